@@ -1,0 +1,145 @@
+"""A base model's directory as its files tell it: shapes, shards, special tokens. No weights are read, no torch is imported."""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.manifest import fingerprint
+from tweetstyle.template import SpecialTokens
+from tweetstyle.tokenizer import Tokenizer
+
+HOW_TO_GET = (
+    "make base-model fetches the small default; for Llama 3 8B accept its licence on the hub, then: "
+    "hf download meta-llama/Meta-Llama-3-8B --exclude 'original/*' --local-dir model/llama3-8b"
+)
+PAD_CANDIDATES = ("<|finetune_right_pad_id|>", "<|reserved_special_token_0|>", "<|endoftext|>", "<pad>", "[PAD]", "<unk>")
+
+
+@dataclass(frozen=True)
+class BaseModel:
+    """config: config.json; shards: the safetensors files in order; the ids are those of the tokenizer."""
+
+    path: Path
+    config: dict[str, Any]
+    shards: tuple[Path, ...]
+    tokens: SpecialTokens
+    bos_id: int | None
+    eos_id: int
+    pad_id: int
+    pad_token: str
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        return Tokenizer(self.path / "tokenizer.json", self.bos_id)
+
+    @property
+    def max_positions(self) -> int:
+        """The longest sequence, in tokens, that the model was made for."""
+        return self.config["max_position_embeddings"]
+
+    @property
+    def weight_bytes(self) -> int:
+        return sum(shard.stat().st_size for shard in self.shards)
+
+    def fingerprints(self) -> dict[str, str]:
+        """file name → fingerprint of everything that decides what is trained."""
+        files = [self.path / "config.json", self.path / "tokenizer.json", *self.shards]
+        return {file.name: fingerprint(file) for file in files}
+
+
+def read_base_model(path: Path) -> BaseModel:
+    """Reads and checks a local Hugging Face directory.
+
+    Raises TweetstyleError, one clear message each: no directory, no config, another architecture than Llama's,
+    biases, a shard that is missing or cut off, only pickled weights, no tokenizer.json, no end token.
+    """
+    if not path.is_dir():
+        raise TweetstyleError("there is no base model here", where=str(path), hint=HOW_TO_GET)
+    config = _read_json(path / "config.json")
+    _check_architecture(path, config)
+    shards = _shards(path)
+    fast = Tokenizer(path / "tokenizer.json", None)
+    if not fast.path.is_file():
+        hint = "only fast byte-level BPE tokenizers are supported; " + HOW_TO_GET
+        raise TweetstyleError("there is no tokenizer.json", where=str(path), hint=hint)
+    settings = _read_json(path / "tokenizer_config.json")
+    template_file = path / "chat_template.jinja"
+    chat = template_file.read_text(encoding="utf-8") if template_file.is_file() else settings.get("chat_template")
+    bos, eos = _token_text(settings.get("bos_token")), _token_text(settings.get("eos_token"))
+    if eos is None or fast.token_id(eos) is None:
+        raise TweetstyleError("the tokenizer has no end token", where=str(path / "tokenizer_config.json"), hint="set eos_token")
+    bos_id = fast.token_id(bos) if bos else None
+    candidates = [_token_text(settings.get("pad_token")), *PAD_CANDIDATES]
+    pad = next((t for t in candidates if t and t != eos and fast.token_id(t) is not None), None)
+    if pad is None:
+        hint = "set pad_token in tokenizer_config.json to a reserved token of the vocabulary (never the end token)"
+        raise TweetstyleError("no token can serve as padding", where=str(path), hint=hint)
+    tokens = SpecialTokens(bos if bos_id is not None else None, eos, chat if isinstance(chat, str) else None)
+    return BaseModel(path, config, shards, tokens, bos_id, fast.token_id(eos), fast.token_id(pad), pad)
+
+
+def _check_architecture(path: Path, config: dict[str, Any]) -> None:
+    where = str(path / "config.json")
+    architecture = (config.get("architectures") or ["none"])[0]
+    if architecture != "LlamaForCausalLM":
+        hint = "use a Llama-shaped model: Llama 3, 3.1, 3.2 or SmolLM2"
+        raise TweetstyleError(f"the architecture {architecture} is not supported", where=where, hint=hint)
+    for key in ("attention_bias", "mlp_bias"):
+        if config.get(key):
+            raise TweetstyleError(f"{key} is true: biases are not supported", where=where, hint="use a model without biases")
+    for key in ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size", "max_position_embeddings"):
+        if not isinstance(config.get(key), int):
+            raise TweetstyleError(f"{key} is missing", where=where, hint="download the file again")
+
+
+def _shards(path: Path) -> tuple[Path, ...]:
+    index = path / "model.safetensors.index.json"
+    names = sorted(set(_read_json(index)["weight_map"].values())) if index.is_file() else ["model.safetensors"]
+    shards = tuple(path / name for name in names)
+    missing = [s.name for s in shards if not s.is_file()]
+    if missing and not index.is_file() and any(path.glob("*.bin")):
+        hint = "pickled weights can run code when loaded; download the safetensors files instead"
+        raise TweetstyleError("there are only .bin weights", where=str(path), hint=hint)
+    if missing:
+        raise TweetstyleError(f"missing: {', '.join(missing)}", where=str(path), hint="download it again")
+    for shard in shards:
+        _check_whole(shard)
+    return shards
+
+
+def _check_whole(shard: Path) -> None:
+    """A safetensors file is 8 bytes of header length, the header, and just the bytes that the header names."""
+    size = shard.stat().st_size
+    with shard.open("rb") as stream:
+        head = stream.read(8)
+        length = struct.unpack("<Q", head)[0] if len(head) == 8 else size
+        header = stream.read(length) if length <= size else b""
+    try:
+        tensors = json.loads(header)
+        end = max(entry["data_offsets"][1] for name, entry in tensors.items() if name != "__metadata__")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise TweetstyleError("not a whole safetensors file", where=str(shard), hint="download it again") from error
+    if 8 + length + end != size:
+        what = f"the file has {size:,} bytes, its header says {8 + length + end:,}"
+        raise TweetstyleError(what, where=str(shard), hint="it was cut off: download it again")
+
+
+def _token_text(token: Any) -> str | None:
+    return token.get("content") if isinstance(token, dict) else token
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise TweetstyleError(f"there is no {path.name}", where=str(path.parent), hint=HOW_TO_GET) from error
+    except ValueError as error:
+        raise TweetstyleError(f"not JSON ({error})", where=str(path), hint="download it again") from error
+    if not isinstance(content, dict):
+        raise TweetstyleError("not a JSON object", where=str(path), hint="download it again")
+    return content

@@ -1,0 +1,30 @@
+"""The one error that a person is meant to read."""
+
+from __future__ import annotations
+
+
+class TweetstyleError(Exception):
+    """Something that the person who runs the program can put right.
+
+    what: what happened, in one plain sentence.
+    where: the file, file:line or recipe key that it concerns.
+    hint: what to write or do instead.
+    """
+
+    def __init__(self, what: str, *, where: str | None = None, hint: str | None = None) -> None:
+        self.what, self.where, self.hint = what, where, hint
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        lines = [f"{self.where}: {self.what}" if self.where else self.what]
+        if self.hint:
+            lines.append(f"  → {self.hint}")
+        return "\n".join(lines)
+
+
+class RecipeErrors(TweetstyleError):
+    """Every problem of a recipe at once, in the order of its lines."""
+
+    def __init__(self, problems: list[TweetstyleError]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(str(problem) for problem in problems))

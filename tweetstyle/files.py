@@ -1,0 +1,93 @@
+"""Outputs that stand complete or not at all: temporary sibling, fsync, rename."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from tweetstyle.errors import TweetstyleError
+
+PARTIAL = ".partial"
+
+
+def sync_directory(path: Path) -> None:
+    """Makes the renames inside a directory survive a power loss (POSIX fsync on the directory)."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def partial_sibling(path: Path) -> Path:
+    """The one name under which an output is written before it is complete: the next run finds it and clears it."""
+    return path.with_name(f".{path.name}{PARTIAL}")
+
+
+@contextlib.contextmanager
+def clear_os_errors(path: Path) -> Iterator[None]:
+    """Turns a full disk and a read-only place into one clear message; other OS errors pass."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            free = shutil.disk_usage(existing_parent(path)).free
+            hint = f"{free / 2**20:,.0f} MiB are free; make room and run again: what is complete is not done again"
+            raise TweetstyleError("the disk is full", where=str(path), hint=hint) from error
+        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+            raise TweetstyleError("no right to write here", where=str(path), hint="check its owner and mode") from error
+        raise
+
+
+def existing_parent(path: Path) -> Path:
+    """The nearest directory above (or at) `path` that exists: where its disk space is."""
+    path = path.absolute()
+    while not path.is_dir():
+        path = path.parent
+    return path
+
+
+@contextlib.contextmanager
+def complete_file(path: Path, mode: str = "w", *, newline: str | None = None) -> Iterator[IO]:
+    """Opens a stream whose content appears at `path` only when the block ends without an error."""
+    temporary = partial_sibling(path)
+    with clear_os_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open(mode, encoding=None if "b" in mode else "utf-8", newline=newline) as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        sync_directory(path.parent)
+
+
+@contextlib.contextmanager
+def complete_directory(path: Path) -> Iterator[Path]:
+    """Gives an empty sibling directory that becomes `path` (replacing it) only when the block ends without an error."""
+    temporary = partial_sibling(path)
+    with clear_os_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir()
+        try:
+            yield temporary
+            for file in temporary.rglob("*"):
+                if file.is_file():
+                    with file.open("rb") as stream:
+                        os.fsync(stream.fileno())
+            sync_directory(temporary)
+            shutil.rmtree(path, ignore_errors=True)
+            os.replace(temporary, path)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+        sync_directory(path.parent)

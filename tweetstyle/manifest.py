@@ -1,0 +1,95 @@
+"""A stage's manifest: what it was made from, with which settings, and what it made. Written last, so that it means complete."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tweetstyle.files import complete_file
+
+WHOLE_FILE_LIMIT = 256 * 2**20
+SAMPLED_BLOCKS, BLOCK = 64, 2**20
+
+
+def fingerprint(path: Path) -> str:
+    """SHA-256 over a file: whole up to 256 MiB; beyond, over its size and 64 blocks of 1 MiB spread evenly, ends included.
+
+    A 16 GB base model would take half a minute to read whole before every command; a replaced or
+    truncated shard changes the sampled digest as surely as the whole one.
+    """
+    size = path.stat().st_size
+    digest = hashlib.sha256(str(size).encode())
+    with path.open("rb") as stream:
+        if size <= WHOLE_FILE_LIMIT:
+            while block := stream.read(BLOCK):
+                digest.update(block)
+        else:
+            for index in range(SAMPLED_BLOCKS):
+                stream.seek((size - BLOCK) * index // (SAMPLED_BLOCKS - 1))
+                digest.update(stream.read(BLOCK))
+    return digest.hexdigest()
+
+
+def settings_digest(settings: Any) -> str:
+    """SHA-256 of the canonical JSON of plain values: the same settings in another order are the same."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """settings: plain JSON values; inputs, outputs: path (outputs relative to the manifest) → fingerprint; facts: results worth keeping."""
+
+    stage: str
+    settings: dict[str, Any]
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def write(self, path: Path) -> None:
+        with complete_file(path) as stream:
+            json.dump(self.__dict__, stream, indent=2, ensure_ascii=False)
+
+    @classmethod
+    def read(cls, path: Path) -> Manifest | None:
+        """The manifest at `path`, or None where there is none that can be read: the stage then counts as not done."""
+        try:
+            return cls(**json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+
+
+def why_stale(path: Path, stage: str, settings: dict[str, Any], inputs: dict[str, str]) -> str | None:
+    """None where the stage's outputs stand and were made from just this; else the reason, for the screen."""
+    manifest = Manifest.read(path)
+    if manifest is None or manifest.stage != stage:
+        return "not done yet"
+    if changed := _changed_settings(manifest.settings, json.loads(json.dumps(settings))):
+        return f"changed in the recipe: {', '.join(changed)}"
+    if manifest.inputs != inputs:
+        differing = sorted(k for k in manifest.inputs.keys() | inputs.keys() if manifest.inputs.get(k) != inputs.get(k))
+        return f"changed input: {', '.join(differing)}"
+    for name, digest in manifest.outputs.items():
+        file = path.parent / name
+        if not file.is_file():
+            return f"missing output: {file}"
+        if fingerprint(file) != digest:
+            return f"changed output: {file}"
+    return None
+
+
+def fingerprints(paths: list[Path], relative_to: Path | None = None) -> dict[str, str]:
+    """path → fingerprint for each file, the paths as given or relative to a directory."""
+    return {str(p.relative_to(relative_to) if relative_to else p): fingerprint(p) for p in paths}
+
+
+def _changed_settings(old: Any, new: Any, key: str = "") -> list[str]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        return [
+            changed
+            for name in sorted(old.keys() | new.keys())
+            for changed in _changed_settings(old.get(name), new.get(name), f"{key}.{name}" if key else name)
+        ]
+    return [] if old == new else [key]

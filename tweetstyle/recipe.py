@@ -1,0 +1,180 @@
+"""The recipe: what is asked of a run. Every default of the program stands here and nowhere else."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints, model_validator
+
+TARGET_MODULES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+LocalPath = Annotated[Path, Field(strict=False)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    """Strict, frozen, and without unknown keys."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Data(Section):
+    source: LocalPath
+    """The archive: a CSV with the columns id_tweet, texte, date_creation."""
+    processed: LocalPath = Path("data/processed")
+    """Directory of the cleaned CSVs and the splits."""
+    min_characters: int = Field(10, ge=1, le=280)
+    """A tweet with fewer characters, links and leading mentions not counted, is dropped as too short."""
+    stock_replies: Literal["drop", "keep"] = "drop"
+    """"Bonjour", "Merci!" and their like."""
+    since: Annotated[date, Field(strict=False)] | None = None
+    """First day (UTC) whose tweets are kept: a style drifts over the years."""
+    until: Annotated[date, Field(strict=False)] | None = None
+    """Last day (UTC) whose tweets are kept."""
+    validation_fraction: float = Field(0.05, gt=0, le=0.4)
+    test_fraction: float = Field(0.05, gt=0, le=0.4)
+    """The latest share of the tweets is test, the one before it validation."""
+    mini_train: int = Field(100, ge=1)
+    """Number of training tweets in the mini-train split, a seeded sample for a first quick run."""
+    seed: int = Field(42, ge=0)
+
+
+class Prompt(Section):
+    format: Literal["inst", "text", "chat", "custom"] = "inst"
+    """inst: "<s>[INST] Style: X | Type: Tweet [/INST] …</s>"; text: the bare tweet (DAPT); chat: the model's own chat template; custom: your line."""
+    style: Name
+    """The name of the style, as it stands in every prompt."""
+    custom: str | None = None
+    """With format: custom, the line, with {style}, {type}, {topic} and, at its end, {text}."""
+    topic: bool = True
+    """Whether the prompt names a subject taken from the tweet, so that what one types later is the subject."""
+    topic_dropout: Fraction = 0.25
+    """Share of the tweets whose prompt names no subject, so that the model can write without one too."""
+
+    @model_validator(mode="after")
+    def _custom_goes_with_its_format(self) -> Prompt:
+        if self.format == "custom" and not self.custom:
+            raise ValueError('format: custom needs prompt.custom, for example "<s>[{style}, {type}] {topic} => {text}</s>"')
+        if self.format != "custom" and self.custom is not None:
+            raise ValueError(f"prompt.custom is read with format: custom only; the format is {self.format}")
+        return self
+
+
+class Lora(Section):
+    """PEFT's LoraConfig, its names."""
+
+    r: int = Field(32, ge=1, le=1024)
+    lora_alpha: int = Field(64, ge=1)
+    lora_dropout: float = Field(0.0, ge=0, lt=1)
+    target_modules: Annotated[tuple[Literal[TARGET_MODULES], ...], Field(strict=False, min_length=1)] = TARGET_MODULES
+    use_rslora: bool = False
+
+
+class Model(Section):
+    base: LocalPath
+    """Local directory of the base model: config.json, tokenizer.json, *.safetensors in 16 or 32 bits."""
+    method: Literal["qlora", "lora", "full"] = "qlora"
+    """qlora: adapter over a 4-bit base; lora: over a 16-bit base; full: every weight is trained."""
+    lora: Lora = Lora()
+    """Read by qlora and lora."""
+
+
+class Training(Section):
+    """TRL's SFTConfig and transformers' TrainingArguments, their names."""
+
+    split: Literal["train", "mini-train"] = "train"
+    """mini-train is a first quick run on a small sample."""
+    num_train_epochs: float = Field(2.0, gt=0)
+    max_steps: int = Field(-1, ge=-1)
+    """Ends the run after so many optimizer steps; -1: by num_train_epochs."""
+    max_length: int = Field(2048, ge=32)
+    """Tokens in one pack."""
+    per_device_train_batch_size: int = Field(1, ge=1)
+    gradient_accumulation_steps: int = Field(8, ge=1)
+    learning_rate: float = Field(1e-4, gt=0)
+    lr_scheduler_type: Literal["cosine", "linear", "constant", "constant_with_warmup"] = "cosine"
+    warmup_steps: int = Field(10, ge=0)
+    """Optimizer steps over which the learning rate rises from 0."""
+    weight_decay: float = Field(0.01, ge=0)
+    max_grad_norm: float = Field(1.0, gt=0)
+    optim: Literal["adamw_torch", "adamw_8bit", "paged_adamw_8bit"] = "adamw_8bit"
+    bf16: bool = True
+    """bfloat16 autocast; a card without it is told so before the run."""
+    gradient_checkpointing: Literal["unsloth", True, False] = "unsloth"
+    """unsloth: activations go to the host's memory; false is faster where memory allows."""
+    eval_steps: int = Field(50, ge=1)
+    """Validation after so many optimizer steps."""
+    save_steps: int = Field(50, ge=1)
+    """A checkpoint after so many optimizer steps: a multiple of eval_steps."""
+    save_total_limit: int = Field(3, ge=1)
+    """Checkpoints kept; the best one is always among them."""
+    early_stopping_patience: int = Field(3, ge=0)
+    """Validations without a better one before the run ends; 0: never."""
+    logging_steps: int = Field(1, ge=1)
+    seed: int = Field(42, ge=0)
+
+    @model_validator(mode="after")
+    def _a_checkpoint_has_its_validation(self) -> Training:
+        if self.save_steps % self.eval_steps:
+            raise ValueError(f"save_steps ({self.save_steps}) must be a multiple of eval_steps ({self.eval_steps})")
+        return self
+
+
+class Evaluation(Section):
+    max_tweets: int = Field(500, ge=1)
+    """Held-out tweets scored in each split; of more, a seeded sample."""
+    confidence: float = Field(0.95, gt=0.5, lt=1)
+    """Level of the intervals."""
+    bootstrap_resamples: int = Field(2000, ge=100)
+    seed: int = Field(42, ge=0)
+
+
+class Sampling(Section):
+    """How text is generated: evaluation, chat and the Modelfile read the same, so that what is measured is what runs. Ollama's names."""
+
+    temperature: float = Field(0.8, ge=0, le=5)
+    top_k: int = Field(40, ge=0)
+    """0: no limit."""
+    top_p: float = Field(0.95, gt=0, le=1)
+    min_p: float = Field(0.05, ge=0, lt=1)
+    repeat_penalty: float = Field(1.1, gt=0, le=5)
+    num_predict: int = Field(160, ge=1)
+    """Tokens after which an answer is cut."""
+    seed: int | None = Field(None, ge=0)
+    """With a seed the same message gets the same answer, in Ollama too."""
+
+
+class Export(Section):
+    types: Annotated[tuple[Literal["f16", "q8_0", "q4_k_m"], ...], Field(strict=False, min_length=1)] = ("q4_k_m",)
+    """GGUF files to write; the Modelfile names the smallest."""
+    num_ctx: int = Field(2048, ge=128)
+    """Context length in tokens that Ollama reserves."""
+
+
+class Recipe(Section):
+    """A whole run. Paths are relative to the directory in which the command is run."""
+
+    data: Data
+    prompt: Prompt
+    model: Model
+    training: Training = Training()
+    evaluation: Evaluation = Evaluation()
+    sampling: Sampling = Sampling()
+    export: Export = Export()
+    _name: str = PrivateAttr("")
+
+    @property
+    def name(self) -> str:
+        """The run's name: the recipe's file name without its ending."""
+        return self._name
+
+    @property
+    def run_directory(self) -> Path:
+        return Path("model") / self.name
+
+    @property
+    def export_directory(self) -> Path:
+        return Path("export") / self.name

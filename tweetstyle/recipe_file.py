@@ -1,0 +1,155 @@
+"""Reads a recipe's YAML and tells every problem at once: file, line, dotted key, what is wrong, what to write."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from tweetstyle.errors import RecipeErrors, TweetstyleError
+from tweetstyle.recipe import Recipe
+
+KEYS_OF_A_RUN = re.compile(r"[a-z0-9][a-z0-9._-]*")
+
+
+def read_recipe(path: Path) -> Recipe:
+    """The recipe in a YAML file. Raises RecipeErrors with all of its problems, or TweetstyleError where it is no YAML."""
+    try:
+        source = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.y*ml")], 1)
+        hint = f"did you mean {path.parent / near[0]}?" if near else "recipes/ holds some to start from"
+        raise TweetstyleError("there is no such recipe", where=str(path), hint=hint) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise TweetstyleError(f"cannot be read ({error})", where=str(path), hint="a recipe is a UTF-8 text file") from error
+    if not KEYS_OF_A_RUN.fullmatch(path.stem):
+        hint = "name it with small letters, digits, '-', '_' and '.', as in my-style.yaml: Ollama's model gets that name"
+        raise TweetstyleError("the file's name becomes the run's name and cannot be one", where=str(path), hint=hint)
+    values, lines = _load_yaml(source, path)
+    try:
+        recipe = Recipe.model_validate(values)
+    except ValidationError as error:
+        problems = [_problem(detail, path, lines) for detail in error.errors()]
+        raise RecipeErrors([p for _, p in sorted(problems, key=lambda pair: pair[0])]) from None
+    recipe._name = path.stem
+    return recipe
+
+
+def schema() -> str:
+    """The JSON Schema that editors read, as text; docs/recipe.schema.json is a copy that a test compares with it."""
+    return json.dumps(Recipe.model_json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+# -- YAML ---------------------------------------------------------------------------------------------------
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader, but 2e-4 is a number (YAML 1.2), not a string (YAML 1.1)."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"), list("-+0123456789.")
+)
+
+
+def _load_yaml(source: str, path: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
+    """The values and, for each key as a tuple of names, its line (1-based)."""
+    try:
+        loader = _Loader(source)
+        try:
+            node = loader.get_single_node()
+            lines: dict[tuple[str, ...], int] = {}
+            if node is not None:
+                _record_lines(node, (), lines, path)
+            values = loader.construct_document(node) if node is not None else None
+        finally:
+            loader.dispose()
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        what = getattr(error, "problem", None) or str(error)
+        raise TweetstyleError(f"not valid YAML: {what}", where=where, hint="check quotes, colons and indentation") from None
+    if not isinstance(values, dict):
+        raise TweetstyleError("a recipe is a mapping of sections", where=str(path), hint="begin with: data:") from None
+    return values, lines
+
+
+def _record_lines(node: yaml.Node, key: tuple[str, ...], lines: dict[tuple[str, ...], int], path: Path) -> None:
+    lines.setdefault(key, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        for name_node, value in node.value:
+            child = (*key, str(name_node.value))
+            line = name_node.start_mark.line + 1
+            if child in lines:
+                what = f"{'.'.join(child)} stands twice, first on line {lines[child]}"
+                raise TweetstyleError(what, where=f"{path}:{line}", hint="keep one of them")
+            lines[child] = line
+            _record_lines(value, child, lines, path)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            _record_lines(value, (*key, str(index)), lines, path)
+
+
+# -- problems in words --------------------------------------------------------------------------------------
+
+
+def _problem(detail: dict[str, Any], path: Path, lines: dict[tuple[str, ...], int]) -> tuple[int, TweetstyleError]:
+    key = tuple(str(part) for part in detail["loc"] if str(part) not in ("constrained-str", "literal"))
+    known = key
+    while known not in lines:
+        known = known[:-1]
+    what, hint = _in_words(detail, key)
+    line = lines[known]
+    return line, TweetstyleError(f"{'.'.join(key) or 'recipe'}: {what}", where=f"{path}:{line}", hint=hint)
+
+
+def _in_words(detail: dict[str, Any], key: tuple[str, ...]) -> tuple[str, str]:
+    given, context = detail.get("input"), detail.get("ctx", {})
+    match detail["type"]:
+        case "missing":
+            return "is missing", f"add it: {describe(key)}"
+        case "extra_forbidden":
+            names = list(_fields(key[:-1]))
+            near = difflib.get_close_matches(key[-1], names, 1, 0.5) or _elsewhere(key[-1])
+            return "no such key", f"did you mean {near[0]}?" if near else f"the keys here are: {', '.join(names)}"
+        case "literal_error":
+            near = difflib.get_close_matches(str(given), re.findall(r"'([^']+)'", context["expected"]), 1)
+            meant = f" (did you mean {near[0]}?)" if near else ""
+            return f"{given!r} is not one of the choices", f"write {context['expected']}{meant}"
+        case "int_type" | "float_type" | "bool_type" | "string_type" | "int_from_float":
+            wanted = {"int": "a whole number", "float": "a number", "bool": "true or false", "string": "text"}
+            return f"{given!r} is not {wanted[detail['type'].split('_')[0]]}", f"write {wanted[detail['type'].split('_')[0]]}"
+        case "value_error":
+            return str(context["error"]), "change one of the two"
+        case _:
+            said = detail["msg"].removeprefix("Input should be ")
+            return f"{given!r} is not valid", f"it should be {said}"
+
+
+def _fields(key: tuple[str, ...]) -> dict[str, Any]:
+    """The fields of the section at a dotted key; empty where there is none."""
+    section: Any = Recipe
+    for name in key:
+        section = section.model_fields[name].annotation if name in section.model_fields else None
+        if not (isinstance(section, type) and issubclass(section, BaseModel)):
+            return {}
+    return section.model_fields
+
+
+def _elsewhere(name: str) -> list[str]:
+    """The dotted key of the same name in another section, for a key that stands in the wrong one."""
+    sections = {(): Recipe.model_fields} | {(s,): _fields((s,)) for s in Recipe.model_fields} | {("model", "lora"): _fields(("model", "lora"))}
+    everywhere = {field: ".".join((*key, field)) for key, fields in sections.items() for field in fields}
+    return [everywhere[near] for near in difflib.get_close_matches(name, everywhere, 1, 0.8)]
+
+
+def describe(key: tuple[str, ...]) -> str:
+    """A field's first line of documentation, or its dotted key."""
+    field = _fields(key[:-1]).get(key[-1]) if key else None
+    text = (field.description or "").split("\n")[0] if field else ""
+    return f"{key[-1]}: … ({text.rstrip('.')})" if text else f"{'.'.join(key)}: …"

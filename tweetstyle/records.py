@@ -1,0 +1,61 @@
+"""The plain records that pass from one stage to the next."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tweetstyle.errors import TweetstyleError
+
+TWEET, REPLY = "Tweet", "Réponse"
+SPLITS = ("train", "mini-train", "validation", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Tweet:
+    """One kept tweet. `id` and `created_at` (ISO 8601, UTC) are strings: a snowflake id does not survive a float."""
+
+    id: str
+    text: str
+    created_at: str
+    type: str = TWEET
+    topic: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A row that was read and not kept: `reason` is the name of the rule, `text` what the file held."""
+
+    id: str
+    reason: str
+    text: str
+
+
+def write_split(stream, tweets: list[Tweet], render) -> None:
+    """Writes one JSON object a line: `text` is the rendered line, the other fields are what it was rendered from.
+
+    The fields stand beside the line so that another prompt format needs no new preparation.
+    """
+    for tweet in tweets:
+        row = {"text": render(tweet), "tweet": tweet.text} | {k: v for k, v in asdict(tweet).items() if k != "text"}
+        stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def read_split(path: Path) -> Iterator[Tweet]:
+    """Yields the tweets of a file made by `write_split`.
+
+    Raises TweetstyleError naming file and line where a row is not one of ours.
+    """
+    with path.open(encoding="utf-8") as stream:
+        for number, line in enumerate(stream, 1):
+            try:
+                row = json.loads(line)
+                yield Tweet(row["id"], row["tweet"], row["created_at"], row["type"], row["topic"])
+            except (ValueError, KeyError, TypeError) as error:
+                raise TweetstyleError(
+                    f"not a row that prepare wrote ({error})",
+                    where=f"{path}:{number}",
+                    hint="run the prepare stage again: tweetstyle-fit RECIPE --from prepare",
+                ) from error
