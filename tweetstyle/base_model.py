@@ -48,8 +48,9 @@ class BaseModel:
 
     def fingerprints(self) -> dict[str, str]:
         """file name → fingerprint of everything that decides what is trained."""
-        files = [self.path / "config.json", self.path / "tokenizer.json", *self.shards]
-        return {file.name: fingerprint(file) for file in files}
+        names = ("config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
+        files = [self.path / name for name in names if (self.path / name).is_file()]
+        return {file.name: fingerprint(file) for file in [*files, *self.shards]}
 
 
 def read_base_model(path: Path) -> BaseModel:

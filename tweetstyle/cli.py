@@ -1,0 +1,87 @@
+"""The doors: `tweetstyle-fit recipe.yaml` walks the whole road, `tweetstyle VERB recipe.yaml` one stage of it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from tweetstyle import __version__
+from tweetstyle.errors import TweetstyleError
+
+STAGES = ("prepare", "fit", "evaluate", "export")
+RECIPE = click.argument("recipe", type=click.Path(path_type=Path))
+
+
+class Door(click.Command):
+    """Prints a TweetstyleError in red and exits 1; a bug keeps its traceback."""
+
+    def invoke(self, context: click.Context):
+        try:
+            return super().invoke(context)
+        except TweetstyleError as error:
+            click.secho(str(error), fg="red", err=True)
+            sys.exit(1)
+        except KeyboardInterrupt:
+            click.secho("\ninterrupted: the same command goes on from where it was", fg="yellow", err=True)
+            sys.exit(130)
+
+
+@click.command("tweetstyle-fit", cls=Door)
+@RECIPE
+@click.option("--dry-run", is_flag=True, help="Check the recipe and print the whole plan; train and write nothing.")
+@click.option("--from", "start", type=click.Choice(STAGES), help="Do this stage and those after it anew, current or not.")
+@click.option("--ollama", is_flag=True, help="At the end, create the model in the running Ollama and ask it for a tweet.")
+@click.version_option(__version__)
+def fit_command(recipe: Path, dry_run: bool, start: str | None, ollama: bool) -> None:
+    """From an archive of tweets to a model for Ollama, as RECIPE says: prepare, fit, evaluate, export.
+
+    A stage whose inputs and settings have not changed is not done again; one that was cut off goes on.
+    """
+    from tweetstyle import pipeline
+
+    if dry_run:
+        pipeline.dry_run(recipe)
+    else:
+        pipeline.run(recipe, start=start, ollama=ollama)
+
+
+@click.group("tweetstyle")
+@click.version_option(__version__)
+def tweetstyle() -> None:
+    """Learn one person's writing style from their tweets. The whole road at once: tweetstyle-fit RECIPE."""
+
+
+def _stage_command(stage: str, help: str) -> None:
+    @tweetstyle.command(stage, cls=Door, help=help)
+    @RECIPE
+    @click.option("--force", is_flag=True, help="Do it anew even where it is current.")
+    def command(recipe: Path, force: bool) -> None:
+        from tweetstyle import pipeline
+
+        pipeline.run_stage(recipe, stage, force=force)
+
+
+_stage_command("prepare", "Clean, split and format the archive into data/processed/.")
+_stage_command("fit", "Train; an interrupted run goes on from its last checkpoint.")
+_stage_command("evaluate", "Score base and tuned model on held-out tweets.")
+_stage_command("export", "Merge and quantise into export/NAME/*.gguf, with a Modelfile.")
+
+
+@tweetstyle.command(cls=Door)
+@RECIPE
+@click.option("--prompt", metavar="TEXT", help="One answer to TEXT instead of a conversation; '*' names no subject.")
+def chat(recipe: Path, prompt: str | None) -> None:
+    """Talk with the exported model in the terminal."""
+    from tweetstyle import pipeline
+
+    pipeline.chat(recipe, prompt)
+
+
+@tweetstyle.command(cls=Door)
+def schema() -> None:
+    """Print the recipe's JSON Schema, for editors."""
+    from tweetstyle.recipe_file import schema
+
+    click.echo(schema(), nl=False)

@@ -1,0 +1,294 @@
+"""The road: archive → prepare → fit → evaluate → export. Skips what is current, refuses early what would fail late."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tweetstyle.base_model import BaseModel, read_base_model
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.files import complete_file
+from tweetstyle.manifest import Manifest, fingerprint, fingerprints, settings_digest, why_stale
+from tweetstyle.recipe import Recipe
+from tweetstyle.recipe_file import read_recipe
+from tweetstyle.template import SpecialTokens, Template, build_template
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One room of the road. `inputs` is read when the stage's turn comes, for the stage before makes them."""
+
+    name: str
+    manifest: Path
+    settings: dict[str, Any]
+    inputs: Callable[[], dict[str, str]]
+    work: Callable[[], tuple[list[Path], dict[str, Any]]]
+
+    def why_stale(self) -> str | None:
+        return why_stale(self.manifest, self.name, self.settings, self.inputs())
+
+    def carry_out(self) -> None:
+        inputs = self.inputs()
+        self.manifest.unlink(missing_ok=True)
+        outputs, facts = self.work()
+        Manifest(self.name, self.settings, inputs, fingerprints(outputs, self.manifest.parent), facts).write(self.manifest)
+
+
+class Road:
+    """A recipe with what its stages share: the base model's facts and the template."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.recipe: Recipe = read_recipe(path)
+
+    @cached_property
+    def base(self) -> BaseModel:
+        return read_base_model(self.recipe.model.base)
+
+    @cached_property
+    def template(self) -> Template:
+        prompt = self.recipe.prompt
+        return build_template(prompt.format, prompt.style, self.base.tokens, prompt.custom)
+
+    @cached_property
+    def line_template(self) -> Template:
+        """What prepare renders lines with: only the `chat` format needs the base model for that."""
+        prompt = self.recipe.prompt
+        if prompt.format == "chat":
+            return self.template
+        return build_template(prompt.format, prompt.style, SpecialTokens("<s>", "</s>"), prompt.custom)
+
+    def settings(self, *sections: str) -> dict[str, Any]:
+        return {section: getattr(self.recipe, section).model_dump(mode="json") for section in sections}
+
+    def split(self, name: str) -> Path:
+        return self.recipe.data.processed / f"{name}.jsonl"
+
+    @property
+    def final_model(self) -> Path:
+        return self.recipe.run_directory / "final_model"
+
+    @property
+    def adapter(self) -> Path | None:
+        return None if self.recipe.model.method == "full" else self.final_model
+
+    # -- the stages -----------------------------------------------------------------------------------------
+
+    @cached_property
+    def stages(self) -> dict[str, Stage]:
+        recipe = self.recipe
+        run, export = recipe.run_directory, recipe.export_directory
+        kept = lambda *names: self.settings(*names)  # noqa: E731
+        return {
+            stage.name: stage
+            for stage in (
+                Stage("prepare", recipe.data.processed / "manifest.json", kept("data", "prompt"), self._source, self._prepare),
+                Stage("fit", run / "fit.json", kept("prompt", "model", "training"), self._fit_inputs, self._fit),
+                Stage("evaluate", run / "evaluate.json", kept("prompt", "evaluation"), self._evaluate_inputs, self._evaluate),
+                Stage("export", export / "manifest.json", kept("prompt", "sampling", "export"), self._export_inputs, self._export),
+            )
+        }
+
+    def _source(self) -> dict[str, str]:
+        source = self.recipe.data.source
+        if not source.is_file():
+            hint = "put the archive there, or write its path under data.source"
+            raise TweetstyleError("there is no such file", where=str(source), hint=hint)
+        chat = {"chat template": settings_digest(self.template.pieces.__repr__())} if self.recipe.prompt.format == "chat" else {}
+        return {str(source): fingerprint(source)} | chat
+
+    def _prepare(self) -> tuple[list[Path], dict[str, Any]]:
+        from tweetstyle.prepare import funnel, prepare
+
+        prepared = prepare(self.recipe.data, self.recipe.prompt, self.line_template, self.recipe.data.processed)
+        show(funnel(prepared))
+        return list(prepared.outputs), plain(prepared, "outputs")
+
+    def _base_inputs(self) -> dict[str, str]:
+        return {f"{self.base.path}/{name}": digest for name, digest in self.base.fingerprints().items()}
+
+    def _fit_inputs(self) -> dict[str, str]:
+        return self._base_inputs() | fingerprints([self.split(self.recipe.training.split), self.split("validation")])
+
+    def _fit(self) -> tuple[list[Path], dict[str, Any]]:
+        from tweetstyle.fit import fit
+
+        recipe, stage = self.recipe, self.stages["fit"]
+        identity = settings_digest([stage.settings, stage.inputs()])
+        set_aside_other_run(recipe.run_directory, identity)
+        train, validation = self.split(recipe.training.split), self.split("validation")
+        result = fit(self.base, self.template, recipe.model, recipe.training, train, validation, recipe.run_directory)
+        written = sorted(p for p in self.final_model.rglob("*") if p.is_file())
+        return written, plain(result)
+
+    def _trained_inputs(self) -> dict[str, str]:
+        if not self.final_model.is_dir():
+            raise TweetstyleError("there is no trained model yet", where=str(self.final_model), hint=f"tweetstyle fit {self.path}")
+        return self._base_inputs() | fingerprints(sorted(p for p in self.final_model.rglob("*") if p.is_file()))
+
+    def _evaluate_inputs(self) -> dict[str, str]:
+        return self._trained_inputs() | fingerprints([self.split("validation"), self.split("test")])
+
+    def _evaluate(self) -> tuple[list[Path], dict[str, Any]]:
+        from tweetstyle.evaluate import evaluate
+
+        recipe, run = self.recipe, self.recipe.run_directory
+        validation, test = self.split("validation"), self.split("test")
+        evaluated = evaluate(
+            self.base, self.final_model, recipe.model.method, self.template, recipe.evaluation, validation, test, run
+        )
+        return [run / "evaluation.json"], plain(evaluated)
+
+    def _export_inputs(self) -> dict[str, str]:
+        return self._trained_inputs()
+
+    def _export(self) -> tuple[list[Path], dict[str, Any]]:
+        from tweetstyle.export import export
+
+        recipe, directory = self.recipe, self.recipe.export_directory
+        weights = self.base if self.adapter else read_base_model(self.final_model)
+        exported = export(weights, self.adapter, self.template, recipe.export, recipe.sampling, recipe.name, directory)
+        return [*exported.gguf.values(), exported.modelfile], {"bytes_written": exported.bytes_written}
+
+
+# -- the public verbs ---------------------------------------------------------------------------------------
+
+
+def run(path: Path, *, start: str | None = None, ollama: bool = False) -> None:
+    """The whole road; from `start` on everything anew."""
+    from tweetstyle.plan import check_before_start
+
+    road = Road(path)
+    road.stages["prepare"].inputs()
+    check_before_start(road.recipe, road.base, road.template)
+    if ollama:
+        ollama_client().version()
+    with one_run_at_a_time(road.recipe):
+        forced = False
+        for name, stage in road.stages.items():
+            forced = forced or name == start
+            _walk(stage, road, forced)
+    _finish(road, ollama)
+
+
+def run_stage(path: Path, name: str, *, force: bool) -> None:
+    """One stage; those before it must be current."""
+    road = Road(path)
+    for before in road.stages.values():
+        if before.name == name:
+            break
+        if reason := before.why_stale():
+            what = f"{before.name} comes first ({reason})"
+            raise TweetstyleError(what, where=str(path), hint=f"tweetstyle-fit {path}, or tweetstyle {before.name} {path}")
+    if name != "prepare":
+        from tweetstyle.plan import check_before_start
+
+        check_before_start(road.recipe, road.base, road.template)
+    with one_run_at_a_time(road.recipe):
+        _walk(road.stages[name], road, force)
+
+
+def dry_run(path: Path) -> None:
+    """Prints the plan; writes nothing but a temporary directory that it removes."""
+    from tweetstyle.plan import plan
+
+    road = Road(path)
+    show(plan(road.recipe, road.line_template, lambda: (road.base, road.template)))
+
+
+def chat(path: Path, prompt: str | None) -> None:
+    """Talks with the exported model, or gives one answer."""
+    from tweetstyle.chat import chat as talk
+
+    road = Road(path)
+    talk(exported_gguf(road.recipe), road.template, road.recipe.sampling, prompt)
+
+
+def exported_gguf(recipe: Recipe) -> Path:
+    """The GGUF that the Modelfile names."""
+    modelfile = recipe.export_directory / "Modelfile"
+    if not modelfile.is_file():
+        hint = f"tweetstyle-fit recipes/{recipe.name}.yaml makes it"
+        raise TweetstyleError("there is no exported model yet", where=str(recipe.export_directory), hint=hint)
+    source = next(line for line in modelfile.read_text(encoding="utf-8").splitlines() if line.startswith("FROM "))
+    return recipe.export_directory / source.removeprefix("FROM ").strip()
+
+
+# -- parts --------------------------------------------------------------------------------------------------
+
+
+def _walk(stage: Stage, road: Road, forced: bool) -> None:
+    reason = "asked for" if forced else stage.why_stale()
+    if reason is None:
+        click.secho(f"{stage.name:<9} current", fg="green", err=True)
+        return
+    click.secho(f"{stage.name:<9} {reason}", bold=True, err=True)
+    if forced and stage.name == "fit":
+        set_aside_other_run(road.recipe.run_directory, identity=None)
+    stage.carry_out()
+
+
+def _finish(road: Road, ollama: bool) -> None:
+    from tweetstyle.ollama import shell_lines
+
+    directory, name = road.recipe.export_directory, road.recipe.name
+    if ollama:
+        answer = ollama_client().create_and_ask(name, directory / "Modelfile")
+        click.echo(f"ollama run {name}: {road.template.shown(answer)}")
+    click.echo("\nTalk with it:")
+    for line in [*shell_lines(name, directory / "Modelfile"), f"tweetstyle chat {road.path}"]:
+        click.echo(f"  {line}")
+
+
+def ollama_client():
+    from tweetstyle.ollama import OllamaClient
+
+    return OllamaClient()
+
+
+def set_aside_other_run(directory: Path, identity: str | None) -> None:
+    """Renames a run made from other settings or data, so that its checkpoints are neither resumed nor lost."""
+    mark = directory / "run.json"
+    known = json.loads(mark.read_text())["identity"] if mark.is_file() else None
+    if directory.is_dir() and any(directory.iterdir()) and (identity is None or known not in (identity, None)):
+        number = 1
+        while (aside := directory.with_name(f"{directory.name}-old-{number}")).exists():
+            number += 1
+        directory.rename(aside)
+        click.secho(f"          the earlier run now stands in {aside}", err=True)
+    if identity is not None and not mark.is_file():
+        with complete_file(mark) as stream:
+            json.dump({"identity": identity}, stream)
+
+
+@contextmanager
+def one_run_at_a_time(recipe: Recipe) -> Iterator[None]:
+    """A second run of the same recipe would write into the first one's checkpoints: it is refused."""
+    lock = Path("model") / f".{recipe.name}.lock"
+    lock.parent.mkdir(exist_ok=True)
+    with lock.open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            hint = "wait for it, or end it first"
+            raise TweetstyleError("another run of this recipe is at work", where=recipe.name, hint=hint) from None
+        yield
+
+
+def plain(result: Any, *without: str) -> dict[str, Any]:
+    """A verb's result as JSON values, for the manifest."""
+    return json.loads(json.dumps({k: v for k, v in vars(result).items() if k not in without}, default=str))
+
+
+def show(renderable: Any) -> None:
+    from rich.console import Console
+
+    Console().print(renderable)
