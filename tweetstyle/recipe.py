@@ -35,8 +35,9 @@ class Data(Section):
     until: Annotated[date, Field(strict=False)] | None = None
     """Last day (UTC) whose tweets are kept."""
     validation_fraction: float = Field(0.05, gt=0, le=0.4)
+    """Share of the kept tweets, those just before the test tweets."""
     test_fraction: float = Field(0.05, gt=0, le=0.4)
-    """The latest share of the tweets is test, the one before it validation."""
+    """Share of the kept tweets, the latest."""
     mini_train: int = Field(100, ge=1)
     """Number of training tweets in the mini-train split, a seeded sample for a first quick run."""
     seed: int = Field(42, ge=0)
@@ -129,6 +130,7 @@ class Evaluation(Section):
     confidence: float = Field(0.95, gt=0.5, lt=1)
     """Level of the intervals."""
     bootstrap_resamples: int = Field(2000, ge=100)
+    """Resamples of the days from which an interval is made."""
     seed: int = Field(42, ge=0)
 
 

@@ -1,0 +1,118 @@
+"""The recipe: strict, every problem at once, each with file, line, key and what to write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tweetstyle.errors import RecipeErrors, TweetstyleError
+from tweetstyle.recipe import Recipe, Section
+from tweetstyle.recipe_file import read_recipe, schema
+
+ROOT = Path(__file__).parents[1]
+GOOD = """\
+data:
+  source: tweets.csv
+prompt:
+  style: Nimzo
+model:
+  base: model/x
+"""
+
+
+def problems(tmp_path: Path, text: str, name: str = "mine.yaml") -> list[str]:
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(TweetstyleError) as caught:
+        read_recipe(path)
+    found = caught.value.problems if isinstance(caught.value, RecipeErrors) else [caught.value]
+    return [str(problem).replace(str(path), "FILE") for problem in found]
+
+
+@pytest.mark.parametrize("recipe", sorted((ROOT / "recipes").glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_recipe_that_ships_is_valid(recipe):
+    assert read_recipe(recipe).name == recipe.stem
+
+
+def test_all_problems_are_told_at_once_in_the_order_of_their_lines(tmp_path):
+    text = GOOD.replace("source:", "sorce:").replace("style: Nimzo", "style: 3") + "  metod: lora\n"
+    assert problems(tmp_path, text) == [
+        "FILE:1: data.source: is missing\n"
+        "  → add it: source: … (The archive: a CSV with the columns id_tweet, texte, date_creation)",
+        "FILE:2: data.sorce: no such key\n  → did you mean source?",
+        "FILE:4: prompt.style: 3 is not text\n  → write text",
+        "FILE:7: model.metod: no such key\n  → did you mean method?",
+    ]
+
+
+def test_a_key_in_the_wrong_section_names_the_right_one(tmp_path):
+    assert problems(tmp_path, GOOD + "training:\n  r: 16\n") == ["FILE:8: training.r: no such key\n  → did you mean model.lora.r?"]
+
+
+def test_a_number_with_an_exponent_is_a_number(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(GOOD + "training:\n  learning_rate: 2e-4\n")
+    assert read_recipe(path).training.learning_rate == 2e-4
+
+
+def test_a_number_in_quotes_is_not_a_number(tmp_path):
+    found = problems(tmp_path, GOOD + 'training:\n  learning_rate: "2e-4"\n')
+    assert found == ["FILE:8: training.learning_rate: '2e-4' is not a number\n  → write a number"]
+
+
+def test_a_key_that_stands_twice_is_refused_with_both_lines(tmp_path):
+    assert problems(tmp_path, GOOD + "model:\n  base: y\n")[0].startswith("FILE:7: model stands twice, first on line 5")
+
+
+def test_broken_yaml_names_the_line(tmp_path):
+    assert problems(tmp_path, "data:\n  source: [a\nprompt: b\n")[0].startswith("FILE:3: not valid YAML")
+
+
+@pytest.mark.parametrize("text", ["", "just words", "- a\n- b\n", "null\n"])
+def test_what_is_no_mapping_is_refused(tmp_path, text):
+    assert "a recipe is a mapping of sections" in problems(tmp_path, text)[0]
+
+
+def test_settings_that_contradict_each_other_are_refused(tmp_path):
+    assert "save_steps (30) must be a multiple of eval_steps (20)" in "".join(
+        problems(tmp_path, GOOD + "training:\n  eval_steps: 20\n  save_steps: 30\n")
+    )
+    assert "format: custom needs prompt.custom" in "".join(problems(tmp_path, GOOD.replace("Nimzo", "Nimzo\n  format: custom")))
+    assert "read with format: custom only" in "".join(problems(tmp_path, GOOD.replace("Nimzo", "Nimzo\n  custom: x")))
+
+
+def test_a_file_that_is_not_there_names_the_nearest_that_is(tmp_path):
+    (tmp_path / "demo.yaml").write_text(GOOD)
+    with pytest.raises(TweetstyleError, match="did you mean .*demo.yaml"):
+        read_recipe(tmp_path / "dmeo.yaml")
+
+
+def test_a_file_name_that_ollama_could_not_take_is_refused(tmp_path):
+    assert "becomes the run's name" in problems(tmp_path, GOOD, "My Style.yaml")[0]
+
+
+def test_bytes_that_are_no_utf8_are_refused(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(GOOD.encode() + "# été".encode("cp1252"))
+    with pytest.raises(TweetstyleError, match="UTF-8"):
+        read_recipe(path)
+
+
+def test_the_schema_for_editors_is_the_recipes_own():
+    committed = ROOT / "docs" / "recipe.schema.json"
+    assert committed.read_text(encoding="utf-8") == schema(), "write it again: tweetstyle schema > docs/recipe.schema.json"
+
+
+def test_every_setting_is_documented_in_the_schema_or_is_a_term_of_the_field():
+    terms = {"num_train_epochs", "per_device_train_batch_size", "gradient_accumulation_steps", "learning_rate", "weight_decay",
+             "lr_scheduler_type", "max_grad_norm", "optim", "logging_steps", "seed", "r", "lora_alpha", "lora_dropout",
+             "target_modules", "use_rslora", "temperature", "top_p", "min_p", "repeat_penalty"}  # fmt: skip
+    sections = [Recipe] + [f.annotation for f in Recipe.model_fields.values() if issubclass(f.annotation, Section)]
+    bare = {
+        name
+        for section in sections[1:]
+        for name, field in section.model_fields.items()
+        if not field.description and not (isinstance(field.annotation, type) and issubclass(field.annotation, Section))
+    }
+    assert bare - terms == set()
