@@ -1,0 +1,142 @@
+"""Bad input: one clear message, exit 1, no traceback, nothing half-written."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+from click.testing import CliRunner
+
+from tweetstyle.cli import fit_command, tweetstyle
+
+RECIPE = """\
+data: {source: tweets.csv}
+prompt: {style: Nimzo}
+model: {base: base, method: lora}
+training: {optim: adamw_torch, max_length: 128, gradient_checkpointing: false}
+"""
+HEADER = "id_tweet,texte,date_creation\n"
+
+
+def rows(count, text="un tweet assez long pour rester, numéro {}"):
+    return "".join(f'{1300000000000000000 + i},"{text.format(i)}",2021-03-{1 + i % 28:02d} 10:00:00\n' for i in range(count))
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch, base_model_dir):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").write_text(RECIPE)
+    (tmp_path / "tweets.csv").write_text(HEADER + rows(60), encoding="utf-8")
+    (tmp_path / "base").symlink_to(base_model_dir)
+    return tmp_path
+
+
+def refused(*arguments, command=fit_command):
+    """The message, after checking that it is one: exit 1, no traceback, no prepared, trained or exported file."""
+    result = CliRunner().invoke(command, list(arguments))
+    assert result.exit_code == 1, result.output
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert "Traceback" not in result.output
+    return result.output
+
+
+def written(project):
+    known = {"mine.yaml", "tweets.csv", "base", "model", ".mine.lock"}
+    return [p for p in project.rglob("*") if p.name not in known and "base" not in p.relative_to(project).parts]
+
+
+def csv(project, content, encoding="utf-8"):
+    (project / "tweets.csv").write_bytes(content.encode(encoding))
+
+
+def test_no_such_recipe(project):
+    assert "there is no such recipe" in refused("miine.yaml")
+
+
+def test_no_such_archive(project):
+    (project / "tweets.csv").unlink()
+    assert "tweets.csv: there is no such file" in refused("mine.yaml")
+    assert written(project) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("", "empty"),
+        (HEADER, "no row|no tweet|empty"),
+        ("id_tweet,text,date_creation\n" + rows(3), "texte"),
+        (HEADER + rows(40, "RT @someone: bonjour à tous {}"), "retweet"),
+        (HEADER + rows(5), "few"),
+        (HEADER + "1,il manque une cellule\n", "2"),
+        (HEADER + "1300000000000000000,un tweet assez long,pas une date\n", "pas une date"),
+    ],
+)
+def test_an_archive_that_gives_nothing_to_learn_from(project, content, words):
+    import re
+
+    csv(project, content)
+    message = refused("mine.yaml")
+    assert "tweets.csv" in message and re.search(words, message), message
+    assert written(project) == []
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16"])
+def test_an_archive_in_another_encoding(project, encoding):
+    csv(project, HEADER + rows(40, "été à la plage, numéro {}"), encoding)
+    message = refused("mine.yaml")
+    assert "tweets.csv" in message and "UTF-8" in message
+    assert written(project) == []
+
+
+def test_broken_yaml_unknown_key_and_wrong_type(project):
+    (project / "mine.yaml").write_text("data: [")
+    assert "mine.yaml:" in refused("mine.yaml")
+    (project / "mine.yaml").write_text(RECIPE + "exports: {}\nsampling: {temperature: hot}\n")
+    message = refused("mine.yaml")
+    assert "did you mean export?" in message and "'hot' is not a number" in message
+
+
+def test_a_base_model_that_is_not_there(project):
+    (project / "base").unlink()
+    assert "there is no base model here" in refused("mine.yaml")
+    assert written(project) == []
+
+
+def test_a_base_model_of_another_shape(project, base_model_dir):
+    (project / "base").unlink()
+    shutil.copytree(base_model_dir, project / "base", copy_function=lambda a, b: shutil.copy(a, b))
+    config = project / "base" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"architectures": ["MistralForCausalLM"]}))
+    assert "MistralForCausalLM is not supported" in refused("mine.yaml")
+
+
+def test_a_pack_beyond_the_models_positions(project):
+    (project / "mine.yaml").write_text(RECIPE.replace("128", "999999"))
+    assert "training.max_length: max_length 999999 is beyond" in refused("mine.yaml")
+
+
+def test_a_disk_that_is_too_small_is_told_before_anything_is_written(project, monkeypatch):
+    real = shutil.disk_usage
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: real(path)._replace(free=1000))
+    assert "the disk is too small" in refused("mine.yaml")
+    assert written(project) == []
+
+
+def test_four_bits_where_they_cannot_be_had(project):
+    """Asked where bitsandbytes has no 4-bit kernels, the run ends before the base model is loaded."""
+    (project / "mine.yaml").write_text(RECIPE.replace("adamw_torch", "adamw_8bit"))
+    message = refused("mine.yaml")
+    assert "training.optim" in message and "adamw_torch" in message
+
+
+def test_ollama_that_is_not_running_is_told_before_the_training(project, monkeypatch):
+    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:1")
+    message = refused("mine.yaml", "--ollama")
+    assert "Ollama" in message and "ollama serve" in message
+    assert written(project) == []
+
+
+def test_a_stage_whose_predecessor_is_missing_names_it(project):
+    assert "prepare comes first" in refused("fit", "mine.yaml", command=tweetstyle)
+    assert "there is no exported model yet" in refused("chat", "mine.yaml", command=tweetstyle)

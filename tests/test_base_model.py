@@ -1,0 +1,129 @@
+"""A base model's directory is read from its files alone, and refused with one clear message each."""
+
+from __future__ import annotations
+
+import json
+import struct
+
+import pytest
+
+from tweetstyle.base_model import read_base_model
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.plan import linear_shapes, parameter_count
+
+CONFIG = {
+    "architectures": ["LlamaForCausalLM"],
+    "hidden_size": 4,
+    "intermediate_size": 8,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "vocab_size": 4,
+    "max_position_embeddings": 64,
+}
+
+
+def safetensors(path, values=4):
+    header = json.dumps({"x": {"dtype": "F32", "shape": [values], "data_offsets": [0, 4 * values]}}).encode()
+    path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(4 * values))
+
+
+@pytest.fixture
+def directory(tmp_path):
+    path = tmp_path / "base"
+    path.mkdir()
+    (path / "config.json").write_text(json.dumps(CONFIG))
+    vocabulary = {"<s>": 0, "</s>": 1, "<pad>": 2, "a": 3}
+    special = [{"id": i, "content": t, "special": True, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
+               for t, i in list(vocabulary.items())[:3]]  # fmt: skip
+    model = {"type": "BPE", "vocab": vocabulary, "merges": []}
+    (path / "tokenizer.json").write_text(json.dumps({"version": "1.0", "model": model, "added_tokens": special}))
+    (path / "tokenizer_config.json").write_text(json.dumps({"bos_token": "<s>", "eos_token": {"content": "</s>"}}))
+    safetensors(path / "model.safetensors")
+    return path
+
+
+def edit(path, **values):
+    content = json.loads(path.read_text()) | values
+    path.write_text(json.dumps(content))
+
+
+def test_special_tokens_are_ids_of_the_tokenizer_and_padding_is_never_the_end(directory):
+    edit(directory / "tokenizer_config.json", pad_token="</s>")
+    base = read_base_model(directory)
+    assert (base.bos_id, base.eos_id, base.pad_id, base.pad_token) == (0, 1, 2, "<pad>")
+
+
+def test_without_any_token_for_padding_the_model_is_refused(directory):
+    content = json.loads((directory / "tokenizer.json").read_text())
+    content["added_tokens"].pop()
+    content["model"]["vocab"] = {"<s>": 0, "</s>": 1, "p": 2, "a": 3}
+    (directory / "tokenizer.json").write_text(json.dumps(content))
+    with pytest.raises(TweetstyleError, match="no token can serve as padding"):
+        read_base_model(directory)
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"architectures": ["Qwen2ForCausalLM"]}, "Qwen2ForCausalLM is not supported"),
+        ({"attention_bias": True}, "biases are not supported"),
+        ({"hidden_size": None}, "hidden_size is missing"),
+    ],
+)
+def test_what_is_not_llama_shaped_is_refused_by_name(directory, config, words):
+    edit(directory / "config.json", **config)
+    with pytest.raises(TweetstyleError, match=words):
+        read_base_model(directory)
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"])
+def test_a_missing_file_is_named(directory, name):
+    (directory / name).unlink()
+    with pytest.raises(TweetstyleError, match=name.replace(".", r"\.")):
+        read_base_model(directory)
+
+
+def test_a_missing_shard_is_named(directory):
+    index = {"weight_map": {"x": "model-1.safetensors", "y": "model-2.safetensors"}}
+    (directory / "model.safetensors.index.json").write_text(json.dumps(index))
+    safetensors(directory / "model-1.safetensors")
+    with pytest.raises(TweetstyleError, match=r"missing: model-2\.safetensors"):
+        read_base_model(directory)
+
+
+def test_pickled_weights_alone_are_refused_with_the_reason(directory):
+    (directory / "model.safetensors").rename(directory / "pytorch_model.bin")
+    with pytest.raises(TweetstyleError, match="pickled weights can run code"):
+        read_base_model(directory)
+
+
+@pytest.mark.parametrize("kept", [0, 5, 40, -1])
+def test_a_shard_that_was_cut_off_is_refused(directory, kept):
+    shard = directory / "model.safetensors"
+    shard.write_bytes(shard.read_bytes()[:kept])
+    with pytest.raises(TweetstyleError, match="cut off|not a whole safetensors"):
+        read_base_model(directory)
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"model": {}}', '{"model": {"type": "Unigram"}}'])
+def test_a_tokenizer_that_is_none_is_refused(directory, content):
+    (directory / "tokenizer.json").write_text(content)
+    with pytest.raises(TweetstyleError, match=r"tokenizer\.json"):
+        read_base_model(directory)
+
+
+def test_the_parameter_count_of_the_real_model_is_that_of_its_file(base_model_dir):
+    base = read_base_model(base_model_dir)
+    with (base.shards[0]).open("rb") as stream:
+        header = json.loads(stream.read(struct.unpack("<Q", stream.read(8))[0]))
+    header.pop("__metadata__", None)
+    shapes = [entry["shape"] for entry in header.values()]
+    assert parameter_count(base) == sum(s[0] * (s[1] if len(s) == 2 else 1) for s in shapes)
+
+
+def test_llama_3_8b_has_the_published_number_of_parameters(directory):
+    edit(directory / "config.json", hidden_size=4096, intermediate_size=14336, num_hidden_layers=32, num_attention_heads=32,
+         num_key_value_heads=8, vocab_size=128256, tie_word_embeddings=False)  # fmt: skip
+    base = read_base_model(directory)
+    assert parameter_count(base) == 8_030_261_248
+    assert 32 * sum(sum(shape) for shape in linear_shapes(base).values()) == 2_621_440  # of LoRA, for each unit of rank
