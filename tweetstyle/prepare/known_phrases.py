@@ -1,0 +1,63 @@
+"""What apps write in a person's name, and the greetings and thanks that anyone writes."""
+
+from __future__ import annotations
+
+import re
+
+_LINK = r"https?://\S+"
+
+AUTOMATIC = re.compile(
+    "|".join(
+        (
+            r"^(?:i )?just posted a (?:new )?(?:photo|video)",
+            r"^(?:je viens de (?:publier|poster)|j'ai publié|j'ai posté) une (?:nouvelle )?(?:photo|vidéo)",
+            r"^i (?:just )?(?:liked|favorited|added|uploaded|rated) a (?:@?youtube )?(?:video|playlist)\b.*youtube",
+            r"^j'(?:ai aimé|aime|ai ajouté|ai mis en ligne|ai évalué) une vidéo\b.*youtube",
+            rf"^(?:i'm|je suis) (?:at|à|au|chez) .*{_LINK}$",
+            rf"\(@ [^)]+\) {_LINK}$",
+            r"^i(?:'m| just became| just ousted .*) the (?:new )?mayor of",
+            rf"^i just (?:unlocked|earned) the .*{_LINK}",
+            r"(?:followers?|abonnés?)\b.*\b(?:unfollow(?:ers?|ed)|désabonnés?)\b.*(?:https?://|\bvia\b)",
+            r"^(?:my (?:week|month|year) on twitter|ma (?:semaine|journée) sur twitter)",
+            r"^(?:my top \d+ #lastfm|mes \d+ (?:artistes|meilleurs).*#lastfm)",
+            rf"^#?now ?playing\b.*{_LINK}",
+            r"^i (?:just )?(?:ran|completed|finished|did) .*\d\s?(?:km|mi|miles|k)\b.*(?:run|nike|strava|https?://)",
+            r"^(?:j'ai (?:couru|parcouru)|je viens de (?:courir|terminer)) .*\d\s?km\b.*(?:nike|strava|runtastic|https?://)",
+            rf"\bdaily is out\b.*{_LINK}",
+            rf"est (?:sorti|disponible|paru)e? ?!.*{_LINK}.*(?:merci à|grâce à)",
+            r"^(?:wordle|sutom|le mot) #?[\d  ,.]+ [\dx]/\d",
+            rf"(?:sign the petition|signez la pétition|j'ai signé la pétition).*{_LINK}",
+            rf"{_LINK} (?:via|par|by) @\w+$",
+        )
+    )
+)
+"""Searched in the lower-case text with straight apostrophes."""
+
+STOCK_PHRASES = frozenset(
+    (
+        "de rien", "d accord", "avec plaisir", "avec grand plaisir", "pas de quoi", "pas de souci", "pas de soucis",
+        "pas de problème", "no problem", "my pleasure", "you re welcome", "you are welcome", "sounds good", "tout à fait",
+        "bien reçu", "see you", "see you soon", "à bientôt", "à demain", "à plus tard", "merci pour tout", "merci à toi",
+    )
+)  # fmt: skip
+
+GREETINGS = frozenset(
+    """bonjour bonsoir salut coucou hello hi hey merci thanks thank thx bienvenue welcome bravo félicitations congrats
+    congratulations anniversaire birthday journée soirée matinée nuit semaine weekend week année noël christmas morning
+    afternoon night evening day fêtes""".split()
+)
+
+STOCK_FIRST = frozenset(
+    """bonjour bonsoir salut coucou hello hi hey merci thanks thank thx bienvenue welcome bravo félicitations congrats
+    congratulations bon bonne belle joyeux joyeuse joyeuses très mille un good happy have many merry""".split()
+)
+
+STOCK_WORDS = (
+    GREETINGS
+    | STOCK_FIRST
+    | frozenset(
+        """a à au aux tous toutes tout toi vous te le la monde les mes ami amis amie amies gens beaucoup bien grand fin
+        de et aussi fois encore end you all everyone everybody so much very nice great my friend friends to too dear""".split()
+    )
+)
+"""A text made of these words alone, that begins with one of STOCK_FIRST and has one of GREETINGS, says nothing of its author."""

@@ -1,0 +1,139 @@
+"""The subject that a tweet's prompt names: its own key words, in the forms in which a person would ask for it."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from tweetstyle.prepare.split import seeded_bytes
+from tweetstyle.prepare.stop_words import Language
+from tweetstyle.prepare.words import Word, words_of
+
+FORMS = (("key words", 0.45), ("hashtag", 0.60), ("question", 0.75), ("request", 1.0))
+"""Form → upper end of its part of [0, 1). A request without a known article becomes key words."""
+KEY_WORDS = (0.5, 0.8)
+"""Below the first one key word, below the second two, else three."""
+HABIT_SHARE, HABIT_FEWEST = 0.1, 5
+"""A word in more than a tenth of the tweets (and in more than five) is a habit of the author, not a subject."""
+
+
+@dataclass
+class Archive:
+    """What the training tweets say of each word (by `Word.key`); a held-out tweet adds nothing to it.
+
+    frequency: tweets that have it; determined: occurrences behind a determiner; capital: occurrences with a capital within a
+    sentence, by surface; articles: proofs of each article.
+    """
+
+    tweets: int = 0
+    frequency: Counter[str] = field(default_factory=Counter)
+    determined: Counter[str] = field(default_factory=Counter)
+    capital: Counter[str] = field(default_factory=Counter)
+    articles: dict[Language, dict[str, Counter[str]]] = field(default_factory=lambda: {"fr": {}, "en": {}})
+
+    def idf(self, key: str) -> float:
+        """Smoothed inverse document frequency, ln((1 + n) / (1 + df)) + 1, as in scikit-learn's TfidfTransformer."""
+        return math.log((1 + self.tweets) / (1 + self.frequency[key])) + 1
+
+    def is_habit(self, key: str) -> bool:
+        return self.frequency[key] > max(HABIT_FEWEST, HABIT_SHARE * self.tweets)
+
+    def article(self, key: str, language: Language) -> str | None:
+        """The article most often proved, or None where there is no proof or there are two sides to it."""
+        proofs = self.articles[language].get(key)
+        if not proofs:
+            return None
+        article, count = min(proofs.items(), key=lambda proof: (-proof[1], proof[0]))
+        return article if 4 * count >= 3 * proofs.total() else None
+
+    def surface(self, word: Word) -> str:
+        """The word as a person would type it: a capital stays within a sentence or where the author mostly writes one there."""
+        typed = word.surface
+        if word.is_hashtag:
+            plain = typed.isalpha() and (typed.islower() or typed.istitle())
+            return typed if plain else "#" + typed
+        if typed.islower() or 2 * self.capital[typed] > self.frequency[word.key]:
+            return typed
+        return typed.lower() if word.begins or typed.isupper() else typed
+
+
+def learn_archive(texts: Iterable[str]) -> Archive:
+    """Counts over the training tweets."""
+    archive = Archive()
+    for text in texts:
+        language, words = words_of(text)
+        archive.tweets += 1
+        archive.frequency.update({word.key for word in words})
+        proofs = archive.articles[language]
+        for key, surface, is_hashtag, begins, determined, article in words:
+            if determined:
+                archive.determined[key] += 1
+            if not (begins or is_hashtag) and not surface.islower():
+                archive.capital[surface] += 1
+            if article is not None:
+                proofs.setdefault(key, Counter())[article] += 1
+    return archive
+
+
+def key_words(words: list[Word], archive: Archive) -> list[Word]:
+    """The words by weight, hashtags first, the best occurrence of each.
+
+    Weight: term frequency · idf · how much the word is a noun, which its determiners tell, here and in the archive.
+    """
+    best: dict[str, tuple[bool, float, int]] = {}
+    times = Counter(word.key for word in words)
+    for place, word in enumerate(words):
+        key = word.key
+        if archive.is_habit(key):
+            continue
+        noun = 0.5 + 0.5 * word.determined + archive.determined[key] / max(1, archive.frequency[key])
+        weight = (not word.is_hashtag, -times[key] * archive.idf(key) * noun, place)
+        best[key] = min(best.get(key, weight), weight)
+    return [words[place] for _, _, place in sorted(best.values())]
+
+
+def topic_of(id: str, text: str, archive: Archive, dropout: float, seed: int) -> str | None:
+    """The tweet's subject in one of the forms, or None for the share `dropout` and where there is no key word.
+
+    Which form is drawn depends on seed and id alone, so that further tweets do not change it.
+    """
+    draw = seeded_bytes(seed, id, b"topic")
+    left_out, form, count = (int.from_bytes(draw[i : i + 4], "big") / 2**32 for i in (0, 4, 8))
+    if left_out < dropout:
+        return None
+    language, words = words_of(text)
+    ranked = key_words(words, archive)
+    if not ranked:
+        return None
+    name = next(name for name, end in FORMS if form < end)
+    return _in_form(name, ranked, archive, language) or _listed(ranked, archive, count)
+
+
+def _in_form(form: str, ranked: list[Word], archive: Archive, language: Language) -> str | None:
+    word = ranked[0]
+    surface = archive.surface(word)
+    if form == "hashtag":
+        tag = word.surface if word.is_hashtag else surface
+        return "#" + tag if word.is_hashtag or tag.isalpha() else None
+    if form == "question":
+        return surface + (" ?" if language == "fr" else "?")
+    if form == "request":
+        return _request(ranked, archive, language)
+    return None
+
+
+def _request(ranked: list[Word], archive: Archive, language: Language) -> str | None:
+    """The heaviest of the first three words whose article is known: "Parle-moi de l'hiver", "tell me about winter"."""
+    for word in ranked[:3]:
+        article = word.article if word.article is not None else archive.article(word.key, language)
+        surface = archive.surface(word)
+        if article is not None and surface[0] != "#":
+            return f"Parle-moi {article}{surface}" if language == "fr" else f"tell me about {article}{surface}"
+    return None
+
+
+def _listed(ranked: list[Word], archive: Archive, count: float) -> str:
+    number = 1 if count < KEY_WORDS[0] else 2 if count < KEY_WORDS[1] else 3
+    return ", ".join(archive.surface(word) for word in ranked[:number])
