@@ -1,0 +1,80 @@
+"""One GGUF file as it is written: metadata and the table of tensors first, then the tensors' bytes, block by block."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gguf
+import numpy as np
+from gguf import GGMLQuantizationType, GGUFWriter
+
+from tweetstyle.export.llama import Llama, Tensor
+from tweetstyle.export.tensor_types import FILE_TYPES, tensor_type, type_bytes
+from tweetstyle.export.vocabulary import Vocabulary
+
+ROPE_FACTORS = "rope_freqs.weight"
+
+
+class GgufFile:
+    """A GGUF of one type. Opened by `begin`, fed in the plan's order by `write`, closed by `close`."""
+
+    def __init__(self, path: Path, file_type: str, llama: Llama, plan: list[Tensor]) -> None:
+        self.path = path
+        self.kinds = {tensor.name: tensor_type(file_type, tensor, llama) for tensor in plan}
+        self._bytes_left = {tensor.name: type_bytes(self.kinds[tensor.name], tensor.shape) for tensor in plan}
+        self._file_type, self._llama, self._plan = file_type, llama, plan
+        self._writer = GGUFWriter(path, "llama")
+
+    def begin(self, vocabulary: Vocabulary, name: str, chat_template: str | None) -> None:
+        """Writes everything that stands before the weights, and the rotary factors, which are computed."""
+        writer, factors = self._writer, self._llama.rope_factors()
+        self._describe(name)
+        vocabulary.write(writer)
+        if chat_template is not None:
+            writer.add_chat_template(chat_template)
+        if factors is not None:
+            writer.add_tensor_info(ROPE_FACTORS, factors.shape, factors.dtype, factors.nbytes)
+        for tensor in self._plan:
+            kind, size = self.kinds[tensor.name], self._bytes_left[tensor.name]
+            writer.add_tensor_info(tensor.name, tensor.shape, np.dtype(np.float32), size, raw_dtype=kind)
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_ti_data_to_file()
+        (self._stream,) = writer.fout
+        self._pad()
+        if factors is not None:
+            self._stream.write(factors.tobytes())
+            self._pad()
+
+    def write(self, tensor: Tensor, converted: dict[GGMLQuantizationType, np.ndarray]) -> None:
+        """The next rows of `tensor`, in the type that it has in this file."""
+        data = converted[self.kinds[tensor.name]]
+        self._stream.write(data)
+        self._bytes_left[tensor.name] -= data.nbytes
+        if not self._bytes_left[tensor.name]:
+            self._pad()
+
+    def close(self) -> None:
+        self._writer.close()
+
+    def _pad(self) -> None:
+        self._writer.write_padding(self._stream, self._stream.tell())
+
+    def _describe(self, name: str) -> None:
+        writer, llama = self._writer, self._llama
+        writer.add_type("model")
+        writer.add_name(name)
+        writer.add_file_type(FILE_TYPES[self._file_type])
+        writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
+        writer.add_block_count(llama.layers)
+        writer.add_context_length(llama.context)
+        writer.add_embedding_length(llama.hidden)
+        writer.add_feed_forward_length(llama.wide)
+        writer.add_head_count(llama.heads)
+        writer.add_head_count_kv(llama.kv_heads)
+        writer.add_key_length(llama.head)
+        writer.add_value_length(llama.head)
+        writer.add_layer_norm_rms_eps(llama.rms_norm_eps)
+        writer.add_rope_freq_base(llama.rope_theta)
+        writer.add_rope_dimension_count(llama.head)
+        writer.add_vocab_size(llama.vocabulary)

@@ -1,0 +1,74 @@
+"""The Modelfile: FROM, TEMPLATE and PARAMETER, in the quoting that every version of Ollama reads back unchanged.
+
+Rules from Ollama's parser/parser.go (v0.11.4): an instruction is a line; a value that begins with quotes goes on to the same
+quotes at the end of a line, with no escapes inside; runes that Go's strconv.IsPrint refuses vanish without a word.
+"""
+
+from __future__ import annotations
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.recipe import Export, Sampling
+from tweetstyle.template import Template
+
+TRIPLE = '"""'
+
+
+def modelfile(gguf: str, template: Template, section: Export, sampling: Sampling) -> str:
+    """The file's text, for a GGUF that lies beside it.
+
+    Raises TweetstyleError for a template, stop text or file name that a Modelfile cannot carry.
+    """
+    numbers = {
+        "temperature": sampling.temperature,
+        "top_k": sampling.top_k,
+        "top_p": sampling.top_p,
+        "min_p": sampling.min_p,
+        "repeat_penalty": sampling.repeat_penalty,
+        "num_predict": sampling.num_predict,
+        "num_ctx": section.num_ctx,
+        "seed": sampling.seed,
+    }
+    check_name(gguf)
+    lines = [
+        f"# Writes tweets in the style {template.style!r}. Install: ollama create NAME -f Modelfile",
+        f"FROM ./{gguf}",
+        f"TEMPLATE {quoted(template.ollama(), 'prompt', triple=True)}",
+        *(f"PARAMETER stop {quoted(stop, 'prompt')}" for stop in template.stops),
+        *(f"PARAMETER {name} {value}" for name, value in numbers.items() if value is not None),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def check_modelfile(template: Template) -> None:
+    """Refuses a template whose texts a Modelfile cannot carry."""
+    for text in (template.ollama(), *template.stops):
+        quoted(text, "prompt")
+
+
+def check_name(name: str) -> None:
+    """Refuses a file name that FROM would read as another one: not printable, or not in this directory."""
+    if not name.isprintable() or "/" in name or "\\" in name:
+        hint = "rename the recipe: letters, digits, spaces, - and _ do"
+        raise TweetstyleError(f"a Modelfile cannot name the file {name!r}", where="the recipe's name", hint=hint)
+
+
+def quoted(value: str, where: str, *, triple: bool = False) -> str:
+    """`value` as Ollama reads it back: in one quote where that is enough, in three where lines or quotes stand in it.
+
+    Raises TweetstyleError naming what cannot be carried: a rune that is not printable (line ends and tabs between three
+    quotes are), and three quotes at the end of a line that is not the last.
+    """
+    for character in value:
+        if not character.isprintable() and character not in "\n\t":
+            what = f"the character U+{ord(character):04X} cannot stand in a Modelfile: Ollama drops it"
+            raise TweetstyleError(what, where=where, hint="leave it out")
+    if not triple and not set('"\n\t') & set(value):
+        return f'"{value}"'
+    *inner, _ = value.split("\n")
+    read = TRIPLE
+    for line in inner:
+        read += line
+        if len(read.strip()) >= 2 * len(TRIPLE) and read.rstrip().endswith(TRIPLE):
+            raise TweetstyleError(f"a line that ends in {TRIPLE} cannot stand in a Modelfile", where=where, hint="leave it out")
+        read += "\n"
+    return TRIPLE + value + TRIPLE

@@ -1,0 +1,112 @@
+"""Tensors as they lie in safetensors files: headers first, then rows on demand, so that no file is ever held in memory."""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tweetstyle.errors import TweetstyleError
+
+ITEM_BYTES = {"F32": 4, "F16": 2, "BF16": 2}
+"""The dtypes that weights may have. numpy knows no bfloat16, hence no numpy dtype here."""
+
+
+@dataclass(frozen=True)
+class StoredTensor:
+    """One tensor of a safetensors file. `offset` counts bytes from the file's beginning."""
+
+    path: Path
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    offset: int
+
+    @property
+    def columns(self) -> int:
+        return self.shape[-1]
+
+    @property
+    def rows(self) -> int:
+        return math.prod(self.shape[:-1])
+
+    @property
+    def nbytes(self) -> int:
+        return math.prod(self.shape) * ITEM_BYTES[self.dtype]
+
+    def read(self, first: int = 0, count: int | None = None) -> np.ndarray:
+        """Rows [count, columns] from `first` on as float32; a vector is one row. All three dtypes convert exactly.
+
+        Safe to call from several threads. Raises TweetstyleError where the file ends too early.
+        """
+        count = self.rows if count is None else count
+        row_bytes = self.columns * ITEM_BYTES[self.dtype]
+        raw = np.empty(count * row_bytes, np.uint8)
+        with self.path.open("rb", buffering=0) as stream:
+            stream.seek(self.offset + first * row_bytes)
+            read, view = 0, memoryview(raw)
+            while read < len(view) and (got := stream.readinto(view[read:])):
+                read += got
+        if read < len(view):
+            what = f"the file ends inside {self.name}"
+            raise TweetstyleError(what, where=str(self.path), hint="it was cut off: make or download it again")
+        return _to_float32(raw, self.dtype).reshape(count, self.columns)
+
+
+def read_headers(paths: Iterable[Path]) -> dict[str, StoredTensor]:
+    """name → tensor for all the files (format: github.com/huggingface/safetensors#format).
+
+    Raises TweetstyleError: a file that is missing, cut off or no safetensors file; a name that stands twice.
+    """
+    tensors: dict[str, StoredTensor] = {}
+    for path in paths:
+        for tensor in _read_header(path):
+            if other := tensors.get(tensor.name):
+                what = f"{tensor.name} stands in {other.path.name} too"
+                raise TweetstyleError(what, where=str(path), hint="remove the file that is not the model's")
+            tensors[tensor.name] = tensor
+    return tensors
+
+
+def _read_header(path: Path) -> list[StoredTensor]:
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as stream:
+            (length,) = struct.unpack("<Q", stream.read(8))
+            header = json.loads(stream.read(length) if length <= size else b"")
+        header.pop("__metadata__", None)
+        entries = [(name, entry["dtype"], tuple(entry["shape"]), *entry["data_offsets"]) for name, entry in header.items()]
+    except FileNotFoundError as error:
+        raise TweetstyleError("there is no such file", where=str(path), hint="make or download it again") from error
+    except (ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
+        raise TweetstyleError("not a whole safetensors file", where=str(path), hint="make or download it again") from error
+    end = 8 + length + max((entry[-1] for entry in entries), default=0)
+    if end != size:
+        what = f"the file has {size:,} bytes, its header says {end:,}"
+        raise TweetstyleError(what, where=str(path), hint="it was cut off: make or download it again")
+    tensors = [StoredTensor(path, name, dtype, shape, 8 + length + begin) for name, dtype, shape, begin, _ in entries]
+    for tensor, entry in zip(tensors, entries, strict=True):
+        _check(tensor, entry[-1] - entry[-2])
+    return tensors
+
+
+def _check(tensor: StoredTensor, stored_bytes: int) -> None:
+    where = str(tensor.path)
+    if tensor.dtype not in ITEM_BYTES:
+        hint = "use weights in F32, F16 or BF16: a model that was saved in 4 or 8 bits cannot be merged exactly"
+        raise TweetstyleError(f"{tensor.name} has the dtype {tensor.dtype}", where=where, hint=hint)
+    if not tensor.shape or tensor.nbytes != stored_bytes:
+        what = f"{tensor.name}: {stored_bytes:,} bytes are stored for the shape {list(tensor.shape)} in {tensor.dtype}"
+        raise TweetstyleError(what, where=where, hint="the file is damaged: make or download it again")
+
+
+def _to_float32(raw: np.ndarray, dtype: str) -> np.ndarray:
+    if dtype == "BF16":
+        # bfloat16 is the upper half of a float32.
+        return (raw.view("<u2").astype(np.uint32) << 16).view(np.float32)
+    return raw.view({"F32": "<f4", "F16": "<f2"}[dtype]).astype(np.float32, copy=False)
