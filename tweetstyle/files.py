@@ -72,11 +72,16 @@ def complete_file(path: Path, mode: str = "w", *, newline: str | None = None) ->
 
 @contextlib.contextmanager
 def complete_directory(path: Path) -> Iterator[Path]:
-    """Gives an empty sibling directory that becomes `path` (replacing it) only when the block ends without an error."""
-    temporary = partial_sibling(path)
+    """Gives an empty sibling directory that becomes `path` (replacing it) only when the block ends without an error.
+
+    The one that it replaces is renamed first and removed last: killed at any moment, `path` is the old one, the new one or
+    nothing, never half of either.
+    """
+    temporary, replaced = partial_sibling(path), path.with_name(f".{path.name}.replaced")
     with clear_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(replaced, ignore_errors=True)
         temporary.mkdir()
         try:
             yield temporary
@@ -85,9 +90,11 @@ def complete_directory(path: Path) -> Iterator[Path]:
                     with file.open("rb") as stream:
                         os.fsync(stream.fileno())
             sync_directory(temporary)
-            shutil.rmtree(path, ignore_errors=True)
+            if path.exists():
+                os.replace(path, replaced)
             os.replace(temporary, path)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
         sync_directory(path.parent)
+        shutil.rmtree(replaced, ignore_errors=True)

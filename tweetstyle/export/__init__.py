@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from tweetstyle.export.llama import Llama, Tensor, check_tensors, read_llama, te
 from tweetstyle.export.modelfile import check_modelfile, check_name, modelfile
 from tweetstyle.export.stored_tensors import StoredTensor, read_headers
 from tweetstyle.export.vocabulary import Vocabulary, read_vocabulary
-from tweetstyle.files import complete_directory
+from tweetstyle.files import complete_directory, partial_sibling
 from tweetstyle.recipe import Export, Sampling
 from tweetstyle.template import Template
 
@@ -68,6 +69,8 @@ def export(
     names = {file_type: f"{name}-{file_type}.gguf" for file_type in types}
     for file_name in names.values():
         check_name(file_name)
+    # What a killed export left behind is room for this one.
+    shutil.rmtree(partial_sibling(directory), ignore_errors=True)
     require_disk(directory, disk_needed(weights, types))
     with complete_directory(directory) as partial:
         files = {t: GgufFile(partial / names[t], t, source.llama, source.plan) for t in types}
