@@ -1,0 +1,123 @@
+# From a bare clone with Python (3.11 to 3.13) and make: `make demo`, `make test`. What is already there is skipped.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+UV_VERSION := 0.13.9
+OLLAMA_VERSION := 0.11.4
+# The interpreter to build the environment with; empty: the first of CANDIDATES that runs and can make environments.
+PYTHON ?=
+CANDIDATES := python3.12 python3.11 python3.13 python3 python
+PYTEST_ARGS ?=
+RECIPE ?= recipes/demo.yaml
+
+VENV := .venv
+BIN := $(VENV)/bin
+OLLAMA := .cache/ollama-$(OLLAMA_VERSION)/ollama
+# Contraction off: fused multiply-add would make Ollama's quantised bytes differ from ggml's in 0.01% of places.
+MARCH := $(if $(filter x86_64,$(shell uname -m)),-march=x86-64-v3)
+OLLAMA_CFLAGS ?= -O3 $(MARCH) -ffp-contract=off
+CC ?= cc
+CXX ?= c++
+SUITABLE := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+step = @printf '\033[1m==>\033[0m %s\n'
+
+.PHONY: help setup base-model ollama demo test lint lock bench clean
+
+help: ## what can be made
+	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 20
+
+setup: $(VENV)/.installed ## the environment .venv with the locked packages
+
+$(VENV)/.interpreter:
+	$(step) "making the environment $(VENV)"
+	@if ! $(BIN)/python -c '$(SUITABLE)' 2>/dev/null; then \
+	  for candidate in $(or $(PYTHON),$(CANDIDATES)); do \
+	    if "$$candidate" -c '$(SUITABLE)' >/dev/null 2>&1; then python=$$candidate; break; fi; \
+	  done; \
+	  if [ -z "$${python:-}" ]; then \
+	    echo "No Python 3.11, 3.12 or 3.13 with venv among: $(or $(PYTHON),$(CANDIDATES))."; \
+	    echo "  → install one (Debian, Ubuntu: apt install python3 python3-venv) or name it: make PYTHON=/path/to/python"; \
+	    exit 1; \
+	  fi; \
+	  "$$python" -m venv --clear $(VENV); \
+	elif ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+	  $(BIN)/python -m ensurepip --default-pip >/dev/null; \
+	fi
+	@$(BIN)/python --version > $@
+
+$(VENV)/.uv-$(UV_VERSION): | $(VENV)/.interpreter
+	$(step) "installing uv $(UV_VERSION)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@touch $@
+
+# uv does not read pip's settings: hand it the index that pip would use, and pip's patience with slow ones.
+$(VENV)/.locked: requirements.lock $(VENV)/.uv-$(UV_VERSION)
+	$(step) "installing the locked packages (3 minutes and 6 GB the first time)"
+	@index=$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(BIN)/python -m pip config get global.index-url 2>/dev/null || true)}}; \
+	if [ -n "$$index" ]; then export UV_DEFAULT_INDEX="$$index"; fi; \
+	UV_HTTP_TIMEOUT=$${UV_HTTP_TIMEOUT:-300} $(BIN)/uv pip install --python $(BIN)/python --require-hashes --no-deps -r requirements.lock
+	@touch $@
+
+# `compat` writes a plain path file; setuptools' default finder would cost every start of Python some milliseconds.
+$(VENV)/.installed: setup.cfg pyproject.toml $(VENV)/.locked
+	$(step) "installing tweetstyle"
+	@$(BIN)/uv pip install --quiet --offline --python $(BIN)/python --no-deps --no-build-isolation \
+	  --config-settings editable_mode=compat --editable .
+	@touch $@
+
+base-model: setup ## the small base model of demo and tests: model/smollm2-135m-instruct/
+	$(step) "base model"
+	@$(BIN)/python -m tweetstyle.demo.base_model
+
+ollama: ## the real Ollama for the tests, built from source (Go and a C/C++ compiler)
+	@if [ -x $(OLLAMA) ]; then exit 0; fi; \
+	missing=; \
+	command -v go >/dev/null || missing="$$missing Go"; \
+	command -v $(CC) >/dev/null || missing="$$missing a-C-compiler-($(CC))"; \
+	command -v $(CXX) >/dev/null || missing="$$missing a-C++-compiler-($(CXX))"; \
+	if [ -n "$$missing" ]; then \
+	  echo "Missing:$$missing. They are wanted to build the real Ollama, in which the tests run the exported models."; \
+	  echo "  → install them (Go 1.24 or later: https://go.dev/dl; compilers: apt install build-essential, or xcode-select --install)"; \
+	  if [ "$${CI:-}" = true ]; then exit 1; fi; \
+	  echo "  Without them the Ollama tests are skipped; all others run."; \
+	  exit 0; \
+	fi; \
+	printf '\033[1m==>\033[0m %s\n' "building Ollama $(OLLAMA_VERSION) (3 minutes, once)"; \
+	room='$(CURDIR)/.cache/ollama-$(OLLAMA_VERSION).partial'; rm -rf "$$room"; mkdir -p "$$room"; \
+	if ! env GOBIN="$$room" CGO_ENABLED=1 CGO_CFLAGS='$(OLLAMA_CFLAGS)' CGO_CXXFLAGS='$(OLLAMA_CFLAGS)' CC='$(CC)' CXX='$(CXX)' \
+	  GOTOOLCHAIN=local go install github.com/ollama/ollama@v$(OLLAMA_VERSION) >"$$room/build.log" 2>&1; then \
+	  tail -n 20 "$$room/build.log"; \
+	  echo "Ollama could not be built; the whole log: $$room/build.log"; \
+	  echo "  → Go 1.24 or later and a network are needed; \`go version\` says: $$(go version)"; \
+	  exit 1; \
+	fi; \
+	rm -rf $(dir $(OLLAMA)); mv "$$room" $(dir $(OLLAMA))
+
+demo: base-model ## learn the sample author's style and show it
+	$(step) "tweetstyle-fit $(RECIPE)"
+	@$(BIN)/tweetstyle-fit $(RECIPE)
+	@$(BIN)/python -m tweetstyle.demo.show $(RECIPE)
+
+test: base-model ollama ## all tests (PYTEST_ARGS="-k token -x" for some)
+	$(step) "tests"
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: setup ## ruff: rules and format
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+lock: $(VENV)/.uv-$(UV_VERSION) ## requirements.lock anew from setup.cfg, all extras, with hashes
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes --upgrade \
+	  --no-emit-index-url --custom-compile-command "make lock" setup.cfg --output-file requirements.lock
+	@if grep -nE '://' requirements.lock; then echo "requirements.lock names a host"; rm requirements.lock; exit 1; fi
+	@grep -c '==' requirements.lock | sed 's/$$/ packages locked/'
+
+bench: base-model ## the speed ratios; results go to bench/results/
+	@for script in bench/*.py; do printf '\033[1m==>\033[0m %s\n' "$$script"; $(BIN)/python "$$script"; done
+
+clean: ## build files and caches; the environment, models and exports stay
+	@rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis unsloth_compiled_cache
+	@find tweetstyle tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
+	@echo "kept: $(VENV)/ .cache/ model/ export/ data/ (remove them by hand)"
