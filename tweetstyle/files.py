@@ -74,14 +74,14 @@ def complete_file(path: Path, mode: str = "w", *, newline: str | None = None) ->
 def complete_directory(path: Path) -> Iterator[Path]:
     """Gives an empty sibling directory that becomes `path` (replacing it) only when the block ends without an error.
 
-    The one that it replaces is renamed first and removed last: killed at any moment, `path` is the old one, the new one or
-    nothing, never half of either.
+    The one that it replaces is renamed first and removed last: killed at any moment, `path` is the old one, the new one or,
+    until the next run puts the old one back, nothing; never half of either.
     """
     temporary, replaced = partial_sibling(path), path.with_name(f".{path.name}.replaced")
     with clear_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(replaced, ignore_errors=True)
+        _put_back(replaced, path)
         temporary.mkdir()
         try:
             yield temporary
@@ -94,7 +94,15 @@ def complete_directory(path: Path) -> Iterator[Path]:
                 os.replace(path, replaced)
             os.replace(temporary, path)
         except BaseException:
+            _put_back(replaced, path)
             shutil.rmtree(temporary, ignore_errors=True)
             raise
         sync_directory(path.parent)
         shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _put_back(replaced: Path, path: Path) -> None:
+    """The old directory where its place is still empty; else it was replaced, and only its removal was cut off."""
+    if replaced.exists() and not path.exists():
+        os.replace(replaced, path)
+    shutil.rmtree(replaced, ignore_errors=True)
