@@ -1,0 +1,181 @@
+"""fit: learns the style. Unsloth and TRL do the training; what is trained, measured and kept is decided here, without torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tweetstyle.base_model import BaseModel
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.fit.checks import check_documents, check_held_out, check_model, check_packed
+from tweetstyle.fit.documents import Document, read_documents, read_held_out
+from tweetstyle.fit.packing import pack_count, step_count
+from tweetstyle.recipe import Model, Training
+from tweetstyle.template import Template
+
+if TYPE_CHECKING:
+    from tweetstyle.fit.checkpoints import Checkpoint
+    from tweetstyle.fit.metrics import Metrics
+    from tweetstyle.fit.progress import TrainingProgress
+
+
+@dataclass(frozen=True)
+class FitPlan:
+    """What a run will do. tokens: of one epoch; fill: share of the packs' room that tokens take; cut: tweets beyond max_length."""
+
+    tweets: int
+    tokens: int
+    cut: int
+    packs: int
+    fill: float
+    epochs: float
+    steps_per_epoch: int
+    steps: int
+    checkpoints: int
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What a run did. best_step: the step whose weights are in final_model/; seconds: training and validation, all sittings."""
+
+    steps: int
+    epochs: float
+    tokens: int
+    train_loss: float
+    best_step: int
+    bits_per_byte: float
+    seconds: float
+    tokens_per_second: float
+    final_model: Path
+
+
+def plan_fit(base: BaseModel, template: Template, training: Training, train: Path) -> FitPlan:
+    """The plan of a run over a split's file, by the same tokens and the same packing. Imports no torch.
+
+    Raises TweetstyleError for what `fit` refuses about the data.
+    """
+    end = base.tokenizer.end_id(template)
+    check_model(base, end, training.max_length)
+    documents = read_documents(base, template, train, training.max_length)
+    check_documents(documents, end, str(train))
+    return _plan(documents, end, training)
+
+
+def fit(
+    base: BaseModel, template: Template, model: Model, training: Training, train: Path, validation: Path, directory: Path
+) -> FitResult:
+    """Trains and leaves the best weights in directory/final_model/.
+
+    Writes checkpoint-N/, metrics.jsonl, log.txt (the libraries' own talk), train_output.json, and final_model/ complete or
+    not at all. Goes on from the newest complete checkpoint in `directory`, which must belong to the same settings and
+    data. After Ctrl-C or SIGTERM the step at work is ended, a checkpoint written and TweetstyleError raised; the same call
+    goes on from there, as it does after a kill. Raises TweetstyleError for everything that fit.checks refuses, for 4 bits where they
+    cannot be had, and for a loss that is no number any more.
+    """
+    from tweetstyle.fit.checkpoints import resume_point
+    from tweetstyle.fit.metrics import Metrics
+
+    end = base.tokenizer.end_id(template)
+    check_model(base, end, training.max_length)
+    documents = read_documents(base, template, train, training.max_length)
+    held_out = read_held_out(base, template, validation, training.max_length)
+    check_documents(documents, end, str(train))
+    check_held_out(held_out, str(validation))
+    directory.mkdir(parents=True, exist_ok=True)
+    metrics = Metrics(directory / "metrics.jsonl")
+    newest = resume_point(directory, metrics)
+    if not (newest and newest.finished):
+        _train(base, model, training, documents, held_out, _plan(documents, end, training), directory, metrics, newest)
+    return _finish(base, model, training, len(documents), directory, metrics)
+
+
+def _plan(documents: list[Document], end: int, training: Training) -> FitPlan:
+    lengths = [len(document.ids) for document in documents]
+    packs = pack_count(lengths, training.max_length)
+    steps, in_epoch = step_count(packs, training)
+    return FitPlan(
+        tweets=len(documents),
+        tokens=sum(lengths),
+        cut=sum(document.ids[-1] != end for document in documents),
+        packs=packs,
+        fill=sum(lengths) / (packs * training.max_length),
+        epochs=steps / in_epoch,
+        steps_per_epoch=in_epoch,
+        steps=steps,
+        checkpoints=-(-steps // training.save_steps),
+    )
+
+
+def _train(
+    base: BaseModel, model: Model, training: Training, documents: list[Document], held_out: list[Document],
+    plan: FitPlan, directory: Path, metrics: Metrics, newest: Checkpoint | None,
+) -> None:  # fmt: skip
+    from tweetstyle.fit.chatter import chatter_to, stay_offline
+    from tweetstyle.fit.progress import TrainingProgress
+
+    stay_offline(directory)
+    with chatter_to(directory / "log.txt") as screen, TrainingProgress(screen) as progress:
+        stopped_at = _run_trainer(base, model, training, documents, held_out, plan, directory, metrics, newest, progress)
+    if stopped_at:
+        what = f"stopped at step {stopped_at} of {plan.steps}; checkpoint-{stopped_at} is complete"
+        raise TweetstyleError(what, where=str(directory), hint="run the same command again: it goes on from there")
+
+
+def _run_trainer(
+    base: BaseModel, model: Model, training: Training, documents: list[Document], held_out: list[Document],
+    plan: FitPlan, directory: Path, metrics: Metrics, newest: Checkpoint | None, progress: TrainingProgress,
+) -> int | None:  # fmt: skip
+    """Gives back the step at which the run was interrupted, or None where it came to its end."""
+    progress.phase("loading Unsloth")
+    from tweetstyle.fit import trainer as unsloth_trainer
+    from tweetstyle.fit.callback import RunKeeper, saves_before_it_stops
+    from tweetstyle.fit.scoring import score
+
+    unsloth_trainer.check_device(model, training)
+    progress.phase("loading the base model")
+    loaded, tokenizer = unsloth_trainer.load_model(base, model, training)
+    config = unsloth_trainer.sft_config(training, directory)
+    progress.phase("packing")
+    trainer = unsloth_trainer.build_trainer(loaded, tokenizer, config, documents)
+    check_packed(unsloth_trainer.signs_of_packing(trainer), len(trainer.train_dataset), plan.packs)
+    keeper = RunKeeper(training, directory, metrics, partial(score, documents=held_out, pad_id=base.pad_id), progress)
+    trainer.add_callback(keeper)
+    progress.say(f"{unsloth_trainer.device_in_words(config)}; {plan.packs} packs, {plan.steps} steps")
+    if newest:
+        progress.say(f"going on from {newest.path.name}")
+    with saves_before_it_stops(keeper):
+        trainer.train(resume_from_checkpoint=str(newest.path) if newest else None)
+    return trainer.state.global_step if keeper.interrupted_by and not keeper.finished else None
+
+
+def _finish(base: BaseModel, model: Model, training: Training, tweets: int, directory: Path, metrics: Metrics) -> FitResult:
+    from rich.console import Console
+
+    from tweetstyle.fit.checkpoints import complete_checkpoints, prune, write_final_model
+    from tweetstyle.fit.train_output import as_table, train_output, write_train_output
+
+    checkpoints = complete_checkpoints(directory)
+    best = metrics.best()
+    chosen = next((c for c in checkpoints if c.step == best["step"]), None)
+    if chosen is None:
+        hint = "run the same command again: it goes on from the newest checkpoint that is whole"
+        raise TweetstyleError(f"the best checkpoint, checkpoint-{best['step']}, is gone", where=str(directory), hint=hint)
+    write_final_model(base, model.method, chosen, directory / "final_model")
+    output = train_output(metrics, checkpoints[-1].state, tweets)
+    write_train_output(output, directory / "train_output.json")
+    prune(directory, best["step"], training.save_total_limit)
+    Console(stderr=True).print(as_table(output))
+    figures = output.metrics
+    return FitResult(
+        steps=output.global_step,
+        epochs=figures["epoch"],
+        tokens=figures["num_input_tokens_seen"],
+        train_loss=output.training_loss,
+        best_step=best["step"],
+        bits_per_byte=figures["eval_bits_per_byte"],
+        seconds=figures["train_runtime"],
+        tokens_per_second=figures["train_tokens_per_second"],
+        final_model=directory / "final_model",
+    )

@@ -1,0 +1,121 @@
+"""What happens between the steps of a run: metrics, validation, early stopping, checkpoints, interruption. Imports transformers."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.fit.checkpoints import prune, seal
+from tweetstyle.fit.metrics import BITS_PER_BYTE, Metrics
+from tweetstyle.fit.progress import TrainingProgress
+from tweetstyle.fit.scoring import Score
+from tweetstyle.recipe import Training
+
+STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+class RunKeeper(TrainerCallback):
+    """Keeps one run's records. Everything it decides follows from the metrics so far, so a resumed run decides the same.
+
+    The Trainer's own evaluation is off: its eval_loss is a mean of batch means, and bits per byte need the exact sum.
+    Validation happens in on_log, which comes after a step's loss is known and before its checkpoint is written.
+    """
+
+    def __init__(
+        self, training: Training, directory: Path, metrics: Metrics, validate: Callable[[Any], Score], progress: TrainingProgress
+    ) -> None:
+        self.training, self.directory, self.metrics = training, directory, metrics
+        self.validate, self.progress = validate, progress
+        self.interrupted_by: signal.Signals | None = None
+        self._due = self.finished = False
+        self._clock, self._tokens = time.perf_counter(), 0
+
+    # -- the Trainer's events -------------------------------------------------------------------------------
+
+    def on_train_begin(self, args, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self._clock, self._tokens = time.perf_counter(), state.num_input_tokens_seen
+        self.progress.begin(state.global_step, state.max_steps)
+
+    def on_step_end(self, args, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self.finished = state.global_step >= state.max_steps
+        self._due = self.finished or state.global_step % self.training.eval_steps == 0
+        if self.interrupted_by:
+            control.should_save = control.should_training_stop = True
+        if self._due or control.should_save:
+            # A checkpoint without its line would leave the losses since the last one out of metrics.jsonl after a resume.
+            control.should_log = True
+
+    def on_log(self, args, state: TrainerState, control: TrainerControl, logs: dict[str, float], model: Any, **_: Any) -> None:
+        if "loss" not in logs:
+            return
+        if not math.isfinite(logs["loss"]):
+            hint = "write a smaller training.learning_rate, or a longer training.warmup_steps"
+            raise TweetstyleError(f"the loss is no number any more at step {state.global_step}", where="training", hint=hint)
+        tokens, seconds = state.num_input_tokens_seen, self._elapsed()
+        line = {"step": state.global_step, "epoch": round(state.epoch, 6)}
+        line |= {name: logs[name] for name in ("loss", "learning_rate", "grad_norm")}
+        line |= {"tokens": tokens, "tokens_per_second": (tokens - self._tokens) / seconds, "seconds": seconds}
+        self._tokens = tokens
+        self.metrics.append(line)
+        self.progress.step(state.global_step, line["loss"], line["tokens_per_second"])
+        if self._due:
+            self._validate(state, control, model)
+
+    def on_save(self, args, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        # TRL's model card would say nothing of this run.
+        (self.directory / "README.md").unlink(missing_ok=True)
+        self.metrics.sync()
+        checkpoint = self.directory / f"checkpoint-{state.global_step}"
+        seal(checkpoint, state.global_step, finished=self.finished)
+        # Of a run that stops here nothing is thrown away: what was asked to be kept is decided when it has ended.
+        if self.metrics.evaluations and not (self.finished or self.interrupted_by):
+            prune(self.directory, self.metrics.best()["step"], self.training.save_total_limit)
+
+    # -- parts ----------------------------------------------------------------------------------------------
+
+    def _validate(self, state: TrainerState, control: TrainerControl, model: Any) -> None:
+        self.progress.phase("validating")
+        score = self.validate(model)
+        line = {"step": state.global_step, BITS_PER_BYTE: score.bits_per_byte, "eval_loss": score.loss, "seconds": self._elapsed()}
+        self.metrics.append(line)
+        best = self.metrics.best()["step"] == state.global_step
+        patience = self.training.early_stopping_patience
+        if patience and self.metrics.without_better() >= patience:
+            self.finished = control.should_training_stop = True
+        # The best validation always has its checkpoint, whatever save_steps is.
+        control.should_save = control.should_save or best or self.finished
+        self.progress.validated(state.global_step, score.bits_per_byte, best=best)
+
+    def _elapsed(self) -> float:
+        now = time.perf_counter()
+        elapsed, self._clock = now - self._clock, now
+        return elapsed
+
+
+@contextmanager
+def saves_before_it_stops(keeper: RunKeeper) -> Iterator[None]:
+    """Inside the block Ctrl-C and SIGTERM end the run after the step at work, with a checkpoint; a second one ends it at once."""
+
+    def stop(number: int, _: object) -> None:
+        keeper.interrupted_by = signal.Signals(number)
+        keeper.progress.say("stopping: the step at work is ended and a checkpoint written (once more to stop at once)")
+        signal.signal(number, before[number])
+
+    before: dict[int, Any] = {}
+    # Signals reach Python in the main thread only; elsewhere (a notebook's worker) there is none to catch.
+    if threading.current_thread() is threading.main_thread():
+        before = {number: signal.signal(number, stop) for number in STOPPING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,61 @@
+"""Keeps the libraries' own talk off the screen, and the libraries off the network."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+OFFLINE = {
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "HF_DATASETS_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "UNSLOTH_DISABLE_STATISTICS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+
+
+def stay_offline(directory: Path) -> None:
+    """Sets what the training libraries read when they are imported: no network, no statistics, generated code into the run's directory."""
+    os.environ.update(OFFLINE)
+    os.environ["UNSLOTH_COMPILE_LOCATION"] = str((directory / ".unsloth_compiled_cache").absolute())
+
+
+@contextlib.contextmanager
+def chatter_to(path: Path) -> Iterator[TextIO]:
+    """Appends to a file whatever is written to stdout and stderr inside the block, by Python or by C; yields the screen.
+
+    Two ways lead out: the file descriptors 1 and 2, which compiled code writes to, and sys.stdout and sys.stderr, which
+    need not be those (a notebook, a test). An exception leaves the block with both restored, so its traceback is seen.
+    """
+    # Never closed: logging handlers that the libraries make inside the block keep it as their stream.
+    log = path.open("a", encoding="utf-8", buffering=1)
+    out, err = sys.stdout, sys.stderr
+    out.flush()
+    err.flush()
+    saved = [os.dup(1), os.dup(2)]
+    own_screen = _descriptor(err) != 2
+    screen = err if own_screen else os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace", buffering=1)
+    try:
+        for descriptor in (1, 2):
+            os.dup2(log.fileno(), descriptor)
+        sys.stdout = sys.stderr = log
+        yield screen
+    finally:
+        sys.stdout, sys.stderr = out, err
+        for descriptor, copy in zip((1, 2), saved, strict=True):
+            os.dup2(copy, descriptor)
+            os.close(copy)
+        if not own_screen:
+            screen.close()
+
+
+def _descriptor(stream: TextIO) -> int | None:
+    try:
+        return stream.fileno()
+    except (OSError, AttributeError, ValueError):
+        return None

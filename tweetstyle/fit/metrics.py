@@ -1,0 +1,87 @@
+"""metrics.jsonl: one line for each logged step and each validation, written as the run goes."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from tweetstyle.files import clear_os_errors, complete_file
+
+BITS_PER_BYTE = "eval_bits_per_byte"
+
+
+class Metrics:
+    """The lines of a run, in the file and in memory.
+
+    A training line has step, epoch, loss (nats a token, mean over the steps since the line before), learning_rate,
+    grad_norm, tokens (non-padding, since the run's start), tokens_per_second and seconds (since the line before);
+    a validation line has step, eval_bits_per_byte, eval_loss (nats a token) and seconds.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.lines = _whole_lines(path)
+
+    def keep_until(self, step: int) -> None:
+        """Cuts off what lies beyond the checkpoint from which the run goes on, so that no step stands twice."""
+        self.lines = [line for line in self.lines if line["step"] <= step]
+        with complete_file(self.path) as stream:
+            stream.writelines(_as_text(line) for line in self.lines)
+
+    def append(self, line: dict[str, Any]) -> None:
+        self.lines.append(line)
+        with clear_os_errors(self.path), self.path.open("a", encoding="utf-8") as stream:
+            stream.write(_as_text(line))
+
+    def sync(self) -> None:
+        """Puts the lines on the disk: before a checkpoint counts as complete, for a resumed run relies on them."""
+        with self.path.open("rb") as stream:
+            os.fsync(stream.fileno())
+
+    @property
+    def steps(self) -> list[dict[str, Any]]:
+        return [line for line in self.lines if "loss" in line]
+
+    @property
+    def evaluations(self) -> list[dict[str, Any]]:
+        return [line for line in self.lines if BITS_PER_BYTE in line]
+
+    def best(self, until: int | None = None) -> dict[str, Any] | None:
+        """The first validation line with the fewest bits per byte, up to a step; None before the first validation."""
+        lines = [line for line in self.evaluations if until is None or line["step"] <= until]
+        return min(lines, key=lambda line: line[BITS_PER_BYTE], default=None)
+
+    def without_better(self) -> int:
+        """Validations since the best one."""
+        best = self.best()
+        return sum(line["step"] > best["step"] for line in self.evaluations) if best else 0
+
+    def train_loss(self) -> float:
+        """Mean loss of all steps, nats a token: each line stands for the steps since the line before."""
+        total, before = 0.0, 0
+        for line in self.steps:
+            total += line["loss"] * (line["step"] - before)
+            before = line["step"]
+        return total / before
+
+    def seconds(self) -> float:
+        """Time spent in training and validation, over all sittings; the time to load is not in it."""
+        return sum(line["seconds"] for line in self.lines)
+
+
+def _as_text(line: dict[str, Any]) -> str:
+    return json.dumps(line) + "\n"
+
+
+def _whole_lines(path: Path) -> list[dict[str, Any]]:
+    """The lines up to the first that a kill left unfinished."""
+    lines = []
+    if path.is_file():
+        for text in path.read_text(encoding="utf-8").splitlines():
+            try:
+                lines.append(json.loads(text))
+            except ValueError:
+                break
+    return lines
