@@ -1,0 +1,155 @@
+"""An adapter is merged exactly or refused by name."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+from support.tiny_llama import shapes, write_adapter, write_llama
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.export.adapter import read_adapter
+from tweetstyle.export.llama import read_llama, tensor_plan
+
+QUERY = "model.layers.0.self_attn.q_proj.weight"
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    return write_llama(tmp_path_factory.mktemp("base"))
+
+
+@pytest.fixture(scope="module")
+def plan(base):
+    return list(tensor_plan(read_llama(base.config, base.path)))
+
+
+def stored(directory) -> dict[str, np.ndarray]:
+    return load_file(directory / "adapter_model.safetensors")
+
+
+def test_the_delta_is_alpha_over_r_times_b_times_a(base, plan, tmp_path):
+    adapter = read_adapter(write_adapter(tmp_path, base, r=4, lora_alpha=12), plan)
+    weights, stem = stored(tmp_path), f"base_model.model.{QUERY.removesuffix('.weight')}"
+    expected = 3 * weights[f"{stem}.lora_B.weight"].astype(np.float64) @ weights[f"{stem}.lora_A.weight"].astype(np.float64)
+    assert np.abs(adapter.delta(QUERY).rows(0, 64) - expected).max() < 1e-6
+    assert np.array_equal(adapter.delta(QUERY).rows(8, 16), adapter.delta(QUERY).rows(0, 64)[8:24])
+
+
+def test_rank_stabilised_lora_divides_by_the_root_of_r(base, plan, tmp_path):
+    assert read_adapter(write_adapter(tmp_path, base, r=16, lora_alpha=12, use_rslora=True), plan).scale == 12 / math.sqrt(16)
+
+
+def test_modules_without_an_adapter_are_left_alone(base, plan, tmp_path):
+    adapter = read_adapter(write_adapter(tmp_path, base, modules=("v_proj",)), plan)
+    assert adapter.delta(QUERY) is None and adapter.delta("model.embed_tokens.weight") is None
+    assert len(adapter.pairs) == base.config["num_hidden_layers"]
+
+
+def test_everything_that_peft_writes_for_plain_lora_is_accepted(base, plan, tmp_path):
+    """A second source for the lists of keys: PEFT's own configuration, all of its defaults."""
+    from peft import LoraConfig
+
+    config = LoraConfig(r=4, lora_alpha=8, target_modules=["q_proj"], task_type="CAUSAL_LM", lora_dropout=0.1).to_dict()
+    config = json.loads(json.dumps(config, default=lambda value: sorted(value) if isinstance(value, set) else value.value))
+    assert len(config) > 40
+    read_adapter(write_adapter(tmp_path, base, **config), plan)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("use_dora", True), ("init_lora_weights", "loftq"), ("init_lora_weights", "pissa"), ("init_lora_weights", "pissa_niter_4"),
+        ("init_lora_weights", "olora"), ("init_lora_weights", "corda"), ("init_lora_weights", "lora_ga"),
+        ("modules_to_save", ["embed_tokens"]), ("rank_pattern", {"q_proj": 8}), ("alpha_pattern", {"q_proj": 8}), ("bias", "all"),
+        ("bias", "lora_only"), ("fan_in_fan_out", True), ("lora_bias", True), ("layer_replication", [[0, 2]]), ("use_qalora", True),
+        ("trainable_token_indices", [1, 2]), ("target_parameters", ["x"]), ("some_lora_of_the_future", {"on": 1}),
+    ],
+)  # fmt: skip
+def test_a_variant_that_cannot_be_merged_exactly_is_refused_by_its_key(base, plan, tmp_path, key, value):
+    with pytest.raises(TweetstyleError, match=key) as caught:
+        read_adapter(write_adapter(tmp_path, base, **{key: value}), plan)
+    assert caught.value.where == str(tmp_path / "adapter_config.json") and caught.value.hint
+
+
+@pytest.mark.parametrize("kind", ["LOHA", "IA3", None])
+def test_another_kind_of_adapter_is_refused_by_name(base, plan, tmp_path, kind):
+    with pytest.raises(TweetstyleError, match=f"{kind}, not LORA"):
+        read_adapter(write_adapter(tmp_path, base, peft_type=kind), plan)
+
+
+@pytest.mark.parametrize(("r", "alpha"), [(0, 8), (None, 8), (4, None), (4, float("nan"))])
+def test_a_rank_or_alpha_that_is_no_number_is_refused(base, plan, tmp_path, r, alpha):
+    write_adapter(tmp_path, base)
+    config = json.loads((tmp_path / "adapter_config.json").read_text()) | {"r": r, "lora_alpha": alpha}
+    (tmp_path / "adapter_config.json").write_text(json.dumps(config))
+    with pytest.raises(TweetstyleError, match="not a rank and a number"):
+        read_adapter(tmp_path, plan)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_an_adapter_that_diverged_is_refused_with_the_weights_name(base, plan, tmp_path, value):
+    write_adapter(tmp_path, base)
+    weights = stored(tmp_path)
+    name = sorted(weights)[-1]
+    weights[name][-1, -1] = value
+    save_file(weights, tmp_path / "adapter_model.safetensors")
+    with pytest.raises(TweetstyleError, match=f"{name} holds NaN or infinity"):
+        read_adapter(tmp_path, plan)
+
+
+@pytest.mark.parametrize("changes", [{"hidden_size": 128}, {"intermediate_size": 128}, {"num_hidden_layers": 3}])
+def test_an_adapter_over_another_base_is_refused(base, plan, tmp_path, changes):
+    other = write_llama(tmp_path / "other", **changes)
+    with pytest.raises(TweetstyleError, match=r"over this base it must be|no adapter of this model"):
+        read_adapter(write_adapter(tmp_path / "adapter", other), plan)
+
+
+def test_half_a_pair_is_refused(base, plan, tmp_path):
+    write_adapter(tmp_path, base)
+    weights = stored(tmp_path)
+    del weights[sorted(weights)[0]]
+    save_file(weights, tmp_path / "adapter_model.safetensors")
+    with pytest.raises(TweetstyleError, match="the adapter has B"):
+        read_adapter(tmp_path, plan)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["base_model.model.lm_head.lora_A.weight", "base_model.model.model.embed_tokens.lora_embedding_A", "base_model.model.lm_head.weight",
+     "base_model.model.model.layers.0.input_layernorm.lora_A.weight", "base_model.model.model.layers.0.self_attn.q_proj.lora_magnitude_vector"],
+)  # fmt: skip
+def test_weights_beyond_the_linears_of_the_layers_are_refused_by_name(base, plan, tmp_path, name):
+    write_adapter(tmp_path, base)
+    save_file(stored(tmp_path) | {name: np.zeros((4, 64), np.float32)}, tmp_path / "adapter_model.safetensors")
+    with pytest.raises(TweetstyleError, match=name.replace(".", r"\.")):
+        read_adapter(tmp_path, plan)
+
+
+def test_a_missing_an_empty_and_a_cut_off_adapter_are_told_apart(base, plan, tmp_path):
+    with pytest.raises(TweetstyleError, match="there is no adapter here"):
+        read_adapter(tmp_path, plan)
+    write_adapter(tmp_path, base)
+    file = tmp_path / "adapter_model.safetensors"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-10])
+    with pytest.raises(TweetstyleError, match="its header says"):
+        read_adapter(tmp_path, plan)
+    save_file({}, file)
+    with pytest.raises(TweetstyleError, match="holds no weights"):
+        read_adapter(tmp_path, plan)
+    (tmp_path / "adapter_config.json").write_text("{")
+    with pytest.raises(TweetstyleError, match="not JSON"):
+        read_adapter(tmp_path, plan)
+
+
+def test_the_test_models_name_their_weights_as_transformers_does(base):
+    import torch
+    import transformers
+
+    with torch.device("meta"):
+        model = transformers.AutoModelForCausalLM.from_config(transformers.AutoConfig.from_pretrained(base.path))
+    assert {name: tuple(p.shape) for name, p in model.named_parameters()} == shapes(base.config)

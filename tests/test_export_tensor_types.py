@@ -1,0 +1,138 @@
+"""Each tensor gets the type that llama.cpp's own quantiser gives it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import gguf
+import numpy as np
+import pytest
+from gguf import GGMLQuantizationType as Q
+
+from tweetstyle.export.ggml import library, quantize
+from tweetstyle.export.llama import Llama, tensor_plan
+from tweetstyle.export.tensor_types import BASE_TYPES, FALLBACKS, FILE_TYPES, MORE_BITS, more_bits, tensor_type, type_bytes
+from tweetstyle.recipe import Export
+
+LLAMA_3_8B = Llama(32, 4096, 14336, 32, 8, 128, 128256, 8192, 1e-5, 500000.0, None, tied=False)
+SMOLLM2 = Llama(30, 576, 1536, 9, 3, 64, 49152, 8192, 1e-5, 100000.0, None, tied=True)
+QUANTISED = [Q.F16, Q.Q8_0, Q.Q4_K, Q.Q5_K, Q.Q6_K, Q.Q5_0, Q.Q5_1]
+
+
+def types(file_type: str, llama: Llama) -> dict[str, Q]:
+    return {t.name: tensor_type(file_type, t, llama) for t in tensor_plan(llama)}
+
+
+def test_llama_3_8b_in_q4_k_m_is_what_llama_cpp_prints():
+    """llama-quantize's own output for this shape: 193 tensors q4_K, 33 q6_K, 65 f32; 4.58 GiB of weights."""
+    found = types("q4_k_m", LLAMA_3_8B)
+    assert [sum(t == kind for t in found.values()) for kind in (Q.Q4_K, Q.Q6_K, Q.F32)] == [193, 33, 65]
+    assert found["output.weight"] == Q.Q6_K and found["token_embd.weight"] == Q.Q4_K
+    sixes = [layer for layer in range(32) if found[f"blk.{layer}.attn_v.weight"] == Q.Q6_K]
+    assert sixes == [0, 1, 2, 3, 6, 9, 12, 15, 18, 21, 24, 27, 28, 29, 30, 31]
+    assert sixes == [layer for layer in range(32) if found[f"blk.{layer}.ffn_down.weight"] == Q.Q6_K]
+    size = sum(type_bytes(found[t.name], t.shape) for t in tensor_plan(LLAMA_3_8B))
+    assert round(size / 2**30, 2) == 4.58
+
+
+def test_smollm2s_rows_fall_back_where_256_does_not_divide_them():
+    found = types("q4_k_m", SMOLLM2)
+    assert found["token_embd.weight"] == Q.Q8_0 and "output.weight" not in found
+    assert found["blk.0.attn_v.weight"] == Q.Q8_0 and found["blk.3.attn_v.weight"] == Q.Q5_0
+    assert found["blk.3.attn_q.weight"] == Q.Q5_0 and found["blk.3.ffn_up.weight"] == Q.Q5_0
+    # 1536 is a multiple of 256: ffn_down alone stays with K-quants.
+    assert found["blk.0.ffn_down.weight"] == Q.Q6_K and found["blk.3.ffn_down.weight"] == Q.Q4_K
+
+
+def test_tied_embeddings_get_the_outputs_type():
+    assert types("q4_k_m", replace(LLAMA_3_8B, tied=True))["token_embd.weight"] == Q.Q6_K
+
+
+def test_a_70b_gets_more_bits_for_its_small_attn_v():
+    seventy = Llama(80, 8192, 28672, 64, 8, 128, 128256, 8192, 1e-5, 500000.0, None, tied=False)
+    found = types("q4_k_m", seventy)
+    assert {found[f"blk.{i}.attn_v.weight"] for i in range(80)} == {Q.Q5_K, Q.Q6_K}
+    assert {found[f"blk.{i}.ffn_down.weight"] for i in range(80)} == {Q.Q4_K, Q.Q6_K}
+
+
+@pytest.mark.parametrize(("file_type", "kind"), [("f16", Q.F16), ("q8_0", Q.Q8_0)])
+def test_plain_types_take_every_matrix_and_leave_the_vectors(file_type, kind):
+    assert {t.name: kind if len(t.shape) == 2 else Q.F32 for t in tensor_plan(LLAMA_3_8B)} == types(file_type, LLAMA_3_8B)
+
+
+@pytest.mark.parametrize("layers", [1, 2, 7, 8, 16, 22, 30, 32, 80])
+def test_the_last_eighth_and_every_third_layer_between(layers):
+    chosen = [i for i in range(layers) if more_bits(i, layers)]
+    eighth = layers // 8
+    assert set(range(eighth)) <= set(chosen) and set(range(7 * layers // 8, layers)) <= set(chosen)
+    assert all(i in chosen for i in range(eighth + 2, layers, 3))
+
+
+def test_every_type_of_the_recipe_is_known_here():
+    import typing
+
+    (names, _) = typing.get_args(Export.model_fields["types"].annotation)
+    assert set(typing.get_args(names)) == set(FILE_TYPES) == set(BASE_TYPES) and MORE_BITS.keys() <= BASE_TYPES.keys()
+    assert {*BASE_TYPES.values(), *MORE_BITS.values()} - {Q.F16, Q.Q8_0} <= FALLBACKS.keys()
+
+
+@pytest.mark.parametrize("kind", QUANTISED)
+def test_the_bytes_are_those_of_another_build_of_ggml(kind):
+    """libgguf is a second package that compiles ggml's kernels."""
+    import libgguf
+
+    rows = rows_of_many_sizes()
+    expected = libgguf.quantize_rows(rows, kind)
+    assert np.array_equal(quantize(rows, kind), np.ascontiguousarray(expected).view(np.uint8).reshape(-1))
+
+
+@pytest.mark.parametrize("kind", [Q.F16, Q.Q8_0])
+def test_the_plain_types_are_the_gguf_packages_own_too(kind):
+    rows = rows_of_many_sizes()
+    assert np.array_equal(quantize(rows, kind), gguf.quants.quantize(rows, kind).view(np.uint8).reshape(-1))
+
+
+@pytest.mark.parametrize("kind", [Q.Q8_0, Q.Q4_K, Q.Q5_K, Q.Q6_K, Q.Q5_0, Q.Q5_1])
+def test_what_is_written_reads_back_close_to_the_weights(kind):
+    """A control of the two above, which would agree on zeros: gguf's own dequantisation (numpy) of ggml's bytes."""
+    rows = np.random.default_rng(3).normal(0, 1, (64, 512)).astype(np.float32)
+    block = gguf.GGML_QUANT_SIZES[kind]
+    read = gguf.quants.dequantize(quantize(rows, kind).reshape(64, 512 // block[0] * block[1]), kind)
+    error = np.sqrt(((read - rows) ** 2).mean())
+    assert 0 < error < {Q.Q8_0: 0.01, Q.Q6_K: 0.03}.get(kind, 0.09)
+
+
+def test_float16_rounds_as_numpy_does():
+    rows = rows_of_many_sizes()
+    assert np.array_equal(quantize(rows, Q.F16).view(np.float16), rows.astype(np.float16).reshape(-1))
+
+
+def test_cutting_rows_into_blocks_changes_no_byte():
+    rows = rows_of_many_sizes()
+    for kind in QUANTISED:
+        pieces = np.concatenate([quantize(rows[i : i + 3], kind) for i in range(0, len(rows), 3)])
+        assert np.array_equal(pieces, quantize(rows, kind))
+
+
+def test_half_a_block_is_a_bug_and_not_silence():
+    with pytest.raises(ValueError, match="no whole blocks"):
+        quantize(np.zeros((1, 100), np.float32), Q.Q4_K)
+
+
+def test_the_sizes_are_ggmls_own():
+    import ctypes
+
+    row_size = library().ggml_row_size
+    row_size.restype, row_size.argtypes = ctypes.c_size_t, [ctypes.c_int, ctypes.c_int64]
+    assert all(type_bytes(kind, (3, 512)) == 3 * row_size(kind, 512) for kind in [*QUANTISED, Q.F32])
+
+
+def rows_of_many_sizes() -> np.ndarray:
+    """[20, 1024]: ordinary weights, tiny and large ones, zeros, a lone outlier."""
+    random = np.random.default_rng(0)
+    rows = random.normal(0, 0.05, (20, 1024)).astype(np.float32)
+    rows[3] *= 1e-6
+    rows[4] *= 1e3
+    rows[5] = 0
+    rows[6, 17] = 50
+    return rows

@@ -1,0 +1,114 @@
+"""The Modelfile says what training said, and refuses what Ollama would read otherwise."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.export.modelfile import check_modelfile, check_name, modelfile, quoted
+from tweetstyle.recipe import Export, Sampling
+from tweetstyle.template import SpecialTokens, build_template
+
+TOKENS = SpecialTokens("<s>", "</s>", None)
+CHATML = (
+    "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>' + '\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+
+
+def read_as_ollama(text: str) -> list[tuple[str, str]]:
+    """(instruction, value) pairs: Ollama's parser (parser/parser.go of v0.11.4) for values, line by line."""
+    found, lines = [], iter(text.split("\n"))
+    for line in lines:
+        if not line or line.startswith("#"):
+            continue
+        name, _, value = line.partition(" ")
+        if name == "PARAMETER":
+            name, _, value = value.partition(" ")
+        while not complete(value.strip()):
+            value += "\n" + next(lines)
+        found.append((name, unquote("".join(c for c in value.strip() if c.isprintable() or c in "\n\t"))))
+    return found
+
+
+def complete(value: str) -> bool:
+    if value.startswith('"""'):
+        return len(value) >= 6 and value.endswith('"""')
+    return not value.startswith('"') or (len(value) >= 2 and value.endswith('"'))
+
+
+def unquote(value: str) -> str:
+    marks = 3 if value.startswith('"""') else 1 if value.startswith('"') else 0
+    return value[marks : len(value) - marks]
+
+
+def test_every_line_stands_as_it_should():
+    template = build_template("inst", "Nimzo", TOKENS)
+    sampling = Sampling(
+        temperature=0.7, top_k=30, top_p=0.9, min_p=0.02, repeat_penalty=1.2, num_predict=99, seed=7
+    )  # fmt: skip
+    text = modelfile("nimzo-q4_k_m.gguf", template, Export(num_ctx=1024), sampling)
+    assert text.startswith("#") and text.endswith("\n")
+    assert read_as_ollama(text) == [
+        ("FROM", "./nimzo-q4_k_m.gguf"), ("TEMPLATE", template.ollama()), ("stop", "</s>"), ("stop", "[INST]"),
+        ("temperature", "0.7"), ("top_k", "30"), ("top_p", "0.9"), ("min_p", "0.02"), ("repeat_penalty", "1.2"),
+        ("num_predict", "99"), ("num_ctx", "1024"), ("seed", "7"),
+    ]  # fmt: skip
+
+
+def test_without_a_seed_none_is_written():
+    text = modelfile("a.gguf", build_template("text", "Nimzo", TOKENS), Export(), Sampling())
+    assert "seed" not in dict(read_as_ollama(text))
+
+
+def test_no_instruction_that_an_old_ollama_refuses():
+    text = modelfile("a.gguf", build_template("inst", "Nimzo", TOKENS), Export(), Sampling(seed=1))
+    assert {line.split()[0] for line in text.splitlines()} == {"#", "FROM", "TEMPLATE", "PARAMETER"}
+
+
+@pytest.mark.parametrize("style", ['Nimzo "le grand"', "été d’hiver — 100 %", "{{ .System }}", "\\n", "L'Œil 😀", '"', "#"])
+@pytest.mark.parametrize("format", ["inst", "chat", "custom"])
+def test_a_style_name_survives_the_modelfile(style, format):
+    tokens = SpecialTokens("<s>", "</s>", CHATML)
+    custom = '<s>"{style}" writes ({type}) {topic} => {text}</s>' if format == "custom" else None
+    template = build_template(format, style, tokens, custom)
+    check_modelfile(template)
+    read = dict(read_as_ollama(modelfile("a.gguf", template, Export(), Sampling())))
+    assert read["TEMPLATE"] == template.ollama()
+
+
+@pytest.mark.parametrize("value", ["[INST]", 'say "hi"', '"', '""', '"quoted"', '"""', 'ends in """', "a\nb", '"a\n"b', "a\tb", " a ", "#"])
+def test_a_quoted_value_reads_back_the_same(value):
+    assert read_as_ollama(f"PARAMETER stop {quoted(value, 'here')}\n") == [("stop", value)]
+
+
+@pytest.mark.parametrize("value", ['line """\nnext', '"""\nnext', '"\n"""  \nx'])
+def test_three_quotes_at_the_end_of_an_inner_line_are_refused(value):
+    with pytest.raises(TweetstyleError, match='a line that ends in """'):
+        quoted(value, "prompt")
+    # A control: without the rule the value would come back as another one, or not at all.
+    try:
+        assert read_as_ollama(f'TEMPLATE """{value}"""\n') != [("TEMPLATE", value)]
+    except StopIteration:
+        pass
+
+
+@pytest.mark.parametrize("character", ["\u00a0", "\u200d", "\u3000", "\x00", "\x1b", "\r", "\ufeff", "\ue000"])
+def test_a_rune_that_ollama_drops_is_refused_by_its_number(character):
+    with pytest.raises(TweetstyleError, match=f"U\\+{ord(character):04X}"):
+        quoted(f"a{character}b", "prompt")
+
+
+@pytest.mark.parametrize("name", ["a\u00a0b.gguf", "a/b.gguf", "a\\b.gguf", "a\nb.gguf"])
+def test_a_file_name_that_from_would_misread_is_refused(name):
+    with pytest.raises(TweetstyleError, match="a Modelfile cannot name the file"):
+        check_name(name)
+    with pytest.raises(TweetstyleError, match="a Modelfile cannot name the file"):
+        modelfile(name, build_template("inst", "Nimzo", TOKENS), Export(), Sampling())
+
+
+def test_a_style_with_a_rune_that_ollama_drops_is_refused_as_template():
+    with pytest.raises(TweetstyleError, match=re.escape("U+00A0")):
+        build_template("inst", "Nim\u00a0zo", TOKENS)
