@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 
 import pytest
@@ -89,10 +90,8 @@ def test_three_quotes_at_the_end_of_an_inner_line_are_refused(value):
     with pytest.raises(TweetstyleError, match='a line that ends in """'):
         quoted(value, "prompt")
     # A control: without the rule the value would come back as another one, or not at all.
-    try:
+    with contextlib.suppress(StopIteration):
         assert read_as_ollama(f'TEMPLATE """{value}"""\n') != [("TEMPLATE", value)]
-    except StopIteration:
-        pass
 
 
 @pytest.mark.parametrize("character", ["\u00a0", "\u200d", "\u3000", "\x00", "\x1b", "\r", "\ufeff", "\ue000"])

@@ -62,7 +62,8 @@ def read_vocabulary(base: BaseModel, template: Template, size: int) -> Vocabular
     Raises TweetstyleError naming what llama.cpp would tokenise otherwise: a pre-tokenizer, normalizer or model
     option that it does not have, tokens that swallow spaces, more tokens than embeddings.
     """
-    path = base.tokenizer.path
+    tokenizer = base.tokenizer
+    path = tokenizer.path
     source = json.loads(path.read_text(encoding="utf-8"))
     pre = _pre_tokenizer(source, path)
     _check_model(source, pre, path)
@@ -75,6 +76,9 @@ def read_vocabulary(base: BaseModel, template: Template, size: int) -> Vocabular
         if odd := next((flag for flag in ("single_word", "lstrip", "rstrip") if token.get(flag)), None):
             what = f"the token {token['content']!r} has {odd}, which llama.cpp does not know"
             raise TweetstyleError(what, where=str(path), hint="use Llama 3 or SmolLM2")
+        if tokenizer.token_id(token["content"]) != token["id"]:
+            what = f"the id {token['id']} of {token['content']!r} is not the one that the tokenizer gives it"
+            raise TweetstyleError(what, where=str(path), hint="the file is damaged: download it again")
     if template.add_bos and base.bos_id is None:
         raise TweetstyleError("the format begins with BOS, and the tokenizer has none", where=str(path), hint="use format: text")
     return Vocabulary(
@@ -83,7 +87,7 @@ def read_vocabulary(base: BaseModel, template: Template, size: int) -> Vocabular
         types=[_token_type(added.get(i), i in texts) for i in range(size)],
         merges=[merge if isinstance(merge, str) else " ".join(merge) for merge in source["model"]["merges"]],
         bos_id=base.bos_id,
-        eos_id=base.tokenizer.end_id(template),
+        eos_id=tokenizer.end_id(template),
         pad_id=base.pad_id,
         add_bos=template.add_bos,
     )

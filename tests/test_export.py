@@ -1,0 +1,367 @@
+"""The export writes the merged model tensor by tensor, whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+import gguf
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+from support.tiny_llama import TEXTS, write_adapter, write_llama
+
+from tweetstyle.base_model import read_base_model
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.export import blocks, disk_needed, export, read_source
+from tweetstyle.export.blocks import cut_into_blocks
+from tweetstyle.export.disk import require_disk
+from tweetstyle.export.stored_tensors import StoredTensor
+from tweetstyle.recipe import Export, Sampling
+from tweetstyle.template import build_template
+
+ALL = ("f16", "q8_0", "q4_k_m")
+WIDE = {"hidden_size": 256, "intermediate_size": 512, "num_attention_heads": 4, "num_hidden_layers": 3}
+
+
+def run(base, directory, adapter=None, types=ALL, name="me", format="inst"):
+    template = build_template(format, "Nimzo", base.tokens)
+    return export(base, adapter, template, Export(types=types), Sampling(), name, directory)
+
+
+def tensors(path: Path) -> dict[str, gguf.ReaderTensor]:
+    return {tensor.name: tensor for tensor in gguf.GGUFReader(path).tensors}
+
+
+def digests(directory: Path) -> dict[str, str]:
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in directory.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """(base, adapter, exported in every type): rows of 256, which K-quants take, and untied embeddings."""
+    path = tmp_path_factory.mktemp("model")
+    base = write_llama(path / "base", **WIDE)
+    adapter = write_adapter(path / "adapter", base)
+    return base, adapter, run(base, path / "export" / "me", adapter)
+
+
+def merged_by_hand(base, adapter) -> dict[str, np.ndarray]:
+    """Hugging Face's name → W + 2·B·A in float64, rows as stored."""
+    weights = {name: w.astype(np.float64) for name, w in load_file(base.shards[0]).items()}
+    pairs = load_file(adapter / "adapter_model.safetensors")
+    for name in [n for n in pairs if n.endswith("lora_A.weight")]:
+        a, b = pairs[name], pairs[name.replace("lora_A", "lora_B")]
+        source = name.removeprefix("base_model.model.").replace(".lora_A.weight", ".weight")
+        weights[source] = weights[source] + 2.0 * (b.astype(np.float64) @ a.astype(np.float64))
+    return weights
+
+
+# -- what is written ----------------------------------------------------------------------------------------
+
+
+def test_every_tensor_is_the_merged_weight_in_llama_cpps_order_of_rows(model):
+    base, adapter, exported = model
+    written, merged = tensors(exported.gguf["f16"]), merged_by_hand(base, adapter)
+    source = read_source(base, build_template("text", "Nimzo", base.tokens))
+    assert set(written) == {tensor.name for tensor in source.plan} and len(source.plan) == len(merged) == 9 * 3 + 3
+    for tensor in source.plan:
+        expected = merged[tensor.source]
+        if ".attn_q." in tensor.name or ".attn_k." in tensor.name:
+            head = 64  # convert_hf_to_gguf's permutation, by heads: halves become pairs
+            heads = expected.reshape(-1, head, expected.shape[1])
+            expected = np.stack([heads[:, : head // 2], heads[:, head // 2 :]], axis=2).reshape(expected.shape)
+        found = written[tensor.name].data
+        assert found.dtype == (np.float16 if expected.ndim == 2 else np.float32)
+        assert found.shape == expected.shape and np.allclose(found, expected, rtol=6e-4, atol=1e-6)
+
+
+def test_an_adapter_changes_just_what_it_adapts(model, tmp_path):
+    base, adapter, exported = model
+    plain = tensors(run(base, tmp_path / "plain", types=("f16",)).gguf["f16"])
+    changed = {n for n, t in tensors(exported.gguf["f16"]).items() if not np.array_equal(t.data, plain[n].data)}
+    assert changed == {n for n in plain if n.startswith("blk.") and "norm" not in n}
+
+
+def test_every_quantised_tensor_is_libggufs_bytes_of_the_same_weights(model):
+    import libgguf
+
+    base, adapter, exported = model
+    source = read_source(base, build_template("text", "Nimzo", base.tokens))
+    from tweetstyle.export.adapter import read_adapter
+
+    merged = read_adapter(adapter, source.plan)
+    for file_type in ("q8_0", "q4_k_m"):
+        written = tensors(exported.gguf[file_type])
+        kinds = {written[t.name].tensor_type.name for t in source.plan}
+        assert kinds == ({"F32", "Q8_0"} if file_type == "q8_0" else {"F32", "Q4_K", "Q6_K"})
+        for tensor in source.plan:
+            cut = cut_into_blocks(tensor, source.stored[tensor.source], merged, frozenset({gguf.GGMLQuantizationType.F32}))
+            rows = np.concatenate([b.convert()[gguf.GGMLQuantizationType.F32] for b in cut]).view(np.float32).reshape(tensor.shape)
+            if rows.ndim == 2:
+                expected = libgguf.quantize_rows(rows, written[tensor.name].tensor_type)
+                assert np.array_equal(written[tensor.name].data, np.asarray(expected).view(np.uint8).reshape(rows.shape[0], -1))
+
+
+def test_one_pass_writes_what_three_passes_would_and_reads_each_weight_once(model, tmp_path, monkeypatch):
+    base, adapter, exported = model
+    for file_type in ALL:
+        alone = run(base, tmp_path / file_type, adapter, types=(file_type,))
+        assert alone.gguf[file_type].read_bytes() == exported.gguf[file_type].read_bytes()
+    read, original = [], StoredTensor.read
+
+    def counting(tensor, first=0, count=None):
+        read.extend([tensor.name] if tensor.path in base.shards and first == 0 else [])
+        return original(tensor, first, count)
+
+    monkeypatch.setattr(StoredTensor, "read", counting)
+    run(base, tmp_path / "again", adapter)
+    assert len(read) == len(set(read)) == len(load_file(base.shards[0]))
+
+
+def test_small_blocks_write_the_same_file(model, tmp_path, monkeypatch):
+    """Quantised blocks and whole heads must not depend on where rows are cut; a product of floats may, in its last bit."""
+    base, _, _ = model
+    whole = run(base, tmp_path / "whole", types=ALL)
+    monkeypatch.setattr(blocks, "BLOCK_ELEMENTS", 5000)
+    assert digests(run(base, tmp_path / "blocks", types=ALL).modelfile.parent) == digests(whole.modelfile.parent)
+    source = read_source(base, build_template("text", "Nimzo", base.tokens))
+    q = next(t for t in source.plan if t.name == "blk.0.attn_q.weight")
+    assert [b.count for b in cut_into_blocks(q, source.stored[q.source], None, frozenset())] == [64, 64, 64, 64]
+
+
+@pytest.mark.parametrize("shards", [2, 5])
+def test_a_sharded_base_gives_the_same_files(model, tmp_path, shards):
+    base, adapter, exported = model
+    shutil.copytree(base.path, tmp_path / "base")
+    weights = load_file(base.shards[0])
+    names = sorted(weights, reverse=True)
+    index = {name: f"model-{i % shards + 1:05d}-of-{shards:05d}.safetensors" for i, name in enumerate(names)}
+    for file in set(index.values()):
+        save_file({n: weights[n] for n in names if index[n] == file}, tmp_path / "base" / file)
+    (tmp_path / "base/model.safetensors.index.json").write_text(json.dumps({"weight_map": index}))
+    (tmp_path / "base/model.safetensors").unlink()
+    sharded = read_base_model(tmp_path / "base")
+    assert len(sharded.shards) == shards
+    again = run(sharded, tmp_path / "export", adapter)
+    assert digests(again.modelfile.parent) == digests(exported.modelfile.parent)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_other_dtypes_of_the_base_give_their_own_values(tmp_path, dtype):
+    import torch
+    from safetensors.torch import load_file as load_torch
+    from safetensors.torch import save_file as save_torch
+
+    base = write_llama(tmp_path / "base", dtype="float32")
+    weights = {n: w.to(getattr(torch, dtype)) for n, w in load_torch(base.shards[0]).items()}
+    save_torch(weights, base.shards[0])
+    written = tensors(run(base, tmp_path / "export", types=("f16",)).gguf["f16"])
+    expected = weights["model.layers.1.mlp.down_proj.weight"].float().numpy().astype(np.float16)
+    assert np.array_equal(written["blk.1.ffn_down.weight"].data, expected)
+    assert np.array_equal(written["output_norm.weight"].data, weights["model.norm.weight"].float().numpy())
+
+
+def test_the_metadata_is_the_configs(model):
+    base, _, exported = model
+    template = build_template("inst", "Nimzo", base.tokens)
+    for file_type, number in {"f16": 1, "q8_0": 7, "q4_k_m": 15}.items():
+        fields = {key: field.contents() for key, field in gguf.GGUFReader(exported.gguf[file_type]).fields.items()}
+        expected = {
+            "general.architecture": "llama", "general.type": "model", "general.name": "me", "general.file_type": number,
+            "general.quantization_version": 2, "llama.block_count": 3, "llama.context_length": 256,
+            "llama.embedding_length": 256, "llama.feed_forward_length": 512, "llama.attention.head_count": 4,
+            "llama.attention.head_count_kv": 2, "llama.attention.key_length": 64, "llama.attention.value_length": 64,
+            "llama.rope.freq_base": 10000.0, "llama.rope.dimension_count": 64, "llama.vocab_size": 384,
+            "llama.attention.layer_norm_rms_epsilon": pytest.approx(1e-5), "tokenizer.ggml.model": "gpt2",
+            "tokenizer.ggml.pre": "llama-bpe", "tokenizer.ggml.bos_token_id": base.bos_id, "tokenizer.ggml.eos_token_id": base.eos_id,
+            "tokenizer.ggml.padding_token_id": base.pad_id, "tokenizer.ggml.add_bos_token": True,
+            "tokenizer.ggml.add_eos_token": False, "tokenizer.chat_template": template.jinja(),
+        }  # fmt: skip
+        lists = {"tokenizer.ggml.tokens", "tokenizer.ggml.token_type", "tokenizer.ggml.merges"}
+        assert {k: v for k, v in fields.items() if not k.startswith("GGUF.") and k not in lists} == expected
+        assert lists <= fields.keys()
+
+
+def test_raw_text_claims_no_chat_template_and_an_instruct_format_does(model, tmp_path):
+    exported = run(model[0], tmp_path / "text", types=("q8_0",), format="text")
+    assert "tokenizer.chat_template" not in gguf.GGUFReader(exported.gguf["q8_0"]).fields
+
+
+def test_the_answer_names_what_stands_there(model):
+    _, _, exported = model
+    directory = exported.modelfile.parent
+    assert {p.name for p in directory.iterdir()} == {"Modelfile", "me-f16.gguf", "me-q8_0.gguf", "me-q4_k_m.gguf"}
+    assert list(exported.gguf) == list(ALL) and exported.bytes_written == sum(p.stat().st_size for p in directory.iterdir())
+    assert "\nFROM ./me-q4_k_m.gguf\n" in exported.modelfile.read_text()
+
+
+def test_from_names_the_smallest_of_what_was_asked(model, tmp_path):
+    exported = run(model[0], tmp_path / "export", types=("f16", "q8_0", "f16"))
+    assert "\nFROM ./me-q8_0.gguf\n" in exported.modelfile.read_text() and list(exported.gguf) == ["f16", "q8_0"]
+
+
+def test_the_bar_counts_every_byte_of_the_weights(model, capfd):
+    base, adapter, _ = model
+    source = read_source(base, build_template("text", "Nimzo", base.tokens))
+    cut = [b for t in source.plan for b in cut_into_blocks(t, source.stored[t.source], None, frozenset())]
+    assert sum(b.source_bytes for b in cut) == sum(w.nbytes for w in load_file(base.shards[0]).values())
+
+
+# -- room ---------------------------------------------------------------------------------------------------
+
+
+def test_the_room_is_known_before_and_hardly_too_much(model):
+    base, _, exported = model
+    needed = disk_needed(base, ALL)
+    for file_type, path in exported.gguf.items():
+        size = path.stat().st_size
+        assert size <= needed[file_type] <= size + 120_000
+
+
+def test_too_little_room_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(TweetstyleError, match=r"the disk is too small: f16 1,073,741,824 MiB needed") as caught:
+        require_disk(tmp_path / "export" / "me", {"f16": 2**50})
+    assert "MiB more" in caught.value.hint and not (tmp_path / "export").exists()
+
+
+LIMITED = """
+import resource, signal, sys
+from pathlib import Path
+from tweetstyle.base_model import read_base_model
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.export import export
+from tweetstyle.recipe import Export, Sampling
+from tweetstyle.template import build_template
+base, out, limit = read_base_model(Path(sys.argv[1])), Path(sys.argv[2]), int(sys.argv[3])
+if limit:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+try:
+    export(base, None, build_template("inst", "Nimzo", base.tokens), Export(types=("f16", "q8_0")), Sampling(), "me", out)
+except TweetstyleError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("limit", [1_000, 20_000, 500_000, 2_000_000])
+def test_a_file_that_may_not_grow_is_one_message_and_leaves_nothing(model, tmp_path, limit):
+    out = tmp_path / "export"
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(model[0].path), str(out), str(limit)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith(f"{out}: no file may be this large here\n  → ") and "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="strace, which makes a disk look full, is not installed")
+@pytest.mark.parametrize("write", [1, 4, 9])
+def test_a_disk_that_fills_up_is_one_message_and_leaves_nothing(model, tmp_path, write):
+    out = tmp_path / "export"
+    partial = tmp_path / ".export.partial" / "me-f16.gguf"
+    command = ["strace", "-f", "-qq", "-o", str(tmp_path / "trace"), "-P", str(partial), "-e", "trace=write"]
+    command += ["-e", f"inject=write:error=ENOSPC:when={write}+", sys.executable, "-c", LIMITED, str(model[0].path), str(out), "0"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(f"{out}: the disk is full\n  → ") and "Traceback" not in done.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["trace"]
+
+
+def test_a_place_without_the_right_to_write_is_one_message(model):
+    with tempfile.TemporaryDirectory() as room, contextlib.ExitStack() as stack:
+        os.chmod(room, stat.S_IRUSR | stat.S_IXUSR | stat.S_IROTH | stat.S_IXOTH)
+        if os.geteuid() == 0:
+            base = shutil.copytree(model[0].path, Path(room) / "base")
+            os.seteuid(65534)  # root may write anywhere
+            stack.callback(os.seteuid, 0)
+        else:
+            base = model[0].path
+        with pytest.raises(TweetstyleError, match="no right to write here"):
+            run(read_base_model(base), Path(room) / "export", types=("f16",))
+
+
+# -- all or nothing -----------------------------------------------------------------------------------------
+
+
+def damaged(model, tmp_path, value: float, name: str = "model.norm.weight"):
+    """The base with one value changed in one weight; model.norm comes last but one: nearly all is written by then."""
+    path = shutil.copytree(model[0].path, tmp_path / "damaged")
+    weights = load_file(path / "model.safetensors")
+    weights[name] = weights[name].astype(np.float32)
+    weights[name].flat[-1] = value
+    save_file(weights, path / "model.safetensors")
+    return read_base_model(path)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_no_numbers_are_refused_and_the_older_export_stays(model, tmp_path, value):
+    base, adapter, _ = model
+    run(base, tmp_path / "out" / "me", adapter, types=("q8_0",))
+    before = digests(tmp_path / "out" / "me")
+    with pytest.raises(TweetstyleError, match="model.norm.weight holds NaN or infinity"):
+        run(damaged(model, tmp_path, value), tmp_path / "out" / "me", adapter)
+    assert digests(tmp_path / "out" / "me") == before and len(list((tmp_path / "out").iterdir())) == 1
+
+
+def test_a_value_beyond_float16_is_refused_for_f16_and_taken_by_q8_0(model, tmp_path):
+    base = damaged(model, tmp_path, 65520.0, "lm_head.weight")
+    with pytest.raises(TweetstyleError, match="lm_head.weight holds 65520, too large for float16"):
+        run(base, tmp_path / "out", types=("f16",))
+    written = tensors(run(base, tmp_path / "out", types=("q8_0",)).gguf["q8_0"])
+    read = gguf.quants.dequantize(written["output.weight"].data, gguf.GGMLQuantizationType.Q8_0)
+    assert np.isfinite(read).all() and read.max() == pytest.approx(65520, rel=1e-2)
+
+
+def test_a_new_export_replaces_all_of_the_older_one(model, tmp_path):
+    base, adapter, _ = model
+    run(base, tmp_path / "me", adapter, types=("f16", "q8_0"))
+    run(base, tmp_path / "me", types=("q4_k_m",))
+    assert {p.name for p in tmp_path.iterdir()} == {"me"}
+    assert {p.name for p in (tmp_path / "me").iterdir()} == {"Modelfile", "me-q4_k_m.gguf"}
+
+
+def test_an_interrupt_leaves_nothing_and_the_threads_end(model, tmp_path, monkeypatch):
+    base, _, _ = model
+    original, calls, before = blocks.quantize, [], threading.active_count()
+
+    def interrupting(rows, kind):
+        calls.append(kind)
+        if len(calls) == 20:
+            raise KeyboardInterrupt
+        return original(rows, kind)
+
+    monkeypatch.setattr(blocks, "quantize", interrupting)
+    with pytest.raises(KeyboardInterrupt):
+        run(base, tmp_path / "me")
+    assert list(tmp_path.iterdir()) == [] and threading.active_count() == before
+
+
+def test_a_shard_that_vanished_or_was_cut_off_is_one_message(model, tmp_path):
+    path = shutil.copytree(model[0].path, tmp_path / "base")
+    base, shard = read_base_model(path), path / "model.safetensors"
+    with shard.open("r+b") as stream:
+        stream.truncate(shard.stat().st_size // 2)
+    with pytest.raises(TweetstyleError, match="its header says"):
+        run(base, tmp_path / "out")
+    shard.unlink()
+    with pytest.raises(TweetstyleError, match="there is no such file"):
+        run(base, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_name_that_a_modelfile_cannot_carry_is_refused_before_writing(model, tmp_path):
+    with pytest.raises(TweetstyleError, match="a Modelfile cannot name the file"):
+        run(model[0], tmp_path / "out", name="a\u00a0b")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_sample_texts_use_the_tokenizers_merges(model):
+    """A control of the small model: with bytes alone the vocabulary would prove little."""
+    assert len(model[0].tokenizer.text_ids(TEXTS[0])) < len(TEXTS[0].encode()) * 0.8

@@ -1,0 +1,275 @@
+"""A Llama is read from its files as transformers reads it, and anything else is refused before training."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+from support.tiny_llama import CONFIG, write_llama, write_tokenizer
+
+from tweetstyle.base_model import read_base_model
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.export import check_exportable, read_source
+from tweetstyle.export.blocks import permute
+from tweetstyle.export.llama import read_llama
+from tweetstyle.export.stored_tensors import StoredTensor, read_headers
+from tweetstyle.template import SpecialTokens, build_template
+
+LLAMA_31 = {
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 64,
+    "rope_type": "llama3",
+}
+
+
+def llama(tmp_path, **changes):
+    return read_llama(CONFIG | changes, tmp_path)
+
+
+# -- hyperparameters ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"rope_theta": 500000.0},
+        {"rope_theta": None, "rope_parameters": {"rope_theta": 500000.0, "rope_type": "default"}},
+        {"rope_theta": 500000.0, "rope_parameters": {"rope_theta": 500000.0}, "rope_scaling": None},
+        {"rope_theta": 500000.0, "rope_scaling": {"type": "default"}},
+    ],
+)
+def test_the_rope_base_is_found_where_any_transformers_wrote_it(tmp_path, changes):
+    assert llama(tmp_path, **changes).rope_theta == 500000.0
+
+
+def test_without_any_rope_base_it_is_transformers_default(tmp_path):
+    assert llama(tmp_path, rope_theta=None).rope_theta == 10000.0
+
+
+@pytest.mark.parametrize("scaled", [{"rope_scaling": LLAMA_31}, {"rope_parameters": LLAMA_31 | {"rope_theta": 10000.0}}])
+@pytest.mark.parametrize("original", [64, 8192])
+def test_rope_factors_are_those_of_transformers(tmp_path, scaled, original):
+    import transformers
+    from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
+
+    scaled = {key: value | {"original_max_position_embeddings": original} for key, value in scaled.items()}
+    config = transformers.LlamaConfig(**CONFIG | {"head_dim": 32} | scaled)
+    expected, _ = ROPE_INIT_FUNCTIONS["llama3"](config, device="cpu")
+    plain = 1 / 10000.0 ** (np.arange(0, 32, 2) / 32)
+    factors = llama(tmp_path, head_dim=32, **scaled).rope_factors()
+    assert factors.dtype == np.float32 and np.allclose(plain / factors, expected.numpy(), rtol=1e-5)
+    assert factors.max() == pytest.approx(8) and factors.min() >= 1
+    assert llama(tmp_path).rope_factors() is None
+
+
+def test_key_heads_and_head_width_default_as_in_transformers(tmp_path):
+    read = read_llama({k: v for k, v in CONFIG.items() if k != "num_key_value_heads"}, tmp_path)
+    assert (read.kv_heads, read.head) == (4, 16)
+    assert llama(tmp_path, head_dim=32).head == 32
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"hidden_act": "gelu"}, "the activation gelu"),
+        ({"quantization_config": {"load_in_4bit": True}}, "saved quantised"),
+        ({"rope_theta": 1.0, "rope_parameters": {"rope_theta": 2.0}}, "given twice, as 1 and 2"),
+        ({"rope_scaling": {"type": "linear", "factor": 2.0}}, "rope scaling linear"),
+        ({"rope_scaling": {"rope_type": "yarn", "factor": 2.0}}, "rope scaling yarn"),
+        ({"rope_scaling": {"rope_type": "llama3", "factor": 2.0}}, "llama3 rope scaling lacks 'low_freq_factor'"),
+        ({"partial_rotary_factor": 0.5}, "partial_rotary_factor"),
+        ({"num_key_value_heads": 3}, "do not divide"),
+        ({"intermediate_size": None}, "intermediate_size is missing"),
+        ({"intermediate_size": 100}, "intermediate_size 100 is no multiple of 32"),
+        ({"hidden_size": 80, "head_dim": 16}, "hidden_size 80 is no multiple of 32"),
+        ({"head_dim": 12}, "heads·head_dim 48 is no multiple of 32"),
+    ],
+)
+def test_what_llama_cpp_cannot_express_is_refused_by_name(tmp_path, changes, words):
+    with pytest.raises(TweetstyleError, match=words) as caught:
+        llama(tmp_path, **changes)
+    assert caught.value.where == str(tmp_path / "config.json") and caught.value.hint
+
+
+# -- weights ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def base(tmp_path):
+    return write_llama(tmp_path / "base")
+
+
+def exportable(path) -> None:
+    base = read_base_model(path)
+    check_exportable(base, build_template("inst", "Nimzo", base.tokens))
+
+
+def test_a_whole_llama_is_exportable(base):
+    exportable(base.path)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda w: w.pop("model.layers.1.mlp.up_proj.weight"), "model.layers.1.mlp.up_proj.weight is missing"),
+        (lambda w: w.pop("lm_head.weight"), "lm_head.weight is missing"),
+        (lambda w: w.update({"model.norm.weight": np.ones(32, np.float16)}), r"model.norm.weight is \[32\], not \[64\]"),
+        (lambda w: w.update({"model.layers.0.self_attn.q_proj.bias": np.ones(64, np.float16)}), "q_proj.bias is none of a Llama's"),
+        (lambda w: w.update({"model.layers.2.mlp.up_proj.weight": np.ones((96, 64), np.float16)}), "layers.2.* is none of a Llama's"),
+        (lambda w: w.update({"model.norm.weight": np.ones(64, np.int8)}), "has the dtype I8"),
+        (lambda w: w.update({"model.norm.weight": np.ones(64, np.float64)}), "has the dtype F64"),
+    ],
+)
+def test_weights_that_are_not_those_of_the_config_are_refused_by_name(base, change, words):
+    weights = load_file(base.shards[0])
+    change(weights)
+    save_file(weights, base.shards[0])
+    with pytest.raises(TweetstyleError, match=words):
+        exportable(base.path)
+
+
+def test_a_stored_copy_of_a_tied_head_and_old_rotary_frequencies_are_left_out(tmp_path):
+    base = write_llama(tmp_path / "base", tie_word_embeddings=True)
+    weights = load_file(base.shards[0])
+    extra = {"lm_head.weight": np.zeros((384, 64), np.float16), "model.layers.0.self_attn.rotary_emb.inv_freq": np.ones(8, np.float32)}
+    save_file(weights | extra, base.shards[0])
+    exportable(base.path)
+    source = read_source(read_base_model(base.path), build_template("text", "Nimzo", base.tokens))
+    assert "output.weight" not in {t.name for t in source.plan}
+
+
+def test_no_weight_is_read_to_tell_whether_a_model_can_be_exported(base, monkeypatch):
+    monkeypatch.setattr(StoredTensor, "read", None)
+    exportable(base.path)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+def test_rows_are_read_exactly_as_safetensors_and_torch_read_them(tmp_path, dtype):
+    import torch
+    from safetensors.torch import save_file as save_torch
+
+    values = torch.randn(37, 12, generator=torch.Generator().manual_seed(0)).to(getattr(torch, dtype))
+    values[0, :4] = torch.tensor([0.0, -0.0, 1e-7, -65504.0], dtype=values.dtype)
+    vector = torch.arange(5).to(values.dtype)
+    save_torch({"a": values, "v": vector}, tmp_path / "x.safetensors")
+    tensors = read_headers([tmp_path / "x.safetensors"])
+    assert np.array_equal(tensors["a"].read().view(np.uint32), values.float().numpy().view(np.uint32))
+    assert np.array_equal(tensors["a"].read(5, 9), values[5:14].float().numpy())
+    assert np.array_equal(tensors["v"].read(), vector.float().numpy()[None])
+
+
+def test_a_file_that_shrinks_under_the_reader_is_one_message(tmp_path):
+    save_file({"a": np.ones((64, 64), np.float32)}, tmp_path / "x.safetensors")
+    tensor = read_headers([tmp_path / "x.safetensors"])["a"]
+    with (tmp_path / "x.safetensors").open("r+b") as stream:
+        stream.truncate(8000)
+    with pytest.raises(TweetstyleError, match="the file ends inside a"):
+        tensor.read()
+
+
+@pytest.mark.parametrize("content", [b"", b"short", b"\xff" * 16, b"\x02" + bytes(7) + b"[]", b"\x02" + bytes(7) + b"{x"])
+def test_what_is_no_safetensors_file_is_said_so(tmp_path, content):
+    (tmp_path / "x.safetensors").write_bytes(content)
+    with pytest.raises(TweetstyleError, match="not a whole safetensors file"):
+        read_headers([tmp_path / "x.safetensors"])
+
+
+def test_a_weight_in_two_shards_is_refused(tmp_path):
+    for name in ("a", "b"):
+        save_file({"w": np.ones(4, np.float32)}, tmp_path / name)
+    with pytest.raises(TweetstyleError, match="w stands in a too"):
+        read_headers([tmp_path / "a", tmp_path / "b"])
+
+
+def test_rotary_pairs_stand_side_by_side_after_the_permutation():
+    """Row i of a head turns with row i + head/2 in Hugging Face's layout, with its neighbour in llama.cpp's."""
+    rows = np.arange(16, dtype=np.float32)[:, None]
+    assert permute(rows, 8)[:, 0].tolist() == [0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15]
+
+
+# -- tokenizer ----------------------------------------------------------------------------------------------
+
+
+def change_tokenizer(path, change) -> None:
+    file = path / "tokenizer.json"
+    source = json.loads(file.read_text())
+    change(source)
+    file.write_text(json.dumps(source))
+
+
+BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda t: t.update(pre_tokenizer=BYTE_LEVEL), r"pre-tokenizer \(ByteLevel\)"),
+        (lambda t: t.update(pre_tokenizer=None), r"pre-tokenizer \(none\)"),
+        (lambda t: t["pre_tokenizer"]["pretokenizers"][0]["pattern"].update(Regex=r"\p{N}{1,2}"), r"\(Split \+ ByteLevel\)"),
+        (lambda t: t["pre_tokenizer"]["pretokenizers"][1].update(add_prefix_space=True), r"\(Split \+ ByteLevel\)"),
+        (lambda t: t.update(normalizer={"type": "NFC"}), "the normalizer NFC"),
+        (lambda t: t["model"].update(ignore_merges=False), "ignore_merges: false"),
+        (lambda t: t["model"].update(byte_fallback=True), "byte_fallback"),
+        (lambda t: t["model"].update(dropout=0.1), "dropout"),
+        (lambda t: t["model"].update(end_of_word_suffix="</w>"), "end_of_word_suffix"),
+        (lambda t: t["added_tokens"][3].update(lstrip=True), r"<\|eot_id\|>' has lstrip"),
+        (lambda t: t["added_tokens"][3].update(id=330), "id 330 of .* is not the one that the tokenizer gives"),
+        (lambda t: t["model"]["vocab"].update(zzz=384), "has 385 tokens, the model 384 embeddings"),
+        (lambda t: t["model"].update(type="Unigram"), "Unigram, not BPE"),
+    ],
+)
+def test_what_llama_cpp_would_tokenise_otherwise_is_refused_by_name(base, change, words):
+    template = build_template("inst", "Nimzo", base.tokens)
+    change_tokenizer(base.path, change)
+    with pytest.raises(TweetstyleError, match=words) as caught:
+        check_exportable(base, template)
+    assert caught.value.where == str(base.path / "tokenizer.json") and caught.value.hint
+
+
+def test_an_end_that_is_no_single_token_is_refused(base):
+    with pytest.raises(TweetstyleError, match="is not one token"):
+        check_exportable(base, build_template("inst", "Nimzo", SpecialTokens("<|begin_of_text|>", "</s>")))
+
+
+def test_a_bos_that_the_tokenizer_lacks_is_refused(base):
+    from dataclasses import replace
+
+    with pytest.raises(TweetstyleError, match="begins with BOS"):
+        check_exportable(replace(base, bos_id=None), build_template("inst", "Nimzo", base.tokens))
+
+
+@pytest.mark.parametrize("pre", ["llama-bpe", "smollm"])
+def test_the_vocabulary_holds_every_token_at_its_id(tmp_path, pre):
+    from gguf import TokenType
+
+    base = write_llama(tmp_path, pre=pre)
+    change_tokenizer(
+        tmp_path, lambda t: t["added_tokens"].append({**t["added_tokens"][0], "id": 324, "content": "<mark>", "special": False})
+    )
+    vocabulary = read_source(base, build_template("inst", "Nimzo", base.tokens)).vocabulary
+    assert vocabulary.pre == pre and len(vocabulary.tokens) == len(vocabulary.types) == 384
+    assert all(base.tokenizer.token_id(text) == i for i, text in enumerate(vocabulary.tokens) if not text.startswith("[PAD"))
+    kinds = {TokenType.NORMAL: 320, TokenType.CONTROL: 4, TokenType.USER_DEFINED: 1, TokenType.UNUSED: 59}
+    assert {kind: vocabulary.types.count(kind) for kind in kinds} == kinds
+    assert vocabulary.tokens[vocabulary.eos_id] == "<|end_of_text|>" and vocabulary.add_bos
+    assert (
+        vocabulary.tokens[vocabulary.bos_id] == "<|begin_of_text|>" and vocabulary.tokens[vocabulary.pad_id] == "<|finetune_right_pad_id|>"
+    )
+
+
+def test_merges_are_the_same_in_the_old_and_the_new_notation(base):
+    template = build_template("inst", "Nimzo", base.tokens)
+    new = read_source(base, template).vocabulary.merges
+    change_tokenizer(base.path, lambda t: t["model"].update(merges=[" ".join(pair) for pair in t["model"]["merges"]]))
+    assert read_source(base, template).vocabulary.merges == new and len(new) == 64
+
+
+def test_the_test_tokenizers_differ(tmp_path):
+    for pre in ("llama-bpe", "smollm"):
+        (tmp_path / pre).mkdir()
+        write_tokenizer(tmp_path / pre, pre)
+    assert (tmp_path / "llama-bpe/tokenizer.json").read_text() != (tmp_path / "smollm/tokenizer.json").read_text()
