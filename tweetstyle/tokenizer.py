@@ -74,6 +74,10 @@ class Tokenizer:
         """Text of ids, special tokens included."""
         return self._fast.decode(ids, skip_special_tokens=False)
 
+    def byte_length(self, token: int) -> int:
+        """UTF-8 bytes that an ordinary token stands for: a byte-level BPE writes each byte as one character."""
+        return len(self._fast.id_to_token(token))
+
     def encode(self, template: Template, text: str, topic: str | None, type: str, max_length: int | None = None) -> Encoded:
         """One training or evaluation document: prompt, answer, end token.
 

@@ -1,0 +1,81 @@
+"""Confidence intervals for a ratio of sums over clustered observations. numpy in, numbers out."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+FEW_CLUSTERS = 30
+"""Below it the interval may be too narrow: in simulation its 95% then cover about 93%."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """estimate, low, high: in the unit of numerator over denominator; low and high are None where one cluster leaves no spread to see."""
+
+    estimate: float
+    low: float | None
+    high: float | None
+    confidence: float
+    clusters: int
+
+    @property
+    def may_be_too_narrow(self) -> bool:
+        return self.clusters < FEW_CLUSTERS
+
+    @property
+    def sign(self) -> int:
+        """1 or -1 where the whole interval lies on that side of 0, else 0: it cannot be told."""
+        if self.low is None or self.high is None:
+            return 0
+        return int(self.low > 0) - int(self.high < 0)
+
+
+def bootstrap_t(
+    numerator: np.ndarray, denominator: np.ndarray, clusters: Sequence[Hashable], *, confidence: float, resamples: int, seed: int
+) -> Interval:
+    """Interval of Σ numerator / Σ denominator, by the bootstrap-t over whole clusters.
+
+    numerator, denominator: float [n]; clusters: [n] labels, for example days: what one says on a day hangs together, so that
+    days are drawn and not tweets. Draws clusters with replacement `resamples` times, studentises each draw by its own linearised
+    standard error, and turns the quantiles of t round (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, §12.5; for
+    clusters Cameron, Gelbach and Miller, Review of Economics and Statistics 90(3), 2008, the pairs cluster bootstrap-t; for the
+    ratio's standard error Cochran, Sampling Techniques, 1977, §6.4). The percentile bootstrap covers less with few clusters.
+    """
+    tops, bottoms = cluster_sums(numerator, denominator, clusters)
+    count = len(tops)
+    estimate = float(tops.sum() / bottoms.sum())
+    if count < 2:
+        return Interval(estimate, None, None, confidence, count)
+    # What each cluster has above its share at the estimate: 0 everywhere where nothing varies.
+    excess = tops - estimate * bottoms
+    if np.abs(excess).max() <= 1e-12 * np.abs(tops).max():
+        return Interval(estimate, estimate, estimate, confidence, count)
+    error = _shift_and_error(np.ones((1, count)), excess, bottoms)[1][0]
+    draws = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
+    shifts, errors = _shift_and_error(draws, excess, bottoms)
+    told = errors > 1e-9 * error  # one cluster drawn over and over has no spread, and no t
+    t = shifts[told] / errors[told]
+    tail = (1 - confidence) / 2
+    lower, upper = np.quantile(t, [tail, 1 - tail])
+    return Interval(estimate, float(estimate - upper * error), float(estimate - lower * error), confidence, count)
+
+
+def cluster_sums(numerator: np.ndarray, denominator: np.ndarray, clusters: Sequence[Hashable]) -> tuple[np.ndarray, np.ndarray]:
+    """The two sums within each cluster, float [clusters] each."""
+    _, index = np.unique(np.asarray(clusters), return_inverse=True)
+    return np.bincount(index, weights=numerator), np.bincount(index, weights=denominator)
+
+
+def _shift_and_error(weights: np.ndarray, excess: np.ndarray, bottoms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How far each draw's ratio lies from the estimate, and its linearised standard error. Counts [draws, G] → [draws], [draws].
+
+    Σ w (excess − shift · bottom)² is multiplied out, so that no array of draws × clusters is made besides the counts.
+    """
+    below = weights @ bottoms
+    shift = (weights @ excess) / below
+    squares = weights @ excess**2 - 2 * shift * (weights @ (excess * bottoms)) + shift**2 * (weights @ bottoms**2)
+    clusters = len(excess)
+    return shift, np.sqrt(np.maximum(squares, 0) * clusters / (clusters - 1)) / below

@@ -1,0 +1,114 @@
+"""What evaluate found: figures by split, warnings in plain words, the table for the screen."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tweetstyle.evaluate.intervals import Interval
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+TRY_LESS = "try fewer epochs, a smaller learning rate or more tweets"
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """nats: summed over all scored tokens; bits_per_byte: of the tweets' UTF-8 text; perplexity: per token."""
+
+    nats: float
+    bits_per_byte: float
+    perplexity: float
+
+
+@dataclass(frozen=True)
+class SplitResult:
+    """tweets, tokens (end tokens included), bytes: what was scored; too_long: tweets left out because the model cannot hold them.
+
+    gain: bits per byte of the base minus those of the tuned model on the same tweets; above 0 the tuning helped.
+    """
+
+    tweets: int
+    tokens: int
+    bytes: int
+    too_long: int
+    base: Likelihood
+    tuned: Likelihood
+    gain: Interval
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """splits: "validation" and "test". The checkpoint was chosen on validation, so test is the one to believe."""
+
+    splits: dict[str, SplitResult]
+    warnings: list[str]
+
+
+def likelihood(nats: np.ndarray, tokens: int, bytes: int) -> Likelihood:
+    """nats / (ln 2 · bytes) compares models of any tokenizer; exp(nats / tokens) only those of the same."""
+    total = float(nats.sum())
+    return Likelihood(total, total / (math.log(2) * bytes), math.exp(total / tokens))
+
+
+def warnings_in_words(splits: dict[str, SplitResult], validation_curve: list[tuple[int, float]]) -> list[str]:
+    """What a person should know before believing the figures. validation_curve: (step, bits per byte) as training went.
+
+    No training tweets are scored for this: every tuned model knows those better, and that gap alone says nothing about new
+    tweets. Overfitting is told where it does harm: held-out tweets that the tuned model predicts worse than the base does,
+    or worse again than it did earlier in the run.
+    """
+    said = []
+    for name, split in splits.items():
+        said += _on_split(name, split)
+    if validation_curve:
+        best_step, best = min(validation_curve, key=lambda point: point[1])
+        last_step, last = validation_curve[-1]
+        if last > 1.01 * best:
+            said.append(
+                f"Overfitting set in after step {best_step}: validation went from {best:.3f} up to {last:.3f} bits per byte at step "
+                f"{last_step}. The best checkpoint was kept, not the last; more epochs would only teach it your old tweets by heart."
+            )
+    return said
+
+
+def _on_split(name: str, split: SplitResult) -> list[str]:
+    said, gain = [], split.gain
+    if gain.low is None:
+        said.append(f"{name}: all {split.tweets} tweets are of one day; how sure the figures are cannot be told.")
+    elif gain.sign < 0:
+        said.append(
+            f"{name}: the tuned model predicts new tweets worse than the base model does. It has overfitted or learned too fast: {TRY_LESS}."
+        )
+    elif gain.sign == 0:
+        said.append(f"{name}: {split.tweets} tweets are too few, or the change too small, to tell whether the tuning helped.")
+    if gain.low is not None and gain.may_be_too_narrow:
+        said.append(f"{name}: its tweets are of {gain.clusters} days only, so the interval may be too narrow.")
+    if split.too_long:
+        said.append(f"{name}: {split.too_long} tweets longer than the model can hold were left out.")
+    return said
+
+
+def table(evaluated: Evaluated) -> Table:
+    """Base against tuned for each split, the gain with its interval, the warnings beneath."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    level = next(iter(evaluated.splits.values())).gain.confidence
+    drawn = Table(title="Held-out tweets, prompted without a topic", title_justify="left", caption_justify="left", box=SIMPLE_HEAD)
+    drawn.add_column("")
+    for column in ("base", "tuned", f"gain ({level:.0%} interval)"):
+        drawn.add_column(column, justify="right")
+    for name, split in evaluated.splits.items():
+        gain, both = split.gain, (split.base, split.tuned)
+        interval = "" if gain.low is None else f" ({gain.low:+.3f} to {gain.high:+.3f})"
+        drawn.add_row(f"{name}: {split.tweets:,} tweets, {gain.clusters:,} days", style="bold")
+        drawn.add_row("  bits per byte", *(f"{m.bits_per_byte:.3f}" for m in both), f"{gain.estimate:+.3f}{interval}")
+        drawn.add_row("  perplexity per token", *(f"{m.perplexity:.1f}" for m in both), "")
+    if evaluated.warnings:
+        drawn.caption, drawn.caption_style = "\n".join(evaluated.warnings), "yellow"
+    return drawn
