@@ -1,0 +1,69 @@
+"""What all tests share: the project's paths, the real base model, the real Ollama. Nothing here touches the network."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# Before anything imports transformers or unsloth: a test that would download fails instead.
+os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "UNSLOTH_DISABLE_STATISTICS": "1", "TOKENIZERS_PARALLELISM": "false"}
+
+from tests.support.ollama import VERSION as OLLAMA_VERSION  # noqa: E402
+from tests.support.ollama import OllamaServer  # noqa: E402
+from tweetstyle.demo import base_model as demo_base_model  # noqa: E402
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests marked `gpu` skip, with the reason, where there is no NVIDIA card."""
+    marked = [item for item in items if item.get_closest_marker("gpu")]
+    if marked and not has_nvidia_card():
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason="needs an NVIDIA card; nvidia-smi finds none"))
+
+
+def has_nvidia_card() -> bool:
+    program = shutil.which("nvidia-smi")
+    return program is not None and subprocess.run([program, "-L"], capture_output=True, check=False).returncode == 0
+
+
+@pytest.fixture(scope="session")
+def project() -> Path:
+    """The repository's top directory."""
+    return PROJECT
+
+
+@pytest.fixture(scope="session")
+def base_model_dir() -> Path:
+    """SmolLM2-135M-Instruct as a Hugging Face directory (float16)."""
+    if not demo_base_model.is_current(demo_base_model.OUT):
+        pytest.fail(f"{demo_base_model.OUT} is missing or old: run `make base-model`", pytrace=False)
+    return demo_base_model.OUT
+
+
+@pytest.fixture(scope="session")
+def original_gguf() -> Path:
+    """The same model as its publisher's Q4_1 GGUF, for llama.cpp's side of a comparison."""
+    path = demo_base_model.CACHE / demo_base_model.GGUF
+    if not path.is_file():
+        pytest.fail(f"{path} is missing: run `make base-model`", pytrace=False)
+    return path
+
+
+@pytest.fixture(scope="session")
+def ollama(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OllamaServer]:
+    """A running Ollama of the tests' own. Without its binary the test skips and says why; where CI=true that is a failure."""
+    binary = PROJECT / ".cache" / f"ollama-{OLLAMA_VERSION}" / "ollama"
+    if not binary.is_file():
+        reason = f"Ollama {OLLAMA_VERSION} is not built: run `make ollama` (needs Go and a C/C++ compiler)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+    with OllamaServer(binary, tmp_path_factory.mktemp("ollama")) as server:
+        yield server

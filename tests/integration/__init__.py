@@ -1,0 +1,1 @@
+"""Tests that let the real Ollama run what the package writes."""

@@ -1,0 +1,330 @@
+"""What was trained is what llama.cpp runs: logits, tokens and prompts of the exported GGUF against Hugging Face's."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import gguf
+import numpy as np
+import pytest
+from support.llama_cpp import LlamaServer, Logits
+from support.tiny_llama import write_adapter, write_llama
+
+from tweetstyle.base_model import read_base_model
+from tweetstyle.export import cut_into_blocks, disk_needed, export, read_adapter, read_source
+from tweetstyle.recipe import Export, Sampling
+from tweetstyle.template import SpecialTokens, build_template
+
+pytestmark = pytest.mark.integration
+
+ARCHIVE = Path(__file__).parents[2] / "data" / "raw" / "tweets_tous.csv"
+ALL = ("f16", "q8_0", "q4_k_m")
+F32 = gguf.GGMLQuantizationType.F32
+LINEARS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+LLAMA_31 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 32}
+CHATML = (
+    "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>' + '\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+
+
+@pytest.fixture(scope="module")
+def base(base_model_dir):
+    return read_base_model(Path(base_model_dir))
+
+
+@pytest.fixture(scope="module")
+def template(base):
+    return build_template("inst", "Nimzo", base.tokens)
+
+
+@pytest.fixture(scope="module")
+def tuned(base, tmp_path_factory):
+    """(transformers' model in float32 with a seeded random adapter by PEFT, the adapter's directory)."""
+    import peft
+    import torch
+    import transformers
+
+    model = transformers.AutoModelForCausalLM.from_pretrained(base.path, dtype=torch.float32)
+    torch.manual_seed(0)
+    config = peft.LoraConfig(r=16, lora_alpha=32, use_rslora=True, target_modules=LINEARS, task_type="CAUSAL_LM")
+    model = peft.get_peft_model(model, config).eval()
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if "lora_B" in name:  # PEFT starts at zero, where any merge would be right
+                weight.normal_(0, 0.003)
+    directory = tmp_path_factory.mktemp("adapter")
+    model.save_pretrained(directory)
+    return model, directory
+
+
+@pytest.fixture(scope="module")
+def exported(base, template, tuned, tmp_path_factory):
+    return export(base, tuned[1], template, Export(types=ALL), Sampling(), "smol", tmp_path_factory.mktemp("out") / "smol")
+
+
+@pytest.fixture(scope="module")
+def documents(base, template):
+    """Ids of twenty tweets of the sample archive, as they are trained: prompt, tweet, end."""
+    with ARCHIVE.open(encoding="utf-8", newline="") as stream:
+        texts = [row["texte"] for row in csv.DictReader(stream) if len(row["texte"]) > 60 and not row["texte"].startswith("RT @")]
+    return [base.tokenizer.encode(template, text, None, "Tweet").ids for text in texts[-20:]]
+
+
+def log_softmax(logits: np.ndarray) -> np.ndarray:
+    logits = logits.astype(np.float64)
+    logits = logits - logits.max(-1, keepdims=True)
+    return logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+
+
+def torch_logits(model, ids: list[int]) -> np.ndarray:
+    import torch
+
+    with torch.no_grad():
+        return model(input_ids=torch.tensor([ids])).logits[0].float().numpy()
+
+
+def divergence(expected: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """KL(expected ‖ found) in nats at each position."""
+    p, q = log_softmax(expected), log_softmax(found)
+    return (np.exp(p) * (p - q)).sum(-1)
+
+
+# -- logits -------------------------------------------------------------------------------------------------
+
+
+def test_f16_gives_the_logits_of_base_plus_adapter(tuned, exported, documents):
+    model, _ = tuned
+    with Logits(exported.gguf["f16"]) as llama_cpp:
+        found = np.concatenate([divergence(torch_logits(model, ids), llama_cpp(ids)) for ids in documents])
+    assert len(documents) == 20 and len(found) > 500
+    assert found.mean() <= 1e-4 and np.quantile(found, 0.999) <= 1e-3
+    with model.disable_adapter():
+        control = np.concatenate([divergence(torch_logits(model, ids), log) for ids, log in with_adapter(model, documents[:3])])
+    assert control.mean() > 0.02, "the adapter changes so little that the merge is not tested"
+
+
+def with_adapter(model, documents):
+    model.enable_adapter_layers()
+    pairs = [(ids, torch_logits(model, ids)) for ids in documents]
+    model.disable_adapter_layers()
+    return pairs
+
+
+def test_quantised_types_stay_close_in_their_order(tuned, exported, documents):
+    model, _ = tuned
+    means = {}
+    for file_type in ("q8_0", "q4_k_m"):
+        with Logits(exported.gguf[file_type]) as llama_cpp:
+            means[file_type] = np.mean([divergence(torch_logits(model, ids), llama_cpp(ids)).mean() for ids in documents[:6]])
+    assert 1e-4 < means["q8_0"] < 0.05 < means["q4_k_m"] < 0.5
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """Untied, two query heads a key head, rows of 256, Llama 3.1's rope scaling, bfloat16-free random weights, an adapter."""
+    path = tmp_path_factory.mktemp("tiny")
+    shape = {"hidden_size": 256, "intermediate_size": 512, "num_hidden_layers": 4, "num_attention_heads": 8, "num_key_value_heads": 4}
+    base = write_llama(path / "base", **shape, rope_scaling=LLAMA_31, head_dim=32)
+    adapter = write_adapter(path / "adapter", base)
+    template = build_template("inst", "Nimzo", base.tokens)
+    return base, adapter, export(base, adapter, template, Export(types=ALL), Sampling(), "tiny", path / "out")
+
+
+def test_untied_grouped_heads_with_scaled_rotary_frequencies_agree(tiny):
+    import peft
+    import torch
+    import transformers
+
+    base, adapter, exported = tiny
+    ids = np.random.default_rng(5).integers(0, 320, 200).tolist()
+
+    def expected(**changes):
+        config = transformers.AutoConfig.from_pretrained(base.path, **changes)
+        model = transformers.AutoModelForCausalLM.from_pretrained(base.path, config=config, dtype=torch.float32)
+        return torch_logits(peft.PeftModel.from_pretrained(model, adapter).eval(), ids)
+
+    with Logits(exported.gguf["f16"]) as llama_cpp:
+        found = llama_cpp(ids)
+    scaled = divergence(expected(), found).mean()
+    assert scaled <= 1e-4
+    plain = expected(rope_parameters={"rope_type": "default", "rope_theta": 10000.0})
+    assert divergence(plain, found).mean() > 100 * scaled, "the rotary scaling makes no difference here"
+    kinds = {t.tensor_type.name for t in gguf.GGUFReader(exported.gguf["q4_k_m"]).tensors}
+    assert kinds == {"F32", "Q4_K", "Q6_K"}
+    with Logits(exported.gguf["q4_k_m"]) as llama_cpp:
+        assert scaled < divergence(expected(), llama_cpp(ids)).mean() < 1
+
+
+# -- weights ------------------------------------------------------------------------------------------------
+
+
+def test_the_merge_is_pefts_to_float32_rounding(base, template, tuned):
+    import copy
+
+    model, adapter = tuned
+    merged = copy.deepcopy(model).merge_and_unload().state_dict()
+    source = read_source(base, template)
+    ours = read_adapter(adapter, source.plan)
+    assert len(ours.pairs) == 30 * 7
+    for tensor in source.plan:
+        if tensor.heads:  # the order of rows is llama.cpp's: test_f16_gives_the_logits covers it
+            continue
+        cut = cut_into_blocks(tensor, source.stored[tensor.source], ours, frozenset({F32}))
+        rows = np.concatenate([b.convert()[F32] for b in cut]).view(np.float32).reshape(tensor.shape)
+        expected = merged[tensor.source].numpy()
+        assert np.abs(rows - expected).max() <= 4e-7 * max(1, np.abs(expected).max()), tensor.name
+
+
+def test_every_tensor_of_smollm2_is_a_second_encoders_bytes(base, template, tuned, exported):
+    """numpy for f16, libgguf (another build of ggml) for the rest; fallback types included."""
+    import libgguf
+
+    source = read_source(base, template)
+    adapter = read_adapter(tuned[1], source.plan)
+    files = {file_type: {t.name: t for t in gguf.GGUFReader(path).tensors} for file_type, path in exported.gguf.items()}
+    kinds = {t.tensor_type.name for t in files["q4_k_m"].values()}
+    assert kinds == {"F32", "Q5_0", "Q8_0", "Q4_K", "Q6_K"}
+    for tensor in source.plan:
+        if tensor.layer not in (None, 0, 3, 4, 29):  # with and without more bits, first and last: libgguf has one thread
+            continue
+        cut = cut_into_blocks(tensor, source.stored[tensor.source], adapter, frozenset({F32}))
+        rows = np.concatenate([b.convert()[F32] for b in cut]).view(np.float32).reshape(tensor.shape)
+        for file_type, tensors in files.items():
+            written = tensors[tensor.name]
+            if rows.ndim == 1:
+                assert np.array_equal(written.data, rows)
+            elif file_type == "f16":
+                assert np.array_equal(written.data, rows.astype(np.float16))
+            else:
+                expected = np.asarray(libgguf.quantize_rows(rows, written.tensor_type)).view(np.uint8)
+                assert np.array_equal(written.data, expected.reshape(rows.shape[0], -1)), (file_type, tensor.name)
+
+
+# -- tokens and prompts -------------------------------------------------------------------------------------
+
+PIECES = [
+    "é", "è", "Ça", "à", "œ", "ﬁ", "e\u0301", "😀", "👨‍👩‍👧", "🇨🇦", "👍🏽", "❤️", "\u200d", "\u00a0", "\u202f", "\u3000", "\ufeff", "…", "—", "’", "«", "»",
+    " ", "  ", "   ", "\n", "\n\n", " \n", "\t", "\r\n", "@nimzo", "#hiver", "https://t.co/aB3?x=1&y=é", "100%", "3,14", "1234567", "٣", "½", "Ⅷ",
+    "l'été", "J'ai", "don't", "WE'LL", "I'M", "qu’il", "[INST]", "[/INST]", "<s>", "</s>", "<|im_end|>", "<|eot_id|>", "<|im_start|>",
+    "<|end_of_text|>", "<mark>", "Ġ", "Ċ", "中文", "日本語", "한국어", "עברית", "العربية", "हिन्दी", "ไทย", "Ωμέγα", "Привет", "a", "The", "lol", "!!!", "?!", ":)", "^^",
+    "_x_", "$5", "€", "~", "\\n", "\x00", "\x7f", "ſ", "İ", "ı", "ß", "Å", "𝔘", "\U0001f9d1\U0001f3fe", "\u2028", "zzzzzzzzzz", "aaaaaaaaaaaaaaaaaaaa",
+]  # fmt: skip
+
+
+def hard_strings() -> list[str]:
+    chooser = random.Random(7)
+    return [*PIECES, *("".join(chooser.choices(PIECES, k=chooser.randint(2, 12))) for _ in range(320))]
+
+
+@pytest.mark.parametrize("model", ["smollm2", "tiny"])
+def test_llama_cpp_makes_the_ids_of_training(base, exported, tiny, model):
+    tokenizer = (base if model == "smollm2" else tiny[0]).tokenizer
+    path = (exported if model == "smollm2" else tiny[2]).gguf["q8_0"]
+    texts = [text for text in hard_strings() if "\x00" not in text]  # a C string ends there; prepare drops such tweets' controls
+    with LlamaServer(path) as server:
+        for text in texts:
+            assert server.tokenize(text, add_special=False, parse_special=False) == tokenizer.text_ids(text), repr(text)
+            prompt = server.tokenize(text, add_special=True, parse_special=True)
+            assert prompt == tokenizer.prompt_ids(text, add_bos=True), repr(text)
+    assert len(texts) > 350
+
+
+def test_generation_ends_at_the_end_of_training(base, exported, tiny):
+    for path, end in ((exported.gguf["q8_0"], base.eos_id), (tiny[2].gguf["q8_0"], tiny[0].eos_id)):
+        with Logits(path) as llama_cpp:
+            assert llama_cpp.ends_generation(end) and not llama_cpp.ends_generation(300)
+
+
+@pytest.mark.parametrize("format", ["inst", "text", "chat", "custom"])
+def test_the_chat_template_renders_the_prompt_of_training(tmp_path, format):
+    """By jinja2, as transformers renders it, and by llama.cpp's own engine."""
+    base = write_llama(tmp_path / "base")
+    tokens = SpecialTokens(base.tokens.bos, base.tokens.eos, CHATML)
+    tokens = SpecialTokens(tokens.bos, "<|eot_id|>", CHATML.replace("im_end", "eot_id")) if format == "chat" else tokens
+    custom = "<s>{style} 'dit' \"{type}\"\n{topic} => {text}</s>" if format == "custom" else None
+    template = build_template(format, "Nimzo l'été", tokens, custom)
+    exported = export(base, None, template, Export(types=("q8_0",)), Sampling(), "t", tmp_path / "out")
+    found = gguf.GGUFReader(exported.gguf["q8_0"]).fields.get("tokenizer.chat_template")
+    if format == "text":
+        assert found is None
+        return
+    with LlamaServer(exported.gguf["q8_0"]) as server:
+        for message in ("*", "l'hiver à Montréal", "<s>[INST] {{ x }} {% y %}", 'guillemets " et \\ barre', "😀"):
+            for system in (None, "Style: Autre | Type: Réponse"):
+                expected = template.prompt(message, system=system)
+                turns = [{"role": "system", "content": system}] if system else []
+                turns.append({"role": "user", "content": message})
+                assert render(found.contents(), turns) == expected
+                assert apply_template(server, turns) == expected
+        history = [*turns, {"role": "assistant", "content": "avant"}, {"role": "user", "content": "après"}]
+        assert apply_template(server, history) == render(found.contents(), history) == template.prompt("après", system=system)
+
+
+def render(source: str, turns: list[dict[str, str]]) -> str:
+    from transformers.utils.chat_template_utils import render_jinja_template
+
+    rendered, _ = render_jinja_template([turns], chat_template=source, add_generation_prompt=True)
+    return rendered[0]
+
+
+def apply_template(server: LlamaServer, turns: list[dict[str, str]]) -> str:
+    body = json.dumps({"messages": turns}).encode()
+    request = urllib.request.Request(server.address + "/apply-template", body, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.load(answer)["prompt"]
+
+
+# -- killed -------------------------------------------------------------------------------------------------
+
+EXPORT = """
+import resource, sys
+from pathlib import Path
+from tweetstyle.base_model import read_base_model
+from tweetstyle.export import export
+from tweetstyle.recipe import Export, Sampling
+from tweetstyle.template import build_template
+base = read_base_model(Path(sys.argv[1]))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+template, types = build_template("inst", "Nimzo", base.tokens), ("f16", "q8_0", "q4_k_m")
+export(base, Path(sys.argv[2]), template, Export(types=types), Sampling(), "smol", Path(sys.argv[3]))
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+def test_killed_in_the_middle_and_run_again_it_writes_the_same_bytes(base, tuned, exported, tmp_path):
+    out, partial = tmp_path / "smol", tmp_path / ".smol.partial" / "smol-f16.gguf"
+    command = [sys.executable, "-c", EXPORT, str(base.path), str(tuned[1]), str(out)]
+    expected = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in exported.modelfile.parent.iterdir()}
+    for megabytes in (1, 90, 200):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for(lambda: partial.is_file() and partial.stat().st_size >= megabytes * 2**20, process)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL and not out.exists()
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in out.iterdir()} == expected
+    assert [p.name for p in tmp_path.iterdir()] == ["smol"]
+    # The model is 513 MiB in float32 and its largest tensor 108 MiB: neither was held in memory.
+    assert int(done.stdout) < 200
+
+
+def wait_for(condition, process, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None and time.monotonic() < end, "the export ended before it could be killed"
+        time.sleep(0.002)
+
+
+def test_the_room_for_smollm2_is_known_before(base, exported):
+    for file_type, needed in disk_needed(base, ALL).items():
+        size = exported.gguf[file_type].stat().st_size
+        assert size <= needed < 1.03 * size

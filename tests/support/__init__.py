@@ -1,0 +1,1 @@
+"""Second sources for the tests: llama.cpp and Ollama as they really are."""

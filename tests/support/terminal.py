@@ -1,0 +1,111 @@
+"""A program at a pseudo-terminal, and the text that a person would see on its screen."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import pty
+import re
+import select
+import struct
+import subprocess
+import termios
+import time
+from collections.abc import Sequence
+
+ROWS, COLUMNS = 50, 4000
+"""So wide that nothing is wrapped: a wrapped answer could not be compared with the one over HTTP."""
+_CONTROL = re.compile(r"\x1b\[([?\d;]*)([A-Za-z])")
+
+
+def screen_text(output: str) -> str:
+    """Carries out the control codes that a line editor and a spinner use: cursor left and to a column, erase in a line.
+
+    One cell a code point: exact as long as no cursor movement crosses a wide character.
+    """
+    lines: list[str] = []
+    line: list[str] = []
+    column = index = 0
+    while index < len(output):
+        if match := _CONTROL.match(output, index):
+            number, code = match.groups()
+            index = match.end()
+            if code == "K":
+                line = [] if number == "2" else line[:column]
+            elif code == "G":
+                column = int(number or 1) - 1
+            elif code == "D":
+                column = max(0, column - int(number or 1))
+            continue
+        character = output[index]
+        index += 1
+        if character == "\n":
+            lines.append("".join(line))
+            line, column = [], 0
+        elif character == "\r":
+            column = 0
+        else:
+            line += " " * (column - len(line))
+            line[column : column + 1] = [character]
+            column += 1
+    return "\n".join([*lines, "".join(line)])
+
+
+class Terminal:
+    """A program whose standard streams are a terminal of its own."""
+
+    def __init__(self, command: Sequence[str], environment: dict[str, str]) -> None:
+        self._end, inner = pty.openpty()
+        fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+        self._process = subprocess.Popen(
+            command, stdin=inner, stdout=inner, stderr=inner, env=environment, start_new_session=True, close_fds=True
+        )
+        os.close(inner)
+        self._output = b""
+
+    def type(self, line: str) -> None:
+        """A line and the return key."""
+        os.write(self._end, line.encode() + b"\r")
+
+    def wait_for(self, text: str, count: int, timeout: float) -> None:
+        """Reads until `text` was printed `count` times since the start; TimeoutError with the screen after `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        while self._output.count(text.encode()) < count:
+            self._read(deadline, f"{text!r} was not shown {count} times within {timeout:.0f} s")
+
+    def finish(self, timeout: float) -> str:
+        """Reads until the program has ended; the whole screen's text."""
+        deadline = time.monotonic() + timeout
+        try:
+            while True:
+                self._read(deadline, f"the program did not end within {timeout:.0f} s")
+        except EOFError:
+            self._process.wait(timeout=5)
+        return self.screen
+
+    @property
+    def screen(self) -> str:
+        """Everything shown so far, as one long page."""
+        return screen_text(self._output.decode("utf-8", "replace"))
+
+    def close(self) -> None:
+        """Ends the program if it still runs."""
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        os.close(self._end)
+
+    def _read(self, deadline: float, complaint: str) -> None:
+        ready, _, _ = select.select([self._end], [], [], max(0.0, deadline - time.monotonic()))
+        if not ready:
+            raise TimeoutError(f"{complaint}; the screen:\n{self.screen}")
+        try:
+            piece = os.read(self._end, 65536)
+        except OSError as error:  # Linux's way to say that the other end is closed
+            if error.errno != errno.EIO:
+                raise
+            piece = b""
+        if not piece:
+            raise EOFError(f"the program ended; the screen:\n{self.screen}")
+        self._output += piece
