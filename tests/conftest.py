@@ -13,8 +13,8 @@ import pytest
 # Before anything imports transformers or unsloth: a test that would download fails instead.
 os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "UNSLOTH_DISABLE_STATISTICS": "1", "TOKENIZERS_PARALLELISM": "false"}
 
-from tests.support.ollama import VERSION as OLLAMA_VERSION  # noqa: E402
-from tests.support.ollama import OllamaServer  # noqa: E402
+from support.ollama import VERSION as OLLAMA_VERSION  # noqa: E402
+from support.ollama import OllamaServer  # noqa: E402
 from tweetstyle.demo import base_model as demo_base_model  # noqa: E402
 
 PROJECT = Path(__file__).resolve().parents[1]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.ollama import OllamaError, OllamaServer, unquoted
-from tests.support.terminal import screen_text
+from support.ollama import OllamaError, OllamaServer, unquoted
+from support.terminal import screen_text
 from tweetstyle.tokenizer import Tokenizer
 
 pytestmark = pytest.mark.integration

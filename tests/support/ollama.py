@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -14,8 +15,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from tests.support.llama_cpp import THREADS
-from tests.support.terminal import Terminal
+from support.llama_cpp import THREADS
+from support.terminal import Terminal
 
 VERSION = "0.11.4"
 READY = "Send a message"
@@ -92,14 +93,10 @@ class OllamaServer:
             return
         process, self._process = self._process, None
         process.terminate()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            pass
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         process.wait()
 
     def create(self, name: str, modelfile: Path) -> None:
