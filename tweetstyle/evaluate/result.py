@@ -82,7 +82,7 @@ def _on_split(name: str, split: SplitResult) -> list[str]:
         said.append(f"{name}: all {split.tweets} tweets are of one day; how sure the figures are cannot be told.")
     elif gain.sign < 0:
         said.append(
-            f"{name}: the tuned model predicts new tweets worse than the base model does. It has overfitted or learned too fast: {TRY_LESS}."
+            f"{name}: the tuned model predicts new tweets worse than the base model. It has overfitted, or learned too fast: {TRY_LESS}."
         )
     elif gain.sign == 0:
         said.append(f"{name}: {split.tweets} tweets are too few, or the change too small, to tell whether the tuning helped.")
