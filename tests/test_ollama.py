@@ -1,0 +1,210 @@
+"""The client for Ollama: addresses, Modelfiles, one clear message for each thing that goes wrong, and the real server."""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.ollama import OllamaServer
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.ollama import OllamaClient, parse_host, read_modelfile, shell_lines
+
+MODELFILE = '''# Writes tweets in the style 'X'.
+FROM ./x.gguf
+TEMPLATE """{{ .Prompt }}
+two lines, "quotes" and a "
+"""
+PARAMETER stop "<|im_end|>"
+PARAMETER stop "[INST]"
+PARAMETER temperature 0.8
+PARAMETER num_ctx 512
+'''
+
+
+@pytest.fixture
+def modelfile(tmp_path: Path) -> Path:
+    (tmp_path / "x.gguf").write_bytes(b"GGUF")
+    path = tmp_path / "Modelfile"
+    path.write_text(MODELFILE, encoding="utf-8")
+    return path
+
+
+# -- addresses ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "host", "port"),
+    [
+        ("", "127.0.0.1", 11434),
+        ("127.0.0.1:9999", "127.0.0.1", 9999),
+        (":8080", "127.0.0.1", 8080),
+        ("localhost", "localhost", 11434),
+        ("http://localhost", "localhost", 80),
+        ("http://127.0.0.1:1234/", "127.0.0.1", 1234),
+        ("127.8.8.8", "127.8.8.8", 11434),
+        ("0.0.0.0:11500", "127.0.0.1", 11500),
+        ("[::1]:11434", "::1", 11434),
+        ("::1", "::1", 11434),
+        ("[::]:5", "::1", 5),
+        (' "127.0.0.1:7" ', "127.0.0.1", 7),
+    ],
+)
+def test_addresses_are_read_as_ollama_reads_them(value: str, host: str, port: int) -> None:
+    assert parse_host(value) == (host, port)
+
+
+@pytest.mark.parametrize("value", ["192.168.1.5:11434", "ollama.example.org", "http://10.0.0.1", "[2001:db8::1]:11434", "8.8.8.8"])
+def test_another_machine_is_never_spoken_to(value: str) -> None:
+    with pytest.raises(TweetstyleError, match="not this machine"):
+        parse_host(value)
+
+
+@pytest.mark.parametrize("value", ["https://localhost", "127.0.0.1:notaport", "127.0.0.1:99999", "ftp://127.0.0.1", "[::1"])
+def test_what_is_no_address_is_said_to_be_none(value: str) -> None:
+    with pytest.raises(TweetstyleError, match="not an address"):
+        parse_host(value)
+
+
+def test_the_address_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:4242")
+    client = OllamaClient()
+    assert (client.host, client.port) == ("127.0.0.1", 4242)
+
+
+# -- Modelfiles ---------------------------------------------------------------------------------------------
+
+
+def test_a_modelfile_is_read_whole(modelfile: Path) -> None:
+    read = read_modelfile(modelfile)
+    assert read.gguf == modelfile.parent / "x.gguf"
+    assert read.template == '{{ .Prompt }}\ntwo lines, "quotes" and a "\n'
+    assert read.parameters == {"stop": ["<|im_end|>", "[INST]"], "temperature": 0.8, "num_ctx": 512}
+    assert type(read.parameters["num_ctx"]) is int
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("FROM ./x.gguf\n", "", "FROM is missing"),
+        ("FROM ./x.gguf", "FROM ./y.gguf", "not there"),
+        ("PARAMETER num_ctx 512", "PARAMETER num_ctx lots", r"Modelfile:9.*num_ctx lots"),
+        ("PARAMETER num_ctx 512", "PARAMETER numctx 512", r"Modelfile:9.*no such parameter"),
+        ("PARAMETER num_ctx 512", "REQUIRES 0.14", r"Modelfile:9.*not understood: REQUIRES"),
+        ('"""\nPARAMETER stop', "\nPARAMETER stop", r"Modelfile:3.*not understood"),
+    ],
+)
+def test_a_broken_modelfile_is_told_with_its_line(modelfile: Path, old: str, new: str, message: str) -> None:
+    modelfile.write_text(MODELFILE.replace(old, new), encoding="utf-8")
+    with pytest.raises(TweetstyleError, match=message):
+        read_modelfile(modelfile)
+
+
+def test_no_modelfile_tells_which_command_makes_one(tmp_path: Path) -> None:
+    with pytest.raises(TweetstyleError, match="tweetstyle export"):
+        read_modelfile(tmp_path / "Modelfile")
+
+
+def test_the_shell_lines_are_what_a_person_types() -> None:
+    assert shell_lines("demo", Path("export/demo/Modelfile")) == ["ollama create demo -f export/demo/Modelfile", "ollama run demo"]
+    assert shell_lines("a", Path("my tweets/Modelfile"))[0] == "ollama create a -f 'my tweets/Modelfile'"
+
+
+# -- what goes wrong ----------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def answering(status: int, body: bytes) -> Iterator[str]:
+    """A server on a free port that gives every request the same answer; its address."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.send_response(status)
+            self.send_header("Location", "http://192.0.2.1/")
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_POST = do_HEAD = do_GET
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_no_ollama_is_one_clear_message(modelfile: Path) -> None:
+    with answering(200, b"") as address:
+        pass  # its port is now free
+    with pytest.raises(TweetstyleError) as caught:
+        OllamaClient(address).create("x", modelfile)
+    assert str(caught.value).startswith(f"{address}: Ollama is not running\n  → start it (ollama serve")
+
+
+def test_something_else_on_the_port_is_no_ollama() -> None:
+    with answering(200, b"<html>hello</html>") as address, pytest.raises(TweetstyleError, match="is not Ollama"):
+        OllamaClient(address).version()
+
+
+def test_a_refusal_is_told_in_ollamas_words(modelfile: Path) -> None:
+    refusal = json.dumps({"error": "invalid model name"}).encode()
+    with answering(400, refusal) as address, pytest.raises(TweetstyleError, match=r"refused .*\(400\): invalid model name"):
+        OllamaClient(address).create("x", modelfile)
+
+
+def test_a_redirect_to_another_machine_is_not_followed() -> None:
+    with answering(302, b"moved") as address, pytest.raises(TweetstyleError, match=r"\(302\): moved"):
+        OllamaClient(address).version()
+
+
+def test_a_proxy_of_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://192.0.2.1:9")
+    with answering(200, b'{"version": "1"}') as address:
+        assert OllamaClient(address).version() == "1"
+
+
+# -- the real one -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.integration
+def test_create_over_http_makes_the_model_that_ollama_create_makes(ollama: OllamaServer, original_gguf: Path, tmp_path: Path) -> None:
+    modelfile = tmp_path / "Modelfile"
+    modelfile.write_text(MODELFILE.replace("FROM ./x.gguf", f"FROM {original_gguf}"), encoding="utf-8")
+    ollama.create("by-program", modelfile)
+    client = OllamaClient(ollama.address)
+    assert client.version() == "0.0.0"  # what a build by go install calls itself
+    client.create("by-client", modelfile)
+    program, ours = ollama.show("by-program"), ollama.show("by-client")
+    for key in ("template", "model_info", "details"):
+        assert ours[key] == program[key], key
+    # Ollama lists the parameters in an order that changes from call to call.
+    assert sorted(ours["parameters"].splitlines()) == sorted(program["parameters"].splitlines())
+
+
+@pytest.mark.integration
+def test_a_created_model_answers_at_once(ollama: OllamaServer, original_gguf: Path, tmp_path: Path) -> None:
+    modelfile = tmp_path / "Modelfile"
+    modelfile.write_text(
+        f"FROM {original_gguf}\n"
+        'TEMPLATE """<|im_start|>user\n{{ .Prompt }}<|im_end|>\n<|im_start|>assistant\n"""\n'
+        "PARAMETER temperature 0\nPARAMETER num_predict 12\nPARAMETER num_thread 1\n"
+    )
+    assert OllamaClient(ollama.address).create_and_ask("asked", modelfile).strip()
+
+
+@pytest.mark.integration
+def test_a_gguf_that_ollama_cannot_read_is_refused_in_its_words(ollama: OllamaServer, modelfile: Path) -> None:
+    (modelfile.parent / "x.gguf").write_bytes(b"no model at all")
+    with pytest.raises(TweetstyleError, match="Ollama refused"):
+        OllamaClient(ollama.address).create("broken", modelfile)

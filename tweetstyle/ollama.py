@@ -1,0 +1,247 @@
+"""The running Ollama, over HTTP on this machine: what `ollama create` and a first question do."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import http.client
+import ipaddress
+import json
+import os
+import re
+import shlex
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.template import NO_TOPIC
+
+DEFAULT_PORT = 11434
+HASHED_AT_ONCE = 2**20
+SECONDS = {"version": 5, "blob": 600, "create": 600, "chat": 600}
+"""Timeouts: a first answer loads the model, and 5 GB from a slow disk take their time."""
+
+NUMBERS = {
+    int: ("num_keep", "seed", "num_predict", "top_k", "repeat_last_n", "num_ctx", "num_batch", "num_gpu", "main_gpu", "num_thread"),
+    float: ("top_p", "min_p", "typical_p", "temperature", "repeat_penalty", "presence_penalty", "frequency_penalty"),
+}
+
+
+def shell_lines(name: str, modelfile: Path) -> list[str]:
+    """The commands that a person types to get the model into Ollama and talk with it."""
+    return [f"ollama create {name} -f {shlex.quote(str(modelfile))}", f"ollama run {name}"]
+
+
+# -- the Modelfile ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Modelfile:
+    """gguf: the file that FROM names; parameters: as /api/create takes them, `stop` a list."""
+
+    gguf: Path
+    template: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+
+def read_modelfile(path: Path) -> Modelfile:
+    """Reads a Modelfile of FROM, TEMPLATE and PARAMETER, as export writes it, by the rules of Ollama's parser.
+
+    Raises TweetstyleError with file and line for anything else, and where the GGUF is not there: Ollama would take the
+    path for a model's name and try to pull it.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise TweetstyleError("there is no Modelfile", where=str(path), hint="tweetstyle export RECIPE makes it") from error
+    gguf, template, parameters = None, None, {}
+    for line, instruction, value in _instructions(text, path):
+        match instruction:
+            case "FROM":
+                gguf = path.parent / value
+            case "TEMPLATE":
+                template = value
+            case _:
+                _add_parameter(parameters, value, f"{path}:{line}")
+    if gguf is None or template is None:
+        missing = "FROM" if gguf is None else "TEMPLATE"
+        raise TweetstyleError(f"{missing} is missing", where=str(path), hint="export it again: tweetstyle export RECIPE --force")
+    if not gguf.is_file():
+        raise TweetstyleError(f"FROM names a file that is not there: {gguf}", where=str(path), hint="export it again")
+    return Modelfile(gguf, template, parameters)
+
+
+def _instructions(text: str, path: Path) -> Iterator[tuple[int, str, str]]:
+    """(line number, instruction, value without its quotes). A `#` begins a comment only where an instruction could."""
+    position = 0
+    pattern = re.compile(r'(FROM|TEMPLATE|PARAMETER \w+) ("""(?P<long>.*?)"""|"(?P<short>[^"\n]*)"|(?P<bare>[^"\n][^\n]*))(?=\n|\Z)', re.S)
+    while position < len(text):
+        end = text.index("\n", position) if "\n" in text[position:] else len(text)
+        if not text[position:end].strip() or text[position] == "#":
+            position = end + 1
+            continue
+        number = text.count("\n", 0, position) + 1
+        if not (found := pattern.match(text, position)):
+            hint = "export it again: tweetstyle export RECIPE --force"
+            raise TweetstyleError(f"not understood: {text[position:end]}", where=f"{path}:{number}", hint=hint)
+        value = next(found[group] for group in ("long", "short", "bare") if found[group] is not None)
+        instruction, _, name = found[1].partition(" ")
+        yield number, instruction, f"{name} {value}" if name else value
+        position = found.end() + 1
+
+
+def _add_parameter(parameters: dict[str, Any], line: str, where: str) -> None:
+    name, _, value = line.partition(" ")
+    if name == "stop":
+        parameters.setdefault(name, []).append(value)
+        return
+    kind = next((kind for kind, names in NUMBERS.items() if name in names), None)
+    try:
+        if kind is None:
+            raise ValueError("Ollama has no such parameter")
+        parameters[name] = kind(value)
+    except ValueError as error:
+        raise TweetstyleError(f"PARAMETER {line}: {error}", where=where, hint="export it again") from error
+
+
+# -- the client ---------------------------------------------------------------------------------------------
+
+
+def parse_host(value: str) -> tuple[str, int]:
+    """Host and port of OLLAMA_HOST, in the forms that Ollama takes. Raises TweetstyleError for another machine's address.
+
+    Tweets and models stay on this machine: only loopback is spoken to. 0.0.0.0, which makes a server listen everywhere,
+    means this machine to a client.
+    """
+    scheme, separator, rest = value.strip().strip("\"'").rpartition("://")
+    if rest.count(":") > 1 and not rest.startswith("["):
+        rest = f"[{rest}]"
+    try:
+        parts = urlsplit(f"http://{rest}")
+        host, port = parts.hostname or "127.0.0.1", parts.port or (80 if separator else DEFAULT_PORT)
+    except ValueError:
+        scheme = "unreadable"
+    if scheme not in ("", "http"):
+        raise TweetstyleError(f"OLLAMA_HOST is {value!r}, not an address", hint="write for example OLLAMA_HOST=127.0.0.1:11434")
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    try:
+        local = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        local = False
+    if not local:
+        hint = "models are created in the Ollama of this machine only; copy the export directory there and run the printed lines"
+        raise TweetstyleError(f"OLLAMA_HOST is {value!r}, which is not this machine", hint=hint)
+    return host, port
+
+
+class OllamaClient:
+    """Ollama at the address of OLLAMA_HOST (default 127.0.0.1:11434). No proxy and no redirect is followed."""
+
+    def __init__(self, host: str | None = None) -> None:
+        self.host, self.port = parse_host(os.environ.get("OLLAMA_HOST", "") if host is None else host)
+
+    def version(self) -> str:
+        """The server's version. Raises TweetstyleError where none answers."""
+        return self._json("GET", "/api/version", None, SECONDS["version"])["version"]
+
+    def create(self, name: str, modelfile: Path) -> None:
+        """What `ollama create NAME -f MODELFILE` does: hands the GGUF over where Ollama does not have it, and makes the model."""
+        read = read_modelfile(modelfile)
+        digest = _sha256(read.gguf)
+        self._hand_over(read.gguf, digest)
+        self._json(
+            "POST",
+            "/api/create",
+            {
+                "model": name,
+                "files": {read.gguf.name: digest},
+                "template": read.template,
+                "parameters": read.parameters,
+                "stream": False,
+            },
+            SECONDS["create"],
+        )
+
+    def ask(self, name: str, message: str = NO_TOPIC) -> str:
+        """The model's answer as Ollama gives it, with the Modelfile's own sampling."""
+        body = {"model": name, "messages": [{"role": "user", "content": message}], "stream": False}
+        return self._json("POST", "/api/chat", body, SECONDS["chat"])["message"]["content"]
+
+    def create_and_ask(self, name: str, modelfile: Path) -> str:
+        """Creates the model and gives one tweet of it, without a subject."""
+        self.create(name, modelfile)
+        return self.ask(name)
+
+    def _hand_over(self, gguf: Path, digest: str) -> None:
+        path = f"/api/blobs/{digest}"
+        if self._request("HEAD", path, None, SECONDS["version"])[0] == 200:
+            return
+        size = gguf.stat().st_size
+        with gguf.open("rb") as stream, _bar("to Ollama", size) as bar:
+            status, answer = self._request("POST", path, _Counted(stream, bar), SECONDS["blob"], {"Content-Length": str(size)})
+        if status >= 300:
+            raise self._refusal(path, status, answer)
+
+    def _json(self, method: str, path: str, body: dict[str, Any] | None, seconds: float) -> dict[str, Any]:
+        data = None if body is None else json.dumps(body).encode()
+        status, answer = self._request(method, path, data, seconds, {"Content-Type": "application/json"})
+        if status >= 300:
+            raise self._refusal(path, status, answer)
+        try:
+            return json.loads(answer)
+        except ValueError as error:
+            what = f"what answers at {self.host}:{self.port} is not Ollama"
+            raise TweetstyleError(what, hint="set OLLAMA_HOST to Ollama's address") from error
+
+    def _request(self, method: str, path: str, body: Any, seconds: float, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=seconds)
+        try:
+            connection.request(method, path, body, headers or {})
+            response = connection.getresponse()
+            return response.status, response.read()
+        except ConnectionRefusedError as error:
+            hint = "start it (ollama serve, or the Ollama app), or leave out --ollama; not installed: https://ollama.com/download"
+            raise TweetstyleError("Ollama is not running", where=f"{self.host}:{self.port}", hint=hint) from error
+        except (OSError, http.client.HTTPException) as error:
+            what = f"Ollama broke off ({type(error).__name__}: {error})"
+            raise TweetstyleError(what, where=f"{self.host}:{self.port}", hint="look into its log, and try again") from error
+        finally:
+            connection.close()
+
+    def _refusal(self, path: str, status: int, answer: bytes) -> TweetstyleError:
+        text = answer.decode("utf-8", "replace").strip()
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            text = json.loads(text)["error"]
+        return TweetstyleError(f"Ollama refused {path} ({status}): {text}", where=f"{self.host}:{self.port}")
+
+
+class _Counted:
+    """A stream that moves a progress bar as it is read."""
+
+    def __init__(self, stream, bar) -> None:
+        self._stream, self._bar = stream, bar
+
+    def read(self, size: int = -1) -> bytes:
+        block = self._stream.read(size)
+        self._bar.update(len(block))
+        return block
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream, _bar("digest", path.stat().st_size) as bar:
+        while block := stream.read(HASHED_AT_ONCE):
+            digest.update(block)
+            bar.update(len(block))
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _bar(what: str, size: int):
+    from tqdm import tqdm
+
+    # Small models are there before a bar could be read.
+    return tqdm(total=size, desc=what, unit="B", unit_scale=True, delay=2, leave=False, file=sys.stderr, disable=None)
