@@ -63,9 +63,7 @@ def plan_fit(base: BaseModel, template: Template, training: Training, train: Pat
     return _plan(documents, end, training)
 
 
-def fit(
-    base: BaseModel, template: Template, model: Model, training: Training, train: Path, validation: Path, directory: Path
-) -> FitResult:
+def fit(base: BaseModel, template: Template, model: Model, training: Training, train: Path, validation: Path, directory: Path) -> FitResult:
     """Trains and leaves the best weights in directory/final_model/.
 
     Writes checkpoint-N/, metrics.jsonl, log.txt (the libraries' own talk), train_output.json, and final_model/ complete or
@@ -112,10 +110,10 @@ def _train(
     base: BaseModel, model: Model, training: Training, documents: list[Document], held_out: list[Document],
     plan: FitPlan, directory: Path, metrics: Metrics, newest: Checkpoint | None,
 ) -> None:  # fmt: skip
-    from tweetstyle.fit.chatter import chatter_to, stay_offline
+    from tweetstyle.fit.chatter import chatter_to, prepare_environment
     from tweetstyle.fit.progress import TrainingProgress
 
-    stay_offline(directory)
+    prepare_environment(directory)
     with chatter_to(directory / "log.txt") as screen, TrainingProgress(screen) as progress:
         stopped_at = _run_trainer(base, model, training, documents, held_out, plan, directory, metrics, newest, progress)
     if stopped_at:

@@ -125,7 +125,9 @@ def write_final_model(base: BaseModel, method: Literal["qlora", "lora", "full"],
             _write_json(directory / "config.json", base.config | {"torch_dtype": "float32"})
         else:
             adapter = json.loads((best.path / "adapter_config.json").read_text(encoding="utf-8"))
-            _write_json(directory / "adapter_config.json", adapter | {"base_model_name_or_path": str(base.path)})
+            # PEFT writes the modules as a set, in any order; a path of this machine has no place in a model.
+            adapter |= {"base_model_name_or_path": str(base.path), "target_modules": sorted(adapter["target_modules"])}
+            _write_json(directory / "adapter_config.json", adapter)
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:

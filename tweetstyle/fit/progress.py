@@ -22,7 +22,9 @@ class TrainingProgress:
             TimeRemainingColumn(),
         )
         # A step may take minutes on a small machine: the speed is that of the last hour, not of rich's 30 seconds.
-        self._bar = Progress(*columns, console=Console(file=screen), speed_estimate_period=3600, redirect_stdout=False, redirect_stderr=False)
+        self._bar = Progress(
+            *columns, console=Console(file=screen), speed_estimate_period=3600, redirect_stdout=False, redirect_stderr=False
+        )
         self._task = self._bar.add_task("starting", total=None, figures="")
         self._validated = ""
 

@@ -1,6 +1,6 @@
 """Builds and runs the one trainer: Unsloth's model, TRL's SFTTrainer, our tokens. Importing this module imports unsloth (8 to 25 s).
 
-The caller sets the environment first (chatter.stay_offline): Unsloth, which must come before trl, transformers and peft,
+The caller sets the environment first (chatter.prepare_environment): Unsloth, which must come before trl, transformers and peft,
 reads it at import.
 """
 
@@ -153,14 +153,10 @@ def sft_config(training: Training, directory: Path) -> SFTConfig:
     return config
 
 
-def build_trainer(
-    loaded: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, config: SFTConfig, documents: list[Document]
-) -> SFTTrainer:
+def build_trainer(loaded: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, config: SFTConfig, documents: list[Document]) -> SFTTrainer:
     """The trainer over the packed documents; what is trained is in fp32 (TRL casts a 4-bit model's adapter to bf16)."""
     set_seed(config.seed)
-    trainer = SFTTrainer(
-        model=loaded, args=config, train_dataset=Dataset.from_dict(as_columns(documents)), processing_class=tokenizer
-    )
+    trainer = SFTTrainer(model=loaded, args=config, train_dataset=Dataset.from_dict(as_columns(documents)), processing_class=tokenizer)
     for parameter in trainer.model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()

@@ -1,0 +1,67 @@
+"""Where the libraries' talk goes, and where ours and a bug's traceback go."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from tweetstyle.fit.chatter import OFFLINE
+
+TALK = """
+import ctypes, logging, os, sys, warnings
+from pathlib import Path
+from tweetstyle.fit.chatter import chatter_to
+
+with chatter_to(Path(sys.argv[1])) as screen:
+    print("from print")
+    print("from stderr", file=sys.stderr)
+    warnings.warn("from warnings")
+    logging.basicConfig(stream=sys.stderr)
+    logging.warning("from logging")
+    os.write(1, b"from the descriptor\\n")
+    c = ctypes.CDLL(None)
+    c.puts(b"from C")
+    c.fflush(None)
+    os.system("echo from a child")
+    print("ours", file=screen)
+    if len(sys.argv) > 2:
+        raise ZeroDivisionError("a bug")
+print("after")
+logging.warning("a handler that was made inside")
+"""
+SOURCES = ("print", "stderr", "warnings", "logging", "the descriptor", "C", "a child")
+
+
+def run(*arguments):
+    return subprocess.run([sys.executable, "-c", TALK, *arguments], capture_output=True, text=True)
+
+
+def test_talk_of_every_kind_goes_to_the_log_and_ours_to_the_screen(tmp_path):
+    done = run(str(tmp_path / "log.txt"))
+    log = (tmp_path / "log.txt").read_text()
+    assert all(f"from {source}" in log for source in SOURCES)
+    assert (done.stdout, done.stderr) == ("after\n", "ours\n") and done.returncode == 0
+    assert "ours" not in log and "a handler that was made inside" in log
+
+
+def test_a_bugs_traceback_reaches_the_screen(tmp_path):
+    done = run(str(tmp_path / "log.txt"), "fail")
+    assert "Traceback" in done.stderr and "ZeroDivisionError: a bug" in done.stderr and done.returncode == 1
+    assert "Traceback" not in (tmp_path / "log.txt").read_text()
+
+
+def test_the_log_is_added_to(tmp_path):
+    (tmp_path / "log.txt").write_text("an earlier sitting\n")
+    run(str(tmp_path / "log.txt"))
+    assert (tmp_path / "log.txt").read_text().startswith("an earlier sitting\n")
+
+
+def test_the_environment_is_set_before_anything_trains(tmp_path):
+    program = (
+        "import os, sys; from pathlib import Path; from tweetstyle.fit.chatter import prepare_environment\n"
+        "prepare_environment(Path(sys.argv[1])); import huggingface_hub.constants as hub\n"
+        "print(hub.is_offline_mode(), hub.HF_HUB_DISABLE_TELEMETRY, os.environ['UNSLOTH_COMPILE_LOCATION'], os.environ['OMP_WAIT_POLICY'])"
+    )
+    environment = {name: value for name, value in __import__("os").environ.items() if name not in (*OFFLINE, "OMP_WAIT_POLICY")}
+    done = subprocess.run([sys.executable, "-c", program, tmp_path], capture_output=True, text=True, env=environment)
+    assert done.stdout.split() == ["True", "True", f"{tmp_path}/.unsloth_compiled_cache", "PASSIVE"], done.stderr

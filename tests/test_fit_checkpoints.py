@@ -1,0 +1,131 @@
+"""A checkpoint counts only when it is whole."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from support.small_runs import invented_tweets, write_tweets
+
+from tweetstyle.base_model import read_base_model
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.fit.checkpoints import SEAL, complete_checkpoints, prune, read_checkpoint, resume_point, seal, write_final_model
+from tweetstyle.fit.metrics import Metrics
+
+
+def make_checkpoint(directory, step, *, finished=False):
+    path = directory / f"checkpoint-{step}"
+    (path / "sub").mkdir(parents=True)
+    (path / "adapter_model.safetensors").write_bytes(bytes([step]) * 1000)
+    (path / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "/somewhere", "target_modules": ["v_proj", "q_proj"]}))
+    (path / "optimizer.pt").write_bytes(b"state" * 100)
+    (path / "sub" / "more").write_bytes(b"x")
+    seal(path, step, finished=finished)
+    return path
+
+
+def steps_in(directory):
+    return sorted(int(path.name.split("-")[1]) for path in directory.glob("checkpoint-*"))
+
+
+def run_with(directory, *figures):
+    """Checkpoints at steps 1, 2, … whose validations gave these bits per byte."""
+    metrics = Metrics(directory / "metrics.jsonl")
+    for step, bits in enumerate(figures, 1):
+        metrics.append({"step": step, "loss": 1.0, "seconds": 1.0})
+        metrics.append({"step": step, "eval_bits_per_byte": bits, "eval_loss": 1.0, "seconds": 1.0})
+        make_checkpoint(directory, step)
+    return metrics
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def change_a_byte(path):
+    path.write_bytes(b"\xff" + path.read_bytes()[1:])
+
+
+@pytest.mark.parametrize("harm", [truncate, change_a_byte, lambda path: path.unlink()])
+@pytest.mark.parametrize("name", ["adapter_model.safetensors", "optimizer.pt", "sub/more", SEAL])
+def test_a_checkpoint_with_any_file_harmed_is_not_complete_and_is_removed(tmp_path, harm, name):
+    make_checkpoint(tmp_path, 3)
+    harmed = make_checkpoint(tmp_path, 6)
+    assert read_checkpoint(harmed).step == 6
+    harm(harmed / name)
+    assert read_checkpoint(harmed) is None
+    assert [c.step for c in complete_checkpoints(tmp_path)] == [3] and steps_in(tmp_path) == [3]
+
+
+def test_what_is_no_checkpoint_is_left_alone(tmp_path):
+    (tmp_path / "checkpoint-of-mine").mkdir()
+    assert complete_checkpoints(tmp_path) == [] and (tmp_path / "checkpoint-of-mine").is_dir()
+
+
+def test_checkpoints_stand_in_the_order_of_their_steps_not_of_their_names(tmp_path):
+    for step in (100, 20, 3):
+        make_checkpoint(tmp_path, step, finished=step == 100)
+    assert [(c.step, c.finished) for c in complete_checkpoints(tmp_path)] == [(3, False), (20, False), (100, True)]
+
+
+@pytest.mark.parametrize(
+    ("best", "limit", "kept"), [(2, 1, [2]), (2, 2, [2, 5]), (5, 2, [4, 5]), (1, 3, [1, 4, 5]), (1, 9, [1, 2, 3, 4, 5])]
+)
+def test_the_best_and_the_newest_are_kept(tmp_path, best, limit, kept):
+    for step in range(1, 6):
+        make_checkpoint(tmp_path, step)
+    prune(tmp_path, best, limit)
+    assert steps_in(tmp_path) == kept
+
+
+def test_a_run_goes_on_from_its_newest_whole_checkpoint_and_forgets_what_came_after(tmp_path):
+    metrics = run_with(tmp_path, 3.0, 2.0, 2.5, 2.4)
+    truncate(tmp_path / "checkpoint-4" / "optimizer.pt")
+    assert resume_point(tmp_path, metrics).step == 3
+    assert [line["step"] for line in metrics.lines] == [1, 1, 2, 2, 3, 3] == [line["step"] for line in Metrics(metrics.path).lines]
+
+
+def test_a_run_whose_best_checkpoint_is_gone_goes_back_to_before_it(tmp_path):
+    metrics = run_with(tmp_path, 3.0, 2.0, 2.5, 2.4)
+    truncate(tmp_path / "checkpoint-2" / "adapter_model.safetensors")
+    assert resume_point(tmp_path, metrics).step == 1 and steps_in(tmp_path) == [1]
+
+
+def test_a_run_without_a_whole_checkpoint_begins_again(tmp_path):
+    metrics = run_with(tmp_path, 3.0)
+    truncate(tmp_path / "checkpoint-1" / SEAL)
+    assert resume_point(tmp_path, metrics) is None and metrics.lines == [] and metrics.path.read_text() == ""
+
+
+def test_the_final_model_is_the_best_checkpoints_bytes_with_the_base_models_tokenizer(base_model_dir, tmp_path):
+    base = read_base_model(base_model_dir)
+    best = make_checkpoint(tmp_path, 3)
+    write_final_model(base, "lora", read_checkpoint(best), tmp_path / "final_model")
+    final = tmp_path / "final_model"
+    assert (final / "adapter_model.safetensors").read_bytes() == (best / "adapter_model.safetensors").read_bytes()
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        assert (final / name).read_bytes() == (base.path / name).read_bytes()
+    assert {p.name for p in final.iterdir()} == {
+        "adapter_model.safetensors",
+        "adapter_config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    }
+    config = json.loads((final / "adapter_config.json").read_text())
+    assert config == {"base_model_name_or_path": str(base.path), "target_modules": ["q_proj", "v_proj"]}
+
+
+def test_a_checkpoint_that_changed_after_it_was_read_makes_no_final_model(base_model_dir, tmp_path):
+    best = read_checkpoint(make_checkpoint(tmp_path, 3))
+    change_a_byte(best.path / "adapter_model.safetensors")
+    with pytest.raises(TweetstyleError, match="does not hold what was saved"):
+        write_final_model(read_base_model(base_model_dir), "lora", best, tmp_path / "final_model")
+    assert not (tmp_path / "final_model").exists() and list(tmp_path.glob(".*")) == []
+
+
+def test_invented_tweets_are_a_split(tmp_path):
+    """The tests' own data are read as prepare's are."""
+    from tweetstyle.records import read_split
+
+    tweets = invented_tweets(4)
+    assert list(read_split(write_tweets(tmp_path / "t.jsonl", tweets))) == tweets

@@ -1,0 +1,83 @@
+"""What fit refuses before the first step, each with what to do."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from support.small_runs import inst_template, invented_tweets, small_training, write_tweets
+
+from tweetstyle.base_model import read_base_model
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.fit import fit, plan_fit
+from tweetstyle.fit.checks import check_packed
+from tweetstyle.recipe import Model
+from tweetstyle.records import Tweet
+from tweetstyle.template import build_template
+
+
+@pytest.fixture
+def refused(base_model_dir, tmp_path):
+    """Gives back the error of fit, after asserting that plan_fit says the same (but of validation) and nothing was written."""
+
+    def run(tweets, *, held_out=None, base=None, template=None, **training):
+        base = base or read_base_model(base_model_dir)
+        template = template or inst_template(base_model_dir)
+        train = write_tweets(tmp_path / "train.jsonl", tweets)
+        validation = write_tweets(tmp_path / "validation.jsonl", invented_tweets(3) if held_out is None else held_out)
+        settings = small_training(**training)
+        with pytest.raises(TweetstyleError) as caught:
+            fit(base, template, Model(base=base.path, method="lora"), settings, train, validation, tmp_path / "run")
+        assert not (tmp_path / "run").exists() and caught.value.hint and caught.value.where
+        if held_out is None:
+            with pytest.raises(TweetstyleError) as planned:
+                plan_fit(base, template, settings, train)
+            assert str(planned.value) == str(caught.value)
+        return str(caught.value)
+
+    return run
+
+
+def tweet(text):
+    return Tweet("1", text, "2024-01-01T00:00:00Z")
+
+
+def test_no_tweet(refused):
+    assert "no tweet to learn from" in refused([])
+
+
+def test_labels_that_are_all_masked(refused, base_model_dir):
+    tokens = read_base_model(base_model_dir).tokens
+    template = build_template("inst", "a style with a very long name " * 3, tokens)
+    assert "the prompt alone fills every document" in refused(invented_tweets(5), template=template, max_length=32)
+
+
+def test_an_end_token_that_is_never_trained(refused):
+    assert "only 0% of the tweets show their end token" in refused([tweet("neige " * 100)] * 4, max_length=64)
+
+
+def test_an_end_token_that_is_hardly_ever_trained(refused):
+    assert "only 20% of the tweets show their end token" in refused([tweet("neige " * 100)] * 4 + [tweet("neige")], max_length=64)
+
+
+def test_padding_with_the_end_token(refused, base_model_dir):
+    base = read_base_model(base_model_dir)
+    same = dataclasses.replace(base, pad_id=base.eos_id, pad_token=base.tokens.eos)
+    assert "padding token '<|im_end|>' is also an end token" in refused(invented_tweets(5), base=same)
+
+
+def test_packs_beyond_the_models_positions(refused):
+    assert "max_length 8193 is beyond the model's 8192 positions" in refused(invented_tweets(5), max_length=8193)
+
+
+def test_no_validation_tweet(refused):
+    assert "no validation tweet" in refused(invented_tweets(5), held_out=[])
+    assert "no validation tweet" in refused(invented_tweets(5), held_out=[tweet("neige " * 100)], max_length=64)
+
+
+def test_packing_that_is_off_or_other_than_planned():
+    check_packed({"args.packing": True}, 7, 7)
+    with pytest.raises(TweetstyleError, match=r"packing is off \(args.packing\)"):
+        check_packed({"args.packing": False, "padding-free batches": True}, 7, 7)
+    with pytest.raises(TweetstyleError, match="made 7 packs of the tweets, planned were 8"):
+        check_packed({"args.packing": True}, 7, 8)

@@ -1,0 +1,80 @@
+"""metrics.jsonl, and the figures at the end that are made from it."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+from tweetstyle.fit.metrics import Metrics
+from tweetstyle.fit.train_output import MEANING, as_table, train_output, write_train_output
+
+STEPS = [(2, 4.0, 20.0), (4, 2.0, 10.0), (5, 1.0, 5.0)]
+
+
+@pytest.fixture
+def metrics(tmp_path):
+    """Lines for steps 1-2, 3-4 and 5, and validations at 2, 4 and 5 of which 4 is the best."""
+    metrics = Metrics(tmp_path / "metrics.jsonl")
+    for (step, loss, seconds), bits in zip(STEPS, (3.0, 2.0, 2.0), strict=True):
+        metrics.append({"step": step, "loss": loss, "tokens": step * 100, "seconds": seconds})
+        metrics.append({"step": step, "eval_bits_per_byte": bits, "eval_loss": bits * 1.5, "seconds": 1.0})
+    return metrics
+
+
+def test_the_file_says_what_the_memory_says(metrics):
+    assert Metrics(metrics.path).lines == metrics.lines and len(metrics.lines) == 6
+
+
+def test_a_line_that_a_kill_cut_off_is_left_out(metrics):
+    text = metrics.path.read_text()
+    metrics.path.write_text(text[:-7])
+    assert Metrics(metrics.path).lines == metrics.lines[:-1]
+
+
+def test_lines_beyond_the_checkpoint_are_cut_off(metrics):
+    metrics.keep_until(4)
+    assert [line["step"] for line in metrics.lines] == [2, 2, 4, 4]
+    assert Metrics(metrics.path).lines == metrics.lines
+
+
+def test_the_best_validation_is_the_first_of_equals(metrics):
+    assert metrics.best()["step"] == 4 and metrics.best(2)["step"] == 2 and metrics.best(1) is None
+    assert metrics.without_better() == 1
+
+
+def test_train_loss_is_the_mean_over_steps_not_over_lines(metrics):
+    assert metrics.train_loss() == pytest.approx((4 + 4 + 2 + 2 + 1) / 5)
+
+
+def test_each_figure_of_the_train_output_by_hand(metrics, tmp_path):
+    state = {"global_step": 5, "epoch": 0.5, "num_input_tokens_seen": 700, "total_flos": 42e9}
+    output = train_output(metrics, state, tweets=76)
+    assert (output.global_step, output.training_loss) == (5, pytest.approx(2.6))
+    assert output.metrics == {
+        "train_runtime": 38.0,
+        "train_samples_per_second": 76 * 0.5 / 38,
+        "train_steps_per_second": 5 / 38,
+        "train_tokens_per_second": 700 / 35,
+        "num_input_tokens_seen": 700,
+        "total_flos": 42e9,
+        "train_loss": pytest.approx(2.6),
+        "epoch": 0.5,
+        "best_global_step": 4,
+        "eval_bits_per_byte": 2.0,
+        "eval_loss": 3.0,
+    }
+    write_train_output(output, tmp_path / "train_output.json")
+    written = json.loads((tmp_path / "train_output.json").read_text())
+    assert written["metrics"] == output.metrics and set(written["meaning"]) == {"global_step", *output.metrics} == set(MEANING)
+
+
+def test_the_screen_explains_every_figure(metrics):
+    from rich.console import Console
+
+    state = {"global_step": 5, "epoch": 0.5, "num_input_tokens_seen": 700, "total_flos": 42e9}
+    console = Console(file=io.StringIO(), width=200)
+    console.print(as_table(train_output(metrics, state, tweets=76)))
+    shown = console.file.getvalue()
+    assert all(name in shown and MEANING[name] in shown for name in MEANING) and "42,000,000,000" in shown

@@ -1,0 +1,73 @@
+"""The plan's packs and steps against TRL's and transformers' own."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+
+import pytest
+
+from tweetstyle.fit.packing import pack_count, step_count
+from tweetstyle.recipe import Training
+
+
+def packs_by_trl(lengths, max_length):
+    import tweetstyle.fit.trainer  # noqa: F401  (unsloth before trl)
+    from datasets import Dataset
+    from trl import pack_dataset
+
+    rows = Dataset.from_dict({"input_ids": [list(range(n)) for n in lengths]})
+    return pack_dataset(rows, max_length, "bfd")
+
+
+@pytest.mark.parametrize("max_length", [33, 128, 512])
+def test_the_plan_counts_the_packs_that_trl_makes(max_length):
+    for seed in range(12):
+        chance = random.Random(seed)
+        shape = chance.choice([lambda: chance.randint(1, max_length), lambda: int(chance.lognormvariate(3.6, 0.6)) + 1])
+        lengths = [shape() for _ in range(chance.choice([1, 7, 300, 1000, 1001, 2300]))]
+        packed = packs_by_trl(lengths, max_length)
+        assert pack_count(lengths, max_length) == len(packed)
+        assert sum(map(len, packed["input_ids"])) == sum(min(n, max_length) for n in lengths), "nothing lost but what is cut"
+
+
+def test_packs_do_not_cross_a_batch_of_a_thousand():
+    """1,001 documents of half a pack: 500 packs of two, and one for the last alone, though none of the others is cut."""
+    assert pack_count([64] * 1001, 128) == 501
+    assert pack_count([1] * 1000 + [1], 10_000) == 2 == len(packs_by_trl([1] * 1001, 10_000))
+
+
+def test_empty_documents_take_no_room():
+    assert pack_count([], 128) == pack_count([0, 0], 128) == 0
+
+
+@pytest.mark.parametrize(
+    ("packs", "changes", "steps", "in_epoch"),
+    [
+        (82, {}, 123, 41),  # 82 packs, 2 a step: 41 steps, three times
+        (83, {}, 126, 42),  # the odd one makes a step of its own
+        (5, {"per_device_train_batch_size": 2, "gradient_accumulation_steps": 2}, 6, 2),  # batches of 2, 2, 1
+        (1, {"gradient_accumulation_steps": 64}, 3, 1),
+        (82, {"num_train_epochs": 0.5}, 21, 41),
+        (82, {"max_steps": 7}, 7, 41),
+    ],
+)
+def test_steps_by_hand(packs, changes, steps, in_epoch):
+    training = Training(**{"num_train_epochs": 3.0, "per_device_train_batch_size": 1, "gradient_accumulation_steps": 2} | changes)
+    assert step_count(packs, training) == (steps, in_epoch)
+
+
+def test_a_plan_needs_no_torch(base_model_dir, tmp_path):
+    from support.small_runs import invented_tweets, write_tweets
+
+    program = (
+        "import sys; from pathlib import Path; from tweetstyle.base_model import read_base_model\n"
+        "from tweetstyle.fit import plan_fit; from tweetstyle.recipe import Training; from tweetstyle.template import build_template\n"
+        "base = read_base_model(Path(sys.argv[1]))\n"
+        "plan = plan_fit(base, build_template('inst', 'Nimzo', base.tokens), Training(), Path(sys.argv[2]))\n"
+        "print(plan.tweets, *sorted({'torch', 'transformers', 'unsloth', 'trl', 'datasets'} & set(sys.modules)))"
+    )
+    train = write_tweets(tmp_path / "train.jsonl", invented_tweets(20))
+    done = subprocess.run([sys.executable, "-c", program, base_model_dir, train], capture_output=True, text=True)
+    assert done.stdout.split() == ["20"], done.stderr
