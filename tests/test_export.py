@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import shutil
-import stat
 import subprocess
 import sys
 import tempfile
@@ -276,7 +275,7 @@ def test_a_disk_that_fills_up_is_one_message_and_leaves_nothing(model, tmp_path,
 
 def test_a_place_without_the_right_to_write_is_one_message(model):
     with tempfile.TemporaryDirectory() as room, contextlib.ExitStack() as stack:
-        os.chmod(room, stat.S_IRUSR | stat.S_IXUSR | stat.S_IROTH | stat.S_IXOTH)
+        os.chmod(room, 0o555)
         if os.geteuid() == 0:
             base = shutil.copytree(model[0].path, Path(room) / "base")
             os.seteuid(65534)  # root may write anywhere

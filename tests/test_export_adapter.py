@@ -119,9 +119,14 @@ def test_half_a_pair_is_refused(base, plan, tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    ["base_model.model.lm_head.lora_A.weight", "base_model.model.model.embed_tokens.lora_embedding_A", "base_model.model.lm_head.weight",
-     "base_model.model.model.layers.0.input_layernorm.lora_A.weight", "base_model.model.model.layers.0.self_attn.q_proj.lora_magnitude_vector"],
-)  # fmt: skip
+    [
+        "base_model.model.lm_head.lora_A.weight",
+        "base_model.model.model.embed_tokens.lora_embedding_A",
+        "base_model.model.lm_head.weight",
+        "base_model.model.model.layers.0.input_layernorm.lora_A.weight",
+        "base_model.model.model.layers.0.self_attn.q_proj.lora_magnitude_vector",
+    ],
+)
 def test_weights_beyond_the_linears_of_the_layers_are_refused_by_name(base, plan, tmp_path, name):
     write_adapter(tmp_path, base)
     save_file(stored(tmp_path) | {name: np.zeros((4, 64), np.float32)}, tmp_path / "adapter_model.safetensors")

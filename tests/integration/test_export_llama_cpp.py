@@ -61,7 +61,7 @@ def tuned(base, tmp_path_factory):
     with torch.no_grad():
         for name, weight in model.named_parameters():
             if "lora_B" in name:  # PEFT starts at zero, where any merge would be right
-                weight.normal_(0, 0.003)
+                weight.normal_(0, 0.008)
     directory = tmp_path_factory.mktemp("adapter")
     model.save_pretrained(directory)
     return model, directory
@@ -89,8 +89,13 @@ def log_softmax(logits: np.ndarray) -> np.ndarray:
 def torch_logits(model, ids: list[int]) -> np.ndarray:
     import torch
 
-    with torch.no_grad():
-        return model(input_ids=torch.tensor([ids])).logits[0].float().numpy()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # threads that wait for each other in a loop are slow beside other work
+    try:
+        with torch.no_grad():
+            return model(input_ids=torch.tensor([ids])).logits[0].float().numpy()
+    finally:
+        torch.set_num_threads(threads)
 
 
 def divergence(expected: np.ndarray, found: np.ndarray) -> np.ndarray:
@@ -102,30 +107,27 @@ def divergence(expected: np.ndarray, found: np.ndarray) -> np.ndarray:
 # -- logits -------------------------------------------------------------------------------------------------
 
 
-def test_f16_gives_the_logits_of_base_plus_adapter(tuned, exported, documents):
-    model, _ = tuned
+@pytest.fixture(scope="module")
+def references(tuned, documents):
+    """Logits of base + adapter, unmerged, in float32, at every position of each document."""
+    return [torch_logits(tuned[0], ids) for ids in documents]
+
+
+def test_f16_gives_the_logits_of_base_plus_adapter(tuned, exported, documents, references):
     with Logits(exported.gguf["f16"]) as llama_cpp:
-        found = np.concatenate([divergence(torch_logits(model, ids), llama_cpp(ids)) for ids in documents])
+        found = np.concatenate([divergence(r, llama_cpp(ids)) for ids, r in zip(documents, references, strict=True)])
     assert len(documents) == 20 and len(found) > 500
     assert found.mean() <= 1e-4 and np.quantile(found, 0.999) <= 1e-3
-    with model.disable_adapter():
-        control = np.concatenate([divergence(torch_logits(model, ids), log) for ids, log in with_adapter(model, documents[:3])])
+    with tuned[0].disable_adapter():
+        control = divergence(references[0], torch_logits(tuned[0], documents[0]))
     assert control.mean() > 0.02, "the adapter changes so little that the merge is not tested"
 
 
-def with_adapter(model, documents):
-    model.enable_adapter_layers()
-    pairs = [(ids, torch_logits(model, ids)) for ids in documents]
-    model.disable_adapter_layers()
-    return pairs
-
-
-def test_quantised_types_stay_close_in_their_order(tuned, exported, documents):
-    model, _ = tuned
+def test_quantised_types_stay_close_in_their_order(exported, documents, references):
     means = {}
     for file_type in ("q8_0", "q4_k_m"):
         with Logits(exported.gguf[file_type]) as llama_cpp:
-            means[file_type] = np.mean([divergence(torch_logits(model, ids), llama_cpp(ids)).mean() for ids in documents[:6]])
+            means[file_type] = np.mean([divergence(references[i], llama_cpp(documents[i])).mean() for i in range(6)])
     assert 1e-4 < means["q8_0"] < 0.05 < means["q4_k_m"] < 0.5
 
 
@@ -177,11 +179,12 @@ def test_the_merge_is_pefts_to_float32_rounding(base, template, tuned):
     ours = read_adapter(adapter, source.plan)
     assert len(ours.pairs) == 30 * 7
     for tensor in source.plan:
-        if tensor.heads:  # the order of rows is llama.cpp's: test_f16_gives_the_logits covers it
-            continue
         cut = cut_into_blocks(tensor, source.stored[tensor.source], ours, frozenset({F32}))
         rows = np.concatenate([b.convert()[F32] for b in cut]).view(np.float32).reshape(tensor.shape)
         expected = merged[tensor.source].numpy()
+        if tensor.heads:  # llama.cpp's converter: the halves of a head become pairs
+            halves = expected.reshape(tensor.heads, 2, -1, expected.shape[1])
+            expected = halves.swapaxes(1, 2).reshape(expected.shape)
         assert np.abs(rows - expected).max() <= 4e-7 * max(1, np.abs(expected).max()), tensor.name
 
 
@@ -213,11 +216,13 @@ def test_every_tensor_of_smollm2_is_a_second_encoders_bytes(base, template, tune
 # -- tokens and prompts -------------------------------------------------------------------------------------
 
 PIECES = [
-    "é", "è", "Ça", "à", "œ", "ﬁ", "e\u0301", "😀", "👨‍👩‍👧", "🇨🇦", "👍🏽", "❤️", "\u200d", "\u00a0", "\u202f", "\u3000", "\ufeff", "…", "—", "’", "«", "»",
-    " ", "  ", "   ", "\n", "\n\n", " \n", "\t", "\r\n", "@nimzo", "#hiver", "https://t.co/aB3?x=1&y=é", "100%", "3,14", "1234567", "٣", "½", "Ⅷ",
-    "l'été", "J'ai", "don't", "WE'LL", "I'M", "qu’il", "[INST]", "[/INST]", "<s>", "</s>", "<|im_end|>", "<|eot_id|>", "<|im_start|>",
-    "<|end_of_text|>", "<mark>", "Ġ", "Ċ", "中文", "日本語", "한국어", "עברית", "العربية", "हिन्दी", "ไทย", "Ωμέγα", "Привет", "a", "The", "lol", "!!!", "?!", ":)", "^^",
-    "_x_", "$5", "€", "~", "\\n", "\x00", "\x7f", "ſ", "İ", "ı", "ß", "Å", "𝔘", "\U0001f9d1\U0001f3fe", "\u2028", "zzzzzzzzzz", "aaaaaaaaaaaaaaaaaaaa",
+    "é", "è", "Ça", "à", "œ", "ﬁ", "é", "😀", "👨\u200d👩\u200d👧", "🇨🇦", "👍🏽", "❤️", "\u200d", "\xa0", "\u202f",
+    "\u3000", "\ufeff", "…", "—", "’", "«", "»", " ", "  ", "   ", "\n", "\n\n", " \n", "\t", "\r\n",
+    "@nimzo", "#hiver", "https://t.co/aB3?x=1&y=é", "100%", "3,14", "1234567", "٣", "½", "Ⅷ", "l'été", "J'ai",
+    "don't", "WE'LL", "I'M", "qu’il", "[INST]", "[/INST]", "<s>", "</s>", "<|im_end|>", "<|eot_id|>",
+    "<|im_start|>", "<|end_of_text|>", "<mark>", "Ġ", "Ċ", "中文", "日本語", "한국어", "עברית", "العربية", "हिन्दी",
+    "ไทย", "Ωμέγα", "Привет", "a", "The", "lol", "!!!", "?!", ":)", "^^", "_x_", "$5", "€", "~", "\\n",
+    "\x00", "\x7f", "ſ", "İ", "ı", "ß", "Å", "𝔘", "🧑🏾", "\u2028", "zzzzzzzzzz", "aaaaaaaaaaaaaaaaaaaa",
 ]  # fmt: skip
 
 
@@ -307,7 +312,7 @@ def test_killed_in_the_middle_and_run_again_it_writes_the_same_bytes(base, tuned
     expected = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in exported.modelfile.parent.iterdir()}
     for megabytes in (1, 90, 200):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_for(lambda: partial.is_file() and partial.stat().st_size >= megabytes * 2**20, process)
+        wait_for_size(partial, megabytes * 2**20, process)
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL and not out.exists()
     done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -317,9 +322,9 @@ def test_killed_in_the_middle_and_run_again_it_writes_the_same_bytes(base, tuned
     assert int(done.stdout) < 200
 
 
-def wait_for(condition, process, seconds: float = 60) -> None:
+def wait_for_size(path: Path, size: int, process: subprocess.Popen, seconds: float = 120) -> None:
     end = time.monotonic() + seconds
-    while not condition():
+    while not (path.is_file() and path.stat().st_size >= size):
         assert process.poll() is None and time.monotonic() < end, "the export ended before it could be killed"
         time.sleep(0.002)
 

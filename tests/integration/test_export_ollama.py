@@ -1,0 +1,105 @@
+"""Ollama takes the export as it is: it reads the Modelfile back unchanged, and would have chosen the same types itself."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import gguf
+import numpy as np
+import pytest
+from support.ollama import OllamaServer, unquoted
+from support.tiny_llama import write_llama
+
+from tweetstyle.base_model import read_base_model
+from tweetstyle.export import export
+from tweetstyle.recipe import Export, Sampling
+from tweetstyle.template import SpecialTokens, build_template
+
+pytestmark = pytest.mark.integration
+
+CHATML = (
+    "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>' + '\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+SAMPLING = Sampling(temperature=0.65, top_k=33, top_p=0.91, min_p=0.03, repeat_penalty=1.07, num_predict=77, seed=11)
+
+
+def read_parameters(shown: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for line in shown.splitlines():
+        name, value = line.split(None, 1)
+        found.setdefault(name, []).append(unquoted(value))
+    return found
+
+
+@pytest.mark.parametrize("format", ["inst", "text", "chat", "custom"])
+def test_show_gives_back_the_template_and_every_parameter(ollama: OllamaServer, tmp_path, format):
+    base = write_llama(tmp_path / "base")
+    tokens = SpecialTokens(base.tokens.bos, "<|eot_id|>" if format == "chat" else base.tokens.eos, CHATML.replace("im_end", "eot_id"))
+    custom = '<s>"{style}" dit\n({type}) "{topic}" => {text}</s>' if format == "custom" else None
+    template = build_template(format, 'Nimzo "l\'été" {{ 100 % }} \\n #1', tokens, custom)
+    exported = export(base, None, template, Export(types=("q8_0",), num_ctx=512), SAMPLING, "a name", tmp_path / "out")
+    ollama.create(f"shown-{format}", exported.modelfile)
+    shown = ollama.show(f"shown-{format}")
+    assert shown["template"] == template.ollama()
+    parameters = read_parameters(shown["parameters"])
+    numbers = {name: float(values[0]) for name, values in parameters.items() if name != "stop"}
+    assert sorted(parameters["stop"]) == sorted(template.stops)
+    written = {name: value for name, value in SAMPLING.model_dump().items()} | {"num_ctx": 512}
+    assert numbers == pytest.approx(written) and len(written) == 8
+
+
+def test_ollama_speaks_with_the_export_in_the_prompt_of_training(ollama: OllamaServer, base_model_dir, tmp_path):
+    base = read_base_model(Path(base_model_dir))
+    template = build_template("inst", "Nimzo", base.tokens)
+    exported = export(base, None, template, Export(), Sampling(num_predict=8), "smol", tmp_path / "smol")
+    ollama.create("spoken", exported.modelfile)
+    answer = ollama.chat("spoken", [{"role": "user", "content": "l'hiver"}])
+    assert answer["done"] and answer["message"]["content"]
+    prompt = template.prompt("l'hiver")
+    assert ollama.rendered_prompts()[-1] == prompt
+    assert answer["prompt_eval_count"] == len(base.tokenizer.prompt_ids(prompt, add_bos=True))
+
+
+def tensors_by_ollama(ollama: OllamaServer, name: str, base: Path, quantisation: str, room: Path) -> dict[str, gguf.ReaderTensor]:
+    """What `ollama create -q` makes of the safetensors directory itself: a converter and mixture rules of its own."""
+    (room / "Modelfile").write_text(f"FROM {base}\n")
+    command = [str(ollama.binary), "create", name, "-q", quantisation, "-f", str(room / "Modelfile")]
+    done = subprocess.run(command, env=ollama.environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-500:]
+    manifest = json.loads((ollama.home / "models/manifests/registry.ollama.ai/library" / name / "latest").read_text())
+    (digest,) = [layer["digest"] for layer in manifest["layers"] if layer["mediaType"].endswith(".model")]
+    reader = gguf.GGUFReader(ollama.home / "models/blobs" / digest.replace(":", "-"))
+    return {tensor.name: tensor for tensor in reader.tensors}
+
+
+def tensors_of_ours(path: Path) -> dict[str, gguf.ReaderTensor]:
+    return {tensor.name: tensor for tensor in gguf.GGUFReader(path).tensors}
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [("q4_k_m", "q4_K_M"), ("q8_0", "q8_0")])
+def test_every_tensor_of_smollm2_has_the_type_that_ollama_picks(ollama: OllamaServer, base_model_dir, tmp_path, ours, theirs):
+    base = read_base_model(Path(base_model_dir))
+    exported = export(base, None, build_template("text", "x", base.tokens), Export(types=(ours,)), Sampling(), "smol", tmp_path / "smol")
+    found = tensors_of_ours(exported.gguf[ours])
+    expected = tensors_by_ollama(ollama, f"picked-{ours.replace('_', '-')}", base.path, theirs, tmp_path)
+    assert len(found) == 272
+    assert {n: t.tensor_type.name for n, t in found.items()} == {n: t.tensor_type.name for n, t in expected.items()}
+    # The legacy types are the same code in every version of ggml; K-quants are younger in ours.
+    legacy = [n for n, t in found.items() if t.tensor_type.name in ("F32", "Q8_0", "Q5_0")]
+    assert len(legacy) > 200 and all(np.array_equal(found[n].data, expected[n].data) for n in legacy)
+
+
+@pytest.mark.parametrize("layers", [1, 5, 17])
+@pytest.mark.parametrize("tied", [False, True])
+def test_rows_of_256_have_the_types_that_ollama_picks(ollama: OllamaServer, tmp_path, layers, tied):
+    shape = {"hidden_size": 256, "intermediate_size": 256, "num_attention_heads": 4, "num_hidden_layers": layers}
+    base = write_llama(tmp_path / "base", **shape, tie_word_embeddings=tied)
+    template = build_template("text", "x", base.tokens)
+    exported = export(base, None, template, Export(types=("q4_k_m",)), Sampling(), "wide", tmp_path / "wide")
+    found = tensors_of_ours(exported.gguf["q4_k_m"])
+    expected = tensors_by_ollama(ollama, f"wide-{layers}-{tied}".lower(), base.path, "q4_K_M", tmp_path)
+    assert {n: t.tensor_type.name for n, t in found.items()} == {n: t.tensor_type.name for n, t in expected.items()}
+    assert {t.tensor_type.name for t in found.values()} == {"F32", "Q4_K", "Q6_K"}
