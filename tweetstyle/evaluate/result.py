@@ -79,7 +79,7 @@ def warnings_in_words(splits: dict[str, SplitResult], validation_curve: list[tup
 def _on_split(name: str, split: SplitResult) -> list[str]:
     said, gain = [], split.gain
     if gain.low is None:
-        said.append(f"{name}: all {split.tweets} tweets are of one day; how sure the figures are cannot be told.")
+        said.append(f"{name}: its tweets are of {gain.clusters} days only, too few to say how sure the figures are.")
     elif gain.sign < 0:
         said.append(
             f"{name}: the tuned model predicts new tweets worse than the base model. It has overfitted, or learned too fast: {TRY_LESS}."
