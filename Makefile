@@ -57,7 +57,8 @@ $(VENV)/.locked: requirements.lock $(VENV)/.uv-$(UV_VERSION)
 	$(step) "installing the locked packages (3 minutes and 6 GB the first time)"
 	@index=$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(BIN)/python -m pip config get global.index-url 2>/dev/null || true)}}; \
 	if [ -n "$$index" ]; then export UV_DEFAULT_INDEX="$$index"; fi; \
-	UV_HTTP_TIMEOUT=$${UV_HTTP_TIMEOUT:-300} $(BIN)/uv pip install --python $(BIN)/python --require-hashes --no-deps -r requirements.lock
+	if [ ! -t 2 ]; then export UV_NO_PROGRESS=1; quiet=--quiet; fi; \
+	UV_HTTP_TIMEOUT=$${UV_HTTP_TIMEOUT:-300} $(BIN)/uv pip install $${quiet:-} --python $(BIN)/python --require-hashes --no-deps -r requirements.lock
 	@touch $@
 
 # `compat` writes a plain path file; setuptools' default finder would cost every start of Python some milliseconds.

@@ -15,6 +15,7 @@ os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "UNSLOTH_DISAB
 
 from support.ollama import VERSION as OLLAMA_VERSION  # noqa: E402
 from support.ollama import OllamaServer  # noqa: E402
+
 from tweetstyle.demo import base_model as demo_base_model  # noqa: E402
 
 PROJECT = Path(__file__).resolve().parents[1]

