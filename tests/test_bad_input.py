@@ -123,13 +123,6 @@ def test_a_disk_that_is_too_small_is_told_before_anything_is_written(project, mo
     assert written(project) == []
 
 
-def test_four_bits_where_they_cannot_be_had(project):
-    """Asked where bitsandbytes has no 4-bit kernels, the run ends before the base model is loaded."""
-    (project / "mine.yaml").write_text(RECIPE.replace("adamw_torch", "adamw_8bit"))
-    message = refused("mine.yaml")
-    assert "training.optim" in message and "adamw_torch" in message
-
-
 def test_ollama_that_is_not_running_is_told_before_the_training(project, monkeypatch):
     monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:1")
     message = refused("mine.yaml", "--ollama")

@@ -6,7 +6,7 @@ import fcntl
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -138,13 +138,14 @@ class Road:
         return self._trained_inputs() | fingerprints([self.split("validation"), self.split("test")])
 
     def _evaluate(self) -> tuple[list[Path], dict[str, Any]]:
-        from tweetstyle.evaluate import evaluate
+        from tweetstyle.evaluate import evaluate, table
 
         recipe, run = self.recipe, self.recipe.run_directory
         validation, test = self.split("validation"), self.split("test")
         evaluated = evaluate(
             self.base, self.final_model, recipe.model.method, self.template, recipe.evaluation, validation, test, run
         )
+        show(table(evaluated))
         return [run / "evaluation.json"], plain(evaluated)
 
     def _export_inputs(self) -> dict[str, str]:
@@ -285,7 +286,7 @@ def one_run_at_a_time(recipe: Recipe) -> Iterator[None]:
 
 def plain(result: Any, *without: str) -> dict[str, Any]:
     """A verb's result as JSON values, for the manifest."""
-    return json.loads(json.dumps({k: v for k, v in vars(result).items() if k not in without}, default=str))
+    return json.loads(json.dumps({k: v for k, v in asdict(result).items() if k not in without}, default=str))
 
 
 def show(renderable: Any) -> None:

@@ -1,0 +1,74 @@
+"""The plan is told before the run, and nothing is written for it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from tweetstyle.base_model import read_base_model
+from tweetstyle.cli import fit_command
+from tweetstyle.plan import disk_needed, size, trained_parameters
+from tweetstyle.recipe_file import read_recipe
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch, base_model_dir):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data" / "raw").mkdir(parents=True)
+    shutil.copy(ROOT / "data" / "raw" / "tweets_tous.csv", tmp_path / "data" / "raw")
+    shutil.copytree(ROOT / "recipes", tmp_path / "recipes")
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "smollm2-135m-instruct").symlink_to(base_model_dir)
+    return tmp_path
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing(project):
+    before = sorted(project.rglob("*"))
+    done = CliRunner().invoke(fit_command, ["recipes/demo.yaml", "--dry-run"], env={"COLUMNS": "140"})
+    assert done.exit_code == 0, done.output
+    for words in ("878 read", "retweet", "packs", "steps", "checkpoints", "export/demo/demo-q4_k_m.gguf", "model/demo/final_model"):
+        assert words in done.output, words
+    assert sorted(project.rglob("*")) == before
+
+
+def test_steps_are_packs_over_batch_and_accumulation_times_epochs(project):
+    done = CliRunner().invoke(fit_command, ["recipes/demo.yaml", "--dry-run"], env={"COLUMNS": "140"})
+    training = read_recipe(Path("recipes/demo.yaml")).training
+    packs = int(re.search(r"packs\s+│ ([\d,]+) of", done.output)[1].replace(",", ""))
+    tokens = int(re.search(r"tokens\s+│ ([\d,]+) in", done.output)[1].replace(",", ""))
+    steps = int(re.search(r"steps\s+│ ([\d,]+) \(", done.output)[1].replace(",", ""))
+    together = training.per_device_train_batch_size * training.gradient_accumulation_steps
+    assert steps == -(-packs // together) * training.num_train_epochs
+    assert packs >= tokens / training.max_length
+
+
+@pytest.mark.parametrize("recipe", ["llama3-8b-12gb", "llama3-8b-dapt", "llama3-8b-lora"])
+def test_without_its_base_model_a_recipe_still_shows_the_data_and_says_what_is_missing(project, recipe):
+    done = CliRunner().invoke(fit_command, [f"recipes/{recipe}.yaml", "--dry-run"], env={"COLUMNS": "140"})
+    assert done.exit_code == 1
+    assert "878" in done.output and "there is no base model here" in done.output and "model/llama3-8b" in done.output
+
+
+def test_trained_parameters_and_disk_by_hand(project, monkeypatch):
+    """SmolLM2-135M: 30 layers of 576 columns, 192 for keys and values, 1536 in the MLP."""
+    recipe = read_recipe(Path("recipes/demo.yaml"))
+    base = read_base_model(recipe.model.base)
+    one_layer = (576 + 576) + 2 * (576 + 192) + (576 + 576) + 3 * (576 + 1536)
+    by_hand = 30 * one_layer * recipe.model.lora.r
+    assert trained_parameters(recipe, base) == by_hand
+    needed = disk_needed(recipe, base)
+    assert needed["final model"] == 4 * by_hand
+    assert needed["checkpoints"] == (4 + 8) * by_hand * (recipe.training.save_total_limit + 1)
+    full = read_recipe(Path("recipes/full-small.yaml"))
+    assert trained_parameters(full, base) == 134_515_008
+
+
+@pytest.mark.parametrize(("count", "words"), [(0, "0 B"), (1023, "1,023 B"), (1536, "1.5 KiB"), (5 * 2**30, "5.0 GiB")])
+def test_sizes_are_in_binary_units(count, words):
+    assert size(count) == words
