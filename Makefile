@@ -75,11 +75,11 @@ base-model: setup ## the small base model of demo and tests: model/smollm2-135m-
 ollama: ## the real Ollama for the tests, built from source (Go and a C/C++ compiler)
 	@if [ -x $(OLLAMA) ]; then exit 0; fi; \
 	missing=; \
-	command -v go >/dev/null || missing="$$missing Go"; \
-	command -v $(CC) >/dev/null || missing="$$missing a-C-compiler-($(CC))"; \
-	command -v $(CXX) >/dev/null || missing="$$missing a-C++-compiler-($(CXX))"; \
+	command -v go >/dev/null || missing="$$missing, Go"; \
+	command -v $(CC) >/dev/null || missing="$$missing, a C compiler ($(CC))"; \
+	command -v $(CXX) >/dev/null || missing="$$missing, a C++ compiler ($(CXX))"; \
 	if [ -n "$$missing" ]; then \
-	  echo "Missing:$$missing. They are wanted to build the real Ollama, in which the tests run the exported models."; \
+	  echo "Missing: $${missing#, }. Wanted to build the real Ollama, in which the tests run the exported models."; \
 	  echo "  → install them (Go 1.24 or later: https://go.dev/dl; compilers: apt install build-essential, or xcode-select --install)"; \
 	  if [ "$${CI:-}" = true ]; then exit 1; fi; \
 	  echo "  Without them the Ollama tests are skipped; all others run."; \
