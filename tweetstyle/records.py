@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from tweetstyle.errors import TweetstyleError
@@ -39,7 +39,8 @@ def write_split(stream, tweets: list[Tweet], render) -> None:
     The fields stand beside the line so that another prompt format needs no new preparation.
     """
     for tweet in tweets:
-        row = {"text": render(tweet), "tweet": tweet.text} | {k: v for k, v in asdict(tweet).items() if k != "text"}
+        row = {"text": render(tweet), "tweet": tweet.text, "id": tweet.id, "created_at": tweet.created_at}
+        row |= {"type": tweet.type, "topic": tweet.topic}
         stream.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 

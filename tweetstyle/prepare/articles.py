@@ -20,6 +20,11 @@ _MAY_BE_INFINITIVE = re.compile(r"(?:[^aeiouéèê]er|ir|[cdptv]re|ire)$")
 _NOT_INFINITIVE = frozenset("hiver mer soir plaisir avenir souvenir désir loisir livre".split())
 _ENGLISH_DETERMINERS = frozenset("the a an my our his their".split())
 _ENGLISH_PREPOSITIONS = frozenset("about in during with from".split())
+MAY_PROVE: dict[Language, frozenset[str]] = {
+    "fr": frozenset(("le", "la", "les", "l'", "cet", "à", "chez", "avec")) | _MASCULINE | _FEMININE | _PLURAL,
+    "en": _ENGLISH_DETERMINERS | _ENGLISH_PREPOSITIONS,
+}
+"""Only behind one of these does `article_of` find anything."""
 _BREAKS = frozenset('.!?…\n,;:()«»"“”—–|/')
 
 

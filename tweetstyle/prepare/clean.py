@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tweetstyle.prepare.known_phrases import AUTOMATIC, GREETINGS, STOCK_FIRST, STOCK_PHRASES, STOCK_WORDS
+from tweetstyle.prepare.known_phrases import AUTOMATIC_OPENINGS, AUTOMATIC_WITH_LINK, GREETINGS, STOCK_FIRST, STOCK_PHRASES, STOCK_WORDS
 
 if TYPE_CHECKING:
     from tweetstyle.recipe import Data
@@ -50,7 +50,7 @@ def read_tweet(raw: str) -> Reading:
     text = normalise(raw)
     body, is_reply = take_off_mentions(text)
     kept = take_off_x_links(body)
-    bare = LINK.sub(" ", kept).strip() if "." in kept else kept
+    bare = without_links(kept).strip()
     return Reading(text, body, kept, bare, is_reply)
 
 
@@ -81,6 +81,11 @@ def take_off_x_links(text: str) -> str:
         text = shorter
 
 
+def without_links(text: str) -> str:
+    """The text with a space for every link, X's own or another."""
+    return LINK.sub(" ", text) if "/" in text or "www" in text.lower() else text
+
+
 def _join(link: re.Match[str]) -> str:
     """What stands between the neighbours of a link that goes: the larger line break, else one of its spaces."""
     before, after, text = link[1], link[2], link.string
@@ -105,17 +110,18 @@ def is_retweet(tweet: Reading) -> bool:
 
 def is_automatic(tweet: Reading) -> bool:
     """Written by an app in the author's name: "I just posted a photo", daily statistics, a shared headline."""
-    return AUTOMATIC.search(tweet.text.lower().replace("’", "'")) is not None
+    text = tweet.text.lower().replace("’", "'")
+    return AUTOMATIC_OPENINGS.match(text) is not None or ("http" in text and AUTOMATIC_WITH_LINK.search(text) is not None)
 
 
 def is_media_only(tweet: Reading) -> bool:
     """Nothing but a picture's or a video's link."""
-    return MEDIA_LINK.search(tweet.body) is not None and not _has_content(MEDIA_LINK.sub("", tweet.body))
+    return ".com/" in tweet.body.lower() and _only(MEDIA_LINK, tweet.body)
 
 
 def is_link_only(tweet: Reading) -> bool:
     """Nothing but links: a t.co link may lead to a page or a picture, which a CSV does not say."""
-    return LINK.search(tweet.body) is not None and not _has_content(LINK.sub("", tweet.body))
+    return tweet.bare != tweet.body and _only(LINK, tweet.body)
 
 
 def is_stock_reply(tweet: Reading) -> bool:
@@ -139,9 +145,10 @@ def is_outside_period(created_at: str, data: Data) -> bool:
     return (data.since is not None and day < data.since.isoformat()) or (data.until is not None and day > data.until.isoformat())
 
 
-def _has_content(text: str) -> bool:
-    """Whether more than white space and punctuation is there; an emoji counts."""
-    return any(unicodedata.category(c)[0] not in "ZPC" for c in text)
+def _only(link: re.Pattern[str], text: str) -> bool:
+    """Whether the text is such links and at most white space and punctuation; an emoji is more than that."""
+    rest, links = link.subn("", text)
+    return links > 0 and all(unicodedata.category(c)[0] in "ZPC" for c in rest)
 
 
 Rule = Callable[[Reading, str, "Data"], bool]

@@ -119,9 +119,7 @@ def _not_utf8(raw: bytes, error: UnicodeDecodeError, path: Path, where: str) -> 
         return TweetstyleError(what, where=where, hint="export the file again, or remove the character")
     if not _MULTIBYTE.search(raw) and not set(raw) & set(b"\x81\x8d\x8f\x90\x9d"):
         convert = f'iconv -f WINDOWS-1252 -t UTF-8 "{path}" > tweets-utf8.csv'
-        return TweetstyleError(
-            f"not UTF-8 ({byte}); it looks like Windows-1252 (cp1252)", where=where, hint=f"convert it: {convert}"
-        )
+        return TweetstyleError(f"not UTF-8 ({byte}); it looks like Windows-1252 (cp1252)", where=where, hint=f"convert it: {convert}")
     return TweetstyleError(f"not valid UTF-8 ({byte})", where=where, hint="the file may be damaged; export it again as UTF-8")
 
 
@@ -170,7 +168,7 @@ def _row(cells: list[str], header: list[str], columns: tuple[int, int, int], whe
         raise TweetstyleError(f"{many} cells: {len(cells)} where the header has {len(header)}", where=where, hint=hint)
     identifier, text, date = (cells[column] for column in columns)
     identifier = identifier.strip()
-    if not identifier or any(c.isspace() or not c.isprintable() for c in identifier):
+    if not identifier.isdigit() and (not identifier or any(c.isspace() or not c.isprintable() for c in identifier)):
         raise TweetstyleError(f"the id is {identifier!r}", where=where, hint="id_tweet is the tweet's number, without spaces")
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
-from tweetstyle.prepare.clean import LINK
+from tweetstyle.prepare.clean import without_links
 from tweetstyle.records import Tweet
-
-_NOT_WORDS_AT_THE_END = re.compile(r"\W+$")
 
 
 def folded(text: str) -> str:
@@ -15,8 +11,11 @@ def folded(text: str) -> str:
 
     A text without any letter or digit (only emoji) is compared as it is.
     """
-    plain = " ".join(LINK.sub(" ", text).casefold().split())
-    return _NOT_WORDS_AT_THE_END.sub("", plain) or plain
+    plain = " ".join(without_links(text).casefold().split())
+    end = len(plain)
+    while end and not plain[end - 1].isalnum():
+        end -= 1
+    return plain[:end] or plain
 
 
 def chronological(tweet: Tweet) -> tuple[str, int, str]:

@@ -6,32 +6,40 @@ import re
 
 _LINK = r"https?://\S+"
 
-AUTOMATIC = re.compile(
+AUTOMATIC_OPENINGS = re.compile(
     "|".join(
         (
-            r"^(?:i )?just posted a (?:new )?(?:photo|video)",
-            r"^(?:je viens de (?:publier|poster)|j'ai publié|j'ai posté) une (?:nouvelle )?(?:photo|vidéo)",
-            r"^i (?:just )?(?:liked|favorited|added|uploaded|rated) a (?:@?youtube )?(?:video|playlist)\b.*youtube",
-            r"^j'(?:ai aimé|aime|ai ajouté|ai mis en ligne|ai évalué) une vidéo\b.*youtube",
-            rf"^(?:i'm|je suis) (?:at|à|au|chez) .*{_LINK}$",
+            r"(?:i )?just posted a (?:new )?(?:photo|video)",
+            r"(?:je viens de (?:publier|poster)|j'ai publié|j'ai posté) une (?:nouvelle )?(?:photo|vidéo)",
+            r"i (?:just )?(?:liked|favorited|added|uploaded|rated) a (?:@youtube (?:video|playlist)|video\b.*youtube)",
+            r"j'(?:ai aimé|aime|ai ajouté|ai mis en ligne|ai évalué) une vidéo\b.*youtube",
+            rf"i'm at .*[,(].*{_LINK}$",
+            r"i(?:'m| just became| just ousted .*) the (?:new )?mayor of",
+            r"i just (?:unlocked|earned) the .*\b(?:badge|trophy|achievement)\b",
+            r"(?:my (?:week|month|year) on twitter|ma (?:semaine|journée) sur twitter)",
+            r"(?:my top \d+ #lastfm|mes \d+ (?:artistes|meilleurs).*#lastfm)",
+            rf"#?now ?playing\b.*{_LINK}",
+            r"i (?:just )?(?:ran|completed|finished|did) .*\d\s?(?:km|mi|miles|k)\b.*(?:run|nike|strava|https?://)",
+            r"(?:j'ai (?:couru|parcouru)|je viens de (?:courir|terminer)) .*\d\s?km\b.*(?:nike|strava|runtastic|https?://)",
+            r"(?:wordle|sutom|le mot) #?[\d  ,.]+ [\dx]/\d",
+        )
+    )
+)
+"""Matched at the beginning of the lower-case text with straight apostrophes."""
+
+AUTOMATIC_WITH_LINK = re.compile(
+    "|".join(
+        (
             rf"\(@ [^)]+\) {_LINK}$",
-            r"^i(?:'m| just became| just ousted .*) the (?:new )?mayor of",
-            rf"^i just (?:unlocked|earned) the .*{_LINK}",
-            r"(?:followers?|abonnés?)\b.*\b(?:unfollow(?:ers?|ed)|désabonnés?)\b.*(?:https?://|\bvia\b)",
-            r"^(?:my (?:week|month|year) on twitter|ma (?:semaine|journée) sur twitter)",
-            r"^(?:my top \d+ #lastfm|mes \d+ (?:artistes|meilleurs).*#lastfm)",
-            rf"^#?now ?playing\b.*{_LINK}",
-            r"^i (?:just )?(?:ran|completed|finished|did) .*\d\s?(?:km|mi|miles|k)\b.*(?:run|nike|strava|https?://)",
-            r"^(?:j'ai (?:couru|parcouru)|je viens de (?:courir|terminer)) .*\d\s?km\b.*(?:nike|strava|runtastic|https?://)",
+            r"(?:followers?|abonnés?)\b.*\b(?:unfollow(?:ers?|ed)|désabonnés?)\b.*https?://",
             rf"\bdaily is out\b.*{_LINK}",
             rf"est (?:sorti|disponible|paru)e? ?!.*{_LINK}.*(?:merci à|grâce à)",
-            r"^(?:wordle|sutom|le mot) #?[\d  ,.]+ [\dx]/\d",
             rf"(?:sign the petition|signez la pétition|j'ai signé la pétition).*{_LINK}",
             rf"{_LINK} (?:via|par|by) @\w+$",
         )
     )
 )
-"""Searched in the lower-case text with straight apostrophes."""
+"""Searched in such a text where it has a link."""
 
 STOCK_PHRASES = frozenset(
     (

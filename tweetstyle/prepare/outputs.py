@@ -31,6 +31,7 @@ def write_outputs(
     UTF-8, lines end in \\n. The files are renamed into place together, after the last byte of the last of them.
     """
     paths = output_paths(directory)
+    lines: dict[str, str] = {}
     kept = [tweet for split in ("train", "validation", "test") for tweet in splits[split]]
     with ExitStack() as stack:
         streams = {path.name: stack.enter_context(complete_file(path, newline="")) for path in paths}
@@ -39,10 +40,11 @@ def write_outputs(
         formatted.writerow((*COLUMNS, "texte_formatte"))
         for tweet in follow(kept, "writing"):
             row = (tweet.id, tweet.text, tweet.created_at)
+            lines[tweet.id] = render(tweet)
             cleaned.writerow(row)
-            formatted.writerow((*row, render(tweet)))
+            formatted.writerow((*row, lines[tweet.id]))
         for split in SPLITS:
-            write_split(streams[f"{split}.jsonl"], splits[split], render)
+            write_split(streams[f"{split}.jsonl"], splits[split], lambda tweet: lines[tweet.id])
         refused.writerow(("id", "reason", "text"))
         refused.writerows((tweet.id, tweet.reason, tweet.text) for tweet in dropped)
     return paths

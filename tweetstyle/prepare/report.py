@@ -31,7 +31,7 @@ def funnel(prepared: Prepared) -> Table:
     from rich.table import Table
 
     table = Table(title=f"Tweets from {prepared.first_day} to {prepared.last_day}", title_justify="left")
-    table.add_column("")
+    table.add_column("", min_width=20)
     table.add_column("tweets", justify="right")
     table.add_column("share", justify="right")
 

@@ -15,9 +15,7 @@ def seeded_bytes(seed: int, id: str, purpose: bytes) -> bytes:
     return hashlib.blake2b(f"{seed}:{id}".encode(), digest_size=12, person=purpose).digest()
 
 
-def split(
-    tweets: list[Tweet], validation_fraction: float, test_fraction: float, mini_train: int, seed: int
-) -> dict[str, list[Tweet]]:
+def split(tweets: list[Tweet], validation_fraction: float, test_fraction: float, mini_train: int, seed: int) -> dict[str, list[Tweet]]:
     """train, mini-train, validation and test of tweets in order of time: the latest are test, those before validation.
 
     mini-train is a seeded sample of at most `mini_train` of the train tweets, in order of time.

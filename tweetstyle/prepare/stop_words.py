@@ -83,7 +83,6 @@ _ONLY_FRENCH, _ONLY_ENGLISH = FRENCH - ENGLISH, ENGLISH - FRENCH
 
 
 def guess_language(words: list[str], otherwise: Language = "fr") -> Language:
-    """The language of lower-case words by the stop words that only one of the two has; `otherwise` where it is even."""
-    french = sum(1 for word in words if word in _ONLY_FRENCH)
-    english = sum(1 for word in words if word in _ONLY_ENGLISH)
+    """The language of lower-case words by the different stop words that only one of the two has; `otherwise` where it is even."""
+    french, english = len(_ONLY_FRENCH.intersection(words)), len(_ONLY_ENGLISH.intersection(words))
     return otherwise if french == english else "fr" if french > english else "en"

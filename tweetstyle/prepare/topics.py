@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from tweetstyle.prepare.split import seeded_bytes
 from tweetstyle.prepare.stop_words import Language
-from tweetstyle.prepare.words import Word, words_of
+from tweetstyle.prepare.words import Word
 
 FORMS = (("key words", 0.45), ("hashtag", 0.60), ("question", 0.75), ("request", 1.0))
 """Form → upper end of its part of [0, 1). A request without a known article becomes key words."""
 KEY_WORDS = (0.5, 0.8)
 """Below the first one key word, below the second two, else three."""
-HABIT_SHARE, HABIT_FEWEST = 0.1, 5
-"""A word in more than a tenth of the tweets (and in more than five) is a habit of the author, not a subject."""
+HABIT_SHARE, HABIT_FEWEST = 0.15, 10
+"""A word in more than 15% of the tweets (and in more than ten) is a habit of the author, not a subject."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Archive:
     """What the training tweets say of each word (by `Word.key`); a held-out tweet adds nothing to it.
 
@@ -27,11 +27,12 @@ class Archive:
     sentence, by surface; articles: proofs of each article.
     """
 
-    tweets: int = 0
+    tweets: int
     frequency: Counter[str] = field(default_factory=Counter)
     determined: Counter[str] = field(default_factory=Counter)
     capital: Counter[str] = field(default_factory=Counter)
     articles: dict[Language, dict[str, Counter[str]]] = field(default_factory=lambda: {"fr": {}, "en": {}})
+    _idf: dict[str, float | None] = field(default_factory=dict)
 
     def idf(self, key: str) -> float:
         """Smoothed inverse document frequency, ln((1 + n) / (1 + df)) + 1, as in scikit-learn's TfidfTransformer."""
@@ -39,6 +40,14 @@ class Archive:
 
     def is_habit(self, key: str) -> bool:
         return self.frequency[key] > max(HABIT_FEWEST, HABIT_SHARE * self.tweets)
+
+    def weight(self, word: Word) -> float | None:
+        """idf · how much the word is a noun, which the determiners before it tell, here and elsewhere; None for a habit."""
+        key = word.key
+        if key not in self._idf:
+            self._idf[key] = None if self.is_habit(key) else self.idf(key)
+        idf = self._idf[key]
+        return idf and idf * (0.5 + (self.determined[key] + word.determined) / (self.frequency[key] + 1))
 
     def article(self, key: str, language: Language) -> str | None:
         """The article most often proved, or None where there is no proof or there are two sides to it."""
@@ -59,12 +68,10 @@ class Archive:
         return typed.lower() if word.begins or typed.isupper() else typed
 
 
-def learn_archive(texts: Iterable[str]) -> Archive:
-    """Counts over the training tweets."""
-    archive = Archive()
-    for text in texts:
-        language, words = words_of(text)
-        archive.tweets += 1
+def learn_archive(tweets: Collection[tuple[Language, list[Word]]]) -> Archive:
+    """Counts over the training tweets, each as `words_of` gives it."""
+    archive = Archive(len(tweets))
+    for language, words in tweets:
         archive.frequency.update({word.key for word in words})
         proofs = archive.articles[language]
         for key, surface, is_hashtag, begins, determined, article in words:
@@ -80,22 +87,20 @@ def learn_archive(texts: Iterable[str]) -> Archive:
 def key_words(words: list[Word], archive: Archive) -> list[Word]:
     """The words by weight, hashtags first, the best occurrence of each.
 
-    Weight: term frequency · idf · how much the word is a noun, which its determiners tell, here and in the archive.
+    Term frequency · idf, and nouns before other words: see `Archive.weight`.
     """
     best: dict[str, tuple[bool, float, int]] = {}
     times = Counter(word.key for word in words)
     for place, word in enumerate(words):
-        key = word.key
-        if archive.is_habit(key):
-            continue
-        noun = 0.5 + 0.5 * word.determined + archive.determined[key] / max(1, archive.frequency[key])
-        weight = (not word.is_hashtag, -times[key] * archive.idf(key) * noun, place)
-        best[key] = min(best.get(key, weight), weight)
+        if weight := archive.weight(word):
+            rank = (not word.is_hashtag, -times[word.key] * weight, place)
+            if word.key not in best or rank < best[word.key]:
+                best[word.key] = rank
     return [words[place] for _, _, place in sorted(best.values())]
 
 
-def topic_of(id: str, text: str, archive: Archive, dropout: float, seed: int) -> str | None:
-    """The tweet's subject in one of the forms, or None for the share `dropout` and where there is no key word.
+def topic_of(id: str, language: Language, words: list[Word], archive: Archive, dropout: float, seed: int) -> str | None:
+    """The subject of a tweet with these words in one of the forms, or None for the share `dropout` and where there is no key word.
 
     Which form is drawn depends on seed and id alone, so that further tweets do not change it.
     """
@@ -103,7 +108,6 @@ def topic_of(id: str, text: str, archive: Archive, dropout: float, seed: int) ->
     left_out, form, count = (int.from_bytes(draw[i : i + 4], "big") / 2**32 for i in (0, 4, 8))
     if left_out < dropout:
         return None
-    language, words = words_of(text)
     ranked = key_words(words, archive)
     if not ranked:
         return None

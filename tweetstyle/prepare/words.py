@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
-from tweetstyle.prepare.articles import article_of
+from tweetstyle.prepare.articles import MAY_PROVE, article_of
 from tweetstyle.prepare.stop_words import STOP_WORDS, Language, guess_language
 
 TOKEN = re.compile(
@@ -19,6 +20,9 @@ TOKEN = re.compile(
 SENTENCE_BEGINS_AFTER = frozenset('.!?…\n:;(«"“—–')
 SHORTEST, LONGEST = 3, 30
 """Letters. Shorter words are mostly abbreviations, longer ones are no words."""
+
+CACHED = 2**17
+"""Distinct tokens remembered: more than the vocabulary of one person."""
 
 _DRAWN_OUT = re.compile(r"(.)\1\1|^(?:h[aeiou]|[aeiou]h)+$")
 _DETERMINERS: dict[Language, frozenset[str]] = {
@@ -49,32 +53,36 @@ class Word(NamedTuple):
 def words_of(text: str) -> tuple[Language, list[Word]]:
     """The guessed language and the words that are no stop words, mentions, links or numbers, in their order."""
     tokens = TOKEN.findall(text)
-    lower = [token.lower().replace("’", "'") for token in tokens]
+    lower = list(map(_lower, tokens))
     language = guess_language(lower)
-    determiners = _DETERMINERS[language]
+    determiners, may_prove = _DETERMINERS[language], MAY_PROVE[language]
     words = []
-    for i, key in enumerate(lower):
-        if key in STOP_WORDS:
-            continue
-        if key[0] == "#":
-            if len(key) > 2 and not key[1:].isnumeric() and len(key) <= LONGEST + 1:
-                words.append(Word(key[1:], tokens[i][1:], True, False, False, None))
-            continue
-        if not key[0].isalpha() or key.startswith("http"):
-            continue
-        surface = tokens[i]
-        if key.endswith("'s"):
-            key, surface = key[:-2], surface[:-2]
-        if not _names_something(key):
-            continue
-        begins = i == 0 or tokens[i - 1][0] in SENTENCE_BEGINS_AFTER
-        determined = i > 0 and lower[i - 1] in determiners
-        words.append(Word(key, surface, False, begins, determined, article_of(i, lower, surface, language)))
+    for i, name in enumerate(map(_name, lower)):
+        if name is not None:
+            surface = tokens[i]
+            before = lower[i - 1] if i else "."
+            if surface[0] == "#":
+                words.append(Word(name, surface[1:], True, False, False, None))
+            else:
+                surface = surface[: len(name)]
+                article = article_of(i, lower, surface, language) if before in may_prove else None
+                words.append(Word(name, surface, False, before[0] in SENTENCE_BEGINS_AFTER, before in determiners, article))
     return language, words
 
 
-def _names_something(key: str) -> bool:
-    """Whether a person would type it as a subject: no fragments, no "noooon", no "va-t-en", no contractions."""
-    if not SHORTEST <= len(key) <= LONGEST or key in STOP_WORDS or "'" in key or _DRAWN_OUT.search(key):
-        return False
-    return "-" not in key or key.rpartition("-")[2] not in STOP_WORDS
+@lru_cache(CACHED)
+def _lower(token: str) -> str:
+    return token.lower().replace("’", "'")
+
+
+@lru_cache(CACHED)
+def _name(token: str) -> str | None:
+    """The key of a lower-case token that a person would type as a subject: no "noooon", no "va-t-en", no contractions."""
+    if token[0] == "#":
+        return token[1:] if 2 < len(token) <= LONGEST + 1 and any(c.isalpha() for c in token) else None
+    key = token.removesuffix("'s")
+    if not key[0].isalpha() or key.startswith("http") or not SHORTEST <= len(key) <= LONGEST:
+        return None
+    if token in STOP_WORDS or key in STOP_WORDS or "'" in key or _DRAWN_OUT.search(key):
+        return None
+    return None if "-" in key and key.rpartition("-")[2] in STOP_WORDS else key

@@ -1,0 +1,248 @@
+"""The whole stage: what it writes, what it refuses, and that it does the same again."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pandas
+import pytest
+from rich.console import Console
+
+import tweetstyle.prepare as stage
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.prepare import funnel, prepare
+from tweetstyle.recipe import Data, Prompt
+from tweetstyle.records import REPLY, SPLITS, TWEET, read_split
+from tweetstyle.template import SpecialTokens, build_template
+
+SAMPLE = Path(__file__).parents[1] / "data" / "raw" / "tweets_tous.csv"
+FILES = {"tweets_tous_nettoyes.csv", "tweets_formates.csv", "dropped.csv", *(f"{name}.jsonl" for name in SPLITS)}
+TEMPLATE = build_template("inst", "Nimzo", SpecialTokens("<s>", "</s>"))
+NOUNS = "hiver neige vélo chat pain café métro fleuve jardin piano crayon nuage tramway raquette sapin marmotte".split()
+
+
+def rows(count=60):
+    """(id, text, date), one a day, each text another."""
+    days = pandas.date_range("2021-01-01", periods=count)
+    return [(str(100 + i), f"le {NOUNS[i % 16]} numéro {i} dort dans un {NOUNS[(i * 7 + 3) % 16]}", str(day)) for i, day in enumerate(days)]
+
+
+def run(directory, rows, template=TEMPLATE, prompt=None, **settings):
+    source = directory / "tweets.csv"
+    with source.open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows([("id_tweet", "texte", "date_creation"), *rows])
+    return prepare(Data(source=source, **settings), prompt or Prompt(style="Nimzo"), template, directory / "out")
+
+
+def table(path):
+    return pandas.read_csv(path, dtype=str, keep_default_na=False, lineterminator="\n")
+
+
+def contents(directory):
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
+
+
+def tweets(directory, split):
+    return list(read_split(directory / "out" / f"{split}.jsonl"))
+
+
+def test_the_files_hold_what_was_kept_and_what_was_not(tmp_path):
+    extra = [
+        ("7", "@bob oui, j'arrive &amp; je reste\nlongtemps https://t.co/a", "2021-01-05 10:00:00"),
+        ("8", "RT @bob: leur texte", "2021-01-05"),
+        ("9", "LE HIVER numéro 0 dort dans un chat 🦊", "2022-01-01"),
+        ("100", "encore le même numéro, autre texte", "2021-01-05"),
+    ]
+    first = ("100", "le hiver numéro 0 dort dans un chat", "2021-01-01")
+    prepared = run(tmp_path, [first, *rows()[1:], *extra])
+    out = tmp_path / "out"
+    assert set(contents(out)) == FILES == {path.name for path in prepared.outputs}
+    assert (prepared.read, prepared.kept) == (64, 61)
+    assert {rule: count for rule, count in prepared.dropped.items() if count} == {"duplicate id": 1, "retweet": 1, "duplicate": 1}
+    assert table(out / "dropped.csv").values.tolist() == [
+        ["8", "retweet", "RT @bob: leur texte"],
+        ["9", "duplicate", "LE HIVER numéro 0 dort dans un chat 🦊"],
+        ["100", "duplicate id", "encore le même numéro, autre texte"],
+    ]
+    assert prepared.splits == {"train": 55, "mini-train": 55, "validation": 3, "test": 3}
+    assert (prepared.first_day, prepared.last_day) == ("2021-01-01", "2021-03-01")
+    reply = next(t for t in tweets(tmp_path, "train") if t.id == "7")
+    assert (reply.type, reply.text, reply.created_at) == (REPLY, "oui, j'arrive & je reste\nlongtemps", "2021-01-05T10:00:00Z")
+    assert all(t.type == TWEET for t in tweets(tmp_path, "train") if t.id != "7")
+
+
+def test_every_file_tells_the_same_tweets_with_the_templates_line(tmp_path):
+    run(tmp_path, rows())
+    lines = [json.loads(line) for name in ("train", "validation", "test") for line in (tmp_path / "out" / f"{name}.jsonl").open()]
+    formatted, cleaned = table(tmp_path / "out" / "tweets_formates.csv"), table(tmp_path / "out" / "tweets_tous_nettoyes.csv")
+    assert list(formatted.columns) == ["id_tweet", "texte", "date_creation", "texte_formatte"]
+    assert formatted[list(cleaned.columns)].equals(cleaned) and list(cleaned.columns) == list(formatted.columns)[:3]
+    assert [line["id"] for line in lines] == list(cleaned["id_tweet"]) == [id for id, *_ in rows()]
+    assert [line["text"] for line in lines] == list(formatted["texte_formatte"])
+    for line in lines:
+        subject = f" | Sujet: {line['topic']}" if line["topic"] else ""
+        assert line["text"] == f"<s>[INST] Style: Nimzo | Type: Tweet{subject} [/INST] {line['tweet']}</s>"
+    assert {line["topic"] is None for line in lines} == {True, False}
+
+
+def test_the_cleaned_archive_goes_through_unchanged(tmp_path):
+    run(tmp_path, [*rows(), ("7", "@bob des &lt;3 pour l'été https://t.co/a", "2021-02-01")])
+    again = tmp_path / "again"
+    prepare(Data(source=tmp_path / "out" / "tweets_tous_nettoyes.csv"), Prompt(style="Nimzo"), TEMPLATE, again)
+    assert (again / "tweets_tous_nettoyes.csv").read_bytes() == (tmp_path / "out" / "tweets_tous_nettoyes.csv").read_bytes()
+
+
+def test_the_same_archive_gives_the_same_bytes_whatever_pythons_hash_seed(tmp_path):
+    run(tmp_path, rows(200))
+    program = (
+        "import sys; from pathlib import Path; from tweetstyle.prepare import prepare; from tweetstyle.recipe import Data, Prompt\n"
+        "from tweetstyle.template import SpecialTokens, build_template\n"
+        "template = build_template('inst', 'Nimzo', SpecialTokens('<s>', '</s>'))\n"
+        "prepare(Data(source=Path(sys.argv[1])), Prompt(style='Nimzo'), template, Path(sys.argv[2]))"
+    )
+    for seed in ("1", "2"):
+        command = [sys.executable, "-c", program, str(tmp_path / "tweets.csv"), str(tmp_path / seed)]
+        subprocess.run(command, check=True, env=os.environ | {"PYTHONHASHSEED": seed}, cwd=Path(__file__).parents[1])
+        assert contents(tmp_path / seed) == contents(tmp_path / "out")
+
+
+def test_the_order_of_the_file_changes_nothing_but_the_order_of_the_dropped(tmp_path):
+    archive = [*rows(), ("7", "RT @bob: texte", "2021-02-01"), ("8", "le hiver numéro 0 dort dans un vélo", "2021-02-02")]
+    for name, order in (("forward", archive), ("backward", archive[::-1])):
+        (tmp_path / name).mkdir()
+        run(tmp_path / name, order)
+    forward, backward = contents(tmp_path / "forward" / "out"), contents(tmp_path / "backward" / "out")
+    dropped = [found.pop("dropped.csv").splitlines() for found in (forward, backward)]
+    assert forward == backward
+    assert dropped[0][1:] == dropped[1][:0:-1]
+
+
+def test_held_out_tweets_teach_the_topics_of_training_nothing(tmp_path):
+    for name, last in (("a", "le jardin dort encore une fois"), ("b", "hiver hiver marmotte sapin, quel fleuve")):
+        (tmp_path / name).mkdir()
+        changed = rows(100)
+        changed[90:] = [(id, f"{last} {i}", day) for i, (id, _, day) in enumerate(changed[90:])]
+        run(tmp_path / name, changed, prompt=Prompt(style="Nimzo", topic_dropout=0.0))
+    assert tweets(tmp_path / "a", "train") == tweets(tmp_path / "b", "train")
+    assert tweets(tmp_path / "a", "test") != tweets(tmp_path / "b", "test")
+
+
+def test_each_setting_matters(tmp_path):
+    archive = [*rows(), ("7", "Merci beaucoup !", "2021-01-20"), ("8", "court", "2021-01-20")]
+    plain = run(tmp_path, archive)
+    base = contents(tmp_path / "out")
+    assert (plain.kept, plain.with_topic > 30) == (60, True)
+    assert run(tmp_path, archive, stock_replies="keep").kept == 61
+    assert run(tmp_path, archive, min_characters=5).kept == 61
+    assert run(tmp_path, archive, since=date(2021, 1, 11)).dropped["outside the period"] == 10
+    assert run(tmp_path, archive, until=date(2021, 2, 28)).last_day == "2021-02-28"
+    assert run(tmp_path, archive, validation_fraction=0.2, test_fraction=0.1).splits["validation"] == 12
+    assert run(tmp_path, archive, validation_fraction=0.2, test_fraction=0.1).splits["test"] == 6
+    assert run(tmp_path, archive, mini_train=7).splits["mini-train"] == 7
+    assert run(tmp_path, archive, prompt=Prompt(style="Nimzo", topic=False)).with_topic == 0
+    assert run(tmp_path, archive, prompt=Prompt(style="Nimzo", topic_dropout=1.0)).with_topic == 0
+    assert run(tmp_path, archive, prompt=Prompt(style="Nimzo", topic_dropout=0.0)).with_topic == 60
+    run(tmp_path, archive, seed=43)
+    assert contents(tmp_path / "out")["train.jsonl"] != base["train.jsonl"]
+
+
+def test_raw_text_has_no_topic(tmp_path):
+    prepared = run(tmp_path, rows(), template=build_template("text", "Nimzo", SpecialTokens("<s>", "</s>")))
+    assert prepared.with_topic == 0
+    assert all(t.topic is None for t in tweets(tmp_path, "train"))
+    assert json.loads((tmp_path / "out" / "train.jsonl").open().readline())["text"] == f"<s>{rows()[0][1]}</s>"
+
+
+@pytest.mark.parametrize(
+    ("archive", "settings", "message"),
+    [
+        ([("1", "RT @bob: x", "2021-01-01"), ("2", "RT @bob: y", "2021-01-01"), ("3", "ok", "2021-01-01")], {},
+         "none of the 3 tweets was kept (retweet 2, too short 1)"),
+        (rows(), {"since": date(2030, 1, 1)}, "(outside the period 60)\n  → widen data.since and data.until"),
+        ([*rows(29), ("7", "ok", "2021-01-01")], {},
+         "too few tweets to split: 29 of 30 were kept (too short 1), at least 30 are needed\n  → lower data.min_characters"),
+        (rows(12), {}, "too few tweets to split: 12 of 12 were kept (nothing was dropped)"),
+        (rows(), {"since": date(2021, 2, 1), "until": date(2021, 1, 1)}, "data.since: the period ends"),
+        ([("1.2E+18", *row[1:]) for row in rows()], {}, "60 of 60 ids are rounded numbers"),
+    ],
+)  # fmt: skip
+def test_an_archive_that_cannot_be_learned_from_is_refused_and_nothing_written(tmp_path, archive, settings, message):
+    with pytest.raises(TweetstyleError) as caught:
+        run(tmp_path, archive, **settings)
+    assert message in str(caught.value) and caught.value.hint
+    assert [path.name for path in tmp_path.iterdir()] == ["tweets.csv"]
+
+
+def test_the_archive_is_never_overwritten(tmp_path):
+    out = tmp_path / "out"
+    run(tmp_path, rows())
+    before = contents(out)
+    with pytest.raises(TweetstyleError, match="would be overwritten"):
+        prepare(Data(source=out / "tweets_tous_nettoyes.csv"), Prompt(style="Nimzo"), TEMPLATE, out)
+    assert contents(out) == before
+
+
+def test_a_run_that_breaks_while_writing_leaves_the_old_files_whole(tmp_path):
+    run(tmp_path, rows())
+    before = contents(tmp_path / "out")
+
+    class Breaks:
+        has_topic = True
+
+        def line(self, text, topic, type):
+            if "numéro 58" in text:
+                raise KeyboardInterrupt
+            return text
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, rows(), template=Breaks())
+    assert contents(tmp_path / "out") == before
+
+
+def test_a_tweet_that_gets_lost_is_a_bug_and_stops_the_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(stage, "without_duplicates", lambda tweets: (tweets[1:], []))
+    with pytest.raises(RuntimeError, match="60 tweets were read, but 59 kept and 0 dropped"):
+        run(tmp_path, rows())
+
+
+def test_the_funnel_shows_the_counts(tmp_path):
+    prepared = replace(run(tmp_path, [*rows(), ("7", "ok", "2021-01-20")]), with_topic=45)
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(funnel(prepared))
+    text = console.export_text()
+    lines = [line.split() for line in text.replace("│", " ").splitlines()]
+    for expected in ("read 61 100.0%", "too short -1 -1.6%", "kept 60 98.4%", "train 54 90.0%", "test 3 5.0%", "with a topic 45 75.0%"):
+        assert expected.split() in lines
+    assert ["retweet"] not in [line[:1] for line in lines]
+    assert "from 2021-01-01 to 2021-03-01" in text
+
+
+@pytest.mark.skipif(not SAMPLE.is_file(), reason=f"{SAMPLE} is not there")
+def test_the_sample_archive_counted_by_another_reading(tmp_path):
+    """The counts from pandas and plain string tests, not from the rules."""
+    raw = pandas.read_csv(SAMPLE, dtype=str, keep_default_na=False)
+    prepared = prepare(Data(source=SAMPLE), Prompt(style="Nimzo"), TEMPLATE, tmp_path / "out")
+    cleaned, dropped = table(tmp_path / "out" / "tweets_tous_nettoyes.csv"), table(tmp_path / "out" / "dropped.csv")
+    assert prepared.read == len(raw) and prepared.kept == len(cleaned) >= 600
+    assert sorted([*cleaned["id_tweet"], *dropped["id"]]) == sorted(raw["id_tweet"])
+    assert prepared.dropped["retweet"] >= raw["texte"].str.startswith("RT @").sum() > 0
+    assert prepared.dropped["link only"] == raw["texte"].str.fullmatch(r"(https://t\.co/\w+\s*)+").sum() > 0
+    texts = dict(zip(raw["id_tweet"], raw["texte"], strict=True))
+    assert (dropped["text"] == dropped["id"].map(texts)).all()
+    assert not cleaned["texte"].str.contains(r"https://t\.co|^RT @|^@|&amp;|&gt;|&lt;").any()
+    assert not cleaned["texte"].str.lower().str.strip().duplicated().any()
+    assert list(cleaned["date_creation"]) == sorted(cleaned["date_creation"])
+    untouched = ~cleaned["id_tweet"].map(texts).str.contains("@|https?://|&|\r")
+    assert untouched.sum() > 400 and (cleaned["texte"] == cleaned["id_tweet"].map(texts))[untouched].all()
+    assert 0.65 <= prepared.with_topic / prepared.kept <= 0.80
+    bounds = [[t.created_at for t in tweets(tmp_path, name)] for name in ("train", "validation", "test")]
+    assert max(bounds[0]) <= min(bounds[1]) and max(bounds[1]) <= min(bounds[2])
+    assert prepared.splits["validation"] == prepared.splits["test"] == round(prepared.kept * 0.05)
