@@ -18,7 +18,7 @@ from tweetstyle.base_model import BaseModel
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.evaluate.intervals import bootstrap_t
 from tweetstyle.evaluate.likelihood import Scored, first_scored, score
-from tweetstyle.evaluate.result import Evaluated, SplitResult, likelihood, table, warnings_in_words
+from tweetstyle.evaluate.result import Evaluated, SplitResult, figures, table, warnings_in_words
 from tweetstyle.files import complete_file
 from tweetstyle.records import Tweet, read_split
 from tweetstyle.template import Template
@@ -101,7 +101,7 @@ def _result(sample: Sample, base: np.ndarray, tuned: np.ndarray, evaluation: Eva
         resamples=evaluation.bootstrap_resamples,
         seed=evaluation.seed,
     )
-    both = (likelihood(nats, tokens, size) for nats in (base, tuned))
+    both = (figures(nats, tokens, size) for nats in (base, tuned))
     return SplitResult(len(sample.tweets), tokens, size, sample.too_long, *both, gain)
 
 

@@ -66,6 +66,8 @@ def score(
                 del model  # two 8B models at once would not fit the card
             return Scored(found[BASE], found[TUNED])
         adapted = load_adapter(load_model(base.path, method), final_model)
+        if method == "qlora":
+            keep_weights_as_trained(adapted)
         tuned = summed_losses(adapted.get_base_model(), documents, advance)
         with adapted.disable_adapter():
             return Scored(summed_losses(adapted.get_base_model(), documents, advance), tuned)
@@ -160,6 +162,19 @@ def load_adapter(model: Any, final_model: Path) -> Any:
     except (RuntimeError, ValueError) as error:
         first = str(error).strip().splitlines()[0]
         raise TweetstyleError(f"the adapter does not fit the base model ({first})", where=str(final_model), hint=again) from error
+
+
+def keep_weights_as_trained(model: Any) -> None:
+    """Leaves the 4-bit linears in training mode, in which they have nothing but their weights.
+
+    In evaluation mode bitsandbytes (0.50) packs them anew for its CPU kernel and rounds their scales to bfloat16: not the
+    weights that the adapter was trained over (0.1% of a tweet's loss), and an error where a row is no multiple of 64.
+    """
+    from bitsandbytes.nn import Linear4bit
+
+    for module in model.modules():
+        if isinstance(module, Linear4bit):
+            module.train()
 
 
 @contextmanager

@@ -49,7 +49,7 @@ class Evaluated:
     warnings: list[str]
 
 
-def likelihood(nats: np.ndarray, tokens: int, bytes: int) -> Likelihood:
+def figures(nats: np.ndarray, tokens: int, bytes: int) -> Likelihood:
     """nats / (ln 2 · bytes) compares models of any tokenizer; exp(nats / tokens) only those of the same."""
     total = float(nats.sum())
     return Likelihood(total, total / (math.log(2) * bytes), math.exp(total / tokens))

@@ -1,0 +1,420 @@
+"""evaluate: the sums are those of a plain transformers loop, the figures those of a hand calculation, the words those a person needs."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+from support.tiny_llama import write_adapter, write_llama
+
+from tweetstyle import evaluate as evaluate_module
+from tweetstyle.base_model import BaseModel, read_base_model
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.evaluate import evaluate, scored_bytes, table
+from tweetstyle.evaluate.intervals import Interval
+from tweetstyle.evaluate.likelihood import batches, first_scored, score, summed_losses
+from tweetstyle.evaluate.result import Likelihood, SplitResult, figures, warnings_in_words
+from tweetstyle.recipe import Evaluation
+from tweetstyle.records import Tweet, write_split
+from tweetstyle.template import Template, build_template
+from tweetstyle.tokenizer import Encoded
+
+TEXTS = [
+    "la neige tombe encore sur Montréal 😂",
+    "ok",
+    "j'ai manqué le bus, le café est froid, pis y'est même pas huit heures… belle journée qui commence là #lundi",
+    "déjà vu\n\ndeux lignes <|end_of_text|> et un faux signe",
+    "WE'LL see 👩‍👩‍👧 1234",
+    "a much longer line that goes on and on about nothing at all, as one does on a train that does not move",
+]
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> BaseModel:
+    return write_llama(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="module")
+def adapter(tiny: BaseModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_adapter(tmp_path_factory.mktemp("adapter"), tiny)
+
+
+@pytest.fixture(scope="module")
+def template(tiny: BaseModel) -> Template:
+    return build_template("inst", "Nimzo", tiny.tokens)
+
+
+@pytest.fixture(scope="module")
+def documents(tiny: BaseModel, template: Template) -> list[Encoded]:
+    return [tiny.tokenizer.encode(template, text, None, "Tweet") for text in TEXTS]
+
+
+def tweets(count: int, *, per_day: int = 1, topic: str | None = None) -> list[Tweet]:
+    days = [f"2024-{1 + i // per_day // 28:02}-{1 + i // per_day % 28:02}T12:00:00Z" for i in range(count)]
+    return [Tweet(str(i), f"{TEXTS[i % len(TEXTS)]} {i}", day, topic=topic) for i, day in enumerate(days)]
+
+
+def write(path: Path, rows: list[Tweet], template: Template) -> Path:
+    with path.open("w", encoding="utf-8") as stream:
+        write_split(stream, rows, lambda tweet: template.line(tweet.text, tweet.topic))
+    return path
+
+
+@pytest.fixture
+def splits(tmp_path: Path, template: Template) -> dict[str, Path]:
+    return {name: write(tmp_path / f"{name}.jsonl", tweets(40), template) for name in ("validation", "test")}
+
+
+def plain_loop(model, documents: list[Encoded]) -> list[float]:
+    """What the transformers documentation does: labels with -100 on the prompt, loss times the number of labels."""
+    import torch
+
+    sums = []
+    with torch.no_grad():
+        for document in documents:
+            loss = model(input_ids=torch.tensor([document.ids]), labels=torch.tensor([document.labels])).loss
+            sums.append(loss.item() * sum(label != -100 for label in document.labels[1:]))
+    return sums
+
+
+# -- the sums -----------------------------------------------------------------------------------------------
+
+
+def test_base_and_tuned_sums_are_those_of_a_plain_loop_with_labels(tiny: BaseModel, adapter: Path, documents: list[Encoded]) -> None:
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    found = score(tiny, adapter, "lora", documents)
+    base = AutoModelForCausalLM.from_pretrained(tiny.path, dtype="float32").eval()
+    assert found.base == pytest.approx(plain_loop(base, documents), rel=1e-5)
+    merged = PeftModel.from_pretrained(base, adapter).merge_and_unload()
+    assert found.tuned == pytest.approx(plain_loop(merged, documents), rel=1e-5)
+    assert not np.allclose(found.base, found.tuned, rtol=1e-2)
+
+
+@pytest.mark.slow
+def test_on_the_real_model_too(base_model_dir: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    base = read_base_model(base_model_dir)
+    documents = [base.tokenizer.encode(build_template("inst", "Nimzo", base.tokens), text, None, "Tweet") for text in TEXTS]
+    model = AutoModelForCausalLM.from_pretrained(base.path, dtype="float32").eval()
+    with torch.no_grad():
+        found = summed_losses(model, documents, lambda tokens: None)
+    assert found == pytest.approx(plain_loop(model, documents), rel=1e-5)
+
+
+def test_a_full_run_scores_two_models_with_the_files_of_each(tiny: BaseModel, documents: list[Encoded], tmp_path: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    other = write_llama(tmp_path / "other", seed=5)
+    found = score(tiny, other.path, "full", documents)
+    for sums, path in ((found.base, tiny.path), (found.tuned, other.path)):
+        model = AutoModelForCausalLM.from_pretrained(path, dtype="float32").eval()
+        assert sums == pytest.approx(plain_loop(model, documents), rel=1e-5)
+
+
+def test_a_bigram_model_is_scored_as_by_hand() -> None:
+    """BOS a b end: p(b|a) = 1/2, p(end|b) = 1/4: -ln(1/8) nats, 3 bits, and the prompt's p(a|BOS) = 1/100 is not in it."""
+    import torch
+
+    p = torch.full((4, 4), 0.01)
+    p[1] = torch.tensor([0.25, 0.2, 0.5, 0.05])
+    p[2] = torch.tensor([0.25, 0.25, 0.25, 0.25])
+    head = torch.nn.Linear(4, 4, bias=False)
+    head.weight.data = torch.eye(4)
+
+    class Bigram:
+        device = "cpu"
+        lm_head = head
+
+        def model(self, input_ids, attention_mask, use_cache):
+            assert use_cache is False
+            return SimpleNamespace(last_hidden_state=p[input_ids].log())
+
+    with torch.no_grad():
+        sums = summed_losses(Bigram(), [Encoded([0, 1, 2, 3], 2), Encoded([0, 1, 2], 2)], lambda tokens: None)
+    assert sums == pytest.approx([math.log(8), math.log(2)])
+    found = figures(sums[:1], tokens=2, bytes=3)
+    assert found.bits_per_byte == pytest.approx(1)
+    assert found.perplexity == pytest.approx(math.sqrt(8))
+
+
+@pytest.mark.parametrize("budget", [1, 64, 100_000])
+def test_however_they_are_batched_the_sums_are_those_of_one_by_one(
+    tiny: BaseModel, adapter: Path, documents: list[Encoded], monkeypatch: pytest.MonkeyPatch, budget: int
+) -> None:
+    alone = [score(tiny, adapter, "lora", [document]).tuned[0] for document in documents]
+    monkeypatch.setattr("tweetstyle.evaluate.likelihood.BATCH_TOKENS", budget)
+    monkeypatch.setattr("tweetstyle.evaluate.likelihood.LOGIT_BYTES", 4 * 384 * 7)  # seven positions at a time
+    assert score(tiny, adapter, "lora", documents).tuned == pytest.approx(alone, rel=1e-5)
+
+
+def test_batches_hold_every_document_once_and_stay_within_the_budget() -> None:
+    lengths = [5, 90, 31, 30, 29, 7, 200, 8]
+    found = list(batches(lengths, 90))
+    assert sorted(index for batch in found for index in batch) == list(range(len(lengths)))
+    for batch in found:
+        assert len(batch) == 1 or len(batch) * max(lengths[i] for i in batch) <= 90
+    assert len(found) < len(lengths)
+
+
+def test_progress_counts_every_token_twice(tiny: BaseModel, adapter: Path, documents: list[Encoded]) -> None:
+    steps: list[int] = []
+    score(tiny, adapter, "lora", documents, steps.append)
+    assert sum(steps) == 2 * sum(len(document.ids) for document in documents)
+
+
+def test_an_untrained_adapter_changes_nothing(tiny: BaseModel, template: Template, splits: dict[str, Path], tmp_path: Path) -> None:
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(tiny.path, dtype="float32")
+    get_peft_model(model, LoraConfig(r=4, target_modules=["q_proj", "down_proj"])).save_pretrained(tmp_path / "fresh")
+    found = evaluate(tiny, tmp_path / "fresh", "lora", template, Evaluation(), splits["validation"], splits["test"], tmp_path)
+    for split in found.splits.values():
+        assert split.gain.estimate == pytest.approx(0, abs=1e-9)
+        assert split.tuned == split.base
+    assert any("to tell whether the tuning helped" in warning for warning in found.warnings)
+
+
+def test_qlora_is_scored_on_the_base_in_nf4_with_double_quantisation(tiny: BaseModel, adapter: Path, documents: list[Encoded]) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    nf4 = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True)
+    model = AutoModelForCausalLM.from_pretrained(tiny.path, dtype=torch.float32, quantization_config=nf4).train()
+    found = score(tiny, adapter, "qlora", documents)
+    assert found.base == pytest.approx(plain_loop(model, documents), rel=1e-4)
+    whole = score(tiny, adapter, "lora", documents)
+    assert not np.allclose(found.base, whole.base, rtol=1e-4)
+    assert not np.allclose(found.tuned, found.base, rtol=1e-2)
+
+
+def test_where_4_bits_cannot_be_had_it_says_so(
+    tiny: BaseModel, adapter: Path, documents: list[Encoded], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import AutoModelForCausalLM
+
+    def fail(*_: object, **__: object) -> None:
+        raise ImportError("No package metadata was found for bitsandbytes")
+
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", fail)
+    with pytest.raises(TweetstyleError, match="4 bits cannot be had here.*bitsandbytes"):
+        score(tiny, adapter, "qlora", documents)
+
+
+# -- what is scored -----------------------------------------------------------------------------------------
+
+
+def test_answer_and_end_are_counted_prompt_and_bos_are_not(
+    tiny: BaseModel, adapter: Path, template: Template, splits: dict[str, Path], tmp_path: Path
+) -> None:
+    found = evaluate(tiny, adapter, "lora", template, Evaluation(), splits["validation"], splits["test"], tmp_path)
+    rows, tokenizer = tweets(40), tiny.tokenizer
+    split = found.splits["test"]
+    assert split.tweets == 40
+    assert split.bytes == sum(len(row.text.encode()) for row in rows)
+    assert split.tokens == sum(len(tokenizer.text_ids(" " + row.text)) + 1 for row in rows)
+    assert split.base.bits_per_byte == pytest.approx(split.base.nats / math.log(2) / split.bytes)
+    assert split.gain.estimate == pytest.approx(split.base.bits_per_byte - split.tuned.bits_per_byte)
+    assert split.gain.clusters == 40
+
+
+def test_a_topic_in_the_file_is_not_shown_to_the_models(
+    tiny: BaseModel, adapter: Path, template: Template, splits: dict[str, Path], tmp_path: Path
+) -> None:
+    named = write(tmp_path / "test.jsonl", tweets(40, topic="hiver"), template)
+    found = evaluate(tiny, adapter, "lora", template, Evaluation(), splits["validation"], named, tmp_path)
+    with_topic, without = found.splits["test"], found.splits["validation"]
+    assert with_topic.tokens == without.tokens
+    assert with_topic.base.nats == pytest.approx(without.base.nats, rel=1e-6)
+
+
+def test_a_reply_is_scored_under_a_reply_s_prompt(tiny: BaseModel, adapter: Path, template: Template, tmp_path: Path) -> None:
+    rows = tweets(20)
+    plain = write(tmp_path / "validation.jsonl", rows, template)
+    replies = write(tmp_path / "test.jsonl", [replace(row, type="Réponse") for row in rows], template)
+    found = evaluate(tiny, adapter, "lora", template, Evaluation(), plain, replies, tmp_path)
+    assert found.splits["test"].base.nats != found.splits["validation"].base.nats
+    assert found.splits["test"].tokens == found.splits["validation"].tokens
+
+
+def test_at_most_so_many_tweets_are_scored_a_seeded_sample_of_them(
+    tiny: BaseModel, adapter: Path, template: Template, splits: dict[str, Path], tmp_path: Path
+) -> None:
+    def nats(**settings: int) -> float:
+        found = evaluate(tiny, adapter, "lora", template, Evaluation(**settings), splits["validation"], splits["test"], tmp_path)
+        assert found.splits["test"].tweets == settings["max_tweets"]
+        return found.splits["test"].base.nats
+
+    assert nats(max_tweets=10) == nats(max_tweets=10)
+    assert nats(max_tweets=10) != nats(max_tweets=10, seed=7)
+    assert nats(max_tweets=40) > nats(max_tweets=10)
+
+
+def test_the_interval_is_made_as_the_recipe_says(
+    tiny: BaseModel, adapter: Path, template: Template, splits: dict[str, Path], tmp_path: Path
+) -> None:
+    def width(**settings: float) -> float:
+        found = evaluate(tiny, adapter, "lora", template, Evaluation(**settings), splits["validation"], splits["test"], tmp_path)
+        return found.splits["test"].gain.high - found.splits["test"].gain.low
+
+    assert width(confidence=0.8) < width(confidence=0.99)
+    assert width(bootstrap_resamples=200) != width(bootstrap_resamples=2000)
+
+
+def test_a_tweet_longer_than_the_model_can_hold_is_left_out_and_told(
+    tiny: BaseModel, adapter: Path, template: Template, splits: dict[str, Path], tmp_path: Path
+) -> None:
+    rows = [*tweets(10), Tweet("99", "trop long " * 60, "2024-03-01T00:00:00Z")]
+    write(splits["test"], rows, template)
+    found = evaluate(tiny, adapter, "lora", template, Evaluation(), splits["validation"], splits["test"], tmp_path)
+    assert (found.splits["test"].tweets, found.splits["test"].too_long) == (10, 1)
+    assert "test: 1 tweets longer than the model can hold were left out." in found.warnings
+
+
+def test_a_first_token_with_nothing_before_it_is_not_scored_nor_are_its_bytes(tiny: BaseModel) -> None:
+    bare = build_template("custom", "X", tiny.tokens, "{text}</s>")
+    text = "été 😀"
+    document = tiny.tokenizer.encode(bare, text, None, "Tweet")
+    assert document.prompt_length == 0
+    assert first_scored(document) == 1
+    rest = scored_bytes(text, document, bare, tiny.tokenizer)
+    lengths = [tiny.tokenizer.byte_length(token) for token in document.ids[:-1]]
+    assert sum(lengths) == len(text.encode())
+    assert rest == sum(lengths[1:])
+    raw = build_template("text", "X", tiny.tokens)
+    assert scored_bytes(text, tiny.tokenizer.encode(raw, text, None, "Tweet"), raw, tiny.tokenizer) == len(text.encode())
+
+
+# -- what is written and said -------------------------------------------------------------------------------
+
+
+def test_the_file_holds_what_was_given_back(
+    tiny: BaseModel, adapter: Path, template: Template, splits: dict[str, Path], tmp_path: Path
+) -> None:
+    found = evaluate(tiny, adapter, "lora", template, Evaluation(), splits["validation"], splits["test"], tmp_path / "run")
+    assert json.loads((tmp_path / "run" / "evaluation.json").read_text()) == asdict(found)
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["evaluation.json"]
+
+
+def test_the_table_shows_base_tuned_gain_and_warnings(
+    tiny: BaseModel, adapter: Path, template: Template, splits: dict[str, Path], tmp_path: Path
+) -> None:
+    from rich.console import Console
+
+    found = evaluate(tiny, adapter, "lora", template, Evaluation(), splits["validation"], splits["test"], tmp_path)
+    console = Console(width=100, record=True, file=(tmp_path / "screen").open("w"))
+    console.print(table(found))
+    shown, split = console.export_text(), found.splits["test"]
+    assert "test: 40 tweets, 40 days" in shown
+    assert "gain (95% interval)" in shown
+    for value in (
+        f"{split.base.bits_per_byte:.3f}",
+        f"{split.tuned.bits_per_byte:.3f}",
+        f"({split.gain.low:+.3f} to {split.gain.high:+.3f})",
+    ):
+        assert value in shown
+    for warning in found.warnings:
+        assert warning.split(":")[1][:30] in shown
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (-0.2, -0.1, "test: the tuned model predicts new tweets worse than the base model."),
+        (-0.2, 0.1, "test: 40 tweets are too few, or the change too small, to tell whether the tuning helped."),
+        (0.1, 0.2, ""),
+    ],
+)
+def test_worse_and_undecided_are_said_and_better_needs_no_warning(low: float, high: float, said: str) -> None:
+    one = Likelihood(100.0, 1.5, 20.0)
+    split = SplitResult(40, 900, 2000, 0, one, one, Interval((low + high) / 2, low, high, 0.95, 40))
+    warnings = warnings_in_words({"test": split}, [])
+    assert [warning[: len(said)] for warning in warnings] == ([said] if said else [])
+
+
+@pytest.mark.parametrize(
+    ("curve", "warned"),
+    [
+        ([], False),
+        ([(50, 1.8), (100, 1.6), (150, 1.5)], False),
+        ([(50, 1.8), (100, 1.5), (150, 1.51)], False),
+        ([(50, 1.8), (100, 1.5), (150, 1.7)], True),
+    ],
+)
+def test_a_validation_curve_that_turned_is_overfitting(curve: list[tuple[int, float]], warned: bool) -> None:
+    said = " ".join(warnings_in_words({}, curve))
+    assert ("Overfitting set in after step 100: validation went from 1.500 up to 1.700" in said) is warned
+
+
+def test_the_curve_is_read_from_the_run_up_to_a_line_that_a_kill_cut_off(
+    tiny: BaseModel, adapter: Path, template: Template, splits: dict[str, Path], tmp_path: Path
+) -> None:
+    rows = [{"step": 5, "loss": 3.0}, {"step": 10, "eval_bits_per_byte": 1.2}, {"step": 20, "eval_bits_per_byte": 1.9}]
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"step": 30, "eval_bi')
+    found = evaluate(tiny, adapter, "lora", template, Evaluation(), splits["validation"], splits["test"], tmp_path)
+    assert any(warning.startswith("Overfitting set in after step 10") for warning in found.warnings)
+
+
+@pytest.mark.parametrize(
+    ("per_day", "said"), [(2, "of 20 days only, so the interval may be too narrow"), (40, "of 1 days only, too few to say")]
+)
+def test_few_days_are_told(tiny: BaseModel, adapter: Path, template: Template, tmp_path: Path, per_day: int, said: str) -> None:
+    path = write(tmp_path / "test.jsonl", tweets(40, per_day=per_day), template)
+    found = evaluate(tiny, adapter, "lora", template, Evaluation(), path, path, tmp_path)
+    assert said in " ".join(found.warnings)
+
+
+# -- what goes wrong, and where it runs ---------------------------------------------------------------------
+
+
+def test_an_empty_split_is_one_clear_message(
+    tiny: BaseModel, adapter: Path, template: Template, splits: dict[str, Path], tmp_path: Path
+) -> None:
+    splits["test"].write_text("")
+    with pytest.raises(TweetstyleError, match=r"test\.jsonl: there is no tweet to score"):
+        evaluate(tiny, adapter, "lora", template, Evaluation(), splits["validation"], splits["test"], tmp_path)
+    assert not (tmp_path / "evaluation.json").exists()
+
+
+def test_an_adapter_of_another_base_is_one_clear_message(tiny: BaseModel, documents: list[Encoded], tmp_path: Path) -> None:
+    wide = write_llama(tmp_path / "wide", hidden_size=128)
+    with pytest.raises(TweetstyleError, match="does not fit the base model"):
+        score(tiny, write_adapter(tmp_path / "adapter", wide), "lora", documents)
+
+
+def test_no_adapter_is_one_clear_message(tiny: BaseModel, documents: list[Encoded], tmp_path: Path) -> None:
+    with pytest.raises(TweetstyleError, match="there is no adapter here"):
+        score(tiny, tmp_path, "lora", documents)
+
+
+def test_loading_leaves_the_screen_alone(
+    tiny: BaseModel, adapter: Path, documents: list[Encoded], capfd: pytest.CaptureFixture[str]
+) -> None:
+    score(tiny, adapter, "lora", documents)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_where_unsloth_was_imported_the_scoring_runs_in_a_fresh_process(
+    tiny: BaseModel,
+    adapter: Path,
+    template: Template,
+    splits: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here = evaluate(tiny, adapter, "lora", template, Evaluation(), splits["validation"], splits["test"], tmp_path)
+    monkeypatch.setitem(sys.modules, "unsloth", ModuleType("unsloth"))
+    # As Unsloth does: what this process would score with is no longer what it was.
+    monkeypatch.setattr(evaluate_module, "score", lambda *_: pytest.fail("scored in the patched process"))
+    apart = evaluate(tiny, adapter, "lora", template, Evaluation(), splits["validation"], splits["test"], tmp_path)
+    assert apart == here
