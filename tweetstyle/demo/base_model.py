@@ -19,6 +19,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import warnings
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -149,6 +150,7 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
 def write_model(gguf: Path, directory: Path) -> None:
     """config.json, generation_config.json and model.safetensors (float16), as a model that was never quantised."""
     # Notes between libraries and a bar of 3 seconds: nothing that concerns the person who waits.
+    warnings.simplefilter("ignore", SyntaxWarning)
     logging.getLogger("torch.utils._pytree").setLevel(logging.ERROR)
     os.environ.setdefault("TQDM_DISABLE", "1")
     import torch
