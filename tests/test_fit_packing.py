@@ -13,7 +13,8 @@ from tweetstyle.recipe import Training
 
 
 def packs_by_trl(lengths, max_length):
-    import tweetstyle.fit.trainer  # noqa: F401  (unsloth before trl)
+    # Unsloth wants to be imported before trl.
+    import tweetstyle.fit.trainer  # noqa: F401, I001
     from datasets import Dataset
     from trl import pack_dataset
 
@@ -25,8 +26,10 @@ def packs_by_trl(lengths, max_length):
 def test_the_plan_counts_the_packs_that_trl_makes(max_length):
     for seed in range(12):
         chance = random.Random(seed)
-        shape = chance.choice([lambda: chance.randint(1, max_length), lambda: int(chance.lognormvariate(3.6, 0.6)) + 1])
-        lengths = [shape() for _ in range(chance.choice([1, 7, 300, 1000, 1001, 2300]))]
+        count = chance.choice([1, 7, 300, 1000, 1001, 2300])
+        uniform = [chance.randint(1, max_length) for _ in range(count)]
+        like_tweets = [int(chance.lognormvariate(3.6, 0.6)) + 1 for _ in range(count)]
+        lengths = chance.choice([uniform, like_tweets])
         packed = packs_by_trl(lengths, max_length)
         assert pack_count(lengths, max_length) == len(packed)
         assert sum(map(len, packed["input_ids"])) == sum(min(n, max_length) for n in lengths), "nothing lost but what is cut"

@@ -1,0 +1,253 @@
+"""Whole runs of fit on the real model: they learn, they end, and a kill at any time costs only time."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+from support.small_runs import invented_tweets, main_figures, run_fit, start_fit, write_tweets
+
+from tweetstyle.base_model import read_base_model
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.fit.checkpoints import complete_checkpoints
+from tweetstyle.fit.documents import read_held_out
+
+pytestmark = pytest.mark.slow
+
+STEPS, EVERY = 9, 3
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("data")
+    write_tweets(directory / "train.jsonl", invented_tweets(18))
+    write_tweets(directory / "validation.jsonl", invented_tweets(4, seed=1))
+    return directory
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(base_model_dir, data, tmp_path_factory):
+    """A run of nine steps, a checkpoint every third: its directory and its result."""
+    directory = tmp_path_factory.mktemp("runs") / "uninterrupted"
+    return directory, run_fit(base_model_dir, data, directory)
+
+
+def assert_same_run(directory, uninterrupted):
+    """Step losses, validation figures and the adapter's bytes."""
+    expected, _ = uninterrupted
+    assert main_figures(directory / "metrics.jsonl") == main_figures(expected / "metrics.jsonl")
+    name = "final_model/adapter_model.safetensors"
+    assert (directory / name).read_bytes() == (expected / name).read_bytes()
+    ours, theirs = (json.loads((d / "train_output.json").read_text()) for d in (directory, expected))
+    assert ours["training_loss"] == theirs["training_loss"] and ours["metrics"]["total_flos"] == theirs["metrics"]["total_flos"]
+
+
+def wait_for_lines(metrics, count, process, seconds=240):
+    deadline = time.monotonic() + seconds
+    while not metrics.is_file() or metrics.read_text().count("\n") < count:
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline, f"{count} lines did not come in {seconds} s"
+        time.sleep(0.02)
+
+
+def test_a_run_leaves_what_it_promises_and_nothing_else(uninterrupted):
+    directory, result = uninterrupted
+    assert {path.name for path in directory.iterdir()} == {
+        "checkpoint-3", "checkpoint-6", "checkpoint-9", "final_model", "metrics.jsonl", "log.txt", "train_output.json",
+    }  # fmt: skip
+    lines = main_figures(directory / "metrics.jsonl")
+    assert [line["step"] for line in lines if "loss" in line] == list(range(1, STEPS + 1))
+    assert [line["step"] for line in lines if "eval_bits_per_byte" in line] == [3, 6, 9]
+    best = min((line for line in lines if "eval_bits_per_byte" in line), key=lambda line: line["eval_bits_per_byte"])
+    assert (result.best_step, result.bits_per_byte) == (best["step"], best["eval_bits_per_byte"])
+    assert result.steps == STEPS and lines[-1]["eval_bits_per_byte"] < lines[3]["eval_bits_per_byte"]
+    adapter = "adapter_model.safetensors"
+    assert (result.final_model / adapter).read_bytes() == (directory / f"checkpoint-{best['step']}" / adapter).read_bytes()
+    assert "Unsloth" in (directory / "log.txt").read_text()
+
+
+def test_tokens_are_counted_without_padding(uninterrupted, base_model_dir, data):
+    """Nine steps of two packs, over epochs of all packs: against the documents' own lengths, epoch by epoch."""
+    from support.small_runs import inst_template, small_training
+
+    from tweetstyle.fit import plan_fit
+
+    _, result = uninterrupted
+    plan = plan_fit(read_base_model(base_model_dir), inst_template(base_model_dir), small_training(), data / "train.jsonl")
+    assert STEPS % plan.steps_per_epoch == 0, "the test wants whole epochs"
+    assert result.tokens == plan.tokens * STEPS // plan.steps_per_epoch
+
+
+def test_the_final_models_validation_is_the_one_that_was_reported(uninterrupted, base_model_dir, data):
+    """The saved adapter over a freshly loaded base, each tweet alone, by transformers' own loss, in the same autocast."""
+    import math
+
+    import torch
+    from peft import PeftModel
+    from support.small_runs import inst_template, small_training
+    from transformers import AutoModelForCausalLM
+
+    from tweetstyle.fit.trainer import computes_in_bf16
+
+    _, result = uninterrupted
+    model = AutoModelForCausalLM.from_pretrained(base_model_dir, dtype=torch.float32)
+    model = PeftModel.from_pretrained(model, result.final_model).eval()
+    held_out = read_held_out(read_base_model(base_model_dir), inst_template(base_model_dir), data / "validation.jsonl", 128)
+    nll = 0.0
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=computes_in_bf16(small_training())):
+        for document in held_out:
+            ids, labels = torch.tensor([document.ids]), torch.tensor([document.labels])
+            nll += model(input_ids=ids, labels=labels, use_cache=False).loss.item() * sum(label >= 0 for label in document.labels)
+    bits = nll / math.log(2) / sum(document.text_bytes for document in held_out)
+    assert bits == pytest.approx(result.bits_per_byte, rel=2e-3)
+
+
+def test_a_run_that_is_done_is_not_done_again(uninterrupted, base_model_dir, data, tmp_path):
+    """Killed between its last checkpoint and final_model/: only that is made, from the best checkpoint."""
+    directory = shutil.copytree(uninterrupted[0], tmp_path / "run")
+    shutil.rmtree(directory / "final_model")
+    log = (directory / "log.txt").read_bytes()
+    assert run_fit(base_model_dir, data, directory).steps == STEPS
+    assert_same_run(directory, uninterrupted)
+    assert (directory / "log.txt").read_bytes() == log, "the libraries were not even loaded"
+
+
+def test_a_truncated_newest_checkpoint_is_passed_over(uninterrupted, base_model_dir, data, tmp_path):
+    directory = shutil.copytree(uninterrupted[0], tmp_path / "run")
+    shutil.rmtree(directory / "final_model")
+    optimizer = directory / "checkpoint-9" / "optimizer.pt"
+    optimizer.write_bytes(optimizer.read_bytes()[:-1000])
+    (directory / "checkpoint-6" / "complete.json").unlink()
+    run_fit(base_model_dir, data, directory)
+    assert "going on from checkpoint-3" not in (directory / "log.txt").read_text(), "that is said on the screen"
+    assert_same_run(directory, uninterrupted)
+
+
+def test_killed_at_a_random_time_and_run_again_it_ends_the_same(uninterrupted, base_model_dir, data, tmp_path):
+    """SIGKILL of a real process at a random line of metrics.jsonl, beyond the first checkpoint, a random moment later."""
+    directory, seed = tmp_path / "run", time.time_ns()
+    chance = random.Random(seed)
+    process = start_fit(base_model_dir, data, directory)
+    wait_for_lines(directory / "metrics.jsonl", chance.randint(6, 10), process)
+    time.sleep(chance.random())
+    process.kill()
+    process.wait()
+    before = len((directory / "metrics.jsonl").read_text().splitlines())
+    assert process.returncode == -signal.SIGKILL and not (directory / "final_model").exists()
+    run_fit(base_model_dir, data, directory)
+    print(f"seed {seed}, killed after {before} lines")
+    assert_same_run(directory, uninterrupted)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_saves_first_says_so_and_the_next_run_goes_on(uninterrupted, base_model_dir, data, tmp_path, number):
+    """At step 4 or 5, where no checkpoint is due. The handler is only in the main thread, which a test is run in."""
+    directory = tmp_path / "run"
+    metrics = directory / "metrics.jsonl"
+
+    def stop_in_time():
+        while not metrics.is_file() or metrics.read_text().count("\n") < 5:
+            time.sleep(0.01)
+        os.kill(os.getpid(), number)
+
+    threading.Thread(target=stop_in_time, daemon=True).start()
+    handlers = [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)]
+    with pytest.raises(
+        TweetstyleError, match=r"stopped at step (\d) of 9; checkpoint-\1 is complete\n.*run the same command again"
+    ) as stopped:
+        run_fit(base_model_dir, data, directory)
+    assert [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)] == handlers
+    at = complete_checkpoints(directory)[-1].step
+    assert f"step {at} of" in str(stopped.value) and EVERY < at < STEPS and not (directory / "final_model").exists()
+    run_fit(base_model_dir, data, directory)
+    assert_same_run(directory, uninterrupted)
+
+
+def test_eight_tweets_are_learned_by_heart(base_model_dir, tmp_path):
+    tweets = invented_tweets(8, seed=5)
+    for name in ("train", "validation"):
+        write_tweets(tmp_path / f"{name}.jsonl", tweets)
+    result = run_fit(
+        base_model_dir, tmp_path, tmp_path / "run", lora={"r": 16, "lora_alpha": 32, "lora_dropout": 0.0},
+        max_length=512, gradient_accumulation_steps=1, max_steps=30, learning_rate=5e-3, eval_steps=30, save_steps=30,
+    )  # fmt: skip
+    losses = [line["loss"] for line in main_figures(tmp_path / "run" / "metrics.jsonl") if "loss" in line]
+    assert losses[0] > 3 and losses[-1] < 0.1
+    assert result.bits_per_byte < 0.5, "without a topic too: a quarter of the tweets was learned so"
+
+
+def test_it_stops_early_when_validation_does_not_get_better_and_keeps_the_best(base_model_dir, data, tmp_path):
+    """A learning rate that ruins the model: the first validation stays the best, and two later ones end the run."""
+    result = run_fit(
+        base_model_dir, data, tmp_path, lora={"lora_dropout": 0.0}, learning_rate=1.0, warmup_steps=0, max_steps=8, eval_steps=1,
+        save_steps=2, early_stopping_patience=2, save_total_limit=1, gradient_accumulation_steps=1, max_grad_norm=1000.0,
+    )  # fmt: skip
+    evaluations = [line for line in main_figures(tmp_path / "metrics.jsonl") if "eval_bits_per_byte" in line]
+    assert result.steps == result.best_step + 2 < 8 and len(evaluations) == result.steps
+    assert [path.name for path in tmp_path.glob("checkpoint-*")] == [f"checkpoint-{result.best_step}"]
+
+
+@pytest.mark.parametrize("method", ["full", "qlora"])
+def test_the_other_methods_run_two_steps(base_model_dir, data, tmp_path, method):
+    import torch
+
+    from tweetstyle.fit.trainer import CPU
+
+    if method == "qlora" and CPU:
+        from unsloth_zoo.cpu import cpu_bnb_4bit_supported
+
+        if not cpu_bnb_4bit_supported():
+            pytest.skip("bitsandbytes cannot compute in 4 bits on this CPU")
+    result = run_fit(base_model_dir, data, tmp_path, method, max_steps=2, eval_steps=2, save_steps=2, learning_rate=1e-4)
+    from safetensors.torch import load_file
+
+    if method == "full":
+        final = read_base_model(result.final_model)
+        assert final.config["num_hidden_layers"] == 30
+        before, after = load_file(base_model_dir / "model.safetensors"), load_file(final.shards[0])
+        assert before.keys() == after.keys()
+        assert all((before[name].float() != after[name]).any() for name in before if "proj" in name), "every linear has moved"
+    else:
+        adapter = load_file(result.final_model / "adapter_model.safetensors")
+        assert {tensor.dtype for tensor in adapter.values()} == {torch.float32}
+        assert all(tensor.any() for tensor in adapter.values()), "B has left zero"
+
+
+def test_optimizer_states_are_read_as_data_never_as_code(uninterrupted, base_model_dir, data, tmp_path):
+    """A checkpoint sealed around a pickle that would run a command: it is refused, and the command has not run."""
+    import pickle
+
+    from tweetstyle.fit.checkpoints import read_checkpoint, seal
+
+    class Evil:
+        def __reduce__(self):
+            return os.system, (f"touch {tmp_path / 'pwned'}",)
+
+    directory = shutil.copytree(uninterrupted[0], tmp_path / "run")
+    for step in (6, 9):
+        shutil.rmtree(directory / f"checkpoint-{step}")
+    checkpoint = directory / "checkpoint-3"
+    (checkpoint / "optimizer.pt").write_bytes(pickle.dumps(Evil()))
+    seal(checkpoint, 3, finished=False)
+    assert read_checkpoint(checkpoint).step == 3
+    with pytest.raises(pickle.UnpicklingError, match="[Ww]eights.only"):
+        run_fit(base_model_dir, data, directory)
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_the_screen_shows_the_run_and_none_of_the_libraries_talk(base_model_dir, data, tmp_path):
+    process = start_fit(base_model_dir, data, tmp_path / "run", max_steps=1, eval_steps=1, save_steps=1)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0 and out == ""
+    assert "bits per byte on the validation tweets, the best so far" in err and "TrainOutput" in err
+    talk = ("Unsloth (CPU)", "FlashAttention", "flash_attention", "WARNING", "it/s", "{'loss'", "Warning")
+    assert [word for word in talk if word in err] == []
+    assert "flash_attention" in (tmp_path / "run" / "log.txt").read_text()
+    assert subprocess.run(["grep", "-c", "Traceback", tmp_path / "run" / "log.txt"], capture_output=True, text=True).stdout == "0\n"
