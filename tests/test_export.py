@@ -68,8 +68,11 @@ def merged_by_hand(base, adapter) -> dict[str, np.ndarray]:
 # -- what is written ----------------------------------------------------------------------------------------
 
 
-def test_every_tensor_is_the_merged_weight_in_llama_cpps_order_of_rows(model):
-    base, adapter, exported = model
+@pytest.mark.parametrize("block_elements", [blocks.BLOCK_ELEMENTS, 5000])
+def test_every_tensor_is_the_merged_weight_in_llama_cpps_order_of_rows(model, tmp_path, monkeypatch, block_elements):
+    base, adapter, _ = model
+    monkeypatch.setattr(blocks, "BLOCK_ELEMENTS", block_elements)
+    exported = run(base, tmp_path / "out", adapter, types=("f16",))
     written, merged = tensors(exported.gguf["f16"]), merged_by_hand(base, adapter)
     source = read_source(base, build_template("text", "Nimzo", base.tokens))
     assert set(written) == {tensor.name for tensor in source.plan} and len(source.plan) == len(merged) == 9 * 3 + 3
@@ -168,6 +171,27 @@ def test_other_dtypes_of_the_base_give_their_own_values(tmp_path, dtype):
     expected = weights["model.layers.1.mlp.down_proj.weight"].float().numpy().astype(np.float16)
     assert np.array_equal(written["blk.1.ffn_down.weight"].data, expected)
     assert np.array_equal(written["output_norm.weight"].data, weights["model.norm.weight"].float().numpy())
+
+
+@pytest.mark.parametrize("scaling", [None, "llama3"])
+def test_tensors_of_odd_sizes_are_padded_to_where_the_table_says(tmp_path, scaling):
+    """387 rows of Q8_0 and 12 rotary factors end between two multiples of 32 bytes."""
+    rope = {"rope_type": scaling, "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 64}
+    shape = {"vocab_size": 387, "head_dim": 24, "rope_scaling": rope if scaling else None, "num_attention_heads": 4}
+    base = write_llama(tmp_path / "base", **shape, num_key_value_heads=4)
+    path = run(base, tmp_path / "out", types=("q8_0",)).gguf["q8_0"]
+    written, weights = tensors(path), load_file(base.shards[0])
+    sizes = [t.n_bytes % 32 for t in written.values()]
+    assert sizes.count(0) < len(sizes) and ("rope_freqs.weight" in written) == bool(scaling)
+    last = list(written.values())[-1]
+    assert last.name == "output.weight" and last.data_offset + -(-last.n_bytes // 32) * 32 == path.stat().st_size
+    for name, source in (
+        ("output.weight", "lm_head"),
+        ("output_norm.weight", "model.norm"),
+        ("blk.1.ffn_up.weight", "model.layers.1.mlp.up_proj"),
+    ):
+        read = gguf.quants.dequantize(written[name].data, written[name].tensor_type)
+        assert np.allclose(read, weights[f"{source}.weight"].astype(np.float32), atol=0.005)
 
 
 def test_the_metadata_is_the_configs(model):
@@ -278,6 +302,8 @@ def test_a_place_without_the_right_to_write_is_one_message(model):
         os.chmod(room, 0o555)
         if os.geteuid() == 0:
             base = shutil.copytree(model[0].path, Path(room) / "base")
+            for path in (base, *base.iterdir()):
+                path.chmod(0o755)
             os.seteuid(65534)  # root may write anywhere
             stack.callback(os.seteuid, 0)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -259,6 +260,19 @@ def test_the_vocabulary_holds_every_token_at_its_id(tmp_path, pre):
     assert (
         vocabulary.tokens[vocabulary.bos_id] == "<|begin_of_text|>" and vocabulary.tokens[vocabulary.pad_id] == "<|finetune_right_pad_id|>"
     )
+
+
+@pytest.mark.parametrize("pre", ["llama-bpe", "smollm"])
+def test_a_tokenizer_that_transformers_saved_again_is_the_same(tmp_path, pre):
+    """After full training the tokenizer beside the weights is transformers' copy."""
+    import transformers
+
+    base = write_llama(tmp_path / "base", pre=pre)
+    template = build_template("inst", "Nimzo", base.tokens)
+    before = read_source(base, template).vocabulary
+    again = shutil.copytree(base.path, tmp_path / "again")
+    transformers.AutoTokenizer.from_pretrained(base.path).save_pretrained(again)
+    assert read_source(read_base_model(again), template).vocabulary == before
 
 
 def test_merges_are_the_same_in_the_old_and_the_new_notation(base):

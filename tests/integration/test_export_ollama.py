@@ -47,7 +47,7 @@ def test_show_gives_back_the_template_and_every_parameter(ollama: OllamaServer, 
     parameters = read_parameters(shown["parameters"])
     numbers = {name: float(values[0]) for name, values in parameters.items() if name != "stop"}
     assert sorted(parameters["stop"]) == sorted(template.stops)
-    written = {name: value for name, value in SAMPLING.model_dump().items()} | {"num_ctx": 512}
+    written = SAMPLING.model_dump() | {"num_ctx": 512}
     assert numbers == pytest.approx(written) and len(written) == 8
 
 
