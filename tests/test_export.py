@@ -19,6 +19,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from support.tiny_llama import TEXTS, write_adapter, write_llama
 
+import tweetstyle.export as exporting
 from tweetstyle.base_model import read_base_model
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export import blocks, disk_needed, export, read_source
@@ -255,6 +256,16 @@ def test_too_little_room_is_refused_before_anything_is_written(tmp_path):
     with pytest.raises(TweetstyleError, match=r"the disk is too small: f16 1,073,741,824 MiB needed") as caught:
         require_disk(tmp_path / "export" / "me", {"f16": 2**50})
     assert "MiB more" in caught.value.hint and not (tmp_path / "export").exists()
+
+
+def test_what_a_killed_export_left_is_room_for_the_next(model, tmp_path, monkeypatch):
+    left = tmp_path / ".me.partial"
+    left.mkdir()
+    (left / "me-f16.gguf").write_bytes(b"half")
+    found = []
+    monkeypatch.setattr(exporting, "require_disk", lambda *_: found.append(left.exists()))
+    run(model[0], tmp_path / "me", types=("q8_0",))
+    assert found == [False]
 
 
 LIMITED = """
