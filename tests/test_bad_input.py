@@ -114,6 +114,8 @@ def test_a_base_model_of_another_shape(project, base_model_dir):
 def test_a_pack_beyond_the_models_positions(project):
     (project / "mine.yaml").write_text(RECIPE.replace("128", "999999"))
     assert "training.max_length: max_length 999999 is beyond" in refused("mine.yaml")
+    (project / "mine.yaml").write_text(RECIPE + "export: {num_ctx: 999999}\n")
+    assert "export.num_ctx: num_ctx 999999 is beyond" in refused("mine.yaml")
 
 
 def test_a_disk_that_is_too_small_is_told_before_anything_is_written(project, monkeypatch):

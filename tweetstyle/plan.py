@@ -71,11 +71,13 @@ def check_before_start(recipe: Recipe, base: BaseModel, template: Template) -> N
     if recipe.training.max_length > base.max_positions:
         what = f"max_length {recipe.training.max_length} is beyond the model's {base.max_positions} positions"
         raise TweetstyleError(what, where="training.max_length", hint=f"write {base.max_positions} or less")
-    there = 0
-    for directory in (recipe.run_directory, recipe.export_directory):
-        there += sum(f.stat().st_size for f in directory.rglob("*") if f.is_file())
+    if recipe.export.num_ctx > base.max_positions:
+        what = f"num_ctx {recipe.export.num_ctx} is beyond the model's {base.max_positions} positions"
+        raise TweetstyleError(what, where="export.num_ctx", hint=f"write {base.max_positions} or less")
+    # Checkpoints of this recipe are on the disk already; an older export stands until the new one is whole.
+    there = sum(f.stat().st_size for f in recipe.run_directory.rglob("*") if f.is_file())
     needed = disk_needed(recipe, base)
-    # What an earlier run of the same recipe wrote is replaced or counted already.
+    there = min(there, needed["checkpoints"] + needed["final model"])
     missing = sum(needed.values()) - there - shutil.disk_usage(existing_parent(recipe.run_directory)).free
     if missing > 0:
         parts = ", ".join(f"{name} {size(value)}" for name, value in needed.items())
