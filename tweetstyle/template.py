@@ -1,4 +1,4 @@
-"""How a tweet is put to the model: one object renders the training text, the evaluation prompt, Ollama's TEMPLATE and the GGUF's chat template."""
+"""How a tweet is put to the model: one object for the training text, the evaluation prompt, Ollama's TEMPLATE and the chat template."""
 
 from __future__ import annotations
 
@@ -141,8 +141,6 @@ class Template:
                 given = '{{ if and $m.Content (ne $m.Content "*") }}'
                 return given + go_literal(before) + "{{ $m.Content }}{{ end }}"
             case _:
-                if self.format == "text":
-                    return '{{ if ne $m.Content "*" }}{{ $m.Content }}{{ end }}'
                 return "{{ if $m.Content }}{{ $m.Content }}{{ else }}*{{ end }}"
 
     def _jinja(self, piece: Piece) -> str:
