@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ class BaseModel:
     pad_id: int
     pad_token: str
 
-    @property
+    @cached_property
     def tokenizer(self) -> Tokenizer:
         return Tokenizer(self.path / "tokenizer.json", self.bos_id)
 

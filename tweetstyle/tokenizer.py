@@ -47,7 +47,10 @@ class Tokenizer:
 
         source = self.path.read_text(encoding="utf-8")
         try:
-            kind = json.loads(source)["model"]["type"]
+            model = json.loads(source)["model"]
+            kind = model["type"]
+            if kind == "BPE":
+                _ = model["vocab"], model["merges"]
         except (ValueError, KeyError, TypeError) as error:
             raise TweetstyleError("not a tokenizer file", where=str(self.path), hint="download it again") from error
         if kind != "BPE":
