@@ -1,0 +1,282 @@
+"""One template: prompt, JSONL line, Jinja and Go say the same; what a Modelfile or a tokenizer cannot carry is refused by name."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.records import REPLY
+from tweetstyle.template import SpecialTokens, Template, build_template, check_printable, go_literal, jinja_string, render_jinja
+
+CHATML = (
+    "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}"
+    "{{ '<|im_start|>system\nYou are helpful<|im_end|>\n' }}{% endif %}"
+    "{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+HEADERS = (
+    "{% for message in messages %}{% set content = '<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n'"
+    "+ message['content'] | trim + '<|eot_id|>' %}{% if loop.index0 == 0 %}{% set content = bos_token + content %}{% endif %}"
+    "{{ content }}{% endfor %}{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}"
+)
+SMOL = SpecialTokens("<|im_start|>", "<|im_end|>", CHATML)
+LLAMA = SpecialTokens("<|begin_of_text|>", "<|end_of_text|>", HEADERS)
+NO_BOS = SpecialTokens(None, "<|endoftext|>")
+CUSTOM = '<s>"{style}", {type}:\n{topic} => {text}</s>'
+
+printable = st.text(st.characters(exclude_categories=("Cs", "Cc", "Cf", "Co", "Cn", "Zs", "Zl", "Zp"), include_characters=" "), max_size=40)
+styles = printable.filter(lambda text: text and text.isprintable() and '"""' not in text)
+messages = st.text(max_size=60) | st.sampled_from(
+    ["", "*", "[INST]", "{{ x }}", "{% if %}", "'", "\\n", "<s>", "</s>", "<|im_end|>", " hiver "]
+)
+
+
+def build(format: str, style: str = "Nimzo", tokens: SpecialTokens = SMOL) -> Template:
+    return build_template(format, style, tokens, CUSTOM if format == "custom" else None)
+
+
+def user(text: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": text}]
+
+
+# -- what each format says ----------------------------------------------------------------------------------
+
+
+def test_inst_is_the_line_of_the_notes() -> None:
+    template = build("inst")
+    assert template.line("salut") == "<s>[INST] Style: Nimzo | Type: Tweet [/INST] salut</s>"
+    assert template.line("salut", "hiver, Montréal") == "<s>[INST] Style: Nimzo | Type: Tweet | Sujet: hiver, Montréal [/INST] salut</s>"
+    assert template.line("oui", None, REPLY) == "<s>[INST] Style: Nimzo | Type: Réponse [/INST] oui</s>"
+    assert template.prompt("hiver") == "[INST] Style: Nimzo | Type: Tweet | Sujet: hiver [/INST]"
+    assert template.answer("salut") == " salut"
+    assert (template.end, template.stops, template.add_bos) == ("<|im_end|>", ("<|im_end|>", "[INST]"), True)
+
+
+def test_text_is_the_bare_tweet_and_what_is_typed_is_its_beginning() -> None:
+    template = build("text")
+    assert template.line("salut", "hiver") == "<s>salut</s>"
+    assert template.training_prompt("hiver") == ""
+    assert template.prompt("C'est l'") == "C'est l'"
+    assert template.prompt("*") == ""
+    assert not template.has_topic
+    assert template.jinja() is None
+
+
+def test_chat_is_the_models_own_turns_with_its_bos_as_text() -> None:
+    template = build("chat")
+    expected = "<|im_start|>system\nStyle: Nimzo | Type: Tweet<|im_end|>\n<|im_start|>user\nhiver<|im_end|>\n<|im_start|>assistant\n"
+    assert template.prompt("hiver") == expected
+    assert template.line("salut", "hiver") == expected + "salut<|im_end|>"
+    assert template.training_prompt(None).count("*") == 1
+    assert (template.add_bos, template.end, template.stops) == (False, "<|im_end|>", ("<|im_end|>",))
+
+
+def test_a_bos_that_the_chat_template_writes_is_left_to_the_tokenizer() -> None:
+    template = build("chat", tokens=LLAMA)
+    assert template.add_bos
+    assert "<|begin_of_text|>" not in template.prompt("hiver")
+    turn = "<|start_header_id|>{}<|end_header_id|>\n\n{}<|eot_id|>"
+    system = turn.format("system", "Style: Nimzo | Type: Tweet")
+    assert template.prompt("hiver") == system + turn.format("user", "hiver") + "<|start_header_id|>assistant<|end_header_id|>\n\n"
+    assert template.end == "<|eot_id|>"
+
+
+def test_custom_is_the_users_line_less_its_ends_and_the_space_before_the_text() -> None:
+    template = build("custom")
+    assert template.prompt("hiver") == '"Nimzo", Tweet:\nhiver =>'
+    assert template.prompt("*") == '"Nimzo", Tweet:\n* =>'
+    assert template.answer("salut") == " salut"
+    assert template.line("salut", "hiver") == '<s>"Nimzo", Tweet:\nhiver => salut</s>'
+    assert template.add_bos
+    assert not build_template("custom", "x", SMOL, "{style}: {text}").add_bos
+    assert not build_template("custom", "x", SMOL, "{style}: {text}").has_topic
+
+
+def test_a_line_with_no_space_before_the_text_puts_none_into_the_answer() -> None:
+    template = build_template("custom", "x", SMOL, "{style}\n{text}")
+    assert (template.prompt(), template.answer("salut")) == ("x\n", "salut")
+
+
+def test_without_a_bos_in_the_tokenizer_none_is_asked_for() -> None:
+    for format in ("inst", "text", "custom"):
+        assert not build(format, tokens=NO_BOS).add_bos
+
+
+def test_a_system_line_stands_in_the_place_of_style_and_type() -> None:
+    assert build("inst").prompt("hiver", system="Style: Poe | Type: Vers") == "[INST] Style: Poe | Type: Vers | Sujet: hiver [/INST]"
+    assert build("custom").prompt("hiver", system="MOI") == '"MOI:\nhiver =>'
+    assert build("chat").prompt("x", system="sois bref").startswith("<|im_start|>system\nsois bref<|im_end|>")
+    assert build("text").prompt("x", system="MOI") == "x"
+    for format in ("inst", "custom", "chat"):
+        template = build(format)
+        assert template.prompt("x", system=template.system_line()) == template.prompt("x", system="") == template.prompt("x")
+
+
+def test_slots_in_a_style_name_are_letters_of_it() -> None:
+    assert build("inst", "{type} {topic}").prompt() == "[INST] Style: {type} {topic} | Type: Tweet [/INST]"
+
+
+@pytest.mark.parametrize("format", ["inst", "text", "chat", "custom"])
+def test_what_is_shown_is_the_answer_without_what_the_format_put_before_it(format: str) -> None:
+    template = build(format)
+    assert template.shown(template.answer("salut\nvous")) == "salut\nvous"
+    assert template.shown(template.answer("salut") + " \n") == "salut"
+
+
+# -- the same prompt in Jinja -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("format", ["inst", "chat", "custom"])
+@given(style=styles, message=messages)
+@example(style="l'été \\", message="l'hiver")
+@example(style="{{ x }} {% raw %} {# #}", message="{{ y }}")
+@example(style="x", message="\n*\n")
+def test_jinja_renders_the_prompt(format: str, style: str, message: str) -> None:
+    template = build(format, style)
+    assert render_jinja(template.jinja(), user(message), "", "", generate=True) == template.prompt(message)
+
+
+@pytest.mark.parametrize("format", ["inst", "chat", "custom"])
+@given(system=messages, message=messages)
+def test_jinja_takes_a_system_message_and_the_last_message_only(format: str, system: str, message: str) -> None:
+    template = build(format)
+    before = [{"role": "user", "content": "avant"}, {"role": "assistant", "content": "réponse"}]
+    turns = [{"role": "system", "content": system}, *before, *user(message)]
+    assert render_jinja(template.jinja(), turns, "", "", generate=True) == template.prompt(message, system=system)
+    assert render_jinja(template.jinja(), before + user(message), "", "", generate=True) == template.prompt(message)
+
+
+@given(st.text())
+def test_a_jinja_string_is_the_text(text: str) -> None:
+    assume("\r" not in text)  # Jinja makes every line end of a source "\n"; no style name or line of ours can hold one
+    assert render_jinja("{{ " + jinja_string(text) + " }}", [], "", "", generate=False) == text
+
+
+# -- Go's text/template -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("[INST] ", "[INST] "),
+        ("a {b} }} c", "a {b} }} c"),
+        ("{{ x }}", '{{ "{{" }} x }}'),
+        ("{{{", '{{ "{{{" }}'),
+        ("ends in {", 'ends in {{ "{" }}'),
+        ("{", '{{ "{" }}'),
+        ('"{{-', '"{{ "{{" }}-'),
+    ],
+)
+def test_braces_are_carried_through_go(text: str, written: str) -> None:
+    assert go_literal(text) == written
+
+
+@given(printable)
+def test_what_go_reads_back_is_the_text(text: str) -> None:
+    """Go's lexer by its definition: outside of {{ }} everything is text; inside there are only quoted braces here."""
+    read = re.sub(r'\{\{ "(\{+)" \}\}', r"\1", go_literal(text))
+    assert read == text
+    assert "{{" not in re.sub(r'\{\{ "\{+" \}\}', "", go_literal(text))
+
+
+def test_the_modelfile_s_template_keeps_the_last_user_message_only() -> None:
+    assert build("inst").ollama() == (
+        '{{- range $i, $m := .Messages }}{{- if and (eq $m.Role "user") (eq (len (slice $.Messages $i)) 1) }}'
+        "[INST] {{ if $.System }}{{ $.System }}{{ else }}Style: Nimzo | Type: Tweet{{ end }}"
+        '{{ if and $m.Content (ne $m.Content "*") }} | Sujet: {{ $m.Content }}{{ end }} [/INST]{{ end }}{{ end }}'
+    )
+
+
+@pytest.mark.parametrize("format", ["inst", "text", "chat", "custom"])
+def test_no_bos_is_written_by_the_modelfile_where_the_tokenizer_adds_it(format: str) -> None:
+    template = build(format, tokens=LLAMA)
+    assert template.add_bos
+    assert LLAMA.bos not in template.ollama()
+    assert LLAMA.bos not in (template.jinja() or "")
+
+
+# -- refusals -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("character", ["\n", "\t", "\x07", "\u00a0", "\u200d", "\u202e", "\u3000", "\ue000"])
+def test_a_style_that_a_modelfile_cannot_carry_is_refused_by_its_number(character: str) -> None:
+    with pytest.raises(TweetstyleError, match=rf"prompt.style: the character U\+{ord(character):04X} cannot stand"):
+        build("inst", f"Nim{character}zo")
+
+
+def test_three_quotes_are_refused_and_fewer_are_not() -> None:
+    with pytest.raises(TweetstyleError, match='""" cannot stand'):
+        build("inst", 'x"""')
+    check_printable('""', "prompt.style")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("<s>{style}", "must end in {text}"),
+        ("{text} {style}", "must end in {text}"),
+        ("{text} {text}", "must end in {text}"),
+        ("{text}</s> ", "must end in {text}"),
+        ("{mood}: {text}", r"{mood} is none of {style}"),
+        ("{}: {text}", r"{} is none of"),
+        ("{topic} {topic} {text}", "once at most"),
+        ("{style} {style} {text}", "once at most"),
+        ("{style} <s> {text}", "<s> may stand only at the ends"),
+        ("{style}</s> {text}", "</s> may stand only at the ends"),
+        ("{style}<|im_end|>{text}", "<|im_end|> may stand only"),
+        ("<|im_start|>{style} {text}", "<|im_start|> may stand only"),
+        ("{style}  {text}", "more than one space"),
+        ("{style} {topic} {type} {text}", "may not stand between"),
+        ("{style}\u200d {text}", "U+200D cannot stand"),
+        ("", "must end in {text}"),
+    ],
+)
+def test_a_custom_line_that_cannot_be_is_refused(line: str, message: str) -> None:
+    with pytest.raises(TweetstyleError, match=re.escape(message).replace(r"\{mood", "{mood")) as caught:
+        build_template("custom", "x", SMOL, line)
+    assert caught.value.where == "prompt.custom"
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (None, "has no chat template"),
+        ("{{ raise_exception('no system role') }}", "cannot be used (no system role)"),
+        ("{% for m in messages %}", "cannot be used"),
+        ("{% for m in messages %}{% if m.role == 'user' %}{{ m.content }}{% endif %}{% endfor %}", "no place for a system message"),
+        ("{% for m in messages %}{{ m.role }}: {{ m.content | upper }}\n{% endfor %}", "or changes messages"),
+    ],
+)
+def test_a_chat_template_that_will_not_do_is_refused(source: str | None, message: str) -> None:
+    with pytest.raises(TweetstyleError, match=re.escape(message)) as caught:
+        build_template("chat", "x", SpecialTokens("<s>", "</s>", source))
+    assert caught.value.where == "prompt.format: chat"
+    assert "format: inst" in caught.value.hint
+
+
+def test_a_chat_template_can_reach_nothing_of_the_program() -> None:
+    with pytest.raises(TweetstyleError, match="cannot be used"):
+        build_template(
+            "chat", "x", SpecialTokens("<s>", "</s>", "{{ messages.__class__.__mro__ }}{{ ''.__class__.__base__.__subclasses__() }}")
+        )
+
+
+# -- any custom line ----------------------------------------------------------------------------------------
+
+ordinary = printable.filter(lambda text: '"""' not in text and "<s>" not in text and "</s>" not in text and text.isprintable())
+
+
+@given(parts=st.tuples(ordinary, ordinary, ordinary, ordinary), style=styles, message=messages, end=st.sampled_from(["", " ", "\n", ":"]))
+@example(parts=("{{", "}} {", "{% {{ }", "}"), style="{", message="{", end=" ")
+def test_any_custom_line_that_is_taken_is_rendered_as_it_is_written(parts: tuple[str, ...], style: str, message: str, end: str) -> None:
+    parts = tuple(re.sub(r"\{\w*\}", "", part) for part in parts)
+    line = f"<s>{parts[0]}{{style}}{parts[1]}{{type}}{parts[2]}{{topic}}{parts[3].rstrip()}{end}{{text}}</s>"
+    assume(not re.search(r"\{\w*\}", re.sub(r"\{(style|type|topic|text)\}", "\0", line)))
+    template = build_template("custom", style, SMOL, line)
+    written = f"{parts[0]}{style}{parts[1]}Tweet{parts[2]}{message or '*'}{parts[3].rstrip()}{end}le tweet"
+    assert template.prompt(message) + template.answer("le tweet") == written
+    assert render_jinja(template.jinja(), user(message), "", "", generate=True) == template.prompt(message)

@@ -1,0 +1,138 @@
+"""Ids: the same as transformers', one BOS, the right end, and a person's text is never a special token."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tweetstyle.base_model import BaseModel, read_base_model
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.template import SpecialTokens, Template, build_template
+from tweetstyle.tokenizer import IGNORED, Tokenizer
+
+FORMATS = ("inst", "text", "chat", "custom")
+CUSTOM = "<s>{style} ({type}) {topic} => {text}</s>"
+SPECIAL = ["<|im_start|>", "<|im_end|>", "<|endoftext|>", "fin<|im_end|>", "<|im_start|>user\nx<|im_end|>"]
+PIECES = [*SPECIAL, " ", "\n", "été", "😀", "👩‍👩‍👧", "123", "<s>", "[INST]"]
+# SmolLM2's vocabulary has no token for six control characters and for what is not assigned in Unicode: no tweet holds them.
+characters = st.characters(exclude_categories=("Cc", "Cn", "Co", "Cs"), include_characters="\n\t")
+texts = st.text(characters, max_size=80) | st.lists(st.sampled_from(PIECES), max_size=8).map("".join)
+
+
+@pytest.fixture(scope="module")
+def base(base_model_dir: Path) -> BaseModel:
+    return read_base_model(base_model_dir)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(base: BaseModel) -> Tokenizer:
+    return base.tokenizer
+
+
+@pytest.fixture(scope="module")
+def reference(base_model_dir: Path):
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(base_model_dir)
+
+
+def templates(base: BaseModel) -> list[Template]:
+    return [build_template(format, "Nimzo", base.tokens, CUSTOM if format == "custom" else None) for format in FORMATS]
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=texts)
+def test_prompt_ids_are_transformers_ids(tokenizer: Tokenizer, reference, text: str) -> None:
+    expected = reference(text, add_special_tokens=False)["input_ids"]
+    assert tokenizer.prompt_ids(text, add_bos=False) == expected
+    assert tokenizer.prompt_ids(text, add_bos=True) == [reference.bos_token_id, *expected]
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=texts)
+def test_a_persons_text_has_the_ids_of_split_special_tokens(tokenizer: Tokenizer, reference, text: str) -> None:
+    ids = tokenizer.text_ids(text)
+    assert ids == reference(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+    assert not set(ids) & set(reference.all_special_ids)
+    assert tokenizer.decode(ids) == text
+    assert sum(map(tokenizer.byte_length, ids)) == len(text.encode())
+
+
+@settings(max_examples=100, deadline=None)
+@given(text=texts, topic=st.none() | st.sampled_from(["hiver", "*", "hiver ?", "#vélo", "l'été, 2024"]))
+@example(text="<|im_end|>", topic=None)
+@example(text="", topic=None)
+def test_a_document_is_bos_prompt_answer_end(base: BaseModel, text: str, topic: str | None) -> None:
+    tokenizer = base.tokenizer
+    for template in templates(base):
+        document = tokenizer.encode(template, text, topic, "Tweet")
+        prompt, answer = document.ids[: document.prompt_length], document.ids[document.prompt_length :]
+        bos = [base.bos_id] if template.add_bos else []
+        assert prompt == bos + tokenizer.prompt_ids(template.prompt(topic if topic and template.has_topic else "*"), add_bos=False)
+        assert answer[-1] == base.eos_id
+        assert base.eos_id not in answer[:-1]
+        assert tokenizer.decode(answer[:-1]) == template.answer(text)
+        assert document.labels == [IGNORED] * len(prompt) + answer
+
+
+def test_there_is_one_bos_and_it_is_the_first(base: BaseModel) -> None:
+    for template in templates(base):
+        ids = base.tokenizer.encode(template, "<|im_start|> <s> salut", "hiver", "Tweet").ids
+        assert ids[0] == base.bos_id
+        # ChatML's turns begin with the very token that is SmolLM2's BOS: three turns, and no BOS before them.
+        assert ids.count(base.bos_id) == (3 if template.format == "chat" else 1)
+
+
+def test_the_space_before_an_answer_is_part_of_its_first_word(base: BaseModel) -> None:
+    document = base.tokenizer.encode(build_template("inst", "Nimzo", base.tokens), "Le chat", None, "Tweet")
+    pieces = [base.tokenizer.decode([token]) for token in document.ids[document.prompt_length :]]
+    assert pieces == [" Le", " chat", "<|im_end|>"]
+
+
+@pytest.mark.parametrize("longest", [3, 20, 30])
+def test_a_document_that_was_cut_has_no_end_and_no_more_than_its_prompt(base: BaseModel, longest: int) -> None:
+    template = build_template("inst", "Nimzo", base.tokens)
+    whole = base.tokenizer.encode(template, "mot " * 40, None, "Tweet")
+    cut = base.tokenizer.encode(template, "mot " * 40, None, "Tweet", longest)
+    assert cut.ids == whole.ids[:longest]
+    assert base.eos_id not in cut.ids
+    assert cut.prompt_length == min(whole.prompt_length, longest)
+    assert len(cut.labels) == len(cut.ids)
+    assert base.tokenizer.encode(template, "mot " * 40, None, "Tweet", len(whole.ids)) == whole
+
+
+def test_calls_leave_nothing_behind_for_the_next(tokenizer: Tokenizer) -> None:
+    """Whether special text is read is a switch of the library's object: a prompt after a tweet, and a tweet after a prompt."""
+    text = "a<|im_end|>"
+    first = tokenizer.prompt_ids(text, add_bos=False), tokenizer.text_ids(text)
+    again = tokenizer.text_ids(text), tokenizer.prompt_ids(text, add_bos=False)
+    assert first == again[::-1]
+    assert len(first[0]) < len(first[1])
+
+
+def test_an_end_that_is_not_one_token_is_refused(tokenizer: Tokenizer) -> None:
+    template = build_template("inst", "x", SpecialTokens("<|im_start|>", "</absent>"))
+    with pytest.raises(TweetstyleError, match="'</absent>' is not one token"):
+        tokenizer.encode(template, "salut", None, "Tweet")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "not a tokenizer file"),
+        ("[]", "not a tokenizer file"),
+        ('{"version": "1.0"}', "not a tokenizer file"),
+        (json.dumps({"model": {"type": "Unigram"}}), "the tokenizer's model is Unigram, not BPE"),
+        (json.dumps({"model": {"type": "BPE"}}), "not a tokenizer file"),
+    ],
+)
+def test_a_file_that_is_no_byte_level_bpe_is_refused(tmp_path: Path, content: str, message: str) -> None:
+    path = tmp_path / "tokenizer.json"
+    path.write_text(content)
+    with pytest.raises(TweetstyleError, match=message) as caught:
+        Tokenizer(path, None).token_id("a")
+    assert caught.value.where == str(path)
