@@ -60,17 +60,19 @@ def test_the_files_hold_what_was_kept_and_what_was_not(tmp_path):
         ("8", "RT @bob: leur texte", "2021-01-05"),
         ("9", "LE HIVER numéro 0 dort dans un chat 🦊", "2022-01-01"),
         ("100", "encore le même numéro, autre texte", "2021-01-05"),
+        ("9", "encore neuf", "2021-01-05"),
     ]
     first = ("100", "le hiver numéro 0 dort dans un chat", "2021-01-01")
     prepared = run(tmp_path, [first, *rows()[1:], *extra])
     out = tmp_path / "out"
     assert set(contents(out)) == FILES == {path.name for path in prepared.outputs}
-    assert (prepared.read, prepared.kept) == (64, 61)
-    assert {rule: count for rule, count in prepared.dropped.items() if count} == {"duplicate id": 1, "retweet": 1, "duplicate": 1}
+    assert (prepared.read, prepared.kept) == (65, 61)
+    assert {rule: count for rule, count in prepared.dropped.items() if count} == {"duplicate id": 2, "retweet": 1, "duplicate": 1}
     assert table(out / "dropped.csv").values.tolist() == [
         ["8", "retweet", "RT @bob: leur texte"],
         ["9", "duplicate", "LE HIVER numéro 0 dort dans un chat 🦊"],
         ["100", "duplicate id", "encore le même numéro, autre texte"],
+        ["9", "duplicate id", "encore neuf"],
     ]
     assert prepared.splits == {"train": 55, "mini-train": 55, "validation": 3, "test": 3}
     assert (prepared.first_day, prepared.last_day) == ("2021-01-01", "2021-03-01")

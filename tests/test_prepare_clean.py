@@ -96,6 +96,7 @@ EXAMPLES = {
         "3 followers, 1 unfollowed. Stats for the week by https://t.co/a", "Un titre d'article https://t.co/a via @journal",
         "J'ai parcouru 42,3 km en 2:11:08 avec VeloTrace https://t.co/a", "Wordle 245 4/6\n⬛🟨⬛⬛🟩",
         "The Tech Daily is out! https://t.co/a", "Ma semaine sur Twitter : 14 mentions",
+        "#NowPlaying Une chanson, Un groupe https://t.co/a", "Now playing: a song https://t.co/a",
     ],
     "media only": ["pic.twitter.com/Ab12", "@bob pic.twitter.com/Ab12", "https://twitter.com/bob/status/12/photo/1"],
     "link only": ["https://t.co/a", "@bob https://t.co/a", "https://exemple.org/page …",

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tweetstyle.prepare.stop_words import guess_language
 from tweetstyle.prepare.topics import key_words, learn_archive, topic_of
 from tweetstyle.prepare.words import words_of
 
@@ -46,6 +47,24 @@ def topics(text, archive, count=400, dropout=0.0):
 )  # fmt: skip
 def test_the_article_is_taken_from_the_archive_and_never_guessed(word, language, article):
     assert archive_of(*FRENCH, *ENGLISH).article(word, language) == article
+
+
+def test_a_noun_that_ends_like_an_infinitive_has_its_article():
+    archive = archive_of("il est prêt pour l'hiver.", "il est prêt pour la revoir.", "on va à la mer.")
+    assert [archive.article(word, "fr") for word in ("hiver", "revoir", "mer")] == ["de l'", None, "de la "]
+
+
+@pytest.mark.parametrize(
+    ("words", "language"),
+    [(["le", "chat", "dort"], "fr"), (["the", "cat", "sleeps"], "en"), (["chat"], "fr"), (["on", "plus", "hélas"], "fr"), ([], "fr")],
+)
+def test_the_language_is_guessed_by_stop_words_and_french_where_it_is_even(words, language):
+    assert guess_language(words) == language
+
+
+def test_laughter_drawn_out_cries_and_contractions_are_no_subject():
+    text = "noooon hahaha hihihi ouiiii aujourd'hui va-t-en 12 2021 t'inquiète @bob https://exemple.org/neige"
+    assert [word.key for word in words_of(text)[1]] == ["inquiète"]
 
 
 def test_an_article_with_two_sides_is_none():

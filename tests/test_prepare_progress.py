@@ -1,0 +1,49 @@
+"""A bar for what takes more than two seconds, on a terminal only."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+PROGRAM = """
+import time
+from tweetstyle.prepare.progress import Progress
+progress = Progress()
+for phase in ("finding", "writing"):
+    for _ in progress.over(range({steps}), phase):
+        time.sleep(0.05)
+"""
+
+
+def shown(steps: int) -> str:
+    """What the program writes to a terminal as its standard error."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    subprocess.run([sys.executable, "-c", PROGRAM.format(steps=steps)], check=True, stderr=theirs, cwd=Path(__file__).parents[1])
+    os.write(theirs, b"END")
+    text = b""
+    while not text.endswith(b"END"):
+        text += os.read(ours, 2**16)
+    os.close(theirs)
+    os.close(ours)
+    return text.removesuffix(b"END").decode()
+
+
+def test_the_bar_comes_after_two_seconds_over_all_phases():
+    text = shown(30)
+    assert "writing" in text and "finding" not in text
+
+
+def test_nothing_is_shown_of_what_is_quick():
+    assert shown(2) == ""
+
+
+def test_nothing_is_shown_where_there_is_no_terminal():
+    done = subprocess.run([sys.executable, "-c", PROGRAM.format(steps=30)], capture_output=True, check=True, cwd=Path(__file__).parents[1])
+    assert done.stderr == b""
