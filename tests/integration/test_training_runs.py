@@ -59,7 +59,7 @@ def wait_for_lines(metrics, count, process, seconds=240):
 
 def test_a_run_leaves_what_it_promises_and_nothing_else(uninterrupted):
     directory, result = uninterrupted
-    assert {path.name for path in directory.iterdir()} == {
+    assert {path.name for path in directory.iterdir() if not path.name.startswith(".")} == {
         "checkpoint-3", "checkpoint-6", "checkpoint-9", "final_model", "metrics.jsonl", "log.txt", "train_output.json",
     }  # fmt: skip
     lines = main_figures(directory / "metrics.jsonl")
@@ -192,6 +192,11 @@ def test_it_stops_early_when_validation_does_not_get_better_and_keeps_the_best(b
     evaluations = [line for line in main_figures(tmp_path / "metrics.jsonl") if "eval_bits_per_byte" in line]
     assert result.steps == result.best_step + 2 < 8 and len(evaluations) == result.steps
     assert [path.name for path in tmp_path.glob("checkpoint-*")] == [f"checkpoint-{result.best_step}"]
+
+
+def test_a_loss_that_is_no_number_ends_the_run(base_model_dir, data, tmp_path):
+    with pytest.raises(TweetstyleError, match="the loss is no number any more at step [1-3]\n.*smaller training.learning_rate"):
+        run_fit(base_model_dir, data, tmp_path, learning_rate=1e30, warmup_steps=0, max_steps=3, max_grad_norm=1e9)
 
 
 @pytest.mark.parametrize("method", ["full", "qlora"])

@@ -83,10 +83,25 @@ def fit(base: BaseModel, template: Template, model: Model, training: Training, t
     check_held_out(held_out, str(validation))
     directory.mkdir(parents=True, exist_ok=True)
     metrics = Metrics(directory / "metrics.jsonl")
+    run = _Run(base, model, training, documents, held_out, _plan(documents, end, training), directory, metrics)
     newest = resume_point(directory, metrics)
     if not (newest and newest.finished):
-        _train(base, model, training, documents, held_out, _plan(documents, end, training), directory, metrics, newest)
-    return _finish(base, model, training, len(documents), directory, metrics)
+        _train(run, newest)
+    return _finish(run)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What a run is made of, for the parts below."""
+
+    base: BaseModel
+    model: Model
+    training: Training
+    documents: list[Document]
+    held_out: list[Document]
+    plan: FitPlan
+    directory: Path
+    metrics: Metrics
 
 
 def _plan(documents: list[Document], end: int, training: Training) -> FitPlan:
@@ -106,39 +121,35 @@ def _plan(documents: list[Document], end: int, training: Training) -> FitPlan:
     )
 
 
-def _train(
-    base: BaseModel, model: Model, training: Training, documents: list[Document], held_out: list[Document],
-    plan: FitPlan, directory: Path, metrics: Metrics, newest: Checkpoint | None,
-) -> None:  # fmt: skip
+def _train(run: _Run, newest: Checkpoint | None) -> None:
     from tweetstyle.fit.chatter import chatter_to, prepare_environment
     from tweetstyle.fit.progress import TrainingProgress
 
-    prepare_environment(directory)
-    with chatter_to(directory / "log.txt") as screen, TrainingProgress(screen) as progress:
-        stopped_at = _run_trainer(base, model, training, documents, held_out, plan, directory, metrics, newest, progress)
+    prepare_environment(run.directory)
+    with chatter_to(run.directory / "log.txt") as screen, TrainingProgress(screen) as progress:
+        stopped_at = _run_trainer(run, newest, progress)
     if stopped_at:
-        what = f"stopped at step {stopped_at} of {plan.steps}; checkpoint-{stopped_at} is complete"
-        raise TweetstyleError(what, where=str(directory), hint="run the same command again: it goes on from there")
+        what = f"stopped at step {stopped_at} of {run.plan.steps}; checkpoint-{stopped_at} is complete"
+        raise TweetstyleError(what, where=str(run.directory), hint="run the same command again: it goes on from there")
 
 
-def _run_trainer(
-    base: BaseModel, model: Model, training: Training, documents: list[Document], held_out: list[Document],
-    plan: FitPlan, directory: Path, metrics: Metrics, newest: Checkpoint | None, progress: TrainingProgress,
-) -> int | None:  # fmt: skip
+def _run_trainer(run: _Run, newest: Checkpoint | None, progress: TrainingProgress) -> int | None:
     """Gives back the step at which the run was interrupted, or None where it came to its end."""
     progress.phase("loading Unsloth")
     from tweetstyle.fit import trainer as unsloth_trainer
     from tweetstyle.fit.callback import RunKeeper, saves_before_it_stops
     from tweetstyle.fit.scoring import score
 
-    unsloth_trainer.check_device(model, training)
+    training, plan = run.training, run.plan
+    unsloth_trainer.check_device(run.model, training)
     progress.phase("loading the base model")
-    loaded, tokenizer = unsloth_trainer.load_model(base, model, training)
-    config = unsloth_trainer.sft_config(training, directory)
+    loaded, tokenizer = unsloth_trainer.load_model(run.base, run.model, training)
+    config = unsloth_trainer.sft_config(training, run.directory)
     progress.phase("packing")
-    trainer = unsloth_trainer.build_trainer(loaded, tokenizer, config, documents)
+    trainer = unsloth_trainer.build_trainer(loaded, tokenizer, config, run.documents)
     check_packed(unsloth_trainer.signs_of_packing(trainer), len(trainer.train_dataset), plan.packs)
-    keeper = RunKeeper(training, directory, metrics, partial(score, documents=held_out, pad_id=base.pad_id), progress)
+    validate = partial(score, documents=run.held_out, pad_id=run.base.pad_id)
+    keeper = RunKeeper(training, run.directory, run.metrics, validate, progress)
     trainer.add_callback(keeper)
     progress.say(f"{unsloth_trainer.device_in_words(config)}; {plan.packs} packs, {plan.steps} steps")
     if newest:
@@ -148,22 +159,23 @@ def _run_trainer(
     return trainer.state.global_step if keeper.interrupted_by and not keeper.finished else None
 
 
-def _finish(base: BaseModel, model: Model, training: Training, tweets: int, directory: Path, metrics: Metrics) -> FitResult:
+def _finish(run: _Run) -> FitResult:
     from rich.console import Console
 
     from tweetstyle.fit.checkpoints import complete_checkpoints, prune, write_final_model
     from tweetstyle.fit.train_output import as_table, train_output, write_train_output
 
+    directory, metrics = run.directory, run.metrics
     checkpoints = complete_checkpoints(directory)
     best = metrics.best()
     chosen = next((c for c in checkpoints if c.step == best["step"]), None)
     if chosen is None:
         hint = "run the same command again: it goes on from the newest checkpoint that is whole"
         raise TweetstyleError(f"the best checkpoint, checkpoint-{best['step']}, is gone", where=str(directory), hint=hint)
-    write_final_model(base, model.method, chosen, directory / "final_model")
-    output = train_output(metrics, checkpoints[-1].state, tweets)
+    write_final_model(run.base, run.model.method, chosen, directory / "final_model")
+    output = train_output(metrics, checkpoints[-1].state, len(run.documents))
     write_train_output(output, directory / "train_output.json")
-    prune(directory, best["step"], training.save_total_limit)
+    prune(directory, best["step"], run.training.save_total_limit)
     Console(stderr=True).print(as_table(output))
     figures = output.metrics
     return FitResult(

@@ -57,9 +57,7 @@ class RunKeeper(TrainerCallback):
     def on_log(self, args, state: TrainerState, control: TrainerControl, logs: dict[str, float], model: Any, **_: Any) -> None:
         if "loss" not in logs:
             return
-        if not math.isfinite(logs["loss"]):
-            hint = "write a smaller training.learning_rate, or a longer training.warmup_steps"
-            raise TweetstyleError(f"the loss is no number any more at step {state.global_step}", where="training", hint=hint)
+        _check_finite(logs["loss"], state.global_step)
         tokens, seconds = state.num_input_tokens_seen, self._elapsed()
         line = {"step": state.global_step, "epoch": round(state.epoch, 6)}
         line |= {name: logs[name] for name in ("loss", "learning_rate", "grad_norm")}
@@ -85,6 +83,7 @@ class RunKeeper(TrainerCallback):
     def _validate(self, state: TrainerState, control: TrainerControl, model: Any) -> None:
         self.progress.phase("validating")
         score = self.validate(model)
+        _check_finite(score.nll, state.global_step)
         line = {"step": state.global_step, BITS_PER_BYTE: score.bits_per_byte, "eval_loss": score.loss, "seconds": self._elapsed()}
         self.metrics.append(line)
         best = self.metrics.best()["step"] == state.global_step
@@ -101,13 +100,20 @@ class RunKeeper(TrainerCallback):
         return elapsed
 
 
+def _check_finite(loss: float, step: int) -> None:
+    if not math.isfinite(loss):
+        hint = "write a smaller training.learning_rate, or a longer training.warmup_steps"
+        raise TweetstyleError(f"the loss is no number any more at step {step}", where="training", hint=hint)
+
+
 @contextmanager
 def saves_before_it_stops(keeper: RunKeeper) -> Iterator[None]:
     """Inside the block Ctrl-C and SIGTERM end the run after the step at work, with a checkpoint; a second one ends it at once."""
 
     def stop(number: int, _: object) -> None:
         keeper.interrupted_by = signal.Signals(number)
-        keeper.progress.say("stopping: the step at work is ended and a checkpoint written (once more to stop at once)")
+        # Only what the bar's own thread will show: writing here could interrupt a write to the same stream.
+        keeper.progress.phase("stopping after this step (once more: at once)")
         signal.signal(number, before[number])
 
     before: dict[int, Any] = {}

@@ -122,7 +122,8 @@ def write_final_model(base: BaseModel, method: Literal["qlora", "lora", "full"],
             if (base.path / name).is_file():
                 shutil.copyfile(base.path / name, directory / name)
         if method == "full":
-            _write_json(directory / "config.json", base.config | {"torch_dtype": "float32"})
+            dtype = "dtype" if "dtype" in base.config else "torch_dtype"
+            _write_json(directory / "config.json", base.config | {dtype: "float32"})
         else:
             adapter = json.loads((best.path / "adapter_config.json").read_text(encoding="utf-8"))
             # PEFT writes the modules as a set, in any order; a path of this machine has no place in a model.

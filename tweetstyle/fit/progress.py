@@ -40,7 +40,7 @@ class TrainingProgress:
         self._bar.update(self._task, description=text)
 
     def say(self, text: str) -> None:
-        self._bar.print(text, highlight=False)
+        self._bar.console.print(text, highlight=False, soft_wrap=True)
 
     def begin(self, done: int, total: int) -> None:
         self._bar.reset(self._task, total=total, completed=done, description="training", figures="")
