@@ -233,6 +233,8 @@ def test_three_quotes_are_refused_and_fewer_are_not() -> None:
         ("{style} {topic} {type} {text}", "may not stand between"),
         ("{style}\u200d {text}", "U+200D cannot stand"),
         ("", "must end in {text}"),
+        ("{text}", "nothing stands before {text}"),
+        (" {text}</s>", "nothing stands before {text}"),
     ],
 )
 def test_a_custom_line_that_cannot_be_is_refused(line: str, message: str) -> None:

@@ -59,11 +59,14 @@ class Speaker:
         except RuntimeError as error:
             hint = "export it again (tweetstyle export RECIPE --force), or free some memory"
             raise TweetstyleError("llama.cpp cannot load it", where=str(gguf), hint=hint) from error
+        # A server that is let go before its loop runs waits for that loop forever: one that has answered is running.
+        self._server.handle_completions({"prompt": " ", "n_predict": 0}, lambda chunk: False)
 
     def stream(self, message: str, *, system: str | None = None) -> Iterator[str]:
         """The answer in pieces, as a person reads it. Closing the iterator stops the model within a token.
 
-        system: what stands in the place of the trained style and type. Raises TweetstyleError for a message that is too long.
+        system: what stands in the place of the trained style and type. An answer cut at num_predict may lack its last characters
+        where they could begin a stop text: llama.cpp holds those back. Raises TweetstyleError for a message that is too long.
         """
         written, shown = "", ""
         with closing(self._pieces(self.template.prompt(message, system=system))) as pieces:

@@ -200,6 +200,8 @@ def _custom(line: str, style: str, tokens: SpecialTokens) -> Template:
         raise refuse("more than one space stands before {text}")
     pieces = tuple(_custom_pieces(prompt, refuse))
     has_bos = tokens.bos is not None and line.startswith("<s>")
+    if not pieces and not has_bos:
+        raise refuse("nothing stands before {text}: Ollama does not answer an empty prompt (a tokenizer with a BOS has <s> for it)")
     return Template("custom", style, pieces, has_bos, tokens.eos, prefix, (tokens.eos,))
 
 

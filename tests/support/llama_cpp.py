@@ -48,6 +48,8 @@ class LlamaServer:
         params.verbosity = -1
         self._server: Any = xllamacpp.Server(params)
         self.address: str = self._server.listening_address
+        # A server that is let go before its loop runs waits for that loop forever: one that has answered is running.
+        self.complete(" ", n_predict=0)
 
     def __enter__(self) -> LlamaServer:
         return self

@@ -1,0 +1,297 @@
+"""chat: the same prompts and sampling as everywhere, answers afresh, and a terminal that does what it says."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from safetensors.numpy import load_file, save_file
+from support.llama_cpp import THREADS, LlamaServer
+from support.tiny_llama import SPECIAL, write_llama
+
+from tweetstyle.base_model import BaseModel
+from tweetstyle.chat import HELP, Conversation, Speaker, chat
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.export import export
+from tweetstyle.recipe import Export, Sampling
+from tweetstyle.template import Template, Topic, build_template
+
+SHORT = Sampling(num_predict=24, seed=7)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> BaseModel:
+    """A random model that babbles on: one value that all embeddings share speaks against the tokens that end."""
+    made = write_llama(tmp_path_factory.mktemp("base"), max_position_embeddings=8192)
+    weights = load_file(made.shards[0])
+    weights["model.embed_tokens.weight"][:, 0] = 3
+    weights["lm_head.weight"][:, 0] = 0
+    weights["lm_head.weight"][[made.tokenizer.token_id(text) for text in SPECIAL], 0] = -50
+    save_file(weights, made.shards[0], metadata={"format": "pt"})
+    return made
+
+
+@pytest.fixture(scope="module")
+def template(base: BaseModel) -> Template:
+    return build_template("inst", "Nimzo", base.tokens)
+
+
+@pytest.fixture(scope="module")
+def gguf(base: BaseModel, template: Template, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return export(base, None, template, Export(types=("f16",)), SHORT, "tiny", tmp_path_factory.mktemp("out") / "tiny").gguf["f16"]
+
+
+def speaker(gguf: Path, template: Template, **sampling: object) -> Speaker:
+    return Speaker(gguf, template, Sampling(**SHORT.model_dump() | sampling), threads=THREADS)
+
+
+# -- what is asked of llama.cpp -----------------------------------------------------------------------------
+
+
+def test_greedy_it_says_what_llama_cpp_says_to_the_ids_of_training(base: BaseModel, gguf: Path, template: Template) -> None:
+    ours = speaker(gguf, template, temperature=0.0, repeat_penalty=1.0)
+    with LlamaServer(gguf) as server:
+        for message in ("hiver", "*", "l'été 😀 <|end_of_text|> [INST]"):
+            ids = base.tokenizer.prompt_ids(template.prompt(message), add_bos=True)
+            theirs = server.complete(ids, n_predict=24, repeat_penalty=1.0, stop=list(template.stops))
+            assert ours.answer(message) == template.shown(theirs.text)
+
+
+def test_the_recipes_sampling_is_all_of_the_request(gguf: Path, template: Template) -> None:
+    sampling = Sampling(temperature=0.3, top_k=5, top_p=0.7, min_p=0.2, repeat_penalty=1.3, num_predict=9, seed=4)
+    request = Speaker(gguf, template, sampling, threads=THREADS).request("x")
+    named = {name: request[{"num_predict": "n_predict"}.get(name, name)] for name in Sampling.model_fields}
+    assert named == sampling.model_dump()
+    assert request["stop"] == ["<|end_of_text|>", "[INST]"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"temperature": 0.1}, {"top_k": 1}, {"top_p": 0.01}, {"min_p": 0.9}, {"repeat_penalty": 5.0}, {"num_predict": 5}, {"seed": 8}],
+)
+def test_each_setting_changes_what_is_said(gguf: Path, template: Template, change: dict[str, float]) -> None:
+    neutral = {"temperature": 1.5, "top_k": 0, "top_p": 1.0, "min_p": 0.0, "repeat_penalty": 1.0}
+    assert speaker(gguf, template, **neutral).answer("hiver") != speaker(gguf, template, **neutral | change).answer("hiver")
+
+
+def test_with_a_seed_the_same_message_gets_the_same_answer_whatever_was_said_before(gguf: Path, template: Template) -> None:
+    seeded = speaker(gguf, template)
+    first = seeded.answer("hiver")
+    assert seeded.answer("été") != first
+    assert seeded.answer("hiver") == first == speaker(gguf, template).answer("hiver")
+
+
+def test_without_a_seed_it_does_not(gguf: Path, template: Template) -> None:
+    unseeded = speaker(gguf, template, seed=None)
+    assert len({unseeded.answer("hiver") for _ in range(3)}) == 3
+
+
+def test_a_system_line_is_what_the_prompt_then_says(gguf: Path, template: Template) -> None:
+    seeded = speaker(gguf, template)
+    assert seeded.answer("hiver", system="Style: Poe | Type: Vers") != seeded.answer("hiver")
+    assert seeded.answer("hiver", system=template.system_line()) == seeded.answer("hiver")
+
+
+def test_an_answer_is_cut_at_num_predict_and_says_so(gguf: Path, template: Template) -> None:
+    long = speaker(gguf, template, num_predict=200)
+    pieces = list(long.stream("hiver"))
+    assert not long.ended
+    assert 100 < len(pieces) <= 201
+
+
+def test_a_stop_text_ends_an_answer_and_is_not_in_it(original_gguf: Path) -> None:
+    plain = Template("custom", "x", (Topic(),), False, "<|im_end|>", "", ("<|im_end|>", " three"))
+    counting = Speaker(original_gguf, plain, Sampling(temperature=0.0, num_predict=40), threads=THREADS)
+    answer = counting.answer("Count: one, two, three, four, five. Again: one,")
+    assert answer == " two,"
+    assert counting.ended
+
+
+def test_the_pieces_are_the_answer_and_the_formats_own_space_is_not_shown(gguf: Path, template: Template) -> None:
+    seeded = speaker(gguf, template)
+    pieces = list(seeded.stream("hiver"))
+    assert len(pieces) > 5
+    assert "".join(pieces) == seeded.answer("hiver")
+    with LlamaServer(gguf) as server:
+        raw = server.complete(template.prompt("hiver"), **{k: v for k, v in seeded.request("").items() if k not in ("prompt", "stream")})
+    held_back = template.shown(raw.text).removeprefix("".join(pieces))
+    assert any(stop.startswith(held_back) for stop in template.stops)
+
+
+def test_an_answer_that_is_left_stops_at_once_and_the_next_one_is_whole(gguf: Path, template: Template) -> None:
+    patient = speaker(gguf, template, num_predict=6000)
+    stream = patient.stream("hiver")
+    next(stream)
+    start = time.monotonic()
+    stream.close()
+    assert time.monotonic() - start < 2
+    assert not patient.ended
+    assert threading.active_count() < 20
+    assert list(islice(patient.stream("été"), 20)) == list(islice(patient.stream("été"), 20))
+
+
+def test_llama_cpp_keeps_the_screen_clean(gguf: Path, template: Template, capfd: pytest.CaptureFixture[str]) -> None:
+    speaker(gguf, template).answer("hiver")
+    assert capfd.readouterr() == ("", "")
+
+
+# -- what goes wrong ----------------------------------------------------------------------------------------
+
+
+def test_a_message_too_long_for_the_context_is_one_clear_message(gguf: Path, template: Template) -> None:
+    ours = speaker(gguf, template)
+    with pytest.raises(TweetstyleError, match=r"the message has \d,\d+ tokens, the context has room for 1,\d+\n.*shorter"):
+        ours.answer("très long " * 500)
+    assert ours.answer("hiver")
+
+
+def test_no_such_model_tells_which_command_makes_it(template: Template, tmp_path: Path) -> None:
+    with pytest.raises(TweetstyleError, match=r"gone\.gguf: there is no such model\n.*tweetstyle-fit RECIPE.*tweetstyle export RECIPE"):
+        Speaker(tmp_path / "gone.gguf", template, SHORT)
+
+
+def test_another_kind_of_file_is_not_loaded(template: Template, tmp_path: Path) -> None:
+    (tmp_path / "x.gguf").write_bytes(b"\x80\x02cos\nsystem\n")
+    with pytest.raises(TweetstyleError, match="not a GGUF file"):
+        Speaker(tmp_path / "x.gguf", template, SHORT)
+
+
+def test_a_damaged_gguf_is_one_clear_message(gguf: Path, template: Template, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "half.gguf").write_bytes(gguf.read_bytes()[: gguf.stat().st_size // 2])
+    with pytest.raises(TweetstyleError, match="llama.cpp cannot load it"):
+        Speaker(tmp_path / "half.gguf", template, SHORT)
+
+
+# -- the terminal -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def seeded(gguf: Path, template: Template) -> Speaker:
+    return speaker(gguf, template)
+
+
+def test_one_answer_and_nothing_else_with_prompt(gguf: Path, template: Template, capsys: pytest.CaptureFixture[str]) -> None:
+    chat(gguf, template, SHORT, "hiver")
+    assert capsys.readouterr().out == speaker(gguf, template).answer("hiver") + "\n"
+
+
+def test_each_message_is_answered_afresh_and_remembered_for_the_screen(seeded: Speaker, capsys: pytest.CaptureFixture[str]) -> None:
+    talk = Conversation(seeded)
+    for message in ("été", "hiver"):
+        talk.say(message)
+    expected = [("été", seeded.answer("été")), ("hiver", seeded.answer("hiver"))]
+    assert talk.turns == expected
+    capsys.readouterr()
+    talk.command("/history")
+    assert capsys.readouterr().out == "".join(f">>> {message}\n{answer}\n\n" for message, answer in expected)
+    talk.command("/clear")
+    assert talk.turns == []
+
+
+def test_set_system_switches_style_and_type_and_back(seeded: Speaker, template: Template, capsys: pytest.CaptureFixture[str]) -> None:
+    talk = Conversation(seeded)
+    talk.command('/set system "Style: Poe | Type: Vers"')
+    talk.say("mer")
+    assert talk.turns[-1][1] == seeded.answer("mer", system="Style: Poe | Type: Vers")
+    talk.command("/set system")
+    assert capsys.readouterr().out.endswith(f"the prompt now says: {template.system_line()}\n")
+    talk.say("mer")
+    assert talk.turns[-1][1] == seeded.answer("mer")
+
+
+def test_a_format_without_style_says_that_there_is_nothing_to_set(gguf: Path, base: BaseModel, capsys: pytest.CaptureFixture[str]) -> None:
+    talk = Conversation(speaker(gguf, build_template("text", "Nimzo", base.tokens)))
+    talk.command("/set system X")
+    assert "nothing to set" in capsys.readouterr().out
+    assert talk.system is None
+    talk.command("/?")
+    assert "the beginning of the tweet" in capsys.readouterr().out
+
+
+def test_help_names_every_command_and_an_unknown_one_is_told(seeded: Speaker, capsys: pytest.CaptureFixture[str]) -> None:
+    talk = Conversation(seeded)
+    talk.command("/?")
+    assert capsys.readouterr().out == HELP.format(system="Style: Nimzo | Type: Tweet") + "\n"
+    for line in ("/quit", "/set", "/set style X"):
+        talk.command(line)
+        assert capsys.readouterr().out == f"there is no command {line.split()[0]}; /? lists them\n"
+
+
+class Session:
+    """`chat` in a process of its own, with what it has written so far."""
+
+    def __init__(self, gguf: Path, num_predict: int) -> None:
+        program = (
+            "import sys; from pathlib import Path; from tweetstyle.chat import chat\n"
+            "from tweetstyle.recipe import Sampling; from tweetstyle.template import SpecialTokens, build_template\n"
+            "template = build_template('inst', 'Nimzo', SpecialTokens('<|begin_of_text|>', '<|end_of_text|>'))\n"
+            "chat(Path(sys.argv[1]), template, Sampling(seed=7, num_predict=int(sys.argv[2])), None)\n"
+        )
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        self.process = subprocess.Popen([sys.executable, "-c", program, str(gguf), str(num_predict)], **pipes)
+        self.output = b""
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        while block := self.process.stdout.read1():
+            self.output += block
+
+    def wait_for(self, text: str, count: int = 1) -> None:
+        deadline = time.monotonic() + 60
+        while self.output.count(text.encode()) < count:
+            assert time.monotonic() < deadline, self.output.decode("utf-8", "replace")
+            time.sleep(0.02)
+
+    def type(self, line: str) -> None:
+        self.process.stdin.write(line.encode() + b"\n")
+        self.process.stdin.flush()
+
+    def end(self) -> tuple[int, str, str]:
+        code = self.process.wait(timeout=60)
+        errors = self.process.stderr.read().decode()
+        time.sleep(0.1)
+        return code, self.output.decode("utf-8", "replace"), errors
+
+
+@pytest.fixture
+def session(gguf: Path) -> Iterator[Session]:
+    started = Session(gguf, 5000)
+    yield started
+    started.process.kill()
+    started.process.wait()
+
+
+def test_ctrl_c_stops_the_answer_and_the_conversation_goes_on(session: Session) -> None:
+    session.wait_for(">>> ")
+    session.type("hiver")
+    before = len(session.output)
+    while len(session.output) < before + 200:
+        time.sleep(0.01)
+    session.process.send_signal(signal.SIGINT)
+    session.wait_for(">>> ", 2)
+    session.type("/bye")
+    code, output, errors = session.end()
+    assert (code, errors) == (0, "")
+    assert " (stopped)\n\n>>> " in output
+
+
+def test_ctrl_c_at_the_prompt_ends_it_without_a_traceback(session: Session) -> None:
+    session.wait_for(">>> ")
+    time.sleep(0.2)
+    session.process.send_signal(signal.SIGINT)
+    code, output, errors = session.end()
+    assert (code, errors) == (0, "")
+    assert output.endswith(">>> \n")
+
+
+def test_the_end_of_the_input_ends_it_too(session: Session) -> None:
+    session.wait_for(">>> ")
+    session.process.stdin.close()
+    assert session.end()[0] == 0
