@@ -73,6 +73,5 @@ def test_a_really_full_device_is_one_clear_message():
 
     from tweetstyle.files import clear_os_errors
 
-    with pytest.raises(TweetstyleError, match="the disk is full"), clear_os_errors(Path("/dev/full")):
-        with open("/dev/full", "w") as stream:
-            stream.write("x" * 100_000)
+    with pytest.raises(TweetstyleError, match="the disk is full"), clear_os_errors(Path("/dev/full")), open("/dev/full", "w") as stream:
+        stream.write("x" * 100_000)

@@ -142,9 +142,7 @@ class Road:
 
         recipe, run = self.recipe, self.recipe.run_directory
         validation, test = self.split("validation"), self.split("test")
-        evaluated = evaluate(
-            self.base, self.final_model, recipe.model.method, self.template, recipe.evaluation, validation, test, run
-        )
+        evaluated = evaluate(self.base, self.final_model, recipe.model.method, self.template, recipe.evaluation, validation, test, run)
         show(table(evaluated))
         return [run / "evaluation.json"], plain(evaluated)
 

@@ -45,7 +45,7 @@ class Data(Section):
 
 class Prompt(Section):
     format: Literal["inst", "text", "chat", "custom"] = "inst"
-    """inst: "<s>[INST] Style: X | Type: Tweet [/INST] …</s>"; text: the bare tweet (DAPT); chat: the model's own chat template; custom: your line."""
+    """inst: "<s>[INST] Style: X | Type: Tweet [/INST] …</s>"; text: the tweet alone; chat: the model's chat template; custom: your line."""
     style: Name
     """The name of the style, as it stands in every prompt."""
     custom: str | None = None

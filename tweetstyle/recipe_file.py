@@ -52,9 +52,7 @@ class _Loader(yaml.SafeLoader):
     """PyYAML's safe loader, but 2e-4 is a number (YAML 1.2), not a string (YAML 1.1)."""
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"), list("-+0123456789.")
-)
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"), list("-+0123456789."))
 
 
 def _load_yaml(source: str, path: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
@@ -143,7 +141,8 @@ def _fields(key: tuple[str, ...]) -> dict[str, Any]:
 
 def _elsewhere(name: str) -> list[str]:
     """The dotted key of the same name in another section, for a key that stands in the wrong one."""
-    sections = {(): Recipe.model_fields} | {(s,): _fields((s,)) for s in Recipe.model_fields} | {("model", "lora"): _fields(("model", "lora"))}
+    keys = [(), *((section,) for section in Recipe.model_fields), ("model", "lora")]
+    sections = {key: _fields(key) if key else Recipe.model_fields for key in keys}
     everywhere = {field: ".".join((*key, field)) for key, fields in sections.items() for field in fields}
     return [everywhere[near] for near in difflib.get_close_matches(name, everywhere, 1, 0.8)]
 

@@ -178,9 +178,7 @@ def build_template(format: str, style: str, tokens: SpecialTokens, custom: str |
 
 def _custom(line: str, style: str, tokens: SpecialTokens) -> Template:
     def refuse(what: str) -> TweetstyleError:
-        return TweetstyleError(
-            what, where="prompt.custom", hint='write for example: "<s>[{style}, {type}] {topic} => {text}</s>"'
-        )
+        return TweetstyleError(what, where="prompt.custom", hint='write for example: "<s>[{style}, {type}] {topic} => {text}</s>"')
 
     check_printable(line.replace("\n", ""), "prompt.custom")
     body = line.removeprefix("<s>").removesuffix("</s>")
@@ -280,9 +278,7 @@ def check_printable(text: str, where: str) -> None:
     """Refuses what Ollama's Modelfile cannot carry: it silently drops runes that are not printable, and ends at three quotes."""
     for character in text:
         if not character.isprintable():
-            raise TweetstyleError(
-                f"the character U+{ord(character):04X} cannot stand in a Modelfile", where=where, hint="leave it out"
-            )
+            raise TweetstyleError(f"the character U+{ord(character):04X} cannot stand in a Modelfile", where=where, hint="leave it out")
     if '"""' in text:
         raise TweetstyleError('""" cannot stand in a Modelfile', where=where, hint="leave it out")
 

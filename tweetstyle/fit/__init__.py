@@ -128,9 +128,16 @@ def _train(run: _Run, newest: Checkpoint | None) -> None:
     prepare_environment(run.directory)
     with chatter_to(run.directory / "log.txt") as screen, TrainingProgress(screen) as progress:
         stopped_at = _run_trainer(run, newest, progress)
+        _release_memory()
     if stopped_at:
         what = f"stopped at step {stopped_at} of {run.plan.steps}; checkpoint-{stopped_at} is complete"
         raise TweetstyleError(what, where=str(run.directory), hint="run the same command again: it goes on from there")
+
+
+def _release_memory() -> None:
+    from tweetstyle.fit.trainer import release_memory
+
+    release_memory()
 
 
 def _run_trainer(run: _Run, newest: Checkpoint | None, progress: TrainingProgress) -> int | None:

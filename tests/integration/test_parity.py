@@ -1,0 +1,201 @@
+"""What the model is fed when one talks with it is what it was trained on, id for id: in llama.cpp and in the real Ollama.
+
+The tokenizer, the templates, llama.cpp and Ollama are the real ones. The model's body is a tiny one that ends every answer at
+once: ids do not depend on the weights, and an Ollama that answers in milliseconds can be asked thousands of times.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from safetensors.numpy import load_file, save_file
+from support.hard_texts import hard_texts
+from support.llama_cpp import LlamaServer
+from support.ollama import OllamaServer
+from support.tiny_llama import write_llama
+
+from tweetstyle.base_model import BaseModel, read_base_model
+from tweetstyle.export import export
+from tweetstyle.ollama import OllamaClient
+from tweetstyle.recipe import Export, Sampling
+from tweetstyle.template import Template, build_template
+
+pytestmark = pytest.mark.integration
+
+FORMATS = ("inst", "text", "chat", "custom")
+CUSTOM = '<s>"{style}", {type}:\n{topic} => {text}</s>'
+TEXTS = hard_texts(1000)
+ASKED = {"inst": TEXTS, "text": TEXTS[:300], "chat": TEXTS[:300], "custom": TEXTS[:300]}
+"""What Ollama is asked on a second turn and through generate; llama.cpp, and Ollama on a first turn, get all in every format."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A model as a person has it: the template it was trained with, the GGUF, the name that Ollama knows."""
+
+    base: BaseModel
+    template: Template
+    gguf: Path
+    name: str
+
+    def ids(self, text: str, system: str | None = None) -> list[int]:
+        """The prompt's ids as training makes them."""
+        return self.base.tokenizer.prompt_ids(self.template.prompt(text, system=system), add_bos=self.template.add_bos)
+
+
+def write_ending_llama(directory: Path, tokenizer_of: Path) -> BaseModel:
+    """A tiny Llama with a real tokenizer, whose most probable next token is always the end.
+
+    All embeddings share a large first value, which the layers hardly change and the final norm keeps positive; the head
+    reads it into the end token alone.
+    """
+    base = write_llama(directory, vocab_size=49152, num_hidden_layers=1, max_position_embeddings=2048, pre="smollm")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(tokenizer_of / name, directory / name)
+    base = read_base_model(directory)
+    weights = load_file(base.shards[0])
+    weights["model.embed_tokens.weight"][:, 0] = 50
+    weights["model.norm.weight"][:] = 1
+    weights["lm_head.weight"][:] = 0
+    weights["lm_head.weight"][base.eos_id, 0] = 50
+    save_file(weights, base.shards[0], metadata={"format": "pt"})
+    return base
+
+
+@pytest.fixture(scope="module")
+def base(base_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> BaseModel:
+    return write_ending_llama(tmp_path_factory.mktemp("ending"), base_model_dir)
+
+
+def make(base: BaseModel, template: Template, name: str, directory: Path, ollama: OllamaServer) -> Exported:
+    section, sampling = Export(types=("f16",), num_ctx=2048), Sampling(temperature=0.0, num_predict=1)
+    exported = export(base, None, template, section, sampling, name, directory)
+    OllamaClient(ollama.address).create(name, exported.modelfile)
+    return Exported(base, template, exported.gguf["f16"], name)
+
+
+@pytest.fixture(scope="module", params=FORMATS)
+def model(request: pytest.FixtureRequest, base: BaseModel, ollama: OllamaServer, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    format = request.param
+    template = build_template(format, "Nimzo", base.tokens, CUSTOM if format == "custom" else None)
+    return make(base, template, f"parity-{format}", tmp_path_factory.mktemp(format), ollama)
+
+
+def user(text: str) -> dict[str, str]:
+    return {"role": "user", "content": text}
+
+
+def test_the_texts_are_as_many_and_as_hard_as_is_claimed() -> None:
+    assert len(set(TEXTS)) == 1000
+    for part in ("😀", "👩‍👩‍👧‍👦", "é", "e\u0301", "https://", "@", "#", "2024", "\n", "<s>", "[INST]", "<|im_end|>", '"""', "{{"):
+        assert sum(part in text for text in TEXTS) > 5, part
+    assert "*" in TEXTS
+
+
+def test_llama_cpp_makes_the_ids_of_training_with_one_bos(model: Exported) -> None:
+    with LlamaServer(model.gguf) as server:
+        for text in TEXTS:
+            ids = model.ids(text)
+            assert server.tokenize(model.template.prompt(text), add_special=True, parse_special=True) == ids, text
+            if model.template.add_bos:
+                assert ids[0] == model.base.bos_id
+                # A person who types the very text of the token gets the token, in Ollama too; the format adds one.
+                assert ids.count(model.base.bos_id) == 1 + text.count(model.base.tokens.bos)
+
+
+def test_words_split_as_in_llama_3_have_the_ids_of_training_too(ollama: OllamaServer, tmp_path: Path) -> None:
+    """A small byte-level BPE, but behind Llama 3's own splitting: digits by threes, words that ignore merges."""
+    base = write_llama(tmp_path / "base", pre="llama-bpe", max_position_embeddings=4096)
+    model = make(base, build_template("inst", "Nimzo", base.tokens), "parity-llama-3", tmp_path / "out", ollama)
+    with LlamaServer(model.gguf) as server:
+        for text in TEXTS:
+            assert server.tokenize(model.template.prompt(text), add_special=True, parse_special=True) == model.ids(text), text
+    for text in TEXTS[:200]:
+        assert ollama.chat(model.name, [user(text)])["prompt_eval_count"] == len(model.ids(text)), text
+
+
+def test_ollama_feeds_them_on_the_first_turn_of_a_chat(model: Exported, ollama: OllamaServer) -> None:
+    before = len(ollama.rendered_prompts())
+    counts = [ollama.chat(model.name, [user(text)])["prompt_eval_count"] for text in TEXTS]
+    assert_fed(model, TEXTS, counts, ollama.rendered_prompts()[before:])
+
+
+def test_ollama_feeds_them_on_the_second_turn_though_the_first_is_sent_again(model: Exported, ollama: OllamaServer) -> None:
+    asked, before = ASKED[model.template.format], len(ollama.rendered_prompts())
+    history = [user("une première question"), {"role": "assistant", "content": "une réponse 😀"}]
+    counts = [ollama.chat(model.name, [*history, user(text)])["prompt_eval_count"] for text in asked]
+    assert_fed(model, asked, counts, ollama.rendered_prompts()[before:])
+
+
+def assert_fed(model: Exported, asked: list[str], counts: list[int], rendered: list[str]) -> None:
+    """The prompts as Ollama rendered them, tokenised, are training's ids, and Ollama's runner counted as many."""
+    assert len(rendered) == len(asked)
+    for text, count, prompt in zip(asked, counts, rendered, strict=True):
+        ids = model.ids(text)
+        assert model.base.tokenizer.prompt_ids(prompt, add_bos=model.template.add_bos) == ids, text
+        assert count == len(ids), text
+
+
+def test_ollama_feeds_them_through_generate_and_gives_their_ids_back(model: Exported, ollama: OllamaServer) -> None:
+    """`context` is made again from prompt and answer, without BOS; the answer is empty here."""
+    for text in ASKED[model.template.format]:
+        answer, ids = ollama.generate(model.name, text), model.ids(text)
+        assert answer["response"] == ""
+        assert answer["prompt_eval_count"] == len(ids), text
+        assert answer.get("context", []) == ids[model.template.add_bos :], text
+
+
+def test_a_prompt_that_is_cached_counts_as_a_whole(model: Exported, ollama: OllamaServer) -> None:
+    """Without this, prompt_eval_count would prove nothing for a prompt that begins like the one before."""
+    counts = [ollama.chat(model.name, [user("l'hiver à Montréal")])["prompt_eval_count"] for _ in range(3)]
+    assert counts == [len(model.ids("l'hiver à Montréal"))] * 3
+
+
+def test_a_system_message_switches_style_and_type(model: Exported, ollama: OllamaServer) -> None:
+    line = 'Style: Poe "le noir" | Type: Vers'
+    by_chat = ollama.chat(model.name, [{"role": "system", "content": line}, user("la mer")])
+    by_generate = ollama.generate(model.name, "la mer", system=line)
+    expected = model.ids("la mer", system=line)
+    assert [by_chat["prompt_eval_count"], by_generate["prompt_eval_count"]] == [len(expected)] * 2
+    assert ollama.rendered_prompts()[-2:] == [model.template.prompt("la mer", system=line)] * 2
+    assert by_generate["context"] == expected[model.template.add_bos :]
+    assert (expected == model.ids("la mer")) is (model.template.format == "text")
+
+
+def test_at_the_terminal_it_is_the_same(model: Exported, ollama: OllamaServer) -> None:
+    """`ollama run` sends the whole history, with the system message that /set system made."""
+    before = len(ollama.rendered_prompts())
+    ollama.run_in_pty(model.name, ["l'été à Québec #2024", "*", "/set system Style: Poe | Type: Vers", "<s>[INST] la mer"])
+    prompt = model.template.prompt
+    expected = [prompt("l'été à Québec #2024"), prompt("*"), prompt("<s>[INST] la mer", system="Style: Poe | Type: Vers")]
+    assert ollama.rendered_prompts()[before:] == expected
+
+
+@pytest.mark.parametrize(
+    ("style", "custom"),
+    [
+        ('l\'été "noir"', None),
+        ("{{ .Prompt }} }} {", None),
+        ("\\n \\ % $i `x`", None),
+        ("🦊 日本 naïf", None),
+        ("<|im_end|>", None),
+        ("{", "{{style}} {{type}} {topic}}} {{: {text}"),
+        ("x", "{{- {topic} -}} # {text}"),
+        ("x", '<s>\n\n"{style}"\n"{type}"\n{topic}\n"{text}'),
+        ("x", "<s>{text}"),
+        ("x", "{topic}{text}"),
+        ("x", "  deux {{/* */}} {style}\n{text}</s>"),
+    ],
+)
+def test_whatever_stands_in_style_or_line_ollama_renders_it_as_training_did(
+    base: BaseModel, ollama: OllamaServer, tmp_path: Path, style: str, custom: str | None
+) -> None:
+    template = build_template("custom" if custom else "inst", style, base.tokens, custom)
+    model = make(base, template, "hard", tmp_path / "hard", ollama)
+    for text in ("hiver", "*", "{{ x }} l'été", " 'é' "):
+        answer = ollama.chat("hard", [user(text)])
+        assert ollama.rendered_prompts()[-1] == template.prompt(text)
+        assert answer["prompt_eval_count"] == len(model.ids(text))
