@@ -176,7 +176,7 @@ def test_eight_tweets_are_learned_by_heart(base_model_dir, tmp_path):
         write_tweets(tmp_path / f"{name}.jsonl", tweets)
     result = run_fit(
         base_model_dir, tmp_path, tmp_path / "run", lora={"r": 16, "lora_alpha": 32, "lora_dropout": 0.0},
-        max_length=512, gradient_accumulation_steps=1, max_steps=30, learning_rate=5e-3, eval_steps=30, save_steps=30,
+        max_length=512, gradient_accumulation_steps=1, max_steps=20, learning_rate=5e-3, eval_steps=20, save_steps=20,
     )  # fmt: skip
     losses = [line["loss"] for line in main_figures(tmp_path / "run" / "metrics.jsonl") if "loss" in line]
     assert losses[0] > 3 and losses[-1] < 0.1
