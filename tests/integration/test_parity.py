@@ -28,7 +28,7 @@ pytestmark = pytest.mark.integration
 FORMATS = ("inst", "text", "chat", "custom")
 CUSTOM = '<s>"{style}", {type}:\n{topic} => {text}</s>'
 TEXTS = hard_texts(1000)
-ASKED = {"inst": TEXTS, "text": TEXTS[:300], "chat": TEXTS[:300], "custom": TEXTS[:300]}
+ASKED = {"inst": TEXTS, "text": TEXTS[:200], "chat": TEXTS[:200], "custom": TEXTS[:200]}
 """What Ollama is asked on a second turn and through generate; llama.cpp, and Ollama on a first turn, get all in every format."""
 
 
