@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tweetstyle.chat import Speaker
     from tweetstyle.pipeline import Road
 
-SHOWN, COUNTED = 3, 36
+SHOWN, COUNTED = 3, 30
 """Prompts whose tweets are printed, and prompts whose tweets are counted."""
 
 
