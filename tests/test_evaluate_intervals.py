@@ -57,6 +57,15 @@ def test_with_many_clusters_of_one_size_it_is_students_interval() -> None:
     assert (interval.low, interval.high) == pytest.approx(expected, abs=0.03 * (expected[1] - expected[0]))
 
 
+def test_of_skewed_gains_the_longer_side_is_that_of_the_rare_large_ones() -> None:
+    """The quantiles of t are turned round: of a sample that happens to lack the large gains the spread is too small as well."""
+    gains = np.random.default_rng(1).exponential(1, 40)
+    for turned in (1, -1):
+        interval = bootstrap_t(turned * gains, np.ones(40), np.arange(40), **SETTINGS | {"resamples": 20_000})
+        above, below = interval.high - interval.estimate, interval.estimate - interval.low
+        assert (above / below) ** turned > 1.2
+
+
 def test_the_estimate_is_the_ratio_of_the_sums_not_the_mean_of_ratios() -> None:
     interval = bootstrap_t(np.array([1.0, 30.0, 2.0]), np.array([10.0, 10.0, 100.0]), ["a", "b", "c"], **SETTINGS)
     assert interval.estimate == pytest.approx(33 / 120)

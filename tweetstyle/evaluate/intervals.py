@@ -75,9 +75,9 @@ def _shift_and_error(weights: np.ndarray, excess: np.ndarray, bottoms: np.ndarra
     """How far each draw's ratio lies from the estimate, and its linearised standard error. Counts [draws, G] → [draws], [draws].
 
     Σ w (excess − shift · bottom)² is multiplied out, so that no array of draws × clusters is made besides the counts.
+    The usual factor G / (G − 1) is left out: it divides each t and multiplies the interval.
     """
     below = weights @ bottoms
     shift = (weights @ excess) / below
     squares = weights @ excess**2 - 2 * shift * (weights @ (excess * bottoms)) + shift**2 * (weights @ bottoms**2)
-    clusters = len(excess)
-    return shift, np.sqrt(np.maximum(squares, 0) * clusters / (clusters - 1)) / below
+    return shift, np.sqrt(np.maximum(squares, 0)) / below
