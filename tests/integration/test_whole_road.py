@@ -1,0 +1,144 @@
+"""`tweetstyle-fit` as a person runs it: killed in the middle of the training, run again, asked again, changed, and talked with in Ollama."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from support.ollama import OllamaServer
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+RECIPE = """\
+data: {source: tweets.csv, mini_train: 24}
+prompt: {style: Nimzo}
+model: {base: base, method: lora, lora: {r: 4, lora_alpha: 8}}
+training:
+  {split: mini-train, optim: adamw_torch, max_length: 256, gradient_accumulation_steps: 1, gradient_checkpointing: false,
+   max_steps: 5, eval_steps: 1, save_steps: 1, learning_rate: 1e-3, warmup_steps: 1}
+evaluation: {max_tweets: 6}
+sampling: {num_predict: 24, temperature: 0.7}
+"""
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+
+class Project:
+    """A directory with an archive, a recipe and a base model, and the command line over them."""
+
+    def __init__(self, path: Path, ollama: OllamaServer) -> None:
+        self.path = path
+        self.environment = os.environ | {"OLLAMA_HOST": ollama.address, "COLUMNS": "140"}
+
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        to = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        return subprocess.Popen([BIN / command[0], *command[1:]], cwd=self.path, env=self.environment, **to)
+
+    def run(self, *command: str) -> str:
+        process = self.start(*command)
+        output, _ = process.communicate(timeout=500)
+        assert process.returncode == 0, output
+        return output
+
+    def change(self, old: str, new: str) -> None:
+        recipe = self.path / "mine.yaml"
+        assert old in recipe.read_text()
+        recipe.write_text(recipe.read_text().replace(old, new))
+
+    def made(self) -> dict[str, int]:
+        """Every file but the inputs → when it was written."""
+        files = (p for top in ("data", "model", "export") for p in (self.path / top).rglob("*") if p.is_file())
+        return {str(p.relative_to(self.path)): p.stat().st_mtime_ns for p in files if p.suffix != ".lock"}
+
+
+@pytest.fixture(scope="module")
+def killed_then_finished(tmp_path_factory: pytest.TempPathFactory, base_model_dir: Path, ollama: OllamaServer) -> tuple[Project, str]:
+    """The project after a SIGKILL between two checkpoints and the same command again, and what that one printed."""
+    path = tmp_path_factory.mktemp("project")
+    (path / "base").symlink_to(base_model_dir)
+    (path / "mine.yaml").write_text(RECIPE)
+    shutil.copy(ROOT / "data" / "raw" / "tweets_tous.csv", path / "tweets.csv")
+    project = Project(path, ollama)
+    first = project.start("tweetstyle-fit", "mine.yaml", "--ollama")
+    give_up = time.monotonic() + 300
+    while not (path / "model" / "mine" / "checkpoint-2").is_dir():
+        assert first.poll() is None, first.communicate()[0]
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+    assert not (path / "model" / "mine" / "final_model").exists() and not (path / "export" / "mine").exists()
+    return project, project.run("tweetstyle-fit", "mine.yaml", "--ollama")
+
+
+def test_it_goes_on_without_being_told_and_every_step_is_there_once(killed_then_finished: tuple[Project, str]) -> None:
+    project, output = killed_then_finished
+    assert "prepare   current" in output and "going on from checkpoint-" in output
+    lines = [json.loads(line) for line in (project.path / "model" / "mine" / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if "loss" in line] == [1, 2, 3, 4, 5]
+    assert [line["step"] for line in lines if "eval_bits_per_byte" in line] == [1, 2, 3, 4, 5]
+
+
+def test_every_promised_file_stands_and_nothing_half_written(killed_then_finished: tuple[Project, str]) -> None:
+    made = set(killed_then_finished[0].made())
+    data = ("tweets_tous_nettoyes.csv", "tweets_formates.csv", "dropped.csv", "manifest.json", "train.jsonl", "mini-train.jsonl",
+            "validation.jsonl", "test.jsonl")  # fmt: skip
+    run = ("run.json", "fit.json", "evaluate.json", "evaluation.json", "metrics.jsonl", "log.txt", "train_output.json",
+           "final_model/adapter_model.safetensors", "final_model/adapter_config.json", "final_model/tokenizer.json")  # fmt: skip
+    expected = {f"data/processed/{n}" for n in data} | {f"model/mine/{n}" for n in run}
+    expected |= {f"export/mine/{n}" for n in ("mine-q4_k_m.gguf", "Modelfile", "manifest.json")}
+    assert expected <= made
+    assert {p for p in made if p.startswith(("data/", "export/"))} == {p for p in expected if p.startswith(("data/", "export/"))}
+    assert not any(".partial" in p for p in made)
+
+
+def test_ollama_has_the_model_and_gave_a_tweet(killed_then_finished: tuple[Project, str], ollama: OllamaServer) -> None:
+    project, output = killed_then_finished
+    assert "ollama run mine: " in output
+    assert "ollama create mine -f export/mine/Modelfile" in output
+    answer = ollama.chat("mine", [{"role": "user", "content": "hiver"}])
+    assert answer["message"]["content"].strip()
+    assert ollama.rendered_prompts()[-1] == "[INST] Style: Nimzo | Type: Tweet | Sujet: hiver [/INST]"
+
+
+def test_run_again_nothing_is_done_again(killed_then_finished: tuple[Project, str]) -> None:
+    project, _ = killed_then_finished
+    before = project.made()
+    output = project.run("tweetstyle-fit", "mine.yaml")
+    assert [line.split() for line in output.splitlines()[:4]] == [[s, "current"] for s in ("prepare", "fit", "evaluate", "export")]
+    assert project.made() == before
+
+
+def test_chat_gives_one_answer(killed_then_finished: tuple[Project, str]) -> None:
+    assert killed_then_finished[0].run("tweetstyle", "chat", "mine.yaml", "--prompt", "hiver").strip()
+
+
+def test_another_temperature_is_another_modelfile_and_no_other_training(killed_then_finished: tuple[Project, str]) -> None:
+    project, _ = killed_then_finished
+    before = project.made()
+    project.change("temperature: 0.7", "temperature: 0.5")
+    output = project.run("tweetstyle-fit", "mine.yaml")
+    assert "export    changed in the recipe: sampling.temperature" in output
+    assert "fit       current" in output and "evaluate  current" in output
+    assert {p for p, when in project.made().items() if before.get(p) != when} == {
+        "export/mine/mine-q4_k_m.gguf", "export/mine/Modelfile", "export/mine/manifest.json",
+    }  # fmt: skip
+    assert "PARAMETER temperature 0.5\n" in (project.path / "export" / "mine" / "Modelfile").read_text()
+
+
+def test_another_seed_is_another_run_and_the_old_one_is_set_aside(killed_then_finished: tuple[Project, str]) -> None:
+    project, _ = killed_then_finished
+    adapter = (project.path / "model" / "mine" / "final_model" / "adapter_model.safetensors").read_bytes()
+    project.change("max_steps: 5", "max_steps: 1, seed: 7")
+    output = project.run("tweetstyle", "fit", "mine.yaml")
+    assert "training.max_steps" in output and "training.seed" in output and "model/mine-old-1" in output
+    kept = project.path / "model" / "mine-old-1" / "final_model" / "adapter_model.safetensors"
+    assert kept.read_bytes() == adapter
+    assert (project.path / "model" / "mine" / "final_model" / "adapter_model.safetensors").read_bytes() != adapter
