@@ -1,4 +1,4 @@
-"""`tweetstyle-fit` as a person runs it: killed in the middle of the training, run again, asked again, changed, and talked with in Ollama."""
+"""`tweetstyle-fit` as a person runs it: killed while it trains, run again, asked again, changed, and talked with in Ollama."""
 
 from __future__ import annotations
 
