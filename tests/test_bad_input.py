@@ -43,7 +43,7 @@ def refused(*arguments, command=fit_command):
 
 def written(project):
     known = {"mine.yaml", "tweets.csv", "base", "model", ".mine.lock"}
-    return [p for p in project.rglob("*") if p.name not in known and "base" not in p.relative_to(project).parts]
+    return [p for p in project.rglob("*") if p.name not in known and p.suffix != ".lock" and "base" not in p.relative_to(project).parts]
 
 
 def csv(project, content, encoding="utf-8"):
@@ -113,9 +113,33 @@ def test_a_base_model_of_another_shape(project, base_model_dir):
 
 def test_a_pack_beyond_the_models_positions(project):
     (project / "mine.yaml").write_text(RECIPE.replace("128", "999999"))
-    assert "training.max_length: max_length 999999 is beyond" in refused("mine.yaml")
+    assert "mine.yaml:4: training.max_length: 999999 is beyond" in refused("mine.yaml")
     (project / "mine.yaml").write_text(RECIPE + "export: {num_ctx: 999999}\n")
-    assert "export.num_ctx: num_ctx 999999 is beyond" in refused("mine.yaml")
+    assert "mine.yaml:5: export.num_ctx: 999999 is beyond" in refused("mine.yaml")
+
+
+def test_a_run_named_after_its_base_model_would_overwrite_it(project):
+    (project / "model").mkdir()
+    (project / "base").rename(project / "model" / "mine")
+    (project / "mine.yaml").write_text(RECIPE.replace("base: base", "base: model/mine"))
+    message = refused("mine.yaml")
+    assert "mine.yaml:3: model.base: the run would be written to model/mine, where the base model is" in message
+    assert "where the base model is" in refused("mine.yaml", "--dry-run")
+
+
+def test_a_style_that_no_modelfile_can_carry_is_told_with_its_line(project):
+    (project / "mine.yaml").write_text(RECIPE.replace("Nimzo", '"Nim\\u00A0zo"'))
+    assert "mine.yaml:2: prompt.style: the character U+00A0" in refused("mine.yaml")
+
+
+def test_an_export_of_another_prompt_is_not_talked_with(project):
+    directory = project / "export" / "mine"
+    directory.mkdir(parents=True)
+    (directory / "Modelfile").write_text("FROM ./mine-q4_k_m.gguf\n")
+    prompt = {"format": "inst", "style": "Other", "custom": None, "topic": True, "topic_dropout": 0.25}
+    made = {"stage": "export", "settings": {"prompt": prompt}, "inputs": {}, "outputs": {}}
+    (directory / "manifest.json").write_text(json.dumps(made))
+    assert "trained under another prompt (prompt.style)" in refused("chat", "mine.yaml", command=tweetstyle)
 
 
 def test_a_disk_that_is_too_small_is_told_before_anything_is_written(project, monkeypatch):

@@ -70,19 +70,30 @@ def test_a_run_of_other_settings_is_set_aside_whole_and_one_of_the_same_stays(pr
     assert json.loads((run / "run.json").read_text()) == {"identity": "third"}
 
 
+def test_a_directory_that_is_no_run_is_left_where_it_is(project):
+    base = project / "model" / "llama3-8b"
+    base.mkdir(parents=True)
+    (base / "config.json").write_text("{}")
+    set_aside_other_run(base, None)
+    assert (base / "config.json").is_file()
+
+
 def test_a_second_run_of_the_same_recipe_is_refused_while_the_first_lives(project):
-    class Named:
-        name = "mine"
+    from types import SimpleNamespace
+
+    mine, other_recipe = (SimpleNamespace(name=n, data=SimpleNamespace(processed=Path("data/processed"))) for n in ("mine", "other"))
 
     program = (
-        "from tweetstyle.pipeline import one_run_at_a_time\nclass Named: name = 'mine'\n"
-        "with one_run_at_a_time(Named()):\n    print('in', flush=True); input()\n"
+        "from pathlib import Path\nfrom types import SimpleNamespace as S\nfrom tweetstyle.pipeline import one_run_at_a_time\n"
+        "with one_run_at_a_time(S(name='mine', data=S(processed=Path('data/processed')))):\n    print('in', flush=True); input()\n"
     )
     other = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert other.stdout.readline() == "in\n"
-    with pytest.raises(TweetstyleError, match="another run of this recipe"), pipeline.one_run_at_a_time(Named()):
+    with pytest.raises(TweetstyleError, match="another run of this recipe"), pipeline.one_run_at_a_time(mine):
+        pass
+    with pytest.raises(TweetstyleError, match="another run is at work on data/processed"), pipeline.one_run_at_a_time(other_recipe):
         pass
     other.kill()
     other.wait()
-    with pipeline.one_run_at_a_time(Named()):
+    with pipeline.one_run_at_a_time(mine):
         assert Path("model/.mine.lock").exists()

@@ -48,6 +48,14 @@ def test_steps_are_packs_over_batch_and_accumulation_times_epochs(project):
     assert packs >= tokens / training.max_length
 
 
+def test_a_schedule_for_more_data_than_there_is_is_told(project):
+    recipe = project / "recipes" / "demo.yaml"
+    recipe.write_text(recipe.read_text().replace("warmup_steps: 5", "warmup_steps: 50").replace("_steps: 20", "_steps: 500"))
+    done = CliRunner().invoke(fit_command, ["recipes/demo.yaml", "--dry-run"], env={"COLUMNS": "300"})
+    assert "warmup_steps: 50 is at least half of the 82 steps, so that little is learned; write about 8" in done.output
+    assert "eval_steps: 500 is beyond the 82 steps" in done.output
+
+
 @pytest.mark.parametrize("recipe", ["llama3-8b-12gb", "llama3-8b-dapt", "llama3-8b-lora"])
 def test_without_its_base_model_a_recipe_still_shows_the_data_and_says_what_is_missing(project, recipe):
     done = CliRunner().invoke(fit_command, [f"recipes/{recipe}.yaml", "--dry-run"], env={"COLUMNS": "140"})

@@ -64,6 +64,30 @@ def test_a_key_that_stands_twice_is_refused_with_both_lines(tmp_path):
     assert problems(tmp_path, GOOD + "model:\n  base: y\n")[0].startswith("FILE:7: model stands twice, first on line 5")
 
 
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("export: {types: q4_k_m}", "export.types: 'q4_k_m' is not a list\n  → write it in brackets: [q4_k_m]"),
+        ("export: [a]", "export: ['a'] is not a section\n  → write keys beneath it, among: types, num_ctx"),
+        ("export: {types: [q5]}", "export.types.0: 'q5' is not one of the choices\n  → write 'f16', 'q8_0' or 'q4_k_m'"),
+        ("export: {types: [f16, f16]}", "export: a type stands twice in f16, f16\n  → change one of the two"),
+    ],
+)
+def test_a_problem_is_told_once_and_in_plain_words(tmp_path, text, problem):
+    assert problems(tmp_path, GOOD + text + "\n") == [f"FILE:7: {problem}"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("source: tweets.csv", "source: 5", "data.source: 5 is not a path"),
+        ("source: tweets.csv", "source: x\n  until: 2023", "data.until: 2023 is not a day\n  → write it as 2023-04-30"),
+    ],
+)
+def test_paths_and_days_too(tmp_path, old, new, words):
+    assert words in "".join(problems(tmp_path, GOOD.replace(old, new)))
+
+
 def test_broken_yaml_names_the_line(tmp_path):
     assert problems(tmp_path, "data:\n  source: [a\nprompt: b\n")[0].startswith("FILE:3: not valid YAML")
 

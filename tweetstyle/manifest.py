@@ -66,7 +66,7 @@ def why_stale(path: Path, stage: str, settings: dict[str, Any], inputs: dict[str
     manifest = Manifest.read(path)
     if manifest is None or manifest.stage != stage:
         return "not done yet"
-    if changed := _changed_settings(manifest.settings, json.loads(json.dumps(settings))):
+    if changed := changed_settings(manifest.settings, json.loads(json.dumps(settings))):
         return f"changed in the recipe: {', '.join(changed)}"
     if manifest.inputs != inputs:
         differing = sorted(k for k in manifest.inputs.keys() | inputs.keys() if manifest.inputs.get(k) != inputs.get(k))
@@ -85,11 +85,12 @@ def fingerprints(paths: list[Path], relative_to: Path | None = None) -> dict[str
     return {str(p.relative_to(relative_to) if relative_to else p): fingerprint(p) for p in paths}
 
 
-def _changed_settings(old: Any, new: Any, key: str = "") -> list[str]:
+def changed_settings(old: Any, new: Any, key: str = "") -> list[str]:
+    """Dotted keys whose values differ."""
     if isinstance(old, dict) and isinstance(new, dict):
         return [
             changed
             for name in sorted(old.keys() | new.keys())
-            for changed in _changed_settings(old.get(name), new.get(name), f"{key}.{name}" if key else name)
+            for changed in changed_settings(old.get(name), new.get(name), f"{key}.{name}" if key else name)
         ]
     return [] if old == new else [key]

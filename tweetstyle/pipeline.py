@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,10 +16,13 @@ import click
 from tweetstyle.base_model import BaseModel, read_base_model
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file
-from tweetstyle.manifest import Manifest, fingerprint, fingerprints, settings_digest, why_stale
+from tweetstyle.manifest import Manifest, changed_settings, fingerprint, fingerprints, settings_digest, why_stale
 from tweetstyle.recipe import Recipe
-from tweetstyle.recipe_file import read_recipe
+from tweetstyle.recipe_file import located, read_recipe
 from tweetstyle.template import SpecialTokens, Template, build_template
+
+NO_WEIGHTS_DEPEND_ON = ("save_total_limit", "logging_steps")
+"""Training settings that may change between an interruption and its resumption."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,8 @@ class Road:
     @cached_property
     def template(self) -> Template:
         prompt = self.recipe.prompt
-        return build_template(prompt.format, prompt.style, self.base.tokens, prompt.custom)
+        with located(self.path):
+            return build_template(prompt.format, prompt.style, self.base.tokens, prompt.custom)
 
     @cached_property
     def line_template(self) -> Template:
@@ -64,7 +68,8 @@ class Road:
         prompt = self.recipe.prompt
         if prompt.format == "chat":
             return self.template
-        return build_template(prompt.format, prompt.style, SpecialTokens("<s>", "</s>"), prompt.custom)
+        with located(self.path):
+            return build_template(prompt.format, prompt.style, SpecialTokens("<s>", "</s>"), prompt.custom)
 
     def settings(self, *sections: str) -> dict[str, Any]:
         return {section: getattr(self.recipe, section).model_dump(mode="json") for section in sections}
@@ -119,15 +124,44 @@ class Road:
         return self._base_inputs() | fingerprints([self.split(self.recipe.training.split), self.split("validation")])
 
     def _fit(self) -> tuple[list[Path], dict[str, Any]]:
-        from tweetstyle.fit import fit
+        from tweetstyle.fit import fit, plan_fit
+        from tweetstyle.plan import schedule_warnings
 
-        recipe, stage = self.recipe, self.stages["fit"]
-        identity = settings_digest([stage.settings, stage.inputs()])
-        set_aside_other_run(recipe.run_directory, identity)
+        recipe = self.recipe
+        set_aside_other_run(recipe.run_directory, self.fit_identity())
+        for warning in schedule_warnings(
+            recipe.training, plan_fit(self.base, self.template, recipe.training, self.split(recipe.training.split))
+        ):
+            click.secho(f"          {warning}", fg="yellow", err=True)
         train, validation = self.split(recipe.training.split), self.split("validation")
         result = fit(self.base, self.template, recipe.model, recipe.training, train, validation, recipe.run_directory)
         written = sorted(p for p in self.final_model.rglob("*") if p.is_file())
         return written, plain(result)
+
+    def fit_identity(self) -> str:
+        """Digest of all that decides the weights: a run of the same goes on, one of another is set aside."""
+        stage = self.stages["fit"]
+        training = {k: v for k, v in stage.settings["training"].items() if k not in NO_WEIGHTS_DEPEND_ON}
+        return settings_digest([stage.settings | {"training": training}, stage.inputs()])
+
+    def bytes_there(self) -> int | None:
+        """Bytes of an interrupted run that this one goes on with; None where the training is current and writes nothing."""
+        run = self.recipe.run_directory
+        if self.stages["prepare"].why_stale():
+            return 0
+        if self.stages["fit"].why_stale() is None:
+            return None
+        mark = run / "run.json"
+        if not mark.is_file() or json.loads(mark.read_text())["identity"] != self.fit_identity():
+            return 0
+        return sum(f.stat().st_size for f in run.rglob("*") if f.is_file())
+
+    def check(self) -> None:
+        """Refuses, before a minute is spent, what would fail later."""
+        from tweetstyle.plan import check_before_start
+
+        with located(self.path):
+            check_before_start(self.recipe, self.base, self.template, self.bytes_there())
 
     def _trained_inputs(self) -> dict[str, str]:
         if not self.final_model.is_dir():
@@ -163,11 +197,9 @@ class Road:
 
 def run(path: Path, *, start: str | None = None, ollama: bool = False) -> None:
     """The whole road; from `start` on everything anew."""
-    from tweetstyle.plan import check_before_start
-
     road = Road(path)
     road.stages["prepare"].inputs()
-    check_before_start(road.recipe, road.base, road.template)
+    road.check()
     if ollama:
         ollama_client().version()
     with one_run_at_a_time(road.recipe):
@@ -188,9 +220,7 @@ def run_stage(path: Path, name: str, *, force: bool) -> None:
             what = f"{before.name} comes first ({reason})"
             raise TweetstyleError(what, where=str(path), hint=f"tweetstyle-fit {path}, or tweetstyle {before.name} {path}")
     if name != "prepare":
-        from tweetstyle.plan import check_before_start
-
-        check_before_start(road.recipe, road.base, road.template)
+        road.check()
     with one_run_at_a_time(road.recipe):
         _walk(road.stages[name], road, force)
 
@@ -200,7 +230,8 @@ def dry_run(path: Path) -> None:
     from tweetstyle.plan import plan
 
     road = Road(path)
-    show(plan(road.recipe, road.line_template, lambda: (road.base, road.template)))
+    with located(path):
+        show(plan(road.recipe, road.line_template, lambda: (road.base, road.template), road.bytes_there))
 
 
 def chat(path: Path, prompt: str | None) -> None:
@@ -208,17 +239,20 @@ def chat(path: Path, prompt: str | None) -> None:
     from tweetstyle.chat import chat as talk
 
     road = Road(path)
-    talk(exported_gguf(road.recipe), road.template, road.recipe.sampling, prompt)
+    talk(exported_gguf(road.recipe, path), road.template, road.recipe.sampling, prompt)
 
 
-def exported_gguf(recipe: Recipe) -> Path:
-    """The GGUF that the Modelfile names."""
-    modelfile = recipe.export_directory / "Modelfile"
-    if not modelfile.is_file():
-        hint = f"tweetstyle-fit recipes/{recipe.name}.yaml makes it"
-        raise TweetstyleError("there is no exported model yet", where=str(recipe.export_directory), hint=hint)
-    source = next(line for line in modelfile.read_text(encoding="utf-8").splitlines() if line.startswith("FROM "))
-    return recipe.export_directory / source.removeprefix("FROM ").strip()
+def exported_gguf(recipe: Recipe, path: Path) -> Path:
+    """The GGUF that the Modelfile names. Raises TweetstyleError where there is none, or it was trained under another prompt."""
+    directory = recipe.export_directory
+    if not (directory / "Modelfile").is_file():
+        raise TweetstyleError("there is no exported model yet", where=str(directory), hint=f"tweetstyle-fit {path} makes it")
+    made = Manifest.read(directory / "manifest.json")
+    if made and (changed := changed_settings(made.settings.get("prompt"), recipe.prompt.model_dump(mode="json"), "prompt")):
+        what = f"the exported model was trained under another prompt ({', '.join(changed)})"
+        raise TweetstyleError(what, where=str(path), hint=f"tweetstyle-fit {path} trains it anew; or write the recipe as it was")
+    source = next(line for line in (directory / "Modelfile").read_text(encoding="utf-8").splitlines() if line.startswith("FROM "))
+    return directory / source.removeprefix("FROM ").strip()
 
 
 # -- parts --------------------------------------------------------------------------------------------------
@@ -256,8 +290,8 @@ def ollama_client():
 def set_aside_other_run(directory: Path, identity: str | None) -> None:
     """Renames a run made from other settings or data, so that its checkpoints are neither resumed nor lost."""
     mark = directory / "run.json"
-    known = json.loads(mark.read_text())["identity"] if mark.is_file() else None
-    if directory.is_dir() and any(directory.iterdir()) and (identity is None or known not in (identity, None)):
+    # Without the mark the directory is not a run of ours: it is left as it is.
+    if mark.is_file() and json.loads(mark.read_text())["identity"] != identity:
         number = 1
         while (aside := directory.with_name(f"{directory.name}-old-{number}")).exists():
             number += 1
@@ -270,16 +304,24 @@ def set_aside_other_run(directory: Path, identity: str | None) -> None:
 
 @contextmanager
 def one_run_at_a_time(recipe: Recipe) -> Iterator[None]:
-    """A second run of the same recipe would write into the first one's checkpoints: it is refused."""
-    lock = Path("model") / f".{recipe.name}.lock"
-    lock.parent.mkdir(exist_ok=True)
-    with lock.open("w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            hint = "wait for it, or end it first"
-            raise TweetstyleError("another run of this recipe is at work", where=recipe.name, hint=hint) from None
+    """A second run of the same recipe, or on the same prepared data, would write into the first one's files: it is refused."""
+    with ExitStack() as held:
+        processed = str(recipe.data.processed).strip("/.").replace("/", "-")
+        hold(held, recipe.name, "another run of this recipe is at work", "wait for it, or end it first")
+        hint = "wait for it, or give this recipe a data.processed directory of its own"
+        hold(held, f"data-{processed}", f"another run is at work on {recipe.data.processed}", hint)
         yield
+
+
+def hold(held: ExitStack, name: str, what: str, hint: str) -> None:
+    """Takes a lock that the operating system gives back when the process ends, however it ends."""
+    lock = Path("model") / f".{name}.lock"
+    lock.parent.mkdir(exist_ok=True)
+    stream = held.enter_context(lock.open("w"))
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise TweetstyleError(what, where=name, hint=hint) from None
 
 
 def plain(result: Any, *without: str) -> dict[str, Any]:

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING
 from tweetstyle.base_model import BaseModel
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import existing_parent
-from tweetstyle.recipe import Recipe
+from tweetstyle.recipe import Recipe, Training
 from tweetstyle.template import Template
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-OPTIMIZER_BYTES = {"adamw_torch": 8, "adamw_8bit": 2, "paged_adamw_8bit": 2}
-"""Bytes of optimizer state a trained parameter: two moments in fp32, or in 8 bits."""
+    from tweetstyle.fit import FitPlan
+
+OPTIMIZER_BYTES = 8
+"""Bytes of optimizer state a trained parameter: two moments in fp32. In 8 bits it is less, but a CPU has no such optimizer."""
 
 
 def parameter_count(base: BaseModel) -> int:
@@ -54,7 +56,7 @@ def disk_needed(recipe: Recipe, base: BaseModel) -> dict[str, int]:
     from tweetstyle.export import disk_needed as export_bytes
 
     trained = trained_parameters(recipe, base)
-    one = trained * (4 + OPTIMIZER_BYTES[recipe.training.optim])
+    one = trained * (4 + OPTIMIZER_BYTES)
     return {
         "prepared data": 3 * recipe.data.source.stat().st_size,
         "checkpoints": one * (recipe.training.save_total_limit + 1),
@@ -63,29 +65,52 @@ def disk_needed(recipe: Recipe, base: BaseModel) -> dict[str, int]:
     }
 
 
-def check_before_start(recipe: Recipe, base: BaseModel, template: Template) -> None:
-    """Refuses, before a minute is spent, what would fail after the training: an export that cannot be, a disk too small."""
+def check_before_start(recipe: Recipe, base: BaseModel, template: Template, there: int | None = 0) -> None:
+    """Refuses, before a minute is spent, what would fail after the training: an export that cannot be, a disk too small.
+
+    there: bytes that an interrupted run has written already; None where the training is current.
+    """
     from tweetstyle.export import check_exportable
 
+    run, weights = recipe.run_directory.resolve(), base.path.resolve()
+    if run == weights or run in weights.parents or weights in run.parents:
+        what = f"the run would be written to {recipe.run_directory}, where the base model is"
+        raise TweetstyleError(what, where="model.base", hint="give the recipe's file another name: the run is named after it")
     check_exportable(base, template)
-    if recipe.training.max_length > base.max_positions:
-        what = f"max_length {recipe.training.max_length} is beyond the model's {base.max_positions} positions"
-        raise TweetstyleError(what, where="training.max_length", hint=f"write {base.max_positions} or less")
-    if recipe.export.num_ctx > base.max_positions:
-        what = f"num_ctx {recipe.export.num_ctx} is beyond the model's {base.max_positions} positions"
-        raise TweetstyleError(what, where="export.num_ctx", hint=f"write {base.max_positions} or less")
-    # Checkpoints of this recipe are on the disk already; an older export stands until the new one is whole.
-    there = sum(f.stat().st_size for f in recipe.run_directory.rglob("*") if f.is_file())
+    for key, length in (("training.max_length", recipe.training.max_length), ("export.num_ctx", recipe.export.num_ctx)):
+        if length > base.max_positions:
+            what = f"{length} is beyond the model's {base.max_positions} positions"
+            raise TweetstyleError(what, where=key, hint=f"write {base.max_positions} or less")
+    _check_disk(recipe, base, there)
+
+
+def _check_disk(recipe: Recipe, base: BaseModel, there: int | None) -> None:
     needed = disk_needed(recipe, base)
-    there = min(there, needed["checkpoints"] + needed["final model"])
-    missing = sum(needed.values()) - there - shutil.disk_usage(existing_parent(recipe.run_directory)).free
+    trained = needed["checkpoints"] + needed["final model"]
+    # An older export stands until the new one is whole, so it makes no room.
+    missing = sum(needed.values()) - (trained if there is None else min(there, trained))
+    missing -= shutil.disk_usage(existing_parent(recipe.run_directory)).free
     if missing > 0:
         parts = ", ".join(f"{name} {size(value)}" for name, value in needed.items())
         hint = f"free {size(missing)} more, or keep fewer checkpoints (training.save_total_limit) or types (export.types)"
         raise TweetstyleError(f"the disk is too small: the run may need {parts}", where=str(recipe.run_directory), hint=hint)
 
 
-def plan(recipe: Recipe, line_template: Template, model: Callable[[], tuple[BaseModel, Template]]) -> RenderableType:
+def schedule_warnings(training: Training, fit: FitPlan) -> list[str]:
+    """What a schedule made for another amount of data does to this one, in words."""
+    warnings = []
+    if 2 * training.warmup_steps >= fit.steps:
+        fitting = max(fit.steps // 10, 1)
+        what = f"warmup_steps: {training.warmup_steps} is at least half of the {fit.steps} steps, so that little is learned"
+        warnings.append(f"{what}; write about {fitting}, and fewer gradient_accumulation_steps for more steps")
+    if training.eval_steps > fit.steps:
+        warnings.append(f"eval_steps: {training.eval_steps} is beyond the {fit.steps} steps: there is one validation, at the end")
+    return warnings
+
+
+def plan(
+    recipe: Recipe, line_template: Template, model: Callable[[], tuple[BaseModel, Template]], there: Callable[[], int | None]
+) -> RenderableType:
     """The plan as a table. Prepares the data in a temporary directory, for only that tells what is kept."""
     from rich.console import Console
     from rich.table import Table
@@ -98,7 +123,7 @@ def plan(recipe: Recipe, line_template: Template, model: Callable[[], tuple[Base
         Console().print(funnel(prepared))
         base, template = model()
         fit = plan_fit(base, template, recipe.training, Path(temporary) / f"{recipe.training.split}.jsonl")
-    check_before_start(recipe, base, template)
+    check_before_start(recipe, base, template, there())
     table = Table("", "planned", title=f"plan of {recipe.name}", title_justify="left")
     trained = trained_parameters(recipe, base)
     rows = {
@@ -109,8 +134,10 @@ def plan(recipe: Recipe, line_template: Template, model: Callable[[], tuple[Base
         "tokens": f"{fit.tokens:,} in one epoch" + (f"; {fit.cut:,} tweets cut at max_length" if fit.cut else ""),
         "steps": f"{fit.steps:,} ({fit.epochs:g} epochs; {fit.steps_per_epoch:,} in each)",
         "validations": f"{fit.steps // recipe.training.eval_steps:,}, every {recipe.training.eval_steps} steps, and one at the end",
-        "checkpoints": f"{fit.checkpoints:,}, of which {recipe.training.save_total_limit} are kept",
+        "checkpoints": f"{fit.checkpoints:,}, of which at most {recipe.training.save_total_limit} are kept",
     }
+    for warning in schedule_warnings(recipe.training, fit):
+        rows["warning: " + warning.split(":")[0]] = warning
     needed = disk_needed(recipe, base)
     rows |= {f"disk: {name}": size(value) for name, value in needed.items()}
     free = shutil.disk_usage(existing_parent(recipe.run_directory)).free
@@ -122,11 +149,14 @@ def plan(recipe: Recipe, line_template: Template, model: Callable[[], tuple[Base
 
 
 def _files(recipe: Recipe) -> list[str]:
-    processed, run, export = recipe.data.processed, recipe.run_directory, recipe.export_directory
     data = ("tweets_tous_nettoyes.csv", "tweets_formates.csv", "train.jsonl", "mini-train.jsonl", "validation.jsonl", "test.jsonl")
-    prepared = [str(processed / name) for name in (*data, "dropped.csv", "manifest.json")]
-    trained = [str(run / name) for name in ("checkpoint-N/", "final_model/", "metrics.jsonl", "log.txt", "evaluation.json")]
-    return [*prepared, *trained, *(str(export / f"{recipe.name}-{t}.gguf") for t in recipe.export.types), str(export / "Modelfile")]
+    run = ("checkpoint-N/", "final_model/", "metrics.jsonl", "train_output.json", "evaluation.json", "log.txt")
+    files = {
+        recipe.data.processed: (*data, "dropped.csv", "manifest.json"),
+        recipe.run_directory: (*run, "run.json", "fit.json", "evaluate.json"),
+        recipe.export_directory: (*(f"{recipe.name}-{t}.gguf" for t in recipe.export.types), "Modelfile", "manifest.json"),
+    }
+    return [f"{directory}/{name}" for directory, names in files.items() for name in names]
 
 
 def size(count: int) -> str:

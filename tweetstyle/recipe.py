@@ -135,7 +135,7 @@ class Evaluation(Section):
 
 
 class Sampling(Section):
-    """How text is generated: evaluation, chat and the Modelfile read the same, so that what is measured is what runs. Ollama's names."""
+    """How text is generated, here and by the Modelfile alike: what is shown is what runs. Ollama's names."""
 
     temperature: float = Field(0.8, ge=0, le=5)
     top_k: int = Field(40, ge=0)
@@ -154,6 +154,12 @@ class Export(Section):
     """GGUF files to write; the Modelfile names the smallest."""
     num_ctx: int = Field(2048, ge=128)
     """Context length in tokens that Ollama reserves."""
+
+    @model_validator(mode="after")
+    def _each_type_once(self) -> Export:
+        if len(set(self.types)) < len(self.types):
+            raise ValueError(f"a type stands twice in {', '.join(self.types)}")
+        return self
 
 
 class Recipe(Section):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +36,29 @@ def read_recipe(path: Path) -> Recipe:
     try:
         recipe = Recipe.model_validate(values)
     except ValidationError as error:
-        problems = [_problem(detail, path, lines) for detail in error.errors()]
+        details = error.errors()
+        # A list with a bad item is also "too short" to pydantic, for it counts the good ones.
+        parents = {tuple(d["loc"][:-1]) for d in details}
+        problems = [_problem(d, path, lines) for d in details if not (d["type"] == "too_short" and tuple(d["loc"]) in parents)]
         raise RecipeErrors([p for _, p in sorted(problems, key=lambda pair: pair[0])]) from None
     recipe._name = path.stem
     return recipe
+
+
+@contextlib.contextmanager
+def located(path: Path) -> Iterator[None]:
+    """Gives an error whose `where` begins with a dotted key of the recipe the file and line of that key."""
+    try:
+        yield
+    except TweetstyleError as error:
+        key = (error.where or "").split(":")[0]
+        if not (key.split(".")[0] in Recipe.model_fields and all(part.isidentifier() for part in key.split("."))):
+            raise
+        _, lines = _load_yaml(path.read_text(encoding="utf-8"), path)
+        known = tuple(key.split("."))
+        while known not in lines:
+            known = known[:-1]
+        raise TweetstyleError(f"{error.where}: {error.what}", where=f"{path}:{lines[known]}", hint=error.hint) from error
 
 
 def schema() -> str:
@@ -122,6 +143,14 @@ def _in_words(detail: dict[str, Any], key: tuple[str, ...]) -> tuple[str, str]:
         case "int_type" | "float_type" | "bool_type" | "string_type" | "int_from_float":
             wanted = {"int": "a whole number", "float": "a number", "bool": "true or false", "string": "text"}
             return f"{given!r} is not {wanted[detail['type'].split('_')[0]]}", f"write {wanted[detail['type'].split('_')[0]]}"
+        case "tuple_type":
+            return f"{given!r} is not a list", f"write it in brackets: [{given}]"
+        case "path_type":
+            return f"{given!r} is not a path", "write the path of a file or directory"
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return f"{given!r} is not a section", f"write keys beneath it, among: {', '.join(_fields(key))}"
+        case "date_type" | "date_parsing" | "date_from_datetime_parsing" | "date_from_datetime_inexact":
+            return f"{given!r} is not a day", "write it as 2023-04-30"
         case "value_error":
             return str(context["error"]), "change one of the two"
         case _:

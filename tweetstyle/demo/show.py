@@ -34,7 +34,7 @@ def show(recipe: Path) -> None:
     road = Road(recipe)
     held_out = list(read_split(road.split("test"))) + list(read_split(road.split("validation")))
     prompts = [tweet.topic or NO_TOPIC for tweet in held_out][:COUNTED]
-    tuned = generate("tuned", Speaker(exported_gguf(road.recipe), road.template, road.recipe.sampling), prompts)
+    tuned = generate("tuned", Speaker(exported_gguf(road.recipe, recipe), road.template, road.recipe.sampling), prompts)
     with tempfile.TemporaryDirectory(prefix="tweetstyle-demo-") as temporary:
         base = generate("base", base_speaker(road, Path(temporary)), prompts)
     print_samples(held_out, prompts, base, tuned)

@@ -149,7 +149,7 @@ def sft_config(training: Training, directory: Path) -> SFTConfig:
         disable_tqdm=True,
     )
     # On a CPU Unsloth turns packing off for fear of attention across documents. With transformers' SDPA masks there is
-    # none: positions that begin again make the mask block-diagonal. tests/integration/test_training_masks.py proves it.
+    # none: positions that begin again make the mask block-diagonal. tests/integration/test_training_model.py proves it.
     config.packing = config.padding_free = True
     return config
 

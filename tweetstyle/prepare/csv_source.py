@@ -31,6 +31,14 @@ class Row(NamedTuple):
     created_at: str
 
 
+OTHER_NAMES = {
+    "id_tweet": ("id", "tweet_id", "id_str", "identifiant"),
+    "texte": ("text", "full_text", "tweet", "content", "contenu"),
+    "date_creation": ("created_at", "date", "created", "timestamp", "time"),
+}
+"""What others call the columns, lower case."""
+
+
 def read_rows(path: Path, advance: Callable[[int], object] = lambda count: None) -> Iterator[Row]:
     """Yields the rows of a UTF-8 CSV with the columns id_tweet, texte and date_creation, in any order, among others.
 
@@ -142,23 +150,31 @@ def _find_columns(header: list[str], path: Path) -> tuple[int, int, int]:
     for column in COLUMNS:
         if names.count(column) > 1:
             raise TweetstyleError(f"the column {column} is there twice", where=f"{path}:1", hint="rename one of them")
-    for column in COLUMNS:
-        if column not in names:
-            raise _missing_column(column, names, path)
+    if missing := [column for column in COLUMNS if column not in names]:
+        raise _missing_columns(missing, names, path)
     identifier, text, date = (names.index(column) for column in COLUMNS)
     return identifier, text, date
 
 
-def _missing_column(column: str, names: list[str], path: Path) -> TweetstyleError:
+def _missing_columns(missing: list[str], names: list[str], path: Path) -> TweetstyleError:
     for separator, called in ((";", "';'"), ("\t", "a tab")):
         if any(separator in name for name in names):
             hint = f"write it with commas: {EXAMPLE}"
             return TweetstyleError(f"its columns are separated by {called}, not by ','", where=f"{path}:1", hint=hint)
-    free = [name for name in names if name and name not in COLUMNS]
-    near = difflib.get_close_matches(column, free, 1, cutoff=0.3)
-    hint = f"rename the column {near[0]} to {column}" if near else f"the first line is {EXAMPLE}"
+    renamed = [f"the column {near} to {column}" for column in missing if (near := _likely(column, names))]
+    hint = f"rename {', '.join(renamed)}" if renamed else f"the first line is {EXAMPLE}"
     there = ", ".join(name for name in names if name) or "none"
-    return TweetstyleError(f"the column {column} is missing (there: {there})", where=f"{path}:1", hint=hint)
+    what = f"the column {missing[0]} is" if len(missing) == 1 else f"the columns {', '.join(missing)} are"
+    return TweetstyleError(f"{what} missing (there: {there})", where=f"{path}:1", hint=hint)
+
+
+def _likely(column: str, names: list[str]) -> str | None:
+    """The column that is there and holds what `column` should: by its usual other names first, then by its spelling."""
+    free = [name for name in names if name and name not in COLUMNS]
+    usual = next((name for name in free if name.lower() in OTHER_NAMES[column]), None)
+    known = {name for others in OTHER_NAMES.values() for name in others}
+    near = difflib.get_close_matches(column, [name for name in free if name.lower() not in known], 1, cutoff=0.3)
+    return usual or (near[0] if near else None)
 
 
 def _row(cells: list[str], header: list[str], columns: tuple[int, int, int], where: str) -> Row:
