@@ -12,8 +12,8 @@ import pytest
 
 # Before anything imports transformers or unsloth: a test that would download fails instead.
 os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "UNSLOTH_DISABLE_STATISTICS": "1", "TOKENIZERS_PARALLELISM": "false"}
-# Threads that spin while they wait make training crawl on a machine that has anything else to do.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Threads that spin for long while they wait make training crawl on a machine that has anything else to do.
+os.environ.setdefault("GOMP_SPINCOUNT", "5000")
 
 from support.ollama import VERSION as OLLAMA_VERSION  # noqa: E402
 from support.ollama import OllamaServer  # noqa: E402

@@ -60,8 +60,8 @@ def test_the_environment_is_set_before_anything_trains(tmp_path):
     program = (
         "import os, sys; from pathlib import Path; from tweetstyle.fit.chatter import prepare_environment\n"
         "prepare_environment(Path(sys.argv[1])); import huggingface_hub.constants as hub\n"
-        "print(hub.is_offline_mode(), hub.HF_HUB_DISABLE_TELEMETRY, os.environ['UNSLOTH_COMPILE_LOCATION'], os.environ['OMP_WAIT_POLICY'])"
+        "print(hub.is_offline_mode(), hub.HF_HUB_DISABLE_TELEMETRY, os.environ['UNSLOTH_COMPILE_LOCATION'], os.environ['GOMP_SPINCOUNT'])"
     )
-    environment = {name: value for name, value in __import__("os").environ.items() if name not in (*OFFLINE, "OMP_WAIT_POLICY")}
+    environment = {name: value for name, value in __import__("os").environ.items() if name not in (*OFFLINE, "GOMP_SPINCOUNT")}
     done = subprocess.run([sys.executable, "-c", program, tmp_path], capture_output=True, text=True, env=environment)
-    assert done.stdout.split() == ["True", "True", f"{tmp_path}/.unsloth_compiled_cache", "PASSIVE"], done.stderr
+    assert done.stdout.split() == ["True", "True", f"{tmp_path}/.unsloth_compiled_cache", "5000"], done.stderr
