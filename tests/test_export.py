@@ -230,7 +230,7 @@ def test_the_answer_names_what_stands_there(model):
 
 
 def test_from_names_the_smallest_of_what_was_asked(model, tmp_path):
-    exported = run(model[0], tmp_path / "export", types=("f16", "q8_0", "f16"))
+    exported = run(model[0], tmp_path / "export", types=("f16", "q8_0"))
     assert "\nFROM ./me-q8_0.gguf\n" in exported.modelfile.read_text() and list(exported.gguf) == ["f16", "q8_0"]
 
 
