@@ -91,14 +91,13 @@ class Road:
     def stages(self) -> dict[str, Stage]:
         recipe = self.recipe
         run, export = recipe.run_directory, recipe.export_directory
-        kept = lambda *names: self.settings(*names)  # noqa: E731
         return {
             stage.name: stage
             for stage in (
-                Stage("prepare", recipe.data.processed / "manifest.json", kept("data", "prompt"), self._source, self._prepare),
-                Stage("fit", run / "fit.json", kept("prompt", "model", "training"), self._fit_inputs, self._fit),
-                Stage("evaluate", run / "evaluate.json", kept("prompt", "evaluation"), self._evaluate_inputs, self._evaluate),
-                Stage("export", export / "manifest.json", kept("prompt", "sampling", "export"), self._export_inputs, self._export),
+                Stage("prepare", recipe.data.processed / "manifest.json", self.settings("data", "prompt"), self._source, self._prepare),
+                Stage("fit", run / "fit.json", self.settings("prompt", "model", "training"), self._fit_inputs, self._fit),
+                Stage("evaluate", run / "evaluate.json", self.settings("prompt", "evaluation"), self._evaluate_inputs, self._evaluate),
+                Stage("export", export / "manifest.json", self.settings("prompt", "sampling", "export"), self._export_inputs, self._export),
             )
         }
 
