@@ -22,8 +22,14 @@ class TrainingProgress:
             TimeRemainingColumn(),
         )
         # A step may take minutes on a small machine: the speed is that of the last hour, not of rich's 30 seconds.
+        # Twice a second is enough for a step that takes one or more; each refresh holds up the training's threads.
         self._bar = Progress(
-            *columns, console=Console(file=screen), speed_estimate_period=3600, redirect_stdout=False, redirect_stderr=False
+            *columns,
+            console=Console(file=screen),
+            refresh_per_second=2,
+            speed_estimate_period=3600,
+            redirect_stdout=False,
+            redirect_stderr=False,
         )
         self._task = self._bar.add_task("starting", total=None, figures="")
         self._validated = ""
