@@ -38,7 +38,8 @@ def test_every_recipe_that_ships_is_valid(recipe):
 def test_all_problems_are_told_at_once_in_the_order_of_their_lines(tmp_path):
     text = GOOD.replace("source:", "sorce:").replace("style: Nimzo", "style: 3") + "  metod: lora\n"
     assert problems(tmp_path, text) == [
-        "FILE:1: data.source: is missing\n  → add it: source: … (The archive: a CSV with the columns id_tweet, texte, date_creation)",
+        "FILE:1: data.source: is missing\n  → add it: source: … "
+        "(The archive: X's own zip or folder, CSV, JSON Lines, plain text; of several, a list, merged by id)",
         "FILE:2: data.sorce: no such key\n  → did you mean source?",
         "FILE:4: prompt.style: 3 is not text\n  → write text",
         "FILE:7: model.metod: no such key\n  → did you mean method?",

@@ -102,7 +102,7 @@ class Road:
         }
 
     def _source(self) -> dict[str, str]:
-        source = self.recipe.data.source
+        source = self.recipe.data.source[0]
         if not source.is_file():
             hint = "put the archive there, or write its path under data.source"
             raise TweetstyleError("there is no such file", where=str(source), hint=hint)

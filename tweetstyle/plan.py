@@ -58,7 +58,7 @@ def disk_needed(recipe: Recipe, base: BaseModel) -> dict[str, int]:
     trained = trained_parameters(recipe, base)
     one = trained * (4 + OPTIMIZER_BYTES)
     return {
-        "prepared data": 3 * recipe.data.source.stat().st_size,
+        "prepared data": 3 * sum(source.stat().st_size for source in recipe.data.source),
         "checkpoints": one * (recipe.training.save_total_limit + 1),
         "final model": trained * 4,
         "export": sum(export_bytes(base, recipe.export.types).values()),

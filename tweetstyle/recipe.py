@@ -6,13 +6,20 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StringConstraints, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, StringConstraints, model_validator
 
 TARGET_MODULES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 LocalPath = Annotated[Path, Field(strict=False)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
+"""An ISO 639-1 code."""
+
+
+def _listed(value: object) -> object:
+    """One path is a list of one."""
+    return value if isinstance(value, list | tuple) else [value]
 
 
 class Section(BaseModel):
@@ -22,18 +29,48 @@ class Section(BaseModel):
 
 
 class Data(Section):
-    source: LocalPath
-    """The archive: a CSV with the columns id_tweet, texte, date_creation."""
+    source: Annotated[
+        tuple[LocalPath, ...], Field(strict=False, min_length=1), BeforeValidator(_listed, json_schema_input_type=Path | list[Path])
+    ]
+    """The archive: X's own zip or folder, CSV, JSON Lines, plain text; of several, a list, merged by id."""
     processed: LocalPath = Path("data/processed")
-    """Directory of the cleaned CSVs and the splits."""
-    min_characters: int = Field(10, ge=1, le=280)
-    """A tweet with fewer characters, links and leading mentions not counted, is dropped as too short."""
-    stock_replies: Literal["drop", "keep"] = "drop"
-    """"Bonjour", "Merci!" and their like."""
+    """Directory of the cleaned CSVs, the splits and the report."""
+    expected_count: int | None = Field(None, ge=1)
+    """Tweets that X says there are: the difference to what was read is reported."""
+    separator: str | None = None
+    """In plain text the line that stands between tweets, for example ---; without it every line is a tweet."""
     since: Annotated[date, Field(strict=False)] | None = None
     """First day (UTC) whose tweets are kept: a style drifts over the years."""
     until: Annotated[date, Field(strict=False)] | None = None
     """Last day (UTC) whose tweets are kept."""
+    retweets: Literal["drop", "keep"] = "drop"
+    """RT @user and "@user: their words": someone else's text."""
+    automatic_posts: Literal["drop", "keep"] = "drop"
+    """What apps post in one's name: known phrases, and templates repeated often."""
+    automatic_repeats: int = Field(10, ge=3)
+    """A template (the text with its numbers, links and names masked) that opens so many tweets or more is an automatic post."""
+    min_characters: int = Field(10, ge=1, le=280)
+    """A tweet with fewer characters, links and leading mentions not counted, is dropped as too short."""
+    stock_replies: Literal["drop", "cap", "keep"] = "drop"
+    """"Bonjour", "Merci!" and their like."""
+    stock_replies_cap: int = Field(20, ge=1)
+    """With stock_replies: cap, how many stay, a seeded sample over the whole time."""
+    duplicates: Literal["drop", "keep"] = "drop"
+    """Exact and near duplicates: the earliest stays. With keep, twins still never stand in two splits."""
+    near_duplicate_jaccard: float = Field(0.75, ge=0.5, le=1)
+    """Share of common character 5-grams (Jaccard) from which two tweets are twins; 1: only the same text."""
+    likely_languages: Annotated[tuple[Language, ...], Field(strict=False, min_length=2)] = ("fr", "en")
+    """Languages among which each tweet's is sought, ISO 639-1."""
+    languages: Annotated[tuple[Language, ...], Field(strict=False)] = ()
+    """Languages kept; empty: all. A short or uncertain tweet is always kept."""
+    language_confidence: float = Field(0.9, gt=0.5, lt=1)
+    """How sure the language must be before a tweet is dropped for it."""
+    personal_data: Literal["scrub", "keep"] = "scrub"
+    """E-mail addresses, telephone numbers, IBANs, card numbers and keys become placeholders."""
+    handles: Literal["mask", "keep"] = "mask"
+    """@names of others within the text become @…"""
+    links: Literal["remove", "placeholder"] = "remove"
+    """X's own short links (t.co): taken out, or one placeholder for each."""
     validation_fraction: float = Field(0.05, gt=0, le=0.4)
     """Share of the kept tweets, those just before the test tweets."""
     test_fraction: float = Field(0.05, gt=0, le=0.4)
@@ -41,6 +78,12 @@ class Data(Section):
     mini_train: int = Field(100, ge=1)
     """Number of training tweets in the mini-train split, a seeded sample for a first quick run."""
     seed: int = Field(42, ge=0)
+
+    @model_validator(mode="after")
+    def _languages_are_sought(self) -> Data:
+        if unknown := [language for language in self.languages if language not in self.likely_languages]:
+            raise ValueError(f"data.languages has {unknown[0]}, which data.likely_languages has not: add it there")
+        return self
 
 
 class Prompt(Section):

@@ -119,6 +119,9 @@ def _record_lines(node: yaml.Node, key: tuple[str, ...], lines: dict[tuple[str, 
 
 def _problem(detail: dict[str, Any], path: Path, lines: dict[tuple[str, ...], int]) -> tuple[int, TweetstyleError]:
     key = tuple(str(part) for part in detail["loc"] if str(part) not in ("constrained-str", "literal"))
+    if key and key[-1].isdigit() and key not in lines:
+        # One value where a list may stand: it has no place of its own.
+        key = key[:-1]
     known = key
     while known not in lines:
         known = known[:-1]
@@ -147,6 +150,8 @@ def _in_words(detail: dict[str, Any], key: tuple[str, ...]) -> tuple[str, str]:
             return f"{given!r} is not a list", f"write it in brackets: [{given}]"
         case "path_type":
             return f"{given!r} is not a path", "write the path of a file or directory"
+        case "string_pattern_mismatch":
+            return f"{given!r} is no language code", "write two small letters, ISO 639-1: fr, en, es"
         case "model_type" | "model_attributes_type" | "dict_type":
             return f"{given!r} is not a section", f"write keys beneath it, among: {', '.join(_fields(key))}"
         case "date_type" | "date_parsing" | "date_from_datetime_parsing" | "date_from_datetime_inexact":

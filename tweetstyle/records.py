@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from tweetstyle.errors import TweetstyleError
 
@@ -13,24 +14,53 @@ TWEET, REPLY = "Tweet", "Réponse"
 SPLITS = ("train", "mini-train", "validation", "test")
 
 
+class SourceTweet(NamedTuple):
+    """One tweet as an archive holds it.
+
+    id: the archive's own, or for one without ids the file's name and the place in it; text: lines end in \\n, HTML entities as
+    they stand; created_at: `YYYY-MM-DDTHH:MM:SSZ`, or empty where the archive has no date; where: file and place, for messages;
+    reply_to: id of the tweet it answers; is_reply: whether the archive says so (None: it does not say); reason, evidence: why the
+    source itself refuses it ("duplicate id", "earlier edit"), or empty.
+    """
+
+    id: str
+    text: str
+    created_at: str
+    where: str
+    reply_to: str = ""
+    is_reply: bool | None = None
+    has_media: bool = False
+    is_quote: bool = False
+    reason: str = ""
+    evidence: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Tweet:
-    """One kept tweet. `id` and `created_at` (ISO 8601, UTC) are strings: a snowflake id does not survive a float."""
+    """One kept tweet. `id` and `created_at` (ISO 8601, UTC; empty where the archive has no date) are strings.
+
+    A snowflake id does not survive a float. thread: the id of the thread's first tweet, empty for a tweet alone; language: ISO
+    639-1, empty where it is uncertain.
+    """
 
     id: str
     text: str
     created_at: str
     type: str = TWEET
     topic: str | None = None
+    thread: str = ""
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A row that was read and not kept: `reason` is the name of the rule, `text` what the file held."""
+    """A row that was read and not kept: `reason` is the name of the rule, `evidence` what it saw, `text` what the file held."""
 
     id: str
     reason: str
     text: str
+    created_at: str = ""
+    evidence: str = ""
 
 
 def write_split(stream, tweets: list[Tweet], render) -> None:
@@ -40,7 +70,7 @@ def write_split(stream, tweets: list[Tweet], render) -> None:
     """
     for tweet in tweets:
         row = {"text": render(tweet), "tweet": tweet.text, "id": tweet.id, "created_at": tweet.created_at}
-        row |= {"type": tweet.type, "topic": tweet.topic}
+        row |= {"type": tweet.type, "topic": tweet.topic, "thread": tweet.thread, "language": tweet.language}
         stream.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
@@ -53,7 +83,7 @@ def read_split(path: Path) -> Iterator[Tweet]:
         for number, line in enumerate(stream, 1):
             try:
                 row = json.loads(line)
-                yield Tweet(row["id"], row["tweet"], row["created_at"], row["type"], row["topic"])
+                yield Tweet(row["id"], row["tweet"], row["created_at"], row["type"], row["topic"], row["thread"], row["language"])
             except (ValueError, KeyError, TypeError) as error:
                 raise TweetstyleError(
                     f"not a row that prepare wrote ({error})",

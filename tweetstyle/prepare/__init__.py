@@ -67,9 +67,9 @@ def _check_settings(data: Data, directory: Path) -> None:
     if data.since and data.until and data.since > data.until:
         what = f"the period ends ({data.until}) before it begins ({data.since})"
         raise TweetstyleError(what, where="data.since", hint="exchange data.since and data.until")
-    if data.source.resolve() in {path.resolve() for path in output_paths(directory)}:
+    if data.source[0].resolve() in {path.resolve() for path in output_paths(directory)}:
         what = "the archive would be overwritten by the cleaned tweets"
-        raise TweetstyleError(what, where=str(data.source), hint="name another directory in data.processed, or copy the archive")
+        raise TweetstyleError(what, where=str(data.source[0]), hint="name another directory in data.processed, or copy the archive")
 
 
 def _read_and_clean(data: Data, progress: Progress) -> tuple[list[Tweet], list[Dropped]]:
@@ -78,9 +78,9 @@ def _read_and_clean(data: Data, progress: Progress) -> tuple[list[Tweet], list[D
     originals: dict[str, tuple[int, str]] = {}
     dropped: list[tuple[int, Dropped]] = []
     number = 0
-    size = data.source.stat().st_size if data.source.is_file() else 0
+    size = data.source[0].stat().st_size if data.source[0].is_file() else 0
     with progress.of_bytes(size, "reading") as advance:
-        for number, row in enumerate(read_rows(data.source, advance), 1):
+        for number, row in enumerate(read_rows(data.source[0], advance), 1):
             tweet = read_tweet(row.text)
             reason = DUPLICATE_ID if row.id in originals else reason_to_drop(tweet, row.created_at, data)
             originals.setdefault(row.id, (number, row.text))
@@ -113,7 +113,7 @@ def _check_enough(tweets: list[Tweet], dropped: list[Dropped], data: Data) -> No
         what = f"none of the {read:,} tweets was kept ({funnel_in_words})"
     else:
         what = f"too few tweets to split: {len(tweets)} of {read:,} were kept ({funnel_in_words}), at least {FEWEST} are needed"
-    raise TweetstyleError(what, where=str(data.source), hint=hint)
+    raise TweetstyleError(what, where=str(data.source[0]), hint=hint)
 
 
 def _with_topics(splits: dict[str, list[Tweet]], dropout: float, seed: int, progress: Progress) -> dict[str, list[Tweet]]:
