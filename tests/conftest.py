@@ -24,7 +24,11 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests marked `gpu` skip, with the reason, where there is no NVIDIA card."""
+    """Tests marked `gpu` skip, with the reason, where there is no NVIDIA card; those of evaluation come first.
+
+    Where Unsloth has been imported, each evaluation has to start a process of its own: after the integration tests that is minutes.
+    """
+    items.sort(key=lambda item: item.path.name != "test_evaluate.py")
     marked = [item for item in items if item.get_closest_marker("gpu")]
     if marked and not has_nvidia_card():
         for item in marked:
