@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -220,7 +221,7 @@ def test_the_funnel_shows_the_counts(tmp_path):
     console = Console(width=80, record=True, file=io.StringIO())
     console.print(funnel(prepared))
     text = console.export_text()
-    lines = [line.split() for line in text.replace("│", " ").splitlines()]
+    lines = [re.sub("[│█▏▎▍▌▋▊▉]", " ", line).split() for line in text.splitlines()]
     for expected in ("read 61 100.0%", "too short -1 -1.6%", "kept 60 98.4%", "train 54 90.0%", "test 3 5.0%", "with a topic 45 75.0%"):
         assert expected.split() in lines
     assert ["retweet"] not in [line[:1] for line in lines]

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tweetstyle.records import SPLITS
+from tweetstyle.records import SPLITS, Dropped, Tweet
+from tweetstyle.visible import visible
 
 if TYPE_CHECKING:
+    from rich.console import Group
     from rich.table import Table
+
+BAR = 24
+"""Characters of the longest bar."""
+EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """Counts of tweets. dropped: rule → count, in the order of the rules; first_day, last_day: of the kept tweets (UTC)."""
+    """What was read, kept and dropped. All counts are of tweets unless they say otherwise; days and months are UTC.
+
+    dropped: rule → count, in the order of the rules; splits: name → count; with_topic: kept tweets whose prompt names a subject;
+    first_day, last_day: of the kept tweets, empty where none has a date; sources: (path, kind in words, tweets read);
+    notices: from the sources; warnings: from the split; scrubbed: kind → placeholders put in; leak: held-out tweets with a near
+    twin in another split; threads, twin_clusters: groups that stand whole in one split; months: "2021-03" → (read, kept), undated
+    under ""; lengths: lower end of a bin of 20 characters → kept; languages: ISO 639-1 or "" for uncertain → kept; samples:
+    reason → a few of its dropped tweets; kept_samples: a few of the kept ones.
+    """
 
     read: int
     kept: int
@@ -24,19 +39,42 @@ class Prepared:
     first_day: str
     last_day: str
     outputs: list[Path]
+    sources: list[tuple[str, str, int]] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    scrubbed: dict[str, int] = field(default_factory=dict)
+    leak: int = 0
+    threads: int = 0
+    twin_clusters: int = 0
+    months: dict[str, tuple[int, int]] = field(default_factory=dict)
+    lengths: dict[int, int] = field(default_factory=dict)
+    languages: dict[str, int] = field(default_factory=dict)
+    samples: dict[str, list[Dropped]] = field(default_factory=dict)
+    kept_samples: list[Tweet] = field(default_factory=list)
 
 
-def funnel(prepared: Prepared) -> Table:
-    """A rich table: tweets read, what each rule dropped, tweets kept, their splits, the share with a topic."""
+def funnel(prepared: Prepared) -> Group:
+    """For a rich console: the funnel as a table with a bar in each row, and what the sources and the split have to say below it."""
+    from rich.console import Group
+    from rich.text import Text
+
+    lines = [Text(line, style=style) for line, style in _remarks(prepared)]
+    return Group(_table(prepared), *lines)
+
+
+def _table(prepared: Prepared) -> Table:
     from rich.table import Table
 
-    table = Table(title=f"Tweets from {prepared.first_day} to {prepared.last_day}", title_justify="left")
+    period = f" from {prepared.first_day} to {prepared.last_day}" if prepared.first_day else ""
+    table = Table(title=f"Tweets{period}", title_justify="left")
     table.add_column("", min_width=20)
     table.add_column("tweets", justify="right")
     table.add_column("share", justify="right")
+    table.add_column("", min_width=BAR, no_wrap=True)
 
     def add(name: str, count: int, of: int, style: str | None = None) -> None:
-        table.add_row(name, f"{count:,}", f"{count / of:.1%}" if of else "", style=style)
+        share = count / of if of else 0.0
+        table.add_row(name, f"{count:,}", f"{share:.1%}" if of else "", bar(abs(share), BAR), style=style)
 
     add("read", prepared.read, prepared.read, "bold")
     for rule, count in prepared.dropped.items():
@@ -50,7 +88,37 @@ def funnel(prepared: Prepared) -> Table:
     return table
 
 
+def _remarks(prepared: Prepared) -> Iterator[tuple[str, str]]:
+    """(line, style) of what the table does not hold."""
+    if any(prepared.scrubbed.values()):
+        counts = ", ".join(f"{kind} {count:,}" for kind, count in prepared.scrubbed.items() if count)
+        yield f"placeholders for personal data: {counts}", ""
+    if prepared.threads or prepared.twin_clusters:
+        groups = [(prepared.threads, "thread"), (prepared.twin_clusters, "cluster of near twins", "clusters of near twins")]
+        named = " and ".join(counted(*group) for group in groups if group[0])
+        yield f"whole in one split: {named}", ""
+    if prepared.leak:
+        yield f"leak: {counted(prepared.leak, 'held-out tweet')} with a near twin in another split", "bold red"
+    else:
+        yield "leak between the splits: 0 (no held-out tweet has a near twin in another split)", ""
+    for warning in prepared.warnings:
+        yield f"warning: {visible(warning)}", "yellow"
+    for notice in prepared.notices:
+        yield f"note: {visible(notice)}", ""
+
+
 def dropped_in_words(dropped: dict[str, int]) -> str:
     """The funnel in one line, the largest loss first: for messages."""
     losses = sorted(((count, rule) for rule, count in dropped.items() if count), key=lambda loss: -loss[0])
     return ", ".join(f"{rule} {count:,}" for count, rule in losses) or "nothing was dropped"
+
+
+def bar(share: float, width: int) -> str:
+    """A bar of block characters, to an eighth of one; what is more than nothing is never drawn as nothing."""
+    eighths = min(width * 8, max(round(share * width * 8), int(share > 0)))
+    return "█" * (eighths // 8) + EIGHTHS[eighths % 8].strip()
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """ "1 thread", "1,200 threads"."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
