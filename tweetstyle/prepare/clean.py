@@ -1,172 +1,195 @@
-"""What is kept of a tweet's text, and the rules by which a tweet is dropped, in the order in which they are asked."""
+"""What is learned from one tweet, or the rule that drops it: the rules in the order in which they are asked."""
 
 from __future__ import annotations
 
-import html
 import re
-import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from tweetstyle.prepare.handles import MASK, mask_handles
 from tweetstyle.prepare.known_phrases import AUTOMATIC_OPENINGS, AUTOMATIC_WITH_LINK, GREETINGS, STOCK_FIRST, STOCK_PHRASES, STOCK_WORDS
+from tweetstyle.prepare.normalise import (
+    LINK,
+    LINK_PLACEHOLDER,
+    is_bare,
+    normalise,
+    nothing_but,
+    take_off_mentions,
+    take_off_x_links,
+    without_links,
+    x_links_to_placeholders,
+)
+from tweetstyle.prepare.scrub import scrub
+from tweetstyle.records import REPLY, TWEET, SourceTweet
 
 if TYPE_CHECKING:
     from tweetstyle.recipe import Data
 
-ENTITY = re.compile(r"&#?\w+;")
-LEADING_MENTIONS = re.compile(r"\s*(?:@[A-Za-z0-9_]{1,20}(?:\s+|$))+")
-LINK = re.compile(r"https?://\S+|\bwww\.\S+|pic\.(?:twitter|x)\.com/\w+", re.I)
-X_LINK = r"(?:https?://t\.co/[A-Za-z0-9]*…?|(?:https?://)?pic\.(?:twitter|x)\.com/[A-Za-z0-9]+)"
-X_LINKS_AND_SPACE = re.compile(rf"(\s*){X_LINK}(?:\s*{X_LINK})*(\s*)", re.I)
 MEDIA_LINK = re.compile(r"pic\.(?:twitter|x)\.com/\w+|https?://(?:twitter|x)\.com/\w+/status/\d+/(?:photo|video)/\d+\S*", re.I)
 RETWEET = re.compile(
-    r"""^\W*\bRT\b\s*:?\s*[«"“]?\s*@\w       # RT @user, at the beginning in any case
+    r"""^\W*\bRT\b\s*:?\s*[«"“]?\s*@\w{1,20}       # RT @user, at the beginning in any case
       | ^\s*["“«]?\s*@\w{1,20}[ \u00a0\u202f]?:(?=\s|["“«])   # @user: their words
-      | (?-i:\b[RM]T\ ?:?\ ?@\w)             # a comment, then RT @user and their words
+      | (?-i:\b[RM]T\ ?:?\ ?@\w{1,20})             # a comment, then RT @user and their words
     """,
     re.X | re.I,
 )
+LONGEST_STOCK_REPLY = 80
+"""Characters; who writes more says something."""
+LONGEST_EVIDENCE = 60
 _WORD = re.compile(r"[^\W\d_]+")
+_NAMES_AND_PLACEHOLDERS = re.compile(rf"@\w+|{MASK}|{re.escape(LINK_PLACEHOLDER)}")
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """A tweet's text as the rules look at it.
+class View(NamedTuple):
+    """A tweet as the rules look at it.
 
-    text: unescaped and in NFC; body: less the leading mentions; kept: less X's own links, what the model is to learn;
-    bare: less every link; is_reply: whether leading mentions were taken off.
+    text: unescaped and in NFC; body: less the mentions put before a reply; kept: less X's own links; bare: less every link;
+    mentions_off: whether mentions were taken off; day: YYYY-MM-DD or empty; has_media: the archive says so.
     """
 
     text: str
     body: str
     kept: str
     bare: str
-    is_reply: bool
+    mentions_off: bool
+    day: str
+    has_media: bool
 
 
-def read_tweet(raw: str) -> Reading:
-    """Takes the noise off a tweet's text and leaves the style: casing, spacing, punctuation and emoji stay byte for byte."""
-    text = normalise(raw)
-    body, is_reply = take_off_mentions(text)
+class Cleaned(NamedTuple):
+    """text: what is learned, empty where the tweet is dropped; type: `records.TWEET` or `REPLY`; reason: the rule that drops the
+    tweet, or empty; evidence: what the rule saw; scrubbed: kind of personal data → placeholders put in, as pairs."""
+
+    text: str
+    type: str
+    reason: str
+    evidence: str
+    scrubbed: tuple[tuple[str, int], ...]
+
+
+def clean(tweet: SourceTweet, data: Data) -> Cleaned:
+    """Asks the rules in their order, then takes off what is not the author's style: personal data and others' names."""
+    if tweet.reason:
+        return Cleaned("", TWEET, tweet.reason, tweet.evidence, ())
+    view = view_of(tweet)
+    kind = REPLY if tweet.is_reply or (tweet.is_reply is None and view.mentions_off) else TWEET
+    for reason, rule in RULES.items():
+        if (evidence := rule(view, data)) is not None:
+            return Cleaned("", kind, reason, evidence, ())
+    text = view.kept if data.links == "remove" else x_links_to_placeholders(view.body).strip()
+    scrubbed: tuple[tuple[str, int], ...] = ()
+    if data.personal_data == "scrub":
+        text, scrubbed = scrub(text)
+    if data.handles == "mask":
+        text = mask_handles(text)
+    return Cleaned(text, kind, "", "", scrubbed)
+
+
+def view_of(tweet: SourceTweet) -> View:
+    """In an archive that marks replies, the names by which a tweet that answers nobody opens are the author's own words."""
+    text = normalise(tweet.text)
+    body, mentions_off = text, False
+    if tweet.is_reply is not False or tweet.reply_to:
+        body, mentions_off = take_off_mentions(text)
     kept = take_off_x_links(body)
-    bare = without_links(kept).strip()
-    return Reading(text, body, kept, bare, is_reply)
+    return View(text, body, kept, without_links(kept).strip(), mentions_off, tweet.created_at[:10], tweet.has_media)
 
 
-def normalise(raw: str) -> str:
-    """HTML entities to characters, then NFC: never NFKC, which would make … three dots, ™ TM and ﬁ two letters.
-
-    X escapes with the semicolon; "&copy" without one is the author's own.
-    """
-    text = ENTITY.sub(lambda entity: html.unescape(entity[0]), raw) if "&" in raw else raw
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return unicodedata.normalize("NFC", text).strip()
+# -- the rules: each gives what it saw in a tweet that goes, or None ------------------------------------------
 
 
-def take_off_mentions(text: str) -> tuple[str, bool]:
-    """The text less the @mentions that X puts before a reply, and whether there were any."""
-    if text.startswith("@") and (mentions := LEADING_MENTIONS.match(text)):
-        return text[mentions.end() :], True
-    return text, False
+def outside_period(view: View, data: Data) -> str | None:
+    """Before the first or after the last day (UTC) asked for; where a day is asked for, a tweet without one goes too."""
+    if data.since is None and data.until is None:
+        return None
+    if not view.day:
+        return "no date"
+    early = data.since is not None and view.day < data.since.isoformat()
+    late = data.until is not None and view.day > data.until.isoformat()
+    return view.day if early or late else None
 
 
-def take_off_x_links(text: str) -> str:
-    """The text less t.co and pic.twitter.com links, one run of white space left where there were two."""
-    while True:
-        shorter = X_LINKS_AND_SPACE.sub(_join, text) if "/" in text else text
-        if shorter == text:
-            return text
-        text = shorter
-
-
-def without_links(text: str) -> str:
-    """The text with a space for every link, X's own or another."""
-    return LINK.sub(" ", text) if "/" in text or "www" in text.lower() else text
-
-
-def _join(link: re.Match[str]) -> str:
-    """What stands between the neighbours of a link that goes: the larger line break, else one of its spaces."""
-    before, after, text = link[1], link[2], link.string
-    if not link.start() or link.end() == len(text):
-        return ""
-    if breaks := max(before.count("\n"), after.count("\n")):
-        return "\n" * breaks
-    if not after and text[link.end()] in ".,…)]»”":
-        return ""
-    if not before and text[link.start() - 1] in "([«“":
-        return ""
-    return after or before
-
-
-# -- the rules ----------------------------------------------------------------------------------------------
-
-
-def is_retweet(tweet: Reading) -> bool:
+def retweet(view: View, data: Data) -> str | None:
     """RT @user, also behind a comment, and "@user: their words": someone else's text."""
-    return "@" in tweet.text and RETWEET.search(tweet.text) is not None
+    if data.retweets == "keep" or "@" not in view.text:
+        return None
+    return _shown(RETWEET.search(view.text))
 
 
-def is_automatic(tweet: Reading) -> bool:
+def automatic_post(view: View, data: Data) -> str | None:
     """Written by an app in the author's name: "I just posted a photo", daily statistics, a shared headline."""
-    text = tweet.text.lower().replace("’", "'")
-    return AUTOMATIC_OPENINGS.match(text) is not None or ("http" in text and AUTOMATIC_WITH_LINK.search(text) is not None)
+    if data.automatic_posts == "keep":
+        return None
+    text = view.text.lower().replace("’", "'")
+    return _shown(AUTOMATIC_OPENINGS.match(text) or ("http" in text and AUTOMATIC_WITH_LINK.search(text)) or None)
 
 
-def is_media_only(tweet: Reading) -> bool:
-    """Nothing but a picture's or a video's link."""
-    return ".com/" in tweet.body.lower() and _only(MEDIA_LINK, tweet.body)
+def media_only(view: View, data: Data) -> str | None:
+    """Nothing but a picture or a video: by the archive's word, or by the link's form."""
+    if view.has_media and is_bare(view.bare):
+        return "media and no words"
+    return _links(nothing_but(MEDIA_LINK, view.body)) if ".com/" in view.body.lower() else None
 
 
-def is_link_only(tweet: Reading) -> bool:
+def link_only(view: View, data: Data) -> str | None:
     """Nothing but links: a t.co link may lead to a page or a picture, which a CSV does not say."""
-    return tweet.bare != tweet.body and _only(LINK, tweet.body)
+    return _links(nothing_but(LINK, view.body)) if view.bare != view.body else None
 
 
-def is_stock_reply(tweet: Reading) -> bool:
-    """ "Bonjour à tous !", "Merci beaucoup" and their like: nothing but greetings, thanks and wishes."""
-    if len(tweet.bare) > 80:
-        return False
-    words = _WORD.findall(re.sub(r"@\w+", "", tweet.bare.lower()))
-    if " ".join(words) in STOCK_PHRASES:
-        return True
-    return bool(words) and words[0] in STOCK_FIRST and STOCK_WORDS.issuperset(words) and not GREETINGS.isdisjoint(words)
+def stock_reply(view: View, data: Data) -> str | None:
+    """Dropped only where the recipe says so; a cap needs the whole archive."""
+    return _cut(view.bare) if data.stock_replies == "drop" and is_stock_reply(view.bare) else None
 
 
-def is_too_short(tweet: Reading, min_characters: int) -> bool:
-    """Fewer characters (code points) than asked for, links and leading mentions not counted."""
-    return len(tweet.bare) < min_characters
+def too_short(view: View, data: Data) -> str | None:
+    """Fewer characters (code points) than asked for, links and leading mentions not counted.
+
+    Stock replies that the recipe keeps or caps are no less wanted for being short.
+    """
+    length = len(view.bare)
+    if length >= data.min_characters or (data.stock_replies != "drop" and is_stock_reply(view.bare)):
+        return None
+    return f"{length} characters" if length != 1 else "1 character"
 
 
-def is_outside_period(created_at: str, data: Data) -> bool:
-    """Before the first or after the last day (UTC) asked for."""
-    day = created_at[:10]
-    return (data.since is not None and day < data.since.isoformat()) or (data.until is not None and day > data.until.isoformat())
-
-
-def _only(link: re.Pattern[str], text: str) -> bool:
-    """Whether the text is such links and at most white space and punctuation; an emoji is more than that."""
-    rest, links = link.subn("", text)
-    return links > 0 and all(unicodedata.category(c)[0] in "ZPC" for c in rest)
-
-
-Rule = Callable[[Reading, str, "Data"], bool]
+Rule = Callable[[View, "Data"], str | None]
 RULES: dict[str, Rule] = {
-    "outside the period": lambda tweet, created_at, data: is_outside_period(created_at, data),
-    "retweet": lambda tweet, created_at, data: is_retweet(tweet),
-    "automatic post": lambda tweet, created_at, data: is_automatic(tweet),
-    "media only": lambda tweet, created_at, data: is_media_only(tweet),
-    "link only": lambda tweet, created_at, data: is_link_only(tweet),
-    "stock reply": lambda tweet, created_at, data: data.stock_replies == "drop" and is_stock_reply(tweet),
-    "too short": lambda tweet, created_at, data: is_too_short(tweet, data.min_characters),
+    "outside the period": outside_period,
+    "retweet": retweet,
+    "automatic post": automatic_post,
+    "media only": media_only,
+    "link only": link_only,
+    "stock reply": stock_reply,
+    "too short": too_short,
 }
-"""Name of the reason → rule. The first that says yes gives the reason."""
+"""Name of the reason → rule. The first that sees something gives the reason.
+
+Media only and link only have no setting: nothing of the author's is left in such a tweet.
+"""
 
 
-def reason_to_drop(tweet: Reading, created_at: str, data: Data) -> str | None:
-    """The first rule that drops the tweet, or None for one to keep."""
-    for name, says_yes in RULES.items():
-        if says_yes(tweet, created_at, data):
-            return name
-    return None
+def is_stock_reply(text: str) -> bool:
+    """ "Bonjour à tous !", "Merci beaucoup" and their like: nothing but greetings, thanks and wishes, names and links not counted."""
+    if len(text) > LONGEST_STOCK_REPLY:
+        return False
+    if "@" in text or "[" in text:
+        text = _NAMES_AND_PLACEHOLDERS.sub("", text)
+    words = _WORD.findall(text.lower())
+    if not words:
+        return False
+    if words[0] in STOCK_FIRST and STOCK_WORDS.issuperset(words):
+        return not GREETINGS.isdisjoint(words)
+    return len(words) <= 4 and " ".join(words) in STOCK_PHRASES
+
+
+def _shown(match: re.Match[str] | None) -> str | None:
+    return _cut(match[0]) if match else None
+
+
+def _cut(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_EVIDENCE else line[: LONGEST_EVIDENCE - 1] + "…"
+
+
+def _links(count: int) -> str | None:
+    return f"{count} link{'s' * (count > 1)} and no words" if count else None

@@ -1,0 +1,117 @@
+"""The language of each text: French and English by their everyday words, what these leave open by lingua."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.prepare.stop_words import ENGLISH, FRENCH
+
+FEWEST_WORDS = 4
+"""In fewer words lingua guesses."""
+LEAST_CONFIDENCE = 2 / 3
+"""Below it a language is no more than a guess: it counts as uncertain."""
+FEWEST_SIGNS = 2
+"""Different words of one language, and none of the other, that settle it."""
+CLEAR = 0.99
+"""Confidence given to what everyday words settle."""
+MOST_CHARACTERS = 400
+"""The beginning of a long post tells its language."""
+
+UNCERTAIN = ("", 0.0)
+
+_NO_LANGUAGE = re.compile(r"https?://\S+|\bwww\.\S+|[@#]\w+|@…|\[\w+\]")
+_MAY_HAVE_NO_LANGUAGE = re.compile(r"[@#\[/]|www\.")
+_WORD = re.compile(r"[^\W\d_]+'?")
+_ACCENTED = re.compile("[àâçèêëîïôùûœ]")
+_FOREIGN_CHARACTER = re.compile("[ñ¿¡áíóúìòãõäöüßåøłčšžőşğ]")
+
+# Words that a text in the other language has too, as its own or borrowed ("main street", "a court", "on y va", "sans", "encore").
+_OF_BOTH = frozenset(
+    """on a me as or via long part six point second million minute minutes sort court cent cents tout sale encore fait main son
+    plus dire pour sans met bel as pu tel face cause force six est ces des sa car pas vis dont chose pain if man fine sure
+    but bout rendu place case genre premier millions grand""".split()
+)
+_FOREIGN = (
+    frozenset(
+        """el los las una del con por para pero muy como esta este hoy sus nos e o il lo gli che di per della sono questo uma não com
+    em dos mas isso der die das und ist nicht ein eine ich mit auf het een van niet ik och att det som""".split()
+    )
+    - FRENCH
+    - ENGLISH
+)
+"""Spanish, Italian, Portuguese, German and their like share short words with French and English: with one of these lingua is asked."""
+
+_FRENCH_SIGNS = frozenset(FRENCH - ENGLISH - _OF_BOTH) | {"pas", "pour", "plus", "est", "des", "ces", "sans", "dans"}
+_ENGLISH_SIGNS = frozenset(
+    {word if "'" not in word else word.partition("'")[0] + "'" for word in ENGLISH} - FRENCH - _OF_BOTH - {"y'"} | {"but", "if", "sure"}
+)
+
+
+def languages_of(texts: Sequence[str], likely: Sequence[str]) -> list[tuple[str, float]]:
+    """For each text its language among the likely ones (ISO 639-1) and how sure that is, 0 to 1; ("", 0.0) where it is uncertain.
+
+    Emoji, links, handles, hashtags and placeholders are no language; a text of fewer than `FEWEST_WORDS` words is uncertain.
+    Where French and English alone are likely, everyday words settle most texts without lingua.
+    Raises TweetstyleError for a language that lingua does not know.
+    """
+    detector = _detector(tuple(sorted(set(likely))))
+    by_words = set(likely) == {"fr", "en"}
+    found: list[tuple[str, float]] = []
+    open_places, open_texts = [], []
+    for place, text in enumerate(texts):
+        words_alone = _words_alone(text)
+        words = _WORD.findall(words_alone.lower())
+        sure = by_words and len(words) >= FEWEST_WORDS and by_everyday_words(words)
+        found.append((sure, CLEAR) if sure else UNCERTAIN)
+        if not sure and len(words) >= FEWEST_WORDS:
+            open_places.append(place)
+            open_texts.append(words_alone)
+    for place, answer in zip(open_places, _by_lingua(open_texts, detector), strict=True):
+        found[place] = answer
+    return found
+
+
+def by_everyday_words(words: list[str]) -> str:
+    """ "fr" or "en" where lower-case words (an elision with its apostrophe) have signs of one alone, else empty."""
+    french, english = len(_FRENCH_SIGNS.intersection(words)), len(_ENGLISH_SIGNS.intersection(words))
+    if bool(french) == bool(english) or not _FOREIGN.isdisjoint(words):
+        return ""
+    letters = "".join(words)
+    if not letters.isascii():
+        if _FOREIGN_CHARACTER.search(letters):
+            return ""
+        french += bool(french and _ACCENTED.search(letters))
+    return "fr" if french >= FEWEST_SIGNS else "en" if english >= FEWEST_SIGNS else ""
+
+
+def _words_alone(text: str) -> str:
+    text = text[:MOST_CHARACTERS].replace("’", "'")
+    return _NO_LANGUAGE.sub(" ", text) if _MAY_HAVE_NO_LANGUAGE.search(text) else text
+
+
+def _by_lingua(texts: list[str], detector) -> list[tuple[str, float]]:
+    answers = []
+    for values in detector.compute_language_confidence_values_in_parallel(texts) if texts else ():
+        best = values[0] if values else None
+        sure = best is not None and best.value >= LEAST_CONFIDENCE
+        answers.append((best.language.iso_code_639_1.name.lower(), best.value) if sure else UNCERTAIN)
+    return answers
+
+
+@lru_cache(1)
+def _detector(likely: tuple[str, ...]):
+    from lingua import IsoCode639_1, LanguageDetectorBuilder
+
+    codes = []
+    for language in likely:
+        try:
+            codes.append(IsoCode639_1.from_str(language))
+        except ValueError as error:
+            what = f"data.likely_languages has {language}, which the language detector does not know"
+            raise TweetstyleError(
+                what, where="data.likely_languages", hint="write two-letter codes such as fr, en, es, de, it, pt"
+            ) from error
+    return LanguageDetectorBuilder.from_iso_codes_639_1(*codes).build()
