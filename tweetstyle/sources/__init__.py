@@ -1,0 +1,146 @@
+"""Archives: whatever holds a person's tweets, read as a stream of `SourceTweet`."""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.records import SourceTweet
+from tweetstyle.sources.csv_source import read_csv
+from tweetstyle.sources.documents import unreadable
+from tweetstyle.sources.inputs import files_of
+from tweetstyle.sources.json_lines import read_json_array, read_json_lines
+from tweetstyle.sources.plain_text import read_plain_text
+from tweetstyle.sources.recognise import CSV, JSON_ARRAY, JSON_LINES, Source, kind_of
+
+__all__ = ["DUPLICATE_ID", "Archive", "Found", "open_archive"]
+
+DUPLICATE_ID = "duplicate id"
+"""Reason of the second tweet with an id, in one source or across several."""
+
+Advance = Callable[[int], object]
+
+
+class Found(NamedTuple):
+    """What a source was: `kind` in words, `count` tweets, those the source itself refuses among them."""
+
+    path: Path
+    kind: str
+    count: int
+
+
+class Archive:
+    """One or several sources, merged by id. Made by `open_archive`.
+
+    size: bytes that `advance` counts up to; kinds, notices: what was found, and plain sentences for the user, both complete once
+    `tweets` has ended.
+    """
+
+    def __init__(self, sources: Sequence[Source], separator: str | None, expected_count: int | None) -> None:
+        self._sources, self._separator, self._expected_count = sources, separator, expected_count
+        self._names = _short_names([source.path for source in sources])
+        self.size = sum(_size(source) for source in sources)
+        self.kinds: list[Found] = []
+        self.notices: list[str] = []
+
+    def tweets(self, advance: Advance = lambda bytes_read: None) -> Iterator[SourceTweet]:
+        """Every tweet of every source once, in the order of the files.
+
+        The second tweet with an id comes with the reason `DUPLICATE_ID` and, as evidence, the place of the first.
+        Raises TweetstyleError for what cannot be read, and for a file that changed meanwhile.
+        """
+        self.kinds, self.notices = [], []
+        first_places: dict[str, str] = {}
+        count = 0
+        for source in self._sources:
+            before, count_before = _fingerprint(source.path), count
+            for tweet in self._read(source, advance):
+                count += 1
+                first = first_places.setdefault(tweet.id, tweet.where)
+                if first is not tweet.where and not tweet.reason:
+                    tweet = tweet._replace(reason=DUPLICATE_ID, evidence=first)
+                yield tweet
+            if _fingerprint(source.path) != before:
+                hint = "wait until it is complete, then run this again"
+                raise TweetstyleError("the file changed while it was read", where=str(source.path), hint=hint)
+            self.kinds.append(Found(source.path, source.in_words, count - count_before))
+        self._compare_count(len(first_places))
+
+    def _read(self, source: Source, advance: Advance) -> Iterator[SourceTweet]:
+        if source.document is None:
+            from tweetstyle.sources.x_archive import read_x_archive
+
+            return read_x_archive(source.path, self.notices, advance)
+        name = self._names[source.path]
+        if source.kind == CSV:
+            return read_csv(source.document, name, self.notices, advance)
+        if source.kind == JSON_LINES:
+            return read_json_lines(source.document, name, self.notices, advance)
+        if source.kind == JSON_ARRAY:
+            return read_json_array(source.document, name, self.notices, advance)
+        return read_plain_text(source.document, name, self.notices, advance, self._separator)
+
+    def _compare_count(self, count: int) -> None:
+        expected = self._expected_count
+        if expected is None or expected == count:
+            return
+        holder = "the file has" if len(self._sources) == 1 else "the sources have"
+        difference = f"{expected - count:,} are missing" if count < expected else f"{count - expected:,} more"
+        self.notices.append(f"X says {expected:,} tweets, {holder} {count:,} (each id counted once): {difference}")
+
+
+def open_archive(paths: Sequence[Path], separator: str | None = None, expected_count: int | None = None) -> Archive:
+    """Recognises every source, and reads none yet.
+
+    separator: in plain text, the line between tweets; None: every line is a tweet. expected_count: what X says there are.
+    Raises TweetstyleError for a path that is missing, named twice, or none of the kinds that can be read.
+    """
+    named = Counter(path.resolve() for path in paths)
+    sources = []
+    for path in paths:
+        if not path.exists():
+            raise _missing(path)
+        if named[path.resolve()] > 1:
+            raise TweetstyleError("is named twice", where=str(path), hint="name every source once")
+        sources.append(kind_of(path))
+    return Archive(sources, separator, expected_count)
+
+
+def _missing(path: Path) -> TweetstyleError:
+    names = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = difflib.get_close_matches(path.name, names, 1)
+    hint = f"did you mean {path.parent / near[0]}?" if near else "write the archive's path in data.source"
+    return TweetstyleError("there is no such file", where=str(path), hint=hint)
+
+
+def _short_names(paths: Sequence[Path]) -> dict[Path, str]:
+    """The file's name; with so many of its folders as tell it from the others. Ids are made from it where a source has none."""
+    names = {}
+    for path in paths:
+        parts = path.resolve().parts
+        others = [other.resolve().parts for other in paths if other != path]
+        length = 1
+        while length < len(parts) and any(other[-length:] == parts[-length:] for other in others):
+            length += 1
+        names[path] = "/".join(parts[-length:])
+    return names
+
+
+def _size(source: Source) -> int:
+    if source.document is not None:
+        return source.document.size
+    from tweetstyle.sources.x_archive import size_of
+
+    return size_of(source.path)
+
+
+def _fingerprint(path: Path) -> list[tuple[str, int, int]]:
+    """Name, size and time of change of every file that the tweets come from."""
+    try:
+        return [(file.name, stat.st_size, stat.st_mtime_ns) for file in files_of(path) for stat in [file.stat()]]
+    except OSError as error:
+        raise unreadable(path, error) from error

@@ -1,0 +1,125 @@
+"""What an archive is, by its content; the ending of its name decides only where the content does not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.sources.csv_source import looks_like_csv
+from tweetstyle.sources.documents import Document, on_disk, unreadable
+from tweetstyle.sources.encodings import first_text
+from tweetstyle.sources.zip_source import ZipMembers
+
+X_ARCHIVE, CSV, JSON_LINES, JSON_ARRAY, PLAIN_TEXT = "X's archive", "CSV", "JSON Lines", "a JSON array", "plain text"
+READABLE = "X's archive (its zip or its folder), a CSV, JSON Lines or plain text with one tweet a line"
+"""For messages."""
+
+_X_MEMBER = re.compile(r"(?:[^/]+/)?(?:data/)?(?:manifest|tweets?)\.js")
+_TEXT_SUFFIXES = {".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".txt"}
+_KIND_BY_SUFFIX = {".csv": CSV, ".tsv": CSV, ".jsonl": JSON_LINES, ".ndjson": JSON_LINES, ".json": JSON_LINES}
+_OTHER_FORMATS = (
+    (b"\x1f\x8b", "compressed with gzip", "unpack it with gunzip"),
+    (b"BZh", "compressed with bzip2", "unpack it with bunzip2"),
+    (b"\xfd7zXZ\0", "compressed with xz", "unpack it with unxz"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "unpack it"),
+    (b"Rar!", "a RAR archive", "unpack it"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel file", "save it as CSV (UTF-8)"),
+    (b"%PDF", "a PDF", f"name {READABLE}"),
+    (b"\x89PNG", "a picture", f"name {READABLE}"),
+    (b"\xff\xd8\xff", "a picture", f"name {READABLE}"),
+    (b"SQLite format 3\0", "a database", "export its tweets as CSV"),
+)
+
+
+class Source(NamedTuple):
+    """path: as it was named; kind: one of the kinds above; document: what is to be read, None for X's archive."""
+
+    path: Path
+    kind: str
+    document: Document | None
+
+    @property
+    def in_words(self) -> str:
+        if self.document is None:
+            return f"{self.kind} ({'folder' if self.path.is_dir() else 'zip'})"
+        return f"{self.kind} in a zip" if self.document.member else self.kind
+
+
+def kind_of(path: Path) -> Source:
+    """Looks at the names in a folder or a zip, and at the first 64 KiB of a file.
+
+    Raises TweetstyleError for what is none of the kinds.
+    """
+    if path.is_dir():
+        return _kind_of_folder(path)
+    document = on_disk(path)
+    head = document.head()
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return _kind_of_zip(path)
+    return Source(path, _kind_of_text(document, head), document)
+
+
+def _kind_of_folder(path: Path) -> Source:
+    try:
+        names = [
+            f"{prefix}{entry.name}"
+            for prefix, folder in (("", path), ("data/", path / "data"))
+            if folder.is_dir()
+            for entry in folder.iterdir()
+        ]
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if any(_X_MEMBER.fullmatch(name) for name in names):
+        return Source(path, X_ARCHIVE, None)
+    if "tweets.csv" in names:
+        return kind_of(path / "tweets.csv")._replace(path=path)
+    texts = sorted(name for name in names if PurePosixPath(name).suffix.lower() in _TEXT_SUFFIXES and "/" not in name)
+    hint = f"name the files themselves, for example {path / texts[0]}" if texts else f"name {READABLE}"
+    raise TweetstyleError("the folder is not an archive of X: it has no data/manifest.js or data/tweets.js", where=str(path), hint=hint)
+
+
+def _kind_of_zip(path: Path) -> Source:
+    with ZipMembers(path) as archive:
+        if any(_X_MEMBER.fullmatch(name) for name in archive.names):
+            return Source(path, X_ARCHIVE, None)
+        if "xl/workbook.xml" in archive.names:
+            raise TweetstyleError("is an Excel file", where=str(path), hint="save it as CSV UTF-8, the column of ids as text")
+        texts = [name for name in archive.names if _is_text(name)]
+        # X's export of 2016 to 2018 holds a README.txt and pages of its own beside the one table.
+        texts = [name for name in texts if PurePosixPath(name).name.lower() == "tweets.csv"] or texts
+        if len(texts) != 1:
+            what = f"the zip holds {len(texts)} files that could be tweets" if texts else "the zip holds no tweets that can be read"
+            raise TweetstyleError(what, where=str(path), hint=f"name {READABLE}; another zip holds one file of text only")
+        document = Document(path, archive.size(texts[0]), texts[0])
+    return Source(path, _kind_of_text(document, document.head()), document)
+
+
+def _is_text(name: str) -> bool:
+    """Whether the member may hold tweets: the Finder adds its own files under __MACOSX and with a leading dot."""
+    inside = PurePosixPath(name)
+    return inside.suffix.lower() in _TEXT_SUFFIXES and inside.parts[0] != "__MACOSX" and not inside.name.startswith(".")
+
+
+def _kind_of_text(document: Document, head: bytes) -> str:
+    where = str(document)
+    for magic, what, hint in _OTHER_FORMATS:
+        if head.startswith(magic):
+            raise TweetstyleError(f"is {what}", where=where, hint=hint)
+    text = first_text(head).lstrip()
+    if not text and len(head) == document.size:
+        raise TweetstyleError("the file is empty", where=where, hint=f"name {READABLE}")
+    if re.match(r"<(!doctype|html)", text, re.IGNORECASE):
+        raise TweetstyleError("is a web page", where=where, hint="name the archive's zip or folder, not the page in it")
+    if re.match(r"window\.(YTD|__THAR_CONFIG)", text):
+        hint = f"name the folder of the archive, {document.path.parent.parent}, or its zip"
+        raise TweetstyleError("is one part of X's archive", where=where, hint=hint)
+    if re.match(r'\{\s*["}]', text):
+        return JSON_LINES
+    if re.match(r"\[\s*(\{\s*[\"}]|\]\s*$)", text):
+        return JSON_ARRAY
+    if looks_like_csv(text):
+        return CSV
+    suffix = PurePosixPath(document.member or document.path.name).suffix.lower()
+    return _KIND_BY_SUFFIX.get(suffix, PLAIN_TEXT)
