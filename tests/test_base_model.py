@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 
 import pytest
@@ -103,6 +104,19 @@ def test_a_shard_that_was_cut_off_is_refused(directory, kept):
     shard.write_bytes(shard.read_bytes()[:kept])
     with pytest.raises(TweetstyleError, match="cut off|not a whole safetensors"):
         read_base_model(directory)
+
+
+@pytest.mark.skipif(not hasattr(os, "seteuid"), reason="needs POSIX users")
+def test_a_file_that_may_not_be_read_is_one_clear_message(directory):
+    (directory / "config.json").chmod(0)
+    user = os.geteuid()
+    try:
+        if user == 0:
+            os.seteuid(65534)
+        with pytest.raises(TweetstyleError, match="may not be read"):
+            read_base_model(directory)
+    finally:
+        os.seteuid(user)
 
 
 @pytest.mark.parametrize("content", ["", "{", '{"model": {}}', '{"model": {"type": "Unigram"}}'])

@@ -47,8 +47,9 @@ class BaseModel:
     def weight_bytes(self) -> int:
         return sum(shard.stat().st_size for shard in self.shards)
 
+    @cached_property
     def fingerprints(self) -> dict[str, str]:
-        """file name → fingerprint of everything that decides what is trained."""
+        """file name → fingerprint of everything that decides what is trained. Read once: a 16 GB base takes its time."""
         names = ("config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
         files = [self.path / name for name in names if (self.path / name).is_file()]
         return {file.name: fingerprint(file) for file in [*files, *self.shards]}
@@ -58,8 +59,16 @@ def read_base_model(path: Path) -> BaseModel:
     """Reads and checks a local Hugging Face directory.
 
     Raises TweetstyleError, one clear message each: no directory, no config, another architecture than Llama's,
-    biases, a shard that is missing or cut off, only pickled weights, no tokenizer.json, no end token.
+    biases, a shard that is missing or cut off, only pickled weights, no tokenizer.json, no end token, no right to read.
     """
+    try:
+        return _read(path)
+    except PermissionError as error:
+        hint = "check its owner and mode: ls -l shows them"
+        raise TweetstyleError("the base model may not be read", where=str(error.filename or path), hint=hint) from error
+
+
+def _read(path: Path) -> BaseModel:
     if not path.is_dir():
         raise TweetstyleError("there is no base model here", where=str(path), hint=HOW_TO_GET)
     config = _read_json(path / "config.json")
