@@ -29,7 +29,7 @@ from tweetstyle.export.stored_tensors import StoredTensor
 from tweetstyle.recipe import Export, Sampling
 from tweetstyle.template import build_template
 
-ALL = ("f16", "q8_0", "q4_k_m")
+ALL = ("f32", "f16", "bf16", "q8_0", "q6_k", "q5_k_m", "q4_k_m")
 WIDE = {"hidden_size": 256, "intermediate_size": 512, "num_attention_heads": 4, "num_hidden_layers": 3}
 
 
@@ -103,10 +103,15 @@ def test_every_quantised_tensor_is_libggufs_bytes_of_the_same_weights(model):
     from tweetstyle.export.adapter import read_adapter
 
     merged = read_adapter(adapter, source.plan)
-    for file_type in ("q8_0", "q4_k_m"):
+    expected_kinds = {
+        "q8_0": {"F32", "Q8_0"},
+        "q6_k": {"F32", "Q6_K"},
+        "q5_k_m": {"F32", "Q5_K", "Q6_K"},
+        "q4_k_m": {"F32", "Q4_K", "Q6_K"},
+    }
+    for file_type, kinds in expected_kinds.items():
         written = tensors(exported.gguf[file_type])
-        kinds = {written[t.name].tensor_type.name for t in source.plan}
-        assert kinds == ({"F32", "Q8_0"} if file_type == "q8_0" else {"F32", "Q4_K", "Q6_K"})
+        assert {written[t.name].tensor_type.name for t in source.plan} == kinds
         for tensor in source.plan:
             cut = cut_into_blocks(tensor, source.stored[tensor.source], merged, frozenset({gguf.GGMLQuantizationType.F32}))
             rows = np.concatenate([b.convert()[gguf.GGMLQuantizationType.F32] for b in cut]).view(np.float32).reshape(tensor.shape)
@@ -198,7 +203,7 @@ def test_tensors_of_odd_sizes_are_padded_to_where_the_table_says(tmp_path, scali
 def test_the_metadata_is_the_configs(model):
     base, _, exported = model
     template = build_template("inst", "Nimzo", base.tokens)
-    for file_type, number in {"f16": 1, "q8_0": 7, "q4_k_m": 15}.items():
+    for file_type, number in {"f32": 0, "f16": 1, "bf16": 32, "q8_0": 7, "q6_k": 18, "q5_k_m": 17, "q4_k_m": 15}.items():
         fields = {key: field.contents() for key, field in gguf.GGUFReader(exported.gguf[file_type]).fields.items()}
         expected = {
             "general.architecture": "llama", "general.type": "model", "general.name": "me", "general.file_type": number,
@@ -224,7 +229,7 @@ def test_raw_text_claims_no_chat_template_and_an_instruct_format_does(model, tmp
 def test_the_answer_names_what_stands_there(model):
     _, _, exported = model
     directory = exported.modelfile.parent
-    assert {p.name for p in directory.iterdir()} == {"Modelfile", "me-f16.gguf", "me-q8_0.gguf", "me-q4_k_m.gguf"}
+    assert {p.name for p in directory.iterdir()} == {"Modelfile", *(f"me-{file_type}.gguf" for file_type in ALL)}
     assert list(exported.gguf) == list(ALL) and exported.bytes_written == sum(p.stat().st_size for p in directory.iterdir())
     assert "\nFROM ./me-q4_k_m.gguf\n" in exported.modelfile.read_text()
 

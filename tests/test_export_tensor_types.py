@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import gguf
@@ -16,7 +17,7 @@ from tweetstyle.recipe import Export
 
 LLAMA_3_8B = Llama(32, 4096, 14336, 32, 8, 128, 128256, 8192, 1e-5, 500000.0, None, tied=False)
 SMOLLM2 = Llama(30, 576, 1536, 9, 3, 64, 49152, 8192, 1e-5, 100000.0, None, tied=True)
-QUANTISED = [Q.F16, Q.Q8_0, Q.Q4_K, Q.Q5_K, Q.Q6_K, Q.Q5_0, Q.Q5_1]
+QUANTISED = [Q.F16, Q.BF16, Q.Q8_0, Q.Q4_K, Q.Q5_K, Q.Q6_K, Q.Q5_0, Q.Q5_1]
 
 
 def types(file_type: str, llama: Llama) -> dict[str, Q]:
@@ -35,6 +36,23 @@ def test_llama_3_8b_in_q4_k_m_is_what_llama_cpp_prints():
     assert round(size / 2**30, 2) == 4.58
 
 
+@pytest.mark.parametrize(
+    ("file_type", "bits", "gibibytes"),
+    [("q4_k_m", 4.8944, 4.58), ("q5_k_m", 5.7036, 5.33), ("q6_k", 6.5633, 6.14), ("q8_0", 8.5008, 7.95), ("f16", 16.0005, 14.96)],
+)
+def test_llama_3_1_8b_takes_the_bits_a_weight_that_llama_cpp_lists(file_type, bits, gibibytes):
+    """The table in llama.cpp's tools/quantize/README.md."""
+    plan, found = list(tensor_plan(LLAMA_3_8B)), types(file_type, LLAMA_3_8B)
+    size, weights = sum(type_bytes(found[t.name], t.shape) for t in plan), sum(math.prod(t.shape) for t in plan)
+    assert round(size / 2**30, 2) == gibibytes and abs(8 * size / weights - bits) < 0.001
+
+
+def test_q5_k_m_raises_the_same_tensors_as_q4_k_m():
+    four, five = types("q4_k_m", LLAMA_3_8B), types("q5_k_m", LLAMA_3_8B)
+    assert five == {name: Q.Q5_K if kind == Q.Q4_K else kind for name, kind in four.items()}
+    assert set(types("q6_k", LLAMA_3_8B).values()) == {Q.Q6_K, Q.F32}
+
+
 def test_smollm2s_rows_fall_back_where_256_does_not_divide_them():
     found = types("q4_k_m", SMOLLM2)
     assert found["token_embd.weight"] == Q.Q8_0 and "output.weight" not in found
@@ -48,6 +66,12 @@ def test_tied_embeddings_get_the_outputs_type():
     assert types("q4_k_m", replace(LLAMA_3_8B, tied=True))["token_embd.weight"] == Q.Q6_K
 
 
+def test_q5_k_m_and_q6_k_fall_back_too():
+    five, six = types("q5_k_m", SMOLLM2), types("q6_k", SMOLLM2)
+    assert five["blk.3.attn_q.weight"] == Q.Q5_1 and five["blk.0.attn_v.weight"] == Q.Q8_0 and five["blk.3.ffn_down.weight"] == Q.Q5_K
+    assert six["blk.3.attn_q.weight"] == Q.Q8_0 and six["blk.3.ffn_down.weight"] == Q.Q6_K
+
+
 def test_a_70b_gets_more_bits_for_its_small_attn_v():
     seventy = Llama(80, 8192, 28672, 64, 8, 128, 128256, 8192, 1e-5, 500000.0, None, tied=False)
     found = types("q4_k_m", seventy)
@@ -55,7 +79,7 @@ def test_a_70b_gets_more_bits_for_its_small_attn_v():
     assert {found[f"blk.{i}.ffn_down.weight"] for i in range(80)} == {Q.Q4_K, Q.Q6_K}
 
 
-@pytest.mark.parametrize(("file_type", "kind"), [("f16", Q.F16), ("q8_0", Q.Q8_0)])
+@pytest.mark.parametrize(("file_type", "kind"), [("f32", Q.F32), ("f16", Q.F16), ("bf16", Q.BF16), ("q8_0", Q.Q8_0)])
 def test_plain_types_take_every_matrix_and_leave_the_vectors(file_type, kind):
     assert {t.name: kind if len(t.shape) == 2 else Q.F32 for t in tensor_plan(LLAMA_3_8B)} == types(file_type, LLAMA_3_8B)
 
@@ -73,7 +97,7 @@ def test_every_type_of_the_recipe_is_known_here():
 
     (names, _) = typing.get_args(Export.model_fields["types"].annotation)
     assert set(typing.get_args(names)) == set(FILE_TYPES) == set(BASE_TYPES) and MORE_BITS.keys() <= BASE_TYPES.keys()
-    assert {*BASE_TYPES.values(), *MORE_BITS.values()} - {Q.F16, Q.Q8_0} <= FALLBACKS.keys()
+    assert {*BASE_TYPES.values(), *MORE_BITS.values()} - {Q.F32, Q.F16, Q.BF16, Q.Q8_0} <= FALLBACKS.keys()
 
 
 @pytest.mark.parametrize("kind", QUANTISED)
@@ -86,7 +110,7 @@ def test_the_bytes_are_those_of_another_build_of_ggml(kind):
     assert np.array_equal(quantize(rows, kind), np.ascontiguousarray(expected).view(np.uint8).reshape(-1))
 
 
-@pytest.mark.parametrize("kind", [Q.F16, Q.Q8_0])
+@pytest.mark.parametrize("kind", [Q.F16, Q.BF16, Q.Q8_0])
 def test_the_plain_types_are_the_gguf_packages_own_too(kind):
     rows = rows_of_many_sizes()
     assert np.array_equal(quantize(rows, kind), gguf.quants.quantize(rows, kind).view(np.uint8).reshape(-1))
@@ -105,6 +129,14 @@ def test_what_is_written_reads_back_close_to_the_weights(kind):
 def test_float16_rounds_as_numpy_does():
     rows = rows_of_many_sizes()
     assert np.array_equal(quantize(rows, Q.F16).view(np.float16), rows.astype(np.float16).reshape(-1))
+
+
+def test_bfloat16_rounds_as_torch_does():
+    import torch
+
+    rows = rows_of_many_sizes()
+    expected = torch.from_numpy(rows).to(torch.bfloat16).view(torch.int16).numpy().reshape(-1)
+    assert np.array_equal(quantize(rows, Q.BF16).view(np.int16), expected)
 
 
 def test_cutting_rows_into_blocks_changes_no_byte():

@@ -192,9 +192,12 @@ class Sampling(Section):
     """With a seed the same message gets the same answer, in Ollama too."""
 
 
+GgufType = Literal["f32", "f16", "bf16", "q8_0", "q6_k", "q5_k_m", "q4_k_m"]
+
+
 class Export(Section):
-    types: Annotated[tuple[Literal["f16", "q8_0", "q4_k_m"], ...], Field(strict=False, min_length=1)] = ("q4_k_m",)
-    """GGUF files to write; the Modelfile names the smallest."""
+    types: Annotated[tuple[GgufType, ...], Field(strict=False, min_length=1)] = ("q4_k_m",)
+    """GGUF files to write, all in one pass over the weights; the Modelfile names the smallest."""
     num_ctx: int = Field(2048, ge=128)
     """Context length in tokens that Ollama reserves."""
 

@@ -10,12 +10,28 @@ from tweetstyle.export.llama import Llama, Tensor
 
 Q = GGMLQuantizationType
 
-FILE_TYPES = {"f16": LlamaFileType.MOSTLY_F16, "q8_0": LlamaFileType.MOSTLY_Q8_0, "q4_k_m": LlamaFileType.MOSTLY_Q4_K_M}
+FILE_TYPES = {
+    "f32": LlamaFileType.ALL_F32,
+    "f16": LlamaFileType.MOSTLY_F16,
+    "bf16": LlamaFileType.MOSTLY_BF16,
+    "q8_0": LlamaFileType.MOSTLY_Q8_0,
+    "q6_k": LlamaFileType.MOSTLY_Q6_K,
+    "q5_k_m": LlamaFileType.MOSTLY_Q5_K_M,
+    "q4_k_m": LlamaFileType.MOSTLY_Q4_K_M,
+}
 """The recipe's name of a GGUF's type → llama.cpp's (the key general.file_type)."""
 
-BASE_TYPES = {"f16": Q.F16, "q8_0": Q.Q8_0, "q4_k_m": Q.Q4_K}
-MORE_BITS = {"q4_k_m": Q.Q6_K}
-"""What the mixtures give to the tensors that suffer most: attn_v and ffn_down in some layers."""
+BASE_TYPES = {
+    "f32": Q.F32,
+    "f16": Q.F16,
+    "bf16": Q.BF16,
+    "q8_0": Q.Q8_0,
+    "q6_k": Q.Q6_K,
+    "q5_k_m": Q.Q5_K,
+    "q4_k_m": Q.Q4_K,
+}
+MORE_BITS = {"q5_k_m": Q.Q6_K, "q4_k_m": Q.Q6_K}
+"""What the mixtures give to the tensors that suffer most: attn_v and ffn_down in some layers. A K-quant of one type is none."""
 
 FALLBACKS = {Q.Q4_K: Q.Q5_0, Q.Q5_K: Q.Q5_1, Q.Q6_K: Q.Q8_0}
 """A row that is no multiple of a K-quant's 256 elements gets the next larger type with blocks of 32."""
