@@ -12,8 +12,8 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.records import SourceTweet
 from tweetstyle.sources.x_tweet import utc
 
-LARGEST_NOTES = 2**28
-"""Characters of all long posts together: they are in memory while the tweets are read."""
+LARGEST_NOTES = 2**27
+"""Characters of all long posts together, each counted with 200 more: they are in memory while the tweets are read."""
 SHORTEST_BEGINNING = 100
 """Characters. X cuts at 280; what is shorter and bears no … is a post of its own that begins alike."""
 
@@ -47,7 +47,7 @@ class Notes:
             hint = "the archive may be damaged or changed: take it as X gave it"
             raise TweetstyleError("the long post has no text", where=where, hint=hint)
         second = utc(note.get("createdAt"), where)
-        self._characters += len(text)
+        self._characters += len(text) + 200
         if self._characters > LARGEST_NOTES:
             what = f"the long posts hold more than {LARGEST_NOTES:,} characters"
             raise TweetstyleError(what, where=where, hint="take the zip as X gave it")
