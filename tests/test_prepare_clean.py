@@ -1,88 +1,14 @@
-"""Noise goes, each with its reason; style stays byte for byte."""
+"""Noise goes, each with its reason and what the rule saw."""
 
 from __future__ import annotations
 
-import unicodedata
 from datetime import date
-from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
+from support.cleaning import cleaned, reason
 
-from tweetstyle.prepare.clean import RULES, read_tweet, reason_to_drop
-from tweetstyle.recipe import Data
-
-NOON = "2021-03-05T12:00:00Z"
-STYLE = [
-    "…", "’", "™", "ﬁn", "ﬂots", "...", "«\u00a0oui\u00a0»", "quoi\u202f?", "MAIS NON", "  deux espaces", "\t", "\n\n", "!!!", "①", "½",
-    "👨‍👩‍👧‍👦", "👍🏽", "🏳️‍🌈", "🇨🇦", "❤️", "❤", "café", "œuf", "Å", "ſ", "№", "：",
-    "\u200b", "\u2028", "http", "t.co", "a@b", "&", "R&D", "&copy", "#été",
-]  # fmt: skip
-KEPT = "https://t.co/aB3"
-
-
-def kept(raw: str) -> str:
-    return read_tweet(raw).kept
-
-
-def reason(raw: str, created_at: str = NOON, **settings) -> str | None:
-    return reason_to_drop(read_tweet(raw), created_at, Data(source=Path("x.csv"), **settings))
-
-
-@given(st.lists(st.sampled_from(STYLE) | st.text("abcdeéèêñÀ ’'?!;:,.…-😂🦊\u00a0\u202f\n", max_size=12), min_size=1, max_size=12))
-def test_style_survives_byte_for_byte(fragments):
-    text = unicodedata.normalize("NFC", "x " + " ".join(fragments) + " x")
-    assert kept(text).encode() == text.encode()
-
-
-@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="&@/\r"), max_size=80))
-def test_any_text_without_links_mentions_and_entities_only_loses_its_outer_space(text):
-    assert kept(text) == unicodedata.normalize("NFC", text).strip()
-
-
-@settings(max_examples=300)
-@given(st.lists(st.sampled_from([*STYLE, " ", "\n", KEPT, "https://", "t.co/", "pic.twitter.com/x1", "@bob", "(", ")", ","]), max_size=14))
-@example(["https:/", KEPT, "/t.co/b"])
-def test_no_link_of_x_is_left_and_reading_twice_changes_nothing(fragments):
-    once = kept("mot " + "".join(fragments))
-    assert "https://t.co/" not in once and "pic.twitter.com/x1" not in once
-    assert kept(once) == once
-
-
-@pytest.mark.parametrize(
-    ("raw", "expected"),
-    [
-        ("A &amp; B &lt;3 &gt; &#39;x&#39; &eacute;", "A & B <3 > 'x' é"),
-        ("&amp;lt; une seule fois", "&lt; une seule fois"),
-        ("sans point-virgule : &copy &lt", "sans point-virgule : &copy &lt"),
-        ("cafe\u0301", "café"),
-        ("ligne\r\nautre&#13;fin", "ligne\nautre\nfin"),
-        ("lis ça https://t.co/aB3 !", "lis ça !"),
-        ("lis ça https://t.co/aB3.", "lis ça."),
-        ("lis ça (https://t.co/aB3 ) vite", "lis ça () vite"),
-        ("lis (ici https://t.co/aB3) vite", "lis (ici) vite"),
-        ("quoi\u202fhttps://t.co/aB3\u202f?", "quoi\u202f?"),
-        ("https://t.co/aB3 d'abord", "d'abord"),
-        ("un\nhttps://t.co/aB3\n\ndeux", "un\n\ndeux"),
-        ("un https://t.co/aB3 https://t.co/cD4\ndeux", "un\ndeux"),
-        ("fin HTTPS://T.CO/aB3", "fin"),
-        ("photopic.twitter.com/Ab12", "photo"),
-        ("coupé https://t.co/aB…", "coupé"),
-        ("voir https://exemple.org/t.co/x", "voir https://exemple.org/t.co/x"),
-        ("@bob @Lise_2 salut @zoe", "salut @zoe"),
-        ("@bob, salut", "@bob, salut"),
-        ("salut @bob", "salut @bob"),
-    ],
-)
-def test_what_is_kept_of_a_text(raw, expected):
-    assert kept(raw) == expected
-
-
-def test_leading_mentions_mark_a_reply():
-    assert read_tweet("@bob salut").is_reply and read_tweet("@a\n@b").is_reply
-    assert not any(read_tweet(text).is_reply for text in (".@bob salut", "salut @bob", "@bob's", "a@b.fr"))
-
+from tweetstyle.prepare.clean import RULES, is_stock_reply
+from tweetstyle.records import TWEET
 
 EXAMPLES = {
     "retweet": [
@@ -124,26 +50,96 @@ def test_the_rule_that_drops(rule, raw):
 
 @pytest.mark.parametrize("raw", NO_EXAMPLES)
 def test_what_no_rule_drops(raw):
-    assert reason(raw) is None
+    assert reason(raw) == ""
 
 
-def test_every_rule_has_an_example():
-    assert set(RULES) == {*EXAMPLES, "outside the period"}
+def test_every_rule_has_an_example_and_they_are_asked_in_this_order():
+    assert list(RULES) == ["outside the period", *EXAMPLES]
+
+
+@pytest.mark.parametrize(
+    ("raw", "evidence"),
+    [
+        ("tellement vrai RT @bob: leur texte", "RT @bob"),
+        ("Je viens de publier une photo @ Limoilou https://t.co/a", "je viens de publier une photo"),
+        ("Un titre d'article https://t.co/a via @journal", "https://t.co/a via @journal"),
+        ("https://t.co/a https://t.co/b", "2 links and no words"),
+        ("pic.twitter.com/Ab12", "1 link and no words"),
+        ("@bob Merci beaucoup 😊", "Merci beaucoup 😊"),
+        ("@bob courts", "6 characters"),
+        ("x", "1 character"),
+        ("I'm at " + "Café " * 20 + "(Québec) https://t.co/a", "i'm at " + "café " * 10 + "ca…"),
+    ],
+)
+def test_the_rule_says_what_it_saw_and_leaves_no_text(raw, evidence):
+    assert cleaned(raw).evidence == evidence and cleaned(raw).text == ""
+
+
+def test_what_the_source_refuses_keeps_the_source_s_reason():
+    found = cleaned("un tweet assez long", archive={"reason": "duplicate id", "evidence": "x.csv:1"})
+    assert found == ("", TWEET, "duplicate id", "x.csv:1", ())
+
+
+def test_a_picture_that_the_archive_knows_of_is_media_only():
+    raw = "@bob https://t.co/a …"
+    assert cleaned(raw, archive={"has_media": True})[2:4] == ("media only", "media and no words")
+    assert reason(raw) == "link only"
+    assert cleaned("une légende assez longue https://t.co/a", archive={"has_media": True}).reason == ""
+    assert cleaned("🦊 https://t.co/a", archive={"has_media": True}).reason == "too short"
+
+
+# -- every setting changes what it says -------------------------------------------------------------------------
 
 
 def test_min_characters_counts_neither_links_nor_leading_mentions():
     raw = "@bob douze lettres https://exemple.org"
-    assert reason(raw, min_characters=13) is None
+    assert reason(raw, min_characters=13) == ""
     assert reason(raw, min_characters=14) == "too short"
 
 
-def test_stock_replies_stay_when_asked():
-    assert reason("Merci beaucoup !", stock_replies="keep") is None
+@pytest.mark.parametrize(
+    ("setting", "rule"), [("retweets", "retweet"), ("automatic_posts", "automatic post"), ("stock_replies", "stock reply")]
+)
+def test_a_rule_that_is_switched_off_drops_nothing(setting, rule):
+    for raw in EXAMPLES[rule]:
+        assert reason(raw, **{setting: "keep"}) != rule
+
+
+def test_stock_replies_that_are_kept_or_capped_may_be_short():
+    assert [reason("Merci!", stock_replies=setting) for setting in ("drop", "cap", "keep")] == ["stock reply", "", ""]
+    assert reason("Bof !!", stock_replies="cap") == "too short"
+
+
+def test_a_stock_reply_is_known_again_after_cleaning():
+    raw = "Merci @bob et @lise https://t.co/a"
+    assert all(is_stock_reply(cleaned(raw, stock_replies="cap", links=links).text) for links in ("remove", "placeholder"))
+    assert not is_stock_reply("") and not is_stock_reply("@…")
 
 
 def test_the_period_has_its_first_and_last_day_inside():
     text, march = "un tweet assez long", {"since": date(2021, 3, 1), "until": date(2021, 3, 31)}
     inside = ["2021-03-01T00:00:00Z", "2021-03-31T23:59:59Z"]
     outside = ["2021-02-28T23:59:59Z", "2021-04-01T00:00:00Z"]
-    assert [reason(text, day, **march) for day in inside + outside] == [None, None, "outside the period", "outside the period"]
-    assert [reason(text, day) for day in outside] == [None, None]
+    assert [reason(text, day, **march) for day in inside + outside] == ["", "", "outside the period", "outside the period"]
+    assert [reason(text, day) for day in outside] == ["", ""]
+    assert cleaned(text, outside[0], **march).evidence == "2021-02-28"
+
+
+def test_a_tweet_without_a_date_goes_only_where_a_period_is_asked_for():
+    text = "un tweet assez long"
+    assert reason(text, "") == ""
+    assert [cleaned(text, "", **asked)[2:4] for asked in ({"since": date(2021, 3, 1)}, {"until": date(2021, 3, 31)})] == [
+        ("outside the period", "no date")
+    ] * 2
+
+
+def test_personal_data_is_scrubbed_and_counted_unless_it_is_to_stay():
+    raw = "écris à bob@exemple.fr ou à lise@exemple.fr"
+    assert (cleaned(raw).text, cleaned(raw).scrubbed) == ("écris à [courriel] ou à [courriel]", (("e-mail", 2),))
+    assert (cleaned(raw, personal_data="keep").text, cleaned(raw, personal_data="keep").scrubbed) == (raw, ())
+
+
+def test_others_names_are_masked_unless_they_are_to_stay():
+    raw = "d'après @bob c'est .@Lise_2's affaire"
+    assert cleaned(raw).text == "d'après @… c'est .@…'s affaire"
+    assert cleaned(raw, handles="keep").text == raw

@@ -35,6 +35,8 @@ RETWEET = re.compile(
 )
 LONGEST_STOCK_REPLY = 80
 """Characters; who writes more says something."""
+LONGEST_AUTOMATIC_POST = 1000
+"""Characters. Apps write short; a long post is a person's, and patterns that look ahead would be slow on it."""
 LONGEST_EVIDENCE = 60
 _WORD = re.compile(r"[^\W\d_]+")
 _NAMES_AND_PLACEHOLDERS = re.compile(rf"@\w+|{MASK}|{re.escape(LINK_PLACEHOLDER)}")
@@ -118,7 +120,7 @@ def retweet(view: View, data: Data) -> str | None:
 
 def automatic_post(view: View, data: Data) -> str | None:
     """Written by an app in the author's name: "I just posted a photo", daily statistics, a shared headline."""
-    if data.automatic_posts == "keep":
+    if data.automatic_posts == "keep" or len(view.text) > LONGEST_AUTOMATIC_POST:
         return None
     text = view.text.lower().replace("’", "'")
     return _shown(AUTOMATIC_OPENINGS.match(text) or ("http" in text and AUTOMATIC_WITH_LINK.search(text)) or None)
@@ -183,7 +185,8 @@ def is_stock_reply(text: str) -> bool:
 
 
 def _shown(match: re.Match[str] | None) -> str | None:
-    return _cut(match[0]) if match else None
+    """What was matched, or the part of it that the pattern calls `seen`."""
+    return _cut(match.groupdict().get("seen") or match[0]) if match else None
 
 
 def _cut(text: str) -> str:

@@ -37,7 +37,7 @@ AUTOMATIC_WITH_LINK = re.compile(
             rf"\bdaily is out\b.*{_LINK}",
             rf"est (?:sorti|disponible|paru)e? ?!.*{_LINK}.*(?:merci à|grâce à)",
             rf"(?:sign the petition|signez la pétition|j'ai signé la pétition).*{_LINK}",
-            rf"^(?=[\"“«]|(?!{_OWN_WORDS})).*{_LINK} (?:via|par|by) @\w+$",
+            rf"^(?=[\"“«]|(?!{_OWN_WORDS})).*(?P<seen>{_LINK} (?:via|par|by) @\w+)$",
         )
     )
 )

@@ -16,7 +16,7 @@ LEADING_MENTIONS = re.compile(r"\s*(?:@[A-Za-z0-9_]{1,20}(?:\s+|$))+")
 LINK = re.compile(r"https?://\S+|\bwww\.\S+|pic\.(?:twitter|x)\.com/\w+", re.I)
 _X_LINK = r"(?:https?://t\.co/[A-Za-z0-9]*…?|(?:https?://)?pic\.(?:twitter|x)\.com/[A-Za-z0-9]+)"
 X_LINK = re.compile(_X_LINK, re.I)
-X_LINKS_AND_SPACE = re.compile(rf"(\s*){_X_LINK}(?:\s*{_X_LINK})*(\s*)", re.I)
+X_LINKS_AND_SPACE = re.compile(rf"(?<!\s)(\s*){_X_LINK}(?:\s*{_X_LINK})*(\s*)", re.I)
 
 
 def normalise(raw: str) -> str:

@@ -5,20 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-NATIONAL = ("FR", "BE", "CH", "GB")
-"""Regions whose national numbers begin with 0."""
+NATIONAL = ("FR", "BE", "CH", "GB", "GP", "MQ", "RE")
+"""Regions whose national numbers begin with 0, the likelier first."""
 NORTH_AMERICA = ("US",)
 """Canada, the United States and the Caribbean share one numbering plan."""
 
+_SPACE = " \u00a0\u202f"
 CANDIDATE = re.compile(
-    r"""(?<![\w#@$€£%=/.,:+-]) (?:\+|00|\(\+?|\b)\d (?:[ \u00a0\u202f().\-/–]{0,3}\d){6,14}
-        (?![\w%]|[.,:/-]\d|[ \u00a0\u202f]?[$€£%°])""",
+    rf"""(?<![\w#@$€£%=.,+-]) (?<!\d:) (?:\+|00|\(\+?|\b)\d (?:[{_SPACE}().\-‑–]{{0,3}}\d){{6,14}}
+        (?![\w%]|[.,:-]\d|[{_SPACE}]?[$€£%°])""",
     re.X,
 )
 """7 to 15 digits and what may stand between those of one number; nothing that makes a hashtag, a price, a decimal or an id of them."""
 
+_SHAPE = rf"(?:0\d(?:[{_SPACE}.-]?\d\d){{4}}|\(?\d{{3}}\)?[{_SPACE}.-]?\d{{3}}[{_SPACE}.-]\d{{4}})"
+_FIRST_OF_TWO = re.compile(rf"{_SHAPE}(?=[{_SPACE}]{{1,3}}{_SHAPE}(?![{_SPACE}.-]?\d))")
 _DATE = re.compile(
-    r"(?:19|20)\d\d[-./ ](?:0[1-9]|1[0-2])[-./ ](?:0[1-9]|[12]\d|3[01])|(?:0?[1-9]|[12]\d|3[01])([-./])(?:0?[1-9]|1[0-2])\1(?:19|20)\d\d"
+    r"""(?<!\d)(?: (?:19|20)\d\d([-./\ ])(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12]\d|3[01])
+        | (?:0?[1-9]|[12]\d|3[01])([-./])(?:0?[1-9]|1[0-2])\2(?:19|20)\d\d )(?!\d)""",
+    re.X,
 )
 _NO_PHONE_BEFORE = re.compile(
     r"""(?:\b(?:isbn|issn|siren|siret|id|ids|ref|réf|référence|dossier|commande|facture|colis|suivi|tracking|order|invoice|ticket|
@@ -26,21 +31,23 @@ _NO_PHONE_BEFORE = re.compile(
         [\s:.=#°n-]{0,4}(?:[\w-]{1,12}[\s:.=#°-]{1,3})?$""",
     re.X | re.I,
 )
-_ONE_SEPARATOR = re.compile(
-    r"\d{3}[ \u00a0\u202f.–-]\d{3}[ \u00a0\u202f.–-]\d{4}|1?[ .-]?\(\d{3}\)[ \u00a0\u202f]?\d{3}[ \u00a0\u202f.–-]?\d{4}"
-)
 
 
 def phones_in(text: str) -> Iterator[tuple[int, int]]:
     """Start and end of each telephone number, by Google's libphonenumber: a number that its country has, grouped as there."""
-    for candidate in CANDIDATE.finditer(text):
-        start, end = candidate.span()
-        if not _is_something_else(text, start, end):
-            yield from ((start + a, start + b) for a, b in _verified(text[start:end]))
-
-
-def _is_something_else(text: str, start: int, end: int) -> bool:
-    return _DATE.search(text, start, end) is not None or _NO_PHONE_BEFORE.search(text, max(0, start - 40), start) is not None
+    text = _DATE.sub(lambda date: "_" * len(date[0]), text)
+    place = 0
+    while candidate := CANDIDATE.search(text, place):
+        start, place = candidate.span()
+        if _NO_PHONE_BEFORE.search(text, max(0, start - 40), start):
+            continue
+        spans = _verified(candidate[0])
+        if not spans and (first := _FIRST_OF_TWO.match(text, start)):
+            spans = _verified(first[0])
+        if spans:
+            yield from ((start + a, start + b) for a, b in spans)
+            # A second number may have begun within the candidate.
+            place = start + spans[-1][1]
 
 
 def _verified(candidate: str) -> list[tuple[int, int]]:
