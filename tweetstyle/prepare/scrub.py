@@ -37,7 +37,7 @@ KEY = re.compile(
         ) (?![A-Za-z0-9_])""",
     re.X | re.S | re.ASCII,
 )
-KEY_SIGNS = ("AKIA", "ASIA", "gh", "sk-", "k_live_", "k_test_", "hf_", "xox", "AIza", "eyJ", "PRIVATE KEY", "glpat-")
+KEY_SIGNS = ("AKIA", "ASIA", "gh", "github_pat_", "sk-", "k_live_", "k_test_", "hf_", "xox", "AIza", "eyJ", "PRIVATE KEY", "glpat-")
 
 _SPACE = " \u00a0\u202f"
 CARD = re.compile(
