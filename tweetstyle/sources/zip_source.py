@@ -132,4 +132,4 @@ class _Unpacked(io.RawIOBase):
 
 
 def _damaged(place: str, error: object) -> TweetstyleError:
-    return TweetstyleError(f"cannot be unpacked ({error})", where=place, hint=_AGAIN)
+    return TweetstyleError(f"cannot be unpacked ({str(error) or 'it ends too early'})", where=place, hint=_AGAIN)
