@@ -28,7 +28,7 @@ class Prepared:
     notices: from the sources; warnings: from the split; scrubbed: kind → placeholders put in; leak: held-out tweets with a near
     twin in another split; threads, twin_clusters: groups that stand whole in one split; months: "2021-03" → (read, kept), undated
     under ""; lengths: lower end of a bin of 20 characters → kept; languages: ISO 639-1 or "" for uncertain → kept; samples:
-    reason → a few of its dropped tweets; kept_samples: a few of the kept ones.
+    reason → a few of its dropped tweets; kept_samples: a few of the kept ones; split_days: split → first and last day of its tweets.
     """
 
     read: int
@@ -51,6 +51,7 @@ class Prepared:
     languages: dict[str, int] = field(default_factory=dict)
     samples: dict[str, list[Dropped]] = field(default_factory=dict)
     kept_samples: list[Tweet] = field(default_factory=list)
+    split_days: dict[str, tuple[str, str]] = field(default_factory=dict)
 
 
 def funnel(prepared: Prepared) -> Group:
@@ -73,8 +74,9 @@ def _table(prepared: Prepared) -> Table:
     table.add_column("", min_width=BAR, no_wrap=True)
 
     def add(name: str, count: int, of: int, style: str | None = None) -> None:
-        share = count / of if of else 0.0
-        table.add_row(name, f"{count:,}", f"{share:.1%}" if of else "", bar(abs(share), BAR), style=style)
+        share = abs(count) / of if of else 0.0
+        sign = "-" if count < 0 else ""
+        table.add_row(name, f"{count:,}", sign + percent(share) if of else "", bar(share, BAR), style=style)
 
     add("read", prepared.read, prepared.read, "bold")
     for rule, count in prepared.dropped.items():
@@ -122,3 +124,10 @@ def bar(share: float, width: int) -> str:
 def counted(count: int, one: str, many: str = "") -> str:
     """ "1 thread", "1,200 threads"."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def percent(share: float) -> str:
+    """ "12.3%"; what is more than nothing and less than all is never rounded to it."""
+    if 0 < share < 0.001:
+        return "<0.1%"
+    return ">99.9%" if 0.999 < share < 1 else f"{share:.1%}"
