@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -10,13 +11,14 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.sources.csv_source import looks_like_csv
 from tweetstyle.sources.documents import Document, on_disk, unreadable
 from tweetstyle.sources.encodings import first_text
+from tweetstyle.sources.folder_source import FolderMembers
 from tweetstyle.sources.zip_source import ZipMembers
 
 X_ARCHIVE, CSV, JSON_LINES, JSON_ARRAY, PLAIN_TEXT = "X's archive", "CSV", "JSON Lines", "a JSON array", "plain text"
 READABLE = "X's archive (its zip or its folder), a CSV, JSON Lines or plain text with one tweet a line"
 """For messages."""
 
-_X_MEMBER = re.compile(r"(?:[^/]+/)?(?:data/)?(?:manifest|tweets?)\.js")
+_X_MEMBER = re.compile(r"(?:[^/]+/)?(?:data/)?(?:manifest|tweets?(?:-part\d{1,5})?)\.js")
 _TEXT_SUFFIXES = {".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".txt"}
 _KIND_BY_SUFFIX = {".csv": CSV, ".tsv": CSV, ".jsonl": JSON_LINES, ".ndjson": JSON_LINES, ".json": JSON_LINES}
 _OTHER_FORMATS = (
@@ -62,27 +64,25 @@ def kind_of(path: Path) -> Source:
 
 
 def _kind_of_folder(path: Path) -> Source:
+    if _is_x_archive(FolderMembers(path).names):
+        return Source(path, X_ARCHIVE, None)
+    if (path / "tweets.csv").is_file():
+        return kind_of(path / "tweets.csv")._replace(path=path)
     try:
-        names = [
-            f"{prefix}{entry.name}"
-            for prefix, folder in (("", path), ("data/", path / "data"))
-            if folder.is_dir()
-            for entry in folder.iterdir()
-        ]
+        texts = sorted(entry.name for entry in path.iterdir() if entry.suffix.lower() in _TEXT_SUFFIXES)
     except OSError as error:
         raise unreadable(path, error) from error
-    if any(_X_MEMBER.fullmatch(name) for name in names):
-        return Source(path, X_ARCHIVE, None)
-    if "tweets.csv" in names:
-        return kind_of(path / "tweets.csv")._replace(path=path)
-    texts = sorted(name for name in names if PurePosixPath(name).suffix.lower() in _TEXT_SUFFIXES and "/" not in name)
-    hint = f"name the files themselves, for example {path / texts[0]}" if texts else f"name {READABLE}"
-    raise TweetstyleError("the folder is not an archive of X: it has no data/manifest.js or data/tweets.js", where=str(path), hint=hint)
+    hint = f"name the file itself: {path / texts[0]}" if texts else f"name {READABLE}"
+    raise TweetstyleError("the folder is no archive of X: it has no data/manifest.js and no data/tweets.js", where=str(path), hint=hint)
+
+
+def _is_x_archive(names: Iterable[str]) -> bool:
+    return any(_X_MEMBER.fullmatch(name) and not name.startswith("__MACOSX/") for name in names)
 
 
 def _kind_of_zip(path: Path) -> Source:
     with ZipMembers(path) as archive:
-        if any(_X_MEMBER.fullmatch(name) for name in archive.names):
+        if _is_x_archive(archive.names):
             return Source(path, X_ARCHIVE, None)
         if "xl/workbook.xml" in archive.names:
             raise TweetstyleError("is an Excel file", where=str(path), hint="save it as CSV UTF-8, the column of ids as text")

@@ -121,9 +121,9 @@ class Times:
         """What the user should know of the dates, once all are read."""
         found = []
         if self._from_ids:
-            found.append(f"{self._place}: {self._from_ids:,} tweets have no date; it was taken from their ids")
+            found.append(f"{self._place}: dates missing: {self._from_ids:,}, taken from the ids")
         if undated := self._undated - self._from_ids:
-            found.append(f"{self._place}: {undated:,} tweets have no date, nor an id that holds one")
+            found.append(f"{self._place}: dates missing: {undated:,}, and the ids hold none")
         zones = [zone for zone, count in self._zones.most_common(2) if count >= MANY * self._compared]
         if self._trusted and any(zones):
             names = "/".join(in_words(zone) for zone in sorted(zones))

@@ -1,0 +1,259 @@
+"""CSV in the shapes that tools and spreadsheets give it: what is read, and one clear message for what cannot be."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+
+import pandas
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.sources import open_archive
+
+HEADER = "id_tweet,texte,date_creation\n"
+GOOD = "1300000000000000001,un tweet,2020-08-30 09:23:22\n"
+
+
+def archive_of(tmp_path, content, name="tweets.csv"):
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return open_archive([path])
+
+
+def read(tmp_path, content, name="tweets.csv"):
+    """(id, text, date) of each tweet."""
+    return [tweet[:3] for tweet in archive_of(tmp_path, content, name).tweets()]
+
+
+def notices(tmp_path, content):
+    archive = archive_of(tmp_path, content)
+    list(archive.tweets())
+    return [notice.removeprefix(str(tmp_path / "tweets.csv")) for notice in archive.notices]
+
+
+def test_quotes_separators_and_line_breaks_within_quotes_are_the_texts_own(tmp_path):
+    content = HEADER + '1,"oui, ""vraiment""\r\nou non;\tpeut-être",2021-03-05T18:04:11Z\r\n\r\n2, seul ,2021-03-06\r\n'
+    assert read(tmp_path, content) == [
+        ("1", 'oui, "vraiment"\nou non;\tpeut-être', "2021-03-05T18:04:11Z"),
+        ("2", " seul ", "2021-03-06T00:00:00Z"),
+    ]
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r", "mixed"])
+def test_any_line_end_ends_a_row_and_mixtures_do_too(tmp_path, ends):
+    lines = ["id_tweet,texte,date_creation", '1,"a\rb",2021-03-05', "", "2,c,2021-03-06", "3,d,2021-03-07"]
+    turns = ["\r\n", "\n", "\r", "\n", "\r\n"] if ends == "mixed" else [ends] * 5
+    content = "".join(line + end for line, end in zip(lines, turns, strict=True))
+    assert [row[:2] for row in read(tmp_path, content)] == [("1", "a\nb"), ("2", "c"), ("3", "d")]
+    tweets = list(archive_of(tmp_path, content).tweets())
+    assert [tweet.where.rpartition(":")[2] for tweet in tweets] == ["2", "5", "6"]
+
+
+def test_columns_may_stand_in_any_order_among_others_behind_a_utf8_mark(tmp_path):
+    content = "\ufefflangue,texte,date_creation,id_tweet\nfr,été,2021-03-05,007\n"
+    assert read(tmp_path, content) == [("007", "été", "2021-03-05T00:00:00Z")]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "id,text,created_at",
+        "Tweet ID,Full Text,Date",
+        "ID_STR,Tweet,Timestamp",
+        "identifiant, contenu ,time",
+        '"tweet-id","content","created"',
+    ],
+)
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_other_names_cases_and_separators_mean_the_same(tmp_path, header, separator):
+    content = header.replace(",", separator) + "\n" + separator.join(["1300000000000000001", '"a,b;c\td"', "2020-08-30 09:23:22"]) + "\n"
+    for name in ("tweets.csv", "without-ending"):
+        assert read(tmp_path, content, name) == [("1300000000000000001", "a,b;c\td", "2020-08-30T09:23:22Z")]
+
+
+def test_a_separator_within_a_quoted_name_of_a_column_separates_nothing(tmp_path):
+    content = 'id;"text";"a,b,c,d,e";created_at\n1;oui, non;x;2021-03-05\n'
+    assert read(tmp_path, content) == [("1", "oui, non", "2021-03-05T00:00:00Z")]
+    assert notices(tmp_path, content) == [": the columns are separated by a semicolon"]
+
+
+def test_excels_own_first_line_names_the_separator(tmp_path):
+    tweets = list(archive_of(tmp_path, "sep=;\r\nid;text;date\r\n1;a;05/03/2021\r\n").tweets())
+    assert [(tweet.text, tweet.where.rpartition(":")[2]) for tweet in tweets] == [("a", "3")]
+
+
+def test_of_several_columns_for_one_thing_the_one_that_is_not_read_is_named(tmp_path):
+    content = "id,tweet_id,text,full_text,created_at\n0,11,cut…,whole,2021-03-05\n"
+    assert read(tmp_path, content) == [("11", "whole", "2021-03-05T00:00:00Z")]
+    assert notices(tmp_path, content) == [":1: the column tweet_id is read, not id", ":1: the column full_text is read, not text"]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "said"),
+    [
+        ("utf-8", ""),
+        ("utf-8-sig", ""),
+        ("utf-16", "UTF-16 (little-endian)"),
+        ("utf-16-le", "UTF-16 (little-endian)"),
+        ("utf-16-be", "UTF-16 (big-endian)"),
+        ("cp1252", "Windows-1252"),
+    ],
+)
+def test_encodings_are_recognised_and_all_but_utf8_are_reported(tmp_path, encoding, said):
+    texts = ["l’été à Noël… “oui”", "ÇA VA MAL ÉCŒURÉ… ™ €", "plain"] * 30_000
+    rows = "".join(f"{number},{text},2021-03-05\n" for number, text in enumerate(texts))
+    content = (HEADER + "0,ascii alone,2021-03-05\n" * 20_000 + rows).encode(encoding)
+    assert [row[1] for row in read(tmp_path, content)][20_000:] == texts
+    told = notices(tmp_path, content)
+    assert (len(told) == 1 and said in told[0]) if said else told == []
+
+
+def test_emoji_in_utf16_outlive_the_pieces_in_which_a_file_is_read(tmp_path):
+    texts = [f"{'é' * (number % 7)}👨‍👩‍👧 🤦🏽 {number}" for number in range(30_000)]
+    content = (HEADER + "".join(f"{number},{text},2021-03-05\n" for number, text in enumerate(texts))).encode("utf-16")
+    assert [row[1] for row in read(tmp_path, content)] == texts
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"), max_size=60), min_size=1, max_size=8),
+    st.sampled_from([",", ";", "\t"]),
+    st.sampled_from(["utf-8", "utf-16"]),
+)
+def test_any_text_that_pandas_writes_is_read_back(tmp_path, texts, separator, encoding):
+    frame = pandas.DataFrame({"id_tweet": range(len(texts)), "texte": texts, "date_creation": "2021-03-05"})
+    content = frame.to_csv(index=False, quoting=csv.QUOTE_ALL, lineterminator="\n", sep=separator).encode(encoding)
+    assert [row[:2] for row in read(tmp_path, content)] == [(str(i), text) for i, text in enumerate(texts)]
+
+
+def test_ids_that_were_kept_from_a_spreadsheet_are_freed_of_its_signs(tmp_path):
+    rows = '\'1300000000000000001,a,\n="1300000000000000002",b,\n"=""1300000000000000003""",c,\n 1300000000000000004 ,d,\n'
+    assert [row[0][-1] for row in read(tmp_path, HEADER + rows)] == ["1", "2", "3", "4"]
+
+
+def test_ids_that_a_spreadsheet_rounded_are_counted(tmp_path):
+    rounded = '1.23E+18,a,2021-03-05\n1.3e18,b,2021-03-05\n1300000000000000000.0,c,2021-03-05\n"1,23E+18",d,2021-03-05\n'
+    error = refused(tmp_path, HEADER + GOOD + rounded)
+    assert "4 of 5 ids are rounded numbers" in error.what and "tweets.csv:3: 1.23E+18" in error.what
+    assert "as text" in error.hint
+
+
+def test_ids_that_end_in_zeros_are_a_notice_where_most_do(tmp_path):
+    def ids(rounded, whole):
+        numbers = [1300000000000000000 + 10_000 * i for i in range(rounded)] + [1300000000000000001 + 10_000 * i for i in range(whole)]
+        return HEADER + "".join(f"{number},a,\n" for number in numbers)
+
+    assert any("11 of 20 ids end in 000" in notice for notice in notices(tmp_path, ids(11, 9)))
+    assert not any("end in 000" in notice for notice in notices(tmp_path, ids(10, 10)))
+
+
+def test_without_dates_snowflakes_give_their_own_and_other_ids_none(tmp_path):
+    content = "id,text\n1300000000000000001,a\n17,b\n"
+    assert read(tmp_path, content) == [("1300000000000000001", "a", "2020-08-30T09:18:47Z"), ("17", "b", "")]
+    assert notices(tmp_path, content) == [
+        ": dates missing: 1, taken from the ids",
+        ": dates missing: 1, and the ids hold none",
+    ]
+
+
+def test_without_ids_the_file_and_the_line_stand_for_them(tmp_path):
+    content = 'text,date\n"a\nb",2021-03-05\nc,2021-03-06\n'
+    assert [row[:2] for row in read(tmp_path, content)] == [("tweets.csv:0000002", "a\nb"), ("tweets.csv:0000004", "c")]
+    assert any("no column of ids" in notice for notice in notices(tmp_path, content))
+
+
+def test_the_tweet_that_is_answered_is_kept_as_an_id(tmp_path):
+    content = (
+        "id,text,created_at,in_reply_to_status_id\n1,a,2021-03-05,1300000000000000001\n2,b,2021-03-05,\n3,c,2021-03-05,nan\n4,d,,'17\n"
+    )
+    tweets = list(archive_of(tmp_path, content).tweets())
+    assert [(tweet.reply_to, tweet.is_reply) for tweet in tweets] == [("1300000000000000001", None), ("", None), ("", None), ("17", None)]
+
+
+def test_blank_rows_of_a_spreadsheet_are_no_rows(tmp_path):
+    content = "id;text;created_at\n\n;;\n   \n1;a;2021-03-05\n ; ;\n\n"
+    assert [row[:2] for row in read(tmp_path, content)] == [("1", "a")]
+
+
+def refused(tmp_path, content) -> TweetstyleError:
+    with pytest.raises(TweetstyleError) as caught:
+        read(tmp_path, content)
+    assert caught.value.hint
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("content", "place", "what", "hint"),
+    [
+        ("", "", "the file is empty", "CSV"),
+        ("\ufeff\n", "", "the file is empty", "CSV"),
+        (HEADER, "", "a header and no row", "export"),
+        (
+            "id_tweet,texxte,date_creation\n" + GOOD,
+            ":1",
+            "the column texte is missing (there: id_tweet, texxte",
+            "rename the column texxte",
+        ),
+        (GOOD, ":1", "the column texte is missing", "id_tweet,texte,date_creation"),
+        ("id_tweet,texte,texte,date_creation\n", ":1", "the column texte is there twice", "rename"),
+        (HEADER + GOOD + "2,il manque\n", ":3", "too few cells: 2 where the header has 3", "quote"),
+        (HEADER + '1,"deux\nlignes",2021-03-05\n2,a,b,2021-03-05\n', ":4", "too many cells: 4", "quotes"),
+        (HEADER + "\n\n2,il manque\n", ":4", "too few cells", "quote"),
+        (HEADER + GOOD + "2,texte,hier soir\n", ":3", "the date 'hier soir' cannot be read", "2021-03-05 18:04:11"),
+        (HEADER + "2,texte,0001-01-01T00:00:00+05:00\n", ":2", "cannot be read", "2021-03-05 18:04:11"),
+        (HEADER + "2,texte,03/25/2021\n", ":2", "there is no month 25: the day comes first", "05/03/2021"),
+        (HEADER + ",texte,2021-03-05\n", ":2", "the id is ''", "without spaces"),
+        (HEADER + "12 34,texte,2021-03-05\n", ":2", "the id is '12 34'", "without spaces"),
+        (HEADER + GOOD + '2,"pas fermé,2021-03-05\n3,x,2021-03-05\n', ":3", "not valid CSV", "doubled"),
+        (HEADER + '2,"fermé" trop tôt,2021-03-05\n', ":2", "not valid CSV", "doubled"),
+        (HEADER + GOOD + "2,a\0b,2021-03-05\n", ":3", "a NUL character", "remove"),
+        (HEADER + "2," + "a" * 2**20 + ",2021-03-05\n", ":2", "longer than 1 MiB", "line break"),
+        (HEADER + "a" * 2**22, ":2", "longer than 1 MiB", "line break"),
+        (HEADER + "2," + "a" * 200_000 + ",2021-03-05\n", ":2", "field larger than field limit", "doubled"),
+        (b"id_tweet,texte,date_creation\n1,a\xed\xa0\xbdb,2021-03-05\n", ":2", "half of a surrogate pair", "export"),
+        (
+            (HEADER + "1,été,2021-03-05\n").encode() + b"2,\xc3\xa9 puis \xff,2021-03-05\n",
+            ":3",
+            "not valid UTF-8 (byte 0xFF at character 10)",
+            "export",
+        ),
+        (
+            (HEADER + "1,été à Noël,\n").encode("cp1252") + b"2,\x81,\n",
+            ":3",
+            "neither UTF-8 nor Windows-1252 (byte 0x81 at character 3)",
+            "export",
+        ),
+        ((HEADER + "1,a,2021-03-05\n").encode("utf-16")[:-1], ":2", "not valid UTF-16", "export"),
+        ((HEADER + "1,aX,2021-03-05\n").encode("utf-16").replace(b"X\0", b"\x3d\xd8"), ":2", "half of a surrogate pair", "export"),
+        (b"\x1f\x8b a packed file", "", "compressed with gzip", "gunzip"),
+    ],
+)
+def test_what_cannot_be_read_is_named_with_its_place(tmp_path, content, place, what, hint):
+    error = refused(tmp_path, content)
+    assert error.where == f"{tmp_path / 'tweets.csv'}{place}"
+    assert what in error.what and hint in error.hint
+
+
+def test_damage_far_into_a_file_has_its_line(tmp_path):
+    rows = "".join(f'{number},"été\n{number}",2021-03-05\r\n' for number in range(100_000))
+    assert refused(tmp_path, (HEADER + rows).encode() + b"1,\xff,\n").where.endswith(":200002")
+
+
+def test_161_259_rows_are_read_in_a_second_and_a_half(tmp_path):
+    """Three times as long is allowed: the machine may be busy with other things."""
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream)
+    writer.writerow(["id_tweet", "texte", "date_creation"])
+    text = "un tweet comme un autre, avec une virgule et des accents : été, Noël, garçon… " * 2
+    for number in range(161_259):
+        moment = pandas.Timestamp(1_400_000_000 + 1_800 * number, unit="s").isoformat(" ")
+        writer.writerow([((1_400_000_000_000 + 1_800_000 * number) - 1288834974657) << 22, text, moment])
+    archive = archive_of(tmp_path, stream.getvalue())
+    start = time.process_time()
+    count = sum(1 for _ in archive.tweets())
+    assert count == 161_259
+    assert time.process_time() - start < 4.5

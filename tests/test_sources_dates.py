@@ -1,0 +1,172 @@
+"""Dates in every form that archives have, and the ids' own time that checks them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tweetstyle.sources import open_archive
+from tweetstyle.sources.dates import read_date
+from tweetstyle.sources.snowflake import SAMPLE, time_of_id
+
+MOMENTS = st.datetimes(datetime(2006, 3, 21), datetime(2040, 1, 1)).map(lambda moment: moment.replace(microsecond=0))
+FRENCH_MONTHS = "janvier février mars avril mai juin juillet août septembre octobre novembre décembre".split()
+SHORT_FRENCH_MONTHS = "janv. févr. mars avr. mai juin juil. août sept. oct. nov. déc.".split()
+
+
+@pytest.mark.parametrize(
+    ("written", "utc"),
+    [
+        ("2021-03-05T23:30:00-05:00", "2021-03-06T04:30:00"),
+        ("2021-03-05 18:04:11.987", "2021-03-05T18:04:11.987000"),
+        ("2021-03-05 18:04:11+00:00", "2021-03-05T18:04:11"),
+        ("2021-03-05T18:04:11.000Z", "2021-03-05T18:04:11"),
+        ("2021-03-05 18:04:11 UTC", "2021-03-05T18:04:11"),
+        ("2016-08-01 12:00:00 +0000", "2016-08-01T12:00:00"),
+        (" 2021-03-05T18:04 ", "2021-03-05T18:04:00"),
+        ("2021-03-05", "2021-03-05T00:00:00"),
+        ("Sat Feb 18 12:33:11 +0000 2023", "2023-02-18T12:33:11"),
+        ("Sat Feb 18 12:33:11 -0500 2023", "2023-02-18T17:33:11"),
+        ("18/02/2023 12:33", "2023-02-18T12:33:00"),
+        ("18/02/2023 12:33:11", "2023-02-18T12:33:11"),
+        ("18/02/2023", "2023-02-18T00:00:00"),
+        ("5/3/2021 8:04", "2021-03-05T08:04:00"),
+        ("18.02.2023 12:33", "2023-02-18T12:33:00"),
+        ("18-02-2023 à 12h33", "2023-02-18T12:33:00"),
+        ("18 févr. 2023 à 12:33", "2023-02-18T12:33:00"),
+        ("18 février 2023 12:33", "2023-02-18T12:33:00"),
+        ("samedi 18 FÉVRIER 2023 à 12 h 33", "2023-02-18T12:33:00"),
+        ("1er août 2023", "2023-08-01T00:00:00"),
+        ("sam. 18 fevr. 2023, 12:33:11", "2023-02-18T12:33:11"),
+        ("Feb 18, 2023 at 12:33 AM", "2023-02-18T00:33:00"),
+        ("18 February 2023 1:33 pm", "2023-02-18T13:33:00"),
+        ("1676723591", "2023-02-18T12:33:11"),
+        ("1676723591.0", "2023-02-18T12:33:11"),
+        ("1676723591250", "2023-02-18T12:33:11.250000"),
+    ],
+)
+def test_a_date_becomes_utc(written, utc):
+    assert read_date(written).isoformat() == utc
+
+
+@given(MOMENTS)
+def test_what_datetime_writes_in_each_form_is_read_back(moment):
+    minute = moment.replace(second=0)
+    assert read_date(moment.strftime("%d/%m/%Y %H:%M:%S")) == moment
+    assert read_date(moment.strftime("%d/%m/%Y %H:%M")) == minute
+    assert read_date(moment.strftime("%a %b %d %H:%M:%S +0000 %Y")) == moment
+    assert read_date(moment.strftime("%B %d, %Y %I:%M %p")) == minute
+    assert read_date(str(int(moment.replace(tzinfo=UTC).timestamp()))) == moment
+    assert read_date(f"{moment.day} {FRENCH_MONTHS[moment.month - 1]} {moment:%Y %H:%M}") == minute
+    assert read_date(f"{moment.day} {SHORT_FRENCH_MONTHS[moment.month - 1]} {moment:%Y} à {moment:%H:%M}") == minute
+
+
+@pytest.mark.parametrize(
+    "written",
+    "|hier|13/13/2021|31/02/2021|29 février 2021|5 brumaire 2021|12:33|2021-13-01|18/02/2023 25:00|18/02/23|18 mars 2021 13:00 PM|"
+    "٠٥/٠٣/٢٠٢١|99999|2021-03-05 18:04:11 Montréal".split("|"),
+)
+def test_what_is_no_date_is_refused(written):
+    with pytest.raises(ValueError, match="."):
+        read_date(written)
+
+
+def test_the_day_comes_first_unless_the_id_says_otherwise():
+    assert read_date("05/03/2021 10:00") == datetime(2021, 3, 5, 10)
+    assert read_date("05/03/2021 10:00", datetime(2021, 5, 3, 15)) == datetime(2021, 5, 3, 10)
+    assert read_date("05/03/2021 10:00", datetime(2021, 3, 5, 15)) == datetime(2021, 3, 5, 10)
+    assert read_date("03/25/2021 10:00", datetime(2021, 3, 25, 15)) == datetime(2021, 3, 25, 10)
+    for expected in (None, datetime(2022, 1, 1)):
+        with pytest.raises(ValueError, match="there is no month 25: the day comes first"):
+            read_date("03/25/2021 10:00", expected)
+
+
+def test_an_id_holds_the_time_that_x_documents_for_it():
+    """X's own example of a tweet object: id 1050118621198921728, created Wed Oct 10 20:19:24 +0000 2018."""
+    assert datetime.fromtimestamp(time_of_id("1050118621198921728"), UTC) == datetime(2018, 10, 10, 20, 19, 24, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "identifier", ["20", "29700859246", "", "1.05E+18", "tweets.txt:0000001", "9223372036854775808", "²" * 18, "1" * 40]
+)
+def test_an_id_of_before_november_2010_or_of_another_make_holds_none(identifier):
+    assert time_of_id(identifier) is None
+
+
+def id_at(moment: datetime) -> str:
+    """The id that X would give, with arbitrary lower bits."""
+    milliseconds = round(moment.replace(tzinfo=UTC).timestamp() * 1000) + 417
+    return str(((milliseconds - 1288834974657) << 22) | 1234567)
+
+
+def moments(count, start=datetime(2021, 1, 4, 1, 2, 3), step=timedelta(hours=13, minutes=7, seconds=11)):
+    return [start + step * number for number in range(count)]
+
+
+def dates_read(tmp_path, rows):
+    """The dates of a CSV with (id, written date), and the notices."""
+    (tmp_path / "t.csv").write_text(
+        "id,text,date\n" + "".join(f'{identifier},x,"{written}"\n' for identifier, written in rows), encoding="utf-8"
+    )
+    archive = open_archive([tmp_path / "t.csv"])
+    dates = [tweet.created_at for tweet in archive.tweets()]
+    return dates, [notice.removeprefix(f"{tmp_path / 't.csv'}: ") for notice in archive.notices]
+
+
+def utc(moment):
+    return f"{moment.isoformat()}Z"
+
+
+@pytest.mark.parametrize(
+    ("zone", "form", "said"),
+    [
+        ("America/Montreal", "%Y-%m-%d %H:%M:%S", "UTC-5/UTC-4"),
+        ("Europe/Paris", "%d/%m/%Y %H:%M", "UTC+1/UTC+2"),
+        ("Europe/London", "%d/%m/%Y %H:%M:%S", "UTC/UTC+1"),
+        ("Asia/Kolkata", "%m/%d/%Y %I:%M %p", "UTC+5:30"),
+        ("America/Caracas", "%a %b %d %H:%M:%S +0000 %Y", "UTC-4"),
+    ],
+)
+@pytest.mark.parametrize("count", [700, SAMPLE + 700])
+def test_local_dates_are_found_by_their_ids_and_become_the_ids_own(tmp_path, zone, form, said, count):
+    there = moments(count)
+    rows = [(id_at(moment), moment.replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).strftime(form)) for moment in there]
+    dates, notices = dates_read(tmp_path, rows)
+    exact = "%S" in form
+    # A date that is in UTC already stays as it is written, to the minute.
+    in_utc = [moment.replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).utcoffset() == timedelta(0) for moment in there]
+    assert [date for date, is_utc in zip(dates, in_utc, strict=True) if not is_utc or exact] == [
+        utc(moment) for moment, is_utc in zip(there, in_utc, strict=True) if not is_utc or exact
+    ]
+    assert notices == [f"the dates are local time, {said}; the ids' own times (UTC) are used"]
+
+
+def test_dates_in_utc_stay_as_they_are_and_nothing_is_said(tmp_path):
+    there = moments(300)
+    assert dates_read(tmp_path, [(id_at(moment), utc(moment)) for moment in there]) == ([utc(moment) for moment in there], [])
+
+
+def test_dates_that_contradict_their_ids_stay_and_are_counted(tmp_path):
+    there = moments(300)
+    rows = [(id_at(moment), utc(moment + timedelta(days=40 * (number % 3)))) for number, moment in enumerate(there)]
+    dates, notices = dates_read(tmp_path, rows)
+    assert dates == [written for _, written in rows]
+    what = "200 of 300 dates are more than a day away from the times in their ids"
+    assert notices == [f"{what}; the dates are used as they are written"]
+
+
+def test_dates_that_miss_their_ids_by_anything_but_a_zone_stay(tmp_path):
+    there = moments(300)
+    rows = [(id_at(moment), utc(moment + timedelta(minutes=7 * number % 600))) for number, moment in enumerate(there)]
+    assert dates_read(tmp_path, rows) == ([written for _, written in rows], [])
+
+
+def test_days_without_a_time_become_the_ids_own_time(tmp_path):
+    there = moments(SAMPLE + 300)
+    dates, notices = dates_read(tmp_path, [(id_at(moment), moment.strftime("%d/%m/%Y")) for moment in there])
+    assert dates == [utc(moment) for moment in there]
+    assert notices == ["the dates are days without a time; the ids' own times (UTC) are used"]
