@@ -1,0 +1,98 @@
+"""What an app fills in again and again is found; what a person likes to say again is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from tweetstyle.prepare.repeated import automatic_templates, mask, over_cap
+from tweetstyle.prepare.split import seeded_bytes
+
+WORDS = "le chat la pluie un bus trois oies du pain ma tante deux fois rien dehors demain encore le voisin une soupe".split()
+
+
+def varied(i: int, count: int) -> str:
+    """So many words that stand in no other text in this order."""
+    return " ".join(WORDS[(i * (k + 3) + k * k) % len(WORDS)] + "aeiou"[(i + k) % 5] for k in range(count))
+
+
+BY_APPS = {
+    "the same words, numbers filled in": lambda i: f"ma journée : {i} km, {i % 7} cafés",
+    "figures with a link": lambda i: f"{i} followers, {i % 3} unfollowed https://t.co/a{i}",
+    "figures, hours and a distance": lambda i: f"J'ai roulé {i},{i % 10} km en {i % 5}:{10 + i}:08 https://t.co/a{i}",
+    "a link alone behind many words": lambda i: f"Mon nouvel épisode est en ligne, bonne écoute ! https://t.co/a{i}",
+    "one number in a long sentence": lambda i: f"Record ! mon podomètre a compté {1000 + 7 * i} pas entre chez moi et le travail",
+    "a title that varies behind the opening": lambda i: f"Lu {i} pages du livre {varied(i, 2)} avec LivreTrace ce soir https://t.co/a{i}",
+    "names that vary": lambda i: f"mes {i} artistes de la semaine : @a{i} ({i}) @b{i} ({i + 2}) avec MusiqueTrace",
+    "entities and a narrow no-break space": lambda i: f"bilan &amp; suite : {i}\u202f000 pas, {i} étages montés",
+}  # fmt: skip
+BY_PEOPLE = {
+    "a liked opening": lambda i: f"mettons que {varied(i, 6)}, voilà voilà",
+    "a liked opening with a number": lambda i: f"il est {i % 24} h du matin pis {varied(i, 7)}",
+    "the day told in one's own words": lambda i: f"ma journée : {i} km, {i % 7} cafés, {varied(i, 8)}",
+    "a short habit with a number": lambda i: f"il fait {i} degrés",
+    "the hour, day after day": lambda i: f"il est {i % 24} h {10 + i} pis je dors pas",
+    "a countdown": lambda i: f"J-{i} avant les vacances !",
+    "a slogan under pictures": lambda i: f"bon matin Québec, voilà voilà ! https://t.co/a{i}",
+    "thanks with a tag's year": lambda i: f"merci encore Québec ! #Carnaval2019 https://t.co/a{i}",
+    "the same sentence with a number that stays": lambda i: "je travaille 24 h sur 24, 7 jours sur 7, pis ça paraît",
+    "the same sentence without a number": lambda i: "je pense que ça prend une soupe aux pois pis du pain",
+    "scores in one's own words": lambda i: f"{i} à {i % 4} ! {varied(i, 6)}",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", BY_APPS)
+def test_a_template_that_an_app_fills_in_is_found(kind):
+    others = [f"{varied(i, 9)} {i}" for i in range(40)]
+    texts = others + [BY_APPS[kind](i) for i in range(12)]
+    found = automatic_templates(texts, 10)
+    assert sorted(found) == list(range(40, 52))
+    assert all(evidence.startswith("12 × ") for evidence in found.values())
+
+
+@pytest.mark.parametrize("kind", BY_PEOPLE)
+def test_a_person_s_habit_is_not_taken_for_one(kind):
+    assert automatic_templates([BY_PEOPLE[kind](i) for i in range(40)], 10) == {}
+
+
+@pytest.mark.parametrize("kind", BY_APPS)
+def test_a_template_less_often_repeated_than_asked_for_stays(kind):
+    texts = [BY_APPS[kind](i) for i in range(12)]
+    assert automatic_templates(texts, 13) == {}
+    assert len(automatic_templates(texts, 12)) == 12
+
+
+def test_of_a_person_s_summaries_the_app_s_alone_go():
+    texts = [BY_APPS["the same words, numbers filled in"](i) for i in range(10)] + [
+        BY_PEOPLE["the day told in one's own words"](i) for i in range(30)
+    ]
+    assert sorted(automatic_templates(texts, 10)) == list(range(10))
+
+
+def test_the_evidence_is_the_template():
+    texts = [f"{i} followers, {i} unfollowed. Stats par @app https://t.co/{i}" for i in range(10)]
+    assert set(automatic_templates(texts, 10).values()) == {"10 × 0 followers 0 unfollowed stats par @ ⟨link⟩"}
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "filling"),
+    [
+        ("12 000 pas en 2:11:08", "0 pas en 0", ["12 000", "2:11:08"]),
+        ("à 3 h 30, pas 3h", "à 0 pas 0 h", ["3 h 30", "3"]),
+        ("#Rio2016 @bob_7 C’est Été", "#rio0 @ c'est été", []),
+        ("www.exemple.org pic.twitter.com/a2 4/6", "⟨link⟩ ⟨link⟩ 0", ["4/6"]),
+        ("don&#39;t &amp; 🦊…", "don't", []),
+    ],
+)
+def test_what_is_masked(text, words, filling):
+    assert mask(text) == (tuple(words.split()), tuple(filling))
+
+
+def test_the_cap_leaves_so_many_and_draws_by_seed_and_id_alone():
+    ids = [str(n) for n in range(50)]
+    gone = over_cap(ids, 20, 42)
+    by_hand = sorted(ids, key=lambda id: seeded_bytes(42, id, b"stock-replies"))[:20]
+    assert {ids[i] for i in range(50) if i not in gone} == set(by_hand)
+    assert over_cap(ids, 20, 43) != gone
+    assert over_cap(ids, 50, 42) == set() and over_cap([], 1, 42) == set()
+    reversed_gone = over_cap(ids[::-1], 20, 42)
+    assert {ids[::-1][i] for i in reversed_gone} == {ids[i] for i in gone}
