@@ -1,0 +1,199 @@
+"""Several sources as one archive, recognised by what is in them."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import subprocess
+import sys
+import zipfile
+
+import pytest
+from support.x_archives import Post, write_archive
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.sources import DUPLICATE_ID, open_archive
+
+CSV = "id_tweet,texte,date_creation\n1050118621198921728,un,2018-10-10 20:19:24\n17,deux,2018-10-11 00:00:00\n"
+JSON = '{"id": "17", "text": "deux encore"}\n{"id": "18", "text": "trois"}\n'
+FROM_X = [Post("17", "de X", "2018-10-11T00:00:00Z")]
+
+
+def put(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def zipped(path, members, compression=zipfile.ZIP_DEFLATED):
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def refused(*paths, **settings) -> TweetstyleError:
+    with pytest.raises(TweetstyleError) as caught:
+        list(open_archive(paths, **settings).tweets())
+    assert caught.value.where and caught.value.hint
+    return caught.value
+
+
+def test_the_second_tweet_with_an_id_names_where_the_first_stands_within_a_source_and_across(tmp_path):
+    first, second = put(tmp_path / "a.csv", CSV + "17,deux toujours,2018-10-12\n"), put(tmp_path / "b.jsonl", JSON)
+    archive = open_archive([first, second])
+    tweets = list(archive.tweets())
+    assert [tweet.text for tweet in tweets] == ["un", "deux", "deux toujours", "deux encore", "trois"]
+    assert [(tweet.reason, tweet.evidence) for tweet in tweets if tweet.reason] == [(DUPLICATE_ID, f"{first}:3")] * 2
+    assert [tuple(found) for found in archive.kinds] == [(first, "CSV", 3), (second, "JSON Lines", 2)]
+
+
+def test_x_s_archive_is_merged_with_an_older_csv(tmp_path):
+    csv_file = put(tmp_path / "old.csv", CSV)
+    folder, packed = write_archive(tmp_path / "x", FROM_X), write_archive(tmp_path / "x.zip", FROM_X)
+    for path, kind in ((folder, "X's archive (folder)"), (packed, "X's archive (zip)")):
+        archive = open_archive([path, csv_file])
+        assert [(tweet.id, tweet.text, tweet.reason) for tweet in archive.tweets()] == [
+            ("17", "de X", ""),
+            ("1050118621198921728", "un", ""),
+            ("17", "deux", DUPLICATE_ID),
+        ]
+        assert [(found.kind, found.count) for found in archive.kinds] == [(kind, 1), ("CSV", 2)]
+
+
+def test_an_archive_is_read_again_with_the_same_result(tmp_path):
+    archive = open_archive([put(tmp_path / "a.csv", CSV), put(tmp_path / "b.txt", "un\ndeux\n")], expected_count=9)
+    first = list(archive.tweets()), list(archive.kinds), list(archive.notices)
+    assert (list(archive.tweets()), archive.kinds, archive.notices) == first
+
+
+@pytest.mark.parametrize(
+    ("expected", "said"),
+    [(None, None), (2, None), (1_003, "X says 1,003 tweets, the file has 2 (each id counted once): 1,001 are missing"), (1, "1 more")],
+)
+def test_a_count_that_x_says_is_compared(tmp_path, expected, said):
+    archive = open_archive([put(tmp_path / "a.csv", CSV + "17,again,2018-10-12\n")], expected_count=expected)
+    list(archive.tweets())
+    assert len(archive.notices) == (said is not None)
+    assert said is None or said in archive.notices[0]
+
+
+def test_progress_counts_to_the_size(tmp_path):
+    x = write_archive(tmp_path / "x.zip", FROM_X)
+    packed = zipped(tmp_path / "c.zip", {"tweets.csv": CSV})
+    sources = [
+        x,
+        packed,
+        put(tmp_path / "a.csv", CSV.encode("utf-16")),
+        put(tmp_path / "b.jsonl", JSON),
+        put(tmp_path / "n.txt", "un\n" * 99_999),
+    ]
+    sources.append(put(tmp_path / "d.json", f"[{','.join(JSON.splitlines())}]"))
+    archive = open_archive(sources)
+    counted = []
+    list(archive.tweets(counted.append))
+    assert sum(counted) == archive.size > 300_000
+
+
+def test_ids_made_from_names_differ_between_files_of_one_name(tmp_path):
+    paths = [put(tmp_path / folder / "notes.txt", "un\n") for folder in ("a", "b")]
+    assert [tweet.id for tweet in open_archive(paths).tweets()] == ["a/notes.txt:0000001", "b/notes.txt:0000001"]
+    assert [tweet.id for tweet in open_archive(paths[:1]).tweets()] == ["notes.txt:0000001"]
+
+
+@pytest.mark.parametrize(("name", "content"), [("tweets.csv", CSV), ("deep/in/it/export.JSONL", JSON), ("mes tweets.txt", "un\ndeux\n")])
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_the_one_file_of_text_in_a_zip_is_read_as_if_it_were_unpacked(tmp_path, name, content, compression):
+    unpacked = put(tmp_path / "unpacked" / name, content)
+    packed = zipped(tmp_path / "packed.zip", {f"__MACOSX/{name}": "x", "._tweets.csv": "x", "picture.jpg": "x", name: content}, compression)
+    expected = list(open_archive([unpacked]).tweets())
+    archive = open_archive([packed])
+    read = list(archive.tweets())
+    assert [tweet[1:3] for tweet in read] == [tweet[1:3] for tweet in expected]
+    assert read[0].where.startswith(f"{packed}: {name}:")
+    assert archive.kinds[0].kind.endswith(" in a zip")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["packed.zip", "unpacked"]
+
+
+def test_the_tweets_csv_of_x_s_exports_until_2018_is_read_from_its_zip_and_its_folder(tmp_path):
+    posts = [
+        Post("764321000000000001", "@x oui", "2016-08-13T04:47:02Z", answers="764320000000000001", to="12"),
+        Post("764320000000000002", "RT @y: non", "2016-08-13T04:43:04Z"),
+    ]
+    for name, kind in (("old.zip", "CSV in a zip"), ("old", "CSV")):
+        archive = open_archive([write_archive(tmp_path / name, posts, 2017)])
+        assert [(tweet.id, tweet.text, tweet.created_at, tweet.reply_to) for tweet in archive.tweets()] == [
+            ("764321000000000001", "@x oui", "2016-08-13T04:47:02Z", "764320000000000001"),
+            ("764320000000000002", "RT @y: non", "2016-08-13T04:43:04Z", ""),
+        ]
+        assert archive.kinds[0].kind == kind
+
+
+def test_a_missing_path_names_the_nearest_at_once(tmp_path):
+    put(tmp_path / "tweets.csv", CSV)
+    with pytest.raises(TweetstyleError, match=r"twets\.csv: there is no such file\n.*did you mean .*tweets\.csv\?"):
+        open_archive([tmp_path / "tweets.csv", tmp_path / "twets.csv"])
+    with pytest.raises(TweetstyleError, match="no such file"):
+        open_archive([tmp_path / "nowhere" / "tweets.csv"])
+
+
+def test_a_source_named_twice_is_refused(tmp_path):
+    path = put(tmp_path / "tweets.csv", CSV)
+    assert "named twice" in refused(path, tmp_path / "." / ".." / tmp_path.name / "tweets.csv").what
+
+
+@pytest.mark.parametrize(
+    ("members", "what"),
+    [
+        ({"a.csv": CSV, "b.csv": CSV}, "2 files that could be tweets"),
+        ({"picture.jpg": "x"}, "holds no tweets"),
+        ({}, "holds no tweets"),
+        ({"[Content_Types].xml": "", "xl/workbook.xml": ""}, "Excel"),
+        ({"../tweets.csv": CSV}, "leads out of the archive"),
+        ({"tweets.csv": ""}, "is empty"),
+        ({"tweets.csv": "id,text\n" + f"1,{1_000 * 'x'}\n" * 70_000}, "times its packed size"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "zip",
+)
+def test_a_zip_without_one_file_of_tweets_is_refused(tmp_path, members, what):
+    assert what in refused(zipped(tmp_path / "t.zip", members)).what
+
+
+def test_what_is_no_text_is_refused_by_its_first_bytes(tmp_path):
+    assert "gzip" in refused(put(tmp_path / "a", gzip.compress(CSV.encode()))).what
+    assert "PDF" in refused(put(tmp_path / "b", b"%PDF-1.7")).what
+    assert "web page" in refused(put(tmp_path / "Your archive.html", "<!DOCTYPE html>\n<html>")).what
+    assert str(tmp_path / "x") in refused(write_archive(tmp_path / "x", FROM_X) / "data" / "tweets.js").hint
+    assert "NUL" in refused(put(tmp_path / "c", bytes(100))).what
+
+
+def test_a_folder_that_is_no_archive_names_the_file_to_read(tmp_path):
+    assert str(tmp_path / "mine.csv") in refused(put(tmp_path / "mine.csv", CSV).parent).hint
+
+
+@pytest.mark.parametrize("change", ["grown", "same size, later"])
+def test_a_file_that_changes_while_it_is_read_is_an_error(tmp_path, change):
+    path = put(tmp_path / "notes.txt", "un tweet\n" * 200_000)
+    tweets = open_archive([path]).tweets()
+    next(tweets)
+    if change == "grown":
+        with path.open("a") as stream:
+            stream.write("un autre\n")
+    else:
+        stat = path.stat()
+        os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
+    with pytest.raises(TweetstyleError, match=r"notes\.txt: the file changed while it was read"):
+        list(tweets)
+
+
+def test_peak_memory_does_not_grow_with_the_file(tmp_path):
+    """A fresh process reads 60 MB and 6 MB in one of the forms that are streams; ids apart, both take the same."""
+    program = "import resource, sys; from pathlib import Path; from tweetstyle.sources import *\n"
+    program += "from tweetstyle.sources.recognise import kind_of; from tweetstyle.sources.csv_source import read_csv\n"
+    program += "for _ in read_csv(kind_of(Path(sys.argv[1])).document, 'x', [], lambda n: None): pass\n"
+    program += "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    peaks = []
+    for rows in (40_000, 400_000):
+        path = put(tmp_path / "big.csv", "id,text\n" + "".join(f"{number},{'é' * 70}\n" for number in range(rows)))
+        peaks.append(int(subprocess.run([sys.executable, "-c", program, path], capture_output=True, check=True, text=True).stdout))
+    assert peaks[1] - peaks[0] < 4_000

@@ -1,0 +1,145 @@
+"""JSON Lines, a JSON array and plain text: what is read, and one clear message for what cannot be."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.sources import open_archive
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"), max_size=60)
+
+
+def archive_of(tmp_path, content, name, separator=None):
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return open_archive([path], separator)
+
+
+def read(tmp_path, content, name="tweets", separator=None):
+    return list(archive_of(tmp_path, content, name, separator).tweets())
+
+
+def refused(tmp_path, content, name="tweets", separator=None) -> TweetstyleError:
+    with pytest.raises(TweetstyleError) as caught:
+        read(tmp_path, content, name, separator)
+    assert caught.value.hint
+    return caught.value
+
+
+def test_json_lines_may_hold_texts_alone_or_with_id_and_date_under_their_usual_names(tmp_path):
+    content = (
+        '{"text": "un"}\n\n'
+        '{"id": "1050118621198921728", "text": "deux\\r\\n2", "created_at": "2018-10-10T20:19:24Z"}\r\n'
+        '{"id_str": "17", "id": 99, "full_text": "trois", "created_at": "Sat Feb 18 12:33:11 +0000 2023", "in_reply_to_status_id": 16}\n'
+        '{"tweet": {"id": 18, "text": "quatre &amp; 4", "created_at": 1676723591, "in_reply_to_status_id": null}}'
+    )
+    assert [(tweet.id, tweet.text, tweet.created_at, tweet.where, tweet.reply_to) for tweet in read(tmp_path, content)] == [
+        ("tweets:0000001", "un", "", f"{tmp_path}/tweets:1", ""),
+        ("1050118621198921728", "deux\n2", "2018-10-10T20:19:24Z", f"{tmp_path}/tweets:3", ""),
+        ("17", "trois", "2023-02-18T12:33:11Z", f"{tmp_path}/tweets:4", "16"),
+        ("18", "quatre &amp; 4", "2023-02-18T12:33:11Z", f"{tmp_path}/tweets:5", ""),
+    ]
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_a_json_array_is_read_entry_by_entry(tmp_path, indent):
+    rows = [{"id": 10**18 + number, "text": "été " * 20 + str(number), "created_at": "2021-03-05"} for number in range(5_000)]
+    archive = archive_of(tmp_path, json.dumps(rows, ensure_ascii=False, indent=indent), "tweets.json")
+    tweets = list(archive.tweets())
+    assert [(tweet.id, tweet.text) for tweet in tweets] == [(str(row["id"]), row["text"]) for row in rows]
+    assert tweets[-1].where == f"{tmp_path}/tweets.json, entry 5000"
+    assert [(found.kind, found.count) for found in archive.kinds] == [("a JSON array", 5_000)]
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(TEXTS, min_size=1, max_size=8), st.booleans())
+def test_any_text_that_json_writes_is_read_back(tmp_path, texts, escaped):
+    rows = [json.dumps({"text": text}, ensure_ascii=escaped) for text in texts]
+    assert [tweet.text for tweet in read(tmp_path, "\n".join(rows))] == texts
+    assert [tweet.text for tweet in read(tmp_path, f"[{','.join(rows)}]")] == texts
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_json_lines_and_plain_text_may_have_other_encodings(tmp_path, encoding):
+    rows = "\n".join(['{"text": "à Noël… déjà"}'] * 3)
+    assert [tweet.text for tweet in read(tmp_path, rows.encode(encoding))] == ["à Noël… déjà"] * 3
+    assert [tweet.text for tweet in read(tmp_path, "à Noël… déjà\nété".encode(encoding))] == ["à Noël… déjà", "été"]
+
+
+def test_every_line_of_plain_text_is_a_tweet_but_blank_ones(tmp_path):
+    content = "\ufeffun, deux;trois\n\n  \t\n  [x] quatre \u2028 et {cinq}\r\n&amp; six\rsept"
+    tweets = read(tmp_path, content, "notes.txt")
+    assert [(tweet.id, tweet.text) for tweet in tweets] == [
+        ("notes.txt:0000001", "un, deux;trois"),
+        ("notes.txt:0000004", "  [x] quatre \u2028 et {cinq}"),
+        ("notes.txt:0000005", "&amp; six"),
+        ("notes.txt:0000006", "sept"),
+    ]
+    assert {tweet.created_at for tweet in tweets} == {""}
+
+
+def test_a_line_that_separates_makes_tweets_of_several_lines(tmp_path):
+    content = "---\nun\n\ndeux\n\n --- \r\n---\n\ntrois\r\n---\n"
+    tweets = read(tmp_path, content, "notes.txt", "---")
+    assert [(tweet.id, tweet.text) for tweet in tweets] == [("notes.txt:0000002", "un\n\ndeux"), ("notes.txt:0000009", "trois")]
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(TEXTS.map(lambda text: f"x{text}x".replace("\n%", "")), min_size=2, max_size=6))
+def test_any_text_between_separators_is_read_back(tmp_path, texts):
+    assert [tweet.text for tweet in read(tmp_path, "\n%%\n".join(texts), "notes.txt", "%%")] == texts
+
+
+@pytest.mark.parametrize(
+    ("content", "place", "what"),
+    [
+        ('{"text": "a"}\n{"text": "b"\n', ":2", "not valid JSON (character 13"),
+        ('{"text": "a"}\n["b"]\n', ":2", "holds a list, not an object"),
+        ('{"text": "a"}\n3\n', ":2", "holds a number"),
+        ('{"id": "1", "body": "a"}\n', ":1", "the field text is missing (there: id, body)"),
+        ('{"text": 5}', ":1", "its text is a number"),
+        ('{"text": "a", "id": 1.23e18}', ":1", "the id is '1.23e+18' (a number)"),
+        ('{"text": "a", "id": true}', ":1", "the id is 'True'"),
+        ('{"text": "a", "id": "1 2"}', ":1", "the id is '1 2'"),
+        ('{"text": "a", "created_at": "hier"}', ":1", "the date 'hier' cannot be read"),
+        ('{"text": "a", "created_at": [1]}', ":1", "its date is a list"),
+        ('{"text": "a", "created_at": 1e999}', ":1", "the date 'inf' cannot be read"),
+        ('{"text": "a\\ud83d"}', ":1", "half of a surrogate pair stands in the text (\\ud83d at character 2)"),
+        ('{"text": "a\\u0000"}', ":1", "a NUL character"),
+        ('{"text": "a\0"}', ":1", "a NUL character"),
+        ('{"text": "a", "x": ' + "[" * 100_000, ":1", "nested too deeply"),
+        ('{"text": "a"}\n' + '{"x":' * 100_000, ":2", "nested too deeply"),
+        ('{"text": "a", "id": ' + "1" * 5_000 + "}", ":1", "a number has thousands of digits"),
+        ('{"text": "' + "a" * 2**20 + '"}', ":1", "longer than 1 MiB"),
+        ('{"text": "é"}\n'.encode() + b'{"text": "\xed\xa0\x80"}', ":2", "half of a surrogate pair"),
+        ('[{"text": "a"}, {"text": "b"', ", entry 2", "the file ends before its list does"),
+        ('[{"text": "a"}, {"text" "b"}]', ", entry 2", "not valid JSON in line 1"),
+        ('[{"text": "a"}, "b"]', ", entry 2", "holds a string, not an object"),
+        ('[{"text": "a"}, ' + "[" * 100_000, ", entry 2", "nested too deeply"),
+        ('[{"text": "a\\udc00"}]', ", entry 1", "half of a surrogate pair"),
+        ("[]", "", "there is no tweet in the file"),
+        ("un\nd\0eux", ":2", "a NUL character"),
+        ("un\n" + "a" * (2**20 + 1), ":2", "longer than 1 MiB"),
+        ("un été\ndeux ".encode() + b"\xe9t\xe9", ":2", "not valid UTF-8 (byte 0xE9 at character 6)"),
+    ],
+)
+def test_what_cannot_be_read_is_named_with_its_place(tmp_path, content, place, what):
+    error = refused(tmp_path, content)
+    assert error.where == f"{tmp_path}/tweets{place}"
+    assert what in error.what
+
+
+def test_a_separator_that_is_nowhere_and_one_that_is_too_rare_are_refused(tmp_path):
+    assert "no line is the separator '%%'" in refused(tmp_path, "un\ndeux\n", "notes.txt", "%%").what
+    error = refused(tmp_path, "un\n%%\n" + "a line of some length\n" * 60_000, "notes.txt", "%%")
+    assert "longer than 1 MiB" in error.what and error.where.endswith("notes.txt:3") and "data.separator" in error.hint
+
+
+def test_a_file_named_json_or_csv_is_held_to_its_name(tmp_path):
+    assert "not valid JSON" in refused(tmp_path, "bonjour\n", "tweets.jsonl").what
+    assert "the column texte is missing" in refused(tmp_path, "bonjour\n", "tweets.csv").what
