@@ -22,7 +22,7 @@ EXAMPLES = {
         "3 followers, 1 unfollowed. Stats for the week by https://t.co/a", "Un titre d'article https://t.co/a via @journal",
         "J'ai parcouru 42,3 km en 2:11:08 avec VeloTrace https://t.co/a", "Wordle 245 4/6\n⬛🟨⬛⬛🟩",
         "The Tech Daily is out! https://t.co/a", "Ma semaine sur Twitter : 14 mentions",
-        "#NowPlaying Une chanson, Un groupe https://t.co/a", "Now playing: a song https://t.co/a",
+        '"Je suis là", dit mon maire https://t.co/a via @journal', "#NowPlaying Une chanson, Un groupe https://t.co/a", "Now playing: a song https://t.co/a",
     ],
     "media only": ["pic.twitter.com/Ab12", "@bob pic.twitter.com/Ab12", "https://twitter.com/bob/status/12/photo/1"],
     "link only": ["https://t.co/a", "@bob https://t.co/a", "https://exemple.org/page …",
@@ -37,7 +37,7 @@ NO_EXAMPLES = [
     "aujourd'hui RTL a parlé de nous", "l'ART @ Paris, quelle merveille", "@bob :) tu viens demain", "@bob :D tu viens demain",
     "il est 10:30, @bob: non",
     "j'ai posté une lettre ce matin", "I'm at the end of my rope", "mes followers sont partis, quel dommage", "via @bob j'ai su la chose",
-    "regarde ça https://t.co/a", "😂 😂 😂 😂 😂 😂 https://t.co/a", "Merci pour le pain d'hier",
+    "Wow, merci à toi d'être venue https://t.co/a via @chaine", "regarde ça https://t.co/a", "😂 😂 😂 😂 😂 😂 https://t.co/a", "Merci pour le pain d'hier",
     "bonjour la neige est revenue", "Nuit blanche à lire",
     "Hello, is it me you're looking for?", "tout à fait d'accord avec toi sur ce point",
 ]  # fmt: skip

@@ -7,7 +7,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from tweetstyle.prepare.handles import MASK, mask_handles
-from tweetstyle.prepare.known_phrases import AUTOMATIC_OPENINGS, AUTOMATIC_WITH_LINK, GREETINGS, STOCK_FIRST, STOCK_PHRASES, STOCK_WORDS
+from tweetstyle.prepare.known_phrases import (
+    AUTOMATIC_OPENINGS,
+    AUTOMATIC_WITH_LINK,
+    GREETINGS,
+    OWN_WORDS,
+    SHARED_WITH_BUTTON,
+    STOCK_FIRST,
+    STOCK_PHRASES,
+    STOCK_WORDS,
+)
 from tweetstyle.prepare.normalise import (
     LINK,
     LINK_PLACEHOLDER,
@@ -123,7 +132,15 @@ def automatic_post(view: View, data: Data) -> str | None:
     if data.automatic_posts == "keep" or len(view.text) > LONGEST_AUTOMATIC_POST:
         return None
     text = view.text.lower().replace("’", "'")
-    return _shown(AUTOMATIC_OPENINGS.match(text) or ("http" in text and AUTOMATIC_WITH_LINK.search(text)) or None)
+    if opening := AUTOMATIC_OPENINGS.match(text):
+        return _shown(opening)
+    return _shown(AUTOMATIC_WITH_LINK.search(text) or shared_headline(text)) if "http" in text else None
+
+
+def shared_headline(text: str) -> re.Match[str] | None:
+    """A page's title, its link and "via @page", which a button wrote: nothing in the title is the author's."""
+    shared = SHARED_WITH_BUTTON.search(text) if "@" in text else None
+    return shared if shared and (text[0] in '"“«' or not OWN_WORDS.search(text)) else None
 
 
 def media_only(view: View, data: Data) -> str | None:
@@ -185,8 +202,7 @@ def is_stock_reply(text: str) -> bool:
 
 
 def _shown(match: re.Match[str] | None) -> str | None:
-    """What was matched, or the part of it that the pattern calls `seen`."""
-    return _cut(match.groupdict().get("seen") or match[0]) if match else None
+    return _cut(match[0]) if match else None
 
 
 def _cut(text: str) -> str:

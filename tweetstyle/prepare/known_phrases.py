@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 
 _LINK = r"https?://\S+"
-_OWN_WORDS = r"(?s:.*)\b(?:i|i'm|i've|me|my|you|thank|thanks|wow|nice|great|je|j'ai|mon|ma|mes|moi|tu|toi|vous|merci|bravo|lol|mdr)\b"
-"""A headline that a reader shares with a button is not in the first person and thanks nobody, unless it begins with a quotation."""
 
 AUTOMATIC_OPENINGS = re.compile(
     "|".join(
@@ -37,11 +35,14 @@ AUTOMATIC_WITH_LINK = re.compile(
             rf"\bdaily is out\b.*{_LINK}",
             rf"est (?:sorti|disponible|paru)e? ?!.*{_LINK}.*(?:merci à|grâce à)",
             rf"(?:sign the petition|signez la pétition|j'ai signé la pétition).*{_LINK}",
-            rf"^(?=[\"“«]|(?!{_OWN_WORDS})).*(?P<seen>{_LINK} (?:via|par|by) @\w+)$",
         )
     )
 )
 """Searched in such a text where it has a link."""
+
+SHARED_WITH_BUTTON = re.compile(rf"{_LINK} (?:via|par|by) @\w+$")
+OWN_WORDS = re.compile(r"\b(?:i|i'm|i've|me|my|you|thank|thanks|wow|nice|great|je|j'ai|mon|ma|mes|moi|tu|toi|vous|merci|bravo|lol|mdr)\b")
+"""A headline that a reader shares with a button is not in the first person and thanks nobody, unless it is a quotation."""
 
 STOCK_PHRASES = frozenset(
     (
