@@ -14,6 +14,7 @@ EXAMPLES = {
     "retweet": [
         "RT @bob: leur texte", "rt @bob leur texte", "RT : @bob leur texte", '"@bob: leur texte" oui', "@bob: leur texte à eux",
         "@bob : leur texte à eux", "tellement vrai RT @bob: leur texte", "haha MT @bob leur texte", "“@bob: leur texte” exact",
+        '"@bob:leur texte" oui',
     ],
     "automatic post": [
         "Just posted a photo @ Montréal https://t.co/a", "I just posted a new video https://t.co/a",
@@ -22,7 +23,8 @@ EXAMPLES = {
         "3 followers, 1 unfollowed. Stats for the week by https://t.co/a", "Un titre d'article https://t.co/a via @journal",
         "J'ai parcouru 42,3 km en 2:11:08 avec VeloTrace https://t.co/a", "Wordle 245 4/6\n⬛🟨⬛⬛🟩",
         "The Tech Daily is out! https://t.co/a", "Ma semaine sur Twitter : 14 mentions",
-        '"Je suis là", dit mon maire https://t.co/a via @journal', "#NowPlaying Une chanson, Un groupe https://t.co/a", "Now playing: a song https://t.co/a",
+        '"Je suis là", dit mon maire https://t.co/a via @journal',
+        "#NowPlaying Une chanson, Un groupe https://t.co/a", "Now playing: a song https://t.co/a",
     ],
     "media only": ["pic.twitter.com/Ab12", "@bob pic.twitter.com/Ab12", "https://twitter.com/bob/status/12/photo/1"],
     "link only": ["https://t.co/a", "@bob https://t.co/a", "https://exemple.org/page …",
@@ -35,9 +37,10 @@ EXAMPLES = {
 }  # fmt: skip
 NO_EXAMPLES = [
     "aujourd'hui RTL a parlé de nous", "l'ART @ Paris, quelle merveille", "@bob :) tu viens demain", "@bob :D tu viens demain",
-    "il est 10:30, @bob: non",
+    "il est 10:30, @bob: non", '"@bob dit oui" disent-ils', "@bob:-) tu viens",
     "j'ai posté une lettre ce matin", "I'm at the end of my rope", "mes followers sont partis, quel dommage", "via @bob j'ai su la chose",
-    "Wow, merci à toi d'être venue https://t.co/a via @chaine", "regarde ça https://t.co/a", "😂 😂 😂 😂 😂 😂 https://t.co/a", "Merci pour le pain d'hier",
+    "Wow, merci à toi d'être venue https://t.co/a via @chaine", "regarde ça https://t.co/a",
+    "😂 😂 😂 😂 😂 😂 https://t.co/a", "Merci pour le pain d'hier",
     "bonjour la neige est revenue", "Nuit blanche à lire",
     "Hello, is it me you're looking for?", "tout à fait d'accord avec toi sur ce point",
 ]  # fmt: skip

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 MEDIA_LINK = re.compile(r"pic\.(?:twitter|x)\.com/\w+|https?://(?:twitter|x)\.com/\w+/status/\d+/(?:photo|video)/\d+\S*", re.I)
 RETWEET = re.compile(
     r"""^\W*\bRT\b\s*:?\s*[«"“]?\s*@\w{1,20}       # RT @user, at the beginning in any case
-      | ^\s*["“«]?\s*@\w{1,20}[ \u00a0\u202f]?:(?=\s|["“«])   # @user: their words
+      | ^\s*@\w{1,20}[ \u00a0\u202f]?:(?=\s|["“«])  # @user: their words
+      | ^\s*["“«]\s*@\w{1,20}[ \u00a0\u202f]?:      # "@user:their words" comment
       | (?-i:\b[RM]T\ ?:?\ ?@\w{1,20})             # a comment, then RT @user and their words
     """,
     re.X | re.I,
