@@ -1,0 +1,148 @@
+"""Texts that may be near-duplicates: those that share a bucket of MinHash signatures over their character 5-grams.
+
+Locality-sensitive hashing as in Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, chapter 3: a signature is cut into
+bands, and two texts whose rows are the same in one band are candidates. rensa makes the signatures and tells in one pass which
+texts share a band with any other; only theirs are brought into Python.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+GRAM = 5
+"""Characters in a shingle. A text with fewer has none, and is a twin of its like only."""
+MISSED = 0.0005
+"""Share of the pairs at the threshold itself that no band finds; above it fewer, at 0.05 above it hardly any."""
+MOST_PERMUTATIONS = 256
+CROWD = 16
+"""A bucket with more texts is a crowd: all its pairs would be quadratic in number."""
+CHUNK = 5_000
+"""Texts whose signatures are Python integers at one time."""
+
+
+def bands_and_rows(threshold: float) -> tuple[int, int]:
+    """The most rows a band (the fewest candidates in vain) with which all but `MISSED` of the pairs at `threshold` meet.
+
+    Two signatures agree in a row with a probability of their Jaccard similarity J, and so in all the rows of some band with a
+    probability of 1 − (1 − J^rows)^bands.
+    """
+    best = (1, 1)
+    for rows in range(1, MOST_PERMUTATIONS + 1):
+        share = min(threshold**rows, 1 - 1e-9)
+        bands = math.ceil(math.log(MISSED) / math.log1p(-share))
+        if bands * rows > MOST_PERMUTATIONS:
+            break
+        best = bands, rows
+    return best
+
+
+def gram_hashes(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """A 64-bit hash of every 5-gram of every text, one text after the other, and how many each has. No text is shorter than 5.
+
+    A polynomial in the code points, mixed; it depends on the characters alone, so that every Python and machine has the same.
+    """
+    import numpy as np
+
+    factor, mixer, half = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93), np.uint64(32)
+    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+    characters = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
+    count = max(0, len(characters) - GRAM + 1)
+    hashes = characters[:count].copy()
+    for offset in range(1, GRAM):
+        hashes *= factor
+        hashes += characters[offset : offset + count]
+    hashes ^= hashes >> half
+    hashes *= mixer
+    hashes ^= hashes >> half
+    within = np.ones(len(characters), bool)
+    for offset in range(1, GRAM):  # these grams would run over into the next text
+        within[np.cumsum(lengths) - offset] = False
+    return hashes[within[:count]], lengths - GRAM + 1
+
+
+def meeting(texts: Sequence[str], threshold: float, seed: int) -> np.ndarray:
+    """Positions, in order, of the texts that share a bucket with another one."""
+    import numpy as np
+    from rensa import RMinHash, RMinHashLSH
+
+    if not texts:
+        return np.zeros(0, np.int64)
+    bands, rows = bands_and_rows(threshold)
+    starts = np.zeros(len(texts) + 1, np.uint64)
+    np.cumsum(np.fromiter((len(text) - GRAM + 1 for text in texts), np.uint64, len(texts)), out=starts[1:])
+    hashes = np.empty(int(starts[-1]), np.uint64)
+    for first in range(0, len(texts), CHUNK):
+        last = min(first + CHUNK, len(texts))
+        hashes[int(starts[first]) : int(starts[last])] = gram_hashes(texts[first:last])[0]
+    matrix = RMinHash.digest_matrix_from_flat_token_hashes(hashes, starts, bands * rows, seed)
+    del hashes
+    return np.flatnonzero(RMinHashLSH(threshold, bands * rows, bands).query_duplicate_flags_matrix_one_shot(matrix))
+
+
+def signatures(texts: Sequence[str], threshold: float, seed: int) -> np.ndarray:
+    """uint32, a row for each text, a column for each permutation."""
+    import numpy as np
+    from rensa import RMinHash
+
+    bands, rows = bands_and_rows(threshold)
+    made = np.empty((len(texts), bands * rows), np.uint32)
+    for first in range(0, len(texts), CHUNK):
+        hashes, counts = gram_hashes(texts[first : first + CHUNK])
+        starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.uint64)
+        digests = RMinHash.digest_matrix_from_flat_token_hashes(hashes, starts, bands * rows, seed)
+        made[first : first + CHUNK] = digests.to_rows()
+    return made
+
+
+def candidates(signatures: np.ndarray, threshold: float) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Pairs of rows that share a bucket, and the buckets too full for all their pairs.
+
+    The pairs: int64 [n, 2], each once, the smaller row first, ascending. The crowds: of each bucket of more than `CROWD` its rows,
+    ascending.
+    """
+    import numpy as np
+
+    texts = len(signatures)
+    bands, rows = bands_and_rows(threshold)
+    pairs, crowds = np.zeros(0, np.int64), []
+    for band in range(bands):
+        keys = _keys(signatures[:, band * rows : (band + 1) * rows])
+        order = np.argsort(keys, kind="stable")
+        edges = np.flatnonzero(np.diff(keys[order], prepend=keys[order[:1]] + np.uint64(1), append=keys[order[-1:]] + np.uint64(1)))
+        starts, sizes = edges[:-1], np.diff(edges)
+        found = [pairs]
+        for size in range(2, CROWD + 1):
+            members = order[starts[sizes == size][:, None] + np.arange(size)]
+            one, other = np.triu_indices(size, 1)
+            found.append((members[:, one] * texts + members[:, other]).ravel())
+        pairs = np.unique(np.concatenate(found))
+        crowds += [order[start : start + size] for start, size in zip(starts, sizes, strict=True) if size > CROWD]
+    return np.stack(np.divmod(pairs, max(1, texts)), axis=1), crowds
+
+
+def _keys(band: np.ndarray) -> np.ndarray:
+    """A 64-bit hash of each row of a band."""
+    import numpy as np
+
+    keys = np.zeros(len(band), np.uint64)
+    for column in range(band.shape[1]):
+        keys ^= band[:, column]
+        keys *= np.uint64(0x9E3779B97F4A7C15)
+        keys ^= keys >> np.uint64(29)
+    return keys
+
+
+def estimates(signatures: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """Jaccard similarity of each pair of rows as the signatures have it, float [n]."""
+    import numpy as np
+
+    estimated = np.empty(len(pairs))
+    for first in range(0, len(pairs), CHUNK):
+        chunk = pairs[first : first + CHUNK]
+        estimated[first : first + CHUNK] = (signatures[chunk[:, 0]] == signatures[chunk[:, 1]]).mean(axis=1)
+    return estimated
