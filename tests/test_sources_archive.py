@@ -137,6 +137,14 @@ def test_a_missing_path_names_the_nearest_at_once(tmp_path):
         open_archive([tmp_path / "nowhere" / "tweets.csv"])
 
 
+def test_a_path_that_leads_nowhere_or_to_no_file_is_refused_without_waiting(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    assert "neither a file nor a folder" in refused(tmp_path / "pipe").what
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    assert "no such file" in refused(tmp_path / "loop").what
+    assert "cannot be read" in refused(tmp_path / ("long" * 100)).what
+
+
 def test_a_source_named_twice_is_refused(tmp_path):
     path = put(tmp_path / "tweets.csv", CSV)
     assert "named twice" in refused(path, tmp_path / "." / ".." / tmp_path.name / "tweets.csv").what

@@ -102,6 +102,7 @@ def test_any_text_between_separators_is_read_back(tmp_path, texts):
         ('{"text": "a"}\n["b"]\n', ":2", "holds a list, not an object"),
         ('{"text": "a"}\n3\n', ":2", "holds a number"),
         ('{"id": "1", "body": "a"}\n', ":1", "the field text is missing (there: id, body)"),
+        ('{"\\ud83d": "1", "\\u001b[2J": "a"}', ":1", r"(there: '\ud83d', '\x1b[2J')"),
         ('{"text": 5}', ":1", "its text is a number"),
         ('{"text": "a", "id": 1.23e18}', ":1", "the id is '1.23e+18' (a number)"),
         ('{"text": "a", "id": true}', ":1", "the id is 'True'"),

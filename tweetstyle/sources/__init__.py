@@ -99,15 +99,22 @@ def open_archive(paths: Sequence[Path], separator: str | None = None, expected_c
     separator: in plain text, the line between tweets; None: every line is a tweet. expected_count: what X says there are.
     Raises TweetstyleError for a path that is missing, named twice, or none of the kinds that can be read.
     """
-    named = Counter(path.resolve() for path in paths)
-    sources = []
     for path in paths:
+        _check_is_there(path)
+    resolved = Counter(path.resolve() for path in paths)
+    if twice := [path for path in paths if resolved[path.resolve()] > 1]:
+        raise TweetstyleError("is named twice", where=str(twice[0]), hint="name every source once")
+    return Archive([kind_of(path) for path in paths], separator, expected_count)
+
+
+def _check_is_there(path: Path) -> None:
+    try:
         if not path.exists():
             raise _missing(path)
-        if named[path.resolve()] > 1:
-            raise TweetstyleError("is named twice", where=str(path), hint="name every source once")
-        sources.append(kind_of(path))
-    return Archive(sources, separator, expected_count)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if not path.is_file() and not path.is_dir():
+        raise TweetstyleError("is neither a file nor a folder", where=str(path), hint="write what it gives into a file, and name that")
 
 
 def _missing(path: Path) -> TweetstyleError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import difflib
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from tweetstyle.errors import TweetstyleError
@@ -18,6 +19,8 @@ NAMES = {
 }
 """What tools call the columns, in lower case with _; of several that are there, the first one is read."""
 REQUIRED = "texte"
+LONGEST_ID = 100
+"""Characters. X's have 19; longer ones are a text in the wrong place."""
 
 _SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab"}
 _EXCEL_LINE = re.compile(r"sep=(.)", re.IGNORECASE)
@@ -94,5 +97,9 @@ def _no_text(names: list[str], where: str) -> TweetstyleError:
     known = {name for others in NAMES.values() for name in others}
     near = difflib.get_close_matches(REQUIRED, [name for name in names if name not in known], 1, cutoff=0.5)
     hint = f"rename the column {near[0]} to {REQUIRED}" if near else f"the first line names the columns, for example {EXAMPLE}"
-    there = ", ".join(name[:40] for name in names[:20] if name) or "none"
-    return TweetstyleError(f"the column {REQUIRED} is missing (there: {there})", where=where, hint=hint)
+    return TweetstyleError(f"the column {REQUIRED} is missing (there: {listed(names)})", where=where, hint=hint)
+
+
+def listed(names: Iterable[str]) -> str:
+    """For messages: what cannot be printed, a terminal's commands and half characters among it, is written out."""
+    return ", ".join((name if name.isprintable() else repr(name))[:40] for name in list(names)[:20] if name) or "none"

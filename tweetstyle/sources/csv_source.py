@@ -9,7 +9,7 @@ from itertools import chain
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.records import SourceTweet
-from tweetstyle.sources.columns import EXAMPLE, Columns, find_columns, in_words, is_header, separator_line, separator_of
+from tweetstyle.sources.columns import EXAMPLE, LONGEST_ID, Columns, find_columns, in_words, is_header, separator_line, separator_of
 from tweetstyle.sources.documents import Document
 from tweetstyle.sources.encodings import lines_in_pieces, split_lines
 from tweetstyle.sources.snowflake import Times
@@ -85,7 +85,7 @@ class _Rows:
             if len(cells) != width:
                 raise _wrong_width(cells, width, where)
             identifier = f"{self._name}:{line:07}" if at_id is None else cells[at_id]
-            if not (identifier.isascii() and identifier.isdigit()) and at_id is not None:
+            if not (identifier.isascii() and identifier.isdigit() and len(identifier) <= LONGEST_ID) and at_id is not None:
                 if not any(map(str.strip, cells)):
                     continue
                 identifier = self._unusual_id(identifier.strip(), where)
@@ -106,7 +106,7 @@ class _Rows:
         if _RUINED_ID.fullmatch(identifier):
             self._ruined += 1
             self._first_ruined = self._first_ruined or f"{where}: {identifier}"
-        elif not identifier or any(c.isspace() or not c.isprintable() for c in identifier):
+        elif not identifier or not identifier.isprintable() or " " in identifier or len(identifier) > LONGEST_ID:
             raise TweetstyleError(f"the id is {identifier[:80]!r}", where=where, hint="an id is the tweet's number, without spaces")
         return identifier
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.records import SourceTweet
-from tweetstyle.sources.columns import NAMES
+from tweetstyle.sources.columns import LONGEST_ID, NAMES, listed
 from tweetstyle.sources.documents import Document
 from tweetstyle.sources.encodings import lines_of
 from tweetstyle.sources.json_stream import entries
@@ -68,8 +68,7 @@ def _tweet(number: int, where: str, value: object, name: str, times: Times) -> S
     value = value["tweet"] if isinstance(value.get("tweet"), dict) else value
     text = _field(value, "texte", where)
     if text is None:
-        there = ", ".join(str(key)[:40] for key in list(value)[:20]) or "none"
-        raise TweetstyleError(f"the field text is missing (there: {there})", where=where, hint=_HINT)
+        raise TweetstyleError(f"the field text is missing (there: {listed(value)})", where=where, hint=_HINT)
     if not isinstance(text, str):
         raise TweetstyleError(f"its text is {_kind(text)}, not a string", where=where, hint=_HINT)
     _check_text(text, where)
@@ -92,7 +91,7 @@ def _id(identifier: object, where: str) -> str:
         return ""
     if isinstance(identifier, int) and not isinstance(identifier, bool) and 0 <= identifier < 2**64:
         return str(identifier)
-    if isinstance(identifier, str) and identifier.isprintable() and " " not in identifier and len(identifier) <= 100:
+    if isinstance(identifier, str) and identifier.isprintable() and " " not in identifier and len(identifier) <= LONGEST_ID:
         return identifier
     hint = "write ids as strings: numbers with a point or an exponent have lost their last digits"
     raise TweetstyleError(f"the id is {str(identifier)[:80]!r} ({_kind(identifier)})", where=where, hint=hint)
