@@ -53,6 +53,24 @@ def tweetstyle() -> None:
     """Learn one person's writing style from their tweets. The whole road at once: tweetstyle-fit RECIPE."""
 
 
+@tweetstyle.command("inspect", cls=Door)
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--write-recipe", "target", metavar="FILE", type=click.Path(path_type=Path), help="Write a recipe to start from; never over a file."
+)
+@click.option("--separator", metavar="LINE", help="In plain text, the line between two tweets; without it every line is a tweet.")
+def inspect_command(sources: tuple[Path, ...], target: Path | None, separator: str | None) -> None:
+    """Show what an archive holds: X's own (zip or folder), CSV, JSON Lines or plain text.
+
+    Kind, period, languages, what the tweets are, ten of them, and a recipe to start from. Nothing else is written.
+    """
+    from rich.console import Console
+
+    from tweetstyle.inspect import inspect
+
+    inspect(sources, Console(), target, separator)
+
+
 def _stage_command(stage: str, help: str) -> None:
     @tweetstyle.command(stage, cls=Door, help=help)
     @RECIPE

@@ -84,7 +84,7 @@ def column_chart(columns: Sequence[Column], title: str) -> str:
     for number, column in enumerate(columns):
         left = number * pitch
         drawn.append(f"<g><title>{html(column.title)}</title>")
-        for name, count in (("back", column.back), ("front", column.front)):
+        for name, count in (("lost", column.back), ("front", column.front)):
             height = max(COLUMNS_HEIGHT * count / max(highest, 1), 1) if count else 0
             if height and (name == "front" or column.back > column.front):
                 box = f'x="{left:.3f}%" y="{bottom - height:.1f}" width="{width:.3f}%" height="{height:.1f}"'

@@ -72,7 +72,6 @@ def report_html(prepared: Prepared, title: str) -> str:
 
 def _headline(prepared: Prepared) -> str:
     kept = percent(prepared.kept / prepared.read) if prepared.read else "0"
-    period = f"{prepared.first_day} to {prepared.last_day}" if prepared.first_day else "no dates"
     learned = prepared.splits.get("train", 0)
     topic = percent(prepared.with_topic / prepared.kept) if prepared.kept else "0"
     figures = {
@@ -81,11 +80,11 @@ def _headline(prepared: Prepared) -> str:
         "share kept": kept,
         "learned from": f"{learned:,}",
         "with a subject": topic,
-        "period of those kept": period,
     }
     cards = "".join(f"<div><dt>{name}</dt><dd>{html(value)}</dd></div>" for name, value in figures.items())
     warnings = "".join(f'<p class="warning"><strong>Warning.</strong> {_own(warning)}</p>' for warning in prepared.warnings)
-    return f'<dl class="figures">{cards}</dl>\n{warnings}\n{_leak(prepared.leak)}'
+    period = f"<p>The kept tweets are from {prepared.first_day} to {prepared.last_day}.</p>\n" if prepared.first_day else ""
+    return f'<dl class="figures">{cards}</dl>\n{period}{warnings}\n{_leak(prepared.leak)}'
 
 
 def _leak(leak: int) -> str:
@@ -107,7 +106,7 @@ def _leak(leak: int) -> str:
 def _read(prepared: Prepared) -> Iterator[str]:
     if prepared.sources:
         rows = [(f"<bdi>{html(path)}</bdi>", html(kind), f"{count:,}") for path, kind, count in prepared.sources]
-        yield _table(("file or folder", "what it is", "#tweets"), rows)
+        yield _table(("file or folder", "what it is", "#tweets"), rows, stack=True)
     if prepared.notices:
         yield "<ul>" + "".join(f"<li>{_own(notice)}</li>" for notice in prepared.notices) + "</ul>"
 
@@ -141,8 +140,11 @@ def _reason_row(reason: str, count: int, read: int) -> tuple[str, ...]:
 def _setting(reason: str) -> str:
     """The keys as they stand in the recipe, and what to write there."""
     _, settings, advice = explained(reason)
-    keys = ", ".join(f"<code>data.{key}</code>" for key in settings)
-    return f"{keys}<br>{html(advice)}" if keys else html(advice)
+    return f"{_keys(settings)}<br>{html(advice)}" if settings else html(advice)
+
+
+def _keys(settings: Iterable[str]) -> str:
+    return ", ".join(f"<code>data.{key}</code>" for key in settings)
 
 
 def _dropped(prepared: Prepared) -> Iterator[str]:
@@ -153,7 +155,8 @@ def _dropped(prepared: Prepared) -> Iterator[str]:
         count, tweets = prepared.dropped[reason], prepared.samples[reason]
         shown = "all of them" if len(tweets) == count else f"{len(tweets)} of {count:,}"
         quotes = "".join(map(_quote_dropped, tweets))
-        told = f'<p class="soft">{html(explained(reason).meaning)} {_setting(reason)}</p>'
+        settings = explained(reason).settings
+        told = f'<p class="soft">Governed by {_keys(settings)}.</p>' if settings else ""
         yield f"<details open><summary>{html(reason)}: {shown}</summary>\n{told}{quotes}</details>"
 
 

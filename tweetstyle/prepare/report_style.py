@@ -2,9 +2,9 @@
 
 STYLE = """
 :root { color-scheme: light dark; --page: #ffffff; --ink: #1d2228; --soft: #57606a; --line: #d5dae0; --box: #f4f6f8;
-  --front: #1f6feb; --back: #b9d2f7; --lost: #d9822b; --warn: #9a3412; --warn-box: #fff4e5; --good: #1a6b34; }
+  --front: #1f6feb; --lost: #d9822b; --warn: #9a3412; --warn-box: #fff4e5; --good: #1a6b34; }
 @media (prefers-color-scheme: dark) { :root { --page: #14171a; --ink: #e4e8ec; --soft: #9aa5b1; --line: #343b43; --box: #1e2327;
-  --front: #58a0ff; --back: #2c4a73; --lost: #f0a24f; --warn: #ffc078; --warn-box: #33240f; --good: #6fd08c; } }
+  --front: #58a0ff; --lost: #f0a24f; --warn: #ffc078; --warn-box: #33240f; --good: #6fd08c; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 52rem; padding: 1rem; background: var(--page); color: var(--ink);
   font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif; overflow-wrap: anywhere; }
@@ -16,7 +16,7 @@ nav { display: flex; flex-wrap: wrap; gap: .25rem 1rem; font-size: .9rem; }
 a { color: var(--front); }
 code { background: var(--box); padding: .05rem .3rem; border-radius: 3px; font-size: .9em; }
 .soft { color: var(--soft); font-size: .9rem; }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .75rem; margin: 1rem 0; padding: 0; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(8rem, 1fr)); gap: .75rem; margin: 1rem 0; padding: 0; }
 .figures div { background: var(--box); border-radius: 6px; padding: .6rem .8rem; }
 .figures dt { color: var(--soft); font-size: .85rem; }
 .figures dd { margin: 0; font-size: 1.2rem; font-weight: 600; line-height: 1.3; }
@@ -33,7 +33,7 @@ svg text { fill: var(--ink); font-variant-numeric: tabular-nums; }
 svg .end { text-anchor: end; }
 svg .strong { font-weight: 600; }
 svg .front, .key.front { fill: var(--front); background: var(--front); }
-svg .back, .key.back { fill: var(--back); background: var(--back); }
+
 svg .lost, .key.lost { fill: var(--lost); background: var(--lost); }
 svg .grid { stroke: var(--line); stroke-dasharray: 3 3; }
 svg .axis { stroke: var(--soft); }

@@ -32,7 +32,7 @@ def timeline(months: dict[str, tuple[int, int]]) -> Iterator[str]:
         filled = _without_gaps(dated)
         unit = "month" if len(filled) <= MOST_COLUMNS else "year"
         periods = filled if unit == "month" else by_year(dated)
-        yield keys(front="kept", back="dropped")
+        yield keys(front="kept", lost="dropped")
         yield f'<p class="soft">Tweets a {unit}; at the dashed line, the most in one {unit}.</p>'
         yield column_chart(_columns(periods), f"Tweets read and kept, by {unit}")
         rows = (
@@ -86,7 +86,7 @@ def lengths(bins: dict[int, int]) -> Iterator[str]:
     for start, count in bins.items():
         low = min(start, LONG_TWEET)
         joined[low] = joined.get(low, 0) + count
-    starts = range(0, max(joined) + 1, BIN)
+    starts = range(0, LONG_TWEET + 1, BIN)
     middle = _median_bin(bins, total)
     yield f"<p>Half of the kept tweets are shorter and half longer than about {middle} to {middle + BIN - 1} characters.</p>"
     columns = []

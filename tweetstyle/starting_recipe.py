@@ -1,0 +1,142 @@
+"""A recipe to start from, chosen by what an archive holds, with a word on each choice."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.files import complete_file
+from tweetstyle.recipe_file import KEYS_OF_A_RUN
+
+TOKENS_A_TWEET = 50
+"""With its prompt: a rough figure, the plan (--dry-run) counts them."""
+FEWEST_STEPS = 30
+"""Optimizer steps in an epoch under which a smaller pack and batch are chosen: few large steps learn little."""
+BATCHES = ((2048, 8), (2048, 4), (1024, 4), (512, 4), (512, 2), (512, 1))
+"""(max_length, gradient_accumulation_steps), the largest first."""
+TARGET = Path("recipes/mine.yaml")
+COMMENT_COLUMN = 32
+PLACEHOLDER = "me"
+"""The style's name where the archive does not suggest one."""
+
+
+class Schedule(NamedTuple):
+    """Settings of `training` and `model.lora` that go with the number of tweets."""
+
+    max_length: int
+    gradient_accumulation_steps: int
+    steps_per_epoch: int
+    warmup_steps: int
+    eval_steps: int
+    r: int
+
+
+def schedule(tweets: int) -> Schedule:
+    """For so many kept tweets, nine in ten of which are trained on."""
+    tokens = 0.9 * tweets * TOKENS_A_TWEET
+    for max_length, accumulation in BATCHES:
+        steps = max(int(tokens / (max_length * accumulation)), 1)
+        if steps >= FEWEST_STEPS:
+            break
+    # Four validations in an epoch, never closer to each other than one step.
+    eval_steps = 100 if steps >= 250 else max(steps // 4, 1)
+    r = 32 if tweets >= 20_000 else 16 if tweets >= 2_000 else 8
+    return Schedule(max_length, accumulation, steps, min(20, max(2 * steps // 20, 1)), eval_steps, r)
+
+
+def recipe_text(paths: Sequence[Path], tweets: int, likely: Sequence[str], separator: str | None = None, target: Path = TARGET) -> str:
+    """The YAML of a valid recipe. tweets: how many are likely to be kept; target: where it will stand.
+
+    Raises TweetstyleError for a path that no text file can hold.
+    """
+    plan = schedule(tweets)
+    source = str(paths[0]) if len(paths) == 1 else [str(path) for path in paths]
+    optional = f"\n  separator: {_scalar(separator)}" if separator is not None else ""
+    about = "a small archive: smaller steps, a smaller adapter" if tweets < 2_000 else "QLoRA on one 12 GB card"
+    text = f"""\
+# Made by tweetstyle inspect: about {tweets:,} tweets to learn from; {about}.
+#   tweetstyle-fit {_scalar(str(target))} --dry-run    the whole plan, nothing trained
+#   tweetstyle-fit {_scalar(str(target))}
+# Every other setting has its default; docs/your-tweets.md explains those of data, docs/recipe.schema.json lists all.
+data:
+  source: {_scalar(source)}{optional}
+  likely_languages: {_scalar(list(likely))}
+  # expected_count: 12345\t# what X says there are: a gap is reported
+  # since: 2019-01-01\t# a style drifts: with many years, the latest ones may be enough
+  # stock_replies: keep\t# "Bonjour", "Merci!" are dropped otherwise
+
+prompt:
+  format: inst\t# <s>[INST] Style: … | Type: Tweet | Sujet: … [/INST] …</s>
+  style: {_scalar(style_of(paths))}\t# write the account's name here: it stands in every prompt
+
+model:
+  base: model/llama3-8b\t# the base model, not Instruct; README tells how to get it
+  method: qlora\t# 4-bit base: fits on a 12 GB card
+  lora:
+    r: {plan.r}\t# 2.6 M parameters for each 1 in an 8B: more tweets, more of them
+    lora_alpha: {2 * plan.r}
+
+training:
+  num_train_epochs: 2\t# short texts are recited from the third pass on
+  max_length: {plan.max_length}\t# tokens in one pack: about {plan.max_length // TOKENS_A_TWEET} tweets
+  per_device_train_batch_size: 1
+  gradient_accumulation_steps: {plan.gradient_accumulation_steps}\t# about {plan.steps_per_epoch:,} steps an epoch
+  learning_rate: 1e-4
+  lr_scheduler_type: cosine
+  warmup_steps: {plan.warmup_steps}
+  optim: adamw_8bit
+  gradient_checkpointing: unsloth
+  eval_steps: {plan.eval_steps}\t# the best state by validation is kept
+  save_steps: {plan.eval_steps}
+
+export:
+  types: [q4_k_m]\t# about 4.9 GB
+"""
+    return "".join(map(_aligned, text.splitlines(keepends=True)))
+
+
+def _aligned(line: str) -> str:
+    """The comment after a tab in its column; a tab in a value is escaped, so that there is no other."""
+    value, tab, comment = line.partition("\t")
+    return f"{value:<{COMMENT_COLUMN}} {comment}" if tab else line
+
+
+def style_of(paths: Sequence[Path]) -> str:
+    """The first file's name where it looks like a person's; X's own file names say nothing."""
+    stem = paths[0].name.split(".")[0]
+    usual = re.compile(r"twitter-|x-\d|tweets?(_|-|$)|data$|archive|export", re.I)
+    return stem if re.fullmatch(r"[^\W\d_][\w -]{1,49}", stem) and not usual.match(stem) else PLACEHOLDER
+
+
+def check_target(path: Path) -> None:
+    """Raises TweetstyleError where a recipe cannot stand: before the archive is read, not after."""
+    if path.suffix not in (".yaml", ".yml") or not KEYS_OF_A_RUN.fullmatch(path.stem):
+        hint = "name it with small letters, digits, '-', '_' and '.', as in recipes/mine.yaml"
+        raise TweetstyleError("a recipe cannot have that name", where=str(path), hint=hint)
+    if path.is_symlink() or path.exists():
+        hint = "name another file, or move this one away first"
+        raise TweetstyleError("the file is there already and is not overwritten", where=str(path), hint=hint)
+
+
+def write_recipe(path: Path, text: str) -> None:
+    """Writes a new file, complete or not at all. Raises TweetstyleError where one is there already."""
+    check_target(path)
+    with complete_file(path) as stream:
+        stream.write(text)
+
+
+def _scalar(value: str | list[str]) -> str:
+    """In YAML, on one line."""
+    import yaml
+
+    try:
+        "".join(value).encode()
+    except UnicodeEncodeError as error:
+        hint = "rename it with characters that a UTF-8 text can hold"
+        raise TweetstyleError("the name is not valid UTF-8", where=repr(value), hint=hint) from error
+    # A list of one in brackets gives a scalar the quotes that it needs, without YAML's end mark.
+    text = yaml.safe_dump(value if isinstance(value, list) else [value], default_flow_style=True, allow_unicode=True, width=2**20).strip()
+    return text if isinstance(value, list) else text[1:-1]
