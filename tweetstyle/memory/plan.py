@@ -1,0 +1,152 @@
+"""The memory of a run, told from config.json and the recipe before a byte of weights is read: on the card and in RAM."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tweetstyle.memory.activations import (
+    adapter_copies,
+    checkpoints,
+    dequantised_bytes,
+    loss_bytes,
+    transformers_layer,
+    unsloth_layer,
+)
+from tweetstyle.memory.shape import Shape, read_shape
+from tweetstyle.memory.weights import (
+    adapter_bytes,
+    base_weights,
+    gradient_bytes,
+    optimizer_scratch,
+    optimizer_states,
+    weight_bytes_each,
+)
+from tweetstyle.recipe import Model, Training
+
+CUDA_CONTEXT = 512 * 2**20
+"""What CUDA, cuBLAS and the loaded kernels hold outside torch's allocator. PyTorch measured 0.27 GiB with kernels loaded as
+they are needed and 0.62 GiB with all (github.com/pytorch/pytorch/pull/86509); training needs many, not all. Not measured here."""
+DISPLAY = 256 * 2**20
+"""A desktop on the same card. doctor tells what really is in use."""
+FRAGMENTATION = 1 / 16
+"""Share of the activations lost between the allocator's blocks: Unsloth's own figure (unsloth_zoo/block_swap.py,
+estimate_training_reserve_bytes). Not measured here."""
+CUBLAS_WORKSPACE = 8320 * 1024
+"""":4096:2:16:8", the default of cards before Hopper (docs.pytorch.org/docs/stable/notes/cuda.html, cuBLAS workspaces)."""
+PROCESS_RAM = 5 * 2**30
+"""Python with torch and Unsloth (0.95 GiB resident, measured on a CPU), CUDA's libraries and a shard of weights on its way to the
+card. The allowance for the last two is not measured."""
+
+
+@dataclass(frozen=True)
+class MemoryPlan:
+    """Bytes. resident: for the whole run; moments: what comes on top, by the step's moments; reserve: outside torch's tensors.
+
+    host: RAM. paged: optimizer states in unified memory, counted in RAM, on the card only while there is room.
+    """
+
+    resident: Mapping[str, int]
+    moments: Mapping[str, Mapping[str, int]]
+    reserve: Mapping[str, int]
+    host: Mapping[str, int]
+    paged: int = 0
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def peak_moment(self) -> str:
+        """The moment of a step in which most is needed."""
+        return max(self.moments, key=lambda moment: sum(self.moments[moment].values()))
+
+    @property
+    def parts(self) -> dict[str, int]:
+        """Everything on the card at the peak."""
+        return {**self.resident, **self.moments[self.peak_moment], **self.reserve}
+
+    @property
+    def tensors(self) -> int:
+        """Bytes that torch itself holds at the peak: what torch.cuda.max_memory_allocated is compared with."""
+        return sum(self.resident.values()) + sum(self.moments[self.peak_moment].values())
+
+    @property
+    def card(self) -> int:
+        """Bytes of the card that the run takes at its peak, reserves included."""
+        return sum(self.parts.values())
+
+    @property
+    def ram(self) -> int:
+        return sum(self.host.values())
+
+
+def plan_memory(config: Mapping[str, Any], model: Model, training: Training, *, display: int = DISPLAY) -> MemoryPlan:
+    """The plan for one NVIDIA card under Unsloth; on a CPU training runs in RAM and this does not apply.
+
+    config: config.json. display: bytes of the card that others use. Raises TweetstyleError for a config.json without a Llama's
+    numbers. Nothing of it has been measured on a GPU: tests hold its parts against other sources.
+    """
+    shape = read_shape(config)
+    batch, length = training.per_device_train_batch_size, training.max_length
+    states = optimizer_states(shape, model, training)
+    resident = base_weights(shape, model, training)
+    if model.method != "full":
+        resident["adapter"] = adapter_bytes(shape, model)
+    resident |= {"gradients": gradient_bytes(shape, model), f"optimizer, {training.optim}": states.card}
+    moments, host = _moments(shape, model, training, batch, length)
+    host = {"Python, torch, CUDA": PROCESS_RAM, "activations": host}
+    if states.paged:
+        host["optimizer, paged"] = states.paged
+    transient = max(sum(moment.values()) for moment in moments.values())
+    reserve = {
+        "CUDA context": CUDA_CONTEXT + CUBLAS_WORKSPACE,
+        "fragmentation": int(FRAGMENTATION * transient),
+        "desktop": display,
+    }
+    return MemoryPlan(resident, moments, reserve, host, states.paged, _notes(shape, training, states.paged))
+
+
+def _moments(shape: Shape, model: Model, training: Training, batch: int, length: int) -> tuple[dict[str, dict[str, int]], int]:
+    """What comes and goes within a step, by moment, and the bytes that go to RAM."""
+    tokens, each, full = batch * length, 2 if training.bf16 else 4, model.method == "full"
+    # Unsloth's kernels are for adapters.
+    layer = transformers_layer(shape, batch, length, autocast=training.bf16) if full else unsloth_layer(shape, tokens, each)
+    stored = checkpoints(shape, tokens, weight_bytes_each(model, training), training.gradient_checkpointing)
+    checkpointed = training.gradient_checkpointing is not False
+    standing = {"layer inputs": stored.card} if checkpointed else {"activations, all layers": shape.layers * layer.kept}
+    backward, loss = dict(standing), dict(standing)
+    if checkpointed:
+        backward["activations, one layer"] = layer.kept
+    backward["gradients of activations"] = layer.passing
+    if full and training.bf16 and checkpointed:
+        # Autocast keeps what it casts till the forward ends; without checkpoints that is counted with the layers.
+        loss["16-bit copies"] = 2 * shape.linear_parameters
+    loss["logits"] = loss_bytes(shape, tokens, each, head_trained=full)
+    if not full:
+        backward["adapter, one layer"] = adapter_copies(shape, model.lora, each)
+    if model.method == "qlora":
+        for moment in (backward, loss):
+            moment["dequantised weights"] = dequantised_bytes(shape, each)
+    step = {"the optimizer's own": optimizer_scratch(shape, model, training)}
+    return {"backward": backward, "loss": loss, "optimizer step": step}, stored.host
+
+
+def _notes(shape: Shape, training: Training, paged: int) -> tuple[str, ...]:
+    notes = ["computed from config.json; not measured on a GPU"]
+    if training.max_length > shape.positions:
+        notes.append(f"max_length {training.max_length:,} is beyond the model's {shape.positions:,} positions")
+    if paged:
+        notes.append("a paged optimizer's states move between card and RAM as there is room: slower where there is none")
+    return tuple(notes)
+
+
+def hours(tokens: int, tokens_per_second: float | None) -> float | None:
+    """Hours that so many tokens take; None where the speed has not been measured: there is no figure to guess it from."""
+    return None if tokens_per_second is None else tokens / tokens_per_second / 3600
+
+
+def hours_in_words(tokens: int, tokens_per_second: float | None) -> str:
+    """The same, for a person."""
+    taken = hours(tokens, tokens_per_second)
+    if taken is None:
+        return f"not measured (tokens to train on: {tokens:,})"
+    return f"{taken:,.1f} hours for {tokens:,} tokens at {tokens_per_second:,.0f} tokens/s"
