@@ -19,6 +19,8 @@ from tweetstyle.files import complete_file
 from tweetstyle.manifest import Manifest, changed_settings, fingerprint, fingerprints, settings_digest, why_stale
 from tweetstyle.recipe import Recipe
 from tweetstyle.recipe_file import located, read_recipe
+from tweetstyle.sources import open_archive
+from tweetstyle.sources.inputs import files_of
 from tweetstyle.template import SpecialTokens, Template, build_template
 
 NO_WEIGHTS_DEPEND_ON = ("save_total_limit", "logging_steps")
@@ -102,22 +104,20 @@ class Road:
         }
 
     def _source(self) -> dict[str, str]:
-        source = self.recipe.data.source[0]
-        if not source.is_file():
-            hint = "put the archive there, or write its path under data.source"
-            raise TweetstyleError("there is no such file", where=str(source), hint=hint)
+        data = self.recipe.data
+        open_archive(data.source, data.separator)
         chat = {"chat template": settings_digest(self.template.pieces.__repr__())} if self.recipe.prompt.format == "chat" else {}
-        return {str(source): fingerprint(source)} | chat
+        return fingerprints([file for source in data.source for file in files_of(source)]) | chat
 
     def _prepare(self) -> tuple[list[Path], dict[str, Any]]:
         from tweetstyle.prepare import funnel, prepare
 
         prepared = prepare(self.recipe.data, self.recipe.prompt, self.line_template, self.recipe.data.processed)
         show(funnel(prepared))
-        return list(prepared.outputs), plain(prepared, "outputs")
+        return list(prepared.outputs), plain(prepared, "outputs", "samples", "kept_samples")
 
     def _base_inputs(self) -> dict[str, str]:
-        return {f"{self.base.path}/{name}": digest for name, digest in self.base.fingerprints().items()}
+        return {f"{self.base.path}/{name}": digest for name, digest in self.base.fingerprints.items()}
 
     def _fit_inputs(self) -> dict[str, str]:
         return self._base_inputs() | fingerprints([self.split(self.recipe.training.split), self.split("validation")])

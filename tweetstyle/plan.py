@@ -12,6 +12,7 @@ from tweetstyle.base_model import BaseModel
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import existing_parent
 from tweetstyle.recipe import Recipe, Training
+from tweetstyle.sources import open_archive
 from tweetstyle.template import Template
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def disk_needed(recipe: Recipe, base: BaseModel) -> dict[str, int]:
     trained = trained_parameters(recipe, base)
     one = trained * (4 + OPTIMIZER_BYTES)
     return {
-        "prepared data": 3 * sum(source.stat().st_size for source in recipe.data.source),
+        "prepared data": 3 * open_archive(recipe.data.source, recipe.data.separator).size,
         "checkpoints": one * (recipe.training.save_total_limit + 1),
         "final model": trained * 4,
         "export": sum(export_bytes(base, recipe.export.types).values()),
@@ -152,7 +153,7 @@ def _files(recipe: Recipe) -> list[str]:
     data = ("tweets_tous_nettoyes.csv", "tweets_formates.csv", "train.jsonl", "mini-train.jsonl", "validation.jsonl", "test.jsonl")
     run = ("checkpoint-N/", "final_model/", "metrics.jsonl", "train_output.json", "evaluation.json", "log.txt")
     files = {
-        recipe.data.processed: (*data, "dropped.csv", "manifest.json"),
+        recipe.data.processed: (*data, "dropped.csv", "report.html", "manifest.json"),
         recipe.run_directory: (*run, "run.json", "fit.json", "evaluate.json"),
         recipe.export_directory: (*(f"{recipe.name}-{t}.gguf" for t in recipe.export.types), "Modelfile", "manifest.json"),
     }

@@ -96,7 +96,7 @@ def _result(sample: Sample, base: np.ndarray, tuned: np.ndarray, evaluation: Eva
     gain = bootstrap_t(
         (base - tuned) / np.log(2),
         sample.bytes,
-        [tweet.created_at[:10] for tweet in sample.tweets],
+        [tweet.thread or tweet.created_at[:10] or tweet.id for tweet in sample.tweets],
         confidence=evaluation.confidence,
         resamples=evaluation.bootstrap_resamples,
         seed=evaluation.seed,

@@ -3,132 +3,131 @@
 from __future__ import annotations
 
 import gc
-from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.prepare.clean import RULES, read_tweet, reason_to_drop
-from tweetstyle.prepare.csv_source import read_rows
-from tweetstyle.prepare.duplicates import without_duplicates
+from tweetstyle.prepare import archive_rules
+from tweetstyle.prepare.archive_rules import Candidate
+from tweetstyle.prepare.clean import Cleaned
+from tweetstyle.prepare.duplicates import chronological
 from tweetstyle.prepare.outputs import output_paths, write_outputs
 from tweetstyle.prepare.progress import Progress
+from tweetstyle.prepare.reading import read_and_clean
 from tweetstyle.prepare.report import Prepared, dropped_in_words, funnel
-from tweetstyle.prepare.split import FEWEST, split
-from tweetstyle.prepare.topics import learn_archive, topic_of
-from tweetstyle.prepare.words import words_of
-from tweetstyle.records import REPLY, TWEET, Dropped, Tweet
+from tweetstyle.prepare.split import FEWEST, Splits, joined, split
+from tweetstyle.prepare.statistics import REASONS, counts, describe
+from tweetstyle.prepare.subjects import Subjects
+from tweetstyle.prepare.workers import start_workers
+from tweetstyle.records import Dropped, SourceTweet, Tweet
+from tweetstyle.sources import open_archive
+from tweetstyle.sources.threads import thread_roots
 
 if TYPE_CHECKING:
     from tweetstyle.recipe import Data, Prompt
     from tweetstyle.template import Template
 
-__all__ = ["Prepared", "funnel", "prepare"]
-
-DUPLICATE_ID, DUPLICATE = "duplicate id", "duplicate"
-REASONS = (DUPLICATE_ID, *RULES, DUPLICATE)
-"""Every reason for which a tweet is dropped, in the order in which they are asked."""
+__all__ = ["REASONS", "Prepared", "funnel", "prepare"]
 
 
 def prepare(data: Data, prompt: Prompt, template: Template, directory: Path) -> Prepared:
-    """Reads `data.source` and writes the cleaned CSVs, the splits and the dropped tweets into `directory`.
+    """Reads `data.source` and writes the cleaned CSVs, the splits, the dropped tweets and the report into `directory`.
 
     The same source and settings give the same bytes. Nothing is written unless everything can be.
     Raises TweetstyleError for a source that cannot be read, and where too few tweets are left to split.
     """
     progress = Progress()
     _check_settings(data, directory)
-    tweets, dropped = _read_and_clean(data, progress)
-    _check_enough(tweets, dropped, data)
-    splits = split(tweets, data.validation_fraction, data.test_fraction, data.mini_train, data.seed)
-    if prompt.topic and template.has_topic:
-        splits = _with_topics(splits, prompt.topic_dropout, data.seed, progress)
+    archive = open_archive(data.source, data.separator, data.expected_count)
+    with _no_cycle_search(), _clear_if_a_worker_dies(), start_workers(archive.size) as at_work:
+        read, cleaned = read_and_clean(archive, data, at_work, progress)
+        candidates = _candidates(read, cleaned)
+        # The workers find words while this process looks for languages and twins.
+        subjects = Subjects([c.text for c in candidates], at_work) if prompt.topic and template.has_topic else None
+        with progress.named(len(archive_rules.RULES), "sorting out") as begin:
+            archive_rules.apply(candidates, data, begin)
+        kept, dropped = [c for c in candidates if not c.reason], _dropped(read, cleaned, candidates)
+        if len(kept) + len(dropped) != len(read):
+            raise RuntimeError(f"{len(read)} tweets were read, but {len(kept)} kept and {len(dropped)} dropped")
+        _check_enough(len(kept), dropped, data)
+        tweets = _tweets(kept, read, cleaned)
+        splits = split(tweets, joined([c.cluster for c in kept], [tweet.thread or tweet.id for tweet in tweets]), data)
+        if subjects:
+            splits = _with_topics(splits, subjects, {c.id: place for place, c in enumerate(candidates)}, prompt.topic_dropout, data.seed)
+    prepared = describe(archive, read, cleaned, kept, dropped, splits, data)
 
     def render(tweet: Tweet) -> str:
         return template.line(tweet.text, tweet.topic, tweet.type)
 
-    outputs = write_outputs(directory, splits, dropped, render, progress.over)
-    return Prepared(
-        read=len(tweets) + len(dropped),
-        kept=len(tweets),
-        dropped=_counts(dropped),
-        splits={name: len(part) for name, part in splits.items()},
-        with_topic=sum(tweet.topic is not None for name in ("train", "validation", "test") for tweet in splits[name]),
-        first_day=tweets[0].created_at[:10],
-        last_day=tweets[-1].created_at[:10],
-        outputs=outputs,
-    )
+    outputs = write_outputs(directory, splits.parts, dropped, render, prepared, progress.over)
+    return replace(prepared, outputs=outputs)
 
 
 def _check_settings(data: Data, directory: Path) -> None:
     if data.since and data.until and data.since > data.until:
         what = f"the period ends ({data.until}) before it begins ({data.since})"
         raise TweetstyleError(what, where="data.since", hint="exchange data.since and data.until")
-    if data.source[0].resolve() in {path.resolve() for path in output_paths(directory)}:
-        what = "the archive would be overwritten by the cleaned tweets"
-        raise TweetstyleError(what, where=str(data.source[0]), hint="name another directory in data.processed, or copy the archive")
+    written = {path.resolve() for path in output_paths(directory)}
+    for source in data.source:
+        if source.resolve() in written:
+            what = "the archive would be overwritten by the cleaned tweets"
+            raise TweetstyleError(what, where=str(source), hint="name another directory in data.processed, or copy the archive")
 
 
-def _read_and_clean(data: Data, progress: Progress) -> tuple[list[Tweet], list[Dropped]]:
-    """The kept tweets in order of time, and the others in the file's order."""
-    candidates: list[Tweet] = []
-    originals: dict[str, tuple[int, str]] = {}
-    dropped: list[tuple[int, Dropped]] = []
-    number = 0
-    size = data.source[0].stat().st_size if data.source[0].is_file() else 0
-    with progress.of_bytes(size, "reading") as advance:
-        for number, row in enumerate(read_rows(data.source[0], advance), 1):
-            tweet = read_tweet(row.text)
-            reason = DUPLICATE_ID if row.id in originals else reason_to_drop(tweet, row.created_at, data)
-            originals.setdefault(row.id, (number, row.text))
-            if reason:
-                dropped.append((number, Dropped(row.id, reason, row.text)))
-            else:
-                candidates.append(Tweet(row.id, tweet.kept, row.created_at, REPLY if tweet.is_reply else TWEET))
-    kept, repeated = without_duplicates(candidates)
-    for tweet in repeated:
-        place, text = originals[tweet.id]
-        dropped.append((place, Dropped(tweet.id, DUPLICATE, text)))
-    if len(kept) + len(dropped) != number:
-        raise RuntimeError(f"{number} tweets were read, but {len(kept)} kept and {len(dropped)} dropped")
-    return kept, [tweet for _, tweet in sorted(dropped, key=lambda entry: entry[0])]
+def _candidates(read: list[SourceTweet], cleaned: list[Cleaned]) -> list[Candidate]:
+    """What the rules for a single tweet let pass, in order of time."""
+    passed = [place for place, verdict in enumerate(cleaned) if not verdict.reason]
+    passed.sort(key=lambda place: chronological(read[place]))
+    return [Candidate(place, read[place].id, read[place].text, cleaned[place].text) for place in passed]
 
 
-def _check_enough(tweets: list[Tweet], dropped: list[Dropped], data: Data) -> None:
-    if len(tweets) >= FEWEST:
+def _tweets(kept: list[Candidate], read: list[SourceTweet], cleaned: list[Cleaned]) -> list[Tweet]:
+    roots = thread_roots((tweet.id, tweet.reply_to) for tweet in read if not tweet.reason)
+    return [Tweet(c.id, c.text, read[c.place].created_at, cleaned[c.place].type, None, roots.get(c.id, ""), c.language) for c in kept]
+
+
+def _dropped(read: list[SourceTweet], cleaned: list[Cleaned], candidates: list[Candidate]) -> list[Dropped]:
+    """In the archive's order."""
+    reasons = {place: (verdict.reason, verdict.evidence) for place, verdict in enumerate(cleaned) if verdict.reason}
+    reasons |= {c.place: (c.reason, c.evidence) for c in candidates if c.reason}
+    entries = ((read[place], *reasons[place]) for place in sorted(reasons))
+    return [Dropped(tweet.id, reason, tweet.text, tweet.created_at, evidence) for tweet, reason, evidence in entries]
+
+
+def _check_enough(kept: int, dropped: list[Dropped], data: Data) -> None:
+    if kept >= FEWEST:
         return
-    read = len(tweets) + len(dropped)
-    funnel_in_words = dropped_in_words(_counts(dropped))
+    read, losses = kept + len(dropped), counts(dropped)
     hints = {
         "outside the period": "widen data.since and data.until",
         "too short": "lower data.min_characters",
         "stock reply": "write data.stock_replies: keep",
+        "retweet": "write data.retweets: keep, or take the archive of who wrote them",
+        "automatic post": "raise data.automatic_repeats",
+        "near duplicate": "raise data.near_duplicate_jaccard",
+        "other language": "add a language to data.languages",
     }
-    most = max(_counts(dropped).items(), key=lambda entry: entry[1])[0]
+    most = max(losses.items(), key=lambda entry: entry[1])[0]
     hint = hints.get(most, "a style is learned from some hundreds of one's own tweets")
-    if not tweets:
-        what = f"none of the {read:,} tweets was kept ({funnel_in_words})"
+    in_words = dropped_in_words(losses)
+    if not kept:
+        what = f"none of the {read:,} tweets was kept ({in_words})"
     else:
-        what = f"too few tweets to split: {len(tweets)} of {read:,} were kept ({funnel_in_words}), at least {FEWEST} are needed"
-    raise TweetstyleError(what, where=str(data.source[0]), hint=hint)
+        what = f"too few tweets to split: {kept} of {read:,} were kept ({in_words}), at least {FEWEST} are needed"
+    raise TweetstyleError(what, where=", ".join(map(str, data.source)), hint=hint)
 
 
-def _with_topics(splits: dict[str, list[Tweet]], dropout: float, seed: int, progress: Progress) -> dict[str, list[Tweet]]:
+def _with_topics(splits: Splits, subjects: Subjects, places: dict[str, int], dropout: float, seed: int) -> Splits:
     """The same splits, each tweet with its topic; what a word weighs is learned on train alone."""
-    with _no_cycle_search():
-        topics = _topics(splits, dropout, seed, progress)
-    return {name: [replace(tweet, topic=topics[tweet.id]) for tweet in part] for name, part in splits.items()}
-
-
-def _topics(splits: dict[str, list[Tweet]], dropout: float, seed: int, progress: Progress) -> dict[str, str | None]:
-    """id → topic."""
-    tweets = [tweet for name in ("train", "validation", "test") for tweet in splits[name]]
-    words = {tweet.id: words_of(tweet.text) for tweet in progress.over(tweets, "finding words")}
-    archive = learn_archive([words[tweet.id] for tweet in splits["train"]])
-    return {id: topic_of(id, *found, archive, dropout, seed) for id, found in progress.over(words.items(), "choosing topics")}
+    train = [places[tweet.id] for tweet in splits.parts["train"]]
+    everyone = [(places[tweet.id], tweet.id) for name in ("train", "validation", "test") for tweet in splits.parts[name]]
+    topics = subjects.choose(train, everyone, dropout, seed)
+    parts = {name: [replace(tweet, topic=topics[tweet.id]) for tweet in part] for name, part in splits.parts.items()}
+    return replace(splits, parts=parts)
 
 
 @contextmanager
@@ -143,6 +142,10 @@ def _no_cycle_search() -> Iterator[None]:
             gc.enable()
 
 
-def _counts(dropped: list[Dropped]) -> dict[str, int]:
-    counts = Counter(tweet.reason for tweet in dropped)
-    return {reason: counts[reason] for reason in REASONS}
+@contextmanager
+def _clear_if_a_worker_dies() -> Iterator[None]:
+    try:
+        yield
+    except BrokenProcessPool as error:
+        what = "a worker process was ended from outside, as the system does when memory runs out"
+        raise TweetstyleError(what, where="prepare", hint="close other programs and run again") from error

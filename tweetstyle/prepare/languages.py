@@ -71,6 +71,8 @@ def languages_of(texts: Sequence[str], likely: Sequence[str]) -> list[tuple[str,
             open_texts.append(words_alone)
     for place, answer in zip(open_places, _by_lingua(open_texts, detector), strict=True):
         found[place] = answer
+    # 110 MB that nobody needs any more; they are read again where they are.
+    detector.unload_language_models()
     return found
 
 

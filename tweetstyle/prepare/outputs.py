@@ -3,20 +3,41 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tweetstyle.files import complete_file
+from tweetstyle.prepare.report_html import report_html
 from tweetstyle.records import SPLITS, Dropped, Tweet, write_split
 
-CLEANED, FORMATTED, DROPPED = "tweets_tous_nettoyes.csv", "tweets_formates.csv", "dropped.csv"
+if TYPE_CHECKING:
+    from tweetstyle.prepare.report import Prepared
+
+CLEANED, FORMATTED, DROPPED, REPORT = "tweets_tous_nettoyes.csv", "tweets_formates.csv", "dropped.csv", "report.html"
 COLUMNS = ("id_tweet", "texte", "date_creation")
+DROPPED_COLUMNS = ("id", "date", "reason", "evidence", "text")
+
+_FORMULA = re.compile(r"[=+\-@\t\r\n]")
+_BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Controls of writing direction, which can make a line read as another (Unicode TR 9; CVE-2021-42574)."""
 
 
 def output_paths(directory: Path) -> list[Path]:
     """Every file that `write_outputs` makes, in its order."""
-    return [directory / name for name in (CLEANED, FORMATTED, *(f"{split}.jsonl" for split in SPLITS), DROPPED)]
+    return [directory / name for name in (CLEANED, FORMATTED, *(f"{split}.jsonl" for split in SPLITS), DROPPED, REPORT)]
+
+
+def for_spreadsheet(cell: str) -> str:
+    """The cell as a spreadsheet may show it: never computed as a formula (an apostrophe stands before it), its direction controls visible.
+
+    OWASP, CSV injection.
+    """
+    if _FORMULA.match(cell):
+        cell = "'" + cell
+    return _BIDI.sub(lambda control: f"<U+{ord(control[0]):04X}>", cell)
 
 
 def write_outputs(
@@ -24,11 +45,13 @@ def write_outputs(
     splits: dict[str, list[Tweet]],
     dropped: list[Dropped],
     render: Callable[[Tweet], str],
+    prepared: Prepared,
     follow: Callable[[Iterable, str], Iterable],
 ) -> list[Path]:
-    """Writes the cleaned and the formatted CSV, the splits and the dropped tweets; `follow` shows the progress over an iterable.
+    """Writes the cleaned and the formatted CSV, the splits, the dropped tweets and the report; `follow` shows the progress.
 
-    UTF-8, lines end in \\n. The files are renamed into place together, after the last byte of the last of them.
+    UTF-8, lines end in \\n. The files are renamed into place together, after the last byte of the last of them. What is data for
+    training or for another program stays as it is; dropped.csv, which a person opens, is made safe for a spreadsheet.
     """
     paths = output_paths(directory)
     lines: dict[str, str] = {}
@@ -45,6 +68,8 @@ def write_outputs(
             formatted.writerow((*row, lines[tweet.id]))
         for split in SPLITS:
             write_split(streams[f"{split}.jsonl"], splits[split], lambda tweet: lines[tweet.id])
-        refused.writerow(("id", "reason", "text"))
-        refused.writerows((tweet.id, tweet.reason, tweet.text) for tweet in dropped)
+        refused.writerow(DROPPED_COLUMNS)
+        for tweet in dropped:
+            refused.writerow(map(for_spreadsheet, (tweet.id, tweet.created_at, tweet.reason, tweet.evidence, tweet.text)))
+        streams[REPORT].write(report_html(prepared, "What was read, and what is learned from"))
     return paths

@@ -1,0 +1,91 @@
+"""What a person should know of the archive and of what was kept of it."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, TypeVar
+
+from tweetstyle.prepare.archive_rules import DUPLICATE, NEAR_DUPLICATE, OTHER_LANGUAGE, Candidate
+from tweetstyle.prepare.clean import RULES, Cleaned
+from tweetstyle.prepare.report import Prepared
+from tweetstyle.prepare.split import Splits, leak, seeded_bytes
+from tweetstyle.records import Dropped, SourceTweet, Tweet
+
+if TYPE_CHECKING:
+    from tweetstyle.recipe import Data
+    from tweetstyle.sources import Archive
+
+REASONS = ("duplicate id", "earlier edit", *RULES, OTHER_LANGUAGE, DUPLICATE, NEAR_DUPLICATE)
+"""Every reason for which a tweet is dropped, in the order in which they are asked."""
+
+DROPPED_SAMPLES, KEPT_SAMPLES = 5, 10
+LENGTH_BIN = 20
+"""Characters."""
+
+_Sampled = TypeVar("_Sampled", Dropped, Tweet)
+
+
+def counts(dropped: list[Dropped]) -> dict[str, int]:
+    """Reason → tweets, every reason in its order."""
+    found = Counter(tweet.reason for tweet in dropped)
+    return {reason: found[reason] for reason in REASONS}
+
+
+def describe(
+    archive: Archive,
+    read: list[SourceTweet],
+    cleaned: list[Cleaned],
+    kept: list[Candidate],
+    dropped: list[Dropped],
+    splits: Splits,
+    data: Data,
+) -> Prepared:
+    """All figures of the report; an archive that has been read to its end."""
+    tweets = [tweet for name in ("train", "validation", "test") for tweet in splits.parts[name]]
+    days = sorted(tweet.created_at[:10] for tweet in tweets if tweet.created_at)
+    sizes = Counter(candidate.cluster for candidate in kept)
+    scrubbed: Counter[str] = Counter()
+    for candidate in kept:
+        scrubbed.update(dict(cleaned[candidate.place].scrubbed))
+    return Prepared(
+        read=len(read),
+        kept=len(kept),
+        dropped=counts(dropped),
+        splits={name: len(part) for name, part in splits.parts.items()},
+        with_topic=sum(tweet.topic is not None for tweet in tweets),
+        first_day=days[0] if days else "",
+        last_day=days[-1] if days else "",
+        outputs=[],
+        sources=[(str(found.path), found.kind, found.count) for found in archive.kinds],
+        notices=list(archive.notices),
+        warnings=list(splits.warnings),
+        scrubbed=dict(sorted(scrubbed.items())),
+        leak=leak(splits.parts, data.near_duplicate_jaccard),
+        threads=len({tweet.thread for tweet in tweets if tweet.thread}),
+        twin_clusters=sum(size > 1 for size in sizes.values()),
+        months=_months(read, tweets),
+        lengths=dict(sorted(Counter(len(tweet.text) // LENGTH_BIN * LENGTH_BIN for tweet in tweets).items())),
+        languages=dict(Counter(tweet.language for tweet in tweets).most_common()),
+        samples=_samples(dropped, data.seed),
+        kept_samples=_sample(tweets, KEPT_SAMPLES, data.seed),
+    )
+
+
+def _months(read: list[SourceTweet], kept: list[Tweet]) -> dict[str, tuple[int, int]]:
+    """Month → tweets read and kept; undated ones under the empty name."""
+    before, after = (Counter(tweet.created_at[:7] for tweet in tweets) for tweets in (read, kept))
+    return {month: (before[month], after[month]) for month in sorted(before)}
+
+
+def _samples(dropped: list[Dropped], seed: int) -> dict[str, list[Dropped]]:
+    by_reason: dict[str, list[Dropped]] = {reason: [] for reason in REASONS}
+    for tweet in dropped:
+        by_reason[tweet.reason].append(tweet)
+    return {reason: _sample(tweets, DROPPED_SAMPLES, seed) for reason, tweets in by_reason.items() if tweets}
+
+
+def _sample(tweets: Iterable[_Sampled], count: int, seed: int) -> list[_Sampled]:
+    """A seeded sample that does not depend on the order of the tweets."""
+    return heapq.nsmallest(count, tweets, key=lambda tweet: (seeded_bytes(seed, tweet.id, b"sample"), tweet.text))

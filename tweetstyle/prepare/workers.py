@@ -1,0 +1,61 @@
+"""Two processes for what is done tweet by tweet; in this one where the archive is small or there is a single core."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
+from typing import Any, Protocol
+
+MOST, FEWEST_BYTES = 2, 2_000_000
+"""Processes; size of an archive from which starting them (a quarter of a second) pays."""
+
+
+class Worker(Protocol):
+    """Does one thing after another. What it is given stays in its process: a module's global there outlives the call."""
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Future: ...
+
+
+class Here:
+    """A worker in this process: the call has ended when `submit` returns."""
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Future:
+        done: Future = Future()
+        done.set_result(function(*arguments))
+        return done
+
+
+@contextmanager
+def start_workers(archive_bytes: int) -> Iterator[list[Worker]]:
+    """As many as there are cores, at most two; gone when the block ends, however it ends."""
+    count = min(MOST, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    if count == 1 or archive_bytes < FEWEST_BYTES:
+        yield [Here()]
+        return
+    from multiprocessing import get_context
+
+    # Spawned, not forked: a forked copy of a process with threads (progress bars, Rust's pools) can hang in a lock.
+    context = get_context("spawn")
+    with ExitStack() as stack:
+        pools = [ProcessPoolExecutor(1, mp_context=context, initializer=_begin) for _ in range(count)]
+        for pool in pools:
+            stack.callback(pool.shutdown, wait=True, cancel_futures=True)
+        yield pools
+
+
+def _begin() -> None:
+    """Ctrl-C is the parent's to hear, and a parent that was killed leaves no worker behind."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    from multiprocessing import parent_process
+
+    if parent := parent_process():
+        parent.join()
+        os._exit(1)
