@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1)
+LONGEST = 60
+"""Characters: the patterns below take a time that grows with the square of the length."""
 KNOWN_FORMS = "2021-03-05 18:04:11 (UTC), 2021-03-05T18:04:11-05:00, 05/03/2021 18:04 or 5 mars 2021 18:04"
 """For messages."""
 
@@ -26,12 +28,12 @@ _TIME = r"(?P<hour>\d\d?)\s*[:h]\s*(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.\d+)
 _ZONE = r"(?:\s*(?P<zone>z|utc|gmt|[+-]\d\d:?\d\d))?"
 _NUMERIC = re.compile(rf"(?P<first>\d\d?)[/.-](?P<second_place>\d\d?)[/.-](?P<year>\d{{4}})(?:,?\s+(?:a\s+)?{_TIME}{_ZONE})?", re.ASCII)
 _NAMED = (
+    # X's own: Sat Feb 18 12:33:11 +0000 2023
+    re.compile(rf"{_WEEKDAY}(?P<month>[a-z]+)\s+(?P<day>\d\d?)\s+{_TIME}{_ZONE}\s+(?P<year>\d{{4}})", re.ASCII),
     re.compile(
         rf"{_WEEKDAY}(?P<day>\d\d?)(?:er)?\s+(?P<month>[a-z]+)\.?,?\s+(?P<year>\d{{4}})(?:,?\s+(?:a\s+|at\s+)?{_TIME}{_ZONE})?", re.ASCII
     ),
     re.compile(rf"{_WEEKDAY}(?P<month>[a-z]+)\.?\s+(?P<day>\d\d?),?\s+(?P<year>\d{{4}})(?:,?\s+(?:at\s+)?{_TIME}{_ZONE})?", re.ASCII),
-    # X's own: Sat Feb 18 12:33:11 +0000 2023
-    re.compile(rf"{_WEEKDAY}(?P<month>[a-z]+)\s+(?P<day>\d\d?)\s+{_TIME}{_ZONE}\s+(?P<year>\d{{4}})", re.ASCII),
 )
 _ISO_ZONE = re.compile(r"\s*(?:UTC|GMT)$")
 _EPOCH = re.compile(r"(\d{9,10})(?:\.\d*)?|(\d{12,13})", re.ASCII)
@@ -44,29 +46,27 @@ def read_date(written: str, expected: datetime | None = None) -> datetime:
     as in French, unless `expected` (the time that the tweet's id holds, UTC) says otherwise. Raises ValueError for anything else.
     """
     try:
-        moment = datetime.fromisoformat(written)
-        return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
+        return _in_utc(datetime.fromisoformat(written))
     except ValueError:
         return _read_other(written.strip(), expected)
 
 
 def _read_other(written: str, expected: datetime | None) -> datetime:
-    try:
-        moment = datetime.fromisoformat(_ISO_ZONE.sub("Z", written))
-    except ValueError:
-        pass
-    else:
-        return _in_utc(moment)
-    if found := _EPOCH.fullmatch(written):
-        seconds = int(found[1]) if found[1] else int(found[2]) / 1000
-        return EPOCH + timedelta(seconds=seconds)
+    if len(written) > LONGEST:
+        raise ValueError("it is too long")
     plain = _without_accents(written)
     if found := _NUMERIC.fullmatch(plain):
         return _numeric(found, expected)
     for form in _NAMED:
         if (found := form.fullmatch(plain)) and found["month"] in _MONTHS:
             return _moment(found, _MONTHS[found["month"]], int(found["day"]))
-    raise ValueError("in none of the known forms")
+    if found := _EPOCH.fullmatch(written):
+        seconds = int(found[1]) if found[1] else int(found[2]) / 1000
+        return EPOCH + timedelta(seconds=seconds)
+    try:
+        return _in_utc(datetime.fromisoformat(_ISO_ZONE.sub("Z", written)))
+    except ValueError:
+        raise ValueError("in none of the known forms") from None
 
 
 def _numeric(found: re.Match[str], expected: datetime | None) -> datetime:
@@ -111,4 +111,5 @@ def _in_utc(moment: datetime) -> datetime:
 
 
 def _without_accents(written: str) -> str:
-    return "".join(c for c in unicodedata.normalize("NFKD", written.lower()) if not unicodedata.combining(c))
+    lower = written.lower()
+    return lower if lower.isascii() else "".join(c for c in unicodedata.normalize("NFKD", lower) if not unicodedata.combining(c))
