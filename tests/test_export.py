@@ -23,7 +23,7 @@ import tweetstyle.export as exporting
 from tweetstyle.base_model import read_base_model
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export import blocks, disk_needed, export, read_source
-from tweetstyle.export.blocks import cut_into_blocks
+from tweetstyle.export.blocks import LIMITS, cut_into_blocks
 from tweetstyle.export.disk import require_disk
 from tweetstyle.export.stored_tensors import StoredTensor
 from tweetstyle.recipe import Export, Sampling
@@ -114,7 +114,7 @@ def test_every_quantised_tensor_is_libggufs_bytes_of_the_same_weights(model):
         assert {written[t.name].tensor_type.name for t in source.plan} == kinds
         for tensor in source.plan:
             cut = cut_into_blocks(tensor, source.stored[tensor.source], merged, frozenset({gguf.GGMLQuantizationType.F32}))
-            rows = np.concatenate([b.convert()[gguf.GGMLQuantizationType.F32] for b in cut]).view(np.float32).reshape(tensor.shape)
+            rows = np.concatenate([b.convert(b.read())[gguf.GGMLQuantizationType.F32] for b in cut]).view(np.float32).reshape(tensor.shape)
             if rows.ndim == 2:
                 expected = libgguf.quantize_rows(rows, written[tensor.name].tensor_type)
                 assert np.array_equal(written[tensor.name].data, np.asarray(expected).view(np.uint8).reshape(rows.shape[0], -1))
@@ -125,23 +125,22 @@ def test_one_pass_writes_what_three_passes_would_and_reads_each_weight_once(mode
     for file_type in ALL:
         alone = run(base, tmp_path / file_type, adapter, types=(file_type,))
         assert alone.gguf[file_type].read_bytes() == exported.gguf[file_type].read_bytes()
-    read, original = [], StoredTensor.read
+    read, original = [], StoredTensor.read_bytes
 
     def counting(tensor, first=0, count=None):
         read.extend([tensor.name] if tensor.path in base.shards and first == 0 else [])
         return original(tensor, first, count)
 
-    monkeypatch.setattr(StoredTensor, "read", counting)
+    monkeypatch.setattr(StoredTensor, "read_bytes", counting)
     run(base, tmp_path / "again", adapter)
     assert len(read) == len(set(read)) == len(load_file(base.shards[0]))
 
 
 def test_small_blocks_write_the_same_file(model, tmp_path, monkeypatch):
-    """Quantised blocks and whole heads must not depend on where rows are cut; a product of floats may, in its last bit."""
-    base, _, _ = model
-    whole = run(base, tmp_path / "whole", types=ALL)
+    """Neither quantised blocks nor whole heads nor the adapter's product depend on where rows are cut."""
+    base, adapter, exported = model
     monkeypatch.setattr(blocks, "BLOCK_ELEMENTS", 5000)
-    assert digests(run(base, tmp_path / "blocks", types=ALL).modelfile.parent) == digests(whole.modelfile.parent)
+    assert digests(run(base, tmp_path / "blocks", adapter).modelfile.parent) == digests(exported.modelfile.parent)
     source = read_source(base, build_template("text", "Nimzo", base.tokens))
     q = next(t for t in source.plan if t.name == "blk.0.attn_q.weight")
     assert [b.count for b in cut_into_blocks(q, source.stored[q.source], None, frozenset())] == [64, 64, 64, 64]
@@ -353,13 +352,27 @@ def test_weights_that_are_no_numbers_are_refused_and_the_older_export_stays(mode
     assert digests(tmp_path / "out" / "me") == before and len(list((tmp_path / "out").iterdir())) == 1
 
 
-def test_a_value_beyond_float16_is_refused_for_f16_and_taken_by_q8_0(model, tmp_path):
-    base = damaged(model, tmp_path, 65520.0, "lm_head.weight")
-    with pytest.raises(TweetstyleError, match="lm_head.weight holds 65520, too large for float16"):
-        run(base, tmp_path / "out", types=("f16",))
-    written = tensors(run(base, tmp_path / "out", types=("q8_0",)).gguf["q8_0"])
-    read = gguf.quants.dequantize(written["output.weight"].data, gguf.GGMLQuantizationType.Q8_0)
-    assert np.isfinite(read).all() and read.max() == pytest.approx(65520, rel=1e-2)
+@pytest.mark.parametrize(("file_type", "limit"), [("f16", 65520.0), ("bf16", 3.3961775e38), ("q8_0", 1048320.0), ("q4_k_m", 1048320.0)])
+def test_a_value_that_a_type_cannot_hold_is_refused_and_a_smaller_one_taken(model, tmp_path, file_type, limit):
+    base = damaged(model, tmp_path, limit, "lm_head.weight")
+    with pytest.raises(TweetstyleError, match=r"lm_head.weight holds .*, too large for (F16|BF16|Q8_0|Q6_K)"):
+        run(base, tmp_path / "out", types=(file_type,))
+    shutil.rmtree(base.path)
+    base = damaged(model, tmp_path, np.nextafter(np.float32(limit), np.float32(0)), "lm_head.weight")
+    written = tensors(run(base, tmp_path / "out", types=(file_type,)).gguf[file_type])["output.weight"]
+    read = gguf.quants.dequantize(written.data, written.tensor_type)
+    assert np.isfinite(read).all() and read.max() == pytest.approx(limit, rel=0.05)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in LIMITS if kind != gguf.GGMLQuantizationType.BF16])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_below_its_limit_every_type_stays_finite(kind, sign):
+    rows = np.random.default_rng(0).normal(0, 1, (4, 512)).astype(np.float32)
+    rows[:, ::7] = sign * np.nextafter(np.float32(LIMITS[kind]), np.float32(0))
+    rows[1, 3] = -rows[1, 0]
+    block, block_bytes = gguf.GGML_QUANT_SIZES[kind]
+    read = gguf.quants.dequantize(blocks.quantize(rows, kind).reshape(4, 512 // block * block_bytes), kind)
+    assert np.isfinite(read).all()
 
 
 def test_a_new_export_replaces_all_of_the_older_one(model, tmp_path):

@@ -144,7 +144,7 @@ def test_a_stored_copy_of_a_tied_head_and_old_rotary_frequencies_are_left_out(tm
 
 
 def test_no_weight_is_read_to_tell_whether_a_model_can_be_exported(base, monkeypatch):
-    monkeypatch.setattr(StoredTensor, "read", None)
+    monkeypatch.setattr(StoredTensor, "read_bytes", None)
     exportable(base.path)
 
 

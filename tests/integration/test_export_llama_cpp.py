@@ -180,7 +180,7 @@ def test_the_merge_is_pefts_to_float32_rounding(base, template, tuned):
     assert len(ours.pairs) == 30 * 7
     for tensor in source.plan:
         cut = cut_into_blocks(tensor, source.stored[tensor.source], ours, frozenset({F32}))
-        rows = np.concatenate([b.convert()[F32] for b in cut]).view(np.float32).reshape(tensor.shape)
+        rows = np.concatenate([b.convert(b.read())[F32] for b in cut]).view(np.float32).reshape(tensor.shape)
         expected = merged[tensor.source].numpy()
         if tensor.heads:  # llama.cpp's converter: the halves of a head become pairs
             halves = expected.reshape(tensor.heads, 2, -1, expected.shape[1])
@@ -201,7 +201,7 @@ def test_every_tensor_of_smollm2_is_a_second_encoders_bytes(base, template, tune
         if tensor.layer not in (None, 0, 3, 4, 29):  # with and without more bits, first and last: libgguf has one thread
             continue
         cut = cut_into_blocks(tensor, source.stored[tensor.source], adapter, frozenset({F32}))
-        rows = np.concatenate([b.convert()[F32] for b in cut]).view(np.float32).reshape(tensor.shape)
+        rows = np.concatenate([b.convert(b.read())[F32] for b in cut]).view(np.float32).reshape(tensor.shape)
         for file_type, tensors in files.items():
             written = tensors[tensor.name]
             if rows.ndim == 1:

@@ -6,11 +6,11 @@ import math
 import os
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-from gguf import GGMLQuantizationType
+from gguf import GGMLQuantizationType as Q
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export.adapter import Adapter, Delta
@@ -21,8 +21,16 @@ from tweetstyle.export.stored_tensors import StoredTensor
 BLOCK_ELEMENTS = 2**21
 """Weights in a block: 8 MiB in float32. Memory is bounded by a few blocks, not by the largest tensor."""
 
+MOST_THREADS = 16
+"""Each has two blocks in memory, of some 20 MiB with all that is made of them: beyond, disks are the limit anyway."""
+
 FLOAT16_LIMIT = 65520.0
 """From here on a float32 rounds to infinity in float16."""
+
+LIMITS = dict.fromkeys((Q.Q8_0, Q.Q6_K, Q.Q5_K, Q.Q5_0, Q.Q4_K), 16 * FLOAT16_LIMIT)
+LIMITS |= {Q.F16: FLOAT16_LIMIT, Q.Q5_1: FLOAT16_LIMIT, Q.BF16: 3.3961775e38}
+"""From here on a weight may become infinite in a type. Blocks are scaled by a float16: Q5_1 keeps a block's least weight itself
+in one, the others at most a sixteenth of the largest."""
 
 
 @dataclass(frozen=True)
@@ -34,18 +42,22 @@ class Block:
     delta: Delta | None
     first: int
     count: int
-    kinds: frozenset[GGMLQuantizationType]
+    kinds: frozenset[Q]
 
     @property
     def source_bytes(self) -> int:
         return self.stored.nbytes * self.count // self.stored.rows
 
-    def convert(self) -> dict[GGMLQuantizationType, np.ndarray]:
-        """type → bytes of the merged rows, in llama.cpp's order of rows.
+    def read(self) -> np.ndarray:
+        """[bytes] uint8: the rows as they are stored."""
+        return self.stored.read_bytes(self.first, self.count)
 
-        Raises TweetstyleError for weights that are no numbers, or too large for float16 where that is wanted.
+    def convert(self, raw: np.ndarray) -> dict[Q, np.ndarray]:
+        """What `read` gave → type → bytes of the merged rows, in llama.cpp's order of rows.
+
+        Raises TweetstyleError for weights that are no numbers, or too large for a type that is wanted.
         """
-        rows = self.stored.read(self.first, self.count)
+        rows = self.stored.to_float32(raw)
         if self.delta is not None:
             rows += self.delta.rows(self.first, self.count)
         self._check(rows)
@@ -58,9 +70,11 @@ class Block:
         where = str(self.stored.path)
         if not largest < math.inf:
             raise TweetstyleError(f"{self.stored.name} holds NaN or infinity", where=where, hint="download or train it again")
-        if GGMLQuantizationType.F16 in self.kinds and largest >= FLOAT16_LIMIT:
-            what = f"{self.stored.name} holds {largest:g}, too large for float16"
-            raise TweetstyleError(what, where=where, hint="leave f16 out of export.types")
+        for kind in self.kinds:
+            if largest >= LIMITS.get(kind, math.inf):
+                what = f"{self.stored.name} holds {largest:g}, too large for {kind.name}"
+                hint = "such a weight is a sign of damage; or write f32 or bf16 alone (export.types)"
+                raise TweetstyleError(what, where=where, hint=hint)
 
 
 def permute(rows: np.ndarray, head: int) -> np.ndarray:
@@ -69,9 +83,7 @@ def permute(rows: np.ndarray, head: int) -> np.ndarray:
     return np.ascontiguousarray(halves.swapaxes(1, 2)).reshape(rows.shape)
 
 
-def cut_into_blocks(
-    tensor: Tensor, stored: StoredTensor, adapter: Adapter | None, kinds: frozenset[GGMLQuantizationType]
-) -> Iterator[Block]:
+def cut_into_blocks(tensor: Tensor, stored: StoredTensor, adapter: Adapter | None, kinds: frozenset[Q]) -> Iterator[Block]:
     """The tensor's blocks in order; those of a permuted tensor hold whole heads."""
     unit = tensor.shape[0] // tensor.heads if tensor.heads else 1
     step = max(1, BLOCK_ELEMENTS // (stored.columns * unit)) * unit
@@ -80,19 +92,21 @@ def cut_into_blocks(
         yield Block(tensor, stored, delta, first, min(step, stored.rows - first), kinds)
 
 
-def convert_in_order(blocks: Iterator[Block]) -> Iterator[tuple[Block, dict[GGMLQuantizationType, np.ndarray]]]:
-    """Each block with its converted bytes, in order; threads work a few blocks ahead of the writer.
+def convert_in_order(blocks: Iterator[Block], threads: int | None = None) -> Iterator[tuple[Block, dict[Q, np.ndarray]]]:
+    """Each block with its converted bytes, in order. One thread reads ahead, as many as there are cores (or `threads`) convert,
+    and the caller writes meanwhile: files, numpy and ggml release the GIL.
 
-    numpy and ggml release the GIL, so threads are enough, and the blocks' bounds do not depend on their number:
-    the same bytes come out on any machine.
+    The blocks' bounds do not depend on the number of threads, nor does any sum: the same bytes come out on any machine.
     """
     library()
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    pool = ThreadPoolExecutor(threads)
-    pending: deque = deque()
+    threads = threads or min(cores(), MOST_THREADS)
+    reader, pool = ThreadPoolExecutor(1, "read"), ThreadPoolExecutor(threads, "convert")
+    pending: deque[tuple[Block, Future]] = deque()
     try:
         for block in blocks:
-            pending.append((block, pool.submit(block.convert)))
+            # The blocks are read in the order in which the pool takes them, so a thread that waits here has nothing else to do.
+            read = reader.submit(block.read)
+            pending.append((block, pool.submit(lambda block=block, read=read: block.convert(read.result()))))
             if len(pending) > 2 * threads:
                 done, future = pending.popleft()
                 yield done, future.result()
@@ -100,4 +114,10 @@ def convert_in_order(blocks: Iterator[Block]) -> Iterator[tuple[Block, dict[GGML
             done, future = pending.popleft()
             yield done, future.result()
     finally:
-        pool.shutdown(cancel_futures=True)
+        for executor in (reader, pool):
+            executor.shutdown(cancel_futures=True)
+
+
+def cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -40,7 +40,15 @@ class StoredTensor:
         return math.prod(self.shape) * ITEM_BYTES[self.dtype]
 
     def read(self, first: int = 0, count: int | None = None) -> np.ndarray:
-        """Rows [count, columns] from `first` on as float32; a vector is one row. All three dtypes convert exactly.
+        """Rows [count, columns] from `first` on as float32; a vector is one row. All three dtypes convert exactly."""
+        return self.to_float32(self.read_bytes(first, count))
+
+    def to_float32(self, raw: np.ndarray) -> np.ndarray:
+        """Whole rows as they are stored → [rows, columns] float32."""
+        return _to_float32(raw, self.dtype).reshape(-1, self.columns)
+
+    def read_bytes(self, first: int = 0, count: int | None = None) -> np.ndarray:
+        """[bytes] uint8: rows `first` to `first + count` as they are stored.
 
         Safe to call from several threads. Raises TweetstyleError where the file ends too early.
         """
@@ -55,7 +63,7 @@ class StoredTensor:
         if read < len(view):
             what = f"the file ends inside {self.name}"
             raise TweetstyleError(what, where=str(self.path), hint="it was cut off: make or download it again")
-        return _to_float32(raw, self.dtype).reshape(count, self.columns)
+        return raw
 
 
 def read_headers(paths: Iterable[Path]) -> dict[str, StoredTensor]:

@@ -1,0 +1,205 @@
+"""Reading, merging, quantising and writing go on at once, within little memory, and the bytes tell nothing of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+from support.tiny_llama import write_adapter, write_llama
+
+from bench.make_8b import make
+from tweetstyle.base_model import read_base_model
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.export import blocks, export, read_adapter, read_source
+from tweetstyle.export.adapter import Delta
+from tweetstyle.export.stored_tensors import StoredTensor
+from tweetstyle.recipe import Export, Sampling
+from tweetstyle.template import build_template
+
+WIDE = {"hidden_size": 256, "intermediate_size": 512, "num_attention_heads": 4, "num_hidden_layers": 3}
+TYPES = ("f32", "q8_0", "q4_k_m")
+
+
+def run(base, directory, adapter=None, types=TYPES):
+    return export(base, adapter, build_template("inst", "Nimzo", base.tokens), Export(types=types), Sampling(), "me", directory)
+
+
+def digests(directory) -> dict[str, str]:
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in directory.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """(base, adapter of rank 24, digests of the export): the ranks at which BLAS would sum otherwise on one thread and on two."""
+    path = tmp_path_factory.mktemp("model")
+    base = write_llama(path / "base", **WIDE)
+    adapter = write_adapter(path / "adapter", base, r=24)
+    return base, adapter, digests(run(base, path / "me", adapter).modelfile.parent)
+
+
+# -- the same bytes -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("threads", [1, 2, 7])
+def test_the_bytes_do_not_depend_on_the_number_of_threads(model, tmp_path, monkeypatch, threads):
+    base, adapter, expected = model
+    monkeypatch.setattr(blocks, "cores", lambda: threads)
+    monkeypatch.setattr(blocks, "BLOCK_ELEMENTS", 30_000)
+    assert digests(run(base, tmp_path / "me", adapter).modelfile.parent) == expected
+
+
+def test_the_bytes_do_not_depend_on_who_is_done_first(model, tmp_path, monkeypatch):
+    base, adapter, expected = model
+    original, chooser = blocks.quantize, random.Random(1)
+
+    def lagging(rows, kind):
+        time.sleep(chooser.random() * 0.003)
+        return original(rows, kind)
+
+    monkeypatch.setattr(blocks, "quantize", lagging)
+    monkeypatch.setattr(blocks, "cores", lambda: 5)
+    monkeypatch.setattr(blocks, "BLOCK_ELEMENTS", 30_000)
+    assert digests(run(base, tmp_path / "me", adapter).modelfile.parent) == expected
+
+
+IN_A_PROCESS = """
+import os, sys
+from pathlib import Path
+if hasattr(os, "sched_setaffinity"):
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(sys.argv[4])])
+import resource
+from tweetstyle.base_model import read_base_model
+from tweetstyle.export import export
+from tweetstyle.export.ggml import library
+from tweetstyle.recipe import Export, Sampling
+from tweetstyle.template import build_template
+base, template = read_base_model(Path(sys.argv[1])), None
+template = build_template("inst", "Nimzo", base.tokens)
+library()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+export(base, Path(sys.argv[2]), template, Export(types=tuple(sys.argv[5].split(","))), Sampling(), "me", Path(sys.argv[3]))
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+"""
+
+
+def in_a_process(base, adapter, out, cores, types=TYPES) -> int:
+    """Exports in a fresh process on so many cores; the bytes that its resident memory grew by at its peak."""
+    arguments = [str(base.path), str(adapter), str(out), str(cores), ",".join(types)]
+    return int(subprocess.run([sys.executable, "-c", IN_A_PROCESS, *arguments], capture_output=True, text=True, check=True).stdout)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system cannot bind a process to a core")
+def test_a_machine_with_one_core_writes_the_same_bytes(model, tmp_path):
+    """numpy's BLAS, too, sees one core there."""
+    base, adapter, expected = model
+    in_a_process(base, adapter, tmp_path / "me", cores=1)
+    assert digests(tmp_path / "me") == expected
+
+
+@pytest.mark.parametrize("r", [1, 8, 64, 300])
+def test_the_adapters_product_does_not_depend_on_where_it_is_cut(r):
+    generator = np.random.default_rng(0)
+    delta = Delta(0.7, generator.standard_normal((r, 192), np.float32), generator.standard_normal((100, r), np.float32))
+    whole = delta.rows(0, 100)
+    for step in (1, 3, 64):
+        assert np.array_equal(np.concatenate([delta.rows(i, min(step, 100 - i)) for i in range(0, 100, step)]), whole)
+    expected = 0.7 * (delta.b.astype(np.float64) @ delta.a.astype(np.float64))
+    assert np.abs(whole - expected).max() < 1e-6 * np.sqrt(r) * np.abs(expected).max()
+
+
+# -- at once, within bounds ---------------------------------------------------------------------------------
+
+
+def test_one_thread_reads_others_convert_and_the_caller_writes(model, tmp_path, monkeypatch):
+    base, adapter, _ = model
+    seen: dict[str, set[str]] = {"read": set(), "convert": set()}
+    read, quantize = StoredTensor.read_bytes, blocks.quantize
+
+    def reading(tensor, *args):
+        if tensor.path in base.shards:
+            seen["read"].add(threading.current_thread().name)
+        return read(tensor, *args)
+
+    def quantising(rows, kind):
+        seen["convert"].add(threading.current_thread().name)
+        time.sleep(0.001)
+        return quantize(rows, kind)
+
+    monkeypatch.setattr(StoredTensor, "read_bytes", reading)
+    monkeypatch.setattr(blocks, "quantize", quantising)
+    monkeypatch.setattr(blocks, "cores", lambda: 3)
+    run(base, tmp_path / "me", adapter)
+    assert seen == {"read": {"read_0"}, "convert": {"convert_0", "convert_1", "convert_2"}}
+
+
+def test_no_more_than_a_few_blocks_are_in_memory(model, monkeypatch):
+    """A writer that stands still stops the reader."""
+    base, adapter, _ = model
+    source = read_source(base, build_template("inst", "Nimzo", base.tokens))
+    merged, read, original = read_adapter(adapter, source.plan), [], StoredTensor.read_bytes
+    monkeypatch.setattr(StoredTensor, "read_bytes", lambda t, *a: read.append(t.name) or original(t, *a))
+    monkeypatch.setattr(blocks, "BLOCK_ELEMENTS", 5000)
+    plan = [(t, source.stored[t.source]) for t in source.plan]
+    every = [b for t, stored in plan for b in blocks.cut_into_blocks(t, stored, merged, frozenset({blocks.Q.Q8_0}))]
+    read.clear()
+    converted = blocks.convert_in_order(iter(every), threads=2)
+    for written in range(1, 20):
+        next(converted)
+        time.sleep(0.01)
+        assert len(read) <= written + 2 * 2 + 1
+    converted.close()
+    assert len(every) > 100
+
+
+def test_memory_is_bounded_by_the_largest_tensor(tmp_path):
+    """317 MB of weights in two shards, the largest tensor 131 MB as it is stored and 262 MB in float32."""
+    stored = make(tmp_path, layers=2, width=1024, vocabulary=64000, shard_bytes=200 * 10**6)
+    base = read_base_model(tmp_path / "base")
+    assert stored == base.weight_bytes - sum(8 + header_bytes(shard) for shard in base.shards) and len(base.shards) == 2
+    largest = 2 * 64000 * 1024
+    assert stored > 2.4 * largest
+    assert in_a_process(base, tmp_path / "adapter", tmp_path / "me", cores=2, types=("f16", "q8_0")) < largest
+
+
+def header_bytes(shard) -> int:
+    with shard.open("rb") as stream:
+        return int.from_bytes(stream.read(8), "little")
+
+
+def test_the_bench_model_is_one_that_transformers_reads(tmp_path):
+    """bench/make_8b.py writes its safetensors itself, block by block."""
+    import torch
+    import transformers
+
+    total = make(tmp_path, layers=2, width=256, vocabulary=512, shard_bytes=10**6)
+    model = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "base", dtype=torch.bfloat16)
+    assert 2 * sum(p.numel() for p in model.parameters()) == total and len(list((tmp_path / "base").glob("*.safetensors"))) > 2
+    values = model.get_input_embeddings().weight.float()
+    assert abs(values.std().item() - 0.02) < 2e-4 and abs(values.mean().item()) < 2e-4
+    assert load_file(tmp_path / "adapter/adapter_model.safetensors")
+    index = json.loads((tmp_path / "base/model.safetensors.index.json").read_text())
+    assert index["metadata"]["total_size"] == total and len(index["weight_map"]) == 3 + 2 * 9
+
+
+def test_what_goes_wrong_in_a_thread_is_one_message_and_no_thread_stays(model, tmp_path, monkeypatch):
+    base, adapter, _ = model
+    before, original = threading.active_count(), StoredTensor.read_bytes
+
+    def failing(tensor, *args):
+        if tensor.name == "model.layers.1.mlp.up_proj.weight":
+            raise TweetstyleError("the file ends inside it", where=str(tensor.path))
+        return original(tensor, *args)
+
+    monkeypatch.setattr(StoredTensor, "read_bytes", failing)
+    with pytest.raises(TweetstyleError, match="ends inside it"):
+        run(base, tmp_path / "me", adapter)
+    assert list(tmp_path.iterdir()) == [] and threading.active_count() == before
