@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tweetstyle.memory.shape import ATTENTION, Shape
+from tweetstyle.memory.shape import Shape
 from tweetstyle.recipe import Lora
 
 OFFLOAD_FROM = 2 * 2**20
@@ -63,11 +63,12 @@ def transformers_layer(shape: Shape, batch: int, length: int, *, autocast: bool,
     adapted = set(shape.linears) if lora is None else set(lora.target_modules)
     # A norm keeps its input; its normalised values only where its weight is trained, else only a linear after it keeps its output.
     norms = 4 * tokens * (2 * shape.hidden * (2 if full else 1) + 2)
-    attention = each * tokens * 3 * shape.query + 4 * tokens * shape.heads + each * batch * length * length
+    attention = each * tokens * 4 * shape.query + 4 * tokens * shape.heads + each * batch * length * length
     mlp = each * tokens * 3 * shape.intermediate
     inputs = each * tokens * _linear_inputs(shape, adapted, shared=not autocast)
     if autocast and not full and "o_proj" in adapted:
-        inputs += each * tokens * shape.query  # attention's output in bf16, which PEFT takes to fp32 and autocast back again
+        # Attention's output is kept by attention itself; PEFT takes it to fp32, and autocast makes another of 16 bits.
+        inputs += each * tokens * shape.query
     adapters = 0 if lora is None else each * tokens * lora.r * len(adapted)
     passing = each * tokens * shape.intermediate + 4 * shape.largest_linear if full else 8 * tokens * shape.intermediate
     weights = 0
@@ -78,9 +79,12 @@ def transformers_layer(shape: Shape, batch: int, length: int, *, autocast: bool,
 
 
 def _linear_inputs(shape: Shape, adapted: set[str], *, shared: bool) -> int:
-    """Features that trained linears keep as their inputs; shared: those that read the same tensor keep it once."""
-    groups = [(ATTENTION[:3], shape.hidden), (ATTENTION[3:], shape.query), (("gate_proj", "up_proj"), shape.hidden)]
-    groups.append((("down_proj",), shape.intermediate))
+    """Features that trained linears keep as their inputs, o_proj's apart; shared: those that read one tensor keep it once."""
+    groups = [
+        (("q_proj", "k_proj", "v_proj"), shape.hidden),
+        (("gate_proj", "up_proj"), shape.hidden),
+        (("down_proj",), shape.intermediate),
+    ]
     counts = [(sum(name in adapted for name in names), features) for names, features in groups]
     return sum((min(count, 1) if shared else count) * features for count, features in counts)
 

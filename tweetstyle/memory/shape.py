@@ -8,9 +8,6 @@ from typing import Any
 
 from tweetstyle.errors import TweetstyleError
 
-ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
-MLP = ("gate_proj", "up_proj", "down_proj")
-
 
 @dataclass(frozen=True)
 class Shape:
