@@ -65,7 +65,7 @@ def test_no_such_archive(project):
     [
         ("", "empty"),
         (HEADER, "no row|no tweet|empty"),
-        ("id_tweet,text,date_creation\n" + rows(3), "texte"),
+        ("id_tweet,corps,date_creation\n" + rows(3), "text"),
         (HEADER + rows(40, "RT @someone: bonjour à tous {}"), "retweet"),
         (HEADER + rows(5), "few"),
         (HEADER + "1,il manque une cellule\n", "2"),
@@ -81,11 +81,10 @@ def test_an_archive_that_gives_nothing_to_learn_from(project, content, words):
     assert written(project) == []
 
 
-@pytest.mark.parametrize("encoding", ["cp1252", "utf-16"])
-def test_an_archive_in_another_encoding(project, encoding):
-    csv(project, HEADER + rows(40, "été à la plage, numéro {}"), encoding)
+def test_an_archive_that_is_damaged_within(project):
+    (project / "tweets.csv").write_bytes((HEADER + rows(40, "été à la plage, numéro {}")).encode() + b"1300,d\xe9j\xe0,2021-01-01\n")
     message = refused("mine.yaml")
-    assert "tweets.csv" in message and "UTF-8" in message
+    assert "tweets.csv:42" in message and "UTF-8" in message
     assert written(project) == []
 
 

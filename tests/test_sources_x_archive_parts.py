@@ -180,6 +180,27 @@ def test_bytes_that_are_no_utf8_have_their_place_counted_from_one(tmp_path):
     assert refused(with_entries(tmp_path, content[:-4] + "é".encode()[:1])).what == "not valid UTF-8 (0xC3)"
 
 
+def test_a_character_cut_in_two_by_the_border_does_not_shift_the_place(tmp_path, monkeypatch):
+    monkeypatch.setattr(json_stream, "_CHUNK", 5)
+    assert refused(with_entries(tmp_path, b"[ 1,\xc3(")).where.endswith("data/tweets.js, byte 5")
+
+
+def test_lines_are_counted_beyond_what_is_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(json_stream, "_CHUNK", 100)
+    monkeypatch.setattr(json_stream, "LONGEST_ENTRY", 200)
+    content = "[\n" + f"{ONE},\n" * 50 + '{"id_str": oui}]'
+    error = refused(with_entries(tmp_path, content.encode()))
+    assert "in line 52" in error.what and error.where.endswith("entry 51")
+
+
+def test_an_entry_that_is_too_long_is_called_so_wherever_the_border_cuts_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(json_stream, "_CHUNK", 1)
+    content = '["' + r"\u00e9\n" * 1000 + '"]'
+    for longest in range(100, 108):
+        monkeypatch.setattr(json_stream, "LONGEST_ENTRY", longest)
+        assert f"longer than {longest}" in refused(with_entries(tmp_path, content.encode())).what
+
+
 def test_too_many_posts_that_must_wait_in_memory_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(x_archive, "MOST_HELD", 2)
     monkeypatch.setattr(x_notes, "LARGEST_NOTES", 1000)

@@ -117,13 +117,29 @@ def test_a_bomb_is_left_at_its_ratio_long_before_its_end(tmp_path):
     assert time.monotonic() - started < 5
 
 
-def test_a_packed_size_beyond_the_zip_s_own_does_not_make_a_bomb_look_small(tmp_path):
-    path = zip_with(tmp_path / "a.zip", ("data/tweets.js", b"[" + b" " * 100_000_000), without="data/tweets.js")
+def with_size(path: Path, offset: int, size: int) -> Path:
+    """Writes another size into the directory's entry of the last file: 20 bytes on the packed one, 24 bytes on the unpacked one."""
     content = bytearray(path.read_bytes())
-    entry = content.rfind(b"PK\x01\x02")
-    struct.pack_into("<L", content, entry + 20, 2**31)
+    struct.pack_into("<L", content, content.rfind(b"PK\x01\x02") + offset, size)
     path.write_bytes(content)
-    assert "it ends too early" in refused(path).what
+    return path
+
+
+def test_a_packed_size_beyond_the_zip_s_own_does_not_make_a_bomb_look_small(tmp_path):
+    path = zip_with(tmp_path / "a.zip", ("data/tweets.js", b"[" + b" " * 300_000_000), without="data/tweets.js")
+    with (
+        ZipMembers(with_size(path, 20, 2**31)) as members,
+        members.open("data/tweets.js") as stream,
+        pytest.raises(TweetstyleError, match="250 times"),
+    ):
+        while stream.read(2**16):
+            pass
+
+
+def test_a_file_shorter_than_the_directory_says_is_told(tmp_path):
+    content = files_of(POSTS, 2025)["data/tweets.js"]
+    path = zip_with(tmp_path / "a.zip", ("data/tweets.js", content), without="data/tweets.js")
+    assert f"ends after {len(content):,} of {len(content) + 9:,} bytes" in refused(with_size(path, 24, len(content) + 9)).what
 
 
 def test_all_files_together_have_a_limit(tmp_path, monkeypatch):

@@ -16,7 +16,7 @@ import click
 from tweetstyle.base_model import BaseModel, read_base_model
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file
-from tweetstyle.manifest import Manifest, changed_settings, fingerprint, fingerprints, settings_digest, why_stale
+from tweetstyle.manifest import Manifest, changed_settings, fingerprints, settings_digest, why_stale
 from tweetstyle.recipe import Recipe
 from tweetstyle.recipe_file import located, read_recipe
 from tweetstyle.sources import open_archive

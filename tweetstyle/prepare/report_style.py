@@ -2,7 +2,7 @@
 
 STYLE = """
 :root { color-scheme: light dark; --page: #ffffff; --ink: #1d2228; --soft: #57606a; --line: #d5dae0; --box: #f4f6f8;
-  --front: #1f6feb; --lost: #d9822b; --warn: #9a3412; --warn-box: #fff4e5; --good: #1a6b34; }
+  --front: #1f6feb; --lost: #c96f1a; --warn: #9a3412; --warn-box: #fff4e5; --good: #1a6b34; }
 @media (prefers-color-scheme: dark) { :root { --page: #14171a; --ink: #e4e8ec; --soft: #9aa5b1; --line: #343b43; --box: #1e2327;
   --front: #58a0ff; --lost: #f0a24f; --warn: #ffc078; --warn-box: #33240f; --good: #6fd08c; } }
 * { box-sizing: border-box; }
@@ -33,7 +33,6 @@ svg text { fill: var(--ink); font-variant-numeric: tabular-nums; }
 svg .end { text-anchor: end; }
 svg .strong { font-weight: 600; }
 svg .front, .key.front { fill: var(--front); background: var(--front); }
-
 svg .lost, .key.lost { fill: var(--lost); background: var(--lost); }
 svg .grid { stroke: var(--line); stroke-dasharray: 3 3; }
 svg .axis { stroke: var(--soft); }

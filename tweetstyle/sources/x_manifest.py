@@ -71,7 +71,7 @@ def contents_of(members: Members, notices: list[str]) -> Contents:
 
 def _folder(members: Members) -> str:
     """Where manifest and tweets lie: `data/` since 2020, the top in 2019, and either of them within one folder more."""
-    matches = [found for name in members.names if not name.startswith("__MACOSX/") and (found := _PLACE.fullmatch(name))]
+    matches = [found for name in members.names if (found := _PLACE.fullmatch(name))]
     # Other programs' manifests have no tweets beside them.
     folders = sorted({found[1] for found in matches if "tweet" in found[0]} or {found[1] for found in matches})
     if len(folders) == 1:
