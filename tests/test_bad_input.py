@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 
 import pytest
@@ -19,8 +20,14 @@ training: {optim: adamw_torch, max_length: 128, gradient_checkpointing: false}
 HEADER = "id_tweet,texte,date_creation\n"
 
 
-def rows(count, text="un tweet assez long pour rester, numéro {}"):
-    return "".join(f'{1300000000000000000 + i},"{text.format(i)}",2021-03-{1 + i % 28:02d} 10:00:00\n' for i in range(count))
+def rows(count, text="{} un tweet assez long pour rester"):
+    return "".join(f'{1300000000000000000 + i},"{text.format(words(i))}",2021-03-{1 + i % 28:02d} 10:00:00\n' for i in range(count))
+
+
+def words(number):
+    """Some words of its own for each row: texts that differ by a number alone are an app's."""
+    chosen = random.Random(number)
+    return " ".join("".join(chosen.choices(("vo", "ti", "ra", "lu", "mé", "sou", "ban", "gri"), k=3)) for _ in range(6))
 
 
 @pytest.fixture

@@ -85,7 +85,8 @@ def page(**changes) -> Page:
 
 EMPTY = {
     "read": 0, "kept": 0, "dropped": {}, "splits": dict.fromkeys(SPLITS, 0), "with_topic": 0, "first_day": "", "last_day": "",
-    "sources": [], "notices": [], "warnings": [], "scrubbed": {}, "months": {}, "lengths": {}, "languages": {}, "samples": {}, "kept_samples": [],
+    "sources": [], "notices": [], "warnings": [], "scrubbed": {}, "months": {}, "lengths": {}, "languages": {}, "samples": {},
+    "kept_samples": [],
 }  # fmt: skip
 TWELVE_YEARS = {f"{2012 + n // 12}-{n % 12 + 1:02}": (n + 1, n) for n in range(144)}
 
@@ -93,7 +94,8 @@ TWELVE_YEARS = {f"{2012 + n // 12}-{n % 12 + 1:02}": (n + 1, n) for n in range(1
 @pytest.mark.parametrize(
     "changes",
     [{}, EMPTY, {"months": TWELVE_YEARS}, {"months": {"2021-03": (1, 1)}}, {"months": {"": (2000, 1300)}},
-     {"dropped": dict.fromkeys(REASONS, 0)},  {"months": {"0001-01": (1, 1), "9999-12": (1, 1)}}, {"samples": {"retweet": [Dropped("1", "retweet", HOSTILE, "", HOSTILE)]}}],
+     {"dropped": dict.fromkeys(REASONS, 0)},  {"months": {"0001-01": (1, 1), "9999-12": (1, 1)}},
+     {"samples": {"retweet": [Dropped("1", "retweet", HOSTILE, "", HOSTILE)]}}],
     ids=["usual", "empty", "144 months", "one month", "undated", "nothing dropped", "far years", "hostile"],
 )  # fmt: skip
 def test_the_page_is_well_formed_whatever_was_prepared(changes):
