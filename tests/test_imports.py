@@ -9,7 +9,7 @@ import pytest
 
 HEAVY = {"torch", "transformers", "unsloth", "trl", "peft", "datasets", "sklearn"}
 LIGHT = [
-    "tweetstyle.cli", "tweetstyle.pipeline", "tweetstyle.plan", "tweetstyle.recipe_file", "tweetstyle.template",
+    "tweetstyle.cli", "tweetstyle.pipeline", "tweetstyle.road", "tweetstyle.plan", "tweetstyle.recipe_file", "tweetstyle.template",
     "tweetstyle.tokenizer", "tweetstyle.base_model", "tweetstyle.manifest", "tweetstyle.prepare", "tweetstyle.fit",
     "tweetstyle.evaluate", "tweetstyle.export", "tweetstyle.chat", "tweetstyle.ollama",
 ]  # fmt: skip

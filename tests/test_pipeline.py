@@ -12,7 +12,7 @@ import pytest
 from tweetstyle import pipeline
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.manifest import fingerprint
-from tweetstyle.pipeline import Stage, set_aside_other_run
+from tweetstyle.road import Stage, set_aside_other_run
 
 
 @pytest.fixture

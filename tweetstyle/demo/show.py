@@ -20,7 +20,7 @@ from tweetstyle.template import NO_TOPIC
 
 if TYPE_CHECKING:
     from tweetstyle.chat import Speaker
-    from tweetstyle.pipeline import Road
+    from tweetstyle.road import Road
 
 SHOWN, COUNTED = 3, 30
 """Prompts whose tweets are printed, and prompts whose tweets are counted."""
@@ -29,7 +29,8 @@ SHOWN, COUNTED = 3, 30
 def show(recipe: Path) -> None:
     """Prints the comparison. The base model goes through the same export and the same sampling as the tuned one."""
     from tweetstyle.chat import Speaker
-    from tweetstyle.pipeline import Road, exported_gguf
+    from tweetstyle.pipeline import exported_gguf
+    from tweetstyle.road import Road
 
     road = Road(recipe)
     held_out = list(read_split(road.split("test"))) + list(read_split(road.split("validation")))
