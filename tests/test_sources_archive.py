@@ -9,10 +9,11 @@ import sys
 import zipfile
 
 import pytest
-from support.x_archives import Post, write_archive
+from support.x_archives import ACCOUNT, GENERATIONS, Post, write_archive
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.sources import DUPLICATE_ID, open_archive
+from tweetstyle.sources.inputs import files_of
 
 CSV = "id_tweet,texte,date_creation\n1050118621198921728,un,2018-10-10 20:19:24\n17,deux,2018-10-11 00:00:00\n"
 JSON = '{"id": "17", "text": "deux encore"}\n{"id": "18", "text": "trois"}\n'
@@ -191,6 +192,36 @@ def test_a_file_that_changes_while_it_is_read_is_an_error(tmp_path, change):
         stat = path.stat()
         os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
     with pytest.raises(TweetstyleError, match=r"notes\.txt: the file changed while it was read"):
+        list(tweets)
+
+
+OF_EVERY_KIND = [
+    Post("1492811111111111101", "un début", "2022-02-13T10:00:00Z"),
+    Post("1492811111111111202", "la suite", "2022-02-13T10:01:00Z", answers="1492811111111111101", to=ACCOUNT),
+    Post("1492811111111111303", "coupé…", "2022-02-13T10:02:00Z", note="coupé, ou plutôt entier"),
+    Post("1492811111111111404", "dans une communauté", "2022-02-13T10:03:00Z", community=True),
+]
+
+
+@pytest.mark.parametrize(("generation", "top"), [(g, "") for g in GENERATIONS] + [(g, "twitter-2022-02-14") for g in GENERATIONS[1:]])
+def test_the_tweets_of_an_unpacked_archive_depend_on_the_files_that_are_watched_and_on_no_other(tmp_path, generation, top):
+    folder = write_archive(tmp_path / "x", OF_EVERY_KIND, generation, parts=2, top=top)
+    before = list(open_archive([folder]).tweets())
+    watched = files_of(folder)
+    others = [path for path in folder.rglob("*") if path.is_file() and path not in watched]
+    assert len(before) >= 3 and watched and others
+    for path in others:
+        path.unlink()
+    assert list(open_archive([folder]).tweets()) == before
+
+
+@pytest.mark.parametrize("name", ["tweets-part1.js", "note-tweet.js", "community-tweet.js", "manifest.js"])
+def test_a_part_that_changes_while_another_is_read_is_an_error_a_folder_deeper_too(tmp_path, name):
+    folder = write_archive(tmp_path / "x", OF_EVERY_KIND, 2025, parts=2, top="twitter-2022-02-14")
+    tweets = open_archive([folder]).tweets()
+    next(tweets)
+    os.utime(folder / "twitter-2022-02-14" / "data" / name, ns=(0, 0))
+    with pytest.raises(TweetstyleError, match="changed while it was read"):
         list(tweets)
 
 

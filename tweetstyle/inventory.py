@@ -88,7 +88,7 @@ def take_inventory(paths: Sequence[Path], separator: str | None = None) -> Inven
         months, days = _dates(tweets)
         begin("counting")
         shares = _shares(tweets)
-        roots = thread_roots((tweet.id, tweet.reply_to) for tweet in tweets)
+        roots = _threads(tweets)
         dated, contradicting = _ids(tweets)
         begin("finding languages")
         likely, languages, language_sample = _languages(tweets)
@@ -135,6 +135,12 @@ def _shares(tweets: list[SourceTweet]) -> dict[str, int]:
         "quoting another tweet": lambda tweet: tweet.is_quote,
     }
     return {name: sum(map(asked, tweets)) for name, asked in questions.items()}
+
+
+def _threads(tweets: list[SourceTweet]) -> dict[str, str]:
+    """id → first tweet of its thread. Most tweets neither answer nor are answered: these are not looked at."""
+    answered = {tweet.reply_to for tweet in tweets if tweet.reply_to}
+    return thread_roots((tweet.id, tweet.reply_to) for tweet in tweets if tweet.reply_to or tweet.id in answered) if answered else {}
 
 
 def _ids(tweets: list[SourceTweet]) -> tuple[int, int]:

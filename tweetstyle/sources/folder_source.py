@@ -11,14 +11,14 @@ from tweetstyle.errors import TweetstyleError
 
 
 class FolderMembers:
-    """The .js files of a folder, of its folder data, and of folders that hold a folder data. The same methods as ZipMembers."""
+    """The .js files of a folder, of its folder data, and of both one folder deeper. The same methods as ZipMembers."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.names: list[str] = []
         try:
             self._root = path.resolve(strict=True)
-            for inside in ("", "data", *self._folders_with_data()):
+            for inside in ("", "data", *self._deeper()):
                 self.names += self._scripts(inside)
         except OSError as error:
             raise _unreadable(str(path), error) from error
@@ -60,10 +60,10 @@ class FolderMembers:
         except OSError as error:
             raise _unreadable(self.place(name), error) from error
 
-    def _folders_with_data(self) -> list[str]:
-        """An archive unpacked into a folder of its own lies a level deeper."""
-        folders = (entry.name for entry in os.scandir(self._root) if entry.is_dir() and entry.name != "data")
-        return [f"{name}/data" for name in sorted(folders) if (self._root / name / "data").is_dir()]
+    def _deeper(self) -> list[str]:
+        """An archive unpacked into a folder of its own lies a level deeper: in it, or since 2020 in its folder data."""
+        folders = sorted(entry.name for entry in os.scandir(self._root) if entry.is_dir() and entry.name != "data")
+        return [inside for name in folders for inside in (name, f"{name}/data")]
 
     def _scripts(self, inside: str) -> list[str]:
         folder = self._root / inside
