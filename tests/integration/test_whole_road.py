@@ -89,7 +89,7 @@ def test_it_goes_on_without_being_told_and_every_step_is_there_once(killed_then_
 def test_every_promised_file_stands_and_nothing_half_written(killed_then_finished: tuple[Project, str]) -> None:
     made = set(killed_then_finished[0].made())
     data = ("tweets_tous_nettoyes.csv", "tweets_formates.csv", "dropped.csv", "manifest.json", "train.jsonl", "mini-train.jsonl",
-            "validation.jsonl", "test.jsonl")  # fmt: skip
+            "validation.jsonl", "test.jsonl", "report.html")  # fmt: skip
     run = ("run.json", "fit.json", "evaluate.json", "evaluation.json", "metrics.jsonl", "log.txt", "train_output.json",
            "final_model/adapter_model.safetensors", "final_model/adapter_config.json", "final_model/tokenizer.json")  # fmt: skip
     expected = {f"data/processed/{n}" for n in data} | {f"model/mine/{n}" for n in run}
