@@ -8,6 +8,7 @@ import pytest
 from support.cleaning import cleaned, reason
 
 from tweetstyle.prepare.clean import RULES, is_stock_reply
+from tweetstyle.prepare.duplicates import Twin, twins
 from tweetstyle.records import TWEET
 
 EXAMPLES = {
@@ -106,6 +107,33 @@ def test_min_characters_counts_neither_links_nor_leading_mentions():
 def test_a_rule_that_is_switched_off_drops_nothing(setting, rule):
     for raw in EXAMPLES[rule]:
         assert reason(raw, **{setting: "keep"}) != rule
+
+
+@pytest.mark.parametrize("raw", EXAMPLES["link only"] + EXAMPLES["media only"])
+def test_bare_links_and_pictures_stay_where_the_recipe_says_so_and_a_text_is_left(raw):
+    """X's own short links are a text as placeholders only; another site's link is one by itself."""
+    rule, other = ("link_only", "media_only") if raw in EXAMPLES["link only"] else ("media_only", "link_only")
+    name = rule.replace("_", " ")
+    assert cleaned(raw, links="placeholder", **{rule: "keep"})[2:4] == ("", "")
+    assert cleaned(raw, links="placeholder", **{other: "keep"}).reason == name
+    stays = "t.co" not in raw and "pic." not in raw
+    found = cleaned(raw, **{rule: "keep"})
+    assert (found.reason == "") == stays and (found.text != "") == stays and found.reason in ("", name)
+
+
+def test_what_is_learned_of_a_bare_link_or_picture_that_stays():
+    both = {"link_only": "keep", "media_only": "keep"}
+    assert cleaned("@bob https://exemple.org/page …", **both).text == "https://exemple.org/page …"
+    assert cleaned("https://t.co/a https://t.co/b", links="placeholder", **both).text == "[lien] [lien]"
+    media = {"has_media": True}
+    assert cleaned("https://t.co/a …", archive=media, **both)[2:4] == ("media only", "media and no words")
+    assert cleaned("https://t.co/a", archive=media, links="placeholder", link_only="keep").reason == "media only"
+    assert cleaned("ok https://t.co/a", links="placeholder", **both).reason == "too short"
+
+
+def test_bare_links_that_stay_are_twins_by_their_links():
+    texts = ["https://exemple.org/a", "https://exemple.org/b", "[lien]", "https://exemple.org/a ", "[lien]"]
+    assert twins(texts, 1) == [Twin(3, 0, 1.0), Twin(4, 2, 1.0)]
 
 
 def test_stock_replies_that_are_kept_or_capped_may_be_short():

@@ -136,7 +136,7 @@ def test_every_reason_that_prepare_has_is_explained_with_settings_that_the_recip
 def test_every_setting_that_drops_tweets_is_named_for_its_reason():
     """The settings of Data that are none of these change what is read, how a kept text looks, or how it is split."""
     others = {
-        "source", "processed", "expected_count", "separator", "personal_data", "handles", "links", "validation_fraction", "test_fraction",
+        "source", "processed", "expected_count", "separator", "personal_data", "handles", "validation_fraction", "test_fraction",
         "mini_train", "seed",
     }  # fmt: skip
     assert {key for explained in EXPLAINED.values() for key in explained.settings} == set(Data.model_fields) - others

@@ -49,6 +49,10 @@ class Data(Section):
     """What apps post in one's name: known phrases, and templates repeated often."""
     automatic_repeats: int = Field(10, ge=3)
     """A template (the text with its numbers, links and names masked) that opens so many tweets or more is an automatic post."""
+    media_only: Literal["drop", "keep"] = "drop"
+    """A picture or a video and no words. keep: where a text is left, as with links: placeholder."""
+    link_only: Literal["drop", "keep"] = "drop"
+    """Links and no words. keep: where a text is left, as other sites' links are, and X's own with links: placeholder."""
     min_characters: int = Field(10, ge=1, le=280)
     """A tweet with fewer characters, links and leading mentions not counted, is dropped as too short."""
     stock_replies: Literal["drop", "cap", "keep"] = "drop"

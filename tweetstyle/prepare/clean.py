@@ -88,7 +88,7 @@ def clean(tweet: SourceTweet, data: Data) -> Cleaned:
     for reason, rule in RULES.items():
         if (evidence := rule(view, data)) is not None:
             return Cleaned("", kind, reason, evidence, ())
-    text = view.kept if data.links == "remove" else x_links_to_placeholders(view.body).strip()
+    text = learned(view, data)
     scrubbed: tuple[tuple[str, int], ...] = ()
     if data.personal_data == "scrub":
         text, scrubbed = scrub(text)
@@ -105,6 +105,11 @@ def view_of(tweet: SourceTweet) -> View:
         body, mentions_off = take_off_mentions(text)
     kept = take_off_x_links(body)
     return View(text, body, kept, without_links(kept).strip(), mentions_off, tweet.created_at[:10], tweet.has_media)
+
+
+def learned(view: View, data: Data) -> str:
+    """The author's text with X's own links taken out or replaced, as the recipe says."""
+    return view.kept if data.links == "remove" else x_links_to_placeholders(view.body).strip()
 
 
 # -- the rules: each gives what it saw in a tweet that goes, or None ------------------------------------------
@@ -145,15 +150,17 @@ def shared_headline(text: str) -> re.Match[str] | None:
 
 
 def media_only(view: View, data: Data) -> str | None:
-    """Nothing but a picture or a video: by the archive's word, or by the link's form."""
-    if view.has_media and is_bare(view.bare):
-        return "media and no words"
-    return _links(nothing_but(MEDIA_LINK, view.body)) if ".com/" in view.body.lower() else None
+    """Nothing but a picture or a video; even where such tweets are to stay, one goes of which no text is left."""
+    seen = _media(view)
+    return seen if seen is None or data.media_only == "drop" or is_bare(learned(view, data)) else None
 
 
 def link_only(view: View, data: Data) -> str | None:
-    """Nothing but links: a t.co link may lead to a page or a picture, which a CSV does not say."""
-    return _links(nothing_but(LINK, view.body)) if view.bare != view.body else None
+    """Nothing but links, and no media; even where such tweets are to stay, one goes of which no text is left."""
+    seen = _only_links(view)
+    if seen is None or _media(view) is not None:
+        return None
+    return seen if data.link_only == "drop" or is_bare(learned(view, data)) else None
 
 
 def stock_reply(view: View, data: Data) -> str | None:
@@ -164,10 +171,12 @@ def stock_reply(view: View, data: Data) -> str | None:
 def too_short(view: View, data: Data) -> str | None:
     """Fewer characters (code points) than asked for, links and leading mentions not counted.
 
-    Stock replies that the recipe keeps or caps are no less wanted for being short.
+    What the recipe keeps (stock replies, bare links and pictures) is no less wanted for being short.
     """
     length = len(view.bare)
     if length >= data.min_characters or (data.stock_replies != "drop" and is_stock_reply(view.bare)):
+        return None
+    if _media(view) is not None or _only_links(view) is not None:
         return None
     return f"{length} characters" if length != 1 else "1 character"
 
@@ -182,10 +191,7 @@ RULES: dict[str, Rule] = {
     "stock reply": stock_reply,
     "too short": too_short,
 }
-"""Name of the reason → rule. The first that sees something gives the reason.
-
-Media only and link only have no setting: nothing of the author's is left in such a tweet.
-"""
+"""Name of the reason → rule. The first that sees something gives the reason."""
 
 
 def is_stock_reply(text: str) -> bool:
@@ -200,6 +206,18 @@ def is_stock_reply(text: str) -> bool:
     if words[0] in STOCK_FIRST and STOCK_WORDS.issuperset(words):
         return not GREETINGS.isdisjoint(words)
     return len(words) <= 4 and " ".join(words) in STOCK_PHRASES
+
+
+def _media(view: View) -> str | None:
+    """What shows that a tweet is nothing but a picture or a video: the archive's word, or the link's form."""
+    if view.has_media and is_bare(view.bare):
+        return "media and no words"
+    return _links(nothing_but(MEDIA_LINK, view.body)) if ".com/" in view.body.lower() else None
+
+
+def _only_links(view: View) -> str | None:
+    """How many links it is nothing but. A t.co link may lead to a page or a picture, which a CSV does not say."""
+    return _links(nothing_but(LINK, view.body)) if view.bare != view.body else None
 
 
 def _shown(match: re.Match[str] | None) -> str | None:

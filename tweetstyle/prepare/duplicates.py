@@ -41,15 +41,16 @@ class Dated(Protocol):
 def folded(text: str) -> str:
     """The text by which duplicates are known: without case, links, spacing, and punctuation or emoji at its end.
 
-    A text without any letter or digit (only emoji) is compared as it is.
+    A text without any letter or digit (only emoji) is compared as it is, and one of nothing but links by its links.
     """
+    original = text
     if LINK_PLACEHOLDER in text:
         text = text.replace(LINK_PLACEHOLDER, " ")
     plain = " ".join(without_links(text).casefold().split())
     end = len(plain)
     while end and not plain[end - 1].isalnum():
         end -= 1
-    return plain[:end] or plain
+    return plain[:end] or plain or " ".join(original.split())
 
 
 def chronological(tweet: Dated) -> tuple[str, int, str]:

@@ -41,13 +41,13 @@ REASONS: dict[str, Explained] = {
     ),
     "media only": Explained(
         "A picture or a video without any words: there is nothing to learn from.",
-        (),
-        "Always dropped.",
+        ("media_only", "links"),
+        "Write keep, and placeholder for the links, to learn that the author posts bare pictures.",
     ),
     "link only": Explained(
         "A link without any words: there is nothing to learn from.",
-        (),
-        "Always dropped.",
+        ("link_only", "links"),
+        "Write keep to learn from bare links to other sites; X's own short links also need placeholder for the links.",
     ),
     "stock reply": Explained(
         "“Bonjour”, “Merci !” and the like: nothing but a greeting, thanks or a wish, which anybody would write so.",
