@@ -20,7 +20,7 @@ from tweetstyle.prepare.progress import Progress
 from tweetstyle.prepare.reading import read_and_clean
 from tweetstyle.prepare.report import Prepared, dropped_in_words, funnel
 from tweetstyle.prepare.split import FEWEST, Splits, joined, split
-from tweetstyle.prepare.statistics import REASONS, counts, describe
+from tweetstyle.prepare.statistics import REASONS, counts, describe, leak_of
 from tweetstyle.prepare.subjects import Subjects
 from tweetstyle.prepare.workers import start_workers
 from tweetstyle.records import Dropped, SourceTweet, Tweet
@@ -58,13 +58,18 @@ def prepare(data: Data, prompt: Prompt, template: Template, directory: Path) -> 
         splits = split(tweets, joined([c.cluster for c in kept], [tweet.thread or tweet.id for tweet in tweets]), data)
         if subjects:
             splits = _with_topics(splits, subjects, {c.id: place for place, c in enumerate(candidates)}, prompt.topic_dropout, data.seed)
-    prepared = describe(archive, read, cleaned, kept, dropped, splits, data)
+        texts = {name: [tweet.text for tweet in part] for name, part in splits.parts.items()}
+        # Counted by a worker while this process writes.
+        leak = at_work[0].submit(leak_of, texts, data.near_duplicate_jaccard)
+        described = describe(archive, read, cleaned, kept, dropped, splits, data)
 
-    def render(tweet: Tweet) -> str:
-        return template.line(tweet.text, tweet.topic, tweet.type)
+        def render(tweet: Tweet) -> str:
+            return template.line(tweet.text, tweet.topic, tweet.type)
 
-    outputs = write_outputs(directory, splits.parts, dropped, render, prepared, progress.over)
-    return replace(prepared, outputs=outputs)
+        def report() -> Prepared:
+            return replace(described, leak=leak.result(), outputs=output_paths(directory))
+
+        return write_outputs(directory, splits.parts, dropped, render, report, progress.over)
 
 
 def _check_settings(data: Data, directory: Path) -> None:

@@ -45,19 +45,19 @@ def write_outputs(
     splits: dict[str, list[Tweet]],
     dropped: list[Dropped],
     render: Callable[[Tweet], str],
-    prepared: Prepared,
+    report: Callable[[], Prepared],
     follow: Callable[[Iterable, str], Iterable],
-) -> list[Path]:
+) -> Prepared:
     """Writes the cleaned and the formatted CSV, the splits, the dropped tweets and the report; `follow` shows the progress.
 
+    report: asked last for what the page shows, which may still be counted while the tweets are written; it is returned.
     UTF-8, lines end in \\n. The files are renamed into place together, after the last byte of the last of them. What is data for
     training or for another program stays as it is; dropped.csv, which a person opens, is made safe for a spreadsheet.
     """
-    paths = output_paths(directory)
     lines: dict[str, str] = {}
     kept = [tweet for split in ("train", "validation", "test") for tweet in splits[split]]
     with ExitStack() as stack:
-        streams = {path.name: stack.enter_context(complete_file(path, newline="")) for path in paths}
+        streams = {path.name: stack.enter_context(complete_file(path, newline="")) for path in output_paths(directory)}
         cleaned, formatted, refused = (csv.writer(streams[n], lineterminator="\n") for n in (CLEANED, FORMATTED, DROPPED))
         cleaned.writerow(COLUMNS)
         formatted.writerow((*COLUMNS, "texte_formatte"))
@@ -71,5 +71,6 @@ def write_outputs(
         refused.writerow(DROPPED_COLUMNS)
         for tweet in dropped:
             refused.writerow(map(for_spreadsheet, (tweet.id, tweet.created_at, tweet.reason, tweet.evidence, tweet.text)))
+        prepared = report()
         streams[REPORT].write(report_html(prepared, "What was read, and what is learned from"))
-    return paths
+    return prepared

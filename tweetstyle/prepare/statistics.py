@@ -42,7 +42,7 @@ def describe(
     splits: Splits,
     data: Data,
 ) -> Prepared:
-    """All figures of the report; an archive that has been read to its end."""
+    """All figures of the report but the leak, which `leak_of` counts; an archive that has been read to its end."""
     tweets = [tweet for name in ("train", "validation", "test") for tweet in splits.parts[name]]
     days = sorted(tweet.created_at[:10] for tweet in tweets if tweet.created_at)
     sizes = Counter(candidate.cluster for candidate in kept)
@@ -62,7 +62,7 @@ def describe(
         notices=list(archive.notices),
         warnings=list(splits.warnings),
         scrubbed=dict(sorted(scrubbed.items())),
-        leak=leak(splits.parts, data.near_duplicate_jaccard),
+        leak=0,
         threads=len({tweet.thread for tweet in tweets if tweet.thread}),
         twin_clusters=sum(size > 1 for size in sizes.values()),
         months=_months(read, tweets),
@@ -71,6 +71,11 @@ def describe(
         samples=_samples(dropped, data.seed),
         kept_samples=_sample(tweets, KEPT_SAMPLES, data.seed),
     )
+
+
+def leak_of(texts: dict[str, list[str]], threshold: float) -> int:
+    """`leak` of texts alone, which travel to a worker in a fifth of the time of whole tweets."""
+    return leak({name: [Tweet("", text, "") for text in part] for name, part in texts.items()}, threshold)
 
 
 def _months(read: list[SourceTweet], kept: list[Tweet]) -> dict[str, tuple[int, int]]:
