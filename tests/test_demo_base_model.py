@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gguf import GGUFReader, GGUFValueType, GGUFWriter, dequantize
-from support.llama_cpp import LlamaServer, Logits
+from support.llama_cpp import LlamaServer
 from tokenizers import Tokenizer
 
 from tweetstyle.demo import base_model
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.verify.llama_cpp import Logits
 
 PIECES = """
 😀 🦊❄️ 👩‍👩‍👧‍👦 🏳️‍🌈 🇨🇦🇫🇷 👍🏽 ❤️ é e\u0301té ÇA où naïve l'hiver J'ai qu’il « voilà » … — ʼn ﬁn œuvre ß İstanbul

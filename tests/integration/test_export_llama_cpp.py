@@ -16,13 +16,14 @@ from pathlib import Path
 import gguf
 import numpy as np
 import pytest
-from support.llama_cpp import LlamaServer, Logits
+from support.llama_cpp import LlamaServer
 from support.tiny_llama import write_adapter, write_llama
 
 from tweetstyle.base_model import read_base_model
 from tweetstyle.export import cut_into_blocks, disk_needed, export, read_adapter, read_source
 from tweetstyle.recipe import Export, Sampling
 from tweetstyle.template import SpecialTokens, build_template
+from tweetstyle.verify.llama_cpp import Logits
 
 pytestmark = pytest.mark.integration
 

@@ -1,0 +1,121 @@
+"""llama.cpp's logits and losses as the gate reads them: Hugging Face's on the same weights, and one clear error for another build."""
+
+from __future__ import annotations
+
+import ctypes
+
+import numpy as np
+import pytest
+from support.llama_cpp import LlamaServer
+from support.tiny_llama import write_llama
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.evaluate.likelihood import load_model, summed_losses
+from tweetstyle.export import export
+from tweetstyle.recipe import Export, Sampling
+from tweetstyle.template import build_template
+from tweetstyle.tokenizer import Encoded
+from tweetstyle.verify import llama_cpp
+from tweetstyle.verify.llama_cpp import Logits, document_batches, for_documents, loss, score_gguf
+
+TEXTS = ["la neige", "it's 1234 reasons", "déjà vu 😀 #hiver @moi", "<|eot_id|> [INST]", "zz\x00zz", "\n\n  x", ""]
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """(base, template, its f32 GGUF): an untied random Llama with two query heads a key head."""
+    directory = tmp_path_factory.mktemp("tiny")
+    base = write_llama(directory / "base", num_hidden_layers=2)
+    template = build_template("inst", "Nimzo", base.tokens)
+    return base, template, export(base, None, template, Export(types=("f32",)), Sampling(), "tiny", directory / "out").gguf["f32"]
+
+
+@pytest.fixture(scope="module")
+def documents(tiny) -> list[Encoded]:
+    """Forty of very different lengths, one without a prompt: its first token has nothing to be predicted from."""
+    base, template, _ = tiny
+    texts = [f"{TEXTS[i % 5]} " * (1 + i % 7) for i in range(40)]
+    return [*(base.tokenizer.encode(template, text, None, "Tweet") for text in texts), Encoded([5, 6, 7], 0)]
+
+
+def test_losses_are_hugging_faces(tiny, documents):
+    import torch
+
+    base, _, gguf = tiny
+    done = []
+    found = score_gguf(gguf, documents, done.append)
+    with torch.inference_mode():
+        expected = summed_losses(load_model(base.path, "full"), documents, lambda tokens: None)
+    # llama.cpp keeps keys and values in float16: 1e-4 of a loss, while one token left out would be 1e-1.
+    assert found.dtype == np.float64 and np.allclose(found, expected, rtol=5e-4, atol=0)
+    assert sum(done) == sum(len(d.ids) for d in documents) and len(done) > 1
+
+
+def test_many_at_a_time_are_as_one_by_one(tiny, documents):
+    _, _, gguf = tiny
+    with for_documents(gguf, documents) as logits:
+        groups = list(document_batches(logits, documents))
+        assert max(len(group) for group in groups) > 1
+        together = {}
+        for group in groups:
+            rows = logits.predictions([documents[i].ids for i in group], [0] * len(group))
+            for i in group:
+                together[i] = np.stack([next(rows).copy() for _ in documents[i].ids])
+        alone = {i: logits(documents[i].ids) for i in together}
+    assert sorted(together) == list(range(len(documents)))
+    assert max(np.abs(together[i] - alone[i]).max() for i in together) < 1e-2 < np.abs(together[0] - together[1][: len(together[0])]).max()
+
+
+def test_token_ids_are_those_of_llama_cpps_server(tiny):
+    _, template, gguf = tiny
+    texts = [*(t for t in TEXTS if "\x00" not in t), template.prompt("la neige")]
+    with Logits(gguf) as logits, LlamaServer(gguf) as server:
+        for special in (True, False):
+            options = {"add_special": special, "parse_special": special}
+            assert [logits.tokenize(t, **options) for t in texts] == [server.tokenize(t, **options) for t in texts]
+
+
+def test_a_loss_is_minus_the_log_of_the_softmax():
+    row = np.array([1000.0, 1001.0, 999.0], np.float32)
+    exact = np.log(np.exp(-1) + 1 + np.exp(-2)) - np.array([-1, 0, -2])
+    assert [loss(row, token) for token in range(3)] == pytest.approx(list(exact), rel=1e-6)
+
+
+def test_nothing_to_score_needs_no_model(tmp_path):
+    assert score_gguf(tmp_path / "absent.gguf", []).shape == (0,)
+
+
+def test_more_than_the_batch_holds_is_refused(tiny):
+    with Logits(tiny[2], n_ctx=16, n_seq=2) as logits:
+        for sequences in ([], [[]], [[1] * 17], [[1]] * 3):
+            with pytest.raises(ValueError, match="sequences"):
+                next(logits.predictions(sequences, [0] * len(sequences)))
+
+
+@pytest.mark.parametrize("content", [None, b"", b"GGUF" + b"\0" * 100])
+def test_a_file_that_llama_cpp_does_not_load_is_named(tmp_path, content):
+    path = tmp_path / "broken.gguf"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(TweetstyleError, match="llama.cpp does not load it") as raised:
+        Logits(path)
+    assert raised.value.where == str(path)
+
+
+def test_an_unknown_layout_is_one_clear_error(tiny, monkeypatch):
+    monkeypatch.setitem(llama_cpp.DEFAULTS, llama_cpp.N_BATCH, 4711)
+    with pytest.raises(TweetstyleError, match="laid out otherwise.*4711") as raised:
+        Logits(tiny[2])
+    assert llama_cpp.TESTED_VERSION in raised.value.hint
+
+
+def test_a_word_that_means_something_else_is_noticed(tiny, monkeypatch):
+    """As if n_threads had moved: what is written there does not come back from the library's own getter."""
+    monkeypatch.setattr(llama_cpp, "N_THREADS", 20)
+    with pytest.raises(TweetstyleError, match="laid out otherwise"):
+        Logits(tiny[2])
+
+
+def test_a_missing_function_is_one_clear_error(tiny):
+    with Logits(tiny[2]) as logits, pytest.raises(TweetstyleError, match="has no llama_gone"):
+        logits._call("llama_gone", ctypes.c_int32)
