@@ -1,0 +1,144 @@
+"""Copying: every copy is found, nothing else is, and the worst stand beside their sources."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import pytest
+
+from tweetstyle.evaluate import spans
+from tweetstyle.evaluate.copying import SPAN_CHARACTERS, SPAN_WORDS, copying, find_copies, longest_copies, words_of
+
+SENTENCE = "Le facteur a laissé hier un colis énorme devant la porte du voisin, sans même sonner une seule fois 📦"
+
+
+def brute_force(text: str, train: list[str]) -> bool:
+    """By substring search and by lists of words: slow, and plainly right."""
+    for start in range(len(text) - SPAN_CHARACTERS + 1):
+        if any(text[start : start + SPAN_CHARACTERS] in tweet for tweet in train):
+            return True
+    words = words_of(text)
+    runs = {tuple(words[i : i + SPAN_WORDS]) for i in range(len(words) - SPAN_WORDS + 1)}
+    others = (words_of(tweet) for tweet in train)
+    return any(tuple(other[i : i + SPAN_WORDS]) in runs for other in others for i in range(len(other) - SPAN_WORDS + 1))
+
+
+def babble(source: random.Random, words: list[str]) -> str:
+    return " ".join(source.choice(words) for _ in range(source.randint(0, 30)))
+
+
+def clusters(texts: list[str]) -> list[int]:
+    return list(range(len(texts)))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_it_finds_what_a_brute_force_search_finds(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few words, so that shared runs of 8 words are common and neither always nor never there; pieces of a few tweets."""
+    monkeypatch.setattr(spans, "CHUNK", 300)
+    source = random.Random(seed)
+    words = ["a", "la", "é", "mer", "l'été", "😀", "…", "où"] if seed % 2 else ["oui", "ouiouioui"]
+    train = [babble(source, words) for _ in range(40)]
+    texts = [babble(source, words) for _ in range(60)]
+    texts += [a[len(a) // 3 :] + b[: len(b) // 2] for a, b in zip(train, texts, strict=False)]
+    expected = [brute_force(text, train) for text in texts]
+    assert any(expected) and not all(expected)
+    assert find_copies(texts, train).holds.tolist() == expected
+
+
+@pytest.mark.parametrize(("length", "copied"), [(49, False), (50, True), (51, True)])
+def test_fifty_characters_are_a_copy_and_forty_nine_are_none(length: int, copied: bool) -> None:
+    unbroken = "".join(chr(0x4E00 + i) for i in range(80))
+    assert find_copies(["x" + unbroken[7 : 7 + length] + "y"], [unbroken]).holds.tolist() == [copied]
+
+
+@pytest.mark.parametrize(("words", "copied"), [(7, False), (8, True)])
+def test_eight_words_are_a_copy_whatever_their_case_and_punctuation(words: int, copied: bool) -> None:
+    text = "OK! " + ", ".join("j’ai mis un a de là où le".split()[:words]).upper() + " fin"
+    assert len(text) < SPAN_CHARACTERS
+    assert find_copies([text], ["hier j'ai mis un a de là où le sol"]).holds.tolist() == [copied]
+
+
+def test_a_span_across_two_training_tweets_is_no_copy() -> None:
+    unbroken = "".join(chr(0x4E00 + i) for i in range(80))
+    assert not find_copies([unbroken], [unbroken[:40], unbroken[40:]]).holds.any()
+
+
+def test_equal_hashes_of_unlike_windows_do_not_make_a_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With hashes of 16 bits thousands of the collection's windows meet one of the text's: the comparison has the last word."""
+    plain = spans._windows
+
+    def narrow(*args):
+        hashes, starts = plain(*args)
+        return hashes & 0xFFFF, starts
+
+    monkeypatch.setattr(spans, "_windows", narrow)
+    source = random.Random(3)
+    train = ["".join(source.choices("abcdefgh ", k=280)) for _ in range(500)]
+    texts = ["".join(source.choices("abcdefgh ", k=80)), "x" + train[77][100:160]]
+    assert find_copies(texts, train).holds.tolist() == [False, True]
+
+
+def test_planted_canaries_are_found_and_the_worst_stand_beside_their_sources() -> None:
+    source = random.Random(7)
+    words = [f"mot{i}" for i in range(3000)]
+    train = [" ".join(source.choices(words, k=14)) for _ in range(2000)]
+    generated = [" ".join(source.choices(words, k=14)) for _ in range(200)]
+    planted = {3: (40, 55), 50: (1999, 60), 120: (777, 72), 121: (0, 80)}
+    for place, (origin, length) in planted.items():
+        generated[place] = "bon " + train[origin][:length] + " 🐤"
+    found = copying(generated, clusters(generated), train[:0] + generated[150:], range(50), train, confidence=0.95, worst=3)
+    assert found.generated.estimate == pytest.approx(4 / 200)
+    assert found.held_out.estimate == 0 and found.excess.sign == 0  # 4 of 200 against 0 of 50: it cannot be told
+    assert [(c.text, c.source) for c in found.worst] == [(121, 0), (120, 777), (50, 1999)]
+    assert all(copied.span.strip() in train[copied.source] and copied.span in generated[copied.text] for copied in found.worst)
+    assert [copied.characters for copied in found.worst] == [len(copied.span) for copied in found.worst]
+
+
+def test_what_real_tweets_hold_anyway_is_taken_off() -> None:
+    stock = "Bonjour tout le monde et bienvenue dans cette belle et nouvelle journée"
+    new = [stock if i % 4 == 0 else f"tweet {i}" for i in range(200)]
+    real = [stock if i % 4 == 1 else f"autre {i}" for i in range(200)]
+    found = copying(new, clusters(new), real, clusters(real), [stock], confidence=0.95)
+    assert found.generated.estimate == found.held_out.estimate == 0.25
+    assert found.excess.estimate == 0 and found.excess.low < 0 < found.excess.high
+
+
+def test_a_model_that_recites_is_told_apart_from_one_that_does_not() -> None:
+    train = [f"{SENTENCE} numéro {i}" for i in range(100)]
+    real = [f"une autre phrase, du jour {i}" for i in range(100)]
+    assert copying(train[:60], range(60), real, range(100), train, confidence=0.95).excess.low > 0.9
+    assert copying(real[:60], range(60), real, range(100), train, confidence=0.95).excess.sign == 0
+
+
+def test_the_longest_copy_is_found_among_sources_that_share_more_windows() -> None:
+    """Two sources cover the text in halves, a third one holds a longer run: windows in a row are a bound, not the answer."""
+    text = "".join(chr(0x4E00 + i) for i in range(160))
+    train = [text[:60] + "|" + text[60:120], text[100:160], text[40:110] + "!"]
+    assert [(c.source, c.characters) for c in longest_copies(find_copies([text], train), [text], train, 5)] == [(2, 70)]
+
+
+def test_identical_and_empty_tweets_are_no_trouble() -> None:
+    found = copying([SENTENCE] * 300 + [""], range(301), ["", "🦊"] * 5, range(10), [SENTENCE] * 20_000, confidence=0.95)
+    assert found.generated.estimate == pytest.approx(300 / 301)
+    assert [copied.characters for copied in found.worst] == [len(SENTENCE)] * 5
+    assert copying([""], [0], [""], [0], [""], confidence=0.95).generated.estimate == 0
+
+
+@pytest.mark.parametrize("empty", [0, 2, 4])
+def test_an_empty_side_is_refused(empty: int) -> None:
+    sides = [["a"], [0], ["a"], [0], ["a"]]
+    sides[empty] = []
+    with pytest.raises(ValueError, match="needs generated, held-out and training tweets"):
+        copying(*sides, confidence=0.95)
+
+
+@pytest.mark.slow
+def test_the_search_over_161259_tweets_takes_seconds() -> None:
+    source = random.Random(1)
+    words = [f"mot{i}" for i in range(30_000)]
+    train = [" ".join(source.choices(words, k=source.randint(3, 30))) for _ in range(161_259)]
+    generated = [" ".join(source.choices(words, k=15)) for _ in range(999)] + [train[-1] + " " + train[5]]
+    started = time.perf_counter()
+    assert find_copies(generated, train).holds.sum() >= 1
+    assert time.perf_counter() - started < 20

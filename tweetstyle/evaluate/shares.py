@@ -1,0 +1,88 @@
+"""Intervals for shares of tweets: honest at 0 and at 100%, where a bootstrap would promise certainty."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+
+from tweetstyle.evaluate.intervals import FEWEST_CLUSTERS, Interval, cluster_sums
+
+
+def share(hits: Sequence[bool] | np.ndarray, clusters: Sequence[Hashable], *, confidence: float) -> Interval:
+    """Share of the hits, 0 to 1, with Wilson's score interval at the effective sample size of clustered tweets.
+
+    hits: bool [n]; clusters: [n] labels, for example days (each tweet its own where they are independent). Under five clusters
+    there is no interval. Source: Wilson, JASA 22(158), 1927; n over the design effect and Student's t for the normal quantile:
+    Korn and Graubard, Survey Methodology 24(2), 1998. Raises ValueError without any tweet.
+    """
+    found = np.asarray(hits, dtype=float)
+    if not len(found):
+        raise ValueError("a share needs at least one tweet")
+    groups = len(set(clusters))
+    mean = float(found.mean())
+    if groups < FEWEST_CLUSTERS:
+        return Interval(mean, None, None, confidence, groups)
+    low, high = _wilson(mean, effective_size(found, clusters), _quantile(confidence, groups))
+    return Interval(mean, low, high, confidence, groups)
+
+
+def share_difference(
+    first: Sequence[bool] | np.ndarray,
+    first_clusters: Sequence[Hashable],
+    second: Sequence[bool] | np.ndarray,
+    second_clusters: Sequence[Hashable],
+    *,
+    confidence: float,
+    paired: bool = False,
+) -> Interval:
+    """First share minus second, -1 to 1, by Newcombe's hybrid of the two score intervals.
+
+    paired: hit i of both is of the same prompt; the correlation then narrows the interval (or widens it). Without it the two count as
+    independent. Source: Newcombe, Statistics in Medicine 17, 1998, 873-890 (method 10) and 2635-2650 (method 10, paired).
+    """
+    one, two = share(first, first_clusters, confidence=confidence), share(second, second_clusters, confidence=confidence)
+    estimate, groups = one.estimate - two.estimate, min(one.clusters, two.clusters)
+    if one.low is None or one.high is None or two.low is None or two.high is None:
+        return Interval(estimate, None, None, confidence, groups)
+    phi = _correlation(np.asarray(first, float), np.asarray(second, float)) if paired else 0.0
+    down = _hybrid(one.estimate - one.low, two.high - two.estimate, phi)
+    up = _hybrid(one.high - one.estimate, two.estimate - two.low, phi)
+    return Interval(estimate, estimate - down, estimate + up, confidence, groups)
+
+
+def effective_size(found: np.ndarray, clusters: Sequence[Hashable]) -> float:
+    """How many independent tweets these clustered ones are worth: n over the design effect, at most n.
+
+    Where all tweets agree, nothing tells how clusters hang together, and each counts as one tweet: the most careful answer.
+    """
+    count, mean = len(found), float(found.mean())
+    sums, sizes = cluster_sums(found, np.ones(count), clusters)
+    groups = len(sums)
+    if mean in (0.0, 1.0):
+        return float(groups)
+    variance = groups / (groups - 1) * float(((sums - mean * sizes) ** 2).sum()) / count**2
+    return min(float(count), mean * (1 - mean) / variance) if variance else float(count)
+
+
+def _wilson(mean: float, size: float, z: float) -> tuple[float, float]:
+    centre = (mean + z**2 / (2 * size)) / (1 + z**2 / size)
+    half = z / (1 + z**2 / size) * np.sqrt(mean * (1 - mean) / size + z**2 / (4 * size**2))
+    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
+
+
+def _quantile(confidence: float, groups: int) -> float:
+    from scipy.stats import t
+
+    return float(t.ppf(0.5 + confidence / 2, groups - 1))
+
+
+def _correlation(first: np.ndarray, second: np.ndarray) -> float:
+    if len(first) != len(second):
+        raise ValueError("paired shares need the same prompts on both sides")
+    spread = first.std() * second.std()
+    return float(((first - first.mean()) * (second - second.mean())).mean() / spread) if spread else 0.0
+
+
+def _hybrid(one: float, two: float, phi: float) -> float:
+    return float(np.sqrt(max(0.0, one**2 - 2 * phi * one * two + two**2)))
