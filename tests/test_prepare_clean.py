@@ -15,7 +15,7 @@ EXAMPLES = {
     "retweet": [
         "RT @bob: leur texte", "rt @bob leur texte", "RT : @bob leur texte", '"@bob: leur texte" oui', "@bob: leur texte à eux",
         "@bob : leur texte à eux", "tellement vrai RT @bob: leur texte", "haha MT @bob leur texte", "“@bob: leur texte” exact",
-        '"@bob:leur texte" oui',
+        '"@bob:leur texte" oui', '"@bob @lise tu as raison" merci !',
     ],
     "automatic post": [
         "Just posted a photo @ Montréal https://t.co/a", "I just posted a new video https://t.co/a",
@@ -38,7 +38,7 @@ EXAMPLES = {
 }  # fmt: skip
 NO_EXAMPLES = [
     "aujourd'hui RTL a parlé de nous", "l'ART @ Paris, quelle merveille", "@bob :) tu viens demain", "@bob :D tu viens demain",
-    "il est 10:30, @bob: non", '"@bob dit oui" disent-ils', "@bob:-) tu viens",
+    "il est 10:30, @bob: non", '"@bob dit oui" disent-ils', '"@bob et @lise sont d\'accord", lit-on', "@bob:-) tu viens",
     "j'ai posté une lettre ce matin", "I'm at the end of my rope", "mes followers sont partis, quel dommage", "via @bob j'ai su la chose",
     "Wow, merci à toi d'être venue https://t.co/a via @chaine", "regarde ça https://t.co/a",
     "😂 😂 😂 😂 😂 😂 https://t.co/a", "Merci pour le pain d'hier",

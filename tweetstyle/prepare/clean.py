@@ -39,6 +39,7 @@ RETWEET = re.compile(
     r"""^\W*\bRT\b\s*:?\s*[«"“]?\s*@\w{1,20}       # RT @user, at the beginning in any case
       | ^\s*@\w{1,20}[ \u00a0\u202f]?:(?=\s|["“«])  # @user: their words
       | ^\s*["“«]\s*@\w{1,20}[ \u00a0\u202f]?:      # "@user:their words" comment
+      | ^\s*["“«]\s*@\w{1,20}[ \u00a0\u202f]+@\w   # "@user @another their words": a reply of another's, quoted
       | (?-i:\b[RM]T\ ?:?\ ?@\w{1,20})             # a comment, then RT @user and their words
     """,
     re.X | re.I,
