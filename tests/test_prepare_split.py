@@ -1,67 +1,224 @@
-"""Duplicates and splits."""
+"""What is trained on and what is held out."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tweetstyle.prepare.duplicates import folded, without_duplicates
-from tweetstyle.prepare.split import split
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.prepare.duplicates import chronological, clusters, twins
+from tweetstyle.prepare.split import Splits, joined, leak, split
+from tweetstyle.recipe import Data
 from tweetstyle.records import Tweet
 
-
-def tweet(id: int | str, text: str = "", day: int = 1) -> Tweet:
-    return Tweet(str(id), text or f"tweet {id}", f"2021-03-{day:02d}T00:00:00Z")
+HELD_OUT = ("validation", "test")
 
 
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("Il neige", "il NEIGE"),
-        ("il neige", " il\u00a0\n neige "),
-        ("il neige", "il neige https://exemple.org/a"),
-        ("il neige", "il neige !!"),
-        ("il neige", "il neige … 👨‍👩‍👧‍👦👍🏽"),
-        ("STRASSE", "straße"),
-    ],
-)
-def test_texts_that_are_the_same(one, other):
-    assert folded(one) == folded(other)
+def data(**settings) -> Data:
+    return Data(source=Path("tweets.csv"), **settings)
 
 
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [("il neige", "il neigé"), ("😂😂😂😂", "🦊🦊🦊🦊"), ("il neige", "il neige 2"), ("c++ ou c", "c ou c"), ("il neige", "#il neige")],
-)
-def test_texts_that_are_not(one, other):
-    assert folded(one) != folded(other)
+def tweet(id: int | str, text: str = "", hour: int | None = 0) -> Tweet:
+    moment = "" if hour is None else (datetime(2021, 3, 1, tzinfo=UTC) + timedelta(hours=hour)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return Tweet(str(id), text or f"tweet {id}", moment)
 
 
-def test_the_earliest_of_a_text_is_kept_whatever_the_order_of_the_file():
-    early, late, same_day = tweet(9, "Il neige", 1), tweet(1, "il neige !", 2), tweet(10, "il neige…", 1)
-    for order in ([late, same_day, early], [early, late, same_day]):
-        kept, repeated = without_duplicates(order)
-        assert kept == [early]
-        assert repeated == [same_day, late]
+def tweets_of(count: int, hours: int = 24) -> list[Tweet]:
+    return [tweet(i, hour=i * hours) for i in range(count)]
 
 
-@given(st.integers(30, 400), st.floats(0.01, 0.4), st.floats(0.01, 0.4), st.integers(1, 200), st.integers(0, 5))
-def test_the_splits_are_the_tweets_in_order_of_time(count, validation, test, mini, seed):
-    tweets = [tweet(i, day=1 + i // 20) for i in range(count)]
-    parts = split(tweets, validation, test, mini, seed)
+def alone(tweets: list[Tweet]) -> list[str]:
+    return [t.id for t in tweets]
+
+
+grouped = st.integers(30, 500).flatmap(lambda n: st.tuples(st.just(n), st.lists(st.integers(0, n), min_size=n, max_size=n)))
+fractions = st.floats(0.01, 0.2)
+
+
+def divided(count: int, groups: list, **settings) -> tuple[list[Tweet], Splits]:
+    tweets = tweets_of(count)
+    try:
+        return tweets, split(tweets, groups, data(**settings))
+    except TweetstyleError:
+        assume(False)
+        raise
+
+
+@given(grouped, fractions, fractions, st.integers(1, 200), st.integers(0, 5))
+def test_every_tweet_is_in_exactly_one_part_in_order_and_no_group_is_divided(grouped, validation, test, mini, seed):
+    count, groups = grouped
+    tweets, splits = divided(count, groups, validation_fraction=validation, test_fraction=test, mini_train=mini, seed=seed)
+    parts = splits.parts
+    assert list(parts) == ["train", "mini-train", "validation", "test"]
+    assert sorted([*parts["train"], *parts["validation"], *parts["test"]], key=chronological) == tweets
+    where = {t.id: name for name in ("train", *HELD_OUT) for t in parts[name]}
+    assert len({(group, where[t.id]) for group, t in zip(groups, tweets, strict=True)}) == len(set(groups))
+    for part in parts.values():
+        assert part == sorted(part, key=chronological)
+    sample = {t.id for t in parts["mini-train"]}
+    assert len(sample) == min(mini, len(parts["train"])) and sample <= {t.id for t in parts["train"]}
+    assert len(parts["train"]) >= count / 2
+    assert split(tweets, groups, data(validation_fraction=validation, test_fraction=test, mini_train=mini, seed=seed)) == splits
+
+
+@given(st.integers(30, 3000), fractions, fractions)
+def test_tweets_alone_are_divided_by_time_at_the_fractions(count, validation, test):
+    tweets = tweets_of(count)
+    parts = split(tweets, alone(tweets), data(validation_fraction=validation, test_fraction=test)).parts
     assert parts["train"] + parts["validation"] + parts["test"] == tweets
-    assert abs(len(parts["test"]) - max(1, count * test)) <= 0.5
-    assert abs(len(parts["validation"]) - max(1, count * validation)) <= 0.5
-    sample = parts["mini-train"]
-    assert len(sample) == min(mini, len(parts["train"])) and sample == [t for t in parts["train"] if t in sample]
+    for name, fraction in (("validation", validation), ("test", test)):
+        assert len(parts[name]) == max(1, round(count * fraction), min(30, count // 5))
+
+
+@given(st.integers(300, 1200), st.integers(2, 15), st.integers(0, 100))
+def test_whole_groups_miss_the_fraction_by_half_a_group_at_most(count, largest, shift):
+    tweets = tweets_of(count)
+    labels, label, size = [], 0, 0
+    for _ in tweets:  # runs of 1 to `largest` tweets
+        if size == 0:
+            label, size = label + 1, 1 + (label * 7 + shift) % largest
+        labels.append(label)
+        size -= 1
+    parts = split(tweets, labels, data(validation_fraction=0.1, test_fraction=0.1)).parts
+    for name in HELD_OUT:
+        assert abs(len(parts[name]) - max(30, round(count / 10))) <= largest / 2
+    assert parts["train"] + parts["validation"] + parts["test"] == tweets
+
+
+def test_a_group_goes_where_its_first_tweet_goes():
+    tweets = tweets_of(200)
+    labels = list(range(200))
+    labels[199] = labels[3]  # a thread taken up again long after
+    labels[198] = labels[175]
+    parts = split(tweets, labels, data()).parts
+    assert tweets[199] in parts["train"] and tweets[198] in parts["test"]
+    assert [t.id for t in parts["test"]] == [str(i) for i in (*range(169, 199),)]
+
+
+def test_a_late_group_too_large_to_hold_out_is_trained_on_and_said_so():
+    tweets = tweets_of(400)
+    splits = split(tweets, [*range(200), *["thread"] * 195, *range(395, 400)], data())
+    assert set(tweets[200:395]) <= set(splits.parts["train"])
+    assert [len(splits.parts[name]) for name in HELD_OUT] == [30, 30]
+    assert any("195 late tweets hang together" in warning for warning in splits.warnings)
+
+
+@pytest.mark.parametrize("labels", [["one thread"] * 60, [*["one thread"] * 59, "alone"], [i // 20 for i in range(60)]])
+def test_what_hangs_together_as_a_whole_cannot_be_divided(labels):
+    with pytest.raises(TweetstyleError, match="cannot be divided: (60|59|20) of them hang together") as error:
+        split(tweets_of(60), labels, data())
+    assert "near_duplicate_jaccard" in error.value.hint
+
+
+@given(st.integers(4, 40), st.integers(0, 30))
+def test_beside_one_huge_group_the_few_others_are_shared(others, place):
+    tweets = tweets_of(100 + others)
+    labels = [*range(others)]
+    labels[min(place, others) : min(place, others)] = ["huge"] * 100
+    parts = split(tweets, labels, data()).parts
+    assert len(parts["train"]) >= 100
+    assert len(parts["test"]) == len(parts["validation"]) == min(others // 2, (100 + others) // 5)
+
+
+def test_undated_tweets_are_the_earliest_in_their_order():
+    undated = [tweet(f"notes.txt:{i:07}", hour=None) for i in range(100)]
+    dated = tweets_of(100)
+    mixed = [t for pair in zip(undated, dated, strict=True) for t in pair]
+    splits = split(mixed, alone(mixed), data())
+    assert splits.parts["train"] + splits.parts["validation"] + splits.parts["test"] == undated + dated
+    assert "100 of 200 tweets have no date: they are taken for the earliest." in splits.warnings
+    splits = split(undated, alone(undated), data())
+    assert splits.parts["test"] == undated[80:]
+    assert "No tweet has a date: their order in the source is taken for the order of time." in splits.warnings
 
 
 def test_mini_train_changes_with_the_seed_and_hardly_with_a_further_tweet():
-    tweets = [tweet(i) for i in range(1000)]
+    tweets = tweets_of(1000)
     samples = [
-        {t.id for t in split(tweets[:count], 0.05, 0.05, 100, seed)["mini-train"]} for count, seed in ((1000, 1), (1000, 2), (990, 1))
+        {t.id for t in split(tweets[:count], alone(tweets[:count]), data(seed=seed)).parts["mini-train"]}
+        for count, seed in ((1000, 1), (1000, 2), (990, 1))
     ]
     assert samples[0] != samples[1]
     assert len(samples[0] & samples[2]) >= 90
     assert sum(int(id) < 450 for id in samples[0]) in range(30, 71)  # of both halves of train
+
+
+@pytest.mark.parametrize(
+    ("count", "hours", "said"),
+    [
+        (60, 24, ["5% of 60 tweets would be 3: 12 for test and 12 for validation", "12 test tweets", "within about 57%", "12 days only"]),
+        (60, 1, ["within about 57%", "1 day only: too few to say how sure a figure is"]),
+        (1000, 24, ["50 test tweets", "within about 28%"]),
+        (4000, 1, ["9 days only: the intervals may be too narrow"]),
+        (4000, 24, []),
+    ],
+)
+def test_warnings_say_in_words_what_can_be_measured(count, hours, said):
+    tweets = tweets_of(count, hours)
+    warnings = split(tweets, alone(tweets), data()).warnings
+    assert all(any(words in warning for warning in warnings) for words in said)
+    assert bool(warnings) == bool(said)
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=40))
+def test_joined_groups_are_the_connected_components_of_networkx_like_search(pairs):
+    """By a search from each tweet through all that share a label with it."""
+    ones, others = zip(*pairs, strict=True)
+    groups = joined(ones, others)
+    for start in range(len(pairs)):
+        reached, grown = {start}, True
+        while grown:
+            more = {i for i in range(len(pairs)) if any(ones[i] == ones[j] or others[i] == others[j] for j in reached)}
+            grown, reached = more != reached, more
+        assert groups[start] == min(reached)
+
+
+def test_joined_keeps_the_labels_of_each_kind_apart():
+    assert joined([0, 1, 2], ["a", "a", "b"]) == [0, 0, 2]
+    assert joined([0, 1], [1, 0]) == [0, 1]
+
+
+def archive_with_twins() -> list[Tweet]:
+    """800 tweets, one of eight a near twin of one 10 to 500 before it."""
+    texts = [
+        f"numéro {i * 7919 % 10007} du matin, on en a vu {i * 104729 % 99991} passer sur la rue {i * 31337 % 9973} hier" for i in range(800)
+    ]
+    for i in range(520, 800, 8):
+        texts[i] = texts[i - (10 if i % 3 else 500)].replace("hier", "hier soir")
+    return [tweet(i, text, i * 24) for i, text in enumerate(texts)]
+
+
+def test_time_alone_leaks_and_whole_clusters_do_not():
+    tweets = archive_with_twins()
+    by_time = split(tweets, alone(tweets), data())
+    groups = joined(clusters(twins([t.text for t in tweets], 0.75), len(tweets)))
+    assert leak(by_time.parts, 0.75) >= 5
+    assert leak(split(tweets, groups, data()).parts, 0.75) == 0
+
+
+def test_a_planted_leak_is_counted():
+    plain = {name: [tweet(f"{name}{i}", f"{name} parle du numéro {i * 7919} et du {i * 31337}") for i in range(50)] for name in HELD_OUT}
+    plain["train"] = [tweet(f"train{i}", f"ici le numéro {i * 7919}, là-bas c'est {i * 31337}") for i in range(200)]
+    assert leak(plain, 0.75) == 0
+
+    def with_last(name: str, *texts: str) -> dict[str, list[Tweet]]:
+        return plain | {name: [*plain[name], *(tweet(f"planted{i}", text) for i, text in enumerate(texts))]}
+
+    near = plain["train"][7].text + " !! bis"
+    assert leak(with_last("test", near), 0.75) == 1
+    assert leak(with_last("test", near, near.upper(), near), 0.75) == 3
+    assert leak(with_last("validation", plain["train"][8].text.upper()), 0.75) == 1
+    assert leak(with_last("test", plain["validation"][7].text), 0.75) == 2  # neither of the two measures alone any more
+    assert leak(with_last("test", near), 1) == 0
+    assert leak(with_last("test", "oui") | {"train": [*plain["train"], tweet("t", "Oui")]}, 0.75) == 1
+    assert leak(with_last("mini-train", near) if "mini-train" in plain else plain | {"mini-train": plain["train"][:5]}, 0.75) == 0
+
+
+def test_a_leak_is_counted_among_thousands_of_one_template():
+    train = [tweet(f"a{i}", f"Bulletin du matin pour Québec et ses environs, température {i} degrés") for i in range(3000)]
+    test = [tweet(f"b{i}", f"Bulletin du matin pour Québec et ses environs, température {i} degrés") for i in range(3000, 3100)]
+    assert leak({"train": train, "validation": [], "test": test}, 0.75) == 100

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tweetstyle.prepare.duplicates import SURE, folded, grams, jaccard
-from tweetstyle.prepare.minhash import GRAM, candidates, estimates, meeting, signatures
+from tweetstyle.prepare.minhash import GRAM, candidates, estimates, signatures
 
 if TYPE_CHECKING:
     import numpy as np
 
 SEED = 2
 """Of the signatures: another one than that of `twins`, so that what those missed these do not miss too."""
-ACROSS = 256
+ACROSS = 64
 """Texts with other labels with which a text is compared where a template, say, brings more than 16 into one bucket."""
 
 
@@ -43,18 +43,14 @@ def _near_elsewhere(texts: list[str], labels: list[int], threshold: float) -> se
     """Positions of the texts that have a near twin with another label."""
     import numpy as np
 
-    searched = meeting(texts, threshold, SEED)
-    if not len(searched):
-        return set()
-    texts = [texts[place] for place in searched.tolist()]
-    label = np.asarray(labels)[searched]
+    label = np.asarray(labels)
     signed = signatures(texts, threshold, SEED)
     pairs, crowds = candidates(signed, threshold)
     pairs = np.concatenate([pairs, *(_across(crowd, label) for crowd in crowds)])
     pairs = np.unique(pairs[label[pairs[:, 0]] != label[pairs[:, 1]]], axis=0)
     pairs = pairs[estimates(signed, pairs) >= threshold - SURE]
     twins = [pair for pair in pairs.tolist() if jaccard(grams(texts[pair[0]]), grams(texts[pair[1]])) >= threshold]
-    return {int(searched[text]) for pair in twins for text in pair}
+    return {text for pair in twins for text in pair}
 
 
 def _across(crowd: np.ndarray, label: np.ndarray) -> np.ndarray:

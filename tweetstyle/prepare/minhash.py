@@ -1,8 +1,8 @@
 """Texts that may be near-duplicates: those that share a bucket of MinHash signatures over their character 5-grams.
 
 Locality-sensitive hashing as in Leskovec, Rajaraman and Ullman, Mining of Massive Datasets, chapter 3: a signature is cut into
-bands, and two texts whose rows are the same in one band are candidates. rensa makes the signatures and tells in one pass which
-texts share a band with any other; only theirs are brought into Python.
+bands, and two texts that agree in all rows of one band are candidates. rensa makes the signatures. The buckets are found here by
+sorting: rensa's own index answers a text with all its like, which of a template repeated 5,000 times are 25 million.
 """
 
 from __future__ import annotations
@@ -18,27 +18,28 @@ GRAM = 5
 """Characters in a shingle. A text with fewer has none, and is a twin of its like only."""
 MISSED = 0.0005
 """Share of the pairs at the threshold itself that no band finds; above it fewer, at 0.05 above it hardly any."""
-MOST_PERMUTATIONS = 256
+ROWS, FEWEST_BANDS, MOST_PERMUTATIONS = (4, 3, 2), 16, 256
+"""With four rows unrelated tweets, alike to 0.05 at most, meet in one of 20 bands once in 8,000 pairs; for a low threshold fewer
+rows, as the permutations allow."""
 CROWD = 16
 """A bucket with more texts is a crowd: all its pairs would be quadratic in number."""
 CHUNK = 5_000
-"""Texts whose signatures are Python integers at one time."""
+"""Texts or pairs at one time; signatures are Python integers for a moment."""
+SLOT_BITS = 22
+_FACTOR, _MIXER = 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93
 
 
 def bands_and_rows(threshold: float) -> tuple[int, int]:
-    """The most rows a band (the fewest candidates in vain) with which all but `MISSED` of the pairs at `threshold` meet.
+    """How a signature is cut so that all but `MISSED` of the pairs at `threshold` (0.5 or more) meet.
 
     Two signatures agree in a row with a probability of their Jaccard similarity J, and so in all the rows of some band with a
     probability of 1 − (1 − J^rows)^bands.
     """
-    best = (1, 1)
-    for rows in range(1, MOST_PERMUTATIONS + 1):
-        share = min(threshold**rows, 1 - 1e-9)
-        bands = math.ceil(math.log(MISSED) / math.log1p(-share))
-        if bands * rows > MOST_PERMUTATIONS:
+    for rows in ROWS:
+        bands = max(FEWEST_BANDS, math.ceil(math.log(MISSED) / math.log1p(-min(threshold**rows, 0.99))))
+        if bands * rows <= MOST_PERMUTATIONS:
             break
-        best = bands, rows
-    return best
+    return bands, rows
 
 
 def gram_hashes(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -48,7 +49,7 @@ def gram_hashes(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """
     import numpy as np
 
-    factor, mixer, half = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93), np.uint64(32)
+    factor, half = np.uint64(_FACTOR), np.uint64(32)
     lengths = np.fromiter(map(len, texts), np.int64, len(texts))
     characters = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
     count = max(0, len(characters) - GRAM + 1)
@@ -57,31 +58,12 @@ def gram_hashes(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         hashes *= factor
         hashes += characters[offset : offset + count]
     hashes ^= hashes >> half
-    hashes *= mixer
+    hashes *= np.uint64(_MIXER)
     hashes ^= hashes >> half
     within = np.ones(len(characters), bool)
     for offset in range(1, GRAM):  # these grams would run over into the next text
         within[np.cumsum(lengths) - offset] = False
     return hashes[within[:count]], lengths - GRAM + 1
-
-
-def meeting(texts: Sequence[str], threshold: float, seed: int) -> np.ndarray:
-    """Positions, in order, of the texts that share a bucket with another one."""
-    import numpy as np
-    from rensa import RMinHash, RMinHashLSH
-
-    if not texts:
-        return np.zeros(0, np.int64)
-    bands, rows = bands_and_rows(threshold)
-    starts = np.zeros(len(texts) + 1, np.uint64)
-    np.cumsum(np.fromiter((len(text) - GRAM + 1 for text in texts), np.uint64, len(texts)), out=starts[1:])
-    hashes = np.empty(int(starts[-1]), np.uint64)
-    for first in range(0, len(texts), CHUNK):
-        last = min(first + CHUNK, len(texts))
-        hashes[int(starts[first]) : int(starts[last])] = gram_hashes(texts[first:last])[0]
-    matrix = RMinHash.digest_matrix_from_flat_token_hashes(hashes, starts, bands * rows, seed)
-    del hashes
-    return np.flatnonzero(RMinHashLSH(threshold, bands * rows, bands).query_duplicate_flags_matrix_one_shot(matrix))
 
 
 def signatures(texts: Sequence[str], threshold: float, seed: int) -> np.ndarray:
@@ -95,7 +77,7 @@ def signatures(texts: Sequence[str], threshold: float, seed: int) -> np.ndarray:
         hashes, counts = gram_hashes(texts[first : first + CHUNK])
         starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.uint64)
         digests = RMinHash.digest_matrix_from_flat_token_hashes(hashes, starts, bands * rows, seed)
-        made[first : first + CHUNK] = digests.to_rows()
+        made[first : first + CHUNK] = np.array(digests.to_rows(), np.uint32)
     return made
 
 
@@ -109,20 +91,31 @@ def candidates(signatures: np.ndarray, threshold: float) -> tuple[np.ndarray, li
 
     texts = len(signatures)
     bands, rows = bands_and_rows(threshold)
-    pairs, crowds = np.zeros(0, np.int64), []
+    found, crowds = [np.zeros(0, np.int64)], []
     for band in range(bands):
         keys = _keys(signatures[:, band * rows : (band + 1) * rows])
+        met = _may_share(keys)
+        keys = keys[met]
         order = np.argsort(keys, kind="stable")
-        edges = np.flatnonzero(np.diff(keys[order], prepend=keys[order[:1]] + np.uint64(1), append=keys[order[-1:]] + np.uint64(1)))
-        starts, sizes = edges[:-1], np.diff(edges)
-        found = [pairs]
+        starts = np.flatnonzero(np.concatenate([[True], np.diff(keys[order]) != 0]))[: len(keys)]
+        sizes = np.diff(starts, append=len(keys))
+        order = met[order]
         for size in range(2, CROWD + 1):
             members = order[starts[sizes == size][:, None] + np.arange(size)]
             one, other = np.triu_indices(size, 1)
             found.append((members[:, one] * texts + members[:, other]).ravel())
-        pairs = np.unique(np.concatenate(found))
-        crowds += [order[start : start + size] for start, size in zip(starts, sizes, strict=True) if size > CROWD]
+        full = np.flatnonzero(sizes > CROWD)
+        crowds += [order[starts[bucket] : starts[bucket] + sizes[bucket]] for bucket in full]
+    pairs = np.unique(np.concatenate(found))
     return np.stack(np.divmod(pairs, max(1, texts)), axis=1), crowds
+
+
+def _may_share(keys: np.ndarray) -> np.ndarray:
+    """Positions, ascending, of all keys that occur twice and of few others: a count by their first bits is quicker than a sort."""
+    import numpy as np
+
+    slots = keys >> np.uint64(64 - SLOT_BITS)
+    return np.flatnonzero(np.bincount(slots.astype(np.int64), minlength=1)[slots] > 1)
 
 
 def _keys(band: np.ndarray) -> np.ndarray:
@@ -132,7 +125,7 @@ def _keys(band: np.ndarray) -> np.ndarray:
     keys = np.zeros(len(band), np.uint64)
     for column in range(band.shape[1]):
         keys ^= band[:, column]
-        keys *= np.uint64(0x9E3779B97F4A7C15)
+        keys *= np.uint64(_FACTOR)
         keys ^= keys >> np.uint64(29)
     return keys
 

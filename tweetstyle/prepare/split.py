@@ -113,10 +113,11 @@ def _latest(groups: list[list[int]], wanted: int, most: int) -> _Taken:
     while end and len(taken) < wanted:
         group = groups[end - 1]
         overshoots = len(taken) + len(group) - wanted > wanted - len(taken)
-        if overshoots and 2 * len(taken) >= wanted:
+        too_large = len(group) > most
+        if overshoots and 2 * len(taken) >= wanted and not too_large:
             break
         end -= 1
-        if overshoots or len(taken) + len(group) > most:
+        if overshoots or too_large or len(taken) + len(group) > most:
             refused.append(group)
         else:
             taken += group

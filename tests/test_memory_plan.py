@@ -1,0 +1,206 @@
+"""The plan of a run: it fits or says what to write instead, and every change it names makes the recipe fit."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.console import Console
+
+from tweetstyle.memory import how_to_fit, largest_that_fit, memory_table, plan_memory, sizes_that_fit, what_to_change
+from tweetstyle.memory.fit_to_card import LENGTH_STEP, known_config, with_rank, with_training
+from tweetstyle.memory.plan import CUBLAS_WORKSPACE, CUDA_CONTEXT, DISPLAY, hours, hours_in_words
+from tweetstyle.memory.table import WIDTH, memory_bar
+from tweetstyle.recipe import Lora, Model, Training
+
+GIB = 2**30
+CARD = 12 * GIB
+LLAMA_8B = known_config("Llama 3 8B")
+LLAMA_31_8B = LLAMA_8B | {"max_position_embeddings": 131072}
+QLORA, LORA, FULL = (Model(base="anywhere", method=method) for method in ("qlora", "lora", "full"))
+
+
+def applied(model: Model, training: Training, changes) -> tuple[Model, Training]:
+    """A recipe with the changes that were proposed written into it."""
+    for change in changes:
+        section, name = change.key.rsplit(".", 1)
+        if section == "training":
+            training = with_training(training, **{name: change.new})
+        elif change.key == "model.method":
+            model = model.model_copy(update={"method": change.new})
+        else:
+            model = with_rank(model, change.new)
+    return model, training
+
+
+def test_the_recipe_for_twelve_gigabytes_fits_them():
+    plan = plan_memory(LLAMA_8B, QLORA, Training())
+    assert plan.card < CARD and how_to_fit(LLAMA_8B, QLORA, Training(), CARD).startswith("fits")
+    assert plan.card == plan.tensors + sum(plan.reserve.values()) == sum(plan.parts.values())
+    assert plan.resident["adapter"] == plan.resident["gradients"] == 4 * 83_886_080
+
+
+def test_llama_3_8b_by_hand():
+    """r=32 on all linears, packs of 2,048: each figure from its own arithmetic, together within a hundredth of a GiB."""
+    layer = 2048 * 2 * (7 * 4096 + 2 * 4096 + 2 * 1024 + 3 * 14336) + 4 * 2048 * 34
+    staging = 2048 * 4096 * 2
+    adapter_of_a_layer = 2 * 2 * 32 * ((4096 + 4096) * 2 + 2 * (4096 + 1024) + 3 * (4096 + 14336))
+    transient = layer + staging + adapter_of_a_layer + 2 * 2 * 14336 * 4096
+    nf4 = 6_979_321_856 * (0.5 + 1 / 64 + 4 / 64 / 256)
+    adapter = 83_886_080 * (4 + 4 + 2 + 8 / 256)
+    weights = nf4 + 2 * 2 * 128256 * 4096 + 65 * 4096 * 2
+    by_hand = weights + adapter + transient * (1 + 1 / 16) + CUDA_CONTEXT + CUBLAS_WORKSPACE + DISPLAY
+    assert plan_memory(LLAMA_8B, QLORA, Training()).card == pytest.approx(by_hand, abs=GIB / 100)
+
+
+def test_the_longest_context_is_not_shorter_than_published():
+    """Unsloth's page names 21,848 tokens for Llama 3.1 8B, r=32, batch 1, 12 GB, by an older version that kept more."""
+    assert 21_848 < largest_that_fit(LLAMA_31_8B, QLORA, Training(), CARD).max_length < 1.5 * 21_848
+
+
+def test_the_largest_fits_and_the_next_does_not():
+    largest, training = largest_that_fit(LLAMA_31_8B, QLORA, Training(), CARD), Training()
+
+    def card(model: Model = QLORA, **changed) -> int:
+        return plan_memory(LLAMA_31_8B, model, with_training(training, **changed)).card
+
+    assert card(max_length=largest.max_length) <= CARD < card(max_length=largest.max_length + LENGTH_STEP)
+    assert card(per_device_train_batch_size=largest.batch) <= CARD < card(per_device_train_batch_size=largest.batch + 1)
+    assert card(with_rank(QLORA, largest.rank)) <= CARD < card(with_rank(QLORA, largest.rank + 1))
+
+
+def test_a_length_beyond_the_models_positions_is_never_proposed():
+    assert largest_that_fit(LLAMA_8B, QLORA, Training(), 80 * GIB).max_length == 8192
+    assert "beyond the model's 8,192 positions" in " ".join(plan_memory(LLAMA_8B, QLORA, Training(max_length=9000)).notes)
+
+
+def test_where_nothing_fits_there_is_no_largest():
+    none = largest_that_fit(LLAMA_8B, FULL, Training(), CARD)
+    assert (none.max_length, none.batch, none.rank) == (None, None, None)
+
+
+recipes = st.builds(
+    Training,
+    per_device_train_batch_size=st.sampled_from((1, 2, 8, 64)),
+    gradient_accumulation_steps=st.sampled_from((1, 8)),
+    max_length=st.sampled_from((512, 2048, 8192)),
+    optim=st.sampled_from(("adamw_torch", "adamw_8bit", "paged_adamw_8bit")),
+    gradient_checkpointing=st.sampled_from(("unsloth", True, False)),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(recipes, st.sampled_from(("qlora", "lora")), st.sampled_from((8, 64, 512)), st.sampled_from((6, 8, 12, 24)))
+def test_what_is_proposed_makes_the_recipe_fit_and_nothing_of_it_is_needless(training, method, r, gib):
+    model = Model(base="anywhere", method=method, lora=Lora(r=r))
+    changes = what_to_change(LLAMA_8B, model, training, gib * GIB)
+    if changes is None:
+        return
+    assert plan_memory(LLAMA_8B, *applied(model, training, changes)).card <= gib * GIB
+    for left_out in changes:
+        others = [change for change in changes if change is not left_out]
+        assert plan_memory(LLAMA_8B, *applied(model, training, others)).card > gib * GIB, left_out
+
+
+def test_the_cheapest_change_comes_first():
+    training = Training(per_device_train_batch_size=16, gradient_accumulation_steps=2, gradient_checkpointing=False, optim="adamw_torch")
+    keys = [change.key for change in what_to_change(LLAMA_8B, QLORA, training, 9 * GIB)]
+    order = ["per_device_train_batch_size", "gradient_checkpointing", "optim", "max_length", "r", "method"]
+    assert keys[0] == "training.per_device_train_batch_size"
+    assert sorted(keys, key=lambda key: order.index(key.split(".")[-1])) == keys
+
+
+def test_batch_one_comes_with_the_accumulation_that_keeps_the_step():
+    training = Training(per_device_train_batch_size=16, gradient_accumulation_steps=2)
+    (change,) = what_to_change(LLAMA_8B, QLORA, training, 8 * GIB)
+    assert change.new == 1 and "gradient_accumulation_steps: 32" in str(change)
+
+
+def test_sixteen_bits_of_an_8b_become_four():
+    (change,) = what_to_change(LLAMA_8B, LORA, Training(), CARD)
+    assert (change.key, change.old, change.new) == ("model.method", "lora", "qlora")
+    assert how_to_fit(LLAMA_8B, LORA, Training(), CARD).splitlines()[1].strip().startswith("model.method: qlora")
+
+
+def test_a_length_is_shortened_no_more_than_needed():
+    changes = what_to_change(LLAMA_31_8B, QLORA, Training(max_length=100_000), CARD)
+    (change,) = changes
+    assert change.new == largest_that_fit(LLAMA_31_8B, QLORA, Training(), CARD).max_length
+
+
+def test_full_fine_tuning_of_an_8b_is_said_not_to_fit_and_which_sizes_do():
+    text = how_to_fit(LLAMA_8B, FULL, Training(), CARD)
+    assert "a card of 12.0 GiB cannot hold full fine-tuning of 8,030 M parameters" in text
+    assert "SmolLM2 135M, SmolLM2 360M can" in text and "method: qlora" in text
+    for name in ("SmolLM2 135M", "SmolLM2 360M"):
+        fitting = Training(gradient_checkpointing="unsloth", max_length=256)
+        assert name in sizes_that_fit(FULL, fitting, CARD)
+        assert plan_memory(known_config(name), FULL, fitting).card <= CARD
+
+
+def test_a_card_too_small_for_four_bits_is_told_a_smaller_model():
+    text = how_to_fit(LLAMA_8B, QLORA, Training(), 6 * GIB)
+    assert "by no change of the recipe" in text and "Llama 3.2 3B" in text
+
+
+def test_checkpointing_trades_the_card_for_time_and_unsloths_for_ram():
+    plans = {mode: plan_memory(LLAMA_8B, QLORA, Training(gradient_checkpointing=mode)) for mode in ("unsloth", True, False)}
+    assert plans["unsloth"].card < plans[True].card < plans[False].card
+    assert plans["unsloth"].ram > plans[True].ram == plans[False].ram
+
+
+def test_paged_states_leave_the_card_for_ram():
+    eight, paged = (plan_memory(LLAMA_8B, QLORA, Training(optim=name)) for name in ("adamw_8bit", "paged_adamw_8bit"))
+    assert eight.card - paged.card == paged.paged == paged.ram - eight.ram > 0
+
+
+@settings(max_examples=40, deadline=None)
+@given(recipes, st.sampled_from((QLORA, LORA, FULL)))
+def test_more_tokens_never_take_less(training, model):
+    longer = with_training(training, max_length=2 * training.max_length)
+    assert plan_memory(LLAMA_8B, model, training).card <= plan_memory(LLAMA_8B, model, longer).card
+
+
+# -- for a person -----------------------------------------------------------------------------------------------------
+
+
+def shown(renderable) -> str:
+    stream = io.StringIO()
+    Console(file=stream, width=120).print(renderable)
+    return stream.getvalue()
+
+
+def test_the_table_names_every_part_and_says_that_nothing_is_measured():
+    plan = plan_memory(LLAMA_8B, QLORA, Training())
+    text = shown(memory_table(plan, CARD))
+    assert all(name in text for name in plan.parts)
+    assert "stay free" in text and "RAM:" in text and "not measured on a GPU" in text
+
+
+def test_the_bar_is_the_card_and_shows_what_is_beyond_it():
+    plan = plan_memory(LLAMA_8B, QLORA, Training())
+    bar = memory_bar(plan, CARD).plain
+    assert len(bar) == WIDTH + 2 and bar.count("·") == WIDTH - round(WIDTH * plan.card / CARD)
+    assert bar.count("a") == round(WIDTH * plan.parts["linears, NF4"] / CARD)
+    small = memory_bar(plan, 6 * GIB).plain
+    assert "·" not in small and small.count("!") == round(WIDTH * (plan.card - 6 * GIB) / (6 * GIB))
+    assert "GiB more than the card's 6.0" in shown(memory_table(plan, 6 * GIB))
+
+
+def test_hours_are_not_measured_until_a_speed_is():
+    assert hours(3_600_000, 1000.0) == 1.0 and hours(3_600_000, None) is None
+    assert hours_in_words(12_000_000, None).startswith("not measured")
+    assert hours_in_words(3_600_000, 500.0) == "2.0 hours for 3,600,000 tokens at 500 tokens/s"
+
+
+def test_the_plan_needs_no_torch():
+    program = (
+        "import json, sys, tweetstyle.memory\nfrom tweetstyle.memory.table import memory_table\nprint(json.dumps(sorted(sys.modules)))"
+    )
+    loaded = set(json.loads(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout))
+    assert "tweetstyle.memory.plan" in loaded and not loaded & {"torch", "numpy", "transformers", "rich", "pandas"}
