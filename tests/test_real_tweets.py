@@ -207,7 +207,7 @@ def test_the_other_reasons_are_true_of_the_tweets_that_they_dropped(run):
         assert told(words_of(run.posts[row["id"]]["raw"])) == told(words_of(run.posts[twin]["raw"]))
         assert twin in run.kept and run.posts[twin]["at"] <= run.posts[row["id"]]["at"]
     for row in reasons.get("near duplicate", {}).values():
-        share, twin = row["evidence"].split(" of ")
+        share, twin = row["evidence"].split(" like ")
         assert twin in run.kept and run.posts[twin]["at"] <= run.posts[row["id"]]["at"]
         assert float(share) == pytest.approx(likeness(words_of(run.posts[row["id"]]["raw"]), run.kept[twin].text), abs=0.0051)
         assert float(share) >= 0.75

@@ -83,7 +83,7 @@ def drop_twins(tweets: list[Candidate], data: Data) -> None:
             exact = twin.jaccard == 1
             tweets[place].reason = DUPLICATE if exact else NEAR_DUPLICATE
             tweets[place].evidence = (
-                f"the same as {tweets[twin.earlier].id}" if exact else f"{twin.jaccard:.2f} of {tweets[twin.earlier].id}"
+                f"the same as {tweets[twin.earlier].id}" if exact else f"{twin.jaccard:.2f} like {tweets[twin.earlier].id}"
             )
 
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 LONGEST_SAMPLE = 600
 """Characters of a sample that are shown."""
 
+SEEN = {"earlier edit": "the last version is", "duplicate id": "read before at"}
+"""Reason → what its evidence is, where it is not what a rule saw in the text."""
+
 PURPOSE = {
     "train": "what the model learns from",
     "mini-train": "a small sample of train, for a first quick run",
@@ -36,12 +39,12 @@ def report_html(prepared: Prepared, title: str) -> str:
     sections = {
         "read": ("What was read", _read(prepared)),
         "funnel": ("What was dropped, and why", _funnel(prepared)),
-        "dropped": ("Examples of what was dropped", _dropped(prepared)),
-        "kept": ("Examples of what was kept", _kept(prepared)),
+        "splits": ("What each part is for", _splits(prepared)),
         "times": ("When", timeline(prepared.months)),
         "lengths": ("How long", lengths(prepared.lengths)),
         "languages": ("In which language", languages(prepared.languages)),
-        "splits": ("What each part is for", _splits(prepared)),
+        "kept": ("Examples of what was kept", _kept(prepared)),
+        "dropped": ("Examples of what was dropped", _dropped(prepared)),
         "personal": ("Personal data taken out", _scrubbed(prepared)),
         "files": ("Where to look further", _files()),
     }
@@ -150,18 +153,19 @@ def _keys(settings: Iterable[str]) -> str:
 def _dropped(prepared: Prepared) -> Iterator[str]:
     reasons = [reason for reason in prepared.dropped if prepared.samples.get(reason)]
     if reasons:
-        yield '<p class="soft">Drawn by lot. All of them are in dropped.csv.</p>'
+        yield '<p class="soft">Drawn by lot, each text once. All of them are in dropped.csv.</p>'
     for reason in reasons:
         count, tweets = prepared.dropped[reason], prepared.samples[reason]
         shown = "all of them" if len(tweets) == count else f"{len(tweets)} of {count:,}"
         quotes = "".join(map(_quote_dropped, tweets))
         settings = explained(reason).settings
-        told = f'<p class="soft">Governed by {_keys(settings)}.</p>' if settings else ""
+        told = f'<p class="soft">In the recipe: {_keys(settings)}</p>' if settings else ""
         yield f"<details open><summary>{html(reason)}: {shown}</summary>\n{told}{quotes}</details>"
 
 
 def _quote_dropped(tweet: Dropped) -> str:
-    seen = f"; seen: <bdi>{html(tweet.evidence)}</bdi>" if tweet.evidence else ""
+    evidence = tweet.evidence if len(tweet.evidence) <= LONGEST_SAMPLE else tweet.evidence[:LONGEST_SAMPLE] + " […]"
+    seen = f"; {SEEN.get(tweet.reason, 'seen')}: <bdi>{html(evidence)}</bdi>" if evidence else ""
     return _quote(tweet.text, "", f"{_when(tweet.created_at)}{seen}; number <bdi>{html(tweet.id)}</bdi>")
 
 
@@ -172,7 +176,7 @@ def _kept(prepared: Prepared) -> Iterator[str]:
 
 
 def _quote_kept(tweet: Tweet) -> str:
-    topic = f"; subject: <bdi>{html(tweet.topic)}</bdi>" if tweet.topic else ""
+    topic = f"; subject in the prompt: <bdi>{html(tweet.topic)}</bdi>" if tweet.topic else ""
     return _quote(tweet.text, tweet.language, f"{_when(tweet.created_at)}; {html(tweet.type)}{topic}")
 
 

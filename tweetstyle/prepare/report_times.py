@@ -89,6 +89,7 @@ def lengths(bins: dict[int, int]) -> Iterator[str]:
     starts = range(0, LONG_TWEET + 1, BIN)
     middle = _median_bin(bins, total)
     yield f"<p>Half of the kept tweets are shorter and half longer than about {middle} to {middle + BIN - 1} characters.</p>"
+    yield '<p class="soft">Kept tweets by length: below the columns, the characters; at the dashed line, the most in one column.</p>'
     columns = []
     for start in starts:
         count, name = joined.get(start, 0), f"{start}+" if start == LONG_TWEET else f"{start} to {start + BIN - 1}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from tweetstyle.prepare.archive_rules import DUPLICATE, NEAR_DUPLICATE, OTHER_LANGUAGE, Candidate
@@ -44,7 +45,7 @@ def describe(
 ) -> Prepared:
     """All figures of the report but the leak, which `leak_of` counts; an archive that has been read to its end."""
     tweets = [tweet for name in ("train", "validation", "test") for tweet in splits.parts[name]]
-    days = sorted(tweet.created_at[:10] for tweet in tweets if tweet.created_at)
+    first_day, last_day = _days(tweets)
     sizes = Counter(candidate.cluster for candidate in kept)
     scrubbed: Counter[str] = Counter()
     for candidate in kept:
@@ -55,8 +56,8 @@ def describe(
         dropped=counts(dropped),
         splits={name: len(part) for name, part in splits.parts.items()},
         with_topic=sum(tweet.topic is not None for tweet in tweets),
-        first_day=days[0] if days else "",
-        last_day=days[-1] if days else "",
+        first_day=first_day,
+        last_day=last_day,
         outputs=[],
         sources=[(str(found.path), found.kind, found.count) for found in archive.kinds],
         notices=list(archive.notices),
@@ -68,9 +69,16 @@ def describe(
         months=_months(read, tweets),
         lengths=dict(sorted(Counter(len(tweet.text) // LENGTH_BIN * LENGTH_BIN for tweet in tweets).items())),
         languages=dict(Counter(tweet.language for tweet in tweets).most_common()),
-        samples=_samples(dropped, data.seed),
+        samples=_with_twins(_samples(dropped, data.seed), read),
         kept_samples=_sample(tweets, KEPT_SAMPLES, data.seed),
+        split_days={name: period for name, part in splits.parts.items() if (period := _days(part)) != ("", "")},
     )
+
+
+def _days(tweets: list[Tweet]) -> tuple[str, str]:
+    """The first and the last day (UTC), empty where none has a date."""
+    days = [tweet.created_at[:10] for tweet in tweets if tweet.created_at]
+    return (min(days), max(days)) if days else ("", "")
 
 
 def leak_of(texts: dict[str, list[str]], threshold: float) -> int:
@@ -91,6 +99,22 @@ def _samples(dropped: list[Dropped], seed: int) -> dict[str, list[Dropped]]:
     return {reason: _sample(tweets, DROPPED_SAMPLES, seed) for reason, tweets in by_reason.items() if tweets}
 
 
+def _with_twins(samples: dict[str, list[Dropped]], read: list[SourceTweet]) -> dict[str, list[Dropped]]:
+    """To a duplicate's evidence, which ends with its twin's id, what the twin says: one sees at once whether the rule was right."""
+    twins = {tweet.evidence.rpartition(" ")[2] for reason in (DUPLICATE, NEAR_DUPLICATE) for tweet in samples.get(reason, [])}
+    texts = {tweet.id: tweet.text for tweet in read if tweet.id in twins and not tweet.reason}
+
+    def told(tweet: Dropped) -> Dropped:
+        return replace(tweet, evidence=f"{tweet.evidence}, “{texts[tweet.evidence.rpartition(' ')[2]]}”")
+
+    return {reason: list(map(told, found)) if reason in (DUPLICATE, NEAR_DUPLICATE) else found for reason, found in samples.items()}
+
+
 def _sample(tweets: Iterable[_Sampled], count: int, seed: int) -> list[_Sampled]:
-    """A seeded sample that does not depend on the order of the tweets."""
-    return heapq.nsmallest(count, tweets, key=lambda tweet: (seeded_bytes(seed, tweet.id, b"sample"), tweet.text))
+    """A seeded sample of different texts that does not depend on the order of the tweets."""
+    drawn: dict[str, tuple[bytes, str, _Sampled]] = {}
+    for tweet in tweets:
+        lot = (seeded_bytes(seed, tweet.id, b"sample"), tweet.id, tweet)
+        if tweet.text not in drawn or lot[:2] < drawn[tweet.text][:2]:
+            drawn[tweet.text] = lot
+    return [tweet for _, _, tweet in heapq.nsmallest(count, drawn.values(), key=lambda lot: lot[:2])]
