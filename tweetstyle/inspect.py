@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tweetstyle.inventory import Inventory, take_inventory
+from tweetstyle.prepare.normalise import normalise
 from tweetstyle.prepare.report import bar, counted, percent
 from tweetstyle.prepare.report_times import LANGUAGES, by_year
 from tweetstyle.starting_recipe import TARGET, check_target, recipe_text, write_recipe
@@ -15,6 +16,8 @@ from tweetstyle.visible import visible
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+
+    from tweetstyle.records import SourceTweet
 
 BAR = 30
 LONGEST_SAMPLE = 280
@@ -49,15 +52,27 @@ def show(found: Inventory, console: Console) -> None:
     console.print(_periods(found))
     console.print(_shares(found))
     for line in _remarks(found):
-        _print(console, line)
+        _print(console, line, wrap=True)
     for notice in found.notices[:MOST_NOTICES]:
         _print(console, f"note: {notice}", "yellow")
     if more := found.notices[MOST_NOTICES:]:
         _print(console, f"note: and {len(more):,} more of this kind", "yellow")
     _print(console, f"\n{counted(len(found.samples), 'tweet')}, drawn by lot", "bold")
-    for tweet in found.samples:
-        text = tweet.text if len(tweet.text) <= LONGEST_SAMPLE else tweet.text[:LONGEST_SAMPLE] + " […]"
-        _print(console, f"  {tweet.created_at[:10] or 'no date':<11}{text.replace(chr(10), ' ⏎ ')}")
+    console.print(_samples(found.samples))
+
+
+def _samples(tweets: Iterable[SourceTweet]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, show_header=False, padding=(0, 1))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for tweet in tweets:
+        text = normalise(tweet.text)
+        text = text if len(text) <= LONGEST_SAMPLE else text[:LONGEST_SAMPLE] + " […]"
+        table.add_row(tweet.created_at[:10] or "no date", Text(visible(text.replace("\n", " ⏎ "))))
+    return table
 
 
 def _periods(found: Inventory) -> Table:
@@ -110,6 +125,6 @@ def _remarks(found: Inventory) -> Iterable[str]:
     yield f"left for the rules on the whole archive (automatic posts, duplicates): about {found.likely_kept:,}"
 
 
-def _print(console: Console, text: str, style: str = "") -> None:
-    """As it is: no markup, nothing highlighted, and nothing in it steers the terminal."""
-    console.print(visible(text), style=style or None, markup=False, highlight=False, emoji=False, soft_wrap=True)
+def _print(console: Console, text: str, style: str = "", wrap: bool = False) -> None:
+    """As it is: no markup, nothing highlighted, and nothing in it steers the terminal. wrap: between words, not where a line ends."""
+    console.print(visible(text), style=style or None, markup=False, highlight=False, emoji=False, soft_wrap=not wrap)

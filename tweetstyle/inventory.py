@@ -28,7 +28,7 @@ MOST_FOR_LANGUAGES = 5_000
 LONG_ENOUGH = 60
 """Characters, mentions and links among them, from which a language is told from many others."""
 MOST_TO_FIND_LANGUAGES = 400
-COMMON = 0.04
+COMMON = 0.02
 """Share of those texts from which a language is likely in the archive: less may be lingua's mistakes."""
 SOUGHT = ("ar", "de", "en", "es", "fa", "fr", "he", "hi", "it", "ja", "ko", "nl", "pl", "pt", "ru", "sv", "tr", "uk", "zh")
 DAY = 86_400

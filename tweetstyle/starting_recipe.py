@@ -137,6 +137,9 @@ def _scalar(value: str | list[str]) -> str:
     except UnicodeEncodeError as error:
         hint = "rename it with characters that a UTF-8 text can hold"
         raise TweetstyleError("the name is not valid UTF-8", where=repr(value), hint=hint) from error
+    listed = value if isinstance(value, list) else [value]
+    # 2e-4 is a text to PyYAML and a number to us: what may be a number stands in quotes.
+    quotes = '"' if any(re.match(r"[-+.\d]", text) for text in listed) else None
     # A list of one in brackets gives a scalar the quotes that it needs, without YAML's end mark.
-    text = yaml.safe_dump(value if isinstance(value, list) else [value], default_flow_style=True, allow_unicode=True, width=2**20).strip()
+    text = yaml.safe_dump(listed, default_style=quotes, default_flow_style=True, allow_unicode=True, width=2**20).strip()
     return text if isinstance(value, list) else text[1:-1]

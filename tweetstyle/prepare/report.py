@@ -75,8 +75,10 @@ def _table(prepared: Prepared) -> Table:
 
     def add(name: str, count: int, of: int, style: str | None = None) -> None:
         share = abs(count) / of if of else 0.0
-        sign = "-" if count < 0 else ""
-        table.add_row(name, f"{count:,}", sign + percent(share) if of else "", bar(share, BAR), style=style)
+        shown = percent(share) if of else ""
+        if count < 0 and not shown.startswith("<"):
+            shown = f"-{shown}"
+        table.add_row(name, f"{count:,}", shown, bar(share, BAR), style=style)
 
     add("read", prepared.read, prepared.read, "bold")
     for rule, count in prepared.dropped.items():
