@@ -174,6 +174,8 @@ class Training(Section):
 class Evaluation(Section):
     max_tweets: int = Field(500, ge=1)
     """Held-out tweets scored in each split; of more, a seeded sample."""
+    examples: int = Field(20, ge=0)
+    """Training tweets that stand before the prompt in the baseline "base, shown 20 of your tweets"; fewer where they do not fit."""
     confidence: float = Field(0.95, gt=0.5, lt=1)
     """Level of the intervals."""
     bootstrap_resamples: int = Field(2000, ge=100)

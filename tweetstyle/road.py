@@ -166,14 +166,14 @@ class Road:
         return self._base_inputs() | fingerprints(sorted(p for p in self.final_model.rglob("*") if p.is_file()))
 
     def _evaluate_inputs(self) -> dict[str, str]:
-        return self._trained_inputs() | fingerprints([self.split("validation"), self.split("test")])
+        return self._trained_inputs() | fingerprints([self.split(name) for name in (self.recipe.training.split, "validation", "test")])
 
     def _evaluate(self) -> tuple[list[Path], dict[str, Any]]:
         from tweetstyle.evaluate import evaluate, table
 
         recipe, run = self.recipe, self.recipe.run_directory
-        validation, test = self.split("validation"), self.split("test")
-        evaluated = evaluate(self.base, self.final_model, recipe.model.method, self.template, recipe.evaluation, validation, test, run)
+        splits = [self.split(name) for name in (recipe.training.split, "validation", "test")]
+        evaluated = evaluate(self.base, self.final_model, recipe.model.method, self.template, recipe.evaluation, *splits, run)
         show(table(evaluated))
         return [run / "evaluation.json"], plain(evaluated)
 

@@ -16,8 +16,18 @@ import numpy as np
 
 from tweetstyle.base_model import BaseModel
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.evaluate.intervals import bootstrap_t
-from tweetstyle.evaluate.likelihood import Scored, first_scored, score
+from tweetstyle.evaluate.baselines import (
+    IN_WORDS,
+    NGRAM,
+    PROMPT,
+    WITH_TOPIC,
+    base_readings,
+    few_examples,
+    ngram_nats,
+    tuned_readings,
+)
+from tweetstyle.evaluate.intervals import Interval, bootstrap_t
+from tweetstyle.evaluate.likelihood import Reading, first_scored, score_readings
 from tweetstyle.evaluate.result import Evaluated, SplitResult, figures, table, warnings_in_words
 from tweetstyle.files import complete_file
 from tweetstyle.records import Tweet, read_split
@@ -28,6 +38,9 @@ if TYPE_CHECKING:
     from tweetstyle.recipe import Evaluation
 
 __all__ = ["Evaluated", "evaluate", "table"]
+
+Readings = dict[str, Reading]
+Nats = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -46,6 +59,7 @@ def evaluate(
     method: str,
     template: Template,
     evaluation: Evaluation,
+    train: Path,
     validation: Path,
     test: Path,
     directory: Path,
@@ -53,23 +67,29 @@ def evaluate(
     """Scores the same held-out tweets with base and tuned model under the same prompt, and writes directory/evaluation.json.
 
     The prompt names no topic: a topic is taken from the tweet and would leak it. The answer and its end token bear the loss,
-    prompt and BOS do not. If directory/metrics.jsonl is there, its validation curve is read for signs of overfitting.
-    Raises TweetstyleError where a split cannot be read or holds no tweet, the adapter does not fit, or 4 bits cannot be had.
+    prompt and BOS do not. The tuned model is held against the best of several baselines, which know the training tweets too: some of
+    them stand before the base model's prompt, or their letters are counted. If directory/metrics.jsonl is there, its validation
+    curve is read for signs of overfitting. Raises TweetstyleError where a split cannot be read or holds no tweet, the adapter does
+    not fit, or 4 bits cannot be had.
     """
-    samples = {path.stem: _sample(path, template, base.tokenizer, base.max_positions, evaluation) for path in (validation, test)}
+    files = {"validation": validation, "test": test}
+    samples = {name: sample_of(path, template, base.tokenizer, base.max_positions, evaluation) for name, path in files.items()}
+    held_out = [tweet for sample in samples.values() for tweet in sample.tweets]
     documents = [document for sample in samples.values() for document in sample.documents]
-    scored = _score_apart_from_unsloth(base, final_model, method, documents)
-    splits, start = {}, 0
-    for name, sample in samples.items():
-        part = slice(start, start := start + len(sample.documents))
-        splits[name] = _result(sample, scored.base[part], scored.tuned[part], evaluation)
+    known = list(read_split(train))
+    examples = few_examples(base, template, known, documents, evaluation.examples, evaluation.seed)
+    asked = base_readings(base, template, held_out, documents, examples), tuned_readings(base, template, held_out, documents)
+    by_base, by_tuned = _score_apart_from_unsloth(base, final_model, method, *asked)
+    by_base[NGRAM] = ngram_nats(known, held_out)
+    scored = {IN_WORDS.get(name, name).format(count=examples.count): nats for name, nats in by_base.items()}
+    splits = _results(samples, scored, by_tuned, evaluation)
     evaluated = Evaluated(splits, warnings_in_words(splits, _validation_curve(directory / "metrics.jsonl")))
     with complete_file(directory / "evaluation.json") as stream:
         json.dump(asdict(evaluated), stream, indent=2, ensure_ascii=False)
     return evaluated
 
 
-def _sample(path: Path, template: Template, tokenizer: Tokenizer, max_positions: int, evaluation: Evaluation) -> Sample:
+def sample_of(path: Path, template: Template, tokenizer: Tokenizer, max_positions: int, evaluation: Evaluation) -> Sample:
     """At most `max_tweets` tweets of a split, seeded, in their order."""
     tweets = list(read_split(path))
     if len(tweets) > evaluation.max_tweets:
@@ -90,19 +110,56 @@ def scored_bytes(text: str, document: Encoded, template: Template, tokenizer: To
     return len(template.answer(text).encode()) - tokenizer.byte_length(document.ids[0])
 
 
-def _result(sample: Sample, base: np.ndarray, tuned: np.ndarray, evaluation: Evaluation) -> SplitResult:
+def _results(
+    samples: dict[str, Sample], by_base: dict[str, np.ndarray], by_tuned: dict[str, np.ndarray], evaluation: Evaluation
+) -> dict[str, SplitResult]:
+    """by_base: nats of all samples' tweets, one after the other, by the baseline's name in words."""
+    parts, start = {}, 0
+    for name, sample in samples.items():
+        parts[name] = slice(start, start := start + len(sample.documents))
+    baselines = {name: nats for name, nats in by_base.items() if name != WITH_TOPIC}
+    # Chosen on validation: chosen on test, the best would be so by luck too.
+    best = min(baselines, key=lambda name: baselines[name][parts["validation"]].sum())
+    return {
+        name: _result(
+            sample, {b: n[parts[name]] for b, n in by_base.items()}, {t: n[parts[name]] for t, n in by_tuned.items()}, best, evaluation
+        )
+        for name, sample in samples.items()
+    }
+
+
+def _result(
+    sample: Sample, by_base: dict[str, np.ndarray], by_tuned: dict[str, np.ndarray], best: str, evaluation: Evaluation
+) -> SplitResult:
     tokens = sum(len(document.ids) - first_scored(document) for document in sample.documents)
     size = int(sample.bytes.sum())
-    gain = bootstrap_t(
-        (base - tuned) / np.log(2),
-        sample.bytes,
-        [tweet.thread or tweet.created_at[:10] or tweet.id for tweet in sample.tweets],
-        confidence=evaluation.confidence,
-        resamples=evaluation.bootstrap_resamples,
-        seed=evaluation.seed,
+    prompt, tuned = IN_WORDS[PROMPT], by_tuned[PROMPT]
+    clusters = [tweet.thread or tweet.created_at[:10] or tweet.id for tweet in sample.tweets]
+
+    def gain_over(nats: np.ndarray) -> Interval:
+        return bootstrap_t(
+            (nats - tuned) / np.log(2),
+            sample.bytes,
+            clusters,
+            confidence=evaluation.confidence,
+            resamples=evaluation.bootstrap_resamples,
+            seed=evaluation.seed,
+        )
+
+    topics = {"base": by_base[WITH_TOPIC], "tuned": by_tuned[WITH_TOPIC]} if WITH_TOPIC in by_tuned else None
+    return SplitResult(
+        tweets=len(sample.tweets),
+        tokens=tokens,
+        bytes=size,
+        too_long=sample.too_long,
+        base=figures(by_base[prompt], tokens, size),
+        tuned=figures(tuned, tokens, size),
+        gain=gain_over(by_base[prompt]),
+        baselines={name: figures(nats, tokens, size) for name, nats in by_base.items() if name not in (prompt, WITH_TOPIC)},
+        best=best,
+        over_best=gain_over(by_base[best]),
+        with_topic=topics and {name: figures(nats, tokens, size) for name, nats in topics.items()},
     )
-    both = (figures(nats, tokens, size) for nats in (base, tuned))
-    return SplitResult(len(sample.tweets), tokens, size, sample.too_long, *both, gain)
 
 
 def _validation_curve(metrics: Path) -> list[tuple[int, float]]:
@@ -121,19 +178,19 @@ def _validation_curve(metrics: Path) -> list[tuple[int, float]]:
 # -- where the scoring runs ---------------------------------------------------------------------------------
 
 
-def _score_apart_from_unsloth(base: BaseModel, final_model: Path, method: str, documents: list[Encoded]) -> Scored:
+def _score_apart_from_unsloth(base: BaseModel, final_model: Path, method: str, of_base: Readings, of_tuned: Readings) -> tuple[Nats, Nats]:
     """Scores here, or in a fresh process where training has imported Unsloth into this one: it rewrites transformers in place."""
     if "unsloth" not in sys.modules:
-        return _score_with_bar(base, final_model, method, documents)
+        return _score_with_bar(base, final_model, method, of_base, of_tuned)
     fresh = multiprocessing.get_context("spawn")
     # SIG_DFL: at Ctrl-C the child ends without a traceback of its own, and this process says what is to be said.
     with ProcessPoolExecutor(1, fresh, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_DFL)) as pool:
-        return pool.submit(_score_with_bar, base, final_model, method, documents).result()
+        return pool.submit(_score_with_bar, base, final_model, method, of_base, of_tuned).result()
 
 
-def _score_with_bar(base: BaseModel, final_model: Path, method: str, documents: list[Encoded]) -> Scored:
+def _score_with_bar(base: BaseModel, final_model: Path, method: str, of_base: Readings, of_tuned: Readings) -> tuple[Nats, Nats]:
     from tqdm import tqdm
 
-    tokens = 2 * sum(len(document.ids) for document in documents)
+    tokens = sum(reading.positions for reading in (*of_base.values(), *of_tuned.values()))
     with tqdm(total=tokens, desc="evaluate", unit="tok", unit_scale=True, file=sys.stderr, disable=None, leave=False) as bar:
-        return score(base, final_model, method, documents, bar.update)
+        return score_readings(base, final_model, method, of_base, of_tuned, bar.update)

@@ -30,6 +30,9 @@ class SplitResult:
     """tweets, tokens (end tokens included), bytes: what was scored; too_long: tweets left out because the model cannot hold them.
 
     gain: bits per byte of the base minus those of the tuned model on the same tweets; above 0 the tuning helped.
+    baselines: what else the tuned model is held against, in the order of the table, its name in words; best: the name of that which
+    predicts the validation tweets best; over_best: the gain over it. with_topic: "base" and "tuned" where the prompt names the tweet's
+    topic, which was taken from the tweet and gives a part of it away; None where prompts have no topic.
     """
 
     tweets: int
@@ -39,6 +42,10 @@ class SplitResult:
     base: Likelihood
     tuned: Likelihood
     gain: Interval
+    baselines: dict[str, Likelihood]
+    best: str
+    over_best: Interval
+    with_topic: dict[str, Likelihood] | None
 
 
 @dataclass(frozen=True)
@@ -86,6 +93,8 @@ def _on_split(name: str, split: SplitResult) -> list[str]:
         )
     elif gain.sign == 0:
         said.append(f"{name}: {split.tweets} tweets are too few, or the change too small, to tell whether the tuning helped.")
+    if gain.sign > 0 and split.over_best.sign < 0:
+        said.append(f"{name}: {split.best} predicts new tweets better than the tuned model: the training is not worth its time yet.")
     if gain.low is not None and gain.may_be_too_narrow:
         said.append(f"{name}: its tweets are of {gain.clusters} days only, so the interval may be too narrow.")
     if split.too_long:
@@ -94,7 +103,7 @@ def _on_split(name: str, split: SplitResult) -> list[str]:
 
 
 def table(evaluated: Evaluated) -> Table:
-    """Base against tuned for each split, the gain with its interval, the warnings beneath."""
+    """Base against tuned for each split, the gain with its interval, also over the best baseline; the warnings beneath."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -104,11 +113,18 @@ def table(evaluated: Evaluated) -> Table:
     for column in ("base", "tuned", f"gain ({level:.0%} interval)"):
         drawn.add_column(column, justify="right")
     for name, split in evaluated.splits.items():
-        gain, both = split.gain, (split.base, split.tuned)
-        interval = "" if gain.low is None else f" ({gain.low:+.3f} to {gain.high:+.3f})"
-        drawn.add_row(f"{name}: {split.tweets:,} tweets, {gain.clusters:,} days", style="bold")
-        drawn.add_row("  bits per byte", *(f"{m.bits_per_byte:.3f}" for m in both), f"{gain.estimate:+.3f}{interval}")
-        drawn.add_row("  perplexity per token", *(f"{m.perplexity:.1f}" for m in both), "")
+        drawn.add_row(f"{name}: {split.tweets:,} tweets, {split.gain.clusters:,} days", style="bold")
+        drawn.add_row("  bits per byte", *(f"{m.bits_per_byte:.3f}" for m in (split.base, split.tuned)), _in_words(split.gain))
+        drawn.add_row("  perplexity per token", *(f"{m.perplexity:.1f}" for m in (split.base, split.tuned)), "")
+        for baseline, likelihood in split.baselines.items():
+            best = baseline == split.best
+            drawn.add_row(f"  {baseline}", f"{likelihood.bits_per_byte:.3f}", "", _in_words(split.over_best) if best else "")
+        if split.with_topic:
+            drawn.add_row("  with the tweet's topic", *(f"{m.bits_per_byte:.3f}" for m in split.with_topic.values()), "")
     if evaluated.warnings:
         drawn.caption, drawn.caption_style = "\n".join(evaluated.warnings), "yellow"
     return drawn
+
+
+def _in_words(gain: Interval) -> str:
+    return f"{gain.estimate:+.3f}" + ("" if gain.low is None else f" ({gain.low:+.3f} to {gain.high:+.3f})")
