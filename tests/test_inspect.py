@@ -1,4 +1,4 @@
-"""`tweetstyle inspect`: its figures against a second count, its recipe read back, bad input in one message."""
+"""`tweetstyle inspect`: its figures against a second count, and bad input in one message."""
 
 from __future__ import annotations
 
@@ -15,59 +15,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
-from support.x_archives import ACCOUNT, FORBIDDEN, GENERATIONS, OTHER, SECRET, Post, write_archive
+from support.inspecting import an_id, inspect, posts, refused, shown
+from support.x_archives import FORBIDDEN, GENERATIONS, SECRET, write_archive
 
-from tweetstyle.cli import fit_command, tweetstyle
 from tweetstyle.inventory import MOST_CLEANED, SAMPLES, Inventory, take_inventory
 from tweetstyle.prepare.clean import clean
 from tweetstyle.recipe import Data
-from tweetstyle.recipe_file import read_recipe
 from tweetstyle.sources import open_archive
-from tweetstyle.starting_recipe import BATCHES, PLACEHOLDER, schedule, style_of
 
 SAMPLE = Path(__file__).parents[1] / "data" / "raw" / "tweets_tous.csv"
-X_EPOCH = 1288834974657
-
-
-def inspect(*arguments: object) -> Result:
-    return CliRunner().invoke(tweetstyle, ["inspect", *map(str, arguments)])
-
-
-def shown(*arguments: object) -> str:
-    result = inspect(*arguments)
-    assert result.exit_code == 0, result.output
-    return " ".join(result.stdout.split())
-
-
-def refused(*arguments: object) -> str:
-    """The message, after checking that it is one and all: exit 1, no traceback, nothing on the screen beside it."""
-    result = inspect(*arguments)
-    assert result.exit_code == 1 and isinstance(result.exception, SystemExit), result.exception
-    assert "Traceback" not in result.output and result.stdout == "" and " → " in result.stderr.replace("\n", " ")
-    return result.stderr
-
-
-def an_id(moment: datetime, number: int = 0) -> str:
-    return str((int(moment.timestamp() * 1000) - X_EPOCH << 22) + number)
-
-
-def posts() -> list[Post]:
-    """A retweet, a reply, a thread of three, a picture, a link, and 60 that are none of these; from June 2021 on, one every ten days."""
-    start = datetime(2021, 6, 1, 12, tzinfo=UTC)
-    moments = [start + timedelta(days=10 * number) for number in range(66)]
-    ids = [an_id(moment, number) for number, moment in enumerate(moments)]
-    plain = [
-        Post(id, f"le fleuve numéro {number} & ses bateaux remontent vers la mer, encore une fois", f"{moment:%Y-%m-%dT%H:%M:%SZ}")
-        for number, (id, moment) in enumerate(zip(ids, moments, strict=True))
-    ]
-    plain[1] = replace(plain[1], text="RT @quelquun: leurs mots à eux")
-    plain[2] = replace(plain[2], text="@quelquun je te réponds longuement", answers="1", to=OTHER)
-    plain[4] = replace(plain[4], answers=ids[3], to=ACCOUNT)
-    plain[5] = replace(plain[5], answers=ids[4], to=ACCOUNT)
-    plain[6] = replace(plain[6], text="une image du fleuve https://t.co/abc", media=True)
-    plain[7] = replace(plain[7], text="lisez ceci https://t.co/abd", link="https://exemple.org/page")
-    return plain
 
 
 # -- figures ----------------------------------------------------------------------------------------------------
@@ -185,96 +141,6 @@ def test_161_259_tweets_are_told_in_seconds(tmp_path):
     assert "CSV, 161,259 tweets" in done.stdout and f"by {MOST_CLEANED:,} drawn by lot" in " ".join(done.stdout.split())
     assert max(map(len, done.stdout.split("a recipe to start from")[0].splitlines()[1:])) <= 80
     assert seconds < 15
-
-
-# -- the recipe ---------------------------------------------------------------------------------------------------
-
-
-def test_the_written_recipe_is_planned_as_it_stands(tmp_path, monkeypatch, base_model_dir):
-    """With a small model in the big one's place; the plan keeps about as many tweets as the recipe says, less repetitions."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "model").mkdir()
-    (tmp_path / "model" / "llama3-8b").symlink_to(base_model_dir)
-    (tmp_path / "moi.csv").write_bytes(SAMPLE.read_bytes())
-    text = shown("moi.csv", "--write-recipe", "mine.yaml")
-    assert "written: mine.yaml. Set prompt.style in it, then: tweetstyle-fit mine.yaml --dry-run" in text
-    result = CliRunner().invoke(fit_command, ["mine.yaml", "--dry-run"])
-    assert result.exit_code == 0, result.output
-    said = int(re.search(r"about ([\d,]+) tweets to learn from", (tmp_path / "mine.yaml").read_text())[1].replace(",", ""))
-    kept = int(re.search(r"878 read, ([\d,]+) kept", result.output)[1].replace(",", ""))
-    assert 0.95 * said <= kept <= said
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.yaml", "model", "moi.csv"]
-
-
-def test_the_shown_recipe_is_the_written_one(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    output = inspect(SAMPLE).stdout
-    assert inspect(SAMPLE, "--write-recipe", "recipes/mine.yaml").exit_code == 0
-    assert output.rstrip("\n").endswith((tmp_path / "recipes" / "mine.yaml").read_text(encoding="utf-8").rstrip("\n"))
-
-
-WILD = [
-    "mes tweets.csv", "it's.csv", '"quoted".csv', "a: b.csv", "#5.csv", "& co.csv", "- dash.csv", "123", "2e-4", "null", "yes", "~",
-    "[a].csv", "{a}.csv", "*.csv", "%.csv", "!x.csv", "@x.csv", "`x`", "a,b", ".5e3", "1_000",
-    "é\u0301 🦊.csv", "\u2028x", "tab\there", "two\nlines", "a\\b",
-    "[red]x.csv", "été " * 20 + ".csv", "2021-03-04", "0x10", "1:30", "=", "<<", "x" * 200, "\u202ex.csv",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("name", WILD)
-def test_a_wild_name_is_the_same_in_the_recipe(tmp_path, monkeypatch, name):
-    monkeypatch.chdir(tmp_path)
-    path = Path(name)
-    path.write_text("id,text\n" + "".join(f"{n},un tweet de plus pour voir {n}\n" for n in range(40)), encoding="utf-8")
-    assert inspect("--write-recipe", "mine.yaml", "--", path).exit_code == 0
-    recipe = read_recipe(Path("mine.yaml"))
-    assert recipe.data.source == (path,)
-    assert take_inventory(recipe.data.source).tweets == 40
-
-
-def test_a_wild_folder_several_sources_and_a_separator_are_the_same_in_the_recipe(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    folder = write_archive(Path("mes: archives #1") / "x [2021]", posts())
-    plain = Path("- notes.txt")
-    plain.write_text("un tweet\n: # ---\nun autre\n", encoding="utf-8")
-    assert inspect("--separator", ": # ---", "--write-recipe", "mine.yaml", "--", folder, plain).exit_code == 0
-    data = read_recipe(Path("mine.yaml")).data
-    assert (data.source, data.separator) == ((folder, plain), ": # ---")
-    assert take_inventory(data.source, data.separator).tweets == 68
-
-
-def test_a_name_that_no_text_file_can_hold_is_refused(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    path = Path(os.fsdecode(b"caf\xe9.txt"))
-    path.write_text("un tweet\n", encoding="utf-8")
-    assert "is not valid UTF-8" in refused(path, "--write-recipe", "mine.yaml")
-    assert not Path("mine.yaml").exists()
-
-
-def test_a_recipe_is_never_written_over_a_file(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    Path("mine.yaml").write_text("the user's own")
-    Path("link.yaml").symlink_to("nowhere")
-    for name in ("mine.yaml", "link.yaml"):
-        assert "is not overwritten" in refused(SAMPLE, "--write-recipe", name)
-    assert Path("mine.yaml").read_text() == "the user's own" and not Path("nowhere").exists()
-    for name in ("mine", "mine.txt", "Ma Recette.yaml", "-.yaml", ".yaml"):
-        assert "cannot have that name" in refused(SAMPLE, f"--write-recipe={name}")
-    assert sorted(os.listdir()) == ["link.yaml", "mine.yaml"]
-
-
-def test_the_account_s_name_is_taken_from_a_file_s_name_only_where_it_looks_like_one():
-    assert style_of([Path("data/raw/Nimzo.csv")]) == "Nimzo"
-    for name in ("twitter-2023-05-01-abcdef.zip", "tweets_tous.csv", "tweets.js", "data", "archive.zip", "2021.csv", "x-2024.zip", "a.csv"):
-        assert style_of([Path(name)]) == PLACEHOLDER
-
-
-@pytest.mark.parametrize("tweets", [0, 1, 30, 500, 2_000, 20_000, 150_000, 1_000_000])
-def test_a_schedule_suits_the_number_of_tweets(tweets):
-    plan = schedule(tweets)
-    assert 1 <= plan.warmup_steps <= max(1, plan.steps_per_epoch) and 1 <= plan.eval_steps <= max(1, plan.steps_per_epoch)
-    assert plan.steps_per_epoch >= 30 or (plan.max_length, plan.gradient_accumulation_steps) == BATCHES[-1]
-    assert plan.r == (32 if tweets >= 20_000 else 16 if tweets >= 2_000 else 8)
 
 
 # -- bad input ------------------------------------------------------------------------------------------------------

@@ -87,7 +87,8 @@ def _table(prepared: Prepared) -> Table:
     add("kept", prepared.kept, prepared.read, "bold")
     table.add_section()
     for split in SPLITS:
-        add(f"  {split}", prepared.splits[split], prepared.kept)
+        # mini-train is a part of train.
+        add(f"    {split}" if split == "mini-train" else f"  {split}", prepared.splits[split], prepared.kept)
     add("with a topic", prepared.with_topic, prepared.kept)
     return table
 

@@ -1,0 +1,106 @@
+"""The recipe that `tweetstyle inspect` writes: read back as it was meant, planned as it stands, never over a file."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from support.inspecting import inspect, posts, refused, shown
+from support.x_archives import write_archive
+
+from tweetstyle.cli import fit_command
+from tweetstyle.inventory import take_inventory
+from tweetstyle.recipe_file import read_recipe
+from tweetstyle.starting_recipe import BATCHES, PLACEHOLDER, schedule, style_of
+
+SAMPLE = Path(__file__).parents[1] / "data" / "raw" / "tweets_tous.csv"
+
+
+def test_the_written_recipe_is_planned_as_it_stands(tmp_path, monkeypatch, base_model_dir):
+    """With a small model in the big one's place; the plan keeps about as many tweets as the recipe says, less repetitions."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "llama3-8b").symlink_to(base_model_dir)
+    (tmp_path / "moi.csv").write_bytes(SAMPLE.read_bytes())
+    text = shown("moi.csv", "--write-recipe", "mine.yaml")
+    assert "written: mine.yaml. Set prompt.style in it, then: tweetstyle-fit mine.yaml --dry-run" in text
+    result = CliRunner().invoke(fit_command, ["mine.yaml", "--dry-run"])
+    assert result.exit_code == 0, result.output
+    said = int(re.search(r"about ([\d,]+) tweets to learn from", (tmp_path / "mine.yaml").read_text())[1].replace(",", ""))
+    kept = int(re.search(r"878 read, ([\d,]+) kept", result.output)[1].replace(",", ""))
+    assert 0.95 * said <= kept <= said
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.yaml", "model", "moi.csv"]
+
+
+def test_the_shown_recipe_is_the_written_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    output = inspect(SAMPLE).stdout
+    assert inspect(SAMPLE, "--write-recipe", "recipes/mine.yaml").exit_code == 0
+    assert output.rstrip("\n").endswith((tmp_path / "recipes" / "mine.yaml").read_text(encoding="utf-8").rstrip("\n"))
+
+
+WILD = [
+    "mes tweets.csv", "it's.csv", '"quoted".csv', "a: b.csv", "#5.csv", "& co.csv", "- dash.csv", "123", "2e-4", "null", "yes", "~",
+    "[a].csv", "{a}.csv", "*.csv", "%.csv", "!x.csv", "@x.csv", "`x`", "a,b", ".5e3", "1_000",
+    "é\u0301 🦊.csv", "\u2028x", "tab\there", "two\nlines", "a\\b",
+    "[red]x.csv", "été " * 20 + ".csv", "2021-03-04", "0x10", "1:30", "=", "<<", "x" * 200, "\u202ex.csv",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WILD)
+def test_a_wild_name_is_the_same_in_the_recipe(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    path = Path(name)
+    path.write_text("id,text\n" + "".join(f"{n},un tweet de plus pour voir {n}\n" for n in range(40)), encoding="utf-8")
+    assert inspect("--write-recipe", "mine.yaml", "--", path).exit_code == 0
+    recipe = read_recipe(Path("mine.yaml"))
+    assert recipe.data.source == (path,)
+    assert take_inventory(recipe.data.source).tweets == 40
+
+
+def test_a_wild_folder_several_sources_and_a_separator_are_the_same_in_the_recipe(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = write_archive(Path("mes: archives #1") / "x [2021]", posts())
+    plain = Path("- notes.txt")
+    plain.write_text("un tweet\n: # ---\nun autre\n", encoding="utf-8")
+    assert inspect("--separator", ": # ---", "--write-recipe", "mine.yaml", "--", folder, plain).exit_code == 0
+    data = read_recipe(Path("mine.yaml")).data
+    assert (data.source, data.separator) == ((folder, plain), ": # ---")
+    assert take_inventory(data.source, data.separator).tweets == 68
+
+
+def test_a_name_that_no_text_file_can_hold_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = Path(os.fsdecode(b"caf\xe9.txt"))
+    path.write_text("un tweet\n", encoding="utf-8")
+    assert "is not valid UTF-8" in refused(path, "--write-recipe", "mine.yaml")
+    assert not Path("mine.yaml").exists()
+
+
+def test_a_recipe_is_never_written_over_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mine.yaml").write_text("the user's own")
+    Path("link.yaml").symlink_to("nowhere")
+    for name in ("mine.yaml", "link.yaml"):
+        assert "is not overwritten" in refused(SAMPLE, "--write-recipe", name)
+    assert Path("mine.yaml").read_text() == "the user's own" and not Path("nowhere").exists()
+    for name in ("mine", "mine.txt", "Ma Recette.yaml", "-.yaml", ".yaml"):
+        assert "cannot have that name" in refused(SAMPLE, f"--write-recipe={name}")
+    assert sorted(os.listdir()) == ["link.yaml", "mine.yaml"]
+
+
+def test_the_account_s_name_is_taken_from_a_file_s_name_only_where_it_looks_like_one():
+    assert style_of([Path("data/raw/Nimzo.csv")]) == "Nimzo"
+    for name in ("twitter-2023-05-01-abcdef.zip", "tweets_tous.csv", "tweets.js", "data", "archive.zip", "2021.csv", "x-2024.zip", "a.csv"):
+        assert style_of([Path(name)]) == PLACEHOLDER
+
+
+@pytest.mark.parametrize("tweets", [0, 1, 30, 500, 2_000, 20_000, 150_000, 1_000_000])
+def test_a_schedule_suits_the_number_of_tweets(tweets):
+    plan = schedule(tweets)
+    assert 1 <= plan.warmup_steps <= max(1, plan.steps_per_epoch) and 1 <= plan.eval_steps <= max(1, plan.steps_per_epoch)
+    assert plan.steps_per_epoch >= 30 or (plan.max_length, plan.gradient_accumulation_steps) == BATCHES[-1]
+    assert plan.r == (32 if tweets >= 20_000 else 16 if tweets >= 2_000 else 8)
