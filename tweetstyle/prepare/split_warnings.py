@@ -48,10 +48,9 @@ def _enlarged(parts: Mapping[str, Sequence[Tweet]], fractions: Mapping[str, floa
 def _margin(tweets: int) -> str:
     if tweets >= ENOUGH_TWEETS:
         return ""
-    margin = 1.96 / tweets**0.5
-    known = f"With {tweets:,} test tweets a mean is known to within about {margin:.0%} of the spread among single tweets (95%)"
-    better = f"{ENOUGH_TWEETS} would make it {1.96 / ENOUGH_TWEETS**0.5:.0%}"
-    return f"{known}; {better}. A clear gain over the base model shows, a small difference between two settings does not."
+    rougher = (ENOUGH_TWEETS / tweets) ** 0.5
+    known = f"There are {tweets:,} test tweets only: what is measured on them is {rougher:.1f} times as rough as on {ENOUGH_TWEETS}"
+    return f"{known}. A clear gain over the base model shows, a small difference between two settings does not."
 
 
 def _days(test: Sequence[Tweet]) -> str:
@@ -61,7 +60,7 @@ def _days(test: Sequence[Tweet]) -> str:
     on = f"The test tweets are of {days} {'day' if days == 1 else 'days'} only"
     if days < FEWEST_DAYS:
         return f"{on}: too few to say how sure a figure is (evaluation draws whole days, and wants {FEWEST_DAYS} at least)."
-    return f"{on}: the intervals may be too narrow (evaluation draws whole days, and {ENOUGH_DAYS} are enough)."
+    return f"{on}: figures measured on them may seem surer than they are (tweets of a day are alike; {ENOUGH_DAYS} days are enough)."
 
 
 def _missed(name: str, number: int, wanted: int) -> str:
