@@ -150,7 +150,7 @@ def test_mini_train_changes_with_the_seed_and_hardly_with_a_further_tweet():
 @pytest.mark.parametrize(
     ("count", "hours", "said"),
     [
-        (60, 24, ["5% of 60 tweets would be 3: 12 for test and 12 for validation", "12 test tweets only", "2.9 times as rough", "12 days only"]),
+        (60, 24, ["5% of 60 tweets would be 3: 12 for test and 12 for validation", "12 test tweets only", "2.9 times", "12 days only"]),
         (60, 1, ["2.9 times as rough as on 100", "1 day only: too few to say how sure a figure is"]),
         (1000, 24, ["50 test tweets only", "1.4 times as rough"]),
         (4000, 1, ["9 days only: figures measured on them may seem surer than they are"]),
