@@ -112,6 +112,7 @@ class Road:
 
         prepared = prepare(self.recipe.data, self.recipe.prompt, self.line_template, self.recipe.data.processed)
         show(funnel(prepared))
+        click.echo(f"          with examples of everything: {self.recipe.data.processed}/report.html", err=True)
         return list(prepared.outputs), plain(prepared, "outputs", "samples", "kept_samples")
 
     def _base_inputs(self) -> dict[str, str]:

@@ -119,6 +119,8 @@ def _check_enough(kept: int, dropped: list[Dropped], data: Data) -> None:
     read, losses = kept + len(dropped), counts(dropped)
     hints = {
         "outside the period": "widen data.since and data.until",
+        "media only": "write data.media_only: keep, and data.links: placeholder",
+        "link only": "write data.link_only: keep, and data.links: placeholder",
         "too short": "lower data.min_characters",
         "stock reply": "write data.stock_replies: keep",
         "retweet": "write data.retweets: keep, or take the archive of who wrote them",

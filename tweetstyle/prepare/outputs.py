@@ -72,5 +72,5 @@ def write_outputs(
         for tweet in dropped:
             refused.writerow(map(for_spreadsheet, (tweet.id, tweet.created_at, tweet.reason, tweet.evidence, tweet.text)))
         prepared = report()
-        streams[REPORT].write(report_html(prepared, "What was read, and what is learned from"))
+        streams[REPORT].write(report_html(prepared, "Your tweets: what was read, dropped and kept"))
     return prepared
