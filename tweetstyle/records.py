@@ -68,10 +68,11 @@ def write_split(stream, tweets: list[Tweet], render) -> None:
 
     The fields stand beside the line so that another prompt format needs no new preparation.
     """
+    encode = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps makes one for every row
     for tweet in tweets:
         row = {"text": render(tweet), "tweet": tweet.text, "id": tweet.id, "created_at": tweet.created_at}
         row |= {"type": tweet.type, "topic": tweet.topic, "thread": tweet.thread, "language": tweet.language}
-        stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+        stream.write(encode(row) + "\n")
 
 
 def read_split(path: Path) -> Iterator[Tweet]:

@@ -43,33 +43,33 @@ def prepare(data: Data, prompt: Prompt, template: Template, directory: Path) -> 
     progress = Progress()
     _check_settings(data, directory)
     archive = open_archive(data.source, data.separator, data.expected_count)
-    with _no_cycle_search(), _clear_if_a_worker_dies():
-        with start_workers(archive.size) as at_work:
-            read, cleaned = read_and_clean(archive, data, at_work, progress)
-            candidates = _candidates(read, cleaned)
-            # The workers find words while this process looks for languages and twins.
-            subjects = Subjects([c.text for c in candidates], at_work) if prompt.topic and template.has_topic else None
-            with progress.named(len(archive_rules.RULES), "sorting out") as begin:
-                archive_rules.apply(candidates, data, begin)
-            kept, dropped = _kept_and_dropped(read, cleaned, candidates, data)
-            tweets = _tweets(kept, read, cleaned)
-            splits = split(tweets, joined([c.cluster for c in kept], [tweet.thread or tweet.id for tweet in tweets]), data)
-            if subjects:
-                places = {c.id: place for place, c in enumerate(candidates)}
-                splits = _with_topics(splits, subjects, places, prompt.topic_dropout, data.seed)
-        # Another worker, for those have words of every tweet in memory: it counts the leak while this process writes.
-        with start_workers(archive.size) as at_work:
-            texts = {name: [tweet.text for tweet in part] for name, part in splits.parts.items()}
-            leak = at_work[0].submit(leak_of, texts, data.near_duplicate_jaccard)
-            described = describe(archive, read, cleaned, kept, dropped, splits, data)
+    with _no_cycle_search(), _clear_if_a_worker_dies(), start_workers(archive.size) as at_work:
+        read, cleaned = read_and_clean(archive, data, at_work, progress)
+        candidates = _candidates(read, cleaned)
+        # The workers find words while this process looks for languages and twins.
+        subjects = Subjects([c.text for c in candidates], at_work) if prompt.topic and template.has_topic else None
+        with progress.named(len(archive_rules.RULES), "sorting out") as begin:
+            archive_rules.apply(candidates, data, begin)
+        kept, dropped = _kept_and_dropped(read, cleaned, candidates, data)
+        tweets = _tweets(kept, read, cleaned)
+        splits = split(tweets, joined([c.cluster for c in kept], [tweet.thread or tweet.id for tweet in tweets]), data)
+        if subjects:
+            places = {c.id: place for place, c in enumerate(candidates)}
+            splits = _with_topics(splits, subjects, places, prompt.topic_dropout, data.seed)
+        # One worker counts the leak while this process writes; the other gives back its memory.
+        for worker in at_work[1:]:
+            worker.shutdown(wait=False)
+        texts = {name: [tweet.text for tweet in part] for name, part in splits.parts.items()}
+        leak = at_work[0].submit(leak_of, texts, data.near_duplicate_jaccard)
+        described = describe(archive, read, cleaned, kept, dropped, splits, data)
 
-            def render(tweet: Tweet) -> str:
-                return template.line(tweet.text, tweet.topic, tweet.type)
+        def render(tweet: Tweet) -> str:
+            return template.line(tweet.text, tweet.topic, tweet.type)
 
-            def report() -> Prepared:
-                return replace(described, leak=leak.result(), outputs=output_paths(directory))
+        def report() -> Prepared:
+            return replace(described, leak=leak.result(), outputs=output_paths(directory))
 
-            return write_outputs(directory, splits.parts, dropped, render, report, progress.over)
+        return write_outputs(directory, splits.parts, dropped, render, report, progress.over)
 
 
 def _check_settings(data: Data, directory: Path) -> None:

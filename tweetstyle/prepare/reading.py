@@ -28,8 +28,8 @@ def read_and_clean(archive: Archive, data: Data, workers: list[Worker], progress
     pending: deque[Future] = deque()
 
     def take() -> None:
-        verdicts, first = pending.popleft().result(), len(cleaned)
-        cleaned.extend(map(_without_copy, read[first : first + len(verdicts)], verdicts))
+        verdicts, first = map(Cleaned._make, pending.popleft().result()), len(cleaned)
+        cleaned.extend(map(_without_copy, read[first : first + CHUNK], verdicts))
 
     with progress.of_bytes(archive.size, "reading") as advance:
         tweets = archive.tweets(advance)
@@ -37,12 +37,17 @@ def read_and_clean(archive: Archive, data: Data, workers: list[Worker], progress
             if not (chunk := list(islice(tweets, CHUNK))):
                 break
             read += chunk
-            pending.append(workers[number % len(workers)].submit(clean_all, chunk, data))
+            pending.append(workers[number % len(workers)].submit(clean_plain, list(map(tuple, chunk)), data))
             while pending and pending[0].done():
                 take()
     for _ in progress.over(range(len(pending)), "cleaning", unit=f" × {CHUNK:,} tweets"):
         take()
     return read, cleaned
+
+
+def clean_plain(tweets: Sequence[tuple], data: Data) -> list[tuple]:
+    """`clean_all` of and as plain tuples, which travel between processes in a quarter of the time."""
+    return list(map(tuple, clean_all(list(map(SourceTweet._make, tweets)), data)))
 
 
 def clean_all(tweets: Sequence[SourceTweet], data: Data) -> list[Cleaned]:
