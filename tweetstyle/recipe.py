@@ -206,12 +206,6 @@ class Export(Section):
     """GGUF files to write, all in one pass over the weights; the Modelfile names the smallest."""
     num_ctx: int = Field(2048, ge=128)
     """Context length in tokens that Ollama reserves."""
-    merge_base: Literal["auto", "16bit", "dequantised_nf4"] = "auto"
-    """What a qlora adapter is added to: the 16-bit weights, or those that it was trained over; auto: the better on validation."""
-    imatrix: Literal["auto", "off"] = "auto"
-    """Importance matrix of the author's own tweets for the k types; auto: kept where it predicts validation better."""
-    gate: Literal["strict", "report"] = "strict"
-    """strict: a file that fails a check is named .rejected; report: it is only told."""
 
     @model_validator(mode="after")
     def _each_type_once(self) -> Export:
