@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from tweetstyle.prepare.minhash import GRAM, candidates, estimates, signatures
+from tweetstyle.prepare.minhash import GRAM, SURE, candidates, signatures
 from tweetstyle.prepare.normalise import LINK_PLACEHOLDER, without_links
 
 if TYPE_CHECKING:
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 SEED = 1
 """Of the signatures. Fixed: which pairs are found is no matter of taste."""
-SURE = 0.2
-"""A pair whose estimate is so far below the threshold is not looked at: four standard errors of an estimate from 80 permutations."""
 KEPT, LATEST = 16, 4
 """In a crowd a text is compared with the first kept texts, and with those just before it: a template that changes slowly hangs together."""
 CACHED = 4096
@@ -131,7 +129,6 @@ def _near(texts: list[str], threshold: float) -> list[tuple[int, int, float]]:
     """Later, earlier, similarity of the near twins among folded texts that are all different and of 5 characters or more."""
     signed = signatures(texts, threshold, SEED)
     pairs, crowds = candidates(signed, threshold)
-    pairs = pairs[estimates(signed, pairs) >= threshold - SURE]
     earlier_ones: dict[int, list[int]] = defaultdict(list)
     for earlier, later in pairs.tolist():
         earlier_ones[later].append(earlier)

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tweetstyle.prepare.duplicates import SURE, folded, grams, jaccard
-from tweetstyle.prepare.minhash import GRAM, candidates, estimates, signatures
+from tweetstyle.prepare.duplicates import folded, grams, jaccard
+from tweetstyle.prepare.minhash import GRAM, SURE, candidates, estimates, signatures
 
 if TYPE_CHECKING:
     import numpy as np
