@@ -71,15 +71,15 @@ def test_the_files_hold_what_was_kept_and_what_was_not(tmp_path):
     ]
     first = ("100", "le hiver numéro 0 dort dans un chat", "2021-01-01")
     prepared = run(tmp_path, [first, *rows()[1:], *extra])
-    out = tmp_path / "out"
+    out, place = tmp_path / "out", f"{tmp_path}/tweets.csv"
     assert set(contents(out)) == FILES == {path.name for path in prepared.outputs}
     assert (prepared.read, prepared.kept) == (65, 61)
     assert {rule: count for rule, count in prepared.dropped.items() if count} == {"duplicate id": 2, "retweet": 1, "duplicate": 1}
     assert table(out / "dropped.csv").values.tolist() == [
         ["8", "2021-01-05T00:00:00Z", "retweet", "RT @bob", "RT @bob: leur texte"],
         ["9", "2022-01-01T00:00:00Z", "duplicate", "the same as 100", "LE HIVER numéro 0 dort dans un chat 🦊"],
-        ["100", "2021-01-05T00:00:00Z", "duplicate id", f"{tmp_path}/tweets.csv:2", "encore le même numéro, autre texte"],
-        ["9", "2021-01-05T00:00:00Z", "duplicate id", f"{tmp_path}/tweets.csv:65", "encore neuf"],
+        ["100", "2021-01-05T00:00:00Z", "duplicate id", f"{place}:2, with another text", "encore le même numéro, autre texte"],
+        ["9", "2021-01-05T00:00:00Z", "duplicate id", f"{place}:65, with another text", "encore neuf"],
     ]
     # 5% of 61 is nothing: a fifth of a small archive is held out in each part.
     assert prepared.splits == {"train": 37, "mini-train": 37, "validation": 12, "test": 12} and prepared.warnings
@@ -234,7 +234,8 @@ def test_the_funnel_shows_the_counts(tmp_path):
     console.print(funnel(prepared))
     text = console.export_text()
     lines = [re.sub("[│█▏▎▍▌▋▊▉]", " ", line).split() for line in text.splitlines()]
-    for expected in ("read 61 100.0%", "too short -1 -1.6%", "kept 60 98.4%", "train 36 60.0%", "test 12 20.0%", "with a topic 45 75.0%"):
+    figures = ["read 61 100.0%", "too short -1 -1.6%", "kept 60 98.4%", "train 36 60.0%", "test 12 20.0%", "prompt names a topic 45 75.0%"]
+    for expected in figures:
         assert expected.split() in lines
     assert ["retweet"] not in [line[:1] for line in lines]
     assert "from 2021-01-01 to 2021-03-01" in text
@@ -261,3 +262,14 @@ def test_the_sample_archive_counted_by_another_reading(tmp_path):
     bounds = [[t.created_at for t in tweets(tmp_path, name)] for name in ("train", "validation", "test")]
     assert max(bounds[0]) <= min(bounds[1]) and max(bounds[1]) <= min(bounds[2])
     assert prepared.splits["validation"] == prepared.splits["test"] == round(prepared.kept * 0.05)
+
+
+def test_the_report_shows_no_personal_data_that_training_does_not_see(tmp_path):
+    secret = "écris à lise@exemple.org ou au 06 12 34 56 78 pour le marché de noël"
+    archive = [*rows(), ("500", secret, "2022-05-01"), ("501", secret + " !", "2022-05-02"), ("502", f"RT @bob: {secret}", "2022-05-02")]
+    prepared = run(tmp_path, archive)
+    assert prepared.dropped["duplicate"] == prepared.dropped["retweet"] == 1
+    page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    assert "[courriel]" in page and "lise@exemple.org" not in page and "06 12 34" not in page
+    run(tmp_path, archive, personal_data="keep")
+    assert "lise@exemple.org" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")

@@ -170,7 +170,22 @@ def test_personal_data_is_scrubbed_and_counted_unless_it_is_to_stay():
     assert (cleaned(raw, personal_data="keep").text, cleaned(raw, personal_data="keep").scrubbed) == (raw, ())
 
 
+def test_a_retweet_that_only_the_archive_tells_is_one():
+    shared = cleaned("leur texte à eux, sans signe", archive={"is_retweet": True})
+    assert (shared.reason, shared.evidence) == ("retweet", "the archive says so")
+    assert reason("leur texte à eux, sans signe", archive={"is_retweet": True}, retweets="keep") == ""
+
+
+def test_in_a_reply_a_name_and_a_colon_speak_to_somebody():
+    for raw in ("@bob : tu viens demain au marché ?", "@bob: tu viens demain au marché ?"):
+        assert reason(raw) == "retweet"
+        assert reason(raw, archive={"is_reply": True}) == reason(raw, archive={"reply_to": "12"}) == ""
+    assert reason("@bob : oui, RT @lise: leur texte", archive={"is_reply": True}) == "retweet"
+    assert reason("RT @bob: leur texte", archive={"is_reply": True}) == "retweet"
+
+
 def test_others_names_are_masked_unless_they_are_to_stay():
     raw = "d'après @bob c'est .@Lise_2's affaire"
     assert cleaned(raw).text == "d'après @… c'est .@…'s affaire"
+    assert cleaned(raw).scrubbed == (("@name", 2),)
     assert cleaned(raw, handles="keep").text == raw

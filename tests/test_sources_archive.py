@@ -40,12 +40,34 @@ def refused(*paths, **settings) -> TweetstyleError:
     return caught.value
 
 
+def test_of_the_same_tweet_in_two_sources_that_of_x_s_own_archive_is_kept_whatever_the_order(tmp_path):
+    own = write_archive(tmp_path / "twitter.zip", [Post("1213456789012345678", "un fil"), Post("1213456789012345679", "suite")])
+    copy = put(tmp_path / "copy.csv", "id_tweet,texte\n1213456789012345678,un fil\n1213456789012345679,une autre suite\n")
+    for order in ([own, copy], [copy, own]):
+        tweets = list(open_archive(order).tweets())
+        assert [(t.text, t.reason, t.evidence) for t in tweets[2:]] == [
+            ("un fil", DUPLICATE_ID, tweets[0].where),
+            ("une autre suite", DUPLICATE_ID, f"{tweets[1].where}, with another text"),
+        ]
+        assert all("twitter.zip" in tweet.where and not tweet.reason for tweet in tweets[:2])
+
+
+def test_a_file_cut_short_while_it_is_read_is_called_changed_not_damaged(tmp_path):
+    rows = "".join(f"{number},un tweet,2021-03-05\n" for number in range(200_000))
+    path = put(tmp_path / "a.csv", "id_tweet,texte,date_creation\n" + rows)
+    tweets = open_archive([path]).tweets()
+    next(tweets)
+    path.write_bytes(path.read_bytes()[:3_000_003])  # in the middle of a row
+    with pytest.raises(TweetstyleError, match="changed while it was read"):
+        list(tweets)
+
+
 def test_the_second_tweet_with_an_id_names_where_the_first_stands_within_a_source_and_across(tmp_path):
     first, second = put(tmp_path / "a.csv", CSV + "17,deux toujours,2018-10-12\n"), put(tmp_path / "b.jsonl", JSON)
     archive = open_archive([first, second])
     tweets = list(archive.tweets())
     assert [tweet.text for tweet in tweets] == ["un", "deux", "deux toujours", "deux encore", "trois"]
-    assert [(tweet.reason, tweet.evidence) for tweet in tweets if tweet.reason] == [(DUPLICATE_ID, f"{first}:3")] * 2
+    assert [(tweet.reason, tweet.evidence) for tweet in tweets if tweet.reason] == [(DUPLICATE_ID, f"{first}:3, with another text")] * 2
     assert [tuple(found) for found in archive.kinds] == [(first, "CSV", 3), (second, "JSON Lines", 2)]
 
 

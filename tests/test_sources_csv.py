@@ -257,3 +257,12 @@ def test_161_259_rows_are_read_in_a_second_and_a_half(tmp_path):
     count = sum(1 for _ in archive.tweets())
     assert count == 161_259
     assert time.process_time() - start < 4.5
+
+
+@pytest.mark.parametrize("column", ["retweeted_status_id", "isRetweet", "is_retweet"])
+def test_a_column_may_say_which_tweets_share_another_s_words(tmp_path, column):
+    cells = ["t", "TRUE", "1", "99887766", "oui", "f", "False", "0", "", "null", "non", " "]
+    rows = "".join(f"{number},un tweet,{cell}\n" for number, cell in enumerate(cells))
+    path = tmp_path / "a.csv"
+    path.write_text(f"id,text,{column}\n{rows}", encoding="utf-8")
+    assert [tweet.is_retweet for tweet in open_archive([path]).tweets()] == [True] * 5 + [False] * 7

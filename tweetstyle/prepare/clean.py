@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 MEDIA_LINK = re.compile(r"pic\.(?:twitter|x)\.com/\w+|https?://(?:twitter|x)\.com/\w+/status/\d+/(?:photo|video)/\d+\S*", re.I)
 RETWEET = re.compile(
     r"""^\W*\bRT\b\s*:?\s*[«"“]?\s*@\w{1,20}       # RT @user, at the beginning in any case
-      | ^\s*@\w{1,20}[ \u00a0\u202f]?:(?=\s|["“«])  # @user: their words
+      | (?P<address>^\s*@\w{1,20}[ \u00a0\u202f]?:(?=\s|["“«]))  # @user: their words
       | ^\s*["“«]\s*@\w{1,20}[ \u00a0\u202f]?:      # "@user:their words" comment
       | ^\s*["“«]\s*@\w{1,20}[ \u00a0\u202f]+@\w   # "@user @another their words": a reply of another's, quoted
       | (?-i:\b[RM]T\ ?:?\ ?@\w{1,20})             # a comment, then RT @user and their words
@@ -57,7 +57,8 @@ class View(NamedTuple):
     """A tweet as the rules look at it.
 
     text: unescaped and in NFC; body: less the mentions put before a reply; kept: less X's own links; bare: less every link;
-    mentions_off: whether mentions were taken off; day: YYYY-MM-DD or empty; has_media: the archive says so.
+    mentions_off: whether mentions were taken off; day: YYYY-MM-DD or empty; has_media, is_retweet, answers: the archive
+    says so, the last of a reply.
     """
 
     text: str
@@ -67,6 +68,8 @@ class View(NamedTuple):
     mentions_off: bool
     day: str
     has_media: bool
+    is_retweet: bool
+    answers: bool
 
 
 class Cleaned(NamedTuple):
@@ -94,7 +97,8 @@ def clean(tweet: SourceTweet, data: Data) -> Cleaned:
     if data.personal_data == "scrub":
         text, scrubbed = scrub(text)
     if data.handles == "mask":
-        text = mask_handles(text)
+        text, masked = mask_handles(text)
+        scrubbed += (("@name", masked),) if masked else ()
     return Cleaned(text, kind, "", "", scrubbed)
 
 
@@ -105,7 +109,8 @@ def view_of(tweet: SourceTweet) -> View:
     if tweet.is_reply is not False or tweet.reply_to:
         body, mentions_off = take_off_mentions(text)
     kept = take_off_x_links(body)
-    return View(text, body, kept, without_links(kept).strip(), mentions_off, tweet.created_at[:10], tweet.has_media)
+    bare, answers = without_links(kept).strip(), bool(tweet.is_reply or tweet.reply_to)
+    return View(text, body, kept, bare, mentions_off, tweet.created_at[:10], tweet.has_media, tweet.is_retweet, answers)
 
 
 def learned(view: View, data: Data) -> str:
@@ -128,10 +133,17 @@ def outside_period(view: View, data: Data) -> str | None:
 
 
 def retweet(view: View, data: Data) -> str | None:
-    """RT @user, also behind a comment, and "@user: their words": someone else's text."""
-    if data.retweets == "keep" or "@" not in view.text:
+    """RT @user, also behind a comment, and "@user: their words": someone else's text. In a reply that is how one speaks to the user."""
+    if data.retweets == "keep":
         return None
-    return _shown(RETWEET.search(view.text))
+    if view.is_retweet:
+        return "the archive says so"
+    if "@" not in view.text:
+        return None
+    seen = RETWEET.search(view.text)
+    if seen and seen["address"] and view.answers:
+        seen = RETWEET.search(view.text, seen.end())
+    return _shown(seen)
 
 
 def automatic_post(view: View, data: Data) -> str | None:

@@ -15,6 +15,6 @@ HANDLE = re.compile(
 )
 
 
-def mask_handles(text: str) -> str:
-    """The text with `MASK` for every @name; e-mail addresses, "R@dio" and "@ Montréal" stay as they are."""
-    return HANDLE.sub(MASK, text) if "@" in text else text
+def mask_handles(text: str) -> tuple[str, int]:
+    """The text with `MASK` for every @name, and their number; e-mail addresses, "R@dio" and "@ Montréal" stay as they are."""
+    return HANDLE.subn(MASK, text) if "@" in text else (text, 0)

@@ -89,7 +89,7 @@ def _table(prepared: Prepared) -> Table:
     for split in SPLITS:
         # mini-train is a part of train.
         add(f"    {split}" if split == "mini-train" else f"  {split}", prepared.splits[split], prepared.kept)
-    add("with a topic", prepared.with_topic, prepared.kept)
+    add("prompt names a topic", prepared.with_topic, prepared.kept)
     return table
 
 
@@ -97,7 +97,7 @@ def _remarks(prepared: Prepared) -> Iterator[tuple[str, str]]:
     """(line, style) of what the table does not hold."""
     if any(prepared.scrubbed.values()):
         counts = ", ".join(f"{kind} {count:,}" for kind, count in prepared.scrubbed.items() if count)
-        yield f"placeholders for personal data: {counts}", ""
+        yield f"placeholders for personal data and names: {counts}", ""
     if prepared.threads or prepared.twin_clusters:
         groups = [(prepared.threads, "thread"), (prepared.twin_clusters, "cluster of near twins", "clusters of near twins")]
         named = " and ".join(counted(*group) for group in groups if group[0])

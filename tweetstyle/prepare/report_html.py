@@ -216,8 +216,9 @@ def _scrubbed(prepared: Prepared) -> Iterator[str]:
     else:
         yield "<p>In the kept tweets, nothing was replaced by a placeholder.</p>"
     yield (
-        '<p class="soft">Governed by <code>data.personal_data</code> and <code>data.handles</code> in the recipe. Rules of this kind '
-        "find most of such data, never all: names and addresses in plain words stay.</p>"
+        '<p class="soft">Governed by <code>data.personal_data</code> and <code>data.handles</code> in the recipe. Personal data is '
+        "masked in the examples on this page too; dropped.csv has what was dropped as it was. Rules of this kind find most of such "
+        "data, never all: names and addresses in plain words stay.</p>"
     )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from tweetstyle.prepare.archive_rules import DUPLICATE, NEAR_DUPLICATE, OTHER_LANGUAGE, Candidate
 from tweetstyle.prepare.clean import RULES, Cleaned
 from tweetstyle.prepare.report import Prepared
+from tweetstyle.prepare.scrub import scrub
 from tweetstyle.prepare.split import Splits, leak, seeded_bytes
 from tweetstyle.records import Dropped, SourceTweet, Tweet
 
@@ -50,6 +51,7 @@ def describe(
     scrubbed: Counter[str] = Counter()
     for candidate in kept:
         scrubbed.update(dict(cleaned[candidate.place].scrubbed))
+    samples = _with_twins(_samples(dropped, data.seed), read)
     return Prepared(
         read=len(read),
         kept=len(kept),
@@ -69,7 +71,7 @@ def describe(
         months=_months(read, tweets),
         lengths=dict(sorted(Counter(len(tweet.text) // LENGTH_BIN * LENGTH_BIN for tweet in tweets).items())),
         languages=dict(Counter(tweet.language for tweet in tweets).most_common()),
-        samples=_with_twins(_samples(dropped, data.seed), read),
+        samples=samples if data.personal_data == "keep" else _without_personal_data(samples),
         kept_samples=_sample(tweets, KEPT_SAMPLES, data.seed),
         split_days={name: period for name, part in splits.parts.items() if (period := _days(part)) != ("", "")},
     )
@@ -108,6 +110,14 @@ def _with_twins(samples: dict[str, list[Dropped]], read: list[SourceTweet]) -> d
         return replace(tweet, evidence=f"{tweet.evidence}, “{texts[tweet.evidence.rpartition(' ')[2]]}”")
 
     return {reason: list(map(told, found)) if reason in (DUPLICATE, NEAR_DUPLICATE) else found for reason, found in samples.items()}
+
+
+def _without_personal_data(samples: dict[str, list[Dropped]]) -> dict[str, list[Dropped]]:
+    """What is shown to others says no more of others than what is learned does."""
+    return {
+        reason: [replace(tweet, text=scrub(tweet.text)[0], evidence=scrub(tweet.evidence)[0]) for tweet in found]
+        for reason, found in samples.items()
+    }
 
 
 def _sample(tweets: Iterable[_Sampled], count: int, seed: int) -> list[_Sampled]:

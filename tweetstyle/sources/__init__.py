@@ -41,32 +41,38 @@ class Archive:
     """
 
     def __init__(self, sources: Sequence[Source], separator: str | None, expected_count: int | None) -> None:
-        self._sources, self._separator, self._expected_count = sources, separator, expected_count
+        self._sources = sorted(sources, key=lambda source: source.document is not None)  # X's own archives have no document
+        self._separator, self._expected_count = separator, expected_count
         self._names = _short_names([source.path for source in sources])
         self.size = sum(_size(source) for source in sources)
         self.kinds: list[Found] = []
         self.notices: list[str] = []
 
     def tweets(self, advance: Advance = lambda bytes_read: None) -> Iterator[SourceTweet]:
-        """Every tweet of every source once, in the order of the files.
+        """Every tweet of every source once, in the order of the files, but X's own archives first: they know most of a tweet.
 
-        The second tweet with an id comes with the reason `DUPLICATE_ID` and, as evidence, the place of the first.
+        The second tweet with an id comes with the reason `DUPLICATE_ID` and, as evidence, the place of the first, and whether its
+        text is another one.
         Raises TweetstyleError for what cannot be read, and for a file that changed meanwhile.
         """
         self.kinds, self.notices = [], []
-        first_places: dict[str, str] = {}
+        first_places: dict[str, tuple[str, int]] = {}
         count = 0
         for source in self._sources:
             before, count_before = _fingerprint(source.path), count
-            for tweet in self._read(source, advance):
-                count += 1
-                first = first_places.setdefault(tweet.id, tweet.where)
-                if first is not tweet.where and not tweet.reason:
-                    tweet = tweet._replace(reason=DUPLICATE_ID, evidence=first)
-                yield tweet
-            if _fingerprint(source.path) != before:
-                hint = "wait until it is complete, then run this again"
-                raise TweetstyleError("the file changed while it was read", where=str(source.path), hint=hint)
+            try:
+                for tweet in self._read(source, advance):
+                    count += 1
+                    here = tweet.where, hash(tweet.text)
+                    first = first_places.setdefault(tweet.id, here)
+                    if first is not here and not tweet.reason:
+                        evidence = first[0] if first[1] == here[1] else f"{first[0]}, with another text"
+                        tweet = tweet._replace(reason=DUPLICATE_ID, evidence=evidence)
+                    yield tweet
+            except TweetstyleError:
+                _check_unchanged(source.path, before)  # what cannot be read may be half of what is just being written
+                raise
+            _check_unchanged(source.path, before)
             self.kinds.append(Found(source.path, source.in_words, count - count_before))
         self._compare_count(len(first_places))
 
@@ -143,6 +149,12 @@ def _size(source: Source) -> int:
     from tweetstyle.sources.x_archive import size_of
 
     return size_of(source.path)
+
+
+def _check_unchanged(path: Path, before: list[tuple[str, int, int]]) -> None:
+    if _fingerprint(path) != before:
+        hint = "wait until it is complete, then run this again"
+        raise TweetstyleError("the file changed while it was read", where=str(path), hint=hint)
 
 
 def _fingerprint(path: Path) -> list[tuple[str, int, int]]:

@@ -16,6 +16,7 @@ NAMES = {
     "texte": ("texte", "full_text", "tweet_text", "text", "tweet", "content", "contenu"),
     "date_creation": ("date_creation", "created_at", "timestamp", "date", "created", "time"),
     "in_reply_to_status_id": ("in_reply_to_status_id", "in_reply_to_status_id_str", "in_reply_to_tweet_id", "in_reply_to", "reply_to"),
+    "retweeted_status_id": ("retweeted_status_id", "retweeted_status_id_str", "is_retweet", "isretweet"),
 }
 """What tools call the columns, in lower case with _; of several that are there, the first one is read."""
 REQUIRED = "texte"
@@ -34,6 +35,7 @@ class Columns(NamedTuple):
     text: int
     date: int | None
     reply: int | None
+    retweet: int | None
     width: int
 
 
@@ -85,8 +87,8 @@ def find_columns(header: list[str], where: str, notices: list[str]) -> Columns:
         positions[column] = names.index(there[0]) if there else None
     if positions[REQUIRED] is None:
         raise _no_text(names, where)
-    identifier, text, date, reply = positions.values()
-    return Columns(identifier, text, date, reply, len(header))
+    identifier, text, date, reply, retweet = positions.values()
+    return Columns(identifier, text, date, reply, retweet, len(header))
 
 
 def _folded(header: list[str]) -> list[str]:

@@ -18,6 +18,8 @@ ROUNDED_SHARE = 0.5
 """Share of ids ending in 000 from which they are called rounded; one in a thousand does by chance."""
 FEWEST_ROUNDED = 10
 
+_NO = frozenset(("", "0", "f", "false", "faux", "n", "no", "non", "none", "null", "nan"))
+"""What stands in a column of retweets where a tweet is none."""
 _RUINED_ID = re.compile(r"\d+(?:[.,]\d*)?[eE]\+?\d+|\d+[.,]\d*")
 _AS_TEXT = re.compile(r"""='?"?(\d+)"?|'(\d+)""")
 """="123" and '123: how one keeps a spreadsheet from rounding an id."""
@@ -79,7 +81,7 @@ class _Rows:
 
     def _tweets(self, rows: Iterator[tuple[int, list[str]]], columns: Columns) -> Iterator[SourceTweet]:
         place, read_date = f"{self._document}:", self._times.read
-        at_id, at_text, at_date, at_reply, width = columns
+        at_id, at_text, at_date, at_reply, at_retweet, width = columns
         for line, cells in rows:
             where = f"{place}{line}"
             if len(cells) != width:
@@ -97,7 +99,8 @@ class _Rows:
                 text = text.replace("\r\n", "\n").replace("\r", "\n")
             created_at = read_date("" if at_date is None else cells[at_date], identifier, where)
             reply_to = "" if at_reply is None else _reply_to(cells[at_reply])
-            yield SourceTweet(identifier, text, created_at, where, reply_to)
+            tweet = SourceTweet(identifier, text, created_at, where, reply_to)
+            yield tweet if at_retweet is None or cells[at_retweet].strip().lower() in _NO else tweet._replace(is_retweet=True)
 
     def _unusual_id(self, identifier: str, where: str) -> str:
         """An id that is not digits alone: written as text, ruined, or some other archive's."""
