@@ -90,7 +90,7 @@ def _walk(stage: Stage, road: Road, forced: bool) -> None:
     click.secho(f"{stage.name:<9} {reason}", bold=True, err=True)
     if forced and stage.name == "fit":
         set_aside_other_run(road.recipe.run_directory, identity=None)
-    stage.carry_out()
+    stage.carry_out(anew=forced)
 
 
 def _finish(road: Road, ollama: bool) -> None:

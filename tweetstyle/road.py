@@ -14,15 +14,21 @@ import click
 from tweetstyle.base_model import BaseModel, read_base_model
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file
-from tweetstyle.manifest import Manifest, fingerprints, settings_digest, why_stale
+from tweetstyle.manifest import Manifest, changed_settings, fingerprints, settings_digest, why_stale
 from tweetstyle.recipe import Recipe
 from tweetstyle.recipe_file import located, read_recipe
 from tweetstyle.sources import open_archive
 from tweetstyle.sources.inputs import files_of
 from tweetstyle.template import SpecialTokens, Template, build_template
 
+CHAT_TEMPLATE = "chat template"
+"""Among the inputs of prepare, that which is no file: it decides lines, not tweets."""
 NO_WEIGHTS_DEPEND_ON = ("save_total_limit", "logging_steps")
 """Training settings that may change between an interruption and its resumption."""
+
+
+Done = tuple[list[Path], dict[str, Any]]
+"""Outputs, facts worth keeping."""
 
 
 @dataclass(frozen=True)
@@ -33,15 +39,27 @@ class Stage:
     manifest: Path
     settings: dict[str, Any]
     inputs: Callable[[], dict[str, str]]
-    work: Callable[[], tuple[list[Path], dict[str, Any]]]
+    work: Callable[[], Done]
+    less_work: Callable[[Manifest], Done | None] | None = None
+    """Does the stage from what stands, where only settings changed since and these allow it."""
 
     def why_stale(self) -> str | None:
         return why_stale(self.manifest, self.name, self.settings, self.inputs())
 
-    def carry_out(self) -> None:
+    def _unless_touched(self, inputs: dict[str, str]) -> Manifest | None:
+        """The manifest of what stands, if every output stands as it was made, and from these files."""
+        before = Manifest.read(self.manifest)
+        if before is None or why_stale(self.manifest, self.name, before.settings, before.inputs):
+            return None
+        files_then, files_now = ({k: v for k, v in of.items() if k != CHAT_TEMPLATE} for of in (before.inputs, inputs))
+        return before if files_then == files_now else None
+
+    def carry_out(self, anew: bool = False) -> None:
+        """anew: all of the work, whatever stands."""
         inputs = self.inputs()
+        before = self._unless_touched(inputs) if self.less_work and not anew else None
         self.manifest.unlink(missing_ok=True)
-        outputs, facts = self.work()
+        outputs, facts = (before and self.less_work(before)) or self.work()
         Manifest(self.name, self.settings, inputs, fingerprints(outputs, self.manifest.parent), facts).write(self.manifest)
 
 
@@ -94,7 +112,14 @@ class Road:
         return {
             stage.name: stage
             for stage in (
-                Stage("prepare", recipe.data.processed / "manifest.json", self.settings("data", "prompt"), self._source, self._prepare),
+                Stage(
+                    "prepare",
+                    recipe.data.processed / "manifest.json",
+                    self.settings("data", "prompt"),
+                    self._source,
+                    self._prepare,
+                    self._render,
+                ),
                 Stage("fit", run / "fit.json", self.settings("prompt", "model", "training"), self._fit_inputs, self._fit),
                 Stage("evaluate", run / "evaluate.json", self.settings("prompt", "evaluation"), self._evaluate_inputs, self._evaluate),
                 Stage("export", export / "manifest.json", self.settings("prompt", "sampling", "export"), self._export_inputs, self._export),
@@ -104,7 +129,7 @@ class Road:
     def _source(self) -> dict[str, str]:
         data = self.recipe.data
         open_archive(data.source, data.separator)
-        chat = {"chat template": settings_digest(self.template.pieces.__repr__())} if self.recipe.prompt.format == "chat" else {}
+        chat = {CHAT_TEMPLATE: settings_digest(self.template.pieces.__repr__())} if self.recipe.prompt.format == "chat" else {}
         return fingerprints([file for source in data.source for file in files_of(source)]) | chat
 
     def _prepare(self) -> tuple[list[Path], dict[str, Any]]:
@@ -114,6 +139,18 @@ class Road:
         show(funnel(prepared))
         click.echo(f"          with examples of everything: {self.recipe.data.processed}/report.html", err=True)
         return list(prepared.outputs), plain(prepared, "outputs", "samples", "kept_samples")
+
+    def _render(self, before: Manifest) -> Done | None:
+        """The tweets as they were prepared, in lines of another format."""
+        from tweetstyle.prepare.rendering import only_the_lines_differ, render_again
+
+        changed = changed_settings(before.settings, plain_json(self.stages["prepare"].settings))
+        if not only_the_lines_differ(changed, before.settings["prompt"]["format"], self.line_template):
+            return None
+        directory = self.recipe.data.processed
+        render_again(directory, self.line_template)
+        click.echo("          the tweets stay as they were prepared; their lines are written anew", err=True)
+        return [directory / name for name in before.outputs], before.facts
 
     def _base_inputs(self) -> dict[str, str]:
         return {f"{self.base.path}/{name}": digest for name, digest in self.base.fingerprints.items()}
@@ -210,7 +247,12 @@ def set_aside_other_run(directory: Path, identity: str | None) -> None:
 
 def plain(result: Any, *without: str) -> dict[str, Any]:
     """A verb's result as JSON values, for the manifest."""
-    return json.loads(json.dumps({k: v for k, v in asdict(result).items() if k not in without}, default=str))
+    return plain_json({k: v for k, v in asdict(result).items() if k not in without})
+
+
+def plain_json(value: Any) -> Any:
+    """As it comes back from a file."""
+    return json.loads(json.dumps(value, default=str))
 
 
 def show(renderable: Any) -> None:
