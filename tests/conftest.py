@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,10 @@ import pytest
 os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "UNSLOTH_DISABLE_STATISTICS": "1", "TOKENIZERS_PARALLELISM": "false"}
 # Threads that spin for long while they wait make training crawl on a machine that has anything else to do.
 os.environ.setdefault("GOMP_SPINCOUNT", "5000")
+
+# Started in a shell's background, this process would ignore Ctrl-C, and so would every program that a test starts and interrupts.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 from support.ollama import VERSION as OLLAMA_VERSION  # noqa: E402
 from support.ollama import OllamaServer  # noqa: E402
