@@ -16,10 +16,11 @@ from support.tiny_llama import write_adapter, write_llama
 from tweetstyle import evaluate as evaluate_module
 from tweetstyle.base_model import BaseModel, read_base_model
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.evaluate import evaluate, scored_bytes, table
+from tweetstyle.evaluate import evaluate, table
 from tweetstyle.evaluate.intervals import Interval
 from tweetstyle.evaluate.likelihood import batches, first_scored, score, summed_losses
 from tweetstyle.evaluate.result import Likelihood, SplitResult, figures, warnings_in_words
+from tweetstyle.held_out import scored_bytes
 from tweetstyle.recipe import Evaluation
 from tweetstyle.records import Tweet, write_split
 from tweetstyle.template import Template, build_template

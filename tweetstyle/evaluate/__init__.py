@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import random
 import signal
 import sys
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tweetstyle.base_model import BaseModel
-from tweetstyle.errors import TweetstyleError
 from tweetstyle.evaluate.baselines import (
     IN_WORDS,
     NGRAM,
@@ -30,9 +28,9 @@ from tweetstyle.evaluate.intervals import Interval, bootstrap_t
 from tweetstyle.evaluate.likelihood import Reading, first_scored, score_readings
 from tweetstyle.evaluate.result import Evaluated, SplitResult, figures, table, warnings_in_words
 from tweetstyle.files import complete_file
-from tweetstyle.records import Tweet, read_split
+from tweetstyle.held_out import HeldOut, clusters, held_out
+from tweetstyle.records import read_split
 from tweetstyle.template import Template
-from tweetstyle.tokenizer import Encoded, Tokenizer
 
 if TYPE_CHECKING:
     from tweetstyle.recipe import Evaluation
@@ -41,16 +39,6 @@ __all__ = ["Evaluated", "evaluate", "table"]
 
 Readings = dict[str, Reading]
 Nats = dict[str, np.ndarray]
-
-
-@dataclass(frozen=True)
-class Sample:
-    """The tweets of one split that are scored, and how: one document and one number of bytes for each."""
-
-    tweets: list[Tweet]
-    documents: list[Encoded]
-    bytes: np.ndarray
-    too_long: int
 
 
 def evaluate(
@@ -73,14 +61,15 @@ def evaluate(
     not fit, or 4 bits cannot be had.
     """
     files = {"validation": validation, "test": test}
-    samples = {name: sample_of(path, template, base.tokenizer, base.max_positions, evaluation) for name, path in files.items()}
-    held_out = [tweet for sample in samples.values() for tweet in sample.tweets]
+    limits = base.max_positions, evaluation.max_tweets, evaluation.seed
+    samples = {name: held_out(path, template, base.tokenizer, *limits) for name, path in files.items()}
+    tweets = [tweet for sample in samples.values() for tweet in sample.tweets]
     documents = [document for sample in samples.values() for document in sample.documents]
     known = list(read_split(train))
     examples = few_examples(base, template, known, documents, evaluation.examples, evaluation.seed)
-    asked = base_readings(base, template, held_out, documents, examples), tuned_readings(base, template, held_out, documents)
+    asked = base_readings(base, template, tweets, documents, examples), tuned_readings(base, template, tweets, documents)
     by_base, by_tuned = _score_apart_from_unsloth(base, final_model, method, *asked)
-    by_base[NGRAM] = ngram_nats(known, held_out)
+    by_base[NGRAM] = ngram_nats(known, tweets)
     scored = {IN_WORDS.get(name, name).format(count=examples.count): nats for name, nats in by_base.items()}
     splits = _results(samples, scored, by_tuned, evaluation)
     evaluated = Evaluated(splits, warnings_in_words(splits, _validation_curve(directory / "metrics.jsonl")))
@@ -89,29 +78,8 @@ def evaluate(
     return evaluated
 
 
-def sample_of(path: Path, template: Template, tokenizer: Tokenizer, max_positions: int, evaluation: Evaluation) -> Sample:
-    """At most `max_tweets` tweets of a split, seeded, in their order."""
-    tweets = list(read_split(path))
-    if len(tweets) > evaluation.max_tweets:
-        chosen = random.Random(evaluation.seed).sample(range(len(tweets)), evaluation.max_tweets)
-        tweets = [tweets[index] for index in sorted(chosen)]
-    pairs = [(tweet, tokenizer.encode(template, tweet.text, None, tweet.type)) for tweet in tweets]
-    fitting = [(tweet, document) for tweet, document in pairs if len(document.ids) <= max_positions]
-    if not fitting:
-        raise TweetstyleError("there is no tweet to score", where=str(path), hint="raise data.validation_fraction and data.test_fraction")
-    bytes = [scored_bytes(tweet.text, document, template, tokenizer) for tweet, document in fitting]
-    return Sample([t for t, _ in fitting], [d for _, d in fitting], np.array(bytes, dtype=float), len(pairs) - len(fitting))
-
-
-def scored_bytes(text: str, document: Encoded, template: Template, tokenizer: Tokenizer) -> int:
-    """UTF-8 bytes of the tweet that its scored tokens stand for: all, unless the first token has nothing before it."""
-    if document.prompt_length:
-        return len(text.encode())
-    return len(template.answer(text).encode()) - tokenizer.byte_length(document.ids[0])
-
-
 def _results(
-    samples: dict[str, Sample], by_base: dict[str, np.ndarray], by_tuned: dict[str, np.ndarray], evaluation: Evaluation
+    samples: dict[str, HeldOut], by_base: dict[str, np.ndarray], by_tuned: dict[str, np.ndarray], evaluation: Evaluation
 ) -> dict[str, SplitResult]:
     """by_base: nats of all samples' tweets, one after the other, by the baseline's name in words."""
     parts, start = {}, 0
@@ -129,18 +97,18 @@ def _results(
 
 
 def _result(
-    sample: Sample, by_base: dict[str, np.ndarray], by_tuned: dict[str, np.ndarray], best: str, evaluation: Evaluation
+    sample: HeldOut, by_base: dict[str, np.ndarray], by_tuned: dict[str, np.ndarray], best: str, evaluation: Evaluation
 ) -> SplitResult:
     tokens = sum(len(document.ids) - first_scored(document) for document in sample.documents)
     size = int(sample.bytes.sum())
     prompt, tuned = IN_WORDS[PROMPT], by_tuned[PROMPT]
-    clusters = [tweet.thread or tweet.created_at[:10] or tweet.id for tweet in sample.tweets]
+    grouped = clusters(sample.tweets)
 
     def gain_over(nats: np.ndarray) -> Interval:
         return bootstrap_t(
             (nats - tuned) / np.log(2),
             sample.bytes,
-            clusters,
+            grouped,
             confidence=evaluation.confidence,
             resamples=evaluation.bootstrap_resamples,
             seed=evaluation.seed,

@@ -1,0 +1,54 @@
+"""The held-out tweets on which models are compared, as they are scored: without a topic, which would leak the tweet."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.records import Tweet, read_split
+from tweetstyle.template import Template
+from tweetstyle.tokenizer import Encoded, Tokenizer
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The tweets of one split that are scored: a document and a number of UTF-8 bytes (float64 [n]) for each.
+
+    too_long: how many more were chosen, but are longer than the model's context.
+    """
+
+    tweets: list[Tweet]
+    documents: list[Encoded]
+    bytes: np.ndarray
+    too_long: int
+
+
+def held_out(path: Path, template: Template, tokenizer: Tokenizer, max_positions: int, max_tweets: int, seed: int) -> HeldOut:
+    """At most `max_tweets` tweets of a split, seeded, in their order. Raises TweetstyleError where there is none to score."""
+    tweets = list(read_split(path))
+    if len(tweets) > max_tweets:
+        chosen = random.Random(seed).sample(range(len(tweets)), max_tweets)
+        tweets = [tweets[index] for index in sorted(chosen)]
+    pairs = [(tweet, tokenizer.encode(template, tweet.text, None, tweet.type)) for tweet in tweets]
+    fitting = [(tweet, document) for tweet, document in pairs if len(document.ids) <= max_positions]
+    if not fitting:
+        raise TweetstyleError("there is no tweet to score", where=str(path), hint="raise data.validation_fraction and data.test_fraction")
+    sizes = [scored_bytes(tweet.text, document, template, tokenizer) for tweet, document in fitting]
+    return HeldOut([t for t, _ in fitting], [d for _, d in fitting], np.array(sizes, dtype=float), len(pairs) - len(fitting))
+
+
+def scored_bytes(text: str, document: Encoded, template: Template, tokenizer: Tokenizer) -> int:
+    """UTF-8 bytes of the tweet that its scored tokens stand for: all, unless the first token has nothing before it."""
+    if document.prompt_length:
+        return len(text.encode())
+    return len(template.answer(text).encode()) - tokenizer.byte_length(document.ids[0])
+
+
+def clusters(tweets: Iterable[Tweet]) -> list[str]:
+    """What a tweet hangs together with, for intervals: its thread, else its day."""
+    return [tweet.thread or tweet.created_at[:10] or tweet.id for tweet in tweets]
