@@ -206,6 +206,17 @@ class Export(Section):
     """GGUF files to write, all in one pass over the weights; the Modelfile names the smallest."""
     num_ctx: int = Field(2048, ge=128)
     """Context length in tokens that Ollama reserves."""
+    merge_base: Literal["auto", "16bit", "dequantised_nf4"] = "auto"
+    """What a qlora adapter is added to: the base as it is stored, or as 4 bits left it, which is what was trained on. auto: both are
+    scored on validation, the better is kept. lora and full have one base only."""
+    imatrix: Literal["auto", "always", "never"] = "auto"
+    """K-quants whose errors are weighed by what your own tweets pass through the weights. auto: kept where validation gets better."""
+    gate: bool = True
+    """Compare each file with what was trained; one that fails is renamed .rejected."""
+    gate_tweets: int = Field(100, ge=10, le=1000)
+    """Held-out tweets on which each file is compared."""
+    gate_answers: int = Field(20, ge=1, le=200)
+    """Answers that are sampled from each file, to see that they end."""
 
     @model_validator(mode="after")
     def _each_type_once(self) -> Export:

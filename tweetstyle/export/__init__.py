@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
@@ -15,26 +16,29 @@ from tweetstyle.base_model import BaseModel
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export.adapter import Adapter, read_adapter
 from tweetstyle.export.blocks import Block, convert_in_order, cut_into_blocks
-from tweetstyle.export.disk import disk_needed, require_disk
+from tweetstyle.export.choices import Choices, Order, Score, Stored, Wanted, Write, possible_bases, write_best
+from tweetstyle.export.disk import disk_needed, require_disk, room_needed
 from tweetstyle.export.gguf_file import GgufFile
 from tweetstyle.export.llama import Llama, Tensor, check_tensors, read_llama, tensor_plan
 from tweetstyle.export.modelfile import check_modelfile, check_name, modelfile
-from tweetstyle.export.stored_tensors import StoredTensor, read_headers
+from tweetstyle.export.nf4 import read_weights
 from tweetstyle.export.vocabulary import Vocabulary, read_vocabulary
-from tweetstyle.files import complete_directory, partial_sibling
+from tweetstyle.files import complete_directory, complete_file, partial_sibling
+from tweetstyle.imatrix import Imatrix
 from tweetstyle.recipe import Export, Sampling
 from tweetstyle.template import Template
 
-__all__ = ["Exported", "check_exportable", "disk_needed", "export"]
+__all__ = ["Exported", "check_exportable", "disk_needed", "export", "room_needed", "write_modelfile"]
 
 
 @dataclass(frozen=True)
 class Exported:
-    """gguf: type → file, in the recipe's order; bytes_written: of all of them and the Modelfile."""
+    """gguf: type → file, in the recipe's order; bytes_written: of all of them and the Modelfile; choices: what was chosen, and why."""
 
     gguf: dict[str, Path]
     modelfile: Path
     bytes_written: int
+    choices: Choices
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class Source:
 
     llama: Llama
     plan: list[Tensor]
-    stored: dict[str, StoredTensor]
+    stored: Stored
     vocabulary: Vocabulary
 
 
@@ -55,38 +59,51 @@ def export(
     sampling: Sampling,
     name: str,
     directory: Path,
+    *,
+    nf4: dict[str, dict[str, Any]] | None = None,
+    imatrix: Imatrix | None = None,
+    score: Score | None = None,
 ) -> Exported:
     """Writes directory/<name>-<type>.gguf for each of section.types, and directory/Modelfile over the smallest.
 
     weights: the base model under an adapter, or the whole model after full training (adapter None). Each weight is read
     once, merged as W + scale·B·A in float32 and written in every type; there is no merged copy on disk, and
     memory holds a few blocks of rows. The directory appears, or replaces the one before it, when all of it is written.
+
+    nf4: nf4.record of the trained model, where that was in 4 bits; then the adapter may be added to those (section.merge_base).
+    imatrix: weighs the errors of K-quants (section.imatrix). score: a GGUF's bits per byte on validation, by which `auto` chooses;
+    without it `auto` takes the weights that were trained on, and no importance matrix.
     Raises TweetstyleError for what cannot be exported, no room, no right to write, damaged weights.
     """
     source = read_source(weights, template)
     merged = read_adapter(adapter, source.plan) if adapter else None
     types = tuple(dict.fromkeys(section.types))
-    names = {file_type: f"{name}-{file_type}.gguf" for file_type in types}
-    for file_name in names.values():
-        check_name(file_name)
+    for file_type in types:
+        check_name(f"{name}-{file_type}.gguf")
+    bases = possible_bases(source.plan, source.stored, section.merge_base, nf4, choose=score is not None)
     # What a killed export left behind is room for this one.
     shutil.rmtree(partial_sibling(directory), ignore_errors=True)
-    require_disk(directory, disk_needed(weights, types))
+    require_disk(directory, room_needed(weights, section, len(bases)))
     with complete_directory(directory) as partial:
-        files = {t: GgufFile(partial / names[t], t, source.llama, source.plan) for t in types}
+        write = partial_writer(source, merged, template, name)
         try:
-            _write(source, merged, files, template, name)
+            choices = write_best(Order(types, name, section.imatrix, imatrix, bases, score), write, partial)
         except OSError as error:
             if error.errno == errno.EFBIG:
                 hint = "use another disk (FAT ends at 4 GiB), or raise the limit (ulimit -f)"
                 raise TweetstyleError("no file may be this large here", where=str(directory), hint=hint) from error
             raise
-        smallest = min(types, key=lambda t: files[t].path.stat().st_size)
-        text = modelfile(names[smallest], template, section, sampling)
-        (partial / "Modelfile").write_text(text, encoding="utf-8")
-    written = {file_type: directory / names[file_type] for file_type in types}
+        write_modelfile(partial, {t: f"{name}-{t}.gguf" for t in types}, template, section, sampling)
+    written = {file_type: directory / f"{name}-{file_type}.gguf" for file_type in types}
     total = sum(path.stat().st_size for path in (*written.values(), directory / "Modelfile"))
-    return Exported(written, directory / "Modelfile", total)
+    return Exported(written, directory / "Modelfile", total, choices)
+
+
+def write_modelfile(directory: Path, names: dict[str, str], template: Template, section: Export, sampling: Sampling) -> None:
+    """directory/Modelfile over the smallest of the files there. names: type → file name."""
+    smallest = min(names.values(), key=lambda name: (directory / name).stat().st_size)
+    with complete_file(directory / "Modelfile") as stream:
+        stream.write(modelfile(smallest, template, section, sampling))
 
 
 def check_exportable(weights: BaseModel, template: Template) -> None:
@@ -98,27 +115,34 @@ def check_exportable(weights: BaseModel, template: Template) -> None:
 def read_source(weights: BaseModel, template: Template) -> Source:
     """Reads config.json, the headers of the shards and tokenizer.json, and checks that they fit together."""
     llama = read_llama(weights.config, weights.path)
-    plan, stored = list(tensor_plan(llama)), read_headers(weights.shards)
+    plan, stored = list(tensor_plan(llama)), read_weights(weights.shards)
     check_tensors(plan, stored, weights.path)
     return Source(llama, plan, stored, read_vocabulary(weights, template, llama.vocabulary))
 
 
-def _write(source: Source, adapter: Adapter | None, files: dict[str, GgufFile], template: Template, name: str) -> None:
-    """One pass over the weights; every file gets each block in its own type."""
+def partial_writer(source: Source, adapter: Adapter | None, template: Template, name: str) -> Write:
+    """What writes files in one pass over the weights: each block is read and merged once, and every file gets it in its own type."""
 
-    def blocks() -> Iterator[Block]:
-        for tensor in source.plan:
-            kinds = frozenset(file.kinds[tensor.name] for file in files.values())
-            yield from cut_into_blocks(tensor, source.stored[tensor.source], adapter, kinds)
+    def write(wanted: list[Wanted], stored: Stored) -> None:
+        files = [GgufFile(w.path, w.file_type, source.llama, source.plan, w.imatrix) for w in wanted]
 
-    total = sum(source.stored[tensor.source].nbytes for tensor in source.plan)
-    with ExitStack() as stack:
-        for file in files.values():
-            stack.callback(file.close)
-            file.begin(source.vocabulary, name, template.jinja())
-        bar = stack.enter_context(tqdm(total=total, unit="B", unit_scale=True, desc="export " + "+".join(files), disable=None))
-        converted = stack.enter_context(closing(convert_in_order(blocks())))
-        for block, rows in converted:
-            for file in files.values():
-                file.write(block.tensor, rows)
-            bar.update(block.source_bytes)
+        def blocks() -> Iterator[Block]:
+            for tensor in source.plan:
+                forms = frozenset(file.forms[tensor.name] for file in files)
+                importance = next((w.imatrix.row(tensor.name) for w in wanted if w.imatrix), None)
+                yield from cut_into_blocks(tensor, stored[tensor.source], adapter, forms, importance)
+
+        total = sum(source.stored[tensor.source].nbytes for tensor in source.plan)
+        with ExitStack() as stack:
+            for file in files:
+                stack.callback(file.close)
+                file.begin(source.vocabulary, name, template.jinja())
+            words = "export " + "+".join(dict.fromkeys(w.file_type for w in wanted))
+            bar = stack.enter_context(tqdm(total=total, unit="B", unit_scale=True, desc=words, disable=None))
+            converted = stack.enter_context(closing(convert_in_order(blocks())))
+            for block, rows in converted:
+                for file in files:
+                    file.write(block.tensor, rows)
+                bar.update(block.source_bytes)
+
+    return write

@@ -33,16 +33,22 @@ LIMITS |= {Q.F16: FLOAT16_LIMIT, Q.Q5_1: FLOAT16_LIMIT, Q.BF16: 3.3961775e38}
 in one, the others at most a sixteenth of the largest."""
 
 
+Form = Q | tuple[Q, str]
+"""A type, or (type, WEIGHTED) where the errors are weighed by the importance matrix."""
+WEIGHTED = "weighted"
+
+
 @dataclass(frozen=True)
 class Block:
-    """Rows `first` to `first + count` of one tensor, and the types in which they are wanted."""
+    """Rows `first` to `first + count` of one tensor, and the forms in which they are wanted. importance: float32 [columns]."""
 
     tensor: Tensor
     stored: StoredTensor
     delta: Delta | None
     first: int
     count: int
-    kinds: frozenset[Q]
+    forms: frozenset[Form]
+    importance: np.ndarray | None = None
 
     @property
     def source_bytes(self) -> int:
@@ -52,8 +58,8 @@ class Block:
         """[bytes] uint8: the rows as they are stored."""
         return self.stored.read_bytes(self.first, self.count)
 
-    def convert(self, raw: np.ndarray) -> dict[Q, np.ndarray]:
-        """What `read` gave → type → bytes of the merged rows, in llama.cpp's order of rows.
+    def convert(self, raw: np.ndarray) -> dict[Form, np.ndarray]:
+        """What `read` gave → form → bytes of the merged rows, in llama.cpp's order of rows.
 
         Raises TweetstyleError for weights that are no numbers, or too large for a type that is wanted.
         """
@@ -63,14 +69,17 @@ class Block:
         self._check(rows)
         if self.tensor.heads:
             rows = permute(rows, self.tensor.shape[0] // self.tensor.heads)
-        return {kind: quantize(rows, kind) for kind in self.kinds}
+        return {form: self._quantized(rows, form) for form in self.forms}
+
+    def _quantized(self, rows: np.ndarray, form: Form) -> np.ndarray:
+        return quantize(rows, form[0], self.importance) if isinstance(form, tuple) else quantize(rows, form)
 
     def _check(self, rows: np.ndarray) -> None:
         largest = max(rows.max(), -rows.min())
         where = str(self.stored.path)
         if not largest < math.inf:
             raise TweetstyleError(f"{self.stored.name} holds NaN or infinity", where=where, hint="download or train it again")
-        for kind in self.kinds:
+        for kind in {form[0] if isinstance(form, tuple) else form for form in self.forms}:
             if largest >= LIMITS.get(kind, math.inf):
                 what = f"{self.stored.name} holds {largest:g}, too large for {kind.name}"
                 hint = "such a weight is a sign of damage; or write f32 or bf16 alone (export.types)"
@@ -83,16 +92,18 @@ def permute(rows: np.ndarray, head: int) -> np.ndarray:
     return np.ascontiguousarray(halves.swapaxes(1, 2)).reshape(rows.shape)
 
 
-def cut_into_blocks(tensor: Tensor, stored: StoredTensor, adapter: Adapter | None, kinds: frozenset[Q]) -> Iterator[Block]:
+def cut_into_blocks(
+    tensor: Tensor, stored: StoredTensor, adapter: Adapter | None, forms: frozenset[Form], importance: np.ndarray | None = None
+) -> Iterator[Block]:
     """The tensor's blocks in order; those of a permuted tensor hold whole heads."""
     unit = tensor.shape[0] // tensor.heads if tensor.heads else 1
     step = max(1, BLOCK_ELEMENTS // (stored.columns * unit)) * unit
     delta = adapter.delta(tensor.source) if adapter else None
     for first in range(0, stored.rows, step):
-        yield Block(tensor, stored, delta, first, min(step, stored.rows - first), kinds)
+        yield Block(tensor, stored, delta, first, min(step, stored.rows - first), forms, importance)
 
 
-def convert_in_order(blocks: Iterator[Block], threads: int | None = None) -> Iterator[tuple[Block, dict[Q, np.ndarray]]]:
+def convert_in_order(blocks: Iterator[Block], threads: int | None = None) -> Iterator[tuple[Block, dict[Form, np.ndarray]]]:
     """Each block with its converted bytes, in order. One thread reads ahead, as many as there are cores (or `threads`) convert,
     and the caller writes meanwhile: files, numpy and ggml release the GIL.
 

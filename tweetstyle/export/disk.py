@@ -9,8 +9,9 @@ from pathlib import Path
 from tweetstyle.base_model import BaseModel
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export.llama import read_llama, tensor_plan
-from tweetstyle.export.tensor_types import tensor_type, type_bytes
+from tweetstyle.export.tensor_types import WEIGHTED_TYPES, tensor_type, type_bytes
 from tweetstyle.files import existing_parent
+from tweetstyle.recipe import Export
 
 TABLE_BYTES = 128
 """Upper bound of one tensor's entry in the table of tensors, padding of its data included."""
@@ -35,3 +36,17 @@ def require_disk(directory: Path, needed: dict[str, int]) -> None:
         parts = ", ".join(f"{name} {size / 2**20:,.0f} MiB" for name, size in needed.items())
         hint = f"free {(total - free) / 2**20:,.0f} MiB more, or write fewer types (export.types)"
         raise TweetstyleError(f"the disk is too small: {parts} needed, {free / 2**20:,.0f} MiB free", where=str(directory), hint=hint)
+
+
+def room_needed(weights: BaseModel, section: Export, bases: int) -> dict[str, int]:
+    """What is written → bytes, as `disk_needed`, with everything that `choices` writes to compare and then removes.
+
+    bases: among how many the adapter's is still to be chosen (1 or 2).
+    """
+    sizes = disk_needed(weights, section.types)
+    weighted = [t for t in section.types if t in WEIGHTED_TYPES] if section.imatrix == "auto" else []
+    candidates = sum(sizes[t] for t in weighted)
+    if bases > 1:
+        # One of the two becomes the file itself; they stand before the others are written.
+        candidates = max(candidates, 2 * min(sizes.values()) - sum(sizes.values()))
+    return sizes | ({"candidates that are compared": candidates} if candidates else {})

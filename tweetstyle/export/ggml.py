@@ -34,17 +34,24 @@ def library() -> ctypes.CDLL:
     return loaded
 
 
-def quantize(rows: np.ndarray, kind: GGMLQuantizationType) -> np.ndarray:
-    """float32 [n, columns] → bytes of the n rows in `kind`. Releases the GIL: threads over blocks of rows use every core."""
+def quantize(rows: np.ndarray, kind: GGMLQuantizationType, importance: np.ndarray | None = None) -> np.ndarray:
+    """float32 [n, columns] → bytes of the n rows in `kind`. Releases the GIL: threads over blocks of rows use every core.
+
+    importance: float32 [columns], what an error in each column weighs (the mean square of its input); None: all the same.
+    """
     rows = np.ascontiguousarray(rows, np.float32)
     if kind == GGMLQuantizationType.F32:
         return rows.reshape(-1).view(np.uint8)
     count, columns = rows.shape
     block, block_bytes = GGML_QUANT_SIZES[kind]
+    if importance is not None and importance.shape != (columns,):
+        raise ValueError(f"{importance.shape} importances for rows of {columns}")
     if columns % block:
         raise ValueError(f"rows of {columns} are no whole blocks of {kind.name}")
     out = np.empty(count * columns // block * block_bytes, np.uint8)
-    written = library().ggml_quantize_chunk(kind, rows.ctypes.data, out.ctypes.data, 0, count, columns, None)
+    weights = None if importance is None else np.ascontiguousarray(importance, np.float32)
+    address = None if weights is None else weights.ctypes.data
+    written = library().ggml_quantize_chunk(kind, rows.ctypes.data, out.ctypes.data, 0, count, columns, address)
     if written != out.nbytes:
         raise RuntimeError(f"ggml wrote {written} bytes of {kind.name} where {out.nbytes} were expected")
     return out

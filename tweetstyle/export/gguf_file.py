@@ -6,21 +6,31 @@ from pathlib import Path
 
 import gguf
 import numpy as np
-from gguf import GGMLQuantizationType, GGUFWriter
+from gguf import GGUFWriter
 
+from tweetstyle.export.blocks import WEIGHTED, Form
 from tweetstyle.export.llama import Llama, Tensor
-from tweetstyle.export.tensor_types import FILE_TYPES, tensor_type, type_bytes
+from tweetstyle.export.tensor_types import FILE_TYPES, TAKE_IMPORTANCE, tensor_type, type_bytes
 from tweetstyle.export.vocabulary import Vocabulary
+from tweetstyle.imatrix import Imatrix
 
 ROPE_FACTORS = "rope_freqs.weight"
 
 
 class GgufFile:
-    """A GGUF of one type. Opened by `begin`, fed in the plan's order by `write`, closed by `close`."""
+    """A GGUF of one type. Opened by `begin`, fed in the plan's order by `write`, closed by `close`.
 
-    def __init__(self, path: Path, file_type: str, llama: Llama, plan: list[Tensor]) -> None:
+    imatrix: what the errors of its tensors are weighed by; None: by nothing.
+    """
+
+    def __init__(self, path: Path, file_type: str, llama: Llama, plan: list[Tensor], imatrix: Imatrix | None = None) -> None:
         self.path = path
+        self._imatrix = imatrix
         self.kinds = {tensor.name: tensor_type(file_type, tensor, llama) for tensor in plan}
+        self.forms: dict[str, Form] = {
+            name: (kind, WEIGHTED) if imatrix and name in imatrix.sums and kind in TAKE_IMPORTANCE else kind
+            for name, kind in self.kinds.items()
+        }
         self._bytes_left = {tensor.name: type_bytes(self.kinds[tensor.name], tensor.shape) for tensor in plan}
         self._file_type, self._llama, self._plan = file_type, llama, plan
         self._writer = GGUFWriter(path, "llama")
@@ -46,9 +56,9 @@ class GgufFile:
             self._stream.write(factors.tobytes())
             self._pad()
 
-    def write(self, tensor: Tensor, converted: dict[GGMLQuantizationType, np.ndarray]) -> None:
+    def write(self, tensor: Tensor, converted: dict[Form, np.ndarray]) -> None:
         """The next rows of `tensor`, in the type that it has in this file."""
-        data = converted[self.kinds[tensor.name]]
+        data = converted[self.forms[tensor.name]]
         self._stream.write(data)
         self._bytes_left[tensor.name] -= data.nbytes
         if not self._bytes_left[tensor.name]:
@@ -78,3 +88,8 @@ class GgufFile:
         writer.add_rope_freq_base(llama.rope_theta)
         writer.add_rope_dimension_count(llama.head)
         writer.add_vocab_size(llama.vocabulary)
+        if self._imatrix:
+            # llama-quantize's own keys.
+            writer.add_string("quantize.imatrix.dataset", ", ".join(self._imatrix.datasets))
+            writer.add_int32("quantize.imatrix.entries_count", len(self._imatrix.sums))
+            writer.add_int32("quantize.imatrix.chunks_count", self._imatrix.chunks)

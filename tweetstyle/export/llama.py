@@ -94,8 +94,10 @@ def read_llama(config: dict[str, Any], where: Path) -> Llama:
 
     if (activation := config.get("hidden_act", "silu")) != "silu":
         raise refuse(f"the activation {activation} is not Llama's", "use a model with hidden_act: silu")
-    if config.get("quantization_config"):
-        raise refuse("the base model was saved quantised", "use its 16-bit weights: qlora makes 4 bits of them while loading")
+    saved = config.get("quantization_config")
+    if saved and not (saved.get("load_in_4bit") and saved.get("bnb_4bit_quant_type") == "nf4" and saved.get("bnb_4bit_use_double_quant")):
+        hint = "use its 16-bit weights, or bitsandbytes' NF4 with double quantisation"
+        raise refuse(f"the base model was saved quantised ({saved.get('quant_method', 'unknown')})", hint)
     theta, scaling = _rope(config, refuse)
     hidden, heads = config["hidden_size"], config["num_attention_heads"]
     kv_heads = config.get("num_key_value_heads") or heads

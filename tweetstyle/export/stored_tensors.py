@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from tweetstyle.errors import TweetstyleError
 
 ITEM_BYTES = {"F32": 4, "F16": 2, "BF16": 2}
 """The dtypes that weights may have. numpy knows no bfloat16, hence no numpy dtype here."""
+PART_OF_NF4 = re.compile(r".+\.weight(\.absmax|\.quant_state\.bitsandbytes__nf4)?")
+"""Names under which bitsandbytes stores bytes (U8): codes, their scales, and what they mean. Read by nf4.py."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class StoredTensor:
 
     @property
     def nbytes(self) -> int:
-        return math.prod(self.shape) * ITEM_BYTES[self.dtype]
+        return math.prod(self.shape) * _item_bytes(self.dtype)
 
     def read(self, first: int = 0, count: int | None = None) -> np.ndarray:
         """Rows [count, columns] from `first` on as float32; a vector is one row. All three dtypes convert exactly."""
@@ -53,7 +56,7 @@ class StoredTensor:
         Safe to call from several threads. Raises TweetstyleError where the file ends too early.
         """
         count = self.rows if count is None else count
-        row_bytes = self.columns * ITEM_BYTES[self.dtype]
+        row_bytes = self.columns * _item_bytes(self.dtype)
         raw = np.empty(count * row_bytes, np.uint8)
         with self.path.open("rb", buffering=0) as stream:
             stream.seek(self.offset + first * row_bytes)
@@ -105,12 +108,16 @@ def _read_header(path: Path) -> list[StoredTensor]:
 
 def _check(tensor: StoredTensor, stored_bytes: int) -> None:
     where = str(tensor.path)
-    if tensor.dtype not in ITEM_BYTES:
-        hint = "use weights in F32, F16 or BF16: a model that was saved in 4 or 8 bits cannot be merged exactly"
+    if tensor.dtype not in ITEM_BYTES and not (tensor.dtype == "U8" and PART_OF_NF4.fullmatch(tensor.name)):
+        hint = "use weights in F32, F16 or BF16, or in bitsandbytes' NF4: others cannot be merged exactly"
         raise TweetstyleError(f"{tensor.name} has the dtype {tensor.dtype}", where=where, hint=hint)
     if not tensor.shape or tensor.nbytes != stored_bytes:
         what = f"{tensor.name}: {stored_bytes:,} bytes are stored for the shape {list(tensor.shape)} in {tensor.dtype}"
         raise TweetstyleError(what, where=where, hint="the file is damaged: make or download it again")
+
+
+def _item_bytes(dtype: str) -> int:
+    return 1 if dtype == "U8" else ITEM_BYTES[dtype]
 
 
 def _to_float32(raw: np.ndarray, dtype: str) -> np.ndarray:

@@ -33,6 +33,12 @@ BASE_TYPES = {
 MORE_BITS = {"q5_k_m": Q.Q6_K, "q4_k_m": Q.Q6_K}
 """What the mixtures give to the tensors that suffer most: attn_v and ffn_down in some layers. A K-quant of one type is none."""
 
+WEIGHTED_TYPES = ("q6_k", "q5_k_m", "q4_k_m")
+"""The recipe's types that are written with the importance matrix too."""
+
+TAKE_IMPORTANCE = frozenset({Q.Q4_K, Q.Q5_K, Q.Q6_K, Q.Q5_0, Q.Q5_1})
+"""Types whose quantisation weighs errors by an importance matrix where there is one: K-quants and their fallbacks but Q8_0."""
+
 FALLBACKS = {Q.Q4_K: Q.Q5_0, Q.Q5_K: Q.Q5_1, Q.Q6_K: Q.Q8_0}
 """A row that is no multiple of a K-quant's 256 elements gets the next larger type with blocks of 32."""
 

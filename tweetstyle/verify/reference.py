@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,7 +17,8 @@ from tweetstyle.base_model import BaseModel
 from tweetstyle.evaluate.likelihood import batches, first_scored
 from tweetstyle.export.adapter import read_adapter
 from tweetstyle.export.llama import LAYER_TENSORS, Llama, check_tensors, read_llama, tensor_plan
-from tweetstyle.export.stored_tensors import StoredTensor, read_headers
+from tweetstyle.export.nf4 import nf4_as_trained, read_weights
+from tweetstyle.export.stored_tensors import StoredTensor
 from tweetstyle.tokenizer import Encoded
 
 if TYPE_CHECKING:
@@ -32,22 +33,23 @@ HEAD_BYTES = 256 * 2**20
 class MergedWeights:
     """The weights with the adapter added, W + scale·B·A in float32, read when they are asked for.
 
-    linear: where given, what is read for W of a layer's linears instead of the stored weight (a name → float32 [out, in]).
+    nf4: nf4.record of a training in 4 bits; where given, W is what these left of the stored weights.
     Raises TweetstyleError for weights or an adapter that do not fit config.json.
     """
 
-    def __init__(self, base: BaseModel, adapter: Path | None, linear: Callable[[str], np.ndarray] | None = None) -> None:
+    def __init__(self, base: BaseModel, adapter: Path | None, nf4: dict[str, dict[str, Any]] | None = None) -> None:
         self.llama = read_llama(base.config, base.path)
         plan = list(tensor_plan(self.llama))
-        self.stored = read_headers(base.shards)
+        self.stored = read_weights(base.shards)
         check_tensors(plan, self.stored, base.path)
-        self._adapter, self._linear = read_adapter(adapter, plan) if adapter else None, linear
+        if nf4 is not None:
+            self.stored = nf4_as_trained(self.stored, plan, nf4)
+        self._adapter = read_adapter(adapter, plan) if adapter else None
 
     def __call__(self, name: str) -> np.ndarray:
         """float32, in the shape that the weight is stored in."""
         stored = self.stored[name]
-        exact = self._linear is None or len(stored.shape) < 2
-        weight = stored.read().reshape(stored.shape) if exact else self._linear(name)
+        weight = stored.read().reshape(stored.shape)
         delta = self._adapter.delta(name) if self._adapter else None
         return weight if delta is None else weight + np.float32(delta.scale) * (delta.b @ delta.a)
 

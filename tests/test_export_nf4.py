@@ -1,0 +1,151 @@
+"""The 4-bit weights that are merged are those that transformers and bitsandbytes train over, bit for bit."""
+
+from __future__ import annotations
+
+import json
+
+import gguf
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+from support.tiny_llama import write_adapter, write_llama
+
+from tweetstyle.base_model import BaseModel, read_base_model
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.evaluate.likelihood import keep_weights_as_trained, load_adapter, load_model, quiet_libraries
+from tweetstyle.export import export, read_source
+from tweetstyle.export.nf4 import Nf4Tensor, nf4_as_trained, only_nf4, record
+from tweetstyle.recipe import Export, Sampling
+from tweetstyle.template import build_template
+from tweetstyle.verify.reference import MergedWeights
+
+SHAPE = {"hidden_size": 128, "intermediate_size": 192}
+TYPES = Export(types=("f32",))
+
+
+def loaded_in_4_bits(base: BaseModel, dtype: str):
+    import torch
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    config = BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=getattr(torch, dtype)
+    )
+    options = {"dtype": getattr(torch, dtype), "device_map": "cpu", "quantization_config": config, "local_files_only": True}
+    with quiet_libraries():
+        return AutoModelForCausalLM.from_pretrained(base.path, **options)
+
+
+def dequantised(model) -> dict[str, np.ndarray]:
+    """By bitsandbytes' own layer of the loaded model."""
+    from bitsandbytes import functional
+    from bitsandbytes.nn import Linear4bit
+
+    return {
+        f"{name}.weight": functional.dequantize_4bit(m.weight.data, m.weight.quant_state).float().numpy()
+        for name, m in model.named_modules()
+        if isinstance(m, Linear4bit)
+    }
+
+
+@pytest.fixture(params=["float32", "bfloat16"])
+def trained(request, tmp_path):
+    """(base, its model in 4 bits as a training in that dtype loads it)."""
+    base = write_llama(tmp_path / "base", **SHAPE)
+    return base, loaded_in_4_bits(base, request.param)
+
+
+def test_the_weights_made_here_are_those_that_transformers_trains_over(trained):
+    base, model = trained
+    source = read_source(base, build_template("text", "x", base.tokens))
+    made = nf4_as_trained(source.stored, source.plan, record(model))
+    expected = dequantised(model)
+    assert len(expected) == 14 and {name for name, t in made.items() if isinstance(t, Nf4Tensor)} == set(expected)
+    for name, values in expected.items():
+        assert made[name].is_as_trained()
+        assert np.array_equal(made[name].read(), values)
+    assert made["lm_head.weight"] is source.stored["lm_head.weight"]
+
+
+def test_another_bases_weights_are_not_taken_for_those_of_the_training(trained, tmp_path):
+    _, model = trained
+    other = write_llama(tmp_path / "other", seed=5, **SHAPE)
+    source = read_source(other, build_template("text", "x", other.tokens))
+    made = nf4_as_trained(source.stored, source.plan, record(model))
+    assert not any(t.is_as_trained() for t in made.values() if isinstance(t, Nf4Tensor))
+    deeper = write_llama(tmp_path / "deeper", num_hidden_layers=3, **SHAPE)
+    source = read_source(deeper, build_template("text", "x", deeper.tokens))
+    with pytest.raises(TweetstyleError, match="another model"):
+        nf4_as_trained(source.stored, source.plan, record(model))
+
+
+def test_rows_read_one_after_the_other_are_the_whole_and_are_made_once_more_for_the_next_reader(trained):
+    base, model = trained
+    source = read_source(base, build_template("text", "x", base.tokens))
+    tensor = nf4_as_trained(source.stored, source.plan, record(model))["model.layers.0.mlp.down_proj.weight"]
+    whole = tensor.read()
+    pieces = [tensor.read(first, 24) for first in range(0, 120, 24)] + [tensor.read(120, 8)]
+    assert np.array_equal(np.concatenate(pieces), whole) and whole.shape == (128, 192)
+    assert tensor._values is None
+
+
+def test_an_adapter_is_merged_into_the_four_bit_weights(trained, tmp_path):
+    base, model = trained
+    adapter = write_adapter(tmp_path / "adapter", base)
+    template = build_template("text", "x", base.tokens)
+    section = Export(types=("f32",), merge_base="dequantised_nf4")
+    exported = export(base, adapter, template, section, Sampling(), "me", tmp_path / "out", nf4=record(model))
+    assert exported.choices.merge_base == "dequantised_nf4"
+    written = {t.name: t.data for t in gguf.GGUFReader(exported.gguf["f32"]).tensors}
+    pairs, config = load_file(adapter / "adapter_model.safetensors"), json.loads((adapter / "adapter_config.json").read_text())
+    stem = "model.layers.1.mlp.down_proj"
+    a, b = (pairs[f"base_model.model.{stem}.lora_{side}.weight"].astype(np.float64) for side in "AB")
+    expected = dequantised(model)[f"{stem}.weight"] + config["lora_alpha"] / config["r"] * (b @ a)
+    assert np.allclose(written["blk.1.ffn_down.weight"], expected, atol=1e-6)
+    merged = MergedWeights(base, adapter, record(model))(f"{stem}.weight")
+    assert np.allclose(merged, expected, atol=1e-6)
+
+
+def test_a_base_saved_in_four_bits_is_exported_as_what_it_is(trained, tmp_path):
+    base, model = trained
+    model.save_pretrained(tmp_path / "saved")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (tmp_path / "saved" / name).write_bytes((base.path / name).read_bytes())
+    saved = read_base_model(tmp_path / "saved")
+    template = build_template("text", "x", saved.tokens)
+    source = read_source(saved, template)
+    assert only_nf4(source.stored) and not only_nf4(read_source(base, template).stored)
+    ours = export(saved, None, template, TYPES, Sampling(), "me", tmp_path / "ours")
+    section = Export(types=("f32",), merge_base="dequantised_nf4")
+    theirs = export(base, None, template, section, Sampling(), "me", tmp_path / "theirs", nf4=record(model))
+    read = [{t.name: t.data for t in gguf.GGUFReader(e.gguf["f32"]).tensors} for e in (ours, theirs)]
+    linears = [name for name in read[0] if "attn_" in name and "norm" not in name or "ffn_" in name and "norm" not in name]
+    assert len(linears) == 14 and all(np.array_equal(read[0][name], read[1][name]) for name in linears)
+    with pytest.raises(TweetstyleError, match="exists in 4 bits only"):
+        export(saved, None, template, Export(merge_base="16bit"), Sampling(), "me", tmp_path / "no")
+
+
+def test_other_four_bit_formats_are_refused_by_name(tmp_path):
+    base = write_llama(tmp_path / "base", **SHAPE)
+    weights = load_file(base.shards[0])
+    template = build_template("text", "x", base.tokens)
+    name = "model.layers.0.mlp.down_proj.weight"
+    for extra in ({name: np.zeros((128 * 96, 1), np.uint8)}, {name.replace("weight", "qweight"): np.zeros((8, 8), np.int32)}):
+        save_file(weights | extra, base.shards[0])
+        with pytest.raises(TweetstyleError, match="down_proj"):
+            read_source(read_base_model(base.path), template)
+
+
+def test_a_base_that_no_adapter_was_trained_over_in_four_bits_is_not_taken_for_one(tmp_path):
+    base = write_llama(tmp_path / "base", **SHAPE)
+    with pytest.raises(TweetstyleError, match="no 4-bit weights were trained on"):
+        section = Export(merge_base="dequantised_nf4")
+        export(base, None, build_template("text", "x", base.tokens), section, Sampling(), "me", tmp_path / "out")
+
+
+def test_the_record_is_the_same_with_an_adapter_over_the_model(tmp_path):
+    base = write_llama(tmp_path / "base", **SHAPE)
+    with quiet_libraries():
+        plain = record(load_model(base.path, "qlora"))
+        adapted = load_adapter(load_model(base.path, "qlora"), write_adapter(tmp_path / "adapter", base))
+        keep_weights_as_trained(adapted)
+    assert record(adapted) == plain and json.loads(json.dumps(plain)) == plain
