@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import signal
 import sys
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tweetstyle.apart import apart_from_unsloth
 from tweetstyle.base_model import BaseModel
 from tweetstyle.evaluate.baselines import (
     IN_WORDS,
@@ -68,7 +66,7 @@ def evaluate(
     known = list(read_split(train))
     examples = few_examples(base, template, known, documents, evaluation.examples, evaluation.seed)
     asked = base_readings(base, template, tweets, documents, examples), tuned_readings(base, template, tweets, documents)
-    by_base, by_tuned = _score_apart_from_unsloth(base, final_model, method, *asked)
+    by_base, by_tuned = apart_from_unsloth(_score_with_bar, base, final_model, method, *asked)
     by_base[NGRAM] = ngram_nats(known, tweets)
     scored = {IN_WORDS.get(name, name).format(count=examples.count): nats for name, nats in by_base.items()}
     splits = _results(samples, scored, by_tuned, evaluation)
@@ -144,16 +142,6 @@ def _validation_curve(metrics: Path) -> list[tuple[int, float]]:
 
 
 # -- where the scoring runs ---------------------------------------------------------------------------------
-
-
-def _score_apart_from_unsloth(base: BaseModel, final_model: Path, method: str, of_base: Readings, of_tuned: Readings) -> tuple[Nats, Nats]:
-    """Scores here, or in a fresh process where training has imported Unsloth into this one: it rewrites transformers in place."""
-    if "unsloth" not in sys.modules:
-        return _score_with_bar(base, final_model, method, of_base, of_tuned)
-    fresh = multiprocessing.get_context("spawn")
-    # SIG_DFL: at Ctrl-C the child ends without a traceback of its own, and this process says what is to be said.
-    with ProcessPoolExecutor(1, fresh, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_DFL)) as pool:
-        return pool.submit(_score_with_bar, base, final_model, method, of_base, of_tuned).result()
 
 
 def _score_with_bar(base: BaseModel, final_model: Path, method: str, of_base: Readings, of_tuned: Readings) -> tuple[Nats, Nats]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -151,6 +152,8 @@ def _run_trainer(run: _Run, newest: Checkpoint | None, progress: TrainingProgres
     unsloth_trainer.check_device(run.model, training)
     progress.phase("loading the base model")
     loaded, tokenizer = unsloth_trainer.load_model(run.base, run.model, training)
+    if run.model.method == "qlora":
+        _write_down_four_bits(loaded, run.directory)
     config = unsloth_trainer.sft_config(training, run.directory)
     progress.phase("packing")
     trainer = unsloth_trainer.build_trainer(loaded, tokenizer, config, run.documents)
@@ -164,6 +167,15 @@ def _run_trainer(run: _Run, newest: Checkpoint | None, progress: TrainingProgres
     with saves_before_it_stops(keeper):
         trainer.train(resume_from_checkpoint=str(newest.path) if newest else None)
     return trainer.state.global_step if keeper.interrupted_by and not keeper.finished else None
+
+
+def _write_down_four_bits(loaded: object, directory: Path) -> None:
+    """directory/nf4.json: digests of the 4-bit weights, by which those made again for the export are recognised."""
+    from tweetstyle.export.nf4 import record
+    from tweetstyle.files import complete_file
+
+    with complete_file(directory / "nf4.json") as stream:
+        json.dump(record(loaded), stream, indent=1)
 
 
 def _finish(run: _Run) -> FitResult:

@@ -1,0 +1,131 @@
+"""What is taken down of the trained model while it can still be loaded as it was trained: its likelihood of held-out tweets, for the
+export to be held against, and the importance matrix, so that no export needs a second model."""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tweetstyle.apart import apart_from_unsloth
+from tweetstyle.base_model import BaseModel
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.files import complete_file
+from tweetstyle.fit.documents import Document, read_documents
+from tweetstyle.held_out import held_out
+from tweetstyle.imatrix import read_imatrix, write_imatrix
+from tweetstyle.manifest import fingerprints
+from tweetstyle.template import Template
+from tweetstyle.tokenizer import Encoded
+
+AS_TRAINED, IMATRIX = "as_trained.json", "imatrix.gguf"
+HELD_OUT_TWEETS, IMATRIX_TWEETS, SEED = 500, 500, 42
+"""Of each held-out split, and of the training tweets; of more, a seeded sample."""
+
+
+@dataclass(frozen=True)
+class SplitAsTrained:
+    """The tweets of a held-out split that were scored: id, tokens, bytes and nats (the answer's and its end token's) of each."""
+
+    ids: list[str]
+    tokens: list[int]
+    bytes: list[float]
+    nats: list[float]
+
+
+@dataclass(frozen=True)
+class AsTrained:
+    """The trained model's own figures. model: file → fingerprint of what was scored; precision: "nf4" or the dtype of its weights.
+
+    nf4: export.nf4.record of its 4-bit weights; trained_on_these: whether they are those that the trainer loaded (None: not 4 bits, or
+    not written down when that was trained).
+    """
+
+    model: dict[str, str]
+    device: str
+    precision: str
+    nf4: dict[str, dict[str, Any]] | None
+    trained_on_these: bool | None
+    splits: dict[str, SplitAsTrained]
+
+
+def close(
+    base: BaseModel, final_model: Path, method: str, template: Template, train: Path, splits: dict[str, Path], directory: Path
+) -> AsTrained:
+    """Writes directory/as_trained.json and directory/imatrix.gguf, unless those that stand are this model's. Loads the model once.
+
+    splits: name → file of held-out tweets. The importance matrix is made of training tweets alone. Raises TweetstyleError as the
+    evaluation does.
+    """
+    files = [path for path in sorted(final_model.rglob("*")) if path.suffix in (".safetensors", ".json")]
+    of = fingerprints([*files, train, *splits.values()]) | base.fingerprints
+    if (standing := read_as_trained(directory)) and standing.model == of:
+        return standing
+    samples = {name: held_out(path, template, base.tokenizer, base.max_positions, HELD_OUT_TWEETS, SEED) for name, path in splits.items()}
+    documents = _sampled(read_documents(base, template, train, base.max_positions))
+    held = [document for sample in samples.values() for document in sample.documents]
+    (directory / AS_TRAINED).unlink(missing_ok=True)
+    nats, facts = apart_from_unsloth(_measure, base, final_model, method, held, documents, directory / IMATRIX)
+    scored, start = {}, 0
+    for name, sample in samples.items():
+        part = nats[start : (start := start + len(sample.documents))]
+        lengths = [len(document.ids) for document in sample.documents]
+        scored[name] = SplitAsTrained([tweet.id for tweet in sample.tweets], lengths, sample.bytes.tolist(), part)
+    same = _loaded_by_trainer(directory, facts["nf4"])
+    result = AsTrained(of, facts["device"], facts["precision"], facts["nf4"], same, scored)
+    with complete_file(directory / AS_TRAINED) as stream:
+        json.dump(asdict(result), stream, indent=1)
+    return result
+
+
+def read_as_trained(directory: Path) -> AsTrained | None:
+    """What stands in a run's directory, or None where it, or the importance matrix beside it, cannot be used."""
+    try:
+        content = json.loads((directory / AS_TRAINED).read_text(encoding="utf-8"))
+        read_imatrix(directory / IMATRIX)
+        splits = {name: SplitAsTrained(**split) for name, split in content.pop("splits").items()}
+        return AsTrained(**content, splits=splits)
+    except (OSError, ValueError, TypeError, KeyError, TweetstyleError):
+        return None
+
+
+def _sampled(documents: list[Document]) -> list[Document]:
+    """Documents as they were trained, cut where those were, at most IMATRIX_TWEETS."""
+    return random.Random(SEED).sample(documents, min(IMATRIX_TWEETS, len(documents)))
+
+
+def _loaded_by_trainer(directory: Path, nf4: dict[str, Any] | None) -> bool | None:
+    """Whether the 4-bit weights are those that the trainer wrote down when it had loaded them."""
+    if nf4 is None or not (directory / "nf4.json").is_file():
+        return None
+    return json.loads((directory / "nf4.json").read_text(encoding="utf-8")) == nf4
+
+
+def _measure(
+    base: BaseModel, final_model: Path, method: str, held: list[Encoded], documents: list[Document], imatrix: Path
+) -> tuple[list[float], dict[str, Any]]:
+    import torch
+    from tqdm import tqdm
+
+    from tweetstyle.evaluate.likelihood import keep_weights_as_trained, load_adapter, load_model, quiet_libraries, summed_losses
+    from tweetstyle.export.nf4 import record
+    from tweetstyle.fit.importance import collect
+
+    tokens = sum(len(document.ids) for document in (*held, *documents))
+    with quiet_libraries(), torch.inference_mode():
+        if method == "full":
+            model = load_model(final_model, method)
+        else:
+            adapted = load_adapter(load_model(base.path, method), final_model)
+            if method == "qlora":
+                keep_weights_as_trained(adapted)
+            model = adapted.get_base_model()
+        with tqdm(total=tokens, desc="as trained", unit="tok", unit_scale=True, file=sys.stderr, disable=None, leave=False) as bar:
+            nats = summed_losses(model, held, bar.update)
+            write_imatrix(collect(model, documents, bar.update), imatrix)
+        nf4 = record(model) if method == "qlora" else None
+        precision = "nf4" if nf4 else str(model.dtype).removeprefix("torch.")
+        return nats.tolist(), {"device": str(model.device.type), "precision": precision, "nf4": nf4}
