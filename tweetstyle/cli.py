@@ -89,6 +89,19 @@ _stage_command("export", "Merge and quantise into export/NAME/*.gguf, with a Mod
 
 @tweetstyle.command(cls=Door)
 @RECIPE
+def verify(recipe: Path) -> None:
+    """Check the exported files against what was trained; a file that fails is renamed .rejected.
+
+    Token ids in llama.cpp and, where it runs, in Ollama; predictions on held-out tweets; sampled answers that end.
+    Every figure is then in export/NAME/parity.html and parity.json.
+    """
+    from tweetstyle import pipeline
+
+    pipeline.verify(recipe)
+
+
+@tweetstyle.command(cls=Door)
+@RECIPE
 @click.option("--prompt", metavar="TEXT", help="One answer to TEXT instead of a conversation; '*' names no subject.")
 def chat(recipe: Path, prompt: str | None) -> None:
     """Talk with the exported model in the terminal."""

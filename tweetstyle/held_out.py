@@ -42,6 +42,21 @@ def held_out(path: Path, template: Template, tokenizer: Tokenizer, max_positions
     return HeldOut([t for t, _ in fitting], [d for _, d in fitting], np.array(sizes, dtype=float), len(pairs) - len(fitting))
 
 
+def chosen(files: dict[Path, set[str]], template: Template, tokenizer: Tokenizer, most: int) -> HeldOut:
+    """At most `most` of the tweets whose ids are named, of the first file's and, where those are too few, of the next one's.
+
+    files: split → ids. Of more than `most` in a file they are taken evenly over its time.
+    """
+    tweets: list[Tweet] = []
+    for path, ids in files.items():
+        of = [tweet for tweet in read_split(path) if tweet.id in ids]
+        wanted = min(most - len(tweets), len(of))
+        tweets += [of[index * len(of) // wanted] for index in range(wanted)]
+    documents = [tokenizer.encode(template, tweet.text, None, tweet.type) for tweet in tweets]
+    sizes = [scored_bytes(tweet.text, document, template, tokenizer) for tweet, document in zip(tweets, documents, strict=True)]
+    return HeldOut(tweets, documents, np.array(sizes, dtype=float), 0)
+
+
 def scored_bytes(text: str, document: Encoded, template: Template, tokenizer: Tokenizer) -> int:
     """UTF-8 bytes of the tweet that its scored tokens stand for: all, unless the first token has nothing before it."""
     if document.prompt_length:

@@ -171,6 +171,17 @@ class OllamaClient:
         body = {"model": name, "messages": [{"role": "user", "content": message}], "stream": False}
         return self._json("POST", "/api/chat", body, SECONDS["chat"])["message"]["content"]
 
+    def generate(self, name: str, message: str, **options: Any) -> dict[str, Any]:
+        """The whole answer of /api/generate, with the ids it gives back. options: sampling, over the Modelfile's."""
+        body = {"model": name, "prompt": message, "options": options, "stream": False}
+        return self._json("POST", "/api/generate", body, SECONDS["chat"])
+
+    def delete(self, name: str) -> None:
+        """Forgets a model; its blob goes with it unless another has the same."""
+        status, answer = self._request("DELETE", "/api/delete", json.dumps({"model": name}).encode(), SECONDS["version"])
+        if status >= 300:
+            raise self._refusal("/api/delete", status, answer)
+
     def create_and_ask(self, name: str, modelfile: Path) -> str:
         """Creates the model and gives one tweet of it, without a subject."""
         self.create(name, modelfile)

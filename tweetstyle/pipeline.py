@@ -49,6 +49,13 @@ def run_stage(path: Path, name: str, *, force: bool) -> None:
         _walk(road.stages[name], road, force)
 
 
+def verify(path: Path) -> None:
+    """The gate alone, on the exported files as they stand."""
+    road = Road(path)
+    with one_run_at_a_time(road.recipe):
+        road.verify()
+
+
 def dry_run(path: Path) -> None:
     """Prints the plan; writes nothing but a temporary directory that it removes."""
     from tweetstyle.plan import plan

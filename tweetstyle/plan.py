@@ -54,7 +54,7 @@ def trained_parameters(recipe: Recipe, base: BaseModel) -> int:
 
 def disk_needed(recipe: Recipe, base: BaseModel) -> dict[str, int]:
     """Bytes that a run may write, by what for. Checkpoints: weights in fp32 and optimizer state, one more than are kept."""
-    from tweetstyle.export import disk_needed as export_bytes
+    from tweetstyle.export import room_needed
 
     trained = trained_parameters(recipe, base)
     one = trained * (4 + OPTIMIZER_BYTES)
@@ -62,7 +62,9 @@ def disk_needed(recipe: Recipe, base: BaseModel) -> dict[str, int]:
         "prepared data": 3 * open_archive(recipe.data.source, recipe.data.separator).size,
         "checkpoints": one * (recipe.training.save_total_limit + 1),
         "final model": trained * 4,
-        "export": sum(export_bytes(base, recipe.export.types).values()),
+        "export": sum(
+            room_needed(base, recipe.export, 2 if recipe.model.method == "qlora" and recipe.export.merge_base == "auto" else 1).values()
+        ),
     }
 
 
@@ -151,11 +153,27 @@ def plan(
 
 def _files(recipe: Recipe) -> list[str]:
     data = ("tweets_tous_nettoyes.csv", "tweets_formates.csv", "train.jsonl", "mini-train.jsonl", "validation.jsonl", "test.jsonl")
-    run = ("checkpoint-N/", "final_model/", "metrics.jsonl", "train_output.json", "evaluation.json", "log.txt")
+    run = (
+        "checkpoint-N/",
+        "final_model/",
+        "metrics.jsonl",
+        "train_output.json",
+        "evaluation.json",
+        "as_trained.json",
+        "imatrix.gguf",
+        "log.txt",
+    )
     files = {
         recipe.data.processed: (*data, "dropped.csv", "report.html", "manifest.json"),
         recipe.run_directory: (*run, "run.json", "fit.json", "evaluate.json"),
-        recipe.export_directory: (*(f"{recipe.name}-{t}.gguf" for t in recipe.export.types), "Modelfile", "manifest.json"),
+        recipe.export_directory: (
+            *(f"{recipe.name}-{t}.gguf" for t in recipe.export.types),
+            "Modelfile",
+            "README.md",
+            "parity.json",
+            "parity.html",
+            "manifest.json",
+        ),
     }
     return [f"{directory}/{name}" for directory, names in files.items() for name in names]
 

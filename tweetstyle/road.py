@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +21,12 @@ from tweetstyle.recipe_file import located, read_recipe
 from tweetstyle.sources import open_archive
 from tweetstyle.sources.inputs import files_of
 from tweetstyle.template import SpecialTokens, Template, build_template
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from tweetstyle.fit.closing import AsTrained
+    from tweetstyle.held_out import HeldOut
 
 CHAT_TEMPLATE = "chat template"
 """Among the inputs of prepare, that which is no file: it decides lines, not tweets."""
@@ -122,7 +129,14 @@ class Road:
                 ),
                 Stage("fit", run / "fit.json", self.settings("prompt", "model", "training"), self._fit_inputs, self._fit),
                 Stage("evaluate", run / "evaluate.json", self.settings("prompt", "evaluation"), self._evaluate_inputs, self._evaluate),
-                Stage("export", export / "manifest.json", self.settings("prompt", "sampling", "export"), self._export_inputs, self._export),
+                Stage(
+                    "export",
+                    export / "manifest.json",
+                    self.settings("prompt", "sampling", "export"),
+                    self._export_inputs,
+                    self._export,
+                    self._only_verify,
+                ),
             )
         }
 
@@ -170,8 +184,18 @@ class Road:
             click.secho(f"          {warning}", fg="yellow", err=True)
         train, validation = self.split(recipe.training.split), self.split("validation")
         result = fit(self.base, self.template, recipe.model, recipe.training, train, validation, recipe.run_directory)
+        self._close()
         written = sorted(p for p in self.final_model.rglob("*") if p.is_file())
-        return written, plain(result)
+        return [*written, recipe.run_directory / "as_trained.json", recipe.run_directory / "imatrix.gguf"], plain(result)
+
+    def _close(self) -> AsTrained:
+        """What the export needs to know of the trained model: made when fit ends, and again where it is gone."""
+        from tweetstyle.fit.closing import close
+
+        recipe = self.recipe
+        splits = {name: self.split(name) for name in ("validation", "test")}
+        train = self.split(recipe.training.split)
+        return close(self.base, self.final_model, recipe.model.method, self.template, train, splits, recipe.run_directory)
 
     def fit_identity(self) -> str:
         """Digest of all that decides the weights: a run of the same goes on, one of another is set aside."""
@@ -218,13 +242,107 @@ class Road:
     def _export_inputs(self) -> dict[str, str]:
         return self._trained_inputs()
 
-    def _export(self) -> tuple[list[Path], dict[str, Any]]:
+    def _export(self) -> Done:
         from tweetstyle.export import export
+        from tweetstyle.imatrix import read_imatrix
+        from tweetstyle.verify.llama_cpp import score_gguf
+
+        recipe, directory, trained = self.recipe, self.recipe.export_directory, self._close()
+        sample, _ = self._as_trained_sample(trained, ["validation"], recipe.export.gate_tweets)
+
+        def bits_per_byte(gguf: Path) -> float:
+            return float(score_gguf(gguf, sample.documents).sum() / sample.bytes.sum() / math.log(2))
+
+        weights = self.base if self.adapter else read_base_model(self.final_model)
+        exported = export(
+            weights, self.adapter, self.template, recipe.export, recipe.sampling, recipe.name, directory,
+            nf4=trained.nf4 if self.adapter else None,
+            imatrix=read_imatrix(recipe.run_directory / "imatrix.gguf"),
+            score=bits_per_byte,
+        )  # fmt: skip
+        choices = exported.choices
+        for candidate, score in choices.scores.items():
+            click.echo(f"          {candidate}: {score:.4f} bits per byte on validation", err=True)
+        facts = {"bytes_written": exported.bytes_written, "choices": plain(choices)}
+        return self._verified(exported.gguf, facts)
+
+    def _only_verify(self, before: Manifest) -> Done | None:
+        """The files as they were written, where only the gate's settings changed."""
+        changed = changed_settings(before.settings, plain_json(self.stages["export"].settings))
+        if "choices" not in before.facts or not changed or not all(key.startswith("export.gate") for key in changed):
+            return None
+        directory = self.recipe.export_directory
+        gguf = {t: directory / f"{self.recipe.name}-{t}.gguf" for t in self.recipe.export.types}
+        if not all(path.is_file() for path in gguf.values()):
+            return None
+        return self._verified(gguf, before.facts)
+
+    def verify(self) -> None:
+        """The gate alone, on what stands. Raises TweetstyleError where no file passes."""
+        stage = self.stages["export"]
+        before = Manifest.read(stage.manifest)
+        directory, name = self.recipe.export_directory, self.recipe.name
+        gguf = {t: path for t in self.recipe.export.types if (path := directory / f"{name}-{t}.gguf").is_file()}
+        if before is None or not gguf:
+            raise TweetstyleError("there is no export to verify", where=str(directory), hint=f"tweetstyle export {self.path}")
+        if before.inputs != (inputs := stage.inputs()):
+            what = "the export was made from another trained model than stands here"
+            raise TweetstyleError(what, where=str(directory), hint=f"tweetstyle export {self.path} makes it anew")
+        stage.manifest.unlink()
+        outputs, facts = self._verified(gguf, before.facts, gate=True)
+        Manifest(stage.name, before.settings, inputs, fingerprints(outputs, directory), facts).write(stage.manifest)
+
+    def _verified(self, gguf: dict[str, Path], facts: dict[str, Any], *, gate: bool | None = None) -> Done:
+        """Passes the files through the gate and writes what goes with them: Modelfile over the smallest that passed, model card."""
+        from tweetstyle.export import write_modelfile
+        from tweetstyle.export.model_card import write_model_card
 
         recipe, directory = self.recipe, self.recipe.export_directory
+        for stale in ("parity.json", "parity.html"):
+            (directory / stale).unlink(missing_ok=True)
+        if recipe.export.gate if gate is None else gate:
+            gguf = self._through_the_gate(gguf, facts["choices"]["merge_base"])
+        names = {file_type: path.name for file_type, path in gguf.items()}
+        write_modelfile(directory, names, self.template, recipe.export, recipe.sampling)
+        write_model_card(recipe, self.base, self.template, names, facts, directory)
+        beside = [directory / name for name in ("Modelfile", "README.md", "parity.json", "parity.html")]
+        return [*gguf.values(), *(path for path in beside if path.is_file())], facts
+
+    def _through_the_gate(self, gguf: dict[str, Path], merge_base: str) -> dict[str, Path]:
+        from tweetstyle.verify.gate import Trained, rejected_types, set_aside, verify
+        from tweetstyle.verify.page import verdict, write_parity
+        from tweetstyle.verify.reference import MergedWeights
+
+        recipe, directory, trained = self.recipe, self.recipe.export_directory, self._close()
+        sample, nats = self._as_trained_sample(trained, ["test", "validation"], recipe.export.gate_tweets)
         weights = self.base if self.adapter else read_base_model(self.final_model)
-        exported = export(weights, self.adapter, self.template, recipe.export, recipe.sampling, recipe.name, directory)
-        return [*exported.gguf.values(), exported.modelfile], {"bytes_written": exported.bytes_written}
+        merged = MergedWeights(weights, self.adapter, trained.nf4 if merge_base == "dequantised_nf4" and self.adapter else None)
+        held = Trained(merged, self.template, self.base.tokenizer, sample, nats)
+        checks = verify(held, gguf, directory / "Modelfile", recipe.sampling, recipe.export, recipe.evaluation)
+        write_parity(checks, directory, recipe.name)
+        rejected = rejected_types(checks)
+        left = set_aside(gguf, rejected)
+        click.secho(f"          {verdict(checks)}", fg="yellow" if rejected else None, err=True)
+        click.echo(f"          every figure: {directory}/parity.html", err=True)
+        for file_type, why in rejected.items():
+            click.secho(f"          {gguf[file_type].name}.rejected: {why}", fg="yellow", err=True)
+        if not left:
+            (directory / "Modelfile").unlink(missing_ok=True)
+            hint = "parity.html there says why: other export.types may pass, or a longer training; export.gate: false lets them by"
+            raise TweetstyleError("no file passed the gate", where=str(directory), hint=hint)
+        return left
+
+    def _as_trained_sample(self, trained: AsTrained, splits: list[str], most: int) -> tuple[HeldOut, np.ndarray]:
+        """Held-out tweets that were scored when fit ended, of the first split and where it has too few of the next, and their nats."""
+        import numpy as np
+
+        from tweetstyle.held_out import chosen
+
+        scored = {name: dict(zip(trained.splits[name].ids, trained.splits[name].nats, strict=True)) for name in splits}
+        files = {self.split(name): set(of) for name, of in scored.items()}
+        sample = chosen(files, self.template, self.base.tokenizer, most)
+        nats = {tweet: value for of in scored.values() for tweet, value in of.items()}
+        return sample, np.array([nats[tweet.id] for tweet in sample.tweets])
 
 
 # -- parts --------------------------------------------------------------------------------------------------

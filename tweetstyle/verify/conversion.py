@@ -1,0 +1,94 @@
+"""What a GGUF predicts of held-out tweets, against the weights it was made of and against the model as it was trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from tweetstyle.evaluate.intervals import bootstrap_t
+from tweetstyle.evaluate.likelihood import first_scored
+from tweetstyle.held_out import HeldOut, clusters
+from tweetstyle.recipe import Evaluation
+from tweetstyle.verify.checks import BITS_LIMITS, KL_LIMITS, Check, within
+from tweetstyle.verify.llama_cpp import Logits, document_batches, loss
+from tweetstyle.verify.reference import Reference
+
+
+@dataclass(frozen=True)
+class Compared:
+    """divergence, same_top: float and bool [scored tokens]; nats: float64 [documents], the GGUF's losses."""
+
+    divergence: np.ndarray
+    same_top: np.ndarray
+    nats: np.ndarray
+
+
+def compare(logits: Logits, reference: Reference, advance: Callable[[int], None] = lambda tokens: None) -> Compared:
+    """One pass over the reference's documents; a batch's logits are held at a time. advance: called with the tokens just read."""
+    documents = reference.documents
+    nats, divergences, same = np.zeros(len(documents)), [], []
+    for group in document_batches(logits, documents):
+        chosen = [documents[index] for index in group]
+        predicted = logits.predictions([d.ids for d in chosen], [first_scored(d) - 1 for d in chosen])
+        for index, document, expected in zip(group, chosen, reference.logits(group), strict=True):
+            for row, token in zip(expected, document.ids[first_scored(document) :], strict=True):
+                found = next(predicted)
+                nats[index] += loss(found, token)
+                divergences.append(divergence(row, found))
+                same.append(row.argmax() == found.argmax())
+            next(predicted)  # what follows the last token is not asked
+        advance(sum(len(d.ids) for d in chosen))
+    return Compared(np.array(divergences), np.array(same), nats)
+
+
+def divergence(expected: np.ndarray, found: np.ndarray) -> float:
+    """KL(softmax(expected) ‖ softmax(found)) in nats, of two rows of logits; in float64 (Kullback and Leibler, 1951)."""
+    p, q = (_log_softmax(row) for row in (expected, found))
+    return float((np.exp(p) * (p - q)).sum())
+
+
+def conversion(compared: Compared, type: str, documents: int) -> Check:
+    """llama.cpp's own figures of a conversion (its --kl-divergence): mean, median and 99.9% KL in nats, share of equal first choices."""
+    kl = compared.divergence
+    figures = {
+        "mean KL": float(kl.mean()),
+        "median KL": float(np.median(kl)),
+        "99.9% KL": float(np.quantile(kl, 0.999)),
+        "same top-1": float(compared.same_top.mean()),
+        "tokens": len(kl),
+        "tweets": documents,
+    }
+    return within("conversion", type, figures, {"mean KL": KL_LIMITS[type]})
+
+
+def training(compared: Compared, type: str, sample: HeldOut, as_trained: np.ndarray, evaluation: Evaluation) -> Check:
+    """Bits per byte that the GGUF loses against the model as it was trained. as_trained: nats, float64 [documents]."""
+    bits = (compared.nats - as_trained) / np.log(2)
+    interval = bootstrap_t(
+        bits,
+        sample.bytes,
+        clusters(sample.tweets),
+        confidence=evaluation.confidence,
+        resamples=evaluation.bootstrap_resamples,
+        seed=evaluation.seed,
+    )
+    size = sample.bytes.sum() * np.log(2)
+    upper = interval.estimate if interval.high is None else interval.high
+    figures = {
+        "bits per byte": float(compared.nats.sum() / size),
+        "as trained": float(as_trained.sum() / size),
+        "lost": interval.estimate,
+        "lost at least": interval.estimate if interval.low is None else interval.low,
+        "lost at most": upper,
+        "confidence": interval.confidence,
+        "clusters": interval.clusters,
+        "tweets": len(sample.documents),
+    }
+    return within("training", type, figures, {"lost at most": BITS_LIMITS[type]})
+
+
+def _log_softmax(row: np.ndarray) -> np.ndarray:
+    shifted = row.astype(np.float64) - row.max()
+    return shifted - np.log(np.exp(shifted).sum())

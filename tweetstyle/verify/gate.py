@@ -1,0 +1,88 @@
+"""The gate: what was trained is what will speak, checked on the files themselves; what fails is set aside under another name."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from tweetstyle.held_out import HeldOut
+from tweetstyle.recipe import Evaluation, Export, Sampling
+from tweetstyle.template import Template
+from tweetstyle.tokenizer import Tokenizer
+from tweetstyle.verify.checks import Check
+from tweetstyle.verify.conversion import compare, conversion, training
+from tweetstyle.verify.llama_cpp import for_documents
+from tweetstyle.verify.reference import MergedWeights, Reference
+from tweetstyle.verify.stop import stops
+from tweetstyle.verify.tokens import tokens_in_llama_cpp, tokens_in_ollama
+
+REJECTED = ".rejected"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What the files are held against. weights: merged as they were exported; sample: held-out tweets.
+
+    nats: float64 [n], the sample's losses under the model as it was trained; None where nobody wrote them down.
+    """
+
+    weights: MergedWeights
+    template: Template
+    tokenizer: Tokenizer
+    sample: HeldOut
+    nats: np.ndarray | None
+
+
+def verify(
+    trained: Trained, gguf: dict[str, Path], modelfile: Path | None, sampling: Sampling, section: Export, evaluation: Evaluation
+) -> list[Check]:
+    """All checks of all files. gguf: type → file; modelfile: names one of them, and is what a running Ollama is asked through.
+
+    Raises TweetstyleError for a file that llama.cpp does not load at all.
+    """
+    sample, template = trained.sample, trained.template
+    tokens = sum(len(document.ids) for document in sample.documents)
+    layers = trained.weights.llama.layers
+    checks: list[Check] = []
+    with _bar(layers, "gate: reference", "layer") as bar:
+        reference = Reference(trained.weights, sample.documents, bar.update)
+    for type, path in gguf.items():
+        with for_documents(path, sample.documents) as logits, _bar(tokens, f"gate: {type}", "tok") as bar:
+            checks.append(tokens_in_llama_cpp(logits, type, template, trained.tokenizer, sample.tweets))
+            compared = compare(logits, reference, bar.update)
+        checks.append(conversion(compared, type, len(sample.documents)))
+        if trained.nats is None:
+            checks.append(Check("training", type, None, {}, why="nobody wrote down what the model said when it was trained"))
+        else:
+            checks.append(training(compared, type, sample, trained.nats, evaluation))
+        with _bar(section.gate_answers, f"gate: {type} answers", "answer") as bar:
+            checks.append(stops(path, type, template, sampling, sample.tweets, section.gate_answers, bar.update))
+        if modelfile and path.name in modelfile.read_text(encoding="utf-8"):
+            checks.append(tokens_in_ollama(modelfile, type, template, trained.tokenizer, sample.tweets))
+    return checks
+
+
+def rejected_types(checks: Sequence[Check]) -> dict[str, str]:
+    """type → why, of the files that failed a check."""
+    failed: dict[str, list[str]] = {}
+    for check in checks:
+        if check.passed is False:
+            failed.setdefault(check.type, []).append(f"{check.name}: {check.why}")
+    return {type: "; ".join(reasons) for type, reasons in failed.items()}
+
+
+def set_aside(gguf: dict[str, Path], rejected: dict[str, str]) -> dict[str, Path]:
+    """Renames each rejected file to <file>.rejected, and gives those that are left."""
+    for type in rejected:
+        gguf[type].replace(gguf[type].with_name(gguf[type].name + REJECTED))
+    return {type: path for type, path in gguf.items() if type not in rejected}
+
+
+def _bar(total: int, what: str, unit: str):
+    return closing(tqdm(total=total, desc=what, unit=unit, unit_scale=True, file=sys.stderr, disable=None, leave=False))

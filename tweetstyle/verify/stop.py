@@ -1,0 +1,44 @@
+"""Whether sampled answers end by themselves, and hold nothing of the prompt's own text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from tweetstyle.chat import Speaker
+from tweetstyle.recipe import Sampling
+from tweetstyle.records import Tweet
+from tweetstyle.template import NO_TOPIC, Literally, Template
+from tweetstyle.verify.checks import Check, within
+
+SEED = 20
+SHORTEST_MARK = 4
+"""A shorter text of the prompt ("|", "=>") may well stand in a tweet."""
+
+
+def stops(
+    gguf: Path, type: str, template: Template, sampling: Sampling, tweets: Sequence[Tweet], answers: int, advance: Callable[[int], None]
+) -> Check:
+    """Sampled as the recipe says, seeded, half of them on held-out tweets' topics; without the Modelfile's stop texts, so that
+    it is the model which ends. An answer that is cut at num_predict, or that holds a text of the prompt, fails."""
+    topics = [tweet.topic for tweet in tweets if tweet.topic and template.has_topic] or [NO_TOPIC]
+    speaker = Speaker(gguf, replace(template, stops=()), sampling)
+    cut, telling = 0, []
+    for number in range(answers):
+        speaker.sampling = sampling.model_copy(update={"seed": SEED + number})
+        answer = speaker.answer(NO_TOPIC if number % 2 else topics[number // 2 % len(topics)])
+        cut += not speaker.ended
+        telling += [mark for mark in marks(template) if mark in answer]
+        advance(1)
+    found = within("stop", type, {"answers": answers, "cut": cut, "with template text": len(telling)}, {"cut": 0, "with template text": 0})
+    words = [f"{cut} of {answers} answers went on to num_predict ({sampling.num_predict})"] if cut else []
+    words += [f"an answer holds {telling[0]!r}, which is the prompt's"] if telling else []
+    return replace(found, why="; ".join(words))
+
+
+def marks(template: Template) -> set[str]:
+    """Texts that belong to the prompt and to no answer: its own pieces, the style line, the stops and the end."""
+    pieces = [piece.text for piece in template.pieces if isinstance(piece, Literally)]
+    texts = {text.strip() for text in (*pieces, template.system_line(), *template.stops, template.end)}
+    return {text for text in texts if len(text) >= SHORTEST_MARK}
