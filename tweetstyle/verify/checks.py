@@ -13,7 +13,7 @@ Measured on the demo's tuned SmolLM2-135M: 7.4e-7, 3.7e-6, 2.3e-4, 4.9e-3, 1.35e
 thirty times that: a larger model loses less, a wrong weight costs whole nats."""
 
 BITS_LIMITS = dict(zip(TYPES, (0.002, 0.002, 0.01, 0.02, 0.04, 0.2, 0.12), strict=True))
-"""Bits per byte that a GGUF may lose against the model as it was trained, at the upper end of the interval.
+"""Bits per byte by which a GGUF may differ from the model as it was trained, at the interval's farther end.
 
 Measured on the demo's tuned SmolLM2-135M: 0.0000, 0.0000, 0.0011, 0.0031, 0.0101, 0.0695, 0.0260; what it had learned was 0.92."""
 

@@ -75,18 +75,20 @@ def training(compared: Compared, type: str, sample: HeldOut, as_trained: np.ndar
         seed=evaluation.seed,
     )
     size = sample.bytes.sum() * np.log(2)
-    upper = interval.estimate if interval.high is None else interval.high
+    ends = [interval.estimate if end is None else end for end in (interval.low, interval.high)]
     figures = {
         "bits per byte": float(compared.nats.sum() / size),
         "as trained": float(as_trained.sum() / size),
         "lost": interval.estimate,
-        "lost at least": interval.estimate if interval.low is None else interval.low,
-        "lost at most": upper,
+        "lost at least": ends[0],
+        "lost at most": ends[1],
+        # A file that knows the tweets better than the model did is another model too.
+        "differs at most": max(map(abs, ends)),
         "confidence": interval.confidence,
         "clusters": interval.clusters,
         "tweets": len(sample.documents),
     }
-    return within("training", type, figures, {"lost at most": BITS_LIMITS[type]})
+    return within("training", type, figures, {"differs at most": BITS_LIMITS[type]})
 
 
 def _log_softmax(row: np.ndarray) -> np.ndarray:

@@ -1,0 +1,91 @@
+"""What is taken down when fit ends is this model's, and is not taken down twice."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from support.small_runs import invented_tweets, write_tweets
+from support.tiny_llama import write_adapter, write_llama
+
+from tweetstyle.evaluate.likelihood import score
+from tweetstyle.fit import closing
+from tweetstyle.fit.closing import close, read_as_trained
+from tweetstyle.fit.importance import collect
+from tweetstyle.held_out import held_out
+from tweetstyle.imatrix import read_imatrix
+from tweetstyle.template import build_template
+
+
+@pytest.fixture
+def run(tmp_path):
+    """(arguments of close, the run's directory) of a tiny model with an adapter and invented tweets."""
+    base = write_llama(tmp_path / "base")
+    adapter, template = write_adapter(tmp_path / "final_model", base), build_template("inst", "Nimzo", base.tokens)
+    files = {
+        name: write_tweets(tmp_path / f"{name}.jsonl", invented_tweets(30, seed))
+        for seed, name in enumerate(("train", "validation", "test"))
+    }
+    train = files.pop("train")
+    directory = tmp_path / "run"
+    directory.mkdir()
+    return [base, adapter, "lora", template, train, files, directory], directory
+
+
+def test_the_figures_are_those_of_the_evaluation(run):
+    arguments, directory = run
+    base, adapter, method, template, _, files, _ = arguments
+    found = close(*arguments)
+    for name, path in files.items():
+        sample = held_out(path, template, base.tokenizer, base.max_positions, 500, 42)
+        expected = score(base, adapter, method, sample.documents).tuned
+        assert np.allclose(found.splits[name].nats, expected, rtol=1e-6)
+        assert found.splits[name].ids == [tweet.id for tweet in sample.tweets] and found.splits[name].bytes == sample.bytes.tolist()
+    assert (found.precision, found.device, found.nf4, found.trained_on_these) == ("float32", "cpu", None, None)
+    assert read_as_trained(directory) == found
+
+
+def test_the_importance_matrix_is_of_training_tweets_alone(run):
+    from tweetstyle.evaluate.likelihood import load_adapter, load_model, quiet_libraries
+    from tweetstyle.fit.documents import read_documents
+
+    arguments, directory = run
+    base, adapter, _, template, train, _, _ = arguments
+    close(*arguments)
+    with quiet_libraries():
+        model = load_adapter(load_model(base.path, "lora"), adapter).get_base_model()
+    documents = read_documents(base, template, train, base.max_positions)
+    expected, found = collect(model, documents), read_imatrix(directory / "imatrix.gguf")
+    assert found.count == expected.count == sum(len(document.ids) for document in documents)
+    assert all(np.allclose(found.sums[name], row, rtol=1e-4) for name, row in expected.sums.items())
+
+
+def test_what_stands_is_kept_and_what_does_not_is_made_again(run, monkeypatch):
+    arguments, directory = run
+    first = close(*arguments)
+    times = []
+    measure = closing._measure
+    monkeypatch.setattr(closing, "_measure", lambda *a: times.append(1) or measure(*a))
+    assert close(*arguments) == first and not times
+    (directory / "imatrix.gguf").write_bytes(b"GGUF")
+    assert close(*arguments) == first and len(times) == 1
+    (directory / "as_trained.json").write_text("{")
+    assert close(*arguments) == first and len(times) == 2
+    shutil.rmtree(arguments[1])
+    write_adapter(arguments[1], arguments[0], seed=9)
+    assert close(*arguments).splits["test"].nats != first.splits["test"].nats and len(times) == 3
+
+
+def test_four_bits_that_are_not_the_trainers_are_told(run):
+    arguments, directory = run
+    arguments[2] = "qlora"
+    found = close(*arguments)
+    assert found.precision == "nf4" and len(found.nf4) == 14 and found.trained_on_these is None
+    (directory / "nf4.json").write_text(json.dumps(found.nf4))
+    (directory / "as_trained.json").unlink()
+    assert close(*arguments).trained_on_these is True
+    (directory / "nf4.json").write_text(json.dumps(found.nf4 | {"model.layers.0.mlp.up_proj.weight": {"digest": "0"}}))
+    (directory / "as_trained.json").unlink()
+    assert close(*arguments).trained_on_these is False

@@ -1,0 +1,151 @@
+"""The importance matrix's file is llama.cpp's own, and what it says is what ggml weighs errors by."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gguf
+import libgguf
+import numpy as np
+import pytest
+from gguf import GGMLQuantizationType as Q
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from support.tiny_llama import write_adapter, write_llama
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.export import export
+from tweetstyle.export.ggml import quantize
+from tweetstyle.export.tensor_types import TAKE_IMPORTANCE
+from tweetstyle.imatrix import Imatrix, read_imatrix, write_imatrix
+from tweetstyle.recipe import Export, Sampling
+from tweetstyle.template import build_template
+
+ROWS = {"hidden_size": 256, "intermediate_size": 512, "num_attention_heads": 4}
+
+
+def matrix(base) -> Imatrix:
+    """Sums for every linear of a model, some columns a thousand times as important as others."""
+    random, config = np.random.default_rng(7), base.config
+    wide = {"ffn_down": config["intermediate_size"]}
+    parts = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down")
+    names = {f"blk.{layer}.{part}.weight": wide.get(part, config["hidden_size"]) for layer in range(2) for part in parts}
+    names["output.weight"] = config["hidden_size"]
+    sums = {name: (10 ** random.uniform(-1, 2, columns)).astype(np.float32) for name, columns in names.items()}
+    return Imatrix(sums, 1000, 512, ("training tweets",))
+
+
+sums = arrays(np.float32, st.integers(1, 40), elements=st.floats(0, 2.0**99, width=32))
+
+
+@given(st.dictionaries(st.from_regex(r"blk\.\d{1,2}\.[a-z_]{1,12}\.weight", fullmatch=True), sums, min_size=1), st.integers(1, 10**6))
+def test_what_is_written_is_read_and_written_the_same(tmp_path_factory, tensors, count):
+    path = tmp_path_factory.mktemp("imatrix") / "imatrix.gguf"
+    write_imatrix(Imatrix(tensors, count, 512, ("a", "déjà")), path)
+    read = read_imatrix(path)
+    assert read.sums.keys() == tensors.keys() and all(np.array_equal(read.sums[name], row) for name, row in tensors.items())
+    assert (read.count, read.chunk, read.datasets, read.chunks) == (count, 512, ("a", "déjà"), -(-count // 512))
+    before = path.read_bytes()
+    write_imatrix(read, path)
+    assert path.read_bytes() == before and [p.name for p in path.parent.iterdir()] == ["imatrix.gguf"]
+
+
+def test_another_reader_of_llama_cpps_format_reads_the_same_rows(tmp_path):
+    """libgguf reads imatrix files as llama-quantize does, and gives what that hands to ggml."""
+    written = matrix(write_llama(tmp_path / "base", **ROWS))
+    write_imatrix(written, tmp_path / "imatrix.gguf")
+    theirs = libgguf.load_imatrix(tmp_path / "imatrix.gguf")
+    assert theirs.keys() == written.sums.keys()
+    assert all(np.allclose(theirs[name], written.row(name), rtol=1e-6) for name in theirs)
+    keys = {
+        key: field.contents() for key, field in gguf.GGUFReader(tmp_path / "imatrix.gguf").fields.items() if not key.startswith("GGUF.")
+    }
+    assert keys == {
+        "general.type": "imatrix", "imatrix.datasets": ["training tweets"], "imatrix.chunk_count": 2, "imatrix.chunk_size": 512,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", sorted(TAKE_IMPORTANCE))
+def test_weighed_bytes_are_those_of_another_build_of_ggml(kind):
+    random = np.random.default_rng(2)
+    rows, row = random.normal(0, 1, (32, 512)).astype(np.float32), (10 ** random.uniform(-1, 2, 512)).astype(np.float32)
+    weighed = quantize(rows, kind, row)
+    assert np.array_equal(weighed, np.ascontiguousarray(libgguf.quantize_rows(rows, kind, row)).view(np.uint8).reshape(-1))
+    assert not np.array_equal(weighed, quantize(rows, kind))
+    block, size = gguf.GGML_QUANT_SIZES[kind]
+    errors = [
+        ((gguf.quants.dequantize(made.reshape(32, 512 // block * size), kind) - rows) ** 2 * row).mean()
+        for made in (weighed, quantize(rows, kind))
+    ]
+    assert errors[0] < errors[1]
+
+
+@pytest.mark.parametrize("kind", [Q.F32, Q.F16, Q.BF16, Q.Q8_0])
+def test_the_other_types_take_no_notice_of_it(kind):
+    rows = np.random.default_rng(2).normal(0, 1, (8, 256)).astype(np.float32)
+    assert np.array_equal(quantize(rows, kind, np.linspace(0.1, 9, 256, dtype=np.float32)), quantize(rows, kind))
+
+
+def test_importances_of_another_width_are_refused():
+    with pytest.raises(ValueError, match="importances"):
+        quantize(np.zeros((1, 256), np.float32), Q.Q4_K, np.ones(255, np.float32))
+
+
+def test_every_k_quant_of_an_export_is_weighed_and_its_keys_say_so(tmp_path):
+    base = write_llama(tmp_path / "base", **ROWS)
+    adapter, template = write_adapter(tmp_path / "adapter", base), build_template("text", "x", base.tokens)
+    importance = matrix(base)
+    section = Export(types=("f32", "q8_0", "q4_k_m"), imatrix="always")
+    exported = export(base, adapter, template, section, Sampling(), "me", tmp_path / "out", imatrix=importance)
+    assert exported.choices.weighted == ("q4_k_m",)
+    exact = {t.name: t.data for t in gguf.GGUFReader(exported.gguf["f32"]).tensors}
+    reader = gguf.GGUFReader(exported.gguf["q4_k_m"])
+    checked = 0
+    for tensor in reader.tensors:
+        if (row := importance.row(tensor.name)) is not None and tensor.tensor_type in TAKE_IMPORTANCE:
+            expected = libgguf.quantize_rows(exact[tensor.name], tensor.tensor_type, row)
+            assert np.array_equal(np.ascontiguousarray(expected).view(np.uint8).reshape(-1), tensor.data.view(np.uint8).reshape(-1))
+            checked += 1
+    assert checked == 15
+    assert reader.get_field("quantize.imatrix.entries_count").contents() == 15
+    assert reader.get_field("quantize.imatrix.chunks_count").contents() == 2
+    plain = gguf.GGUFReader(exported.gguf["q8_0"])
+    assert plain.get_field("quantize.imatrix.entries_count") is None
+
+
+@pytest.mark.parametrize("better", ["plain", "weighted"])
+def test_the_better_of_the_two_stays_and_the_other_leaves_nothing(tmp_path, better):
+    base = write_llama(tmp_path / "base", **ROWS)
+    template, importance = build_template("text", "x", base.tokens), matrix(base)
+    seen = []
+
+    def score(path: Path) -> float:
+        seen.append(path.name)
+        return 1.0 if ("weighted" in path.name) == (better == "weighted") else 2.0
+
+    section = Export(types=("q6_k", "f16", "q4_k_m"))
+    arguments = (base, None, template)
+    chosen = export(*arguments, section, Sampling(), "me", tmp_path / "auto", imatrix=importance, score=score)
+    use = "always" if better == "weighted" else "never"
+    expected = export(*arguments, Export(types=section.types, imatrix=use), Sampling(), "me", tmp_path / "one", imatrix=importance)
+    assert sorted(p.name for p in (tmp_path / "auto").iterdir()) == sorted(p.name for p in (tmp_path / "one").iterdir())
+    assert all(chosen.gguf[t].read_bytes() == expected.gguf[t].read_bytes() for t in section.types)
+    assert chosen.choices.weighted == (("q6_k", "q4_k_m") if better == "weighted" else ())
+    assert len(seen) == len(chosen.choices.scores) == 4 and not any("f16" in name for name in seen)
+
+
+def test_a_file_that_is_none_is_refused_in_one_sentence(tmp_path):
+    path = tmp_path / "imatrix.gguf"
+    with pytest.raises(TweetstyleError, match="no importance matrix"):
+        read_imatrix(path)
+    write_imatrix(Imatrix({"a.weight": np.ones(3, np.float32)}, 5, 512, ("x",)), path)
+    whole = path.read_bytes()
+    for content in (b"", b"GGUF", whole[:40], whole[:-40], b"x" * 100):
+        path.write_bytes(content)
+        with pytest.raises(TweetstyleError, match="importance matrix"):
+            read_imatrix(path)
+    for row in (np.array([1, np.nan]), np.array([1, -1]), np.array([1, np.inf])):
+        write_imatrix(Imatrix({"a.weight": row.astype(np.float32)}, 5, 512, ("x",)), path)
+        with pytest.raises(TweetstyleError, match="importance matrix"):
+            read_imatrix(path)

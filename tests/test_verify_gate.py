@@ -1,0 +1,260 @@
+"""The gate lets what was trained through, and each thing that goes wrong on the way to a GGUF is caught by the check it belongs to."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import gguf
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.numpy import load_file, save_file
+from scipy.special import log_softmax, rel_entr
+from support.html_page import Page
+from support.small_runs import invented_tweets
+from support.tiny_llama import write_adapter, write_llama
+
+from tweetstyle.base_model import read_base_model
+from tweetstyle.evaluate.likelihood import score
+from tweetstyle.export import export, write_modelfile
+from tweetstyle.held_out import HeldOut, scored_bytes
+from tweetstyle.recipe import Evaluation, Export, Sampling
+from tweetstyle.template import build_template
+from tweetstyle.verify.checks import BITS_LIMITS, KL_LIMITS, Check, within
+from tweetstyle.verify.conversion import divergence
+from tweetstyle.verify.gate import Trained, rejected_types, set_aside, verify
+from tweetstyle.verify.page import page, verdict, write_parity
+from tweetstyle.verify.reference import MergedWeights
+from tweetstyle.verify.stop import marks, stops
+
+TYPES = ("f32", "f16", "bf16", "q8_0")
+SECTION, SAMPLING = Export(types=TYPES, gate_answers=3), Sampling(num_predict=6)
+
+
+@pytest.fixture(autouse=True)
+def no_ollama(monkeypatch):
+    """A port on which nothing answers, whatever runs on the machine; the running Ollama has a test of its own."""
+    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")
+
+
+def ending(directory: Path) -> Path:
+    """A tiny random Llama whose every answer ends at once, with layers that count nevertheless: the end token's row reads a value that all
+    embeddings share."""
+    base = write_llama(directory, max_position_embeddings=512)
+    weights = load_file(base.shards[0])
+    weights["model.embed_tokens.weight"][:, 0] = 3
+    weights["model.norm.weight"][:] = 1
+    weights["lm_head.weight"][:, 0] = 0
+    weights["lm_head.weight"][base.eos_id] = 0
+    weights["lm_head.weight"][base.eos_id, 0] = 10
+    for name in weights:
+        if name.endswith(("o_proj.weight", "down_proj.weight")):
+            weights[name][0] = 0  # nothing is added to that value
+    save_file(weights, base.shards[0], metadata={"format": "pt"})
+    return directory
+
+
+class Made:
+    """A tiny model trained, so to say, exported and ready to be verified."""
+
+    def __init__(self, room: Path, types=TYPES, **changes) -> None:
+        self.base = write_llama(room / "base", max_position_embeddings=512)
+        self.template = build_template("inst", "Nimzo", self.base.tokens)
+        self.adapter = write_adapter(room / "adapter", self.base, modules=("q_proj", "v_proj", "gate_proj"))
+        self.section = SECTION.model_copy(update={"types": types})
+        self.exported = export(self.base, self.adapter, self.template, self.section, SAMPLING, "me", room / "out", **changes)
+        self.sample = self._sample(invented_tweets(40))
+        self.nats = score(self.base, self.adapter, "lora", self.sample.documents).tuned
+
+    def _sample(self, tweets) -> HeldOut:
+        encode = self.base.tokenizer.encode
+        tweets = [replace(t, created_at=f"2024-01-{1 + n % 28:02}T00:00:00Z") for n, t in enumerate(tweets)]
+        documents = [encode(self.template, tweet.text, None, tweet.type) for tweet in tweets]
+        sizes = [scored_bytes(t.text, d, self.template, self.base.tokenizer) for t, d in zip(tweets, documents, strict=True)]
+        return HeldOut(tweets, documents, np.array(sizes, dtype=float), 0)
+
+    def checks(
+        self, *, adapter: Path | None = None, nats="as trained", modelfile: Path | None = None, **changes
+    ) -> dict[tuple[str, str], Check]:
+        weights = MergedWeights(self.base, adapter or self.adapter)
+        nats = self.nats if isinstance(nats, str) else nats
+        template, gguf_files = changes.get("template", self.template), changes.get("gguf", self.exported.gguf)
+        trained = Trained(weights, template, self.base.tokenizer, self.sample, nats)
+        found = verify(trained, gguf_files, modelfile, SAMPLING, self.section, Evaluation(bootstrap_resamples=200))
+        return {(check.type, check.name): check for check in found}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Made:
+    return Made(tmp_path_factory.mktemp("made"))
+
+
+def failed(checks: dict) -> set[tuple[str, str]]:
+    """Without the answers: a random model's do not end by themselves, and have tests of their own."""
+    return {key for key, check in checks.items() if check.passed is False and key[1] != "stop"}
+
+
+def test_what_was_trained_passes_in_every_type(made):
+    checks = made.checks(modelfile=made.exported.modelfile)
+    assert {key for key in checks if key[1] != "tokens in Ollama"} == {
+        (t, name) for t in TYPES for name in ("tokens", "conversion", "training", "stop")
+    }
+    assert not failed(checks), failed(checks)
+    assert [c.passed for (_, name), c in checks.items() if name == "tokens in Ollama"] == [None]
+    assert checks["f16", "tokens"].figures["strings"] > 2 * 300
+    means = [checks[t, "conversion"].figures["mean KL"] for t in TYPES]
+    assert means[0] < means[1] < means[2] < means[3] < KL_LIMITS["q8_0"]
+    # The tweets are scored by stock transformers and PEFT on one side, by llama.cpp on the other.
+    assert checks["f32", "training"].figures["as trained"] == pytest.approx(made.nats.sum() / made.sample.bytes.sum() / math.log(2))
+    assert abs(checks["f32", "training"].figures["lost"]) < BITS_LIMITS["f32"] / 2
+
+
+def test_answers_that_end_pass_the_stop(tmp_path):
+    base = read_base_model(ending(tmp_path / "base"))
+    template = build_template("inst", "Nimzo", base.tokens)
+    gguf_file = export(base, None, template, Export(types=("f16",)), SAMPLING, "me", tmp_path / "out").gguf["f16"]
+    done = []
+    check = stops(gguf_file, "f16", template, SAMPLING, invented_tweets(5), 4, done.append)
+    assert check.passed and check.figures == {"answers": 4, "cut": 0, "with template text": 0} and sum(done) == 4
+
+
+def test_another_adapter_is_another_model(made, tmp_path):
+    other = write_adapter(tmp_path / "other", made.base, seed=77)
+    checks = made.checks(adapter=other, nats=score(made.base, other, "lora", made.sample.documents).tuned)
+    assert failed(checks) == {(t, name) for t in TYPES for name in ("conversion", "training")}
+    assert "mean KL" in checks["f16", "conversion"].why and "differs at most" in checks["f16", "training"].why
+
+
+def test_a_merge_over_other_weights_than_were_trained_fails_though_the_conversion_is_right(tmp_path):
+    """The trained model's own figures are the only ones that tell this."""
+    made = Made(tmp_path, ("f16",))
+    better = made.nats - 0.05 * made.sample.bytes * math.log(2)
+    assert failed(made.checks(nats=better)) == {("f16", "training")}
+    assert failed(made.checks(nats=None)) == set()
+    assert made.checks(nats=None)["f16", "training"].passed is None
+
+
+def rewritten(source: Path, target: Path, change) -> dict[str, Path]:
+    """The GGUF with its bytes changed in place. change: is given the reader over a writable copy."""
+    shutil.copyfile(source, target)
+    reader = gguf.GGUFReader(target, "r+")
+    change(reader)
+    reader.data.flush()
+    return {"f16": target}
+
+
+def test_two_weights_that_changed_places_fail_the_conversion(made, tmp_path):
+    def swap(reader):
+        tensors = {t.name: t for t in reader.tensors}
+        first, second = tensors["blk.0.ffn_gate.weight"].data, tensors["blk.0.ffn_up.weight"].data
+        first[:], second[:] = second.copy(), first.copy()
+
+    checks = made.checks(gguf=rewritten(made.exported.gguf["f16"], tmp_path / "swapped.gguf", swap))
+    assert ("f16", "conversion") in failed(checks) and ("f16", "tokens") not in failed(checks)
+
+
+def test_a_special_token_that_is_ordinary_text_fails_the_tokens(made, tmp_path):
+    def demote(reader):
+        types = reader.get_field("tokenizer.ggml.token_type")
+        for index in types.data:
+            if types.parts[index][0] == gguf.TokenType.CONTROL:
+                types.parts[index][0] = gguf.TokenType.NORMAL
+
+    checks = made.checks(gguf=rewritten(made.exported.gguf["f16"], tmp_path / "demoted.gguf", demote))
+    assert ("f16", "tokens") in failed(checks)
+    assert "other ids than in training" in checks["f16", "tokens"].why or "does not end" in checks["f16", "tokens"].why
+
+
+def test_two_bos_fail_the_tokens(made):
+    """What a chat template with a BOS of its own does: the prompts are trained without, the file adds one."""
+    without = replace(made.template, add_bos=False)
+    checks = made.checks(template=without, gguf={"f16": made.exported.gguf["f16"]})
+    assert checks["f16", "tokens"].passed is False and checks["f16", "tokens"].figures["different"] >= 300
+
+
+def test_answers_that_do_not_end_fail_the_stop(tmp_path):
+    base = write_llama(tmp_path / "base", max_position_embeddings=512)
+    weights = load_file(base.shards[0])
+    weights["lm_head.weight"][[base.eos_id, base.tokenizer.token_id("<|eot_id|>")]] = -weights["lm_head.weight"].max()
+    save_file(weights, base.shards[0], metadata={"format": "pt"})
+    made = Made.__new__(Made)
+    made.base, made.template, made.adapter, made.section = base, build_template("inst", "Nimzo", base.tokens), None, SECTION
+    made.exported = export(base, None, made.template, Export(types=("f16",)), SAMPLING, "me", tmp_path / "out")
+    made.sample = made._sample(invented_tweets(12))
+    made.nats = None
+    check = made.checks(nats=None)["f16", "stop"]
+    assert check.passed is False and check.figures["cut"] > 0 and "num_predict (6)" in check.why
+
+
+def test_the_texts_of_a_prompt_are_known_whatever_the_format(made):
+    assert marks(made.template) == {"[INST]", "[/INST]", "Style: Nimzo | Type: Tweet", "<|end_of_text|>"}
+    custom = build_template("custom", "Nimzo", made.base.tokens, "<s>{style} ### {topic} => {text}</s>")
+    assert marks(custom) == {"Nimzo", "<|end_of_text|>"}
+
+
+@given(st.lists(st.tuples(st.floats(-80, 80), st.floats(-80, 80)), min_size=2, max_size=50))
+def test_a_divergence_is_scipys(rows):
+    p, q = (np.array(side, np.float32) for side in zip(*rows, strict=True))
+    expected = rel_entr(np.exp(log_softmax(p.astype(float))), np.exp(log_softmax(q.astype(float)))).sum()
+    assert divergence(p, q) == pytest.approx(expected, rel=1e-6, abs=1e-9)
+    assert divergence(p, p) == 0
+
+
+def test_a_figure_that_is_no_number_is_above_every_limit():
+    check = within("conversion", "f16", {"mean KL": math.nan}, {"mean KL": 1e-4})
+    assert check.passed is False and "nan" in check.why
+
+
+CHECKS = [
+    Check("tokens", "f16", True, {"strings": 700, "different": 0}, {"different": 0}),
+    Check("conversion", "f16", True, {"mean KL": 3e-6, "same top-1": 0.999}, {"mean KL": 1e-4}),
+    Check("tokens", "q4_k_m", False, {"strings": 700, "different": 3}, {"different": 0}, 'first "<script>alert(1)</script>"'),
+    Check("tokens in Ollama", "q4_k_m", None, {}, why="Ollama is not running"),
+]
+
+
+def test_a_rejected_file_has_another_name_and_the_others_stay(tmp_path):
+    files = {t: tmp_path / f"me-{t}.gguf" for t in ("f16", "q4_k_m")}
+    for path in files.values():
+        path.write_bytes(path.name.encode())
+    rejected = rejected_types(CHECKS)
+    assert rejected == {"q4_k_m": 'tokens: first "<script>alert(1)</script>"'}
+    assert set_aside(files, rejected) == {"f16": files["f16"]}
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {
+        "me-f16.gguf": b"me-f16.gguf", "me-q4_k_m.gguf.rejected": b"me-q4_k_m.gguf",
+    }  # fmt: skip
+
+
+def test_the_page_and_the_json_say_the_same(tmp_path):
+    write_parity(CHECKS, tmp_path, 'me & <b>"you"')
+    content = json.loads((tmp_path / "parity.json").read_text())
+    shown = Page((tmp_path / "parity.html").read_text())
+    assert content["passed"] is False and content["schema"] == 1 and "xllamacpp" in content["versions"]
+    assert [c["passed"] for c in content["checks"]] == [True, True, False, None]
+    assert content["checks"][1]["figures"]["mean KL"] == 3e-6 and content["checks"][1]["limits"] == {"mean KL": 1e-4}
+    assert content["verdict"] == verdict(CHECKS) and content["verdict"] in shown.text
+    assert verdict(CHECKS).startswith("f16: what was trained is what speaks") and "q4_k_m: rejected." in verdict(CHECKS)
+    assert shown.errors == [] and 'me & <b>"you"' in shown.text and "<script>alert(1)</script>" in shown.text
+    assert not {"script", "b", "img", "link"} & {tag for tag, _ in shown.elements}
+    for text in ("3e-06", "(at most 0.0001)", "0.999", "700", "not made", "Ollama is not running"):
+        assert text in shown.text
+    (policy,) = [a["content"] for tag, a in shown.elements if a.get("http-equiv") == "Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'")
+
+
+def test_one_type_alone_has_its_own_sentence():
+    assert verdict(CHECKS[:1]) == "f16: what was trained is what speaks, in every check that was made."
+    assert "f16" in page(CHECKS[:1], "me")
+
+
+def test_the_modelfile_names_the_smallest_that_is_left(made, tmp_path):
+    for path in made.exported.gguf.values():
+        shutil.copyfile(path, tmp_path / path.name)
+    left = {t: f"me-{t}.gguf" for t in ("f32", "bf16")}
+    write_modelfile(tmp_path, left, made.template, SECTION, SAMPLING)
+    assert "FROM ./me-bf16.gguf" in (tmp_path / "Modelfile").read_text()
