@@ -13,8 +13,9 @@ from support.tiny_llama import write_adapter, write_llama
 from tweetstyle.base_model import BaseModel, read_base_model
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.evaluate.likelihood import keep_weights_as_trained, load_adapter, load_model, quiet_libraries
-from tweetstyle.export import export, read_source
+from tweetstyle.export import export, read_source, room_needed
 from tweetstyle.export.nf4 import Nf4Tensor, nf4_as_trained, only_nf4, record
+from tweetstyle.imatrix import Imatrix
 from tweetstyle.recipe import Export, Sampling
 from tweetstyle.template import build_template
 from tweetstyle.verify.reference import MergedWeights
@@ -63,7 +64,9 @@ def test_the_weights_made_here_are_those_that_transformers_trains_over(trained):
     for name, values in expected.items():
         assert made[name].is_as_trained()
         assert np.array_equal(made[name].read(), values)
-    assert made["lm_head.weight"] is source.stored["lm_head.weight"]
+    # What is not in 4 bits was rounded all the same, where the training's dtype cannot hold a float16.
+    for name, tensor in (("lm_head.weight", model.lm_head.weight), ("model.norm.weight", model.model.norm.weight)):
+        assert np.array_equal(made[name].read().reshape(-1), tensor.detach().float().numpy().reshape(-1))
 
 
 def test_another_bases_weights_are_not_taken_for_those_of_the_training(trained, tmp_path):
@@ -118,8 +121,7 @@ def test_a_base_saved_in_four_bits_is_exported_as_what_it_is(trained, tmp_path):
     section = Export(types=("f32",), merge_base="dequantised_nf4")
     theirs = export(base, None, template, section, Sampling(), "me", tmp_path / "theirs", nf4=record(model))
     read = [{t.name: t.data for t in gguf.GGUFReader(e.gguf["f32"]).tensors} for e in (ours, theirs)]
-    linears = [name for name in read[0] if "attn_" in name and "norm" not in name or "ffn_" in name and "norm" not in name]
-    assert len(linears) == 14 and all(np.array_equal(read[0][name], read[1][name]) for name in linears)
+    assert read[0].keys() == read[1].keys() and all(np.array_equal(read[0][name], read[1][name]) for name in read[0])
     with pytest.raises(TweetstyleError, match="exists in 4 bits only"):
         export(saved, None, template, Export(merge_base="16bit"), Sampling(), "me", tmp_path / "no")
 
@@ -149,3 +151,70 @@ def test_the_record_is_the_same_with_an_adapter_over_the_model(tmp_path):
         adapted = load_adapter(load_model(base.path, "qlora"), write_adapter(tmp_path / "adapter", base))
         keep_weights_as_trained(adapted)
     assert record(adapted) == plain and json.loads(json.dumps(plain)) == plain
+
+
+@pytest.mark.parametrize("better", ["16bit", "dequantised_nf4"])
+def test_auto_keeps_the_base_that_validation_prefers(trained, tmp_path, better):
+    base, model = trained
+    adapter, template, four_bits = write_adapter(tmp_path / "adapter", base), build_template("text", "x", base.tokens), record(model)
+    seen = []
+
+    def score(path) -> float:
+        seen.append(path.name)
+        return 1.0 if better in path.name else 2.0
+
+    def made(name, **changes):
+        section = Export(types=("f32", "q8_0"), **changes)
+        return export(base, adapter, template, section, Sampling(), "me", tmp_path / name, nf4=four_bits, score=score)
+
+    chosen, expected = made("auto"), made("one", merge_base=better)
+    assert chosen.choices.merge_base == better and len(chosen.choices.scores) == 2
+    # The smallest of the types decides for all of them.
+    assert sorted(seen) == ["me.16bit.gguf", "me.dequantised_nf4.gguf"]
+    assert all(chosen.gguf[t].read_bytes() == expected.gguf[t].read_bytes() for t in ("f32", "q8_0"))
+    assert sorted(p.name for p in (tmp_path / "auto").iterdir()) == ["Modelfile", "me-f32.gguf", "me-q8_0.gguf"]
+
+
+def test_without_a_score_auto_takes_what_was_trained_on(trained, tmp_path):
+    base, model = trained
+    adapter, template = write_adapter(tmp_path / "adapter", base), build_template("text", "x", base.tokens)
+    exported = export(base, adapter, template, TYPES, Sampling(), "me", tmp_path / "out", nf4=record(model))
+    assert exported.choices.merge_base == "dequantised_nf4"
+    plain = export(base, adapter, template, TYPES, Sampling(), "me", tmp_path / "plain")
+    assert plain.choices.merge_base == "as it is stored"
+
+
+@pytest.mark.parametrize("imatrix", ["auto", "always", "never"])
+@pytest.mark.parametrize("types", [("q4_k_m",), ("f32", "q4_k_m", "q6_k"), ("f16", "q8_0")])
+def test_the_room_that_is_asked_for_holds_all_candidates(trained, tmp_path, imatrix, types):
+    """The most bytes that stood in the directory at once, seen whenever a candidate was scored and when all was done."""
+    base, model = trained
+    adapter, template = write_adapter(tmp_path / "adapter", base), build_template("text", "x", base.tokens)
+    section = Export(types=types, imatrix=imatrix)
+    most = []
+
+    def there() -> int:
+        return sum(p.stat().st_size for p in tmp_path.rglob("*.gguf"))
+
+    def score(path) -> float:
+        most.append(there())
+        return float(len(most))
+
+    hidden, wide = base.config["hidden_size"], base.config["intermediate_size"]
+    names = {
+        "attn_q": hidden,
+        "attn_k": hidden,
+        "attn_v": hidden,
+        "attn_output": hidden,
+        "ffn_up": hidden,
+        "ffn_gate": hidden,
+        "ffn_down": wide,
+    }
+    importance = Imatrix(
+        {f"blk.{n}.{part}.weight": np.ones(size, np.float32) for n in (0, 1) for part, size in names.items()}, 1, 512, ("x",)
+    )
+    arguments = (base, adapter, template, section, Sampling(), "me", tmp_path / "out")
+    export(*arguments, nf4=record(model), imatrix=importance, score=score)
+    most.append(there())
+    needed = sum(room_needed(base, section, 2).values())
+    assert max(most) <= needed <= max(most) + 3 * 40_000

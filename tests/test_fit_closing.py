@@ -86,6 +86,6 @@ def test_four_bits_that_are_not_the_trainers_are_told(run):
     (directory / "nf4.json").write_text(json.dumps(found.nf4))
     (directory / "as_trained.json").unlink()
     assert close(*arguments).trained_on_these is True
-    (directory / "nf4.json").write_text(json.dumps(found.nf4 | {"model.layers.0.mlp.up_proj.weight": {"digest": "0"}}))
+    (directory / "nf4.json").write_text(json.dumps(found.nf4 | {"model.layers.0.mlp.up_proj.weight": {"digest": "0", "dtype": "float32"}}))
     (directory / "as_trained.json").unlink()
     assert close(*arguments).trained_on_these is False

@@ -69,7 +69,11 @@ def test_a_key_that_stands_twice_is_refused_with_both_lines(tmp_path):
     ("text", "problem"),
     [
         ("export: {types: q4_k_m}", "export.types: 'q4_k_m' is not a list\n  → write it in brackets: [q4_k_m]"),
-        ("export: [a]", "export: ['a'] is not a section\n  → write keys beneath it, among: types, num_ctx, merge_base, imatrix, gate, gate_tweets, gate_answers"),
+        (
+            "export: [a]",
+            "export: ['a'] is not a section\n  → write keys beneath it, among: "
+            "types, num_ctx, merge_base, imatrix, gate, gate_tweets, gate_answers",
+        ),
         (
             "export: {types: [q5]}",
             "export.types.0: 'q5' is not one of the choices\n  → write 'f32', 'f16', 'bf16', 'q8_0', 'q6_k', 'q5_k_m' or 'q4_k_m'",

@@ -124,10 +124,14 @@ def test_answers_that_end_pass_the_stop(tmp_path):
 
 
 def test_another_adapter_is_another_model(made, tmp_path):
-    other = write_adapter(tmp_path / "other", made.base, seed=77)
-    checks = made.checks(adapter=other, nats=score(made.base, other, "lora", made.sample.documents).tuned)
+    others = [write_adapter(tmp_path / str(seed), made.base, seed=seed) for seed in (77, 78, 79)]
+    nats = [score(made.base, other, "lora", made.sample.documents).tuned for other in others]
+    # The best of three: what another adapter made of the tweets, the file knows nothing of.
+    best = min(range(3), key=lambda n: nats[n].sum())
+    checks = made.checks(adapter=others[best], nats=nats[best])
+    assert nats[best].sum() < made.nats.sum()
     assert failed(checks) == {(t, name) for t in TYPES for name in ("conversion", "training")}
-    assert "mean KL" in checks["f16", "conversion"].why and "differs at most" in checks["f16", "training"].why
+    assert "mean KL" in checks["f16", "conversion"].why and "lost at most" in checks["f16", "training"].why
 
 
 def test_a_merge_over_other_weights_than_were_trained_fails_though_the_conversion_is_right(tmp_path):

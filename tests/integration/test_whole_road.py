@@ -25,6 +25,7 @@ training:
    max_steps: 5, eval_steps: 1, save_steps: 1, learning_rate: 1e-3, warmup_steps: 1}
 evaluation: {max_tweets: 6}
 sampling: {num_predict: 24, temperature: 0.7}
+export: {gate: false}  # five steps do not teach a model to end; the gate has its own tests
 """
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -91,9 +92,10 @@ def test_every_promised_file_stands_and_nothing_half_written(killed_then_finishe
     data = ("tweets_tous_nettoyes.csv", "tweets_formates.csv", "dropped.csv", "manifest.json", "train.jsonl", "mini-train.jsonl",
             "validation.jsonl", "test.jsonl", "report.html")  # fmt: skip
     run = ("run.json", "fit.json", "evaluate.json", "evaluation.json", "metrics.jsonl", "log.txt", "train_output.json",
+           "as_trained.json", "imatrix.gguf",
            "final_model/adapter_model.safetensors", "final_model/adapter_config.json", "final_model/tokenizer.json")  # fmt: skip
     expected = {f"data/processed/{n}" for n in data} | {f"model/mine/{n}" for n in run}
-    expected |= {f"export/mine/{n}" for n in ("mine-q4_k_m.gguf", "Modelfile", "manifest.json")}
+    expected |= {f"export/mine/{n}" for n in ("mine-q4_k_m.gguf", "Modelfile", "README.md", "manifest.json")}
     assert expected <= made
     assert {p for p in made if p.startswith(("data/", "export/"))} == {p for p in expected if p.startswith(("data/", "export/"))}
     assert not any(".partial" in p for p in made)
@@ -128,7 +130,7 @@ def test_another_temperature_is_another_modelfile_and_no_other_training(killed_t
     assert "export    changed in the recipe: sampling.temperature" in output
     assert "fit       current" in output and "evaluate  current" in output
     assert {p for p, when in project.made().items() if before.get(p) != when} == {
-        "export/mine/mine-q4_k_m.gguf", "export/mine/Modelfile", "export/mine/manifest.json",
+        "export/mine/mine-q4_k_m.gguf", "export/mine/Modelfile", "export/mine/README.md", "export/mine/manifest.json",
     }  # fmt: skip
     assert "PARAMETER temperature 0.5\n" in (project.path / "export" / "mine" / "Modelfile").read_text()
 

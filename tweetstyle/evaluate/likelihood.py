@@ -195,8 +195,11 @@ def batches(lengths: Sequence[int], budget: int, rows: int | None = None) -> Ite
 # -- models -------------------------------------------------------------------------------------------------
 
 
-def load_model(path: Path, method: str) -> Any:
-    """The weights at `path` for scoring: fp32 on a CPU, 16 bits on a GPU, 4 bits (NF4, double quantisation) for qlora."""
+def load_model(path: Path, method: str, quantised_from: str | None = None) -> Any:
+    """The weights at `path` for scoring: fp32 on a CPU, 16 bits on a GPU, 4 bits (NF4, double quantisation) for qlora.
+
+    quantised_from: the dtype to which a trainer had rounded the weights before it made 4 bits of them; None: as computed in here.
+    """
     import torch
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
@@ -207,13 +210,19 @@ def load_model(path: Path, method: str) -> Any:
         options["quantization_config"] = BitsAndBytesConfig(
             load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
         )
+        options["dtype"] = getattr(torch, quantised_from) if quantised_from else dtype
     try:
-        return AutoModelForCausalLM.from_pretrained(path.absolute(), **options).eval()
+        model = AutoModelForCausalLM.from_pretrained(path.absolute(), **options).eval()
     except (ImportError, NotImplementedError, RuntimeError) as error:
         if method != "qlora":
             raise
         hint = "write method: lora, or run on a machine where bitsandbytes works (python -m bitsandbytes tells why not)"
         raise TweetstyleError(f"4 bits cannot be had here ({error})", where="model.method: qlora", hint=hint) from error
+    for parameter in model.parameters():
+        # What is in 4 bits is bytes, and stays as it is; the others decide in what is computed.
+        if parameter.is_floating_point():
+            parameter.data = parameter.data.to(dtype)
+    return model
 
 
 def load_adapter(model: Any, final_model: Path) -> Any:

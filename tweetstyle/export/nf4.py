@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 BLOCK, NESTED_BLOCK = 64, 256
 """Those of transformers' BitsAndBytesConfig."""
 STATE = ".quant_state.bitsandbytes__nf4"
+KEEPS = {"float32": "F32", "bfloat16": "BF16", "float16": "F16"}
+"""torch's name of a dtype → that of the stored weights which it does not change; float32 changes none."""
 PARTS = (".absmax", ".quant_map", ".nested_absmax", ".nested_quant_map", STATE)
 """What bitsandbytes stores beside a weight's codes."""
 
@@ -127,6 +129,20 @@ class Nf4Tensor(DequantisedTensor):
 
 
 @dataclass
+class RoundedTensor(DequantisedTensor):
+    """A weight that the training left in 16 bits, in the dtype to which it rounded it."""
+
+    stored: StoredTensor | None = None
+    rounded_to: str = "bfloat16"
+
+    def read_bytes(self, first: int = 0, count: int | None = None) -> np.ndarray:
+        import torch
+
+        rows = torch.from_numpy(self.stored.read(first, count)).to(getattr(torch, self.rounded_to)).float().numpy()
+        return rows.reshape(-1).view(np.uint8)
+
+
+@dataclass
 class StoredNf4Tensor(DequantisedTensor):
     """A weight of a model that was saved in 4 bits. parts: its codes (under ""), scales and state, by ending."""
 
@@ -162,18 +178,20 @@ def only_nf4(stored: dict[str, Any]) -> bool:
 
 
 def nf4_as_trained(stored: dict[str, Any], plan: list[Tensor], recorded: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """The weights with those that training had in 4 bits as these four bits leave them. recorded: `record` of the trained model.
+    """The weights as training had them: the linears as four bits leave them, the others in the dtype from which those were made.
 
-    Raises TweetstyleError for a record of another model.
+    recorded: `record` of the trained model. Raises TweetstyleError for a record of another model.
     """
     linears = {tensor.source for tensor in plan if tensor.layer is not None and len(tensor.shape) == 2}
     if recorded.keys() != linears:
         hint = "run the fit stage again: tweetstyle-fit RECIPE --from fit"
         raise TweetstyleError("the 4-bit weights of the training were those of another model", where="as_trained.json", hint=hint)
-    replaced = {}
+    replaced, dtype = {}, next(iter(recorded.values()))["dtype"]
     for name, tensor in stored.items():
         if name in recorded:
             tensor = Nf4Tensor(tensor.path, name, tensor.shape, tensor.nbytes, stored=tensor, quantised_as=recorded[name])
+        elif KEEPS[dtype] not in (tensor.dtype, "F32"):
+            tensor = RoundedTensor(tensor.path, name, tensor.shape, tensor.nbytes, stored=tensor, rounded_to=dtype)
         replaced[name] = tensor
     return replaced
 

@@ -68,13 +68,15 @@ def close(
     documents = _sampled(read_documents(base, template, train, base.max_positions))
     held = [document for sample in samples.values() for document in sample.documents]
     (directory / AS_TRAINED).unlink(missing_ok=True)
-    nats, facts = apart_from_unsloth(_measure, base, final_model, method, held, documents, directory / IMATRIX)
+    by_trainer = _written_by_trainer(directory) if method == "qlora" else None
+    quantised_from = next(iter(by_trainer.values()))["dtype"] if by_trainer else None
+    nats, facts = apart_from_unsloth(_measure, base, final_model, method, quantised_from, held, documents, directory / IMATRIX)
     scored, start = {}, 0
     for name, sample in samples.items():
         part = nats[start : (start := start + len(sample.documents))]
         lengths = [len(document.ids) for document in sample.documents]
         scored[name] = SplitAsTrained([tweet.id for tweet in sample.tweets], lengths, sample.bytes.tolist(), part)
-    same = _loaded_by_trainer(directory, facts["nf4"])
+    same = facts["nf4"] == by_trainer if by_trainer else None
     result = AsTrained(of, facts["device"], facts["precision"], facts["nf4"], same, scored)
     with complete_file(directory / AS_TRAINED) as stream:
         json.dump(asdict(result), stream, indent=1)
@@ -97,15 +99,20 @@ def _sampled(documents: list[Document]) -> list[Document]:
     return random.Random(SEED).sample(documents, min(IMATRIX_TWEETS, len(documents)))
 
 
-def _loaded_by_trainer(directory: Path, nf4: dict[str, Any] | None) -> bool | None:
-    """Whether the 4-bit weights are those that the trainer wrote down when it had loaded them."""
-    if nf4 is None or not (directory / "nf4.json").is_file():
-        return None
-    return json.loads((directory / "nf4.json").read_text(encoding="utf-8")) == nf4
+def _written_by_trainer(directory: Path) -> dict[str, dict[str, Any]] | None:
+    """export.nf4.record of the 4-bit weights as the trainer had loaded them."""
+    path = directory / "nf4.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 def _measure(
-    base: BaseModel, final_model: Path, method: str, held: list[Encoded], documents: list[Document], imatrix: Path
+    base: BaseModel,
+    final_model: Path,
+    method: str,
+    quantised_from: str | None,
+    held: list[Encoded],
+    documents: list[Document],
+    imatrix: Path,
 ) -> tuple[list[float], dict[str, Any]]:
     import torch
     from tqdm import tqdm
@@ -119,7 +126,7 @@ def _measure(
         if method == "full":
             model = load_model(final_model, method)
         else:
-            adapted = load_adapter(load_model(base.path, method), final_model)
+            adapted = load_adapter(load_model(base.path, method, quantised_from), final_model)
             if method == "qlora":
                 keep_weights_as_trained(adapted)
             model = adapted.get_base_model()

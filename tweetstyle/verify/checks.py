@@ -12,10 +12,11 @@ KL_LIMITS = dict(zip(TYPES, (1e-5, 1e-4, 1e-3, 0.03, 0.07, 0.4, 0.3), strict=Tru
 Measured on the demo's tuned SmolLM2-135M: 7.4e-7, 3.7e-6, 2.3e-4, 4.9e-3, 1.35e-2, 0.115, 0.059. The limits are from four to
 thirty times that: a larger model loses less, a wrong weight costs whole nats."""
 
-BITS_LIMITS = dict(zip(TYPES, (0.002, 0.002, 0.01, 0.02, 0.04, 0.2, 0.12), strict=True))
-"""Bits per byte by which a GGUF may differ from the model as it was trained, at the interval's farther end.
+BITS_LIMITS = dict(zip(TYPES, (0.005, 0.005, 0.01, 0.02, 0.04, 0.2, 0.12), strict=True))
+"""Bits per byte that a GGUF may lose against the model as it was trained, at the interval's upper end.
 
-Measured on the demo's tuned SmolLM2-135M: 0.0000, 0.0000, 0.0011, 0.0031, 0.0101, 0.0695, 0.0260; what it had learned was 0.92."""
+Measured on the demo's tuned SmolLM2-135M, which had learned 0.92: 0.0000, 0.0000, 0.0011, 0.0031, 0.0101, 0.0695, 0.0260. A qlora
+model computes in bfloat16 when it is scored as it was trained: up to 0.0023, where llama.cpp's f16 held the very same weights."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,175 @@
+"""`tweetstyle-fit` and `tweetstyle verify` with the gate at their end: real training, the real Ollama, files that are spoilt on purpose.
+
+The model is a tiny one whose every answer ends at once, so that minutes of training need not teach it to.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import gguf
+import pytest
+from safetensors.numpy import load_file, save_file
+from support.ollama import OllamaServer
+from support.tiny_llama import write_llama
+
+ROOT = Path(__file__).parents[2]
+BIN = Path(sys.executable).parent
+RECIPE = """\
+data: {{source: tweets.csv, mini_train: 40}}
+prompt: {{style: Nimzo}}
+model: {{base: base, method: {method}, lora: {{r: 4, lora_alpha: 8}}}}
+training:
+  {{split: mini-train, optim: adamw_torch, max_length: 512, gradient_accumulation_steps: 1, gradient_checkpointing: false,
+   max_steps: 2, eval_steps: 1, save_steps: 1, learning_rate: 1e-5, warmup_steps: 1}}
+evaluation: {{max_tweets: 6}}
+sampling: {{num_predict: 12}}
+export: {{types: [q8_0, f16], gate_answers: 4, gate_tweets: 40}}
+"""
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+
+def write_ending_llama(directory: Path) -> None:
+    """All embeddings share a value that no layer changes and that the head reads into the end token."""
+    base = write_llama(directory, max_position_embeddings=2048, intermediate_size=128)
+    weights = load_file(base.shards[0])
+    weights["model.embed_tokens.weight"][:, 0] = 3
+    weights["model.norm.weight"][:] = 1
+    weights["lm_head.weight"][:, 0] = 0
+    weights["lm_head.weight"][base.eos_id] = 0
+    weights["lm_head.weight"][base.eos_id, 0] = 2
+    for name in weights:
+        if name.endswith(("o_proj.weight", "down_proj.weight")):
+            weights[name][0] = 0
+    save_file(weights, base.shards[0], metadata={"format": "pt"})
+
+
+class Project:
+    def __init__(self, path: Path, method: str, ollama: OllamaServer) -> None:
+        path.mkdir()
+        write_ending_llama(path / "base")
+        (path / "mine.yaml").write_text(RECIPE.format(method=method))
+        shutil.copy(ROOT / "data" / "raw" / "tweets_tous.csv", path / "tweets.csv")
+        self.path, self.export, self.ollama = path, path / "export" / "mine", ollama
+
+    def run(self, *command: str) -> tuple[int, str]:
+        environment = os.environ | {"OLLAMA_HOST": self.ollama.address, "COLUMNS": "140"}
+        to = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        done = subprocess.run([BIN / command[0], *command[1:]], cwd=self.path, env=environment, timeout=500, check=False, **to)
+        return done.returncode, done.stdout
+
+    def parity(self) -> dict[tuple[str, str], bool | None]:
+        checks = json.loads((self.export / "parity.json").read_text())["checks"]
+        return {(check["type"], check["name"]): check["passed"] for check in checks}
+
+    def models(self) -> list[str]:
+        with urllib.request.urlopen(f"http://{self.ollama.address}/api/tags") as answer:
+            return [model["name"] for model in json.load(answer)["models"]]
+
+    def spoil(self, type: str) -> None:
+        """Two weights of a finished file change places; the manifest says what the file was."""
+        reader = gguf.GGUFReader(self.export / f"mine-{type}.gguf", "r+")
+        tensors = {t.name: t for t in reader.tensors}
+        first, second = tensors["blk.0.ffn_gate.weight"].data, tensors["blk.0.ffn_up.weight"].data
+        first[:], second[:] = second.copy(), first.copy()
+        reader.data.flush()
+
+
+@pytest.fixture(scope="module", params=["lora", "qlora"])
+def project(request, tmp_path_factory, ollama: OllamaServer) -> tuple[Project, str]:
+    made = Project(tmp_path_factory.mktemp("gate") / request.param, request.param, ollama)
+    code, said = made.run("tweetstyle-fit", "mine.yaml")
+    assert code == 0, said[-3000:]
+    return made, said
+
+
+def test_the_road_ends_with_every_check_passed_in_the_real_ollama_too(project):
+    made, said = project
+    expected = {(t, name): True for t in ("q8_0", "f16") for name in ("tokens", "conversion", "training", "stop")}
+    assert made.parity() == expected | {("q8_0", "tokens in Ollama"): True}
+    assert "what was trained is what speaks, in every check that was made." in said and "Not made" not in said
+    assert {p.name for p in made.export.iterdir()} == {
+        "mine-q8_0.gguf", "mine-f16.gguf", "Modelfile", "README.md", "parity.json", "parity.html", "manifest.json",
+    }  # fmt: skip
+    assert not [name for name in made.models() if "verify" in name]
+
+
+def test_what_was_written_down_when_fit_ended_is_the_models_own(project):
+    made, said = project
+    trained = json.loads((made.path / "model" / "mine" / "as_trained.json").read_text())
+    assert trained["splits"].keys() == {"validation", "test"} and (made.path / "model" / "mine" / "imatrix.gguf").is_file()
+    if made.path.name == "qlora":
+        # The trainer is Unsloth's, what is scored is stock transformers': both have the same 4 bits.
+        assert trained["precision"] == "nf4" and trained["trained_on_these"] is True
+        assert "q8_0 over dequantised_nf4" in said and "q8_0 over 16bit" in said
+        assert json.loads((made.export / "manifest.json").read_text())["facts"]["choices"]["merge_base"] in ("dequantised_nf4", "16bit")
+    else:
+        assert trained["nf4"] is None and "over 16bit" not in said
+
+
+def test_asked_again_nothing_is_done_and_verify_does_the_gate_alone(project):
+    made, _ = project
+    before = {p.name: p.stat().st_mtime_ns for p in made.export.iterdir()}
+    code, said = made.run("tweetstyle-fit", "mine.yaml")
+    assert code == 0 and "export    current" in said
+    code, said = made.run("tweetstyle", "verify", "mine.yaml")
+    assert code == 0 and "what was trained is what speaks" in said
+    after = {p.name: p.stat().st_mtime_ns for p in made.export.iterdir()}
+    assert {name for name in before if before[name] != after[name]} == {
+        "parity.json",
+        "parity.html",
+        "Modelfile",
+        "README.md",
+        "manifest.json",
+    }
+    assert "export    current" in made.run("tweetstyle-fit", "mine.yaml")[1]
+
+
+def test_another_number_of_answers_asks_the_gate_again_and_writes_no_file_again(project):
+    made, _ = project
+    recipe = made.path / "mine.yaml"
+    recipe.write_text(recipe.read_text().replace("gate_answers: 4", "gate_answers: 5"))
+    before = (made.export / "mine-f16.gguf").stat().st_mtime_ns
+    code, said = made.run("tweetstyle-fit", "mine.yaml")
+    assert code == 0 and "changed in the recipe: export.gate_answers" in said
+    assert (made.export / "mine-f16.gguf").stat().st_mtime_ns == before
+    checks = json.loads((made.export / "parity.json").read_text())["checks"]
+    assert {c["figures"]["answers"] for c in checks if c["name"] == "stop"} == {5}
+
+
+@pytest.mark.parametrize("project", ["qlora"], indirect=True)
+def test_over_the_four_bits_that_were_trained_on_nothing_is_lost(project):
+    made, _ = project
+    recipe = made.path / "mine.yaml"
+    recipe.write_text(recipe.read_text().replace("export: {", "export: {merge_base: dequantised_nf4, "))
+    code, said = made.run("tweetstyle-fit", "mine.yaml")
+    assert code == 0 and "over 16bit" not in said
+    checks = json.loads((made.export / "parity.json").read_text())["checks"]
+    (figures,) = [c["figures"] for c in checks if (c["type"], c["name"]) == ("f16", "training")]
+    # The same weights, bit for bit; what is left is that bitsandbytes multiplies them in bfloat16.
+    assert -0.005 < figures["lost at least"] <= figures["lost at most"] < 0.005
+
+
+def test_a_spoilt_file_is_rejected_with_the_reason_and_the_other_takes_its_place(project):
+    made, _ = project
+    made.spoil("q8_0")
+    code, said = made.run("tweetstyle", "verify", "mine.yaml")
+    assert code == 0 and "mine-q8_0.gguf.rejected: conversion: mean KL is" in said
+    assert (made.export / "mine-q8_0.gguf.rejected").is_file() and not (made.export / "mine-q8_0.gguf").exists()
+    assert "FROM ./mine-f16.gguf" in (made.export / "Modelfile").read_text()
+    assert "mine-q8" not in (made.export / "README.md").read_text().split("## Is it")[0]
+    made.spoil("f16")
+    code, said = made.run("tweetstyle", "verify", "mine.yaml")
+    assert code == 1 and "no file passed the gate" in said and "Traceback" not in said
+    assert not (made.export / "Modelfile").exists() and (made.export / "parity.html").is_file()
+    # The next run exports anew, from a training that is still current.
+    code, said = made.run("tweetstyle-fit", "mine.yaml")
+    assert code == 0 and "fit       current" in said and made.parity()["q8_0", "conversion"] is True
+    assert not list(made.export.glob("*.rejected"))
