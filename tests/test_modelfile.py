@@ -111,3 +111,12 @@ def test_a_file_name_that_from_would_misread_is_refused(name):
 def test_a_style_with_a_rune_that_ollama_drops_is_refused_as_template():
     with pytest.raises(TweetstyleError, match=re.escape("U+00A0")):
         build_template("inst", "Nim\u00a0zo", TOKENS)
+
+
+@pytest.mark.parametrize("character", ["\u2ffc", "\u31ef", "\U0002ebf0", "\U0002ee5d"])
+def test_a_character_younger_than_gos_tables_is_refused_whatever_python_knows(character):
+    """Assigned in Unicode 15.1: Python 3.13 prints them, Go 1.26 (Unicode 15.0) does not."""
+    with pytest.raises(TweetstyleError, match=f"U\\+{ord(character):04X}"):
+        build_template("inst", f"Nimzo {character}", SpecialTokens(None, "</s>"))
+    with pytest.raises(TweetstyleError, match=f"U\\+{ord(character):04X}"):
+        quoted(f"x{character}", "prompt")

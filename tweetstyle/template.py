@@ -274,10 +274,19 @@ def render_jinja(source: str, messages: list[dict[str, str]], bos: str, eos: str
 # -- what may stand in a Modelfile --------------------------------------------------------------------------
 
 
+YOUNGER = (range(0x2FFC, 0x3000), range(0x31EF, 0x31F0), range(0x2EBF0, 0x2EE5E))
+"""Characters of Unicode 15.1, which a younger Python prints and Go's tables (15.0) do not know."""
+
+
+def is_printable(character: str) -> bool:
+    """Whether Ollama's Modelfile keeps the character (Go's strconv.IsPrint), whatever Python's own tables say."""
+    return character.isprintable() and not any(ord(character) in characters for characters in YOUNGER)
+
+
 def check_printable(text: str, where: str) -> None:
     """Refuses what Ollama's Modelfile cannot carry: it silently drops runes that are not printable, and ends at three quotes."""
     for character in text:
-        if not character.isprintable():
+        if not is_printable(character):
             raise TweetstyleError(f"the character U+{ord(character):04X} cannot stand in a Modelfile", where=where, hint="leave it out")
     if '"""' in text:
         raise TweetstyleError('""" cannot stand in a Modelfile', where=where, hint="leave it out")

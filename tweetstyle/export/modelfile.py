@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.recipe import Export, Sampling
-from tweetstyle.template import Template
+from tweetstyle.template import Template, is_printable
 
 TRIPLE = '"""'
 
@@ -47,7 +47,7 @@ def check_modelfile(template: Template) -> None:
 
 def check_name(name: str) -> None:
     """Refuses a file name that FROM would read as another one: not printable, or not in this directory."""
-    if not name.isprintable() or "/" in name or "\\" in name:
+    if not all(map(is_printable, name)) or "/" in name or "\\" in name:
         hint = "rename the recipe: letters, digits, spaces, - and _ do"
         raise TweetstyleError(f"a Modelfile cannot name the file {name!r}", where="the recipe's name", hint=hint)
 
@@ -59,7 +59,7 @@ def quoted(value: str, where: str, *, triple: bool = False) -> str:
     quotes are), and three quotes at the end of a line that is not the last.
     """
     for character in value:
-        if not character.isprintable() and character not in "\n\t":
+        if not is_printable(character) and character not in "\n\t":
             what = f"the character U+{ord(character):04X} cannot stand in a Modelfile: Ollama drops it"
             raise TweetstyleError(what, where=where, hint="leave it out")
     if not triple and not set('"\n\t') & set(value):

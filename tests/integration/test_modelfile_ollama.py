@@ -1,0 +1,67 @@
+"""Whatever a person can type into a style or a line, the real Ollama reads back from the Modelfile rune for rune."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from support.ollama import OllamaServer, unquoted
+from support.tiny_llama import write_llama
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.export import export
+from tweetstyle.export.modelfile import modelfile
+from tweetstyle.recipe import Export, Sampling
+from tweetstyle.template import SpecialTokens, Template, build_template, is_printable
+
+pytestmark = pytest.mark.integration
+
+TOKENS = SpecialTokens("<|begin_of_text|>", "<|end_of_text|>")
+NASTY = st.text(st.sampled_from("\"'{}\\\n \t#`%$é😀-.n"), min_size=1, max_size=25)
+
+
+@pytest.fixture(scope="module")
+def gguf(tmp_path_factory) -> Path:
+    room = tmp_path_factory.mktemp("nasty")
+    base = write_llama(room / "base")
+    return export(base, None, build_template("text", "x", base.tokens), Export(types=("f16",)), Sampling(), "nasty", room / "out").gguf[
+        "f16"
+    ]
+
+
+def shown(ollama: OllamaServer, gguf: Path, template: Template) -> tuple[str, list[str]]:
+    """(TEMPLATE, stop texts) as Ollama has them of our Modelfile."""
+    path = gguf.with_name("Modelfile")
+    path.write_text(modelfile(gguf.name, template, Export(), Sampling()), encoding="utf-8")
+    ollama.create("nasty", path)
+    found = ollama.show("nasty")
+    stops = [unquoted(line.split(None, 1)[1]) for line in found["parameters"].splitlines() if line.startswith("stop ")]
+    return found["template"], stops
+
+
+@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(NASTY, NASTY)
+@example('"', '"')
+@example("{{", '{{ "')
+@example("a", '"\n"')
+@example("# FROM x", "\nPARAMETER stop x\n")
+@example(" ", "\t")
+def test_a_style_and_a_line_come_back_or_are_refused(ollama, gguf, style, line):
+    try:
+        template = build_template("custom", style, TOKENS, "<s>" + line.replace("{", "{{") + "{style}{topic}{text}")
+        modelfile("x.gguf", template, Export(), Sampling())
+    except TweetstyleError as error:
+        assert error.where and error.hint
+        return
+    assert shown(ollama, gguf, template) == (template.ollama(), list(template.stops))
+
+
+def test_every_kind_of_printable_character_comes_back(ollama, gguf):
+    chance = random.Random(5)
+    printable = [chr(c) for c in range(0x110000) if is_printable(chr(c)) and chr(c) not in '{}"<>']
+    style = "".join(chance.sample(printable, 4000))
+    template = build_template("inst", style, TOKENS)
+    assert shown(ollama, gguf, template)[0] == template.ollama() and style in template.ollama()
