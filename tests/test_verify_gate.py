@@ -28,9 +28,11 @@ from tweetstyle.template import build_template
 from tweetstyle.verify.checks import BITS_LIMITS, KL_LIMITS, Check, within
 from tweetstyle.verify.conversion import divergence
 from tweetstyle.verify.gate import Trained, rejected_types, set_aside, verify
+from tweetstyle.verify.llama_cpp import Logits
 from tweetstyle.verify.page import page, verdict, write_parity
 from tweetstyle.verify.reference import MergedWeights
 from tweetstyle.verify.stop import marks, stops
+from tweetstyle.verify.tokens import tokens_in_llama_cpp
 
 TYPES = ("f32", "f16", "bf16", "q8_0")
 SECTION, SAMPLING = Export(types=TYPES, gate_answers=3), Sampling(num_predict=6)
@@ -114,13 +116,16 @@ def test_what_was_trained_passes_in_every_type(made):
     assert abs(checks["f32", "training"].figures["lost"]) < BITS_LIMITS["f32"] / 2
 
 
-def test_answers_that_end_pass_the_stop(tmp_path):
+@pytest.mark.parametrize("format", ["inst", "text", "custom"])
+def test_answers_that_end_pass_the_stop_and_ids_the_tokens_in_every_format(tmp_path, format):
     base = read_base_model(ending(tmp_path / "base"))
-    template = build_template("inst", "Nimzo", base.tokens)
+    template = build_template(format, "Nimzo", base.tokens, "<s>{style}, {type}: {topic} => {text}</s>" if format == "custom" else None)
     gguf_file = export(base, None, template, Export(types=("f16",)), SAMPLING, "me", tmp_path / "out").gguf["f16"]
     done = []
     check = stops(gguf_file, "f16", template, SAMPLING, invented_tweets(5), 4, done.append)
     assert check.passed and check.figures == {"answers": 4, "cut": 0, "with template text": 0} and sum(done) == 4
+    with Logits(gguf_file) as logits:
+        assert tokens_in_llama_cpp(logits, "f16", template, base.tokenizer, invented_tweets(20)).passed
 
 
 def test_another_adapter_is_another_model(made, tmp_path):

@@ -45,7 +45,8 @@ def tokens_in_ollama(modelfile: Path, type: str, template: Template, tokenizer: 
     client.create(name, modelfile)
     different, count = [], 0
     try:
-        for message in _messages(template, tweets):
+        # An empty prompt (raw text begun at nothing) only loads the model in Ollama.
+        for message in filter(template.prompt, _messages(template, tweets)):
             ids = tokenizer.prompt_ids(template.prompt(message), add_bos=template.add_bos)
             answer, count = client.generate(name, message, num_predict=1), count + 1
             if not _fed(answer, ids, template.add_bos):
