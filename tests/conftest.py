@@ -28,12 +28,16 @@ from tweetstyle.demo import base_model as demo_base_model  # noqa: E402
 PROJECT = Path(__file__).resolve().parents[1]
 
 
+BEFORE_UNSLOTH = {"test_evaluate.py", "test_fit_closing.py", "test_fit_importance.py", "test_verify_gate.py", "test_export_nf4.py"}
+"""Tests that load models by stock transformers, which Unsloth rewrites in the process that imports it."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests marked `gpu` skip, with the reason, where there is no NVIDIA card; those of evaluation come first.
+    """Tests marked `gpu` skip, with the reason, where there is no NVIDIA card; those of stock transformers come first.
 
     Where Unsloth has been imported, each evaluation has to start a process of its own: after the integration tests that is minutes.
     """
-    items.sort(key=lambda item: item.path.name != "test_evaluate.py")
+    items.sort(key=lambda item: item.path.name not in BEFORE_UNSLOTH)
     marked = [item for item in items if item.get_closest_marker("gpu")]
     if marked and not has_nvidia_card():
         for item in marked:

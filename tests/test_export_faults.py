@@ -1,6 +1,6 @@
-"""An export that is killed, or whose disk runs full, at any moment: one message or none, nothing half written, the next run completes.
+"""What goes wrong while an export is written is one clear message; the inputs and the export before it stay whole, and the next run is.
 
-The points are random, from a seed that a failure prints.
+Files that may not grow, writes that fail one by one, and interrupts are in test_export.py.
 """
 
 from __future__ import annotations
@@ -10,143 +10,442 @@ import json
 import os
 import random
 import shutil
+import signal
+import struct
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-from support.tiny_llama import write_adapter, write_llama
-
-SEED = int(os.environ.get("FAULT_SEED", "20"))
-PROGRAM = """
-import os, signal, sys, json, hashlib, shutil
-from pathlib import Path
 import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+from support.tiny_llama import CONFIG, write_adapter, write_llama
+
 import tweetstyle.export as exporting
+from tweetstyle import pipeline
 from tweetstyle.base_model import read_base_model
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.export import export
-from tweetstyle.export.gguf_file import GgufFile
-from tweetstyle.imatrix import Imatrix
+from tweetstyle.export.disk import require_disk
+from tweetstyle.manifest import Manifest, fingerprints
 from tweetstyle.recipe import Export, Sampling
+from tweetstyle.road import Road
 from tweetstyle.template import build_template
 
-base = read_base_model(Path(sys.argv[1]))
-names = dict.fromkeys(("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up"), 256) | {"ffn_down": 512}
-sums = {f"blk.{n}.{part}.weight": np.ones(size, np.float32) for n in range(3) for part, size in names.items()}
-importance = Imatrix(sums, 1, 512, ("x",))
+TESTS = Path(__file__).resolve().parent
+LAYERS, SHARDS = 6, 3
+TYPES = ("f16", "q8_0", "q4_k_m")
+FULL_DISKS, KILLS = 10, 20
+SEED = int(os.environ.get("FAULTS_SEED", "7"))
+"""Of the points at which disks fill up and processes are killed; printed with every point that fails."""
 
-def run(out):
-    section = Export(types=("f16", "q8_0", "q4_k_m"))
+
+def export_it(model: Path, types: tuple[str, ...] = TYPES) -> None:
+    """model/base and model/adapter → model/out/me."""
+    base = read_base_model(model / "base")
     template = build_template("inst", "Nimzo", base.tokens)
-    size = lambda path: float(path.stat().st_size)
-    return export(base, Path(sys.argv[2]), template, section, Sampling(), "me", out, imatrix=importance, score=size)
-
-def listing(room):
-    return {str(p.relative_to(room)): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(room.rglob("*")) if p.is_file()}
-"""
-KILLED = (
-    PROGRAM
-    + """
-# The calls between which it is killed: every block written, every file synced, every rename.
-calls, last = 0, None
-def counted(function):
-    def wrapped(*arguments, **more):
-        global calls
-        calls += 1
-        if calls == last:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return function(*arguments, **more)
-    return wrapped
-GgufFile.write = counted(GgufFile.write)
-for module, name in ((os, "fsync"), (os, "replace"), (os, "unlink"), (shutil, "rmtree")):
-    setattr(module, name, counted(getattr(module, name)))
-room = Path(sys.argv[3])
-run(room / "counting"); total = calls
-shutil.rmtree(room / "counting")
-found = []
-for share in json.loads(sys.argv[4]):
-    point = 1 + int(share * (total + 1))  # with an older export in the way it is two calls more
-    child = os.fork()
-    if not child:
-        calls, last = 0, point
-        run(room / "me")
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    found.append({"point": point, "killed": os.WIFSIGNALED(status), "status": status, "there": listing(room)})
-run(room / "me")
-print(json.dumps({"total": total, "found": found, "end": listing(room)}))
-"""
-)
-FULL = (
-    PROGRAM
-    + """
-exporting.require_disk = lambda *_: None  # which would refuse it before: here the room goes meanwhile
-room = Path(sys.argv[3])
-before = listing(room)
-try:
-    run(room / "me")
-    said = None
-except TweetstyleError as error:
-    said = str(error)
-same = listing(room) == before
-print(json.dumps({"said": said, "same": same, "there": sorted(listing(room))}))
-"""
-)
+    exporting.export(base, model / "adapter", template, Export(types=types), Sampling(), "me", model / "out" / "me")
 
 
 def digests(directory: Path) -> dict[str, str]:
-    return {str(p.relative_to(directory)): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(directory.rglob("*")) if p.is_file()}
+    """Path → digest of every file below."""
+    files = [path for path in sorted(directory.rglob("*")) if path.is_file()]
+    return {str(path.relative_to(directory)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def inputs(model: Path) -> dict[str, str]:
+    return {f"{part}/{name}": digest for part in ("base", "adapter") for name, digest in digests(model / part).items()}
+
+
+def cut_into_shards(base: Path) -> None:
+    """The one file of weights as SHARDS files with an index, as large models are published."""
+    weights = load_file(base / "model.safetensors")
+    (base / "model.safetensors").unlink()
+    names, index = sorted(weights), {}
+    for number in range(SHARDS):
+        file = f"model-{number + 1:05}-of-{SHARDS:05}.safetensors"
+        save_file({name: weights[name] for name in names[number::SHARDS]}, base / file, metadata={"format": "pt"})
+        index |= dict.fromkeys(names[number::SHARDS], file)
+    (base / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": index}))
 
 
 @pytest.fixture(scope="module")
-def inputs(tmp_path_factory) -> tuple[Path, Path]:
-    path = tmp_path_factory.mktemp("inputs")
-    base = write_llama(path / "base", hidden_size=256, intermediate_size=512, num_hidden_layers=3)
-    return base.path, write_adapter(path / "adapter", base)
+def pattern(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A base of 57 tensors in three shards, an adapter over 42 of them, and an older export (of one type) of the two."""
+    path = tmp_path_factory.mktemp("pattern")
+    base = write_llama(path / "base", num_hidden_layers=LAYERS)
+    write_adapter(path / "adapter", base)
+    cut_into_shards(path / "base")
+    export_it(path, ("bf16",))
+    return path
 
 
-def told(program: str, *arguments: object, around: tuple[str, ...] = ()) -> dict:
-    command = [*around, sys.executable, "-c", program, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
-    assert done.returncode == 0, f"seed {SEED}\n{done.stderr[-3000:]}"
-    return json.loads(done.stdout.splitlines()[-1])
+@pytest.fixture(scope="module")
+def whole(pattern: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Digests of an export that nothing disturbed."""
+    path = shutil.copytree(pattern, tmp_path_factory.mktemp("whole") / "model")
+    export_it(path)
+    return digests(path / "out")
 
 
-def test_killed_at_twenty_random_points_the_export_is_whole_or_not_there(inputs, tmp_path):
-    before = digests(inputs[0].parent)
-    shares = sorted(random.Random(SEED).random() for _ in range(20))
-    said = told(KILLED, *inputs, tmp_path, json.dumps(shares))
-    whole = said["end"]
-    assert sorted(whole) == ["me/Modelfile", "me/me-f16.gguf", "me/me-q4_k_m.gguf", "me/me-q8_0.gguf"]
-    assert sum(found["killed"] for found in said["found"]) >= 19 and said["total"] > 100
-    for found in said["found"]:
-        # What is under its own name is all of it; the rest has the name that the next run clears.
-        visible = {name: digest for name, digest in found["there"].items() if not name.startswith(".me.")}
-        assert visible in ({}, whole), f"seed {SEED}, call {found['point']} of {said['total']}"
-    assert digests(inputs[0].parent) == before
+@pytest.fixture
+def model(pattern: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(pattern, tmp_path / "model")
 
 
-@pytest.mark.skipif(
-    not shutil.which("unshare") or subprocess.run(["unshare", "-rm", "true"], capture_output=True, check=False).returncode != 0,
-    reason="needs a mount namespace of one's own (unshare -rm), for a disk that is really small",
+def in_a_process(function: Callable[..., None], *arguments: object, before: str = "") -> subprocess.CompletedProcess:
+    """Calls a function of this module in a fresh Python; before: a line of shell that stands ahead of it, in namespaces of its own."""
+    program = f"import sys; sys.path[:0] = [{str(TESTS)!r}, {str(TESTS.parent)!r}]\nimport test_export_faults as m\n"
+    program += f"m.{function.__name__}(*sys.argv[1:])"
+    command = [sys.executable, "-c", program, *map(str, arguments)]
+    if before:
+        command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", f'{before}\nexec "$@"', "sh", *command]
+    return subprocess.run(command, capture_output=True, text=True, timeout=240)
+
+
+def may_mount() -> bool:
+    """Whether this system lets anybody mount a tmpfs in a namespace of his own: many Linuxes do, some containers and macOS do not."""
+    if not shutil.which("unshare"):
+        return False
+    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", "mount -t tmpfs none /mnt"]
+    return subprocess.run(command, capture_output=True).returncode == 0
+
+
+needs_mounts = pytest.mark.skipif(not may_mount(), reason="no tmpfs may be mounted here; test_export.py has disks that only look full")
+
+
+def said(error: TweetstyleError) -> list[str]:
+    """The message's lines: what and where, and what to do about it."""
+    return str(error).splitlines()
+
+
+# -- the disk -----------------------------------------------------------------------------------------------
+
+
+def fill_up_again_and_again(mounted: str, seed: str) -> None:
+    """Exports on a disk that another program fills as soon as the room was found to be enough; prints a JSON list of what was seen."""
+    model, ballast, chance = Path(mounted), Path(mounted) / "ballast", random.Random(int(seed))
+    before, older, seen, left_free = inputs(model), digests(model / "out"), [], 0
+    needed = sum(exporting.disk_needed(read_base_model(model / "base"), TYPES).values())
+
+    def then_fill(directory: Path, needed: dict[str, int]) -> None:
+        require_disk(directory, needed)
+        with ballast.open("wb") as stream:
+            os.posix_fallocate(stream.fileno(), 0, shutil.disk_usage(mounted).free - left_free)
+
+    exporting.require_disk = then_fill
+    for _ in range(FULL_DISKS):
+        # A page is the least that a tmpfs takes; the weights alone end below nine tenths of the estimate.
+        left_free = chance.randrange(0, int(0.8 * needed)) // 4096 * 4096
+        message = []
+        try:
+            export_it(model)
+        except TweetstyleError as error:
+            message = said(error)
+        ballast.unlink()
+        seen.append([left_free, message, inputs(model) == before, digests(model / "out") == older])
+    exporting.require_disk = require_disk
+    export_it(model)
+    print(json.dumps({"seen": seen, "then": digests(model / "out")}))
+
+
+@needs_mounts
+def test_a_disk_that_fills_up_at_any_point_leaves_the_older_export_and_the_next_run_is_whole(model, whole):
+    disk = model.parent / "disk"
+    disk.mkdir()
+    mount = f"mount -t tmpfs -o size=64m none {disk} && cp -r {model}/* {disk}/ || exit 99"
+    done = in_a_process(fill_up_again_and_again, disk, SEED, before=mount)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert len(result["seen"]) == FULL_DISKS
+    for left_free, message, inputs_stay, older_stays in result["seen"]:
+        point = f"seed {SEED}, {left_free} bytes left"
+        assert message[:1] == [f"{disk}/out/me: the disk is full"] and "MiB are free; make room" in message[1], point
+        assert inputs_stay and older_stays, point
+    assert result["then"] == whole
+
+
+def export_and_say(model: str) -> None:
+    try:
+        export_it(Path(model))
+    except TweetstyleError as error:
+        print(error)
+
+
+@needs_mounts
+def test_a_disk_that_is_mounted_for_reading_only_is_one_message(model):
+    before = digests(model)
+    readonly = f"mount --bind {model}/out {model}/out && mount -o remount,bind,ro {model}/out || exit 99"
+    done = in_a_process(export_and_say, model, before=readonly)
+    assert done.stdout == f"{model}/out/me: no right to write here\n  → check its owner and mode\n", done.stderr
+    assert digests(model) == before
+
+
+def export_as_nobody(model: str) -> None:
+    if os.geteuid() == 0:
+        os.setuid(65534)  # root may write anywhere
+    export_and_say(model)
+
+
+def test_an_older_export_that_may_not_be_removed_is_refused_before_and_stays(pattern):
+    """Its files could be renamed away, but never deleted: they would lie beside it for good and stop the run after."""
+    # Another user must be able to come this far: a temporary directory of root's own may bar the way.
+    room = Path("/var/tmp") / f"tweetstyle-faults-{os.getpid()}"
+    try:
+        model = shutil.copytree(pattern, room)
+        before = digests(model)
+        for path in (model, *model.rglob("*")):
+            path.chmod(0o777 if path.is_dir() else 0o666)
+        (model / "out" / "me").chmod(0o555)
+        for _ in range(2):
+            done = in_a_process(export_as_nobody, model)
+            assert done.stdout == f"{model}/out/me: no right to write here\n  → check its owner and mode\n", done.stderr
+            assert digests(model) == before and [p.name for p in (model / "out").iterdir()] == ["me"]
+    finally:
+        (room / "out" / "me").chmod(0o777)
+        shutil.rmtree(room)
+
+
+# -- killed -------------------------------------------------------------------------------------------------
+
+
+def in_a_fork(model: Path, after: float | None = None, die_at: tuple[str, int] | None = None) -> int:
+    """Exports in a fork of this process; its exit status, -9 where it was killed.
+
+    after: seconds until SIGKILL. die_at: (a function of os, n): it kills itself instead of calling it for the n-th time.
+    """
+    child = os.fork()
+    if child == 0:
+        if die_at:
+            die_before(*die_at)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        export_it(model)
+        os._exit(0)
+    if after is not None:
+        time.sleep(after)
+        os.kill(child, signal.SIGKILL)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def die_before(name: str, nth: int) -> None:
+    original, calls = getattr(os, name), []
+
+    def counted(*arguments, **options):
+        calls.append(name)
+        if len(calls) == nth:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return original(*arguments, **options)
+
+    setattr(os, name, counted)
+
+
+def anew(pattern: Path, model: Path) -> None:
+    shutil.rmtree(model / "out")
+    shutil.copytree(pattern / "out", model / "out")
+
+
+def what_stands(model: Path) -> dict[str, str]:
+    """The complete exports after a kill: name of the directory → one digest of its content. What is being written is none."""
+    standing = {path.name: digests(path) for path in (model / "out").iterdir() if path.name != ".me.partial"}
+    return {name: json.dumps(content, sort_keys=True) for name, content in standing.items()}
+
+
+def kill_again_and_again(pattern: str, model: str, seed: str) -> None:
+    """Kills exports at random moments, then before each step of the exchange of old and new; prints what stood after each."""
+    pattern, model, chance = Path(pattern), Path(model), random.Random(int(seed))
+    before, seen = inputs(model), []
+    assert in_a_fork(model) == 0  # the first one reads what later ones find in memory
+    anew(pattern, model)
+    begin = time.monotonic()
+    assert in_a_fork(model) == 0
+    seconds = time.monotonic() - begin
+    points = [{"after": seconds * chance.uniform(0, 1)} for _ in range(KILLS)]
+    points += [{"die_at": step} for step in (("fsync", 1), ("fsync", 4), ("replace", 1), ("replace", 2), ("fsync", 6), ("rmdir", 1))]
+    for point in points:
+        anew(pattern, model)
+        status = in_a_fork(model, **point)
+        standing, untouched = what_stands(model), inputs(model) == before
+        status_of_next = in_a_fork(model)
+        seen.append([repr(point), status, standing, untouched, status_of_next, digests(model / "out")])
+    print(json.dumps(seen))
+
+
+def test_killed_at_any_moment_an_export_is_the_old_or_the_new_and_the_next_run_is_whole(pattern, model, whole):
+    done = in_a_process(kill_again_and_again, pattern, model, SEED)
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    old = json.dumps(digests(pattern / "out" / "me"), sort_keys=True)
+    new = json.dumps({name.removeprefix("me/"): digest for name, digest in whole.items()}, sort_keys=True)
+    killed = 0
+    for point, status, standing, untouched, status_of_next, then in seen:
+        point = f"seed {SEED}, {point}: {standing}"
+        killed += status == -signal.SIGKILL
+        assert status in (0, -signal.SIGKILL), point
+        if standing.get("me") == new:
+            # What it replaced may be half removed.
+            assert standing.keys() <= {"me", ".me.replaced"}, point
+        else:
+            assert standing in ({"me": old}, {".me.replaced": old}), point
+        assert untouched and status_of_next == 0 and then == whole, point
+    assert len(seen) == KILLS + 6 and killed >= KILLS // 2 + 6
+    by_step = [standing.keys() for _, _, standing, *_ in seen[KILLS:]]
+    assert by_step == [{"me"}, {"me"}, {"me"}, {".me.replaced"}, {"me", ".me.replaced"}, {"me", ".me.replaced"}]
+
+
+# -- damaged inputs -----------------------------------------------------------------------------------------
+
+
+def shard(model: Path) -> Path:
+    return model / "base" / f"model-00002-of-{SHARDS:05}.safetensors"
+
+
+def rewritten(path: Path, change: Callable[[dict[str, np.ndarray]], object]) -> None:
+    weights = load_file(path)
+    change(weights)
+    save_file(weights, path, metadata={"format": "pt"})
+
+
+def lose_a_shard(model):
+    shard(model).unlink()
+
+
+def cut_off_a_shard(model):
+    os.truncate(shard(model), shard(model).stat().st_size - 1)
+
+
+def cut_off_a_header(model):
+    os.truncate(shard(model), 100)
+
+
+def longer_header_than_file(model):
+    with shard(model).open("r+b") as stream:
+        stream.write(struct.pack("<Q", 2**40))
+
+
+def another_dtype(dtype):
+    def change(model):
+        rewritten(shard(model), lambda weights: weights.update({min(weights): weights[min(weights)].astype(dtype)}))
+
+    return change
+
+
+def in_the_adapter(half, value):
+    def change(model):
+        def put(weights):
+            name = max(name for name in weights if f"lora_{half}" in name)
+            weights[name][-1, -1] = value
+
+        rewritten(model / "adapter" / "adapter_model.safetensors", put)
+
+    return change
+
+
+def lose_the_adapter(model):
+    (model / "adapter" / "adapter_model.safetensors").unlink()
+
+
+def adapter_over_a_wider_base(model):
+    other = write_llama(model / "other", num_hidden_layers=LAYERS, intermediate_size=CONFIG["intermediate_size"] * 2)
+    write_adapter(model / "adapter", other)
+
+
+def adapter_over_a_deeper_base(model):
+    write_adapter(model / "adapter", write_llama(model / "other", num_hidden_layers=LAYERS + 1))
+
+
+@pytest.mark.parametrize(
+    ("damage", "where", "what"),
+    [
+        (lose_a_shard, "base/model-00002-of-00003.safetensors", "shard|no such file"),
+        (cut_off_a_shard, "base/model-00002-of-00003.safetensors", "its header says"),
+        (cut_off_a_header, "base/model-00002-of-00003.safetensors", "not a whole safetensors file"),
+        (longer_header_than_file, "base/model-00002-of-00003.safetensors", "not a whole safetensors file"),
+        (another_dtype(np.float64), "base/model-00002-of-00003.safetensors", "dtype F64"),
+        (another_dtype(np.int8), "base/model-00002-of-00003.safetensors", "dtype I8"),
+        (in_the_adapter("A", np.nan), "adapter/adapter_model.safetensors", "lora_A.weight holds NaN or infinity"),
+        (in_the_adapter("B", np.nan), "adapter/adapter_model.safetensors", "lora_B.weight holds NaN or infinity"),
+        (in_the_adapter("A", np.inf), "adapter/adapter_model.safetensors", "lora_A.weight holds NaN or infinity"),
+        (in_the_adapter("B", -np.inf), "adapter/adapter_model.safetensors", "lora_B.weight holds NaN or infinity"),
+        (lose_the_adapter, "adapter/adapter_model.safetensors", "no such file"),
+        (adapter_over_a_wider_base, "adapter/adapter_model.safetensors", "over this base it must be"),
+        (adapter_over_a_deeper_base, "adapter/adapter_model.safetensors", "no adapter of this model's linears"),
+    ],
 )
-@pytest.mark.parametrize("older", [False, True], ids=["nothing there", "an older export there"])
-def test_on_a_disk_that_is_full_at_random_points_there_is_one_message_and_nothing_half(inputs, tmp_path, older):
-    import tweetstyle.export as exporting
-    from tweetstyle.base_model import read_base_model
+def test_a_damaged_input_is_one_message_and_made_good_the_next_run_is_whole(pattern, model, whole, damage, where, what):
+    damage(model)
+    before = digests(model)
+    with pytest.raises(TweetstyleError, match=what) as caught:
+        export_it(model)
+    lines = said(caught.value)
+    assert len(lines) == 2 and lines[0].startswith(f"{model}/{where}") and lines[1].startswith("  → ")
+    assert digests(model) == before
+    for part in ("base", "adapter"):
+        shutil.rmtree(model / part)
+        shutil.copytree(pattern / part, model / part)
+    export_it(model)
+    assert digests(model / "out") == whole
 
-    sizes = exporting.room_needed(read_base_model(inputs[0]), exporting.Export(types=("f16", "q8_0", "q4_k_m")), 1)
-    kept = 150_000 if older else 0
-    before = digests(inputs[0].parent)
-    room = tmp_path / "room"
-    room.mkdir()
-    older_export = 'if [ "$2" = 1 ]; then mkdir "$1/me"; head -c 150000 /dev/zero > "$1/me/old.gguf"; fi'
-    mount = f'mount -t tmpfs -o size="$0" tmpfs "$1"; {older_export}; shift 2; exec "$@"'
-    for share in (random.Random(SEED + n).uniform(0.02, 0.95) for n in range(5)):
-        size = kept + int(share * sum(sizes.values()))
-        around = ("unshare", "-rm", "sh", "-c", mount, str(size), str(room), str(int(older)))
-        said = told(FULL, *inputs, room, around=around)
-        assert said["said"].startswith(f"{room / 'me'}: the disk is full\n  → "), (SEED, size, said)
-        assert said["same"] and said["there"] == (["me/old.gguf"] if older else [])
-    assert digests(inputs[0].parent) == before
+
+# -- another base or adapter of the same shapes -------------------------------------------------------------
+
+RECIPE = "data: {source: tweets.txt}\nprompt: {style: Nimzo}\nmodel: {base: base, method: lora}\nexport: {types: [f16]}\n"
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch) -> Path:
+    """A project whose stages before the export are current by their manifests: made by hand, for a training takes a minute."""
+    monkeypatch.chdir(tmp_path)
+    base = write_llama(Path("base"))
+    Path("tweets.txt").write_text("La neige tombe encore sur la ville.\nEncore un matin froid.\n")
+    Path("mine.yaml").write_text(RECIPE)
+    road = Road(Path("mine.yaml"))
+    write_adapter(road.final_model, base)
+    road.recipe.data.processed.mkdir(parents=True)
+    for name in ("train", "validation", "test"):
+        road.split(name).write_text("")
+    made = {
+        "prepare": [road.split(name) for name in ("train", "validation", "test")],
+        "fit": sorted(road.final_model.iterdir()),
+        "evaluate": [],
+        "export": [],
+    }
+    for name, outputs in made.items():
+        stage = road.stages[name]
+        stage.manifest.parent.mkdir(parents=True, exist_ok=True)
+        Manifest(name, stage.settings, stage.inputs(), fingerprints(outputs, stage.manifest.parent)).write(stage.manifest)
+    (road.recipe.export_directory / "mine-f16.gguf").write_bytes(b"the older one")
+    return tmp_path
+
+
+def test_the_project_made_by_hand_is_current(project, capsys):
+    """Otherwise the refusals below would prove nothing."""
+    pipeline.run_stage(Path("mine.yaml"), "export", force=False)
+    assert "export    current" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_another_base_of_the_same_shapes_is_refused_by_its_digest(project, force):
+    write_llama(Path("base"), seed=5)
+    before = digests(project)
+    with pytest.raises(TweetstyleError, match=r"fit comes first \(changed input: base/model.safetensors\)"):
+        pipeline.run_stage(Path("mine.yaml"), "export", force=force)
+    assert {k: v for k, v in digests(project).items() if not k.endswith(".lock")} == before
+
+
+def test_the_gate_alone_refuses_an_export_from_another_base(project):
+    write_llama(Path("base"), seed=5)
+    before = digests(project)
+    with pytest.raises(TweetstyleError, match="made from another trained model"):
+        pipeline.verify(Path("mine.yaml"))
+    assert {k: v for k, v in digests(project).items() if not k.endswith(".lock")} == before
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_another_adapter_of_the_same_shapes_is_refused_by_its_digest(project, force):
+    road = Road(Path("mine.yaml"))
+    write_adapter(road.final_model, road.base, seed=5)
+    before = digests(project)
+    with pytest.raises(TweetstyleError, match=r"fit comes first \(changed output: model/mine/final_model/adapter_model.safetensors\)"):
+        pipeline.run_stage(Path("mine.yaml"), "export", force=force)
+    assert {k: v for k, v in digests(project).items() if not k.endswith(".lock")} == before

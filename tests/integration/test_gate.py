@@ -173,3 +173,19 @@ def test_a_spoilt_file_is_rejected_with_the_reason_and_the_other_takes_its_place
     code, said = made.run("tweetstyle-fit", "mine.yaml")
     assert code == 0 and "fit       current" in said and made.parity()["q8_0", "conversion"] is True
     assert not list(made.export.glob("*.rejected"))
+
+
+def test_an_adapter_is_not_exported_over_another_base_of_the_same_shapes(project):
+    made, _ = project
+    shard = made.path / "base" / "model.safetensors"
+    whole = shard.read_bytes()
+    changed = bytearray(whole)
+    changed[-1] ^= 1
+    shard.write_bytes(changed)
+    before = {p.name: p.stat().st_mtime_ns for p in made.export.iterdir()}
+    for verb, reason in (("export", "fit comes first (changed input: base/model.safetensors)"), ("verify", "another trained model")):
+        code, said = made.run("tweetstyle", verb, "mine.yaml")
+        assert code == 1 and reason in said and "Traceback" not in said
+    assert {p.name: p.stat().st_mtime_ns for p in made.export.iterdir()} == before
+    shard.write_bytes(whole)
+    assert "export    current" in made.run("tweetstyle-fit", "mine.yaml")[1]
