@@ -28,6 +28,7 @@ from tweetstyle import pipeline
 from tweetstyle.base_model import read_base_model
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export.disk import require_disk
+from tweetstyle.imatrix import Imatrix
 from tweetstyle.manifest import Manifest, fingerprints
 from tweetstyle.recipe import Export, Sampling
 from tweetstyle.road import Road
@@ -41,11 +42,22 @@ SEED = int(os.environ.get("FAULTS_SEED", "7"))
 """Of the points at which disks fill up and processes are killed; printed with every point that fails."""
 
 
+def importance() -> Imatrix:
+    """Of every linear of the layers."""
+    narrow, wide = CONFIG["hidden_size"], CONFIG["intermediate_size"]
+    columns = dict.fromkeys(("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up"), narrow) | {"ffn_down": wide}
+    rows = {f"blk.{n}.{part}.weight": np.linspace(1, 9, size, dtype=np.float32) for n in range(LAYERS) for part, size in columns.items()}
+    return Imatrix(rows, 1, 512, ("tweets",))
+
+
 def export_it(model: Path, types: tuple[str, ...] = TYPES) -> None:
-    """model/base and model/adapter → model/out/me."""
+    """model/base and model/adapter → model/out/me, with two candidates for q4_k_m, of which the later one is better."""
     base = read_base_model(model / "base")
     template = build_template("inst", "Nimzo", base.tokens)
-    exporting.export(base, model / "adapter", template, Export(types=types), Sampling(), "me", model / "out" / "me")
+    exporting.export(
+        base, model / "adapter", template, Export(types=types), Sampling(), "me", model / "out" / "me",
+        imatrix=importance(), score=lambda path: 1.0 if "weighted" in path.name else 2.0,
+    )  # fmt: skip
 
 
 def digests(directory: Path) -> dict[str, str]:
@@ -126,8 +138,8 @@ def said(error: TweetstyleError) -> list[str]:
 def fill_up_again_and_again(mounted: str, seed: str) -> None:
     """Exports on a disk that another program fills as soon as the room was found to be enough; prints a JSON list of what was seen."""
     model, ballast, chance = Path(mounted), Path(mounted) / "ballast", random.Random(int(seed))
-    before, older, seen, left_free = inputs(model), digests(model / "out"), [], 0
-    needed = sum(exporting.disk_needed(read_base_model(model / "base"), TYPES).values())
+    before, seen, left_free = inputs(model), [], 0
+    needed = sum(exporting.room_needed(read_base_model(model / "base"), Export(types=TYPES), 1).values())
 
     def then_fill(directory: Path, needed: dict[str, int]) -> None:
         require_disk(directory, needed)
@@ -135,7 +147,11 @@ def fill_up_again_and_again(mounted: str, seed: str) -> None:
             os.posix_fallocate(stream.fileno(), 0, shutil.disk_usage(mounted).free - left_free)
 
     exporting.require_disk = then_fill
-    for _ in range(FULL_DISKS):
+    for point in range(FULL_DISKS):
+        if point == FULL_DISKS // 2:
+            shutil.rmtree(model / "out")
+            (model / "out").mkdir()
+        older = digests(model / "out")
         # A page is the least that a tmpfs takes; the weights alone end below nine tenths of the estimate.
         left_free = chance.randrange(0, int(0.8 * needed)) // 4096 * 4096
         message = []
@@ -144,7 +160,7 @@ def fill_up_again_and_again(mounted: str, seed: str) -> None:
         except TweetstyleError as error:
             message = said(error)
         ballast.unlink()
-        seen.append([left_free, message, inputs(model) == before, digests(model / "out") == older])
+        seen.append([left_free, message, inputs(model) == before, bool(older), os.listdir(model / "out"), digests(model / "out") == older])
     exporting.require_disk = require_disk
     export_it(model)
     print(json.dumps({"seen": seen, "then": digests(model / "out")}))
@@ -159,10 +175,10 @@ def test_a_disk_that_fills_up_at_any_point_leaves_the_older_export_and_the_next_
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert len(result["seen"]) == FULL_DISKS
-    for left_free, message, inputs_stay, older_stays in result["seen"]:
+    for left_free, message, inputs_stay, older, there, older_stays in result["seen"]:
         point = f"seed {SEED}, {left_free} bytes left"
         assert message[:1] == [f"{disk}/out/me: the disk is full"] and "MiB are free; make room" in message[1], point
-        assert inputs_stay and older_stays, point
+        assert inputs_stay and older_stays and there == ["me"] * older, point
     assert result["then"] == whole
 
 
@@ -240,6 +256,11 @@ def die_before(name: str, nth: int) -> None:
     setattr(os, name, counted)
 
 
+def without_older(point: int) -> bool:
+    """Whether there is no older export at that point: at half of the random ones."""
+    return point < KILLS and point % 2 == 1
+
+
 def anew(pattern: Path, model: Path) -> None:
     shutil.rmtree(model / "out")
     shutil.copytree(pattern / "out", model / "out")
@@ -251,8 +272,20 @@ def what_stands(model: Path) -> dict[str, str]:
     return {name: json.dumps(content, sort_keys=True) for name, content in standing.items()}
 
 
+STEPS = {
+    ("replace", 1): {"me"},  # of a candidate by the better one
+    ("replace", 2): {"me"},  # the Modelfile, last of the files
+    ("fsync", 7): {"me"},  # of the new directory
+    ("replace", 3): {"me"},  # of the older export, which makes place
+    ("replace", 4): {".me.replaced"},  # of the new one, which takes it
+    ("fsync", 8): {"me", ".me.replaced"},  # of the directory above
+    ("rmdir", 1): {"me", ".me.replaced"},  # the older one's, emptied by then
+}
+"""The exchange of old and new: the call of os before which the process dies → the directories that stand then."""
+
+
 def kill_again_and_again(pattern: str, model: str, seed: str) -> None:
-    """Kills exports at random moments, then before each step of the exchange of old and new; prints what stood after each."""
+    """Kills exports at random moments, then before each of STEPS; prints what stood after each."""
     pattern, model, chance = Path(pattern), Path(model), random.Random(int(seed))
     before, seen = inputs(model), []
     assert in_a_fork(model) == 0  # the first one reads what later ones find in memory
@@ -261,9 +294,11 @@ def kill_again_and_again(pattern: str, model: str, seed: str) -> None:
     assert in_a_fork(model) == 0
     seconds = time.monotonic() - begin
     points = [{"after": seconds * chance.uniform(0, 1)} for _ in range(KILLS)]
-    points += [{"die_at": step} for step in (("fsync", 1), ("fsync", 4), ("replace", 1), ("replace", 2), ("fsync", 6), ("rmdir", 1))]
-    for point in points:
+    points += [{"die_at": step} for step in STEPS]
+    for number, point in enumerate(points):
         anew(pattern, model)
+        if without_older(number):
+            shutil.rmtree(model / "out" / "me")
         status = in_a_fork(model, **point)
         standing, untouched = what_stands(model), inputs(model) == before
         status_of_next = in_a_fork(model)
@@ -278,19 +313,20 @@ def test_killed_at_any_moment_an_export_is_the_old_or_the_new_and_the_next_run_i
     old = json.dumps(digests(pattern / "out" / "me"), sort_keys=True)
     new = json.dumps({name.removeprefix("me/"): digest for name, digest in whole.items()}, sort_keys=True)
     killed = 0
-    for point, status, standing, untouched, status_of_next, then in seen:
+    for number, (point, status, standing, untouched, status_of_next, then) in enumerate(seen):
         point = f"seed {SEED}, {point}: {standing}"
         killed += status == -signal.SIGKILL
         assert status in (0, -signal.SIGKILL), point
         if standing.get("me") == new:
             # What it replaced may be half removed.
             assert standing.keys() <= {"me", ".me.replaced"}, point
+        elif without_older(number):
+            assert standing == {}, point
         else:
             assert standing in ({"me": old}, {".me.replaced": old}), point
         assert untouched and status_of_next == 0 and then == whole, point
-    assert len(seen) == KILLS + 6 and killed >= KILLS // 2 + 6
-    by_step = [standing.keys() for _, _, standing, *_ in seen[KILLS:]]
-    assert by_step == [{"me"}, {"me"}, {"me"}, {".me.replaced"}, {"me", ".me.replaced"}, {"me", ".me.replaced"}]
+    assert len(seen) == KILLS + len(STEPS) and killed >= KILLS // 2 + len(STEPS)
+    assert [standing.keys() for _, _, standing, *_ in seen[KILLS:]] == list(STEPS.values())
 
 
 # -- damaged inputs -----------------------------------------------------------------------------------------
@@ -357,7 +393,7 @@ def adapter_over_a_deeper_base(model):
 @pytest.mark.parametrize(
     ("damage", "where", "what"),
     [
-        (lose_a_shard, "base/model-00002-of-00003.safetensors", "shard|no such file"),
+        (lose_a_shard, "base", "missing: model-00002-of-00003.safetensors"),
         (cut_off_a_shard, "base/model-00002-of-00003.safetensors", "its header says"),
         (cut_off_a_header, "base/model-00002-of-00003.safetensors", "not a whole safetensors file"),
         (longer_header_than_file, "base/model-00002-of-00003.safetensors", "not a whole safetensors file"),
@@ -389,7 +425,10 @@ def test_a_damaged_input_is_one_message_and_made_good_the_next_run_is_whole(patt
 
 # -- another base or adapter of the same shapes -------------------------------------------------------------
 
-RECIPE = "data: {source: tweets.txt}\nprompt: {style: Nimzo}\nmodel: {base: base, method: lora}\nexport: {types: [f16]}\n"
+RECIPE = (
+    "data: {source: tweets.txt}\nprompt: {style: Nimzo}\nmodel: {base: base, method: lora}\n"
+    "training: {max_length: 128}\nexport: {types: [f16], num_ctx: 128}\n"
+)
 
 
 @pytest.fixture

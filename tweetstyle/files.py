@@ -75,13 +75,16 @@ def complete_directory(path: Path) -> Iterator[Path]:
     """Gives an empty sibling directory that becomes `path` (replacing it) only when the block ends without an error.
 
     The one that it replaces is renamed first and removed last: killed at any moment, `path` is the old one, the new one or,
-    until the next run puts the old one back, nothing; never half of either.
+    until the next run puts the old one back, nothing; never half of either. One whose files may not be removed is not replaced.
     """
     temporary, replaced = partial_sibling(path), path.with_name(f".{path.name}.replaced")
     with clear_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(temporary, ignore_errors=True)
+        _remove(temporary)
         _put_back(replaced, path)
+        if path.exists() and not os.access(path, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+            # It could be renamed, but would then stay beside the new one for good and stop the run after this.
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
         temporary.mkdir()
         try:
             yield temporary
@@ -99,6 +102,12 @@ def complete_directory(path: Path) -> Iterator[Path]:
             raise
         sync_directory(path.parent)
         shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _remove(path: Path) -> None:
+    """Raises OSError where it may not be removed, which is better known before the work than after."""
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(path)
 
 
 def _put_back(replaced: Path, path: Path) -> None:
