@@ -73,13 +73,14 @@ def check_before_start(recipe: Recipe, base: BaseModel, template: Template, ther
 
     there: bytes that an interrupted run has written already; None where the training is current.
     """
-    from tweetstyle.export import check_exportable
+    from tweetstyle.export import check_exportable, require_memory
 
     run, weights = recipe.run_directory.resolve(), base.path.resolve()
     if run == weights or run in weights.parents or weights in run.parents:
         what = f"the run would be written to {recipe.run_directory}, where the base model is"
         raise TweetstyleError(what, where="model.base", hint="give the recipe's file another name: the run is named after it")
     check_exportable(base, template)
+    require_memory(base, recipe.export)
     for key, length in (("training.max_length", recipe.training.max_length), ("export.num_ctx", recipe.export.num_ctx)):
         if length > base.max_positions:
             what = f"{length} is beyond the model's {base.max_positions} positions"
@@ -118,6 +119,7 @@ def plan(
     from rich.console import Console
     from rich.table import Table
 
+    from tweetstyle.export import memory_needed
     from tweetstyle.fit import plan_fit
     from tweetstyle.prepare import funnel, prepare
 
@@ -143,6 +145,7 @@ def plan(
         rows["warning: " + warning.split(":")[0]] = warning
     needed = disk_needed(recipe, base)
     rows |= {f"disk: {name}": size(value) for name, value in needed.items()}
+    rows["memory: export"] = f"at most {size(max(memory_needed(base, recipe.export).values()))} of the machine's own, not the card's"
     free = shutil.disk_usage(existing_parent(recipe.run_directory)).free
     rows["disk: all"] = f"at most {size(sum(needed.values()))}; {size(free)} are free"
     for name, value in rows.items():

@@ -20,6 +20,7 @@ from tweetstyle.export.choices import Choices, Order, Score, Stored, Wanted, Wri
 from tweetstyle.export.disk import disk_needed, require_disk, room_needed
 from tweetstyle.export.gguf_file import GgufFile
 from tweetstyle.export.llama import Llama, Tensor, check_tensors, read_llama, tensor_plan
+from tweetstyle.export.memory import memory_needed, require_memory
 from tweetstyle.export.modelfile import check_modelfile, check_name, modelfile
 from tweetstyle.export.nf4 import read_weights
 from tweetstyle.export.vocabulary import Vocabulary, read_vocabulary
@@ -28,7 +29,7 @@ from tweetstyle.imatrix import Imatrix
 from tweetstyle.recipe import Export, Sampling
 from tweetstyle.template import Template
 
-__all__ = ["Exported", "check_exportable", "disk_needed", "export", "room_needed", "write_modelfile"]
+__all__ = ["Exported", "check_exportable", "disk_needed", "export", "memory_needed", "require_memory", "room_needed", "write_modelfile"]
 
 
 @dataclass(frozen=True)
