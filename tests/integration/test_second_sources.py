@@ -1,0 +1,232 @@
+"""The export's keys, types and bytes against programs that share no code with it: PEFT's merge, Ollama's converter and quantiser."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import gguf
+import numpy as np
+import pytest
+from safetensors.torch import load_file, save_file
+from support.by_ollama import by_ollama, metadata, tensors, types
+from support.ollama import OllamaServer
+from support.tiny_llama import CONFIG, LINEARS, write_adapter, write_llama
+
+from tweetstyle.base_model import BaseModel, read_base_model
+from tweetstyle.export import Exported, export
+from tweetstyle.recipe import Export, Sampling
+from tweetstyle.template import build_template
+from tweetstyle.verify.llama_cpp import Logits
+
+pytestmark = pytest.mark.integration
+
+LLAMA_31 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 64}
+WIDE = {"hidden_size": 256, "intermediate_size": 512, "num_attention_heads": 4, "num_hidden_layers": 8, "rope_scaling": LLAMA_31}
+NARROW = {"hidden_size": 192, "intermediate_size": 288, "num_attention_heads": 4, "num_hidden_layers": 5, "rope_scaling": LLAMA_31}
+"""No row is a multiple of 256: K-quants fall back to Q5_0 and Q8_0, whose bytes are the same in every version of ggml."""
+
+
+def ours(base: BaseModel, adapter: Path | None, room: Path, *wanted: str) -> Exported:
+    template = build_template("inst", "Nimzo", base.tokens)
+    return export(base, adapter, template, Export(types=wanted), Sampling(), "ours", room / "ours")
+
+
+def merged_by_peft(base: BaseModel, adapter: Path, directory: Path, dtype: str = "float32") -> Path:
+    """The usual way: the whole model in float32, PEFT's merge_and_unload, the weights saved anew."""
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(base.path, dtype=torch.float32, local_files_only=True)
+    merged = PeftModel.from_pretrained(model, adapter).merge_and_unload()
+    shutil.copytree(base.path, directory)
+    tied = {"lm_head.weight"} if base.config["tie_word_embeddings"] else set()
+    kept = {name: weight.to(getattr(torch, dtype)).contiguous() for name, weight in merged.state_dict().items() if name not in tied}
+    save_file(kept, directory / "model.safetensors", metadata={"format": "pt"})
+    return directory
+
+
+# -- metadata, key by key -----------------------------------------------------------------------------------
+
+COMMON = {
+    "general.name": ("ours alone", "the recipe's name"),
+    "general.type": ("ours alone", "a file of today says what it is"),
+    "tokenizer.ggml.scores": ("theirs alone", "a byte-level BPE has none: the ids counted up"),
+    "tokenizer.ggml.add_padding_token": ("theirs alone", "false, which is what a missing one means"),
+    "tokenizer.ggml.add_bos_token": ("another", "training puts a BOS before every prompt; a tokenizer_config that does not say so says no"),
+}
+QUANTISED = {"general.parameter_count": ("theirs alone", "the tensors' shapes tell it; Ollama writes it when it quantises")}
+TINY = {
+    "tokenizer.chat_template": ("ours alone", "the prompt that was trained on; the base's directory has none"),
+    "llama.attention.key_length": ("ours alone", "the width of a head: hidden size over heads, where config.json has no head_dim"),
+    "llama.attention.value_length": ("ours alone", "the same"),
+    "tokenizer.ggml.tokens": ("another", "rows of the embedding that no token has are named otherwise"),
+    "tokenizer.ggml.token_type": ("another", "and ours say that they are unused"),
+}
+PRE = {"tokenizer.ggml.pre": ("another", "Ollama does not know SmolLM2's pre-tokenizer: it splits numbers and spaces otherwise")}
+ROPE_BASE = {"llama.rope.freq_base": ("ours alone", "Ollama 0.11.4 does not read rope_parameters, where transformers 5 has it")}
+SMOLLM2 = {
+    "tokenizer.chat_template": ("another", "the prompt that was trained on, not that of the base"),
+    "llama.attention.head_dim": ("theirs alone", "not llama.cpp's name: key_length and value_length say the same"),
+    "tokenizer.ggml.unknown_token_id": ("theirs alone", "a byte-level BPE has a token for every byte"),
+    "tokenizer.ggml.add_unknown_token": ("theirs alone", "the same"),
+}
+
+
+def differences(mine: dict[str, object], other: dict[str, object]) -> dict[str, str]:
+    kinds = dict.fromkeys(mine.keys() - other.keys(), "ours alone") | dict.fromkeys(other.keys() - mine.keys(), "theirs alone")
+    return kinds | {key: "another" for key in mine.keys() & other.keys() if mine[key] != other[key]}
+
+
+def assert_explained(mine: dict[str, object], theirs: gguf.GGUFReader, reasons: dict[str, tuple[str, str]]) -> None:
+    """A difference without a reason fails, and so does a reason without a difference; what the reasons claim of values is looked at."""
+    other = metadata(theirs)
+    assert differences(mine, other) == {key: kind for key, (kind, _) in reasons.items()}
+    size = len(mine["tokenizer.ggml.tokens"])
+    known = size - mine["tokenizer.ggml.token_type"].count(gguf.TokenType.UNUSED)
+    if "general.parameter_count" in other:
+        assert other["general.parameter_count"] == sum(int(tensor.n_elements) for tensor in theirs.tensors)
+    assert other["tokenizer.ggml.scores"] == [*range(known), *[-1] * (size - known)]
+    assert other["tokenizer.ggml.add_padding_token"] is other.get("tokenizer.ggml.add_unknown_token", False) is False
+    assert (mine["tokenizer.ggml.add_bos_token"], other["tokenizer.ggml.add_bos_token"]) == (True, False)
+    assert mine["llama.attention.key_length"] == mine["llama.embedding_length"] // mine["llama.attention.head_count"]
+    assert other.get("llama.attention.head_dim", mine["llama.attention.key_length"]) == mine["llama.attention.value_length"]
+    for key in ("tokenizer.ggml.tokens", "tokenizer.ggml.token_type"):
+        assert mine[key][:known] == other[key][:known] and len(mine[key]) == len(other[key])
+
+
+@pytest.fixture(scope="module")
+def wide(ollama: OllamaServer, tmp_path_factory):
+    """(base, our export with an adapter, Ollama's reading of the same weights merged by PEFT), Llama 3.1's rope scaling, in Q4_K_M."""
+    room = tmp_path_factory.mktemp("wide")
+    base = write_llama(room / "base", **WIDE)
+    adapter = write_adapter(room / "adapter", base)
+    merged = merged_by_peft(base, adapter, room / "merged")
+    return base, ours(base, adapter, room, "f32", "q4_k_m"), by_ollama(ollama, "wide-merged", merged, "q4_K_M", room)
+
+
+def test_every_key_of_the_metadata_is_ollamas_or_has_its_reason(wide):
+    base, exported, theirs = wide
+    mine = metadata(gguf.GGUFReader(exported.gguf["q4_k_m"]))
+    assert_explained(mine, theirs, COMMON | QUANTISED | TINY)
+    assert mine["tokenizer.ggml.token_type"].count(gguf.TokenType.UNUSED) == base.config["vocab_size"] - 324
+    assert base.tokenizer.token_id("<|eot_id|>") == 323
+
+
+def test_every_key_of_smollm2_is_ollamas_or_has_its_reason(ollama: OllamaServer, base_model_dir: Path, tmp_path: Path):
+    mine = metadata(gguf.GGUFReader(ours(read_base_model(base_model_dir), None, tmp_path, "f16").gguf["f16"]))
+    assert_explained(mine, by_ollama(ollama, "smollm2-f16", base_model_dir, None, tmp_path), COMMON | PRE | SMOLLM2)
+
+
+@pytest.mark.parametrize("rope", [{"rope_type": "default"}, LLAMA_31], ids=lambda rope: rope["rope_type"])
+def test_the_rope_of_a_config_by_transformers_5_is_kept_where_ollamas_own_reading_loses_it(ollama: OllamaServer, tmp_path, rope):
+    """Both say the same words, ours the model's: its distance to Hugging Face's logits is that of f16, Ollama's is another model's."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    base = write_llama(tmp_path / "base", pre="smollm")
+    config = {k: v for k, v in CONFIG.items() if k != "rope_theta"} | {"rope_parameters": rope | {"rope_theta": 500000.0}}
+    (base.path / "config.json").write_text(json.dumps(config))
+    base = read_base_model(base.path)
+    path, theirs = ours(base, None, tmp_path, "f16").gguf["f16"], by_ollama(ollama, f"five-{rope['rope_type']}", base.path, None, tmp_path)
+    mine = gguf.GGUFReader(path)
+    assert_explained(metadata(mine), theirs, COMMON | TINY | PRE | ROPE_BASE)
+    assert metadata(mine)["llama.rope.freq_base"] == 500000.0
+    assert tensors(mine).keys() - tensors(theirs).keys() == ({"rope_freqs.weight"} if rope is LLAMA_31 else set())
+    ids = np.random.default_rng(0).integers(0, 320, 120).tolist()
+    model = AutoModelForCausalLM.from_pretrained(base.path, dtype=torch.float32, local_files_only=True).eval()
+    with torch.inference_mode():
+        expected = model(torch.tensor([ids])).logits[0].numpy()
+    distances = []
+    for reader in (path, Path(theirs.data.filename)):
+        with Logits(reader, n_ctx=128) as logits:
+            distances.append(float(np.abs(logits(ids) - expected).max()))
+    print(f"from Hugging Face's logits, of up to {np.abs(expected).max():.3g}: ours {distances[0]:.3g}, Ollama's {distances[1]:.3g}")
+    assert distances[0] < 0.02 * np.abs(expected).max() and distances[1] > 20 * distances[0]
+
+
+# -- bytes --------------------------------------------------------------------------------------------------
+
+
+def assert_same_bytes(path: Path, theirs: gguf.GGUFReader, but: set[str] = frozenset()) -> None:
+    found, expected = tensors(gguf.GGUFReader(path)), tensors(theirs)
+    assert types(found) == types(expected)
+    assert [n for n in found if not np.array_equal(found[n].data.view(np.uint8), expected[n].data.view(np.uint8))] == sorted(but)
+
+
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize(("stored", "file_type"), [("float32", "f16"), ("float16", "f16"), ("bfloat16", "bf16")])
+def test_what_ollama_converts_without_quantising_has_the_same_bytes(ollama: OllamaServer, tmp_path, stored, file_type, tied):
+    """From float32 to f16 each weight is rounded; some are made so small that they are subnormal there, or zero."""
+    import torch
+
+    base = write_llama(tmp_path / "base", dtype="float32", tie_word_embeddings=tied)
+    weights = load_file(base.shards[0])
+    weights["model.layers.1.mlp.up_proj.weight"] *= 1e-6
+    save_file({n: w.to(getattr(torch, stored)) for n, w in weights.items()}, base.shards[0], metadata={"format": "pt"})
+    exported = ours(base, None, tmp_path, file_type)
+    theirs = by_ollama(ollama, f"plain-{stored}-{tied}".lower(), base.path, None, tmp_path)
+    assert set(types(tensors(theirs)).values()) == {"F32", file_type.upper()}
+    assert_same_bytes(exported.gguf[file_type], theirs)
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["untied", "tied"])
+def on_a_grid(request, tmp_path_factory) -> tuple[BaseModel, Path]:
+    """(base, adapter) of multiples of 1/128 below 2 whose merge rounds nowhere, whoever adds in whatever order: bf16 holds each sum."""
+    import torch
+
+    room = tmp_path_factory.mktemp("grid")
+    base = write_llama(room / "base", **NARROW, tie_word_embeddings=request.param)
+    random = np.random.default_rng(5)
+    weights = {n: torch.from_numpy(random.integers(-64, 65, w.shape) / 128).half() for n, w in load_file(base.shards[0]).items()}
+    save_file(weights, base.shards[0], metadata={"format": "pt"})
+    adapter = write_adapter(room / "adapter", base)
+    halves = load_file(adapter / "adapter_model.safetensors")
+    halves = {n: torch.from_numpy(random.integers(-1, 2, w.shape) / 8).float() for n, w in halves.items()}
+    save_file(halves, adapter / "adapter_model.safetensors", metadata={"format": "pt"})
+    return base, adapter
+
+
+@pytest.mark.parametrize(
+    ("file_type", "saved", "quantisation"),
+    [("f16", "float32", None), ("bf16", "bfloat16", None), ("q8_0", "float32", "q8_0"), ("q4_k_m", "bfloat16", "q4_K_M")],
+)
+def test_an_adapter_merged_by_peft_and_quantised_by_ollama_gives_the_same_bytes(
+    ollama: OllamaServer, on_a_grid, tmp_path, file_type, saved, quantisation
+):
+    base, adapter = on_a_grid
+    merged = merged_by_peft(base, adapter, tmp_path / "merged", saved)
+    before, after = load_file(base.shards[0]), load_file(merged / "model.safetensors")
+    changed = {n for n in before if not np.array_equal(before[n].float(), after[n].float())}
+    assert changed == {n for n in before if n.split(".")[-2] in LINEARS}
+    exported = ours(base, adapter, tmp_path, file_type)
+    name = f"grid-{file_type.replace('_', '-')}-{base.config['tie_word_embeddings']}".lower()
+    theirs = by_ollama(ollama, name, merged, quantisation, tmp_path)
+    kinds = {"q8_0": {"Q8_0"}, "q4_k_m": {"Q5_0", "Q8_0"}}.get(file_type, {file_type.upper()})
+    assert set(types(tensors(theirs)).values()) == kinds | {"F32"}
+    # The rotary factors are computed, by Ollama in another order of operations.
+    factors = [tensors(reader)["rope_freqs.weight"].data for reader in (gguf.GGUFReader(exported.gguf[file_type]), theirs)]
+    assert np.allclose(*factors, rtol=3e-7) and len(factors[0]) == 24
+    assert_same_bytes(exported.gguf[file_type], theirs, set() if np.array_equal(*factors) else {"rope_freqs.weight"})
+
+
+def test_k_quants_have_the_types_that_ollama_picks_and_no_more_error(wide):
+    """Its ggml is older than ours, so that the bytes differ in places; llama.cpp's rules and the quality are the same."""
+    _, exported, theirs = wide
+    exact = {name: tensor.data for name, tensor in tensors(gguf.GGUFReader(exported.gguf["f32"])).items()}
+    found, expected = tensors(gguf.GGUFReader(exported.gguf["q4_k_m"])), tensors(theirs)
+    assert types(found) == types(expected) and "rope_freqs.weight" in found
+    assert set(types(found).values()) == {"F32", "Q4_K", "Q6_K"}
+    squares = {(whose, kind): 0.0 for whose in ("ours", "theirs") for kind in ("Q4_K", "Q6_K")}
+    for name, kind in types(found).items():
+        for whose, made in (("ours", found[name]), ("theirs", expected[name])):
+            read = gguf.quants.dequantize(made.data, made.tensor_type).reshape(-1)
+            if kind == "F32":
+                assert np.allclose(read, exact[name].reshape(-1), rtol=1e-6), name
+            else:
+                squares[whose, kind] += float(((read - exact[name].reshape(-1)).astype(np.float64) ** 2).sum())
+    print({key: f"{value:.6g}" for key, value in squares.items()})
+    for kind in ("Q4_K", "Q6_K"):
+        assert 0 < squares["ours", kind] <= 1.001 * squares["theirs", kind] <= 1.1 * squares["ours", kind], kind
