@@ -8,32 +8,20 @@ import gguf
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
+from support.four_bits import SHAPE, loaded_in_4_bits, saved_in_four_bits
 from support.tiny_llama import write_adapter, write_llama
 
-from tweetstyle.base_model import BaseModel, read_base_model
+from tweetstyle.base_model import read_base_model
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.evaluate.likelihood import keep_weights_as_trained, load_adapter, load_model, quiet_libraries
 from tweetstyle.export import export, read_source, room_needed
-from tweetstyle.export.nf4 import Nf4Tensor, nf4_as_trained, only_nf4, record
+from tweetstyle.export.nf4 import STATE, Nf4Tensor, check_digests, nf4_as_trained, only_nf4, read_weights, record
 from tweetstyle.imatrix import Imatrix
 from tweetstyle.recipe import Export, Sampling
 from tweetstyle.template import build_template
 from tweetstyle.verify.reference import MergedWeights
 
-SHAPE = {"hidden_size": 128, "intermediate_size": 192}
 TYPES = Export(types=("f32",))
-
-
-def loaded_in_4_bits(base: BaseModel, dtype: str):
-    import torch
-    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
-
-    config = BitsAndBytesConfig(
-        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=getattr(torch, dtype)
-    )
-    options = {"dtype": getattr(torch, dtype), "device_map": "cpu", "quantization_config": config, "local_files_only": True}
-    with quiet_libraries():
-        return AutoModelForCausalLM.from_pretrained(base.path, **options)
 
 
 def dequantised(model) -> dict[str, np.ndarray]:
@@ -61,8 +49,8 @@ def test_the_weights_made_here_are_those_that_transformers_trains_over(trained):
     made = nf4_as_trained(source.stored, source.plan, record(model))
     expected = dequantised(model)
     assert len(expected) == 14 and {name for name, t in made.items() if isinstance(t, Nf4Tensor)} == set(expected)
+    check_digests(made, record(model))
     for name, values in expected.items():
-        assert made[name].is_as_trained()
         assert np.array_equal(made[name].read(), values)
     # What is not in 4 bits was rounded all the same, where the training's dtype cannot hold a float16.
     for name, tensor in (("lm_head.weight", model.lm_head.weight), ("model.norm.weight", model.model.norm.weight)):
@@ -74,7 +62,10 @@ def test_another_bases_weights_are_not_taken_for_those_of_the_training(trained, 
     other = write_llama(tmp_path / "other", seed=5, **SHAPE)
     source = read_source(other, build_template("text", "x", other.tokens))
     made = nf4_as_trained(source.stored, source.plan, record(model))
-    assert not any(t.is_as_trained() for t in made.values() if isinstance(t, Nf4Tensor))
+    with pytest.raises(TweetstyleError, match=r"model\.layers\.0\.self_attn\.q_proj\.weight in 4 bits is not what was trained on"):
+        check_digests(made, record(model))
+    with pytest.raises(TweetstyleError, match="not what was trained on"):
+        check_digests(source.stored, record(model))
     deeper = write_llama(tmp_path / "deeper", num_hidden_layers=3, **SHAPE)
     source = read_source(deeper, build_template("text", "x", deeper.tokens))
     with pytest.raises(TweetstyleError, match="another model"):
@@ -108,12 +99,55 @@ def test_an_adapter_is_merged_into_the_four_bit_weights(trained, tmp_path):
     assert np.allclose(merged, expected, atol=1e-6)
 
 
+def test_one_changed_scale_or_code_or_offset_is_seen_and_named(trained, tmp_path):
+    import safetensors.torch as torch_file
+    import torch
+
+    base, model = trained
+    saved, recorded = saved_in_four_bits(base, model, tmp_path / "saved"), record(model)
+    check_digests(read_weights(saved.shards), recorded)
+    whole, name = torch_file.load_file(saved.shards[0]), "model.layers.1.mlp.up_proj.weight"
+    state = json.loads(whole[name + STATE].numpy().tobytes())
+    state["nested_offset"] = float(np.nextafter(np.float32(state["nested_offset"]), np.float32(1)))
+    last = torch.zeros_like(whole[name])
+    last[-1] = 1
+    changed = {
+        name: whole[name] ^ last,
+        name + ".absmax": whole[name + ".absmax"] ^ last[-len(whole[name + ".absmax"]) :, 0],
+        name + ".nested_absmax": torch.nextafter(whole[name + ".nested_absmax"], torch.tensor(9.0)),
+        name + STATE: torch.tensor(list(json.dumps(state).encode()), dtype=torch.uint8),
+    }
+    for part, values in changed.items():
+        torch_file.save_file(whole | {part: values}, saved.shards[0], {"format": "pt"})
+        with pytest.raises(TweetstyleError, match=r"model\.layers\.1\.mlp\.up_proj\.weight in 4 bits"):
+            check_digests(read_weights(saved.shards), recorded)
+
+
+def test_the_gates_reference_for_a_base_saved_in_four_bits_is_what_was_exported(trained, tmp_path):
+    """Training over such a base leaves a record too, and nothing may be quantised a second time for it."""
+    base, model = trained
+    saved, adapter = saved_in_four_bits(base, model, tmp_path / "saved"), write_adapter(tmp_path / "adapter", base)
+    four_bits = record(model)
+    exported = export(saved, adapter, build_template("text", "x", saved.tokens), TYPES, Sampling(), "me", tmp_path / "out", nf4=four_bits)
+    written = {t.name: t.data for t in gguf.GGUFReader(exported.gguf["f32"]).tensors}
+    reference = MergedWeights(saved, adapter, four_bits)
+    for part, name in (
+        ("mlp.down_proj", "ffn_down"),
+        ("mlp.up_proj", "ffn_up"),
+        ("self_attn.v_proj", "attn_v"),
+        ("self_attn.o_proj", "attn_output"),
+    ):
+        for layer in (0, 1):
+            # The adapter's product is summed in blocks of rows there, whole here: the last bit of a float32.
+            expected = written[f"blk.{layer}.{name}.weight"]
+            assert np.allclose(reference(f"model.layers.{layer}.{part}.weight"), expected, rtol=0, atol=1e-6)
+    plain, with_record = MergedWeights(saved, None), MergedWeights(saved, None, four_bits)
+    assert all(np.array_equal(plain(name), with_record(name)) for name in plain.stored)
+
+
 def test_a_base_saved_in_four_bits_is_exported_as_what_it_is(trained, tmp_path):
     base, model = trained
-    model.save_pretrained(tmp_path / "saved")
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        (tmp_path / "saved" / name).write_bytes((base.path / name).read_bytes())
-    saved = read_base_model(tmp_path / "saved")
+    saved = saved_in_four_bits(base, model, tmp_path / "saved")
     template = build_template("text", "x", saved.tokens)
     source = read_source(saved, template)
     assert only_nf4(source.stored) and not only_nf4(read_source(base, template).stored)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 BLOCK, NESTED_BLOCK = 64, 256
 """Those of transformers' BitsAndBytesConfig."""
+BLOCKS = (32, 64, 128, 256, 512, 1024, 2048, 4096)
+"""Those that bitsandbytes' kernels know."""
 STATE = ".quant_state.bitsandbytes__nf4"
 KEEPS = {"float32": "F32", "bfloat16": "BF16", "float16": "F16"}
 """torch's name of a dtype → that of the stored weights which it does not change; float32 changes none."""
@@ -107,12 +109,11 @@ class Nf4Tensor(DequantisedTensor):
     def values(self) -> np.ndarray:
         from bitsandbytes import functional
 
-        codes, state = self._quantised()
-        return functional.dequantize_4bit(codes, state).float().numpy().reshape(self.rows, self.columns)
+        return functional.dequantize_4bit(*self._quantised()).float().numpy().reshape(self.rows, self.columns)
 
-    def is_as_trained(self) -> bool:
-        """Whether the codes and scales made here are bit for bit those of the training."""
-        return _digest(*self._quantised()) == self.quantised_as["digest"]
+    def digest(self) -> str:
+        """As in `record`, of the codes and scales that are made here."""
+        return _digest(*self._quantised())
 
     def _quantised(self) -> tuple[torch.Tensor, Any]:
         """As functional.quantize_4bit(compress_statistics=True), but for the offset, which is the training's."""
@@ -149,13 +150,22 @@ class StoredNf4Tensor(DequantisedTensor):
     parts: dict[str, StoredTensor] = field(default_factory=dict)
 
     def values(self) -> np.ndarray:
+        from bitsandbytes import functional
+
+        return functional.dequantize_4bit(*self._quantised()).float().numpy().reshape(self.rows, self.columns)
+
+    def digest(self) -> str:
+        """As in `record`, of the codes and scales that are stored."""
+        return _digest(*self._quantised())
+
+    def _quantised(self) -> tuple[torch.Tensor, Any]:
         import torch
         from bitsandbytes import functional
 
         tensors = {ending: torch.from_numpy(_as_stored(part)) for ending, part in self.parts.items()}
         codes = tensors.pop("").reshape(-1, 1)
-        state = functional.QuantState.from_dict({self.name + ending: tensor for ending, tensor in tensors.items()}, torch.device("cpu"))
-        return functional.dequantize_4bit(codes, state).float().numpy().reshape(self.rows, self.columns)
+        named = {self.name + ending: tensor for ending, tensor in tensors.items()}
+        return codes, functional.QuantState.from_dict(named, torch.device("cpu"))
 
 
 def read_weights(paths: Iterable[Path]) -> dict[str, StoredTensor | StoredNf4Tensor]:
@@ -196,17 +206,53 @@ def nf4_as_trained(stored: dict[str, Any], plan: list[Tensor], recorded: dict[st
     return replaced
 
 
+def check_digests(stored: dict[str, Any], recorded: dict[str, dict[str, Any]]) -> None:
+    """Whether the codes and scales are bit for bit those of the training: of `nf4_as_trained`, or of a model saved in 4 bits.
+
+    Quantises every linear once more, on one thread. Raises TweetstyleError naming the first that differs.
+    """
+    for name, entry in recorded.items():
+        tensor = stored.get(name)
+        if not isinstance(tensor, Nf4Tensor | StoredNf4Tensor) or tensor.digest() != entry["digest"]:
+            where = str(tensor.path) if tensor else "as_trained.json"
+            hint = "write export.merge_base: 16bit; or run the fit stage again where the export runs: tweetstyle-fit RECIPE --from fit"
+            raise TweetstyleError(f"{name} in 4 bits is not what was trained on", where=where, hint=hint)
+
+
 def _stored_nf4(name: str, parts: dict[str, StoredTensor]) -> StoredNf4Tensor:
     hint = "save it anew in 16 bits, or as NF4 with double quantisation"
     if missing := [ending for ending in ("", *PARTS) if ending not in parts]:
         what = f"{name}{missing[0]} is missing: not bitsandbytes' NF4 with double quantisation"
         raise TweetstyleError(what, where=str(next(iter(parts.values())).path), hint=hint)
-    codes = parts[""]
-    state = json.loads(_as_stored(parts[STATE]).tobytes())
-    shape = tuple(state["shape"])
-    if state.get("quant_type") != "nf4" or 2 * codes.nbytes < math.prod(shape):
-        raise TweetstyleError(f"{name}: {codes.nbytes} bytes do not hold {list(shape)} in NF4", where=str(codes.path), hint=hint)
-    return StoredNf4Tensor(codes.path, name, shape, sum(part.nbytes for part in parts.values()), parts=parts)
+    where = parts[STATE].path
+    try:
+        shape = _checked_shape(json.loads(_as_stored(parts[STATE]).tobytes()), parts)
+    except KeyError as error:
+        raise TweetstyleError(f"{name}: its 4-bit state lacks {error}", where=str(where), hint=hint) from error
+    except (ValueError, TypeError) as error:
+        raise TweetstyleError(f"{name}: its 4-bit state is damaged ({error})", where=str(where), hint=hint) from error
+    return StoredNf4Tensor(parts[""].path, name, shape, sum(part.nbytes for part in parts.values()), parts=parts)
+
+
+def _checked_shape(state: dict[str, Any], parts: dict[str, StoredTensor]) -> tuple[int, int]:
+    """(rows, columns). bitsandbytes' kernels trust these numbers: where they say more than is stored, they read on beyond its end.
+
+    Raises ValueError, KeyError or TypeError for a state that does not fit what is stored beside it.
+    """
+    rows, columns = state["shape"]
+    block, nested = state["blocksize"], state["nested_blocksize"]
+    if not all(type(size) is int and size > 0 for size in (rows, columns)) or block not in BLOCKS or nested not in BLOCKS:
+        raise ValueError(f"shape {rows} x {columns} in blocks of {block} and {nested}")
+    kind = state["quant_type"], state["dtype"], state["nested_dtype"], state["nested_offset"]
+    if kind[0] != "nf4" or kind[1] not in KEEPS or kind[2] != "float32" or not math.isfinite(kind[3]):
+        raise ValueError("quant_type {}, dtype {}, nested_dtype {}, nested_offset {}".format(*kind))
+    scales = math.ceil(rows * columns / block)
+    wanted = {"": ("U8", math.ceil(rows * columns / 2)), ".absmax": ("U8", scales), ".nested_absmax": ("F32", math.ceil(scales / nested))}
+    for ending, of in (wanted | {".quant_map": ("F32", 16), ".nested_quant_map": ("F32", 256)}).items():
+        found = parts[ending].dtype, math.prod(parts[ending].shape)
+        if found != of:
+            raise ValueError("{} has {} values in {}, not {} in {}".format(ending or "weight", *found[::-1], *of[::-1]))
+    return rows, columns
 
 
 def _as_stored(tensor: StoredTensor) -> np.ndarray:

@@ -17,7 +17,7 @@ from tweetstyle.base_model import BaseModel
 from tweetstyle.evaluate.likelihood import batches, first_scored
 from tweetstyle.export.adapter import read_adapter
 from tweetstyle.export.llama import LAYER_TENSORS, Llama, check_tensors, read_llama, tensor_plan
-from tweetstyle.export.nf4 import nf4_as_trained, read_weights
+from tweetstyle.export.nf4 import nf4_as_trained, only_nf4, read_weights
 from tweetstyle.export.stored_tensors import StoredTensor
 from tweetstyle.tokenizer import Encoded
 
@@ -33,7 +33,8 @@ HEAD_BYTES = 256 * 2**20
 class MergedWeights:
     """The weights with the adapter added, W + scale·B·A in float32, read when they are asked for.
 
-    nf4: nf4.record of a training in 4 bits; where given, W is what these left of the stored weights.
+    nf4: nf4.record of a training in 4 bits; where given, W is what these left of the stored weights. A base that was saved in 4 bits
+    is taken as it is: quantised a second time it would be another.
     Raises TweetstyleError for weights or an adapter that do not fit config.json.
     """
 
@@ -42,7 +43,7 @@ class MergedWeights:
         plan = list(tensor_plan(self.llama))
         self.stored = read_weights(base.shards)
         check_tensors(plan, self.stored, base.path)
-        if nf4 is not None:
+        if nf4 is not None and not only_nf4(self.stored):
             self.stored = nf4_as_trained(self.stored, plan, nf4)
         self._adapter = read_adapter(adapter, plan) if adapter else None
 
