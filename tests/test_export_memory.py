@@ -48,7 +48,7 @@ def test_an_8b_needs_what_a_hand_calculation_says(llama_8b):
     largest = 4 * (218_112_000 + 525_336_576)
     assert memory_needed(llama_8b, Export(types=("q4_k_m",)))["gate"] > LIBRARIES + largest
     # The largest linear is 14,336 by 4,096.
-    assert 12 * 14_336 * 4096 < needed["writing"] - LIBRARIES < 12 * 14_336 * 4096 + 700 * 2**20
+    assert 24 * 14_336 * 4096 < needed["writing"] - LIBRARIES < 24 * 14_336 * 4096 + 700 * 2**20
     assert memory_needed(llama_8b, Export(types=("q4_k_m", "f16")))["gate"] == pytest.approx(LIBRARIES + 16.07e9, rel=0.01)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from tweetstyle.export.nf4 import Nf4Tensor
 from tweetstyle.held_out import HeldOut
 from tweetstyle.recipe import Evaluation, Export, Sampling
 from tweetstyle.template import Template
@@ -52,6 +53,8 @@ def verify(
     checks: list[Check] = []
     with _bar(layers, "gate: reference", "layer") as bar:
         reference = Reference(trained.weights, sample.documents, bar.update)
+    if any(isinstance(tensor, Nf4Tensor) for tensor in trained.weights.stored.values()):
+        checks.append(four_bits(trained.weights, next(iter(gguf))))
     for type, path in gguf.items():
         with for_documents(path, sample.documents) as logits, _bar(tokens, f"gate: {type}", "tok") as bar:
             checks.append(tokens_in_llama_cpp(logits, type, template, trained.tokenizer, sample.tweets))
@@ -66,6 +69,19 @@ def verify(
         if modelfile and path.name in modelfile.read_text(encoding="utf-8"):
             checks.append(tokens_in_ollama(modelfile, type, template, trained.tokenizer, sample.tweets))
     return checks
+
+
+def four_bits(weights: MergedWeights, type: str) -> Check:
+    """Whether the 4-bit weights that the adapter was merged into are those of the training, by the digest of each linear.
+
+    Not failed where some differ, for they may in a last bit that another device rounds otherwise: whether it matters, `training` says.
+    """
+    linears = [tensor for tensor in weights.stored.values() if isinstance(tensor, Nf4Tensor)]
+    different = [tensor.name for tensor in linears if tensor.digest() != tensor.quantised_as["digest"]]
+    why = f"{len(different)} of {len(linears)} linears differ from the training's, first {different[0]}" if different else ""
+    return Check(
+        "four bits", type, None if different else True, {"linears": len(linears), "different": len(different)}, {"different": 0}, why
+    )
 
 
 def rejected_types(checks: Sequence[Check]) -> dict[str, str]:

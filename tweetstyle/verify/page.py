@@ -19,6 +19,7 @@ SECURITY = "default-src 'none'; style-src 'unsafe-inline'"
 MEANING = {
     "tokens": "The ids that llama.cpp makes of prompts and tweets are those of training, and it ends an answer where training did.",
     "tokens in Ollama": "The ids that the running Ollama feeds to the model are those of training.",
+    "four bits": "The 4-bit weights that the adapter was added to are those it was trained over, by a digest of each linear.",
     "conversion": "The file predicts held-out tweets as the merged weights do that it was made of.",
     "training": "The file knows held-out tweets as well as the model did when it had been trained.",
     "stop": "Sampled answers end by themselves, and hold no text of the prompt.",
