@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from support.peak_memory import PEAK_MEMORY, needs_peak_memory
 from support.tiny_llama import write_adapter, write_llama
 
 from bench.make_8b import config
@@ -14,10 +15,9 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.export.memory import LIBRARIES, memory_needed, require_memory
 from tweetstyle.recipe import Export
 
-MERGE_AND_VERIFY = """
+MERGE_AND_VERIFY = f"""{PEAK_MEMORY}
 import sys
 from pathlib import Path
-import resource
 from tweetstyle.base_model import read_base_model
 from tweetstyle.export import export
 from tweetstyle.recipe import Export, Sampling
@@ -28,7 +28,7 @@ template = build_template("inst", "x", base.tokens)
 export(base, adapter, template, Export(types=("q8_0",)), Sampling(), "x", Path(sys.argv[3]))
 documents = [base.tokenizer.encode(template, "la neige tombe " * 4, None, "Tweet")] * 8
 Reference(MergedWeights(base, adapter), documents).logits(range(8))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+print(peak_memory())
 """
 
 
@@ -58,6 +58,7 @@ def test_a_machine_that_is_too_small_is_refused_by_name(llama_8b):
         require_memory(llama_8b, Export(types=("q4_k_m", "f16")), 8 * 2**30)
 
 
+@needs_peak_memory
 def test_no_more_is_taken_than_was_told(tmp_path):
     base = write_llama(tmp_path / "base", hidden_size=1024, intermediate_size=4096, num_hidden_layers=4, max_position_embeddings=512)
     adapter = write_adapter(tmp_path / "adapter", base)

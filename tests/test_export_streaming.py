@@ -14,6 +14,7 @@ import time
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
+from support.peak_memory import PEAK_MEMORY, needs_peak_memory
 from support.tiny_llama import write_adapter, write_llama
 
 from bench.make_8b import make
@@ -71,12 +72,11 @@ def test_the_bytes_do_not_depend_on_who_is_done_first(model, tmp_path, monkeypat
     assert digests(run(base, tmp_path / "me", adapter).modelfile.parent) == expected
 
 
-IN_A_PROCESS = """
+IN_A_PROCESS = f"""{PEAK_MEMORY}
 import os, sys
 from pathlib import Path
 if hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(sys.argv[4])])
-import resource
 from tweetstyle.base_model import read_base_model
 from tweetstyle.export import export
 from tweetstyle.export.ggml import library
@@ -85,9 +85,9 @@ from tweetstyle.template import build_template
 base, template = read_base_model(Path(sys.argv[1])), None
 template = build_template("inst", "Nimzo", base.tokens)
 library()
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak_memory()
 export(base, Path(sys.argv[2]), template, Export(types=tuple(sys.argv[5].split(","))), Sampling(), "me", Path(sys.argv[3]))
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+print(peak_memory() - before)
 """
 
 
@@ -160,6 +160,7 @@ def test_no_more_than_a_few_blocks_are_in_memory(model, monkeypatch):
     assert len(every) > 100
 
 
+@needs_peak_memory
 def test_memory_is_bounded_by_the_largest_tensor(tmp_path):
     """317 MB of weights in two shards, the largest tensor 131 MB as it is stored and 262 MB in float32."""
     stored = make(tmp_path, layers=2, width=1024, vocabulary=64000, shard_bytes=200 * 10**6)

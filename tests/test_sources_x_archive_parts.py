@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from support.peak_memory import PEAK_MEMORY, needs_peak_memory
 from support.x_archives import Post, files_of, script, tweet_entry, write_archive, write_files
 
 from tweetstyle.errors import TweetstyleError
@@ -219,17 +220,15 @@ def test_an_entry_may_lie_across_the_borders_of_what_is_in_memory(tmp_path, monk
         assert [tweet.text for tweet in tweets] == [post.text for post in posts]
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak is read from /proc")
+@needs_peak_memory
 def test_a_part_of_100_mb_takes_no_more_memory_than_one_of_1_mb(tmp_path):
     peaks = {}
     for megabytes in (1, 100):
         path = with_entries(tmp_path, _large_script(megabytes * 10**6))
         program = (
-            "import pathlib, sys; from tweetstyle.sources.x_archive import read_x_archive\n"
+            PEAK_MEMORY + "import pathlib, sys; from tweetstyle.sources.x_archive import read_x_archive\n"
             "count = sum(1 for _ in read_x_archive(pathlib.Path(sys.argv[1]), []))\n"
-            # Not ru_maxrss: a child inherits that of its parent.
-            "peak = next(line for line in open('/proc/self/status') if line.startswith('VmHWM'))\n"
-            "print(count, int(peak.split()[1]) // 1024)"
+            "print(count, peak_memory() // 2**20)"
         )
         done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)
         count, peaks[megabytes] = map(int, done.stdout.split())

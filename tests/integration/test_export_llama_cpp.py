@@ -17,6 +17,7 @@ import gguf
 import numpy as np
 import pytest
 from support.llama_cpp import LlamaServer
+from support.peak_memory import PEAK_MEMORY, needs_peak_memory
 from support.tiny_llama import write_adapter, write_llama
 
 from tweetstyle.base_model import read_base_model
@@ -292,21 +293,22 @@ def apply_template(server: LlamaServer, turns: list[dict[str, str]]) -> str:
 
 # -- killed -------------------------------------------------------------------------------------------------
 
-EXPORT = """
-import resource, sys
+EXPORT = f"""{PEAK_MEMORY}
+import sys
 from pathlib import Path
 from tweetstyle.base_model import read_base_model
 from tweetstyle.export import export
 from tweetstyle.recipe import Export, Sampling
 from tweetstyle.template import build_template
 base = read_base_model(Path(sys.argv[1]))
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak_memory()
 template, types = build_template("inst", "Nimzo", base.tokens), ("f16", "q8_0", "q4_k_m")
 export(base, Path(sys.argv[2]), template, Export(types=types), Sampling(), "smol", Path(sys.argv[3]))
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+print((peak_memory() - before) // 2**20)
 """
 
 
+@needs_peak_memory
 def test_killed_in_the_middle_and_run_again_it_writes_the_same_bytes(base, tuned, exported, tmp_path):
     out, partial = tmp_path / "smol", tmp_path / ".smol.partial" / "smol-f16.gguf"
     command = [sys.executable, "-c", EXPORT, str(base.path), str(tuned[1]), str(out)]
