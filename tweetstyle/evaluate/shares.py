@@ -23,7 +23,7 @@ def share(hits: Sequence[bool] | np.ndarray, clusters: Sequence[Hashable], *, co
     mean = float(found.mean())
     if groups < FEWEST_CLUSTERS:
         return Interval(mean, None, None, confidence, groups)
-    low, high = _wilson(mean, effective_size(found, clusters), _quantile(confidence, groups))
+    low, high = wilson(mean, effective_size(found, clusters), _quantile(confidence, groups))
     return Interval(mean, low, high, confidence, groups)
 
 
@@ -65,7 +65,8 @@ def effective_size(found: np.ndarray, clusters: Sequence[Hashable]) -> float:
     return min(float(count), mean * (1 - mean) / variance) if variance else float(count)
 
 
-def _wilson(mean: float, size: float, z: float) -> tuple[float, float]:
+def wilson(mean: float, size: float, z: float) -> tuple[float, float]:
+    """Ends of Wilson's score interval for a share of `size` tweets, z standard errors to either side."""
     centre = (mean + z**2 / (2 * size)) / (1 + z**2 / size)
     half = z / (1 + z**2 / size) * np.sqrt(mean * (1 - mean) / size + z**2 / (4 * size**2))
     return max(0.0, float(centre - half)), min(1.0, float(centre + half))
