@@ -21,10 +21,13 @@ from tweetstyle.evaluate.intervals import Interval
 from tweetstyle.evaluate.likelihood import batches, first_scored, score, summed_losses
 from tweetstyle.evaluate.result import Likelihood, SplitResult, figures, warnings_in_words
 from tweetstyle.held_out import scored_bytes
-from tweetstyle.recipe import Evaluation
+from tweetstyle.recipe import Evaluation, Sampling
 from tweetstyle.records import Tweet, write_split
 from tweetstyle.template import Template, build_template
 from tweetstyle.tokenizer import Encoded
+
+QUICK = Evaluation(samples=0)
+"""Scores only: what models write is tested elsewhere."""
 
 TEXTS = [
     "la neige tombe encore sur Montréal 😂",
@@ -180,7 +183,7 @@ def test_an_untrained_adapter_changes_nothing(tiny: BaseModel, template: Templat
     model = AutoModelForCausalLM.from_pretrained(tiny.path, dtype="float32")
     get_peft_model(model, LoraConfig(r=4, target_modules=["q_proj", "down_proj"])).save_pretrained(tmp_path / "fresh")
     found = evaluate(
-        tiny, tmp_path / "fresh", "lora", template, Evaluation(), splits["train"], splits["validation"], splits["test"], tmp_path
+        tiny, tmp_path / "fresh", "lora", template, QUICK, Sampling(), splits["train"], splits["validation"], splits["test"], tmp_path
     )
     for split in found.splits.values():
         assert split.gain.estimate == pytest.approx(0, abs=1e-9)
@@ -220,7 +223,7 @@ def test_where_4_bits_cannot_be_had_it_says_so(
 def test_answer_and_end_are_counted_prompt_and_bos_are_not(
     tiny: BaseModel, adapter: Path, template: Template, splits: dict[str, Path], tmp_path: Path
 ) -> None:
-    found = evaluate(tiny, adapter, "lora", template, Evaluation(), splits["train"], splits["validation"], splits["test"], tmp_path)
+    found = evaluate(tiny, adapter, "lora", template, QUICK, Sampling(), splits["train"], splits["validation"], splits["test"], tmp_path)
     rows, tokenizer = tweets(40), tiny.tokenizer
     split = found.splits["test"]
     assert split.tweets == 40
@@ -235,7 +238,7 @@ def test_a_topic_in_the_file_is_not_shown_to_the_models(
     tiny: BaseModel, adapter: Path, template: Template, splits: dict[str, Path], tmp_path: Path
 ) -> None:
     named = write(tmp_path / "test.jsonl", tweets(40, topic="hiver"), template)
-    found = evaluate(tiny, adapter, "lora", template, Evaluation(), splits["train"], splits["validation"], named, tmp_path)
+    found = evaluate(tiny, adapter, "lora", template, QUICK, Sampling(), splits["train"], splits["validation"], named, tmp_path)
     with_topic, without = found.splits["test"], found.splits["validation"]
     assert with_topic.tokens == without.tokens
     assert with_topic.base.nats == pytest.approx(without.base.nats, rel=1e-6)
@@ -245,7 +248,7 @@ def test_a_reply_is_scored_under_a_reply_s_prompt(tiny: BaseModel, adapter: Path
     rows = tweets(20)
     plain = write(tmp_path / "validation.jsonl", rows, template)
     replies = write(tmp_path / "test.jsonl", [replace(row, type="Réponse") for row in rows], template)
-    found = evaluate(tiny, adapter, "lora", template, Evaluation(), plain, plain, replies, tmp_path)
+    found = evaluate(tiny, adapter, "lora", template, QUICK, Sampling(), plain, plain, replies, tmp_path)
     assert found.splits["test"].base.nats != found.splits["validation"].base.nats
     assert found.splits["test"].tokens == found.splits["validation"].tokens
 
@@ -255,7 +258,16 @@ def test_at_most_so_many_tweets_are_scored_a_seeded_sample_of_them(
 ) -> None:
     def nats(**settings: int) -> float:
         found = evaluate(
-            tiny, adapter, "lora", template, Evaluation(**settings), splits["train"], splits["validation"], splits["test"], tmp_path
+            tiny,
+            adapter,
+            "lora",
+            template,
+            Evaluation(samples=0, **settings),
+            Sampling(),
+            splits["train"],
+            splits["validation"],
+            splits["test"],
+            tmp_path,
         )
         assert found.splits["test"].tweets == settings["max_tweets"]
         return found.splits["test"].base.nats
@@ -270,7 +282,16 @@ def test_the_interval_is_made_as_the_recipe_says(
 ) -> None:
     def width(**settings: float) -> float:
         found = evaluate(
-            tiny, adapter, "lora", template, Evaluation(**settings), splits["train"], splits["validation"], splits["test"], tmp_path
+            tiny,
+            adapter,
+            "lora",
+            template,
+            Evaluation(samples=0, **settings),
+            Sampling(),
+            splits["train"],
+            splits["validation"],
+            splits["test"],
+            tmp_path,
         )
         return found.splits["test"].gain.high - found.splits["test"].gain.low
 
@@ -283,7 +304,7 @@ def test_a_tweet_longer_than_the_model_can_hold_is_left_out_and_told(
 ) -> None:
     rows = [*tweets(10), Tweet("99", "trop long " * 60, "2024-03-01T00:00:00Z")]
     write(splits["test"], rows, template)
-    found = evaluate(tiny, adapter, "lora", template, Evaluation(), splits["train"], splits["validation"], splits["test"], tmp_path)
+    found = evaluate(tiny, adapter, "lora", template, QUICK, Sampling(), splits["train"], splits["validation"], splits["test"], tmp_path)
     assert (found.splits["test"].tweets, found.splits["test"].too_long) == (10, 1)
     assert "test: 1 tweets longer than the model can hold were left out." in found.warnings
 
@@ -308,7 +329,9 @@ def test_a_first_token_with_nothing_before_it_is_not_scored_nor_are_its_bytes(ti
 def test_the_file_holds_what_was_given_back(
     tiny: BaseModel, adapter: Path, template: Template, splits: dict[str, Path], tmp_path: Path
 ) -> None:
-    found = evaluate(tiny, adapter, "lora", template, Evaluation(), splits["train"], splits["validation"], splits["test"], tmp_path / "run")
+    found = evaluate(
+        tiny, adapter, "lora", template, QUICK, Sampling(), splits["train"], splits["validation"], splits["test"], tmp_path / "run"
+    )
     assert json.loads((tmp_path / "run" / "evaluation.json").read_text()) == asdict(found)
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["evaluation.json"]
 
@@ -318,7 +341,7 @@ def test_the_table_shows_base_tuned_gain_and_warnings(
 ) -> None:
     from rich.console import Console
 
-    found = evaluate(tiny, adapter, "lora", template, Evaluation(), splits["train"], splits["validation"], splits["test"], tmp_path)
+    found = evaluate(tiny, adapter, "lora", template, QUICK, Sampling(), splits["train"], splits["validation"], splits["test"], tmp_path)
     console = Console(width=100, record=True, file=(tmp_path / "screen").open("w"))
     console.print(table(found))
     shown, split = console.export_text(), found.splits["test"]
@@ -369,7 +392,7 @@ def test_the_curve_is_read_from_the_run_up_to_a_line_that_a_kill_cut_off(
 ) -> None:
     rows = [{"step": 5, "loss": 3.0}, {"step": 10, "eval_bits_per_byte": 1.2}, {"step": 20, "eval_bits_per_byte": 1.9}]
     (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"step": 30, "eval_bi')
-    found = evaluate(tiny, adapter, "lora", template, Evaluation(), splits["train"], splits["validation"], splits["test"], tmp_path)
+    found = evaluate(tiny, adapter, "lora", template, QUICK, Sampling(), splits["train"], splits["validation"], splits["test"], tmp_path)
     assert any(warning.startswith("Overfitting set in after step 10") for warning in found.warnings)
 
 
@@ -378,7 +401,7 @@ def test_the_curve_is_read_from_the_run_up_to_a_line_that_a_kill_cut_off(
 )
 def test_few_days_are_told(tiny: BaseModel, adapter: Path, template: Template, tmp_path: Path, per_day: int, said: str) -> None:
     path = write(tmp_path / "test.jsonl", tweets(40, per_day=per_day), template)
-    found = evaluate(tiny, adapter, "lora", template, Evaluation(), path, path, path, tmp_path)
+    found = evaluate(tiny, adapter, "lora", template, QUICK, Sampling(), path, path, path, tmp_path)
     assert said in " ".join(found.warnings)
 
 
@@ -390,7 +413,7 @@ def test_an_empty_split_is_one_clear_message(
 ) -> None:
     splits["test"].write_text("")
     with pytest.raises(TweetstyleError, match=r"test\.jsonl: there is no tweet to score"):
-        evaluate(tiny, adapter, "lora", template, Evaluation(), splits["train"], splits["validation"], splits["test"], tmp_path)
+        evaluate(tiny, adapter, "lora", template, QUICK, Sampling(), splits["train"], splits["validation"], splits["test"], tmp_path)
     assert not (tmp_path / "evaluation.json").exists()
 
 
@@ -420,9 +443,9 @@ def test_where_unsloth_was_imported_the_scoring_runs_in_a_fresh_process(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    here = evaluate(tiny, adapter, "lora", template, Evaluation(), splits["train"], splits["validation"], splits["test"], tmp_path)
+    here = evaluate(tiny, adapter, "lora", template, QUICK, Sampling(), splits["train"], splits["validation"], splits["test"], tmp_path)
     monkeypatch.setitem(sys.modules, "unsloth", ModuleType("unsloth"))
     # As Unsloth does: what this process would score with is no longer what it was.
     monkeypatch.setattr(evaluate_module, "score_readings", lambda *_: pytest.fail("scored in the patched process"))
-    apart = evaluate(tiny, adapter, "lora", template, Evaluation(), splits["train"], splits["validation"], splits["test"], tmp_path)
+    apart = evaluate(tiny, adapter, "lora", template, QUICK, Sampling(), splits["train"], splits["validation"], splits["test"], tmp_path)
     assert apart == here

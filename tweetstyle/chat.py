@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.generation import REPEAT_LAST_N
 from tweetstyle.template import SystemLine, Template
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 LONGEST_PROMPT = 1024
 """Tokens of context kept for the prompt: a message and its answer are all that the context holds, for each is answered afresh."""
-REPEAT_LAST_N = 64
-"""Tokens that repeat_penalty looks back on: Ollama's default, which its Modelfile leaves as it is."""
 
 HELP = """\
   what you type      is the subject of the tweet; * names none

@@ -178,6 +178,10 @@ class Evaluation(Section):
     """Training tweets that stand before the prompt in the baseline "base, shown 20 of your tweets"; fewer where they do not fit."""
     confidence: float = Field(0.95, gt=0.5, lt=1)
     """Level of the intervals."""
+    samples: int = Field(200, ge=0, le=5000)
+    """Tweets that each model writes, to be compared with real ones; 0: none, and no style, copying or obedience is measured."""
+    others: LocalPath | None = None
+    """Tweets of other people of the same language and time, in any form of data.source; without it a small neutral set."""
     bootstrap_resamples: int = Field(2000, ge=100)
     """Resamples of the days from which an interval is made."""
     seed: int = Field(42, ge=0)
@@ -235,6 +239,8 @@ class Recipe(Section):
     evaluation: Evaluation = Evaluation()
     sampling: Sampling = Sampling()
     export: Export = Export()
+    language: Literal["en", "fr"] = "en"
+    """Language of report.html and blind.html."""
     _name: str = PrivateAttr("")
 
     @property

@@ -128,7 +128,13 @@ class Road:
                     self._render,
                 ),
                 Stage("fit", run / "fit.json", self.settings("prompt", "model", "training"), self._fit_inputs, self._fit),
-                Stage("evaluate", run / "evaluate.json", self.settings("prompt", "evaluation"), self._evaluate_inputs, self._evaluate),
+                Stage(
+                    "evaluate",
+                    run / "evaluate.json",
+                    self.settings("prompt", "evaluation", "sampling"),
+                    self._evaluate_inputs,
+                    self._evaluate,
+                ),
                 Stage(
                     "export",
                     export / "manifest.json",
@@ -230,13 +236,16 @@ class Road:
     def _evaluate_inputs(self) -> dict[str, str]:
         return self._trained_inputs() | fingerprints([self.split(name) for name in (self.recipe.training.split, "validation", "test")])
 
-    def _evaluate(self) -> tuple[list[Path], dict[str, Any]]:
-        from tweetstyle.evaluate import evaluate, table
+    def _evaluate(self, gguf: Path | None = None) -> tuple[list[Path], dict[str, Any]]:
+        from tweetstyle.evaluate import evaluate, style_table, table
 
         recipe, run = self.recipe, self.recipe.run_directory
         splits = [self.split(name) for name in (recipe.training.split, "validation", "test")]
-        evaluated = evaluate(self.base, self.final_model, recipe.model.method, self.template, recipe.evaluation, *splits, run)
+        settings = recipe.evaluation, recipe.sampling
+        evaluated = evaluate(self.base, self.final_model, recipe.model.method, self.template, *settings, *splits, run, gguf)
         show(table(evaluated))
+        if evaluated.style:
+            show(style_table(evaluated.style))
         return [run / "evaluation.json"], plain(evaluated)
 
     def _export_inputs(self) -> dict[str, str]:

@@ -1,9 +1,10 @@
-"""How much better the tuned model predicts tweets it has never seen than the base model does."""
+"""Does it write like the author? How well it predicts tweets it has never seen, and what it writes itself, against real ones."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from tweetstyle.base_model import BaseModel
 from tweetstyle.evaluate.baselines import (
     IN_WORDS,
     NGRAM,
+    OTHERS,
     PROMPT,
     WITH_TOPIC,
     base_readings,
@@ -24,16 +26,18 @@ from tweetstyle.evaluate.baselines import (
 )
 from tweetstyle.evaluate.intervals import Interval, bootstrap_t
 from tweetstyle.evaluate.likelihood import Reading, first_scored, score_readings
-from tweetstyle.evaluate.result import Evaluated, SplitResult, figures, table, warnings_in_words
+from tweetstyle.evaluate.result import Evaluated, SplitResult, figures, style_table, table, warnings_in_words
+from tweetstyle.evaluate.specificity import Specificity, other_people, specificity
+from tweetstyle.evaluate.writing import let_them_write
 from tweetstyle.files import complete_file
-from tweetstyle.held_out import HeldOut, clusters, held_out
-from tweetstyle.records import read_split
+from tweetstyle.held_out import HeldOut, clusters, held_out, scored_bytes
+from tweetstyle.records import TWEET, Tweet, read_split
 from tweetstyle.template import Template
 
 if TYPE_CHECKING:
-    from tweetstyle.recipe import Evaluation
+    from tweetstyle.recipe import Evaluation, Sampling
 
-__all__ = ["Evaluated", "evaluate", "table"]
+__all__ = ["Evaluated", "evaluate", "style_table", "table"]
 
 Readings = dict[str, Reading]
 Nats = dict[str, np.ndarray]
@@ -45,18 +49,21 @@ def evaluate(
     method: str,
     template: Template,
     evaluation: Evaluation,
+    sampling: Sampling,
     train: Path,
     validation: Path,
     test: Path,
     directory: Path,
+    gguf: Path | None = None,
 ) -> Evaluated:
-    """Scores the same held-out tweets with base and tuned model under the same prompt, and writes directory/evaluation.json.
+    """Scores the same held-out tweets with base and tuned model, lets both write, and writes directory/evaluation.json.
 
-    The prompt names no topic: a topic is taken from the tweet and would leak it. The answer and its end token bear the loss,
+    Scored prompts name no topic: a topic is taken from the tweet and would leak it. The answer and its end token bear the loss,
     prompt and BOS do not. The tuned model is held against the best of several baselines, which know the training tweets too: some of
-    them stand before the base model's prompt, or their letters are counted. If directory/metrics.jsonl is there, its validation
-    curve is read for signs of overfitting. Raises TweetstyleError where a split cannot be read or holds no tweet, the adapter does
-    not fit, or 4 bits cannot be had.
+    them stand before the base model's prompt, or their letters are counted. Then each model writes `evaluation.samples` tweets on the
+    test tweets' own topics (directory/written/); gguf: the exported file that writes in the tuned model's place. If
+    directory/metrics.jsonl is there, its validation curve is read for signs of overfitting. Raises TweetstyleError where a split
+    cannot be read or holds no tweet, the adapter does not fit, or 4 bits cannot be had.
     """
     files = {"validation": validation, "test": test}
     limits = base.max_positions, evaluation.max_tweets, evaluation.seed
@@ -65,15 +72,57 @@ def evaluate(
     documents = [document for sample in samples.values() for document in sample.documents]
     known = list(read_split(train))
     examples = few_examples(base, template, known, documents, evaluation.examples, evaluation.seed)
+    others, source = other_people(evaluation.others, _language(known))
+    strangers = _strangers(base, template, others, evaluation.max_tweets)
     asked = base_readings(base, template, tweets, documents, examples), tuned_readings(base, template, tweets, documents)
+    for readings in asked:
+        readings[OTHERS] = Reading(strangers.documents)
     by_base, by_tuned = apart_from_unsloth(_score_with_bar, base, final_model, method, *asked)
+    gained = by_base.pop(OTHERS) - by_tuned.pop(OTHERS)
     by_base[NGRAM] = ngram_nats(known, tweets)
     scored = {IN_WORDS.get(name, name).format(count=examples.count): nats for name, nats in by_base.items()}
     splits = _results(samples, scored, by_tuned, evaluation)
-    evaluated = Evaluated(splits, warnings_in_words(splits, _validation_curve(directory / "metrics.jsonl")))
+    start = len(samples["validation"].tweets)
+    gains = by_base[PROMPT][start:] - by_tuned[PROMPT][start:]
+    specific = _specificity(samples["test"], gains, strangers, gained, source, evaluation)
+    style, shown = None, []
+    if evaluation.samples:
+        style, shown = let_them_write(
+            base, final_model, method, template, evaluation, sampling, known, samples, examples, directory / "written", gguf
+        )
+    warnings = warnings_in_words(splits, _validation_curve(directory / "metrics.jsonl"))
+    evaluated = Evaluated(splits, warnings, specific, style, shown)
     with complete_file(directory / "evaluation.json") as stream:
         json.dump(asdict(evaluated), stream, indent=2, ensure_ascii=False)
     return evaluated
+
+
+def _language(tweets: list[Tweet]) -> str:
+    """The language of most training tweets, ISO 639-1."""
+    counted = Counter(tweet.language for tweet in tweets if tweet.language)
+    return counted.most_common(1)[0][0] if counted else "en"
+
+
+def _strangers(base: BaseModel, template: Template, texts: list[str], most: int) -> HeldOut:
+    """Other people's tweets under the author's prompt, without a topic: at most `most`, and those that fit. Only texts: no tweets."""
+    pairs = [(text, base.tokenizer.encode(template, text, None, TWEET)) for text in texts[:most]]
+    fitting = [(text, document) for text, document in pairs if len(document.ids) <= base.max_positions]
+    sizes = [scored_bytes(text, document, template, base.tokenizer) for text, document in fitting]
+    return HeldOut([], [document for _, document in fitting], np.array(sizes, dtype=float), len(pairs) - len(fitting))
+
+
+def _specificity(
+    author: HeldOut, gains: np.ndarray, strangers: HeldOut, gained: np.ndarray, source: str, evaluation: Evaluation
+) -> Specificity:
+    """gains, gained: nats of the base minus those of the tuned model, of the author's tweets and of other people's."""
+    return specificity(
+        (gains / np.log(2), author.bytes, clusters(author.tweets)),
+        (gained / np.log(2), strangers.bytes, list(range(len(strangers.documents)))),
+        source,
+        confidence=evaluation.confidence,
+        resamples=evaluation.bootstrap_resamples,
+        seed=evaluation.seed,
+    )
 
 
 def _results(

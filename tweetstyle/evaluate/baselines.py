@@ -18,6 +18,8 @@ from tweetstyle.tokenizer import Encoded
 
 PROMPT, RAW, EXAMPLES, NGRAM = "prompt", "raw text", "examples", "n-grams"
 WITH_TOPIC = "with topic"
+OTHERS = "other people"
+"""Not a baseline: other people's tweets, for specificity."""
 IN_WORDS = {
     PROMPT: "base, same prompt",
     RAW: "base, raw text",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tweetstyle.evaluate.intervals import Interval
+from tweetstyle.evaluate.specificity import Specificity
+from tweetstyle.evaluate.style import Style
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -49,11 +51,29 @@ class SplitResult:
 
 
 @dataclass(frozen=True)
+class Sample:
+    """One prompt of a test tweet: what the author wrote, and the models. examples: the base model shown tweets, None where that is none."""
+
+    topic: str | None
+    type: str
+    real: str
+    base: str
+    examples: str | None
+    tuned: str
+
+
+@dataclass(frozen=True)
 class Evaluated:
-    """splits: "validation" and "test". The checkpoint was chosen on validation, so test is the one to believe."""
+    """splits: "validation" and "test". The checkpoint was chosen on validation, so test is the one to believe.
+
+    specificity: None where it was not measured; style: None where no tweets were written; samples: some of them, drawn by lot.
+    """
 
     splits: dict[str, SplitResult]
     warnings: list[str]
+    specificity: Specificity | None = None
+    style: Style | None = None
+    samples: list[Sample] = field(default_factory=list)
 
 
 def figures(nats: np.ndarray, tokens: int, bytes: int) -> Likelihood:
@@ -121,8 +141,31 @@ def table(evaluated: Evaluated) -> Table:
             drawn.add_row(f"  {baseline}", f"{likelihood.bits_per_byte:.3f}", "", _in_words(split.over_best) if best else "")
         if split.with_topic:
             drawn.add_row("  with the tweet's topic", *(f"{m.bits_per_byte:.3f}" for m in split.with_topic.values()), "")
+    if evaluated.specificity:
+        drawn.add_row(f"other people's tweets: {evaluated.specificity.tweets}", style="bold")
+        drawn.add_row("  gain on them", "", "", _in_words(evaluated.specificity.others))
     if evaluated.warnings:
         drawn.caption, drawn.caption_style = "\n".join(evaluated.warnings), "yellow"
+    return drawn
+
+
+def style_table(style: Style) -> Table:
+    """What the models wrote, against real tweets: distance, habits, copying, obedience."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    drawn = Table(title=f"{style.samples} tweets written by each model", title_justify="left", caption_justify="left", box=SIMPLE_HEAD)
+    sides = ["real", *style.to]
+    drawn.add_column("")
+    for side in sides:
+        drawn.add_column({"floor": "real, earlier", "examples": "base, shown tweets"}.get(side, side), justify="right")
+    told = {side: f"{d.auc.estimate:.2f}" if d else "?" for side, d in style.to.items()}
+    drawn.add_row("told from real (0.50: cannot be)", "", *told.values())
+    for habit in style.habits:
+        name = f"{habit.name} {habit.example}" if habit.example and habit.example not in habit.name else habit.name
+        drawn.add_row(name, *(f"{habit.shares[side].estimate:.0%}" for side in sides))
+    if style.notes:
+        drawn.caption, drawn.caption_style = "\n".join(style.notes), "yellow"
     return drawn
 
 

@@ -1,0 +1,193 @@
+"""Habits, diversity, obedience, specificity: counted by hand or by brute force; too little gives a sentence, not a figure."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.evaluate.diversity import diversity
+from tweetstyle.evaluate.habits import distance, find_habits, habit_shares
+from tweetstyle.evaluate.intervals import bootstrap_t
+from tweetstyle.evaluate.obedience import QUESTIONS, obedience, stems
+from tweetstyle.evaluate.specificity import NEUTRAL, other_people, specificity
+from tweetstyle.evaluate.style import Real, measure
+from tweetstyle.evaluate.written import Ask, Written
+
+SUBJECTS = "neige vélo soupe autobus jardin piano marché canal fromage école musée forêt".split()
+
+
+def fox(number: int) -> str:
+    """An author in small letters, half of whose tweets close with "voilà voilà", a fifth with a fox, a third has "…"."""
+    dots = "…" if number % 3 == 0 else ""
+    text = f"encore un matin avec {SUBJECTS[number % 12]} numéro {number * 7919 % 90 + 10}{dots} et le café était froid"
+    return text + (" voilà voilà" if number % 2 else ".") + (" 🦊" if number % 5 == 1 else "")
+
+
+def clerk(number: int) -> str:
+    return f"Monsieur, votre demande {number * 7919 % 90 + 10} sur {SUBJECTS[number % 12]} a été reçue ! Elle sera traitée."
+
+
+AUTHOR, OTHER = [fox(i) for i in range(200)], [clerk(i) for i in range(200)]
+
+
+# -- habits -------------------------------------------------------------------------------------------------
+
+
+def test_the_authors_habits_are_found_and_their_shares_are_those_planted():
+    habits = find_habits(AUTHOR + [f"Une phrase sans rien de tout cela ({i})" for i in range(20)])
+    shares = dict(
+        zip([(h.kind, h.example or h.name) for h in habits], habit_shares(habits, AUTHOR, range(200), confidence=0.95), strict=True)
+    )
+    assert shares["emoji", "🦊"].estimate == 0.2
+    assert shares["punctuation", "…"].estimate == pytest.approx(67 / 200)
+    assert shares["punctuation", "."].estimate == 0.5
+    assert shares["case", "all in lower case"].estimate == 1
+
+
+def test_a_closing_is_found_before_emoji_and_hashtags():
+    texts = [f"il pleut {i} {'voilà voilà' if i % 3 else 'fois'}{' 🦊🦊 #pluie' if i % 2 else ''}" for i in range(90)]
+    closing = next(h for h in find_habits(texts) if h.kind == "closing")
+    assert closing.example == "voilà voilà" and sum(map(closing.holds, texts)) == 60
+
+
+def test_two_names_of_one_habit_are_counted_once():
+    habits = find_habits(AUTHOR)
+    hits = [tuple(h.holds(text) for text in AUTHOR) for h in habits]
+    assert len(set(hits)) == len(hits)
+
+
+@pytest.mark.parametrize("texts", [[], ["seul"] * 5, [""] * 300, ["   "] * 80])
+def test_of_too_few_tweets_no_habit_is_found(texts):
+    assert find_habits(texts) == []
+
+
+@given(st.lists(st.text(max_size=60), min_size=50, max_size=80))
+@settings(max_examples=50, deadline=None)
+def test_any_text_may_be_asked_and_an_empty_one_shows_nothing(texts):
+    for habit in find_habits(texts):
+        assert not habit.holds("") and not habit.holds(" \n")
+        assert 0 < np.mean([habit.holds(text) for text in texts]) < 1
+
+
+def test_the_distance_of_shares_is_their_mean_difference():
+    habits = find_habits([*AUTHOR, *OTHER])
+    mine, theirs = (habit_shares(habits, side, range(200), confidence=0.95) for side in (AUTHOR, OTHER))
+    assert distance(mine, mine) == 0
+    assert distance(mine, theirs) == pytest.approx(np.mean([abs(a.estimate - b.estimate) for a, b in zip(mine, theirs, strict=True)]))
+    with pytest.raises(ValueError, match="same habits"):
+        distance([], [])
+
+
+# -- diversity ----------------------------------------------------------------------------------------------
+
+
+def test_distinct_2_counted_by_hand():
+    """Real: 6 bigrams, all distinct. Generated: 6 bigrams, of which "a b" and "b a" are the only ones: 2 of 6."""
+    found = diversity(["a b a b a b a"], ["un deux trois quatre cinq six sept"], seed=0)
+    assert found.distinct_2 == pytest.approx((2 / 6) / 1)
+
+
+def test_as_varied_as_the_author_is_1_at_any_number_of_tweets():
+    random = np.random.default_rng(0)
+    texts = [" ".join(random.choice(SUBJECTS, 8)) for _ in range(1000)]
+    assert diversity(texts[:100], texts[100:], seed=0).distinct_2 == pytest.approx(1, abs=0.06)
+
+
+def test_lengths_are_percentiles_and_empty_answers_are_told():
+    found = diversity(["", "xx", "xxxx yyyy"], ["xxxx"] * 3, seed=0)
+    assert found.lengths[4] == 2 and found.length_ratio == 0.5 and found.empty == pytest.approx(1 / 3)
+    assert diversity(["🦊"], ["🦊"], seed=0).distinct_2 is None
+
+
+# -- obedience ----------------------------------------------------------------------------------------------
+
+
+def test_the_subject_comes_back_whatever_its_case_accents_and_ending():
+    asked = ["neige", "Parle-moi de l'autobus", "vélos ?", "#piano"]
+    said = ["il a NEIGÉ toute la nuit", "mon autobus est en retard", "encore mon velo crevé", "le piano du voisin"]
+    found = obedience(asked, ["rien à dire"] * 4, said, range(4), confidence=0.95, seed=0)
+    assert found.tuned.estimate == 0.75 + 0.25 * bool(stems("neige") & stems(said[0]))
+    assert found.base.estimate == 0 and found.difference.estimate == found.tuned.estimate
+    assert found.chance == 0
+
+
+def test_a_word_that_stands_everywhere_is_told_by_the_chance_level():
+    asked = ["neige", "neige, soupe", "neige, canal", "neige, école", "neige, forêt"]
+    found = obedience(asked, ["soupe"] * 5, ["de la neige partout"] * 5, range(5), confidence=0.95, seed=0)
+    assert found.tuned.estimate == 1 == found.chance
+
+
+def test_without_a_content_word_there_is_nothing_to_obey():
+    assert obedience(["", "le"], ["a"] * 2, ["b"] * 2, range(2), confidence=0.95, seed=0) is None
+    assert all(stems(question) for of in QUESTIONS.values() for question in of)
+
+
+# -- specificity --------------------------------------------------------------------------------------------
+
+
+def test_the_gain_on_the_author_minus_that_on_others():
+    random = np.random.default_rng(1)
+    bytes_ = np.full(80, 100.0)
+    author = (random.normal(30, 5, 80), bytes_, range(80))
+    others = (random.normal(10, 5, 80), bytes_, range(80))
+    found = specificity(author, others, "x", confidence=0.95, resamples=500, seed=0)
+    assert found.difference.estimate == pytest.approx((author[0].sum() - others[0].sum()) / 8000)
+    assert found.difference.low > 0.15 and found.tweets == 80
+    assert found.author == bootstrap_t(*author, confidence=0.95, resamples=500, seed=0)
+    only_tweets = specificity(others, (random.normal(10, 5, 80), bytes_, range(80)), "x", confidence=0.95, resamples=500, seed=0)
+    assert only_tweets.difference.low < 0 < only_tweets.difference.high
+
+
+def test_the_neutral_set_is_there_in_both_languages_and_a_file_of_ones_own_is_read(tmp_path):
+    for language in ("fr", "en", "de"):
+        texts, source = other_people(None, language)
+        assert len(texts) >= 70 and len(set(texts)) == len(texts) and source == NEUTRAL and max(map(len, texts)) <= 280
+    assert other_people(None, "fr")[0] != other_people(None, "en")[0]
+    path = tmp_path / "others.txt"
+    path.write_text("\n".join(OTHER), encoding="utf-8")
+    assert other_people(path, "fr") == (OTHER, "others.txt")
+    path.write_text("\n".join(OTHER[:5]), encoding="utf-8")
+    with pytest.raises(TweetstyleError, match="5 tweets of other people, at least 20"):
+        other_people(path, "fr")
+
+
+# -- all together -------------------------------------------------------------------------------------------
+
+
+def measured(tuned: list[str], base: list[str], count: int = 120):
+    asks = [Ask(i, SUBJECTS[i % 12], "Tweet", f"day {i // 2}") for i in range(len(tuned))]
+    written = {who: [Written(i, text, True) for i, text in enumerate(texts)] for who, texts in (("base", base), ("tuned", tuned))}
+    train = [fox(i) for i in range(1000, 1400)]
+    real = Real([fox(i) for i in range(count)], [f"day {i // 2}" for i in range(count)])
+    floor = Real([fox(i) for i in range(500, 500 + count)], [f"then {i // 2}" for i in range(count)])
+    return measure(train, real, floor, asks, written, ([], {"base": [], "tuned": []}), "hf", confidence=0.95, seed=0)
+
+
+def test_a_model_that_writes_like_the_author_closes_the_gap_and_one_like_the_base_does_not():
+    base, alike = [clerk(i) for i in range(120)], [fox(i) for i in range(2000, 2120)]
+    found = measured(alike, base)
+    assert found.gap_closed["tuned"].low > 0.5 and found.to["base"].auc.low > 0.9
+    assert found.to["floor"].auc.low < 0.6
+    untouched = measured([clerk(i) for i in range(300, 420)], base)
+    assert untouched.gap_closed["tuned"].low <= 0 <= untouched.gap_closed["tuned"].high
+
+
+def test_a_model_that_recites_is_caught_with_its_sources():
+    found = measured([fox(i) for i in range(1000, 1120)], [clerk(i) for i in range(120)])
+    assert found.copying.generated.estimate == 1
+    assert found.copying.worst[0].text == found.copying.worst[0].source
+
+
+@pytest.mark.parametrize(
+    ("tuned", "count"),
+    [([""] * 120, 120), (["même tweet"] * 120, 120), (["🦊"] * 120, 120), ([fox(i) for i in range(120)], 5)],
+    ids=["empty", "identical", "emoji only", "5 test tweets"],
+)
+def test_bad_input_gives_a_sentence_and_no_figure_that_pretends(tuned, count):
+    found = measured(tuned, [clerk(i) for i in range(120)], count)
+    assert found.to["tuned"] is None and found.gap_closed["tuned"] is None
+    assert "too few" in found.notes[0]
+    assert found.empty == (1 if tuned[0] == "" else 0)

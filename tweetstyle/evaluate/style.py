@@ -1,0 +1,166 @@
+"""Everything that is measured on what the models wrote: distance, habits, diversity, copying, obedience. Texts in, numbers out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tweetstyle.evaluate.copying import Copying, copying
+from tweetstyle.evaluate.diversity import Diversity, diversity
+from tweetstyle.evaluate.habits import find_habits, habit_shares
+from tweetstyle.evaluate.intervals import Interval
+from tweetstyle.evaluate.obedience import Obedience, obedience
+from tweetstyle.evaluate.two_sample import Separation, Texts, style_distance
+from tweetstyle.evaluate.written import BASE, TUNED, Ask, Written
+
+
+@dataclass(frozen=True)
+class Distance:
+    """auc: chance that a classifier tells a real tweet from this side's, 0.5 where it cannot; texts: on each side."""
+
+    auc: Interval
+    accuracy: Interval
+    texts: int
+
+
+@dataclass(frozen=True)
+class CountedHabit:
+    """shares: "real", "floor", "base", "examples", "tuned" → share of the texts that show it, 0 to 1."""
+
+    kind: str
+    name: str
+    example: str
+    shares: dict[str, Interval]
+
+
+@dataclass(frozen=True)
+class CopiedSpan:
+    """text: what the model wrote; source: the training tweet; span: what both hold, so many characters."""
+
+    text: str
+    source: str
+    span: str
+    characters: int
+
+
+@dataclass(frozen=True)
+class CopyingFound:
+    generated: Interval
+    held_out: Interval
+    excess: Interval
+    worst: list[CopiedSpan]
+
+
+@dataclass(frozen=True)
+class Style:
+    """samples: tweets written by each model; source: "hf" or "gguf"; empty: share of the tuned model's that are empty.
+
+    to: "floor", "base", "examples", "tuned" → distance to real test tweets, None where there are too few texts; gap_closed: "tuned"
+    and "examples" → how much of the way from base to floor. A part is None where it cannot be measured; notes say why.
+    """
+
+    samples: int
+    source: str
+    empty: float
+    to: dict[str, Distance | None]
+    gap_closed: dict[str, Interval | None]
+    habits: list[CountedHabit]
+    diversity: dict[str, Diversity]
+    copying: CopyingFound | None
+    obedience: dict[str, Obedience]
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class Real:
+    """Real tweets of a split and what each hangs together with."""
+
+    texts: Sequence[str]
+    clusters: Sequence[str]
+
+
+def measure(
+    train: Sequence[str],
+    real: Real,
+    floor: Real,
+    asks: Sequence[Ask],
+    written: Mapping[str, Sequence[Written]],
+    questions: tuple[Sequence[Ask], Mapping[str, Sequence[Written]]],
+    source: str,
+    *,
+    confidence: float,
+    seed: int,
+) -> Style:
+    """real: test tweets, whose topics were asked for (`asks`); floor: validation tweets; written: who → answers, in the asks' order.
+
+    questions: whole questions and each model's answers to them. Nothing here reads a model.
+    """
+    clusters = [ask.cluster for ask in asks]
+    texts = {who: [answer.text for answer in answers] for who, answers in written.items()}
+    found = style_distance(
+        Texts(real.texts, real.clusters),
+        Texts(floor.texts, floor.clusters),
+        Texts(texts[BASE], clusters),
+        {who: Texts(of, clusters) for who, of in texts.items() if who != BASE},
+        confidence=confidence,
+        seed=seed,
+    )
+    said = {TUNED: [text for text in texts[TUNED] if text], **{who: [t for t in of if t] for who, of in texts.items() if who != TUNED}}
+    notes = []
+    if any(distance is None for distance in found.to.values()):
+        notes.append(
+            f"{len(real.texts)} test tweets and {len(said[TUNED])} written ones are too few, or too unlike in length, to measure "
+            "how far their style lies apart."
+        )
+    habits = counted_habits(train, {"real": real, "floor": floor} | {who: Real(of, clusters) for who, of in texts.items()}, confidence)
+    if not habits:
+        notes.append(f"{len(train)} training tweets are too few to find habits in.")
+    return Style(
+        samples=len(asks),
+        source=source,
+        empty=sum(not text for text in texts[TUNED]) / len(asks),
+        to={who: distance and _distance(distance) for who, distance in found.to.items()},
+        gap_closed=found.gap_closed,
+        habits=habits,
+        diversity={who: diversity(of, real.texts, seed=seed) for who, of in said.items() if of},
+        copying=_copying(texts[TUNED], clusters, real, train, confidence),
+        obedience=_obedience(asks, texts, questions, confidence, seed),
+        notes=notes,
+    )
+
+
+def counted_habits(train: Sequence[str], sides: Mapping[str, Real], confidence: float) -> list[CountedHabit]:
+    """The training tweets' habits, with their share on each side."""
+    habits = find_habits(train)
+    counted = {who: habit_shares(habits, side.texts, side.clusters, confidence=confidence) for who, side in sides.items()}
+    return [CountedHabit(h.kind, h.name, h.example, {who: of[place] for who, of in counted.items()}) for place, h in enumerate(habits)]
+
+
+def _distance(separation: Separation) -> Distance:
+    return Distance(separation.auc, separation.accuracy, separation.texts)
+
+
+def _copying(texts: list[str], clusters: list[str], real: Real, train: Sequence[str], confidence: float) -> CopyingFound:
+    found: Copying = copying(texts, clusters, real.texts, real.clusters, train, confidence=confidence)
+    worst = [CopiedSpan(texts[c.text], train[c.source], c.span, c.characters) for c in found.worst]
+    return CopyingFound(found.generated, found.held_out, found.excess, worst)
+
+
+def _obedience(
+    asks: Sequence[Ask],
+    texts: Mapping[str, list[str]],
+    questions: tuple[Sequence[Ask], Mapping[str, Sequence[Written]]],
+    confidence: float,
+    seed: int,
+) -> dict[str, Obedience]:
+    """ "key words": the held-out tweets' own topics; "questions": whole ones. What names no content word is not there."""
+    named = [place for place, ask in enumerate(asks) if ask.topic]
+    sides = {"key words": ([asks[i] for i in named], {who: [of[i] for i in named] for who, of in texts.items()})}
+    sides["questions"] = (questions[0], {who: [answer.text for answer in of] for who, of in questions[1].items()})
+    found = {}
+    for name, (asked, said) in sides.items():
+        if asked:
+            clusters = [ask.cluster for ask in asked]
+            topics = [ask.topic or "" for ask in asked]
+            found[name] = obedience(topics, said[BASE], said[TUNED], clusters, confidence=confidence, seed=seed)
+    return {name: part for name, part in found.items() if part}

@@ -1,0 +1,92 @@
+"""Lets base and tuned model write on the held-out tweets' own topics, and measures what they wrote."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tweetstyle.base_model import BaseModel
+from tweetstyle.evaluate.baselines import Examples
+from tweetstyle.evaluate.obedience import QUESTIONS
+from tweetstyle.evaluate.result import Sample
+from tweetstyle.evaluate.style import Real, Style, measure
+from tweetstyle.evaluate.written import BASE, EXAMPLES, TUNED, Ask, Written, asks_for, asks_of, write, write_from_gguf
+from tweetstyle.held_out import HeldOut, clusters
+from tweetstyle.manifest import fingerprints
+from tweetstyle.records import Tweet
+from tweetstyle.template import Template
+
+if TYPE_CHECKING:
+    from tweetstyle.recipe import Evaluation, Sampling
+
+SHOWN = 24
+
+
+def let_them_write(
+    base: BaseModel,
+    final_model: Path,
+    method: str,
+    template: Template,
+    evaluation: Evaluation,
+    sampling: Sampling,
+    train: Sequence[Tweet],
+    held_out: Mapping[str, HeldOut],
+    examples: Examples,
+    directory: Path,
+    gguf: Path | None,
+) -> tuple[Style, list[Sample]]:
+    """Written tweets stand in `directory` and are gone on with after a kill. gguf: writes in the tuned model's place.
+
+    The base model shown tweets writes too where any fit its context. Questions are asked where prompts have a topic.
+    """
+    test = held_out["test"].tweets
+    asks = asks_of(test, clusters(test), evaluation.samples, evaluation.seed)
+    spoken = sorted({tweet.language for tweet in train} & QUESTIONS.keys()) or ["en"]
+    questions = asks_for([q for language in spoken for q in QUESTIONS[language]] if template.has_topic else [], len(asks))
+    click.echo(f"          {_precision(len(asks), len(test))}", err=True)
+    asked = {BASE: [*asks, *questions], TUNED: [*asks, *questions]}
+    if examples.count:
+        asked[EXAMPLES] = asks
+    weights = fingerprints(sorted(path for path in final_model.rglob("*") if path.is_file())) | base.fingerprints
+    from_gguf = asked.pop(TUNED) if gguf else None
+    answers = write(base, final_model, method, template, asked, examples, sampling, evaluation.seed, weights, directory)
+    if gguf and from_gguf:
+        answers[TUNED] = write_from_gguf(gguf, fingerprints([gguf]), template, from_gguf, sampling, evaluation.seed, directory)
+    written = {who: answers[who][: len(asks)] for who in (BASE, EXAMPLES, TUNED) if who in answers}
+    replies = {who: answers[who][len(asks) :] for who in (BASE, TUNED)}
+    validation = held_out["validation"].tweets
+    style = measure(
+        [tweet.text for tweet in train],
+        Real([tweet.text for tweet in test], clusters(test)),
+        Real([tweet.text for tweet in validation], clusters(validation)),
+        asks,
+        written,
+        (questions, replies),
+        "gguf" if gguf else "hf",
+        confidence=evaluation.confidence,
+        seed=evaluation.seed,
+    )
+    return style, _samples(test, asks, written, evaluation.seed)
+
+
+def _precision(asked: int, real: int) -> str:
+    """Told before the time is spent: half the width of a share's interval at 50%, and of a distance's with as many real tweets."""
+    points = 100 * 1.96 * math.sqrt(0.25 / asked)
+    area = 1.5 * 1.96 * math.sqrt(1 / (6 * min(asked, real)))
+    return f"each model writes {asked} tweets: shares will be known to about ±{points:.0f} points, the style distance to ±{area:.2f}"
+
+
+def _samples(test: Sequence[Tweet], asks: Sequence[Ask], written: Mapping[str, Sequence[Written]], seed: int) -> list[Sample]:
+    """At most SHOWN prompts, drawn by lot, each test tweet once, so that nobody chose the prettiest."""
+    order = random.Random(seed).sample(range(len(test)), len(test))
+    found = []
+    for place in range(min(SHOWN, len(asks), len(order))):
+        tweet = test[order[place % len(order)]]
+        examples = written[EXAMPLES][place].text if EXAMPLES in written else None
+        found.append(Sample(tweet.topic, tweet.type, tweet.text, written[BASE][place].text, examples, written[TUNED][place].text))
+    return found

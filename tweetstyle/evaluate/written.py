@@ -1,0 +1,245 @@
+"""What the models write when they are asked as the held-out tweets would be: generated once, kept on disk, gone on with after a kill."""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tweetstyle.apart import apart_from_unsloth
+from tweetstyle.base_model import BaseModel
+from tweetstyle.evaluate.baselines import Examples
+from tweetstyle.files import clear_os_errors, complete_file
+from tweetstyle.generation import Answer, generate
+from tweetstyle.manifest import settings_digest
+from tweetstyle.records import TWEET, Tweet
+from tweetstyle.template import NO_TOPIC, Template
+
+if TYPE_CHECKING:
+    from tweetstyle.recipe import Sampling
+
+BASE, EXAMPLES, TUNED = "base", "examples", "tuned"
+CACHE_BYTES = 2**30
+"""Keys and values of a batch that is generated."""
+MOST_ROWS = 32
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One prompt. topic: None asks for anything; cluster: what it hangs together with, for intervals; number: its place, and its seed."""
+
+    number: int
+    topic: str | None
+    type: str
+    cluster: str
+
+
+@dataclass(frozen=True)
+class Written:
+    """One answer, as a person reads it. ended: by itself, and not cut at num_predict."""
+
+    number: int
+    text: str
+    ended: bool
+
+
+def asks_of(tweets: Sequence[Tweet], clusters: Sequence[str], count: int, seed: int) -> list[Ask]:
+    """`count` prompts with the tweets' own topics, in a seeded order; where there are fewer tweets, each comes again."""
+    order = random.Random(seed).sample(range(len(tweets)), len(tweets))
+    places = [order[number % len(order)] for number in range(count)] if tweets else []
+    return [Ask(number, tweets[i].topic, tweets[i].type, clusters[i]) for number, i in enumerate(places)]
+
+
+def asks_for(questions: Sequence[str], start: int) -> list[Ask]:
+    """Whole questions, as a person may type them; numbered from `start`."""
+    return [Ask(start + number, question, TWEET, f"question {number}") for number, question in enumerate(questions)]
+
+
+def write(
+    base: BaseModel,
+    final_model: Path,
+    method: str,
+    template: Template,
+    asked: Mapping[str, Sequence[Ask]],
+    examples: Examples,
+    sampling: Sampling,
+    seed: int,
+    of_weights: Mapping[str, str],
+    directory: Path,
+) -> dict[str, list[Written]]:
+    """Answers of base, base shown examples, and tuned model: asked: who → prompts. In the order of the prompts.
+
+    of_weights: file → fingerprint, by which what stands in `directory` is known to be of the same models. Each batch is on the disk
+    before the next begins; a batch has its own seed, so that a run that was cut off writes what it would have written.
+    """
+    files = {}
+    for who, prompts in asked.items():
+        before = examples.ids if who == EXAMPLES else []
+        made_by = [dict(of_weights) if who == TUNED else dict(base.fingerprints), before, template.__repr__(), seed]
+        made_by += [sampling.model_dump(mode="json"), [asdict(ask) for ask in prompts]]
+        files[who] = AnswerFile(directory / f"{who}.jsonl", settings_digest(made_by))
+    ids = {who: prompt_ids(base, template, prompts, examples.ids if who == EXAMPLES else ()) for who, prompts in asked.items()}
+    missing = {who: [n for n in range(len(asked[who])) if asked[who][n].number not in files[who].answers()] for who in asked}
+    if any(missing.values()):
+        apart_from_unsloth(_generate_missing, base, final_model, method, template, asked, ids, missing, files, sampling, seed)
+    return {who: [files[who].answers()[ask.number] for ask in asked[who]] for who in asked}
+
+
+def prompt_ids(base: BaseModel, template: Template, asks: Sequence[Ask], beginning: Sequence[int] = ()) -> list[list[int]]:
+    """Ids of each prompt; a beginning has its BOS already."""
+    tokenizer = base.tokenizer
+    add_bos = template.add_bos and not beginning
+    prompts = [tokenizer.prompt_ids(template.training_prompt(ask.topic, ask.type), add_bos=add_bos) for ask in asks]
+    if not (template.add_bos or beginning) and any(not ids for ids in prompts):
+        # Raw text of a model without a BOS: an answer begins after an end, as its training documents did in their packs.
+        prompts = [ids or [tokenizer.end_id(template)] for ids in prompts]
+    return [[*beginning, *ids] for ids in prompts]
+
+
+def as_read(base: BaseModel, template: Template, answer: Answer) -> str:
+    """The text as chat shows it, cut at the first stop text, as llama.cpp and Ollama do."""
+    text = base.tokenizer.decode(answer.ids)
+    for stop in template.stops:
+        text = text.split(stop, 1)[0]
+    return template.shown(text).strip()
+
+
+@dataclass(frozen=True)
+class AnswerFile:
+    """Answers on the disk, one a line under a line that says what they were made by; of something else it counts as empty."""
+
+    path: Path
+    made_by: str
+
+    def answers(self) -> dict[int, Written]:
+        """number → answer. A last line that a kill cut off is not there."""
+        found: dict[int, Written] = {}
+        for number, line in enumerate(self._lines()):
+            try:
+                row = json.loads(line)
+            except ValueError:
+                break
+            if number == 0:
+                if row.get("made_by") != self.made_by:
+                    break
+                continue
+            found[row["number"]] = Written(**row)
+        return found
+
+    def begin(self) -> None:
+        """Keeps the whole lines of these answers; anything else makes room."""
+        standing = self.answers()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with complete_file(self.path) as stream:
+            stream.write(json.dumps({"made_by": self.made_by}) + "\n")
+            stream.writelines(json.dumps(asdict(answer), ensure_ascii=False) + "\n" for answer in standing.values())
+
+    def append(self, answers: Sequence[Written]) -> None:
+        with clear_os_errors(self.path), self.path.open("a", encoding="utf-8") as stream:
+            stream.writelines(json.dumps(asdict(answer), ensure_ascii=False) + "\n" for answer in answers)
+
+    def _lines(self) -> list[str]:
+        return self.path.read_text(encoding="utf-8").split("\n") if self.path.is_file() else []
+
+
+# -- where the models run -----------------------------------------------------------------------------------
+
+
+def _generate_missing(
+    base: BaseModel,
+    final_model: Path,
+    method: str,
+    template: Template,
+    asked: Mapping[str, Sequence[Ask]],
+    ids: Mapping[str, list[list[int]]],
+    missing: Mapping[str, list[int]],
+    files: Mapping[str, AnswerFile],
+    sampling: Sampling,
+    seed: int,
+) -> None:
+    from tqdm import tqdm
+
+    from tweetstyle.evaluate.likelihood import quiet_libraries
+
+    ends = [base.tokenizer.end_id(template)]
+    total = sum(map(len, missing.values()))
+    with quiet_libraries(), tqdm(total=total, desc="writing", unit="tweet", file=sys.stderr, disable=None, leave=False) as bar:
+        for who, model in _models(base, final_model, method, [who for who in asked if missing[who]]):
+            files[who].begin()
+            for batch in generation_batches(ids[who], _rows(model, max(map(len, ids[who])) + sampling.num_predict)):
+                if not set(batch) & set(missing[who]):
+                    continue
+                numbers = [asked[who][place].number for place in batch]
+                answers = generate(model, [ids[who][place] for place in batch], sampling, ends, base.pad_id, seed + min(numbers))
+                done = [
+                    Written(number, as_read(base, template, answer), answer.ended)
+                    for place, number, answer in zip(batch, numbers, answers, strict=True)
+                    if place in missing[who]
+                ]
+                files[who].append(done)
+                bar.update(len(done))
+
+
+def generation_batches(prompts: Sequence[Sequence[int]], rows: int) -> Iterator[list[int]]:
+    """Indices in groups of `rows`, of like length, the longest first: what does not fit the memory fails at once, not at the end."""
+    order = sorted(range(len(prompts)), key=lambda index: -len(prompts[index]))
+    for start in range(0, len(order), rows):
+        yield order[start : start + rows]
+
+
+def _rows(model: Any, width: int) -> int:
+    config = model.config
+    heads = getattr(config, "num_key_value_heads", config.num_attention_heads)
+    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    per_row = 2 * config.num_hidden_layers * heads * size * width * model.dtype.itemsize
+    return max(1, min(MOST_ROWS, CACHE_BYTES // per_row))
+
+
+def _models(base: BaseModel, final_model: Path, method: str, wanted: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """Who → the model that answers for it; each is loaded once."""
+    from tweetstyle.evaluate.likelihood import keep_weights_as_trained, load_adapter, load_model
+
+    if method == "full":
+        for path, of in ((base.path, (BASE, EXAMPLES)), (final_model, (TUNED,))):
+            here = [who for who in wanted if who in of]
+            if here:
+                model = load_model(path, method)
+                yield from ((who, model) for who in here)
+                del model  # two 8B models at once would not fit the card
+        return
+    adapted = load_adapter(load_model(base.path, method), final_model)
+    if method == "qlora":
+        keep_weights_as_trained(adapted)
+    for who in wanted:
+        with nullcontext() if who == TUNED else adapted.disable_adapter():
+            yield who, adapted.get_base_model()
+
+
+def write_from_gguf(
+    gguf: Path, digest: Mapping[str, str], template: Template, asks: Sequence[Ask], sampling: Sampling, seed: int, directory: Path
+) -> list[Written]:
+    """The tuned model's answers by llama.cpp from an exported file, which is what will run. digest: the file's fingerprint.
+
+    One after the other, each with its own seed.
+    """
+    from tqdm import tqdm
+
+    from tweetstyle.chat import Speaker
+
+    made_by = [seed, dict(digest), template.__repr__(), sampling.model_dump(mode="json"), [asdict(ask) for ask in asks]]
+    file = AnswerFile(directory / "tuned-gguf.jsonl", settings_digest(made_by))
+    missing = [ask for ask in asks if ask.number not in file.answers()]
+    if missing:
+        file.begin()
+        speaker = Speaker(gguf, template, sampling)
+        for ask in tqdm(missing, desc="writing (GGUF)", unit="tweet", file=sys.stderr, disable=None, leave=False):
+            speaker.sampling = sampling.model_copy(update={"seed": seed + ask.number})
+            topic = ask.topic if ask.topic and template.has_topic else NO_TOPIC
+            text = speaker.answer(topic, system=template.system_line(ask.type) or None)
+            file.append([Written(ask.number, text.strip(), speaker.ended)])
+    return [file.answers()[ask.number] for ask in asks]

@@ -1,0 +1,133 @@
+"""Text from a loaded transformers model, sampled as llama.cpp and Ollama sample: what is measured is what will run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+    from tweetstyle.recipe import Sampling
+
+REPEAT_LAST_N = 64
+"""Tokens that repeat_penalty looks back on: Ollama's default, which its Modelfile leaves as it is."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """ids: of what was generated, its end not included; ended: by an end token, and not cut at num_predict."""
+
+    ids: list[int]
+    ended: bool
+
+
+def weighed(scores: torch.Tensor, ids: torch.Tensor, starts: torch.Tensor, sampling: Sampling) -> torch.Tensor:
+    """Logits from which the next token is drawn. scores: [rows, vocabulary]; ids: [rows, n] so far, real from column starts [rows] on.
+
+    repeat_penalty over the last 64 tokens, then top_k, top_p, min_p, and the temperature last: llama.cpp's samplers in its order
+    (transformers puts the temperature first). At temperature 0 the best token alone is left.
+    """
+    import torch
+
+    scores = scores.float()
+    if sampling.repeat_penalty != 1:
+        window = ids[:, -REPEAT_LAST_N:]
+        columns = torch.arange(ids.shape[1] - window.shape[1], ids.shape[1], device=ids.device)
+        said = torch.zeros_like(scores, dtype=torch.int32)
+        said.scatter_add_(1, window, (columns[None, :] >= starts[:, None]).int())
+        penalised = torch.where(scores > 0, scores / sampling.repeat_penalty, scores * sampling.repeat_penalty)
+        scores = torch.where(said > 0, penalised, scores)
+    if sampling.temperature == 0:
+        best = scores.argmax(dim=1, keepdim=True)
+        return torch.full_like(scores, -torch.inf).scatter_(1, best, 0.0)
+    # In one order, for all three cut its tail; without the rest of a large vocabulary, which top_k has cut already.
+    count = min(sampling.top_k or scores.shape[1], scores.shape[1])
+    ordered, order = scores.topk(count, dim=1)
+    chances = ordered.softmax(dim=1)
+    keep = torch.ones_like(ordered, dtype=torch.bool)
+    if sampling.top_p < 1:
+        # The token that crosses top_p is kept.
+        keep &= chances.cumsum(dim=1) - chances < sampling.top_p
+    keep &= chances >= sampling.min_p * chances[:, :1]
+    keep[:, 0] = True
+    left = torch.where(keep, ordered / sampling.temperature, -torch.inf)
+    return torch.full_like(scores, -torch.inf).scatter_(1, order, left)
+
+
+def generate(model: Any, prompts: Sequence[Sequence[int]], sampling: Sampling, ends: Sequence[int], pad_id: int, seed: int) -> list[Answer]:
+    """One answer to each prompt of a batch, by transformers' generate; on one machine the same for the same batch and seed."""
+    import torch
+    from transformers import GenerationConfig, LogitsProcessorList
+
+    ids, real, starts = _padded(prompts, pad_id, model.device)
+    # Everything that transformers would do with the logits besides is switched off: `weighed` does all of it.
+    config = GenerationConfig(
+        do_sample=True,
+        temperature=1.0,
+        top_k=0,
+        top_p=1.0,
+        max_new_tokens=sampling.num_predict,
+        eos_token_id=list(ends),
+        pad_token_id=pad_id,
+    )
+    sampler = LogitsProcessorList([lambda so_far, scores: weighed(scores, so_far, starts, sampling)])
+    with torch.random.fork_rng(), torch.inference_mode():
+        torch.manual_seed(seed)
+        written = model.generate(input_ids=ids, attention_mask=real, generation_config=config, logits_processor=sampler)
+    return [_until_the_end(row, ends) for row in written[:, ids.shape[1] :].tolist()]
+
+
+def generate_while_training(
+    model: Any, prompts: Sequence[Sequence[int]], sampling: Sampling, ends: Sequence[int], pad_id: int, seed: int
+) -> list[Answer]:
+    """As `generate`, on a model that a trainer has in hand: no cache, whose code a trainer rewrites, and nothing of its state is changed.
+
+    Padded on the right: under causal attention a token never sees what stands to its right.
+    """
+    import torch
+
+    was_training, device = model.training, next(model.parameters()).device
+    model.eval()
+    rows = [list(prompt) for prompt in prompts]
+    written: list[list[int]] = [[] for _ in rows]
+    done = [False] * len(rows)
+    random = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for _ in range(sampling.num_predict):
+            going = [number for number, ended in enumerate(done) if not ended]
+            if not going:
+                break
+            so_far = [rows[number] + written[number] for number in going]
+            width = max(map(len, so_far))
+            ids = torch.tensor([row + [pad_id] * (width - len(row)) for row in so_far], device=device)
+            logits = model(input_ids=ids, use_cache=False).logits
+            for place, number in enumerate(going):
+                last = logits[place : place + 1, len(so_far[place]) - 1].cpu()
+                row = torch.tensor([so_far[place]])
+                chances = weighed(last, row, torch.zeros(1, dtype=torch.long), sampling).softmax(dim=1)
+                token = int(torch.multinomial(chances, 1, generator=random))
+                done[number] = token in ends
+                if not done[number]:
+                    written[number].append(token)
+    model.train(was_training)
+    return [Answer(ids, ended) for ids, ended in zip(written, done, strict=True)]
+
+
+def _padded(prompts: Sequence[Sequence[int]], pad_id: int, device: Any) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """ids and mask [rows, width], padded on the left; the first real column of each row [rows]."""
+    import torch
+
+    width = max(map(len, prompts))
+    starts = torch.tensor([width - len(prompt) for prompt in prompts])
+    ids = torch.tensor([[pad_id] * (width - len(prompt)) + list(prompt) for prompt in prompts])
+    real = (torch.arange(width)[None, :] >= starts[:, None]).long()
+    return ids.to(device), real.to(device), starts.to(device)
+
+
+def _until_the_end(ids: list[int], ends: Sequence[int]) -> Answer:
+    for place, token in enumerate(ids):
+        if token in ends:
+            return Answer(ids[:place], True)
+    return Answer(ids, False)
