@@ -199,6 +199,11 @@ def test_a_disk_that_is_mounted_for_reading_only_is_one_message(model):
 
 
 def export_as_nobody(model: str) -> None:
+    import tokenizers  # noqa: F401  (loaded while it can be: another user may have no way to the environment)
+
+    from tweetstyle.export.ggml import library
+
+    library()
     if os.geteuid() == 0:
         os.setuid(65534)  # root may write anywhere
     export_and_say(model)

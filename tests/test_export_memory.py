@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from support.peak_memory import PEAK_MEMORY, needs_peak_memory
+from support.peak_memory import PEAK_OWN_MEMORY, needs_peak_memory
 from support.tiny_llama import write_adapter, write_llama
 
 from bench.make_8b import config
@@ -15,7 +15,7 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.export.memory import LIBRARIES, memory_needed, require_memory
 from tweetstyle.recipe import Export
 
-MERGE_AND_VERIFY = f"""{PEAK_MEMORY}
+MERGE_AND_VERIFY = f"""{PEAK_OWN_MEMORY}
 import sys
 from pathlib import Path
 from tweetstyle.base_model import read_base_model

@@ -1,0 +1,121 @@
+"""What models write stands on the disk batch by batch: cut off anywhere and gone on with, it is what an uninterrupted run writes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from support.tiny_llama import write_adapter, write_llama
+
+from tweetstyle.evaluate import written
+from tweetstyle.evaluate.baselines import Examples
+from tweetstyle.evaluate.likelihood import load_adapter, load_model
+from tweetstyle.evaluate.written import AnswerFile, Ask, Written, asks_of, prompt_ids, write
+from tweetstyle.recipe import Sampling
+from tweetstyle.records import Tweet
+from tweetstyle.template import build_template
+
+SAMPLING = Sampling(num_predict=6, temperature=1.5)
+ASKS = [Ask(i, "neige" if i % 2 else None, "Tweet", str(i)) for i in range(10)]
+ASKED = {"base": ASKS, "examples": ASKS, "tuned": ASKS}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("llama")
+    base = write_llama(directory / "base")
+    return base, write_adapter(directory / "adapter", base), build_template("inst", "x", base.tokens)
+
+
+@pytest.fixture(autouse=True)
+def small_batches(monkeypatch):
+    monkeypatch.setattr(written, "MOST_ROWS", 3)
+
+
+def carry_out(model, directory, asked=ASKED, sampling=SAMPLING, seed=42, weights=None):
+    base, adapter, template = model
+    shown = Examples(1, [base.bos_id, 5, 6, 7])
+    return write(base, adapter, "lora", template, asked, shown, sampling, seed, weights or {"adapter": "1"}, directory)
+
+
+def contents(directory):
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
+
+
+def test_each_side_answers_as_its_model_does_greedily(model, tmp_path):
+    base, adapter, template = model
+    greedy = Sampling(num_predict=6, temperature=0.0, repeat_penalty=1.0)
+    found = carry_out(model, tmp_path, sampling=greedy)
+    adapted = load_adapter(load_model(base.path, "lora"), adapter)
+    for who, beginning in (("base", []), ("examples", [base.bos_id, 5, 6, 7]), ("tuned", [])):
+        for ask, answer in zip(ASKS, found[who], strict=True):
+            ids = [*beginning, *base.tokenizer.prompt_ids(template.training_prompt(ask.topic), add_bos=template.add_bos and not beginning)]
+            prompt = len(ids)
+            with torch.no_grad():
+                while len(ids) - prompt < 6:
+                    if who == "tuned":
+                        logits = adapted(torch.tensor([ids])).logits
+                    else:
+                        with adapted.disable_adapter():
+                            logits = adapted(torch.tensor([ids])).logits
+                    ids.append(int(logits[0, -1].argmax()))
+                    if ids[-1] == base.eos_id:
+                        break
+            text = base.tokenizer.decode([i for i in ids[prompt:] if i != base.eos_id])
+            assert answer.text == template.shown(text).strip() and answer.ended == (ids[-1] == base.eos_id)
+
+
+def test_what_stands_is_not_written_again(model, tmp_path, monkeypatch):
+    first = carry_out(model, tmp_path)
+    monkeypatch.setattr(written, "generate", None)
+    assert carry_out(model, tmp_path) == first
+
+
+@pytest.mark.parametrize("cut", [1, 40, 150, 300, 450, 10_000])
+def test_cut_off_anywhere_and_gone_on_with_it_is_the_same(model, tmp_path, cut):
+    whole = carry_out(model, tmp_path / "whole")
+    again = tmp_path / "again"
+    carry_out(model, again)
+    for path in again.iterdir():
+        path.write_bytes(path.read_bytes()[:cut])
+    assert carry_out(model, again) == whole
+    assert {name: sorted(of.splitlines()) for name, of in contents(again).items()} == {
+        name: sorted(of.splitlines()) for name, of in contents(tmp_path / "whole").items()
+    }
+
+
+@pytest.mark.parametrize(
+    "changed", [{"sampling": Sampling(num_predict=7, temperature=1.5)}, {"seed": 1}, {"weights": {"adapter": "2"}}], ids=str
+)
+def test_answers_of_other_settings_or_weights_are_not_taken(model, tmp_path, changed):
+    carry_out(model, tmp_path)
+    before = contents(tmp_path)
+    carry_out(model, tmp_path, **changed)
+    assert contents(tmp_path)["tuned.jsonl"] != before["tuned.jsonl"]
+    # The base has other weights than the adapter's: its answers stand.
+    assert (contents(tmp_path)["base.jsonl"] == before["base.jsonl"]) == ("weights" in changed)
+
+
+def test_a_line_that_holds_separators_of_unicode_is_one_line(tmp_path):
+    file = AnswerFile(tmp_path / "x.jsonl", "made")
+    file.begin()
+    file.append([Written(0, 'a\u2028b\x85c\n"d"', True)])
+    assert file.answers() == {0: Written(0, 'a\u2028b\x85c\n"d"', True)}
+    assert AnswerFile(tmp_path / "x.jsonl", "made otherwise").answers() == {}
+    assert json.loads((tmp_path / "x.jsonl").read_text(encoding="utf-8").split("\n")[0]) == {"made_by": "made"}
+
+
+def test_each_tweet_is_asked_for_before_one_comes_twice():
+    tweets = [Tweet(str(i), "x", "2024-01-01T00:00:00Z", topic=str(i)) for i in range(4)]
+    asks = asks_of(tweets, list("abcd"), 10, seed=0)
+    assert [ask.number for ask in asks] == list(range(10))
+    assert {ask.topic for ask in asks[:4]} == {"0", "1", "2", "3"} and [a.topic for a in asks[4:8]] == [a.topic for a in asks[:4]]
+    assert all("abcd"[int(ask.topic)] == ask.cluster for ask in asks)
+    assert asks_of([], [], 10, seed=0) == []
+
+
+def test_the_examples_bos_stands_once(model):
+    base, _, template = model
+    plain, after = (prompt_ids(base, template, ASKS[:1], beginning)[0] for beginning in ((), (base.bos_id, 5)))
+    assert plain[0] == base.bos_id and after == [base.bos_id, 5, *plain[1:]]
