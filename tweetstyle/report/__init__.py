@@ -1,0 +1,25 @@
+"""report.html: what a run came to, on one page that opens offline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tweetstyle.files import complete_file
+from tweetstyle.report.files import RunFiles, read_run
+from tweetstyle.report.page import run_report
+from tweetstyle.report.verdict import verdict
+
+__all__ = ["RunFiles", "read_run", "run_report", "verdict", "write_report"]
+
+REPORT = "report.html"
+
+
+def write_report(run: RunFiles, language: str, *, live: bool) -> Path:
+    """Writes model/<run>/report.html, complete or not at all, and returns its path. live: the training is still going on.
+
+    language: "en" or "fr". Raises TweetstyleError where there is no room or no right to write.
+    """
+    path, page = run.run / REPORT, run_report(run, language, live=live)
+    with complete_file(path) as stream:
+        stream.write(page)
+    return path

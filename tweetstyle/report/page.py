@@ -1,0 +1,71 @@
+"""The whole page: the verdict first, then its sections."""
+
+from __future__ import annotations
+
+from tweetstyle.prepare.report_charts import html
+from tweetstyle.prepare.report_html import SECURITY
+from tweetstyle.prepare.report_style import STYLE
+from tweetstyle.report import measured, recorded
+from tweetstyle.report.files import RunFiles, read_run
+from tweetstyle.report.verdict import verdict
+from tweetstyle.report.words import Say
+
+RELOAD = 20
+"""Seconds after which the page of a run that is going on loads itself again."""
+LOOK = """
+.verdict { padding: .2rem 1rem .2rem 2.4rem; margin: 1rem 0; background: var(--box);
+  border-left: 4px solid var(--front); border-radius: 6px; }
+.verdict li { margin: .7rem 0; font-size: 1.08rem; }
+figure { margin: 1.25rem 0; }
+figcaption { font-weight: 600; font-size: .95rem; }
+svg .curve { fill: none; stroke: var(--front); stroke-width: 2; vector-effect: non-scaling-stroke; }
+svg .chosen { stroke: var(--lost); stroke-width: 1.5; stroke-dasharray: 5 4; }
+svg .faint { fill: var(--soft); }
+.beside { display: grid; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); gap: .6rem; }
+.beside blockquote { margin: 0; min-width: 0; }
+mark { background: var(--warn-box); color: var(--warn); border-radius: 3px; padding: 0 .1em; }
+pre { background: var(--box); border-radius: 6px; padding: .75rem; overflow-x: auto; font-size: .85rem; white-space: pre-wrap; }
+"""
+
+
+def run_report(files: RunFiles, language: str, *, live: bool = False) -> str:
+    """One self-contained HTML page: no script, nothing from the network, every text of the archive or a model escaped."""
+    run, say = read_run(files), Say(language)
+    sections = {
+        "curves": recorded.curves(run, say),
+        "likelihood": measured.likelihood(run, say),
+        "style": measured.style(run, say),
+        "samples": measured.samples(run, say),
+        "copying": measured.copying(run, say),
+        "data": recorded.data(run, say),
+        "plan": recorded.plan(run, say),
+        "output": recorded.train_output(run, say),
+        "gate": recorded.gate(run, say),
+        "making": recorded.making(run, files, say),
+    }
+    links = "".join(f'<a href="#{name}">{html(say(f"h_{name}"))}</a>' for name in sections)
+    body = "\n".join(
+        f'<section id="{name}">\n<h2>{html(say(f"h_{name}"))}</h2>\n' + "\n".join(parts) + "\n</section>"
+        for name, parts in sections.items()
+    )
+    sentences = "".join(f"<li>{html(sentence)}</li>" for sentence in verdict(run.evaluation, run.metrics, language, live=live))
+    reload = f'<meta http-equiv="refresh" content="{RELOAD}">\n' if live else ""
+    notice = f'<p class="warning">{html(say("live"))}</p>\n' if live else ""
+    title = html(say("title", name=run.name))
+    return f"""<!DOCTYPE html>
+<html lang="{language}">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{SECURITY}">
+{reload}<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>{STYLE}{LOOK}</style>
+</head>
+<body>
+<h1>{title}</h1>
+<ol class="verdict">{sentences}</ol>
+{notice}<nav>{links}</nav>
+{body}
+</body>
+</html>
+"""

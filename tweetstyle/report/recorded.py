@@ -1,0 +1,153 @@
+"""The sections that prepare's, fit's and export's own records fill: curves, data, plan, TrainOutput, gate, what makes it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tweetstyle.prepare.report_charts import Step, funnel_chart, html
+from tweetstyle.report.charts import curve
+from tweetstyle.report.files import Read, RunFiles
+from tweetstyle.report.parts import figure, missing, paragraph, table
+from tweetstyle.report.verdict import best_validation, epoch_of, take_off
+from tweetstyle.report.words import Say
+
+CURVES = {
+    "c_loss": "loss",
+    "c_bits": "eval_bits_per_byte",
+    "c_copied": "copied_share",
+    "c_learning_rate": "learning_rate",
+    "c_grad_norm": "grad_norm",
+    "c_tokens_per_second": "tokens_per_second",
+    "c_memory": "memory_gib",
+}
+"""Name in words → field of metrics.jsonl."""
+
+
+def curves(run: Read, say: Say) -> Iterator[str]:
+    best = best_validation(run.metrics)
+    chosen = best["step"] if best else None
+    drawn = []
+    for key, name in CURVES.items():
+        points = [(line["step"], line[name]) for line in run.metrics if line.get(name) is not None]
+        if points:
+            drawn.append(figure(say(key), curve(say(key), points, chosen, say)))
+    if not drawn:
+        yield from missing(say, "metrics.jsonl")
+        return
+    yield paragraph(say("curves_say"), soft=True)
+    if chosen is not None:
+        yield f"<p><strong>{html(say('c_chosen', step=say.number(chosen)))}</strong></p>"
+    yield from drawn
+    if any(line.get("copied_share") is not None for line in run.metrics):
+        started = take_off(run.metrics)
+        yield paragraph(say("v_takes_off", epoch=say.number(epoch_of(started, run.metrics), 2)) if started else say("copy_start"))
+
+
+def data(run: Read, say: Say) -> Iterator[str]:
+    facts = run.prepared
+    if not facts.get("read"):
+        yield from missing(say, "manifest.json")
+        return
+    steps, left = [Step(say("d_read"), facts["read"], 0)], facts["read"]
+    for rule, count in facts["dropped"].items():
+        if count:
+            left -= count
+            steps.append(Step(say("d_rule", rule=rule), left, count))
+    steps.append(Step(say("d_kept"), facts["kept"], 0))
+    if facts["first_day"]:
+        yield paragraph(say("d_period", first=facts["first_day"], last=facts["last_day"]))
+    yield figure(say("d_chart"), funnel_chart(steps, facts["read"]))
+    rows = ([html(say(name)), html(say.number(count))] for name, count in facts["splits"].items())
+    yield table([say("d_splits"), say("d_kept")], rows)
+
+
+def plan(run: Read, say: Say) -> Iterator[str]:
+    facts, training = run.fit.get("facts", {}), run.fit.get("settings", {}).get("training", {})
+    if not facts:
+        yield from missing(say, "fit.json")
+        return
+    planned, unknown = facts.get("plan") or {}, say("a_unknown")
+
+    def row(key: str, was: Any, did: Any) -> list[str]:
+        return [html(say(key)), *(html(unknown if value is None else str(value)) for value in (was, did))]
+
+    def number(value: float | None) -> str | None:
+        return None if value is None else say.number(value)
+
+    def seconds(value: float | None) -> str | None:
+        return None if value is None else say.seconds(value)
+
+    def memory(value: float | None) -> str | None:
+        return None if value is None else f"{say.number(value / 2**30, 1)} GiB"
+
+    steps = planned.get("steps") or (training["max_steps"] if training.get("max_steps", -1) > 0 else None)
+    rows = [
+        row("a_steps", number(steps), number(facts.get("steps"))),
+        row("a_epochs", number(training.get("num_train_epochs")), number(facts.get("epochs"))),
+        row("a_time", seconds(planned.get("seconds")), seconds(facts.get("seconds"))),
+        row("a_memory", memory(planned.get("memory_bytes")), memory(facts.get("memory_bytes"))),
+        row("a_tokens", None, number(facts.get("tokens"))),
+    ]
+    yield table([say("a_what"), say("a_plan"), say("a_did")], rows)
+    if training.get("max_steps", -1) < 0 and facts.get("epochs", 0) < training.get("num_train_epochs", 0) - 0.01:
+        yield paragraph(say("a_early"))
+
+
+def train_output(run: Read, say: Say) -> Iterator[str]:
+    if not run.output:
+        yield from missing(say, "train_output.json")
+        return
+    figures = {"global_step": run.output["global_step"]} | run.output["metrics"]
+    rows = (
+        [f"<code>{html(name)}</code>", html(say.number(value)), html(say(f"t_{name}"))]
+        for name, value in figures.items()
+        if f"t_{name}" in say.keys
+    )
+    yield table([say("t_figure"), say("t_value"), say("t_says")], rows)
+
+
+def gate(run: Read, say: Say) -> Iterator[str]:
+    if not run.gate:
+        yield from missing(say, "parity.json")
+        return
+    yield f"<p><strong>{html(run.gate['verdict'])}</strong></p>"
+    rows = []
+    for check in run.gate["checks"]:
+        limits = check["limits"]
+        shown = (
+            f"{name} {say.number(value) if isinstance(value, (int, float)) else value}"
+            + (f" (≤ {say.number(limits[name])})" if name in limits else "")
+            for name, value in check["figures"].items()
+        )
+        verdict = say({True: "yes", False: "no", None: "unmade"}[check["passed"]])
+        why = f" <bdi>{html(check['why'])}</bdi>" if check["why"] else ""
+        rows.append([html(check["name"]), html(check["type"]), html(verdict) + why, html("; ".join(shown))])
+    yield table([say("g_check"), say("g_file"), say("g_verdict"), say("g_figures")], rows)
+
+
+def making(run: Read, files: RunFiles, say: Say) -> Iterator[str]:
+    yield paragraph(say("m_say"), soft=True)
+    yield f"<h3>{html(say('m_recipe'))}</h3><pre dir='auto'>{html(files.recipe_text)}</pre>"
+    versions = files.versions | {f"export: {name}": version for name, version in run.gate.get("versions", {}).items()}
+    seeds = {f"{stage}: {key}": seed for stage, manifest in run.manifests.items() for key, seed in _seeds(manifest.get("settings", {}))}
+    for heading, found in (("m_versions", versions), ("m_seeds", seeds)):
+        yield f"<h3>{html(say(heading))}</h3>"
+        yield table([say("m_name"), say("m_value")], ([html(name), f"<code>{html(str(value))}</code>"] for name, value in found.items()))
+    digests = {
+        f"{stage} {arrow} {path}": digest
+        for stage, manifest in run.manifests.items()
+        for arrow, part in (("←", "inputs"), ("→", "outputs"))
+        for path, digest in manifest.get(part, {}).items()
+    }
+    rows = ([html(name), f"<code>{html(str(digest))}</code>"] for name, digest in digests.items())
+    listed = table([say("m_name"), "SHA-256"], rows)
+    yield f"<details><summary>{html(say('m_digests'))}</summary>{listed}</details>"
+
+
+def _seeds(settings: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in settings.items():
+        if isinstance(value, dict):
+            yield from _seeds(value, f"{before}{key}.")
+        elif key == "seed":
+            yield f"{before}{key}", value
