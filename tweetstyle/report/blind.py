@@ -1,0 +1,183 @@
+"""blind.html: the author's own tweets beside generated ones, click which is yours; one file that asks nobody for anything."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from tweetstyle.files import complete_file
+from tweetstyle.prepare.report_charts import html
+from tweetstyle.prepare.report_style import STYLE
+from tweetstyle.report.blind_items import Pair, Text, balanced_sides, bare, levelled, pairs_of
+from tweetstyle.report.blind_script import SCRIPT
+from tweetstyle.report.blind_words import OPPONENTS, words
+
+__all__ = ["FEWEST", "Text", "write_blind"]
+
+FEWEST = 5
+"""Questions. With fewer, not even a faultless score could be told from luck by far."""
+REAL, TUNED, EXAMPLES = "real", "tuned", "examples"
+
+LOOK = """
+[hidden] { display: none !important; }
+h2 { border-top: 0; padding-top: 0; margin-top: 1rem; }
+h2:focus { outline: none; }
+fieldset { border: 1px solid var(--line); border-radius: 6px; margin: 1rem 0; padding: .5rem .8rem; }
+label { display: flex; gap: .5rem; align-items: baseline; padding: .35rem 0; cursor: pointer; }
+button, .button { font: inherit; color: inherit; background: var(--box); border: 1px solid var(--line); border-radius: 6px;
+  padding: .5rem .9rem; cursor: pointer; text-decoration: none; display: inline-block; }
+button.main { background: var(--front); border-color: var(--front); color: var(--page); font-weight: 600; }
+button:hover, .button:hover, button:focus-visible, .button:focus-visible { outline: 2px solid var(--front); outline-offset: 1px; }
+progress { width: 100%; height: .4rem; accent-color: var(--front); }
+.text { display: block; white-space: pre-wrap; text-align: start; unicode-bidi: isolate; }
+.pairs, .singles { display: grid; gap: .75rem; grid-template-columns: 1fr 1fr; margin: 1rem 0; }
+.pairs button { display: flex; flex-direction: column; gap: .5rem; align-items: stretch; text-align: start; padding: 1rem; min-height: 8rem; }
+.singles button { padding: .9rem; }
+.singles kbd { margin-inline-end: .5rem; }
+#single { font-size: 1.1rem; padding: 1rem; }
+kbd { font: inherit; font-size: .8rem; color: var(--soft); }
+.row { display: flex; flex-wrap: wrap; gap: .5rem; margin: 1rem 0; }
+#verdict p:first-child { font-size: 1.25rem; line-height: 1.35; font-weight: 600; }
+#items { padding-inline-start: 2rem; }
+#items li { margin: 1rem 0; }
+@media (max-width: 32rem) { .pairs { grid-template-columns: 1fr; } .pairs button { min-height: 6rem; } }
+"""
+
+
+def write_blind(
+    path: Path,
+    real: Sequence[Text],
+    others: Mapping[str, Sequence[Text]],
+    language: Literal["en", "fr"],
+    seed: int,
+    count: int = 20,
+    learned: Iterable[str] = (),
+) -> Path | None:
+    """Writes the blind test of `count` questions and gives its path; the same bytes for the same arguments.
+
+    real: the author's held-out tweets. others: "tuned", "examples" (the base model shown twenty tweets), "base" → what they wrote. With
+    tuned and examples, the page also asks which of the two sounds more like the author. learned: the training tweets; a generated text
+    that copies one of them, or one of `real`, is left out, for the author would rightly call it theirs.
+
+    A test of fewer than `FEWEST` questions is not offered. Where none is left, nothing is written, None is given, and an earlier page at
+    `path`, which would show what another model wrote, is removed.
+    """
+    known = {bare(text.text) for text in levelled([Text(text) for text in learned], language)}
+    own = levelled(real, language)
+    known |= {bare(text.text) for text in own}
+    sides = {REAL: own} | {name: levelled(texts, language, known) for name, texts in others.items()}
+    tests = {}
+    for opponent in OPPONENTS:
+        first, second = (TUNED, EXAMPLES) if opponent == "tuned-examples" else (REAL, opponent)
+        chance = random.Random(f"{seed} {opponent}")
+        pairs = pairs_of(sides.get(first, []), sides.get(second, []), chance)
+        if len(pairs) >= FEWEST:
+            tests[opponent] = _test(pairs, first, second, count, chance)
+    if not tests:
+        path.unlink(missing_ok=True)
+        return None
+    with complete_file(path) as stream:
+        stream.write(_page(tests, language))
+    return path
+
+
+def _test(pairs: list[Pair], first: str, second: str, count: int, chance: random.Random) -> dict[str, Any]:
+    """The questions of one opponent. The best pairs are shown as pairs, the next best give the singles, as far as there are enough."""
+    best = pairs[: 2 * count]
+    test: dict[str, Any] = {"aim": first, "wanted": count, "pairs": [], "singles": []}
+    for mode, chosen in (("pairs", best[:count]), ("singles", best[-count:])):
+        chosen = chance.sample(chosen, len(chosen))
+        for pair, turned in zip(chosen, balanced_sides(len(chosen), chance), strict=True):
+            shown = [(pair.second, second), (pair.first, first)] if turned else [(pair.first, first), (pair.second, second)]
+            shown = shown if mode == "pairs" else shown[:1]
+            test[mode].append({"texts": [text for text, _ in shown], "sources": [source for _, source in shown], "topic": pair.topic})
+    if first != REAL:
+        del test["singles"]
+    return test
+
+
+def _page(tests: Mapping[str, Any], language: str) -> str:
+    told = words(language)
+    data = json.dumps({"language": language, "words": told["words"], "tests": tests}, sort_keys=True)
+    sheet = STYLE + LOOK
+    security = f"default-src 'none'; script-src 'sha256-{_digest(SCRIPT)}'; style-src 'sha256-{_digest(sheet)}'; base-uri 'none'; form-action 'none'"
+    return f"""<!DOCTYPE html>
+<html lang="{language}">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{security}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{html(told["title"])}</title>
+<style>{sheet}</style>
+</head>
+<body>
+<h1>{html(told["title"])}</h1>
+<noscript><p class="warning">{html(told["script"])}</p></noscript>
+{_start(tests, told)}
+{_trial(told)}
+{_result(told)}
+<script type="text/plain" id="data">{base64.b64encode(data.encode()).decode()}</script>
+<script>{SCRIPT}</script>
+</body>
+</html>
+"""
+
+
+def _digest(content: str) -> str:
+    """As a Content-Security-Policy names an inline script or sheet (CSP level 3, hash-source)."""
+    return base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+
+
+def _start(tests: Mapping[str, Any], told: Mapping[str, Any]) -> str:
+    opponents = "\n".join(_choice("opponent", name, told["opponents"][name], i == 0) for i, name in enumerate(tests))
+    modes = _choice("mode", "pairs", told["mode_pairs"], True) + "\n" + _choice("mode", "singles", told["mode_singles"], False)
+    return f"""<section id="start" hidden>
+<h2 tabindex="-1" class="soft">{html(told["intro"])}</h2>
+<form id="choose">
+<fieldset><legend>{html(told["against"])}</legend>
+{opponents}
+</fieldset>
+<fieldset><legend>{html(told["how"])}</legend>
+{modes}
+<p id="only-pairs" class="soft" hidden>{html(told["only_pairs"])}</p>
+</fieldset>
+<p id="few" class="warning" hidden></p>
+<p><button type="submit" class="main" id="begin">{html(told["begin"])}</button></p>
+</form>
+<p class="soft">{html(told["level"])} {html(told["again_note"])}</p>
+<p class="soft">{html(told["keys"])}</p>
+</section>"""
+
+
+def _choice(name: str, value: str, label: str, checked: bool) -> str:
+    chosen = " checked" if checked else ""
+    return f'<label><input type="radio" name="{name}" id="{name}-{value}" value="{value}"{chosen}><span>{html(label)}</span></label>'
+
+
+def _trial(told: Mapping[str, Any]) -> str:
+    return f"""<section id="trial" hidden>
+<p class="soft" id="place"></p>
+<progress id="progress" value="0" max="1" aria-labelledby="place"></progress>
+<h2 tabindex="-1" id="question" aria-describedby="place"></h2>
+<blockquote id="single" hidden></blockquote>
+<div id="choices"></div>
+<div class="row"><button type="button" id="back">{html(told["back"])}</button>
+<button type="button" id="leave">{html(told["leave"])}</button></div>
+<p class="soft">{html(told["keys"])}</p>
+</section>"""
+
+
+def _result(told: Mapping[str, Any]) -> str:
+    return f"""<section id="result" hidden>
+<h2 tabindex="-1">{html(told["result"])}</h2>
+<div id="verdict"></div>
+<div class="row"><a class="button" id="download" href="#result">{html(told["download"])}</a>
+<button type="button" id="again">{html(told["again"])}</button></div>
+<h2>{html(told["each"])}</h2>
+<ol id="items"></ol>
+</section>"""
