@@ -83,7 +83,40 @@ def _stage_command(stage: str, help: str) -> None:
 
 _stage_command("prepare", "Clean, split and format the archive into data/processed/.")
 _stage_command("fit", "Train; an interrupted run goes on from its last checkpoint.")
-_stage_command("evaluate", "Score base and tuned model on held-out tweets.")
+
+
+@tweetstyle.command(cls=Door)
+@RECIPE
+@click.option("--force", is_flag=True, help="Do it anew even where it is current.")
+@click.option(
+    "--model",
+    type=click.Choice(["hf", "gguf"]),
+    help="Who writes the tweets that are compared with real ones: the trained model (hf), or the exported file in llama.cpp (gguf).",
+)
+def evaluate(recipe: Path, force: bool, model: str | None) -> None:
+    """Score base and tuned model on held-out tweets, let both write, and compare that with real tweets.
+
+    Written tweets are kept in model/NAME/written/: an interrupted run goes on from there.
+    """
+    from tweetstyle import pipeline
+
+    pipeline.run_stage(recipe, "evaluate", force=force or model is not None, writes_by_gguf=model == "gguf")
+
+
+@tweetstyle.command(cls=Door)
+@click.argument("runs", metavar="RUN RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
+def compare(runs: tuple[Path, ...]) -> None:
+    """Put evaluated runs (model/NAME) side by side, on the held-out tweets that all of them were scored on.
+
+    The difference to the first one has a paired interval: what is told apart is the training, not the tweets.
+    """
+    from rich.console import Console
+
+    from tweetstyle.evaluate.compare import compare, table
+
+    Console().print(table(compare(runs)))
+
+
 _stage_command("export", "Merge and quantise into export/NAME/*.gguf, with a Modelfile.")
 
 

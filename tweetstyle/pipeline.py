@@ -34,9 +34,11 @@ def run(path: Path, *, start: str | None = None, ollama: bool = False) -> None:
     _finish(road, ollama)
 
 
-def run_stage(path: Path, name: str, *, force: bool) -> None:
-    """One stage; those before it must be current."""
+def run_stage(path: Path, name: str, *, force: bool, writes_by_gguf: bool = False) -> None:
+    """One stage; those before it must be current. writes_by_gguf: the exported file writes in the tuned model's place."""
     road = Road(path)
+    if writes_by_gguf:
+        road.writer = exported_gguf(road.recipe, path)
     for before in road.stages.values():
         if before.name == name:
             break

@@ -76,6 +76,8 @@ class Road:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.recipe: Recipe = read_recipe(path)
+        self.writer: Path | None = None
+        """The exported file that writes for the evaluation, in the trained model's place."""
 
     @cached_property
     def base(self) -> BaseModel:
@@ -236,17 +238,17 @@ class Road:
     def _evaluate_inputs(self) -> dict[str, str]:
         return self._trained_inputs() | fingerprints([self.split(name) for name in (self.recipe.training.split, "validation", "test")])
 
-    def _evaluate(self, gguf: Path | None = None) -> tuple[list[Path], dict[str, Any]]:
+    def _evaluate(self) -> tuple[list[Path], dict[str, Any]]:
         from tweetstyle.evaluate import evaluate, style_table, table
 
         recipe, run = self.recipe, self.recipe.run_directory
         splits = [self.split(name) for name in (recipe.training.split, "validation", "test")]
         settings = recipe.evaluation, recipe.sampling
-        evaluated = evaluate(self.base, self.final_model, recipe.model.method, self.template, *settings, *splits, run, gguf)
+        evaluated = evaluate(self.base, self.final_model, recipe.model.method, self.template, *settings, *splits, run, self.writer)
         show(table(evaluated))
         if evaluated.style:
             show(style_table(evaluated.style))
-        return [run / "evaluation.json"], plain(evaluated)
+        return [run / "evaluation.json", run / "scores.json"], plain(evaluated)
 
     def _export_inputs(self) -> dict[str, str]:
         return self._trained_inputs()

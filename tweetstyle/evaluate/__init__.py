@@ -24,6 +24,7 @@ from tweetstyle.evaluate.baselines import (
     ngram_nats,
     tuned_readings,
 )
+from tweetstyle.evaluate.compare import SCORES, scores_of
 from tweetstyle.evaluate.intervals import Interval, bootstrap_t
 from tweetstyle.evaluate.likelihood import Reading, first_scored, score_readings
 from tweetstyle.evaluate.result import Evaluated, SplitResult, figures, style_table, table, warnings_in_words
@@ -92,6 +93,9 @@ def evaluate(
         )
     warnings = warnings_in_words(splits, _validation_curve(directory / "metrics.jsonl"))
     evaluated = Evaluated(splits, warnings, specific, style, shown)
+    nats = [nats.tolist() for nats in (by_base[PROMPT], by_tuned[PROMPT])]
+    with complete_file(directory / SCORES) as stream:
+        json.dump(scores_of(samples, *nats), stream)
     with complete_file(directory / "evaluation.json") as stream:
         json.dump(asdict(evaluated), stream, indent=2, ensure_ascii=False)
     return evaluated

@@ -1,0 +1,72 @@
+"""Runs side by side: the differences are paired, and only the tweets that all runs were scored on count."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.evaluate.compare import compare, scores_of, table
+from tweetstyle.held_out import HeldOut
+from tweetstyle.records import Tweet
+
+
+def run(directory: Path, nats: list[float], first: int = 0, size: float = 100.0, evaluation: dict | None = None) -> Path:
+    directory.mkdir()
+    rows = [
+        {"id": str(first + i), "cluster": f"day {(first + i) // 2}", "bytes": size, "base": 300.0, "tuned": value}
+        for i, value in enumerate(nats)
+    ]
+    (directory / "scores.json").write_text(json.dumps({"test": rows, "validation": []}))
+    if evaluation:
+        (directory / "evaluation.json").write_text(json.dumps(evaluation))
+    return directory
+
+
+def test_the_difference_is_paired_and_in_bits_per_byte(tmp_path):
+    """Tweets differ by far more than the runs do: unpaired, nothing could be told."""
+    hard = np.random.default_rng(0).normal(200, 60, 80)
+    noise = np.random.default_rng(1).normal(0, 2, 80)
+    first, better = run(tmp_path / "a", hard.tolist()), run(tmp_path / "b", (hard - 5 + noise).tolist())
+    found = compare([first, better])
+    assert found[0].better is None and found[0].bits_per_byte == pytest.approx(hard.sum() / math.log(2) / 8000)
+    assert found[1].better.estimate == pytest.approx((5 - noise.mean()) / math.log(2) / 100)
+    assert found[1].better.low > 0.05 and found[1].base == pytest.approx(3 / math.log(2))
+
+
+def test_only_tweets_that_all_were_scored_on_count(tmp_path):
+    found = compare([run(tmp_path / "a", [100.0] * 20), run(tmp_path / "b", [90.0] * 20, first=5), run(tmp_path / "c", [80.0] * 12)])
+    assert [one.tweets for one in found] == [7] * 3
+
+
+def test_the_same_run_twice_cannot_be_told_apart(tmp_path, capsys):
+    values = np.random.default_rng(0).normal(200, 60, 40).tolist()
+    style = {"style": {"gap_closed": {"tuned": {"estimate": 0.5, "low": 0.4, "high": 0.6, "confidence": 0.95, "clusters": 40}}}}
+    found = compare([run(tmp_path / "a", values, evaluation=style), run(tmp_path / "b", values)])
+    assert found[1].better.estimate == found[1].better.low == 0 and found[1].better.sign == 0
+    drawn = table(found)
+    assert "cannot be told apart" in drawn.caption and list(drawn.columns[4].cells) == ["50% (40% to 60%)", "–"]
+
+
+def test_what_cannot_be_compared_is_one_message(tmp_path):
+    one = run(tmp_path / "a", [1.0] * 8)
+    for runs, message in (
+        ([one], "one run alone"),
+        ([one, tmp_path / "none"], "no scores of a run"),
+        ([one, run(tmp_path / "b", [1.0] * 8, first=50)], "no test tweet was scored in all"),
+        ([one, run(tmp_path / "c", [1.0] * 8, size=99.0)], "no test tweet was scored in all"),
+    ):
+        with pytest.raises(TweetstyleError, match=message):
+            compare(runs)
+
+
+def test_scores_hold_no_text():
+    tweets = [Tweet("1", "un secret", "2024-01-01T00:00:00Z"), Tweet("2", "deux", "2024-01-02T00:00:00Z")]
+    samples = {"validation": HeldOut(tweets[:1], [], np.array([9.0]), 0), "test": HeldOut(tweets[1:], [], np.array([4.0]), 0)}
+    found = scores_of(samples, [1.0, 2.0], [0.5, 0.25])
+    assert found["test"] == [{"id": "2", "cluster": "2024-01-02", "bytes": 4.0, "base": 2.0, "tuned": 0.25}]
+    assert "secret" not in json.dumps(found)
