@@ -33,10 +33,12 @@ class Say:
         if value is None:
             return "–"
         if digits is None:
-            text = f"{value:,}" if isinstance(value, int) or value == int(value) and abs(value) >= 1000 else f"{value:.4g}"
+            text = (
+                f"{value:,}".removesuffix(".0") if isinstance(value, int) or value == int(value) and abs(value) >= 1000 else f"{value:.4g}"
+            )
         else:
             text = f"{value:,.{digits}f}"
-        return text.removesuffix(".0").translate({ord(","): THOUSANDS[self.language], ord("."): POINT[self.language], ord("-"): "−"})
+        return text.translate({ord(","): THOUSANDS[self.language], ord("."): POINT[self.language], ord("-"): "−"})
 
     def percent(self, share: float | None) -> str:
         if share is None:

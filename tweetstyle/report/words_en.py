@@ -3,57 +3,195 @@
 WORDS = {
     "title": "{name}: does it write like you?",
     "live": "The training is still going on. This page is written anew at each validation and loads itself again every 20 seconds.",
-    "and": "and", "to": "{low} to {high}", "interval": "{estimate} ({confidence} interval: {low} to {high})", "no_interval": "{estimate} (too few for an interval)",
-    "real": "you", "floor": "you, earlier", "base": "base model", "examples": "base, shown tweets", "tuned": "your model",
-    "validation": "validation", "test": "test", "train": "train", "mini-train": "mini-train", "yes": "passed", "no": "failed", "unmade": "not made",
-    "b_prompt": "the base model with the same prompt", "b_raw": "the base model with raw text", "b_examples": "the base model shown {count} of your tweets", "b_ngram": "letter n-grams of your tweets",
+    "and": "and",
+    "to": "{low} to {high}",
+    "interval": "{estimate} ({confidence} interval: {low} to {high})",
+    "no_interval": "{estimate} (too few for an interval)",
+    "real": "you",
+    "floor": "you, earlier",
+    "base": "base model",
+    "examples": "base, shown tweets",
+    "tuned": "your model",
+    "validation": "validation",
+    "test": "test",
+    "train": "train",
+    "mini-train": "mini-train",
+    "yes": "passed",
+    "no": "failed",
+    "unmade": "not made",
+    "b_prompt": "the base model with the same prompt",
+    "b_raw": "the base model with raw text",
+    "b_examples": "the base model shown {count} of your tweets",
+    "b_ngram": "letter n-grams of your tweets",
     "v_like_not_yet": "Does it sound like you? That has not been measured yet.",
-    "v_like_cannot": "Does it sound like you? It cannot tell from {tweets} tweets: the gain over the untuned model is {gain} bits per byte.",
-    "v_like_worse": "No, it sounds less like you than the untuned model does: on {tweets} tweets that it never saw it is {gain} bits per byte worse; the training has done harm.",
+    "v_like_cannot": (
+        "Does it sound like you? It cannot tell from {tweets} tweets: the gain over the untuned model is {gain} bits per byte."
+    ),
+    "v_like_worse": (
+        "No, it sounds less like you than the untuned model does: on {tweets} tweets that it never saw it is {gain} bits per "
+        "byte worse; the training has done harm."
+    ),
     "v_like_yes": "Yes, it sounds like you, more than {best}: on {tweets} tweets that it never saw it is better by {over} bits per byte.",
-    "v_like_less": "It sounds more like you than the untuned model, but less than {best}, which is better by {over} bits per byte on {tweets} unseen tweets.",
-    "v_like_unsure": "It sounds more like you than the untuned model; whether more than {best} it cannot tell from {tweets} tweets: the difference is {over} bits per byte.",
+    "v_like_less": (
+        "It sounds more like you than the untuned model, but less than {best}, which is better by {over} bits per byte on "
+        "{tweets} unseen tweets."
+    ),
+    "v_like_unsure": (
+        "It sounds more like you than the untuned model; whether more than {best} it cannot tell from {tweets} tweets: the "
+        "difference is {over} bits per byte."
+    ),
     "v_gap": "Its writing has gone {gap} of the way from the untuned model's to yours.",
     "v_copy_not_yet": "Does it make up new things? That has not been measured.",
-    "v_copy_cannot": "Does it make up new things or repeat? It cannot tell from {samples} written tweets: {generated} of them hold a long passage of an old tweet of yours, against {held_out} of your own new ones, a difference of {excess}.",
-    "v_copy_yes": "It repeats your old tweets: {generated} of {samples} written tweets hold a long passage of one, against {held_out} of your own new ones, a difference of {excess}.",
-    "v_copy_no": "It makes up new things: {generated} of {samples} written tweets hold a long passage of an old tweet of yours, against {held_out} of your own new ones, a difference of {excess}.",
+    "v_copy_cannot": (
+        "Does it make up new things or repeat? It cannot tell from {samples} written tweets: {generated} of them hold a long "
+        "passage of an old tweet of yours, against {held_out} of your own new ones, a difference of {excess}."
+    ),
+    "v_copy_yes": (
+        "It repeats your old tweets: {generated} of {samples} written tweets hold a long passage of one, against {held_out} of "
+        "your own new ones, a difference of {excess}."
+    ),
+    "v_copy_no": (
+        "It makes up new things: {generated} of {samples} written tweets hold a long passage of an old tweet of yours, against "
+        "{held_out} of your own new ones, a difference of {excess}."
+    ),
     "v_repeats_itself": "It does repeat itself: its word pairs are {ratio} as varied as yours.",
     "v_stop_not_yet": "When should training have stopped? One cannot tell from {count} validations.",
-    "v_stop_over": "Training should have stopped at step {step}, epoch {epoch}: validation rose from {best} to {last} bits per byte after it; the state of step {step} was kept.",
-    "v_stop_late": "Training could have stopped at step {step}, epoch {epoch}, at {best} bits per byte: what came after changed little ({last}).",
-    "v_stop_end": "Training did not stop too late: the last validation, at step {step}, epoch {epoch}, was the best ({best} bits per byte); longer training may still help.",
+    "v_stop_over": (
+        "Training should have stopped at step {step}, epoch {epoch}: validation rose from {best} to {last} bits per byte after "
+        "it; the state of step {step} was kept."
+    ),
+    "v_stop_late": (
+        "Training could have stopped at step {step}, epoch {epoch}, at {best} bits per byte: what came after changed little ({last})."
+    ),
+    "v_stop_end": (
+        "Training did not stop too late: the last validation, at step {step}, epoch {epoch}, was the best ({best} bits per "
+        "byte); longer training may still help."
+    ),
     "v_stop_so_far": "The best so far is step {step}, epoch {epoch}, with {best} bits per byte; the last validation has {last}.",
     "v_takes_off": "Copying takes off at epoch {epoch}.",
     "v_no_interval": "These are single measurements on the validation tweets, without an interval.",
-    "h_curves": "How the training went", "h_likelihood": "New tweets, guessed", "h_style": "The style, counted", "h_samples": "The same prompt, three writers", "h_copying": "Copying",
-    "h_data": "From the archive to the training tweets", "h_plan": "The plan and what happened", "h_output": "TrainOutput in words", "h_gate": "Is the exported file what was trained?", "h_making": "To make it again",
+    "h_curves": "How the training went",
+    "h_likelihood": "New tweets, guessed",
+    "h_style": "The style, counted",
+    "h_samples": "The same prompt, three writers",
+    "h_copying": "Copying",
+    "h_data": "From the archive to the training tweets",
+    "h_plan": "The plan and what happened",
+    "h_output": "TrainOutput in words",
+    "h_gate": "Is the exported file what was trained?",
+    "h_making": "To make it again",
     "missing": "This part is not there yet: {file} is missing or holds nothing of it.",
-    "c_loss": "Loss (nats a token)", "c_bits": "Validation (bits per byte)", "c_learning_rate": "Learning rate", "c_grad_norm": "Gradient norm", "c_tokens_per_second": "Tokens a second", "c_memory": "Memory (GiB)", "c_copied": "Share of sampled tweets with a copied passage",
-    "c_alt": "{name}: from {first} at step {from_step} to {last} at step {to_step}; lowest {lowest} at step {low_step}, highest {highest} at step {high_step}.",
-    "c_chosen": "the chosen checkpoint, step {step}", "c_step": "step {step}",
-    "curves_say": "Lower is better in the first two. Only the second is of tweets that the model does not learn from: where it rises while the loss still falls, the model learns by heart. The dashed upright line is the chosen checkpoint, which has the fewest bits per byte.",
+    "c_loss": "Loss (nats a token)",
+    "c_bits": "Validation (bits per byte)",
+    "c_learning_rate": "Learning rate",
+    "c_grad_norm": "Gradient norm",
+    "c_tokens_per_second": "Tokens a second",
+    "c_memory": "Memory (GiB)",
+    "c_copied": "Share of sampled tweets with a copied passage",
+    "c_alt": (
+        "{name}: from {first} at step {from_step} to {last} at step {to_step}; lowest {lowest} at step {low_step}, highest "
+        "{highest} at step {high_step}."
+    ),
+    "c_chosen": "the chosen checkpoint, step {step}",
+    "c_step": "step {step}",
+    "curves_say": (
+        "Lower is better in the first two. Only the second is of tweets that the model does not learn from: where it rises while "
+        "the loss still falls, the model learns by heart. The dashed upright line is the chosen checkpoint, which has the fewest "
+        "bits per byte."
+    ),
     "copy_start": "The share of copying stayed about where it began.",
-    "l_say": "How many bits each byte of a new tweet costs the model: the fewer, the less your writing surprises it. The prompt names no topic, for a topic is taken from the tweet and gives some of it away.",
-    "l_who": "Who guesses", "l_bits": "bits per byte", "l_gain": "Gain over the untuned model: {gain}.", "l_best": "Gain over the best of the others ({best}): {gain}.", "l_topic": "With the topic in the prompt: base {base}, your model {tuned}.",
-    "l_split": "{split}: {tweets} tweets of {clusters} days", "l_few": "With fewer than 30 days the interval may be too narrow.",
-    "l_special": "Gain on your tweets {author}; on {tweets} tweets of other people {others}; the difference, {difference} bits per byte, is what it learned of you and not of tweets in general.",
-    "s_say": "{samples} tweets by each model on the topics of your own unseen tweets. A classifier was asked to tell them from real ones: 0.5 means that it cannot, 1 that it always can. Your earlier tweets beside it show how far your own style drifts.",
-    "s_who": "Whose tweets", "s_auc": "told from real", "s_accuracy": "sorted rightly", "s_gap": "gap closed", "s_habits": "Habits found in your archive", "s_habit": "Habit", "s_diversity": "Variety",
-    "s_distinct": "word pairs, 1 as varied as yours", "s_length": "middle length", "s_deciles": "Lengths in characters, from the shortest tenth to the longest", "s_obedience": "Does it speak of what was asked?", "s_asked": "Asked by", "s_chance": "by chance", "s_difference": "difference",
-    "o_key words": "key words", "o_questions": "whole questions", "s_empty": "Empty answers of your model: {share}.", "not_measured": "not measured",
-    "p_topic": "About: {topic}", "p_free": "Without a topic", "p_more": "{count} more",
-    "k_say": "Share of tweets with a passage of 50 characters or 8 words in a row of one training tweet: written by your model {generated}; your own unseen tweets {held_out}; the difference {excess}.",
-    "k_worst": "The longest copies, with what they were copied from", "k_none": "Not one was found.", "k_written": "Written ({characters} characters copied)", "k_source": "Your tweet",
-    "d_chart": "From the tweets read to the tweets kept", "d_read": "read", "d_kept": "kept", "d_splits": "Kept tweets by part", "d_period": "From {first} to {last}.", "d_rule": "dropped: {rule}",
-    "a_what": "What", "a_plan": "planned", "a_did": "happened", "a_steps": "steps", "a_epochs": "epochs", "a_time": "time of training", "a_memory": "highest memory", "a_tokens": "tokens learned from", "a_tweets": "tweets a second", "a_early": "It ended before its plan: validation had stopped getting better.", "a_unknown": "not recorded",
-    "t_figure": "Figure", "t_value": "Value", "t_says": "What it says",
-    "g_check": "Check", "g_file": "File", "g_verdict": "Verdict", "g_figures": "Figures (limits)",
-    "m_say": "The same recipe, versions, seeds and inputs give the same run.", "m_recipe": "Recipe", "m_versions": "Versions", "m_seeds": "Seeds", "m_digests": "Digests (SHA-256) of what went in and what came out", "m_name": "Name", "m_value": "Value",
-    "minutes": "{minutes} min {seconds} s", "hours": "{hours} h {minutes} min",
-    "t_global_step": "how many times the weights were changed", "t_train_loss": "mean loss of all steps, nats a token; lower is better, and of little worth alone", "t_train_runtime": "seconds of training and validation",
-    "t_train_samples_per_second": "tweets learned from in a second", "t_train_steps_per_second": "changes of the weights in a second", "t_train_tokens_per_second": "tokens of prompts and tweets in a second of training",
-    "t_num_input_tokens_seen": "tokens of prompts and tweets, over all epochs", "t_total_flos": "floating-point operations, estimated", "t_epoch": "passes through the training tweets", "t_best_global_step": "the step whose weights were kept",
-    "t_eval_bits_per_byte": "bits that a byte of an unseen tweet costs the model that was kept", "t_eval_loss": "mean loss on the validation tweets, nats a token",
+    "l_say": (
+        "How many bits each byte of a new tweet costs the model: the fewer, the less your writing surprises it. The prompt names "
+        "no topic, for a topic is taken from the tweet and gives some of it away."
+    ),
+    "l_who": "Who guesses",
+    "l_bits": "bits per byte",
+    "l_gain": "Gain over the untuned model: {gain}.",
+    "l_best": "Gain over the best of the others ({best}): {gain}.",
+    "l_topic": "With the topic in the prompt: base {base}, your model {tuned}.",
+    "l_split": "{split}: {tweets} tweets of {clusters} days",
+    "l_few": "With fewer than 30 days the interval may be too narrow.",
+    "l_special": (
+        "Gain on your tweets {author}; on {tweets} tweets of other people {others}; the difference, {difference} bits per byte, "
+        "is what it learned of you and not of tweets in general."
+    ),
+    "s_say": (
+        "{samples} tweets by each model on the topics of your own unseen tweets. A classifier was asked to tell them from real "
+        "ones: 0.5 means that it cannot, 1 that it always can. Your earlier tweets beside it show how far your own style drifts."
+    ),
+    "s_who": "Whose tweets",
+    "s_auc": "told from real",
+    "s_accuracy": "sorted rightly",
+    "s_gap": "gap closed",
+    "s_habits": "Habits found in your archive",
+    "s_habit": "Habit",
+    "s_diversity": "Variety",
+    "s_distinct": "word pairs, 1 as varied as yours",
+    "s_length": "middle length",
+    "s_deciles": "Lengths in characters, from the shortest tenth to the longest",
+    "s_obedience": "Does it speak of what was asked?",
+    "s_asked": "Asked by",
+    "s_chance": "by chance",
+    "s_difference": "difference",
+    "o_key words": "key words",
+    "o_questions": "whole questions",
+    "s_empty": "Empty answers of your model: {share}.",
+    "not_measured": "not measured",
+    "p_topic": "About: {topic}",
+    "p_free": "Without a topic",
+    "p_more": "{count} more",
+    "k_say": (
+        "Share of tweets with a passage of 50 characters or 8 words in a row of one training tweet: written by your model "
+        "{generated}; your own unseen tweets {held_out}; the difference {excess}."
+    ),
+    "k_worst": "The longest copies, with what they were copied from",
+    "k_none": "Not one was found.",
+    "k_written": "Written ({characters} characters copied)",
+    "k_source": "Your tweet",
+    "d_chart": "From the tweets read to the tweets kept",
+    "d_read": "read",
+    "d_kept": "kept",
+    "d_splits": "Kept tweets by part",
+    "d_period": "From {first} to {last}.",
+    "d_rule": "dropped: {rule}",
+    "a_what": "What",
+    "a_plan": "planned",
+    "a_did": "happened",
+    "a_steps": "steps",
+    "a_epochs": "epochs",
+    "a_time": "time of training",
+    "a_memory": "highest memory",
+    "a_tokens": "tokens learned from",
+    "a_tweets": "tweets a second",
+    "a_early": "It ended before its plan: validation had stopped getting better.",
+    "a_unknown": "not recorded",
+    "t_figure": "Figure",
+    "t_value": "Value",
+    "t_says": "What it says",
+    "g_check": "Check",
+    "g_file": "File",
+    "g_verdict": "Verdict",
+    "g_figures": "Figures (limits)",
+    "m_say": "The same recipe, versions, seeds and inputs give the same run.",
+    "m_recipe": "Recipe",
+    "m_versions": "Versions",
+    "m_seeds": "Seeds",
+    "m_digests": "Digests (SHA-256) of what went in and what came out",
+    "m_name": "Name",
+    "m_value": "Value",
+    "minutes": "{minutes} min {seconds} s",
+    "hours": "{hours} h {minutes} min",
+    "t_global_step": "how many times the weights were changed",
+    "t_train_loss": "mean loss of all steps, nats a token; lower is better, and of little worth alone",
+    "t_train_runtime": "seconds of training and validation",
+    "t_train_samples_per_second": "tweets learned from in a second",
+    "t_train_steps_per_second": "changes of the weights in a second",
+    "t_train_tokens_per_second": "tokens of prompts and tweets in a second of training",
+    "t_num_input_tokens_seen": "tokens of prompts and tweets, over all epochs",
+    "t_total_flos": "floating-point operations, estimated",
+    "t_epoch": "passes through the training tweets",
+    "t_best_global_step": "the step whose weights were kept",
+    "t_eval_bits_per_byte": "bits that a byte of an unseen tweet costs the model that was kept",
+    "t_eval_loss": "mean loss on the validation tweets, nats a token",
     "w_say": "Warnings",
-}  # fmt: skip
+}

@@ -3,68 +3,232 @@
 WORDS = {
     "title": "{name} : écrit-il comme vous ?",
     "live": "L’entraînement est en cours. Cette page est réécrite à chaque validation et se recharge toutes les 20 secondes.",
-    "and": "et", "to": "de {low} à {high}", "interval": "{estimate} (intervalle à {confidence} : de {low} à {high})", "no_interval": "{estimate} (trop peu de données pour un intervalle)",
-    "real": "vous", "floor": "vous, plus tôt", "base": "modèle de base", "examples": "base, avec vos tweets", "tuned": "votre modèle",
-    "validation": "validation", "test": "test", "train": "entraînement", "mini-train": "mini-entraînement", "yes": "réussi", "no": "échoué", "unmade": "non fait",
-    "b_prompt": "le modèle de base avec la même consigne", "b_raw": "le modèle de base sur le texte brut", "b_examples": "le modèle de base à qui l’on montre {count} de vos tweets", "b_ngram": "des n-grammes de lettres de vos tweets",
+    "and": "et",
+    "to": "de {low} à {high}",
+    "interval": "{estimate} (intervalle à {confidence} : de {low} à {high})",
+    "no_interval": "{estimate} (trop peu de données pour un intervalle)",
+    "real": "vous",
+    "floor": "vous, plus tôt",
+    "base": "modèle de base",
+    "examples": "base, avec vos tweets",
+    "tuned": "votre modèle",
+    "validation": "validation",
+    "test": "test",
+    "train": "entraînement",
+    "mini-train": "mini-entraînement",
+    "yes": "réussi",
+    "no": "échoué",
+    "unmade": "non fait",
+    "b_prompt": "le modèle de base avec la même consigne",
+    "b_raw": "le modèle de base sur le texte brut",
+    "b_examples": "le modèle de base à qui l’on montre {count} de vos tweets",
+    "b_ngram": "des n-grammes de lettres de vos tweets",
     "v_like_not_yet": "Écrit-il comme vous ? Cela n’a pas encore été mesuré.",
-    "v_like_cannot": "Écrit-il comme vous ? On ne peut pas le dire avec {tweets} tweets : le gain sur le modèle non entraîné est de {gain} bit par octet.",
-    "v_like_worse": "Non, il écrit moins comme vous que le modèle non entraîné : sur {tweets} tweets qu’il n’a jamais vus, il fait pire de {gain} bit par octet ; l’entraînement a nui.",
-    "v_like_yes": "Oui, il écrit comme vous, mieux que {best} : sur {tweets} tweets qu’il n’a jamais vus, il fait mieux de {over} bit par octet.",
-    "v_like_less": "Il écrit plus comme vous que le modèle non entraîné, mais moins que {best}, qui fait mieux de {over} bit par octet sur {tweets} tweets jamais vus.",
-    "v_like_unsure": "Il écrit plus comme vous que le modèle non entraîné ; s’il fait mieux que {best}, on ne peut pas le dire avec {tweets} tweets : l’écart est de {over} bit par octet.",
+    "v_like_cannot": (
+        "Écrit-il comme vous ? On ne peut pas le dire avec {tweets} tweets : le gain sur le modèle non entraîné est de {gain} "
+        "bit par octet."
+    ),
+    "v_like_worse": (
+        "Non, il écrit moins comme vous que le modèle non entraîné : sur {tweets} tweets qu’il n’a jamais vus, il fait pire de "
+        "{gain} bit par octet ; l’entraînement a nui."
+    ),
+    "v_like_yes": (
+        "Oui, il écrit comme vous, mieux que {best} : sur {tweets} tweets qu’il n’a jamais vus, il fait mieux de {over} bit par octet."
+    ),
+    "v_like_less": (
+        "Il écrit plus comme vous que le modèle non entraîné, mais moins que {best}, qui fait mieux de {over} bit par octet sur "
+        "{tweets} tweets jamais vus."
+    ),
+    "v_like_unsure": (
+        "Il écrit plus comme vous que le modèle non entraîné ; s’il fait mieux que {best}, on ne peut pas le dire avec {tweets} "
+        "tweets : l’écart est de {over} bit par octet."
+    ),
     "v_gap": "Son écriture a parcouru {gap} du chemin qui mène du modèle non entraîné à la vôtre.",
     "v_copy_not_yet": "Invente-t-il du nouveau ? Cela n’a pas été mesuré.",
-    "v_copy_cannot": "Invente-t-il ou répète-t-il ? On ne peut pas le dire avec {samples} tweets écrits : {generated} d’entre eux contiennent un long passage d’un de vos anciens tweets, contre {held_out} de vos propres tweets récents, soit un écart de {excess}.",
-    "v_copy_yes": "Il répète vos anciens tweets : sur {samples} tweets écrits, {generated} en contiennent un long passage, contre {held_out} de vos propres tweets récents, soit un écart de {excess}.",
-    "v_copy_no": "Il invente du nouveau : sur {samples} tweets écrits, {generated} contiennent un long passage d’un de vos anciens tweets, contre {held_out} de vos propres tweets récents, soit un écart de {excess}.",
+    "v_copy_cannot": (
+        "Invente-t-il ou répète-t-il ? On ne peut pas le dire avec {samples} tweets écrits : {generated} d’entre eux contiennent "
+        "un long passage d’un de vos anciens tweets, contre {held_out} de vos propres tweets récents, soit un écart de {excess}."
+    ),
+    "v_copy_yes": (
+        "Il répète vos anciens tweets : sur {samples} tweets écrits, {generated} en contiennent un long passage, contre "
+        "{held_out} de vos propres tweets récents, soit un écart de {excess}."
+    ),
+    "v_copy_no": (
+        "Il invente du nouveau : sur {samples} tweets écrits, {generated} contiennent un long passage d’un de vos anciens "
+        "tweets, contre {held_out} de vos propres tweets récents, soit un écart de {excess}."
+    ),
     "v_repeats_itself": "Mais il se répète : ses paires de mots sont {ratio} fois aussi variées que les vôtres.",
     "v_stop_not_yet": "Quand fallait-il arrêter l’entraînement ? On ne peut pas le dire avec {count} validation(s).",
-    "v_stop_over": "Il fallait arrêter l’entraînement au pas {step}, époque {epoch} : la validation est ensuite remontée de {best} à {last} bits par octet ; l’état du pas {step} a été gardé.",
-    "v_stop_late": "On pouvait arrêter l’entraînement au pas {step}, époque {epoch}, à {best} bits par octet : la suite n’a presque rien changé ({last}).",
-    "v_stop_end": "L’entraînement ne s’est pas arrêté trop tard : la dernière validation, au pas {step}, époque {epoch}, est la meilleure ({best} bits par octet) ; un entraînement plus long pourrait encore aider.",
-    "v_stop_so_far": "Le meilleur état jusqu’ici est celui du pas {step}, époque {epoch}, avec {best} bits par octet ; la dernière validation en donne {last}.",
+    "v_stop_over": (
+        "Il fallait arrêter l’entraînement au pas {step}, époque {epoch} : la validation est ensuite remontée de {best} à {last} "
+        "bits par octet ; l’état du pas {step} a été gardé."
+    ),
+    "v_stop_late": (
+        "On pouvait arrêter l’entraînement au pas {step}, époque {epoch}, à {best} bits par octet : la suite n’a presque rien "
+        "changé ({last})."
+    ),
+    "v_stop_end": (
+        "L’entraînement ne s’est pas arrêté trop tard : la dernière validation, au pas {step}, époque {epoch}, est la meilleure "
+        "({best} bits par octet) ; un entraînement plus long pourrait encore aider."
+    ),
+    "v_stop_so_far": (
+        "Le meilleur état jusqu’ici est celui du pas {step}, époque {epoch}, avec {best} bits par octet ; la dernière validation "
+        "en donne {last}."
+    ),
     "v_takes_off": "La copie décolle à l’époque {epoch}.",
     "v_no_interval": "Ce sont des mesures uniques sur les tweets de validation, sans intervalle.",
-    "h_curves": "Le déroulement de l’entraînement", "h_likelihood": "Deviner des tweets nouveaux", "h_style": "Le style, compté", "h_samples": "La même consigne, trois plumes", "h_copying": "La copie",
-    "h_data": "De l’archive aux tweets d’entraînement", "h_plan": "Le plan et ce qui s’est passé", "h_output": "TrainOutput expliqué", "h_gate": "Le fichier exporté est-il ce qui a été entraîné ?", "h_making": "Pour le refaire",
+    "h_curves": "Le déroulement de l’entraînement",
+    "h_likelihood": "Deviner des tweets nouveaux",
+    "h_style": "Le style, compté",
+    "h_samples": "La même consigne, trois plumes",
+    "h_copying": "La copie",
+    "h_data": "De l’archive aux tweets d’entraînement",
+    "h_plan": "Le plan et ce qui s’est passé",
+    "h_output": "TrainOutput expliqué",
+    "h_gate": "Le fichier exporté est-il ce qui a été entraîné ?",
+    "h_making": "Pour le refaire",
     "missing": "Cette partie n’est pas encore là : {file} manque ou n’en contient rien.",
-    "c_loss": "Perte (nats par jeton)", "c_bits": "Validation (bits par octet)", "c_learning_rate": "Taux d’apprentissage", "c_grad_norm": "Norme du gradient", "c_tokens_per_second": "Jetons par seconde", "c_memory": "Mémoire (Gio)", "c_copied": "Part des tweets d’essai avec un passage copié",
-    "c_alt": "{name} : de {first} au pas {from_step} à {last} au pas {to_step} ; au plus bas {lowest} au pas {low_step}, au plus haut {highest} au pas {high_step}.",
-    "c_chosen": "l’état retenu, pas {step}", "c_step": "pas {step}",
-    "curves_say": "Pour les deux premières, plus bas vaut mieux. Seule la deuxième porte sur des tweets dont le modèle n’apprend pas : là où elle remonte alors que la perte baisse encore, le modèle apprend par cœur. Le trait vertical marque l’état retenu, celui qui a le moins de bits par octet.",
+    "c_loss": "Perte (nats par jeton)",
+    "c_bits": "Validation (bits par octet)",
+    "c_learning_rate": "Taux d’apprentissage",
+    "c_grad_norm": "Norme du gradient",
+    "c_tokens_per_second": "Jetons par seconde",
+    "c_memory": "Mémoire (Gio)",
+    "c_copied": "Part des tweets d’essai avec un passage copié",
+    "c_alt": (
+        "{name} : de {first} au pas {from_step} à {last} au pas {to_step} ; au plus bas {lowest} au pas {low_step}, au plus haut "
+        "{highest} au pas {high_step}."
+    ),
+    "c_chosen": "l’état retenu, pas {step}",
+    "c_step": "pas {step}",
+    "curves_say": (
+        "Pour les deux premières, plus bas vaut mieux. Seule la deuxième porte sur des tweets dont le modèle n’apprend pas : là "
+        "où elle remonte alors que la perte baisse encore, le modèle apprend par cœur. Le trait vertical marque l’état retenu, "
+        "celui qui a le moins de bits par octet."
+    ),
     "copy_start": "La part de copie est restée à peu près où elle était au début.",
-    "l_say": "Ce que chaque octet d’un tweet nouveau coûte de bits au modèle : moins il y en a, moins votre écriture le surprend. La consigne ne donne pas de sujet, car le sujet vient du tweet et en révèle une part.",
-    "l_who": "Qui devine", "l_bits": "bits par octet", "l_gain": "Gain sur le modèle non entraîné : {gain}.", "l_best": "Gain sur le meilleur des autres ({best}) : {gain}.", "l_topic": "Avec le sujet dans la consigne : base {base}, votre modèle {tuned}.",
-    "l_split": "{split} : {tweets} tweets de {clusters} jours", "l_few": "Avec moins de 30 jours, l’intervalle est peut-être trop étroit.",
-    "l_special": "Gain sur vos tweets {author} ; sur {tweets} tweets d’autres personnes {others} ; l’écart, {difference} bit par octet, est ce qu’il a appris de vous et non des tweets en général.",
-    "s_say": "{samples} tweets de chaque modèle, sur les sujets de vos propres tweets jamais vus. Un classifieur a dû les distinguer des vrais : 0,5 veut dire qu’il ne peut pas, 1 qu’il y parvient toujours. Vos tweets antérieurs, à côté, montrent combien votre propre style change.",
-    "s_who": "Tweets de", "s_auc": "distingués des vrais", "s_accuracy": "bien triés", "s_gap": "écart comblé", "s_habits": "Habitudes trouvées dans votre archive", "s_habit": "Habitude", "s_diversity": "Variété",
-    "s_distinct": "paires de mots, 1 : aussi variées que les vôtres", "s_length": "longueur médiane", "s_deciles": "Longueurs en caractères, du dixième le plus court au plus long", "s_obedience": "Parle-t-il de ce qu’on demande ?", "s_asked": "Demandé par", "s_chance": "par hasard", "s_difference": "écart",
-    "o_key words": "mots-clés", "o_questions": "questions entières", "s_empty": "Réponses vides de votre modèle : {share}.", "not_measured": "non mesuré",
-    "p_topic": "Sujet : {topic}", "p_free": "Sans sujet", "p_more": "{count} de plus",
-    "k_say": "Part des tweets avec un passage de 50 caractères ou de 8 mots de suite d’un tweet d’entraînement : écrits par votre modèle {generated} ; vos propres tweets jamais vus {held_out} ; l’écart {excess}.",
-    "k_worst": "Les plus longues copies, avec leur source", "k_none": "Aucune n’a été trouvée.", "k_written": "Écrit ({characters} caractères copiés)", "k_source": "Votre tweet",
-    "d_chart": "Des tweets lus aux tweets gardés", "d_read": "lus", "d_kept": "gardés", "d_splits": "Tweets gardés, par partie", "d_period": "Du {first} au {last}.", "d_rule": "écartés : {rule}",
-    "a_what": "Quoi", "a_plan": "prévu", "a_did": "réel", "a_steps": "pas", "a_epochs": "époques", "a_time": "durée de l’entraînement", "a_memory": "mémoire au plus haut", "a_tokens": "jetons appris", "a_tweets": "tweets par seconde", "a_early": "Il s’est terminé avant l’heure : la validation ne s’améliorait plus.", "a_unknown": "non relevé",
-    "t_figure": "Chiffre", "t_value": "Valeur", "t_says": "Ce qu’il dit",
-    "g_check": "Contrôle", "g_file": "Fichier", "g_verdict": "Verdict", "g_figures": "Chiffres (limites)",
-    "m_say": "La même recette, les mêmes versions, graines et entrées donnent le même résultat.", "m_recipe": "Recette", "m_versions": "Versions", "m_seeds": "Graines", "m_digests": "Empreintes (SHA-256) de ce qui est entré et de ce qui est sorti", "m_name": "Nom", "m_value": "Valeur",
-    "minutes": "{minutes} min {seconds} s", "hours": "{hours} h {minutes} min",
-    "t_global_step": "combien de fois les poids ont été changés", "t_train_loss": "perte moyenne de tous les pas, en nats par jeton ; plus bas vaut mieux, et dit peu à elle seule", "t_train_runtime": "secondes d’entraînement et de validation",
-    "t_train_samples_per_second": "tweets appris par seconde", "t_train_steps_per_second": "changements des poids par seconde", "t_train_tokens_per_second": "jetons de consignes et de tweets par seconde d’entraînement",
-    "t_num_input_tokens_seen": "jetons de consignes et de tweets, toutes époques comprises", "t_total_flos": "opérations à virgule flottante, estimées", "t_epoch": "passages sur les tweets d’entraînement", "t_best_global_step": "le pas dont les poids ont été gardés",
-    "t_eval_bits_per_byte": "bits que coûte un octet d’un tweet jamais vu au modèle gardé", "t_eval_loss": "perte moyenne sur les tweets de validation, en nats par jeton",
+    "l_say": (
+        "Ce que chaque octet d’un tweet nouveau coûte de bits au modèle : moins il y en a, moins votre écriture le surprend. La "
+        "consigne ne donne pas de sujet, car le sujet vient du tweet et en révèle une part."
+    ),
+    "l_who": "Qui devine",
+    "l_bits": "bits par octet",
+    "l_gain": "Gain sur le modèle non entraîné : {gain}.",
+    "l_best": "Gain sur le meilleur des autres ({best}) : {gain}.",
+    "l_topic": "Avec le sujet dans la consigne : base {base}, votre modèle {tuned}.",
+    "l_split": "{split} : {tweets} tweets de {clusters} jours",
+    "l_few": "Avec moins de 30 jours, l’intervalle est peut-être trop étroit.",
+    "l_special": (
+        "Gain sur vos tweets {author} ; sur {tweets} tweets d’autres personnes {others} ; l’écart, {difference} bit par octet, "
+        "est ce qu’il a appris de vous et non des tweets en général."
+    ),
+    "s_say": (
+        "{samples} tweets de chaque modèle, sur les sujets de vos propres tweets jamais vus. Un classifieur a dû les distinguer "
+        "des vrais : 0,5 veut dire qu’il ne peut pas, 1 qu’il y parvient toujours. Vos tweets antérieurs, à côté, montrent "
+        "combien votre propre style change."
+    ),
+    "s_who": "Tweets de",
+    "s_auc": "distingués des vrais",
+    "s_accuracy": "bien triés",
+    "s_gap": "écart comblé",
+    "s_habits": "Habitudes trouvées dans votre archive",
+    "s_habit": "Habitude",
+    "s_diversity": "Variété",
+    "s_distinct": "paires de mots, 1 : aussi variées que les vôtres",
+    "s_length": "longueur médiane",
+    "s_deciles": "Longueurs en caractères, du dixième le plus court au plus long",
+    "s_obedience": "Parle-t-il de ce qu’on demande ?",
+    "s_asked": "Demandé par",
+    "s_chance": "par hasard",
+    "s_difference": "écart",
+    "o_key words": "mots-clés",
+    "o_questions": "questions entières",
+    "s_empty": "Réponses vides de votre modèle : {share}.",
+    "not_measured": "non mesuré",
+    "p_topic": "Sujet : {topic}",
+    "p_free": "Sans sujet",
+    "p_more": "{count} de plus",
+    "k_say": (
+        "Part des tweets avec un passage de 50 caractères ou de 8 mots de suite d’un tweet d’entraînement : écrits par votre "
+        "modèle {generated} ; vos propres tweets jamais vus {held_out} ; l’écart {excess}."
+    ),
+    "k_worst": "Les plus longues copies, avec leur source",
+    "k_none": "Aucune n’a été trouvée.",
+    "k_written": "Écrit ({characters} caractères copiés)",
+    "k_source": "Votre tweet",
+    "d_chart": "Des tweets lus aux tweets gardés",
+    "d_read": "lus",
+    "d_kept": "gardés",
+    "d_splits": "Tweets gardés, par partie",
+    "d_period": "Du {first} au {last}.",
+    "d_rule": "écartés : {rule}",
+    "a_what": "Quoi",
+    "a_plan": "prévu",
+    "a_did": "réel",
+    "a_steps": "pas",
+    "a_epochs": "époques",
+    "a_time": "durée de l’entraînement",
+    "a_memory": "mémoire au plus haut",
+    "a_tokens": "jetons appris",
+    "a_tweets": "tweets par seconde",
+    "a_early": "Il s’est terminé avant l’heure : la validation ne s’améliorait plus.",
+    "a_unknown": "non relevé",
+    "t_figure": "Chiffre",
+    "t_value": "Valeur",
+    "t_says": "Ce qu’il dit",
+    "g_check": "Contrôle",
+    "g_file": "Fichier",
+    "g_verdict": "Verdict",
+    "g_figures": "Chiffres (limites)",
+    "m_say": "La même recette, les mêmes versions, graines et entrées donnent le même résultat.",
+    "m_recipe": "Recette",
+    "m_versions": "Versions",
+    "m_seeds": "Graines",
+    "m_digests": "Empreintes (SHA-256) de ce qui est entré et de ce qui est sorti",
+    "m_name": "Nom",
+    "m_value": "Valeur",
+    "minutes": "{minutes} min {seconds} s",
+    "hours": "{hours} h {minutes} min",
+    "t_global_step": "combien de fois les poids ont été changés",
+    "t_train_loss": "perte moyenne de tous les pas, en nats par jeton ; plus bas vaut mieux, et dit peu à elle seule",
+    "t_train_runtime": "secondes d’entraînement et de validation",
+    "t_train_samples_per_second": "tweets appris par seconde",
+    "t_train_steps_per_second": "changements des poids par seconde",
+    "t_train_tokens_per_second": "jetons de consignes et de tweets par seconde d’entraînement",
+    "t_num_input_tokens_seen": "jetons de consignes et de tweets, toutes époques comprises",
+    "t_total_flos": "opérations à virgule flottante, estimées",
+    "t_epoch": "passages sur les tweets d’entraînement",
+    "t_best_global_step": "le pas dont les poids ont été gardés",
+    "t_eval_bits_per_byte": "bits que coûte un octet d’un tweet jamais vu au modèle gardé",
+    "t_eval_loss": "perte moyenne sur les tweets de validation, en nats par jeton",
     "w_say": "Avertissements",
-}  # fmt: skip
+}
 
 HABITS = {
-    "all in lower case": "tout en minuscules", "begins with a small letter": "commence par une minuscule", "a word in CAPITALS": "un mot en MAJUSCULES",
-    "ends without a mark": "finit sans ponctuation", "ends with a full stop": "finit par un point", "a space before a mark": "une espace avant un signe",
-    "an ellipsis of one sign": "des points de suspension en un signe", "an ellipsis of dots": "des points de suspension en trois points", "an exclamation mark": "un point d’exclamation",
-    "several exclamation marks": "plusieurs points d’exclamation", "a question mark": "un point d’interrogation", "brackets": "des parenthèses", "a colon": "un deux-points",
-    "quotation marks": "des guillemets droits", "French quotation marks": "des guillemets français", "a curly apostrophe": "une apostrophe courbe", "a straight apostrophe": "une apostrophe droite",
-    "an emoji": "un émoji", "a smiley of signs": "une frimousse en signes", "a hashtag": "un mot-dièse", "a mention": "une mention", "a line break": "un retour à la ligne",
-    "an emoji of their own": "un émoji à soi", "closes with": "finit par", "opens with": "commence par",
-}  # fmt: skip
+    "all in lower case": "tout en minuscules",
+    "begins with a small letter": "commence par une minuscule",
+    "a word in CAPITALS": "un mot en MAJUSCULES",
+    "ends without a mark": "finit sans ponctuation",
+    "ends with a full stop": "finit par un point",
+    "a space before a mark": "une espace avant un signe",
+    "an ellipsis of one sign": "des points de suspension en un signe",
+    "an ellipsis of dots": "des points de suspension en trois points",
+    "an exclamation mark": "un point d’exclamation",
+    "several exclamation marks": "plusieurs points d’exclamation",
+    "a question mark": "un point d’interrogation",
+    "brackets": "des parenthèses",
+    "a colon": "un deux-points",
+    "quotation marks": "des guillemets droits",
+    "French quotation marks": "des guillemets français",
+    "a curly apostrophe": "une apostrophe courbe",
+    "a straight apostrophe": "une apostrophe droite",
+    "an emoji": "un émoji",
+    "a smiley of signs": "une frimousse en signes",
+    "a hashtag": "un mot-dièse",
+    "a mention": "une mention",
+    "a line break": "un retour à la ligne",
+    "an emoji of their own": "un émoji à soi",
+    "closes with": "finit par",
+    "opens with": "commence par",
+}
 """What evaluate calls a habit → in French; lengths are said by `Say.habit`."""

@@ -1,0 +1,173 @@
+"""A run's report: its verdict, its figures, what is missing, and that nothing in it can act."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from string import Formatter
+
+import pytest
+from support.html_page import VOID, Page
+
+from tweetstyle.report import RunFiles, run_report, verdict, write_report
+from tweetstyle.report.verdict import take_off
+from tweetstyle.report.words import WORDS, Say
+
+HOSTILE = '<script>document.title="ran"</script><img src=x onerror="document.title=\'ran\'"> " \u202e end'
+VOID |= {"circle", "polyline"}
+
+
+def interval(estimate, low, high) -> dict:
+    return {"estimate": estimate, "low": low, "high": high, "confidence": 0.95, "clusters": 37}
+
+
+def likelihood(bits: float) -> dict:
+    return {"nats": 100.0, "bits_per_byte": bits, "perplexity": 9.0}
+
+
+def evaluation(gain=(0.9, 0.8, 1.0), over=(0.34, 0.28, 0.4), excess=(0.0, -0.01, 0.02), text="un tweet") -> dict:
+    split = {
+        "tweets": 37, "tokens": 1500, "bytes": 4210, "too_long": 0, "base": likelihood(2.723), "tuned": likelihood(1.804),
+        "gain": interval(*gain), "baselines": {"base, shown 20 of your tweets": likelihood(2.144)},
+        "best": "base, shown 20 of your tweets", "over_best": interval(*over),
+        "with_topic": {"base": likelihood(2.594), "tuned": likelihood(1.697)},
+    }  # fmt: skip
+    distance = {"auc": interval(0.63, 0.5, 0.7), "accuracy": interval(0.61, 0.5, 0.7), "texts": 50}
+    habit = {
+        "kind": "case",
+        "name": "all in lower case",
+        "example": text,
+        "shares": {s: interval(0.4, 0.3, 0.5) for s in ("real", "tuned")},
+    }
+    style = {
+        "samples": 60, "source": "hf", "empty": 0.0, "to": {"floor": distance, "base": None, "tuned": distance},
+        "gap_closed": {"tuned": interval(0.62, 0.4, 0.8)}, "habits": [habit], "notes": [],
+        "diversity": {"tuned": {"distinct_2": 0.91, "lengths": [50.0] * 9, "real_lengths": [62.0] * 9, "length_ratio": 0.69, "empty": 0.0}},
+        "copying": {"generated": interval(0.21, 0.1, 0.3), "held_out": interval(0.03, 0.0, 0.1), "excess": interval(*excess),
+                    "worst": [{"text": text, "source": text, "span": text[:5], "characters": 57}]},
+        "obedience": {},
+    }  # fmt: skip
+    sample = {"topic": text, "type": "tweet", "real": text, "base": text, "examples": None, "tuned": text}
+    return {"splits": {"test": split}, "warnings": [], "specificity": None, "style": style, "samples": [sample]}
+
+
+def curve(*bits: float) -> list[dict]:
+    lines = []
+    for place, value in enumerate(bits, 1):
+        lines += [{"step": 10 * place, "epoch": place / 2, "loss": 3.5, "seconds": 1.0}]
+        lines += [{"step": 10 * place, "eval_bits_per_byte": value, "eval_loss": 3.1, "seconds": 1.0}]
+    return lines
+
+
+def files(root: Path, found: dict | None = None, metrics=()) -> RunFiles:
+    run = root / "model" / "mine"
+    run.mkdir(parents=True)
+    if found is not None:
+        (run / "evaluation.json").write_text(json.dumps(found))
+    if metrics:
+        (run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in metrics))
+    return RunFiles(run, root / "data", root / "export", "language: en", {"torch": "2.14.1"})
+
+
+def test_both_languages_have_the_same_sentences_with_the_same_places():
+    def places(text: str) -> set[str]:
+        return {name for _, name, _, _ in Formatter().parse(text) if name}
+
+    assert WORDS["en"].keys() == WORDS["fr"].keys()
+    assert not [key for key in WORDS["en"] if places(WORDS["en"][key]) != places(WORDS["fr"][key])]
+
+
+@pytest.mark.parametrize(
+    ("changes", "en", "fr"),
+    [
+        ({}, "Yes, it sounds like you, more than the base model shown 20", "Oui, il écrit comme vous, mieux que le modèle de base"),
+        ({"gain": (0.1, -0.1, 0.3)}, "cannot tell from 37 tweets", "On ne peut pas le dire avec 37 tweets"),
+        ({"gain": (0.1, None, None)}, "cannot tell from 37 tweets", "On ne peut pas le dire avec 37 tweets"),
+        ({"gain": (-0.5, -0.6, -0.4)}, "No, it sounds less like you", "Non, il écrit moins comme vous"),
+        ({"over": (-0.2, -0.3, -0.1)}, "but less than the base model shown 20", "mais moins que le modèle de base"),
+        ({"over": (0.1, -0.1, 0.3)}, "it cannot tell from 37 tweets", "on ne peut pas le dire avec 37 tweets"),
+    ],
+)
+def test_whether_it_sounds_like_the_author_follows_the_intervals(changes, en, fr):
+    for language, expected in (("en", en), ("fr", fr)):
+        assert expected in verdict(evaluation(**changes), [], language)[0]
+
+
+def test_a_baseline_that_is_better_is_told_by_how_much_it_is_better():
+    assert "0.20 (95% interval: 0.10 to 0.30)" in verdict(evaluation(over=(-0.2, -0.3, -0.1)), [], "en")[0]
+
+
+@pytest.mark.parametrize(
+    ("excess", "en", "fr"),
+    [
+        ((0.0, -0.01, 0.02), "It makes up new things", "Il invente du nouveau"),
+        ((0.18, 0.08, 0.28), "It repeats your old tweets", "Il répète vos anciens tweets"),
+        ((0.05, -0.1, 0.2), "cannot tell from 60 written tweets", "On ne peut pas le dire avec 60 tweets écrits"),
+        ((0.0, None, None), "cannot tell from 60 written tweets", "On ne peut pas le dire avec 60 tweets écrits"),
+    ],
+)
+def test_whether_it_recites_follows_the_interval_of_the_excess(excess, en, fr):
+    for language, expected in (("en", en), ("fr", fr)):
+        assert expected in verdict(evaluation(excess=excess), [], language)[1]
+
+
+@pytest.mark.parametrize(
+    ("bits", "en", "fr"),
+    [
+        ((2.0, 1.8, 2.2), "should have stopped at step 20, epoch 1.00", "Il fallait arrêter l’entraînement au pas 20, époque 1,00"),
+        ((2.0, 1.9, 1.8), "did not stop too late", "ne s’est pas arrêté trop tard"),
+        ((2.0, 1.8, 1.805), "could have stopped at step 20", "On pouvait arrêter l’entraînement au pas 20"),
+        ((2.0,), "cannot tell from 1 validations", "On ne peut pas le dire avec 1 validation"),
+    ],
+)
+def test_when_to_stop_follows_the_validation_curve(bits, en, fr):
+    for language, expected in (("en", en), ("fr", fr)):
+        assert expected in verdict({}, curve(*bits), language)[2]
+
+
+def test_copying_takes_off_where_it_rises_and_stays():
+    shares = [0.0, 0.5, 0.0, 0.25, 0.5]
+    rows = [{"step": step, "epoch": step / 2, "copied_share": share} for step, share in enumerate(shares, 1)]
+    assert take_off(rows)["step"] == 4
+    assert take_off(rows[:3]) is None
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_a_run_with_nothing_yet_has_a_page_that_says_so(tmp_path, language):
+    page = Page(run_report(files(tmp_path), language))
+    assert not page.errors
+    for name in ("evaluation.json", "metrics.jsonl", "fit.json", "train_output.json", "parity.json", "manifest.json"):
+        assert Say(language)("missing", file=name) in page.text
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_the_figures_of_the_page_are_those_of_the_files(tmp_path, language):
+    page = Page(run_report(files(tmp_path, evaluation(), curve(2.0, 1.75)), language))
+    assert not page.errors
+    for figure in ("2.723", "1.804", "2.144", "2.594", "1.697", "0.34", "0.63", "0.61", "0.91"):
+        assert (figure.replace(".", ",") if language == "fr" else figure) in page.text
+    assert {"62%", "21%", "3.0%", "69%"} <= set(re.findall(r"[\d.]+%", page.text.replace(",", ".").replace(" %", "%")))
+
+
+def test_a_curve_says_in_words_what_it_does(tmp_path):
+    page = Page(run_report(files(tmp_path, metrics=curve(2.0, 1.75, 1.9)), "en"))
+    said = [svg["aria-label"] for svg in page.all("svg") if svg.get("role") == "img"]
+    assert "Validation (bits per byte): from 2 at step 10 to 1.9 at step 30; lowest 1.75 at step 20, highest 2 at step 10." in said
+
+
+def test_a_hostile_tweet_is_text_wherever_it_stands(tmp_path):
+    page = Page(run_report(files(tmp_path, evaluation(text=HOSTILE)), "en"))
+    assert not page.errors
+    assert not page.all("script") + page.all("img")
+    assert "\u202e" not in page.text
+    assert "‹U+202E›" in page.text
+    assert [meta for meta in page.all("meta") if meta.get("content", "").startswith("default-src 'none'")]
+
+
+def test_only_the_page_of_a_run_that_goes_on_reloads_itself(tmp_path):
+    of = files(tmp_path, metrics=curve(2.0, 1.9))
+    for live in (True, False):
+        page = Page(write_report(of, "en", live=live).read_text())
+        assert bool([meta for meta in page.all("meta") if meta.get("http-equiv") == "refresh"]) is live
+    assert [path.name for path in of.run.iterdir() if path.name.startswith(".")] == []
