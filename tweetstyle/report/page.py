@@ -21,7 +21,7 @@ figcaption { font-weight: 600; font-size: .95rem; }
 svg .curve { fill: none; stroke: var(--front); stroke-width: 2; vector-effect: non-scaling-stroke; }
 svg .chosen { stroke: var(--lost); stroke-width: 1.5; stroke-dasharray: 5 4; }
 svg .faint { fill: var(--soft); }
-.beside { display: grid; grid-template-columns: repeat(auto-fit, minmax(15rem, 1fr)); gap: .6rem; }
+.beside { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(18rem, 100%), 1fr)); gap: .6rem; }
 .beside blockquote { margin: 0; min-width: 0; }
 mark { background: var(--warn-box); color: var(--warn); border-radius: 3px; padding: 0 .1em; }
 pre { background: var(--box); border-radius: 6px; padding: .75rem; overflow-x: auto; font-size: .85rem; white-space: pre-wrap; }

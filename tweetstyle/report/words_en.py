@@ -73,7 +73,7 @@ WORDS = {
     "h_curves": "How the training went",
     "h_likelihood": "New tweets, guessed",
     "h_style": "The style, counted",
-    "h_samples": "The same prompt, three writers",
+    "h_samples": "The same prompt, side by side",
     "h_copying": "Copying",
     "h_data": "From the archive to the training tweets",
     "h_plan": "The plan and what happened",

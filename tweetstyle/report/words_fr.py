@@ -80,7 +80,7 @@ WORDS = {
     "h_curves": "Le déroulement de l’entraînement",
     "h_likelihood": "Deviner des tweets nouveaux",
     "h_style": "Le style, compté",
-    "h_samples": "La même consigne, trois plumes",
+    "h_samples": "La même consigne, côte à côte",
     "h_copying": "La copie",
     "h_data": "De l’archive aux tweets d’entraînement",
     "h_plan": "Le plan et ce qui s’est passé",
