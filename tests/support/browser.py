@@ -83,7 +83,7 @@ class Browser:
         self._loop = asyncio.new_event_loop()
         self._tab: str | None = None
         self._run(self._connect(address))
-        self.send("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(self.downloads), eventsEnabled=True)
+        self.send("Browser.setDownloadBehavior", behavior="allowAndName", downloadPath=str(self.downloads), eventsEnabled=True)
         target = next(t for t in self.send("Target.getTargets")["targetInfos"] if t["type"] == "page")["targetId"]
         self._tab = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Network", "Log"):
@@ -194,13 +194,15 @@ class Browser:
 
     def downloaded(self, selector: str) -> Path:
         """Clicks what downloads, waits for it to be complete, and gives the file."""
-        already = set(self.downloads.iterdir())
+        earlier = len(self.events)
         self.click(selector)
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             self.evaluate("0")
-            if any(method == "Browser.downloadProgress" and told["state"] == "completed" for method, told in self.events):
-                (new,) = set(self.downloads.iterdir()) - already
-                return new
+            told = self.events[earlier:]
+            begun = {parameters["guid"] for method, parameters in told if method == "Browser.downloadWillBegin"}
+            done = {p["guid"] for method, p in told if method == "Browser.downloadProgress" and p["state"] == "completed"}
+            if begun & done:
+                return self.downloads / (begun & done).pop()
             time.sleep(0.02)
         raise TimeoutError(f"no download from {selector}")

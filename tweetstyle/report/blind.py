@@ -26,7 +26,7 @@ REAL, TUNED, EXAMPLES = "real", "tuned", "examples"
 LOOK = """
 [hidden] { display: none !important; }
 h2 { border-top: 0; padding-top: 0; margin-top: 1rem; }
-h2:focus { outline: none; }
+[tabindex]:focus { outline: none; }
 fieldset { border: 1px solid var(--line); border-radius: 6px; margin: 1rem 0; padding: .5rem .8rem; }
 label { display: flex; gap: .5rem; align-items: baseline; padding: .35rem 0; cursor: pointer; }
 button, .button { font: inherit; color: inherit; background: var(--box); border: 1px solid var(--line); border-radius: 6px;
@@ -36,7 +36,8 @@ button:hover, .button:hover, button:focus-visible, .button:focus-visible { outli
 progress { width: 100%; height: .4rem; accent-color: var(--front); }
 .text { display: block; white-space: pre-wrap; text-align: start; unicode-bidi: isolate; }
 .pairs, .singles { display: grid; gap: .75rem; grid-template-columns: 1fr 1fr; margin: 1rem 0; }
-.pairs button { display: flex; flex-direction: column; gap: .5rem; align-items: stretch; text-align: start; padding: 1rem; min-height: 8rem; }
+.pairs button { display: flex; flex-direction: column; gap: .5rem; align-items: stretch; text-align: start;
+  padding: 1rem; min-height: 8rem; }
 .singles button { padding: .9rem; }
 .singles kbd { margin-inline-end: .5rem; }
 #single { font-size: 1.1rem; padding: 1rem; }
@@ -105,7 +106,8 @@ def _page(tests: Mapping[str, Any], language: str) -> str:
     told = words(language)
     data = json.dumps({"language": language, "words": told["words"], "tests": tests}, sort_keys=True)
     sheet = STYLE + LOOK
-    security = f"default-src 'none'; script-src 'sha256-{_digest(SCRIPT)}'; style-src 'sha256-{_digest(sheet)}'; base-uri 'none'; form-action 'none'"
+    security = f"default-src 'none'; script-src 'sha256-{_digest(SCRIPT)}'; "
+        f"style-src 'sha256-{_digest(sheet)}'; base-uri 'none'; form-action 'none'"
     return f"""<!DOCTYPE html>
 <html lang="{language}">
 <head>
@@ -137,7 +139,7 @@ def _start(tests: Mapping[str, Any], told: Mapping[str, Any]) -> str:
     opponents = "\n".join(_choice("opponent", name, told["opponents"][name], i == 0) for i, name in enumerate(tests))
     modes = _choice("mode", "pairs", told["mode_pairs"], True) + "\n" + _choice("mode", "singles", told["mode_singles"], False)
     return f"""<section id="start" hidden>
-<h2 tabindex="-1" class="soft">{html(told["intro"])}</h2>
+<p tabindex="-1">{html(told["intro"])}</p>
 <form id="choose">
 <fieldset><legend>{html(told["against"])}</legend>
 {opponents}

@@ -40,7 +40,7 @@ SCRIPT = r"""
   function show(name) {
     for (const part of ["start", "trial", "result"]) at(part).hidden = part !== name;
     window.scrollTo(0, 0);
-    at(name).querySelector("h2").focus({ preventScroll: true });
+    at(name).querySelector("[tabindex]").focus({ preventScroll: true });
   }
   function make(tag, text, name) {
     const element = document.createElement(tag);
@@ -98,13 +98,15 @@ SCRIPT = r"""
     if (run.answers.length < run.items.length) ask(); else finish();
   }
   // In pairs the answer is the place of the text that is meant, in singles 0 says "mine".
-  const right = (item, answer) => (run.mode === "pairs" ? item.sources[answer] === run.aim : (item.sources[0] === run.aim) === (answer === 0));
+  const meant = (item, place) => item.sources[place] === run.aim;
+  const right = (item, answer) => (run.mode === "pairs" ? meant(item, answer) : meant(item, 0) === (answer === 0));
 
   function finish() {
     const count = run.items.length, told = words[run.kind];
     const items = run.items.map((item, i) => ({ ...item, answer: run.answers[i], hit: right(item, run.answers[i]) }));
     const hits = items.filter((item) => item.hit).length, [low, high] = interval(hits, count), [least, most] = luck(count);
-    const values = { hits, count, half: number(count / 2), least, most, share: percent(hits / count), low: percent(low), high: percent(high) };
+    const values = { hits, count, half: number(count / 2), least, most,
+      share: percent(hits / count), low: percent(low), high: percent(high) };
     const anything = least === 0 && most === count ? words.anyScore : words.luck;
     const verdict = hits > most ? told.above : hits < least ? told.below : told.inside;
     const lines = [`${told.score} ${anything}`, verdict, told.interval];
@@ -115,7 +117,8 @@ SCRIPT = r"""
     offer({
       format: "tweetstyle blind test", version: 1, finished: new Date().toISOString(), language, opponent: run.opponent, mode: run.mode,
       hit: run.kind === "preference" ? "the tuned model was chosen" : "recognised", count, wanted: run.wanted, hits,
-      share: { estimate: hits / count, low, high, confidence: 0.95, clusters: count }, luck: [least, most], seen_before: run.repeated, items,
+      share: { estimate: hits / count, low, high, confidence: 0.95, clusters: count },
+      luck: [least, most], seen_before: run.repeated, items,
     });
     show("result");
   }

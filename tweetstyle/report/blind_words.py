@@ -9,7 +9,8 @@ OPPONENTS = ("tuned", "examples", "base", "tuned-examples")
 
 _ENGLISH: dict[str, Any] = {
     "title": "Which one is yours?",
-    "script": "This page needs JavaScript, which is switched off in this browser. It asks nobody for anything: all it needs is in this file.",
+    "script": "This page needs JavaScript, which is switched off in this browser. It asks nobody for anything: all it "
+    "needs is in this file.",
     "intro": "You see tweets, some of them yours and some written by a model, and say which are yours. At the end stand your score, what "
     "luck alone would give, and who wrote each text.",
     "level": "Your tweets here were put aside before the training. Links stand as [link] and names as @… on both sides, for they would "
@@ -63,7 +64,8 @@ _ENGLISH: dict[str, Any] = {
         "preference": {
             "question": "Which one sounds more like you?",
             "score": "You chose the tuned model {hits} times in {count}: without a preference it would be about {half}.",
-            "above": "That is more than luck explains: the tuned model sounds more like you than the base model shown twenty of your tweets.",
+            "above": "That is more than luck explains: the tuned model sounds more like you than the base model shown twenty of your "
+            "tweets.",
             "inside": "So this does not show that one of them sounds more like you.",
             "below": "That is less than luck explains: the base model shown twenty of your tweets sounds more like you than the tuned one.",
             "interval": "The tuned model's share is {share}; its 95% interval is {low} to {high}, and no preference is 50%.",

@@ -1,0 +1,189 @@
+"""blind.html clicked through in a real browser, to the end, in every mode."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from scipy.stats import binomtest
+from support.browser import running_browser
+
+from tweetstyle.report.blind import Text, write_blind
+
+pytestmark = pytest.mark.integration
+
+HOSTILE = (
+    "<script>window.harmed=1</script></script><img src=x onerror=window.harmed=1> \" ' & \u2028 \u202eback \u2066in "
+    "https://evil.example/x.png {hits} \\u003c {number}"
+)
+REAL, TUNED, SHOWN = "own", "made", "shown"
+
+
+def tweets(name: str, count: int) -> list[Text]:
+    return [Text(f"{name} {i} " + "la " * (i % 7), f"subject {i % 40}") for i in range(count)]
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    with running_browser(tmp_path_factory.mktemp("browser")) as browser:
+        browser.look()
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "blind.html"
+    return write_blind(path, tweets(REAL, 80), {"tuned": tweets(TUNED, 80), "examples": tweets(SHOWN, 12)}, "en", 5)
+
+
+def begin(browser, path, opponent="tuned", mode="pairs"):
+    browser.open(path)
+    browser.click(f"#opponent-{opponent}")
+    browser.click(f"#mode-{mode}")
+    browser.click("#begin")
+
+
+def play(browser, count, right, mode="pairs", aim=REAL, press=False) -> list[list[str]]:
+    """Answers to the end, the first `right` of them rightly; gives the texts as shown."""
+    shown = []
+    for place in range(count):
+        assert browser.text("#place") == f"{place + 1} of {count}"
+        texts = [browser.text("#single")] if mode == "singles" else [browser.text(f"#choices button:nth-child({i}) .text") for i in (1, 2)]
+        answer = [text.startswith(aim) for text in texts].index(True) if mode == "pairs" else int(not texts[0].startswith(aim))
+        answer = answer if place < right else 1 - answer
+        if press:
+            browser.press((("1", "2"), ("ArrowLeft", "ArrowRight"))[place % 2][answer])
+        else:
+            browser.click(f"#choices button:nth-child({answer + 1})")
+        shown.append(texts)
+    return shown
+
+
+def result(browser) -> dict:
+    return json.loads(browser.downloaded("#download").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("opponent", "mode", "count", "right", "press", "aim"),
+    [("tuned", "pairs", 20, 14, False, REAL), ("tuned", "pairs", 20, 20, True, REAL), ("tuned", "singles", 20, 15, False, REAL),
+     ("tuned", "singles", 20, 3, True, REAL), ("examples", "pairs", 12, 0, False, REAL), ("examples", "singles", 12, 10, True, REAL),
+     ("tuned-examples", "pairs", 12, 9, False, TUNED), ("tuned-examples", "pairs", 12, 11, True, TUNED)],
+)  # fmt: skip
+def test_the_score_is_the_count_of_right_clicks_and_the_file_says_what_was_clicked(browser, page, opponent, mode, count, right, press, aim):
+    begin(browser, page, opponent, mode)
+    shown = play(browser, count, right, mode, aim, press)
+    interval = binomtest(right, count).proportion_ci(0.95, "exact")
+    told = browser.text("#verdict")
+    if aim == REAL:
+        assert f"You recognised {right} of {count}: chance would be {count // 2}." in told
+    else:
+        assert f"You chose the tuned model {right} times in {count}" in told
+    assert f"{interval.low:.0%} to {interval.high:.0%}" in told
+    assert ("more than luck" in told) == (interval.low > 0.5) and ("less than luck" in told) == (interval.high < 0.5)
+    assert ("only 12 questions" in told) == (count == 12)
+    file = result(browser)
+    assert (file["opponent"], file["mode"], file["count"], file["hits"]) == (opponent, mode, count, right)
+    assert file["share"]["low"] == pytest.approx(interval.low, abs=1e-12) and file["share"]["high"] == pytest.approx(
+        interval.high, abs=1e-12
+    )
+    assert [[text.strip() for text in item["texts"]] for item in file["items"]] == [[text.strip() for text in texts] for texts in shown]
+    assert [item["hit"] for item in file["items"]] == [True] * right + [False] * (count - right)
+    assert browser.evaluate("document.querySelectorAll('#items > li').length") == count
+    assert browser.complaints == []
+
+
+def test_interval_and_range_of_luck_are_scipys_for_every_score(browser, tmp_path):
+    for count in (5, 6, 9, 20):
+        path = write_blind(tmp_path / "b.html", tweets(REAL, count), {"tuned": tweets(TUNED, count)}, "en", 1)
+        lucky = [k for k in range(count + 1) if binomtest(k, count).proportion_ci().low <= 0.5 <= binomtest(k, count).proportion_ci().high]
+        for right in range(count + 1) if count < 20 else (0, 1, 10, 19):
+            begin(browser, path)
+            play(browser, count, right, press=True)
+            file, exact = result(browser), binomtest(right, count).proportion_ci(0.95, "exact")
+            assert [file["share"][end] for end in ("low", "high")] == pytest.approx([exact.low, exact.high], abs=1e-12)
+            assert file["luck"] == [lucky[0], lucky[-1]]
+
+
+def test_nothing_is_asked_of_anybody(browser, page):
+    begin(browser, page)
+    play(browser, 20, 7, press=True)
+    result(browser)
+    assert browser.requests[0] == page.as_uri()
+    assert all(address.startswith(("file:///", "blob:")) for address in browser.requests)
+
+
+def test_what_is_on_the_page_before_the_end_does_not_tell_who_wrote_what(browser, page):
+    begin(browser, page)
+    for _ in range(19):
+        outer = browser.evaluate("document.getElementById('choices').outerHTML")
+        first, second = browser.evaluate(
+            "[...document.querySelectorAll('#choices button')].map(b => { const c = b.cloneNode(true);"
+            " c.querySelector('.text').textContent = '';"
+            " c.querySelector('kbd').textContent = ''; return c.outerHTML; })"
+        )
+        assert first == second
+        assert not any(word in outer for word in ("real", "tuned", "data-"))
+        browser.press("1")
+
+
+def test_a_hostile_tweet_is_shown_and_inert(browser, tmp_path):
+    real = [Text(f"own {i} {HOSTILE}", HOSTILE) for i in range(6)]
+    path = write_blind(tmp_path / "b.html", real, {"tuned": [Text(f"made {i} {HOSTILE}", HOSTILE) for i in range(6)]}, "fr", 1)
+    for mode in ("pairs", "singles"):
+        begin(browser, path, mode=mode)
+        for _ in range(6):
+            shown = browser.text("#trial")
+            assert "<script>window.harmed=1</script></script><img src=x onerror=window.harmed=1>" in shown and "{hits}" in shown
+            browser.press("2")
+        assert "onerror" in browser.text("#items") and "{hits}" in browser.text("#items")
+        assert browser.evaluate("[window.harmed === undefined, document.images.length, document.scripts.length]") == [True, 0, 2]
+        assert browser.requests == [path.as_uri()] and browser.complaints == []
+
+
+def test_the_policy_stops_a_script_that_got_in(browser, page):
+    """A control: were a tweet's text ever taken for HTML, the browser would still not run it, nor fetch what it names."""
+    browser.open(page)
+    browser.evaluate("document.body.insertAdjacentHTML('beforeend', '<img src=https://evil.example/x onerror=window.harmed=1>')")
+    browser.evaluate("document.body.append(Object.assign(document.createElement('script'), {textContent: 'window.harmed = 1'}))")
+    browser.until("true")
+    assert browser.evaluate("window.harmed === undefined")
+    assert any("Content Security Policy" in line for line in browser.complaints)
+
+
+def test_a_double_click_answers_once_and_a_step_back_takes_it_back(browser, page):
+    begin(browser, page)
+    browser.click("#choices button:nth-child(1)", times=2)
+    assert browser.text("#place") == "2 of 20"
+    browser.click("#back")
+    assert browser.text("#place") == "1 of 20"
+
+
+def test_texts_seen_before_are_told_and_a_preference_has_no_singles(browser, page):
+    begin(browser, page)
+    play(browser, 20, 10, press=True)
+    browser.click("#again")
+    browser.click("#begin")
+    play(browser, 20, 10, press=True)
+    assert "seen in an earlier test on this page: 20." in browser.text("#verdict")
+    browser.click("#again")
+    browser.click("#mode-singles")
+    browser.click("#opponent-tuned-examples")
+    assert browser.evaluate("document.getElementById('mode-singles').disabled && document.getElementById('mode-pairs').checked")
+
+
+@pytest.mark.parametrize("width", [375, 1000])
+@pytest.mark.parametrize("dark", [False, True])
+def test_it_fits_a_phone_and_follows_the_colours_of_the_system(browser, tmp_path, width, dark):
+    long = [Text(f"{name} {i} " + "x" * 300) for name in (REAL, TUNED) for i in range(6)]
+    path = write_blind(tmp_path / "b.html", long[:6], {"tuned": long[6:]}, "fr", 1)
+    browser.look(width, 700, dark)
+    try:
+        begin(browser, path)
+        for _ in range(7):
+            assert browser.evaluate("document.documentElement.scrollWidth") <= width
+            assert browser.evaluate("getComputedStyle(document.body).backgroundColor") == (
+                "rgb(20, 23, 26)" if dark else "rgb(255, 255, 255)"
+            )
+            browser.press("1")
+    finally:
+        browser.look()

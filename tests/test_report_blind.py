@@ -1,0 +1,155 @@
+"""blind.html as it is written: what is in it, what is left out of it, and what in it cannot tell the answer."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections import Counter
+from math import comb
+
+import pytest
+from support.html_page import Page
+
+from tweetstyle.report.blind import FEWEST, Text, write_blind
+from tweetstyle.report.blind_items import bare, level
+from tweetstyle.report.blind_words import words
+
+WORDS = "train late coffee rain winter bread stairs window keys market garden noise river bridge paper lamp".split()
+
+
+def tweets(name: str, count: int, topics: int = 0) -> list[Text]:
+    """Distinct texts of different lengths that say who wrote them."""
+    return [
+        Text(
+            f"{name}{i} " + " ".join(WORDS[(i * 7 + j) % len(WORDS)] for j in range(2 + i % 9)), f"subject {i % topics}" if topics else None
+        )
+        for i in range(count)
+    ]
+
+
+def written(path, real, others, language="en", seed=1, **more):
+    assert write_blind(path, real, others, language, seed, **more) == path
+    return path.read_text(encoding="utf-8")
+
+
+def data_of(source: str) -> dict:
+    return json.loads(base64.b64decode(re.search(r'id="data">([^<]*)</script>', source)[1]))
+
+
+@pytest.fixture
+def page(tmp_path) -> str:
+    return written(tmp_path / "blind.html", tweets("own", 60, 30), {"tuned": tweets("made", 60, 30), "examples": tweets("shown", 60, 30)})
+
+
+def test_the_bytes_follow_from_the_seed(tmp_path):
+    one, other, again = (
+        written(tmp_path / f"{i}.html", tweets("own", 40), {"tuned": tweets("made", 40)}, seed=seed) for i, seed in enumerate((1, 2, 1))
+    )
+    assert one == again != other
+
+
+def test_twenty_questions_of_each_kind_with_the_sides_balanced(page):
+    tests = data_of(page)["tests"]
+    assert {name: {mode: len(items) for mode, items in test.items() if isinstance(items, list)} for name, test in tests.items()} == {
+        "tuned": {"pairs": 20, "singles": 20}, "examples": {"pairs": 20, "singles": 20}, "tuned-examples": {"pairs": 20},
+    }  # fmt: skip
+    for test in tests.values():
+        for mode in {"pairs", "singles"} & set(test):
+            assert Counter(item["sources"][0] == test["aim"] for item in test[mode]) == {True: 10, False: 10}
+
+
+def test_every_text_is_under_the_name_of_who_wrote_it(page):
+    prefix = {"real": "own", "tuned": "made", "examples": "shown"}
+    for test in data_of(page)["tests"].values():
+        for item in test["pairs"] + test.get("singles", []):
+            assert all(text.startswith(prefix[source]) for text, source in zip(item["texts"], item["sources"], strict=True))
+
+
+def test_pairs_are_of_one_subject_where_there_is_one_and_singles_show_other_texts(page):
+    test = data_of(page)["tests"]["tuned"]
+    assert all(item["topic"] for item in test["pairs"])
+    shown = [text for item in test["pairs"] for text in item["texts"]]
+    assert len(set(shown)) == 40
+    assert not set(shown) & {item["texts"][0] for item in test["singles"]}
+
+
+def test_of_texts_without_a_subject_those_of_equal_length_stand_side_by_side(tmp_path):
+    real = [Text(f"{chr(97 + i)}" * (10 + 10 * i)) for i in range(12)]
+    other = [Text(f"{chr(109 + i)}" * (11 + 10 * i)) for i in reversed(range(12))]
+    test = data_of(written(tmp_path / "b.html", real, {"base": other}))["tests"]["base"]
+    assert [abs(len(one) - len(two)) for one, two in (item["texts"] for item in test["pairs"])] == [1] * 12
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("see https://a.example/x?y=1 and www.b.example/z", "see [link] and [link]"), ("cut off https:", "cut off [link]"),
+     ("cut off https://t.", "cut off [link]"), ("look [lien]", "look [link]"), ("hi @someone and @…", "hi @… and @…"),
+     ("mail a@b.example", "mail a@b.example"), ("a &amp; b  ", "a & b"), ("a\u200bb\u202ec", "abc"), ("a\r\n\r\n\r\n\r\nb", "a\n\nb")],
+)  # fmt: skip
+def test_what_would_give_a_text_away_is_levelled(text, shown):
+    assert level(text, "en") == shown
+
+
+def test_copies_of_real_tweets_and_texts_that_say_nothing_are_left_out(tmp_path):
+    real, made = tweets("own", 8), tweets("made", 8)
+    copies = [Text(real[0].text.upper() + " !"), Text("Learned it by HEART."), Text("https://t.co/abc @someone"), Text(" "), made[0]]
+    source = written(tmp_path / "b.html", real, {"tuned": made + copies}, learned=["learned it by heart"])
+    items = data_of(source)["tests"]["tuned"]["pairs"]
+    shown = {text: name for item in items for text, name in zip(item["texts"], item["sources"], strict=True)}
+    assert sorted(text for text, name in shown.items() if name == "tuned") == sorted(text.text for text in made)
+    assert bare("Learned it by HEART.") == bare("learned it by heart")
+
+
+def test_with_too_few_texts_nothing_is_written_and_no_older_page_stays(tmp_path):
+    path = tmp_path / "blind.html"
+    assert write_blind(path, tweets("own", FEWEST - 1), {"tuned": tweets("made", 30)}, "en", 1) is None
+    assert not path.exists()
+    written(path, tweets("own", FEWEST), {"tuned": tweets("made", 30)})
+    assert write_blind(path, tweets("own", 30), {"tuned": [], "examples": tweets("shown", 4)}, "en", 1) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_the_page_is_well_formed_and_its_policy_names_its_one_script_and_sheet(tmp_path, language):
+    source = written(tmp_path / "b.html", tweets("own", 9), {"tuned": tweets("made", 9)}, language)
+    found = Page(re.sub(r"<input([^>]*)>", r"<input\1/>", source))
+    assert not found.errors
+    assert found.elements[0] == ("html", {"lang": language})
+    policy = found.all("meta")[1]["content"]
+    (script,), (sheet,) = re.findall(r"<script>(.*?)</script>", source, re.S), re.findall(r"<style>(.*?)</style>", source, re.S)
+    for kind, content in (("script", script), ("style", sheet)):
+        assert f"{kind}-src 'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'" in policy
+    assert policy.startswith("default-src 'none'") and "unsafe" not in policy
+    assert not re.search(r"(?:src|href)=\"(?!#)|url\(|@import|\son\w+=\"", source)
+
+
+def test_no_text_and_no_answer_can_be_read_from_the_source(page):
+    assert not re.search(r"own\d|made\d|shown\d", page)
+
+
+def keys_of(value, path=()):
+    if isinstance(value, dict):
+        return {found for key, inner in value.items() for found in keys_of(inner, (*path, key))}
+    return {(path, tuple(sorted(re.findall(r"\{\w+\}", value))) if isinstance(value, str) else len(value))}
+
+
+def test_french_says_all_that_english_says():
+    assert keys_of(words("en")) == keys_of(words("fr"))
+
+
+def test_what_the_page_calls_luck_is_luck_although_the_sides_are_balanced():
+    """Whatever a person does who cannot tell: of all placings of the sides, at most one in twenty gives a score outside the range."""
+    for count in range(FEWEST, 21):
+        lucky = [k for k in range(count + 1) if min(_tail(k, count), _tail(count - k, count)) > 0.025]
+        left = (count + 1) // 2
+        for said in range(count + 1):
+            ways = {2 * hit + count - left - said: comb(left, hit) * comb(count - left, said - hit) for hit in range(min(left, said) + 1)}
+            outside = sum(way for score, way in ways.items() if score not in lucky)
+            assert sum(ways.values()) == comb(count, said)
+            assert outside <= 0.05 * comb(count, said)
+
+
+def _tail(hits: int, count: int) -> float:
+    return sum(comb(count, i) for i in range(hits, count + 1)) / 2**count
