@@ -5,15 +5,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import random
 import re
 from collections import Counter
-from math import comb
 
 import pytest
+from scipy.stats import chisquare
 from support.html_page import Page
 
 from tweetstyle.report.blind import FEWEST, Text, write_blind
-from tweetstyle.report.blind_items import bare, level
+from tweetstyle.report.blind_items import bare, level, tossed_sides
 from tweetstyle.report.blind_words import words
 
 WORDS = "train late coffee rain winter bread stairs window keys market garden noise river bridge paper lamp".split()
@@ -50,14 +51,14 @@ def test_the_bytes_follow_from_the_seed(tmp_path):
     assert one == again != other
 
 
-def test_twenty_questions_of_each_kind_with_the_sides_balanced(page):
+def test_twenty_questions_of_each_kind_on_either_side(page):
     tests = data_of(page)["tests"]
     assert {name: {mode: len(items) for mode, items in test.items() if isinstance(items, list)} for name, test in tests.items()} == {
         "tuned": {"pairs": 20, "singles": 20}, "examples": {"pairs": 20, "singles": 20}, "tuned-examples": {"pairs": 20},
     }  # fmt: skip
     for test in tests.values():
         for mode in {"pairs", "singles"} & set(test):
-            assert Counter(item["sources"][0] == test["aim"] for item in test[mode]) == {True: 10, False: 10}
+            assert 0 < sum(item["sources"][0] == test["aim"] for item in test[mode]) < 20
 
 
 def test_every_text_is_under_the_name_of_who_wrote_it(page):
@@ -139,17 +140,9 @@ def test_french_says_all_that_english_says():
     assert keys_of(words("en")) == keys_of(words("fr"))
 
 
-def test_what_the_page_calls_luck_is_luck_although_the_sides_are_balanced():
-    """Whatever a person does who cannot tell: of all placings of the sides, at most one in twenty gives a score outside the range."""
-    for count in range(FEWEST, 21):
-        lucky = [k for k in range(count + 1) if min(_tail(k, count), _tail(count - k, count)) > 0.025]
-        left = (count + 1) // 2
-        for said in range(count + 1):
-            ways = {2 * hit + count - left - said: comb(left, hit) * comb(count - left, said - hit) for hit in range(min(left, said) + 1)}
-            outside = sum(way for score, way in ways.items() if score not in lucky)
-            assert sum(ways.values()) == comb(count, said)
-            assert outside <= 0.05 * comb(count, said)
-
-
-def _tail(hits: int, count: int) -> float:
-    return sum(comb(count, i) for i in range(hits, count + 1)) / 2**count
+def test_sides_are_tossed_one_by_one():
+    """Every way in which eight sides can fall comes equally often: a score without any knowledge is binomial, whatever is answered."""
+    chance, seen = random.Random(0), Counter()
+    for _ in range(256 * 40):
+        seen[tuple(tossed_sides(8, chance))] += 1
+    assert len(seen) == 256 and chisquare(list(seen.values())).pvalue > 0.001

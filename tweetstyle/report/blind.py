@@ -13,7 +13,7 @@ from typing import Any, Literal
 from tweetstyle.files import complete_file
 from tweetstyle.prepare.report_charts import html
 from tweetstyle.prepare.report_style import STYLE
-from tweetstyle.report.blind_items import Pair, Text, balanced_sides, bare, levelled, pairs_of
+from tweetstyle.report.blind_items import Pair, Text, bare, levelled, pairs_of, tossed_sides
 from tweetstyle.report.blind_script import SCRIPT
 from tweetstyle.report.blind_words import OPPONENTS, words
 
@@ -93,7 +93,7 @@ def _test(pairs: list[Pair], first: str, second: str, count: int, chance: random
     test: dict[str, Any] = {"aim": first, "wanted": count, "pairs": [], "singles": []}
     for mode, chosen in (("pairs", best[:count]), ("singles", best[-count:])):
         chosen = chance.sample(chosen, len(chosen))
-        for pair, turned in zip(chosen, balanced_sides(len(chosen), chance), strict=True):
+        for pair, turned in zip(chosen, tossed_sides(len(chosen), chance), strict=True):
             shown = [(pair.second, second), (pair.first, first)] if turned else [(pair.first, first), (pair.second, second)]
             shown = shown if mode == "pairs" else shown[:1]
             test[mode].append({"texts": [text for text, _ in shown], "sources": [source for _, source in shown], "topic": pair.topic})
@@ -106,8 +106,8 @@ def _page(tests: Mapping[str, Any], language: str) -> str:
     told = words(language)
     data = json.dumps({"language": language, "words": told["words"], "tests": tests}, sort_keys=True)
     sheet = STYLE + LOOK
-    security = f"default-src 'none'; script-src 'sha256-{_digest(SCRIPT)}'; "
-        f"style-src 'sha256-{_digest(sheet)}'; base-uri 'none'; form-action 'none'"
+    allowed = f"script-src 'sha256-{_digest(SCRIPT)}'; style-src 'sha256-{_digest(sheet)}'"
+    security = f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
     return f"""<!DOCTYPE html>
 <html lang="{language}">
 <head>
