@@ -333,7 +333,7 @@ def test_the_file_holds_what_was_given_back(
         tiny, adapter, "lora", template, QUICK, Sampling(), splits["train"], splits["validation"], splits["test"], tmp_path / "run"
     )
     assert json.loads((tmp_path / "run" / "evaluation.json").read_text()) == asdict(found)
-    assert [path.name for path in (tmp_path / "run").iterdir()] == ["evaluation.json"]
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["evaluation.json", "scores.json"]
 
 
 def test_the_table_shows_base_tuned_gain_and_warnings(

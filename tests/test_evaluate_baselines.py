@@ -14,7 +14,7 @@ from tweetstyle.base_model import BaseModel
 from tweetstyle.evaluate import evaluate
 from tweetstyle.evaluate.baselines import IN_WORDS, Examples, base_readings, few_examples, tuned_readings
 from tweetstyle.evaluate.likelihood import BATCH_TOKENS, Reading, score_readings
-from tweetstyle.recipe import Evaluation
+from tweetstyle.recipe import Evaluation, Sampling
 from tweetstyle.records import Tweet, write_split
 from tweetstyle.template import Template, build_template
 from tweetstyle.tokenizer import Encoded
@@ -135,7 +135,7 @@ def test_the_headline_is_held_against_the_best_on_validation(tiny: BaseModel, ad
         files.append(tmp_path / f"{name}.jsonl")
         with files[-1].open("w", encoding="utf-8") as stream:
             write_split(stream, [Tweet(f"{name}{i}", text.format(i), day) for i, day in enumerate(days)], lambda tweet: tweet.text)
-    found = evaluate(tiny, adapter, "lora", template, Evaluation(examples=2), *files, tmp_path)
+    found = evaluate(tiny, adapter, "lora", template, Evaluation(examples=2, samples=0), Sampling(), *files, tmp_path)
     for split in found.splits.values():
         assert split.best == IN_WORDS["n-grams"]
         best = split.baselines[split.best]

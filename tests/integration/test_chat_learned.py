@@ -113,7 +113,7 @@ def test_the_client_asks_for_a_tweet_without_a_subject(ollama: OllamaServer, exp
 def test_evaluate_sees_that_they_were_learned(base_model_dir: Path, final_model: Path, template: Template, data: Path) -> None:
     base = read_base_model(base_model_dir)
     splits = [data / f"{name}.jsonl" for name in ("train", "validation", "test")]
-    found = evaluate(base, final_model, "lora", template, Evaluation(), *splits, data / "run")
+    found = evaluate(base, final_model, "lora", template, Evaluation(samples=0), Sampling(), *splits, data / "run")
     split = found.splits["test"]
     assert split.base.bits_per_byte > 2
     assert split.tuned.bits_per_byte < 1.5

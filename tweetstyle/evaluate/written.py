@@ -143,8 +143,9 @@ class AnswerFile:
         with clear_os_errors(self.path), self.path.open("a", encoding="utf-8") as stream:
             stream.writelines(json.dumps(asdict(answer), ensure_ascii=False) + "\n" for answer in answers)
 
-    def _lines(self) -> list[str]:
-        return self.path.read_text(encoding="utf-8").split("\n") if self.path.is_file() else []
+    def _lines(self) -> list[bytes]:
+        """As bytes: a kill may have cut the last line within a character."""
+        return self.path.read_bytes().split(b"\n") if self.path.is_file() else []
 
 
 # -- where the models run -----------------------------------------------------------------------------------
