@@ -31,6 +31,7 @@ def run(path: Path, *, start: str | None = None, ollama: bool = False) -> None:
         for name, stage in road.stages.items():
             forced = forced or name == start
             _walk(stage, road, forced)
+        _tell(road)
     _finish(road, ollama)
 
 
@@ -49,6 +50,8 @@ def run_stage(path: Path, name: str, *, force: bool, writes_by_gguf: bool = Fals
         road.check()
     with one_run_at_a_time(road.recipe):
         _walk(road.stages[name], road, force)
+        if name in ("evaluate", "export"):
+            _tell(road)
 
 
 def verify(path: Path) -> None:
@@ -100,6 +103,15 @@ def _walk(stage: Stage, road: Road, forced: bool) -> None:
     if forced and stage.name == "fit":
         set_aside_other_run(road.recipe.run_directory, identity=None)
     stage.carry_out(anew=forced)
+
+
+def _tell(road: Road) -> None:
+    """The verdict in three sentences, and where all of it stands."""
+    path = road.report()
+    click.echo("", err=True)
+    for sentence in road.verdict():
+        click.echo(sentence)
+    click.echo(f"Everything measured: {path}")
 
 
 def _finish(road: Road, ollama: bool) -> None:

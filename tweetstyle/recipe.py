@@ -162,6 +162,8 @@ class Training(Section):
     early_stopping_patience: int = Field(3, ge=0)
     """Validations without a better one before the run ends; 0: never."""
     logging_steps: int = Field(1, ge=1)
+    samples: int = Field(4, ge=0, le=50)
+    """Tweets written at each validation, to look at, and to see from when on the model recites; 0: none."""
     seed: int = Field(42, ge=0)
 
     @model_validator(mode="after")

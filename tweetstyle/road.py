@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,7 @@ from tweetstyle.files import complete_file
 from tweetstyle.manifest import Manifest, changed_settings, fingerprints, settings_digest, why_stale
 from tweetstyle.recipe import Recipe
 from tweetstyle.recipe_file import located, read_recipe
+from tweetstyle.records import read_split
 from tweetstyle.sources import open_archive
 from tweetstyle.sources.inputs import files_of
 from tweetstyle.template import SpecialTokens, Template, build_template
@@ -25,13 +28,28 @@ from tweetstyle.template import SpecialTokens, Template, build_template
 if TYPE_CHECKING:
     import numpy as np
 
+    from tweetstyle.evaluate.result import Sample
     from tweetstyle.fit.closing import AsTrained
     from tweetstyle.held_out import HeldOut
 
 CHAT_TEMPLATE = "chat template"
 """Among the inputs of prepare, that which is no file: it decides lines, not tweets."""
-NO_WEIGHTS_DEPEND_ON = ("save_total_limit", "logging_steps")
+NO_WEIGHTS_DEPEND_ON = ("save_total_limit", "logging_steps", "samples")
 """Training settings that may change between an interruption and its resumption."""
+DECIDING = (
+    "tweetstyle",
+    "torch",
+    "unsloth",
+    "trl",
+    "transformers",
+    "peft",
+    "bitsandbytes",
+    "datasets",
+    "xllamacpp",
+    "gguf",
+    "scikit-learn",
+)
+"""Packages named in the report, with which a run can be made again."""
 
 
 Done = tuple[list[Path], dict[str, Any]]
@@ -191,7 +209,8 @@ class Road:
         ):
             click.secho(f"          {warning}", fg="yellow", err=True)
         train, validation = self.split(recipe.training.split), self.split("validation")
-        result = fit(self.base, self.template, recipe.model, recipe.training, train, validation, recipe.run_directory)
+        settings = recipe.model, recipe.training
+        result = fit(self.base, self.template, *settings, train, validation, recipe.run_directory, lambda: self.report(live=True))
         self._close()
         written = sorted(p for p in self.final_model.rglob("*") if p.is_file())
         return [*written, recipe.run_directory / "as_trained.json", recipe.run_directory / "imatrix.gguf"], plain(result)
@@ -248,7 +267,43 @@ class Road:
         show(table(evaluated))
         if evaluated.style:
             show(style_table(evaluated.style))
+        self._blind_test(evaluated.samples)
         return [run / "evaluation.json", run / "scores.json"], plain(evaluated)
+
+    def _blind_test(self, samples: list[Sample]) -> None:
+        """model/NAME/blind.html, of what was written for the evaluation; of too little it is not there."""
+        from tweetstyle.evaluate.written import BASE, EXAMPLES, TUNED
+        from tweetstyle.report.blind import write_blind
+        from tweetstyle.report.blind_items import Text
+
+        recipe = self.recipe
+        real = [Text(sample.real, sample.topic) for sample in samples]
+        others = {
+            who: [Text(text, sample.topic) for sample in samples if (text := getattr(sample, who)) is not None]
+            for who in (BASE, EXAMPLES, TUNED)
+        }
+        learned = (tweet.text for tweet in read_split(self.split(recipe.training.split)))
+        path = recipe.run_directory / "blind.html"
+        if write_blind(path, real, others, recipe.language, recipe.evaluation.seed, learned=learned):
+            click.echo(f"          which tweets are yours? {path}", err=True)
+
+    def report(self, *, live: bool = False) -> Path:
+        """model/NAME/report.html, of what stands. live: the training is still going on, and the page loads itself again."""
+        from tweetstyle.report import RunFiles, write_report
+
+        recipe = self.recipe
+        files = RunFiles(
+            recipe.run_directory, recipe.data.processed, recipe.export_directory, self.path.read_text(encoding="utf-8"), versions()
+        )
+        return write_report(files, recipe.language, live=live)
+
+    def verdict(self) -> list[str]:
+        """Three sentences on what was measured, in the recipe's language; none where nothing was evaluated."""
+        from tweetstyle.report import RunFiles, read_run, verdict
+
+        recipe = self.recipe
+        read = read_run(RunFiles(recipe.run_directory, recipe.data.processed, recipe.export_directory, "", {}))
+        return verdict(read.evaluation, read.metrics, recipe.language) if read.evaluation else []
 
     def _export_inputs(self) -> dict[str, str]:
         return self._trained_inputs()
@@ -372,6 +427,15 @@ def set_aside_other_run(directory: Path, identity: str | None) -> None:
     if identity is not None and not mark.is_file():
         with complete_file(mark) as stream:
             json.dump({"identity": identity}, stream)
+
+
+def versions() -> dict[str, str]:
+    """Name → version of what decides a run's figures; what is not installed is left out."""
+    found = {}
+    for name in DECIDING:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def plain(result: Any, *without: str) -> dict[str, Any]:

@@ -27,7 +27,7 @@ prompt: {{style: Nimzo}}
 model: {{base: base, method: {method}, lora: {{r: 4, lora_alpha: 8}}}}
 training:
   {{split: mini-train, optim: adamw_torch, max_length: 512, gradient_accumulation_steps: 1, gradient_checkpointing: false,
-   max_steps: 2, eval_steps: 1, save_steps: 1, learning_rate: 1e-5, warmup_steps: 1}}
+   max_steps: 2, eval_steps: 1, save_steps: 1, learning_rate: 1e-5, warmup_steps: 1, samples: 0}}
 evaluation: {{max_tweets: 6, samples: 0}}
 sampling: {{num_predict: 12}}
 export: {{types: [q8_0, f16], gate_answers: 4, gate_tweets: 40}}

@@ -22,7 +22,7 @@ prompt: {style: Nimzo}
 model: {base: base, method: lora, lora: {r: 4, lora_alpha: 8}}
 training:
   {split: mini-train, optim: adamw_torch, max_length: 256, gradient_accumulation_steps: 1, gradient_checkpointing: false,
-   max_steps: 5, eval_steps: 1, save_steps: 1, learning_rate: 1e-3, warmup_steps: 1}
+   max_steps: 5, eval_steps: 1, save_steps: 1, learning_rate: 1e-3, warmup_steps: 1, samples: 1}
 evaluation: {max_tweets: 6, samples: 3}
 sampling: {num_predict: 24, temperature: 0.7}
 export: {gate: false}  # five steps do not teach a model to end; the gate has its own tests
@@ -92,13 +92,23 @@ def test_every_promised_file_stands_and_nothing_half_written(killed_then_finishe
     data = ("tweets_tous_nettoyes.csv", "tweets_formates.csv", "dropped.csv", "manifest.json", "train.jsonl", "mini-train.jsonl",
             "validation.jsonl", "test.jsonl", "report.html")  # fmt: skip
     run = ("run.json", "fit.json", "evaluate.json", "evaluation.json", "metrics.jsonl", "log.txt", "train_output.json",
-           "as_trained.json", "imatrix.gguf",
+           "as_trained.json", "imatrix.gguf", "scores.json", "report.html", "written/base.jsonl", "written/tuned.jsonl",
            "final_model/adapter_model.safetensors", "final_model/adapter_config.json", "final_model/tokenizer.json")  # fmt: skip
     expected = {f"data/processed/{n}" for n in data} | {f"model/mine/{n}" for n in run}
     expected |= {f"export/mine/{n}" for n in ("mine-q4_k_m.gguf", "Modelfile", "README.md", "manifest.json")}
     assert expected <= made
     assert {p for p in made if p.startswith(("data/", "export/"))} == {p for p in expected if p.startswith(("data/", "export/"))}
     assert not any(".partial" in p for p in made)
+
+
+def test_the_report_tells_the_verdict_that_the_command_told(killed_then_finished: tuple[Project, str]) -> None:
+    project, output = killed_then_finished
+    page = (project.path / "model" / "mine" / "report.html").read_text(encoding="utf-8")
+    assert "Everything measured: model/mine/report.html" in output and 'http-equiv="refresh"' not in page
+    evaluation = json.loads((project.path / "model" / "mine" / "evaluation.json").read_text())
+    assert f"{evaluation['splits']['test']['tweets']} tweets" in output
+    samples = [line for line in map(json.loads, (project.path / "model" / "mine" / "metrics.jsonl").open()) if "samples" in line]
+    assert [line["step"] for line in samples] == [1, 2, 3, 4, 5]
 
 
 def test_ollama_has_the_model_and_gave_a_tweet(killed_then_finished: tuple[Project, str], ollama: OllamaServer) -> None:

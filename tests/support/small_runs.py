@@ -47,7 +47,7 @@ def small_training(**changes: Any) -> Training:
     settings = {
         "max_length": 128, "max_steps": 9, "per_device_train_batch_size": 1, "gradient_accumulation_steps": 2, "learning_rate": 2e-3,
         "warmup_steps": 1, "optim": "adamw_torch", "gradient_checkpointing": False, "eval_steps": 3, "save_steps": 3,
-        "early_stopping_patience": 0,
+        "early_stopping_patience": 0, "samples": 0,
     }  # fmt: skip
     return Training(**settings | changes)
 

@@ -24,7 +24,8 @@ from tweetstyle.template import Template
 if TYPE_CHECKING:
     from tweetstyle.recipe import Evaluation, Sampling
 
-SHOWN = 24
+SHOWN = 60
+"""Prompts kept with all answers: what the report shows and the blind test asks."""
 
 
 def let_them_write(

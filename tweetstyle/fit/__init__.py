@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -64,14 +65,24 @@ def plan_fit(base: BaseModel, template: Template, training: Training, train: Pat
     return _plan(documents, end, training)
 
 
-def fit(base: BaseModel, template: Template, model: Model, training: Training, train: Path, validation: Path, directory: Path) -> FitResult:
+def fit(
+    base: BaseModel,
+    template: Template,
+    model: Model,
+    training: Training,
+    train: Path,
+    validation: Path,
+    directory: Path,
+    validated: Callable[[], None] = lambda: None,
+) -> FitResult:
     """Trains and leaves the best weights in directory/final_model/.
 
     Writes checkpoint-N/, metrics.jsonl, log.txt (the libraries' own talk), train_output.json, and final_model/ complete or
     not at all. Goes on from the newest complete checkpoint in `directory`, which must belong to the same settings and
     data. After Ctrl-C or SIGTERM the step at work is ended, a checkpoint written and TweetstyleError raised; the same call
-    goes on from there, as it does after a kill. Raises TweetstyleError for everything that fit.checks refuses, for 4 bits where they
-    cannot be had, and for a loss that is no number any more.
+    goes on from there, as it does after a kill. validated: called after each validation, when its line stands. Raises
+    TweetstyleError for everything that fit.checks refuses, for 4 bits where they cannot be had, and for a loss that is no number any
+    more.
     """
     from tweetstyle.fit.checkpoints import resume_point
     from tweetstyle.fit.metrics import Metrics
@@ -84,7 +95,8 @@ def fit(base: BaseModel, template: Template, model: Model, training: Training, t
     check_held_out(held_out, str(validation))
     directory.mkdir(parents=True, exist_ok=True)
     metrics = Metrics(directory / "metrics.jsonl")
-    run = _Run(base, model, training, documents, held_out, _plan(documents, end, training), directory, metrics)
+    plan = _plan(documents, end, training)
+    run = _Run(base, template, model, training, documents, held_out, plan, directory, metrics, (train, validation), validated)
     newest = resume_point(directory, metrics)
     if not (newest and newest.finished):
         _train(run, newest)
@@ -96,6 +108,7 @@ class _Run:
     """What a run is made of, for the parts below."""
 
     base: BaseModel
+    template: Template
     model: Model
     training: Training
     documents: list[Document]
@@ -103,6 +116,8 @@ class _Run:
     plan: FitPlan
     directory: Path
     metrics: Metrics
+    splits: tuple[Path, Path]
+    validated: Callable[[], None]
 
 
 def _plan(documents: list[Document], end: int, training: Training) -> FitPlan:
@@ -146,6 +161,7 @@ def _run_trainer(run: _Run, newest: Checkpoint | None, progress: TrainingProgres
     progress.phase("loading Unsloth")
     from tweetstyle.fit import trainer as unsloth_trainer
     from tweetstyle.fit.callback import RunKeeper, saves_before_it_stops
+    from tweetstyle.fit.samples import sample_writer
     from tweetstyle.fit.scoring import score
 
     training, plan = run.training, run.plan
@@ -159,7 +175,8 @@ def _run_trainer(run: _Run, newest: Checkpoint | None, progress: TrainingProgres
     trainer = unsloth_trainer.build_trainer(loaded, tokenizer, config, run.documents)
     check_packed(unsloth_trainer.signs_of_packing(trainer), len(trainer.train_dataset), plan.packs)
     validate = partial(score, documents=run.held_out, pad_id=run.base.pad_id)
-    keeper = RunKeeper(training, run.directory, run.metrics, validate, progress)
+    write = sample_writer(run.base, run.template, training, *run.splits) if training.samples else None
+    keeper = RunKeeper(training, run.directory, run.metrics, validate, progress, write, run.validated)
     trainer.add_callback(keeper)
     progress.say(f"{unsloth_trainer.device_in_words(config)}; {plan.packs} packs, {plan.steps} steps")
     if newest:

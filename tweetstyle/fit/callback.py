@@ -31,10 +31,17 @@ class RunKeeper(TrainerCallback):
     """
 
     def __init__(
-        self, training: Training, directory: Path, metrics: Metrics, validate: Callable[[Any], Score], progress: TrainingProgress
+        self,
+        training: Training,
+        directory: Path,
+        metrics: Metrics,
+        validate: Callable[[Any], Score],
+        progress: TrainingProgress,
+        write: Callable[[Any, int], dict[str, Any]] | None = None,
+        validated: Callable[[], None] = lambda: None,
     ) -> None:
         self.training, self.directory, self.metrics = training, directory, metrics
-        self.validate, self.progress = validate, progress
+        self.validate, self.progress, self.write, self.validated = validate, progress, write, validated
         self.interrupted_by: signal.Signals | None = None
         self._due = self.finished = False
         self._clock, self._tokens = time.perf_counter(), 0
@@ -92,6 +99,10 @@ class RunKeeper(TrainerCallback):
             self.finished = control.should_training_stop = True
         # The best validation always has its checkpoint, whatever save_steps is.
         control.should_save = control.should_save or best or self.finished
+        if self.write:
+            self.progress.phase("writing samples")
+            self.metrics.append({"step": state.global_step} | self.write(model, state.global_step) | {"seconds": self._elapsed()})
+        self.validated()
         self.progress.validated(state.global_step, score.bits_per_byte, best=best)
 
     def _elapsed(self) -> float:

@@ -17,7 +17,8 @@ class Metrics:
 
     A training line has step, epoch, loss (nats a token, mean over the steps since the line before), learning_rate,
     grad_norm, tokens (non-padding, since the run's start), tokens_per_second and seconds (since the line before);
-    a validation line has step, eval_bits_per_byte, eval_loss (nats a token) and seconds.
+    a validation line has step, eval_bits_per_byte, eval_loss (nats a token) and seconds; a line of samples has step, samples
+    (prompt and text of each), copied_share (of them, that hold a span of a training tweet) and seconds.
     """
 
     def __init__(self, path: Path) -> None:

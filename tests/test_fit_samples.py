@@ -1,0 +1,54 @@
+"""Tweets written while a model is trained: the prompts, the seed, and what they recite."""
+
+from __future__ import annotations
+
+import pytest
+from support.small_runs import write_tweets
+from support.tiny_llama import write_llama
+from transformers import AutoModelForCausalLM
+
+from tweetstyle.fit import samples as module
+from tweetstyle.fit.samples import sample_writer
+from tweetstyle.generation import Answer
+from tweetstyle.recipe import Training
+from tweetstyle.records import Tweet
+from tweetstyle.template import build_template
+
+LEARNED = "un tweet assez long pour que cinquante signes de suite en soient reconnus sans aucun doute"
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory):
+    room = tmp_path_factory.mktemp("samples")
+    base = write_llama(room / "base")
+    template = build_template("inst", "x", base.tokens)
+    train = write_tweets(room / "train.jsonl", [Tweet("1", LEARNED, "2024-01-01T00:00:00Z")])
+    held = [Tweet(str(i), "x", "2024-01-02T00:00:00Z", topic=topic) for i, topic in enumerate((None, "neige", "neige", "vélo"))]
+    return base, template, train, write_tweets(room / "validation.jsonl", held)
+
+
+def test_the_prompts_name_nothing_first_and_then_the_validation_tweets_topics(parts):
+    base, template, train, validation = parts
+    model = AutoModelForCausalLM.from_pretrained(base.path)
+    write = sample_writer(base, template, Training(samples=4), train, validation)
+    line = write(model, 10)
+    assert [sample["prompt"] for sample in line["samples"]] == ["", "neige", "vélo", ""]
+    assert line["copied_share"] == 0
+    assert write(model, 10) == line != write(model, 20)
+
+
+def test_what_is_recited_is_counted(parts, monkeypatch):
+    base, template, train, validation = parts
+    said = [LEARNED, "rien de tel", f"eh bien, {LEARNED}", ""]
+    # The small model's tokenizer has no decoder: each answer is one id, which stands for its text.
+    monkeypatch.setattr(module, "generate_while_training", lambda *_: [Answer([place], True) for place in range(4)])
+    monkeypatch.setattr(type(base.tokenizer), "decode", lambda self, ids: said[ids[0]])
+    line = sample_writer(base, template, Training(samples=4), train, validation)(None, 1)
+    assert line["copied_share"] == 0.5 and [sample["text"] for sample in line["samples"]] == said
+
+
+def test_raw_text_has_no_topics(parts):
+    base, _, train, validation = parts
+    raw = build_template("text", "x", base.tokens)
+    line = sample_writer(base, raw, Training(samples=2), train, validation)(AutoModelForCausalLM.from_pretrained(base.path), 1)
+    assert [sample["prompt"] for sample in line["samples"]] == ["", ""]

@@ -1,0 +1,42 @@
+"""A few tweets at each validation: to look at while it trains, and to see from when on it recites."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tweetstyle.base_model import BaseModel
+from tweetstyle.evaluate.copying import find_copies
+from tweetstyle.generation import generate_while_training
+from tweetstyle.recipe import Sampling, Training
+from tweetstyle.records import read_split
+from tweetstyle.template import Template
+
+SAMPLING = Sampling(num_predict=80)
+"""The defaults, and shorter: what is looked at is where a tweet goes, every few minutes."""
+
+
+def sample_writer(
+    base: BaseModel, template: Template, training: Training, train: Path, validation: Path
+) -> Callable[[Any, int], dict[str, Any]]:
+    """(model, step) → a metrics line's `samples` and `copied_share`. The prompts are the first of none and the validation tweets' topics.
+
+    The seed is of training.seed and the step, so that a resumed run writes the same.
+    """
+    learned = [tweet.text for tweet in read_split(train)]
+    topics: list[str | None] = [None]
+    if template.has_topic:
+        topics += dict.fromkeys(tweet.topic for tweet in read_split(validation) if tweet.topic)
+    topics = [topics[place % len(topics)] for place in range(training.samples)]
+    tokenizer, end = base.tokenizer, base.tokenizer.end_id(template)
+    prompts = [tokenizer.prompt_ids(template.training_prompt(topic), add_bos=template.add_bos) or [end] for topic in topics]
+
+    def write(model: Any, step: int) -> dict[str, Any]:
+        answers = generate_while_training(model, prompts, SAMPLING, [end], base.pad_id, training.seed + step)
+        texts = [template.shown(tokenizer.decode(answer.ids)).strip() for answer in answers]
+        copied = find_copies(texts, learned).holds
+        samples = [{"prompt": topic or "", "text": text} for topic, text in zip(topics, texts, strict=True)]
+        return {"samples": samples, "copied_share": float(copied.mean())}
+
+    return write
