@@ -7,11 +7,14 @@ import re
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from tweetstyle.evaluate import two_sample
-from tweetstyle.evaluate.two_sample import Texts, gap_closed, masked, match, separation, style_distance, two_sample_test
+from tweetstyle.evaluate.matching import Texts, beginnings, masked, match
+from tweetstyle.evaluate.two_sample import gap_closed, separation, style_distance, two_sample_test
 
 SETTINGS = {"confidence": 0.95, "seed": 3}
 WORDS = "le la un chat neige vélo soupe bus matin encore demain jamais toujours ville pluie café porte dehors dedans vite".split()
@@ -164,7 +167,7 @@ def test_no_cluster_stands_on_both_sides_of_a_fold(monkeypatch: pytest.MonkeyPat
 
 
 def test_urls_and_mentions_give_nothing_away() -> None:
-    assert masked("@Ana voir https://t.co/aB3?x=é fin") == masked("@bob voir http://example.org fin") == "\x02@… voir http… fin\x03"
+    assert masked("@Ana voir https://t.co/aB3?x=é fin") == masked("@bob voir http://example.org fin") == "@… voir http… fin"
     source = random.Random(4)
     real, other = writer(source, 200, 0.5), writer(source, 200, 0.5, first_day=500)
     real = Texts([f"@{i % 7}real https://t.co/{i}real {text}" for i, text in enumerate(real.texts)], real.clusters)
@@ -180,6 +183,30 @@ def test_length_alone_tells_nothing_once_it_is_matched() -> None:
     mine, theirs = match(short, long, seed=0)
     means = [np.mean([len(side.texts[i]) for i in of]) for side, of in ((short, mine), (long, theirs))]
     assert len(mine) == len(theirs) >= 100 and means[0] == pytest.approx(means[1], abs=3)
+
+
+def test_a_base_that_never_ends_is_compared_by_beginnings_of_equal_length() -> None:
+    """Whole texts of these lengths never match: nothing would be left, or length alone would tell."""
+    source = random.Random(8)
+    real, floor = writer(source, 200, 0.5), writer(source, 200, 0.5, first_day=900)
+    same = Texts([" ".join([text, *source.choices(WORDS, k=60)]) for text in writer(source, 200, 0.5).texts], real.clusters)
+    shouted = Texts([text.upper() for text in same.texts], real.clusters)
+    found = style_distance(real, floor, shouted, {"tuned": same}, **SETTINGS)
+    assert not found.whole and len({separation.texts for separation in found.to.values()}) == 1
+    assert found.to["base"].auc.low > 0.95 and found.to["tuned"].auc.low < 0.5 < found.to["tuned"].auc.high
+    assert found.gap_closed["tuned"].low > 0.5
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.lists(st.text(max_size=40), min_size=1, max_size=30), min_size=2, max_size=4))
+def test_beginnings_are_equal_in_number_and_length_and_stand_in_their_texts(sides: list[list[str]]) -> None:
+    found = beginnings([Texts(of, [f"{n} {i}" for i in range(len(of))]) for n, of in enumerate(sides)], seed=0)
+    assert len({len(side.texts) for side in found}) == 1
+    for group in zip(*(side.texts for side in found), strict=True):
+        assert len({len(text) for text in group}) == 1
+    for number, (side, of) in enumerate(zip(found, sides, strict=True)):
+        for text, cluster in zip(side.texts, side.clusters, strict=True):
+            assert masked(of[int(str(cluster).removeprefix(f"{number} "))].strip()).startswith(text[1:])
 
 
 def test_periods_are_matched_and_sizes_kept() -> None:

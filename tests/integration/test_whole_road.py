@@ -142,7 +142,7 @@ def test_another_temperature_is_another_modelfile_and_no_other_training(killed_t
     assert "fit       current" in output and "evaluate  changed in the recipe: sampling.temperature" in output
     assert {p for p, when in project.made().items() if before.get(p) != when} == {
         "export/mine/mine-q4_k_m.gguf", "export/mine/Modelfile", "export/mine/README.md", "export/mine/manifest.json",
-        *(f"model/mine/{n}" for n in ("evaluate.json", "evaluation.json", "scores.json")),
+        *(f"model/mine/{n}" for n in ("evaluate.json", "evaluation.json", "scores.json", "report.html")),
         *(f"model/mine/written/{n}.jsonl" for n in ("base", "examples", "tuned")),
     }  # fmt: skip
     assert "PARAMETER temperature 0.5\n" in (project.path / "export" / "mine" / "Modelfile").read_text()

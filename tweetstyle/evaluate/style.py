@@ -9,8 +9,9 @@ from tweetstyle.evaluate.copying import Copying, copying
 from tweetstyle.evaluate.diversity import Diversity, diversity
 from tweetstyle.evaluate.habits import find_habits, habit_shares
 from tweetstyle.evaluate.intervals import Interval
+from tweetstyle.evaluate.matching import Texts
 from tweetstyle.evaluate.obedience import Obedience, obedience
-from tweetstyle.evaluate.two_sample import Separation, Texts, style_distance
+from tweetstyle.evaluate.two_sample import Separation, style_distance
 from tweetstyle.evaluate.written import BASE, TUNED, Ask, Written
 
 
@@ -56,7 +57,8 @@ class Style:
     """samples: tweets written by each model; source: "hf" or "gguf"; empty: share of the tuned model's that are empty.
 
     to: "floor", "base", "examples", "tuned" → distance to real test tweets, None where there are too few texts; gap_closed: "tuned"
-    and "examples" → how much of the way from base to floor. A part is None where it cannot be measured; notes say why.
+    and "examples" → how much of the way from base to floor; whole: False where beginnings of equal length were compared. A part is
+    None where it cannot be measured; notes say why.
     """
 
     samples: int
@@ -64,6 +66,7 @@ class Style:
     empty: float
     to: dict[str, Distance | None]
     gap_closed: dict[str, Interval | None]
+    whole: bool
     habits: list[CountedHabit]
     diversity: dict[str, Diversity]
     copying: CopyingFound | None
@@ -109,8 +112,11 @@ def measure(
     notes = []
     if any(distance is None for distance in found.to.values()):
         notes.append(
-            f"{len(real.texts)} test tweets and {len(said[TUNED])} written ones are too few, or too unlike in length, to measure "
-            "how far their style lies apart."
+            f"{len(real.texts)} test tweets and {len(said[TUNED])} written ones are too few to measure how far their style lies apart."
+        )
+    elif not found.whole:
+        notes.append(
+            "Lengths are too unlike to compare whole tweets at equal lengths: the style distance is of their beginnings, without ends."
         )
     habits = counted_habits(train, {"real": real, "floor": floor} | {who: Real(of, clusters) for who, of in texts.items()}, confidence)
     if not habits:
@@ -121,6 +127,7 @@ def measure(
         empty=sum(not text for text in texts[TUNED]) / len(asks),
         to={who: distance and _distance(distance) for who, distance in found.to.items()},
         gap_closed=found.gap_closed,
+        whole=found.whole,
         habits=habits,
         diversity={who: diversity(of, real.texts, seed=seed) for who, of in said.items() if of},
         copying=_copying(texts[TUNED], clusters, real, train, confidence),

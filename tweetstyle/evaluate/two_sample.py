@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from tweetstyle.evaluate.intervals import FEWEST_CLUSTERS, Interval
+from tweetstyle.evaluate.matching import BEGIN, END, Texts, beginnings, masked, match
 from tweetstyle.evaluate.shares import share, wilson
 
 FOLDS = 5
 FEWEST_TEXTS = 20
 """Texts on each side, after matching, below which no classifier is asked."""
-LENGTHS = (20, 40, 60, 80, 100, 120, 140, 180, 220, 280, 400)
-"""Upper ends, in characters, of the groups within which lengths count as equal."""
-BEGIN, END = "\x02", "\x03"
-URL = re.compile(r"https?://\S+")
-MENTION = re.compile(r"@\w+")
-
-
-@dataclass(frozen=True)
-class Texts:
-    """texts [n]; clusters [n]: what hangs together and stays in one fold (a day, a thread; a generated tweet has its prompt's);
-    periods [n]: what must be equal on both sides (a year, say), or None.
-    """
-
-    texts: Sequence[str]
-    clusters: Sequence[Hashable]
-    periods: Sequence[Hashable] | None = None
-
-    def __post_init__(self) -> None:
-        if len(self.clusters) != len(self.texts) or (self.periods is not None and len(self.periods) != len(self.texts)):
-            raise ValueError("every text needs its cluster, and its period where there are any")
+ENOUGH = 0.5
+"""Share of the texts that must be left when lengths are matched; where fewer are, beginnings of equal length are compared."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +34,14 @@ class Separation:
 class StyleDistance:
     """Each against the real held-out tweets, at equal numbers. to: name → separation, None where there are too few texts.
 
+    whole: False where lengths were too unlike, and beginnings of equal length were compared instead of whole tweets.
     gap_closed: model → (base − model) / (base − floor) of the areas, 1 where the model can be told apart no better than real tweets
     of another time can; its ends are None where base and floor do not clearly differ.
     """
 
     to: dict[str, Separation | None]
     gap_closed: dict[str, Interval | None]
+    whole: bool = True
 
 
 def style_distance(real: Texts, floor: Texts, base: Texts, models: Mapping[str, Texts], *, confidence: float, seed: int) -> StyleDistance:
@@ -67,15 +51,17 @@ def style_distance(real: Texts, floor: Texts, base: Texts, models: Mapping[str, 
     """
     others = {"floor": floor, "base": base, **models}
     size = min(len(match(real, other, seed=seed)[0]) for other in others.values())
-    found = {
-        name: two_sample_test(real, other, confidence=confidence, seed=seed, size=size) if size >= FEWEST_TEXTS else None
-        for name, other in others.items()
-    }
+    whole = size >= max(FEWEST_TEXTS, ENOUGH * min(sum(bool(t.strip()) for t in side.texts) for side in (real, *others.values())))
+    if whole:
+        found = {name: two_sample_test(real, other, confidence=confidence, seed=seed, size=size) for name, other in others.items()}
+    else:
+        mine, *theirs = beginnings([real, *others.values()], seed=seed)
+        found = {name: _tested(mine, other, confidence=confidence, seed=seed) for name, other in zip(others, theirs, strict=True)}
     gaps = {}
     for name in models:
         known = [found[n] for n in ("base", name, "floor")]
         gaps[name] = gap_closed(*known, confidence=confidence) if all(known) else None
-    return StyleDistance(found, gaps)
+    return StyleDistance(found, gaps, whole)
 
 
 def two_sample_test(real: Texts, other: Texts, *, confidence: float, seed: int, size: int | None = None) -> Separation | None:
@@ -84,41 +70,20 @@ def two_sample_test(real: Texts, other: Texts, *, confidence: float, seed: int, 
     Logistic regression on TF-IDF of cased character 1-4-grams, scored out of fold; lengths and periods matched, URLs and mentions
     masked, no cluster on both sides of a fold. size: at most so many texts a side. None below FEWEST_TEXTS a side.
     """
-    mine, theirs = match(real, other, seed=seed, size=size)
-    if len(mine) < FEWEST_TEXTS:
+    sides = []
+    for side, kept in zip((real, other), match(real, other, seed=seed, size=size), strict=True):
+        sides.append(Texts([BEGIN + masked(side.texts[i]) + END for i in kept], [side.clusters[i] for i in kept]))
+    return _tested(*sides, confidence=confidence, seed=seed)
+
+
+def _tested(real: Texts, other: Texts, *, confidence: float, seed: int) -> Separation | None:
+    """As many texts on either side, matched and masked."""
+    if len(real.texts) < FEWEST_TEXTS:
         return None
-    texts = [masked(real.texts[i]) for i in mine] + [masked(other.texts[i]) for i in theirs]
-    clusters = [real.clusters[i] for i in mine] + [other.clusters[i] for i in theirs]
-    is_real = np.arange(len(texts)) < len(mine)
+    texts, clusters = [*real.texts, *other.texts], [*real.clusters, *other.clusters]
+    is_real = np.arange(len(texts)) < len(real.texts)
     folded = _out_of_fold(texts, is_real, clusters, seed)
     return separation(*folded, is_real, clusters, confidence=confidence) if folded else None
-
-
-def masked(text: str) -> str:
-    """Every URL and mention replaced by one sign for its kind, and marks where the tweet begins and ends."""
-    return BEGIN + MENTION.sub("@…", URL.sub("http…", text)) + END
-
-
-def match(real: Texts, other: Texts, *, seed: int, size: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of as many texts on either side, with the same lengths and periods: of each group the smaller number, drawn at random."""
-    random = np.random.default_rng(seed)
-    groups = [_groups(real), _groups(other)]
-    sides: tuple[list[int], list[int]] = ([], [])
-    for key in sorted(groups[0].keys() & groups[1].keys(), key=repr):
-        count = min(len(group[key]) for group in groups)
-        for side, group in zip(sides, groups, strict=True):
-            side.extend(random.permutation(group[key])[:count].tolist())
-    kept = random.permutation(len(sides[0]))[:size]
-    return tuple(np.array(side, dtype=int)[kept] for side in sides)
-
-
-def _groups(side: Texts) -> dict[tuple[int, Hashable], list[int]]:
-    found: dict[tuple[int, Hashable], list[int]] = {}
-    lengths = np.digitize([len(text) for text in side.texts], LENGTHS, right=True).tolist()
-    for index, length in enumerate(lengths):
-        if side.texts[index].strip():
-            found.setdefault((length, side.periods[index] if side.periods is not None else None), []).append(index)
-    return found
 
 
 def _out_of_fold(texts: list[str], is_real: np.ndarray, clusters: Sequence[Hashable], seed: int) -> tuple[np.ndarray, np.ndarray] | None:

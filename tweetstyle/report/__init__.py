@@ -20,6 +20,8 @@ def write_report(run: RunFiles, language: str, *, live: bool) -> Path:
     language: "en" or "fr". Raises TweetstyleError where there is no room or no right to write.
     """
     path, page = run.run / REPORT, run_report(run, language, live=live)
+    if path.is_file() and path.read_text(encoding="utf-8") == page:
+        return path  # a road on which all is current writes nothing
     with complete_file(path) as stream:
         stream.write(page)
     return path
