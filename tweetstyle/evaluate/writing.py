@@ -77,9 +77,14 @@ def let_them_write(
 
 def _precision(asked: int, real: int) -> str:
     """Told before the time is spent: half the width of a share's interval at 50%, and of a distance's with as many real tweets."""
-    points = 100 * 1.96 * math.sqrt(0.25 / asked)
+    points = precision_points(asked)
     area = 1.5 * 1.96 * math.sqrt(1 / (6 * min(asked, real)))
     return f"each model writes {asked} tweets: shares will be known to about ±{points:.0f} points, the style distance to ±{area:.2f}"
+
+
+def precision_points(samples: int) -> float:
+    """Half the width of a share's 95% interval where it is 50%, in points of a hundred."""
+    return 100 * 1.96 * math.sqrt(0.25 / samples)
 
 
 def _samples(test: Sequence[Tweet], asks: Sequence[Ask], written: Mapping[str, Sequence[Written]], seed: int) -> list[Sample]:
