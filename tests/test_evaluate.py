@@ -396,9 +396,7 @@ def test_the_curve_is_read_from_the_run_up_to_a_line_that_a_kill_cut_off(
     assert any(warning.startswith("Overfitting set in after step 10") for warning in found.warnings)
 
 
-@pytest.mark.parametrize(
-    ("per_day", "said"), [(2, "of 20 days only, so the interval may be too narrow"), (40, "of 1 days only, too few to say")]
-)
+@pytest.mark.parametrize(("per_day", "said"), [(2, "come to 20 independent days only"), (40, "come to 1 independent day only")])
 def test_few_days_are_told(tiny: BaseModel, adapter: Path, template: Template, tmp_path: Path, per_day: int, said: str) -> None:
     path = write(tmp_path / "test.jsonl", tweets(40, per_day=per_day), template)
     found = evaluate(tiny, adapter, "lora", template, QUICK, Sampling(), path, path, path, tmp_path)

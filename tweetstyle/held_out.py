@@ -36,6 +36,9 @@ def held_out(path: Path, template: Template, tokenizer: Tokenizer, max_positions
         tweets = [tweets[index] for index in sorted(chosen)]
     pairs = [(tweet, tokenizer.encode(template, tweet.text, None, tweet.type)) for tweet in tweets]
     fitting = [(tweet, document) for tweet, document in pairs if len(document.ids) <= max_positions]
+    if tweets and not fitting:
+        what = f"all {len(pairs)} tweets are longer than the model's context of {max_positions} tokens"
+        raise TweetstyleError(what, where=str(path), hint="see whether the archive's column of texts holds tweets")
     if not fitting:
         raise TweetstyleError("there is no tweet to score", where=str(path), hint="raise data.validation_fraction and data.test_fraction")
     sizes = [scored_bytes(tweet.text, document, template, tokenizer) for tweet, document in fitting]
@@ -65,5 +68,20 @@ def scored_bytes(text: str, document: Encoded, template: Template, tokenizer: To
 
 
 def clusters(tweets: Iterable[Tweet]) -> list[str]:
-    """What a tweet hangs together with, for intervals: its thread, else its day."""
-    return [tweet.thread or tweet.created_at[:10] or tweet.id for tweet in tweets]
+    """What a tweet hangs together with, for intervals: its thread, else its day; and all that says the same words is one."""
+    found: list[str] = []
+    of_text: dict[str, str] = {}
+    merged: dict[str, str] = {}
+
+    def root(name: str) -> str:
+        while merged.get(name, name) != name:
+            name = merged[name]
+        return name
+
+    for tweet in tweets:
+        name = tweet.thread or tweet.created_at[:10] or tweet.id
+        found.append(name)
+        first = of_text.setdefault(tweet.text, name)
+        if (here := root(name)) != (there := root(first)):
+            merged[here] = there
+    return [root(name) for name in found]

@@ -13,6 +13,7 @@ import numpy as np
 
 from tweetstyle.apart import apart_from_unsloth
 from tweetstyle.base_model import BaseModel
+from tweetstyle.errors import TweetstyleError
 from tweetstyle.evaluate.baselines import (
     IN_WORDS,
     NGRAM,
@@ -72,6 +73,8 @@ def evaluate(
     tweets = [tweet for sample in samples.values() for tweet in sample.tweets]
     documents = [document for sample in samples.values() for document in sample.documents]
     known = list(read_split(train))
+    if not known:
+        raise TweetstyleError("there is no tweet to learn from", where=str(train), hint="tweetstyle prepare makes it from the archive")
     examples = few_examples(base, template, known, documents, evaluation.examples, evaluation.seed)
     others, source = other_people(evaluation.others, _language(known))
     strangers = _strangers(base, template, others, evaluation.max_tweets)

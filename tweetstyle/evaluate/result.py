@@ -106,7 +106,7 @@ def warnings_in_words(splits: dict[str, SplitResult], validation_curve: list[tup
 def _on_split(name: str, split: SplitResult) -> list[str]:
     said, gain = [], split.gain
     if gain.low is None:
-        said.append(f"{name}: its tweets are of {gain.clusters} days only, too few to say how sure the figures are.")
+        said.append(f"{name}: its tweets {_groups(gain.clusters)}, too few to say how sure the figures are.")
     elif gain.sign < 0:
         said.append(
             f"{name}: the tuned model predicts new tweets worse than the base model. It has overfitted, or learned too fast: {TRY_LESS}."
@@ -116,10 +116,14 @@ def _on_split(name: str, split: SplitResult) -> list[str]:
     if gain.sign > 0 and split.over_best.sign < 0:
         said.append(f"{name}: {split.best} predicts new tweets better than the tuned model: the training is not worth its time yet.")
     if gain.low is not None and gain.may_be_too_narrow:
-        said.append(f"{name}: its tweets are of {gain.clusters} days only, so the interval may be too narrow.")
+        said.append(f"{name}: its tweets {_groups(gain.clusters)}, so the interval may be too narrow.")
     if split.too_long:
         said.append(f"{name}: {split.too_long} tweets longer than the model can hold were left out.")
     return said
+
+
+def _groups(count: int) -> str:
+    return f"come to {count} independent {'day' if count == 1 else 'days'} only (a thread, or one text again and again, counts once)"
 
 
 def table(evaluated: Evaluated) -> Table:

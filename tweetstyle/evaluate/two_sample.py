@@ -184,7 +184,8 @@ def gap_closed(base: Separation, model: Separation, floor: Separation, *, confid
     (top, both), (_, bottom) = scale * np.array([[p @ q for q in pulls] for p in pulls])
     # Ratios r for which (closed − r · whole)² ≤ t² var(closed − r · whole): between the roots of a r² − 2 b r + c.
     a, b, c = whole**2 - bottom, closed * whole - both, closed**2 - top
-    if whole <= 0 or a <= 0:
+    if whole <= 0 or a <= 0 or top < 1e-18:
+        # Nothing varies where every classifier is always right: that is no certainty about the ratio.
         return Interval(estimate, None, None, confidence, count)
     half = np.sqrt(max(b * b - a * c, 0.0))
     return Interval(estimate, float((b - half) / a), float((b + half) / a), confidence, count)
