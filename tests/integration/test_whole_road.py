@@ -148,6 +148,20 @@ def test_another_temperature_is_another_modelfile_and_no_other_training(killed_t
     assert "PARAMETER temperature 0.5\n" in (project.path / "export" / "mine" / "Modelfile").read_text()
 
 
+def test_the_exported_file_writes_in_the_trained_models_place(killed_then_finished: tuple[Project, str]) -> None:
+    project, _ = killed_then_finished
+    run = project.path / "model" / "mine"
+    by_hf = json.loads((run / "evaluation.json").read_text())
+    project.run("tweetstyle", "evaluate", "mine.yaml", "--model", "gguf", "--force")
+    found = json.loads((run / "evaluation.json").read_text())
+    assert (by_hf["style"]["source"], found["style"]["source"]) == ("hf", "gguf")
+    assert found["splits"] == by_hf["splits"], "who writes changes nothing of the scores"
+    _, *lines = (run / "written" / "tuned-gguf.jsonl").read_text(encoding="utf-8").splitlines()
+    written = {row["number"]: row["text"] for row in map(json.loads, lines)}
+    assert {sample["tuned"] for sample in found["samples"]} <= set(written.values())
+    assert [sample["base"] for sample in found["samples"]] == [sample["base"] for sample in by_hf["samples"]]
+
+
 def test_another_seed_is_another_run_and_the_old_one_is_set_aside(killed_then_finished: tuple[Project, str]) -> None:
     project, _ = killed_then_finished
     adapter = (project.path / "model" / "mine" / "final_model" / "adapter_model.safetensors").read_bytes()
