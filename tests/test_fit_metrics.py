@@ -48,6 +48,18 @@ def test_train_loss_is_the_mean_over_steps_not_over_lines(metrics):
     assert metrics.train_loss() == pytest.approx((4 + 4 + 2 + 2 + 1) / 5)
 
 
+def test_the_first_lines_promise_the_time_of_all_steps_without_the_one_that_warms_up(tmp_path):
+    metrics = Metrics(tmp_path / "metrics.jsonl")
+    assert metrics.foreseen_seconds(100) is None and metrics.memory_bytes() is None
+    for step in range(2, 42, 2):
+        late = step > 22
+        metrics.append({"step": step, "loss": 1.0, "seconds": 90.0 if step == 2 else 99.0 if late else 3.0, "memory_gib": 1 + step / 40})
+        metrics.append({"step": step, "eval_bits_per_byte": 2.0, "seconds": 50.0})
+    # Ten lines of 3 s for two steps each: 1.5 s a step.
+    assert metrics.foreseen_seconds(100) == 150.0
+    assert metrics.memory_bytes() == 2 * 2**30
+
+
 def test_each_figure_of_the_train_output_by_hand(metrics, tmp_path):
     state = {"global_step": 5, "epoch": 0.5, "num_input_tokens_seen": 700, "total_flos": 42e9}
     output = train_output(metrics, state, tweets=76)

@@ -71,6 +71,10 @@ def test_a_run_leaves_what_it_promises_and_nothing_else(uninterrupted):
     adapter = "adapter_model.safetensors"
     assert (result.final_model / adapter).read_bytes() == (directory / f"checkpoint-{best['step']}" / adapter).read_bytes()
     assert "Unsloth" in (directory / "log.txt").read_text()
+    held = [json.loads(line).get("memory_gib") for line in (directory / "metrics.jsonl").read_text().splitlines() if '"loss"' in line]
+    # A model of 135 million weights in 32 bits alone is 0.5 GiB; what was held most never grows less.
+    assert held[0] > 0.5 and held == sorted(held) and result.memory_bytes == int(held[-1] * 2**30) < 12 * 2**30
+    assert result.plan.steps == STEPS and 0.3 * result.seconds < result.plan.seconds < 3 * result.seconds
 
 
 def test_tokens_are_counted_without_padding(uninterrupted, base_model_dir, data):

@@ -83,7 +83,7 @@ def start_fit(base_dir: Path, data: Path, directory: Path, **training: Any) -> s
 
 
 def main_figures(metrics: Path) -> list[dict[str, Any]]:
-    """The lines of a metrics.jsonl without what a clock says."""
-    clocks = ("seconds", "tokens_per_second")
+    """The lines of a metrics.jsonl without what a clock and the machine say."""
+    clocks = ("seconds", "tokens_per_second", "memory_gib")
     lines = [json.loads(line) for line in metrics.read_text().splitlines()]
     return [{name: value for name, value in line.items() if name not in clocks} for line in lines]

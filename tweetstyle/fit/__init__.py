@@ -39,8 +39,19 @@ class FitPlan:
 
 
 @dataclass(frozen=True)
+class Foreseen:
+    """What was to be expected of a run. steps: of the whole schedule; seconds: as its first steps went, None where there were too few."""
+
+    steps: int
+    seconds: float | None
+
+
+@dataclass(frozen=True)
 class FitResult:
-    """What a run did. best_step: the step whose weights are in final_model/; seconds: training and validation, all sittings."""
+    """What a run did. best_step: the step whose weights are in final_model/; seconds: training and validation, all sittings.
+
+    memory_bytes: the most held, of the card's memory or, without one, of the machine's.
+    """
 
     steps: int
     epochs: float
@@ -50,6 +61,8 @@ class FitResult:
     bits_per_byte: float
     seconds: float
     tokens_per_second: float
+    memory_bytes: int | None
+    plan: Foreseen
     final_model: Path
 
 
@@ -223,5 +236,7 @@ def _finish(run: _Run) -> FitResult:
         bits_per_byte=figures["eval_bits_per_byte"],
         seconds=figures["train_runtime"],
         tokens_per_second=figures["train_tokens_per_second"],
+        memory_bytes=metrics.memory_bytes(),
+        plan=Foreseen(run.plan.steps, metrics.foreseen_seconds(run.plan.steps)),
         final_model=directory / "final_model",
     )

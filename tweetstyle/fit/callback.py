@@ -69,6 +69,7 @@ class RunKeeper(TrainerCallback):
         line = {"step": state.global_step, "epoch": round(state.epoch, 6)}
         line |= {name: logs[name] for name in ("loss", "learning_rate", "grad_norm")}
         line |= {"tokens": tokens, "tokens_per_second": (tokens - self._tokens) / seconds, "seconds": seconds}
+        line["memory_gib"] = round(peak_memory() / 2**30, 3)
         self._tokens = tokens
         self.metrics.append(line)
         self.progress.step(state.global_step, line["loss"], line["tokens_per_second"])
@@ -109,6 +110,19 @@ class RunKeeper(TrainerCallback):
         now = time.perf_counter()
         elapsed, self._clock = now - self._clock, now
         return elapsed
+
+
+def peak_memory() -> int:
+    """Bytes: the most that this process has held so far, of the card's memory (reserved by torch) or, without one, of the machine's.
+
+    From /proc and not from getrusage, whose figure a child inherits from its parent.
+    """
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_reserved()
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(status.split("VmHWM:")[1].split()[0])
 
 
 def _check_finite(loss: float, step: int) -> None:

@@ -16,7 +16,8 @@ class Metrics:
     """The lines of a run, in the file and in memory.
 
     A training line has step, epoch, loss (nats a token, mean over the steps since the line before), learning_rate,
-    grad_norm, tokens (non-padding, since the run's start), tokens_per_second and seconds (since the line before);
+    grad_norm, tokens (non-padding, since the run's start), tokens_per_second, seconds (since the line before)
+    and memory_gib (the most held so far: the card's, on a CPU the process's);
     a validation line has step, eval_bits_per_byte, eval_loss (nats a token) and seconds; a line of samples has step, samples
     (prompt and text of each), copied_share (of them, that hold a span of a training tweet) and seconds.
     """
@@ -66,6 +67,18 @@ class Metrics:
             total += line["loss"] * (line["step"] - before)
             before = line["step"]
         return total / before
+
+    def foreseen_seconds(self, steps: int) -> float | None:
+        """As the first ten lines went, without the very first, which warms up; None of fewer than four lines in all."""
+        first = self.steps[:11]
+        if len(first) < 4:
+            return None
+        return steps * sum(line["seconds"] for line in first[1:]) / (first[-1]["step"] - first[0]["step"])
+
+    def memory_bytes(self) -> int | None:
+        """The most that any sitting held; None of a run that did not write it down."""
+        most = max((line["memory_gib"] for line in self.steps if "memory_gib" in line), default=None)
+        return None if most is None else int(most * 2**30)
 
     def seconds(self) -> float:
         """Time spent in training and validation, over all sittings; the time to load is not in it."""

@@ -159,7 +159,7 @@ WORDS = {
     "a_did": "happened",
     "a_steps": "steps",
     "a_epochs": "epochs",
-    "a_time": "time of training",
+    "a_time": "time of training (planned: as the first ten steps went)",
     "a_memory": "highest memory",
     "a_tokens": "tokens learned from",
     "a_tweets": "tweets a second",

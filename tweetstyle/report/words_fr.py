@@ -167,7 +167,7 @@ WORDS = {
     "a_did": "réel",
     "a_steps": "pas",
     "a_epochs": "époques",
-    "a_time": "durée de l’entraînement",
+    "a_time": "durée de l’entraînement (prévu : au rythme des dix premiers pas)",
     "a_memory": "mémoire au plus haut",
     "a_tokens": "jetons appris",
     "a_tweets": "tweets par seconde",
