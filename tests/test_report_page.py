@@ -118,7 +118,7 @@ def test_whether_it_recites_follows_the_interval_of_the_excess(excess, en, fr):
         ((2.0, 1.8, 2.2), "should have stopped at step 20, epoch 1.00", "Il fallait arrêter l’entraînement au pas 20, époque 1,00"),
         ((2.0, 1.9, 1.8), "did not stop too late", "ne s’est pas arrêté trop tard"),
         ((2.0, 1.8, 1.805), "could have stopped at step 20", "On pouvait arrêter l’entraînement au pas 20"),
-        ((2.0,), "cannot tell from 1 validations", "On ne peut pas le dire avec 1 validation"),
+        ((2.0,), "cannot tell from so few validations (1)", "On ne peut pas le dire avec si peu de validations (1)"),
     ],
 )
 def test_when_to_stop_follows_the_validation_curve(bits, en, fr):
@@ -171,3 +171,40 @@ def test_only_the_page_of_a_run_that_goes_on_reloads_itself(tmp_path):
         page = Page(write_report(of, "en", live=live).read_text())
         assert bool([meta for meta in page.all("meta") if meta.get("http-equiv") == "refresh"]) is live
     assert [path.name for path in of.run.iterdir() if path.name.startswith(".")] == []
+
+
+def test_what_it_wrote_while_it_learned_stands_with_step_epoch_and_copying(tmp_path):
+    metrics = [*curve(2.0, 1.9), {"step": 20, "samples": [{"prompt": "la neige", "text": HOSTILE}], "copied_share": 0.25, "seconds": 3.0}]
+    page = Page(run_report(files(tmp_path, metrics=metrics), "en"))
+    assert "Step 20, epoch 1.00: 25% of them copy" in page.text and "la neige" in page.text
+    assert not page.errors and not page.all("script") and "onerror" in page.text
+
+
+def test_sentences_of_the_files_are_said_in_the_readers_language(tmp_path):
+    """Every sentence that evaluate can leave has its French one: made here by evaluate itself."""
+    from dataclasses import replace
+
+    from tweetstyle.evaluate.intervals import Interval
+    from tweetstyle.evaluate.result import Likelihood, SplitResult, warnings_in_words
+    from tweetstyle.report.sentences_fr import in_french
+
+    def gain(low, high, clusters=40):
+        return Interval(0.5, low, high, 0.95, clusters)
+
+    one = Likelihood(1.0, 1.0, 2.0)
+    good = SplitResult(40, 9, 9, 0, one, one, gain(0.4, 0.6), {}, "base, raw text", gain(-0.6, -0.4), None)
+    splits = {
+        "a": good, "b": replace(good, gain=gain(-2, -1)), "c": replace(good, gain=gain(-1, 1)),
+        "d": replace(good, gain=gain(None, None, 1)),
+        "e": replace(good, gain=gain(0.4, 0.6, 12)), "f": replace(good, too_long=3),
+    }  # fmt: skip
+    said = warnings_in_words(splits, [(10, 1.0), (20, 1.5)])
+    assert len(said) >= 7 and all(in_french(sentence) for sentence in said)
+    assert in_french(said[0]) == (
+        "a : le modèle de base sur le texte brut prédit les nouveaux tweets mieux que le modèle entraîné : l’entraînement ne vaut pas "
+        "encore sa peine."
+    )
+    assert "de 1.000 à 1.500 bits par octet au pas 20" in in_french(said[-1])
+    found = evaluation()
+    found["warnings"] = ["something new and unknown"]
+    assert '<bdi lang="en">something new and unknown</bdi>' in run_report(files(tmp_path, found), "fr")

@@ -7,7 +7,7 @@ from typing import Any
 
 from tweetstyle.prepare.report_charts import html
 from tweetstyle.report.files import Read
-from tweetstyle.report.parts import interval, missing, paragraph, quote, table
+from tweetstyle.report.parts import interval, missing, paragraph, quote, sentence, table
 from tweetstyle.report.words import Say
 
 SIDES = ("floor", "base", "examples", "tuned")
@@ -29,7 +29,7 @@ def likelihood(run: Read, say: Say) -> Iterator[str]:
         said = {key: say.interval(found[key]) for key in ("author", "others", "difference")}
         yield paragraph(say("l_special", tweets=say.number(found["tweets"]), **said))
     for warning in run.evaluation.get("warnings", ()):
-        yield f'<p class="warning"><bdi>{html(warning)}</bdi></p>'
+        yield f'<p class="warning">{sentence(warning, say)}</p>'
 
 
 def _split(name: str, split: dict[str, Any], say: Say) -> Iterator[str]:
@@ -64,7 +64,7 @@ def style(run: Read, say: Say) -> Iterator[str]:
         rows.append([html(say(side)), *(interval(distance.get(key), say) for key in ("auc", "accuracy"))])
         rows[-1].append(interval(gap, say, shares=True) if gap else "–")
     yield table([say("s_who"), say("s_auc"), say("s_accuracy"), say("s_gap")], rows)
-    yield from (paragraph(note) for note in found["notes"])
+    yield from (f"<p>{sentence(note, say)}</p>" for note in found["notes"])
     if found["empty"]:
         yield paragraph(say("s_empty", share=say.percent(found["empty"])))
     yield from _habits(found["habits"], say)

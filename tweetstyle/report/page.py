@@ -17,6 +17,8 @@ LOOK = """
   border-left: 4px solid var(--front); border-radius: 6px; }
 .verdict li { margin: .7rem 0; font-size: 1.08rem; }
 figure { margin: 1.25rem 0; }
+.curves { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(22rem, 100%), 1fr)); column-gap: 2rem; }
+.curves figure { min-width: 0; margin: .75rem 0; }
 figcaption { font-weight: 600; font-size: .95rem; }
 svg .curve { fill: none; stroke: var(--front); stroke-width: 2; vector-effect: non-scaling-stroke; }
 svg .chosen { stroke: var(--lost); stroke-width: 1.5; stroke-dasharray: 5 4; }

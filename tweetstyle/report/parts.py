@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from tweetstyle.prepare.report_charts import html
+from tweetstyle.report.sentences_fr import in_french
 from tweetstyle.report.words import Say
 
 LONGEST = 1200
@@ -24,6 +25,14 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def paragraph(text: str, soft: bool = False) -> str:
     return f'<p class="soft">{html(text)}</p>' if soft else f"<p>{html(text)}</p>"
+
+
+def sentence(text: str, say: Say) -> str:
+    """A sentence of evaluation.json or parity.json in the reader's language; where that is not known, in English and marked so."""
+    if say.language == "en":
+        return f"<bdi>{html(text)}</bdi>"
+    known = in_french(text)
+    return f"<bdi>{html(known)}</bdi>" if known else f'<bdi lang="en">{html(text)}</bdi>'
 
 
 def quote(who: str, text: str, span: str = "") -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from tweetstyle.prepare.report_charts import Step, funnel_chart, html
 from tweetstyle.report.charts import curve
 from tweetstyle.report.files import Read, RunFiles
-from tweetstyle.report.parts import figure, missing, paragraph, table
+from tweetstyle.report.parts import figure, missing, paragraph, quote, sentence, table
 from tweetstyle.report.verdict import best_validation, epoch_of, take_off
 from tweetstyle.report.words import Say
 
@@ -38,10 +38,25 @@ def curves(run: Read, say: Say) -> Iterator[str]:
     yield paragraph(say("curves_say"), soft=True)
     if chosen is not None:
         yield f"<p><strong>{html(say('c_chosen', step=say.number(chosen)))}</strong></p>"
-    yield from drawn
+    yield f'<div class="curves">{"".join(drawn)}</div>'
     if any(line.get("copied_share") is not None for line in run.metrics):
         started = take_off(run.metrics)
         yield paragraph(say("v_takes_off", epoch=say.number(epoch_of(started, run.metrics), 2)) if started else say("copy_start"))
+    yield from _while_it_learned(run, say)
+
+
+def _while_it_learned(run: Read, say: Say) -> Iterator[str]:
+    """What it wrote at each validation, folded away."""
+    rows = [line for line in run.metrics if line.get("samples")]
+    if not rows:
+        return
+    parts = []
+    for line in rows:
+        epoch = say.number(epoch_of(line, run.metrics), 2)
+        heading = say("w_step", step=say.number(line["step"]), epoch=epoch, copied=say.percent(line.get("copied_share")))
+        quotes = "".join(quote(sample["prompt"] or say("p_free"), sample["text"]) for sample in line["samples"])
+        parts.append(f'<h3>{html(heading)}</h3><div class="beside">{quotes}</div>')
+    yield f"<details><summary>{html(say('w_summary', count=len(rows)))}</summary>{''.join(parts)}</details>"
 
 
 def data(run: Read, say: Say) -> Iterator[str]:
@@ -111,7 +126,7 @@ def gate(run: Read, say: Say) -> Iterator[str]:
     if not run.gate:
         yield from missing(say, "parity.json")
         return
-    yield f"<p><strong>{html(run.gate['verdict'])}</strong></p>"
+    yield f"<p><strong>{sentence(run.gate['verdict'], say)}</strong></p>"
     rows = []
     for check in run.gate["checks"]:
         limits = check["limits"]
@@ -121,7 +136,7 @@ def gate(run: Read, say: Say) -> Iterator[str]:
             for name, value in check["figures"].items()
         )
         verdict = say({True: "yes", False: "no", None: "unmade"}[check["passed"]])
-        why = f" <bdi>{html(check['why'])}</bdi>" if check["why"] else ""
+        why = f" {sentence(check['why'], say)}" if check["why"] else ""
         rows.append([html(check["name"]), html(check["type"]), html(verdict) + why, html("; ".join(shown))])
     yield table([say("g_check"), say("g_file"), say("g_verdict"), say("g_figures")], rows)
 

@@ -55,7 +55,7 @@ WORDS = {
         "{held_out} of your own new ones, a difference of {excess}."
     ),
     "v_repeats_itself": "It does repeat itself: its word pairs are {ratio} as varied as yours.",
-    "v_stop_not_yet": "When should training have stopped? One cannot tell from {count} validations.",
+    "v_stop_not_yet": "When should training have stopped? One cannot tell from so few validations ({count}).",
     "v_stop_over": (
         "Training should have stopped at step {step}, epoch {epoch}: validation rose from {best} to {last} bits per byte after "
         "it; the state of step {step} was kept."
@@ -68,6 +68,8 @@ WORDS = {
         "byte); longer training may still help."
     ),
     "v_stop_so_far": "The best so far is step {step}, epoch {epoch}, with {best} bits per byte; the last validation has {last}.",
+    "w_summary": "How it wrote while it learned, at each of {count} validations",
+    "w_step": "Step {step}, epoch {epoch}: {copied} of them copy",
     "v_takes_off": "Copying takes off at epoch {epoch}.",
     "v_no_interval": "These are single measurements on the validation tweets, without an interval.",
     "h_curves": "How the training went",

@@ -58,7 +58,7 @@ WORDS = {
         "tweets, contre {held_out} de vos propres tweets récents, soit un écart de {excess}."
     ),
     "v_repeats_itself": "Mais il se répète : ses paires de mots sont {ratio} fois aussi variées que les vôtres.",
-    "v_stop_not_yet": "Quand fallait-il arrêter l’entraînement ? On ne peut pas le dire avec {count} validation(s).",
+    "v_stop_not_yet": "Quand fallait-il arrêter l’entraînement ? On ne peut pas le dire avec si peu de validations ({count}).",
     "v_stop_over": (
         "Il fallait arrêter l’entraînement au pas {step}, époque {epoch} : la validation est ensuite remontée de {best} à {last} "
         "bits par octet ; l’état du pas {step} a été gardé."
@@ -75,6 +75,8 @@ WORDS = {
         "Le meilleur état jusqu’ici est celui du pas {step}, époque {epoch}, avec {best} bits par octet ; la dernière validation "
         "en donne {last}."
     ),
+    "w_summary": "Comment il écrivait en apprenant, à chacune des {count} validations",
+    "w_step": "Pas {step}, époque {epoch} : {copied} copient",
     "v_takes_off": "La copie décolle à l’époque {epoch}.",
     "v_no_interval": "Ce sont des mesures uniques sur les tweets de validation, sans intervalle.",
     "h_curves": "Le déroulement de l’entraînement",

@@ -1,0 +1,67 @@
+"""Sentences that evaluate and the gate leave in their files, in French. Their words are English there: a file is read by programs too."""
+
+from __future__ import annotations
+
+import re
+
+GROUPS = "se ramènent à {1} jours indépendants seulement (un fil, ou un même texte répété, compte une fois)"
+SENTENCES = (
+    (
+        r"(\d+) test tweets and (\d+) written ones are too few, or too short, to measure how far their style lies apart\.",
+        "{0} tweets de test et {1} tweets écrits sont trop peu nombreux, ou trop courts, pour mesurer l’écart de style.",
+    ),
+    (
+        r"Lengths are too unlike to compare whole tweets at equal lengths: the style distance is of their beginnings, without ends\.",
+        "Les longueurs diffèrent trop pour comparer des tweets entiers à longueur égale : l’écart de style est celui de leurs débuts, sans "
+        "les fins.",
+    ),
+    (r"(\d+) training tweets are too few to find habits in\.", "{0} tweets d’entraînement ne suffisent pas pour y trouver des habitudes."),
+    (
+        r"(\w+): its tweets come to (\d+) independent days? only \(.*\), too few to say how sure the figures are\.",
+        f"{{0}} : les tweets {GROUPS}, trop peu pour dire à quel point les chiffres sont sûrs.",
+    ),
+    (
+        r"(\w+): its tweets come to (\d+) independent days? only \(.*\), so the interval may be too narrow\.",
+        f"{{0}} : les tweets {GROUPS} : l’intervalle est peut-être trop étroit.",
+    ),
+    (
+        r"(\w+): the tuned model predicts new tweets worse than the base model\..*",
+        "{0} : le modèle entraîné prédit les nouveaux tweets moins bien que le modèle de base. Il a surappris, ou appris trop vite : "
+        "essayez moins d’époques, un taux d’apprentissage plus petit ou plus de tweets.",
+    ),
+    (
+        r"(\w+): (\d+) tweets are too few, or the change too small, to tell whether the tuning helped\.",
+        "{0} : {1} tweets sont trop peu, ou le changement trop petit, pour dire si l’entraînement a aidé.",
+    ),
+    (
+        r"(\w+): (\d+) tweets longer than the model can hold were left out\.",
+        "{0} : {1} tweets plus longs que ce que le modèle peut lire ont été laissés de côté.",
+    ),
+    (
+        r"Overfitting set in after step (\d+): validation went from ([\d.]+) up to ([\d.]+) bits per byte at step (\d+)\..*",
+        "Le surapprentissage a commencé après le pas {0} : la validation est passée de {1} à {2} bits par octet au pas {3}. Le meilleur "
+        "point de contrôle a été gardé, non le dernier ; plus d’époques ne feraient qu’apprendre vos anciens tweets par cœur.",
+    ),
+    (
+        r"(.+): what was trained is what speaks, in every check that was made\.",
+        "{0} : ce qui a été entraîné est ce qui parle, dans chaque contrôle fait.",
+    ),
+    (
+        r"(.+): what was trained is what speaks, in every check that was made\. (.+): rejected\.",
+        "{0} : ce qui a été entraîné est ce qui parle, dans chaque contrôle fait. {1} : refusé.",
+    ),
+    (r"(.+): rejected\.", "{0} : refusé."),
+)
+
+
+def in_french(sentence: str) -> str | None:
+    """The same sentence in French; None where it is not known."""
+    for pattern, french in SENTENCES:
+        if found := re.fullmatch(pattern, sentence, re.DOTALL):
+            return french.format(*found.groups())
+    if found := re.fullmatch(r"(\w+): (.+) predicts new tweets better than the tuned model: .*", sentence):
+        from tweetstyle.report.words import Say
+
+        best = Say("fr").baseline(found[2])
+        return f"{found[1]} : {best} prédit les nouveaux tweets mieux que le modèle entraîné : l’entraînement ne vaut pas encore sa peine."
+    return None
