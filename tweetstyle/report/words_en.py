@@ -25,7 +25,7 @@ WORDS = {
     "b_ngram": "letter n-grams of your tweets",
     "v_like_not_yet": "Does it sound like you? That has not been measured yet.",
     "v_like_cannot": (
-        "Does it sound like you? It cannot tell from {tweets} tweets: the gain over the untuned model is {gain} bits per byte."
+        "Does it sound like you? One cannot tell from {tweets} tweets: the gain over the untuned model is {gain} bits per byte."
     ),
     "v_like_worse": (
         "No, it sounds less like you than the untuned model does: on {tweets} tweets that it never saw it is {gain} bits per "
@@ -43,7 +43,7 @@ WORDS = {
     "v_gap": "Its writing has gone {gap} of the way from the untuned model's to yours.",
     "v_copy_not_yet": "Does it make up new things? That has not been measured.",
     "v_copy_cannot": (
-        "Does it make up new things or repeat? It cannot tell from {samples} written tweets: {generated} of them hold a long "
+        "Does it make up new things or repeat? One cannot tell from {samples} written tweets: {generated} of them hold a long "
         "passage of an old tweet of yours, against {held_out} of your own new ones, a difference of {excess}."
     ),
     "v_copy_yes": (
