@@ -18,7 +18,8 @@ from tweetstyle.base_model import BaseModel, read_base_model
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.evaluate import evaluate, table
 from tweetstyle.evaluate.intervals import Interval
-from tweetstyle.evaluate.likelihood import batches, first_scored, score, summed_losses
+from tweetstyle.evaluate.likelihood import batches, score, summed_losses
+from tweetstyle.evaluate.prefixes import first_scored
 from tweetstyle.evaluate.result import Likelihood, SplitResult, figures, warnings_in_words
 from tweetstyle.held_out import scored_bytes
 from tweetstyle.recipe import Evaluation, Sampling
@@ -139,7 +140,7 @@ def test_a_bigram_model_is_scored_as_by_hand() -> None:
         device = "cpu"
         lm_head = head
 
-        def model(self, input_ids, attention_mask, use_cache):
+        def model(self, input_ids, attention_mask, position_ids, past_key_values, use_cache):
             assert use_cache is False
             return SimpleNamespace(last_hidden_state=p[input_ids].log())
 

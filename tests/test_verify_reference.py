@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from support.tiny_llama import write_adapter, write_llama
 
-from tweetstyle.evaluate.likelihood import first_scored, load_adapter, load_model
+from tweetstyle.evaluate.likelihood import load_adapter, load_model
+from tweetstyle.evaluate.prefixes import first_scored
 from tweetstyle.template import build_template
 from tweetstyle.verify.reference import MergedWeights, Reference
 

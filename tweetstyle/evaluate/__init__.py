@@ -27,7 +27,8 @@ from tweetstyle.evaluate.baselines import (
 )
 from tweetstyle.evaluate.compare import SCORES, scores_of
 from tweetstyle.evaluate.intervals import Interval, bootstrap_t
-from tweetstyle.evaluate.likelihood import Reading, first_scored, score_readings
+from tweetstyle.evaluate.likelihood import Reading, score_readings
+from tweetstyle.evaluate.prefixes import first_scored
 from tweetstyle.evaluate.result import Evaluated, SplitResult, figures, style_table, table, warnings_in_words
 from tweetstyle.evaluate.specificity import Specificity, other_people, specificity
 from tweetstyle.evaluate.writing import let_them_write

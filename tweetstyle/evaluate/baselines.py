@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tweetstyle.base_model import BaseModel
-from tweetstyle.evaluate.likelihood import Reading, first_scored
+from tweetstyle.evaluate.likelihood import Reading
 from tweetstyle.evaluate.ngram import ngram_bits, train_ngrams
+from tweetstyle.evaluate.prefixes import first_scored
 from tweetstyle.records import Tweet
 from tweetstyle.template import Template, build_template
 from tweetstyle.tokenizer import Encoded

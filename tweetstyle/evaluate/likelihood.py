@@ -16,17 +16,18 @@ import numpy as np
 
 from tweetstyle.base_model import BaseModel
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.evaluate.prefixes import Pack, common_beginning, packs
 from tweetstyle.tokenizer import Encoded
 
 if TYPE_CHECKING:
     import torch
 
-BATCH_TOKENS = 1024
-"""Positions in one forward pass. Measured on 2 cores from 256 to 2,048: flat, and 1.8 times the speed of one by one."""
+BATCH_TOKENS = 256
+"""Tokens in one forward pass on a CPU: from 192 to 512 the speed is flat, and attention costs more with every one."""
+GPU_BATCH_TOKENS = 1024
+"""The same on a GPU, where the weights are read (and unpacked from 4 bits) once a pass."""
 LOGIT_BYTES = 128 * 2**20
 """Logits held at once: a vocabulary of 128,000 in fp32 costs half a megabyte a position."""
-CACHE_BYTES = 2**30
-"""Keys and values of a shared beginning, over all rows of a batch."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,6 @@ class Reading:
     def positions(self) -> int:
         """Tokens that a model has to read for it."""
         return len(self.beginning) + sum(len(document.ids) for document in self.documents)
-
-
-def first_scored(document: Encoded) -> int:
-    """Index of the first scored token: the answer's first, but never one with nothing before it to be predicted from."""
-    return max(document.prompt_length, 1)
 
 
 def score(
@@ -108,61 +104,54 @@ def summed_losses(
 ) -> np.ndarray:
     """Nats, float64 [n]: losses in fp32, their sum in fp64. `model` is a transformers LlamaForCausalLM.
 
-    Right padding changes no causal position before it, so that a batch gives the same sums as one by one (tested);
-    the vocabulary's logits are made where a token is scored, not on the prompt. A beginning is read once, and its keys and
-    values stand before every document.
+    What all documents begin with is read once, with the `beginning` before it, and its keys and values are kept once; after it
+    documents stand packed in one row, each sees its own tokens alone, and what some of them share is read once a pack. The sums are
+    those of one by one (tested). The vocabulary's logits are made where a token is scored, not on the prompt.
     """
     import torch
 
-    sums = np.zeros(len(documents))
-    shared = _keys_and_values(model, beginning) if len(beginning) else None
+    sums, device = np.zeros(len(documents)), torch.device(model.device)
+    budget = BATCH_TOKENS if device.type == "cpu" else GPU_BATCH_TOKENS
+    # What fits one pack needs no second pass for its beginning.
+    few = sum(len(document.ids) for document in documents) <= budget
+    common = [] if few else common_beginning(documents, begun=bool(len(beginning)))
+    before = [*beginning, *common]
+    cache, last = _read_once(model, before) if before else (None, None)
     advance(len(beginning))
-    rows_at_most = max(1, CACHE_BYTES // sum(t.nbytes for layer in shared for t in layer)) if shared else len(documents)
-    for batch in batches([len(d.ids) for d in documents], BATCH_TOKENS, rows_at_most):
-        chosen = [documents[i] for i in batch]
-        ids = torch.zeros(len(chosen), max(len(d.ids) for d in chosen), dtype=torch.long)
-        real, scored = torch.zeros_like(ids), torch.zeros_like(ids, dtype=torch.bool)
-        for row, document in enumerate(chosen):
-            length = len(document.ids)
-            ids[row, :length] = torch.tensor(document.ids)
-            real[row, :length] = 1
-            scored[row, document.prompt_length if shared else first_scored(document) : length] = True
-        ids, real, scored = (tensor.to(model.device) for tensor in (ids, real, scored))
-        hidden = _hidden(model, ids, real, shared)
-        # A token is predicted by the position before it: of the first that is the beginning's last.
-        losses = _losses(model.lm_head, hidden[:, :-1][scored if shared else scored[:, 1:]], ids[scored])
-        rows = torch.nonzero(scored)[:, 0].cpu().numpy()
-        sums[batch] = np.bincount(rows, weights=losses, minlength=len(chosen))
-        advance(sum(len(d.ids) for d in chosen))
+    for pack in packs(documents, len(common), len(before), budget):
+        hidden = _hidden(model, pack, cache, len(before))
+        if last is not None:
+            hidden = torch.cat([last, hidden])
+        sources = torch.from_numpy(pack.sources + len(before[:1])).to(device)
+        losses = _losses(model.lm_head, hidden[sources], torch.from_numpy(pack.targets).to(device))
+        sums[pack.documents] = np.bincount(pack.rows, weights=losses, minlength=len(pack.documents))
+        advance(sum(len(documents[index].ids) for index in pack.documents))
     return sums
 
 
-def _hidden(model: Any, ids: torch.Tensor, real: torch.Tensor, shared: list[tuple[torch.Tensor, torch.Tensor]] | None) -> torch.Tensor:
-    """Last hidden states [rows, positions, width]; with a shared beginning one position more, its last, stands first."""
-    import torch
-    from transformers import DynamicCache
-
-    if not shared:
-        # use_cache=False: with a cache transformers drops the mask of packed rows, and keeps what no one reads.
-        return model.model(input_ids=ids, attention_mask=real, use_cache=False).last_hidden_state
-    (keys, values), (last,) = zip(*shared[:-1], strict=True), shared[-1]
-    rows, length = len(ids), keys[0].shape[2]
-    before = DynamicCache()
-    for layer, (key, value) in enumerate(zip(keys, values, strict=True)):
-        before.update(key.expand(rows, -1, -1, -1), value.expand(rows, -1, -1, -1), layer)
-    mask = torch.cat([real.new_ones(rows, length), real], dim=1)
-    read = model.model(input_ids=ids, attention_mask=mask, past_key_values=before, use_cache=True).last_hidden_state
-    return torch.cat([last.expand(rows, 1, -1), read], dim=1)
-
-
-def _keys_and_values(model: Any, beginning: Sequence[int]) -> list[tuple[torch.Tensor, ...]]:
-    """(keys, values) of each layer, [1, heads, positions, width]; last, alone, the last position's hidden state [1, 1, width]."""
+def _read_once(model: Any, ids: Sequence[int]) -> tuple[Any, torch.Tensor]:
+    """The cache with the keys and values of `ids`, and the last hidden state [1, width], which predicts what follows."""
     import torch
 
-    ids = torch.tensor([list(beginning)], device=model.device)
-    read = model.model(input_ids=ids, use_cache=True)
-    layers = [(layer.keys, layer.values) for layer in read.past_key_values.layers]
-    return [*layers, (read.last_hidden_state[:, -1:],)]
+    read = model.model(input_ids=torch.tensor([list(ids)], device=model.device), use_cache=True)
+    return read.past_key_values, read.last_hidden_state[0, -1:]
+
+
+def _hidden(model: Any, pack: Pack, cache: Any, before: int) -> torch.Tensor:
+    """Last hidden states [n, width] of the pack's tokens, after the `before` tokens of the cache, which is left as it was."""
+    import torch
+
+    if not len(pack.ids):  # one token each, and the beginning predicts it
+        return torch.empty(0, model.config.hidden_size, device=model.device, dtype=model.dtype)
+    ids, positions = (torch.from_numpy(part)[None].to(model.device) for part in (pack.ids, pack.positions))
+    sees = np.concatenate([np.ones((len(pack.ids), before), dtype=bool), pack.sees], axis=1)
+    # Added to the scores of attention. The least number, not minus infinity: a block of nothing else would make NaN of a softmax.
+    dtype = model.lm_head.weight.dtype
+    mask = torch.zeros(1, 1, *sees.shape, dtype=dtype).masked_fill_(torch.from_numpy(~sees), torch.finfo(dtype).min).to(model.device)
+    read = model.model(input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=cache is not None)
+    if cache is not None:
+        cache.crop(-len(pack.ids))
+    return read.last_hidden_state[0]
 
 
 def _losses(head: Any, hidden: torch.Tensor, targets: torch.Tensor) -> np.ndarray:

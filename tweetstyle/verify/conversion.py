@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tweetstyle.evaluate.intervals import bootstrap_t
-from tweetstyle.evaluate.likelihood import first_scored
+from tweetstyle.evaluate.prefixes import first_scored
 from tweetstyle.held_out import HeldOut, clusters
 from tweetstyle.recipe import Evaluation
 from tweetstyle.verify.checks import BITS_LIMITS, KL_LIMITS, Check, within

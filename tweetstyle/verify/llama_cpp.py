@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.evaluate.likelihood import batches, first_scored
+from tweetstyle.evaluate.likelihood import batches
+from tweetstyle.evaluate.prefixes import first_scored
 from tweetstyle.tokenizer import Encoded
 
 TESTED_VERSION = "2026.10.11549"

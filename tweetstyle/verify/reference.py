@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tweetstyle.base_model import BaseModel
-from tweetstyle.evaluate.likelihood import batches, first_scored
+from tweetstyle.evaluate.likelihood import batches
+from tweetstyle.evaluate.prefixes import first_scored
 from tweetstyle.export.adapter import read_adapter
 from tweetstyle.export.llama import LAYER_TENSORS, Llama, check_tensors, read_llama, tensor_plan
 from tweetstyle.export.nf4 import nf4_as_trained, only_nf4, read_weights
