@@ -1,0 +1,62 @@
+"""The message that each tweet answers, in files of their own beside the splits: written by playback, read by training and evaluation."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.files import complete_file
+
+Kind = Literal["question", "remark", "request"]
+"""What a message is: something asked, something said, or a wish for a tweet about a subject."""
+KINDS: tuple[Kind, ...] = get_args(Kind)
+SPLITS_WITH_MESSAGES = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """id: of the tweet that answers it."""
+
+    id: str
+    message: str
+    kind: Kind
+
+
+def messages_path(processed: Path, split: str) -> Path:
+    """Where the messages of a split stand: mini-train is part of train, and so are its messages."""
+    return processed / f"messages-{'train' if split == 'mini-train' else split}.jsonl"
+
+
+def write_messages(path: Path, messages: Iterable[Message]) -> None:
+    """One JSON object a line, complete or not at all."""
+    with complete_file(path) as stream:
+        for message in messages:
+            stream.write(json.dumps(asdict(message), ensure_ascii=False) + "\n")
+
+
+def read_messages(path: Path) -> dict[str, str]:
+    """Tweet id → message, in the file's order. A tweet that no message was found for is not in it.
+
+    Raises TweetstyleError naming file and line where the file is missing or a row is not one of ours.
+    """
+    hint = "run the playback stage again: tweetstyle-fit RECIPE --from playback"
+    found: dict[str, str] = {}
+    try:
+        with path.open(encoding="utf-8") as stream:
+            for number, line in enumerate(stream, 1):
+                try:
+                    row = Message(**json.loads(line))
+                    if not (isinstance(row.id, str) and isinstance(row.message, str) and row.message and row.kind in KINDS):
+                        raise ValueError("a field has another type")
+                    if row.id in found:
+                        raise ValueError(f"the tweet {row.id} stands twice")
+                except (ValueError, TypeError) as error:
+                    raise TweetstyleError(f"not a row that playback wrote ({error})", where=f"{path}:{number}", hint=hint) from error
+                found[row.id] = row.message
+    except FileNotFoundError as error:
+        raise TweetstyleError("the tweets have no messages yet", where=str(path), hint=hint) from error
+    return found
