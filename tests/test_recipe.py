@@ -113,6 +113,30 @@ def test_settings_that_contradict_each_other_are_refused(tmp_path):
     assert "read with format: custom only" in "".join(problems(tmp_path, GOOD.replace("Nimzo", "Nimzo\n  custom: x")))
 
 
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ("message: playback", "message: playback needs format: chat"),
+        ("format: text\n  message: first-words", "format: text begins with the first words already"),
+        ("format: inst\n  system: Be me.", "prompt.system is read with format: chat only"),
+        ("format: chat\n  message: playback\n  topic: true", "prompt.topic is not read with message: playback"),
+        ("format: chat\n  message: playback\n  topic_dropout: 0.1", "prompt.topic_dropout is not read with message: playback"),
+        ("message: first-words\n  topic: false", "message: first-words stands in the subject's place"),
+    ],
+)
+def test_a_message_goes_with_its_format_and_a_system_line_with_chat(tmp_path, keys, words):
+    assert words in "".join(problems(tmp_path, GOOD.replace("Nimzo", f"Nimzo\n  {keys}")))
+
+
+@pytest.mark.parametrize(
+    "keys", ["format: chat\n  message: playback\n  system: Be me.", "message: first-words", "format: chat\n  system: x"]
+)
+def test_messages_and_system_lines_that_go_together_are_read(tmp_path, keys):
+    path = tmp_path / "mine.yaml"
+    path.write_text(GOOD.replace("Nimzo", f"Nimzo\n  {keys}"))
+    assert read_recipe(path).prompt.style == "Nimzo"
+
+
 def test_a_file_that_is_not_there_names_the_nearest_that_is(tmp_path):
     (tmp_path / "demo.yaml").write_text(GOOD)
     with pytest.raises(TweetstyleError, match="did you mean .*demo.yaml"):

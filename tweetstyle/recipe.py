@@ -94,13 +94,19 @@ class Prompt(Section):
     format: Literal["inst", "text", "chat", "custom"] = "inst"
     """inst: "<s>[INST] Style: X | Type: Tweet [/INST] …</s>"; text: the tweet alone; chat: the model's chat template; custom: your line."""
     style: Name
-    """The name of the style, as it stands in every prompt."""
+    """The name of the style, as it stands in every prompt; with message: playback in no prompt, only in what is told of the model."""
     custom: str | None = None
     """With format: custom, the line, with {style}, {type}, {topic} and, at its end, {text}."""
+    message: Literal["topic", "playback", "first-words"] = "topic"
+    """What stands before a tweet in training, and what one types later: topic: its subject; playback (format: chat): a message, written
+    by a model on this machine, that the tweet would answer; first-words: its own beginning."""
+    system: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = None
+    """With format: chat, a short system line, trained and exported alike. Without it, message: playback has no system message at all;
+    the others have the line of style and type."""
     topic: bool = True
     """Whether the prompt names a subject taken from the tweet, so that what one types later is the subject."""
     topic_dropout: Fraction = 0.25
-    """Share of the tweets whose prompt names no subject, so that the model can write without one too."""
+    """Share of the tweets whose prompt names no subject (or no first words), so that the model can write without one too."""
 
     @model_validator(mode="after")
     def _custom_goes_with_its_format(self) -> Prompt:
@@ -108,6 +114,21 @@ class Prompt(Section):
             raise ValueError('format: custom needs prompt.custom, for example "<s>[{style}, {type}] {topic} => {text}</s>"')
         if self.format != "custom" and self.custom is not None:
             raise ValueError(f"prompt.custom is read with format: custom only; the format is {self.format}")
+        return self
+
+    @model_validator(mode="after")
+    def _message_and_system_go_with_their_format(self) -> Prompt:
+        if self.message == "playback" and self.format != "chat":
+            raise ValueError(f"message: playback needs format: chat, a conversation's own; the format is {self.format}")
+        if self.message == "first-words" and self.format == "text":
+            raise ValueError("format: text begins with the first words already: leave message: first-words out")
+        if self.system is not None and self.format != "chat":
+            raise ValueError(f"prompt.system is read with format: chat only; the format is {self.format}")
+        topics = [key for key in ("topic", "topic_dropout") if key in self.model_fields_set]
+        if self.message == "playback" and topics:
+            raise ValueError(f"prompt.{topics[0]} is not read with message: playback, where no prompt names a subject: leave it out")
+        if self.message == "first-words" and not self.topic:
+            raise ValueError("message: first-words stands in the subject's place: leave topic: false out")
         return self
 
 
