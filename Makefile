@@ -68,7 +68,7 @@ $(VENV)/.installed: setup.cfg pyproject.toml $(VENV)/.locked
 	  --config-settings editable_mode=compat --editable .
 	@touch $@
 
-base-model: setup ## the small base model of demo and tests: model/smollm2-135m-instruct/
+base-model: setup ## the small base model of demo and tests: model/smollm2-135m-instruct/ and its .gguf
 	$(step) "base model"
 	@$(BIN)/python -m tweetstyle.demo.base_model
 

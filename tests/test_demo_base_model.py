@@ -192,10 +192,27 @@ def test_the_directory_holds_exactly_what_it_should(base_model_dir: Path) -> Non
 
 
 def test_a_current_directory_is_left_alone_and_needs_neither_wheel_nor_network(base_model_dir: Path, tmp_path: Path) -> None:
+    base_model.place_gguf(base_model_dir)
     before = (base_model_dir / "config.json").stat().st_mtime_ns
     assert base_model.prepare_base_model(base_model_dir, cache=tmp_path / "absent") == base_model_dir
     assert (base_model_dir / "config.json").stat().st_mtime_ns == before
     assert not (tmp_path / "absent").exists()
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["the file system has second names", "it has none"])
+def test_the_wheels_gguf_stands_beside_the_directory_where_recipes_name_it(
+    original_gguf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("no links here")
+
+    if not links:
+        monkeypatch.setattr(base_model.os, "link", refuse)
+    beside = base_model.place_gguf(tmp_path / "model" / "smollm2-135m-instruct", original_gguf.parent)
+    assert beside == tmp_path / "model" / "smollm2-135m-instruct.gguf"
+    assert base_model.sha256(beside) == base_model.sha256(original_gguf)
+    assert [path.name for path in beside.parent.iterdir()] == [beside.name]
+    assert base_model.place_gguf(beside.with_suffix(""), tmp_path / "absent") == beside, "what is there needs no cache"
 
 
 @pytest.fixture

