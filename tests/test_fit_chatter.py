@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from tweetstyle.fit.chatter import OFFLINE
+from tweetstyle.offline import OFFLINE
 
 TALK = """
 import ctypes, logging, os, sys, warnings

@@ -9,15 +9,17 @@ import click
 
 from tweetstyle import __version__
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.offline import keep_offline
 
 STAGES = ("prepare", "fit", "evaluate", "export")
 RECIPE = click.argument("recipe", type=click.Path(path_type=Path))
 
 
 class Door(click.Command):
-    """Prints a TweetstyleError in red and exits 1; a bug keeps its traceback."""
+    """Keeps what is imported behind it off the network. Prints a TweetstyleError in red and exits 1; a bug keeps its traceback."""
 
     def invoke(self, context: click.Context):
+        keep_offline()
         try:
             return super().invoke(context)
         except TweetstyleError as error:

@@ -9,14 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-OFFLINE = {
-    "HF_HUB_OFFLINE": "1",
-    "TRANSFORMERS_OFFLINE": "1",
-    "HF_DATASETS_OFFLINE": "1",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "UNSLOTH_DISABLE_STATISTICS": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-}
+from tweetstyle.offline import keep_offline
 
 
 def prepare_environment(directory: Path) -> None:
@@ -25,7 +18,8 @@ def prepare_environment(directory: Path) -> None:
     OpenMP's threads spin only shortly while they wait, unless the user's environment says otherwise. Spinning for long makes a
     training step several times slower on a machine that has anything else to do; not at all costs a sixth on an idle one.
     """
-    os.environ.update(OFFLINE)
+    keep_offline()
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
     os.environ.setdefault("GOMP_SPINCOUNT", "5000")
     os.environ["UNSLOTH_COMPILE_LOCATION"] = str((directory / ".unsloth_compiled_cache").absolute())
 
