@@ -98,6 +98,84 @@ def test_pickled_weights_alone_are_refused_with_the_reason(directory):
         read_base_model(directory)
 
 
+@pytest.mark.parametrize("name", ["pytorch_model-00001-of-00002.bin", "model.pt", "consolidated.00.pth", "original/consolidated.00.pth"])
+def test_pickles_of_every_name_are_refused_with_or_without_a_configuration(directory, name):
+    """Meta's own download has no config.json beside its .pth; that is told first, not that a file is missing."""
+    (directory / "original").mkdir()
+    (directory / "model.safetensors").rename(directory / name)
+    for kept in ("config.json", None):
+        with pytest.raises(TweetstyleError, match=f"only pickled weights .{name}") as refused:
+            read_base_model(directory)
+        assert "can run code when loaded" in refused.value.hint and "safetensors" in refused.value.hint
+        if kept:
+            (directory / kept).unlink()
+
+
+def test_what_is_no_base_model_is_told_by_its_kind(directory):
+    safe, config = directory / "model.safetensors", directory / "config.json"
+    config.unlink()
+    safe.rename(directory / "adapter_model.safetensors")
+    (directory / "adapter_config.json").write_text('{"base_model_name_or_path": "model/llama3-8b"}')
+    with pytest.raises(TweetstyleError, match="this is an adapter, not a base model") as refused:
+        read_base_model(directory)
+    assert "model/llama3-8b" in refused.value.hint
+    (directory / "adapter_model.safetensors").rename(directory / "adapter_model.bin")
+    with pytest.raises(TweetstyleError, match="only pickled weights"):
+        read_base_model(directory)
+    (directory / "adapter_config.json").unlink()
+    (directory / "adapter_model.bin").rename(directory / "llama3.gguf")
+    with pytest.raises(TweetstyleError, match=r"there is only llama3\.gguf"):
+        read_base_model(directory)
+
+
+def test_an_adapter_that_is_a_pickle_is_not_loaded(tmp_path):
+    """PEFT would take adapter_model.bin where there is no safetensors file: it never gets to see it."""
+    from tweetstyle.evaluate.likelihood import load_adapter
+
+    (tmp_path / "adapter_config.json").write_text("{}")
+    (tmp_path / "adapter_model.bin").write_bytes(b"")
+    with pytest.raises(TweetstyleError, match=r"only pickled weights .adapter_model\.bin") as refused:
+        load_adapter(object(), tmp_path)
+    assert "a pickle is a program" in refused.value.hint
+
+
+def test_every_state_of_a_checkpoint_is_read_as_data_alone():
+    """transformers' trainer resumes from optimizer, scheduler and random states, which are pickles: each torch.load says weights_only."""
+    import ast
+    from importlib.util import find_spec
+    from pathlib import Path
+
+    source = Path(find_spec("transformers").submodule_search_locations[0]) / "trainer.py"
+    calls = [node for node in ast.walk(ast.parse(source.read_text())) if isinstance(node, ast.Call)]
+    loads = [call for call in calls if ast.unparse(call.func) == "torch.load"]
+    assert len(loads) >= 5
+    for call in loads:
+        assert {word.arg: ast.unparse(word.value) for word in call.keywords}.get("weights_only") == "True", ast.unparse(call)
+
+
+def test_an_index_that_belongs_to_another_model_is_refused(directory):
+    (directory / "model.safetensors").rename(directory / "model-1.safetensors")
+    index = directory / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"x": "model-1.safetensors", "model.norm.weight": "model-1.safetensors"}}))
+    with pytest.raises(TweetstyleError, match=r"model-1\.safetensors does not hold model\.norm\.weight"):
+        read_base_model(directory)
+    index.write_text(json.dumps({"weight_map": {}}))
+    with pytest.raises(TweetstyleError, match="weight_map names no files"):
+        read_base_model(directory)
+
+
+def test_a_tokenizer_of_another_model_is_refused(directory):
+    """Five tokens, or four of which a special one has a high number, over four embeddings."""
+    content = json.loads((directory / "tokenizer.json").read_text())
+    last = content["added_tokens"][-1]
+    content["added_tokens"].append(last | {"id": 4, "content": "<|eot|>"})
+    (directory / "tokenizer.json").write_text(json.dumps(content))
+    with pytest.raises(TweetstyleError, match=r"the tokenizer has 5 tokens, the model 4 embeddings\n.*another model"):
+        read_base_model(directory)
+    edit(directory / "config.json", vocab_size=5)
+    assert read_base_model(directory).eos_id == 1
+
+
 @pytest.mark.parametrize("kept", [0, 5, 40, -1])
 def test_a_shard_that_was_cut_off_is_refused(directory, kept):
     shard = directory / "model.safetensors"

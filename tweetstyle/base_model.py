@@ -18,6 +18,11 @@ HOW_TO_GET = (
     "make base-model fetches the small default; for Llama 3 8B accept its licence on the hub, then: "
     "hf download meta-llama/Meta-Llama-3-8B --exclude 'original/*' --local-dir model/llama3-8b"
 )
+PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+"""Endings under which weights lie as pickles."""
+WHY_NO_PICKLE = (
+    "a pickle is a program, which runs when it is loaded; take the model's safetensors files, or let someone who trusts the file convert it"
+)
 PAD_CANDIDATES = ("<|finetune_right_pad_id|>", "<|reserved_special_token_0|>", "<|endoftext|>", "<pad>", "[PAD]", "<unk>")
 
 
@@ -58,8 +63,9 @@ class BaseModel:
 def read_base_model(path: Path) -> BaseModel:
     """Reads and checks a local Hugging Face directory.
 
-    Raises TweetstyleError, one clear message each: no directory, no config, another architecture than Llama's,
-    biases, a shard that is missing or cut off, only pickled weights, no tokenizer.json, no end token, no right to read.
+    Raises TweetstyleError, one clear message each: no directory, only pickled weights, an adapter or a GGUF instead of a base model,
+    no config, another architecture than Llama's, biases, a shard that is missing, cut off or of another model, no tokenizer.json,
+    more tokens than embeddings, no end token, no right to read.
     """
     try:
         return _read(path)
@@ -71,6 +77,7 @@ def read_base_model(path: Path) -> BaseModel:
 def _read(path: Path) -> BaseModel:
     if not path.is_dir():
         raise TweetstyleError("there is no base model here", where=str(path), hint=HOW_TO_GET)
+    _check_kind(path)
     config = _read_json(path / "config.json")
     _check_architecture(path, config)
     shards = _shards(path)
@@ -78,6 +85,11 @@ def _read(path: Path) -> BaseModel:
     if not fast.path.is_file():
         hint = "only fast byte-level BPE tokenizers are supported; " + HOW_TO_GET
         raise TweetstyleError("there is no tokenizer.json", where=str(path), hint=hint)
+    if (most := fast.highest_id()) >= config["vocab_size"]:
+        what = f"the tokenizer has {most + 1:,} tokens, the model {config['vocab_size']:,} embeddings"
+        raise TweetstyleError(
+            what, where=str(fast.path), hint="the file belongs to another model: download the one that this model came with"
+        )
     settings = _read_json(path / "tokenizer_config.json")
     template_file = path / "chat_template.jinja"
     chat = template_file.read_text(encoding="utf-8") if template_file.is_file() else settings.get("chat_template")
@@ -92,6 +104,37 @@ def _read(path: Path) -> BaseModel:
         raise TweetstyleError("no token can serve as padding", where=str(path), hint=hint)
     tokens = SpecialTokens(bos if bos_id is not None else None, eos, chat if isinstance(chat, str) else None)
     return BaseModel(path, config, shards, tokens, bos_id, fast.token_id(eos), fast.token_id(pad), pad)
+
+
+def require_safetensors(directory: Path, name: str, hint: str) -> None:
+    """Refuses a directory without the weights `name`; where there are pickled ones in their place, with the reason."""
+    if (directory / name).is_file():
+        return
+    if pickled := _pickled(directory):
+        raise TweetstyleError(f"there are only pickled weights ({pickled[0]})", where=str(directory), hint=WHY_NO_PICKLE)
+    raise TweetstyleError(f"there is no {name}", where=str(directory), hint=hint)
+
+
+def _pickled(directory: Path) -> list[str]:
+    """Files that may be pickled weights, Meta's own original/consolidated.*.pth among them."""
+    return sorted(str(f.relative_to(directory)) for place in (".", "original") for e in PICKLED for f in directory.glob(f"{place}/{e}"))
+
+
+def _check_kind(path: Path) -> None:
+    """Refuses what is a model, but none that can be trained here: an adapter, pickles, a GGUF."""
+    if (path / "adapter_config.json").is_file() and not (path / "config.json").is_file():
+        over = _read_json(path / "adapter_config.json").get("base_model_name_or_path")
+        require_safetensors(path, "adapter_model.safetensors", HOW_TO_GET)
+        what = "this is an adapter, not a base model"
+        raise TweetstyleError(what, where=str(path), hint=f"name the base model that it was trained over ({over})")
+    if any(path.glob("*.safetensors")):
+        return
+    if pickled := _pickled(path):
+        hint = f"pickled weights can run code when loaded: {WHY_NO_PICKLE}"
+        raise TweetstyleError(f"there are only pickled weights ({pickled[0]})", where=str(path), hint=hint)
+    if gguf := next(path.glob("*.gguf"), None):
+        hint = "a GGUF is made for running a model, not for training it; " + HOW_TO_GET
+        raise TweetstyleError(f"there is only {gguf.name}", where=str(path), hint=hint)
 
 
 def _check_architecture(path: Path, config: dict[str, Any]) -> None:
@@ -110,21 +153,28 @@ def _check_architecture(path: Path, config: dict[str, Any]) -> None:
 
 def _shards(path: Path) -> tuple[Path, ...]:
     index = path / "model.safetensors.index.json"
-    names = sorted(set(_read_json(index)["weight_map"].values())) if index.is_file() else ["model.safetensors"]
-    shards = tuple(path / name for name in names)
+    shard_of = _weight_map(index) if index.is_file() else {}
+    shards = tuple(path / name for name in sorted(set(shard_of.values()) or {"model.safetensors"}))
     missing = [s.name for s in shards if not s.is_file()]
-    if missing and not index.is_file() and any(path.glob("*.bin")):
-        hint = "pickled weights can run code when loaded; download the safetensors files instead"
-        raise TweetstyleError("there are only .bin weights", where=str(path), hint=hint)
     if missing:
         raise TweetstyleError(f"missing: {', '.join(missing)}", where=str(path), hint="download it again")
-    for shard in shards:
-        _check_whole(shard)
+    stored = {shard.name: _check_whole(shard) for shard in shards}
+    if lost := next((tensor for tensor, shard in shard_of.items() if tensor not in stored[shard]), None):
+        what = f"{shard_of[lost]} does not hold {lost}, which {index.name} says it does"
+        raise TweetstyleError(what, where=str(path), hint="files of two models are mixed here: download them again")
     return shards
 
 
-def _check_whole(shard: Path) -> None:
-    """A safetensors file is 8 bytes of header length, the header, and just the bytes that the header names."""
+def _weight_map(index: Path) -> dict[str, str]:
+    """Tensor → file name, as the index says."""
+    found = _read_json(index).get("weight_map")
+    if not isinstance(found, dict) or not found or not all(isinstance(name, str) for name in found.values()):
+        raise TweetstyleError("its weight_map names no files", where=str(index), hint="download it again")
+    return found
+
+
+def _check_whole(shard: Path) -> set[str]:
+    """The names of a file's tensors: it is 8 bytes of header length, the header, and just the bytes that the header names."""
     size = shard.stat().st_size
     with shard.open("rb") as stream:
         head = stream.read(8)
@@ -138,6 +188,7 @@ def _check_whole(shard: Path) -> None:
     if 8 + length + end != size:
         what = f"the file has {size:,} bytes, its header says {8 + length + end:,}"
         raise TweetstyleError(what, where=str(shard), hint="it was cut off: download it again")
+    return set(tensors)
 
 
 def _token_text(token: Any) -> str | None:

@@ -62,6 +62,15 @@ class Tokenizer:
         """The id of one whole token, special or not; None where it is none."""
         return self._fast.token_to_id(text)
 
+    def highest_id(self) -> int:
+        """The highest id, special tokens included, of a vocabulary that is numbered without gaps; an embedding must stand behind it."""
+        return max(self._fast.get_vocab_size(with_added_tokens=True) - 1, *self.special_ids)
+
+    @property
+    def special_ids(self) -> dict[int, str]:
+        """Id → text of the added tokens, as tokenizer.json lists them."""
+        return {index: token.content for index, token in self._fast.get_added_tokens_decoder().items()}
+
     def prompt_ids(self, text: str, *, add_bos: bool) -> list[int]:
         """Ids of a prompt as llama.cpp and Ollama make them: special-token text in it is the special token."""
         self._fast.encode_special_tokens = False

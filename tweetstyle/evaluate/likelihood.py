@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tweetstyle.base_model import BaseModel
+from tweetstyle.base_model import BaseModel, require_safetensors
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.evaluate.prefixes import Pack, common_beginning, packs
 from tweetstyle.tokenizer import Encoded
@@ -194,7 +194,7 @@ def load_model(path: Path, method: str, quantised_from: str | None = None) -> An
 
     on_gpu = torch.cuda.is_available()
     dtype = (torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16) if on_gpu else torch.float32
-    options: dict[str, Any] = {"dtype": dtype, "local_files_only": True, "device_map": "cuda" if on_gpu else "cpu"}
+    options: dict[str, Any] = {"dtype": dtype, "local_files_only": True, "device_map": "cuda" if on_gpu else "cpu", "use_safetensors": True}
     if method == "qlora":
         options["quantization_config"] = BitsAndBytesConfig(
             load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
@@ -216,11 +216,13 @@ def load_model(path: Path, method: str, quantised_from: str | None = None) -> An
 
 def load_adapter(model: Any, final_model: Path) -> Any:
     """The PEFT model over `model`, its adapter on. Raises TweetstyleError where the two do not fit."""
-    from peft import PeftModel
-
     again = "run the fit stage again: tweetstyle-fit RECIPE --from fit"
     if not (final_model / "adapter_config.json").is_file():
         raise TweetstyleError("there is no adapter here", where=str(final_model), hint=again)
+    # PEFT would take a pickle where there is nothing else.
+    require_safetensors(final_model, "adapter_model.safetensors", again)
+    from peft import PeftModel
+
     try:
         return PeftModel.from_pretrained(model, final_model.absolute(), is_trainable=False).eval()
     except (RuntimeError, ValueError) as error:
