@@ -131,6 +131,8 @@ def test_copying_takes_off_where_it_rises_and_stays():
     rows = [{"step": step, "epoch": step / 2, "copied_share": share} for step, share in enumerate(shares, 1)]
     assert take_off(rows)["step"] == 4
     assert take_off(rows[:3]) is None
+    assert take_off(rows[:4]) is None, "one tweet of four, once"
+    assert take_off(rows[:2])["step"] == 2, "half of them at once is no chance"
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])
@@ -187,6 +189,8 @@ def test_sentences_of_the_files_are_said_in_the_readers_language(tmp_path):
     from tweetstyle.evaluate.intervals import Interval
     from tweetstyle.evaluate.result import Likelihood, SplitResult, warnings_in_words
     from tweetstyle.report.sentences_fr import in_french
+    from tweetstyle.verify.checks import Check
+    from tweetstyle.verify.page import verdict as gate_verdict
 
     def gain(low, high, clusters=40):
         return Interval(0.5, low, high, 0.95, clusters)
@@ -205,6 +209,59 @@ def test_sentences_of_the_files_are_said_in_the_readers_language(tmp_path):
         "encore sa peine."
     )
     assert "de 1.000 à 1.500 bits par octet au pas 20" in in_french(said[-1])
+    checks = [Check("tokens", type, passed, {}) for type, passed in (("f16", True), ("q8_0", False), ("q4_k_m", True))]
+    for said in (checks, checks[:1], checks[1:2], [*checks, Check("tokens in Ollama", "f16", None, {})]):
+        assert " is what speaks" not in (french := in_french(gate_verdict(said))) and "rejected" not in french and "Not made" not in french
     found = evaluation()
     found["warnings"] = ["something new and unknown"]
     assert '<bdi lang="en">something new and unknown</bdi>' in run_report(files(tmp_path, found), "fr")
+
+
+def test_every_note_on_the_style_is_said_in_french():
+    """Notes as evaluate makes them: too few test tweets, too few training tweets, lengths too unlike."""
+    from tweetstyle.evaluate.style import Real, measure
+    from tweetstyle.evaluate.written import Ask, Written
+    from tweetstyle.report.sentences_fr import in_french
+
+    def notes(tweets: int, longer: int) -> list[str]:
+        real, days = [f"un matin avec le café numéro {i}" for i in range(tweets)], [f"day {i}" for i in range(tweets)]
+        asks = [Ask(i, None, "Tweet", days[i]) for i in range(tweets)]
+        written = {who: [Written(i, text * longer, True) for i, text in enumerate(real)] for who in ("base", "tuned")}
+        sides = Real(real, days), Real([f"{text} !" for text in real], [f"then {day}" for day in days])
+        return measure(["un"], *sides, asks, written, ([], {"base": [], "tuned": []}), "hf", confidence=0.95, seed=0).notes
+
+    said = {note for tweets, longer in ((5, 1), (40, 9)) for note in notes(tweets, longer)}
+    assert len(said) == 3 and all(in_french(note) for note in said)
+
+
+def test_who_wrote_for_the_model_is_told(tmp_path):
+    found = evaluation()
+    for source, told in (("hf", False), ("gguf", True)):
+        found["style"]["source"] = source
+        page = Page(run_report(files(tmp_path / source, found), "en"))
+        assert ("written by the exported file" in page.text) is told
+
+
+@pytest.mark.parametrize(
+    ("training", "planned", "happened", "cells"),
+    [
+        ({"num_train_epochs": 2.0, "max_steps": -1}, 80, (80, 2.0), ["80", "80", "2", "2"]),
+        ({"num_train_epochs": 2.0, "max_steps": -1}, 80, (50, 1.25), ["80", "50", "2", "1.25"]),
+        ({"num_train_epochs": 2.0, "max_steps": 10}, 10, (10, 0.25), ["10", "10", "0.25", "0.25"]),
+    ],
+    ids=["to the end", "stopped early", "max_steps"],
+)
+def test_the_plan_stands_beside_what_happened(tmp_path, training, planned, happened, cells):
+    of = files(tmp_path)
+    facts = {
+        "steps": happened[0], "epochs": happened[1], "seconds": 125.0, "memory_bytes": 3 * 2**30, "tokens": 9000,
+        "plan": {"steps": planned, "seconds": 60.0},
+    }  # fmt: skip
+    (of.run / "fit.json").write_text(json.dumps({"facts": facts, "settings": {"training": training}}))
+    page = Page(run_report(of, "en"))
+    found = [data.strip() for path, data in page.texts if "td" in path and data.strip()]
+    at = found.index("steps")
+    assert [*found[at + 1 : at + 3], *found[at + 4 : at + 6]] == cells
+    assert found[found.index("highest memory") + 1 :][:2] == ["not recorded", "3.0 GiB"]
+    assert "1 min 0 s" in found and "2 min 5 s" in found
+    assert ("It ended before its plan" in page.text) is (happened[0] < planned)

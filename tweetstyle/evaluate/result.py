@@ -160,9 +160,10 @@ def style_table(style: Style) -> Table:
 
     drawn = Table(title=f"{style.samples} tweets written by each model", title_justify="left", caption_justify="left", box=SIMPLE_HEAD)
     sides = ["real", *style.to]
+    names = {"floor": "real, earlier", "examples": "base, shown tweets", "tuned": "tuned, GGUF" if style.source == "gguf" else "tuned"}
     drawn.add_column("")
     for side in sides:
-        drawn.add_column({"floor": "real, earlier", "examples": "base, shown tweets"}.get(side, side), justify="right")
+        drawn.add_column(names.get(side, side), justify="right")
     told = {side: f"{d.auc.estimate:.2f}" if d else "?" for side, d in style.to.items()}
     drawn.add_row("told from real (0.50: cannot be)", "", *told.values())
     for habit in style.habits:

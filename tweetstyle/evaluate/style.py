@@ -112,7 +112,8 @@ def measure(
     notes = []
     if any(distance is None for distance in found.to.values()):
         notes.append(
-            f"{len(real.texts)} test tweets and {len(said[TUNED])} written ones are too few to measure how far their style lies apart."
+            f"{len(real.texts)} test tweets and {len(said[TUNED])} written ones are too few, too short or too much alike to measure how "
+            "far their style lies apart."
         )
     elif not found.whole:
         notes.append(

@@ -57,6 +57,8 @@ def style(run: Read, say: Say) -> Iterator[str]:
         yield from missing(say, "evaluation.json")
         return
     yield paragraph(say("s_say", samples=say.number(found["samples"])), soft=True)
+    if found["source"] == "gguf":
+        yield paragraph(say("s_gguf"))
     sides = [side for side in SIDES if side in found["to"]]
     rows = []
     for side in sides:

@@ -99,14 +99,21 @@ def plan(run: Read, say: Say) -> Iterator[str]:
     steps = planned.get("steps") or (training["max_steps"] if training.get("max_steps", -1) > 0 else None)
     rows = [
         row("a_steps", number(steps), number(facts.get("steps"))),
-        row("a_epochs", number(training.get("num_train_epochs")), number(facts.get("epochs"))),
+        row("a_epochs", number(_planned_epochs(training, steps, facts)), number(facts.get("epochs"))),
         row("a_time", seconds(planned.get("seconds")), seconds(facts.get("seconds"))),
         row("a_memory", memory(planned.get("memory_bytes")), memory(facts.get("memory_bytes"))),
         row("a_tokens", None, number(facts.get("tokens"))),
     ]
     yield table([say("a_what"), say("a_plan"), say("a_did")], rows)
-    if training.get("max_steps", -1) < 0 and facts.get("epochs", 0) < training.get("num_train_epochs", 0) - 0.01:
+    if facts.get("steps") and steps and facts["steps"] < steps:
         yield paragraph(say("a_early"))
+
+
+def _planned_epochs(training: dict[str, Any], steps: int | None, facts: dict[str, Any]) -> float | None:
+    """max_steps decides where there is one; what an epoch is, the steps that were made tell then."""
+    if training.get("max_steps", -1) <= 0:
+        return training.get("num_train_epochs")
+    return steps * facts["epochs"] / facts["steps"] if steps and facts.get("steps") and facts.get("epochs") else None
 
 
 def train_output(run: Read, say: Say) -> Iterator[str]:

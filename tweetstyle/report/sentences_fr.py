@@ -7,8 +7,8 @@ import re
 GROUPS = "se ramènent à {1} jours indépendants seulement (un fil, ou un même texte répété, compte une fois)"
 SENTENCES = (
     (
-        r"(\d+) test tweets and (\d+) written ones are too few, or too short, to measure how far their style lies apart\.",
-        "{0} tweets de test et {1} tweets écrits sont trop peu nombreux, ou trop courts, pour mesurer l’écart de style.",
+        r"(\d+) test tweets and (\d+) written ones are too few, too short or too much alike to measure how far their style lies apart\.",
+        "{0} tweets de test et {1} tweets écrits sont trop peu nombreux, trop courts ou trop pareils pour mesurer l’écart de style.",
     ),
     (
         r"Lengths are too unlike to compare whole tweets at equal lengths: the style distance is of their beginnings, without ends\.",
@@ -42,16 +42,16 @@ SENTENCES = (
         "Le surapprentissage a commencé après le pas {0} : la validation est passée de {1} à {2} bits par octet au pas {3}. Le meilleur "
         "point de contrôle a été gardé, non le dernier ; plus d’époques ne feraient qu’apprendre vos anciens tweets par cœur.",
     ),
+)
+GATE = (
     (
         r"(.+): what was trained is what speaks, in every check that was made\.",
         "{0} : ce qui a été entraîné est ce qui parle, dans chaque contrôle fait.",
     ),
-    (
-        r"(.+): what was trained is what speaks, in every check that was made\. (.+): rejected\.",
-        "{0} : ce qui a été entraîné est ce qui parle, dans chaque contrôle fait. {1} : refusé.",
-    ),
     (r"(.+): rejected\.", "{0} : refusé."),
+    (r"Not made: (.+)\.", "Pas faits : {0}."),
 )
+"""The gate's verdict has one to three of these."""
 
 
 def in_french(sentence: str) -> str | None:
@@ -64,4 +64,14 @@ def in_french(sentence: str) -> str | None:
 
         best = Say("fr").baseline(found[2])
         return f"{found[1]} : {best} prédit les nouveaux tweets mieux que le modèle entraîné : l’entraînement ne vaut pas encore sa peine."
-    return None
+    return _gate_verdict(sentence)
+
+
+def _gate_verdict(text: str) -> str | None:
+    said = []
+    for sentence in re.split(r"(?<=\.) ", text):
+        known = next((french.format(*found.groups()) for pattern, french in GATE if (found := re.fullmatch(pattern, sentence))), None)
+        if known is None:
+            return None
+        said.append(known.replace(" and ", " et "))
+    return " ".join(said)

@@ -15,6 +15,8 @@ RISE = 1.01
 """Validation that ends above its best by this factor has risen; evaluate warns from the same."""
 TAKE_OFF = 0.1
 """Above its first value by so much, and never below that again, the share of copying has taken off."""
+CERTAIN = 0.5
+"""In the last validation alone: a share below it may be one tweet of a handful, which is no take-off yet."""
 
 Json = Mapping[str, Any]
 
@@ -31,13 +33,18 @@ def best_validation(metrics: Sequence[Json]) -> Json | None:
 
 
 def take_off(metrics: Sequence[Json]) -> Json | None:
-    """The first line from which on copied_share stays at least TAKE_OFF above its first value; None where it never does."""
+    """The first line from which on copied_share stays at least TAKE_OFF above its first value; None where it never does.
+
+    The last line alone must have a share of CERTAIN at least.
+    """
     rows = [m for m in metrics if m.get("copied_share") is not None]
     high = None
     for row in reversed(rows):
         if row["copied_share"] < rows[0]["copied_share"] + TAKE_OFF:
             break
         high = row
+    if high is not None and high is rows[-1] and high["copied_share"] < CERTAIN:
+        return None
     return high
 
 

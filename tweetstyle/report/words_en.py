@@ -3,8 +3,6 @@
 WORDS = {
     "title": "{name}: does it write like you?",
     "live": "The training is still going on. This page is written anew at each validation and loads itself again every 20 seconds.",
-    "and": "and",
-    "to": "{low} to {high}",
     "interval": "{estimate} ({confidence} interval: {low} to {high})",
     "no_interval": "{estimate} (too few for an interval)",
     "real": "you",
@@ -121,6 +119,7 @@ WORDS = {
         "{samples} tweets by each model on the topics of your own unseen tweets. A classifier was asked to tell them from real "
         "ones: 0.5 means that it cannot, 1 that it always can. Your earlier tweets beside it show how far your own style drifts."
     ),
+    "s_gguf": "The tweets of your model were written by the exported file, in llama.cpp: what really runs.",
     "s_who": "Whose tweets",
     "s_auc": "told from real",
     "s_accuracy": "sorted rightly",
@@ -164,7 +163,6 @@ WORDS = {
     "a_time": "time of training (planned: as the first ten steps went)",
     "a_memory": "highest memory",
     "a_tokens": "tokens learned from",
-    "a_tweets": "tweets a second",
     "a_early": "It ended before its plan: validation had stopped getting better.",
     "a_unknown": "not recorded",
     "t_figure": "Figure",
@@ -195,5 +193,4 @@ WORDS = {
     "t_best_global_step": "the step whose weights were kept",
     "t_eval_bits_per_byte": "bits that a byte of an unseen tweet costs the model that was kept",
     "t_eval_loss": "mean loss on the validation tweets, nats a token",
-    "w_say": "Warnings",
 }

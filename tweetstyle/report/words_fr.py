@@ -3,8 +3,6 @@
 WORDS = {
     "title": "{name} : écrit-il comme vous ?",
     "live": "L’entraînement est en cours. Cette page est réécrite à chaque validation et se recharge toutes les 20 secondes.",
-    "and": "et",
-    "to": "de {low} à {high}",
     "interval": "{estimate} (intervalle à {confidence} : de {low} à {high})",
     "no_interval": "{estimate} (trop peu de données pour un intervalle)",
     "real": "vous",
@@ -129,6 +127,7 @@ WORDS = {
         "des vrais : 0,5 veut dire qu’il ne peut pas, 1 qu’il y parvient toujours. Vos tweets antérieurs, à côté, montrent "
         "combien votre propre style change."
     ),
+    "s_gguf": "Les tweets de votre modèle ont été écrits par le fichier exporté, dans llama.cpp : ce qui tourne vraiment.",
     "s_who": "Tweets de",
     "s_auc": "distingués des vrais",
     "s_accuracy": "bien triés",
@@ -172,7 +171,6 @@ WORDS = {
     "a_time": "durée de l’entraînement (prévu : au rythme des dix premiers pas)",
     "a_memory": "mémoire au plus haut",
     "a_tokens": "jetons appris",
-    "a_tweets": "tweets par seconde",
     "a_early": "Il s’est terminé avant l’heure : la validation ne s’améliorait plus.",
     "a_unknown": "non relevé",
     "t_figure": "Chiffre",
@@ -203,7 +201,6 @@ WORDS = {
     "t_best_global_step": "le pas dont les poids ont été gardés",
     "t_eval_bits_per_byte": "bits que coûte un octet d’un tweet jamais vu au modèle gardé",
     "t_eval_loss": "perte moyenne sur les tweets de validation, en nats par jeton",
-    "w_say": "Avertissements",
 }
 
 HABITS = {
