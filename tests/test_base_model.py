@@ -10,7 +10,7 @@ import pytest
 
 from tweetstyle.base_model import read_base_model
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.plan import linear_shapes, parameter_count
+from tweetstyle.memory.shape import read_shape
 
 CONFIG = {
     "architectures": ["LlamaForCausalLM"],
@@ -210,12 +210,12 @@ def test_the_parameter_count_of_the_real_model_is_that_of_its_file(base_model_di
         header = json.loads(stream.read(struct.unpack("<Q", stream.read(8))[0]))
     header.pop("__metadata__", None)
     shapes = [entry["shape"] for entry in header.values()]
-    assert parameter_count(base) == sum(s[0] * (s[1] if len(s) == 2 else 1) for s in shapes)
+    assert read_shape(base.config).parameters == sum(s[0] * (s[1] if len(s) == 2 else 1) for s in shapes)
 
 
 def test_llama_3_8b_has_the_published_number_of_parameters(directory):
     edit(directory / "config.json", hidden_size=4096, intermediate_size=14336, num_hidden_layers=32, num_attention_heads=32,
          num_key_value_heads=8, vocab_size=128256, tie_word_embeddings=False)  # fmt: skip
     base = read_base_model(directory)
-    assert parameter_count(base) == 8_030_261_248
-    assert 32 * sum(sum(shape) for shape in linear_shapes(base).values()) == 2_621_440  # of LoRA, for each unit of rank
+    assert read_shape(base.config).parameters == 8_030_261_248
+    assert 32 * sum(sum(shape) for shape in read_shape(base.config).linears.values()) == 2_621_440  # of LoRA, for each unit of rank

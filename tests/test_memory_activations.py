@@ -6,8 +6,8 @@ import pytest
 import torch
 from support.live_bytes import LiveBytes, fake_llama, nbytes, on_a_fake_cpu
 
+from tweetstyle.hub import known_config
 from tweetstyle.memory.activations import checkpoints, loss_bytes, plain_loss_bytes, transformers_layer, unsloth_layer
-from tweetstyle.memory.fit_to_card import known_config
 from tweetstyle.memory.shape import read_shape
 from tweetstyle.recipe import Lora
 

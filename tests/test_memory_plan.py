@@ -12,14 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from tweetstyle.hub import known_config
 from tweetstyle.memory import how_to_fit, largest_that_fit, memory_table, plan_memory, sizes_that_fit, what_to_change
-from tweetstyle.memory.fit_to_card import LENGTH_STEP, known_config, with_rank, with_training
-from tweetstyle.memory.plan import CUBLAS_WORKSPACE, CUDA_CONTEXT, DISPLAY, hours, hours_in_words
+from tweetstyle.memory.card import DISPLAY, named_card
+from tweetstyle.memory.fit_to_card import LENGTH_STEP, with_rank, with_training
+from tweetstyle.memory.plan import CUBLAS_WORKSPACE, CUDA_CONTEXT, hours, hours_in_words
 from tweetstyle.memory.table import WIDTH, memory_bar
 from tweetstyle.recipe import Lora, Model, Training
 
 GIB = 2**30
-CARD = 12 * GIB
+CARD = named_card(12)
 LLAMA_8B = known_config("Llama 3 8B")
 LLAMA_31_8B = LLAMA_8B | {"max_position_embeddings": 131072}
 QLORA, LORA, FULL = (Model(base="anywhere", method=method) for method in ("qlora", "lora", "full"))
@@ -40,7 +42,7 @@ def applied(model: Model, training: Training, changes) -> tuple[Model, Training]
 
 def test_the_recipe_for_twelve_gigabytes_fits_them():
     plan = plan_memory(LLAMA_8B, QLORA, Training())
-    assert plan.card < CARD and how_to_fit(LLAMA_8B, QLORA, Training(), CARD).startswith("fits")
+    assert plan.card < CARD.total and how_to_fit(LLAMA_8B, QLORA, Training(), CARD).startswith("fits")
     assert plan.card == plan.tensors + sum(plan.reserve.values()) == sum(plan.parts.values())
     assert plan.resident["adapter"] == plan.resident["gradients"] == 4 * 83_886_080
 
@@ -69,13 +71,13 @@ def test_the_largest_fits_and_the_next_does_not():
     def card(model: Model = QLORA, **changed) -> int:
         return plan_memory(LLAMA_31_8B, model, with_training(training, **changed)).card
 
-    assert card(max_length=largest.max_length) <= CARD < card(max_length=largest.max_length + LENGTH_STEP)
-    assert card(per_device_train_batch_size=largest.batch) <= CARD < card(per_device_train_batch_size=largest.batch + 1)
-    assert card(with_rank(QLORA, largest.rank)) <= CARD < card(with_rank(QLORA, largest.rank + 1))
+    assert card(max_length=largest.max_length) <= CARD.total < card(max_length=largest.max_length + LENGTH_STEP)
+    assert card(per_device_train_batch_size=largest.batch) <= CARD.total < card(per_device_train_batch_size=largest.batch + 1)
+    assert card(with_rank(QLORA, largest.rank)) <= CARD.total < card(with_rank(QLORA, largest.rank + 1))
 
 
 def test_a_length_beyond_the_models_positions_is_never_proposed():
-    assert largest_that_fit(LLAMA_8B, QLORA, Training(), 80 * GIB).max_length == 8192
+    assert largest_that_fit(LLAMA_8B, QLORA, Training(), named_card(80)).max_length == 8192
     assert "beyond the model's 8,192 positions" in " ".join(plan_memory(LLAMA_8B, QLORA, Training(max_length=9000)).notes)
 
 
@@ -98,7 +100,7 @@ recipes = st.builds(
 @given(recipes, st.sampled_from(("qlora", "lora")), st.sampled_from((8, 64, 512)), st.sampled_from((6, 8, 12, 24)))
 def test_what_is_proposed_makes_the_recipe_fit_and_nothing_of_it_is_needless(training, method, r, gib):
     model = Model(base="anywhere", method=method, lora=Lora(r=r))
-    changes = what_to_change(LLAMA_8B, model, training, gib * GIB)
+    changes = what_to_change(LLAMA_8B, model, training, named_card(gib))
     if changes is None:
         return
     assert plan_memory(LLAMA_8B, *applied(model, training, changes)).card <= gib * GIB
@@ -109,7 +111,7 @@ def test_what_is_proposed_makes_the_recipe_fit_and_nothing_of_it_is_needless(tra
 
 def test_the_cheapest_change_comes_first():
     training = Training(per_device_train_batch_size=16, gradient_accumulation_steps=2, gradient_checkpointing=False, optim="adamw_torch")
-    keys = [change.key for change in what_to_change(LLAMA_8B, QLORA, training, 9 * GIB)]
+    keys = [change.key for change in what_to_change(LLAMA_8B, QLORA, training, named_card(9))]
     order = ["per_device_train_batch_size", "gradient_checkpointing", "optim", "max_length", "r", "method"]
     assert keys[0] == "training.per_device_train_batch_size"
     assert sorted(keys, key=lambda key: order.index(key.split(".")[-1])) == keys
@@ -117,7 +119,7 @@ def test_the_cheapest_change_comes_first():
 
 def test_batch_one_comes_with_the_accumulation_that_keeps_the_step():
     training = Training(per_device_train_batch_size=16, gradient_accumulation_steps=2)
-    (change,) = what_to_change(LLAMA_8B, QLORA, training, 8 * GIB)
+    (change,) = what_to_change(LLAMA_8B, QLORA, training, named_card(8))
     assert change.new == 1 and "gradient_accumulation_steps: 32" in str(change)
 
 
@@ -140,11 +142,11 @@ def test_full_fine_tuning_of_an_8b_is_said_not_to_fit_and_which_sizes_do():
     for name in ("SmolLM2 135M", "SmolLM2 360M"):
         fitting = Training(gradient_checkpointing="unsloth", max_length=256)
         assert name in sizes_that_fit(FULL, fitting, CARD)
-        assert plan_memory(known_config(name), FULL, fitting).card <= CARD
+        assert plan_memory(known_config(name), FULL, fitting).card <= CARD.total
 
 
 def test_a_card_too_small_for_four_bits_is_told_a_smaller_model():
-    text = how_to_fit(LLAMA_8B, QLORA, Training(), 6 * GIB)
+    text = how_to_fit(LLAMA_8B, QLORA, Training(), named_card(6))
     assert "by no change of the recipe" in text and "Llama 3.2 3B" in text
 
 
@@ -185,11 +187,11 @@ def test_the_table_names_every_part_and_says_that_nothing_is_measured():
 def test_the_bar_is_the_card_and_shows_what_is_beyond_it():
     plan = plan_memory(LLAMA_8B, QLORA, Training())
     bar = memory_bar(plan, CARD).plain
-    assert len(bar) == WIDTH + 2 and bar.count("·") == WIDTH - round(WIDTH * plan.card / CARD)
-    assert bar.count("a") == round(WIDTH * plan.parts["linears, NF4"] / CARD)
-    small = memory_bar(plan, 6 * GIB).plain
+    assert len(bar) == WIDTH + 2 and bar.count("·") == WIDTH - round(WIDTH * plan.card / CARD.total)
+    assert bar.count("a") == round(WIDTH * plan.parts["linears, NF4"] / CARD.total)
+    small = memory_bar(plan, named_card(6)).plain
     assert "·" not in small and small.count("!") == round(WIDTH * (plan.card - 6 * GIB) / (6 * GIB))
-    assert "GiB more than the card's 6.0" in shown(memory_table(plan, 6 * GIB))
+    assert "GiB more than the card's 6.0" in shown(memory_table(plan, named_card(6)))
 
 
 def test_hours_are_not_measured_until_a_speed_is():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support.live_bytes import fake_llama, nbytes
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.memory.fit_to_card import KNOWN, known_config
+from tweetstyle.hub import KNOWN, known_config
 from tweetstyle.memory.shape import read_shape
 from tweetstyle.memory.weights import (
     States,

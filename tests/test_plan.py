@@ -11,7 +11,8 @@ from click.testing import CliRunner
 
 from tweetstyle.base_model import read_base_model
 from tweetstyle.cli import fit_command
-from tweetstyle.plan import disk_needed, size, trained_parameters
+from tweetstyle.memory import read_shape, trained_parameters
+from tweetstyle.plan import disk_needed, size
 from tweetstyle.recipe_file import read_recipe
 
 ROOT = Path(__file__).parents[1]
@@ -69,12 +70,12 @@ def test_trained_parameters_and_disk_by_hand(project, monkeypatch):
     base = read_base_model(recipe.model.base)
     one_layer = (576 + 576) + 2 * (576 + 192) + (576 + 576) + 3 * (576 + 1536)
     by_hand = 30 * one_layer * recipe.model.lora.r
-    assert trained_parameters(recipe, base) == by_hand
+    assert trained_parameters(read_shape(base.config), recipe.model) == by_hand
     needed = disk_needed(recipe, base)
     assert needed["final model"] == 4 * by_hand
     assert needed["checkpoints"] == (4 + 8) * by_hand * (recipe.training.save_total_limit + 1)
     full = read_recipe(Path("recipes/full-small.yaml"))
-    assert trained_parameters(full, base) == 134_515_008
+    assert trained_parameters(read_shape(base.config), full.model) == 134_515_008
 
 
 @pytest.mark.parametrize(("count", "words"), [(0, "0 B"), (1023, "1,023 B"), (1536, "1.5 KiB"), (5 * 2**30, "5.0 GiB")])

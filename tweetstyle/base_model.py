@@ -10,14 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.hub import find_base, how_to_get
 from tweetstyle.manifest import fingerprint
 from tweetstyle.template import SpecialTokens
 from tweetstyle.tokenizer import Tokenizer
 
-HOW_TO_GET = (
-    "make base-model fetches the small default; for Llama 3 8B accept its licence on the hub, then: "
-    "hf download meta-llama/Meta-Llama-3-8B --exclude 'original/*' --local-dir model/llama3-8b"
-)
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 """Endings under which weights lie as pickles."""
 WHY_NO_PICKLE = (
@@ -52,6 +49,10 @@ class BaseModel:
     def weight_bytes(self) -> int:
         return sum(shard.stat().st_size for shard in self.shards)
 
+    @property
+    def tokenizer_bytes(self) -> int:
+        return self.tokenizer.path.stat().st_size
+
     @cached_property
     def fingerprints(self) -> dict[str, str]:
         """file name → fingerprint of everything that decides what is trained. Read once: a 16 GB base takes its time."""
@@ -61,7 +62,7 @@ class BaseModel:
 
 
 def read_base_model(path: Path) -> BaseModel:
-    """Reads and checks a local Hugging Face directory.
+    """Reads and checks a Hugging Face directory, or the snapshot of a hub name in the hub's cache on this machine.
 
     Raises TweetstyleError, one clear message each: no directory, only pickled weights, an adapter or a GGUF instead of a base model,
     no config, another architecture than Llama's, biases, a shard that is missing, cut off or of another model, no tokenizer.json,
@@ -75,22 +76,21 @@ def read_base_model(path: Path) -> BaseModel:
 
 
 def _read(path: Path) -> BaseModel:
-    if not path.is_dir():
-        raise TweetstyleError("there is no base model here", where=str(path), hint=HOW_TO_GET)
+    path = find_base(path)
     _check_kind(path)
-    config = _read_json(path / "config.json")
-    _check_architecture(path, config)
+    config = read_json(path / "config.json")
+    check_architecture(path, config)
     shards = _shards(path)
     fast = Tokenizer(path / "tokenizer.json", None)
     if not fast.path.is_file():
-        hint = "only fast byte-level BPE tokenizers are supported; " + HOW_TO_GET
+        hint = "only fast byte-level BPE tokenizers are supported; " + how_to_get(path)
         raise TweetstyleError("there is no tokenizer.json", where=str(path), hint=hint)
     if (most := fast.highest_id()) >= config["vocab_size"]:
         what = f"the tokenizer has {most + 1:,} tokens, the model {config['vocab_size']:,} embeddings"
         raise TweetstyleError(
             what, where=str(fast.path), hint="the file belongs to another model: download the one that this model came with"
         )
-    settings = _read_json(path / "tokenizer_config.json")
+    settings = read_json(path / "tokenizer_config.json")
     template_file = path / "chat_template.jinja"
     chat = template_file.read_text(encoding="utf-8") if template_file.is_file() else settings.get("chat_template")
     bos, eos = _token_text(settings.get("bos_token")), _token_text(settings.get("eos_token"))
@@ -123,8 +123,8 @@ def _pickled(directory: Path) -> list[str]:
 def _check_kind(path: Path) -> None:
     """Refuses what is a model, but none that can be trained here: an adapter, pickles, a GGUF."""
     if (path / "adapter_config.json").is_file() and not (path / "config.json").is_file():
-        over = _read_json(path / "adapter_config.json").get("base_model_name_or_path")
-        require_safetensors(path, "adapter_model.safetensors", HOW_TO_GET)
+        over = read_json(path / "adapter_config.json").get("base_model_name_or_path")
+        require_safetensors(path, "adapter_model.safetensors", how_to_get(path))
         what = "this is an adapter, not a base model"
         raise TweetstyleError(what, where=str(path), hint=f"name the base model that it was trained over ({over})")
     if any(path.glob("*.safetensors")):
@@ -133,11 +133,12 @@ def _check_kind(path: Path) -> None:
         hint = f"pickled weights can run code when loaded: {WHY_NO_PICKLE}"
         raise TweetstyleError(f"there are only pickled weights ({pickled[0]})", where=str(path), hint=hint)
     if gguf := next(path.glob("*.gguf"), None):
-        hint = "a GGUF is made for running a model, not for training it; " + HOW_TO_GET
+        hint = "a GGUF is made for running a model, not for training it; " + how_to_get(path)
         raise TweetstyleError(f"there is only {gguf.name}", where=str(path), hint=hint)
 
 
-def _check_architecture(path: Path, config: dict[str, Any]) -> None:
+def check_architecture(path: Path, config: dict[str, Any]) -> None:
+    """Refuses what is no Llama of the kind that is trained and exported here."""
     where = str(path / "config.json")
     architecture = (config.get("architectures") or ["none"])[0]
     if architecture != "LlamaForCausalLM":
@@ -154,7 +155,7 @@ def _check_architecture(path: Path, config: dict[str, Any]) -> None:
 def _shards(path: Path) -> tuple[Path, ...]:
     index = path / "model.safetensors.index.json"
     shard_of = _weight_map(index) if index.is_file() else {}
-    shards = tuple(path / name for name in sorted(set(shard_of.values()) or {"model.safetensors"}))
+    shards = tuple(path / name for name in shard_names(path))
     missing = [s.name for s in shards if not s.is_file()]
     if missing:
         raise TweetstyleError(f"missing: {', '.join(missing)}", where=str(path), hint="download it again")
@@ -165,9 +166,15 @@ def _shards(path: Path) -> tuple[Path, ...]:
     return shards
 
 
+def shard_names(path: Path) -> list[str]:
+    """The files of the weights, there or not, as the index names them; without one there is a single file."""
+    index = path / "model.safetensors.index.json"
+    return sorted(set(_weight_map(index).values())) if index.is_file() else ["model.safetensors"]
+
+
 def _weight_map(index: Path) -> dict[str, str]:
     """Tensor → file name, as the index says."""
-    found = _read_json(index).get("weight_map")
+    found = read_json(index).get("weight_map")
     if not isinstance(found, dict) or not found or not all(isinstance(name, str) for name in found.values()):
         raise TweetstyleError("its weight_map names no files", where=str(index), hint="download it again")
     return found
@@ -195,11 +202,12 @@ def _token_text(token: Any) -> str | None:
     return token.get("content") if isinstance(token, dict) else token
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """An object. Raises TweetstyleError for a file that is missing or none."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise TweetstyleError(f"there is no {path.name}", where=str(path.parent), hint=HOW_TO_GET) from error
+        raise TweetstyleError(f"there is no {path.name}", where=str(path.parent), hint=how_to_get(path.parent)) from error
     except ValueError as error:
         raise TweetstyleError(f"not JSON ({error})", where=str(path), hint="download it again") from error
     if not isinstance(content, dict):

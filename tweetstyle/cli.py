@@ -73,6 +73,21 @@ def inspect_command(sources: tuple[Path, ...], target: Path | None, separator: s
     inspect(sources, Console(), target, separator)
 
 
+@tweetstyle.command("plan", cls=Door)
+@RECIPE
+@click.option("--card", "card_gib", metavar="GIB", type=click.FloatRange(0.5, 1024), help="Plan for a card of so many GiB.")
+@click.option("--tweets", metavar="N", type=click.IntRange(1), help="Plan the time for so many kept tweets, of about 50 tokens each.")
+@click.option("--json", "as_json", is_flag=True, help="Figures for programs: bytes, tokens, hours.")
+def plan_command(recipe: Path, card_gib: float | None, tweets: int | None, as_json: bool) -> None:
+    """Show what RECIPE needs of the card, of RAM, of the disk and of time, before anything is downloaded or trained.
+
+    From the base model's config.json alone. Without a card here, for the one that the recipe names (machine.card_gib).
+    """
+    from tweetstyle import pipeline
+
+    pipeline.plan(recipe, card_gib=card_gib, tweets=tweets, as_json=as_json)
+
+
 def _stage_command(stage: str, help: str) -> None:
     @tweetstyle.command(stage, cls=Door, help=help)
     @RECIPE

@@ -62,12 +62,27 @@ def verify(path: Path) -> None:
 
 
 def dry_run(path: Path) -> None:
-    """Prints the plan; writes nothing but a temporary directory that it removes."""
+    """Prints the whole plan; writes nothing but a temporary directory that it removes."""
     from tweetstyle.plan import plan
 
     road = Road(path)
     with located(path):
         show(plan(road.recipe, road.line_template, lambda: (road.base, road.template), road.bytes_there))
+        road.refuse_what_cannot_fit()
+
+
+def plan(path: Path, *, card_gib: float | None = None, tweets: int | None = None, as_json: bool = False) -> None:
+    """Prints what a run needs, from the recipe and config.json; writes nothing, prepares nothing."""
+    import json
+
+    from tweetstyle import needs_shown
+    from tweetstyle.needs import as_json as figures
+
+    needs = Road(path).needs(card_gib, tweets)
+    if as_json:
+        click.echo(json.dumps(figures(needs), indent=2))
+    else:
+        show(needs_shown.needs_table(needs))
 
 
 def chat(path: Path, prompt: str | None) -> None:

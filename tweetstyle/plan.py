@@ -11,61 +11,18 @@ from typing import TYPE_CHECKING
 from tweetstyle.base_model import BaseModel
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import existing_parent
+from tweetstyle.needs import Lesson, Needs, card_for, disk_needed, estimated_lesson, needs_of
+from tweetstyle.needs_shown import needs_table, size
+from tweetstyle.outline import outline_base_model
 from tweetstyle.recipe import Recipe, Training
 from tweetstyle.sources import open_archive
 from tweetstyle.template import Template
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.table import Table
 
     from tweetstyle.fit import FitPlan
-
-OPTIMIZER_BYTES = 8
-"""Bytes of optimizer state a trained parameter: two moments in fp32. In 8 bits it is less, but a CPU has no such optimizer."""
-
-
-def parameter_count(base: BaseModel) -> int:
-    """All parameters of a Llama, from config.json (norms, embeddings and head included)."""
-    config = base.config
-    hidden, layers, vocabulary = config["hidden_size"], config["num_hidden_layers"], config["vocab_size"]
-    linears = sum(rows * columns for rows, columns in linear_shapes(base).values())
-    embeddings = vocabulary * hidden * (1 if config.get("tie_word_embeddings") else 2)
-    return layers * (linears + 2 * hidden) + hidden + embeddings
-
-
-def linear_shapes(base: BaseModel) -> dict[str, tuple[int, int]]:
-    """(out, in) features of the linears of one layer, by PEFT's target module name."""
-    config = base.config
-    hidden, heads = config["hidden_size"], config["num_attention_heads"]
-    head = config.get("head_dim") or hidden // heads
-    query, key = heads * head, config.get("num_key_value_heads", heads) * head
-    wide = config["intermediate_size"]
-    attention = {"q_proj": (query, hidden), "k_proj": (key, hidden), "v_proj": (key, hidden), "o_proj": (hidden, query)}
-    return attention | {"gate_proj": (wide, hidden), "up_proj": (wide, hidden), "down_proj": (hidden, wide)}
-
-
-def trained_parameters(recipe: Recipe, base: BaseModel) -> int:
-    """Parameters with a gradient: all of them, or r·(in + out) for each adapted linear (LoRA, arXiv 2106.09685)."""
-    if recipe.model.method == "full":
-        return parameter_count(base)
-    lora, shapes = recipe.model.lora, linear_shapes(base)
-    return base.config["num_hidden_layers"] * sum(lora.r * sum(shapes[name]) for name in lora.target_modules)
-
-
-def disk_needed(recipe: Recipe, base: BaseModel) -> dict[str, int]:
-    """Bytes that a run may write, by what for. Checkpoints: weights in fp32 and optimizer state, one more than are kept."""
-    from tweetstyle.export import room_needed
-
-    trained = trained_parameters(recipe, base)
-    one = trained * (4 + OPTIMIZER_BYTES)
-    return {
-        "prepared data": 3 * open_archive(recipe.data.source, recipe.data.separator).size,
-        "checkpoints": one * (recipe.training.save_total_limit + 1),
-        "final model": trained * 4,
-        "export": sum(
-            room_needed(base, recipe.export, 2 if recipe.model.method == "qlora" and recipe.export.merge_base == "auto" else 1).values()
-        ),
-    }
 
 
 def check_before_start(recipe: Recipe, base: BaseModel, template: Template, there: int | None = 0) -> None:
@@ -115,26 +72,38 @@ def schedule_warnings(training: Training, fit: FitPlan) -> list[str]:
 def plan(
     recipe: Recipe, line_template: Template, model: Callable[[], tuple[BaseModel, Template]], there: Callable[[], int | None]
 ) -> RenderableType:
-    """The plan as a table. Prepares the data in a temporary directory, for only that tells what is kept."""
-    from rich.console import Console
-    from rich.table import Table
+    """The plan as tables. Prepares the data in a temporary directory, for only that tells what is kept.
 
-    from tweetstyle.export import memory_needed
+    Raises TweetstyleError for what `check_before_start` refuses, and where the base model is not whole, after showing what it needs.
+    """
+    from rich.console import Console, Group
+
     from tweetstyle.fit import plan_fit
     from tweetstyle.prepare import funnel, prepare
 
+    console, card = Console(), card_for(recipe)
     with tempfile.TemporaryDirectory(prefix="tweetstyle-plan-") as temporary:
         prepared = prepare(recipe.data, recipe.prompt, line_template, Path(temporary))
-        Console().print(funnel(prepared))
+        console.print(funnel(prepared))
+        outline = outline_base_model(recipe.model.base)
+        if not outline.whole:
+            console.print(needs_table(needs_of(recipe, outline, card, estimated_lesson(recipe, prepared.kept))))
         base, template = model()
         fit = plan_fit(base, template, recipe.training, Path(temporary) / f"{recipe.training.split}.jsonl")
     check_before_start(recipe, base, template, there())
+    needs = needs_of(recipe, base, card, Lesson(fit.tweets, round(fit.tokens * fit.epochs), counted=True))
+    return Group(_schedule(recipe, needs, fit, (prepared.read, prepared.kept)), "", needs_table(needs))
+
+
+def _schedule(recipe: Recipe, needs: Needs, fit: FitPlan, tweets: tuple[int, int]) -> Table:
+    """What is done with the data. tweets: read, kept."""
+    from rich.table import Table
+
     table = Table("", "planned", title=f"plan of {recipe.name}", title_justify="left")
-    trained = trained_parameters(recipe, base)
     rows = {
-        "base model": f"{base.path} ({parameter_count(base) / 1e6:,.1f} M parameters)",
-        "method": f"{recipe.model.method}, {trained / 1e6:,.1f} M parameters trained",
-        "tweets": f"{prepared.read:,} read, {prepared.kept:,} kept, {fit.tweets:,} trained on",
+        "base model": f"{needs.base.path} ({needs.shape.parameters / 1e6:,.1f} M parameters)",
+        "method": f"{recipe.model.method}, {needs.trained / 1e6:,.1f} M parameters trained",
+        "tweets": f"{tweets[0]:,} read, {tweets[1]:,} kept, {fit.tweets:,} trained on",
         "packs": f"{fit.packs:,} of at most {recipe.training.max_length:,} tokens, {fit.fill:.0%} full",
         "tokens": f"{fit.tokens:,} in one epoch" + (f"; {fit.cut:,} tweets cut at max_length" if fit.cut else ""),
         "steps": f"{fit.steps:,} ({fit.epochs:g} epochs; {fit.steps_per_epoch:,} in each)",
@@ -143,15 +112,26 @@ def plan(
     }
     for warning in schedule_warnings(recipe.training, fit):
         rows["warning: " + warning.split(":")[0]] = warning
-    needed = disk_needed(recipe, base)
-    rows |= {f"disk: {name}": size(value) for name, value in needed.items()}
-    rows["memory: export"] = f"at most {size(max(memory_needed(base, recipe.export).values()))} of the machine's own, not the card's"
-    free = shutil.disk_usage(existing_parent(recipe.run_directory)).free
-    rows["disk: all"] = f"at most {size(sum(needed.values()))}; {size(free)} are free"
     for name, value in rows.items():
         table.add_row(name, value)
     table.add_row("files", "\n".join(_files(recipe)))
     return table
+
+
+def lesson_of(recipe: Recipe, base: Callable[[], tuple[BaseModel, Template]], prepared: bool, tweets: int | None) -> Lesson | None:
+    """What is learned from, as well as it is known. tweets: how many are kept, said by the caller and then only estimated.
+
+    prepared: the splits stand and are current, so that `base`'s tokenizer can count them. None without an archive.
+    """
+    from tweetstyle.fit import plan_fit
+
+    if tweets is None and prepared:
+        fit = plan_fit(*base(), recipe.training, recipe.data.processed / f"{recipe.training.split}.jsonl")
+        return Lesson(fit.tweets, round(fit.tokens * fit.epochs), counted=True)
+    if tweets is None and all(path.exists() for path in recipe.data.source):
+        archive = open_archive(recipe.data.source, recipe.data.separator)
+        tweets = sum(not tweet.reason for tweet in archive.tweets())
+    return None if tweets is None else estimated_lesson(recipe, tweets)
 
 
 def _files(recipe: Recipe) -> list[str]:
@@ -179,12 +159,3 @@ def _files(recipe: Recipe) -> list[str]:
         ),
     }
     return [f"{directory}/{name}" for directory, names in files.items() for name in names]
-
-
-def size(count: int) -> str:
-    """Bytes for a person: binary units, one decimal."""
-    for unit in ("B", "KiB", "MiB"):
-        if count < 1024:
-            return f"{count:,.0f} {unit}" if unit == "B" else f"{count:,.1f} {unit}"
-        count /= 1024
-    return f"{count:,.1f} GiB"

@@ -144,7 +144,7 @@ class Lora(Section):
 
 class Model(Section):
     base: LocalPath
-    """Local directory of the base model: config.json, tokenizer.json, *.safetensors in 16 or 32 bits."""
+    """Directory of the base model: config.json, tokenizer.json, *.safetensors in 16 or 32 bits; or a hub name already in its cache."""
     method: Literal["qlora", "lora", "full"] = "qlora"
     """qlora: adapter over a 4-bit base; lora: over a 16-bit base; full: every weight is trained."""
     lora: Lora = Lora()
@@ -252,6 +252,15 @@ class Export(Section):
         return self
 
 
+class Machine(Section):
+    """The machine that a plan is made for, where it is another than the one at hand."""
+
+    card_gib: float = Field(12.0, gt=0, le=1024)
+    """GiB of memory of the card to plan for; where nvidia-smi finds a card, that one counts."""
+    ram_gib: float = Field(32.0, gt=0, le=65536)
+    """GiB of main memory beside it; where there is a card, this machine's own."""
+
+
 class Recipe(Section):
     """A whole run. Paths are relative to the directory in which the command is run."""
 
@@ -262,6 +271,7 @@ class Recipe(Section):
     evaluation: Evaluation = Evaluation()
     sampling: Sampling = Sampling()
     export: Export = Export()
+    machine: Machine = Machine()
     language: Literal["en", "fr"] = "en"
     """Language of report.html and blind.html."""
     _name: str = PrivateAttr("")

@@ -18,6 +18,7 @@ from tweetstyle.base_model import BaseModel, read_base_model
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file
 from tweetstyle.manifest import Manifest, changed_settings, fingerprints, settings_digest, why_stale
+from tweetstyle.outline import outline_base_model
 from tweetstyle.recipe import Recipe
 from tweetstyle.recipe_file import located, read_recipe
 from tweetstyle.records import read_split
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from tweetstyle.evaluate.result import Sample
     from tweetstyle.fit.closing import AsTrained
     from tweetstyle.held_out import HeldOut
+    from tweetstyle.needs import Needs
 
 CHAT_TEMPLATE = "chat template"
 """Among the inputs of prepare, that which is no file: it decides lines, not tweets."""
@@ -246,8 +248,32 @@ class Road:
         """Refuses, before a minute is spent, what would fail later."""
         from tweetstyle.plan import check_before_start
 
+        there = self.bytes_there()
         with located(self.path):
-            check_before_start(self.recipe, self.base, self.template, self.bytes_there())
+            check_before_start(self.recipe, self.base, self.template, there)
+        if there is not None:
+            self.refuse_what_cannot_fit()
+
+    def needs(self, card_gib: float | None = None, tweets: int | None = None) -> Needs:
+        """What the run takes. card_gib: of another card than the one that is here; tweets: of another number than the archive's."""
+        from tweetstyle.needs import card_for, needs_of
+        from tweetstyle.plan import lesson_of
+
+        with located(self.path):
+            outline = outline_base_model(self.recipe.model.base)
+            prepared = outline.whole and tweets is None and self.split("train").is_file() and self.stages["prepare"].why_stale() is None
+            lesson = lesson_of(self.recipe, lambda: (self.base, self.template), prepared, tweets)
+            return needs_of(self.recipe, outline, card_for(self.recipe, card_gib), lesson)
+
+    def refuse_what_cannot_fit(self) -> None:
+        """Refuses what the card that is here cannot hold, and says in one line what it will hold."""
+        from tweetstyle.needs import card_for, needs_of, refuse_what_cannot_fit
+        from tweetstyle.needs_shown import in_one_line
+
+        card = card_for(self.recipe)
+        with located(self.path):
+            refuse_what_cannot_fit(self.recipe, self.base, card)
+        click.echo(in_one_line(needs_of(self.recipe, self.base, card)), err=True)
 
     def _trained_inputs(self) -> dict[str, str]:
         if not self.final_model.is_dir():

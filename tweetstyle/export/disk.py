@@ -11,13 +11,14 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.export.llama import read_llama, tensor_plan
 from tweetstyle.export.tensor_types import WEIGHTED_TYPES, tensor_type, type_bytes
 from tweetstyle.files import existing_parent
+from tweetstyle.outline import Outline
 from tweetstyle.recipe import Export
 
 TABLE_BYTES = 128
 """Upper bound of one tensor's entry in the table of tensors, padding of its data included."""
 
 
-def disk_needed(weights: BaseModel, types: Iterable[str]) -> dict[str, int]:
+def disk_needed(weights: BaseModel | Outline, types: Iterable[str]) -> dict[str, int]:
     """type → bytes of its GGUF, a little too much: the weights exactly, the vocabulary by the size of tokenizer.json.
 
     Reads config.json's numbers only. Raises TweetstyleError for a model that cannot be exported.
@@ -25,7 +26,7 @@ def disk_needed(weights: BaseModel, types: Iterable[str]) -> dict[str, int]:
     llama = read_llama(weights.config, weights.path)
     plan = list(tensor_plan(llama))
     # A token or merge of a GGUF has at most 8 bytes more than in JSON: its length instead of the punctuation, and its type.
-    head = weights.tokenizer.path.stat().st_size + 16 * llama.vocabulary + TABLE_BYTES * (len(plan) + 64)
+    head = weights.tokenizer_bytes + 16 * llama.vocabulary + TABLE_BYTES * (len(plan) + 64)
     return {t: head + sum(type_bytes(tensor_type(t, tensor, llama), tensor.shape) for tensor in plan) for t in types}
 
 
@@ -38,7 +39,7 @@ def require_disk(directory: Path, needed: dict[str, int]) -> None:
         raise TweetstyleError(f"the disk is too small: {parts} needed, {free / 2**20:,.0f} MiB free", where=str(directory), hint=hint)
 
 
-def room_needed(weights: BaseModel, section: Export, bases: int) -> dict[str, int]:
+def room_needed(weights: BaseModel | Outline, section: Export, bases: int) -> dict[str, int]:
     """What is written → bytes, as `disk_needed`, with everything that `choices` writes to compare and then removes.
 
     bases: among how many the adapter's is still to be chosen (1 or 2).

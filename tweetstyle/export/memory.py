@@ -10,6 +10,7 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.export.blocks import BLOCK_ELEMENTS, MOST_THREADS, cores
 from tweetstyle.export.disk import disk_needed
 from tweetstyle.export.llama import read_llama, tensor_plan
+from tweetstyle.outline import Outline
 from tweetstyle.recipe import Export
 
 LIBRARIES = 600 * 2**20
@@ -18,7 +19,7 @@ BLOCK_BYTES = 20 * 2**20
 """A block in float32 with all that is made of it; each thread has two."""
 
 
-def memory_needed(weights: BaseModel, section: Export) -> dict[str, int]:
+def memory_needed(weights: BaseModel | Outline, section: Export) -> dict[str, int]:
     """part → bytes at its peak; the parts come one after the other.
 
     writing: blocks of rows, or with four bits the largest linear in float32 six times (measured: 4.1 while bitsandbytes makes it,

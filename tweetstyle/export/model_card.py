@@ -136,9 +136,10 @@ An answer ends with the token `{template.end}`. The Modelfile carries this promp
 
 
 def _files(recipe: Recipe, base: BaseModel, files: dict[str, tuple[str, int]], facts: dict[str, Any]) -> str:
-    from tweetstyle.plan import parameter_count, size
+    from tweetstyle.memory.shape import read_shape
+    from tweetstyle.plan import size
 
-    choices, weights = facts.get("choices", {}), parameter_count(base)
+    choices, weights = facts.get("choices", {}), read_shape(base.config).parameters
     rows = ["| file | size | bits per weight |", "|---|---:|---:|"]
     rows += [f"| {plain(name)} | {size(bytes)} | {8 * bytes / weights:.2f} |" for name, bytes in files.values()]
     if weighted := [t for t in choices.get("weighted", ()) if t in files]:

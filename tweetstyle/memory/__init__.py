@@ -1,22 +1,33 @@
 """memory: what a run needs on the card and in RAM, computed before it starts from config.json and the recipe alone."""
 
-from tweetstyle.memory.fit_to_card import Change, Largest, how_to_fit, largest_that_fit, sizes_that_fit, what_to_change
-from tweetstyle.memory.plan import MemoryPlan, hours, hours_in_words, plan_memory
+from tweetstyle.memory.card import Card, find_card, named_card
+from tweetstyle.memory.fit_to_card import Change, Largest, how_to_fit, largest_that_fit, plan_on, sizes_that_fit, what_to_change
+from tweetstyle.memory.plan import MemoryPlan, hours, plan_memory
+from tweetstyle.memory.probe import PROBE, Probe, decisive_settings, read_probe
 from tweetstyle.memory.shape import Shape, read_shape
 from tweetstyle.memory.table import memory_table
+from tweetstyle.memory.weights import trained_parameters
 
 __all__ = [
+    "PROBE",
+    "Card",
     "Change",
     "Largest",
     "MemoryPlan",
+    "Probe",
     "Shape",
+    "decisive_settings",
+    "find_card",
     "hours",
-    "hours_in_words",
     "how_to_fit",
     "largest_that_fit",
     "memory_table",
+    "named_card",
     "plan_memory",
+    "plan_on",
+    "read_probe",
     "read_shape",
     "sizes_that_fit",
+    "trained_parameters",
     "what_to_change",
 ]

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tweetstyle.hub import KNOWN, known_config
+from tweetstyle.memory.card import Card
 from tweetstyle.memory.plan import MemoryPlan, plan_memory
 from tweetstyle.memory.shape import read_shape
 from tweetstyle.recipe import Model, Training
@@ -15,20 +17,6 @@ LENGTH_STEP = 128
 SHORTEST, LOWEST_RANK = 256, 8
 """How far length and rank are taken back before the model is too large: several tweets a pack, a rank that still learns a style."""
 MOST_BATCH, MOST_RANK = 256, 1024
-
-KNOWN = {
-    "SmolLM2 135M": (576, 30, 9, 3, 1536, 49152, 8192, True),
-    "SmolLM2 360M": (960, 32, 15, 5, 2560, 49152, 8192, True),
-    "Llama 3.2 1B": (2048, 16, 32, 8, 8192, 128256, 131072, True),
-    "SmolLM2 1.7B": (2048, 24, 32, 32, 8192, 49152, 8192, True),
-    "Llama 3.2 3B": (3072, 28, 24, 8, 8192, 128256, 131072, True),
-    "Llama 3 8B": (4096, 32, 32, 8, 14336, 128256, 8192, False),
-}
-"""Models that one may take instead, smallest first, as their config.json's tell them (in the order of CONFIG_KEYS)."""
-CONFIG_KEYS = (
-    "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
-    "intermediate_size", "vocab_size", "max_position_embeddings", "tie_word_embeddings",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -61,6 +49,11 @@ def _yaml(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def plan_on(card: Card, config: Mapping[str, Any], model: Model, training: Training) -> MemoryPlan:
+    """The plan beside what others hold of this card."""
+    return plan_memory(config, model, training, display=card.others)
+
+
 def with_training(training: Training, **changed: Any) -> Training:
     """The same settings but for those named."""
     return training.model_copy(update=changed)
@@ -71,11 +64,11 @@ def with_rank(model: Model, r: int) -> Model:
     return model.model_copy(update={"lora": model.lora.model_copy(update={"r": r})})
 
 
-def largest_that_fit(config: Mapping[str, Any], model: Model, training: Training, card_bytes: int) -> Largest:
-    """The largest max_length, batch and rank that fit a card of so many bytes, each by itself."""
+def largest_that_fit(config: Mapping[str, Any], model: Model, training: Training, card: Card) -> Largest:
+    """The largest max_length, batch and rank that fit this card, each by itself."""
 
     def fits(model: Model, training: Training) -> bool:
-        return plan_memory(config, model, training).card <= card_bytes
+        return plan_on(card, config, model, training).card <= card.total
 
     positions = read_shape(config).positions
     steps = _largest(positions // LENGTH_STEP, lambda n: fits(model, with_training(training, max_length=n * LENGTH_STEP)))
@@ -93,22 +86,22 @@ def _largest(limit: int, fits: Callable[[int], bool]) -> int | None:
     return low or None
 
 
-def what_to_change(config: Mapping[str, Any], model: Model, training: Training, card_bytes: int) -> list[Change] | None:
+def what_to_change(config: Mapping[str, Any], model: Model, training: Training, card: Card) -> list[Change] | None:
     """The fewest changes that make a recipe fit, in the order that costs least; [] where it fits, None where nothing helps.
 
     The order: batch 1 (accumulation raised, so that as much is learned from a step), Unsloth's checkpointing, the 8-bit
     optimizer, a shorter max_length, a lower rank, qlora instead of lora. What turns out not to be needed is left out again.
     """
-    steps = list(_steps(config, model, training, card_bytes))
-    taken = next((n for n in range(len(steps) + 1) if _card(config, model, training, steps[:n]) <= card_bytes), None)
+    steps = list(_steps(config, model, training, card))
+    taken = next((n for n in range(len(steps) + 1) if _card(config, model, training, steps[:n], card) <= card.total), None)
     if taken is None:
         return None
     needed = steps[:taken]
     for step in reversed(steps[:taken]):
         fewer = [other for other in needed if other is not step]
-        if _card(config, model, training, fewer) <= card_bytes:
+        if _card(config, model, training, fewer, card) <= card.total:
             needed = fewer
-    return list(_as_changes(config, model, training, _relaxed(config, model, training, needed, card_bytes)))
+    return list(_as_changes(config, model, training, _relaxed(config, model, training, needed, card), card))
 
 
 @dataclass(frozen=True)
@@ -119,7 +112,7 @@ class _Step:
     cost: str
 
 
-def _steps(config: Mapping[str, Any], model: Model, training: Training, card_bytes: int) -> Iterator[_Step]:
+def _steps(config: Mapping[str, Any], model: Model, training: Training, card: Card) -> Iterator[_Step]:
     batch, accumulation = training.per_device_train_batch_size, training.gradient_accumulation_steps
     if batch > 1:
         settings = (("training", "per_device_train_batch_size", 1), ("training", "gradient_accumulation_steps", batch * accumulation))
@@ -156,22 +149,22 @@ def _applied(model: Model, training: Training, steps: list[_Step]) -> tuple[Mode
     return model, training
 
 
-def _card(config: Mapping[str, Any], model: Model, training: Training, steps: list[_Step]) -> int:
-    return plan_memory(config, *_applied(model, training, steps)).card
+def _card(config: Mapping[str, Any], model: Model, training: Training, steps: list[_Step], card: Card) -> int:
+    return plan_on(card, config, *_applied(model, training, steps)).card
 
 
-def _relaxed(config: Mapping[str, Any], model: Model, training: Training, steps: list[_Step], card_bytes: int) -> list[_Step]:
+def _relaxed(config: Mapping[str, Any], model: Model, training: Training, steps: list[_Step], card: Card) -> list[_Step]:
     """Where max_length is shortened, to the longest that fits with the other changes instead of a half or a quarter."""
     lengths = [step for step in steps if step.settings[0][1] == "max_length"]
     if not lengths:
         return steps
     others = [step for step in steps if step not in lengths]
-    fitting = largest_that_fit(config, *_applied(model, training, others), card_bytes).max_length
+    fitting = largest_that_fit(config, *_applied(model, training, others), card).max_length
     longest = _Step((("training", "max_length", fitting),), lengths[-1].cost)
     return [longest if step is lengths[-1] else step for step in steps if step not in lengths[:-1]]
 
 
-def _as_changes(config: Mapping[str, Any], model: Model, training: Training, steps: list[_Step]) -> Iterator[Change]:
+def _as_changes(config: Mapping[str, Any], model: Model, training: Training, steps: list[_Step], card: Card) -> Iterator[Change]:
     """Each step as a change; of several to one setting only the last is told."""
     last = {step.settings[0][:2]: step for step in steps}
     done: list[_Step] = []
@@ -179,43 +172,38 @@ def _as_changes(config: Mapping[str, Any], model: Model, training: Training, ste
         done.append(step)
         section, name, value = step.settings[0]
         old = getattr({"training": training, "model": model, "model.lora": model.lora}[section], name)
-        yield Change(f"{section}.{name}", old, value, step.cost, _card(config, model, training, done))
+        yield Change(f"{section}.{name}", old, value, step.cost, _card(config, model, training, done, card))
 
 
-def known_config(name: str) -> dict[str, Any]:
-    """The numbers of config.json of one of KNOWN."""
-    return dict(zip(CONFIG_KEYS, KNOWN[name], strict=True)) | ({"head_dim": 128} if name == "Llama 3.2 3B" else {})
-
-
-def sizes_that_fit(model: Model, training: Training, card_bytes: int) -> list[str]:
+def sizes_that_fit(model: Model, training: Training, card: Card) -> list[str]:
     """Names of known models that fit the card under this recipe's other settings, smallest first."""
-    return [name for name in KNOWN if plan_memory(known_config(name), model, training).card <= card_bytes]
+    return [name for name in KNOWN if plan_on(card, known_config(name), model, training).card <= card.total]
 
 
-def how_to_fit(config: Mapping[str, Any], model: Model, training: Training, card_bytes: int) -> str:
+def how_to_fit(config: Mapping[str, Any], model: Model, training: Training, card: Card) -> str:
     """One text for a person: that it fits, what to write instead, or that the card cannot hold it and what it can."""
-    plan = plan_memory(config, model, training)
-    changes = what_to_change(config, model, training, card_bytes)
+    plan = plan_on(card, config, model, training)
+    changes = what_to_change(config, model, training, card)
     if changes == []:
-        return f"fits: {_gib(plan.card)} of the card's {_gib(card_bytes)}"
+        return f"fits: {_gib(plan.card)} of the card's {_gib(card.total)}"
     if changes:
-        lines = [f"needs {_gib(plan.card)}, the card has {_gib(card_bytes)}; write instead:"]
+        lines = [f"needs {_gib(plan.card)}, the card has {_gib(card.total)}; write instead:"]
         return "\n".join([*lines, *(f"  {change}" for change in changes), f"then it needs {_gib(changes[-1].card)}"])
-    return _cannot(config, model, training, card_bytes, plan)
+    return _cannot(config, model, training, card, plan)
 
 
-def _cannot(config: Mapping[str, Any], model: Model, training: Training, card_bytes: int, plan: MemoryPlan) -> str:
+def _cannot(config: Mapping[str, Any], model: Model, training: Training, card: Card, plan: MemoryPlan) -> str:
     millions = read_shape(config).parameters / 1e6
     smallest = with_training(
         training, per_device_train_batch_size=1, gradient_checkpointing="unsloth", optim="adamw_8bit", max_length=SHORTEST
     )
-    instead = sizes_that_fit(model, smallest, card_bytes)
+    instead = sizes_that_fit(model, smallest, card)
     can = f"{', '.join(instead)} can, with batch 1 and short packs" if instead else "none of the usual models can"
-    what = f"a card of {_gib(card_bytes)} cannot hold {model.method} fine-tuning of {millions:,.0f} M parameters"
+    what = f"a card of {_gib(card.total)} cannot hold {model.method} fine-tuning of {millions:,.0f} M parameters"
     if model.method == "full":
         fixed = _gib(sum(plan.resident.values()))
         what += f": weights, gradients and optimizer alone are {fixed}. In full {can}; or write method: qlora"
-        if not what_to_change(config, model.model_copy(update={"method": "qlora"}), training, card_bytes):
+        if not what_to_change(config, model.model_copy(update={"method": "qlora"}), training, card):
             return what
         return what + " with the changes that it needs then"
     return f"{what}, by no change of the recipe. A smaller model: {can}"

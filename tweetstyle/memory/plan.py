@@ -14,6 +14,7 @@ from tweetstyle.memory.activations import (
     transformers_layer,
     unsloth_layer,
 )
+from tweetstyle.memory.card import DISPLAY
 from tweetstyle.memory.shape import Shape, read_shape
 from tweetstyle.memory.weights import (
     adapter_bytes,
@@ -28,8 +29,6 @@ from tweetstyle.recipe import Model, Training
 CUDA_CONTEXT = 512 * 2**20
 """What CUDA, cuBLAS and the loaded kernels hold outside torch's allocator. PyTorch measured 0.27 GiB with kernels loaded as
 they are needed and 0.62 GiB with all (github.com/pytorch/pytorch/pull/86509); training needs many, not all. Not measured here."""
-DISPLAY = 256 * 2**20
-"""A desktop on the same card. doctor tells what really is in use."""
 FRAGMENTATION = 1 / 16
 """Share of the activations lost between the allocator's blocks: Unsloth's own figure (unsloth_zoo/block_swap.py,
 estimate_training_reserve_bytes). Not measured here."""
@@ -100,7 +99,7 @@ def plan_memory(config: Mapping[str, Any], model: Model, training: Training, *, 
     reserve = {
         "CUDA context": CUDA_CONTEXT + CUBLAS_WORKSPACE,
         "fragmentation": int(FRAGMENTATION * transient),
-        "desktop": display,
+        "desktop and others": display,
     }
     return MemoryPlan(resident, moments, reserve, host, states.paged, _notes(shape, training, states.paged))
 

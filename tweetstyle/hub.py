@@ -1,0 +1,143 @@
+"""Base models as the hub names them: which one is meant, what it weighs, its licence, and where it already is. No network."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tweetstyle.errors import TweetstyleError
+
+CONFIG_KEYS = (
+    "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
+    "intermediate_size", "vocab_size", "max_position_embeddings", "tie_word_embeddings",
+)  # fmt: skip
+KNOWN = {
+    "SmolLM2 135M": (576, 30, 9, 3, 1536, 49152, 8192, True),
+    "SmolLM2 360M": (960, 32, 15, 5, 2560, 49152, 8192, True),
+    "Llama 3.2 1B": (2048, 16, 32, 8, 8192, 128256, 131072, True),
+    "SmolLM2 1.7B": (2048, 24, 32, 32, 8192, 49152, 8192, True),
+    "Llama 3.2 3B": (3072, 28, 24, 8, 8192, 128256, 131072, True),
+    "Llama 3 8B": (4096, 32, 32, 8, 14336, 128256, 8192, False),
+    "Llama 3.1 8B": (4096, 32, 32, 8, 14336, 128256, 131072, False),
+}
+"""Models by name, smallest first, as their config.json's tell them (in the order of CONFIG_KEYS)."""
+LLAMA = "the Llama {} Community License, to be accepted on the model's page"
+APACHE = "Apache-2.0, no sign-in needed"
+TOKENIZER_BYTES = 72
+"""Bytes of a tokenizer.json for each token of the vocabulary: Llama 3's has 9.1 MB for 128,256."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """name: among KNOWN; repository: on the hub; directory: where the recipes look for it; licence: with how it is had."""
+
+    name: str
+    repository: str
+    directory: Path
+    licence: str
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return known_config(self.name)
+
+    @property
+    def download_bytes(self) -> int:
+        """The 16-bit weights and the tokenizer; original/*.pth, the same weights once more, is left out."""
+        from tweetstyle.memory.shape import read_shape
+
+        shape = read_shape(self.config)
+        return 2 * shape.parameters + TOKENIZER_BYTES * shape.vocabulary
+
+    @property
+    def how_to_get(self) -> str:
+        """One sentence with the command that fetches it."""
+        gigabytes = f"{self.download_bytes / 1e9:.1f} GB"
+        return f"{self.name} is a download of {gigabytes}, under {self.licence}: {download_command(self.repository, self.directory)}"
+
+
+HUB = tuple(
+    Known(name, repository, Path("model") / directory, licence)
+    for name, repository, directory, licence in (
+        ("Llama 3 8B", "meta-llama/Meta-Llama-3-8B", "llama3-8b", LLAMA.format("3")),
+        ("Llama 3 8B", "meta-llama/Meta-Llama-3-8B-Instruct", "llama3-8b-instruct", LLAMA.format("3")),
+        ("Llama 3.1 8B", "meta-llama/Llama-3.1-8B", "llama3.1-8b", LLAMA.format("3.1")),
+        ("Llama 3.1 8B", "meta-llama/Llama-3.1-8B-Instruct", "llama3.1-8b-instruct", LLAMA.format("3.1")),
+        ("Llama 3.2 3B", "meta-llama/Llama-3.2-3B", "llama3.2-3b", LLAMA.format("3.2")),
+        ("Llama 3.2 3B", "meta-llama/Llama-3.2-3B-Instruct", "llama3.2-3b-instruct", LLAMA.format("3.2")),
+        ("Llama 3.2 1B", "meta-llama/Llama-3.2-1B", "llama3.2-1b", LLAMA.format("3.2")),
+        ("SmolLM2 1.7B", "HuggingFaceTB/SmolLM2-1.7B", "smollm2-1.7b", APACHE),
+        ("SmolLM2 360M", "HuggingFaceTB/SmolLM2-360M", "smollm2-360m", APACHE),
+        ("SmolLM2 135M", "HuggingFaceTB/SmolLM2-135M", "smollm2-135m", APACHE),
+        ("SmolLM2 135M", "HuggingFaceTB/SmolLM2-135M-Instruct", "smollm2-135m-instruct", APACHE),
+    )
+)
+
+
+def known_config(name: str) -> dict[str, Any]:
+    """The numbers of config.json of one of KNOWN."""
+    return dict(zip(CONFIG_KEYS, KNOWN[name], strict=True)) | ({"head_dim": 128} if name == "Llama 3.2 3B" else {})
+
+
+def known_model(path: Path) -> Known | None:
+    """The model that a recipe's model.base means by its name on the hub, or by the directory where it is usually put."""
+    text = str(path).strip("/")
+    return next((known for known in HUB if text.lower() == known.repository.lower() or path == known.directory), None)
+
+
+def download_command(repository: str, directory: Path) -> str:
+    """original/*.pth holds the weights once more, as pickles: twice the download for nothing that is read."""
+    exclude = " --exclude 'original/*'" if repository.startswith("meta-llama/") else ""
+    return f"hf download {repository}{exclude} --local-dir {directory}"
+
+
+def find_base(path: Path) -> Path:
+    """The directory that model.base names: itself, or a snapshot of that hub name in the hub's own cache on this machine.
+
+    Nothing is downloaded. Raises TweetstyleError, with the command that fetches it, where it is neither.
+    """
+    if path.is_dir():
+        return path
+    if path.is_file():
+        hint = "a base model is a directory of 16-bit safetensors: a GGUF, Ollama's blobs among them, is quantised and cannot be trained"
+        raise TweetstyleError("this is a file, not a base model", where=str(path), hint=hint)
+    if snapshot := _in_the_hubs_cache(path):
+        return snapshot
+    what = "this base model is not on this machine" if is_hub_name(path) else "there is no base model here"
+    raise TweetstyleError(what, where=str(path), hint=how_to_get(path))
+
+
+def how_to_get(path: Path) -> str:
+    """What to do where a base model, or a file of it, is not there."""
+    if known := known_model(path):
+        return known.how_to_get
+    if ":" in path.name:
+        return "an Ollama name is no base model, for what Ollama keeps is quantised; " + HUB[0].how_to_get
+    if is_hub_name(path):
+        directory = Path("model") / path.name.lower()
+        return f"download it first: {download_command(str(path), directory)}, and write model.base: {directory}"
+    return "make base-model fetches the small default; " + HUB[0].how_to_get
+
+
+def is_hub_name(path: Path) -> bool:
+    """owner/name, where no such directory is meant: the owner's is not there either."""
+    return re.fullmatch(r"[\w.-]+/[\w.-]+", str(path)) is not None and not path.parent.is_dir() and str(path.parent) != "model"
+
+
+def _in_the_hubs_cache(path: Path) -> Path | None:
+    """The snapshot that the hub's client keeps for owner/name, where `hf download owner/name` put one.
+
+    Source: huggingface_hub/constants.py (HF_HUB_CACHE, HF_HOME, XDG_CACHE_HOME) and its layout models--owner--name/{refs,snapshots}.
+    """
+    if not is_hub_name(path):
+        return None
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "huggingface"
+    cache = Path(os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME") or home) / "hub")
+    repository = cache / ("models--" + str(path).replace("/", "--"))
+    reference = repository / "refs" / "main"
+    if not reference.is_file():
+        return None
+    snapshot = repository / "snapshots" / reference.read_text().strip()
+    return snapshot if snapshot.is_dir() else None

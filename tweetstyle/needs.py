@@ -1,0 +1,214 @@
+"""What a run needs before it starts: of the card, of RAM, of the disk, and how long it takes. Figures only; needs_shown.py shows them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tweetstyle.base_model import BaseModel
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.files import existing_parent
+from tweetstyle.memory import (
+    Card,
+    Change,
+    Largest,
+    MemoryPlan,
+    Probe,
+    Shape,
+    decisive_settings,
+    find_card,
+    hours,
+    how_to_fit,
+    largest_that_fit,
+    named_card,
+    plan_on,
+    read_probe,
+    read_shape,
+    trained_parameters,
+    what_to_change,
+)
+from tweetstyle.memory.plan import CUDA_CONTEXT
+from tweetstyle.outline import Outline
+from tweetstyle.recipe import Data, Recipe
+from tweetstyle.sources import open_archive
+
+OPTIMIZER_BYTES = 8
+"""Bytes of optimizer state a trained parameter: two moments in fp32. In 8 bits it is less, but a CPU has no such optimizer."""
+TOKENS_A_TWEET = 50
+"""With its prompt: a rough figure until the data are prepared and counted (--dry-run)."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What is learned from. tweets: trained on, in one epoch; tokens: of all epochs; counted: by the tokenizer, and no estimate."""
+
+    tweets: int
+    tokens: int
+    counted: bool
+
+
+@dataclass(frozen=True)
+class Needs:
+    """Bytes everywhere. ram: by the part of the road, one after the other; disk: by what for."""
+
+    name: str
+    base: Outline | BaseModel
+    shape: Shape
+    trained: int
+    card: Card
+    memory: MemoryPlan
+    largest: Largest
+    changes: list[Change] | None
+    advice: str
+    ram: dict[str, int]
+    ram_there: int
+    disk: dict[str, int]
+    disk_free: int
+    probe: Probe | None
+    lesson: Lesson | None
+
+    @property
+    def fits(self) -> bool:
+        return self.memory.card <= self.card.total
+
+    @property
+    def hours(self) -> float | None:
+        """Of training alone; None where speed or tweets are not known."""
+        if self.lesson is None or self.probe is None:
+            return None
+        return hours(self.lesson.tokens, self.probe.tokens_per_second)
+
+
+def card_for(recipe: Recipe, gib: float | None = None) -> Card:
+    """The card that is planned for: the one asked for, else the one that is here, else the recipe's."""
+    if gib is not None:
+        return named_card(gib)
+    return find_card() or named_card(recipe.machine.card_gib)
+
+
+def needs_of(recipe: Recipe, base: Outline | BaseModel, card: Card, lesson: Lesson | None = None) -> Needs:
+    """Everything, from config.json and the recipe. Raises TweetstyleError for a model that cannot be trained or exported."""
+    from tweetstyle.export import memory_needed
+
+    shape, settings = read_shape(base.config), (base.config, recipe.model, recipe.training)
+    memory = plan_on(card, *settings)
+    page = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return Needs(
+        name=recipe.name,
+        base=base,
+        shape=shape,
+        trained=trained_parameters(shape, recipe.model),
+        card=card,
+        memory=memory,
+        largest=largest_that_fit(*settings, card),
+        changes=what_to_change(*settings, card),
+        advice=how_to_fit(*settings, card),
+        ram={"training": memory.ram} | {f"export, {part}": size for part, size in memory_needed(base, recipe.export).items()},
+        ram_there=page if card.seen else round(recipe.machine.ram_gib * 2**30),
+        disk=disk_needed(recipe, base),
+        disk_free=shutil.disk_usage(existing_parent(recipe.run_directory)).free,
+        probe=read_probe(recipe.run_directory, decisive_settings(*settings)),
+        lesson=lesson,
+    )
+
+
+def disk_needed(recipe: Recipe, base: Outline | BaseModel) -> dict[str, int]:
+    """Bytes that a run may write, by what for. Checkpoints: weights in fp32 and optimizer state, one more than are kept.
+
+    The base model where it is not there yet or not whole: as 16 bits a weight. Prepared data where the archive is there.
+    """
+    from tweetstyle.export import room_needed
+
+    shape = read_shape(base.config)
+    trained = trained_parameters(shape, recipe.model)
+    needed = {}
+    if isinstance(base, Outline) and (to_come := max(2 * shape.parameters - base.bytes_there, 0)) and not base.whole:
+        needed["base model, still to come"] = to_come
+    bases = 2 if recipe.model.method == "qlora" and recipe.export.merge_base == "auto" else 1
+    return needed | {
+        "prepared data": 3 * _archive_bytes(recipe.data),
+        "checkpoints": trained * (4 + OPTIMIZER_BYTES) * (recipe.training.save_total_limit + 1),
+        "final model": trained * 4,
+        "export": sum(room_needed(base, recipe.export, bases).values()),
+    }
+
+
+def _archive_bytes(data: Data) -> int:
+    """0 where the archive is not there: what reads it says so."""
+    if not all(path.exists() for path in data.source):
+        return 0
+    return open_archive(data.source, data.separator).size
+
+
+def estimated_lesson(recipe: Recipe, tweets: int) -> Lesson:
+    """What so many kept tweets come to: the splits' shares, TOKENS_A_TWEET each."""
+    data, training = recipe.data, recipe.training
+    trained = round(tweets * (1 - data.validation_fraction - data.test_fraction))
+    if training.split == "mini-train":
+        trained = min(trained, data.mini_train)
+    return Lesson(trained, round(trained * TOKENS_A_TWEET * training.num_train_epochs), counted=False)
+
+
+def refuse_what_cannot_fit(recipe: Recipe, base: Outline | BaseModel, card: Card) -> None:
+    """Refuses, on a card that is here, what cannot be held there by any luck: before the base model is loaded.
+
+    By any luck: the tensors of the peak and the CUDA context alone, nothing lost between blocks. What is only tight is for
+    the probe to find out. Raises TweetstyleError with what to write instead.
+    """
+    if not card.seen:
+        return
+    settings = base.config, recipe.model, recipe.training
+    least = plan_on(card, *settings).tensors + CUDA_CONTEXT
+    if least > card.total:
+        first, *rest = how_to_fit(*settings, card).splitlines()
+        raise TweetstyleError(f"{card}: {first}", where=_key_of(recipe, base, card), hint="\n    ".join(rest) or None)
+    if least > card.total - card.others:
+        held = f"other programs hold {card.others / 2**30:.1f} GiB of {card}, and this run needs {least / 2**30:.1f}"
+        hint = "end them: nvidia-smi names them, and a model in Ollama leaves with: ollama stop NAME"
+        raise TweetstyleError(held, where="model.method", hint=hint)
+
+
+def _key_of(recipe: Recipe, base: Outline | BaseModel, card: Card) -> str:
+    """The recipe's line that is to be changed first."""
+    changes = what_to_change(base.config, recipe.model, recipe.training, card)
+    return changes[0].key if changes else "model.method"
+
+
+def as_json(needs: Needs) -> dict[str, Any]:
+    """For programs: bytes, tokens and hours as numbers; null for what has not been measured."""
+    memory, lesson = needs.memory, needs.lesson
+    return {
+        "recipe": needs.name,
+        "base": {
+            "path": str(needs.base.path),
+            "parameters": needs.shape.parameters,
+            "trained": needs.trained,
+            "positions": needs.shape.positions,
+            "missing": list(getattr(needs.base, "missing", ())),
+            "planned_as": getattr(needs.base, "known_as", None),
+        },
+        "card": asdict(needs.card),
+        "memory": {
+            "fits": needs.fits,
+            "peak_bytes": memory.card,
+            "tensor_bytes": memory.tensors,
+            "peak_moment": memory.peak_moment,
+            "parts": memory.parts,
+            "notes": list(memory.notes),
+        },
+        "largest": asdict(needs.largest),
+        "changes": None if needs.changes is None else [asdict(change) for change in needs.changes],
+        "advice": needs.advice,
+        "ram": {"parts": needs.ram, "training": dict(memory.host), "bytes_there": needs.ram_there},
+        "disk": {"parts": needs.disk, "bytes": sum(needs.disk.values()), "bytes_free": needs.disk_free},
+        "time": {
+            "tweets": lesson and lesson.tweets,
+            "tokens": lesson and lesson.tokens,
+            "tokens_are_counted": lesson and lesson.counted,
+            "tokens_per_second": needs.probe and needs.probe.tokens_per_second,
+            "hours": needs.hours,
+        },
+        "probe": needs.probe and asdict(needs.probe),
+    }

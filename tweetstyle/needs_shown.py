@@ -1,0 +1,107 @@
+"""A plan for a person: memory as a table and a bar against the card, the largest that fits, RAM, disk and time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tweetstyle.memory import memory_table
+from tweetstyle.needs import Needs
+from tweetstyle.outline import Outline
+
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.table import Table
+
+UNKNOWN_SPEED = "not measured: the first steps on the card measure it (probe.json)"
+
+
+def needs_table(needs: Needs) -> Group:
+    """The whole plan of `tweetstyle plan`."""
+    from rich.console import Group
+    from rich.text import Text
+
+    head = f"{needs.name}: {needs.shape.parameters / 1e6:,.0f} M parameters, {needs.trained / 1e6:,.1f} M of them trained"
+    lines = [Text(head, style="bold"), *(Text(line, style="yellow") for line in remarks(needs)), Text("")]
+    if not needs.fits:
+        lines.append(Text(needs.advice, style="red"))
+    return Group(*lines, memory_table(needs.memory, needs.card), Text(""), further_table(needs))
+
+
+def remarks(needs: Needs) -> list[str]:
+    """What of the base model is missing, and what card is meant."""
+    base, found = needs.base, []
+    if isinstance(base, Outline) and base.known_as:
+        found.append(f"{base.path} is not there yet: planned by the shape of {base.known_as}")
+    elif isinstance(base, Outline) and base.missing:
+        found.append(f"{base.path} lacks {', '.join(base.missing)}: planned from config.json alone")
+    if not needs.card.seen:
+        found.append(f"planned for {needs.card.name}, which is not this machine's")
+    return found
+
+
+def further_table(needs: Needs) -> Table:
+    """What else would fit, RAM, disk and time, a line each."""
+    from rich.table import Table
+
+    table = Table("", "planned", title=str(needs.card), title_justify="left")
+    for name, value in further_rows(needs).items():
+        table.add_row(name, value)
+    return table
+
+
+def further_rows(needs: Needs) -> dict[str, str]:
+    """name → value, in words."""
+    rows = {}
+    if (largest := _largest(needs)) is not None:
+        rows["the most that fits"] = largest
+    if needs.probe:
+        probe = needs.probe
+        rows["probe"] = f"{size(probe.peak_bytes)} on {probe.device}, {size(probe.predicted_bytes)} were planned ({probe.error:+.1%})"
+    for part, value in needs.ram.items():
+        rows[f"RAM: {part}"] = f"{size(value)} of {size(needs.ram_there)}" + ("" if value <= needs.ram_there else ": too much")
+    rows |= {f"disk: {part}": size(value) for part, value in needs.disk.items()}
+    rows["disk: all"] = f"at most {size(sum(needs.disk.values()))}; {size(needs.disk_free)} are free"
+    return rows | {"time": time_in_words(needs)}
+
+
+def _largest(needs: Needs) -> str | None:
+    largest = needs.largest
+    parts = [
+        f"max_length {largest.max_length:,}" if largest.max_length else None,
+        f"per_device_train_batch_size {largest.batch:,}" if largest.batch else None,
+        f"r {largest.rank:,}" if largest.rank else None,
+    ]
+    told = [part for part in parts if part]
+    return ", or ".join(told) + " (each by itself)" if told else None
+
+
+def time_in_words(needs: Needs) -> str:
+    """Hours, or why there are none."""
+    if needs.lesson is None:
+        return f"tokens unknown, for there is no archive yet (--tweets N estimates them); speed {speed_in_words(needs)}"
+    lesson = needs.lesson
+    about = "" if lesson.counted else "about "
+    tokens = f"{about}{lesson.tokens:,} tokens of {lesson.tweets:,} tweets"
+    if needs.hours is None:
+        return f"{tokens}; speed {speed_in_words(needs)}"
+    return f"{about}{needs.hours:,.1f} hours of training: {tokens} at {needs.probe.tokens_per_second:,.0f} tokens/s, measured"
+
+
+def speed_in_words(needs: Needs) -> str:
+    return f"{needs.probe.tokens_per_second:,.0f} tokens/s, measured" if needs.probe else UNKNOWN_SPEED
+
+
+def in_one_line(needs: Needs) -> str:
+    """At the start of a run."""
+    where = needs.card.name if needs.card.seen else f"no card here; on {needs.card.name}"
+    held = f"memory    {where}: {size(needs.memory.card)} of {size(needs.card.total)}"
+    return f"{held}{'' if needs.fits else ', which does not fit'}; time: {time_in_words(needs)}"
+
+
+def size(count: int) -> str:
+    """Bytes for a person: binary units, one decimal."""
+    for unit in ("B", "KiB", "MiB"):
+        if count < 1024:
+            return f"{count:,.0f} {unit}" if unit == "B" else f"{count:,.1f} {unit}"
+        count /= 1024
+    return f"{count:,.1f} GiB"
