@@ -10,8 +10,8 @@ from datetime import datetime
 from pathlib import Path
 
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.languages import languages_of
 from tweetstyle.prepare.clean import RETWEET, clean
-from tweetstyle.prepare.languages import languages_of
 from tweetstyle.prepare.normalise import LINK, normalise
 from tweetstyle.prepare.progress import Progress
 from tweetstyle.recipe import Data

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 
-from tweetstyle.prepare.stop_words import Language
 from tweetstyle.prepare.topics import Archive, learn_archive, topic_of
 from tweetstyle.prepare.words import Word, words_of
 from tweetstyle.prepare.workers import Worker
+from tweetstyle.stop_words import Language
 
 CHUNK = 4_000
 """Tweets in one task."""

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tweetstyle import languages
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.prepare import languages
-from tweetstyle.prepare.languages import by_everyday_words, languages_of
+from tweetstyle.languages import by_everyday_words, languages_of
 
 BOTH = ("fr", "en")
 SAMPLE = Path(__file__).parent.parent / "data" / "raw" / "tweets_tous.csv"

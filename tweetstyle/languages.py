@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.prepare.stop_words import ENGLISH, FRENCH
+from tweetstyle.stop_words import ENGLISH, FRENCH
 
 FEWEST_WORDS = 4
 """In fewer words lingua guesses."""
