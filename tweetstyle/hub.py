@@ -126,16 +126,17 @@ def is_hub_name(path: Path) -> bool:
     return re.fullmatch(r"[\w.-]+/[\w.-]+", str(path)) is not None and not path.parent.is_dir() and str(path.parent) != "model"
 
 
-def _in_the_hubs_cache(path: Path) -> Path | None:
-    """The snapshot that the hub's client keeps for owner/name, where `hf download owner/name` put one.
+def hub_cache() -> Path:
+    """Where the hub's client keeps what it downloads (huggingface_hub/constants.py)."""
+    home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "huggingface"
+    return Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()
 
-    Source: huggingface_hub/constants.py (HF_HUB_CACHE, HF_HOME, XDG_CACHE_HOME) and its layout models--owner--name/{refs,snapshots}.
-    """
+
+def _in_the_hubs_cache(path: Path) -> Path | None:
+    """The snapshot of owner/name there, where `hf download owner/name` put one: models--owner--name/{refs,snapshots}."""
     if not is_hub_name(path):
         return None
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "huggingface"
-    cache = Path(os.environ.get("HF_HUB_CACHE") or Path(os.environ.get("HF_HOME") or home) / "hub")
-    repository = cache / ("models--" + str(path).replace("/", "--"))
+    repository = hub_cache() / ("models--" + str(path).replace("/", "--"))
     reference = repository / "refs" / "main"
     if not reference.is_file():
         return None

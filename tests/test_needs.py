@@ -1,0 +1,357 @@
+"""`tweetstyle plan`: what a run needs, from config.json alone; what the card that is here cannot hold is refused before it is loaded."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from test_imports import HEAVY
+
+from tweetstyle.base_model import read_base_model
+from tweetstyle.cli import fit_command, tweetstyle
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.hub import HUB, KNOWN, known_config, known_model
+from tweetstyle.memory import decisive_settings, find_card, read_probe
+from tweetstyle.recipe import Lora, Model, Training
+
+GIB = 2**30
+LLAMA_8B = known_config("Llama 3 8B") | {"architectures": ["LlamaForCausalLM"]}
+RECIPE = """\
+data: {{source: tweets.csv}}
+prompt: {{style: Nimzo}}
+model: {{base: {base}, method: {method}}}
+training: {{max_length: {length}}}
+{more}
+"""
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """An empty project without a card."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+    for name in ("HF_HUB_CACHE", "CUDA_VISIBLE_DEVICES"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    return tmp_path
+
+
+def write_recipe(base="base", method="qlora", length=2048, more="") -> str:
+    Path("mine.yaml").write_text(RECIPE.format(base=base, method=method, length=length, more=more))
+    return "mine.yaml"
+
+
+def write_config(config=LLAMA_8B, directory="base") -> None:
+    Path(directory).mkdir(parents=True)
+    (Path(directory) / "config.json").write_text(json.dumps(config))
+
+
+def plan(*arguments: str) -> str:
+    result = CliRunner().invoke(tweetstyle, ["plan", "mine.yaml", *arguments])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def figures(*arguments: str) -> dict:
+    return json.loads(plan(*arguments, "--json"))
+
+
+def refused(*arguments: str, command=tweetstyle) -> str:
+    result = CliRunner().invoke(command, list(arguments))
+    assert result.exit_code == 1 and isinstance(result.exception, SystemExit), result.output
+    return result.output
+
+
+def put_a_card(directory: Path, *lines: str) -> None:
+    """A fake nvidia-smi, whose cards are these lines; with --id=N only the one."""
+    program = directory / "bin" / "nvidia-smi"
+    program.parent.mkdir(exist_ok=True)
+    cards = "".join(f"id={n}) echo '{line}';; " for n, line in enumerate(lines))
+    script = '#!/bin/sh\ncase "$*" in *--query-gpu=name,memory.total,memory.free*) ;; *) exit 3;; esac\nwanted="${*##*--}"\n'
+    everything = "\n".join(f"echo '{line}'" for line in lines)
+    program.write_text(f'{script}case "$wanted" in {cards} *)\n{everything}\n;; esac\n')
+    program.chmod(0o755)
+
+
+# -- from config.json alone -------------------------------------------------------------------------------------------
+
+
+def test_config_json_alone_is_enough_and_what_is_missing_is_named(project):
+    write_config()
+    (project / "base" / "model.safetensors.index.json").write_text(
+        '{"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}'
+    )
+    write_recipe()
+    text, found = plan(), figures()
+    assert found["base"]["missing"] == ["tokenizer.json", "tokenizer_config.json", "model-1.safetensors", "model-2.safetensors"]
+    assert "base lacks tokenizer.json, tokenizer_config.json, model-1.safetensors, model-2.safetensors" in text
+    assert found["base"]["parameters"] == 8_030_261_248 and found["base"]["trained"] == 2_621_440 * 32
+    assert found["memory"]["fits"] and "not measured on a GPU" in text
+    assert sorted(path.name for path in project.iterdir()) == ["base", "mine.yaml"], "nothing is written"
+
+
+def test_neither_torch_nor_what_brings_it_is_imported(project):
+    write_config()
+    write_recipe()
+    program = "import sys\nfrom tweetstyle.cli import tweetstyle\ntweetstyle.main(['plan', 'mine.yaml'], standalone_mode=False)\n"
+    report = "print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", program + report], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert "tweetstyle" in loaded and not loaded & HEAVY
+
+
+def test_a_model_is_planned_before_a_byte_of_it_is_downloaded(project):
+    """16-bit weights are two bytes each, and the plan is that of its config.json."""
+    write_recipe(base="model/llama3-8b")
+    before = figures()
+    assert before["base"]["planned_as"] == "Llama 3 8B"
+    assert before["disk"]["parts"]["base model, still to come"] == 2 * 8_030_261_248
+    assert "model/llama3-8b is not there yet: planned by the shape of Llama 3 8B" in plan()
+    write_config(directory="model/llama3-8b")
+    there = figures()
+    assert there["base"]["planned_as"] is None and there["memory"] == before["memory"]
+
+
+@pytest.mark.parametrize("method", ["qlora", "lora", "full"])
+@pytest.mark.parametrize("name", KNOWN)
+def test_every_llama_is_planned_by_every_method(project, name, method):
+    write_config(known_config(name) | {"architectures": ["LlamaForCausalLM"]})
+    write_recipe(method=method)
+    found = figures()
+    fixed = found["base"]["parameters"] * {"qlora": 0.5, "lora": 2, "full": 4 + 4}[method]
+    assert found["memory"]["peak_bytes"] > fixed
+    assert found["memory"]["fits"] == (found["changes"] == []) == (found["memory"]["peak_bytes"] <= 12 * GIB)
+
+
+def test_full_fine_tuning_of_an_8b_is_said_not_to_fit_and_which_sizes_do(project):
+    write_config()
+    write_recipe(method="full")
+    text = " ".join(plan().split())
+    assert "a card of 12.0 GiB cannot hold full fine-tuning of 8,030 M parameters" in text
+    assert "SmolLM2 135M, SmolLM2 360M can" in text and "or write method: qlora" in text
+    assert figures()["changes"] is None
+
+
+def test_what_does_not_fit_is_told_with_what_to_write(project):
+    write_config()
+    write_recipe(method="lora")
+    assert "model.method: qlora" in plan() and figures()["changes"][0]["key"] == "model.method"
+
+
+# -- the card and the machine -----------------------------------------------------------------------------------------
+
+
+def test_without_a_card_the_recipe_s_machine_counts(project):
+    write_config()
+    write_recipe()
+    assert (figures()["card"]["total"], figures()["ram"]["bytes_there"]) == (12 * GIB, 32 * GIB)
+    assert "planned for a card of 12 GiB, which is not this machine's" in plan()
+    write_recipe(more="machine: {card_gib: 6, ram_gib: 8}")
+    smaller = figures()
+    assert (smaller["card"]["total"], smaller["ram"]["bytes_there"]) == (6 * GIB, 8 * GIB)
+    assert not smaller["memory"]["fits"] and figures("--card", "24")["memory"]["fits"]
+
+
+def test_a_card_that_is_here_counts_with_what_others_hold_of_it(project):
+    put_a_card(project, "NVIDIA GeForce RTX 3060, 12288, 11264")
+    write_config()
+    write_recipe(more="machine: {card_gib: 6}")
+    found = figures()
+    assert found["card"] == {"name": "NVIDIA GeForce RTX 3060", "total": 12 * GIB, "others": GIB, "seen": True}
+    assert found["memory"]["parts"]["desktop and others"] == GIB and "NVIDIA GeForce RTX 3060, 12.0 GiB" in plan()
+    assert not figures("--card", "6")["card"]["seen"]
+
+
+def test_of_several_cards_the_one_that_cuda_will_take(project, monkeypatch):
+    put_a_card(project, "first, one, 24576, 24000", "second, 12288, 12000")
+    assert find_card().name == "first, one"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,0")
+    assert find_card().name == "second"
+    for hidden in ("", "-1"):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
+        assert find_card() is None
+
+
+@pytest.mark.parametrize("line", ["NVIDIA GB10, [N/A], [N/A]", "No devices were found", ""])
+def test_a_card_whose_memory_cannot_be_told_is_none(project, line):
+    put_a_card(project, line)
+    assert find_card() is None
+
+
+def test_a_driver_that_fails_is_no_card(project):
+    put_a_card(project, "x, 1, 1")
+    (project / "bin" / "nvidia-smi").write_text("#!/bin/sh\necho 'x, 12288, 12000'; exit 9\n")
+    assert find_card() is None
+
+
+@pytest.fixture
+def whole(project, base_model_dir):
+    """A project with a model and tweets that could be trained."""
+    import random
+
+    (project / "base").symlink_to(base_model_dir)
+    chosen = random.Random(1)
+    syllables = ("vo", "ti", "ra", "lu", "mé", "sou", "ban", "gri")
+    texts = [" ".join("".join(chosen.choices(syllables, k=3)) for _ in range(7)) for _ in range(60)]
+    rows = "".join(f'{1300000000000000000 + i},"{text}",2021-03-{1 + i % 28:02d} 10:00:00\n' for i, text in enumerate(texts))
+    (project / "tweets.csv").write_text("id_tweet,texte,date_creation\n" + rows, encoding="utf-8")
+    return project
+
+
+def test_what_the_card_cannot_hold_is_refused_before_anything_is_done(whole):
+    """SmolLM2 135M in full is 2.6 GiB of weights, gradients and states in fp32 and 8 bits; the card has 2."""
+    put_a_card(whole, "GT 1030, 2048, 2000")
+    write_recipe(method="full", more="")
+    message = refused("mine.yaml", command=fit_command)
+    assert "GT 1030, 2.0 GiB: a card of 2.0 GiB cannot hold full fine-tuning" in message and "mine.yaml:3: model.method" in message
+    assert not (whole / "data").exists() and not (whole / "model").exists()
+
+
+def test_what_can_be_mended_is_refused_with_the_line_to_write(whole):
+    put_a_card(whole, "GT 1030, 2048, 2000")
+    write_recipe(method="lora", length=8192)
+    Path("mine.yaml").write_text(Path("mine.yaml").read_text().replace("8192}", "8192, per_device_train_batch_size: 8}"))
+    message = refused("mine.yaml", command=fit_command)
+    assert "mine.yaml:4: training.per_device_train_batch_size" in message and "gradient_accumulation_steps: 64" in message
+
+
+def test_a_card_that_another_program_holds_is_refused_with_its_bytes(whole):
+    put_a_card(whole, "RTX 3060, 12288, 512")
+    write_recipe(method="lora")
+    message = refused("mine.yaml", command=fit_command)
+    assert "other programs hold 11.5 GiB of RTX 3060, 12.0 GiB" in message and "ollama stop" in message
+
+
+def test_without_a_card_it_is_only_told(whole):
+    write_recipe(method="full", more="machine: {card_gib: 1}")
+    done = CliRunner().invoke(fit_command, ["mine.yaml", "--dry-run"])
+    assert done.exit_code == 0, done.output
+    assert "no card here; on a card of 1 GiB" in done.output and "which does not fit" in done.output
+
+
+def test_a_dry_run_shows_the_same_plan_with_the_tokens_counted(whole):
+    write_recipe(method="lora")
+    done = CliRunner().invoke(fit_command, ["mine.yaml", "--dry-run"])
+    assert done.exit_code == 0, done.output
+    memory = figures()["memory"]
+    assert all(part in done.output for part in memory["parts"]) and "the most that fits" in done.output
+    assert "about" not in next(line for line in done.output.splitlines() if line.startswith("│ time"))
+
+
+def test_a_dry_run_without_the_model_shows_what_it_needs_and_how_to_get_it(whole):
+    write_recipe(base="model/llama3-8b")
+    message = refused("mine.yaml", "--dry-run", command=fit_command)
+    assert "linears, NF4" in message and "16.1 GB" in message and "--exclude 'original/*'" in message
+
+
+# -- time -------------------------------------------------------------------------------------------------------------
+
+
+def test_hours_come_from_the_probe_of_these_settings_alone(project):
+    write_config()
+    write_recipe()
+    assert figures("--tweets", "161259")["time"] == {
+        "tweets": 145_133, "tokens": 145_133 * 50 * 2, "tokens_are_counted": False, "tokens_per_second": None, "hours": None,
+    }  # fmt: skip
+    assert "speed not measured" in plan("--tweets", "161259")
+    settings = decisive_settings(LLAMA_8B, Model(base="base"), Training())
+    kept = {"tokens_per_second": 1000.0, "peak_bytes": 7 * GIB, "predicted_bytes": 7 * GIB, "device": "X", "settings": settings}
+    path = project / "model" / "mine" / "probe.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(kept))
+    assert figures("--tweets", "161259")["time"]["hours"] == pytest.approx(14_513_300 / 1000 / 3600)
+    assert "about 4.0 hours of training" in plan("--tweets", "161259") and "7.0 GiB on X" in plan()
+    write_recipe(length=1024)
+    assert figures("--tweets", "161259")["time"]["hours"] is None and figures()["probe"] is None
+    path.write_text("{}")
+    assert "not what a probe writes" in refused("plan", "mine.yaml")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"max_length": 1024}, {"per_device_train_batch_size": 2}, {"optim": "adamw_torch"}, {"bf16": False}, {"gradient_checkpointing": True}],
+)
+def test_a_probe_of_another_setting_is_not_taken(tmp_path, changed):
+    settings = decisive_settings(LLAMA_8B, Model(base="x"), Training())
+    kept = {"tokens_per_second": 1.0, "peak_bytes": 1, "predicted_bytes": 1, "device": "X", "settings": settings}
+    (tmp_path / "probe.json").write_text(json.dumps(kept))
+    assert read_probe(tmp_path, settings).device == "X"
+    assert read_probe(tmp_path, decisive_settings(LLAMA_8B, Model(base="x"), Training(**changed))) is None
+    other = Model(base="x", lora=Lora(r=8, lora_alpha=8))
+    assert read_probe(tmp_path, decisive_settings(LLAMA_8B, other, Training())) is None
+
+
+def test_without_an_archive_the_tokens_are_said_to_be_unknown(project):
+    write_config()
+    write_recipe()
+    assert figures()["time"]["tokens"] is None and "tokens unknown" in plan()
+
+
+def test_an_archive_that_is_not_prepared_is_counted_and_estimated(whole):
+    write_recipe(method="lora")
+    assert figures()["time"] | {"tokens": 0} == figures("--tweets", "60")["time"] | {"tokens": 0}
+    assert figures()["time"]["tweets"] == 54 and "about 5,400 tokens of 54 tweets" in plan()
+
+
+# -- names of the hub -------------------------------------------------------------------------------------------------
+
+
+def test_a_hub_name_is_planned_and_says_what_it_will_download(project):
+    write_recipe(base="meta-llama/Meta-Llama-3-8B")
+    assert figures()["base"]["planned_as"] == "Llama 3 8B"
+    (project / "tweets.csv").write_text("id_tweet,texte,date_creation\n1300000000000000000,un tweet assez long,2021-03-01\n")
+    message = refused("mine.yaml", command=fit_command)
+    assert "this base model is not on this machine" in message and "a download of 16.1 GB, under the Llama 3 Community License" in message
+    assert "hf download meta-llama/Meta-Llama-3-8B --exclude 'original/*' --local-dir model/llama3-8b" in message
+
+
+@pytest.mark.parametrize(("base", "words"), [
+    ("mistralai/Mistral-7B-v0.3", "hf download mistralai/Mistral-7B-v0.3 --local-dir model/mistral-7b-v0.3"),
+    ("llama3:8b", "an Ollama name is no base model"),
+    ("tweets.csv", "this is a file, not a base model"),
+    ("model/nothing", "make base-model"),
+])  # fmt: skip
+def test_what_is_no_base_model_is_told_with_what_to_do(project, base, words):
+    (project / "tweets.csv").write_text("x")
+    write_recipe(base=f"'{base}'")
+    assert words in refused("plan", "mine.yaml")
+
+
+def test_a_hub_name_that_is_in_the_hub_s_cache_is_read_from_there(project, base_model_dir):
+    """The layout that huggingface_hub writes: refs/main names the snapshot."""
+    name = "HuggingFaceTB/SmolLM2-135M-Instruct"
+    repository = project / "hub" / "hub" / "models--HuggingFaceTB--SmolLM2-135M-Instruct"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text("0123abc")
+    with pytest.raises(TweetstyleError, match="not on this machine"):
+        read_base_model(Path(name))
+    (repository / "snapshots").mkdir()
+    (repository / "snapshots" / "0123abc").symlink_to(base_model_dir)
+    assert read_base_model(Path(name)).fingerprints == read_base_model(base_model_dir).fingerprints
+
+
+def test_the_cache_is_where_the_hub_s_client_keeps_it(project, monkeypatch):
+    """Against huggingface_hub itself, in a process of its own, for it reads the environment when it is imported."""
+    from tweetstyle.hub import hub_cache
+
+    program = "from huggingface_hub.constants import HF_HUB_CACHE; print(HF_HUB_CACHE)"
+    for setting in ({"HF_HOME": "/a"}, {"HF_HUB_CACHE": "/b"}, {"XDG_CACHE_HOME": "/c"}, {}):
+        with monkeypatch.context() as patched:
+            for name in ("HF_HOME", "HF_HUB_CACHE", "XDG_CACHE_HOME"):
+                patched.delenv(name, raising=False)
+            for name, value in setting.items():
+                patched.setenv(name, value)
+            done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+            assert str(hub_cache()) == done.stdout.strip()
+
+
+def test_every_known_name_has_a_shape_and_a_place_of_its_own():
+    assert {known.name for known in HUB} == set(KNOWN)
+    assert len({known.directory for known in HUB}) == len({known.repository for known in HUB}) == len(HUB)
+    for known in HUB:
+        assert known_model(Path(known.repository)) == known_model(known.directory) == known
