@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.records import REPLY
-from tweetstyle.template import SpecialTokens, Template, build_template, check_printable, go_literal, jinja_string, render_jinja
+from tweetstyle.template import SpecialTokens, Template, build_template
+from tweetstyle.template_text import check_printable, go_literal, jinja_string, render_jinja
 
 CHATML = (
     "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}"

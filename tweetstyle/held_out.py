@@ -1,4 +1,5 @@
-"""The held-out tweets on which models are compared, as they are scored: without a topic, which would leak the tweet."""
+"""The held-out tweets on which models are compared, as they are scored: without a topic, which would leak the tweet; in a conversation
+given the message that they answer."""
 
 from __future__ import annotations
 
@@ -9,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from tweetstyle.conversations import before_held_out, read_tweets
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.records import Tweet, read_split
+from tweetstyle.records import Tweet
 from tweetstyle.template import Template
 from tweetstyle.tokenizer import Encoded, Tokenizer
 
@@ -30,11 +32,11 @@ class HeldOut:
 
 def held_out(path: Path, template: Template, tokenizer: Tokenizer, max_positions: int, max_tweets: int, seed: int) -> HeldOut:
     """At most `max_tweets` tweets of a split, seeded, in their order. Raises TweetstyleError where there is none to score."""
-    tweets = list(read_split(path))
+    tweets = list(read_tweets(path, template))
     if len(tweets) > max_tweets:
         chosen = random.Random(seed).sample(range(len(tweets)), max_tweets)
         tweets = [tweets[index] for index in sorted(chosen)]
-    pairs = [(tweet, tokenizer.encode(template, tweet.text, None, tweet.type)) for tweet in tweets]
+    pairs = [(tweet, tokenizer.encode(template, tweet.text, before_held_out(template, tweet), tweet.type)) for tweet in tweets]
     fitting = [(tweet, document) for tweet, document in pairs if len(document.ids) <= max_positions]
     if tweets and not fitting:
         what = f"all {len(pairs)} tweets are longer than the model's context of {max_positions} tokens"
@@ -52,10 +54,10 @@ def chosen(files: dict[Path, set[str]], template: Template, tokenizer: Tokenizer
     """
     tweets: list[Tweet] = []
     for path, ids in files.items():
-        of = [tweet for tweet in read_split(path) if tweet.id in ids]
+        of = [tweet for tweet in read_tweets(path, template) if tweet.id in ids]
         wanted = min(most - len(tweets), len(of))
         tweets += [of[index * len(of) // wanted] for index in range(wanted)]
-    documents = [tokenizer.encode(template, tweet.text, None, tweet.type) for tweet in tweets]
+    documents = [tokenizer.encode(template, tweet.text, before_held_out(template, tweet), tweet.type) for tweet in tweets]
     sizes = [scored_bytes(tweet.text, document, template, tokenizer) for tweet, document in zip(tweets, documents, strict=True)]
     return HeldOut(tweets, documents, np.array(sizes, dtype=float), 0)
 

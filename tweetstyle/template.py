@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.records import TWEET
+from tweetstyle.template_text import check_printable, go_literal, jinja_string, render_jinja
+from tweetstyle.turns import Turn, Turns, take_apart
 
 NO_TOPIC = "*"
 SLOTS = ("style", "type", "topic", "text")
@@ -54,6 +57,7 @@ class Template:
     add_bos: the ids begin with the tokenizer's BOS, put there by the tokenizer (GGUF key add_bos_token) and never by the text.
     answer_prefix: belongs to the answer, for a byte-level BPE makes one token of a space and the word behind it:
     a prompt that ended in a space would end in a token that training never showed there.
+    turns: how a conversation goes on; None: each message is answered afresh, whatever was said before.
     """
 
     format: Literal["inst", "text", "chat", "custom"]
@@ -63,18 +67,26 @@ class Template:
     end: str
     answer_prefix: str = ""
     stops: tuple[str, ...] = ()
+    turns: Turns | None = None
 
     # -- what training, evaluation and chat read ------------------------------------------------------------
 
     def system_line(self, type: str = TWEET) -> str:
         """What a /set system line replaces, with the style's name and the type filled in."""
+        if self.turns:
+            return self.turns.system or ""
         for piece in self.pieces:
             if isinstance(piece, SystemLine):
                 return _fill(piece.line, style=self.style, type=type)
         return ""
 
-    def prompt(self, message: str = NO_TOPIC, *, type: str = TWEET, system: str | None = None) -> str:
-        """The text before the answer, BOS not included, for what the user typed (`*`: no subject)."""
+    def prompt(self, message: str = NO_TOPIC, *, type: str = TWEET, system: str | None = None, history: Iterable[Turn] = ()) -> str:
+        """The text before the answer, BOS not included, for what the user typed (`*`: no subject).
+
+        history: what was said before, which only a conversation has in its prompt.
+        """
+        if self.turns:
+            return self.turns.prompt(message, history, system)
         topic = "" if message == NO_TOPIC else message
         parts = []
         for piece in self.pieces:
@@ -88,8 +100,11 @@ class Template:
         return "".join(parts)
 
     def training_prompt(self, topic: str | None, type: str = TWEET) -> str:
-        """The prompt under which a tweet is trained and scored. In the `text` format a tweet has none."""
-        return self.prompt(topic if topic and self.has_topic else NO_TOPIC, type=type)
+        """The prompt under which a tweet is trained and scored. In the `text` format a tweet has none.
+
+        topic: the tweet's subject or, in a conversation, the message that it answers.
+        """
+        return self.prompt(topic if topic and self.takes_message else NO_TOPIC, type=type)
 
     def answer(self, text: str) -> str:
         """The text that the model learns to write, its end token not included."""
@@ -101,11 +116,18 @@ class Template:
 
     @property
     def has_topic(self) -> bool:
-        """Whether a subject may be trained: everywhere but in raw text, where what is typed is the tweet's own beginning."""
+        """Whether a subject may be trained: not in raw text, where what is typed is the tweet's own beginning, nor in a conversation."""
+        return self.takes_message and not self.turns
+
+    @property
+    def takes_message(self) -> bool:
+        """Whether what is typed is a subject or a message, which stands in the prompt, and not the tweet's own beginning."""
         return self.format != "text" and any(isinstance(p, Topic) for p in self.pieces)
 
     def line(self, text: str, topic: str | None = None, type: str = TWEET) -> str:
         """The JSONL line. <s> and </s> are written as such and stand for the tokenizer's BOS and EOS; no code reads them back."""
+        if self.turns and topic is None:
+            return self.answer(text) + self.end  # its message is not there yet: playback finds one
         prompt = self.training_prompt(topic, type) + self.answer(text)
         if self.format == "chat":
             return prompt + self.end
@@ -116,8 +138,10 @@ class Template:
     def ollama(self) -> str:
         """The Modelfile's TEMPLATE (Go's text/template): the last user message only, so that each message is answered afresh.
 
-        `ollama run` resends the whole history through /api/chat and cannot be told not to.
+        `ollama run` resends the whole history through /api/chat and cannot be told not to. A conversation has all of it.
         """
+        if self.turns:
+            return self.turns.ollama()
         body = "".join(self._go(piece) for piece in self.pieces)
         last_user = 'and (eq $m.Role "user") (eq (len (slice $.Messages $i)) 1)'
         return "{{- range $i, $m := .Messages }}{{- if " + last_user + " }}" + body + "{{ end }}{{ end }}"
@@ -126,6 +150,8 @@ class Template:
         """The GGUF's chat template, the same prompt in Jinja; None for raw text, where a chat template would be a claim."""
         if self.format == "text":
             return None
+        if self.turns:
+            return self.turns.jinja()
         body = "".join(self._jinja(piece) for piece in self.pieces)
         system = "{% if messages[0].role == 'system' %}{% set system = messages[0].content %}{% endif %}"
         guard = "{% if messages[-1].role == 'user' %}{% set topic = messages[-1].content %}"
@@ -158,13 +184,17 @@ class Template:
 # -- the four formats ---------------------------------------------------------------------------------------
 
 
-def build_template(format: str, style: str, tokens: SpecialTokens, custom: str | None = None) -> Template:
+def build_template(
+    format: str, style: str, tokens: SpecialTokens, custom: str | None = None, *, system: str | None = None, conversation: bool = False
+) -> Template:
     """The template of a recipe's prompt section over a tokenizer's special tokens.
 
-    Raises TweetstyleError for a custom line without {text} at its end, a style name that a Modelfile cannot
-    carry, and a `chat` format over a base model that has no chat template.
+    conversation: several turns, each answer to a message (format chat); system: a line of one's own, in the `chat` format.
+    Raises TweetstyleError for a custom line without {text} at its end, a style name or system line that a Modelfile cannot
+    carry, and a `chat` format over a base model that has no chat template, or one that this format cannot be made of.
     """
     check_printable(style, "prompt.style")
+    check_printable((system or "").replace("\n", ""), "prompt.system")
     has_bos = tokens.bos is not None
     if format == "inst":
         pieces = (Literally("[INST] "), SystemLine("Style: {style} | Type: {type}"), Topic(" | Sujet: ", True), Literally(" [/INST]"))
@@ -173,7 +203,17 @@ def build_template(format: str, style: str, tokens: SpecialTokens, custom: str |
         return Template("text", style, (Topic(optional=True),), has_bos, tokens.eos, "", (tokens.eos,))
     if format == "custom":
         return _custom(custom or "", style, tokens)
-    return _chat(style, tokens)
+    if not tokens.chat_template:
+        raise TweetstyleError(
+            "the base model has no chat template", where="prompt.format: chat", hint="use an instruct model, or format: inst"
+        )
+    return _conversation(style, tokens, system) if conversation else _chat(style, tokens, system or "Style: {style} | Type: {type}")
+
+
+def _conversation(style: str, tokens: SpecialTokens, system: str | None) -> Template:
+    turns, writes_bos = take_apart(tokens.chat_template or "", tokens.bos, tokens.eos, system.strip() if system else None)
+    pieces = Literally(turns.head), Topic(), Literally(turns.asked)
+    return Template("chat", style, pieces, writes_bos, turns.end, "", (turns.end,), turns)
 
 
 def _custom(line: str, style: str, tokens: SpecialTokens) -> Template:
@@ -217,16 +257,12 @@ def _custom_pieces(prompt: str, refuse):
             yield Literally(part)
 
 
-def _chat(style: str, tokens: SpecialTokens) -> Template:
+def _chat(style: str, tokens: SpecialTokens, line: str) -> Template:
     """The model's own chat template, taken apart once at marks in the places of the system line, the message and the answer.
 
     Rendered with jinja2 in its sandbox, as transformers does. A template that writes the BOS itself leaves it to the
     tokenizer instead (a BOS in TEMPLATE makes two in Ollama); one that writes it as ordinary text (ChatML) keeps it there.
     """
-    if not tokens.chat_template:
-        raise TweetstyleError(
-            "the base model has no chat template", where="prompt.format: chat", hint="use an instruct model, or format: inst"
-        )
     system, message, answer = "\ue000S\ue001", "\ue000M\ue001", "\ue000A\ue001"
     turns = [{"role": "system", "content": system}, {"role": "user", "content": message}]
     asked = render_jinja(tokens.chat_template, turns, "", tokens.eos, generate=True)
@@ -241,66 +277,10 @@ def _chat(style: str, tokens: SpecialTokens) -> Template:
         )
     before, _, between, _, after = order
     end = re.match(r"<\|?[^<>\s]+\|?>|</s>", whole[len(asked + answer) :])
-    pieces = (Literally(before), SystemLine("Style: {style} | Type: {type}"), Literally(between), Topic(), Literally(after))
+    pieces = (Literally(before), SystemLine(line), Literally(between), Topic(), Literally(after))
     pieces = tuple(p for p in pieces if p != Literally(""))
     end_token = end[0] if end else tokens.eos
     return Template("chat", style, pieces, writes_bos, end_token, "", (end_token,))
-
-
-def render_jinja(source: str, messages: list[dict[str, str]], bos: str, eos: str, *, generate: bool) -> str:
-    """Renders a Hugging Face chat template with the names that transformers gives it."""
-    from jinja2 import TemplateError
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True)
-
-    def raise_exception(message: str):
-        raise TemplateError(message)
-
-    try:
-        return environment.from_string(source).render(
-            messages=messages,
-            bos_token=bos,
-            eos_token=eos,
-            add_generation_prompt=generate,
-            raise_exception=raise_exception,
-        )
-    except TemplateError as error:
-        raise TweetstyleError(
-            f"the base model's chat template cannot be used ({error})", where="prompt.format: chat", hint="use format: inst"
-        ) from error
-
-
-# -- what may stand in a Modelfile --------------------------------------------------------------------------
-
-
-YOUNGER = (range(0x2FFC, 0x3000), range(0x31EF, 0x31F0), range(0x2EBF0, 0x2EE5E))
-"""Characters of Unicode 15.1, which a younger Python prints and Go's tables (15.0) do not know."""
-
-
-def is_printable(character: str) -> bool:
-    """Whether Ollama's Modelfile keeps the character (Go's strconv.IsPrint), whatever Python's own tables say."""
-    return character.isprintable() and not any(ord(character) in characters for characters in YOUNGER)
-
-
-def check_printable(text: str, where: str) -> None:
-    """Refuses what Ollama's Modelfile cannot carry: it silently drops runes that are not printable, and ends at three quotes."""
-    for character in text:
-        if not is_printable(character):
-            raise TweetstyleError(f"the character U+{ord(character):04X} cannot stand in a Modelfile", where=where, hint="leave it out")
-    if '"""' in text:
-        raise TweetstyleError('""" cannot stand in a Modelfile', where=where, hint="leave it out")
-
-
-def go_literal(text: str) -> str:
-    """Text inside a Go template: only the opening braces have a meaning there."""
-    return re.sub(r"\{\{+|\{$", lambda braces: '{{ "' + braces[0] + '" }}', text)
-
-
-def jinja_string(text: str) -> str:
-    """A Jinja string literal; llama.cpp's own Jinja reads these escapes too."""
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
-    return f"'{escaped}'"
 
 
 def _fill(line: str, **slots: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.template import Template
+from tweetstyle.turns import Turn
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer as FastTokenizer
@@ -99,6 +101,23 @@ class Tokenizer:
         prompt = self.prompt_ids(template.training_prompt(topic, type), add_bos=template.add_bos)
         ids = prompt + self.text_ids(template.answer(text)) + [self.end_id(template)]
         return Encoded(ids[:max_length], min(len(prompt), len(ids[:max_length])))
+
+    def encode_turns(self, template: Template, turns: Sequence[Turn]) -> tuple[list[int], list[int]]:
+        """One conversation as ids [n] and labels [n]: its last answer's end token is the last; answers and their ends bear loss.
+
+        The ids are those of the chat template's whole text, for each seam lies at a special token or between a line end and a word.
+        Raises ValueError for a template without turns.
+        """
+        if template.turns is None:
+            raise ValueError("this template answers each message afresh")
+        ids: list[int] = []
+        labels: list[int] = []
+        for given, answer in template.turns.segments(turns):
+            before = self.prompt_ids(given, add_bos=template.add_bos and not ids)
+            learned = [*self.text_ids(template.answer(answer)), self.end_id(template)]
+            ids += before + learned
+            labels += [IGNORED] * len(before) + learned
+        return ids, labels
 
     def end_id(self, template: Template) -> int:
         """Id of the token that ends an answer."""

@@ -15,7 +15,8 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.export import export
 from tweetstyle.export.modelfile import modelfile
 from tweetstyle.recipe import Export, Sampling
-from tweetstyle.template import SpecialTokens, Template, build_template, is_printable
+from tweetstyle.template import SpecialTokens, Template, build_template
+from tweetstyle.template_text import is_printable
 
 pytestmark = pytest.mark.integration
 

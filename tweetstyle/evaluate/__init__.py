@@ -13,6 +13,7 @@ import numpy as np
 
 from tweetstyle.apart import apart_from_unsloth
 from tweetstyle.base_model import BaseModel
+from tweetstyle.conversations import read_tweets
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.evaluate.baselines import (
     IN_WORDS,
@@ -34,7 +35,7 @@ from tweetstyle.evaluate.specificity import Specificity, other_people, specifici
 from tweetstyle.evaluate.writing import let_them_write
 from tweetstyle.files import complete_file
 from tweetstyle.held_out import HeldOut, clusters, held_out, scored_bytes
-from tweetstyle.records import TWEET, Tweet, read_split
+from tweetstyle.records import TWEET, Tweet
 from tweetstyle.template import Template
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def evaluate(
     samples = {name: held_out(path, template, base.tokenizer, *limits) for name, path in files.items()}
     tweets = [tweet for sample in samples.values() for tweet in sample.tweets]
     documents = [document for sample in samples.values() for document in sample.documents]
-    known = list(read_split(train))
+    known = list(read_tweets(train, template))
     if not known:
         raise TweetstyleError("there is no tweet to learn from", where=str(train), hint="tweetstyle prepare makes it from the archive")
     examples = few_examples(base, template, known, documents, evaluation.examples, evaluation.seed)

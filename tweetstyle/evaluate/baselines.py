@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tweetstyle.base_model import BaseModel
+from tweetstyle.conversations import before_held_out
 from tweetstyle.evaluate.likelihood import Reading
 from tweetstyle.evaluate.ngram import ngram_bits, train_ngrams
 from tweetstyle.evaluate.prefixes import first_scored
@@ -71,7 +72,8 @@ def few_examples(
     """A seeded choice of `count` training tweets, in order of time; fewer where they would leave a held-out tweet no room."""
     longest = max(len(document.ids) for document in documents)
     order = random.Random(seed).sample(range(len(train)), min(count, len(train)))
-    encoded = {place: base.tokenizer.encode(template, train[place].text, None, train[place].type).ids for place in order}
+    asked = {place: before_held_out(template, train[place]) for place in order}
+    encoded = {place: base.tokenizer.encode(template, train[place].text, asked[place], train[place].type).ids for place in order}
     while order and 1 + sum(len(encoded[place]) for place in order) + longest > base.max_positions:
         order.pop()
     bos = [base.tokenizer.bos_id] if template.add_bos and order else []

@@ -240,7 +240,7 @@ def write_from_gguf(
         speaker = Speaker(gguf, template, sampling)
         for ask in tqdm(missing, desc="writing (GGUF)", unit="tweet", file=sys.stderr, disable=None, leave=False):
             speaker.sampling = sampling.model_copy(update={"seed": seed + ask.number})
-            topic = ask.topic if ask.topic and template.has_topic else NO_TOPIC
+            topic = ask.topic if ask.topic and template.takes_message else NO_TOPIC
             text = speaker.answer(topic, system=template.system_line(ask.type) or None)
             file.append([Written(ask.number, text.strip(), speaker.ended)])
     return [file.answers()[ask.number] for ask in asks]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.recipe import Export, Sampling
-from tweetstyle.template import Template, is_printable
+from tweetstyle.template import Template
+from tweetstyle.template_text import is_printable
 
 TRIPLE = '"""'
 

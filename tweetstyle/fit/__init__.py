@@ -138,7 +138,7 @@ def _plan(documents: list[Document], end: int, training: Training) -> FitPlan:
     packs = pack_count(lengths, training.max_length)
     steps, in_epoch = step_count(packs, training)
     return FitPlan(
-        tweets=len(documents),
+        tweets=sum(document.tweets for document in documents),
         tokens=sum(lengths),
         cut=sum(document.ids[-1] != end for document in documents),
         packs=packs,

@@ -12,6 +12,7 @@ from typing import Any
 
 from tweetstyle.apart import apart_from_unsloth
 from tweetstyle.base_model import BaseModel
+from tweetstyle.conversations import files_read
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file
 from tweetstyle.fit.documents import Document, read_documents
@@ -61,7 +62,8 @@ def close(
     evaluation does.
     """
     files = [path for path in sorted(final_model.rglob("*")) if path.suffix in (".safetensors", ".json")]
-    of = fingerprints([*files, train, *splits.values()]) | base.fingerprints
+    read = [file for path in (train, *splits.values()) for file in files_read(path, template)]
+    of = fingerprints([*files, *read]) | base.fingerprints
     if (standing := read_as_trained(directory)) and standing.model == of:
         return standing
     samples = {name: held_out(path, template, base.tokenizer, base.max_positions, HELD_OUT_TWEETS, SEED) for name, path in splits.items()}

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tweetstyle.base_model import BaseModel
+from tweetstyle.conversations import read_tweets
 from tweetstyle.evaluate.copying import find_copies
 from tweetstyle.generation import generate_while_training
 from tweetstyle.recipe import Sampling, Training
@@ -20,14 +21,17 @@ SAMPLING = Sampling(num_predict=80)
 def sample_writer(
     base: BaseModel, template: Template, training: Training, train: Path, validation: Path
 ) -> Callable[[Any, int], dict[str, Any]]:
-    """(model, step) → a metrics line's `samples` and `copied_share`. The prompts are the first of none and the validation tweets' topics.
+    """(model, step) → a metrics line's `samples` and `copied_share`. The prompts are the first of none and the validation tweets'
+    topics; in a conversation the messages that those answer.
 
     The seed is of training.seed and the step, so that a resumed run writes the same.
     """
     learned = [tweet.text for tweet in read_split(train)]
     topics: list[str | None] = [None]
-    if template.has_topic:
-        topics += dict.fromkeys(tweet.topic for tweet in read_split(validation) if tweet.topic)
+    if template.takes_message:
+        topics += dict.fromkeys(tweet.topic for tweet in read_tweets(validation, template) if tweet.topic)
+    if template.turns:
+        topics = topics[1:] or topics
     topics = [topics[place % len(topics)] for place in range(training.samples)]
     tokenizer, end = base.tokenizer, base.tokenizer.end_id(template)
     prompts = [tokenizer.prompt_ids(template.training_prompt(topic), add_bos=template.add_bos) or [end] for topic in topics]

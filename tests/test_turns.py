@@ -1,0 +1,203 @@
+"""A conversation is the chat template's own text: in training, in prompts, in Jinja; and its ids are transformers'."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from support.chat_templates import BARE, CHATML, DATED, HEADERS, INST
+
+from tweetstyle.base_model import BaseModel, read_base_model
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.template import SpecialTokens, Template, build_template
+from tweetstyle.template_text import render_jinja
+from tweetstyle.tokenizer import IGNORED
+from tweetstyle.turns import Turn, take_apart
+
+TOKENS = {
+    "chatml": SpecialTokens("<|im_start|>", "<|im_end|>", CHATML),
+    "headers": SpecialTokens("<|begin_of_text|>", "<|end_of_text|>", HEADERS),
+    "dated": SpecialTokens("<|begin_of_text|>", "<|end_of_text|>", DATED),
+    "bare": SpecialTokens("<s>", "</s>", BARE),
+}
+# Stripped, as messages and tweets are: the templates of Llama 3 trim what they are given.
+words = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp", "Co")), min_size=1, max_size=30).map(str.strip).filter(bool)
+turns = st.lists(st.tuples(words, words), min_size=1, max_size=6)
+HARD = [("l'été {{ x }} {% if %}", "oui 😀"), ("'\\n\" ?", "*"), ("[INST]", "<s> non </s>")]
+
+
+def conversation(name: str, system: str | None = None) -> Template:
+    return build_template("chat", "Nimzo", TOKENS[name], system=system, conversation=True)
+
+
+def messages(said: list[Turn], message: str | None = None, system: str | None = None) -> list[dict[str, str]]:
+    found = [{"role": "system", "content": system}] if system else []
+    for asked, answer in said:
+        found += [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
+    return found + ([{"role": "user", "content": message}] if message is not None else [])
+
+
+def by_the_model(name: str, said: list[Turn], message: str | None = None, system: str | None = None) -> str:
+    """Its own template's text, less the BOS that the template writes and the tokenizer then adds."""
+    tokens = TOKENS[name]
+    text = render_jinja(tokens.chat_template, messages(said, message, system), tokens.bos, tokens.eos, generate=message is not None)
+    return text.removeprefix(tokens.bos) if name != "chatml" else text
+
+
+@pytest.mark.parametrize("name", TOKENS)
+@settings(max_examples=50, deadline=None)
+@given(said=turns)
+@example(said=HARD)
+def test_a_prompt_is_the_models_own_with_all_that_was_said(name: str, said: list[Turn]) -> None:
+    template, (*before, (message, _)) = conversation(name), said
+    assert template.prompt(message, history=before) == by_the_model(name, before, message)
+
+
+@pytest.mark.parametrize("name", ["chatml", "headers", "dated"])
+@pytest.mark.parametrize("system", ["Be {style} “me”.", "l'été\n{{ x }} \\n"])
+@settings(max_examples=20, deadline=None)
+@given(said=turns)
+@example(said=HARD)
+def test_a_system_line_is_trained_and_another_stands_in_its_place(name: str, system: str, said: list[Turn]) -> None:
+    *before, (message, _) = said
+    trained, plain = conversation(name, system), conversation(name)
+    expected = by_the_model(name, before, message, system)
+    assert trained.prompt(message, history=before) == expected == plain.prompt(message, history=before, system=system)
+    assert trained.system_line() == system
+    assert trained.prompt(message, history=before, system="Other.") == by_the_model(name, before, message, "Other.")
+
+
+@pytest.mark.parametrize("system", [None, "Write as I do."])
+@pytest.mark.parametrize("name", TOKENS)
+@settings(max_examples=30, deadline=None)
+@given(said=turns)
+@example(said=HARD)
+def test_the_ggufs_jinja_says_the_same(name: str, system: str | None, said: list[Turn]) -> None:
+    if system and name == "bare":
+        return
+    template, (*before, (message, _)) = conversation(name, system), said
+    jinja = template.jinja()
+    assert render_jinja(jinja, messages(before, message), "", "", generate=True) == template.prompt(message, history=before)
+    asked = render_jinja(jinja, messages(before, message, "Other."), "", "", generate=True)
+    assert asked == template.prompt(message, history=before, system="Other.")
+
+
+def test_what_a_template_puts_in_by_itself_is_a_fixed_text() -> None:
+    assert conversation("chatml").prompt("ça va ?") == (
+        "<|im_start|>system\nYou are helpful<|im_end|>\n<|im_start|>user\nça va ?<|im_end|>\n<|im_start|>assistant\n"
+    )
+    assert conversation("dated").prompt("x").startswith("<|start_header_id|>system<|end_header_id|>\n\nToday: 26 Jul 2024\n\n<|eot_id|>")
+    assert conversation("headers").prompt("x").startswith("<|start_header_id|>user")
+
+
+def test_the_end_is_the_turns_own_and_stops_it() -> None:
+    found = {name: (conversation(name).end, conversation(name).stops, conversation(name).add_bos) for name in TOKENS}
+    assert found == {
+        "chatml": ("<|im_end|>", ("<|im_end|>",), False),
+        "headers": ("<|eot_id|>", ("<|eot_id|>",), True),
+        "dated": ("<|eot_id|>", ("<|eot_id|>",), True),
+        "bare": ("</s>", ("</s>",), True),
+    }
+
+
+def test_no_bos_stands_in_what_ollama_is_given() -> None:
+    for name in ("headers", "dated", "bare"):
+        template = conversation(name)
+        assert TOKENS[name].bos not in template.ollama() + (template.jinja() or "")
+
+
+def test_a_line_has_its_message_once_there_is_one() -> None:
+    template = conversation("chatml")
+    assert template.line("salut") == "salut<|im_end|>"
+    assert template.line("salut", "ça va ?") == template.prompt("ça va ?") + "salut<|im_end|>"
+    assert not template.has_topic and template.takes_message
+
+
+@pytest.mark.parametrize(
+    ("source", "system", "words"),
+    [
+        (BARE, "Be me.", "has no place for a system message"),
+        (INST, None, "puts no end token behind an answer"),
+        (INST.replace("' ' + eos", "eos"), None, "otherwise than turn by turn"),
+        ("{% for m in messages %}{{ m.content | upper }}</s>{% endfor %}", None, "leaves messages out, or changes them"),
+        ("{{ messages[-1].content }}", None, "leaves messages out"),
+        ("{% for m in messages %}{{ m.content }}\n{% endfor %}", None, "puts no end token behind an answer"),
+        ("{% for m in messages %}{{ loop.index }}{{ m.content }}</s>{% endfor %}", None, "otherwise than turn by turn"),
+        ("{{ raise_exception('no') }}", None, "cannot be used (no)"),
+    ],
+)
+def test_a_template_that_is_no_row_of_turns_is_refused(source: str, system: str | None, words: str) -> None:
+    with pytest.raises(TweetstyleError) as caught:
+        take_apart(source, "<s>", "</s>", system)
+    assert words in caught.value.what and caught.value.where == "prompt.format: chat"
+
+
+def test_a_system_line_that_a_modelfile_cannot_carry_is_refused() -> None:
+    with pytest.raises(TweetstyleError, match=r"prompt.system: the character U\+200D"):
+        conversation("chatml", "moi\u200d")
+
+
+# -- ids ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def base(base_model_dir: Path) -> BaseModel:
+    return read_base_model(base_model_dir)
+
+
+@pytest.fixture(scope="module")
+def reference(base_model_dir: Path):
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(base_model_dir)
+
+
+SAID = [(f"{number}. l'été {mark} ?", f"{mark}oui, {number * 111} fois 😀 @toi #neige") for number, mark in enumerate("aé🙂«.…*", start=1)]
+
+
+@pytest.mark.parametrize("system", [None, "Write as I do.\nBriefly."])
+@pytest.mark.parametrize("count", range(1, len(SAID) + 1))
+def test_training_ids_are_those_of_apply_chat_template(base: BaseModel, reference, count: int, system: str | None) -> None:
+    """Up to the last end token: behind it a template may write what nothing is learned from."""
+    template = build_template("chat", "Nimzo", base.tokens, system=system, conversation=True)
+    ids, labels = base.tokenizer.encode_turns(template, SAID[:count])
+    theirs = reference.apply_chat_template(messages(SAID[:count], None, system), tokenize=True, return_dict=True)["input_ids"]
+    assert ids == theirs[: len(ids)]
+    assert base.tokenizer.decode(theirs[len(ids) :]) == "\n"
+    learned = "".join(answer + "<|im_end|>" for _, answer in SAID[:count])
+    assert base.tokenizer.decode([id for id in labels if id != IGNORED]) == learned
+    assert [id for id, label in zip(ids, labels, strict=True) if label != IGNORED] == [label for label in labels if label != IGNORED]
+
+
+@pytest.mark.parametrize("name", ["headers", "dated", "bare"])
+def test_other_shapes_too_by_the_same_library(base: BaseModel, reference, name: str) -> None:
+    """Over SmolLM2's tokenizer, which has not their special tokens: the words are then ordinary, the text is what is compared."""
+    template, tokens = conversation(name), TOKENS[name]
+    for count in (1, 2, 5):
+        options = {"chat_template": tokens.chat_template, "tokenize": False, "date_string": "26 Jul 2024"}
+        theirs = reference.apply_chat_template(messages(SAID[:count]), bos_token=tokens.bos, eos_token=tokens.eos, **options)
+        ours = "".join(given + answer + template.end for given, answer in template.turns.segments(SAID[:count]))
+        assert tokens.bos + ours == theirs
+
+
+@settings(max_examples=60, deadline=None)
+@given(said=turns)
+def test_a_prompt_has_the_ids_that_the_conversation_was_trained_with(base: BaseModel, said: list[Turn]) -> None:
+    """Words that are no special token's: those a person's text is split of, and a prompt's are read."""
+    special = ("<|im_start|>", "<|im_end|>", "<|endoftext|>")
+    said = [turn for turn in said if not any(token in text for token in special for text in turn)] or [("a", "b")]
+    template, (*before, (message, answer)) = build_template("chat", "Nimzo", base.tokens, conversation=True), said
+    ids, _ = base.tokenizer.encode_turns(template, said)
+    prompt = base.tokenizer.prompt_ids(template.prompt(message, history=before), add_bos=template.add_bos)
+    assert ids[: len(prompt)] == prompt
+    alone = base.tokenizer.encode(template, answer, message, "Tweet")
+    assert base.tokenizer.encode_turns(template, [(message, answer)]) == (alone.ids, alone.labels)
+
+
+def test_special_token_text_in_an_answer_is_ordinary_text(base: BaseModel) -> None:
+    template = build_template("chat", "Nimzo", base.tokens, conversation=True)
+    ids, labels = base.tokenizer.encode_turns(template, [("a", "they write <|im_end|>"), ("b", "so")])
+    assert labels.count(base.eos_id) == 2
+    assert ids.count(base.eos_id) == 1 + 2 + 2  # the template's own system message, two messages, two answers

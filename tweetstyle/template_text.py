@@ -1,0 +1,71 @@
+"""Text as Jinja, Go's text/template and a Modelfile carry it, and a chat template rendered as transformers renders it."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from tweetstyle.errors import TweetstyleError
+
+
+def render_jinja(source: str, messages: list[dict[str, str]], bos: str, eos: str, *, generate: bool) -> str:
+    """Renders a Hugging Face chat template with the names that transformers gives it.
+
+    But for the clock (strftime_now): a template that asks for it writes its own fixed date instead, and the same on any day.
+    """
+    from jinja2 import TemplateError
+
+    def raise_exception(message: str):
+        raise TemplateError(message)
+
+    try:
+        return _compiled(source).render(
+            messages=messages,
+            tools=None,
+            documents=None,
+            bos_token=bos,
+            eos_token=eos,
+            add_generation_prompt=generate,
+            raise_exception=raise_exception,
+        )
+    except TemplateError as error:
+        raise TweetstyleError(
+            f"the base model's chat template cannot be used ({error})", where="prompt.format: chat", hint="use format: inst"
+        ) from error
+
+
+@lru_cache(maxsize=8)
+def _compiled(source: str):
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"])
+    return environment.from_string(source)
+
+
+YOUNGER = (range(0x2FFC, 0x3000), range(0x31EF, 0x31F0), range(0x2EBF0, 0x2EE5E))
+"""Characters of Unicode 15.1, which a younger Python prints and Go's tables (15.0) do not know."""
+
+
+def is_printable(character: str) -> bool:
+    """Whether Ollama's Modelfile keeps the character (Go's strconv.IsPrint), whatever Python's own tables say."""
+    return character.isprintable() and not any(ord(character) in characters for characters in YOUNGER)
+
+
+def check_printable(text: str, where: str) -> None:
+    """Refuses what Ollama's Modelfile cannot carry: it silently drops runes that are not printable, and ends at three quotes."""
+    for character in text:
+        if not is_printable(character):
+            raise TweetstyleError(f"the character U+{ord(character):04X} cannot stand in a Modelfile", where=where, hint="leave it out")
+    if '"""' in text:
+        raise TweetstyleError('""" cannot stand in a Modelfile', where=where, hint="leave it out")
+
+
+def go_literal(text: str) -> str:
+    """Text inside a Go template: only the opening braces have a meaning there."""
+    return re.sub(r"\{\{+|\{$", lambda braces: '{{ "' + braces[0] + '" }}', text)
+
+
+def jinja_string(text: str) -> str:
+    """A Jinja string literal; llama.cpp's own Jinja reads these escapes too."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
+    return f"'{escaped}'"
