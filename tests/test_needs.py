@@ -259,13 +259,15 @@ def test_hours_come_from_the_probe_of_these_settings_alone(project):
         "tweets": 145_133, "tokens": 145_133 * 50 * 2, "tokens_are_counted": False, "tokens_per_second": None, "hours": None,
     }  # fmt: skip
     assert "speed not measured" in plan("--tweets", "161259")
-    settings = decisive_settings(LLAMA_8B, Model(base="base"), Training())
+    settings = decisive_settings(Path("base"), Model(base="base"), Training())
     kept = {"tokens_per_second": 1000.0, "peak_bytes": 7 * GIB, "predicted_bytes": 7 * GIB, "device": "X", "settings": settings}
     path = project / "model" / "mine" / "probe.json"
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(kept))
     assert figures("--tweets", "161259")["time"]["hours"] == pytest.approx(14_513_300 / 1000 / 3600)
-    assert "about 4.0 hours of training" in plan("--tweets", "161259") and "7.0 GiB on X" in plan()
+    assert (
+        "about 4.0 hours of training" in plan("--tweets", "161259") and "7.0 GiB at its peak on X, 7.0 GiB were planned (+0.0%)" in plan()
+    )
     write_recipe(length=1024)
     assert figures("--tweets", "161259")["time"]["hours"] is None and figures()["probe"] is None
     path.write_text("{}")
@@ -274,16 +276,24 @@ def test_hours_come_from_the_probe_of_these_settings_alone(project):
 
 @pytest.mark.parametrize(
     "changed",
-    [{"max_length": 1024}, {"per_device_train_batch_size": 2}, {"optim": "adamw_torch"}, {"bf16": False}, {"gradient_checkpointing": True}],
+    [
+        {"max_length": 1024},
+        {"gradient_accumulation_steps": 4},
+        {"per_device_train_batch_size": 2},
+        {"optim": "adamw_torch"},
+        {"bf16": False},
+        {"gradient_checkpointing": True},
+    ],
 )
 def test_a_probe_of_another_setting_is_not_taken(tmp_path, changed):
-    settings = decisive_settings(LLAMA_8B, Model(base="x"), Training())
+    settings = decisive_settings(Path("base"), Model(base="x"), Training())
     kept = {"tokens_per_second": 1.0, "peak_bytes": 1, "predicted_bytes": 1, "device": "X", "settings": settings}
     (tmp_path / "probe.json").write_text(json.dumps(kept))
     assert read_probe(tmp_path, settings).device == "X"
-    assert read_probe(tmp_path, decisive_settings(LLAMA_8B, Model(base="x"), Training(**changed))) is None
-    other = Model(base="x", lora=Lora(r=8, lora_alpha=8))
-    assert read_probe(tmp_path, decisive_settings(LLAMA_8B, other, Training())) is None
+    assert read_probe(tmp_path, decisive_settings(Path("base"), Model(base="x"), Training(**changed))) is None
+    for other in (Model(base="x", lora=Lora(r=8, lora_alpha=8)), Model(base="x", method="full")):
+        assert read_probe(tmp_path, decisive_settings(Path("base"), other, Training())) is None
+    assert read_probe(tmp_path, decisive_settings(Path("other"), Model(base="x"), Training())) is None
 
 
 def test_without_an_archive_the_tokens_are_said_to_be_unknown(project):

@@ -109,7 +109,7 @@ def needs_of(recipe: Recipe, base: Outline | BaseModel, card: Card, lesson: Less
         ram_there=page if card.seen else round(recipe.machine.ram_gib * 2**30),
         disk=disk_needed(recipe, base),
         disk_free=shutil.disk_usage(existing_parent(recipe.run_directory)).free,
-        probe=read_probe(recipe.run_directory, decisive_settings(*settings)),
+        probe=read_probe(recipe.run_directory, decisive_settings(base.path, recipe.model, recipe.training)),
         lesson=lesson,
     )
 

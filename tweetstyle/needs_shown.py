@@ -56,7 +56,8 @@ def further_rows(needs: Needs) -> dict[str, str]:
         rows["the most that fits"] = largest
     if needs.probe:
         probe = needs.probe
-        rows["probe"] = f"{size(probe.peak_bytes)} on {probe.device}, {size(probe.predicted_bytes)} were planned ({probe.error:+.1%})"
+        planned = "" if probe.predicted_bytes is None else f", {size(probe.predicted_bytes)} were planned ({probe.error:+.1%})"
+        rows["probe"] = f"{size(probe.peak_bytes)} at its peak on {probe.device}{planned}"
     for part, value in needs.ram.items():
         rows[f"RAM: {part}"] = f"{size(value)} of {size(needs.ram_there)}" + ("" if value <= needs.ram_there else ": too much")
     rows |= {f"disk: {part}": size(value) for part, value in needs.disk.items()}

@@ -9,35 +9,36 @@ from pathlib import Path
 from typing import Any
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.memory.shape import read_shape
 from tweetstyle.recipe import Model, Training
 
 PROBE = "probe.json"
-DECISIVE = ("max_length", "per_device_train_batch_size", "optim", "bf16", "gradient_checkpointing")
+DECISIVE = (
+    "max_length", "per_device_train_batch_size", "gradient_accumulation_steps", "gradient_checkpointing", "optim", "bf16",
+)  # fmt: skip
 """Settings of `training` that decide memory and speed."""
 
 
 @dataclass(frozen=True)
 class Probe:
-    """tokens_per_second: real tokens, validation not counted; the bytes are those of torch's allocator; device: the card's name."""
+    """tokens_per_second: of full packs, validation not counted; peak_bytes: the most that torch's tensors took on the card, or the
+    process without one; predicted_bytes: the plan's figure for it, None without a card; device: its name.
+    """
 
     tokens_per_second: float
     peak_bytes: int
-    predicted_bytes: int
+    predicted_bytes: int | None
     device: str
 
     @property
-    def error(self) -> float:
+    def error(self) -> float | None:
         """(predicted − measured) / measured."""
-        return self.predicted_bytes / self.peak_bytes - 1
+        return None if self.predicted_bytes is None else self.predicted_bytes / self.peak_bytes - 1
 
 
-def decisive_settings(config: Mapping[str, Any], model: Model, training: Training) -> dict[str, Any]:
-    """Everything of base model and recipe on which memory and speed depend, as JSON values: what a probe is kept with."""
-    shape = read_shape(config)
-    lora = {} if model.method == "full" else {"r": model.lora.r, "target_modules": list(model.lora.target_modules)}
-    sizes = [shape.hidden, shape.layers, shape.query, shape.key, shape.intermediate, shape.vocabulary, shape.tied]
-    return {"model": sizes, "method": model.method, **lora} | {name: getattr(training, name) for name in DECISIVE}
+def decisive_settings(base: Path, model: Model, training: Training) -> dict[str, Any]:
+    """Everything of the recipe on which memory and speed depend, as JSON values: what a probe is kept with."""
+    lora = None if model.method == "full" else model.lora.model_dump(mode="json")
+    return {"base": base.name, "method": model.method, "lora": lora} | {name: getattr(training, name) for name in DECISIVE}
 
 
 def read_probe(run_directory: Path, settings: Mapping[str, Any]) -> Probe | None:
@@ -47,8 +48,12 @@ def read_probe(run_directory: Path, settings: Mapping[str, Any]) -> Probe | None
         return None
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+        predicted = content["predicted_bytes"]
         found = Probe(
-            float(content["tokens_per_second"]), int(content["peak_bytes"]), int(content["predicted_bytes"]), str(content["device"])
+            float(content["tokens_per_second"]),
+            int(content["peak_bytes"]),
+            None if predicted is None else int(predicted),
+            str(content["device"]),
         )
         kept = content["settings"]
     except (ValueError, KeyError, TypeError) as error:
