@@ -16,6 +16,7 @@ from tweetstyle.evaluate.specificity import other_people
 from tweetstyle.evaluate.two_sample import FEWEST_TEXTS
 from tweetstyle.evaluate.writing import precision_points
 from tweetstyle.recipe import Data, Evaluation, Training
+from tweetstyle.records import Tweet
 from tweetstyle.report.verdict import FEW_COPIES, VARIED
 
 ROOT = Path(__file__).parents[1]
@@ -54,7 +55,9 @@ def test_limits_are_those_of_the_code() -> None:
     assert f"span of {SPAN_CHARACTERS} characters, or of {SPAN_WORDS} words" in TEXT
     assert f"fewer than {FEWEST_TEXTS} tweets a side" in TEXT
     assert f"ends below {FEW_COPIES:.0%}" in TEXT and f"below {VARIED:g}" in TEXT
-    french, english = (len(other_people(None, language)[0]) for language in ("fr", "en"))
+    french, english = (
+        len(other_people(None, [Tweet("1", "x", "", language=language)], lambda tweet: tweet.text, 500, 0)[0]) for language in ("fr", "en")
+    )
     assert f"{french} neutral lines in French or {english} in English" in TEXT
     assert f"shown {Evaluation().examples} of your training tweets" in TEXT
 

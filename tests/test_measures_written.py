@@ -15,6 +15,9 @@ from tweetstyle.evaluate.obedience import QUESTIONS, obedience, stems
 from tweetstyle.evaluate.specificity import NEUTRAL, other_people, specificity
 from tweetstyle.evaluate.style import Real, measure
 from tweetstyle.evaluate.written import Ask, Written
+from tweetstyle.prepare.clean import clean
+from tweetstyle.recipe import Data
+from tweetstyle.records import SourceTweet, Tweet
 
 SUBJECTS = "neige vélo soupe autobus jardin piano marché canal fromage école musée forêt".split()
 
@@ -141,17 +144,49 @@ def test_the_gain_on_the_author_minus_that_on_others():
     assert only_tweets.difference.low < 0 < only_tweets.difference.high
 
 
-def test_the_neutral_set_is_there_in_both_languages_and_a_file_of_ones_own_is_read(tmp_path):
-    for language in ("fr", "en", "de"):
-        texts, source = other_people(None, language)
+def of(language: str, *days: str) -> list[Tweet]:
+    return [Tweet(str(i), "x", f"{day}T00:00:00Z" if day else "", language=language) for i, day in enumerate(days)]
+
+
+def as_it_stands(tweet: SourceTweet) -> str:
+    return tweet.text
+
+
+def test_the_neutral_set_is_there_in_both_languages():
+    for language in ("fr", "en", "de", ""):
+        texts, source = other_people(None, of(language, "2024-01-01"), as_it_stands, 500, 0)
         assert len(texts) >= 70 and len(set(texts)) == len(texts) and source == NEUTRAL and max(map(len, texts)) <= 280
-    assert other_people(None, "fr")[0] != other_people(None, "en")[0]
+        assert ("et" in " ".join(texts).split()) is (language == "fr")
+    assert len(other_people(None, of("fr", "2024-01-01"), as_it_stands, 30, 0)[0]) == 30
+
+
+def test_other_people_are_cleaned_as_the_author_was(tmp_path):
+    path = tmp_path / "others.csv"
+    own = [f"une pensée du jour numéro {i} https://t.co/abc{i}" for i in range(30)]
+    rows = [f"{i},{text},2024-02-{i % 28 + 1:02} 10:00:00" for i, text in enumerate([*own, *(f"RT @ami: bravo {i}" for i in range(30))])]
+    path.write_text("\n".join(["id_tweet,texte,date_creation", *rows]), encoding="utf-8")
+    data = Data(source=path)
+    texts, source = other_people(path, of("fr", "2024-01-01", "2024-12-31"), lambda tweet: clean(tweet, data).text, 500, 0)
+    assert sorted(texts) == sorted(text.partition(" https")[0] for text in own) and source == "others.csv"
+
+
+def test_other_people_of_the_author_s_own_time_are_taken_where_there_are_enough(tmp_path):
+    path = tmp_path / "others.csv"
+    rows = [f"{i},pensée {i},{2010 + i % 10}-06-01 10:00:00" for i in range(400)]
+    path.write_text("\n".join(["id_tweet,texte,date_creation", *rows]), encoding="utf-8")
+    texts, source = other_people(path, of("fr", "2013-01-01", "2014-12-31"), as_it_stands, 500, 0)
+    assert {int(text.split()[1]) % 10 for text in texts} == {3, 4} and len(texts) == 80 and source == "others.csv"
+    some, _ = other_people(path, of("fr", "2013-01-01", "2014-12-31"), as_it_stands, 25, 0)
+    assert len(some) == 25 and set(some) < set(texts) and some != texts[:25]
+    for author in (of("fr", "1999-01-01"), of("fr", "")):
+        assert other_people(path, author, as_it_stands, 500, 0)[1] == "others.csv, of other or unknown times"
+
+
+def test_a_file_of_too_few_other_people_is_one_message(tmp_path):
     path = tmp_path / "others.txt"
-    path.write_text("\n".join(OTHER), encoding="utf-8")
-    assert other_people(path, "fr") == (OTHER, "others.txt")
-    path.write_text("\n".join(OTHER[:5]), encoding="utf-8")
-    with pytest.raises(TweetstyleError, match="5 tweets of other people, at least 20"):
-        other_people(path, "fr")
+    path.write_text("\n".join(OTHER[:5] + ["RT @x: y"] * 40), encoding="utf-8")
+    with pytest.raises(TweetstyleError, match=r"5 tweets of other people once cleaned \(45 were read\), at least 20"):
+        other_people(path, [], lambda tweet: "" if tweet.text.startswith("RT") else tweet.text, 500, 0)
 
 
 # -- all together -------------------------------------------------------------------------------------------

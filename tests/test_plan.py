@@ -14,6 +14,8 @@ from tweetstyle.cli import fit_command
 from tweetstyle.memory import read_shape, trained_parameters
 from tweetstyle.plan import disk_needed, size
 from tweetstyle.recipe_file import read_recipe
+from tweetstyle.records import SourceTweet
+from tweetstyle.road import Road
 
 ROOT = Path(__file__).parents[1]
 
@@ -62,6 +64,42 @@ def test_without_its_base_model_a_recipe_still_shows_the_data_and_says_what_is_m
     done = CliRunner().invoke(fit_command, [f"recipes/{recipe}.yaml", "--dry-run"], env={"COLUMNS": "140"})
     assert done.exit_code == 1
     assert "878" in done.output and "there is no base model here" in done.output and "model/llama3-8b" in done.output
+
+
+def test_other_people_s_tweets_that_are_missing_are_told_before_the_training(project):
+    recipe = project / "recipes" / "demo.yaml"
+    recipe.write_text(recipe.read_text().replace("evaluation:\n", "evaluation:\n  others: data/raw/nobody.csv\n"))
+    done = CliRunner().invoke(fit_command, ["recipes/demo.yaml", "--dry-run"], env={"COLUMNS": "140"})
+    assert done.exit_code == 1 and "evaluation.others: data/raw/nobody.csv: there is no such file" in done.output
+
+
+def test_other_people_s_tweets_are_an_input_of_the_evaluation(project):
+    recipe = project / "recipes" / "demo.yaml"
+    recipe.write_text(recipe.read_text().replace("evaluation:\n", "evaluation:\n  others: others.csv\n"))
+    (project / "model" / "demo" / "final_model").mkdir(parents=True)
+    (project / "data" / "processed").mkdir()
+    for name in ("train", "validation", "test"):
+        (project / "data" / "processed" / f"{name}.jsonl").touch()
+    found = []
+    for text in ("one", "two"):
+        (project / "others.csv").write_text(text)
+        found.append(Road(Path("recipes/demo.yaml")).stages["evaluate"].inputs())
+    assert {name for name in found[0] if found[0][name] != found[1][name]} == {"others.csv"}
+
+
+def test_other_people_s_tweets_are_cleaned_as_the_recipe_cleans_the_author_s(project, monkeypatch):
+    seen = {}
+
+    def stop_there(*_, clean, **__):
+        seen["cleaned"] = [
+            clean(SourceTweet("1", text, "", "x")) for text in ("RT @a: les mots d'un autre", "mes mots à moi https://t.co/a")
+        ]
+        raise InterruptedError
+
+    monkeypatch.setattr("tweetstyle.evaluate.evaluate", stop_there)
+    with pytest.raises(InterruptedError):
+        Road(Path("recipes/demo.yaml")).stages["evaluate"].work()
+    assert seen["cleaned"] == ["", "mes mots à moi"]
 
 
 def test_trained_parameters_and_disk_by_hand(project, monkeypatch):

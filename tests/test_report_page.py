@@ -10,6 +10,7 @@ from string import Formatter
 import pytest
 from support.html_page import VOID, Page
 
+from tweetstyle.evaluate.specificity import NEUTRAL, OTHER_TIMES
 from tweetstyle.report import RunFiles, run_report, verdict, write_report
 from tweetstyle.report.verdict import take_off
 from tweetstyle.report.words import WORDS, Say
@@ -232,6 +233,20 @@ def test_every_note_on_the_style_is_said_in_french():
 
     said = {note for tweets, longer in ((5, 1), (40, 9)) for note in notes(tweets, longer)}
     assert len(said) == 3 and all(in_french(note) for note in said)
+
+
+@pytest.mark.parametrize(
+    ("source", "en", "fr"),
+    [
+        (NEUTRAL, "(neutral lines that come with the program)", "(des lignes neutres fournies avec le programme)"),
+        ("a, b.csv", "(a, b.csv)", "(a, b.csv)"),
+        (f"b.csv, {OTHER_TIMES}", "(b.csv, of other or unknown times)", "(b.csv, d’autres périodes, ou sans date)"),
+    ],
+)
+def test_who_the_other_people_are_is_told(tmp_path, source, en, fr):
+    gains = dict.fromkeys(("author", "others", "difference"), interval(0.5, 0.4, 0.6))
+    of = files(tmp_path, evaluation() | {"specificity": gains | {"tweets": 80, "source": source}})
+    assert en in Page(run_report(of, "en")).text and fr in Page(run_report(of, "fr")).text
 
 
 def test_who_wrote_for_the_model_is_told(tmp_path):

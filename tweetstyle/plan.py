@@ -36,6 +36,10 @@ def check_before_start(recipe: Recipe, base: BaseModel, template: Template, ther
     if run == weights or run in weights.parents or weights in run.parents:
         what = f"the run would be written to {recipe.run_directory}, where the base model is"
         raise TweetstyleError(what, where="model.base", hint="give the recipe's file another name: the run is named after it")
+    others = recipe.evaluation.others
+    if others and not others.exists():
+        hint = "write the path of other people's tweets, or leave it out"
+        raise TweetstyleError("there is no such file", where=f"evaluation.others: {others}", hint=hint)
     check_exportable(base, template)
     require_memory(base, recipe.export)
     for key, length in (("training.max_length", recipe.training.max_length), ("export.num_ctx", recipe.export.num_ctx)):

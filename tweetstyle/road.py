@@ -281,15 +281,21 @@ class Road:
         return self._base_inputs() | fingerprints(sorted(p for p in self.final_model.rglob("*") if p.is_file()))
 
     def _evaluate_inputs(self) -> dict[str, str]:
-        return self._trained_inputs() | fingerprints([self.split(name) for name in (self.recipe.training.split, "validation", "test")])
+        others = self.recipe.evaluation.others
+        files = [self.split(name) for name in (self.recipe.training.split, "validation", "test")]
+        return self._trained_inputs() | fingerprints([*files, *(files_of(others) if others else ())])
 
     def _evaluate(self) -> tuple[list[Path], dict[str, Any]]:
         from tweetstyle.evaluate import evaluate, style_table, table
+        from tweetstyle.prepare.clean import clean
 
         recipe, run = self.recipe, self.recipe.run_directory
         splits = [self.split(name) for name in (recipe.training.split, "validation", "test")]
         settings = recipe.evaluation, recipe.sampling
-        evaluated = evaluate(self.base, self.final_model, recipe.model.method, self.template, *settings, *splits, run, self.writer)
+        model = self.base, self.final_model, recipe.model.method
+        evaluated = evaluate(
+            *model, self.template, *settings, *splits, run, self.writer, clean=lambda tweet: clean(tweet, recipe.data).text
+        )
         show(table(evaluated))
         if evaluated.style:
             show(style_table(evaluated.style))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,7 +35,7 @@ from tweetstyle.evaluate.specificity import Specificity, other_people, specifici
 from tweetstyle.evaluate.writing import let_them_write
 from tweetstyle.files import complete_file
 from tweetstyle.held_out import HeldOut, clusters, held_out, scored_bytes
-from tweetstyle.records import TWEET, Tweet
+from tweetstyle.records import TWEET, SourceTweet
 from tweetstyle.template import Template
 
 if TYPE_CHECKING:
@@ -59,13 +59,15 @@ def evaluate(
     test: Path,
     directory: Path,
     gguf: Path | None = None,
+    clean: Callable[[SourceTweet], str] = lambda tweet: tweet.text,
 ) -> Evaluated:
     """Scores the same held-out tweets with base and tuned model, lets both write, and writes directory/evaluation.json.
 
     Scored prompts name no topic: a topic is taken from the tweet and would leak it. The answer and its end token bear the loss,
     prompt and BOS do not. The tuned model is held against the best of several baselines, which know the training tweets too: some of
     them stand before the base model's prompt, or their letters are counted. Then each model writes `evaluation.samples` tweets on the
-    test tweets' own topics (directory/written/); gguf: the exported file that writes in the tuned model's place. If
+    test tweets' own topics (directory/written/); gguf: the exported file that writes in the tuned model's place; clean: what is
+    learned of a tweet in an archive, for other people's tweets are to be cleaned as the author's were. If
     directory/metrics.jsonl is there, its validation curve is read for signs of overfitting. Raises TweetstyleError where a split
     cannot be read or holds no tweet, the adapter does not fit, or 4 bits cannot be had.
     """
@@ -78,8 +80,8 @@ def evaluate(
     if not known:
         raise TweetstyleError("there is no tweet to learn from", where=str(train), hint="tweetstyle prepare makes it from the archive")
     examples = few_examples(base, template, known, documents, evaluation.examples, evaluation.seed)
-    others, source = other_people(evaluation.others, _language(known))
-    strangers = _strangers(base, template, others, evaluation.max_tweets)
+    others, source = other_people(evaluation.others, [*known, *tweets], clean, evaluation.max_tweets, evaluation.seed)
+    strangers = _strangers(base, template, others)
     asked = base_readings(base, template, tweets, documents, examples), tuned_readings(base, template, tweets, documents)
     for readings in asked:
         readings[OTHERS] = Reading(strangers.documents)
@@ -106,15 +108,9 @@ def evaluate(
     return evaluated
 
 
-def _language(tweets: list[Tweet]) -> str:
-    """The language of most training tweets, ISO 639-1."""
-    counted = Counter(tweet.language for tweet in tweets if tweet.language)
-    return counted.most_common(1)[0][0] if counted else "en"
-
-
-def _strangers(base: BaseModel, template: Template, texts: list[str], most: int) -> HeldOut:
-    """Other people's tweets under the author's prompt, without a topic: at most `most`, and those that fit. Only texts: no tweets."""
-    pairs = [(text, base.tokenizer.encode(template, text, None, TWEET)) for text in texts[:most]]
+def _strangers(base: BaseModel, template: Template, texts: list[str]) -> HeldOut:
+    """Other people's tweets under the author's prompt, without a topic, those that fit. Only texts: no tweets."""
+    pairs = [(text, base.tokenizer.encode(template, text, None, TWEET)) for text in texts]
     fitting = [(text, document) for text, document in pairs if len(document.ids) <= base.max_positions]
     sizes = [scored_bytes(text, document, template, base.tokenizer) for text, document in fitting]
     return HeldOut([], [document for _, document in fitting], np.array(sizes, dtype=float), len(pairs) - len(fitting))
@@ -122,8 +118,10 @@ def _strangers(base: BaseModel, template: Template, texts: list[str], most: int)
 
 def _specificity(
     author: HeldOut, gains: np.ndarray, strangers: HeldOut, gained: np.ndarray, source: str, evaluation: Evaluation
-) -> Specificity:
-    """gains, gained: nats of the base minus those of the tuned model, of the author's tweets and of other people's."""
+) -> Specificity | None:
+    """gains, gained: nats of the base minus those of the tuned model, of the author's tweets and of other people's; None where not one fits."""
+    if not strangers.documents:
+        return None
     return specificity(
         (gains / np.log(2), author.bytes, clusters(author.tweets)),
         (gained / np.log(2), strangers.bytes, list(range(len(strangers.documents)))),

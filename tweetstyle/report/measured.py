@@ -27,7 +27,7 @@ def likelihood(run: Read, say: Say) -> Iterator[str]:
             yield from _split(name, splits[name], say)
     if found := run.evaluation.get("specificity"):
         said = {key: say.interval(found[key]) for key in ("author", "others", "difference")}
-        yield paragraph(say("l_special", tweets=say.number(found["tweets"]), **said))
+        yield paragraph(say("l_special", tweets=say.number(found["tweets"]), source=say.source(found["source"]), **said))
     for warning in run.evaluation.get("warnings", ()):
         yield f'<p class="warning">{sentence(warning, say)}</p>'
 

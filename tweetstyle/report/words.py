@@ -72,6 +72,13 @@ class Say:
                 return self(key, count=found[1]) if found.groups() else self(key)
         return name
 
+    def source(self, name: str) -> str:
+        """Whose tweets stand for other people's: the set of ours, or the user's file."""
+        if name == "the neutral set":
+            return self("l_neutral")
+        file, comma, times = name.rpartition(", ")
+        return f"{file}, {self('l_other_times')}" if comma and times == "of other or unknown times" else name
+
     def habit(self, name: str) -> str:
         """A habit's name, which evaluate gives in English."""
         if self.language == "en":

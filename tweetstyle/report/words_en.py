@@ -112,9 +112,11 @@ WORDS = {
     "l_split": "{split}: {tweets} tweets of {clusters} days",
     "l_few": "With fewer than 30 days the interval may be too narrow.",
     "l_special": (
-        "Gain on your tweets {author}; on {tweets} tweets of other people {others}; the difference, {difference} bits per byte, "
+        "Gain on your tweets {author}; on {tweets} tweets of other people ({source}) {others}; the difference, {difference} bits per byte, "
         "is what it learned of you and not of tweets in general."
     ),
+    "l_neutral": "neutral lines that come with the program",
+    "l_other_times": "of other or unknown times",
     "s_say": (
         "{samples} tweets by each model on the topics of your own unseen tweets. A classifier was asked to tell them from real "
         "ones: 0.5 means that it cannot, 1 that it always can. Your earlier tweets beside it show how far your own style drifts."

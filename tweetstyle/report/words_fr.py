@@ -119,9 +119,11 @@ WORDS = {
     "l_split": "{split} : {tweets} tweets de {clusters} jours",
     "l_few": "Avec moins de 30 jours, l’intervalle est peut-être trop étroit.",
     "l_special": (
-        "Gain sur vos tweets {author} ; sur {tweets} tweets d’autres personnes {others} ; l’écart, {difference} bit par octet, "
-        "est ce qu’il a appris de vous et non des tweets en général."
+        "Gain sur vos tweets {author} ; sur {tweets} tweets d’autres personnes ({source}) {others} ; l’écart, {difference} bit par "
+        "octet, est ce qu’il a appris de vous et non des tweets en général."
     ),
+    "l_neutral": "des lignes neutres fournies avec le programme",
+    "l_other_times": "d’autres périodes, ou sans date",
     "s_say": (
         "{samples} tweets de chaque modèle, sur les sujets de vos propres tweets jamais vus. Un classifieur a dû les distinguer "
         "des vrais : 0,5 veut dire qu’il ne peut pas, 1 qu’il y parvient toujours. Vos tweets antérieurs, à côté, montrent "
