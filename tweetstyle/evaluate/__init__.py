@@ -119,7 +119,7 @@ def _strangers(base: BaseModel, template: Template, texts: list[str]) -> HeldOut
 def _specificity(
     author: HeldOut, gains: np.ndarray, strangers: HeldOut, gained: np.ndarray, source: str, evaluation: Evaluation
 ) -> Specificity | None:
-    """gains, gained: nats of the base minus those of the tuned model, of the author's tweets and of other people's; None where not one fits."""
+    """gains, gained: nats of the base less those of the tuned model, of the author's tweets and other people's; None where none fits."""
     if not strangers.documents:
         return None
     return specificity(
