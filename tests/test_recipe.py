@@ -129,7 +129,12 @@ def test_a_message_goes_with_its_format_and_a_system_line_with_chat(tmp_path, ke
 
 
 @pytest.mark.parametrize(
-    "keys", ["format: chat\n  message: playback\n  system: Be me.", "message: first-words", "format: chat\n  system: x"]
+    "keys",
+    [
+        "format: chat\n  message: playback\n  system: Be me.\nplayback:\n  ollama: mistral",
+        "message: first-words",
+        "format: chat\n  system: x",
+    ],
 )
 def test_messages_and_system_lines_that_go_together_are_read(tmp_path, keys):
     path = tmp_path / "mine.yaml"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import http.client
-import ipaddress
 import json
 import os
 import re
@@ -15,12 +14,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.loopback import NoAddress, is_loopback, parse_address
 from tweetstyle.template import NO_TOPIC
 
-DEFAULT_PORT = 11434
 HASHED_AT_ONCE = 2**20
 SECONDS = {"version": 5, "blob": 600, "create": 600, "chat": 600}
 """Timeouts: a first answer loads the model, and 5 GB from a slow disk take their time."""
@@ -117,22 +115,12 @@ def parse_host(value: str) -> tuple[str, int]:
     Tweets and models stay on this machine: only loopback is spoken to. 0.0.0.0, which makes a server listen everywhere,
     means this machine to a client.
     """
-    scheme, separator, rest = value.strip().strip("\"'").rpartition("://")
-    if rest.count(":") > 1 and not rest.startswith("["):
-        rest = f"[{rest}]"
     try:
-        parts = urlsplit(f"http://{rest}")
-        host, port = parts.hostname or "127.0.0.1", parts.port or (80 if separator else DEFAULT_PORT)
-    except ValueError:
-        scheme = "unreadable"
-    if scheme not in ("", "http"):
-        raise TweetstyleError(f"OLLAMA_HOST is {value!r}, not an address", hint="write for example OLLAMA_HOST=127.0.0.1:11434")
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    try:
-        local = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        local = False
-    if not local:
+        host, port = parse_address(value)
+    except NoAddress as error:
+        hint = "write for example OLLAMA_HOST=127.0.0.1:11434"
+        raise TweetstyleError(f"OLLAMA_HOST is {value!r}, not an address", hint=hint) from error
+    if not is_loopback(host):
         hint = "models are created in the Ollama of this machine only; copy the export directory there and run the printed lines"
         raise TweetstyleError(f"OLLAMA_HOST is {value!r}, which is not this machine", hint=hint)
     return host, port

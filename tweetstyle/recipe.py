@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, StringConstraints, model_validator
 
+from tweetstyle.loopback import NoAddress, is_loopback, parse_address
+
 TARGET_MODULES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 LocalPath = Annotated[Path, Field(strict=False)]
@@ -129,6 +131,54 @@ class Prompt(Section):
             raise ValueError(f"prompt.{topics[0]} is not read with message: playback, where no prompt names a subject: leave it out")
         if self.message == "first-words" and not self.topic:
             raise ValueError("message: first-words stands in the subject's place: leave topic: false out")
+        return self
+
+
+class Playback(Section):
+    """Read with prompt.message: playback. A model on this machine writes, for each tweet, the short message that it would answer."""
+
+    ollama: Name | None = None
+    """The model's name in the Ollama of this machine, as `ollama list` has it. Without it, gguf."""
+    url: str = "http://127.0.0.1:11434"
+    """Where that Ollama listens; an address of this machine and no other."""
+    gguf: LocalPath | None = None
+    """A model's GGUF, which llama.cpp runs in this process. Without it, ollama."""
+    train_tweets: int = Field(5000, ge=1)
+    """Training tweets for which a message is asked; of more, a seeded sample, and the others are not trained on."""
+    held_out_tweets: int = Field(500, ge=1)
+    """The same of validation and of test."""
+    questions: Fraction = 0.5
+    """Share of the tweets that answer a question."""
+    remarks: Fraction = 0.25
+    """Share of the tweets that answer a remark."""
+    requests: Fraction = 0.25
+    """Share of the tweets that answer a request for a tweet about a subject."""
+    most_words: int = Field(30, ge=3, le=200)
+    """A longer message is rejected."""
+    most_alike: int = Field(3, ge=1)
+    """So many messages may be near-duplicates of one another; a further one is rejected."""
+    retries: int = Field(2, ge=0, le=10)
+    """How often the model is asked again, with another seed, when its message is rejected."""
+    concurrency: int = Field(4, ge=1, le=64)
+    """Requests at one time. Ollama answers as many at once as its OLLAMA_NUM_PARALLEL says; the others wait there."""
+    temperature: float = Field(0.8, ge=0, le=5)
+    seed: int = Field(42, ge=0)
+    """Decides the sample, the kinds and the answers."""
+
+    @model_validator(mode="after")
+    def _one_model_on_this_machine(self) -> Playback:
+        if self.ollama and self.gguf:
+            raise ValueError("playback.ollama and playback.gguf name two models: leave one out")
+        if self.gguf and "url" in self.model_fields_set:
+            raise ValueError("playback.url is read with playback.ollama only: leave it out")
+        try:
+            host, _ = parse_address(self.url)
+        except NoAddress:
+            raise ValueError(f"playback.url is {self.url!r}, not an address: write for example http://127.0.0.1:11434") from None
+        if not is_loopback(host):
+            raise ValueError(f"playback.url is {self.url!r}, not this machine: tweets go to 127.0.0.1, ::1 or localhost only")
+        if abs(self.questions + self.remarks + self.requests - 1) > 1e-6:
+            raise ValueError("playback.questions, playback.remarks and playback.requests are shares of one whole: their sum must be 1")
         return self
 
 
@@ -266,6 +316,7 @@ class Recipe(Section):
 
     data: Data
     prompt: Prompt
+    playback: Playback = Playback()
     model: Model
     training: Training = Training()
     evaluation: Evaluation = Evaluation()
@@ -275,6 +326,15 @@ class Recipe(Section):
     language: Literal["en", "fr"] = "en"
     """Language of report.html and blind.html."""
     _name: str = PrivateAttr("")
+
+    @model_validator(mode="after")
+    def _playback_has_its_model(self) -> Recipe:
+        asked = self.prompt.message == "playback"
+        if asked and not (self.playback.ollama or self.playback.gguf):
+            raise ValueError("prompt.message: playback needs a model that writes messages: playback.ollama (its name) or playback.gguf")
+        if not asked and "playback" in self.model_fields_set:
+            raise ValueError("playback is read with prompt.message: playback only: leave the section out")
+        return self
 
     @property
     def name(self) -> str:

@@ -1,0 +1,80 @@
+"""The recipe's section on playback: one model, on this machine, and only where it is read."""
+
+from __future__ import annotations
+
+import pytest
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.recipe import Recipe
+from tweetstyle.recipe_file import read_recipe
+
+GOOD = """\
+data:
+  source: a.csv
+prompt:
+  style: Nimzo
+  format: chat
+  message: playback
+model:
+  base: model/x
+"""
+
+
+def read(tmp_path, section: str, text: str = GOOD) -> Recipe:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text + section)
+    return read_recipe(path)
+
+
+def playback(*lines: str) -> str:
+    return "playback:\n" + "".join(f"  {line}\n" for line in lines)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:11434", "127.0.0.1", "localhost:1", "http://localhost", "http://[::1]:5", "127.9.9.9", "0.0.0.0:11434"]
+)
+def test_an_address_of_this_machine_is_taken(tmp_path, url):
+    assert read(tmp_path, playback("ollama: mistral", f'url: "{url}"')).playback.url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://192.168.1.5:11434", "http://10.0.0.1", "ollama.example.org", "http://[2001:db8::1]:11434", "8.8.8.8", "https://127.0.0.1",
+        "http://127.0.0.1.example.org", "http://localhost.example.org", "http://localhost@example.org", "http://2130706433",
+        "127.0.0.1:99999", "ftp://127.0.0.1", "http://127.1", "http://0x7f.0.0.1",
+    ],
+)  # fmt: skip
+def test_any_other_is_refused_before_a_name_is_looked_up(tmp_path, url, monkeypatch):
+    def looked_up(*_: object, **__: object) -> None:
+        raise AssertionError("a name was looked up")
+
+    monkeypatch.setattr("socket.getaddrinfo", looked_up)
+    with pytest.raises(TweetstyleError, match="not this machine|not an address"):
+        read(tmp_path, playback("ollama: mistral", f'url: "{url}"'))
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ("", "needs a model that writes messages"),
+        (playback("ollama: mistral", "gguf: m.gguf"), "name two models"),
+        (playback("gguf: m.gguf", "url: 127.0.0.1"), "url is read with playback.ollama only"),
+        (playback("ollama: mistral", "questions: 0.9"), "their sum must be 1"),
+        (playback("ollama: mistral", "questions: 2.0"), "less than or equal to 1"),
+        (playback("ollama: mistral", "train_tweets: 0"), "greater than or equal to 1"),
+    ],
+)
+def test_what_cannot_be_is_said(tmp_path, section, message):
+    with pytest.raises(TweetstyleError, match=message):
+        read(tmp_path, section)
+
+
+def test_without_the_message_the_section_is_not_read_and_so_refused(tmp_path):
+    with pytest.raises(TweetstyleError, match="read with prompt.message: playback only"):
+        read(tmp_path, playback("ollama: mistral"), GOOD.replace("  message: playback\n", ""))
+
+
+def test_shares_that_make_a_whole_are_taken_and_one_may_be_all(tmp_path):
+    shares = read(tmp_path, playback("gguf: m.gguf", "questions: 1.0", "remarks: 0.0", "requests: 0.0")).playback
+    assert (shares.questions, shares.remarks, shares.requests) == (1, 0, 0)

@@ -1,0 +1,41 @@
+"""Addresses of this machine, and no others: tweets and models stay here."""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlsplit
+
+OLLAMA_PORT = 11434
+
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""What makes a server listen everywhere means this machine to a client."""
+
+
+class NoAddress(ValueError):
+    """A text that is no http address."""
+
+
+def parse_address(value: str) -> tuple[str, int]:
+    """Host and port of an address in the forms that Ollama takes: host, host:port, http://host:port.
+
+    Raises NoAddress.
+    """
+    scheme, separator, rest = value.strip().strip("\"'").rpartition("://")
+    if rest.count(":") > 1 and not rest.startswith("["):
+        rest = f"[{rest}]"
+    try:
+        parts = urlsplit(f"http://{rest}")
+        host, port = parts.hostname or "127.0.0.1", parts.port or (80 if separator else OLLAMA_PORT)
+    except ValueError as error:
+        raise NoAddress(str(error)) from error
+    if scheme not in ("", "http"):
+        raise NoAddress(f"{scheme} is not http")
+    return EVERYWHERE.get(host, host), port
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine by its own digits, or is called localhost; no other name is asked for, for asking tells."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
