@@ -10,6 +10,8 @@ OLLAMA_VERSION := 0.11.4
 PYTHON ?=
 CANDIDATES := python3.12 python3.11 python3.13 python3 python
 PYTEST_ARGS ?=
+# Two processes, whatever the machine has: each may hold Unsloth and a model. A file's tests stay together and files in their order.
+PYTEST_PROCESSES ?= -n 2 --dist loadfile --no-loadscope-reorder
 RECIPE ?= recipes/demo.yaml
 
 VENV := .venv
@@ -103,7 +105,7 @@ demo: base-model ## learn the sample author's style and show it
 
 test: base-model ollama ## all tests (PYTEST_ARGS="-k token -x" for some)
 	$(step) "tests"
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest $(PYTEST_PROCESSES) $(PYTEST_ARGS)
 
 lint: setup ## ruff: rules and format
 	@$(BIN)/ruff check .

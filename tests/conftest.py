@@ -15,6 +15,9 @@ import pytest
 os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "UNSLOTH_DISABLE_STATISTICS": "1", "TOKENIZERS_PARALLELISM": "false"}
 # Threads that spin for long while they wait make training crawl on a machine that has anything else to do.
 os.environ.setdefault("GOMP_SPINCOUNT", "5000")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # One thread each: two trainings of two threads on two cores are many times slower than one after the other.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Started in a shell's background, this process would ignore Ctrl-C, and so would every program that a test starts and interrupts.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
@@ -28,7 +31,14 @@ from tweetstyle.demo import base_model as demo_base_model  # noqa: E402
 PROJECT = Path(__file__).resolve().parents[1]
 
 
-BEFORE_UNSLOTH = {"test_evaluate.py", "test_fit_closing.py", "test_fit_importance.py", "test_verify_gate.py", "test_export_nf4.py"}
+BEFORE_UNSLOTH = {
+    "test_evaluate.py",
+    "test_export_nf4.py",
+    "test_fit_closing.py",
+    "test_fit_importance.py",
+    "test_verify_gate.py",
+    "test_written.py",
+}
 """Tests that load models by stock transformers, which Unsloth rewrites in the process that imports it."""
 
 
