@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,8 @@ from tweetstyle.template import SystemLine, Template
 
 if TYPE_CHECKING:
     from tweetstyle.recipe import Sampling
+    from tweetstyle.tokenizer import Tokenizer
+    from tweetstyle.turns import Turn
 
 LONGEST_PROMPT = 1024
 """Tokens of context kept for the prompt: a message and its answer are all that the context holds, for each is answered afresh."""
@@ -29,17 +31,23 @@ HELP = """\
   /history           what was said so far
   /clear             forget it and clear the screen
   /bye               leave (so do Ctrl-D, and Ctrl-C at the prompt; Ctrl-C in an answer stops it)"""
+HELP_CONVERSATION = HELP.replace("is the subject of the tweet; * names none", "is answered, with what was said before in mind").replace(
+    "another style or type, as in: /set system {system}", "a system message, in place of: {system}"
+)
 HELP_TEXT_FORMAT = HELP.replace("is the subject of the tweet; * names none", "is the beginning of the tweet; * begins at nothing")
 
 
 class Speaker:
-    """A model that answers messages, each afresh, with one slot and the recipe's sampling.
+    """A model that answers messages, each afresh or after a history, with one slot and the recipe's sampling.
 
-    gguf: the exported file. threads: of llama.cpp, by default as many as it finds fit.
+    gguf: the exported file. threads: of llama.cpp, by default as many as it finds fit. num_ctx: tokens of context, by default enough
+    for one message and its answer.
     Raises TweetstyleError where there is no such file, it is no GGUF, or llama.cpp cannot load it.
     """
 
-    def __init__(self, gguf: Path, template: Template, sampling: Sampling, *, threads: int | None = None) -> None:
+    def __init__(
+        self, gguf: Path, template: Template, sampling: Sampling, *, threads: int | None = None, num_ctx: int | None = None
+    ) -> None:
         check_gguf(gguf)
         import xllamacpp
 
@@ -48,7 +56,7 @@ class Speaker:
         """Whether the last answer ended by itself, and was not cut at num_predict or stopped."""
         params = xllamacpp.CommonParams()
         params.model.path = str(gguf)
-        params.n_ctx = LONGEST_PROMPT + sampling.num_predict
+        params.n_ctx = num_ctx or LONGEST_PROMPT + sampling.num_predict
         params.n_parallel = 1  # more slots would share the context between them
         params.warmup, params.verbosity = False, -1
         if threads:
@@ -61,23 +69,24 @@ class Speaker:
         # A server that is let go before its loop runs waits for that loop forever: one that has answered is running.
         self._server.handle_completions({"prompt": " ", "n_predict": 0}, lambda chunk: False)
 
-    def stream(self, message: str, *, system: str | None = None) -> Iterator[str]:
+    def stream(self, message: str, *, system: str | None = None, history: Sequence[Turn] = ()) -> Iterator[str]:
         """The answer in pieces, as a person reads it. Closing the iterator stops the model within a token.
 
-        system: what stands in the place of the trained style and type. An answer cut at num_predict may lack its last characters
-        where they could begin a stop text: llama.cpp holds those back. Raises TweetstyleError for a message that is too long.
+        system: what stands in the place of the trained style and type. history: what a conversation has before the message. An answer
+        cut at num_predict may lack its last characters where they could begin a stop text: llama.cpp holds those back. Raises
+        TweetstyleError for a message that is too long.
         """
         written, shown = "", ""
-        with closing(self._pieces(self.template.prompt(message, system=system))) as pieces:
+        with closing(self._pieces(self.template.prompt(message, system=system, history=history))) as pieces:
             for piece in pieces:
                 written += piece
                 visible = self.template.shown(written)
                 yield visible[len(shown) :]
                 shown = visible
 
-    def answer(self, message: str, *, system: str | None = None) -> str:
+    def answer(self, message: str, *, system: str | None = None, history: Sequence[Turn] = ()) -> str:
         """The whole answer at once."""
-        return "".join(self.stream(message, system=system))
+        return "".join(self.stream(message, system=system, history=history))
 
     def request(self, prompt: str) -> dict[str, Any]:
         """What llama.cpp is asked: the prompt as text, whose ids it makes itself (BOS by the GGUF's flag), and the sampling."""
@@ -147,19 +156,41 @@ def check_gguf(path: Path) -> None:
 # -- the terminal -------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Memory:
+    """How far back a conversation is remembered: as many turns as go into num_ctx tokens with an answer of num_predict."""
+
+    num_ctx: int
+    tokenizer: Tokenizer
+
+    def kept(self, speaker: Speaker, turns: Sequence[Turn], message: str, system: str | None) -> Sequence[Turn]:
+        """The latest turns that fit, each of them whole."""
+        template = speaker.template
+        room = max(self.num_ctx - speaker.sampling.num_predict, self.num_ctx // 2)
+        for first in range(len(turns)):
+            prompt = template.prompt(message, system=system, history=turns[first:])
+            if len(self.tokenizer.prompt_ids(prompt, add_bos=template.add_bos)) <= room:
+                return turns[first:]
+        return []
+
+
 @dataclass
 class Conversation:
-    """What the screen has shown: (message, answer) pairs, and the line set by /set system. The model sees none of the pairs."""
+    """What the screen has shown: (message, answer) pairs, and the line set by /set system.
+
+    memory: how many of the pairs the model sees; None, as where each message is answered afresh: none.
+    """
 
     speaker: Speaker
+    memory: Memory | None = None
     system: str | None = None
     turns: list[tuple[str, str]] = field(default_factory=list)
 
     def say(self, message: str) -> None:
         """Streams the answer to the screen. Ctrl-C stops it and keeps what was written."""
-        answer = ""
+        answer, history = "", self._remembered(message)
         try:
-            with closing(self.speaker.stream(message, system=self.system)) as pieces:
+            with closing(self.speaker.stream(message, system=self.system, history=history)) as pieces:
                 for piece in pieces:
                     answer += piece
                     click.echo(piece, nl=False)
@@ -170,6 +201,17 @@ class Conversation:
                 click.secho(f" (cut at {self.speaker.sampling.num_predict} tokens)", dim=True, nl=False)
         click.echo("\n")
         self.turns.append((message, answer))
+
+    def _remembered(self, message: str) -> Sequence[Turn]:
+        if self.memory is None:
+            return []
+        kept = self.memory.kept(self.speaker, self.turns, message, self.system)
+        if len(kept) < len(self.turns):
+            forgotten = len(self.turns) - len(kept)
+            click.secho(
+                f"(the first {forgotten} of {len(self.turns)} turns are beyond the context of {self.memory.num_ctx} tokens)", dim=True
+            )
+        return kept
 
     def command(self, line: str) -> None:
         """Carries out a line that begins with a slash."""
@@ -183,31 +225,38 @@ class Conversation:
                 for message, answer in self.turns:
                     click.echo(f">>> {message}\n{answer}\n")
             case ["/?"] | ["/help"]:
-                text = HELP_TEXT_FORMAT if self.speaker.template.format == "text" else HELP
-                click.echo(text.format(system=self.speaker.template.system_line() or "…"))
+                template = self.speaker.template
+                text = HELP_CONVERSATION if template.turns else HELP_TEXT_FORMAT if template.format == "text" else HELP
+                click.echo(text.format(system=template.system_line() or "…"))
             case _:
                 click.echo(f"there is no command {line.split()[0]}; /? lists them")
 
     def _set_system(self, line: str) -> None:
         template = self.speaker.template
-        if not any(isinstance(piece, SystemLine) for piece in template.pieces):
+        if template.turns and template.turns.around_system is None:
+            click.echo("this model's chat template has no system message: nothing to set")
+            return
+        if not template.turns and not any(isinstance(piece, SystemLine) for piece in template.pieces):
             click.echo("this prompt format has no style and type in it: nothing to set")
             return
         self.system = line.strip('"') or None
-        click.echo(f"the prompt now says: {self.system or template.system_line()}")
+        click.echo(f"the prompt now says: {self.system or template.system_line() or 'what the model was trained with'}")
 
 
-def chat(gguf: Path, template: Template, sampling: Sampling, prompt: str | None) -> None:
-    """A conversation in the terminal until /bye, Ctrl-D or Ctrl-C at the prompt; with `prompt`, one answer and no more."""
-    speaker = Speaker(gguf, template, sampling)
+def chat(gguf: Path, template: Template, sampling: Sampling, prompt: str | None, memory: Memory | None = None) -> None:
+    """A conversation in the terminal until /bye, Ctrl-D or Ctrl-C at the prompt; with `prompt`, one answer and no more.
+
+    memory: of a model that was trained on conversations.
+    """
+    speaker = Speaker(gguf, template, sampling, num_ctx=memory.num_ctx if memory else None)
     if prompt is not None:
         for piece in speaker.stream(prompt):
             click.echo(piece, nl=False)
         click.echo()
         return
-    asks_for = "the first words of a tweet" if template.format == "text" else "a subject, or * for none"
-    click.echo(f"{gguf.name} writes as {template.style}. Type {asks_for}; /? helps, /bye leaves.\n")
-    conversation = Conversation(speaker)
+    asks_for = "the first words of a tweet" if template.format == "text" else "a message" if template.turns else "a subject, or * for none"
+    click.echo(f"{gguf.name} {'answers' if template.turns else 'writes'} as {template.style}. Type {asks_for}; /? helps, /bye leaves.\n")
+    conversation = Conversation(speaker, memory)
     for line in typed_lines():
         if line == "/bye":
             return

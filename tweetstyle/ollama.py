@@ -10,7 +10,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,15 +39,16 @@ def shell_lines(name: str, modelfile: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class Modelfile:
-    """gguf: the file that FROM names; parameters: as /api/create takes them, `stop` a list."""
+    """gguf: the file that FROM names; parameters: as /api/create takes them, `stop` a list; system: the line of SYSTEM, or none."""
 
     gguf: Path
     template: str
     parameters: dict[str, Any] = field(default_factory=dict)
+    system: str = ""
 
 
 def read_modelfile(path: Path) -> Modelfile:
-    """Reads a Modelfile of FROM, TEMPLATE and PARAMETER, as export writes it, by the rules of Ollama's parser.
+    """Reads a Modelfile of FROM, TEMPLATE, SYSTEM and PARAMETER, as export writes it, by the rules of Ollama's parser.
 
     Raises TweetstyleError with file and line for anything else, and where the GGUF is not there: Ollama would take the
     path for a model's name and try to pull it.
@@ -56,13 +57,15 @@ def read_modelfile(path: Path) -> Modelfile:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise TweetstyleError("there is no Modelfile", where=str(path), hint="tweetstyle export RECIPE makes it") from error
-    gguf, template, parameters = None, None, {}
+    gguf, template, system, parameters = None, None, "", {}
     for line, instruction, value in _instructions(text, path):
         match instruction:
             case "FROM":
                 gguf = path.parent / value
             case "TEMPLATE":
                 template = value
+            case "SYSTEM":
+                system = value
             case _:
                 _add_parameter(parameters, value, f"{path}:{line}")
     if gguf is None or template is None:
@@ -70,13 +73,15 @@ def read_modelfile(path: Path) -> Modelfile:
         raise TweetstyleError(f"{missing} is missing", where=str(path), hint="export it again: tweetstyle export RECIPE --force")
     if not gguf.is_file():
         raise TweetstyleError(f"FROM names a file that is not there: {gguf}", where=str(path), hint="export it again")
-    return Modelfile(gguf, template, parameters)
+    return Modelfile(gguf, template, parameters, system)
 
 
 def _instructions(text: str, path: Path) -> Iterator[tuple[int, str, str]]:
     """(line number, instruction, value without its quotes). A `#` begins a comment only where an instruction could."""
     position = 0
-    pattern = re.compile(r'(FROM|TEMPLATE|PARAMETER \w+) ("""(?P<long>.*?)"""|"(?P<short>[^"\n]*)"|(?P<bare>[^"\n][^\n]*))(?=\n|\Z)', re.S)
+    pattern = re.compile(
+        r'(FROM|TEMPLATE|SYSTEM|PARAMETER \w+) ("""(?P<long>.*?)"""|"(?P<short>[^"\n]*)"|(?P<bare>[^"\n][^\n]*))(?=\n|\Z)', re.S
+    )
     while position < len(text):
         end = text.index("\n", position) if "\n" in text[position:] else len(text)
         if not text[position:end].strip() or text[position] == "#":
@@ -148,6 +153,7 @@ class OllamaClient:
                 "model": name,
                 "files": {read.gguf.name: digest},
                 "template": read.template,
+                "system": read.system,
                 "parameters": read.parameters,
                 "stream": False,
             },
@@ -158,6 +164,12 @@ class OllamaClient:
         """The model's answer as Ollama gives it, with the Modelfile's own sampling."""
         body = {"model": name, "messages": [{"role": "user", "content": message}], "stream": False}
         return self._json("POST", "/api/chat", body, SECONDS["chat"])["message"]["content"]
+
+    def chat(self, name: str, turns: Sequence[tuple[str, str | None]], **options: Any) -> dict[str, Any]:
+        """The whole answer of /api/chat to a conversation of (message, answer), the last answer None. options: sampling."""
+        said = [(role, text) for turn in turns for role, text in zip(("user", "assistant"), turn, strict=True) if text is not None]
+        messages = [{"role": role, "content": text} for role, text in said]
+        return self._json("POST", "/api/chat", {"model": name, "messages": messages, "options": options, "stream": False}, SECONDS["chat"])
 
     def generate(self, name: str, message: str, **options: Any) -> dict[str, Any]:
         """The whole answer of /api/generate, with the ids it gives back. options: sampling, over the Modelfile's."""
@@ -170,10 +182,10 @@ class OllamaClient:
         if status >= 300:
             raise self._refusal("/api/delete", status, answer)
 
-    def create_and_ask(self, name: str, modelfile: Path) -> str:
-        """Creates the model and gives one tweet of it, without a subject."""
+    def create_and_ask(self, name: str, modelfile: Path, message: str = NO_TOPIC) -> str:
+        """Creates the model and gives one answer of it: a tweet without a subject, or what it says to a message."""
         self.create(name, modelfile)
-        return self.ask(name)
+        return self.ask(name, message)
 
     def _hand_over(self, gguf: Path, digest: str) -> None:
         path = f"/api/blobs/{digest}"

@@ -17,6 +17,7 @@ from tweetstyle.manifest import Manifest, changed_settings
 from tweetstyle.recipe import Recipe
 from tweetstyle.recipe_file import located
 from tweetstyle.road import Road, Stage, set_aside_other_run, show
+from tweetstyle.template import NO_TOPIC
 
 
 def run(path: Path, *, start: str | None = None, ollama: bool = False) -> None:
@@ -87,10 +88,12 @@ def plan(path: Path, *, card_gib: float | None = None, tweets: int | None = None
 
 def chat(path: Path, prompt: str | None) -> None:
     """Talks with the exported model, or gives one answer."""
+    from tweetstyle.chat import Memory
     from tweetstyle.chat import chat as talk
 
     road = Road(path)
-    talk(exported_gguf(road.recipe, path), road.template, road.recipe.sampling, prompt)
+    memory = Memory(road.recipe.export.num_ctx, road.base.tokenizer) if road.template.turns else None
+    talk(exported_gguf(road.recipe, path), road.template, road.recipe.sampling, prompt, memory)
 
 
 def exported_gguf(recipe: Recipe, path: Path) -> Path:
@@ -134,7 +137,8 @@ def _finish(road: Road, ollama: bool) -> None:
 
     directory, name = road.recipe.export_directory, road.recipe.name
     if ollama:
-        answer = ollama_client().create_and_ask(name, directory / "Modelfile")
+        message = {"fr": "Ça va ?", "en": "How are you?"}[road.recipe.language] if road.template.turns else NO_TOPIC
+        answer = ollama_client().create_and_ask(name, directory / "Modelfile", message)
         click.echo(f"ollama run {name}: {road.template.shown(answer)}")
     click.echo("\nTalk with it:")
     for line in [*shell_lines(name, directory / "Modelfile"), f"tweetstyle chat {road.path}"]:

@@ -122,13 +122,17 @@ def _how_to_run(recipe: Recipe, template: Template) -> str:
     from tweetstyle.ollama import shell_lines
 
     asked = "the subject of the tweet; `*` names none" if template.has_topic else "how the tweet begins"
+    if template.turns:
+        asked = "a message, which it answers with all before it in the prompt, as far as the context reaches"
+    else:
+        asked += ". Each message is answered afresh"
     lines = "\n".join(shell_lines(recipe.name, Path("Modelfile")))
     behind = ", behind the tokenizer's BOS" if template.add_bos else ""
     return f"""In this directory:
 
 {fenced(lines)}
 
-What one types is {asked}. Each message is answered afresh. The prompt that reaches the model, for the message `hiver`{behind}:
+What one types is {asked}. The prompt that reaches the model, for the message `hiver`{behind}:
 
 {fenced(template.prompt("hiver"))}
 

@@ -1,4 +1,4 @@
-"""The Modelfile: FROM, TEMPLATE and PARAMETER, in the quoting that every version of Ollama reads back unchanged.
+"""The Modelfile: FROM, TEMPLATE, SYSTEM and PARAMETER, in the quoting that every version of Ollama reads back unchanged.
 
 Rules from Ollama's parser/parser.go (v0.11.4): an instruction is a line; a value that begins with quotes goes on to the same
 quotes at the end of a line, with no escapes inside; runes that Go's strconv.IsPrint refuses vanish without a word.
@@ -30,10 +30,12 @@ def modelfile(gguf: str, template: Template, section: Export, sampling: Sampling
         "seed": sampling.seed,
     }
     check_name(gguf)
+    system = template.turns and template.turns.system
     lines = [
-        f"# Writes tweets in the style {template.style!r}. Install: ollama create NAME -f Modelfile",
+        f"# {'Answers' if template.turns else 'Writes tweets'} in the style {template.style!r}. Install: ollama create NAME -f Modelfile",
         f"FROM ./{gguf}",
         f"TEMPLATE {quoted(template.ollama(), 'prompt', triple=True)}",
+        *([f"SYSTEM {quoted(system, 'prompt.system', triple=True)}"] if system else []),
         *(f"PARAMETER stop {quoted(stop, 'prompt')}" for stop in template.stops),
         *(f"PARAMETER {name} {value}" for name, value in numbers.items() if value is not None),
     ]
@@ -44,6 +46,8 @@ def check_modelfile(template: Template) -> None:
     """Refuses a template whose texts a Modelfile cannot carry."""
     for text in (template.ollama(), *template.stops):
         quoted(text, "prompt")
+    if template.turns and template.turns.system:
+        quoted(template.turns.system, "prompt.system", triple=True)
 
 
 def check_name(name: str) -> None:

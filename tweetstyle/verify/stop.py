@@ -10,6 +10,7 @@ from tweetstyle.chat import Speaker
 from tweetstyle.recipe import Sampling
 from tweetstyle.records import Tweet
 from tweetstyle.template import NO_TOPIC, Literally, Template
+from tweetstyle.turns import Turn
 from tweetstyle.verify.checks import Check, within
 
 SEED = 20
@@ -22,14 +23,15 @@ SHORTEST_MARK = 4
 def stops(
     gguf: Path, type: str, template: Template, sampling: Sampling, tweets: Sequence[Tweet], answers: int, advance: Callable[[int], None]
 ) -> Check:
-    """Sampled as the recipe says, seeded, half of them on held-out tweets' topics; without the Modelfile's stop texts, so that
-    it is the model which ends. More than one in CUT_IN cut at num_predict, or one that holds a text of the prompt, fails."""
-    topics = [tweet.topic for tweet in tweets if tweet.topic and template.has_topic] or [NO_TOPIC]
+    """Sampled as the recipe says, seeded, half of them on held-out tweets' topics; in a conversation all on held-out messages, half of
+    them as a second turn. Without the Modelfile's stop texts, so that it is the model which ends. More than one in CUT_IN cut at
+    num_predict, or one that holds a text of the prompt, fails."""
     speaker = Speaker(gguf, replace(template, stops=()), sampling)
     cut, telling = 0, []
     for number in range(answers):
         speaker.sampling = sampling.model_copy(update={"seed": SEED + number})
-        answer = speaker.answer(NO_TOPIC if number % 2 else topics[number // 2 % len(topics)])
+        message, history = _asked(template, tweets, number)
+        answer = speaker.answer(message, history=history)
         cut += not speaker.ended
         telling += [mark for mark in marks(template) if mark in answer]
         advance(1)
@@ -38,6 +40,15 @@ def stops(
     words = [f"{cut} of {answers} answers went on to num_predict ({sampling.num_predict})"] if cut else []
     words += [f"an answer holds {telling[0]!r}, which is the prompt's"] if telling else []
     return replace(found, why="; ".join(words) if found.passed is False else "")
+
+
+def _asked(template: Template, tweets: Sequence[Tweet], number: int) -> tuple[str, list[Turn]]:
+    """The message of the answer `number`, and what was said before it."""
+    asking = [tweet for tweet in tweets if tweet.topic] if template.takes_message else []
+    if not asking or (number % 2 and not template.turns):
+        return NO_TOPIC, []
+    tweet, before = (asking[place % len(asking)] for place in (number // 2, number // 2 + 1))
+    return tweet.topic or NO_TOPIC, [(before.topic or NO_TOPIC, before.text)] if number % 2 else []
 
 
 def marks(template: Template) -> set[str]:

@@ -11,6 +11,7 @@ from tweetstyle.ollama import OllamaClient
 from tweetstyle.records import Tweet
 from tweetstyle.template import NO_TOPIC, Template
 from tweetstyle.tokenizer import Tokenizer
+from tweetstyle.turns import Turn
 from tweetstyle.verify.checks import Check
 from tweetstyle.verify.hard_strings import HARD_STRINGS
 from tweetstyle.verify.llama_cpp import Logits
@@ -22,8 +23,8 @@ SHOWN = 60
 def tokens_in_llama_cpp(logits: Logits, type: str, template: Template, tokenizer: Tokenizer, tweets: Iterable[Tweet]) -> Check:
     """Prompts, whose special tokens are read, and tweets, whose are not; and that llama.cpp ends an answer where training did."""
     different, count = [], 0
-    for message in _messages(template, tweets):
-        prompt, count = template.prompt(message), count + 1
+    for message, history in _asked(template, tweets):
+        prompt, count = template.prompt(message, history=history), count + 1
         if logits.tokenize(prompt, add_special=True, parse_special=True) != tokenizer.prompt_ids(prompt, add_bos=template.add_bos):
             different.append(message)
     for text in (*(tweet.text for tweet in tweets), *HARD_STRINGS):
@@ -46,10 +47,16 @@ def tokens_in_ollama(modelfile: Path, type: str, template: Template, tokenizer: 
     different, count = [], 0
     try:
         # An empty prompt (raw text begun at nothing) only loads the model in Ollama.
-        for message in filter(template.prompt, _messages(template, tweets)):
-            ids = tokenizer.prompt_ids(template.prompt(message), add_bos=template.add_bos)
-            answer, count = client.generate(name, message, num_predict=1), count + 1
-            if not _fed(answer, ids, template.add_bos):
+        for message, history in _asked(template, tweets):
+            prompt = template.prompt(message, history=history)
+            if not prompt:
+                continue
+            ids, count = tokenizer.prompt_ids(prompt, add_bos=template.add_bos), count + 1
+            if history:
+                fed = client.chat(name, [*history, (message, None)], num_predict=1)["prompt_eval_count"] == len(ids)
+            else:
+                fed = _fed(client.generate(name, message, num_predict=1), ids, template.add_bos)
+            if not fed:
                 different.append(message)
     finally:
         client.delete(name)
@@ -57,10 +64,17 @@ def tokens_in_ollama(modelfile: Path, type: str, template: Template, tokenizer: 
     return Check(found.name, type, found.passed, found.figures | {"Ollama": version}, found.limits, found.why)
 
 
-def _messages(template: Template, tweets: Iterable[Tweet]) -> Iterator[str]:
-    """What is typed: a held-out tweet's topic, none, and each hard string."""
-    topics = {tweet.topic for tweet in tweets if tweet.topic} if template.has_topic else set()
-    yield from (NO_TOPIC, *sorted(topics), *HARD_STRINGS)
+def _asked(template: Template, tweets: Iterable[Tweet]) -> Iterator[tuple[str, list[Turn]]]:
+    """What is typed, and what was said before: a held-out tweet's topic, or the message it answers, none, and each hard string.
+
+    A conversation has each hard string on a second turn too, asked and answered before; and held-out tweets up to the third.
+    """
+    topics = {tweet.topic for tweet in tweets if tweet.topic} if template.takes_message else set()
+    yield from ((message, []) for message in (NO_TOPIC, *sorted(topics), *HARD_STRINGS))
+    if template.turns:
+        said = [(tweet.topic, tweet.text) for tweet in tweets if tweet.topic]
+        yield from ((text, [(text, text)]) for text in HARD_STRINGS)
+        yield from ((said[place][0], said[max(0, place - 2) : place]) for place in range(1, len(said)))
 
 
 def _fed(answer: dict, ids: list[int], add_bos: bool) -> bool:
