@@ -9,12 +9,14 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tweetstyle.base_model import BaseModel, read_base_model
+from tweetstyle.conversations import files_read, read_conversations
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file
 from tweetstyle.manifest import Manifest, changed_settings, fingerprints, settings_digest, why_stale
@@ -107,7 +109,10 @@ class Road:
     def template(self) -> Template:
         prompt = self.recipe.prompt
         with located(self.path):
-            return build_template(prompt.format, prompt.style, self.base.tokens, prompt.custom)
+            conversation = prompt.message == "playback"
+            return build_template(
+                prompt.format, prompt.style, self.base.tokens, prompt.custom, system=prompt.system, conversation=conversation
+            )
 
     @cached_property
     def line_template(self) -> Template:
@@ -169,9 +174,9 @@ class Road:
         }
 
     def _source(self) -> dict[str, str]:
-        data = self.recipe.data
+        data, prompt = self.recipe.data, self.recipe.prompt
         open_archive(data.source, data.separator)
-        chat = {CHAT_TEMPLATE: settings_digest(self.template.pieces.__repr__())} if self.recipe.prompt.format == "chat" else {}
+        chat = {CHAT_TEMPLATE: settings_digest(repr(self.template.turns or self.template.pieces))} if prompt.format == "chat" else {}
         return fingerprints([file for source in data.source for file in files_of(source)]) | chat
 
     def _prepare(self) -> tuple[list[Path], dict[str, Any]]:
@@ -198,7 +203,11 @@ class Road:
         return {f"{self.base.path}/{name}": digest for name, digest in self.base.fingerprints.items()}
 
     def _fit_inputs(self) -> dict[str, str]:
-        return self._base_inputs() | fingerprints([self.split(self.recipe.training.split), self.split("validation")])
+        return self._base_inputs() | self._tweets_of(self.recipe.training.split, "validation")
+
+    def _tweets_of(self, *splits: str) -> dict[str, str]:
+        """The files that splits are read from, with the messages that their tweets answer."""
+        return fingerprints([file for name in splits for file in files_read(self.split(name), self.template)])
 
     def _fit(self) -> tuple[list[Path], dict[str, Any]]:
         from tweetstyle.fit import fit, plan_fit
@@ -211,11 +220,15 @@ class Road:
         ):
             click.secho(f"          {warning}", fg="yellow", err=True)
         train, validation = self.split(recipe.training.split), self.split("validation")
+        told = read_conversations(train)[1] if self.template.turns else None
+        if told:
+            click.echo(f"          {told}", err=True)
         settings = recipe.model, recipe.training
         result = fit(self.base, self.template, *settings, train, validation, recipe.run_directory, lambda: self.report(live=True))
         self._close()
+        facts = plain(result) | ({"conversations": asdict(told)} if told else {})
         written = sorted(p for p in self.final_model.rglob("*") if p.is_file())
-        return [*written, recipe.run_directory / "as_trained.json", recipe.run_directory / "imatrix.gguf"], plain(result)
+        return [*written, recipe.run_directory / "as_trained.json", recipe.run_directory / "imatrix.gguf"], facts
 
     def _close(self) -> AsTrained:
         """What the export needs to know of the trained model: made when fit ends, and again where it is gone."""
@@ -235,7 +248,8 @@ class Road:
     def bytes_there(self) -> int | None:
         """Bytes of an interrupted run that this one goes on with; None where the training is current and writes nothing."""
         run = self.recipe.run_directory
-        if self.stages["prepare"].why_stale():
+        before = takewhile(lambda stage: stage.name != "fit", self.stages.values())
+        if any(stage.why_stale() for stage in before):
             return 0
         if self.stages["fit"].why_stale() is None:
             return None
@@ -282,8 +296,8 @@ class Road:
 
     def _evaluate_inputs(self) -> dict[str, str]:
         others = self.recipe.evaluation.others
-        files = [self.split(name) for name in (self.recipe.training.split, "validation", "test")]
-        return self._trained_inputs() | fingerprints([*files, *(files_of(others) if others else ())])
+        tweets = self._tweets_of(self.recipe.training.split, "validation", "test")
+        return self._trained_inputs() | tweets | fingerprints(list(files_of(others)) if others else [])
 
     def _evaluate(self) -> tuple[list[Path], dict[str, Any]]:
         from tweetstyle.evaluate import evaluate, style_table, table
