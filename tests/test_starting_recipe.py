@@ -14,7 +14,7 @@ from support.x_archives import write_archive
 from tweetstyle.cli import fit_command
 from tweetstyle.inventory import take_inventory
 from tweetstyle.recipe_file import read_recipe
-from tweetstyle.starting_recipe import BATCHES, PLACEHOLDER, schedule, style_of
+from tweetstyle.starting_recipe import BATCHES, PLACEHOLDER, recipe_text, schedule, style_of
 
 SAMPLE = Path(__file__).parents[1] / "data" / "raw" / "tweets_tous.csv"
 
@@ -104,3 +104,21 @@ def test_a_schedule_suits_the_number_of_tweets(tweets):
     assert 1 <= plan.warmup_steps <= max(1, plan.steps_per_epoch) and 1 <= plan.eval_steps <= max(1, plan.steps_per_epoch)
     assert plan.steps_per_epoch >= 30 or (plan.max_length, plan.gradient_accumulation_steps) == BATCHES[-1]
     assert plan.r == (32 if tweets >= 20_000 else 16 if tweets >= 2_000 else 8)
+    assert plan.num_train_epochs == (2 if tweets >= 2_000 else 3) and plan.learning_rate == (1e-4 if tweets >= 20_000 else 2e-4)
+
+
+@pytest.mark.parametrize("tweets", [100, 5_000, 161_259])
+def test_the_schedule_is_what_the_recipe_says(tmp_path, tweets):
+    path, plan = tmp_path / "mine.yaml", schedule(tweets)
+    path.write_text(recipe_text([SAMPLE], tweets, ["fr", "en"]), encoding="utf-8")
+    recipe = read_recipe(path)
+    said = plan._asdict()
+    assert (recipe.model.lora.r, recipe.model.lora.lora_alpha) == (said.pop("r"), 2 * plan.r) and said.pop("steps_per_epoch")
+    assert said == {name: getattr(recipe.training, name) for name in said}
+
+
+def test_every_rank_has_room_for_its_tweets():
+    """Two bits a parameter (arXiv 2404.05405), against two for each of a tweet's hundred bytes: more than a tuned model is surprised by."""
+    parameters = 2_621_440
+    for tweets in (1_999, 19_999, 161_259):
+        assert 2 * schedule(tweets).r * parameters > 2 * 100 * tweets

@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file
+from tweetstyle.needs import TOKENS_A_TWEET
 from tweetstyle.recipe_file import KEYS_OF_A_RUN
 
-TOKENS_A_TWEET = 50
-"""With its prompt: a rough figure, the plan (--dry-run) counts them."""
 FEWEST_STEPS = 30
 """Optimizer steps in an epoch under which a smaller pack and batch are chosen: few large steps learn little."""
+MANY, SOME = 20_000, 2_000
+"""Tweets from which an adapter of rank 32, and of rank 16, is chosen; fewer get 8."""
 BATCHES = ((2048, 8), (2048, 4), (1024, 4), (512, 4), (512, 2), (512, 1))
 """(max_length, gradient_accumulation_steps), the largest first."""
 TARGET = Path("recipes/mine.yaml")
@@ -32,10 +33,20 @@ class Schedule(NamedTuple):
     warmup_steps: int
     eval_steps: int
     r: int
+    num_train_epochs: int
+    learning_rate: float
 
 
 def schedule(tweets: int) -> Schedule:
-    """For so many kept tweets, nine in ten of which are trained on."""
+    """For so many kept tweets, nine in ten of which are trained on.
+
+    Rank: an adapter holds about two bits a parameter (arXiv 2404.05405), so that every rank here has room for its tweets; more
+    rank makes no difference while there is room (LoRA Without Regret, thinkingmachines.ai/blog/lora, 2025), and costs memory.
+    Learning rate: the same for every rank, about ten times that of full fine-tuning, some fifteen times in runs of a hundred steps
+    or fewer (there); 2e-4 is where QLoRA (arXiv 2305.14314, for 7B and 13B) and Unsloth's guide to hyperparameters begin.
+    Batch: small where there are few tweets, for adapters bear large ones worse than full fine-tuning does (LoRA Without Regret).
+    Epochs: one to three (Unsloth's guide); the best state by validation is kept in any case. docs/12gb.md has them in a table.
+    """
     tokens = 0.9 * tweets * TOKENS_A_TWEET
     for max_length, accumulation in BATCHES:
         steps = max(int(tokens / (max_length * accumulation)), 1)
@@ -43,8 +54,10 @@ def schedule(tweets: int) -> Schedule:
             break
     # Four validations in an epoch, never closer to each other than one step.
     eval_steps = 100 if steps >= 250 else max(steps // 4, 1)
-    r = 32 if tweets >= 20_000 else 16 if tweets >= 2_000 else 8
-    return Schedule(max_length, accumulation, steps, min(20, max(2 * steps // 20, 1)), eval_steps, r)
+    r = 32 if tweets >= MANY else 16 if tweets >= SOME else 8
+    epochs = 2 if tweets >= SOME else 3
+    warmup = min(20, max(epochs * steps // 20, 1))
+    return Schedule(max_length, accumulation, steps, warmup, eval_steps, r, epochs, 1e-4 if tweets >= MANY else 2e-4)
 
 
 def recipe_text(paths: Sequence[Path], tweets: int, likely: Sequence[str], separator: str | None = None, target: Path = TARGET) -> str:
@@ -55,10 +68,11 @@ def recipe_text(paths: Sequence[Path], tweets: int, likely: Sequence[str], separ
     plan = schedule(tweets)
     source = str(paths[0]) if len(paths) == 1 else [str(path) for path in paths]
     optional = f"\n  separator: {_scalar(separator)}" if separator is not None else ""
-    about = "a small archive: smaller steps, a smaller adapter" if tweets < 2_000 else "QLoRA on one 12 GB card"
+    about = "a small archive: smaller steps, a smaller adapter" if tweets < SOME else "QLoRA on one 12 GB card"
     text = f"""\
 # Made by tweetstyle inspect: about {tweets:,} tweets to learn from; {about}.
-#   tweetstyle-fit {_scalar(str(target))} --dry-run    the whole plan, nothing trained
+#   tweetstyle plan {_scalar(str(target))}             what it takes of card, RAM, disk and time
+#   tweetstyle-fit {_scalar(str(target))} --dry-run    the data too: tweets, packs, steps; nothing trained
 #   tweetstyle-fit {_scalar(str(target))}
 # Every other setting has its default; docs/your-tweets.md explains those of data, docs/recipe.schema.json lists all.
 data:
@@ -73,18 +87,18 @@ prompt:
   style: {_scalar(style_of(paths))}\t# write the account's name here: it stands in every prompt
 
 model:
-  base: model/llama3-8b\t# the base model, not Instruct; README tells how to get it
+  base: model/llama3-8b\t# the base model, not Instruct; docs/12gb.md tells how to get it
   method: qlora\t# 4-bit base: fits on a 12 GB card
   lora:
     r: {plan.r}\t# 2.6 M parameters for each 1 in an 8B: more tweets, more of them
     lora_alpha: {2 * plan.r}
 
 training:
-  num_train_epochs: 2\t# short texts are recited from the third pass on
+  num_train_epochs: {plan.num_train_epochs}\t# the best state by validation is kept, not the last
   max_length: {plan.max_length}\t# tokens in one pack: about {plan.max_length // TOKENS_A_TWEET} tweets
   per_device_train_batch_size: 1
   gradient_accumulation_steps: {plan.gradient_accumulation_steps}\t# about {plan.steps_per_epoch:,} steps an epoch
-  learning_rate: 1e-4
+  learning_rate: {_exponent(plan.learning_rate)}\t# docs/12gb.md: rank, rate and epochs by the number of tweets
   lr_scheduler_type: cosine
   warmup_steps: {plan.warmup_steps}
   optim: adamw_8bit
@@ -96,6 +110,11 @@ export:
   types: [q4_k_m]\t# about 4.9 GB
 """
     return "".join(map(_aligned, text.splitlines(keepends=True)))
+
+
+def _exponent(rate: float) -> str:
+    """0.0002 as 2e-4."""
+    return f"{rate:.0e}".replace("e-0", "e-")
 
 
 def _aligned(line: str) -> str:
