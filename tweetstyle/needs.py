@@ -148,6 +148,8 @@ def estimated_lesson(recipe: Recipe, tweets: int) -> Lesson:
     trained = round(tweets * (1 - data.validation_fraction - data.test_fraction))
     if training.split == "mini-train":
         trained = min(trained, data.mini_train)
+    if recipe.prompt.message == "playback":
+        trained = min(trained, recipe.playback.train_tweets)
     return Lesson(trained, round(trained * TOKENS_A_TWEET * training.num_train_epochs), counted=False)
 
 

@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tweetstyle.base_model import BaseModel
+from tweetstyle.conversations import is_answerable
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import existing_parent
+from tweetstyle.messages import Message, messages_path, write_messages
 from tweetstyle.needs import Lesson, Needs, card_for, disk_needed, estimated_lesson, needs_of
 from tweetstyle.needs_shown import needs_table, size
 from tweetstyle.outline import outline_base_model
 from tweetstyle.recipe import Recipe, Training
+from tweetstyle.records import read_split
 from tweetstyle.sources import open_archive
 from tweetstyle.template import Template
 
@@ -23,6 +26,10 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from tweetstyle.fit import FitPlan
+
+
+STAND_IN = "et toi, qu'est-ce que tu penses de tout ça aujourd'hui ?"
+"""In a plan, the message of a tweet that has none yet."""
 
 
 def check_before_start(recipe: Recipe, base: BaseModel, template: Template, there: int | None = 0) -> None:
@@ -93,10 +100,24 @@ def plan(
         if not outline.whole:
             console.print(needs_table(needs_of(recipe, outline, card, estimated_lesson(recipe, prepared.kept))))
         base, template = model()
-        fit = plan_fit(base, template, recipe.training, Path(temporary) / f"{recipe.training.split}.jsonl")
+        train = Path(temporary) / f"{recipe.training.split}.jsonl"
+        if template.turns:
+            console.print(messages_for_plan(recipe, train))
+        fit = plan_fit(base, template, recipe.training, train)
     check_before_start(recipe, base, template, there())
     needs = needs_of(recipe, base, card, Lesson(fit.tweets, round(fit.tokens * fit.epochs), counted=True))
     return Group(_schedule(recipe, needs, fit, (prepared.read, prepared.kept)), "", needs_table(needs))
+
+
+def messages_for_plan(recipe: Recipe, train: Path) -> str:
+    """Puts messages beside a split's file, and says which: those that stand, or where none do yet stand-ins of the usual length."""
+    standing, planned = (messages_path(directory, train.stem) for directory in (recipe.data.processed, train.parent))
+    if standing.is_file():
+        shutil.copyfile(standing, planned)
+        return f"messages: those of {standing}"
+    tweets = [tweet for tweet in read_split(train) if is_answerable(tweet)][: recipe.playback.train_tweets]
+    write_messages(planned, [Message(tweet.id, STAND_IN, "question") for tweet in tweets])
+    return f"messages: not written yet; planned for {len(tweets):,} tweets, with messages of {len(STAND_IN.split())} words"
 
 
 def _schedule(recipe: Recipe, needs: Needs, fit: FitPlan, tweets: tuple[int, int]) -> Table:

@@ -103,8 +103,8 @@ class Prompt(Section):
     """What stands before a tweet in training, and what one types later: topic: its subject; playback (format: chat): a message, written
     by a model on this machine, that the tweet would answer; first-words: its own beginning."""
     system: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = None
-    """With format: chat, a short system line, trained and exported alike. Without it, message: playback has no system message at all;
-    the others have the line of style and type."""
+    """With format: chat, a short system line, trained and exported alike. Without it, message: playback has none but what the model's
+    template puts in by itself; the others have the line of style and type, which in a line of your own are {style} and {type}."""
     topic: bool = True
     """Whether the prompt names a subject taken from the tweet, so that what one types later is the subject."""
     topic_dropout: Fraction = 0.25

@@ -248,8 +248,7 @@ class Road:
     def bytes_there(self) -> int | None:
         """Bytes of an interrupted run that this one goes on with; None where the training is current and writes nothing."""
         run = self.recipe.run_directory
-        before = takewhile(lambda stage: stage.name != "fit", self.stages.values())
-        if any(stage.why_stale() for stage in before):
+        if not self._ready_to_fit():
             return 0
         if self.stages["fit"].why_stale() is None:
             return None
@@ -257,6 +256,10 @@ class Road:
         if not mark.is_file() or json.loads(mark.read_text())["identity"] != self.fit_identity():
             return 0
         return sum(f.stat().st_size for f in run.rglob("*") if f.is_file())
+
+    def _ready_to_fit(self) -> bool:
+        """Whether the stages before the training are current."""
+        return not any(stage.why_stale() for stage in takewhile(lambda stage: stage.name != "fit", self.stages.values()))
 
     def check(self) -> None:
         """Refuses, before a minute is spent, what would fail later."""
@@ -275,7 +278,7 @@ class Road:
 
         with located(self.path):
             outline = outline_base_model(self.recipe.model.base)
-            prepared = outline.whole and tweets is None and self.split("train").is_file() and self.stages["prepare"].why_stale() is None
+            prepared = outline.whole and tweets is None and self.split("train").is_file() and self._ready_to_fit()
             lesson = lesson_of(self.recipe, lambda: (self.base, self.template), prepared, tweets)
             return needs_of(self.recipe, outline, card_for(self.recipe, card_gib), lesson)
 

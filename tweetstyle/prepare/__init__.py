@@ -15,6 +15,7 @@ from tweetstyle.prepare import archive_rules
 from tweetstyle.prepare.archive_rules import Candidate
 from tweetstyle.prepare.clean import Cleaned
 from tweetstyle.prepare.duplicates import chronological
+from tweetstyle.prepare.first_words import first_words
 from tweetstyle.prepare.outputs import output_paths, write_outputs
 from tweetstyle.prepare.progress import Progress
 from tweetstyle.prepare.reading import read_and_clean
@@ -47,7 +48,8 @@ def prepare(data: Data, prompt: Prompt, template: Template, directory: Path) -> 
         read, cleaned = read_and_clean(archive, data, at_work, progress)
         candidates = _candidates(read, cleaned)
         # The workers find words while this process looks for languages and twins.
-        subjects = Subjects([c.text for c in candidates], at_work) if prompt.topic and template.has_topic else None
+        by_topic = prompt.message == "topic" and prompt.topic and template.has_topic
+        subjects = Subjects([c.text for c in candidates], at_work) if by_topic else None
         with progress.named(len(archive_rules.RULES), "sorting out") as begin:
             archive_rules.apply(candidates, data, begin)
         kept, dropped = _kept_and_dropped(read, cleaned, candidates, data)
@@ -56,6 +58,8 @@ def prepare(data: Data, prompt: Prompt, template: Template, directory: Path) -> 
         if subjects:
             places = {c.id: place for place, c in enumerate(candidates)}
             splits = _with_topics(splits, subjects, places, prompt.topic_dropout, data.seed)
+        if prompt.message == "first-words":
+            splits = _with_first_words(splits, prompt.topic_dropout, data.seed)
         # One worker counts the leak while this process writes; the other gives back its memory.
         for worker in at_work[1:]:
             worker.shutdown(wait=False)
@@ -144,6 +148,12 @@ def _with_topics(splits: Splits, subjects: Subjects, places: dict[str, int], dro
     everyone = [(places[tweet.id], tweet.id) for name in ("train", "validation", "test") for tweet in splits.parts[name]]
     topics = subjects.choose(train, everyone, dropout, seed)
     parts = {name: [replace(tweet, topic=topics[tweet.id]) for tweet in part] for name, part in splits.parts.items()}
+    return replace(splits, parts=parts)
+
+
+def _with_first_words(splits: Splits, dropout: float, seed: int) -> Splits:
+    """The same splits, each tweet with its own first words in the topic's place."""
+    parts = {n: [replace(t, topic=first_words(t.id, t.text, dropout, seed)) for t in part] for n, part in splits.parts.items()}
     return replace(splits, parts=parts)
 
 

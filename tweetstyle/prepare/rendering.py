@@ -11,7 +11,7 @@ from tweetstyle.prepare.outputs import COLUMNS, FORMATTED
 from tweetstyle.records import SPLITS, Tweet, read_split, write_split
 from tweetstyle.template import Template
 
-ONLY_THE_LINE = ("prompt.format", "prompt.style", "prompt.custom")
+ONLY_THE_LINE = ("prompt.format", "prompt.style", "prompt.custom", "prompt.system")
 """Settings that decide how a tweet is written to the model, and nothing else of what prepare makes."""
 
 
