@@ -127,8 +127,9 @@ def disk_needed(recipe: Recipe, base: Outline | BaseModel) -> dict[str, int]:
     if isinstance(base, Outline) and (to_come := max(2 * shape.parameters - base.bytes_there, 0)) and not base.whole:
         needed["base model, still to come"] = to_come
     bases = 2 if recipe.model.method == "qlora" and recipe.export.merge_base == "auto" else 1
+    if archive := _archive_bytes(recipe.data):
+        needed["prepared data"] = 3 * archive
     return needed | {
-        "prepared data": 3 * _archive_bytes(recipe.data),
         "checkpoints": trained * (4 + OPTIMIZER_BYTES) * (recipe.training.save_total_limit + 1),
         "final model": trained * 4,
         "export": sum(room_needed(base, recipe.export, bases).values()),

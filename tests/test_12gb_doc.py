@@ -1,0 +1,170 @@
+"""docs/12gb.md and the recipes it leads to say what the program says: commands, figures of the plan, schedule, messages."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from tweetstyle.cli import fit_command, tweetstyle
+from tweetstyle.hub import HUB, known_config
+from tweetstyle.memory import largest_that_fit, named_card, plan_memory
+from tweetstyle.memory.fit_to_card import with_rank, with_training
+from tweetstyle.needs import disk_needed, estimated_lesson, needs_of
+from tweetstyle.outline import Outline
+from tweetstyle.recipe import Model, Training
+from tweetstyle.recipe_file import read_recipe
+from tweetstyle.starting_recipe import schedule
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "docs" / "12gb.md").read_text(encoding="utf-8")
+FLAT = " ".join(TEXT.split())
+GIB = 2**30
+CARD = named_card(12)
+LLAMA_8B = known_config("Llama 3 8B")
+EIGHT, THREE = (read_recipe(ROOT / "recipes" / f"{name}-12gb.yaml") for name in ("llama3-8b", "llama3.2-3b"))
+
+
+def tables() -> list[list[list[str]]]:
+    """Cells of every table, its head first, the line below it left out."""
+    blocks = re.findall(r"(?m)(?:^\|.*\n)+", TEXT)
+    return [[[cell.strip() for cell in line.strip("|").split("|")] for line in block.splitlines() if "---" not in line] for block in blocks]
+
+
+MODELS, MOST, HOURS, SETTINGS, TROUBLE = tables()
+
+
+def gib(count: float) -> str:
+    return f"{count / GIB:.1f}"
+
+
+def test_every_command_is_one_of_the_program_s_with_options_that_it_has():
+    commands = re.findall(r"(?m)^    (tweetstyle\S* .*)$", TEXT) + re.findall(r"`(tweetstyle\S* [^`]+)`", TEXT)
+    assert len(commands) >= 6
+    for command in commands:
+        program, *words = command.split()
+        verb = fit_command if program == "tweetstyle-fit" else tweetstyle.commands[words.pop(0)]
+        options = {option for parameter in verb.params for option in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= options, command
+    assert {f"`{option} " for option in ("--card", "--tweets")} <= set(re.findall(r"`--\w+ ", TEXT)) and "`--json`" in TEXT
+
+
+def test_models_are_those_that_the_program_knows_with_their_size_and_licence():
+    known = {model.repository: model for model in HUB}
+    for name, repository, directory, size, licence in MODELS[1:]:
+        model = known[repository]
+        assert (model.name, str(model.directory)) == (name, directory)
+        assert size == f"{model.download_bytes / 1e9:.1f} GB" and licence in model.licence
+        assert model.how_to_get.startswith(f"{name} is a download of {size}, under ")
+    (command,) = re.findall(r"(?m)^ +(hf download .*)$", TEXT)
+    assert known["meta-llama/Meta-Llama-3-8B"].how_to_get.endswith(command)
+
+
+def test_the_plan_shown_is_the_plan_printed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (command,) = re.findall(r"(?m)^    (tweetstyle plan .*)$", TEXT)
+    (tmp_path / "recipes").symlink_to(ROOT / "recipes")
+    printed = CliRunner().invoke(tweetstyle, command.split()[1:])
+    assert printed.exit_code == 0, printed.output
+    shown = [line.strip() for line in TEXT.splitlines() if re.match(r"    (│|fits:)", line)]
+    assert len(shown) == 17 and [line for line in map(str.strip, printed.output.splitlines()) if line in shown] == shown
+
+
+@pytest.mark.parametrize("row", MOST[1:], ids=lambda row: f"{row[0]} {row[1]}")
+def test_the_most_that_fits_is_what_the_plan_finds(row):
+    name, method, at_defaults, *most = row
+    config, model = known_config(name), Model(base="x", method=method)
+    assert at_defaults == gib(plan_memory(config, model, Training()).card)
+    found = largest_that_fit(config, model, Training(), CARD)
+    fits = plan_memory(config, model, Training()).card <= CARD.total
+    rank = "none" if fits and method == "full" else found.rank
+    assert most == [f"{value:,}" if isinstance(value, int) else value or "does not fit" for value in (found.max_length, found.batch, rank)]
+
+
+def test_the_figures_in_the_text_are_the_plan_s():
+    eight = needs_of(EIGHT, Outline(Path("model/none"), LLAMA_8B, ("all",)), CARD)
+    full = plan_memory(LLAMA_8B, Model(base="x", method="full"), Training())
+    assert f"weights, gradients and optimizer alone are {gib(sum(full.resident.values()))} GiB" in FLAT
+    longest = plan_memory(LLAMA_8B, EIGHT.model, with_training(EIGHT.training, max_length=8192))
+    host = eight.memory.host["activations"], longest.host["activations"]
+    assert f"{gib(eight.ram['training'])} GiB while it trains ({gib(host[0])} of them" in FLAT
+    assert f"{gib(host[1])} at 8,192 tokens), {gib(eight.ram['export, gate'])} GiB while the export is checked" in FLAT
+    disk = eight.disk
+    one, kept = disk["checkpoints"] / (EIGHT.training.save_total_limit + 1) / 1e9, EIGHT.training.save_total_limit
+    assert kept == 3 and f"{disk['base model, still to come'] / 1e9:.1f} GB the model, {one:.1f} GB at most for each of three" in FLAT
+    assert f"{disk['export'] / 1e9:.1f} GB at most while the export compares candidates, of which 4.9 GB stay" in FLAT
+    assert "per_device_train_batch_size" not in FLAT and Training().max_length == 2048 and Training().per_device_train_batch_size == 1
+
+
+def test_hours_are_the_estimate_divided_by_the_speed():
+    lesson = estimated_lesson(EIGHT, 161_259)
+    assert f"about {lesson.tokens / 1e6:.1f} million tokens" in FLAT
+    for speed, hours in zip(HOURS[0][1:], HOURS[1][1:], strict=True):
+        assert hours == f"{lesson.tokens / int(speed.replace(',', '')) / 3600:.1f}"
+
+
+def test_settings_are_those_of_a_new_recipe():
+    assert SETTINGS[0][:1] == ["tweets"] and set(SETTINGS[0][1:6]) <= {*Training.model_fields, "r"}
+    for tweets, *said in SETTINGS[1:]:
+        plan = schedule(int(tweets.replace(",", "")))
+        rate = f"{plan.learning_rate:.0e}".replace("e-0", "e-")
+        numbers = plan.max_length, plan.gradient_accumulation_steps, plan.steps_per_epoch
+        assert said == [str(plan.r), rate, str(plan.num_train_epochs), *(f"{number:,}" for number in numbers)]
+    parameters = 8 * 2_621_440
+    assert f"r 8 of an 8B is {parameters / 1e6:.0f} million parameters, {2 * parameters / 1e6:.0f} million bits" in FLAT
+    assert f"are {161_259 * 100 * 2 / 1e6:.0f} million" in FLAT
+
+
+def test_messages_in_the_table_of_troubles_are_the_program_s():
+    sources = " ".join(path.read_text(encoding="utf-8") for path in (ROOT / "tweetstyle").rglob("*.py"))
+    for message, *_ in TROUBLE[1:]:
+        (words,) = re.findall(r"^`([^`]+)`", message)
+        fixed = max(re.split(r"…|model-\d+\S*|GiB", words), key=len).strip()
+        assert fixed in sources or words in ("401", "403"), message
+
+
+@pytest.mark.parametrize(("recipe", "name"), [(EIGHT, "Llama 3 8B"), (THREE, "Llama 3.2 3B")], ids=["8B", "3B"])
+def test_the_recipes_say_what_the_plan_says(recipe, name):
+    """Each figure of a comment, from the formula."""
+    text = " ".join((ROOT / "recipes" / f"{recipe.name}.yaml").read_text(encoding="utf-8").replace("#", " ").split())
+    config, model, training = known_config(name), recipe.model, recipe.training
+    plan = plan_memory(config, model, training)
+
+    def other(**changed):
+        return plan_memory(config, model, with_training(training, **changed))
+
+    def more(**changed) -> str:
+        return gib(abs(other(**changed).card - plan.card))
+
+    def first(method: str) -> str:
+        return gib(next(iter(plan_memory(config, Model(base="x", method=method), training).parts.values())))
+
+    def states(plan) -> int:
+        return next(size for part, size in plan.resident.items() if part.startswith("optimizer"))
+
+    learned = plan.parts["adapter"] + plan.parts["gradients"] + states(plan)
+    methods = ("qlora", "lora") if model.method == "qlora" else ("lora", "qlora")
+    expected = [
+        f"{gib(plan.card)} GiB of the card at the peak, {gib(plan.ram)} GiB of RAM",
+        f"Memory: {gib(learned)} GiB with gradients and optimizer",
+        f"{more(gradient_checkpointing=True)} GiB more with true",
+        f"RAM: {gib(plan.host['activations'])} GiB",
+        f"{first(methods[0])} GiB for the linear layers, {first(methods[1])} with {methods[1]}",
+    ]
+    if recipe is EIGHT:
+        checkpoint = disk_needed(recipe, Outline(Path("x"), config, ()))["checkpoints"] / 4 / 1e9
+        expected += [
+            f"{more(max_length=4096)} GiB more for 4096",
+            f"{more(per_device_train_batch_size=2)} GiB more for 2",
+            f", {more(gradient_checkpointing=False)} with false",
+            f"Memory: {gib(states(plan))} GiB, {gib(states(other(optim='adamw_torch')))} with adamw_torch",
+            f"at most {checkpoint:.1f} GB a checkpoint",
+        ]
+        assert gib(plan_memory(config, with_rank(model, 64), training).card - plan.card) == gib(learned)
+    else:
+        expected.append(f"{more(per_device_train_batch_size=1)} GiB more than 1")
+    assert [words for words in expected if words not in text] == []
