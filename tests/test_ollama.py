@@ -164,7 +164,7 @@ def test_a_refusal_is_told_in_ollamas_words(modelfile: Path) -> None:
 
 
 def test_a_redirect_to_another_machine_is_not_followed() -> None:
-    with answering(302, b"moved") as address, pytest.raises(TweetstyleError, match=r"\(302\): moved"):
+    with answering(302, b"moved") as address, pytest.raises(TweetstyleError, match=r"another address \(302\), which is not followed"):
         OllamaClient(address).version()
 
 

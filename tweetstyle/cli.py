@@ -11,7 +11,7 @@ from tweetstyle import __version__
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.offline import keep_offline
 
-STAGES = ("prepare", "fit", "evaluate", "export")
+STAGES = ("prepare", "playback", "fit", "evaluate", "export")
 RECIPE = click.argument("recipe", type=click.Path(path_type=Path))
 
 
@@ -37,7 +37,7 @@ class Door(click.Command):
 @click.option("--ollama", is_flag=True, help="At the end, create the model in the running Ollama and ask it for a tweet.")
 @click.version_option(__version__)
 def fit_command(recipe: Path, dry_run: bool, start: str | None, ollama: bool) -> None:
-    """From an archive of tweets to a model for Ollama, as RECIPE says: prepare, fit, evaluate, export.
+    """From an archive of tweets to a model for Ollama, as RECIPE says: prepare, (playback,) fit, evaluate, export.
 
     A stage whose inputs and settings have not changed is not done again; one that was cut off goes on.
     """
@@ -99,6 +99,28 @@ def _stage_command(stage: str, help: str) -> None:
 
 
 _stage_command("prepare", "Clean, split and format the archive into data/processed/.")
+
+
+@tweetstyle.command(cls=Door)
+@RECIPE
+@click.option(
+    "--show", type=click.IntRange(min=1), metavar="N", help="Ask for N tweets only and show them with their messages; write nothing else."
+)
+@click.option("--force", is_flag=True, help="Do it anew even where it is current; answers that are cached are not asked for again.")
+def playback(recipe: Path, show: int | None, force: bool) -> None:
+    """Let a model on this machine write the message that each tweet would answer, into data/processed/messages-*.jsonl.
+
+    For recipes with prompt.message: playback. Look at some with --show 20 before you train on them. Answers are kept as they come:
+    an interrupted run goes on from there.
+    """
+    from tweetstyle import pipeline
+
+    if show is None:
+        pipeline.run_stage(recipe, "playback", force=force)
+    else:
+        pipeline.show_messages(recipe, show)
+
+
 _stage_command("fit", "Train; an interrupted run goes on from its last checkpoint.")
 
 

@@ -50,10 +50,10 @@ _ENGLISH_SIGNS = frozenset(
 )
 
 
-def languages_of(texts: Sequence[str], likely: Sequence[str]) -> list[tuple[str, float]]:
+def languages_of(texts: Sequence[str], likely: Sequence[str], fewest_words: int = FEWEST_WORDS) -> list[tuple[str, float]]:
     """For each text its language among the likely ones (ISO 639-1) and how sure that is, 0 to 1; ("", 0.0) where it is uncertain.
 
-    Emoji, links, handles, hashtags and placeholders are no language; a text of fewer than `FEWEST_WORDS` words is uncertain.
+    Emoji, links, handles, hashtags and placeholders are no language; a text of fewer than `fewest_words` words is uncertain.
     Where French and English alone are likely, everyday words settle most texts without lingua.
     Raises TweetstyleError for a language that lingua does not know.
     """
@@ -64,9 +64,9 @@ def languages_of(texts: Sequence[str], likely: Sequence[str]) -> list[tuple[str,
     for place, text in enumerate(texts):
         words_alone = _words_alone(text)
         words = _WORD.findall(words_alone.lower())
-        sure = by_words and len(words) >= FEWEST_WORDS and by_everyday_words(words)
+        sure = by_words and len(words) >= fewest_words and by_everyday_words(words)
         found.append((sure, CLEAR) if sure else UNCERTAIN)
-        if not sure and len(words) >= FEWEST_WORDS:
+        if not sure and len(words) >= fewest_words:
             open_places.append(place)
             open_texts.append(words_alone)
     for place, answer in zip(open_places, _by_lingua(open_texts, detector), strict=True):

@@ -22,6 +22,8 @@ from tweetstyle.template import NO_TOPIC
 HASHED_AT_ONCE = 2**20
 SECONDS = {"version": 5, "blob": 600, "create": 600, "chat": 600}
 """Timeouts: a first answer loads the model, and 5 GB from a slow disk take their time."""
+TOO_BUSY = 503
+"""Ollama's queue is full."""
 
 NUMBERS = {
     int: ("num_keep", "seed", "num_predict", "top_k", "repeat_last_n", "num_ctx", "num_batch", "num_gpu", "main_gpu", "num_thread"),
@@ -131,6 +133,10 @@ def parse_host(value: str) -> tuple[str, int]:
     return host, port
 
 
+class OllamaLost(TweetstyleError):
+    """The connection ended before the answer, or the server was too busy: asking again may help."""
+
+
 class OllamaClient:
     """Ollama at the address of OLLAMA_HOST (default 127.0.0.1:11434). No proxy and no redirect is followed."""
 
@@ -176,6 +182,24 @@ class OllamaClient:
         body = {"model": name, "prompt": message, "options": options, "stream": False}
         return self._json("POST", "/api/generate", body, SECONDS["chat"])
 
+    def answer(self, name: str, messages: list[dict[str, str]], options: dict[str, Any]) -> dict[str, Any]:
+        """The whole answer of /api/chat to a conversation, without thinking aloud where the model could.
+
+        Raises OllamaLost where the connection ends or the server is too busy.
+        """
+        body = {"model": name, "messages": messages, "options": options, "stream": False, "think": False}
+        return self._json("POST", "/api/chat", body, SECONDS["chat"])
+
+    def digest(self, name: str) -> str:
+        """The digest by which Ollama knows a model. Raises TweetstyleError where it has no such model, and names those it has."""
+        models = self._json("GET", "/api/tags", None, SECONDS["version"]).get("models")
+        digests = {str(model.get("name")): str(model.get("digest")) for model in models or () if isinstance(model, dict)}
+        full = name if ":" in name.rpartition("/")[2] else f"{name}:latest"
+        if full not in digests:
+            there = f"it has {', '.join(sorted(digests))}" if digests else "it has none"
+            raise TweetstyleError(f"Ollama has no model {name}; {there}", where=f"{self.host}:{self.port}", hint=f"ollama pull {name}")
+        return digests[full]
+
     def delete(self, name: str) -> None:
         """Forgets a model; its blob goes with it unless another has the same."""
         status, answer = self._request("DELETE", "/api/delete", json.dumps({"model": name}).encode(), SECONDS["version"])
@@ -203,7 +227,10 @@ class OllamaClient:
         if status >= 300:
             raise self._refusal(path, status, answer)
         try:
-            return json.loads(answer)
+            read = json.loads(answer)
+            if not isinstance(read, dict):
+                raise ValueError("not an object")
+            return read
         except ValueError as error:
             what = f"what answers at {self.host}:{self.port} is not Ollama"
             raise TweetstyleError(what, hint="set OLLAMA_HOST to Ollama's address") from error
@@ -215,11 +242,11 @@ class OllamaClient:
             response = connection.getresponse()
             return response.status, response.read()
         except ConnectionRefusedError as error:
-            hint = "start it (ollama serve, or the Ollama app), or leave out --ollama; not installed: https://ollama.com/download"
+            hint = "start it (ollama serve, or the Ollama app); not installed: https://ollama.com/download"
             raise TweetstyleError("Ollama is not running", where=f"{self.host}:{self.port}", hint=hint) from error
         except (OSError, http.client.HTTPException) as error:
             what = f"Ollama broke off ({type(error).__name__}: {error})"
-            raise TweetstyleError(what, where=f"{self.host}:{self.port}", hint="look into its log, and try again") from error
+            raise OllamaLost(what, where=f"{self.host}:{self.port}", hint="look into its log, and try again") from error
         finally:
             connection.close()
 
@@ -227,7 +254,11 @@ class OllamaClient:
         text = answer.decode("utf-8", "replace").strip()
         with contextlib.suppress(ValueError, KeyError, TypeError):
             text = json.loads(text)["error"]
-        return TweetstyleError(f"Ollama refused {path} ({status}): {text}", where=f"{self.host}:{self.port}")
+        if 300 <= status < 400:
+            what = f"what answers there sends to another address ({status}), which is not followed: tweets stay on this machine"
+            return TweetstyleError(what, where=f"{self.host}:{self.port}", hint="give the address of Ollama itself")
+        error = OllamaLost if status == TOO_BUSY else TweetstyleError
+        return error(f"Ollama refused {path} ({status}): {text}", where=f"{self.host}:{self.port}")
 
 
 class _Counted:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import takewhile
 from pathlib import Path
 
 import click
@@ -23,6 +24,8 @@ from tweetstyle.template import NO_TOPIC
 def run(path: Path, *, start: str | None = None, ollama: bool = False) -> None:
     """The whole road; from `start` on everything anew."""
     road = Road(path)
+    if start:
+        _require_stage(road, start)
     road.stages["prepare"].inputs()
     road.check()
     if ollama:
@@ -41,18 +44,21 @@ def run_stage(path: Path, name: str, *, force: bool, writes_by_gguf: bool = Fals
     road = Road(path)
     if writes_by_gguf:
         road.writer = exported_gguf(road.recipe, path)
-    for before in road.stages.values():
-        if before.name == name:
-            break
-        if reason := before.why_stale():
-            what = f"{before.name} comes first ({reason})"
-            raise TweetstyleError(what, where=str(path), hint=f"tweetstyle-fit {path}, or tweetstyle {before.name} {path}")
-    if name != "prepare":
+    _require_before(road, name)
+    if name not in ("prepare", "playback"):
         road.check()
     with one_run_at_a_time(road.recipe):
         _walk(road.stages[name], road, force)
         if name in ("evaluate", "export"):
             _tell(road)
+
+
+def show_messages(path: Path, count: int) -> None:
+    """Asks for the messages of some tweets and shows both side by side."""
+    road = Road(path)
+    _require_before(road, "playback")
+    with one_run_at_a_time(road.recipe):
+        road.show_messages(count)
 
 
 def verify(path: Path) -> None:
@@ -110,6 +116,21 @@ def exported_gguf(recipe: Recipe, path: Path) -> Path:
 
 
 # -- parts --------------------------------------------------------------------------------------------------
+
+
+def _require_stage(road: Road, name: str) -> None:
+    if name not in road.stages:
+        hint = "write prompt.message: playback (with prompt.format: chat) and a section playback, or take another stage"
+        raise TweetstyleError(f"this recipe has no stage {name}", where=str(road.path), hint=hint)
+
+
+def _require_before(road: Road, name: str) -> None:
+    """Refuses where a stage before this one is not current."""
+    _require_stage(road, name)
+    for before in takewhile(lambda stage: stage.name != name, road.stages.values()):
+        if reason := before.why_stale():
+            what = f"{before.name} comes first ({reason})"
+            raise TweetstyleError(what, where=str(road.path), hint=f"tweetstyle-fit {road.path}, or tweetstyle {before.name} {road.path}")
 
 
 def _walk(stage: Stage, road: Road, forced: bool) -> None:

@@ -40,6 +40,8 @@ CHAT_TEMPLATE = "chat template"
 """Among the inputs of prepare, that which is no file: it decides lines, not tweets."""
 NO_WEIGHTS_DEPEND_ON = ("save_total_limit", "logging_steps", "samples")
 """Training settings that may change between an interruption and its resumption."""
+NO_MESSAGE_DEPENDS_ON = ("url", "concurrency")
+"""Playback settings that say how the model is reached, and not what it is asked."""
 DECIDING = (
     "tweetstyle",
     "torch",
@@ -154,6 +156,7 @@ class Road:
                     self._prepare,
                     self._render,
                 ),
+                *([self._playback_stage()] if recipe.prompt.message == "playback" else []),
                 Stage("fit", run / "fit.json", self.settings("prompt", "model", "training"), self._fit_inputs, self._fit),
                 Stage(
                     "evaluate",
@@ -198,6 +201,36 @@ class Road:
         render_again(directory, self.line_template)
         click.echo("          the tweets stay as they were prepared; their lines are written anew", err=True)
         return [directory / name for name in before.outputs], before.facts
+
+    def _playback_stage(self) -> Stage:
+        settings = self.settings("playback") | {"likely_languages": list(self.recipe.data.likely_languages)}
+        settings["playback"] = {k: v for k, v in settings["playback"].items() if k not in NO_MESSAGE_DEPENDS_ON}
+        settings["split"] = self.recipe.training.split
+        return Stage("playback", self.recipe.data.processed / "playback.json", settings, self._playback_inputs, self._playback)
+
+    def _playback_inputs(self) -> dict[str, str]:
+        """Ollama is not asked what its model is now: messages stand until they are asked for anew (or the recipe names another)."""
+        gguf = self.recipe.playback.gguf
+        files = [self.split(name) for name in (self.recipe.training.split, "validation", "test")]
+        return fingerprints([*files, *([gguf] if gguf and gguf.is_file() else [])])
+
+    def _playback(self) -> Done:
+        from tweetstyle.playback import playback, table
+
+        recipe = self.recipe
+        train = self.split(recipe.training.split)
+        played = playback(recipe.playback, recipe.data.likely_languages, train, recipe.data.processed)
+        show(table(played))
+        click.echo(f"          look at some before you train on them: tweetstyle playback {self.path} --show 20", err=True)
+        return played.outputs, plain(played, "outputs")
+
+    def show_messages(self, count: int) -> None:
+        """Some training tweets with their messages, those rejected with their reasons."""
+        from tweetstyle.playback import pairs, show_some
+
+        recipe = self.recipe
+        train = self.split(recipe.training.split)
+        show(pairs(show_some(recipe.playback, recipe.data.likely_languages, train, recipe.data.processed, count)))
 
     def _base_inputs(self) -> dict[str, str]:
         return {f"{self.base.path}/{name}": digest for name, digest in self.base.fingerprints.items()}

@@ -1,0 +1,79 @@
+"""A loopback HTTP server that answers as Ollama would, or as badly as a test wants."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+DROP = object()
+"""Given in an answer's place: the connection is closed without one."""
+
+Say = Callable[[dict[str, Any], int], Any]
+"""From a chat's request and its number (from 0): the message; or DROP, (status, bytes), or another JSON value as the whole answer."""
+
+
+@dataclass
+class FakeOllama:
+    """Use as a context manager. requests: the bodies of /api/chat so far; most_at_once: how many were being answered at one time."""
+
+    say: Say
+    models: dict[str, str] = field(default_factory=lambda: {"small:latest": "abc123"})
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    most_at_once: int = 0
+
+    def __enter__(self) -> FakeOllama:
+        fake, lock, at_work = self, threading.Lock(), [0]
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def log_message(self, *_: object) -> None:
+                pass
+
+            def give(self, status: int, content: bytes, headers: dict[str, str] | None = None) -> None:
+                self.send_response(status)
+                for name, value in {"Content-Length": str(len(content)), **(headers or {})}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(content)
+
+            def do_GET(self) -> None:
+                models = [{"name": name, "digest": digest} for name, digest in fake.models.items()]
+                self.give(200, json.dumps({"models": models}).encode())
+
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                with lock:
+                    number = len(fake.requests)
+                    fake.requests.append(body)
+                    at_work[0] += 1
+                    fake.most_at_once = max(fake.most_at_once, at_work[0])
+                try:
+                    said = fake.say(body, number)
+                finally:
+                    with lock:
+                        at_work[0] -= 1
+                if said is DROP:
+                    self.close_connection = True
+                elif isinstance(said, tuple):
+                    self.give(*said)
+                elif isinstance(said, str):
+                    self.give(200, json.dumps({"message": {"content": said}, "eval_count": len(said.split())}).encode())
+                else:
+                    self.give(200, json.dumps(said).encode())
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def tweet_of(body: dict[str, Any]) -> str:
+    """The last turn of a request, in which the tweet stands."""
+    return body["messages"][-1]["content"]

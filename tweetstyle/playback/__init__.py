@@ -1,0 +1,152 @@
+"""For each real tweet the short message that it would naturally answer, written by a model on this machine.
+
+After PanzaMail's data playback (Nicolicioiu et al., Panza: Design and Analysis of a Fully-Local Personalized Text Writing Assistant,
+2024), where a model writes the instruction that each real mail would fulfil.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.files import complete_file
+from tweetstyle.messages import KINDS, SPLITS_WITH_MESSAGES, Message, messages_path, write_messages
+from tweetstyle.playback.asks import Chosen, choose, main_language
+from tweetstyle.playback.cache import FILE, Cache
+from tweetstyle.playback.checks import counted
+from tweetstyle.playback.collect import Collector
+from tweetstyle.playback.judge import Judge, Look
+from tweetstyle.playback.shown import pairs, table
+from tweetstyle.playback.speakers import Speaker, speaker_of
+from tweetstyle.records import read_split
+
+if TYPE_CHECKING:
+    from tweetstyle.recipe import Playback
+
+__all__ = ["Played", "SplitPlayed", "pairs", "playback", "rejected_path", "show_some", "table"]
+
+FEWEST_PAIRS = 10
+"""From fewer tweets with a message nothing is learned that one could call a conversation."""
+
+
+@dataclass(frozen=True)
+class SplitPlayed:
+    """asked, usable: tweets; kinds: of the usable ones; rejected: reason → messages, every attempt counted; given_up: tweets.
+
+    unknown_parent: replies that no message is wanted for; left_out: tweets beyond the sample.
+    """
+
+    asked: int
+    usable: int
+    kinds: dict[str, int]
+    rejected: dict[str, int]
+    given_up: int
+    unknown_parent: int
+    left_out: int
+
+
+@dataclass(frozen=True)
+class Played:
+    """splits: train, validation, test; model: name and digest; answers, tokens, seconds: what was asked now and not cached."""
+
+    model: str
+    splits: dict[str, SplitPlayed]
+    answers: int
+    tokens: int
+    seconds: float
+    dropped_lines: int
+    outputs: list[Path] = field(default_factory=list)
+
+
+def playback(settings: Playback, likely: Sequence[str], train: Path, processed: Path, speaker: Speaker | None = None) -> Played:
+    """Writes the messages of the training split and of validation and test, each in a file of its own, and the rejected ones.
+
+    likely: languages that tweets are in. train: train.jsonl or mini-train.jsonl. The same answers give the same bytes; those that
+    the cache has are not asked for again. Raises TweetstyleError where the model is not there or is lost on the way (the cache
+    then has every answer so far), and where too few messages can be used; then no file is touched.
+    """
+    speaker = speaker or speaker_of(settings)
+    judge = Judge(settings, likely)
+    with Cache(processed / FILE) as cache:
+        collector = Collector(speaker, settings, cache, judge)
+        chosen, looks = {}, {}
+        for split in SPLITS_WITH_MESSAGES:
+            path = train if split == "train" else processed / f"{split}.jsonl"
+            chosen[split] = _chosen(path, settings, likely, split)
+            looks[split] = collector.collect(chosen[split].asks, split)
+    played = {split: _played(chosen[split], looks[split]) for split in SPLITS_WITH_MESSAGES}
+    _check_enough(played, speaker)
+    outputs = [messages_path(processed, split) for split in SPLITS_WITH_MESSAGES]
+    for path, split in zip(outputs, SPLITS_WITH_MESSAGES, strict=True):
+        write_messages(path, _used(chosen[split], looks[split]))
+    outputs.append(rejected_path(processed))
+    _write_rejected(outputs[-1], looks)
+    spent = collector.spent
+    return Played(speaker.identity, played, spent.answers, spent.tokens, spent.seconds, cache.dropped, outputs)
+
+
+def show_some(
+    settings: Playback, likely: Sequence[str], train: Path, processed: Path, count: int, speaker: Speaker | None = None
+) -> list[Look]:
+    """The looks at `count` training tweets of the sample, for a person to judge; the answers are cached, nothing else is written."""
+    speaker = speaker or speaker_of(settings)
+    some = settings.model_copy(update={"train_tweets": count})
+    asks = _chosen(train, some, likely, "train").asks
+    with Cache(processed / FILE) as cache:
+        return Collector(speaker, settings, cache, Judge(settings, likely)).collect(asks, "messages")
+
+
+def rejected_path(processed: Path) -> Path:
+    return processed / "messages-rejected.jsonl"
+
+
+def _chosen(path: Path, settings: Playback, likely: Sequence[str], split: str) -> Chosen:
+    tweets = list(read_split(path))
+    most = settings.train_tweets if split == "train" else settings.held_out_tweets
+    return choose(tweets, settings, most, main_language(tweets, likely))
+
+
+def _used(chosen: Chosen, looks: Sequence[Look]) -> list[Message]:
+    """In the order of the tweets."""
+    said = {look.ask.id: look.message for look in looks if not look.reason}
+    return [Message(ask.id, said[ask.id], ask.kind) for ask in chosen.asks if ask.id in said]
+
+
+def _played(chosen: Chosen, looks: Sequence[Look]) -> SplitPlayed:
+    used = _used(chosen, looks)
+    kinds = Counter(message.kind for message in used)
+    return SplitPlayed(
+        asked=len(chosen.asks),
+        usable=len(used),
+        kinds={kind: kinds[kind] for kind in KINDS},
+        rejected=counted(look.reason for look in looks),
+        given_up=len(chosen.asks) - len(used),
+        unknown_parent=chosen.unknown_parent,
+        left_out=chosen.left_out,
+    )
+
+
+def _check_enough(played: dict[str, SplitPlayed], speaker: Speaker) -> None:
+    for split, of in played.items():
+        fewest = FEWEST_PAIRS if split == "train" else 1
+        if of.usable >= fewest:
+            continue
+        reasons = ", ".join(f"{reason} {count}" for reason, count in of.rejected.items()) or "no tweet that stands alone"
+        what = f"only {of.usable} of {of.asked} tweets of {split} have a message that can be used, at least {fewest} are needed ({reasons})"
+        hint = "name a larger model, or raise playback.retries; tweetstyle playback RECIPE --show 20 shows what it answers"
+        raise TweetstyleError(what, where=speaker.where, hint=hint)
+
+
+def _write_rejected(path: Path, looks: dict[str, list[Look]]) -> None:
+    """One JSON object a line for every message that was not used, to look through."""
+    with complete_file(path) as stream:
+        for split, of in looks.items():
+            for look in of:
+                if look.reason:
+                    row = asdict(look.ask) | {"message": look.message, "reason": look.reason, "attempt": look.attempt, "split": split}
+                    stream.write(json.dumps(row, ensure_ascii=False) + "\n")

@@ -1,0 +1,149 @@
+"""Asks the model for all the messages, several at a time, and again with another seed where one cannot be used."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.ollama import OllamaLost
+from tweetstyle.playback.asks import Ask, fraction
+from tweetstyle.playback.cache import Answer, Cache, key_of
+from tweetstyle.playback.checks import counted
+from tweetstyle.playback.judge import Judge, Look
+from tweetstyle.playback.prompt import prompt_digest, turns
+from tweetstyle.playback.speakers import TOKENS_PER_WORD, Sampled, Speaker
+
+if TYPE_CHECKING:
+    from tweetstyle.recipe import Playback
+
+FIRST_LOOK = 20
+"""After so many answers of which none can be used, nothing more is asked."""
+WAITS = (1.0, 4.0)
+"""Seconds before a lost request is sent again, and once more."""
+SEEDS = 2**31
+
+
+@dataclass
+class Spent:
+    """answers, tokens: asked for now and not cached; seconds: of waiting for them."""
+
+    answers: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+
+
+class Collector:
+    """Answers from the cache where it has them, else from the model, and the judge's look at each."""
+
+    def __init__(self, speaker: Speaker, settings: Playback, cache: Cache, judge: Judge) -> None:
+        self.speaker, self.settings, self.cache, self.judge = speaker, settings, cache, judge
+        self.spent = Spent()
+        self._prompt = prompt_digest()
+
+    def collect(self, asks: Sequence[Ask], what: str) -> list[Look]:
+        """Every look, attempt by attempt, each attempt in the order of `asks`: of one tweet at most one without a reason, its last.
+
+        Which message is used depends on the answers alone and not on when they came. what: for the progress bar.
+        Raises TweetstyleError where none of the first answers can be used, and where the model's server is lost; the cache is whole.
+        """
+        looks: list[Look] = []
+        still: Sequence[Ask] = asks
+        for attempt in range(self.settings.retries + 1):
+            if not still:
+                break
+            answers = self._answers(still, attempt, what if not attempt else f"{what}, asked again")
+            now = self.judge.look(still, [answers[ask.id] for ask in still], attempt)
+            looks += now
+            still = [look.ask for look in now if look.reason]
+        return looks
+
+    def sampled(self, ask: Ask, attempt: int) -> Sampled:
+        """How the tweet's message is drawn at an attempt."""
+        seed = int(fraction(self.settings.seed, ask.id, b"answer %d" % attempt) * SEEDS)
+        return Sampled(self.settings.temperature, seed, TOKENS_PER_WORD * self.settings.most_words)
+
+    def key(self, ask: Ask, sampled: Sampled) -> str:
+        """What the answer is cached by: the tweet, the model, the prompt and how it is drawn."""
+        drawn = (sampled.temperature, sampled.seed, sampled.num_predict)
+        return key_of(self.speaker.identity, self._prompt, ask.id, ask.text, ask.before, ask.language, ask.kind, *drawn)
+
+    def _answers(self, asks: Sequence[Ask], attempt: int, what: str) -> dict[str, Answer]:
+        """Tweet id → answer."""
+        keys = {ask.id: self.key(ask, self.sampled(ask, attempt)) for ask in asks}
+        found = {ask.id: answer for ask in asks if (answer := self.cache.get(keys[ask.id]))}
+        first = [ask for ask in asks if ask.id in found][:FIRST_LOOK]
+        missing = [ask for ask in asks if ask.id not in found]
+        began = time.monotonic()
+        for ask, answer in self._asked(_in_good_order(missing), attempt, what):
+            self.cache.add(keys[ask.id], ask.id, answer)
+            found[ask.id] = answer
+            self.spent.answers += 1
+            self.spent.tokens += answer.tokens
+            if not attempt and len(first) < FIRST_LOOK:
+                first.append(ask)
+                if len(first) == FIRST_LOOK:
+                    self._refuse_if_useless(first, found)
+        self.spent.seconds += time.monotonic() - began
+        return found
+
+    def _refuse_if_useless(self, first: Sequence[Ask], found: dict[str, Answer]) -> None:
+        looks = self.judge.glance(first, [found[ask.id] for ask in first])
+        if not all(look.reason for look in looks):
+            return
+        reasons = ", ".join(f"{reason} {count}" for reason, count in counted(look.reason for look in looks).items())
+        what = f"none of the first {len(looks)} messages can be used ({reasons}); for example {looks[0].message[:100]!r}"
+        hint = "name a larger model, one that speaks the tweets' language; tweetstyle playback RECIPE --show 20 shows what it answers"
+        raise TweetstyleError(what, where=self.speaker.where, hint=hint)
+
+    def _asked(self, asks: Sequence[Ask], attempt: int, what: str) -> Iterator[tuple[Ask, Answer]]:
+        """The answers as they come. An error ends the others before their next request."""
+        stop = threading.Event()
+
+        def one(ask: Ask) -> tuple[Ask, Answer]:
+            return ask, self._patiently(ask, self.sampled(ask, attempt), stop)
+
+        waiting = iter(asks)
+        with ThreadPoolExecutor(self.settings.concurrency) as pool, _bar(len(asks), what) as bar:
+            # Twice as many as are at work, so that none of them waits for this thread; not all, so that an error finds few behind it.
+            running = {pool.submit(one, ask) for ask in islice(waiting, 2 * self.settings.concurrency)}
+            try:
+                while running:
+                    done, running = wait(running, return_when=FIRST_COMPLETED)
+                    running |= {pool.submit(one, ask) for ask in islice(waiting, len(done))}
+                    for future in done:
+                        yield future.result()
+                        bar.update()
+            finally:
+                stop.set()
+                pool.shutdown(wait=True, cancel_futures=True)
+
+    def _patiently(self, ask: Ask, sampled: Sampled, stop: threading.Event) -> Answer:
+        """Asks again where the connection was lost; a server that is gone is told at once."""
+        for seconds in (*WAITS, None):
+            try:
+                return self.speaker.ask(turns(ask), sampled)
+            except OllamaLost as error:
+                lost = error
+            if seconds is None or stop.wait(seconds):
+                break
+        hint = "what was answered is kept: the same command goes on from there"
+        raise TweetstyleError(lost.what, where=lost.where, hint=hint) from lost
+
+
+def _in_good_order(asks: Sequence[Ask]) -> list[Ask]:
+    """Some of everything first, for the first look; then by language and kind, whose common beginning a server has read already."""
+    mixed = sorted(asks, key=lambda ask: fraction(0, ask.id, b"order"))
+    return mixed[:FIRST_LOOK] + sorted(mixed[FIRST_LOOK:], key=lambda ask: (ask.language, ask.kind))
+
+
+def _bar(total: int, what: str):
+    from tqdm import tqdm
+
+    return tqdm(total=total, desc=what, unit=" messages", delay=2, leave=False, file=sys.stderr, disable=None)

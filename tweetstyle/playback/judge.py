@@ -1,0 +1,74 @@
+"""Looks at answers in a fixed order: what each says, and for what reason it is not used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from tweetstyle.languages import languages_of
+from tweetstyle.playback.alike import Alike, bare_words
+from tweetstyle.playback.asks import Ask
+from tweetstyle.playback.cache import Answer
+from tweetstyle.playback.checks import ALIKE, language_reason, runs, tidy, whats_wrong
+from tweetstyle.playback.prompt import shown, told
+
+if TYPE_CHECKING:
+    from tweetstyle.recipe import Playback
+
+SHORTEST = 1
+"""Words from which a message's language is looked for: it need not be the certain one of a tweet, only not another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A message, tidied, and the reason for which it is not used; empty: it is. attempt: from 0."""
+
+    ask: Ask
+    message: str
+    reason: str
+    attempt: int
+
+
+class Judge:
+    """Remembers what it let pass, so that a message is not there too often. likely: languages that tweets are in, ISO 639-1."""
+
+    def __init__(self, settings: Playback, likely: Sequence[str]) -> None:
+        self._settings, self._likely = settings, likely
+        self._passed = Alike()
+
+    def look(self, asks: Sequence[Ask], answers: Sequence[Answer], attempt: int) -> list[Look]:
+        """One look for each, in their order."""
+        looks = []
+        for look in self._alone(asks, answers, attempt):
+            words = bare_words(look.message)
+            if not look.reason and self._passed.count(words) >= self._settings.most_alike:
+                look = Look(look.ask, look.message, ALIKE, attempt)
+            if not look.reason:
+                self._passed.add(words)
+            looks.append(look)
+        return looks
+
+    def glance(self, asks: Sequence[Ask], answers: Sequence[Answer]) -> list[Look]:
+        """What can be said of each message by itself; nothing is remembered."""
+        return self._alone(asks, answers, 0)
+
+    def _alone(self, asks: Sequence[Ask], answers: Sequence[Answer], attempt: int) -> list[Look]:
+        messages = [tidy(answer.text) for answer in answers]
+        reasons = [self._reason(message, ask) for message, ask in zip(messages, asks, strict=True)]
+        passed = [place for place, reason in enumerate(reasons) if not reason]
+        languages = languages_of([messages[place] for place in passed], self._likely, SHORTEST) if passed else []
+        for place, (found, _) in zip(passed, languages, strict=True):
+            reasons[place] = language_reason(found, asks[place].language)
+        return [Look(ask, message, reason, attempt) for ask, message, reason in zip(asks, messages, reasons, strict=True)]
+
+    def _reason(self, message: str, ask: Ask) -> str:
+        instruction, examples = _prompted(ask.language)
+        return whats_wrong(message, ask, self._settings.most_words, instruction, examples)
+
+
+@cache
+def _prompted(language: str) -> tuple[set[tuple[str, ...]], Alike]:
+    """Runs of words of the instruction, and the examples."""
+    return {run for sentence in told(language) for run in runs(bare_words(sentence))}, Alike(shown(language))

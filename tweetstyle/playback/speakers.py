@@ -1,0 +1,130 @@
+"""The models that write messages: one in the Ollama of this machine, or a GGUF that llama.cpp runs in this process."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.manifest import fingerprint
+from tweetstyle.ollama import OllamaClient, OllamaLost
+from tweetstyle.playback.cache import Answer
+
+if TYPE_CHECKING:
+    from tweetstyle.playback.prompt import Turn
+    from tweetstyle.recipe import Playback
+
+CONTEXT = 2048
+"""Tokens for one request: the prompt has some 600, a long post 400 more, and an answer a hundred."""
+TOKENS_PER_WORD = 4
+"""Room for an answer of the most words that are allowed, in the tokenizer that is worst at the language."""
+SAMPLING = {"top_k": 40, "top_p": 0.95, "min_p": 0.05, "repeat_penalty": 1.0}
+"""Written out, for servers differ in their defaults. No penalty: the examples' words are wanted again."""
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """How an answer is drawn."""
+
+    temperature: float
+    seed: int
+    num_predict: int
+
+
+class Speaker(Protocol):
+    """identity: name and digest of the model. where: for messages."""
+
+    identity: str
+    where: str
+
+    def ask(self, turns: list[Turn], sampled: Sampled) -> Answer:
+        """The answer to a chat. May be called by many threads."""
+        ...
+
+
+def speaker_of(settings: Playback) -> Speaker:
+    """The recipe's model. Raises TweetstyleError where it is not there."""
+    if settings.ollama:
+        return OllamaSpeaker(settings.ollama, settings.url)
+    return GgufSpeaker(settings.gguf, settings.concurrency)
+
+
+class OllamaSpeaker:
+    """A model of the Ollama that runs on this machine."""
+
+    def __init__(self, name: str, url: str) -> None:
+        self._client, self._name = OllamaClient(url), name
+        self.where = f"{name} in the Ollama at {self._client.host}:{self._client.port}"
+        self.identity = f"{name} {self._client.digest(name)}"
+
+    def ask(self, turns: list[Turn], sampled: Sampled) -> Answer:
+        options = SAMPLING | {"temperature": sampled.temperature, "seed": sampled.seed, "num_predict": sampled.num_predict}
+        answer = self._client.answer(self._name, turns, options | {"num_ctx": CONTEXT, "stop": ["\n"]})
+        try:
+            return Answer(str(answer["message"]["content"]), int(answer.get("eval_count", 0)))
+        except (KeyError, TypeError, ValueError) as error:
+            raise OllamaLost(f"Ollama's answer is none ({str(answer)[:100]})", where=self.where) from error
+
+
+class GgufSpeaker:
+    """A GGUF in llama.cpp's server inside this process, with a slot for each request at one time. It is loaded at the first request.
+
+    Raises TweetstyleError where there is no such file, or it is no GGUF. threads: of llama.cpp, by default as many as it finds fit.
+    """
+
+    def __init__(self, gguf: Path, concurrency: int, *, threads: int | None = None) -> None:
+        _check(gguf)
+        self.where = str(gguf)
+        self.identity = f"{gguf.name} {fingerprint(gguf)}"
+        self._gguf, self._concurrency, self._threads = gguf, concurrency, threads
+        self._loading = threading.Lock()
+        self._loaded: Any = None
+
+    def ask(self, turns: list[Turn], sampled: Sampled) -> Answer:
+        request = SAMPLING | {"messages": turns, "temperature": sampled.temperature, "seed": sampled.seed}
+        request |= {"max_tokens": sampled.num_predict, "stop": ["\n"], "cache_prompt": True}
+        arrived: list[dict[str, Any]] = []
+        # llama.cpp swallows an exception raised in the callback: nothing but taking is done there.
+        self._server().handle_chat_completions(request, lambda chunk: arrived.append(chunk) or False)
+        answer = arrived[-1] if arrived else {}
+        if "choices" not in answer:
+            error = answer.get("error", answer)
+            raise TweetstyleError(f"llama.cpp: {error.get('message', error)}", where=self.where)
+        return Answer(answer["choices"][0]["message"].get("content") or "", answer["usage"]["completion_tokens"])
+
+    def _server(self) -> Any:
+        with self._loading:
+            if self._loaded is None:
+                self._loaded = self._load()
+            return self._loaded
+
+    def _load(self) -> Any:
+        import xllamacpp
+
+        params = xllamacpp.CommonParams()
+        params.model.path = str(self._gguf)
+        params.n_ctx, params.n_parallel = CONTEXT * self._concurrency, self._concurrency
+        params.warmup, params.verbosity = False, -1
+        if self._threads:
+            params.cpuparams.n_threads = params.cpuparams_batch.n_threads = self._threads
+        try:
+            server = xllamacpp.Server(params)
+        except RuntimeError as error:
+            hint = "another version may read it; or free some memory, or lower playback.concurrency"
+            raise TweetstyleError("llama.cpp cannot load it", where=self.where, hint=hint) from error
+        # A server that is let go before its loop runs waits for that loop forever: one that has answered is running.
+        server.handle_completions({"prompt": " ", "n_predict": 0}, lambda chunk: False)
+        return server
+
+
+def _check(path: Path) -> None:
+    hint = (
+        "name a chat model's .gguf in playback.gguf, or a model of your Ollama in playback.ollama; the demo's comes with `make base-model`"
+    )
+    if not path.is_file():
+        raise TweetstyleError("there is no such model", where=str(path), hint=hint)
+    with path.open("rb") as stream:
+        if stream.read(4) != b"GGUF":
+            raise TweetstyleError("not a GGUF file", where=str(path), hint=hint)
