@@ -18,7 +18,7 @@ from tweetstyle.base_model import BaseModel, read_base_model
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.evaluate import evaluate, table
 from tweetstyle.evaluate.intervals import Interval
-from tweetstyle.evaluate.likelihood import batches, score, summed_losses
+from tweetstyle.evaluate.likelihood import Reading, batches, load_model, score, score_readings, summed_losses
 from tweetstyle.evaluate.prefixes import first_scored
 from tweetstyle.evaluate.result import Likelihood, SplitResult, figures, warnings_in_words
 from tweetstyle.held_out import scored_bytes
@@ -160,6 +160,32 @@ def test_however_they_are_batched_the_sums_are_those_of_one_by_one(
     monkeypatch.setattr("tweetstyle.evaluate.likelihood.BATCH_TOKENS", budget)
     monkeypatch.setattr("tweetstyle.evaluate.likelihood.LOGIT_BYTES", 4 * 384 * 7)  # seven positions at a time
     assert score(tiny, adapter, "lora", documents).tuned == pytest.approx(alone, rel=1e-5)
+
+
+def test_in_bfloat16_the_layers_round_and_the_head_does_not(tiny: BaseModel, adapter: Path, documents: list[Encoded]) -> None:
+    import torch
+
+    asked = {"": Reading(documents * 8)}
+    rounded, exact = (score_readings(tiny, adapter, "lora", asked, asked, bf16=bf16)[1][""] for bf16 in (True, False))
+    assert not np.allclose(rounded, exact, rtol=1e-6) and rounded == pytest.approx(exact, rel=2e-3)
+    assert rounded[: len(documents)] == pytest.approx(rounded[-len(documents) :], rel=2e-3), "whatever pack they stand in"
+    model, seen = load_model(tiny.path, "lora"), []
+    model.lm_head.register_forward_hook(lambda _, inputs, logits: seen.append((inputs[0].dtype, logits.dtype)))
+    model.model.layers[0].mlp.up_proj.register_forward_hook(lambda _, inputs, output: seen.append(output.dtype))
+    with torch.inference_mode():
+        summed_losses(model, documents, bf16=True)
+    assert set(seen) == {(torch.float32, torch.float32), torch.bfloat16}
+
+
+def test_the_recipe_says_whether_bfloat16_is_scored_in(
+    tiny: BaseModel, adapter: Path, template: Template, splits: dict[str, Path], tmp_path: Path
+) -> None:
+    files = splits["train"], splits["validation"], splits["test"]
+    nats = [
+        evaluate(tiny, adapter, "lora", template, Evaluation(samples=0, bf16=bf16), Sampling(), *files, tmp_path).splits["test"].tuned.nats
+        for bf16 in (False, True)
+    ]
+    assert nats[0] != nats[1] and nats[1] == pytest.approx(nats[0], rel=1e-3)
 
 
 def test_batches_hold_every_document_once_and_stay_within_the_budget() -> None:

@@ -85,7 +85,7 @@ def evaluate(
     asked = base_readings(base, template, tweets, documents, examples), tuned_readings(base, template, tweets, documents)
     for readings in asked:
         readings[OTHERS] = Reading(strangers.documents)
-    by_base, by_tuned = apart_from_unsloth(_score_with_bar, base, final_model, method, *asked)
+    by_base, by_tuned = apart_from_unsloth(_score_with_bar, base, final_model, method, *asked, evaluation.bf16)
     gained = by_base.pop(OTHERS) - by_tuned.pop(OTHERS)
     by_base[NGRAM] = ngram_nats(known, tweets)
     scored = {IN_WORDS.get(name, name).format(count=examples.count): nats for name, nats in by_base.items()}
@@ -200,9 +200,11 @@ def _validation_curve(metrics: Path) -> list[tuple[int, float]]:
 # -- where the scoring runs ---------------------------------------------------------------------------------
 
 
-def _score_with_bar(base: BaseModel, final_model: Path, method: str, of_base: Readings, of_tuned: Readings) -> tuple[Nats, Nats]:
+def _score_with_bar(
+    base: BaseModel, final_model: Path, method: str, of_base: Readings, of_tuned: Readings, bf16: bool
+) -> tuple[Nats, Nats]:
     from tqdm import tqdm
 
     tokens = sum(reading.positions for reading in (*of_base.values(), *of_tuned.values()))
     with tqdm(total=tokens, desc="evaluate", unit="tok", unit_scale=True, file=sys.stderr, disable=None, leave=False) as bar:
-        return score_readings(base, final_model, method, of_base, of_tuned, bar.update)
+        return score_readings(base, final_model, method, of_base, of_tuned, bar.update, bf16=bf16)

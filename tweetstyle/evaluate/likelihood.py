@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,17 +72,19 @@ def score_readings(
     of_base: Mapping[str, Reading],
     of_tuned: Mapping[str, Reading],
     advance: Callable[[int], None] = lambda tokens: None,
+    *,
+    bf16: bool = False,
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Nats, float64 [n], of the answers and end tokens of each reading, by the base and by the tuned model.
 
     method: "qlora" and "lora" read one model, with its adapter on and off; "full" reads two, one after the other.
-    advance: called with the number of token positions just done, of the sum of all readings' `positions`.
+    advance: called with the number of token positions just done, of the sum of all readings' `positions`; bf16: as `summed_losses` has it.
     Raises TweetstyleError for an adapter that does not fit the base, and where 4 bits cannot be had.
     """
     import torch
 
     def read(model: Any, asked: Mapping[str, Reading]) -> dict[str, np.ndarray]:
-        return {name: summed_losses(model, reading.documents, advance, reading.beginning) for name, reading in asked.items()}
+        return {name: summed_losses(model, of.documents, advance, of.beginning, bf16=bf16) for name, of in asked.items()}
 
     with quiet_libraries(), torch.inference_mode():
         if method == "full":
@@ -100,13 +103,20 @@ def score_readings(
 
 
 def summed_losses(
-    model: Any, documents: Sequence[Encoded], advance: Callable[[int], None] = lambda tokens: None, beginning: Sequence[int] = ()
+    model: Any,
+    documents: Sequence[Encoded],
+    advance: Callable[[int], None] = lambda tokens: None,
+    beginning: Sequence[int] = (),
+    *,
+    bf16: bool = False,
 ) -> np.ndarray:
     """Nats, float64 [n]: losses in fp32, their sum in fp64. `model` is a transformers LlamaForCausalLM.
 
     What all documents begin with is read once, with the `beginning` before it, and its keys and values are kept once; after it
     documents stand packed in one row, each sees its own tokens alone, and what some of them share is read once a pack. The sums are
     those of one by one (tested). The vocabulary's logits are made where a token is scored, not on the prompt.
+
+    bf16: on a CPU, the layers under bfloat16 autocast. The head stays in fp32: logits in bfloat16 would double the error.
     """
     import torch
 
@@ -116,10 +126,13 @@ def summed_losses(
     few = sum(len(document.ids) for document in documents) <= budget
     common = [] if few else common_beginning(documents, begun=bool(len(beginning)))
     before = [*beginning, *common]
-    cache, last = _read_once(model, before) if before else (None, None)
+    layers = partial(torch.autocast, "cpu", torch.bfloat16, enabled=bf16 and device.type == "cpu")
+    with layers():
+        cache, last = _read_once(model, before) if before else (None, None)
     advance(len(beginning))
     for pack in packs(documents, len(common), len(before), budget):
-        hidden = _hidden(model, pack, cache, len(before))
+        with layers():
+            hidden = _hidden(model, pack, cache, len(before))
         if last is not None:
             hidden = torch.cat([last, hidden])
         sources = torch.from_numpy(pack.sources + len(before[:1])).to(device)
