@@ -81,7 +81,7 @@ class Collector:
         first = [ask for ask in asks if ask.id in found][:FIRST_LOOK]
         missing = [ask for ask in asks if ask.id not in found]
         began = time.monotonic()
-        for ask, answer in self._asked(_in_good_order(missing), attempt, what):
+        for ask, answer in self._asked(in_good_order(missing), attempt, what):
             self.cache.add(keys[ask.id], ask.id, answer)
             found[ask.id] = answer
             self.spent.answers += 1
@@ -137,7 +137,7 @@ class Collector:
         raise TweetstyleError(lost.what, where=lost.where, hint=hint) from lost
 
 
-def _in_good_order(asks: Sequence[Ask]) -> list[Ask]:
+def in_good_order(asks: Sequence[Ask]) -> list[Ask]:
     """Some of everything first, for the first look; then by language and kind, whose common beginning a server has read already."""
     mixed = sorted(asks, key=lambda ask: fraction(0, ask.id, b"order"))
     return mixed[:FIRST_LOOK] + sorted(mixed[FIRST_LOOK:], key=lambda ask: (ask.language, ask.kind))

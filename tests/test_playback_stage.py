@@ -1,0 +1,113 @@
+"""The stage between prepare and fit: there only where the recipe asks for it, done once, and again only for a reason."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from support.fake_ollama import FakeOllama, tweet_of
+
+from tweetstyle import cli, pipeline
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.manifest import Manifest
+from tweetstyle.messages import messages_path, read_messages
+from tweetstyle.road import Road
+
+RECIPE = """\
+data:
+  source: archive.csv
+prompt:
+  style: Nimzo
+  format: chat
+  message: playback
+playback:
+  ollama: small
+  url: {url}
+  train_tweets: 30
+  held_out_tweets: 3
+model:
+  base: {base}
+  method: lora
+"""
+
+
+def asks_back(body: dict, number: int) -> str:
+    """A message of the kind and in the language that the request asks for, with a word of the tweet."""
+    told = body["messages"][0]["content"]
+    word = max(tweet_of(body).split(), key=len).strip('"\\')
+    if "d'un ami" in told:
+        forms = {"la question": f"Tu penses quoi de {word} ?", "la remarque": f"Je connais bien {word}.", "": f"Écris un tweet sur {word}."}
+    else:
+        forms = {"the question": f"What do you think of {word}?", "the remark": f"I know {word} well.", "": f"Write a tweet about {word}."}
+    return next(message for kind, message in forms.items() if kind in told)
+
+
+@pytest.fixture
+def fake():
+    with FakeOllama(asks_back) as server:
+        yield server
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project: Path, base_model_dir: Path, fake: FakeOllama) -> Path:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(project / "data" / "raw" / "tweets_tous.csv", "archive.csv")
+    path = tmp_path / "mine.yaml"
+    path.write_text(RECIPE.format(url=fake.url, base=base_model_dir))
+    return path
+
+
+def test_the_stage_is_done_once_and_again_only_when_what_decides_a_message_changed(recipe, fake, tmp_path):
+    assert list(Road(recipe).stages) == ["prepare", "playback", "fit", "evaluate", "export"]
+    with pytest.raises(TweetstyleError, match="prepare comes first"):
+        pipeline.run_stage(recipe, "playback", force=False)
+    pipeline.run_stage(recipe, "prepare", force=False)
+    with pytest.raises(TweetstyleError, match="playback comes first"):
+        pipeline.run_stage(recipe, "fit", force=False)
+    pipeline.run_stage(recipe, "playback", force=False)
+    asked = len(fake.requests)
+    assert asked >= 36
+    processed = tmp_path / "data" / "processed"
+    facts = Manifest.read(processed / "playback.json").facts
+    assert facts["model"] == "small abc123" and facts["splits"]["train"]["asked"] == 30
+    assert len(read_messages(messages_path(processed, "train"))) == facts["splits"]["train"]["usable"] > 20
+
+    stage = Road(recipe).stages["playback"]
+    assert stage.why_stale() is None
+    before = recipe.read_text()
+    recipe.write_text(before.replace("  url:", "  concurrency: 2\n  url:"))
+    assert Road(recipe).stages["playback"].why_stale() is None, "how the model is reached decides no message"
+    recipe.write_text(before.replace("  url:", "  most_words: 12\n  url:"))
+    assert Road(recipe).stages["playback"].why_stale() == "changed in the recipe: playback.most_words"
+    recipe.write_text(before.replace("model:\n", "training:\n  split: mini-train\nmodel:\n"))
+    assert "split" in Road(recipe).stages["playback"].why_stale()
+    recipe.write_text(before)
+    messages_path(processed, "test").unlink()
+    assert "missing output" in Road(recipe).stages["playback"].why_stale()
+    pipeline.run_stage(recipe, "playback", force=True)
+    assert len(fake.requests) == asked, "asked for anew, answered by the cache"
+    assert Road(recipe).stages["playback"].why_stale() is None
+
+
+def test_the_command_shows_some_before_anything_is_written(recipe, fake, tmp_path):
+    pipeline.run_stage(recipe, "prepare", force=False)
+    done = CliRunner().invoke(cli.tweetstyle, ["playback", str(recipe), "--show", "5"])
+    assert done.exit_code == 0, done.output
+    assert "5 of 5 tweets have a message" in done.output and 5 <= len(fake.requests) <= 15
+    assert not list((tmp_path / "data" / "processed").glob("messages-*"))
+    assert Road(recipe).stages["playback"].why_stale() == "not done yet"
+
+
+def test_a_recipe_without_playback_has_no_such_stage(recipe):
+    text = recipe.read_text()
+    recipe.write_text(text[: text.index("playback:\n")].replace("  message: playback\n", "") + text[text.index("model:\n") :])
+    assert list(Road(recipe).stages) == ["prepare", "fit", "evaluate", "export"]
+    for call in (
+        lambda: pipeline.run_stage(recipe, "playback", force=False),
+        lambda: pipeline.run(recipe, start="playback"),
+        lambda: pipeline.show_messages(recipe, 3),
+    ):
+        with pytest.raises(TweetstyleError, match="this recipe has no stage playback"):
+            call()
