@@ -67,6 +67,11 @@ def test_the_stage_is_done_once_and_again_only_when_what_decides_a_message_chang
     with pytest.raises(TweetstyleError, match="playback comes first"):
         pipeline.run_stage(recipe, "fit", force=False)
     pipeline.run_stage(recipe, "playback", force=False)
+    from tweetstyle.plan import _files
+
+    planned = {Path(name) for name in _files(Road(recipe).recipe)}
+    made = {path.relative_to(tmp_path) for path in (tmp_path / "data").rglob("*") if path.is_file()}
+    assert made <= planned, "the plan names every file"
     asked = len(fake.requests)
     assert asked >= 36
     processed = tmp_path / "data" / "processed"
@@ -89,6 +94,13 @@ def test_the_stage_is_done_once_and_again_only_when_what_decides_a_message_chang
     pipeline.run_stage(recipe, "playback", force=True)
     assert len(fake.requests) == asked, "asked for anew, answered by the cache"
     assert Road(recipe).stages["playback"].why_stale() is None
+
+
+def test_the_whole_road_asks_for_the_model_before_anything_is_prepared(recipe, tmp_path):
+    recipe.write_text(recipe.read_text().replace("ollama: small", "ollama: nobody"))
+    with pytest.raises(TweetstyleError, match="no model nobody; it has small:latest"):
+        pipeline.run(recipe)
+    assert not (tmp_path / "data").exists()
 
 
 def test_the_command_shows_some_before_anything_is_written(recipe, fake, tmp_path):

@@ -27,6 +27,7 @@ def run(path: Path, *, start: str | None = None, ollama: bool = False) -> None:
     if start:
         _require_stage(road, start)
     road.stages["prepare"].inputs()
+    road.check_speaker()
     road.check()
     if ollama:
         ollama_client().version()

@@ -12,7 +12,7 @@ from tweetstyle.base_model import BaseModel
 from tweetstyle.conversations import is_answerable
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import existing_parent
-from tweetstyle.messages import Message, messages_path, write_messages
+from tweetstyle.messages import SPLITS_WITH_MESSAGES, Message, messages_path, write_messages
 from tweetstyle.needs import Lesson, Needs, card_for, disk_needed, estimated_lesson, needs_of
 from tweetstyle.needs_shown import needs_table, size
 from tweetstyle.outline import outline_base_model
@@ -171,6 +171,9 @@ def _files(recipe: Recipe) -> list[str]:
         "imatrix.gguf",
         "log.txt",
     )
+    if recipe.prompt.message == "playback":
+        names = (*SPLITS_WITH_MESSAGES, "rejected")
+        data += (*(f"messages-{name}.jsonl" for name in names), "playback-answers.jsonl", "playback.json")
     files = {
         recipe.data.processed: (*data, "dropped.csv", "report.html", "manifest.json"),
         recipe.run_directory: (*run, "run.json", "fit.json", "evaluate.json"),

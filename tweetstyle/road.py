@@ -294,6 +294,14 @@ class Road:
         """Whether the stages before the training are current."""
         return not any(stage.why_stale() for stage in takewhile(lambda stage: stage.name != "fit", self.stages.values()))
 
+    def check_speaker(self) -> None:
+        """Refuses, before the tweets are prepared, a model that cannot be asked for messages, where it will have to be."""
+        from tweetstyle.playback.speakers import speaker_of
+
+        if "playback" in self.stages and not self._ready_to_fit():
+            with located(self.path):
+                speaker_of(self.recipe.playback)
+
     def check(self) -> None:
         """Refuses, before a minute is spent, what would fail later."""
         from tweetstyle.plan import check_before_start

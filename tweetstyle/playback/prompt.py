@@ -73,7 +73,7 @@ WORDS: dict[Literal["fr", "en"], Words] = {
                 "le médecin m'a dit de marcher davantage. je l'ai quitté en marchant",
                 "Qu'est-ce qu'il a dit, le médecin ?",
                 "Je sors de chez le médecin.",
-                "Un tweet sur les médecins, s'il te plaît.",
+                "Fais-nous un tweet sur le médecin.",
             ),
             Example(
                 "le plombier est venu réparer le robinet. le robinet pleure encore, le plombier aussi",
@@ -117,7 +117,7 @@ WORDS: dict[Literal["fr", "en"], Words] = {
                 "my doctor told me to walk more. i walked out",
                 "What did the doctor say?",
                 "I am just back from the doctor.",
-                "A tweet about doctors, please.",
+                "Give us a tweet about the doctor.",
             ),
             Example(
                 "the plumber fixed the tap. the tap still cries, and so does the plumber",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 CONTEXT = 2048
 """Tokens for one request: the prompt has some 600, a long post 400 more, and an answer a hundred."""
-TOKENS_PER_WORD = 4
+TOKENS_PER_WORD = 3
 """Room for an answer of the most words that are allowed, in the tokenizer that is worst at the language."""
 SAMPLING = {"top_k": 40, "top_p": 0.95, "min_p": 0.05, "repeat_penalty": 1.0}
 """Written out, for servers differ in their defaults. No penalty: the examples' words are wanted again."""
