@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -289,6 +291,35 @@ def test_a_connection_lost_for_good_keeps_what_was_answered_and_the_same_command
     assert 20 <= kept <= 25
     with FakeOllama(good) as fake:
         assert play(fake, processed).answers == 50 - kept
+
+
+def test_a_killed_run_goes_on_with_what_was_answered_and_asks_the_same(processed):
+    program = (
+        "import sys; from pathlib import Path; from tweetstyle.playback import playback; from tweetstyle.recipe import Playback\n"
+        "processed = Path(sys.argv[2])\n"
+        "playback(Playback(ollama='small', url=sys.argv[1], concurrency=2), ('fr', 'en'), processed / 'train.jsonl', processed)\n"
+    )
+    enough = threading.Event()
+
+    def slowly(body: dict, number: int) -> str:
+        if number >= 20:
+            enough.set()
+            time.sleep(30 if not killed.is_set() else 0)
+        return good(body, number)
+
+    killed = threading.Event()
+    with FakeOllama(slowly) as fake:
+        child = subprocess.Popen([sys.executable, "-c", program, fake.url, str(processed)], cwd=Path(__file__).parents[1])
+        assert enough.wait(60)
+        child.kill()
+        child.wait()
+        killed.set()
+        first = [request["options"]["seed"] for request in fake.requests]
+        kept = len(Cache(processed / FILE))
+        assert 18 <= kept <= 20
+        assert play(fake, processed).answers == 50 - kept
+        again = [request["options"]["seed"] for request in fake.requests[len(first) :]]
+    assert set(first[20:]) <= set(again) and len(set(first) | set(again)) == 50
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -81,15 +82,15 @@ class Collector:
         first = [ask for ask in asks if ask.id in found][:FIRST_LOOK]
         missing = [ask for ask in asks if ask.id not in found]
         began = time.monotonic()
-        for ask, answer in self._asked(in_good_order(missing), attempt, what):
-            self.cache.add(keys[ask.id], ask.id, answer)
-            found[ask.id] = answer
-            self.spent.answers += 1
-            self.spent.tokens += answer.tokens
-            if not attempt and len(first) < FIRST_LOOK:
-                first.append(ask)
-                if len(first) == FIRST_LOOK:
-                    self._refuse_if_useless(first, found)
+        with closing(self._asked(in_good_order(missing), keys, attempt, what)) as arriving:
+            for ask, answer in arriving:
+                found[ask.id] = answer
+                self.spent.answers += 1
+                self.spent.tokens += answer.tokens
+                if not attempt and len(first) < FIRST_LOOK:
+                    first.append(ask)
+                    if len(first) == FIRST_LOOK:
+                        self._refuse_if_useless(first, found)
         self.spent.seconds += time.monotonic() - began
         return found
 
@@ -102,12 +103,14 @@ class Collector:
         hint = "name a larger model, one that speaks the tweets' language; tweetstyle playback RECIPE --show 20 shows what it answers"
         raise TweetstyleError(what, where=self.speaker.where, hint=hint)
 
-    def _asked(self, asks: Sequence[Ask], attempt: int, what: str) -> Iterator[tuple[Ask, Answer]]:
-        """The answers as they come. An error ends the others before their next request."""
+    def _asked(self, asks: Sequence[Ask], keys: dict[str, str], attempt: int, what: str) -> Iterator[tuple[Ask, Answer]]:
+        """The answers as they come, each cached by whoever got it. An error ends the others before their next request."""
         stop = threading.Event()
 
         def one(ask: Ask) -> tuple[Ask, Answer]:
-            return ask, self._patiently(ask, self.sampled(ask, attempt), stop)
+            answer = self._patiently(ask, self.sampled(ask, attempt), stop)
+            self.cache.add(keys[ask.id], ask.id, answer)
+            return ask, answer
 
         waiting = iter(asks)
         with ThreadPoolExecutor(self.settings.concurrency) as pool, _bar(len(asks), what) as bar:
