@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -168,3 +169,10 @@ def test_the_recipes_say_what_the_plan_says(recipe, name):
     else:
         expected.append(f"{more(per_device_train_batch_size=1)} GiB more than 1")
     assert [words for words in expected if words not in text] == []
+
+
+def test_the_error_that_is_told_is_the_bench_s():
+    found = json.loads((ROOT / "bench" / "results" / "plan.json").read_text(encoding="utf-8"))
+    errors = [abs(row["planned_gib"] / row["counted_gib"] - 1) for row in found["rows"]]
+    assert max(errors) == pytest.approx(found["largest_error"], abs=0.001)
+    assert f"to {found['largest_error']:.1%} over {len(errors)} settings (bench/plan.py)" in FLAT

@@ -7,9 +7,9 @@ import torch
 from support.live_bytes import LiveBytes, fake_llama, nbytes, on_a_fake_cpu
 
 from tweetstyle.hub import known_config
-from tweetstyle.memory.activations import checkpoints, loss_bytes, plain_loss_bytes, transformers_layer, unsloth_layer
+from tweetstyle.memory.activations import checkpoints, loss_bytes, plain_loss, transformers_layer, unsloth_layer
 from tweetstyle.memory.shape import read_shape
-from tweetstyle.recipe import Lora
+from tweetstyle.recipe import Lora, Model
 
 LLAMA_8B = known_config("Llama 3 8B")
 SMALL = LLAMA_8B | {"hidden_size": 256, "intermediate_size": 640, "num_attention_heads": 8, "num_key_value_heads": 2, "vocab_size": 3000}
@@ -100,7 +100,9 @@ def test_the_plain_loss_takes_three_times_the_logits():
     config = SMALL | {"num_hidden_layers": 1}
     small, large = (Step(config | {"vocab_size": size}, **settings).peak for size in (50_000, 100_000))
     shape = [read_shape(config | {"vocab_size": size}) for size in (50_000, 100_000)]
-    assert plain_loss_bytes(shape[1], 256) - plain_loss_bytes(shape[0], 256) == pytest.approx(large - small, rel=0.01)
+    model = Model(base="x", method="lora", lora=Lora(r=4))
+    planned = [plain_loss(one, model, 256, autocast=False, recomputed=True)["loss"]["logits"] for one in shape]
+    assert planned[1] - planned[0] == pytest.approx(large - small, rel=0.01)
 
 
 # -- Unsloth's own path, which needs a GPU: not measured here --------------------------------------------------------

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tweetstyle.memory.shape import Shape
-from tweetstyle.recipe import Lora
+from tweetstyle.memory.weights import trained_parameters
+from tweetstyle.recipe import Lora, Model
 
 OFFLOAD_FROM = 2 * 2**20
 """Bytes of a layer's input from which Unsloth moves it to RAM (unsloth_zoo/gradient_checkpointing.py, MINIMUM_SIZE)."""
@@ -51,10 +52,11 @@ def unsloth_layer(shape: Shape, tokens: int, each: int) -> Layer:
     return Layer(kept + 4 * tokens * (shape.heads + 2), tokens * each * (shape.intermediate + 3 * shape.hidden))
 
 
-def transformers_layer(shape: Shape, batch: int, length: int, *, autocast: bool, lora: Lora | None = None, copies: bool = True) -> Layer:
-    """A layer by transformers' own code (modeling_llama.py, SDPA) and PEFT's (tuners/lora/layer.py), weights in fp32.
+def transformers_layer(shape: Shape, batch: int, length: int, *, autocast: bool, lora: Lora | None = None, exact: bool = True) -> Layer:
+    """A layer by transformers' own code (modeling_llama.py, SDPA) and PEFT's (tuners/lora/layer.py).
 
-    autocast: linears and attention in bf16, whose casts of inputs and (`copies`) weights are kept as well. The attention mask
+    exact: the base weights are in fp32, else in 16 or 4 bits. autocast: linears and attention in bf16, whose casts of inputs and
+    fp32 weights are kept as well. The attention mask
     is kept once a layer, [batch, length, length]; keys and values are repeated for all heads. Passing: two fp32 gradients of the
     MLP's width, for full one of them and that of the largest weight, before it is added to the others.
     tests/test_memory_activations.py holds both against a run over fake tensors.
@@ -72,8 +74,8 @@ def transformers_layer(shape: Shape, batch: int, length: int, *, autocast: bool,
     adapters = 0 if lora is None else each * tokens * lora.r * len(adapted)
     passing = each * tokens * shape.intermediate + 4 * shape.largest_linear if full else 8 * tokens * shape.intermediate
     weights = 0
-    if autocast and copies:
-        weights = 2 * sum(rows * columns for rows, columns in shape.linears.values())
+    if autocast:
+        weights = 2 * sum(rows * columns for rows, columns in shape.linears.values()) if exact else 0
         weights += 0 if lora is None else 2 * lora.r * sum(sum(shape.linears[name]) for name in adapted)
     return Layer(norms + attention + mlp + inputs + adapters + weights, passing)
 
@@ -142,12 +144,22 @@ def _power_of_two_below(value: float) -> int:
     return 1 << max(int(value).bit_length() - 1, 0)
 
 
-def plain_loss_bytes(shape: Shape, tokens: int) -> int:
-    """The loss as transformers computes it in fp32 (loss/loss_utils.py, ForCausalLMLoss): logits, their log-softmax, a gradient.
+def plain_loss(shape: Shape, model: Model, tokens: int, *, autocast: bool, recomputed: bool) -> dict[str, dict[str, int]]:
+    """The loss as transformers computes it in fp32 (loss/loss_utils.py, ForCausalLMLoss), by moment.
 
-    While the gradient of the log-softmax is made, the logits are there too: three times tokens × vocabulary.
+    At the forward's end stand the logits in 16 bits, in fp32 and their log-softmax, and every 16-bit copy that autocast has made of
+    what is trained, which it lets go with the forward (`recomputed`: else the layers' copies are counted with the layers). Then the
+    gradient of the log-softmax: two more of fp32 beside it. Always the last hidden states before and after their norm, their gradients.
     """
-    return 3 * 4 * tokens * shape.vocabulary
+    logits, full = tokens * shape.vocabulary, model.method == "full"
+    states = 4 * tokens * shape.hidden * (4 if full or not autocast else 2)
+    head = 2 * shape.embedding_parameters if full and autocast else 0
+    trained = shape.linear_parameters if full else trained_parameters(shape, model)
+    copies = 2 * trained if autocast and recomputed else 0
+    return {
+        "loss": {"logits": 3 * 4 * logits + states, "16-bit copies": head},
+        "end of the forward": {"logits": (2 + 4 + 4 if autocast else 4 + 4) * logits + states, "16-bit copies": head + copies},
+    }
 
 
 def dequantised_bytes(shape: Shape, each: int) -> int:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from tweetstyle.memory.activations import (
+    Layer,
     adapter_copies,
     checkpoints,
     dequantised_bytes,
     loss_bytes,
+    plain_loss,
     transformers_layer,
     unsloth_layer,
 )
@@ -69,6 +71,12 @@ class MemoryPlan:
         return sum(self.resident.values()) + sum(self.moments[self.peak_moment].values())
 
     @property
+    def within_a_step(self) -> int:
+        """The same but for the optimizer's states and its step: what forward and backward hold."""
+        standing = sum(size for part, size in self.resident.items() if not part.startswith("optimizer"))
+        return standing + max(sum(self.moments[moment].values()) for moment in self.moments if moment != "optimizer step")
+
+    @property
     def card(self) -> int:
         """Bytes of the card that the run takes at its peak, reserves included."""
         return sum(self.parts.values())
@@ -78,20 +86,26 @@ class MemoryPlan:
         return sum(self.host.values())
 
 
-def plan_memory(config: Mapping[str, Any], model: Model, training: Training, *, display: int = DISPLAY) -> MemoryPlan:
+Kernels = Literal["unsloth", "transformers"]
+
+
+def plan_memory(
+    config: Mapping[str, Any], model: Model, training: Training, *, display: int = DISPLAY, kernels: Kernels = "unsloth"
+) -> MemoryPlan:
     """The plan for one NVIDIA card under Unsloth; on a CPU training runs in RAM and this does not apply.
 
-    config: config.json. display: bytes of the card that others use. Raises TweetstyleError for a config.json without a Llama's
-    numbers. Nothing of it has been measured on a GPU: tests hold its parts against other sources.
+    config: config.json. display: bytes of the card that others use. kernels: transformers: the same recipe by transformers, PEFT and
+    bitsandbytes alone, which can be traced without a card (bench/plan.py does) and shows what Unsloth saves.
+    Raises TweetstyleError for a config.json without a Llama's numbers. Nothing of it has been measured on a GPU: tests hold its
+    parts against other sources.
     """
     shape = read_shape(config)
-    batch, length = training.per_device_train_batch_size, training.max_length
     states = optimizer_states(shape, model, training)
     resident = base_weights(shape, model, training)
     if model.method != "full":
         resident["adapter"] = adapter_bytes(shape, model)
     resident |= {"gradients": gradient_bytes(shape, model), f"optimizer, {training.optim}": states.card}
-    moments, host = _moments(shape, model, training, batch, length)
+    moments, host = _moments(shape, model, training, kernels)
     host = {"Python, torch, CUDA": PROCESS_RAM, "activations": host}
     if states.paged:
         host["optimizer, paged"] = states.paged
@@ -104,19 +118,23 @@ def plan_memory(config: Mapping[str, Any], model: Model, training: Training, *, 
     return MemoryPlan(resident, moments, reserve, host, states.paged, _notes(shape, training, states.paged))
 
 
-def _moments(shape: Shape, model: Model, training: Training, batch: int, length: int) -> tuple[dict[str, dict[str, int]], int]:
+def _moments(shape: Shape, model: Model, training: Training, kernels: Kernels) -> tuple[dict[str, dict[str, int]], int]:
     """What comes and goes within a step, by moment, and the bytes that go to RAM."""
-    tokens, each, full = batch * length, 2 if training.bf16 else 4, model.method == "full"
-    # Unsloth's kernels are for adapters.
-    layer = transformers_layer(shape, batch, length, autocast=training.bf16) if full else unsloth_layer(shape, tokens, each)
-    stored = checkpoints(shape, tokens, weight_bytes_each(model, training), training.gradient_checkpointing)
-    checkpointed = training.gradient_checkpointing is not False
-    standing = {"layer inputs": stored.card} if checkpointed else {"activations, all layers": shape.layers * layer.kept}
-    backward, loss = dict(standing), dict(standing)
-    if checkpointed:
+    tokens, of_unsloth = training.per_device_train_batch_size * training.max_length, kernels == "unsloth"
+    each, full, layer = 2 if training.bf16 else 4, model.method == "full", _layer(shape, model, training, kernels)
+    mode = training.gradient_checkpointing if of_unsloth else bool(training.gradient_checkpointing)
+    stored = checkpoints(shape, tokens, weight_bytes_each(model, training), mode)
+    standing = {"layer inputs": stored.card} if mode else {"activations, all layers": shape.layers * layer.kept}
+    backward = dict(standing)
+    if mode:
         backward["activations, one layer"] = layer.kept
     backward["gradients of activations"] = layer.passing
-    if full and training.bf16 and checkpointed:
+    step = {"the optimizer's own": optimizer_scratch(shape, model, training)}
+    if not of_unsloth:
+        losses = plain_loss(shape, model, tokens, autocast=training.bf16, recomputed=mode is not False)
+        return {"backward": backward} | {name: standing | parts for name, parts in losses.items()} | {"optimizer step": step}, stored.host
+    loss = dict(standing)
+    if full and training.bf16 and mode:
         # Autocast keeps what it casts till the forward ends; without checkpoints that is counted with the layers.
         loss["16-bit copies"] = 2 * shape.linear_parameters
     loss["logits"] = loss_bytes(shape, tokens, each, head_trained=full)
@@ -125,8 +143,16 @@ def _moments(shape: Shape, model: Model, training: Training, batch: int, length:
     if model.method == "qlora":
         for moment in (backward, loss):
             moment["dequantised weights"] = dequantised_bytes(shape, each)
-    step = {"the optimizer's own": optimizer_scratch(shape, model, training)}
     return {"backward": backward, "loss": loss, "optimizer step": step}, stored.host
+
+
+def _layer(shape: Shape, model: Model, training: Training, kernels: Kernels) -> Layer:
+    """Unsloth's kernels are for adapters; full fine-tuning is transformers' own code in any case."""
+    batch, length, full = training.per_device_train_batch_size, training.max_length, model.method == "full"
+    if kernels == "unsloth" and not full:
+        return unsloth_layer(shape, batch * length, 2 if training.bf16 else 4)
+    exact = weight_bytes_each(model, training) == 4
+    return transformers_layer(shape, batch, length, autocast=training.bf16, lora=None if full else model.lora, exact=exact)
 
 
 def _notes(shape: Shape, training: Training, paged: int) -> tuple[str, ...]:
