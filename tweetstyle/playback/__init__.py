@@ -1,7 +1,7 @@
 """For each real tweet the short message that it would naturally answer, written by a model on this machine.
 
 After PanzaMail's data playback (Nicolicioiu et al., Panza: Design and Analysis of a Fully-Local Personalized Text Writing Assistant,
-2024), where a model writes the instruction that each real mail would fulfil.
+arXiv 2407.10994), where a model writes the instruction that each real mail would fulfil.
 """
 
 from __future__ import annotations
