@@ -17,6 +17,7 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.hub import HUB, KNOWN, known_config, known_model
 from tweetstyle.memory import decisive_settings, find_card, read_probe
 from tweetstyle.recipe import Lora, Model, Training
+from tweetstyle.road import Road
 
 GIB = 2**30
 LLAMA_8B = known_config("Llama 3 8B") | {"architectures": ["LlamaForCausalLM"]}
@@ -231,7 +232,22 @@ def test_without_a_card_it_is_only_told(whole):
     write_recipe(method="full", more="machine: {card_gib: 1}")
     done = CliRunner().invoke(fit_command, ["mine.yaml", "--dry-run"])
     assert done.exit_code == 0, done.output
-    assert "no card here; on a card of 1 GiB" in done.output and "which does not fit" in done.output
+    assert "planned for a card of 1 GiB, which is not this machine's" in done.output and "GiB more than the card's 1.0" in done.output
+
+
+def test_the_start_of_a_run_tells_its_memory_in_one_line(whole, capsys):
+    write_recipe(method="lora")
+    Road(Path("mine.yaml")).check()
+    planned = f"{figures()['memory']['peak_bytes'] / GIB:.1f} GiB of 12.0 GiB, by formula"
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == f"memory    no card here; on a card of 12 GiB: {planned}"
+    put_a_card(whole, "RTX 3060, 12288, 11264")
+    Road(Path("mine.yaml")).check()
+    assert "memory    RTX 3060: " in capsys.readouterr().err
+    write_recipe(method="full", length=8192, more="machine: {card_gib: 1}")
+    put_a_card(whole, "x, [N/A], [N/A]")
+    Road(Path("mine.yaml")).check()
+    assert "of 1.0 GiB, by formula, which does not fit" in capsys.readouterr().err
 
 
 def test_a_dry_run_shows_the_same_plan_with_the_tokens_counted(whole):
@@ -305,6 +321,8 @@ def test_without_an_archive_the_tokens_are_said_to_be_unknown(project):
 def test_an_archive_that_is_not_prepared_is_counted_and_estimated(whole):
     write_recipe(method="lora")
     assert figures()["time"] | {"tokens": 0} == figures("--tweets", "60")["time"] | {"tokens": 0}
+    assert figures()["base"]["bytes_there"] == (whole / "base" / "model.safetensors").stat().st_size
+    assert "base model, there already" in plan() and "still to come" not in plan()
     assert figures()["time"]["tweets"] == 54 and "about 5,400 tokens of 54 tweets" in plan()
 
 

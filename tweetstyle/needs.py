@@ -74,6 +74,11 @@ class Needs:
         return self.memory.card <= self.card.total
 
     @property
+    def base_bytes(self) -> int:
+        """Of the base model's weights that are there."""
+        return self.base.bytes_there if isinstance(self.base, Outline) else self.base.weight_bytes
+
+    @property
     def hours(self) -> float | None:
         """Of training alone; None where speed or tweets are not known."""
         if self.lesson is None or self.probe is None:
@@ -189,6 +194,7 @@ def as_json(needs: Needs) -> dict[str, Any]:
             "parameters": needs.shape.parameters,
             "trained": needs.trained,
             "positions": needs.shape.positions,
+            "bytes_there": needs.base_bytes,
             "missing": list(getattr(needs.base, "missing", ())),
             "planned_as": getattr(needs.base, "known_as", None),
         },

@@ -60,8 +60,10 @@ def further_rows(needs: Needs) -> dict[str, str]:
         rows["probe"] = f"{size(probe.peak_bytes)} at its peak on {probe.device}{planned}"
     for part, value in needs.ram.items():
         rows[f"RAM: {part}"] = f"{size(value)} of {size(needs.ram_there)}" + ("" if value <= needs.ram_there else ": too much")
+    if needs.base_bytes:
+        rows["disk: base model, there already"] = size(needs.base_bytes)
     rows |= {f"disk: {part}": size(value) for part, value in needs.disk.items()}
-    rows["disk: all"] = f"at most {size(sum(needs.disk.values()))}; {size(needs.disk_free)} are free"
+    rows["disk: all"] = f"at most {size(sum(needs.disk.values()))} more; {size(needs.disk_free)} are free"
     return rows | {"time": time_in_words(needs)}
 
 
@@ -93,10 +95,11 @@ def speed_in_words(needs: Needs) -> str:
 
 
 def in_one_line(needs: Needs) -> str:
-    """At the start of a run."""
+    """At the start of a run: the card's memory, and the speed where a probe has measured it."""
     where = needs.card.name if needs.card.seen else f"no card here; on {needs.card.name}"
-    held = f"memory    {where}: {size(needs.memory.card)} of {size(needs.card.total)}"
-    return f"{held}{'' if needs.fits else ', which does not fit'}; time: {time_in_words(needs)}"
+    held = f"memory    {where}: {size(needs.memory.card)} of {size(needs.card.total)}, by formula"
+    fits = "" if needs.fits else ", which does not fit (tweetstyle plan says what to write instead)"
+    return held + fits + (f"; {speed_in_words(needs)}" if needs.probe else "")
 
 
 def size(count: int) -> str:

@@ -310,7 +310,11 @@ class Road:
         with located(self.path):
             check_before_start(self.recipe, self.base, self.template, there)
         if there is not None:
+            from tweetstyle.needs import card_for, needs_of
+            from tweetstyle.needs_shown import in_one_line
+
             self.refuse_what_cannot_fit()
+            click.echo(in_one_line(needs_of(self.recipe, self.base, card_for(self.recipe))), err=True)
 
     def needs(self, card_gib: float | None = None, tweets: int | None = None) -> Needs:
         """What the run takes. card_gib: of another card than the one that is here; tweets: of another number than the archive's."""
@@ -324,14 +328,11 @@ class Road:
             return needs_of(self.recipe, outline, card_for(self.recipe, card_gib), lesson)
 
     def refuse_what_cannot_fit(self) -> None:
-        """Refuses what the card that is here cannot hold, and says in one line what it will hold."""
-        from tweetstyle.needs import card_for, needs_of, refuse_what_cannot_fit
-        from tweetstyle.needs_shown import in_one_line
+        """Refuses what the card that is here cannot hold."""
+        from tweetstyle.needs import card_for, refuse_what_cannot_fit
 
-        card = card_for(self.recipe)
         with located(self.path):
-            refuse_what_cannot_fit(self.recipe, self.base, card)
-        click.echo(in_one_line(needs_of(self.recipe, self.base, card)), err=True)
+            refuse_what_cannot_fit(self.recipe, self.base, card_for(self.recipe))
 
     def _trained_inputs(self) -> dict[str, str]:
         if not self.final_model.is_dir():
