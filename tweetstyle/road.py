@@ -323,7 +323,8 @@ class Road:
 
         with located(self.path):
             outline = outline_base_model(self.recipe.model.base)
-            prepared = outline.whole and tweets is None and self.split("train").is_file() and self._ready_to_fit()
+            there = self.split("train").is_file() and all(source.exists() for source in self.recipe.data.source)
+            prepared = outline.whole and tweets is None and there and self._ready_to_fit()
             lesson = lesson_of(self.recipe, lambda: (self.base, self.template), prepared, tweets)
             return needs_of(self.recipe, outline, card_for(self.recipe, card_gib), lesson)
 
