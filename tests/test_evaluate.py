@@ -140,6 +140,9 @@ def test_a_bigram_model_is_scored_as_by_hand() -> None:
         device = "cpu"
         lm_head = head
 
+        def modules(self):
+            return [head]
+
         def model(self, input_ids, attention_mask, position_ids, past_key_values, use_cache):
             assert use_cache is False
             return SimpleNamespace(last_hidden_state=p[input_ids].log())

@@ -11,7 +11,8 @@ from support.tiny_llama import write_adapter, write_llama
 from tweetstyle.evaluate import written
 from tweetstyle.evaluate.baselines import Examples
 from tweetstyle.evaluate.likelihood import load_adapter, load_model
-from tweetstyle.evaluate.written import AnswerFile, Ask, Written, asks_of, prompt_ids, write
+from tweetstyle.evaluate.written import AnswerFile, Ask, Written, as_read, asks_of, prompt_ids, write
+from tweetstyle.generation import Answer
 from tweetstyle.recipe import Sampling
 from tweetstyle.records import Tweet
 from tweetstyle.template import build_template
@@ -64,6 +65,23 @@ def test_each_side_answers_as_its_model_does_greedily(model, tmp_path):
                         break
             text = base.tokenizer.decode([i for i in ids[prompt:] if i != base.eos_id])
             assert answer.text == template.shown(text).strip() and answer.ended == (ids[-1] == base.eos_id)
+
+
+@pytest.mark.parametrize(
+    ("answer", "read"),
+    [
+        (Answer([1], False), "voilà"),
+        (Answer([1], True), "voilà \ufffd"),
+        (Answer([2], True), "bon"),
+        (Answer([3], False), "un \ufffd au milieu"),
+    ],
+    ids=["cut within a character", "ended", "a stop text", "in the middle"],
+)
+def test_an_answer_is_read_as_a_person_reads_it(model, monkeypatch, answer, read):
+    base, _, template = model
+    said = {1: " voilà \ufffd", 2: f" bon {template.stops[0]} [INST]", 3: " un \ufffd au milieu\ufffd\ufffd"}
+    monkeypatch.setattr(type(base.tokenizer), "decode", lambda self, ids: said[ids[0]])
+    assert as_read(base, template, answer) == read
 
 
 def test_what_stands_is_not_written_again(model, tmp_path, monkeypatch):

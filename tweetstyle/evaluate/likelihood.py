@@ -17,6 +17,7 @@ import numpy as np
 
 from tweetstyle.base_model import BaseModel, require_safetensors
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.evaluate.linears import by_onednn
 from tweetstyle.evaluate.prefixes import Pack, common_beginning, packs
 from tweetstyle.tokenizer import Encoded
 
@@ -126,19 +127,21 @@ def summed_losses(
     few = sum(len(document.ids) for document in documents) <= budget
     common = [] if few else common_beginning(documents, begun=bool(len(beginning)))
     before = [*beginning, *common]
-    layers = partial(torch.autocast, "cpu", torch.bfloat16, enabled=bf16 and device.type == "cpu")
-    with layers():
-        cache, last = _read_once(model, before) if before else (None, None)
-    advance(len(beginning))
-    for pack in packs(documents, len(common), len(before), budget):
+    rounded = bf16 and device.type == "cpu"
+    layers = partial(torch.autocast, "cpu", torch.bfloat16, enabled=rounded)
+    with by_onednn(model.lm_head if rounded else model):
         with layers():
-            hidden = _hidden(model, pack, cache, len(before))
-        if last is not None:
-            hidden = torch.cat([last, hidden])
-        sources = torch.from_numpy(pack.sources + len(before[:1])).to(device)
-        losses = _losses(model.lm_head, hidden[sources], torch.from_numpy(pack.targets).to(device))
-        sums[pack.documents] = np.bincount(pack.rows, weights=losses, minlength=len(pack.documents))
-        advance(sum(len(documents[index].ids) for index in pack.documents))
+            cache, last = _read_once(model, before) if before else (None, None)
+        advance(len(beginning))
+        for pack in packs(documents, len(common), len(before), budget):
+            with layers():
+                hidden = _hidden(model, pack, cache, len(before))
+            if last is not None:
+                hidden = torch.cat([last, hidden])
+            sources = torch.from_numpy(pack.sources + len(before[:1])).to(device)
+            losses = _losses(model.lm_head, hidden[sources], torch.from_numpy(pack.targets).to(device))
+            sums[pack.documents] = np.bincount(pack.rows, weights=losses, minlength=len(pack.documents))
+            advance(sum(len(documents[index].ids) for index in pack.documents))
     return sums
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tweetstyle.apart import apart_from_unsloth
 from tweetstyle.base_model import BaseModel
 from tweetstyle.evaluate.baselines import Examples
+from tweetstyle.evaluate.linears import by_onednn
 from tweetstyle.files import clear_os_errors, complete_file
 from tweetstyle.generation import Answer, generate
 from tweetstyle.manifest import settings_digest
@@ -102,8 +103,10 @@ def prompt_ids(base: BaseModel, template: Template, asks: Sequence[Ask], beginni
 
 
 def as_read(base: BaseModel, template: Template, answer: Answer) -> str:
-    """The text as chat shows it, cut at the first stop text, as llama.cpp and Ollama do."""
+    """The text as chat shows it, cut at the first stop text, as llama.cpp and Ollama do. Of a character that is cut nothing is left."""
     text = base.tokenizer.decode(answer.ids)
+    if not answer.ended:
+        text = text.rstrip("\ufffd")
     for stop in template.stops:
         text = text.split(stop, 1)[0]
     return template.shown(text).strip()
@@ -176,7 +179,9 @@ def _generate_missing(
                 if not set(batch) & set(missing[who]):
                     continue
                 numbers = [asked[who][place].number for place in batch]
-                answers = generate(model, [ids[who][place] for place in batch], sampling, ends, base.pad_id, seed + min(numbers))
+                prompts = [ids[who][place] for place in batch]
+                with by_onednn(model):
+                    answers = generate(model, prompts, sampling, ends, base.pad_id, seed + min(numbers))
                 done = [
                     Written(number, as_read(base, template, answer), answer.ended)
                     for place, number, answer in zip(batch, numbers, answers, strict=True)

@@ -9,6 +9,7 @@ from typing import Any
 from tweetstyle.base_model import BaseModel
 from tweetstyle.conversations import read_tweets
 from tweetstyle.evaluate.copying import find_copies
+from tweetstyle.evaluate.written import as_read
 from tweetstyle.generation import generate_while_training
 from tweetstyle.recipe import Sampling, Training
 from tweetstyle.records import read_split
@@ -38,7 +39,7 @@ def sample_writer(
 
     def write(model: Any, step: int) -> dict[str, Any]:
         answers = generate_while_training(model, prompts, SAMPLING, [end], base.pad_id, training.seed + step)
-        texts = [template.shown(tokenizer.decode(answer.ids)).strip() for answer in answers]
+        texts = [as_read(base, template, answer) for answer in answers]
         copied = find_copies(texts, learned).holds
         samples = [{"prompt": topic or "", "text": text} for topic, text in zip(topics, texts, strict=True)]
         return {"samples": samples, "copied_share": float(copied.mean())}
