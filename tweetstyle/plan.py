@@ -48,6 +48,7 @@ def check_before_start(recipe: Recipe, base: BaseModel, template: Template, ther
         hint = "write the path of other people's tweets, or leave it out"
         raise TweetstyleError("there is no such file", where=f"evaluation.others: {others}", hint=hint)
     check_exportable(base, template)
+    base.tokenizer.check_turns(template)
     require_memory(base, recipe.export)
     for key, length in (("training.max_length", recipe.training.max_length), ("export.num_ctx", recipe.export.num_ctx)):
         if length > base.max_positions:

@@ -105,8 +105,7 @@ class Tokenizer:
     def encode_turns(self, template: Template, turns: Sequence[Turn]) -> tuple[list[int], list[int]]:
         """One conversation as ids [n] and labels [n]: its last answer's end token is the last; answers and their ends bear loss.
 
-        The ids are those of the chat template's whole text, for each seam lies at a special token or between a line end and a word.
-        Raises ValueError for a template without turns.
+        The ids are those of the chat template's whole text wherever `check_turns` passes. Raises ValueError for a template without turns.
         """
         if template.turns is None:
             raise ValueError("this template answers each message afresh")
@@ -118,6 +117,20 @@ class Tokenizer:
             ids += before + learned
             labels += [IGNORED] * len(before) + learned
         return ids, labels
+
+    def check_turns(self, template: Template) -> None:
+        """Refuses a template and a tokenizer under which a conversation's ids are not those of its turns one after the other.
+
+        An answer is generated behind a prompt that ends, and is later a part of the history: where a vocabulary makes one token of two
+        line ends at the end of a text, and two before a word (GPT-2's splitting does), the model would read itself otherwise than trained.
+        """
+        if template.turns is None:
+            return
+        said = [("a", "b"), ("Ça ?", "Été"), ("1", "2")]
+        whole = "".join(given + answer + template.end for given, answer in template.turns.segments(said))
+        if self.encode_turns(template, said)[0] != self.prompt_ids(whole, add_bos=template.add_bos):
+            what = "its chat template has other ids within a conversation than at its end"
+            raise TweetstyleError(what, where=str(self.path), hint="use the tokenizer.json that the template came with, or message: topic")
 
     def end_id(self, template: Template) -> int:
         """Id of the token that ends an answer."""

@@ -6,18 +6,16 @@ once: ids do not depend on the weights, and an Ollama that answers in millisecon
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from safetensors.numpy import load_file, save_file
 from support.hard_texts import hard_texts
 from support.llama_cpp import LlamaServer
 from support.ollama import OllamaServer
-from support.tiny_llama import write_llama
+from support.tiny_llama import write_ending_llama, write_llama
 
-from tweetstyle.base_model import BaseModel, read_base_model
+from tweetstyle.base_model import BaseModel
 from tweetstyle.export import export
 from tweetstyle.ollama import OllamaClient
 from tweetstyle.recipe import Export, Sampling
@@ -44,25 +42,6 @@ class Exported:
     def ids(self, text: str, system: str | None = None) -> list[int]:
         """The prompt's ids as training makes them."""
         return self.base.tokenizer.prompt_ids(self.template.prompt(text, system=system), add_bos=self.template.add_bos)
-
-
-def write_ending_llama(directory: Path, tokenizer_of: Path) -> BaseModel:
-    """A tiny Llama with a real tokenizer, whose most probable next token is always the end.
-
-    All embeddings share a large first value, which the layers hardly change and the final norm keeps positive; the head
-    reads it into the end token alone.
-    """
-    base = write_llama(directory, vocab_size=49152, num_hidden_layers=1, max_position_embeddings=2048, pre="smollm")
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copy(tokenizer_of / name, directory / name)
-    base = read_base_model(directory)
-    weights = load_file(base.shards[0])
-    weights["model.embed_tokens.weight"][:, 0] = 50
-    weights["model.norm.weight"][:] = 1
-    weights["lm_head.weight"][:] = 0
-    weights["lm_head.weight"][base.eos_id, 0] = 50
-    save_file(weights, base.shards[0], metadata={"format": "pt"})
-    return base
 
 
 @pytest.fixture(scope="module")

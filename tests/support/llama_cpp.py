@@ -57,6 +57,10 @@ class LlamaServer:
         answer = self._post("/completion", settings | {"prompt": prompt, "return_tokens": True})
         return Completion(answer["content"], answer["tokens"], answer["stop_type"])
 
+    def apply_template(self, messages: list[dict[str, str]]) -> str:
+        """The prompt that the GGUF's chat template makes of a conversation."""
+        return self._post("/apply-template", {"messages": messages})["prompt"]
+
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         request = urllib.request.Request(self.address + path, json.dumps(body).encode(), {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=300) as answer:

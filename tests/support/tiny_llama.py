@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from tweetstyle.base_model import BaseModel, read_base_model
 from tweetstyle.export.vocabulary import PRE_TOKENIZERS
@@ -94,3 +95,22 @@ def write_adapter(directory: Path, base: BaseModel, *, seed: int = 1, r: int = 4
     config = {"peft_type": "LORA", "r": r, "lora_alpha": 2 * r, "bias": "none", "target_modules": list(modules)}
     (directory / "adapter_config.json").write_text(json.dumps(config | {"init_lora_weights": True, "use_rslora": False} | changes))
     return directory
+
+
+def write_ending_llama(directory: Path, tokenizer_of: Path) -> BaseModel:
+    """A tiny Llama with a real tokenizer, whose most probable next token is always the end.
+
+    All embeddings share a large first value, which the layers hardly change and the final norm keeps positive; the head
+    reads it into the end token alone.
+    """
+    base = write_llama(directory, vocab_size=49152, num_hidden_layers=1, max_position_embeddings=2048, pre="smollm")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(tokenizer_of / name, directory / name)
+    base = read_base_model(directory)
+    weights = load_file(base.shards[0])
+    weights["model.embed_tokens.weight"][:, 0] = 50
+    weights["model.norm.weight"][:] = 1
+    weights["lm_head.weight"][:] = 0
+    weights["lm_head.weight"][base.eos_id, 0] = 50
+    save_file(weights, base.shards[0], metadata={"format": "pt"})
+    return base

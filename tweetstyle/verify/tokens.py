@@ -16,6 +16,8 @@ from tweetstyle.verify.checks import Check
 from tweetstyle.verify.hard_strings import HARD_STRINGS
 from tweetstyle.verify.llama_cpp import Logits
 
+IN_HISTORY = 4
+"""One hard string in so many is also asked on a second turn: each is one more question to Ollama."""
 SHOWN = 60
 """Characters of a string that is shown where it comes apart."""
 
@@ -67,13 +69,13 @@ def tokens_in_ollama(modelfile: Path, type: str, template: Template, tokenizer: 
 def _asked(template: Template, tweets: Iterable[Tweet]) -> Iterator[tuple[str, list[Turn]]]:
     """What is typed, and what was said before: a held-out tweet's topic, or the message it answers, none, and each hard string.
 
-    A conversation has each hard string on a second turn too, asked and answered before; and held-out tweets up to the third.
+    A conversation has hard strings on a second turn too, asked and answered before; and held-out tweets up to the third.
     """
     topics = {tweet.topic for tweet in tweets if tweet.topic} if template.takes_message else set()
     yield from ((message, []) for message in (NO_TOPIC, *sorted(topics), *HARD_STRINGS))
     if template.turns:
         said = [(tweet.topic, tweet.text) for tweet in tweets if tweet.topic]
-        yield from ((text, [(text, text)]) for text in HARD_STRINGS)
+        yield from ((text, [(text, text)]) for text in HARD_STRINGS[::IN_HISTORY])
         yield from ((said[place][0], said[max(0, place - 2) : place]) for place in range(1, len(said)))
 
 

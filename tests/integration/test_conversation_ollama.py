@@ -1,0 +1,180 @@
+"""Conversations in the real Ollama: every turn's prompt is the text and the ids of training, the history in it, and answers end.
+
+The model's body is a tiny one that ends every answer at once: ids do not depend on the weights.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.chat_templates import BARE, CHATML, DATED, HEADERS
+from support.hard_texts import hard_texts
+from support.llama_cpp import LlamaServer
+from support.ollama import OllamaServer
+from support.tiny_llama import write_ending_llama
+
+from tweetstyle.base_model import BaseModel
+from tweetstyle.export import Exported, export
+from tweetstyle.ollama import OllamaClient
+from tweetstyle.recipe import Export, Sampling
+from tweetstyle.records import Tweet
+from tweetstyle.template import SpecialTokens, Template, build_template
+from tweetstyle.turns import Turn
+from tweetstyle.verify.llama_cpp import Logits
+from tweetstyle.verify.stop import stops
+from tweetstyle.verify.tokens import tokens_in_llama_cpp, tokens_in_ollama
+
+pytestmark = pytest.mark.integration
+
+# Ollama takes the edge spaces of no message off, and the templates of Llama 3 those of every one: they are typed without.
+TEXTS = list(dict.fromkeys(filter(None, (text.strip() for text in hard_texts(200)))))
+SAMPLING = Sampling(temperature=0.0, num_predict=4)
+SYSTEM = 'Answer as I do: "l\'été"\n{{ briefly }} 😀'
+
+
+@pytest.fixture(scope="module")
+def base(base_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> BaseModel:
+    return write_ending_llama(tmp_path_factory.mktemp("ending"), base_model_dir)
+
+
+def make(base: BaseModel, template: Template, name: str, directory: Path, ollama: OllamaServer, num_ctx: int = 1024) -> Exported:
+    exported = export(base, None, template, Export(types=("f16",), num_ctx=num_ctx), SAMPLING, name, directory / name)
+    OllamaClient(ollama.address).create(name, exported.modelfile)
+    return exported
+
+
+def shaped(base: BaseModel, chat_template: str, system: str | None = None) -> Template:
+    """As of a model with this chat template, over SmolLM2's vocabulary: its <|im_end|> is the end, whatever the template's name of it."""
+    chat_template = chat_template.replace("<|eot_id|>", "<|im_end|>")
+    tokens = SpecialTokens(base.tokens.bos, base.tokens.eos, chat_template)
+    return build_template("chat", "Nimzo", tokens, system=system, conversation=True)
+
+
+def messages(history: list[Turn], message: str, system: str | None = None) -> list[dict[str, str]]:
+    found = [{"role": "system", "content": system}] if system else []
+    for asked, answer in history:
+        found += [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
+    return [*found, {"role": "user", "content": message}]
+
+
+SHAPES = {"own": None, "chatml": CHATML, "headers": HEADERS, "dated": DATED, "bare": BARE}
+
+
+@pytest.fixture(scope="module", params=SHAPES)
+def model(
+    request: pytest.FixtureRequest, base: BaseModel, ollama: OllamaServer, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, Template, Path]:
+    template = shaped(base, SHAPES[request.param] or base.tokens.chat_template)
+    name = f"talk-{request.param}"
+    return name, template, make(base, template, name, tmp_path_factory.mktemp("talk"), ollama).gguf["f16"]
+
+
+def test_each_turn_is_fed_as_it_was_trained(model: tuple[str, Template, Path], base: BaseModel, ollama: OllamaServer) -> None:
+    """Turn by turn through one conversation after another, and the ids of a second turn are those of the trained document."""
+    name, template, _ = model
+    before = len(ollama.rendered_prompts())
+    asked = [(texts[0], [], None) for texts in zip(TEXTS, strict=True)]
+    asked += [(TEXTS[place + 2], [(TEXTS[place], TEXTS[place + 1])], None) for place in range(0, len(TEXTS) - 2, 3)]
+    asked += [("c'est tout ?", [("un", "deux"), ("trois", "quatre"), ("cinq", "six 😀")], None)]
+    if template.turns.around_system:
+        asked += [(text, [("a", "b")], f"Sois {text}.") for text in TEXTS[:20]]
+    answers = [ollama.chat(name, messages(history, message, system)) for message, history, system in asked]
+    rendered = ollama.rendered_prompts()[before:]
+    for (message, history, system), answer, prompt in zip(asked, answers, rendered, strict=True):
+        assert prompt == template.prompt(message, history=history, system=system)
+        assert answer["prompt_eval_count"] == len(base.tokenizer.prompt_ids(prompt, add_bos=template.add_bos)), message
+        assert (answer["message"]["content"], answer["done_reason"]) == ("", "stop")
+
+
+def test_two_turns_are_the_ids_of_the_trained_document(model: tuple[str, Template, Path], base: BaseModel, ollama: OllamaServer) -> None:
+    name, template, _ = model
+    said = [("on mange ?", "toujours. surtout à minuit 😀"), ("et l'été ?", "l'été aussi")]
+    ids, _ = base.tokenizer.encode_turns(template, said)
+    for turn in (1, 2):
+        answer = ollama.chat(name, messages(said[: turn - 1], said[turn - 1][0]))
+        prompt = base.tokenizer.prompt_ids(ollama.rendered_prompts()[-1], add_bos=template.add_bos)
+        assert prompt == ids[: len(prompt)] and answer["prompt_eval_count"] == len(prompt)
+        assert base.tokenizer.decode(ids[len(prompt) :]).startswith(said[turn - 1][1] + template.end)
+
+
+def test_llama_cpp_makes_the_ids_of_every_turn(model: tuple[str, Template, Path], base: BaseModel) -> None:
+    _, template, gguf = model
+    with LlamaServer(gguf) as server:
+        for place in range(0, len(TEXTS) - 2, 3):
+            prompt = template.prompt(TEXTS[place + 2], history=[(TEXTS[place], TEXTS[place + 1])])
+            expected = base.tokenizer.prompt_ids(prompt, add_bos=template.add_bos)
+            assert server.tokenize(prompt, add_special=True, parse_special=True) == expected
+
+
+def test_llama_cpp_renders_the_ggufs_chat_template_to_the_same_text(model: tuple[str, Template, Path]) -> None:
+    _, template, gguf = model
+    history = [("un {{ x }}", "deux 😀"), ("'trois'\n\\n", "quatre")]
+    with LlamaServer(gguf) as server:
+        assert server.apply_template(messages(history, "cinq")) == template.prompt("cinq", history=history)
+        if template.turns.around_system:
+            assert server.apply_template(messages(history, "x", "Sois bref.")) == template.prompt("x", history=history, system="Sois bref.")
+
+
+def test_at_the_terminal_the_second_turn_has_the_first_in_it(ollama: OllamaServer, base: BaseModel, tmp_path: Path) -> None:
+    """`ollama run` at a pseudo-terminal. What the model answered, here nothing, stands between the two."""
+    template = shaped(base, base.tokens.chat_template)
+    make(base, template, "talk-run", tmp_path, ollama)
+    before = len(ollama.rendered_prompts())
+    screen = ollama.run_in_pty("talk-run", ["on mange ?", "et l'été #2024 ?", "/set system Sois bref.", "encore"])
+    assert [line for line in screen.splitlines() if line.startswith(">>> ")][:2] == [">>> on mange ?", ">>> et l'été #2024 ?"]
+    first, second = ("on mange ?", ""), ("et l'été #2024 ?", "")
+    assert ollama.rendered_prompts()[before:] == [
+        template.prompt("on mange ?"),
+        template.prompt("et l'été #2024 ?", history=[first]),
+        template.prompt("encore", history=[first, second], system="Sois bref."),
+    ]
+
+
+def test_a_system_line_is_exported_where_it_was_trained_and_nowhere_else(ollama: OllamaServer, base: BaseModel, tmp_path: Path) -> None:
+    trained, plain = shaped(base, CHATML, SYSTEM), shaped(base, CHATML)
+    with_line, without = make(base, trained, "talk-system", tmp_path, ollama), make(base, plain, "talk-plain", tmp_path, ollama)
+    ollama.create("talk-by-hand", with_line.modelfile)
+    assert "SYSTEM" not in without.modelfile.read_text()
+    for name, template in (("talk-system", trained), ("talk-by-hand", trained), ("talk-plain", plain)):
+        answer = ollama.chat(name, messages([("a", "b")], "c"))
+        assert ollama.rendered_prompts()[-1] == template.prompt("c", history=[("a", "b")])
+        assert answer["prompt_eval_count"] == len(base.tokenizer.prompt_ids(template.prompt("c", history=[("a", "b")]), add_bos=False))
+        assert ollama.show(name).get("system", "") == (template.turns.system or "")
+
+
+def test_of_what_no_longer_fits_ollama_keeps_whole_turns(ollama: OllamaServer, base: BaseModel, tmp_path: Path) -> None:
+    """Ollama leaves out messages one by one from the oldest on: an answer whose message is gone is not rendered."""
+    template = shaped(base, base.tokens.chat_template)
+    make(base, template, "talk-short", tmp_path, ollama, num_ctx=128)
+    history = [(f"question {number} " + "mot " * 10, f"réponse {number} " + "mot " * 10) for number in range(9)]
+    starts = set()
+    for last in range(3, 9):
+        for longer in ("", " encore" * 8):
+            ollama.chat("talk-short", messages(history[:last], "et alors ?" + longer))
+            prompt = ollama.rendered_prompts()[-1]
+            kept = next(n for n in range(last + 1) if prompt == template.prompt("et alors ?" + longer, history=history[n:last]))
+            starts.add(last - kept)
+    assert starts <= {0, 1} and 1 in starts
+
+
+def test_the_gate_compares_conversations_and_sees_answers_end(
+    ollama: OllamaServer, base: BaseModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    template, other = shaped(base, base.tokens.chat_template), shaped(base, HEADERS)
+    tweets = [Tweet(str(n), f"réponse {n}", "", topic=f"question {n} ?") for n in range(5)]
+    made = make(base, template, "talk-gate", tmp_path, ollama)
+    monkeypatch.setenv("OLLAMA_HOST", ollama.address)
+    done: list[int] = []
+    stop = stops(made.gguf["f16"], "f16", template, SAMPLING, tweets, 6, done.append)
+    assert stop.passed and stop.figures == {"answers": 6, "cut": 0, "with template text": 0} and sum(done) == 6
+    before = len(ollama.rendered_prompts())
+    in_ollama = tokens_in_ollama(made.modelfile, "f16", template, base.tokenizer, tweets)
+    asked = ollama.rendered_prompts()[before:]
+    assert (
+        in_ollama.passed
+        and template.prompt("question 2 ?", history=[("question 0 ?", "réponse 0"), ("question 1 ?", "réponse 1")]) in asked
+    )
+    assert tokens_in_ollama(made.modelfile, "f16", other, base.tokenizer, tweets).passed is False
+    with Logits(made.gguf["f16"]) as logits:
+        assert tokens_in_llama_cpp(logits, "f16", template, base.tokenizer, tweets).passed
