@@ -213,6 +213,11 @@ def test_sentences_of_the_files_are_said_in_the_readers_language(tmp_path):
     checks = [Check("tokens", type, passed, {}) for type, passed in (("f16", True), ("q8_0", False), ("q4_k_m", True))]
     for said in (checks, checks[:1], checks[1:2], [*checks, Check("tokens in Ollama", "f16", None, {})]):
         assert " is what speaks" not in (french := in_french(gate_verdict(said))) and "rejected" not in french and "Not made" not in french
+    many = [*checks, *(Check(name, "f16", None, {}) for name in ("tokens in Ollama", "four bits"))]
+    assert in_french(gate_verdict(many)) == (
+        "f16 et q4_k_m : ce qui a été entraîné est ce qui parle, dans chaque contrôle fait. q8_0 : refusé. "
+        "Pas faits : jetons dans Ollama et quatre bits."
+    )
     found = evaluation()
     found["warnings"] = ["something new and unknown"]
     assert '<bdi lang="en">something new and unknown</bdi>' in run_report(files(tmp_path, found), "fr")
@@ -280,3 +285,14 @@ def test_the_plan_stands_beside_what_happened(tmp_path, training, planned, happe
     assert found[found.index("highest memory") + 1 :][:2] == ["not recorded", "3.0 GiB"]
     assert "1 min 0 s" in found and "2 min 5 s" in found
     assert ("It ended before its plan" in page.text) is (happened[0] < planned)
+
+
+def test_reasons_and_checks_have_their_french():
+    from tweetstyle.prepare import REASONS
+    from tweetstyle.report.words_fr import CHECKS
+    from tweetstyle.report.words_fr import REASONS as FRENCH
+    from tweetstyle.verify.page import MEANING
+
+    assert set(FRENCH) == set(REASONS) and set(CHECKS) == set(MEANING)
+    assert Say("fr").reason("link only") == "lien seul" and Say("en").reason("link only") == "link only"
+    assert Say("fr").check("stop") == "arrêt" and Say("fr").check("something new") == "something new"

@@ -68,7 +68,7 @@ def data(run: Read, say: Say) -> Iterator[str]:
     for rule, count in facts["dropped"].items():
         if count:
             left -= count
-            steps.append(Step(say("d_rule", rule=rule), left, count))
+            steps.append(Step(say("d_rule", rule=say.reason(rule)), left, count))
     steps.append(Step(say("d_kept"), facts["kept"], 0))
     if facts["first_day"]:
         yield paragraph(say("d_period", first=facts["first_day"], last=facts["last_day"]))
@@ -144,7 +144,7 @@ def gate(run: Read, say: Say) -> Iterator[str]:
         )
         verdict = say({True: "yes", False: "no", None: "unmade"}[check["passed"]])
         why = f" {sentence(check['why'], say)}" if check["why"] else ""
-        rows.append([html(check["name"]), html(check["type"]), html(verdict) + why, html("; ".join(shown))])
+        rows.append([html(say.check(check["name"])), html(check["type"]), html(verdict) + why, html("; ".join(shown))])
     yield table([say("g_check"), say("g_file"), say("g_verdict"), say("g_figures")], rows)
 
 

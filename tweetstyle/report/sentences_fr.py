@@ -67,11 +67,19 @@ def in_french(sentence: str) -> str | None:
     return _gate_verdict(sentence)
 
 
+def _listed(names: str) -> str:
+    """ "a, b and c": types of file, or names of checks."""
+    from tweetstyle.report.words import Say
+
+    *before, last = [Say("fr").check(name) for name in re.split(r", | and ", names)]
+    return f"{', '.join(before)} et {last}" if before else last
+
+
 def _gate_verdict(text: str) -> str | None:
     said = []
     for sentence in re.split(r"(?<=\.) ", text):
-        known = next((french.format(*found.groups()) for pattern, french in GATE if (found := re.fullmatch(pattern, sentence))), None)
+        known = next((french.format(_listed(found[1])) for pattern, french in GATE if (found := re.fullmatch(pattern, sentence))), None)
         if known is None:
             return None
-        said.append(known.replace(" and ", " et "))
+        said.append(known)
     return " ".join(said)

@@ -72,6 +72,14 @@ class Say:
                 return self(key, count=found[1]) if found.groups() else self(key)
         return name
 
+    def reason(self, name: str) -> str:
+        """Why prepare dropped a tweet."""
+        return name if self.language == "en" else words_fr.REASONS.get(name, name)
+
+    def check(self, name: str) -> str:
+        """What the gate looked at."""
+        return name if self.language == "en" else words_fr.CHECKS.get(name, name)
+
     def source(self, name: str) -> str:
         """Whose tweets stand for other people's: the set of ours, or the user's file."""
         if name == "the neutral set":

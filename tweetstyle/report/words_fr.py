@@ -233,3 +233,28 @@ HABITS = {
     "opens with": "commence par",
 }
 """What evaluate calls a habit → in French; lengths are said by `Say.habit`."""
+
+REASONS = {
+    "duplicate id": "identifiant en double",
+    "earlier edit": "version antérieure",
+    "outside the period": "hors période",
+    "retweet": "retweet",
+    "automatic post": "publication automatique",
+    "media only": "image ou vidéo seule",
+    "link only": "lien seul",
+    "stock reply": "réponse toute faite",
+    "too short": "trop court",
+    "other language": "autre langue",
+    "duplicate": "doublon",
+    "near duplicate": "presque un doublon",
+}
+"""Why prepare drops a tweet."""
+CHECKS = {
+    "tokens": "jetons",
+    "tokens in Ollama": "jetons dans Ollama",
+    "four bits": "quatre bits",
+    "conversion": "conversion",
+    "training": "entraînement",
+    "stop": "arrêt",
+}
+"""What the gate looks at."""
