@@ -64,6 +64,14 @@ def test_what_cannot_be_compared_is_one_message(tmp_path):
             compare(runs)
 
 
+@pytest.mark.parametrize("content", ['{"a": 1}', "[]", '{"test": [{"id": "1"}]}', '{"test": [1]}', '{"test": null}', "{"])
+def test_a_file_that_is_not_ours_is_one_message(tmp_path, content):
+    one, other = run(tmp_path / "a", [1.0] * 8), run(tmp_path / "b", [1.0] * 8)
+    (other / "scores.json").write_text(content)
+    with pytest.raises(TweetstyleError, match="scores that evaluate wrote|no scores of a run"):
+        compare([one, other])
+
+
 def test_scores_hold_no_text():
     tweets = [Tweet("1", "un secret", "2024-01-01T00:00:00Z"), Tweet("2", "deux", "2024-01-02T00:00:00Z")]
     samples = {"validation": HeldOut(tweets[:1], [], np.array([9.0]), 0), "test": HeldOut(tweets[1:], [], np.array([4.0]), 0)}

@@ -53,7 +53,7 @@ def compare(runs: Sequence[Path], split: str = "test") -> list[Compared]:
     """On the tweets of the split that every run was scored on. Raises TweetstyleError for a run without scores, and without such tweets."""
     if len(runs) < 2:
         raise TweetstyleError("one run alone cannot be compared", where=str(runs[0]), hint="name two or more: model/NAME model/OTHER")
-    rows = [{row["id"]: row for row in _read(run / SCORES)[split]} for run in runs]
+    rows = [_scores(run / SCORES, split) for run in runs]
     common = [id for id in rows[0] if all(_same(rows[0][id], of.get(id)) for of in rows[1:])]
     if not common:
         what = f"no {split} tweet was scored in all of them"
@@ -98,6 +98,18 @@ def _in_words(interval: Interval | None, form: str) -> str:
 def _same(one: dict[str, Any], other: dict[str, Any] | None) -> bool:
     """The same tweet, prepared alike: another cleaning may have left other bytes of it."""
     return other is not None and one["bytes"] == other["bytes"]
+
+
+def _scores(path: Path, split: str) -> dict[str, dict[str, Any]]:
+    """id → row."""
+    try:
+        rows = {row["id"]: row for row in _read(path)[split]}
+        if any(not isinstance(row[name], int | float) for row in rows.values() for name in ("bytes", "base", "tuned")):
+            raise TypeError("not a number")
+    except (KeyError, TypeError) as error:
+        hint = "tweetstyle evaluate RECIPE --force makes it anew"
+        raise TweetstyleError(f"not the scores that evaluate wrote ({error})", where=str(path), hint=hint) from error
+    return rows
 
 
 def _read(path: Path) -> dict[str, Any]:
