@@ -37,13 +37,18 @@ STAGES = ("prepare", "fit", "evaluate")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("author")
-    parser.add_argument("other")
-    parser.add_argument("tweets", type=Path)
+    parser.add_argument("author", nargs="?")
+    parser.add_argument("other", nargs="?")
+    parser.add_argument("tweets", nargs="?", type=Path)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--steps", type=int, default=90)
     parser.add_argument("--samples", type=int, default=100)
     arguments = parser.parse_args()
+    if arguments.author is None:
+        print("nothing is measured without real tweets of two authors: python bench/authors.py AUTHOR OTHER TWEETS.csv")
+        return
+    if arguments.tweets is None:
+        parser.error("AUTHOR, OTHER and TWEETS.csv go together")
     with tempfile.TemporaryDirectory() as room:
         result = one_run(arguments, Path(room))
     result |= {"date": date.today().isoformat(), "machine": f"{platform.machine()}, {cores()} cores", "versions": versions()}
