@@ -235,6 +235,8 @@ class Training(Section):
     logging_steps: int = Field(1, ge=1)
     samples: int = Field(4, ge=0, le=50)
     """Tweets written at each validation, to look at, and to see from when on the model recites; 0: none."""
+    probe: Literal["auto", "always", "never"] = "auto"
+    """Three steps at the longest pack before the run, for its memory and speed (probe.json). auto: with a card; always: on a CPU too."""
     seed: int = Field(42, ge=0)
 
     @model_validator(mode="after")

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 CHAT_TEMPLATE = "chat template"
 """Among the inputs of prepare, that which is no file: it decides lines, not tweets."""
-NO_WEIGHTS_DEPEND_ON = ("save_total_limit", "logging_steps", "samples")
+NO_WEIGHTS_DEPEND_ON = ("save_total_limit", "logging_steps", "samples", "probe")
 """Training settings that may change between an interruption and its resumption."""
 NO_MESSAGE_DEPENDS_ON = ("url", "concurrency")
 """Playback settings that say how the model is reached, and not what it is asked."""

@@ -6,6 +6,7 @@ import json
 import random
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -53,13 +54,19 @@ def small_training(**changes: Any) -> Training:
 
 
 def run_fit(
-    base_dir: Path, data: Path, directory: Path, method: str = "lora", lora: dict[str, Any] | None = None, **training: Any
+    base_dir: Path,
+    data: Path,
+    directory: Path,
+    method: str = "lora",
+    lora: dict[str, Any] | None = None,
+    validated: Callable[[], None] = lambda: None,
+    **training: Any,
 ) -> FitResult:
     """fit over data/train.jsonl and data/validation.jsonl. Dropout is on by default, so that random numbers matter."""
     model = Model(base=base_dir, method=method, lora=Lora(**{"r": 4, "lora_alpha": 8, "lora_dropout": 0.1} | (lora or {})))
     return fit(
         read_base_model(base_dir), inst_template(base_dir), model, small_training(**training),
-        data / "train.jsonl", data / "validation.jsonl", directory,
+        data / "train.jsonl", data / "validation.jsonl", directory, validated,
     )  # fmt: skip
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tweetstyle.base_model import BaseModel
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.fit.checks import check_documents, check_held_out, check_model, check_packed
+from tweetstyle.fit.checks import check_documents, check_held_out, check_model
 from tweetstyle.fit.documents import Document, read_documents, read_held_out
 from tweetstyle.fit.packing import pack_count, step_count
 from tweetstyle.recipe import Model, Training
@@ -20,7 +18,6 @@ from tweetstyle.template import Template
 if TYPE_CHECKING:
     from tweetstyle.fit.checkpoints import Checkpoint
     from tweetstyle.fit.metrics import Metrics
-    from tweetstyle.fit.progress import TrainingProgress
 
 
 @dataclass(frozen=True)
@@ -93,7 +90,8 @@ def fit(
     Writes checkpoint-N/, metrics.jsonl, log.txt (the libraries' own talk), train_output.json, and final_model/ complete or
     not at all. Goes on from the newest complete checkpoint in `directory`, which must belong to the same settings and
     data. After Ctrl-C or SIGTERM the step at work is ended, a checkpoint written and TweetstyleError raised; the same call
-    goes on from there, as it does after a kill. validated: called after each validation, when its line stands. Raises
+    goes on from there, as it does after a kill. Where memory runs out, the batch is halved (backoff.json), and a batch of 1 that
+    does not fit raises TweetstyleError. validated: called after each validation, when its line stands. Raises
     TweetstyleError for everything that fit.checks refuses, for 4 bits where they cannot be had, and for a loss that is no number any
     more.
     """
@@ -109,7 +107,7 @@ def fit(
     directory.mkdir(parents=True, exist_ok=True)
     metrics = Metrics(directory / "metrics.jsonl")
     plan = _plan(documents, end, training)
-    run = _Run(base, template, model, training, documents, held_out, plan, directory, metrics, (train, validation), validated)
+    run = Run(base, template, model, training, documents, held_out, plan, directory, metrics, (train, validation), validated)
     newest = resume_point(directory, metrics)
     if not (newest and newest.finished):
         _train(run, newest)
@@ -117,8 +115,8 @@ def fit(
 
 
 @dataclass(frozen=True)
-class _Run:
-    """What a run is made of, for the parts below."""
+class Run:
+    """What a run is made of."""
 
     base: BaseModel
     template: Template
@@ -150,65 +148,22 @@ def _plan(documents: list[Document], end: int, training: Training) -> FitPlan:
     )
 
 
-def _train(run: _Run, newest: Checkpoint | None) -> None:
+def _train(run: Run, newest: Checkpoint | None) -> None:
     from tweetstyle.fit.chatter import chatter_to, prepare_environment
     from tweetstyle.fit.progress import TrainingProgress
 
     prepare_environment(run.directory)
     with chatter_to(run.directory / "log.txt") as screen, TrainingProgress(screen) as progress:
-        stopped_at = _run_trainer(run, newest, progress)
-        _release_memory()
+        progress.phase("loading Unsloth")
+        from tweetstyle.fit.sitting import sit
+
+        stopped_at = sit(run, newest, progress)
     if stopped_at:
         what = f"stopped at step {stopped_at} of {run.plan.steps}; checkpoint-{stopped_at} is complete"
         raise TweetstyleError(what, where=str(run.directory), hint="run the same command again: it goes on from there")
 
 
-def _release_memory() -> None:
-    from tweetstyle.fit.trainer import release_memory
-
-    release_memory()
-
-
-def _run_trainer(run: _Run, newest: Checkpoint | None, progress: TrainingProgress) -> int | None:
-    """Gives back the step at which the run was interrupted, or None where it came to its end."""
-    progress.phase("loading Unsloth")
-    from tweetstyle.fit import trainer as unsloth_trainer
-    from tweetstyle.fit.callback import RunKeeper, saves_before_it_stops
-    from tweetstyle.fit.samples import sample_writer
-    from tweetstyle.fit.scoring import score
-
-    training, plan = run.training, run.plan
-    unsloth_trainer.check_device(run.model, training)
-    progress.phase("loading the base model")
-    loaded, tokenizer = unsloth_trainer.load_model(run.base, run.model, training)
-    if run.model.method == "qlora":
-        _write_down_four_bits(loaded, run.directory)
-    config = unsloth_trainer.sft_config(training, run.directory)
-    progress.phase("packing")
-    trainer = unsloth_trainer.build_trainer(loaded, tokenizer, config, run.documents)
-    check_packed(unsloth_trainer.signs_of_packing(trainer), len(trainer.train_dataset), plan.packs)
-    validate = partial(score, documents=run.held_out, pad_id=run.base.pad_id)
-    write = sample_writer(run.base, run.template, training, *run.splits) if training.samples else None
-    keeper = RunKeeper(training, run.directory, run.metrics, validate, progress, write, run.validated)
-    trainer.add_callback(keeper)
-    progress.say(f"{unsloth_trainer.device_in_words(config)}; {plan.packs} packs, {plan.steps} steps")
-    if newest:
-        progress.say(f"going on from {newest.path.name}")
-    with saves_before_it_stops(keeper):
-        trainer.train(resume_from_checkpoint=str(newest.path) if newest else None)
-    return trainer.state.global_step if keeper.interrupted_by and not keeper.finished else None
-
-
-def _write_down_four_bits(loaded: object, directory: Path) -> None:
-    """directory/nf4.json: digests of the 4-bit weights, by which those made again for the export are recognised."""
-    from tweetstyle.export.nf4 import record
-    from tweetstyle.files import complete_file
-
-    with complete_file(directory / "nf4.json") as stream:
-        json.dump(record(loaded), stream, indent=1)
-
-
-def _finish(run: _Run) -> FitResult:
+def _finish(run: Run) -> FitResult:
     from rich.console import Console
 
     from tweetstyle.fit.checkpoints import complete_checkpoints, prune, write_final_model

@@ -20,7 +20,9 @@ from pathlib import Path
 
 from tweetstyle.base_model import BaseModel
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.fit.backoff import Card
 from tweetstyle.fit.documents import Document, as_columns
+from tweetstyle.memory.plan import CUDA_CONTEXT
 from tweetstyle.recipe import Lora, Model, Training
 
 CPU = not torch.cuda.is_available()
@@ -174,11 +176,43 @@ def signs_of_packing(trainer: SFTTrainer) -> dict[str, bool]:
     }
 
 
+def trained_weights(loaded: PreTrainedModel) -> dict[str, torch.Tensor]:
+    """Copies in main memory of what is trained: a few hundred megabytes of an adapter, the whole model of `full`."""
+    return {name: p.detach().to("cpu", copy=True) for name, p in loaded.named_parameters() if p.requires_grad}
+
+
+def begin_again(loaded: PreTrainedModel, weights: dict[str, torch.Tensor] | None) -> None:
+    """Leaves the model as if no trainer had been over it: without gradients and autocast's wrapper; and with these weights, if any.
+
+    The trainer must be gone: the optimizer's states go with it.
+    """
+    for name, parameter in loaded.named_parameters():
+        parameter.grad = None
+        if weights and name in weights:
+            parameter.data = weights[name].to(parameter.device, copy=True)
+    if (original := loaded.__dict__.pop("_original_forward", None)) is not None:
+        loaded.forward = original
+    release_memory()
+
+
 def release_memory() -> None:
-    """Gives back what a finished trainer held: on a 12 GB card the evaluation's models need the room."""
+    """Gives back what a finished trainer held: on a 12 GB card the evaluation's models need the room, and so does the next trainer."""
     gc.collect()
     if not CPU:
         torch.cuda.empty_cache()
+
+
+def card_memory() -> Card | None:
+    """The card's memory and what other programs hold of it; None without a card."""
+    if CPU:
+        return None
+    free, total = torch.cuda.mem_get_info()
+    # What this process holds outside torch's allocator is CUDA's own context.
+    return Card(total, max(total - free - torch.cuda.memory_reserved() - CUDA_CONTEXT, 0))
+
+
+def device_name() -> str:
+    return "CPU" if CPU else torch.cuda.get_device_name()
 
 
 def device_in_words(config: SFTConfig) -> str:

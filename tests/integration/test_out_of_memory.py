@@ -1,0 +1,217 @@
+"""Memory that runs out, through the real trainer over a toy model: an allocator that fails where a batch is too large, or at a step.
+
+Real CUDA errors need a card (tests/gpu/); what happens after one is the same code, and needs none.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+
+import pytest
+from safetensors.numpy import load_file
+from support.small_runs import invented_tweets, main_figures, run_fit, small_training, write_tweets
+from support.tiny_llama import write_llama
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.fit.probe import read_probe
+
+pytestmark = pytest.mark.slow
+
+LENGTH = 128
+EXACT = {"lora": {"lora_dropout": 0.0}, "bf16": False}
+"""Dropout falls otherwise in other batches, and bf16 rounds sums of other parts otherwise."""
+EIGHT = {"per_device_train_batch_size": 4, "gradient_accumulation_steps": 2}
+ADAPTER = "final_model/adapter_model.safetensors"
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory):
+    """(base model's directory, data's): 40 tweets, and a number of packs that no batch of 4 × 2 divides."""
+    directory = tmp_path_factory.mktemp("toy")
+    write_llama(directory / "base")
+    write_tweets(directory / "train.jsonl", invented_tweets(40))
+    write_tweets(directory / "validation.jsonl", invented_tweets(4, seed=1))
+    return directory / "base", directory
+
+
+@pytest.fixture(scope="module")
+def by_one(toy, tmp_path_factory):
+    """The run as it should end: batch 1, eight of which are a step."""
+    directory = tmp_path_factory.mktemp("by-one") / "run"
+    run_fit(*toy, directory, **EXACT, per_device_train_batch_size=1, gradient_accumulation_steps=8)
+    return directory
+
+
+class Allocator:
+    """Fails a forward pass of more than `limit` tokens while training, and the pass numbers in `fail_at`, as CUDA's would."""
+
+    def __init__(self, limit=10**9, fail_at=()):
+        self.limit, self.fail_at, self.passes, self.failed = limit, set(fail_at), 0, []
+
+    def __call__(self, module, arguments, keywords):
+        import torch
+
+        tokens = keywords["input_ids"].numel()
+        if module.training:
+            self.passes += 1
+            if tokens > self.limit or self.passes in self.fail_at:
+                self.failed.append(tokens)
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nGPU 0 has a total capacity of 12.00 GiB")
+
+
+@contextmanager
+def failing(allocator):
+    """Between the block's ends every model that the trainer loads asks this allocator."""
+    from tweetstyle.fit import trainer
+
+    load = trainer.load_model
+
+    def loads(*arguments):
+        loaded, tokenizer = load(*arguments)
+        loaded.register_forward_pre_hook(allocator, with_kwargs=True)
+        return loaded, tokenizer
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trainer, "load_model", loads)
+        yield
+
+
+def losses(directory):
+    return {line["step"]: line["loss"] for line in main_figures(directory / "metrics.jsonl") if "loss" in line}
+
+
+def backed_off(directory):
+    lines = [line for line in main_figures(directory / "metrics.jsonl") if "out_of_memory" in line]
+    return [(line["step"], line["batch"], line["accumulation"]) for line in lines]
+
+
+def assert_same_learning(directory, expected):
+    """As much is learned: the losses of all steps and the adapter to float noise, tokens and learning rates exactly."""
+    ours, theirs = losses(directory), losses(expected)
+    assert list(ours) == list(theirs) == list(range(1, 10))
+    assert ours == pytest.approx(theirs, rel=1e-5)
+    for name in ("tokens", "learning_rate"):
+        figures = [[line[name] for line in main_figures(d / "metrics.jsonl") if "loss" in line] for d in (directory, expected)]
+        assert figures[0] == figures[1]
+    weights, wanted = load_file(directory / ADAPTER), load_file(expected / ADAPTER)
+    assert all(weights[name] == pytest.approx(wanted[name], abs=1e-4) for name in wanted)
+
+
+def test_a_batch_of_four_and_two_of_them_learn_what_eight_of_one_do(toy, by_one, tmp_path):
+    run_fit(*toy, tmp_path, **EXACT, **EIGHT)
+    assert_same_learning(tmp_path, by_one)
+
+
+def test_a_batch_that_never_fits_is_halved_twice_and_as_much_is_learned(toy, by_one, tmp_path):
+    """From the very first step: there is no checkpoint yet, so the beginning is made again."""
+    allocator = Allocator(limit=LENGTH)
+    with failing(allocator):
+        run_fit(*toy, tmp_path, **EXACT, **EIGHT)
+    assert len(allocator.failed) == 2 and backed_off(tmp_path) == [(0, 2, 4), (0, 1, 8)]
+    assert_same_learning(tmp_path, by_one)
+    assert (tmp_path / ADAPTER).read_bytes() == (by_one / ADAPTER).read_bytes(), "the beginning was the same to the bit"
+    assert "out of memory with batch 4 × accumulation 2: CUDA out of memory." in (tmp_path / "log.txt").read_text()
+
+
+def test_memory_that_is_gone_in_the_middle_costs_the_steps_since_the_last_checkpoint(toy, by_one, tmp_path, capsys):
+    """Two batches a step: the twelfth is in step 6, after the checkpoint of step 3. Another program has taken the card."""
+    with failing(Allocator(fail_at={12})):
+        result = run_fit(*toy, tmp_path, **EXACT, **EIGHT)
+    assert backed_off(tmp_path) == [(3, 2, 4)] and result.steps == 9
+    assert_same_learning(tmp_path, by_one)
+    said = capsys.readouterr().err
+    assert "out of memory: on with batch 2 × accumulation 4" in said and "going on from checkpoint-3" in said
+    state = json.loads((tmp_path / "checkpoint-9" / "trainer_state.json").read_text())
+    assert state["global_step"] == 9
+
+
+def test_a_resumed_run_does_not_try_again_what_failed(toy, tmp_path):
+    """Interrupted after it had backed off: the batch that failed is not asked of the allocator a second time."""
+    from tweetstyle.fit import trainer
+
+    allocator = Allocator(limit=2 * LENGTH)
+    with failing(allocator), pytest.raises(Stop):
+        run_fit(*toy, tmp_path, validated=stop_at_second(), **EXACT, **EIGHT)
+    assert allocator.failed and (tmp_path / "checkpoint-3").is_dir() and not (tmp_path / "final_model").exists()
+    again = Allocator(limit=2 * LENGTH)
+    with failing(again):
+        assert run_fit(*toy, tmp_path, **EXACT, **EIGHT).steps == 9
+    assert again.failed == [] and backed_off(tmp_path) == [(0, 2, 4)]
+    assert trainer.CPU or read_probe(tmp_path).settings["per_device_train_batch_size"] == 2
+
+
+class Stop(Exception):
+    """Ends a run from outside, as no error of its own."""
+
+
+def stop_at_second():
+    calls = []
+
+    def validated():
+        calls.append(1)
+        if len(calls) == 2:
+            raise Stop
+
+    return validated
+
+
+def test_at_batch_one_it_ends_with_what_to_change_and_stays_resumable(toy, tmp_path):
+    with failing(Allocator(limit=LENGTH // 2)), pytest.raises(TweetstyleError) as ended:
+        run_fit(*toy, tmp_path, **EXACT, per_device_train_batch_size=2, gradient_accumulation_steps=4)
+    assert "memory does not suffice for one pack of 128 tokens at batch 1" in str(ended.value)
+    assert "write a shorter training.max_length" in ended.value.hint and ended.value.__cause__ is None
+    assert run_fit(*toy, tmp_path, **EXACT, per_device_train_batch_size=2, gradient_accumulation_steps=4).steps == 9
+
+
+def test_other_errors_are_not_taken_for_memory(toy, tmp_path):
+    def breaks(*_):
+        raise RuntimeError("CUDA error: device-side assert triggered")
+
+    with failing(breaks), pytest.raises(RuntimeError, match="device-side assert"):
+        run_fit(*toy, tmp_path, **EXACT, **EIGHT)
+
+
+def test_a_probe_leaves_no_trace_in_what_is_learned(toy, tmp_path):
+    """With dropout, whose random numbers would tell, and bf16: the same losses, figures and bytes as without."""
+    with_probe, without = tmp_path / "with", tmp_path / "without"
+    run_fit(*toy, without, probe="never")
+    run_fit(*toy, with_probe, probe="always")
+    assert main_figures(with_probe / "metrics.jsonl") == main_figures(without / "metrics.jsonl")
+    assert (with_probe / ADAPTER).read_bytes() == (without / ADAPTER).read_bytes()
+    assert read_probe(without) is None and not [path for path in with_probe.iterdir() if path.name.startswith("runs")]
+    seen = read_probe(with_probe)
+    assert seen.tokens_per_second > 0 and seen.peak_bytes > 2**20 and seen.settings["max_length"] == LENGTH
+
+
+def test_the_probe_finds_at_once_that_a_batch_does_not_fit(toy, by_one, tmp_path, capsys):
+    """Packs of full length: the run itself, whose packs are shorter, is never asked for a batch that fails."""
+    allocator = Allocator(limit=LENGTH)
+    with failing(allocator):
+        run_fit(*toy, tmp_path, **EXACT, **EIGHT, probe="always")
+    assert allocator.failed == [4 * LENGTH, 2 * LENGTH] and backed_off(tmp_path) == [(0, 2, 4), (0, 1, 8)]
+    assert (tmp_path / ADAPTER).read_bytes() == (by_one / ADAPTER).read_bytes()
+    assert read_probe(tmp_path).settings["per_device_train_batch_size"] == 1
+    said = capsys.readouterr().err
+    assert "probe, 3 steps of 1 × 128 tokens" in said and "training: " in said and "tokens/s" in said
+
+
+def test_the_same_settings_are_not_probed_twice(toy, tmp_path):
+    from tweetstyle.fit import few_steps
+
+    settings = {**EXACT, "probe": "always", "max_steps": 6}
+    with pytest.raises(Stop):
+        run_fit(*toy, tmp_path, validated=stop_at_second(), **settings)
+    before = (tmp_path / "probe.json").stat().st_mtime_ns
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(few_steps, "longest_packs", None)
+        run_fit(*toy, tmp_path, **settings)
+    assert (tmp_path / "probe.json").stat().st_mtime_ns == before
+
+
+def test_what_memory_forced_is_no_other_run():
+    """A smaller batch is written beside the recipe, not into it: the settings that name the run stay."""
+    from tweetstyle.road import NO_WEIGHTS_DEPEND_ON
+
+    assert "probe" in NO_WEIGHTS_DEPEND_ON and "per_device_train_batch_size" not in NO_WEIGHTS_DEPEND_ON
+    assert small_training(probe="never").model_dump(exclude={"probe"}) == small_training().model_dump(exclude={"probe"})

@@ -1,0 +1,167 @@
+"""Out of memory: which batch is tried next, what is remembered, and what the end at batch 1 says."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.small_runs import small_training
+from support.tiny_llama import write_llama
+
+from tweetstyle.fit.backoff import (
+    REMEMBERED,
+    Card,
+    OutOfMemory,
+    as_line,
+    does_not_fit,
+    remember,
+    remembered,
+    with_half_the_batch,
+    within_memory,
+)
+from tweetstyle.fit.metrics import Metrics
+from tweetstyle.fit.packing import step_count
+from tweetstyle.memory.fit_to_card import known_config
+from tweetstyle.recipe import Lora, Model
+
+WHY = OutOfMemory("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+
+def sized(batch, accumulation, **more):
+    return small_training(per_device_train_batch_size=batch, gradient_accumulation_steps=accumulation, **more)
+
+
+def size_of(training):
+    return training.per_device_train_batch_size, training.gradient_accumulation_steps
+
+
+def test_the_batch_is_halved_and_the_accumulation_doubled_down_to_one():
+    training, seen = sized(8, 2), []
+    while training := with_half_the_batch(training):
+        seen.append(size_of(training))
+    assert seen == [(4, 4), (2, 8), (1, 16)]
+
+
+@given(st.integers(1, 64), st.integers(1, 64), st.integers(1, 5000), st.floats(0.1, 5))
+def test_a_smaller_batch_leaves_every_step_and_their_number_as_they_were(batch, accumulation, packs, epochs):
+    """Also where the batch is odd. A step is batch × accumulation packs, an epoch as many steps."""
+    training = sized(batch, accumulation, max_steps=-1, num_train_epochs=epochs)
+    smaller = with_half_the_batch(training)
+    if batch == 1:
+        assert smaller is None
+        return
+    assert math.prod(size_of(smaller)) == batch * accumulation and smaller.per_device_train_batch_size <= batch / 2
+    assert step_count(packs, smaller) == step_count(packs, training)
+
+
+def test_what_failed_is_not_tried_again(tmp_path):
+    asked = sized(4, 2)
+    assert remembered(tmp_path, asked) == asked
+    remember(tmp_path, sized(2, 4), WHY)
+    assert size_of(remembered(tmp_path, asked)) == (2, 4)
+    batch = {"per_device_train_batch_size": 4, "gradient_accumulation_steps": 2}
+    assert remembered(tmp_path, asked).model_copy(update=batch) == asked, "nothing else is another"
+
+
+@pytest.mark.parametrize("asked", [sized(1, 8), sized(4, 4)], ids=["smaller already", "other steps"])
+def test_what_is_remembered_of_another_batch_is_not_used(tmp_path, asked):
+    remember(tmp_path, sized(2, 4), WHY)
+    assert remembered(tmp_path, asked) == asked
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"per_device_train_batch_size": "2", "gradient_accumulation_steps": 4}'])
+def test_a_harmed_memory_of_it_counts_as_none(tmp_path, content):
+    (tmp_path / REMEMBERED).write_text(content)
+    assert remembered(tmp_path, sized(4, 2)) == sized(4, 2)
+
+
+def raising(error):
+    def work():
+        raise error
+
+    return work
+
+
+def test_every_way_to_run_out_of_memory_is_known_and_nothing_else():
+    """The texts of CUDA's allocator in torch, of its driver, of cuBLAS, and of torch's CPU allocator."""
+    import torch
+
+    said = [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nGPU 0 has a total capacity of"),
+        RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory"),
+    ]
+    assert [within_memory(raising(error)).said for error in said] == [str(error).split("\n")[0] for error in said]
+    with pytest.raises(RuntimeError, match="device-side assert"):
+        within_memory(raising(RuntimeError("CUDA error: device-side assert triggered")))
+    assert within_memory(lambda: 3) == 3
+
+
+def test_the_tensors_of_the_failed_step_are_let_go():
+    import gc
+    import weakref
+
+    import torch
+
+    held = []
+
+    def work():
+        tensor = torch.zeros(3)
+        held.append(weakref.ref(tensor))
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    why = within_memory(work)
+    gc.collect()
+    assert isinstance(why, OutOfMemory) and held[0]() is None
+
+
+def test_the_line_is_one_that_the_metrics_can_read(tmp_path):
+    metrics = Metrics(tmp_path / "metrics.jsonl")
+    metrics.append({"step": 1, "loss": 2.0, "seconds": 3.0})
+    metrics.append(as_line(1, sized(2, 4), WHY))
+    again = Metrics(tmp_path / "metrics.jsonl")
+    again.keep_until(1)
+    assert again.lines[1] == {"step": 1, "out_of_memory": WHY.said, "batch": 2, "accumulation": 4, "seconds": 0.0}
+    assert again.seconds() == 3.0 and again.train_loss() == 2.0 and again.best() is None
+
+
+@pytest.fixture
+def llama3(tmp_path):
+    """A base model whose config.json has Llama 3 8B's numbers (its weights are never looked at)."""
+    base = write_llama(tmp_path / "base")
+    config = base.config | known_config("Llama 3 8B")
+    (base.path / "config.json").write_text(json.dumps(config))
+    from tweetstyle.base_model import read_base_model
+
+    return read_base_model(base.path)
+
+
+def test_the_end_at_batch_one_says_what_to_write_and_who_holds_the_card(llama3):
+    model, training = Model(base=llama3.path, lora=Lora(r=32)), sized(1, 8, max_length=8192, gradient_checkpointing="unsloth")
+    card = Card(total=12 * 2**30, others=4 * 2**30)
+    error = does_not_fit(llama3, model, training, card, WHY, "one pack of 8,192 tokens at batch 1")
+    assert "the card has 12.0 GiB, of which other programs hold 4.0 GiB" in error.what and "Tried to allocate 2.00 GiB" in error.what
+    assert error.hint.startswith("end what else uses the card (nvidia-smi lists it), or write instead:")
+    assert "training.max_length: " in error.hint and "(was 8192;" in error.hint
+
+
+def test_a_plan_that_said_it_fits_is_no_excuse_to_propose_nothing(llama3):
+    """80 GiB would do by the plan: what ran out of memory has to become smaller nonetheless."""
+    model, training = Model(base=llama3.path), sized(1, 8, max_length=4096, gradient_checkpointing="unsloth", optim="adamw_8bit")
+    error = does_not_fit(llama3, model, training, Card(80 * 2**30, 0), WHY, "one pack")
+    assert error.hint.startswith("write instead:\n") and "training.max_length" in error.hint
+
+
+def test_without_a_card_the_plan_which_is_of_cards_is_left_out(llama3):
+    error = does_not_fit(llama3, Model(base=llama3.path), sized(1, 8), None, WHY, "one pack")
+    assert error.hint == "write a shorter training.max_length, or take a smaller base model" and "card" not in error.what
+
+
+def test_where_no_change_helps_a_smaller_model_is_named(llama3):
+    model, training = Model(base=llama3.path, method="full"), sized(1, 8, max_length=256, gradient_checkpointing="unsloth")
+    error = does_not_fit(llama3, model, training, Card(12 * 2**30, 0), WHY, "the base model")
+    assert error.what.startswith("memory does not suffice for the base model") and "take a smaller base model (SmolLM2 135M" in error.hint

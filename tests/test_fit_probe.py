@@ -1,0 +1,121 @@
+"""The probe's packs, when it is due, and what it keeps."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.small_runs import small_training
+from support.tiny_llama import write_llama
+
+from tweetstyle.fit.documents import Document
+from tweetstyle.fit.probe import (
+    Measured,
+    Probe,
+    deciding_settings,
+    in_words,
+    is_due,
+    longest_packs,
+    probe_of,
+    probe_training,
+    read_probe,
+    write_probe,
+)
+from tweetstyle.memory import plan_memory
+from tweetstyle.recipe import Lora, Model
+
+lengths = st.lists(st.integers(0, 40), min_size=1, max_size=12).filter(any)
+
+
+@given(lengths, st.integers(1, 64), st.integers(1, 6))
+def test_packs_are_full_to_the_last_token_and_hold_documents_in_turn(sizes, max_length, count):
+    documents = [Document([n] * size, [n + 100] * size, size) for n, size in enumerate(sizes)]
+    packs = longest_packs(documents, max_length, count)
+    assert {len(column) for column in packs.values()} == {count}
+    for ids, labels, parts in zip(*(packs[name] for name in ("input_ids", "labels", "seq_lengths")), strict=True):
+        assert len(ids) == len(labels) == sum(parts) == max_length and min(parts) > 0
+        assert labels == [n + 100 for n in ids]
+        start = 0
+        for number, part in enumerate(parts):
+            assert len(set(ids[start : start + part])) == 1
+            whole = sizes[ids[start]]
+            assert part == whole or (number == len(parts) - 1 and part < whole), "only the last of a pack is cut"
+            start += part
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    return write_llama(tmp_path_factory.mktemp("base") / "toy")
+
+
+@pytest.fixture(scope="module")
+def model(base):
+    return Model(base=base.path, method="qlora", lora=Lora(r=4))
+
+
+@pytest.fixture
+def measured():
+    return Measured(seconds=[9.0, 2.0, 3.0], tokens=1000, peak_bytes=5 * 2**30, reserved_bytes=6 * 2**30)
+
+
+def test_the_gradients_of_a_batch_before_stand_in_the_probe_too():
+    assert probe_training(small_training(gradient_accumulation_steps=8)).gradient_accumulation_steps == 2
+    assert probe_training(small_training(gradient_accumulation_steps=1)).gradient_accumulation_steps == 1
+    assert probe_training(small_training(max_steps=900)).max_steps == 3
+
+
+def test_the_speed_leaves_out_the_step_that_warms_up(base, model, measured):
+    seen = probe_of(measured, base, model, small_training(), "a card", card=True)
+    assert seen.tokens_per_second == 2000 / 5.0
+    assert seen.predicted_bytes == plan_memory(base.config, model, small_training()).tensors
+
+
+def test_without_a_card_nothing_is_predicted(base, model, measured):
+    assert probe_of(measured, base, model, small_training(), "CPU", card=False).predicted_bytes is None
+
+
+def test_what_was_measured_is_kept_and_read_back(base, model, measured, tmp_path):
+    seen = probe_of(measured, base, model, small_training(), "a card", card=True)
+    write_probe(tmp_path, seen)
+    assert read_probe(tmp_path) == seen
+    assert set(asdict(seen)) >= {"tokens_per_second", "peak_bytes", "predicted_bytes", "device", "settings", "versions"}
+    assert seen.versions["torch"] and seen.settings["lora"]["r"] == 4
+
+
+@pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"tokens_per_second": 3}'])
+def test_what_cannot_be_read_counts_as_no_probe(tmp_path, content):
+    if content is not None:
+        (tmp_path / "probe.json").write_text(content)
+    assert read_probe(tmp_path) is None
+
+
+@pytest.mark.parametrize(("asked", "card", "due"), [
+    ("auto", True, True), ("auto", False, False), ("always", False, True), ("always", True, True), ("never", True, False),
+])  # fmt: skip
+def test_it_is_made_with_a_card_and_where_it_is_asked_for(asked, card, due):
+    assert is_due(None, small_training(probe=asked), {}, "any", card=card) is due
+
+
+def test_it_is_made_again_only_where_something_that_decides_it_changed(base, model, measured):
+    training = small_training()
+    standing = probe_of(measured, base, model, training, "a card", card=True)
+
+    def due(standing=standing, training=training, model=model, device="a card"):
+        return is_due(standing, training, deciding_settings(base, model, training), device, card=True)
+
+    assert not due() and not due(training=small_training(learning_rate=1.0, max_steps=77))
+    assert due(device="another card") and due(replace(standing, versions={}))
+    for change in ({"max_length": 64}, {"per_device_train_batch_size": 2}, {"optim": "adamw_8bit"}, {"bf16": False}):
+        assert due(training=small_training(**change)), change
+    assert due(model=model.model_copy(update={"lora": Lora(r=8)}))
+
+
+def test_predicted_and_measured_stand_in_one_line():
+    settings = {"per_device_train_batch_size": 2, "max_length": 2048}
+    seen = Probe(1234.5, 11 * 2**30, 10 * 2**30, 12 * 2**30, "a card", settings, {})
+    expected = "11.00 GiB at the peak (10.00 GiB predicted: +10.0%), 12.00 GiB taken of the card; 1,234 tokens/s"
+    assert in_words(seen) == f"probe, 3 steps of 2 × 2,048 tokens: {expected}"
+    on_cpu = replace(seen, predicted_bytes=None, reserved_bytes=None)
+    assert in_words(on_cpu).endswith("11.00 GiB at the peak; 1,234 tokens/s")

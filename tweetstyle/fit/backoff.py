@@ -1,0 +1,129 @@
+"""What happens when memory runs out: half the batch, accumulated to the same step; at batch 1 an end that says what to change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tweetstyle.base_model import BaseModel
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.files import complete_file
+from tweetstyle.memory import plan_memory, sizes_that_fit, what_to_change
+from tweetstyle.recipe import Model, Training
+
+REMEMBERED = "backoff.json"
+SIGNS = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "DefaultCPUAllocator")
+"""How a RuntimeError says that memory ran out where it did not run out in torch's own CUDA allocator."""
+MARGIN = 0.1
+"""Share of the planned memory by which a recipe that ran out of memory has to become smaller, at least."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class OutOfMemory:
+    """What the allocator said, in one line."""
+
+    said: str
+
+
+@dataclass(frozen=True)
+class Card:
+    """A card's memory in bytes. others: what other programs hold of it."""
+
+    total: int
+    others: int
+
+
+def within_memory(work: Callable[[], T]) -> T | OutOfMemory:
+    """What `work` gives back, or that memory ran out. The error's traceback, which holds the failed step's tensors, is gone by then."""
+    try:
+        return work()
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        return OutOfMemory(str(error).strip().split("\n")[0])
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether an error says that memory ran out: the card's, by whichever library asked for it, or the machine's."""
+    import torch
+
+    return isinstance(error, torch.OutOfMemoryError) or any(sign in str(error) for sign in SIGNS)
+
+
+def with_half_the_batch(training: Training) -> Training | None:
+    """The same optimizer steps in smaller parts: half the batch, or less where it does not divide the step. None of batch 1.
+
+    A step learns from batch × accumulation packs, and its loss is divided by their tokens alone: both stay the same, so that
+    losses, steps and schedule do too (a random dropout falls otherwise).
+    """
+    packs = training.per_device_train_batch_size * training.gradient_accumulation_steps
+    smaller = range(training.per_device_train_batch_size // 2, 0, -1)
+    batch = next((batch for batch in smaller if packs % batch == 0), None)
+    if batch is None:
+        return None
+    return training.model_copy(update={"per_device_train_batch_size": batch, "gradient_accumulation_steps": packs // batch})
+
+
+def remember(directory: Path, training: Training, why: OutOfMemory) -> None:
+    """Writes directory/backoff.json, so that the batch that did not fit is not tried again by a resumed run."""
+    content = {
+        "per_device_train_batch_size": training.per_device_train_batch_size,
+        "gradient_accumulation_steps": training.gradient_accumulation_steps,
+        "because": why.said,
+    }
+    with complete_file(directory / REMEMBERED) as stream:
+        json.dump(content, stream, indent=1)
+
+
+def remembered(directory: Path, training: Training) -> Training:
+    """The recipe's settings with the batch that fitted, where that is smaller and its steps are the recipe's; else the recipe's."""
+    try:
+        content = json.loads((directory / REMEMBERED).read_text(encoding="utf-8"))
+        batch, accumulation = content["per_device_train_batch_size"], content["gradient_accumulation_steps"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return training
+    packs = training.per_device_train_batch_size * training.gradient_accumulation_steps
+    if not all(isinstance(n, int) and n > 0 for n in (batch, accumulation)) or batch * accumulation != packs:
+        return training
+    if batch >= training.per_device_train_batch_size:
+        return training
+    return training.model_copy(update={"per_device_train_batch_size": batch, "gradient_accumulation_steps": accumulation})
+
+
+def in_words(training: Training) -> str:
+    return f"batch {training.per_device_train_batch_size} × accumulation {training.gradient_accumulation_steps}"
+
+
+def as_line(step: int, training: Training, why: OutOfMemory) -> dict[str, Any]:
+    """The line of metrics.jsonl: from which step on the run goes on, and how. No time of learning is in it."""
+    batch, accumulation = training.per_device_train_batch_size, training.gradient_accumulation_steps
+    return {"step": step, "out_of_memory": why.said, "batch": batch, "accumulation": accumulation, "seconds": 0.0}
+
+
+def does_not_fit(base: BaseModel, model: Model, training: Training, card: Card | None, why: OutOfMemory, what: str) -> TweetstyleError:
+    """The end: what the card has, who else holds it, and what to write instead, cheapest first. card: None of a CPU."""
+    what = f"memory does not suffice for {what}"
+    if card is None:
+        hint = "write a shorter training.max_length, or take a smaller base model"
+        return TweetstyleError(f"{what} ({why.said})", where="training", hint=hint)
+    what += f"; the card has {_gib(card.total)}, of which other programs hold {_gib(card.others)}"
+    # The plan may have said that it fits: what is proposed has to be smaller than that, too.
+    planned = plan_memory(base.config, model, training, display=0)
+    room = min(card.total - card.others, planned.card - int(MARGIN * planned.tensors))
+    ends = "end what else uses the card (nvidia-smi lists it), or " if card.others > MARGIN * card.total else ""
+    changes = what_to_change(base.config, model, training, room)
+    if changes:
+        hint = f"{ends}write instead:" + "".join(f"\n     {change}" for change in changes)
+    else:
+        smaller = ", ".join(sizes_that_fit(model, training, room)) or "none of the usual ones fits"
+        hint = f"{ends}take a smaller base model ({smaller})"
+    return TweetstyleError(f"{what} ({why.said})", where="training", hint=hint)
+
+
+def _gib(count: int) -> str:
+    return f"{count / 2**30:,.1f} GiB"

@@ -1,0 +1,145 @@
+"""The probe: a few real steps at the longest pack before the run, and what they say about memory and speed. No torch here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+from tweetstyle.base_model import BaseModel
+from tweetstyle.files import complete_file
+from tweetstyle.fit.documents import Document
+from tweetstyle.memory import plan_memory
+from tweetstyle.recipe import Model, Training
+
+STEPS = 3
+"""Optimizer steps. The first makes the optimizer's states and warms up; the speed is that of the others."""
+PROBE = "probe.json"
+LIBRARIES = ("torch", "unsloth", "unsloth_zoo", "trl", "transformers", "peft", "bitsandbytes", "xformers", "triton")
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What the probe measured, as it stands in model/NAME/probe.json.
+
+    tokens_per_second: of full packs; peak_bytes: the most that torch's tensors took on the card (max_memory_allocated), without a
+    card what the process held; predicted_bytes: the same by memory.plan_memory, None without a card; reserved_bytes: the
+    most that torch's allocator had taken of the card. settings: those of the recipe that decide the figures.
+    """
+
+    tokens_per_second: float
+    peak_bytes: int
+    predicted_bytes: int | None
+    reserved_bytes: int | None
+    device: str
+    settings: dict[str, Any]
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """seconds: of each optimizer step; tokens: of one step; bytes as in Probe."""
+
+    seconds: list[float]
+    tokens: int
+    peak_bytes: int
+    reserved_bytes: int | None
+
+
+def probe_training(training: Training) -> Training:
+    """The recipe's settings for the probe: STEPS steps of at most two batches, for from the second on the gradients stand already."""
+    accumulation = min(training.gradient_accumulation_steps, 2)
+    return training.model_copy(update={"max_steps": STEPS, "gradient_accumulation_steps": accumulation, "logging_steps": STEPS})
+
+
+def longest_packs(documents: Sequence[Document], max_length: int, count: int) -> dict[str, list[list[int]]]:
+    """`count` packs of exactly `max_length` tokens, of the documents in turn, in the columns that TRL's packing makes.
+
+    A document that no longer fits is cut: the kernels see tweets of real lengths, and no pack of the run can be longer.
+    """
+    columns: dict[str, list[list[int]]] = {"input_ids": [], "labels": [], "seq_lengths": []}
+    endless = cycle([document for document in documents if document.ids])
+    for _ in range(count):
+        ids: list[int] = []
+        labels: list[int] = []
+        lengths: list[int] = []
+        while (room := max_length - len(ids)) > 0:
+            document = next(endless)
+            ids += document.ids[:room]
+            labels += document.labels[:room]
+            lengths.append(min(len(document.ids), room))
+        for name, row in (("input_ids", ids), ("labels", labels), ("seq_lengths", lengths)):
+            columns[name].append(row)
+    return columns
+
+
+def probe_of(measured: Measured, base: BaseModel, model: Model, training: Training, device: str, *, card: bool) -> Probe:
+    """Measured and predicted side by side. training: the recipe's settings with the batch that was probed."""
+    later = measured.seconds[1:]
+    predicted = plan_memory(base.config, model, training).tensors if card else None
+    speed = measured.tokens * len(later) / sum(later)
+    settings = deciding_settings(base, model, training)
+    return Probe(speed, measured.peak_bytes, predicted, measured.reserved_bytes, device, settings, installed())
+
+
+def deciding_settings(base: BaseModel, model: Model, training: Training) -> dict[str, Any]:
+    """What memory and speed depend on, as it stands in probe.json."""
+    lora = None if model.method == "full" else model.lora.model_dump(mode="json")
+    names = (
+        "max_length", "per_device_train_batch_size", "gradient_accumulation_steps", "gradient_checkpointing", "optim", "bf16",
+    )  # fmt: skip
+    return {"base": base.path.name, "method": model.method, "lora": lora} | {name: getattr(training, name) for name in names}
+
+
+def installed() -> dict[str, str]:
+    """Name → version of the libraries that memory and speed depend on; what is not installed is left out."""
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def is_due(standing: Probe | None, training: Training, settings: dict[str, Any], device: str, *, card: bool) -> bool:
+    """Whether to probe: asked for (auto: with a card), and not measured already under the same settings, libraries and device."""
+    if training.probe == "never" or (training.probe == "auto" and not card):
+        return False
+    if standing is None:
+        return True
+    now = replace(standing, settings=settings, device=device, versions=installed())
+    return now != standing
+
+
+def write_probe(directory: Path, probe: Probe) -> None:
+    with complete_file(directory / PROBE) as stream:
+        json.dump(asdict(probe), stream, indent=1)
+
+
+def read_probe(directory: Path) -> Probe | None:
+    """What stands in a run's directory; None where nothing does that can be read."""
+    try:
+        return Probe(**json.loads((directory / PROBE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def in_words(probe: Probe) -> str:
+    """One line: measured against predicted memory, and the speed."""
+    batch, length = probe.settings["per_device_train_batch_size"], probe.settings["max_length"]
+    text = f"probe, {STEPS} steps of {batch} × {length:,} tokens: {_gib(probe.peak_bytes)} at the peak"
+    if probe.predicted_bytes is not None:
+        off = probe.peak_bytes / probe.predicted_bytes - 1
+        text += f" ({_gib(probe.predicted_bytes)} predicted: {off:+.1%})"
+    if probe.reserved_bytes is not None:
+        text += f", {_gib(probe.reserved_bytes)} taken of the card"
+    return f"{text}; {probe.tokens_per_second:,.0f} tokens/s"
+
+
+def _gib(count: int) -> str:
+    return f"{count / 2**30:,.2f} GiB"
