@@ -33,8 +33,8 @@ STANDARD_DEVIATION = 0.02
 HEAD_WIDTH, QUERIES_PER_KEY, ADAPTER_RANK = 128, 4, 16
 
 
-def config(layers: int, width: int, vocabulary: int) -> dict:
-    """config.json of Llama 3 8B, with so many layers, such a hidden size and such a vocabulary."""
+def config(layers: int, width: int, vocabulary: int, positions: int = 8192) -> dict:
+    """config.json of Llama 3 8B, with so many layers, such a hidden size and such a vocabulary; 131,072 positions are Llama 3.1's."""
     heads = max(width // HEAD_WIDTH, QUERIES_PER_KEY)
     return {
         "architectures": ["LlamaForCausalLM"],
@@ -46,7 +46,7 @@ def config(layers: int, width: int, vocabulary: int) -> dict:
         "num_key_value_heads": heads // QUERIES_PER_KEY,
         "head_dim": width // heads,
         "vocab_size": vocabulary,
-        "max_position_embeddings": 8192,
+        "max_position_embeddings": positions,
         "rms_norm_eps": 1e-5,
         "rope_theta": 500000.0,
         "hidden_act": "silu",

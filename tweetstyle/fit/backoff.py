@@ -113,7 +113,7 @@ def does_not_fit(base: BaseModel, model: Model, training: Training, card: Card |
         return TweetstyleError(f"{what} ({why.said})", where="training", hint=hint)
     what += f"; the card has {_gib(card.total)}, of which other programs hold {_gib(card.others)}"
     # The plan may have said that it fits: what is proposed has to be smaller than that, too.
-    planned = plan_memory(base.config, model, training, display=0)
+    planned = plan_memory(base.config, model, training)
     room = min(card.total - card.others, planned.card - int(MARGIN * planned.tensors))
     ends = "end what else uses the card (nvidia-smi lists it), or " if card.others > MARGIN * card.total else ""
     changes = what_to_change(base.config, model, training, room)

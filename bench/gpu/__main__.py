@@ -1,0 +1,22 @@
+"""python -m bench.gpu PART… [--tiny]: the parts in one process."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+PARTS = ("fits", "context", "speed", "plan", "export", "generate")
+
+
+def main() -> None:
+    words = sys.argv[1:]
+    options = next((place for place, word in enumerate(words) if word.startswith("-")), len(words))
+    parts, options = words[:options], words[options:]
+    if not parts or (unknown := set(parts) - set(PARTS)):
+        sys.exit(f"{' '.join(unknown) if parts else 'nothing'} is no part: {', '.join(PARTS)}")
+    for part in parts:
+        importlib.import_module(f"bench.gpu.{part}").main(options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,256 @@
+"""What the benches on a card share: a card made smaller, models of random weights, tries in fresh processes, results.
+
+Every figure is of one card made to be a card of 12 GiB, less 0.75 for CUDA's context and a desktop: what it says of memory it
+says of a card of that size; of speed only ratios are said, and of the card that was used. Memory and speed do not depend on
+what the weights are, so they are random.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import importlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [part for part in (str(ROOT), str(ROOT / "tests")) if part not in sys.path]
+
+from bench.make_8b import config, make  # noqa: E402
+from tweetstyle.base_model import BaseModel, read_base_model  # noqa: E402
+from tweetstyle.fit.documents import Document  # noqa: E402
+from tweetstyle.recipe import Lora, Model, Training  # noqa: E402
+
+CARD = 12 * 2**30
+ASIDE = 3 * 2**28
+"""For CUDA's context and a desktop, which stand outside torch's allocator."""
+CAP = CARD - ASIDE
+PART_SECONDS = 570
+"""A part begins nothing new after so many seconds: it has ten minutes."""
+LIBRARIES = ("torch", "triton", "xformers", "flash-attn", "unsloth", "unsloth_zoo", "trl", "transformers", "peft", "bitsandbytes")
+CLAIM = "a claim about memory on a card of 12 GiB (11.25 for torch); of speed, ratios on this card only"
+BYTES_A_TOKEN, PROMPT_TOKENS = 3.5, 22
+"""About Llama 3's tokens of a French tweet and of the prompt before it: its tokenizer may not be passed on, and ids are random here."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where a part works. tiny: toy shapes on whatever machine this is; results go to `results`."""
+
+    tiny: bool
+    models: Path
+    results: Path
+    deadline: float
+
+    @property
+    def time_is_up(self) -> bool:
+        return time.monotonic() > self.deadline
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """max_length of the packs: the recipe's, and shorter and longer ones."""
+        return (64, 128) if self.tiny else (512, 2048, 8192)
+
+    @property
+    def length(self) -> int:
+        return 128 if self.tiny else 2048
+
+
+@contextmanager
+def begin(part: str, arguments: list[str] | None = None) -> Iterator[Bench]:
+    """Reads --tiny and where things go. A tiny bench leaves nothing: its models and results stand in a temporary directory."""
+    parser = argparse.ArgumentParser(prog=f"bench/gpu.sh {part}", description=sys.modules[f"bench.gpu.{part}"].__doc__)
+    parser.add_argument("--tiny", action="store_true", help="toy shapes, on a CPU too; writes no result into bench/results")
+    parser.add_argument("--models", type=Path, default=ROOT / "model" / "bench-8b", help="where the random weights are kept (16 GB)")
+    parser.add_argument("--results", type=Path, default=ROOT / "bench" / "results")
+    asked = parser.parse_args(arguments)
+    deadline = time.monotonic() + PART_SECONDS
+    if not asked.tiny:
+        yield Bench(False, asked.models, asked.results, deadline)
+        return
+    given = asked.results if asked.results != parser.get_default("results") else None
+    with tempfile.TemporaryDirectory(prefix="tweetstyle-bench-") as temporary:
+        yield Bench(True, Path(temporary) / "models", given or Path(temporary), deadline)
+
+
+def write_result(bench: Bench, part: str, figures: dict[str, Any]) -> Path:
+    """results/gpu-PART.json: the figures, with card and versions, and what they are a claim about."""
+    head = {"date": datetime.now(UTC).isoformat(timespec="seconds"), "tiny": bench.tiny, "claim": CLAIM, **machine()}
+    path = bench.results / f"gpu-{part}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(head | figures, indent=2) + "\n")
+    print(json.dumps(figures, indent=2))
+    return path
+
+
+def machine() -> dict[str, Any]:
+    """Card, driver and versions; without a card that is said."""
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    query = ["nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
+    card = subprocess.run(query, capture_output=True, text=True).stdout.strip() if shutil.which("nvidia-smi") else ""
+    return {"card": card or "none", "torch_may_take_bytes": CAP if card else None, "versions": found}
+
+
+# -- models and documents -----------------------------------------------------------------------------------
+
+
+def llama3(bench: Bench) -> BaseModel:
+    """Llama 3 8B's shapes, made once (a minute or two)."""
+    layers, width, vocabulary = _shape(bench)
+    base = bench.models / "base"
+    if not (base / "model.safetensors.index.json").is_file():
+        make(bench.models, layers, width, vocabulary)
+    return read_base_model(base)
+
+
+def llama31(bench: Bench) -> BaseModel:
+    """The same weights with Llama 3.1's 131,072 positions (its scaling of the frequencies changes no shape)."""
+    base, long = llama3(bench), bench.models / "llama31"
+    long.mkdir(exist_ok=True)
+    for file in base.path.iterdir():
+        if file.name != "config.json" and not (long / file.name).exists():
+            (long / file.name).symlink_to(file.resolve())
+    (long / "config.json").write_text(json.dumps(config(*_shape(bench), positions=131072), indent=2))
+    return read_base_model(long)
+
+
+def _shape(bench: Bench) -> tuple[int, int, int]:
+    return (2, 256, 384) if bench.tiny else (32, 4096, 128256)
+
+
+def model_section(base: BaseModel, r: int = 32) -> Model:
+    """qlora where 4 bits can be had: on a card."""
+    return Model(base=base.path, method="qlora" if has_card() else "lora", lora=Lora(r=r, lora_alpha=2 * r))
+
+
+def training_section(bench: Bench, **changes: Any) -> Training:
+    """The 12 GB recipe's settings, but for a paged optimizer, whose states would be outside the cap."""
+    settings = {
+        "max_length": bench.length, "per_device_train_batch_size": 1, "gradient_accumulation_steps": 2 if bench.tiny else 8,
+        "optim": "adamw_8bit", "gradient_checkpointing": "unsloth", "samples": 0, "bf16": has_card(),
+    }  # fmt: skip
+    return Training(**settings | changes)
+
+
+def has_card() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def tweet_lengths() -> list[int]:
+    """About the tokens of each of the sample's tweets and its prompt."""
+    with (ROOT / "data" / "raw" / "tweets_tous.csv").open(encoding="utf-8", newline="") as stream:
+        texts = [row["texte"] for row in csv.DictReader(stream)]
+    return [PROMPT_TOKENS + max(1, round(len(text.encode()) / BYTES_A_TOKEN)) for text in texts]
+
+
+def random_documents(base: BaseModel, count: int, most: int) -> list[Document]:
+    """Documents of the sample tweets' lengths, their ids random, the last the end; loss on what follows the prompt."""
+    import numpy as np
+
+    random, lengths = np.random.default_rng(0), tweet_lengths()
+    documents = []
+    for number in range(count):
+        length = min(lengths[number % len(lengths)], most)
+        ids = random.integers(0, 256, length).tolist()[:-1] + [base.eos_id]
+        prompt = min(PROMPT_TOKENS, length - 1)
+        documents.append(Document(ids, [-100] * prompt + ids[prompt:], length))
+    return documents
+
+
+# -- tries --------------------------------------------------------------------------------------------------
+
+
+def attempt(bench: Bench, work: Callable[..., Any], **arguments: Any) -> Any:
+    """work(bench, **arguments) in a fresh process with the card made small; tiny: here. {"out_of_memory": …} where memory ran out."""
+    if bench.tiny:
+        return _within_memory(work, bench, arguments)
+    passed = {"work": [work.__module__, work.__qualname__], "arguments": arguments, "left": bench.deadline - time.monotonic()}
+    passed |= {"models": str(bench.models), "results": str(bench.results)}
+    environment = os.environ | {"HF_HUB_OFFLINE": "1", "UNSLOTH_DISABLE_STATISTICS": "1", "TOKENIZERS_PARALLELISM": "false"}
+    command = [sys.executable, "-m", "bench.gpu.shared", json.dumps(passed)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
+    if done.returncode:
+        sys.exit(f"{work.__qualname__}({arguments}) failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _within_memory(work: Callable[..., Any], bench: Bench, arguments: dict[str, Any]) -> Any:
+    from tweetstyle.fit.backoff import OutOfMemory, within_memory
+
+    done = within_memory(lambda: work(bench, **arguments))
+    return {"out_of_memory": done.said} if isinstance(done, OutOfMemory) else done
+
+
+def make_the_card_small() -> None:
+    """Before Unsloth is imported: torch may take CAP bytes, and whoever asks for the card's memory is told of such a card.
+
+    Unsloth sizes its tiles by the free memory, and those of its loss by the card's whole (unsloth_zoo/fused_losses/fused_linear.py).
+    """
+    import torch
+
+    if not torch.cuda.is_available():
+        return
+    total, properties, memory = torch.cuda.mem_get_info()[1], torch.cuda.get_device_properties, torch.cuda.mem_get_info
+    torch.cuda.set_per_process_memory_fraction(min(CAP / total, 1.0))
+
+    def small_memory(device: Any = None) -> tuple[int, int]:
+        free, _ = memory(device)
+        return max(min(free, CAP - torch.cuda.memory_reserved(device)), 0), min(CARD, total)
+
+    class Small:
+        def __init__(self, real: Any) -> None:
+            self._real, self.total_memory = real, min(CARD, real.total_memory)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._real, name)
+
+    torch.cuda.mem_get_info = torch.cuda.memory.mem_get_info = small_memory
+    torch.cuda.get_device_properties = lambda *device: Small(properties(*device))
+
+
+def attention_backend() -> str:
+    """What computes packed attention under Unsloth. Ends the bench where that would be a mask of length × length: no fair figure."""
+    if not has_card():
+        return "SDPA on a CPU"
+    from unsloth.utils import attention_dispatch
+
+    chosen = attention_dispatch.select_attention_backend(use_varlen=True)
+    if chosen == attention_dispatch.SDPA and not getattr(attention_dispatch, "_SDPA_PACKED_SEGMENTS", False):
+        sys.exit("attention over packs would build a mask of length × length: install xformers or flash-attn")
+    return chosen
+
+
+def main() -> None:
+    """One try, in this fresh process; its result is the last line."""
+    passed = json.loads(sys.argv[1])
+    make_the_card_small()
+    bench = Bench(False, Path(passed["models"]), Path(passed["results"]), time.monotonic() + passed["left"])
+    module, name = passed["work"]
+    with tempfile.TemporaryDirectory() as compiled:
+        os.environ["UNSLOTH_COMPILE_LOCATION"] = compiled
+        result = _within_memory(getattr(importlib.import_module(module), name), bench, passed["arguments"])
+    print("\n" + json.dumps(result))
+
+
+if __name__ == "__main__":
+    # As the module that the parts import, not as __main__: one Bench.
+    importlib.import_module("bench.gpu.shared").main()
