@@ -32,6 +32,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 
 BEFORE_UNSLOTH = {
+    "test_bench_generate.py",
     "test_evaluate.py",
     "test_export_nf4.py",
     "test_fit_closing.py",

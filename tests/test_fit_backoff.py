@@ -13,7 +13,6 @@ from support.tiny_llama import write_llama
 
 from tweetstyle.fit.backoff import (
     REMEMBERED,
-    Card,
     OutOfMemory,
     as_line,
     does_not_fit,
@@ -24,6 +23,7 @@ from tweetstyle.fit.backoff import (
 )
 from tweetstyle.fit.metrics import Metrics
 from tweetstyle.fit.packing import step_count
+from tweetstyle.memory import Card
 from tweetstyle.memory.fit_to_card import known_config
 from tweetstyle.recipe import Lora, Model
 

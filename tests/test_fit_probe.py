@@ -14,7 +14,6 @@ from tweetstyle.fit.documents import Document
 from tweetstyle.fit.probe import (
     Measured,
     Probe,
-    deciding_settings,
     in_words,
     is_due,
     longest_packs,
@@ -23,7 +22,8 @@ from tweetstyle.fit.probe import (
     read_probe,
     write_probe,
 )
-from tweetstyle.memory import plan_memory
+from tweetstyle.memory import decisive_settings, plan_memory
+from tweetstyle.memory import read_probe as read_for_a_plan
 from tweetstyle.recipe import Lora, Model
 
 lengths = st.lists(st.integers(0, 40), min_size=1, max_size=12).filter(any)
@@ -80,6 +80,8 @@ def test_what_was_measured_is_kept_and_read_back(base, model, measured, tmp_path
     seen = probe_of(measured, base, model, small_training(), "a card", card=True)
     write_probe(tmp_path, seen)
     assert read_probe(tmp_path) == seen
+    planned_with = read_for_a_plan(tmp_path, decisive_settings(base.path, model, small_training()))
+    assert (planned_with.tokens_per_second, planned_with.peak_bytes, planned_with.device) == (400.0, 5 * 2**30, "a card")
     assert set(asdict(seen)) >= {"tokens_per_second", "peak_bytes", "predicted_bytes", "device", "settings", "versions"}
     assert seen.versions["torch"] and seen.settings["lora"]["r"] == 4
 
@@ -103,7 +105,7 @@ def test_it_is_made_again_only_where_something_that_decides_it_changed(base, mod
     standing = probe_of(measured, base, model, training, "a card", card=True)
 
     def due(standing=standing, training=training, model=model, device="a card"):
-        return is_due(standing, training, deciding_settings(base, model, training), device, card=True)
+        return is_due(standing, training, decisive_settings(base.path, model, training), device, card=True)
 
     assert not due() and not due(training=small_training(learning_rate=1.0, max_steps=77))
     assert due(device="another card") and due(replace(standing, versions={}))
@@ -115,7 +117,7 @@ def test_it_is_made_again_only_where_something_that_decides_it_changed(base, mod
 def test_predicted_and_measured_stand_in_one_line():
     settings = {"per_device_train_batch_size": 2, "max_length": 2048}
     seen = Probe(1234.5, 11 * 2**30, 10 * 2**30, 12 * 2**30, "a card", settings, {})
-    expected = "11.00 GiB at the peak (10.00 GiB predicted: +10.0%), 12.00 GiB taken of the card; 1,234 tokens/s"
+    expected = "11.00 GiB at the peak (10.00 GiB were planned: -9.1%), 12.00 GiB taken of the card; 1,234 tokens/s"
     assert in_words(seen) == f"probe, 3 steps of 2 × 2,048 tokens: {expected}"
     on_cpu = replace(seen, predicted_bytes=None, reserved_bytes=None)
     assert in_words(on_cpu).endswith("11.00 GiB at the peak; 1,234 tokens/s")

@@ -5,9 +5,9 @@ Goal: 24,576 tokens. Published: 21,848 by Unsloth, 932 by transformers with Flas
 
 from __future__ import annotations
 
-from bench.gpu.shared import CAP, Bench, attempt, begin, llama31, model_section, training_section, write_result
+from bench.gpu.shared import ASIDE, CARD, Bench, attempt, begin, llama31, model_section, training_section, write_result
 from bench.gpu.steps import peaks
-from tweetstyle.memory import largest_that_fit
+from tweetstyle.memory import Card, largest_that_fit
 
 GOAL, STEP, FIRST = 24_576, 1024, 16_384
 
@@ -15,9 +15,9 @@ GOAL, STEP, FIRST = 24_576, 1024, 16_384
 def main(arguments: list[str] | None = None) -> None:
     with begin("context", arguments) as bench:
         base = llama31(bench)
-        step, most = (32, 128) if bench.tiny else (STEP, 131_072)
+        step, most = (64, 128) if bench.tiny else (STEP, 131_072)
         training = training_section(bench)
-        planned = largest_that_fit(base.config, model_section(base, 32), training, CAP).max_length
+        planned = largest_that_fit(base.config, model_section(base, 32), training, Card(CARD, ASIDE)).max_length
         tried = longest(bench, step, most, 64 if bench.tiny else (planned or FIRST))
         fitting = [length for length, line in tried.items() if line.get("fits")]
         failing = [length for length, line in tried.items() if not line.get("fits")]

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from bench.gpu import context, export, fits, generate, plan, speed
+from bench.gpu import context, export, fits, plan, speed
 
 pytestmark = pytest.mark.slow
 
@@ -88,11 +88,6 @@ def test_the_plan_is_held_against_what_was_measured(figures):
 def test_an_export_is_timed(figures):
     found = figures(export)
     assert found["seconds"] > 0 and found["result_gb"] > 0
-
-
-def test_tweets_are_written_in_batches(figures):
-    runs = figures(generate)["runs"]
-    assert [(run["batch"], run["tokens"]) for run in runs] == [(1, 4), (2, 8)]
 
 
 def test_the_script_knows_its_parts_and_no_others(project):

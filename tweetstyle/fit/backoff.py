@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from tweetstyle.base_model import BaseModel
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file
-from tweetstyle.memory import plan_memory, sizes_that_fit, what_to_change
+from tweetstyle.memory import Card, plan_on, sizes_that_fit, what_to_change
 from tweetstyle.recipe import Model, Training
 
 REMEMBERED = "backoff.json"
@@ -28,14 +28,6 @@ class OutOfMemory:
     """What the allocator said, in one line."""
 
     said: str
-
-
-@dataclass(frozen=True)
-class Card:
-    """A card's memory in bytes. others: what other programs hold of it."""
-
-    total: int
-    others: int
 
 
 def within_memory(work: Callable[[], T]) -> T | OutOfMemory:
@@ -113,8 +105,8 @@ def does_not_fit(base: BaseModel, model: Model, training: Training, card: Card |
         return TweetstyleError(f"{what} ({why.said})", where="training", hint=hint)
     what += f"; the card has {_gib(card.total)}, of which other programs hold {_gib(card.others)}"
     # The plan may have said that it fits: what is proposed has to be smaller than that, too.
-    planned = plan_memory(base.config, model, training)
-    room = min(card.total - card.others, planned.card - int(MARGIN * planned.tensors))
+    planned = plan_on(card, base.config, model, training)
+    room = replace(card, total=min(card.total, planned.card - int(MARGIN * planned.tensors)))
     ends = "end what else uses the card (nvidia-smi lists it), or " if card.others > MARGIN * card.total else ""
     changes = what_to_change(base.config, model, training, room)
     if changes:

@@ -13,12 +13,11 @@ from typing import Any
 from tweetstyle.base_model import BaseModel
 from tweetstyle.files import complete_file
 from tweetstyle.fit.documents import Document
-from tweetstyle.memory import plan_memory
+from tweetstyle.memory import PROBE, decisive_settings, plan_memory
 from tweetstyle.recipe import Model, Training
 
 STEPS = 3
 """Optimizer steps. The first makes the optimizer's states and warms up; the speed is that of the others."""
-PROBE = "probe.json"
 LIBRARIES = ("torch", "unsloth", "unsloth_zoo", "trl", "transformers", "peft", "bitsandbytes", "xformers", "triton")
 
 
@@ -82,17 +81,8 @@ def probe_of(measured: Measured, base: BaseModel, model: Model, training: Traini
     later = measured.seconds[1:]
     predicted = plan_memory(base.config, model, training).tensors if card else None
     speed = measured.tokens * len(later) / sum(later)
-    settings = deciding_settings(base, model, training)
+    settings = decisive_settings(base.path, model, training)
     return Probe(speed, measured.peak_bytes, predicted, measured.reserved_bytes, device, settings, installed())
-
-
-def deciding_settings(base: BaseModel, model: Model, training: Training) -> dict[str, Any]:
-    """What memory and speed depend on, as it stands in probe.json."""
-    lora = None if model.method == "full" else model.lora.model_dump(mode="json")
-    names = (
-        "max_length", "per_device_train_batch_size", "gradient_accumulation_steps", "gradient_checkpointing", "optim", "bf16",
-    )  # fmt: skip
-    return {"base": base.path.name, "method": model.method, "lora": lora} | {name: getattr(training, name) for name in names}
 
 
 def installed() -> dict[str, str]:
@@ -134,8 +124,8 @@ def in_words(probe: Probe) -> str:
     batch, length = probe.settings["per_device_train_batch_size"], probe.settings["max_length"]
     text = f"probe, {STEPS} steps of {batch} × {length:,} tokens: {_gib(probe.peak_bytes)} at the peak"
     if probe.predicted_bytes is not None:
-        off = probe.peak_bytes / probe.predicted_bytes - 1
-        text += f" ({_gib(probe.predicted_bytes)} predicted: {off:+.1%})"
+        off = probe.predicted_bytes / probe.peak_bytes - 1
+        text += f" ({_gib(probe.predicted_bytes)} were planned: {off:+.1%})"
     if probe.reserved_bytes is not None:
         text += f", {_gib(probe.reserved_bytes)} taken of the card"
     return f"{text}; {probe.tokens_per_second:,.0f} tokens/s"

@@ -18,7 +18,7 @@ from tweetstyle.fit.few_steps import few_steps
 from tweetstyle.fit.progress import TrainingProgress
 from tweetstyle.fit.samples import sample_writer
 from tweetstyle.fit.scoring import score
-from tweetstyle.memory import hours_in_words
+from tweetstyle.memory import decisive_settings, hours
 from tweetstyle.recipe import Training
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class _Sitting:
         """Measures, and halves the batch until it fits. Leaves the model, and all that is random, as if it had not been."""
         run = self.run
         device, card = unsloth_trainer.device_name(), not unsloth_trainer.CPU
-        settings = probe.deciding_settings(run.base, run.model, self.training)
+        settings = decisive_settings(run.base.path, run.model, self.training)
         if not probe.is_due(probe.read_probe(run.directory), self.training, settings, device, card=card):
             return
         while True:
@@ -81,8 +81,8 @@ class _Sitting:
         seen = probe.probe_of(measured, run.base, run.model, self.training, device, card=card)
         probe.write_probe(run.directory, seen)
         self.progress.say(probe.in_words(seen))
-        tokens = round(run.plan.tokens * run.plan.epochs)
-        self.progress.say(f"training: {hours_in_words(tokens, seen.tokens_per_second)}; validation comes on top")
+        taken = hours(round(run.plan.tokens * run.plan.epochs), seen.tokens_per_second)
+        self.progress.say(f"training will take about {taken:,.1f} hours, and validation comes on top")
 
     def _back_off(self, why: OutOfMemory, newest: Checkpoint | None, weights: dict[str, Any] | None) -> None:
         """Half the batch from here on, written down, said and remembered. Raises TweetstyleError at batch 1."""

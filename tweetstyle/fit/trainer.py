@@ -20,8 +20,8 @@ from pathlib import Path
 
 from tweetstyle.base_model import BaseModel
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.fit.backoff import Card
 from tweetstyle.fit.documents import Document, as_columns
+from tweetstyle.memory import Card
 from tweetstyle.memory.plan import CUDA_CONTEXT
 from tweetstyle.recipe import Lora, Model, Training
 
@@ -208,7 +208,7 @@ def card_memory() -> Card | None:
         return None
     free, total = torch.cuda.mem_get_info()
     # What this process holds outside torch's allocator is CUDA's own context.
-    return Card(total, max(total - free - torch.cuda.memory_reserved() - CUDA_CONTEXT, 0))
+    return Card(total, max(total - free - torch.cuda.memory_reserved() - CUDA_CONTEXT, 0), torch.cuda.get_device_name(), seen=True)
 
 
 def device_name() -> str:
