@@ -190,6 +190,8 @@ def begin_again(loaded: PreTrainedModel, weights: dict[str, torch.Tensor] | None
         parameter.grad = None
         if weights and name in weights:
             parameter.data = weights[name].to(parameter.device, copy=True)
+    # Without its mark accelerate wraps the forward pass again; with it the next trainer would compute without autocast.
+    loaded.__dict__.pop("_is_accelerate_prepared", None)
     if (original := loaded.__dict__.pop("_original_forward", None)) is not None:
         loaded.forward = original
     release_memory()
