@@ -163,6 +163,7 @@ def lesson_of(recipe: Recipe, base: Callable[[], tuple[BaseModel, Template]], pr
 def _files(recipe: Recipe) -> list[str]:
     data = ("tweets_tous_nettoyes.csv", "tweets_formates.csv", "train.jsonl", "mini-train.jsonl", "validation.jsonl", "test.jsonl")
     run = (
+        "probe.json (with a card)",
         "checkpoint-N/",
         "final_model/",
         "metrics.jsonl",

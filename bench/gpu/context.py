@@ -20,7 +20,7 @@ def main(arguments: list[str] | None = None) -> None:
         planned = largest_that_fit(base.config, model_section(base, 32), training, Card(CARD, ASIDE)).max_length
         tried = longest(bench, step, most, 64 if bench.tiny else (planned or FIRST))
         fitting = [length for length, line in tried.items() if line.get("fits")]
-        failing = [length for length, line in tried.items() if not line.get("fits")]
+        failing = [length for length, line in tried.items() if not line.get("fits") and "failed" not in line]
         figures = {"longest_that_fits": max(fitting, default="not measured")}
         figures |= {"shortest_that_does_not": min(failing, default="not measured")}
         write_result(bench, "context", figures | {"goal": GOAL, "planned": planned, "runs": list(tried.values())})
@@ -31,10 +31,13 @@ def longest(bench: Bench, step: int, most: int, first: int) -> dict[int, dict]:
     tried: dict[int, dict] = {}
     low, high, length = 0, most // step + 1, max(min(first, most) // step, 1)
     while high - low > 1 and not bench.time_is_up:
-        # A multiple of the step, never 1,024 itself, which Unsloth takes for "not set".
         lines = attempt(bench, peaks, r=32, settings=[{"max_length": length * step}], long=True)
         seen = lines[0] if isinstance(lines, list) else lines | {"max_length": length * step, "fits": False}
+        if "fits" not in seen:  # No time was left, within the try.
+            break
         tried[length * step] = seen
+        if "failed" in seen:
+            break
         low, high = (length, high) if seen.get("fits") else (low, length)
         open_ended = not any(not line.get("fits") for line in tried.values())
         length = min(length + max(length // 8, 1), high - 1) if open_ended else (low + high) // 2

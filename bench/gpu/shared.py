@@ -85,14 +85,15 @@ def begin(part: str, arguments: list[str] | None = None) -> Iterator[Bench]:
         yield Bench(True, Path(temporary) / "models", given or Path(temporary), deadline)
 
 
-def write_result(bench: Bench, part: str, figures: dict[str, Any]) -> Path:
-    """results/gpu-PART.json: the figures, with card and versions, and what they are a claim about."""
+def write_result(bench: Bench, part: str, figures: dict[str, Any]) -> None:
+    """results/gpu-PART.json: the figures, with card and versions, and what they are a claim about. Exit 1 where a try failed."""
     head = {"date": datetime.now(UTC).isoformat(timespec="seconds"), "tiny": bench.tiny, "claim": CLAIM, **machine()}
     path = bench.results / f"gpu-{part}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(head | figures, indent=2) + "\n")
-    print(json.dumps(figures, indent=2))
-    return path
+    print(text := json.dumps(figures, indent=2))
+    if '"failed":' in text:
+        sys.exit(f"not all of it was measured; what was stands in {path}")
 
 
 def machine() -> dict[str, Any]:
@@ -113,7 +114,7 @@ def machine() -> dict[str, Any]:
 
 def llama3(bench: Bench) -> BaseModel:
     """Llama 3 8B's shapes, made once (a minute or two)."""
-    layers, width, vocabulary = _shape(bench)
+    layers, width, vocabulary = model_shape(bench)
     base = bench.models / "base"
     if not (base / "model.safetensors.index.json").is_file():
         make(bench.models, layers, width, vocabulary)
@@ -127,11 +128,12 @@ def llama31(bench: Bench) -> BaseModel:
     for file in base.path.iterdir():
         if file.name != "config.json" and not (long / file.name).exists():
             (long / file.name).symlink_to(file.resolve())
-    (long / "config.json").write_text(json.dumps(config(*_shape(bench), positions=131072), indent=2))
+    (long / "config.json").write_text(json.dumps(config(*model_shape(bench), positions=131072), indent=2))
     return read_base_model(long)
 
 
-def _shape(bench: Bench) -> tuple[int, int, int]:
+def model_shape(bench: Bench) -> tuple[int, int, int]:
+    """Layers, hidden size and vocabulary."""
     return (2, 256, 384) if bench.tiny else (32, 4096, 128256)
 
 
@@ -180,7 +182,10 @@ def random_documents(base: BaseModel, count: int, most: int) -> list[Document]:
 
 
 def attempt(bench: Bench, work: Callable[..., Any], **arguments: Any) -> Any:
-    """work(bench, **arguments) in a fresh process with the card made small; tiny: here. {"out_of_memory": …} where memory ran out."""
+    """work(bench, **arguments) in a fresh process with the card made small; tiny: here. {"out_of_memory": …} where memory ran out.
+
+    What failed otherwise, which is not the card's fault, is {"failed": …}: the other tries are worth something without it.
+    """
     if bench.tiny:
         return _within_memory(work, bench, arguments)
     passed = {"work": [work.__module__, work.__qualname__], "arguments": arguments, "left": bench.deadline - time.monotonic()}
@@ -189,7 +194,8 @@ def attempt(bench: Bench, work: Callable[..., Any], **arguments: Any) -> Any:
     command = [sys.executable, "-m", "bench.gpu.shared", json.dumps(passed)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
     if done.returncode:
-        sys.exit(f"{work.__qualname__}({arguments}) failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
+        print(f"{work.__qualname__}({arguments}) failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}", file=sys.stderr)
+        return {"failed": (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1]}
     return json.loads(done.stdout.splitlines()[-1])
 
 

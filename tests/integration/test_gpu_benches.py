@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 
 import pytest
 
-from bench.gpu import context, export, fits, plan, speed
+from bench.gpu import context, export, fits, plan, shared, speed
 
 pytestmark = pytest.mark.slow
 
@@ -88,6 +89,16 @@ def test_the_plan_is_held_against_what_was_measured(figures):
 def test_an_export_is_timed(figures):
     found = figures(export)
     assert found["seconds"] > 0 and found["result_gb"] > 0
+
+
+def test_a_try_has_a_process_of_its_own_and_its_failure_ends_no_other(tmp_path):
+    """As on a card, but for the card: what is measured there comes back as JSON."""
+    bench = shared.Bench(False, tmp_path / "no-models", tmp_path, time.monotonic() + 60)
+    assert shared.attempt(bench, shared.model_shape) == [32, 4096, 128256]
+    assert shared.attempt(bench, shared.tweet_lengths)["failed"].startswith("TypeError: tweet_lengths() takes 0 positional arguments")
+    with pytest.raises(SystemExit, match="not all of it was measured"):
+        shared.write_result(bench, "fits", {"runs": [{"failed": "it"}, {"peak_bytes": 3}]})
+    assert json.loads((tmp_path / "gpu-fits.json").read_text())["runs"][1] == {"peak_bytes": 3}, "the others stand"
 
 
 def test_the_script_knows_its_parts_and_no_others(project):
