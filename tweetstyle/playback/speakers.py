@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,7 +72,7 @@ class OllamaSpeaker:
 class GgufSpeaker:
     """A GGUF in llama.cpp's server inside this process, with a slot for each request at one time. It is loaded at the first request.
 
-    Raises TweetstyleError where there is no such file, or it is no GGUF. threads: of llama.cpp, by default as many as it finds fit.
+    Raises TweetstyleError where there is no such file, or it is no GGUF. threads: of llama.cpp, by default one for every two processors.
     """
 
     def __init__(self, gguf: Path, concurrency: int, *, threads: int | None = None) -> None:
@@ -107,8 +108,8 @@ class GgufSpeaker:
         params.model.path = str(self._gguf)
         params.n_ctx, params.n_parallel = CONTEXT * self._concurrency, self._concurrency
         params.warmup, params.verbosity = False, -1
-        if self._threads:
-            params.cpuparams.n_threads = params.cpuparams_batch.n_threads = self._threads
+        # Its threads wait for each other in a busy loop: one core more than is free makes all of them many times slower.
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = self._threads or max(1, (os.cpu_count() or 2) // 2)
         try:
             server = xllamacpp.Server(params)
         except RuntimeError as error:
