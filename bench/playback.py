@@ -162,6 +162,7 @@ def main() -> None:
         "date": date.today().isoformat(), "python": platform.python_version(), "cpus": os.cpu_count(),
         "cached answers read, checked and written": {"tweets": CACHED, "seconds": seconds, "limit": MOST_SECONDS},
     }  # fmt: skip
+    save(result)
     binary = PROJECT / ".cache" / f"ollama-{VERSION}" / "ollama"
     if binary.is_file():
         with tempfile.TemporaryDirectory() as room:
@@ -174,7 +175,11 @@ def main() -> None:
         }  # fmt: skip
     else:
         print("Ollama is not built (make ollama): its tokens per second are not measured")
+    save(result)
     print(json.dumps(result, indent=2))
+
+
+def save(result: dict) -> None:
     OUT.write_text(json.dumps(result, indent=2) + "\n")
 
 
