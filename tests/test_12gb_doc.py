@@ -10,8 +10,10 @@ import pytest
 from click.testing import CliRunner
 
 from tweetstyle.cli import fit_command, tweetstyle
+from tweetstyle.fit.backoff import with_half_the_batch
+from tweetstyle.fit.probe import STEPS
 from tweetstyle.hub import HUB, known_config
-from tweetstyle.memory import largest_that_fit, named_card, plan_memory
+from tweetstyle.memory import PROBE, largest_that_fit, named_card, plan_memory
 from tweetstyle.memory.fit_to_card import with_rank, with_training
 from tweetstyle.needs import disk_needed, estimated_lesson, needs_of
 from tweetstyle.outline import Outline
@@ -120,9 +122,19 @@ def test_settings_are_those_of_a_new_recipe():
     assert f"are {161_259 * 100 * 2 / 1e6:.0f} million" in FLAT
 
 
+def test_a_run_begins_with_the_probe_that_is_told():
+    assert "three steps at the longest pack" in FLAT and STEPS == 3 and Training().probe == "auto"
+    assert f"model/{EIGHT.name}/{PROBE}" in FLAT
+    halved = with_half_the_batch(with_training(EIGHT.training, per_device_train_batch_size=2))
+    assert (halved.per_device_train_batch_size, halved.gradient_accumulation_steps) == (1, 16) and with_half_the_batch(
+        EIGHT.training
+    ) is None
+
+
 def test_messages_in_the_table_of_troubles_are_the_program_s():
     sources = " ".join(path.read_text(encoding="utf-8") for path in (ROOT / "tweetstyle").rglob("*.py"))
-    for message, *_ in TROUBLE[1:]:
+    assert len(TROUBLE) > 6
+    for message in (row[0] for row in TROUBLE[1:] if "`" in row[0]):
         (words,) = re.findall(r"^`([^`]+)`", message)
         fixed = max(re.split(r"…|model-\d+\S*|GiB", words), key=len).strip()
         assert fixed in sources or words in ("401", "403"), message
