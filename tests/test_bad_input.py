@@ -142,7 +142,7 @@ def test_an_export_of_another_prompt_is_not_talked_with(project):
     directory = project / "export" / "mine"
     directory.mkdir(parents=True)
     (directory / "Modelfile").write_text("FROM ./mine-q4_k_m.gguf\n")
-    prompt = {"format": "inst", "style": "Other", "custom": None, "topic": True, "topic_dropout": 0.25}
+    prompt = {"format": "inst", "style": "Other", "message": "topic", "custom": None, "system": None, "topic": True, "topic_dropout": 0.25}
     made = {"stage": "export", "settings": {"prompt": prompt}, "inputs": {}, "outputs": {}}
     (directory / "manifest.json").write_text(json.dumps(made))
     assert "trained under another prompt (prompt.style)" in refused("chat", "mine.yaml", command=tweetstyle)
