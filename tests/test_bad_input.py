@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 
@@ -145,7 +146,8 @@ def test_an_export_of_another_prompt_is_not_talked_with(project):
     prompt = {"format": "inst", "style": "Other", "message": "topic", "custom": None, "system": None, "topic": True, "topic_dropout": 0.25}
     made = {"stage": "export", "settings": {"prompt": prompt}, "inputs": {}, "outputs": {}}
     (directory / "manifest.json").write_text(json.dumps(made))
-    assert "trained under another prompt (prompt.style)" in refused("chat", "mine.yaml", command=tweetstyle)
+    message = refused("chat", "mine.yaml", command=tweetstyle)
+    assert "trained under another prompt (" in message and "prompt.style" in message
 
 
 def test_a_disk_that_is_too_small_is_told_before_anything_is_written(project, monkeypatch):
@@ -165,3 +167,117 @@ def test_ollama_that_is_not_running_is_told_before_the_training(project, monkeyp
 def test_a_stage_whose_predecessor_is_missing_names_it(project):
     assert "prepare comes first" in refused("fit", "mine.yaml", command=tweetstyle)
     assert "there is no exported model yet" in refused("chat", "mine.yaml", command=tweetstyle)
+
+
+# -- what the machine or the base model cannot do: refused before the base model is loaded ------------------
+
+
+@pytest.fixture
+def nvidia_smi(tmp_path_factory, monkeypatch):
+    """Puts a fake nvidia-smi, that says what it is told, before all others on PATH."""
+    directory = tmp_path_factory.mktemp("bin")
+
+    def write(said, code=0):
+        (directory / "said").write_text(said)
+        (directory / "nvidia-smi").write_text(
+            f'#!/bin/sh\ncase "$1" in --query-gpu=index,*) /bin/cat {directory}/said; exit {code};; *) exit 9;; esac\n'
+        )
+        (directory / "nvidia-smi").chmod(0o755)
+        monkeypatch.setenv("PATH", f"{directory}:{os.environ['PATH']}")
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+    return write
+
+
+CARD = "0, GPU-a1, NVIDIA GeForce RTX 3060, {driver}, 12288, 11776, {capability}\n"
+
+
+def test_a_gpu_that_vanished(project, nvidia_smi):
+    nvidia_smi("Unable to determine the device handle for GPU 0000:01:00.0: GPU is lost. Reboot the system to recover this GPU\n", 15)
+    message = refused("mine.yaml")
+    assert "GPU is lost" in message and "restart the machine" in message and written(project) == []
+
+
+def test_a_cuda_that_is_too_old(project, nvidia_smi):
+    nvidia_smi(CARD.format(driver="535.183.01", capability="8.6"))
+    message = refused("mine.yaml")
+    assert "needs a driver from 580 on; installed is 535.183.01" in message and "update the driver" in message
+    assert written(project) == []
+
+
+def test_a_cpu_only_torch_on_a_gpu_machine(project, nvidia_smi, monkeypatch):
+    import tweetstyle.doctor
+    from tweetstyle.doctor.torch_build import TorchBuild
+
+    nvidia_smi(CARD.format(driver="580.95.05", capability="8.6"))
+    monkeypatch.setattr(tweetstyle.doctor, "installed_torch", lambda: TorchBuild("2.14.1+cpu", None))
+    message = refused("mine.yaml")
+    assert "built for the CPU alone: it cannot use the NVIDIA GeForce RTX 3060" in message and "install torch built for CUDA" in message
+    assert written(project) == []
+
+
+def test_a_card_without_bfloat16(project, nvidia_smi):
+    nvidia_smi(CARD.format(driver="580.95.05", capability="7.5"))
+    message = refused("mine.yaml")
+    assert "mine.yaml:4: training.bf16" in message and "write bf16: false" in message and written(project) == []
+
+
+def own_base(project, base_model_dir):
+    """A copy of the base model that a test may change; the weights are linked."""
+    (project / "base").unlink()
+    (project / "base").mkdir()
+    for file in base_model_dir.iterdir():
+        if file.suffix == ".safetensors":
+            (project / "base" / file.name).symlink_to(file)
+        else:
+            shutil.copy(file, project / "base" / file.name)
+    return project / "base"
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_a_base_in_four_bits_with_another_method_than_qlora(project, base_model_dir, method):
+    config = own_base(project, base_model_dir) / "config.json"
+    saved = {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True}
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"quantization_config": saved}))
+    (project / "mine.yaml").write_text(RECIPE.replace("lora", method))
+    message = refused("mine.yaml")
+    assert "mine.yaml:3: model.method: the base model is saved in 4 bits" in message and "write method: qlora" in message
+    assert written(project) == []
+
+
+@pytest.mark.parametrize("rank", [0, 10_000])
+def test_a_rank_of_nothing_or_of_ten_thousand(project, rank):
+    (project / "mine.yaml").write_text(RECIPE.replace("method: lora", f"method: lora, lora: {{r: {rank}}}"))
+    message = refused("mine.yaml")
+    assert f"mine.yaml:3: model.lora.r: {rank} is not valid" in message and "it should be" in message
+    assert ("1" if rank == 0 else "1024") in message.split("it should be")[1] and written(project) == []
+
+
+def test_unknown_target_modules(project):
+    (project / "mine.yaml").write_text(RECIPE.replace("method: lora", "method: lora, lora: {target_modules: [q_prj, lm_head]}"))
+    message = refused("mine.yaml")
+    assert "'q_prj' is not one of the choices" in message and "did you mean q_proj?" in message and "'lm_head'" in message
+
+
+def test_a_missing_shard(project, base_model_dir):
+    base = own_base(project, base_model_dir)
+    index = {"weight_map": {"model.embed_tokens.weight": "model.safetensors", "model.norm.weight": "model-00002-of-00002.safetensors"}}
+    (base / "model.safetensors.index.json").write_text(json.dumps(index))
+    message = refused("mine.yaml")
+    assert "model-00002-of-00002.safetensors" in message and "→" in message and written(project) == []
+
+
+def test_a_tokenizer_of_another_model(project, base_model_dir):
+    tokenizer = own_base(project, base_model_dir) / "tokenizer.json"
+    content = json.loads(tokenizer.read_text())
+    content["added_tokens"].append(content["added_tokens"][0] | {"id": 128_009, "content": "<|eot_id|>"})
+    tokenizer.write_text(json.dumps(content))
+    message = refused("mine.yaml")
+    assert "the model 49,152 embeddings" in message and "another model" in message and written(project) == []
+
+
+def test_pickled_weights_alone(project, base_model_dir):
+    base = own_base(project, base_model_dir)
+    (base / "model.safetensors").rename(base / "pytorch_model.bin")
+    message = refused("mine.yaml")
+    assert "only pickled weights (pytorch_model.bin)" in message and "a pickle is a program" in message and written(project) == []

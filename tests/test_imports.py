@@ -11,7 +11,8 @@ HEAVY = {"torch", "transformers", "unsloth", "trl", "peft", "datasets", "sklearn
 LIGHT = [
     "tweetstyle.cli", "tweetstyle.pipeline", "tweetstyle.road", "tweetstyle.plan", "tweetstyle.recipe_file", "tweetstyle.template",
     "tweetstyle.tokenizer", "tweetstyle.base_model", "tweetstyle.manifest", "tweetstyle.prepare", "tweetstyle.fit",
-    "tweetstyle.evaluate", "tweetstyle.export", "tweetstyle.chat", "tweetstyle.ollama", "tweetstyle.playback",
+    "tweetstyle.evaluate", "tweetstyle.export", "tweetstyle.doctor", "tweetstyle.checkup",
+    "tweetstyle.chat", "tweetstyle.ollama", "tweetstyle.playback",
     "tweetstyle.memory", "tweetstyle.needs_shown",
 ]  # fmt: skip
 

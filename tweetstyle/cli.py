@@ -88,6 +88,20 @@ def plan_command(recipe: Path, card_gib: float | None, tweets: int | None, as_js
     pipeline.plan(recipe, card_gib=card_gib, tweets=tweets, as_json=as_json)
 
 
+@tweetstyle.command("doctor", cls=Door)
+@click.argument("recipe", required=False, type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="The checks for programs: name, state (ok, warn, fail), seen, do, where.")
+def doctor_command(recipe: Path | None, as_json: bool) -> None:
+    """Look whether this machine, its packages and the base model can do what RECIPE asks; without one, at the machine alone.
+
+    Nothing is written. Exits 1 where a check failed: a run would be stopped by it.
+    """
+    from tweetstyle import pipeline
+
+    if not pipeline.doctor(recipe, as_json=as_json):
+        sys.exit(1)
+
+
 def _stage_command(stage: str, help: str) -> None:
     @tweetstyle.command(stage, cls=Door, help=help)
     @RECIPE

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from tweetstyle.errors import TweetstyleError
+from tweetstyle.errors import RecipeErrors, TweetstyleError
 from tweetstyle.manifest import Manifest, changed_settings
 from tweetstyle.recipe import Recipe
 from tweetstyle.recipe_file import located
@@ -91,6 +91,26 @@ def plan(path: Path, *, card_gib: float | None = None, tweets: int | None = None
         click.echo(json.dumps(figures(needs), indent=2))
     else:
         show(needs_shown.needs_table(needs))
+
+
+def doctor(path: Path | None, *, as_json: bool) -> bool:
+    """Prints every check; of the machine alone without a recipe. Whether none failed."""
+    from tweetstyle import checkup
+
+    road, unread = None, []
+    if path is not None:
+        try:
+            road = Road(path)
+        except TweetstyleError as error:
+            unread = [checkup.fail("recipe", error.what, error.hint or "", error.where or str(path))]
+            if isinstance(error, RecipeErrors):
+                unread = [checkup.fail("recipe", p.what, p.hint or "", p.where or str(path)) for p in error.problems]
+    checks = [*checkup.examine(road), *unread]
+    if as_json:
+        click.echo(checkup.as_json(checks))
+    else:
+        show(checkup.table(checks))
+    return all(check.state != "fail" for check in checks)
 
 
 def chat(path: Path, prompt: str | None) -> None:

@@ -303,18 +303,23 @@ class Road:
                 speaker_of(self.recipe.playback)
 
     def check(self) -> None:
-        """Refuses, before a minute is spent, what would fail later."""
-        from tweetstyle.plan import check_before_start
-
-        there = self.bytes_there()
-        with located(self.path):
-            check_before_start(self.recipe, self.base, self.template, there)
-        if there is not None:
+        """Refuses, before a minute is spent, what would fail later; shows what may go worse than it could."""
+        self.refuse_what_would_fail()
+        if self.bytes_there() is not None:
+            from tweetstyle.checkup import stop_where_it_would_fail
             from tweetstyle.needs import card_for, needs_of
             from tweetstyle.needs_shown import in_one_line
 
             self.refuse_what_cannot_fit()
+            stop_where_it_would_fail(self)
             click.echo(in_one_line(needs_of(self.recipe, self.base, card_for(self.recipe))), err=True)
+
+    def refuse_what_would_fail(self) -> None:
+        """The plan's own refusals."""
+        from tweetstyle.plan import check_before_start
+
+        with located(self.path):
+            check_before_start(self.recipe, self.base, self.template, self.bytes_there())
 
     def needs(self, card_gib: float | None = None, tweets: int | None = None) -> Needs:
         """What the run takes. card_gib: of another card than the one that is here; tweets: of another number than the archive's."""

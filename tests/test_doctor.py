@@ -1,0 +1,395 @@
+"""doctor looks before anything is spent: the card by a fake nvidia-smi, the decisions by states that no machine here has."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from support.tiny_llama import SPECIAL, write_llama
+
+from tweetstyle.cli import tweetstyle
+from tweetstyle.doctor.base_checks import check_method, check_prompt, check_tokenizer
+from tweetstyle.doctor.card import Card, CardState, Process, observe_card
+from tweetstyle.doctor.card_checks import check_card
+from tweetstyle.doctor.machine import MachineState, Place, check_machine, observe_machine
+from tweetstyle.doctor.network import check_network
+from tweetstyle.doctor.torch_build import TorchBuild, installed_torch, read_torch_build
+from tweetstyle.doctor.untrained import judge, tokens_of_format, untrained_tokens
+from tweetstyle.doctor.versions import Installed, Rule, check_versions, observe_versions
+from tweetstyle.offline import OFFLINE
+from tweetstyle.template import build_template
+
+GIB = 2**30
+RTX = Card(0, "GPU-a1", "NVIDIA GeForce RTX 3060", 12 * GIB, int(11.5 * GIB), (8, 6))
+HERE = CardState("580.95.05", (RTX,))
+CUDA_13 = TorchBuild("2.14.1+cu130", "13.0")
+ROWS = "0, GPU-a1, NVIDIA GeForce RTX 3060, 580.95.05, 12288, 11776, 8.6\n1, GPU-b2, Tesla T4, 580.95.05, 15360, 15000, 7.5\n"
+
+
+def states(checks):
+    return {check.name: check.state for check in checks}
+
+
+def named(checks, name):
+    return next(check for check in checks if check.name == name)
+
+
+class Recipe:
+    """What the card's checks read of a recipe."""
+
+    def __init__(self, *, parameters=8_030_261_248, card=7 * GIB, card_least=6 * GIB, bf16=True):
+        self.parameters, self.card, self.card_least = parameters, card, card_least
+        self.training = type("Training", (), {"bf16": bf16})
+
+
+@pytest.fixture
+def nvidia_smi(tmp_path):
+    """Writes a fake one that answers each query as told; the environment with it on PATH, and an empty PCI bus."""
+
+    def write(gpu="", apps="", code=0, bus=()):
+        (tmp_path / "gpu").write_text(gpu)
+        (tmp_path / "apps").write_text(apps)
+        program = tmp_path / "bin" / "nvidia-smi"
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(
+            f'#!/bin/sh\ncase "$1" in --query-gpu*) /bin/cat {tmp_path}/gpu;; *) /bin/cat {tmp_path}/apps;; esac\nexit {code}\n'
+        )
+        program.chmod(0o755)
+        return lambda **more: observe_card({"PATH": str(program.parent)} | more, tmp_path / "pci")
+
+    return write
+
+
+def test_cards_and_who_uses_them_are_read_from_nvidia_smi(nvidia_smi):
+    apps = "GPU-a1, 4242, /usr/local/bin/ollama, 5120\nGPU-b2, 7, python3, 100\nGPU-a1, 9, [Not Found], [N/A]\n"
+    state = nvidia_smi(ROWS, apps)()
+    assert state.cards == (RTX, Card(1, "GPU-b2", "Tesla T4", 15 * GIB, 15000 * 2**20, (7, 5)))
+    assert state.driver == "580.95.05" and state.trouble is None and not state.hidden
+    assert state.processes == (Process(4242, "/usr/local/bin/ollama", 5 * GIB), Process(9, "[Not Found]", None))
+
+
+@pytest.mark.parametrize(
+    ("visible", "first", "hidden"),
+    [
+        ("1", "GPU-b2", False),
+        ("1,0", "GPU-b2", False),
+        ("GPU-b", "GPU-b2", False),
+        ("", None, True),
+        ("-1", None, True),
+        ("7", None, False),
+    ],
+)
+def test_cuda_visible_devices_chooses_the_card(nvidia_smi, visible, first, hidden):
+    state = nvidia_smi(ROWS)(CUDA_VISIBLE_DEVICES=visible)
+    assert (state.cards[0].uuid if state.cards else None) == first and state.hidden == hidden
+    assert named(check_card(state, CUDA_13, None), "driver").state == ("fail" if visible == "7" else "ok")
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ("Unable to determine the device handle for GPU 0000:01:00.0: GPU is lost.  Reboot the system to recover this GPU\n", 15),
+        ("Unable to determine the device handle for GPU 0000:01:00.0: GPU is lost.  Reboot the system to recover this GPU\n", 0),
+        ("Failed to initialize NVML: Driver/library version mismatch\n", 18),
+    ],
+)
+def test_a_card_that_vanished_fails_with_nvidia_smis_own_words(nvidia_smi, said, code):
+    state = nvidia_smi(said, code=code)()
+    driver = named(check_card(state, CUDA_13, None), "driver")
+    assert driver.state == "fail" and " ".join(said.split()) in driver.seen and "restart the machine" in driver.do
+    assert "CUDA_VISIBLE_DEVICES=" in driver.do
+    assert states(check_card(nvidia_smi(said, code=code)(CUDA_VISIBLE_DEVICES=""), CUDA_13, None))["driver"] == "ok"
+
+
+def test_an_nvidia_smi_that_never_answers_is_given_up(nvidia_smi, monkeypatch, tmp_path):
+    monkeypatch.setattr("tweetstyle.doctor.card.PATIENCE", 0.3)
+    ask = nvidia_smi(ROWS)
+    (tmp_path / "bin" / "nvidia-smi").write_text("#!/bin/sh\nexec /bin/sleep 60\n")
+    assert "did not answer" in ask().trouble
+
+
+def test_a_card_on_the_bus_without_a_driver_is_told(tmp_path):
+    for number, (vendor, kind) in enumerate((("0x8086", "0x030000"), ("0x10de", "0x040300"), ("0x10de", "0x030000"))):
+        assert not observe_card({"PATH": ""}, tmp_path).on_the_bus
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "vendor").write_text(vendor + "\n")
+        (tmp_path / str(number) / "class").write_text(kind + "\n")
+    state = observe_card({"PATH": ""}, tmp_path)
+    driver = named(check_card(state, CUDA_13, None), "driver")
+    assert state.on_the_bus and driver.state == "warn" and "no driver" in driver.seen
+
+
+def test_without_a_card_a_small_model_is_well_and_a_large_one_is_warned_of():
+    assert states(check_card(CardState(), CUDA_13, Recipe(parameters=135_000_000)))["driver"] == "ok"
+    driver = named(check_card(CardState(), CUDA_13, Recipe()), "driver")
+    assert driver.state == "warn" and "8.0 billion" in driver.seen
+
+
+@pytest.mark.parametrize(
+    ("torch", "driver", "state", "words"),
+    [
+        (CUDA_13, "580.65.06", "ok", "built for CUDA 13.0"),
+        (CUDA_13, "579.99", "fail", "driver from 580 on; installed is 579.99"),
+        (TorchBuild("2.8.0", "12.8"), "535.183.01", "ok", "CUDA 12.8"),
+        (TorchBuild("2.8.0", "12.8"), "470.1", "fail", "driver from 525"),
+        (TorchBuild("2.14.1+cpu", None), "580.65", "fail", "built for the CPU alone: it cannot use the NVIDIA GeForce RTX 3060"),
+        (TorchBuild("9.0", "14.1"), "580.65", "warn", "not known here"),
+        (None, "580.65", "fail", "not installed"),
+    ],
+)
+def test_torch_is_held_against_the_driver(torch, driver, state, words):
+    check = named(check_card(replace(HERE, driver=driver), torch, None), "torch")
+    assert check.state == state and words in check.seen and bool(check.do) == (state != "ok")
+
+
+def test_a_cpu_only_torch_is_well_where_there_is_no_card():
+    assert states(check_card(CardState(), TorchBuild("2.14.1+cpu", None), None))["torch"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("capability", "cuda", "state"),
+    [((7, 0), "13.0", "fail"), ((7, 0), "12.8", "ok"), ((7, 5), "13.0", "ok"), ((12, 0), "12.6", "fail"), ((12, 0), "12.8", "ok")],
+)
+def test_a_card_older_or_newer_than_torchs_cuda_is_refused(capability, cuda, state):
+    card = replace(RTX, capability=capability)
+    assert states(check_card(CardState("580.1", (card,)), TorchBuild("2", cuda), None))["compute capability"] == state
+
+
+def test_bfloat16_is_refused_on_a_card_without_it_where_the_recipe_asks_for_it():
+    old = CardState("580.1", (replace(RTX, capability=(7, 5)),))
+    check = named(check_card(old, CUDA_13, Recipe()), "bfloat16")
+    assert (check.state, check.where, check.do) == ("fail", "training.bf16", "write bf16: false")
+    assert states(check_card(old, CUDA_13, Recipe(bf16=False)))["bfloat16"] == "ok"
+    assert states(check_card(old, CUDA_13, None))["bfloat16"] == "warn"
+    assert states(check_card(HERE, CUDA_13, Recipe()))["bfloat16"] == "ok"
+
+
+def test_a_card_in_use_is_told_with_who_has_it_and_how_to_get_it_back():
+    busy = CardState("580.1", (replace(RTX, free=5 * GIB),), (Process(4242, "/usr/bin/ollama", 6 * GIB),))
+    check = named(check_card(busy, CUDA_13, Recipe()), "card memory")
+    assert check.state == "fail" and "ollama (6.0 GiB, process 4242)" in check.seen and "ollama stop" in check.do
+    assert states(check_card(busy, CUDA_13, Recipe(card_least=4 * GIB)))["card memory"] == "warn"
+    assert states(check_card(busy, CUDA_13, Recipe(card=4 * GIB, card_least=3 * GIB)))["card memory"] == "ok"
+    assert states(check_card(busy, CUDA_13, None))["card memory"] == "warn"
+    assert states(check_card(HERE, CUDA_13, None))["card memory"] == "ok"
+
+
+def test_torchs_build_is_that_of_the_imported_torch_and_read_without_importing_it(tmp_path):
+    (tmp_path / "version.py").write_text("from typing import Optional\n__version__ = '2.9.0+cpu'\ncuda: Optional[str] = None\n")
+    assert read_torch_build(tmp_path) == TorchBuild("2.9.0+cpu", None)
+    program = "import torch; print(torch.__version__, torch.version.cuda)"
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    build = installed_torch()
+    assert [build.version, str(build.cuda)] == said
+
+
+# -- machine, versions, network -----------------------------------------------------------------------------
+
+
+def machine(**changes):
+    places = {Path("model"): Place(1, 50 * GIB, True), Path("export"): Place(2, 3 * GIB, True)}
+    return replace(MachineState(places, 32 * GIB, 20 * GIB, 2_000_000_000, 1_900_000_000, "tweets.csv"), **changes)
+
+
+class Needs:
+    def __init__(self, ram=None, **rooms):
+        from tweetstyle.doctor import Room
+
+        self.ram, self.rooms = ram or {}, tuple(Room(Path(name), size, name) for name, size in rooms.items())
+
+
+def test_room_is_counted_disk_by_disk():
+    checks = [check for check in check_machine(machine(), Needs(model=5 * GIB, export=4 * GIB)) if check.name == "disk"]
+    assert [check.state for check in checks] == ["ok", "fail"] and "free 1.0 GiB more" in checks[1].do
+    assert {check.state for check in check_machine(machine(), Needs(model=4 * GIB, export=GIB))} == {"ok"}
+
+
+def test_memory_rights_and_clock():
+    assert states(check_machine(machine(), Needs({"export": 33 * GIB})))["memory"] == "fail"
+    assert states(check_machine(machine(), Needs({"export": 25 * GIB})))["memory"] == "warn"
+    closed = check_machine(machine(places={Path("model"): Place(1, 50 * GIB, False)}), None)
+    assert named(closed, "write rights").state == "fail" and "model" in named(closed, "write rights").seen
+    late = named(check_machine(machine(newest=2_000_100_000, newest_of="the newest tweet"), None), "clock")
+    assert late.state == "warn" and "the newest tweet" in late.seen and "2033-05-18" in late.seen
+
+
+def test_the_clock_is_held_against_files_tweets_and_the_program_itself(tmp_path):
+    state = observe_machine([tmp_path / "not" / "there"], [tmp_path / "missing"], newest_tweet=4_000_000_000)
+    assert (state.newest, state.newest_of) == (4_000_000_000, "the newest tweet")
+    assert state.places[tmp_path / "not" / "there"].writable and 0 < state.available_ram < state.total_ram
+    assert observe_machine([tmp_path], []).newest == pytest.approx(
+        (Path(sys.modules["tweetstyle.doctor.machine"].__file__)).stat().st_mtime
+    )
+
+
+def test_versions_missing_broken_and_other_than_asked_for():
+    rules = (Rule("tweetstyle", "trl", ">=1.15"), Rule("unsloth", "trl", "<=1.15.0"), Rule("tweetstyle", "peft", ""))
+    there = {"trl": "1.16.0", "datasets": "4.4.1"}
+    found = check_versions(Installed(there, rules))
+    assert [(check.state, check.seen.split()[0]) for check in found] == [("fail", "peft"), ("fail", "datasets"), ("warn", "trl")]
+    assert "unsloth asks for <=1.15.0" in found[2].seen
+    assert states(check_versions(Installed({"trl": "1.15.0", "peft": "1", "datasets": "4.8.5"}, rules))) == {"versions": "ok"}
+
+
+def test_the_locked_versions_go_together():
+    installed = observe_versions()
+    assert len(installed.rules) > 30 and [check.state for check in check_versions(installed)] == ["ok"]
+
+
+@pytest.mark.parametrize(
+    ("host", "told"),
+    [("", False), ("127.0.0.1:11434", False), ("http://localhost:1", False), ("[::1]:11434", False), ("0.0.0.0", False),
+     ("192.168.1.9:11434", True), ("https://gpu.example.org", True)],
+)  # fmt: skip
+def test_an_ollama_on_another_machine_is_told(host, told):
+    checks = check_network(OFFLINE | {"OLLAMA_HOST": host})
+    assert [check.name for check in checks] == ["offline"] + ["ollama"] * told
+    assert checks[0].state == "ok" and states(check_network({}))["offline"] == "warn"
+
+
+# -- the base model -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("saved", "method", "state", "do"),
+    [
+        ({"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "quant_method": "bitsandbytes"}, "full", "fail", "method: qlora"),
+        ({"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "quant_method": "bitsandbytes"}, "lora", "fail", "method: qlora"),
+        ({"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "quant_method": "bitsandbytes"}, "qlora", "ok", ""),
+        ({"quant_method": "gptq", "bits": 4}, "qlora", "fail", "16-bit weights"),
+    ],
+)
+def test_a_base_that_is_saved_quantised(saved, method, state, do):
+    (check,) = check_method({"quantization_config": saved}, method)
+    assert check.state == state and do in check.do
+    assert list(check_method({}, method)) == []
+
+
+def test_tokens_that_were_never_learned_are_found_by_their_rows():
+    """Rows as in base Llama 3 (all but zero), as in tied models (all but equal), and learned."""
+    random = np.random.default_rng(0)
+    rows = random.normal(0, 1, (6, 64)).astype(np.float32)
+    rows[1] *= 1e-3
+    rows[3] = rows[2] * 1.001
+    found = judge(rows, [10, 11, 12, 13, 14, 15], 8.0, {10: "bos", 11: "header", 12: "eot", 15: "im_start"})
+    assert [(token.token, token.like) for token in found] == [("header", 0), ("eot", 1)]
+
+
+CHAT = (
+    "{% for m in messages %}<|start_header_id|>{{ m.role }}<|end_header_id|>\n\n{{ m.content }}<|eot_id|>{% endfor %}"
+    "{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}"
+)
+
+
+@pytest.fixture
+def llama(tmp_path):
+    """A toy Llama with Llama 3's header tokens and unused ones beside them; `learned`: whether it was taught to chat."""
+
+    def write(learned):
+        from safetensors.numpy import load_file, save_file
+
+        write_llama(tmp_path / "base")
+        path = tmp_path / "base"
+        tokenizer = json.loads((path / "tokenizer.json").read_text())
+        last = max(token["id"] for token in tokenizer["added_tokens"])
+        for number, text in enumerate(("<|start_header_id|>", "<|end_header_id|>", "<|x_0|>", "<|x_1|>"), last + 1):
+            tokenizer["added_tokens"].append(tokenizer["added_tokens"][0] | {"id": number, "content": text})
+        (path / "tokenizer.json").write_text(json.dumps(tokenizer))
+        settings = json.loads((path / "tokenizer_config.json").read_text())
+        (path / "tokenizer_config.json").write_text(json.dumps(settings | {"chat_template": CHAT}))
+        weights = load_file(path / "model.safetensors")
+        unused = [token["id"] for token in tokenizer["added_tokens"] if token["content"].startswith("<|x") or not learned]
+        kept = {token["id"] for token in tokenizer["added_tokens"] if token["content"] in SPECIAL[:2]}
+        weights["model.embed_tokens.weight"][[index for index in unused if index not in kept]] = 0.001
+        save_file(weights, path / "model.safetensors")
+        from tweetstyle.base_model import read_base_model
+
+        return read_base_model(path)
+
+    return write
+
+
+def prompt_check(base, format, method="qlora", speaks_chat=False):
+    template = build_template(format, "Nimzo", base.tokens)
+    return check_prompt(template, method, untrained_tokens(base, tokens_of_format(base, template)), speaks_chat=speaks_chat)
+
+
+def test_the_chat_format_over_a_base_model_is_refused_though_it_has_a_chat_template(llama):
+    base = llama(learned=False)
+    check = prompt_check(base, "chat")
+    assert (check.state, check.where) == ("fail", "prompt.format") and "format: inst" in check.do
+    assert all(token in check.seen for token in ("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"))
+    assert prompt_check(base, "chat", "full").state == "warn"
+    assert prompt_check(base, "inst").state == "ok", "what inst writes, BOS and EOS, every base has learned"
+
+
+def test_the_chat_format_over_an_instruct_model_is_well_and_inst_is_told(llama):
+    base = llama(learned=True)
+    assert prompt_check(base, "chat").state == "ok"
+    from tweetstyle.doctor.base_checks import _speaks_chat
+
+    assert _speaks_chat(base) and "trained to chat" in prompt_check(base, "inst", speaks_chat=True).seen
+
+
+def test_the_real_instruct_model_knows_its_marks_and_not_its_unused_tokens(base_model_dir):
+    from tweetstyle.base_model import read_base_model
+
+    base = read_base_model(base_model_dir)
+    assert prompt_check(base, "chat").state == "ok"
+    special = base.tokenizer.special_ids
+    assert {"<empty_output>", "<jupyter_text>"} <= {token.token for token in untrained_tokens(base, special)}
+
+
+def test_special_tokens_told_in_two_ways_are_two_models_files(tmp_path):
+    base = write_llama(tmp_path / "base", bos_token_id=1, eos_token_id=[9, 321])
+    (bos, eos) = check_tokenizer(base) if base.eos_id not in (9, 321) else (*check_tokenizer(base), None)
+    assert bos.state == "warn" and "bos_token_id is 1 in config.json" in bos.seen and (eos is None or eos.state == "warn")
+
+
+# -- the command --------------------------------------------------------------------------------------------
+
+RECIPE = """\
+data: {source: tweets.csv}
+prompt: {style: Nimzo}
+model: {base: base, method: lora}
+training: {optim: adamw_torch, max_length: 128, gradient_checkpointing: false}
+"""
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch, base_model_dir):
+    from tests.test_bad_input import HEADER, rows
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").write_text(RECIPE)
+    (tmp_path / "tweets.csv").write_text(HEADER + rows(60), encoding="utf-8")
+    (tmp_path / "base").symlink_to(base_model_dir)
+    return tmp_path
+
+
+def test_the_command_tells_programs_every_check_and_writes_nothing(project):
+    before = sorted(project.rglob("*"))
+    result = CliRunner().invoke(tweetstyle, ["doctor", "mine.yaml", "--json"])
+    shown = json.loads(result.stdout)
+    assert result.exit_code == 0 and shown["ok"], shown
+    assert {"driver", "torch", "disk", "memory", "write rights", "clock", "versions", "offline", "base model", "tokenizer", "prompt"} <= {
+        check["name"] for check in shown["checks"]
+    }
+    assert sorted(project.rglob("*")) == before
+
+
+def test_what_cannot_be_read_is_one_failed_check_among_the_others(project):
+    (project / "mine.yaml").write_text(RECIPE.replace("base: base", "base: nowhere"))
+    result = CliRunner().invoke(tweetstyle, ["doctor", "mine.yaml", "--json"])
+    failed = [check for check in json.loads(result.stdout)["checks"] if check["state"] == "fail"]
+    assert result.exit_code == 1 and [check["name"] for check in failed] == ["base model"]
+    (project / "mine.yaml").write_text(RECIPE + "exports: {}\n")
+    result = CliRunner().invoke(tweetstyle, ["doctor", "mine.yaml"])
+    assert result.exit_code == 1 and "did you mean export?" in result.stdout and "versions" in result.stdout
+    assert CliRunner().invoke(tweetstyle, ["doctor"]).exit_code == 0

@@ -1,0 +1,35 @@
+"""doctor: whether this machine, its packages and a base model can do what a recipe asks. Each family of checks observes first, and then
+decides by a pure function over what was observed. Nothing is written, and torch is not imported."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from tweetstyle.doctor.asked import Asked, Room
+from tweetstyle.doctor.base_checks import check_base
+from tweetstyle.doctor.card import observe_card
+from tweetstyle.doctor.card_checks import check_card
+from tweetstyle.doctor.check import Check, fail
+from tweetstyle.doctor.machine import check_machine, observe_machine
+from tweetstyle.doctor.network import check_network
+from tweetstyle.doctor.torch_build import installed_torch
+from tweetstyle.doctor.versions import check_versions, observe_versions
+
+__all__ = ["Asked", "Check", "Room", "doctor", "fail"]
+
+
+def doctor(asked: Asked | None, directories: Iterable[Path]) -> list[Check]:
+    """Every check. asked: what a run asks, None for the machine alone; directories: those that runs write to."""
+    rooms = [room.directory for room in asked.rooms] if asked else []
+    machine = observe_machine(
+        dict.fromkeys([*directories, *rooms]), asked.files if asked else (), asked.newest_tweet if asked else None
+    )  # fmt: skip
+    return [
+        *check_card(observe_card(os.environ), installed_torch(), asked),
+        *check_machine(machine, asked),
+        *check_versions(observe_versions()),
+        *check_network(os.environ),
+        *(check_base(asked) if asked else ()),
+    ]

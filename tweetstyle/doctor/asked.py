@@ -1,0 +1,39 @@
+"""What a run asks of the machine, in plain values: computed from the recipe by who knows it, read by the checks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tweetstyle.base_model import BaseModel
+from tweetstyle.recipe import Model, Training
+from tweetstyle.template import Template
+
+
+@dataclass(frozen=True)
+class Room:
+    """Bytes that a run may write beneath a directory, which need not exist yet; why: what for."""
+
+    directory: Path
+    bytes: int
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Bytes. card: planned at the peak of a step; card_least: what stands on the card from the first step to the last; ram: what the
+    largest part takes of the machine's memory, part → bytes. newest_tweet: seconds since 1970, where tweets have been prepared.
+    """
+
+    base: BaseModel
+    template: Template
+    model: Model
+    training: Training
+    parameters: int
+    card: int
+    card_least: int
+    ram: Mapping[str, int]
+    rooms: tuple[Room, ...]
+    files: tuple[Path, ...]
+    newest_tweet: int | None = None

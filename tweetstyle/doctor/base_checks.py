@@ -1,0 +1,89 @@
+"""Whether a base model fits the recipe: its numbers' form and the method, its tokenizer, and the format of the prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from tweetstyle.base_model import BaseModel
+from tweetstyle.doctor.asked import Asked
+from tweetstyle.doctor.check import Check, fail, gib, ok, warn
+from tweetstyle.doctor.untrained import Untrained, tokens_of_format, untrained_tokens
+from tweetstyle.template import Template
+
+FORMATS_OF_ITS_OWN = ("inst", "text", "custom")
+
+
+def check_base(asked: Asked) -> list[Check]:
+    """base model, method, tokenizer, prompt."""
+    base, template = asked.base, asked.template
+    size = f"{len(base.shards)} safetensors file{'s' if len(base.shards) > 1 else ''}, {gib(base.weight_bytes)}"
+    checks = [ok("base model", f"{base.path}: {size}, {asked.parameters / 1e9:.3g} billion parameters, all whole")]
+    checks += check_method(base.config, asked.model.method)
+    checks += check_tokenizer(base)
+    untrained = untrained_tokens(base, tokens_of_format(base, template))
+    chat = base.tokens.chat_template is not None and template.format in FORMATS_OF_ITS_OWN
+    return [*checks, check_prompt(template, asked.model.method, untrained, speaks_chat=chat and _speaks_chat(base))]
+
+
+def check_method(config: dict[str, Any], method: str) -> Iterator[Check]:
+    """A base that was saved in 4 bits is trained by qlora alone; in any other quantised form, by nothing."""
+    saved = config.get("quantization_config")
+    if not saved:
+        return
+    name, kind = "method", saved.get("quant_method", "an unknown form")
+    sixteen = "name a directory with its 16-bit weights"
+    nf4 = bool(saved.get("load_in_4bit")) and saved.get("bnb_4bit_quant_type") == "nf4"
+    if not nf4:
+        yield fail(name, f"the base model is saved quantised ({kind}): no adapter can be trained over that here", sixteen, "model.base")
+    elif method == "full":
+        what = "the base model is saved in 4 bits, whose weights cannot be trained"
+        yield fail(name, what, f"write method: qlora, or {sixteen}", "model.method")
+    elif method == "lora":
+        what = "the base model is saved in 4 bits, and lora asks for 16"
+        yield fail(name, what, f"write method: qlora, or {sixteen}", "model.method")
+    else:
+        yield ok(name, "qlora over a base that is saved in 4 bits: the export adds the adapter to just those")
+
+
+def check_tokenizer(base: BaseModel) -> list[Check]:
+    """Whether config.json and tokenizer_config.json tell the same special tokens, which files of one model do."""
+    name, where = "tokenizer", str(base.path / "tokenizer_config.json")
+    do = "take tokenizer.json, tokenizer_config.json and config.json from one model: download them again"
+    checks = []
+    for key, there in (("bos_token_id", base.bos_id), ("eos_token_id", base.eos_id)):
+        said = base.config.get(key)
+        among = said if isinstance(said, list) else [said]
+        if said is not None and there is not None and there not in among:
+            checks.append(warn(name, f"{key} is {said} in config.json, and {there} in the tokenizer", do, where))
+    return checks or [ok(name, f"up to {base.tokenizer.highest_id() + 1:,} tokens for {base.config['vocab_size']:,} embeddings")]
+
+
+def check_prompt(template: Template, method: str, untrained: list[Untrained], *, speaks_chat: bool) -> Check:
+    """The format against what the model learned. speaks_chat: it learned the tokens of a chat template that the recipe does not use."""
+    name, where = "prompt", "prompt.format"
+    if not untrained:
+        if speaks_chat:
+            what = (
+                f"format: {template.format} over a model that was trained to chat: it goes, but its manner of answering is to be unlearned"
+            )
+            return ok(name, f"{what}; a base model brings none, format: chat keeps it")
+        return ok(name, f"the model learned every special token that format: {template.format} writes")
+    longest = max(token.length for token in untrained)
+    tokens = ", ".join(token.token for token in untrained)
+    what = f"format: {template.format} writes {tokens}, which the base model never learned: their embeddings are " + (
+        f"at most {longest:.1%} as long as an ordinary token's" if longest <= 0.02 else "all but equal to those of tokens that nobody uses"
+    )
+    if method == "full":
+        return warn(name, what, "they would be learned from your tweets alone: write format: inst, or take the instruct model", where)
+    do = "write format: inst, as recipes/llama3-8b-12gb.yaml does for a base model; or keep the format and take the instruct model"
+    if template.format != "chat":
+        do = "leave those tokens out of prompt.custom, or take the instruct model"
+    return fail(name, what, do, where)
+
+
+def _speaks_chat(base: BaseModel) -> bool:
+    """Whether the model learned the tokens of its own chat template, beyond those that begin and end every text."""
+    template = base.tokens.chat_template or ""
+    written = {index: text for index, text in base.tokenizer.special_ids.items() if text in template}
+    return bool(written) and not untrained_tokens(base, written)

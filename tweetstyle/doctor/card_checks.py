@@ -1,0 +1,139 @@
+"""Whether the card, its driver and the installed torch go together, whether the run fits what is free, and who has the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import PurePath
+
+from tweetstyle.doctor.asked import Asked
+from tweetstyle.doctor.card import Card, CardState, Process
+from tweetstyle.doctor.check import Check, fail, gib, ok, warn
+from tweetstyle.doctor.torch_build import TorchBuild
+
+LEAST_DRIVER = {11: 450, 12: 525, 13: 580}
+"""CUDA's major version → the oldest driver that runs programs built with any of it (docs.nvidia.com/deploy/cuda-compatibility,
+minor version compatibility, table 1)."""
+OLDEST_CAPABILITY = {11: (3, 5), 12: (5, 0), 13: (7, 5)}
+"""CUDA's major version → the oldest compute capability that it compiles for (CUDA toolkit release notes; 13 left out Volta)."""
+NEEDS_CUDA = {(8, 6): (11, 1), (8, 9): (11, 8), (9, 0): (11, 8), (10, 0): (12, 8), (12, 0): (12, 8)}
+"""Compute capability → the first CUDA that compiles for it (CUDA toolkit release notes)."""
+BF16 = (8, 0)
+"""Ampere: the first compute capability that computes in bfloat16 (CUDA programming guide, arithmetic instructions)."""
+LARGE = 1_000_000_000
+"""Parameters from which a training on a CPU is no plan any more. The demo's 135 million learn there at 160 tokens/s (2 cores)."""
+MOSTLY_FREE = 0.9
+ON_THE_CPU = "CUDA_VISIBLE_DEVICES= tweetstyle-fit … trains on the CPU all the same"
+REINSTALL = "make setup in a fresh clone installs the build of requirements.lock"
+
+
+def check_card(state: CardState, torch: TorchBuild | None, asked: Asked | None) -> list[Check]:
+    """driver, torch, compute capability, bfloat16, the card's memory; without a card the first two alone."""
+    checks = [_driver(state, asked), _torch(state, torch)]
+    if not state.cards:
+        return checks
+    card = state.cards[0]
+    return [*checks, *_capability(card, torch), _bf16(card, asked), _memory(card, state.processes, asked)]
+
+
+def _driver(state: CardState, asked: Asked | None) -> Check:
+    name = "driver"
+    if state.hidden:
+        return ok(name, "CUDA_VISIBLE_DEVICES hides every card: training goes by the CPU, as asked")
+    if state.trouble:
+        do = f"restart the machine; nvidia-smi must show the card again ({ON_THE_CPU})"
+        return fail(name, f"nvidia-smi finds no usable card: {state.trouble}", do)
+    if state.cards:
+        more = f", and {len(state.cards) - 1} more, not used" if len(state.cards) > 1 else ""
+        return ok(name, f"{state.driver}, {state.cards[0].name}{more}")
+    if state.driver:
+        what = "CUDA_VISIBLE_DEVICES names a card that is not there"
+        return fail(name, what, f"unset it, or write an index that nvidia-smi -L shows ({ON_THE_CPU})")
+    if state.on_the_bus:
+        what = "an NVIDIA card is built in, but there is no driver (nvidia-smi is not installed)"
+        return warn(name, what, "install the driver (Ubuntu: sudo ubuntu-drivers install) and restart; without it the CPU trains")
+    if asked and asked.parameters >= LARGE:
+        what = f"there is no NVIDIA card, and the base model has {asked.parameters / 1e9:.1f} billion parameters"
+        return warn(name, what, "train on a machine with a card; on a CPU take a model of 0.1 to 0.4 billion, as recipes/demo.yaml does")
+    return ok(name, "no NVIDIA card: training goes by the CPU")
+
+
+def _torch(state: CardState, torch: TorchBuild | None) -> Check:
+    name = "torch"
+    if torch is None:
+        return fail(name, "torch is not installed, or damaged", REINSTALL)
+    built = f"{torch.version}, built for {f'CUDA {torch.cuda}' if torch.cuda else 'the CPU alone'}"
+    if not state.cards:
+        return ok(name, built)
+    if torch.cuda is None:
+        what = f"{built}: it cannot use the {state.cards[0].name}, and would train on the CPU"
+        return fail(name, what, f"install torch built for CUDA: {REINSTALL} ({ON_THE_CPU})")
+    major = torch.cuda_version[0]
+    least = LEAST_DRIVER.get(major)
+    if least is None:
+        return warn(name, f"{built}: which driver it needs is not known here", "see docs.nvidia.com/deploy/cuda-compatibility")
+    driver = (state.driver or "").split(".")[0]
+    if driver.isdigit() and int(driver) < least:
+        what = f"{built}, which needs a driver from {least} on; installed is {state.driver}"
+        return fail(name, what, f"update the driver to {least} or later (Ubuntu: sudo ubuntu-drivers install) and restart")
+    return ok(name, built)
+
+
+def _capability(card: Card, torch: TorchBuild | None) -> Iterator[Check]:
+    if torch is None or torch.cuda is None or card.capability is None:
+        return
+    name, cuda, is_ = "compute capability", torch.cuda_version, ".".join(map(str, card.capability))
+    oldest = OLDEST_CAPABILITY.get(cuda[0], (0, 0))
+    first = max((needed for known, needed in NEEDS_CUDA.items() if known <= card.capability), default=(0, 0))
+    if card.capability < oldest:
+        what = f"{is_} of the {card.name} is older than CUDA {torch.cuda} compiles for ({'.'.join(map(str, oldest))})"
+        yield fail(name, what, f"install torch built for an older CUDA, or train on another card ({ON_THE_CPU})")
+    elif cuda < first:
+        what = f"{is_} of the {card.name} is newer than torch's CUDA {torch.cuda} knows"
+        yield fail(name, what, f"install torch built for CUDA {'.'.join(map(str, first))} or later: {REINSTALL}")
+    else:
+        yield ok(name, is_)
+
+
+def _bf16(card: Card, asked: Asked | None) -> Check:
+    name = "bfloat16"
+    if card.capability is None:
+        return warn(name, "the driver is too old to tell whether the card has it", "update the driver")
+    if card.capability >= BF16:
+        return ok(name, f"the {card.name} computes in it")
+    what = f"the {card.name} (compute capability {'.'.join(map(str, card.capability))}) has none"
+    if asked is None:
+        return warn(name, what, "write training.bf16: false in recipes for this card")
+    if asked.training.bf16:
+        return fail(name, what, "write bf16: false", "training.bf16")
+    return ok(name, f"{what}, and the recipe asks for none")
+
+
+def _memory(card: Card, processes: Iterable[Process], asked: Asked | None) -> Check:
+    name = "card memory"
+    seen = f"{gib(card.free)} of {gib(card.total)} free"
+    users = sorted(processes, key=lambda process: -(process.used or 0))
+    if users:
+        seen += "; in use by " + ", ".join(_in_words(user) for user in users)
+    elif card.free < MOSTLY_FREE * card.total:
+        seen += "; in use by no program that computes: the desktop, or another user's"
+    do = _how_to_free(users)
+    if asked is None:
+        return ok(name, seen) if card.free >= MOSTLY_FREE * card.total else warn(name, seen, do)
+    if asked.card_least > card.free:
+        what = f"{seen}; the weights, adapter and optimizer of the run alone take {gib(asked.card_least)}"
+        enough = asked.card_least <= card.total
+        return fail(name, what, do if enough else "tweetstyle plan RECIPE says which settings or models fit the card")
+    if asked.card > card.free:
+        return warn(name, f"{seen}; the run is planned to take {gib(asked.card)} at its peak", do)
+    return ok(name, f"{seen}; the run is planned to take {gib(asked.card)} at its peak")
+
+
+def _in_words(process: Process) -> str:
+    used = "an unknown part" if process.used is None else gib(process.used)
+    return f"{PurePath(process.name).name} ({used}, process {process.pid})"
+
+
+def _how_to_free(users: list[Process]) -> str:
+    if any("ollama" in user.name.lower() for user in users):
+        return "Ollama keeps a model on the card for minutes: ollama ps names it, ollama stop MODEL gives its memory back"
+    return "end the programs that hold it (nvidia-smi names them), or plan for less: tweetstyle plan RECIPE"

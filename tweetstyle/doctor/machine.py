@@ -1,0 +1,129 @@
+"""Disk, memory, rights and clock: what is observed of the machine, and whether it is enough."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tweetstyle.doctor.asked import Asked, Room
+from tweetstyle.doctor.check import Check, fail, gib, ok, warn
+from tweetstyle.files import existing_parent
+
+CLOCK_SLACK = 5 * 60
+"""Seconds by which another machine's clock may be ahead of this one's: files come from disks in the network too."""
+RESERVE = 256 * 2**20
+"""Bytes that stay free beside what was planned: a disk filled to its last byte stops the desktop too."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a directory lies. device: equal for directories that share their free bytes; writable: whether one may write there."""
+
+    device: int
+    free: int
+    writable: bool
+
+
+@dataclass(frozen=True)
+class MachineState:
+    """places: directory → where it lies; total_ram, available_ram: bytes, None where the system does not tell; now and newest:
+    seconds since 1970, and which file or tweet is the newest that the run reads."""
+
+    places: Mapping[Path, Place]
+    total_ram: int | None
+    available_ram: int | None
+    now: float
+    newest: float
+    newest_of: str
+
+
+def observe_machine(directories: Iterable[Path], files: Iterable[Path], newest_tweet: int | None = None) -> MachineState:
+    """files: those whose dates the clock is held against; those that are missing are left out."""
+    places = {directory: _place(directory) for directory in directories}
+    total, available = _memory(Path("/proc/meminfo"))
+    dated = [(file.stat().st_mtime, str(file)) for file in [Path(__file__), *files] if file.exists()]
+    if newest_tweet is not None:
+        dated.append((newest_tweet, "the newest tweet"))
+    newest, newest_of = max(dated)
+    return MachineState(places, total, available, time.time(), newest, newest_of)
+
+
+def _place(directory: Path) -> Place:
+    parent = existing_parent(directory)
+    effective = os.access in os.supports_effective_ids
+    writable = os.access(parent, os.W_OK | os.X_OK, effective_ids=effective)
+    return Place(parent.stat().st_dev, shutil.disk_usage(parent).free, writable)
+
+
+def _memory(meminfo: Path) -> tuple[int | None, int | None]:
+    """Total and available bytes as Linux tells them (man 5 proc_meminfo); elsewhere the total alone."""
+    try:
+        rows = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
+        return tuple(int(rows[name].split()[0]) * 1024 for name in ("MemTotal", "MemAvailable"))
+    except (OSError, ValueError, KeyError):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), None
+
+
+def check_machine(state: MachineState, asked: Asked | None) -> list[Check]:
+    """disk, memory, write rights, clock."""
+    return [*_disk(state, asked.rooms if asked else ()), _ram(state, asked.ram if asked else {}), _rights(state), _clock(state)]
+
+
+def _disk(state: MachineState, rooms: Iterable[Room]) -> Iterator[Check]:
+    """One check a disk: what goes to different disks is not added up."""
+    by_device: dict[int, list[Room]] = {}
+    for room in rooms:
+        by_device.setdefault(state.places[room.directory].device, []).append(room)
+    for device in dict.fromkeys(place.device for place in state.places.values()):
+        on_it = by_device.get(device, [])
+        directories = [str(directory) for directory, place in state.places.items() if place.device == device]
+        free, needed = next(p.free for p in state.places.values() if p.device == device), sum(room.bytes for room in on_it)
+        seen = f"{gib(free)} free for {', '.join(directories)}"
+        if needed:
+            seen += f"; the run may write {gib(needed)}"
+        if needed > free:
+            parts = ", ".join(f"{room.why} {gib(room.bytes)}" for room in on_it if room.bytes > 0)
+            do = f"free {gib(needed - free)} more, or keep fewer checkpoints (training.save_total_limit) or types (export.types)"
+            yield fail("disk", f"{seen}: {parts}", do)
+        elif needed + RESERVE > free:
+            yield warn("disk", seen, "that leaves next to nothing: free some more")
+        else:
+            yield ok("disk", seen)
+
+
+def _ram(state: MachineState, ram: Mapping[str, int]) -> Check:
+    name = "memory"
+    seen = "unknown" if state.available_ram is None else f"{gib(state.available_ram)} of {gib(state.total_ram or 0)} available"
+    if not ram:
+        return ok(name, seen)
+    part, needed = max(ram.items(), key=lambda item: item[1])
+    seen += f"; the run may take {gib(needed)} ({part})"
+    if state.total_ram is not None and needed > state.total_ram:
+        return fail(name, seen, "take a smaller base model or fewer export.types, or a machine with more memory")
+    if state.available_ram is not None and needed > state.available_ram:
+        return warn(name, seen, "close other programs before it comes to that, or the machine will swap")
+    return ok(name, seen)
+
+
+def _rights(state: MachineState) -> Check:
+    name = "write rights"
+    if closed := [str(directory) for directory, place in state.places.items() if not place.writable]:
+        return fail(name, f"no right to write to {', '.join(closed)}", f"check owner and mode: ls -ld {closed[0]}; or a read-only disk")
+    return ok(name, ", ".join(map(str, state.places)))
+
+
+def _clock(state: MachineState) -> Check:
+    name, now = "clock", _day(state.now)
+    if state.newest > state.now + CLOCK_SLACK:
+        what = f"it says {now}, but {state.newest_of} is of {_day(state.newest)}"
+        return warn(name, what, "set the clock (timedatectl set-ntp true): dates in the reports would be wrong")
+    return ok(name, now)
+
+
+def _day(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
