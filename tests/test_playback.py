@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.fake_ollama import DROP, FakeOllama, tweet_of
@@ -203,6 +204,17 @@ def test_a_tweet_is_given_up_after_the_retries_of_the_recipe_and_each_rejection_
         "id": "0", "text": "encore la neige ce matin, numéro 0, bref", "language": "fr", "kind": "question", "before": "",
         "message": "In English, do you like the snow?", "reason": "other language", "attempt": 0, "split": "train",
     }  # fmt: skip
+
+
+def test_an_answer_that_was_cut_where_its_tokens_end_is_too_long_however_few_its_words(processed):
+    def cut_for_snow(body: dict, number: int) -> Any:
+        content = good(body, number)
+        tokens = body["options"]["num_predict"] if "neige" in tweet_of(body) else 10
+        return {"message": {"content": content}, "eval_count": tokens}
+
+    with FakeOllama(cut_for_snow) as fake:
+        train = play(fake, processed, retries=0).splits["train"]
+    assert (train.usable, train.rejected) == (36, {"too long": 4})
 
 
 def test_the_same_message_is_used_as_often_as_the_recipe_says_over_all_splits(processed):

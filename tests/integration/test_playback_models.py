@@ -67,7 +67,7 @@ def in_process(original_gguf: Path) -> GgufSpeaker:
 
 
 def test_the_real_ollama_writes_messages_and_a_second_run_asks_nothing(processed, ollama, small):
-    settings = Playback(ollama=small, url=f"http://{ollama.address}", temperature=0.4, concurrency=2, retries=3, most_words=12)
+    settings = Playback(ollama=small, url=f"http://{ollama.address}", temperature=0.4, concurrency=2, retries=3)
     played = playback(settings, ("fr", "en"), processed / "train.jsonl", processed)
     assert played.splits["train"].usable >= 10 and played.answers >= 20 and played.tokens > played.answers
     name, digest = played.model.split()
@@ -93,7 +93,7 @@ def test_a_model_that_the_real_ollama_has_not_is_told_with_those_it_has(ollama, 
 
 
 def test_llama_cpp_in_this_process_writes_messages_several_at_a_time(processed, in_process):
-    settings = Playback(gguf=Path(in_process.where), temperature=0.4, concurrency=2, retries=3, most_words=12)
+    settings = Playback(gguf=Path(in_process.where), temperature=0.4, concurrency=2, retries=3)
     played = playback(settings, ("fr", "en"), processed / "train.jsonl", processed, in_process)
     assert played.splits["train"].usable >= 10 and played.model.startswith("SmolLM2-135M-Instruct.Q4_1.gguf ")
 

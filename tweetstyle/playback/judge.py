@@ -11,8 +11,9 @@ from tweetstyle.languages import languages_of
 from tweetstyle.playback.alike import Alike, bare_words
 from tweetstyle.playback.asks import Ask
 from tweetstyle.playback.cache import Answer
-from tweetstyle.playback.checks import ALIKE, language_reason, runs, tidy, whats_wrong
+from tweetstyle.playback.checks import ALIKE, TOO_LONG, language_reason, runs, tidy, whats_wrong
 from tweetstyle.playback.prompt import shown, told
+from tweetstyle.playback.speakers import TOKENS_PER_WORD
 
 if TYPE_CHECKING:
     from tweetstyle.recipe import Playback
@@ -56,14 +57,16 @@ class Judge:
 
     def _alone(self, asks: Sequence[Ask], answers: Sequence[Answer], attempt: int) -> list[Look]:
         messages = [tidy(answer.text) for answer in answers]
-        reasons = [self._reason(message, ask) for message, ask in zip(messages, asks, strict=True)]
+        reasons = [self._reason(*of) for of in zip(messages, answers, asks, strict=True)]
         passed = [place for place, reason in enumerate(reasons) if not reason]
         languages = languages_of([messages[place] for place in passed], self._likely, SHORTEST) if passed else []
         for place, (found, _) in zip(passed, languages, strict=True):
             reasons[place] = language_reason(found, asks[place].language)
         return [Look(ask, message, reason, attempt) for ask, message, reason in zip(asks, messages, reasons, strict=True)]
 
-    def _reason(self, message: str, ask: Ask) -> str:
+    def _reason(self, message: str, answer: Answer, ask: Ask) -> str:
+        if message and answer.tokens >= TOKENS_PER_WORD * self._settings.most_words:
+            return TOO_LONG  # it was cut there, in the middle of whatever it said
         instruction, examples = _prompted(ask.language)
         return whats_wrong(message, ask, self._settings.most_words, instruction, examples)
 
