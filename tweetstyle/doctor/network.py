@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 
 from tweetstyle.doctor.check import Check, ok, warn
+from tweetstyle.loopback import NoAddress, is_loopback, parse_address
 from tweetstyle.offline import OFFLINE
 
 
@@ -18,20 +18,13 @@ def check_network(environment: Mapping[str, str]) -> list[Check]:
 
 
 def _ollama(environment: Mapping[str, str]) -> list[Check]:
-    """OLLAMA_HOST on another machine: with --ollama the model, which knows the tweets, goes there."""
-    value = environment.get("OLLAMA_HOST", "").strip()
-    host = value.split("://")[-1].split("/")[0]
-    host = host[1 : host.find("]")] if host.startswith("[") else host.rsplit(":", 1)[0] if host.count(":") == 1 else host
-    if host in ("", "localhost") or _here(host):
-        return []
-    what = f"OLLAMA_HOST is {value}: with --ollama the model that learned your tweets is sent there"
-    return [warn("ollama", what, "unset OLLAMA_HOST, or leave out --ollama, unless that machine is yours")]
-
-
-def _here(host: str) -> bool:
-    """Loopback, or 0.0.0.0 and ::, which a server listens on and a client takes for its own machine."""
+    """OLLAMA_HOST on another machine: this program refuses to speak to it, but `ollama create`, typed in the same shell, does not."""
+    value = environment.get("OLLAMA_HOST", "")
     try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return address.is_loopback or address.is_unspecified
+        host = parse_address(value)[0] if value.strip() else "localhost"
+    except NoAddress:
+        host = value
+    if is_loopback(host):
+        return []
+    what = f"OLLAMA_HOST is {value}: ollama create would send the model that learned your tweets there; --ollama refuses to"
+    return [warn("ollama", what, "unset OLLAMA_HOST before ollama create, unless that machine is yours")]

@@ -1,0 +1,107 @@
+"""Nothing leaves the machine: what keeps the libraries quiet works, and the guard that proves it would see them speak.
+
+A run of the command line is watched as a user has it: without the settings by which tests keep libraries quiet.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.network_guard import NetworkGuard
+
+from tweetstyle.offline import OFFLINE
+
+PROJECT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def guard(tmp_path):
+    return NetworkGuard(tmp_path)
+
+
+def run(guard, program):
+    return subprocess.run([sys.executable, "-c", program], env=guard.environment, cwd=PROJECT, capture_output=True, text=True, timeout=60)
+
+
+def test_the_guard_sees_each_way_out_and_closes_it(guard):
+    program = """
+import ctypes, socket
+for attempt in (
+    lambda: socket.create_connection(("192.0.2.1", 9), timeout=1),
+    lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("192.0.2.2", 53)),
+    lambda: socket.socket(socket.AF_INET6, socket.SOCK_STREAM).connect(("2001:db8::1", 443)),
+    lambda: socket.create_connection(("example.org", 443), timeout=1),
+    lambda: ctypes.CDLL(None).gethostbyname(b"example.net") or socket.inet_aton("none"),
+):
+    try:
+        attempt()
+    except OSError:
+        continue
+    raise SystemExit("it got out")
+server = socket.create_server(("127.0.0.1", 0))
+socket.create_connection(server.getsockname(), timeout=1)
+"""
+    done = run(guard, program)
+    assert done.returncode == 0, done.stderr
+    outside = [("connect", "192.0.2.1"), ("sendto", "192.0.2.2"), ("connect", "2001:db8::1"), ("getaddrinfo", "example.org"),
+               ("gethostbyname", "example.net")]  # fmt: skip
+    assert guard.left_the_machine() == outside and guard.seen() == [*outside, ("connect", "127.0.0.1")]
+
+
+SPEAKS = """
+from huggingface_hub.utils import _telemetry, send_telemetry
+send_telemetry("trl/SFTTrainer", library_name="trl", library_version="1.15.0")
+_telemetry._TELEMETRY_QUEUE.join()
+"""
+
+
+def test_the_hubs_telemetry_speaks_where_nothing_is_set_and_not_behind_our_door(guard):
+    """What TRL calls whenever a trainer is built. Without the first half the second would prove nothing."""
+    done = run(guard, SPEAKS)
+    assert "huggingface.co" in str(guard.left_the_machine()), done.stderr
+    guard.log.unlink()
+    done = run(guard, "from tweetstyle.offline import keep_offline; keep_offline()\n" + SPEAKS)
+    assert done.returncode == 0 and guard.seen() == [], done.stderr
+
+
+def test_every_command_sets_it_before_anything_else(guard):
+    program = """
+from click.testing import CliRunner
+from tweetstyle.cli import tweetstyle
+CliRunner().invoke(tweetstyle, ["schema"])
+import huggingface_hub.constants as hub, os
+print(hub.is_offline_mode(), hub.HF_HUB_DISABLE_TELEMETRY, os.environ["UNSLOTH_USE_MODELSCOPE"])
+"""
+    assert run(guard, program).stdout.split() == ["True", "True", "0"]
+
+
+def test_the_privacy_page_names_what_is_set_and_nothing_else():
+    page = (PROJECT / "docs" / "privacy.md").read_text(encoding="utf-8")
+    named = dict(re.findall(r"`([A-Z_]+)=(\w+)`", page))
+    assert named == OFFLINE
+
+
+def test_what_the_privacy_page_says_of_the_code_is_there():
+    """Each `path: text` of its table stands in that file."""
+    page = (PROJECT / "docs" / "privacy.md").read_text(encoding="utf-8")
+    places = re.findall(r"`(tweetstyle/[\w/]+\.py)`: `([^`]+)`", page)
+    assert len(places) >= 5
+    for path, text in places:
+        assert text in (PROJECT / path).read_text(encoding="utf-8"), (path, text)
+
+
+def test_preparing_planning_and_the_doctor_speak_to_nobody(guard, tmp_path, base_model_dir):
+    from tests.test_bad_input import HEADER, RECIPE, rows
+
+    (tmp_path / "mine.yaml").write_text(RECIPE)
+    (tmp_path / "tweets.csv").write_text(HEADER + rows(60), encoding="utf-8")
+    (tmp_path / "base").symlink_to(base_model_dir)
+    for command in (["doctor"], ["plan"], ["prepare"], ["doctor", "--json"]):
+        arguments = [Path(sys.executable).parent / "tweetstyle", *command, "mine.yaml"]
+        done = subprocess.run(arguments, env=guard.environment, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, (command, done.stdout, done.stderr)
+    assert (tmp_path / "data" / "processed" / "manifest.json").is_file() and guard.seen() == []
