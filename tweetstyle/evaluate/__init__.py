@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +27,7 @@ from tweetstyle.evaluate.baselines import (
     tuned_readings,
 )
 from tweetstyle.evaluate.compare import SCORES, scores_of
+from tweetstyle.evaluate.conversing import Conversing
 from tweetstyle.evaluate.intervals import Interval, bootstrap_t
 from tweetstyle.evaluate.likelihood import Reading, score_readings
 from tweetstyle.evaluate.prefixes import first_scored
@@ -63,13 +64,13 @@ def evaluate(
 ) -> Evaluated:
     """Scores the same held-out tweets with base and tuned model, lets both write, and writes directory/evaluation.json.
 
-    Scored prompts name no topic: a topic is taken from the tweet and would leak it. The answer and its end token bear the loss,
-    prompt and BOS do not. The tuned model is held against the best of several baselines, which know the training tweets too: some of
-    them stand before the base model's prompt, or their letters are counted. Then each model writes `evaluation.samples` tweets on the
-    test tweets' own topics (directory/written/); gguf: the exported file that writes in the tuned model's place; clean: what is
-    learned of a tweet in an archive, for other people's tweets are to be cleaned as the author's were. If
-    directory/metrics.jsonl is there, its validation curve is read for signs of overfitting. Raises TweetstyleError where a split
-    cannot be read or holds no tweet, the adapter does not fit, or 4 bits cannot be had.
+    Scored prompts name no topic: a topic is taken from the tweet and would leak it; in a conversation they are the message that the
+    tweet answers. The answer and its end token bear the loss, prompt and BOS do not. The tuned model is held against the best of
+    several baselines, which know the training tweets too: some of them stand before the base model's prompt, or their letters are
+    counted. Then each model writes `evaluation.samples` tweets on the test tweets' own topics (directory/written/); gguf: the exported
+    file that writes in the tuned model's place; clean: what is learned of a tweet in an archive, for other people's tweets are to be
+    cleaned as the author's were. If directory/metrics.jsonl is there, its validation curve is read for signs of overfitting. Raises
+    TweetstyleError where a split cannot be read or holds no tweet, the adapter does not fit, or 4 bits cannot be had.
     """
     files = {"validation": validation, "test": test}
     limits = base.max_positions, evaluation.max_tweets, evaluation.seed
@@ -79,27 +80,33 @@ def evaluate(
     known = list(read_tweets(train, template))
     if not known:
         raise TweetstyleError("there is no tweet to learn from", where=str(train), hint="tweetstyle prepare makes it from the archive")
-    examples = few_examples(base, template, known, documents, evaluation.examples, evaluation.seed)
+    talk = Conversing.prepare(base, template, known, samples, evaluation) if template.turns else None
+    examples = talk.examples if talk else few_examples(base, template, known, documents, evaluation.examples, evaluation.seed)
     others, source = other_people(evaluation.others, [*known, *tweets], clean, evaluation.max_tweets, evaluation.seed)
-    strangers = _strangers(base, template, others)
+    strangers = _strangers(base, template, others, talk.messages_for(len(others)) if talk else [None] * len(others))
     asked = base_readings(base, template, tweets, documents, examples), tuned_readings(base, template, tweets, documents)
     for readings in asked:
         readings[OTHERS] = Reading(strangers.documents)
+    if talk:
+        asked = asked[0] | talk.of_base, asked[1] | talk.of_both
     by_base, by_tuned = apart_from_unsloth(_score_with_bar, base, final_model, method, *asked, evaluation.bf16)
     gained = by_base.pop(OTHERS) - by_tuned.pop(OTHERS)
+    heard = talk.take(by_base, by_tuned) if talk else None
     by_base[NGRAM] = ngram_nats(known, tweets)
     scored = {IN_WORDS.get(name, name).format(count=examples.count): nats for name, nats in by_base.items()}
     splits = _results(samples, scored, by_tuned, evaluation)
     start = len(samples["validation"].tweets)
-    gains = by_base[PROMPT][start:] - by_tuned[PROMPT][start:]
+    gains = heard.gains if heard else by_base[PROMPT][start:] - by_tuned[PROMPT][start:]
     specific = _specificity(samples["test"], gains, strangers, gained, source, evaluation)
-    style, shown = None, []
+    style, shown, openings = None, [], []
     if evaluation.samples:
-        style, shown = let_them_write(
+        style, shown, openings = let_them_write(
             base, final_model, method, template, evaluation, sampling, known, samples, examples, directory / "written", gguf
         )
     warnings = warnings_in_words(splits, _validation_curve(directory / "metrics.jsonl"))
-    evaluated = Evaluated(splits, warnings, specific, style, shown)
+    of_test = {name: nats[start:] for name, nats in scored.items()}, by_tuned[PROMPT][start:]
+    spoken = talk.result(*of_test, heard, openings) if talk and heard else None
+    evaluated = Evaluated(splits, warnings, specific, style, shown, spoken)
     nats = [nats.tolist() for nats in (by_base[PROMPT], by_tuned[PROMPT])]
     with complete_file(directory / SCORES) as stream:
         json.dump(scores_of(samples, *nats), stream)
@@ -108,9 +115,9 @@ def evaluate(
     return evaluated
 
 
-def _strangers(base: BaseModel, template: Template, texts: list[str]) -> HeldOut:
-    """Other people's tweets under the author's prompt, without a topic, those that fit. Only texts: no tweets."""
-    pairs = [(text, base.tokenizer.encode(template, text, None, TWEET)) for text in texts]
+def _strangers(base: BaseModel, template: Template, texts: list[str], messages: Sequence[str | None]) -> HeldOut:
+    """Other people's tweets under the author's prompt, without a topic or after these messages, those that fit. Only texts: no tweets."""
+    pairs = [(text, base.tokenizer.encode(template, text, said, TWEET)) for text, said in zip(texts, messages, strict=True)]
     fitting = [(text, document) for text, document in pairs if len(document.ids) <= base.max_positions]
     sizes = [scored_bytes(text, document, template, base.tokenizer) for text, document in fitting]
     return HeldOut([], [document for _, document in fitting], np.array(sizes, dtype=float), len(pairs) - len(fitting))

@@ -19,6 +19,8 @@ from tweetstyle.template import Template, build_template
 from tweetstyle.tokenizer import Encoded
 
 PROMPT, RAW, EXAMPLES, NGRAM = "prompt", "raw text", "examples", "n-grams"
+TOLD, TOLD_EXAMPLES = "told", "told and shown"
+"""Of an instruct model in a conversation."""
 WITH_TOPIC = "with topic"
 OTHERS = "other people"
 """Not a baseline: other people's tweets, for specificity."""
@@ -26,16 +28,22 @@ IN_WORDS = {
     PROMPT: "base, same prompt",
     RAW: "base, raw text",
     EXAMPLES: "base, shown {count} of your tweets",
+    TOLD: "base, told to write like you",
+    TOLD_EXAMPLES: "base, told and shown {count} of your answers",
     NGRAM: "letter n-grams of your tweets",
 }
 
 
 @dataclass(frozen=True)
 class Examples:
-    """The beginning that holds `count` of the author's tweets, each as the template writes it."""
+    """The beginning that holds `count` of the author's tweets, each as the template writes it.
+
+    after: the template that goes on behind them, in a conversation; None: the run's own, without its BOS.
+    """
 
     count: int
     ids: list[int]
+    after: Template | None = None
 
 
 def base_readings(
@@ -46,7 +54,7 @@ def base_readings(
     if template.format != "text":
         raw = build_template("text", template.style, base.tokens)
         readings[RAW] = Reading([_from_a_boundary(base, raw, tweet.text) for tweet in tweets])
-    if examples.count:
+    if examples.count and not examples.after:
         readings[EXAMPLES] = Reading([_after_others(document, template) for document in documents], examples.ids)
     if template.has_topic:
         readings[WITH_TOPIC] = with_topics(base, template, tweets)

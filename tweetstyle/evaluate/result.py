@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tweetstyle.evaluate.conversation import Conversation
 from tweetstyle.evaluate.intervals import Interval
 from tweetstyle.evaluate.specificity import Specificity
 from tweetstyle.evaluate.style import Style
@@ -66,7 +67,8 @@ class Sample:
 class Evaluated:
     """splits: "validation" and "test". The checkpoint was chosen on validation, so test is the one to believe.
 
-    specificity: None where it was not measured; style: None where no tweets were written; samples: some of them, drawn by lot.
+    specificity: None where it was not measured; style: None where no tweets were written; samples: some of them, drawn by lot;
+    conversation: None for a model that writes tweets and answers no messages.
     """
 
     splits: dict[str, SplitResult]
@@ -74,6 +76,7 @@ class Evaluated:
     specificity: Specificity | None = None
     style: Style | None = None
     samples: list[Sample] = field(default_factory=list)
+    conversation: Conversation | None = None
 
 
 def figures(nats: np.ndarray, tokens: int, bytes: int) -> Likelihood:
@@ -127,12 +130,13 @@ def _groups(count: int) -> str:
 
 
 def table(evaluated: Evaluated) -> Table:
-    """Base against tuned for each split, the gain with its interval, also over the best baseline; the warnings beneath."""
+    """Base against tuned for each split, the gain with its interval, also over the best baseline; relevance; the warnings beneath."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     level = next(iter(evaluated.splits.values())).gain.confidence
-    drawn = Table(title="Held-out tweets, prompted without a topic", title_justify="left", caption_justify="left", box=SIMPLE_HEAD)
+    asked = "given the messages that they answer" if evaluated.conversation else "prompted without a topic"
+    drawn = Table(title=f"Held-out tweets, {asked}", title_justify="left", caption_justify="left", box=SIMPLE_HEAD)
     drawn.add_column("")
     for column in ("base", "tuned", f"gain ({level:.0%} interval)"):
         drawn.add_column(column, justify="right")
@@ -148,6 +152,10 @@ def table(evaluated: Evaluated) -> Table:
     if evaluated.specificity:
         drawn.add_row(f"other people's tweets: {evaluated.specificity.tweets}", style="bold")
         drawn.add_row("  gain on them", "", "", _in_words(evaluated.specificity.others))
+    if evaluated.conversation and (heard := evaluated.conversation.relevance):
+        drawn.add_row(f"likeliest after its own of five messages: {heard.tweets} test tweets", style="bold")
+        shares = (f"{share.estimate:.0%}" for share in (heard.base, heard.tuned))
+        drawn.add_row(f"  share ({heard.chance:.0%} by chance)", *shares, _in_points(heard.difference))
     if evaluated.warnings:
         drawn.caption, drawn.caption_style = "\n".join(evaluated.warnings), "yellow"
     return drawn
@@ -176,3 +184,8 @@ def style_table(style: Style) -> Table:
 
 def _in_words(gain: Interval) -> str:
     return f"{gain.estimate:+.3f}" + ("" if gain.low is None else f" ({gain.low:+.3f} to {gain.high:+.3f})")
+
+
+def _in_points(difference: Interval) -> str:
+    ends = "" if difference.low is None else f" ({100 * difference.low:+.0f} to {100 * difference.high:+.0f})"
+    return f"{100 * difference.estimate:+.0f} points{ends}"

@@ -27,6 +27,25 @@ def share(hits: Sequence[bool] | np.ndarray, clusters: Sequence[Hashable], *, co
     return Interval(mean, low, high, confidence, groups)
 
 
+def exact_share(hits: Sequence[bool] | np.ndarray, clusters: Sequence[Hashable], *, confidence: float) -> Interval:
+    """Share of the hits, 0 to 1, with the exact binomial interval at the effective sample size of clustered tweets.
+
+    It never promises more than it keeps, and so serves where a share is held against chance. Where each tweet is a cluster of its own,
+    Clopper and Pearson's, Biometrika 26(4), 1934; else, at fewer tweets, as Korn and Graubard do (Survey Methodology 24(2), 1998).
+    Under five clusters there is no interval. Raises ValueError without any tweet.
+    """
+    found = np.asarray(hits, dtype=float)
+    if not len(found):
+        raise ValueError("a share needs at least one tweet")
+    groups = len(set(clusters))
+    mean = float(found.mean())
+    if groups < FEWEST_CLUSTERS:
+        return Interval(mean, None, None, confidence, groups)
+    size = float(len(found)) if groups == len(found) else effective_size(found, clusters)
+    low, high = _clopper_pearson(mean * size, size, confidence)
+    return Interval(mean, low, high, confidence, groups)
+
+
 def share_difference(
     first: Sequence[bool] | np.ndarray,
     first_clusters: Sequence[Hashable],
@@ -70,6 +89,16 @@ def wilson(mean: float, size: float, z: float) -> tuple[float, float]:
     centre = (mean + z**2 / (2 * size)) / (1 + z**2 / size)
     half = z / (1 + z**2 / size) * np.sqrt(mean * (1 - mean) / size + z**2 / (4 * size**2))
     return max(0.0, float(centre - half)), min(1.0, float(centre + half))
+
+
+def _clopper_pearson(hits: float, size: float, confidence: float) -> tuple[float, float]:
+    """Ends of the exact interval for `hits` of `size`, which need not be whole numbers: quantiles of beta distributions."""
+    from scipy.stats import beta
+
+    tail = (1 - confidence) / 2
+    low = float(beta.ppf(tail, hits, size - hits + 1)) if hits > 0 else 0.0
+    high = float(beta.ppf(1 - tail, hits + 1, size - hits)) if hits < size else 1.0
+    return low, high
 
 
 def _quantile(confidence: float, groups: int) -> float:

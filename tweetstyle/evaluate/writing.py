@@ -12,7 +12,9 @@ import click
 
 from tweetstyle.base_model import BaseModel
 from tweetstyle.evaluate.baselines import Examples
+from tweetstyle.evaluate.conversation import Opening
 from tweetstyle.evaluate.obedience import QUESTIONS
+from tweetstyle.evaluate.openings import as_openings, first_asks, second_asks
 from tweetstyle.evaluate.result import Sample
 from tweetstyle.evaluate.style import Real, Style, measure
 from tweetstyle.evaluate.written import BASE, EXAMPLES, TUNED, Ask, Written, asks_for, asks_of, write, write_from_gguf
@@ -40,26 +42,35 @@ def let_them_write(
     examples: Examples,
     directory: Path,
     gguf: Path | None,
-) -> tuple[Style, list[Sample]]:
+) -> tuple[Style, list[Sample], list[Opening]]:
     """Written tweets stand in `directory` and are gone on with after a kill. gguf: writes in the tuned model's place.
 
-    The base model shown tweets writes too where any fit its context. Questions are asked where prompts have a topic.
+    The base model shown tweets writes too where any fit its context. Questions are asked where prompts have a topic, openings where a
+    message is answered with what was said before in mind.
     """
     test = held_out["test"].tweets
     asks = asks_of(test, clusters(test), evaluation.samples, evaluation.seed)
     spoken = sorted({tweet.language for tweet in train} & QUESTIONS.keys()) or ["en"]
     questions = asks_for([q for language in spoken for q in QUESTIONS[language]] if template.has_topic else [], len(asks))
     click.echo(f"          {_precision(len(asks), len(test))}", err=True)
-    asked = {BASE: [*asks, *questions], TUNED: [*asks, *questions]}
+    starts = first_asks(len(asks)) if template.turns else []
+    asked = {BASE: [*asks, *questions, *starts], TUNED: [*asks, *questions, *starts]}
     if examples.count:
         asked[EXAMPLES] = asks
     weights = fingerprints(sorted(path for path in final_model.rglob("*") if path.is_file())) | base.fingerprints
-    from_gguf = asked.pop(TUNED) if gguf else None
-    answers = write(base, final_model, method, template, asked, examples, sampling, evaluation.seed, weights, directory)
-    if gguf and from_gguf:
-        answers[TUNED] = write_from_gguf(gguf, fingerprints([gguf]), template, from_gguf, sampling, evaluation.seed, directory)
+
+    def answered(asked: Mapping[str, Sequence[Ask]], directory: Path) -> dict[str, list[Written]]:
+        by_hf = {who: of for who, of in asked.items() if not (gguf and who == TUNED)}
+        answers = write(base, final_model, method, template, by_hf, examples, sampling, evaluation.seed, weights, directory)
+        if gguf:
+            answers[TUNED] = write_from_gguf(gguf, fingerprints([gguf]), template, asked[TUNED], sampling, evaluation.seed, directory)
+        return answers
+
+    answers = answered(asked, directory)
     written = {who: answers[who][: len(asks)] for who in (BASE, EXAMPLES, TUNED) if who in answers}
-    replies = {who: answers[who][len(asks) :] for who in (BASE, TUNED)}
+    replies = {who: answers[who][len(asks) : len(asks) + len(questions)] for who in (BASE, TUNED)}
+    opened = {who: answers[who][len(asks) + len(questions) :] for who in (BASE, TUNED)}
+    then = answered({who: second_asks(of) for who, of in opened.items()}, directory / "second-turns") if starts else {}
     validation = held_out["validation"].tweets
     style = measure(
         [tweet.text for tweet in train],
@@ -72,7 +83,7 @@ def let_them_write(
         confidence=evaluation.confidence,
         seed=evaluation.seed,
     )
-    return style, _samples(test, asks, written, evaluation.seed)
+    return style, _samples(test, asks, written, evaluation.seed), as_openings(opened, then) if starts else []
 
 
 def _precision(asked: int, real: int) -> str:

@@ -20,6 +20,7 @@ from tweetstyle.generation import Answer, generate
 from tweetstyle.manifest import settings_digest
 from tweetstyle.records import TWEET, Tweet
 from tweetstyle.template import NO_TOPIC, Template
+from tweetstyle.turns import Turn
 
 if TYPE_CHECKING:
     from tweetstyle.recipe import Sampling
@@ -32,12 +33,14 @@ MOST_ROWS = 32
 
 @dataclass(frozen=True)
 class Ask:
-    """One prompt. topic: None asks for anything; cluster: what it hangs together with, for intervals; number: its place, and its seed."""
+    """One prompt. topic: a subject or message, None asks for anything; cluster: what it hangs together with, for intervals; number: its
+    place, and its seed; history: what was said before, in a conversation."""
 
     number: int
     topic: str | None
     type: str
     cluster: str
+    history: tuple[Turn, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,13 +81,14 @@ def write(
     of_weights: file → fingerprint, by which what stands in `directory` is known to be of the same models. Each batch is on the disk
     before the next begins; a batch has its own seed, so that a run that was cut off writes what it would have written.
     """
-    files = {}
+    files, ids = {}, {}
     for who, prompts in asked.items():
         before = examples.ids if who == EXAMPLES else []
-        made_by = [dict(of_weights) if who == TUNED else dict(base.fingerprints), before, template.__repr__(), seed]
+        under = examples.after or template if who == EXAMPLES else template
+        ids[who] = prompt_ids(base, under, prompts, before)
+        made_by = [dict(of_weights) if who == TUNED else dict(base.fingerprints), before, under.__repr__(), seed]
         made_by += [sampling.model_dump(mode="json"), [asdict(ask) for ask in prompts]]
         files[who] = AnswerFile(directory / f"{who}.jsonl", settings_digest(made_by))
-    ids = {who: prompt_ids(base, template, prompts, examples.ids if who == EXAMPLES else ()) for who, prompts in asked.items()}
     missing = {who: [n for n in range(len(asked[who])) if asked[who][n].number not in files[who].answers()] for who in asked}
     if any(missing.values()):
         apart_from_unsloth(_generate_missing, base, final_model, method, template, asked, ids, missing, files, sampling, seed)
@@ -95,11 +99,18 @@ def prompt_ids(base: BaseModel, template: Template, asks: Sequence[Ask], beginni
     """Ids of each prompt; a beginning has its BOS already."""
     tokenizer = base.tokenizer
     add_bos = template.add_bos and not beginning
-    prompts = [tokenizer.prompt_ids(template.training_prompt(ask.topic, ask.type), add_bos=add_bos) for ask in asks]
+    prompts = [tokenizer.prompt_ids(_prompt(template, ask), add_bos=add_bos) for ask in asks]
     if not (template.add_bos or beginning) and any(not ids for ids in prompts):
         # Raw text of a model without a BOS: an answer begins after an end, as its training documents did in their packs.
         prompts = [ids or [tokenizer.end_id(template)] for ids in prompts]
     return [[*beginning, *ids] for ids in prompts]
+
+
+def _prompt(template: Template, ask: Ask) -> str:
+    """The prompt of an answer: as trained and, where something was said before, with that in it."""
+    if ask.history:
+        return template.prompt(ask.topic or NO_TOPIC, type=ask.type, history=ask.history)
+    return template.training_prompt(ask.topic, ask.type)
 
 
 def as_read(base: BaseModel, template: Template, answer: Answer) -> str:
@@ -246,6 +257,6 @@ def write_from_gguf(
         for ask in tqdm(missing, desc="writing (GGUF)", unit="tweet", file=sys.stderr, disable=None, leave=False):
             speaker.sampling = sampling.model_copy(update={"seed": seed + ask.number})
             topic = ask.topic if ask.topic and template.takes_message else NO_TOPIC
-            text = speaker.answer(topic, system=template.system_line(ask.type) or None)
+            text = speaker.answer(topic, system=template.system_line(ask.type) or None, history=ask.history)
             file.append([Written(ask.number, text.strip(), speaker.ended)])
     return [file.answers()[ask.number] for ask in asks]

@@ -1,0 +1,112 @@
+"""The evaluation of a model that answers messages: what is read for it besides, and what is made of that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tweetstyle.base_model import BaseModel
+from tweetstyle.evaluate.baselines import WITH_TOPIC, Examples
+from tweetstyle.evaluate.conversation import OTHERS, Conversation, Opening, Relevance, Trial, relevance, word_overlap
+from tweetstyle.evaluate.conversation_readings import (
+    TRIALS,
+    UNRELATED,
+    Told,
+    drawn_messages,
+    told_and_shown,
+    told_readings,
+    trial_readings,
+)
+from tweetstyle.evaluate.intervals import bootstrap_t
+from tweetstyle.evaluate.likelihood import Reading
+from tweetstyle.held_out import HeldOut, clusters
+from tweetstyle.records import Tweet
+from tweetstyle.template import Template
+
+if TYPE_CHECKING:
+    from tweetstyle.recipe import Evaluation
+
+Nats = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Heard:
+    """relevance: None where there are too few messages; gains: nats won by the tuning on each test tweet after another's message."""
+
+    relevance: Relevance | None
+    gains: np.ndarray
+
+
+@dataclass(frozen=True)
+class Conversing:
+    """What is asked in a conversation besides. of_base: by the base model alone; of_both: by both models."""
+
+    told: Told
+    test: HeldOut
+    trials: Sequence[Trial]
+    of_base: dict[str, Reading]
+    of_both: dict[str, Reading]
+    evaluation: Evaluation
+
+    @classmethod
+    def prepare(
+        cls, base: BaseModel, template: Template, known: Sequence[Tweet], samples: Mapping[str, HeldOut], evaluation: Evaluation
+    ) -> Conversing:
+        """known: the training tweets, each with its message; samples: the held-out splits, the test tweets among them."""
+        documents = [document for sample in samples.values() for document in sample.documents]
+        tweets = [tweet for sample in samples.values() for tweet in sample.tweets]
+        told = told_and_shown(base, template, known, documents, evaluation.examples, evaluation.seed)
+        trials, of_both = trial_readings(base, template, samples["test"], evaluation.seed)
+        return cls(told, samples["test"], trials, told_readings(base, told, tweets) | of_both, of_both, evaluation)
+
+    @property
+    def examples(self) -> Examples:
+        return self.told.examples
+
+    def messages_for(self, count: int) -> list[str | None]:
+        """Messages of the test tweets for `count` texts that answer none of them."""
+        return drawn_messages(self.test.tweets, count, self.evaluation.seed)
+
+    def take(self, by_base: Nats, by_tuned: Nats) -> Heard:
+        """Takes what is no baseline out of the nats that were read, and measures with it."""
+        gains = by_base.pop(UNRELATED) - by_tuned.pop(UNRELATED)
+        if not self.trials:
+            return Heard(None, gains)
+        nats = [by.pop(TRIALS).reshape(len(self.trials), 1 + OTHERS) for by in (by_base, by_tuned)]
+        grouped = clusters(self.test.tweets)
+        groups = [grouped[trial.tweet] for trial in self.trials]
+        return Heard(relevance(*nats, [trial.right for trial in self.trials], groups, **self._settings), gains)
+
+    def result(self, by_base: Nats, tuned: np.ndarray, heard: Heard, openings: list[Opening]) -> Conversation:
+        """by_base: nats of the test tweets by a baseline's name in words; tuned: those of the tuned model."""
+        tweets, grouped = self.test.tweets, clusters(self.test.tweets)
+        gains = {
+            name: bootstrap_t((nats - tuned) / np.log(2), self.test.bytes, grouped, **self._settings)
+            for name, nats in by_base.items()
+            if name != WITH_TOPIC
+        }
+        messages, texts = [tweet.topic or "" for tweet in tweets], [tweet.text for tweet in tweets]
+        own = word_overlap(messages, texts, grouped, confidence=self.evaluation.confidence)
+        return Conversation(self.told.line, self.told.examples.count, gains, heard.relevance, own, openings, self._notes(heard.relevance))
+
+    @property
+    def _settings(self) -> dict:
+        return {
+            "confidence": self.evaluation.confidence,
+            "resamples": self.evaluation.bootstrap_resamples,
+            "seed": self.evaluation.seed,
+        }
+
+    def _notes(self, found: Relevance | None) -> list[str]:
+        notes = []
+        if found is None:
+            notes.append(
+                f"{len(self.test.tweets)} test tweets are too few to hold each one's message against four others of other days: whether "
+                "the answers fit their messages is not measured."
+            )
+        if len(self.of_base) == len(self.of_both):
+            notes.append("The model has no room for the words that tell it how to write: that baseline is not there.")
+        return notes
