@@ -12,7 +12,7 @@ import numpy as np
 from tweetstyle.base_model import BaseModel
 from tweetstyle.evaluate.baselines import TOLD, TOLD_EXAMPLES, Examples
 from tweetstyle.evaluate.conversation import Trial, choose_trials
-from tweetstyle.evaluate.habits import Habit, find_habits
+from tweetstyle.evaluate.habits import ALWAYS_ASKED, Habit, find_habits
 from tweetstyle.evaluate.likelihood import Reading
 from tweetstyle.held_out import HeldOut, clusters
 from tweetstyle.records import Tweet
@@ -46,7 +46,9 @@ def told_line(style: str, answers: Sequence[Tweet]) -> str:
     language = LANGUAGES.get(counted.most_common(1)[0][0] if counted else "", "the language of the message")
     texts = [tweet.text for tweet in answers]
     short, long = (int(np.quantile([len(text) for text in texts], q)) for q in (0.25, 0.75))
-    usual = [_named(habit) for habit in find_habits(texts) if np.mean([habit.holds(text) for text in texts]) >= USUAL][:MOST_HABITS]
+    # What all tweets show tells nothing apart, and is no habit to count; a model has to be told it all the same.
+    known = {_named(habit): habit for habit in (*ALWAYS_ASKED, *find_habits(texts)) if habit.kind != "length"}
+    usual = [name for name, habit in known.items() if np.mean([habit.holds(text) for text in texts]) >= USUAL][:MOST_HABITS]
     marks = f" Most of the tweets have this in common: {'; '.join(usual)}." if usual else ""
     return (
         f"You are {style}. Answer each message as {style} would in a tweet: in {language}, in {short} to {long} characters, with "

@@ -6,6 +6,7 @@ from tweetstyle.prepare.report_charts import html
 from tweetstyle.prepare.report_html import SECURITY
 from tweetstyle.prepare.report_style import STYLE
 from tweetstyle.report import measured, recorded
+from tweetstyle.report.conversation import conversation
 from tweetstyle.report.files import RunFiles, read_run
 from tweetstyle.report.verdict import verdict
 from tweetstyle.report.words import Say
@@ -37,6 +38,7 @@ def run_report(files: RunFiles, language: str, *, live: bool = False) -> str:
         "curves": recorded.curves(run, say),
         "likelihood": measured.likelihood(run, say),
         "style": measured.style(run, say),
+        **({"conversation": conversation(run, say)} if run.evaluation.get("conversation") else {}),
         "samples": measured.samples(run, say),
         "copying": measured.copying(run, say),
         "data": recorded.data(run, say),

@@ -17,6 +17,15 @@ SENTENCES = (
     ),
     (r"(\d+) training tweets are too few to find habits in\.", "{0} tweets d’entraînement ne suffisent pas pour y trouver des habitudes."),
     (
+        r"(\d+) test tweets are too few to hold each one's message against four others of other days: .*",
+        "{0} tweets de test sont trop peu pour tenir le message de chacun face à quatre autres d’autres jours : si les réponses vont à "
+        "leurs messages n’est pas mesuré.",
+    ),
+    (
+        r"The model has no room for the words that tell it how to write: that baseline is not there\.",
+        "Le modèle n’a pas la place de lire les mots qui lui disent comment écrire : ce point de comparaison manque.",
+    ),
+    (
         r"(\w+): its tweets come to (\d+) independent days? only \(.*\), too few to say how sure the figures are\.",
         f"{{0}} : les tweets {GROUPS}, trop peu pour dire à quel point les chiffres sont sûrs.",
     ),

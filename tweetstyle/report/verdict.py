@@ -1,4 +1,5 @@
-"""The verdict in three sentences: does it sound like you, does it make up new things, when should training have stopped."""
+"""The verdict in three points: does it sound like you (and does it answer you), does it make up new things, when should training have
+stopped."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ Json = Mapping[str, Any]
 
 
 def verdict(evaluation: Json, metrics: Sequence[Json], language: str, *, live: bool = False) -> list[str]:
-    """Three texts of one to three plain sentences, from evaluation.json (empty: not yet) and the lines of metrics.jsonl."""
+    """Three texts of one to five plain sentences, from evaluation.json (empty: not yet) and the lines of metrics.jsonl."""
     say = Say(language)
     return [_like_you(evaluation or {}, say), _new_things(evaluation or {}, say), _stopping(metrics, say, live)]
 
@@ -73,6 +74,11 @@ def _like_you(evaluation: Json, say: Say) -> str:
     test = splits.get("test") or splits.get("validation")
     if not test:
         return say("v_like_not_yet")
+    talk = evaluation.get("conversation")
+    return " ".join([_like_you_at_all(evaluation, test, say), *([say("v_given"), *_to_the_point(talk, say)] if talk else [])])
+
+
+def _like_you_at_all(evaluation: Json, test: Json, say: Say) -> str:
     over, tweets, best = test["over_best"], say.number(test["tweets"]), say.baseline(test["best"])
     if not sign(test["gain"]):
         return say("v_like_cannot", tweets=tweets, gain=say.interval(test["gain"]))
@@ -82,6 +88,18 @@ def _like_you(evaluation: Json, say: Say) -> str:
     said = say(key, tweets=tweets, best=best, over=say.interval(turned(over) if sign(over) < 0 else over))
     gap = ((evaluation.get("style") or {}).get("gap_closed") or {}).get("tuned")
     return f"{said} {say('v_gap', gap=say.interval(gap, shares=True))}" if gap else said
+
+
+def _to_the_point(talk: Json, say: Say) -> list[str]:
+    """Whether sense was lost with the style that was gained."""
+    heard = talk["relevance"]
+    if not heard:
+        return []
+    key = {1: "v_sense_gained", 0: "v_sense_unsure", -1: "v_sense_lost"}[sign(heard["difference"])]
+    shares = {who: say.interval(heard[who], shares=True) for who in ("base", "tuned")}
+    said = [say(key, **shares, chance=say.percent(heard["chance"]))]
+    low = heard["tuned"]["low"]
+    return [*said, say("v_deaf")] if low is None or low <= heard["chance"] else said
 
 
 def _new_things(evaluation: Json, say: Say) -> str:

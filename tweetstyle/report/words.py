@@ -14,6 +14,8 @@ BASELINES = (
     (re.compile(r"base, same prompt"), "b_prompt"),
     (re.compile(r"base, raw text"), "b_raw"),
     (re.compile(r"base, (?:shown )?(\d+) of your tweets.*"), "b_examples"),
+    (re.compile(r"base, told to write like you"), "b_told"),
+    (re.compile(r"base, told and shown (\d+) of your answers"), "b_told_examples"),
     (re.compile(r"letter n-grams of your tweets"), "b_ngram"),
 )
 POINT, THOUSANDS = {"en": ".", "fr": ","}, {"en": ",", "fr": "\u202f"}

@@ -20,6 +20,8 @@ WORDS = {
     "b_prompt": "the base model with the same prompt",
     "b_raw": "the base model with raw text",
     "b_examples": "the base model shown {count} of your tweets",
+    "b_told": "the base model told in words to write like you",
+    "b_told_examples": "the base model told in words and shown {count} of your answers",
     "b_ngram": "letter n-grams of your tweets",
     "v_like_not_yet": "Does it sound like you? That has not been measured yet.",
     "v_like_cannot": (
@@ -39,6 +41,20 @@ WORDS = {
         "difference is {over} bits per byte."
     ),
     "v_gap": "Its writing has gone {gap} of the way from the untuned model's to yours.",
+    "v_given": "Each tweet was scored after the message that it answers, which a model wrote for it.",
+    "v_sense_lost": (
+        "It answers less to the point than the untrained model: of five messages the right one is told by its answer in {tuned} "
+        "of cases, against {base}; chance is {chance}."
+    ),
+    "v_sense_gained": (
+        "It answers more to the point than the untrained model: of five messages the right one is told by its answer in {tuned} "
+        "of cases, against {base}; chance is {chance}."
+    ),
+    "v_sense_unsure": (
+        "Whether it answers as much to the point as the untrained model one cannot tell: of five messages the right one is told by "
+        "its answer in {tuned} of cases, against {base}; chance is {chance}."
+    ),
+    "v_deaf": "That it hears the message at all is not shown.",
     "v_copy_not_yet": "Does it make up new things? That has not been measured.",
     "v_copy_cannot": (
         "Does it make up new things or repeat? One cannot tell from {samples} written tweets: {generated} of them hold a long "
@@ -73,6 +89,7 @@ WORDS = {
     "h_curves": "How the training went",
     "h_likelihood": "New tweets, guessed",
     "h_style": "The style, counted",
+    "h_conversation": "In conversation",
     "h_samples": "The same prompt, side by side",
     "h_copying": "Copying",
     "h_data": "From the archive to the training tweets",
@@ -104,6 +121,11 @@ WORDS = {
         "How many bits each byte of a new tweet costs the model: the fewer, the less your writing surprises it. The prompt names "
         "no topic, for a topic is taken from the tweet and gives some of it away."
     ),
+    "l_say_talk": (
+        "How many bits each byte of a new tweet costs the model: the fewer, the less your writing surprises it. Before each tweet "
+        "stands the message that it answers. A model wrote that message from the tweet, so that it gives some of the tweet away, "
+        "to every model alike."
+    ),
     "l_who": "Who guesses",
     "l_bits": "bits per byte",
     "l_gain": "Gain over the untuned model: {gain}.",
@@ -115,10 +137,18 @@ WORDS = {
         "Gain on your tweets {author}; on {tweets} tweets of other people ({source}) {others}; the difference, {difference} bits per byte, "
         "is what it learned of you and not of tweets in general."
     ),
+    "l_special_talk": (
+        "After a message drawn by lot, which they do not answer: gain on your tweets {author}; on {tweets} tweets of other people "
+        "({source}) {others}; the difference, {difference} bits per byte, is what it learned of you and not of tweets in general."
+    ),
     "l_neutral": "neutral lines that come with the program",
     "l_other_times": "of other or unknown times",
     "s_say": (
         "{samples} tweets by each model on the topics of your own unseen tweets. A classifier was asked to tell them from real "
+        "ones: 0.5 means that it cannot, 1 that it always can. Your earlier tweets beside it show how far your own style drifts."
+    ),
+    "s_say_talk": (
+        "{samples} answers by each model to the messages of your own unseen tweets. A classifier was asked to tell them from real "
         "ones: 0.5 means that it cannot, 1 that it always can. Your earlier tweets beside it show how far your own style drifts."
     ),
     "s_gguf": "The tweets of your model were written by the exported file, in llama.cpp: what really runs.",
@@ -143,6 +173,25 @@ WORDS = {
     "p_topic": "About: {topic}",
     "p_free": "Without a topic",
     "p_more": "{count} more",
+    "q_say": (
+        "Training is worth it where it does better than the strongest that can be had without: the same instruct model, told in words "
+        "to write like you and shown your answers. Style may be gained and sense lost; both are measured here."
+    ),
+    "q_over": "Your model against",
+    "q_gain": "gain on the test tweets (bits per byte)",
+    "q_told": "The base model was told in these words; {count} of your messages and answers, where any fit, stood behind them as turns.",
+    "q_words": "Told",
+    "q_sense": "Does it answer what was said?",
+    "q_measure": "Measured by",
+    "q_told_apart": "your answer is likeliest after its own of five messages",
+    "q_word": "a word of the message comes back in what it writes",
+    "q_trials": (
+        "On {tweets} test tweets, each after its own message and after four others drawn by lot. Mean of 1 over the place of the right "
+        "one (0.46 by chance): base {base}, your model {tuned}."
+    ),
+    "q_own": "In your own answers a word of the message comes back in {share}.",
+    "q_openings": "Twenty openings of two messages: the second is said to whatever was answered",
+    "q_message": "“{topic}”",
     "k_say": (
         "Share of tweets with a passage of 50 characters or 8 words in a row of one training tweet: written by your model "
         "{generated}; your own unseen tweets {held_out}; the difference {excess}."

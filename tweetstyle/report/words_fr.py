@@ -20,6 +20,8 @@ WORDS = {
     "b_prompt": "le modèle de base avec la même consigne",
     "b_raw": "le modèle de base sur le texte brut",
     "b_examples": "le modèle de base à qui l’on montre {count} de vos tweets",
+    "b_told": "le modèle de base à qui l’on dit d’écrire comme vous",
+    "b_told_examples": "le modèle de base à qui l’on dit d’écrire comme vous en lui montrant {count} de vos réponses",
     "b_ngram": "des n-grammes de lettres de vos tweets",
     "v_like_not_yet": "Écrit-il comme vous ? Cela n’a pas encore été mesuré.",
     "v_like_cannot": (
@@ -42,6 +44,20 @@ WORDS = {
         "tweets : l’écart est de {over} bit par octet."
     ),
     "v_gap": "Son écriture a parcouru {gap} du chemin qui mène du modèle non entraîné à la vôtre.",
+    "v_given": "Chaque tweet a été deviné après le message auquel il répond, qu’un modèle a écrit pour lui.",
+    "v_sense_lost": (
+        "Il répond moins à propos que le modèle non entraîné : de cinq messages, sa réponse désigne le bon dans {tuned} des cas, "
+        "contre {base} ; le hasard donne {chance}."
+    ),
+    "v_sense_gained": (
+        "Il répond plus à propos que le modèle non entraîné : de cinq messages, sa réponse désigne le bon dans {tuned} des cas, "
+        "contre {base} ; le hasard donne {chance}."
+    ),
+    "v_sense_unsure": (
+        "S’il répond autant à propos que le modèle non entraîné, on ne peut pas le dire : de cinq messages, sa réponse désigne le "
+        "bon dans {tuned} des cas, contre {base} ; le hasard donne {chance}."
+    ),
+    "v_deaf": "Qu’il entende seulement le message n’est pas démontré.",
     "v_copy_not_yet": "Invente-t-il du nouveau ? Cela n’a pas été mesuré.",
     "v_copy_cannot": (
         "Invente-t-il ou répète-t-il ? On ne peut pas le dire avec {samples} tweets écrits : {generated} d’entre eux contiennent "
@@ -80,6 +96,7 @@ WORDS = {
     "h_curves": "Le déroulement de l’entraînement",
     "h_likelihood": "Deviner des tweets nouveaux",
     "h_style": "Le style, compté",
+    "h_conversation": "En conversation",
     "h_samples": "La même consigne, côte à côte",
     "h_copying": "La copie",
     "h_data": "De l’archive aux tweets d’entraînement",
@@ -111,6 +128,11 @@ WORDS = {
         "Ce que chaque octet d’un tweet nouveau coûte de bits au modèle : moins il y en a, moins votre écriture le surprend. La "
         "consigne ne donne pas de sujet, car le sujet vient du tweet et en révèle une part."
     ),
+    "l_say_talk": (
+        "Ce que chaque octet d’un tweet nouveau coûte de bits au modèle : moins il y en a, moins votre écriture le surprend. Avant "
+        "chaque tweet vient le message auquel il répond. Un modèle a écrit ce message d’après le tweet : il en révèle une part, à "
+        "tous les modèles également."
+    ),
     "l_who": "Qui devine",
     "l_bits": "bits par octet",
     "l_gain": "Gain sur le modèle non entraîné : {gain}.",
@@ -122,12 +144,22 @@ WORDS = {
         "Gain sur vos tweets {author} ; sur {tweets} tweets d’autres personnes ({source}) {others} ; l’écart, {difference} bit par "
         "octet, est ce qu’il a appris de vous et non des tweets en général."
     ),
+    "l_special_talk": (
+        "Après un message tiré au sort, auquel ils ne répondent pas : gain sur vos tweets {author} ; sur {tweets} tweets d’autres "
+        "personnes ({source}) {others} ; l’écart, {difference} bit par octet, est ce qu’il a appris de vous et non des tweets en "
+        "général."
+    ),
     "l_neutral": "des lignes neutres fournies avec le programme",
     "l_other_times": "d’autres périodes, ou sans date",
     "s_say": (
         "{samples} tweets de chaque modèle, sur les sujets de vos propres tweets jamais vus. Un classifieur a dû les distinguer "
         "des vrais : 0,5 veut dire qu’il ne peut pas, 1 qu’il y parvient toujours. Vos tweets antérieurs, à côté, montrent "
         "combien votre propre style change."
+    ),
+    "s_say_talk": (
+        "{samples} réponses de chaque modèle aux messages de vos propres tweets jamais vus. Un classifieur a dû les distinguer des "
+        "vraies : 0,5 veut dire qu’il ne peut pas, 1 qu’il y parvient toujours. Vos tweets antérieurs, à côté, montrent combien "
+        "votre propre style change."
     ),
     "s_gguf": "Les tweets de votre modèle ont été écrits par le fichier exporté, dans llama.cpp : ce qui tourne vraiment.",
     "s_who": "Tweets de",
@@ -151,6 +183,28 @@ WORDS = {
     "p_topic": "Sujet : {topic}",
     "p_free": "Sans sujet",
     "p_more": "{count} de plus",
+    "q_say": (
+        "L’entraînement vaut sa peine là où il fait mieux que le plus fort de ce qui s’obtient sans lui : le même modèle, à qui l’on "
+        "dit d’écrire comme vous et montre vos réponses. On peut gagner du style et perdre du sens ; les deux sont mesurés ici."
+    ),
+    "q_over": "Votre modèle contre",
+    "q_gain": "gain sur les tweets de test (bits par octet)",
+    "q_told": (
+        "Voici ce qui a été dit au modèle de base, en anglais ; {count} de vos messages et réponses, quand il y a la place, suivaient "
+        "comme tours de parole."
+    ),
+    "q_words": "Consigne",
+    "q_sense": "Répond-il à ce qu’on lui dit ?",
+    "q_measure": "Mesuré par",
+    "q_told_apart": "de cinq messages, c’est après le sien que votre réponse est la plus probable",
+    "q_word": "un mot du message revient dans ce qu’il écrit",
+    "q_trials": (
+        "Sur {tweets} tweets de test, chacun après son message et après quatre autres tirés au sort. Moyenne de 1 sur le rang du bon "
+        "(0,46 par hasard) : base {base}, votre modèle {tuned}."
+    ),
+    "q_own": "Dans vos propres réponses, un mot du message revient dans {share}.",
+    "q_openings": "Vingt débuts de conversation en deux messages : le second est dit quelle que soit la réponse",
+    "q_message": "« {topic} »",
     "k_say": (
         "Part des tweets avec un passage de 50 caractères ou de 8 mots de suite d’un tweet d’entraînement : écrits par votre "
         "modèle {generated} ; vos propres tweets jamais vus {held_out} ; l’écart {excess}."

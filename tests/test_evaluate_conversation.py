@@ -1,0 +1,332 @@
+"""Conversation measured: messages told apart by likelihood, the untrained model told and shown, openings; of too little, a sentence."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+from support.chat_templates import BARE, CHATML
+from support.conversing import write_answers
+from support.html_page import Page
+from support.tiny_llama import write_adapter, write_llama
+
+from tweetstyle.base_model import BaseModel
+from tweetstyle.evaluate import evaluate, table
+from tweetstyle.evaluate.conversation import OTHERS, choose_trials, own_places, relevance, word_overlap
+from tweetstyle.evaluate.conversation_readings import TRIALS, UNRELATED, told_and_shown, told_line, told_readings, trial_readings
+from tweetstyle.evaluate.intervals import bootstrap_t
+from tweetstyle.evaluate.likelihood import score_readings
+from tweetstyle.evaluate.openings import first_asks, scripts, second_asks
+from tweetstyle.evaluate.shares import exact_share
+from tweetstyle.evaluate.written import Written, prompt_ids
+from tweetstyle.held_out import HeldOut
+from tweetstyle.recipe import Evaluation, Sampling
+from tweetstyle.records import Tweet
+from tweetstyle.report import RunFiles, run_report, verdict
+from tweetstyle.report.sentences_fr import in_french
+from tweetstyle.template import SpecialTokens, Template, build_template
+from tweetstyle.turns import take_apart
+
+SETTINGS = {"confidence": 0.95, "resamples": 200, "seed": 1}
+SUBJECTS = ("neige", "métro", "café", "marché", "pluie", "hiver", "chat", "vélo", "pont", "train")
+
+
+def answers(count: int, start: int = 0, language: str = "fr") -> list[Tweet]:
+    return [
+        Tweet(
+            str(start + n),
+            f"encore {SUBJECTS[n % 10]} {start + n}",
+            f"2024-{1 + n // 28 % 12:02}-{1 + n % 28:02}T00:00:00Z",
+            topic=f"et {SUBJECTS[n % 10]} {start + n} ?",
+            language=language,
+        )
+        for n in range(count)
+    ]
+
+
+def days(tweets: list[Tweet]) -> list[str]:
+    return [tweet.created_at for tweet in tweets]
+
+
+# -- trials and places, by hand -----------------------------------------------------------------------------
+
+
+def test_a_scorer_whose_answers_match_is_always_right_and_one_that_hears_nothing_once_in_five() -> None:
+    tweets = answers(300)
+    trials = choose_trials(tweets, days(tweets), seed=3, most=300)
+    right, groups = [t.right for t in trials], [days(tweets)[t.tweet] for t in trials]
+    matching = np.array([[0.0 if place == t.tweet else 5.0 for place in t.messages] for t in trials])
+    deaf = np.full((len(trials), 5), 7.0)
+    found = relevance(deaf, matching, right, groups, **SETTINGS)
+    assert found.tuned.estimate == 1 and found.reciprocal["tuned"].estimate == 1
+    assert found.base.low <= 0.2 <= found.base.high and abs(found.base.estimate - 0.2) < 0.08
+    assert found.difference.sign == 1 and found.difference.estimate == pytest.approx(1 - found.base.estimate)
+    noise = relevance(np.random.default_rng(1).random((300, 5)), matching, right, groups, **SETTINGS)
+    assert noise.base.low <= 0.2 <= noise.base.high
+    assert abs(noise.reciprocal["base"].estimate - (1 + 1 / 2 + 1 / 3 + 1 / 4 + 1 / 5) / 5) < 0.07
+
+
+def test_the_place_of_the_own_message_is_that_of_a_stable_sort() -> None:
+    nats = np.array([[3.0, 1.0, 2.0, 5.0, 4.0], [1.0, 1.0, 1.0, 1.0, 1.0], [2.0, 2.0, 1.0, 2.0, 3.0]])
+    right = [2, 3, 3]
+    by_sort = [1 + np.argsort(row, kind="stable").tolist().index(own) for row, own in zip(nats, right, strict=True)]
+    assert own_places(nats, right).tolist() == by_sort == [2, 4, 4]
+
+
+def test_a_trial_has_its_own_message_at_its_place_and_four_others_of_other_days_and_words() -> None:
+    tweets = answers(60) + [replace(t, id=f"again{t.id}", topic=t.topic.upper()) for t in answers(10, 0)]
+    for trial in choose_trials(tweets, days(tweets), seed=1):
+        said = [tweets[place].topic.casefold() for place in trial.messages]
+        assert trial.messages[trial.right] == trial.tweet and len(set(said)) == 1 + OTHERS
+        assert days(tweets)[trial.tweet] not in {days(tweets)[p] for p in trial.messages if p != trial.tweet}
+    assert choose_trials(tweets, days(tweets), 1) == choose_trials(tweets, days(tweets), 1) != choose_trials(tweets, days(tweets), 2)
+    assert len(choose_trials(tweets, days(tweets), 1, most=7)) == 7
+
+
+def test_the_others_speak_the_tweets_language_where_enough_do() -> None:
+    tweets = answers(20) + answers(20, 100, "en") + answers(2, 200, "de")
+    clusters = [t.id for t in tweets]
+    for trial in choose_trials(tweets, clusters, seed=5):
+        spoken = {tweets[place].language for place in trial.messages}
+        assert spoken == {tweets[trial.tweet].language} or tweets[trial.tweet].language == "de"
+
+
+def test_three_pairs_make_no_trial_and_no_figure() -> None:
+    tweets = answers(3)
+    assert choose_trials(tweets, days(tweets), 1) == []
+    assert relevance(np.empty((0, 5)), np.empty((0, 5)), [], [], **SETTINGS) is None
+
+
+@pytest.mark.parametrize(("hits", "count"), [(0, 12), (7, 37), (37, 37), (1, 200)])
+def test_the_exact_interval_is_scipys(hits: int, count: int) -> None:
+    found = exact_share(np.arange(count) < hits, range(count), confidence=0.95)
+    ends = binomtest(hits, count).proportion_ci(0.95, method="exact")
+    assert (found.estimate, found.low, found.high) == pytest.approx((hits / count, ends.low, ends.high))
+
+
+def test_tweets_of_a_day_that_agree_are_fewer_witnesses() -> None:
+    hits = np.repeat(np.arange(20) % 2 == 0, 10)
+    of_days = exact_share(hits, np.repeat(np.arange(20), 10).tolist(), confidence=0.95)
+    ends = binomtest(10, 20).proportion_ci(0.95, method="exact")
+    assert of_days.high - of_days.low == pytest.approx(ends.high - ends.low, rel=0.05)
+    assert exact_share(hits, [0] * 200, confidence=0.95).low is None
+
+
+def test_words_that_come_back_are_counted_where_a_message_has_any() -> None:
+    messages, said = ["et la neige ?", "le café ?", "et toi ?", "un vélo ?"], ["neige partout", "du thé", "moi", "mes vélos"]
+    assert word_overlap(messages, said, range(4), confidence=0.95).estimate == pytest.approx(2 / 3)
+    assert word_overlap(["et toi ?"], ["moi"], [1], confidence=0.95) is None
+
+
+# -- what the instruct model is told ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> BaseModel:
+    base = write_llama(tmp_path_factory.mktemp("tiny"), max_position_embeddings=2048)
+    return replace(base, tokens=SpecialTokens(base.tokens.bos, "<|eot_id|>", CHATML.replace("<|im_end|>", "<|eot_id|>")))
+
+
+@pytest.fixture(scope="module")
+def adapter(tiny: BaseModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_adapter(tmp_path_factory.mktemp("adapter"), tiny)
+
+
+@pytest.fixture(scope="module")
+def template(tiny: BaseModel) -> Template:
+    return build_template("chat", "Nimzo", tiny.tokens, conversation=True)
+
+
+def sample(base: BaseModel, template: Template, tweets: list[Tweet]) -> HeldOut:
+    documents = [base.tokenizer.encode(template, t.text, t.topic, t.type) for t in tweets]
+    return HeldOut(tweets, documents, np.array([len(t.text.encode()) for t in tweets], float), 0)
+
+
+def holds(ids: list[int], run: list[int]) -> bool:
+    return any(ids[place : place + len(run)] == run for place in range(len(ids)))
+
+
+def plain_sums(base: BaseModel, rows: list[tuple[list[int], int]]) -> list[float]:
+    """Nats of the last `scored` ids of each row by transformers' own loss, one row at a time."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(base.path, dtype=torch.float32).eval()
+    sums = []
+    with torch.no_grad():
+        for ids, scored in rows:
+            labels = [-100] * (len(ids) - scored) + ids[-scored:]
+            sums.append(model(input_ids=torch.tensor([ids]), labels=torch.tensor([labels])).loss.item() * scored)
+    return sums
+
+
+def test_told_and_shown_are_whole_conversations_of_the_chat_template_scored_as_by_a_plain_loop(
+    tiny: BaseModel, adapter: Path, template: Template
+) -> None:
+    tweets, known = answers(4, 500), answers(60)
+    held = sample(tiny, template, tweets)
+    told = told_and_shown(tiny, template, known, held.documents, 3, seed=1)
+    readings = told_readings(tiny, told, tweets)
+    trials, of_both = trial_readings(tiny, template, sample(tiny, template, answers(6)), 1)
+    by_base, _ = score_readings(tiny, adapter, "lora", readings | of_both, {})
+    chosen = [t for t in known if holds(told.examples.ids, [*tiny.tokenizer.text_ids(t.text), tiny.tokenizer.end_id(template)])]
+    assert told.examples.count == len(chosen) == 3
+
+    def text(*pairs: tuple[str, str], system: str = told.line) -> str:
+        said = "".join(f"<|im_start|>user\n{m}<|eot_id|>\n<|im_start|>assistant\n{a}<|eot_id|>\n" for m, a in pairs)
+        return f"<|im_start|>system\n{system}<|eot_id|>\n{said}".removesuffix("\n")
+
+    shown = [(t.topic, t.text) for t in chosen]
+    for name, before in (("told", []), ("told and shown", shown)):
+        ids = [tiny.tokenizer.prompt_ids(text(*before, (t.topic, t.text)), add_bos=template.add_bos) for t in tweets]
+        scored = [len(tiny.tokenizer.text_ids(t.text)) + 1 for t in tweets]
+        assert by_base[name] == pytest.approx(plain_sums(tiny, list(zip(ids, scored, strict=True))), rel=1e-5)
+    six = answers(6)
+    rows = [
+        (tiny.tokenizer.prompt_ids(text((six[m].topic, six[t.tweet].text), system="You are helpful"), add_bos=template.add_bos), t)
+        for t in trials
+        for m in t.messages
+    ]
+    plain = plain_sums(tiny, [(ids, len(tiny.tokenizer.text_ids(six[t.tweet].text)) + 1) for ids, t in rows])
+    assert by_base[TRIALS] == pytest.approx(plain, rel=1e-5) and len(by_base[UNRELATED]) == 6
+
+
+def test_fewer_are_shown_where_they_do_not_fit_and_none_where_not_even_the_words_do(tiny: BaseModel, template: Template) -> None:
+    tweets, known = answers(4, 500), answers(60)
+    held = sample(tiny, template, tweets)
+    for room in (2048, 700, 420):
+        narrow = replace(tiny, config=tiny.config | {"max_position_embeddings": room})
+        told = told_and_shown(narrow, template, known, held.documents, 20, seed=1)
+        shown = told_readings(narrow, told, tweets)["told and shown"]
+        assert len(shown.beginning) + max(len(document.ids) for document in shown.documents) <= room
+        assert (told.examples.count == 20) is (room == 2048)
+    nothing = replace(tiny, config=tiny.config | {"max_position_embeddings": 100})
+    assert told_readings(nothing, told_and_shown(nothing, template, known, held.documents, 20, 1), tweets) == {}
+
+
+def test_without_a_place_for_a_system_message_the_words_open_the_first_message(tiny: BaseModel, template: Template) -> None:
+    turns, _ = take_apart(BARE, tiny.tokens.bos, "<|eot_id|>")
+    assert turns.around_system is None
+    bare = replace(template, turns=turns, end=turns.end)
+    told = told_and_shown(tiny, bare, answers(60), sample(tiny, bare, answers(4, 500)).documents, 2, seed=1)
+    first = tiny.tokenizer.prompt_ids(f"<|user|>{told.line}\n\net", add_bos=bare.add_bos)
+    assert told.examples.ids[: len(first)] == first and told.examples.count == 2
+
+
+def test_the_words_name_language_length_and_the_usual_habits() -> None:
+    line = told_line("Nimzo", [replace(t, text=f"{t.text}…") for t in answers(60)])
+    assert "You are Nimzo" in line and "in French" in line and "an ellipsis of one sign …" in line and "all in lower case" in line
+    assert "an exclamation mark" not in line
+    assert "language of the message" in told_line("Nimzo", [replace(t, language="") for t in answers(3)])
+
+
+# -- openings -----------------------------------------------------------------------------------------------
+
+
+def test_ten_openings_of_two_messages_stand_in_each_language() -> None:
+    found = scripts()
+    assert [script.language for script in found] == ["fr"] * 10 + ["en"] * 10
+    assert all(script.first and script.then for script in found) and len({script.first for script in found}) == 20
+
+
+def test_the_second_message_stands_behind_the_first_and_its_answer(tiny: BaseModel, template: Template) -> None:
+    first = first_asks(7)
+    second = second_asks([Written(ask.number, f"réponse {ask.number}", True) for ask in first])
+    assert [ask.number for ask in second] == [ask.number for ask in first] == list(range(7, 27))
+    ids = prompt_ids(tiny, template, second[:1])[0]
+    by_turns, _ = tiny.tokenizer.encode_turns(template, [(first[0].topic, "réponse 7"), (scripts()[0].then, "")])
+    assert ids == by_turns[:-1]
+
+
+# -- the whole verb -----------------------------------------------------------------------------------------
+
+QUICK = Evaluation(samples=12, examples=2, bootstrap_resamples=200)
+
+
+def whole(tiny: BaseModel, adapter: Path, template: Template, room: Path, count: int, settings: Evaluation = QUICK):
+    files = []
+    for place, name in enumerate(("train", "validation", "test")):
+        tweets = answers(60 if name == "train" else count, 1000 * place)
+        files.append(write_answers(room, name, tweets, {t.id: t.topic for t in tweets}))
+    sampling = Sampling(num_predict=6)
+    return evaluate(tiny, adapter, "lora", template, settings, sampling, *files, room / "run")
+
+
+@pytest.fixture(scope="module")
+def evaluated(tiny: BaseModel, adapter: Path, template: Template, tmp_path_factory: pytest.TempPathFactory):
+    room = tmp_path_factory.mktemp("whole")
+    return room, whole(tiny, adapter, template, room, 24)
+
+
+def test_the_tuned_model_is_held_against_the_strongest_without_training(evaluated) -> None:
+    room, found = evaluated
+    test = found.splits["test"]
+    names = {"base, told to write like you", "base, told and shown 2 of your answers"}
+    assert names <= test.baselines.keys() and not any("of your tweets" in name and "shown" in name for name in test.baselines)
+    validation = found.splits["validation"]
+    figures = {"base, same prompt": validation.base} | validation.baselines
+    assert test.best == min(figures, key=lambda name: figures[name].nats)
+    gains = found.conversation.gains
+    assert names < gains.keys() and gains[test.best] == test.over_best and gains["base, same prompt"] == test.gain
+    for name, gain in gains.items():
+        other = test.base if name == "base, same prompt" else test.baselines[name]
+        assert gain.estimate == pytest.approx(other.bits_per_byte - test.tuned.bits_per_byte)
+    assert bootstrap_t(np.ones(9), np.ones(9), range(9), confidence=0.9, resamples=100, seed=1).estimate == 1
+
+
+def test_both_models_answer_both_messages_of_every_opening(evaluated) -> None:
+    room, found = evaluated
+    assert len(found.conversation.openings) == 20
+    for name in ("base", "tuned"):
+        rows = [json.loads(line) for line in (room / "run" / "written" / "second-turns" / f"{name}.jsonl").read_text().splitlines()[1:]]
+        assert sorted(row["text"] for row in rows) == sorted(getattr(opening, name)[1] for opening in found.conversation.openings)
+    assert not (room / "run" / "written" / "second-turns" / "examples.jsonl").exists()
+
+
+def test_others_tweets_and_the_authors_are_compared_after_messages_that_neither_answers(evaluated) -> None:
+    _, found = evaluated
+    assert found.specificity.author.estimate != found.splits["test"].gain.estimate
+    assert found.specificity.author.clusters == found.splits["test"].gain.clusters
+
+
+def test_the_screen_says_what_was_asked_and_what_was_told_apart(evaluated, tmp_path: Path) -> None:
+    from rich.console import Console
+
+    console = Console(width=140, record=True, file=(tmp_path / "screen").open("w"))
+    console.print(table(evaluated[1]))
+    shown, heard = console.export_text(), evaluated[1].conversation.relevance
+    assert "given the messages that they answer" in shown and "20% by chance" in shown
+    assert f"{heard.tuned.estimate:.0%}" in shown and "points" in shown
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_the_report_shows_the_conversation_and_its_words_are_of_conversation(evaluated, language: str) -> None:
+    room, found = evaluated
+    page = Page(run_report(RunFiles(room / "run", room, room / "export", "", {}), language))
+    assert not page.errors and [a for a in page.all("section") if a["id"] == "conversation"]
+    for opening in found.conversation.openings:
+        assert all(message in page.text for message in opening.messages)
+    assert found.conversation.told in page.text
+    assert {"en": "after the message", "fr": "après le message"}[language] in verdict(_read(room), [], language)[0]
+    about = {"en": ("About: ", "no topic", "on the topics"), "fr": ("Sujet : ", "pas de sujet", "sur les sujets")}[language]
+    assert not [words for words in about if words in page.text]
+
+
+def test_three_usable_pairs_are_a_clear_sentence_and_no_figure_that_pretends(
+    tiny: BaseModel, adapter: Path, template: Template, tmp_path: Path
+) -> None:
+    found = whole(tiny, adapter, template, tmp_path, 3, QUICK.model_copy(update={"samples": 2}))
+    assert found.conversation.relevance is None and all(gain.low is None for gain in found.conversation.gains.values())
+    assert found.conversation.notes[0].startswith("3 test tweets are too few") and in_french(found.conversation.notes[0])
+    assert any("come to 3 independent days only" in warning for warning in found.warnings)
+    for language in ("en", "fr"):
+        page = Page(run_report(RunFiles(tmp_path / "run", tmp_path, tmp_path / "export", "", {}), language))
+        assert not page.errors and "20%" not in page.text.replace("\u202f", "")
+
+
+def _read(room: Path) -> dict:
+    return json.loads((room / "run" / "evaluation.json").read_text(encoding="utf-8"), parse_constant=pytest.fail)
