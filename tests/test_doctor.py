@@ -393,3 +393,36 @@ def test_what_cannot_be_read_is_one_failed_check_among_the_others(project):
     result = CliRunner().invoke(tweetstyle, ["doctor", "mine.yaml"])
     assert result.exit_code == 1 and "did you mean export?" in result.stdout and "versions" in result.stdout
     assert CliRunner().invoke(tweetstyle, ["doctor"]).exit_code == 0
+
+
+def test_a_run_shows_what_warns_raises_all_that_fails_and_says_nothing_of_the_rest(project, monkeypatch, capsys):
+    from tweetstyle import checkup
+    from tweetstyle.doctor.check import fail, ok, warn
+    from tweetstyle.errors import TweetstyleError
+    from tweetstyle.road import Road
+
+    found = [ok("torch", "all well"), warn("clock", "it is late", "set it")]
+    monkeypatch.setattr(checkup, "doctor", lambda asked, directories: found)
+    checkup.stop_where_it_would_fail(Road(Path("mine.yaml")))
+    assert capsys.readouterr().err == "clock: it is late\n  → set it\n"
+    found += [fail("bfloat16", "none", "write bf16: false", "training.bf16"), fail("disk", "full", "make room")]
+    with pytest.raises(TweetstyleError) as stopped:
+        checkup.stop_where_it_would_fail(Road(Path("mine.yaml")))
+    assert str(stopped.value) == "mine.yaml:4: training.bf16: none\n  → write bf16: false\ndisk: full\n  → make room"
+
+
+@pytest.mark.parametrize("learned", [False, True])
+def test_a_run_in_chat_format_over_a_base_model_is_stopped_at_its_line(project, llama, learned):
+    (project / "base").unlink()
+    llama(learned)
+    (project / "mine.yaml").write_text(RECIPE.replace("style: Nimzo", "style: Nimzo, format: chat") + "export: {num_ctx: 256}\n")
+    from tweetstyle.errors import TweetstyleError
+    from tweetstyle.road import Road
+
+    road = Road(Path("mine.yaml"))
+    if learned:
+        road.check()
+    else:
+        with pytest.raises(TweetstyleError, match=r"mine\.yaml:2: prompt\.format: format: chat writes .*never learned") as stopped:
+            road.check()
+        assert "write format: inst" in stopped.value.hint
