@@ -244,16 +244,18 @@ def test_the_second_message_stands_behind_the_first_and_its_answer(tiny: BaseMod
 
 # -- the whole verb -----------------------------------------------------------------------------------------
 
+SHORT = Sampling(num_predict=6)
 QUICK = Evaluation(samples=12, examples=2, bootstrap_resamples=200)
 
 
-def whole(tiny: BaseModel, adapter: Path, template: Template, room: Path, count: int, settings: Evaluation = QUICK):
+def whole(
+    tiny: BaseModel, adapter: Path, template: Template, room: Path, count: int, settings: Evaluation = QUICK, sampling=SHORT, gguf=None
+):
     files = []
     for place, name in enumerate(("train", "validation", "test")):
         tweets = answers(60 if name == "train" else count, 1000 * place)
         files.append(write_answers(room, name, tweets, {t.id: t.topic for t in tweets}))
-    sampling = Sampling(num_predict=6)
-    return evaluate(tiny, adapter, "lora", template, settings, sampling, *files, room / "run")
+    return evaluate(tiny, adapter, "lora", template, settings, sampling, *files, room / "run", gguf)
 
 
 @pytest.fixture(scope="module")
@@ -301,6 +303,23 @@ def test_the_screen_says_what_was_asked_and_what_was_told_apart(evaluated, tmp_p
     shown, heard = console.export_text(), evaluated[1].conversation.relevance
     assert "given the messages that they answer" in shown and "20% by chance" in shown
     assert f"{heard.tuned.estimate:.0%}" in shown and "points" in shown
+
+
+def test_the_exported_file_answers_the_second_message_with_the_first_in_mind(
+    tiny: BaseModel, adapter: Path, template: Template, tmp_path: Path
+) -> None:
+    from tweetstyle.chat import Speaker
+    from tweetstyle.export import export
+    from tweetstyle.recipe import Export
+
+    greedy = Sampling(num_predict=6, temperature=0.0)
+    gguf = export(tiny, None, template, Export(types=("f16",)), greedy, "tiny", tmp_path / "out").gguf["f16"]
+    found = whole(tiny, adapter, template, tmp_path, 6, QUICK.model_copy(update={"samples": 2}), sampling=greedy, gguf=gguf)
+    speaker = Speaker(gguf, template, greedy, threads=1)
+    for opening in found.conversation.openings[:3]:
+        first, second = opening.messages
+        assert opening.tuned[0] == speaker.answer(first).strip()
+        assert opening.tuned[1] == speaker.answer(second, history=[(first, opening.tuned[0])]).strip()
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])

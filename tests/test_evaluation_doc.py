@@ -10,8 +10,11 @@ import pytest
 from scipy.stats import binomtest
 
 from tweetstyle.cli import tweetstyle
+from tweetstyle.evaluate.baselines import IN_WORDS, TOLD, TOLD_EXAMPLES
 from tweetstyle.evaluate.compare import SCORES
+from tweetstyle.evaluate.conversation import CHANCE, MOST_TRIALS, OTHERS
 from tweetstyle.evaluate.copying import SPAN_CHARACTERS, SPAN_WORDS
+from tweetstyle.evaluate.openings import scripts
 from tweetstyle.evaluate.specificity import other_people
 from tweetstyle.evaluate.two_sample import FEWEST_TEXTS
 from tweetstyle.evaluate.writing import precision_points
@@ -60,6 +63,15 @@ def test_limits_are_those_of_the_code() -> None:
     )
     assert f"{french} neutral lines in French or {english} in English" in TEXT
     assert f"shown {Evaluation().examples} of your training tweets" in TEXT
+
+
+def test_conversations_figures_are_those_of_the_code() -> None:
+    assert f"after {OTHERS} others" in TEXT and f"{CHANCE:.0%} is chance" in TEXT and f"At most {MOST_TRIALS} tweets are tried" in TEXT
+    assert f"({sum(1 / place for place in range(1, 2 + OTHERS)) / (1 + OTHERS):.2f} by chance)" in TEXT
+    spoken = [script.language for script in scripts()]
+    assert f"{len(spoken)} scripted openings, {spoken.count('fr')} in French and {spoken.count('en')} in English" in TEXT
+    for name in (TOLD, TOLD_EXAMPLES):
+        assert f"`{IN_WORDS[name].format(count=Evaluation().examples)}`" in TEXT
 
 
 def test_files_and_verbs_are_there() -> None:

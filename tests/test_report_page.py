@@ -95,6 +95,45 @@ def test_whether_it_sounds_like_the_author_follows_the_intervals(changes, en, fr
         assert expected in verdict(evaluation(**changes), [], language)[0]
 
 
+def conversation(difference=(-0.2, -0.3, -0.1), tuned=(0.4, 0.3, 0.5), text="un tweet") -> dict:
+    shares = {"base": interval(0.6, 0.5, 0.7), "tuned": interval(*tuned), "difference": interval(*difference)}
+    opening = {"language": "fr", "messages": [text, text], "base": [text, text], "tuned": [text, text]}
+    heard = shares | {"tweets": 37, "chance": 0.2, "reciprocal": {"base": interval(0.7, 0.6, 0.8), "tuned": interval(0.5, 0.4, 0.6)}}
+    gains = {"base, told and shown 12 of your answers": interval(0.3, 0.2, 0.4)}
+    own = interval(0.33, 0.2, 0.5)
+    return {"told": text, "shown": 12, "gains": gains, "relevance": heard, "own_words": own, "openings": [opening], "notes": [text]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "en", "fr"),
+    [
+        ({}, "answers less to the point", "répond moins à propos"),
+        ({"difference": (0.1, 0.05, 0.2)}, "answers more to the point", "répond plus à propos"),
+        ({"difference": (0.1, -0.05, 0.2)}, "one cannot tell", "on ne peut pas le dire"),
+        ({"difference": (0.1, None, None)}, "one cannot tell", "on ne peut pas le dire"),
+        ({"tuned": (0.25, 0.1, 0.4)}, "hears the message at all is not shown", "entende seulement le message n’est pas démontré"),
+    ],
+)
+def test_whether_sense_was_lost_follows_the_interval_of_the_difference(changes, en, fr):
+    found = evaluation() | {"conversation": conversation(**changes)}
+    for language, expected, given in (("en", en, "after the message"), ("fr", fr, "après le message")):
+        said = verdict(found, [], language)[0]
+        assert expected in said and given in said
+        assert ("not shown" in said or "pas démontré" in said) is ("tuned" in changes)
+    assert "message" not in verdict(evaluation(), [], "en")[0]
+
+
+def test_a_hostile_opening_is_text_in_the_section_that_only_a_conversation_has(tmp_path):
+    found = evaluation() | {"conversation": conversation(text=HOSTILE)}
+    found["style"]["obedience"] = {"key words": {k: interval(0.11, 0.05, 0.2) for k in ("base", "tuned", "difference")} | {"chance": 0.07}}
+    page = Page(run_report(files(tmp_path, found), "en"))
+    assert not page.errors and not page.all("script") + page.all("img") and "\u202e" not in page.text
+    assert page.text.count("‹U+202E›") >= 7
+    assert "the base model told in words and shown 12 of your answers" in page.text and "33%" in page.text and "7.0%" in page.text
+    without = Page(run_report(files(tmp_path / "tweets", evaluation()), "en"))
+    assert "conversation" in [a["id"] for a in page.all("section")] and "conversation" not in [a["id"] for a in without.all("section")]
+
+
 def test_a_baseline_that_is_better_is_told_by_how_much_it_is_better():
     assert "0.20 (95% interval: 0.10 to 0.30)" in verdict(evaluation(over=(-0.2, -0.3, -0.1)), [], "en")[0]
 
