@@ -13,15 +13,16 @@ from pathlib import Path
 
 import pytest
 from safetensors.numpy import load_file, save_file
+from support.chat_templates import HEADERS
 from support.llama_cpp import THREADS, LlamaServer
 from support.tiny_llama import SPECIAL, write_llama
 
 from tweetstyle.base_model import BaseModel
-from tweetstyle.chat import HELP, Conversation, Speaker, chat
+from tweetstyle.chat import HELP, Conversation, Memory, Speaker, chat
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export import export
 from tweetstyle.recipe import Export, Sampling
-from tweetstyle.template import Template, Topic, build_template
+from tweetstyle.template import SpecialTokens, Template, Topic, build_template
 
 SHORT = Sampling(num_predict=24, seed=7)
 
@@ -302,3 +303,47 @@ def test_the_end_of_the_input_ends_it_too(session: Session) -> None:
     session.wait_for(">>> ")
     session.process.stdin.close()
     assert session.end()[0] == 0
+
+
+# -- a conversation -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def answering(base: BaseModel) -> Template:
+    return build_template("chat", "Nimzo", SpecialTokens(*SPECIAL[:2], HEADERS), system="Sois bref.", conversation=True)
+
+
+def test_the_second_message_is_answered_with_the_first_turn_before_it(
+    gguf: Path, base: BaseModel, answering: Template, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seeded = Speaker(gguf, answering, SHORT, threads=THREADS, num_ctx=1024)
+    talk = Conversation(seeded, Memory(1024, base.tokenizer))
+    talk.say("été ?")
+    talk.say("et l'hiver ?")
+    first = seeded.answer("été ?")
+    assert talk.turns == [("été ?", first), ("et l'hiver ?", seeded.answer("et l'hiver ?", history=[("été ?", first)]))]
+    assert talk.turns[1][1] != seeded.answer("et l'hiver ?")
+    talk.command("/clear")
+    talk.say("et l'hiver ?")
+    assert talk.turns == [("et l'hiver ?", seeded.answer("et l'hiver ?"))]
+    talk.command("/set system Autrement.")
+    talk.command("/set system")
+    assert capsys.readouterr().out.endswith("the prompt now says: Sois bref.\n")
+
+
+def test_what_no_longer_fits_the_context_is_forgotten_by_whole_turns_from_the_oldest_and_told(
+    gguf: Path, base: BaseModel, answering: Template, capsys: pytest.CaptureFixture[str]
+) -> None:
+    speaker_of_much = Speaker(gguf, answering, SHORT, threads=THREADS, num_ctx=512)
+    memory = Memory(512, base.tokenizer)
+    turns = [(f"message {number}", "mot " * 20) for number in range(8)]
+    kept = memory.kept(speaker_of_much, turns, "et alors ?", None)
+
+    def size(history: list[tuple[str, str]]) -> int:
+        return len(base.tokenizer.prompt_ids(answering.prompt("et alors ?", history=history), add_bos=True))
+
+    assert 0 < len(kept) < 8 and kept == turns[-len(kept) :]
+    assert size(kept) + SHORT.num_predict <= 512 < size(turns[-len(kept) - 1 :]) + SHORT.num_predict
+    assert memory.kept(speaker_of_much, turns, "mot " * 500, None) == []
+    Conversation(speaker_of_much, memory, turns=list(turns)).say("et alors ?")
+    assert f"(the first {8 - len(kept)} of 8 turns are beyond the context of 512 tokens)" in capsys.readouterr().out

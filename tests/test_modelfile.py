@@ -120,3 +120,12 @@ def test_a_character_younger_than_gos_tables_is_refused_whatever_python_knows(ch
         build_template("inst", f"Nimzo {character}", SpecialTokens(None, "</s>"))
     with pytest.raises(TweetstyleError, match=f"U\\+{ord(character):04X}"):
         quoted(f"x{character}", "prompt")
+
+
+def test_a_system_line_stands_in_the_modelfile_where_it_was_trained() -> None:
+    tokens = SpecialTokens("<|im_start|>", "<|im_end|>", CHATML)
+    line = 'Réponds "vite"\net bien'
+    with_line, without = (build_template("chat", "Nimzo", tokens, system=of, conversation=True) for of in (line, None))
+    read = read_as_ollama(modelfile("a.gguf", with_line, Export(), Sampling()))
+    assert ("SYSTEM", line) in read and ("TEMPLATE", with_line.ollama()) in read and ("stop", "<|im_end|>") in read
+    assert "SYSTEM" not in dict(read_as_ollama(modelfile("a.gguf", without, Export(), Sampling())))
