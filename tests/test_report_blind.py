@@ -68,6 +68,16 @@ def test_every_text_is_under_the_name_of_who_wrote_it(page):
             assert all(text.startswith(prefix[source]) for text, source in zip(item["texts"], item["sources"], strict=True))
 
 
+@pytest.mark.parametrize(("language", "said"), [("en", "In answer to: {topic}"), ("fr", "En réponse à\u00a0: {topic}")])
+def test_what_two_answers_share_is_called_a_message(tmp_path, language, said):
+    sides = tweets("own", 40, 20), {"tuned": tweets("made", 40, 20)}
+    answering, plain = (
+        data_of(written(tmp_path / f"{answers}.html", *sides, language=language, answers=answers))["words"] for answers in (True, False)
+    )
+    assert answering["subject"] == said and plain["subject"] != said
+    assert {key: of for key, of in answering.items() if key != "subject"} == {key: of for key, of in plain.items() if key != "subject"}
+
+
 def test_pairs_are_of_one_subject_where_there_is_one_and_singles_show_other_texts(page):
     test = data_of(page)["tests"]["tuned"]
     assert all(item["topic"] for item in test["pairs"])

@@ -381,7 +381,8 @@ class Road:
         }
         learned = (tweet.text for tweet in read_split(self.split(recipe.training.split)))
         path = recipe.run_directory / "blind.html"
-        if write_blind(path, real, others, recipe.language, recipe.evaluation.seed, learned=learned):
+        answers = bool(self.template.turns)
+        if write_blind(path, real, others, recipe.language, recipe.evaluation.seed, learned=learned, answers=answers):
             click.echo(f"          which tweets are yours? {path}", err=True)
 
     def report(self, *, live: bool = False) -> Path:

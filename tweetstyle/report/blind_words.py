@@ -145,10 +145,16 @@ _FRENCH: dict[str, Any] = {
 }
 
 
-def words(language: str) -> dict[str, Any]:
-    """All that the page says in "en" or "fr"; in French, no line breaks before the signs that a space precedes."""
+_ANSWERED = {"en": "In answer to: {topic}", "fr": "En réponse à : {topic}"}
+
+
+def words(language: str, answers: bool = False) -> dict[str, Any]:
+    """All that the page says in "en" or "fr"; in French, no line breaks before the signs that a space precedes.
+
+    answers: what two texts share is no subject but the message that both answer.
+    """
     chosen = _with_hard_spaces(_FRENCH) if language == "fr" else _ENGLISH
-    told = chosen["words"]
+    told = chosen["words"] | ({"subject": _with_hard_spaces(_ANSWERED[language])} if answers else {})
     return {**chosen, "words": {**told, "singles": {**told["pairs"], **told["singles"]}}}
 
 
