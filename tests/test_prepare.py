@@ -168,6 +168,16 @@ def test_each_setting_matters(tmp_path):
     assert contents(tmp_path / "out")["train.jsonl"] != base["train.jsonl"]
 
 
+def test_first_words_stand_where_the_topic_stands(tmp_path):
+    run(tmp_path, rows(), prompt=Prompt(style="Nimzo", message="first-words", topic_dropout=0.0))
+    written = list(tweets(tmp_path, "train"))
+    assert written and all(t.text.startswith(t.topic) and t.topic != t.text for t in written)
+    line = json.loads((tmp_path / "out" / "train.jsonl").open().readline())["text"]
+    assert line == f"<s>[INST] Style: Nimzo | Type: Tweet | Sujet: {written[0].topic} [/INST] {written[0].text}</s>"
+    run(tmp_path, rows(), prompt=Prompt(style="Nimzo", message="first-words", topic_dropout=1.0))
+    assert all(t.topic is None for t in tweets(tmp_path, "train"))
+
+
 def test_raw_text_has_no_topic(tmp_path):
     prepared = run(tmp_path, rows(), template=build_template("text", "Nimzo", SpecialTokens("<s>", "</s>")))
     assert prepared.with_topic == 0
