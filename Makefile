@@ -25,7 +25,7 @@ CXX ?= c++
 SUITABLE := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 step = @printf '\033[1m==>\033[0m %s\n'
 
-.PHONY: help setup base-model ollama demo test lint lock bench clean
+.PHONY: help setup base-model ollama browser demo test lint lock bench clean
 
 help: ## what can be made
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 20
@@ -98,12 +98,22 @@ ollama: ## the real Ollama for the tests, built from source (Go and a C/C++ comp
 	fi; \
 	rm -rf $(dir $(OLLAMA)); mv "$$room" $(dir $(OLLAMA))
 
+browser: ## Chromium, in which the tests open the reports: looked for, and on a CI machine installed by apt
+	@for name in chromium chromium-browser google-chrome; do if command -v $$name >/dev/null; then exit 0; fi; done; \
+	if [ "$${CI:-}" = true ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  printf '\033[1m==>\033[0m %s\n' "installing Chromium"; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null; \
+	else \
+	  echo "No Chromium here: the tests that open the reports in a browser are skipped; all others run."; \
+	  echo "  → Debian: apt install chromium; Ubuntu: snap install chromium"; \
+	fi
+
 demo: base-model ## learn the sample author's style and show it
 	$(step) "tweetstyle-fit $(RECIPE)"
 	@$(BIN)/tweetstyle-fit $(RECIPE)
 	@$(BIN)/python -m tweetstyle.demo.show $(RECIPE)
 
-test: base-model ollama ## all tests (PYTEST_ARGS="-k token -x" for some)
+test: base-model ollama browser ## all tests (PYTEST_ARGS="-k token -x" for some)
 	$(step) "tests"
 	@$(BIN)/python -m pytest $(PYTEST_PROCESSES) $(PYTEST_ARGS)
 
