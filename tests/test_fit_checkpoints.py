@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import shutil
+from collections import namedtuple
+from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from support.small_runs import invented_tweets, write_tweets
 
 from tweetstyle.base_model import read_base_model
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.fit.checkpoints import SEAL, complete_checkpoints, prune, read_checkpoint, resume_point, seal, write_final_model
 from tweetstyle.fit.metrics import Metrics
+from tweetstyle.fit.room import BESIDE, GROWTH, expected_bytes, failed_write, make_room, size_of
 
 
 def make_checkpoint(directory, step, *, finished=False):
@@ -95,6 +103,190 @@ def test_a_run_without_a_whole_checkpoint_begins_again(tmp_path):
     metrics = run_with(tmp_path, 3.0)
     truncate(tmp_path / "checkpoint-1" / SEAL)
     assert resume_point(tmp_path, metrics) is None and metrics.lines == [] and metrics.path.read_text() == ""
+
+
+def test_a_checkpoint_whose_metrics_are_lost_is_passed_over(tmp_path):
+    """Else the steps from 3 on would be in no line: the first damaged line ends what can be read."""
+    metrics = run_with(tmp_path, 3.0, 2.0, 2.5)
+    lines = metrics.path.read_bytes().splitlines(keepends=True)
+    metrics.path.write_bytes(b"".join(lines[:4]) + b"\xff\x00" + lines[4][2:] + lines[5])
+    read = Metrics(metrics.path)
+    assert resume_point(tmp_path, read).step == 2 and [line["step"] for line in read.lines] == [1, 1, 2, 2]
+
+
+# -- the order in which it reaches the disk -----------------------------------------------------------------
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Every fsync and rename, in their order: (what, name of the file or directory)."""
+    if not Path("/proc/self/fd").is_dir():
+        pytest.skip("what a descriptor is of is read from /proc")
+    seen, fsync, replace = [], os.fsync, os.replace
+
+    def seen_fsync(descriptor):
+        seen.append(("fsync", Path(os.readlink(f"/proc/self/fd/{descriptor}")).name))
+        fsync(descriptor)
+
+    def seen_replace(source, target):
+        seen.append(("rename", Path(target).name))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", seen_fsync)
+    monkeypatch.setattr(os, "replace", seen_replace)
+    return seen
+
+
+def test_a_checkpoint_reaches_the_disk_before_its_seal_does(tmp_path, calls):
+    """POSIX fsync: of a file its content, of a directory the names in it. What a power loss cuts off is the end of this list."""
+    make_checkpoint(tmp_path / "run", 3)
+    files = ["adapter_config.json", "adapter_model.safetensors", "optimizer.pt", "more"]
+    assert calls == [
+        *(("fsync", name) for name in files),
+        ("fsync", "sub"),
+        ("fsync", "checkpoint-3"),
+        ("fsync", "run"),
+        ("fsync", f".{SEAL}.partial"),
+        ("rename", SEAL),
+        ("fsync", "checkpoint-3"),
+    ]
+
+
+def test_the_final_model_reaches_the_disk_before_it_takes_its_name(base_model_dir, tmp_path, calls):
+    best = read_checkpoint(make_checkpoint(tmp_path / "run", 3))
+    calls.clear()
+    write_final_model(read_base_model(base_model_dir), "lora", best, tmp_path / "run" / "final_model")
+    *files, names, renamed, last = calls
+    written = [path.name for path in (tmp_path / "run" / "final_model").iterdir()]
+    assert sorted(files) == sorted(("fsync", name) for name in written)
+    assert (names, renamed, last) == (("fsync", ".final_model.partial"), ("rename", "final_model"), ("fsync", "run"))
+
+
+def test_directories_made_on_the_way_are_kept_by_those_above(tmp_path, calls):
+    from tweetstyle.files import make_directory
+
+    (tmp_path / "old").mkdir()
+    make_directory(tmp_path / "old" / "new" / "newer")
+    make_directory(tmp_path / "old" / "new" / "newer")
+    assert calls == [("fsync", "old"), ("fsync", "new")] and (tmp_path / "old" / "new" / "newer").is_dir()
+
+
+# -- room on the disk ---------------------------------------------------------------------------------------
+
+Usage = namedtuple("Usage", "total used free")
+
+
+@pytest.fixture
+def disk(monkeypatch):
+    """A disk of so many bytes, on which only the files below a directory take room."""
+
+    def of(total, directory):
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(total, size_of(directory), total - size_of(directory)))
+
+    return of
+
+
+@pytest.mark.parametrize(
+    ("room_for", "left"),
+    [(6, [1, 2, 3, 4, 5]), (5, [2, 3, 4, 5]), (4, [2, 4, 5]), (3, [2, 5])],
+)
+def test_older_checkpoints_make_room_oldest_first_but_never_the_newest_nor_its_best(tmp_path, disk, room_for, left):
+    metrics = run_with(tmp_path, 3.0, 2.0, 2.5, 2.4, 2.3)
+    one = size_of(tmp_path / "checkpoint-1")
+    disk(metrics.path.stat().st_size + room_for * one + 10, tmp_path)
+    make_room(tmp_path, one, metrics, "checkpoint-6")
+    assert steps_in(tmp_path) == left
+
+
+def test_where_there_is_no_room_the_run_ends_and_the_newest_checkpoint_and_its_best_are_whole(tmp_path, disk):
+    metrics = run_with(tmp_path, 3.0, 2.0, 2.5, 2.4)
+    disk(size_of(tmp_path), tmp_path)
+    with pytest.raises(TweetstyleError) as ended:
+        make_room(tmp_path, 2**30, metrics, "checkpoint-5")
+    first, second = str(ended.value).splitlines()
+    assert first == f"{tmp_path}: the disk is full: checkpoint-5 could not be written"
+    assert "1,024 may be needed) and run again: it goes on from checkpoint-4" in second
+    assert steps_in(tmp_path) == [2, 4] and resume_point(tmp_path, metrics).step == 4
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(bits=st.lists(st.integers(1, 5), max_size=6), room_for=st.integers(0, 8))
+def test_whatever_makes_room_the_run_goes_on_from_where_it_would_have(tmp_path_factory, disk, bits, room_for):
+    directory = tmp_path_factory.mktemp("run")
+    metrics = run_with(directory, *bits)
+    disk(room_for * 2**11 + 2**10, directory)
+    with_room = True
+    try:
+        make_room(directory, 2**11, metrics, "checkpoint-9")
+    except TweetstyleError:
+        with_room = False
+    assert with_room == (shutil.disk_usage(directory).free >= 2**11)
+    newest = resume_point(directory, metrics)
+    assert (newest.step if newest else 0) == len(bits) and [line["step"] for line in metrics.steps] == list(range(1, len(bits) + 1))
+
+
+def test_the_next_checkpoint_is_foreseen_by_the_last_and_the_first_by_the_trained_parameters(tmp_path):
+    class Parameter:
+        def __init__(self, count, requires_grad):
+            self.requires_grad, self.numel = requires_grad, lambda: count
+
+    class Model:
+        def parameters(self):
+            return [Parameter(1000, True), Parameter(2000, True), Parameter(10**9, False)]
+
+    assert expected_bytes(tmp_path, Model()) == 3000 * 12 + BESIDE
+    make_checkpoint(tmp_path, 3)
+    longer = make_checkpoint(tmp_path, 10)
+    (longer / "log").write_bytes(bytes(12345))
+    by_hand = sum(len(Path(top, name).read_bytes()) for top, _, names in os.walk(longer) for name in names)
+    assert expected_bytes(tmp_path, Model()) == by_hand + GROWTH
+
+
+def raised_in(first, then=None):
+    """`then` as it is raised while `first` is handled."""
+    try:
+        try:
+            raise first
+        finally:
+            if then:
+                raise then
+    except Exception as error:  # noqa: BLE001  (any error at all)
+        return error
+
+
+TORCH = "[enforce fail at inline_container.cc:672] . unexpected pos 576 vs 534"
+FULL = "the disk is full: checkpoint-6 could not be written"
+
+
+@pytest.mark.parametrize(
+    ("error", "free", "told"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), 10**9, FULL),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), 10**9, FULL),
+        (Exception("Error while serializing: I/O error: No space left on device (os error 28)"), 10**9, FULL),
+        (raised_in(RuntimeError(TORCH), RuntimeError("basic_ios::clear: iostream error")), 0, FULL),
+        (RuntimeError(TORCH), 10**9, f"checkpoint-6 could not be written: {TORCH}"),
+        (OSError(errno.EIO, "Input/output error"), 10**9, "checkpoint-6 could not be written: [Errno 5] Input/output error"),
+        (Exception("File too large (os error 27)"), 10**9, "checkpoint-6 could not be written: File too large (os error 27)"),
+        (RuntimeError("a mistake of ours"), 0, None),
+        (KeyboardInterrupt(), 0, None),
+    ],
+)
+def test_each_librarys_word_for_a_file_that_cannot_be_written_is_one_message(tmp_path, monkeypatch, error, free, told):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(free, 0, free))
+    make_checkpoint(tmp_path, 3)
+    message = failed_write(error, tmp_path, 1000, "checkpoint-6")
+    assert (message and message.what) == told
+    assert told is None or message.hint.endswith("it goes on from checkpoint-3")
+
+
+def test_an_error_of_the_system_while_nothing_is_saved_is_no_failed_write_unless_the_disk_is_full(tmp_path):
+    assert failed_write(OSError(errno.ENOENT, "No such file"), tmp_path, 0, None) is None
+    full = failed_write(OSError(errno.ENOSPC, "No space left on device"), tmp_path, 0, None)
+    assert full.what.startswith("the disk is full") and full.hint.endswith("it begins again")
+
+
+# -- the final model ----------------------------------------------------------------------------------------
 
 
 def test_the_final_model_is_the_best_checkpoints_bytes_with_the_base_models_tokenizer(base_model_dir, tmp_path):

@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -22,6 +22,27 @@ def sync_directory(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def make_directory(path: Path) -> None:
+    """A directory, and those above it, whose names survive a power loss."""
+    new = [directory for directory in (path, *path.parents) if not directory.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for directory in reversed(new):
+        sync_directory(directory.parent)
+
+
+def sync_tree(path: Path, files: Iterable[Path]) -> None:
+    """Puts a directory on the disk: the content of `files` in it, then the names in it, deepest first.
+
+    Who writes natively (torch, safetensors) closes its files and leaves their content in the system's cache.
+    """
+    for file in files:
+        with file.open("rb") as stream:
+            os.fsync(stream.fileno())
+    for directory in sorted((p for p in path.rglob("*") if p.is_dir()), reverse=True):
+        sync_directory(directory)
+    sync_directory(path)
 
 
 def partial_sibling(path: Path) -> Path:
@@ -57,7 +78,7 @@ def complete_file(path: Path, mode: str = "w", *, newline: str | None = None) ->
     """Opens a stream whose content appears at `path` only when the block ends without an error."""
     temporary = partial_sibling(path)
     with clear_os_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_directory(path.parent)
         try:
             with temporary.open(mode, encoding=None if "b" in mode else "utf-8", newline=newline) as stream:
                 yield stream
@@ -79,7 +100,7 @@ def complete_directory(path: Path) -> Iterator[Path]:
     """
     temporary, replaced = partial_sibling(path), path.with_name(f".{path.name}.replaced")
     with clear_os_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_directory(path.parent)
         _remove(temporary)
         _put_back(replaced, path)
         if path.exists() and not os.access(path, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
@@ -88,11 +109,7 @@ def complete_directory(path: Path) -> Iterator[Path]:
         temporary.mkdir()
         try:
             yield temporary
-            for file in temporary.rglob("*"):
-                if file.is_file():
-                    with file.open("rb") as stream:
-                        os.fsync(stream.fileno())
-            sync_directory(temporary)
+            sync_tree(temporary, [file for file in temporary.rglob("*") if file.is_file()])
             if path.exists():
                 os.replace(path, replaced)
             os.replace(temporary, path)

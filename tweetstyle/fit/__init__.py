@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tweetstyle.base_model import BaseModel
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.files import make_directory
 from tweetstyle.fit.checks import check_documents, check_held_out, check_model
 from tweetstyle.fit.documents import Document, read_documents, read_held_out
 from tweetstyle.fit.packing import pack_count, step_count
@@ -93,7 +94,7 @@ def fit(
     goes on from there, as it does after a kill. Where memory runs out, the batch is halved (backoff.json), and a batch of 1 that
     does not fit raises TweetstyleError. validated: called after each validation, when its line stands. Raises
     TweetstyleError for everything that fit.checks refuses, for 4 bits where they cannot be had, and for a loss that is no number any
-    more.
+    more. Where the disk has no room for the next checkpoint older ones make it; else the run ends with the newest one whole.
     """
     from tweetstyle.fit.checkpoints import resume_point
     from tweetstyle.fit.metrics import Metrics
@@ -104,7 +105,7 @@ def fit(
     held_out = read_held_out(base, template, validation, training.max_length)
     check_documents(documents, end, str(train))
     check_held_out(held_out, str(validation))
-    directory.mkdir(parents=True, exist_ok=True)
+    make_directory(directory)
     metrics = Metrics(directory / "metrics.jsonl")
     plan = _plan(documents, end, training)
     run = Run(base, template, model, training, documents, held_out, plan, directory, metrics, (train, validation), validated)

@@ -14,9 +14,10 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.fit.checkpoints import prune, seal
+from tweetstyle.fit.checkpoints import prune, remove, seal
 from tweetstyle.fit.metrics import BITS_PER_BYTE, Metrics
 from tweetstyle.fit.progress import TrainingProgress
+from tweetstyle.fit.room import expected_bytes, failed_write, make_room
 from tweetstyle.fit.scoring import Score
 from tweetstyle.recipe import Training
 
@@ -43,6 +44,9 @@ class RunKeeper(TrainerCallback):
         self.training, self.directory, self.metrics = training, directory, metrics
         self.validate, self.progress, self.write, self.validated = validate, progress, write, validated
         self.interrupted_by: signal.Signals | None = None
+        self.saving: str | None = None
+        """Name of the checkpoint at work, from before its first byte to its seal; needed: bytes that it may take."""
+        self.needed = 0
         self._due = self.finished = False
         self._clock, self._tokens = time.perf_counter(), 0
 
@@ -75,6 +79,10 @@ class RunKeeper(TrainerCallback):
         self.progress.step(state.global_step, line["loss"], line["tokens_per_second"])
         if self._due:
             self._validate(state, control, model)
+        if self.interrupted_by:
+            control.should_save = control.should_training_stop = True
+        if control.should_save:
+            self._begin_saving(state.global_step, model)
 
     def on_save(self, args, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         # TRL's model card would say nothing of this run.
@@ -82,6 +90,7 @@ class RunKeeper(TrainerCallback):
         self.metrics.sync()
         checkpoint = self.directory / f"checkpoint-{state.global_step}"
         seal(checkpoint, state.global_step, finished=self.finished)
+        self.saving = None
         # Of a run that stops here nothing is thrown away: what was asked to be kept is decided when it has ended.
         if self.metrics.evaluations and not (self.finished or self.interrupted_by):
             prune(self.directory, self.metrics.best()["step"], self.training.save_total_limit)
@@ -106,6 +115,13 @@ class RunKeeper(TrainerCallback):
         self.validated()
         self.progress.validated(state.global_step, score.bits_per_byte, best=best)
 
+    def _begin_saving(self, step: int, model: Any) -> None:
+        """The Trainer writes the checkpoint right after on_log: this is the last moment at which older ones can make room for it."""
+        name = f"checkpoint-{step}"
+        self.needed = expected_bytes(self.directory, model)
+        make_room(self.directory, self.needed, self.metrics, name)
+        self.saving = name
+
     def _elapsed(self) -> float:
         now = time.perf_counter()
         elapsed, self._clock = now - self._clock, now
@@ -129,6 +145,20 @@ def _check_finite(loss: float, step: int) -> None:
     if not math.isfinite(loss):
         hint = "write a smaller training.learning_rate, or a longer training.warmup_steps"
         raise TweetstyleError(f"the loss is no number any more at step {step}", where="training", hint=hint)
+
+
+@contextmanager
+def one_message_where_the_disk_fails(keeper: RunKeeper) -> Iterator[None]:
+    """Inside the block what cannot be written raises TweetstyleError. Half a checkpoint is removed: its bytes are needed."""
+    try:
+        yield
+    except BaseException as error:
+        told = failed_write(error, keeper.directory, keeper.needed, keeper.saving)
+        if keeper.saving and (keeper.directory / keeper.saving).is_dir():
+            remove(keeper.directory / keeper.saving)
+        if told and not isinstance(error, TweetstyleError):
+            raise told from error
+        raise
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Any, Literal
 
 from tweetstyle.base_model import BaseModel
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.files import complete_directory, complete_file, sync_directory
+from tweetstyle.files import complete_directory, complete_file, sync_directory, sync_tree
 from tweetstyle.fit.metrics import Metrics
 from tweetstyle.manifest import fingerprint
 
@@ -39,12 +38,12 @@ class Checkpoint:
 
 
 def seal(path: Path, step: int, *, finished: bool) -> None:
-    """Declares a checkpoint complete. Everything in it is on the disk before the seal is, so a seal survives a power loss only with it."""
+    """Declares a checkpoint complete. Everything in it is on the disk before the seal is, so a seal survives a power loss only with it.
+
+    In this order: the files' content, the names in the checkpoint, the checkpoint's own name; then the seal, renamed into its place.
+    """
     files = sorted(p for p in path.rglob("*") if p.is_file() and p.name != SEAL)
-    for file in files:
-        with file.open("rb") as stream:
-            os.fsync(stream.fileno())
-    sync_directory(path)
+    sync_tree(path, files)
     sync_directory(path.parent)
     prints = {str(file.relative_to(path)): fingerprint(file) for file in files}
     with complete_file(path / SEAL) as stream:
@@ -71,12 +70,12 @@ def complete_checkpoints(directory: Path) -> list[Checkpoint]:
         if checkpoint := read_checkpoint(path):
             found.append(checkpoint)
         else:
-            shutil.rmtree(path)
+            remove(path)
     return sorted(found, key=lambda checkpoint: checkpoint.step)
 
 
 def resume_point(directory: Path, metrics: Metrics) -> Checkpoint | None:
-    """The newest complete checkpoint whose best predecessor is complete too, or None for a beginning.
+    """The newest complete checkpoint whose best predecessor and metrics are complete too, or None for a beginning.
 
     Without the best one the run could not end in it. Newer checkpoints and the metrics beyond are removed: those steps
     are done again.
@@ -84,25 +83,31 @@ def resume_point(directory: Path, metrics: Metrics) -> Checkpoint | None:
     found = complete_checkpoints(directory)
     steps = {checkpoint.step for checkpoint in found}
     while found:
-        best = metrics.best(found[-1].step)
-        if best is None or best["step"] in steps:
+        newest = found[-1].step
+        best = metrics.best(newest)
+        if metrics.reach(newest) and (best is None or best["step"] in steps):
             break
-        _remove(found.pop().path)
+        remove(found.pop().path)
     metrics.keep_until(found[-1].step if found else 0)
     return found[-1] if found else None
 
 
 def prune(directory: Path, best_step: int, limit: int) -> None:
     """Keeps `limit` checkpoints: the best one and, beside it, the newest."""
-    steps = sorted((int(path.parent.name.split("-")[1]) for path in directory.glob(f"checkpoint-*/{SEAL}")), reverse=True)
+    steps = sealed_steps(directory)[::-1]
     kept = {best_step, *[step for step in steps if step != best_step][: limit - 1]}
     for step in set(steps) - kept:
-        _remove(directory / f"checkpoint-{step}")
+        remove(directory / f"checkpoint-{step}")
 
 
-def _remove(checkpoint: Path) -> None:
+def sealed_steps(directory: Path) -> list[int]:
+    """Steps whose checkpoints are sealed, in their order; what is in them is not looked at."""
+    return sorted(int(path.parent.name.split("-")[1]) for path in directory.glob(f"checkpoint-*/{SEAL}"))
+
+
+def remove(checkpoint: Path) -> None:
     """The seal goes first, so that half a checkpoint is never taken for a whole one."""
-    (checkpoint / SEAL).unlink()
+    (checkpoint / SEAL).unlink(missing_ok=True)
     shutil.rmtree(checkpoint)
 
 

@@ -55,6 +55,10 @@ class Metrics:
         lines = [line for line in self.evaluations if until is None or line["step"] <= until]
         return min(lines, key=lambda line: line[BITS_PER_BYTE], default=None)
 
+    def reach(self, step: int) -> bool:
+        """Whether the line of a step is there: a checkpoint beyond the last line would leave steps out when the run goes on."""
+        return any(line["step"] == step for line in self.steps)
+
     def without_better(self) -> int:
         """Validations since the best one."""
         best = self.best()
@@ -93,7 +97,8 @@ def _whole_lines(path: Path) -> list[dict[str, Any]]:
     """The lines up to the first that a kill left unfinished."""
     lines = []
     if path.is_file():
-        for text in path.read_text(encoding="utf-8").splitlines():
+        # As bytes: a power loss may leave anything behind the last line that was synced.
+        for text in path.read_bytes().splitlines():
             try:
                 lines.append(json.loads(text))
             except ValueError:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tweetstyle.fit import backoff, probe
 from tweetstyle.fit import trainer as unsloth_trainer
 from tweetstyle.fit.backoff import OutOfMemory, within_memory
-from tweetstyle.fit.callback import RunKeeper, saves_before_it_stops
+from tweetstyle.fit.callback import RunKeeper, one_message_where_the_disk_fails, saves_before_it_stops
 from tweetstyle.fit.checkpoints import Checkpoint, resume_point
 from tweetstyle.fit.checks import check_packed
 from tweetstyle.fit.few_steps import few_steps
@@ -110,7 +110,7 @@ class _Sitting:
         progress.say(f"{unsloth_trainer.device_in_words(config)}; {run.plan.packs} packs, {run.plan.steps} steps")
         if newest:
             progress.say(f"going on from {newest.path.name}")
-        with saves_before_it_stops(keeper):
+        with saves_before_it_stops(keeper), one_message_where_the_disk_fails(keeper):
             trainer.train(resume_from_checkpoint=str(newest.path) if newest else None)
         return trainer.state.global_step if keeper.interrupted_by and not keeper.finished else None
 
