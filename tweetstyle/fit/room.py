@@ -57,12 +57,14 @@ def failed_write(error: BaseException, directory: Path, needed: int, writing: st
     chain = _chain(error)
     full = any(e.errno in (errno.ENOSPC, errno.EDQUOT) for e in chain if isinstance(e, OSError))
     full = full or any(f"(os error {number})" in str(e) for e in chain for number in (errno.ENOSPC, errno.EDQUOT))
-    by_a_writer = any(word in str(e) for e in chain for word in (*WRITERS_WORDS, "(os error "))
-    if full or (writing and by_a_writer and shutil.disk_usage(directory).free < needed):
+    by_torch = any(word in str(e) for e in chain for word in WRITERS_WORDS)
+    if full or (writing and by_torch and shutil.disk_usage(directory).free < needed):
         return disk_is_full(directory, needed, writing or "metrics.jsonl or log.txt")
-    if writing and (by_a_writer or isinstance(error, OSError)):
-        what = f"{writing} could not be written: {str(error).splitlines()[0]}"
-        return TweetstyleError(what, where=str(directory), hint=f"see to the disk and run again: {_goes_on(directory)}")
+    if writing and (by_torch or isinstance(error, OSError) or "(os error " in str(error)):
+        reason = "torch does not say why" if by_torch else str(error).splitlines()[0]
+        return TweetstyleError(
+            f"{writing} could not be written: {reason}", where=str(directory), hint=f"see to the disk and run again: {_goes_on(directory)}"
+        )
     return None
 
 

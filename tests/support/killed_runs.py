@@ -1,0 +1,325 @@
+"""Training runs of a toy model, each in a fork of one process that has imported Unsloth once; cut off at chosen points.
+
+    with Forks(directory) as forks:
+        forks.fit(run, cut={"before": ["replace", "checkpoint-4/complete.json"]})   # killed there: status -9
+        forks.fit(run)                                                              # goes on: status 0
+
+The process forks before torch has computed anything, with one thread, so that a fork can compute. What a fork meets, by `cut`:
+
+before, after: [function of os, end of a path]  it sends itself SIGKILL at the first such call (with `signal`: another signal)
+validating: n                                   the same when the n-th validation begins
+seconds: s                                      SIGKILL from outside after so long
+torn: [name, bytes]                             the kernel ends it within the native write of that file, so far into it
+refused: [name, bytes]                          that write fails there instead, as on a disk that is full (EFBIG for ENOSPC)
+filled: [checkpoint, bytes], disk: bytes        the run's directory is a disk (tmpfs), on which another program leaves so much
+                                                when room for that checkpoint was found to be enough; with `early`, just before
+strace: [options]                               strace is attached with these, from the fork's first call on
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import hashlib
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+TESTS = Path(__file__).resolve().parents[1]
+TRAINING = {"max_steps": 8, "eval_steps": 2, "save_steps": 2, "save_total_limit": 2}
+"""Checkpoints 2, 4, 6 and 8; when 6 is sealed, 2 goes, for every validation of this model is the best so far."""
+CALLS = ("fsync", "replace", "rename", "unlink", "rmdir")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """status: as of a process, -9 where it was killed; said: stderr; seconds: from fork to end."""
+
+    status: int
+    said: str
+    seconds: float
+
+
+class Forks:
+    """The process that forks. base and data are written into `directory`."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def __enter__(self) -> Forks:
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+        environment["PYTHONPATH"] = os.pathsep.join([str(TESTS.parent), str(TESTS)])
+        self._log = (self.directory / "forks.log").open("w+")
+        command = [sys.executable, "-m", "support.killed_runs", str(self.directory)]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self._log}
+        self._process = subprocess.Popen(command, env=environment, text=True, **pipes)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.stdin.close()
+        self._process.wait(60)
+        self._log.close()
+
+    def fit(self, run: Path, cut: dict[str, Any] | None = None, **training: Any) -> Ended:
+        request = {"run": str(run), "cut": cut or {}, "training": TRAINING | training}
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        if not answer:
+            self._log.seek(0)
+            raise RuntimeError(f"the process that forks has ended:\n{self._log.read()}")
+        return Ended(**json.loads(answer))
+
+
+def batches_file(run: Path) -> Path:
+    """Beside a run: a digest of the tokens of each forward pass in training, one a line, over all sittings."""
+    return run.with_name(run.name + ".batches")
+
+
+def calls_file(run: Path) -> Path:
+    """Beside a run: each of CALLS that the last sitting made, [name, path], one a line."""
+    return run.with_name(run.name + ".calls")
+
+
+# -- the process that forks ---------------------------------------------------------------------------------
+
+
+def main() -> None:
+    directory = Path(sys.argv[1])
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    prepare(directory)
+    for line in sys.stdin:
+        answers.write(json.dumps(carry_out(directory, json.loads(line))) + "\n")
+
+
+def prepare(directory: Path) -> None:
+    from support.small_runs import invented_tweets, write_tweets
+    from support.tiny_llama import write_llama
+
+    write_llama(directory / "base")
+    write_tweets(directory / "train.jsonl", invented_tweets(18))
+    write_tweets(directory / "validation.jsonl", invented_tweets(4, seed=1))
+    from tweetstyle.fit.chatter import prepare_environment
+
+    prepare_environment(directory)
+    import tweetstyle.fit.callback
+    import tweetstyle.fit.samples
+    import tweetstyle.fit.scoring
+    import tweetstyle.fit.trainer  # noqa: F401
+
+    # What is there is not looked through again at each collection of a fork: half of its time.
+    gc.freeze()
+
+
+def carry_out(directory: Path, request: dict[str, Any]) -> dict[str, Any]:
+    run, cut = Path(request["run"]), request["cut"]
+    words, begin = run.with_name(run.name + ".said"), time.monotonic()
+    held, go = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(go)
+        os.dup2(os.open(words, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), 2)
+        in_the_fork(lambda: os.read(held, 1), directory, run, cut, request["training"])
+    os.close(held)
+    tracer = attach(child, cut["strace"]) if "strace" in cut else None
+    os.write(go, b"!")
+    os.close(go)
+    if "seconds" in cut:
+        time.sleep(cut["seconds"])
+        os.kill(child, signal.SIGKILL)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if tracer:
+        tracer.wait(60)
+    return {"status": status, "said": words.read_text(errors="replace"), "seconds": time.monotonic() - begin}
+
+
+def attach(child: int, options: list[str]) -> subprocess.Popen:
+    """strace on a fork that waits; it is there when the kernel names it as the fork's tracer."""
+    tracer = subprocess.Popen(["strace", "-f", *options, "-p", str(child)], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    status = Path(f"/proc/{child}/status")
+    for _ in range(1000):
+        if tracer.poll() is None and f"TracerPid:\t{tracer.pid}\n" in status.read_text():
+            return tracer
+        time.sleep(0.01)
+    raise RuntimeError("strace could not be attached")
+
+
+# -- a fork -------------------------------------------------------------------------------------------------
+
+
+def in_the_fork(wait: Callable[[], object], directory: Path, run: Path, cut: dict[str, Any], training: dict[str, Any]) -> None:
+    """Never returns. Exit status: 0, 1 for an error that a person is meant to read, 2 for any other."""
+    from support.small_runs import run_fit
+
+    from tweetstyle.errors import TweetstyleError
+
+    status = 2
+    try:
+        ctypes.CDLL(None).prctl(0x59616D61, ctypes.c_ulong(-1))  # PR_SET_PTRACER, PR_SET_PTRACER_ANY: strace is no parent of ours
+        if "disk" in cut:
+            mount(run, cut["disk"])
+        if "filled" in cut:
+            fill_the_disk(run, *cut["filled"], early=cut.get("early", False))
+        for kind in ("torn", "refused"):
+            if kind in cut:
+                end_within(*cut[kind], dies=kind == "torn")
+        watch_calls(run, cut)
+        watch_batches(run)
+        watch_validations(cut)
+        wait()
+        run_fit(directory / "base", directory, run, **training)
+        status = 0
+    except TweetstyleError as error:
+        print(error, file=sys.stderr)
+        status = 1
+    except BaseException:  # noqa: BLE001  (the process ends with it)
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        if "disk" in cut:
+            shutil.copytree(run, run.with_name(run.name + ".disk"), ignore=shutil.ignore_patterns("ballast"))
+        os._exit(status)
+
+
+def watch_calls(run: Path, cut: dict[str, Any]) -> None:
+    """Writes down each of CALLS and, at the one that `cut` names, sends this process a signal."""
+    log = calls_file(run).open("w", buffering=1)
+    number, sent = getattr(signal, cut.get("signal", "SIGKILL")), []
+
+    def watched(name: str, original: Callable) -> Callable:
+        def call(*arguments: Any, **options: Any) -> Any:
+            path = path_of(arguments, options)
+            for when in ("before", "after"):
+                if when == "after":
+                    result = original(*arguments, **options)
+                    log.write(json.dumps([name, path]) + "\n")
+                if when in cut and not sent and name == cut[when][0] and path.endswith(cut[when][1]):
+                    sent.append(number)
+                    os.kill(os.getpid(), number)
+            return result
+
+        return call
+
+    for name in CALLS:
+        setattr(os, name, watched(name, getattr(os, name)))
+
+
+def path_of(arguments: tuple[Any, ...], options: dict[str, Any]) -> str:
+    """What a call of os is about; of a rename, the new name."""
+    last = arguments[-1]
+    if isinstance(last, int):
+        return os.readlink(f"/proc/self/fd/{last}")
+    if options.get("dir_fd") is not None:
+        return os.readlink(f"/proc/self/fd/{options['dir_fd']}") + "/" + os.fspath(last)
+    return os.fspath(last)
+
+
+def watch_validations(cut: dict[str, Any]) -> None:
+    from tweetstyle.fit import scoring
+
+    score, begun = scoring.score, []
+
+    def scored(*arguments: Any, **options: Any) -> Any:
+        begun.append(1)
+        if len(begun) == cut.get("validating"):
+            os.kill(os.getpid(), getattr(signal, cut.get("signal", "SIGKILL")))
+        return score(*arguments, **options)
+
+    scoring.score = scored
+
+
+def watch_batches(run: Path) -> None:
+    from tweetstyle.fit import trainer
+
+    build, log = trainer.build_trainer, batches_file(run).open("a", buffering=1)
+
+    def built(*arguments: Any) -> Any:
+        made = build(*arguments)
+
+        def look(module: Any, inputs: Any, named: dict[str, Any]) -> None:
+            if module.training:
+                log.write(hashlib.sha256(named["input_ids"].numpy().tobytes()).hexdigest() + "\n")
+
+        made.model.register_forward_pre_hook(look, with_kwargs=True)
+        return made
+
+    trainer.build_trainer = built
+
+
+def end_within(name: str, size: int, *, dies: bool) -> None:
+    """The native writers may write so many bytes of a file of that name. Python ignores SIGXFSZ, by which the kernel would end it."""
+    import peft.peft_model
+    import torch
+
+    def limited(write: Callable, at: int) -> Callable:
+        def call(*arguments: Any, **options: Any) -> Any:
+            if os.fspath(arguments[at]).endswith(name):
+                if dies:
+                    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+                    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+                before = resource.getrlimit(resource.RLIMIT_FSIZE)
+                resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+                try:
+                    return write(*arguments, **options)
+                finally:
+                    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            return write(*arguments, **options)
+
+        return call
+
+    torch.save = limited(torch.save, 1)
+    peft.peft_model.safe_save_file = limited(peft.peft_model.safe_save_file, 1)
+
+
+def mount(run: Path, size: int) -> None:
+    """A tmpfs of its own over the run's directory, in namespaces that end with this process."""
+    new_user, new_mounts, private = 0x10000000, 0x00020000, 1 << 18 | 1 << 14
+    user, group = os.getuid(), os.getgid()
+    libc = ctypes.CDLL(None, use_errno=True)
+    run.mkdir(exist_ok=True)
+
+    def check(result: int) -> None:
+        if result:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+    check(libc.unshare(new_user | new_mounts))
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/uid_map").write_text(f"0 {user} 1")
+    Path("/proc/self/gid_map").write_text(f"0 {group} 1")
+    check(libc.mount(b"none", b"/", None, private, None))
+    check(libc.mount(b"none", os.fsencode(run), b"tmpfs", 0, f"size={size}".encode()))
+
+
+def fill_the_disk(run: Path, checkpoint: str, left: int, *, early: bool) -> None:
+    """left: bytes free; with `early`, so many less than the checkpoint is thought to need."""
+    from tweetstyle.fit import callback
+
+    make_room = callback.make_room
+
+    def fill(free: int) -> None:
+        with (run / "ballast").open("wb") as stream:
+            os.posix_fallocate(stream.fileno(), 0, shutil.disk_usage(run).free - free)
+
+    def made(directory: Path, needed: int, metrics: Any, writing: str) -> None:
+        if writing == checkpoint and early:
+            fill(needed - left)
+        make_room(directory, needed, metrics, writing)
+        if writing == checkpoint and not early:
+            fill(left)
+
+    callback.make_room = made
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,228 @@
+"""A training run that is killed, stopped or refused by the disk, at any moment, ends when it is run again as if nothing had been."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from support.killed_runs import TRAINING, Forks, batches_file, calls_file
+from support.small_runs import main_figures
+
+from tweetstyle.fit.checkpoints import complete_checkpoints, read_checkpoint, seal
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="forks a process that computes, and reads /proc"),
+]
+
+STEPS, ACCUMULATED = TRAINING["max_steps"], 2
+LAST = f"checkpoint-{STEPS}"
+
+
+@pytest.fixture(scope="module")
+def forks(tmp_path_factory):
+    with Forks(tmp_path_factory.mktemp("forks")) as forks:
+        yield forks
+
+
+@pytest.fixture(scope="module")
+def undisturbed(forks):
+    """A run that nothing disturbs: its directory, and the seconds that it took."""
+    run = forks.directory / "whole"
+    ended = forks.fit(run)
+    assert ended.status == 0, ended.said
+    return run, ended.seconds
+
+
+@pytest.fixture(scope="module")
+def whole(undisturbed):
+    return undisturbed[0]
+
+
+@pytest.fixture
+def run(forks, tmp_path):
+    return tmp_path / "run"
+
+
+def batches(run):
+    return batches_file(run).read_text().split()
+
+
+def went_on_from(ended):
+    """Step of the checkpoint that the run said it goes on from; None where it began."""
+    steps = [line.removeprefix("going on from checkpoint-") for line in ended.said.splitlines() if line.startswith("going on from")]
+    return int(steps[0]) if steps else None
+
+
+def assert_same_run(run, whole):
+    """Losses, learning rates and gradients of every step, each validation, the adapter, and every state that a next step would read."""
+    assert main_figures(run / "metrics.jsonl") == main_figures(whole / "metrics.jsonl")
+    for name in (
+        "final_model/adapter_model.safetensors",
+        *(f"{LAST}/{state}" for state in ("optimizer.pt", "scheduler.pt", "rng_state.pth")),
+    ):
+        assert (run / name).read_bytes() == (whole / name).read_bytes(), name
+    ours, theirs = (json.loads((d / LAST / "trainer_state.json").read_text()) for d in (run, whole))
+    assert ours["global_step"] == STEPS and all(ours[of] == theirs[of] for of in ("epoch", "num_input_tokens_seen", "total_flos"))
+    assert {path.name for path in run.iterdir()} == {path.name for path in whole.iterdir()}
+
+
+def assert_figures_are_of_the_whole_run(run):
+    """By hand from the lines: the Trainer's own loss and run time are those of the last sitting, over all steps."""
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    losses = [line["loss"] for line in lines if "loss" in line]
+    output = json.loads((run / "train_output.json").read_text())
+    assert len(losses) == STEPS == output["global_step"]
+    assert output["training_loss"] == pytest.approx(sum(losses) / STEPS, rel=1e-12)
+    assert output["metrics"]["train_runtime"] == pytest.approx(sum(line["seconds"] for line in lines), rel=1e-12)
+
+
+# -- killed -------------------------------------------------------------------------------------------------
+
+POINTS = {
+    "within a validation": ({"validating": 2}, 2),
+    "between a step's line and its checkpoint": ({"before": ["fsync", "metrics.jsonl"]}, None),
+    "within the adapter's file": ({"torn": ["checkpoint-4/adapter_model.safetensors", 10_000]}, 2),
+    "within the optimizer's file": ({"torn": ["checkpoint-4/optimizer.pt", 40_000]}, 2),
+    "before the checkpoint's files are on the disk": ({"before": ["fsync", "checkpoint-4/optimizer.pt"]}, 2),
+    "before the seal is in its place": ({"before": ["replace", "checkpoint-4/complete.json"]}, 2),
+    "when the seal is in its place": ({"after": ["replace", "checkpoint-4/complete.json"]}, 4),
+    "before an old checkpoint loses its seal": ({"before": ["unlink", "checkpoint-2/complete.json"]}, 6),
+    "before an old checkpoint is quite gone": ({"before": ["rmdir", "checkpoint-2"]}, 6),
+    "before the final model is in its place": ({"before": ["replace", "run/final_model"]}, STEPS),
+}
+"""What a kill comes between: (the cut, the step from which the next sitting goes on; of a finished run nothing is trained)."""
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_killed_at_this_point_and_run_again_it_ends_the_same(forks, whole, run, point):
+    cut, step = POINTS[point]
+    killed = forks.fit(run, cut)
+    assert killed.status in (-signal.SIGKILL, -signal.SIGXFSZ), killed.said
+    before = batches(run)
+    assert before == batches(whole)[: len(before)] and not (run / "final_model").exists()
+    ended = forks.fit(run)
+    assert ended.status == 0, ended.said
+    assert_same_run(run, whole)
+    assert_figures_are_of_the_whole_run(run)
+    # The order of the data: what is learned from now is what comes after that step, no pack twice and none left out.
+    assert batches(run)[len(before) :] == batches(whole)[(step or 0) * ACCUMULATED :]
+    assert went_on_from(ended) == (None if step == STEPS else step)
+
+
+@pytest.mark.parametrize("part", [0.3, 0.7])
+def test_killed_at_a_random_moment_and_run_again_it_ends_the_same(forks, undisturbed, run, part):
+    """Within the three tenths of a run after that part."""
+    (whole, seconds), seed = undisturbed, time.time_ns()
+    killed = forks.fit(run, {"seconds": seconds * (part + 0.3 * random.Random(seed).random())})
+    point = f"seed {seed}, killed after {killed.seconds:.3f} of {seconds:.3f} s"
+    assert killed.status in (0, -signal.SIGKILL), f"{point}: {killed.said}"
+    ended = forks.fit(run)
+    assert ended.status == 0, f"{point}: {ended.said}"
+    assert_same_run(run, whole)
+
+
+@pytest.mark.parametrize(("state", "figure"), [("optimizer.pt", "loss"), ("scheduler.pt", "learning_rate"), ("rng_state.pth", "loss")])
+def test_each_state_of_a_checkpoint_is_what_the_next_steps_are_made_from(forks, whole, run, state, figure):
+    """With a later checkpoint's in its place the run goes on otherwise: what is compared above could not be equal without it."""
+    shutil.copytree(whole, run)
+    shutil.rmtree(run / "final_model")
+    shutil.copy(run / LAST / state, run / "checkpoint-6" / state)
+    shutil.rmtree(run / LAST)
+    seal(run / "checkpoint-6", 6, finished=False)
+    ended = forks.fit(run)
+    assert ended.status == 0 and went_on_from(ended) == 6, ended.said
+    ours, theirs = (main_figures(d / "metrics.jsonl") for d in (run, whole))
+    until = [line["step"] for line in theirs].index(7)
+    assert ours[:until] == theirs[:until]
+    assert [line.get(figure) for line in ours[until:]] != [line.get(figure) for line in theirs[until:]]
+
+
+# -- stopped ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "cut", "step"),
+    [("SIGTERM", {"before": ["fsync", "checkpoint-4/optimizer.pt"]}, 5), ("SIGINT", {"validating": 2}, 4)],
+    ids=["SIGTERM while a checkpoint is written", "Ctrl-C while it validates"],
+)
+def test_a_stop_saves_at_the_next_step_s_end_at_the_latest(forks, whole, run, name, cut, step):
+    stopped = forks.fit(run, cut | {"signal": name})
+    assert stopped.status == 1 and "Traceback" not in stopped.said
+    assert stopped.said.splitlines()[-2:] == [
+        f"{run}: stopped at step {step} of {STEPS}; checkpoint-{step} is complete",
+        "  → run the same command again: it goes on from there",
+    ]
+    assert complete_checkpoints(run)[-1].step == step
+    ended = forks.fit(run)
+    assert ended.status == 0 and went_on_from(ended) == step, ended.said
+    assert_same_run(run, whole)
+
+
+# -- the disk -----------------------------------------------------------------------------------------------
+
+
+def standing(run):
+    """Steps of the checkpoints that there are, each of them whole."""
+    steps = sorted(int(path.name.split("-")[1]) for path in run.glob("checkpoint-*"))
+    assert all(read_checkpoint(run / f"checkpoint-{step}") for step in steps)
+    return steps
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "words"),
+    [
+        ("checkpoint-4/adapter_model.safetensors", 10_000, "File too large (os error 27)"),
+        ("checkpoint-4/optimizer.pt", 40_000, "torch does not say why"),
+    ],
+)
+def test_a_native_write_that_fails_is_one_message_and_the_checkpoint_before_stays_whole(forks, whole, run, name, size, words):
+    ended = forks.fit(run, {"refused": [name, size]})
+    first, second = ended.said.splitlines()[-2:]
+    assert ended.status == 1 and "Traceback" not in ended.said
+    assert first.startswith(f"{run}: checkpoint-4 could not be written: ") and words in first
+    assert second == "  → see to the disk and run again: it goes on from checkpoint-2"
+    assert standing(run) == [2]
+    assert forks.fit(run).status == 0
+    assert_same_run(run, whole)
+
+
+def may_mount():
+    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", "mount -t tmpfs none /mnt"]
+    return bool(shutil.which("unshare")) and subprocess.run(command, capture_output=True).returncode == 0
+
+
+needs_mounts = pytest.mark.skipif(not may_mount(), reason="no tmpfs may be mounted here; writes that fail, and a fake disk, are tested")
+DISK = 64 * 2**20
+
+
+@needs_mounts
+@pytest.mark.parametrize("left", [0, 8_192, 40_960, 98_304, 151_552])
+def test_a_disk_that_fills_up_within_a_checkpoint_is_one_message_and_the_one_before_stays_whole(forks, whole, run, left):
+    """By another program, after the room was found to be enough: within what transformers, safetensors, tokenizers and torch write."""
+    ended = forks.fit(run, {"disk": DISK, "filled": ["checkpoint-4", left]})
+    first, second = ended.said.splitlines()[-2:]
+    assert ended.status == 1 and "Traceback" not in ended.said, ended.said
+    assert first == f"{run}: the disk is full: checkpoint-4 could not be written"
+    assert second.startswith("  → make room (") and second.endswith("run again: it goes on from checkpoint-2")
+    what_stood = run.with_name("run.disk")
+    assert standing(what_stood) == [2]
+    if left == 98_304:
+        assert forks.fit(what_stood).status == 0
+        assert_same_run(what_stood, whole)
+
+
+@needs_mounts
+def test_on_a_disk_that_is_nearly_full_the_oldest_checkpoint_goes_before_the_next_is_written(forks, whole, run):
+    ended = forks.fit(run, {"disk": DISK, "filled": ["checkpoint-6", 50_000], "early": True})
+    assert ended.status == 0, ended.said
+    assert_same_run(run.with_name("run.disk"), whole)
+    calls = [tuple(json.loads(line)) for line in calls_file(run).read_text().splitlines()]
+    gone, written = calls.index(("unlink", f"{run}/checkpoint-2/complete.json")), calls.index(("fsync", f"{run}/checkpoint-6"))
+    assert gone < written
