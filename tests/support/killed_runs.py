@@ -113,10 +113,7 @@ def prepare(directory: Path) -> None:
     from tweetstyle.fit.chatter import prepare_environment
 
     prepare_environment(directory)
-    import tweetstyle.fit.callback
-    import tweetstyle.fit.samples
-    import tweetstyle.fit.scoring
-    import tweetstyle.fit.trainer  # noqa: F401
+    import tweetstyle.fit.sitting  # noqa: F401
 
     # What is there is not looked through again at each collection of a fork: half of its time.
     gc.freeze()
@@ -226,9 +223,9 @@ def path_of(arguments: tuple[Any, ...], options: dict[str, Any]) -> str:
 
 
 def watch_validations(cut: dict[str, Any]) -> None:
-    from tweetstyle.fit import scoring
+    from tweetstyle.fit import sitting
 
-    score, begun = scoring.score, []
+    score, begun = sitting.score, []
 
     def scored(*arguments: Any, **options: Any) -> Any:
         begun.append(1)
@@ -236,7 +233,7 @@ def watch_validations(cut: dict[str, Any]) -> None:
             os.kill(os.getpid(), getattr(signal, cut.get("signal", "SIGKILL")))
         return score(*arguments, **options)
 
-    scoring.score = scored
+    sitting.score = scored
 
 
 def watch_batches(run: Path) -> None:

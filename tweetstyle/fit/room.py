@@ -62,9 +62,8 @@ def failed_write(error: BaseException, directory: Path, needed: int, writing: st
         return disk_is_full(directory, needed, writing or "metrics.jsonl or log.txt")
     if writing and (by_torch or isinstance(error, OSError) or "(os error " in str(error)):
         reason = "torch does not say why" if by_torch else str(error).splitlines()[0]
-        return TweetstyleError(
-            f"{writing} could not be written: {reason}", where=str(directory), hint=f"see to the disk and run again: {_goes_on(directory)}"
-        )
+        hint = f"see to the disk and run again: {_goes_on(directory)}"
+        return TweetstyleError(f"{writing} could not be written: {reason}", where=str(directory), hint=hint)
     return None
 
 
