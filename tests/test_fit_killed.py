@@ -11,7 +11,7 @@ import sys
 import time
 
 import pytest
-from support.killed_runs import TRAINING, Forks, batches_file, calls_file
+from support.killed_runs import TRAINING, Forks, batches_file, calls_file, differences
 from support.small_runs import main_figures
 
 from tweetstyle.fit.checkpoints import complete_checkpoints, read_checkpoint, seal
@@ -61,16 +61,7 @@ def went_on_from(ended):
 
 
 def assert_same_run(run, whole):
-    """Losses, learning rates and gradients of every step, each validation, the adapter, and every state that a next step would read."""
-    assert main_figures(run / "metrics.jsonl") == main_figures(whole / "metrics.jsonl")
-    for name in (
-        "final_model/adapter_model.safetensors",
-        *(f"{LAST}/{state}" for state in ("optimizer.pt", "scheduler.pt", "rng_state.pth")),
-    ):
-        assert (run / name).read_bytes() == (whole / name).read_bytes(), name
-    ours, theirs = (json.loads((d / LAST / "trainer_state.json").read_text()) for d in (run, whole))
-    assert ours["global_step"] == STEPS and all(ours[of] == theirs[of] for of in ("epoch", "num_input_tokens_seen", "total_flos"))
-    assert {path.name for path in run.iterdir()} == {path.name for path in whole.iterdir()}
+    assert differences(run, whole) == []
 
 
 def assert_figures_are_of_the_whole_run(run):

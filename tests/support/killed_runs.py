@@ -35,6 +35,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from support.small_runs import main_figures
+
 TESTS = Path(__file__).resolve().parents[1]
 TRAINING = {"max_steps": 8, "eval_steps": 2, "save_steps": 2, "save_total_limit": 2}
 """Checkpoints 2, 4, 6 and 8; when 6 is sealed, 2 goes, for every validation of this model is the best so far."""
@@ -89,6 +91,21 @@ def batches_file(run: Path) -> Path:
 def calls_file(run: Path) -> Path:
     """Beside a run: each of CALLS that the last sitting made, [name, path], one a line."""
     return run.with_name(run.name + ".calls")
+
+
+def differences(run: Path, whole: Path) -> list[str]:
+    """What is not the same in two finished runs: the figures of every step and validation (losses, learning rates, gradients), the
+    adapter, every state that a next step would be made from, the counts, and which files there are."""
+    last = f"checkpoint-{TRAINING['max_steps']}"
+    states = [f"{last}/{name}" for name in ("optimizer.pt", "scheduler.pt", "rng_state.pth")]
+    compared = ["final_model/adapter_model.safetensors", *states]
+    found = [name for name in compared if (run / name).read_bytes() != (whole / name).read_bytes()]
+    if main_figures(run / "metrics.jsonl") != main_figures(whole / "metrics.jsonl"):
+        found.append("metrics.jsonl")
+    ours, theirs = (json.loads((directory / last / "trainer_state.json").read_text()) for directory in (run, whole))
+    found += [name for name in ("global_step", "epoch", "num_input_tokens_seen", "total_flos") if ours[name] != theirs[name]]
+    names, expected = ({path.name for path in directory.iterdir()} for directory in (run, whole))
+    return found + sorted(names ^ expected)
 
 
 # -- the process that forks ---------------------------------------------------------------------------------
