@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -289,6 +290,17 @@ def test_both_models_answer_both_messages_of_every_opening(evaluated) -> None:
     assert not (room / "run" / "written" / "second-turns" / "examples.jsonl").exists()
 
 
+def test_an_evaluation_cut_off_between_the_turns_goes_on_to_the_same(
+    evaluated, tiny: BaseModel, adapter: Path, template: Template, tmp_path: Path
+) -> None:
+    room, found = evaluated
+    again = tmp_path / "again"
+    shutil.copytree(room, again)
+    for path in (again / "run" / "written" / "second-turns").iterdir():
+        path.write_bytes(path.read_bytes()[:400])
+    assert whole(tiny, adapter, template, again, 24) == found
+
+
 def test_others_tweets_and_the_authors_are_compared_after_messages_that_neither_answers(evaluated) -> None:
     _, found = evaluated
     assert found.specificity.author.estimate != found.splits["test"].gain.estimate
@@ -331,7 +343,10 @@ def test_the_report_shows_the_conversation_and_its_words_are_of_conversation(eva
         assert all(message in page.text for message in opening.messages)
     assert found.conversation.told in page.text
     assert {"en": "after the message", "fr": "après le message"}[language] in verdict(_read(room), [], language)[0]
-    about = {"en": ("About: ", "no topic", "on the topics"), "fr": ("Sujet : ", "pas de sujet", "sur les sujets")}[language]
+    about = {
+        "en": ("About: ", "no topic", "on the topics", "base, shown tweets"),
+        "fr": ("Sujet : ", "pas de sujet", "sur les sujets", "base, avec vos tweets"),
+    }[language]
     assert not [words for words in about if words in page.text]
 
 

@@ -65,6 +65,6 @@ def _openings(openings: list[dict[str, Any]], say: Say) -> Iterator[str]:
 def _opening(opening: dict[str, Any], say: Say) -> Iterator[str]:
     for place, message in enumerate(opening["messages"]):
         tag = "p" if place else "h4"
-        yield f'<{tag} dir="auto"><bdi>{html(say("q_message", topic=message))}</bdi></{tag}><div class="beside">'
+        yield f'<{tag} dir="auto"><bdi>{html(say("p_topic", topic=message))}</bdi></{tag}><div class="beside">'
         yield from (quote(say(who), opening[who][place]) for who in ("base", "tuned"))
         yield "</div>"

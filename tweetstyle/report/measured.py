@@ -21,16 +21,13 @@ def likelihood(run: Read, say: Say) -> Iterator[str]:
     if not splits:
         yield from missing(say, "evaluation.json")
         return
-    talks = bool(run.evaluation.get("conversation"))
-    yield paragraph(say("l_say_talk" if talks else "l_say"), soft=True)
+    yield paragraph(say("l_say"), soft=True)
     for name in ("test", "validation"):
         if name in splits:
             yield from _split(name, splits[name], say)
     if found := run.evaluation.get("specificity"):
         said = {key: say.interval(found[key]) for key in ("author", "others", "difference")}
-        yield paragraph(
-            say("l_special_talk" if talks else "l_special", tweets=say.number(found["tweets"]), source=say.source(found["source"]), **said)
-        )
+        yield paragraph(say("l_special", tweets=say.number(found["tweets"]), source=say.source(found["source"]), **said))
     for warning in run.evaluation.get("warnings", ()):
         yield f'<p class="warning">{sentence(warning, say)}</p>'
 
@@ -59,8 +56,7 @@ def style(run: Read, say: Say) -> Iterator[str]:
     if not found:
         yield from missing(say, "evaluation.json")
         return
-    talks = bool(run.evaluation.get("conversation"))
-    yield paragraph(say("s_say_talk" if talks else "s_say", samples=say.number(found["samples"])), soft=True)
+    yield paragraph(say("s_say", samples=say.number(found["samples"])), soft=True)
     if found["source"] == "gguf":
         yield paragraph(say("s_gguf"))
     sides = [side for side in SIDES if side in found["to"]]
@@ -75,7 +71,7 @@ def style(run: Read, say: Say) -> Iterator[str]:
         yield paragraph(say("s_empty", share=say.percent(found["empty"])))
     yield from _habits(found["habits"], say)
     yield from _diversity(found["diversity"], say)
-    if not talks:  # whether it speaks of what was said stands with the conversation
+    if not say.talks:  # whether it speaks of what was said stands with the conversation
         yield from obedience(found["obedience"], say)
 
 
@@ -124,15 +120,14 @@ def samples(run: Read, say: Say) -> Iterator[str]:
     if not found:
         yield from missing(say, "evaluation.json")
         return
-    about = "q_message" if run.evaluation.get("conversation") else "p_topic"
-    drawn = ["".join(_sample(sample, about, say)) for sample in found[:SHOWN_SAMPLES]]
+    drawn = ["".join(_sample(sample, say)) for sample in found[:SHOWN_SAMPLES]]
     yield from drawn[:OPEN_SAMPLES]
     if more := drawn[OPEN_SAMPLES:]:
         yield f"<details><summary>{html(say('p_more', count=len(more)))}</summary>{''.join(more)}</details>"
 
 
-def _sample(sample: dict[str, Any], about: str, say: Say) -> Iterator[str]:
-    topic = say(about, topic=sample["topic"]) if sample["topic"] else say("p_free")
+def _sample(sample: dict[str, Any], say: Say) -> Iterator[str]:
+    topic = say("p_topic", topic=sample["topic"]) if sample["topic"] else say("p_free")
     yield f'<h3 dir="auto"><bdi>{html(topic)}</bdi></h3><div class="beside">'
     yield from (quote(say(who), sample[who]) for who in ("real", "base", "examples", "tuned") if sample[who] is not None)
     yield "</div>"

@@ -33,12 +33,13 @@ pre { background: var(--box); border-radius: 6px; padding: .75rem; overflow-x: a
 
 def run_report(files: RunFiles, language: str, *, live: bool = False) -> str:
     """One self-contained HTML page: no script, nothing from the network, every text of the archive or a model escaped."""
-    run, say = read_run(files), Say(language)
+    run = read_run(files)
+    say = Say(language, talks=bool(run.evaluation.get("conversation")))
     sections = {
         "curves": recorded.curves(run, say),
         "likelihood": measured.likelihood(run, say),
         "style": measured.style(run, say),
-        **({"conversation": conversation(run, say)} if run.evaluation.get("conversation") else {}),
+        **({"conversation": conversation(run, say)} if say.talks else {}),
         "samples": measured.samples(run, say),
         "copying": measured.copying(run, say),
         "data": recorded.data(run, say),

@@ -24,7 +24,7 @@ Json = Mapping[str, Any]
 
 def verdict(evaluation: Json, metrics: Sequence[Json], language: str, *, live: bool = False) -> list[str]:
     """Three texts of one to five plain sentences, from evaluation.json (empty: not yet) and the lines of metrics.jsonl."""
-    say = Say(language)
+    say = Say(language, talks=bool((evaluation or {}).get("conversation")))
     return [_like_you(evaluation or {}, say), _new_things(evaluation or {}, say), _stopping(metrics, say, live)]
 
 

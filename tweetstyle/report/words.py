@@ -22,12 +22,17 @@ POINT, THOUSANDS = {"en": ".", "fr": ","}, {"en": ",", "fr": "\u202f"}
 
 
 class Say:
-    """Sentences and figures in one language. Nothing here is HTML."""
+    """Sentences and figures in one language. Nothing here is HTML.
 
-    def __init__(self, language: str) -> None:
-        self.language, self.keys = language, WORDS[language].keys()
+    talks: of a model that answers messages, of which some sentences (…_talk) say other things than of one that writes tweets.
+    """
+
+    def __init__(self, language: str, talks: bool = False) -> None:
+        self.language, self.talks, self.keys = language, talks, WORDS[language].keys()
 
     def __call__(self, key: str, **values: Any) -> str:
+        if self.talks and f"{key}_talk" in self.keys:
+            key = f"{key}_talk"
         return WORDS[self.language][key].format(**values)
 
     def number(self, value: float | None, digits: int | None = None) -> str:

@@ -9,6 +9,7 @@ WORDS = {
     "floor": "you, earlier",
     "base": "base model",
     "examples": "base, shown tweets",
+    "examples_talk": "base, told and shown",
     "tuned": "your model",
     "validation": "validation",
     "test": "test",
@@ -171,6 +172,7 @@ WORDS = {
     "s_empty": "Empty answers of your model: {share}.",
     "not_measured": "not measured",
     "p_topic": "About: {topic}",
+    "p_topic_talk": "“{topic}”",
     "p_free": "Without a topic",
     "p_more": "{count} more",
     "q_say": (
@@ -191,7 +193,6 @@ WORDS = {
     ),
     "q_own": "In your own answers a word of the message comes back in {share}.",
     "q_openings": "Twenty openings of two messages: the second is said to whatever was answered",
-    "q_message": "“{topic}”",
     "k_say": (
         "Share of tweets with a passage of 50 characters or 8 words in a row of one training tweet: written by your model "
         "{generated}; your own unseen tweets {held_out}; the difference {excess}."

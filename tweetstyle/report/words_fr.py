@@ -9,6 +9,7 @@ WORDS = {
     "floor": "vous, plus tôt",
     "base": "modèle de base",
     "examples": "base, avec vos tweets",
+    "examples_talk": "base, informé de vous",
     "tuned": "votre modèle",
     "validation": "validation",
     "test": "test",
@@ -181,6 +182,7 @@ WORDS = {
     "s_empty": "Réponses vides de votre modèle : {share}.",
     "not_measured": "non mesuré",
     "p_topic": "Sujet : {topic}",
+    "p_topic_talk": "« {topic} »",
     "p_free": "Sans sujet",
     "p_more": "{count} de plus",
     "q_say": (
@@ -204,7 +206,6 @@ WORDS = {
     ),
     "q_own": "Dans vos propres réponses, un mot du message revient dans {share}.",
     "q_openings": "Vingt débuts de conversation en deux messages : le second est dit quelle que soit la réponse",
-    "q_message": "« {topic} »",
     "k_say": (
         "Part des tweets avec un passage de 50 caractères ou de 8 mots de suite d’un tweet d’entraînement : écrits par votre "
         "modèle {generated} ; vos propres tweets jamais vus {held_out} ; l’écart {excess}."
