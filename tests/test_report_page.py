@@ -107,8 +107,8 @@ def conversation(difference=(-0.2, -0.3, -0.1), tuned=(0.4, 0.3, 0.5), text="un 
 @pytest.mark.parametrize(
     ("changes", "en", "fr"),
     [
-        ({}, "answers less to the point", "répond moins à propos"),
-        ({"difference": (0.1, 0.05, 0.2)}, "answers more to the point", "répond plus à propos"),
+        ({}, "hears what is said to it less well", "entend moins bien ce qu’on lui dit"),
+        ({"difference": (0.1, 0.05, 0.2)}, "hears what is said to it better", "entend mieux ce qu’on lui dit"),
         ({"difference": (0.1, -0.05, 0.2)}, "one cannot tell", "on ne peut pas le dire"),
         ({"difference": (0.1, None, None)}, "one cannot tell", "on ne peut pas le dire"),
         ({"tuned": (0.25, 0.1, 0.4)}, "hears the message at all is not shown", "entende seulement le message n’est pas démontré"),

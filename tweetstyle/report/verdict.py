@@ -1,4 +1,4 @@
-"""The verdict in three points: does it sound like you (and does it answer you), does it make up new things, when should training have
+"""The verdict in three points: does it sound like you (and does it hear you), does it make up new things, when should training have
 stopped."""
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _like_you(evaluation: Json, say: Say) -> str:
     if not test:
         return say("v_like_not_yet")
     talk = evaluation.get("conversation")
-    return " ".join([_like_you_at_all(evaluation, test, say), *([say("v_given"), *_to_the_point(talk, say)] if talk else [])])
+    return " ".join([_like_you_at_all(evaluation, test, say), *([say("v_given"), *_what_it_hears(talk, say)] if talk else [])])
 
 
 def _like_you_at_all(evaluation: Json, test: Json, say: Say) -> str:
@@ -90,7 +90,7 @@ def _like_you_at_all(evaluation: Json, test: Json, say: Say) -> str:
     return f"{said} {say('v_gap', gap=say.interval(gap, shares=True))}" if gap else said
 
 
-def _to_the_point(talk: Json, say: Say) -> list[str]:
+def _what_it_hears(talk: Json, say: Say) -> list[str]:
     """Whether sense was lost with the style that was gained."""
     heard = talk["relevance"]
     if not heard:

@@ -44,18 +44,18 @@ WORDS = {
     "v_gap": "Its writing has gone {gap} of the way from the untuned model's to yours.",
     "v_given": "Each tweet was scored after the message that it answers, which a model wrote for it.",
     "v_sense_lost": (
-        "It answers less to the point than the untrained model: of five messages the right one is told by its answer in {tuned} "
-        "of cases, against {base}; chance is {chance}."
+        "It hears what is said to it less well than the untrained model: of five messages it finds the one that you answered in "
+        "{tuned} of cases, against {base}; chance is {chance}."
     ),
     "v_sense_gained": (
-        "It answers more to the point than the untrained model: of five messages the right one is told by its answer in {tuned} "
-        "of cases, against {base}; chance is {chance}."
+        "It hears what is said to it better than the untrained model: of five messages it finds the one that you answered in "
+        "{tuned} of cases, against {base}; chance is {chance}."
     ),
     "v_sense_unsure": (
-        "Whether it answers as much to the point as the untrained model one cannot tell: of five messages the right one is told by "
-        "its answer in {tuned} of cases, against {base}; chance is {chance}."
+        "Whether it hears what is said to it as well as the untrained model one cannot tell: of five messages it finds the one that "
+        "you answered in {tuned} of cases, against {base}; chance is {chance}."
     ),
-    "v_deaf": "That it hears the message at all is not shown.",
+    "v_deaf": ("That it hears the message at all is not shown."),
     "v_copy_not_yet": "Does it make up new things? That has not been measured.",
     "v_copy_cannot": (
         "Does it make up new things or repeat? One cannot tell from {samples} written tweets: {generated} of them hold a long "

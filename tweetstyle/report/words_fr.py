@@ -47,16 +47,16 @@ WORDS = {
     "v_gap": "Son écriture a parcouru {gap} du chemin qui mène du modèle non entraîné à la vôtre.",
     "v_given": "Chaque tweet a été deviné après le message auquel il répond, qu’un modèle a écrit pour lui.",
     "v_sense_lost": (
-        "Il répond moins à propos que le modèle non entraîné : de cinq messages, sa réponse désigne le bon dans {tuned} des cas, "
-        "contre {base} ; le hasard donne {chance}."
+        "Il entend moins bien ce qu’on lui dit que le modèle non entraîné : de cinq messages, il trouve celui auquel vous avez répondu "
+        "dans {tuned} des cas, contre {base} ; le hasard donne {chance}."
     ),
     "v_sense_gained": (
-        "Il répond plus à propos que le modèle non entraîné : de cinq messages, sa réponse désigne le bon dans {tuned} des cas, "
-        "contre {base} ; le hasard donne {chance}."
+        "Il entend mieux ce qu’on lui dit que le modèle non entraîné : de cinq messages, il trouve celui auquel vous avez répondu "
+        "dans {tuned} des cas, contre {base} ; le hasard donne {chance}."
     ),
     "v_sense_unsure": (
-        "S’il répond autant à propos que le modèle non entraîné, on ne peut pas le dire : de cinq messages, sa réponse désigne le "
-        "bon dans {tuned} des cas, contre {base} ; le hasard donne {chance}."
+        "S’il entend ce qu’on lui dit aussi bien que le modèle non entraîné, on ne peut pas le dire : de cinq messages, il trouve celui "
+        "auquel vous avez répondu dans {tuned} des cas, contre {base} ; le hasard donne {chance}."
     ),
     "v_deaf": "Qu’il entende seulement le message n’est pas démontré.",
     "v_copy_not_yet": "Invente-t-il du nouveau ? Cela n’a pas été mesuré.",
