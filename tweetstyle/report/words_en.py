@@ -92,6 +92,7 @@ WORDS = {
     "h_style": "The style, counted",
     "h_conversation": "In conversation",
     "h_samples": "The same prompt, side by side",
+    "h_samples_talk": "The same message, side by side",
     "h_copying": "Copying",
     "h_data": "From the archive to the training tweets",
     "h_plan": "The plan and what happened",

@@ -99,6 +99,7 @@ WORDS = {
     "h_style": "Le style, compté",
     "h_conversation": "En conversation",
     "h_samples": "La même consigne, côte à côte",
+    "h_samples_talk": "Le même message, côte à côte",
     "h_copying": "La copie",
     "h_data": "De l’archive aux tweets d’entraînement",
     "h_plan": "Le plan et ce qui s’est passé",
