@@ -16,6 +16,7 @@ from support.html_page import Page
 from support.tiny_llama import write_adapter, write_llama
 
 from tweetstyle.base_model import BaseModel
+from tweetstyle.errors import TweetstyleError
 from tweetstyle.evaluate import evaluate, table
 from tweetstyle.evaluate.conversation import OTHERS, choose_trials, own_places, relevance, word_overlap
 from tweetstyle.evaluate.conversation_readings import TRIALS, UNRELATED, told_and_shown, told_line, told_readings, trial_readings
@@ -360,6 +361,19 @@ def test_three_usable_pairs_are_a_clear_sentence_and_no_figure_that_pretends(
     for language in ("en", "fr"):
         page = Page(run_report(RunFiles(tmp_path / "run", tmp_path, tmp_path / "export", "", {}), language))
         assert not page.errors and "20%" not in page.text.replace("\u202f", "")
+
+
+@pytest.mark.parametrize(("split", "said"), [("train", "to learn from"), ("test", "to score")])
+def test_a_split_without_a_message_is_one_clear_message(
+    tiny: BaseModel, adapter: Path, template: Template, tmp_path: Path, split: str, said: str
+) -> None:
+    files = []
+    for name in ("train", "validation", "test"):
+        tweets = answers(8)
+        files.append(write_answers(tmp_path, name, tweets, {} if name == split else {t.id: t.topic for t in tweets}))
+    with pytest.raises(TweetstyleError, match=rf"{split}\.jsonl: there is no tweet with a message {said}") as told:
+        evaluate(tiny, adapter, "lora", template, QUICK, SHORT, *files, tmp_path / "run")
+    assert "tweetstyle playback" in str(told.value) and not (tmp_path / "run").exists()
 
 
 def _read(room: Path) -> dict:

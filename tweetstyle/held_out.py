@@ -42,9 +42,20 @@ def held_out(path: Path, template: Template, tokenizer: Tokenizer, max_positions
         what = f"all {len(pairs)} tweets are longer than the model's context of {max_positions} tokens"
         raise TweetstyleError(what, where=str(path), hint="see whether the archive's column of texts holds tweets")
     if not fitting:
-        raise TweetstyleError("there is no tweet to score", where=str(path), hint="raise data.validation_fraction and data.test_fraction")
+        raise nothing_in(path, template, "to score", "raise data.validation_fraction and data.test_fraction")
     sizes = [scored_bytes(tweet.text, document, template, tokenizer) for tweet, document in fitting]
     return HeldOut([t for t, _ in fitting], [d for _, d in fitting], np.array(sizes, dtype=float), len(pairs) - len(fitting))
+
+
+def nothing_in(path: Path, template: Template, purpose: str, hint: str) -> TweetstyleError:
+    """What is said of a split without a tweet; in a conversation, of one without a tweet that answers a message."""
+    if template.turns:
+        return TweetstyleError(
+            f"there is no tweet with a message {purpose}",
+            where=str(path),
+            hint="tweetstyle playback RECIPE --show 20 says why none was found",
+        )
+    return TweetstyleError(f"there is no tweet {purpose}", where=str(path), hint=hint)
 
 
 def chosen(files: dict[Path, set[str]], template: Template, tokenizer: Tokenizer, most: int) -> HeldOut:

@@ -14,7 +14,6 @@ import numpy as np
 from tweetstyle.apart import apart_from_unsloth
 from tweetstyle.base_model import BaseModel
 from tweetstyle.conversations import read_tweets
-from tweetstyle.errors import TweetstyleError
 from tweetstyle.evaluate.baselines import (
     IN_WORDS,
     NGRAM,
@@ -35,7 +34,7 @@ from tweetstyle.evaluate.result import Evaluated, SplitResult, figures, style_ta
 from tweetstyle.evaluate.specificity import Specificity, other_people, specificity
 from tweetstyle.evaluate.writing import let_them_write
 from tweetstyle.files import complete_file
-from tweetstyle.held_out import HeldOut, clusters, held_out, scored_bytes
+from tweetstyle.held_out import HeldOut, clusters, held_out, nothing_in, scored_bytes
 from tweetstyle.records import TWEET, SourceTweet
 from tweetstyle.template import Template
 
@@ -79,7 +78,7 @@ def evaluate(
     documents = [document for sample in samples.values() for document in sample.documents]
     known = list(read_tweets(train, template))
     if not known:
-        raise TweetstyleError("there is no tweet to learn from", where=str(train), hint="tweetstyle prepare makes it from the archive")
+        raise nothing_in(train, template, "to learn from", "tweetstyle prepare makes it from the archive")
     talk = Conversing.prepare(base, template, known, samples, evaluation) if template.turns else None
     examples = talk.examples if talk else few_examples(base, template, known, documents, evaluation.examples, evaluation.seed)
     others, source = other_people(evaluation.others, [*known, *tweets], clean, evaluation.max_tweets, evaluation.seed)
