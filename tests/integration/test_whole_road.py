@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -12,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from support.network_guard import NetworkGuard
 from support.ollama import OllamaServer
 
 ROOT = Path(__file__).parents[2]
@@ -36,7 +36,8 @@ class Project:
 
     def __init__(self, path: Path, ollama: OllamaServer) -> None:
         self.path = path
-        self.environment = os.environ | {"OLLAMA_HOST": ollama.address, "COLUMNS": "140"}
+        self.guard = NetworkGuard(path)
+        self.environment = self.guard.environment | {"OLLAMA_HOST": ollama.address, "COLUMNS": "140"}
 
     def start(self, *command: str) -> subprocess.Popen[str]:
         to = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
@@ -77,6 +78,13 @@ def killed_then_finished(tmp_path_factory: pytest.TempPathFactory, base_model_di
     first.communicate()
     assert not (path / "model" / "mine" / "final_model").exists() and not (path / "export" / "mine").exists()
     return project, project.run("tweetstyle-fit", "mine.yaml", "--ollama")
+
+
+def test_nothing_but_ollama_on_this_machine_was_spoken_to(killed_then_finished: tuple[Project, str]) -> None:
+    """Both sittings, in an environment without what keeps libraries quiet: training, evaluation, export and the model in Ollama."""
+    project, _ = killed_then_finished
+    assert project.guard.left_the_machine() == []
+    assert ("connect", "127.0.0.1") in project.guard.seen(), "the guard saw the run, which spoke to Ollama"
 
 
 def test_it_goes_on_without_being_told_and_every_step_is_there_once(killed_then_finished: tuple[Project, str]) -> None:
