@@ -92,6 +92,14 @@ def test_a_second_run_asks_nothing_and_writes_the_same_bytes_and_so_does_one_wit
         assert {path.name: path.read_bytes() for path in processed.glob("messages-*")} == first
 
 
+def test_the_model_leaves_the_memory_that_training_needs_and_one_that_was_not_asked_is_left_alone(processed):
+    with FakeOllama(good) as fake:
+        play(fake, processed)
+        assert fake.unloaded == ["small"]
+        play(fake, processed)
+        assert fake.unloaded == ["small"]
+
+
 @pytest.mark.parametrize(
     "changes",
     [{"temperature": 0.1}, {"seed": 1}, {"most_words": 29}],

@@ -200,6 +200,10 @@ class OllamaClient:
             raise TweetstyleError(f"Ollama has no model {name}; {there}", where=f"{self.host}:{self.port}", hint=f"ollama pull {name}")
         return digests[full]
 
+    def unload(self, name: str) -> None:
+        """Takes a model out of memory, which Ollama otherwise keeps for minutes (docs/api.md, "Unload a model")."""
+        self._json("POST", "/api/generate", {"model": name, "keep_alive": 0, "stream": False}, SECONDS["version"])
+
     def delete(self, name: str) -> None:
         """Forgets a model; its blob goes with it unless another has the same."""
         status, answer = self._request("DELETE", "/api/delete", json.dumps({"model": name}).encode(), SECONDS["version"])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -66,12 +69,24 @@ def in_process(original_gguf: Path) -> GgufSpeaker:
     return GgufSpeaker(original_gguf, concurrency=2, threads=THREADS)
 
 
+def left_memory(address: str) -> bool:
+    """Whether Ollama comes to hold no model, by its own list of those in memory."""
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        with urllib.request.urlopen(f"http://{address}/api/ps", timeout=20) as answer:
+            if not json.load(answer)["models"]:
+                return True
+        time.sleep(0.2)
+    return False
+
+
 def test_the_real_ollama_writes_messages_and_a_second_run_asks_nothing(processed, ollama, small):
     settings = Playback(ollama=small, url=f"http://{ollama.address}", temperature=0.4, concurrency=2, retries=3)
     played = playback(settings, ("fr", "en"), processed / "train.jsonl", processed)
     assert played.splits["train"].usable >= 10 and played.answers >= 20 and played.tokens > played.answers
     name, digest = played.model.split()
     assert name == "small" and len(digest) == 64
+    assert left_memory(ollama.address), "the card is the training's"
     said = read_messages(messages_path(processed, "train"))
     again = playback(settings, ("fr", "en"), processed / "train.jsonl", processed)
     assert again.answers == 0 and read_messages(messages_path(processed, "train")) == said

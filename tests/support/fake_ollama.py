@@ -18,12 +18,14 @@ Say = Callable[[dict[str, Any], int], Any]
 
 @dataclass
 class FakeOllama:
-    """Use as a context manager. requests: the bodies of /api/chat so far; most_at_once: how many were being answered at one time."""
+    """Use as a context manager. requests: the bodies of /api/chat so far; most_at_once: how many were being answered at one time;
+    unloaded: models that were told to leave the memory."""
 
     say: Say
     models: dict[str, str] = field(default_factory=lambda: {"small:latest": "abc123"})
     requests: list[dict[str, Any]] = field(default_factory=list)
     most_at_once: int = 0
+    unloaded: list[str] = field(default_factory=list)
 
     def __enter__(self) -> FakeOllama:
         fake, lock, at_work = self, threading.Lock(), [0]
@@ -45,6 +47,9 @@ class FakeOllama:
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                if self.path == "/api/generate" and body.get("keep_alive") == 0:
+                    fake.unloaded.append(body["model"])
+                    return self.give(200, json.dumps({"done_reason": "unload"}).encode())
                 with lock:
                     number = len(fake.requests)
                     fake.requests.append(body)

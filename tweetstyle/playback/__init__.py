@@ -79,6 +79,8 @@ def playback(settings: Playback, likely: Sequence[str], train: Path, processed: 
             path = train if split == "train" else processed / f"{split}.jsonl"
             chosen[split] = _chosen(path, settings, likely, split)
             looks[split] = collector.collect(chosen[split].asks, split)
+    if collector.spent.answers:
+        speaker.close()
     played = {split: _played(chosen[split], looks[split]) for split in SPLITS_WITH_MESSAGES}
     _check_enough(played, speaker)
     outputs = [messages_path(processed, split) for split in SPLITS_WITH_MESSAGES]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -44,6 +45,10 @@ class Speaker(Protocol):
         """The answer to a chat. May be called by many threads."""
         ...
 
+    def close(self) -> None:
+        """Gives the model's memory back: what is trained next needs it. Asked again, it is loaded again."""
+        ...
+
 
 def speaker_of(settings: Playback) -> Speaker:
     """The recipe's model. Raises TweetstyleError where it is not there."""
@@ -67,6 +72,11 @@ class OllamaSpeaker:
             return Answer(str(answer["message"]["content"]), int(answer.get("eval_count", 0)))
         except (KeyError, TypeError, ValueError) as error:
             raise OllamaLost(f"Ollama's answer is none ({str(answer)[:100]})", where=self.where) from error
+
+    def close(self) -> None:
+        # One that is gone holds no memory.
+        with suppress(OllamaLost):
+            self._client.unload(self._name)
 
 
 class GgufSpeaker:
@@ -94,6 +104,10 @@ class GgufSpeaker:
             error = answer.get("error", answer)
             raise TweetstyleError(f"llama.cpp: {error.get('message', error)}", where=self.where)
         return Answer(answer["choices"][0]["message"].get("content") or "", answer["usage"]["completion_tokens"])
+
+    def close(self) -> None:
+        with self._loading:
+            self._loaded = None
 
     def _server(self) -> Any:
         with self._loading:
