@@ -46,7 +46,7 @@ def check_packed(seen: dict[str, bool], packs: int, planned: int) -> None:
     """Refuses a trainer that would train on padded or mixed rows: `seen` holds each sign of packing, found or not."""
     if missing := [sign for sign, there in seen.items() if not there]:
         what = f"packing is off ({', '.join(missing)}): documents would be padded, or attend to one another"
-        raise TweetstyleError(what, where="training", hint="install the versions in requirements.lock: make install")
+        raise TweetstyleError(what, where="training", hint="install the versions in requirements.lock: make setup")
     if packs != planned:
         what = f"the trainer made {packs} packs of the tweets, planned were {planned}"
-        raise TweetstyleError(what, where="training", hint="install the versions in requirements.lock: make install")
+        raise TweetstyleError(what, where="training", hint="install the versions in requirements.lock: make setup")
