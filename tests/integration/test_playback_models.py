@@ -74,7 +74,7 @@ def left_memory(address: str) -> bool:
     end = time.monotonic() + 20
     while time.monotonic() < end:
         with urllib.request.urlopen(f"http://{address}/api/ps", timeout=20) as answer:
-            if not json.load(answer)["models"]:
+            if not any(model["name"].startswith("small") for model in json.load(answer)["models"]):
                 return True
         time.sleep(0.2)
     return False
