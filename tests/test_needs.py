@@ -240,7 +240,7 @@ def test_the_start_of_a_run_tells_its_memory_in_one_line(whole, capsys):
     write_recipe(method="lora")
     Road(Path("mine.yaml")).check()
     planned = f"{figures()['memory']['peak_bytes'] / GIB:.1f} GiB of 12.0 GiB, by formula"
-    (line,) = capsys.readouterr().err.splitlines()
+    (line,) = [said for said in capsys.readouterr().err.splitlines() if said.startswith("memory")]
     assert line == f"memory    no card here; on a card of 12 GiB: {planned}"
     put_a_card(whole, "RTX 3060, 12288, 11264")
     Road(Path("mine.yaml")).check()
