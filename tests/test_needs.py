@@ -236,11 +236,13 @@ def test_without_a_card_it_is_only_told(whole):
     assert "planned for a card of 1 GiB, which is not this machine's" in done.output and "GiB more than the card's 1.0" in done.output
 
 
-def test_the_start_of_a_run_tells_its_memory_in_one_line(whole, capsys):
+def test_the_start_of_a_run_tells_its_memory_in_one_line(whole, capsys, monkeypatch):
+    # The doctor asks a card for more than this fake one tells; its own tests have one that answers.
+    monkeypatch.setattr("tweetstyle.checkup.stop_where_it_would_fail", lambda road: None)
     write_recipe(method="lora")
     Road(Path("mine.yaml")).check()
     planned = f"{figures()['memory']['peak_bytes'] / GIB:.1f} GiB of 12.0 GiB, by formula"
-    (line,) = [said for said in capsys.readouterr().err.splitlines() if said.startswith("memory")]
+    (line,) = capsys.readouterr().err.splitlines()
     assert line == f"memory    no card here; on a card of 12 GiB: {planned}"
     put_a_card(whole, "RTX 3060, 12288, 11264")
     Road(Path("mine.yaml")).check()
