@@ -20,6 +20,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -33,6 +34,7 @@ from support.killed_runs import Forks, differences  # noqa: E402
 RESULT = ROOT / "bench" / "results" / "kills.json"
 LIBRARIES = ("torch", "unsloth", "trl", "transformers", "peft", "safetensors")
 SYNCS, RENAMES = "fsync", "rename,renameat,renameat2"
+"""safetensors renames too: it writes beside the adapter's name and moves it there."""
 CHECKPOINT = "checkpoint-4"
 
 
@@ -58,14 +60,13 @@ def enumerated(forks: Forks, run: Path) -> list[dict[str, Any]]:
     seen = traced(forks, run, f"{SYNCS},{RENAMES}")
     sealed = seen.index(("rename", f"{run}/{CHECKPOINT}/complete.json"))
     begin = max(n for n, (_, path) in enumerate(seen[:sealed]) if path == f"{run}/metrics.jsonl")
-    cuts = []
-    for kind in (SYNCS, RENAMES):
-        of_kind = [n for n, (name, _) in enumerate(seen) if name in kind.split(",")]
-        for count, place in enumerate(of_kind, 1):
-            if begin <= place <= sealed + 1 or kind == RENAMES:
-                name, path = seen[place]
-                inject = ["-e", f"trace={kind}", "-e", f"inject={kind}:signal=SIGKILL:when={count}", "-o", "/dev/null"]
-                cuts.append({"at": f"{name} {path.removeprefix(f'{run}/')}", "cut": {"strace": inject}})
+    cuts, counts = [], Counter()
+    for place, (name, path) in enumerate(seen):
+        # strace counts each system call by itself, also where several stand in one expression.
+        counts[name] += 1
+        if begin <= place <= sealed + 1 or name != SYNCS:
+            inject = ["-y", "-e", f"trace={name}", "-e", f"inject={name}:signal=SIGKILL:when={counts[name]}"]
+            cuts.append({"at": f"{name} {path.removeprefix(f'{run}/').replace(str(run), '.')}", "cut": {"strace": inject}})
     return cuts
 
 
@@ -83,11 +84,24 @@ def synced_in_order(forks: Forks, run: Path) -> dict[str, Any]:
     return {"files": len(names), "out_of_order": wrong, "directory_after": ("fsync", f"{run}/{CHECKPOINT}") in seen[sealed:]}
 
 
+def was_last(trace: Path, at: str, run: Path) -> bool:
+    """Whether the last system call of a trace is the one at which the kill was to be."""
+    name, path = at.split(" ")
+    last = [line for line in trace.read_text(errors="replace").splitlines() if re.match(rf"\d+ +{name}\(", line)][-1]
+    return str(run if path == "." else run / path) in last
+
+
 def carry_out(forks: Forks, whole: Path, point: dict[str, Any]) -> dict[str, Any]:
     run = whole.with_name("run")
     for old in whole.parent.glob("run*"):
         shutil.rmtree(old) if old.is_dir() else old.unlink()
-    killed, ended = forks.fit(run, point["cut"]), forks.fit(run)
+    cut, trace = point["cut"], run.with_name("run.trace")
+    if "strace" in cut:
+        cut = {"strace": [*cut["strace"], "-o", str(trace)]}
+    killed = forks.fit(run, cut)
+    if "strace" in cut and (killed.status != -9 or not was_last(trace, point["at"], run)):
+        sys.exit(f"{point['at']}: the kill was not there:\n{trace.read_text()[-500:]}")
+    ended = forks.fit(run)
     went_on = re.findall(r"^going on from checkpoint-(\d+)$", ended.said, re.M)
     differs = [ended.said] if ended.status else differences(run, whole)
     return {"at": point["at"], "status": killed.status, "went_on_from": int(went_on[0]) if went_on else None, "differs": differs}
@@ -108,26 +122,32 @@ def main() -> None:
         if strace:
             points = enumerated(forks, Path(temporary) / "traced")
             order = synced_in_order(forks, Path(temporary) / "ordered")
-        moments = sorted(chance.uniform(0.1, 1) * seconds for _ in range(arguments.points - len(points)))
-        points += [{"at": f"after {moment:.3f} s", "cut": {"seconds": moment}} for moment in moments]
-        seen = []
-        for point in points:
-            seen.append(carry_out(forks, whole, point))
-            print(json.dumps(seen[-1], ensure_ascii=False), flush=True)
+        seen, too_late = [], 0
+        while len(seen) < arguments.points:
+            moment = chance.uniform(0.1, 1) * seconds
+            point = points.pop(0) if points else {"at": f"after {moment:.3f} s", "cut": {"seconds": moment}}
+            result = carry_out(forks, whole, point)
+            print(json.dumps(result, ensure_ascii=False), flush=True)
+            # A run that had ended by then was not killed, and is no point.
+            if result["status"] == -9:
+                seen.append(result)
+            else:
+                too_late += 1
     result = {
         "date": str(date.today()),
         "versions": {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
         "strace": subprocess.run([strace, "-V"], capture_output=True, text=True).stdout.split("\n")[0] if strace else None,
         "seed": arguments.seed,
         "undisturbed_seconds": round(seconds, 2),
-        "points": len(seen),
-        "killed": sum(point["status"] == -9 for point in seen),
+        "killed": len(seen),
+        "by_strace": sum(not point["at"].startswith("after") for point in seen),
+        "moments_after_the_end_not_counted": too_late,
         "ended_the_same": sum(not point["differs"] for point in seen),
         "synced_in_order": order,
         "each": seen,
     }
     RESULT.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
-    print(f"{result['killed']} of {len(seen)} killed, {result['ended_the_same']} ended as the undisturbed run; synced in order: {order}")
+    print(f"{result['killed']} killed, {result['ended_the_same']} ended as the undisturbed run; synced in order: {order}")
 
 
 if __name__ == "__main__":
