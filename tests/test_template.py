@@ -7,23 +7,13 @@ import re
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
+from support.chat_templates import CHATML, HEADERS
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.records import REPLY
 from tweetstyle.template import SpecialTokens, Template, build_template
 from tweetstyle.template_text import check_printable, go_literal, jinja_string, render_jinja
 
-CHATML = (
-    "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}"
-    "{{ '<|im_start|>system\nYou are helpful<|im_end|>\n' }}{% endif %}"
-    "{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
-)
-HEADERS = (
-    "{% for message in messages %}{% set content = '<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n'"
-    "+ message['content'] | trim + '<|eot_id|>' %}{% if loop.index0 == 0 %}{% set content = bos_token + content %}{% endif %}"
-    "{{ content }}{% endfor %}{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}"
-)
 SMOL = SpecialTokens("<|im_start|>", "<|im_end|>", CHATML)
 LLAMA = SpecialTokens("<|begin_of_text|>", "<|end_of_text|>", HEADERS)
 NO_BOS = SpecialTokens(None, "<|endoftext|>")

@@ -13,7 +13,6 @@ import click
 from tweetstyle.doctor import Asked, Check, Room, doctor, fail
 from tweetstyle.errors import RecipeErrors, TweetstyleError
 from tweetstyle.memory.plan import CUDA_CONTEXT
-from tweetstyle.needs import card_for, needs_of
 from tweetstyle.recipe_file import located
 from tweetstyle.sources.inputs import files_of
 
@@ -48,7 +47,7 @@ def examine(road: Road | None) -> list[Check]:
 def asked_of(road: Road) -> Asked:
     """What the recipe asks of the machine. Raises TweetstyleError for what the base model, the template or the plan refuse."""
     recipe, base, there = road.recipe, road.base, road.bytes_there()
-    needs = needs_of(recipe, base, card_for(recipe))
+    needs = road.run_needs
     directories = {"prepared data": recipe.data.processed, "export": recipe.export_directory}
     bytes_for = dict(needs.disk)
     trained = bytes_for["checkpoints"] + bytes_for.pop("final model")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +17,7 @@ from tweetstyle.base_model import BaseModel, read_base_model
 from tweetstyle.conversations import files_read, read_conversations
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file
+from tweetstyle.installed import installed_versions
 from tweetstyle.manifest import Manifest, changed_settings, fingerprints, settings_digest, why_stale
 from tweetstyle.outline import outline_base_model
 from tweetstyle.recipe import Recipe
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from tweetstyle.evaluate.result import Sample
     from tweetstyle.fit.closing import AsTrained
     from tweetstyle.held_out import HeldOut
+    from tweetstyle.memory import Card
     from tweetstyle.needs import Needs
 
 CHAT_TEMPLATE = "chat template"
@@ -307,12 +307,11 @@ class Road:
         self.refuse_what_would_fail()
         if self.bytes_there() is not None:
             from tweetstyle.checkup import stop_where_it_would_fail
-            from tweetstyle.needs import card_for, needs_of
             from tweetstyle.needs_shown import in_one_line
 
             self.refuse_what_cannot_fit()
             stop_where_it_would_fail(self)
-            click.echo(in_one_line(needs_of(self.recipe, self.base, card_for(self.recipe))), err=True)
+            click.echo(in_one_line(self.run_needs), err=True)
 
     def refuse_what_would_fail(self) -> None:
         """The plan's own refusals."""
@@ -320,6 +319,20 @@ class Road:
 
         with located(self.path):
             check_before_start(self.recipe, self.base, self.template, self.bytes_there())
+
+    @cached_property
+    def card(self) -> Card:
+        """The card that the run is planned for, asked once."""
+        from tweetstyle.needs import card_for
+
+        return card_for(self.recipe)
+
+    @cached_property
+    def run_needs(self) -> Needs:
+        """What the run takes of that card and of the machine; for this the base model must be whole."""
+        from tweetstyle.needs import needs_of
+
+        return needs_of(self.recipe, self.base, self.card)
 
     def needs(self, card_gib: float | None = None, tweets: int | None = None) -> Needs:
         """What the run takes. card_gib: of another card than the one that is here; tweets: of another number than the archive's."""
@@ -335,10 +348,10 @@ class Road:
 
     def refuse_what_cannot_fit(self) -> None:
         """Refuses what the card that is here cannot hold."""
-        from tweetstyle.needs import card_for, refuse_what_cannot_fit
+        from tweetstyle.needs import refuse_what_cannot_fit
 
         with located(self.path):
-            refuse_what_cannot_fit(self.recipe, self.base, card_for(self.recipe))
+            refuse_what_cannot_fit(self.recipe, self.base, self.card)
 
     def _trained_inputs(self) -> dict[str, str]:
         if not self.final_model.is_dir():
@@ -391,7 +404,11 @@ class Road:
 
         recipe = self.recipe
         files = RunFiles(
-            recipe.run_directory, recipe.data.processed, recipe.export_directory, self.path.read_text(encoding="utf-8"), versions()
+            recipe.run_directory,
+            recipe.data.processed,
+            recipe.export_directory,
+            self.path.read_text(encoding="utf-8"),
+            installed_versions(DECIDING),
         )
         return write_report(files, recipe.language, live=live)
 
@@ -525,15 +542,6 @@ def set_aside_other_run(directory: Path, identity: str | None) -> None:
     if identity is not None and not mark.is_file():
         with complete_file(mark) as stream:
             json.dump({"identity": identity}, stream)
-
-
-def versions() -> dict[str, str]:
-    """Name → version of what decides a run's figures; what is not installed is left out."""
-    found = {}
-    for name in DECIDING:
-        with contextlib.suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
 
 
 def plain(result: Any, *without: str) -> dict[str, Any]:

@@ -21,7 +21,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,7 @@ sys.path[:0] = [part for part in (str(ROOT), str(ROOT / "tests")) if part not in
 from bench.make_8b import config, make  # noqa: E402
 from tweetstyle.base_model import BaseModel, read_base_model  # noqa: E402
 from tweetstyle.fit.documents import Document  # noqa: E402
+from tweetstyle.installed import installed_versions  # noqa: E402
 from tweetstyle.recipe import Lora, Model, Training  # noqa: E402
 
 CARD = 12 * 2**30
@@ -98,15 +98,9 @@ def write_result(bench: Bench, part: str, figures: dict[str, Any]) -> None:
 
 def machine() -> dict[str, Any]:
     """Card, driver and versions; without a card that is said."""
-    found = {}
-    for name in LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
     query = ["nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
     card = subprocess.run(query, capture_output=True, text=True).stdout.strip() if shutil.which("nvidia-smi") else ""
-    return {"card": card or "none", "torch_may_take_bytes": CAP if card else None, "versions": found}
+    return {"card": card or "none", "torch_may_take_bytes": CAP if card else None, "versions": installed_versions(LIBRARIES)}
 
 
 # -- models and documents -----------------------------------------------------------------------------------

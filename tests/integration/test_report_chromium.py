@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
-import pytest
+from support.browser import browser_program
 from test_report_page import evaluation, files
 
 from tweetstyle.report import write_report
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
-
-@pytest.mark.skipif(not CHROMIUM, reason="no Chromium here")
 def test_a_hostile_tweet_neither_runs_nor_asks_for_anything(tmp_path):
     asked = []
 
@@ -46,7 +42,7 @@ def test_a_hostile_tweet_neither_runs_nor_asks_for_anything(tmp_path):
 
 def _dom(page, profile) -> str:
     command = [
-        CHROMIUM,
+        browser_program(),
         "--headless",
         "--no-sandbox",
         "--disable-gpu",

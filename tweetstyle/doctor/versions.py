@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import requires
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
@@ -12,6 +12,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from tweetstyle.doctor.check import Check, fail, ok, warn
+from tweetstyle.installed import installed_versions
 
 OURS = "tweetstyle"
 TRAINING = (
@@ -56,12 +57,7 @@ class Installed:
 
 def observe_versions() -> Installed:
     """From the installed packages' metadata; nothing is imported."""
-    found: dict[str, str] = {}
-    for name in TRAINING:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
+    found = installed_versions(TRAINING)
     return Installed(found, tuple(rule for name in found for rule in _rules(name)))
 
 

@@ -16,11 +16,7 @@ def share(hits: Sequence[bool] | np.ndarray, clusters: Sequence[Hashable], *, co
     there is no interval. Source: Wilson, JASA 22(158), 1927; n over the design effect and Student's t for the normal quantile:
     Korn and Graubard, Survey Methodology 24(2), 1998. Raises ValueError without any tweet.
     """
-    found = np.asarray(hits, dtype=float)
-    if not len(found):
-        raise ValueError("a share needs at least one tweet")
-    groups = len(set(clusters))
-    mean = float(found.mean())
+    found, mean, groups = _counted(hits, clusters)
     if groups < FEWEST_CLUSTERS:
         return Interval(mean, None, None, confidence, groups)
     low, high = wilson(mean, effective_size(found, clusters), _quantile(confidence, groups))
@@ -34,11 +30,7 @@ def exact_share(hits: Sequence[bool] | np.ndarray, clusters: Sequence[Hashable],
     Clopper and Pearson's, Biometrika 26(4), 1934; else, at fewer tweets, as Korn and Graubard do (Survey Methodology 24(2), 1998).
     Under five clusters there is no interval. Raises ValueError without any tweet.
     """
-    found = np.asarray(hits, dtype=float)
-    if not len(found):
-        raise ValueError("a share needs at least one tweet")
-    groups = len(set(clusters))
-    mean = float(found.mean())
+    found, mean, groups = _counted(hits, clusters)
     if groups < FEWEST_CLUSTERS:
         return Interval(mean, None, None, confidence, groups)
     size = float(len(found)) if groups == len(found) else effective_size(found, clusters)
@@ -68,6 +60,14 @@ def share_difference(
     down = _hybrid(one.estimate - one.low, two.high - two.estimate, phi)
     up = _hybrid(one.high - one.estimate, two.estimate - two.low, phi)
     return Interval(estimate, estimate - down, estimate + up, confidence, groups)
+
+
+def _counted(hits: Sequence[bool] | np.ndarray, clusters: Sequence[Hashable]) -> tuple[np.ndarray, float, int]:
+    """The hits as 0.0 and 1.0 [n], their share, and the number of clusters. Raises ValueError without any tweet."""
+    found = np.asarray(hits, dtype=float)
+    if not len(found):
+        raise ValueError("a share needs at least one tweet")
+    return found, float(found.mean()), len(set(clusters))
 
 
 def effective_size(found: np.ndarray, clusters: Sequence[Hashable]) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from tweetstyle.base_model import BaseModel
 from tweetstyle.files import complete_file
 from tweetstyle.fit.documents import Document
+from tweetstyle.installed import installed_versions
 from tweetstyle.memory import PROBE, decisive_settings, plan_memory
 from tweetstyle.recipe import Model, Training
 
@@ -82,18 +82,7 @@ def probe_of(measured: Measured, base: BaseModel, model: Model, training: Traini
     predicted = plan_memory(base.config, model, training).tensors if card else None
     speed = measured.tokens * len(later) / sum(later)
     settings = decisive_settings(base.path, model, training)
-    return Probe(speed, measured.peak_bytes, predicted, measured.reserved_bytes, device, settings, installed())
-
-
-def installed() -> dict[str, str]:
-    """Name → version of the libraries that memory and speed depend on; what is not installed is left out."""
-    found = {}
-    for name in LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+    return Probe(speed, measured.peak_bytes, predicted, measured.reserved_bytes, device, settings, installed_versions(LIBRARIES))
 
 
 def is_due(standing: Probe | None, training: Training, settings: dict[str, Any], device: str, *, card: bool) -> bool:
@@ -102,7 +91,7 @@ def is_due(standing: Probe | None, training: Training, settings: dict[str, Any],
         return False
     if standing is None:
         return True
-    now = replace(standing, settings=settings, device=device, versions=installed())
+    now = replace(standing, settings=settings, device=device, versions=installed_versions(LIBRARIES))
     return now != standing
 
 
