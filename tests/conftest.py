@@ -34,6 +34,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 BEFORE_UNSLOTH = {
     "test_bench_generate.py",
     "test_evaluate.py",
+    "test_evaluate_little_data.py",
     "test_evaluate_conversation.py",
     "test_export_nf4.py",
     "test_fit_closing.py",
