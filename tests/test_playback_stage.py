@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 from support.fake_ollama import FakeOllama, tweet_of
 
+from bench.playback import cached_and_checked
 from tweetstyle import cli, pipeline
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.manifest import Manifest
@@ -123,3 +124,9 @@ def test_a_recipe_without_playback_has_no_such_stage(recipe):
     ):
         with pytest.raises(TweetstyleError, match="this recipe has no stage playback"):
             call()
+
+
+def test_the_bench_of_cached_answers_runs(tmp_path):
+    """It stops by itself where an answer had to be asked for, or too few could be used."""
+    measured = cached_and_checked(tmp_path, 120)
+    assert measured["tweets"] == 120 and len(measured["seconds"]) == 5
