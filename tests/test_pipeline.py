@@ -12,7 +12,8 @@ import pytest
 from tweetstyle import pipeline
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.manifest import fingerprint
-from tweetstyle.road import Stage, set_aside_other_run
+from tweetstyle.road.identity import set_aside_other_run
+from tweetstyle.road.stage import Stage
 
 
 @pytest.fixture

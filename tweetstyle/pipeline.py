@@ -17,7 +17,9 @@ from tweetstyle.errors import RecipeErrors, TweetstyleError
 from tweetstyle.manifest import Manifest, changed_settings
 from tweetstyle.recipe import Recipe
 from tweetstyle.recipe_file import located
-from tweetstyle.road import Road, Stage, set_aside_other_run, show
+from tweetstyle.road import Road
+from tweetstyle.road.identity import set_aside_other_run
+from tweetstyle.road.stage import Stage, show
 from tweetstyle.template import NO_TOPIC
 
 

@@ -1,0 +1,65 @@
+"""Before a run: what it needs, and what is refused while no minute is spent yet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from tweetstyle.outline import outline_base_model
+from tweetstyle.recipe_file import located
+from tweetstyle.road.identity import ready_to_fit
+
+if TYPE_CHECKING:
+    from tweetstyle.needs import Needs
+    from tweetstyle.road import Road
+
+
+def check_speaker(road: Road) -> None:
+    """Refuses, before the tweets are prepared, a model that cannot be asked for messages, where it will have to be."""
+    from tweetstyle.playback.speakers import speaker_of
+
+    if "playback" in road.stages and not ready_to_fit(road):
+        with located(road.path):
+            speaker_of(road.recipe.playback)
+
+
+def check(road: Road) -> None:
+    """Refuses, before a minute is spent, what would fail later; shows what may go worse than it could."""
+    refuse_what_would_fail(road)
+    if road.bytes_there() is not None:
+        from tweetstyle.checkup import stop_where_it_would_fail
+        from tweetstyle.needs_shown import in_one_line
+
+        refuse_what_cannot_fit(road)
+        stop_where_it_would_fail(road)
+        click.echo(in_one_line(road.run_needs), err=True)
+
+
+def refuse_what_would_fail(road: Road) -> None:
+    """The plan's own refusals."""
+    from tweetstyle.plan import check_before_start
+
+    with located(road.path):
+        check_before_start(road.recipe, road.base, road.template, road.bytes_there())
+
+
+def refuse_what_cannot_fit(road: Road) -> None:
+    """Refuses what the card that is here cannot hold."""
+    from tweetstyle.needs import refuse_what_cannot_fit
+
+    with located(road.path):
+        refuse_what_cannot_fit(road.recipe, road.base, road.card)
+
+
+def needs(road: Road, card_gib: float | None, tweets: int | None) -> Needs:
+    """What the run takes. card_gib: of another card than the one that is here; tweets: of another number than the archive's."""
+    from tweetstyle.needs import card_for, needs_of
+    from tweetstyle.plan import lesson_of
+
+    with located(road.path):
+        outline = outline_base_model(road.recipe.model.base)
+        there = road.split("train").is_file() and all(source.exists() for source in road.recipe.data.source)
+        prepared = outline.whole and tweets is None and there and ready_to_fit(road)
+        lesson = lesson_of(road.recipe, lambda: (road.base, road.template), prepared, tweets)
+        return needs_of(road.recipe, outline, card_for(road.recipe, card_gib), lesson)

@@ -1,0 +1,66 @@
+"""The stage export: the trained model as GGUF files, through the gate, with what goes with them."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tweetstyle.manifest import Manifest, changed_settings
+from tweetstyle.road.gate import verified
+from tweetstyle.road.inputs import trained_inputs
+from tweetstyle.road.stage import Done, Stage, plain, plain_json
+from tweetstyle.road.trained import as_trained, scored_sample, weights
+
+if TYPE_CHECKING:
+    from tweetstyle.road import Road
+
+
+def export_stage(road: Road) -> Stage:
+    return Stage(
+        "export",
+        road.recipe.export_directory / "manifest.json",
+        road.settings("prompt", "sampling", "export"),
+        partial(trained_inputs, road),
+        partial(_export, road),
+        partial(_only_verify, road),
+    )
+
+
+def _export(road: Road) -> Done:
+    from tweetstyle.export import export
+    from tweetstyle.imatrix import read_imatrix
+    from tweetstyle.verify.llama_cpp import score_gguf
+
+    recipe, directory, trained = road.recipe, road.recipe.export_directory, as_trained(road)
+    sample, _ = scored_sample(road, trained, ["validation"], recipe.export.gate_tweets)
+
+    def bits_per_byte(gguf: Path) -> float:
+        return float(score_gguf(gguf, sample.documents).sum() / sample.bytes.sum() / math.log(2))
+
+    exported = export(
+        weights(road), road.adapter, road.template, recipe.export, recipe.sampling, recipe.name, directory,
+        nf4=trained.nf4 if road.adapter else None,
+        imatrix=read_imatrix(recipe.run_directory / "imatrix.gguf"),
+        score=bits_per_byte,
+    )  # fmt: skip
+    choices = exported.choices
+    for candidate, score in choices.scores.items():
+        click.echo(f"          {candidate}: {score:.4f} bits per byte on validation", err=True)
+    facts = {"bytes_written": exported.bytes_written, "choices": plain(choices)}
+    return verified(road, exported.gguf, facts)
+
+
+def _only_verify(road: Road, before: Manifest) -> Done | None:
+    """The files as they were written, where only the gate's settings changed."""
+    changed = changed_settings(before.settings, plain_json(road.stages["export"].settings))
+    if "choices" not in before.facts or not changed or not all(key.startswith("export.gate") for key in changed):
+        return None
+    directory = road.recipe.export_directory
+    gguf = {t: directory / f"{road.recipe.name}-{t}.gguf" for t in road.recipe.export.types}
+    if not all(path.is_file() for path in gguf.values()):
+        return None
+    return verified(road, gguf, before.facts)

@@ -1,0 +1,49 @@
+"""The stage fit: the training, and what is measured of the trained model as it ends."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import partial
+from typing import TYPE_CHECKING
+
+import click
+
+from tweetstyle.conversations import read_conversations
+from tweetstyle.road.identity import fit_identity, set_aside_other_run
+from tweetstyle.road.inputs import base_inputs, tweets_of
+from tweetstyle.road.stage import Done, Stage, plain
+from tweetstyle.road.trained import as_trained
+
+if TYPE_CHECKING:
+    from tweetstyle.road import Road
+
+
+def fit_stage(road: Road) -> Stage:
+    manifest = road.recipe.run_directory / "fit.json"
+    return Stage("fit", manifest, road.settings("prompt", "model", "training"), partial(_inputs, road), partial(_fit, road))
+
+
+def _inputs(road: Road) -> dict[str, str]:
+    return base_inputs(road) | tweets_of(road, road.recipe.training.split, "validation")
+
+
+def _fit(road: Road) -> Done:
+    from tweetstyle.fit import fit, plan_fit
+    from tweetstyle.plan import schedule_warnings
+
+    recipe = road.recipe
+    set_aside_other_run(recipe.run_directory, fit_identity(road))
+    for warning in schedule_warnings(
+        recipe.training, plan_fit(road.base, road.template, recipe.training, road.split(recipe.training.split))
+    ):
+        click.secho(f"          {warning}", fg="yellow", err=True)
+    train, validation = road.split(recipe.training.split), road.split("validation")
+    told = read_conversations(train)[1] if road.template.turns else None
+    if told:
+        click.echo(f"          {told}", err=True)
+    settings = recipe.model, recipe.training
+    result = fit(road.base, road.template, *settings, train, validation, recipe.run_directory, lambda: road.report(live=True))
+    as_trained(road)
+    facts = plain(result) | ({"conversations": asdict(told)} if told else {})
+    written = sorted(p for p in road.final_model.rglob("*") if p.is_file())
+    return [*written, recipe.run_directory / "as_trained.json", recipe.run_directory / "imatrix.gguf"], facts

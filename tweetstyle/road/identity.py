@@ -1,0 +1,59 @@
+"""Which training stands in model/NAME: run.json says what made it, and one of the same goes on with it."""
+
+from __future__ import annotations
+
+import json
+from itertools import takewhile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tweetstyle.files import complete_file
+from tweetstyle.manifest import settings_digest
+
+if TYPE_CHECKING:
+    from tweetstyle.road import Road
+
+NO_WEIGHTS_DEPEND_ON = ("save_total_limit", "logging_steps", "samples", "probe")
+"""Training settings that may change between an interruption and its resumption."""
+
+
+def fit_identity(road: Road) -> str:
+    """Digest of all that decides the weights: a run of the same goes on, one of another is set aside."""
+    stage = road.stages["fit"]
+    training = {k: v for k, v in stage.settings["training"].items() if k not in NO_WEIGHTS_DEPEND_ON}
+    return settings_digest([stage.settings | {"training": training}, stage.inputs()])
+
+
+def set_aside_other_run(directory: Path, identity: str | None) -> None:
+    """Renames a run made from other settings or data, so that its checkpoints are neither resumed nor lost."""
+    mark = directory / "run.json"
+    # Without the mark the directory is not a run of ours: it is left as it is.
+    if mark.is_file() and json.loads(mark.read_text())["identity"] != identity:
+        number = 1
+        while (aside := directory.with_name(f"{directory.name}-old-{number}")).exists():
+            number += 1
+        directory.rename(aside)
+        click.secho(f"          the earlier run now stands in {aside}", err=True)
+    if identity is not None and not mark.is_file():
+        with complete_file(mark) as stream:
+            json.dump({"identity": identity}, stream)
+
+
+def ready_to_fit(road: Road) -> bool:
+    """Whether the stages before the training are current."""
+    return not any(stage.why_stale() for stage in takewhile(lambda stage: stage.name != "fit", road.stages.values()))
+
+
+def bytes_there(road: Road) -> int | None:
+    """Bytes of an interrupted run that this one goes on with; None where the training is current and writes nothing."""
+    run = road.recipe.run_directory
+    if not ready_to_fit(road):
+        return 0
+    if road.stages["fit"].why_stale() is None:
+        return None
+    mark = run / "run.json"
+    if not mark.is_file() or json.loads(mark.read_text())["identity"] != fit_identity(road):
+        return 0
+    return sum(f.stat().st_size for f in run.rglob("*") if f.is_file())

@@ -1,0 +1,42 @@
+"""The trained model as fit left it: its weights, and how it scored when fit ended, which every exported file is held to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tweetstyle.base_model import BaseModel, read_base_model
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from tweetstyle.fit.closing import AsTrained
+    from tweetstyle.held_out import HeldOut
+    from tweetstyle.road import Road
+
+
+def as_trained(road: Road) -> AsTrained:
+    """What the export needs to know of the trained model: made when fit ends, and again where it is gone."""
+    from tweetstyle.fit.closing import close
+
+    recipe = road.recipe
+    splits = {name: road.split(name) for name in ("validation", "test")}
+    train = road.split(recipe.training.split)
+    return close(road.base, road.final_model, recipe.model.method, road.template, train, splits, recipe.run_directory)
+
+
+def weights(road: Road) -> BaseModel:
+    """What the adapter is added to; without one, the trained model itself."""
+    return road.base if road.adapter else read_base_model(road.final_model)
+
+
+def scored_sample(road: Road, trained: AsTrained, splits: list[str], most: int) -> tuple[HeldOut, np.ndarray]:
+    """Held-out tweets that were scored when fit ended, of the first split and where it has too few of the next, and their nats."""
+    import numpy as np
+
+    from tweetstyle.held_out import chosen
+
+    scored = {name: dict(zip(trained.splits[name].ids, trained.splits[name].nats, strict=True)) for name in splits}
+    files = {road.split(name): set(of) for name, of in scored.items()}
+    sample = chosen(files, road.template, road.base.tokenizer, most)
+    nats = {tweet: value for of in scored.values() for tweet, value in of.items()}
+    return sample, np.array([nats[tweet.id] for tweet in sample.tweets])
