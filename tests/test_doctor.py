@@ -15,13 +15,13 @@ from support.tiny_llama import SPECIAL, write_llama
 
 from tweetstyle.cli import tweetstyle
 from tweetstyle.doctor.base_checks import check_method, check_prompt, check_tokenizer
-from tweetstyle.doctor.card import Card, CardState, Process, observe_card
 from tweetstyle.doctor.card_checks import check_card
 from tweetstyle.doctor.machine import MachineState, Place, check_machine, observe_machine
 from tweetstyle.doctor.network import check_network
 from tweetstyle.doctor.torch_build import TorchBuild, installed_torch, read_torch_build
 from tweetstyle.doctor.untrained import judge, tokens_of_format, untrained_tokens
 from tweetstyle.doctor.versions import Installed, Rule, check_versions, observe_versions
+from tweetstyle.nvidia import Card, CardState, Process, observe_card
 from tweetstyle.offline import OFFLINE
 from tweetstyle.template import build_template
 
@@ -108,7 +108,7 @@ def test_a_card_that_vanished_fails_with_nvidia_smis_own_words(nvidia_smi, said,
 
 
 def test_an_nvidia_smi_that_never_answers_is_given_up(nvidia_smi, monkeypatch, tmp_path):
-    monkeypatch.setattr("tweetstyle.doctor.card.PATIENCE", 0.3)
+    monkeypatch.setattr("tweetstyle.nvidia.PATIENCE", 0.3)
     ask = nvidia_smi(ROWS)
     (tmp_path / "bin" / "nvidia-smi").write_text("#!/bin/sh\nexec /bin/sleep 60\n")
     assert "did not answer" in ask().trouble

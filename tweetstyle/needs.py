@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -31,6 +30,7 @@ from tweetstyle.memory import (
 )
 from tweetstyle.memory.plan import CUDA_CONTEXT
 from tweetstyle.outline import Outline
+from tweetstyle.ram import machine_memory
 from tweetstyle.recipe import Data, Recipe
 from tweetstyle.sources import open_archive
 
@@ -99,7 +99,6 @@ def needs_of(recipe: Recipe, base: Outline | BaseModel, card: Card, lesson: Less
 
     shape, settings = read_shape(base.config), (base.config, recipe.model, recipe.training)
     memory = plan_on(card, *settings)
-    page = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return Needs(
         name=recipe.name,
         base=base,
@@ -111,7 +110,7 @@ def needs_of(recipe: Recipe, base: Outline | BaseModel, card: Card, lesson: Less
         changes=what_to_change(*settings, card),
         advice=how_to_fit(*settings, card),
         ram={"training": memory.ram} | {f"export, {part}": size for part, size in memory_needed(base, recipe.export).items()},
-        ram_there=page if card.seen else round(recipe.machine.ram_gib * 2**30),
+        ram_there=machine_memory()[0] if card.seen else round(recipe.machine.ram_gib * 2**30),
         disk=disk_needed(recipe, base),
         disk_free=shutil.disk_usage(existing_parent(recipe.run_directory)).free,
         probe=read_probe(recipe.run_directory, decisive_settings(base.path, recipe.model, recipe.training)),

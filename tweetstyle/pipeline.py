@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 
+from tweetstyle.card_failure import one_message_where_the_card_fails
 from tweetstyle.errors import RecipeErrors, TweetstyleError
 from tweetstyle.manifest import Manifest, changed_settings
 from tweetstyle.recipe import Recipe
@@ -164,7 +165,8 @@ def _walk(stage: Stage, road: Road, forced: bool) -> None:
     click.secho(f"{stage.name:<9} {reason}", bold=True, err=True)
     if forced and stage.name == "fit":
         set_aside_other_run(road.recipe.run_directory, identity=None)
-    stage.carry_out(anew=forced)
+    with one_message_where_the_card_fails(road.recipe.run_directory):
+        stage.carry_out(anew=forced)
 
 
 def _tell(road: Road) -> None:

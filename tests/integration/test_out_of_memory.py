@@ -15,6 +15,7 @@ from support.tiny_llama import write_llama
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.fit.probe import read_probe
+from tweetstyle.recipe import Model
 
 pytestmark = pytest.mark.slow
 
@@ -215,3 +216,20 @@ def test_what_memory_forced_is_no_other_run():
 
     assert "probe" in NO_WEIGHTS_DEPEND_ON and "per_device_train_batch_size" not in NO_WEIGHTS_DEPEND_ON
     assert small_training(probe="never").model_dump(exclude={"probe"}) == small_training().model_dump(exclude={"probe"})
+
+
+def test_a_card_that_torch_cannot_use_does_not_become_a_night_on_the_cpu(tmp_path, monkeypatch):
+    """nvidia-smi sees it, torch does not: so it is after a driver's update without a restart, and here with a fake one."""
+    from tweetstyle.fit import trainer
+
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\necho '0, GPU-a1, NVIDIA GeForce RTX 3060, 580.95.05, 12288, 11776, 8.6'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(trainer, "CPU", True)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    with pytest.raises(TweetstyleError, match="nvidia-smi shows the NVIDIA GeForce RTX 3060, and torch cannot use it") as told:
+        trainer.check_device(Model(method="lora"), small_training())
+    assert "restart the machine" in told.value.hint
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    trainer.check_device(Model(method="lora"), small_training())

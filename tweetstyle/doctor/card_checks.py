@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePath
 
 from tweetstyle.doctor.asked import Asked
-from tweetstyle.doctor.card import Card, CardState, Process
 from tweetstyle.doctor.check import Check, fail, gib, ok, warn
 from tweetstyle.doctor.torch_build import TorchBuild
+from tweetstyle.nvidia import ON_THE_CPU, Card, CardState, Process
 
 LEAST_DRIVER = {11: 450, 12: 525, 13: 580}
 """CUDA's major version → the oldest driver that runs programs built with any of it (docs.nvidia.com/deploy/cuda-compatibility,
@@ -22,7 +22,6 @@ BF16 = (8, 0)
 LARGE = 1_000_000_000
 """Parameters from which a training on a CPU is no plan any more. The demo's 135 million learn there at 160 tokens/s (2 cores)."""
 MOSTLY_FREE = 0.9
-ON_THE_CPU = "CUDA_VISIBLE_DEVICES= tweetstyle-fit … trains on the CPU all the same"
 REINSTALL = "make setup in a fresh clone installs the build of requirements.lock"
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from tweetstyle.doctor.asked import Asked, Room
 from tweetstyle.doctor.check import Check, fail, gib, ok, warn
 from tweetstyle.files import existing_parent
+from tweetstyle.ram import machine_memory
 
 CLOCK_SLACK = 5 * 60
 """Seconds by which another machine's clock may be ahead of this one's: files come from disks in the network too."""
@@ -31,11 +32,11 @@ class Place:
 
 @dataclass(frozen=True)
 class MachineState:
-    """places: directory → where it lies; total_ram, available_ram: bytes, None where the system does not tell; now and newest:
+    """places: directory → where it lies; total_ram, available_ram: bytes, the latter None where the system does not tell; now and newest:
     seconds since 1970, and which file or tweet is the newest that the run reads."""
 
     places: Mapping[Path, Place]
-    total_ram: int | None
+    total_ram: int
     available_ram: int | None
     now: float
     newest: float
@@ -45,7 +46,7 @@ class MachineState:
 def observe_machine(directories: Iterable[Path], files: Iterable[Path], newest_tweet: int | None = None) -> MachineState:
     """files: those whose dates the clock is held against; those that are missing are left out."""
     places = {directory: _place(directory) for directory in directories}
-    total, available = _memory(Path("/proc/meminfo"))
+    total, available = machine_memory()
     dated = [(file.stat().st_mtime, str(file)) for file in [Path(__file__), *files] if file.exists()]
     if newest_tweet is not None:
         dated.append((newest_tweet, "the newest tweet"))
@@ -58,15 +59,6 @@ def _place(directory: Path) -> Place:
     effective = os.access in os.supports_effective_ids
     writable = os.access(parent, os.W_OK | os.X_OK, effective_ids=effective)
     return Place(parent.stat().st_dev, shutil.disk_usage(parent).free, writable)
-
-
-def _memory(meminfo: Path) -> tuple[int | None, int | None]:
-    """Total and available bytes as Linux tells them (man 5 proc_meminfo); elsewhere the total alone."""
-    try:
-        rows = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
-        return tuple(int(rows[name].split()[0]) * 1024 for name in ("MemTotal", "MemAvailable"))
-    except (OSError, ValueError, KeyError):
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), None
 
 
 def check_machine(state: MachineState, asked: Asked | None) -> list[Check]:
@@ -98,12 +90,12 @@ def _disk(state: MachineState, rooms: Iterable[Room]) -> Iterator[Check]:
 
 def _ram(state: MachineState, ram: Mapping[str, int]) -> Check:
     name = "memory"
-    seen = "unknown" if state.available_ram is None else f"{gib(state.available_ram)} of {gib(state.total_ram or 0)} available"
+    seen = "unknown" if state.available_ram is None else f"{gib(state.available_ram)} of {gib(state.total_ram)} available"
     if not ram:
         return ok(name, seen)
     part, needed = max(ram.items(), key=lambda item: item[1])
     seen += f"; the run may take {gib(needed)} ({part})"
-    if state.total_ram is not None and needed > state.total_ram:
+    if needed > state.total_ram:
         return fail(name, seen, "take a smaller base model or fewer export.types, or a machine with more memory")
     if state.available_ram is not None and needed > state.available_ram:
         return warn(name, seen, "close other programs before it comes to that, or the machine will swap")

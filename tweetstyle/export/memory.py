@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 
 from tweetstyle.base_model import BaseModel
 from tweetstyle.errors import TweetstyleError
@@ -11,6 +10,7 @@ from tweetstyle.export.blocks import BLOCK_ELEMENTS, MOST_THREADS, cores
 from tweetstyle.export.disk import disk_needed
 from tweetstyle.export.llama import read_llama, tensor_plan
 from tweetstyle.outline import Outline
+from tweetstyle.ram import machine_memory
 from tweetstyle.recipe import Export
 
 LIBRARIES = 600 * 2**20
@@ -40,7 +40,7 @@ def memory_needed(weights: BaseModel | Outline, section: Export) -> dict[str, in
 
 def require_memory(weights: BaseModel, section: Export, total: int | None = None) -> None:
     """Refuses where the machine's whole memory is less than a part takes. total: bytes; None: this machine's."""
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if total is None else total
+    total = machine_memory()[0] if total is None else total
     part, most = max(memory_needed(weights, section).items(), key=lambda item: item[1])
     if most > total:
         what = f"the export ({part}) takes {most / 2**30:.1f} GiB of memory, and the machine has {total / 2**30:.1f}"

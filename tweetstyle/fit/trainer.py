@@ -21,15 +21,20 @@ from pathlib import Path
 from tweetstyle.base_model import BaseModel
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.fit.documents import Document, as_columns
-from tweetstyle.memory import Card
+from tweetstyle.memory import Card, find_card
 from tweetstyle.memory.plan import CUDA_CONTEXT
+from tweetstyle.nvidia import ON_THE_CPU
 from tweetstyle.recipe import Lora, Model, Training
 
 CPU = not torch.cuda.is_available()
 
 
 def check_device(model: Model, training: Training) -> None:
-    """Refuses what the machine cannot do: 4 bits without a working NF4 kernel, bfloat16 on a card without it."""
+    """Refuses what the machine cannot do: use its card, 4 bits without a working NF4 kernel, bfloat16 on a card without it."""
+    if CPU and (card := find_card()):
+        what = f"nvidia-smi shows the {card.name}, and torch cannot use it: {_why_no_card()}"
+        hint = "restart the machine (a driver update or a suspend leaves a card so), then tweetstyle doctor; " + ON_THE_CPU
+        raise TweetstyleError(what, where="the card", hint=hint)
     if CPU and model.method == "qlora":
         from unsloth_zoo.cpu import cpu_bnb_4bit_supported
 
@@ -39,6 +44,14 @@ def check_device(model: Model, training: Training) -> None:
     if not CPU and training.bf16 and not torch.cuda.is_bf16_supported(including_emulation=False):
         what = f"{torch.cuda.get_device_name()} has no bfloat16"
         raise TweetstyleError(what, where="training.bf16", hint="write bf16: false")
+
+
+def _why_no_card() -> str:
+    try:
+        torch.cuda.init()
+    except (RuntimeError, AssertionError) as error:  # The latter of a torch that was built for the CPU.
+        return str(error).strip().split("\n")[0]
+    return "it gives no reason"
 
 
 def computes_in_bf16(training: Training) -> bool:

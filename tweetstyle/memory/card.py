@@ -1,18 +1,15 @@
-"""The card that a run would take, as nvidia-smi tells it: no torch is imported and nothing on the card is touched."""
+"""The card that a run is planned for."""
 
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 from dataclasses import dataclass
+
+from tweetstyle.nvidia import observe_card
 
 GIB = 2**30
 DISPLAY = 256 * 2**20
 """What a desktop takes of a card that is not here to be asked."""
-QUERY = ("nvidia-smi", "--query-gpu=name,memory.total,memory.free", "--format=csv,noheader,nounits")
-SECONDS = 20
-"""After which nvidia-smi, which waits for a driver that does not answer, is given up."""
 
 
 @dataclass(frozen=True)
@@ -34,28 +31,6 @@ def named_card(gib: float) -> Card:
 
 
 def find_card() -> Card | None:
-    """The first card that a training here would take; None without one, or where nvidia-smi cannot tell its memory.
-
-    Of several, CUDA_VISIBLE_DEVICES names it, by number or UUID; an empty one hides all.
-    """
-    program = shutil.which(QUERY[0])
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    first = None if visible is None else visible.split(",")[0].strip()
-    if program is None or first in ("", "-1"):
-        return None
-    chosen = () if first is None else ("--id=" + first,)
-    try:
-        done = subprocess.run([program, *QUERY[1:], *chosen], capture_output=True, text=True, check=False, timeout=SECONDS)
-    except subprocess.TimeoutExpired:
-        return None
-    lines = done.stdout.strip().splitlines()
-    return _read_line(lines[0]) if done.returncode == 0 and lines else None
-
-
-def _read_line(line: str) -> Card | None:
-    """`name, total, free` in MiB; a card that shares the machine's memory says [N/A]."""
-    name, *numbers = (part.strip() for part in line.rsplit(",", 2))
-    if len(numbers) != 2 or not all(number.isdigit() for number in numbers):
-        return None
-    total, free = (int(number) * 2**20 for number in numbers)
-    return Card(total, max(total - free, 0), name, seen=True)
+    """The card that a training here would take, as CUDA_VISIBLE_DEVICES chooses; None without one, or where its memory cannot be told."""
+    cards = observe_card(os.environ).cards
+    return Card(cards[0].total, cards[0].total - cards[0].free, cards[0].name, seen=True) if cards else None

@@ -1,4 +1,4 @@
-"""The card as nvidia-smi tells it: observed here without torch; card_checks.py decides."""
+"""The cards as nvidia-smi tells them: no torch is imported and nothing on a card is touched. Doctor and the plan both ask here."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tweetstyle.ram import machine_memory
+
 FIELDS = ("index", "uuid", "name", "driver_version", "memory.total", "memory.free", "compute_cap")
 """`compute_cap` comes last: drivers before 510 do not know it."""
 PATIENCE = 30
 """Seconds after which nvidia-smi counts as hung, as it does on a card that fell off the bus; a cold driver takes some to start."""
+UNTOLD = "[N/A]"
+ON_THE_CPU = "CUDA_VISIBLE_DEVICES= tweetstyle-fit … trains on the CPU all the same"
 NVIDIA, DISPLAY_CONTROLLER = "0x10de", "0x03"
 """PCI's number of the vendor, and the beginning of the class of everything that draws or computes."""
 PCI = Path("/sys/bus/pci/devices")
@@ -97,9 +101,17 @@ def _card(row: list[str]) -> Card | None:
     try:
         index, uuid, name, _, total, free, *capability = row
         major, minor = (int(part) for part in capability[0].split(".")) if capability else (0, 0)
-        return Card(int(index), uuid, name, int(total) * 2**20, int(free) * 2**20, (major, minor) if major else None)
+        return Card(int(index), uuid, name, *_memory(total, free), (major, minor) if major else None)
     except ValueError:
         return None
+
+
+def _memory(total: str, free: str) -> tuple[int, int]:
+    """Bytes. A card without memory of its own, which the machine's serves (GB10), is told as [N/A]."""
+    if total != UNTOLD:
+        return int(total) * 2**20, int(free) * 2**20
+    of_machine, available = machine_memory()
+    return of_machine, of_machine if available is None else available
 
 
 def _process(row: list[str]) -> Process | None:
