@@ -129,6 +129,15 @@ def test_sixteen_bits_of_an_8b_become_four():
     assert how_to_fit(LLAMA_8B, LORA, Training(), CARD).splitlines()[1].strip().startswith("model.method: qlora")
 
 
+def test_the_states_of_a_model_trained_in_full_move_to_ram_before_packs_are_shortened():
+    """Two moments of 1,236 M parameters: in fp32 of the 263 M of the embeddings, a byte of each of the others: 3.8 GiB."""
+    config, training = known_config("Llama 3.2 1B"), Training(max_length=2048)
+    (change,) = what_to_change(config, FULL, training, named_card(16))
+    assert (change.key, change.new) == ("training.optim", "paged_adamw_8bit")
+    saved = plan_memory(config, FULL, training).card - change.card
+    assert saved / GIB == pytest.approx((2 * 4 * 262_668_288 + 2 * 973_146_112) / GIB, rel=0.01)
+
+
 def test_a_length_is_shortened_no_more_than_needed():
     changes = what_to_change(LLAMA_31_8B, QLORA, Training(max_length=100_000), CARD)
     (change,) = changes

@@ -122,6 +122,7 @@ def test_settings_that_contradict_each_other_are_refused(tmp_path):
         ("format: chat\n  message: playback\n  topic: true", "prompt.topic is not read with message: playback"),
         ("format: chat\n  message: playback\n  topic_dropout: 0.1", "prompt.topic_dropout is not read with message: playback"),
         ("message: first-words\n  topic: false", "message: first-words stands in the subject's place"),
+        ('message: first-words\n  format: custom\n  custom: "<s>{style}: {text}</s>"', "write {topic} into the line"),
     ],
 )
 def test_a_message_goes_with_its_format_and_a_system_line_with_chat(tmp_path, keys, words):
@@ -133,6 +134,7 @@ def test_a_message_goes_with_its_format_and_a_system_line_with_chat(tmp_path, ke
     [
         "format: chat\n  message: playback\n  system: Be me.\nplayback:\n  ollama: mistral",
         "message: first-words",
+        'message: first-words\n  format: custom\n  custom: "<s>{style}, {topic}: {text}</s>"',
         "format: chat\n  system: x",
     ],
 )

@@ -131,6 +131,8 @@ class Prompt(Section):
             raise ValueError(f"prompt.{topics[0]} is not read with message: playback, where no prompt names a subject: leave it out")
         if self.message == "first-words" and not self.topic:
             raise ValueError("message: first-words stands in the subject's place: leave topic: false out")
+        if self.message == "first-words" and self.custom and "{topic}" not in self.custom:
+            raise ValueError("message: first-words stands where prompt.custom says {topic}: write {topic} into the line")
         return self
 
 

@@ -90,7 +90,7 @@ def what_to_change(config: Mapping[str, Any], model: Model, training: Training, 
     """The fewest changes that make a recipe fit, in the order that costs least; [] where it fits, None where nothing helps.
 
     The order: batch 1 (accumulation raised, so that as much is learned from a step), Unsloth's checkpointing, the 8-bit
-    optimizer, a shorter max_length, a lower rank, qlora instead of lora. What turns out not to be needed is left out again.
+    optimizer, the same paged, a shorter max_length, a lower rank, qlora instead of lora. What turns out not to be needed is left out again.
     """
     steps = list(_steps(config, model, training, card))
     taken = next((n for n in range(len(steps) + 1) if _card(config, model, training, steps[:n], card) <= card.total), None)
@@ -125,6 +125,9 @@ def _steps(config: Mapping[str, Any], model: Model, training: Training, card: Ca
         yield _Step(
             (("training", "optim", "adamw_8bit"),), "two bytes a trained parameter instead of eight; the result is the same in practice"
         )
+    if training.optim != "paged_adamw_8bit":
+        cost = "its states move to RAM where the card is full, which costs time at every step"
+        yield _Step((("training", "optim", "paged_adamw_8bit"),), cost)
     length = training.max_length
     while length > SHORTEST:
         length = max(length // 2 // LENGTH_STEP * LENGTH_STEP, SHORTEST)
@@ -195,7 +198,7 @@ def how_to_fit(config: Mapping[str, Any], model: Model, training: Training, card
 def _cannot(config: Mapping[str, Any], model: Model, training: Training, card: Card, plan: MemoryPlan) -> str:
     millions = read_shape(config).parameters / 1e6
     smallest = with_training(
-        training, per_device_train_batch_size=1, gradient_checkpointing="unsloth", optim="adamw_8bit", max_length=SHORTEST
+        training, per_device_train_batch_size=1, gradient_checkpointing="unsloth", optim="paged_adamw_8bit", max_length=SHORTEST
     )
     instead = sizes_that_fit(model, smallest, card)
     can = f"{', '.join(instead)} can, with batch 1 and short packs" if instead else "none of the usual models can"
