@@ -10,7 +10,7 @@ from support.tiny_llama import write_llama
 from transformers import AutoModelForCausalLM
 from transformers.generation import MinPLogitsWarper, RepetitionPenaltyLogitsProcessor, TopKLogitsWarper, TopPLogitsWarper
 
-from tweetstyle.generation import generate, generate_while_training, weighed
+from tweetstyle.generation import SHORTEST_BEGINNING, common_beginning, generate, generate_while_training, read_beginning, weighed
 from tweetstyle.recipe import Sampling
 
 NEUTRAL = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0, "repeat_penalty": 1.0}
@@ -18,7 +18,8 @@ NEUTRAL = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0, "repeat_p
 
 def of(scores: list[float], ids: list[int] | None = None, start: int = 0, **changed) -> list[float]:
     row = torch.tensor([ids or [0]])
-    return weighed(torch.tensor([scores]), row, torch.tensor([start]), Sampling(**(NEUTRAL | changed)))[0].tolist()
+    real = torch.tensor([[int(place >= start) for place in range(row.shape[1])]])
+    return weighed(torch.tensor([scores]), row, real, Sampling(**(NEUTRAL | changed)))[0].tolist()
 
 
 @given(
@@ -48,6 +49,10 @@ def test_the_penalty_is_that_of_transformers_on_the_last_64_tokens_and_not_on_pa
     scores = [2.0, -1.0, 0.5, 3.0, 1.0]
     theirs = RepetitionPenaltyLogitsProcessor(1.3)(torch.tensor([[1, 3]]), torch.tensor([scores]))[0].tolist()
     assert of(scores, ids=[0, 0, 1, 3], start=2, repeat_penalty=1.3) == pytest.approx(theirs)
+    padded_within = weighed(
+        torch.tensor([scores]), torch.tensor([[1, 0, 0, 3]]), torch.tensor([[1, 0, 0]]), Sampling(**(NEUTRAL | {"repeat_penalty": 1.3}))
+    )
+    assert padded_within[0].tolist() == pytest.approx(theirs)
     long_ago = of(scores, ids=[2] + [1, 3] * 32, repeat_penalty=1.3)
     assert long_ago[2] == 0.5 and long_ago[3] == pytest.approx(3 / 1.3)
 
@@ -58,7 +63,7 @@ def test_at_temperature_0_the_best_token_alone_is_left():
 
 def test_drawn_often_the_shares_are_the_softmax():
     scores = torch.tensor([[2.0, 1.0, 0.0]])
-    chances = weighed(scores, torch.tensor([[0]]), torch.tensor([0]), Sampling(**(NEUTRAL | {"temperature": 0.5}))).softmax(dim=1)
+    chances = weighed(scores, torch.tensor([[0]]), torch.tensor([[1]]), Sampling(**(NEUTRAL | {"temperature": 0.5}))).softmax(dim=1)
     assert chances[0].tolist() == pytest.approx(torch.tensor([4.0, 2.0, 0.0]).softmax(dim=0).tolist())
 
 
@@ -77,6 +82,33 @@ def test_a_batch_says_what_each_prompt_says_alone_and_so_does_the_way_used_while
     training = generate_while_training(llama, prompts, greedy, [base.eos_id], base.pad_id, seed=0)
     assert together == alone == training
     assert len({tuple(answer.ids) for answer in together}) == 3
+
+
+def test_a_beginning_that_is_read_once_changes_no_answer(model):
+    """Also where the prompts after it are of unlike lengths, and in a second batch of the same beginning."""
+    base, llama = model
+    greedy = Sampling(temperature=0.0, repeat_penalty=1.3, num_predict=12)
+    examples = [n % 40 + 3 for n in range(SHORTEST_BEGINNING + 10)]
+    prompts = [[*examples, *rest] for rest in ([50], [51, 52, 53], [54] * 9)]
+    assert common_beginning(prompts) == examples
+    beginning = read_beginning(llama, prompts)
+    wanted = [generate(llama, [prompt], greedy, [base.eos_id], base.pad_id, seed=0)[0] for prompt in prompts]
+    for batch in (prompts, prompts[:2]):
+        assert generate(llama, batch, greedy, [base.eos_id], base.pad_id, 0, beginning) == wanted[: len(batch)]
+    assert len({tuple(answer.ids) for answer in wanted}) == 3
+
+
+@given(st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=8), min_size=1, max_size=5))
+def test_what_prompts_begin_with_is_in_all_and_leaves_each_a_token(prompts):
+    same = common_beginning(prompts)
+    assert all(prompt[: len(same)] == same and len(prompt) > len(same) for prompt in prompts)
+    longer = len(same) + 1
+    assert any(len(prompt) <= longer or prompt[:longer] != prompts[0][:longer] for prompt in prompts)
+
+
+def test_too_little_in_common_is_not_read_apart(model):
+    _, llama = model
+    assert read_beginning(llama, [[1, 2, 3], [1, 2, 4]]) is None and read_beginning(llama, [[5] * 200]) is None
 
 
 def test_an_answer_ends_at_the_end_token_and_else_at_num_predict(model):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
 
 REPEAT_LAST_N = 64
 """Tokens that repeat_penalty looks back on: Ollama's default, which its Modelfile leaves as it is."""
+SHORTEST_BEGINNING = 64
+"""Tokens in common from which reading them once pays for the copies of their keys and values."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +27,37 @@ class Answer:
     ended: bool
 
 
-def weighed(scores: torch.Tensor, ids: torch.Tensor, starts: torch.Tensor, sampling: Sampling) -> torch.Tensor:
-    """Logits from which the next token is drawn. scores: [rows, vocabulary]; ids: [rows, n] so far, real from column starts [rows] on.
+@dataclass(frozen=True)
+class Beginning:
+    """What prompts begin with in common, read once. ids: its tokens; cache: transformers' keys and values of them, of one row."""
+
+    ids: list[int]
+    cache: Any
+
+
+def common_beginning(prompts: Sequence[Sequence[int]]) -> list[int]:
+    """The longest one that leaves of each prompt a token to go on from."""
+    shortest = min(map(len, prompts))
+    same = takewhile(lambda column: len(set(column)) == 1, zip(*prompts, strict=False))
+    return [column[0] for column in islice(same, shortest - 1)]
+
+
+def read_beginning(model: Any, prompts: Sequence[Sequence[int]]) -> Beginning | None:
+    """None where the prompts have too little in common for it to pay."""
+    import torch
+
+    ids = common_beginning(prompts)
+    if len(ids) < SHORTEST_BEGINNING or len(prompts) == 1:
+        return None
+    with torch.inference_mode():
+        # Of the logits, which are not wanted, the last alone: of a thousand tokens they would be as large as the model.
+        done = model(input_ids=torch.tensor([ids], device=model.device), use_cache=True, logits_to_keep=1)
+    return Beginning(ids, done.past_key_values)
+
+
+def weighed(scores: torch.Tensor, ids: torch.Tensor, real: torch.Tensor, sampling: Sampling) -> torch.Tensor:
+    """Logits from which the next token is drawn. scores: [rows, vocabulary]; ids: [rows, n] so far; real: [rows, up to n], 0 where
+    the first columns of ids are padding and no tokens.
 
     repeat_penalty over the last 64 tokens, then top_k, top_p, min_p, and the temperature last: llama.cpp's samplers in its order
     (transformers puts the temperature first). At temperature 0 the best token alone is left.
@@ -33,10 +66,10 @@ def weighed(scores: torch.Tensor, ids: torch.Tensor, starts: torch.Tensor, sampl
 
     scores = scores.float()
     if sampling.repeat_penalty != 1:
-        window = ids[:, -REPEAT_LAST_N:]
-        columns = torch.arange(ids.shape[1] - window.shape[1], ids.shape[1], device=ids.device)
-        said = torch.zeros_like(scores, dtype=torch.int32)
-        said.scatter_add_(1, window, (columns[None, :] >= starts[:, None]).int())
+        later = real.new_ones(ids.shape[0], ids.shape[1] - real.shape[1])
+        tokens = torch.cat([real, later], dim=1)
+        recent = tokens * (tokens.flip(1).cumsum(1).flip(1) <= REPEAT_LAST_N)
+        said = torch.zeros_like(scores, dtype=torch.int32).scatter_add_(1, ids, recent.int())
         penalised = torch.where(scores > 0, scores / sampling.repeat_penalty, scores * sampling.repeat_penalty)
         scores = torch.where(said > 0, penalised, scores)
     if sampling.temperature == 0:
@@ -56,12 +89,23 @@ def weighed(scores: torch.Tensor, ids: torch.Tensor, starts: torch.Tensor, sampl
     return torch.full_like(scores, -torch.inf).scatter_(1, order, left)
 
 
-def generate(model: Any, prompts: Sequence[Sequence[int]], sampling: Sampling, ends: Sequence[int], pad_id: int, seed: int) -> list[Answer]:
-    """One answer to each prompt of a batch, by transformers' generate; on one machine the same for the same batch and seed."""
+def generate(
+    model: Any,
+    prompts: Sequence[Sequence[int]],
+    sampling: Sampling,
+    ends: Sequence[int],
+    pad_id: int,
+    seed: int,
+    beginning: Beginning | None = None,
+) -> list[Answer]:
+    """One answer to each prompt of a batch, by transformers' generate; on one machine the same for the same batch and seed.
+
+    beginning: of all these prompts, by the same model, so that it is not read again.
+    """
     import torch
     from transformers import GenerationConfig, LogitsProcessorList
 
-    ids, real, starts = _padded(prompts, pad_id, model.device)
+    ids, real = _padded(prompts, pad_id, model.device, len(beginning.ids) if beginning else 0)
     # Everything that transformers would do with the logits besides is switched off: `weighed` does all of it.
     config = GenerationConfig(
         do_sample=True,
@@ -72,10 +116,11 @@ def generate(model: Any, prompts: Sequence[Sequence[int]], sampling: Sampling, e
         eos_token_id=list(ends),
         pad_token_id=pad_id,
     )
-    sampler = LogitsProcessorList([lambda so_far, scores: weighed(scores, so_far, starts, sampling)])
+    sampler = LogitsProcessorList([lambda so_far, scores: weighed(scores, so_far, real, sampling)])
     with torch.random.fork_rng(), torch.inference_mode():
         torch.manual_seed(seed)
-        written = model.generate(input_ids=ids, attention_mask=real, generation_config=config, logits_processor=sampler)
+        cache = {"past_key_values": _for_rows(beginning, len(prompts))} if beginning else {}
+        written = model.generate(input_ids=ids, attention_mask=real, generation_config=config, logits_processor=sampler, **cache)
     return [_until_the_end(row, ends) for row in written[:, ids.shape[1] :].tolist()]
 
 
@@ -106,7 +151,7 @@ def generate_while_training(
             for place, number in enumerate(going):
                 last = logits[place : place + 1, len(so_far[place]) - 1].cpu()
                 row = torch.tensor([so_far[place]])
-                chances = weighed(last, row, torch.zeros(1, dtype=torch.long), sampling).softmax(dim=1)
+                chances = weighed(last, row, torch.ones_like(row), sampling).softmax(dim=1)
                 token = int(torch.multinomial(chances, 1, generator=random))
                 done[number] = token in ends
                 if not done[number]:
@@ -115,15 +160,21 @@ def generate_while_training(
     return [Answer(ids, ended) for ids, ended in zip(written, done, strict=True)]
 
 
-def _padded(prompts: Sequence[Sequence[int]], pad_id: int, device: Any) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """ids and mask [rows, width], padded on the left; the first real column of each row [rows]."""
+def _for_rows(beginning: Beginning, rows: int) -> Any:
+    """A cache of its own for a batch, which generation makes longer."""
+    cache = copy.deepcopy(beginning.cache)
+    cache.batch_repeat_interleave(rows)
+    return cache
+
+
+def _padded(prompts: Sequence[Sequence[int]], pad_id: int, device: Any, beginning: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """ids and mask [rows, width], padded on the left of what follows the first `beginning` tokens."""
     import torch
 
     width = max(map(len, prompts))
-    starts = torch.tensor([width - len(prompt) for prompt in prompts])
-    ids = torch.tensor([[pad_id] * (width - len(prompt)) + list(prompt) for prompt in prompts])
-    real = (torch.arange(width)[None, :] >= starts[:, None]).long()
-    return ids.to(device), real.to(device), starts.to(device)
+    ids = [[*prompt[:beginning], *[pad_id] * (width - len(prompt)), *prompt[beginning:]] for prompt in prompts]
+    real = [[*[1] * beginning, *[0] * (width - len(prompt)), *[1] * (len(prompt) - beginning)] for prompt in prompts]
+    return torch.tensor(ids, device=device), torch.tensor(real, device=device)
 
 
 def _until_the_end(ids: list[int], ends: Sequence[int]) -> Answer:

@@ -16,7 +16,7 @@ from tweetstyle.base_model import BaseModel
 from tweetstyle.evaluate.baselines import Examples
 from tweetstyle.evaluate.linears import by_onednn
 from tweetstyle.files import clear_os_errors, complete_file
-from tweetstyle.generation import Answer, generate
+from tweetstyle.generation import Answer, generate, read_beginning
 from tweetstyle.manifest import settings_digest
 from tweetstyle.records import TWEET, Tweet
 from tweetstyle.template import NO_TOPIC, Template
@@ -186,13 +186,15 @@ def _generate_missing(
     with quiet_libraries(), tqdm(total=total, desc="writing", unit="tweet", file=sys.stderr, disable=None, leave=False) as bar:
         for who, model in _models(base, final_model, method, [who for who in asked if missing[who]]):
             files[who].begin()
+            with by_onednn(model):
+                beginning = read_beginning(model, ids[who])
             for batch in generation_batches(ids[who], _rows(model, max(map(len, ids[who])) + sampling.num_predict)):
                 if not set(batch) & set(missing[who]):
                     continue
                 numbers = [asked[who][place].number for place in batch]
                 prompts = [ids[who][place] for place in batch]
                 with by_onednn(model):
-                    answers = generate(model, prompts, sampling, ends, base.pad_id, seed + min(numbers))
+                    answers = generate(model, prompts, sampling, ends, base.pad_id, seed + min(numbers), beginning)
                 done = [
                     Written(number, as_read(base, template, answer), answer.ended)
                     for place, number, answer in zip(batch, numbers, answers, strict=True)
