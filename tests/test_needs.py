@@ -17,6 +17,7 @@ from tweetstyle.base_model import read_base_model
 from tweetstyle.cli import fit_command, tweetstyle
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.hub import HUB, KNOWN, known_config, known_model
+from tweetstyle.manifest import Manifest
 from tweetstyle.memory import decisive_settings, find_card, read_probe
 from tweetstyle.recipe import Lora, Model, Training
 from tweetstyle.road import Road
@@ -233,6 +234,22 @@ def test_a_card_that_another_program_holds_is_refused_with_its_bytes(whole):
     write_recipe(method="lora")
     message = refused("mine.yaml", command=fit_command)
     assert "other programs hold 11.5 GiB of RTX 3060, 12.0 GiB" in message and "ollama stop" in message
+
+
+@pytest.mark.parametrize("arguments", [(fit_command, "mine.yaml", "--from", "fit"), (tweetstyle, "fit", "mine.yaml", "--force")])
+def test_a_training_that_is_made_anew_is_looked_at_as_a_first_one(whole, arguments):
+    """What stands is current, and is to be trained again nonetheless: on a card that cannot hold it."""
+    write_recipe(method="full")
+    assert CliRunner().invoke(tweetstyle, ["prepare", "mine.yaml"]).exit_code == 0
+    road = Road(Path("mine.yaml"))
+    fit = road.stages["fit"]
+    fit.manifest.parent.mkdir(parents=True)
+    Manifest("fit", fit.settings, fit.inputs(), {}, {}).write(fit.manifest)
+    assert road.bytes_there() is None, "current"
+    put_a_card(whole, "GT 1030, 2048, 2000")
+    command, *words = arguments
+    assert "cannot hold full fine-tuning" in refused(*words, command=command)
+    assert fit.why_stale() is None, "nothing was set aside"
 
 
 def test_without_a_card_it_is_only_told(whole):

@@ -29,6 +29,7 @@ def run(path: Path, *, start: str | None = None, ollama: bool = False) -> None:
     road = Road(path)
     if start:
         _require_stage(road, start)
+        road.trains_anew = start not in ("evaluate", "export")
     road.stages["prepare"].inputs()
     road.check_speaker()
     road.check()
@@ -49,6 +50,7 @@ def run_stage(path: Path, name: str, *, force: bool, writes_by_gguf: bool = Fals
     if writes_by_gguf:
         road.writer = exported_gguf(road.recipe, path)
     _require_before(road, name)
+    road.trains_anew = force and name == "fit"
     if name not in ("prepare", "playback"):
         road.check()
     with one_run_at_a_time(road.recipe):

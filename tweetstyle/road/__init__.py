@@ -35,6 +35,8 @@ class Road:
         self.recipe: Recipe = read_recipe(path)
         self.writer: Path | None = None
         """The exported file that writes for the evaluation, in the trained model's place."""
+        self.trains_anew = False
+        """Whether the training is carried out whatever stands: the earlier one is set aside."""
 
     @cached_property
     def base(self) -> BaseModel:
@@ -100,7 +102,7 @@ class Road:
         return checks.needs(self, card_gib, tweets)
 
     def bytes_there(self) -> int | None:
-        """Bytes of an interrupted run that this one goes on with; None where the training is current and writes nothing."""
+        """Bytes of an interrupted run that this one goes on with; 0 where it begins; None where the training is current."""
         return identity.bytes_there(self)
 
     def check_speaker(self) -> None:

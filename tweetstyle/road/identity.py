@@ -47,9 +47,9 @@ def ready_to_fit(road: Road) -> bool:
 
 
 def bytes_there(road: Road) -> int | None:
-    """Bytes of an interrupted run that this one goes on with; None where the training is current and writes nothing."""
+    """Bytes of an interrupted run that this one goes on with, 0 where it begins; None where the training is current and writes nothing."""
     run = road.recipe.run_directory
-    if not ready_to_fit(road):
+    if road.trains_anew or not ready_to_fit(road):
         return 0
     if road.stages["fit"].why_stale() is None:
         return None
