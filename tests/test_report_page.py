@@ -321,9 +321,26 @@ def test_the_plan_stands_beside_what_happened(tmp_path, training, planned, happe
     found = [data.strip() for path, data in page.texts if "td" in path and data.strip()]
     at = found.index("steps")
     assert [*found[at + 1 : at + 3], *found[at + 4 : at + 6]] == cells
-    assert found[found.index("highest memory") + 1 :][:2] == ["not recorded", "3.0 GiB"]
+    memory = "highest memory (planned: as the probe took of the card)"
+    assert found[found.index(memory) + 1 :][:2] == ["not recorded", "3.0 GiB"]
     assert "1 min 0 s" in found and "2 min 5 s" in found
     assert ("It ended before its plan" in page.text) is (happened[0] < planned)
+
+
+def test_what_the_probe_measured_stands_beside_the_plan_and_the_run(tmp_path):
+    of = files(tmp_path)
+    facts = {"steps": 80, "epochs": 2.0, "seconds": 125.0, "memory_bytes": 3 * 2**30, "tokens": 9000, "tokens_per_second": 1834.2}
+    (of.run / "fit.json").write_text(json.dumps({"facts": facts | {"plan": {"steps": 80, "seconds": 60.0}}, "settings": {}}))
+    probe = {"tokens_per_second": 2001.4, "peak_bytes": 2.5 * 2**30, "predicted_bytes": 2.4 * 2**30, "reserved_bytes": 2.75 * 2**30}
+    (of.run / "probe.json").write_text(json.dumps(probe))
+    found = [data.strip() for path, data in Page(run_report(of, "en")).texts if "td" in path and data.strip()]
+    for row, cells in (
+        ("highest memory", ["2.8 GiB", "3.0 GiB"]),
+        ("tokens a second", ["2,001", "1,834"]),
+        ("memory in the probe", ["2.4 GiB", "2.5 GiB"]),
+    ):
+        at = next(place for place, cell in enumerate(found) if cell.startswith(row))
+        assert found[at + 1 : at + 3] == cells
 
 
 def test_reasons_and_checks_have_their_french():

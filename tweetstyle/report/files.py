@@ -28,6 +28,7 @@ class Read:
     metrics: list[dict[str, Any]]
     output: dict[str, Any]
     fit: dict[str, Any]
+    probe: dict[str, Any]
     prepared: dict[str, Any]
     gate: dict[str, Any]
     manifests: dict[str, dict[str, Any]]
@@ -48,6 +49,7 @@ def read_run(files: RunFiles) -> Read:
         metrics=_lines(files.run / "metrics.jsonl"),
         output=_json(files.run / "train_output.json"),
         fit=manifests.get("fit", {}),
+        probe=_json(files.run / "probe.json"),
         prepared=manifests.get("prepare", {}).get("facts", {}),
         gate=_json(files.export / "parity.json"),
         manifests=manifests,

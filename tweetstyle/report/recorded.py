@@ -101,9 +101,13 @@ def plan(run: Read, say: Say) -> Iterator[str]:
         row("a_steps", number(steps), number(facts.get("steps"))),
         row("a_epochs", number(_planned_epochs(training, steps, facts)), number(facts.get("epochs"))),
         row("a_time", seconds(planned.get("seconds")), seconds(facts.get("seconds"))),
-        row("a_memory", memory(planned.get("memory_bytes")), memory(facts.get("memory_bytes"))),
+        row("a_memory", memory(run.probe.get("reserved_bytes")), memory(facts.get("memory_bytes"))),
         row("a_tokens", None, number(facts.get("tokens"))),
     ]
+    if run.probe:
+        speed = run.probe.get("tokens_per_second"), facts.get("tokens_per_second")
+        rows.append(row("a_speed", *(None if value is None else say.number(value, 0) for value in speed)))
+        rows.append(row("a_probe", memory(run.probe.get("predicted_bytes")), memory(run.probe.get("peak_bytes"))))
     yield table([say("a_what"), say("a_plan"), say("a_did")], rows)
     if facts.get("steps") and steps and facts["steps"] < steps:
         yield paragraph(say("a_early"))
