@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -23,6 +24,7 @@ from tweetstyle.doctor.untrained import judge, tokens_of_format, untrained_token
 from tweetstyle.doctor.versions import Installed, Rule, check_versions, observe_versions
 from tweetstyle.nvidia import Card, CardState, Process, observe_card
 from tweetstyle.offline import OFFLINE
+from tweetstyle.recipe_file import read_recipe
 from tweetstyle.template import build_template
 
 GIB = 2**30
@@ -315,8 +317,8 @@ def llama(tmp_path):
     return write
 
 
-def prompt_check(base, format, method="qlora", speaks_chat=False):
-    template = build_template(format, "Nimzo", base.tokens)
+def prompt_check(base, format, method="qlora", speaks_chat=False, conversation=False):
+    template = build_template(format, "Nimzo", base.tokens, conversation=conversation)
     return check_prompt(template, method, untrained_tokens(base, tokens_of_format(base, template)), speaks_chat=speaks_chat)
 
 
@@ -327,6 +329,15 @@ def test_the_chat_format_over_a_base_model_is_refused_though_it_has_a_chat_templ
     assert all(token in check.seen for token in ("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"))
     assert prompt_check(base, "chat", "full").state == "warn"
     assert prompt_check(base, "inst").state == "ok", "what inst writes, BOS and EOS, every base has learned"
+
+
+@pytest.mark.parametrize("method", ["qlora", "full"])
+def test_a_conversation_over_a_base_model_is_shown_a_recipe_that_holds_one(llama, method):
+    """Not format: inst, which the recipe refuses with message: playback."""
+    do = prompt_check(llama(learned=False), "chat", method, conversation=True).do
+    (named,) = re.findall(r"recipes/\S+\.yaml", do)
+    recipe = read_recipe(Path(__file__).parents[1] / named)
+    assert (recipe.prompt.format, recipe.prompt.message) == ("chat", "playback") and "format: inst" not in do
 
 
 def test_the_chat_format_over_an_instruct_model_is_well_and_inst_is_told(llama):

@@ -74,11 +74,16 @@ def check_prompt(template: Template, method: str, untrained: list[Untrained], *,
     what = f"format: {template.format} writes {tokens}, which the base model never learned: their embeddings are " + (
         f"at most {longest:.1%} as long as an ordinary token's" if longest <= 0.02 else "all but equal to those of tokens that nobody uses"
     )
-    if method == "full":
-        return warn(name, what, "they would be learned from your tweets alone: write format: inst, or take the instruct model", where)
-    do = "write format: inst, as recipes/llama3-8b-12gb.yaml does for a base model; or keep the format and take the instruct model"
-    if template.format != "chat":
+    if template.turns:
+        # message: playback goes with format: chat alone: there is no other format to name.
+        recipe = "recipes/llama3-8b-instruct-chat-12gb.yaml"
+        do = f"take the instruct model, as {recipe} does: a conversation is trained in the chat template that it knows"
+    elif template.format != "chat":
         do = "leave those tokens out of prompt.custom, or take the instruct model"
+    else:
+        do = "write format: inst, as recipes/llama3-8b-12gb.yaml does for a base model; or keep the format and take the instruct model"
+    if method == "full":
+        return warn(name, what, f"they would be learned from your tweets alone: {do}", where)
     return fail(name, what, do, where)
 
 
