@@ -14,6 +14,7 @@ from support.ollama import OllamaServer
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.ollama import OllamaClient, parse_host, read_modelfile, shell_lines
+from tweetstyle.playback.speakers import OllamaSpeaker
 
 MODELFILE = '''# Writes tweets in the style 'X'.
 FROM ./x.gguf
@@ -153,8 +154,11 @@ def test_no_ollama_is_one_clear_message(modelfile: Path) -> None:
 
 
 def test_something_else_on_the_port_is_no_ollama() -> None:
-    with answering(200, b"<html>hello</html>") as address, pytest.raises(TweetstyleError, match="is not Ollama"):
-        OllamaClient(address).version()
+    with answering(200, b"<html>hello</html>") as address:
+        with pytest.raises(TweetstyleError, match="is not Ollama\n  → set OLLAMA_HOST to"):
+            OllamaClient(address).version()
+        with pytest.raises(TweetstyleError, match="is not Ollama\n  → set playback.url to"):
+            OllamaSpeaker("small", address)
 
 
 def test_a_refusal_is_told_in_ollamas_words(modelfile: Path) -> None:

@@ -16,6 +16,7 @@ from support.small_runs import write_tweets
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.messages import messages_path, read_messages
+from tweetstyle.ollama import OllamaClient
 from tweetstyle.playback import collect, playback, rejected_path, show_some
 from tweetstyle.playback.cache import FILE, Answer, Cache
 from tweetstyle.playback.shown import pairs, table
@@ -263,6 +264,41 @@ def test_no_ollama_is_one_clear_message(processed):
 def test_a_model_that_is_not_pulled_is_named_with_those_that_are(processed):
     with FakeOllama(good) as fake, pytest.raises(TweetstyleError, match="no model big; it has small:latest\n.*ollama pull big"):
         play(fake, processed, ollama="big")
+
+
+CLOUD = {"remote_host": "https://ollama.com:443", "remote_model": "gpt-oss:120b"}
+"""What /api/tags of an Ollama from 0.12 on says of a model that it sends to its cloud."""
+
+
+@pytest.mark.parametrize(
+    ("name", "listed", "told"),
+    [
+        (
+            "gpt-oss:120b-cloud",
+            {"gpt-oss:120b-cloud": CLOUD},
+            "asked to https://ollama.com:443\n.*runs here: small:latest",
+        ),
+        ("mine", {"mine:latest": CLOUD}, "https://ollama.com:443\n.*runs here: small:latest"),
+        ("mine:latest", {"mine:latest": {"remote_model": "gpt-oss:120b"}}, "sends what it is asked to Ollama's cloud"),
+        # Such names are sent there whatever stands here under them, and whether they are listed or not.
+        ("gpt-oss:cloud", {}, "its cloud\n.*runs here: small:latest"),
+        ("small:135m-Cloud", {"small:135m-Cloud": {}}, "sends what it is asked to Ollama's cloud\n.*runs here: small:latest"),
+    ],
+)
+def test_a_model_of_ollamas_cloud_is_sent_no_tweet(processed, name, listed, told):
+    models = {"small:latest": "abc123"} | dict.fromkeys(listed, "def456")
+    with FakeOllama(good, models, remote=listed) as fake:
+        with pytest.raises(TweetstyleError, match=told):
+            play(fake, processed, ollama=name)
+        assert fake.requests == []
+        assert play(fake, processed).answers == 50, "one beside them that runs here is asked"
+
+
+@pytest.mark.parametrize("name", ["my-cloud", "cloud", "cloud:8b", "localhost:5000/some-cloud", "small:cloudy"])
+def test_a_model_on_this_machine_may_have_cloud_in_its_name(name):
+    full = name if ":" in name.rpartition("/")[2] else f"{name}:latest"
+    with FakeOllama(good, {full: "abc123"}) as fake:
+        assert OllamaClient(fake.url).digest(name) == "abc123"
 
 
 @pytest.mark.parametrize(

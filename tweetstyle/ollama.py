@@ -22,8 +22,9 @@ from tweetstyle.template import NO_TOPIC
 HASHED_AT_ONCE = 2**20
 SECONDS = {"version": 5, "blob": 600, "create": 600, "chat": 600}
 """Timeouts: a first answer loads the model, and 5 GB from a slow disk take their time."""
-TOO_BUSY = 503
-"""Ollama's queue is full."""
+LOST_FROM = 500
+"""Statuses from here on: Ollama's queue is full (503), or what runs the model ended (500). The same request may go well later."""
+NOT_FOUND = 404
 
 NUMBERS = {
     int: ("num_keep", "seed", "num_predict", "top_k", "repeat_last_n", "num_ctx", "num_batch", "num_gpu", "main_gpu", "num_thread"),
@@ -134,14 +135,28 @@ def parse_host(value: str) -> tuple[str, int]:
 
 
 class OllamaLost(TweetstyleError):
-    """The connection ended before the answer, or the server was too busy: asking again may help."""
+    """There was no connection, it ended before the answer, or the server could not answer now: asking again may help."""
+
+
+def is_cloud_name(name: str) -> bool:
+    """Whether Ollama sends what such a name is asked to its cloud, whatever model of that name stands on this machine.
+
+    It goes by the tag: `cloud`, or what ends in `-cloud` (ollama/internal/modelref/modelref.go, parseSourceSuffix).
+    """
+    _, colon, tag = name.rpartition(":")
+    tag = tag.strip().lower()
+    return bool(colon) and (tag == "cloud" or (tag.endswith("-cloud") and "/" not in tag))
 
 
 class OllamaClient:
-    """Ollama at the address of OLLAMA_HOST (default 127.0.0.1:11434). No proxy and no redirect is followed."""
+    """Ollama at the address of OLLAMA_HOST (default 127.0.0.1:11434). No proxy and no redirect is followed.
 
-    def __init__(self, host: str | None = None) -> None:
+    setting: where a person writes the address, for messages.
+    """
+
+    def __init__(self, host: str | None = None, *, setting: str = "OLLAMA_HOST") -> None:
         self.host, self.port = parse_host(os.environ.get("OLLAMA_HOST", "") if host is None else host)
+        self._setting = setting
 
     def version(self) -> str:
         """The server's version. Raises TweetstyleError where none answers."""
@@ -191,14 +206,24 @@ class OllamaClient:
         return self._json("POST", "/api/chat", body, SECONDS["chat"])
 
     def digest(self, name: str) -> str:
-        """The digest by which Ollama knows a model. Raises TweetstyleError where it has no such model, and names those it has."""
+        """The digest by which Ollama knows a model that runs on this machine.
+
+        Raises TweetstyleError where it has no such model, and names those it has; and where it would send what is asked to another
+        machine: it lists such a model with remote_host and remote_model (ollama/api/types.go, ListModelResponse).
+        """
         models = self._json("GET", "/api/tags", None, SECONDS["version"]).get("models")
-        digests = {str(model.get("name")): str(model.get("digest")) for model in models or () if isinstance(model, dict)}
+        known = {str(model.get("name")): model for model in models or () if isinstance(model, dict)}
         full = name if ":" in name.rpartition("/")[2] else f"{name}:latest"
-        if full not in digests:
-            there = f"it has {', '.join(sorted(digests))}" if digests else "it has none"
+        elsewhere = {of: model.get("remote_host") or "Ollama's cloud" for of, model in known.items() if _is_remote(of, model)}
+        here = sorted(known.keys() - elsewhere)
+        if is_cloud_name(full) or full in elsewhere:
+            what = f"{name} does not run on this machine: Ollama sends what it is asked to {elsewhere.get(full, 'its cloud')}"
+            hint = f"name a model that runs here: {', '.join(here)}" if here else "ollama pull a model that runs here, and name that one"
+            raise TweetstyleError(what, where=f"{self.host}:{self.port}", hint=hint)
+        if full not in known:
+            there = f"it has {', '.join(here)}" if here else "it has none"
             raise TweetstyleError(f"Ollama has no model {name}; {there}", where=f"{self.host}:{self.port}", hint=f"ollama pull {name}")
-        return digests[full]
+        return str(known[full].get("digest"))
 
     def unload(self, name: str) -> None:
         """Takes a model out of memory, which Ollama otherwise keeps for minutes (docs/api.md, "Unload a model")."""
@@ -237,7 +262,7 @@ class OllamaClient:
             return read
         except ValueError as error:
             what = f"what answers at {self.host}:{self.port} is not Ollama"
-            raise TweetstyleError(what, hint="set OLLAMA_HOST to Ollama's address") from error
+            raise TweetstyleError(what, hint=f"set {self._setting} to Ollama's address") from error
 
     def _request(self, method: str, path: str, body: Any, seconds: float, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection(self.host, self.port, timeout=seconds)
@@ -247,7 +272,8 @@ class OllamaClient:
             return response.status, response.read()
         except ConnectionRefusedError as error:
             hint = "start it (ollama serve, or the Ollama app); not installed: https://ollama.com/download"
-            raise TweetstyleError("Ollama is not running", where=f"{self.host}:{self.port}", hint=hint) from error
+            hint += f"; if it listens at another address, set {self._setting} to that"
+            raise OllamaLost("Ollama is not running", where=f"{self.host}:{self.port}", hint=hint) from error
         except (OSError, http.client.HTTPException) as error:
             what = f"Ollama broke off ({type(error).__name__}: {error})"
             raise OllamaLost(what, where=f"{self.host}:{self.port}", hint="look into its log, and try again") from error
@@ -261,8 +287,13 @@ class OllamaClient:
         if 300 <= status < 400:
             what = f"what answers there sends to another address ({status}), which is not followed: tweets stay on this machine"
             return TweetstyleError(what, where=f"{self.host}:{self.port}", hint="give the address of Ollama itself")
-        error = OllamaLost if status == TOO_BUSY else TweetstyleError
-        return error(f"Ollama refused {path} ({status}): {text}", where=f"{self.host}:{self.port}")
+        error = OllamaLost if status >= LOST_FROM else TweetstyleError
+        hint = "ollama list shows the models that it has" if status == NOT_FOUND else "its log says more"
+        return error(f"Ollama refused {path} ({status}): {text}", where=f"{self.host}:{self.port}", hint=hint)
+
+
+def _is_remote(name: str, model: dict[str, Any]) -> bool:
+    return bool(model.get("remote_host") or model.get("remote_model")) or is_cloud_name(name)
 
 
 class _Counted:

@@ -26,6 +26,8 @@ class FakeOllama:
     requests: list[dict[str, Any]] = field(default_factory=list)
     most_at_once: int = 0
     unloaded: list[str] = field(default_factory=list)
+    remote: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Model → what /api/tags says of it besides, as of a model of Ollama's cloud: remote_host and remote_model."""
 
     def __enter__(self) -> FakeOllama:
         fake, lock, at_work = self, threading.Lock(), [0]
@@ -42,7 +44,7 @@ class FakeOllama:
                 self.wfile.write(content)
 
             def do_GET(self) -> None:
-                models = [{"name": name, "digest": digest} for name, digest in fake.models.items()]
+                models = [{"name": name, "digest": digest} | fake.remote.get(name, {}) for name, digest in fake.models.items()]
                 self.give(200, json.dumps({"models": models}).encode())
 
             def do_POST(self) -> None:

@@ -61,7 +61,7 @@ class OllamaSpeaker:
     """A model of the Ollama that runs on this machine."""
 
     def __init__(self, name: str, url: str) -> None:
-        self._client, self._name = OllamaClient(url), name
+        self._client, self._name = OllamaClient(url, setting="playback.url"), name
         self.where = f"{name} in the Ollama at {self._client.host}:{self._client.port}"
         self.identity = f"{name} {self._client.digest(name)}"
 
