@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.chat_templates import CHATML
 from support.conversing import write_answers
 from support.small_runs import inst_template, small_training
@@ -14,6 +16,7 @@ from tweetstyle.conversations import (
     before_held_out,
     conversations,
     files_read,
+    goes_on_from,
     is_answerable,
     read_conversations,
     read_tweets,
@@ -29,7 +32,9 @@ from tweetstyle.tokenizer import IGNORED
 
 
 def tweet(id: str, thread: str = "", type: str = "Tweet", text: str | None = None) -> Tweet:
-    return Tweet(id, text or f"tweet {id}", f"2024-01-{int(id) % 28 + 1:02}T00:00:00Z", type, None, thread)
+    """A day after the one numbered before it, which it answers unless it begins its thread."""
+    follows = str(int(id) - 1) if thread not in ("", id) else ""
+    return Tweet(id, text or f"tweet {id}", f"2024-01-{int(id) % 28 + 1:02}T00:00:00Z", type, None, thread, follows=follows)
 
 
 # A thread of three, its first tweet alone in being no reply; one begun by a reply to a stranger; one whose second has no message.
@@ -45,10 +50,102 @@ def ids(found: list[list[Tweet]]) -> list[list[str]]:
     return [[t.id for t in conversation] for conversation in found]
 
 
-def test_a_thread_is_one_conversation_in_order_of_time_where_each_of_its_tweets_answers() -> None:
+def test_a_thread_is_one_conversation_in_order_of_its_replies_and_ends_before_a_tweet_without_a_message() -> None:
     found = conversations(SPLIT, with_messages(SPLIT, MESSAGES))
-    assert ids(found) == [["11"], ["1", "2", "3"], ["7"], ["9"], ["5", "6"]]
-    assert [t.topic for t in found[1]] == ["message 1", "message 2", "message 3"]
+    assert ids(found) == [["11"], ["7"], ["9"], ["1", "2", "3"], ["5", "6"]]
+    assert [t.topic for t in found[3]] == ["message 1", "message 2", "message 3"]
+
+
+def at(id: str, moment: str, follows: str = "", thread: str = "1") -> Tweet:
+    return Tweet(id, f"tweet {id}", moment and f"{moment}Z", "Tweet", None, thread, "en", follows)
+
+
+def together(*tweets: Tweet) -> list[list[str]]:
+    """Of a split all of whose tweets answer a message."""
+    return ids(conversations(tweets, with_messages(tweets, {t.id: "and then?" for t in tweets})))
+
+
+def test_what_answers_a_tweet_that_was_not_kept_begins_anew() -> None:
+    """Cleaning took the second of four."""
+    assert together(at("1", "2024-01-01T10:00:00"), at("3", "2024-01-01T10:02:00", "2"), at("4", "2024-01-01T10:03:00", "3")) == [
+        ["1"], ["3", "4"],
+    ]  # fmt: skip
+
+
+def test_of_two_answers_to_one_tweet_the_earlier_goes_on_and_the_other_begins_a_conversation_of_its_own() -> None:
+    split = [
+        at("1", "2024-01-01T10:00:00"),
+        at("2", "2024-01-01T10:01:00", "1"),
+        at("3", "2024-01-01T10:02:00", "1"),
+        at("4", "2024-01-01T10:03:00", "2"),
+        at("5", "2024-01-01T10:04:00", "3"),
+    ]
+    assert together(*split) == [["1", "2", "4"], ["3", "5"]]
+    # Without a message the earlier still stands between: the other was not said in its place.
+    assert ids(conversations(split, with_messages(split, dict.fromkeys("1345", "and then?")))) == [["1"], ["3", "5"], ["4"]]
+
+
+@pytest.mark.parametrize(
+    ("then", "one"),
+    [
+        ("2024-01-02T10:00:00", True), ("2024-01-02T10:00:01", False), ("2027-01-01T10:00:00", False),
+        ("2024-01-01T09:59:59", False), ("2024-01-01T10:00:00", True), ("", True),
+    ],
+)  # fmt: skip
+def test_a_conversation_ends_with_a_day_of_silence_and_no_tweet_follows_a_later_one(then: str, one: bool) -> None:
+    found = together(at("1", "2024-01-01T10:00:00"), at("2", then, "1"), at("3", then, "2"))
+    assert found == ([["1", "2", "3"]] if one else [["1"], ["2", "3"]])
+
+
+MINUTES = st.sampled_from(["", *(f"2024-01-01T10:{minute:02}:00" for minute in range(4)), "2024-01-03T10:00:00"])
+GRAPHS = st.integers(1, 12).flatmap(
+    lambda count: st.lists(st.tuples(MINUTES, st.integers(0, count)), min_size=count, max_size=count).flatmap(
+        lambda drawn: st.permutations([at(str(n), moment, str(of)) for n, (moment, of) in enumerate(drawn)])
+    )
+)
+"""Whoever answers whomever: themselves, later ones, in circles, one answered by many, one that is not there."""
+
+
+@given(GRAPHS, st.sets(st.integers(0, 12)))
+def test_whatever_answers_what_each_tweet_stands_in_one_conversation_behind_the_very_one_that_it_answers(
+    split: list[Tweet], silent: set[int]
+) -> None:
+    answered = with_messages(split, {t.id: "and then?" for t in split if int(t.id) not in silent})
+    found = conversations(split, answered)
+    assert sorted(t.id for turns in found for t in turns) == sorted(t.id for t in answered)
+    pairs = [pair for turns in found for pair in zip(turns, turns[1:], strict=False)]
+    assert all(after.follows == before.id and not before.created_at > after.created_at > "" for before, after in pairs)
+    # What was shown as standing before it when its message was written stands before it now, or nothing does.
+    shown = goes_on_from(split)
+    assert all(shown[after.id].id == before.id for before, after in pairs)
+    there = {t.id for t in answered}
+    assert {after.id for _, after in pairs} == {id for id, before in shown.items() if {id, before.id} <= there}
+
+
+@given(GRAPHS)
+def test_who_goes_on_from_whom_is_the_earliest_answer_to_each_and_every_circle_is_open_once(split: list[Tweet]) -> None:
+    """Every answer is looked at for every tweet; the circles are what one comes back to."""
+    days = {"": None, "2024-01-03T10:00:00Z": 48 * 60} | {f"2024-01-01T10:{minute:02}:00Z": minute for minute in range(4)}
+    expected = {}
+    for before in split:
+        pauses = [(days[t.created_at], days[before.created_at], t) for t in split if t.follows == before.id]
+        there = [t for then, since, t in pauses if None in (then, since) or 0 <= then - since <= 24 * 60]
+        if there:
+            expected[min(there, key=lambda t: (t.created_at, int(t.id))).id] = before.id
+    shown = {id: before.id for id, before in goes_on_from(split).items()}
+    assert shown.items() <= expected.items()
+    circles = {frozenset(way) for id in expected if (way := way_back(expected, id)) and id == expected.get(way[-1])}
+    assert all(not way_back(shown, id)[len(split) :] for id in shown)
+    assert sorted(len(circle - shown.keys()) for circle in circles) == [1] * len(circles)
+    assert len(expected) - len(shown) == len(circles)
+
+
+def way_back(before: dict[str, str], id: str) -> list[str]:
+    """The tweets from this one back, until one comes again or none is before."""
+    way = [id]
+    while (id := before.get(id, "")) and id not in way:
+        way.append(id)
+    return way
 
 
 def test_a_reply_to_someone_unknown_is_no_answer_even_where_it_begins_a_thread() -> None:
@@ -100,15 +197,15 @@ def test_a_held_out_tweet_stands_behind_its_message_and_never_behind_a_subject(t
 
 def test_the_documents_are_the_conversations_as_the_chat_template_puts_them(tmp_path: Path, base: BaseModel, template: Template) -> None:
     documents = read_documents(base, template, write_answers(tmp_path, "train", SPLIT, MESSAGES), 512)
-    assert [d.tweets for d in documents] == [1, 3, 1, 1, 2]
+    assert [d.tweets for d in documents] == [1, 1, 1, 3, 2]
     decoded = base.tokenizer.decode
     head = template.turns.head
-    assert decoded(documents[1].ids) == head + "".join(
+    assert decoded(documents[3].ids) == head + "".join(
         f"{'' if n == 1 else chr(10) + '<|im_start|>user' + chr(10)}message {n}<|im_end|>\n<|im_start|>assistant\ntweet {n}<|im_end|>"
         for n in (1, 2, 3)
     )
-    assert decoded([i for i in documents[1].labels if i != IGNORED]) == "tweet 1<|im_end|>tweet 2<|im_end|>tweet 3<|im_end|>"
-    assert documents[1].text_bytes == 3 * len("tweet 1")
+    assert decoded([i for i in documents[3].labels if i != IGNORED]) == "tweet 1<|im_end|>tweet 2<|im_end|>tweet 3<|im_end|>"
+    assert documents[3].text_bytes == 3 * len("tweet 1")
 
 
 def test_a_conversation_too_long_is_divided_between_turns_and_one_tweet_too_long_is_cut(

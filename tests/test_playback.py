@@ -171,7 +171,8 @@ def test_a_tweet_is_data_and_cannot_end_its_turn(processed):
 
 
 def test_a_tweet_of_a_thread_is_shown_with_the_one_before(processed):
-    thread = [Tweet("77", "premier de la série", "", TWEET, None, "77", "fr"), Tweet("78", "et la suite", "", REPLY, None, "77", "fr")]
+    thread = [Tweet("77", "premier de la série", "", TWEET, None, "77", "fr")]
+    thread.append(Tweet("78", "et la suite", "", REPLY, None, "77", "fr", follows="77"))
     write_tweets(processed / "train.jsonl", [*tweets(20), *thread, *tweets(1, 99, type=REPLY)])
     with FakeOllama(lambda body, n: f"Tu dis quoi de x{n}x ?") as fake:
         played = play(fake, processed, questions=1.0, remarks=0.0, requests=0.0)

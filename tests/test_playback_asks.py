@@ -50,17 +50,21 @@ def test_further_tweets_change_neither_kind_nor_order_of_what_was_chosen(tweets,
 
 
 def test_a_reply_to_somebody_unknown_is_not_asked_for_and_one_in_the_authors_thread_sees_what_stood_before():
-    """The last goes on from a tweet of the author's own that was not kept."""
+    """What stood before is what the model will have seen: not a tweet that was not kept (6), nor one that is no answer itself (7), nor
+    the other of two answers to one tweet (8)."""
     tweets = [
         tweet("1", type=REPLY),
         tweet("2", thread="2"),
-        tweet("3", type=REPLY, thread="2"),
+        tweet("3", type=REPLY, thread="2", follows="2"),
         tweet("4", thread="4", type=REPLY),
-        tweet("5", thread="2", type=REPLY),
-        tweet("6", thread="0", type=REPLY),
+        tweet("5", thread="2", type=REPLY, follows="3"),
+        tweet("6", thread="0", type=REPLY, follows="00"),
+        tweet("7", thread="4", type=REPLY, follows="4"),
+        tweet("8", thread="2", follows="2"),
     ]
     chosen = choose(tweets, SETTINGS, 100, "fr")
-    assert [(ask.id, ask.before) for ask in chosen.asks] == [("2", ""), ("3", "text 2"), ("5", "text 3"), ("6", "")]
+    expected = [("2", ""), ("3", "text 2"), ("5", "text 3"), ("6", ""), ("7", ""), ("8", "")]
+    assert [(ask.id, ask.before) for ask in chosen.asks] == expected
     assert chosen.unknown_parent == 2 and chosen.left_out == 0
 
 

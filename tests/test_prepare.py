@@ -18,6 +18,7 @@ import pytest
 from rich.console import Console
 
 import tweetstyle.prepare as stage
+from tweetstyle.conversations import conversations, with_messages
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.prepare import funnel, prepare
 from tweetstyle.recipe import Data, Prompt
@@ -166,6 +167,38 @@ def test_each_setting_matters(tmp_path):
     assert run(tmp_path, archive, prompt=Prompt(style="Nimzo", topic_dropout=0.0)).with_topic == 60
     run(tmp_path, archive, seed=43)
     assert contents(tmp_path / "out")["train.jsonl"] != base["train.jsonl"]
+
+
+def test_threads_of_an_archive_become_conversations_where_they_read_as_such(tmp_path):
+    """A hole where a tweet was only a link, two branches of one tweet, an answer after three years, one begun by a reply to somebody."""
+    sources = {
+        "1": ("la bouilloire chante toute la soirée", "2020-12-01T10:00:00Z", ""),
+        "2": ("https://t.co/abcdefghij", "2020-12-01T10:01:00Z", "1"),
+        "3": ("et la chèvre applaudit depuis le balcon", "2020-12-01T10:02:00Z", "2"),
+        "11": ("mon parapluie a ouvert un commerce", "2020-12-02T10:00:00Z", ""),
+        "12": ("il vend de l'ombre aux matinaux", "2020-12-02T10:01:00Z", "11"),
+        "13": ("rien à voir, mais le comptable est un pigeon", "2020-12-02T10:02:00Z", "11"),
+        "14": ("un pigeon qui sait compter jusqu'à huit", "2020-12-02T10:03:00Z", "13"),
+        "21": ("j'ai planté un noyer ce matin", "2017-12-02T10:00:00Z", ""),
+        "22": ("le noyer a déposé une plainte", "2020-12-02T10:00:00Z", "21"),
+        "31": ("@bob non, le gardien du phare déteste le jazz", "2020-12-04T10:00:00Z", "999"),
+        "32": ("mais il aime la polka, voilà le drame", "2020-12-04T10:01:00Z", "31"),
+        "33": ("et la côte entière le sait depuis hier", "2020-12-04T10:02:00Z", "32"),
+    }
+    lines = [{"id": id, "text": text, "created_at": moment, "in_reply_to_status_id": of} for id, (text, moment, of) in sources.items()]
+    lines += [{"id": id, "text": text, "created_at": moment} for id, text, moment in rows()]
+    source = tmp_path / "tweets.jsonl"
+    source.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    data = Data(source=source, near_duplicate_jaccard=1.0, automatic_posts="keep")
+    prepared = prepare(data, Prompt(style="Nimzo"), TEMPLATE, tmp_path / "out")
+    assert prepared.dropped["link only"] == 1 and prepared.kept == 71
+    train = tweets(tmp_path, "train")
+    expected = {"3": "2", "12": "11", "13": "11", "14": "13", "22": "21", "32": "31", "33": "32"}
+    assert {t.id: t.follows for t in train if t.follows} == expected
+    found = conversations(train, with_messages(train, {t.id: "et alors ?" for t in train}))
+    several = sorted([t.id for t in turns] for turns in found if len(turns) > 1)
+    assert several == [["11", "12"], ["13", "14"], ["32", "33"]]
+    assert {t.id for turns in found if len(turns) == 1 for t in turns} & sources.keys() == {"1", "3", "21", "22"}
 
 
 def test_first_words_stand_where_the_topic_stands(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
 Conversation = list[Tweet]
 """Tweets that follow each other, each with the message that it answers as its topic."""
+
+LONGEST_PAUSE = timedelta(days=1)
+"""Between a tweet and one that goes on from it. A thread is written at a sitting, or over a day; who answers their own tweet later tells
+what became of it, and says it to people who have not just read the first."""
 
 
 @dataclass(frozen=True)
@@ -69,19 +74,64 @@ def before_held_out(template: Template, tweet: Tweet) -> str | None:
     return tweet.topic if template.turns else None
 
 
-def conversations(tweets: Sequence[Tweet], answered: Sequence[Tweet]) -> list[Conversation]:
-    """The answered tweets as conversations, in the split's order: a thread, all of whose tweets in the split answer a message, is one.
+def goes_on_from(tweets: Iterable[Tweet]) -> dict[str, Tweet]:
+    """Id → the tweet that it goes on from, as the next turn of one conversation, for each of `tweets` that goes on from another of them.
 
-    tweets: all of the split; answered: those of them `with_messages`. Of any other thread each tweet stands alone: between tweets that
-    are not neighbours something was said that the model does not see.
+    The one before is the very tweet that it answers, no earlier one in its place, and written at most `LONGEST_PAUSE` before. Where
+    several tweets answer one, the earliest goes on from it: each of the others was said beside it, not after it. Where tweets answer
+    each other in a circle, the circle is open before the first of them given.
     """
-    there = {tweet.id for tweet in answered}
-    broken = {tweet.thread for tweet in tweets if tweet.thread and is_answerable(tweet) and tweet.id not in there}
-    found: dict[str, Conversation] = {}
-    for tweet in answered:
-        whole = tweet.thread and tweet.thread not in broken
-        found.setdefault(f"thread {tweet.thread}" if whole else tweet.id, []).append(tweet)
-    return [sorted(of, key=lambda tweet: (tweet.created_at, len(tweet.id), tweet.id)) for of in found.values()]
+    there = {tweet.id: tweet for tweet in tweets}
+    next_of: dict[str, Tweet] = {}
+    for tweet in sorted(there.values(), key=_in_time):
+        before = there.get(tweet.follows)
+        if before and _without_pause(before, tweet):
+            next_of.setdefault(before.id, tweet)
+    found = {after.id: there[before] for before, after in next_of.items()}
+    led_to: set[str] = set()
+    beginnings = [tweet for tweet in there.values() if tweet.id not in found]
+    # What no beginning leads to is a circle, which the first of it comes to begin.
+    for tweet in [*beginnings, *there.values()]:
+        if tweet.id in led_to:
+            continue
+        found.pop(tweet.id, None)
+        while tweet and tweet.id not in led_to:
+            led_to.add(tweet.id)
+            tweet = next_of.get(tweet.id)
+    return found
+
+
+def _in_time(tweet: Tweet) -> tuple[str, int, str]:
+    return tweet.created_at, len(tweet.id), tweet.id
+
+
+def _without_pause(before: Tweet, after: Tweet) -> bool:
+    """Of undated tweets the answer itself is all that is known."""
+    if not (before.created_at and after.created_at):
+        return True
+    pause = datetime.fromisoformat(after.created_at) - datetime.fromisoformat(before.created_at)
+    return timedelta(0) <= pause <= LONGEST_PAUSE
+
+
+def conversations(tweets: Sequence[Tweet], answered: Sequence[Tweet]) -> list[Conversation]:
+    """The answered tweets as conversations, in the order of their first ones in the split: one in which each goes on from the one before.
+
+    tweets: all of the split; answered: those of them `with_messages`. Between tweets that are not neighbours something was said that the
+    model does not see: behind a tweet without a message a new conversation begins.
+    """
+    before = goes_on_from(filter(is_answerable, tweets))
+    there = {tweet.id: tweet for tweet in answered}
+    next_of = {before[id].id: tweet for id, tweet in there.items() if id in before and before[id].id in there}
+    later = {tweet.id for tweet in next_of.values()}
+    return [_from(tweet, next_of) for tweet in there.values() if tweet.id not in later]
+
+
+def _from(tweet: Tweet | None, next_of: dict[str, Tweet]) -> Conversation:
+    turns = []
+    while tweet:
+        turns.append(tweet)
+        tweet = next_of.get(tweet.id)
+    return turns
 
 
 def read_conversations(path: Path) -> tuple[list[Conversation], Told]:

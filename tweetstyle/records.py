@@ -12,6 +12,8 @@ from tweetstyle.errors import TweetstyleError
 
 TWEET, REPLY = "Tweet", "Réponse"
 SPLITS = ("train", "mini-train", "validation", "test")
+_FURTHER = ("created_at", "type", "topic", "thread", "language", "follows")
+"""A row's other fields, in the order of Tweet's."""
 
 
 class SourceTweet(NamedTuple):
@@ -40,8 +42,8 @@ class SourceTweet(NamedTuple):
 class Tweet:
     """One kept tweet. `id` and `created_at` (ISO 8601, UTC; empty where the archive has no date) are strings.
 
-    A snowflake id does not survive a float. thread: the id of the thread's first tweet, empty for a tweet alone; language: ISO
-    639-1, empty where it is uncertain.
+    A snowflake id does not survive a float. thread: the id of the thread's first tweet, empty for a tweet alone; follows: the id of
+    the author's own tweet that it answers, kept or not, empty where it answers none; language: ISO 639-1, empty where it is uncertain.
     """
 
     id: str
@@ -51,6 +53,7 @@ class Tweet:
     topic: str | None = None
     thread: str = ""
     language: str = ""
+    follows: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,7 @@ def write_split(stream, tweets: list[Tweet], render) -> None:
     for tweet in tweets:
         row = {"text": render(tweet), "tweet": tweet.text, "id": tweet.id, "created_at": tweet.created_at}
         row |= {"type": tweet.type, "topic": tweet.topic, "thread": tweet.thread, "language": tweet.language}
+        row["follows"] = tweet.follows
         stream.write(encode(row) + "\n")
 
 
@@ -85,7 +89,7 @@ def read_split(path: Path) -> Iterator[Tweet]:
         for number, line in enumerate(stream, 1):
             try:
                 row = json.loads(line)
-                yield Tweet(row["id"], row["tweet"], row["created_at"], row["type"], row["topic"], row["thread"], row["language"])
+                yield Tweet(row["id"], row["tweet"], *(row[name] for name in _FURTHER))
             except (ValueError, KeyError, TypeError) as error:
                 raise TweetstyleError(
                     f"not a row that prepare wrote ({error})",

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tweetstyle.conversations import is_answerable
+from tweetstyle.conversations import goes_on_from, is_answerable
 from tweetstyle.messages import Kind
 from tweetstyle.records import Tweet
 
@@ -20,7 +20,8 @@ LARGEST = 2.0**64
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A tweet that a message is wanted for. language: of both, ISO 639-1; before: the author's own tweet that it goes on from, or empty."""
+    """A tweet that a message is wanted for. language: of both, ISO 639-1; before: the author's own tweet that stands before it
+    in a conversation, or empty: a message that leans on what the model will not have seen would be a wrong one."""
 
     id: str
     text: str
@@ -45,8 +46,8 @@ def choose(tweets: Sequence[Tweet], settings: Playback, most: int, otherwise: st
     depend on the seed and the id alone: further tweets change neither, and a resumed run asks the same.
     otherwise: the language of a tweet whose own is uncertain.
     """
-    before = _before(tweets)
     answerable = [tweet for tweet in tweets if is_answerable(tweet)]
+    before = {id: tweet.text for id, tweet in goes_on_from(answerable).items()}
     threads: dict[str, int] = Counter(tweet.thread or tweet.id for tweet in answerable)
     kept: set[str] = set()
     room = most
@@ -81,15 +82,3 @@ def main_language(tweets: Sequence[Tweet], likely: Sequence[str]) -> str:
     """The language of most tweets; of none that is certain, the first likely one."""
     counts = Counter(tweet.language for tweet in tweets if tweet.language)
     return max(counts, key=lambda language: (counts[language], language)) if counts else likely[0]
-
-
-def _before(tweets: Sequence[Tweet]) -> dict[str, str]:
-    """Id → text of the tweet before it in the author's own thread. A split is in order of time and holds whole threads."""
-    last: dict[str, str] = {}
-    before: dict[str, str] = {}
-    for tweet in tweets:
-        if tweet.thread:
-            if tweet.thread in last:
-                before[tweet.id] = last[tweet.thread]
-            last[tweet.thread] = tweet.text
-    return before

@@ -96,7 +96,14 @@ def _candidates(read: list[SourceTweet], cleaned: list[Cleaned]) -> list[Candida
 
 def _tweets(kept: list[Candidate], read: list[SourceTweet], cleaned: list[Cleaned]) -> list[Tweet]:
     roots = thread_roots((tweet.id, tweet.reply_to) for tweet in read if not tweet.reason)
-    return [Tweet(c.id, c.text, read[c.place].created_at, cleaned[c.place].type, None, roots.get(c.id, ""), c.language) for c in kept]
+
+    def tweet_of(c: Candidate) -> Tweet:
+        there, root = read[c.place], roots.get(c.id, "")
+        # Whoever is in a thread and does not begin it answers one of the author's own.
+        follows = there.reply_to if root != c.id and root else ""
+        return Tweet(c.id, c.text, there.created_at, cleaned[c.place].type, None, root, c.language, follows)
+
+    return list(map(tweet_of, kept))
 
 
 def _dropped(read: list[SourceTweet], cleaned: list[Cleaned], candidates: list[Candidate]) -> list[Dropped]:
