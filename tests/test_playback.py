@@ -16,7 +16,7 @@ from support.small_runs import write_tweets
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.messages import messages_path, read_messages
-from tweetstyle.ollama import OllamaClient
+from tweetstyle.ollama import OllamaClient, OllamaLost
 from tweetstyle.playback import collect, playback, rejected_path, show_some
 from tweetstyle.playback.cache import FILE, Answer, Cache
 from tweetstyle.playback.shown import pairs, table
@@ -332,7 +332,26 @@ def test_too_few_pairs_are_told_with_their_number_and_reasons(processed):
     assert written(processed) == before, "what stood before stays"
 
 
-@pytest.mark.parametrize("lost", [DROP, (503, b'{"error": "server busy"}'), (200, b'{"message": {}}')], ids=["dropped", "busy", "garbled"])
+def test_the_held_out_tweets_are_not_asked_for_where_the_training_tweets_are_too_few(processed):
+    write_tweets(processed / "train.jsonl", tweets(3))
+    write_tweets(processed / "validation.jsonl", tweets(30, 1000))
+    with FakeOllama(good) as fake, pytest.raises(TweetstyleError, match="only 3 of 3 tweets of train have a message"):
+        play(fake, processed)
+    assert len(fake.requests) == 3
+
+
+def test_the_split_whose_first_messages_are_useless_is_named(processed):
+    write_tweets(processed / "validation.jsonl", tweets(30, 1000))
+    with FakeOllama(lambda body, n: good(body, n) if n < 40 else "") as fake, pytest.raises(TweetstyleError) as caught:
+        play(fake, processed, concurrency=1)
+    assert "none of the first 20 messages of validation can be used" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [DROP, (503, b'{"error": "server busy"}'), (500, b'{"error": "llama runner process has terminated"}'), (200, b'{"message": {}}')],
+    ids=["dropped", "busy", "runner ended", "garbled"],
+)
 def test_a_lost_request_is_sent_again(processed, lost):
     with FakeOllama(lambda body, n: lost if n in (7, 8) else good(body, n)) as fake:
         played = play(fake, processed)
@@ -342,12 +361,54 @@ def test_a_lost_request_is_sent_again(processed, lost):
 def test_a_connection_lost_for_good_keeps_what_was_answered_and_the_same_command_goes_on(processed):
     with FakeOllama(lambda body, n: good(body, n) if n < 25 else DROP) as fake, pytest.raises(TweetstyleError) as caught:
         play(fake, processed, concurrency=2)
-    assert "Ollama broke off" in str(caught.value) and "the same command goes on from there" in str(caught.value)
-    assert not list(processed.glob("messages-*"))
     kept = len(Cache(processed / FILE))
     assert 20 <= kept <= 25
+    assert "Ollama broke off" in str(caught.value) and f"the {kept} answers so far are kept in {processed / FILE}" in str(caught.value)
+    assert "the same command goes on from there" in str(caught.value)
+    assert not list(processed.glob("messages-*"))
     with FakeOllama(good) as fake:
         assert play(fake, processed).answers == 50 - kept
+
+
+def test_a_server_that_ends_in_the_middle_is_waited_for_a_moment_and_then_told_with_what_is_kept(processed):
+    """The server stops listening: its port refuses connections, and is free for the one that is started anew."""
+    write_tweets(processed / "train.jsonl", tweets(12))
+    with FakeOllama(good) as fake:
+        play(fake, processed, concurrency=1, seed=7)  # answers of other settings, that are none of this run's
+        asked = len(fake.requests)
+        stopped = []
+
+        def ends(body: dict, number: int) -> Any:
+            if number == asked + 5:
+                stopped.append(fake._server.socket.close())
+            return good(body, number)
+
+        fake.say = ends
+        with pytest.raises(TweetstyleError) as caught:
+            play(fake, processed, concurrency=1)
+    told = str(caught.value)
+    assert stopped and "Ollama is not running" in told and "the 6 answers so far are kept" in told and "not installed" not in told
+    with FakeOllama(good) as fake:
+        assert play(fake, processed, concurrency=1).answers == 22 - 6
+
+
+def test_a_server_that_is_started_anew_within_the_wait_ends_nothing(processed):
+    asked: list[str] = []
+
+    class Restarting:
+        identity, where = "small abc123", "small"
+
+        def ask(self, turns, sampled):
+            asked.append(turns[-1]["content"])
+            if len(asked) in (8, 9):
+                raise OllamaLost("Ollama is not running")
+            return Answer(good({"messages": turns}, len(asked)), 5)
+
+        def close(self) -> None:
+            pass
+
+    played = playback(Playback(ollama="small"), LIKELY, processed / "train.jsonl", processed, Restarting())
+    assert played.answers == 50 and len(asked) == 52
 
 
 def test_a_killed_run_goes_on_with_what_was_answered_and_asks_the_same(processed):
@@ -422,6 +483,13 @@ def test_some_are_shown_with_what_was_rejected_and_nothing_is_written_but_the_ca
         assert screen.count("encore ") == 6 and "empty" in screen and "6 of 6 tweets have a message" in screen
         assert {path.name for path in processed.iterdir()} == {"train.jsonl", "validation.jsonl", "test.jsonl", FILE}
         assert play(fake, processed).answers == 50 - 6, "what was shown is not asked for again"
+
+
+def test_the_answers_of_a_useless_model_are_shown_the_first_time_too(processed):
+    with FakeOllama(lambda body, n: "I am so happy about the weather, are you?") as fake:
+        looks = show_some(settings(fake, retries=1), LIKELY, processed / "train.jsonl", processed, 25)
+    assert len(fake.requests) == 50 and [look.attempt for look in looks] == [0] * 25 + [1] * 25
+    assert "0 of 25 tweets have a message" in shown(pairs(looks))
 
 
 def test_the_table_tells_where_every_tweet_is(processed):

@@ -66,6 +66,8 @@ class Played:
 def playback(settings: Playback, likely: Sequence[str], train: Path, processed: Path, speaker: Speaker | None = None) -> Played:
     """Writes the messages of the training split and of validation and test, each in a file of its own, and the rejected ones.
 
+    Of one split after the other: where the training tweets have too few messages, the others' are not asked for.
+
     likely: languages that tweets are in. train: train.jsonl or mini-train.jsonl. The same answers give the same bytes; those that
     the cache has are not asked for again. Raises TweetstyleError where the model is not there or is lost on the way (the cache
     then has every answer so far), and where too few messages can be used; then no file is touched.
@@ -74,15 +76,15 @@ def playback(settings: Playback, likely: Sequence[str], train: Path, processed: 
     judge = Judge(settings, likely)
     with Cache(processed / FILE) as cache:
         collector = Collector(speaker, settings, cache, judge)
-        chosen, looks = {}, {}
+        chosen, looks, played = {}, {}, {}
         for split in SPLITS_WITH_MESSAGES:
             path = train if split == "train" else processed / f"{split}.jsonl"
             chosen[split] = _chosen(path, settings, likely, split)
             looks[split] = collector.collect(chosen[split].asks, split)
+            played[split] = _played(chosen[split], looks[split])
+            _check_enough(split, played[split], speaker)
     if collector.spent.answers:
         speaker.close()
-    played = {split: _played(chosen[split], looks[split]) for split in SPLITS_WITH_MESSAGES}
-    _check_enough(played, speaker)
     outputs = [messages_path(processed, split) for split in SPLITS_WITH_MESSAGES]
     for path, split in zip(outputs, SPLITS_WITH_MESSAGES, strict=True):
         write_messages(path, _used(chosen[split], looks[split]))
@@ -95,12 +97,15 @@ def playback(settings: Playback, likely: Sequence[str], train: Path, processed: 
 def show_some(
     settings: Playback, likely: Sequence[str], train: Path, processed: Path, count: int, speaker: Speaker | None = None
 ) -> list[Look]:
-    """The looks at `count` training tweets of the sample, for a person to judge; the answers are cached, nothing else is written."""
+    """The looks at `count` training tweets of the sample, for a person to judge, however many are of use.
+
+    The answers are cached, nothing else is written.
+    """
     speaker = speaker or speaker_of(settings)
     some = settings.model_copy(update={"train_tweets": count})
     asks = _chosen(train, some, likely, "train").asks
     with Cache(processed / FILE) as cache:
-        return Collector(speaker, settings, cache, Judge(settings, likely)).collect(asks, "messages")
+        return Collector(speaker, settings, cache, Judge(settings, likely), patient=True).collect(asks, "train")
 
 
 def rejected_path(processed: Path) -> Path:
@@ -133,15 +138,14 @@ def _played(chosen: Chosen, looks: Sequence[Look]) -> SplitPlayed:
     )
 
 
-def _check_enough(played: dict[str, SplitPlayed], speaker: Speaker) -> None:
-    for split, of in played.items():
-        fewest = FEWEST_PAIRS if split == "train" else 1
-        if of.usable >= fewest:
-            continue
-        reasons = ", ".join(f"{reason} {count}" for reason, count in of.rejected.items()) or "no tweet that stands alone"
-        what = f"only {of.usable} of {of.asked} tweets of {split} have a message that can be used, at least {fewest} are needed ({reasons})"
-        hint = "name a larger model, or raise playback.retries; tweetstyle playback RECIPE --show 20 shows what it answers"
-        raise TweetstyleError(what, where=speaker.where, hint=hint)
+def _check_enough(split: str, of: SplitPlayed, speaker: Speaker) -> None:
+    fewest = FEWEST_PAIRS if split == "train" else 1
+    if of.usable >= fewest:
+        return
+    reasons = ", ".join(f"{reason} {count}" for reason, count in of.rejected.items()) or "no tweet that stands alone"
+    what = f"only {of.usable} of {of.asked} tweets of {split} have a message that can be used, at least {fewest} are needed ({reasons})"
+    hint = "name a larger model, or raise playback.retries; tweetstyle playback RECIPE --show 20 shows what it answers"
+    raise TweetstyleError(what, where=speaker.where, hint=hint)
 
 
 def _write_rejected(path: Path, looks: dict[str, list[Look]]) -> None:

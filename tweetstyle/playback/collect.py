@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -41,17 +41,21 @@ class Spent:
 
 
 class Collector:
-    """Answers from the cache where it has them, else from the model, and the judge's look at each."""
+    """Answers from the cache where it has them, else from the model, and the judge's look at each.
 
-    def __init__(self, speaker: Speaker, settings: Playback, cache: Cache, judge: Judge) -> None:
-        self.speaker, self.settings, self.cache, self.judge = speaker, settings, cache, judge
+    patient: whether it goes on where none of the first answers can be used.
+    """
+
+    def __init__(self, speaker: Speaker, settings: Playback, cache: Cache, judge: Judge, *, patient: bool = False) -> None:
+        self.speaker, self.settings, self.cache, self.judge, self.patient = speaker, settings, cache, judge, patient
         self.spent = Spent()
+        self._had: set[str] = set()
         self._prompt = prompt_digest()
 
-    def collect(self, asks: Sequence[Ask], what: str) -> list[Look]:
+    def collect(self, asks: Sequence[Ask], split: str) -> list[Look]:
         """Every look, attempt by attempt, each attempt in the order of `asks`: of one tweet at most one without a reason, its last.
 
-        Which message is used depends on the answers alone and not on when they came. what: for the progress bar.
+        Which message is used depends on the answers alone and not on when they came. split: theirs, for the progress bar and messages.
         Raises TweetstyleError where none of the first answers can be used, and where the model's server is lost; the cache is whole.
         """
         looks: list[Look] = []
@@ -59,7 +63,7 @@ class Collector:
         for attempt in range(self.settings.retries + 1):
             if not still:
                 break
-            answers = self._answers(still, attempt, what if not attempt else f"{what}, asked again")
+            answers = self._answers(still, attempt, split)
             now = self.judge.look(still, [answers[ask.id] for ask in still], attempt)
             looks += now
             still = [look.ask for look in now if look.reason]
@@ -75,31 +79,44 @@ class Collector:
         drawn = (sampled.temperature, sampled.seed, sampled.num_predict)
         return key_of(self.speaker.identity, self._prompt, ask.id, ask.text, ask.before, ask.language, ask.kind, *drawn)
 
-    def _answers(self, asks: Sequence[Ask], attempt: int, what: str) -> dict[str, Answer]:
+    def _answers(self, asks: Sequence[Ask], attempt: int, split: str) -> dict[str, Answer]:
         """Tweet id → answer."""
         keys = {ask.id: self.key(ask, self.sampled(ask, attempt)) for ask in asks}
+        self._had.update(keys.values())
         found = {ask.id: answer for ask in asks if (answer := self.cache.get(keys[ask.id]))}
         first = [ask for ask in asks if ask.id in found][:FIRST_LOOK]
         missing = [ask for ask in asks if ask.id not in found]
         began = time.monotonic()
-        with closing(self._asked(in_good_order(missing), keys, attempt, what)) as arriving:
+        what = split if not attempt else f"{split}, asked again"
+        with self._kept_is_told(), closing(self._asked(in_good_order(missing), keys, attempt, what)) as arriving:
             for ask, answer in arriving:
                 found[ask.id] = answer
                 self.spent.answers += 1
                 self.spent.tokens += answer.tokens
-                if not attempt and len(first) < FIRST_LOOK:
+                if not attempt and not self.patient and len(first) < FIRST_LOOK:
                     first.append(ask)
                     if len(first) == FIRST_LOOK:
-                        self._refuse_if_useless(first, found)
+                        self._refuse_if_useless(first, found, split)
         self.spent.seconds += time.monotonic() - began
         return found
 
-    def _refuse_if_useless(self, first: Sequence[Ask], found: dict[str, Answer]) -> None:
+    @contextmanager
+    def _kept_is_told(self) -> Iterator[None]:
+        """A server that is lost is told with how many answers to what this run asks are in the cache, from earlier runs too."""
+        try:
+            yield
+        except OllamaLost as lost:
+            kept = sum(self.cache.get(key) is not None for key in self._had)
+            answers = "the one answer so far is" if kept == 1 else f"the {kept:,} answers so far are"
+            hint = f"{answers} kept in {self.cache.path}: see that Ollama runs (ollama serve, or the app; its log says why it ended), "
+            raise TweetstyleError(lost.what, where=lost.where, hint=f"{hint}and the same command goes on from there") from lost
+
+    def _refuse_if_useless(self, first: Sequence[Ask], found: dict[str, Answer], split: str) -> None:
         looks = self.judge.glance(first, [found[ask.id] for ask in first])
         if not all(look.reason for look in looks):
             return
         reasons = ", ".join(f"{reason} {count}" for reason, count in counted(look.reason for look in looks).items())
-        what = f"none of the first {len(looks)} messages can be used ({reasons}); for example {looks[0].message[:100]!r}"
+        what = f"none of the first {len(looks)} messages of {split} can be used ({reasons}); for example {looks[0].message[:100]!r}"
         hint = "name a larger model, one that speaks the tweets' language; tweetstyle playback RECIPE --show 20 shows what it answers"
         raise TweetstyleError(what, where=self.speaker.where, hint=hint)
 
@@ -128,16 +145,14 @@ class Collector:
                 pool.shutdown(wait=True, cancel_futures=True)
 
     def _patiently(self, ask: Ask, sampled: Sampled, stop: threading.Event) -> Answer:
-        """Asks again where the connection was lost; a server that is gone is told at once."""
-        for seconds in (*WAITS, None):
+        """Asks again where the server was lost: one that is started anew is there a moment later. Raises OllamaLost."""
+        for seconds in WAITS:
             try:
                 return self.speaker.ask(turns(ask), sampled)
-            except OllamaLost as error:
-                lost = error
-            if seconds is None or stop.wait(seconds):
-                break
-        hint = "what was answered is kept: the same command goes on from there"
-        raise TweetstyleError(lost.what, where=lost.where, hint=hint) from lost
+            except OllamaLost:
+                if stop.wait(seconds):
+                    raise
+        return self.speaker.ask(turns(ask), sampled)
 
 
 def in_good_order(asks: Sequence[Ask]) -> list[Ask]:

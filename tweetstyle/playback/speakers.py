@@ -74,7 +74,7 @@ class OllamaSpeaker:
             raise OllamaLost(f"Ollama's answer is none ({str(answer)[:100]})", where=self.where) from error
 
     def close(self) -> None:
-        # One that is gone holds no memory.
+        # One that is gone, or does not answer now, is none that could be told.
         with suppress(OllamaLost):
             self._client.unload(self._name)
 
