@@ -66,7 +66,9 @@ def test_another_machine_is_never_spoken_to(value: str) -> None:
         parse_host(value)
 
 
-@pytest.mark.parametrize("value", ["https://localhost", "127.0.0.1:notaport", "127.0.0.1:99999", "ftp://127.0.0.1", "[::1"])
+@pytest.mark.parametrize(
+    "value", ["https://localhost", "127.0.0.1:notaport", "127.0.0.1:99999", "ftp://127.0.0.1", "[::1", "http://127.0.0.1:11434/v1"]
+)
 def test_what_is_no_address_is_said_to_be_none(value: str) -> None:
     with pytest.raises(TweetstyleError, match="not an address"):
         parse_host(value)

@@ -50,8 +50,20 @@ def test_any_other_is_refused_before_a_name_is_looked_up(tmp_path, url, monkeypa
         raise AssertionError("a name was looked up")
 
     monkeypatch.setattr("socket.getaddrinfo", looked_up)
-    with pytest.raises(TweetstyleError, match="not this machine|not an address"):
+    with pytest.raises(TweetstyleError, match="not this machine|not an address") as caught:
         read(tmp_path, playback("ollama: mistral", f'url: "{url}"'))
+    assert str(caught.value).startswith(f"{tmp_path}/mine.yaml:11: playback.url: {url!r}"), "the line of the key itself"
+    assert "as in http://127.0.0.1:11434" in str(caught.value) and "one of the two" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "path"), [("http://127.0.0.1:11434/v1", "/v1"), ("localhost/api/chat", "/api/chat"), ("http://localhost:1/?a", "/?a")]
+)
+def test_a_path_is_refused_and_not_dropped(tmp_path, url, path):
+    with pytest.raises(TweetstyleError) as caught:
+        read(tmp_path, playback("ollama: mistral", f'url: "{url}"'))
+    assert f"({path} behind host and port is not read)" in str(caught.value) and "http://127.0.0.1:11434" in str(caught.value)
+    assert read(tmp_path, playback("ollama: mistral", 'url: "http://127.0.0.1:11434/"')).playback.url.endswith("/"), "no path at all"
 
 
 @pytest.mark.parametrize(

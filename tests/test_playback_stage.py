@@ -63,7 +63,7 @@ def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project: Path, base_
 def test_the_stage_is_done_once_and_again_only_when_what_decides_a_message_changed(recipe, fake, tmp_path):
     assert list(Road(recipe).stages) == ["prepare", "playback", "fit", "evaluate", "export"]
     with pytest.raises(TweetstyleError, match="prepare comes first"):
-        pipeline.run_stage(recipe, "playback", force=False)
+        pipeline.run_stage(recipe, "fit", force=False)
     pipeline.run_stage(recipe, "prepare", force=False)
     with pytest.raises(TweetstyleError, match="playback comes first"):
         pipeline.run_stage(recipe, "fit", force=False)
@@ -105,12 +105,32 @@ def test_the_whole_road_asks_for_the_model_before_anything_is_prepared(recipe, t
 
 
 def test_the_command_shows_some_before_anything_is_written(recipe, fake, tmp_path):
-    pipeline.run_stage(recipe, "prepare", force=False)
+    """The first of the documented commands, from a clean clone: the tweets are prepared for it, and that is told."""
     done = CliRunner().invoke(cli.tweetstyle, ["playback", str(recipe), "--show", "5"])
     assert done.exit_code == 0, done.output
+    assert "prepare   not done yet" in done.output and Road(recipe).stages["prepare"].why_stale() is None
     assert "5 of 5 tweets have a message" in done.output and 5 <= len(fake.requests) <= 15
     assert not list((tmp_path / "data" / "processed").glob("messages-*"))
     assert Road(recipe).stages["playback"].why_stale() == "not done yet"
+
+
+def test_a_useless_models_answers_are_shown_before_it_is_refused_and_a_missing_one_prepares_nothing(recipe, fake, tmp_path):
+    show = ["playback", str(recipe), "--show", "4"]
+    text = recipe.read_text()
+    recipe.write_text(text.replace("ollama: small", "ollama: nobody"))
+    done = CliRunner().invoke(cli.tweetstyle, show)
+    assert done.exit_code == 1 and "no model nobody" in done.output and not (tmp_path / "data").exists()
+    recipe.write_text(text)
+    fake.say = lambda body, number: ""
+    done = CliRunner().invoke(cli.tweetstyle, show)
+    assert done.exit_code == 1 and "0 of 4 tweets have a message" in done.output
+    assert done.output.index("0 of 4") < done.output.index("small: none of the tweets shown has a message that can be used")
+
+
+def test_the_stage_prepares_the_tweets_that_it_needs(recipe):
+    pipeline.run_stage(recipe, "playback", force=False)
+    stages = Road(recipe).stages
+    assert stages["prepare"].why_stale() is None and stages["playback"].why_stale() is None
 
 
 def test_a_recipe_without_playback_has_no_such_stage(recipe):

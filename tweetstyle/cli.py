@@ -118,14 +118,14 @@ _stage_command("prepare", "Clean, split and format the archive into data/process
 @tweetstyle.command(cls=Door)
 @RECIPE
 @click.option(
-    "--show", type=click.IntRange(min=1), metavar="N", help="Ask for N tweets only and show them with their messages; write nothing else."
+    "--show", type=click.IntRange(min=1), metavar="N", help="Ask for N tweets only and show them with their messages; write no messages."
 )
 @click.option("--force", is_flag=True, help="Do it anew even where it is current; answers that are cached are not asked for again.")
 def playback(recipe: Path, show: int | None, force: bool) -> None:
     """Let a model on this machine write the message that each tweet would answer, into data/processed/messages-*.jsonl.
 
-    For recipes with prompt.message: playback. Look at some with --show 20 before you train on them. Answers are kept as they come:
-    an interrupted run goes on from there.
+    For recipes with prompt.message: playback. Look at some with --show 20 before you train on them. Tweets that are not prepared yet
+    are prepared first. Answers are kept as they come: an interrupted run goes on from there.
     """
     from tweetstyle import pipeline
 

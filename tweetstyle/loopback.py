@@ -18,7 +18,7 @@ class NoAddress(ValueError):
 def parse_address(value: str) -> tuple[str, int]:
     """Host and port of an address in the forms that Ollama takes: host, host:port, http://host:port.
 
-    Raises NoAddress.
+    Raises NoAddress; for a path too, which a person would believe to be asked (Ollama's own API has none before /api).
     """
     scheme, separator, rest = value.strip().strip("\"'").rpartition("://")
     if rest.count(":") > 1 and not rest.startswith("["):
@@ -30,6 +30,8 @@ def parse_address(value: str) -> tuple[str, int]:
         raise NoAddress(str(error)) from error
     if scheme not in ("", "http"):
         raise NoAddress(f"{scheme} is not http")
+    if (path := f"{parts.path}{'?' * bool(parts.query)}{parts.query}{'#' * bool(parts.fragment)}{parts.fragment}") not in ("", "/"):
+        raise NoAddress(f"{path} behind host and port is not read")
     return EVERYWHERE.get(host, host), port
 
 

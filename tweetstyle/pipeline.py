@@ -45,25 +45,36 @@ def run(path: Path, *, start: str | None = None, ollama: bool = False) -> None:
 
 
 def run_stage(path: Path, name: str, *, force: bool, writes_by_gguf: bool = False) -> None:
-    """One stage; those before it must be current. writes_by_gguf: the exported file writes in the tuned model's place."""
+    """One stage; those before it must be current, but for prepare before playback, which is carried out where it is not.
+
+    writes_by_gguf: the exported file writes in the tuned model's place.
+    """
     road = Road(path)
     if writes_by_gguf:
         road.writer = exported_gguf(road.recipe, path)
-    _require_before(road, name)
+    if name == "playback":
+        _require_stage(road, name)
+        road.check_speaker()
+    else:
+        _require_before(road, name)
     road.trains_anew = force and name == "fit"
     if name not in ("prepare", "playback"):
         road.check()
     with one_run_at_a_time(road.recipe):
+        if name == "playback":
+            _walk(road.stages["prepare"], road, False)
         _walk(road.stages[name], road, force)
         if name in ("evaluate", "export"):
             _tell(road)
 
 
 def show_messages(path: Path, count: int) -> None:
-    """Asks for the messages of some tweets and shows both side by side."""
+    """Asks for the messages of some tweets and shows both side by side; prepares them first where that is not current."""
     road = Road(path)
-    _require_before(road, "playback")
+    _require_stage(road, "playback")
+    road.check_speaker()
     with one_run_at_a_time(road.recipe):
+        _walk(road.stages["prepare"], road, False)
         road.show_messages(count)
 
 

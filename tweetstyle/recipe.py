@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, StringConstraints, model_validator
 
 from tweetstyle.loopback import NoAddress, is_loopback, parse_address
 
@@ -22,6 +22,25 @@ Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
 def _listed(value: object) -> object:
     """One path is a list of one."""
     return value if isinstance(value, list | tuple) else [value]
+
+
+class OneWrong(ValueError):
+    """One value that cannot be; hint: what to write in its place."""
+
+    def __init__(self, what: str, hint: str) -> None:
+        self.hint = hint
+        super().__init__(what)
+
+
+def _on_this_machine(url: str) -> str:
+    hint = "write host and port of the Ollama of this machine alone, as in http://127.0.0.1:11434"
+    try:
+        host, _ = parse_address(url)
+    except NoAddress as error:
+        raise OneWrong(f"{url!r} is not an address that can be taken ({error})", hint) from None
+    if not is_loopback(host):
+        raise OneWrong(f"{url!r} is not this machine: tweets go to 127.0.0.1, ::1 or localhost only", hint)
+    return url
 
 
 class Section(BaseModel):
@@ -141,7 +160,7 @@ class Playback(Section):
 
     ollama: Name | None = None
     """The model's name in the Ollama of this machine, as `ollama list` has it. Without it, gguf."""
-    url: str = "http://127.0.0.1:11434"
+    url: Annotated[str, AfterValidator(_on_this_machine)] = "http://127.0.0.1:11434"
     """Where that Ollama listens; an address of this machine and no other."""
     gguf: LocalPath | None = None
     """A model's GGUF, which llama.cpp runs in this process. Without it, ollama."""
@@ -173,12 +192,6 @@ class Playback(Section):
             raise ValueError("playback.ollama and playback.gguf name two models: leave one out")
         if self.gguf and "url" in self.model_fields_set:
             raise ValueError("playback.url is read with playback.ollama only: leave it out")
-        try:
-            host, _ = parse_address(self.url)
-        except NoAddress:
-            raise ValueError(f"playback.url is {self.url!r}, not an address: write for example http://127.0.0.1:11434") from None
-        if not is_loopback(host):
-            raise ValueError(f"playback.url is {self.url!r}, not this machine: tweets go to 127.0.0.1, ::1 or localhost only")
         if abs(self.questions + self.remarks + self.requests - 1) > 1e-6:
             raise ValueError("playback.questions, playback.remarks and playback.requests are shares of one whole: their sum must be 1")
         return self

@@ -157,7 +157,7 @@ def _in_words(detail: dict[str, Any], key: tuple[str, ...]) -> tuple[str, str]:
         case "date_type" | "date_parsing" | "date_from_datetime_parsing" | "date_from_datetime_inexact":
             return f"{given!r} is not a day", "write it as 2023-04-30"
         case "value_error":
-            return str(context["error"]), "change one of the two"
+            return str(context["error"]), getattr(context["error"], "hint", "change one of the two")
         case _:
             said = detail["msg"].removeprefix("Input should be ")
             return f"{given!r} is not valid", f"it should be {said}"

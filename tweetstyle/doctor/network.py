@@ -22,8 +22,9 @@ def _ollama(environment: Mapping[str, str]) -> list[Check]:
     value = environment.get("OLLAMA_HOST", "")
     try:
         host = parse_address(value)[0] if value.strip() else "localhost"
-    except NoAddress:
-        host = value
+    except NoAddress as error:
+        what = f"OLLAMA_HOST is {value}, not an address that is understood here ({error}): --ollama refuses it"
+        return [warn("ollama", what, "set OLLAMA_HOST to host and port alone, as in 127.0.0.1:11434")]
     if is_loopback(host):
         return []
     what = f"OLLAMA_HOST is {value}: ollama create would send the model that learned your tweets there; --ollama refuses to"

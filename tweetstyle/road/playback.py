@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tweetstyle.errors import TweetstyleError
 from tweetstyle.manifest import fingerprints
 from tweetstyle.road.stage import Done, Stage, plain, show
 
@@ -44,9 +45,17 @@ def _playback(road: Road) -> Done:
 
 
 def show_messages(road: Road, count: int) -> None:
-    """Some training tweets with their messages, those rejected with their reasons."""
+    """Some training tweets with their messages, those rejected with their reasons.
+
+    Raises TweetstyleError, after all of them are shown, where none has a message that can be used.
+    """
     from tweetstyle.playback import pairs, show_some
 
     recipe = road.recipe
     train = road.split(recipe.training.split)
-    show(pairs(show_some(recipe.playback, recipe.data.likely_languages, train, recipe.data.processed, count)))
+    looks = show_some(recipe.playback, recipe.data.likely_languages, train, recipe.data.processed, count)
+    show(pairs(looks))
+    if all(look.reason for look in looks):
+        hint = "name a larger model, one that speaks the tweets' language, or lower playback.temperature"
+        model = recipe.playback.ollama or str(recipe.playback.gguf)
+        raise TweetstyleError("none of the tweets shown has a message that can be used", where=model, hint=hint)
