@@ -11,6 +11,7 @@ from support.fake_ollama import FakeOllama, tweet_of
 
 from bench.playback import cached_and_checked
 from tweetstyle import cli, pipeline
+from tweetstyle.checkup import messages_check
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.manifest import Manifest
 from tweetstyle.messages import messages_path, read_messages
@@ -125,6 +126,33 @@ def test_a_useless_models_answers_are_shown_before_it_is_refused_and_a_missing_o
     done = CliRunner().invoke(cli.tweetstyle, show)
     assert done.exit_code == 1 and "0 of 4 tweets have a message" in done.output
     assert done.output.index("0 of 4") < done.output.index("small: none of the tweets shown has a message that can be used")
+
+
+def messages_seen(recipe: Path) -> list[tuple[str, str, str]]:
+    return [(check.state, check.seen, check.do) for check in messages_check(Road(recipe))]
+
+
+def test_doctor_says_whether_the_model_can_be_asked_as_long_as_it_must_be(recipe, fake):
+    text, cloud = recipe.read_text(), {"remote_host": "https://ollama.com:443", "remote_model": "gpt-oss:120b"}
+    fake.models["big:cloud"], fake.remote["big:cloud"] = "def456", cloud
+    [(state, seen, _)] = messages_seen(recipe)
+    assert state == "ok" and seen.startswith("small in the Ollama at 127.0.0.1:")
+    for old, new, told, do in (
+        ("ollama: small", "ollama: nobody", "Ollama has no model nobody; it has small:latest", "ollama pull nobody"),
+        ("ollama: small", "ollama: big:cloud", "does not run on this machine", "small:latest"),
+        (f"ollama: small\n  url: {fake.url}", "gguf: absent.gguf", "there is no such model", "playback.gguf"),
+        (fake.url, "http://127.0.0.1:9", "Ollama is not running", "set playback.url"),
+    ):
+        assert old in text
+        recipe.write_text(text.replace(old, new))
+        [(state, seen, hint)] = messages_seen(recipe)
+        assert (state, told in seen, do in hint) == ("fail", True, True), (seen, hint)
+    done = CliRunner().invoke(cli.tweetstyle, ["doctor", str(recipe)])
+    assert done.exit_code == 1 and "Ollama is not running" in done.output
+    recipe.write_text(text)
+    pipeline.run_stage(recipe, "playback", force=False)
+    fake.models.clear()
+    assert messages_seen(recipe) == [], "messages that are made are not asked for"
 
 
 def test_the_stage_prepares_the_tweets_that_it_needs(recipe):

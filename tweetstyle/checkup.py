@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tweetstyle.doctor import Asked, Check, Room, doctor, fail
+from tweetstyle.doctor import Asked, Check, Room, doctor, fail, ok
 from tweetstyle.errors import RecipeErrors, TweetstyleError
 from tweetstyle.memory.plan import CUDA_CONTEXT
 from tweetstyle.recipe_file import located
@@ -41,7 +41,17 @@ def examine(road: Road | None) -> list[Check]:
             break
     else:
         asked = asked_of(road)
-    return [*doctor(asked, directories), *refused]
+    messages = [check for check in messages_check(road) if check.seen not in {of.seen for of in refused}]
+    return [*doctor(asked, directories), *refused, *messages]
+
+
+def messages_check(road: Road) -> list[Check]:
+    """Whether the model that writes a conversation's messages can be asked, where it will have to be."""
+    try:
+        speaker = road.check_speaker()
+    except TweetstyleError as error:
+        return [fail("messages", error.what, error.hint or "", error.where or str(road.path))]
+    return [ok("messages", f"{speaker} can be asked for them")] if speaker else []
 
 
 def asked_of(road: Road) -> Asked:

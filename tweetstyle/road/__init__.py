@@ -105,9 +105,9 @@ class Road:
         """Bytes of an interrupted run that this one goes on with; 0 where it begins; None where the training is current."""
         return identity.bytes_there(self)
 
-    def check_speaker(self) -> None:
-        """Refuses a model that cannot be asked for messages, where it will have to be."""
-        checks.check_speaker(self)
+    def check_speaker(self) -> str | None:
+        """Refuses a model that cannot be asked for messages, where it will have to be; which one that is."""
+        return checks.check_speaker(self)
 
     def check(self) -> None:
         """Refuses what would fail later; shows what may go worse than it could."""

@@ -15,13 +15,18 @@ if TYPE_CHECKING:
     from tweetstyle.road import Road
 
 
-def check_speaker(road: Road) -> None:
-    """Refuses, before the tweets are prepared, a model that cannot be asked for messages, where it will have to be."""
+def check_speaker(road: Road) -> str | None:
+    """Refuses, before the tweets are prepared, a model that cannot be asked for messages, where it will have to be.
+
+    Which one that is; None where nothing is to be asked. Of a base model that is not there yet nothing is asked.
+    """
     from tweetstyle.playback.speakers import speaker_of
 
-    if "playback" in road.stages and not ready_to_fit(road):
-        with located(road.path):
-            speaker_of(road.recipe.playback)
+    stage = road.stages.get("playback")
+    if stage is None or (stage.manifest.is_file() and ready_to_fit(road)):
+        return None
+    with located(road.path):
+        return speaker_of(road.recipe.playback).where
 
 
 def check(road: Road) -> None:
