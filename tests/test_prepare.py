@@ -202,13 +202,25 @@ def test_threads_of_an_archive_become_conversations_where_they_read_as_such(tmp_
 
 
 def test_first_words_stand_where_the_topic_stands(tmp_path):
-    run(tmp_path, rows(), prompt=Prompt(style="Nimzo", message="first-words", topic_dropout=0.0))
+    prepared = run(tmp_path, rows(), prompt=Prompt(style="Nimzo", message="first-words", topic_dropout=0.0))
     written = list(tweets(tmp_path, "train"))
     assert written and all(t.text.startswith(t.topic) and t.topic != t.text for t in written)
     line = json.loads((tmp_path / "out" / "train.jsonl").open().readline())["text"]
     assert line == f"<s>[INST] Style: Nimzo | Type: Tweet | Sujet: {written[0].topic} [/INST] {written[0].text}</s>"
+    # They are told of as what they are, not as subjects.
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(funnel(prepared))
+    told, page = console.export_text(), (tmp_path / "out" / "report.html").read_text()
+    assert re.search(r"prompt begins it\W+60\W+100", told) and "topic" not in told
+    assert "first words in the prompt: <bdi>le " in page and "with its first words" in page and "subject" not in page
     run(tmp_path, rows(), prompt=Prompt(style="Nimzo", message="first-words", topic_dropout=1.0))
     assert all(t.topic is None for t in tweets(tmp_path, "train"))
+
+
+def test_of_messages_that_are_not_written_yet_nothing_is_counted(tmp_path):
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(funnel(replace(run(tmp_path, rows()), message="playback")))
+    assert "prompt" not in console.export_text()
 
 
 def test_raw_text_has_no_topic(tmp_path):

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from tweetstyle.fit import FitPlan
 
 
+FEW_PAIRS = 300
+"""Under so many a training on answers is warned of. By judgement and not measured: it is docs/conversation.md's "some hundreds"."""
 STAND_IN = "et toi, qu'est-ce que tu penses de tout ça aujourd'hui ?"
 """In a plan, the message of a tweet that has none yet."""
 
@@ -69,9 +71,12 @@ def _check_disk(recipe: Recipe, base: BaseModel, there: int | None) -> None:
         raise TweetstyleError(f"the disk is too small: the run may need {parts}", where=str(recipe.run_directory), hint=hint)
 
 
-def schedule_warnings(training: Training, fit: FitPlan) -> list[str]:
-    """What a schedule made for another amount of data does to this one, in words."""
+def schedule_warnings(training: Training, fit: FitPlan, *, answers: bool = False) -> list[str]:
+    """What a schedule made for another amount of data does to this one, in words. answers: what trains are pairs of message and tweet."""
     warnings = []
+    if answers and fit.tweets < FEW_PAIRS:
+        what = f"few pairs: {fit.tweets:,} of a message and your tweet are too few to teach a tone (some hundreds do)"
+        warnings.append(f"{what}; the model would answer much as it did before. message: topic learns from every tweet")
     if 2 * training.warmup_steps >= fit.steps:
         fitting = max(fit.steps // 10, 1)
         what = f"warmup_steps: {training.warmup_steps} is at least half of the {fit.steps} steps, so that little is learned"
@@ -136,7 +141,7 @@ def _schedule(recipe: Recipe, needs: Needs, fit: FitPlan, tweets: tuple[int, int
         "validations": f"{fit.steps // recipe.training.eval_steps:,}, every {recipe.training.eval_steps} steps, and one at the end",
         "checkpoints": f"{fit.checkpoints:,}, of which at most {recipe.training.save_total_limit} are kept",
     }
-    for warning in schedule_warnings(recipe.training, fit):
+    for warning in schedule_warnings(recipe.training, fit, answers=recipe.prompt.message == "playback"):
         rows["warning: " + warning.split(":")[0]] = warning
     for name, value in rows.items():
         table.add_row(name, value)

@@ -71,7 +71,7 @@ def prepare(data: Data, prompt: Prompt, template: Template, directory: Path) -> 
             return template.line(tweet.text, tweet.topic, tweet.type)
 
         def report() -> Prepared:
-            return replace(described, leak=leak.result(), outputs=output_paths(directory))
+            return replace(described, leak=leak.result(), outputs=output_paths(directory), message=prompt.message)
 
         return write_outputs(directory, splits.parts, dropped, render, report, progress.over)
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 BAR = 24
 """Characters of the longest bar."""
+IN_THE_PROMPT = {"topic": "prompt names a topic", "first-words": "prompt begins it"}
+"""prompt.message → what `with_topic` counts, in words; with playback no prompt is written yet."""
 EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
@@ -23,7 +25,8 @@ EIGHTHS = " ▏▎▍▌▋▊▉"
 class Prepared:
     """What was read, kept and dropped. All counts are of tweets unless they say otherwise; days and months are UTC.
 
-    dropped: rule → count, in the order of the rules; splits: name → count; with_topic: kept tweets whose prompt names a subject;
+    dropped: rule → count, in the order of the rules; splits: name → count; with_topic: kept tweets whose prompt names a subject,
+    or by `message` (the recipe's prompt.message) holds the tweet's first words;
     first_day, last_day: of the kept tweets, empty where none has a date; sources: (path, kind in words, tweets read);
     notices: from the sources; warnings: from the split; scrubbed: kind → placeholders put in; leak: held-out tweets with a near
     twin in another split; threads, twin_clusters: groups that stand whole in one split; months: "2021-03" → (read, kept), undated
@@ -52,6 +55,7 @@ class Prepared:
     samples: dict[str, list[Dropped]] = field(default_factory=dict)
     kept_samples: list[Tweet] = field(default_factory=list)
     split_days: dict[str, tuple[str, str]] = field(default_factory=dict)
+    message: str = "topic"
 
 
 def funnel(prepared: Prepared) -> Group:
@@ -89,7 +93,8 @@ def _table(prepared: Prepared) -> Table:
     for split in SPLITS:
         # mini-train is a part of train.
         add(f"    {split}" if split == "mini-train" else f"  {split}", prepared.splits[split], prepared.kept)
-    add("prompt names a topic", prepared.with_topic, prepared.kept)
+    if prepared.message in IN_THE_PROMPT:
+        add(IN_THE_PROMPT[prepared.message], prepared.with_topic, prepared.kept)
     return table
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from tweetstyle.prepare.report import percent
+from tweetstyle.prepare.report import IN_THE_PROMPT, percent
 from tweetstyle.prepare.report_charts import Step, funnel_chart, html, keys
 from tweetstyle.prepare.report_reasons import explained
 from tweetstyle.prepare.report_style import STYLE
@@ -82,8 +82,9 @@ def _headline(prepared: Prepared) -> str:
         "kept": f"{prepared.kept:,}",
         "share kept": kept,
         "learned from": f"{learned:,}",
-        "with a subject": topic,
     }
+    if prepared.message in IN_THE_PROMPT:
+        figures["with its first words" if prepared.message == "first-words" else "with a subject"] = topic
     cards = "".join(f"<div><dt>{name}</dt><dd>{html(value)}</dd></div>" for name, value in figures.items())
     warnings = "".join(f'<p class="warning"><strong>Warning.</strong> {_own(warning)}</p>' for warning in prepared.warnings)
     period = f"<p>The kept tweets are from {prepared.first_day} to {prepared.last_day}.</p>\n" if prepared.first_day else ""
@@ -172,11 +173,12 @@ def _quote_dropped(tweet: Dropped) -> str:
 def _kept(prepared: Prepared) -> Iterator[str]:
     if prepared.kept_samples:
         yield '<p class="soft">Drawn by lot, and as the model gets them.</p>'
-    yield from map(_quote_kept, prepared.kept_samples)
+    name = "first words" if prepared.message == "first-words" else "subject"
+    yield from (_quote_kept(tweet, name) for tweet in prepared.kept_samples)
 
 
-def _quote_kept(tweet: Tweet) -> str:
-    topic = f"; subject in the prompt: <bdi>{html(tweet.topic)}</bdi>" if tweet.topic else ""
+def _quote_kept(tweet: Tweet, name: str) -> str:
+    topic = f"; {name} in the prompt: <bdi>{html(tweet.topic)}</bdi>" if tweet.topic else ""
     return _quote(tweet.text, tweet.language, f"{_when(tweet.created_at)}; {html(tweet.type)}{topic}")
 
 
