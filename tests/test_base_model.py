@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import struct
+from pathlib import Path
 
 import pytest
 
 from tweetstyle.base_model import read_base_model
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.hub import how_to_complete
 from tweetstyle.memory.shape import read_shape
+from tweetstyle.outline import outline_base_model
 
 CONFIG = {
     "architectures": ["LlamaForCausalLM"],
@@ -92,9 +95,38 @@ def test_a_missing_shard_is_named(directory):
         read_base_model(directory)
 
 
+LLAMA_3 = {"hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32, "num_attention_heads": 32,
+           "num_key_value_heads": 8, "vocab_size": 128256, "max_position_embeddings": 8192}  # fmt: skip
+
+
+def test_an_interrupted_download_is_told_with_the_command_that_goes_on(directory, tmp_path, monkeypatch):
+    """An 8B has no model.safetensors: where nothing but config.json is there, its index is what is missing."""
+    monkeypatch.chdir(tmp_path)
+    edit(directory / "config.json", **LLAMA_3)
+    (directory / "model.safetensors").unlink()
+    (tmp_path / "model").mkdir()
+    directory.rename("model/llama3-8b")
+    with pytest.raises(TweetstyleError, match=r"missing: model\.safetensors\.index\.json") as refused:
+        read_base_model(Path("model/llama3-8b"))
+    command = "hf download meta-llama/Meta-Llama-3-8B --exclude 'original/*' --local-dir model/llama3-8b"
+    assert refused.value.hint == f"this goes on with what is there: {command}"
+    assert "model.safetensors.index.json" in outline_base_model(Path("model/llama3-8b")).missing
+    with pytest.raises(TweetstyleError) as refused:
+        read_base_model(Path("meta-llama/Meta-Llama-3-8B"))
+    assert refused.value.hint == "write model.base: model/llama3-8b"
+    assert how_to_complete(Path("hub/models--owner--some-name/snapshots/0a1b")).endswith("hf download owner/some-name")
+    assert "hf download" in how_to_complete(Path("elsewhere"))
+
+
+def test_a_plan_gives_the_reason_against_pickles_too(directory):
+    (directory / "model.safetensors").rename(directory / "pytorch_model.bin")
+    with pytest.raises(TweetstyleError, match="a pickle is a program"):
+        outline_base_model(directory)
+
+
 def test_pickled_weights_alone_are_refused_with_the_reason(directory):
     (directory / "model.safetensors").rename(directory / "pytorch_model.bin")
-    with pytest.raises(TweetstyleError, match="pickled weights can run code"):
+    with pytest.raises(TweetstyleError, match="a pickle is a program, which runs when it is loaded"):
         read_base_model(directory)
 
 
@@ -106,7 +138,7 @@ def test_pickles_of_every_name_are_refused_with_or_without_a_configuration(direc
     for kept in ("config.json", None):
         with pytest.raises(TweetstyleError, match=f"only pickled weights .{name}") as refused:
             read_base_model(directory)
-        assert "can run code when loaded" in refused.value.hint and "safetensors" in refused.value.hint
+        assert "a pickle is a program" in refused.value.hint and "safetensors" in refused.value.hint
         if kept:
             (directory / kept).unlink()
 
@@ -143,7 +175,6 @@ def test_every_state_of_a_checkpoint_is_read_as_data_alone():
     """transformers' trainer resumes from optimizer, scheduler and random states, which are pickles: each torch.load says weights_only."""
     import ast
     from importlib.util import find_spec
-    from pathlib import Path
 
     source = Path(find_spec("transformers").submodule_search_locations[0]) / "trainer.py"
     calls = [node for node in ast.walk(ast.parse(source.read_text())) if isinstance(node, ast.Call)]

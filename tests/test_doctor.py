@@ -15,15 +15,17 @@ from click.testing import CliRunner
 from support.tiny_llama import SPECIAL, write_llama
 
 from tweetstyle.cli import tweetstyle
-from tweetstyle.doctor.base_checks import check_method, check_prompt, check_tokenizer
+from tweetstyle.doctor.base_checks import check_method, check_prompt, check_rank, check_tokenizer
 from tweetstyle.doctor.card_checks import check_card
 from tweetstyle.doctor.machine import MachineState, Place, check_machine, observe_machine
 from tweetstyle.doctor.network import check_network
 from tweetstyle.doctor.torch_build import TorchBuild, installed_torch, read_torch_build
 from tweetstyle.doctor.untrained import judge, tokens_of_format, untrained_tokens
 from tweetstyle.doctor.versions import Installed, Rule, check_versions, observe_versions
+from tweetstyle.hub import known_config
 from tweetstyle.nvidia import Card, CardState, Process, observe_card
 from tweetstyle.offline import OFFLINE
+from tweetstyle.recipe import Lora, Model
 from tweetstyle.recipe_file import read_recipe
 from tweetstyle.template import build_template
 
@@ -217,6 +219,9 @@ def test_memory_rights_and_clock():
     assert states(check_machine(machine(), Needs({"export": 25 * GIB})))["memory"] == "warn"
     closed = check_machine(machine(places={Path("model"): Place(1, 50 * GIB, False)}), None)
     assert named(closed, "write rights").state == "fail" and "model" in named(closed, "write rights").seen
+    assert "ls -ld .;" in named(closed, "write rights").do or "ls -ld model;" in named(closed, "write rights").do
+    full = check_machine(machine(places={Path("model"): Place(1, 0, True)}), None)
+    assert named(full, "disk").state == "fail", "with no need known too"
     late = named(check_machine(machine(newest=2_000_100_000, newest_of="the newest tweet"), None), "clock")
     assert late.state == "warn" and "the newest tweet" in late.seen and "2033-05-18" in late.seen
 
@@ -346,6 +351,22 @@ def test_the_chat_format_over_an_instruct_model_is_well_and_inst_is_told(llama):
     from tweetstyle.doctor.base_checks import _speaks_chat
 
     assert _speaks_chat(base) and "trained to chat" in prompt_check(base, "inst", speaks_chat=True).seen
+
+
+@pytest.mark.parametrize(("large", "state"), [(True, "warn"), (False, "ok")])
+def test_inst_over_a_large_instruct_model_is_warned_of_and_over_the_demos_is_not(llama, large, state):
+    base = llama(learned=True)
+    check = check_prompt(build_template("inst", "Nimzo", base.tokens), "qlora", [], speaks_chat=True, large=large)
+    assert check.state == state and (("take the base model" in check.do) is large)
+
+
+@pytest.mark.parametrize(("r", "state"), [(1024, []), (1025, ["warn"])])
+def test_a_rank_beyond_the_smaller_side_of_a_linear_is_warned_of(r, state):
+    """Llama 3 8B's keys and values: 8 heads of 128, 1,024 by 4,096."""
+    model = Model.model_construct(method="qlora", lora=Lora.model_construct(r=r))
+    checks = list(check_rank(known_config("Llama 3 8B"), model))
+    assert [check.state for check in checks] == state and all("write r: 1024 or less" in check.do for check in checks)
+    assert list(check_rank(known_config("Llama 3 8B"), model.model_copy(update={"method": "full"}))) == []
 
 
 def test_the_real_instruct_model_knows_its_marks_and_not_its_unused_tokens(base_model_dir):

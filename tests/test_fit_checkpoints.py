@@ -61,7 +61,7 @@ def test_a_checkpoint_with_any_file_harmed_is_not_complete_and_is_removed(tmp_pa
     harmed = make_checkpoint(tmp_path, 6)
     assert read_checkpoint(harmed).step == 6
     harm(harmed / name)
-    assert read_checkpoint(harmed) is None
+    assert isinstance(read_checkpoint(harmed), str)
     assert [c.step for c in complete_checkpoints(tmp_path)] == [3] and steps_in(tmp_path) == [3]
 
 
@@ -89,14 +89,44 @@ def test_the_best_and_the_newest_are_kept(tmp_path, best, limit, kept):
 def test_a_run_goes_on_from_its_newest_whole_checkpoint_and_forgets_what_came_after(tmp_path):
     metrics = run_with(tmp_path, 3.0, 2.0, 2.5, 2.4)
     truncate(tmp_path / "checkpoint-4" / "optimizer.pt")
-    assert resume_point(tmp_path, metrics).step == 3
+    told = []
+    assert resume_point(tmp_path, metrics, told.append).step == 3
+    assert told == ["checkpoint-4 is not whole and was removed: optimizer.pt is not what was saved"]
     assert [line["step"] for line in metrics.lines] == [1, 1, 2, 2, 3, 3] == [line["step"] for line in Metrics(metrics.path).lines]
 
 
-def test_a_run_whose_best_checkpoint_is_gone_goes_back_to_before_it(tmp_path):
+def test_a_run_whose_best_checkpoint_is_gone_goes_back_to_before_it(tmp_path, capsys):
     metrics = run_with(tmp_path, 3.0, 2.0, 2.5, 2.4)
     truncate(tmp_path / "checkpoint-2" / "adapter_model.safetensors")
     assert resume_point(tmp_path, metrics).step == 1 and steps_in(tmp_path) == [1]
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split()[0] for line in lines] == ["checkpoint-2", "checkpoint-4", "checkpoint-3"], "one line each, on the screen"
+    assert "adapter_model.safetensors is not what was saved" in lines[0]
+
+
+def test_a_pickle_that_would_write_a_file_writes_none_with_or_without_a_forged_seal(tmp_path):
+    """Unforged, it is removed and told. Forged, torch.load refuses it, called as the trainer calls it (test_base_model.py)."""
+    import pickle
+
+    import torch
+
+    proof = tmp_path / "proof"
+
+    class Malicious:
+        def __reduce__(self):
+            return Path.touch, (proof,)
+
+    metrics, optimizer = run_with(tmp_path, 3.0, 2.0), tmp_path / "checkpoint-2" / "optimizer.pt"
+    optimizer.write_bytes(pickle.dumps(Malicious(), protocol=2))
+    seal(tmp_path / "checkpoint-2", 2, finished=False)
+    assert resume_point(tmp_path, metrics).step == 2, "a forged seal is believed"
+    with pytest.raises(pickle.UnpicklingError, match="pathlib"):
+        torch.load(optimizer, weights_only=True)
+    assert not proof.exists()
+    optimizer.write_bytes(pickle.dumps(Malicious(), protocol=2) + b" ")
+    assert resume_point(tmp_path, metrics).step == 1 and not proof.exists()
+    pickle.loads(pickle.dumps(Malicious(), protocol=2))
+    assert proof.exists(), "this pickle would have written it"
 
 
 def test_a_run_without_a_whole_checkpoint_begins_again(tmp_path):

@@ -14,7 +14,7 @@ import pytest
 from support.killed_runs import TRAINING, Forks, batches_file, calls_file, differences
 from support.small_runs import main_figures
 
-from tweetstyle.fit.checkpoints import complete_checkpoints, read_checkpoint, seal
+from tweetstyle.fit.checkpoints import Checkpoint, complete_checkpoints, read_checkpoint, seal
 
 pytestmark = [
     pytest.mark.slow,
@@ -162,7 +162,7 @@ def test_a_stop_saves_at_the_next_step_s_end_at_the_latest(forks, whole, run, na
 def standing(run):
     """Steps of the checkpoints that there are, each of them whole."""
     steps = sorted(int(path.name.split("-")[1]) for path in run.glob("checkpoint-*"))
-    assert all(read_checkpoint(run / f"checkpoint-{step}") for step in steps)
+    assert all(isinstance(read_checkpoint(run / f"checkpoint-{step}"), Checkpoint) for step in steps)
     return steps
 
 

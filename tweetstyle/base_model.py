@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.hub import find_base, how_to_get
+from tweetstyle.hub import find_base, how_to_complete, how_to_get
 from tweetstyle.manifest import fingerprint
 from tweetstyle.template import SpecialTokens
 from tweetstyle.tokenizer import Tokenizer
@@ -20,6 +20,8 @@ PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 WHY_NO_PICKLE = (
     "a pickle is a program, which runs when it is loaded; take the model's safetensors files, or let someone who trusts the file convert it"
 )
+LARGEST_FILE = 5_000_000_000
+"""Bytes beyond which transformers wrote weights as shards with an index (4.x, save_pretrained: max_shard_size "5GB")."""
 PAD_CANDIDATES = ("<|finetune_right_pad_id|>", "<|reserved_special_token_0|>", "<|endoftext|>", "<pad>", "[PAD]", "<unk>")
 
 
@@ -77,10 +79,10 @@ def read_base_model(path: Path) -> BaseModel:
 
 def _read(path: Path) -> BaseModel:
     path = find_base(path)
-    _check_kind(path)
+    check_kind(path)
     config = read_json(path / "config.json")
     check_architecture(path, config)
-    shards = _shards(path)
+    shards = _shards(path, config)
     fast = Tokenizer(path / "tokenizer.json", None)
     if not fast.path.is_file():
         hint = "only fast byte-level BPE tokenizers are supported; " + how_to_get(path)
@@ -120,7 +122,7 @@ def _pickled(directory: Path) -> list[str]:
     return sorted(str(f.relative_to(directory)) for place in (".", "original") for e in PICKLED for f in directory.glob(f"{place}/{e}"))
 
 
-def _check_kind(path: Path) -> None:
+def check_kind(path: Path) -> None:
     """Refuses what is a model, but none that can be trained here: an adapter, pickles, a GGUF."""
     if (path / "adapter_config.json").is_file() and not (path / "config.json").is_file():
         over = read_json(path / "adapter_config.json").get("base_model_name_or_path")
@@ -130,8 +132,7 @@ def _check_kind(path: Path) -> None:
     if any(path.glob("*.safetensors")):
         return
     if pickled := _pickled(path):
-        hint = f"pickled weights can run code when loaded: {WHY_NO_PICKLE}"
-        raise TweetstyleError(f"there are only pickled weights ({pickled[0]})", where=str(path), hint=hint)
+        raise TweetstyleError(f"there are only pickled weights ({pickled[0]})", where=str(path), hint=WHY_NO_PICKLE)
     if gguf := next(path.glob("*.gguf"), None):
         hint = "a GGUF is made for running a model, not for training it; " + how_to_get(path)
         raise TweetstyleError(f"there is only {gguf.name}", where=str(path), hint=hint)
@@ -152,13 +153,13 @@ def check_architecture(path: Path, config: dict[str, Any]) -> None:
             raise TweetstyleError(f"{key} is missing", where=where, hint="download the file again")
 
 
-def _shards(path: Path) -> tuple[Path, ...]:
+def _shards(path: Path, config: dict[str, Any]) -> tuple[Path, ...]:
     index = path / "model.safetensors.index.json"
     shard_of = _weight_map(index) if index.is_file() else {}
-    shards = tuple(path / name for name in shard_names(path))
+    shards = tuple(path / name for name in shard_names(path, config))
     missing = [s.name for s in shards if not s.is_file()]
     if missing:
-        raise TweetstyleError(f"missing: {', '.join(missing)}", where=str(path), hint="download it again")
+        raise TweetstyleError(f"missing: {', '.join(missing)}", where=str(path), hint=how_to_complete(path))
     stored = {shard.name: _check_whole(shard) for shard in shards}
     if lost := next((tensor for tensor, shard in shard_of.items() if tensor not in stored[shard]), None):
         what = f"{shard_of[lost]} does not hold {lost}, which {index.name} says it does"
@@ -166,10 +167,15 @@ def _shards(path: Path) -> tuple[Path, ...]:
     return shards
 
 
-def shard_names(path: Path) -> list[str]:
-    """The files of the weights, there or not, as the index names them; without one there is a single file."""
-    index = path / "model.safetensors.index.json"
-    return sorted(set(_weight_map(index).values())) if index.is_file() else ["model.safetensors"]
+def shard_names(path: Path, config: dict[str, Any]) -> list[str]:
+    """The files of the weights, there or not, as the index names them; without one there is a single file, or, of a model that is
+    too large for one, the index itself is what is missing."""
+    from tweetstyle.memory.shape import read_shape
+
+    index, single = path / "model.safetensors.index.json", "model.safetensors"
+    if index.is_file():
+        return sorted(set(_weight_map(index).values()))
+    return [single] if (path / single).is_file() or 2 * read_shape(config).parameters <= LARGEST_FILE else [index.name]
 
 
 def _weight_map(index: Path) -> dict[str, str]:

@@ -87,10 +87,13 @@ def known_model(path: Path) -> Known | None:
     return next((known for known in HUB if text.lower() == known.repository.lower() or path == known.directory), None)
 
 
-def download_command(repository: str, directory: Path) -> str:
-    """original/*.pth holds the weights once more, as pickles: twice the download for nothing that is read."""
+def download_command(repository: str, directory: Path | None) -> str:
+    """directory: None for the hub's cache.
+
+    original/*.pth holds the weights once more, as pickles: twice the download for nothing that is read.
+    """
     exclude = " --exclude 'original/*'" if repository.startswith("meta-llama/") else ""
-    return f"hf download {repository}{exclude} --local-dir {directory}"
+    return f"hf download {repository}{exclude}" + (f" --local-dir {directory}" if directory else "")
 
 
 def find_base(path: Path) -> Path:
@@ -106,19 +109,37 @@ def find_base(path: Path) -> Path:
     if snapshot := _in_the_hubs_cache(path):
         return snapshot
     what = "this base model is not on this machine" if is_hub_name(path) else "there is no base model here"
+    if (known := known_model(path)) and path != known.directory and known.directory.is_dir():
+        what = f"the hub's cache does not hold this model, and {known.directory} is there"
     raise TweetstyleError(what, where=str(path), hint=how_to_get(path))
 
 
 def how_to_get(path: Path) -> str:
     """What to do where a base model, or a file of it, is not there."""
     if known := known_model(path):
-        return known.how_to_get
+        if path == known.directory:
+            return known.how_to_get
+        if known.directory.is_dir():
+            return f"write model.base: {known.directory}"
+        return f"{known.how_to_get}, and write model.base: {known.directory}"
     if ":" in path.name:
         return "an Ollama name is no base model, for what Ollama keeps is quantised; " + HUB[0].how_to_get
     if is_hub_name(path):
         directory = Path("model") / path.name.lower()
         return f"download it first: {download_command(str(path), directory)}, and write model.base: {directory}"
     return "make base-model fetches the small default; " + HUB[0].how_to_get
+
+
+def how_to_complete(path: Path) -> str:
+    """What to do where a download did not come to its end, or brought something else: `hf download` fetches what is not there yet."""
+    snapshot = re.fullmatch(r"models--([\w.-]+?)--([\w.-]+)", path.parents[1].name) if path.parent.name == "snapshots" else None
+    if known := known_model(path):
+        command = download_command(known.repository, known.directory)
+    elif snapshot:
+        command = download_command("/".join(snapshot.groups()), None)
+    else:
+        return "run the hf download that brought it once more: it goes on with what is there"
+    return f"this goes on with what is there: {command}"
 
 
 def is_hub_name(path: Path) -> bool:

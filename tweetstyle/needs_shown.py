@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tweetstyle.hub import how_to_complete
 from tweetstyle.memory import memory_table
 from tweetstyle.needs import Needs
 from tweetstyle.outline import Outline
@@ -33,7 +34,7 @@ def remarks(needs: Needs) -> list[str]:
     if isinstance(base, Outline) and base.known_as:
         found.append(f"{base.path} is not there yet: planned by the shape of {base.known_as}")
     elif isinstance(base, Outline) and base.missing:
-        found.append(f"{base.path} lacks {', '.join(base.missing)}: planned from config.json alone")
+        found.append(f"{base.path} lacks {', '.join(base.missing)}: planned from config.json alone; {how_to_complete(base.path)}")
     if not needs.card.seen:
         found.append(f"planned for {needs.card.name}, which is not this machine's")
     return found

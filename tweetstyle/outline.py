@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tweetstyle.base_model import check_architecture, read_json, shard_names
+from tweetstyle.base_model import check_architecture, check_kind, read_json, shard_names
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.hub import TOKENIZER_BYTES, find_base, known_model
 
@@ -40,16 +40,18 @@ class Outline:
 def outline_base_model(path: Path) -> Outline:
     """Reads config.json and looks which other files are there; a model known by its name need not be there at all.
 
-    Raises TweetstyleError for an unknown model that is not there, no config.json, and another architecture than Llama's.
+    Raises TweetstyleError for an unknown model that is not there, one that is named as on the hub and lies in its usual directory, no
+    config.json, another architecture than Llama's, and what is no base model: an adapter, pickles, a GGUF.
     """
     known = None if path.exists() else known_model(path)
     try:
         directory = find_base(path)
     except TweetstyleError:
-        if known is None:
+        if known is None or known.directory.is_dir():
             raise
         return Outline(path, known.config, (), known.name)
+    check_kind(directory)
     config = read_json(directory / "config.json")
     check_architecture(directory, config)
-    names = ["tokenizer.json", "tokenizer_config.json", *shard_names(directory)]
+    names = ["tokenizer.json", "tokenizer_config.json", *shard_names(directory, config)]
     return Outline(directory, config, tuple(name for name in names if not (directory / name).is_file()))

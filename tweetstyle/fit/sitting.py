@@ -60,7 +60,7 @@ class _Sitting:
             ended = within_memory(partial(self._train, newest))
             if not isinstance(ended, OutOfMemory):
                 return ended
-            newest = resume_point(self.run.directory, self.run.metrics)
+            newest = resume_point(self.run.directory, self.run.metrics, self.progress.say)
             self._back_off(ended, newest, None if newest else beginning)
 
     def _probe(self, beginning: dict[str, Any], newest: Checkpoint | None) -> None:
