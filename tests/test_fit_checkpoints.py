@@ -120,7 +120,7 @@ def test_a_pickle_that_would_write_a_file_writes_none_with_or_without_a_forged_s
     optimizer.write_bytes(pickle.dumps(Malicious(), protocol=2))
     seal(tmp_path / "checkpoint-2", 2, finished=False)
     assert resume_point(tmp_path, metrics).step == 2, "a forged seal is believed"
-    with pytest.raises(pickle.UnpicklingError, match="pathlib"):
+    with pytest.raises(pickle.UnpicklingError, match="Unsupported global"):
         torch.load(optimizer, weights_only=True)
     assert not proof.exists()
     optimizer.write_bytes(pickle.dumps(Malicious(), protocol=2) + b" ")
