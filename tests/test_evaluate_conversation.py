@@ -17,7 +17,7 @@ from support.tiny_llama import write_adapter, write_llama
 
 from tweetstyle.base_model import BaseModel
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.evaluate import evaluate, table
+from tweetstyle.evaluate import evaluate, style_table, table
 from tweetstyle.evaluate.conversation import OTHERS, choose_trials, own_places, relevance, word_overlap
 from tweetstyle.evaluate.conversation_readings import TRIALS, UNRELATED, told_and_shown, told_line, told_readings, trial_readings
 from tweetstyle.evaluate.intervals import bootstrap_t
@@ -223,6 +223,8 @@ def test_the_words_name_language_length_and_the_usual_habits() -> None:
     line = told_line("Nimzo", [replace(t, text=f"{t.text}…") for t in answers(60)])
     assert "You are Nimzo" in line and "in French" in line and "an ellipsis of one sign …" in line and "all in lower case" in line
     assert "an exclamation mark" not in line
+    opened = told_line("Nimzo", [replace(t, text=f"I saw {t.text}") for t in answers(60)])
+    assert "opens with i saw encore" in opened or "opens with i" in opened
     assert "language of the message" in told_line("Nimzo", [replace(t, language="") for t in answers(3)])
 
 
@@ -316,6 +318,12 @@ def test_the_screen_says_what_was_asked_and_what_was_told_apart(evaluated, tmp_p
     shown, heard = console.export_text(), evaluated[1].conversation.relevance
     assert "given the messages that they answer" in shown and "20% by chance" in shown
     assert f"{heard.tuned.estimate:.0%}" in shown and "points" in shown
+    words = evaluated[1].style.obedience["key words"]
+    assert "a word of the message comes back" in shown and f"share ({words.chance:.0%} by chance)" in shown
+    console.print(style_table(evaluated[1].style, answers=True))
+    console.print(style_table(evaluated[1].style))
+    of_answers, of_tweets = console.export_text(clear=True).split("12 answers written by each model")[1].split("12 tweets written")
+    assert "told and" in of_answers and "shown tweets" not in of_answers and "told and shown" not in of_tweets
 
 
 def test_the_exported_file_answers_the_second_message_with_the_first_in_mind(

@@ -123,6 +123,42 @@ def test_whether_sense_was_lost_follows_the_interval_of_the_difference(changes, 
     assert "message" not in verdict(evaluation(), [], "en")[0]
 
 
+@pytest.mark.parametrize(
+    ("by_words", "by_likelihood", "lost", "gained"),
+    [
+        ((-0.32, -0.53, -0.06), (0.13, -0.07, 0.34), ["by the words that come back"], []),
+        ((-0.1, -0.3, 0.1), (-0.2, -0.3, -0.1), ["By likelihood"], []),
+        ((-0.32, -0.53, -0.06), (-0.2, -0.3, -0.1), ["by the words that come back", "By likelihood"], []),
+        ((-0.32, -0.53, -0.06), None, ["by the words that come back"], []),
+        ((0.3, 0.1, 0.5), (0.13, -0.07, 0.34), [], ["by the words that come back"]),
+        ((-0.1, -0.3, 0.1), (0.13, -0.07, 0.34), [], []),
+        ((-0.1, None, None), None, [], []),
+    ],
+)
+def test_sense_that_either_measure_shows_to_be_lost_is_told_with_the_measures_name(by_words, by_likelihood, lost, gained):
+    talk = conversation(by_likelihood) if by_likelihood else conversation() | {"relevance": None}
+    found = evaluation() | {"conversation": talk}
+    shares = {"base": interval(0.62, 0.4, 0.8), "tuned": interval(0.29, 0.1, 0.5), "difference": interval(*by_words)}
+    found["style"]["obedience"] = {"key words": shares | {"chance": 0.1}}
+    said = verdict(found, [], "en")[0].split(". ")
+    for measures, word in ((lost, "lost"), (gained, "gained")):
+        naming = [sentence for sentence in said if f"ense was {word}" in sentence]
+        assert len(naming) == len(measures) and all(m in s for m, s in zip(measures, naming, strict=True))
+    assert ("62%" in " ".join(said) and "−32%" in " ".join(said)) is ("by the words that come back" in lost)
+    assert ("sens s’est perdu" in verdict(found, [], "fr")[0]) is bool(lost)
+
+
+def test_a_phrase_that_stands_within_its_habits_name_is_shown_all_the_same(tmp_path):
+    found = evaluation()
+    shares = {s: interval(0.4, 0.3, 0.5) for s in ("real", "tuned")}
+    found["style"]["habits"] = [
+        {"kind": "opening", "name": "opens with", "example": "i", "shares": shares},
+        {"kind": "length", "name": "at most 67 characters", "example": "67", "shares": shares},
+    ]
+    codes = re.findall(r"(opens with|at most 67 characters)( <bdi><code>.*?</code></bdi>)?", run_report(files(tmp_path, found), "en"))
+    assert ("opens with", " <bdi><code>i</code></bdi>") in codes and ("at most 67 characters", "") in codes
+
+
 def test_a_hostile_opening_is_text_in_the_section_that_only_a_conversation_has(tmp_path):
     found = evaluation() | {"conversation": conversation(text=HOSTILE)}
     found["style"]["obedience"] = {"key words": {k: interval(0.11, 0.05, 0.2) for k in ("base", "tuned", "difference")} | {"chance": 0.07}}

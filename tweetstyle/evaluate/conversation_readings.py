@@ -12,7 +12,7 @@ import numpy as np
 from tweetstyle.base_model import BaseModel
 from tweetstyle.evaluate.baselines import TOLD, TOLD_EXAMPLES, Examples
 from tweetstyle.evaluate.conversation import Trial, choose_trials
-from tweetstyle.evaluate.habits import ALWAYS_ASKED, Habit, find_habits
+from tweetstyle.evaluate.habits import ALWAYS_ASKED, find_habits
 from tweetstyle.evaluate.likelihood import Reading
 from tweetstyle.held_out import HeldOut, clusters
 from tweetstyle.records import Tweet
@@ -47,7 +47,7 @@ def told_line(style: str, answers: Sequence[Tweet]) -> str:
     texts = [tweet.text for tweet in answers]
     short, long = (int(np.quantile([len(text) for text in texts], q)) for q in (0.25, 0.75))
     # What all tweets show tells nothing apart, and is no habit to count; a model has to be told it all the same.
-    known = {_named(habit): habit for habit in (*ALWAYS_ASKED, *find_habits(texts)) if habit.kind != "length"}
+    known = {habit.told: habit for habit in (*ALWAYS_ASKED, *find_habits(texts)) if habit.kind != "length"}
     usual = [name for name, habit in known.items() if np.mean([habit.holds(text) for text in texts]) >= USUAL][:MOST_HABITS]
     marks = f" Most of the tweets have this in common: {'; '.join(usual)}." if usual else ""
     return (
@@ -123,7 +123,3 @@ def _turned(tweets: Sequence[Tweet], seed: int) -> list[Tweet]:
     order = random.Random(seed).sample(range(len(tweets)), len(tweets))
     other = dict(zip(order, order[1:] + order[:1], strict=True))
     return [tweets[other[place]] for place in range(len(tweets))]
-
-
-def _named(habit: Habit) -> str:
-    return f"{habit.name} {habit.example}" if habit.example and habit.example not in habit.name else habit.name

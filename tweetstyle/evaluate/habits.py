@@ -32,6 +32,11 @@ TRAILING = re.compile(r"(?:\s|#\w+|https?://\S+|\U0001f3fb-\U0001f3ff|\ufe0f|\u2
 WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 
 
+def name_and_example(kind: str, name: str, example: str) -> str:
+    """ "opens with i": a short phrase may well stand within the words of the name, and is told all the same."""
+    return f"{name} {example}" if example and kind != "length" else name
+
+
 @dataclass(frozen=True)
 class Habit:
     """kind and name, by which a page may say it in another language; example: the sign or phrase itself, or nothing."""
@@ -40,6 +45,11 @@ class Habit:
     name: str
     example: str
     shown: Callable[[str], bool] = field(repr=False, compare=False)
+
+    @property
+    def told(self) -> str:
+        """The name with its sign or phrase; a length's name has it already."""
+        return name_and_example(self.kind, self.name, self.example)
 
     def holds(self, text: str) -> bool:
         """Whether the text shows it; an empty text shows nothing."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tweetstyle.evaluate.conversation import Conversation
+from tweetstyle.evaluate.habits import name_and_example
 from tweetstyle.evaluate.intervals import Interval
 from tweetstyle.evaluate.specificity import Specificity
 from tweetstyle.evaluate.style import Style
@@ -156,27 +157,37 @@ def table(evaluated: Evaluated) -> Table:
         drawn.add_row(f"likeliest after its own of five messages: {heard.tweets} test tweets", style="bold")
         shares = (f"{share.estimate:.0%}" for share in (heard.base, heard.tuned))
         drawn.add_row(f"  share ({heard.chance:.0%} by chance)", *shares, _in_points(heard.difference))
+    words = evaluated.style.obedience.get("key words") if evaluated.conversation and evaluated.style else None
+    if words:
+        drawn.add_row("a word of the message comes back in what is written", style="bold")
+        shares = (f"{share.estimate:.0%}" for share in (words.base, words.tuned))
+        drawn.add_row(f"  share ({words.chance:.0%} by chance)", *shares, _in_points(words.difference))
     if evaluated.warnings:
         drawn.caption, drawn.caption_style = "\n".join(evaluated.warnings), "yellow"
     return drawn
 
 
-def style_table(style: Style) -> Table:
-    """What the models wrote, against real tweets: distance, habits, copying, obedience."""
+def style_table(style: Style, answers: bool = False) -> Table:
+    """What the models wrote, against real tweets: distance and habits. answers: to messages, by a base that was told in words besides."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    drawn = Table(title=f"{style.samples} tweets written by each model", title_justify="left", caption_justify="left", box=SIMPLE_HEAD)
+    drawn = Table(
+        title=f"{style.samples} {'answers' if answers else 'tweets'} written by each model",
+        title_justify="left",
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+    )
     sides = ["real", *style.to]
-    names = {"floor": "real, earlier", "examples": "base, shown tweets", "tuned": "tuned, GGUF" if style.source == "gguf" else "tuned"}
+    names = {"floor": "real, earlier"} | {"tuned": "tuned, GGUF" if style.source == "gguf" else "tuned"}
+    names["examples"] = "base, told and shown your answers" if answers else "base, shown tweets"
     drawn.add_column("")
     for side in sides:
         drawn.add_column(names.get(side, side), justify="right")
     told = {side: f"{d.auc.estimate:.2f}" if d else "?" for side, d in style.to.items()}
     drawn.add_row("told from real (0.50: cannot be)", "", *told.values())
     for habit in style.habits:
-        name = f"{habit.name} {habit.example}" if habit.example and habit.example not in habit.name else habit.name
-        drawn.add_row(name, *(f"{habit.shares[side].estimate:.0%}" for side in sides))
+        drawn.add_row(name_and_example(habit.kind, habit.name, habit.example), *(f"{habit.shares[side].estimate:.0%}" for side in sides))
     if style.notes:
         drawn.caption, drawn.caption_style = "\n".join(style.notes), "yellow"
     return drawn

@@ -82,7 +82,7 @@ def _habits(habits: list[dict[str, Any]], say: Say) -> Iterator[str]:
     yield f"<h3>{html(say('s_habits'))}</h3>"
     rows = []
     for habit in habits:
-        example = f" <bdi><code>{html(habit['example'])}</code></bdi>" if habit["example"] and habit["example"] not in habit["name"] else ""
+        example = f" <bdi><code>{html(habit['example'])}</code></bdi>" if habit["example"] and habit["kind"] != "length" else ""
         shares = (html(say.percent(habit["shares"][side]["estimate"])) for side in sides)
         rows.append([html(say.habit(habit["name"])) + example, *shares])
     yield table([say("s_habit"), *(say(side) for side in sides)], rows)

@@ -75,7 +75,7 @@ def _like_you(evaluation: Json, say: Say) -> str:
     if not test:
         return say("v_like_not_yet")
     talk = evaluation.get("conversation")
-    return " ".join([_like_you_at_all(evaluation, test, say), *([say("v_given"), *_what_it_hears(talk, say)] if talk else [])])
+    return " ".join([_like_you_at_all(evaluation, test, say), *([say("v_given"), *_what_it_hears(evaluation, talk, say)] if talk else [])])
 
 
 def _like_you_at_all(evaluation: Json, test: Json, say: Say) -> str:
@@ -90,11 +90,17 @@ def _like_you_at_all(evaluation: Json, test: Json, say: Say) -> str:
     return f"{said} {say('v_gap', gap=say.interval(gap, shares=True))}" if gap else said
 
 
-def _what_it_hears(talk: Json, say: Say) -> list[str]:
-    """Whether sense was lost with the style that was gained."""
-    heard = talk["relevance"]
-    if not heard:
-        return []
+def _what_it_hears(evaluation: Json, talk: Json, say: Say) -> list[str]:
+    """Whether sense was lost with the style that was gained, by each of the two measures that can tell; by words only where they can."""
+    words = ((evaluation.get("style") or {}).get("obedience") or {}).get("key words")
+    said = []
+    if words and (way := sign(words["difference"])):
+        shares = {of: say.interval(words[of], shares=True) for of in ("base", "tuned", "difference")}
+        said.append(say("v_words_gained" if way > 0 else "v_words_lost", **shares))
+    return said + (_by_likelihood(talk["relevance"], say) if talk["relevance"] else [])
+
+
+def _by_likelihood(heard: Json, say: Say) -> list[str]:
     key = {1: "v_sense_gained", 0: "v_sense_unsure", -1: "v_sense_lost"}[sign(heard["difference"])]
     shares = {who: say.interval(heard[who], shares=True) for who in ("base", "tuned")}
     said = [say(key, **shares, chance=say.percent(heard["chance"]))]

@@ -44,16 +44,26 @@ WORDS = {
     "v_gap": "Its writing has gone {gap} of the way from the untuned model's to yours.",
     "v_given": "Each tweet was scored after the message that it answers, which a model wrote for it.",
     "v_sense_lost": (
-        "It hears what is said to it less well than the untrained model: of five messages it finds the one that you answered in "
+        "By likelihood it hears what is said to it less well than the untrained model, and sense was lost: of five messages it "
+        "finds the one that you answered in "
         "{tuned} of cases, against {base}; chance is {chance}."
     ),
     "v_sense_gained": (
-        "It hears what is said to it better than the untrained model: of five messages it finds the one that you answered in "
+        "By likelihood it hears what is said to it better than the untrained model: of five messages it finds the one that you answered in "
         "{tuned} of cases, against {base}; chance is {chance}."
     ),
     "v_sense_unsure": (
-        "Whether it hears what is said to it as well as the untrained model one cannot tell: of five messages it finds the one that "
+        "Whether it hears what is said to it as well as the untrained model one cannot tell by likelihood: of five messages it "
+        "finds the one that "
         "you answered in {tuned} of cases, against {base}; chance is {chance}."
+    ),
+    "v_words_lost": (
+        "Sense was lost, by the words that come back: a word of the message stands in {tuned} of its answers, against {base} of the "
+        "untrained model's, a difference of {difference}."
+    ),
+    "v_words_gained": (
+        "Sense was gained, by the words that come back: a word of the message stands in {tuned} of its answers, against {base} of the "
+        "untrained model's, a difference of {difference}."
     ),
     "v_deaf": ("That it hears the message at all is not shown."),
     "v_copy_not_yet": "Does it make up new things? That has not been measured.",

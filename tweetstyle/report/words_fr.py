@@ -47,16 +47,27 @@ WORDS = {
     "v_gap": "Son écriture a parcouru {gap} du chemin qui mène du modèle non entraîné à la vôtre.",
     "v_given": "Chaque tweet a été deviné après le message auquel il répond, qu’un modèle a écrit pour lui.",
     "v_sense_lost": (
-        "Il entend moins bien ce qu’on lui dit que le modèle non entraîné : de cinq messages, il trouve celui auquel vous avez répondu "
+        "D’après la vraisemblance, il entend moins bien ce qu’on lui dit que le modèle non entraîné, et du sens s’est perdu : de "
+        "cinq messages, il trouve celui auquel vous avez répondu "
         "dans {tuned} des cas, contre {base} ; le hasard donne {chance}."
     ),
     "v_sense_gained": (
-        "Il entend mieux ce qu’on lui dit que le modèle non entraîné : de cinq messages, il trouve celui auquel vous avez répondu "
+        "D’après la vraisemblance, il entend mieux ce qu’on lui dit que le modèle non entraîné : de cinq messages, il trouve "
+        "celui auquel vous avez répondu "
         "dans {tuned} des cas, contre {base} ; le hasard donne {chance}."
     ),
     "v_sense_unsure": (
-        "S’il entend ce qu’on lui dit aussi bien que le modèle non entraîné, on ne peut pas le dire : de cinq messages, il trouve celui "
+        "S’il entend ce qu’on lui dit aussi bien que le modèle non entraîné, on ne peut pas le dire d’après la vraisemblance : de "
+        "cinq messages, il trouve celui "
         "auquel vous avez répondu dans {tuned} des cas, contre {base} ; le hasard donne {chance}."
+    ),
+    "v_words_lost": (
+        "Du sens s’est perdu, d’après les mots qui reviennent : un mot du message figure dans {tuned} de ses réponses, contre {base} "
+        "pour le modèle non entraîné, soit un écart de {difference}."
+    ),
+    "v_words_gained": (
+        "Du sens s’est gagné, d’après les mots qui reviennent : un mot du message figure dans {tuned} de ses réponses, contre {base} "
+        "pour le modèle non entraîné, soit un écart de {difference}."
     ),
     "v_deaf": "Qu’il entende seulement le message n’est pas démontré.",
     "v_copy_not_yet": "Invente-t-il du nouveau ? Cela n’a pas été mesuré.",

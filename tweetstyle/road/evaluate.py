@@ -41,7 +41,7 @@ def _evaluate(road: Road) -> Done:
     evaluated = evaluate(*model, road.template, *settings, *splits, run, road.writer, clean=lambda tweet: clean(tweet, recipe.data).text)
     show(table(evaluated))
     if evaluated.style:
-        show(style_table(evaluated.style))
+        show(style_table(evaluated.style, answers=bool(evaluated.conversation)))
     _blind_test(road, evaluated.samples)
     return [run / "evaluation.json", run / "scores.json"], plain(evaluated)
 
