@@ -60,6 +60,13 @@ def test_everything_that_a_stranger_must_know_is_there(base):
         assert part in text, part
 
 
+def test_of_a_model_that_answers_only_tweets_with_a_message_are_counted(base):
+    messages = {"train": {"usable": 111}, "validation": {"usable": 23}, "test": {"usable": 15}}
+    text = card(base, counts=COUNTS | {"messages": messages})
+    assert "answer, 111 trained on, 23 for validation, 15 for the test" in text and "108,000" not in text and "6,000 for" not in text
+    assert "trained on" not in card(base, counts=COUNTS | {"messages": None})
+
+
 def test_what_is_not_known_is_left_out(base):
     text = card(base, facts={}, counts={}, evaluation={}, parity={})
     assert "ollama run mine" in text and "What it was made of" not in text and "bits per byte" not in text and "None" not in text

@@ -66,6 +66,8 @@ def write_model_card(
     not there is left out.
     """
     counts = _read(recipe.data.processed / "manifest.json").get("facts", {})
+    if counts and recipe.prompt.message == "playback":
+        counts |= {"messages": _read(recipe.data.processed / "playback.json").get("facts", {}).get("splits")}
     evaluation, parity = _read(recipe.run_directory / "evaluation.json"), _read(directory / "parity.json")
     sizes = {file_type: (name, (directory / name).stat().st_size) for file_type, name in files.items()}
     with complete_file(directory / CARD) as stream:
@@ -82,7 +84,9 @@ def model_card(
     evaluation: dict[str, Any],
     parity: dict[str, Any],
 ) -> str:
-    """Markdown with the front matter of the hub's model cards (Mitchell et al., 2019, arXiv 1810.03993, for what a card says).
+    """counts: prepare's facts and, where tweets answer messages, what playback came to under "messages", None where that is not known.
+
+    Markdown with the front matter of the hub's model cards (Mitchell et al., 2019, arXiv 1810.03993, for what a card says).
 
     files: type → (file name, bytes).
     """
@@ -155,11 +159,18 @@ def _files(recipe: Recipe, base: BaseModel, files: dict[str, tuple[str, int]], f
 
 def _data(recipe: Recipe, counts: dict[str, Any]) -> str:
     splits = counts["splits"]
-    trained = splits[recipe.training.split]
+    trained, validation, test = (splits[name] for name in (recipe.training.split, "validation", "test"))
     period = f" from {counts['first_day']} to {counts['last_day']}" if counts.get("first_day") else ""
+    of = ""
+    if "messages" in counts:
+        if not counts["messages"]:
+            return f"{counts['read']:,} tweets read, {counts['kept']:,} kept{period}. No tweet stands in this card."
+        # Only a tweet with a message trains or is scored.
+        trained, validation, test = (counts["messages"][name]["usable"] for name in ("train", "validation", "test"))
+        of = "of those for which a model wrote a message that they answer, "
     return (
-        f"{counts['read']:,} tweets read, {counts['kept']:,} kept{period}; {trained:,} trained on, "
-        f"{splits['validation']:,} for validation, {splits['test']:,} for the test, which are the latest. No tweet stands in this card."
+        f"{counts['read']:,} tweets read, {counts['kept']:,} kept{period}; {of}{trained:,} trained on, "
+        f"{validation:,} for validation, {test:,} for the test, which are the latest. No tweet stands in this card."
     )
 
 
