@@ -14,7 +14,7 @@ from rich.console import Console
 
 from tweetstyle.hub import known_config
 from tweetstyle.memory import how_to_fit, largest_that_fit, memory_table, plan_memory, sizes_that_fit, what_to_change
-from tweetstyle.memory.card import DISPLAY, named_card
+from tweetstyle.memory.card import DISPLAY, Card, named_card
 from tweetstyle.memory.fit_to_card import LENGTH_STEP, with_rank, with_training
 from tweetstyle.memory.plan import CUBLAS_WORKSPACE, CUDA_CONTEXT, hours, hours_in_words
 from tweetstyle.memory.table import WIDTH, memory_bar
@@ -117,10 +117,30 @@ def test_the_cheapest_change_comes_first():
     assert sorted(keys, key=lambda key: order.index(key.split(".")[-1])) == keys
 
 
-def test_batch_one_comes_with_the_accumulation_that_keeps_the_step():
+def test_a_smaller_batch_comes_with_the_accumulation_that_keeps_the_step():
     training = Training(per_device_train_batch_size=16, gradient_accumulation_steps=2)
     (change,) = what_to_change(LLAMA_8B, QLORA, training, named_card(8))
-    assert change.new == 1 and "gradient_accumulation_steps: 32" in str(change)
+    assert change.new == 2 and "gradient_accumulation_steps: 16" in str(change)
+    for batch, fits in ((2, True), (4, False)):
+        assert (plan_memory(LLAMA_8B, QLORA, Training(per_device_train_batch_size=batch)).card <= 8 * GIB) == fits
+
+
+def test_the_largest_batch_that_keeps_the_step_is_proposed():
+    """14 is the most that fits 12 GiB; of 32 packs a step the divisors are 16, which does not fit, and 8."""
+    (change,) = what_to_change(LLAMA_8B, QLORA, Training(per_device_train_batch_size=32, gradient_accumulation_steps=1), CARD)
+    assert largest_that_fit(LLAMA_8B, QLORA, Training(), CARD).batch == 14
+    assert change.new == 8 and "gradient_accumulation_steps: 4" in str(change)
+
+
+def test_where_other_programs_hold_the_card_they_are_to_be_ended():
+    busy = Card(12 * GIB, others=round(6.1 * GIB), name="RTX 3060", seen=True)
+    text = how_to_fit(LLAMA_8B, QLORA, Training(), busy)
+    alone = plan_memory(LLAMA_8B, QLORA, Training(), display=0).card / GIB
+    assert f"other programs hold 6.1 GiB of the card's 12.0 GiB, and this run needs {alone:.1f} GiB" in text
+    assert "ollama stop NAME" in text and "cannot hold" not in text
+    some = how_to_fit(LLAMA_8B, QLORA, Training(per_device_train_batch_size=8), Card(12 * GIB, 4 * GIB, "RTX 3060", True))
+    assert some.index("end them") < some.index("or, beside them, write instead") < some.index("per_device_train_batch_size")
+    assert "cannot hold full" in how_to_fit(LLAMA_8B, FULL, Training(), busy), "no ending of programs helps that"
 
 
 def test_sixteen_bits_of_an_8b_become_four():

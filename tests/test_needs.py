@@ -226,7 +226,7 @@ def test_what_can_be_mended_is_refused_with_the_line_to_write(whole):
     write_recipe(method="lora", length=8192)
     Path("mine.yaml").write_text(Path("mine.yaml").read_text().replace("8192}", "8192, per_device_train_batch_size: 8}"))
     message = refused("mine.yaml", command=fit_command)
-    assert "mine.yaml:4: training.per_device_train_batch_size" in message and "gradient_accumulation_steps: 64" in message
+    assert "mine.yaml:4: training.per_device_train_batch_size" in message and "gradient_accumulation_steps: 16" in message
 
 
 def test_a_card_that_another_program_holds_is_refused_with_its_bytes(whole):
@@ -287,6 +287,16 @@ def test_a_dry_run_without_the_model_shows_what_it_needs_and_how_to_get_it(whole
     write_recipe(base="model/llama3-8b")
     message = refused("mine.yaml", "--dry-run", command=fit_command)
     assert "linears, NF4" in message and "16.1 GB" in message and "--exclude 'original/*'" in message
+
+
+def test_doctor_and_plan_count_what_others_hold_once(whole):
+    """What is free is what others leave: against it stands the run's own need alone."""
+    from tweetstyle.checkup import asked_of
+
+    put_a_card(whole, "RTX 3060, 12288, 7168")
+    write_recipe(method="lora")
+    own = sum(size for part, size in figures()["memory"]["parts"].items() if part != "desktop and others")
+    assert asked_of(Road(Path("mine.yaml"))).card == own
 
 
 # -- time -------------------------------------------------------------------------------------------------------------

@@ -70,7 +70,7 @@ def asked_of(road: Road) -> Asked:
         model=recipe.model,
         training=recipe.training,
         parameters=needs.shape.parameters,
-        card=needs.memory.card,
+        card=needs.memory.card - needs.card.others,
         card_least=needs.memory.tensors + CUDA_CONTEXT,
         ram=needs.ram,
         rooms=tuple(rooms),

@@ -28,6 +28,7 @@ from tweetstyle.memory import (
     trained_parameters,
     what_to_change,
 )
+from tweetstyle.memory.fit_to_card import END_THEM
 from tweetstyle.memory.plan import CUDA_CONTEXT
 from tweetstyle.outline import Outline
 from tweetstyle.ram import machine_memory
@@ -173,8 +174,7 @@ def refuse_what_cannot_fit(recipe: Recipe, base: Outline | BaseModel, card: Card
         raise TweetstyleError(f"{card}: {first}", where=_key_of(recipe, base, card), hint="\n    ".join(rest) or None)
     if least > card.total - card.others:
         held = f"other programs hold {card.others / 2**30:.1f} GiB of {card}, and this run needs {least / 2**30:.1f}"
-        hint = "end them: nvidia-smi names them, and a model in Ollama leaves with: ollama stop NAME"
-        raise TweetstyleError(held, where="model.method", hint=hint)
+        raise TweetstyleError(held, where="model.method", hint=END_THEM)
 
 
 def _key_of(recipe: Recipe, base: Outline | BaseModel, card: Card) -> str:

@@ -22,8 +22,9 @@ class Room:
 
 @dataclass(frozen=True)
 class Asked:
-    """Bytes. card: planned at the peak of a step; card_least: what stands on the card from the first step to the last; ram: what the
-    largest part takes of the machine's memory, part → bytes. newest_tweet: seconds since 1970, where tweets have been prepared.
+    """Bytes. card: planned at the peak of a step, without what others hold; card_least: the tensors of that peak and CUDA's context
+    alone; ram: what the largest part takes of the machine's memory, part → bytes. newest_tweet: seconds
+    since 1970, where tweets have been prepared.
     """
 
     base: BaseModel

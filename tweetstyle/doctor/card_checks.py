@@ -119,7 +119,7 @@ def _memory(card: Card, processes: Iterable[Process], asked: Asked | None) -> Ch
     if asked is None:
         return ok(name, seen) if card.free >= MOSTLY_FREE * card.total else warn(name, seen, do)
     if asked.card_least > card.free:
-        what = f"{seen}; the weights, adapter and optimizer of the run alone take {gib(asked.card_least)}"
+        what = f"{seen}; the run's tensors and CUDA's context alone take {gib(asked.card_least)} at its peak"
         enough = asked.card_least <= card.total
         return fail(name, what, do if enough else "tweetstyle plan RECIPE says which settings or models fit the card")
     if asked.card > card.free:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tweetstyle.hub import KNOWN, known_config
-from tweetstyle.memory.card import Card
+from tweetstyle.memory.card import DISPLAY, Card
 from tweetstyle.memory.plan import MemoryPlan, plan_memory
 from tweetstyle.memory.shape import read_shape
 from tweetstyle.recipe import Model, Training
@@ -17,6 +17,7 @@ LENGTH_STEP = 128
 SHORTEST, LOWEST_RANK = 256, 8
 """How far length and rank are taken back before the model is too large: several tweets a pack, a rank that still learns a style."""
 MOST_BATCH, MOST_RANK = 256, 1024
+END_THEM = "end them: nvidia-smi names them, and a model in Ollama leaves with: ollama stop NAME"
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,8 @@ def _largest(limit: int, fits: Callable[[int], bool]) -> int | None:
 def what_to_change(config: Mapping[str, Any], model: Model, training: Training, card: Card) -> list[Change] | None:
     """The fewest changes that make a recipe fit, in the order that costs least; [] where it fits, None where nothing helps.
 
-    The order: batch 1 (accumulation raised, so that as much is learned from a step), Unsloth's checkpointing, the 8-bit
+    The order: a smaller batch (accumulation raised, so that as much is learned from a step; 1 where no larger one fits),
+    Unsloth's checkpointing, the 8-bit
     optimizer, the same paged, a shorter max_length, a lower rank, qlora instead of lora. What turns out not to be needed is left out again.
     """
     steps = list(_steps(config, model, training, card))
@@ -115,10 +117,7 @@ class _Step:
 def _steps(config: Mapping[str, Any], model: Model, training: Training, card: Card) -> Iterator[_Step]:
     batch, accumulation = training.per_device_train_batch_size, training.gradient_accumulation_steps
     if batch > 1:
-        settings = (("training", "per_device_train_batch_size", 1), ("training", "gradient_accumulation_steps", batch * accumulation))
-        yield _Step(
-            settings, f"with gradient_accumulation_steps: {batch * accumulation}, a step learns from as many tokens; a little slower"
-        )
+        yield _smaller_batch(1, batch * accumulation)
     if training.gradient_checkpointing != "unsloth":
         yield _Step((("training", "gradient_checkpointing", "unsloth"),), "activations go to RAM; each layer is computed twice")
     if training.optim == "adamw_torch":
@@ -157,14 +156,33 @@ def _card(config: Mapping[str, Any], model: Model, training: Training, steps: li
 
 
 def _relaxed(config: Mapping[str, Any], model: Model, training: Training, steps: list[_Step], card: Card) -> list[_Step]:
-    """Where max_length is shortened, to the longest that fits with the other changes instead of a half or a quarter."""
+    """Where max_length is shortened, to the longest that fits with the other changes; else a smaller batch to the largest that does."""
     lengths = [step for step in steps if step.settings[0][1] == "max_length"]
     if not lengths:
-        return steps
+        return _with_largest_batch(config, model, training, steps, card)
     others = [step for step in steps if step not in lengths]
     fitting = largest_that_fit(config, *_applied(model, training, others), card).max_length
     longest = _Step((("training", "max_length", fitting),), lengths[-1].cost)
     return [longest if step is lengths[-1] else step for step in steps if step not in lengths[:-1]]
+
+
+def _with_largest_batch(config: Mapping[str, Any], model: Model, training: Training, steps: list[_Step], card: Card) -> list[_Step]:
+    """Where the batch is made smaller, to the largest that fits with the other changes and divides the packs of a step."""
+    small = next((step for step in steps if step.settings[0][1] == "per_device_train_batch_size"), None)
+    if small is None:
+        return steps
+    packs = training.per_device_train_batch_size * training.gradient_accumulation_steps
+    for batch in (n for n in range(training.per_device_train_batch_size - 1, 1, -1) if packs % n == 0):
+        tried = [_smaller_batch(batch, packs) if step is small else step for step in steps]
+        if _card(config, model, training, tried, card) <= card.total:
+            return tried
+    return steps
+
+
+def _smaller_batch(batch: int, packs: int) -> _Step:
+    """The same packs a step, in smaller parts."""
+    settings = (("training", "per_device_train_batch_size", batch), ("training", "gradient_accumulation_steps", packs // batch))
+    return _Step(settings, f"with gradient_accumulation_steps: {packs // batch}, a step learns from as many tokens; a little slower")
 
 
 def _as_changes(config: Mapping[str, Any], model: Model, training: Training, steps: list[_Step], card: Card) -> Iterator[Change]:
@@ -189,10 +207,29 @@ def how_to_fit(config: Mapping[str, Any], model: Model, training: Training, card
     changes = what_to_change(config, model, training, card)
     if changes == []:
         return f"fits: {_gib(plan.card)} of the card's {_gib(card.total)}"
+    if card.others > DISPLAY and (beside := _beside_others(config, model, training, card, plan.card, changes)):
+        return beside
     if changes:
         lines = [f"needs {_gib(plan.card)}, the card has {_gib(card.total)}; write instead:"]
         return "\n".join([*lines, *(f"  {change}" for change in changes), f"then it needs {_gib(changes[-1].card)}"])
     return _cannot(config, model, training, card, plan)
+
+
+def _beside_others(
+    config: Mapping[str, Any], model: Model, training: Training, card: Card, needed: int, changes: list[Change] | None
+) -> str | None:
+    """What to do where other programs hold the card: to end them first. None where the card, empty but for a desktop, helps no further."""
+    alone = replace(card, others=DISPLAY)
+    first = f"other programs hold {_gib(card.others)} of the card's {_gib(card.total)}, and this run needs {_gib(needed - card.others)}"
+    without = what_to_change(config, model, training, alone)
+    if without is None:
+        return None
+    lines = [first, f"  {END_THEM}"]
+    if without:
+        lines += ["and write instead:", *(f"  {change}" for change in without)]
+    elif changes:
+        lines += ["or, beside them, write instead:", *(f"  {change}" for change in changes)]
+    return "\n".join(lines)
 
 
 def _cannot(config: Mapping[str, Any], model: Model, training: Training, card: Card, plan: MemoryPlan) -> str:
