@@ -225,7 +225,28 @@ def test_the_words_name_language_length_and_the_usual_habits() -> None:
     assert "an exclamation mark" not in line
     opened = [replace(t, text=f"I n{n} {t.text}" if n % 4 else t.text) for n, t in enumerate(answers(60))]
     assert "opens with i" in told_line("Nimzo", opened)
-    assert "language of the message" in told_line("Nimzo", [replace(t, language="") for t in answers(3)])
+
+
+@pytest.mark.parametrize(
+    ("spoken", "named"),
+    [
+        ({"fr": 20}, "in French, in "),
+        ({"fr": 11, "en": 9}, "in French or English, the language of the message, in "),
+        ({"en": 11, "fr": 9}, "in English or French, the language of the message, in "),
+        ({"fr": 18, "en": 2}, "in French or English, the language of the message, in "),  # a tenth is a fair share
+        ({"fr": 19, "en": 1}, "in French, in "),
+        ({"fr": 9, "en": 1, "": 10}, "in French or English, the language of the message, in "),  # of the ten that are known
+        ({"fr": 10, "de": 10}, "in the language of the message, in "),  # a language that has no name here
+        ({"fr": 19, "de": 1}, "in French, in "),
+        ({"de": 20}, "in the language of the message, in "),
+        ({"": 20}, "in the language of the message, in "),
+    ],
+)
+def test_the_words_name_each_language_of_a_fair_share_of_the_tweets_and_of_several_ask_for_the_message_s(
+    spoken: dict[str, int], named: str
+) -> None:
+    tweets = [tweet for language, count in spoken.items() for tweet in answers(count, language=language)]
+    assert f"would in a tweet: {named}" in told_line("Nimzo", tweets[::-1])
 
 
 # -- openings -----------------------------------------------------------------------------------------------

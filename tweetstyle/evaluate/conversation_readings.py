@@ -25,7 +25,10 @@ TRIALS, UNRELATED = "trials", "unrelated messages"
 USUAL = 0.5
 """A habit of so many of the author's tweets is named where the model is told how to write."""
 MOST_HABITS = 8
+FAIR_SHARE = 0.1
+"""A language of so many of the author's tweets, among those whose language is known, is named there too."""
 LANGUAGES = {"fr": "French", "en": "English"}
+OF_THE_MESSAGE = "the language of the message"
 
 
 @dataclass(frozen=True)
@@ -41,9 +44,7 @@ class Told:
 
 
 def told_line(style: str, answers: Sequence[Tweet]) -> str:
-    """What one can tell a model of an author in words: the language, the length and the habits of most of these tweets."""
-    counted = Counter(tweet.language for tweet in answers if tweet.language)
-    language = LANGUAGES.get(counted.most_common(1)[0][0] if counted else "", "the language of the message")
+    """What one can tell a model of an author in words: the languages, the length and the habits of most of these tweets."""
     texts = [tweet.text for tweet in answers]
     short, long = (int(np.quantile([len(text) for text in texts], q)) for q in (0.25, 0.75))
     # What all tweets show tells nothing apart, and is no habit to count; a model has to be told it all the same.
@@ -51,9 +52,19 @@ def told_line(style: str, answers: Sequence[Tweet]) -> str:
     usual = [name for name, habit in known.items() if np.mean([habit.holds(text) for text in texts]) >= USUAL][:MOST_HABITS]
     marks = f" Most of the tweets have this in common: {'; '.join(usual)}." if usual else ""
     return (
-        f"You are {style}. Answer each message as {style} would in a tweet: in {language}, in {short} to {long} characters, with "
-        f"nothing before or after it.{marks}"
+        f"You are {style}. Answer each message as {style} would in a tweet: in {_languages(answers)}, in {short} to {long} characters, "
+        f"with nothing before or after it.{marks}"
     )
+
+
+def _languages(answers: Sequence[Tweet]) -> str:
+    """Those of a fair share of the tweets, the most frequent first; of several the message's. That alone where one has no name here."""
+    counted = Counter(tweet.language for tweet in answers if tweet.language)
+    names = [LANGUAGES.get(code) for code, count in counted.most_common() if count / counted.total() >= FAIR_SHARE]
+    if not names or None in names:
+        return OF_THE_MESSAGE
+    named = " or ".join(name for name in names if name)
+    return named if len(names) == 1 else f"{named}, {OF_THE_MESSAGE}"
 
 
 def told_and_shown(
