@@ -259,19 +259,29 @@ def test_without_a_card_it_is_only_told(whole):
     assert "planned for a card of 1 GiB, which is not this machine's" in done.output and "GiB more than the card's 1.0" in done.output
 
 
-def test_the_start_of_a_run_tells_its_memory_in_one_line(whole, capsys):
+def test_the_start_of_a_run_tells_memory_disk_and_speed_in_a_line_each(whole, capsys):
     write_recipe(method="lora")
     Road(Path("mine.yaml")).check()
     planned = f"{figures()['memory']['peak_bytes'] / GIB:.1f} GiB of 12.0 GiB, by formula"
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line == f"memory    no card here; on a card of 12 GiB: {planned}"
+    memory, disk = capsys.readouterr().err.splitlines()
+    assert memory == f"memory    no card here; on a card of 12 GiB: {planned}"
+    assert re.fullmatch(r"disk      at most [\d.,]+ [MG]iB more; [\d.,]+ [MG]iB are free", disk)
     put_a_card(whole, "RTX 3060, 12288, 11264")
     Road(Path("mine.yaml")).check()
-    assert "memory    RTX 3060: " in capsys.readouterr().err
+    with_card = capsys.readouterr().err
+    assert "memory    RTX 3060: " in with_card and "RAM       " in with_card and "speed     not measured" in with_card
     write_recipe(method="full", length=8192, more="machine: {card_gib: 1}")
     (whole / "bin" / "nvidia-smi").unlink()
     Road(Path("mine.yaml")).check()
     assert "of 1.0 GiB, by formula, which does not fit" in capsys.readouterr().err
+
+
+def test_a_base_saved_in_four_bits_is_refused_for_full_training_wherever_it_is_planned(project):
+    """As doctor and fit refuse it."""
+    write_config(LLAMA_8B | {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}})
+    write_recipe(method="full")
+    message = refused("plan", "mine.yaml")
+    assert "saved in 4 bits" in message and "write method: qlora" in message and "mine.yaml" in message
 
 
 def test_a_dry_run_shows_the_same_plan_with_the_tokens_counted(whole):
@@ -310,14 +320,15 @@ def test_hours_come_from_the_probe_of_these_settings_alone(project):
     }  # fmt: skip
     assert "speed not measured" in plan("--tweets", "161259")
     settings = decisive_settings(Path("base"), Model(base="base"), Training())
-    kept = {"tokens_per_second": 1000.0, "peak_bytes": 7 * GIB, "predicted_bytes": 7 * GIB, "device": "X", "settings": settings}
+    kept = {"tokens_per_second": 1000.0, "peak_bytes": 7 * GIB, "predicted_bytes": 7 * GIB, "device": "CPU", "settings": settings}
     path = project / "model" / "mine" / "probe.json"
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(kept))
     assert figures("--tweets", "161259")["time"]["hours"] == pytest.approx(14_513_300 / 1000 / 3600)
     assert (
-        "about 4.0 hours of training" in plan("--tweets", "161259") and "7.0 GiB at its peak on X, 7.0 GiB were planned (+0.0%)" in plan()
+        "about 4.0 hours of training" in plan("--tweets", "161259") and "7.0 GiB at its peak on CPU, 7.0 GiB were planned (+0.0%)" in plan()
     )
+    assert figures("--tweets", "161259", "--card", "24")["time"]["hours"] is None, "another card's speed is not known from it"
     write_recipe(length=1024)
     assert figures("--tweets", "161259")["time"]["hours"] is None and figures()["probe"] is None
     path.write_text("{}")

@@ -12,7 +12,7 @@ import click
 
 from tweetstyle.doctor import Asked, Check, Room, doctor, fail, ok
 from tweetstyle.errors import RecipeErrors, TweetstyleError
-from tweetstyle.memory.plan import CUDA_CONTEXT
+from tweetstyle.memory.plan import CUDA_CONTEXT, plan_on_cpu
 from tweetstyle.recipe_file import located
 from tweetstyle.sources.inputs import files_of
 
@@ -72,7 +72,7 @@ def asked_of(road: Road) -> Asked:
         parameters=needs.shape.parameters,
         card=needs.memory.card - needs.card.others,
         card_least=needs.memory.tensors + CUDA_CONTEXT,
-        ram=needs.ram,
+        ram=needs.ram if needs.card.seen else needs.ram | {"training": plan_on_cpu(base.config, recipe.model, recipe.training)},
         rooms=tuple(rooms),
         files=(road.path, *archive, *base.shards),
         newest_tweet=_newest_tweet(road.split("test")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -37,6 +38,8 @@ from tweetstyle.sources import open_archive
 
 OPTIMIZER_BYTES = 8
 """Bytes of optimizer state a trained parameter: two moments in fp32. In 8 bits it is less, but a CPU has no such optimizer."""
+ON_CPU = "CPU"
+"""The device's name in a probe that was made without a card (fit/trainer.py, device_name)."""
 TOKENS_A_TWEET = 50
 """With its prompt: a rough figure until the data are prepared and counted (--dry-run)."""
 
@@ -114,9 +117,15 @@ def needs_of(recipe: Recipe, base: Outline | BaseModel, card: Card, lesson: Less
         ram_there=machine_memory()[0] if card.seen else round(recipe.machine.ram_gib * 2**30),
         disk=disk_needed(recipe, base),
         disk_free=shutil.disk_usage(existing_parent(recipe.run_directory)).free,
-        probe=read_probe(recipe.run_directory, decisive_settings(base.path, recipe.model, recipe.training)),
+        probe=_probe_here(recipe, base, card),
         lesson=lesson,
     )
+
+
+def _probe_here(recipe: Recipe, base: Outline | BaseModel, card: Card) -> Probe | None:
+    """What was measured of these settings on the device that trains here: the card, or without one the CPU."""
+    probe = read_probe(recipe.run_directory, decisive_settings(base.path, recipe.model, recipe.training))
+    return probe if probe and probe.device == (card.name if card.seen else ON_CPU) else None
 
 
 def disk_needed(recipe: Recipe, base: Outline | BaseModel) -> dict[str, int]:
@@ -175,6 +184,15 @@ def refuse_what_cannot_fit(recipe: Recipe, base: Outline | BaseModel, card: Card
     if least > card.total - card.others:
         held = f"other programs hold {card.others / 2**30:.1f} GiB of {card}, and this run needs {least / 2**30:.1f}"
         raise TweetstyleError(held, where="model.method", hint=END_THEM)
+
+
+def refuse_method(config: Mapping[str, Any], method: str) -> None:
+    """Refuses a base model that was saved quantised and a method that cannot train it, as doctor does."""
+    from tweetstyle.doctor.base_checks import check_method
+
+    for check in check_method(dict(config), method):
+        if check.state == "fail":
+            raise TweetstyleError(check.seen, where=check.where, hint=check.do)
 
 
 def _key_of(recipe: Recipe, base: Outline | BaseModel, card: Card) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tweetstyle.hub import how_to_complete
-from tweetstyle.memory import memory_table
+from tweetstyle.memory import duration, memory_table
 from tweetstyle.needs import Needs
 from tweetstyle.outline import Outline
 
@@ -88,19 +88,25 @@ def time_in_words(needs: Needs) -> str:
     tokens = f"{about}{lesson.tokens:,} tokens of {lesson.tweets:,} tweets"
     if needs.hours is None:
         return f"{tokens}; speed {speed_in_words(needs)}"
-    return f"{about}{needs.hours:,.1f} hours of training: {tokens} at {needs.probe.tokens_per_second:,.0f} tokens/s, measured"
+    return f"{about}{duration(needs.hours)} of training: {tokens} at {speed_in_words(needs)}"
 
 
 def speed_in_words(needs: Needs) -> str:
-    return f"{needs.probe.tokens_per_second:,.0f} tokens/s, measured" if needs.probe else UNKNOWN_SPEED
+    return f"{needs.probe.tokens_per_second:,.0f} tokens/s, measured on {needs.probe.device}" if needs.probe else UNKNOWN_SPEED
 
 
-def in_one_line(needs: Needs) -> str:
-    """At the start of a run: the card's memory, and the speed where a probe has measured it."""
+def at_the_start(needs: Needs) -> str:
+    """At the start of a run, a line each: the card's memory, RAM, disk, and the speed where a probe has measured it."""
     where = needs.card.name if needs.card.seen else f"no card here; on {needs.card.name}"
-    held = f"memory    {where}: {size(needs.memory.card)} of {size(needs.card.total)}, by formula"
     fits = "" if needs.fits else ", which does not fit (tweetstyle plan says what to write instead)"
-    return held + fits + (f"; {speed_in_words(needs)}" if needs.probe else "")
+    lines = [f"memory    {where}: {size(needs.memory.card)} of {size(needs.card.total)}, by formula{fits}"]
+    if needs.card.seen:
+        part, most = max(needs.ram.items(), key=lambda item: item[1])
+        lines.append(f"RAM       {size(most)} of {size(needs.ram_there)} ({part})")
+    lines.append(f"disk      at most {size(sum(needs.disk.values()))} more; {size(needs.disk_free)} are free")
+    if needs.probe or needs.card.seen:
+        lines.append(f"speed     {speed_in_words(needs)}")
+    return "\n".join(lines)
 
 
 def size(count: int) -> str:

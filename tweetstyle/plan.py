@@ -13,7 +13,7 @@ from tweetstyle.conversations import is_answerable
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import existing_parent
 from tweetstyle.messages import SPLITS_WITH_MESSAGES, Message, messages_path, write_messages
-from tweetstyle.needs import Lesson, Needs, card_for, disk_needed, estimated_lesson, needs_of
+from tweetstyle.needs import Lesson, Needs, card_for, disk_needed, estimated_lesson, needs_of, refuse_method
 from tweetstyle.needs_shown import needs_table, size
 from tweetstyle.outline import outline_base_model
 from tweetstyle.recipe import Recipe, Training
@@ -103,6 +103,7 @@ def plan(
         prepared = prepare(recipe.data, recipe.prompt, line_template, Path(temporary))
         console.print(funnel(prepared))
         outline = outline_base_model(recipe.model.base)
+        refuse_method(outline.config, recipe.model.method)
         if not outline.whole:
             console.print(needs_table(needs_of(recipe, outline, card, estimated_lesson(recipe, prepared.kept))))
         base, template = model()

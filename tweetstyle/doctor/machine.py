@@ -98,7 +98,8 @@ def _ram(state: MachineState, ram: Mapping[str, int]) -> Check:
     part, needed = max(ram.items(), key=lambda item: item[1])
     seen += f"; the run may take {gib(needed)} ({part})"
     if needed > state.total_ram:
-        return fail(name, seen, "take a smaller base model or fewer export.types, or a machine with more memory")
+        smaller = "write a smaller per_device_train_batch_size or max_length" if part == "training" else "write fewer export.types"
+        return fail(name, seen, f"{smaller}, take a smaller base model, or a machine with more memory")
     if state.available_ram is not None and needed > state.available_ram:
         return warn(name, seen, "close other programs before it comes to that, or the machine will swap")
     return ok(name, seen)

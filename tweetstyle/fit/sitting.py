@@ -18,7 +18,7 @@ from tweetstyle.fit.few_steps import few_steps
 from tweetstyle.fit.progress import TrainingProgress
 from tweetstyle.fit.samples import sample_writer
 from tweetstyle.fit.scoring import score
-from tweetstyle.memory import decisive_settings, hours
+from tweetstyle.memory import decisive_settings, duration, hours
 from tweetstyle.recipe import Training
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class _Sitting:
         probe.write_probe(run.directory, seen)
         self.progress.say(probe.in_words(seen))
         taken = hours(round(run.plan.tokens * run.plan.epochs), seen.tokens_per_second)
-        self.progress.say(f"training will take about {taken:,.1f} hours, and validation comes on top")
+        self.progress.say(f"training will take about {duration(taken)}, and validation comes on top")
 
     def _back_off(self, why: OutOfMemory, newest: Checkpoint | None, weights: dict[str, Any] | None) -> None:
         """Half the batch from here on, written down, said and remembered. Raises TweetstyleError at batch 1."""

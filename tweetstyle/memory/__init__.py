@@ -2,7 +2,7 @@
 
 from tweetstyle.memory.card import Card, find_card, named_card
 from tweetstyle.memory.fit_to_card import Change, Largest, how_to_fit, largest_that_fit, plan_on, sizes_that_fit, what_to_change
-from tweetstyle.memory.plan import MemoryPlan, hours, plan_memory
+from tweetstyle.memory.plan import MemoryPlan, duration, hours, plan_memory, plan_on_cpu
 from tweetstyle.memory.probe import PROBE, Probe, decisive_settings, read_probe
 from tweetstyle.memory.shape import Shape, read_shape
 from tweetstyle.memory.table import memory_table
@@ -17,6 +17,7 @@ __all__ = [
     "Probe",
     "Shape",
     "decisive_settings",
+    "duration",
     "find_card",
     "hours",
     "how_to_fit",
@@ -25,6 +26,7 @@ __all__ = [
     "named_card",
     "plan_memory",
     "plan_on",
+    "plan_on_cpu",
     "read_probe",
     "read_shape",
     "sizes_that_fit",

@@ -36,6 +36,8 @@ FRAGMENTATION = 1 / 16
 estimate_training_reserve_bytes). Not measured here."""
 CUBLAS_WORKSPACE = 8320 * 1024
 """":4096:2:16:8", the default of cards before Hopper (docs.pytorch.org/docs/stable/notes/cuda.html, cuBLAS workspaces)."""
+PROCESS_ON_CPU = 5 * 2**29
+"""Bytes that a process which trains on a CPU holds beside the formula's tensors: 1.6 and 2.4 GiB in two runs of recipes/demo-chat.yaml."""
 PROCESS_RAM = 5 * 2**30
 """Python with torch and Unsloth (0.95 GiB resident, measured on a CPU), CUDA's libraries and a shard of weights on its way to the
 card. The allowance for the last two is not measured."""
@@ -118,6 +120,12 @@ def plan_memory(
     return MemoryPlan(resident, moments, reserve, host, states.paged, _notes(shape, training, states.paged))
 
 
+def plan_on_cpu(config: Mapping[str, Any], model: Model, training: Training) -> int:
+    """Bytes of RAM of a training without a card: weights and states in fp32, stock kernels, and the process."""
+    there = training.model_copy(update={"bf16": False, "optim": "adamw_torch"})
+    return plan_memory(config, model, there, display=0, kernels="transformers").tensors + PROCESS_ON_CPU
+
+
 def _moments(shape: Shape, model: Model, training: Training, kernels: Kernels) -> tuple[dict[str, dict[str, int]], int]:
     """What comes and goes within a step, by moment, and the bytes that go to RAM."""
     tokens, of_unsloth = training.per_device_train_batch_size * training.max_length, kernels == "unsloth"
@@ -169,9 +177,14 @@ def hours(tokens: int, tokens_per_second: float | None) -> float | None:
     return None if tokens_per_second is None else tokens / tokens_per_second / 3600
 
 
+def duration(hours: float) -> str:
+    """For a person: minutes below two hours."""
+    return f"{hours:,.1f} hours" if hours >= 2 else f"{max(60 * hours, 1):,.0f} minutes"
+
+
 def hours_in_words(tokens: int, tokens_per_second: float | None) -> str:
     """The same, for a person."""
     taken = hours(tokens, tokens_per_second)
     if taken is None:
         return f"not measured (tokens to train on: {tokens:,})"
-    return f"{taken:,.1f} hours for {tokens:,} tokens at {tokens_per_second:,.0f} tokens/s"
+    return f"{duration(taken)} for {tokens:,} tokens at {tokens_per_second:,.0f} tokens/s"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -34,11 +35,11 @@ def check(road: Road) -> None:
     refuse_what_would_fail(road)
     if road.bytes_there() is not None:
         from tweetstyle.checkup import stop_where_it_would_fail
-        from tweetstyle.needs_shown import in_one_line
+        from tweetstyle.needs_shown import at_the_start
 
         refuse_what_cannot_fit(road)
         stop_where_it_would_fail(road)
-        click.echo(in_one_line(road.run_needs), err=True)
+        click.echo(at_the_start(road.run_needs), err=True)
 
 
 def refuse_what_would_fail(road: Road) -> None:
@@ -59,12 +60,15 @@ def refuse_what_cannot_fit(road: Road) -> None:
 
 def needs(road: Road, card_gib: float | None, tweets: int | None) -> Needs:
     """What the run takes. card_gib: of another card than the one that is here; tweets: of another number than the archive's."""
-    from tweetstyle.needs import card_for, needs_of
+    from tweetstyle.needs import card_for, needs_of, refuse_method
     from tweetstyle.plan import lesson_of
 
     with located(road.path):
         outline = outline_base_model(road.recipe.model.base)
+        refuse_method(outline.config, road.recipe.model.method)
         there = road.split("train").is_file() and all(source.exists() for source in road.recipe.data.source)
         prepared = outline.whole and tweets is None and there and ready_to_fit(road)
         lesson = lesson_of(road.recipe, lambda: (road.base, road.template), prepared, tweets)
-        return needs_of(road.recipe, outline, card_for(road.recipe, card_gib), lesson)
+        found = needs_of(road.recipe, outline, card_for(road.recipe, card_gib), lesson)
+        # What was measured here says nothing of another card.
+        return found if card_gib is None else replace(found, probe=None)
