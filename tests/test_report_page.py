@@ -388,3 +388,82 @@ def test_reasons_and_checks_have_their_french():
     assert set(FRENCH) == set(REASONS) and set(CHECKS) == set(MEANING)
     assert Say("fr").reason("link only") == "lien seul" and Say("en").reason("link only") == "link only"
     assert Say("fr").check("stop") == "arrêt" and Say("fr").check("something new") == "something new"
+
+
+PLAYED = {
+    "settings": {"split": "mini-train"},
+    "outputs": {"messages-train.jsonl": "d1", "messages-test.jsonl": "d2"},
+    "facts": {
+        "model": "my model.gguf a52423",
+        "splits": {
+            "train": {"asked": 1200, "usable": 1113, "kinds": {"question": 601, "remark": 302, "request": 210},
+                      "rejected": {"too long": 53, "near-duplicate": 41}, "given_up": 87, "unknown_parent": 26, "left_out": 440},
+            "test": {"asked": 36, "usable": 14, "kinds": {"question": 5, "remark": 6, "request": 3},
+                     "rejected": {"refusal": 31}, "given_up": 22, "unknown_parent": 1, "left_out": 0},
+        },
+    },
+}  # fmt: skip
+
+
+def run_of_messages(root: Path, message: str = "playback", trained_on: str | None = "d1") -> RunFiles:
+    """trained_on: digest of the messages; None: the run is not trained yet, and the prepared tweets alone say what it is."""
+    of, prompt = files(root), {"prompt": {"message": message}}
+    of.processed.mkdir()
+    facts = {"read": 1700, "kept": 1666, "dropped": {"retweet": 34}, "first_day": "", "splits": {"train": 1666, "test": 37}}
+    (of.processed / "manifest.json").write_text(json.dumps({"facts": facts, "settings": prompt}))
+    (of.processed / "playback.json").write_text(json.dumps(PLAYED))
+    if trained_on:
+        talked = {"conversations": {"turns": 1109, "conversations": 1107}} if message == "playback" else {}
+        inputs = {"data/messages-train.jsonl": trained_on} if message == "playback" else {}
+        (of.run / "fit.json").write_text(json.dumps({"facts": talked, "settings": prompt, "inputs": inputs}))
+    return of
+
+
+def data_rows(page: Page) -> dict[str, list[str]]:
+    """First cell → the others, of the tables of three columns."""
+    cells = [data for path, data in page.texts if "td" in path and data.strip()]
+    names = [
+        place
+        for place, cell in enumerate(cells)
+        if not re.match(r"[\d\u202f,]+$", cell) and len(cells) > place + 2 and re.match(r"[\d\u202f,]+$", cells[place + 2])
+    ]
+    return {cells[place]: cells[place + 1 : place + 3] for place in names}
+
+
+def test_which_of_the_kept_tweets_have_a_message_and_why_others_have_none_is_told(tmp_path):
+    page = Page(run_report(run_of_messages(tmp_path), "en"))
+    rows = data_rows(page)
+    assert not page.errors and [rows[name] for name in (
+        "replies to somebody whose words are unknown: none was sought", "beyond the sample: none was sought", "a message was sought",
+        "with a message", "– a question", "– a remark", "– a request", "without a message: every attempt was rejected",
+        "too long", "too like others", "a refusal",
+    )] == [
+        ["26", "1"], ["440", "0"], ["1,200", "36"], ["1,113", "14"], ["601", "5"], ["302", "6"], ["210", "3"], ["87", "22"],
+        ["53", "0"], ["41", "0"], ["0", "31"],
+    ]  # fmt: skip
+    assert "1,109 tweets, in 1,107 conversations" in page.text and "written by my model.gguf." in page.text
+    headings = [data for path, data in page.texts if "th" in path]
+    assert headings[headings.index("Kept tweets") :][:3] == ["Kept tweets", "mini-train", "test"]
+    french = Page(run_report(run_of_messages(tmp_path / "fr"), "fr"))
+    assert data_rows(french)["avec un message"] == ["1\u202f113", "14"] and data_rows(french)["un refus"] == ["0", "31"]
+    assert "1 109 tweets, en 1 107 conversations" in french.text and "too l" not in french.text
+
+
+def test_messages_are_told_of_the_run_that_was_trained_on_them_alone(tmp_path):
+    """What playback wrote can stand beside a run of topics, and can have been written again since the training."""
+    topics = Page(run_report(run_of_messages(tmp_path / "topics", message="topic"), "en"))
+    assert "1,666" in topics.text and "message" not in topics.text
+    other = Page(run_report(run_of_messages(tmp_path / "other", trained_on="d9"), "en"))
+    assert "other messages since the training" in other.text and "1,109 tweets" in other.text and "1,113" not in other.text
+    live = Page(run_report(run_of_messages(tmp_path / "live", trained_on=None), "en", live=True))
+    assert data_rows(live)["with a message"] == ["1,113", "14"] and "in 1,107" not in live.text
+
+
+def test_every_reason_of_playback_has_its_words():
+    from tweetstyle.messages import KINDS
+    from tweetstyle.playback.checks import REASONS
+    from tweetstyle.report import words_en, words_fr
+
+    assert set(words_en.REJECTED) == set(words_fr.REJECTED) == set(REASONS)
+    assert all(f"d_{kind}" in WORDS["en"] for kind in KINDS)
+    assert Say("fr").rejected("something new") == "something new"

@@ -21,7 +21,10 @@ class RunFiles:
 
 @dataclass(frozen=True)
 class Read:
-    """The files' content, {} or [] for one that is missing or half written."""
+    """The files' content, {} or [] for one that is missing or half written.
+
+    talks: whether the run's tweets answer messages; played: the playback that its messages are of, {} where another has been since.
+    """
 
     name: str
     evaluation: dict[str, Any]
@@ -31,6 +34,8 @@ class Read:
     probe: dict[str, Any]
     prepared: dict[str, Any]
     gate: dict[str, Any]
+    talks: bool
+    played: dict[str, Any]
     manifests: dict[str, dict[str, Any]]
 
 
@@ -43,6 +48,7 @@ def read_run(files: RunFiles) -> Read:
         "export": files.export / "manifest.json",
     }
     manifests = {stage: found for stage, path in paths.items() if (found := _json(path))}
+    talks = _talks(manifests)
     return Read(
         name=files.run.name,
         evaluation=_json(files.run / "evaluation.json"),
@@ -52,8 +58,23 @@ def read_run(files: RunFiles) -> Read:
         probe=_json(files.run / "probe.json"),
         prepared=manifests.get("prepare", {}).get("facts", {}),
         gate=_json(files.export / "parity.json"),
+        talks=talks,
+        played=_played(_json(files.processed / "playback.json"), manifests.get("fit", {})) if talks else {},
         manifests=manifests,
     )
+
+
+def _talks(manifests: dict[str, dict[str, Any]]) -> bool:
+    """As the run was trained; before that, as its tweets were prepared. Runs can share what prepare and playback wrote."""
+    of = manifests.get("fit") or manifests.get("prepare", {})
+    return of.get("settings", {}).get("prompt", {}).get("message") == "playback"
+
+
+def _played(played: dict[str, Any], fit: dict[str, Any]) -> dict[str, Any]:
+    """{} where the run was trained on other messages than these."""
+    name = "messages-train.jsonl"
+    read = [digest for path, digest in fit.get("inputs", {}).items() if path.rpartition("/")[2] == name]
+    return {} if read and read != [played.get("outputs", {}).get(name)] else played
 
 
 def _json(path: Path) -> dict[str, Any]:

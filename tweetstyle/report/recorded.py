@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tweetstyle.prepare.report_charts import Step, funnel_chart, html
@@ -75,6 +75,40 @@ def data(run: Read, say: Say) -> Iterator[str]:
     yield figure(say("d_chart"), funnel_chart(steps, facts["read"]))
     rows = ([html(say(name)), html(say.number(count))] for name, count in facts["splits"].items())
     yield table([say("d_splits"), say("d_kept")], rows)
+    if run.talks:
+        yield from _messages(run, say)
+
+
+def _messages(run: Read, say: Say) -> Iterator[str]:
+    """How many of the kept tweets have a message, of which kinds, and why others have none."""
+    yield f"<h3>{html(say('d_messages'))}</h3>"
+    facts, told = run.played.get("facts", {}), run.fit.get("facts", {}).get("conversations")
+    yield paragraph(say("d_messages_say"))
+    if told:
+        yield paragraph(say("d_trained", tweets=say.number(told["turns"]), conversations=say.number(told["conversations"])))
+    if not facts:
+        yield paragraph(say("d_not_these"), soft=True)
+        return
+    splits = facts["splits"]
+    # Playback calls those that train train, whichever split they are of.
+    names = [say(run.played["settings"]["split"] if name == "train" else name) for name in splits]
+    kinds = dict.fromkeys(kind for of in splits.values() for kind in of["kinds"])
+    reasons = dict.fromkeys(reason for of in splits.values() for reason in of["rejected"])
+
+    def row(name: str, counts: Iterable[int]) -> list[str]:
+        return [html(name), *(html(say.number(count)) for count in counts)]
+
+    def rows(*keys: str) -> list[list[str]]:
+        return [row(say(f"d_{key}"), (of[key] for of in splits.values())) for key in keys]
+
+    of_kinds = [row(say(f"d_{kind}"), (of["kinds"].get(kind, 0) for of in splits.values())) for kind in kinds]
+    tweets = [*rows("unknown_parent", "left_out", "asked", "usable"), *of_kinds, *rows("given_up")]
+    yield table([say("d_tweets"), *names], tweets)
+    if reasons:
+        counts = ([of["rejected"].get(reason, 0) for of in splits.values()] for reason in reasons)
+        rejected = (row(say.rejected(reason), of) for reason, of in zip(reasons, counts, strict=True))
+        yield table([say("d_rejected"), *names], rejected)
+    yield paragraph(say("d_written", model=facts["model"].rpartition(" ")[0]), soft=True)
 
 
 def plan(run: Read, say: Say) -> Iterator[str]:

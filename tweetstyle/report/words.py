@@ -83,6 +83,11 @@ class Say:
         """Why prepare dropped a tweet."""
         return name if self.language == "en" else words_fr.REASONS.get(name, name)
 
+    def rejected(self, name: str) -> str:
+        """Why playback did not use a message."""
+        words = words_en.REJECTED if self.language == "en" else words_fr.REJECTED
+        return words.get(name, name)
+
     def check(self, name: str) -> str:
         """What the gate looked at."""
         return name if self.language == "en" else words_fr.CHECKS.get(name, name)

@@ -218,6 +218,23 @@ WORDS = {
     "d_splits": "Kept tweets by part",
     "d_period": "From {first} to {last}.",
     "d_rule": "dropped: {rule}",
+    "d_messages": "The messages that the tweets answer",
+    "d_messages_say": "Of the kept tweets only those with a message train and are scored.",
+    "d_trained": "Trained on as answers: {tweets} tweets, in {conversations} conversations.",
+    "d_not_these": (
+        "How many messages were found is not known: playback.json is missing, or playback has written other messages since the training."
+    ),
+    "d_tweets": "Kept tweets",
+    "d_unknown_parent": "replies to somebody whose words are unknown: none was sought",
+    "d_left_out": "beyond the sample: none was sought",
+    "d_asked": "a message was sought",
+    "d_usable": "with a message",
+    "d_question": "– a question",
+    "d_remark": "– a remark",
+    "d_request": "– a request",
+    "d_given_up": "without a message: every attempt was rejected",
+    "d_rejected": "Rejected messages, every attempt counted",
+    "d_written": "The messages were written by {model}.",
     "a_what": "What",
     "a_plan": "planned",
     "a_did": "happened",
@@ -259,3 +276,16 @@ WORDS = {
     "t_eval_bits_per_byte": "bits that a byte of an unseen tweet costs the model that was kept",
     "t_eval_loss": "mean loss on the validation tweets, nats a token",
 }
+
+REJECTED = {
+    "empty": "empty",
+    "too long": "too long",
+    "refusal": "a refusal",
+    "echo of the instruction": "an echo of the instruction to the model",
+    "echo of an example": "an echo of an example shown to the model",
+    "copies the tweet": "copies the tweet",
+    "other kind": "of another kind than asked for",
+    "other language": "in another language than the tweet",
+    "near-duplicate": "too like others",
+}
+"""Why playback does not use a message."""

@@ -232,6 +232,24 @@ WORDS = {
     "d_splits": "Tweets gardés, par partie",
     "d_period": "Du {first} au {last}.",
     "d_rule": "écartés : {rule}",
+    "d_messages": "Les messages auxquels les tweets répondent",
+    "d_messages_say": "Des tweets gardés, seuls ceux qui ont un message servent à l’entraînement et aux mesures.",
+    "d_trained": "Appris comme réponses : {tweets} tweets, en {conversations} conversations.",
+    "d_not_these": (
+        "On ne sait pas combien de messages ont été trouvés : playback.json manque, ou playback a écrit d’autres messages depuis "
+        "l’entraînement."
+    ),
+    "d_tweets": "Tweets gardés",
+    "d_unknown_parent": "réponses à quelqu’un dont les mots sont inconnus : aucun message cherché",
+    "d_left_out": "au-delà de l’échantillon : aucun message cherché",
+    "d_asked": "un message a été cherché",
+    "d_usable": "avec un message",
+    "d_question": "– une question",
+    "d_remark": "– une remarque",
+    "d_request": "– une demande",
+    "d_given_up": "sans message : tous les essais ont été rejetés",
+    "d_rejected": "Messages rejetés, chaque essai compté",
+    "d_written": "Les messages ont été écrits par {model}.",
     "a_what": "Quoi",
     "a_plan": "prévu",
     "a_did": "réel",
@@ -318,6 +336,20 @@ REASONS = {
     "near duplicate": "presque un doublon",
 }
 """Why prepare drops a tweet."""
+
+REJECTED = {
+    "empty": "vide",
+    "too long": "trop long",
+    "refusal": "un refus",
+    "echo of the instruction": "un écho de la consigne donnée au modèle",
+    "echo of an example": "un écho d’un exemple montré au modèle",
+    "copies the tweet": "copie le tweet",
+    "other kind": "d’un autre genre que demandé",
+    "other language": "dans une autre langue que le tweet",
+    "near-duplicate": "trop semblable à d’autres",
+}
+"""Why playback does not use a message."""
+
 CHECKS = {
     "tokens": "jetons",
     "tokens in Ollama": "jetons dans Ollama",
