@@ -22,6 +22,16 @@ MOST_CHARACTERS = 400
 
 UNCERTAIN = ("", 0.0)
 
+COMPARED = ("ar", "de", "en", "es", "fr", "he", "hi", "it", "ja", "ko", "nl", "pt", "ru", "zh")
+"""A language that is none of these is nearer to one of them, by its words or its script, than to another's."""
+NO_LANGUAGE = "und"
+"""For a script of none of the languages compared. ISO 639-2."""
+TIMES_AS_LIKELY, SHORT_TIMES_AS_LIKELY = 2.0, 50.0
+"""So much more than its own another language must be, for a text of `FEWEST_TO_COMPARE` words or more, and for a shorter one."""
+FEWEST_TO_COMPARE = 3
+SHARE_OF_SIGNS = 0.4
+"""Of the words, from which everyday words of one language settle a text in any language: Spanish and Italian have a few of them too."""
+
 _NO_LANGUAGE = re.compile(r"https?://\S+|\bwww\.\S+|[@#]\w+|@…|\[\w+\]")
 _MAY_HAVE_NO_LANGUAGE = re.compile(r"[@#\[/]|www\.")
 _WORD = re.compile(r"[^\W\d_]+'?")
@@ -76,6 +86,54 @@ def languages_of(texts: Sequence[str], likely: Sequence[str], fewest_words: int 
     return found
 
 
+def other_languages(texts: Sequence[str], own: Sequence[str], likely: Sequence[str]) -> list[str]:
+    """For each text the language (ISO 639-1) that it is in rather than its own one, else empty: what is short or uncertain is its own.
+
+    own: of each text. likely: compared too, beside COMPARED. The detector's models, 200 MB, stay for the next call: see `unload`.
+    Raises TweetstyleError for a language that lingua does not know.
+    """
+    found = [""] * len(texts)
+    places, words_of, open_texts = [], [], []
+    for place, text in enumerate(texts):
+        words_alone = _words_alone(text)
+        words = _WORD.findall(words_alone.lower())
+        sure = own[place] in ("fr", "en") and _mostly_everyday_words(words)
+        if sure:
+            found[place] = sure if sure != own[place] else ""
+        elif words:
+            places.append(place)
+            words_of.append(len(words))
+            open_texts.append(words_alone)
+    if open_texts:
+        detector = _detector(tuple(sorted({*COMPARED, *likely, *own})))
+        answers = detector.compute_language_confidence_values_in_parallel(open_texts)
+        for place, count, values in zip(places, words_of, answers, strict=True):
+            times = TIMES_AS_LIKELY if count >= FEWEST_TO_COMPARE else SHORT_TIMES_AS_LIKELY
+            found[place] = _rather({value.language.iso_code_639_1.name.lower(): value.value for value in values}, own[place], times)
+    return found
+
+
+def unload() -> None:
+    """Gives the memory back that `other_languages` holds."""
+    if _detector.cache_info().currsize:
+        _detector(("en", "fr")).unload_language_models()
+
+
+def _rather(values: dict[str, float], own: str, times: float) -> str:
+    """The language that is `times` as likely as its own, if any is. values: 0 throughout for a script of none of them."""
+    best = max(values, key=lambda language: values[language], default="")
+    if not best or not values[best]:
+        return NO_LANGUAGE
+    return best if values[best] >= times * values.get(own, 0.0) and best != own else ""
+
+
+def _mostly_everyday_words(words: list[str]) -> str:
+    """ "fr" or "en" where `by_everyday_words` says so and they are a good part of the words."""
+    sure = by_everyday_words(words)
+    signs = _FRENCH_SIGNS if sure == "fr" else _ENGLISH_SIGNS
+    return sure if sure and sum(word in signs for word in words) >= SHARE_OF_SIGNS * len(words) else ""
+
+
 def by_everyday_words(words: list[str]) -> str:
     """ "fr" or "en" where lower-case words (an elision with its apostrophe) have signs of one alone, else empty."""
     french, english = len(_FRENCH_SIGNS.intersection(words)), len(_ENGLISH_SIGNS.intersection(words))
@@ -103,7 +161,7 @@ def _by_lingua(texts: list[str], detector) -> list[tuple[str, float]]:
     return answers
 
 
-@lru_cache(1)
+@lru_cache(2)
 def _detector(likely: tuple[str, ...]):
     from lingua import IsoCode639_1, LanguageDetectorBuilder
 

@@ -83,6 +83,7 @@ def playback(settings: Playback, likely: Sequence[str], train: Path, processed: 
             looks[split] = collector.collect(chosen[split].asks, split)
             played[split] = _played(chosen[split], looks[split])
             _check_enough(split, played[split], speaker)
+    judge.close()
     if collector.spent.answers:
         speaker.close()
     outputs = [messages_path(processed, split) for split in SPLITS_WITH_MESSAGES]

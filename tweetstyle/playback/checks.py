@@ -24,7 +24,7 @@ INSTRUCTION, EXAMPLE, LANGUAGE, KIND, ALIKE = (
     "other kind",
     "near-duplicate",
 )
-REASONS = (EMPTY, TOO_LONG, REFUSAL, INSTRUCTION, EXAMPLE, COPIED, KIND, LANGUAGE, ALIKE)
+REASONS = (EMPTY, TOO_LONG, REFUSAL, INSTRUCTION, EXAMPLE, COPIED, LANGUAGE, KIND, ALIKE)
 """In the order in which they are looked for."""
 
 _THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.S)
@@ -76,11 +76,6 @@ def whats_wrong(message: str, ask: Ask, most_words: int, instruction: set[tuple[
     if words == bare_words(ask.text) or own & runs(bare_words(ask.text)):
         return COPIED
     return "" if is_kind(message, ask.kind) else KIND
-
-
-def language_reason(found: str, wanted: str) -> str:
-    """found: the language that the message seems to be in, empty where it is uncertain, which is not enough."""
-    return "" if found == wanted else LANGUAGE
 
 
 def counted(reasons: Iterable[str]) -> dict[str, int]:

@@ -16,7 +16,7 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.ollama import OllamaLost
 from tweetstyle.playback.asks import Ask, fraction
 from tweetstyle.playback.cache import Answer, Cache, key_of
-from tweetstyle.playback.checks import counted
+from tweetstyle.playback.checks import LANGUAGE, counted
 from tweetstyle.playback.judge import Judge, Look
 from tweetstyle.playback.prompt import prompt_digest, turns
 from tweetstyle.playback.speakers import TOKENS_PER_WORD, Sampled, Speaker
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 FIRST_LOOK = 20
 """After so many answers of which none can be used, nothing more is asked."""
+FOREIGN_SHARE = 0.9
+"""Of these so many in another language than their tweet's are a model that does not speak it."""
 WAITS = (1.0, 4.0)
 """Seconds before a lost request is sent again, and once more."""
 SEEDS = 2**31
@@ -112,11 +114,17 @@ class Collector:
             raise TweetstyleError(lost.what, where=lost.where, hint=f"{hint}and the same command goes on from there") from lost
 
     def _refuse_if_useless(self, first: Sequence[Ask], found: dict[str, Answer], split: str) -> None:
+        """Also where now and then a message, too short to tell, is not known to be in another language as all others are."""
         looks = self.judge.glance(first, [found[ask.id] for ask in first])
-        if not all(look.reason for look in looks):
+        counts = counted(look.reason for look in looks)
+        if not all(look.reason for look in looks) and counts.get(LANGUAGE, 0) < FOREIGN_SHARE * len(looks):
             return
-        reasons = ", ".join(f"{reason} {count}" for reason, count in counted(look.reason for look in looks).items())
-        what = f"none of the first {len(looks)} messages of {split} can be used ({reasons}); for example {looks[0].message[:100]!r}"
+        # The reason of most messages first: it is the one to do something about.
+        often = sorted(counts, key=lambda reason: -counts[reason])
+        reasons = ", ".join(f"{reason} {counts[reason]}" for reason in often)
+        example = next(look.message for look in looks if look.reason == often[0])
+        use = f"only {len(looks) - sum(counts.values())}" if sum(counts.values()) < len(looks) else "none"
+        what = f"{use} of the first {len(looks)} messages of {split} can be used ({reasons}); for example {example[:100]!r}"
         hint = "name a larger model, one that speaks the tweets' language; tweetstyle playback RECIPE --show 20 shows what it answers"
         raise TweetstyleError(what, where=self.speaker.where, hint=hint)
 

@@ -7,20 +7,16 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from tweetstyle.languages import languages_of
+from tweetstyle.languages import other_languages, unload
 from tweetstyle.playback.alike import Alike, bare_words
 from tweetstyle.playback.asks import Ask
 from tweetstyle.playback.cache import Answer
-from tweetstyle.playback.checks import ALIKE, TOO_LONG, language_reason, runs, tidy, whats_wrong
+from tweetstyle.playback.checks import ALIKE, KIND, LANGUAGE, TOO_LONG, runs, tidy, whats_wrong
 from tweetstyle.playback.prompt import shown, told
 from tweetstyle.playback.speakers import TOKENS_PER_WORD
 
 if TYPE_CHECKING:
     from tweetstyle.recipe import Playback
-
-SHORTEST = 1
-"""Words from which a message's language is looked for: it need not be the certain one of a tweet, only not another."""
-
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -55,13 +51,19 @@ class Judge:
         """What can be said of each message by itself; nothing is remembered."""
         return self._alone(asks, answers, 0)
 
+    def close(self) -> None:
+        """Gives the memory back that telling languages takes; asked again, it is taken again."""
+        unload()
+
     def _alone(self, asks: Sequence[Ask], answers: Sequence[Answer], attempt: int) -> list[Look]:
         messages = [tidy(answer.text) for answer in answers]
         reasons = [self._reason(*of) for of in zip(messages, answers, asks, strict=True)]
-        passed = [place for place, reason in enumerate(reasons) if not reason]
-        languages = languages_of([messages[place] for place in passed], self._likely, SHORTEST) if passed else []
-        for place, (found, _) in zip(passed, languages, strict=True):
-            reasons[place] = language_reason(found, asks[place].language)
+        # A kind is told by words of the right language: what is in another is no other kind first.
+        open_ = [place for place, reason in enumerate(reasons) if reason in ("", KIND)]
+        others = other_languages([messages[place] for place in open_], [asks[place].language for place in open_], self._likely)
+        for place, other in zip(open_, others, strict=True):
+            if other:
+                reasons[place] = LANGUAGE
         return [Look(ask, message, reason, attempt) for ask, message, reason in zip(asks, messages, reasons, strict=True)]
 
     def _reason(self, message: str, answer: Answer, ask: Ask) -> str:
