@@ -9,7 +9,7 @@ import pytest
 
 from tweetstyle import languages
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.languages import by_everyday_words, languages_of
+from tweetstyle.languages import by_everyday_words, languages_of, other_languages
 
 BOTH = ("fr", "en")
 SAMPLE = Path(__file__).parent.parent / "data" / "raw" / "tweets_tous.csv"
@@ -73,3 +73,48 @@ def test_the_shortcut_agrees_with_lingua_on_the_sample_archive():
     differ = sum(language not in ("", found) for (_, found), (language, _) in zip(settled, answers, strict=True))
     assert len(settled) > 0.8 * len(texts)
     assert differ <= 0.005 * len(settled)
+
+
+OWN = {
+    "fr": "Il fait froid chez toi ?|Mon chat dort encore.|J'ai raté le bus.|Écris un tweet sur ton vélo.|Raconte ta journée au marché.|"
+    "Le café est meilleur ici.|T'as fini ton livre ?|Le match était nul.|Encore une panne de métro.|Les voisins chantent encore.",
+    "en": "Is it cold there?|My cat is still asleep.|I missed my bus.|Write a tweet about your bike.|Tell us about your day.|"
+    "Coffee tastes better here.|Have you finished that book?|That game was awful.|Another subway breakdown.|Neighbours singing again.",
+}
+SHORT = {
+    "fr": "ok ?|on mange ?|quoi ?|lol|Et toi ?|Super !|Sushi ?|Netflix ?|Bof.|Tiguidou !|Zug ?|haha oui|12 ?",
+    "en": "ok?|And you?|lol|Sushi?|Netflix?|Meh.|No.|Dinner?|haha yes|Go Habs!|Toronto?",
+}
+FOREIGN = {
+    "de": "Hast du den Schnee gesehen?|Meine Katze schläft noch.|Ich habe den Bus verpasst.|Schreib einen Tweet über dein Fahrrad.|"
+    "Der Kaffee schmeckt hier besser.|Die Nachbarn singen wieder.|Warum nicht?",
+    "es": "¿Cómo está tu rodilla?|Mi gato sigue durmiendo.|Perdí el autobús.|Escribe un tuit sobre tu bicicleta.|"
+    "El café sabe mejor aquí.|Los vecinos cantan otra vez.|Mi hermana llega mañana.",
+    "it": "Come sta il tuo ginocchio?|Il mio gatto dorme ancora.|Scrivi un tweet sulla tua bici.|Raccontaci la tua giornata.|"
+    "Il caffè è più buono qui.|I vicini cantano ancora.|Mia sorella arriva domani.",
+    "pt": "Como está seu joelho?|Meu gato ainda está dormindo.|Escreva um tweet sobre sua bicicleta.|Já terminou o livro?|"
+    "O café é melhor aqui.|Os vizinhos cantam de novo.|Minha irmã chega amanhã.",
+    "ru": "Как дела?|Кот спит.", "ja": "今日は寒いですね", "el": "Πού είναι η γάτα;",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("own", BOTH)
+def test_a_message_in_its_own_language_is_in_no_other_however_short_it_is(own):
+    messages = [*OWN[own].split("|"), *SHORT[own].split("|")]
+    found = other_languages(messages, [own] * len(messages), BOTH)
+    assert {message: other for message, other in zip(messages, found, strict=True) if other} == {}
+
+
+@pytest.mark.parametrize("own", BOTH)
+@pytest.mark.parametrize("other", [*FOREIGN, *BOTH])
+def test_a_message_in_another_language_is_not_taken_for_its_own_though_none_but_french_and_english_are_likely(own, other):
+    if own == other:
+        return
+    messages = (FOREIGN | OWN)[other].split("|")
+    found = other_languages(messages, [own] * len(messages), BOTH)
+    assert all(found), [message for message, language in zip(messages, found, strict=True) if not language]
+    assert other == "el" or found.count(other) >= 0.7 * len(found)
+
+
+def test_a_likely_language_beside_the_ones_compared_is_its_own():
+    assert other_languages(["Kissa nukkuu vielä keittiössä."] * 2, ["fi", "fr"], ("fr", "fi")) == ["", "fi"]

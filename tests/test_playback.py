@@ -318,6 +318,19 @@ def test_useless_answers_throughout_end_it_after_the_first(processed, answer, re
     assert not list(processed.glob("messages-*"))
 
 
+def test_a_model_that_speaks_another_language_is_named_as_that_first_though_some_of_its_messages_are_too_short_to_tell(processed):
+    def german(body: dict, number: int) -> str:
+        return "ok" if number == 3 else "Die Nachbarn singen schon wieder in der Küche."
+
+    with (
+        FakeOllama(german) as fake,
+        pytest.raises(TweetstyleError, match=r"of the first 20 messages can be used \(other language 19\b.*Nachbarn"),
+    ):
+        play(fake, processed, concurrency=2, questions=0.3, remarks=0.4, requests=0.3)
+    assert 20 <= len(fake.requests) <= 20 + 2 * 2
+    assert not list(processed.glob("messages-*"))
+
+
 def test_too_few_pairs_are_told_with_their_number_and_reasons(processed):
     with FakeOllama(good) as fake:
         play(fake, processed)

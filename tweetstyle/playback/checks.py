@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from tweetstyle.playback.alike import Alike, bare_words
-from tweetstyle.playback.phrases import LABEL, REFUSALS, WISH
+from tweetstyle.playback.phrases import ABOUT_THE_TASK, LABEL, REFUSALS, WISH
 
 if TYPE_CHECKING:
     from tweetstyle.messages import Kind
@@ -52,7 +52,7 @@ def is_kind(message: str, kind: Kind) -> bool:
     """A question asks, a remark does not; a request names something to be done with words."""
     asks = message.rstrip(' "”»!.)').endswith("?")
     if kind == "request":
-        return bool(WISH.search(message))
+        return bool(WISH.search(message.replace("’", "'")))
     return asks == (kind == "question")
 
 
@@ -66,10 +66,11 @@ def whats_wrong(message: str, ask: Ask, most_words: int, instruction: set[tuple[
         return EMPTY
     if len(message.split()) > most_words:
         return TOO_LONG
-    if REFUSALS.search(message.replace("’", "'")):
+    straight = message.replace("’", "'")
+    if REFUSALS.search(straight):
         return REFUSAL
     own = runs(words)
-    if own & instruction:
+    if own & instruction or ABOUT_THE_TASK.search(straight):
         return INSTRUCTION
     if examples.count(words):
         return EXAMPLE

@@ -18,6 +18,7 @@ from tweetstyle.playback.speakers import TOKENS_PER_WORD
 if TYPE_CHECKING:
     from tweetstyle.recipe import Playback
 
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """A message, tidied, and the reason for which it is not used; empty: it is. attempt: from 0."""
