@@ -324,7 +324,7 @@ def test_a_model_that_speaks_another_language_is_named_as_that_first_though_some
 
     with (
         FakeOllama(german) as fake,
-        pytest.raises(TweetstyleError, match=r"of the first 20 messages can be used \(other language 19\b.*Nachbarn"),
+        pytest.raises(TweetstyleError, match=r"of the first 20 messages of train can be used \(other language 19\b.*Nachbarn"),
     ):
         play(fake, processed, concurrency=2, questions=0.3, remarks=0.4, requests=0.3)
     assert 20 <= len(fake.requests) <= 20 + 2 * 2

@@ -39,6 +39,11 @@ As a language model, I have no cat.
 I'm just an AI.
 I am ChatGPT.
 I was trained by Google.
+Je refuse de rédiger ce tweet.
+Je ne peux malheureusement pas écrire cela.
+Il m'est impossible de répondre à cette demande.
+Je ne peux pas participer à cette conversation.
+It would be inappropriate for me to answer.
 """
 ABOUT = """
 Here is a remark from a friend:
@@ -107,6 +112,10 @@ She writes texts all day.
 I can't do stairs today.
 My question is simple.
 I'm a model student.
+Je peux pas ouvrir ton message.
+Je ne peux pas envoyer de textes, j'ai plus de batterie.
+I can't answer his texts right now.
+I don't have access to the roof.
 """
 
 

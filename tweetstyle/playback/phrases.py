@@ -19,7 +19,7 @@ LABEL = re.compile(
 
 _CANNOT_FR = (
     r"\b(?:je|j') ?(?:ne |n')?"
-    r"(?:(?:peux|puis|saurais|souhaite|veux|préfère) pas|suis pas (?:en mesure|capable|autorisée?)|ai pas le droit)"
+    r"(?:(?:peux|puis|saurais|souhaite|veux|préfère)(?: malheureusement)? pas|suis pas (?:en mesure|capable|autorisée?)|ai pas le droit)"
 )
 _CANNOT_EN = (
     r"\bi(?: can(?:not|'t| not)| won't| will not| (?:must )?decline to"
@@ -30,7 +30,11 @@ _THIS_FR = (
 )
 _THIS_EN = (
     r"(?:content|messages?|tweets?|texts?|sentences?|requests?|prompts?|instructions?|topics?|material|that kind of|this kind of"
-    r"|responses?|language)\b"
+    r"|responses?|language)\b(?! from| of)"
+)
+_WORDS_FR = (
+    r"(?:créer|écrire|rédiger|produire|générer|inventer|composer|traiter|répondre|donner suite|satisfaire|formuler|proposer|aborder"
+    r"|continuer|discuter)"
 )
 _DO_FR = r"(?:faire|dire|répondre à|écrire)"
 _MAKERS = r"(?:openai|google|meta|mistral|alibaba|anthropic)"
@@ -43,16 +47,21 @@ REFUSALS = re.compile(
         \bi(?: am|'m) (?:just |only )?an? (?:ai|(?:large )?language model|assistant|chatbot)\b
         {_CANNOT_EN} (?:engage|assist|comply|fulfil|participate)
         {_CANNOT_EN} (?:help|assist) you (?:with|there|,|\.)
-        {_CANNOT_EN} (?:help|provid|generat|creat|writ|produc|answer|respond|discuss|do|say|continu)(?:e|ing)?\b[^.?!]{{0,40}} {_THIS_EN}
+        {_CANNOT_EN} (?:help|provid|generat|creat|writ|produc|answer|respond|discuss|do|say|continu)(?:e|ing)?\b(?! (?:his|her|their|my)\b)[^.?!]{{0,40}} {_THIS_EN}
         {_CANNOT_EN} (?:help with|provide|generate|create|write|produce|answer|respond to|discuss){_THAT_IS_ALL}
         \b(?:sorry|apologi[sz]e|unfortunately|afraid)\b[,.;]? ?(?:but )?{_CANNOT_EN} (?:do|say){_THAT_IS_ALL}
         \bi don't have (?:personal (?:opinion|feeling|experience|belief|preference)|feelings(?= or|[,.]))
-        \bi don't have (?:the ability to (?:feel|write|create|generate|access)|access to (?:the|your|that|real))
+        \bi don't have (?:the ability to (?:feel|write|create|generate|access)|access to (?:your|that|real))
         \ben tant qu(?:e (?:modèle|assistant|chatbot)|['’]?(?:ia\b|intelligence|assistante?\b))
         \bje (?:ne )?suis (?:qu')?(?:une? )?(?:ia\b|intelligence artificielle|modèle de|assistante? (?:virtuel|ia\b)|chatbot)
         {_CANNOT_FR} (?:de |d')?vous aider
         {_CANNOT_FR} (?:de |d')?(?:t')?aider (?:avec|à|pour|sur) (?:ça|cela|cette|ce)\b
-        {_CANNOT_FR}(?! voir| lire| croire| trouver)[^.?!]{{0,45}} {_THIS_FR}
+        {_CANNOT_FR}[^.?!]{{0,15}} {_WORDS_FR}\b[^.?!]{{0,25}} {_THIS_FR}
+        \bje (?:refuse|dois refuser|m'abstiens) (?:de |d'){_WORDS_FR}\b[^.?!]{{0,25}} {_THIS_FR}
+        \bil m'est impossible (?:de |d'){_WORDS_FR}\b
+        {_CANNOT_FR} (?:de |d')?{_WORDS_FR} (?:ça|cela)[.! ]*$
+        {_CANNOT_FR} (?:de )?participer à (?:cette|ce)\b
+        \b(?:would be|is|not) (?:in)?appropriate (?:for me )?to (?:answer|respond|write|create|comment)
         {_CANNOT_FR} (?:de |d')?(?:générer|satisfaire|fournir)\b
         (?:désolée?|navrée?|malheureusement|excusez?-moi)\b[,.;]? ?(?:mais )?{_CANNOT_FR} (?:de )?{_DO_FR} (?:ça|cela)[.! ]*$
         \b(?:i am|i'm|je suis|je m'appelle) (?:chatgpt|gemma|llama|qwen|mistral)\b
@@ -62,8 +71,7 @@ REFUSALS = re.compile(
     ),
     re.I,
 )
-"""Straight apostrophes. What cannot be done must be words of some kind, or all that is said: one may be unable to come.
-"""
+"""Straight apostrophes. What cannot be done must be words of some kind, or all that is said: one may be unable to come."""
 
 _ANNOUNCED = r"^(?:(?:sure|certainly|of course|bien sûr|d'accord)[,!.]? )?(?:voici|voilà|here is|here's|here are)"
 _A_MESSAGE = r"(?:message|question|remarque|remark|demande|request|réponse|response|reply|phrase|sentence|tweet)s?"
