@@ -26,7 +26,8 @@ _CANNOT_EN = (
     r"|(?: am|'m) (?:unable|not (?:able|allowed|comfortable|going)) ?(?:to)?)"
 )
 _THIS_FR = (
-    r"(?:contenus?|messages?|tweets?|textes?|phrases?|demandes?|requêtes?|consignes?|instructions?|sujets?|ce type de|ce genre de|propos)\b"
+    r"(?:(?:cette|votre) question|contenus?|messages?|tweets?|textes?|phrases?|demandes?|requêtes?|consignes?|instructions?|sujets?"
+    r"|ce type de|ce genre de|propos)\b"
 )
 _THIS_EN = (
     r"(?:content|messages?|tweets?|texts?|sentences?|requests?|prompts?|instructions?|topics?|material|that kind of|this kind of"
@@ -36,6 +37,7 @@ _WORDS_FR = (
     r"(?:créer|écrire|rédiger|produire|générer|inventer|composer|traiter|répondre|donner suite|satisfaire|formuler|proposer|aborder"
     r"|continuer|discuter)"
 )
+_WORDS_EN = r"(?:help|provid|generat|creat|writ|produc|answer|respond|discuss|do|say|continu)(?:e|ing)?"
 _DO_FR = r"(?:faire|dire|répondre à|écrire)"
 _MAKERS = r"(?:openai|google|meta|mistral|alibaba|anthropic)"
 _THAT_IS_ALL = r" (?:that|this|so|it)[.! ]*(?:$|[.!;])"
@@ -47,7 +49,7 @@ REFUSALS = re.compile(
         \bi(?: am|'m) (?:just |only )?an? (?:ai|(?:large )?language model|assistant|chatbot)\b
         {_CANNOT_EN} (?:engage|assist|comply|fulfil|participate)
         {_CANNOT_EN} (?:help|assist) you (?:with|there|,|\.)
-        {_CANNOT_EN} (?:help|provid|generat|creat|writ|produc|answer|respond|discuss|do|say|continu)(?:e|ing)?\b(?! (?:his|her|their|my)\b)[^.?!]{{0,40}} {_THIS_EN}
+        {_CANNOT_EN} {_WORDS_EN}\b(?! (?:his|her|their|my)\b)[^.?!]{{0,40}} {_THIS_EN}
         {_CANNOT_EN} (?:help with|provide|generate|create|write|produce|answer|respond to|discuss){_THAT_IS_ALL}
         \b(?:sorry|apologi[sz]e|unfortunately|afraid)\b[,.;]? ?(?:but )?{_CANNOT_EN} (?:do|say){_THAT_IS_ALL}
         \bi don't have (?:personal (?:opinion|feeling|experience|belief|preference)|feelings(?= or|[,.]))
