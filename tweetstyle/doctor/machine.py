@@ -68,7 +68,7 @@ def check_machine(state: MachineState, asked: Asked | None) -> list[Check]:
 
 def _disk(state: MachineState, rooms: Iterable[Room]) -> Iterator[Check]:
     """One check a disk: what goes to different disks is not added up."""
-    by_device: dict[int, list[Room]] = {}
+    rooms, by_device = tuple(rooms), {}
     for room in rooms:
         by_device.setdefault(state.places[room.directory].device, []).append(room)
     for device in dict.fromkeys(place.device for place in state.places.values()):
@@ -82,7 +82,7 @@ def _disk(state: MachineState, rooms: Iterable[Room]) -> Iterator[Check]:
             parts = ", ".join(f"{room.why} {gib(room.bytes)}" for room in on_it if room.bytes > 0)
             do = f"free {gib(needed - free)} more, or keep fewer checkpoints (training.save_total_limit) or types (export.types)"
             yield fail("disk", f"{seen}: {parts}", do)
-        elif not needed and free < RESERVE:
+        elif not rooms and free < RESERVE:
             yield fail("disk", seen, "a run ends before its first checkpoint there: make room")
         elif needed + RESERVE > free:
             yield warn("disk", seen, "that leaves next to nothing: free some more")
