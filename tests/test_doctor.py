@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from support.tiny_llama import SPECIAL, write_llama
 
 from tweetstyle.cli import tweetstyle
+from tweetstyle.doctor.asked import Room
 from tweetstyle.doctor.base_checks import check_method, check_prompt, check_rank, check_tokenizer
 from tweetstyle.doctor.card_checks import check_card
 from tweetstyle.doctor.machine import MachineState, Place, check_machine, observe_machine
@@ -206,6 +207,13 @@ class Needs:
         from tweetstyle.doctor import Room
 
         self.ram, self.rooms = ram or {}, tuple(Room(Path(name), size, name) for name, size in rooms.items())
+
+
+def test_little_room_fails_where_no_need_is_known_and_warns_where_nothing_is_to_be_written(tmp_path):
+    """A training that has ended is closed on a disk that it filled."""
+    state = replace(observe_machine([tmp_path], []), places={tmp_path: Place(1, 2**20, True)})
+    asked = type("Asked", (), {"rooms": (Room(tmp_path, 0, "checkpoints"),), "ram": {}})
+    assert named(check_machine(state, None), "disk").state == "fail" and named(check_machine(state, asked), "disk").state == "warn"
 
 
 def test_room_is_counted_disk_by_disk():

@@ -247,4 +247,10 @@ def test_on_a_cpu_a_training_is_planned_in_ram_and_in_fp32():
 
 
 def test_minutes_are_told_as_minutes():
-    assert [duration(taken) for taken in (0.05, 1.9, 2.0, 12.34)] == ["3 minutes", "114 minutes", "2.0 hours", "12.3 hours"]
+    assert [duration(taken) for taken in (0.001, 0.05, 1.9, 2.0, 12.34)] == [
+        "1 minute",
+        "3 minutes",
+        "114 minutes",
+        "2.0 hours",
+        "12.3 hours",
+    ]

@@ -179,7 +179,10 @@ def hours(tokens: int, tokens_per_second: float | None) -> float | None:
 
 def duration(hours: float) -> str:
     """For a person: minutes below two hours."""
-    return f"{hours:,.1f} hours" if hours >= 2 else f"{max(60 * hours, 1):,.0f} minutes"
+    if hours >= 2:
+        return f"{hours:,.1f} hours"
+    minutes = max(round(60 * hours), 1)
+    return f"{minutes} minute{'s' if minutes > 1 else ''}"
 
 
 def hours_in_words(tokens: int, tokens_per_second: float | None) -> str:
