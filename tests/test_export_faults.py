@@ -24,7 +24,6 @@ from safetensors.numpy import load_file, save_file
 from support.tiny_llama import CONFIG, write_adapter, write_llama
 
 import tweetstyle.export as exporting
-import tweetstyle.memory.shape  # noqa: F401 - read before the rights to read it are given up
 from tweetstyle import pipeline
 from tweetstyle.base_model import read_base_model
 from tweetstyle.errors import TweetstyleError

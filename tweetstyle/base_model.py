@@ -12,6 +12,7 @@ from typing import Any
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.hub import find_base, how_to_complete, how_to_get
 from tweetstyle.manifest import fingerprint
+from tweetstyle.memory.shape import read_shape
 from tweetstyle.template import SpecialTokens
 from tweetstyle.tokenizer import Tokenizer
 
@@ -170,8 +171,6 @@ def _shards(path: Path, config: dict[str, Any]) -> tuple[Path, ...]:
 def shard_names(path: Path, config: dict[str, Any]) -> list[str]:
     """The files of the weights, there or not, as the index names them; without one there is a single file, or, of a model that is
     too large for one, the index itself is what is missing."""
-    from tweetstyle.memory.shape import read_shape
-
     index, single = path / "model.safetensors.index.json", "model.safetensors"
     if index.is_file():
         return sorted(set(_weight_map(index).values()))

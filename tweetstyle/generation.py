@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any
+
+from tweetstyle.common_prefix import common_prefix
 
 if TYPE_CHECKING:
     import torch
@@ -35,14 +36,12 @@ class Beginning:
     cache: Any
 
 
-def common_beginning(prompts: Sequence[Sequence[int]]) -> list[int]:
+def common_beginning(prompts: Sequence[list[int]]) -> list[int]:
     """The longest one that leaves of each prompt a token to go on from."""
-    shortest = min(map(len, prompts))
-    same = takewhile(lambda column: len(set(column)) == 1, zip(*prompts, strict=False))
-    return [column[0] for column in islice(same, shortest - 1)]
+    return common_prefix(prompts)[: min(map(len, prompts)) - 1]
 
 
-def read_beginning(model: Any, prompts: Sequence[Sequence[int]]) -> Beginning | None:
+def read_beginning(model: Any, prompts: Sequence[list[int]]) -> Beginning | None:
     """None where the prompts have too little in common for it to pay."""
     import torch
 

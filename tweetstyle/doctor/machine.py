@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -66,9 +66,9 @@ def check_machine(state: MachineState, asked: Asked | None) -> list[Check]:
     return [*_disk(state, asked.rooms if asked else ()), _ram(state, asked.ram if asked else {}), _rights(state), _clock(state)]
 
 
-def _disk(state: MachineState, rooms: Iterable[Room]) -> Iterator[Check]:
+def _disk(state: MachineState, rooms: Sequence[Room]) -> Iterator[Check]:
     """One check a disk: what goes to different disks is not added up."""
-    rooms, by_device = tuple(rooms), {}
+    by_device: dict[int, list[Room]] = {}
     for room in rooms:
         by_device.setdefault(state.places[room.directory].device, []).append(room)
     for device in dict.fromkeys(place.device for place in state.places.values()):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tweetstyle.common_prefix import common_prefix, shared_length
 from tweetstyle.tokenizer import Encoded
 
 
@@ -42,10 +43,8 @@ def common_beginning(documents: Sequence[Encoded], begun: bool = False) -> list[
     """
     if not documents:
         return []
-    first, last = (of(document.ids for document in documents) for of in (min, max))
     most = min(document.prompt_length if begun else first_scored(document) for document in documents)
-    # What the smallest and the largest of sorted sequences share is shared by all between them.
-    return first[: min(most, _shared(first, last))]
+    return common_prefix([document.ids for document in documents])[:most]
 
 
 def packs(documents: Sequence[Encoded], skipped: int, before: int, budget: int) -> Iterator[Pack]:
@@ -58,7 +57,7 @@ def packs(documents: Sequence[Encoded], skipped: int, before: int, budget: int) 
     size, previous = 0, []
     for index in sorted(range(len(documents)), key=lambda i: documents[i].ids):
         ids = documents[index].ids[skipped:-1]
-        new = len(ids) - _shared(ids, previous)
+        new = len(ids) - shared_length(ids, previous)
         if group and size + new > budget:
             yield _pack(documents, group, skipped, before)
             group, size, new = [], 0, len(ids)
@@ -66,10 +65,6 @@ def packs(documents: Sequence[Encoded], skipped: int, before: int, budget: int) 
         size, previous = size + new, ids
     if group:
         yield _pack(documents, group, skipped, before)
-
-
-def _shared(one: Sequence[int], other: Sequence[int]) -> int:
-    return next((place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 def _pack(documents: Sequence[Encoded], group: list[int], skipped: int, before: int) -> Pack:

@@ -179,8 +179,11 @@ def style_table(style: Style, answers: bool = False) -> Table:
         box=SIMPLE_HEAD,
     )
     sides = ["real", *style.to]
-    names = {"floor": "real, earlier"} | {"tuned": "tuned, GGUF" if style.source == "gguf" else "tuned"}
-    names["examples"] = "base, told and shown your answers" if answers else "base, shown tweets"
+    names = {
+        "floor": "real, earlier",
+        "examples": "base, told and shown your answers" if answers else "base, shown tweets",
+        "tuned": "tuned, GGUF" if style.source == "gguf" else "tuned",
+    }
     drawn.add_column("")
     for side in sides:
         drawn.add_column(names.get(side, side), justify="right")

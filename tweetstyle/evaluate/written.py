@@ -189,20 +189,19 @@ def _generate_missing(
             files[who].begin()
             with by_onednn(model):
                 beginning = read_beginning(model, ids[who])
-            for batch in generation_batches(ids[who], _rows(model, max(map(len, ids[who])) + sampling.num_predict)):
-                if not set(batch) & set(missing[who]):
-                    continue
-                numbers = [asked[who][place].number for place in batch]
-                prompts = [ids[who][place] for place in batch]
-                with by_onednn(model):
+                for batch in generation_batches(ids[who], _rows(model, max(map(len, ids[who])) + sampling.num_predict)):
+                    if not set(batch) & set(missing[who]):
+                        continue
+                    numbers = [asked[who][place].number for place in batch]
+                    prompts = [ids[who][place] for place in batch]
                     answers = generate(model, prompts, sampling, ends, base.pad_id, seed + min(numbers), beginning)
-                done = [
-                    Written(number, as_read(base, template, answer), answer.ended)
-                    for place, number, answer in zip(batch, numbers, answers, strict=True)
-                    if place in missing[who]
-                ]
-                files[who].append(done)
-                bar.update(len(done))
+                    done = [
+                        Written(number, as_read(base, template, answer), answer.ended)
+                        for place, number, answer in zip(batch, numbers, answers, strict=True)
+                        if place in missing[who]
+                    ]
+                    files[who].append(done)
+                    bar.update(len(done))
 
 
 def generation_batches(prompts: Sequence[Sequence[int]], rows: int) -> Iterator[list[int]]:

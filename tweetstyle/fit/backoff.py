@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from tweetstyle.base_model import BaseModel
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file
-from tweetstyle.memory import Card, plan_on, sizes_that_fit, what_to_change
+from tweetstyle.memory import Card, batches_of_the_same_step, plan_on, sizes_that_fit, what_to_change
 from tweetstyle.recipe import Model, Training
 
 REMEMBERED = "backoff.json"
@@ -53,12 +53,11 @@ def with_half_the_batch(training: Training) -> Training | None:
     A step learns from batch × accumulation packs, and its loss is divided by their tokens alone: both stay the same, so that
     losses, steps and schedule do too (a random dropout falls otherwise).
     """
-    packs = training.per_device_train_batch_size * training.gradient_accumulation_steps
-    smaller = range(training.per_device_train_batch_size // 2, 0, -1)
-    batch = next((batch for batch in smaller if packs % batch == 0), None)
-    if batch is None:
+    smaller = next(batches_of_the_same_step(training, training.per_device_train_batch_size // 2), None)
+    if smaller is None:
         return None
-    return training.model_copy(update={"per_device_train_batch_size": batch, "gradient_accumulation_steps": packs // batch})
+    batch, accumulation = smaller
+    return training.model_copy(update={"per_device_train_batch_size": batch, "gradient_accumulation_steps": accumulation})
 
 
 def remember(directory: Path, training: Training, why: OutOfMemory) -> None:

@@ -1,7 +1,16 @@
 """memory: what a run needs on the card and in RAM, computed before it starts from config.json and the recipe alone."""
 
 from tweetstyle.memory.card import Card, find_card, named_card
-from tweetstyle.memory.fit_to_card import Change, Largest, how_to_fit, largest_that_fit, plan_on, sizes_that_fit, what_to_change
+from tweetstyle.memory.fit_to_card import (
+    Change,
+    Largest,
+    batches_of_the_same_step,
+    how_to_fit,
+    largest_that_fit,
+    plan_on,
+    sizes_that_fit,
+    what_to_change,
+)
 from tweetstyle.memory.plan import MemoryPlan, duration, hours, plan_memory, plan_on_cpu
 from tweetstyle.memory.probe import PROBE, Probe, decisive_settings, read_probe
 from tweetstyle.memory.shape import Shape, read_shape
@@ -16,6 +25,7 @@ __all__ = [
     "MemoryPlan",
     "Probe",
     "Shape",
+    "batches_of_the_same_step",
     "decisive_settings",
     "duration",
     "find_card",

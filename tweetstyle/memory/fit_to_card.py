@@ -90,9 +90,9 @@ def _largest(limit: int, fits: Callable[[int], bool]) -> int | None:
 def what_to_change(config: Mapping[str, Any], model: Model, training: Training, card: Card) -> list[Change] | None:
     """The fewest changes that make a recipe fit, in the order that costs least; [] where it fits, None where nothing helps.
 
-    The order: a smaller batch (accumulation raised, so that as much is learned from a step; 1 where no larger one fits),
-    Unsloth's checkpointing, the 8-bit
-    optimizer, the same paged, a shorter max_length, a lower rank, qlora instead of lora. What turns out not to be needed is left out again.
+    The order: a smaller batch (accumulation raised, so that as much is learned from a step; 1 where no larger one fits), Unsloth's
+    checkpointing, the 8-bit optimizer, the same paged, a shorter max_length, a lower rank, qlora instead of lora. What turns out not to
+    be needed is left out again.
     """
     steps = list(_steps(config, model, training, card))
     taken = next((n for n in range(len(steps) + 1) if _card(config, model, training, steps[:n], card) <= card.total), None)
@@ -171,18 +171,24 @@ def _with_largest_batch(config: Mapping[str, Any], model: Model, training: Train
     small = next((step for step in steps if step.settings[0][1] == "per_device_train_batch_size"), None)
     if small is None:
         return steps
-    packs = training.per_device_train_batch_size * training.gradient_accumulation_steps
-    for batch in (n for n in range(training.per_device_train_batch_size - 1, 1, -1) if packs % n == 0):
-        tried = [_smaller_batch(batch, packs) if step is small else step for step in steps]
+    for batch, accumulation in batches_of_the_same_step(training, training.per_device_train_batch_size - 1):
+        tried = [_smaller_batch(batch, accumulation) if step is small else step for step in steps]
         if _card(config, model, training, tried, card) <= card.total:
-            return tried
-    return steps
+            break
+    # The smallest batch is that of `steps` themselves, which fit.
+    return tried
 
 
-def _smaller_batch(batch: int, packs: int) -> _Step:
+def batches_of_the_same_step(training: Training, most: int) -> Iterator[tuple[int, int]]:
+    """(batch, accumulation) of as many packs a step in parts of at most `most`, the largest batch first."""
+    packs = training.per_device_train_batch_size * training.gradient_accumulation_steps
+    return ((batch, packs // batch) for batch in range(most, 0, -1) if packs % batch == 0)
+
+
+def _smaller_batch(batch: int, accumulation: int) -> _Step:
     """The same packs a step, in smaller parts."""
-    settings = (("training", "per_device_train_batch_size", batch), ("training", "gradient_accumulation_steps", packs // batch))
-    return _Step(settings, f"with gradient_accumulation_steps: {packs // batch}, a step learns from as many tokens; a little slower")
+    settings = (("training", "per_device_train_batch_size", batch), ("training", "gradient_accumulation_steps", accumulation))
+    return _Step(settings, f"with gradient_accumulation_steps: {accumulation}, a step learns from as many tokens; a little slower")
 
 
 def _as_changes(config: Mapping[str, Any], model: Model, training: Training, steps: list[_Step], card: Card) -> Iterator[Change]:
