@@ -1,4 +1,4 @@
-"""Refusals and words about the task are known by what they say, and what friends say to each other passes."""
+"""Words about the task are known by what they say, and what friends say to each other passes."""
 
 from __future__ import annotations
 
@@ -6,45 +6,8 @@ import pytest
 
 from tweetstyle.playback.alike import Alike
 from tweetstyle.playback.asks import Ask
-from tweetstyle.playback.checks import EMPTY, INSTRUCTION, REFUSAL, is_kind, tidy, whats_wrong
+from tweetstyle.playback.checks import EMPTY, INSTRUCTION, is_kind, tidy, whats_wrong
 
-REFUSED = """
-Je ne peux pas créer de contenu offensant.
-Je ne peux pas écrire ce message.
-Désolé, je ne peux pas faire cela.
-Je suis désolée, mais je ne peux pas répondre à cette demande.
-Je ne suis pas en mesure de rédiger un tel texte.
-Je ne suis pas capable de produire ce type de propos.
-Je préfère pas traiter ce sujet.
-Malheureusement, je ne peux pas faire ça.
-Je ne peux pas vous aider.
-Je ne peux pas t'aider avec ça.
-Je ne peux pas donner suite à votre requête.
-Je ne suis qu'une intelligence artificielle.
-Je suis un modèle de langage.
-En tant qu'assistant, je reste neutre.
-J’ai été créé par OpenAI.
-I cannot engage with that.
-Sorry, I'm not able to do that.
-I'm sorry, but I can't help with that.
-I can’t write that.
-I won't create this kind of content.
-I am unable to fulfil your request.
-I'm not comfortable writing this message.
-Unfortunately, I cannot do this.
-I can't assist you with this.
-I cannot provide a response.
-I must decline to answer this prompt.
-As a language model, I have no cat.
-I'm just an AI.
-I am ChatGPT.
-I was trained by Google.
-Je refuse de rédiger ce tweet.
-Je ne peux malheureusement pas écrire cela.
-Il m'est impossible de répondre à cette demande.
-Je ne peux pas participer à cette conversation.
-It would be inappropriate for me to answer.
-"""
 ABOUT = """
 Here is a remark from a friend:
 Voici une remarque d'un ami :
@@ -126,11 +89,6 @@ def wrong(message: str) -> str:
 
 def lines(table: str) -> list[str]:
     return table.strip().splitlines()
-
-
-@pytest.mark.parametrize("message", lines(REFUSED))
-def test_a_refusal_is_one(message):
-    assert wrong(message) == REFUSAL
 
 
 @pytest.mark.parametrize("message", lines(ABOUT))

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from tweetstyle.playback.alike import Alike, bare_words
-from tweetstyle.playback.phrases import ABOUT_THE_TASK, LABEL, REFUSALS, WISH
+from tweetstyle.playback.phrases import ABOUT_THE_TASK, LABEL, WISH
+from tweetstyle.playback.refusals import is_refusal
 
 if TYPE_CHECKING:
     from tweetstyle.messages import Kind
@@ -66,11 +67,10 @@ def whats_wrong(message: str, ask: Ask, most_words: int, instruction: set[tuple[
         return EMPTY
     if len(message.split()) > most_words:
         return TOO_LONG
-    straight = message.replace("’", "'")
-    if REFUSALS.search(straight):
+    if is_refusal(message):
         return REFUSAL
     own = runs(words)
-    if own & instruction or ABOUT_THE_TASK.search(straight):
+    if own & instruction or ABOUT_THE_TASK.search(message.replace("’", "'")):
         return INSTRUCTION
     if examples.count(words):
         return EXAMPLE
