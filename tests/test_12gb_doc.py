@@ -10,12 +10,13 @@ import pytest
 from click.testing import CliRunner
 
 from tweetstyle.cli import fit_command, tweetstyle
+from tweetstyle.disk import disk_needed
 from tweetstyle.fit.backoff import with_half_the_batch
 from tweetstyle.fit.probe import STEPS
 from tweetstyle.hub import HUB, known_config
 from tweetstyle.memory import PROBE, largest_that_fit, named_card, plan_memory
 from tweetstyle.memory.fit_to_card import with_rank, with_training
-from tweetstyle.needs import disk_needed, estimated_lesson, needs_of
+from tweetstyle.needs import estimated_lesson, needs_of
 from tweetstyle.outline import Outline
 from tweetstyle.recipe import Model, Training
 from tweetstyle.recipe_file import read_recipe

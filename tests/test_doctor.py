@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 from support.tiny_llama import SPECIAL, write_llama
 
-from tweetstyle.cli import tweetstyle
+from tweetstyle.cli import fit_command, tweetstyle
 from tweetstyle.doctor.asked import Room
 from tweetstyle.doctor.base_checks import check_method, check_prompt, check_rank, check_tokenizer
 from tweetstyle.doctor.card_checks import check_card
@@ -433,6 +434,72 @@ def test_what_cannot_be_read_is_one_failed_check_among_the_others(project):
     result = CliRunner().invoke(tweetstyle, ["doctor", "mine.yaml"])
     assert result.exit_code == 1 and "did you mean export?" in result.stdout and "versions" in result.stdout
     assert CliRunner().invoke(tweetstyle, ["doctor"]).exit_code == 0
+
+
+def checks_of(recipe="mine.yaml"):
+    return json.loads(CliRunner().invoke(tweetstyle, ["doctor", recipe, "--json"]).stdout)["checks"]
+
+
+@pytest.fixture
+def with_free(monkeypatch):
+    """Every disk has so many bytes free."""
+    real = shutil.disk_usage
+
+    def free(count):
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: real(path)._replace(free=count))
+
+    return free
+
+
+def test_the_disk_is_held_against_the_plan_before_the_base_model_is_there(project, with_free):
+    """Two bytes a weight of Llama 3 8B alone are 16,060,522,496: the download is part of what has to find room, where it goes."""
+    (project / "mine.yaml").write_text(RECIPE.replace("base: base", "base: meta-llama/Meta-Llama-3-8B").replace("lora", "qlora"))
+    with_free(20 * GIB)
+    disk, plan = named_of(checks_of(), "disk"), json.loads(CliRunner().invoke(tweetstyle, ["plan", "mine.yaml", "--json"]).stdout)["disk"]
+    assert disk["state"] == "fail" and "base model, still to come 15.0 GiB" in disk["seen"] and "model/llama3-8b;" in disk["seen"]
+    assert "20.0 GiB free" in disk["seen"] and f"may write {plan['bytes'] / GIB:.1f} GiB" in disk["seen"]
+    assert plan["bytes_missing"] == plan["bytes"] - 20 * GIB and f"free {plan['bytes_missing'] / GIB:.1f} GiB more" in disk["do"]
+    with_free(plan["bytes"] + GIB)
+    assert named_of(checks_of(), "disk")["state"] == "ok"
+    shown = CliRunner().invoke(tweetstyle, ["plan", "mine.yaml"], env={"COLUMNS": "200"}).stdout
+    assert "are free" in shown and "too little" not in shown
+
+
+def named_of(checks, name):
+    (check,) = [check for check in checks if check["name"] == name]
+    return check
+
+
+def test_what_an_unknown_base_model_needs_is_said_to_be_unknown_and_which_command_tells_it(project):
+    (project / "mine.yaml").write_text(RECIPE.replace("base: base", "base: somebody/some-model"))
+    checks = checks_of()
+    need = named_of(checks, "need")
+    assert need["state"] == "warn" and "not known as long as this stands: this base model is not on this machine" in need["seen"]
+    assert "tweetstyle plan mine.yaml" in need["do"] and "may write" not in named_of(checks, "disk")["seen"]
+
+
+def test_a_disk_that_is_too_small_is_one_failed_check_with_figures(project, with_free):
+    """Far more than is kept in reserve is missing, and it is told once: a run ends in the same words."""
+    (project / "mine.yaml").write_text(RECIPE.replace("lora", "full"))
+    with_free(GIB)
+    failed = [check for check in checks_of() if check["state"] == "fail"]
+    assert [check["name"] for check in failed] == ["disk"]
+    assert failed[0]["seen"].startswith("the disk is too small: 1.0 GiB free for") and "checkpoints and final model" in failed[0]["seen"]
+    run = CliRunner().invoke(fit_command, ["mine.yaml"])
+    assert run.exit_code == 1 and run.output.strip().endswith(f"{failed[0]['seen']}\n  → {failed[0]['do']}")
+
+
+def test_a_recipe_that_is_refused_for_another_reason_is_held_against_the_machine_all_the_same(project, with_free):
+    (project / "mine.yaml").write_text(RECIPE.replace("128", "999999").replace("lora", "full"))
+    with_free(GIB)
+    assert {check["name"] for check in checks_of() if check["state"] == "fail"} >= {"disk", "recipe"}
+
+
+def test_an_archive_that_cannot_be_read_is_no_fault_of_the_base_model(project):
+    (project / "tweets.csv").unlink()
+    (project / "tweets.csv").mkdir()
+    need = named_of(checks_of(), "need")
+    assert need["state"] == "fail" and need["where"] == "tweets.csv" and "base model" not in need["seen"]
 
 
 def test_a_run_shows_what_warns_raises_all_that_fails_and_says_nothing_of_the_rest(project, monkeypatch, capsys):

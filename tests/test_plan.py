@@ -11,11 +11,12 @@ from click.testing import CliRunner
 
 from tweetstyle.base_model import read_base_model
 from tweetstyle.cli import fit_command
+from tweetstyle.disk import disk_needed
 from tweetstyle.memory import read_shape, trained_parameters
-from tweetstyle.plan import disk_needed, size
 from tweetstyle.recipe_file import read_recipe
 from tweetstyle.records import SourceTweet
 from tweetstyle.road import Road
+from tweetstyle.sizes import size
 
 ROOT = Path(__file__).parents[1]
 

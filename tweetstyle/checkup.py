@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from tweetstyle.doctor import Asked, Check, Room, doctor, fail, ok
+from tweetstyle.disk import rooms_of
+from tweetstyle.doctor import Asked, Check, doctor, fail, ok, warn
 from tweetstyle.errors import RecipeErrors, TweetstyleError
 from tweetstyle.memory.plan import CUDA_CONTEXT, plan_on_cpu
+from tweetstyle.needs import Needs, needs_of
+from tweetstyle.outline import outline_base_model
 from tweetstyle.recipe_file import located
 from tweetstyle.sources.inputs import files_of
 
@@ -27,22 +30,49 @@ COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
 def examine(road: Road | None) -> list[Check]:
-    """Every check; of the machine alone without a recipe. What cannot even be read is a check that failed, and ends none of the others."""
+    """Every check; of the machine alone without a recipe. What cannot even be read is a check that failed, and ends none of the others.
+
+    What the run takes is held against the machine as far as it is known: of a base model that is not there yet, by its shape.
+    """
     if road is None:
         return doctor(None, USUAL)
-    recipe, where = road.recipe, str(road.path)
-    directories = (recipe.run_directory, recipe.export_directory, recipe.data.processed)
-    asked, refused = None, []
+    refused = _refused(road)
+    said = {check.seen for check in refused}
+    asked = _asked_as_far_as_known(road)
+    unknown = [_need_unknown(road, asked, said)] if isinstance(asked, TweetstyleError) else []
+    messages = [check for check in messages_check(road) if check.seen not in said]
+    return [*doctor(None if unknown else asked, _directories(road)), *refused, *unknown, *messages]
+
+
+def _refused(road: Road) -> list[Check]:
+    """The first thing that a run would refuse, as a check; the disk, of which doctor has its own, left out."""
     for name, step in (("base model", lambda: road.base), ("prompt", lambda: road.template), ("recipe", road.refuse_what_would_fail)):
         try:
             step()
         except TweetstyleError as error:
-            refused.append(fail(name, error.what, error.hint or "", error.where or where))
-            break
-    else:
-        asked = asked_of(road)
-    messages = [check for check in messages_check(road) if check.seen not in {of.seen for of in refused}]
-    return [*doctor(asked, directories), *refused, *messages]
+            return [fail(name, error.what, error.hint or "", error.where or str(road.path))]
+    return []
+
+
+def _need_unknown(road: Road, why: TweetstyleError, said: set[str]) -> Check:
+    """said: what other checks tell already; the reason is then that one's failure, and not another."""
+    what = "what the run takes of card, memory and disk is not known"
+    do = f"tweetstyle plan {road.path} tells it, and this command holds it against the machine"
+    if why.what in said:
+        return warn("need", f"{what} as long as this stands: {why.what}", f"then {do}")
+    return fail("need", f"{what}: {why.what}", f"{why.hint}; then {do}" if why.hint else f"then {do}", why.where or str(road.path))
+
+
+def _asked_as_far_as_known(road: Road) -> Asked | TweetstyleError:
+    """By the base model where it is whole, else by its shape; the reason where neither can be had, or no run of it can be planned."""
+    try:
+        return asked_of(road)
+    except TweetstyleError:
+        pass
+    try:
+        return _asked(road, needs_of(road.recipe, outline_base_model(road.recipe.model.base), road.card))
+    except TweetstyleError as error:
+        return error
 
 
 def messages_check(road: Road) -> list[Check]:
@@ -56,27 +86,32 @@ def messages_check(road: Road) -> list[Check]:
 
 def asked_of(road: Road) -> Asked:
     """What the recipe asks of the machine. Raises TweetstyleError for what the base model, the template or the plan refuse."""
-    recipe, base, there = road.recipe, road.base, road.bytes_there()
-    needs = road.run_needs
-    directories = {"prepared data": recipe.data.processed, "export": recipe.export_directory}
-    bytes_for = dict(needs.disk)
-    trained = bytes_for["checkpoints"] + bytes_for.pop("final model")
-    bytes_for["checkpoints"] = 0 if there is None else max(trained - there, 0)
-    rooms = (Room(directories.get(why, recipe.run_directory), size, why) for why, size in bytes_for.items())
+    base, template = road.base, road.template
+    asked = _asked(road, road.run_needs, road.bytes_there())
+    return replace(asked, base=base, template=template, files=(*asked.files, *base.shards))
+
+
+def _asked(road: Road, needs: Needs, there: int | None = 0) -> Asked:
+    """What is known by the base model's shape. there: as in disk.rooms_of."""
+    recipe = road.recipe
     archive = [file for source in recipe.data.source if source.exists() for file in files_of(source)]
     return Asked(
-        base=base,
-        template=road.template,
+        base=None,
+        template=None,
         model=recipe.model,
         training=recipe.training,
         parameters=needs.shape.parameters,
         card=needs.memory.card - needs.card.others,
         card_least=needs.memory.tensors + CUDA_CONTEXT,
-        ram=needs.ram if needs.card.seen else needs.ram | {"training": plan_on_cpu(base.config, recipe.model, recipe.training)},
-        rooms=tuple(rooms),
-        files=(road.path, *archive, *base.shards),
+        ram=needs.ram if needs.card.seen else needs.ram | {"training": plan_on_cpu(needs.base.config, recipe.model, recipe.training)},
+        rooms=rooms_of(recipe, needs.base, there),
+        files=(road.path, *archive),
         newest_tweet=_newest_tweet(road.split("test")),
     )
+
+
+def _directories(road: Road) -> tuple[Path, ...]:
+    return (road.recipe.run_directory, road.recipe.export_directory, road.recipe.data.processed)
 
 
 def _newest_tweet(split: Path) -> int | None:
@@ -92,7 +127,7 @@ def _newest_tweet(split: Path) -> int | None:
 def stop_where_it_would_fail(road: Road) -> None:
     """Before a run: what is well stays unsaid, a warning is shown, and all that would fail is raised at once as TweetstyleError."""
     problems = []
-    for check in doctor(asked_of(road), (road.recipe.run_directory, road.recipe.export_directory, road.recipe.data.processed)):
+    for check in doctor(asked_of(road), _directories(road)):
         if check.state == "warn":
             click.secho(f"{check.name}: {check.seen}\n  → {check.do}", fg="yellow", err=True)
         elif check.state == "fail":

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tweetstyle.base_model import BaseModel
+from tweetstyle.disk import bytes_missing, disk_needed, rooms_of
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import existing_parent
 from tweetstyle.memory import (
@@ -33,11 +34,8 @@ from tweetstyle.memory.fit_to_card import END_THEM
 from tweetstyle.memory.plan import CUDA_CONTEXT
 from tweetstyle.outline import Outline
 from tweetstyle.ram import machine_memory
-from tweetstyle.recipe import Data, Recipe
-from tweetstyle.sources import open_archive
+from tweetstyle.recipe import Recipe
 
-OPTIMIZER_BYTES = 8
-"""Bytes of optimizer state a trained parameter: two moments in fp32. In 8 bits it is less, but a CPU has no such optimizer."""
 ON_CPU = "CPU"
 """The device's name in a probe that was made without a card (fit/trainer.py, device_name)."""
 TOKENS_A_TWEET = 50
@@ -55,7 +53,8 @@ class Lesson:
 
 @dataclass(frozen=True)
 class Needs:
-    """Bytes everywhere. ram: by the part of the road, one after the other; disk: by what for."""
+    """Bytes everywhere. ram: by the part of the road, one after the other; disk: by what for; disk_free: where the run is written;
+    disk_missing: to be freed before the run, 0 where there is room, less what an interrupted run has written already."""
 
     name: str
     base: Outline | BaseModel
@@ -70,6 +69,7 @@ class Needs:
     ram_there: int
     disk: dict[str, int]
     disk_free: int
+    disk_missing: int
     probe: Probe | None
     lesson: Lesson | None
 
@@ -97,8 +97,11 @@ def card_for(recipe: Recipe, gib: float | None = None) -> Card:
     return find_card() or named_card(recipe.machine.card_gib)
 
 
-def needs_of(recipe: Recipe, base: Outline | BaseModel, card: Card, lesson: Lesson | None = None) -> Needs:
-    """Everything, from config.json and the recipe. Raises TweetstyleError for a model that cannot be trained or exported."""
+def needs_of(recipe: Recipe, base: Outline | BaseModel, card: Card, lesson: Lesson | None = None, there: int | None = 0) -> Needs:
+    """Everything, from config.json and the recipe. there: bytes of an interrupted run, as in `rooms_of`.
+
+    Raises TweetstyleError for a model that cannot be trained or exported.
+    """
     from tweetstyle.export import memory_needed
 
     shape, settings = read_shape(base.config), (base.config, recipe.model, recipe.training)
@@ -117,6 +120,7 @@ def needs_of(recipe: Recipe, base: Outline | BaseModel, card: Card, lesson: Less
         ram_there=machine_memory()[0] if card.seen else round(recipe.machine.ram_gib * 2**30),
         disk=disk_needed(recipe, base),
         disk_free=shutil.disk_usage(existing_parent(recipe.run_directory)).free,
+        disk_missing=bytes_missing(rooms_of(recipe, base, there)),
         probe=_probe_here(recipe, base, card),
         lesson=lesson,
     )
@@ -126,35 +130,6 @@ def _probe_here(recipe: Recipe, base: Outline | BaseModel, card: Card) -> Probe 
     """What was measured of these settings on the device that trains here: the card, or without one the CPU."""
     probe = read_probe(recipe.run_directory, decisive_settings(base.path, recipe.model, recipe.training))
     return probe if probe and probe.device == (card.name if card.seen else ON_CPU) else None
-
-
-def disk_needed(recipe: Recipe, base: Outline | BaseModel) -> dict[str, int]:
-    """Bytes that a run may write, by what for. Checkpoints: weights in fp32 and optimizer state, one more than are kept.
-
-    The base model where it is not there yet or not whole: as 16 bits a weight. Prepared data where the archive is there.
-    """
-    from tweetstyle.export import room_needed
-
-    shape = read_shape(base.config)
-    trained = trained_parameters(shape, recipe.model)
-    needed = {}
-    if isinstance(base, Outline) and (to_come := max(2 * shape.parameters - base.bytes_there, 0)) and not base.whole:
-        needed["base model, still to come"] = to_come
-    bases = 2 if recipe.model.method == "qlora" and recipe.export.merge_base == "auto" else 1
-    if archive := _archive_bytes(recipe.data):
-        needed["prepared data"] = 3 * archive
-    return needed | {
-        "checkpoints": trained * (4 + OPTIMIZER_BYTES) * (recipe.training.save_total_limit + 1),
-        "final model": trained * 4,
-        "export": sum(room_needed(base, recipe.export, bases).values()),
-    }
-
-
-def _archive_bytes(data: Data) -> int:
-    """0 where the archive is not there: what reads it says so."""
-    if not all(path.exists() for path in data.source):
-        return 0
-    return open_archive(data.source, data.separator).size
 
 
 def estimated_lesson(recipe: Recipe, tweets: int) -> Lesson:
@@ -228,7 +203,12 @@ def as_json(needs: Needs) -> dict[str, Any]:
         "changes": None if needs.changes is None else [asdict(change) for change in needs.changes],
         "advice": needs.advice,
         "ram": {"parts": needs.ram, "training": dict(memory.host), "bytes_there": needs.ram_there},
-        "disk": {"parts": needs.disk, "bytes": sum(needs.disk.values()), "bytes_free": needs.disk_free},
+        "disk": {
+            "parts": needs.disk,
+            "bytes": sum(needs.disk.values()),
+            "bytes_free": needs.disk_free,
+            "bytes_missing": needs.disk_missing,
+        },
         "time": {
             "tweets": lesson and lesson.tweets,
             "tokens": lesson and lesson.tokens,

@@ -8,6 +8,7 @@ from tweetstyle.hub import how_to_complete
 from tweetstyle.memory import duration, memory_table
 from tweetstyle.needs import Needs
 from tweetstyle.outline import Outline
+from tweetstyle.sizes import size
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -64,8 +65,14 @@ def further_rows(needs: Needs) -> dict[str, str]:
     if needs.base_bytes:
         rows["disk: base model, there already"] = size(needs.base_bytes)
     rows |= {f"disk: {part}": size(value) for part, value in needs.disk.items()}
-    rows["disk: all"] = f"at most {size(sum(needs.disk.values()))} more; {size(needs.disk_free)} are free"
+    rows["disk: all"] = disk_in_words(needs)
     return rows | {"time": time_in_words(needs)}
+
+
+def disk_in_words(needs: Needs) -> str:
+    """What may be written against what is free; and what is to be freed first."""
+    short = f": too little, free {size(needs.disk_missing)} more" if needs.disk_missing else ""
+    return f"at most {size(sum(needs.disk.values()))} more; {size(needs.disk_free)} are free{short}"
 
 
 def _largest(needs: Needs) -> str | None:
@@ -103,16 +110,7 @@ def at_the_start(needs: Needs) -> str:
     if needs.card.seen:
         part, most = max(needs.ram.items(), key=lambda item: item[1])
         lines.append(f"RAM       {size(most)} of {size(needs.ram_there)} ({part})")
-    lines.append(f"disk      at most {size(sum(needs.disk.values()))} more; {size(needs.disk_free)} are free")
+    lines.append(f"disk      {disk_in_words(needs)}")
     if needs.probe or needs.card.seen:
         lines.append(f"speed     {speed_in_words(needs)}")
     return "\n".join(lines)
-
-
-def size(count: int) -> str:
-    """Bytes for a person: binary units, one decimal."""
-    for unit in ("B", "KiB", "MiB"):
-        if count < 1024:
-            return f"{count:,.0f} {unit}" if unit == "B" else f"{count:,.1f} {unit}"
-        count /= 1024
-    return f"{count:,.1f} GiB"

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from tweetstyle.base_model import BaseModel
 from tweetstyle.conversations import is_answerable
+from tweetstyle.disk import refuse_too_small_a_disk
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.files import existing_parent
 from tweetstyle.messages import SPLITS_WITH_MESSAGES, Message, messages_path, write_messages
-from tweetstyle.needs import Lesson, Needs, card_for, disk_needed, estimated_lesson, needs_of, refuse_method
-from tweetstyle.needs_shown import needs_table, size
+from tweetstyle.needs import Lesson, Needs, card_for, estimated_lesson, needs_of, refuse_method
+from tweetstyle.needs_shown import needs_table
 from tweetstyle.outline import outline_base_model
 from tweetstyle.recipe import Recipe, Training
 from tweetstyle.records import read_split
@@ -34,11 +34,8 @@ STAND_IN = "et toi, qu'est-ce que tu penses de tout ça aujourd'hui ?"
 """In a plan, the message of a tweet that has none yet."""
 
 
-def check_before_start(recipe: Recipe, base: BaseModel, template: Template, there: int | None = 0) -> None:
-    """Refuses, before a minute is spent, what would fail after the training: an export that cannot be, a disk too small.
-
-    there: bytes that an interrupted run has written already; None where the training is current.
-    """
+def check_before_start(recipe: Recipe, base: BaseModel, template: Template) -> None:
+    """Refuses, before a minute is spent, what would fail after the training: an export that cannot be, packs beyond the model."""
     from tweetstyle.export import check_exportable, require_memory
 
     run, weights = recipe.run_directory.resolve(), base.path.resolve()
@@ -56,19 +53,6 @@ def check_before_start(recipe: Recipe, base: BaseModel, template: Template, ther
         if length > base.max_positions:
             what = f"{length} is beyond the model's {base.max_positions} positions"
             raise TweetstyleError(what, where=key, hint=f"write {base.max_positions} or less")
-    _check_disk(recipe, base, there)
-
-
-def _check_disk(recipe: Recipe, base: BaseModel, there: int | None) -> None:
-    needed = disk_needed(recipe, base)
-    trained = needed["checkpoints"] + needed["final model"]
-    # An older export stands until the new one is whole, so it makes no room.
-    missing = sum(needed.values()) - (trained if there is None else min(there, trained))
-    missing -= shutil.disk_usage(existing_parent(recipe.run_directory)).free
-    if missing > 0:
-        parts = ", ".join(f"{name} {size(value)}" for name, value in needed.items())
-        hint = f"free {size(missing)} more, or keep fewer checkpoints (training.save_total_limit) or types (export.types)"
-        raise TweetstyleError(f"the disk is too small: the run may need {parts}", where=str(recipe.run_directory), hint=hint)
 
 
 def schedule_warnings(training: Training, fit: FitPlan, *, answers: bool = False) -> list[str]:
@@ -91,7 +75,8 @@ def plan(
 ) -> RenderableType:
     """The plan as tables. Prepares the data in a temporary directory, for only that tells what is kept.
 
-    Raises TweetstyleError for what `check_before_start` refuses, and where the base model is not whole, after showing what it needs.
+    Raises TweetstyleError for what `check_before_start` refuses, for a disk too small, and where the base model is not whole, after
+    showing what it needs.
     """
     from rich.console import Console, Group
 
@@ -111,8 +96,9 @@ def plan(
         if template.turns:
             console.print(messages_for_plan(recipe, train))
         fit = plan_fit(base, template, recipe.training, train)
-    check_before_start(recipe, base, template, there())
-    needs = needs_of(recipe, base, card, Lesson(fit.tweets, round(fit.tokens * fit.epochs), counted=True))
+    check_before_start(recipe, base, template)
+    refuse_too_small_a_disk(recipe, base, begun := there())
+    needs = needs_of(recipe, base, card, Lesson(fit.tweets, round(fit.tokens * fit.epochs), counted=True), begun)
     return Group(_schedule(recipe, needs, fit, (prepared.read, prepared.kept)), "", needs_table(needs))
 
 

@@ -10,14 +10,14 @@ from pathlib import Path
 from tweetstyle.doctor.asked import Asked, Room
 from tweetstyle.doctor.base_checks import check_base
 from tweetstyle.doctor.card_checks import check_card
-from tweetstyle.doctor.check import Check, fail, ok
+from tweetstyle.doctor.check import Check, fail, ok, warn
 from tweetstyle.doctor.machine import check_machine, observe_machine
 from tweetstyle.doctor.network import check_network
 from tweetstyle.doctor.torch_build import installed_torch
 from tweetstyle.doctor.versions import check_versions, observe_versions
 from tweetstyle.nvidia import observe_card
 
-__all__ = ["Asked", "Check", "Room", "doctor", "fail", "ok"]
+__all__ = ["Asked", "Check", "Room", "doctor", "fail", "ok", "warn"]
 
 
 def doctor(asked: Asked | None, directories: Iterable[Path]) -> list[Check]:
@@ -31,5 +31,5 @@ def doctor(asked: Asked | None, directories: Iterable[Path]) -> list[Check]:
         *check_machine(machine, asked),
         *check_versions(observe_versions()),
         *check_network(os.environ),
-        *(check_base(asked) if asked else ()),
+        *(check_base(asked.base, asked.template, asked) if asked and asked.base and asked.template else ()),
     ]

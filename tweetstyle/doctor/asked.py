@@ -22,13 +22,14 @@ class Room:
 
 @dataclass(frozen=True)
 class Asked:
-    """Bytes. card: planned at the peak of a step, without what others hold; card_least: the tensors of that peak and CUDA's context
-    alone; ram: what the largest part takes of the machine's memory, part → bytes. newest_tweet: seconds
-    since 1970, where tweets have been prepared.
+    """Bytes. base, template: None where one of them is not whole or refused: what is planned is then by the model's shape alone.
+    card: planned at the peak of a step, without what others hold; card_least: the tensors of that peak and CUDA's context alone;
+    ram: what the largest part takes of the machine's memory, part → bytes. newest_tweet: seconds since 1970, where tweets have been
+    prepared.
     """
 
-    base: BaseModel
-    template: Template
+    base: BaseModel | None
+    template: Template | None
     model: Model
     training: Training
     parameters: int

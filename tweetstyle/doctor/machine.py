@@ -14,6 +14,7 @@ from tweetstyle.doctor.asked import Asked, Room
 from tweetstyle.doctor.check import Check, fail, gib, ok, warn
 from tweetstyle.files import existing_parent
 from tweetstyle.ram import machine_memory
+from tweetstyle.sizes import size
 
 CLOCK_SLACK = 5 * 60
 """Seconds by which another machine's clock may be ahead of this one's: files come from disks in the network too."""
@@ -45,13 +46,17 @@ class MachineState:
 
 def observe_machine(directories: Iterable[Path], files: Iterable[Path], newest_tweet: int | None = None) -> MachineState:
     """files: those whose dates the clock is held against; those that are missing are left out."""
-    places = {directory: _place(directory) for directory in directories}
+    places = observe_places(directories)
     total, available = machine_memory()
     dated = [(file.stat().st_mtime, str(file)) for file in [Path(__file__), *files] if file.exists()]
     if newest_tweet is not None:
         dated.append((newest_tweet, "the newest tweet"))
     newest, newest_of = max(dated)
     return MachineState(places, total, available, time.time(), newest, newest_of)
+
+
+def observe_places(directories: Iterable[Path]) -> dict[Path, Place]:
+    return {directory: _place(directory) for directory in directories}
 
 
 def _place(directory: Path) -> Place:
@@ -63,31 +68,39 @@ def _place(directory: Path) -> Place:
 
 def check_machine(state: MachineState, asked: Asked | None) -> list[Check]:
     """disk, memory, write rights, clock."""
-    return [*_disk(state, asked.rooms if asked else ()), _ram(state, asked.ram if asked else {}), _rights(state), _clock(state)]
+    return [*check_disk(state.places, asked.rooms if asked else ()), _ram(state, asked.ram if asked else {}), _rights(state), _clock(state)]
 
 
-def _disk(state: MachineState, rooms: Sequence[Room]) -> Iterator[Check]:
+def check_disk(places: Mapping[Path, Place], rooms: Sequence[Room]) -> Iterator[Check]:
     """One check a disk: what goes to different disks is not added up."""
-    by_device: dict[int, list[Room]] = {}
-    for room in rooms:
-        by_device.setdefault(state.places[room.directory].device, []).append(room)
-    for device in dict.fromkeys(place.device for place in state.places.values()):
-        on_it = by_device.get(device, [])
-        directories = [str(directory) for directory, place in state.places.items() if place.device == device]
-        free, needed = next(p.free for p in state.places.values() if p.device == device), sum(room.bytes for room in on_it)
-        seen = f"{gib(free)} free for {', '.join(directories)}"
+    for directories, free, on_it in _by_disk(places, rooms):
+        needed = sum(room.bytes for room in on_it)
+        seen = f"{size(free)} free for {', '.join(map(str, directories))}"
         if needed:
-            seen += f"; the run may write {gib(needed)}"
+            seen += f"; the run may write {size(needed)}"
         if needed > free:
-            parts = ", ".join(f"{room.why} {gib(room.bytes)}" for room in on_it if room.bytes > 0)
-            do = f"free {gib(needed - free)} more, or keep fewer checkpoints (training.save_total_limit) or types (export.types)"
-            yield fail("disk", f"{seen}: {parts}", do)
+            parts = ", ".join(f"{room.why} {size(room.bytes)}" for room in on_it if room.bytes > 0)
+            do = f"free {size(needed - free)} more, or keep fewer checkpoints (training.save_total_limit) or types (export.types)"
+            yield fail("disk", f"the disk is too small: {seen}: {parts}", do)
         elif not rooms and free < RESERVE:
             yield fail("disk", seen, "a run ends before its first checkpoint there: make room")
         elif needed + RESERVE > free:
             yield warn("disk", seen, "that leaves next to nothing: free some more")
         else:
             yield ok("disk", seen)
+
+
+def missing_by_disk(places: Mapping[Path, Place], rooms: Sequence[Room]) -> list[int]:
+    """Bytes to be freed before a run, of each disk that has too little room."""
+    missing = (sum(room.bytes for room in on_it) - free for _, free, on_it in _by_disk(places, rooms))
+    return [count for count in missing if count > 0]
+
+
+def _by_disk(places: Mapping[Path, Place], rooms: Sequence[Room]) -> Iterator[tuple[list[Path], int, list[Room]]]:
+    """The directories of each disk, its free bytes, and what is written there."""
+    for device in dict.fromkeys(place.device for place in places.values()):
+        on_it = {directory: place.free for directory, place in places.items() if place.device == device}
+        yield list(on_it), next(iter(on_it.values())), [room for room in rooms if room.directory in on_it]
 
 
 def _ram(state: MachineState, ram: Mapping[str, int]) -> Check:

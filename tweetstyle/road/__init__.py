@@ -114,7 +114,7 @@ class Road:
         checks.check(self)
 
     def refuse_what_would_fail(self) -> None:
-        """The plan's own refusals."""
+        """The plan's own refusals, but for the disk."""
         checks.refuse_what_would_fail(self)
 
     def refuse_what_cannot_fit(self) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tweetstyle.disk import refuse_too_small_a_disk
 from tweetstyle.outline import outline_base_model
 from tweetstyle.recipe_file import located
 from tweetstyle.road.identity import ready_to_fit
@@ -33,6 +34,8 @@ def check_speaker(road: Road) -> str | None:
 def check(road: Road) -> None:
     """Refuses, before a minute is spent, what would fail later; shows what may go worse than it could."""
     refuse_what_would_fail(road)
+    with located(road.path):
+        refuse_too_small_a_disk(road.recipe, road.base, road.bytes_there())
     if road.bytes_there() is not None:
         from tweetstyle.checkup import stop_where_it_would_fail
         from tweetstyle.needs_shown import at_the_start
@@ -43,11 +46,11 @@ def check(road: Road) -> None:
 
 
 def refuse_what_would_fail(road: Road) -> None:
-    """The plan's own refusals."""
+    """The plan's own refusals, but for the disk, which is looked at by itself."""
     from tweetstyle.plan import check_before_start
 
     with located(road.path):
-        check_before_start(road.recipe, road.base, road.template, road.bytes_there())
+        check_before_start(road.recipe, road.base, road.template)
 
 
 def refuse_what_cannot_fit(road: Road) -> None:
@@ -66,9 +69,9 @@ def needs(road: Road, card_gib: float | None, tweets: int | None) -> Needs:
     with located(road.path):
         outline = outline_base_model(road.recipe.model.base)
         refuse_method(outline.config, road.recipe.model.method)
-        there = road.split("train").is_file() and all(source.exists() for source in road.recipe.data.source)
-        prepared = outline.whole and tweets is None and there and ready_to_fit(road)
+        split = road.split("train").is_file() and all(source.exists() for source in road.recipe.data.source)
+        prepared = outline.whole and tweets is None and split and ready_to_fit(road)
         lesson = lesson_of(road.recipe, lambda: (road.base, road.template), prepared, tweets)
-        found = needs_of(road.recipe, outline, card_for(road.recipe, card_gib), lesson)
+        found = needs_of(road.recipe, outline, card_for(road.recipe, card_gib), lesson, road.bytes_there() if prepared else 0)
         # What was measured here says nothing of another card.
         return found if card_gib is None else replace(found, probe=None)
