@@ -11,7 +11,7 @@ import pytest
 
 from tweetstyle.base_model import read_base_model
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.hub import how_to_complete
+from tweetstyle.hub import how_to_complete, how_to_get, how_to_replace, known_model
 from tweetstyle.memory.shape import read_shape
 from tweetstyle.outline import outline_base_model
 
@@ -115,7 +115,77 @@ def test_an_interrupted_download_is_told_with_the_command_that_goes_on(directory
         read_base_model(Path("meta-llama/Meta-Llama-3-8B"))
     assert refused.value.hint == "write model.base: model/llama3-8b"
     assert how_to_complete(Path("hub/models--owner--some-name/snapshots/0a1b")).endswith("hf download owner/some-name")
-    assert "hf download" in how_to_complete(Path("elsewhere"))
+    assert how_to_complete(Path("elsewhere")) == (
+        "this goes on with what is there: hf download OWNER/NAME --local-dir elsewhere "
+        "(OWNER/NAME: the model's name on huggingface.co, where such files come from)"
+    )
+
+
+def harm(name, directory):
+    """Cuts a file off, or makes another of it; the error's hint."""
+    file = directory / name
+    if name == "vocabulary":
+        edit(directory / "config.json", vocab_size=2)
+    else:
+        file.write_bytes(file.read_bytes()[:-1] if name.endswith(".safetensors") else b"[]" if name.startswith("config") else b"{")
+    with pytest.raises(TweetstyleError) as refused:
+        read_base_model(directory)
+    return refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("harmed", "fetched"),
+    [
+        ("model.safetensors", "model.safetensors"),
+        ("config.json", "config.json"),
+        ("tokenizer.json", "tokenizer.json"),
+        ("tokenizer_config.json", "tokenizer_config.json"),
+        ("vocabulary", "tokenizer.json tokenizer_config.json"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("place", "name", "kept"),
+    [
+        ("model/llama3-8b", "meta-llama/Meta-Llama-3-8B", " --local-dir model/llama3-8b"),
+        ("hub/models--owner--some-name/snapshots/0a1b", "owner/some-name", ""),
+        ("elsewhere", "OWNER/NAME", " --local-dir elsewhere"),
+    ],
+)
+def test_a_damaged_file_is_told_with_the_command_that_fetches_it(directory, tmp_path, monkeypatch, place, name, kept, harmed, fetched):
+    monkeypatch.chdir(tmp_path)
+    Path(place).parent.mkdir(parents=True, exist_ok=True)
+    directory.rename(place)
+    hint = harm(harmed, Path(place))
+    assert f"hf download {name} {fetched}{kept} --force-download" in hint
+    assert ("the model's name on huggingface.co" in hint) == (name == "OWNER/NAME")
+
+
+def test_the_command_is_one_that_the_installed_hf_understands():
+    """By its own parser; a file by its name is not left out by --exclude, of which hf would warn."""
+    from inspect import signature
+
+    from huggingface_hub.cli.download import download
+
+    known = set(signature(download).parameters)
+    assert {"repo_id", "filenames", "local_dir", "exclude", "force_download"} <= known
+    words = how_to_replace(Path("model/llama3-8b"), "config.json").split(": ")[1].split()
+    assert words[:2] == ["hf", "download"] and "--exclude" not in words
+    assert {word[2:].replace("-", "_") for word in words if word.startswith("--")} <= known
+
+
+def test_what_make_base_model_made_is_made_by_it_again(directory, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (directory / "origin.json").write_text("{}")
+    assert "copy of model/smollm2-135m-instruct" in harm("config.json", directory)
+    (tmp_path / "model").mkdir()
+    directory.rename("model/smollm2-135m-instruct")
+    assert harm("config.json", Path("model/smollm2-135m-instruct")).endswith("rm -r model/smollm2-135m-instruct && make base-model")
+
+
+def test_the_place_of_a_known_model_is_known_written_in_full_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert known_model(tmp_path / "model" / "llama3-8b") == known_model(Path("model/llama3-8b")) is not None
+    assert how_to_get(Path("model/smollm2-135m-instruct")).startswith("make base-model brings it; or: SmolLM2 135M is a download of")
 
 
 def test_a_plan_gives_the_reason_against_pickles_too(directory):

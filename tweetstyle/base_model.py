@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.hub import find_base, how_to_complete, how_to_get
+from tweetstyle.hub import find_base, how_to_complete, how_to_get, how_to_replace
 from tweetstyle.manifest import fingerprint
 from tweetstyle.memory.shape import read_shape
 from tweetstyle.template import SpecialTokens
@@ -86,13 +86,12 @@ def _read(path: Path) -> BaseModel:
     shards = _shards(path, config)
     fast = Tokenizer(path / "tokenizer.json", None)
     if not fast.path.is_file():
-        hint = "only fast byte-level BPE tokenizers are supported; " + how_to_get(path)
+        hint = "only fast byte-level BPE tokenizers are supported; " + how_to_complete(path)
         raise TweetstyleError("there is no tokenizer.json", where=str(path), hint=hint)
     if (most := fast.highest_id()) >= config["vocab_size"]:
         what = f"the tokenizer has {most + 1:,} tokens, the model {config['vocab_size']:,} embeddings"
-        raise TweetstyleError(
-            what, where=str(fast.path), hint="the file belongs to another model: download the one that this model came with"
-        )
+        hint = "the file belongs to another model; " + how_to_replace(path, "tokenizer.json", "tokenizer_config.json")
+        raise TweetstyleError(what, where=str(fast.path), hint=hint)
     settings = read_json(path / "tokenizer_config.json")
     template_file = path / "chat_template.jinja"
     chat = template_file.read_text(encoding="utf-8") if template_file.is_file() else settings.get("chat_template")
@@ -149,9 +148,10 @@ def check_architecture(path: Path, config: dict[str, Any]) -> None:
     for key in ("attention_bias", "mlp_bias"):
         if config.get(key):
             raise TweetstyleError(f"{key} is true: biases are not supported", where=where, hint="use a model without biases")
-    for key in ("hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size", "max_position_embeddings"):
-        if not isinstance(config.get(key), int):
-            raise TweetstyleError(f"{key} is missing", where=where, hint="download the file again")
+    try:
+        read_shape(config)
+    except TweetstyleError as error:
+        raise TweetstyleError(error.what, where=where, hint=how_to_replace(path, "config.json")) from error
 
 
 def _shards(path: Path, config: dict[str, Any]) -> tuple[Path, ...]:
@@ -164,7 +164,8 @@ def _shards(path: Path, config: dict[str, Any]) -> tuple[Path, ...]:
     stored = {shard.name: _check_whole(shard) for shard in shards}
     if lost := next((tensor for tensor, shard in shard_of.items() if tensor not in stored[shard]), None):
         what = f"{shard_of[lost]} does not hold {lost}, which {index.name} says it does"
-        raise TweetstyleError(what, where=str(path), hint="files of two models are mixed here: download them again")
+        hint = f"files of two models are mixed here; {how_to_replace(path, index.name, shard_of[lost])}"
+        raise TweetstyleError(what, where=str(path), hint=hint)
     return shards
 
 
@@ -181,7 +182,7 @@ def _weight_map(index: Path) -> dict[str, str]:
     """Tensor → file name, as the index says."""
     found = read_json(index).get("weight_map")
     if not isinstance(found, dict) or not found or not all(isinstance(name, str) for name in found.values()):
-        raise TweetstyleError("its weight_map names no files", where=str(index), hint="download it again")
+        raise TweetstyleError("its weight_map names no files", where=str(index), hint=how_to_replace(index.parent, index.name))
     return found
 
 
@@ -196,10 +197,11 @@ def _check_whole(shard: Path) -> set[str]:
         tensors = json.loads(header)
         end = max(entry["data_offsets"][1] for name, entry in tensors.items() if name != "__metadata__")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise TweetstyleError("not a whole safetensors file", where=str(shard), hint="download it again") from error
+        hint = how_to_replace(shard.parent, shard.name)
+        raise TweetstyleError("not a whole safetensors file", where=str(shard), hint=hint) from error
     if 8 + length + end != size:
         what = f"the file has {size:,} bytes, its header says {8 + length + end:,}"
-        raise TweetstyleError(what, where=str(shard), hint="it was cut off: download it again")
+        raise TweetstyleError(what, where=str(shard), hint=f"it was cut off; {how_to_replace(shard.parent, shard.name)}")
     return set(tensors)
 
 
@@ -212,9 +214,9 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise TweetstyleError(f"there is no {path.name}", where=str(path.parent), hint=how_to_get(path.parent)) from error
+        raise TweetstyleError(f"there is no {path.name}", where=str(path.parent), hint=how_to_complete(path.parent)) from error
     except ValueError as error:
-        raise TweetstyleError(f"not JSON ({error})", where=str(path), hint="download it again") from error
+        raise TweetstyleError(f"not JSON ({error})", where=str(path), hint=how_to_replace(path.parent, path.name)) from error
     if not isinstance(content, dict):
-        raise TweetstyleError("not a JSON object", where=str(path), hint="download it again")
+        raise TweetstyleError("not a JSON object", where=str(path), hint=how_to_replace(path.parent, path.name))
     return content

@@ -26,6 +26,9 @@ KNOWN = {
 """Models by name, smallest first, as their config.json's tell them (in the order of CONFIG_KEYS)."""
 LLAMA = "the Llama {} Community License, to be accepted on the model's page"
 APACHE = "Apache-2.0, no sign-in needed"
+BY_MAKE = Path("model") / "smollm2-135m-instruct"
+"""Where `make base-model` puts the demo's (demo/base_model.py)."""
+UNKNOWN = "OWNER/NAME"
 TOKENIZER_BYTES = 72
 """Bytes of a tokenizer.json for each token of the vocabulary: Llama 3's has 9.1 MB for 128,256."""
 
@@ -84,16 +87,21 @@ def known_config(name: str) -> dict[str, Any]:
 def known_model(path: Path) -> Known | None:
     """The model that a recipe's model.base means by its name on the hub, or by the directory where it is usually put."""
     text = str(path).strip("/")
-    return next((known for known in HUB if text.lower() == known.repository.lower() or path == known.directory), None)
+    return next((known for known in HUB if text.lower() == known.repository.lower() or _same(path, known.directory)), None)
 
 
-def download_command(repository: str, directory: Path | None) -> str:
-    """directory: None for the hub's cache.
+def _same(path: Path, directory: Path) -> bool:
+    """Whether both name one place, written from here or in full."""
+    return path.absolute() == directory.absolute()
+
+
+def download_command(repository: str, directory: Path | None, *names: str) -> str:
+    """directory: None for the hub's cache; names: of the files, all without one.
 
     original/*.pth holds the weights once more, as pickles: twice the download for nothing that is read.
     """
-    exclude = " --exclude 'original/*'" if repository.startswith("meta-llama/") else ""
-    return f"hf download {repository}{exclude}" + (f" --local-dir {directory}" if directory else "")
+    exclude = " --exclude 'original/*'" if repository.startswith("meta-llama/") and not names else ""
+    return f"hf download {' '.join([repository, *names])}{exclude}" + (f" --local-dir {directory}" if directory else "")
 
 
 def find_base(path: Path) -> Path:
@@ -115,10 +123,10 @@ def find_base(path: Path) -> Path:
 
 
 def how_to_get(path: Path) -> str:
-    """What to do where a base model, or a file of it, is not there."""
+    """What to do where a base model is not there."""
     if known := known_model(path):
-        if path == known.directory:
-            return known.how_to_get
+        if _same(path, known.directory):
+            return f"make base-model brings it; or: {known.how_to_get}" if _same(path, BY_MAKE) else known.how_to_get
         if known.directory.is_dir():
             return f"write model.base: {known.directory}"
         return f"{known.how_to_get}, and write model.base: {known.directory}"
@@ -130,16 +138,49 @@ def how_to_get(path: Path) -> str:
     return "make base-model fetches the small default; " + HUB[0].how_to_get
 
 
-def how_to_complete(path: Path) -> str:
-    """What to do where a download did not come to its end, or brought something else: `hf download` fetches what is not there yet."""
-    snapshot = re.fullmatch(r"models--([\w.-]+?)--([\w.-]+)", path.parents[1].name) if path.parent.name == "snapshots" else None
-    if known := known_model(path):
-        command = download_command(known.repository, known.directory)
-    elif snapshot:
-        command = download_command("/".join(snapshot.groups()), None)
-    else:
-        return "run the hf download that brought it once more: it goes on with what is there"
-    return f"this goes on with what is there: {command}"
+def how_to_complete(directory: Path) -> str:
+    """What to do where files of a base model are missing: `hf download` fetches what is not there yet."""
+    if _made_here(directory):
+        return _make_anew(directory)
+    repository, kept = _came_from(directory)
+    return f"this goes on with what is there: {download_command(repository, kept)}{_in_place_of(repository)}"
+
+
+def how_to_replace(directory: Path, *names: str) -> str:
+    """What to do where these files of a base model are damaged or another model's, or the whole of it without a name.
+
+    Without --force-download `hf download` takes a file that is there for whole, if it is no younger than the note that it keeps of
+    it (huggingface_hub/file_download.py).
+    """
+    if _made_here(directory):
+        return _make_anew(directory)
+    repository, kept = _came_from(directory)
+    what = "this fetches {} anew".format(" and ".join(names) or "the model")
+    return f"{what}: {download_command(repository, kept, *names)} --force-download{_in_place_of(repository)}"
+
+
+def _came_from(directory: Path) -> tuple[str, Path | None]:
+    """Its name on the hub, or UNKNOWN, and the directory to name in a download; None for the hub's cache."""
+    if known := known_model(directory):
+        return known.repository, directory
+    if directory.parent.name == "snapshots" and (cached := re.fullmatch(r"models--([\w.-]+?)--([\w.-]+)", directory.parents[1].name)):
+        return "/".join(cached.groups()), None
+    return UNKNOWN, directory
+
+
+def _in_place_of(repository: str) -> str:
+    return f" ({UNKNOWN}: the model's name on huggingface.co, where such files come from)" if repository == UNKNOWN else ""
+
+
+def _made_here(directory: Path) -> bool:
+    """Whether `make base-model` made it, which leaves a note of that."""
+    return (directory / "origin.json").is_file()
+
+
+def _make_anew(directory: Path) -> str:
+    if _same(directory, BY_MAKE):
+        return f"make base-model makes it anew where it is not there: rm -r {directory} && make base-model"
+    return f"it is a copy of {BY_MAKE}, which make base-model makes: copy that here"
 
 
 def is_hub_name(path: Path) -> bool:

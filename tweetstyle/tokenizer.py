@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.hub import how_to_replace
 from tweetstyle.template import Template
 from tweetstyle.turns import Turn
 
@@ -54,7 +55,8 @@ class Tokenizer:
             if kind == "BPE":
                 _ = model["vocab"], model["merges"]
         except (ValueError, KeyError, TypeError) as error:
-            raise TweetstyleError("not a tokenizer file", where=str(self.path), hint="download it again") from error
+            hint = how_to_replace(self.path.parent, self.path.name)
+            raise TweetstyleError("not a tokenizer file", where=str(self.path), hint=hint) from error
         if kind != "BPE":
             hint = "use a model with a byte-level BPE tokenizer: Llama 3 or SmolLM2"
             raise TweetstyleError(f"the tokenizer's model is {kind}, not BPE", where=str(self.path), hint=hint)

@@ -9,6 +9,7 @@ from tweetstyle.base_model import BaseModel
 from tweetstyle.doctor.asked import Asked
 from tweetstyle.doctor.check import Check, fail, gib, ok, warn
 from tweetstyle.doctor.untrained import Untrained, tokens_of_format, untrained_tokens
+from tweetstyle.hub import how_to_replace
 from tweetstyle.memory.shape import read_shape
 from tweetstyle.recipe import Model
 from tweetstyle.template import Template
@@ -67,7 +68,7 @@ def check_method(config: dict[str, Any], method: str) -> Iterator[Check]:
 def check_tokenizer(base: BaseModel) -> list[Check]:
     """Whether config.json and tokenizer_config.json tell the same special tokens, which files of one model do."""
     name, where = "tokenizer", str(base.path / "tokenizer_config.json")
-    do = "take tokenizer.json, tokenizer_config.json and config.json from one model: download them again"
+    do = "take all three from one model; " + how_to_replace(base.path, "tokenizer.json", "tokenizer_config.json", "config.json")
     checks = []
     for key, there in (("bos_token_id", base.bos_id), ("eos_token_id", base.eos_id)):
         said = base.config.get(key)

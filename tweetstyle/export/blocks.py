@@ -16,7 +16,7 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.export.adapter import Adapter, Delta
 from tweetstyle.export.ggml import library, quantize
 from tweetstyle.export.llama import Tensor
-from tweetstyle.export.stored_tensors import StoredTensor
+from tweetstyle.export.stored_tensors import StoredTensor, how_to_make_whole
 
 BLOCK_ELEMENTS = 2**21
 """Weights in a block: 8 MiB in float32. Memory is bounded by a few blocks, not by the largest tensor."""
@@ -78,7 +78,7 @@ class Block:
         largest = max(rows.max(), -rows.min())
         where = str(self.stored.path)
         if not largest < math.inf:
-            raise TweetstyleError(f"{self.stored.name} holds NaN or infinity", where=where, hint="download or train it again")
+            raise TweetstyleError(f"{self.stored.name} holds NaN or infinity", where=where, hint=how_to_make_whole(self.stored.path))
         for kind in {form[0] if isinstance(form, tuple) else form for form in self.forms}:
             if largest >= LIMITS.get(kind, math.inf):
                 what = f"{self.stored.name} holds {largest:g}, too large for {kind.name}"

@@ -12,6 +12,7 @@ import numpy as np
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export.stored_tensors import StoredTensor
+from tweetstyle.hub import how_to_replace
 
 ALIGNED_COLUMNS = 32
 """Elements of a block of ggml's Q8_0, Q5_0 and Q4_0: a row must be a multiple of it to be quantised at all."""
@@ -98,14 +99,15 @@ def read_llama(config: dict[str, Any], where: Path) -> Llama:
     if saved and not (saved.get("load_in_4bit") and saved.get("bnb_4bit_quant_type") == "nf4" and saved.get("bnb_4bit_use_double_quant")):
         hint = "use its 16-bit weights, or bitsandbytes' NF4 with double quantisation"
         raise refuse(f"the base model was saved quantised ({saved.get('quant_method', 'unknown')})", hint)
-    theta, scaling = _rope(config, refuse)
+    again = how_to_replace(where, "config.json")
+    theta, scaling = _rope(config, refuse, again)
     hidden, heads = config["hidden_size"], config["num_attention_heads"]
     kv_heads = config.get("num_key_value_heads") or heads
     head = config.get("head_dim") or hidden // heads
     if heads % kv_heads or head % 2:
-        raise refuse(f"{heads} heads of {head} over {kv_heads} key heads do not divide", "the file is damaged: download it again")
+        raise refuse(f"{heads} heads of {head} over {kv_heads} key heads do not divide", again)
     if not isinstance(config.get("intermediate_size"), int):
-        raise refuse("intermediate_size is missing", "download the file again")
+        raise refuse("intermediate_size is missing", again)
     for name, width in (("hidden_size", hidden), ("intermediate_size", config["intermediate_size"]), ("heads·head_dim", heads * head)):
         if width % ALIGNED_COLUMNS:
             raise refuse(f"{name} {width} is no multiple of {ALIGNED_COLUMNS}", "such rows cannot be quantised: use another base model")
@@ -125,7 +127,7 @@ def read_llama(config: dict[str, Any], where: Path) -> Llama:
     )
 
 
-def _rope(config: dict[str, Any], refuse) -> tuple[float, RopeScaling | None]:
+def _rope(config: dict[str, Any], refuse, again: str) -> tuple[float, RopeScaling | None]:
     """transformers 5 writes rope_parameters, older ones rope_theta and rope_scaling; some files have both."""
     new, old = config.get("rope_parameters") or {}, config.get("rope_scaling") or {}
     thetas = {float(t) for t in (new.get("rope_theta"), config.get("rope_theta")) if t is not None}
@@ -144,7 +146,7 @@ def _rope(config: dict[str, Any], refuse) -> tuple[float, RopeScaling | None]:
         original = scaling.get("original_max_position_embeddings") or config["max_position_embeddings"]
         numbers = [float(scaling[key]) for key in ("factor", "low_freq_factor", "high_freq_factor")]
     except (KeyError, TypeError, ValueError) as error:
-        raise refuse(f"the llama3 rope scaling lacks {error}", "download the file again") from error
+        raise refuse(f"the llama3 rope scaling lacks {error}", again) from error
     return theta, RopeScaling(*numbers, original)
 
 
@@ -171,7 +173,7 @@ def check_tensors(plan: list[Tensor], stored: dict[str, StoredTensor], where: Pa
     """Refuses weights that are not just those of the plan: a missing one, another shape, one that would be left out."""
 
     def refuse(what: str) -> TweetstyleError:
-        return TweetstyleError(what, where=str(where), hint="the weights are not those of config.json: download the model again")
+        return TweetstyleError(what, where=str(where), hint=f"the weights are not those of config.json; {how_to_replace(where)}")
 
     for tensor in plan:
         if tensor.source not in stored:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.hub import how_to_replace
 
 ITEM_BYTES = {"F32": 4, "F16": 2, "BF16": 2}
 """The dtypes that weights may have. numpy knows no bfloat16, hence no numpy dtype here."""
@@ -65,7 +66,7 @@ class StoredTensor:
                 read += got
         if read < len(view):
             what = f"the file ends inside {self.name}"
-            raise TweetstyleError(what, where=str(self.path), hint="it was cut off: make or download it again")
+            raise TweetstyleError(what, where=str(self.path), hint=f"it was cut off; {how_to_make_whole(self.path)}")
         return raw
 
 
@@ -84,6 +85,13 @@ def read_headers(paths: Iterable[Path]) -> dict[str, StoredTensor]:
     return tensors
 
 
+def how_to_make_whole(path: Path) -> str:
+    """What to do where a file of weights is not whole: of a training it is made again, of a base model fetched."""
+    if path.parent.name == "final_model":
+        return "tweetstyle-fit RECIPE --from fit makes it again"
+    return how_to_replace(path.parent, path.name)
+
+
 def _read_header(path: Path) -> list[StoredTensor]:
     try:
         size = path.stat().st_size
@@ -93,13 +101,13 @@ def _read_header(path: Path) -> list[StoredTensor]:
         header.pop("__metadata__", None)
         entries = [(name, entry["dtype"], tuple(entry["shape"]), *entry["data_offsets"]) for name, entry in header.items()]
     except FileNotFoundError as error:
-        raise TweetstyleError("there is no such file", where=str(path), hint="make or download it again") from error
+        raise TweetstyleError("there is no such file", where=str(path), hint=how_to_make_whole(path)) from error
     except (ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
-        raise TweetstyleError("not a whole safetensors file", where=str(path), hint="make or download it again") from error
+        raise TweetstyleError("not a whole safetensors file", where=str(path), hint=how_to_make_whole(path)) from error
     end = 8 + length + max((entry[-1] for entry in entries), default=0)
     if end != size:
         what = f"the file has {size:,} bytes, its header says {end:,}"
-        raise TweetstyleError(what, where=str(path), hint="it was cut off: make or download it again")
+        raise TweetstyleError(what, where=str(path), hint=f"it was cut off; {how_to_make_whole(path)}")
     tensors = [StoredTensor(path, name, dtype, shape, 8 + length + begin) for name, dtype, shape, begin, _ in entries]
     for tensor, entry in zip(tensors, entries, strict=True):
         _check(tensor, entry[-1] - entry[-2])
@@ -113,7 +121,7 @@ def _check(tensor: StoredTensor, stored_bytes: int) -> None:
         raise TweetstyleError(f"{tensor.name} has the dtype {tensor.dtype}", where=where, hint=hint)
     if not tensor.shape or tensor.nbytes != stored_bytes:
         what = f"{tensor.name}: {stored_bytes:,} bytes are stored for the shape {list(tensor.shape)} in {tensor.dtype}"
-        raise TweetstyleError(what, where=where, hint="the file is damaged: make or download it again")
+        raise TweetstyleError(what, where=where, hint=f"the file is damaged; {how_to_make_whole(tensor.path)}")
 
 
 def _item_bytes(dtype: str) -> int:

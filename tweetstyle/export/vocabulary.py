@@ -11,6 +11,7 @@ from gguf import GGUFWriter, TokenType
 
 from tweetstyle.base_model import BaseModel
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.hub import how_to_replace
 from tweetstyle.template import Template
 
 BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False}
@@ -71,14 +72,14 @@ def read_vocabulary(base: BaseModel, template: Template, size: int) -> Vocabular
     texts = {index: text for text, index in source["model"]["vocab"].items()} | {i: t["content"] for i, t in added.items()}
     if max(texts) >= size:
         what = f"the tokenizer has {max(texts) + 1} tokens, the model {size} embeddings"
-        raise TweetstyleError(what, where=str(path), hint="the file belongs to another model: download it again")
+        raise TweetstyleError(what, where=str(path), hint=f"the file belongs to another model; {how_to_replace(path.parent, path.name)}")
     for token in added.values():
         if odd := next((flag for flag in ("single_word", "lstrip", "rstrip") if token.get(flag)), None):
             what = f"the token {token['content']!r} has {odd}, which llama.cpp does not know"
             raise TweetstyleError(what, where=str(path), hint="use Llama 3 or SmolLM2")
         if tokenizer.token_id(token["content"]) != token["id"]:
             what = f"the id {token['id']} of {token['content']!r} is not the one that the tokenizer gives it"
-            raise TweetstyleError(what, where=str(path), hint="the file is damaged: download it again")
+            raise TweetstyleError(what, where=str(path), hint=f"the file is damaged; {how_to_replace(path.parent, path.name)}")
     if template.add_bos and base.bos_id is None:
         raise TweetstyleError("the format begins with BOS, and the tokenizer has none", where=str(path), hint="use format: text")
     return Vocabulary(

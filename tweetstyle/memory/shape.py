@@ -70,7 +70,7 @@ def read_shape(config: Mapping[str, Any]) -> Shape:
     keys = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "vocab_size", "max_position_embeddings")
     for key in keys:
         if not isinstance(config.get(key), int) or isinstance(config[key], bool) or config[key] < 1:
-            hint = "it is not the config.json of a Llama-shaped model: download it again"
+            hint = "it is not the config.json of a Llama-shaped model: take the one that lies beside the model's weights on the hub"
             raise TweetstyleError(f"{key} is missing or no positive number", where="config.json", hint=hint)
     heads = config["num_attention_heads"]
     head = config.get("head_dim") or config["hidden_size"] // heads
