@@ -80,7 +80,8 @@ def test_what_was_measured_is_kept_and_read_back(base, model, measured, tmp_path
     seen = probe_of(measured, base, model, small_training(), "a card", card=True)
     write_probe(tmp_path, seen)
     assert read_probe(tmp_path) == seen
-    planned_with = read_for_a_plan(tmp_path, decisive_settings(base.path, model, small_training()))
+    planned_with = read_for_a_plan(tmp_path)
+    assert planned_with.settings == decisive_settings(base.path, model, small_training())
     assert (planned_with.tokens_per_second, planned_with.peak_bytes, planned_with.device) == (400.0, 5 * 2**30, "a card")
     assert set(asdict(seen)) >= {"tokens_per_second", "peak_bytes", "predicted_bytes", "device", "settings", "versions"}
     assert seen.versions["torch"] and seen.settings["lora"]["r"] == 4

@@ -223,6 +223,27 @@ def test_the_bar_is_the_card_and_shows_what_is_beyond_it():
     assert "GiB more than the card's 6.0" in shown(memory_table(plan, named_card(6)))
 
 
+@given(st.integers(12, 200), st.floats(0.5, 80))
+def test_the_bar_keeps_within_the_terminal_s_line(room, gib):
+    """Whatever the card and the width: one line, with the same shares of the card as at its full length."""
+    plan = plan_memory(LLAMA_8B, Model(base="x", method="lora"), Training())
+    bar = memory_bar(plan, named_card(gib), room).plain
+    assert len(bar) <= room and bar.startswith("│")
+    inside, beyond = bar[1:].split("│")
+    assert len(inside) <= WIDTH and ("·" in inside) <= (plan.card <= named_card(gib).total)
+    share = max(plan.card / named_card(gib).total - 1, 0)
+    assert beyond.endswith("…") if share > 0.5 + 1 / len(inside) else abs(len(beyond) - share * len(inside)) <= 1
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_an_overfull_plan_is_one_bar_in_every_terminal(width):
+    stream = io.StringIO()
+    plan = plan_memory(LLAMA_8B, Model(base="x", method="lora"), Training())
+    Console(file=stream, width=width).print(memory_table(plan, CARD))
+    (bar,) = [line for line in stream.getvalue().splitlines() if "!!" in line]
+    assert bar.startswith("│") and len(bar) <= width
+
+
 def test_hours_are_not_measured_until_a_speed_is():
     assert hours(3_600_000, 1000.0) == 1.0 and hours(3_600_000, None) is None
     assert hours_in_words(12_000_000, None).startswith("not measured")

@@ -16,9 +16,10 @@ from test_imports import HEAVY
 from tweetstyle.base_model import read_base_model
 from tweetstyle.cli import fit_command, tweetstyle
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.fit.backoff import OutOfMemory, remember
 from tweetstyle.hub import HUB, KNOWN, known_config, known_model
 from tweetstyle.manifest import Manifest
-from tweetstyle.memory import decisive_settings, find_card, read_probe
+from tweetstyle.memory import decisive_settings, find_card, other_settings, read_probe
 from tweetstyle.recipe import Lora, Model, Training
 from tweetstyle.road import Road
 
@@ -317,6 +318,7 @@ def test_hours_come_from_the_probe_of_these_settings_alone(project):
     write_recipe()
     assert figures("--tweets", "161259")["time"] == {
         "tweets": 145_133, "tokens": 145_133 * 50 * 2, "tokens_are_counted": False, "tokens_per_second": None, "hours": None,
+        "speed": "not measured: the first steps on the card measure it (probe.json)",
     }  # fmt: skip
     assert "speed not measured" in plan("--tweets", "161259")
     settings = decisive_settings(Path("base"), Model(base="base"), Training())
@@ -331,8 +333,38 @@ def test_hours_come_from_the_probe_of_these_settings_alone(project):
     assert figures("--tweets", "161259", "--card", "24")["time"]["hours"] is None, "another card's speed is not known from it"
     write_recipe(length=1024)
     assert figures("--tweets", "161259")["time"]["hours"] is None and figures()["probe"] is None
+    assert "speed not measured: probe.json is of other settings (max_length 2048)" in plan("--tweets", "161259")
+    put_a_card(project, "NVIDIA GeForce RTX 3060, 12288, 11264")
+    assert "probe.json is of CPU, and this is NVIDIA GeForce RTX 3060" in plan("--tweets", "161259")
     path.write_text("{}")
     assert "not what a probe writes" in refused("plan", "mine.yaml")
+
+
+def keep_a_probe(project, training, tokens_per_second=1000.0):
+    settings = decisive_settings(Path("base"), Model(base="base"), training)
+    kept = {"tokens_per_second": tokens_per_second, "peak_bytes": 7 * GIB, "predicted_bytes": 7 * GIB, "device": "CPU"}
+    directory = project / "model" / "mine"
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "probe.json").write_text(json.dumps(kept | {"settings": settings}))
+    return directory
+
+
+@pytest.mark.parametrize(("probed", "words"), [
+    ((2, 16), "with batch 2 × accumulation 16, on which the run goes on since memory ran out"),
+    ((4, 8), "with batch 4 × accumulation 8, before memory ran out; with batch 2 × accumulation 16 it may be slower"),
+])  # fmt: skip
+def test_after_memory_ran_out_hours_are_told_by_what_was_measured_with_its_batch(project, probed, words):
+    """As a run leaves it: in the probe the batch was halved before it was measured, later the probe stands of the larger one."""
+    sized = [Training(per_device_train_batch_size=batch, gradient_accumulation_steps=steps) for batch, steps in ((2, 16), probed)]
+    write_config()
+    write_recipe()
+    recipe = Path("mine.yaml")
+    recipe.write_text(recipe.read_text().replace("2048}", "2048, per_device_train_batch_size: 4, gradient_accumulation_steps: 8}"))
+    remember(keep_a_probe(project, sized[1]), sized[0], OutOfMemory("CUDA out of memory."))
+    found, text = figures("--tweets", "161259"), " ".join(plan("--tweets", "161259").split())
+    assert found["time"]["hours"] == pytest.approx(14_513_300 / 1000 / 3600) and words in found["time"]["speed"]
+    assert "about 4.0 hours of training" in text
+    assert "memory ran out before: the run goes on with per_device_train_batch_size 2 × gradient_accumulation_steps 16" in text
 
 
 @pytest.mark.parametrize(
@@ -350,11 +382,14 @@ def test_a_probe_of_another_setting_is_not_taken(tmp_path, changed):
     settings = decisive_settings(Path("base"), Model(base="x"), Training())
     kept = {"tokens_per_second": 1.0, "peak_bytes": 1, "predicted_bytes": 1, "device": "X", "settings": settings}
     (tmp_path / "probe.json").write_text(json.dumps(kept))
-    assert read_probe(tmp_path, settings).device == "X"
-    assert read_probe(tmp_path, decisive_settings(Path("base"), Model(base="x"), Training(**changed))) is None
+    probe = read_probe(tmp_path)
+    assert probe.device == "X" and other_settings(probe, settings) == []
+    ((name, _),) = changed.items()
+    found = other_settings(probe, decisive_settings(Path("base"), Model(base="x"), Training(**changed)))
+    assert found == [f"{name} {getattr(Training(), name)}"]
     for other in (Model(base="x", lora=Lora(r=8, lora_alpha=8)), Model(base="x", method="full")):
-        assert read_probe(tmp_path, decisive_settings(Path("base"), other, Training())) is None
-    assert read_probe(tmp_path, decisive_settings(Path("other"), Model(base="x"), Training())) is None
+        assert other_settings(probe, decisive_settings(Path("base"), other, Training()))
+    assert other_settings(probe, decisive_settings(Path("other"), Model(base="x"), Training())) == ["base base"]
 
 
 def test_without_an_archive_the_tokens_are_said_to_be_unknown(project):

@@ -18,14 +18,12 @@ from tweetstyle.memory import (
     MemoryPlan,
     Probe,
     Shape,
-    decisive_settings,
     find_card,
     hours,
     how_to_fit,
     largest_that_fit,
     named_card,
     plan_on,
-    read_probe,
     read_shape,
     trained_parameters,
     what_to_change,
@@ -35,9 +33,8 @@ from tweetstyle.memory.plan import CUDA_CONTEXT
 from tweetstyle.outline import Outline
 from tweetstyle.ram import machine_memory
 from tweetstyle.recipe import Recipe
+from tweetstyle.speed import Speed, speed_of
 
-ON_CPU = "CPU"
-"""The device's name in a probe that was made without a card (fit/trainer.py, device_name)."""
 TOKENS_A_TWEET = 50
 """With its prompt: a rough figure until the data are prepared and counted (--dry-run)."""
 
@@ -70,12 +67,16 @@ class Needs:
     disk: dict[str, int]
     disk_free: int
     disk_missing: int
-    probe: Probe | None
+    speed: Speed
     lesson: Lesson | None
 
     @property
     def fits(self) -> bool:
         return self.memory.card <= self.card.total
+
+    @property
+    def probe(self) -> Probe | None:
+        return self.speed.probe
 
     @property
     def base_bytes(self) -> int:
@@ -121,15 +122,9 @@ def needs_of(recipe: Recipe, base: Outline | BaseModel, card: Card, lesson: Less
         disk=disk_needed(recipe, base),
         disk_free=shutil.disk_usage(existing_parent(recipe.run_directory)).free,
         disk_missing=bytes_missing(rooms_of(recipe, base, there)),
-        probe=_probe_here(recipe, base, card),
+        speed=speed_of(recipe, base, card),
         lesson=lesson,
     )
-
-
-def _probe_here(recipe: Recipe, base: Outline | BaseModel, card: Card) -> Probe | None:
-    """What was measured of these settings on the device that trains here: the card, or without one the CPU."""
-    probe = read_probe(recipe.run_directory, decisive_settings(base.path, recipe.model, recipe.training))
-    return probe if probe and probe.device == (card.name if card.seen else ON_CPU) else None
 
 
 def estimated_lesson(recipe: Recipe, tweets: int) -> Lesson:
@@ -215,6 +210,7 @@ def as_json(needs: Needs) -> dict[str, Any]:
             "tokens_are_counted": lesson and lesson.counted,
             "tokens_per_second": needs.probe and needs.probe.tokens_per_second,
             "hours": needs.hours,
+            "speed": needs.speed.in_words(),
         },
         "probe": needs.probe and asdict(needs.probe),
     }

@@ -14,18 +14,19 @@ if TYPE_CHECKING:
     from rich.console import Group
     from rich.table import Table
 
-UNKNOWN_SPEED = "not measured: the first steps on the card measure it (probe.json)"
-
 
 def needs_table(needs: Needs) -> Group:
     """The whole plan of `tweetstyle plan`."""
     from rich.console import Group
+    from rich.padding import Padding
     from rich.text import Text
 
     head = f"{needs.name}: {needs.shape.parameters / 1e6:,.0f} M parameters, {needs.trained / 1e6:,.1f} M of them trained"
     lines = [Text(head, style="bold"), *(Text(line, style="yellow") for line in remarks(needs)), Text("")]
     if not needs.fits:
-        lines.append(Text(needs.advice, style="red"))
+        for line in needs.advice.splitlines():
+            indent = len(line) - len(line.lstrip())
+            lines.append(Padding(Text(line.strip(), style="red"), (0, 0, 0, indent), expand=False))
     return Group(*lines, memory_table(needs.memory, needs.card), Text(""), further_table(needs))
 
 
@@ -36,6 +37,9 @@ def remarks(needs: Needs) -> list[str]:
         found.append(f"{base.path} is not there yet: planned by the shape of {base.known_as}")
     elif isinstance(base, Outline) and base.missing:
         found.append(f"{base.path} lacks {', '.join(base.missing)}: planned from config.json alone; {how_to_complete(base.path)}")
+    if (reduced := needs.speed.reduced) is not None:
+        parts = f"{reduced.per_device_train_batch_size} × gradient_accumulation_steps {reduced.gradient_accumulation_steps}"
+        found.append(f"memory ran out before: the run goes on with per_device_train_batch_size {parts}; planned by the recipe's own")
     if not needs.card.seen:
         found.append(f"planned for {needs.card.name}, which is not this machine's")
     return found
@@ -89,17 +93,13 @@ def _largest(needs: Needs) -> str | None:
 def time_in_words(needs: Needs) -> str:
     """Hours, or why there are none."""
     if needs.lesson is None:
-        return f"tokens unknown, for there is no archive yet (--tweets N estimates them); speed {speed_in_words(needs)}"
+        return f"tokens unknown, for there is no archive yet (--tweets N estimates them); speed {needs.speed.in_words()}"
     lesson = needs.lesson
     about = "" if lesson.counted else "about "
     tokens = f"{about}{lesson.tokens:,} tokens of {lesson.tweets:,} tweets"
     if needs.hours is None:
-        return f"{tokens}; speed {speed_in_words(needs)}"
-    return f"{about}{duration(needs.hours)} of training: {tokens} at {speed_in_words(needs)}"
-
-
-def speed_in_words(needs: Needs) -> str:
-    return f"{needs.probe.tokens_per_second:,.0f} tokens/s, measured on {needs.probe.device}" if needs.probe else UNKNOWN_SPEED
+        return f"{tokens}; speed {needs.speed.in_words()}"
+    return f"{about}{duration(needs.hours)} of training: {tokens} at {needs.speed.in_words()}"
 
 
 def at_the_start(needs: Needs) -> str:
@@ -112,5 +112,5 @@ def at_the_start(needs: Needs) -> str:
         lines.append(f"RAM       {size(most)} of {size(needs.ram_there)} ({part})")
     lines.append(f"disk      {disk_in_words(needs)}")
     if needs.probe or needs.card.seen:
-        lines.append(f"speed     {speed_in_words(needs)}")
+        lines.append(f"speed     {needs.speed.in_words()}")
     return "\n".join(lines)

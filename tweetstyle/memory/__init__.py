@@ -12,7 +12,7 @@ from tweetstyle.memory.fit_to_card import (
     what_to_change,
 )
 from tweetstyle.memory.plan import MemoryPlan, duration, hours, plan_memory, plan_on_cpu
-from tweetstyle.memory.probe import PROBE, Probe, decisive_settings, read_probe
+from tweetstyle.memory.probe import PROBE, Probe, decisive_settings, other_settings, read_probe
 from tweetstyle.memory.shape import Shape, read_shape
 from tweetstyle.memory.table import memory_table
 from tweetstyle.memory.weights import trained_parameters
@@ -34,6 +34,7 @@ __all__ = [
     "largest_that_fit",
     "memory_table",
     "named_card",
+    "other_settings",
     "plan_memory",
     "plan_on",
     "plan_on_cpu",

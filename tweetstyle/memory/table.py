@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tweetstyle.memory.card import Card
 from tweetstyle.memory.plan import MemoryPlan
 
 if TYPE_CHECKING:
-    from rich.console import Group, RenderableType
+    from rich.console import Console, ConsoleOptions, Group, RenderableType
     from rich.text import Text
 
 COLOURS = ("blue", "cyan", "green", "magenta", "yellow", "bright_blue", "bright_cyan", "bright_green", "bright_magenta", "bright_yellow")
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 WIDTH = 60
-"""Characters of the bar that are the card."""
+"""Characters of the bar that are the card, at most."""
 
 
 def memory_table(plan: MemoryPlan, card: Card) -> Group:
@@ -28,26 +30,42 @@ def memory_table(plan: MemoryPlan, card: Card) -> Group:
     table.add_section()
     table.add_row("", "all", f"{plan.card / 2**30:,.2f}", f"{plan.card / card.total:.1%}")
     ram = ", ".join(f"{name} {size / 2**30:,.1f}" for name, size in plan.host.items())
-    lines: list[RenderableType] = [table, memory_bar(plan, card), _verdict(plan, card)]
+    lines: list[RenderableType] = [table, _Bar(plan, card), _verdict(plan, card)]
     return Group(*lines, f"RAM: {plan.ram / 2**30:,.1f} GiB ({ram})", *plan.notes)
 
 
-def memory_bar(plan: MemoryPlan, card: Card) -> Text:
-    """WIDTH characters are the card: each part in its colour and letter, dots what stays free, red what is beyond the card."""
+@dataclass(frozen=True)
+class _Bar:
+    """The bar, drawn when the width of the terminal is known."""
+
+    plan: MemoryPlan
+    card: Card
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        yield memory_bar(self.plan, self.card, options.max_width)
+
+
+def memory_bar(plan: MemoryPlan, card: Card, room: int = 2 * WIDTH) -> Text:
+    """Each part in its colour and letter, dots what stays free, red what is beyond the card, to half a card and then …
+
+    The card is WIDTH characters; fewer, where the line of `room` characters would not hold what is beyond it too.
+    """
     from rich.text import Text
 
-    bar, end, drawn = Text("│"), 0, 0
+    beyond = max(plan.card - card.total, 0) / card.total
+    widths = range(WIDTH, 1, -1)
+    width = next((width for width in widths if width + 2 + min(round(width * beyond), width // 2) <= room), 1)
+    bar, end, drawn = Text("│", no_wrap=True), 0, 0
     for letter, colour, (_, size) in _lettered(plan):
         end += size
-        until = round(WIDTH * end / card.total)
-        inside = max(min(until, WIDTH) - drawn, 0)
+        until = round(width * end / card.total)
+        inside = max(min(until, width) - drawn, 0)
         bar.append(letter * inside, style=f"black on {colour}")
         drawn += inside
-    bar.append("·" * (WIDTH - drawn), style="dim")
+    bar.append("·" * (width - drawn), style="dim")
     bar.append("│")
-    # Beyond half a card too much a longer bar tells nothing more, and would not fit a terminal's line.
-    over = min(round(WIDTH * max(end - card.total, 0) / card.total), WIDTH // 2)
-    bar.append("!" * over, style="white on red")
+    over, most = round(width * beyond), width // 2
+    bar.append("!" * over if over <= most else "!" * (most - 1) + "…", style="white on red")
     return bar
 
 

@@ -11,6 +11,7 @@ from tweetstyle.disk import refuse_too_small_a_disk
 from tweetstyle.outline import outline_base_model
 from tweetstyle.recipe_file import located
 from tweetstyle.road.identity import ready_to_fit
+from tweetstyle.speed import Speed
 
 if TYPE_CHECKING:
     from tweetstyle.needs import Needs
@@ -74,4 +75,4 @@ def needs(road: Road, card_gib: float | None, tweets: int | None) -> Needs:
         lesson = lesson_of(road.recipe, lambda: (road.base, road.template), prepared, tweets)
         found = needs_of(road.recipe, outline, card_for(road.recipe, card_gib), lesson, road.bytes_there() if prepared else 0)
         # What was measured here says nothing of another card.
-        return found if card_gib is None else replace(found, probe=None)
+        return found if card_gib is None else replace(found, speed=Speed(None, "what a probe measures is of the card that is here"))

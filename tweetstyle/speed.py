@@ -1,0 +1,52 @@
+"""How fast a run goes, as far as a probe has measured it, and what is to be known of that figure or of its absence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tweetstyle.base_model import BaseModel
+from tweetstyle.memory import PROBE, Card, Probe, decisive_settings, other_settings, read_probe
+from tweetstyle.outline import Outline
+from tweetstyle.recipe import Recipe, Training
+
+ON_CPU = "CPU"
+"""The device's name in a probe that was made without a card (fit/trainer.py, device_name)."""
+FIRST_STEPS = f"the first steps on the card measure it ({PROBE})"
+"""Of a run: recipe.py, Training.probe."""
+
+
+@dataclass(frozen=True)
+class Speed:
+    """probe: of this run on this device, None where there is none; about: why there is none, or what else a person must know of it;
+    reduced: the settings with the smaller batch on which the run goes on since memory ran out, None where it did not."""
+
+    probe: Probe | None
+    about: str
+    reduced: Training | None = None
+
+    def in_words(self) -> str:
+        if self.probe is None:
+            return f"not measured: {self.about}"
+        about = f" {self.about}" if self.about else ""
+        return f"{self.probe.tokens_per_second:,.0f} tokens/s, measured on {self.probe.device}{about}"
+
+
+def speed_of(recipe: Recipe, base: Outline | BaseModel, card: Card) -> Speed:
+    """By the probe in the run's directory: of the recipe's settings, or of the batch to which the run went back, on what trains here."""
+    from tweetstyle.fit.backoff import in_words, remembered
+
+    asked = recipe.training
+    goes_on = remembered(recipe.run_directory, asked)
+    reduced = None if goes_on == asked else goes_on
+    probe = read_probe(recipe.run_directory)
+    if probe is None:
+        return Speed(None, FIRST_STEPS, reduced)
+    here = card.name if card.seen else ON_CPU
+    if probe.device != here:
+        return Speed(None, f"{PROBE} is of {probe.device}, and this is {'the ' * (here == ON_CPU)}{here}; {FIRST_STEPS}", reduced)
+    settings, as_asked = (decisive_settings(base.path, recipe.model, training) for training in (goes_on, asked))
+    if probe.settings == settings:
+        return Speed(probe, f"with {in_words(goes_on)}, on which the run goes on since memory ran out" if reduced else "", reduced)
+    if reduced and probe.settings == as_asked:
+        return Speed(probe, f"with {in_words(asked)}, before memory ran out; with {in_words(goes_on)} it may be slower", reduced)
+    return Speed(None, f"{PROBE} is of other settings ({', '.join(other_settings(probe, settings))}); {FIRST_STEPS}", reduced)
