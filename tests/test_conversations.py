@@ -162,7 +162,7 @@ def test_what_does_not_train_is_counted_and_told(tmp_path: Path) -> None:
     assert (told.tweets, told.turns, told.conversations, told.replies, told.without_message) == (12, 8, 5, 2, 2)
     assert str(told) == (
         "8 tweets train as answers in 5 conversations, 3 of them further turns of a thread; "
-        "left out: 2 replies, whose parents are unknown and 2 without a message"
+        "left out: 2 replies whose parents are unknown and 2 without a message"
     )
 
 

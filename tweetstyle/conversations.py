@@ -34,7 +34,7 @@ class Told:
 
     def __str__(self) -> str:
         longer = f", {self.turns - self.conversations:,} of them further turns of a thread" if self.turns > self.conversations else ""
-        left = [f"{self.replies:,} replies, whose parents are unknown"] if self.replies else []
+        left = [f"{self.replies:,} replies whose parents are unknown"] if self.replies else []
         left += [f"{self.without_message:,} without a message"] if self.without_message else []
         out = f"; left out: {' and '.join(left)}" if left else ""
         return f"{self.turns:,} tweets train as answers in {self.conversations:,} conversations{longer}{out}"
