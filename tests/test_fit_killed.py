@@ -135,6 +135,26 @@ def test_each_state_of_a_checkpoint_is_what_the_next_steps_are_made_from(forks, 
     assert [line.get(figure) for line in ours[until:]] != [line.get(figure) for line in theirs[until:]]
 
 
+def test_a_forged_checkpoint_is_one_message_and_without_it_the_run_ends_the_same(forks, whole, run):
+    """Nothing of it runs, and nothing is removed; deleted as the message says, it costs the steps since the one before."""
+    forks.fit(run, {"after": ["replace", "checkpoint-4/complete.json"]})
+    forged, proof = run / "checkpoint-4", run.with_name("proof")
+    (forged / "optimizer.pt").write_bytes(f"cos\nsystem\n(S'touch {proof}'\ntR.".encode())
+    seal(forged, 4, finished=False)
+    ended = forks.fit(run)
+    first, second = ended.said.splitlines()[-2:]
+    assert ended.status == 1 and "Traceback" not in ended.said and not proof.exists()
+    assert first.startswith(
+        f"{forged}: optimizer.pt cannot be read as data; nothing in it was run. The checkpoint's seal fits it all the same"
+    )
+    assert second.endswith(f"then rm -r {forged}, and run the same command again: it goes on from checkpoint-2, or from an earlier one")
+    assert standing(run) == [2, 4]
+    shutil.rmtree(forged)
+    ended = forks.fit(run)
+    assert ended.status == 0 and went_on_from(ended) == 2, ended.said
+    assert_same_run(run, whole)
+
+
 # -- stopped ------------------------------------------------------------------------------------------------
 
 

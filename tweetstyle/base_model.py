@@ -13,14 +13,10 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.hub import find_base, how_to_complete, how_to_get, how_to_replace
 from tweetstyle.manifest import fingerprint
 from tweetstyle.memory.shape import read_shape
+from tweetstyle.pickles import WHY_NO_PICKLE, pickled, require_safetensors
 from tweetstyle.template import SpecialTokens
 from tweetstyle.tokenizer import Tokenizer
 
-PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
-"""Endings under which weights lie as pickles."""
-WHY_NO_PICKLE = (
-    "a pickle is a program, which runs when it is loaded; take the model's safetensors files, or let someone who trusts the file convert it"
-)
 LARGEST_FILE = 5_000_000_000
 """Bytes beyond which transformers wrote weights as shards with an index (4.x, save_pretrained: max_shard_size "5GB")."""
 PAD_CANDIDATES = ("<|finetune_right_pad_id|>", "<|reserved_special_token_0|>", "<|endoftext|>", "<pad>", "[PAD]", "<unk>")
@@ -108,20 +104,6 @@ def _read(path: Path) -> BaseModel:
     return BaseModel(path, config, shards, tokens, bos_id, fast.token_id(eos), fast.token_id(pad), pad)
 
 
-def require_safetensors(directory: Path, name: str, hint: str) -> None:
-    """Refuses a directory without the weights `name`; where there are pickled ones in their place, with the reason."""
-    if (directory / name).is_file():
-        return
-    if pickled := _pickled(directory):
-        raise TweetstyleError(f"there are only pickled weights ({pickled[0]})", where=str(directory), hint=WHY_NO_PICKLE)
-    raise TweetstyleError(f"there is no {name}", where=str(directory), hint=hint)
-
-
-def _pickled(directory: Path) -> list[str]:
-    """Files that may be pickled weights, Meta's own original/consolidated.*.pth among them."""
-    return sorted(str(f.relative_to(directory)) for place in (".", "original") for e in PICKLED for f in directory.glob(f"{place}/{e}"))
-
-
 def check_kind(path: Path) -> None:
     """Refuses what is a model, but none that can be trained here: an adapter, pickles, a GGUF."""
     if (path / "adapter_config.json").is_file() and not (path / "config.json").is_file():
@@ -131,8 +113,8 @@ def check_kind(path: Path) -> None:
         raise TweetstyleError(what, where=str(path), hint=f"name the base model that it was trained over ({over})")
     if any(path.glob("*.safetensors")):
         return
-    if pickled := _pickled(path):
-        raise TweetstyleError(f"there are only pickled weights ({pickled[0]})", where=str(path), hint=WHY_NO_PICKLE)
+    if named := pickled(path):
+        raise TweetstyleError(f"there are only pickled weights ({named[0]})", where=str(path), hint=WHY_NO_PICKLE)
     if gguf := next(path.glob("*.gguf"), None):
         hint = "a GGUF is made for running a model, not for training it; " + how_to_get(path)
         raise TweetstyleError(f"there is only {gguf.name}", where=str(path), hint=hint)

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tweetstyle.base_model import BaseModel, require_safetensors
+from tweetstyle.base_model import BaseModel
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.evaluate.linears import by_onednn
 from tweetstyle.evaluate.prefixes import Pack, common_beginning, packs
+from tweetstyle.pickles import require_safetensors
 from tweetstyle.tokenizer import Encoded
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from tweetstyle.fit.checkpoints import Checkpoint, resume_point
 from tweetstyle.fit.checks import check_packed
 from tweetstyle.fit.few_steps import few_steps
 from tweetstyle.fit.progress import TrainingProgress
+from tweetstyle.fit.restored import check_restorable
 from tweetstyle.fit.samples import sample_writer
 from tweetstyle.fit.scoring import score
 from tweetstyle.memory import decisive_settings, duration, hours
@@ -28,9 +29,11 @@ if TYPE_CHECKING:
 def sit(run: Run, newest: Checkpoint | None, progress: TrainingProgress) -> int | None:
     """Gives back the step at which the run was interrupted, or None where it came to its end. Leaves no model in memory.
 
-    Raises TweetstyleError for what the machine cannot do, and where a batch of 1 does not fit.
+    Raises TweetstyleError for what the machine cannot do, for a checkpoint that is forged, and where a batch of 1 does not fit.
     """
     unsloth_trainer.check_device(run.model, run.training)
+    if newest:
+        check_restorable(newest)
     stopped_at = _Sitting(run, progress).until_it_ends(newest)
     unsloth_trainer.release_memory()
     return stopped_at
