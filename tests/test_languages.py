@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -118,3 +120,18 @@ def test_a_message_in_another_language_is_not_taken_for_its_own_though_none_but_
 
 def test_a_likely_language_beside_the_ones_compared_is_its_own():
     assert other_languages(["Kissa nukkuu vielä keittiössä."] * 2, ["fi", "fr"], ("fr", "fi")) == ["", "fi"]
+
+
+def test_unloading_gives_back_the_memory_of_the_languages_that_were_told():
+    """In a process of its own, by the system's count: what is left is the allocator's, for the next that asks."""
+    program = """
+from tweetstyle import languages
+def resident():
+    return int(next(line for line in open("/proc/self/status") if line.startswith("VmRSS")).split()[1]) / 1024
+languages.other_languages(["Die Nachbarn singen schon wieder in der Küche."] * 20, ["fr"] * 20, ("fr", "en"))
+full = resident()
+languages.unload()
+print(full - resident())
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1])
+    assert float(done.stdout) > 30, "MiB"

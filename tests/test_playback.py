@@ -17,7 +17,7 @@ from support.small_runs import write_tweets
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.messages import messages_path, read_messages
 from tweetstyle.ollama import OllamaClient, OllamaLost
-from tweetstyle.playback import collect, playback, rejected_path, show_some
+from tweetstyle.playback import collect, judge, playback, rejected_path, show_some
 from tweetstyle.playback.cache import FILE, Answer, Cache
 from tweetstyle.playback.shown import pairs, table
 from tweetstyle.recipe import Playback
@@ -35,6 +35,7 @@ def tweets(count: int, start: int = 0, **fields) -> list[Tweet]:
 @pytest.fixture
 def processed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(collect, "WAITS", (0.01, 0.01))
+    monkeypatch.setattr(judge, "unload", lambda: None)  # the next test tells languages too
     directory = tmp_path / "processed"
     directory.mkdir()
     write_tweets(directory / "train.jsonl", tweets(40))
@@ -316,6 +317,46 @@ def test_useless_answers_throughout_end_it_after_the_first(processed, answer, re
         play(fake, processed, concurrency=2, questions=1.0, remarks=0.0, requests=0.0)
     assert 20 <= len(fake.requests) <= 20 + 2 * 2, "nothing more was begun"
     assert not list(processed.glob("messages-*"))
+
+
+@pytest.mark.parametrize("answer", ["", "I am so happy about the weather, are you?"], ids=["empty", "wrong language"])
+def test_the_same_command_again_asks_no_more_of_a_useless_model_and_goes_on_with_one_that_is_mended(processed, answer):
+    write_tweets(processed / "train.jsonl", tweets(80))
+    with FakeOllama(lambda body, n: answer) as fake:
+        for time_ in (1, 2):
+            with pytest.raises(TweetstyleError, match="none of the first 20"):
+                play(fake, processed, concurrency=1, questions=1.0, remarks=0.0, requests=0.0)
+            assert 20 * time_ <= len(fake.requests) <= 22 * time_
+        fake.say = good
+        asked = len(fake.requests)
+        played = play(fake, processed, concurrency=1, questions=1.0, remarks=0.0, requests=0.0)
+    assert played.splits["train"].usable == 80 and len(fake.requests) == asked + 90, "those that were answered in vain are asked again"
+
+
+def test_answers_of_nothing_are_shown_as_that_and_the_hint_is_another_one(processed):
+    told = {}
+    for answer in ("", "I am so happy about the weather, are you?"):
+        with FakeOllama(lambda body, n, answer=answer: answer) as fake, pytest.raises(TweetstyleError) as caught:
+            play(fake, processed, seed=len(answer), questions=1.0, remarks=0.0, requests=0.0)
+        told[bool(answer)] = str(caught.value)
+    assert "for example" not in told[False] and "one that chats" in told[False]
+    assert "for example 'I am so happy" in told[True] and "speaks the tweets' language" in told[True]
+
+
+@pytest.mark.parametrize("way", ["done", "refused", "lost", "shown"])
+def test_the_memory_that_telling_languages_takes_is_given_back_however_it_ends(processed, monkeypatch, way):
+    given_back = []
+    monkeypatch.setattr(judge, "unload", lambda: given_back.append(way))
+    says = {"refused": lambda body, n: "Die Nachbarn singen schon wieder.", "lost": lambda body, n: DROP}.get(way, good)
+    with FakeOllama(says) as fake:
+        if way == "shown":
+            show_some(settings(fake), LIKELY, processed / "train.jsonl", processed, 3)
+        elif way == "done":
+            play(fake, processed)
+        else:
+            with pytest.raises(TweetstyleError):
+                play(fake, processed)
+    assert given_back == [way]
 
 
 def test_a_model_that_speaks_another_language_is_named_as_that_first_though_some_of_its_messages_are_too_short_to_tell(processed):

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from support.fake_ollama import FakeOllama, tweet_of
+from support.fake_ollama import FakeOllama
+from support.playing_back import RECIPE, asks_back
 
 from bench.playback import cached_and_checked
 from tweetstyle import cli, pipeline
@@ -15,35 +16,8 @@ from tweetstyle.checkup import messages_check
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.manifest import Manifest
 from tweetstyle.messages import messages_path, read_messages
+from tweetstyle.playback import judge
 from tweetstyle.road import Road
-
-RECIPE = """\
-data:
-  source: archive.csv
-prompt:
-  style: Nimzo
-  format: chat
-  message: playback
-playback:
-  ollama: small
-  url: {url}
-  train_tweets: 30
-  held_out_tweets: 3
-model:
-  base: {base}
-  method: lora
-"""
-
-
-def asks_back(body: dict, number: int) -> str:
-    """A message of the kind and in the language that the request asks for, with a word of the tweet."""
-    told = body["messages"][0]["content"]
-    word = max(tweet_of(body).split(), key=len).strip('"\\')
-    if "d'un ami" in told:
-        forms = {"la question": f"Tu penses quoi de {word} ?", "la remarque": f"Je connais bien {word}.", "": f"Écris un tweet sur {word}."}
-    else:
-        forms = {"the question": f"What do you think of {word}?", "the remark": f"I know {word} well.", "": f"Write a tweet about {word}."}
-    return next(message for kind, message in forms.items() if kind in told)
 
 
 @pytest.fixture
@@ -55,6 +29,7 @@ def fake():
 @pytest.fixture
 def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project: Path, base_model_dir: Path, fake: FakeOllama) -> Path:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(judge, "unload", lambda: None)  # the next test tells languages too
     shutil.copy(project / "data" / "raw" / "tweets_tous.csv", "archive.csv")
     path = tmp_path / "mine.yaml"
     path.write_text(RECIPE.format(url=fake.url, base=base_model_dir))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.stop_words import ENGLISH, FRENCH
+
+if TYPE_CHECKING:
+    from lingua import LanguageDetector
 
 FEWEST_WORDS = 4
 """In fewer words lingua guesses."""
@@ -114,9 +117,9 @@ def other_languages(texts: Sequence[str], own: Sequence[str], likely: Sequence[s
 
 
 def unload() -> None:
-    """Gives the memory back that `other_languages` holds."""
-    if _detector.cache_info().currsize:
-        _detector(("en", "fr")).unload_language_models()
+    """Gives the memory back that `other_languages` holds. A detector lets go of its own languages' models only."""
+    for detector in _detectors.values():
+        detector.unload_language_models()
 
 
 def _rather(values: dict[str, float], own: str, times: float) -> str:
@@ -161,8 +164,16 @@ def _by_lingua(texts: list[str], detector) -> list[tuple[str, float]]:
     return answers
 
 
-@lru_cache(2)
-def _detector(likely: tuple[str, ...]):
+_detectors: dict[tuple[str, ...], LanguageDetector] = {}
+
+
+def _detector(likely: tuple[str, ...]) -> LanguageDetector:
+    if likely not in _detectors:
+        _detectors[likely] = _new_detector(likely)
+    return _detectors[likely]
+
+
+def _new_detector(likely: tuple[str, ...]) -> LanguageDetector:
     from lingua import IsoCode639_1, LanguageDetectorBuilder
 
     codes = []

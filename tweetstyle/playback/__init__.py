@@ -73,8 +73,7 @@ def playback(settings: Playback, likely: Sequence[str], train: Path, processed: 
     then has every answer so far), and where too few messages can be used; then no file is touched.
     """
     speaker = speaker or speaker_of(settings)
-    judge = Judge(settings, likely)
-    with Cache(processed / FILE) as cache:
+    with Cache(processed / FILE) as cache, Judge(settings, likely) as judge:
         collector = Collector(speaker, settings, cache, judge)
         chosen, looks, played = {}, {}, {}
         for split in SPLITS_WITH_MESSAGES:
@@ -83,7 +82,6 @@ def playback(settings: Playback, likely: Sequence[str], train: Path, processed: 
             looks[split] = collector.collect(chosen[split].asks, split)
             played[split] = _played(chosen[split], looks[split])
             _check_enough(split, played[split], speaker)
-    judge.close()
     if collector.spent.answers:
         speaker.close()
     outputs = [messages_path(processed, split) for split in SPLITS_WITH_MESSAGES]
@@ -105,8 +103,8 @@ def show_some(
     speaker = speaker or speaker_of(settings)
     some = settings.model_copy(update={"train_tweets": count})
     asks = _chosen(train, some, likely, "train").asks
-    with Cache(processed / FILE) as cache:
-        return Collector(speaker, settings, cache, Judge(settings, likely), patient=True).collect(asks, "train")
+    with Cache(processed / FILE) as cache, Judge(settings, likely) as judge:
+        return Collector(speaker, settings, cache, judge, patient=True).collect(asks, "train")
 
 
 def rejected_path(processed: Path) -> Path:

@@ -16,7 +16,7 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.ollama import OllamaLost
 from tweetstyle.playback.asks import Ask, fraction
 from tweetstyle.playback.cache import Answer, Cache, key_of
-from tweetstyle.playback.checks import LANGUAGE, counted
+from tweetstyle.playback.checks import EMPTY, LANGUAGE, counted
 from tweetstyle.playback.judge import Judge, Look
 from tweetstyle.playback.prompt import prompt_digest, turns
 from tweetstyle.playback.speakers import TOKENS_PER_WORD, Sampled, Speaker
@@ -86,8 +86,8 @@ class Collector:
         keys = {ask.id: self.key(ask, self.sampled(ask, attempt)) for ask in asks}
         self._had.update(keys.values())
         found = {ask.id: answer for ask in asks if (answer := self.cache.get(keys[ask.id]))}
-        first = [ask for ask in asks if ask.id in found][:FIRST_LOOK]
         missing = [ask for ask in asks if ask.id not in found]
+        first = [] if attempt or self.patient or not missing else self._looked_at_before(asks, found)
         began = time.monotonic()
         what = split if not attempt else f"{split}, asked again"
         with self._kept_is_told(), closing(self._asked(in_good_order(missing), keys, attempt, what)) as arriving:
@@ -113,19 +113,28 @@ class Collector:
             hint = f"{answers} kept in {self.cache.path}: see that Ollama runs (ollama serve, or the app; its log says why it ended), "
             raise TweetstyleError(lost.what, where=lost.where, hint=f"{hint}and the same command goes on from there") from lost
 
+    def _looked_at_before(self, asks: Sequence[Ask], found: dict[str, Answer]) -> list[Ask]:
+        """Those of the first look whose answers are cached; none where that look was in vain: what speaks now may be mended, and is
+        looked at afresh, so that the same command typed again asks no more of a useless model than the first did."""
+        first = [ask for ask in asks if ask.id in found][:FIRST_LOOK]
+        if len(first) < FIRST_LOOK:
+            return first
+        return [] if useless(self.judge.glance(first, [found[ask.id] for ask in first])) else first
+
     def _refuse_if_useless(self, first: Sequence[Ask], found: dict[str, Answer], split: str) -> None:
-        """Also where now and then a message, too short to tell, is not known to be in another language as all others are."""
         looks = self.judge.glance(first, [found[ask.id] for ask in first])
-        counts = counted(look.reason for look in looks)
-        if not all(look.reason for look in looks) and counts.get(LANGUAGE, 0) < FOREIGN_SHARE * len(looks):
+        if not useless(looks):
             return
+        counts = counted(look.reason for look in looks)
         # The reason of most messages first: it is the one to do something about.
         often = sorted(counts, key=lambda reason: -counts[reason])
         reasons = ", ".join(f"{reason} {counts[reason]}" for reason in often)
         example = next(look.message for look in looks if look.reason == often[0])
         use = f"only {len(looks) - sum(counts.values())}" if sum(counts.values()) < len(looks) else "none"
-        what = f"{use} of the first {len(looks)} messages of {split} can be used ({reasons}); for example {example[:100]!r}"
-        hint = "name a larger model, one that speaks the tweets' language; tweetstyle playback RECIPE --show 20 shows what it answers"
+        what = f"{use} of the first {len(looks)} messages of {split} can be used ({reasons})"
+        what += f"; for example {example[:100]!r}" if example else ""
+        model = "one that chats, and answers" if often[0] == EMPTY else "a larger one, that speaks the tweets' language"
+        hint = f"name another model, {model}; tweetstyle playback RECIPE --show 20 shows what this one answers"
         raise TweetstyleError(what, where=self.speaker.where, hint=hint)
 
     def _asked(self, asks: Sequence[Ask], keys: dict[str, str], attempt: int, what: str) -> Iterator[tuple[Ask, Answer]]:
@@ -161,6 +170,13 @@ class Collector:
                 if stop.wait(seconds):
                     raise
         return self.speaker.ask(turns(ask), sampled)
+
+
+def useless(looks: Sequence[Look]) -> bool:
+    """Whether none can be used. Also where now and then a message, too short to tell, is not known to be in another language as all
+    others are."""
+    foreign = sum(look.reason == LANGUAGE for look in looks)
+    return all(look.reason for look in looks) or foreign >= FOREIGN_SHARE * len(looks)
 
 
 def in_good_order(asks: Sequence[Ask]) -> list[Ask]:

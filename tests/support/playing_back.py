@@ -1,0 +1,33 @@
+"""A recipe whose messages an Ollama writes, and what a good one answers."""
+
+from __future__ import annotations
+
+from support.fake_ollama import tweet_of
+
+RECIPE = """\
+data:
+  source: archive.csv
+prompt:
+  style: Nimzo
+  format: chat
+  message: playback
+playback:
+  ollama: small
+  url: {url}
+  train_tweets: 30
+  held_out_tweets: 3
+model:
+  base: {base}
+  method: lora
+"""
+
+
+def asks_back(body: dict, number: int) -> str:
+    """A message of the kind and in the language that the request asks for, with a word of the tweet."""
+    told = body["messages"][0]["content"]
+    word = max(tweet_of(body).split(), key=len).strip('"\\')
+    if "d'un ami" in told:
+        forms = {"la question": f"Tu penses quoi de {word} ?", "la remarque": f"Je connais bien {word}.", "": f"Écris un tweet sur {word}."}
+    else:
+        forms = {"the question": f"What do you think of {word}?", "the remark": f"I know {word} well.", "": f"Write a tweet about {word}."}
+    return next(message for kind, message in forms.items() if kind in told)
