@@ -244,9 +244,9 @@ def test_a_training_that_is_made_anew_is_looked_at_as_a_first_one(whole, argumen
     assert CliRunner().invoke(tweetstyle, ["prepare", "mine.yaml"]).exit_code == 0
     road = Road(Path("mine.yaml"))
     fit = road.stages["fit"]
-    fit.manifest.parent.mkdir(parents=True)
+    road.final_model.mkdir(parents=True)
     Manifest("fit", fit.settings, fit.inputs(), {}, {}).write(fit.manifest)
-    assert road.bytes_there() is None, "current"
+    assert road.standing().trained, "current"
     put_a_card(whole, "GT 1030, 2048, 2000")
     command, *words = arguments
     assert "cannot hold full fine-tuning" in refused(*words, command=command)

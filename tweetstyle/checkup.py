@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tweetstyle.disk import rooms_of
+from tweetstyle.disk import NOTHING, Standing, rooms_of
 from tweetstyle.doctor import Asked, Check, doctor, fail, ok, warn
 from tweetstyle.errors import RecipeErrors, TweetstyleError
 from tweetstyle.memory.plan import CUDA_CONTEXT, plan_on_cpu
@@ -87,12 +87,12 @@ def messages_check(road: Road) -> list[Check]:
 def asked_of(road: Road) -> Asked:
     """What the recipe asks of the machine. Raises TweetstyleError for what the base model, the template or the plan refuse."""
     base, template = road.base, road.template
-    asked = _asked(road, road.run_needs, road.bytes_there())
+    asked = _asked(road, road.run_needs, road.standing())
     return replace(asked, base=base, template=template, files=(*asked.files, *base.shards))
 
 
-def _asked(road: Road, needs: Needs, there: int | None = 0) -> Asked:
-    """What is known by the base model's shape. there: as in disk.rooms_of."""
+def _asked(road: Road, needs: Needs, standing: Standing = NOTHING) -> Asked:
+    """What is known by the base model's shape. standing: what of the run is written already."""
     recipe = road.recipe
     archive = [file for source in recipe.data.source if source.exists() for file in files_of(source)]
     return Asked(
@@ -104,7 +104,7 @@ def _asked(road: Road, needs: Needs, there: int | None = 0) -> Asked:
         card=needs.memory.card - needs.card.others,
         card_least=needs.memory.tensors + CUDA_CONTEXT,
         ram=needs.ram if needs.card.seen else needs.ram | {"training": plan_on_cpu(needs.base.config, recipe.model, recipe.training)},
-        rooms=rooms_of(recipe, needs.base, there),
+        rooms=rooms_of(recipe, needs.base, standing),
         files=(road.path, *archive),
         newest_tweet=_newest_tweet(road.split("test")),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tweetstyle.base_model import BaseModel
@@ -18,6 +19,24 @@ from tweetstyle.sources import open_archive
 OPTIMIZER_BYTES = 8
 """Bytes of optimizer state a trained parameter: two moments in fp32. In 8 bits it is less, but a CPU has no such optimizer."""
 STILL_TO_COME = "base model, still to come"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What of a run stands, and is not written again.
+
+    prepared: the tweets; run: bytes that a training which goes on has written; ended: its last checkpoint, so that only the final model
+    may still be missing; trained: that too; exported: the export, or none is asked for.
+    """
+
+    prepared: bool = False
+    run: int = 0
+    ended: bool = False
+    trained: bool = False
+    exported: bool = False
+
+
+NOTHING = Standing()
 
 
 def disk_needed(recipe: Recipe, base: Outline | BaseModel) -> dict[str, int]:
@@ -49,15 +68,14 @@ def _archive_bytes(data: Data) -> int:
     return open_archive(data.source, data.separator).size
 
 
-def rooms_of(recipe: Recipe, base: Outline | BaseModel, there: int | None = 0) -> tuple[Room, ...]:
-    """`disk_needed` by the directories that it goes to.
-
-    there: bytes that an interrupted run has written already; None where the training is current, and writes nothing more. An older
-    export stands until the new one is whole, so it makes no room.
-    """
+def rooms_of(recipe: Recipe, base: Outline | BaseModel, standing: Standing = NOTHING) -> tuple[Room, ...]:
+    """`disk_needed` by the directories that it goes to, without what stands. An older export stands until the new one is whole, so it
+    makes no room."""
     needed = disk_needed(recipe, base)
-    trained = needed.pop("checkpoints") + needed.pop("final model")
-    needed["checkpoints and final model"] = 0 if there is None else max(trained - there, 0)
+    checkpoints, final = needed.pop("checkpoints"), needed.pop("final model")
+    going_on = final if standing.ended else max(checkpoints + final - standing.run, 0)
+    needed["checkpoints and final model"] = 0 if standing.trained else going_on
+    needed |= {why: 0 for why, done in (("prepared data", standing.prepared), ("export", standing.exported)) if done}
     directories = {"prepared data": recipe.data.processed, "export": recipe.export_directory, STILL_TO_COME: _comes_to(base)}
     return tuple(Room(directories.get(why, recipe.run_directory), count, why) for why, count in needed.items())
 
@@ -73,9 +91,9 @@ def bytes_missing(rooms: Sequence[Room]) -> int:
     return sum(missing_by_disk(observe_places(room.directory for room in rooms), rooms))
 
 
-def refuse_too_small_a_disk(recipe: Recipe, base: Outline | BaseModel, there: int | None) -> None:
-    """Raises TweetstyleError where doctor's check fails, in its words. there: as in `rooms_of`."""
-    rooms = rooms_of(recipe, base, there)
+def refuse_too_small_a_disk(recipe: Recipe, base: Outline | BaseModel, standing: Standing) -> None:
+    """Raises TweetstyleError where doctor's check fails, in its words."""
+    rooms = rooms_of(recipe, base, standing)
     directories = (recipe.run_directory, recipe.export_directory, recipe.data.processed, *(room.directory for room in rooms))
     for check in check_disk(observe_places(dict.fromkeys(directories)), rooms):
         if check.state == "fail":

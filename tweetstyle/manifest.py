@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tweetstyle.files import complete_file
+from tweetstyle.pickles import A_PROGRAM, pickled
 
 WHOLE_FILE_LIMIT = 256 * 2**20
 SAMPLED_BLOCKS, BLOCK = 64, 2**20
@@ -74,10 +75,16 @@ def why_stale(path: Path, stage: str, settings: dict[str, Any], inputs: dict[str
     for name, digest in manifest.outputs.items():
         file = path.parent / name
         if not file.is_file():
-            return f"missing output: {file}"
+            return f"missing output: {file}{_instead_of(file)}"
         if fingerprint(file) != digest:
             return f"changed output: {file}"
     return None
+
+
+def _instead_of(missing: Path) -> str:
+    """Of weights that are missing, the pickle that lies in their place, and why it is none."""
+    named = pickled(missing.parent) if missing.suffix == ".safetensors" else []
+    return f"; {named[0]} beside it is not read: {A_PROGRAM}, and only safetensors files are loaded" if named else ""
 
 
 def fingerprints(paths: list[Path], relative_to: Path | None = None) -> dict[str, str]:

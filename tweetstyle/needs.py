@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tweetstyle.base_model import BaseModel
-from tweetstyle.disk import bytes_missing, disk_needed, rooms_of
+from tweetstyle.disk import NOTHING, Standing, bytes_missing, disk_needed, rooms_of
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import existing_parent
 from tweetstyle.memory import (
@@ -51,7 +51,7 @@ class Lesson:
 @dataclass(frozen=True)
 class Needs:
     """Bytes everywhere. ram: by the part of the road, one after the other; disk: by what for; disk_free: where the run is written;
-    disk_missing: to be freed before the run, 0 where there is room, less what an interrupted run has written already."""
+    disk_missing: to be freed before the run, 0 where there is room, less what stands already."""
 
     name: str
     base: Outline | BaseModel
@@ -98,8 +98,8 @@ def card_for(recipe: Recipe, gib: float | None = None) -> Card:
     return find_card() or named_card(recipe.machine.card_gib)
 
 
-def needs_of(recipe: Recipe, base: Outline | BaseModel, card: Card, lesson: Lesson | None = None, there: int | None = 0) -> Needs:
-    """Everything, from config.json and the recipe. there: bytes of an interrupted run, as in `rooms_of`.
+def needs_of(recipe: Recipe, base: Outline | BaseModel, card: Card, lesson: Lesson | None = None, standing: Standing = NOTHING) -> Needs:
+    """Everything, from config.json and the recipe. standing: what of the run is written already.
 
     Raises TweetstyleError for a model that cannot be trained or exported.
     """
@@ -121,7 +121,7 @@ def needs_of(recipe: Recipe, base: Outline | BaseModel, card: Card, lesson: Less
         ram_there=machine_memory()[0] if card.seen else round(recipe.machine.ram_gib * 2**30),
         disk=disk_needed(recipe, base),
         disk_free=shutil.disk_usage(existing_parent(recipe.run_directory)).free,
-        disk_missing=bytes_missing(rooms_of(recipe, base, there)),
+        disk_missing=bytes_missing(rooms_of(recipe, base, standing)),
         speed=speed_of(recipe, base, card),
         lesson=lesson,
     )

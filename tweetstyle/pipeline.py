@@ -15,6 +15,7 @@ import click
 
 from tweetstyle.card_failure import one_message_where_the_card_fails
 from tweetstyle.errors import RecipeErrors, TweetstyleError
+from tweetstyle.files import clear_os_errors
 from tweetstyle.manifest import Manifest, changed_settings
 from tweetstyle.recipe import Recipe
 from tweetstyle.recipe_file import located
@@ -29,7 +30,7 @@ def run(path: Path, *, start: str | None = None, ollama: bool = False) -> None:
     road = Road(path)
     if start:
         _require_stage(road, start)
-        road.trains_anew = start not in ("evaluate", "export")
+        road.trains_anew, road.exports_anew = start not in ("evaluate", "export"), True
     road.stages["prepare"].inputs()
     road.check_speaker()
     road.check()
@@ -57,7 +58,7 @@ def run_stage(path: Path, name: str, *, force: bool, writes_by_gguf: bool = Fals
         road.check_speaker()
     else:
         _require_before(road, name)
-    road.trains_anew = force and name == "fit"
+    road.trains_anew, road.exports_anew, road.exports = force and name == "fit", force, name == "export"
     if name not in ("prepare", "playback"):
         road.check()
     with one_run_at_a_time(road.recipe):
@@ -91,7 +92,7 @@ def dry_run(path: Path) -> None:
 
     road = Road(path)
     with located(path):
-        show(plan(road.recipe, road.line_template, lambda: (road.base, road.template), road.bytes_there))
+        show(plan(road.recipe, road.line_template, lambda: (road.base, road.template), road.standing))
         road.refuse_what_cannot_fit()
 
 
@@ -224,8 +225,9 @@ def one_run_at_a_time(recipe: Recipe) -> Iterator[None]:
 def hold(held: ExitStack, name: str, what: str, hint: str) -> None:
     """Takes a lock that the operating system gives back when the process ends, however it ends."""
     lock = Path("model") / f".{name}.lock"
-    lock.parent.mkdir(exist_ok=True)
-    stream = held.enter_context(lock.open("w"))
+    with clear_os_errors(lock):
+        lock.parent.mkdir(exist_ok=True)
+        stream = held.enter_context(lock.open("w"))
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tweetstyle.base_model import BaseModel
 from tweetstyle.conversations import is_answerable
-from tweetstyle.disk import refuse_too_small_a_disk
+from tweetstyle.disk import Standing, refuse_too_small_a_disk
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.messages import SPLITS_WITH_MESSAGES, Message, messages_path, write_messages
 from tweetstyle.needs import Lesson, Needs, card_for, estimated_lesson, needs_of, refuse_method
@@ -71,7 +71,7 @@ def schedule_warnings(training: Training, fit: FitPlan, *, answers: bool = False
 
 
 def plan(
-    recipe: Recipe, line_template: Template, model: Callable[[], tuple[BaseModel, Template]], there: Callable[[], int | None]
+    recipe: Recipe, line_template: Template, model: Callable[[], tuple[BaseModel, Template]], standing: Callable[[], Standing]
 ) -> RenderableType:
     """The plan as tables. Prepares the data in a temporary directory, for only that tells what is kept.
 
@@ -97,8 +97,8 @@ def plan(
             console.print(messages_for_plan(recipe, train))
         fit = plan_fit(base, template, recipe.training, train)
     check_before_start(recipe, base, template)
-    refuse_too_small_a_disk(recipe, base, begun := there())
-    needs = needs_of(recipe, base, card, Lesson(fit.tweets, round(fit.tokens * fit.epochs), counted=True), begun)
+    refuse_too_small_a_disk(recipe, base, stands := standing())
+    needs = needs_of(recipe, base, card, Lesson(fit.tweets, round(fit.tokens * fit.epochs), counted=True), stands)
     return Group(_schedule(recipe, needs, fit, (prepared.read, prepared.kept)), "", needs_table(needs))
 
 

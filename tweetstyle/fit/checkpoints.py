@@ -121,6 +121,12 @@ def sealed_steps(directory: Path) -> list[int]:
     return sorted(int(path.parent.name.split("-")[1]) for path in directory.glob(f"checkpoint-*/{SEAL}"))
 
 
+def has_ended(directory: Path) -> bool:
+    """Whether the newest checkpoint of a run is whole and the run's last."""
+    newest = sealed_steps(directory)[-1:]
+    return any(isinstance(last := read_checkpoint(directory / f"checkpoint-{step}"), Checkpoint) and last.finished for step in newest)
+
+
 def remove(checkpoint: Path) -> None:
     """The seal goes first, so that half a checkpoint is never taken for a whole one."""
     (checkpoint / SEAL).unlink(missing_ok=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tweetstyle.base_model import BaseModel, read_base_model
+from tweetstyle.disk import Standing
 from tweetstyle.recipe import Recipe
 from tweetstyle.recipe_file import located, read_recipe
 from tweetstyle.road import checks, gate, identity, playback, told
@@ -37,6 +38,8 @@ class Road:
         """The exported file that writes for the evaluation, in the trained model's place."""
         self.trains_anew = False
         """Whether the training is carried out whatever stands: the earlier one is set aside."""
+        self.exports, self.exports_anew = True, False
+        """Whether the export is among what is carried out; and whether it is whatever stands."""
 
     @cached_property
     def base(self) -> BaseModel:
@@ -101,9 +104,9 @@ class Road:
         """What the run takes, also on another card or of another number of tweets."""
         return checks.needs(self, card_gib, tweets)
 
-    def bytes_there(self) -> int | None:
-        """Bytes of an interrupted run that this one goes on with; 0 where it begins; None where the training is current."""
-        return identity.bytes_there(self)
+    def standing(self) -> Standing:
+        """What of the run stands already, and is not written again."""
+        return identity.standing(self)
 
     def check_speaker(self) -> str | None:
         """Refuses a model that cannot be asked for messages, where it will have to be; which one that is."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tweetstyle.disk import refuse_too_small_a_disk
+from tweetstyle.disk import NOTHING, refuse_too_small_a_disk
 from tweetstyle.outline import outline_base_model
 from tweetstyle.recipe_file import located
 from tweetstyle.road.identity import ready_to_fit
@@ -36,8 +36,8 @@ def check(road: Road) -> None:
     """Refuses, before a minute is spent, what would fail later; shows what may go worse than it could."""
     refuse_what_would_fail(road)
     with located(road.path):
-        refuse_too_small_a_disk(road.recipe, road.base, road.bytes_there())
-    if road.bytes_there() is not None:
+        refuse_too_small_a_disk(road.recipe, road.base, standing := road.standing())
+    if not standing.trained:
         from tweetstyle.checkup import stop_where_it_would_fail
         from tweetstyle.needs_shown import at_the_start
 
@@ -73,6 +73,6 @@ def needs(road: Road, card_gib: float | None, tweets: int | None) -> Needs:
         split = road.split("train").is_file() and all(source.exists() for source in road.recipe.data.source)
         prepared = outline.whole and tweets is None and split and ready_to_fit(road)
         lesson = lesson_of(road.recipe, lambda: (road.base, road.template), prepared, tweets)
-        found = needs_of(road.recipe, outline, card_for(road.recipe, card_gib), lesson, road.bytes_there() if prepared else 0)
+        found = needs_of(road.recipe, outline, card_for(road.recipe, card_gib), lesson, road.standing() if prepared else NOTHING)
         # What was measured here says nothing of another card.
         return found if card_gib is None else replace(found, speed=Speed(None, "what a probe measures is of the card that is here"))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tweetstyle.disk import NOTHING, Standing
 from tweetstyle.files import complete_file
 from tweetstyle.manifest import settings_digest
 
@@ -46,14 +47,19 @@ def ready_to_fit(road: Road) -> bool:
     return not any(stage.why_stale() for stage in takewhile(lambda stage: stage.name != "fit", road.stages.values()))
 
 
-def bytes_there(road: Road) -> int | None:
-    """Bytes of an interrupted run that this one goes on with, 0 where it begins; None where the training is current and writes nothing."""
-    run = road.recipe.run_directory
+def standing(road: Road) -> Standing:
+    """What of a run stands, and is not written again by what is to be carried out."""
+    from tweetstyle.fit.checkpoints import has_ended
+
     if road.trains_anew or not ready_to_fit(road):
-        return 0
+        return NOTHING
     if road.stages["fit"].why_stale() is None:
-        return None
+        exported = not road.exports or (not road.exports_anew and road.stages["export"].why_stale() is None)
+        return Standing(prepared=True, ended=True, trained=True, exported=exported)
+    run = road.recipe.run_directory
     mark = run / "run.json"
     if not mark.is_file() or json.loads(mark.read_text())["identity"] != fit_identity(road):
-        return 0
-    return sum(f.stat().st_size for f in run.rglob("*") if f.is_file())
+        return Standing(prepared=True)
+    written, ended = sum(f.stat().st_size for f in run.rglob("*") if f.is_file()), has_ended(run)
+    # Before a training an export that would not fit is told, whoever carries it out; after it, only to who asks for one.
+    return Standing(prepared=True, run=written, ended=ended, exported=ended and not road.exports)

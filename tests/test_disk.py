@@ -1,0 +1,124 @@
+"""A run is asked only for the room that it still takes: what stands is not written again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from test_bad_input import HEADER, RECIPE, rows
+
+from tweetstyle.base_model import read_base_model
+from tweetstyle.cli import fit_command, tweetstyle
+from tweetstyle.disk import Standing, disk_needed, rooms_of
+from tweetstyle.fit.checkpoints import seal
+from tweetstyle.manifest import Manifest
+from tweetstyle.road import Road
+from tweetstyle.road.identity import fit_identity
+
+MINE = Path("mine.yaml")
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch, base_model_dir):
+    """Its tweets are prepared."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "400")
+    (tmp_path / "tweets.csv").write_text(HEADER + rows(60), encoding="utf-8")
+    (tmp_path / "base").symlink_to(base_model_dir)
+    MINE.write_text(RECIPE.replace("128", "256"))
+    assert CliRunner().invoke(tweetstyle, ["prepare", "mine.yaml"]).exit_code == 0
+    return tmp_path
+
+
+@pytest.fixture
+def full_disk(project, monkeypatch):
+    """To be called when it is full: not a byte is free."""
+    real = shutil.disk_usage
+    return lambda: monkeypatch.setattr(shutil, "disk_usage", lambda path: real(path)._replace(free=0))
+
+
+def end_the_training():
+    """As a training leaves its directory whose final model could not be written any more."""
+    road = Road(MINE)
+    checkpoint = road.recipe.run_directory / "checkpoint-9"
+    checkpoint.mkdir(parents=True)
+    (checkpoint / "adapter_model.safetensors").write_bytes(bytes(1000))
+    (checkpoint.parent / "run.json").write_text(json.dumps({"identity": fit_identity(road)}))
+    seal(checkpoint, 9, finished=True)
+
+
+def make_current(*names):
+    """Stages with manifests that say that they were made from what stands."""
+    road = Road(MINE)
+    road.final_model.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        stage = road.stages[name]
+        stage.manifest.parent.mkdir(parents=True, exist_ok=True)
+        Manifest(name, stage.settings, stage.inputs(), {}, {}).write(stage.manifest)
+
+
+def test_the_room_of_each_part_by_hand(project):
+    road = Road(MINE)
+    needed = disk_needed(road.recipe, read_base_model(Path("base")))
+    checkpoints, final, export = needed["checkpoints"], needed["final model"], needed["export"]
+
+    def room(**stands):
+        return {of.why: of.bytes for of in rooms_of(road.recipe, road.base, Standing(**stands))}
+
+    trained = "checkpoints and final model"
+    archive = Path("tweets.csv").stat().st_size
+    assert room() == {"prepared data": 3 * archive, "export": export, trained: checkpoints + final}
+    assert room(prepared=True) == {"prepared data": 0, "export": export, trained: checkpoints + final}
+    assert room(run=1000)[trained] == checkpoints + final - 1000 and room(run=10**12)[trained] == 0
+    assert room(run=1000, ended=True)[trained] == final
+    assert room(ended=True, trained=True, exported=True) == {"prepared data": 3 * archive, "export": 0, trained: 0}
+
+
+def test_what_stands_is_read_from_the_run(project):
+    assert Road(MINE).standing() == Standing(prepared=True)
+    end_the_training()
+    written = sum(path.stat().st_size for path in Path("model/mine").rglob("*") if path.is_file())
+    assert Road(MINE).standing() == Standing(prepared=True, run=written, ended=True)
+    (Path("model/mine/checkpoint-9") / "adapter_model.safetensors").write_bytes(b"another")
+    assert not Road(MINE).standing().ended, "a checkpoint that is not whole ends nothing"
+    make_current("fit")
+    assert Road(MINE).standing() == Standing(prepared=True, ended=True, trained=True)
+    make_current("fit", "evaluate", "export")
+    assert Road(MINE).standing() == Standing(prepared=True, ended=True, trained=True, exported=True)
+    anew = Road(MINE)
+    anew.exports_anew = True
+    assert not anew.standing().exported
+    anew.trains_anew = True
+    assert anew.standing() == Standing()
+
+
+def test_where_all_is_current_a_full_disk_stops_nothing(project, full_disk):
+    make_current("fit", "evaluate", "export")
+    (Path("export/mine") / "Modelfile").write_text("FROM mine.gguf\n")
+    full_disk()
+    done = CliRunner().invoke(fit_command, ["mine.yaml"])
+    assert done.exit_code == 0, done.output
+    checks = json.loads(CliRunner().invoke(tweetstyle, ["doctor", "mine.yaml", "--json"]).stdout)["checks"]
+    assert {check["state"] for check in checks if check["name"] == "disk"} == {"warn"}
+    again = CliRunner().invoke(fit_command, ["mine.yaml", "--from", "export"])
+    assert again.exit_code == 1 and "the disk is too small" in again.output and "export " in again.output
+
+
+@pytest.mark.parametrize(
+    ("verb", "stands", "refused"), [("evaluate", ["fit"], False), ("export", ["fit", "evaluate"], True), ("fit", [], True)]
+)
+def test_a_stage_by_itself_after_the_training_is_asked_for_its_own_room_alone(project, full_disk, monkeypatch, verb, stands, refused):
+    end_the_training()
+    make_current(*stands)
+    full_disk()
+    begun = []
+    monkeypatch.setattr("tweetstyle.road.stage.Stage.carry_out", lambda stage, anew: begun.append(stage.name))
+    monkeypatch.setattr("tweetstyle.pipeline._tell", lambda road: None)
+    done = CliRunner().invoke(tweetstyle, [verb, "mine.yaml"])
+    assert (done.exit_code, begun) == ((1, []) if refused else (0, [verb])), done.output
+    if refused:
+        assert ("export " in done.output, "final model " in done.output) == (verb == "export", verb == "fit"), done.output
+        assert "prepared data" not in done.output
