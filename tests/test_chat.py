@@ -223,6 +223,18 @@ def test_a_format_without_style_says_that_there_is_nothing_to_set(gguf: Path, ba
     assert "the beginning of the tweet" in capsys.readouterr().out
 
 
+def test_what_is_typed_to_a_model_of_first_words_is_called_that(
+    gguf: Path, template: Template, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for begins in (True, False):
+        lines = iter(["/?", "/bye"])
+        monkeypatch.setattr("builtins.input", lambda prompt, lines=lines: next(lines))
+        chat(gguf, template, SHORT, None, begins=begins)
+        said = capsys.readouterr().out
+        assert ("Type the first words of a tweet" in said and "is how the tweet begins" in said) == begins
+        assert ("Type a subject" in said and "is the subject of the tweet" in said) != begins
+
+
 def test_help_names_every_command_and_an_unknown_one_is_told(seeded: Speaker, capsys: pytest.CaptureFixture[str]) -> None:
     talk = Conversation(seeded)
     talk.command("/?")

@@ -385,6 +385,10 @@ def test_the_table_shows_base_tuned_gain_and_warnings(
         assert value in shown
     for warning in found.warnings:
         assert warning.split(":")[1][:30] in shown
+    assert "prompted without a topic" in shown and "with the tweet's topic" in shown
+    console.print(table(found, begins=True))
+    begun = console.export_text()
+    assert "prompted without its first words" in begun and "with its first words, that come again" in begun and "topic" not in begun
 
 
 @pytest.mark.parametrize(

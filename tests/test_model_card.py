@@ -67,6 +67,15 @@ def test_of_a_model_that_answers_only_tweets_with_a_message_are_counted(base):
     assert "trained on" not in card(base, counts=COUNTS | {"messages": None})
 
 
+def test_what_one_types_is_what_the_recipes_prompt_holds(base):
+    recipe, template = recipe_of(base), build_template("inst", "Nimzo", base.tokens)
+    begun = recipe.model_copy(update={"prompt": Prompt(style="Nimzo", message="first-words")})
+    begun._name = "mine"
+    told = {of.prompt.message: model_card(of, base, template, {}, FACTS, COUNTS, {}, {}) for of in (recipe, begun)}
+    assert "types is the subject of the tweet" in told["topic"] and "types is how the tweet begins" in told["first-words"]
+    assert "the subject" not in told["first-words"]
+
+
 def test_what_is_not_known_is_left_out(base):
     text = card(base, facts={}, counts={}, evaluation={}, parity={})
     assert "ollama run mine" in text and "What it was made of" not in text and "bits per byte" not in text and "None" not in text

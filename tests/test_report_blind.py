@@ -68,14 +68,22 @@ def test_every_text_is_under_the_name_of_who_wrote_it(page):
             assert all(text.startswith(prefix[source]) for text, source in zip(item["texts"], item["sources"], strict=True))
 
 
-@pytest.mark.parametrize(("language", "said"), [("en", "In answer to: {topic}"), ("fr", "En réponse à\u00a0: {topic}")])
-def test_what_two_answers_share_is_called_a_message(tmp_path, language, said):
+SHARED = {
+    ("en", "topic"): ("Subject: {topic}", "pairs are of one subject and of nearly equal length"),
+    ("en", "playback"): ("In answer to: {topic}", "pairs answer one message and are of nearly equal length"),
+    ("en", "first-words"): ("Begun with: {topic}", "pairs begin alike and are of nearly equal length"),
+    ("fr", "topic"): ("Sujet\u00a0: {topic}", "les paires sont du même sujet et de longueur voisine"),
+    ("fr", "playback"): ("En réponse à\u00a0: {topic}", "les paires répondent au même message et sont de longueur voisine"),
+    ("fr", "first-words"): ("Début\u00a0: {topic}", "les paires commencent de même et sont de longueur voisine"),
+}
+
+
+@pytest.mark.parametrize(("language", "message"), SHARED)
+def test_what_two_texts_share_is_called_what_it_is(tmp_path, language, message):
     sides = tweets("own", 40, 20), {"tuned": tweets("made", 40, 20)}
-    answering, plain = (
-        data_of(written(tmp_path / f"{answers}.html", *sides, language=language, answers=answers))["words"] for answers in (True, False)
-    )
-    assert answering["subject"] == said and plain["subject"] != said
-    assert {key: of for key, of in answering.items() if key != "subject"} == {key: of for key, of in plain.items() if key != "subject"}
+    subject, introduction = SHARED[language, message]
+    source, plain = (written(tmp_path / f"{of}.html", *sides, language=language, message=of) for of in (message, "topic"))
+    assert introduction in source and data_of(source)["words"] == data_of(plain)["words"] | {"subject": subject}
 
 
 def test_pairs_are_of_one_subject_where_there_is_one_and_singles_show_other_texts(page):

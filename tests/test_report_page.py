@@ -467,3 +467,27 @@ def test_every_reason_of_playback_has_its_words():
     assert set(words_en.REJECTED) == set(words_fr.REJECTED) == set(REASONS)
     assert all(f"d_{kind}" in WORDS["en"] for kind in KINDS)
     assert Say("fr").rejected("something new") == "something new"
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "never"),
+    [
+        ("en", ("Begun with: un tweet", "first words in the prompt, where they come again", "holds none of the tweet's first words",
+                "begun with the first words of your own", "Does it take up what was begun?"), r"\btopic|\bAbout:"),
+        ("fr", ("Début : un tweet", "Avec les premiers mots du tweet", "ne donne pas les premiers mots", "commencés par les premiers mots",
+                "Reprend-il ce qui est commencé ?"), r"\bsujets?\b|\bSujet"),
+    ],
+)  # fmt: skip
+def test_a_prompt_that_holds_first_words_is_called_that(tmp_path, language, said, never):
+    """As the run was trained, and before that as its tweets were prepared."""
+    found = evaluation()
+    found["style"]["obedience"] = {"key words": {"base": interval(0.1, 0.0, 0.2), "tuned": interval(0.3, 0.2, 0.4)}}
+    found["style"]["obedience"]["key words"] |= {"difference": interval(0.2, 0.1, 0.3), "chance": 0.05}
+    for trained, message in (("d1", "first-words"), (None, "first-words"), ("d1", "topic")):
+        of = run_of_messages(tmp_path / f"{trained}-{message}", message=message, trained_on=trained)
+        (of.run / "evaluation.json").write_text(json.dumps(found))
+        text = " ".join(Page(run_report(of, language)).text.replace("\u202f", " ").replace("\u00a0", " ").split())
+        measured = text[text.index(Say(language)("h_likelihood")) :]
+        begins = message == "first-words"
+        assert [part in measured for part in said] == [begins] * len(said), [part for part in said if part not in measured]
+        assert bool(re.search(never, measured)) != begins, re.search(never, measured)

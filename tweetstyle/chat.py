@@ -34,6 +34,7 @@ HELP = """\
 HELP_CONVERSATION = HELP.replace("is the subject of the tweet; * names none", "is answered, with what was said before in mind").replace(
     "another style or type, as in: /set system {system}", "a system message, in place of: {system}"
 )
+HELP_FIRST_WORDS = HELP.replace("is the subject of the tweet; * names none", "is how the tweet begins; * begins nothing")
 HELP_TEXT_FORMAT = HELP.replace("is the subject of the tweet; * names none", "is the beginning of the tweet; * begins at nothing")
 
 
@@ -178,13 +179,15 @@ class Memory:
 class Conversation:
     """What the screen has shown: (message, answer) pairs, and the line set by /set system.
 
-    memory: how many of the pairs the model sees; None, as where each message is answered afresh: none.
+    memory: how many of the pairs the model sees; None, as where each message is answered afresh: none. begins: what is typed is a
+    tweet's first words.
     """
 
     speaker: Speaker
     memory: Memory | None = None
     system: str | None = None
     turns: list[tuple[str, str]] = field(default_factory=list)
+    begins: bool = False
 
     def say(self, message: str) -> None:
         """Streams the answer to the screen. Ctrl-C stops it and keeps what was written."""
@@ -226,7 +229,8 @@ class Conversation:
                     click.echo(f">>> {message}\n{answer}\n")
             case ["/?"] | ["/help"]:
                 template = self.speaker.template
-                text = HELP_CONVERSATION if template.turns else HELP_TEXT_FORMAT if template.format == "text" else HELP
+                text = HELP_FIRST_WORDS if self.begins else HELP
+                text = HELP_CONVERSATION if template.turns else HELP_TEXT_FORMAT if template.format == "text" else text
                 click.echo(text.format(system=template.system_line() or "…"))
             case _:
                 click.echo(f"there is no command {line.split()[0]}; /? lists them")
@@ -243,10 +247,12 @@ class Conversation:
         click.echo(f"the prompt now says: {self.system or template.system_line() or 'what the model was trained with'}")
 
 
-def chat(gguf: Path, template: Template, sampling: Sampling, prompt: str | None, memory: Memory | None = None) -> None:
+def chat(
+    gguf: Path, template: Template, sampling: Sampling, prompt: str | None, memory: Memory | None = None, begins: bool = False
+) -> None:
     """A conversation in the terminal until /bye, Ctrl-D or Ctrl-C at the prompt; with `prompt`, one answer and no more.
 
-    memory: of a model that was trained on conversations.
+    memory: of a model that was trained on conversations. begins: what is typed is a tweet's first words, where others take a subject.
     """
     speaker = Speaker(gguf, template, sampling, num_ctx=memory.num_ctx if memory else None)
     if prompt is not None:
@@ -254,9 +260,11 @@ def chat(gguf: Path, template: Template, sampling: Sampling, prompt: str | None,
             click.echo(piece, nl=False)
         click.echo()
         return
-    asks_for = "the first words of a tweet" if template.format == "text" else "a message" if template.turns else "a subject, or * for none"
+    asks_for = "a message" if template.turns else "a subject, or * for none"
+    if begins or template.format == "text":
+        asks_for = "the first words of a tweet"
     click.echo(f"{gguf.name} {'answers' if template.turns else 'writes'} as {template.style}. Type {asks_for}; /? helps, /bye leaves.\n")
-    conversation = Conversation(speaker, memory)
+    conversation = Conversation(speaker, memory, begins=begins)
     for line in typed_lines():
         if line == "/bye":
             return

@@ -137,7 +137,8 @@ def chat(path: Path, prompt: str | None) -> None:
 
     road = Road(path)
     memory = Memory(road.recipe.export.num_ctx, road.base.tokenizer) if road.template.turns else None
-    talk(exported_gguf(road.recipe, path), road.template, road.recipe.sampling, prompt, memory)
+    begins = road.recipe.prompt.message == "first-words"
+    talk(exported_gguf(road.recipe, path), road.template, road.recipe.sampling, prompt, memory, begins)
 
 
 def exported_gguf(recipe: Recipe, path: Path) -> Path:

@@ -76,7 +76,7 @@ def table(compared: Sequence[Compared]) -> Table:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    title = f"{compared[0].tweets:,} test tweets that every run was scored on, without a topic"
+    title = f"{compared[0].tweets:,} test tweets that every run was scored on, without a topic or first words"
     drawn = Table(title=title, title_justify="left", caption_justify="left", box=SIMPLE_HEAD)
     for column in ("run", "base", "tuned", "bits per byte fewer than the first", "gap closed", "copied"):
         drawn.add_column(column, justify="left" if column == "run" else "right")

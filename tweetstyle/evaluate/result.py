@@ -130,13 +130,17 @@ def _groups(count: int) -> str:
     return f"come to {count} independent {'day' if count == 1 else 'days'} only (a thread, or one text again and again, counts once)"
 
 
-def table(evaluated: Evaluated) -> Table:
-    """Base against tuned for each split, the gain with its interval, also over the best baseline; relevance; the warnings beneath."""
+def table(evaluated: Evaluated, begins: bool = False) -> Table:
+    """Base against tuned for each split, the gain with its interval, also over the best baseline; relevance; the warnings beneath.
+
+    begins: prompts hold a tweet's first words in the place of its topic.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     level = next(iter(evaluated.splits.values())).gain.confidence
-    asked = "given the messages that they answer" if evaluated.conversation else "prompted without a topic"
+    topic = "its first words" if begins else "a topic"
+    asked = "given the messages that they answer" if evaluated.conversation else f"each prompted without {topic}"
     drawn = Table(title=f"Held-out tweets, {asked}", title_justify="left", caption_justify="left", box=SIMPLE_HEAD)
     drawn.add_column("")
     for column in ("base", "tuned", f"gain ({level:.0%} interval)"):
@@ -149,7 +153,8 @@ def table(evaluated: Evaluated) -> Table:
             best = baseline == split.best
             drawn.add_row(f"  {baseline}", f"{likelihood.bits_per_byte:.3f}", "", _in_words(split.over_best) if best else "")
         if split.with_topic:
-            drawn.add_row("  with the tweet's topic", *(f"{m.bits_per_byte:.3f}" for m in split.with_topic.values()), "")
+            name = "with its first words, that come again" if begins else "with the tweet's topic"
+            drawn.add_row(f"  {name}", *(f"{m.bits_per_byte:.3f}" for m in split.with_topic.values()), "")
     if evaluated.specificity:
         drawn.add_row(f"other people's tweets: {evaluated.specificity.tweets}", style="bold")
         drawn.add_row("  gain on them", "", "", _in_words(evaluated.specificity.others))

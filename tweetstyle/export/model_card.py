@@ -126,6 +126,8 @@ def _how_to_run(recipe: Recipe, template: Template) -> str:
     from tweetstyle.ollama import shell_lines
 
     asked = "the subject of the tweet; `*` names none" if template.has_topic else "how the tweet begins"
+    if recipe.prompt.message == "first-words":
+        asked = "how the tweet begins, which it then writes whole; `*` begins nothing"
     if template.turns:
         asked = "a message, which it answers with all before it in the prompt, as far as the context reaches"
     else:
@@ -145,7 +147,7 @@ An answer ends with the token `{template.end}`. The Modelfile carries this promp
 
 def _files(recipe: Recipe, base: BaseModel, files: dict[str, tuple[str, int]], facts: dict[str, Any]) -> str:
     from tweetstyle.memory.shape import read_shape
-    from tweetstyle.plan import size
+    from tweetstyle.sizes import size
 
     choices, weights = facts.get("choices", {}), read_shape(base.config).parameters
     rows = ["| file | size | bits per weight |", "|---|---:|---:|"]

@@ -58,14 +58,14 @@ def write_blind(
     seed: int,
     count: int = 20,
     learned: Iterable[str] = (),
-    answers: bool = False,
+    message: str = "topic",
 ) -> Path | None:
     """Writes the blind test of `count` questions and gives its path; the same bytes for the same arguments.
 
     real: the author's held-out tweets. others: "tuned", "examples" (the base model shown twenty tweets), "base" → what they wrote. With
     tuned and examples, the page also asks which of the two sounds more like the author. learned: the training tweets; a generated text
-    that copies one of them, or one of `real`, is left out, for the author would rightly call it theirs. answers: the texts'
-    topics are the messages that they answer.
+    that copies one of them, or one of `real`, is left out, for the author would rightly call it theirs. message: the recipe's
+    prompt.message, which says what the texts' topics are.
 
     A test of fewer than `FEWEST` questions is not offered. Where none is left, nothing is written, None is given, and an earlier page at
     `path`, which would show what another model wrote, is removed.
@@ -85,7 +85,7 @@ def write_blind(
         path.unlink(missing_ok=True)
         return None
     with complete_file(path) as stream:
-        stream.write(_page(tests, language, answers))
+        stream.write(_page(tests, language, message))
     return path
 
 
@@ -104,8 +104,8 @@ def _test(pairs: list[Pair], first: str, second: str, count: int, chance: random
     return test
 
 
-def _page(tests: Mapping[str, Any], language: str, answers: bool) -> str:
-    told = words(language, answers)
+def _page(tests: Mapping[str, Any], language: str, message: str) -> str:
+    told = words(language, message)
     data = json.dumps({"language": language, "words": told["words"], "tests": tests}, sort_keys=True)
     sheet = STYLE + LOOK
     allowed = f"script-src 'sha256-{_digest(SCRIPT)}'; style-src 'sha256-{_digest(sheet)}'"

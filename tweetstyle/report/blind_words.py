@@ -14,7 +14,7 @@ _ENGLISH: dict[str, Any] = {
     "intro": "You see tweets, some of them yours and some written by a model, and say which are yours. At the end stand your score, what "
     "luck alone would give, and who wrote each text.",
     "level": "Your tweets here were put aside before the training. Links stand as [link] and names as @… on both sides, for they would "
-    "give the answer away, and pairs are of one subject and of nearly equal length as far as there are such pairs. Sides are drawn by lot.",
+    "give the answer away, and {alike} of nearly equal length as far as there are such pairs. Sides are drawn by lot.",
     "again_note": "Tweets of one test may come back in another: the first one you take is the surest.",
     "against": "Against whom?",
     "opponents": {
@@ -45,7 +45,6 @@ _ENGLISH: dict[str, Any] = {
         "wrong": "wrong",
         "chosen": "your click",
         "youChose": "Your choice: {source}",
-        "subject": "Subject: {topic}",
         "sources": {
             "real": "yours",
             "tuned": "the tuned model",
@@ -80,7 +79,7 @@ _FRENCH: dict[str, Any] = {
     "intro": "Vous voyez des tweets, les uns de vous, les autres écrits par un modèle, et vous dites lesquels sont de vous. À la fin, "
     "vous lisez votre score, ce que donnerait le seul hasard, et qui a écrit chaque texte.",
     "level": "Vos tweets d’ici ont été mis de côté avant l’entraînement. Des deux côtés, un lien devient [lien] et un nom @…, car ils "
-    "donneraient la réponse, et les paires sont du même sujet et de longueur voisine autant que possible. Les côtés sont tirés au sort.",
+    "donneraient la réponse, et {alike} de longueur voisine autant que possible. Les côtés sont tirés au sort.",
     "again_note": "Les tweets d’un test peuvent revenir dans un autre : le premier que vous faites est le plus sûr.",
     "against": "Contre qui ?",
     "opponents": {
@@ -114,7 +113,6 @@ _FRENCH: dict[str, Any] = {
         "wrong": "faux",
         "chosen": "votre clic",
         "youChose": "Votre choix : {source}",
-        "subject": "Sujet : {topic}",
         "sources": {
             "real": "de vous",
             "tuned": "le modèle entraîné",
@@ -145,17 +143,32 @@ _FRENCH: dict[str, Any] = {
 }
 
 
-_ANSWERED = {"en": "In answer to: {topic}", "fr": "En réponse à : {topic}"}
+_SHARED = {
+    "en": {
+        "topic": ("pairs are of one subject and", "Subject: {topic}"),
+        "playback": ("pairs answer one message and are", "In answer to: {topic}"),
+        "first-words": ("pairs begin alike and are", "Begun with: {topic}"),
+    },
+    "fr": {
+        "topic": ("les paires sont du même sujet et", "Sujet : {topic}"),
+        "playback": ("les paires répondent au même message et sont", "En réponse à : {topic}"),
+        "first-words": ("les paires commencent de même et sont", "Début : {topic}"),
+    },
+}
+"""Language → the recipe's prompt.message → what two texts share, in the introduction and above them."""
 
 
-def words(language: str, answers: bool = False) -> dict[str, Any]:
+def words(language: str, message: str = "topic") -> dict[str, Any]:
     """All that the page says in "en" or "fr"; in French, no line breaks before the signs that a space precedes.
 
-    answers: what two texts share is no subject but the message that both answer.
+    message: the recipe's prompt.message.
     """
-    chosen = _with_hard_spaces(_FRENCH) if language == "fr" else _ENGLISH
-    told = chosen["words"] | ({"subject": _with_hard_spaces(_ANSWERED[language])} if answers else {})
-    return {**chosen, "words": {**told, "singles": {**told["pairs"], **told["singles"]}}}
+    alike, subject = _SHARED[language][message]
+    chosen = _FRENCH if language == "fr" else _ENGLISH
+    told = {**chosen["words"], "subject": subject}
+    told["singles"] = {**told["pairs"], **told["singles"]}
+    page = {**chosen, "level": chosen["level"].format(alike=alike), "words": told}
+    return _with_hard_spaces(page) if language == "fr" else page
 
 
 def _with_hard_spaces(value: Any) -> Any:

@@ -23,7 +23,8 @@ class RunFiles:
 class Read:
     """The files' content, {} or [] for one that is missing or half written.
 
-    talks: whether the run's tweets answer messages; played: the playback that its messages are of, {} where another has been since.
+    talks: whether the run's tweets answer messages; begins: whether their prompts hold their own first words; played: the playback
+    that its messages are of, {} where another has been since.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Read:
     prepared: dict[str, Any]
     gate: dict[str, Any]
     talks: bool
+    begins: bool
     played: dict[str, Any]
     manifests: dict[str, dict[str, Any]]
 
@@ -48,7 +50,8 @@ def read_run(files: RunFiles) -> Read:
         "export": files.export / "manifest.json",
     }
     manifests = {stage: found for stage, path in paths.items() if (found := _json(path))}
-    talks = _talks(manifests)
+    message = _message(manifests)
+    talks = message == "playback"
     return Read(
         name=files.run.name,
         evaluation=_json(files.run / "evaluation.json"),
@@ -59,15 +62,17 @@ def read_run(files: RunFiles) -> Read:
         prepared=manifests.get("prepare", {}).get("facts", {}),
         gate=_json(files.export / "parity.json"),
         talks=talks,
+        begins=message == "first-words",
         played=_played(_json(files.processed / "playback.json"), manifests.get("fit", {})) if talks else {},
         manifests=manifests,
     )
 
 
-def _talks(manifests: dict[str, dict[str, Any]]) -> bool:
-    """As the run was trained; before that, as its tweets were prepared. Runs can share what prepare and playback wrote."""
+def _message(manifests: dict[str, dict[str, Any]]) -> str | None:
+    """The recipe's prompt.message as the run was trained; before that, as its tweets were prepared. Runs can share what prepare and
+    playback wrote."""
     of = manifests.get("fit") or manifests.get("prepare", {})
-    return of.get("settings", {}).get("prompt", {}).get("message") == "playback"
+    return of.get("settings", {}).get("prompt", {}).get("message")
 
 
 def _played(played: dict[str, Any], fit: dict[str, Any]) -> dict[str, Any]:

@@ -34,7 +34,7 @@ pre { background: var(--box); border-radius: 6px; padding: .75rem; overflow-x: a
 def run_report(files: RunFiles, language: str, *, live: bool = False) -> str:
     """One self-contained HTML page: no script, nothing from the network, every text of the archive or a model escaped."""
     run = read_run(files)
-    say = Say(language, talks=bool(run.evaluation.get("conversation")))
+    say = Say(language, talks=bool(run.evaluation.get("conversation")), begins=run.begins)
     sections = {
         "curves": recorded.curves(run, say),
         "likelihood": measured.likelihood(run, say),

@@ -25,15 +25,16 @@ class Say:
     """Sentences and figures in one language. Nothing here is HTML.
 
     talks: of a model that answers messages, of which some sentences (…_talk) say other things than of one that writes tweets.
+    begins: of a model that goes on from a tweet's first words, where others are told a subject (…_begin).
     """
 
-    def __init__(self, language: str, talks: bool = False) -> None:
+    def __init__(self, language: str, talks: bool = False, begins: bool = False) -> None:
         self.language, self.talks, self.keys = language, talks, WORDS[language].keys()
+        self._ending = "_talk" if talks else "_begin" if begins else ""
 
     def __call__(self, key: str, **values: Any) -> str:
-        if self.talks and f"{key}_talk" in self.keys:
-            key = f"{key}_talk"
-        return WORDS[self.language][key].format(**values)
+        own = f"{key}{self._ending}"
+        return WORDS[self.language][own if own in self.keys else key].format(**values)
 
     def number(self, value: float | None, digits: int | None = None) -> str:
         """So many decimals; four significant digits without a count, an integer in full."""

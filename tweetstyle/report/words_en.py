@@ -138,11 +138,16 @@ WORDS = {
         "stands the message that it answers. A model wrote that message from the tweet, so that it gives some of the tweet away, "
         "to every model alike."
     ),
+    "l_say_begin": (
+        "How many bits each byte of a new tweet costs the model: the fewer, the less your writing surprises it. The prompt holds "
+        "none of the tweet's first words, for they are a piece of it."
+    ),
     "l_who": "Who guesses",
     "l_bits": "bits per byte",
     "l_gain": "Gain over the untuned model: {gain}.",
     "l_best": "Gain over the best of the others ({best}): {gain}.",
     "l_topic": "With the topic in the prompt: base {base}, your model {tuned}.",
+    "l_topic_begin": "With the tweet's first words in the prompt, where they come again: base {base}, your model {tuned}.",
     "l_split": "{split}: {tweets} tweets of {clusters} days",
     "l_few": "With fewer than 30 days the interval may be too narrow.",
     "l_special": (
@@ -163,6 +168,10 @@ WORDS = {
         "{samples} answers by each model to the messages of your own unseen tweets. A classifier was asked to tell them from real "
         "ones: 0.5 means that it cannot, 1 that it always can. Your earlier tweets beside it show how far your own style drifts."
     ),
+    "s_say_begin": (
+        "{samples} tweets by each model, begun with the first words of your own unseen tweets. A classifier was asked to tell them from "
+        "real ones: 0.5 means that it cannot, 1 that it always can. Your earlier tweets beside it show how far your own style drifts."
+    ),
     "s_gguf": "The tweets of your model were written by the exported file, in llama.cpp: what really runs.",
     "s_who": "Whose tweets",
     "s_auc": "told from real",
@@ -175,16 +184,20 @@ WORDS = {
     "s_length": "middle length",
     "s_deciles": "Lengths in characters, from the shortest tenth to the longest",
     "s_obedience": "Does it speak of what was asked?",
+    "s_obedience_begin": "Does it take up what was begun?",
     "s_asked": "Asked by",
     "s_chance": "by chance",
     "s_difference": "difference",
     "o_key words": "key words",
+    "o_key words_begin": "first words",
     "o_questions": "whole questions",
     "s_empty": "Empty answers of your model: {share}.",
     "not_measured": "not measured",
     "p_topic": "About: {topic}",
     "p_topic_talk": "“{topic}”",
+    "p_topic_begin": "Begun with: {topic}",
     "p_free": "Without a topic",
+    "p_free_begin": "Without first words",
     "p_more": "{count} more",
     "q_say": (
         "Training is worth it where it does better than the strongest that can be had without: the same instruct model, told in words "

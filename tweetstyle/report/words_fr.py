@@ -146,11 +146,16 @@ WORDS = {
         "chaque tweet vient le message auquel il répond. Un modèle a écrit ce message d’après le tweet : il en révèle une part, à "
         "tous les modèles également."
     ),
+    "l_say_begin": (
+        "Ce que chaque octet d’un tweet nouveau coûte de bits au modèle : moins il y en a, moins votre écriture le surprend. La "
+        "consigne ne donne pas les premiers mots du tweet, qui en sont une part."
+    ),
     "l_who": "Qui devine",
     "l_bits": "bits par octet",
     "l_gain": "Gain sur le modèle non entraîné : {gain}.",
     "l_best": "Gain sur le meilleur des autres ({best}) : {gain}.",
     "l_topic": "Avec le sujet dans la consigne : base {base}, votre modèle {tuned}.",
+    "l_topic_begin": "Avec les premiers mots du tweet dans la consigne, qu’il répète : base {base}, votre modèle {tuned}.",
     "l_split": "{split} : {tweets} tweets de {clusters} jours",
     "l_few": "Avec moins de 30 jours, l’intervalle est peut-être trop étroit.",
     "l_special": (
@@ -174,6 +179,11 @@ WORDS = {
         "vraies : 0,5 veut dire qu’il ne peut pas, 1 qu’il y parvient toujours. Vos tweets antérieurs, à côté, montrent combien "
         "votre propre style change."
     ),
+    "s_say_begin": (
+        "{samples} tweets de chaque modèle, commencés par les premiers mots de vos propres tweets jamais vus. Un classifieur a dû les "
+        "distinguer des vrais : 0,5 veut dire qu’il ne peut pas, 1 qu’il y parvient toujours. Vos tweets antérieurs, à côté, montrent "
+        "combien votre propre style change."
+    ),
     "s_gguf": "Les tweets de votre modèle ont été écrits par le fichier exporté, dans llama.cpp : ce qui tourne vraiment.",
     "s_who": "Tweets de",
     "s_auc": "distingués des vrais",
@@ -186,16 +196,20 @@ WORDS = {
     "s_length": "longueur médiane",
     "s_deciles": "Longueurs en caractères, du dixième le plus court au plus long",
     "s_obedience": "Parle-t-il de ce qu’on demande ?",
+    "s_obedience_begin": "Reprend-il ce qui est commencé ?",
     "s_asked": "Demandé par",
     "s_chance": "par hasard",
     "s_difference": "écart",
     "o_key words": "mots-clés",
+    "o_key words_begin": "premiers mots",
     "o_questions": "questions entières",
     "s_empty": "Réponses vides de votre modèle : {share}.",
     "not_measured": "non mesuré",
     "p_topic": "Sujet : {topic}",
     "p_topic_talk": "« {topic} »",
+    "p_topic_begin": "Début : {topic}",
     "p_free": "Sans sujet",
+    "p_free_begin": "Sans premiers mots",
     "p_more": "{count} de plus",
     "q_say": (
         "L’entraînement vaut sa peine là où il fait mieux que le plus fort de ce qui s’obtient sans lui : le même modèle, à qui l’on "

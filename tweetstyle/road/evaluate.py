@@ -39,7 +39,7 @@ def _evaluate(road: Road) -> Done:
     settings = recipe.evaluation, recipe.sampling
     model = road.base, road.final_model, recipe.model.method
     evaluated = evaluate(*model, road.template, *settings, *splits, run, road.writer, clean=lambda tweet: clean(tweet, recipe.data).text)
-    show(table(evaluated))
+    show(table(evaluated, begins=recipe.prompt.message == "first-words"))
     if evaluated.style:
         show(style_table(evaluated.style, answers=bool(evaluated.conversation)))
     _blind_test(road, evaluated.samples)
@@ -60,6 +60,6 @@ def _blind_test(road: Road, samples: list[Sample]) -> None:
     }
     learned = (tweet.text for tweet in read_split(road.split(recipe.training.split)))
     path = recipe.run_directory / "blind.html"
-    answers = bool(road.template.turns)
-    if write_blind(path, real, others, recipe.language, recipe.evaluation.seed, learned=learned, answers=answers):
+    message = recipe.prompt.message
+    if write_blind(path, real, others, recipe.language, recipe.evaluation.seed, learned=learned, message=message):
         click.echo(f"          which tweets are yours? {path}", err=True)
