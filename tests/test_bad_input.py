@@ -255,6 +255,15 @@ def test_a_rank_of_nothing_or_of_ten_thousand(project, rank):
     assert ("1" if rank == 0 else "1024") in message.split("it should be")[1] and written(project) == []
 
 
+@pytest.mark.parametrize("written_as", ["all-linear", "q_prj"])
+def test_target_modules_by_another_tool_s_word_for_all_of_them(project, written_as):
+    """PEFT says all-linear; here that is what stands without the key."""
+    (project / "mine.yaml").write_text(RECIPE.replace("method: lora", f"method: lora, lora: {{target_modules: {written_as}}}"))
+    message = refused("mine.yaml")
+    assert f"model.lora.target_modules: '{written_as}' is not a list" in message and f"[{written_as}]" not in message
+    assert "among: q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj; or leave it out for all of them" in message
+
+
 def test_unknown_target_modules(project):
     (project / "mine.yaml").write_text(RECIPE.replace("method: lora", "method: lora, lora: {target_modules: [q_prj, lm_head]}"))
     message = refused("mine.yaml")

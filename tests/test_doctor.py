@@ -272,12 +272,16 @@ def test_an_ollama_on_another_machine_is_told(host, told):
 # -- the base model -----------------------------------------------------------------------------------------
 
 
+NF4 = {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True, "quant_method": "bitsandbytes"}
+
+
 @pytest.mark.parametrize(
     ("saved", "method", "state", "do"),
     [
-        ({"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "quant_method": "bitsandbytes"}, "full", "fail", "method: qlora"),
-        ({"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "quant_method": "bitsandbytes"}, "lora", "fail", "method: qlora"),
-        ({"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "quant_method": "bitsandbytes"}, "qlora", "ok", ""),
+        (NF4, "full", "fail", "method: qlora"),
+        (NF4, "lora", "fail", "method: qlora"),
+        (NF4, "qlora", "ok", ""),
+        (NF4 | {"bnb_4bit_use_double_quant": False}, "qlora", "fail", "16-bit weights"),
         ({"quant_method": "gptq", "bits": 4}, "qlora", "fail", "16-bit weights"),
     ],
 )
@@ -388,9 +392,10 @@ def test_the_real_instruct_model_knows_its_marks_and_not_its_unused_tokens(base_
 
 
 def test_special_tokens_told_in_two_ways_are_two_models_files(tmp_path):
-    base = write_llama(tmp_path / "base", bos_token_id=1, eos_token_id=[9, 321])
-    (bos, eos) = check_tokenizer(base) if base.eos_id not in (9, 321) else (*check_tokenizer(base), None)
-    assert bos.state == "warn" and "bos_token_id is 1 in config.json" in bos.seen and (eos is None or eos.state == "warn")
+    base = write_llama(tmp_path / "base", bos_token_id=1, eos_token_id=[9, 322])
+    check = check_tokenizer(base)
+    assert check.state == "warn" and "bos_token_id is 1 in config.json, and 320 in the tokenizer" in check.seen
+    assert "eos_token_id is [9, 322] in config.json, and 321 in the tokenizer" in check.seen and "hf download" in check.do
 
 
 # -- the command --------------------------------------------------------------------------------------------
@@ -493,6 +498,21 @@ def test_a_recipe_that_is_refused_for_another_reason_is_held_against_the_machine
     (project / "mine.yaml").write_text(RECIPE.replace("128", "999999").replace("lora", "full"))
     with_free(GIB)
     assert {check["name"] for check in checks_of() if check["state"] == "fail"} >= {"disk", "recipe"}
+
+
+@pytest.mark.parametrize("double", [True, False])
+def test_a_base_in_four_bits_is_refused_once_and_in_the_same_words_by_doctor_plan_and_run(project, base_model_dir, double):
+    (project / "base").unlink()
+    shutil.copytree(base_model_dir, project / "base", copy_function=lambda a, b: Path(b).symlink_to(a))
+    config = project / "base" / "config.json"
+    saved = json.loads(config.read_text()) | {"quantization_config": NF4 | {"bnb_4bit_use_double_quant": double}}
+    config.unlink()
+    config.write_text(json.dumps(saved))
+    (project / "mine.yaml").write_text(RECIPE.replace("lora", "full"))
+    (failed,) = [check for check in checks_of() if check["state"] == "fail"]
+    assert ("whose weights cannot be trained" in failed["seen"]) == double and "16-bit weights" in failed["do"]
+    said = [CliRunner().invoke(*command).output for command in ((fit_command, ["mine.yaml"]), (tweetstyle, ["plan", "mine.yaml"]))]
+    assert said[0] == said[1] and failed["seen"] in said[0] and failed["do"] in said[0]
 
 
 def test_an_archive_that_cannot_be_read_is_no_fault_of_the_base_model(project):

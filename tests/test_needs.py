@@ -279,10 +279,47 @@ def test_the_start_of_a_run_tells_memory_disk_and_speed_in_a_line_each(whole, ca
 
 def test_a_base_saved_in_four_bits_is_refused_for_full_training_wherever_it_is_planned(project):
     """As doctor and fit refuse it."""
-    write_config(LLAMA_8B | {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}})
+    nf4 = {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True}
+    write_config(LLAMA_8B | {"quantization_config": nf4})
     write_recipe(method="full")
     message = refused("plan", "mine.yaml")
     assert "saved in 4 bits" in message and "write method: qlora" in message and "mine.yaml" in message
+
+
+def test_what_is_beyond_the_model_s_positions_is_refused_by_the_plan_too(project):
+    """Llama 3 has 8,192."""
+    write_config()
+    write_recipe(length=8193)
+    assert "mine.yaml:4: training.max_length: 8193 is beyond the model's 8192 positions\n  → write 8192 or less" in refused(
+        "plan", "mine.yaml"
+    )
+    write_recipe(more="export: {num_ctx: 9000}")
+    assert "mine.yaml:5: export.num_ctx: 9000 is beyond" in refused("plan", "mine.yaml")
+
+
+def test_to_end_other_programs_is_proposed_only_where_that_changes_what_to_write(project):
+    """An 8B in 16 bits is 15 GiB of weights: no program that is ended makes room for it on 12; in 4 bits it fits beside little."""
+    write_config()
+    write_recipe(method="lora")
+    put_a_card(project, "RTX 3060, 12288, 11776")
+    assert "other programs" not in plan() and "write instead:" in plan() and figures()["changes"][0]["new"] == "qlora"
+    put_a_card(project, "RTX 3060, 12288, 6144")
+    assert "other programs hold 6.0 GiB" in plan() and "ollama stop NAME" in plan()
+
+
+def test_how_the_speed_will_be_measured_is_told_of_this_machine(project):
+    def told():
+        speed = figures()["time"]["speed"]
+        assert speed in re.sub(r"[\s│]+", " ", plan())
+        return speed
+
+    write_config()
+    write_recipe()
+    assert "measure it (probe.json), on a CPU with training.probe: always" in told()
+    put_a_card(project, "RTX 3060, 12288, 11776")
+    assert "the first steps on the card measure it (probe.json)" in told() and "on a CPU" not in told()
+    Path("mine.yaml").write_text(Path("mine.yaml").read_text().replace("2048}", "2048, probe: never}"))
+    assert told() == "not measured: the recipe has training.probe: never"
 
 
 def test_a_dry_run_shows_the_same_plan_with_the_tokens_counted(whole):
@@ -318,7 +355,7 @@ def test_hours_come_from_the_probe_of_these_settings_alone(project):
     write_recipe()
     assert figures("--tweets", "161259")["time"] == {
         "tweets": 145_133, "tokens": 145_133 * 50 * 2, "tokens_are_counted": False, "tokens_per_second": None, "hours": None,
-        "speed": "not measured: the first steps on the card measure it (probe.json)",
+        "speed": "not measured: the first steps on a card measure it (probe.json), on a CPU with training.probe: always",
     }  # fmt: skip
     assert "speed not measured" in plan("--tweets", "161259")
     settings = decisive_settings(Path("base"), Model(base="base"), Training())

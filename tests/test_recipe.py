@@ -78,6 +78,10 @@ def test_a_key_that_stands_twice_is_refused_with_both_lines(tmp_path):
             "export: {types: [q5]}",
             "export.types.0: 'q5' is not one of the choices\n  → write 'f32', 'f16', 'bf16', 'q8_0', 'q6_k', 'q5_k_m' or 'q4_k_m'",
         ),
+        (
+            "export: {types: []}",
+            "export.types: [] is empty\n  → write at least one, or leave it out for the default",
+        ),
         ("export: {types: [f16, f16]}", "export: a type stands twice in f16, f16\n  → change one of the two"),
     ],
 )

@@ -37,11 +37,12 @@ def examine(road: Road | None) -> list[Check]:
     if road is None:
         return doctor(None, USUAL)
     refused = _refused(road)
-    said = {check.seen for check in refused}
     asked = _asked_as_far_as_known(road)
-    unknown = [_need_unknown(road, asked, said)] if isinstance(asked, TweetstyleError) else []
-    messages = [check for check in messages_check(road) if check.seen not in said]
-    return [*doctor(None if unknown else asked, _directories(road)), *refused, *unknown, *messages]
+    unknown = [_need_unknown(road, asked, refused)] if isinstance(asked, TweetstyleError) else []
+    found = doctor(None if unknown else asked, _directories(road))
+    failed = tuple(check.seen for check in found if check.state == "fail")
+    messages = [check for check in messages_check(road) if check.seen not in {of.seen for of in refused}]
+    return [*found, *(check for check in refused if not check.seen.endswith(failed)), *unknown, *messages]
 
 
 def _refused(road: Road) -> list[Check]:
@@ -54,12 +55,12 @@ def _refused(road: Road) -> list[Check]:
     return []
 
 
-def _need_unknown(road: Road, why: TweetstyleError, said: set[str]) -> Check:
-    """said: what other checks tell already; the reason is then that one's failure, and not another."""
+def _need_unknown(road: Road, why: TweetstyleError, refused: list[Check]) -> Check:
+    """refused: what another check tells already, which is then the reason."""
     what = "what the run takes of card, memory and disk is not known"
     do = f"tweetstyle plan {road.path} tells it, and this command holds it against the machine"
-    if why.what in said:
-        return warn("need", f"{what} as long as this stands: {why.what}", f"then {do}")
+    if refused:
+        return warn("need", f"{what} as long as this stands: {refused[0].seen}", f"then {do}")
     return fail("need", f"{what}: {why.what}", f"{why.hint}; then {do}" if why.hint else f"then {do}", why.where or str(road.path))
 
 

@@ -155,8 +155,8 @@ def how_to_replace(directory: Path, *names: str) -> str:
     if _made_here(directory):
         return _make_anew(directory)
     repository, kept = _came_from(directory)
-    what = "this fetches {} anew".format(" and ".join(names) or "the model")
-    return f"{what}: {download_command(repository, kept, *names)} --force-download{_in_place_of(repository)}"
+    command = f"{download_command(repository, kept, *names)} --force-download"
+    return f"this fetches {', '.join(names) or 'the model'} anew: {command}{_in_place_of(repository)}"
 
 
 def _came_from(directory: Path) -> tuple[str, Path | None]:

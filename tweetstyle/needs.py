@@ -150,7 +150,8 @@ def refuse_what_cannot_fit(recipe: Recipe, base: Outline | BaseModel, card: Card
     least = plan_on(card, *settings).tensors + CUDA_CONTEXT
     if least > card.total:
         first, *rest = how_to_fit(*settings, card).splitlines()
-        raise TweetstyleError(f"{card}: {first}", where=_key_of(recipe, base, card), hint="\n    ".join(rest) or None)
+        hint = "\n    ".join(line.strip() for line in rest)
+        raise TweetstyleError(f"{card}: {first}", where=_key_of(recipe, base, card), hint=hint or None)
     if least > card.total - card.others:
         held = f"other programs hold {card.others / 2**30:.1f} GiB of {card}, and this run needs {least / 2**30:.1f}"
         raise TweetstyleError(held, where="model.method", hint=END_THEM)
@@ -163,6 +164,13 @@ def refuse_method(config: Mapping[str, Any], method: str) -> None:
     for check in check_method(dict(config), method):
         if check.state == "fail":
             raise TweetstyleError(check.seen, where=check.where, hint=check.do)
+
+
+def refuse_beyond_positions(recipe: Recipe, positions: int) -> None:
+    """Refuses texts longer than those that the model was made for."""
+    for key, length in (("training.max_length", recipe.training.max_length), ("export.num_ctx", recipe.export.num_ctx)):
+        if length > positions:
+            raise TweetstyleError(f"{length} is beyond the model's {positions} positions", where=key, hint=f"write {positions} or less")
 
 
 def _key_of(recipe: Recipe, base: Outline | BaseModel, card: Card) -> str:

@@ -13,7 +13,7 @@ from tweetstyle.conversations import is_answerable
 from tweetstyle.disk import Standing, refuse_too_small_a_disk
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.messages import SPLITS_WITH_MESSAGES, Message, messages_path, write_messages
-from tweetstyle.needs import Lesson, Needs, card_for, estimated_lesson, needs_of, refuse_method
+from tweetstyle.needs import Lesson, Needs, card_for, estimated_lesson, needs_of, refuse_beyond_positions, refuse_method
 from tweetstyle.needs_shown import needs_table
 from tweetstyle.outline import outline_base_model
 from tweetstyle.recipe import Recipe, Training
@@ -46,13 +46,11 @@ def check_before_start(recipe: Recipe, base: BaseModel, template: Template) -> N
     if others and not others.exists():
         hint = "write the path of other people's tweets, or leave it out"
         raise TweetstyleError("there is no such file", where=f"evaluation.others: {others}", hint=hint)
+    refuse_method(base.config, recipe.model.method)
     check_exportable(base, template)
     base.tokenizer.check_turns(template)
     require_memory(base, recipe.export)
-    for key, length in (("training.max_length", recipe.training.max_length), ("export.num_ctx", recipe.export.num_ctx)):
-        if length > base.max_positions:
-            what = f"{length} is beyond the model's {base.max_positions} positions"
-            raise TweetstyleError(what, where=key, hint=f"write {base.max_positions} or less")
+    refuse_beyond_positions(recipe, base.max_positions)
 
 
 def schedule_warnings(training: Training, fit: FitPlan, *, answers: bool = False) -> list[str]:
@@ -89,6 +87,7 @@ def plan(
         console.print(funnel(prepared))
         outline = outline_base_model(recipe.model.base)
         refuse_method(outline.config, recipe.model.method)
+        refuse_beyond_positions(recipe, outline.config["max_position_embeddings"])
         if not outline.whole:
             console.print(needs_table(needs_of(recipe, outline, card, estimated_lesson(recipe, prepared.kept))))
         base, template = model()

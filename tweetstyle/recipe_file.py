@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -16,6 +16,13 @@ from pydantic import BaseModel, ValidationError
 from tweetstyle.errors import RecipeErrors, TweetstyleError
 from tweetstyle.recipe import Recipe
 
+BOUNDS = {
+    "greater_than_equal": ("ge", "{} or more"),
+    "less_than_equal": ("le", "{} or less"),
+    "greater_than": ("gt", "more than {}"),
+    "less_than": ("lt", "less than {}"),
+}
+"""pydantic's kind of error → where it keeps the bound, and the bound in words."""
 KEYS_OF_A_RUN = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
@@ -147,7 +154,14 @@ def _in_words(detail: dict[str, Any], key: tuple[str, ...]) -> tuple[str, str]:
             wanted = {"int": "a whole number", "float": "a number", "bool": "true or false", "string": "text"}
             return f"{given!r} is not {wanted[detail['type'].split('_')[0]]}", f"write {wanted[detail['type'].split('_')[0]]}"
         case "tuple_type":
-            return f"{given!r} is not a list", f"write it in brackets: [{given}]"
+            choices = _choices(key)
+            other = f"among: {', '.join(choices)}; or leave it out for all of them" if given not in choices and choices else ""
+            return f"{given!r} is not a list", f"write a list in brackets, {other}" if other else f"write it in brackets: [{given}]"
+        case "greater_than_equal" | "less_than_equal" | "greater_than" | "less_than" as bound:
+            name, wanted = BOUNDS[bound]
+            return f"{given!r} is not valid", f"it should be {wanted.format(context[name])}"
+        case "too_short":
+            return f"{given!r} is empty" if not given else f"{given!r} is too short", "write at least one, or leave it out for the default"
         case "path_type":
             return f"{given!r} is not a path", "write the path of a file or directory"
         case "string_pattern_mismatch":
@@ -171,6 +185,13 @@ def _fields(key: tuple[str, ...]) -> dict[str, Any]:
         if not (isinstance(section, type) and issubclass(section, BaseModel)):
             return {}
     return section.model_fields
+
+
+def _choices(key: tuple[str, ...]) -> tuple[str, ...]:
+    """What may stand in the list at a dotted key, where it is a list of named things and all of them is what it is without the key."""
+    field = _fields(key[:-1]).get(key[-1])
+    named = get_args(next(iter(get_args(field.annotation)), None)) if field else ()
+    return named if field and named == field.default else ()
 
 
 def _elsewhere(name: str) -> list[str]:

@@ -11,8 +11,6 @@ from tweetstyle.recipe import Recipe, Training
 
 ON_CPU = "CPU"
 """The device's name in a probe that was made without a card (fit/trainer.py, device_name)."""
-FIRST_STEPS = f"the first steps on the card measure it ({PROBE})"
-"""Of a run: recipe.py, Training.probe."""
 
 
 @dataclass(frozen=True)
@@ -35,18 +33,27 @@ def speed_of(recipe: Recipe, base: Outline | BaseModel, card: Card) -> Speed:
     """By the probe in the run's directory: of the recipe's settings, or of the batch to which the run went back, on what trains here."""
     from tweetstyle.fit.backoff import in_words, remembered
 
-    asked = recipe.training
+    asked, measured = recipe.training, how_it_is_measured(recipe.training, card)
     goes_on = remembered(recipe.run_directory, asked)
     reduced = None if goes_on == asked else goes_on
     probe = read_probe(recipe.run_directory)
     if probe is None:
-        return Speed(None, FIRST_STEPS, reduced)
+        return Speed(None, measured, reduced)
     here = card.name if card.seen else ON_CPU
     if probe.device != here:
-        return Speed(None, f"{PROBE} is of {probe.device}, and this is {'the ' * (here == ON_CPU)}{here}; {FIRST_STEPS}", reduced)
+        return Speed(None, f"{PROBE} is of {probe.device}, and this is {'the ' * (here == ON_CPU)}{here}; {measured}", reduced)
     settings, as_asked = (decisive_settings(base.path, recipe.model, training) for training in (goes_on, asked))
     if probe.settings == settings:
         return Speed(probe, f"with {in_words(goes_on)}, on which the run goes on since memory ran out" if reduced else "", reduced)
     if reduced and probe.settings == as_asked:
         return Speed(probe, f"with {in_words(asked)}, before memory ran out; with {in_words(goes_on)} it may be slower", reduced)
-    return Speed(None, f"{PROBE} is of other settings ({', '.join(other_settings(probe, settings))}); {FIRST_STEPS}", reduced)
+    return Speed(None, f"{PROBE} is of other settings ({', '.join(other_settings(probe, settings))}); {measured}", reduced)
+
+
+def how_it_is_measured(training: Training, card: Card) -> str:
+    """What will tell the speed, in a sentence."""
+    if training.probe == "never":
+        return "the recipe has training.probe: never"
+    if card.seen or training.probe == "always":
+        return f"the first steps{' on the card' if card.seen else ''} measure it ({PROBE})"
+    return f"the first steps on a card measure it ({PROBE}), on a CPU with training.probe: always"

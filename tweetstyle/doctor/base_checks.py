@@ -25,7 +25,7 @@ def check_base(base: BaseModel, template: Template, asked: Asked) -> list[Check]
     size = f"{len(base.shards)} safetensors file{'s' if len(base.shards) > 1 else ''}, {gib(base.weight_bytes)}"
     checks = [ok("base model", f"{base.path}: {size}, {asked.parameters / 1e9:.3g} billion parameters, all whole")]
     checks += check_method(base.config, asked.model.method)
-    checks += check_tokenizer(base)
+    checks.append(check_tokenizer(base))
     untrained = untrained_tokens(base, tokens_of_format(base, template))
     chat = base.tokens.chat_template is not None and template.format in FORMATS_OF_ITS_OWN
     prompt = check_prompt(
@@ -53,7 +53,8 @@ def check_method(config: dict[str, Any], method: str) -> Iterator[Check]:
     name, kind = "method", saved.get("quant_method", "an unknown form")
     sixteen = "name a directory with its 16-bit weights"
     nf4 = bool(saved.get("load_in_4bit")) and saved.get("bnb_4bit_quant_type") == "nf4"
-    if not nf4:
+    if not (nf4 and saved.get("bnb_4bit_use_double_quant")):
+        kind += " NF4 without double quantisation" * nf4
         yield fail(name, f"the base model is saved quantised ({kind}): no adapter can be trained over that here", sixteen, "model.base")
     elif method == "full":
         what = "the base model is saved in 4 bits, whose weights cannot be trained"
@@ -65,17 +66,18 @@ def check_method(config: dict[str, Any], method: str) -> Iterator[Check]:
         yield ok(name, "qlora over a base that is saved in 4 bits: the export adds the adapter to just those")
 
 
-def check_tokenizer(base: BaseModel) -> list[Check]:
+def check_tokenizer(base: BaseModel) -> Check:
     """Whether config.json and tokenizer_config.json tell the same special tokens, which files of one model do."""
-    name, where = "tokenizer", str(base.path / "tokenizer_config.json")
-    do = "take all three from one model; " + how_to_replace(base.path, "tokenizer.json", "tokenizer_config.json", "config.json")
-    checks = []
+    name, where, other = "tokenizer", str(base.path / "tokenizer_config.json"), []
     for key, there in (("bos_token_id", base.bos_id), ("eos_token_id", base.eos_id)):
         said = base.config.get(key)
         among = said if isinstance(said, list) else [said]
         if said is not None and there is not None and there not in among:
-            checks.append(warn(name, f"{key} is {said} in config.json, and {there} in the tokenizer", do, where))
-    return checks or [ok(name, f"up to {base.tokenizer.highest_id() + 1:,} tokens for {base.config['vocab_size']:,} embeddings")]
+            other.append(f"{key} is {said} in config.json, and {there} in the tokenizer")
+    if other:
+        do = "take all three from one model; " + how_to_replace(base.path, "tokenizer.json", "tokenizer_config.json", "config.json")
+        return warn(name, "; ".join(other), do, where)
+    return ok(name, f"up to {base.tokenizer.highest_id() + 1:,} tokens for {base.config['vocab_size']:,} embeddings")
 
 
 def check_prompt(template: Template, method: str, untrained: list[Untrained], *, speaks_chat: bool, large: bool = True) -> Check:

@@ -224,11 +224,13 @@ def how_to_fit(config: Mapping[str, Any], model: Model, training: Training, card
 def _beside_others(
     config: Mapping[str, Any], model: Model, training: Training, card: Card, needed: int, changes: list[Change] | None
 ) -> str | None:
-    """What to do where other programs hold the card: to end them first. None where the card, empty but for a desktop, helps no further."""
+    """What to do where other programs hold the card: to end them first. None where the card, empty but for a desktop, helps no further:
+    where nothing fits it either, or the same is to be written.
+    """
     alone = replace(card, others=DISPLAY)
     first = f"other programs hold {_gib(card.others)} of the card's {_gib(card.total)}, and this run needs {_gib(needed - card.others)}"
     without = what_to_change(config, model, training, alone)
-    if without is None:
+    if without is None or (changes and _written(changes) == _written(without)):
         return None
     lines = [first, f"  {END_THEM}"]
     if without:
@@ -236,6 +238,10 @@ def _beside_others(
     elif changes:
         lines += ["or, beside them, write instead:", *(f"  {change}" for change in changes)]
     return "\n".join(lines)
+
+
+def _written(changes: list[Change]) -> list[tuple[str, Any]]:
+    return [(change.key, change.new) for change in changes]
 
 
 def _cannot(config: Mapping[str, Any], model: Model, training: Training, card: Card, plan: MemoryPlan) -> str:

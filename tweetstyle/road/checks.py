@@ -64,12 +64,13 @@ def refuse_what_cannot_fit(road: Road) -> None:
 
 def needs(road: Road, card_gib: float | None, tweets: int | None) -> Needs:
     """What the run takes. card_gib: of another card than the one that is here; tweets: of another number than the archive's."""
-    from tweetstyle.needs import card_for, needs_of, refuse_method
+    from tweetstyle.needs import card_for, needs_of, refuse_beyond_positions, refuse_method
     from tweetstyle.plan import lesson_of
 
     with located(road.path):
         outline = outline_base_model(road.recipe.model.base)
         refuse_method(outline.config, road.recipe.model.method)
+        refuse_beyond_positions(road.recipe, outline.config["max_position_embeddings"])
         split = road.split("train").is_file() and all(source.exists() for source in road.recipe.data.source)
         prepared = outline.whole and tweets is None and split and ready_to_fit(road)
         lesson = lesson_of(road.recipe, lambda: (road.base, road.template), prepared, tweets)
