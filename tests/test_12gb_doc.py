@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -139,6 +140,23 @@ def test_messages_in_the_table_of_troubles_are_the_program_s():
         (words,) = re.findall(r"^`([^`]+)`", message)
         fixed = max(re.split(r"…|model-\d+\S*|GiB", words), key=len).strip()
         assert fixed in sources or words in ("401", "403"), message
+    assert "Llama 3.1 has 131,072" in FLAT and known_config("Llama 3.1 8B")["max_position_embeddings"] == 131_072
+
+
+def test_a_base_model_that_is_not_there_is_looked_at_as_is_told(tmp_path, monkeypatch):
+    """Of the recipe of this page nothing but the base model fails on a machine with room, and disk and RAM are held against its shape."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "recipes").symlink_to(ROOT / "recipes")
+    real = shutil.disk_usage
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: real(path)._replace(free=100 * GIB))
+    (command,) = re.findall(r"(?m)^    (tweetstyle doctor .*)$", TEXT)
+    checks = json.loads(CliRunner().invoke(tweetstyle, [*command.split()[1:], "--json"]).stdout)["checks"]
+    found = {check["name"]: check for check in checks}
+    needed = sum(needs_of(EIGHT, Outline(Path("model/llama3-8b"), LLAMA_8B, (), "Llama 3 8B"), CARD).disk.values())
+    assert found["base model"]["state"] == "fail" and "hf download meta-llama/Meta-Llama-3-8B" in found["base model"]["do"]
+    assert found["disk"]["state"] == "ok" and f"may write {gib(needed)} GiB" in found["disk"]["seen"]
+    assert "the run may take" in found["memory"]["seen"] and "need" not in found
 
 
 @pytest.mark.parametrize(("recipe", "name"), [(EIGHT, "Llama 3 8B"), (THREE, "Llama 3.2 3B")], ids=["8B", "3B"])
