@@ -165,7 +165,7 @@ def test_a_card_that_is_here_counts_with_what_others_hold_of_it(project):
     write_config()
     write_recipe(more="machine: {card_gib: 6}")
     found = figures()
-    assert found["card"] == {"name": "NVIDIA GeForce RTX 3060", "total": 12 * GIB, "others": GIB, "seen": True}
+    assert found["card"] == {"name": "NVIDIA GeForce RTX 3060", "total": 12 * GIB, "others": GIB, "seen": True, "trouble": None}
     assert found["memory"]["parts"]["desktop and others"] == GIB and "NVIDIA GeForce RTX 3060, 12.0 GiB" in plan()
     assert not figures("--card", "6")["card"]["seen"]
 
@@ -251,6 +251,19 @@ def test_a_training_that_is_made_anew_is_looked_at_as_a_first_one(whole, argumen
     command, *words = arguments
     assert "cannot hold full fine-tuning" in refused(*words, command=command)
     assert fit.why_stale() is None, "nothing was set aside"
+
+
+def test_a_card_that_vanished_is_told_by_the_plan_too(project, monkeypatch):
+    """Not for that card is planned, and why."""
+    write_config()
+    write_recipe()
+    assert "nvidia-smi" not in plan()
+    put_a_card(project)
+    (project / "bin" / "nvidia-smi").write_text("#!/bin/sh\necho 'GPU is lost. Reboot the system to recover this GPU'; exit 15\n")
+    told = "nvidia-smi finds no usable card here (GPU is lost. Reboot the system to recover this GPU): see tweetstyle doctor"
+    assert told in plan() and "GPU is lost" in figures()["card"]["trouble"] and told not in plan("--card", "12")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert "nvidia-smi" not in plan(), "hidden on purpose"
 
 
 def test_without_a_card_it_is_only_told(whole):

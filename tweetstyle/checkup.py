@@ -17,6 +17,7 @@ from tweetstyle.memory.plan import CUDA_CONTEXT, plan_on_cpu
 from tweetstyle.needs import Needs, needs_of
 from tweetstyle.outline import outline_base_model
 from tweetstyle.recipe_file import located
+from tweetstyle.sources import open_archive
 from tweetstyle.sources.inputs import files_of
 
 if TYPE_CHECKING:
@@ -36,13 +37,23 @@ def examine(road: Road | None) -> list[Check]:
     """
     if road is None:
         return doctor(None, USUAL)
-    refused = _refused(road)
+    archive, refused = _archive(road), _refused(road)
+    failures = [check for check in (archive, *refused) if check.state == "fail"]
     asked = _asked_as_far_as_known(road)
-    unknown = [_need_unknown(road, asked, refused)] if isinstance(asked, TweetstyleError) else []
+    unknown = [_need_unknown(road, asked, failures)] if isinstance(asked, TweetstyleError) else []
     found = doctor(None if unknown else asked, _directories(road))
     failed = tuple(check.seen for check in found if check.state == "fail")
     messages = [check for check in messages_check(road) if check.seen not in {of.seen for of in refused}]
-    return [*found, *(check for check in refused if not check.seen.endswith(failed)), *unknown, *messages]
+    return [*found, archive, *(check for check in refused if not check.seen.endswith(failed)), *unknown, *messages]
+
+
+def _archive(road: Road) -> Check:
+    """Whether the sources are there, and of kinds that can be read; read they are not."""
+    try:
+        open_archive(road.recipe.data.source, road.recipe.data.separator)
+    except TweetstyleError as error:
+        return fail("archive", error.what, error.hint or "", error.where or str(road.path))
+    return ok("archive", ", ".join(map(str, road.recipe.data.source)))
 
 
 def _refused(road: Road) -> list[Check]:
@@ -55,12 +66,12 @@ def _refused(road: Road) -> list[Check]:
     return []
 
 
-def _need_unknown(road: Road, why: TweetstyleError, refused: list[Check]) -> Check:
-    """refused: what another check tells already, which is then the reason."""
+def _need_unknown(road: Road, why: TweetstyleError, failures: list[Check]) -> Check:
+    """why: the reason, which is another check's where there are `failures`, and else has this check alone to tell it."""
     what = "what the run takes of card, memory and disk is not known"
     do = f"tweetstyle plan {road.path} tells it, and this command holds it against the machine"
-    if refused:
-        return warn("need", f"{what} as long as this stands: {refused[0].seen}", f"then {do}")
+    if failures:
+        return warn("need", f"{what} as long as this stands: {why.what}", f"then {do}")
     return fail("need", f"{what}: {why.what}", f"{why.hint}; then {do}" if why.hint else f"then {do}", why.where or str(road.path))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from tweetstyle.base_model import BaseModel
@@ -18,10 +18,10 @@ from tweetstyle.memory import (
     MemoryPlan,
     Probe,
     Shape,
-    find_card,
     hours,
     how_to_fit,
     largest_that_fit,
+    look_for_card,
     named_card,
     plan_on,
     read_shape,
@@ -95,7 +95,8 @@ def card_for(recipe: Recipe, gib: float | None = None) -> Card:
     """The card that is planned for: the one asked for, else the one that is here, else the recipe's."""
     if gib is not None:
         return named_card(gib)
-    return find_card() or named_card(recipe.machine.card_gib)
+    found, trouble = look_for_card()
+    return found or replace(named_card(recipe.machine.card_gib), trouble=trouble)
 
 
 def needs_of(recipe: Recipe, base: Outline | BaseModel, card: Card, lesson: Lesson | None = None, standing: Standing = NOTHING) -> Needs:

@@ -42,6 +42,8 @@ def remarks(needs: Needs) -> list[str]:
         found.append(f"memory ran out before: the run goes on with per_device_train_batch_size {parts}; planned by the recipe's own")
     if not needs.card.seen:
         found.append(f"planned for {needs.card.name}, which is not this machine's")
+    if needs.card.trouble:
+        found.append(f"nvidia-smi finds no usable card here ({needs.card.trouble}): see tweetstyle doctor")
     return found
 
 

@@ -1,6 +1,6 @@
 """memory: what a run needs on the card and in RAM, computed before it starts from config.json and the recipe alone."""
 
-from tweetstyle.memory.card import Card, find_card, named_card
+from tweetstyle.memory.card import Card, find_card, look_for_card, named_card
 from tweetstyle.memory.fit_to_card import (
     Change,
     Largest,
@@ -32,6 +32,7 @@ __all__ = [
     "hours",
     "how_to_fit",
     "largest_that_fit",
+    "look_for_card",
     "memory_table",
     "named_card",
     "other_settings",

@@ -183,11 +183,3 @@ def duration(hours: float) -> str:
         return f"{hours:,.1f} hours"
     minutes = max(round(60 * hours), 1)
     return f"{minutes} minute{'s' if minutes > 1 else ''}"
-
-
-def hours_in_words(tokens: int, tokens_per_second: float | None) -> str:
-    """The same, for a person."""
-    taken = hours(tokens, tokens_per_second)
-    if taken is None:
-        return f"not measured (tokens to train on: {tokens:,})"
-    return f"{duration(taken)} for {tokens:,} tokens at {tokens_per_second:,.0f} tokens/s"
