@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -484,6 +485,15 @@ def test_the_disk_is_held_against_the_plan_before_the_base_model_is_there(projec
 def named_of(checks, name):
     (check,) = [check for check in checks if check["name"] == name]
     return check
+
+
+def test_the_command_for_a_download_stands_whole_on_a_line_however_narrow_the_terminal(project):
+    """A shell takes what is copied: split as it does, these are hf's words."""
+    (project / "mine.yaml").write_text(RECIPE.replace("base: base", "base: meta-llama/Meta-Llama-3-8B"))
+    shown = CliRunner().invoke(tweetstyle, ["doctor", "mine.yaml"], env={"COLUMNS": "60"}).stdout.splitlines()
+    (command,) = [line for line in shown if line.strip().startswith("hf download")]
+    words = ["hf", "download", "meta-llama/Meta-Llama-3-8B", "--exclude", "original/*", "--local-dir", "model/llama3-8b"]
+    assert shlex.split(command) == words and shown[shown.index(command) - 1] == "To copy:"
 
 
 def test_what_an_unknown_base_model_needs_is_said_to_be_unknown_and_which_command_tells_it(project):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
@@ -160,6 +161,11 @@ def as_json(checks: list[Check]) -> str:
     """For programs; `ok` says whether nothing failed."""
     shown = {"ok": all(check.state != "fail" for check in checks), "checks": [asdict(check) for check in checks]}
     return json.dumps(shown, indent=2, ensure_ascii=False)
+
+
+def commands(checks: list[Check]) -> list[str]:
+    """What is to be typed for a download, whole: a table breaks it over lines, which no shell takes."""
+    return list(dict.fromkeys(command for check in checks for command in re.findall(r"hf download [^,()]*[^,()\s]", check.do)))
 
 
 def table(checks: list[Check]) -> Table:

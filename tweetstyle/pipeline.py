@@ -127,6 +127,8 @@ def doctor(path: Path | None, *, as_json: bool) -> bool:
         click.echo(checkup.as_json(checks))
     else:
         show(checkup.table(checks))
+        if commands := checkup.commands(checks):
+            click.echo("\n".join(["", "To copy:", *(f"  {command}" for command in commands)]))
     return all(check.state != "fail" for check in checks)
 
 
