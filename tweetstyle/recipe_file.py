@@ -159,7 +159,9 @@ def _in_words(detail: dict[str, Any], key: tuple[str, ...]) -> tuple[str, str]:
             return f"{given!r} is not a list", f"write a list in brackets, {other}" if other else f"write it in brackets: [{given}]"
         case "greater_than_equal" | "less_than_equal" | "greater_than" | "less_than" as bound:
             name, wanted = BOUNDS[bound]
-            return f"{given!r} is not valid", f"it should be {wanted.format(context[name])}"
+            # A bound of a fraction is 1.0 to pydantic, and 1 to who wrote it.
+            number = f"{context[name]:g}" if isinstance(context[name], float) else context[name]
+            return f"{given!r} is not valid", f"it should be {wanted.format(number)}"
         case "too_short":
             return f"{given!r} is empty" if not given else f"{given!r} is too short", "write at least one, or leave it out for the default"
         case "path_type":
