@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
+
 import pytest
 from click.testing import CliRunner
 from support.small_runs import invented_tweets
 
+from tweetstyle.apart import apart_from_unsloth
 from tweetstyle.card_failure import REPORT, one_message_where_the_card_fails
 from tweetstyle.cli import fit_command
 from tweetstyle.errors import TweetstyleError
@@ -22,6 +27,7 @@ def test_every_way_in_which_a_card_fails_is_told_and_its_traceback_kept(tmp_path
         RuntimeError(GONE),
         RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasGemmEx(handle)`"),
         RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR"),
+        RuntimeError("Triton Error [CUDA]: an illegal memory access was encountered"),
     ]
     for error in said:
         with pytest.raises(TweetstyleError) as told, one_message_where_the_card_fails(tmp_path):
@@ -35,11 +41,50 @@ def test_every_way_in_which_a_card_fails_is_told_and_its_traceback_kept(tmp_path
 def test_memory_that_ran_out_and_errors_of_our_own_are_left_alone(tmp_path):
     import torch
 
-    for error in (torch.OutOfMemoryError("CUDA out of memory."), RuntimeError("CUDA error: out of memory"), RuntimeError("a mistake")):
+    of_memory = (
+        "CUDA error: out of memory",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`",
+        "Triton Error [CUDA]: out of memory",
+    )
+    for error in (torch.OutOfMemoryError("CUDA out of memory."), *map(RuntimeError, of_memory), RuntimeError("a mistake")):
         with pytest.raises(RuntimeError) as raised, one_message_where_the_card_fails(tmp_path):
             raise error
         assert raised.value is error
     assert not list(tmp_path.iterdir())
+
+
+def test_what_the_failure_brings_about_or_was_taken_for_does_not_hide_it(tmp_path):
+    """What cleans up after the step fails on the same card, and what loads an adapter takes any RuntimeError for one that does not fit."""
+    for then in (RuntimeError("basic_ios::clear: iostream error"), TweetstyleError("the adapter does not fit the base model")):
+        with pytest.raises(TweetstyleError) as told, one_message_where_the_card_fails(tmp_path):
+            try:
+                raise RuntimeError(GONE)
+            except RuntimeError as error:
+                raise then from error
+        assert told.value.what == "the card failed: CUDA error: unspecified launch failure"
+    mine = TweetstyleError("the disk is full")
+    with pytest.raises(TweetstyleError) as told, one_message_where_the_card_fails(tmp_path):
+        raise mine
+    assert told.value is mine
+
+
+def test_a_traceback_that_cannot_be_kept_does_not_hide_it_either(tmp_path):
+    (tmp_path / "run").write_text("a file, where the directory should be")
+    expected = pytest.raises(TweetstyleError, match="the card failed: CUDA error: unspecified")
+    with expected as told, one_message_where_the_card_fails(tmp_path / "run"):
+        raise RuntimeError(GONE)
+    assert "its traceback could not be kept" in told.value.where
+
+
+def killed_at_once():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_process_apart_that_is_ended_is_one_message(monkeypatch):
+    """By the system, which kills what takes too much memory, or by a library that ends it."""
+    monkeypatch.setitem(sys.modules, "unsloth", sys)
+    with pytest.raises(TweetstyleError, match="ended before its work did\n.*run the same command again"):
+        apart_from_unsloth(killed_at_once)
 
 
 def test_a_run_ends_with_the_message_and_without_a_traceback(tmp_path, monkeypatch, base_model_dir):

@@ -14,6 +14,7 @@ import pytest
 from support.killed_runs import TRAINING, Forks, batches_file, calls_file, differences
 from support.small_runs import main_figures
 
+from tweetstyle.card_failure import REPORT
 from tweetstyle.fit.checkpoints import Checkpoint, complete_checkpoints, read_checkpoint, seal
 
 pytestmark = [
@@ -155,6 +156,38 @@ def test_a_forged_checkpoint_is_one_message_and_without_it_the_run_ends_the_same
     assert_same_run(run, whole)
 
 
+# -- a card that fails --------------------------------------------------------------------------------------
+
+NINTH = 9
+"""A forward pass of step 5: checkpoint-4 is sealed."""
+
+
+def test_a_card_that_fails_in_a_step_is_one_message_and_the_run_goes_on_from_the_checkpoint_before(forks, whole, run):
+    ended = forks.fit(run, {"fails": [NINTH, "CUDA error: unspecified launch failure\nCUDA kernel errors might be reported elsewhere"]})
+    first, second = ended.said.splitlines()[-2:]
+    assert ended.status == 1 and "Traceback" not in ended.said, ended.said
+    assert first == f"{run}/{REPORT}: the card failed: CUDA error: unspecified launch failure"
+    assert "nvidia-smi" in second and standing(run) == [2, 4]
+    assert "AcceleratorError" in (run / REPORT).read_text() and "killed_runs.py" in (run / REPORT).read_text()
+    (run / REPORT).unlink()
+    ended = forks.fit(run)
+    assert ended.status == 0 and went_on_from(ended) == 4, ended.said
+    assert_same_run(run, whole)
+
+
+def test_a_library_that_ends_the_process_leaves_its_last_words_on_the_screen(forks, whole, run):
+    """bitsandbytes' compiled code prints such a line to stderr, which log.txt takes, and calls exit(1)."""
+    words = "Error unspecified launch failure at line 96 in file /src/csrc/ops.cu"
+    ended = forks.fit(run, {"exits": [NINTH, words + "\n"]})
+    first, second = ended.said.splitlines()[-2:]
+    assert ended.status == 1 and "Traceback" not in ended.said, ended.said
+    assert first == f"{run}/log.txt: a library ended the program, as bitsandbytes does where the card fails: {words}"
+    assert "nvidia-smi" in second and standing(run) == [2, 4]
+    ended = forks.fit(run)
+    assert ended.status == 0 and went_on_from(ended) == 4, ended.said
+    assert_same_run(run, whole)
+
+
 # -- stopped ------------------------------------------------------------------------------------------------
 
 
@@ -227,6 +260,29 @@ def test_a_disk_that_fills_up_within_a_checkpoint_is_one_message_and_the_one_bef
     if left == 98_304:
         assert forks.fit(what_stood).status == 0
         assert_same_run(what_stood, whole)
+
+
+@needs_mounts
+@pytest.mark.parametrize(
+    ("validation", "first", "stands"),
+    [
+        (0, "{run}: the disk is full: metrics.jsonl or log.txt could not be written", []),
+        (2, "{run}/metrics.jsonl: the disk is full", [2]),
+    ],
+    ids=["from before the model is loaded", "from within the second validation"],
+)
+def test_a_disk_on_which_no_line_can_be_written_is_one_message_and_with_room_again_the_run_ends_the_same(
+    forks, whole, run, validation, first, stands
+):
+    """Not one byte is free: what the libraries print, and what is measured, has no place to go."""
+    ended = forks.fit(run, {"disk": DISK, "full": validation})
+    said = ended.said.splitlines()[-2:]
+    assert ended.status == 1 and "Traceback" not in ended.said, ended.said
+    assert said[0] == first.format(run=run) and said[1].startswith("  → ") and "make room" in said[1]
+    what_stood = run.with_name("run.disk")
+    assert standing(what_stood) == stands
+    assert forks.fit(what_stood).status == 0
+    assert_same_run(what_stood, whole)
 
 
 @needs_mounts

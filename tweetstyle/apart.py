@@ -7,16 +7,30 @@ import signal
 import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
+from tweetstyle.errors import TweetstyleError
+
 Result = TypeVar("Result")
+ENDED = (
+    "run the same command again: what is finished is not done again. Where it happens again, free -h shows whether memory ran out "
+    "(sudo dmesg | grep -i 'killed process' names what the system ended for it), and nvidia-smi whether the card is still there"
+)
 
 
 def apart_from_unsloth(work: Callable[..., Result], *arguments: object) -> Result:
-    """work(*arguments), here or in a process of its own; both can be sent there, and what comes back too."""
+    """work(*arguments), here or in a process of its own; both can be sent there, and what comes back too.
+
+    Raises TweetstyleError where that process is ended: by the system, which has no memory left, or by a library whose card failed.
+    """
     if "unsloth" not in sys.modules:
         return work(*arguments)
     fresh = multiprocessing.get_context("spawn")
     # SIG_DFL: at Ctrl-C the child ends without a traceback of its own, and this process says what is to be said.
     with ProcessPoolExecutor(1, fresh, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_DFL)) as pool:
-        return pool.submit(work, *arguments).result()
+        try:
+            return pool.submit(work, *arguments).result()
+        except BrokenProcessPool as error:
+            what = "the process that was to load the model apart from the training's libraries ended before its work did"
+            raise TweetstyleError(what, hint=ENDED) from error

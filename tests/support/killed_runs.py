@@ -13,6 +13,9 @@ torn: [name, bytes]                             the kernel ends it within the na
 refused: [name, bytes]                          that write fails there instead, as on a disk that is full (EFBIG for ENOSPC)
 filled: [checkpoint, bytes], disk: bytes        the run's directory is a disk (tmpfs), on which another program leaves so much
                                                 when room for that checkpoint was found to be enough; with `early`, just before
+full: n                                         with `disk`: it is full from the n-th validation on, of 0 from before the model is loaded
+fails: [n, words]                               in the n-th forward pass in training the card fails with these words
+exits: [n, words]                               in that pass a library writes them to stderr and ends the process, as C code does
 strace: [options]                               strace is attached with these, from the fork's first call on
 """
 
@@ -176,6 +179,7 @@ def in_the_fork(wait: Callable[[], object], directory: Path, run: Path, cut: dic
     """Never returns. Exit status: 0, 1 for an error that a person is meant to read, 2 for any other."""
     from support.small_runs import run_fit
 
+    from tweetstyle.card_failure import one_message_where_the_card_fails
     from tweetstyle.errors import TweetstyleError
 
     status = 2
@@ -183,16 +187,19 @@ def in_the_fork(wait: Callable[[], object], directory: Path, run: Path, cut: dic
         ctypes.CDLL(None).prctl(0x59616D61, ctypes.c_ulong(-1))  # PR_SET_PTRACER, PR_SET_PTRACER_ANY: strace is no parent of ours
         if "disk" in cut:
             mount(run, cut["disk"])
+        if "full" in cut:
+            fill_the_disk_at(run, cut["full"])
         if "filled" in cut:
             fill_the_disk(run, *cut["filled"], early=cut.get("early", False))
         for kind in ("torn", "refused"):
             if kind in cut:
                 end_within(*cut[kind], dies=kind == "torn")
         watch_calls(run, cut)
-        watch_batches(run)
+        watch_batches(run, cut)
         watch_validations(cut)
         wait()
-        run_fit(directory / "base", directory, run, **training)
+        with one_message_where_the_card_fails(run):
+            run_fit(directory / "base", directory, run, **training)
         status = 0
     except TweetstyleError as error:
         print(error, file=sys.stderr)
@@ -253,22 +260,35 @@ def watch_validations(cut: dict[str, Any]) -> None:
     sitting.score = scored
 
 
-def watch_batches(run: Path) -> None:
+def watch_batches(run: Path, cut: dict[str, Any]) -> None:
     from tweetstyle.fit import trainer
 
-    build, log = trainer.build_trainer, batches_file(run).open("a", buffering=1)
+    build, log, passes = trainer.build_trainer, batches_file(run).open("a", buffering=1), []
 
     def built(*arguments: Any) -> Any:
         made = build(*arguments)
 
         def look(module: Any, inputs: Any, named: dict[str, Any]) -> None:
             if module.training:
+                passes.append(1)
+                fail(len(passes), cut)
                 log.write(hashlib.sha256(named["input_ids"].numpy().tobytes()).hexdigest() + "\n")
 
         made.model.register_forward_pre_hook(look, with_kwargs=True)
         return made
 
     trainer.build_trainer = built
+
+
+def fail(number: int, cut: dict[str, Any]) -> None:
+    """In the forward pass of that number: as torch does where CUDA fails, or as bitsandbytes does."""
+    import torch
+
+    if "fails" in cut and number == cut["fails"][0]:
+        raise torch.AcceleratorError(cut["fails"][1])
+    if "exits" in cut and number == cut["exits"][0]:
+        os.write(2, cut["exits"][1].encode())
+        ctypes.CDLL(None).exit(1)
 
 
 def end_within(name: str, size: int, *, dies: bool) -> None:
@@ -321,18 +341,39 @@ def fill_the_disk(run: Path, checkpoint: str, left: int, *, early: bool) -> None
 
     make_room = callback.make_room
 
-    def fill(free: int) -> None:
-        with (run / "ballast").open("wb") as stream:
-            os.posix_fallocate(stream.fileno(), 0, shutil.disk_usage(run).free - free)
-
     def made(directory: Path, needed: int, metrics: Any, writing: str) -> None:
         if writing == checkpoint and early:
-            fill(needed - left)
+            fill(run, needed - left)
         make_room(directory, needed, metrics, writing)
         if writing == checkpoint and not early:
-            fill(left)
+            fill(run, left)
 
     callback.make_room = made
+
+
+def fill_the_disk_at(run: Path, validation: int) -> None:
+    """validation: 0 is before the model is loaded. A file takes lines as long as its last page has room: metrics.jsonl's has none."""
+    from tweetstyle.fit import sitting
+
+    name = "score" if validation else "sit"
+    original, begun = getattr(sitting, name), []
+
+    def called(*arguments: Any, **options: Any) -> Any:
+        begun.append(1)
+        if len(begun) == max(validation, 1):
+            metrics = run / "metrics.jsonl"
+            if text := metrics.read_bytes().removesuffix(b"\n"):
+                metrics.write_bytes(text + b" " * (-(len(text) + 1) % os.sysconf("SC_PAGESIZE")) + b"\n")
+            fill(run, 0)
+        return original(*arguments, **options)
+
+    setattr(sitting, name, called)
+
+
+def fill(run: Path, free: int) -> None:
+    """Another program's file, beside which so many bytes are free."""
+    with (run / "ballast").open("wb") as stream:
+        os.posix_fallocate(stream.fileno(), 0, shutil.disk_usage(run).free - free)
 
 
 if __name__ == "__main__":

@@ -152,9 +152,11 @@ def _plan(documents: list[Document], end: int, training: Training) -> FitPlan:
 def _train(run: Run, newest: Checkpoint | None) -> None:
     from tweetstyle.fit.chatter import chatter_to, prepare_environment
     from tweetstyle.fit.progress import TrainingProgress
+    from tweetstyle.fit.room import one_message_where_the_disk_is_full
 
     prepare_environment(run.directory)
-    with chatter_to(run.directory / "log.txt") as screen, TrainingProgress(screen) as progress:
+    log = run.directory / "log.txt"
+    with one_message_where_the_disk_is_full(run.directory), chatter_to(log) as screen, TrainingProgress(screen) as progress:
         progress.phase("loading Unsloth")
         from tweetstyle.fit.sitting import sit
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +67,18 @@ def failed_write(error: BaseException, directory: Path, needed: int, writing: st
         hint = f"see to the disk and run again: {_goes_on(directory)}"
         return TweetstyleError(f"{writing} could not be written: {reason}", where=str(directory), hint=hint)
     return None
+
+
+@contextmanager
+def one_message_where_the_disk_is_full(directory: Path) -> Iterator[None]:
+    """Inside the block a full disk raises TweetstyleError, whoever of the libraries met it: they print to log.txt, and each print can."""
+    try:
+        yield
+    except BaseException as error:
+        told = None if isinstance(error, TweetstyleError) else failed_write(error, directory, GROWTH, None)
+        if told:
+            raise told from error
+        raise
 
 
 def disk_is_full(directory: Path, needed: int, writing: str) -> TweetstyleError:
