@@ -33,7 +33,6 @@ from tweetstyle.report.sentences_fr import in_french
 from tweetstyle.template import SpecialTokens, Template, build_template
 from tweetstyle.turns import take_apart
 
-SETTINGS = {"confidence": 0.95, "resamples": 200, "seed": 1}
 SUBJECTS = ("neige", "métro", "café", "marché", "pluie", "hiver", "chat", "vélo", "pont", "train")
 
 
@@ -63,11 +62,11 @@ def test_a_scorer_whose_answers_match_is_always_right_and_one_that_hears_nothing
     right, groups = [t.right for t in trials], [days(tweets)[t.tweet] for t in trials]
     matching = np.array([[0.0 if place == t.tweet else 5.0 for place in t.messages] for t in trials])
     deaf = np.full((len(trials), 5), 7.0)
-    found = relevance(deaf, matching, right, groups, **SETTINGS)
+    found = relevance(deaf, matching, right, groups, confidence=0.95)
     assert found.tuned.estimate == 1 and found.reciprocal["tuned"].estimate == 1
     assert found.base.low <= 0.2 <= found.base.high and abs(found.base.estimate - 0.2) < 0.08
     assert found.difference.sign == 1 and found.difference.estimate == pytest.approx(1 - found.base.estimate)
-    noise = relevance(np.random.default_rng(1).random((300, 5)), matching, right, groups, **SETTINGS)
+    noise = relevance(np.random.default_rng(1).random((300, 5)), matching, right, groups, confidence=0.95)
     assert noise.base.low <= 0.2 <= noise.base.high
     assert abs(noise.reciprocal["base"].estimate - (1 + 1 / 2 + 1 / 3 + 1 / 4 + 1 / 5) / 5) < 0.07
 
@@ -100,7 +99,7 @@ def test_the_others_speak_the_tweets_language_where_enough_do() -> None:
 def test_three_pairs_make_no_trial_and_no_figure() -> None:
     tweets = answers(3)
     assert choose_trials(tweets, days(tweets), 1) == []
-    assert relevance(np.empty((0, 5)), np.empty((0, 5)), [], [], **SETTINGS) is None
+    assert relevance(np.empty((0, 5)), np.empty((0, 5)), [], [], confidence=0.95) is None
 
 
 @pytest.mark.parametrize(("hits", "count"), [(0, 12), (7, 37), (37, 37), (1, 200)])

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from tweetstyle.evaluate.intervals import bootstrap_t, difference_of_ratios
-from tweetstyle.evaluate.shares import effective_size, share, share_difference
+from tweetstyle.evaluate.shares import effective_size, mean_between, share, share_difference
 
 
 def hits(successes: int, count: int) -> np.ndarray:
@@ -132,3 +134,35 @@ def test_a_difference_needs_days_on_both_sides() -> None:
     still = (np.full(50, 3.0), np.full(50, 30.0), np.arange(50))
     same = difference_of_ratios(still, still, confidence=0.95, resamples=99, seed=0)
     assert (same.low, same.estimate, same.high) == (0, 0, 0)
+
+
+# -- means of values between two bounds ---------------------------------------------------------------------------------
+
+
+@given(st.lists(st.sampled_from([1, 2, 3, 4, 5]), min_size=5, max_size=40))
+def test_a_mean_of_reciprocal_places_never_has_an_interval_outside_the_places(places: list[int]) -> None:
+    values = 1 / np.array(places)
+    found = mean_between(values, range(len(values)), least=0.2, most=1, confidence=0.95)
+    assert found.estimate == pytest.approx(values.mean())
+    assert 0.2 - 1e-12 <= found.low <= found.estimate + 1e-12 and found.estimate - 1e-12 <= found.high <= 1 + 1e-12
+    assert found.high - found.low > 0.05, "even where all are alike nothing is certain"
+
+
+@pytest.mark.parametrize("chances", [[0.2] * 5, [0.6, 0.2, 0.1, 0.05, 0.05], [0.9, 0.05, 0.03, 0.01, 0.01]])
+@pytest.mark.parametrize("tweets", [14, 60])
+def test_the_interval_of_a_mean_between_bounds_holds_it_at_least_as_often_as_promised(chances: list[float], tweets: int) -> None:
+    random, held = np.random.default_rng(8), 0
+    true = sum(chance / place for place, chance in enumerate(chances, 1))
+    for _ in range(1000):
+        values = 1 / random.choice([1, 2, 3, 4, 5], size=tweets, p=chances)
+        found = mean_between(values, range(tweets), least=0.2, most=1, confidence=0.95)
+        held += found.low <= true <= found.high
+    assert held / 1000 >= 0.95
+
+
+def test_the_ends_of_a_mean_between_bounds_are_the_roots_of_wilsons_equation() -> None:
+    values = [1.0] * 12 + [1 / 2, 1 / 5]
+    found = mean_between(values, range(14), least=0.2, most=1, confidence=0.95)
+    mean, z = (np.mean(values) - 0.2) / 0.8, stats.t.ppf(0.975, 13)
+    roots = np.roots([1 + z**2 / 14, -(2 * mean + z**2 / 14), mean**2])  # (mean - p)^2 = z^2 p (1 - p) / 14
+    assert [found.low, found.high] == pytest.approx(sorted(0.2 + 0.8 * roots))

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tweetstyle.evaluate.intervals import Interval, bootstrap_t
+from tweetstyle.evaluate.intervals import Interval
 from tweetstyle.evaluate.obedience import stems
-from tweetstyle.evaluate.shares import exact_share, share, share_difference
+from tweetstyle.evaluate.shares import exact_share, mean_between, share, share_difference
 from tweetstyle.records import Tweet
 
 OTHERS = 4
@@ -97,12 +97,12 @@ def choose_trials(tweets: Sequence[Tweet], clusters: Sequence[Hashable], seed: i
 
 
 def relevance(
-    base: np.ndarray, tuned: np.ndarray, right: Sequence[int], clusters: Sequence[Hashable], *, confidence: float, resamples: int, seed: int
+    base: np.ndarray, tuned: np.ndarray, right: Sequence[int], clusters: Sequence[Hashable], *, confidence: float
 ) -> Relevance | None:
     """base, tuned: nats [n, 5] of each tweet after each message; right: [n] the place of its own. None without any tweet.
 
     Which of equal ones is the likeliest their places decide, which were drawn by lot. Shares have exact intervals, the difference is
-    paired; the mean of reciprocal places has the bootstrap-t over clusters.
+    paired; the mean of reciprocal places lies between 1 / 5 and 1, and so does its interval.
     """
     if not len(right):
         return None
@@ -110,8 +110,7 @@ def relevance(
     hits = {who: found == 1 for who, found in places.items()}
     difference = share_difference(hits["tuned"], clusters, hits["base"], clusters, confidence=confidence, paired=True)
     reciprocal = {
-        who: bootstrap_t(1 / found, np.ones(len(found)), clusters, confidence=confidence, resamples=resamples, seed=seed)
-        for who, found in places.items()
+        who: mean_between(1 / found, clusters, least=1 / base.shape[1], most=1, confidence=confidence) for who, found in places.items()
     }
     shares = {who: exact_share(found, clusters, confidence=confidence) for who, found in hits.items()}
     return Relevance(len(right), shares["base"], shares["tuned"], difference, reciprocal)

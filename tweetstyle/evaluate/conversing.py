@@ -78,7 +78,7 @@ class Conversing:
         nats = [by.pop(TRIALS).reshape(len(self.trials), 1 + OTHERS) for by in (by_base, by_tuned)]
         grouped = clusters(self.test.tweets)
         groups = [grouped[trial.tweet] for trial in self.trials]
-        return Heard(relevance(*nats, [trial.right for trial in self.trials], groups, **self._settings), gains)
+        return Heard(relevance(*nats, [trial.right for trial in self.trials], groups, confidence=self.evaluation.confidence), gains)
 
     def result(self, by_base: Nats, tuned: np.ndarray, heard: Heard, openings: list[Opening]) -> Conversation:
         """by_base: nats of the test tweets by a baseline's name in words; tuned: those of the tuned model."""

@@ -61,7 +61,7 @@ def bootstrap_t(
     error = _shift_and_error(np.ones((1, count)), excess, bottoms)[1][0]
     draws = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
     shifts, errors = _shift_and_error(draws, excess, bottoms)
-    told = errors > 1e-9 * error  # one cluster drawn over and over has no spread, and no t
+    told = errors > 0  # clusters that are all alike have no spread, and no t
     t = shifts[told] / errors[told]
     tail = (1 - confidence) / 2
     lower, upper = np.quantile(t, [tail, 1 - tail])
@@ -92,7 +92,7 @@ def difference_of_ratios(first: Sample, second: Sample, *, confidence: float, re
     error = float(np.sqrt(error))
     if error == 0:
         return Interval(estimate, estimate, estimate, confidence, count)
-    told = square > (1e-9 * error) ** 2
+    told = square > 0
     tail = (1 - confidence) / 2
     lower, upper = np.quantile(shift[told] / np.sqrt(square[told]), [tail, 1 - tail])
     return Interval(estimate, float(estimate - upper * error), float(estimate - lower * error), confidence, count)
@@ -108,9 +108,11 @@ def _shift_and_error(weights: np.ndarray, excess: np.ndarray, bottoms: np.ndarra
     """How far each draw's ratio lies from the estimate, and its linearised standard error. Counts [draws, G] → [draws], [draws].
 
     Σ w (excess − shift · bottom)² is multiplied out, so that no array of draws × clusters is made besides the counts.
-    The usual factor G / (G − 1) is left out: it divides each t and multiplies the interval.
+    The usual factor G / (G − 1) is left out: it divides each t and multiplies the interval. A draw whose clusters are all alike has the
+    error 0: what the difference of such sums leaves in the last digits is no spread.
     """
     below = weights @ bottoms
     shift = (weights @ excess) / below
-    squares = weights @ excess**2 - 2 * shift * (weights @ (excess * bottoms)) + shift**2 * (weights @ bottoms**2)
-    return shift, np.sqrt(np.maximum(squares, 0)) / below
+    whole = weights @ excess**2
+    squares = whole - 2 * shift * (weights @ (excess * bottoms)) + shift**2 * (weights @ bottoms**2)
+    return shift, np.sqrt(np.where(squares > 1e-12 * whole, squares, 0)) / below

@@ -38,6 +38,20 @@ def exact_share(hits: Sequence[bool] | np.ndarray, clusters: Sequence[Hashable],
     return Interval(mean, low, high, confidence, groups)
 
 
+def mean_between(
+    values: Sequence[float] | np.ndarray, clusters: Sequence[Hashable], *, least: float, most: float, confidence: float
+) -> Interval:
+    """Mean of values that cannot lie outside least and most, with an interval that does not either.
+
+    values: float [n]; clusters: [n] labels. The values are moved to 0 … 1 and treated as `share` treats hits: of all that have one mean
+    those that are 0 or 1 vary the most, so that the interval is too wide rather than too narrow; where all values are alike it still has
+    a width. A bootstrap-t has none there, and no bounds. Under five clusters there is no interval. Raises ValueError without any value.
+    """
+    moved = share((np.asarray(values, dtype=float) - least) / (most - least), clusters, confidence=confidence)
+    back = [None if end is None else least + end * (most - least) for end in (moved.low, moved.high)]
+    return Interval(least + moved.estimate * (most - least), *back, confidence, moved.clusters)
+
+
 def share_difference(
     first: Sequence[bool] | np.ndarray,
     first_clusters: Sequence[Hashable],
