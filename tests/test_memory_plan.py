@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -223,6 +223,7 @@ def test_the_bar_is_the_card_and_shows_what_is_beyond_it():
     assert "GiB more than the card's 6.0" in shown(memory_table(plan, named_card(6)))
 
 
+@example(27, 11.0)
 @given(st.integers(12, 200), st.floats(0.5, 80))
 def test_the_bar_keeps_within_the_terminal_s_line(room, gib):
     """Whatever the card and the width: one line, with the same shares of the card as at its full length."""
@@ -231,8 +232,11 @@ def test_the_bar_keeps_within_the_terminal_s_line(room, gib):
     assert len(bar) <= room and bar.startswith("│")
     inside, beyond = bar[1:].split("│")
     assert len(inside) <= WIDTH and ("·" in inside) <= (plan.card <= named_card(gib).total)
-    share = max(plan.card / named_card(gib).total - 1, 0)
-    assert beyond.endswith("…") if share > 0.5 + 1 / len(inside) else abs(len(beyond) - share * len(inside)) <= 1
+    exact = max(plan.card / named_card(gib).total - 1, 0) * len(inside)
+    if beyond.endswith("…"):
+        assert len(beyond) == len(inside) // 2 < exact + 0.5, "cut at half a card, and only what is longer"
+    else:
+        assert abs(len(beyond) - exact) <= 0.5 + 1e-9
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
