@@ -31,7 +31,7 @@ from tweetstyle.export.disk import require_disk
 from tweetstyle.imatrix import Imatrix
 from tweetstyle.manifest import Manifest, fingerprints
 from tweetstyle.recipe import Export, Sampling
-from tweetstyle.road import Road
+from tweetstyle.road import Road, gate
 from tweetstyle.template import build_template
 
 TESTS = Path(__file__).resolve().parent
@@ -483,6 +483,27 @@ def test_the_gate_alone_refuses_an_export_from_another_base(project):
     with pytest.raises(TweetstyleError, match="made from another trained model"):
         pipeline.verify(Path("mine.yaml"))
     assert {k: v for k, v in digests(project).items() if not k.endswith(".lock")} == before
+
+
+def test_a_gate_that_is_interrupted_touches_nothing(project, monkeypatch):
+    """Its checks take minutes: who stops them has the export that was there, and what was known of it."""
+    road = Road(Path("mine.yaml"))
+    stage, directory = road.stages["export"], road.recipe.export_directory
+    outputs = [directory / name for name in ("mine-f16.gguf", "parity.json", "Modelfile")]
+    for path in outputs[1:]:
+        path.write_text("of the last time")
+    facts = {"choices": {"merge_base": "16bit"}}
+    Manifest("export", stage.settings, stage.inputs(), fingerprints(outputs, directory), facts).write(stage.manifest)
+    before = digests(project)
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(gate, "_checks", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.verify(Path("mine.yaml"))
+    assert {k: v for k, v in digests(project).items() if not k.endswith(".lock")} == before
+    assert stage.why_stale() is None
 
 
 @pytest.mark.parametrize("force", [False, True])

@@ -7,6 +7,7 @@ import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import gguf
 import numpy as np
@@ -24,15 +25,17 @@ from tweetstyle.evaluate.likelihood import score
 from tweetstyle.export import export, write_modelfile
 from tweetstyle.held_out import HeldOut, scored_bytes
 from tweetstyle.recipe import Evaluation, Export, Sampling
+from tweetstyle.records import Tweet
 from tweetstyle.template import build_template
 from tweetstyle.verify.checks import BITS_LIMITS, KL_LIMITS, Check, within
 from tweetstyle.verify.conversion import divergence
 from tweetstyle.verify.gate import Trained, rejected_types, set_aside, verify
+from tweetstyle.verify.hard_strings import HARD_STRINGS
 from tweetstyle.verify.llama_cpp import Logits
 from tweetstyle.verify.page import page, verdict, write_parity
 from tweetstyle.verify.reference import MergedWeights
 from tweetstyle.verify.stop import marks, stops
-from tweetstyle.verify.tokens import tokens_in_llama_cpp
+from tweetstyle.verify.tokens import asked, tokens_in_llama_cpp
 
 TYPES = ("f32", "f16", "bf16", "q8_0")
 SECTION, SAMPLING = Export(types=TYPES, gate_answers=3), Sampling(num_predict=6)
@@ -267,3 +270,14 @@ def test_the_modelfile_names_the_smallest_that_is_left(made, tmp_path):
     left = {t: f"me-{t}.gguf" for t in ("f32", "bf16")}
     write_modelfile(tmp_path, left, made.template, SECTION, SAMPLING)
     assert "FROM ./me-bf16.gguf" in (tmp_path / "Modelfile").read_text()
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 6, 7])
+def test_of_a_conversation_every_message_is_typed_and_every_tweet_is_said_before_once(count):
+    """Each is a prompt that Ollama reads whole: none twice, and none left out but the last two."""
+    template, tweets = SimpleNamespace(takes_message=True, turns=True), [Tweet(f"{n}", f"t{n}", "", topic=f"m{n}") for n in range(count)]
+    prompts = list(asked(template, tweets))
+    assert [message for message, history in prompts if not history] == ["*", *(f"m{n}" for n in range(count)), *HARD_STRINGS]
+    said = [turn for message, history in prompts if message not in HARD_STRINGS for turn in history]
+    assert len(set(said)) == len(said) >= count - 2 and set(said) <= {(f"m{n}", f"t{n}") for n in range(count)}
+    assert max((len(history) for _, history in prompts), default=0) == (2 if count > 2 else 1)

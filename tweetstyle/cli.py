@@ -178,7 +178,8 @@ _stage_command("export", "Merge and quantise into export/NAME/*.gguf, with a Mod
 def verify(recipe: Path) -> None:
     """Check the exported files against what was trained; a file that fails is renamed .rejected.
 
-    Token ids in llama.cpp and, where it runs, in Ollama; predictions on held-out tweets; sampled answers that end.
+    Token ids in llama.cpp and, where it runs, in Ollama; predictions on held-out tweets; sampled answers that end. On a processor it
+    takes minutes, with a bar for each part; until all are done nothing is touched, so that it may be stopped.
     Every figure is then in export/NAME/parity.html and parity.json.
     """
     from tweetstyle import pipeline

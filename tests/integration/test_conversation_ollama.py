@@ -5,6 +5,7 @@ The model's body is a tiny one that ends every answer at once: ids do not depend
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ from tweetstyle.records import Tweet
 from tweetstyle.template import SpecialTokens, Template, build_template
 from tweetstyle.turns import Turn
 from tweetstyle.verify import tokens
-from tweetstyle.verify.llama_cpp import Logits
+from tweetstyle.verify.llama_cpp import Logits, usable_threads
 from tweetstyle.verify.stop import stops
 from tweetstyle.verify.tokens import tokens_in_llama_cpp, tokens_in_ollama
 
@@ -178,12 +179,16 @@ def test_the_gate_compares_conversations_and_sees_answers_end(
     stop = stops(made.gguf["f16"], "f16", template, SAMPLING, tweets, 6, done.append)
     assert stop.passed and stop.figures == {"answers": 6, "cut": 0, "with template text": 0} and sum(done) == 6
     before = len(ollama.rendered_prompts())
-    in_ollama = tokens_in_ollama(made.modelfile, "f16", template, base.tokenizer, tweets)
+    read: list[int] = []
+    in_ollama = tokens_in_ollama(made.modelfile, "f16", template, base.tokenizer, tweets, read.append)
     asked = ollama.rendered_prompts()[before:]
     assert (
         in_ollama.passed
         and template.prompt("question 2 ?", history=[("question 0 ?", "réponse 0"), ("question 1 ?", "réponse 1")]) in asked
     )
-    assert tokens_in_ollama(made.modelfile, "f16", other, base.tokenizer, tweets).passed is False
+    assert sum(read) == len(asked) == in_ollama.figures["strings"]
+    threads = re.findall(r"runner --model \S+ .*--threads (\d+)", ollama.log.read_text())
+    assert threads[-1] == str(usable_threads()), "no more than leave Ollama a processor of its own"
+    assert tokens_in_ollama(made.modelfile, "f16", other, base.tokenizer, tweets, read.append).passed is False
     with Logits(made.gguf["f16"]) as logits:
         assert tokens_in_llama_cpp(logits, "f16", template, base.tokenizer, tweets).passed

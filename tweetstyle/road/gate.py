@@ -14,10 +14,11 @@ from tweetstyle.road.trained import as_trained, scored_sample, weights
 
 if TYPE_CHECKING:
     from tweetstyle.road import Road
+    from tweetstyle.verify.checks import Check
 
 
 def verify(road: Road) -> None:
-    """The gate alone, on what stands. Raises TweetstyleError where no file passes."""
+    """The gate alone, on what stands: until every check is made nothing is touched. Raises TweetstyleError where no file passes."""
     stage = road.stages["export"]
     before = Manifest.read(stage.manifest)
     directory, name = road.recipe.export_directory, road.recipe.name
@@ -27,24 +28,35 @@ def verify(road: Road) -> None:
     if before.inputs != (inputs := stage.inputs()):
         what = "the export was made from another trained model than stands here"
         raise TweetstyleError(what, where=str(directory), hint=f"tweetstyle export {road.path} makes it anew")
+    checks = _checks(road, gguf, before.facts["choices"]["merge_base"])
     stage.manifest.unlink()
-    outputs, facts = verified(road, gguf, before.facts, gate=True)
+    outputs, facts = _written(road, gguf, before.facts, checks)
     Manifest(stage.name, before.settings, inputs, fingerprints(outputs, directory), facts).write(stage.manifest)
 
 
-def verified(road: Road, gguf: dict[str, Path], facts: dict[str, Any], *, gate: bool | None = None) -> Done:
-    """Passes the files through the gate and writes what goes with them: Modelfile over the smallest that passed, model card.
+def verified(road: Road, gguf: dict[str, Path], facts: dict[str, Any]) -> Done:
+    """Passes new files through the gate, where the recipe has one, and writes what goes with them: Modelfile over the smallest that
+    passed, model card. Raises TweetstyleError where no file passes."""
+    _remove_parity(road.recipe.export_directory)
+    checks = _checks(road, gguf, facts["choices"]["merge_base"]) if road.recipe.export.gate else None
+    return _written(road, gguf, facts, checks)
 
-    gate: whether there is one, where not as the recipe says. Raises TweetstyleError where no file passes.
-    """
+
+def _remove_parity(directory: Path) -> None:
+    """That of earlier files."""
+    for stale in ("parity.json", "parity.html"):
+        (directory / stale).unlink(missing_ok=True)
+
+
+def _written(road: Road, gguf: dict[str, Path], facts: dict[str, Any], checks: list[Check] | None) -> Done:
+    """checks: None where there is no gate."""
     from tweetstyle.export import write_modelfile
     from tweetstyle.export.model_card import write_model_card
 
     recipe, directory = road.recipe, road.recipe.export_directory
-    for stale in ("parity.json", "parity.html"):
-        (directory / stale).unlink(missing_ok=True)
-    if recipe.export.gate if gate is None else gate:
-        gguf = _through_the_gate(road, gguf, facts["choices"]["merge_base"])
+    _remove_parity(directory)
+    if checks is not None:
+        gguf = _those_that_passed(road, gguf, checks)
     names = {file_type: path.name for file_type, path in gguf.items()}
     write_modelfile(directory, names, road.template, recipe.export, recipe.sampling)
     write_model_card(recipe, road.base, road.template, names, facts, directory)
@@ -52,17 +64,24 @@ def verified(road: Road, gguf: dict[str, Path], facts: dict[str, Any], *, gate: 
     return [*gguf.values(), *(path for path in beside if path.is_file())], facts
 
 
-def _through_the_gate(road: Road, gguf: dict[str, Path], merge_base: str) -> dict[str, Path]:
-    from tweetstyle.verify.gate import Trained, rejected_types, set_aside, verify
-    from tweetstyle.verify.page import verdict, write_parity
+def _checks(road: Road, gguf: dict[str, Path], merge_base: str) -> list[Check]:
+    from tweetstyle.verify.gate import Trained, verify
     from tweetstyle.verify.reference import MergedWeights
 
-    recipe, directory, trained = road.recipe, road.recipe.export_directory, as_trained(road)
+    recipe, trained = road.recipe, as_trained(road)
     sample, nats = scored_sample(road, trained, ["test", "validation"], recipe.export.gate_tweets)
     nf4 = trained.nf4 if merge_base == "dequantised_nf4" and road.adapter else None
     merged = MergedWeights(weights(road), road.adapter, nf4)
     held = Trained(merged, road.template, road.base.tokenizer, sample, nats)
-    checks = verify(held, gguf, directory / "Modelfile", recipe.sampling, recipe.export, recipe.evaluation)
+    return verify(held, gguf, recipe.export_directory / "Modelfile", recipe.sampling, recipe.export, recipe.evaluation)
+
+
+def _those_that_passed(road: Road, gguf: dict[str, Path], checks: list[Check]) -> dict[str, Path]:
+    """Type → file, of those that are left; the others are set aside. Raises TweetstyleError where none is."""
+    from tweetstyle.verify.gate import rejected_types, set_aside
+    from tweetstyle.verify.page import verdict, write_parity
+
+    recipe, directory = road.recipe, road.recipe.export_directory
     write_parity(checks, directory, recipe.name)
     rejected = rejected_types(checks)
     left = set_aside(gguf, rejected)

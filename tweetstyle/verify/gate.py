@@ -21,7 +21,7 @@ from tweetstyle.verify.conversion import compare, conversion, training
 from tweetstyle.verify.llama_cpp import for_documents
 from tweetstyle.verify.reference import MergedWeights, Reference
 from tweetstyle.verify.stop import stops
-from tweetstyle.verify.tokens import tokens_in_llama_cpp, tokens_in_ollama
+from tweetstyle.verify.tokens import asked, tokens_in_llama_cpp, tokens_in_ollama
 
 REJECTED = ".rejected"
 
@@ -67,7 +67,9 @@ def verify(
         with _bar(section.gate_answers, f"gate: {type} answers", "answer") as bar:
             checks.append(stops(path, type, template, sampling, sample.tweets, section.gate_answers, bar.update))
         if modelfile and path.name in modelfile.read_text(encoding="utf-8"):
-            checks.append(tokens_in_ollama(modelfile, type, template, trained.tokenizer, sample.tweets))
+            prompts = sum(1 for _ in asked(template, sample.tweets))
+            with _bar(prompts, f"gate: {type} in Ollama", "prompt") as bar:
+                checks.append(tokens_in_ollama(modelfile, type, template, trained.tokenizer, sample.tweets, bar.update))
     return checks
 
 
@@ -101,4 +103,4 @@ def set_aside(gguf: dict[str, Path], rejected: dict[str, str]) -> dict[str, Path
 
 
 def _bar(total: int, what: str, unit: str):
-    return closing(tqdm(total=total, desc=what, unit=unit, unit_scale=True, file=sys.stderr, disable=None, leave=False))
+    return closing(tqdm(total=total, desc=what, unit=unit, unit_scale=True, delay=1, file=sys.stderr, disable=None, leave=False))

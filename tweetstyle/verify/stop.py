@@ -12,6 +12,7 @@ from tweetstyle.records import Tweet
 from tweetstyle.template import NO_TOPIC, Literally, Template
 from tweetstyle.turns import Turn
 from tweetstyle.verify.checks import Check, within
+from tweetstyle.verify.llama_cpp import usable_threads
 
 SEED = 20
 CUT_IN = 20
@@ -26,7 +27,7 @@ def stops(
     """Sampled as the recipe says, seeded, half of them on held-out tweets' topics; in a conversation all on held-out messages, half of
     them as a second turn. Without the Modelfile's stop texts, so that it is the model which ends. More than one in CUT_IN cut at
     num_predict, or one that holds a text of the prompt, fails."""
-    speaker = Speaker(gguf, replace(template, stops=()), sampling)
+    speaker = Speaker(gguf, replace(template, stops=()), sampling, threads=usable_threads())
     cut, telling = 0, []
     for number in range(answers):
         speaker.sampling = sampling.model_copy(update={"seed": SEED + number})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from tweetstyle.errors import TweetstyleError
@@ -14,7 +14,7 @@ from tweetstyle.tokenizer import Tokenizer
 from tweetstyle.turns import Turn
 from tweetstyle.verify.checks import Check
 from tweetstyle.verify.hard_strings import HARD_STRINGS
-from tweetstyle.verify.llama_cpp import Logits
+from tweetstyle.verify.llama_cpp import Logits, usable_threads
 
 IN_HISTORY = 4
 """One hard string in so many is also asked on a second turn: each is one more question to Ollama."""
@@ -25,7 +25,7 @@ SHOWN = 60
 def tokens_in_llama_cpp(logits: Logits, type: str, template: Template, tokenizer: Tokenizer, tweets: Iterable[Tweet]) -> Check:
     """Prompts, whose special tokens are read, and tweets, whose are not; and that llama.cpp ends an answer where training did."""
     different, count = [], 0
-    for message, history in _asked(template, tweets):
+    for message, history in asked(template, tweets):
         prompt, count = template.prompt(message, history=history), count + 1
         if logits.tokenize(prompt, add_special=True, parse_special=True) != tokenizer.prompt_ids(prompt, add_bos=template.add_bos):
             different.append(message)
@@ -37,8 +37,14 @@ def tokens_in_llama_cpp(logits: Logits, type: str, template: Template, tokenizer
     return _check("tokens", type, count, different, "" if ends else f"llama.cpp does not end an answer at {template.end}")
 
 
-def tokens_in_ollama(modelfile: Path, type: str, template: Template, tokenizer: Tokenizer, tweets: Iterable[Tweet]) -> Check:
-    """The same prompts asked of the running Ollama, under a name that is removed again; not made where none runs."""
+def tokens_in_ollama(
+    modelfile: Path, type: str, template: Template, tokenizer: Tokenizer, tweets: Iterable[Tweet], advance: Callable[[int], None]
+) -> Check:
+    """The same prompts asked of the running Ollama, under a name that is removed again; not made where none runs.
+
+    Each is read by the model, whole, and one token written: some hundreds of prompts on a processor take minutes. Ollama's own count
+    of threads was four times as slow as `usable_threads` on two cores that others used too. advance: called with the prompts done.
+    """
     try:
         client = OllamaClient()
         version = client.version()
@@ -46,18 +52,19 @@ def tokens_in_ollama(modelfile: Path, type: str, template: Template, tokenizer: 
         return Check("tokens in Ollama", type, None, {}, why=str(error).splitlines()[0])
     name = f"tweetstyle-verify-{os.getpid()}"
     client.create(name, modelfile)
-    different, count = [], 0
+    different, count, options = [], 0, {"num_predict": 1, "num_thread": usable_threads()}
     try:
         # An empty prompt (raw text begun at nothing) only loads the model in Ollama.
-        for message, history in _asked(template, tweets):
+        for message, history in asked(template, tweets):
             prompt = template.prompt(message, history=history)
+            advance(1)
             if not prompt:
                 continue
             ids, count = tokenizer.prompt_ids(prompt, add_bos=template.add_bos), count + 1
             if history:
-                fed = client.chat(name, [*history, (message, None)], num_predict=1)["prompt_eval_count"] == len(ids)
+                fed = client.chat(name, [*history, (message, None)], **options)["prompt_eval_count"] == len(ids)
             else:
-                fed = _fed(client.generate(name, message, num_predict=1), ids, template.add_bos)
+                fed = _fed(client.generate(name, message, **options), ids, template.add_bos)
             if not fed:
                 different.append(message)
     finally:
@@ -66,17 +73,19 @@ def tokens_in_ollama(modelfile: Path, type: str, template: Template, tokenizer: 
     return Check(found.name, type, found.passed, found.figures | {"Ollama": version}, found.limits, found.why)
 
 
-def _asked(template: Template, tweets: Iterable[Tweet]) -> Iterator[tuple[str, list[Turn]]]:
+def asked(template: Template, tweets: Iterable[Tweet]) -> Iterator[tuple[str, list[Turn]]]:
     """What is typed, and what was said before: a held-out tweet's topic, or the message it answers, none, and each hard string.
 
-    A conversation has hard strings on a second turn too, asked and answered before; and held-out tweets up to the third.
+    A conversation has hard strings on a second turn too, asked and answered before; and held-out tweets up to the third, each of them
+    once among what was said (but for the last one or two).
     """
     topics = {tweet.topic for tweet in tweets if tweet.topic} if template.takes_message else set()
     yield from ((message, []) for message in (NO_TOPIC, *sorted(topics), *HARD_STRINGS))
     if template.turns:
         said = [(tweet.topic, tweet.text) for tweet in tweets if tweet.topic]
         yield from ((text, [(text, text)]) for text in HARD_STRINGS[::IN_HISTORY])
-        yield from ((said[place][0], said[max(0, place - 2) : place]) for place in range(1, len(said)))
+        places = range(2, len(said), 2) or range(1, len(said))
+        yield from ((said[place][0], said[max(0, place - 2) : place]) for place in places)
 
 
 def _fed(answer: dict, ids: list[int], add_bos: bool) -> bool:
