@@ -11,7 +11,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.fake_ollama import FakeOllama
 from support.network_guard import NetworkGuard
+from support.playing_back import RECIPE, asks_back
 
 from tweetstyle.offline import OFFLINE
 
@@ -94,10 +96,30 @@ def test_what_the_privacy_page_says_of_the_code_is_there():
         assert text in (PROJECT / path).read_text(encoding="utf-8"), (path, text)
 
 
-def test_preparing_planning_and_the_doctor_speak_to_nobody(guard, tmp_path, base_model_dir):
-    from tests.test_bad_input import HEADER, RECIPE, rows
+def test_playback_speaks_to_the_one_ollama_of_its_recipe(guard, tmp_path, project, base_model_dir):
+    """Which is this machine's: nothing is sent past it, no name is asked for; a model that runs elsewhere is sent nothing at all."""
+    lines = (project / "data" / "raw" / "tweets_tous.csv").read_text(encoding="utf-8").splitlines()
+    (tmp_path / "archive.csv").write_text("\n".join(lines[:201]) + "\n", encoding="utf-8")
+    cloud = {"remote_host": "https://ollama.com:443", "remote_model": "gpt-oss:120b"}
+    with FakeOllama(asks_back, {"small:latest": "abc123", "mine:latest": "def456"}, remote={"mine:latest": cloud}) as fake:
+        told = {}
+        for name in ("mine", "small"):
+            (tmp_path / f"{name}.yaml").write_text(
+                RECIPE.format(url=fake.url, base=base_model_dir).replace("ollama: small", f"ollama: {name}")
+            )
+            command = [Path(sys.executable).parent / "tweetstyle", "playback", f"{name}.yaml"]
+            done = subprocess.run(command, env=guard.environment, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+            told[name] = (done.returncode, len(fake.requests), done.stderr)
+    assert told["mine"][:2] == (1, 0) and "does not run on this machine" in told["mine"][2]
+    assert told["small"][0] == 0 and told["small"][1] > 30, told["small"][2]
+    assert guard.left_the_machine() == [], guard.seen()
 
-    (tmp_path / "mine.yaml").write_text(RECIPE)
+
+def test_preparing_planning_and_the_doctor_speak_to_nobody(guard, tmp_path, base_model_dir):
+    from tests.test_bad_input import HEADER, rows
+    from tests.test_bad_input import RECIPE as PLAIN
+
+    (tmp_path / "mine.yaml").write_text(PLAIN)
     (tmp_path / "tweets.csv").write_text(HEADER + rows(60), encoding="utf-8")
     (tmp_path / "base").symlink_to(base_model_dir)
     for command in (["doctor"], ["plan"], ["prepare"], ["doctor", "--json"]):

@@ -42,8 +42,9 @@ def tokens_in_ollama(
 ) -> Check:
     """The same prompts asked of the running Ollama, under a name that is removed again; not made where none runs.
 
-    Each is read by the model, whole, and one token written: some hundreds of prompts on a processor take minutes. Ollama's own count
-    of threads was four times as slow as `usable_threads` on two cores that others used too. advance: called with the prompts done.
+    Each is read by the model, whole, and one token written: some hundreds of prompts on a processor take minutes. On two cores that others
+    used too, Ollama's own count of threads took four times as long as `usable_threads`; on two idle ones, two thirds of it.
+    advance: called with the prompts done.
     """
     try:
         client = OllamaClient()
