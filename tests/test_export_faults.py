@@ -485,7 +485,7 @@ def test_the_gate_alone_refuses_an_export_from_another_base(project):
     assert {k: v for k, v in digests(project).items() if not k.endswith(".lock")} == before
 
 
-def test_a_gate_that_is_interrupted_touches_nothing(project, monkeypatch):
+def test_a_gate_that_is_interrupted_touches_nothing(project, monkeypatch, capsys):
     """Its checks take minutes: who stops them has the export that was there, and what was known of it."""
     road = Road(Path("mine.yaml"))
     stage, directory = road.stages["export"], road.recipe.export_directory
@@ -503,7 +503,7 @@ def test_a_gate_that_is_interrupted_touches_nothing(project, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         pipeline.verify(Path("mine.yaml"))
     assert {k: v for k, v in digests(project).items() if not k.endswith(".lock")} == before
-    assert stage.why_stale() is None
+    assert stage.why_stale() is None and "verify    f16: minutes on a processor" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("force", [False, True])

@@ -28,6 +28,7 @@ def verify(road: Road) -> None:
     if before.inputs != (inputs := stage.inputs()):
         what = "the export was made from another trained model than stands here"
         raise TweetstyleError(what, where=str(directory), hint=f"tweetstyle export {road.path} makes it anew")
+    click.echo(f"verify    {', '.join(gguf)}: minutes on a processor, and nothing is touched until every check is made", err=True)
     checks = _checks(road, gguf, before.facts["choices"]["merge_base"])
     stage.manifest.unlink()
     outputs, facts = _written(road, gguf, before.facts, checks)
