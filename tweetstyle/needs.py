@@ -51,7 +51,7 @@ class Lesson:
 @dataclass(frozen=True)
 class Needs:
     """Bytes everywhere. ram: by the part of the road, one after the other; disk: by what for; disk_free: where the run is written;
-    disk_missing: to be freed before the run, 0 where there is room, less what stands already."""
+    disk_to_come, disk_missing: what is still to be written of it, and to be freed before the run, 0 where there is room."""
 
     name: str
     base: Outline | BaseModel
@@ -66,6 +66,7 @@ class Needs:
     ram_there: int
     disk: dict[str, int]
     disk_free: int
+    disk_to_come: int
     disk_missing: int
     speed: Speed
     lesson: Lesson | None
@@ -107,7 +108,7 @@ def needs_of(recipe: Recipe, base: Outline | BaseModel, card: Card, lesson: Less
     from tweetstyle.export import memory_needed
 
     shape, settings = read_shape(base.config), (base.config, recipe.model, recipe.training)
-    memory = plan_on(card, *settings)
+    memory, rooms = plan_on(card, *settings), rooms_of(recipe, base, standing)
     return Needs(
         name=recipe.name,
         base=base,
@@ -122,7 +123,8 @@ def needs_of(recipe: Recipe, base: Outline | BaseModel, card: Card, lesson: Less
         ram_there=machine_memory()[0] if card.seen else round(recipe.machine.ram_gib * 2**30),
         disk=disk_needed(recipe, base),
         disk_free=shutil.disk_usage(existing_parent(recipe.run_directory)).free,
-        disk_missing=bytes_missing(rooms_of(recipe, base, standing)),
+        disk_to_come=sum(room.bytes for room in rooms),
+        disk_missing=bytes_missing(rooms),
         speed=speed_of(recipe, base, card),
         lesson=lesson,
     )
@@ -211,6 +213,7 @@ def as_json(needs: Needs) -> dict[str, Any]:
             "parts": needs.disk,
             "bytes": sum(needs.disk.values()),
             "bytes_free": needs.disk_free,
+            "bytes_to_come": needs.disk_to_come,
             "bytes_missing": needs.disk_missing,
         },
         "time": {

@@ -78,7 +78,7 @@ def further_rows(needs: Needs) -> dict[str, str]:
 def disk_in_words(needs: Needs) -> str:
     """What may be written against what is free; and what is to be freed first."""
     short = f": too little, free {size(needs.disk_missing)} more" if needs.disk_missing else ""
-    return f"at most {size(sum(needs.disk.values()))} more; {size(needs.disk_free)} are free{short}"
+    return f"at most {size(needs.disk_to_come)} more; {size(needs.disk_free)} are free{short}"
 
 
 def _largest(needs: Needs) -> str | None:
