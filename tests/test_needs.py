@@ -524,3 +524,10 @@ def test_every_known_name_has_a_shape_and_a_place_of_its_own():
     assert len({known.directory for known in HUB}) == len({known.repository for known in HUB}) == len(HUB)
     for known in HUB:
         assert known_model(Path(known.repository)) == known_model(known.directory) == known
+
+
+def test_a_card_of_no_number_is_refused(project):
+    write_config()
+    write_recipe()
+    done = CliRunner().invoke(tweetstyle, ["plan", "mine.yaml", "--card", "nan"])
+    assert done.exit_code == 2 and "'nan' is not in the range 0.5<=x<=1024" in done.output, done.output

@@ -228,11 +228,11 @@ def test_an_answer_that_was_cut_where_its_tokens_end_is_too_long_however_few_its
     assert (train.usable, train.rejected) == (36, {"too long": 4})
 
 
-def test_the_same_message_is_used_as_often_as_the_recipe_says_over_all_splits(processed):
+def test_the_same_message_is_used_as_often_as_the_recipe_says_in_each_split(processed):
     with FakeOllama(lambda body, n: "Quoi de neuf, mon ami ?" if n % 2 else good(body, n)) as fake:
         play(fake, processed, most_alike=4, retries=0, concurrency=1, questions=1.0, remarks=0.0, requests=0.0)
-    said = [message for of in written(processed).values() for message in of.values()]
-    assert said.count("Quoi de neuf, mon ami ?") == 4
+    often = {split: list(of.values()).count("Quoi de neuf, mon ami ?") for split, of in written(processed).items()}
+    assert often["train"] == 4 and max(often.values()) == 4 and min(often.values()) > 0, often
 
 
 def test_what_is_used_does_not_depend_on_when_answers_come(processed):

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from support.fake_ollama import DROP, FakeOllama, tweet_of
 from support.playing_back import RECIPE, asks_back
 
 from tweetstyle import cli, pipeline
-from tweetstyle.messages import messages_path, read_messages
+from tweetstyle.messages import SPLITS_WITH_MESSAGES, messages_path, read_messages
 from tweetstyle.playback import collect, judge
 from tweetstyle.playback.cache import FILE, Cache
 
@@ -113,6 +114,33 @@ def test_empty_answers_throughout(room):
         told, hint = red(typed(fake))
         assert told.endswith("none of the first 20 messages of train can be used (empty 20)") and "one that chats" in hint
         assert len(fake.requests) == kept() < 40 and no_messages()
+
+
+@pytest.mark.parametrize("same", ["Quoi de neuf chez toi ?", "Il fait vraiment très beau par ici."])
+def test_the_same_to_everything(room, same):
+    """As a question or a remark it is of the kind that was asked for now and then, and some of those may be alike."""
+    with FakeOllama(lambda body, number: same) as fake:
+        told, hint = red(typed(fake))
+        assert (
+            "of the first 20 messages of train can be used (" in told
+            and "near-duplicate" in told
+            and told.endswith(f"for example {same!r}")
+        )
+        assert "does not say the same to everything" in hint and len(fake.requests) == kept() < 40 and no_messages()
+
+
+def test_what_the_training_tweets_were_told_takes_nothing_from_the_others(room):
+    """One message of each kind and language, used as often in train as is allowed; validation and test may be told them all the same."""
+    edited("train_tweets:", "most_alike: 5\n  train_tweets:")
+
+    def the_same(body: dict, number: int) -> str:
+        return asks_back({"messages": [body["messages"][0], {"content": 'Tweet: "pluie"'}]}, number)
+
+    with FakeOllama(the_same) as fake:
+        assert typed(fake).exit_code == 0
+    said = {split: read_messages(messages_path(Path("data/processed"), split)) for split in SPLITS_WITH_MESSAGES}
+    assert max(Counter(said["train"].values()).values()) == 5 and len(said["train"]) < TWEETS
+    assert len(said["validation"]) == len(said["test"]) == 3
 
 
 def test_a_connection_that_is_lost_in_the_middle(room):

@@ -184,3 +184,12 @@ def test_every_setting_is_documented_in_the_schema_or_is_a_term_of_the_field():
         if not field.description and not (isinstance(field.annotation, type) and issubclass(field.annotation, Section))
     }
     assert bare - terms == set()
+
+
+def test_a_path_of_the_own_home_is_read_as_a_shell_reads_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    path = tmp_path / "mine.yaml"
+    path.write_text(GOOD.replace("base: ", "base: ~/", 1), encoding="utf-8")
+    named = GOOD.partition("base: ")[2].split()[0]
+    assert read_recipe(path).model.base == tmp_path / named
+    assert "no home directory for ~nobody-of-that-name" in problems(tmp_path, GOOD.replace("base: ", "base: ~nobody-of-that-name/", 1))[0]

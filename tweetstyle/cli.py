@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,6 +14,21 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.offline import keep_offline
 
 STAGES = ("prepare", "playback", "fit", "evaluate", "export")
+
+
+class Gibibytes(click.FloatRange):
+    """0.5 to 1,024; click's own range lets nan through, for nan is not less than anything."""
+
+    def __init__(self) -> None:
+        super().__init__(0.5, 1024)
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> float:
+        number = super().convert(value, param, context)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not in the range {self._describe_range()}.", param, context)
+        return number
+
+
 RECIPE = click.argument("recipe", type=click.Path(path_type=Path))
 
 
@@ -75,7 +92,7 @@ def inspect_command(sources: tuple[Path, ...], target: Path | None, separator: s
 
 @tweetstyle.command("plan", cls=Door)
 @RECIPE
-@click.option("--card", "card_gib", metavar="GIB", type=click.FloatRange(0.5, 1024), help="Plan for a card of so many GiB.")
+@click.option("--card", "card_gib", metavar="GIB", type=Gibibytes(), help="Plan for a card of so many GiB.")
 @click.option("--tweets", metavar="N", type=click.IntRange(1), help="Plan the time for so many kept tweets, of about 50 tokens each.")
 @click.option("--json", "as_json", is_flag=True, help="Figures for programs: bytes, tokens, hours.")
 def plan_command(recipe: Path, card_gib: float | None, tweets: int | None, as_json: bool) -> None:

@@ -12,7 +12,16 @@ from tweetstyle.loopback import NoAddress, is_loopback, parse_address
 
 TARGET_MODULES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
-LocalPath = Annotated[Path, Field(strict=False)]
+
+def _of_a_home(path: Path) -> Path:
+    """As a shell reads a path that begins with ~. Raises ValueError where there is no such user."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise ValueError(f"there is no home directory for {path.parts[0]}: write the whole path") from None
+
+
+LocalPath = Annotated[Path, Field(strict=False), AfterValidator(_of_a_home)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
@@ -177,7 +186,7 @@ class Playback(Section):
     most_words: int = Field(30, ge=3, le=200)
     """A longer message is rejected."""
     most_alike: int = Field(3, ge=1)
-    """So many messages may be near-duplicates of one another; a further one is rejected."""
+    """So many messages of a split may be near-duplicates of one another; a further one is rejected."""
     retries: int = Field(2, ge=0, le=10)
     """How often the model is asked again, with another seed, when its message is rejected."""
     concurrency: int = Field(4, ge=1, le=64)

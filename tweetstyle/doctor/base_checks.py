@@ -55,7 +55,7 @@ def check_method(config: dict[str, Any], method: str) -> Iterator[Check]:
     nf4 = bool(saved.get("load_in_4bit")) and saved.get("bnb_4bit_quant_type") == "nf4"
     if not (nf4 and saved.get("bnb_4bit_use_double_quant")):
         kind += " NF4 without double quantisation" * nf4
-        yield fail(name, f"the base model is saved quantised ({kind}): no adapter can be trained over that here", sixteen, "model.base")
+        yield fail(name, f"the base model is saved quantised ({kind}): nothing can be trained over that here", sixteen, "model.base")
     elif method == "full":
         what = "the base model is saved in 4 bits, whose weights cannot be trained"
         yield fail(name, what, f"write method: qlora, or {sixteen}", "model.method")

@@ -121,7 +121,7 @@ def _memory(card: Card, processes: Iterable[Process], asked: Asked | None) -> Ch
     if asked.card_least > card.free:
         what = f"{seen}; the run's tensors and CUDA's context alone take {gib(asked.card_least)} at its peak"
         enough = asked.card_least <= card.total
-        return fail(name, what, do if enough else "tweetstyle plan RECIPE says which settings or models fit the card")
+        return fail(name, what, do if enough else "tweetstyle plan, with the same recipe, says which settings or models fit the card")
     if asked.card > card.free:
         return warn(name, f"{seen}; the run is planned to take {gib(asked.card)} at its peak", do)
     return ok(name, f"{seen}; the run is planned to take {gib(asked.card)} at its peak")
@@ -135,4 +135,4 @@ def _in_words(process: Process) -> str:
 def _how_to_free(users: list[Process]) -> str:
     if any("ollama" in user.name.lower() for user in users):
         return "Ollama keeps a model on the card for minutes: ollama ps names it, ollama stop MODEL gives its memory back"
-    return "end the programs that hold it (nvidia-smi names them), or plan for less: tweetstyle plan RECIPE"
+    return "end the programs that hold it (nvidia-smi names them), or plan for less (tweetstyle plan says how)"

@@ -142,7 +142,9 @@ def _check_enough(split: str, of: SplitPlayed, speaker: Speaker) -> None:
     if of.usable >= fewest:
         return
     reasons = ", ".join(f"{reason} {count}" for reason, count in of.rejected.items()) or "no tweet that stands alone"
-    what = f"only {of.usable} of {of.asked} tweets of {split} have a message that can be used, at least {fewest} are needed ({reasons})"
+    usable = f"only {of.usable}" if of.usable else "none"
+    needed = f"at least {fewest} are needed" if fewest > 1 else "one is needed at least"
+    what = f"{usable} of {of.asked} tweets of {split} have a message that can be used, {needed} ({reasons})"
     hint = "name a larger model, or raise playback.retries; tweetstyle playback RECIPE --show 20 shows what it answers"
     raise TweetstyleError(what, where=speaker.where, hint=hint)
 

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.ollama import OllamaLost
+from tweetstyle.playback.alike import Alike, bare_words
 from tweetstyle.playback.asks import Ask, fraction
 from tweetstyle.playback.cache import Answer, Cache, key_of
-from tweetstyle.playback.checks import EMPTY, LANGUAGE, counted
+from tweetstyle.playback.checks import ALIKE, EMPTY, LANGUAGE, counted
 from tweetstyle.playback.judge import Judge, Look
 from tweetstyle.playback.prompt import prompt_digest, turns
 from tweetstyle.playback.speakers import TOKENS_PER_WORD, Sampled, Speaker
@@ -60,6 +61,7 @@ class Collector:
         Which message is used depends on the answers alone and not on when they came. split: theirs, for the progress bar and messages.
         Raises TweetstyleError where none of the first answers can be used, and where the model's server is lost; the cache is whole.
         """
+        self.judge.begin()
         looks: list[Look] = []
         still: Sequence[Ask] = asks
         for attempt in range(self.settings.retries + 1):
@@ -129,11 +131,14 @@ class Collector:
         # The reason of most messages first: it is the one to do something about.
         often = sorted(counts, key=lambda reason: -counts[reason])
         reasons = ", ".join(f"{reason} {counts[reason]}" for reason in often)
+        if says_one_thing(looks):
+            often.sort(key=lambda reason: reason != ALIKE)
         example = next(look.message for look in looks if look.reason == often[0])
         use = f"only {len(looks) - sum(counts.values())}" if sum(counts.values()) < len(looks) else "none"
         what = f"{use} of the first {len(looks)} messages of {split} can be used ({reasons})"
         what += f"; for example {example[:100]!r}" if example else ""
-        model = "one that chats, and answers" if often[0] == EMPTY else "a larger one, that speaks the tweets' language"
+        wanted = {EMPTY: "one that chats, and answers", ALIKE: "one that does not say the same to everything"}
+        model = wanted.get(often[0], "a larger one, that speaks the tweets' language")
         hint = f"name another model, {model}; tweetstyle playback RECIPE --show 20 shows what this one answers"
         raise TweetstyleError(what, where=self.speaker.where, hint=hint)
 
@@ -174,9 +179,19 @@ class Collector:
 
 def useless(looks: Sequence[Look]) -> bool:
     """Whether none can be used. Also where now and then a message, too short to tell, is not known to be in another language as all
-    others are."""
+    others are, and where the same is said to every tweet."""
     foreign = sum(look.reason == LANGUAGE for look in looks)
-    return all(look.reason for look in looks) or foreign >= FOREIGN_SHARE * len(looks)
+    return all(look.reason for look in looks) or foreign >= FOREIGN_SHARE * len(looks) or says_one_thing(looks)
+
+
+def says_one_thing(looks: Sequence[Look]) -> bool:
+    """Whether some were rejected as near-duplicates, and those that can be used are near-duplicates too, of one another."""
+    usable = [bare_words(look.message) for look in looks if not look.reason]
+    if not usable or all(look.reason != ALIKE for look in looks):
+        return False
+    first = Alike()
+    first.add(usable[0])
+    return all(first.count(words) for words in usable)
 
 
 def in_good_order(asks: Sequence[Ask]) -> list[Ask]:

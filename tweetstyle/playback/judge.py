@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,7 @@ class Look:
 
 
 class Judge(AbstractContextManager):
-    """Remembers what it let pass, so that a message is not there too often. likely: languages that tweets are in, ISO 639-1.
+    """Remembers what it let pass of a split, so that a message is not there too often. likely: languages that tweets are in, ISO 639-1.
 
     Use as a context manager: at its end, however that comes, the memory is given back that telling languages takes, some 200 MB.
     """
@@ -43,21 +43,29 @@ class Judge(AbstractContextManager):
     def __exit__(self, *_: object) -> None:
         unload()
 
+    def begin(self) -> None:
+        """Of another split: what the training tweets were told takes nothing from those that are held out."""
+        self._passed = Alike()
+
     def look(self, asks: Sequence[Ask], answers: Sequence[Answer], attempt: int) -> list[Look]:
         """One look for each, in their order."""
-        looks = []
-        for look in self._alone(asks, answers, attempt):
-            words = bare_words(look.message)
-            if not look.reason and self._passed.count(words) >= self._settings.most_alike:
-                look = Look(look.ask, look.message, ALIKE, attempt)
-            if not look.reason:
-                self._passed.add(words)
-            looks.append(look)
-        return looks
+        return self._among(self._passed, self._alone(asks, answers, attempt))
 
     def glance(self, asks: Sequence[Ask], answers: Sequence[Answer]) -> list[Look]:
-        """What can be said of each message by itself; nothing is remembered."""
-        return self._alone(asks, answers, 0)
+        """What can be said of these messages by themselves; nothing is remembered."""
+        return self._among(Alike(), self._alone(asks, answers, 0))
+
+    def _among(self, passed: Alike, alone: Sequence[Look]) -> list[Look]:
+        """The looks, with those rejected that are like too many of `passed`, to which the others are added."""
+        looks = []
+        for look in alone:
+            words = bare_words(look.message)
+            if not look.reason and passed.count(words) >= self._settings.most_alike:
+                look = replace(look, reason=ALIKE)
+            if not look.reason:
+                passed.add(words)
+            looks.append(look)
+        return looks
 
     def _alone(self, asks: Sequence[Ask], answers: Sequence[Answer], attempt: int) -> list[Look]:
         messages = [tidy(answer.text) for answer in answers]
