@@ -14,9 +14,9 @@ TARGET_MODULES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj"
 
 
 def _of_a_home(path: Path) -> Path:
-    """As a shell reads a path that begins with ~. Raises ValueError where there is no such user."""
+    """As a shell reads a path that begins with ~/; a file may be called ~ alone. Raises ValueError where there is no such user."""
     try:
-        return path.expanduser()
+        return path.expanduser() if len(path.parts) > 1 else path
     except RuntimeError:
         raise ValueError(f"there is no home directory for {path.parts[0]}: write the whole path") from None
 
