@@ -54,7 +54,10 @@ def test_a_killed_prepare_leaves_nothing_half_written_and_is_made_good_by_the_ne
         # Half of them over the whole run, half in its last third, where files are written.
         time.sleep(seconds * (moments.uniform(0.1, 1) if kill % 2 else moments.uniform(0.65, 1)))
         os.killpg(process.pid, signal.SIGKILL)
-        interrupted += process.wait() != 0
+        hit = process.wait() != 0
+        interrupted += hit
+        # The first run may have been the slowest, on a busy machine: a kill that came too late makes the next ones earlier.
+        seconds *= 1 if hit else 0.7
         complete = {name: content for name, content in made(project).items() if ".partial" not in name}
         assert all(whole[name] == content for name, content in complete.items())
         assert start(project).wait(120) == 0
