@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tweetstyle.disk import NOTHING, Standing, rooms_of
+from tweetstyle.disk import written_to
 from tweetstyle.doctor import Asked, Check, doctor, fail, ok, warn
 from tweetstyle.errors import RecipeErrors, TweetstyleError
 from tweetstyle.memory.plan import CUDA_CONTEXT, plan_on_cpu
@@ -42,7 +42,7 @@ def examine(road: Road | None) -> list[Check]:
     failures = [check for check in (archive, *refused) if check.state == "fail"]
     asked = _asked_as_far_as_known(road)
     unknown = [_need_unknown(road, asked, failures)] if isinstance(asked, TweetstyleError) else []
-    found = doctor(None if unknown else asked, _directories(road))
+    found = doctor(None if unknown else asked, written_to(road.recipe))
     failed = tuple(check.seen for check in found if check.state == "fail")
     messages = [check for check in messages_check(road) if check.seen not in {of.seen for of in refused}]
     return [*found, archive, *(check for check in refused if not check.seen.endswith(failed)), *unknown, *messages]
@@ -100,12 +100,12 @@ def messages_check(road: Road) -> list[Check]:
 def asked_of(road: Road) -> Asked:
     """What the recipe asks of the machine. Raises TweetstyleError for what the base model, the template or the plan refuse."""
     base, template = road.base, road.template
-    asked = _asked(road, road.run_needs, road.standing())
+    asked = _asked(road, road.run_needs)
     return replace(asked, base=base, template=template, files=(*asked.files, *base.shards))
 
 
-def _asked(road: Road, needs: Needs, standing: Standing = NOTHING) -> Asked:
-    """What is known by the base model's shape. standing: what of the run is written already."""
+def _asked(road: Road, needs: Needs) -> Asked:
+    """What is known by the base model's shape."""
     recipe = road.recipe
     archive = [file for source in recipe.data.source if source.exists() for file in files_of(source)]
     return Asked(
@@ -117,14 +117,10 @@ def _asked(road: Road, needs: Needs, standing: Standing = NOTHING) -> Asked:
         card=needs.memory.card - needs.card.others,
         card_least=needs.memory.tensors + CUDA_CONTEXT,
         ram=needs.ram if needs.card.seen else needs.ram | {"training": plan_on_cpu(needs.base.config, recipe.model, recipe.training)},
-        rooms=rooms_of(recipe, needs.base, standing),
+        rooms=needs.rooms,
         files=(road.path, *archive),
         newest_tweet=_newest_tweet(road.split("test")),
     )
-
-
-def _directories(road: Road) -> tuple[Path, ...]:
-    return (road.recipe.run_directory, road.recipe.export_directory, road.recipe.data.processed)
 
 
 def _newest_tweet(split: Path) -> int | None:
@@ -140,7 +136,7 @@ def _newest_tweet(split: Path) -> int | None:
 def stop_where_it_would_fail(road: Road) -> None:
     """Before a run: what is well stays unsaid, a warning is shown, and all that would fail is raised at once as TweetstyleError."""
     problems = []
-    for check in doctor(asked_of(road), _directories(road)):
+    for check in doctor(asked_of(road), written_to(road.recipe)):
         if check.state == "warn":
             click.secho(f"{check.name}: {check.seen}\n  → {check.do}", fg="yellow", err=True)
         elif check.state == "fail":

@@ -39,6 +39,11 @@ class Standing:
 NOTHING = Standing()
 
 
+def written_to(recipe: Recipe) -> tuple[Path, ...]:
+    """The directories of a run, wherever their disks are."""
+    return (recipe.run_directory, recipe.export_directory, recipe.data.processed)
+
+
 def disk_needed(recipe: Recipe, base: Outline | BaseModel) -> dict[str, int]:
     """Bytes that a run may write, by what for. Checkpoints: weights in fp32 and optimizer state, one more than are kept.
 
@@ -94,7 +99,7 @@ def bytes_missing(rooms: Sequence[Room]) -> int:
 def refuse_too_small_a_disk(recipe: Recipe, base: Outline | BaseModel, standing: Standing) -> None:
     """Raises TweetstyleError where doctor's check fails, in its words."""
     rooms = rooms_of(recipe, base, standing)
-    directories = (recipe.run_directory, recipe.export_directory, recipe.data.processed, *(room.directory for room in rooms))
+    directories = (*written_to(recipe), *(room.directory for room in rooms))
     for check in check_disk(observe_places(dict.fromkeys(directories)), rooms):
         if check.state == "fail":
             raise TweetstyleError(check.seen, hint=check.do)

@@ -9,6 +9,7 @@ from typing import Any
 
 from tweetstyle.base_model import BaseModel
 from tweetstyle.disk import NOTHING, Standing, bytes_missing, disk_needed, rooms_of
+from tweetstyle.doctor.asked import Room
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import existing_parent
 from tweetstyle.memory import (
@@ -51,7 +52,7 @@ class Lesson:
 @dataclass(frozen=True)
 class Needs:
     """Bytes everywhere. ram: by the part of the road, one after the other; disk: by what for; disk_free: where the run is written;
-    disk_to_come, disk_missing: what is still to be written of it, and to be freed before the run, 0 where there is room."""
+    rooms: what is still to be written of it, and where; disk_missing: to be freed before the run, 0 where there is room."""
 
     name: str
     base: Outline | BaseModel
@@ -66,7 +67,7 @@ class Needs:
     ram_there: int
     disk: dict[str, int]
     disk_free: int
-    disk_to_come: int
+    rooms: tuple[Room, ...]
     disk_missing: int
     speed: Speed
     lesson: Lesson | None
@@ -78,6 +79,10 @@ class Needs:
     @property
     def probe(self) -> Probe | None:
         return self.speed.probe
+
+    @property
+    def disk_to_come(self) -> int:
+        return sum(room.bytes for room in self.rooms)
 
     @property
     def base_bytes(self) -> int:
@@ -123,7 +128,7 @@ def needs_of(recipe: Recipe, base: Outline | BaseModel, card: Card, lesson: Less
         ram_there=machine_memory()[0] if card.seen else round(recipe.machine.ram_gib * 2**30),
         disk=disk_needed(recipe, base),
         disk_free=shutil.disk_usage(existing_parent(recipe.run_directory)).free,
-        disk_to_come=sum(room.bytes for room in rooms),
+        rooms=rooms,
         disk_missing=bytes_missing(rooms),
         speed=speed_of(recipe, base, card),
         lesson=lesson,

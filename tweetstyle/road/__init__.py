@@ -95,10 +95,10 @@ class Road:
 
     @cached_property
     def run_needs(self) -> Needs:
-        """What the run takes of that card and of the machine; for this the base model must be whole."""
+        """What the run still takes of that card and of the machine; for this the base model must be whole."""
         from tweetstyle.needs import needs_of
 
-        return needs_of(self.recipe, self.base, self.card)
+        return needs_of(self.recipe, self.base, self.card, standing=self.standing())
 
     def needs(self, card_gib: float | None = None, tweets: int | None = None) -> Needs:
         """What the run takes, also on another card or of another number of tweets."""

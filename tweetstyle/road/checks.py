@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tweetstyle.disk import NOTHING, refuse_too_small_a_disk, rooms_of
+from tweetstyle.disk import NOTHING, refuse_too_small_a_disk
 from tweetstyle.outline import outline_base_model
 from tweetstyle.recipe_file import located
 from tweetstyle.road.identity import ready_to_fit
@@ -43,8 +43,7 @@ def check(road: Road) -> None:
 
         refuse_what_cannot_fit(road)
         stop_where_it_would_fail(road)
-        to_come = sum(room.bytes for room in rooms_of(road.recipe, road.base, standing))
-        click.echo(at_the_start(replace(road.run_needs, disk_to_come=to_come)), err=True)
+        click.echo(at_the_start(road.run_needs), err=True)
 
 
 def refuse_what_would_fail(road: Road) -> None:

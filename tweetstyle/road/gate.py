@@ -31,6 +31,7 @@ def verify(road: Road) -> None:
     click.echo(f"verify    {', '.join(gguf)}: minutes on a processor, and nothing is touched until every check is made", err=True)
     checks = _checks(road, gguf, before.facts["choices"]["merge_base"])
     stage.manifest.unlink()
+    _remove_parity(directory)
     outputs, facts = _written(road, gguf, before.facts, checks)
     Manifest(stage.name, before.settings, inputs, fingerprints(outputs, directory), facts).write(stage.manifest)
 
@@ -55,7 +56,6 @@ def _written(road: Road, gguf: dict[str, Path], facts: dict[str, Any], checks: l
     from tweetstyle.export.model_card import write_model_card
 
     recipe, directory = road.recipe, road.recipe.export_directory
-    _remove_parity(directory)
     if checks is not None:
         gguf = _those_that_passed(road, gguf, checks)
     names = {file_type: path.name for file_type, path in gguf.items()}
