@@ -9,7 +9,7 @@ import pytest
 
 from tweetstyle.demo.habits import HABITS, lower_case, shares
 
-SAMPLE = Path(__file__).parents[1] / "data" / "raw" / "tweets_tous.csv"
+SAMPLE = Path(__file__).parents[1] / "data" / "sample" / "tweets.csv"
 CLOSES = "closes with «voilà voilà» or «there, i said it»"
 
 

@@ -23,7 +23,7 @@ from tweetstyle.prepare.clean import clean
 from tweetstyle.recipe import Data
 from tweetstyle.sources import open_archive
 
-SAMPLE = Path(__file__).parents[1] / "data" / "raw" / "tweets_tous.csv"
+SAMPLE = Path(__file__).parents[1] / "data" / "sample" / "tweets.csv"
 
 
 # -- figures ----------------------------------------------------------------------------------------------------

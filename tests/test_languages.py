@@ -14,7 +14,7 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.languages import by_everyday_words, languages_of, other_languages
 
 BOTH = ("fr", "en")
-SAMPLE = Path(__file__).parent.parent / "data" / "raw" / "tweets_tous.csv"
+SAMPLE = Path(__file__).parent.parent / "data" / "sample" / "tweets.csv"
 
 FRENCH = [
     "on s'est rendus à la fin mars, pis c'est pas fini", "y fait frais un cinq août, j'ai mis des bas",

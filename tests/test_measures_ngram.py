@@ -14,7 +14,7 @@ import pytest
 
 from tweetstyle.evaluate.ngram import BEGIN, END, SYMBOLS, ngram_bits, train_ngrams
 
-SAMPLE = Path(__file__).parents[1] / "data" / "raw" / "tweets_tous.csv"
+SAMPLE = Path(__file__).parents[1] / "data" / "sample" / "tweets.csv"
 
 
 @pytest.fixture(scope="module")

@@ -98,7 +98,7 @@ def test_what_the_privacy_page_says_of_the_code_is_there():
 
 def test_playback_speaks_to_the_one_ollama_of_its_recipe(guard, tmp_path, project, base_model_dir):
     """Which is this machine's: nothing is sent past it, no name is asked for; a model that runs elsewhere is sent nothing at all."""
-    lines = (project / "data" / "raw" / "tweets_tous.csv").read_text(encoding="utf-8").splitlines()
+    lines = (project / "data" / "sample" / "tweets.csv").read_text(encoding="utf-8").splitlines()
     (tmp_path / "archive.csv").write_text("\n".join(lines[:201]) + "\n", encoding="utf-8")
     cloud = {"remote_host": "https://ollama.com:443", "remote_model": "gpt-oss:120b"}
     with FakeOllama(asks_back, {"small:latest": "abc123", "mine:latest": "def456"}, remote={"mine:latest": cloud}) as fake:

@@ -24,8 +24,8 @@ ROOT = Path(__file__).parents[1]
 @pytest.fixture
 def project(tmp_path, monkeypatch, base_model_dir):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "data" / "raw").mkdir(parents=True)
-    shutil.copy(ROOT / "data" / "raw" / "tweets_tous.csv", tmp_path / "data" / "raw")
+    (tmp_path / "data" / "sample").mkdir(parents=True)
+    shutil.copy(ROOT / "data" / "sample" / "tweets.csv", tmp_path / "data" / "sample")
     shutil.copytree(ROOT / "recipes", tmp_path / "recipes")
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "smollm2-135m-instruct").symlink_to(base_model_dir)

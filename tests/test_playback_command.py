@@ -37,7 +37,7 @@ def german(body: dict, number: int) -> str:
 def prepared(tmp_path_factory: pytest.TempPathFactory, project: Path, base_model_dir: Path) -> Path:
     """A directory with a recipe and its prepared tweets, one of which gives orders."""
     room = tmp_path_factory.mktemp("prepared")
-    lines = (project / "data" / "raw" / "tweets_tous.csv").read_text(encoding="utf-8").splitlines()
+    lines = (project / "data" / "sample" / "tweets.csv").read_text(encoding="utf-8").splitlines()
     (room / "archive.csv").write_text("\n".join([*lines[:301], f"99,{INJECTION},2023-03-05 19:00:00", ""]), encoding="utf-8")
     text = RECIPE.format(url=NOWHERE, base=base_model_dir)
     (room / "mine.yaml").write_text(text.replace("train_tweets: 30", f"train_tweets: {TWEETS}"))

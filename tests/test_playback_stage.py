@@ -30,7 +30,7 @@ def fake():
 def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project: Path, base_model_dir: Path, fake: FakeOllama) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(judge, "unload", lambda: None)  # the next test tells languages too
-    shutil.copy(project / "data" / "raw" / "tweets_tous.csv", "archive.csv")
+    shutil.copy(project / "data" / "sample" / "tweets.csv", "archive.csv")
     path = tmp_path / "mine.yaml"
     path.write_text(RECIPE.format(url=fake.url, base=base_model_dir))
     return path

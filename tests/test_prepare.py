@@ -25,7 +25,7 @@ from tweetstyle.recipe import Data, Prompt
 from tweetstyle.records import REPLY, SPLITS, TWEET, read_split
 from tweetstyle.template import SpecialTokens, build_template
 
-SAMPLE = Path(__file__).parents[1] / "data" / "raw" / "tweets_tous.csv"
+SAMPLE = Path(__file__).parents[1] / "data" / "sample" / "tweets.csv"
 FILES = {"tweets_tous_nettoyes.csv", "tweets_formates.csv", "dropped.csv", "report.html", *(f"{name}.jsonl" for name in SPLITS)}
 TEMPLATE = build_template("inst", "Nimzo", SpecialTokens("<s>", "</s>"))
 NOUNS = "hiver neige vélo chat pain café métro fleuve jardin piano crayon nuage tramway raquette sapin marmotte".split()

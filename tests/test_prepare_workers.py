@@ -24,7 +24,7 @@ from tweetstyle.recipe import Data, Prompt
 from tweetstyle.template import SpecialTokens, build_template
 
 PROJECT = Path(__file__).parents[1]
-SAMPLE = PROJECT / "data" / "raw" / "tweets_tous.csv"
+SAMPLE = PROJECT / "data" / "sample" / "tweets.csv"
 TEMPLATE = build_template("inst", "Nimzo", SpecialTokens("<s>", "</s>"))
 LARGE = 10**9
 TEXTS = st.lists(

@@ -23,7 +23,7 @@ from tweetstyle.template import SpecialTokens, build_template
 def whole(tmp_path_factory) -> tuple[Path, Path, Page]:
     """Source, output and page of prepare over the sample archive, with one of its tweets again and one with personal data."""
     room = tmp_path_factory.mktemp("whole")
-    sample = (Path(__file__).parents[1] / "data" / "raw" / "tweets_tous.csv").read_text(encoding="utf-8-sig")
+    sample = (Path(__file__).parents[1] / "data" / "sample" / "tweets.csv").read_text(encoding="utf-8-sig")
     source = room / "mine.csv"
     lines = sample.splitlines(keepends=True)
     one = next(line for line in lines[1:] if '"' not in line)

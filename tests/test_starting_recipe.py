@@ -16,7 +16,7 @@ from tweetstyle.inventory import take_inventory
 from tweetstyle.recipe_file import read_recipe
 from tweetstyle.starting_recipe import BATCHES, PLACEHOLDER, recipe_text, schedule, style_of
 
-SAMPLE = Path(__file__).parents[1] / "data" / "raw" / "tweets_tous.csv"
+SAMPLE = Path(__file__).parents[1] / "data" / "sample" / "tweets.csv"
 
 
 def test_the_written_recipe_is_planned_as_it_stands(tmp_path, monkeypatch, base_model_dir):

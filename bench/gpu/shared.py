@@ -153,7 +153,7 @@ def has_card() -> bool:
 
 def tweet_lengths() -> list[int]:
     """About the tokens of each of the sample's tweets and its prompt."""
-    with (ROOT / "data" / "raw" / "tweets_tous.csv").open(encoding="utf-8", newline="") as stream:
+    with (ROOT / "data" / "sample" / "tweets.csv").open(encoding="utf-8", newline="") as stream:
         texts = [row["texte"] for row in csv.DictReader(stream)]
     return [PROMPT_TOKENS + max(1, round(len(text.encode()) / BYTES_A_TOKEN)) for text in texts]
 

@@ -28,7 +28,7 @@ from tweetstyle.verify.llama_cpp import Logits
 
 pytestmark = pytest.mark.integration
 
-ARCHIVE = Path(__file__).parents[2] / "data" / "raw" / "tweets_tous.csv"
+ARCHIVE = Path(__file__).parents[2] / "data" / "sample" / "tweets.csv"
 ALL = ("f16", "q8_0", "q4_k_m")
 F32 = gguf.GGMLQuantizationType.F32
 LINEARS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]

@@ -56,7 +56,7 @@ class Project:
         path.mkdir()
         write_ending_llama(path / "base")
         (path / "mine.yaml").write_text(RECIPE.format(method=method))
-        shutil.copy(ROOT / "data" / "raw" / "tweets_tous.csv", path / "tweets.csv")
+        shutil.copy(ROOT / "data" / "sample" / "tweets.csv", path / "tweets.csv")
         self.path, self.export, self.ollama = path, path / "export" / "mine", ollama
 
     def run(self, *command: str) -> tuple[int, str]:

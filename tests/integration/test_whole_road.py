@@ -66,7 +66,7 @@ def killed_then_finished(tmp_path_factory: pytest.TempPathFactory, base_model_di
     path = tmp_path_factory.mktemp("project")
     (path / "base").symlink_to(base_model_dir)
     (path / "mine.yaml").write_text(RECIPE)
-    shutil.copy(ROOT / "data" / "raw" / "tweets_tous.csv", path / "tweets.csv")
+    shutil.copy(ROOT / "data" / "sample" / "tweets.csv", path / "tweets.csv")
     project = Project(path, ollama)
     first = project.start("tweetstyle-fit", "mine.yaml", "--ollama")
     give_up = time.monotonic() + 300
