@@ -13,6 +13,7 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.evaluate.compare import compare, scores_of, table
 from tweetstyle.held_out import HeldOut
 from tweetstyle.records import Tweet
+from tweetstyle.report.verdict import answers
 
 
 def run(directory: Path, nats: list[float], first: int = 0, size: float = 100.0, evaluation: dict | None = None) -> Path:
@@ -49,7 +50,19 @@ def test_the_same_run_twice_cannot_be_told_apart(tmp_path, capsys):
     found = compare([run(tmp_path / "a", values, evaluation=style), run(tmp_path / "b", values)])
     assert found[1].better.estimate == found[1].better.low == 0 and found[1].better.sign == 0
     drawn = table(found)
-    assert "cannot be told apart" in drawn.caption and list(drawn.columns[4].cells) == ["50% (40% to 60%)", "–"]
+    assert list(drawn.columns[4].cells) == ["–", "no difference that counts"] and list(drawn.columns[5].cells) == ["50% (40% to 60%)", "–"]
+
+
+def test_each_run_has_the_answer_of_its_own_report(tmp_path):
+    from test_report_page import evaluation
+
+    values = np.random.default_rng(0).normal(200, 60, 40)
+    shown = {"a": evaluation(), "b": evaluation(gain=(0.0003, 0.0001, 0.0006))}
+    found = compare([run(tmp_path / name, (values - 20 * place).tolist(), evaluation=of) for place, (name, of) in enumerate(shown.items())])
+    drawn = table(found)
+    for name, of in shown.items():
+        assert f"{name}: {answers(of, [], 'en')[0][0]}" in drawn.caption
+    assert list(drawn.columns[4].cells) == ["–", "better"]
 
 
 def test_what_cannot_be_compared_is_one_message(tmp_path):

@@ -14,13 +14,14 @@ from tweetstyle.evaluate.baselines import IN_WORDS, TOLD, TOLD_EXAMPLES
 from tweetstyle.evaluate.compare import SCORES
 from tweetstyle.evaluate.conversation import CHANCE, MOST_TRIALS, OTHERS
 from tweetstyle.evaluate.copying import SPAN_CHARACTERS, SPAN_WORDS
+from tweetstyle.evaluate.effect import SMALLEST_SHARE
 from tweetstyle.evaluate.openings import scripts
 from tweetstyle.evaluate.specificity import other_people
 from tweetstyle.evaluate.two_sample import FEWEST_TEXTS
 from tweetstyle.evaluate.writing import precision_points
 from tweetstyle.recipe import Data, Evaluation, Training
 from tweetstyle.records import Tweet
-from tweetstyle.report.verdict import FEW_COPIES, VARIED
+from tweetstyle.report.verdict import VARIED
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "evaluation.md").read_text(encoding="utf-8")
@@ -57,7 +58,7 @@ def test_scores_of_the_blind_test_have_the_exact_interval(right: int, said: str)
 def test_limits_are_those_of_the_code() -> None:
     assert f"span of {SPAN_CHARACTERS} characters, or of {SPAN_WORDS} words" in TEXT
     assert f"fewer than {FEWEST_TEXTS} tweets a side" in TEXT
-    assert f"ends below {FEW_COPIES:.0%}" in TEXT and f"below {VARIED:g}" in TEXT
+    assert f"ends below {SMALLEST_SHARE:.0%}" in TEXT and f"below {VARIED:g}" in TEXT
     french, english = (
         len(other_people(None, [Tweet("1", "x", "", language=language)], lambda tweet: tweet.text, 500, 0)[0]) for language in ("fr", "en")
     )

@@ -21,7 +21,7 @@ COUNTS = {
 INTERVAL = {"estimate": 0.339, "low": 0.286, "high": 0.397, "confidence": 0.95, "clusters": 37}
 TEST = {
     "tweets": 500, "base": {"bits_per_byte": 2.723}, "tuned": {"bits_per_byte": 1.804}, "best": "base, 20 of your tweets before it",
-    "baselines": {"base, 20 of your tweets before it": {"bits_per_byte": 2.144}}, "over_best": INTERVAL,
+    "baselines": {"base, 20 of your tweets before it": {"bits_per_byte": 2.144}}, "over_best": INTERVAL, "gain": INTERVAL,
 }  # fmt: skip
 PARITY = {
     "verdict": "q4_k_m: what was trained is what speaks, in every check that was made.",
@@ -58,6 +58,12 @@ def test_everything_that_a_stranger_must_know_is_there(base):
         "mine-q4\\_k\\_m.gguf", "rank 32, alpha 64", "<|end_of_text|>", "not that person",
     ):  # fmt: skip
         assert part in text, part
+
+
+def test_the_card_has_the_answer_of_the_verdict(base):
+    assert "the evaluation answers: Yes: it writes more like you than" in card(base)
+    nothing = TEST | {"gain": INTERVAL | {"estimate": 0.0003, "low": 0.0001, "high": 0.0006}}
+    assert "the evaluation answers: It learned nothing measurable about your style." in card(base, evaluation={"splits": {"test": nothing}})
 
 
 def test_of_a_model_that_answers_only_tweets_with_a_message_are_counted(base):

@@ -12,7 +12,7 @@ from support.html_page import VOID, Page
 
 from tweetstyle.evaluate.specificity import NEUTRAL, OTHER_TIMES
 from tweetstyle.report import RunFiles, run_report, verdict, write_report
-from tweetstyle.report.verdict import take_off
+from tweetstyle.report.verdict import answers, best_validation, take_off
 from tweetstyle.report.words import WORDS, Say
 
 HOSTILE = '<script>document.title="ran"</script><img src=x onerror="document.title=\'ran\'"> " \u202e end'
@@ -82,17 +82,88 @@ def test_both_languages_have_the_same_sentences_with_the_same_places():
 @pytest.mark.parametrize(
     ("changes", "en", "fr"),
     [
-        ({}, "Yes, it sounds like you, more than the base model shown 20", "Oui, il écrit comme vous, mieux que le modèle de base"),
-        ({"gain": (0.1, -0.1, 0.3)}, "cannot tell from 37 tweets", "On ne peut pas le dire avec 37 tweets"),
-        ({"gain": (0.1, None, None)}, "cannot tell from 37 tweets", "On ne peut pas le dire avec 37 tweets"),
-        ({"gain": (-0.5, -0.6, -0.4)}, "No, it sounds less like you", "Non, il écrit moins comme vous"),
-        ({"over": (-0.2, -0.3, -0.1)}, "but less than the base model shown 20", "mais moins que le modèle de base"),
-        ({"over": (0.1, -0.1, 0.3)}, "it cannot tell from 37 tweets", "on ne peut pas le dire avec 37 tweets"),
+        (
+            {},
+            "Yes: it writes more like you than the base model shown 20 of your tweets.",
+            "Oui : il écrit plus comme vous que le modèle de base à qui l’on montre 20 de vos tweets.",
+        ),
+        (
+            {"over": (0.0003, 0.0001, 0.0006)},
+            "It learned some of your style, but writes no more like you than the base model shown 20 of your tweets.",
+            "Il a appris une part de votre style, mais n’écrit pas plus comme vous que le modèle de base à qui l’on montre 20 de vos "
+            "tweets.",
+        ),
+        (
+            {"over": (0.1, -0.1, 0.3)},
+            "It learned some of your style; there are too few tweets to tell whether it writes more like you than the base model shown 20 "
+            "of your tweets.",
+            "Il a appris une part de votre style ; il y a trop peu de tweets pour dire s’il écrit plus comme vous que le modèle de base à "
+            "qui l’on montre 20 de vos tweets.",
+        ),
+        (
+            {"over": (-0.2, -0.3, -0.1)},
+            "It learned some of your style, but the base model shown 20 of your tweets does better.",
+            "Il a appris une part de votre style, mais le modèle de base à qui l’on montre 20 de vos tweets fait mieux.",
+        ),
+        (
+            {"gain": (0.0003, 0.0001, 0.0006)},
+            "It learned nothing measurable about your style.",
+            "Il n’a rien appris de mesurable de votre style.",
+        ),
+        (
+            {"gain": (0.0, 0.0, 0.0)},
+            "It learned nothing measurable about your style.",
+            "Il n’a rien appris de mesurable de votre style.",
+        ),
+        (
+            {"gain": (0.1, -0.1, 0.3)},
+            "There are too few tweets to tell whether it learned your style.",
+            "Il y a trop peu de tweets pour dire s’il a appris votre style.",
+        ),
+        (
+            {"gain": (0.1, None, None)},
+            "There are too few tweets to tell whether it learned your style.",
+            "Il y a trop peu de tweets pour dire s’il a appris votre style.",
+        ),
+        (
+            {"gain": (-0.5, -0.6, -0.4)},
+            "No: it writes less like you than the untrained model, so training did harm.",
+            "Non : il écrit moins comme vous que le modèle non entraîné ; l’entraînement a donc nui.",
+        ),
     ],
 )
-def test_whether_it_sounds_like_the_author_follows_the_intervals(changes, en, fr):
+def test_the_first_sentence_answers_in_words_and_the_figures_follow(changes, en, fr):
     for language, expected in (("en", en), ("fr", fr)):
-        assert expected in verdict(evaluation(**changes), [], language)[0]
+        answer, *figures = answers(evaluation(**changes), [], language)[0]
+        assert answer == expected
+        assert "37 " in figures[0] and "0" not in answer.replace("20 ", "")
+        assert verdict(evaluation(**changes), [], language)[0] == " ".join([answer, *figures])
+
+
+def test_a_model_that_learned_nothing_is_not_said_to_be_better():
+    """Figures of a real run at a learning rate of 1e-7: the interval lies above 0, and the gain is nothing."""
+    found = evaluation(gain=(0.0003, 0.0001, 0.0006), over=(-0.34, -0.4, -0.29))
+    said = verdict(found, [], "en")[0]
+    assert "Yes" not in said and "0.0003 (95% interval: 0.0001 to 0.0006) bits per byte; less than 0.01 cannot be noticed" in said
+    assert "the base model shown 20 of your tweets is better by 0.34 (95% interval: 0.29 to 0.40)" in said
+    assert "moins de 0,01 ne se remarque pas" in verdict(found, [], "fr")[0]
+
+
+@pytest.mark.parametrize(
+    ("gap", "en", "fr"),
+    [
+        ((0.62, 0.4, 0.8), "are 62% (95% interval: 40% to 80%) of the way from", "à 62\u202f% (intervalle à 95\u202f%"),
+        ((0.01, -0.03, 0.05), "are no closer to yours", "ne sont pas plus proches"),
+        ((0.2, -0.3, 0.6), "60 written tweets are too few to tell", "60 tweets écrits sont trop peu"),
+        ((0.2, None, None), "60 written tweets are too few to tell", "60 tweets écrits sont trop peu"),
+        ((-0.3, -0.5, -0.1), "are further from yours", "sont plus loin des vôtres"),
+    ],
+)
+def test_how_far_its_own_tweets_have_come_follows_the_interval(gap, en, fr):
+    found = evaluation()
+    found["style"]["gap_closed"]["tuned"] = interval(*gap)
+    for language, expected in (("en", en), ("fr", fr)):
+        assert expected in verdict(found, [], language)[0]
 
 
 def conversation(difference=(-0.2, -0.3, -0.1), tuned=(0.4, 0.3, 0.5), text="un tweet") -> dict:
@@ -107,11 +178,12 @@ def conversation(difference=(-0.2, -0.3, -0.1), tuned=(0.4, 0.3, 0.5), text="un 
 @pytest.mark.parametrize(
     ("changes", "en", "fr"),
     [
-        ({}, "hears what is said to it less well", "entend moins bien ce qu’on lui dit"),
-        ({"difference": (0.1, 0.05, 0.2)}, "hears what is said to it better", "entend mieux ce qu’on lui dit"),
-        ({"difference": (0.1, -0.05, 0.2)}, "one cannot tell", "on ne peut pas le dire"),
-        ({"difference": (0.1, None, None)}, "one cannot tell", "on ne peut pas le dire"),
-        ({"tuned": (0.25, 0.1, 0.4)}, "hears the message at all is not shown", "entende seulement le message n’est pas démontré"),
+        ({}, "answers to messages less well", "moins bien que le modèle non entraîné"),
+        ({"difference": (0.1, 0.05, 0.2)}, "answers to messages better", "aux messages mieux que le modèle"),
+        ({"difference": (0.01, -0.03, 0.05)}, "no sense was lost", "aucun sens ne s’est perdu"),
+        ({"difference": (0.1, -0.05, 0.2)}, "too few tweets to tell whether it matches", "trop peu de tweets pour dire s’il associe"),
+        ({"difference": (0.1, None, None)}, "too few tweets to tell whether it matches", "trop peu de tweets pour dire s’il associe"),
+        ({"tuned": (0.25, 0.1, 0.4)}, "at all is not shown", "Qu’il tienne compte du message n’est pas démontré"),
     ],
 )
 def test_whether_sense_was_lost_follows_the_interval_of_the_difference(changes, en, fr):
@@ -177,10 +249,12 @@ def test_a_baseline_that_is_better_is_told_by_how_much_it_is_better():
 @pytest.mark.parametrize(
     ("excess", "en", "fr"),
     [
-        ((0.0, -0.01, 0.02), "It makes up new things", "Il invente du nouveau"),
-        ((0.18, 0.08, 0.28), "It repeats your old tweets", "Il répète vos anciens tweets"),
-        ((0.05, -0.1, 0.2), "cannot tell from 60 written tweets", "On ne peut pas le dire avec 60 tweets écrits"),
-        ((0.0, None, None), "cannot tell from 60 written tweets", "On ne peut pas le dire avec 60 tweets écrits"),
+        ((0.0, -0.01, 0.02), "It writes new tweets", "Il écrit de nouveaux tweets"),
+        ((0.0, -0.2, 0.02), "It writes new tweets", "Il écrit de nouveaux tweets"),
+        ((0.18, 0.08, 0.28), "It recites your old tweets", "Il récite vos anciens tweets"),
+        ((0.05, -0.1, 0.2), "There are too few written tweets to tell.", "Il y a trop peu de tweets écrits pour le dire."),
+        ((0.03, 0.01, 0.06), "There are too few written tweets to tell.", "Il y a trop peu de tweets écrits pour le dire."),
+        ((0.0, None, None), "There are too few written tweets to tell.", "Il y a trop peu de tweets écrits pour le dire."),
     ],
 )
 def test_whether_it_recites_follows_the_interval_of_the_excess(excess, en, fr):
@@ -191,15 +265,39 @@ def test_whether_it_recites_follows_the_interval_of_the_excess(excess, en, fr):
 @pytest.mark.parametrize(
     ("bits", "en", "fr"),
     [
-        ((2.0, 1.8, 2.2), "should have stopped at step 20, epoch 1.00", "Il fallait arrêter l’entraînement au pas 20, époque 1,00"),
+        (
+            (2.0, 1.8, 2.2),
+            "went on too long. Validation was best at step 20, epoch 1.00",
+            "trop longtemps. La meilleure validation est celle du pas 20, époque 1,00",
+        ),
         ((2.0, 1.9, 1.8), "did not stop too late", "ne s’est pas arrêté trop tard"),
-        ((2.0, 1.8, 1.805), "could have stopped at step 20", "On pouvait arrêter l’entraînement au pas 20"),
-        ((2.0,), "cannot tell from so few validations (1)", "On ne peut pas le dire avec si peu de validations (1)"),
+        ((2.0, 1.8, 1.805), "could have stopped earlier", "pouvait s’arrêter plus tôt"),
+        ((2.0, 1.9995, 1.999), "changed nothing measurable", "n’a rien changé de mesurable"),
+        ((2.0,), "too few validations to tell. There are 1", "trop peu de validations pour le dire. Il y en a 1"),
     ],
 )
 def test_when_to_stop_follows_the_validation_curve(bits, en, fr):
     for language, expected in (("en", en), ("fr", fr)):
         assert expected in verdict({}, curve(*bits), language)[2]
+        so_far = verdict({}, curve(*bits), language, unfinished=True)[2]
+        assert expected not in so_far or len(bits) == 1
+
+
+@pytest.mark.parametrize(
+    ("untrained", "bits", "said"),
+    [
+        (2.7, (2.0, 1.9, 1.8), "did not stop too late. The last validation, at step 30, epoch 1.50,"),
+        (2.7, (2.0, 1.8, 2.2), "went on too long. Validation was best at step 20"),
+        (2.7, (2.8, 2.9, 3.0), "never made it measurably better on the validation tweets. The untrained model has 2.700"),
+        (2.7, (2.7, 2.699, 2.695), "never made it measurably better"),
+        (2.7, (2.0,), "too few validations to tell. There are 1,"),
+    ],
+)
+def test_the_validation_before_the_first_step_is_no_state_of_the_training(untrained, bits, said):
+    """A line of step 0 is of the untrained model, whether or not a run has one."""
+    lines = [{"step": 0, "eval_bits_per_byte": untrained, "eval_loss": 4.0, "seconds": 1.0}, *curve(*bits)]
+    assert said in verdict({}, lines, "en")[2]
+    assert best_validation(lines)["step"] > 0
 
 
 def test_copying_takes_off_where_it_rises_and_stays():
@@ -275,11 +373,11 @@ def test_sentences_of_the_files_are_said_in_the_readers_language(tmp_path):
     good = SplitResult(40, 9, 9, 0, one, one, gain(0.4, 0.6), {}, "base, raw text", gain(-0.6, -0.4), None)
     splits = {
         "a": good, "b": replace(good, gain=gain(-2, -1)), "c": replace(good, gain=gain(-1, 1)),
-        "d": replace(good, gain=gain(None, None, 1)),
+        "d": replace(good, gain=gain(None, None, 1)), "g": replace(good, gain=Interval(0.0, -0.001, 0.001, 0.95, 40)),
         "e": replace(good, gain=gain(0.4, 0.6, 12)), "f": replace(good, too_long=3),
     }  # fmt: skip
     said = warnings_in_words(splits, [(10, 1.0), (20, 1.5)])
-    assert len(said) >= 7 and all(in_french(sentence) for sentence in said)
+    assert len(said) >= 8 and all(in_french(sentence) for sentence in said)
     assert in_french(said[0]) == (
         "a : le modèle de base sur le texte brut prédit les nouveaux tweets mieux que le modèle entraîné : l’entraînement ne vaut pas "
         "encore sa peine."

@@ -191,14 +191,14 @@ def _result(
 
 
 def _validation_curve(metrics: Path) -> list[tuple[int, float]]:
-    """(step, bits per byte) of each validation during training; a last line that a kill cut off is left out."""
+    """(step, bits per byte) of each validation of the trained model; a last line that a kill cut off is left out, and step 0."""
     curve = []
     for line in metrics.read_text(encoding="utf-8").splitlines() if metrics.is_file() else ():
         try:
             row = json.loads(line)
         except ValueError:
             break
-        if "eval_bits_per_byte" in row:
+        if "eval_bits_per_byte" in row and row["step"] > 0:
             curve.append((row["step"], row["eval_bits_per_byte"]))
     return curve
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.evaluate.effect import SMALLEST_GAIN, Effect, effect
 from tweetstyle.evaluate.intervals import Interval, bootstrap_t
 from tweetstyle.held_out import HeldOut, clusters
 
@@ -20,13 +21,20 @@ if TYPE_CHECKING:
 
 SCORES = "scores.json"
 CONFIDENCE, RESAMPLES, SEED = 0.95, 2000, 42
+IN_WORDS = {
+    Effect.MORE: "better",
+    Effect.LESS: "worse",
+    Effect.NONE: "no difference that counts",
+    Effect.UNKNOWN: "too few tweets to tell",
+}
+"""Of a run against the first one."""
 
 
 @dataclass(frozen=True)
 class Compared:
     """One run. bits_per_byte: on the common tweets, as is base's; better: how many bits per byte fewer than the first run, None for it.
 
-    gap_closed, copied: as its evaluation.json has them, None where they were not measured.
+    gap_closed, copied, answer (does it write like the author?): as its evaluation.json has them, None where they were not measured.
     """
 
     run: str
@@ -36,6 +44,7 @@ class Compared:
     better: Interval | None
     gap_closed: Interval | None
     copied: Interval | None
+    answer: str | None
 
 
 def scores_of(samples: Mapping[str, HeldOut], base: Sequence[float], tuned: Sequence[float]) -> dict[str, list[dict[str, Any]]]:
@@ -65,26 +74,28 @@ def compare(runs: Sequence[Path], split: str = "test") -> list[Compared]:
     for place, run in enumerate(runs):
         settings = {"confidence": CONFIDENCE, "resamples": RESAMPLES, "seed": SEED}
         better = bootstrap_t(tuned[0] - tuned[place], sizes, days, **settings) if place else None
-        gap, copied = _style(run)
         bits = [float(of[place].sum() / sizes.sum()) for of in (base, tuned)]
-        found.append(Compared(str(run), len(common), *bits, better, gap, copied))
+        found.append(Compared(str(run), len(common), *bits, better, *_evaluated(run)))
     return found
 
 
 def table(compared: Sequence[Compared]) -> Table:
-    """A row a run."""
+    """A row a run; beneath it what each run's own evaluation says of it."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     title = f"{compared[0].tweets:,} test tweets that every run was scored on, without a topic or first words"
     drawn = Table(title=title, title_justify="left", caption_justify="left", box=SIMPLE_HEAD)
-    for column in ("run", "base", "tuned", "bits per byte fewer than the first", "gap closed", "copied"):
-        drawn.add_column(column, justify="left" if column == "run" else "right")
+    for column in ("run", "base", "tuned", "bits per byte fewer than the first", "which is", "gap closed", "copied"):
+        drawn.add_column(column, justify="left" if column in ("run", "which is") else "right")
     for one in compared:
         bits = f"{one.base:.3f}", f"{one.bits_per_byte:.3f}"
-        drawn.add_row(one.run, *bits, _in_words(one.better, "+.3f"), _in_words(one.gap_closed, ".0%"), _in_words(one.copied, ".0%"))
-    if any(one.better and one.better.sign == 0 for one in compared):
-        drawn.caption = "An interval that holds 0: with these tweets the two cannot be told apart."
+        which = IN_WORDS[effect(one.better, SMALLEST_GAIN)] if one.better else "–"
+        shares = (_in_words(share, ".0%") for share in (one.gap_closed, one.copied))
+        drawn.add_row(one.run, *bits, _in_words(one.better, "+.3f"), which, *shares)
+    drawn.caption = "\n".join(
+        [*(f"{one.run}: {one.answer}" for one in compared if one.answer), f"A difference counts from {SMALLEST_GAIN} bits per byte on."]
+    )
     return drawn
 
 
@@ -120,7 +131,12 @@ def _read(path: Path) -> dict[str, Any]:
         raise TweetstyleError("there are no scores of a run", where=str(path), hint=hint) from error
 
 
-def _style(run: Path) -> tuple[Interval | None, Interval | None]:
-    style = (_read(run / "evaluation.json").get("style") or {}) if (run / "evaluation.json").is_file() else {}
+def _evaluated(run: Path) -> tuple[Interval | None, Interval | None, str | None]:
+    """Gap closed, share copied, and the verdict's first answer."""
+    from tweetstyle.report.verdict import answers
+
+    evaluation = _read(run / "evaluation.json") if (run / "evaluation.json").is_file() else {}
+    style = evaluation.get("style") or {}
     gap, copied = (style.get("gap_closed") or {}).get("tuned"), (style.get("copying") or {}).get("generated")
-    return Interval(**gap) if gap else None, Interval(**copied) if copied else None
+    answer = answers(evaluation, [], "en")[0][0] if evaluation.get("splits") else None
+    return Interval(**gap) if gap else None, Interval(**copied) if copied else None, answer

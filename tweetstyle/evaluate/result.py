@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tweetstyle.evaluate.conversation import Conversation
+from tweetstyle.evaluate.effect import SMALLEST_GAIN, Effect, effect
 from tweetstyle.evaluate.habits import name_and_example
 from tweetstyle.evaluate.intervals import Interval
 from tweetstyle.evaluate.specificity import Specificity
@@ -109,15 +110,18 @@ def warnings_in_words(splits: dict[str, SplitResult], validation_curve: list[tup
 
 def _on_split(name: str, split: SplitResult) -> list[str]:
     said, gain = [], split.gain
+    learned = effect(gain, SMALLEST_GAIN)
     if gain.low is None:
         said.append(f"{name}: its tweets {_groups(gain.clusters)}, too few to say how sure the figures are.")
-    elif gain.sign < 0:
+    elif learned is Effect.LESS:
         said.append(
             f"{name}: the tuned model predicts new tweets worse than the base model. It has overfitted, or learned too fast: {TRY_LESS}."
         )
-    elif gain.sign == 0:
+    elif learned is Effect.NONE:
+        said.append(f"{name}: the tuned model predicts new tweets no better than the base model: it learned nothing measurable.")
+    elif learned is Effect.UNKNOWN:
         said.append(f"{name}: {split.tweets} tweets are too few, or the change too small, to tell whether the tuning helped.")
-    if gain.sign > 0 and split.over_best.sign < 0:
+    elif effect(split.over_best, SMALLEST_GAIN) is Effect.LESS:
         said.append(f"{name}: {split.best} predicts new tweets better than the tuned model: the training is not worth its time yet.")
     if gain.low is not None and gain.may_be_too_narrow:
         said.append(f"{name}: its tweets {_groups(gain.clusters)}, so the interval may be too narrow.")

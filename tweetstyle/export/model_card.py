@@ -97,7 +97,7 @@ def model_card(
         "## How to run it\n\n" + _how_to_run(recipe, template),
         "## The files\n\n" + _files(recipe, base, files, facts),
         "## What it was made of\n\n" + _data(recipe, counts) if counts else "",
-        "## How well it writes like the author\n\n" + _metrics(evaluation["splits"]) if evaluation else "",
+        "## How well it writes like the author\n\n" + _metrics(evaluation) if evaluation else "",
         "## Is it what was trained?\n\n" + _gate(parity) if parity else "",
         "## How it was made\n\n" + _made(recipe),
     ]
@@ -176,13 +176,17 @@ def _data(recipe: Recipe, counts: dict[str, Any]) -> str:
     )
 
 
-def _metrics(splits: dict[str, Any]) -> str:
-    test = splits["test"]
+def _metrics(evaluation: dict[str, Any]) -> str:
+    from tweetstyle.report.verdict import answers
+
+    test = evaluation["splits"]["test"]
+    answer = answers(evaluation, [], "en")[0][0]
     rows = ["| held-out tweets | bits per byte |", "|---|---:|", f"| base model | {test['base']['bits_per_byte']:.3f} |"]
     rows += [f"| {plain(name)} | {figures['bits_per_byte']:.3f} |" for name, figures in test["baselines"].items()]
     rows.append(f"| this model, before quantisation | {test['tuned']['bits_per_byte']:.3f} |")
     best = f"Gain over the best of them ({plain(test['best'])}): {_interval(test['over_best'])} bits per byte, on {test['tweets']} tweets."
-    return "\n".join(rows) + f"\n\n{best} Lower bits per byte predict the author's own unseen tweets better."
+    asked = f"Asked by the author whether it writes like them, the evaluation answers: {plain(answer)}"
+    return f"{asked}\n\n" + "\n".join(rows) + f"\n\n{best} Lower bits per byte predict the author's own unseen tweets better."
 
 
 def _interval(interval: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from tweetstyle.prepare.report_style import STYLE
 from tweetstyle.report import measured, recorded
 from tweetstyle.report.conversation import conversation
 from tweetstyle.report.files import RunFiles, read_run
-from tweetstyle.report.verdict import verdict
+from tweetstyle.report.verdict import answers
 from tweetstyle.report.words import Say
 
 RELOAD = 20
@@ -36,11 +36,11 @@ def run_report(files: RunFiles, language: str, *, live: bool = False) -> str:
     run = read_run(files)
     say = Say(language, talks=bool(run.evaluation.get("conversation")), begins=run.begins)
     sections = {
+        "samples": measured.samples(run, say),
         "curves": recorded.curves(run, say),
         "likelihood": measured.likelihood(run, say),
         "style": measured.style(run, say),
         **({"conversation": conversation(run, say)} if say.talks else {}),
-        "samples": measured.samples(run, say),
         "copying": measured.copying(run, say),
         "data": recorded.data(run, say),
         "plan": recorded.plan(run, say),
@@ -53,7 +53,8 @@ def run_report(files: RunFiles, language: str, *, live: bool = False) -> str:
         f'<section id="{name}">\n<h2>{html(say(f"h_{name}"))}</h2>\n' + "\n".join(parts) + "\n</section>"
         for name, parts in sections.items()
     )
-    sentences = "".join(f"<li>{html(sentence)}</li>" for sentence in verdict(run.evaluation, run.metrics, language, live=live))
+    given = answers(run.evaluation, run.metrics, language, unfinished=live or not run.fit)
+    sentences = "".join(f"<li><strong>{html(answer)}</strong> {html(' '.join(figures))}</li>" for answer, *figures in given)
     reload = f'<meta http-equiv="refresh" content="{RELOAD}">\n' if live else ""
     notice = f'<p class="warning">{html(say("live"))}</p>\n' if live else ""
     title = html(say("title", name=run.name))

@@ -39,6 +39,10 @@ SENTENCES = (
         "essayez moins d’époques, un taux d’apprentissage plus petit ou plus de tweets.",
     ),
     (
+        r"(\w+): the tuned model predicts new tweets no better than the base model: it learned nothing measurable\.",
+        "{0} : le modèle entraîné ne prédit pas mieux les nouveaux tweets que le modèle de base : il n’a rien appris de mesurable.",
+    ),
+    (
         r"(\w+): (\d+) tweets are too few, or the change too small, to tell whether the tuning helped\.",
         "{0} : {1} tweets sont trop peu, ou le changement trop petit, pour dire si l’entraînement a aidé.",
     ),

@@ -1,15 +1,13 @@
-"""The verdict in three points: does it sound like you (and does it hear you), does it make up new things, when should training have
-stopped."""
+"""The verdict: does it write like you, does it write new tweets or recite old ones, when should training have stopped."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tweetstyle.evaluate.effect import SMALLEST_GAIN, SMALLEST_SHARE, Effect, effect
 from tweetstyle.report.words import Say
 
-FEW_COPIES = 0.05
-"""An excess of copying whose interval ends below this is none that matters."""
 VARIED = 0.7
 """Below this ratio of distinct word pairs a model repeats itself."""
 RISE = 1.01
@@ -18,19 +16,38 @@ TAKE_OFF = 0.1
 """Above its first value by so much, and never below that again, the share of copying has taken off."""
 CERTAIN = 0.5
 """In the last validation alone: a share below it may be one tweet of a handful, which is no take-off yet."""
+SAME_PROMPT = "base, same prompt"
+"""The baseline over which the gain over the untrained model is measured."""
 
 Json = Mapping[str, Any]
 
 
-def verdict(evaluation: Json, metrics: Sequence[Json], language: str, *, live: bool = False) -> list[str]:
-    """Three texts of one to five plain sentences, from evaluation.json (empty: not yet) and the lines of metrics.jsonl."""
-    say = Say(language, talks=bool((evaluation or {}).get("conversation")))
-    return [_like_you(evaluation or {}, say), _new_things(evaluation or {}, say), _stopping(metrics, say, live)]
+def verdict(evaluation: Json, metrics: Sequence[Json], language: str, *, unfinished: bool = False) -> list[str]:
+    """The three answers, each with its figures behind it. Arguments as in `answers`."""
+    return [" ".join((answer, *figures)) for answer, *figures in answers(evaluation, metrics, language, unfinished=unfinished)]
+
+
+def answers(evaluation: Json, metrics: Sequence[Json], language: str, *, unfinished: bool = False) -> list[list[str]]:
+    """Three lists of sentences: an answer in plain words, then its figures.
+
+    Args:
+        evaluation: evaluation.json; empty where nothing was evaluated yet.
+        metrics: the lines of metrics.jsonl.
+        unfinished: whether the training has not come to its end.
+    """
+    evaluation = evaluation or {}
+    say = Say(language, talks=bool(evaluation.get("conversation")))
+    return [_like_you(evaluation, say), _new_tweets(evaluation, say), _stopping(metrics, say, unfinished)]
+
+
+def validations(metrics: Sequence[Json]) -> list[Json]:
+    """The validation lines of the trained model; step 0 is the untrained one."""
+    return [line for line in metrics if "eval_bits_per_byte" in line and line["step"] > 0]
 
 
 def best_validation(metrics: Sequence[Json]) -> Json | None:
     """The first validation line with the fewest bits per byte: what fit keeps."""
-    return min((m for m in metrics if "eval_bits_per_byte" in m), key=lambda m: m["eval_bits_per_byte"], default=None)
+    return min(validations(metrics), key=lambda line: line["eval_bits_per_byte"], default=None)
 
 
 def take_off(metrics: Sequence[Json]) -> Json | None:
@@ -53,14 +70,9 @@ def epoch_of(line: Json, metrics: Sequence[Json]) -> float | None:
     """A validation line has no epoch of its own: that of the training line of its step, or of the last before it."""
     if line.get("epoch") is not None:
         return line["epoch"]
+    if line["step"] == 0:
+        return 0.0
     return max((m["epoch"] for m in metrics if m.get("epoch") is not None and m["step"] <= line["step"]), default=None)
-
-
-def sign(found: Json | None) -> int:
-    """1 or -1 where the whole interval lies on that side of 0, else 0."""
-    if not found or found["low"] is None or found["high"] is None:
-        return 0
-    return int(found["low"] > 0) - int(found["high"] < 0)
 
 
 def turned(found: Json) -> dict[str, Any]:
@@ -69,80 +81,136 @@ def turned(found: Json) -> dict[str, Any]:
     return {**found, "estimate": -found["estimate"], "low": low, "high": high}
 
 
-def _like_you(evaluation: Json, say: Say) -> str:
+# -- does it write like you? --------------------------------------------------------------------------------
+
+
+def _like_you(evaluation: Json, say: Say) -> list[str]:
     splits = evaluation.get("splits") or {}
     test = splits.get("test") or splits.get("validation")
     if not test:
-        return say("v_like_not_yet")
+        return [say("v_like_not_yet")]
+    said = _learned(test, say) if effect(test["gain"], SMALLEST_GAIN) is Effect.MORE else _not_learned(test, say)
+    said += _closer(evaluation.get("style") or {}, say)
     talk = evaluation.get("conversation")
-    return " ".join([_like_you_at_all(evaluation, test, say), *([say("v_given"), *_what_it_hears(evaluation, talk, say)] if talk else [])])
+    return [*said, say("v_given"), *_what_it_hears(evaluation, talk, say)] if talk else said
 
 
-def _like_you_at_all(evaluation: Json, test: Json, say: Say) -> str:
-    over, tweets, best = test["over_best"], say.number(test["tweets"]), say.baseline(test["best"])
-    if not sign(test["gain"]):
-        return say("v_like_cannot", tweets=tweets, gain=say.interval(test["gain"]))
-    if sign(test["gain"]) < 0:
-        return say("v_like_worse", tweets=tweets, gain=say.interval(turned(test["gain"])))
-    key = {1: "v_like_yes", 0: "v_like_unsure", -1: "v_like_less"}[sign(over)]
-    said = say(key, tweets=tweets, best=best, over=say.interval(turned(over) if sign(over) < 0 else over))
-    gap = ((evaluation.get("style") or {}).get("gap_closed") or {}).get("tuned")
-    return f"{said} {say('v_gap', gap=say.interval(gap, shares=True))}" if gap else said
+def _learned(test: Json, say: Say) -> list[str]:
+    """Of a model that is better than the untrained one: whether it is also better than the best that can be had without training."""
+    over = effect(test["over_best"], SMALLEST_GAIN)
+    answer, figures = {
+        Effect.MORE: ("v_like_yes", "f_over"),
+        Effect.NONE: ("v_like_same", "f_difference"),
+        Effect.UNKNOWN: ("v_like_unsure", "f_difference"),
+        Effect.LESS: ("v_like_less", "f_best"),
+    }[over]
+    words = {"tweets": say.number(test["tweets"]), "best": say.baseline(test["best"]), "smallest": say.number(SMALLEST_GAIN)}
+    shown = turned(test["over_best"]) if over is Effect.LESS else test["over_best"]
+    said = [say(answer, **words), say(figures, **words, over=_bits(shown, over, say))]
+    return said if test["best"] == SAME_PROMPT else [*said, say("f_gain", gain=say.interval(test["gain"]))]
+
+
+def _not_learned(test: Json, say: Say) -> list[str]:
+    """Of a model that is no better than the untrained one, or of which that cannot be told."""
+    gain = effect(test["gain"], SMALLEST_GAIN)
+    words = {"tweets": say.number(test["tweets"]), "smallest": say.number(SMALLEST_GAIN)}
+    if gain is Effect.LESS:
+        said = [say("v_like_worse"), say("f_harm", **words, loss=say.interval(turned(test["gain"])))]
+    else:
+        answer = "v_like_nothing" if gain is Effect.NONE else "v_like_cannot"
+        said = [say(answer), say("f_small", **words, gain=_bits(test["gain"], gain, say))]
+    if test["best"] != SAME_PROMPT and effect(test["over_best"], SMALLEST_GAIN) is Effect.LESS:
+        said.append(say("f_best", **words, best=say.baseline(test["best"]), over=say.interval(turned(test["over_best"]))))
+    return [*said, say("v_like_try")] if gain is Effect.NONE else said
+
+
+def _bits(found: Json, of: Effect, say: Say) -> str:
+    """With more decimals where the figure may be, or is, smaller than what counts."""
+    return say.interval(found, digits={Effect.UNKNOWN: 3, Effect.NONE: 4}.get(of, 2))
+
+
+def _closer(style: Json, say: Say) -> list[str]:
+    """How far its own tweets have come from the untrained model's to the author's."""
+    gap = (style.get("gap_closed") or {}).get("tuned")
+    if not gap:
+        return []
+    return [say(f"v_gap_{effect(gap, SMALLEST_SHARE).value}", gap=say.interval(gap, shares=True), samples=say.number(style["samples"]))]
 
 
 def _what_it_hears(evaluation: Json, talk: Json, say: Say) -> list[str]:
     """Whether sense was lost with the style that was gained, by each of the two measures that can tell; by words only where they can."""
     words = ((evaluation.get("style") or {}).get("obedience") or {}).get("key words")
     said = []
-    if words and (way := sign(words["difference"])):
+    way = effect(words["difference"], SMALLEST_SHARE) if words else Effect.UNKNOWN
+    if way in (Effect.MORE, Effect.LESS):
         shares = {of: say.interval(words[of], shares=True) for of in ("base", "tuned", "difference")}
-        said.append(say("v_words_gained" if way > 0 else "v_words_lost", **shares))
+        said.append(say("v_words_gained" if way is Effect.MORE else "v_words_lost", **shares))
     return said + (_by_likelihood(talk["relevance"], say) if talk["relevance"] else [])
 
 
 def _by_likelihood(heard: Json, say: Say) -> list[str]:
-    key = {1: "v_sense_gained", 0: "v_sense_unsure", -1: "v_sense_lost"}[sign(heard["difference"])]
     shares = {who: say.interval(heard[who], shares=True) for who in ("base", "tuned")}
-    said = [say(key, **shares, chance=say.percent(heard["chance"]))]
+    answer = f"v_sense_{effect(heard['difference'], SMALLEST_SHARE).value}"
+    said = [say(answer), say("f_sense", **shares, chance=say.percent(heard["chance"]))]
     low = heard["tuned"]["low"]
     return [*said, say("v_deaf")] if low is None or low <= heard["chance"] else said
 
 
-def _new_things(evaluation: Json, say: Say) -> str:
+# -- does it recite? ----------------------------------------------------------------------------------------
+
+
+def _new_tweets(evaluation: Json, say: Say) -> list[str]:
     style = evaluation.get("style") or {}
     found = style.get("copying")
     if not found:
-        return say("v_copy_not_yet")
+        return [say("v_copy_not_yet")]
     excess = found["excess"]
-    harmless = excess["high"] is not None and excess["high"] <= FEW_COPIES
-    key = "v_copy_no" if harmless else "v_copy_yes" if sign(excess) > 0 else "v_copy_cannot"
-    said = say(
-        key,
-        samples=say.number(style["samples"]),
-        generated=say.percent(found["generated"]["estimate"]),
-        held_out=say.percent(found["held_out"]["estimate"]),
-        excess=say.interval(excess, shares=True),
-    )
+    harmless = excess["high"] is not None and excess["high"] <= SMALLEST_SHARE
+    recites = effect(excess, SMALLEST_SHARE) is Effect.MORE
+    said = [say("v_copy_no" if harmless else "v_copy_yes" if recites else "v_copy_cannot")]
+    shares = {of: say.percent(found[of]["estimate"]) for of in ("generated", "held_out")}
+    said.append(say("f_copy", samples=say.number(style["samples"]), **shares, excess=say.interval(excess, shares=True)))
     varied = ((style.get("diversity") or {}).get("tuned") or {}).get("distinct_2")
     if varied is not None and varied < VARIED:
-        said += " " + say("v_repeats_itself", ratio=say.number(varied, 2))
+        said.append(say("v_repeats_itself", ratio=say.number(varied, 2)))
     return said
 
 
-def _stopping(metrics: Sequence[Json], say: Say, live: bool) -> str:
-    curve = [m for m in metrics if "eval_bits_per_byte" in m]
+# -- when should training have stopped? ---------------------------------------------------------------------
+
+
+def _stopping(metrics: Sequence[Json], say: Say, unfinished: bool) -> list[str]:
+    curve = validations(metrics)
     if len(curve) < 2:
-        return say("v_stop_not_yet", count=len(curve))
+        return [say("v_stop_not_yet"), say("f_stop_not_yet", count=len(curve))]
     best, last = best_validation(curve), curve[-1]
-    lowest, end = best["eval_bits_per_byte"], last["eval_bits_per_byte"]
-    if live:
-        key = "v_stop_so_far"
-    elif best["step"] == last["step"]:
-        key = "v_stop_end"
-    else:
-        key = "v_stop_over" if end > RISE * lowest else "v_stop_late"
-    epoch = say.number(epoch_of(best, metrics), 2)
-    said = say(key, step=say.number(best["step"]), epoch=epoch, best=say.number(lowest, 3), last=say.number(end, 3))
+    kind = "so_far" if unfinished else _how_it_stopped(metrics)
+    figures = {
+        "step": say.number(best["step"]),
+        "epoch": say.number(epoch_of(best, metrics), 2),
+        "best": say.number(best["eval_bits_per_byte"], 3),
+        "last": say.number(last["eval_bits_per_byte"], 3),
+        "untrained": say.number(_untrained(metrics), 3),
+    }
+    said = [say(f"v_stop_{kind}"), say(f"f_stop_{kind}", **figures)]
     if started := take_off(metrics):
-        said += " " + say("v_takes_off", epoch=say.number(epoch_of(started, metrics), 2))
-    return f"{said} {say('v_no_interval')}"
+        said.append(say("v_takes_off", epoch=say.number(epoch_of(started, metrics), 2)))
+    return [*said, say("v_no_interval")]
+
+
+def _how_it_stopped(metrics: Sequence[Json]) -> str:
+    """never: not better than untrained; flat: no change that counts; end, over, late: where the best validation was."""
+    bits = [line["eval_bits_per_byte"] for line in validations(metrics)]
+    lowest, untrained = min(bits), _untrained(metrics)
+    if untrained is not None and lowest > untrained - SMALLEST_GAIN:
+        return "never"
+    if untrained is None and max(bits) - lowest < SMALLEST_GAIN:
+        return "flat"
+    if bits.index(lowest) == len(bits) - 1:
+        return "end"
+    return "over" if bits[-1] > RISE * lowest else "late"
+
+
+def _untrained(metrics: Sequence[Json]) -> float | None:
+    """Bits per byte of the validation at step 0; None of a run without one."""
+    return next((line["eval_bits_per_byte"] for line in metrics if "eval_bits_per_byte" in line and line["step"] == 0), None)

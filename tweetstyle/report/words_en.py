@@ -23,40 +23,41 @@ WORDS = {
     "b_examples": "the base model shown {count} of your tweets",
     "b_told": "the base model told in words to write like you",
     "b_told_examples": "the base model told in words and shown {count} of your answers",
-    "b_ngram": "letter n-grams of your tweets",
-    "v_like_not_yet": "Does it sound like you? That has not been measured yet.",
-    "v_like_cannot": (
-        "Does it sound like you? One cannot tell from {tweets} tweets: the gain over the untuned model is {gain} bits per byte."
+    "b_ngram": "a letter n-gram model of your tweets",
+    "v_like_not_yet": "Does it write like you? Not measured yet.",
+    "v_like_yes": "Yes: it writes more like you than {best}.",
+    "v_like_same": "It learned some of your style, but writes no more like you than {best}.",
+    "v_like_unsure": "It learned some of your style; there are too few tweets to tell whether it writes more like you than {best}.",
+    "v_like_less": "It learned some of your style, but {best} does better.",
+    "v_like_worse": "No: it writes less like you than the untrained model, so training did harm.",
+    "v_like_nothing": "It learned nothing measurable about your style.",
+    "v_like_cannot": "There are too few tweets to tell whether it learned your style.",
+    "v_like_try": "A longer training or a higher learning rate may help.",
+    "f_over": "On {tweets} of your tweets that it never saw, it is better by {over} bits per byte.",
+    "f_difference": (
+        "On {tweets} of your tweets that it never saw, the difference is {over} bits per byte; less than {smallest} cannot be noticed."
     ),
-    "v_like_worse": (
-        "No, it sounds less like you than the untuned model does: on {tweets} tweets that it never saw it is {gain} bits per "
-        "byte worse; the training has done harm."
+    "f_best": "On {tweets} of your tweets that it never saw, {best} is better by {over} bits per byte.",
+    "f_gain": "The gain over the untrained model is {gain}.",
+    "f_small": (
+        "On {tweets} of your tweets that it never saw, the gain over the untrained model is {gain} bits per byte; less than {smallest} "
+        "cannot be noticed."
     ),
-    "v_like_yes": "Yes, it sounds like you, more than {best}: on {tweets} tweets that it never saw it is better by {over} bits per byte.",
-    "v_like_less": (
-        "It sounds more like you than the untuned model, but less than {best}, which is better by {over} bits per byte on "
-        "{tweets} unseen tweets."
+    "f_harm": "On {tweets} of your tweets that it never saw, it is worse by {loss} bits per byte.",
+    "v_gap_more": "The tweets it writes are {gap} of the way from the untrained model's to yours.",
+    "v_gap_none": "The tweets it writes are no closer to yours than the untrained model's: {gap} of the way.",
+    "v_gap_less": "The tweets it writes are further from yours than the untrained model's: {gap} of the way.",
+    "v_gap_unknown": (
+        "{samples} written tweets are too few to tell whether they are closer to yours than the untrained model's: {gap} of the way."
     ),
-    "v_like_unsure": (
-        "It sounds more like you than the untuned model; whether more than {best} it cannot tell from {tweets} tweets: the "
-        "difference is {over} bits per byte."
-    ),
-    "v_gap": "Its writing has gone {gap} of the way from the untuned model's to yours.",
     "v_given": "Each tweet was scored after the message that it answers, which a model wrote for it.",
-    "v_sense_lost": (
-        "By likelihood it hears what is said to it less well than the untrained model, and sense was lost: of five messages it "
-        "finds the one that you answered in "
-        "{tuned} of cases, against {base}; chance is {chance}."
+    "v_sense_less": "By likelihood, sense was lost: it matches answers to messages less well than the untrained model.",
+    "v_sense_more": "By likelihood, sense was gained: it matches answers to messages better than the untrained model.",
+    "v_sense_none": "By likelihood, no sense was lost: it matches answers to messages as well as the untrained model.",
+    "v_sense_unknown": (
+        "By likelihood, there are too few tweets to tell whether it matches answers to messages as well as the untrained model."
     ),
-    "v_sense_gained": (
-        "By likelihood it hears what is said to it better than the untrained model: of five messages it finds the one that you answered in "
-        "{tuned} of cases, against {base}; chance is {chance}."
-    ),
-    "v_sense_unsure": (
-        "Whether it hears what is said to it as well as the untrained model one cannot tell by likelihood: of five messages it "
-        "finds the one that "
-        "you answered in {tuned} of cases, against {base}; chance is {chance}."
-    ),
+    "f_sense": "Of five messages it finds the one that you answered in {tuned} of cases, against {base}; chance is {chance}.",
     "v_words_lost": (
         "Sense was lost, by the words that come back: a word of the message stands in {tuned} of its answers, against {base} of the "
         "untrained model's, a difference of {difference}."
@@ -65,34 +66,37 @@ WORDS = {
         "Sense was gained, by the words that come back: a word of the message stands in {tuned} of its answers, against {base} of the "
         "untrained model's, a difference of {difference}."
     ),
-    "v_deaf": ("That it hears the message at all is not shown."),
-    "v_copy_not_yet": "Does it make up new things? That has not been measured.",
-    "v_copy_cannot": (
-        "Does it make up new things or repeat? One cannot tell from {samples} written tweets: {generated} of them hold a long "
-        "passage of an old tweet of yours, against {held_out} of your own new ones, a difference of {excess}."
+    "v_deaf": "That it takes the message into account at all is not shown.",
+    "v_copy_not_yet": "Does it write new tweets or recite old ones? Not measured yet.",
+    "v_copy_cannot": "New tweets or recited ones? There are too few written tweets to tell.",
+    "v_copy_yes": "It recites your old tweets.",
+    "v_copy_no": "It writes new tweets and does not recite old ones.",
+    "f_copy": (
+        "Of its {samples} tweets, {generated} contain a long passage of an old tweet of yours, against {held_out} of your own new ones, "
+        "a difference of {excess}."
     ),
-    "v_copy_yes": (
-        "It repeats your old tweets: {generated} of {samples} written tweets hold a long passage of one, against {held_out} of "
-        "your own new ones, a difference of {excess}."
+    "v_repeats_itself": "It repeats itself: its word pairs are {ratio} times as varied as yours.",
+    "v_stop_not_yet": "When should training have stopped? There are too few validations to tell.",
+    "f_stop_not_yet": "There are {count}, and it takes 2.",
+    "v_stop_over": "Training went on too long.",
+    "f_stop_over": (
+        "Validation was best at step {step}, epoch {epoch}, with {best} bits per byte, and rose to {last} after it; the model of "
+        "step {step} was kept."
     ),
-    "v_copy_no": (
-        "It makes up new things: {generated} of {samples} written tweets hold a long passage of an old tweet of yours, against "
-        "{held_out} of your own new ones, a difference of {excess}."
+    "v_stop_late": "Training could have stopped earlier.",
+    "f_stop_late": "Validation was best at step {step}, epoch {epoch}, with {best} bits per byte; what came after changed little ({last}).",
+    "v_stop_end": "Training did not stop too late.",
+    "f_stop_end": (
+        "The last validation, at step {step}, epoch {epoch}, was the best, with {best} bits per byte; longer training may still help."
     ),
-    "v_repeats_itself": "It does repeat itself: its word pairs are {ratio} as varied as yours.",
-    "v_stop_not_yet": "When should training have stopped? One cannot tell from so few validations ({count}).",
-    "v_stop_over": (
-        "Training should have stopped at step {step}, epoch {epoch}: validation rose from {best} to {last} bits per byte after "
-        "it; the state of step {step} was kept."
+    "v_stop_never": "Training never made it measurably better on the validation tweets.",
+    "f_stop_never": (
+        "The untrained model has {untrained} bits per byte there; the best after training, at step {step}, epoch {epoch}, has {best}."
     ),
-    "v_stop_late": (
-        "Training could have stopped at step {step}, epoch {epoch}, at {best} bits per byte: what came after changed little ({last})."
-    ),
-    "v_stop_end": (
-        "Training did not stop too late: the last validation, at step {step}, epoch {epoch}, was the best ({best} bits per "
-        "byte); longer training may still help."
-    ),
-    "v_stop_so_far": "The best so far is step {step}, epoch {epoch}, with {best} bits per byte; the last validation has {last}.",
+    "v_stop_flat": "Training changed nothing measurable on the validation tweets.",
+    "f_stop_flat": "The best validation, at step {step}, epoch {epoch}, has {best} bits per byte, and the last has {last}.",
+    "v_stop_so_far": "When should training stop? It has not ended yet.",
+    "f_stop_so_far": "The best so far is step {step}, epoch {epoch}, with {best} bits per byte; the last validation has {last}.",
     "w_summary": "How it wrote while it learned, at each of {count} validations",
     "w_step": "Step {step}, epoch {epoch}: {copied} of them copy",
     "v_takes_off": "Copying takes off at epoch {epoch}.",

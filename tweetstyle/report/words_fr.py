@@ -23,43 +23,50 @@ WORDS = {
     "b_examples": "le modèle de base à qui l’on montre {count} de vos tweets",
     "b_told": "le modèle de base à qui l’on dit d’écrire comme vous",
     "b_told_examples": "le modèle de base à qui l’on dit d’écrire comme vous en lui montrant {count} de vos réponses",
-    "b_ngram": "des n-grammes de lettres de vos tweets",
-    "v_like_not_yet": "Écrit-il comme vous ? Cela n’a pas encore été mesuré.",
-    "v_like_cannot": (
-        "Écrit-il comme vous ? On ne peut pas le dire avec {tweets} tweets : le gain sur le modèle non entraîné est de {gain} "
-        "bit par octet."
+    "b_ngram": "un modèle de n-grammes de lettres de vos tweets",
+    "v_like_not_yet": "Écrit-il comme vous ? Pas encore mesuré.",
+    "v_like_yes": "Oui : il écrit plus comme vous que {best}.",
+    "v_like_same": "Il a appris une part de votre style, mais n’écrit pas plus comme vous que {best}.",
+    "v_like_unsure": "Il a appris une part de votre style ; il y a trop peu de tweets pour dire s’il écrit plus comme vous que {best}.",
+    "v_like_less": "Il a appris une part de votre style, mais {best} fait mieux.",
+    "v_like_worse": "Non : il écrit moins comme vous que le modèle non entraîné ; l’entraînement a donc nui.",
+    "v_like_nothing": "Il n’a rien appris de mesurable de votre style.",
+    "v_like_cannot": "Il y a trop peu de tweets pour dire s’il a appris votre style.",
+    "v_like_try": "Un entraînement plus long ou un taux d’apprentissage plus élevé peut aider.",
+    "f_over": "Sur {tweets} de vos tweets qu’il n’a jamais vus, il fait mieux de {over} bit par octet.",
+    "f_difference": (
+        "Sur {tweets} de vos tweets qu’il n’a jamais vus, l’écart est de {over} bit par octet ; moins de {smallest} ne se remarque pas."
     ),
-    "v_like_worse": (
-        "Non, il écrit moins comme vous que le modèle non entraîné : sur {tweets} tweets qu’il n’a jamais vus, il fait pire de "
-        "{gain} bit par octet ; l’entraînement a nui."
+    "f_best": "Sur {tweets} de vos tweets qu’il n’a jamais vus, {best} fait mieux de {over} bit par octet.",
+    "f_gain": "Le gain sur le modèle non entraîné est de {gain}.",
+    "f_small": (
+        "Sur {tweets} de vos tweets qu’il n’a jamais vus, le gain sur le modèle non entraîné est de {gain} bit par octet ; moins de "
+        "{smallest} ne se remarque pas."
     ),
-    "v_like_yes": (
-        "Oui, il écrit comme vous, mieux que {best} : sur {tweets} tweets qu’il n’a jamais vus, il fait mieux de {over} bit par octet."
+    "f_harm": "Sur {tweets} de vos tweets qu’il n’a jamais vus, il fait pire de {loss} bit par octet.",
+    "v_gap_more": "Les tweets qu’il écrit sont à {gap} du chemin qui mène de ceux du modèle non entraîné aux vôtres.",
+    "v_gap_none": "Les tweets qu’il écrit ne sont pas plus proches des vôtres que ceux du modèle non entraîné : {gap} du chemin.",
+    "v_gap_less": "Les tweets qu’il écrit sont plus loin des vôtres que ceux du modèle non entraîné : {gap} du chemin.",
+    "v_gap_unknown": (
+        "{samples} tweets écrits sont trop peu pour dire s’ils sont plus proches des vôtres que ceux du modèle non entraîné : {gap} du "
+        "chemin."
     ),
-    "v_like_less": (
-        "Il écrit plus comme vous que le modèle non entraîné, mais moins que {best}, qui fait mieux de {over} bit par octet sur "
-        "{tweets} tweets jamais vus."
+    "v_given": "Chaque tweet a été évalué après le message auquel il répond, qu’un modèle a écrit pour lui.",
+    "v_sense_less": (
+        "D’après la vraisemblance, du sens s’est perdu : il associe les réponses aux messages moins bien que le modèle non entraîné."
     ),
-    "v_like_unsure": (
-        "Il écrit plus comme vous que le modèle non entraîné ; s’il fait mieux que {best}, on ne peut pas le dire avec {tweets} "
-        "tweets : l’écart est de {over} bit par octet."
+    "v_sense_more": (
+        "D’après la vraisemblance, du sens s’est gagné : il associe les réponses aux messages mieux que le modèle non entraîné."
     ),
-    "v_gap": "Son écriture a parcouru {gap} du chemin qui mène du modèle non entraîné à la vôtre.",
-    "v_given": "Chaque tweet a été deviné après le message auquel il répond, qu’un modèle a écrit pour lui.",
-    "v_sense_lost": (
-        "D’après la vraisemblance, il entend moins bien ce qu’on lui dit que le modèle non entraîné, et du sens s’est perdu : de "
-        "cinq messages, il trouve celui auquel vous avez répondu "
-        "dans {tuned} des cas, contre {base} ; le hasard donne {chance}."
+    "v_sense_none": (
+        "D’après la vraisemblance, aucun sens ne s’est perdu : il associe les réponses aux messages aussi bien que le modèle non entraîné."
     ),
-    "v_sense_gained": (
-        "D’après la vraisemblance, il entend mieux ce qu’on lui dit que le modèle non entraîné : de cinq messages, il trouve "
-        "celui auquel vous avez répondu "
-        "dans {tuned} des cas, contre {base} ; le hasard donne {chance}."
+    "v_sense_unknown": (
+        "D’après la vraisemblance, il y a trop peu de tweets pour dire s’il associe les réponses aux messages aussi bien que le modèle "
+        "non entraîné."
     ),
-    "v_sense_unsure": (
-        "S’il entend ce qu’on lui dit aussi bien que le modèle non entraîné, on ne peut pas le dire d’après la vraisemblance : de "
-        "cinq messages, il trouve celui "
-        "auquel vous avez répondu dans {tuned} des cas, contre {base} ; le hasard donne {chance}."
+    "f_sense": (
+        "De cinq messages, il trouve celui auquel vous avez répondu dans {tuned} des cas, contre {base} ; le hasard donne {chance}."
     ),
     "v_words_lost": (
         "Du sens s’est perdu, d’après les mots qui reviennent : un mot du message figure dans {tuned} de ses réponses, contre {base} "
@@ -69,35 +76,42 @@ WORDS = {
         "Du sens s’est gagné, d’après les mots qui reviennent : un mot du message figure dans {tuned} de ses réponses, contre {base} "
         "pour le modèle non entraîné, soit un écart de {difference}."
     ),
-    "v_deaf": "Qu’il entende seulement le message n’est pas démontré.",
-    "v_copy_not_yet": "Invente-t-il du nouveau ? Cela n’a pas été mesuré.",
-    "v_copy_cannot": (
-        "Invente-t-il ou répète-t-il ? On ne peut pas le dire avec {samples} tweets écrits : {generated} d’entre eux contiennent "
-        "un long passage d’un de vos anciens tweets, contre {held_out} de vos propres tweets récents, soit un écart de {excess}."
+    "v_deaf": "Qu’il tienne compte du message n’est pas démontré.",
+    "v_copy_not_yet": "Écrit-il de nouveaux tweets ou récite-t-il les anciens ? Pas encore mesuré.",
+    "v_copy_cannot": "Nouveaux tweets ou récités ? Il y a trop peu de tweets écrits pour le dire.",
+    "v_copy_yes": "Il récite vos anciens tweets.",
+    "v_copy_no": "Il écrit de nouveaux tweets et ne récite pas les anciens.",
+    "f_copy": (
+        "De ses {samples} tweets, {generated} contiennent un long passage d’un de vos anciens tweets, contre {held_out} de vos propres "
+        "tweets récents, soit un écart de {excess}."
     ),
-    "v_copy_yes": (
-        "Il répète vos anciens tweets : sur {samples} tweets écrits, {generated} en contiennent un long passage, contre "
-        "{held_out} de vos propres tweets récents, soit un écart de {excess}."
+    "v_repeats_itself": "Il se répète : ses paires de mots sont {ratio} fois aussi variées que les vôtres.",
+    "v_stop_not_yet": "Quand fallait-il arrêter l’entraînement ? Il y a trop peu de validations pour le dire.",
+    "f_stop_not_yet": "Il y en a {count}, il en faut 2.",
+    "v_stop_over": "L’entraînement a duré trop longtemps.",
+    "f_stop_over": (
+        "La meilleure validation est celle du pas {step}, époque {epoch}, avec {best} bits par octet ; elle est ensuite remontée à {last}, "
+        "et le modèle du pas {step} a été gardé."
     ),
-    "v_copy_no": (
-        "Il invente du nouveau : sur {samples} tweets écrits, {generated} contiennent un long passage d’un de vos anciens "
-        "tweets, contre {held_out} de vos propres tweets récents, soit un écart de {excess}."
+    "v_stop_late": "L’entraînement pouvait s’arrêter plus tôt.",
+    "f_stop_late": (
+        "La meilleure validation est celle du pas {step}, époque {epoch}, avec {best} bits par octet ; la suite n’a presque rien changé "
+        "({last})."
     ),
-    "v_repeats_itself": "Mais il se répète : ses paires de mots sont {ratio} fois aussi variées que les vôtres.",
-    "v_stop_not_yet": "Quand fallait-il arrêter l’entraînement ? On ne peut pas le dire avec si peu de validations ({count}).",
-    "v_stop_over": (
-        "Il fallait arrêter l’entraînement au pas {step}, époque {epoch} : la validation est ensuite remontée de {best} à {last} "
-        "bits par octet ; l’état du pas {step} a été gardé."
+    "v_stop_end": "L’entraînement ne s’est pas arrêté trop tard.",
+    "f_stop_end": (
+        "La dernière validation, au pas {step}, époque {epoch}, est la meilleure, avec {best} bits par octet ; un entraînement plus long "
+        "pourrait encore aider."
     ),
-    "v_stop_late": (
-        "On pouvait arrêter l’entraînement au pas {step}, époque {epoch}, à {best} bits par octet : la suite n’a presque rien "
-        "changé ({last})."
+    "v_stop_never": "L’entraînement ne l’a jamais rendu mesurablement meilleur sur les tweets de validation.",
+    "f_stop_never": (
+        "Le modèle non entraîné y a {untrained} bits par octet ; la meilleure validation ensuite, au pas {step}, époque {epoch}, en a "
+        "{best}."
     ),
-    "v_stop_end": (
-        "L’entraînement ne s’est pas arrêté trop tard : la dernière validation, au pas {step}, époque {epoch}, est la meilleure "
-        "({best} bits par octet) ; un entraînement plus long pourrait encore aider."
-    ),
-    "v_stop_so_far": (
+    "v_stop_flat": "L’entraînement n’a rien changé de mesurable sur les tweets de validation.",
+    "f_stop_flat": "La meilleure validation, au pas {step}, époque {epoch}, a {best} bits par octet, et la dernière en a {last}.",
+    "v_stop_so_far": "Quand faut-il arrêter l’entraînement ? Il n’est pas terminé.",
+    "f_stop_so_far": (
         "Le meilleur état jusqu’ici est celui du pas {step}, époque {epoch}, avec {best} bits par octet ; la dernière validation "
         "en donne {last}."
     ),

@@ -42,9 +42,9 @@ def report(road: Road, *, live: bool) -> Path:
 
 
 def verdict(road: Road) -> list[str]:
-    """Three sentences on what was measured, in the recipe's language; none where nothing was evaluated."""
+    """The three answers on what was measured, in the recipe's language; none where nothing was evaluated."""
     from tweetstyle.report import RunFiles, read_run, verdict
 
     recipe = road.recipe
     read = read_run(RunFiles(recipe.run_directory, recipe.data.processed, recipe.export_directory, "", {}))
-    return verdict(read.evaluation, read.metrics, recipe.language) if read.evaluation else []
+    return verdict(read.evaluation, read.metrics, recipe.language, unfinished=not read.fit) if read.evaluation else []
