@@ -326,6 +326,22 @@ def test_the_figures_of_the_page_are_those_of_the_files(tmp_path, language):
     assert {"62%", "21%", "3.0%", "69%"} <= set(re.findall(r"[\d.]+%", page.text.replace(",", ".").replace(" %", "%")))
 
 
+def test_perplexity_stands_beside_loss_and_bits_per_byte(tmp_path):
+    """By hand: 100 nats on 1,500 tokens are 0.067 a token; the fixture's perplexity is 9.0; e to the power 3.1 is 22.2."""
+    page = Page(run_report(files(tmp_path, evaluation(), curve(2.0, 1.75)), "en"))
+    cells = [data.strip() for path, data in page.texts if "td" in path and data.strip()]
+    at = cells.index("your model")
+    assert cells[at : at + 4] == ["your model", "1.804", "0.067", "9.0"]
+    at = cells.index("1.750")
+    assert cells[at - 2 : at + 3] == ["20", "1.00", "1.750", "3.100", "22.2"]
+    assert page.text.count("only between models with the same tokenizer") == 2
+
+
+def test_the_samples_stand_directly_under_the_verdict(tmp_path):
+    page = Page(run_report(files(tmp_path, evaluation(text="la neige")), "en"))
+    assert [section["id"] for section in page.all("section")][:2] == ["samples", "curves"]
+
+
 def test_a_curve_says_in_words_what_it_does(tmp_path):
     page = Page(run_report(files(tmp_path, metrics=curve(2.0, 1.75, 1.9)), "en"))
     said = [svg["aria-label"] for svg in page.all("svg") if svg.get("role") == "img"]

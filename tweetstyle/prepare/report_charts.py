@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from html import escape
 from typing import NamedTuple
@@ -14,6 +15,9 @@ ROW = 40
 THINNEST = 0.3
 """Percent: what is more than nothing is never drawn as nothing."""
 COLUMNS_HEIGHT, AXIS = 140, 22
+COLUMN_TICKS = 5
+SMALLEST_RANGE = 1e-100
+"""Below it all values are the same: 0."""
 LABELS = 7
 """So many of four letters stand side by side on a phone."""
 WIDEST_COLUMN = 9.0
@@ -35,6 +39,32 @@ class Column(NamedTuple):
     back: int
     front: int
     title: str
+
+
+def ticks(low: float, high: float, most: int, least: float = 0.0) -> list[float]:
+    """At most `most` round numbers for an axis, the first at or below `low` and the last at or above `high`.
+
+    They are 1, 2 or 5 times a power of ten apart, at the least `least`. Where all values are the same, the axis reaches to 0.
+    """
+    if high - low <= 1e-9 * max(abs(low), abs(high)):
+        low, high = min(low, 0.0), max(high, 0.0)
+    if high - low < SMALLEST_RANGE:
+        high = low + 1.0
+    power = math.floor(math.log10((high - low) / most))
+    while True:
+        for factor in (1, 2, 5):
+            step = factor * 10.0**power
+            # Numbers such as 0.3 are none of a computer's: a hair over a tick is on it.
+            first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+            if last - first < most and step >= least:
+                return [round(number * step, max(-power, 0)) for number in range(first, last + 1)]
+        power += 1
+
+
+def tick_label(mark: float, marks: Sequence[float]) -> str:
+    """With as many decimals as the marks need to differ."""
+    step = marks[1] - marks[0] if len(marks) > 1 else 1.0
+    return f"{mark:,.{max(0, -math.floor(math.log10(step) + 1e-9))}f}"
 
 
 def html(text: str) -> str:
@@ -75,17 +105,22 @@ def row_chart(rows: Sequence[tuple[str, int]], whole: int, title: str) -> str:
 
 
 def column_chart(columns: Sequence[Column], title: str) -> str:
-    """Columns side by side on one scale, whose highest value stands at its line."""
-    highest = max((column.back for column in columns), default=0)
+    """Columns side by side on one scale, with an axis of round numbers."""
+    marks = ticks(0, max((column.back for column in columns), default=0), COLUMN_TICKS, least=1)
+    highest = marks[-1]
     pitch = min(100 / max(len(columns), 1), WIDEST_COLUMN)
     width = pitch * (0.8 if len(columns) < 60 else 0.9)
     bottom = COLUMNS_HEIGHT + AXIS
-    drawn = [f'<line class="grid" x1="0" x2="100%" y1="{AXIS}" y2="{AXIS}"/>', f'<text x="0" y="{AXIS - 6}">{highest:,}</text>']
+    drawn = []
+    for mark in marks:
+        y = bottom - COLUMNS_HEIGHT * mark / highest
+        drawn.append(f'<line class="grid" x1="0" x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>')
+        drawn.append(f'<text class="faint end" x="-6" y="{y + 4:.1f}">{tick_label(mark, marks)}</text>')
     for number, column in enumerate(columns):
         left = number * pitch
         drawn.append(f"<g><title>{html(column.title)}</title>")
         for name, count in (("lost", column.back), ("front", column.front)):
-            height = max(COLUMNS_HEIGHT * count / max(highest, 1), 1) if count else 0
+            height = max(COLUMNS_HEIGHT * count / highest, 1) if count else 0
             if height and (name == "front" or column.back > column.front):
                 box = f'x="{left:.3f}%" y="{bottom - height:.1f}" width="{width:.3f}%" height="{height:.1f}"'
                 drawn.append(f'<rect class="{name}" {box}/>')
@@ -93,7 +128,7 @@ def column_chart(columns: Sequence[Column], title: str) -> str:
         if column.label:
             drawn.append(_axis_label(column.label, left, width))
     drawn.append(f'<line class="axis" x1="0" x2="100%" y1="{bottom}" y2="{bottom}"/>')
-    return _svg(title, bottom + AXIS, drawn)
+    return _svg(title, bottom + AXIS, drawn, "plot")
 
 
 def thinned(labels: Sequence[str]) -> list[str]:
@@ -117,5 +152,5 @@ def _row_text(top: int, name: str, figure: str, strong: bool = False) -> str:
     return f'<text{weight} x="0" y="{top + 14}">{html(name)}</text><text class="end" x="100%" y="{top + 14}">{html(figure)}</text>'
 
 
-def _svg(title: str, height: int, parts: Sequence[str]) -> str:
-    return f'<svg role="img" aria-label="{html(title)}" width="100%" height="{height}">' + "".join(parts) + "</svg>"
+def _svg(title: str, height: int, parts: Sequence[str], name: str = "wide") -> str:
+    return f'<svg class="{name}" role="img" aria-label="{html(title)}" width="100%" height="{height}">' + "".join(parts) + "</svg>"

@@ -31,6 +31,9 @@ tr.total { font-weight: 600; }
 svg { display: block; margin: .75rem 0; overflow: visible; font-size: 12px; }
 svg text { fill: var(--ink); font-variant-numeric: tabular-nums; }
 svg .end { text-anchor: end; }
+svg .middle { text-anchor: middle; }
+svg .faint { fill: var(--soft); }
+svg.plot { margin-left: 3.5rem; width: calc(100% - 3.5rem); }
 svg .strong { font-weight: 600; }
 svg .front, .key.front { fill: var(--front); background: var(--front); }
 svg .lost, .key.lost { fill: var(--lost); background: var(--lost); }

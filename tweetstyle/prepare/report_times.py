@@ -33,7 +33,7 @@ def timeline(months: dict[str, tuple[int, int]]) -> Iterator[str]:
         unit = "month" if len(filled) <= MOST_COLUMNS else "year"
         periods = filled if unit == "month" else by_year(dated)
         yield keys(front="kept", lost="dropped")
-        yield f'<p class="soft">Tweets a {unit}; at the dashed line, the most in one {unit}.</p>'
+        yield f'<p class="soft">Tweets a {unit}.</p>'
         yield column_chart(_columns(periods), f"Tweets read and kept, by {unit}")
         rows = (
             f"<tr><td>{y}</td>" + "".join(f'<td class="number">{c:,}</td>' for c in counts) + "</tr>"
@@ -89,7 +89,7 @@ def lengths(bins: dict[int, int]) -> Iterator[str]:
     starts = range(0, LONG_TWEET + 1, BIN)
     middle = _median_bin(bins, total)
     yield f"<p>Half of the kept tweets are shorter and half longer than about {middle} to {middle + BIN - 1} characters.</p>"
-    yield '<p class="soft">Kept tweets by length: below the columns, the characters; at the dashed line, the most in one column.</p>'
+    yield '<p class="soft">Kept tweets by length in characters.</p>'
     columns = []
     for start in starts:
         count, name = joined.get(start, 0), f"{start}+" if start == LONG_TWEET else f"{start} to {start + BIN - 1}"

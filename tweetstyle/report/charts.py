@@ -2,52 +2,99 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from tweetstyle.prepare.report_charts import html
+from tweetstyle.prepare.report_charts import html, tick_label, ticks
 from tweetstyle.report.words import Say
 
-TOP, HEIGHT, FOOT = 20, 130, 22
-"""Pixels: a line of letters, the curve, a line of letters."""
+TOP, HEIGHT, FOOT = 12, 140, 22
+"""Pixels: room for half a label, the curve, a line of labels."""
+BOTTOM = TOP + HEIGHT
 MOST_POINTS = 600
 """Of more, evenly some: no screen shows them."""
+MOST_DOTS = 40
+MOST_TICKS = 6
 
 Points = Sequence[tuple[float, float]]
 
 
-def curve(name: str, points: Points, chosen: int | None, say: Say) -> str:
-    """One curve over the steps with the chosen step marked; its text alternative says where it begins, ends and turns."""
-    steps, values = [p[0] for p in points], [p[1] for p in points]
-    left, right, low, high = min(steps), max(steps), min(values), max(values)
+@dataclass(frozen=True)
+class Axes:
+    """Where a step (percent of the width) and a value (pixels from the top) are drawn. last_step: at the right edge; 0 is at the left."""
 
-    def across(step: float) -> float:
-        return 100 * (step - left) / (right - left) if right > left else 50.0
+    last_step: float
+    low: float
+    high: float
 
-    def down(value: float) -> float:
-        return HEIGHT * (high - value) / (high - low) if high > low else HEIGHT / 2
+    def across(self, step: float) -> float:
+        return 100 * step / self.last_step if self.last_step else 0.0
 
-    falls = values[0] >= values[-1]
-    bottom = TOP + HEIGHT
-    parts = [f'<line class="grid" x1="0" x2="100%" y1="{y}" y2="{y}"/>' for y in (TOP, bottom)]
-    if chosen is not None and left <= chosen <= right:
-        parts.append(f'<line class="chosen" x1="{across(chosen):.2f}%" x2="{across(chosen):.2f}%" y1="{TOP}" y2="{bottom}"/>')
-    path = " ".join(f"{10 * across(step):.1f},{down(value):.1f}" for step, value in _thinned(points))
-    parts.append(f'<svg x="0" y="{TOP}" width="100%" height="{HEIGHT}" viewBox="0 0 1000 {HEIGHT}" preserveAspectRatio="none">')
+    def down(self, value: float) -> float:
+        return TOP + HEIGHT * (self.high - value) / (self.high - self.low)
+
+
+def curve(name: str, points: Points, last_step: float, say: Say, kept: float | None = None, *, decides: bool = False) -> str:
+    """One curve over the steps, between round numbers, with its last value at its end.
+
+    Args:
+        points: (step, value), in order of the steps.
+        last_step: of the run; every curve of a page has the same width.
+        kept: the step of the checkpoint that was kept, which is marked.
+        decides: whether that checkpoint was chosen by this curve, which then says its value.
+    """
+    values = [value for _, value in points]
+    marks = ticks(min(values), max(values), MOST_TICKS)
+    axes = Axes(last_step, marks[0], marks[-1])
+    parts = [_value_axis(marks, axes, say), _step_axis(axes, say)]
+    if kept is not None:
+        x = f"{axes.across(kept):.2f}%"
+        parts.append(f'<line class="chosen" x1="{x}" x2="{x}" y1="{TOP}" y2="{BOTTOM}"/>')
+    path = " ".join(f"{10 * axes.across(step):.1f},{axes.down(value):.1f}" for step, value in _thinned(points))
+    parts.append(f'<svg x="0" y="0" width="100%" height="{BOTTOM}" viewBox="0 0 1000 {BOTTOM}" preserveAspectRatio="none">')
     parts.append(f'<polyline class="curve" points="{path}"/></svg>')
-    for step, value in points:
-        if len(points) <= 40 or step == chosen:
-            radius = 5 if step == chosen else 2.5
-            parts.append(f'<circle class="front" cx="{across(step):.2f}%" cy="{TOP + down(value):.1f}" r="{radius}"/>')
-    parts.append(_label(say.number(high), TOP - 6, at_end=falls))
-    parts.append(_label(say.number(low), bottom - 6, at_end=not falls) if high > low else "")
-    parts.append(f'<text class="faint" x="0" y="{bottom + 16}">{html(say("c_step", step=say.number(left)))}</text>')
-    parts.append(f'<text class="faint end" x="100%" y="{bottom + 16}">{html(say.number(right))}</text>')
+    dots = points if len(points) <= MOST_DOTS else points[-1:]
+    parts += [_dot(axes, point, 2.5) for point in dots]
+    x, y, last = axes.across(points[-1][0]), axes.down(values[-1]), say.number(values[-1])
+    parts.append(f'<text class="strong" x="{x:.2f}%" dx="6" y="{y + 4:.1f}">{html(last)}</text>')
+    if decides:
+        parts += [_kept(axes, point, say) for point in points if point[0] == kept]
     alt = _in_words(name, points, say)
-    return f'<svg role="img" aria-label="{html(alt)}" width="100%" height="{bottom + FOOT}">{"".join(parts)}</svg>'
+    return f'<svg class="plot" role="img" aria-label="{html(alt)}" height="{BOTTOM + FOOT}">{"".join(parts)}</svg>'
 
 
-def _label(text: str, y: int, at_end: bool) -> str:
-    return f'<text class="{"end" if at_end else "start"}" x="{"100%" if at_end else 0}" y="{y}">{html(text)}</text>'
+def _value_axis(marks: Sequence[float], axes: Axes, say: Say) -> str:
+    label = _labels(marks, say)
+    return "".join(
+        f'<line class="grid" x1="0" x2="100%" y1="{axes.down(mark):.1f}" y2="{axes.down(mark):.1f}"/>'
+        f'<text class="faint end" x="-6" y="{axes.down(mark) + 4:.1f}">{html(label(mark))}</text>'
+        for mark in marks
+    )
+
+
+def _step_axis(axes: Axes, say: Say) -> str:
+    marks = [mark for mark in ticks(0, axes.last_step, MOST_TICKS, least=1) if mark <= axes.last_step]
+    label = _labels(marks, say)
+    drawn = "".join(
+        f'<text class="faint middle" x="{axes.across(mark):.2f}%" y="{BOTTOM + 16}">{html(label(mark))}</text>' for mark in marks
+    )
+    return f'<text class="faint end" x="-14" y="{BOTTOM + 16}">{html(say("c_step"))}</text>{drawn}'
+
+
+def _labels(marks: Sequence[float], say: Say) -> Callable[[float], str]:
+    return lambda mark: say.localised(tick_label(mark, marks))
+
+
+def _dot(axes: Axes, point: tuple[float, float], radius: float) -> str:
+    step, value = point
+    return f'<circle class="front" cx="{axes.across(step):.2f}%" cy="{axes.down(value):.1f}" r="{radius}"/>'
+
+
+def _kept(axes: Axes, point: tuple[float, float], say: Say) -> str:
+    """A large dot, and its value beside the top of the line: the curve is lowest here, so that there is room above it."""
+    x, text = axes.across(point[0]), html(say("c_kept", value=say.number(point[1])))
+    anchor, aside = ("end", -6) if x > 50 else ("start", 6)
+    return f'{_dot(axes, point, 5)}<text class="halo {anchor}" x="{x:.2f}%" dx="{aside}" y="{TOP + 12}">{text}</text>'
 
 
 def _in_words(name: str, points: Points, say: Say) -> str:

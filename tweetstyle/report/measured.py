@@ -40,7 +40,9 @@ def _split(name: str, split: dict[str, Any], say: Say) -> Iterator[str]:
         | {say.baseline(b): found for b, found in split["baselines"].items()}
         | {say("tuned"): split["tuned"]}
     )
-    yield table([say("l_who"), say("l_bits")], ([html(who), html(say.number(of["bits_per_byte"], 3))] for who, of in rows.items()))
+    headings = [say(key) for key in ("l_who", "l_bits", "l_loss", "l_perplexity")]
+    yield table(headings, ([html(who), *_figures(of, split["tokens"], say)] for who, of in rows.items()))
+    yield paragraph(say("l_perplexity_say"), soft=True)
     yield paragraph(say("l_gain", gain=say.interval(split["gain"])))
     yield paragraph(say("l_best", best=say.baseline(split["best"]), gain=say.interval(split["over_best"])))
     if topics := split.get("with_topic"):
@@ -49,6 +51,12 @@ def _split(name: str, split: dict[str, Any], say: Say) -> Iterator[str]:
             yield paragraph(say("l_topic", **said), soft=True)
     if clusters < FEW_DAYS:
         yield paragraph(say("l_few"), soft=True)
+
+
+def _figures(found: dict[str, Any], tokens: int, say: Say) -> list[str]:
+    """Bits per byte, loss and perplexity."""
+    loss = found["nats"] / tokens
+    return [html(say.number(value, digits)) for value, digits in ((found["bits_per_byte"], 3), (loss, 3), (found["perplexity"], 1))]
 
 
 def style(run: Read, say: Say) -> Iterator[str]:

@@ -22,8 +22,9 @@ figure { margin: 1.25rem 0; }
 .curves figure { min-width: 0; margin: .75rem 0; }
 figcaption { font-weight: 600; font-size: .95rem; }
 svg .curve { fill: none; stroke: var(--front); stroke-width: 2; vector-effect: non-scaling-stroke; }
+.curves svg.plot { width: calc(100% - 8rem); }
+svg .halo { paint-order: stroke; stroke: var(--page); stroke-width: 5px; stroke-linejoin: round; }
 svg .chosen { stroke: var(--lost); stroke-width: 1.5; stroke-dasharray: 5 4; }
-svg .faint { fill: var(--soft); }
 .beside { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(18rem, 100%), 1fr)); gap: .6rem; }
 .beside blockquote { margin: 0; min-width: 0; }
 mark { background: var(--warn-box); color: var(--warn); border-radius: 3px; padding: 0 .1em; }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -27,11 +28,12 @@ CURVES = {
 def curves(run: Read, say: Say) -> Iterator[str]:
     best = best_validation(run.metrics)
     chosen = best["step"] if best else None
+    last_step = max((line["step"] for line in run.metrics), default=0)
     drawn = []
     for key, name in CURVES.items():
         points = [(line["step"], line[name]) for line in run.metrics if line.get(name) is not None]
         if points:
-            drawn.append(figure(say(key), curve(say(key), points, chosen, say)))
+            drawn.append(figure(say(key), curve(say(key), points, last_step, say, chosen, decides=key == "c_bits")))
     if not drawn:
         yield from missing(say, "metrics.jsonl")
         return
@@ -39,10 +41,30 @@ def curves(run: Read, say: Say) -> Iterator[str]:
     if chosen is not None:
         yield f"<p><strong>{html(say('c_chosen', step=say.number(chosen)))}</strong></p>"
     yield f'<div class="curves">{"".join(drawn)}</div>'
+    yield from _validations(run, say)
     if any(line.get("copied_share") is not None for line in run.metrics):
         started = take_off(run.metrics)
         yield paragraph(say("v_takes_off", epoch=say.number(epoch_of(started, run.metrics), 2)) if started else say("copy_start"))
     yield from _while_it_learned(run, say)
+
+
+def _validations(run: Read, say: Say) -> Iterator[str]:
+    """Every validation in figures, folded away; that of step 0 is of the untrained model."""
+    rows = [
+        [
+            say.number(line["step"]),
+            say.number(epoch_of(line, run.metrics), 2),
+            say.number(line["eval_bits_per_byte"], 3),
+            say.number(line["eval_loss"], 3),
+            say.number(math.exp(line["eval_loss"]), 1),
+        ]
+        for line in run.metrics
+        if "eval_bits_per_byte" in line
+    ]
+    if rows:
+        headings = [say(key) for key in ("c_step", "l_epoch", "l_bits", "l_loss", "l_perplexity")]
+        note = paragraph(say("l_perplexity_say"), soft=True)
+        yield f"<details><summary>{html(say('c_table'))}</summary>{table(headings, rows)}{note}</details>"
 
 
 def _while_it_learned(run: Read, say: Say) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -37,15 +38,21 @@ class Say:
         return WORDS[self.language][own if own in self.keys else key].format(**values)
 
     def number(self, value: float | None, digits: int | None = None) -> str:
-        """So many decimals; four significant digits without a count, an integer in full."""
+        """So many decimals; without a count four significant digits (three where it is tiny, and no exponent), an integer in full."""
         if value is None:
             return "–"
+        if digits is None and 0 < abs(value) < 1e-4:
+            digits = 2 - math.floor(math.log10(abs(value)))
         if digits is None:
             text = (
                 f"{value:,}".removesuffix(".0") if isinstance(value, int) or value == int(value) and abs(value) >= 1000 else f"{value:.4g}"
             )
         else:
             text = f"{value:,.{digits}f}"
+        return self.localised(text)
+
+    def localised(self, text: str) -> str:
+        """A number as Python writes it, with the language's own signs."""
         return text.translate({ord(","): THOUSANDS[self.language], ord("."): POINT[self.language], ord("-"): "−"})
 
     def percent(self, share: float | None) -> str:

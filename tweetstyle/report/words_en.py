@@ -102,8 +102,8 @@ WORDS = {
     "v_takes_off": "Copying takes off at epoch {epoch}.",
     "v_no_interval": "These are single measurements on the validation tweets, without an interval.",
     "h_curves": "How the training went",
-    "h_likelihood": "New tweets, guessed",
-    "h_style": "The style, counted",
+    "h_likelihood": "Predicting your unseen tweets",
+    "h_style": "Style habits",
     "h_conversation": "In conversation",
     "h_samples": "The same prompt, side by side",
     "h_samples_talk": "The same message, side by side",
@@ -112,43 +112,51 @@ WORDS = {
     "h_plan": "The plan and what happened",
     "h_output": "TrainOutput in words",
     "h_gate": "Is the exported file what was trained?",
-    "h_making": "To make it again",
+    "h_making": "Reproduce this run",
     "missing": "This part is not there yet: {file} is missing or holds nothing of it.",
-    "c_loss": "Loss (nats a token)",
+    "c_loss": "Training loss (nats per token)",
     "c_bits": "Validation (bits per byte)",
     "c_learning_rate": "Learning rate",
     "c_grad_norm": "Gradient norm",
-    "c_tokens_per_second": "Tokens a second",
+    "c_tokens_per_second": "Tokens per second",
     "c_memory": "Memory (GiB)",
     "c_copied": "Share of sampled tweets with a copied passage",
     "c_alt": (
         "{name}: from {first} at step {from_step} to {last} at step {to_step}; lowest {lowest} at step {low_step}, highest "
         "{highest} at step {high_step}."
     ),
-    "c_chosen": "the chosen checkpoint, step {step}",
-    "c_step": "step {step}",
+    "c_chosen": "Checkpoint kept: step {step}",
+    "c_step": "step",
+    "c_kept": "kept: {value}",
+    "c_table": "Every validation, in figures",
     "curves_say": (
         "Lower is better in the first two. Only the second is of tweets that the model does not learn from: where it rises while "
-        "the loss still falls, the model learns by heart. The dashed upright line is the chosen checkpoint, which has the fewest "
-        "bits per byte."
+        "the loss still falls, the model learns by heart. The dashed vertical line is the checkpoint that was kept, the one with the "
+        "fewest bits per byte; step 0 is the untrained model."
     ),
     "copy_start": "The share of copying stayed about where it began.",
     "l_say": (
-        "How many bits each byte of a new tweet costs the model: the fewer, the less your writing surprises it. The prompt names "
+        "How many bits each byte of a new tweet costs the model: the fewer, the better it predicts you. The prompt names "
         "no topic, for a topic is taken from the tweet and gives some of it away."
     ),
     "l_say_talk": (
-        "How many bits each byte of a new tweet costs the model: the fewer, the less your writing surprises it. Before each tweet "
+        "How many bits each byte of a new tweet costs the model: the fewer, the better it predicts you. Before each tweet "
         "stands the message that it answers. A model wrote that message from the tweet, so that it gives some of the tweet away, "
         "to every model alike."
     ),
     "l_say_begin": (
-        "How many bits each byte of a new tweet costs the model: the fewer, the less your writing surprises it. The prompt holds "
+        "How many bits each byte of a new tweet costs the model: the fewer, the better it predicts you. The prompt holds "
         "none of the tweet's first words, for they are a piece of it."
     ),
-    "l_who": "Who guesses",
+    "l_who": "Model",
     "l_bits": "bits per byte",
-    "l_gain": "Gain over the untuned model: {gain}.",
+    "l_epoch": "epoch",
+    "l_loss": "loss (nats per token)",
+    "l_perplexity": "perplexity",
+    "l_perplexity_say": (
+        "Perplexity counts per token, so compare it only between models with the same tokenizer; bits per byte compare any."
+    ),
+    "l_gain": "Gain over the untrained model: {gain}.",
     "l_best": "Gain over the best of the others ({best}): {gain}.",
     "l_topic": "With the topic in the prompt: base {base}, your model {tuned}.",
     "l_topic_begin": "With the tweet's first words in the prompt, where they come again: base {base}, your model {tuned}.",
@@ -178,14 +186,14 @@ WORDS = {
     ),
     "s_gguf": "The tweets of your model were written by the exported file, in llama.cpp: what really runs.",
     "s_who": "Whose tweets",
-    "s_auc": "told from real",
-    "s_accuracy": "sorted rightly",
+    "s_auc": "how easily told apart",
+    "s_accuracy": "correctly sorted",
     "s_gap": "gap closed",
     "s_habits": "Habits found in your archive",
     "s_habit": "Habit",
     "s_diversity": "Variety",
     "s_distinct": "word pairs, 1 as varied as yours",
-    "s_length": "middle length",
+    "s_length": "median length",
     "s_deciles": "Lengths in characters, from the shortest tenth to the longest",
     "s_obedience": "Does it speak of what was asked?",
     "s_obedience_begin": "Does it take up what was begun?",

@@ -120,8 +120,8 @@ WORDS = {
     "v_takes_off": "La copie décolle à l’époque {epoch}.",
     "v_no_interval": "Ce sont des mesures uniques sur les tweets de validation, sans intervalle.",
     "h_curves": "Le déroulement de l’entraînement",
-    "h_likelihood": "Deviner des tweets nouveaux",
-    "h_style": "Le style, compté",
+    "h_likelihood": "Prédire vos tweets jamais vus",
+    "h_style": "Habitudes de style",
     "h_conversation": "En conversation",
     "h_samples": "La même consigne, côte à côte",
     "h_samples_talk": "Le même message, côte à côte",
@@ -130,9 +130,9 @@ WORDS = {
     "h_plan": "Le plan et ce qui s’est passé",
     "h_output": "TrainOutput expliqué",
     "h_gate": "Le fichier exporté est-il ce qui a été entraîné ?",
-    "h_making": "Pour le refaire",
+    "h_making": "Reproduire ce modèle",
     "missing": "Cette partie n’est pas encore là : {file} manque ou n’en contient rien.",
-    "c_loss": "Perte (nats par jeton)",
+    "c_loss": "Perte d’entraînement (nats par jeton)",
     "c_bits": "Validation (bits par octet)",
     "c_learning_rate": "Taux d’apprentissage",
     "c_grad_norm": "Norme du gradient",
@@ -143,12 +143,14 @@ WORDS = {
         "{name} : de {first} au pas {from_step} à {last} au pas {to_step} ; au plus bas {lowest} au pas {low_step}, au plus haut "
         "{highest} au pas {high_step}."
     ),
-    "c_chosen": "l’état retenu, pas {step}",
-    "c_step": "pas {step}",
+    "c_chosen": "Point de contrôle gardé : pas {step}",
+    "c_step": "pas",
+    "c_kept": "gardé : {value}",
+    "c_table": "Chaque validation, en chiffres",
     "curves_say": (
         "Pour les deux premières, plus bas vaut mieux. Seule la deuxième porte sur des tweets dont le modèle n’apprend pas : là "
-        "où elle remonte alors que la perte baisse encore, le modèle apprend par cœur. Le trait vertical marque l’état retenu, "
-        "celui qui a le moins de bits par octet."
+        "où elle remonte alors que la perte baisse encore, le modèle apprend par cœur. Le trait vertical marque le point de "
+        "contrôle gardé, celui qui a le moins de bits par octet ; le pas 0 est le modèle non entraîné."
     ),
     "copy_start": "La part de copie est restée à peu près où elle était au début.",
     "l_say": (
@@ -164,8 +166,14 @@ WORDS = {
         "Ce que chaque octet d’un tweet nouveau coûte de bits au modèle : moins il y en a, moins votre écriture le surprend. La "
         "consigne ne donne pas les premiers mots du tweet, qui en sont une part."
     ),
-    "l_who": "Qui devine",
+    "l_who": "Modèle",
     "l_bits": "bits par octet",
+    "l_epoch": "époque",
+    "l_loss": "perte (nats par jeton)",
+    "l_perplexity": "perplexité",
+    "l_perplexity_say": (
+        "La perplexité se compte par jeton : ne la comparez qu’entre modèles du même tokenizer ; les bits par octet se comparent toujours."
+    ),
     "l_gain": "Gain sur le modèle non entraîné : {gain}.",
     "l_best": "Gain sur le meilleur des autres ({best}) : {gain}.",
     "l_topic": "Avec le sujet dans la consigne : base {base}, votre modèle {tuned}.",
