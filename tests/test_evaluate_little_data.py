@@ -51,7 +51,7 @@ def evaluated(tiny: BaseModel, adapter: Path, room: Path, *splits: list[str], pe
     read = json.loads((room / "run" / "evaluation.json").read_text(encoding="utf-8"))
     for language in ("en", "fr"):
         assert all(verdict(read, [], language))
-        write_report(RunFiles(room / "run", room, room / "export", "", {}), language, live=False)
+        write_report(RunFiles(room / "run", room, room / "export", "", {}), language)
     return found
 
 

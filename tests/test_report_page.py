@@ -11,7 +11,7 @@ import pytest
 from support.html_page import VOID, Page
 
 from tweetstyle.evaluate.specificity import NEUTRAL, OTHER_TIMES
-from tweetstyle.report import RunFiles, run_report, verdict, write_report
+from tweetstyle.report import RunFiles, run_report, verdict
 from tweetstyle.report.verdict import answers, best_validation, take_off
 from tweetstyle.report.words import WORDS, Say
 
@@ -357,14 +357,6 @@ def test_a_hostile_tweet_is_text_wherever_it_stands(tmp_path):
     assert [meta for meta in page.all("meta") if meta.get("content", "").startswith("default-src 'none'")]
 
 
-def test_only_the_page_of_a_run_that_goes_on_reloads_itself(tmp_path):
-    of = files(tmp_path, metrics=curve(2.0, 1.9))
-    for live in (True, False):
-        page = Page(write_report(of, "en", live=live).read_text())
-        assert bool([meta for meta in page.all("meta") if meta.get("http-equiv") == "refresh"]) is live
-    assert [path.name for path in of.run.iterdir() if path.name.startswith(".")] == []
-
-
 def test_what_it_wrote_while_it_learned_stands_with_step_epoch_and_copying(tmp_path):
     metrics = [*curve(2.0, 1.9), {"step": 20, "samples": [{"prompt": "la neige", "text": HOSTILE}], "copied_share": 0.25, "seconds": 3.0}]
     page = Page(run_report(files(tmp_path, metrics=metrics), "en"))
@@ -569,7 +561,7 @@ def test_messages_are_told_of_the_run_that_was_trained_on_them_alone(tmp_path):
     assert "1,666" in topics.text and "message" not in topics.text
     other = Page(run_report(run_of_messages(tmp_path / "other", trained_on="d9"), "en"))
     assert "other messages since the training" in other.text and "1,109 tweets" in other.text and "1,113" not in other.text
-    live = Page(run_report(run_of_messages(tmp_path / "live", trained_on=None), "en", live=True))
+    live = Page(run_report(run_of_messages(tmp_path / "live", trained_on=None), "en"))
     assert data_rows(live)["with a message"] == ["1,113", "14"] and "in 1,107" not in live.text
 
 

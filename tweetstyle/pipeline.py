@@ -22,6 +22,7 @@ from tweetstyle.recipe_file import located
 from tweetstyle.road import Road
 from tweetstyle.road.identity import set_aside_other_run
 from tweetstyle.road.stage import Stage, show
+from tweetstyle.road.told import stage_in_report
 from tweetstyle.template import NO_TOPIC
 
 
@@ -82,7 +83,7 @@ def show_messages(path: Path, count: int) -> None:
 def verify(path: Path) -> None:
     """The gate alone, on the exported files as they stand."""
     road = Road(path)
-    with one_run_at_a_time(road.recipe):
+    with one_run_at_a_time(road.recipe), stage_in_report(road, "verify"):
         road.verify()
 
 
@@ -182,7 +183,7 @@ def _walk(stage: Stage, road: Road, forced: bool) -> None:
     click.secho(f"{stage.name:<9} {reason}", bold=True, err=True)
     if forced and stage.name == "fit":
         set_aside_other_run(road.recipe.run_directory, identity=None)
-    with one_message_where_the_card_fails(road.recipe.run_directory):
+    with stage_in_report(road, stage.name), one_message_where_the_card_fails(road.recipe.run_directory):
         stage.carry_out(anew=forced)
 
 

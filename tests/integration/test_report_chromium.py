@@ -24,7 +24,7 @@ def test_a_hostile_tweet_neither_runs_nor_asks_for_anything(tmp_path):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}"
     text = f"\u202e\"'><script>document.title='ran'</script><img src=\"{address}/x\" onerror=\"document.title='ran'\">"
-    path = write_report(files(tmp_path, evaluation(text=text)), "en", live=False)
+    path = write_report(files(tmp_path, evaluation(text=text)), "en")
     # The same tweet unescaped: that the listener hears of it is what makes its silence count.
     bare = tmp_path / "bare.html"
     bare.write_text(f"<!DOCTYPE html><title>still</title>{text}", encoding="utf-8")

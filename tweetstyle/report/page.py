@@ -8,11 +8,12 @@ from tweetstyle.prepare.report_style import STYLE
 from tweetstyle.report import measured, recorded
 from tweetstyle.report.conversation import conversation
 from tweetstyle.report.files import RunFiles, read_run
+from tweetstyle.report.state import REWRITTEN_EVERY, STALE_MINUTES, State
 from tweetstyle.report.verdict import answers
 from tweetstyle.report.words import Say
 
 RELOAD = 20
-"""Seconds after which the page of a run that is going on loads itself again."""
+"""Seconds after which the page of a training at work loads itself again."""
 LOOK = """
 .verdict { padding: .2rem 1rem .2rem 2.4rem; margin: 1rem 0; background: var(--box);
   border-left: 4px solid var(--front); border-radius: 6px; }
@@ -32,7 +33,7 @@ pre { background: var(--box); border-radius: 6px; padding: .75rem; overflow-x: a
 """
 
 
-def run_report(files: RunFiles, language: str, *, live: bool = False) -> str:
+def run_report(files: RunFiles, language: str, state: State | None = None) -> str:
     """One self-contained HTML page: no script, nothing from the network, every text of the archive or a model escaped."""
     run = read_run(files)
     say = Say(language, talks=bool(run.evaluation.get("conversation")), begins=run.begins)
@@ -54,10 +55,10 @@ def run_report(files: RunFiles, language: str, *, live: bool = False) -> str:
         f'<section id="{name}">\n<h2>{html(say(f"h_{name}"))}</h2>\n' + "\n".join(parts) + "\n</section>"
         for name, parts in sections.items()
     )
-    given = answers(run.evaluation, run.metrics, language, unfinished=live or not run.fit)
+    given = answers(run.evaluation, run.metrics, language, unfinished=not run.fit)
     sentences = "".join(f"<li><strong>{html(answer)}</strong> {html(' '.join(figures))}</li>" for answer, *figures in given)
-    reload = f'<meta http-equiv="refresh" content="{RELOAD}">\n' if live else ""
-    notice = f'<p class="warning">{html(say("live"))}</p>\n' if live else ""
+    reload = f'<meta http-equiv="refresh" content="{RELOAD}">\n' if state and state.training else ""
+    notice = _notice(state, say) if state else ""
     title = html(say("title", name=run.name))
     return f"""<!DOCTYPE html>
 <html lang="{language}">
@@ -76,3 +77,15 @@ def run_report(files: RunFiles, language: str, *, live: bool = False) -> str:
 </body>
 </html>
 """
+
+
+def _notice(state: State, say: Say) -> str:
+    """What the run was doing as the page was written, or what ended it."""
+    if state.error is not None:
+        said = say("ended", stage=state.stage, time=state.time)
+        return f'<p class="warning">{html(said)}</p>\n<pre dir="auto" lang="en">{html(state.error)}</pre>\n'
+    if state.training:
+        said = say("live", time=state.time, every=round(REWRITTEN_EVERY), reload=RELOAD, minutes=STALE_MINUTES)
+    else:
+        said = say("at_work", stage=state.stage, time=state.time)
+    return f'<p class="warning">{html(said)}</p>\n'

@@ -2,7 +2,15 @@
 
 WORDS = {
     "title": "{name}: does it write like you?",
-    "live": "The training is still going on. This page is written anew at each validation and loads itself again every 20 seconds.",
+    "live": (
+        "Training in progress. This page was written at {time}; it is rewritten every {every} seconds and reloads every {reload}. If that "
+        "is more than {minutes} minutes ago, the training was killed or the machine went down: run the same command again to resume."
+    ),
+    "at_work": (
+        "Stage {stage} started at {time}. This page is rewritten when it ends and shows what was measured before. If the command is no "
+        "longer running, run it again to resume."
+    ),
+    "ended": "Stage {stage} ended at {time} with the error below. What was finished before is kept; run the same command again to resume.",
     "interval": "{estimate} ({confidence} interval: {low} to {high})",
     "no_interval": "{estimate} (too few for an interval)",
     "real": "you",

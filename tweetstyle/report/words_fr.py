@@ -2,7 +2,19 @@
 
 WORDS = {
     "title": "{name} : écrit-il comme vous ?",
-    "live": "L’entraînement est en cours. Cette page est réécrite à chaque validation et se recharge toutes les 20 secondes.",
+    "live": (
+        "Entraînement en cours. Cette page a été écrite à {time} ; elle est réécrite toutes les {every} secondes et se recharge toutes "
+        "les {reload}. Si cela fait plus de {minutes} minutes, l’entraînement a été tué ou la machine s’est arrêtée : relancez la même "
+        "commande pour reprendre."
+    ),
+    "at_work": (
+        "L’étape {stage} a commencé à {time}. Cette page est réécrite à la fin de l’étape et montre ce qui a été mesuré avant. Si la "
+        "commande ne tourne plus, relancez-la pour reprendre."
+    ),
+    "ended": (
+        "L’étape {stage} s’est terminée à {time} avec l’erreur ci-dessous. Ce qui était achevé est gardé ; relancez la même commande pour "
+        "reprendre."
+    ),
     "interval": "{estimate} (intervalle à {confidence} : de {low} à {high})",
     "no_interval": "{estimate} (trop peu de données pour un intervalle)",
     "real": "vous",

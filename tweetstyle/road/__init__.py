@@ -134,10 +134,10 @@ class Road:
         """The gate alone, on what stands. Raises TweetstyleError where no file passes."""
         gate.verify(self)
 
-    def report(self, *, live: bool = False) -> Path:
-        """model/NAME/report.html, of what stands. live: the training is still going on."""
-        return told.report(self, live=live)
+    def report(self) -> Path:
+        """Writes model/NAME/report.html."""
+        return told.report(self)
 
     def verdict(self) -> list[str]:
-        """Three sentences on what was measured; none where nothing was evaluated."""
+        """The three answers on what was measured; none where nothing was evaluated."""
         return told.verdict(self)

@@ -12,6 +12,7 @@ from tweetstyle.conversations import read_conversations
 from tweetstyle.road.identity import fit_identity, set_aside_other_run
 from tweetstyle.road.inputs import base_inputs, tweets_of
 from tweetstyle.road.stage import Done, Stage, plain
+from tweetstyle.road.told import training_in_report
 from tweetstyle.road.trained import as_trained
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ def _fit(road: Road) -> Done:
     if told:
         click.echo(f"          {told}", err=True)
     settings = recipe.model, recipe.training
-    result = fit(road.base, road.template, *settings, train, validation, recipe.run_directory, lambda: road.report(live=True))
+    with training_in_report(road) as validated:
+        result = fit(road.base, road.template, *settings, train, validation, recipe.run_directory, validated)
     as_trained(road)
     facts = plain(result) | ({"conversations": asdict(told)} if told else {})
     written = sorted(p for p in road.final_model.rglob("*") if p.is_file())

@@ -1,13 +1,21 @@
-"""What is told of a run at its end, of all that stands: the report and the verdict."""
+"""The report and the verdict of a run: written after each stage, while it trains, and when a stage ends with an error."""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
+from tweetstyle.errors import TweetstyleError
 from tweetstyle.installed import installed_versions
 
 if TYPE_CHECKING:
+    from tweetstyle.report.files import RunFiles
+    from tweetstyle.report.state import State
     from tweetstyle.road import Road
 
 DECIDING = (
@@ -24,27 +32,95 @@ DECIDING = (
     "scikit-learn",
 )
 """Packages named in the report, with which a run can be made again."""
+BEFORE_A_RUN = ("prepare", "playback")
+"""Stages that are not of one run: others may share what they write."""
+UNWRITABLE = (OSError, TweetstyleError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""Why a page cannot be written: the disk, or a file that it shows and that is damaged."""
 
 
-def report(road: Road, *, live: bool) -> Path:
-    """model/NAME/report.html, of what stands. live: the training is still going on, and the page loads itself again."""
-    from tweetstyle.report import RunFiles, write_report
+def report(road: Road, state: State | None = None) -> Path:
+    """Writes model/NAME/report.html and returns its path. state: the stage at work, or the one that ended with an error."""
+    from tweetstyle.report import write_report
 
-    recipe = road.recipe
-    files = RunFiles(
-        recipe.run_directory,
-        recipe.data.processed,
-        recipe.export_directory,
-        road.path.read_text(encoding="utf-8"),
-        installed_versions(DECIDING),
-    )
-    return write_report(files, recipe.language, live=live)
+    return write_report(_files(road), road.recipe.language, state)
+
+
+def update_report(road: Road, state: State | None = None) -> Path | None:
+    """The same beside other work, which it never ends: what prevents it is printed. None where there is no run yet."""
+    if not (road.recipe.run_directory / "run.json").is_file():
+        return None
+    try:
+        return report(road, state)
+    except UNWRITABLE as error:
+        click.secho(f"          the report could not be updated: {error}", fg="yellow", err=True)
+        return None
+
+
+@contextmanager
+def stage_in_report(road: Road, stage: str) -> Iterator[None]:
+    """The report says that the stage is at work, then what it made, or what ended it. The error itself is raised on."""
+    from tweetstyle.report.state import State, now
+
+    if stage not in (*BEFORE_A_RUN, "fit"):  # fit has a page of its own to begin: that of another run may stand in its place
+        update_report(road, State(stage, now()))
+    try:
+        yield
+    except BaseException as error:
+        if path := update_report(road, State(stage, now(), error=_in_words(error))):
+            click.echo(f"          measured so far: {path}", err=True)
+        raise
+    if stage not in BEFORE_A_RUN:
+        update_report(road)
+
+
+@contextmanager
+def training_in_report(road: Road) -> Iterator[Callable[[], None]]:
+    """Rewrites the report every minute while the block trains, and whenever the function that it gives is called.
+
+    In a thread, so that the page shows its time also while a step takes long: by that time a page is recognised whose process was killed.
+    """
+    from tweetstyle.report.state import REWRITTEN_EVERY, State, now
+
+    due, ended = threading.Event(), threading.Event()
+
+    def keep() -> None:
+        while not ended.is_set():
+            due.wait(REWRITTEN_EVERY)
+            due.clear()
+            if not ended.is_set():
+                update_report(road, State("fit", now(), training=True))
+
+    if path := update_report(road, State("fit", now(), training=True)):
+        click.echo(f"          report, updated while it trains: {path}", err=True)
+    writer = threading.Thread(target=keep, name="report", daemon=True)
+    writer.start()
+    try:
+        yield due.set
+    finally:
+        ended.set()
+        due.set()
+        writer.join()
+    update_report(road, State("fit", now()))
 
 
 def verdict(road: Road) -> list[str]:
     """The three answers on what was measured, in the recipe's language; none where nothing was evaluated."""
-    from tweetstyle.report import RunFiles, read_run, verdict
+    from tweetstyle.report import read_run, verdict
 
-    recipe = road.recipe
-    read = read_run(RunFiles(recipe.run_directory, recipe.data.processed, recipe.export_directory, "", {}))
-    return verdict(read.evaluation, read.metrics, recipe.language, unfinished=not read.fit) if read.evaluation else []
+    read = read_run(_files(road))
+    return verdict(read.evaluation, read.metrics, road.recipe.language, unfinished=not read.fit) if read.evaluation else []
+
+
+def _files(road: Road) -> RunFiles:
+    from tweetstyle.report import RunFiles
+
+    recipe, text = road.recipe, road.path.read_text(encoding="utf-8")
+    return RunFiles(recipe.run_directory, recipe.data.processed, recipe.export_directory, text, installed_versions(DECIDING))
+
+
+def _in_words(error: BaseException) -> str:
+    if isinstance(error, TweetstyleError):
+        return str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return "Ctrl-C"
+    return f"{type(error).__name__}: {error}"
