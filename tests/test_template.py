@@ -141,6 +141,36 @@ def test_jinja_takes_a_system_message_and_the_last_message_only(format: str, sys
     assert render_jinja(template.jinja(), before + user(message), "", "", generate=True) == template.prompt(message)
 
 
+LOOKED_FOR = {
+    "Ollama 0.33.1, server/images.go": ["tools", "tool_call", "<think>", "content.split('</think>')"],
+    "llama.cpp b11434, common/chat.cpp": [
+        "[TOOL_CALLS]", "chat_format=llm-jp-harmony-v1", "<|channel|>", "<atem:function_calls>", ">>>${recipient", "<|tool_call_begin|>",
+        "<|end_of_msg|>", "<arg_key>", "<|START_ACTION|>", "List of tools: [", "<|message_sep|>", "<tool_call>", "function_calls",
+        "Tool usage guidelines:", "<function=", "You have access to the following functions in JSONSchema format",
+    ],
+    "llama.cpp b11434, common/chat-diff-analyzer.cpp": [
+        "Write your thoughts between <think></think>", "<|CHATBOT_TOKEN|>", "<TOOL_RESPONSE>", "<|begin|>assistant<|think|><|end|>",
+        'Respond in the format {"name": function name', "laguna_glm_thinking", "Bailing V3 chat template",
+    ],
+}  # fmt: skip
+"""Texts by which programs decide on a chat template's family; of those that only count together, one."""
+
+
+@pytest.mark.parametrize("text", [text for found in LOOKED_FOR.values() for text in found])
+@pytest.mark.parametrize("place", ["style", "custom", "system"])
+def test_a_word_of_the_users_own_makes_no_other_template_of_it(text: str, place: str) -> None:
+    """Ollama 0.33 would ignore TEMPLATE, and say that the model calls tools or thinks; llama.cpp would read the answers otherwise."""
+    for written in (text, text.upper(), text.title(), f"a{text}b {text}"):
+        if place == "system":
+            template = build_template("chat", "x", SMOL, system=written, conversation=True)
+        else:
+            custom = f"<s>{written} {{style}} {{topic}}: {{text}}" if place == "custom" else None
+            template = build_template("custom" if custom else "inst", "x" if custom else written, SMOL, custom)
+        jinja = template.jinja()
+        assert text not in jinja and written not in jinja and text.lower() not in jinja.lower()
+        assert written in template.prompt("hiver") == render_jinja(jinja, user("hiver"), "", "", generate=True)
+
+
 @given(st.text())
 def test_a_jinja_string_is_the_text(text: str) -> None:
     assume("\r" not in text)  # Jinja makes every line end of a source "\n"; no style name or line of ours can hold one

@@ -7,6 +7,14 @@ from functools import lru_cache
 
 from tweetstyle.errors import TweetstyleError
 
+CUT_AT = (
+    "to|ol", "th|ink", "func|tion", "chan|nel", "har|mony", "reci|pient", "Bai|ling",
+    "arg_|key", "message_|sep", "end_of_|msg", "START_|ACTION", "CHATBOT_|TOKEN",
+)  # fmt: skip
+"""Places in the words by whose presence in a chat template's source Ollama 0.33 (server/images.go) and llama.cpp (common/chat.cpp)
+take a model for one that calls tools, thinks aloud or speaks another family's format; Ollama then ignores the Modelfile's TEMPLATE."""
+_CUTS = re.compile("|".join("(?<={})(?={})".format(*words.split("|")) for words in CUT_AT), re.IGNORECASE)
+
 
 def render_jinja(source: str, messages: list[dict[str, str]], bos: str, eos: str, *, generate: bool) -> str:
     """Renders a Hugging Face chat template with the names that transformers gives it.
@@ -66,6 +74,9 @@ def go_literal(text: str) -> str:
 
 
 def jinja_string(text: str) -> str:
-    """A Jinja string literal; llama.cpp's own Jinja reads these escapes too."""
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
-    return f"'{escaped}'"
+    """A Jinja expression for the text; llama.cpp's own Jinja reads its escapes too. It holds none of the words of CUT_AT: 'to' + 'ols'."""
+    return " + ".join(f"'{_escaped(part)}'" for part in _CUTS.split(text))
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")

@@ -258,13 +258,15 @@ def test_the_chat_template_renders_the_prompt_of_training(tmp_path, format):
     base = write_llama(tmp_path / "base")
     tokens = SpecialTokens(base.tokens.bos, base.tokens.eos, CHATML)
     tokens = SpecialTokens(tokens.bos, "<|eot_id|>", CHATML.replace("im_end", "eot_id")) if format == "chat" else tokens
-    custom = "<s>{style} 'dit' \"{type}\"\n{topic} => {text}</s>" if format == "custom" else None
-    template = build_template(format, "Nimzo l'été", tokens, custom)
+    custom = "<s>{style} 'dit' \"{type}\"\nthe functions {topic} => {text}</s>" if format == "custom" else None
+    template = build_template(format, "l'été, my tools: <think>aloud</think> <|channel|>", tokens, custom)
     exported = export(base, None, template, Export(types=("q8_0",)), Sampling(), "t", tmp_path / "out")
     found = gguf.GGUFReader(exported.gguf["q8_0"]).fields.get("tokenizer.chat_template")
     if format == "text":
         assert found is None
         return
+    # Words by which Ollama 0.33 prefers the chat template to TEMPLATE, and llama.cpp takes it for another family's.
+    assert not [word for word in ("tools", "tool_call", "<think>", "<|channel|>") if word in found.contents()]
     with LlamaServer(exported.gguf["q8_0"]) as server:
         for message in ("*", "l'hiver à Montréal", "<s>[INST] {{ x }} {% y %}", 'guillemets " et \\ barre', "😀"):
             for system in (None, "Style: Autre | Type: Réponse"):
