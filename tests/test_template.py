@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
-from support.chat_templates import CHATML, HEADERS
+from support.chat_templates import CHANGING, CHATML, HEADERS, changing
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.records import REPLY
@@ -271,7 +272,7 @@ def test_a_custom_line_that_cannot_be_is_refused(line: str, message: str) -> Non
         ("{{ raise_exception('no system role') }}", "cannot be used (no system role)"),
         ("{% for m in messages %}", "cannot be used"),
         ("{% for m in messages %}{% if m.role == 'user' %}{{ m.content }}{% endif %}{% endfor %}", "no place for a system message"),
-        ("{% for m in messages %}{{ m.role }}: {{ m.content | upper }}\n{% endfor %}", "or changes messages"),
+        ("{% for m in messages %}{{ m.role }}: {{ m.content | lower }}\n{% endfor %}", "or changes messages"),
     ],
 )
 def test_a_chat_template_that_will_not_do_is_refused(source: str | None, message: str) -> None:
@@ -279,6 +280,19 @@ def test_a_chat_template_that_will_not_do_is_refused(source: str | None, message
         build_template("chat", "x", SpecialTokens("<s>", "</s>", source))
     assert caught.value.where == "prompt.format: chat"
     assert "format: inst" in caught.value.hint
+
+
+@pytest.mark.parametrize("changed", ["user", "system", "assistant"])
+@pytest.mark.parametrize("filter", CHANGING)
+def test_a_chat_template_that_changes_what_is_said_is_refused(filter: str, changed: str) -> None:
+    with pytest.raises(TweetstyleError, match="changes what is said|or changes messages") as caught:
+        build_template("chat", "x", replace(SMOL, chat_template=changing(filter, changed)))
+    assert caught.value.where == "prompt.format: chat" and "format: inst" in caught.value.hint
+
+
+def test_a_chat_template_that_trims_is_taken() -> None:
+    tokens = replace(SMOL, chat_template=changing(" | trim", "user"))
+    assert build_template("chat", "x", tokens) == build_template("chat", "x", replace(SMOL, chat_template=changing("", "user")))
 
 
 def test_a_chat_template_can_reach_nothing_of_the_program() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from support.chat_templates import BARE, CHATML, DATED, HEADERS, INST
+from support.chat_templates import BARE, CHANGING, CHATML, DATED, HEADERS, INST, changing
+from transformers.utils.chat_template_utils import render_jinja_template
 
 from tweetstyle.base_model import BaseModel, read_base_model
 from tweetstyle.errors import TweetstyleError
@@ -132,6 +134,62 @@ def test_a_template_that_is_no_row_of_turns_is_refused(source: str, system: str 
     with pytest.raises(TweetstyleError) as caught:
         take_apart(source, "<s>", "</s>", system)
     assert words in caught.value.what and caught.value.where == "prompt.format: chat"
+
+
+@pytest.mark.parametrize("changed", ["user", "system", "assistant"])
+@pytest.mark.parametrize("filter", CHANGING)
+def test_a_template_that_changes_what_is_said_is_refused(filter: str, changed: str) -> None:
+    with pytest.raises(
+        TweetstyleError, match="changes what is said|or changes them|turn by turn|no place for a system|no end token"
+    ) as caught:
+        take_apart(changing(filter, changed), "<s>", "</s>", "Be me.")
+    assert caught.value.where == "prompt.format: chat"
+
+
+def test_a_template_that_trims_is_taken() -> None:
+    trims, plain = (take_apart(changing(filter, "user"), "<s>", "</s>", "Be me.") for filter in (" | trim", ""))
+    assert trims == plain
+
+
+# -- TRL's templates for training -----------------------------------------------------------------------------
+
+TRL = Path(find_spec("trl").origin).parent / "chat_templates"
+MARKED = ["llama3", "qwen2_5", "lfm2", "phi3", "gemma"]
+
+
+@pytest.mark.parametrize("name", MARKED)
+@settings(max_examples=20, deadline=None)
+@given(said=turns)
+@example(said=HARD)
+def test_tags_for_training_leave_no_trace(name: str, said: list[Turn]) -> None:
+    """TRL's own files with `{% generation %}`, against the same models' without it, and against transformers."""
+    plain, marked = ((TRL / f"{name}{ending}.jinja").read_text() for ending in ("", "_training"))
+    assert "{% generation %}" in marked.replace("{%- ", "{% ").replace(" -%}", " %}") and "generation %}" not in plain
+    tokens = SpecialTokens("<s>", "</s>", marked)
+    template = build_template("chat", "Nimzo", tokens, conversation=True)
+    assert template == build_template("chat", "Nimzo", SpecialTokens("<s>", "</s>", plain), conversation=True)
+    assert "generation" not in template.jinja() + template.ollama()
+    *before, (message, _) = said
+    (theirs,), _ = render_jinja_template(
+        [messages(before, message)], chat_template=marked, add_generation_prompt=True, bos_token="<s>", eos_token="</s>"
+    )
+    assert template.prompt(message, history=before) == theirs.removeprefix("<s>")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% set x = 'out' %}{% for m in messages %}{% generation %}{% set x = m.content %}{{ x }}{% endgeneration %}{{ x }}{% endfor %}",
+        "{% for m in messages %}{%- generation -%}\n {{ loop.index }} {{ m.content }} \n{%- endgeneration %} \n {% endfor %}",
+        "{% for m in messages %}\n  {% generation %}\n{{ m.content }}\n  {% endgeneration %}\n.\n{% endfor %}",
+        "{% generation %}{% for m in messages %}{% if loop.last %}{% generation %}{{ m.content }}{% endgeneration %}{% endif %}"
+        "{% endfor %}{% endgeneration %}",
+    ],
+)
+def test_the_tags_are_read_as_transformers_reads_them(source: str) -> None:
+    said = messages([("a", "b"), ("{{ c }}", "d")])
+    (theirs,), _ = render_jinja_template([said], chat_template=source, add_generation_prompt=False)
+    assert render_jinja(source, said, "", "", generate=False) == theirs
 
 
 def test_a_system_line_that_a_modelfile_cannot_carry_is_refused() -> None:

@@ -9,8 +9,8 @@ from typing import Literal
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.records import TWEET
-from tweetstyle.template_text import check_printable, go_literal, jinja_string, render_jinja
-from tweetstyle.turns import Turn, Turns, take_apart
+from tweetstyle.template_text import ORDINARY, check_printable, go_literal, jinja_string, render_jinja
+from tweetstyle.turns import Turn, Turns, changes_text, take_apart
 
 NO_TOPIC = "*"
 SLOTS = ("style", "type", "topic", "text")
@@ -276,6 +276,10 @@ def _chat(style: str, tokens: SpecialTokens, line: str) -> Template:
             hint="use format: inst or custom",
         )
     before, _, between, _, after = order
+    for text in ORDINARY:
+        said = [{"role": "system", "content": text}, {"role": "user", "content": text}, {"role": "assistant", "content": text}]
+        if not render_jinja(tokens.chat_template, said, "", tokens.eos, generate=False).startswith(text.join(order[::2]) + text):
+            raise TweetstyleError("its chat template " + changes_text(text), where="prompt.format: chat", hint="use format: inst or custom")
     end = re.match(r"<\|?[^<>\s]+\|?>|</s>", whole[len(asked + answer) :])
     pieces = (Literally(before), SystemLine(line), Literally(between), Topic(), Literally(after))
     pieces = tuple(p for p in pieces if p != Literally(""))

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from tweetstyle.errors import TweetstyleError
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 CUT_AT = (
     "to|ol", "th|ink", "func|tion", "chan|nel", "har|mony", "reci|pient", "Bai|ling",
@@ -20,6 +24,7 @@ def render_jinja(source: str, messages: list[dict[str, str]], bos: str, eos: str
     """Renders a Hugging Face chat template with the names that transformers gives it.
 
     But for the clock (strftime_now): a template that asks for it writes its own fixed date instead, and the same on any day.
+    TRL's `{% generation %}` tags, which mark what bears loss, are accepted and have no effect on the text.
     """
     from jinja2 import TemplateError
 
@@ -47,7 +52,36 @@ def _compiled(source: str):
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"])
+    _add_generation_tags(environment)
     return environment.from_string(source)
+
+
+def _add_generation_tags(environment: Environment) -> None:
+    """`{% generation %}…{% endgeneration %}` as transformers reads it: what stands inside, in a scope of its own."""
+    from jinja2 import nodes
+    from jinja2.ext import Extension
+    from jinja2.parser import Parser
+
+    class Generation(Extension):
+        tags = {"generation"}  # noqa: RUF012  (Extension declares it as an instance attribute)
+
+        def parse(self, parser: Parser) -> nodes.Scope:
+            line = next(parser.stream).lineno
+            return nodes.Scope(parser.parse_statements(("name:endgeneration",), drop_needle=True), lineno=line)
+
+    environment.add_extension(Generation)
+
+
+ORDINARY = (
+    "ça VA, l'Été à Québec ?",
+    "two  spaces\nand\n\nlines\tand a tab",
+    "1 < 2 & \"x\" 'y' > z, <b>bold</b> &amp; 50%",
+    "{{ x }} {% y %} {# z #} \\n $i `j`",
+    "#a @b https://t.co/Ab1?x=1&y=%C3%A9",
+    "😀 👩‍👩‍👧‍👦 e\u0301",
+    "one word after another, " * 400 + "and the end.",
+)
+"""What people write, of every kind that a filter of a chat template may change."""
 
 
 YOUNGER = (range(0x2FFC, 0x3000), range(0x31EF, 0x31F0), range(0x2EBF0, 0x2EE5E))

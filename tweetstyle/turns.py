@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.template_text import go_literal, jinja_string, render_jinja
+from tweetstyle.template_text import ORDINARY, go_literal, jinja_string, render_jinja
 
 Turn = tuple[str, str]
 """(message, answer)."""
@@ -161,6 +161,16 @@ def _check(turns: Turns, ask: _Asked) -> None:
             whole = ask(answered, system)
             if ask(_messages(count), system) != prompt or not whole.startswith(prompt + _answer(count - 1) + turns.end):
                 raise _refusal("puts a conversation otherwise than turn by turn")
+    for text in ORDINARY:
+        said = [{"role": "user", "content": text}, {"role": "assistant", "content": text}, {"role": "user", "content": text}]
+        system = text if turns.around_system else None
+        if ask(said, system) != turns.prompt(text, [(text, text)], system):
+            raise _refusal(changes_text(text))
+
+
+def changes_text(text: str) -> str:
+    """What is told of a chat template that does not put `text` as it is."""
+    return f"changes what is said (case, replaced or cut text), which Ollama's TEMPLATE cannot do: for example in {text[:40]!r}"
 
 
 def _refusal(what: str, hint: str = "use another instruct model, or message: topic") -> TweetstyleError:

@@ -38,3 +38,17 @@ INST = (
     "{% else %}{{ ' ' + message.content + ' ' + eos_token }}{% endif %}{% endfor %}"
 )
 """Answers with spaces that a prompt does not ask for."""
+
+
+CHANGING = (
+    " | upper", " | lower", " | title", " | capitalize", " | replace('é', 'e')", " | replace('\\n', ' ')", " | replace('  ', ' ')",
+    "[:1000]", ".split() | join(' ')", " | escape", " | striptags", " | urlencode", " | indent", " | wordwrap(60)", " | truncate(100)",
+    " | tojson", " | reverse",
+)  # fmt: skip
+"""What a template may do to a message that no TEMPLATE of Ollama can do."""
+
+
+def changing(filter: str, role: str) -> str:
+    """A ChatML template that puts what `role` says through a filter of Jinja."""
+    content = f"(message['content']{filter} if message['role'] == '{role}' else message['content'])"
+    return CHATML.replace("message['content']", content)
