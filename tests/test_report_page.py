@@ -149,6 +149,11 @@ def test_a_model_that_learned_nothing_is_not_said_to_be_better():
     assert "moins de 0,01 ne se remarque pas" in verdict(found, [], "fr")[0]
 
 
+def test_a_small_gain_has_the_decimals_that_it_needs():
+    assert "better by 0.012 (95% interval: 0.004 to 0.020) bits" in verdict(evaluation(over=(0.012, 0.004, 0.02)), [], "en")[0]
+    assert "better by 0.12 (95% interval: 0.10 to 0.14) bits" in verdict(evaluation(over=(0.12, 0.1, 0.14)), [], "en")[0]
+
+
 @pytest.mark.parametrize(
     ("gap", "en", "fr"),
     [

@@ -106,8 +106,8 @@ def _learned(test: Json, say: Say) -> list[str]:
     }[over]
     words = {"tweets": say.number(test["tweets"]), "best": say.baseline(test["best"]), "smallest": say.number(SMALLEST_GAIN)}
     shown = turned(test["over_best"]) if over is Effect.LESS else test["over_best"]
-    said = [say(answer, **words), say(figures, **words, over=_bits(shown, over, say))]
-    return said if test["best"] == SAME_PROMPT else [*said, say("f_gain", gain=say.interval(test["gain"]))]
+    said = [say(answer, **words), say(figures, **words, over=_bits(shown, say))]
+    return said if test["best"] == SAME_PROMPT else [*said, say("f_gain", gain=_bits(test["gain"], say))]
 
 
 def _not_learned(test: Json, say: Say) -> list[str]:
@@ -115,18 +115,20 @@ def _not_learned(test: Json, say: Say) -> list[str]:
     gain = effect(test["gain"], SMALLEST_GAIN)
     words = {"tweets": say.number(test["tweets"]), "smallest": say.number(SMALLEST_GAIN)}
     if gain is Effect.LESS:
-        said = [say("v_like_worse"), say("f_harm", **words, loss=say.interval(turned(test["gain"])))]
+        said = [say("v_like_worse"), say("f_harm", **words, loss=_bits(turned(test["gain"]), say))]
     else:
         answer = "v_like_nothing" if gain is Effect.NONE else "v_like_cannot"
-        said = [say(answer), say("f_small", **words, gain=_bits(test["gain"], gain, say))]
+        said = [say(answer), say("f_small", **words, gain=_bits(test["gain"], say))]
     if test["best"] != SAME_PROMPT and effect(test["over_best"], SMALLEST_GAIN) is Effect.LESS:
-        said.append(say("f_best", **words, best=say.baseline(test["best"]), over=say.interval(turned(test["over_best"]))))
+        said.append(say("f_best", **words, best=say.baseline(test["best"]), over=_bits(turned(test["over_best"]), say)))
     return [*said, say("v_like_try")] if gain is Effect.NONE else said
 
 
-def _bits(found: Json, of: Effect, say: Say) -> str:
-    """With more decimals where the figure may be, or is, smaller than what counts."""
-    return say.interval(found, digits={Effect.UNKNOWN: 3, Effect.NONE: 4}.get(of, 2))
+def _bits(found: Json, say: Say) -> str:
+    """With more decimals the smaller it is: "0.00 (0.00 to 0.00)" would say nothing."""
+    if effect(found, SMALLEST_GAIN) is Effect.NONE:
+        return say.interval(found, digits=4)
+    return say.interval(found, digits=2 if abs(found["estimate"]) >= 0.1 else 3)
 
 
 def _closer(style: Json, say: Say) -> list[str]:
