@@ -10,6 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
+from tweetstyle.child_process import exit_with_parent
 from tweetstyle.errors import TweetstyleError
 
 Result = TypeVar("Result")
@@ -27,10 +28,15 @@ def apart_from_unsloth(work: Callable[..., Result], *arguments: object) -> Resul
     if "unsloth" not in sys.modules:
         return work(*arguments)
     fresh = multiprocessing.get_context("spawn")
-    # SIG_DFL: at Ctrl-C the child ends without a traceback of its own, and this process says what is to be said.
-    with ProcessPoolExecutor(1, fresh, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_DFL)) as pool:
+    with ProcessPoolExecutor(1, fresh, initializer=_begin) as pool:
         try:
             return pool.submit(work, *arguments).result()
         except BrokenProcessPool as error:
             what = "the process that was to load the model apart from the training's libraries ended before its work did"
             raise TweetstyleError(what, hint=ENDED) from error
+
+
+def _begin() -> None:
+    """At Ctrl-C the child exits without a traceback, and this process reports it; without a parent it would keep the card's memory."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    exit_with_parent()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -53,18 +52,12 @@ def start_workers(archive_bytes: int) -> Iterator[list[Worker]]:
 
 
 def _begin() -> None:
-    """Ctrl-C is the parent's to hear, and a parent that was killed leaves no worker behind."""
+    """Leaves Ctrl-C to the parent, and exits when the parent is gone."""
     from multiprocessing.util import Finalize
+
+    from tweetstyle.child_process import exit_with_parent
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # The last thing a worker does. To free the words of 100,000 tweets one by one would take it a quarter of a second.
     Finalize(None, os._exit, args=(0,), exitpriority=-1000)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    from multiprocessing import parent_process
-
-    if parent := parent_process():
-        parent.join()
-        os._exit(1)
+    exit_with_parent()

@@ -1,0 +1,131 @@
+"""A killed parent leaves no child process behind, whatever the child is doing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[1]
+PATIENCE = 60
+"""Seconds that a child has to exit in: it takes milliseconds, and a busy machine may need longer."""
+
+APART = """
+import os, sys, threading, time
+from tweetstyle.apart import apart_from_unsloth
+
+def announce():
+    print(os.getpid(), flush=True)
+
+def sleep():
+    announce()
+    time.sleep(600)
+
+def compute():
+    announce()
+    while True:
+        sum(range(1000))
+
+def start_grandchild():
+    announce()
+    sys.modules["unsloth"] = sys
+    apart_from_unsloth(sleep)
+
+def start_workers_of_prepare():
+    from tweetstyle.prepare import workers
+    announce()
+    workers.os.sched_getaffinity = lambda pid: {0, 1}
+    with workers.start_workers(10**9) as two:
+        print(*[worker.submit(os.getpid).result() for worker in two], flush=True)
+        time.sleep(600)
+
+def in_a_thread(work):
+    thread = threading.Thread(target=apart_from_unsloth, args=(work,))
+    thread.start()
+    thread.join()
+
+if __name__ == "__main__":
+    sys.modules["unsloth"] = sys
+"""
+
+START_METHODS = """
+import multiprocessing, os, time
+from tweetstyle.child_process import exit_with_parent
+
+def sleep():
+    exit_with_parent()
+    print(os.getpid(), flush=True)
+    time.sleep(600)
+
+if __name__ == "__main__":
+    multiprocessing.get_context("{}").Process(target=sleep).start()
+    time.sleep(600)
+"""
+
+
+@pytest.fixture
+def killed(tmp_path) -> Callable[[str, int], list[int]]:
+    """Runs a program until it and its children have printed so many process ids, kills it, and gives back the children's ids."""
+
+    def run(program: str, count: int) -> list[int]:
+        script = tmp_path / "program.py"
+        script.write_text(program)
+        environment = os.environ | {"PYTHONPATH": str(PROJECT)}
+        with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True, env=environment) as parent:
+            children: list[int] = []
+            while len(children) < count:
+                line = parent.stdout.readline()
+                assert line, "the program ended before its children had started"
+                children += map(int, line.split())
+            assert all(map(is_running, children))
+            parent.kill()
+            parent.wait()
+        return children
+
+    return run
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def assert_all_exit(children: list[int]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    try:
+        while running := [pid for pid in children if is_running(pid)]:
+            assert time.monotonic() < deadline, f"still running without their parent: {running}"
+            time.sleep(0.05)
+    finally:
+        for pid in filter(is_running, children):
+            os.kill(pid, 9)
+
+
+pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc")
+
+
+@pytest.mark.parametrize(
+    ("call", "count"),
+    [
+        ("apart_from_unsloth(sleep)", 1),
+        ("apart_from_unsloth(compute)", 1),
+        ("in_a_thread(sleep)", 1),
+        ("apart_from_unsloth(start_grandchild)", 2),
+        ("apart_from_unsloth(start_workers_of_prepare)", 3),
+        ("start_workers_of_prepare()", 3),
+    ],
+)
+def test_a_killed_parent_leaves_no_child_behind(killed, call, count):
+    assert_all_exit(killed(f"{APART}    {call}\n", count))
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver", "fork"])
+def test_a_child_of_every_start_method_exits_with_its_parent(killed, method):
+    assert_all_exit(killed(START_METHODS.format(method), 1))
