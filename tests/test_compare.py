@@ -77,7 +77,14 @@ def test_what_cannot_be_compared_is_one_message(tmp_path):
             compare(runs)
 
 
-@pytest.mark.parametrize("content", ['{"a": 1}', "[]", '{"test": [{"id": "1"}]}', '{"test": [1]}', '{"test": null}', "{"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"a": 1}', "[]", '{"test": [{"id": "1"}]}', '{"test": [1]}', '{"test": null}', "{", '{"test": {"id": 1}}',
+        '{"test": [{"id": "0", "cluster": "day 0", "bytes": 100, "base": NaN, "tuned": 1}]}',
+        '{"test": [{"id": "0", "cluster": "day 0", "bytes": "many", "base": 1, "tuned": 1}]}',
+    ],
+)  # fmt: skip
 def test_a_file_that_is_not_ours_is_one_message(tmp_path, content):
     one, other = run(tmp_path / "a", [1.0] * 8), run(tmp_path / "b", [1.0] * 8)
     (other / "scores.json").write_text(content)

@@ -1,18 +1,21 @@
-"""Outputs that stand complete or not at all: temporary sibling, fsync, rename."""
+"""Outputs that are complete or absent (temporary sibling, fsync, rename), and small files read back."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, TypeVar
 
 from tweetstyle.errors import TweetstyleError
 
 PARTIAL = ".partial"
+
+Content = TypeVar("Content")
 
 
 def sync_directory(path: Path) -> None:
@@ -132,3 +135,37 @@ def _put_back(replaced: Path, path: Path) -> None:
     if replaced.exists() and not path.exists():
         os.replace(replaced, path)
     shutil.rmtree(replaced, ignore_errors=True)
+
+
+def read_back(path: Path, content: type[Content]) -> Content | None:
+    """What a small JSON file of the program's own holds; None where it is missing or damaged.
+
+    Args:
+        content: the type of the whole, for example a dataclass. Damage is also a value of another type and a missing field.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(content).validate_json(path.read_bytes(), strict=True)
+    except (OSError, ValidationError):
+        return None
+
+
+def read_json_lines(path: Path, *required: str) -> list[dict[str, Any]]:
+    """The objects of a file that grows a line at a time, up to the first damaged line; [] where there is no file.
+
+    A kill cuts the last line anywhere, also within a character, and a power loss may leave any bytes behind the last line synced.
+
+    Args:
+        required: fields without which a line counts as damaged.
+    """
+    lines: list[dict[str, Any]] = []
+    for text in path.read_bytes().splitlines() if path.is_file() else ():
+        try:
+            line = json.loads(text)
+        except ValueError:
+            break
+        if not isinstance(line, dict) or any(name not in line for name in required):
+            break
+        lines.append(line)
+    return lines

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from pydantic import FiniteFloat
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.evaluate.effect import SMALLEST_GAIN, Effect, effect
 from tweetstyle.evaluate.intervals import Interval, bootstrap_t
+from tweetstyle.files import read_back
 from tweetstyle.held_out import HeldOut, clusters
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
     from rich.table import Table
 
 SCORES = "scores.json"
@@ -28,6 +29,36 @@ IN_WORDS = {
     Effect.UNKNOWN: "too few tweets to tell",
 }
 """Of a run against the first one."""
+EVALUATE_AGAIN = "tweetstyle evaluate RECIPE --force writes it again"
+
+
+@dataclass(frozen=True)
+class _Score:
+    """A row of scores.json. base, tuned: nats of the tweet by either model."""
+
+    id: str
+    cluster: str
+    bytes: FiniteFloat
+    base: FiniteFloat
+    tuned: FiniteFloat
+
+
+@dataclass(frozen=True)
+class _Copying:
+    generated: Interval
+
+
+@dataclass(frozen=True)
+class _Style:
+    gap_closed: dict[str, Interval | None] | None = None
+    copying: _Copying | None = None
+
+
+@dataclass(frozen=True)
+class _Evaluation:
+    """What is read of an evaluation.json."""
+
+    style: _Style | None = None
 
 
 @dataclass(frozen=True)
@@ -60,22 +91,24 @@ def scores_of(samples: Mapping[str, HeldOut], base: Sequence[float], tuned: Sequ
 
 def compare(runs: Sequence[Path], split: str = "test") -> list[Compared]:
     """On the tweets of the split that every run was scored on. Raises TweetstyleError for a run without scores, and without such tweets."""
+    import pandas
+
     if len(runs) < 2:
         raise TweetstyleError("one run alone cannot be compared", where=str(runs[0]), hint="name two or more: model/NAME model/OTHER")
-    rows = [_scores(run / SCORES, split) for run in runs]
-    common = [id for id in rows[0] if all(_same(rows[0][id], of.get(id)) for of in rows[1:])]
-    if not common:
+    scores = pandas.concat([_scores(run / SCORES, split) for run in runs], axis=1, join="inner", keys=range(len(runs)))
+    # A tweet counts as the same only with as many bytes: another cleaning may have left other text of it.
+    scores = scores[scores.xs("bytes", axis=1, level=1).nunique(axis=1) == 1]
+    if scores.empty:
         what = f"no {split} tweet was scored in all of them"
         raise TweetstyleError(what, where=", ".join(map(str, runs)), hint="evaluate them on the same data: tweetstyle evaluate RECIPE")
-    sizes = np.array([rows[0][id]["bytes"] for id in common])
-    days = [rows[0][id]["cluster"] for id in common]
-    tuned, base = ([np.array([of[id][who] for id in common]) / math.log(2) for of in rows] for who in ("tuned", "base"))
+    sizes, days = scores[0, "bytes"].to_numpy(), scores[0, "cluster"].tolist()
     found = []
     for place, run in enumerate(runs):
         settings = {"confidence": CONFIDENCE, "resamples": RESAMPLES, "seed": SEED}
-        better = bootstrap_t(tuned[0] - tuned[place], sizes, days, **settings) if place else None
-        bits = [float(of[place].sum() / sizes.sum()) for of in (base, tuned)]
-        found.append(Compared(str(run), len(common), *bits, better, *_evaluated(run)))
+        fewer_bits = (scores[0, "tuned"] - scores[place, "tuned"]).to_numpy() / math.log(2)
+        better = bootstrap_t(fewer_bits, sizes, days, **settings) if place else None
+        base, tuned = (float(scores[place, who].sum() / math.log(2) / sizes.sum()) for who in ("base", "tuned"))
+        found.append(Compared(str(run), len(scores), base, tuned, better, *_evaluated(run)))
     return found
 
 
@@ -106,37 +139,30 @@ def _in_words(interval: Interval | None, form: str) -> str:
     return f"{interval.estimate:{form}}{ends}"
 
 
-def _same(one: dict[str, Any], other: dict[str, Any] | None) -> bool:
-    """The same tweet, prepared alike: another cleaning may have left other bytes of it."""
-    return other is not None and one["bytes"] == other["bytes"]
+def _scores(path: Path, split: str) -> DataFrame:
+    """A row for each tweet of the split, indexed by its id. Raises TweetstyleError for a file that evaluate did not write."""
+    import pandas
 
-
-def _scores(path: Path, split: str) -> dict[str, dict[str, Any]]:
-    """id → row."""
-    try:
-        rows = {row["id"]: row for row in _read(path)[split]}
-        if any(not isinstance(row[name], int | float) for row in rows.values() for name in ("bytes", "base", "tuned")):
-            raise TypeError("not a number")
-    except (KeyError, TypeError) as error:
-        hint = "tweetstyle evaluate RECIPE --force makes it anew"
-        raise TweetstyleError(f"not the scores that evaluate wrote ({error})", where=str(path), hint=hint) from error
-    return rows
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    scores = read_back(path, dict[str, list[_Score]])
+    if scores is None and not path.is_file():
         hint = "name the directory of an evaluated run, for example model/demo; tweetstyle evaluate RECIPE makes it"
-        raise TweetstyleError("there are no scores of a run", where=str(path), hint=hint) from error
+        raise TweetstyleError("there are no scores of a run", where=str(path), hint=hint)
+    if scores is None or split not in scores:
+        raise TweetstyleError("damaged: these are not the scores that evaluate wrote", where=str(path), hint=EVALUATE_AGAIN)
+    rows = pandas.DataFrame(scores[split], columns=["id", "cluster", "bytes", "base", "tuned"])
+    return rows.drop_duplicates("id", keep="last").set_index("id")
 
 
 def _evaluated(run: Path) -> tuple[Interval | None, Interval | None, str | None]:
-    """Gap closed, share copied, and the verdict's first answer."""
+    """Gap closed, share copied, and the verdict's first answer, as its evaluation.json has them; None for each that was not measured."""
     from tweetstyle.report.verdict import answers
 
-    evaluation = _read(run / "evaluation.json") if (run / "evaluation.json").is_file() else {}
-    style = evaluation.get("style") or {}
-    gap, copied = (style.get("gap_closed") or {}).get("tuned"), (style.get("copying") or {}).get("generated")
-    answer = answers(evaluation, [], "en")[0][0] if evaluation.get("splits") else None
-    return Interval(**gap) if gap else None, Interval(**copied) if copied else None, answer
+    path = run / "evaluation.json"
+    if not path.is_file():
+        return None, None, None
+    evaluation, content = read_back(path, _Evaluation), read_back(path, dict[str, Any])
+    if evaluation is None or content is None:
+        raise TweetstyleError("damaged: it is not what evaluate wrote", where=str(path), hint=EVALUATE_AGAIN)
+    style = evaluation.style or _Style()
+    answer = answers(content, [], "en")[0][0] if content.get("splits") else None
+    return (style.gap_closed or {}).get("tuned"), style.copying and style.copying.generated, answer
