@@ -123,7 +123,7 @@ lint: setup ## ruff: rules and format
 
 lock: $(VENV)/.uv-$(UV_VERSION) ## requirements.lock anew from setup.cfg, all extras, with hashes
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes --upgrade \
-	  --no-emit-index-url --custom-compile-command "make lock" --overrides requirements-overrides.txt setup.cfg --output-file requirements.lock
+	  --no-emit-index-url --custom-compile-command "make lock" setup.cfg --output-file requirements.lock
 	@if grep -nE '://' requirements.lock; then echo "requirements.lock names a host"; rm requirements.lock; exit 1; fi
 	@grep -c '==' requirements.lock | sed 's/$$/ packages locked/'
 

@@ -1,0 +1,179 @@
+"""What setup.cfg declares is what the package imports, and the wheel works where nothing else is installed."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterable
+from configparser import ConfigParser
+from importlib.metadata import Distribution, distribution, packages_distributions
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+PROJECT = Path(__file__).resolve().parents[1]
+NOT_IMPORTED = "not imported"
+"""How the comment above a requirement that no module imports begins; the reason follows."""
+
+
+def imported_modules(directory: Path) -> dict[str, str]:
+    """Third-party module, as dotted as the import names it → a place that imports it; also inside functions."""
+    found = {}
+    for path in sorted(directory.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and not node.level:
+                names = [node.module]
+            for name in names:
+                top = name.split(".")[0]
+                if top not in sys.stdlib_module_names and top != "tweetstyle":
+                    found.setdefault(name, f"{path.relative_to(PROJECT)}:{node.lineno}")
+    return found
+
+
+def requirements(section: str, option: str) -> dict[str, str]:
+    """Name of a declared distribution, canonical → the comment above it."""
+    found, comment = {}, ""
+    lines = (PROJECT / "setup.cfg").read_text(encoding="utf-8").split(f"[{section}]\n")[1].split(f"{option} =\n")[1].splitlines()
+    for line in lines:
+        if not line.startswith("    "):
+            break
+        if line.strip().startswith("#"):
+            comment = line.strip("# ")
+        else:
+            found[canonicalize_name(Requirement(line.strip()).name)] = comment
+            comment = ""
+    return found
+
+
+def distributions(modules: Iterable[str]) -> dict[str, set[str]]:
+    """Module → canonical names of the installed distributions that provide it, by their own lists of files."""
+    provided = packages_distributions()
+    return {module: {canonicalize_name(name) for name in provided.get(module.split(".")[0], ())} for module in modules}
+
+
+def test_the_reader_of_setup_cfg_finds_what_configparser_finds():
+    parser = ConfigParser()
+    parser.read(PROJECT / "setup.cfg")
+    for section, option in (("options", "install_requires"), ("options.extras_require", "test")):
+        lines = parser[section][option].strip().splitlines()
+        assert list(requirements(section, option)) == [canonicalize_name(Requirement(line).name) for line in lines]
+
+
+def test_every_imported_package_is_declared():
+    modules, declared = imported_modules(PROJECT / "tweetstyle"), requirements("options", "install_requires").keys()
+    undeclared = [f"{modules[name]}: {name}" for name, providers in distributions(modules).items() if not providers & declared]
+    assert modules and not undeclared, "imported, and not in setup.cfg's install_requires"
+
+
+def test_every_declared_package_is_imported_or_says_why_not():
+    imported = set().union(*distributions(imported_modules(PROJECT / "tweetstyle")).values())
+    for name, comment in requirements("options", "install_requires").items():
+        assert comment, f"{name} has no reason in setup.cfg"
+        assert comment.startswith(f"{NOT_IMPORTED}: ") != (name in imported), f"{name}: {comment}"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    """The package's wheel, built of a copy: a build in place would also pack what an older build left there."""
+    source = tmp_path_factory.mktemp("source")
+    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(PROJECT / name, source)
+    shutil.copytree(PROJECT / "tweetstyle", source / "tweetstyle", ignore=shutil.ignore_patterns("__pycache__"))
+    uv(["build", "--wheel", "--no-build-isolation", "--python", sys.executable, "--out-dir", source / "dist", source])
+    (built,) = (source / "dist").glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def runtime_python(wheel, tmp_path_factory) -> Path:
+    """The interpreter of an environment that has the wheel and what it requires, and none of the extras' packages.
+
+    The packages are those of this environment, which has the lock's versions: links to their directories, so that what Python compiled
+    of them is used too. No package of the extras shares a directory with them.
+    """
+    environment = tmp_path_factory.mktemp("runtime") / "venv"
+    uv(["venv", "--no-config", "--python", sys.executable, environment])
+    python = environment / "bin" / "python"
+    uv(["pip", "install", "--no-deps", "--python", python, wheel])
+    (site,) = environment.glob("lib/python*/site-packages")
+    (installed,) = site.glob("tweetstyle-*.dist-info")
+    for package in closure(Distribution.at(installed).requires).values():
+        # Scripts and headers lie outside site-packages: they are not imported.
+        for name in {file.parts[0] for file in package.files if ".." not in file.parts} - {"__pycache__"}:
+            if not (site / name).exists():
+                (site / name).symlink_to(package.locate_file(name))
+    return python
+
+
+def uv(arguments: list[str | Path]) -> None:
+    """Runs the environment's uv, which needs neither network nor cache for what it is asked here."""
+    program = Path(sys.executable).with_name("uv")
+    done = subprocess.run([program, "--offline", *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def closure(requires: list[str]) -> dict[str, Distribution]:
+    """The distributions, of those installed here, that are installed with `requires` without asking for an extra."""
+    found: dict[str, Distribution] = {}
+    pending, seen = [(Requirement(line), "") for line in requires], set()
+    while pending:
+        requirement, extra = pending.pop()
+        if requirement.marker and not requirement.marker.evaluate({"extra": extra}):
+            continue
+        name = canonicalize_name(requirement.name)
+        for wanted in ("", *requirement.extras):
+            if (name, wanted) not in seen:
+                seen.add((name, wanted))
+                found[name] = distribution(name)
+                pending += [(Requirement(line), wanted) for line in found[name].requires or ()]
+    return found
+
+
+def test_the_wheel_holds_every_module_and_data_file(wheel):
+    expected = {
+        path.relative_to(PROJECT).as_posix()
+        for path in (PROJECT / "tweetstyle").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    packed = set(zipfile.ZipFile(wheel).namelist())
+    assert {Path(name).suffix for name in expected} >= {".py", ".txt"}
+    assert expected == {name for name in packed if ".dist-info/" not in name}
+
+
+IMPORT_ALL = """
+import importlib, pkgutil, sys
+sys.path = [entry for entry in sys.path if entry]
+import tweetstyle
+names = [found.name for found in pkgutil.walk_packages(tweetstyle.__path__, "tweetstyle.")]
+for name in [*names, *sys.argv[1:]]:
+    importlib.import_module(name)
+print(len(names), tweetstyle.__file__)
+"""
+
+
+def test_every_module_and_what_it_imports_later_can_be_imported_without_the_extras(runtime_python, tmp_path):
+    """Imports inside functions count too: most of the package's libraries are imported only when they are needed."""
+    later = sorted(imported_modules(PROJECT / "tweetstyle"))
+    done = subprocess.run([runtime_python, "-c", IMPORT_ALL, *later], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    count, place = done.stdout.splitlines()[-1].split(maxsplit=1)
+    assert Path(place).is_relative_to(runtime_python.parents[1])
+    # The package itself is one of its modules, and walk_packages does not name it.
+    assert int(count) == len(list((PROJECT / "tweetstyle").rglob("*.py"))) - 1
+
+
+def test_the_environment_without_the_extras_has_none_of_their_packages(runtime_python, tmp_path):
+    done = subprocess.run([runtime_python, "-c", "import pytest"], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert "ModuleNotFoundError: No module named 'pytest'" in done.stderr
+
+
+@pytest.mark.parametrize("program", ["tweetstyle", "tweetstyle-fit"])
+def test_the_installed_commands_show_their_help(runtime_python, tmp_path, program):
+    done = subprocess.run([runtime_python.with_name(program), "--help"], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 0 and done.stdout.startswith(f"Usage: {program}"), done.stderr
