@@ -102,7 +102,7 @@ def _learned(test: Json, say: Say) -> list[str]:
         Effect.MORE: ("v_like_yes", "f_over"),
         Effect.NONE: ("v_like_same", "f_difference"),
         Effect.UNKNOWN: ("v_like_unsure", "f_difference"),
-        Effect.LESS: ("v_like_less", "f_best"),
+        Effect.LESS: ("v_like_less", "f_worse"),
     }[over]
     words = {"tweets": say.number(test["tweets"]), "best": say.baseline(test["best"]), "smallest": say.number(SMALLEST_GAIN)}
     shown = turned(test["over_best"]) if over is Effect.LESS else test["over_best"]
@@ -115,7 +115,7 @@ def _not_learned(test: Json, say: Say) -> list[str]:
     gain = effect(test["gain"], SMALLEST_GAIN)
     words = {"tweets": say.number(test["tweets"]), "smallest": say.number(SMALLEST_GAIN)}
     if gain is Effect.LESS:
-        said = [say("v_like_worse"), say("f_harm", **words, loss=_bits(turned(test["gain"]), say))]
+        said = [say("v_like_worse"), say("f_worse", **words, over=_bits(turned(test["gain"]), say))]
     else:
         answer = "v_like_nothing" if gain is Effect.NONE else "v_like_cannot"
         said = [say(answer), say("f_small", **words, gain=_bits(test["gain"], say))]
@@ -183,11 +183,12 @@ def _new_tweets(evaluation: Json, say: Say) -> list[str]:
 
 def _stopping(metrics: Sequence[Json], say: Say, unfinished: bool) -> list[str]:
     curve = validations(metrics)
-    if len(curve) < 2:
-        return [say("v_stop_not_yet"), say("f_stop_not_yet", count=len(curve))]
+    if not curve:
+        return [say("v_stop_not_yet"), say("f_stop_not_yet", count=0)]
     best, last = best_validation(curve), curve[-1]
     kind = "so_far" if unfinished else _how_it_stopped(metrics)
     figures = {
+        "count": len(curve),
         "step": say.number(best["step"]),
         "epoch": say.number(epoch_of(best, metrics), 2),
         "best": say.number(best["eval_bits_per_byte"], 3),
@@ -201,11 +202,13 @@ def _stopping(metrics: Sequence[Json], say: Say, unfinished: bool) -> list[str]:
 
 
 def _how_it_stopped(metrics: Sequence[Json]) -> str:
-    """never: not better than untrained; flat: no change that counts; end, over, late: where the best validation was."""
+    """never: not better than untrained; not_yet: one validation alone; flat: no change that counts; end, over, late: by the best one."""
     bits = [line["eval_bits_per_byte"] for line in validations(metrics)]
     lowest, untrained = min(bits), _untrained(metrics)
     if untrained is not None and lowest > untrained - SMALLEST_GAIN:
         return "never"
+    if len(bits) < 2:
+        return "not_yet"
     if untrained is None and max(bits) - lowest < SMALLEST_GAIN:
         return "flat"
     if bits.index(lowest) == len(bits) - 1:

@@ -45,13 +45,13 @@ WORDS = {
     "f_difference": (
         "On {tweets} of your tweets that it never saw, the difference is {over} bits per byte; less than {smallest} cannot be noticed."
     ),
-    "f_best": "On {tweets} of your tweets that it never saw, {best} is better by {over} bits per byte.",
+    "f_best": "On the same tweets, {best} is better than your model by {over}.",
     "f_gain": "The gain over the untrained model is {gain}.",
     "f_small": (
         "On {tweets} of your tweets that it never saw, the gain over the untrained model is {gain} bits per byte; less than {smallest} "
         "cannot be noticed."
     ),
-    "f_harm": "On {tweets} of your tweets that it never saw, it is worse by {loss} bits per byte.",
+    "f_worse": "On {tweets} of your tweets that it never saw, it is worse by {over} bits per byte.",
     "v_gap_more": "The tweets it writes are {gap} of the way from the untrained model's to yours.",
     "v_gap_none": "The tweets it writes are no closer to yours than the untrained model's: {gap} of the way.",
     "v_gap_less": "The tweets it writes are further from yours than the untrained model's: {gap} of the way.",

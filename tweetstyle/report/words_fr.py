@@ -49,13 +49,13 @@ WORDS = {
     "f_difference": (
         "Sur {tweets} de vos tweets qu’il n’a jamais vus, l’écart est de {over} bit par octet ; moins de {smallest} ne se remarque pas."
     ),
-    "f_best": "Sur {tweets} de vos tweets qu’il n’a jamais vus, {best} fait mieux de {over} bit par octet.",
+    "f_best": "Sur les mêmes tweets, {best} fait mieux que votre modèle de {over}.",
     "f_gain": "Le gain sur le modèle non entraîné est de {gain}.",
     "f_small": (
         "Sur {tweets} de vos tweets qu’il n’a jamais vus, le gain sur le modèle non entraîné est de {gain} bit par octet ; moins de "
         "{smallest} ne se remarque pas."
     ),
-    "f_harm": "Sur {tweets} de vos tweets qu’il n’a jamais vus, il fait pire de {loss} bit par octet.",
+    "f_worse": "Sur {tweets} de vos tweets qu’il n’a jamais vus, il fait pire de {over} bit par octet.",
     "v_gap_more": "Les tweets qu’il écrit sont à {gap} du chemin qui mène de ceux du modèle non entraîné aux vôtres.",
     "v_gap_none": "Les tweets qu’il écrit ne sont pas plus proches des vôtres que ceux du modèle non entraîné : {gap} du chemin.",
     "v_gap_less": "Les tweets qu’il écrit sont plus loin des vôtres que ceux du modèle non entraîné : {gap} du chemin.",
