@@ -29,7 +29,7 @@ from tweetstyle.records import Tweet
 from tweetstyle.template import build_template
 from tweetstyle.verify.checks import BITS_LIMITS, KL_LIMITS, Check, within
 from tweetstyle.verify.conversion import divergence
-from tweetstyle.verify.gate import Trained, rejected_types, set_aside, verify
+from tweetstyle.verify.gate import Trained, rejected_types, remarks, set_aside, verify
 from tweetstyle.verify.hard_strings import HARD_STRINGS
 from tweetstyle.verify.llama_cpp import Logits
 from tweetstyle.verify.page import page, verdict, write_parity
@@ -189,8 +189,10 @@ def test_two_bos_fail_the_tokens(made):
     assert checks["f16", "tokens"].passed is False and checks["f16", "tokens"].figures["different"] >= 300
 
 
-def test_answers_that_do_not_end_fail_the_stop(tmp_path):
+def test_answers_that_do_not_end_fail_the_stop_only_where_the_trained_model_ends_more_often(tmp_path):
+    """One file that never ends its answers, held against its own weights and against a model that always ends."""
     base = write_llama(tmp_path / "base", max_position_embeddings=512)
+    ends = read_base_model(ending(tmp_path / "ending"))
     weights = load_file(base.shards[0])
     weights["lm_head.weight"][[base.eos_id, base.tokenizer.token_id("<|eot_id|>")]] = -weights["lm_head.weight"].max()
     save_file(weights, base.shards[0], metadata={"format": "pt"})
@@ -199,8 +201,16 @@ def test_answers_that_do_not_end_fail_the_stop(tmp_path):
     made.exported = export(base, None, made.template, Export(types=("f16",)), SAMPLING, "me", tmp_path / "out")
     made.sample = made._sample(invented_tweets(12))
     made.nats = None
+    checks = made.checks(nats=None)
+    check = checks["f16", "stop"]
+    assert check.passed and check.figures["cut"] > 0 and "num_predict (6)" in check.why and "the training was too short" in check.why
+    assert check.figures["chance of the end"] == pytest.approx(check.figures["as trained"], rel=0.01)
+    assert remarks(list(checks.values())) == {"f16": f"stop: {check.why}"} and rejected_types(list(checks.values())) == {}
+    assert "f16: answers often do not end, for the training was too short." in verdict(list(checks.values()))
+    assert check.why in Page(page(list(checks.values()), "me")).text
+    made.base = ends
     check = made.checks(nats=None)["f16", "stop"]
-    assert check.passed is False and check.figures["cut"] > 0 and "num_predict (6)" in check.why
+    assert check.passed is False and check.figures["chance of the end"] < 0.1 < 0.9 < check.figures["as trained"]
 
 
 def test_the_texts_of_a_prompt_are_known_whatever_the_format(made):

@@ -61,6 +61,10 @@ GATE = (
         r"(.+): what was trained is what speaks, in every check that was made\.",
         "{0} : ce qui a été entraîné est ce qui parle, dans chaque contrôle fait.",
     ),
+    (
+        r"(.+): answers often do not end, for the training was too short\.",
+        "{0} : les réponses souvent ne finissent pas, car l’entraînement était trop court.",
+    ),
     (r"(.+): rejected\.", "{0} : refusé."),
     (r"Not made: (.+)\.", "Pas faits : {0}."),
 )

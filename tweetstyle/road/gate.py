@@ -79,7 +79,7 @@ def _checks(road: Road, gguf: dict[str, Path], merge_base: str) -> list[Check]:
 
 def _those_that_passed(road: Road, gguf: dict[str, Path], checks: list[Check]) -> dict[str, Path]:
     """Type → file, of those that are left; the others are set aside. Raises TweetstyleError where none is."""
-    from tweetstyle.verify.gate import rejected_types, set_aside
+    from tweetstyle.verify.gate import rejected_types, remarks, set_aside
     from tweetstyle.verify.page import verdict, write_parity
 
     recipe, directory = road.recipe, road.recipe.export_directory
@@ -90,6 +90,9 @@ def _those_that_passed(road: Road, gguf: dict[str, Path], checks: list[Check]) -
     click.echo(f"          every figure: {directory}/parity.html", err=True)
     for file_type, why in rejected.items():
         click.secho(f"          {gguf[file_type].name}.rejected: {why}", fg="yellow", err=True)
+    for file_type, remark in remarks(checks).items():
+        if file_type in left:
+            click.secho(f"          {left[file_type].name}: {remark}", fg="yellow", err=True)
     if not left:
         (directory / "Modelfile").unlink(missing_ok=True)
         hint = "parity.html there says why: other export.types may pass, or a longer training; export.gate: false lets them by"

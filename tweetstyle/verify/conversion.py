@@ -18,17 +18,22 @@ from tweetstyle.verify.reference import Reference
 
 @dataclass(frozen=True)
 class Compared:
-    """divergence, same_top: float and bool [scored tokens]; nats: float64 [documents], the GGUF's losses."""
+    """divergence, same_top: float and bool [scored tokens]; nats: float64 [documents], the GGUF's losses.
+
+    ends, expected_ends: float64 [documents], nats of the last token of each, a tweet's end, by the GGUF and by the reference.
+    """
 
     divergence: np.ndarray
     same_top: np.ndarray
     nats: np.ndarray
+    ends: np.ndarray
+    expected_ends: np.ndarray
 
 
 def compare(logits: Logits, reference: Reference, advance: Callable[[int], None] = lambda tokens: None) -> Compared:
     """One pass over the reference's documents; a batch's logits are held at a time. advance: called with the tokens just read."""
     documents = reference.documents
-    nats, divergences, same = np.zeros(len(documents)), [], []
+    (nats, ends, expected_ends), divergences, same = np.zeros((3, len(documents))), [], []
     for group in document_batches(logits, documents):
         chosen = [documents[index] for index in group]
         predicted = logits.predictions([d.ids for d in chosen], [first_scored(d) - 1 for d in chosen])
@@ -38,9 +43,10 @@ def compare(logits: Logits, reference: Reference, advance: Callable[[int], None]
                 nats[index] += loss(found, token)
                 divergences.append(divergence(row, found))
                 same.append(row.argmax() == found.argmax())
+            ends[index], expected_ends[index] = loss(found, token), -_log_softmax(row)[token]
             next(predicted)  # what follows the last token is not asked
         advance(sum(len(d.ids) for d in chosen))
-    return Compared(np.array(divergences), np.array(same), nats)
+    return Compared(np.array(divergences), np.array(same), nats, ends, expected_ends)
 
 
 def divergence(expected: np.ndarray, found: np.ndarray) -> float:

@@ -20,7 +20,7 @@ from tweetstyle.verify.checks import Check
 from tweetstyle.verify.conversion import compare, conversion, training
 from tweetstyle.verify.llama_cpp import for_documents
 from tweetstyle.verify.reference import MergedWeights, Reference
-from tweetstyle.verify.stop import stops
+from tweetstyle.verify.stop import judged_by_training, stops
 from tweetstyle.verify.tokens import asked, tokens_in_llama_cpp, tokens_in_ollama
 
 REJECTED = ".rejected"
@@ -65,7 +65,8 @@ def verify(
         else:
             checks.append(training(compared, type, sample, trained.nats, evaluation))
         with _bar(section.gate_answers, f"gate: {type} answers", "answer") as bar:
-            checks.append(stops(path, type, template, sampling, sample.tweets, section.gate_answers, bar.update))
+            answers = stops(path, type, template, sampling, sample.tweets, section.gate_answers, bar.update)
+        checks.append(judged_by_training(answers, compared))
         if modelfile and path.name in modelfile.read_text(encoding="utf-8"):
             prompts = sum(1 for _ in asked(template, sample.tweets))
             with _bar(prompts, f"gate: {type} in Ollama", "prompt") as bar:
@@ -93,6 +94,11 @@ def rejected_types(checks: Sequence[Check]) -> dict[str, str]:
         if check.passed is False:
             failed.setdefault(check.type, []).append(f"{check.name}: {check.why}")
     return {type: "; ".join(reasons) for type, reasons in failed.items()}
+
+
+def remarks(checks: Sequence[Check]) -> dict[str, str]:
+    """type → what is to be known of files that passed nevertheless."""
+    return {check.type: f"{check.name}: {check.why}" for check in checks if check.passed and check.why}
 
 
 def set_aside(gguf: dict[str, Path], rejected: dict[str, str]) -> dict[str, Path]:

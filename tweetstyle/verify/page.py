@@ -22,7 +22,7 @@ MEANING = {
     "four bits": "The 4-bit weights that the adapter was added to are those it was trained over, by a digest of each linear.",
     "conversion": "The file predicts held-out tweets as the merged weights do that it was made of.",
     "training": "The file knows held-out tweets as well as the model did when it had been trained.",
-    "stop": "Sampled answers end by themselves, and hold no text of the prompt.",
+    "stop": "Sampled answers end by themselves and hold no text of the prompt; or the trained model gives the end as little a chance.",
 }
 
 
@@ -50,6 +50,8 @@ def verdict(checks: Sequence[Check]) -> str:
     sentences = []
     if passed:
         sentences.append(f"{_listed(passed)}: what was trained is what speaks, in every check that was made.")
+    if short := list(dict.fromkeys(check.type for check in checks if check.name == "stop" and check.passed and check.why)):
+        sentences.append(f"{_listed(short)}: answers often do not end, for the training was too short.")
     if failed:
         sentences.append(f"{_listed(failed)}: rejected.")
     if unmade := list(dict.fromkeys(check.name for check in checks if check.passed is None)):

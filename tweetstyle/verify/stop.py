@@ -6,17 +6,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from tweetstyle.chat import Speaker
 from tweetstyle.recipe import Sampling
 from tweetstyle.records import Tweet
 from tweetstyle.template import NO_TOPIC, Literally, Template
 from tweetstyle.turns import Turn
 from tweetstyle.verify.checks import Check, within
+from tweetstyle.verify.conversion import Compared
 from tweetstyle.verify.llama_cpp import usable_threads
 
 SEED = 20
 CUT_IN = 20
 """One answer in so many may be cut: a model that ends 99 of 100 would else be refused one time in five (1 − 0.99^20)."""
+END_LIMIT = 0.5
+"""Nats that a file may lose of the end token's, on average: its chance stays above 0.6 times the trained model's (exp −0.5)."""
 SHORTEST_MARK = 4
 """A shorter text of the prompt ("|", "=>") may well stand in a tweet."""
 
@@ -41,6 +46,21 @@ def stops(
     words = [f"{cut} of {answers} answers went on to num_predict ({sampling.num_predict})"] if cut else []
     words += [f"an answer holds {telling[0]!r}, which is the prompt's"] if telling else []
     return replace(found, why="; ".join(words) if found.passed is False else "")
+
+
+def judged_by_training(check: Check, compared: Compared) -> Check:
+    """The check `stops` held against the trained model, by the chance that each gives to a tweet's end after held-out tweets.
+
+    Answers that go on, or hold the prompt's text, are the export's fault only where the file gives the end less of a chance than the
+    weights that it was made of. Where it does not, the model was trained too little: the file passes, with that remark.
+    """
+    by_file, as_trained = compared.ends.mean(), compared.expected_ends.mean()
+    figures = check.figures | {"chance of the end": float(np.exp(-by_file)), "as trained": float(np.exp(-as_trained))}
+    if check.passed is False and by_file - as_trained <= END_LIMIT:
+        said = f"{check.why}; the file is whole, the training was too short: it gives the end of a tweet a chance of"
+        why = f"{said} {figures['chance of the end']:.0%}, the trained model {figures['as trained']:.0%}"
+        return replace(check, passed=True, figures=figures, why=why)
+    return replace(check, figures=figures)
 
 
 def _asked(template: Template, tweets: Sequence[Tweet], number: int) -> tuple[str, list[Turn]]:
