@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.tiny_llama import write_llama
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, GenerationConfig
 from transformers.generation import MinPLogitsWarper, RepetitionPenaltyLogitsProcessor, TopKLogitsWarper, TopPLogitsWarper
 
 from tweetstyle.generation import SHORTEST_BEGINNING, common_beginning, generate, generate_while_training, read_beginning, weighed
@@ -130,6 +130,20 @@ def test_a_seed_says_the_same_again_and_leaves_the_callers_chance_alone(model):
     first, again, other = (generate(llama, [[5, 6, 7]], hot, [base.eos_id], base.pad_id, seed=s)[0].ids for s in (1, 1, 2))
     assert first == again != other
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_the_base_models_own_generation_settings_change_nothing(model):
+    """Instruct models bring some in generation_config.json, and transformers takes from there what a call leaves open."""
+    base, llama = model
+    hot = Sampling(temperature=1.5, top_p=1.0, num_predict=20)
+    plain = generate(llama, [[5, 6, 7]], hot, [base.eos_id], base.pad_id, seed=0)
+    own = llama.generation_config
+    try:
+        llama.generation_config = with_settings = GenerationConfig(repetition_penalty=5.0, min_p=0.5, no_repeat_ngram_size=1)
+        assert generate(llama, [[5, 6, 7]], hot, [base.eos_id], base.pad_id, seed=0) == plain
+        assert llama.generation_config is with_settings
+    finally:
+        llama.generation_config = own
 
 
 def test_a_model_in_training_stays_in_training(model):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -105,7 +106,7 @@ def generate(
     from transformers import GenerationConfig, LogitsProcessorList
 
     ids, real = _padded(prompts, pad_id, model.device, len(beginning.ids) if beginning else 0)
-    # Everything that transformers would do with the logits besides is switched off: `weighed` does all of it.
+    # transformers is to do nothing with the logits itself: `weighed` does all of it.
     config = GenerationConfig(
         do_sample=True,
         temperature=1.0,
@@ -116,7 +117,7 @@ def generate(
         pad_token_id=pad_id,
     )
     sampler = LogitsProcessorList([lambda so_far, scores: weighed(scores, so_far, real, sampling)])
-    with torch.random.fork_rng(), torch.inference_mode():
+    with torch.random.fork_rng(), torch.inference_mode(), _without_own_settings(model):
         torch.manual_seed(seed)
         cache = {"past_key_values": _for_rows(beginning, len(prompts))} if beginning else {}
         written = model.generate(input_ids=ids, attention_mask=real, generation_config=config, logits_processor=sampler, **cache)
@@ -157,6 +158,16 @@ def generate_while_training(
                     written[number].append(token)
     model.train(was_training)
     return [Answer(ids, ended) for ids, ended in zip(written, done, strict=True)]
+
+
+@contextmanager
+def _without_own_settings(model: Any) -> Iterator[None]:
+    """Hides the base model's generation_config.json, from which transformers takes whatever a call leaves open (a penalty, min_p)."""
+    own, model.generation_config = model.generation_config, type(model.generation_config)()
+    try:
+        yield
+    finally:
+        model.generation_config = own
 
 
 def _for_rows(beginning: Beginning, rows: int) -> Any:

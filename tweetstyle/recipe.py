@@ -289,14 +289,23 @@ class Evaluation(Section):
 
 
 class Sampling(Section):
-    """How text is generated, here and by the Modelfile alike: what is shown is what runs. Ollama's names."""
+    """How text is generated, here and by the Modelfile alike. Ollama's names.
 
-    temperature: float = Field(0.8, ge=0, le=5)
-    top_k: int = Field(40, ge=0)
-    """0: no limit."""
+    The defaults draw from the model's own probabilities, without the unlikely tokens that top_p leaves out. A temperature below 1,
+    min_p or top_k make common habits more common and drop rare ones: on the demo a classifier then tells the texts from the author's
+    with an AUC of 0.88, and of about 0.6 with the defaults.
+    """
+
+    temperature: float = Field(1.0, ge=0, le=5)
+    """1: the probabilities as they were learned; below 1: more of what is common, 0: always the most probable token."""
+    top_k: int = Field(0, ge=0)
+    """Draw among so many most probable tokens; 0: no limit."""
     top_p: float = Field(0.95, gt=0, le=1)
-    min_p: float = Field(0.05, ge=0, lt=1)
-    repeat_penalty: float = Field(1.1, gt=0, le=5)
+    """Draw among the most probable tokens that together have this probability; 1: all."""
+    min_p: float = Field(0.0, ge=0, lt=1)
+    """Leave out tokens less probable than this share of the most probable one; 0: none."""
+    repeat_penalty: float = Field(1.0, gt=0, le=5)
+    """Makes the last 64 tokens less probable; 1: not at all, for a style repeats itself on purpose."""
     num_predict: int = Field(160, ge=1)
     """Tokens after which an answer is cut."""
     seed: int | None = Field(None, ge=0)

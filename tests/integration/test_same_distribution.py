@@ -1,0 +1,142 @@
+"""With the default sampling Hugging Face, llama.cpp and the real Ollama draw the first token from the same distribution."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+from scipy.stats import chisquare
+from support.llama_cpp import THREADS
+from support.ollama import OllamaServer
+from support.tiny_llama import SPECIAL, write_llama
+from tokenizers import Tokenizer
+from tokenizers.decoders import ByteLevel
+
+from tweetstyle.base_model import BaseModel
+from tweetstyle.chat import Speaker
+from tweetstyle.export import Exported, export
+from tweetstyle.generation import generate, generate_while_training
+from tweetstyle.recipe import Export, Sampling
+from tweetstyle.template import Template, build_template
+
+pytestmark = pytest.mark.integration
+
+MESSAGE = "hiver"
+DRAWS = 800
+FEWEST = 5
+"""Draws expected of a text below which it is counted together with others of that kind, as a chi-square test needs it."""
+FIRST_TOKEN = Sampling(num_predict=1)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> BaseModel:
+    """Random weights whose head is scaled: some 80 tokens share 95% of the probability, 40 of them 80%.
+
+    Its generation_config.json has other settings, as instruct models have.
+    """
+    made = write_llama(tmp_path_factory.mktemp("base"))
+    weights = load_file(made.shards[0])
+    weights["lm_head.weight"] = weights["lm_head.weight"] * 2.5
+    save_file(weights, made.shards[0], metadata={"format": "pt"})
+    (made.path / "generation_config.json").write_text(
+        '{"temperature": 0.6, "top_p": 0.9, "top_k": 20, "repetition_penalty": 1.1, "min_p": 0.05}'
+    )
+    return made
+
+
+@pytest.fixture(scope="module")
+def template(base: BaseModel) -> Template:
+    return build_template("inst", "Nimzo", base.tokens)
+
+
+@pytest.fixture(scope="module")
+def exported(base: BaseModel, template: Template, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    return export(base, None, template, Export(types=("f32",)), FIRST_TOKEN, "tiny", tmp_path_factory.mktemp("out") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def model(base: BaseModel):
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(base.path).eval().float()
+
+
+@pytest.fixture(scope="module")
+def prompt(base: BaseModel, template: Template) -> list[int]:
+    return base.tokenizer.prompt_ids(template.prompt(MESSAGE), add_bos=template.add_bos)
+
+
+@pytest.fixture(scope="module")
+def expected(base: BaseModel, template: Template, model, prompt: list[int]) -> dict[str, float]:
+    """Text → probability: the softmax of Hugging Face's logits, cut where the most probable tokens have 0.95 together."""
+    import torch
+
+    with torch.inference_mode():
+        logits = model(torch.tensor([prompt])).logits[0, -1].double().numpy()
+    chances = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
+    order = np.argsort(-chances)
+    kept = order[: int(np.searchsorted(chances[order].cumsum(), 0.95)) + 1]
+    assert 60 < len(kept) < 160 and chances[kept[40:]].sum() > 0.1 and chances[kept].min() < 0.05 * chances.max()
+    found: dict[str, float] = {}
+    for token in kept.tolist():
+        text = as_seen(text_of(base, [token]), template)
+        found[text] = found.get(text, 0) + chances[token] / chances[kept].sum()
+    return found
+
+
+def as_seen(text: str, template: Template) -> str:
+    """An answer of one token as each program shows it: no special token (Ollama writes BOS out, llama.cpp
+    does not), no part of a character, no beginning of a stop text."""
+    hidden = "\ufffd" in text or text in SPECIAL or any(stop.startswith(text) for stop in template.stops)
+    return "" if hidden else template.shown(text).strip()
+
+
+def text_of(base: BaseModel, ids: list[int]) -> str:
+    """The text of the ids without end tokens and other special ones."""
+    tokenizer = Tokenizer.from_file(str(base.path / "tokenizer.json"))
+    tokenizer.decoder = ByteLevel()
+    return tokenizer.decode(ids, skip_special_tokens=True)
+
+
+def by_transformers(base: BaseModel, model, prompt: list[int], way: Callable) -> list[str]:
+    answers = way(model, [prompt] * DRAWS, FIRST_TOKEN, [base.eos_id], base.pad_id, seed=1)
+    return [text_of(base, answer.ids) for answer in answers]
+
+
+def p_value(texts: Iterable[str], expected: dict[str, float], template: Template) -> float:
+    """Of a chi-square test of the texts against their probabilities, the rare ones in one class."""
+    counted = Counter(as_seen(text, template) for text in texts)
+    assert counted.total() == DRAWS
+    common = [text for text, chance in expected.items() if chance * DRAWS >= FEWEST]
+    observed = [counted[text] for text in common]
+    share = [expected[text] for text in common]
+    unexpected = [text for text in counted if text not in expected]
+    print(f"{len(common)} classes, {DRAWS - sum(observed)} rare, expected {DRAWS * (1 - sum(share)):.0f}, outside: {unexpected}")
+    assert not unexpected
+    p = chisquare([*observed, DRAWS - sum(observed)], [DRAWS * part for part in [*share, 1 - sum(share)]]).pvalue
+    print(p)
+    return p
+
+
+@pytest.mark.parametrize("way", [generate, generate_while_training], ids=lambda way: way.__name__)
+def test_hugging_face(base, model, prompt, expected, template, way):
+    assert p_value(by_transformers(base, model, prompt, way), expected, template) > 0.001
+
+
+def test_llama_cpp(exported: Exported, template: Template, expected: dict[str, float]):
+    speaker = Speaker(exported.gguf["f32"], template, FIRST_TOKEN, threads=THREADS)
+    texts = []
+    for seed in range(DRAWS):
+        speaker.sampling = FIRST_TOKEN.model_copy(update={"seed": seed})
+        texts.append(speaker.answer(MESSAGE))
+    assert p_value(texts, expected, template) > 0.001
+
+
+def test_ollama_through_the_modelfile(ollama: OllamaServer, exported: Exported, template: Template, expected: dict[str, float]):
+    """Nothing but the seed is in the request: the rest is what Ollama makes of the Modelfile's PARAMETER lines, zeros among them."""
+    ollama.create("distribution", exported.modelfile)
+    texts = [ollama.generate("distribution", MESSAGE, {"seed": seed})["response"] for seed in range(DRAWS)]
+    assert p_value(texts, expected, template) > 0.001
