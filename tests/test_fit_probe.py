@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, replace
 
 import pytest
@@ -13,17 +14,14 @@ from support.tiny_llama import write_llama
 from tweetstyle.fit.documents import Document
 from tweetstyle.fit.probe import (
     Measured,
-    Probe,
     in_words,
     is_due,
     longest_packs,
     probe_of,
     probe_training,
-    read_probe,
     write_probe,
 )
-from tweetstyle.memory import decisive_settings, plan_memory
-from tweetstyle.memory import read_probe as read_for_a_plan
+from tweetstyle.memory import Probe, decisive_settings, plan_memory, read_probe
 from tweetstyle.recipe import Lora, Model
 
 lengths = st.lists(st.integers(0, 40), min_size=1, max_size=12).filter(any)
@@ -80,17 +78,41 @@ def test_what_was_measured_is_kept_and_read_back(base, model, measured, tmp_path
     seen = probe_of(measured, base, model, small_training(), "a card", card=True)
     write_probe(tmp_path, seen)
     assert read_probe(tmp_path) == seen
-    planned_with = read_for_a_plan(tmp_path)
-    assert planned_with.settings == decisive_settings(base.path, model, small_training())
-    assert (planned_with.tokens_per_second, planned_with.peak_bytes, planned_with.device) == (400.0, 5 * 2**30, "a card")
     assert set(asdict(seen)) >= {"tokens_per_second", "peak_bytes", "predicted_bytes", "device", "settings", "versions"}
     assert seen.versions["torch"] and seen.settings["lora"]["r"] == 4
 
 
-@pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"tokens_per_second": 3}'])
-def test_what_cannot_be_read_counts_as_no_probe(tmp_path, content):
+WHOLE = {
+    "tokens_per_second": 1000.0, "peak_bytes": 2**30, "predicted_bytes": None, "reserved_bytes": None, "device": "CPU",
+    "settings": {"max_length": 128, "lora": None}, "versions": {"torch": "2.14.1"},
+}  # fmt: skip
+
+
+def test_a_probe_without_a_card_is_read(tmp_path):
+    (tmp_path / "probe.json").write_text(json.dumps(WHOLE))
+    assert read_probe(tmp_path) == Probe(**WHOLE)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        None, "", "{", "[]", "{}", "null", "3", "\0" * 200, '{"tokens_per_second": 3}', json.dumps(WHOLE)[:-20],
+        *(json.dumps({name: value for name, value in WHOLE.items() if name != missing}) for missing in WHOLE),
+        *(json.dumps(WHOLE | {name: wrong}) for name in WHOLE for wrong in ([1], float("nan"), -1.5)),
+        *(json.dumps(WHOLE | change) for change in (
+            {"tokens_per_second": "1000"}, {"tokens_per_second": 0}, {"tokens_per_second": float("inf")}, {"tokens_per_second": None},
+            {"peak_bytes": 0}, {"peak_bytes": True}, {"device": None}, {"settings": None}, {"versions": {"torch": 2}},
+        )),
+    ],
+)  # fmt: skip
+def test_a_damaged_probe_counts_as_none(tmp_path, content):
     if content is not None:
         (tmp_path / "probe.json").write_text(content)
+    assert read_probe(tmp_path) is None
+
+
+def test_a_probe_that_is_not_utf_8_counts_as_none(tmp_path):
+    (tmp_path / "probe.json").write_bytes(json.dumps(WHOLE | {"device": "é"}, ensure_ascii=False).encode("latin-1"))
     assert read_probe(tmp_path) is None
 
 

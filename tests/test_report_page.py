@@ -479,7 +479,8 @@ def test_what_the_probe_measured_stands_beside_the_plan_and_the_run(tmp_path):
     of = files(tmp_path)
     facts = {"steps": 80, "epochs": 2.0, "seconds": 125.0, "memory_bytes": 3 * 2**30, "tokens": 9000, "tokens_per_second": 1834.2}
     (of.run / "fit.json").write_text(json.dumps({"facts": facts | {"plan": {"steps": 80, "seconds": 60.0}}, "settings": {}}))
-    probe = {"tokens_per_second": 2001.4, "peak_bytes": 2.5 * 2**30, "predicted_bytes": 2.4 * 2**30, "reserved_bytes": 2.75 * 2**30}
+    probe = {"tokens_per_second": 2001.4, "peak_bytes": 5 * 2**29, "predicted_bytes": int(2.4 * 2**30), "reserved_bytes": 11 * 2**28}
+    probe |= {"device": "a card", "settings": {}, "versions": {}}
     (of.run / "probe.json").write_text(json.dumps(probe))
     found = [data.strip() for path, data in Page(run_report(of, "en")).texts if "td" in path and data.strip()]
     for row, cells in (

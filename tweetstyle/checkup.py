@@ -18,6 +18,7 @@ from tweetstyle.memory.plan import CUDA_CONTEXT, plan_on_cpu
 from tweetstyle.needs import Needs, needs_of
 from tweetstyle.outline import outline_base_model
 from tweetstyle.recipe_file import located
+from tweetstyle.road.identity import identity_in
 from tweetstyle.sources import open_archive
 from tweetstyle.sources.inputs import files_of
 
@@ -59,7 +60,13 @@ def _archive(road: Road) -> Check:
 
 def _refused(road: Road) -> list[Check]:
     """The first thing that a run would refuse, as a check; the disk, of which doctor has its own, left out."""
-    for name, step in (("base model", lambda: road.base), ("prompt", lambda: road.template), ("recipe", road.refuse_what_would_fail)):
+    steps = {
+        "base model": lambda: road.base,
+        "prompt": lambda: road.template,
+        "recipe": road.refuse_what_would_fail,
+        "run": lambda: identity_in(road.recipe.run_directory),
+    }
+    for name, step in steps.items():
         try:
             step()
         except TweetstyleError as error:
@@ -124,13 +131,16 @@ def _asked(road: Road, needs: Needs) -> Asked:
 
 
 def _newest_tweet(split: Path) -> int | None:
-    """Seconds since 1970 of the last line of the latest tweets; None where they are not prepared, or bear no date."""
+    """Seconds since 1970 of the last line of the latest tweets; None where they are not prepared, bear no date, or are damaged."""
     if not split.is_file() or not split.stat().st_size:
         return None
     with split.open("rb") as stream:
         stream.seek(max(0, split.stat().st_size - 2**16))
-        row = json.loads(stream.read().splitlines()[-1])
-    return int(datetime.fromisoformat(row["created_at"]).timestamp()) if row.get("created_at") else None
+        last = stream.read().splitlines()[-1]
+    try:
+        return int(datetime.fromisoformat(json.loads(last)["created_at"]).timestamp())
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def stop_where_it_would_fail(road: Road) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tweetstyle.files import complete_file
+from tweetstyle.files import complete_file, read_back
 from tweetstyle.pickles import A_PROGRAM, pickled
 
 WHOLE_FILE_LIMIT = 256 * 2**20
@@ -56,10 +56,7 @@ class Manifest:
     @classmethod
     def read(cls, path: Path) -> Manifest | None:
         """The manifest at `path`, or None where there is none that can be read: the stage then counts as not done."""
-        try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
-            return None
+        return read_back(path, cls)
 
 
 def why_stale(path: Path, stage: str, settings: dict[str, Any], inputs: dict[str, str]) -> str | None:

@@ -46,7 +46,7 @@ def read_messages(path: Path) -> dict[str, str]:
     hint = "run the playback stage again: tweetstyle-fit RECIPE --from playback"
     found: dict[str, str] = {}
     try:
-        with path.open(encoding="utf-8") as stream:
+        with path.open("rb") as stream:
             for number, line in enumerate(stream, 1):
                 try:
                     row = Message(**json.loads(line))

@@ -85,7 +85,7 @@ def read_split(path: Path) -> Iterator[Tweet]:
 
     Raises TweetstyleError naming file and line where a row is not one of ours.
     """
-    with path.open(encoding="utf-8") as stream:
+    with path.open("rb") as stream:
         for number, line in enumerate(stream, 1):
             try:
                 row = json.loads(line)

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.files import clear_os_errors, complete_directory, complete_file, existing_parent
+from tweetstyle.files import clear_os_errors, complete_directory, complete_file, existing_parent, read_back
 
 if TYPE_CHECKING:
     from gguf import GGUFReader
@@ -70,8 +70,7 @@ def prepare_base_model(out: Path = OUT, cache: Path = CACHE) -> Path:
 
 def is_current(out: Path) -> bool:
     """Whether `out` was written by this conversion from this wheel (the directory appears only when complete)."""
-    origin = out / "origin.json"
-    return origin.is_file() and json.loads(origin.read_text(encoding="utf-8")) == ORIGIN
+    return read_back(out / "origin.json", dict[str, Any]) == ORIGIN
 
 
 def place_gguf(out: Path, cache: Path = CACHE) -> Path:

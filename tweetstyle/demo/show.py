@@ -5,7 +5,6 @@ python -m tweetstyle.demo.show recipes/demo.yaml
 
 from __future__ import annotations
 
-import json
 import random
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ import click
 
 from tweetstyle.demo.habits import shares
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.files import read_back
 
 SHOWN = 3
 """Prompts whose tweets are printed."""
@@ -30,7 +30,7 @@ def show(recipe: Path) -> None:
 
     road = Road(recipe)
     evaluation = road.recipe.run_directory / "evaluation.json"
-    samples = json.loads(evaluation.read_text(encoding="utf-8")).get("samples") if evaluation.is_file() else None
+    samples = (read_back(evaluation, dict[str, Any]) or {}).get("samples")
     if not samples:
         hint = f"tweetstyle-fit {recipe}, with evaluation.samples above 0"
         raise TweetstyleError("the models have written no tweets to show", where=str(evaluation), hint=hint)

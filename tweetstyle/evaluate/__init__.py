@@ -33,7 +33,7 @@ from tweetstyle.evaluate.prefixes import first_scored
 from tweetstyle.evaluate.result import Evaluated, SplitResult, figures, style_table, table, warnings_in_words
 from tweetstyle.evaluate.specificity import Specificity, other_people, specificity
 from tweetstyle.evaluate.writing import let_them_write
-from tweetstyle.files import complete_file
+from tweetstyle.files import complete_file, read_json_lines
 from tweetstyle.held_out import HeldOut, clusters, held_out, nothing_in, scored_bytes
 from tweetstyle.records import TWEET, SourceTweet
 from tweetstyle.template import Template
@@ -191,16 +191,9 @@ def _result(
 
 
 def _validation_curve(metrics: Path) -> list[tuple[int, float]]:
-    """(step, bits per byte) of each validation of the trained model; a last line that a kill cut off is left out, and step 0."""
-    curve = []
-    for line in metrics.read_text(encoding="utf-8").splitlines() if metrics.is_file() else ():
-        try:
-            row = json.loads(line)
-        except ValueError:
-            break
-        if "eval_bits_per_byte" in row and row["step"] > 0:
-            curve.append((row["step"], row["eval_bits_per_byte"]))
-    return curve
+    """(step, bits per byte) of each validation of the trained model, without step 0."""
+    lines = read_json_lines(metrics, "step")
+    return [(line["step"], line["eval_bits_per_byte"]) for line in lines if "eval_bits_per_byte" in line and line["step"] > 0]
 
 
 # -- where the scoring runs ---------------------------------------------------------------------------------

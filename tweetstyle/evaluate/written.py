@@ -15,7 +15,7 @@ from tweetstyle.apart import apart_from_unsloth
 from tweetstyle.base_model import BaseModel
 from tweetstyle.evaluate.baselines import Examples
 from tweetstyle.evaluate.linears import by_onednn
-from tweetstyle.files import clear_os_errors, complete_file
+from tweetstyle.files import clear_os_errors, complete_file, read_json_lines
 from tweetstyle.generation import Answer, generate, read_beginning
 from tweetstyle.manifest import settings_digest
 from tweetstyle.records import TWEET, Tweet
@@ -132,17 +132,12 @@ class AnswerFile:
     made_by: str
 
     def answers(self) -> dict[int, Written]:
-        """number → answer. A last line that a kill cut off is not there."""
+        """number → answer, up to the first damaged line."""
+        heading, *rows = read_json_lines(self.path) or [{}]
         found: dict[int, Written] = {}
-        for number, line in enumerate(self._lines()):
-            try:
-                row = json.loads(line)
-            except ValueError:
+        for row in rows if heading.get("made_by") == self.made_by else ():
+            if row.keys() != {"number", "text", "ended"}:
                 break
-            if number == 0:
-                if row.get("made_by") != self.made_by:
-                    break
-                continue
             found[row["number"]] = Written(**row)
         return found
 
@@ -157,10 +152,6 @@ class AnswerFile:
     def append(self, answers: Sequence[Written]) -> None:
         with clear_os_errors(self.path), self.path.open("a", encoding="utf-8") as stream:
             stream.writelines(json.dumps(asdict(answer), ensure_ascii=False) + "\n" for answer in answers)
-
-    def _lines(self) -> list[bytes]:
-        """As bytes: a kill may have cut the last line within a character."""
-        return self.path.read_bytes().split(b"\n") if self.path.is_file() else []
 
 
 # -- where the models run -----------------------------------------------------------------------------------

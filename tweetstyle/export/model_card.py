@@ -10,7 +10,7 @@ from typing import Any
 
 from tweetstyle import __version__
 from tweetstyle.base_model import BaseModel
-from tweetstyle.files import complete_file
+from tweetstyle.files import complete_file, read_back
 from tweetstyle.recipe import Recipe
 from tweetstyle.template import Template
 
@@ -233,7 +233,4 @@ def fenced(text: str) -> str:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
+    return read_back(path, dict[str, Any]) or {}

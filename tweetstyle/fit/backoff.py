@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pydantic import PositiveInt
+
 from tweetstyle.base_model import BaseModel
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.files import complete_file
+from tweetstyle.files import complete_file, read_back
 from tweetstyle.memory import Card, batches_of_the_same_step, plan_on, sizes_that_fit, what_to_change
 from tweetstyle.recipe import Model, Training
 
@@ -21,6 +23,15 @@ MARGIN = 0.1
 """Share of the planned memory by which a recipe that ran out of memory has to become smaller, at least."""
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class SmallerBatch:
+    """The batch that fitted, as model/NAME/backoff.json holds it. because: what the allocator said."""
+
+    per_device_train_batch_size: PositiveInt
+    gradient_accumulation_steps: PositiveInt
+    because: str
 
 
 @dataclass(frozen=True)
@@ -62,24 +73,18 @@ def with_half_the_batch(training: Training) -> Training | None:
 
 def remember(directory: Path, training: Training, why: OutOfMemory) -> None:
     """Writes directory/backoff.json, so that the batch that did not fit is not tried again by a resumed run."""
-    content = {
-        "per_device_train_batch_size": training.per_device_train_batch_size,
-        "gradient_accumulation_steps": training.gradient_accumulation_steps,
-        "because": why.said,
-    }
+    smaller = SmallerBatch(training.per_device_train_batch_size, training.gradient_accumulation_steps, why.said)
     with complete_file(directory / REMEMBERED) as stream:
-        json.dump(content, stream, indent=1)
+        json.dump(asdict(smaller), stream, indent=1)
 
 
 def remembered(directory: Path, training: Training) -> Training:
     """The recipe's settings with the batch that fitted, where that is smaller and its steps are the recipe's; else the recipe's."""
-    try:
-        content = json.loads((directory / REMEMBERED).read_text(encoding="utf-8"))
-        batch, accumulation = content["per_device_train_batch_size"], content["gradient_accumulation_steps"]
-    except (OSError, ValueError, KeyError, TypeError):
+    smaller = read_back(directory / REMEMBERED, SmallerBatch)
+    if smaller is None:
         return training
-    packs = training.per_device_train_batch_size * training.gradient_accumulation_steps
-    if not all(isinstance(n, int) and n > 0 for n in (batch, accumulation)) or batch * accumulation != packs:
+    batch, accumulation = smaller.per_device_train_batch_size, smaller.gradient_accumulation_steps
+    if batch * accumulation != training.per_device_train_batch_size * training.gradient_accumulation_steps:
         return training
     if batch >= training.per_device_train_batch_size:
         return training

@@ -14,7 +14,7 @@ from tweetstyle.apart import apart_from_unsloth
 from tweetstyle.base_model import BaseModel
 from tweetstyle.conversations import files_read
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.files import complete_file
+from tweetstyle.files import complete_file, read_back
 from tweetstyle.fit.documents import Document, read_documents
 from tweetstyle.held_out import held_out
 from tweetstyle.imatrix import read_imatrix, write_imatrix
@@ -71,7 +71,7 @@ def close(
     held = [document for sample in samples.values() for document in sample.documents]
     (directory / AS_TRAINED).unlink(missing_ok=True)
     by_trainer = _written_by_trainer(directory) if method == "qlora" else None
-    quantised_from = next(iter(by_trainer.values()))["dtype"] if by_trainer else None
+    quantised_from = next(iter(by_trainer.values())).get("dtype") if by_trainer else None
     nats, facts = apart_from_unsloth(_measure, base, final_model, method, quantised_from, held, documents, directory / IMATRIX)
     scored, start = {}, 0
     for name, sample in samples.items():
@@ -88,12 +88,10 @@ def close(
 def read_as_trained(directory: Path) -> AsTrained | None:
     """What stands in a run's directory, or None where it, or the importance matrix beside it, cannot be used."""
     try:
-        content = json.loads((directory / AS_TRAINED).read_text(encoding="utf-8"))
         read_imatrix(directory / IMATRIX)
-        splits = {name: SplitAsTrained(**split) for name, split in content.pop("splits").items()}
-        return AsTrained(**content, splits=splits)
-    except (OSError, ValueError, TypeError, KeyError, TweetstyleError):
+    except (OSError, TweetstyleError):
         return None
+    return read_back(directory / AS_TRAINED, AsTrained)
 
 
 def _sampled(documents: list[Document]) -> list[Document]:
@@ -103,8 +101,7 @@ def _sampled(documents: list[Document]) -> list[Document]:
 
 def _written_by_trainer(directory: Path) -> dict[str, dict[str, Any]] | None:
     """export.nf4.record of the 4-bit weights as the trainer had loaded them."""
-    path = directory / "nf4.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    return read_back(directory / "nf4.json", dict[str, dict[str, Any]])
 
 
 def _measure(

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from tweetstyle.files import clear_os_errors, complete_file
+from tweetstyle.files import clear_os_errors, complete_file, read_json_lines
 
 BITS_PER_BYTE = "eval_bits_per_byte"
 
@@ -24,7 +24,7 @@ class Metrics:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.lines = _whole_lines(path)
+        self.lines = read_json_lines(path, "step", "seconds")
 
     def keep_until(self, step: int) -> None:
         """Cuts off what lies beyond the checkpoint from which the run goes on, so that no step stands twice."""
@@ -91,16 +91,3 @@ class Metrics:
 
 def _as_text(line: dict[str, Any]) -> str:
     return json.dumps(line) + "\n"
-
-
-def _whole_lines(path: Path) -> list[dict[str, Any]]:
-    """The lines up to the first that a kill left unfinished."""
-    lines = []
-    if path.is_file():
-        # As bytes: a power loss may leave anything behind the last line that was synced.
-        for text in path.read_bytes().splitlines():
-            try:
-                lines.append(json.loads(text))
-            except ValueError:
-                break
-    return lines

@@ -13,30 +13,12 @@ from tweetstyle.base_model import BaseModel
 from tweetstyle.files import complete_file
 from tweetstyle.fit.documents import Document
 from tweetstyle.installed import installed_versions
-from tweetstyle.memory import PROBE, decisive_settings, plan_memory
+from tweetstyle.memory import PROBE, Probe, decisive_settings, plan_memory
 from tweetstyle.recipe import Model, Training
 
 STEPS = 3
 """Optimizer steps. The first makes the optimizer's states and warms up; the speed is that of the others."""
 LIBRARIES = ("torch", "unsloth", "unsloth_zoo", "trl", "transformers", "peft", "bitsandbytes", "xformers", "triton")
-
-
-@dataclass(frozen=True)
-class Probe:
-    """What the probe measured, as it stands in model/NAME/probe.json.
-
-    tokens_per_second: of full packs; peak_bytes: the most that torch's tensors took on the card (max_memory_allocated), without a
-    card what the process held; predicted_bytes: the same by memory.plan_memory, None without a card; reserved_bytes: the
-    most that torch's allocator had taken of the card. settings: those of the recipe that decide the figures.
-    """
-
-    tokens_per_second: float
-    peak_bytes: int
-    predicted_bytes: int | None
-    reserved_bytes: int | None
-    device: str
-    settings: dict[str, Any]
-    versions: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -98,14 +80,6 @@ def is_due(standing: Probe | None, training: Training, settings: dict[str, Any],
 def write_probe(directory: Path, probe: Probe) -> None:
     with complete_file(directory / PROBE) as stream:
         json.dump(asdict(probe), stream, indent=1)
-
-
-def read_probe(directory: Path) -> Probe | None:
-    """What stands in a run's directory; None where nothing does that can be read."""
-    try:
-        return Probe(**json.loads((directory / PROBE).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None
 
 
 def in_words(probe: Probe) -> str:

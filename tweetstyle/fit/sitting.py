@@ -19,7 +19,7 @@ from tweetstyle.fit.progress import TrainingProgress
 from tweetstyle.fit.restored import check_restorable
 from tweetstyle.fit.samples import sample_writer
 from tweetstyle.fit.scoring import score
-from tweetstyle.memory import decisive_settings, duration, hours
+from tweetstyle.memory import decisive_settings, duration, hours, read_probe
 from tweetstyle.recipe import Training
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class _Sitting:
         run = self.run
         device, card = unsloth_trainer.device_name(), not unsloth_trainer.CPU
         settings = decisive_settings(run.base.path, run.model, self.training)
-        if not probe.is_due(probe.read_probe(run.directory), self.training, settings, device, card=card):
+        if not probe.is_due(read_probe(run.directory), self.training, settings, device, card=card):
             return
         while True:
             self.progress.phase("probing memory and speed")

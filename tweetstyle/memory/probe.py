@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from tweetstyle.errors import TweetstyleError
+from pydantic import Field, PositiveInt
+
+from tweetstyle.files import read_back
 from tweetstyle.recipe import Model, Training
 
 PROBE = "probe.json"
@@ -20,16 +21,21 @@ DECISIVE = (
 
 @dataclass(frozen=True)
 class Probe:
-    """tokens_per_second: of full packs, validation not counted; peak_bytes: the most that torch's tensors took on the card, or the
-    process without one; predicted_bytes: the plan's figure for it, None without a card; device: its name; settings: what of the
-    recipe it is of (decisive_settings).
+    """What the probe measured, as model/NAME/probe.json holds it.
+
+    tokens_per_second: of full packs, validation not counted; peak_bytes: the most that torch's tensors took on the card
+    (max_memory_allocated), without a card what the process held; predicted_bytes: the same by memory.plan_memory, None without a
+    card; reserved_bytes: the most that torch's allocator had taken of the card; device: its name; settings: those of the recipe
+    that decide the figures (decisive_settings).
     """
 
-    tokens_per_second: float
-    peak_bytes: int
+    tokens_per_second: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    peak_bytes: PositiveInt
     predicted_bytes: int | None
+    reserved_bytes: int | None
     device: str
-    settings: Mapping[str, Any]
+    settings: dict[str, Any]
+    versions: dict[str, str]
 
     @property
     def error(self) -> float | None:
@@ -44,22 +50,8 @@ def decisive_settings(base: Path, model: Model, training: Training) -> dict[str,
 
 
 def read_probe(run_directory: Path) -> Probe | None:
-    """The probe that stands, of whatever settings; None where there is none. Raises TweetstyleError for a damaged file."""
-    path = run_directory / PROBE
-    if not path.is_file():
-        return None
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        predicted = content["predicted_bytes"]
-        return Probe(
-            float(content["tokens_per_second"]),
-            int(content["peak_bytes"]),
-            None if predicted is None else int(predicted),
-            str(content["device"]),
-            dict(content["settings"]),
-        )
-    except (ValueError, KeyError, TypeError) as error:
-        raise TweetstyleError("not what a probe writes", where=str(path), hint="remove it: the next run probes anew") from error
+    """The probe of a run, of whatever settings; None where there is none, or its file is damaged: it is then made again."""
+    return read_back(run_directory / PROBE, Probe)
 
 
 def other_settings(probe: Probe, settings: Mapping[str, Any]) -> list[str]:
@@ -69,4 +61,5 @@ def other_settings(probe: Probe, settings: Mapping[str, Any]) -> list[str]:
 
 
 def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {**{name: value for name, value in settings.items() if name != "lora"}, **(settings.get("lora") or {})}
+    lora = settings.get("lora")
+    return {name: value for name, value in settings.items() if name != "lora"} | (lora if isinstance(lora, dict) else {})

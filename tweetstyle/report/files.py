@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from tweetstyle.files import read_back, read_json_lines
+from tweetstyle.memory import read_probe
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class RunFiles:
 
 @dataclass(frozen=True)
 class Read:
-    """The files' content, {} or [] for one that is missing or half written.
+    """The files' content, {} or [] for one that is missing or damaged.
 
     talks: whether the run's tweets answer messages; begins: whether their prompts hold their own first words; played: the playback
     that its messages are of, {} where another has been since.
@@ -41,6 +43,29 @@ class Read:
     manifests: dict[str, dict[str, Any]]
 
 
+@dataclass(frozen=True)
+class _Stage:
+    """A stage's manifest, as far as it goes."""
+
+    settings: dict[str, Any] = field(default_factory=dict)
+    inputs: dict[str, str] = field(default_factory=dict)
+    outputs: dict[str, str] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _TrainOutput:
+    global_step: int
+    metrics: dict[str, int | float]
+
+
+@dataclass(frozen=True)
+class _Gate:
+    verdict: str
+    checks: list[dict[str, Any]]
+    versions: dict[str, str] = field(default_factory=dict)
+
+
 def read_run(files: RunFiles) -> Read:
     """manifests: stage → manifest, of those stages that are complete."""
     paths = {
@@ -49,21 +74,21 @@ def read_run(files: RunFiles) -> Read:
         "evaluate": files.run / "evaluate.json",
         "export": files.export / "manifest.json",
     }
-    manifests = {stage: found for stage, path in paths.items() if (found := _json(path))}
+    manifests = {stage: found for stage, path in paths.items() if (found := _fields(path, _Stage))}
     message = _message(manifests)
     talks = message == "playback"
     return Read(
         name=files.run.name,
-        evaluation=_json(files.run / "evaluation.json"),
-        metrics=_lines(files.run / "metrics.jsonl"),
-        output=_json(files.run / "train_output.json"),
+        evaluation=read_back(files.run / "evaluation.json", dict[str, Any]) or {},
+        metrics=read_json_lines(files.run / "metrics.jsonl", "step"),
+        output=_fields(files.run / "train_output.json", _TrainOutput),
         fit=manifests.get("fit", {}),
-        probe=_json(files.run / "probe.json"),
+        probe=vars(probe) if (probe := read_probe(files.run)) else {},
         prepared=manifests.get("prepare", {}).get("facts", {}),
-        gate=_json(files.export / "parity.json"),
+        gate=_fields(files.export / "parity.json", _Gate),
         talks=talks,
         begins=message == "first-words",
-        played=_played(_json(files.processed / "playback.json"), manifests.get("fit", {})) if talks else {},
+        played=_played(_fields(files.processed / "playback.json", _Stage), manifests.get("fit", {})) if talks else {},
         manifests=manifests,
     )
 
@@ -82,21 +107,7 @@ def _played(played: dict[str, Any], fit: dict[str, Any]) -> dict[str, Any]:
     return {} if read and read != [played.get("outputs", {}).get(name)] else played
 
 
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def _lines(path: Path) -> list[dict[str, Any]]:
-    """Up to the first line that a kill left unfinished."""
-    lines = []
-    if path.is_file():
-        for text in path.read_text(encoding="utf-8").splitlines():
-            try:
-                lines.append(json.loads(text))
-            except ValueError:
-                break
-    return lines
+def _fields(path: Path, content: type) -> dict[str, Any]:
+    """The fields of a file's content, {} where it is missing or damaged."""
+    found = read_back(path, content)
+    return {} if found is None else vars(found)

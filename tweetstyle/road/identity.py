@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 import click
 
 from tweetstyle.disk import NOTHING, Standing
-from tweetstyle.files import complete_file
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.files import complete_file, read_back
 from tweetstyle.manifest import settings_digest
 
 if TYPE_CHECKING:
     from tweetstyle.road import Road
 
+MARK = "run.json"
 NO_WEIGHTS_DEPEND_ON = ("save_total_limit", "logging_steps", "samples", "probe")
 """Training settings that may change between an interruption and its resumption."""
 
@@ -27,11 +29,24 @@ def fit_identity(road: Road) -> str:
     return settings_digest([stage.settings | {"training": training}, stage.inputs()])
 
 
+def identity_in(directory: Path) -> str | None:
+    """The identity of the run in a directory, None where there is no run. Raises TweetstyleError where its file is damaged."""
+    mark = directory / MARK
+    if not mark.is_file():
+        return None
+    found = read_back(mark, dict[str, str])
+    if found is None or "identity" not in found:
+        what = "damaged: it says which settings and data this training is of"
+        hint = f"if they have not changed since, remove the file, and the training resumes; otherwise rename {directory} to keep it"
+        raise TweetstyleError(what, where=str(mark), hint=hint)
+    return found["identity"]
+
+
 def set_aside_other_run(directory: Path, identity: str | None) -> None:
     """Renames a run made from other settings or data, so that its checkpoints are neither resumed nor lost."""
-    mark = directory / "run.json"
+    mark = directory / MARK
     # Without the mark the directory is not a run of ours: it is left as it is.
-    if mark.is_file() and json.loads(mark.read_text())["identity"] != identity:
+    if mark.is_file() and (identity is None or identity_in(directory) != identity):
         number = 1
         while (aside := directory.with_name(f"{directory.name}-old-{number}")).exists():
             number += 1
@@ -57,8 +72,7 @@ def standing(road: Road) -> Standing:
         exported = not road.exports or (not road.exports_anew and road.stages["export"].why_stale() is None)
         return Standing(prepared=True, ended=True, trained=True, exported=exported)
     run = road.recipe.run_directory
-    mark = run / "run.json"
-    if not mark.is_file() or json.loads(mark.read_text())["identity"] != fit_identity(road):
+    if identity_in(run) != fit_identity(road):
         return Standing(prepared=True)
     written, ended = sum(f.stat().st_size for f in run.rglob("*") if f.is_file()), has_ended(run)
     # Before a training an export that would not fit is told, whoever carries it out; after it, only to who asks for one.

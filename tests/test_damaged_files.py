@@ -1,0 +1,229 @@
+"""Files that the program wrote itself and finds damaged: a hint counts as absent, a record is one clear message, nothing a traceback."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from support.small_runs import invented_tweets, write_tweets
+from support.tiny_llama import write_llama
+
+from tweetstyle.cli import tweetstyle
+from tweetstyle.demo.base_model import is_current
+from tweetstyle.demo.show import show
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.evaluate import _validation_curve
+from tweetstyle.evaluate.written import AnswerFile, Written
+from tweetstyle.export.model_card import _read as read_for_model_card
+from tweetstyle.files import read_back, read_json_lines
+from tweetstyle.fit import closing
+from tweetstyle.fit.backoff import remembered
+from tweetstyle.fit.metrics import Metrics
+from tweetstyle.manifest import Manifest
+from tweetstyle.memory import decisive_settings
+from tweetstyle.messages import read_messages
+from tweetstyle.records import read_split
+from tweetstyle.report import read_run
+from tweetstyle.road import Road
+from tweetstyle.road.identity import fit_identity, set_aside_other_run
+
+DAMAGES = {
+    "empty": b"", "cut": b'{"identity": "4f', "cut within a character": b'{"device": "\xc3', "not UTF-8": b'{"device": "\xe9"}',
+    "zeros": b"\0" * 512, "a list": b"[]", "null": b"null", "a number": b"3", "nothing in it": b"{}", "NaN": b'{"facts": NaN}',
+}  # fmt: skip
+HINTS = (
+    "probe.json", "backoff.json", "nf4.json", "as_trained.json", "train_output.json", "metrics.jsonl", "evaluation.json", "fit.json",
+    "evaluate.json", "checkpoint-3/complete.json",
+)  # fmt: skip
+damaged = pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory) -> Path:
+    """A project with a tiny base model and prepared tweets."""
+    directory = tmp_path_factory.mktemp("prepared")
+    write_llama(directory / "base")
+    rows = "".join(f'{tweet.id},"{tweet.text}",2020-01-{n % 28 + 1:02d}\n' for n, tweet in enumerate(invented_tweets(60)))
+    (directory / "tweets.csv").write_text("id,text,created_at\n" + rows)
+    (directory / "mine.yaml").write_text(
+        "data: {source: tweets.csv}\nprompt: {style: Nimzo}\nmodel: {base: base, method: lora}\n"
+        "training: {max_length: 256, optim: adamw_torch, per_device_train_batch_size: 2}\nexport: {num_ctx: 256}\n"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(directory)
+        done = CliRunner().invoke(tweetstyle, ["prepare", "mine.yaml"])
+    assert done.exit_code == 0, done.output
+    return directory
+
+
+@pytest.fixture
+def run(prepared, tmp_path, monkeypatch) -> Path:
+    """The directory of an interrupted run of it, with every small file that a command reads."""
+    project = tmp_path / "project"
+    shutil.copytree(prepared, project)
+    monkeypatch.chdir(project)
+    directory, road = Path("model/mine"), Road(Path("mine.yaml"))
+    recipe = road.recipe
+    settings, accumulation = decisive_settings(Path("base"), recipe.model, recipe.training), recipe.training.gradient_accumulation_steps
+    contents: dict[str, Any] = {
+        "run.json": {"identity": fit_identity(road)},
+        "probe.json": {
+            "tokens_per_second": 1000.0, "peak_bytes": 2**30, "predicted_bytes": None, "reserved_bytes": None, "device": "CPU",
+            "settings": settings, "versions": {},
+        },
+        "backoff.json": {"per_device_train_batch_size": 1, "gradient_accumulation_steps": 2 * accumulation, "because": "out of memory"},
+        "nf4.json": {"weight": {"digest": "0", "offset": 0.0, "dtype": "float16"}},
+        "as_trained.json": {},
+        "train_output.json": {"global_step": 3, "training_loss": 1.0, "metrics": {}, "meaning": {}},
+        "metrics.jsonl": {"step": 3, "loss": 1.0, "seconds": 1.0, "epoch": 1.0},
+        "evaluation.json": {"style": None, "warnings": []},
+        **{f"{stage}.json": {"stage": stage, "settings": {}, "inputs": {}, "outputs": {}, "facts": {}} for stage in ("fit", "evaluate")},
+        "checkpoint-3/complete.json": {"step": 3, "finished": False, "files": {}},
+    }  # fmt: skip
+    (directory / "checkpoint-3").mkdir(parents=True)
+    for name, content in contents.items():
+        (directory / name).write_text(json.dumps(content) + "\n")
+    assert set(HINTS) < set(contents)
+    return directory
+
+
+def output(*command: str, exit_code: int = 0) -> str:
+    done = CliRunner().invoke(tweetstyle, command)
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.output
+    assert done.exit_code == exit_code, done.output
+    return done.output
+
+
+def figures() -> dict[str, Any]:
+    """The plan, but for the disk: how large the files are that are there already."""
+    return {name: value for name, value in json.loads(output("plan", "mine.yaml", "--json")).items() if name != "disk"}
+
+
+def checks() -> dict[str, str]:
+    """Name → state."""
+    return {check["name"]: check["state"] for check in json.loads(output("doctor", "mine.yaml", "--json"))["checks"]}
+
+
+def test_the_run_s_files_are_read_while_they_are_whole(run):
+    """The control of the tests below."""
+    speed = figures()["time"]["speed"]
+    assert speed.startswith("1,000 tokens/s, measured on CPU with batch 2") and "before memory ran out; with batch 1" in speed
+    read = read_run(_report_files())
+    assert read.probe and read.metrics and read.output and read.evaluation and read.fit
+
+
+def _report_files():
+    from tweetstyle.road.told import _files
+
+    return _files(Road(Path("mine.yaml")))
+
+
+@damaged
+def test_damaged_hints_count_as_absent(run, damage):
+    for name in HINTS:
+        (run / name).write_bytes(damage)
+    training = Road(Path("mine.yaml")).recipe.training
+    with_damage = figures(), checks()
+    assert Road(Path("mine.yaml")).report().is_file()
+    assert remembered(run, training) is training and closing.read_as_trained(run) is None and not closing._written_by_trainer(run)
+    assert Metrics(run / "metrics.jsonl").lines == _validation_curve(run / "metrics.jsonl") == []
+    assert read_for_model_card(run / "evaluation.json").keys() <= {"facts"} and Manifest.read(run / "fit.json") is None
+    for name in HINTS:
+        (run / name).unlink()
+    assert with_damage == (figures(), checks())
+
+
+@damaged
+def test_a_damaged_run_json_is_one_message_and_nothing_is_touched(run, damage):
+    """It says of which settings and data the checkpoints are: to go on with those of others would mix two trainings."""
+    (run / "run.json").write_bytes(damage)
+    before = sorted(path.name for path in run.rglob("*"))
+    for verb in ("plan", "fit"):
+        assert "model/mine/run.json: damaged" in output(verb, "mine.yaml", exit_code=1)
+    assert "fail  run" in output("doctor", "mine.yaml", exit_code=1)
+    with pytest.raises(TweetstyleError, match="remove the file, and the training resumes"):
+        set_aside_other_run(run, "another")
+    assert sorted(path.name for path in run.rglob("*")) == before and [path.name for path in run.parent.iterdir() if path.is_dir()] == [
+        "mine"
+    ]
+
+
+def test_a_run_that_is_asked_for_again_is_set_aside_whatever_its_run_json_holds(run):
+    (run / "run.json").write_bytes(b"{")
+    set_aside_other_run(run, identity=None)
+    assert (run.parent / "mine-old-1" / "run.json").read_bytes() == b"{" and not run.exists()
+
+
+@pytest.mark.parametrize("changed", [{"settings": []}, {"inputs": None}, {"outputs": {"a": 1}}, {"facts": 3}, {"stage": None}])
+def test_a_manifest_with_a_value_of_another_type_counts_as_none(tmp_path, changed):
+    whole = {"stage": "fit", "settings": {"a": None}, "inputs": {"x": "1"}, "outputs": {}, "facts": {"loss": 1.5}}
+    path = tmp_path / "fit.json"
+    path.write_text(json.dumps(whole))
+    assert Manifest.read(path) == Manifest(**whole)
+    path.write_text(json.dumps(whole | changed))
+    assert Manifest.read(path) is None
+
+
+@damaged
+def test_a_damaged_last_line_of_the_tweets_ends_no_check(run, damage):
+    with Path("data/processed/test.jsonl").open("ab") as stream:
+        stream.write(damage.replace(b"\n", b"") or b"{")
+    assert "archive" in output("doctor", "mine.yaml")
+
+
+@damaged
+def test_a_damaged_split_or_message_is_named_with_its_line(tmp_path, damage):
+    path = write_tweets(tmp_path / "train.jsonl", invented_tweets(3))
+    with path.open("ab") as stream:
+        stream.write((damage or b" ") + b"\n")
+    with pytest.raises(TweetstyleError) as raised:
+        list(read_split(path))
+    assert raised.value.where == f"{path}:4"
+    path = tmp_path / "messages-train.jsonl"
+    path.write_bytes(b'{"id": "1", "message": "Quoi ?", "kind": "question"}\n' + (damage or b" ") + b"\n")
+    with pytest.raises(TweetstyleError) as raised:
+        read_messages(path)
+    assert raised.value.where == f"{path}:2"
+
+
+@damaged
+def test_answers_count_up_to_a_damaged_line(tmp_path, damage):
+    file = AnswerFile(tmp_path / "tuned.jsonl", "these weights")
+    file.begin()
+    first = Written(0, "Bonjour.", True)
+    file.append([first])
+    with file.path.open("ab") as stream:
+        stream.write((damage or b" ") + b"\n")
+    file.append([Written(1, "Bonsoir.", True)])
+    assert file.answers() == {0: first}
+    file.path.write_bytes(damage)
+    assert file.answers() == {}
+
+
+@damaged
+def test_lines_count_up_to_a_damaged_one(tmp_path, damage):
+    path = tmp_path / "metrics.jsonl"
+    lines = [{"step": 1, "loss": 2.0, "seconds": 1.0}, {"step": 2, "loss": 1.5, "seconds": 1.0}]
+    path.write_bytes(json.dumps(lines[0]).encode() + b"\n" + (damage or b" ") + b"\n" + json.dumps(lines[1]).encode() + b"\n")
+    assert read_json_lines(path, "step") == Metrics(path).lines == lines[:1]
+    assert read_json_lines(tmp_path / "none") == []
+
+
+@damaged
+def test_a_damaged_base_model_of_the_demo_is_made_again_and_a_damaged_evaluation_is_one_message(run, damage):
+    Path("origin.json").write_bytes(damage)
+    assert not is_current(Path())
+    (run / "evaluation.json").write_bytes(damage)
+    with pytest.raises(TweetstyleError, match="no tweets to show"):
+        show(Path("mine.yaml"))
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps({"é": [1, 2.5, None, float("inf")]}))
+    assert read_back(path, dict[str, Any]) == {"é": [1, 2.5, None, float("inf")]}
+    assert read_back(path, dict[str, str]) is None and read_back(tmp_path / "none.json", dict) is None
