@@ -18,13 +18,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1] / part) for part in ("", "tests")]
 
 from support.tiny_llama import shapes, write_adapter, write_tokenizer  # noqa: E402
 
 from tweetstyle.base_model import read_base_model  # noqa: E402
+from tweetstyle.progress import Bar  # noqa: E402
 
 SHARD_BYTES = 5 * 10**9
 """transformers' own size of a shard."""
@@ -66,7 +66,7 @@ def make(directory: Path, layers: int, width: int, vocabulary: int, seed: int = 
     shards = list(cut_into_shards(shapes(settings), shard_bytes))
     random, index = np.random.Generator(np.random.SFC64(seed)), {}
     total = 2 * sum(math.prod(shape) for shard in shards for shape in shard.values())
-    with tqdm(total=total, unit="B", unit_scale=True, desc="random weights", disable=None) as bar:
+    with Bar("random weights", total, "B") as bar:
         for number, shard in enumerate(shards, start=1):
             name = f"model-{number:05d}-of-{len(shards):05d}.safetensors"
             index |= dict.fromkeys(shard, name)
@@ -89,7 +89,7 @@ def cut_into_shards(tensors: dict[str, tuple[int, ...]], shard_bytes: int) -> It
     yield shard
 
 
-def write_shard(path: Path, tensors: dict[str, tuple[int, ...]], random: np.random.Generator, bar: tqdm) -> None:
+def write_shard(path: Path, tensors: dict[str, tuple[int, ...]], random: np.random.Generator, bar: Bar) -> None:
     """One safetensors file: length of the header, header, tensors without gaps."""
     header, offset = {"__metadata__": {"format": "pt"}}, 0
     for name, shape in tensors.items():
@@ -105,7 +105,7 @@ def write_shard(path: Path, tensors: dict[str, tuple[int, ...]], random: np.rand
             while left:
                 values = random.standard_normal(min(left, BLOCK_ELEMENTS), np.float32) * STANDARD_DEVIATION + mean
                 # The upper half of a float32 is a bfloat16, rounded towards zero.
-                bar.update(stream.write(np.ascontiguousarray(values.view("<u2")[1::2])))
+                bar.advance(stream.write(np.ascontiguousarray(values.view("<u2")[1::2])))
                 left -= len(values)
 
 

@@ -84,7 +84,7 @@ def take_inventory(paths: Sequence[Path], separator: str | None = None) -> Inven
         hint = "is it the right file? docs/your-tweets.md says what can be read"
         raise TweetstyleError("there is no tweet in it", where=", ".join(map(str, paths)), hint=hint)
     reasons = Counter(tweet.reason for tweet in read)
-    with progress.named(4, "looking") as begin:
+    with progress.named("looking") as begin:
         months, days = _dates(tweets)
         begin("counting")
         shares = _shares(tweets)

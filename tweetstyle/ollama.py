@@ -9,7 +9,6 @@ import json
 import os
 import re
 import shlex
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -245,7 +244,7 @@ class OllamaClient:
         if self._request("HEAD", path, None, SECONDS["version"])[0] == 200:
             return
         size = gguf.stat().st_size
-        with gguf.open("rb") as stream, _bar("to Ollama", size) as bar:
+        with gguf.open("rb") as stream, _bar("copying to Ollama", size) as bar:
             status, answer = self._request("POST", path, _Counted(stream, bar), SECONDS["blob"], {"Content-Length": str(size)})
         if status >= 300:
             raise self._refusal(path, status, answer)
@@ -304,21 +303,21 @@ class _Counted:
 
     def read(self, size: int = -1) -> bytes:
         block = self._stream.read(size)
-        self._bar.update(len(block))
+        self._bar.advance(len(block))
         return block
 
 
 def _sha256(path: Path) -> str:
     digest = hashlib.sha256()
-    with path.open("rb") as stream, _bar("digest", path.stat().st_size) as bar:
+    with path.open("rb") as stream, _bar("checksum", path.stat().st_size) as bar:
         while block := stream.read(HASHED_AT_ONCE):
             digest.update(block)
-            bar.update(len(block))
+            bar.advance(len(block))
     return f"sha256:{digest.hexdigest()}"
 
 
 def _bar(what: str, size: int):
-    from tqdm import tqdm
+    from tweetstyle.progress import Bar
 
     # Small models are there before a bar could be read.
-    return tqdm(total=size, desc=what, unit="B", unit_scale=True, delay=2, leave=False, file=sys.stderr, disable=None)
+    return Bar(what, size, "B", delay=2)

@@ -13,54 +13,72 @@ import subprocess
 import termios
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 ROWS, COLUMNS = 50, 4000
 """So wide that nothing is wrapped: a wrapped answer could not be compared with the one over HTTP."""
 _CONTROL = re.compile(r"\x1b\[([?\d;]*)([A-Za-z])")
 
 
-def screen_text(output: str) -> str:
-    """Carries out the control codes that a line editor and a spinner use: cursor left and to a column, erase in a line.
+def screens(output: str, columns: int = COLUMNS) -> list[str]:
+    """What a terminal of so many columns shows each time before something on it is erased, and at the end.
 
-    One cell a code point: exact as long as no cursor movement crosses a wide character.
+    Carries out the control codes that a line editor, a spinner and a progress bar use: cursor up, left and to a column, erase in a
+    line. A line that is too long goes on in the next. One cell a code point: exact as long as no cursor movement crosses a wide character.
     """
-    lines: list[str] = []
-    line: list[str] = []
-    column = index = 0
+    shown: list[str] = []
+    lines: list[list[str]] = [[]]
+    row = column = index = 0
     while index < len(output):
         if match := _CONTROL.match(output, index):
             number, code = match.groups()
             index = match.end()
             if code == "K":
-                line = [] if number == "2" else line[:column]
+                shown.append(_text(lines))
+                lines[row] = [] if number == "2" else lines[row][:column]
             elif code == "G":
                 column = int(number or 1) - 1
             elif code == "D":
                 column = max(0, column - int(number or 1))
+            elif code == "A":
+                row = max(0, row - int(number or 1))
             continue
         character = output[index]
         index += 1
-        if character == "\n":
-            lines.append("".join(line))
-            line, column = [], 0
-        elif character == "\r":
+        if character == "\r":
             column = 0
-        else:
-            line += " " * (column - len(line))
-            line[column : column + 1] = [character]
+            continue
+        if character == "\n" or column == columns:
+            row, column = row + 1, 0
+            lines += [[]] * (row == len(lines))
+            lines[row] = lines[row] if character == "\n" else []
+        if character != "\n":
+            lines[row] += " " * (column - len(lines[row]))
+            lines[row][column : column + 1] = [character]
             column += 1
-    return "\n".join([*lines, "".join(line)])
+    return [*shown, _text(lines)]
+
+
+def _text(lines: list[list[str]]) -> str:
+    return "\n".join("".join(line).rstrip() for line in lines)
+
+
+def screen_text(output: str) -> str:
+    """The whole screen at the end."""
+    return screens(output)[-1]
 
 
 class Terminal:
     """A program whose standard streams are a terminal of its own."""
 
-    def __init__(self, command: Sequence[str], environment: dict[str, str]) -> None:
+    def __init__(
+        self, command: Sequence[str], environment: dict[str, str], columns: int = COLUMNS, directory: Path | None = None
+    ) -> None:
         self._end, inner = pty.openpty()
-        fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
-        self._process = subprocess.Popen(
-            command, stdin=inner, stdout=inner, stderr=inner, env=environment, start_new_session=True, close_fds=True
-        )
+        self._columns = columns
+        fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, columns, 0, 0))
+        options = {"env": environment, "cwd": directory, "start_new_session": True, "close_fds": True}
+        self.process = subprocess.Popen(command, stdin=inner, stdout=inner, stderr=inner, **options)
         os.close(inner)
         self._output = b""
 
@@ -81,19 +99,24 @@ class Terminal:
             while True:
                 self._read(deadline, f"the program did not end within {timeout:.0f} s")
         except EOFError:
-            self._process.wait(timeout=5)
+            self.process.wait(timeout=5)
         return self.screen
 
     @property
     def screen(self) -> str:
         """Everything shown so far, as one long page."""
-        return screen_text(self._output.decode("utf-8", "replace"))
+        return self.screens[-1]
+
+    @property
+    def screens(self) -> list[str]:
+        """The same at every moment before something was erased, and now."""
+        return screens(self._output.decode("utf-8", "replace"), self._columns)
 
     def close(self) -> None:
         """Ends the program if it still runs."""
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
         os.close(self._end)
 
     def _read(self, deadline: float, complaint: str) -> None:

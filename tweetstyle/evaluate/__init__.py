@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -202,8 +201,8 @@ def _validation_curve(metrics: Path) -> list[tuple[int, float]]:
 def _score_with_bar(
     base: BaseModel, final_model: Path, method: str, of_base: Readings, of_tuned: Readings, bf16: bool
 ) -> tuple[Nats, Nats]:
-    from tqdm import tqdm
+    from tweetstyle.progress import Bar
 
     tokens = sum(reading.positions for reading in (*of_base.values(), *of_tuned.values()))
-    with tqdm(total=tokens, desc="evaluate", unit="tok", unit_scale=True, file=sys.stderr, disable=None, leave=False) as bar:
-        return score_readings(base, final_model, method, of_base, of_tuned, bar.update, bf16=bf16)
+    with Bar("scoring tweets", tokens, "tokens") as bar:
+        return score_readings(base, final_model, method, of_base, of_tuned, bar.advance, bf16=bf16)

@@ -80,7 +80,8 @@ def score_readings(
     """Nats, float64 [n], of the answers and end tokens of each reading, by the base and by the tuned model.
 
     method: "qlora" and "lora" read one model, with its adapter on and off; "full" reads two, one after the other.
-    advance: called with the number of token positions just done, of the sum of all readings' `positions`; bf16: as `summed_losses` has it.
+    advance: called with the number of token positions just done, of the sum of all readings' `positions`, first with 0.
+    bf16: as `summed_losses` has it.
     Raises TweetstyleError for an adapter that does not fit the base, and where 4 bits cannot be had.
     """
     import torch
@@ -130,6 +131,7 @@ def summed_losses(
     before = [*beginning, *common]
     rounded = bf16 and device.type == "cpu"
     layers = partial(torch.autocast, "cpu", torch.bfloat16, enabled=rounded)
+    advance(0)
     with by_onednn(model.lm_head if rounded else model):
         with layers():
             cache, last = _read_once(model, before) if before else (None, None)

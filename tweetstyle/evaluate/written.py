@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
@@ -169,15 +168,15 @@ def _generate_missing(
     sampling: Sampling,
     seed: int,
 ) -> None:
-    from tqdm import tqdm
-
     from tweetstyle.evaluate.likelihood import quiet_libraries
+    from tweetstyle.progress import Bar
 
     ends = [base.tokenizer.end_id(template)]
     total = sum(map(len, missing.values()))
-    with quiet_libraries(), tqdm(total=total, desc="writing", unit="tweet", file=sys.stderr, disable=None, leave=False) as bar:
+    with quiet_libraries(), Bar("writing tweets", total, "tweets") as bar:
         for who, model in _models(base, final_model, method, [who for who in asked if missing[who]]):
             files[who].begin()
+            bar.advance(0)
             with by_onednn(model):
                 beginning = read_beginning(model, ids[who])
                 for batch in generation_batches(ids[who], _rows(model, max(map(len, ids[who])) + sampling.num_predict)):
@@ -192,7 +191,7 @@ def _generate_missing(
                         if place in missing[who]
                     ]
                     files[who].append(done)
-                    bar.update(len(done))
+                    bar.advance(len(done))
 
 
 def generation_batches(prompts: Sequence[Sequence[int]], rows: int) -> Iterator[list[int]]:
@@ -237,9 +236,8 @@ def write_from_gguf(
 
     One after the other, each with its own seed.
     """
-    from tqdm import tqdm
-
     from tweetstyle.chat import Speaker
+    from tweetstyle.progress import Bar
 
     made_by = [seed, dict(digest), template.__repr__(), sampling.model_dump(mode="json"), [asdict(ask) for ask in asks]]
     file = AnswerFile(directory / "tuned-gguf.jsonl", settings_digest(made_by))
@@ -247,9 +245,12 @@ def write_from_gguf(
     if missing:
         file.begin()
         speaker = Speaker(gguf, template, sampling)
-        for ask in tqdm(missing, desc="writing (GGUF)", unit="tweet", file=sys.stderr, disable=None, leave=False):
-            speaker.sampling = sampling.model_copy(update={"seed": seed + ask.number})
-            topic = ask.topic if ask.topic and template.takes_message else NO_TOPIC
-            text = speaker.answer(topic, system=template.system_line(ask.type) or None, history=ask.history)
-            file.append([Written(ask.number, text.strip(), speaker.ended)])
+        with Bar("writing tweets (GGUF)", len(missing), "tweets") as bar:
+            bar.advance(0)
+            for ask in missing:
+                speaker.sampling = sampling.model_copy(update={"seed": seed + ask.number})
+                topic = ask.topic if ask.topic and template.takes_message else NO_TOPIC
+                text = speaker.answer(topic, system=template.system_line(ask.type) or None, history=ask.history)
+                file.append([Written(ask.number, text.strip(), speaker.ended)])
+                bar.advance()
     return [file.answers()[ask.number] for ask in asks]

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from tweetstyle.base_model import BaseModel
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export.adapter import Adapter, read_adapter
@@ -26,6 +24,7 @@ from tweetstyle.export.nf4 import read_weights
 from tweetstyle.export.vocabulary import Vocabulary, read_vocabulary
 from tweetstyle.files import complete_directory, complete_file, partial_sibling
 from tweetstyle.imatrix import Imatrix
+from tweetstyle.progress import Bar
 from tweetstyle.recipe import Export, Sampling
 from tweetstyle.template import Template
 
@@ -138,12 +137,12 @@ def partial_writer(source: Source, adapter: Adapter | None, template: Template, 
             for file in files:
                 stack.callback(file.close)
                 file.begin(source.vocabulary, name, template.jinja())
-            words = "export " + "+".join(dict.fromkeys(w.file_type for w in wanted))
-            bar = stack.enter_context(tqdm(total=total, unit="B", unit_scale=True, desc=words, disable=None))
+            words = "writing " + ", ".join(dict.fromkeys(w.file_type for w in wanted))
+            bar = stack.enter_context(Bar(words, total, "B"))
             converted = stack.enter_context(closing(convert_in_order(blocks())))
             for block, rows in converted:
                 for file in files:
                     file.write(block.tensor, rows)
-                bar.update(block.source_bytes)
+                bar.advance(block.source_bytes)
 
     return write

@@ -156,8 +156,11 @@ def _train(run: Run, newest: Checkpoint | None) -> None:
 
     prepare_environment(run.directory)
     log = run.directory / "log.txt"
-    with one_message_where_the_disk_is_full(run.directory), chatter_to(log) as screen, TrainingProgress(screen) as progress:
-        progress.phase("loading Unsloth")
+    with (
+        one_message_where_the_disk_is_full(run.directory),
+        chatter_to(log) as screen,
+        TrainingProgress("loading Unsloth", stream=screen) as progress,
+    ):
         from tweetstyle.fit.sitting import sit
 
         stopped_at = sit(run, newest, progress)

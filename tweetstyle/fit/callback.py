@@ -54,7 +54,7 @@ class RunKeeper(TrainerCallback):
 
     def on_train_begin(self, args, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self._clock, self._tokens = time.perf_counter(), state.num_input_tokens_seen
-        self.progress.begin(state.global_step, state.max_steps)
+        self.progress.start(state.global_step, state.max_steps)
 
     def on_step_end(self, args, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self.finished = state.global_step >= state.max_steps

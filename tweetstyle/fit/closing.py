@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import random
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -114,14 +113,14 @@ def _measure(
     imatrix: Path,
 ) -> tuple[list[float], dict[str, Any]]:
     import torch
-    from tqdm import tqdm
 
     from tweetstyle.evaluate.likelihood import keep_weights_as_trained, load_adapter, load_model, quiet_libraries, summed_losses
     from tweetstyle.export.nf4 import record
     from tweetstyle.fit.importance import collect
+    from tweetstyle.progress import Bar
 
     tokens = sum(len(document.ids) for document in (*held, *documents))
-    with quiet_libraries(), torch.inference_mode():
+    with Bar("measuring the trained model", tokens, "tokens") as bar, quiet_libraries(), torch.inference_mode():
         if method == "full":
             model = load_model(final_model, method)
         else:
@@ -129,9 +128,8 @@ def _measure(
             if method == "qlora":
                 keep_weights_as_trained(adapted)
             model = adapted.get_base_model()
-        with tqdm(total=tokens, desc="as trained", unit="tok", unit_scale=True, file=sys.stderr, disable=None, leave=False) as bar:
-            nats = summed_losses(model, held, bar.update)
-            write_imatrix(collect(model, documents, bar.update), imatrix)
+        nats = summed_losses(model, held, bar.advance)
+        write_imatrix(collect(model, documents, bar.advance), imatrix)
         nf4 = record(model) if method == "qlora" else None
         precision = "nf4" if nf4 else str(model.dtype).removeprefix("torch.")
         return nats.tolist(), {"device": str(model.device.type), "precision": precision, "nf4": nf4}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -151,8 +150,10 @@ class Collector:
             self.cache.add(keys[ask.id], ask.id, answer)
             return ask, answer
 
+        from tweetstyle.progress import Bar
+
         waiting = iter(asks)
-        with ThreadPoolExecutor(self.settings.concurrency) as pool, _bar(len(asks), what) as bar:
+        with ThreadPoolExecutor(self.settings.concurrency) as pool, Bar(what, len(asks), "messages", delay=2) as bar:
             # Twice as many as are at work, so that none of them waits for this thread; not all, so that an error finds few behind it.
             running = {pool.submit(one, ask) for ask in islice(waiting, 2 * self.settings.concurrency)}
             try:
@@ -161,7 +162,7 @@ class Collector:
                     running |= {pool.submit(one, ask) for ask in islice(waiting, len(done))}
                     for future in done:
                         yield future.result()
-                        bar.update()
+                        bar.advance()
             finally:
                 stop.set()
                 pool.shutdown(wait=True, cancel_futures=True)
@@ -198,9 +199,3 @@ def in_good_order(asks: Sequence[Ask]) -> list[Ask]:
     """Some of everything first, for the first look; then by language and kind, whose common beginning a server has read already."""
     mixed = sorted(asks, key=lambda ask: fraction(0, ask.id, b"order"))
     return mixed[:FIRST_LOOK] + sorted(mixed[FIRST_LOOK:], key=lambda ask: (ask.language, ask.kind))
-
-
-def _bar(total: int, what: str):
-    from tqdm import tqdm
-
-    return tqdm(total=total, desc=what, unit=" messages", delay=2, leave=False, file=sys.stderr, disable=None)

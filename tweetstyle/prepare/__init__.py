@@ -50,7 +50,7 @@ def prepare(data: Data, prompt: Prompt, template: Template, directory: Path) -> 
         # The workers find words while this process looks for languages and twins.
         by_topic = prompt.message == "topic" and prompt.topic and template.has_topic
         subjects = Subjects([c.text for c in candidates], at_work) if by_topic else None
-        with progress.named(len(archive_rules.RULES), "sorting out") as begin:
+        with progress.named("sorting out") as begin:
             archive_rules.apply(candidates, data, begin)
         kept, dropped = _kept_and_dropped(read, cleaned, candidates, data)
         tweets = _tweets(kept, read, cleaned)

@@ -40,7 +40,7 @@ def read_and_clean(archive: Archive, data: Data, workers: list[Worker], progress
             pending.append(workers[number % len(workers)].submit(clean_plain, list(map(tuple, chunk)), data))
             while pending and pending[0].done():
                 take()
-    for _ in progress.over(range(len(pending)), "cleaning", unit=f" × {CHUNK:,} tweets"):
+    for _ in progress.over(range(len(pending)), "cleaning", unit=f"× {CHUNK:,} tweets"):
         take()
     return read, cleaned
 

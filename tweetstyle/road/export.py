@@ -33,13 +33,17 @@ def export_stage(road: Road) -> Stage:
 def _export(road: Road) -> Done:
     from tweetstyle.export import export
     from tweetstyle.imatrix import read_imatrix
+    from tweetstyle.progress import Bar
     from tweetstyle.verify.llama_cpp import score_gguf
 
     recipe, directory, trained = road.recipe, road.recipe.export_directory, as_trained(road)
     sample, _ = scored_sample(road, trained, ["validation"], recipe.export.gate_tweets)
 
     def bits_per_byte(gguf: Path) -> float:
-        return float(score_gguf(gguf, sample.documents).sum() / sample.bytes.sum() / math.log(2))
+        tokens = sum(len(document.ids) for document in sample.documents)
+        with Bar(f"scoring {gguf.stem.removeprefix(recipe.name + '-')}", tokens, "tokens") as bar:
+            nats = score_gguf(gguf, sample.documents, bar.advance)
+        return float(nats.sum() / sample.bytes.sum() / math.log(2))
 
     exported = export(
         weights(road), road.adapter, road.template, recipe.export, recipe.sampling, recipe.name, directory,

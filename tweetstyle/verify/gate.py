@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from tweetstyle.export.nf4 import Nf4Tensor
 from tweetstyle.held_out import HeldOut
+from tweetstyle.progress import Bar
 from tweetstyle.recipe import Evaluation, Export, Sampling
 from tweetstyle.template import Template
 from tweetstyle.tokenizer import Tokenizer
@@ -51,26 +49,26 @@ def verify(
     tokens = sum(len(document.ids) for document in sample.documents)
     layers = trained.weights.llama.layers
     checks: list[Check] = []
-    with _bar(layers, "gate: reference", "layer") as bar:
-        reference = Reference(trained.weights, sample.documents, bar.update)
+    with Bar("gate: reference", layers, "layers") as bar:
+        reference = Reference(trained.weights, sample.documents, bar.advance)
     if any(isinstance(tensor, Nf4Tensor) for tensor in trained.weights.stored.values()):
         checks.append(four_bits(trained.weights, next(iter(gguf))))
     for type, path in gguf.items():
-        with for_documents(path, sample.documents) as logits, _bar(tokens, f"gate: {type}", "tok") as bar:
+        with for_documents(path, sample.documents) as logits, Bar(f"gate: {type}", tokens, "tokens") as bar:
             checks.append(tokens_in_llama_cpp(logits, type, template, trained.tokenizer, sample.tweets))
-            compared = compare(logits, reference, bar.update)
+            compared = compare(logits, reference, bar.advance)
         checks.append(conversion(compared, type, len(sample.documents)))
         if trained.nats is None:
             checks.append(Check("training", type, None, {}, why="nobody wrote down what the model said when it was trained"))
         else:
             checks.append(training(compared, type, sample, trained.nats, evaluation))
-        with _bar(section.gate_answers, f"gate: {type} answers", "answer") as bar:
-            answers = stops(path, type, template, sampling, sample.tweets, section.gate_answers, bar.update)
+        with Bar(f"gate: {type} answers", section.gate_answers, "answers") as bar:
+            answers = stops(path, type, template, sampling, sample.tweets, section.gate_answers, bar.advance)
         checks.append(judged_by_training(answers, compared))
         if modelfile and path.name in modelfile.read_text(encoding="utf-8"):
             prompts = sum(1 for _ in asked(template, sample.tweets))
-            with _bar(prompts, f"gate: {type} in Ollama", "prompt") as bar:
-                checks.append(tokens_in_ollama(modelfile, type, template, trained.tokenizer, sample.tweets, bar.update))
+            with Bar(f"gate: {type} in Ollama", prompts, "prompts") as bar:
+                checks.append(tokens_in_ollama(modelfile, type, template, trained.tokenizer, sample.tweets, bar.advance))
     return checks
 
 
@@ -106,7 +104,3 @@ def set_aside(gguf: dict[str, Path], rejected: dict[str, str]) -> dict[str, Path
     for type in rejected:
         gguf[type].replace(gguf[type].with_name(gguf[type].name + REJECTED))
     return {type: path for type, path in gguf.items() if type not in rejected}
-
-
-def _bar(total: int, what: str, unit: str):
-    return closing(tqdm(total=total, desc=what, unit=unit, unit_scale=True, delay=1, file=sys.stderr, disable=None, leave=False))

@@ -1,0 +1,125 @@
+"""The progress display at a terminal of several widths, and where there is none."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.terminal import Terminal, screens
+
+ROOT = Path(__file__).resolve().parents[1]
+TIMES = re.compile(r"elapsed \d+:\d\d:\d\d(, remaining \d+:\d\d:\d\d)?$")
+TRAINING = """
+import sys, time
+from tweetstyle.fit.progress import TrainingProgress
+with TrainingProgress("loading the base model", stream=sys.stderr) as bar:
+    time.sleep(1.2)
+    bar.start(9_000, 12_000)
+    for step in range(9_001, 9_005):
+        time.sleep(0.4)
+        bar.step(step, 3.2144, 1234.4)
+    bar.validated(9_004, 2.5, best=True)
+    time.sleep(0.6)
+print("step | loss")
+"""
+
+
+def at_a_terminal(program: str, columns: int) -> Terminal:
+    return Terminal([sys.executable, "-c", program], {**os.environ, "TERM": "xterm"}, columns, ROOT)
+
+
+@functools.cache
+def finished(program: str, columns: int) -> list[str]:
+    terminal = at_a_terminal(program, columns)
+    try:
+        terminal.finish(60)
+        return terminal.screens
+    finally:
+        terminal.close()
+
+
+def bars(shown: list[str]) -> list[str]:
+    """Each line of a progress display, in the order of time."""
+    return [line for screen in shown for line in screen.splitlines() if "elapsed" in line]
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_no_number_is_cut_at_any_width(columns):
+    shown = finished(TRAINING, columns)
+    lines = bars(shown)
+    loading, training = lines[0], lines[-1]
+    assert re.fullmatch(r"loading the base model  \S+  elapsed 0:00:0\d", loading), loading
+    assert all(TIMES.search(line) and len(line) <= columns for line in lines), lines
+    assert "9,004/12,000" in training and re.search(r"elapsed 0:00:0\d, remaining 0:\d\d:\d\d$", training), training
+    assert ("loss 3.214" in training) == (columns >= 80) and ("1,234 tokens/s" in training) == (columns >= 80)
+    assert ("training" in training) == (columns == 120) and bool(re.search("[━╸╺]", training)) == (columns == 120)
+
+
+def test_the_remaining_time_is_that_of_the_steps_done_so_far():
+    """4 steps in 1.6 s leave 2,996 × 0.4 s = 20 minutes; a machine that is busy is slower and never faster."""
+    training = bars(finished(TRAINING, 120))[-1]
+    hours, minutes, seconds = map(int, re.search(r"remaining (\d+):(\d+):(\d+)", training).groups())
+    assert 3600 * hours + 60 * minutes + seconds >= 2_996 * 0.4 - 2
+
+
+def test_nothing_is_left_of_the_bar_when_it_ends():
+    assert finished(TRAINING, 80)[-1].splitlines() == [
+        "step 9004: 2.5000 bits per byte on the validation tweets, the best so far",
+        "step | loss",
+    ]
+
+
+FAILING = """
+import sys, time
+from tweetstyle.progress import Bar
+with Bar("writing q4_k_m", 5 * 2**30, "B") as bar:
+    bar.advance(2**30)
+    time.sleep(0.7)
+    {end}
+"""
+
+
+def test_nothing_is_left_of_the_bar_when_an_error_ends_it():
+    shown = finished(FAILING.format(end="sys.exit('disk full')"), 80)
+    assert "1.0 GiB of 5.0 GiB" in bars(shown)[-1] and shown[-1].splitlines() == ["disk full"]
+
+
+def test_nothing_is_left_of_the_bar_after_an_interruption():
+    terminal = at_a_terminal(FAILING.format(end="print('ready', file=sys.stderr); time.sleep(60)"), 80)
+    try:
+        terminal.wait_for("ready", 1, 60)
+        os.kill(terminal.process.pid, signal.SIGINT)
+        last = terminal.finish(60)
+    finally:
+        terminal.close()
+    assert "KeyboardInterrupt" in last and "elapsed" not in last
+
+
+def test_the_cursor_is_never_hidden():
+    """A program that is killed could not show it again."""
+    terminal = at_a_terminal(TRAINING, 80)
+    try:
+        terminal.finish(60)
+        assert b"\x1b[?25l" not in terminal._output
+    finally:
+        terminal.close()
+
+
+def test_a_log_has_a_plain_line_for_each_phase():
+    done = subprocess.run([sys.executable, "-c", TRAINING], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stderr.splitlines() == [
+        "loading the base model",
+        "training",
+        "step 9004: 2.5000 bits per byte on the validation tweets, the best so far",
+    ]
+
+
+def test_the_emulated_terminal_wraps_and_erases_as_a_terminal_does():
+    shown = screens("abcdef\r\x1b[2Kxy\r\n1\r\n\x1b[1A\x1b[2Kz", 4)
+    assert shown == ["abcd\nef", "abcd\nxy\n1\n", "abcd\nxy\nz\n"]
