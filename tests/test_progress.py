@@ -106,7 +106,7 @@ def test_the_cursor_is_never_hidden():
     terminal = at_a_terminal(TRAINING, 80)
     try:
         terminal.finish(60)
-        assert b"\x1b[?25l" not in terminal._output
+        assert "\x1b[?25l" not in terminal.output
     finally:
         terminal.close()
 

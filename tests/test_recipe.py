@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+import re
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tweetstyle.errors import RecipeErrors, TweetstyleError
 from tweetstyle.recipe import Recipe, Section
-from tweetstyle.recipe_file import read_recipe, schema
+from tweetstyle.recipe_file import _fields, read_recipe, schema
 
 ROOT = Path(__file__).parents[1]
 GOOD = """\
@@ -193,3 +198,82 @@ def test_a_path_of_the_own_home_is_read_as_a_shell_reads_it(tmp_path, monkeypatc
     named = GOOD.partition("base: ")[2].split()[0]
     assert read_recipe(path).model.base == tmp_path / named
     assert "no home directory for ~nobody-of-that-name" in problems(tmp_path, GOOD.replace("base: ", "base: ~nobody-of-that-name/", 1))[0]
+
+
+# -- wrong values -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        (GOOD + "  method: Qlora\n", "did you mean qlora?"),
+        (GOOD + "  method: LORA\n", "did you mean lora?"),
+        (GOOD + "export: {types: [Q4_K_M]}\n", "did you mean q4_k_m?"),
+        (GOOD + "language: FR\n", "did you mean fr?"),
+        (GOOD.replace("style", "STYLE"), "did you mean style?"),
+        (GOOD + "Evaluation: {}\n", "did you mean evaluation?"),
+        (GOOD + "export: {R: 4}\n", "did you mean model.lora.r?"),
+    ],
+)
+def test_what_differs_by_its_case_alone_is_what_was_meant(tmp_path, text, meant):
+    assert meant in "\n".join(problems(tmp_path, text))
+
+
+def test_a_recipe_of_another_case_is_the_one_that_was_meant(tmp_path):
+    (tmp_path / "mine.yaml").write_text(GOOD)
+    (tmp_path / "mime.yaml").write_text(GOOD)
+    with pytest.raises(TweetstyleError, match="did you mean .*mine.yaml"):
+        read_recipe(tmp_path / "MINE.yaml")
+
+
+BLANK = ['""', '"   "', r'"\u200b\u00a0\t"']
+MAY_NOT_BE_BLANK = [
+    ("prompt.style", GOOD.replace("Nimzo", "{}")),
+    ("prompt.custom", GOOD.replace("Nimzo", "Nimzo\n  format: custom\n  custom: {}")),
+    ("prompt.system", GOOD.replace("Nimzo", "Nimzo\n  format: chat\n  system: {}")),
+    ("playback.ollama", GOOD.replace("Nimzo", "Nimzo\n  format: chat\n  message: playback") + "playback: {{ollama: {}}}\n"),
+    ("model.base", GOOD.replace("model/x", "{}")),
+    ("data.source.0", GOOD.replace("tweets.csv", "{}")),
+    ("data.processed", GOOD.replace("tweets.csv", "x.csv\n  processed: {}")),
+]
+
+
+@pytest.mark.parametrize("value", BLANK)
+@pytest.mark.parametrize(("key", "text"), MAY_NOT_BE_BLANK, ids=[key for key, _ in MAY_NOT_BE_BLANK])
+def test_a_text_in_which_nothing_is_visible_is_refused(tmp_path, key, text, value):
+    (problem, *_) = problems(tmp_path, text.format(value))
+    assert f"{key.removesuffix('.0')}" in problem and "is blank\n  → write something" in problem
+
+
+def test_a_blank_separator_stands_for_blank_lines(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(GOOD.replace("tweets.csv", 'tweets.txt\n  separator: ""'))
+    assert read_recipe(path).data.separator == ""
+
+
+WRONG = ("", "   ", "text", 0, -1, 1.5, math.inf, math.nan, True, None, [], ["a"], [None], {}, {"a": 1}, {1: 2}, date(2020, 1, 1),
+         datetime(2020, 1, 1, 5), b"x", 10**30, ["fr", 3], "é" * 600, "~nobody-of-that-name/x", "\0")  # fmt: skip
+OF_PYDANTIC = re.compile(r"(?i)input|should (?!be (?:\d|more|less))|valid (?!\n)\w|character\(s\)|at least \d+ char|instance of|pydantic")
+
+
+def test_no_wrong_value_gets_a_message_in_pydantics_words(tmp_path):
+    sections = [()] + [(name,) for name in Recipe.model_fields] + [("model", "lora")]
+    keys = [(*section, name) for section in sections for name in (_fields(section) if section else Recipe.model_fields)]
+    path, seen = tmp_path / "mine.yaml", 0
+    for key, value in itertools.product(keys, WRONG):
+        recipe = {"data": {"source": "x.csv"}, "prompt": {"style": "N"}, "model": {"base": "b"}}
+        if key[0] == "playback":
+            recipe["prompt"] |= {"message": "playback", "format": "chat"}
+        section = recipe
+        for name in key[:-1]:
+            section = section.setdefault(name, {})
+        section[key[-1]] = value
+        path.write_text(yaml.safe_dump(recipe, allow_unicode=True), encoding="utf-8")
+        try:
+            read_recipe(path)
+        except TweetstyleError as error:
+            seen += 1
+            message = str(error)
+            assert not OF_PYDANTIC.search(message), message
+            assert "  → " in message and max(map(len, message.splitlines())) < 450, message
+    assert seen > 1000

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +15,16 @@ import click
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.generation import REPEAT_LAST_N
+from tweetstyle.screen import say
 from tweetstyle.template import SystemLine, Template
 
 if TYPE_CHECKING:
     from tweetstyle.recipe import Sampling
     from tweetstyle.tokenizer import Tokenizer
     from tweetstyle.turns import Turn
+
+write = partial(say, err=False, wrap=False)
+"""What is streamed, and what was typed, stays in the lines that it has."""
 
 LONGEST_PROMPT = 1024
 """Tokens of context kept for the prompt: a message and its answer are all that the context holds, for each is answered afresh."""
@@ -196,13 +201,13 @@ class Conversation:
             with closing(self.speaker.stream(message, system=self.system, history=history)) as pieces:
                 for piece in pieces:
                     answer += piece
-                    click.echo(piece, nl=False)
+                    write(piece, nl=False)
         except KeyboardInterrupt:
-            click.secho(" (stopped)", dim=True, nl=False)
+            write(" (stopped)", dim=True, nl=False)
         else:
             if not self.speaker.ended:
-                click.secho(f" (cut at {self.speaker.sampling.num_predict} tokens)", dim=True, nl=False)
-        click.echo("\n")
+                write(f" (cut at {self.speaker.sampling.num_predict} tokens)", dim=True, nl=False)
+        write("\n")
         self.turns.append((message, answer))
 
     def _remembered(self, message: str) -> Sequence[Turn]:
@@ -211,9 +216,7 @@ class Conversation:
         kept = self.memory.kept(self.speaker, self.turns, message, self.system)
         if len(kept) < len(self.turns):
             forgotten = len(self.turns) - len(kept)
-            click.secho(
-                f"(the first {forgotten} of {len(self.turns)} turns are beyond the context of {self.memory.num_ctx} tokens)", dim=True
-            )
+            write(f"(the first {forgotten} of {len(self.turns)} turns are beyond the context of {self.memory.num_ctx} tokens)", dim=True)
         return kept
 
     def command(self, line: str) -> None:
@@ -226,25 +229,25 @@ class Conversation:
                 click.clear()
             case ["/history"]:
                 for message, answer in self.turns:
-                    click.echo(f">>> {message}\n{answer}\n")
+                    write(f">>> {message}\n{answer}\n")
             case ["/?"] | ["/help"]:
                 template = self.speaker.template
                 text = HELP_FIRST_WORDS if self.begins else HELP
                 text = HELP_CONVERSATION if template.turns else HELP_TEXT_FORMAT if template.format == "text" else text
-                click.echo(text.format(system=template.system_line() or "…"))
+                write(text.format(system=template.system_line() or "…"))
             case _:
-                click.echo(f"there is no command {line.split()[0]}; /? lists them")
+                write(f"there is no command {line.split()[0]}; /? lists them")
 
     def _set_system(self, line: str) -> None:
         template = self.speaker.template
         if template.turns and template.turns.around_system is None:
-            click.echo("this model's chat template has no system message: nothing to set")
+            write("this model's chat template has no system message: nothing to set")
             return
         if not template.turns and not any(isinstance(piece, SystemLine) for piece in template.pieces):
-            click.echo("this prompt format has no style and type in it: nothing to set")
+            write("this prompt format has no style and type in it: nothing to set")
             return
         self.system = line.strip('"') or None
-        click.echo(f"the prompt now says: {self.system or template.system_line() or 'what the model was trained with'}")
+        write(f"the prompt now says: {self.system or template.system_line() or 'what the model was trained with'}")
 
 
 def chat(
@@ -257,13 +260,13 @@ def chat(
     speaker = Speaker(gguf, template, sampling, num_ctx=memory.num_ctx if memory else None)
     if prompt is not None:
         for piece in speaker.stream(prompt):
-            click.echo(piece, nl=False)
-        click.echo()
+            write(piece, nl=False)
+        write()
         return
     asks_for = "a message" if template.turns else "a subject, or * for none"
     if begins or template.format == "text":
         asks_for = "the first words of a tweet"
-    click.echo(f"{gguf.name} {'answers' if template.turns else 'writes'} as {template.style}. Type {asks_for}; /? helps, /bye leaves.\n")
+    write(f"{gguf.name} {'answers' if template.turns else 'writes'} as {template.style}. Type {asks_for}; /? helps, /bye leaves.\n")
     conversation = Conversation(speaker, memory, begins=begins)
     for line in typed_lines():
         if line == "/bye":
@@ -271,7 +274,7 @@ def chat(
         try:
             conversation.command(line) if line.startswith("/") else conversation.say(line)
         except TweetstyleError as error:
-            click.secho(str(error), fg="red", err=True)
+            say(str(error), fg="red")
 
 
 def typed_lines() -> Iterable[str]:
@@ -282,7 +285,7 @@ def typed_lines() -> Iterable[str]:
         try:
             line = input(">>> ").strip()
         except (EOFError, KeyboardInterrupt):
-            click.echo()
+            write()
             return
         if line:
             yield line

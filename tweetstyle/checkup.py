@@ -9,8 +9,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from tweetstyle.disk import written_to
 from tweetstyle.doctor import Asked, Check, doctor, fail, ok, warn
 from tweetstyle.errors import RecipeErrors, TweetstyleError
@@ -19,17 +17,16 @@ from tweetstyle.needs import Needs, needs_of
 from tweetstyle.outline import outline_base_model
 from tweetstyle.recipe_file import located
 from tweetstyle.road.identity import identity_in
+from tweetstyle.screen import say
 from tweetstyle.sources import open_archive
 from tweetstyle.sources.inputs import files_of
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from tweetstyle.road import Road
 
 USUAL = (Path("model"), Path("export"), Path("data/processed"))
 """Where runs write, unless a recipe says otherwise."""
-COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
+COLOURS = {"ok": None, "warn": "yellow", "fail": "red"}
 
 
 def examine(road: Road | None) -> list[Check]:
@@ -148,7 +145,7 @@ def stop_where_it_would_fail(road: Road) -> None:
     problems = []
     for check in doctor(asked_of(road), written_to(road.recipe)):
         if check.state == "warn":
-            click.secho(f"{check.name}: {check.seen}\n  → {check.do}", fg="yellow", err=True)
+            say(f"{check.name}: {check.seen}\n  → {check.do}", fg="yellow")
         elif check.state == "fail":
             problems.append(_located(check, road.path))
     if problems:
@@ -170,19 +167,17 @@ def as_json(checks: list[Check]) -> str:
 
 
 def commands(checks: list[Check]) -> list[str]:
-    """What is to be typed for a download, whole: a table breaks it over lines, which no shell takes."""
+    """What is to be typed for a download, each in a line of its own."""
     return list(dict.fromkeys(command for check in checks for command in re.findall(r"hf download [^,()]*[^,()\s]", check.do)))
 
 
-def table(checks: list[Check]) -> Table:
-    """For a person: what was seen, and beneath it what to do."""
-    from rich.markup import escape
-    from rich.table import Table
-
-    shown = Table("", "check", "seen, and what to do", box=None, pad_edge=False)
+def print_checks(checks: list[Check]) -> None:
+    """For a person: state, name, what was seen, and beneath it what to do; what is not well has the row in its colour."""
+    names = max(len(check.name) for check in checks)
     for check in checks:
         where = f"{check.where}: " if check.where else ""
-        do = f"\n[bold]→ {escape(check.do)}[/bold]" if check.do else ""
+        row = f"{check.state:<4}  {check.name:<{names}}  "
         colour = COLOURS[check.state]
-        shown.add_row(f"[{colour}]{check.state}[/{colour}]", check.name, escape(where + check.seen) + do)
-    return shown
+        say(f"{row}{where}{check.seen}", err=False, hanging=len(row), fg=colour)
+        if check.do:
+            say(f"{' ' * len(row)}→ {check.do}", err=False, fg=colour, bold=True)

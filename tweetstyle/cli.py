@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ import click
 from tweetstyle import __version__
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.offline import keep_offline
+from tweetstyle.screen import print_in_any_encoding, restart_in_utf8_mode, say, typed
 
-STAGES = ("prepare", "playback", "fit", "evaluate", "export")
+STAGE = click.Choice(["prepare", "playback", "fit", "evaluate", "export"], case_sensitive=False)
 
 
 class Gibibytes(click.FloatRange):
@@ -32,7 +34,32 @@ class Gibibytes(click.FloatRange):
 RECIPE = click.argument("recipe", type=click.Path(path_type=Path))
 
 
-class Door(click.Command):
+def _no_color(context: click.Context, parameter: click.Parameter, asked: bool) -> None:
+    if asked:
+        os.environ["NO_COLOR"] = "1"
+
+
+class InAnyEncoding(click.Command):
+    """Prints in whatever encoding the output has, from the first word on, and without colours where that is asked for."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.params.append(
+            click.Option(["--no-color"], is_flag=True, expose_value=False, callback=_no_color, help="No colours; NO_COLOR=1 does the same.")
+        )
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        if not arguments and not options:  # As a program, not from one: a test gives its arguments.
+            restart_in_utf8_mode()
+        print_in_any_encoding()
+        return super().main(*arguments, **options)
+
+
+class Verbs(InAnyEncoding, click.Group):
+    """The commands of the toolkit."""
+
+
+class Door(InAnyEncoding):
     """Keeps what is imported behind it off the network. Prints a TweetstyleError in red and exits 1; a bug keeps its traceback."""
 
     def invoke(self, context: click.Context):
@@ -40,17 +67,17 @@ class Door(click.Command):
         try:
             return super().invoke(context)
         except TweetstyleError as error:
-            click.secho(str(error), fg="red", err=True)
+            say(str(error), fg="red")
             sys.exit(1)
         except KeyboardInterrupt:
-            click.secho("\ninterrupted: the same command goes on from where it was", fg="yellow", err=True)
+            say("\ninterrupted: the same command resumes the run", fg="yellow")
             sys.exit(130)
 
 
 @click.command("tweetstyle-fit", cls=Door)
 @RECIPE
 @click.option("--dry-run", is_flag=True, help="Check the recipe and print the whole plan; train and write nothing.")
-@click.option("--from", "start", type=click.Choice(STAGES), help="Do this stage and those after it anew, current or not.")
+@click.option("--from", "start", type=STAGE, help="Do this stage and those after it anew, current or not.")
 @click.option("--ollama", is_flag=True, help="At the end, create the model in the running Ollama and ask it for a tweet.")
 @click.version_option(__version__)
 def fit_command(recipe: Path, dry_run: bool, start: str | None, ollama: bool) -> None:
@@ -66,7 +93,7 @@ def fit_command(recipe: Path, dry_run: bool, start: str | None, ollama: bool) ->
         pipeline.run(recipe, start=start, ollama=ollama)
 
 
-@click.group("tweetstyle")
+@click.group("tweetstyle", cls=Verbs)
 @click.version_option(__version__)
 def tweetstyle() -> None:
     """Learn one person's writing style from their tweets. The whole road at once: tweetstyle-fit RECIPE."""
@@ -87,7 +114,7 @@ def inspect_command(sources: tuple[Path, ...], target: Path | None, separator: s
 
     from tweetstyle.inspect import inspect
 
-    inspect(sources, Console(), target, separator)
+    inspect(sources, Console(), target, typed(separator))
 
 
 @tweetstyle.command("plan", cls=Door)
@@ -160,7 +187,7 @@ _stage_command("fit", "Train; an interrupted run goes on from its last checkpoin
 @click.option("--force", is_flag=True, help="Do it anew even where it is current.")
 @click.option(
     "--model",
-    type=click.Choice(["hf", "gguf"]),
+    type=click.Choice(["hf", "gguf"], case_sensitive=False),
     help="Who writes the tweets that are compared with real ones: the trained model (hf), or the exported file in llama.cpp (gguf).",
 )
 def evaluate(recipe: Path, force: bool, model: str | None) -> None:
@@ -211,7 +238,7 @@ def chat(recipe: Path, prompt: str | None) -> None:
     """Talk with the exported model in the terminal."""
     from tweetstyle import pipeline
 
-    pipeline.chat(recipe, prompt)
+    pipeline.chat(recipe, typed(prompt))
 
 
 @tweetstyle.command(cls=Door)
@@ -219,4 +246,4 @@ def schema() -> None:
     """Print the recipe's JSON Schema, for editors."""
     from tweetstyle.recipe_file import schema
 
-    click.echo(schema(), nl=False)
+    say(schema(), err=False, wrap=False, nl=False)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class TweetstyleError(Exception):
     """Something that the person who runs the program can put right.
@@ -28,3 +31,12 @@ class RecipeErrors(TweetstyleError):
     def __init__(self, problems: list[TweetstyleError]) -> None:
         self.problems = problems
         super().__init__("\n".join(str(problem) for problem in problems))
+
+
+def closest(word: str, names: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The name that was probably meant, for a hint: the same but for its case, else the most similar one whatever its case."""
+    by_folded: dict[str, str] = {}
+    for name in names:
+        by_folded.setdefault(name.casefold(), name)
+    near = difflib.get_close_matches(word.casefold(), by_folded, 1, cutoff)
+    return by_folded[near[0]] if near else None

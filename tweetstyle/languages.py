@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.stop_words import ENGLISH, FRENCH
 
 if TYPE_CHECKING:
-    from lingua import LanguageDetector
+    from lingua import ConfidenceValue, LanguageDetector
 
 FEWEST_WORDS = 4
 """In fewer words lingua guesses."""
@@ -20,6 +20,8 @@ FEWEST_SIGNS = 2
 """Different words of one language, and none of the other, that settle it."""
 CLEAR = 0.99
 """Confidence given to what everyday words settle."""
+PORTION = 500
+"""Texts that lingua is given at a time."""
 MOST_CHARACTERS = 400
 """The beginning of a long post tells its language."""
 
@@ -109,7 +111,7 @@ def other_languages(texts: Sequence[str], own: Sequence[str], likely: Sequence[s
             open_texts.append(words_alone)
     if open_texts:
         detector = _detector(tuple(sorted({*COMPARED, *likely, *own})))
-        answers = detector.compute_language_confidence_values_in_parallel(open_texts)
+        answers = _confidences(detector, open_texts)
         for place, count, values in zip(places, words_of, answers, strict=True):
             times = TIMES_AS_LIKELY if count >= FEWEST_TO_COMPARE else SHORT_TIMES_AS_LIKELY
             found[place] = _rather({value.language.iso_code_639_1.name.lower(): value.value for value in values}, own[place], times)
@@ -157,11 +159,17 @@ def _words_alone(text: str) -> str:
 
 def _by_lingua(texts: list[str], detector) -> list[tuple[str, float]]:
     answers = []
-    for values in detector.compute_language_confidence_values_in_parallel(texts) if texts else ():
+    for values in _confidences(detector, texts):
         best = values[0] if values else None
         sure = best is not None and best.value >= LEAST_CONFIDENCE
         answers.append((best.language.iso_code_639_1.name.lower(), best.value) if sure else UNCERTAIN)
     return answers
+
+
+def _confidences(detector: LanguageDetector, texts: Sequence[str]) -> Iterator[list[ConfidenceValue]]:
+    """Of each text. In portions: the detector keeps every other thread of Python waiting, that of a progress bar too."""
+    for start in range(0, len(texts), PORTION):
+        yield from detector.compute_language_confidence_values_in_parallel(texts[start : start + PORTION])
 
 
 _detectors: dict[tuple[str, ...], LanguageDetector] = {}

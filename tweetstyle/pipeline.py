@@ -11,8 +11,6 @@ from contextlib import ExitStack, contextmanager
 from itertools import takewhile
 from pathlib import Path
 
-import click
-
 from tweetstyle.card_failure import one_message_where_the_card_fails
 from tweetstyle.errors import RecipeErrors, TweetstyleError
 from tweetstyle.files import clear_os_errors
@@ -23,6 +21,7 @@ from tweetstyle.road import Road
 from tweetstyle.road.identity import set_aside_other_run
 from tweetstyle.road.stage import Stage, show
 from tweetstyle.road.told import stage_in_report
+from tweetstyle.screen import say
 from tweetstyle.template import NO_TOPIC
 
 
@@ -106,7 +105,7 @@ def plan(path: Path, *, card_gib: float | None = None, tweets: int | None = None
 
     needs = Road(path).needs(card_gib, tweets)
     if as_json:
-        click.echo(json.dumps(figures(needs), indent=2))
+        say(json.dumps(figures(needs), indent=2), err=False, wrap=False)
     else:
         show(needs_shown.needs_table(needs))
 
@@ -125,11 +124,11 @@ def doctor(path: Path | None, *, as_json: bool) -> bool:
                 unread = [checkup.fail("recipe", p.what, p.hint or "", p.where or str(path)) for p in error.problems]
     checks = [*checkup.examine(road), *unread]
     if as_json:
-        click.echo(checkup.as_json(checks))
+        say(checkup.as_json(checks), err=False, wrap=False)
     else:
-        show(checkup.table(checks))
+        checkup.print_checks(checks)
         if commands := checkup.commands(checks):
-            click.echo("\n".join(["", "To copy:", *(f"  {command}" for command in commands)]))
+            say("\n".join(["", "To copy:", *(f"  {command}" for command in commands)]), err=False, wrap=False)
     return all(check.state != "fail" for check in checks)
 
 
@@ -178,9 +177,9 @@ def _require_before(road: Road, name: str) -> None:
 def _walk(stage: Stage, road: Road, forced: bool) -> None:
     reason = "asked for" if forced else stage.why_stale()
     if reason is None:
-        click.secho(f"{stage.name:<9} current", fg="green", err=True)
+        say(f"{stage.name:<9} current", fg="green")
         return
-    click.secho(f"{stage.name:<9} {reason}", bold=True, err=True)
+    say(f"{stage.name:<9} {reason}", bold=True)
     if forced and stage.name == "fit":
         set_aside_other_run(road.recipe.run_directory, identity=None)
     with stage_in_report(road, stage.name), one_message_where_the_card_fails(road.recipe.run_directory):
@@ -190,10 +189,10 @@ def _walk(stage: Stage, road: Road, forced: bool) -> None:
 def _tell(road: Road) -> None:
     """The verdict in three sentences, and where all of it stands."""
     path = road.report()
-    click.echo("", err=True)
+    say()
     for sentence in road.verdict():
-        click.echo(sentence)
-    click.echo(f"Everything measured: {path}")
+        say(sentence, err=False)
+    say(f"Everything measured: {path}", err=False)
 
 
 def _finish(road: Road, ollama: bool) -> None:
@@ -203,10 +202,10 @@ def _finish(road: Road, ollama: bool) -> None:
     if ollama:
         message = {"fr": "Ça va ?", "en": "How are you?"}[road.recipe.language] if road.template.turns else NO_TOPIC
         answer = ollama_client().create_and_ask(name, directory / "Modelfile", message)
-        click.echo(f"ollama run {name}: {road.template.shown(answer)}")
-    click.echo("\nTalk with it:")
+        say(f"ollama run {name}: {road.template.shown(answer)}", err=False)
+    say("\nTalk with it:", err=False)
     for line in [*shell_lines(name, directory / "Modelfile"), f"tweetstyle chat {road.path}"]:
-        click.echo(f"  {line}")
+        say(f"  {line}", err=False, wrap=False)
 
 
 def ollama_client():

@@ -18,6 +18,7 @@ from tweetstyle.needs_shown import needs_table
 from tweetstyle.outline import outline_base_model
 from tweetstyle.recipe import Recipe, Training
 from tweetstyle.records import read_split
+from tweetstyle.screen import Lines
 from tweetstyle.sources import open_archive
 from tweetstyle.template import Template
 
@@ -98,7 +99,10 @@ def plan(
     check_before_start(recipe, base, template)
     refuse_too_small_a_disk(recipe, base, stands := standing())
     needs = needs_of(recipe, base, card, Lesson(fit.tweets, round(fit.tokens * fit.epochs), counted=True), stands)
-    return Group(_schedule(recipe, needs, fit, (prepared.read, prepared.kept)), "", needs_table(needs))
+    base_model = Lines(f"base model: {needs.base.path} ({needs.shape.parameters / 1e6:,.1f} M parameters)")
+    files = Lines("\n".join(["files that it writes:", *(f"  {file}" for file in _files(recipe))]))
+    schedule = _schedule(recipe, needs, fit, (prepared.read, prepared.kept))
+    return Group("", base_model, schedule, files, "", needs_table(needs))
 
 
 def messages_for_plan(recipe: Recipe, train: Path) -> str:
@@ -118,7 +122,6 @@ def _schedule(recipe: Recipe, needs: Needs, fit: FitPlan, tweets: tuple[int, int
 
     table = Table("", "planned", title=f"plan of {recipe.name}", title_justify="left")
     rows = {
-        "base model": f"{needs.base.path} ({needs.shape.parameters / 1e6:,.1f} M parameters)",
         "method": f"{recipe.model.method}, {needs.trained / 1e6:,.1f} M parameters trained",
         "tweets": f"{tweets[0]:,} read, {tweets[1]:,} kept, {fit.tweets:,} trained on",
         "packs": f"{fit.packs:,} of at most {recipe.training.max_length:,} tokens, {fit.fill:.0%} full",
@@ -131,7 +134,6 @@ def _schedule(recipe: Recipe, needs: Needs, fit: FitPlan, tweets: tuple[int, int
         rows["warning: " + warning.split(":")[0]] = warning
     for name, value in rows.items():
         table.add_row(name, value)
-    table.add_row("files", "\n".join(_files(recipe)))
     return table
 
 

@@ -9,28 +9,12 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, StringConstraints, model_validator
 
 from tweetstyle.loopback import NoAddress, is_loopback, parse_address
+from tweetstyle.visible import is_blank
 
 TARGET_MODULES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
-def _of_a_home(path: Path) -> Path:
-    """As a shell reads a path that begins with ~/; a file may be called ~ alone. Raises ValueError where there is no such user."""
-    try:
-        return path.expanduser() if len(path.parts) > 1 else path
-    except RuntimeError:
-        raise ValueError(f"there is no home directory for {path.parts[0]}: write the whole path") from None
-
-
-LocalPath = Annotated[Path, Field(strict=False), AfterValidator(_of_a_home)]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
-"""An ISO 639-1 code."""
-
-
-def _listed(value: object) -> object:
-    """One path is a list of one."""
-    return value if isinstance(value, list | tuple) else [value]
+WRITE_WORDS = "write something that can be read, or leave the key out where it has a default"
 
 
 class OneWrong(ValueError):
@@ -41,21 +25,51 @@ class OneWrong(ValueError):
         super().__init__(what)
 
 
+def _not_blank(value: object) -> object:
+    """Refuses a text in which nothing is visible: spaces, control and zero-width characters alone."""
+    if isinstance(value, str) and is_blank(value):
+        raise OneWrong(f"{value[:60]!r} is blank", WRITE_WORDS)
+    return value
+
+
+def _usable_path(path: Path) -> Path:
+    """As a shell reads a path that begins with ~/; a file may be called ~ alone."""
+    if "\0" in str(path):
+        raise OneWrong(f"{str(path)!r} has a zero character in it, which no file's name has", "write the path of a file or directory")
+    try:
+        return path.expanduser() if len(path.parts) > 1 else path
+    except RuntimeError:
+        raise OneWrong(f"there is no home directory for {path.parts[0]}", "write the whole path") from None
+
+
+LocalPath = Annotated[Path, Field(strict=False), BeforeValidator(_not_blank), AfterValidator(_usable_path)]
+Text = Annotated[str, AfterValidator(_not_blank)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100), AfterValidator(_not_blank)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
+"""An ISO 639-1 code."""
+
+
+def _listed(value: object) -> object:
+    """One path is a list of one."""
+    return value if isinstance(value, list | tuple) else [value]
+
+
 def _on_this_machine(url: str) -> str:
     hint = "write host and port of the Ollama of this machine alone, as in http://127.0.0.1:11434"
     try:
         host, _ = parse_address(url)
     except NoAddress as error:
-        raise OneWrong(f"{url!r} is not an address that can be taken ({error})", hint) from None
+        raise OneWrong(f"{url[:60]!r} is not an address that can be taken ({error})", hint) from None
     if not is_loopback(host):
-        raise OneWrong(f"{url!r} is not this machine: tweets go to 127.0.0.1, ::1 or localhost only", hint)
+        raise OneWrong(f"{url[:60]!r} is not this machine: tweets go to 127.0.0.1, ::1 or localhost only", hint)
     return url
 
 
 class Section(BaseModel):
     """Strict, frozen, and without unknown keys."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class Data(Section):
@@ -125,12 +139,12 @@ class Prompt(Section):
     """inst: "<s>[INST] Style: X | Type: Tweet [/INST] …</s>"; text: the tweet alone; chat: the model's chat template; custom: your line."""
     style: Name
     """The name of the style, as it stands in every prompt; with message: playback in no prompt, only in what is told of the model."""
-    custom: str | None = None
+    custom: Text | None = None
     """With format: custom, the line, with {style}, {type}, {topic} and, at its end, {text}."""
     message: Literal["topic", "playback", "first-words"] = "topic"
     """What stands before a tweet in training, and what one types later: topic: its subject; playback (format: chat): a message, written
     by a model on this machine, that the tweet would answer; first-words: its own beginning."""
-    system: Annotated[str, StringConstraints(min_length=1, max_length=500)] | None = None
+    system: Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(_not_blank)] | None = None
     """With format: chat, a short system line, trained and exported alike. Without it, message: playback has none but what the model's
     template puts in by itself; the others have the line of style and type, which in a line of your own are {style} and {type}."""
     topic: bool = True

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import json
 import re
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from tweetstyle.errors import RecipeErrors, TweetstyleError
-from tweetstyle.recipe import Recipe
+from tweetstyle.errors import RecipeErrors, TweetstyleError, closest
+from tweetstyle.recipe import WRITE_WORDS, Recipe
 
 BOUNDS = {
     "greater_than_equal": ("ge", "{} or more"),
@@ -23,6 +23,8 @@ BOUNDS = {
     "less_than": ("lt", "less than {}"),
 }
 """pydantic's kind of error → where it keeps the bound, and the bound in words."""
+LONGEST_SHOWN = 60
+"""Characters of a value in a message."""
 KEYS_OF_A_RUN = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
@@ -31,8 +33,8 @@ def read_recipe(path: Path) -> Recipe:
     try:
         source = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.y*ml")], 1)
-        hint = f"did you mean {path.parent / near[0]}?" if near else "recipes/ holds some to start from"
+        near = closest(path.name, [p.name for p in path.parent.glob("*.y*ml")])
+        hint = f"did you mean {path.parent / near}?" if near else "recipes/ holds some to start from"
         raise TweetstyleError("there is no such recipe", where=str(path), hint=hint) from error
     except (OSError, UnicodeDecodeError) as error:
         raise TweetstyleError(f"cannot be read ({error})", where=str(path), hint="a recipe is a UTF-8 text file") from error
@@ -139,44 +141,72 @@ def _problem(detail: dict[str, Any], path: Path, lines: dict[tuple[str, ...], in
 
 def _in_words(detail: dict[str, Any], key: tuple[str, ...]) -> tuple[str, str]:
     given, context = detail.get("input"), detail.get("ctx", {})
-    match detail["type"]:
+    what, hint = _by_kind(detail["type"], given, context, key)
+    # A key with nothing behind it is None to YAML, and a word that nobody wrote.
+    return ("has no value" if given is None and detail["type"] not in ("missing", "extra_forbidden") else what), hint
+
+
+def _by_kind(kind: str, given: Any, context: dict[str, Any], key: tuple[str, ...]) -> tuple[str, str]:
+    """What is wrong, and what to write. kind, context: pydantic's type of error, and its figures."""
+    shown = _shown(given)
+    match kind:
         case "missing":
             return "is missing", f"add it: {describe(key)}"
-        case "extra_forbidden":
+        case "extra_forbidden" | "invalid_key":
             names = list(_fields(key[:-1]))
-            near = difflib.get_close_matches(key[-1], names, 1, 0.5) or _elsewhere(key[-1])
-            return "no such key", f"did you mean {near[0]}?" if near else f"the keys here are: {', '.join(names)}"
+            near = closest(key[-1], names, 0.5) or _elsewhere(key[-1])
+            return "no such key", f"did you mean {near}?" if near else f"the keys here are: {', '.join(names)}"
         case "literal_error":
-            near = difflib.get_close_matches(str(given), re.findall(r"'([^']+)'", context["expected"]), 1)
-            meant = f" (did you mean {near[0]}?)" if near else ""
-            return f"{given!r} is not one of the choices", f"write {context['expected']}{meant}"
+            near = closest(str(given), re.findall(r"'([^']+)'", context["expected"]))
+            choices = context["expected"].replace("True", "true").replace("False", "false")
+            return f"{shown} is not one of the choices", f"write {choices}" + (f" (did you mean {near}?)" if near else "")
         case "int_type" | "float_type" | "bool_type" | "string_type" | "int_from_float":
-            wanted = {"int": "a whole number", "float": "a number", "bool": "true or false", "string": "text"}
-            return f"{given!r} is not {wanted[detail['type'].split('_')[0]]}", f"write {wanted[detail['type'].split('_')[0]]}"
+            wanted = {"int": "a whole number", "float": "a number", "bool": "true or false", "string": "text"}[kind.split("_")[0]]
+            return f"{shown} is not {wanted}", f"write {wanted}"
         case "tuple_type":
-            choices = _choices(key)
-            other = f"among: {', '.join(choices)}; or leave it out for all of them" if given not in choices and choices else ""
-            return f"{given!r} is not a list", f"write a list in brackets, {other}" if other else f"write it in brackets: [{given}]"
+            return f"{shown} is not a list", _write_a_list(given, key)
         case "greater_than_equal" | "less_than_equal" | "greater_than" | "less_than" as bound:
             name, wanted = BOUNDS[bound]
             # A bound of a fraction is 1.0 to pydantic, and 1 to who wrote it.
             number = f"{context[name]:g}" if isinstance(context[name], float) else context[name]
-            return f"{given!r} is not valid", f"it should be {wanted.format(number)}"
+            return f"{shown} is not valid", f"it should be {wanted.format(number)}"
+        case "finite_number":
+            return f"{shown} is not a number that can be computed with", "write a finite number"
         case "too_short":
-            return f"{given!r} is empty" if not given else f"{given!r} is too short", "write at least one, or leave it out for the default"
+            return f"{shown} is empty" if not given else f"{shown} is too short", "write at least one, or leave it out for the default"
+        case "string_too_short":
+            return f"{shown} is blank", WRITE_WORDS
+        case "string_too_long":
+            return f"{shown} has {len(given):,} characters", f"write at most {context['max_length']:,}"
         case "path_type":
-            return f"{given!r} is not a path", "write the path of a file or directory"
+            return f"{shown} is not a path", "write the path of a file or directory"
         case "string_pattern_mismatch":
-            return f"{given!r} is no language code", "write two small letters, ISO 639-1: fr, en, es"
+            return f"{shown} is no language code", "write two small letters, ISO 639-1: fr, en, es"
         case "model_type" | "model_attributes_type" | "dict_type":
-            return f"{given!r} is not a section", f"write keys beneath it, among: {', '.join(_fields(key))}"
+            return f"{shown} is not a section", f"write keys beneath it, among: {', '.join(_fields(key))}"
         case "date_type" | "date_parsing" | "date_from_datetime_parsing" | "date_from_datetime_inexact":
-            return f"{given!r} is not a day", "write it as 2023-04-30"
+            return f"{shown} is not a day", "write it as 2023-04-30"
         case "value_error":
             return str(context["error"]), getattr(context["error"], "hint", "change one of the two")
         case _:
-            said = detail["msg"].removeprefix("Input should be ")
-            return f"{given!r} is not valid", f"it should be {said}"
+            return f"{shown} is not valid", f"write {describe(key)}"
+
+
+def _shown(given: Any) -> str:
+    """A value as its writer knows it, and not longer than a line of a message bears."""
+    if isinstance(given, bool):
+        return str(given).lower()
+    shown = str(given) if isinstance(given, date) else repr(given)
+    return shown if len(shown) <= LONGEST_SHOWN else f"{shown[:LONGEST_SHOWN]}…"
+
+
+def _write_a_list(given: Any, key: tuple[str, ...]) -> str:
+    choices = _choices(key)
+    if choices and given not in choices:
+        return f"write a list in brackets, among: {', '.join(choices)}; or leave it out for all of them"
+    if isinstance(given, str) and given.strip() and len(given) <= LONGEST_SHOWN:
+        return f"write it in brackets: [{given}]"
+    return "write a list in brackets, its items between commas"
 
 
 def _fields(key: tuple[str, ...]) -> dict[str, Any]:
@@ -196,12 +226,13 @@ def _choices(key: tuple[str, ...]) -> tuple[str, ...]:
     return named if field and named == field.default else ()
 
 
-def _elsewhere(name: str) -> list[str]:
+def _elsewhere(name: str) -> str | None:
     """The dotted key of the same name in another section, for a key that stands in the wrong one."""
     keys = [(), *((section,) for section in Recipe.model_fields), ("model", "lora")]
     sections = {key: _fields(key) if key else Recipe.model_fields for key in keys}
     everywhere = {field: ".".join((*key, field)) for key, fields in sections.items() for field in fields}
-    return [everywhere[near] for near in difflib.get_close_matches(name, everywhere, 1, 0.8)]
+    near = closest(name, everywhere, 0.8)
+    return near and everywhere[near]
 
 
 def describe(key: tuple[str, ...]) -> str:

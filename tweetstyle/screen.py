@@ -2,40 +2,80 @@
 
 from __future__ import annotations
 
+import codecs
+import locale
 import os
 import re
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderableType
 
 NARROWEST = 40
 """Columns; a narrower terminal gets lines of so many."""
 COMMAND = re.compile(
     r"`[^`]*`"
-    r"|\b(?:tweetstyle(?:-fit)?|hf download|ollama (?:run|create|list|serve|pull)|nvidia-smi|(?:python -m )?pip install|free)\b"
-    r"(?: (?:--?[\w-]+(?: (?!→)[\w.]+)?|[A-Z]{2,}\b|[\w./~*-]*[/.*][\w./~*-]*[\w/*]|"
+    r"|\b(?:tweetstyle(?:-fit)?|hf download|ollama (?:(?:run|create|pull) [\w.-]+|list|serve)|nvidia-smi|(?:python -m )?pip install|free)\b"
+    r"(?: (?:--?[\w-]+(?: (?!→)[\w.]+)?|'[^']*'|[A-Z]{2,}\b|[\w./~*-]*[/.*][\w./~*-]*[\w/*]|"
     r"(?:prepare|playback|fit|evaluate|export|verify|chat|compare|plan|doctor|inspect)\b))*"
 )
 """What a person copies as a whole: a command of the toolkit or beside it with its options and paths, or anything in backticks."""
+LABEL = re.compile(r" *(?:→ |[a-z]+ {2,})?")
+"""What stands before the text of a line."""
 KEPT = "\0"
 """A space within a command, while its line is broken."""
 
 
+def restart_in_utf8_mode() -> None:
+    """Starts the program again in Python's UTF-8 mode where the locale has another encoding; it still prints in that one.
+
+    Libraries read their own files in the locale's encoding (TRL its model card, at the first checkpoint) and fail where it is ASCII.
+    """
+    if not sys.flags.utf8_mode and codecs.lookup(locale.getencoding()).name != "utf-8":
+        os.environ |= {"PYTHONUTF8": "1", "PYTHONIOENCODING": sys.stdout.encoding}
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
 def print_in_any_encoding() -> None:
-    """What the output's encoding cannot express is printed as a replacement character: a sentence must not end in a traceback."""
-    for stream in (sys.stdout, sys.stderr):
-        # A stream that somebody put in its place (a test's, a notebook's) may have no encoding at all.
+    """What the output's encoding cannot express is printed as a question mark: a sentence must not end in a traceback."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        # A stream that somebody put in its place (a notebook's) may have no encoding at all.
         if reconfigure := getattr(stream, "reconfigure", None):
             reconfigure(errors="replace")
 
 
-def say(text: str, *, err: bool = True, **style: Any) -> None:
-    """Prints text, on a terminal wrapped at words; elsewhere line by line as it is. style: of click.secho."""
+def typed(argument: str | None) -> str | None:
+    """Text from the command line; bytes that are not UTF-8, which Python gives as surrogates that nothing can write, are replaced."""
+    return argument and os.fsencode(argument).decode("utf-8", "replace")
+
+
+def say(text: str = "", *, err: bool = True, wrap: bool = True, hanging: int | None = None, nl: bool = True, **style: Any) -> None:
+    """Prints text, on a terminal wrapped at words; elsewhere line by line as it is.
+
+    hanging: see `wrapped`; style: of click.style, left out with NO_COLOR.
+    """
     stream = sys.stderr if err else sys.stdout
-    columns = terminal_width(stream)
-    click.secho(wrapped(text, columns) if columns else text, err=err, **style)
+    if wrap and (columns := terminal_width(stream)):
+        text = wrapped(text, columns, hanging)
+    # To the stream itself: where its encoding is ASCII, click's own choice would write UTF-8.
+    click.echo(click.style(text, **style) if style else text, file=stream, nl=nl, color=False if os.environ.get("NO_COLOR") else None)
+
+
+class Lines:
+    """Text for a rich console, wrapped as `say` does; the console's `crop` has to be off where a path is longer than a line."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        from rich.text import Text
+
+        yield Text(wrapped(self.text, options.max_width), no_wrap=True, overflow="ignore")
 
 
 def terminal_width(stream: TextIO) -> int | None:
@@ -46,28 +86,24 @@ def terminal_width(stream: TextIO) -> int | None:
     return None
 
 
-def wrapped(text: str, columns: int) -> str:
-    """Each line in lines of at most `columns` cells, broken between words only; further ones are indented as the line's own text is.
+def wrapped(text: str, columns: int, hanging: int | None = None) -> str:
+    """Each line in lines of at most `columns` cells, broken between words only.
 
-    Paths, which have no spaces, and commands are not broken, even where one is longer than a line.
+    Paths, which have no spaces, and commands are not broken, even where one is longer than a line. hanging: by how much further lines
+    are indented; without it, as far as the line's own text, behind the arrow of a hint or the name of a stage.
     """
-    return "\n".join(line for whole in text.split("\n") for line in _lines(whole, max(columns, NARROWEST)))
+    return "\n".join(line for whole in text.split("\n") for line in _lines(whole, max(columns, NARROWEST), hanging))
 
 
-def _lines(line: str, columns: int) -> list[str]:
+def _lines(line: str, columns: int, hanging: int | None) -> Iterator[str]:
     from rich.cells import cell_len
 
-    text = line.lstrip(" ")
-    begin = " " * (len(line) - len(text))
-    # A hint's text stands behind its arrow, and a stage's words behind its name.
-    label = re.match(r"→ |[a-z]+ {2,}", text)
-    indent = begin + " " * (label.end() if label else 0)
-    lines, now = [], begin + (label[0] if label else "")
-    begun = False
-    for word in COMMAND.sub(lambda found: found[0].replace(" ", KEPT), text[label.end() if label else 0 :]).split(" "):
-        if begun and cell_len(now) + 1 + cell_len(word) > columns:
-            lines.append(now)
-            now, begun = indent, False
-        now += f" {word}" if begun else word
-        begun = True
-    return [found.replace(KEPT, " ") for found in (*lines, now)]
+    begin = hanging if hanging is not None else LABEL.match(line).end()
+    now, empty = line[:begin], True
+    for word in COMMAND.sub(lambda found: found[0].replace(" ", KEPT), line[begin:]).split(" "):
+        if not empty and cell_len(now) + 1 + cell_len(word) > columns:
+            yield now.replace(KEPT, " ")
+            now, empty = " " * begin, True
+        now += word if empty else f" {word}"
+        empty = False
+    yield now.replace(KEPT, " ")

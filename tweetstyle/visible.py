@@ -36,3 +36,8 @@ def _shown(found: re.Match[str]) -> str:
 def _joins(char: str) -> bool:
     """Whether a joiner beside this character has an effect: emoji, their skin tones and selectors, and letters without case."""
     return unicodedata.category(char) in ("So", "Sk", "Lo", "Mn", "Mc", "Me")
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing of it can be seen: no characters, or only spaces, controls and what takes no room."""
+    return all(char.isspace() or char in SHOWN_AS_NOTHING or unicodedata.category(char)[0] in "CZ" for char in text)

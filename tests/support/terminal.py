@@ -71,9 +71,7 @@ def screen_text(output: str) -> str:
 class Terminal:
     """A program whose standard streams are a terminal of its own."""
 
-    def __init__(
-        self, command: Sequence[str], environment: dict[str, str], columns: int = COLUMNS, directory: Path | None = None
-    ) -> None:
+    def __init__(self, command: Sequence[str], environment: dict[str, str], columns: int = COLUMNS, directory: Path | None = None) -> None:
         self._end, inner = pty.openpty()
         self._columns = columns
         fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, columns, 0, 0))
@@ -103,6 +101,11 @@ class Terminal:
         return self.screen
 
     @property
+    def output(self) -> str:
+        """All that was written, with its control codes."""
+        return self._output.decode("utf-8", "replace")
+
+    @property
     def screen(self) -> str:
         """Everything shown so far, as one long page."""
         return self.screens[-1]
@@ -110,7 +113,7 @@ class Terminal:
     @property
     def screens(self) -> list[str]:
         """The same at every moment before something was erased, and now."""
-        return screens(self._output.decode("utf-8", "replace"), self._columns)
+        return screens(self.output, self._columns)
 
     def close(self) -> None:
         """Ends the program if it still runs."""

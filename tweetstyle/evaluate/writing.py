@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from tweetstyle.base_model import BaseModel
 from tweetstyle.evaluate.baselines import Examples
 from tweetstyle.evaluate.conversation import Opening
@@ -21,6 +19,7 @@ from tweetstyle.evaluate.written import BASE, EXAMPLES, TUNED, Ask, Written, ask
 from tweetstyle.held_out import HeldOut, clusters
 from tweetstyle.manifest import fingerprints
 from tweetstyle.records import Tweet
+from tweetstyle.screen import say
 from tweetstyle.template import Template
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ def let_them_write(
     asks = asks_of(test, clusters(test), evaluation.samples, evaluation.seed)
     spoken = sorted({tweet.language for tweet in train} & QUESTIONS.keys()) or ["en"]
     questions = asks_for([q for language in spoken for q in QUESTIONS[language]] if template.has_topic else [], len(asks))
-    click.echo(f"          {_precision(len(asks), len(test))}", err=True)
+    say(f"          {_precision(len(asks), len(test))}")
     starts = first_asks(len(asks)) if template.turns else []
     asked = {BASE: [*asks, *questions, *starts], TUNED: [*asks, *questions, *starts]}
     if examples.count:

@@ -132,7 +132,7 @@ def _check_enough(kept: int, dropped: list[Dropped], data: Data) -> None:
         "outside the period": "widen data.since and data.until",
         "media only": "write data.media_only: keep, and data.links: placeholder",
         "link only": "write data.link_only: keep, and data.links: placeholder",
-        "too short": "lower data.min_characters",
+        "too short": _hint_for_too_short(dropped),
         "stock reply": "write data.stock_replies: keep",
         "retweet": "write data.retweets: keep, or take the archive of who wrote them",
         "automatic post": "raise data.automatic_repeats",
@@ -147,6 +147,13 @@ def _check_enough(kept: int, dropped: list[Dropped], data: Data) -> None:
     else:
         what = f"too few tweets to split: {kept} of {read:,} were kept ({in_words}), at least {FEWEST} are needed"
     raise TweetstyleError(what, where=", ".join(map(str, data.source)), hint=hint)
+
+
+def _hint_for_too_short(dropped: list[Dropped]) -> str:
+    lengths = [tweet.evidence for tweet in dropped if tweet.reason == "too short"]
+    if 2 * lengths.count("0 characters") <= len(lengths):
+        return "lower data.min_characters"
+    return "most of these texts are empty, or mentions alone: see whether the tweets' text is in the column or field that is read"
 
 
 def _with_topics(splits: Splits, subjects: Subjects, places: dict[str, int], dropout: float, seed: int) -> Splits:

@@ -2,9 +2,9 @@
 
 STYLE = """
 :root { color-scheme: light dark; --page: #ffffff; --ink: #1d2228; --soft: #57606a; --line: #d5dae0; --box: #f4f6f8;
-  --front: #1f6feb; --lost: #c96f1a; --warn: #9a3412; --warn-box: #fff4e5; --good: #1a6b34; }
+  --front: #1f6feb; --lost: #c96f1a; --warn: #9a3412; --warn-box: #fff4e5; --good: #1a6b34; --bad: #b42318; }
 @media (prefers-color-scheme: dark) { :root { --page: #14171a; --ink: #e4e8ec; --soft: #9aa5b1; --line: #343b43; --box: #1e2327;
-  --front: #58a0ff; --lost: #f0a24f; --warn: #ffc078; --warn-box: #33240f; --good: #6fd08c; } }
+  --front: #58a0ff; --lost: #f0a24f; --warn: #ffc078; --warn-box: #33240f; --good: #6fd08c; --bad: #ff9c92; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; max-width: 52rem; padding: 1rem; background: var(--page); color: var(--ink);
   font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif; overflow-wrap: anywhere; }
@@ -22,6 +22,7 @@ code { background: var(--box); padding: .05rem .3rem; border-radius: 3px; font-s
 .figures dd { margin: 0; font-size: 1.2rem; font-weight: 600; line-height: 1.3; }
 .warning { background: var(--warn-box); color: var(--warn); border-radius: 6px; padding: .5rem .8rem; margin: .5rem 0; }
 .good { color: var(--good); font-weight: 600; }
+.bad { color: var(--bad); font-weight: 600; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .92rem; overflow-wrap: normal; }
 th, td { text-align: left; vertical-align: top; padding: .35rem .75rem .35rem 0; border-bottom: 1px solid var(--line); }

@@ -204,7 +204,8 @@ def gate(run: Read, say: Say) -> Iterator[str]:
         )
         verdict = say({True: "yes", False: "no", None: "unmade"}[check["passed"]])
         why = f" {sentence(check['why'], say)}" if check["why"] else ""
-        rows.append([html(say.check(check["name"])), html(check["type"]), html(verdict) + why, html("; ".join(shown))])
+        shown_verdict = f'<span class="bad">{html(verdict)}</span>' if check["passed"] is False else html(verdict)
+        rows.append([html(say.check(check["name"])), html(check["type"]), shown_verdict + why, html("; ".join(shown))])
     yield table([say("g_check"), say("g_file"), say("g_verdict"), say("g_figures")], rows)
 
 

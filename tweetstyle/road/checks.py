@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import click
-
 from tweetstyle.disk import NOTHING, refuse_too_small_a_disk
 from tweetstyle.outline import outline_base_model
 from tweetstyle.recipe_file import located
 from tweetstyle.road.identity import ready_to_fit
+from tweetstyle.screen import say
 from tweetstyle.speed import Speed
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def check(road: Road) -> None:
 
         refuse_what_cannot_fit(road)
         stop_where_it_would_fail(road)
-        click.echo(at_the_start(road.run_needs), err=True)
+        say(at_the_start(road.run_needs))
 
 
 def refuse_what_would_fail(road: Road) -> None:

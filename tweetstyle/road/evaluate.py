@@ -5,12 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-import click
-
 from tweetstyle.manifest import fingerprints
 from tweetstyle.records import read_split
 from tweetstyle.road.inputs import trained_inputs, tweets_of
 from tweetstyle.road.stage import Done, Stage, plain, show
+from tweetstyle.screen import say
 from tweetstyle.sources.inputs import files_of
 
 if TYPE_CHECKING:
@@ -62,4 +61,4 @@ def _blind_test(road: Road, samples: list[Sample]) -> None:
     path = recipe.run_directory / "blind.html"
     message = recipe.prompt.message
     if write_blind(path, real, others, recipe.language, recipe.evaluation.seed, learned=learned, message=message):
-        click.echo(f"          which tweets are yours? {path}", err=True)
+        say(f"          which tweets are yours? {path}")

@@ -7,13 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from tweetstyle.manifest import Manifest, changed_settings
 from tweetstyle.road.gate import verified
 from tweetstyle.road.inputs import trained_inputs
 from tweetstyle.road.stage import Done, Stage, plain, plain_json
 from tweetstyle.road.trained import as_trained, scored_sample, weights
+from tweetstyle.screen import say
 
 if TYPE_CHECKING:
     from tweetstyle.road import Road
@@ -53,7 +52,7 @@ def _export(road: Road) -> Done:
     )  # fmt: skip
     choices = exported.choices
     for candidate, score in choices.scores.items():
-        click.echo(f"          {candidate}: {score:.4f} bits per byte on validation", err=True)
+        say(f"          {candidate}: {score:.4f} bits per byte on validation")
     facts = {"bytes_written": exported.bytes_written, "choices": plain(choices)}
     return verified(road, exported.gguf, facts)
 

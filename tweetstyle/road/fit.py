@@ -6,14 +6,13 @@ from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING
 
-import click
-
 from tweetstyle.conversations import read_conversations
 from tweetstyle.road.identity import fit_identity, set_aside_other_run
 from tweetstyle.road.inputs import base_inputs, tweets_of
 from tweetstyle.road.stage import Done, Stage, plain
 from tweetstyle.road.told import training_in_report
 from tweetstyle.road.trained import as_trained
+from tweetstyle.screen import say
 
 if TYPE_CHECKING:
     from tweetstyle.road import Road
@@ -36,11 +35,11 @@ def _fit(road: Road) -> Done:
     set_aside_other_run(recipe.run_directory, fit_identity(road))
     planned = plan_fit(road.base, road.template, recipe.training, road.split(recipe.training.split))
     for warning in schedule_warnings(recipe.training, planned, answers=road.template.turns is not None):
-        click.secho(f"          {warning}", fg="yellow", err=True)
+        say(f"          {warning}", fg="yellow")
     train, validation = road.split(recipe.training.split), road.split("validation")
     told = read_conversations(train)[1] if road.template.turns else None
     if told:
-        click.echo(f"          {told}", err=True)
+        say(f"          {told}")
     settings = recipe.model, recipe.training
     with training_in_report(road) as validated:
         result = fit(road.base, road.template, *settings, train, validation, recipe.run_directory, validated)

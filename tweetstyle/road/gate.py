@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.manifest import Manifest, fingerprints
 from tweetstyle.road.stage import Done
 from tweetstyle.road.trained import as_trained, scored_sample, weights
+from tweetstyle.screen import say
 
 if TYPE_CHECKING:
     from tweetstyle.road import Road
@@ -28,7 +27,7 @@ def verify(road: Road) -> None:
     if before.inputs != (inputs := stage.inputs()):
         what = "the export was made from another trained model than stands here"
         raise TweetstyleError(what, where=str(directory), hint=f"tweetstyle export {road.path} makes it anew")
-    click.echo(f"verify    {', '.join(gguf)}: minutes on a processor, and nothing is touched until every check is made", err=True)
+    say(f"verify    {', '.join(gguf)}: minutes on a processor, and nothing is touched until every check is made")
     checks = _checks(road, gguf, before.facts["choices"]["merge_base"])
     stage.manifest.unlink()
     _remove_parity(directory)
@@ -86,13 +85,13 @@ def _those_that_passed(road: Road, gguf: dict[str, Path], checks: list[Check]) -
     write_parity(checks, directory, recipe.name)
     rejected = rejected_types(checks)
     left = set_aside(gguf, rejected)
-    click.secho(f"          {verdict(checks)}", fg="yellow" if rejected else None, err=True)
-    click.echo(f"          every figure: {directory}/parity.html", err=True)
+    say(f"          {verdict(checks)}", fg="red" if rejected else None)
+    say(f"          every figure: {directory}/parity.html")
     for file_type, why in rejected.items():
-        click.secho(f"          {gguf[file_type].name}.rejected: {why}", fg="yellow", err=True)
+        say(f"          {gguf[file_type].name}.rejected: {why}", fg="red")
     for file_type, remark in remarks(checks).items():
         if file_type in left:
-            click.secho(f"          {left[file_type].name}: {remark}", fg="yellow", err=True)
+            say(f"          {left[file_type].name}: {remark}", fg="yellow")
     if not left:
         (directory / "Modelfile").unlink(missing_ok=True)
         hint = "parity.html there says why: other export.types may pass, or a longer training; export.gate: false lets them by"

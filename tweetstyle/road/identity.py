@@ -7,12 +7,11 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from tweetstyle.disk import NOTHING, Standing
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file, read_back
 from tweetstyle.manifest import settings_digest
+from tweetstyle.screen import say
 
 if TYPE_CHECKING:
     from tweetstyle.road import Road
@@ -51,7 +50,7 @@ def set_aside_other_run(directory: Path, identity: str | None) -> None:
         while (aside := directory.with_name(f"{directory.name}-old-{number}")).exists():
             number += 1
         directory.rename(aside)
-        click.secho(f"          the earlier run now stands in {aside}", err=True)
+        say(f"          the earlier run now stands in {aside}")
     if identity is not None and not mark.is_file():
         with complete_file(mark) as stream:
             json.dump({"identity": identity}, stream)

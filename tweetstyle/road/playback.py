@@ -5,11 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-import click
-
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.manifest import fingerprints
 from tweetstyle.road.stage import Done, Stage, plain, show
+from tweetstyle.screen import say
 
 if TYPE_CHECKING:
     from tweetstyle.road import Road
@@ -40,7 +39,7 @@ def _playback(road: Road) -> Done:
     train = road.split(recipe.training.split)
     played = playback(recipe.playback, recipe.data.likely_languages, train, recipe.data.processed)
     show(table(played))
-    click.echo(f"          look at some before you train on them: tweetstyle playback {road.path} --show 20", err=True)
+    say(f"          look at some before you train on them: tweetstyle playback {road.path} --show 20")
     return played.outputs, plain(played, "outputs")
 
 

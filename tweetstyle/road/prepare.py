@@ -5,10 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-import click
-
 from tweetstyle.manifest import Manifest, changed_settings, fingerprints, settings_digest
 from tweetstyle.road.stage import CHAT_TEMPLATE, Done, Stage, plain, plain_json, show
+from tweetstyle.screen import say
 from tweetstyle.sources import open_archive
 from tweetstyle.sources.inputs import files_of
 
@@ -39,7 +38,7 @@ def _prepare(road: Road) -> Done:
 
     prepared = prepare(road.recipe.data, road.recipe.prompt, road.line_template, road.recipe.data.processed)
     show(funnel(prepared))
-    click.echo(f"          with examples of everything: {road.recipe.data.processed}/report.html", err=True)
+    say(f"          with examples of everything: {road.recipe.data.processed}/report.html")
     return list(prepared.outputs), plain(prepared, "outputs", "samples", "kept_samples")
 
 
@@ -52,5 +51,5 @@ def _render(road: Road, before: Manifest) -> Done | None:
         return None
     directory = road.recipe.data.processed
     render_again(directory, road.line_template)
-    click.echo("          the tweets stay as they were prepared; their lines are written anew", err=True)
+    say("          the tweets stay as they were prepared; their lines are written anew")
     return [directory / name for name in before.outputs], before.facts

@@ -65,4 +65,4 @@ def plain_json(value: Any) -> Any:
 def show(renderable: Any) -> None:
     from rich.console import Console
 
-    Console().print(renderable)
+    Console().print(renderable, crop=False)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tweetstyle.errors import TweetstyleError
+from tweetstyle.errors import TweetstyleError, closest
 from tweetstyle.records import SourceTweet
 from tweetstyle.sources.csv_source import read_csv
 from tweetstyle.sources.documents import unreadable
@@ -125,8 +124,8 @@ def _check_is_there(path: Path) -> None:
 
 def _missing(path: Path) -> TweetstyleError:
     names = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-    near = difflib.get_close_matches(path.name, names, 1)
-    hint = f"did you mean {path.parent / near[0]}?" if near else "write the archive's path in data.source"
+    near = closest(path.name, names)
+    hint = f"did you mean {path.parent / near}?" if near else "write the archive's path in data.source"
     return TweetstyleError("there is no such file", where=str(path), hint=hint)
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from tweetstyle.errors import TweetstyleError
+from tweetstyle.errors import TweetstyleError, closest
 
 EXAMPLE = "id_tweet,texte,date_creation"
 NAMES = {
@@ -97,8 +96,8 @@ def _folded(header: list[str]) -> list[str]:
 
 def _no_text(names: list[str], where: str) -> TweetstyleError:
     known = {name for others in NAMES.values() for name in others}
-    near = difflib.get_close_matches(REQUIRED, [name for name in names if name not in known], 1, cutoff=0.5)
-    hint = f"rename the column {near[0]} to {REQUIRED}" if near else f"the first line names the columns, for example {EXAMPLE}"
+    near = closest(REQUIRED, [name for name in names if name not in known], 0.5)
+    hint = f"rename the column {near} to {REQUIRED}" if near else f"the first line names the columns, for example {EXAMPLE}"
     return TweetstyleError(f"the column {REQUIRED} is missing (there: {listed(names)})", where=where, hint=hint)
 
 

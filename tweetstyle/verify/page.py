@@ -94,8 +94,8 @@ def _section(name: str, checks: Sequence[Check]) -> str:
 
 def _row(check: Check, keys: Sequence[str]) -> str:
     cells = "".join(f'<td class="number" data-name="{escape(key)}">{_figure(check, key)}</td>' for key in keys)
-    tone = ' class="good"' if check.passed else ""
-    return f"<tr><td>{escape(check.type)}</td><td{tone}>{check.verdict}</td>{cells}</tr>"
+    tone = {True: ' class="good"', False: ' class="bad"', None: ""}[check.passed]
+    return f"<tr{tone if check.passed is False else ''}><td>{escape(check.type)}</td><td{tone}>{check.verdict}</td>{cells}</tr>"
 
 
 def _figure(check: Check, key: str) -> str:

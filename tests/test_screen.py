@@ -1,0 +1,152 @@
+"""What is printed: in any encoding, wrapped at words, with colours where they are wanted."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.terminal import Terminal
+
+from tweetstyle.screen import wrapped
+from tweetstyle.verify.checks import Check
+from tweetstyle.verify.page import page
+
+ROOT = Path(__file__).resolve().parents[1]
+BIN = Path(sys.executable).parent
+# PYTHONUTF8=0 keeps Python from its UTF-8 mode, which it else takes in the locale C.
+ENCODINGS = {
+    "latin-1": {"PYTHONIOENCODING": "latin-1"},
+    "ascii": {"PYTHONIOENCODING": "ascii"},
+    "locale C": {"LC_ALL": "C", "PYTHONUTF8": "0"},
+}
+TWEETS = "id_tweet,texte,date_creation\n" + "".join(
+    f"{100 + day},journée n° {day} — il a neigé « encore » … voilà 🙂,2024-{1 + day % 12:02d}-11 10:00:{day:02d}\n" for day in range(40)
+)
+RECIPE = """\
+data: {source: données/été.csv, processed: out, near_duplicate_jaccard: 1, automatic_posts: keep}
+prompt: {format: text, style: Zoé}
+model: {base: base, method: lora}
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory, base_model_dir) -> Path:
+    path = tmp_path_factory.mktemp("encodings")
+    (path / "données").mkdir()
+    (path / "données" / "été.csv").write_text(TWEETS, encoding="utf-8")
+    (path / "mine.yaml").write_text(RECIPE, encoding="utf-8")
+    (path / "wrong.yaml").write_text(RECIPE.replace("été", "été-là"), encoding="utf-8")
+    (path / "base").symlink_to(base_model_dir)
+    return path
+
+
+def printed(project: Path, setting: str, *command: str) -> tuple[int, str]:
+    """Exit code and output, read as nothing but that encoding. The environment's own settings of it are left out."""
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(("LC_", "LANG", "PYTHONUTF8", "PYTHONIOENCODING"))}
+    environment = plain | {"LANG": "C.UTF-8"} | ENCODINGS[setting]
+    done = subprocess.run([BIN / command[0], *command[1:]], cwd=project, env=environment, capture_output=True, check=False)
+    return done.returncode, (done.stdout + done.stderr).decode("ascii" if setting == "locale C" else setting)
+
+
+@pytest.mark.parametrize("setting", ENCODINGS)
+def test_a_command_prints_and_exits_as_usual_in_every_encoding(project, setting):
+    code, text = printed(project, setting, "tweetstyle", "inspect", "données/été.csv")
+    assert code == 0 and ("journée" if setting == "latin-1" else "journ?e") in text and "voil" in text, text
+    code, text = printed(project, setting, "tweetstyle", "prepare", "mine.yaml", "--force")
+    assert code == 0 and "out/report.html" in text, text
+    code, text = printed(project, setting, "tweetstyle", "prepare", "wrong.yaml")
+    assert code == 1 and "there is no such file" in text and "did you mean" in text and "Traceback" not in text, text
+
+
+def test_a_tweet_and_a_name_are_written_as_they_are_whatever_the_locale(project):
+    assert printed(project, "locale C", "tweetstyle", "prepare", "mine.yaml", "--force")[0] == 0
+    assert "neigé « encore » … voilà 🙂" in (project / "out" / "tweets_tous_nettoyes.csv").read_text(encoding="utf-8")
+
+
+SAY = "from tweetstyle.screen import print_in_any_encoding, say; print_in_any_encoding(); say({!a}, err=False, fg='red')"
+
+
+@pytest.mark.parametrize("setting", ENCODINGS)
+def test_a_verdict_is_printed_in_every_encoding(setting):
+    verdict = "Oui, cela vous ressemble : l’écart est de 0,34 bit (intervalle à 95 % : 0,29 à 0,40) → voilà"
+    environment = os.environ | ENCODINGS[setting]
+    done = subprocess.run([sys.executable, "-c", SAY.format(verdict)], env=environment, cwd=ROOT, capture_output=True, check=True)
+    encoding = "ascii" if setting == "locale C" else setting
+    assert done.stdout == verdict.encode(encoding, "replace") + b"\n"
+
+
+# -- lines --------------------------------------------------------------------------------------------------
+
+HINT = (
+    "model/llama3-8b: there is no base model here\n"
+    "  → accept its licence on the hub, then hf download meta-llama/Meta-Llama-3-8B --exclude 'original/*' --local-dir model/llama3-8b, or "
+    "take a model that is in /home/somebody/models/a-directory-with-a-very-long-name-indeed/llama3-8b-instruct/snapshots/0123456789 already"
+)
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_lines_break_between_words_and_within_no_command_or_path(columns):
+    lines = wrapped(HINT, columns).splitlines()
+    assert " ".join(line.strip() for line in lines) == HINT.replace("\n  →", " →")
+    assert all(line.startswith("    ") for line in lines[2:])
+    whole = [line for line in lines if "hf download" in line]
+    assert "hf download meta-llama/Meta-Llama-3-8B --exclude 'original/*' --local-dir model/llama3-8b," in whole[0]
+    too_long = [line for line in lines if len(line) > columns]
+    assert all(line.strip() == whole[0].strip() or "snapshots/0123456789" in line for line in too_long)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "tweetstyle-fit recipes/mine.yaml --from fit",
+        "tweetstyle playback recipes/mine.yaml --show 20",
+        "ollama create mine -f export/Modelfile",
+    ],
+)
+def test_a_command_to_copy_stays_in_one_line(command):
+    for columns in range(40, 100):
+        assert any(command in line for line in wrapped(f"what was trained is not what is here: {command} makes it", columns).splitlines())
+
+
+def test_a_line_with_a_label_is_indented_as_its_text_is():
+    assert (
+        wrapped("fit       changed in the recipe: training.learning_rate", 40)
+        == "fit       changed in the recipe:\n          training.learning_rate"
+    )
+
+
+def test_a_line_is_not_wrapped_where_there_is_no_terminal():
+    done = subprocess.run([sys.executable, "-c", SAY.format("word " * 100)], cwd=ROOT, capture_output=True, check=True)
+    assert done.stdout == b"word " * 100 + b"\n"
+
+
+def at_a_terminal(tmp_path: Path, *command: str, **environment: str) -> str:
+    """What the command writes to a terminal of 70 columns, with its control codes."""
+    plain = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    terminal = Terminal([str(BIN / command[0]), *command[1:]], plain | {"TERM": "xterm"} | environment, 70, tmp_path)
+    try:
+        terminal.finish(120)
+        return terminal.output
+    finally:
+        terminal.close()
+
+
+def test_what_fails_is_red_and_colours_can_be_left_out(tmp_path):
+    (tmp_path / "mine.yaml").write_text(RECIPE.replace("base: base", "base: nowhere/at-all"), encoding="utf-8")
+    shown = at_a_terminal(tmp_path, "tweetstyle", "doctor", "mine.yaml")
+    (row,) = [line for line in shown.splitlines() if "fail  base model" in line]
+    assert "\x1b[31m" in row
+    for plain in (
+        at_a_terminal(tmp_path, "tweetstyle", "doctor", "mine.yaml", NO_COLOR="1"),
+        at_a_terminal(tmp_path, "tweetstyle", "doctor", "--no-color", "mine.yaml"),
+    ):
+        assert "fail  base model" in plain and "\x1b[" not in plain
+
+
+def test_a_failed_row_of_the_gate_is_marked():
+    checks = [Check("tokens", "f16", True, {"strings": 2}), Check("tokens", "q4_k_m", False, {"strings": 2}, why="2 differ")]
+    rows = page(checks, "mine").split("<tr")
+    assert [("bad" in row) for row in rows if ">f16<" in row or ">q4_k_m<" in row] == [False, True]
