@@ -8,10 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.installed import installed_versions
+from tweetstyle.screen import say
 
 if TYPE_CHECKING:
     from tweetstyle.report.files import RunFiles
@@ -52,7 +51,7 @@ def update_report(road: Road, state: State | None = None) -> Path | None:
     try:
         return report(road, state)
     except UNWRITABLE as error:
-        click.secho(f"          the report could not be updated: {error}", fg="yellow", err=True)
+        say(f"          the report could not be updated: {error}", fg="yellow")
         return None
 
 
@@ -67,7 +66,7 @@ def stage_in_report(road: Road, stage: str) -> Iterator[None]:
         yield
     except BaseException as error:
         if path := update_report(road, State(stage, now(), error=_in_words(error))):
-            click.echo(f"          measured so far: {path}", err=True)
+            say(f"          measured so far: {path}")
         raise
     if stage not in BEFORE_A_RUN:
         update_report(road)
@@ -91,7 +90,7 @@ def training_in_report(road: Road) -> Iterator[Callable[[], None]]:
                 update_report(road, State("fit", now(), training=True))
 
     if path := update_report(road, State("fit", now(), training=True)):
-        click.echo(f"          report, updated while it trains: {path}", err=True)
+        say(f"          report, updated while it trains: {path}")
     writer = threading.Thread(target=keep, name="report", daemon=True)
     writer.start()
     try:
