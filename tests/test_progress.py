@@ -57,7 +57,7 @@ def test_no_number_is_cut_at_any_width(columns):
     assert re.fullmatch(r"loading the base model  \S+  elapsed 0:00:0\d", loading), loading
     assert all(TIMES.search(line) and len(line) <= columns for line in lines), lines
     assert "9,004/12,000" in training and re.search(r"elapsed 0:00:0\d, remaining 0:\d\d:\d\d$", training), training
-    assert ("loss 3.214" in training) == (columns >= 80) and ("1,234 tokens/s" in training) == (columns >= 80)
+    assert "loss 3.214" in training and ("1,234 tokens/s" in training) == (columns >= 80)
     assert ("training" in training) == (columns == 120) and bool(re.search("[━╸╺]", training)) == (columns == 120)
 
 
@@ -99,6 +99,37 @@ def test_nothing_is_left_of_the_bar_after_an_interruption():
     finally:
         terminal.close()
     assert "KeyboardInterrupt" in last and "elapsed" not in last
+
+
+KILLED = """
+import os, signal, sys, time
+from tweetstyle.progress import Bar
+
+def work():
+    with Bar("scoring tweets", 100, "tokens"):
+        time.sleep(1.2)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+if __name__ == "__main__":
+    from tweetstyle.apart import apart_from_unsloth
+    from tweetstyle.errors import TweetstyleError
+    sys.modules["unsloth"] = None  # what makes it take a process of its own
+    try:
+        apart_from_unsloth(work)
+    except TweetstyleError as error:
+        sys.exit(error.what)
+"""
+
+
+def test_a_message_does_not_stand_behind_the_bar_of_a_process_that_was_killed(tmp_path):
+    (tmp_path / "killed.py").write_text(KILLED)
+    terminal = Terminal([sys.executable, str(tmp_path / "killed.py")], {**os.environ, "TERM": "xterm", "PYTHONPATH": str(ROOT)}, 80)
+    try:
+        last = terminal.finish(60)
+    finally:
+        terminal.close()
+    bar, *message = last.splitlines()
+    assert bar.startswith("scoring tweets") and TIMES.search(bar) and message[0].startswith("the process that was to load"), last
 
 
 def test_the_cursor_is_never_hidden():

@@ -214,6 +214,7 @@ def test_a_path_of_the_own_home_is_read_as_a_shell_reads_it(tmp_path, monkeypatc
         (GOOD + "Evaluation: {}\n", "did you mean evaluation?"),
         (GOOD + "export: {R: 4}\n", "did you mean model.lora.r?"),
     ],
+    ids=["Qlora", "LORA", "Q4_K_M", "FR", "STYLE", "Evaluation", "R"],
 )
 def test_what_differs_by_its_case_alone_is_what_was_meant(tmp_path, text, meant):
     assert meant in "\n".join(problems(tmp_path, text))

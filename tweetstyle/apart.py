@@ -32,6 +32,8 @@ def apart_from_unsloth(work: Callable[..., Result], *arguments: object) -> Resul
         try:
             return pool.submit(work, *arguments).result()
         except BrokenProcessPool as error:
+            if sys.stderr.isatty():
+                print(file=sys.stderr)  # Behind the progress bar that the child could not remove.
             what = "the process that was to load the model apart from the training's libraries ended before its work did"
             raise TweetstyleError(what, hint=ENDED) from error
 

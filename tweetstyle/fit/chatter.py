@@ -37,7 +37,7 @@ def chatter_to(path: Path) -> Iterator[TextIO]:
     need not be those (a notebook, a test). An exception leaves the block with both restored, so its traceback is seen.
     """
     # Never closed: logging handlers that the libraries make inside the block keep it as their stream.
-    log = path.open("a", encoding="utf-8", buffering=1)
+    log = path.open("a", encoding="utf-8", errors="replace", buffering=1)
     out, err = sys.stdout, sys.stderr
     out.flush()
     err.flush()
