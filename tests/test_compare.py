@@ -50,7 +50,7 @@ def test_the_same_run_twice_cannot_be_told_apart(tmp_path, capsys):
     found = compare([run(tmp_path / "a", values, evaluation=style), run(tmp_path / "b", values)])
     assert found[1].better.estimate == found[1].better.low == 0 and found[1].better.sign == 0
     drawn = table(found)
-    assert list(drawn.columns[4].cells) == ["–", "no difference that counts"] and list(drawn.columns[5].cells) == ["50% (40% to 60%)", "–"]
+    assert list(drawn.columns[4].cells) == ["–", "same"] and list(drawn.columns[5].cells) == ["50% (40% to 60%)", "–"]
 
 
 def test_each_run_has_the_answer_of_its_own_report(tmp_path):

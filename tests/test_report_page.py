@@ -141,7 +141,7 @@ def test_the_first_sentence_answers_in_words_and_the_figures_follow(changes, en,
 
 
 def test_a_model_that_learned_nothing_is_not_said_to_be_better():
-    """Figures of a real run at a learning rate of 1e-7: the interval lies above 0, and the gain is nothing."""
+    """As a real run at a learning rate of 1e-7: the interval lies above 0, and the gain is nothing."""
     found = evaluation(gain=(0.0003, 0.0001, 0.0006), over=(-0.34, -0.4, -0.29))
     said = verdict(found, [], "en")[0]
     assert "Yes" not in said and "0.0003 (95% interval: 0.0001 to 0.0006) bits per byte; less than 0.01 cannot be noticed" in said

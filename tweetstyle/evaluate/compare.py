@@ -25,8 +25,8 @@ CONFIDENCE, RESAMPLES, SEED = 0.95, 2000, 42
 IN_WORDS = {
     Effect.MORE: "better",
     Effect.LESS: "worse",
-    Effect.NONE: "no difference that counts",
-    Effect.UNKNOWN: "too few tweets to tell",
+    Effect.NONE: "same",
+    Effect.UNKNOWN: "unclear",
 }
 """Of a run against the first one."""
 EVALUATE_AGAIN = "tweetstyle evaluate RECIPE --force writes it again"
@@ -119,16 +119,15 @@ def table(compared: Sequence[Compared]) -> Table:
 
     title = f"{compared[0].tweets:,} test tweets that every run was scored on, without a topic or first words"
     drawn = Table(title=title, title_justify="left", caption_justify="left", box=SIMPLE_HEAD)
-    for column in ("run", "base", "tuned", "bits per byte fewer than the first", "which is", "gap closed", "copied"):
-        drawn.add_column(column, justify="left" if column in ("run", "which is") else "right")
+    for column in ("run", "base", "tuned", "bits per byte fewer than the first", "result", "gap closed", "copied"):
+        drawn.add_column(column, justify="left" if column in ("run", "result") else "right")
     for one in compared:
         bits = f"{one.base:.3f}", f"{one.bits_per_byte:.3f}"
         which = IN_WORDS[effect(one.better, SMALLEST_GAIN)] if one.better else "–"
         shares = (_in_words(share, ".0%") for share in (one.gap_closed, one.copied))
         drawn.add_row(one.run, *bits, _in_words(one.better, "+.3f"), which, *shares)
-    drawn.caption = "\n".join(
-        [*(f"{one.run}: {one.answer}" for one in compared if one.answer), f"A difference counts from {SMALLEST_GAIN} bits per byte on."]
-    )
+    meaning = f"same: less than {SMALLEST_GAIN} bits per byte apart; unclear: too few tweets to tell"
+    drawn.caption = "\n".join([*(f"{one.run}: {one.answer}" for one in compared if one.answer), meaning])
     return drawn
 
 
