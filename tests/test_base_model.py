@@ -17,6 +17,7 @@ from tweetstyle.outline import outline_base_model
 
 CONFIG = {
     "architectures": ["LlamaForCausalLM"],
+    "model_type": "llama",
     "hidden_size": 4,
     "intermediate_size": 8,
     "num_hidden_layers": 1,

@@ -136,7 +136,7 @@ def test_weights_that_are_not_those_of_the_config_are_refused_by_name(base, chan
 def test_a_stored_copy_of_a_tied_head_and_old_rotary_frequencies_are_left_out(tmp_path):
     base = write_llama(tmp_path / "base", tie_word_embeddings=True)
     weights = load_file(base.shards[0])
-    extra = {"lm_head.weight": np.zeros((384, 64), np.float16), "model.layers.0.self_attn.rotary_emb.inv_freq": np.ones(8, np.float32)}
+    extra = {"lm_head.weight": weights["model.embed_tokens.weight"], "model.layers.0.self_attn.rotary_emb.inv_freq": np.ones(8, np.float32)}
     save_file(weights | extra, base.shards[0])
     exportable(base.path)
     source = read_source(read_base_model(base.path), build_template("text", "Nimzo", base.tokens))

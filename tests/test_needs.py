@@ -24,7 +24,7 @@ from tweetstyle.recipe import Lora, Model, Training
 from tweetstyle.road import Road
 
 GIB = 2**30
-LLAMA_8B = known_config("Llama 3 8B") | {"architectures": ["LlamaForCausalLM"]}
+LLAMA_8B = known_config("Llama 3 8B") | {"architectures": ["LlamaForCausalLM"], "model_type": "llama"}
 RECIPE = """\
 data: {{source: tweets.csv}}
 prompt: {{style: Nimzo}}
@@ -123,7 +123,7 @@ def test_a_model_is_planned_before_a_byte_of_it_is_downloaded(project):
 @pytest.mark.parametrize("method", ["qlora", "lora", "full"])
 @pytest.mark.parametrize("name", KNOWN)
 def test_every_llama_is_planned_by_every_method(project, name, method):
-    write_config(known_config(name) | {"architectures": ["LlamaForCausalLM"]})
+    write_config(known_config(name) | {"architectures": ["LlamaForCausalLM"], "model_type": "llama"})
     write_recipe(method=method)
     found = figures()
     fixed = found["base"]["parameters"] * {"qlora": 0.5, "lora": 2, "full": 4 + 4}[method]

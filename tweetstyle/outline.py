@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tweetstyle.base_model import check_architecture, check_kind, read_json, shard_names
+from tweetstyle.base_model import check_architecture, check_kind
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.hub import TOKENIZER_BYTES, find_base, known_model
+from tweetstyle.model_json import read_json
+from tweetstyle.weight_files import find_weights, weight_names
 
 
 @dataclass(frozen=True)
@@ -33,15 +35,17 @@ class Outline:
 
     @property
     def bytes_there(self) -> int:
-        """Of the weights in the directory."""
-        return sum(file.stat().st_size for file in self.path.glob("*.safetensors"))
+        """Of the weights in the directory: of those that are loaded, or of all while some are missing."""
+        files = [self.path / name for name in weight_names(self.path, self.config)] if self.whole else self.path.glob("*.safetensors")
+        return sum(file.stat().st_size for file in files)
 
 
 def outline_base_model(path: Path) -> Outline:
     """Reads config.json and looks which other files are there; a model known by its name need not be there at all.
 
     Raises TweetstyleError for an unknown model that is not there, one that is named as on the hub and lies in its usual directory, no
-    config.json, another architecture than Llama's, and what is no base model: an adapter, pickles, a GGUF.
+    config.json, another architecture than Llama's, what is no base model (an adapter, pickles, a GGUF), and, where every file is there,
+    what weight_files.find_weights refuses.
     """
     known = None if path.exists() else known_model(path)
     try:
@@ -53,5 +57,8 @@ def outline_base_model(path: Path) -> Outline:
     check_kind(directory)
     config = read_json(directory / "config.json")
     check_architecture(directory, config)
-    names = ["tokenizer.json", "tokenizer_config.json", *shard_names(directory, config)]
-    return Outline(directory, config, tuple(name for name in names if not (directory / name).is_file()))
+    names = ["tokenizer.json", "tokenizer_config.json", *weight_names(directory, config)]
+    missing = tuple(name for name in names if not (directory / name).is_file())
+    if not missing:
+        find_weights(directory, config)
+    return Outline(directory, config, missing)

@@ -1,0 +1,290 @@
+"""The weights that are read are those that transformers loads, or the directory is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+from support.tiny_llama import CONFIG, write_adapter, write_llama
+
+from tweetstyle.base_model import read_base_model
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.export import export, read_source
+from tweetstyle.export.stored_tensors import read_headers
+from tweetstyle.outline import outline_base_model
+from tweetstyle.recipe import Export, Sampling
+from tweetstyle.template import build_template
+from tweetstyle.verify.conversion import divergence
+from tweetstyle.verify.llama_cpp import Logits
+from tweetstyle.verify.reference import MergedWeights, Reference
+
+SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+EMBEDDINGS, HEAD, NORM, QUERY = "model.embed_tokens.weight", "lm_head.weight", "model.norm.weight", "model.layers.0.self_attn.q_proj.weight"
+NF4 = {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True}
+IDS = [5, 17, 300, 2, 41, 41, 9]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """(the directory of a tiny Llama, another one of the same shapes)."""
+    root = tmp_path_factory.mktemp("made")
+    return write_llama(root / "one").path, write_llama(root / "other", seed=5).path
+
+
+@pytest.fixture
+def path(made, tmp_path):
+    """A copy of the first to be changed."""
+    return shutil.copytree(made[0], tmp_path / "base")
+
+
+def weights_of(path):
+    return load_file(path / SINGLE)
+
+
+def save(weights, file) -> None:
+    save_file(weights, file, metadata={"format": "pt"})
+
+
+def edit_config(path, **changes) -> None:
+    config = json.loads((path / "config.json").read_text()) | changes
+    (path / "config.json").write_text(json.dumps(config))
+
+
+def write_shards(path, weights, named=lambda name: True) -> None:
+    """Two shards and their index, which holds the tensors that are `named`."""
+    weight_map = {}
+    for number, half in enumerate((sorted(weights)[::2], sorted(weights)[1::2]), start=1):
+        file = f"model-{number:05d}-of-00002.safetensors"
+        save({name: weights[name] for name in half}, path / file)
+        weight_map |= {name: file for name in half if named(name)}
+    (path / INDEX).write_text(json.dumps({"metadata": {"total_size": 1}, "weight_map": weight_map}))
+
+
+def loaded(path):
+    """By transformers, in float32."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, local_files_only=True).eval()
+
+
+def loaded_logits(path) -> np.ndarray:
+    import torch
+
+    with torch.inference_mode():
+        return loaded(path)(input_ids=torch.tensor([IDS])).logits[0].numpy()
+
+
+# -- which files --------------------------------------------------------------------------------------------
+
+
+def no_change(path, other):
+    pass
+
+
+def shards_alone(path, other):
+    weights = weights_of(path)
+    (path / SINGLE).unlink()
+    write_shards(path, weights)
+
+
+def the_same_twice(path, other):
+    write_shards(path, weights_of(path))
+
+
+def an_index_of_the_single_file(path, other):
+    (path / INDEX).write_text(json.dumps({"metadata": {}, "weight_map": dict.fromkeys(weights_of(path), SINGLE)}))
+
+
+def a_tensor_that_the_index_leaves_out(path, other):
+    weights = weights_of(path)
+    (path / SINGLE).unlink()
+    write_shards(path, weights, named=lambda name: name != NORM)
+
+
+def files_that_nothing_names(path, other):
+    shards_alone(path, other)
+    shutil.copy(other / SINGLE, path / "consolidated.safetensors")
+    shutil.copy(other / SINGLE, path / "model-00003-of-00003.safetensors")
+    shutil.copy(other / SINGLE, path / "model.fp16.safetensors")
+    (path / "original").mkdir()
+    for name in ("pytorch_model.bin", "original/consolidated.00.pth", "params.json", "original/params.json"):
+        (path / name).write_text("{}")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [no_change, shards_alone, the_same_twice, an_index_of_the_single_file, a_tensor_that_the_index_leaves_out, files_that_nothing_names],
+)
+def test_the_weights_are_those_that_transformers_loads(made, path, change):
+    change(path, made[1])
+    base = read_base_model(path)
+    expected = {name: tensor.numpy() for name, tensor in loaded(path).state_dict().items()}
+    read = {name: tensor.read().reshape(tensor.shape) for name, tensor in read_headers(base.shards).items()}
+    assert read.keys() == expected.keys()
+    assert all(np.array_equal(read[name], expected[name]) for name in read)
+    assert outline_base_model(path).bytes_there == base.weight_bytes == sum(file.stat().st_size for file in base.shards)
+
+
+def a_single_file_of_another_model(path, other):
+    write_shards(path, weights_of(other))
+
+
+def a_single_file_with_more(path, other):
+    weights = weights_of(path)
+    write_shards(path, {name: weights[name] for name in weights if name != NORM})
+
+
+def an_index_whose_shards_are_gone(path, other):
+    the_same_twice(path, other)
+    (path / "model-00002-of-00002.safetensors").unlink()
+
+
+def a_tensor_in_two_shards(path, other):
+    shards_alone(path, other)
+    holder = json.loads((path / INDEX).read_text())["weight_map"][NORM]
+    second = next(file for file in path.glob("model-*.safetensors") if file.name != holder)
+    save(load_file(second) | {NORM: weights_of(other)[NORM]}, second)
+
+
+def a_file_that_the_config_names(path, other):
+    shutil.copy(other / SINGLE, path / "x.safetensors")
+    edit_config(path, transformers_weights="x.safetensors")
+
+
+def an_adapter_inside(path, other):
+    write_adapter(path, read_base_model(other))
+
+
+def another_models_type(path, other):
+    edit_config(path, model_type="mistral", sliding_window=2)
+
+
+def four_bits_that_are_none(path, other):
+    edit_config(path, quantization_config=NF4)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (a_single_file_of_another_model, rf"they differ \({HEAD} is another\)"),
+        (a_single_file_with_more, rf"they differ \({NORM} is another\)"),
+        (an_index_whose_shards_are_gone, "missing: model-00002-of-00002.safetensors"),
+        (a_tensor_in_two_shards, f"{NORM} is stored in model-0000.-of-00002.safetensors too"),
+        (a_file_that_the_config_names, "transformers_weights is x.safetensors"),
+        (an_adapter_inside, "an adapter is in the base model's directory"),
+        (another_models_type, "model_type is mistral"),
+        (four_bits_that_are_none, "quantization_config says that the weights are in 4 bits, and they are not"),
+    ],
+)
+def test_what_can_be_read_in_two_ways_is_refused_by_run_and_plan(made, path, change, words):
+    change(path, made[1])
+    for read in (read_base_model, outline_base_model):
+        with pytest.raises(TweetstyleError, match=words) as refused:
+            read(path)
+        assert refused.value.hint and refused.value.where.startswith(str(path))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [a_single_file_of_another_model, a_tensor_in_two_shards, a_file_that_the_config_names, an_adapter_inside, another_models_type],
+)
+def test_transformers_loads_without_an_error_what_is_refused(made, path, change):
+    """A control: each would have been another model in training than in the export, or than its files say, without an error."""
+    before = loaded_logits(path)
+    change(path, made[1])
+    after = loaded_logits(path)
+    same = np.abs(after - before).max() < 1e-5
+    # Here it is the single file that is taken, which the export used to leave for the shards.
+    assert same == (change is a_single_file_of_another_model)
+
+
+def test_weights_in_four_bits_that_the_config_does_not_tell_of_are_refused(path, tmp_path):
+    from support.four_bits import SHAPE, loaded_in_4_bits, saved_in_four_bits
+
+    base = write_llama(tmp_path / "wide", **SHAPE)
+    quantised = saved_in_four_bits(base, loaded_in_4_bits(base, "bfloat16"), tmp_path / "nf4")
+    edit_config(quantised.path, quantization_config=None)
+    with pytest.raises(TweetstyleError, match="does not say that the weights are in 4 bits, and they are"):
+        read_base_model(quantised.path)
+
+
+# -- tied embeddings ----------------------------------------------------------------------------------------
+
+
+def another_head(shape=(CONFIG["vocab_size"], CONFIG["hidden_size"])) -> np.ndarray:
+    return np.random.default_rng(9).normal(0, 0.1, shape).astype(np.float16)
+
+
+def exported_logits(path, directory) -> np.ndarray:
+    """Of llama.cpp, from a GGUF in f32."""
+    base = read_base_model(path)
+    template = build_template("inst", "Nimzo", base.tokens)
+    written = export(base, None, template, Export(types=("f32",)), Sampling(), "x", directory)
+    with Logits(written.gguf["f32"]) as llama_cpp:
+        return llama_cpp(IDS)
+
+
+def mean_kl(expected: np.ndarray, found: np.ndarray) -> float:
+    """In nats. llama.cpp keeps keys and values in f16, so that its logits differ a little; two heads are 0.1 apart and more."""
+    return float(np.mean([divergence(*rows) for rows in zip(expected, found, strict=True)]))
+
+
+def gate_logits(path) -> tuple[np.ndarray, np.ndarray]:
+    """(the gate's reference, transformers), of one document."""
+    import torch
+
+    from tweetstyle.evaluate.prefixes import first_scored
+
+    base = read_base_model(path)
+    document = base.tokenizer.encode(build_template("inst", "Nimzo", base.tokens), "la neige tombe", None, "Tweet")
+    with torch.inference_mode():
+        expected = loaded(path)(input_ids=torch.tensor([document.ids])).logits[0, first_scored(document) - 1 : -1].numpy()
+    return Reference(MergedWeights(base, None), [document]).logits([0])[0], expected
+
+
+@pytest.mark.parametrize(
+    ("tied", "head", "written"), [(True, None, False), (True, "same", False), (False, "same", True), (False, "another", True)]
+)
+def test_transformers_gate_and_llama_cpp_have_the_same_head(path, tmp_path, tied, head, written):
+    """head: what is stored beside the embeddings; written: whether the GGUF has a head of its own."""
+    weights = weights_of(path)
+    weights.pop(HEAD)
+    weights |= {"same": {HEAD: weights[EMBEDDINGS]}, "another": {HEAD: another_head()}, None: {}}[head]
+    save(weights, path / SINGLE)
+    edit_config(path, tie_word_embeddings=tied)
+    expected = loaded_logits(path)
+    assert mean_kl(expected, exported_logits(path, tmp_path / "out")) < 1e-5
+    reference, hugging_face = gate_logits(path)
+    assert np.abs(reference - hugging_face).max() < 1e-4
+    plan = read_source(read_base_model(path), build_template("inst", "Nimzo", read_base_model(path).tokens)).plan
+    assert ("output.weight" in {tensor.name for tensor in plan}) == written
+
+
+def test_a_tied_head_that_is_stored_and_another_is_refused_and_the_hint_makes_it_right(path, tmp_path):
+    save(weights_of(path) | {HEAD: another_head()}, path / SINGLE)
+    edit_config(path, tie_word_embeddings=True)
+    assert np.abs(loaded(path).state_dict()[HEAD].numpy() - another_head()).max() == 0  # transformers does not tie it
+    for read in (read_base_model, outline_base_model):
+        with pytest.raises(TweetstyleError, match="differs from the embeddings") as refused:
+            read(path)
+    expected = loaded_logits(path)
+    assert "tie_word_embeddings: false" in refused.value.hint
+    edit_config(path, tie_word_embeddings=False)
+    assert mean_kl(expected, loaded_logits(path)) == 0
+    assert mean_kl(expected, exported_logits(path, tmp_path / "out")) < 1e-5
+
+
+@pytest.mark.parametrize(("tied", "left_out"), [(False, HEAD), (True, EMBEDDINGS)])
+def test_embeddings_or_a_head_that_are_missing_are_refused(path, tied, left_out):
+    """transformers would begin an untied head at random, and tie the embeddings to a head that alone is there."""
+    weights = weights_of(path)
+    weights.pop(left_out)
+    save(weights, path / SINGLE)
+    edit_config(path, tie_word_embeddings=tied)
+    with pytest.raises(TweetstyleError, match=f"{left_out} is missing"):
+        base = read_base_model(path)
+        read_source(base, build_template("inst", "Nimzo", base.tokens))
