@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 
@@ -11,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 from support.tiny_llama import shapes, write_adapter, write_llama
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.export.adapter import read_adapter
+from tweetstyle.export.adapter import NEUTRAL, READ, REFUSED, WITHOUT_EFFECT, read_adapter
 from tweetstyle.export.llama import read_llama, tensor_plan
 
 QUERY = "model.layers.0.self_attn.q_proj.weight"
@@ -56,7 +57,19 @@ def test_everything_that_peft_writes_for_plain_lora_is_accepted(base, plan, tmp_
     config = LoraConfig(r=4, lora_alpha=8, target_modules=["q_proj"], task_type="CAUSAL_LM", lora_dropout=0.1).to_dict()
     config = json.loads(json.dumps(config, default=lambda value: sorted(value) if isinstance(value, set) else value.value))
     assert len(config) > 40
-    read_adapter(write_adapter(tmp_path, base, **config), plan)
+    read_adapter(write_adapter(tmp_path, base, modules=("q_proj",), **config), plan)
+
+
+def test_every_key_of_pefts_configuration_is_read_refused_or_without_effect():
+    """A key that a newer PEFT adds fails here, and belongs into one of the three tables."""
+    from peft import LoraConfig
+
+    fields = {field.name: field for field in dataclasses.fields(LoraConfig)}
+    tables = [READ, REFUSED.keys(), WITHOUT_EFFECT.keys()]
+    assert set().union(*tables) == fields.keys() and sum(map(len, tables)) == len(fields)
+    assert all([*REFUSED.values(), *WITHOUT_EFFECT.values()])
+    off = LoraConfig()
+    assert all(getattr(off, key) in (None, False, NEUTRAL.get(key)) for key in REFUSED)
 
 
 @pytest.mark.parametrize(
@@ -67,12 +80,111 @@ def test_everything_that_peft_writes_for_plain_lora_is_accepted(base, plan, tmp_
         ("modules_to_save", ["embed_tokens"]), ("rank_pattern", {"q_proj": 8}), ("alpha_pattern", {"q_proj": 8}), ("bias", "all"),
         ("bias", "lora_only"), ("fan_in_fan_out", True), ("lora_bias", True), ("layer_replication", [[0, 2]]), ("use_qalora", True),
         ("trainable_token_indices", [1, 2]), ("target_parameters", ["x"]), ("some_lora_of_the_future", {"on": 1}),
+        ("some_lora_of_the_future", {}), ("alora_invocation_tokens", [2, 3]), ("alora_invocation_tokens", []), ("kasa_config", {}),
+        ("arrow_config", {}), ("monteclora_config", {}), ("use_bdlora", {}), ("velora_config", {}), ("megatron_config", {}),
+        ("exclude_modules", ["q_proj"]), ("layers_to_transform", [0]), ("layers_to_transform", 0), ("ensure_weight_tying", True),
+        ("target_modules", ["q_proj"]), ("target_modules", "x("), ("target_modules", None), ("init_lora_weights", "mica"),
     ],
 )  # fmt: skip
 def test_a_variant_that_cannot_be_merged_exactly_is_refused_by_its_key(base, plan, tmp_path, key, value):
     with pytest.raises(TweetstyleError, match=key) as caught:
         read_adapter(write_adapter(tmp_path, base, **{key: value}), plan)
     assert caught.value.where == str(tmp_path / "adapter_config.json") and caught.value.hint
+
+
+# -- PEFT's own forward pass --------------------------------------------------------------------------------
+
+
+def hugging_face(base):
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(base.path, dtype=torch.float32, local_files_only=True).eval()
+
+
+def logits(model) -> np.ndarray:
+    import torch
+
+    with torch.inference_mode():
+        return model(input_ids=torch.tensor([[5, 17, 300, 2, 41, 2, 9]])).logits[0].numpy()
+
+
+def logits_of_peft(base, directory) -> np.ndarray:
+    from peft import PeftModel
+
+    return logits(PeftModel.from_pretrained(hugging_face(base), directory).eval())
+
+
+def logits_of_merge(base, adapter) -> np.ndarray:
+    """Of the base model with the products added to its weights."""
+    import torch
+
+    model = hugging_face(base)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if delta := adapter.delta(name):
+                parameter += torch.from_numpy(delta.rows(0, parameter.shape[0]))
+    return logits(model)
+
+
+def rename(directory, old: str, new: str) -> None:
+    weights = {name.replace(old, new): tensor for name, tensor in stored(directory).items()}
+    save_file(weights, directory / "adapter_model.safetensors", metadata={"format": "pt"})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {}, {"use_rslora": True, "r": 9}, {"lora_alpha": 7.5}, {"lora_alpha": 0}, {"modules": ("q_proj", "down_proj")},
+        {"target_modules": "all-linear"}, {"target_modules": r".*\.(q|k|v|o|gate|up|down)_proj"},
+        {"modules": ("q_proj",), "target_modules": ["self_attn.q_proj"]}, {"init_lora_weights": False}, {"init_lora_weights": "gaussian"},
+        {"lora_dropout": 0.5, "inference_mode": False, "task_type": "CAUSAL_LM", "megatron_core": "x", "qalora_group_size": 3,
+         "loftq_config": {"loftq_bits": 4}, "revision": "x", "auto_mapping": {"base_model_class": "X"}, "peft_version": "99"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_is_accepted_is_what_peft_computes(base, plan, tmp_path, changes):
+    directory = write_adapter(tmp_path, base, **changes)
+    expected = logits_of_peft(base, directory)
+    assert np.abs(logits_of_merge(base, read_adapter(directory, plan)) - expected).max() < 1e-4
+    if changes.get("lora_alpha") != 0:
+        assert np.abs(logits(hugging_face(base)) - expected).max() > 0.01
+
+
+def test_names_with_the_adapters_own_are_what_peft_computes_and_stored_twice_they_are_refused(base, plan, tmp_path):
+    directory = write_adapter(tmp_path, base)
+    rename(directory, ".lora_A.weight", ".lora_A.default.weight")
+    assert np.abs(logits_of_merge(base, read_adapter(directory, plan)) - logits_of_peft(base, directory)).max() < 1e-4
+    twice = {name.replace(".default", ""): tensor + 1 for name, tensor in stored(directory).items() if ".default" in name}
+    save_file(stored(directory) | twice, directory / "adapter_model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(TweetstyleError, match="are the same matrix"):
+        read_adapter(directory, plan)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"alora_invocation_tokens": [2], "task_type": "CAUSAL_LM"}, {"target_modules": ["q_proj"]}, {"exclude_modules": ["q_proj"]},
+        {"layers_to_transform": [0]}, {"kasa_config": {}}, {"use_dora": True}, {"init_lora_weights": "olora"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_peft_computes_what_is_refused_otherwise_than_plain_lora(base, plan, tmp_path, changes):
+    """A control: each would be merged wrongly without an error."""
+    plain = logits_of_merge(base, read_adapter(write_adapter(tmp_path / "plain", base), plan))
+    directory = write_adapter(tmp_path / "changed", base, **changes)
+    assert np.abs(logits_of_peft(base, directory) - plain).max() > 0.1
+    with pytest.raises(TweetstyleError):
+        read_adapter(directory, plan)
+
+
+def test_a_targeted_module_whose_weights_are_not_stored_is_refused(base, plan, tmp_path):
+    """PEFT would initialise it, with init_lora_weights false at random."""
+    write_adapter(tmp_path, base)
+    left = {name: tensor for name, tensor in stored(tmp_path).items() if "layers.1.mlp.up_proj" not in name}
+    save_file(left, tmp_path / "adapter_model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(TweetstyleError, match=r"model\.layers\.1\.mlp\.up_proj: target_modules selects it, and no weights"):
+        read_adapter(tmp_path, plan)
 
 
 @pytest.mark.parametrize("kind", ["LOHA", "IA3", None])

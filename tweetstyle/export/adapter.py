@@ -17,15 +17,51 @@ from tweetstyle.export.stored_tensors import StoredTensor, read_headers
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 
-READ = {"peft_type", "r", "lora_alpha", "use_rslora", "init_lora_weights", "bias"}
+READ = {"peft_type", "r", "lora_alpha", "use_rslora", "init_lora_weights", "target_modules"}
+"""Keys of adapter_config.json that the merge computes with. These and the next two tables hold every field of PEFT's LoraConfig."""
+REFUSED = {
+    "alora_invocation_tokens": "the adapter works after these tokens only, and merged weights work everywhere",
+    "alpha_pattern": "some modules have a lora_alpha of their own",
+    "arrow_config": "which adapter is used depends on the input",
+    "bias": "biases were trained, and a Llama has none",
+    "ensure_weight_tying": "embeddings or the head were trained",
+    "exclude_modules": "it would leave out some of the stored weights",
+    "fan_in_fan_out": "a Llama's linears are not stored transposed",
+    "kasa_config": "KaSA computes with other base weights",
+    "layer_replication": "it repeats layers of the base model",
+    "layers_pattern": "it would leave out some of the stored weights",
+    "layers_to_transform": "it would leave out some of the stored weights",
+    "lora_bias": "LoRA's B has a bias, and a Llama's linears have none",
+    "megatron_config": "its layers are Megatron's",
+    "modules_to_save": "whole modules were trained besides",
+    "monteclora_config": "MonteCLoRA adds samples to the weights",
+    "rank_pattern": "some modules have a rank of their own",
+    "target_parameters": "parameters were trained that are no linear's weight",
+    "trainable_token_indices": "rows of the embeddings were trained",
+    "use_bdlora": "BD-LoRA's matrices are block-diagonal",
+    "use_dora": "DoRA rescales the merged weights",
+    "use_qalora": "QA-LoRA pools the inputs",
+    "velora_config": "VeLoRA is not known here to be plain LoRA",
+}
+"""Keys that must be off (null, false or NEUTRAL), and why."""
+NEUTRAL = {"bias": "none", "alpha_pattern": {}, "rank_pattern": {}}
 WITHOUT_EFFECT = {
-    "alora_invocation_tokens", "auto_mapping", "base_model_name_or_path", "corda_config", "eva_config", "exclude_modules",
-    "inference_mode", "layers_pattern", "layers_to_transform", "loftq_config", "lora_dropout", "lora_ga_config",
-    "megatron_config", "megatron_core", "peft_version", "qalora_group_size", "revision", "target_modules", "task_type",
-}  # fmt: skip
-"""Keys of adapter_config.json that do not change what the stored A and B mean: which modules were trained is told by the
-tensors themselves, an initialisation by init_lora_weights. Every other key must be off, so that a variant of LoRA
-that is not known here is refused by name instead of being merged wrongly."""
+    "auto_mapping": "the class of the base model",
+    "base_model_name_or_path": "where the base model was: the recipe names it",
+    "corda_config": "of an initialisation that init_lora_weights would name",
+    "eva_config": "of an initialisation that init_lora_weights would name",
+    "inference_mode": "whether the adapter can be trained further",
+    "loftq_config": "of an initialisation that init_lora_weights would name",
+    "lora_dropout": "off outside training",
+    "lora_ga_config": "of an initialisation that init_lora_weights would name",
+    "megatron_core": "of megatron_config",
+    "peft_version": "who wrote the file",
+    "qalora_group_size": "of use_qalora",
+    "revision": "of base_model_name_or_path",
+    "runtime_config": "where the product is computed; PEFT does not store it",
+    "task_type": "which PEFT class wraps the model",
+}
+"""Keys that do not change what the stored A and B add to the weights, and what they say instead."""
 
 PLAIN_INITIALISATIONS = (True, False, "gaussian")
 """Those that leave the base weights alone: pissa, olora, corda, loftq and lora_ga rewrite them while they initialise."""
@@ -66,21 +102,15 @@ def read_adapter(directory: Path, plan: list[Tensor]) -> Adapter:
     """Reads and checks an adapter directory as PEFT and Unsloth save it, against the tensors of the base model.
 
     Raises TweetstyleError naming the first thing that cannot be merged exactly: a variant of LoRA beyond plain and
-    rank-stabilised, trained modules that are no linear of a layer, other shapes than the base's, NaN or infinity.
+    rank-stabilised, trained modules that are no linear of a layer, weights that PEFT would not use or would have to make up, other
+    shapes than the base's, NaN or infinity.
     """
-    scale, rank = _scale(directory / CONFIG)
-    shapes = {t.source: t.shape for t in plan if t.layer is not None and len(t.shape) == 2}
-    halves: dict[str, dict[str, StoredTensor]] = {}
+    config = _read_config(directory / CONFIG)
+    scale, rank = _scale(config, directory / CONFIG)
     where = str(directory / WEIGHTS)
-    for name, tensor in read_headers([directory / WEIGHTS]).items():
-        match = re.fullmatch(r"base_model\.model\.(.+)\.lora_([AB])(?:\.default)?\.weight", name)
-        source = f"{match[1]}.weight" if match else None
-        if source not in shapes:
-            hint = "train adapters on q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj and down_proj only"
-            raise TweetstyleError(f"{name} is no adapter of this model's linears", where=where, hint=hint)
-        halves.setdefault(source, {})[match[2]] = tensor
-    if not halves:
-        raise TweetstyleError("the adapter holds no weights", where=where, hint="train again: tweetstyle fit RECIPE")
+    halves = _halves(directory / WEIGHTS, plan)
+    _check_targets(config, halves, plan, directory / CONFIG)
+    shapes = {tensor.source: tensor.shape for tensor in plan}
     pairs = {}
     for source, half in sorted(halves.items()):
         rows, columns = shapes[source]
@@ -97,25 +127,70 @@ def read_adapter(directory: Path, plan: list[Tensor]) -> Adapter:
     return Adapter(scale, pairs)
 
 
-def _scale(path: Path) -> tuple[float, int]:
+def _halves(file: Path, plan: list[Tensor]) -> dict[str, dict[str, StoredTensor]]:
+    """Weight name → A and B, as far as they are stored. Refuses every other tensor."""
+    linears = {t.source for t in plan if t.layer is not None and len(t.shape) == 2}
+    halves: dict[str, dict[str, StoredTensor]] = {}
+    for name, tensor in read_headers([file]).items():
+        match = re.fullmatch(r"base_model\.model\.(.+)\.lora_([AB])(?:\.default)?\.weight", name)
+        source = f"{match[1]}.weight" if match else None
+        if source not in linears:
+            hint = "train adapters on q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj and down_proj only"
+            raise TweetstyleError(f"{name} is no adapter of this model's linears", where=str(file), hint=hint)
+        half = halves.setdefault(source, {})
+        if other := half.get(match[2]):
+            what = f"{name} and {other.name} are the same matrix"
+            raise TweetstyleError(what, where=str(file), hint="train again: tweetstyle fit RECIPE")
+        half[match[2]] = tensor
+    if not halves:
+        raise TweetstyleError("the adapter holds no weights", where=str(file), hint="train again: tweetstyle fit RECIPE")
+    return halves
+
+
+def _check_targets(config: dict[str, Any], halves: dict[str, Any], plan: list[Tensor], where: Path) -> None:
+    """PEFT ignores stored weights of modules that target_modules does not select, and initialises selected ones that are not stored."""
+    linears = {t.source.removesuffix(".weight"): t for t in plan if len(t.shape) == 2}
+    targets = config.get("target_modules")
+    try:
+        selected = {name for name, tensor in linears.items() if _is_selected(name, tensor, targets)}
+    except (re.error, TypeError) as error:
+        hint = "train again: tweetstyle fit RECIPE"
+        raise TweetstyleError(f"target_modules is {json.dumps(targets)}: no names of modules", where=str(where), hint=hint) from error
+    stored = {source.removesuffix(".weight") for source in halves}
+    if different := sorted(selected ^ stored):
+        name = different[0]
+        why = "selects it, and no weights of it are stored" if name in selected else "does not select it, though weights of it are stored"
+        hint = "the two files belong to different adapters: copy both from one, or train again: tweetstyle fit RECIPE"
+        raise TweetstyleError(f"{name}: target_modules {why}", where=str(where), hint=hint)
+
+
+def _is_selected(name: str, tensor: Tensor, targets: Any) -> bool:
+    """By PEFT's rule (tuners_utils.py, check_target_module_exists); "all-linear" leaves out embeddings and head."""
+    if targets == "all-linear":
+        return tensor.layer is not None
+    if isinstance(targets, str):
+        return re.fullmatch(targets, name) is not None
+    return any(name == target or name.endswith(f".{target}") for target in targets)
+
+
+def _scale(config: dict[str, Any], path: Path) -> tuple[float, int]:
     """lora_alpha/r, or lora_alpha/√r for rank-stabilised LoRA (arXiv 2312.03732), and r."""
 
     def refuse(what: str) -> TweetstyleError:
         hint = "merge adapters of plain or rank-stabilised LoRA over the base they were trained on"
         return TweetstyleError(what, where=str(path), hint=hint)
 
-    config = _read_config(path)
     if config.get("peft_type") != "LORA":
         raise refuse(f"the adapter's kind is {config.get('peft_type')}, not LORA")
     if (initialisation := config.get("init_lora_weights", True)) not in PLAIN_INITIALISATIONS:
-        raise refuse(f"init_lora_weights is {initialisation}: such an initialisation rewrites the base model's weights")
-    if (bias := config.get("bias", "none")) != "none":
-        raise refuse(f"bias is {bias}: a Llama has none to add it to")
-    for key in sorted(config.keys() - READ - WITHOUT_EFFECT):
-        if config[key]:
-            raise refuse(f"{key} is {json.dumps(config[key])}: it cannot be merged exactly")
+        raise refuse(f"init_lora_weights is {initialisation}: such an initialisation may rewrite the base model's weights")
+    for key in sorted(config.keys() - READ - WITHOUT_EFFECT.keys()):
+        # PEFT turns some variants on by an empty object, and 0 is a layer: only null, false and the default are off.
+        value = config[key]
+        if value is not None and value is not False and value != NEUTRAL.get(key):
+            raise refuse(f"{key} is {json.dumps(value)}: {REFUSED.get(key, 'this version of tweetstyle does not know it')}")
     rank, alpha = config.get("r"), config.get("lora_alpha")
-    if not isinstance(rank, int) or rank < 1 or not isinstance(alpha, int | float) or not math.isfinite(alpha):
+    if type(rank) is not int or rank < 1 or not isinstance(alpha, int | float) or not math.isfinite(alpha):
         raise refuse(f"r is {rank} and lora_alpha is {alpha}: not a rank and a number")
     return alpha / (math.sqrt(rank) if config.get("use_rslora") else rank), rank
 
