@@ -63,6 +63,12 @@ def write_shards(path, weights, named=lambda name: True) -> None:
     (path / INDEX).write_text(json.dumps({"metadata": {"total_size": 1}, "weight_map": weight_map}))
 
 
+def source_of(path):
+    """What the export reads before the weights, and checks before a training."""
+    base = read_base_model(path)
+    return read_source(base, build_template("inst", "Nimzo", base.tokens))
+
+
 def loaded(path):
     """By transformers, in float32."""
     import torch
@@ -163,10 +169,6 @@ def another_models_type(path, other):
     edit_config(path, model_type="mistral", sliding_window=2)
 
 
-def four_bits_that_are_none(path, other):
-    edit_config(path, quantization_config=NF4)
-
-
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -177,7 +179,6 @@ def four_bits_that_are_none(path, other):
         (a_file_that_the_config_names, "transformers_weights is x.safetensors"),
         (an_adapter_inside, "an adapter is in the base model's directory"),
         (another_models_type, "model_type is mistral"),
-        (four_bits_that_are_none, "quantization_config says that the weights are in 4 bits, and they are not"),
     ],
 )
 def test_what_can_be_read_in_two_ways_is_refused_by_run_and_plan(made, path, change, words):
@@ -202,14 +203,18 @@ def test_transformers_loads_without_an_error_what_is_refused(made, path, change)
     assert same == (change is a_single_file_of_another_model)
 
 
-def test_weights_in_four_bits_that_the_config_does_not_tell_of_are_refused(path, tmp_path):
+def test_four_bits_that_the_config_and_the_files_do_not_agree_on_are_refused(path, tmp_path):
     from support.four_bits import SHAPE, loaded_in_4_bits, saved_in_four_bits
 
+    edit_config(path, quantization_config=NF4)
+    with pytest.raises(TweetstyleError, match="says that the weights are in 4 bits, and they are not"):
+        source_of(path)
     base = write_llama(tmp_path / "wide", **SHAPE)
     quantised = saved_in_four_bits(base, loaded_in_4_bits(base, "bfloat16"), tmp_path / "nf4")
+    source_of(quantised.path)
     edit_config(quantised.path, quantization_config=None)
     with pytest.raises(TweetstyleError, match="does not say that the weights are in 4 bits, and they are"):
-        read_base_model(quantised.path)
+        source_of(quantised.path)
 
 
 # -- tied embeddings ----------------------------------------------------------------------------------------
@@ -260,8 +265,7 @@ def test_transformers_gate_and_llama_cpp_have_the_same_head(path, tmp_path, tied
     assert mean_kl(expected, exported_logits(path, tmp_path / "out")) < 1e-5
     reference, hugging_face = gate_logits(path)
     assert np.abs(reference - hugging_face).max() < 1e-4
-    plan = read_source(read_base_model(path), build_template("inst", "Nimzo", read_base_model(path).tokens)).plan
-    assert ("output.weight" in {tensor.name for tensor in plan}) == written
+    assert ("output.weight" in {tensor.name for tensor in source_of(path).plan}) == written
 
 
 def test_a_tied_head_that_is_stored_and_another_is_refused_and_the_hint_makes_it_right(path, tmp_path):
@@ -286,5 +290,4 @@ def test_embeddings_or_a_head_that_are_missing_are_refused(path, tied, left_out)
     save(weights, path / SINGLE)
     edit_config(path, tie_word_embeddings=tied)
     with pytest.raises(TweetstyleError, match=f"{left_out} is missing"):
-        base = read_base_model(path)
-        read_source(base, build_template("inst", "Nimzo", base.tokens))
+        source_of(path)

@@ -21,8 +21,6 @@ SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 LARGEST_FILE = 5_000_000_000
 """Bytes beyond which transformers wrote weights as shards with an index (4.x, save_pretrained: max_shard_size "5GB")."""
 HEAD, EMBEDDINGS = "lm_head.weight", "model.embed_tokens.weight"
-IN_4_BITS = ".quant_state.bitsandbytes__nf4"
-"""How the name ends of what bitsandbytes stores beside a weight in NF4."""
 CHUNK = 2**24
 
 
@@ -65,7 +63,7 @@ def find_weights(path: Path, config: dict[str, Any]) -> tuple[Path, ...]:
     """The files that are loaded, each checked to be whole. Reads headers, and weights only to compare two copies of them.
 
     Raises TweetstyleError: a file that is missing, cut off or of another model; two sets of weights that differ; a tensor that two files
-    hold; a tied head that is stored and differs from the embeddings; 4 bits that config.json and the files do not agree on.
+    hold; a tied head that is stored and differs from the embeddings.
     """
     if (named := config.get("transformers_weights")) is not None:
         what = f"transformers_weights is {named}: the weights would come from that file alone"
@@ -77,7 +75,6 @@ def find_weights(path: Path, config: dict[str, Any]) -> tuple[Path, ...]:
     if (path / INDEX).is_file():
         _check_index(path, names, stored)
     _check_head(path, config, stored)
-    _check_4_bits(path, config, stored)
     return tuple(path / name for name in names)
 
 
@@ -111,16 +108,6 @@ def _check_head(path: Path, config: dict[str, Any], stored: dict[str, Stored]) -
         what = f"tie_word_embeddings is true, and a {HEAD} that differs from the embeddings is stored"
         hint = f"write tie_word_embeddings: false to use the stored {HEAD}, as transformers does; with true, Unsloth would train without it"
         raise TweetstyleError(what, where=str(path / "config.json"), hint=hint)
-
-
-def _check_4_bits(path: Path, config: dict[str, Any], stored: dict[str, Stored]) -> None:
-    """transformers quantises weights in 16 bits where config.json says that they are in 4, and cannot load 4 bits unannounced."""
-    said = bool((config.get("quantization_config") or {}).get("load_in_4bit"))
-    found = any(name.endswith(IN_4_BITS) for name in stored)
-    if said != found:
-        told = ("says that the weights are in 4 bits, and they are not", "does not say that the weights are in 4 bits, and they are")[found]
-        hint = f"config.json belongs to another copy of the model; {how_to_replace(path, 'config.json')}"
-        raise TweetstyleError(f"quantization_config {told}", where=str(path / "config.json"), hint=hint)
 
 
 def _weight_map(index: Path) -> dict[str, str]:

@@ -20,7 +20,7 @@ from tweetstyle.export.gguf_file import GgufFile
 from tweetstyle.export.llama import Llama, Tensor, check_tensors, read_llama, tensor_plan
 from tweetstyle.export.memory import memory_needed, require_memory
 from tweetstyle.export.modelfile import check_modelfile, check_name, modelfile
-from tweetstyle.export.nf4 import read_weights
+from tweetstyle.export.nf4 import check_announced, read_weights
 from tweetstyle.export.vocabulary import Vocabulary, read_vocabulary
 from tweetstyle.files import complete_directory, complete_file, partial_sibling
 from tweetstyle.imatrix import Imatrix
@@ -117,6 +117,7 @@ def read_source(weights: BaseModel, template: Template) -> Source:
     llama = read_llama(weights.config, weights.path)
     plan, stored = list(tensor_plan(llama)), read_weights(weights.shards)
     check_tensors(plan, stored, weights.path)
+    check_announced(weights.config, stored, weights.path)
     return Source(llama, plan, stored, read_vocabulary(weights, template, llama.vocabulary))
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export.llama import Tensor
 from tweetstyle.export.stored_tensors import StoredTensor, read_headers
+from tweetstyle.hub import how_to_replace
 
 if TYPE_CHECKING:
     import torch
@@ -185,6 +186,20 @@ def read_weights(paths: Iterable[Path]) -> dict[str, StoredTensor | StoredNf4Ten
 def only_nf4(stored: dict[str, Any]) -> bool:
     """Whether the model exists in 4 bits only."""
     return any(isinstance(tensor, StoredNf4Tensor) for tensor in stored.values())
+
+
+def check_announced(config: dict[str, Any], stored: dict[str, Any], where: Path) -> None:
+    """Refuses a config.json that does not say of the weights whether they are in 4 bits.
+
+    transformers quantises weights in 16 bits that it says are in 4, and cannot load the others.
+    """
+    said, found = bool(config.get("quantization_config")), only_nf4(stored)
+    if said != found:
+        what = (
+            "says that the weights are in 4 bits, and they are not" if said else "does not say that the weights are in 4 bits, and they are"
+        )
+        hint = f"config.json belongs to another copy of the model; {how_to_replace(where, 'config.json')}"
+        raise TweetstyleError(f"quantization_config {what}", where=str(where / "config.json"), hint=hint)
 
 
 def nf4_as_trained(stored: dict[str, Any], plan: list[Tensor], recorded: dict[str, dict[str, Any]]) -> dict[str, Any]:
