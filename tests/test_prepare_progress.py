@@ -15,8 +15,8 @@ PROGRAM = """
 import time
 from tweetstyle.prepare.progress import Progress
 progress = Progress()
-for phase in ("finding", "writing"):
-    for _ in progress.over(range({steps}), phase):
+for phase, steps in (("finding", 2), ("writing", {steps})):
+    for _ in progress.over(range(steps), phase):
         time.sleep(0.05)
 """
 
@@ -36,7 +36,7 @@ def shown(steps: int) -> str:
 
 
 def test_the_bar_comes_after_two_seconds_over_all_phases():
-    text = shown(30)
+    text = shown(60)
     assert "writing" in text and "finding" not in text
 
 
@@ -45,5 +45,5 @@ def test_nothing_is_shown_of_what_is_quick():
 
 
 def test_a_log_has_one_plain_line_for_each_long_phase():
-    done = subprocess.run([sys.executable, "-c", PROGRAM.format(steps=30)], capture_output=True, check=True, cwd=Path(__file__).parents[1])
+    done = subprocess.run([sys.executable, "-c", PROGRAM.format(steps=60)], capture_output=True, check=True, cwd=Path(__file__).parents[1])
     assert done.stderr == b"writing\n"
