@@ -154,3 +154,22 @@ def test_a_log_has_a_plain_line_for_each_phase():
 def test_the_emulated_terminal_wraps_and_erases_as_a_terminal_does():
     shown = screens("abcdef\r\x1b[2Kxy\r\n1\r\n\x1b[1A\x1b[2Kz", 4)
     assert shown == ["abcd\nef", "abcd\nxy\n1\n", "abcd\nxy\nz\n"]
+
+
+LOADING = """
+import time
+from tweetstyle.progress import Bar
+with Bar("scoring tweets", 100, "tokens", loading="loading the models") as bar:
+    time.sleep(1.2)
+    for done in (0, 20, 20):
+        bar.advance(done)
+        time.sleep(0.6)
+"""
+
+
+def test_what_is_done_before_the_first_count_has_its_own_name():
+    lines = bars(finished(LOADING, 80))
+    assert lines[0].startswith("loading the models  ") and "0/100 tokens  elapsed 0:00:0" in lines[0], lines
+    assert lines[-1].startswith("scoring tweets  ") and "40/100 tokens  elapsed" in lines[-1], lines
+    done = subprocess.run([sys.executable, "-c", LOADING], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stderr.splitlines() == ["loading the models", "scoring tweets"]

@@ -38,13 +38,22 @@ class _Screen(Console):
 class Bar:
     """One progress line on `stream` (default: standard error), shown from `delay` seconds on; use as a context manager.
 
-    total: of what `advance` counts, in `unit`; None where it is not known, and then only the time elapsed is shown.
+    total: of what `advance` counts, in `unit`; None where it is not known, and then only the time elapsed is shown. loading: what is
+    done before the first call of `advance`, where that takes long.
     """
 
     def __init__(
-        self, description: str, total: int | None = None, unit: str = "", *, delay: float = 0.0, stream: TextIO | None = None
+        self,
+        description: str,
+        total: int | None = None,
+        unit: str = "",
+        *,
+        loading: str = "",
+        delay: float = 0.0,
+        stream: TextIO | None = None,
     ) -> None:
-        self.description, self.figures = description, ()
+        self.description, self.figures = loading or description, ()
+        self._loading, self._counted = loading, description
         self._unit, self._delay, self._stream = unit, delay, stream or sys.stderr
         self._console = _Screen(file=self._stream)
         terminal = self._stream.isatty() and self._console.is_terminal and not self._console.is_dumb_terminal
@@ -77,6 +86,8 @@ class Bar:
         self._done += count
         if self._counting_from is None:
             self._counting_from = now, self._done
+            if self._loading:
+                self.phase(self._counted)
         else:
             self._estimate(now)
         self._show_if_due()

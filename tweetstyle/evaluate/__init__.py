@@ -204,5 +204,5 @@ def _score_with_bar(
     from tweetstyle.progress import Bar
 
     tokens = sum(reading.positions for reading in (*of_base.values(), *of_tuned.values()))
-    with Bar("scoring tweets", tokens, "tokens") as bar:
+    with Bar("scoring tweets", tokens, "tokens", loading="loading the models") as bar:
         return score_readings(base, final_model, method, of_base, of_tuned, bar.advance, bf16=bf16)

@@ -173,7 +173,7 @@ def _generate_missing(
 
     ends = [base.tokenizer.end_id(template)]
     total = sum(map(len, missing.values()))
-    with quiet_libraries(), Bar("writing tweets", total, "tweets") as bar:
+    with quiet_libraries(), Bar("writing tweets", total, "tweets", loading="loading the models") as bar:
         for who, model in _models(base, final_model, method, [who for who in asked if missing[who]]):
             files[who].begin()
             bar.advance(0)

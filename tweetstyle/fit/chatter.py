@@ -43,7 +43,7 @@ def chatter_to(path: Path) -> Iterator[TextIO]:
     err.flush()
     saved = [os.dup(1), os.dup(2)]
     own_screen = _descriptor(err) != 2
-    screen = err if own_screen else os.fdopen(os.dup(2), "w", encoding="utf-8", errors="replace", buffering=1)
+    screen = err if own_screen else os.fdopen(os.dup(2), "w", encoding=err.encoding, errors="replace", buffering=1)
     try:
         for descriptor in (1, 2):
             os.dup2(log.fileno(), descriptor)

@@ -120,7 +120,11 @@ def _measure(
     from tweetstyle.progress import Bar
 
     tokens = sum(len(document.ids) for document in (*held, *documents))
-    with Bar("measuring the trained model", tokens, "tokens") as bar, quiet_libraries(), torch.inference_mode():
+    with (
+        Bar("measuring the model", tokens, "tokens", loading="loading the trained model") as bar,
+        quiet_libraries(),
+        torch.inference_mode(),
+    ):
         if method == "full":
             model = load_model(final_model, method)
         else:
