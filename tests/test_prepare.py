@@ -238,6 +238,8 @@ def test_raw_text_has_no_topic(tmp_path):
         (rows(), {"since": date(2030, 1, 1)}, "(outside the period 60)\n  → widen data.since and data.until"),
         ([*rows(29), ("7", "ok", "2021-01-01")], {},
          "too few tweets to split: 29 of 30 were kept (too short 1), at least 30 are needed\n  → lower data.min_characters"),
+        ([(str(n), text, "2021-01-01") for n, text in enumerate(["", " ", "@bob"] * 10)], {},
+         "none of the 30 tweets was kept (too short 30)\n  → most of these texts are empty, or mentions alone"),
         (rows(12), {}, "too few tweets to split: 12 of 12 were kept (nothing was dropped)"),
         (rows(), {"since": date(2021, 2, 1), "until": date(2021, 1, 1)}, "data.since: the period ends"),
         ([("1.2E+18", *row[1:]) for row in rows()], {}, "60 of 60 ids are rounded numbers"),
