@@ -10,7 +10,7 @@ WORDS = {
         "Stage {stage} started at {time}. This page is rewritten when it ends and shows what was measured before. If the command is no "
         "longer running, run it again to resume."
     ),
-    "ended": "Stage {stage} ended at {time} with the error below. What was finished before is kept; run the same command again to resume.",
+    "ended": "Stage {stage} ended at {time} with the error below. What was finished is kept; the same command continues from there.",
     "interval": "{estimate} ({confidence} interval: {low} to {high})",
     "no_interval": "{estimate} (too few for an interval)",
     "real": "you",

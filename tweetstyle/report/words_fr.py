@@ -12,8 +12,8 @@ WORDS = {
         "commande ne tourne plus, relancez-la pour reprendre."
     ),
     "ended": (
-        "L’étape {stage} s’est terminée à {time} avec l’erreur ci-dessous. Ce qui était achevé est gardé ; relancez la même commande pour "
-        "reprendre."
+        "L’étape {stage} s’est terminée à {time} avec l’erreur ci-dessous. Ce qui était achevé est gardé ; la même commande continue à "
+        "partir de là."
     ),
     "interval": "{estimate} (intervalle à {confidence} : de {low} à {high})",
     "no_interval": "{estimate} (trop peu de données pour un intervalle)",
