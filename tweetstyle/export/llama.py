@@ -95,6 +95,13 @@ def read_llama(config: dict[str, Any], where: Path) -> Llama:
 
     if (activation := config.get("hidden_act", "silu")) != "silu":
         raise refuse(f"the activation {activation} is not Llama's", "use a model with hidden_act: silu")
+    if config.get("is_causal", True) is not True:
+        raise refuse("is_causal is not true: each token would see those after it", "use a model that writes from left to right")
+    for key in ("per_layer_config", "text_config"):
+        if config.get(key):
+            raise refuse(f"{key} is not Llama's", "use another base model")
+    if not isinstance(config.get("tie_word_embeddings", False), bool):
+        raise refuse(f"tie_word_embeddings is {config['tie_word_embeddings']!r}", "write true or false")
     saved = config.get("quantization_config")
     if saved and not (saved.get("load_in_4bit") and saved.get("bnb_4bit_quant_type") == "nf4" and saved.get("bnb_4bit_use_double_quant")):
         hint = "use its 16-bit weights, or bitsandbytes' NF4 with double quantisation"
@@ -128,13 +135,15 @@ def read_llama(config: dict[str, Any], where: Path) -> Llama:
 
 
 def _rope(config: dict[str, Any], refuse, again: str) -> tuple[float, RopeScaling | None]:
-    """transformers 5 writes rope_parameters, older ones rope_theta and rope_scaling; some files have both."""
+    """transformers 5 writes rope_parameters, older ones rope_theta and rope_scaling; some files have both, and rope_scaling wins."""
     new, old = config.get("rope_parameters") or {}, config.get("rope_scaling") or {}
-    thetas = {float(t) for t in (new.get("rope_theta"), config.get("rope_theta")) if t is not None}
+    if any(isinstance(value, dict) for value in (*new.values(), *old.values())):
+        raise refuse("the rope parameters are given for each kind of layer, and a Llama has one", "use another base model")
+    thetas = {float(t) for t in (new.get("rope_theta"), old.get("rope_theta"), config.get("rope_theta")) if t is not None}
     if len(thetas) > 1:
         raise refuse(f"rope_theta is given twice, as {' and '.join(f'{t:g}' for t in sorted(thetas))}", "keep the right one")
     theta = thetas.pop() if thetas else 10000.0
-    scaling = new if new.get("rope_type", new.get("type", "default")) != "default" else old
+    scaling = old or new
     kind = scaling.get("rope_type", scaling.get("type", "default"))
     if kind not in ("default", "llama3"):
         raise refuse(f"the rope scaling {kind} is not supported", "use a model without it, or with Llama 3.1's")
@@ -147,6 +156,9 @@ def _rope(config: dict[str, Any], refuse, again: str) -> tuple[float, RopeScalin
         numbers = [float(scaling[key]) for key in ("factor", "low_freq_factor", "high_freq_factor")]
     except (KeyError, TypeError, ValueError) as error:
         raise refuse(f"the llama3 rope scaling lacks {error}", again) from error
+    if (outer := config.get("original_max_position_embeddings")) not in (None, original):
+        what = f"original_max_position_embeddings is given twice, as {outer} and {original}"
+        raise refuse(what, "keep the one in the rope scaling alone")
     return theta, RopeScaling(*numbers, original)
 
 

@@ -1,0 +1,115 @@
+"""Keys of config.json that change, or seem to change, what a Llama computes: llama.cpp does as transformers, or they are refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from support.tiny_llama import write_llama
+
+from tweetstyle.base_model import read_base_model
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.export import check_exportable, export
+from tweetstyle.recipe import Export, Sampling
+from tweetstyle.template import build_template
+from tweetstyle.verify.conversion import divergence
+from tweetstyle.verify.llama_cpp import Logits
+
+IDS = [int(token) for token in np.random.default_rng(3).integers(0, 300, 60)]
+LLAMA_31 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 32}
+WITHOUT_ORIGINAL = {key: value for key, value in LLAMA_31.items() if key != "original_max_position_embeddings"}
+DEFAULT = {"rope_type": "default"}
+ABSENT = "absent"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """(the directory of a tiny Llama, transformers' logits of it)."""
+    path = write_llama(tmp_path_factory.mktemp("made") / "base").path
+    return path, loaded_logits(path)
+
+
+def with_config(made, directory, changes):
+    path = shutil.copytree(made[0], directory)
+    config = json.loads((path / "config.json").read_text()) | changes
+    (path / "config.json").write_text(json.dumps({key: value for key, value in config.items() if value != ABSENT}))
+    return path
+
+
+def loaded_logits(path) -> np.ndarray:
+    """Of transformers, in float32."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, local_files_only=True).eval()
+    with torch.inference_mode():
+        return model(input_ids=torch.tensor([IDS])).logits[0].numpy()
+
+
+def exported_logits(path, directory) -> np.ndarray:
+    """Of llama.cpp, from a GGUF in f32."""
+    base = read_base_model(path)
+    template = build_template("inst", "Nimzo", base.tokens)
+    written = export(base, None, template, Export(types=("f32",)), Sampling(), "x", directory)
+    with Logits(written.gguf["f32"]) as llama_cpp:
+        return llama_cpp(IDS)
+
+
+CHANGES_THE_MODEL = [
+    {"rope_theta": 50000.0}, {"rope_theta": ABSENT, "rope_parameters": DEFAULT | {"rope_theta": 50000.0}},
+    {"rope_theta": 50000.0, "rope_parameters": DEFAULT}, {"rope_scaling": LLAMA_31}, {"rope_scaling": WITHOUT_ORIGINAL},
+    {"rope_parameters": LLAMA_31 | {"rope_theta": 50000.0}, "rope_theta": ABSENT}, {"rope_parameters": LLAMA_31, "rope_theta": 50000.0},
+    {"rope_parameters": DEFAULT, "rope_scaling": LLAMA_31}, {"rope_parameters": LLAMA_31, "rope_scaling": LLAMA_31 | {"factor": 2.0}},
+    {"rope_scaling": WITHOUT_ORIGINAL | {"rope_type": "llama3", "type": "linear"}},
+    {"rope_scaling": WITHOUT_ORIGINAL, "max_position_embeddings": 16},
+    {"rope_scaling": LLAMA_31, "original_max_position_embeddings": 32}, {"rms_norm_eps": 1e-3}, {"rms_norm_eps": ABSENT},
+]  # fmt: skip
+CHANGES_NOTHING = [
+    {"rope_parameters": LLAMA_31, "rope_scaling": DEFAULT}, {"rope_scaling": {}}, {"rope_theta": ABSENT}, {"head_dim": None},
+    {"rope_scaling": {"factor": 2.0}}, {"rope_interleaved": True}, {"sliding_window": 4, "use_sliding_window": True},
+    {"layer_types": ["full_attention", "sliding_attention"], "sliding_window": 4}, {"no_rope_layers": [0, 1], "no_rope_layer_interval": 2},
+    {"logit_scale": 2.0, "logits_scaling": 2.0, "final_logit_softcapping": 2.0}, {"attn_logit_softcapping": 2.0},
+    {"attention_multiplier": 2.0, "residual_multiplier": 2.0, "embedding_multiplier": 2.0}, {"scale_emb": 2.0, "scale_depth": 2.0},
+    {"qk_layernorm": True, "use_qk_norm": True}, {"qkv_bias": True, "use_bias": True}, {"num_local_experts": 2}, {"pretraining_tp": 2},
+    {"attention_dropout": 0.5}, {"attention_chunk_size": 4}, {"torch_dtype": "bfloat16"}, {"rotary_pct": 0.5},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("changes", [*CHANGES_THE_MODEL, *CHANGES_NOTHING], ids=str)
+def test_llama_cpp_computes_what_transformers_computes(made, tmp_path, changes):
+    """The keys of the second list are other architectures': transformers' Llama ignores them, and so must the export."""
+    path = with_config(made, tmp_path / "base", changes)
+    expected = loaded_logits(path)
+    assert (np.abs(expected - made[1]).max() > 1e-3) == (changes in CHANGES_THE_MODEL)
+    found = exported_logits(path, tmp_path / "out")
+    assert np.mean([divergence(*rows) for rows in zip(expected, found, strict=True)]) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"rope_scaling": LLAMA_31 | {"rope_theta": 50000.0}}, "rope_theta is given twice, as 10000 and 50000"),
+        ({"rope_scaling": LLAMA_31, "original_max_position_embeddings": 16}, "is given twice, as 16 and 32"),
+        ({"rope_scaling": WITHOUT_ORIGINAL, "original_max_position_embeddings": 16}, "is given twice, as 16 and 256"),
+        ({"rope_parameters": {"full_attention": LLAMA_31}}, "for each kind of layer"),
+        ({"rope_scaling": {"rope_type": "longrope", "factor": 2.0}}, "rope scaling longrope"),
+        ({"rope_scaling": {"rope_type": "dynamic", "factor": 2.0}}, "rope scaling dynamic"),
+        ({"is_causal": False}, "is_causal is not true"),
+        ({"per_layer_config": {"0": {"rms_norm_eps": 1.0}}}, "per_layer_config is not Llama's"),
+        ({"text_config": {"hidden_size": 32}}, "text_config is not Llama's"),
+        ({"tie_word_embeddings": None}, "tie_word_embeddings is None"),
+        ({"attention_bias": True}, "biases are not supported"),
+        ({"mlp_bias": True}, "biases are not supported"),
+        ({"partial_rotary_factor": 0.5}, "partial_rotary_factor"),
+        ({"head_dim": 32}, r"q_proj.weight is \[64, 64\], not \[128, 64\]"),
+        ({"num_hidden_layers": 1}, "layers.1.* is none of a Llama's"),
+    ],
+    ids=str,
+)
+def test_what_the_export_does_not_carry_is_refused(made, tmp_path, changes, words):
+    with pytest.raises(TweetstyleError, match=words) as refused:
+        base = read_base_model(with_config(made, tmp_path / "base", changes))
+        check_exportable(base, build_template("inst", "Nimzo", base.tokens))
+    assert refused.value.hint
