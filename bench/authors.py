@@ -30,7 +30,7 @@ training:
   {{max_steps: {steps}, max_length: 512, per_device_train_batch_size: 1, gradient_accumulation_steps: 2, learning_rate: 2e-3,
     warmup_steps: 5, optim: adamw_torch, gradient_checkpointing: false, eval_steps: 30, save_steps: 30, samples: 0}}
 evaluation: {{samples: {samples}, max_tweets: 150, examples: 5, others: other.csv}}
-sampling: {{temperature: 0.8, num_predict: 60}}
+sampling: {{num_predict: 60}}
 """
 STAGES = ("prepare", "fit", "evaluate")
 
