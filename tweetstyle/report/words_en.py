@@ -51,7 +51,7 @@ WORDS = {
         "On {tweets} of your tweets that it never saw, the gain over the untrained model is {gain} bits per byte; less than {smallest} "
         "cannot be noticed."
     ),
-    "f_worse": "On {tweets} of your tweets that it never saw, it is worse by {over} bits per byte.",
+    "f_worse": "On {tweets} of your tweets that it never saw, your model is worse by {over} bits per byte.",
     "v_gap_more": "The tweets it writes are {gap} of the way from the untrained model's to yours.",
     "v_gap_none": "The tweets it writes are no closer to yours than the untrained model's: {gap} of the way.",
     "v_gap_less": "The tweets it writes are further from yours than the untrained model's: {gap} of the way.",

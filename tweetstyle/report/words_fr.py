@@ -55,7 +55,7 @@ WORDS = {
         "Sur {tweets} de vos tweets qu’il n’a jamais vus, le gain sur le modèle non entraîné est de {gain} bit par octet ; moins de "
         "{smallest} ne se remarque pas."
     ),
-    "f_worse": "Sur {tweets} de vos tweets qu’il n’a jamais vus, il fait pire de {over} bit par octet.",
+    "f_worse": "Sur {tweets} de vos tweets qu’il n’a jamais vus, votre modèle fait pire de {over} bit par octet.",
     "v_gap_more": "Les tweets qu’il écrit sont à {gap} du chemin qui mène de ceux du modèle non entraîné aux vôtres.",
     "v_gap_none": "Les tweets qu’il écrit ne sont pas plus proches des vôtres que ceux du modèle non entraîné : {gap} du chemin.",
     "v_gap_less": "Les tweets qu’il écrit sont plus loin des vôtres que ceux du modèle non entraîné : {gap} du chemin.",
