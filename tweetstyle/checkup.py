@@ -16,7 +16,6 @@ from tweetstyle.memory.plan import CUDA_CONTEXT, plan_on_cpu
 from tweetstyle.needs import Needs, needs_of
 from tweetstyle.outline import outline_base_model
 from tweetstyle.recipe_file import located
-from tweetstyle.road.identity import identity_in
 from tweetstyle.screen import say
 from tweetstyle.sources import open_archive
 from tweetstyle.sources.inputs import files_of
@@ -36,7 +35,8 @@ def examine(road: Road | None) -> list[Check]:
     """
     if road is None:
         return doctor(None, USUAL)
-    archive, refused = _archive(road), _refused(road)
+    archive = _archive(road)
+    refused = _refused(road, archive_is_readable=archive.state == "ok")
     failures = [check for check in (archive, *refused) if check.state == "fail"]
     asked = _asked_as_far_as_known(road)
     unknown = [_need_unknown(road, asked, failures)] if isinstance(asked, TweetstyleError) else []
@@ -55,14 +55,15 @@ def _archive(road: Road) -> Check:
     return ok("archive", ", ".join(map(str, road.recipe.data.source)))
 
 
-def _refused(road: Road) -> list[Check]:
+def _refused(road: Road, *, archive_is_readable: bool) -> list[Check]:
     """The first thing that a run would refuse, as a check; the disk, of which doctor has its own, left out."""
     steps = {
         "base model": lambda: road.base,
         "prompt": lambda: road.template,
         "recipe": road.refuse_what_would_fail,
-        "run": lambda: identity_in(road.recipe.run_directory),
     }
+    if archive_is_readable:  # whether a run is up to date is decided by the archive too
+        steps["run"] = road.standing
     for name, step in steps.items():
         try:
             step()
