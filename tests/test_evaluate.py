@@ -396,6 +396,7 @@ def test_the_table_shows_base_tuned_gain_and_warnings(
     [
         (-0.2, -0.1, "test: the tuned model predicts new tweets worse than the base model."),
         (-0.2, 0.1, "test: 40 tweets are too few, or the change too small, to tell whether the tuning helped."),
+        (0.0001, 0.0006, "test: the tuned model predicts new tweets no better than the base model: it learned nothing measurable."),
         (0.1, 0.2, ""),
     ],
 )
