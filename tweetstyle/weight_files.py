@@ -101,12 +101,12 @@ def _check_index(path: Path, names: list[str], stored: dict[str, Stored]) -> Non
 
 
 def _check_head(path: Path, config: dict[str, Any], stored: dict[str, Stored]) -> None:
-    """transformers loads such a head, Unsloth replaces it by the embeddings, Ollama and llama.cpp take what the file holds."""
+    """transformers and Unsloth on a CPU load such a head; on a GPU Unsloth replaces it by the embeddings (patch_model_and_tokenizer)."""
     if not config.get("tie_word_embeddings") or HEAD not in stored or EMBEDDINGS not in stored:
         return
     if not stored[HEAD].equals(stored[EMBEDDINGS]):
         what = f"tie_word_embeddings is true, and a {HEAD} that differs from the embeddings is stored"
-        hint = f"write tie_word_embeddings: false to use the stored {HEAD}, as transformers does; with true, Unsloth would train without it"
+        hint = "write tie_word_embeddings: false to use the stored head, as transformers does; with true, Unsloth drops it on a GPU"
         raise TweetstyleError(what, where=str(path / "config.json"), hint=hint)
 
 
