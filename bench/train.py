@@ -130,7 +130,8 @@ def by_hand(case: Case, directory: Path) -> list[tuple[float, int]]:
     config = SFTConfig(
         output_dir=str(directory), max_steps=training.max_steps, per_device_train_batch_size=training.per_device_train_batch_size,
         gradient_accumulation_steps=training.gradient_accumulation_steps, learning_rate=training.learning_rate,
-        warmup_steps=training.warmup_steps, weight_decay=training.weight_decay, lr_scheduler_type=training.lr_scheduler_type,
+        warmup_steps=training.warmup_ratio if training.warmup_steps is None else training.warmup_steps,
+        weight_decay=training.weight_decay, lr_scheduler_type=training.lr_scheduler_type,
         max_length=training.max_length, bf16=training.bf16, gradient_checkpointing=bool(training.gradient_checkpointing),
         optim="adamw_torch", seed=training.seed, logging_steps=1, save_strategy="no", report_to="none", disable_tqdm=True,
     )  # fmt: skip

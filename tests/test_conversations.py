@@ -28,6 +28,7 @@ from tweetstyle.fit import plan_fit
 from tweetstyle.fit.documents import read_documents, read_held_out
 from tweetstyle.held_out import held_out
 from tweetstyle.plan import schedule_warnings
+from tweetstyle.recipe import Model
 from tweetstyle.records import REPLY, Tweet
 from tweetstyle.template import SpecialTokens, Template, build_template
 from tweetstyle.tokenizer import IGNORED
@@ -237,18 +238,18 @@ def test_validation_is_each_tweet_given_its_message(tmp_path: Path, base: BaseMo
 
 def test_a_plan_counts_tweets_and_packs_conversations(tmp_path: Path, base: BaseModel, template: Template) -> None:
     path = write_answers(tmp_path, "train", SPLIT, MESSAGES)
-    fit = plan_fit(base, template, small_training(max_length=256), path)
+    fit = plan_fit(base, template, Model(base=base.path), small_training(max_length=256), path)
     assert fit.tweets == 8
     assert fit.tokens == sum(len(d.ids) for d in read_documents(base, template, path, 256))
 
 
 def test_too_few_pairs_to_teach_a_tone_are_warned_of(tmp_path: Path, base: BaseModel, template: Template) -> None:
     training = small_training(max_length=256)
-    fit = plan_fit(base, template, training, write_answers(tmp_path, "train", SPLIT, MESSAGES))
-    [warning] = set(schedule_warnings(training, fit, answers=True)) - set(schedule_warnings(training, fit))
+    fit = plan_fit(base, template, Model(base=base.path), training, write_answers(tmp_path, "train", SPLIT, MESSAGES))
+    [warning] = set(schedule_warnings(fit, answers=True)) - set(schedule_warnings(fit))
     assert warning.startswith("few pairs: 8 of a message and your tweet are too few")
     for pairs, warned in ((111, True), (299, True), (300, False)):
-        said = schedule_warnings(training, replace(fit, tweets=pairs), answers=True)
+        said = schedule_warnings(replace(fit, tweets=pairs), answers=True)
         assert any(line.startswith(f"few pairs: {pairs}") for line in said) is warned
 
 

@@ -31,7 +31,7 @@ def refused(base_model_dir, tmp_path):
         assert not (tmp_path / "run").exists() and caught.value.hint and caught.value.where
         if held_out is None:
             with pytest.raises(TweetstyleError) as planned:
-                plan_fit(base, template, settings, train)
+                plan_fit(base, template, Model(base=base.path, method="lora"), settings, train)
             assert str(planned.value) == str(caught.value)
         return str(caught.value)
 

@@ -66,9 +66,11 @@ def test_a_plan_needs_no_torch(base_model_dir, tmp_path):
 
     program = (
         "import sys; from pathlib import Path; from tweetstyle.base_model import read_base_model\n"
-        "from tweetstyle.fit import plan_fit; from tweetstyle.recipe import Training; from tweetstyle.template import build_template\n"
+        "from tweetstyle.fit import plan_fit; from tweetstyle.recipe import Model, Training\n"
+        "from tweetstyle.template import build_template\n"
         "base = read_base_model(Path(sys.argv[1]))\n"
-        "plan = plan_fit(base, build_template('inst', 'Nimzo', base.tokens), Training(), Path(sys.argv[2]))\n"
+        "plan = plan_fit(base, build_template('inst', 'Nimzo', base.tokens), Model(base=base.path), "
+        "Training(), Path(sys.argv[2]))\n"
         "print(plan.tweets, *sorted({'torch', 'transformers', 'unsloth', 'trl', 'datasets'} & set(sys.modules)))"
     )
     train = write_tweets(tmp_path / "train.jsonl", invented_tweets(20))

@@ -457,16 +457,18 @@ def test_an_archive_that_is_not_prepared_is_counted_and_estimated(whole):
     assert figures()["time"] | {"tokens": 0} == figures("--tweets", "60")["time"] | {"tokens": 0}
     assert figures()["base"]["bytes_there"] == (whole / "base" / "model.safetensors").stat().st_size
     assert "base model, there already" in plan() and "still to come" not in plan()
-    assert figures()["time"]["tweets"] == 54 and "about 5,400 tokens of 54 tweets" in plan()
+    # Two epochs would be 2 × 2 steps (54 × 50 tokens, 2,048 × 8 a step): too few, so that there are three, of 11 steps each.
+    assert figures()["time"]["tweets"] == 54 and "about 8,100 tokens of 54 tweets" in plan()
 
 
 def test_prepared_tweets_are_counted_by_the_tokenizer(whole):
     write_recipe(method="lora")
     dry = CliRunner().invoke(fit_command, ["mine.yaml", "--dry-run"]).output
-    once, trained = (int(re.search(pattern, dry)[1].replace(",", "")) for pattern in (r"tokens +│ ([\d,]+) in", r"([\d,]+) trained on"))
+    patterns = (r"tokens +│ ([\d,]+) in", r"([\d,]+) trained on", r"\((\d+) epochs")
+    once, trained, epochs = (int(re.search(pattern, dry)[1].replace(",", "")) for pattern in patterns)
     assert CliRunner().invoke(tweetstyle, ["prepare", "mine.yaml"]).exit_code == 0
     found = figures()["time"]
-    assert (found["tweets"], found["tokens"], found["tokens_are_counted"]) == (trained, 2 * once, True)
+    assert (found["tweets"], found["tokens"], found["tokens_are_counted"]) == (trained, epochs * once, True)
     (whole / "tweets.csv").unlink()
     assert figures()["time"]["tokens"] is None, "prepared of an archive that is gone: nobody knows whether it is current"
 

@@ -62,12 +62,16 @@ def test_steps_are_packs_over_batch_and_accumulation_times_epochs(project):
     assert packs >= tokens / training.max_length
 
 
-def test_a_schedule_for_more_data_than_there_is_is_told(project):
+def test_a_schedule_for_more_data_than_there_is_is_adapted_and_told(project):
     recipe = project / "recipes" / "demo.yaml"
-    recipe.write_text(recipe.read_text().replace("warmup_steps: 5", "warmup_steps: 50").replace("_steps: 20", "_steps: 500"))
-    done = CliRunner().invoke(fit_command, ["recipes/demo.yaml", "--dry-run"], env={"COLUMNS": "300"})
-    assert "warmup_steps: 50 is at least half of the 82 steps, so that little is learned; write about 8" in done.output
-    assert "eval_steps: 500 is beyond the 82 steps" in done.output
+    text = recipe.read_text().replace("warmup_ratio: 0.05", "warmup_steps: 50").replace("_steps: 20", "_steps: 500")
+    recipe.write_text(text.replace("learning_rate: 2e-3", "learning_rate: 1"))
+    done = CliRunner().invoke(fit_command, ["recipes/demo.yaml", "--dry-run"], env={"COLUMNS": "400"})
+    assert "the recipe's settings come to 81 packs, 82 steps (warm-up 50) for 666 tweets. Used instead: 81 packs" in done.output
+    assert (
+        "82 steps (warm-up 5), by warmup_steps 5 instead of 50, eval_steps 20 instead of 500, save_steps 20 instead of 500" in done.output
+    )
+    assert "learning_rate: 1 is outside 7e-5 to 7e-3, usual for lora and this base model: training is likely to diverge" in done.output
 
 
 @pytest.mark.parametrize("recipe", ["llama3-8b-12gb", "llama3-8b-dapt", "llama3-8b-lora"])

@@ -306,6 +306,14 @@ def test_the_validation_before_the_first_step_is_no_state_of_the_training(untrai
     assert best_validation(lines)["step"] > 0
 
 
+@pytest.mark.parametrize(("language", "said"), [("en", "has not yet made the model better"), ("fr", "n’a pas encore amélioré le modèle")])
+def test_while_it_trains_a_state_worse_than_the_untrained_model_is_not_called_the_best(language, said):
+    before = {"step": 0, "eval_bits_per_byte": 2.0, "eval_loss": 3.1, "seconds": 1.0}
+    worse = verdict({}, [before, *curve(2.1, 9.58)], language, unfinished=True)[2]
+    assert said in worse and "best" not in worse and "meilleur état" not in worse
+    assert said not in verdict({}, [before, *curve(2.1, 1.9)], language, unfinished=True)[2]
+
+
 def test_copying_takes_off_where_it_rises_and_stays():
     shares = [0.0, 0.5, 0.0, 0.25, 0.5]
     rows = [{"step": step, "epoch": step / 2, "copied_share": share} for step, share in enumerate(shares, 1)]
@@ -473,6 +481,28 @@ def test_the_plan_stands_beside_what_happened(tmp_path, training, planned, happe
     assert found[found.index(memory) + 1 :][:2] == ["not recorded", "3.0 GiB"]
     assert "1 min 0 s" in found and "2 min 5 s" in found
     assert ("It ended before its plan" in page.text) is (happened[0] < planned)
+
+
+def test_a_schedule_that_was_adapted_is_told_with_its_numbers(tmp_path):
+    of = files(tmp_path)
+    asked = {"tweets": 100, "packs": 3, "steps_per_epoch": 1, "steps": 2, "warmup": 1}
+    used = {"tweets": 100, "packs": 50, "steps_per_epoch": 50, "steps": 150, "warmup": 8}
+    changes = {"num_train_epochs": [2.0, 3], "max_length": [2048, 128], "warmup_steps": [None, 8]}
+    facts = {
+        "steps": 150,
+        "epochs": 3.0,
+        "plan": {"steps": 150, "seconds": 60.0},
+        "schedule": {"asked": asked, "used": used, "changes": changes},
+    }
+    (of.run / "fit.json").write_text(json.dumps({"facts": facts, "settings": {"training": {"num_train_epochs": 2.0, "max_steps": -1}}}))
+    english, french = (Page(run_report(of, language)).text for language in ("en", "fr"))
+    assert (
+        "100 tweets with the recipe's settings make 3 packs and 2 steps. Adapted to 50 packs and 150 steps, 8 of them warm-up:" in english
+    )
+    assert "num_train_epochs 2 → 3, max_length 2048 → 128, warmup_steps – → 8." in english and "8 de préchauffage" in french
+    found = [data.strip() for path, data in Page(run_report(of, "en")).texts if "td" in path and data.strip()]
+    at = found.index("steps")
+    assert [*found[at + 1 : at + 3], *found[at + 4 : at + 6]] == ["150", "150", "3", "3"]
 
 
 def test_what_the_probe_measured_stands_beside_the_plan_and_the_run(tmp_path):

@@ -12,6 +12,7 @@ from tweetstyle.disk import NOTHING, Standing, bytes_missing, disk_needed, rooms
 from tweetstyle.doctor.asked import Room
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import existing_parent
+from tweetstyle.fit.schedule import carried_out
 from tweetstyle.memory import (
     Card,
     Change,
@@ -143,7 +144,10 @@ def estimated_lesson(recipe: Recipe, tweets: int) -> Lesson:
         trained = min(trained, data.mini_train)
     if recipe.prompt.message == "playback":
         trained = min(trained, recipe.playback.train_tweets)
-    return Lesson(trained, round(trained * TOKENS_A_TWEET * training.num_train_epochs), counted=False)
+    # Of few tweets there are more epochs than the recipe says. hidden_size decides a learning rate alone.
+    carried = carried_out(training, [TOKENS_A_TWEET] * trained, trained, recipe.model.method, hidden_size=4096) if trained else None
+    epochs = carried.training.num_train_epochs if carried else training.num_train_epochs
+    return Lesson(trained, round(trained * TOKENS_A_TWEET * epochs), counted=False)
 
 
 def refuse_what_cannot_fit(recipe: Recipe, base: Outline | BaseModel, card: Card) -> None:

@@ -12,11 +12,12 @@ from tweetstyle.base_model import BaseModel
 from tweetstyle.conversations import is_answerable
 from tweetstyle.disk import Standing, refuse_too_small_a_disk
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.fit.schedule import as_rate, unusual_rate
 from tweetstyle.messages import SPLITS_WITH_MESSAGES, Message, messages_path, write_messages
 from tweetstyle.needs import Lesson, Needs, card_for, estimated_lesson, needs_of, refuse_beyond_positions, refuse_method
 from tweetstyle.needs_shown import needs_table
 from tweetstyle.outline import outline_base_model
-from tweetstyle.recipe import Recipe, Training
+from tweetstyle.recipe import Recipe
 from tweetstyle.records import read_split
 from tweetstyle.screen import Lines
 from tweetstyle.sources import open_archive
@@ -54,19 +55,15 @@ def check_before_start(recipe: Recipe, base: BaseModel, template: Template) -> N
     refuse_beyond_positions(recipe, base.max_positions)
 
 
-def schedule_warnings(training: Training, fit: FitPlan, *, answers: bool = False) -> list[str]:
-    """What a schedule made for another amount of data does to this one, in words. answers: what trains are pairs of message and tweet."""
+def schedule_warnings(fit: FitPlan, *, answers: bool = False) -> list[str]:
+    """What in the recipe does not suit this amount of data, in words. answers: what trains are pairs of message and tweet."""
     warnings = []
     if answers and fit.tweets < FEW_PAIRS:
         what = f"few pairs: {fit.tweets:,} of a message and your tweet are too few to teach a tone (some hundreds do)"
         warnings.append(f"{what}; the model would answer much as it did before. message: topic learns from every tweet")
-    if 2 * training.warmup_steps >= fit.steps:
-        fitting = max(fit.steps // 10, 1)
-        what = f"warmup_steps: {training.warmup_steps} is at least half of the {fit.steps} steps, so that little is learned"
-        warnings.append(f"{what}; write about {fitting}, and fewer gradient_accumulation_steps for more steps")
-    if training.eval_steps > fit.steps:
-        warnings.append(f"eval_steps: {training.eval_steps} is beyond the {fit.steps} steps: there is one validation, at the end")
-    return warnings
+    if fit.schedule.changes:
+        warnings.append(f"schedule: {fit.schedule.in_words}")
+    return [*warnings, fit.schedule.remark] if fit.schedule.remark else warnings
 
 
 def plan(
@@ -95,7 +92,7 @@ def plan(
         train = Path(temporary) / f"{recipe.training.split}.jsonl"
         if template.turns:
             console.print(messages_for_plan(recipe, train))
-        fit = plan_fit(base, template, recipe.training, train)
+        fit = plan_fit(base, template, recipe.model, recipe.training, train)
     check_before_start(recipe, base, template)
     refuse_too_small_a_disk(recipe, base, stands := standing())
     needs = needs_of(recipe, base, card, Lesson(fit.tweets, round(fit.tokens * fit.epochs), counted=True), stands)
@@ -120,17 +117,23 @@ def _schedule(recipe: Recipe, needs: Needs, fit: FitPlan, tweets: tuple[int, int
     """What is done with the data. tweets: read, kept."""
     from rich.table import Table
 
+    training = fit.schedule.training
+
     table = Table("", "planned", title=f"plan of {recipe.name}", title_justify="left")
     rows = {
         "method": f"{recipe.model.method}, {needs.trained / 1e6:,.1f} M parameters trained",
         "tweets": f"{tweets[0]:,} read, {tweets[1]:,} kept, {fit.tweets:,} trained on",
-        "packs": f"{fit.packs:,} of at most {recipe.training.max_length:,} tokens, {fit.fill:.0%} full",
+        "packs": f"{fit.packs:,} of at most {training.max_length:,} tokens, {fit.fill:.0%} full",
         "tokens": f"{fit.tokens:,} in one epoch" + (f"; {fit.cut:,} tweets cut at max_length" if fit.cut else ""),
-        "steps": f"{fit.steps:,} ({fit.epochs:g} epochs; {fit.steps_per_epoch:,} in each)",
-        "validations": f"{fit.steps // recipe.training.eval_steps:,}, every {recipe.training.eval_steps} steps, and one at the end",
-        "checkpoints": f"{fit.checkpoints:,}, of which at most {recipe.training.save_total_limit} are kept",
+        "steps": f"{fit.steps:,} ({fit.epochs:g} epochs; {fit.steps_per_epoch:,} in each), {fit.schedule.steps.warmup:,} of them warm-up",
+        "learning rate": as_rate(training.learning_rate),
+        "validations": f"one before training, then every {training.eval_steps} steps, and at the end",
+        "checkpoints": f"{fit.checkpoints:,}, of which at most {training.save_total_limit} are kept",
     }
-    for warning in schedule_warnings(recipe.training, fit, answers=recipe.prompt.message == "playback"):
+    warnings = schedule_warnings(fit, answers=recipe.prompt.message == "playback")
+    if unusual := unusual_rate(training.learning_rate, recipe.model.method, needs.base.config["hidden_size"]):
+        warnings.append(unusual)
+    for warning in warnings:
         rows["warning: " + warning.split(":")[0]] = warning
     for name, value in rows.items():
         table.add_row(name, value)
@@ -145,7 +148,7 @@ def lesson_of(recipe: Recipe, base: Callable[[], tuple[BaseModel, Template]], pr
     from tweetstyle.fit import plan_fit
 
     if tweets is None and prepared:
-        fit = plan_fit(*base(), recipe.training, recipe.data.processed / f"{recipe.training.split}.jsonl")
+        fit = plan_fit(*base(), recipe.model, recipe.training, recipe.data.processed / f"{recipe.training.split}.jsonl")
         return Lesson(fit.tweets, round(fit.tokens * fit.epochs), counted=True)
     if tweets is None and all(path.exists() for path in recipe.data.source):
         archive = open_archive(recipe.data.source, recipe.data.separator)

@@ -253,8 +253,10 @@ class Training(Section):
     gradient_accumulation_steps: int = Field(8, ge=1)
     learning_rate: float = Field(1e-4, gt=0)
     lr_scheduler_type: Literal["cosine", "linear", "constant", "constant_with_warmup"] = "cosine"
-    warmup_steps: int = Field(10, ge=0)
-    """Optimizer steps over which the learning rate rises from 0."""
+    warmup_ratio: float = Field(0.05, ge=0, lt=1)
+    """Share of the optimizer steps over which the learning rate rises from 0."""
+    warmup_steps: int | None = Field(None, ge=0)
+    """The same as a number of steps, in the place of warmup_ratio."""
     weight_decay: float = Field(0.01, ge=0)
     max_grad_norm: float = Field(1.0, gt=0)
     optim: Literal["adamw_torch", "adamw_8bit", "paged_adamw_8bit"] = "adamw_8bit"
@@ -276,6 +278,12 @@ class Training(Section):
     probe: Literal["auto", "always", "never"] = "auto"
     """Three steps at the longest pack before the run, for its memory and speed (probe.json). auto: with a card; always: on a CPU too."""
     seed: int = Field(42, ge=0)
+
+    @model_validator(mode="after")
+    def _one_warmup(self) -> Training:
+        if self.warmup_steps is not None and "warmup_ratio" in self.model_fields_set:
+            raise ValueError("warmup_ratio and warmup_steps say the same: leave one out (a share suits any number of steps)")
+        return self
 
     @model_validator(mode="after")
     def _a_checkpoint_has_its_validation(self) -> Training:

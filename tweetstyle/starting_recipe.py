@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,15 +10,14 @@ from typing import NamedTuple
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file
+from tweetstyle.fit.schedule import MANY, SOME, as_rate, epochs_for, eval_every, rank_for, rate_of_few_steps, rung, usual_epochs
 from tweetstyle.needs import TOKENS_A_TWEET
 from tweetstyle.recipe_file import KEYS_OF_A_RUN
 
-FEWEST_STEPS = 30
-"""Optimizer steps in an epoch under which a smaller pack and batch are chosen: few large steps learn little."""
-MANY, SOME = 20_000, 2_000
-"""Tweets from which an adapter of rank 32, and of rank 16, is chosen; fewer get 8."""
-BATCHES = ((2048, 8), (2048, 4), (1024, 4), (512, 4), (512, 2), (512, 1))
-"""(max_length, gradient_accumulation_steps), the largest first."""
+LONGEST = 512
+"""Tokens that a tweet with its prompt is taken to have at most, before the tokenizer has counted them: packs are no shorter."""
+HIDDEN_SIZE = 4096
+"""Of the 8B that the recipe names."""
 TARGET = Path("recipes/mine.yaml")
 COMMENT_COLUMN = 32
 PLACEHOLDER = "me"
@@ -30,7 +30,6 @@ class Schedule(NamedTuple):
     max_length: int
     gradient_accumulation_steps: int
     steps_per_epoch: int
-    warmup_steps: int
     eval_steps: int
     r: int
     num_train_epochs: int
@@ -38,26 +37,16 @@ class Schedule(NamedTuple):
 
 
 def schedule(tweets: int) -> Schedule:
-    """For so many kept tweets, nine in ten of which are trained on.
+    """For so many kept tweets, nine in ten of which are trained on: fit.schedule's table, for an 8B. docs/12gb.md shows it.
 
-    Rank: an adapter holds about two bits a parameter (arXiv 2404.05405), so that every rank here has room for its tweets; more
-    rank makes no difference while there is room (LoRA Without Regret, thinkingmachines.ai/blog/lora, 2025), and costs memory.
-    Learning rate: the same for every rank, about ten times that of full fine-tuning, some fifteen times in runs of a hundred steps
-    or fewer (there); 2e-4 is where QLoRA (arXiv 2305.14314, for 7B and 13B) and Unsloth's guide to hyperparameters begin.
-    Batch: small where there are few tweets, for adapters bear large ones worse than full fine-tuning does (LoRA Without Regret).
-    Epochs: one to three (Unsloth's guide); the best state by validation is kept in any case. docs/12gb.md has them in a table.
+    Learning rate: of fewer than SOME tweets, which make a hundred steps or so, that of few steps; then 2e-4, where QLoRA (arXiv
+    2305.14314, for 7B and 13B) and Unsloth's guide to hyperparameters begin; of MANY tweets 1e-4.
     """
     tokens = 0.9 * tweets * TOKENS_A_TWEET
-    for max_length, accumulation in BATCHES:
-        steps = max(int(tokens / (max_length * accumulation)), 1)
-        if steps >= FEWEST_STEPS:
-            break
-    # Four validations in an epoch, never closer to each other than one step.
-    eval_steps = 100 if steps >= 250 else max(steps // 4, 1)
-    r = 32 if tweets >= MANY else 16 if tweets >= SOME else 8
-    epochs = 2 if tweets >= SOME else 3
-    warmup = min(20, max(epochs * steps // 20, 1))
-    return Schedule(max_length, accumulation, steps, warmup, eval_steps, r, epochs, 1e-4 if tweets >= MANY else 2e-4)
+    max_length, accumulation, steps = rung(lambda size: int(tokens / size), usual_epochs(tweets), LONGEST)
+    epochs = math.ceil(epochs_for(usual_epochs(tweets), steps))
+    rate = rate_of_few_steps("qlora", HIDDEN_SIZE) if tweets < SOME else 2e-4 if tweets < MANY else 1e-4
+    return Schedule(max_length, accumulation, steps, eval_every(steps), rank_for(tweets), epochs, rate)
 
 
 def recipe_text(paths: Sequence[Path], tweets: int, likely: Sequence[str], separator: str | None = None, target: Path = TARGET) -> str:
@@ -98,9 +87,9 @@ training:
   max_length: {plan.max_length}\t# tokens in one pack: about {plan.max_length // TOKENS_A_TWEET} tweets
   per_device_train_batch_size: 1
   gradient_accumulation_steps: {plan.gradient_accumulation_steps}\t# about {plan.steps_per_epoch:,} steps an epoch
-  learning_rate: {_exponent(plan.learning_rate)}\t# docs/12gb.md: rank, rate and epochs by the number of tweets
+  learning_rate: {as_rate(plan.learning_rate)}\t# docs/12gb.md: rank, rate and epochs by the number of tweets
   lr_scheduler_type: cosine
-  warmup_steps: {plan.warmup_steps}
+  warmup_ratio: 0.05
   optim: adamw_8bit
   gradient_checkpointing: unsloth
   eval_steps: {plan.eval_steps}\t# the best state by validation is kept
@@ -110,11 +99,6 @@ export:
   types: [q4_k_m]\t# about 4.9 GB
 """
     return "".join(map(_aligned, text.splitlines(keepends=True)))
-
-
-def _exponent(rate: float) -> str:
-    """0.0002 as 2e-4."""
-    return f"{rate:.0e}".replace("e-0", "e-")
 
 
 def _aligned(line: str) -> str:

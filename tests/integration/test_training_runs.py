@@ -18,6 +18,7 @@ from tweetstyle.base_model import read_base_model
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.fit.checkpoints import complete_checkpoints
 from tweetstyle.fit.documents import read_held_out
+from tweetstyle.recipe import Model
 
 pytestmark = pytest.mark.slow
 
@@ -64,10 +65,10 @@ def test_a_run_leaves_what_it_promises_and_nothing_else(uninterrupted):
     }  # fmt: skip
     lines = main_figures(directory / "metrics.jsonl")
     assert [line["step"] for line in lines if "loss" in line] == list(range(1, STEPS + 1))
-    assert [line["step"] for line in lines if "eval_bits_per_byte" in line] == [3, 6, 9]
+    assert [line["step"] for line in lines if "eval_bits_per_byte" in line] == [0, 3, 6, 9]
     best = min((line for line in lines if "eval_bits_per_byte" in line), key=lambda line: line["eval_bits_per_byte"])
     assert (result.best_step, result.bits_per_byte) == (best["step"], best["eval_bits_per_byte"])
-    assert result.steps == STEPS and lines[-1]["eval_bits_per_byte"] < lines[3]["eval_bits_per_byte"]
+    assert result.steps == STEPS and lines[-1]["eval_bits_per_byte"] < lines[4]["eval_bits_per_byte"] < lines[0]["eval_bits_per_byte"]
     adapter = "adapter_model.safetensors"
     assert (result.final_model / adapter).read_bytes() == (directory / f"checkpoint-{best['step']}" / adapter).read_bytes()
     assert "Unsloth" in (directory / "log.txt").read_text()
@@ -84,7 +85,13 @@ def test_tokens_are_counted_without_padding(uninterrupted, base_model_dir, data)
     from tweetstyle.fit import plan_fit
 
     _, result = uninterrupted
-    plan = plan_fit(read_base_model(base_model_dir), inst_template(base_model_dir), small_training(), data / "train.jsonl")
+    plan = plan_fit(
+        read_base_model(base_model_dir),
+        inst_template(base_model_dir),
+        Model(base=base_model_dir, method="lora"),
+        small_training(),
+        data / "train.jsonl",
+    )
     assert STEPS % plan.steps_per_epoch == 0, "the test wants whole epochs"
     assert result.tokens == plan.tokens * STEPS // plan.steps_per_epoch
 
@@ -187,15 +194,28 @@ def test_eight_tweets_are_learned_by_heart(base_model_dir, tmp_path):
     assert result.bits_per_byte < 0.5, "without a topic too: a quarter of the tweets was learned so"
 
 
-def test_it_stops_early_when_validation_does_not_get_better_and_keeps_the_best(base_model_dir, data, tmp_path):
-    """A learning rate that ruins the model: the first validation stays the best, and two later ones end the run."""
+def test_it_stops_early_when_validation_does_not_get_better_and_keeps_the_best(base_model_dir, data, tmp_path, capsys):
+    """A learning rate that changes nothing: the first validation stays the best, and two later ones end the run."""
     result = run_fit(
-        base_model_dir, data, tmp_path, lora={"lora_dropout": 0.0}, learning_rate=1.0, warmup_steps=0, max_steps=8, eval_steps=1,
-        save_steps=2, early_stopping_patience=2, save_total_limit=1, gradient_accumulation_steps=1, max_grad_norm=1000.0,
+        base_model_dir, data, tmp_path, lora={"lora_dropout": 0.0}, learning_rate=1e-30, warmup_steps=0, max_steps=8, eval_steps=1,
+        save_steps=2, early_stopping_patience=2, save_total_limit=1, gradient_accumulation_steps=1,
     )  # fmt: skip
     evaluations = [line for line in main_figures(tmp_path / "metrics.jsonl") if "eval_bits_per_byte" in line]
-    assert result.steps == result.best_step + 2 < 8 and len(evaluations) == result.steps
+    assert result.steps == result.best_step + 2 == 3 and [line["step"] for line in evaluations] == [0, 1, 2, 3]
+    said = capsys.readouterr().err
+    assert "the best so far" not in said and "final_model/ has learned nothing that helps on new tweets" in said
     assert [path.name for path in tmp_path.glob("checkpoint-*")] == [f"checkpoint-{result.best_step}"]
+
+
+def test_a_learning_rate_that_ruins_the_model_ends_the_run_and_leaves_no_final_model(base_model_dir, data, tmp_path, capsys):
+    """Of such a run every validation but the first was "the best so far" once, and its model was exported."""
+    with pytest.raises(TweetstyleError) as ended:
+        run_fit(base_model_dir, data, tmp_path, learning_rate=1.0, warmup_steps=0, max_steps=6, max_grad_norm=1000.0)
+    untrained, ruined = (line["eval_bits_per_byte"] for line in main_figures(tmp_path / "metrics.jsonl") if "eval_bits_per_byte" in line)
+    first, second = str(ended.value).splitlines()
+    assert f"{ruined:.3f} bits per byte on the validation tweets at step 3, {untrained:.3f} untrained, with learning_rate 1" in first
+    assert "write a smaller training.learning_rate: 1e-3" in second and ruined > 1.05 * untrained
+    assert "best so far" not in capsys.readouterr().err and not (tmp_path / "final_model").exists()
 
 
 def test_a_loss_that_is_no_number_ends_the_run(base_model_dir, data, tmp_path):

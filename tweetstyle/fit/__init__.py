@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tweetstyle.base_model import BaseModel
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import make_directory
 from tweetstyle.fit.checks import check_documents, check_held_out, check_model
 from tweetstyle.fit.documents import Document, read_documents, read_held_out
-from tweetstyle.fit.packing import pack_count, step_count
+from tweetstyle.fit.schedule import Schedule, carried_out
 from tweetstyle.recipe import Model, Training
 from tweetstyle.template import Template
 
@@ -23,8 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FitPlan:
-    """What a run will do. tokens: of one epoch; fill: share of the packs' room that tokens take; cut: tweets beyond max_length."""
+    """What a run will do. tokens: of one epoch; fill: share of the packs' room that tokens take; cut: tweets beyond max_length.
 
+    schedule: the settings that are carried out, the recipe's own or, where those cannot learn, adapted ones.
+    """
+
+    schedule: Schedule
     tweets: int
     tokens: int
     cut: int
@@ -48,7 +52,8 @@ class Foreseen:
 class FitResult:
     """What a run did. best_step: the step whose weights are in final_model/; seconds: training and validation, all sittings.
 
-    memory_bytes: the most held, of the card's memory or, without one, of the machine's.
+    memory_bytes: the most held, of the card's memory or, without one, of the machine's. schedule: Schedule.as_facts, {} where the
+    recipe's own settings were carried out.
     """
 
     steps: int
@@ -61,10 +66,11 @@ class FitResult:
     tokens_per_second: float
     memory_bytes: int | None
     plan: Foreseen
+    schedule: dict[str, Any]
     final_model: Path
 
 
-def plan_fit(base: BaseModel, template: Template, training: Training, train: Path) -> FitPlan:
+def plan_fit(base: BaseModel, template: Template, model: Model, training: Training, train: Path) -> FitPlan:
     """The plan of a run over a split's file, by the same tokens and the same packing. Imports no torch.
 
     Raises TweetstyleError for what `fit` refuses about the data.
@@ -73,7 +79,7 @@ def plan_fit(base: BaseModel, template: Template, training: Training, train: Pat
     check_model(base, end, training.max_length)
     documents = read_documents(base, template, train, training.max_length)
     check_documents(documents, end, str(train))
-    return _plan(documents, end, training)
+    return _plan(documents, end, base, model, training)
 
 
 def fit(
@@ -107,8 +113,8 @@ def fit(
     check_held_out(held_out, str(validation))
     make_directory(directory)
     metrics = Metrics(directory / "metrics.jsonl")
-    plan = _plan(documents, end, training)
-    run = Run(base, template, model, training, documents, held_out, plan, directory, metrics, (train, validation), validated)
+    plan = _plan(documents, end, base, model, training)
+    run = Run(base, template, model, plan.schedule.training, documents, held_out, plan, directory, metrics, (train, validation), validated)
     newest = resume_point(directory, metrics)
     if not (newest and newest.finished):
         _train(run, newest)
@@ -132,20 +138,21 @@ class Run:
     validated: Callable[[], None]
 
 
-def _plan(documents: list[Document], end: int, training: Training) -> FitPlan:
-    lengths = [len(document.ids) for document in documents]
-    packs = pack_count(lengths, training.max_length)
-    steps, in_epoch = step_count(packs, training)
+def _plan(documents: list[Document], end: int, base: BaseModel, model: Model, training: Training) -> FitPlan:
+    lengths, tweets = [len(document.ids) for document in documents], sum(document.tweets for document in documents)
+    schedule = carried_out(training, lengths, tweets, model.method, base.config["hidden_size"])
+    training, steps = schedule.training, schedule.steps
     return FitPlan(
-        tweets=sum(document.tweets for document in documents),
+        schedule=schedule,
+        tweets=tweets,
         tokens=sum(lengths),
         cut=sum(document.ids[-1] != end for document in documents),
-        packs=packs,
-        fill=sum(lengths) / (packs * training.max_length),
-        epochs=steps / in_epoch,
-        steps_per_epoch=in_epoch,
-        steps=steps,
-        checkpoints=-(-steps // training.save_steps),
+        packs=steps.packs,
+        fill=sum(lengths) / (steps.packs * training.max_length),
+        epochs=steps.steps / steps.steps_per_epoch,
+        steps_per_epoch=steps.steps_per_epoch,
+        steps=steps.steps,
+        checkpoints=-(-steps.steps // training.save_steps),
     )
 
 
@@ -199,5 +206,6 @@ def _finish(run: Run) -> FitResult:
         tokens_per_second=figures["train_tokens_per_second"],
         memory_bytes=metrics.memory_bytes(),
         plan=Foreseen(run.plan.steps, metrics.foreseen_seconds(run.plan.steps)),
+        schedule=run.plan.schedule.as_facts(),
         final_model=directory / "final_model",
     )

@@ -117,7 +117,8 @@ def sft_config(training: Training, directory: Path) -> SFTConfig:
         gradient_accumulation_steps=training.gradient_accumulation_steps,
         learning_rate=training.learning_rate,
         lr_scheduler_type=training.lr_scheduler_type,
-        warmup_steps=training.warmup_steps,
+        # Below 1 transformers takes it for a share of the steps.
+        warmup_steps=training.warmup_ratio if training.warmup_steps is None else training.warmup_steps,
         weight_decay=training.weight_decay,
         max_grad_norm=training.max_grad_norm,
         adam_beta1=0.9,

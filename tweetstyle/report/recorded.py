@@ -135,6 +135,7 @@ def _messages(run: Read, say: Say) -> Iterator[str]:
 
 def plan(run: Read, say: Say) -> Iterator[str]:
     facts, training = run.fit.get("facts", {}), run.fit.get("settings", {}).get("training", {})
+    training = training | {key: new for key, (_, new) in ((facts.get("schedule") or {}).get("changes") or {}).items()}
     if not facts:
         yield from missing(say, "fit.json")
         return
@@ -165,8 +166,19 @@ def plan(run: Read, say: Say) -> Iterator[str]:
         rows.append(row("a_speed", *(None if value is None else say.number(value, 0) for value in speed)))
         rows.append(row("a_probe", memory(run.probe.get("predicted_bytes")), memory(run.probe.get("peak_bytes"))))
     yield table([say("a_what"), say("a_plan"), say("a_did")], rows)
+    if adapted := facts.get("schedule"):
+        yield paragraph(_adapted(adapted, say))
     if facts.get("steps") and steps and facts["steps"] < steps:
         yield paragraph(say("a_early"))
+
+
+def _adapted(schedule: dict[str, Any], say: Say) -> str:
+    """What was carried out where the recipe's settings did not suit the amount of data."""
+    asked, used = schedule["asked"], schedule["used"]
+    counts = {"tweets": asked["tweets"], "packs": asked["packs"], "steps": asked["steps"]}
+    counts |= {"used_packs": used["packs"], "used_steps": used["steps"], "warmup": used["warmup"]}
+    changes = ", ".join(f"{key} {'–' if old is None else f'{old:g}'} → {new:g}" for key, (old, new) in schedule["changes"].items())
+    return say("a_adapted", **{name: say.number(count) for name, count in counts.items()}, changes=changes)
 
 
 def _planned_epochs(training: dict[str, Any], steps: int | None, facts: dict[str, Any]) -> float | None:

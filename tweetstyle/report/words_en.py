@@ -105,6 +105,10 @@ WORDS = {
     "f_stop_flat": "The best validation, at step {step}, epoch {epoch}, has {best} bits per byte, and the last has {last}.",
     "v_stop_so_far": "When should training stop? It has not ended yet.",
     "f_stop_so_far": "The best so far is step {step}, epoch {epoch}, with {best} bits per byte; the last validation has {last}.",
+    "v_stop_not_better_yet": "The training has not yet made the model better.",
+    "f_stop_not_better_yet": (
+        "The untrained model has {untrained} bits per byte on the validation tweets; the lowest since, at step {step}, is {best}."
+    ),
     "w_summary": "How it wrote while it learned, at each of {count} validations",
     "w_step": "Step {step}, epoch {epoch}: {copied} of them copy",
     "v_takes_off": "Copying takes off at epoch {epoch}.",
@@ -278,6 +282,10 @@ WORDS = {
     "a_speed": "tokens a second (planned: as the probe went, of full packs)",
     "a_probe": "memory in the probe (planned: by formula)",
     "a_tokens": "tokens learned from",
+    "a_adapted": (
+        "{tweets} tweets with the recipe's settings make {packs} packs and {steps} steps. Adapted to {used_packs} packs and {used_steps} "
+        "steps, {warmup} of them warm-up: {changes}."
+    ),
     "a_early": "It ended before its plan: validation had stopped getting better.",
     "a_unknown": "not recorded",
     "t_figure": "Figure",

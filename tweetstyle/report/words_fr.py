@@ -127,6 +127,10 @@ WORDS = {
         "Le meilleur état jusqu’ici est celui du pas {step}, époque {epoch}, avec {best} bits par octet ; la dernière validation "
         "en donne {last}."
     ),
+    "v_stop_not_better_yet": "L’entraînement n’a pas encore amélioré le modèle.",
+    "f_stop_not_better_yet": (
+        "Le modèle non entraîné a {untrained} bits par octet sur les tweets de validation ; le plus bas depuis, au pas {step}, est {best}."
+    ),
     "w_summary": "Comment il écrivait en apprenant, à chacune des {count} validations",
     "w_step": "Pas {step}, époque {epoch} : {copied} copient",
     "v_takes_off": "La copie décolle à l’époque {epoch}.",
@@ -308,6 +312,10 @@ WORDS = {
     "a_speed": "jetons par seconde (prévu : au rythme de l’essai, paquets pleins)",
     "a_probe": "mémoire de l’essai (prévu : par la formule)",
     "a_tokens": "jetons appris",
+    "a_adapted": (
+        "Avec les réglages de la recette, {tweets} tweets font {packs} paquets et {steps} pas. Adaptés à {used_packs} paquets et "
+        "{used_steps} pas, dont {warmup} de préchauffage : {changes}."
+    ),
     "a_early": "Il s’est terminé avant l’heure : la validation ne s’améliorait plus.",
     "a_unknown": "non relevé",
     "t_figure": "Chiffre",

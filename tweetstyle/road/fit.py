@@ -33,8 +33,8 @@ def _fit(road: Road) -> Done:
 
     recipe = road.recipe
     set_aside_other_run(recipe.run_directory, fit_identity(road))
-    planned = plan_fit(road.base, road.template, recipe.training, road.split(recipe.training.split))
-    for warning in schedule_warnings(recipe.training, planned, answers=road.template.turns is not None):
+    planned = plan_fit(road.base, road.template, recipe.model, recipe.training, road.split(recipe.training.split))
+    for warning in schedule_warnings(planned, answers=road.template.turns is not None):
         say(f"          {warning}", fg="yellow")
     train, validation = road.split(recipe.training.split), road.split("validation")
     told = read_conversations(train)[1] if road.template.turns else None

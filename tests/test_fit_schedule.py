@@ -1,0 +1,117 @@
+"""The schedule that is carried out: a recipe's own wherever it can learn, adapted to the amount of data where it cannot."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.fit import schedule
+from tweetstyle.fit.packing import pack_count
+from tweetstyle.fit.schedule import FEWEST_STEPS, VALIDATIONS, carried_out, rate_of_few_steps, unusual_rate, warmup
+from tweetstyle.recipe import Training
+from tweetstyle.recipe_file import read_recipe
+
+RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.yaml"))
+NUMBERS = (20, 40, 100, 1_000, 5_000, 20_000, 200_000)
+EIGHT_B, SMALL = 4096, 576
+"""hidden_size of Llama 3 8B and of SmolLM2-135M."""
+
+
+def lengths(tweets: int) -> list[int]:
+    """Tokens of tweets with their prompt, as of the sample archive: 61 on average."""
+    chance = random.Random(tweets)
+    return [chance.randint(25, 110) for _ in range(tweets)]
+
+
+@pytest.mark.parametrize("tweets", NUMBERS)
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_every_recipe_has_a_schedule_that_learns_from_any_number_of_tweets(path: Path, tweets: int) -> None:
+    recipe, documents = read_recipe(path), lengths(tweets)
+    found = carried_out(recipe.training, documents, tweets, recipe.model.method, EIGHT_B)
+    training, steps = found.training, found.steps
+    assert steps.steps >= FEWEST_STEPS and 2 * steps.warmup < steps.steps and steps.tweets == tweets
+    assert steps.steps // training.eval_steps >= VALIDATIONS and training.save_steps % training.eval_steps == 0
+    assert steps.packs == pack_count(documents, training.max_length) and max(documents) <= training.max_length
+    assert Training(**training.model_dump(exclude_unset=True)) == training, "a recipe may say the same"
+    again = carried_out(training, documents, tweets, recipe.model.method, EIGHT_B)
+    assert (again.training, again.changes, again.in_words) == (training, {}, ""), "what is adapted once is not adapted again"
+    if found.asked.steps >= FEWEST_STEPS:
+        assert set(found.changes) <= {"eval_steps", "save_steps"}, "what can learn is left as it is"
+
+
+def test_a_hundred_tweets_with_the_12_gb_recipe_are_told_with_their_numbers() -> None:
+    training = read_recipe(RECIPES[0].with_name("llama3-8b-12gb.yaml")).training
+    found = carried_out(training, [60] * 100, 100, "qlora", EIGHT_B)
+    # By hand: 34 tweets of 60 tokens in a pack of 2,048, 8 packs a step, 2 epochs; then 8 in a pack of 512, 1 pack a step, 3 epochs.
+    assert found.asked == schedule.Steps(tweets=100, packs=3, steps_per_epoch=1, steps=2, warmup=1)
+    assert (found.steps.packs, found.steps.steps_per_epoch, found.steps.steps, found.steps.warmup) == (13, 13, 39, 2)
+    assert found.changes["learning_rate"] == (1e-4, 4e-4) and found.changes["max_length"] == (2048, 512)
+    assert "3 packs, 2 steps" in found.in_words and "13 packs, 39 steps" in found.in_words
+    assert "learning_rate 4e-4 instead of 1e-4" in found.in_words
+    facts = found.as_facts()
+    assert facts["asked"]["steps"] == 2 and facts["used"]["steps"] == 39 and facts["changes"]["max_length"] == [2048, 512]
+
+
+def test_no_tweet_is_cut_by_shorter_packs() -> None:
+    found = carried_out(Training(), [60] * 99 + [700], 100, "lora", SMALL)
+    assert found.training.max_length == 1024 and found.steps.steps >= FEWEST_STEPS
+    found = carried_out(Training(max_length=700), [60] * 99 + [700], 100, "lora", SMALL)
+    assert found.training.max_length == 700 and found.steps.steps >= FEWEST_STEPS
+
+
+def test_what_max_steps_asks_for_stays_and_is_warned_of() -> None:
+    training = Training(max_steps=10, warmup_steps=20, eval_steps=50, save_steps=50)
+    found = carried_out(training, [60] * 100, 100, "lora", SMALL)
+    assert set(found.changes) == {"warmup_steps", "eval_steps", "save_steps"}
+    assert (found.steps.steps, found.steps.warmup, found.training.eval_steps) == (10, 1, 10)
+    assert found.remark == "max_steps: 10 steps teach little (a style takes 30 or more)"
+    assert not carried_out(training.model_copy(update={"max_steps": 30}), [60] * 100, 100, "lora", SMALL).remark
+
+
+def test_too_few_tweets_are_refused_with_what_to_write() -> None:
+    with pytest.raises(TweetstyleError) as refused:
+        carried_out(Training(), [60] * 3, 3, "lora", SMALL)
+    assert "3 tweets make 20 optimizer steps at most" in str(refused.value) and "training.max_steps: 30" in refused.value.hint
+    assert carried_out(Training(max_steps=30), [60] * 3, 3, "lora", SMALL).steps.steps == 30
+
+
+def test_a_learning_rate_is_raised_for_few_steps_and_never_lowered() -> None:
+    """The rule by hand: 5e-5 × 15 × (2000 / 576)^0.781 = 1.98e-3 and × (2000 / 4096)^0.781 = 4.3e-4; full fine-tuning without the 15."""
+    assert [rate_of_few_steps(method, size) for method in ("lora", "full") for size in (SMALL, EIGHT_B)] == [2e-3, 4e-4, 1e-4, 3e-5]
+    for rate, used in ((1e-4, 2e-3), (3e-3, 3e-3), (1.0, 1.0)):
+        assert carried_out(Training(learning_rate=rate), [60] * 100, 100, "lora", SMALL).training.learning_rate == used
+
+
+@pytest.mark.parametrize("steps", [1, 7, 30, 82, 150, 880, 10_001])
+@pytest.mark.parametrize("of", [{}, {"warmup_ratio": 0.1}, {"warmup_ratio": 0.0}, {"warmup_steps": 5}, {"warmup_steps": 0}])
+def test_warmup_is_counted_as_transformers_counts_it(steps: int, of: dict) -> None:
+    from transformers import TrainingArguments
+
+    training = Training(**of)
+    said = training.warmup_ratio if training.warmup_steps is None else training.warmup_steps
+    assert warmup(training, steps) == TrainingArguments(output_dir="unused", warmup_steps=said).get_warmup_steps(steps)
+
+
+def test_learning_rates_far_from_the_usual_are_told_and_those_of_the_recipes_are_not() -> None:
+    sizes = {"llama3.2-3b-12gb": 3072} | dict.fromkeys(("demo", "demo-chat", "full-small"), SMALL)
+    for path in RECIPES:
+        recipe = read_recipe(path)
+        assert not unusual_rate(recipe.training.learning_rate, recipe.model.method, sizes.get(path.stem, EIGHT_B)), path.stem
+    # QLoRA's own (arXiv 2305.14314, table 9), and what the demo's adapter takes.
+    assert not unusual_rate(2e-4, "qlora", EIGHT_B) and not unusual_rate(2e-3, "lora", SMALL)
+    for rate, method, said in (
+        (1.0, "qlora", "learning_rate: 1 is outside 1e-5 to 1e-3, usual for qlora and this base model: training is likely to diverge"),
+        (1e-3, "full", "learning_rate: 1e-3 is outside 1e-6 to 1e-4, usual for full and this base model: training is likely to diverge"),
+        (1e-6, "lora", "learning_rate: 1e-6 is outside 1e-5 to 1e-3, usual for lora and this base model: little is likely to be learned"),
+    ):
+        assert unusual_rate(rate, method, EIGHT_B) == said
+    assert schedule.usual_rate("lora", SMALL) == pytest.approx(1.32e-3, rel=0.01)
+
+
+def test_one_warmup_is_enough() -> None:
+    with pytest.raises(ValueError, match="warmup_ratio and warmup_steps say the same: leave one out"):
+        Training(warmup_ratio=0.1, warmup_steps=3)
+    assert schedule.steps_of(Training(warmup_steps=3), [60] * 1000, 1000).warmup == 3
