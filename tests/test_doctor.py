@@ -18,7 +18,7 @@ from support.tiny_llama import SPECIAL, write_llama
 
 from tweetstyle.cli import fit_command, tweetstyle
 from tweetstyle.doctor.asked import Room
-from tweetstyle.doctor.base_checks import check_method, check_prompt, check_rank, check_tokenizer
+from tweetstyle.doctor.base_checks import check_learning_rate, check_method, check_prompt, check_rank, check_tokenizer
 from tweetstyle.doctor.card_checks import check_card
 from tweetstyle.doctor.machine import MachineState, Place, check_machine, observe_machine
 from tweetstyle.doctor.network import check_network
@@ -28,7 +28,7 @@ from tweetstyle.doctor.versions import Installed, Rule, check_versions, observe_
 from tweetstyle.hub import known_config
 from tweetstyle.nvidia import Card, CardState, Process, observe_card
 from tweetstyle.offline import OFFLINE
-from tweetstyle.recipe import Lora, Model
+from tweetstyle.recipe import Lora, Model, Training
 from tweetstyle.recipe_file import read_recipe
 from tweetstyle.template import build_template
 
@@ -381,6 +381,17 @@ def test_a_rank_beyond_the_smaller_side_of_a_linear_is_warned_of(r, state):
     checks = list(check_rank(known_config("Llama 3 8B"), model))
     assert [check.state for check in checks] == state and all("write r: 1024 or less" in check.do for check in checks)
     assert list(check_rank(known_config("Llama 3 8B"), model.model_copy(update={"method": "full"}))) == []
+
+
+@pytest.mark.parametrize(
+    ("method", "rate", "state"), [("qlora", 1e-4, []), ("qlora", 1.0, ["warn"]), ("full", 1e-4, []), ("full", 5e-4, ["warn"])]
+)
+def test_a_learning_rate_far_from_the_usual_is_warned_of_with_what_to_write(method, rate, state):
+    """By hand for an 8B: 5e-5 × (2000 / 4096)^0.781 = 2.9e-5 of full fine-tuning, ten times that of an adapter."""
+    model = Model.model_construct(method=method)
+    checks = list(check_learning_rate(known_config("Llama 3 8B"), model, Training(learning_rate=rate)))
+    assert [check.state for check in checks] == state
+    assert all(check.do == f"write about {'3e-5' if method == 'full' else '3e-4'}" for check in checks)
 
 
 def test_the_real_instruct_model_knows_its_marks_and_not_its_unused_tokens(base_model_dir):

@@ -78,7 +78,8 @@ def assert_figures_are_of_the_whole_run(run):
 # -- killed -------------------------------------------------------------------------------------------------
 
 POINTS = {
-    "within a validation": ({"validating": 2}, 2),
+    "within the validation of the untrained model": ({"validating": 1}, None),
+    "within a validation": ({"validating": 3}, 2),
     "between a step's line and its checkpoint": ({"before": ["fsync", "metrics.jsonl"]}, None),
     "within the adapter's file": ({"torn": ["checkpoint-4/adapter_model.safetensors", 10_000]}, 2),
     "within the optimizer's file": ({"torn": ["checkpoint-4/optimizer.pt", 40_000]}, 2),
@@ -193,7 +194,7 @@ def test_a_library_that_ends_the_process_leaves_its_last_words_on_the_screen(for
 
 @pytest.mark.parametrize(
     ("name", "cut", "step"),
-    [("SIGTERM", {"before": ["fsync", "checkpoint-4/optimizer.pt"]}, 5), ("SIGINT", {"validating": 2}, 4)],
+    [("SIGTERM", {"before": ["fsync", "checkpoint-4/optimizer.pt"]}, 5), ("SIGINT", {"validating": 3}, 4)],
     ids=["SIGTERM while a checkpoint is written", "Ctrl-C while it validates"],
 )
 def test_a_stop_saves_at_the_next_step_s_end_at_the_latest(forks, whole, run, name, cut, step):
@@ -267,7 +268,7 @@ def test_a_disk_that_fills_up_within_a_checkpoint_is_one_message_and_the_one_bef
     ("validation", "first", "stands"),
     [
         (0, "{run}: the disk is full: metrics.jsonl or log.txt could not be written", []),
-        (2, "{run}/metrics.jsonl: the disk is full", [2]),
+        (3, "{run}/metrics.jsonl: the disk is full", [2]),
     ],
     ids=["from before the model is loaded", "from within the second validation"],
 )

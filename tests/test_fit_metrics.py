@@ -44,6 +44,17 @@ def test_the_best_validation_is_the_first_of_equals(metrics):
     assert metrics.without_better() == 1
 
 
+def test_the_untrained_model_is_no_state_of_the_run_but_what_it_is_held_against(metrics):
+    assert metrics.untrained is None and not metrics.no_better_than_untrained()
+    for bits, worse in ((2.5, False), (2.0, True), (1.9, True)):
+        first = {"step": 0, "eval_bits_per_byte": bits, "eval_loss": 1.0, "seconds": 1.0}
+        metrics.lines = [first, *(line for line in metrics.lines if line["step"])]
+        assert (metrics.untrained, metrics.no_better_than_untrained()) == (bits, worse)
+        assert metrics.best()["step"] == 4 and metrics.best(1) is None and metrics.without_better() == 1
+    metrics.keep_until(0)
+    assert metrics.lines == [first], "a run that begins again before its first checkpoint does not measure it again"
+
+
 def test_train_loss_is_the_mean_over_steps_not_over_lines(metrics):
     assert metrics.train_loss() == pytest.approx((4 + 4 + 2 + 2 + 1) / 5)
 

@@ -7,7 +7,7 @@
 The process forks before torch has computed anything, with one thread, so that a fork can compute. What a fork meets, by `cut`:
 
 before, after: [function of os, end of a path]  it sends itself SIGKILL at the first such call (with `signal`: another signal)
-validating: n                                   the same when the n-th validation begins
+validating: n                                   the same when the n-th validation begins; the first is of the untrained model
 seconds: s                                      SIGKILL from outside after so long
 torn: [name, bytes]                             the kernel ends it within the native write of that file, so far into it
 refused: [name, bytes]                          that write fails there instead, as on a disk that is full (EFBIG for ENOSPC)
@@ -352,7 +352,10 @@ def fill_the_disk(run: Path, checkpoint: str, left: int, *, early: bool) -> None
 
 
 def fill_the_disk_at(run: Path, validation: int) -> None:
-    """validation: 0 is before the model is loaded. A file takes lines as long as its last page has room: metrics.jsonl's has none."""
+    """validation: 0 is before the model is loaded, 1 that of the untrained model.
+
+    A file takes lines as long as its last page has room: metrics.jsonl's has none.
+    """
     from tweetstyle.fit import sitting
 
     name = "score" if validation else "sit"

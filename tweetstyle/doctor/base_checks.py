@@ -9,9 +9,10 @@ from tweetstyle.base_model import BaseModel
 from tweetstyle.doctor.asked import Asked
 from tweetstyle.doctor.check import Check, fail, gib, ok, warn
 from tweetstyle.doctor.untrained import Untrained, tokens_of_format, untrained_tokens
+from tweetstyle.fit.schedule import as_rate, unusual_rate, usual_rate
 from tweetstyle.hub import how_to_replace
 from tweetstyle.memory.shape import read_shape
-from tweetstyle.recipe import Model
+from tweetstyle.recipe import Model, Training
 from tweetstyle.template import Template
 
 FORMATS_OF_ITS_OWN = ("inst", "text", "custom")
@@ -31,7 +32,14 @@ def check_base(base: BaseModel, template: Template, asked: Asked) -> list[Check]
     prompt = check_prompt(
         template, asked.model.method, untrained, speaks_chat=chat and _speaks_chat(base), large=asked.parameters >= LARGE
     )  # fmt: skip
-    return [*checks, *check_rank(base.config, asked.model), prompt]
+    return [*checks, *check_rank(base.config, asked.model), *check_learning_rate(base.config, asked.model, asked.training), prompt]
+
+
+def check_learning_rate(config: dict[str, Any], model: Model, training: Training) -> Iterator[Check]:
+    """A learning rate far outside those that are usual for the method and the base model's size."""
+    if what := unusual_rate(training.learning_rate, model.method, config["hidden_size"]):
+        usual = as_rate(usual_rate(model.method, config["hidden_size"]))
+        yield warn("learning rate", what, f"write about {usual}", "training.learning_rate")
 
 
 def check_rank(config: dict[str, Any], model: Model) -> Iterator[Check]:

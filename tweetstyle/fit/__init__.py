@@ -14,6 +14,7 @@ from tweetstyle.fit.checks import check_documents, check_held_out, check_model
 from tweetstyle.fit.documents import Document, read_documents, read_held_out
 from tweetstyle.fit.schedule import Schedule, carried_out
 from tweetstyle.recipe import Model, Training
+from tweetstyle.screen import say
 from tweetstyle.template import Template
 
 if TYPE_CHECKING:
@@ -180,11 +181,15 @@ def _finish(run: Run) -> FitResult:
     from rich.console import Console
 
     from tweetstyle.fit.checkpoints import complete_checkpoints, prune, write_final_model
+    from tweetstyle.fit.metrics import BITS_PER_BYTE
     from tweetstyle.fit.train_output import as_table, train_output, write_train_output
 
     directory, metrics = run.directory, run.metrics
     checkpoints = complete_checkpoints(directory)
     best = metrics.best()
+    if metrics.no_better_than_untrained():
+        figures = f"the untrained model has {metrics.untrained:.4f} bits per byte, the best validation {best[BITS_PER_BYTE]:.4f}"
+        say(f"          {figures}: final_model/ has learned nothing that helps on new tweets", fg="yellow")
     chosen = next((c for c in checkpoints if c.step == best["step"]), None)
     if chosen is None:
         hint = "run the same command again: it goes on from the newest checkpoint that is whole"

@@ -18,17 +18,22 @@ from tweetstyle.fit.checkpoints import prune, remove, seal
 from tweetstyle.fit.metrics import BITS_PER_BYTE, Metrics
 from tweetstyle.fit.progress import TrainingProgress
 from tweetstyle.fit.room import expected_bytes, failed_write, make_room
+from tweetstyle.fit.schedule import as_rate
 from tweetstyle.fit.scoring import Score
 from tweetstyle.recipe import Training
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
+WORSE = 1.05
+"""Times the untrained model's bits per byte above which a training has clearly made the model worse. Five percent are some 0.13 bits:
+what the 4 bits of q4_k_m may lose at most (verify.checks), and 50 times the rounding of bfloat16 (0.0023 bits, there)."""
 
 
 class RunKeeper(TrainerCallback):
     """Keeps one run's records. Everything it decides follows from the metrics so far, so a resumed run decides the same.
 
     The Trainer's own evaluation is off: its eval_loss is a mean of batch means, and bits per byte need the exact sum.
-    Validation happens in on_log, which comes after a step's loss is known and before its checkpoint is written.
+    Validation happens in on_log, which comes after a step's loss is known and before its checkpoint is written; that of the untrained
+    model before the first step.
     """
 
     def __init__(
@@ -40,7 +45,9 @@ class RunKeeper(TrainerCallback):
         progress: TrainingProgress,
         write: Callable[[Any, int], dict[str, Any]] | None = None,
         validated: Callable[[], None] = lambda: None,
+        usual_rate: float = 1e-4,
     ) -> None:
+        self.usual_rate = usual_rate
         self.training, self.directory, self.metrics = training, directory, metrics
         self.validate, self.progress, self.write, self.validated = validate, progress, write, validated
         self.interrupted_by: signal.Signals | None = None
@@ -52,8 +59,12 @@ class RunKeeper(TrainerCallback):
 
     # -- the Trainer's events -------------------------------------------------------------------------------
 
-    def on_train_begin(self, args, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+    def on_train_begin(self, args, state: TrainerState, control: TrainerControl, model: Any, **_: Any) -> None:
         self._clock, self._tokens = time.perf_counter(), state.num_input_tokens_seen
+        if state.global_step == 0 and self.metrics.untrained is None:
+            self.progress.phase("validating the untrained model")
+            line = self._score(model, 0)
+            self.progress.say(f"untrained: {line[BITS_PER_BYTE]:.4f} bits per byte on the validation tweets")
         self.progress.start(state.global_step, state.max_steps)
 
     def on_step_end(self, args, state: TrainerState, control: TrainerControl, **_: Any) -> None:
@@ -99,10 +110,8 @@ class RunKeeper(TrainerCallback):
 
     def _validate(self, state: TrainerState, control: TrainerControl, model: Any) -> None:
         self.progress.phase("validating")
-        score = self.validate(model)
-        _check_finite(score.nll, state.global_step)
-        line = {"step": state.global_step, BITS_PER_BYTE: score.bits_per_byte, "eval_loss": score.loss, "seconds": self._elapsed()}
-        self.metrics.append(line)
+        bits_per_byte = self._score(model, state.global_step)[BITS_PER_BYTE]
+        self._check_better_than_untrained(bits_per_byte, state.global_step)
         best = self.metrics.best()["step"] == state.global_step
         patience = self.training.early_stopping_patience
         if patience and self.metrics.without_better() >= patience:
@@ -113,7 +122,26 @@ class RunKeeper(TrainerCallback):
             self.progress.phase("writing samples")
             self.metrics.append({"step": state.global_step} | self.write(model, state.global_step) | {"seconds": self._elapsed()})
         self.validated()
-        self.progress.validated(state.global_step, score.bits_per_byte, best=best)
+        self.progress.validated(state.global_step, bits_per_byte, best=best and not self.metrics.no_better_than_untrained())
+
+    def _score(self, model: Any, step: int) -> dict[str, Any]:
+        """The validation line of a step, which is appended to the metrics."""
+        score = self.validate(model)
+        _check_finite(score.nll, step)
+        line = {"step": step, BITS_PER_BYTE: score.bits_per_byte, "eval_loss": score.loss, "seconds": self._elapsed()}
+        self.metrics.append(line)
+        return line
+
+    def _check_better_than_untrained(self, bits_per_byte: float, step: int) -> None:
+        """Ends a run that makes the model worse from the start; one that was better once ends by early stopping, with its best state."""
+        untrained = self.metrics.untrained
+        if untrained is None or not self.metrics.no_better_than_untrained() or bits_per_byte <= WORSE * untrained:
+            return
+        rate = self.training.learning_rate
+        what = f"the training makes the model worse: {bits_per_byte:.3f} bits per byte on the validation tweets at step {step}, "
+        what += f"{untrained:.3f} untrained, with learning_rate {as_rate(rate)}"
+        hint = f"write a smaller training.learning_rate: {as_rate(min(self.usual_rate, rate / 5))}; the next run begins from the base model"
+        raise TweetstyleError(what, where="training.learning_rate", hint=hint)
 
     def _begin_saving(self, step: int, model: Any) -> None:
         """The Trainer writes the checkpoint right after on_log: this is the last moment at which older ones can make room for it."""
@@ -143,7 +171,7 @@ def peak_memory() -> int:
 
 def _check_finite(loss: float, step: int) -> None:
     if not math.isfinite(loss):
-        hint = "write a smaller training.learning_rate, or a longer training.warmup_steps"
+        hint = "write a smaller training.learning_rate, or a larger training.warmup_ratio"
         raise TweetstyleError(f"the loss is no number any more at step {step}", where="training", hint=hint)
 
 

@@ -18,7 +18,8 @@ class Metrics:
     A training line has step, epoch, loss (nats a token, mean over the steps since the line before), learning_rate,
     grad_norm, tokens (non-padding, since the run's start), tokens_per_second, seconds (since the line before)
     and memory_gib (the most held so far: the card's, on a CPU the process's);
-    a validation line has step, eval_bits_per_byte, eval_loss (nats a token) and seconds; a line of samples has step, samples
+    a validation line has step, eval_bits_per_byte, eval_loss (nats a token) and seconds, that of step 0 is of the untrained model; a
+    line of samples has step, samples
     (prompt and text of each), copied_share (of them, that hold a span of a training tweet) and seconds.
     """
 
@@ -48,7 +49,18 @@ class Metrics:
 
     @property
     def evaluations(self) -> list[dict[str, Any]]:
-        return [line for line in self.lines if BITS_PER_BYTE in line]
+        """Validations of the trained model."""
+        return [line for line in self.lines if BITS_PER_BYTE in line and line["step"] > 0]
+
+    @property
+    def untrained(self) -> float | None:
+        """Bits per byte of the untrained model on the validation tweets; None of a run that did not measure it."""
+        return next((line[BITS_PER_BYTE] for line in self.lines if BITS_PER_BYTE in line and line["step"] == 0), None)
+
+    def no_better_than_untrained(self) -> bool:
+        """Whether the training has not yet made the model better."""
+        best, untrained = self.best(), self.untrained
+        return best is not None and untrained is not None and best[BITS_PER_BYTE] >= untrained
 
     def best(self, until: int | None = None) -> dict[str, Any] | None:
         """The first validation line with the fewest bits per byte, up to a step; None before the first validation."""

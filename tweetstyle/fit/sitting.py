@@ -18,6 +18,7 @@ from tweetstyle.fit.few_steps import few_steps
 from tweetstyle.fit.progress import TrainingProgress
 from tweetstyle.fit.restored import check_restorable
 from tweetstyle.fit.samples import sample_writer
+from tweetstyle.fit.schedule import usual_rate
 from tweetstyle.fit.scoring import score
 from tweetstyle.memory import decisive_settings, duration, hours, read_probe
 from tweetstyle.recipe import Training
@@ -121,7 +122,8 @@ class _Sitting:
 def _keeper(run: Run, training: Training, progress: TrainingProgress) -> RunKeeper:
     validate = partial(score, documents=run.held_out, pad_id=run.base.pad_id)
     write = sample_writer(run.base, run.template, training, *run.splits) if training.samples else None
-    return RunKeeper(training, run.directory, run.metrics, validate, progress, write, run.validated)
+    usual = usual_rate(run.model.method, run.base.config["hidden_size"])
+    return RunKeeper(training, run.directory, run.metrics, validate, progress, write, run.validated, usual)
 
 
 def _write_down_four_bits(loaded: object, directory: Path) -> None:

@@ -186,14 +186,17 @@ def _stopping(metrics: Sequence[Json], say: Say, unfinished: bool) -> list[str]:
     if not curve:
         return [say("v_stop_not_yet"), say("f_stop_not_yet", count=0)]
     best, last = best_validation(curve), curve[-1]
+    untrained = _untrained(metrics)
     kind = "so_far" if unfinished else _how_it_stopped(metrics)
+    if unfinished and untrained is not None and best["eval_bits_per_byte"] >= untrained:
+        kind = "not_better_yet"
     figures = {
         "count": len(curve),
         "step": say.number(best["step"]),
         "epoch": say.number(epoch_of(best, metrics), 2),
         "best": say.number(best["eval_bits_per_byte"], 3),
         "last": say.number(last["eval_bits_per_byte"], 3),
-        "untrained": say.number(_untrained(metrics), 3),
+        "untrained": say.number(untrained, 3),
     }
     said = [say(f"v_stop_{kind}"), say(f"f_stop_{kind}", **figures)]
     if started := take_off(metrics):
