@@ -7,8 +7,9 @@ import re
 
 import pytest
 
+from tweetstyle.base_model import read_base_model
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.export.modelfile import check_modelfile, check_name, modelfile, quoted
+from tweetstyle.export.modelfile import check_context, check_modelfile, check_name, head_length, modelfile, quoted
 from tweetstyle.recipe import Export, Sampling
 from tweetstyle.template import SpecialTokens, build_template
 
@@ -50,22 +51,54 @@ def test_every_line_stands_as_it_should():
     sampling = Sampling(
         temperature=0.7, top_k=30, top_p=0.9, min_p=0.02, repeat_penalty=1.2, num_predict=99, seed=7
     )  # fmt: skip
-    text = modelfile("nimzo-q4_k_m.gguf", template, Export(num_ctx=1024), sampling)
+    text = modelfile("nimzo-q4_k_m.gguf", template, Export(num_ctx=1024), sampling, 9)
     assert text.startswith("#") and text.endswith("\n")
     assert read_as_ollama(text) == [
         ("FROM", "./nimzo-q4_k_m.gguf"), ("TEMPLATE", template.ollama()), ("stop", "</s>"), ("stop", "[INST]"),
         ("temperature", "0.7"), ("top_k", "30"), ("top_p", "0.9"), ("min_p", "0.02"), ("repeat_penalty", "1.2"),
-        ("num_predict", "99"), ("num_ctx", "1024"), ("seed", "7"),
+        ("num_predict", "99"), ("num_ctx", "1024"), ("num_keep", "9"), ("seed", "7"),
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("format", "custom", "head"),
+    [
+        ("inst", None, "[INST] Style: Nimzo | Type: Tweet | Sujet:"),
+        ("text", None, ""),
+        ("chat", None, "<|im_start|>system\nStyle: Nimzo | Type: Tweet<|im_end|>\n<|im_start|>user\n"),
+        ("custom", "<s>{style}/{type}: {topic} => {text}", "Nimzo/Tweet:"),
+        ("custom", "{topic} by {style}: {text}", ""),
+        ("custom", "<s>{style} writes: {text}", "Nimzo writes:"),
+    ],
+)
+def test_the_head_is_what_stands_before_the_message_in_whole_tokens(base_model_dir, format, custom, head):
+    """The space before a subject is of the subject's first token. Ids by transformers."""
+    from transformers import AutoTokenizer
+
+    base = read_base_model(base_model_dir)
+    template = build_template(format, "Nimzo", base.tokens, custom)
+    assert template.prompt("hiver").startswith(head)
+    expected = len(AutoTokenizer.from_pretrained(base_model_dir)(head, add_special_tokens=False)["input_ids"])
+    assert head_length(template, base.tokenizer) == expected
+
+
+def test_a_head_that_leaves_the_message_less_than_half_of_the_context_is_refused(base_model_dir):
+    base = read_base_model(base_model_dir)
+    template = build_template("chat", "Nimzo", base.tokens, system="Be brief. " * 20, conversation=True)
+    head = head_length(template, base.tokenizer)
+    check_context(template, base.tokenizer, 2 * head)
+    with pytest.raises(TweetstyleError, match=f"export.num_ctx: before the message the prompt has {head} tokens") as caught:
+        check_context(template, base.tokenizer, 2 * head - 1)
+    assert "prompt.system" in caught.value.hint
+
+
 def test_without_a_seed_none_is_written():
-    text = modelfile("a.gguf", build_template("text", "Nimzo", TOKENS), Export(), Sampling())
+    text = modelfile("a.gguf", build_template("text", "Nimzo", TOKENS), Export(), Sampling(), 9)
     assert "seed" not in dict(read_as_ollama(text))
 
 
 def test_no_instruction_that_an_old_ollama_refuses():
-    text = modelfile("a.gguf", build_template("inst", "Nimzo", TOKENS), Export(), Sampling(seed=1))
+    text = modelfile("a.gguf", build_template("inst", "Nimzo", TOKENS), Export(), Sampling(seed=1), 9)
     assert {line.split()[0] for line in text.splitlines()} == {"#", "FROM", "TEMPLATE", "PARAMETER"}
 
 
@@ -76,7 +109,7 @@ def test_a_style_name_survives_the_modelfile(style, format):
     custom = '<s>"{style}" writes ({type}) {topic} => {text}</s>' if format == "custom" else None
     template = build_template(format, style, tokens, custom)
     check_modelfile(template)
-    read = dict(read_as_ollama(modelfile("a.gguf", template, Export(), Sampling())))
+    read = dict(read_as_ollama(modelfile("a.gguf", template, Export(), Sampling(), 9)))
     assert read["TEMPLATE"] == template.ollama()
 
 
@@ -105,7 +138,7 @@ def test_a_file_name_that_from_would_misread_is_refused(name):
     with pytest.raises(TweetstyleError, match="a Modelfile cannot name the file"):
         check_name(name)
     with pytest.raises(TweetstyleError, match="a Modelfile cannot name the file"):
-        modelfile(name, build_template("inst", "Nimzo", TOKENS), Export(), Sampling())
+        modelfile(name, build_template("inst", "Nimzo", TOKENS), Export(), Sampling(), 9)
 
 
 def test_a_style_with_a_rune_that_ollama_drops_is_refused_as_template():
@@ -126,6 +159,6 @@ def test_a_system_line_stands_in_the_modelfile_where_it_was_trained() -> None:
     tokens = SpecialTokens("<|im_start|>", "<|im_end|>", CHATML)
     line = 'Réponds "vite"\net bien'
     with_line, without = (build_template("chat", "Nimzo", tokens, system=of, conversation=True) for of in (line, None))
-    read = read_as_ollama(modelfile("a.gguf", with_line, Export(), Sampling()))
+    read = read_as_ollama(modelfile("a.gguf", with_line, Export(), Sampling(), 9))
     assert ("SYSTEM", line) in read and ("TEMPLATE", with_line.ollama()) in read and ("stop", "<|im_end|>") in read
-    assert "SYSTEM" not in dict(read_as_ollama(modelfile("a.gguf", without, Export(), Sampling())))
+    assert "SYSTEM" not in dict(read_as_ollama(modelfile("a.gguf", without, Export(), Sampling(), 9)))

@@ -278,7 +278,7 @@ def test_the_modelfile_names_the_smallest_that_is_left(made, tmp_path):
     for path in made.exported.gguf.values():
         shutil.copyfile(path, tmp_path / path.name)
     left = {t: f"me-{t}.gguf" for t in ("f32", "bf16")}
-    write_modelfile(tmp_path, left, made.template, SECTION, SAMPLING)
+    write_modelfile(tmp_path, left, made.template, SECTION, SAMPLING, made.base.tokenizer)
     assert "FROM ./me-bf16.gguf" in (tmp_path / "Modelfile").read_text()
 
 

@@ -39,6 +39,7 @@ STAND_IN = "et toi, qu'est-ce que tu penses de tout ça aujourd'hui ?"
 def check_before_start(recipe: Recipe, base: BaseModel, template: Template) -> None:
     """Refuses, before a minute is spent, what would fail after the training: an export that cannot be, packs beyond the model."""
     from tweetstyle.export import check_exportable, require_memory
+    from tweetstyle.export.modelfile import check_context
 
     run, weights = recipe.run_directory.resolve(), base.path.resolve()
     if run == weights or run in weights.parents or weights in run.parents:
@@ -51,6 +52,7 @@ def check_before_start(recipe: Recipe, base: BaseModel, template: Template) -> N
     refuse_method(base.config, recipe.model.method)
     check_exportable(base, template)
     base.tokenizer.check_turns(template)
+    check_context(template, base.tokenizer, recipe.export.num_ctx)
     require_memory(base, recipe.export)
     refuse_beyond_positions(recipe, base.max_positions)
 

@@ -13,6 +13,7 @@ from support.tiny_llama import write_llama
 
 from tweetstyle.base_model import read_base_model
 from tweetstyle.export import export
+from tweetstyle.export.modelfile import head_length
 from tweetstyle.recipe import Export, Sampling
 from tweetstyle.template import SpecialTokens, build_template
 
@@ -46,8 +47,8 @@ def test_show_gives_back_the_template_and_every_parameter(ollama: OllamaServer, 
     parameters = read_parameters(shown["parameters"])
     numbers = {name: float(values[0]) for name, values in parameters.items() if name != "stop"}
     assert sorted(parameters["stop"]) == sorted(template.stops)
-    written = SAMPLING.model_dump() | {"num_ctx": 512}
-    assert numbers == pytest.approx(written) and len(written) == 8
+    written = SAMPLING.model_dump() | {"num_ctx": 512, "num_keep": head_length(template, base.tokenizer)}
+    assert numbers == pytest.approx(written) and len(written) == 9
 
 
 def test_ollama_speaks_with_the_export_in_the_prompt_of_training(ollama: OllamaServer, base_model_dir, tmp_path):

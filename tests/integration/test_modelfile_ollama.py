@@ -36,7 +36,7 @@ def gguf(tmp_path_factory) -> Path:
 def shown(ollama: OllamaServer, gguf: Path, template: Template) -> tuple[str, list[str]]:
     """(TEMPLATE, stop texts) as Ollama has them of our Modelfile."""
     path = gguf.with_name("Modelfile")
-    path.write_text(modelfile(gguf.name, template, Export(), Sampling()), encoding="utf-8")
+    path.write_text(modelfile(gguf.name, template, Export(), Sampling(), 9), encoding="utf-8")
     ollama.create("nasty", path)
     found = ollama.show("nasty")
     stops = [unquoted(line.split(None, 1)[1]) for line in found["parameters"].splitlines() if line.startswith("stop ")]
@@ -53,7 +53,7 @@ def shown(ollama: OllamaServer, gguf: Path, template: Template) -> tuple[str, li
 def test_a_style_and_a_line_come_back_or_are_refused(ollama, gguf, style, line):
     try:
         template = build_template("custom", style, TOKENS, "<s>" + line.replace("{", "{{") + "{style}{topic}{text}")
-        modelfile("x.gguf", template, Export(), Sampling())
+        modelfile("x.gguf", template, Export(), Sampling(), 9)
     except TweetstyleError as error:
         assert error.where and error.hint
         return

@@ -19,7 +19,7 @@ from tweetstyle.export.disk import disk_needed, require_disk, room_needed
 from tweetstyle.export.gguf_file import GgufFile
 from tweetstyle.export.llama import Llama, Tensor, check_tensors, read_llama, tensor_plan
 from tweetstyle.export.memory import memory_needed, require_memory
-from tweetstyle.export.modelfile import check_modelfile, check_name, modelfile
+from tweetstyle.export.modelfile import check_modelfile, check_name, head_length, modelfile
 from tweetstyle.export.nf4 import check_announced, read_weights
 from tweetstyle.export.vocabulary import Vocabulary, read_vocabulary
 from tweetstyle.files import complete_directory, complete_file, partial_sibling
@@ -27,6 +27,7 @@ from tweetstyle.imatrix import Imatrix
 from tweetstyle.progress import Bar
 from tweetstyle.recipe import Export, Sampling
 from tweetstyle.template import Template
+from tweetstyle.tokenizer import Tokenizer
 
 __all__ = ["Exported", "check_exportable", "disk_needed", "export", "memory_needed", "require_memory", "room_needed", "write_modelfile"]
 
@@ -93,17 +94,19 @@ def export(
                 hint = "use another disk (FAT ends at 4 GiB), or raise the limit (ulimit -f)"
                 raise TweetstyleError("no file may be this large here", where=str(directory), hint=hint) from error
             raise
-        write_modelfile(partial, {t: f"{name}-{t}.gguf" for t in types}, template, section, sampling)
+        write_modelfile(partial, {t: f"{name}-{t}.gguf" for t in types}, template, section, sampling, weights.tokenizer)
     written = {file_type: directory / f"{name}-{file_type}.gguf" for file_type in types}
     total = sum(path.stat().st_size for path in (*written.values(), directory / "Modelfile"))
     return Exported(written, directory / "Modelfile", total, choices)
 
 
-def write_modelfile(directory: Path, names: dict[str, str], template: Template, section: Export, sampling: Sampling) -> None:
+def write_modelfile(
+    directory: Path, names: dict[str, str], template: Template, section: Export, sampling: Sampling, tokenizer: Tokenizer
+) -> None:
     """directory/Modelfile over the smallest of the files there. names: type → file name."""
     smallest = min(names.values(), key=lambda name: (directory / name).stat().st_size)
     with complete_file(directory / "Modelfile") as stream:
-        stream.write(modelfile(smallest, template, section, sampling))
+        stream.write(modelfile(smallest, template, section, sampling, head_length(template, tokenizer)))
 
 
 def check_exportable(weights: BaseModel, template: Template) -> None:

@@ -6,16 +6,18 @@ quotes at the end of a line, with no escapes inside; runes that Go's strconv.IsP
 
 from __future__ import annotations
 
+from tweetstyle.common_prefix import common_prefix
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.recipe import Export, Sampling
 from tweetstyle.template import Template
 from tweetstyle.template_text import is_printable
+from tweetstyle.tokenizer import Tokenizer
 
 TRIPLE = '"""'
 
 
-def modelfile(gguf: str, template: Template, section: Export, sampling: Sampling) -> str:
-    """The file's text, for a GGUF that lies beside it.
+def modelfile(gguf: str, template: Template, section: Export, sampling: Sampling, num_keep: int) -> str:
+    """The file's text, for a GGUF that lies beside it. num_keep: as `head_length` has it.
 
     Raises TweetstyleError for a template, stop text or file name that a Modelfile cannot carry.
     """
@@ -27,6 +29,7 @@ def modelfile(gguf: str, template: Template, section: Export, sampling: Sampling
         "repeat_penalty": sampling.repeat_penalty,
         "num_predict": sampling.num_predict,
         "num_ctx": section.num_ctx,
+        "num_keep": num_keep,
         "seed": sampling.seed,
     }
     check_name(gguf)
@@ -48,6 +51,23 @@ def check_modelfile(template: Template) -> None:
         quoted(text, "prompt")
     if template.turns and template.turns.system:
         quoted(template.turns.system, "prompt.system", triple=True)
+
+
+def head_length(template: Template, tokenizer: Tokenizer) -> int:
+    """Tokens of the prompt before the message, without BOS: num_keep, to which Ollama adds one where the tokenizer adds a BOS.
+
+    Of a prompt longer than num_ctx Ollama feeds these and as much of the end as fits. Its default of 4 would cut into the format.
+    """
+    # A token of the head may hold the message's first character too: it counts where every message leaves it as it is.
+    return len(common_prefix([tokenizer.prompt_ids(template.prompt(message), add_bos=False) for message in ("a", "É", "1", "?", "😀")]))
+
+
+def check_context(template: Template, tokenizer: Tokenizer, num_ctx: int) -> None:
+    """Refuses a context of which the head alone takes more than half."""
+    head = head_length(template, tokenizer)
+    if 2 * head > num_ctx:
+        what = f"before the message the prompt has {head} tokens, more than half of the context of {num_ctx}"
+        raise TweetstyleError(what, where="export.num_ctx", hint=f"write {4 * head} or more, or a shorter prompt.system")
 
 
 def check_name(name: str) -> None:

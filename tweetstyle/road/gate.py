@@ -58,7 +58,7 @@ def _written(road: Road, gguf: dict[str, Path], facts: dict[str, Any], checks: l
     if checks is not None:
         gguf = _those_that_passed(road, gguf, checks)
     names = {file_type: path.name for file_type, path in gguf.items()}
-    write_modelfile(directory, names, road.template, recipe.export, recipe.sampling)
+    write_modelfile(directory, names, road.template, recipe.export, recipe.sampling, road.base.tokenizer)
     write_model_card(recipe, road.base, road.template, names, facts, directory)
     beside = [directory / name for name in ("Modelfile", "README.md", "parity.json", "parity.html")]
     return [*gguf.values(), *(path for path in beside if path.is_file())], facts
