@@ -39,7 +39,7 @@ def check_learning_rate(config: dict[str, Any], model: Model, training: Training
     """A learning rate far outside those that are usual for the method and the base model's size."""
     if what := unusual_rate(training.learning_rate, model.method, config["hidden_size"]):
         usual = as_rate(usual_rate(model.method, config["hidden_size"]))
-        yield warn("learning rate", what, f"write about {usual}", "training.learning_rate")
+        yield warn("learning rate", what.removeprefix("learning_rate: "), f"write about {usual}", "training.learning_rate")
 
 
 def check_rank(config: dict[str, Any], model: Model) -> Iterator[Check]:
