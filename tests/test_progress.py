@@ -173,3 +173,20 @@ def test_what_is_done_before_the_first_count_has_its_own_name():
     assert lines[-1].startswith("scoring tweets  ") and "40/100 tokens  elapsed" in lines[-1], lines
     done = subprocess.run([sys.executable, "-c", LOADING], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stderr.splitlines() == ["loading the models", "scoring tweets"]
+
+
+OVERDUE = """
+import time
+from tweetstyle.progress import Bar
+with Bar("training", 4, "steps") as bar:
+    for done in (0, 3):
+        bar.advance(done)
+        time.sleep(0.9)
+    time.sleep(1.5)
+"""
+
+
+def test_a_remaining_time_that_has_run_out_is_not_shown():
+    lines = bars(finished(OVERDUE, 80))
+    assert any("3/4 steps" in line and "remaining" in line for line in lines), lines
+    assert "3/4 steps" in lines[-1] and "remaining" not in lines[-1], lines

@@ -162,7 +162,9 @@ class Bar:
     def _times(self) -> str:
         now = time.monotonic()
         elapsed = f"elapsed {clock(now - self._began)}"
-        return elapsed if self._ends_at is None else f"{elapsed}, remaining {clock(max(0.0, self._ends_at - now))}"
+        left = None if self._ends_at is None else max(0.0, self._ends_at - now)
+        # An estimate that has run out, as while a validation holds the training up, says nothing more.
+        return elapsed if left is None or (not left and self._done < self._total) else f"{elapsed}, remaining {clock(left)}"
 
 
 def _shortened(text: str, columns: int, mark: str) -> str:
