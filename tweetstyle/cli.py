@@ -77,13 +77,13 @@ class Door(InAnyEncoding):
 @click.command("tweetstyle-fit", cls=Door)
 @RECIPE
 @click.option("--dry-run", is_flag=True, help="Check the recipe and print the whole plan; train and write nothing.")
-@click.option("--from", "start", type=STAGE, help="Do this stage and those after it anew, current or not.")
+@click.option("--from", "start", type=STAGE, help="Redo this stage and the ones after it, even if they are up to date.")
 @click.option("--ollama", is_flag=True, help="At the end, create the model in the running Ollama and ask it for a tweet.")
 @click.version_option(__version__)
 def fit_command(recipe: Path, dry_run: bool, start: str | None, ollama: bool) -> None:
     """From an archive of tweets to a model for Ollama, as RECIPE says: prepare, (playback,) fit, evaluate, export.
 
-    A stage whose inputs and settings have not changed is not done again; one that was cut off goes on.
+    Stages that are up to date are skipped, interrupted ones resume.
     """
     from tweetstyle import pipeline
 
@@ -96,7 +96,7 @@ def fit_command(recipe: Path, dry_run: bool, start: str | None, ollama: bool) ->
 @click.group("tweetstyle", cls=Verbs)
 @click.version_option(__version__)
 def tweetstyle() -> None:
-    """Learn one person's writing style from their tweets. The whole road at once: tweetstyle-fit RECIPE."""
+    """Learn one person's writing style from their tweets. All stages at once: tweetstyle-fit RECIPE."""
 
 
 @tweetstyle.command("inspect", cls=Door)
@@ -136,9 +136,9 @@ def plan_command(recipe: Path, card_gib: float | None, tweets: int | None, as_js
 @click.argument("recipe", required=False, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="The checks for programs: name, state (ok, warn, fail), seen, do, where.")
 def doctor_command(recipe: Path | None, as_json: bool) -> None:
-    """Look whether this machine, its packages and the base model can do what RECIPE asks; without one, at the machine alone.
+    """Check that this machine, its packages and the base model can run RECIPE; without RECIPE, check the machine only.
 
-    Nothing is written. Exits 1 where a check failed: a run would be stopped by it.
+    Nothing is written. Exits with 1 if a check failed: a run would stop there.
     """
     from tweetstyle import pipeline
 
@@ -149,7 +149,7 @@ def doctor_command(recipe: Path | None, as_json: bool) -> None:
 def _stage_command(stage: str, help: str) -> None:
     @tweetstyle.command(stage, cls=Door, help=help)
     @RECIPE
-    @click.option("--force", is_flag=True, help="Do it anew even where it is current.")
+    @click.option("--force", is_flag=True, help="Redo it even if it is up to date.")
     def command(recipe: Path, force: bool) -> None:
         from tweetstyle import pipeline
 
@@ -164,12 +164,12 @@ _stage_command("prepare", "Clean, split and format the archive into data/process
 @click.option(
     "--show", type=click.IntRange(min=1), metavar="N", help="Ask for N tweets only and show them with their messages; write no messages."
 )
-@click.option("--force", is_flag=True, help="Do it anew even where it is current; answers that are cached are not asked for again.")
+@click.option("--force", is_flag=True, help="Redo it even if it is up to date; cached answers are used again.")
 def playback(recipe: Path, show: int | None, force: bool) -> None:
     """Let a model on this machine write the message that each tweet would answer, into data/processed/messages-*.jsonl.
 
     For recipes with prompt.message: playback. Look at some with --show 20 before you train on them. Tweets that are not prepared yet
-    are prepared first. Answers are kept as they come: an interrupted run goes on from there.
+    are prepared first. Answers are saved as they arrive: an interrupted run resumes.
     """
     from tweetstyle import pipeline
 
@@ -179,12 +179,12 @@ def playback(recipe: Path, show: int | None, force: bool) -> None:
         pipeline.show_messages(recipe, show)
 
 
-_stage_command("fit", "Train; an interrupted run goes on from its last checkpoint.")
+_stage_command("fit", "Train; an interrupted run resumes from its last checkpoint.")
 
 
 @tweetstyle.command(cls=Door)
 @RECIPE
-@click.option("--force", is_flag=True, help="Do it anew even where it is current.")
+@click.option("--force", is_flag=True, help="Redo it even if it is up to date.")
 @click.option(
     "--model",
     type=click.Choice(["hf", "gguf"], case_sensitive=False),
@@ -193,7 +193,7 @@ _stage_command("fit", "Train; an interrupted run goes on from its last checkpoin
 def evaluate(recipe: Path, force: bool, model: str | None) -> None:
     """Score base and tuned model on held-out tweets, let both write, and compare that with real tweets.
 
-    Written tweets are kept in model/NAME/written/: an interrupted run goes on from there.
+    Written tweets are saved in model/NAME/written/: an interrupted run resumes.
     """
     from tweetstyle import pipeline
 
@@ -205,7 +205,7 @@ def evaluate(recipe: Path, force: bool, model: str | None) -> None:
 def compare(runs: tuple[Path, ...]) -> None:
     """Put evaluated runs (model/NAME) side by side, on the held-out tweets that all of them were scored on.
 
-    The difference to the first one has a paired interval: what is told apart is the training, not the tweets.
+    The difference from the first run has a paired interval, so that it shows the training and not the choice of tweets.
     """
     from rich.console import Console
 

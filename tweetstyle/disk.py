@@ -54,7 +54,7 @@ def disk_needed(recipe: Recipe, base: Outline | BaseModel) -> dict[str, int]:
     shape = read_shape(base.config)
     trained = trained_parameters(shape, recipe.model)
     needed = {}
-    if isinstance(base, Outline) and (to_come := max(2 * shape.parameters - base.bytes_there, 0)) and not base.whole:
+    if isinstance(base, Outline) and not base.whole and (to_come := max(2 * shape.parameters - base.bytes_there, 0)):
         needed[STILL_TO_COME] = to_come
     bases = 2 if recipe.model.method == "qlora" and recipe.export.merge_base == "auto" else 1
     if archive := _archive_bytes(recipe.data):

@@ -15,7 +15,7 @@ from tweetstyle.fit.packing import pack_count, step_count
 from tweetstyle.recipe import Training
 
 FEWEST_STEPS = 30
-"""Optimizer steps in an epoch under which a smaller step is chosen, and in a run under which it is not carried out as it stands."""
+"""Optimizer steps in an epoch under which a smaller step is chosen, and in a run under which its schedule is adapted."""
 SMALL_STEP = 512
 """Tokens, some eight tweets, below which a step becomes smaller only where a run has fewer than FEWEST_STEPS otherwise.
 
@@ -55,7 +55,7 @@ class Steps:
 class Schedule:
     """training: what is carried out; steps: what it comes to; asked: what the recipe's settings would; remark: what else to know.
 
-    changes: key → (the recipe's value, the one in its place); empty where the recipe is carried out as it stands.
+    changes: key → (the recipe's value, the one in its place); empty where the recipe's settings are used unchanged.
     """
 
     training: Training
