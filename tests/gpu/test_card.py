@@ -8,7 +8,7 @@ import pytest
 from support.small_runs import invented_tweets, main_figures, run_fit, write_tweets
 from support.tiny_llama import write_llama
 
-from tweetstyle.fit.probe import read_probe
+from tweetstyle.memory import read_probe
 
 pytestmark = pytest.mark.gpu
 

@@ -14,7 +14,7 @@ from support.small_runs import invented_tweets, main_figures, run_fit, small_tra
 from support.tiny_llama import write_llama
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.fit.probe import read_probe
+from tweetstyle.memory import read_probe
 from tweetstyle.recipe import Model
 
 pytestmark = pytest.mark.slow

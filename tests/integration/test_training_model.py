@@ -13,7 +13,7 @@ from tweetstyle.fit.checks import check_packed
 from tweetstyle.fit.documents import read_documents
 from tweetstyle.fit.packing import pack_count
 from tweetstyle.fit.scoring import score
-from tweetstyle.recipe import Lora, Model
+from tweetstyle.recipe import Lora, Model, Training
 from tweetstyle.tokenizer import IGNORED
 
 pytestmark = pytest.mark.slow
@@ -165,9 +165,10 @@ def test_the_recipe_reaches_the_trainer(base, tmp_path):
     )  # fmt: skip
     config = sft_config(changed, tmp_path)
     not_trls = "split eval_steps early_stopping_patience save_total_limit samples probe".split()
-    same = set(type(changed).model_fields) - {"optim", *not_trls}
+    same = set(type(changed).model_fields) - {"optim", "warmup_ratio", *not_trls}
     for name in same:
         assert getattr(config, name) == getattr(changed, name), name
+    assert sft_config(Training(warmup_ratio=0.2), tmp_path).get_warmup_steps(10) == 2
     assert config.packing and config.packing_strategy == "bfd" and config.eval_strategy == "no" and config.save_total_limit is None
     assert config.report_to in ([], ["none"]) and not config.logging_nan_inf_filter and config.data_seed == 7
 

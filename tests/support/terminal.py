@@ -75,6 +75,8 @@ class Terminal:
         self._end, inner = pty.openpty()
         self._columns = columns
         fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, columns, 0, 0))
+        # A worker of pytest-xdist has COLUMNS, which a program would believe before the terminal.
+        environment = {name: value for name, value in environment.items() if name not in ("COLUMNS", "LINES")}
         options = {"env": environment, "cwd": directory, "start_new_session": True, "close_fds": True}
         self.process = subprocess.Popen(command, stdin=inner, stdout=inner, stderr=inner, **options)
         os.close(inner)

@@ -44,8 +44,9 @@ def beginnings(sides: Sequence[Texts], *, seed: int) -> list[Texts]:
     """As many texts of every side, one of each put together by their rank in length, and cut to one length: masked, without their ends.
 
     All sides are met at the same lengths, and the first side with the same texts. Periods are equal within a group where there are any.
+    Two sides of the same texts are drawn alike, so that they lie equally far from the first.
     """
-    random = np.random.default_rng(seed)
+    randoms = [np.random.default_rng(seed) for _ in sides]
     texts = [[masked(text.strip()) for text in side.texts] for side in sides]
     periods: list[dict[Hashable, list[int]]] = [{} for _ in sides]
     for side, of, by_period in zip(sides, texts, periods, strict=True):
@@ -56,7 +57,7 @@ def beginnings(sides: Sequence[Texts], *, seed: int) -> list[Texts]:
     for period in sorted(set.intersection(*(set(of) for of in periods)), key=repr):
         count = min(len(of[period]) for of in periods)
         for place, of in enumerate(periods):
-            drawn = random.permutation(of[period])[:count].tolist()
+            drawn = randoms[place].permutation(of[period])[:count].tolist()
             kept[place].extend(sorted(drawn, key=lambda index: len(texts[place][index])))
     groups = [
         (group, math.ceil(BEGINNING * min(len(texts[place][i]) for place, i in enumerate(group)))) for group in zip(*kept, strict=True)
