@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import datetime
 from pathlib import Path
 from string import Formatter
 
@@ -11,7 +12,7 @@ import pytest
 from support.html_page import VOID, Page
 
 from tweetstyle.evaluate.specificity import NEUTRAL, OTHER_TIMES
-from tweetstyle.report import RunFiles, run_report, verdict
+from tweetstyle.report import RunFiles, State, run_report, verdict
 from tweetstyle.report.verdict import answers, best_validation, take_off
 from tweetstyle.report.words import WORDS, Say
 
@@ -309,9 +310,73 @@ def test_the_validation_before_the_first_step_is_no_state_of_the_training(untrai
 @pytest.mark.parametrize(("language", "said"), [("en", "has not yet made the model better"), ("fr", "n’a pas encore amélioré le modèle")])
 def test_while_it_trains_a_state_worse_than_the_untrained_model_is_not_called_the_best(language, said):
     before = {"step": 0, "eval_bits_per_byte": 2.0, "eval_loss": 3.1, "seconds": 1.0}
-    worse = verdict({}, [before, *curve(2.1, 9.58)], language, unfinished=True)[2]
+    worse = " ".join(answers({}, [before, *curve(2.1, 9.58)], language, unfinished=True, training=True)[2])
     assert said in worse and "best" not in worse and "meilleur état" not in worse
     assert said not in verdict({}, [before, *curve(2.1, 1.9)], language, unfinished=True)[2]
+
+
+def untrained(bits: float) -> dict:
+    return {"step": 0, "eval_bits_per_byte": bits, "eval_loss": 3.1, "seconds": 1.0}
+
+
+KEPT = ("Checkpoint kept", "kept: ", "that was kept", "What was finished is kept", "The best so far")
+GARDE = ("contrôle gardé", "gardé : ", "Ce qui était achevé", "Le meilleur état")
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "next_run", "never"),
+    [
+        ("en", "it made the model worse than the untrained one", "the next run then starts from the base model", KEPT),
+        ("fr", "il rendait le modèle moins bon que le modèle non entraîné", "l’exécution suivante repart alors du modèle de base", GARDE),
+    ],
+)
+@pytest.mark.parametrize("step_0", [2.723, 2.0])
+def test_a_training_that_was_stopped_as_worse_than_untrained_kept_nothing(tmp_path, language, said, next_run, never, step_0):
+    """As at learning_rate 1."""
+    of = files(tmp_path, metrics=[untrained(step_0), *curve(2.9, 19.35)])
+    error = "the training makes the model worse; the next run begins from the base model"
+    for state in (State("fit", datetime(2026, 11, 29, 21, 3), error=error), None):
+        page = run_report(of, language, state)
+        text = Page(page).text
+        assert text.count(said) == 1 and text.count(next_run) == (2 if state else 1) and "19.350" in text.replace(",", ".")
+        assert Say(language)("v_stop_not_better_yet") not in text and 'class="chosen"' not in page
+        assert [words for words in never if words in text] == []
+
+
+def test_a_training_at_work_or_interrupted_that_is_a_little_worse_keeps_nothing_yet_and_may_go_on(tmp_path):
+    at = datetime(2026, 11, 29, 21, 3)
+    of = files(tmp_path, metrics=[untrained(2.7), *curve(2.75)])
+    for state in (State("fit", at, training=True), State("fit", at, error="Ctrl-C")):
+        text = Page(run_report(of, "en", state)).text
+        assert "has not yet made the model better" in text and "Checkpoint kept" not in text and "Nothing was kept" not in text
+    assert "What was finished is kept" in text
+    (of.run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in [untrained(2.7), *curve(19.35)]))
+    again = Page(run_report(of, "en", State("fit", at, training=True))).text
+    assert "Training was stopped" not in again, "the same command trains again from the beginning"
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "no better than the untrained model"), ("fr", "pas meilleur que le modèle non")])
+def test_a_checkpoint_kept_at_the_end_is_said_to_be_no_better_than_the_untrained_model_where_it_is_not(tmp_path, language, said):
+    for name, bits, expected in (("worse", 2.75, True), ("better", 2.0, False)):
+        of = files(tmp_path / name, metrics=[untrained(2.7), *curve(bits, 2.8)])
+        (of.run / "train_output.json").write_text(json.dumps({"global_step": 20, "metrics": {"epoch": 1.0}}))
+        page = run_report(of, language)
+        kept = Say(language)("c_chosen", step="10")
+        assert kept in Page(page).text and (said in Page(page).text) is expected and 'class="chosen"' in page
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_after_its_last_step_the_training_has_ended_though_fit_still_measures(tmp_path, language):
+    of = files(tmp_path, metrics=[untrained(2.7), *curve(2.0, 1.8)])
+    at, started = datetime(2026, 11, 29, 21, 14, 36), datetime(2026, 11, 29, 21, 3, 5)
+    ended = {"en": "Training has ended", "fr": "L’entraînement est terminé"}[language]
+    for global_step, expected in ((20, True), (10, False)):  # 10: an output of before steps that are trained again
+        (of.run / "train_output.json").write_text(json.dumps({"global_step": global_step, "metrics": {"epoch": 1.0}}))
+        for training in (True, False):
+            text = Page(run_report(of, language, State("fit", at, training=training, started=started))).text
+            assert (ended in text) is expected and (Say(language)("v_stop_so_far") in text) is not expected
+            assert (Say(language)("v_stop_end") in text) is expected
+            assert ("21:03:05" in text and "21:14:36" not in text) is (expected or not training)
 
 
 def test_copying_takes_off_where_it_rises_and_stays():

@@ -76,7 +76,7 @@ def test_a_stage_that_ended_well_leaves_its_figures_and_no_notice(road):
         return [], {}
 
     walk(road, "evaluate", work)
-    assert "Stage evaluate started" in seen[0] and "Not measured yet" in seen[0]
+    assert "this command started it at" in seen[0] and "Not measured yet" in seen[0]
     after = page(road).text
     assert "Stage evaluate" not in after and "Yes: it writes more like you" in after
 
@@ -147,7 +147,22 @@ def test_a_training_has_its_page_from_the_start_and_each_validation_is_on_it_at_
             time.sleep(0.02)
         assert "Training in progress" in text and "It has not ended yet" in text
     after = page(road)
-    assert not reloads(after) and "Training in progress" not in after.text and "Stage fit started" in after.text
+    assert not reloads(after) and "Training in progress" not in after.text and "Stage fit in progress" in after.text
+
+
+def test_the_closing_measurement_is_told_with_the_time_at_which_this_command_started(road, monkeypatch):
+    """A session that began at 20:31:05; its training ended later."""
+    from tweetstyle.report import state
+
+    times = [AT]
+    monkeypatch.setattr(state, "now", lambda: times[-1])
+    with training_in_report(road):
+        times.append(AT.replace(hour=21))
+        (road.run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in curve(2.0, 1.75)))
+        (road.run / "train_output.json").write_text(json.dumps({"global_step": 20, "metrics": {}}))
+    after = page(road)
+    assert "Training has ended" in after.text and "It has not ended yet" not in after.text and not reloads(after)
+    assert "This command started stage fit at 2026-11-29 20:31:05" in after.text and "21:31:05" not in after.text
 
 
 def test_a_page_that_is_rewritten_by_the_clock_alone(road, monkeypatch):

@@ -15,7 +15,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.fit.checkpoints import prune, remove, seal
-from tweetstyle.fit.metrics import BITS_PER_BYTE, Metrics
+from tweetstyle.fit.metrics import BITS_PER_BYTE, WORSE, Metrics
 from tweetstyle.fit.progress import TrainingProgress
 from tweetstyle.fit.room import expected_bytes, failed_write, make_room
 from tweetstyle.fit.schedule import as_rate
@@ -23,9 +23,6 @@ from tweetstyle.fit.scoring import Score
 from tweetstyle.recipe import Training
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
-WORSE = 1.05
-"""Times the untrained model's bits per byte above which a training has clearly made the model worse. Five percent are some 0.13 bits:
-what the 4 bits of q4_k_m may lose at most (verify.checks), and 50 times the rounding of bfloat16 (0.0023 bits, there)."""
 
 
 class RunKeeper(TrainerCallback):

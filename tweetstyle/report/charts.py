@@ -91,7 +91,7 @@ def _dot(axes: Axes, point: tuple[float, float], radius: float) -> str:
 
 
 def _kept(axes: Axes, point: tuple[float, float], say: Say) -> str:
-    """A large dot, and its value beside the top of the line: the curve is lowest here, so that there is room above it."""
+    """A large dot, and its value beside the top of the line: the trained model's curve is lowest here, so that there is room above it."""
     x, text = axes.across(point[0]), html(say("c_kept", value=say.number(point[1])))
     anchor, aside = ("end", -6) if x > 50 else ("start", 6)
     return f'{_dot(axes, point, 5)}<text class="halo {anchor}" x="{x:.2f}%" dx="{aside}" y="{TOP + 12}">{text}</text>'

@@ -42,6 +42,13 @@ class Read:
     played: dict[str, Any]
     manifests: dict[str, dict[str, Any]]
 
+    @property
+    def ended(self) -> bool:
+        """Whether the training has ended, though fit may still measure its model. A train_output.json from before steps that are
+        trained again does not count."""
+        last_step = max((line["step"] for line in self.metrics if "loss" in line), default=None)
+        return bool(self.fit) or (last_step is not None and self.output.get("global_step") == last_step)
+
 
 @dataclass(frozen=True)
 class _Stage:

@@ -7,9 +7,9 @@ from tweetstyle.prepare.report_html import SECURITY
 from tweetstyle.prepare.report_style import STYLE
 from tweetstyle.report import measured, recorded
 from tweetstyle.report.conversation import conversation
-from tweetstyle.report.files import RunFiles, read_run
+from tweetstyle.report.files import Read, RunFiles, read_run
 from tweetstyle.report.state import REWRITTEN_EVERY, STALE_MINUTES, State
-from tweetstyle.report.verdict import answers
+from tweetstyle.report.verdict import answers, stops_as_worse
 from tweetstyle.report.words import Say
 
 RELOAD = 20
@@ -55,10 +55,11 @@ def run_report(files: RunFiles, language: str, state: State | None = None) -> st
         f'<section id="{name}">\n<h2>{html(say(f"h_{name}"))}</h2>\n' + "\n".join(parts) + "\n</section>"
         for name, parts in sections.items()
     )
-    given = answers(run.evaluation, run.metrics, language, unfinished=not run.fit)
+    training = bool(state and state.training)
+    given = answers(run.evaluation, run.metrics, language, unfinished=not run.ended, training=training)
     sentences = "".join(f"<li><strong>{html(answer)}</strong> {html(' '.join(figures))}</li>" for answer, *figures in given)
-    reload = f'<meta http-equiv="refresh" content="{RELOAD}">\n' if state and state.training else ""
-    notice = _notice(state, say) if state else ""
+    reload = f'<meta http-equiv="refresh" content="{RELOAD}">\n' if training else ""
+    notice = _notice(state, run, say) if state else ""
     title = html(say("title", name=run.name))
     return f"""<!DOCTYPE html>
 <html lang="{language}">
@@ -79,13 +80,14 @@ def run_report(files: RunFiles, language: str, state: State | None = None) -> st
 """
 
 
-def _notice(state: State, say: Say) -> str:
+def _notice(state: State, run: Read, say: Say) -> str:
     """What the run was doing as the page was written, or what ended it."""
     if state.error is not None:
-        said = say("ended", stage=state.stage, time=state.time)
+        worse = state.stage == "fit" and not run.ended and stops_as_worse(run.metrics)
+        said = say("ended_worse" if worse else "ended", stage=state.stage, time=state.time)
         return f'<p class="warning">{html(said)}</p>\n<pre dir="auto" lang="en">{html(state.error)}</pre>\n'
-    if state.training:
+    if state.training and not run.ended:
         said = say("live", time=state.time, every=round(REWRITTEN_EVERY), reload=RELOAD, minutes=STALE_MINUTES)
     else:
-        said = say("at_work", stage=state.stage, time=state.time)
+        said = say("measuring" if state.stage == "fit" and run.ended else "at_work", stage=state.stage, start=state.start)
     return f'<p class="warning">{html(said)}</p>\n'

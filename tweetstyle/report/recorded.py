@@ -10,7 +10,7 @@ from tweetstyle.prepare.report_charts import Step, funnel_chart, html
 from tweetstyle.report.charts import curve
 from tweetstyle.report.files import Read, RunFiles
 from tweetstyle.report.parts import figure, missing, paragraph, quote, sentence, table
-from tweetstyle.report.verdict import best_validation, epoch_of, take_off
+from tweetstyle.report.verdict import epoch_of, kept_validation, no_better_than_untrained, take_off
 from tweetstyle.report.words import Say
 
 CURVES = {
@@ -26,8 +26,8 @@ CURVES = {
 
 
 def curves(run: Read, say: Say) -> Iterator[str]:
-    best = best_validation(run.metrics)
-    chosen = best["step"] if best else None
+    kept = kept_validation(run.metrics, run.ended)
+    chosen = kept["step"] if kept else None
     last_step = max((line["step"] for line in run.metrics), default=0)
     drawn = []
     for key, name in CURVES.items():
@@ -39,7 +39,9 @@ def curves(run: Read, say: Say) -> Iterator[str]:
         return
     yield paragraph(say("curves_say"), soft=True)
     if chosen is not None:
-        yield f"<p><strong>{html(say('c_chosen', step=say.number(chosen)))}</strong></p>"
+        yield paragraph(say("curves_kept"), soft=True)
+        key = "c_chosen_no_better" if no_better_than_untrained(run.metrics) else "c_chosen"
+        yield f"<p><strong>{html(say(key, step=say.number(chosen)))}</strong></p>"
     yield f'<div class="curves">{"".join(drawn)}</div>'
     yield from _validations(run, say)
     if any(line.get("copied_share") is not None for line in run.metrics):

@@ -16,17 +16,22 @@ class State:
     """A stage at work, or the stage in which a run ended.
 
     at: local time of writing. training: whether the training itself is at work, so that the page is rewritten and reloads itself.
-    error: what ended the stage; None while it is at work.
+    error: what ended the stage; None while it is at work. started: when the current command began the stage; None: at `at`.
     """
 
     stage: str
     at: datetime
     training: bool = False
     error: str | None = None
+    started: datetime | None = None
 
     @property
     def time(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S}"
+
+    @property
+    def start(self) -> str:
+        return f"{self.started or self.at:%Y-%m-%d %H:%M:%S}"
 
 
 def now() -> datetime:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tweetstyle.evaluate.effect import SMALLEST_GAIN, SMALLEST_SHARE, Effect, effect
+from tweetstyle.fit.metrics import WORSE
 from tweetstyle.report.words import Say
 
 VARIED = 0.7
@@ -23,21 +24,24 @@ Json = Mapping[str, Any]
 
 
 def verdict(evaluation: Json, metrics: Sequence[Json], language: str, *, unfinished: bool = False) -> list[str]:
-    """The three answers, each with its figures behind it. Arguments as in `answers`."""
+    """The three answers, each with its figures behind it, while no training is in progress. Arguments as in `answers`."""
     return [" ".join((answer, *figures)) for answer, *figures in answers(evaluation, metrics, language, unfinished=unfinished)]
 
 
-def answers(evaluation: Json, metrics: Sequence[Json], language: str, *, unfinished: bool = False) -> list[list[str]]:
+def answers(
+    evaluation: Json, metrics: Sequence[Json], language: str, *, unfinished: bool = False, training: bool = False
+) -> list[list[str]]:
     """Three lists of sentences: an answer in plain words, then its figures.
 
     Args:
         evaluation: evaluation.json; empty where nothing was evaluated yet.
         metrics: the lines of metrics.jsonl.
         unfinished: whether the training has not come to its end.
+        training: whether it is in progress.
     """
     evaluation = evaluation or {}
     say = Say(language, talks=bool(evaluation.get("conversation")))
-    return [_like_you(evaluation, say), _new_tweets(evaluation, say), _stopping(metrics, say, unfinished)]
+    return [_like_you(evaluation, say), _new_tweets(evaluation, say), _stopping(metrics, say, unfinished, training)]
 
 
 def validations(metrics: Sequence[Json]) -> list[Json]:
@@ -46,8 +50,24 @@ def validations(metrics: Sequence[Json]) -> list[Json]:
 
 
 def best_validation(metrics: Sequence[Json]) -> Json | None:
-    """The first validation line with the fewest bits per byte: what fit keeps."""
+    """The first validation line of the trained model with the fewest bits per byte."""
     return min(validations(metrics), key=lambda line: line["eval_bits_per_byte"], default=None)
+
+
+def no_better_than_untrained(metrics: Sequence[Json]) -> bool:
+    """Whether no validation has fewer bits per byte than the untrained model; False of a run that did not measure that one."""
+    best, untrained = best_validation(metrics), _untrained(metrics)
+    return best is not None and untrained is not None and best["eval_bits_per_byte"] >= untrained
+
+
+def stops_as_worse(metrics: Sequence[Json]) -> bool:
+    """Whether fit stops at the last validation because the model was never better than the untrained one and is clearly worse."""
+    return no_better_than_untrained(metrics) and validations(metrics)[-1]["eval_bits_per_byte"] > WORSE * _untrained(metrics)
+
+
+def kept_validation(metrics: Sequence[Json], ended: bool) -> Json | None:
+    """The validation whose checkpoint is kept. Before the training has ended that is none while the untrained model is the best."""
+    return best_validation(metrics) if ended or not no_better_than_untrained(metrics) else None
 
 
 def take_off(metrics: Sequence[Json]) -> Json | None:
@@ -181,21 +201,22 @@ def _new_tweets(evaluation: Json, say: Say) -> list[str]:
 # -- when should training have stopped? ---------------------------------------------------------------------
 
 
-def _stopping(metrics: Sequence[Json], say: Say, unfinished: bool) -> list[str]:
+def _stopping(metrics: Sequence[Json], say: Say, unfinished: bool, training: bool) -> list[str]:
     curve = validations(metrics)
     if not curve:
         return [say("v_stop_not_yet"), say("f_stop_not_yet", count=0)]
     best, last = best_validation(curve), curve[-1]
     untrained = _untrained(metrics)
     kind = "so_far" if unfinished else _how_it_stopped(metrics)
-    if unfinished and untrained is not None and best["eval_bits_per_byte"] >= untrained:
-        kind = "not_better_yet"
+    if unfinished and no_better_than_untrained(metrics):
+        kind = "worse" if stops_as_worse(metrics) and not training else "not_better_yet"
     figures = {
         "count": len(curve),
         "step": say.number(best["step"]),
         "epoch": say.number(epoch_of(best, metrics), 2),
         "best": say.number(best["eval_bits_per_byte"], 3),
         "last": say.number(last["eval_bits_per_byte"], 3),
+        "last_step": say.number(last["step"]),
         "untrained": say.number(untrained, 3),
     }
     said = [say(f"v_stop_{kind}"), say(f"f_stop_{kind}", **figures)]

@@ -7,10 +7,18 @@ WORDS = {
         "is more than {minutes} minutes ago, the training was killed or the machine went down: run the same command again to resume."
     ),
     "at_work": (
-        "Stage {stage} started at {time}. This page is rewritten when it ends and shows what was measured before. If the command is no "
-        "longer running, run it again to resume."
+        "Stage {stage} in progress; this command started it at {start}. This page is rewritten when it ends and shows what was measured "
+        "before. If the command is no longer running, run it again to resume."
+    ),
+    "measuring": (
+        "Training has ended; the trained model is being measured. This command started stage {stage} at {start}. This page is rewritten "
+        "when the stage ends. If the command is no longer running, run it again to resume."
     ),
     "ended": "Stage {stage} ended at {time} with the error below. What was finished is kept; the same command continues from there.",
+    "ended_worse": (
+        "Stage {stage} ended at {time} with the error below. The model became worse than the untrained one, so no checkpoint was chosen. "
+        "Change training.learning_rate; the next run then starts from the base model."
+    ),
     "interval": "{estimate} ({confidence} interval: {low} to {high})",
     "no_interval": "{estimate} (too few for an interval)",
     "real": "you",
@@ -105,6 +113,11 @@ WORDS = {
     "f_stop_flat": "The best validation, at step {step}, epoch {epoch}, has {best} bits per byte, and the last has {last}.",
     "v_stop_so_far": "When should training stop? It has not ended yet.",
     "f_stop_so_far": "The best so far is step {step}, epoch {epoch}, with {best} bits per byte; the last validation has {last}.",
+    "v_stop_worse": "Training was stopped: it made the model worse than the untrained one.",
+    "f_stop_worse": (
+        "The untrained model has {untrained} bits per byte on the validation tweets; the last validation, at step {last_step}, has {last}. "
+        "Nothing was kept. Change training.learning_rate; the next run then starts from the base model."
+    ),
     "v_stop_not_better_yet": "The training has not yet made the model better.",
     "f_stop_not_better_yet": (
         "The untrained model has {untrained} bits per byte on the validation tweets; the lowest since, at step {step}, is {best}."
@@ -138,14 +151,15 @@ WORDS = {
         "{highest} at step {high_step}."
     ),
     "c_chosen": "Checkpoint kept: step {step}",
+    "c_chosen_no_better": "Checkpoint kept: step {step}; it is no better than the untrained model",
     "c_step": "step",
     "c_kept": "kept: {value}",
     "c_table": "Every validation, in figures",
     "curves_say": (
         "Lower is better in the first two. Only the second is of tweets that the model does not learn from: where it rises while "
-        "the loss still falls, the model learns by heart. The dashed vertical line is the checkpoint that was kept, the one with the "
-        "fewest bits per byte; step 0 is the untrained model."
+        "the loss still falls, the model learns by heart. Step 0 is the untrained model."
     ),
+    "curves_kept": "The dashed vertical line is the checkpoint that was kept: the one with the fewest bits per byte after step 0.",
     "copy_start": "The share of copying stayed about where it began.",
     "l_say": (
         "How many bits each byte of a new tweet costs the model: the fewer, the better it predicts you. The prompt names "

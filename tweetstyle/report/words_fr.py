@@ -8,12 +8,20 @@ WORDS = {
         "commande pour reprendre."
     ),
     "at_work": (
-        "L’étape {stage} a commencé à {time}. Cette page est réécrite à la fin de l’étape et montre ce qui a été mesuré avant. Si la "
-        "commande ne tourne plus, relancez-la pour reprendre."
+        "Étape {stage} en cours ; cette commande l’a commencée à {start}. Cette page est réécrite à la fin de l’étape et montre ce qui a "
+        "été mesuré avant. Si la commande ne tourne plus, relancez-la pour reprendre."
+    ),
+    "measuring": (
+        "L’entraînement est terminé ; le modèle entraîné est en cours de mesure. Cette commande a commencé l’étape {stage} à {start}. "
+        "Cette page est réécrite à la fin de l’étape. Si la commande ne tourne plus, relancez-la pour reprendre."
     ),
     "ended": (
         "L’étape {stage} s’est terminée à {time} avec l’erreur ci-dessous. Ce qui était achevé est gardé ; la même commande continue à "
         "partir de là."
+    ),
+    "ended_worse": (
+        "L’étape {stage} s’est terminée à {time} avec l’erreur ci-dessous. Le modèle est devenu moins bon que le modèle non entraîné : "
+        "aucun point de contrôle n’a été choisi. Changez training.learning_rate ; l’exécution suivante repart alors du modèle de base."
     ),
     "interval": "{estimate} (intervalle à {confidence} : de {low} à {high})",
     "no_interval": "{estimate} (trop peu de données pour un intervalle)",
@@ -127,6 +135,11 @@ WORDS = {
         "Le meilleur état jusqu’ici est celui du pas {step}, époque {epoch}, avec {best} bits par octet ; la dernière validation "
         "en donne {last}."
     ),
+    "v_stop_worse": "L’entraînement a été arrêté : il rendait le modèle moins bon que le modèle non entraîné.",
+    "f_stop_worse": (
+        "Le modèle non entraîné a {untrained} bits par octet sur les tweets de validation ; la dernière validation, au pas {last_step}, "
+        "en donne {last}. Rien n’a été gardé. Changez training.learning_rate ; l’exécution suivante repart alors du modèle de base."
+    ),
     "v_stop_not_better_yet": "L’entraînement n’a pas encore amélioré le modèle.",
     "f_stop_not_better_yet": (
         "Le modèle non entraîné a {untrained} bits par octet sur les tweets de validation ; le plus bas depuis, au pas {step}, est {best}."
@@ -160,13 +173,16 @@ WORDS = {
         "{highest} au pas {high_step}."
     ),
     "c_chosen": "Point de contrôle gardé : pas {step}",
+    "c_chosen_no_better": "Point de contrôle gardé : pas {step} ; il n’est pas meilleur que le modèle non entraîné",
     "c_step": "pas",
     "c_kept": "gardé : {value}",
     "c_table": "Chaque validation, en chiffres",
     "curves_say": (
         "Pour les deux premières, plus bas vaut mieux. Seule la deuxième porte sur des tweets dont le modèle n’apprend pas : là "
-        "où elle remonte alors que la perte baisse encore, le modèle apprend par cœur. Le trait vertical marque le point de "
-        "contrôle gardé, celui qui a le moins de bits par octet ; le pas 0 est le modèle non entraîné."
+        "où elle remonte alors que la perte baisse encore, le modèle apprend par cœur. Le pas 0 est le modèle non entraîné."
+    ),
+    "curves_kept": (
+        "Le trait vertical marque le point de contrôle gardé : de ceux d’après le pas 0, celui qui a le moins de bits par octet."
     ),
     "copy_start": "La part de copie est restée à peu près où elle était au début.",
     "l_say": (

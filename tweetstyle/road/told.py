@@ -80,16 +80,16 @@ def training_in_report(road: Road) -> Iterator[Callable[[], None]]:
     """
     from tweetstyle.report.state import REWRITTEN_EVERY, State, now
 
-    due, ended = threading.Event(), threading.Event()
+    due, ended, started = threading.Event(), threading.Event(), now()
 
     def keep() -> None:
         while not ended.is_set():
             due.wait(REWRITTEN_EVERY)
             due.clear()
             if not ended.is_set():
-                update_report(road, State("fit", now(), training=True))
+                update_report(road, State("fit", now(), training=True, started=started))
 
-    if path := update_report(road, State("fit", now(), training=True)):
+    if path := update_report(road, State("fit", started, training=True)):
         say(f"          report, updated while it trains: {path}")
     writer = threading.Thread(target=keep, name="report", daemon=True)
     writer.start()
@@ -99,7 +99,7 @@ def training_in_report(road: Road) -> Iterator[Callable[[], None]]:
         ended.set()
         due.set()
         writer.join()
-    update_report(road, State("fit", now()))
+    update_report(road, State("fit", now(), started=started))
 
 
 def verdict(road: Road) -> list[str]:
@@ -107,7 +107,7 @@ def verdict(road: Road) -> list[str]:
     from tweetstyle.report import read_run, verdict
 
     read = read_run(_files(road))
-    return verdict(read.evaluation, read.metrics, road.recipe.language, unfinished=not read.fit) if read.evaluation else []
+    return verdict(read.evaluation, read.metrics, road.recipe.language, unfinished=not read.ended) if read.evaluation else []
 
 
 def _files(road: Road) -> RunFiles:
