@@ -78,6 +78,7 @@ ORDINARY = (
     "1 < 2 & \"x\" 'y' > z, <b>bold</b> &amp; 50%",
     "{{ x }} {% y %} {# z #} \\n $i `j`",
     "#a @b https://t.co/Ab1?x=1&y=%C3%A9",
+    "«\u00a0l’été… – ou\u202f“demain”\u202f?\u00a0» — ‘oui’ • œuf, 12\u00a0€",
     "😀 👩‍👩‍👧‍👦 e\u0301",
     "one word after another, " * 400 + "and the end.",
 )

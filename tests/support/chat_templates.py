@@ -44,6 +44,7 @@ CHANGING = (
     " | upper", " | lower", " | title", " | capitalize", " | replace('é', 'e')", " | replace('\\n', ' ')", " | replace('  ', ' ')",
     "[:1000]", ".split() | join(' ')", " | escape", " | striptags", " | urlencode", " | indent", " | wordwrap(60)", " | truncate(100)",
     " | tojson", " | reverse",
+    *(f" | replace('{character}', '-')" for character in "’‘“”…«»–—•œ€\u00a0\u202f"),
 )  # fmt: skip
 """What a template may do to a message that no TEMPLATE of Ollama can do."""
 
