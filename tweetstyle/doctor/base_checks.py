@@ -9,7 +9,7 @@ from tweetstyle.base_model import BaseModel
 from tweetstyle.doctor.asked import Asked
 from tweetstyle.doctor.check import Check, fail, gib, ok, warn
 from tweetstyle.doctor.untrained import Untrained, tokens_of_format, untrained_tokens
-from tweetstyle.fit.schedule import as_rate, unusual_rate, usual_rate
+from tweetstyle.fit.schedule import as_rate, rate_of_few_steps, unusual_rate, usual_rate
 from tweetstyle.hub import how_to_replace
 from tweetstyle.memory.shape import read_shape
 from tweetstyle.recipe import Model, Training
@@ -38,8 +38,9 @@ def check_base(base: BaseModel, template: Template, asked: Asked) -> list[Check]
 def check_learning_rate(config: dict[str, Any], model: Model, training: Training) -> Iterator[Check]:
     """A learning rate far outside those that are usual for the method and the base model's size."""
     if what := unusual_rate(training.learning_rate, model.method, config["hidden_size"]):
-        usual = as_rate(usual_rate(model.method, config["hidden_size"]))
-        yield warn("learning rate", what.removeprefix("learning_rate: "), f"write about {usual}", "training.learning_rate")
+        usual, short = (as_rate(rate(model.method, config["hidden_size"])) for rate in (usual_rate, rate_of_few_steps))
+        do = f"write about {usual}" + (f", or {short} for a run of about a hundred steps or fewer" if short != usual else "")
+        yield warn("learning rate", what.removeprefix("learning_rate: "), do, "training.learning_rate")
 
 
 def check_rank(config: dict[str, Any], model: Model) -> Iterator[Check]:
