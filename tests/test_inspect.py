@@ -178,6 +178,35 @@ def test_a_missing_file_a_folder_of_something_else_and_an_archive_with_a_missing
     assert all((folder / "data" / name).exists() for name in FORBIDDEN)
 
 
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        ([""] * 100, "none of the 100 tweets was kept (too short 100) → most of these texts are empty, or mentions alone"),
+        (["ok"] * 40, "none of the 40 tweets was kept (too short 40) → lower data.min_characters"),
+        (
+            [f"RT @quelquun: leurs mots à eux, {n}" for n in range(40)],
+            "none of the 40 tweets was kept (retweet 40) → write data.retweets: keep",
+        ),
+    ],
+    ids=["empty", "short", "retweets"],
+)
+def test_an_archive_without_a_tweet_to_learn_from_is_refused_and_no_recipe_written(tmp_path, texts, said):
+    source, target = tmp_path / "a.jsonl", tmp_path / "mine.yaml"
+    source.write_text("".join(json.dumps({"id": str(n + 1), "text": text}) + "\n" for n, text in enumerate(texts)), encoding="utf-8")
+    message = " ".join(refused(source, "--write-recipe", target).split())
+    assert said in message and not target.exists()
+    assert " ".join(refused(source).split()) == message
+
+
+def test_an_archive_whose_sample_alone_has_nothing_to_learn_from_is_taken(tmp_path, monkeypatch):
+    monkeypatch.setattr("tweetstyle.inventory.MOST_CLEANED", 2)
+    source = tmp_path / "a.jsonl"
+    texts = ["ok"] * 200 + ["un tweet bien à moi, assez long"]
+    source.write_text("".join(json.dumps({"id": str(n + 1), "text": text}) + "\n" for n, text in enumerate(texts)), encoding="utf-8")
+    found = take_inventory([source])
+    assert (found.cleaned, found.dropped, found.likely_kept) == (201, {"too short": 200}, 1)
+
+
 def test_no_source_at_all_is_a_usage_error():
     result = inspect()
     assert result.exit_code == 2 and "SOURCE" in result.output

@@ -11,11 +11,12 @@ from pathlib import Path
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.languages import languages_of
+from tweetstyle.prepare import check_enough
 from tweetstyle.prepare.clean import RETWEET, clean
 from tweetstyle.prepare.normalise import LINK, normalise
 from tweetstyle.prepare.progress import Progress
 from tweetstyle.recipe import Data
-from tweetstyle.records import SourceTweet
+from tweetstyle.records import Dropped, SourceTweet
 from tweetstyle.sources import DUPLICATE_ID, Found, open_archive
 from tweetstyle.sources.snowflake import time_of_id
 from tweetstyle.sources.threads import thread_roots
@@ -166,10 +167,20 @@ def _languages(tweets: list[SourceTweet]) -> tuple[tuple[str, ...], dict[str, in
 
 
 def _dropped(tweets: list[SourceTweet], paths: Sequence[Path], likely: tuple[str, ...]) -> tuple[dict[str, int], int]:
-    """What the rules for single tweets drop from a sample, the most frequent reason first, and the sample's size."""
+    """What the rules for single tweets drop from a sample, the most frequent reason first, and the sample's size.
+
+    Raises TweetstyleError where they drop every tweet.
+    """
     sample = _sample(tweets, MOST_CLEANED)
     data = Data(source=tuple(paths), likely_languages=likely)
-    reasons = Counter(clean(tweet, data).reason for tweet in sample)
+    cleaned = [clean(tweet, data) for tweet in sample]
+    if all(found.reason for found in cleaned) and len(sample) < len(tweets):
+        sample, cleaned = tweets, [clean(tweet, data) for tweet in tweets]
+    dropped = [
+        Dropped(t.id, found.reason, t.text, t.created_at, found.evidence) for t, found in zip(sample, cleaned, strict=True) if found.reason
+    ]
+    check_enough(len(sample) - len(dropped), dropped, data, fewest=1)
+    reasons = Counter(found.reason for found in cleaned)
     return {reason: count for reason, count in reasons.most_common() if reason}, len(sample)
 
 

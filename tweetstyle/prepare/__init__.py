@@ -120,12 +120,13 @@ def _kept_and_dropped(
     kept, dropped = [c for c in candidates if not c.reason], _dropped(read, cleaned, candidates)
     if len(kept) + len(dropped) != len(read):
         raise RuntimeError(f"{len(read)} tweets were read, but {len(kept)} kept and {len(dropped)} dropped")
-    _check_enough(len(kept), dropped, data)
+    check_enough(len(kept), dropped, data)
     return kept, dropped
 
 
-def _check_enough(kept: int, dropped: list[Dropped], data: Data) -> None:
-    if kept >= FEWEST:
+def check_enough(kept: int, dropped: list[Dropped], data: Data, fewest: int = FEWEST) -> None:
+    """Raises TweetstyleError with the commonest reason where fewer than `fewest` tweets were kept."""
+    if kept >= fewest:
         return
     read, losses = kept + len(dropped), counts(dropped)
     hints = {
@@ -145,7 +146,7 @@ def _check_enough(kept: int, dropped: list[Dropped], data: Data) -> None:
     if not kept:
         what = f"none of the {read:,} tweets was kept ({in_words})"
     else:
-        what = f"too few tweets to split: {kept} of {read:,} were kept ({in_words}), at least {FEWEST} are needed"
+        what = f"too few tweets to split: {kept} of {read:,} were kept ({in_words}), at least {fewest} are needed"
     raise TweetstyleError(what, where=", ".join(map(str, data.source)), hint=hint)
 
 
