@@ -457,8 +457,9 @@ def test_an_archive_that_is_not_prepared_is_counted_and_estimated(whole):
     assert figures()["time"] | {"tokens": 0} == figures("--tweets", "60")["time"] | {"tokens": 0}
     assert figures()["base"]["bytes_there"] == (whole / "base" / "model.safetensors").stat().st_size
     assert "base model, there already" in plan() and "still to come" not in plan()
-    # Two epochs would be 2 × 2 steps (54 × 50 tokens, 2,048 × 8 a step): too few, so that there are three, of 11 steps each.
-    assert figures()["time"]["tweets"] == 54 and "about 8,100 tokens of 54 tweets" in plan()
+    # 12 and 12 of 60 are held out. Two epochs would be 2 steps (36 × 50 tokens, 2,048 × 8 a step): too few, so that there are three,
+    # of 18 steps of 128 tokens, two tweets, each.
+    assert figures()["time"]["tweets"] == 36 and "about 5,400 tokens of 36 tweets" in plan()
 
 
 def test_prepared_tweets_are_counted_by_the_tokenizer(whole):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 from pathlib import Path
 
@@ -12,9 +13,11 @@ from support.inspecting import inspect, posts, refused, shown
 from support.x_archives import write_archive
 
 from tweetstyle.cli import fit_command
-from tweetstyle.fit.schedule import carried_out
+from tweetstyle.fit.schedule import VALIDATIONS, carried_out
 from tweetstyle.inventory import take_inventory
+from tweetstyle.prepare.split import split, training_count
 from tweetstyle.recipe_file import read_recipe
+from tweetstyle.records import Tweet
 from tweetstyle.starting_recipe import LONGEST, PLACEHOLDER, recipe_text, schedule, style_of
 
 SAMPLE = Path(__file__).parents[1] / "data" / "sample" / "tweets.csv"
@@ -76,7 +79,7 @@ def test_a_wild_folder_several_sources_and_a_separator_are_the_same_in_the_recip
 def test_a_name_that_no_text_file_can_hold_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = Path(os.fsdecode(b"caf\xe9.txt"))
-    path.write_text("un tweet\n", encoding="utf-8")
+    path.write_text("un tweet de plus\n", encoding="utf-8")
     assert "is not valid UTF-8" in refused(path, "--write-recipe", "mine.yaml")
     assert not Path("mine.yaml").exists()
 
@@ -102,7 +105,7 @@ def test_the_account_s_name_is_taken_from_a_file_s_name_only_where_it_looks_like
 @pytest.mark.parametrize("tweets", [0, 1, 30, 500, 2_000, 20_000, 150_000, 1_000_000])
 def test_a_schedule_suits_the_number_of_tweets(tweets):
     plan = schedule(tweets)
-    assert 1 <= plan.eval_steps <= max(1, plan.steps_per_epoch)
+    assert 1 <= plan.eval_steps <= max(1, plan.steps_per_epoch * plan.num_train_epochs // VALIDATIONS)
     assert plan.steps_per_epoch >= 30 or (plan.max_length, plan.gradient_accumulation_steps) == (LONGEST, 1)
     assert plan.r == (32 if tweets >= 20_000 else 16 if tweets >= 2_000 else 8)
     assert plan.learning_rate == (1e-4 if tweets >= 20_000 else 2e-4 if tweets >= 2_000 else 4e-4)
@@ -118,9 +121,35 @@ def test_the_schedule_is_what_the_recipe_says(tmp_path, tweets):
     said = plan._asdict()
     assert (recipe.model.lora.r, recipe.model.lora.lora_alpha) == (said.pop("r"), 2 * plan.r) and said.pop("steps_per_epoch")
     assert said == {name: getattr(recipe.training, name) for name in said}
-    # The run that follows carries it out as it is written, once there are some hundred tweets: one table serves both.
-    found = carried_out(recipe.training, [50] * round(0.9 * tweets), round(0.9 * tweets), "qlora", 4096)
-    assert not found.changes or tweets < 100
+
+
+@pytest.mark.parametrize("tweets", [60, 80, 100, 120, 150, 200, 300, 500, 1_000, 1_999, 2_000, 5_000, 20_000, 60_000, 200_000])
+@pytest.mark.parametrize(
+    ("share", "shortest", "longest"), [(1, 50, 50), (1, 25, 75), (0.95, 20, 70)], ids=["equal", "varied", "fewer and shorter"]
+)
+def test_a_run_carries_the_written_recipe_out_unchanged(tmp_path, tweets, share, shortest, longest):
+    """Of the training tweets that the split itself leaves. share: of the tweets that inspect counts, those kept; tokens of a tweet."""
+    path, kept = tmp_path / "mine.yaml", round(share * tweets)
+    path.write_text(recipe_text([SAMPLE], tweets, ["fr", "en"]), encoding="utf-8")
+    recipe = read_recipe(path)
+    trained = len(split([Tweet(str(n), "", "") for n in range(kept)], range(kept), recipe.data).parts["train"])
+    assert trained == training_count(kept, recipe.data.validation_fraction, recipe.data.test_fraction)
+    chance = random.Random(tweets)
+    lengths = [chance.randint(shortest, longest) for _ in range(trained)]
+    found = carried_out(recipe.training, lengths, trained, "qlora", 4096)
+    assert found.changes == {} and found.in_words == ""
+
+
+def test_the_written_recipe_says_what_to_write_without_a_gpu(tmp_path):
+    path = tmp_path / "mine.yaml"
+    text = recipe_text([SAMPLE], 500, ["fr", "en"])
+    line = "  # without a GPU: base: model/smollm2-135m-instruct and method: lora (make base-model makes it)\n"
+    assert line in text.split("model:\n")[1].split("\n\n")[0]
+    base, method = re.search(r"base: (\S+) and method: (\w+)", line).groups()
+    path.write_text(text.replace("base: model/llama3-8b", f"base: {base}").replace("method: qlora", f"method: {method}"), encoding="utf-8")
+    model = read_recipe(path).model
+    assert (str(model.base), model.method) == ("model/smollm2-135m-instruct", "lora")
+    assert re.search(r"(?m)^base-model:", (SAMPLE.parents[2] / "Makefile").read_text())
 
 
 def test_every_rank_has_room_for_its_tweets():

@@ -33,6 +33,7 @@ from tweetstyle.memory import (
 from tweetstyle.memory.fit_to_card import END_THEM
 from tweetstyle.memory.plan import CUDA_CONTEXT
 from tweetstyle.outline import Outline
+from tweetstyle.prepare.split import training_count
 from tweetstyle.ram import machine_memory
 from tweetstyle.recipe import Recipe
 from tweetstyle.speed import Speed, speed_of
@@ -137,9 +138,9 @@ def needs_of(recipe: Recipe, base: Outline | BaseModel, card: Card, lesson: Less
 
 
 def estimated_lesson(recipe: Recipe, tweets: int) -> Lesson:
-    """What so many kept tweets come to: the splits' shares, TOKENS_A_TWEET each."""
+    """What so many kept tweets come to: those that the split leaves to train on, TOKENS_A_TWEET each."""
     data, training = recipe.data, recipe.training
-    trained = round(tweets * (1 - data.validation_fraction - data.test_fraction))
+    trained = training_count(tweets, data.validation_fraction, data.test_fraction)
     if training.split == "mini-train":
         trained = min(trained, data.mini_train)
     if recipe.prompt.message == "playback":

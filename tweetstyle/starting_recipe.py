@@ -10,8 +10,21 @@ from typing import NamedTuple
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file
-from tweetstyle.fit.schedule import MANY, SOME, as_rate, epochs_for, eval_every, rank_for, rate_of_few_steps, rung, usual_epochs
+from tweetstyle.fit.schedule import (
+    MANY,
+    SOME,
+    VALIDATIONS_OF_FEW_STEPS,
+    as_rate,
+    epochs_for,
+    eval_every,
+    rank_for,
+    rate_of_few_steps,
+    rung,
+    usual_epochs,
+)
 from tweetstyle.needs import TOKENS_A_TWEET
+from tweetstyle.prepare.split import training_count
+from tweetstyle.recipe import Data
 from tweetstyle.recipe_file import KEYS_OF_A_RUN
 
 LONGEST = 512
@@ -20,6 +33,8 @@ HIDDEN_SIZE = 4096
 """Of the 8B that the recipe names."""
 TARGET = Path("recipes/mine.yaml")
 COMMENT_COLUMN = 32
+CERTAIN = 0.9
+"""Share of the estimated steps to count on: near-duplicates are dropped later, and tweets may have fewer tokens than TOKENS_A_TWEET."""
 PLACEHOLDER = "me"
 """The style's name where the archive does not suggest one."""
 
@@ -37,16 +52,20 @@ class Schedule(NamedTuple):
 
 
 def schedule(tweets: int) -> Schedule:
-    """For so many kept tweets, nine in ten of which are trained on: fit.schedule's table, for an 8B. docs/12gb.md shows it.
+    """fit.schedule's table for so many kept tweets, of which those not held out are trained on; for an 8B. docs/12gb.md shows it.
 
     Learning rate: of fewer than SOME tweets, which make a hundred steps or so, that of few steps; then 2e-4, where QLoRA (arXiv
     2305.14314, for 7B and 13B) and Unsloth's guide to hyperparameters begin; of MANY tweets 1e-4.
     """
-    tokens = 0.9 * tweets * TOKENS_A_TWEET
-    max_length, accumulation, steps = rung(lambda size: int(tokens / size), usual_epochs(tweets), LONGEST)
-    epochs = math.ceil(epochs_for(usual_epochs(tweets), steps))
+    fractions = (Data.model_fields[f"{name}_fraction"].default for name in ("validation", "test"))
+    trained = training_count(tweets, *fractions)
+    tokens, usual = trained * TOKENS_A_TWEET, usual_epochs(tweets)
+    max_length, accumulation, steps = rung(lambda size: tokens // size, usual, LONGEST)
+    epochs = math.ceil(epochs_for(usual, CERTAIN * steps))
     rate = rate_of_few_steps("qlora", HIDDEN_SIZE) if tweets < SOME else 2e-4 if tweets < MANY else 1e-4
-    return Schedule(max_length, accumulation, steps, eval_every(steps), rank_for(tweets), epochs, rate)
+    # With more epochs than usual, as in fit.schedule: a quarter of so short an epoch is a step or two.
+    every = eval_every(steps) if epochs == usual else max(epochs * steps // VALIDATIONS_OF_FEW_STEPS, 1)
+    return Schedule(max_length, accumulation, steps, every, rank_for(tweets), epochs, rate)
 
 
 def recipe_text(paths: Sequence[Path], tweets: int, likely: Sequence[str], separator: str | None = None, target: Path = TARGET) -> str:
@@ -78,6 +97,7 @@ prompt:
 model:
   base: model/llama3-8b\t# the base model, not Instruct; docs/12gb.md tells how to get it
   method: qlora\t# 4-bit base: fits on a 12 GB card
+  # without a GPU: base: model/smollm2-135m-instruct and method: lora (make base-model makes it)
   lora:
     r: {plan.r}\t# 2.6 M parameters for each 1 in an 8B: more tweets, more of them
     lora_alpha: {2 * plan.r}

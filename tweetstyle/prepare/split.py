@@ -69,7 +69,7 @@ def split(tweets: list[Tweet], groups: Sequence[Hashable], data: Data) -> Splits
     members: dict[Hashable, list[int]] = {}
     for place in order:
         members.setdefault(groups[place], []).append(place)
-    wanted = {name: _wanted(len(tweets), fraction) for name, fraction in _fractions(data).items()}
+    wanted = {name: held_out_count(len(tweets), fraction) for name, fraction in _fractions(data).items()}
     most = max(len(tweets) // 4, *wanted.values())
     holdable = sum(len(group) for group in members.values() if len(group) <= most)
     left, held, refused = list(members.values()), {}, []
@@ -101,8 +101,14 @@ def _fractions(data: Data) -> dict[str, float]:
     return {"test": data.test_fraction, "validation": data.validation_fraction}
 
 
-def _wanted(count: int, fraction: float) -> int:
+def held_out_count(count: int, fraction: float) -> int:
+    """Tweets wanted in a held-out part of `count` kept ones; `fraction` is the recipe's."""
     return max(1, round(count * fraction), min(MEASURABLE, count // SMALL_SHARE))
+
+
+def training_count(count: int, validation_fraction: float, test_fraction: float) -> int:
+    """Tweets that `split` leaves to train on, of `count` kept ones without threads or near-duplicates."""
+    return count - sum(min(held_out_count(count, fraction), count // 2) for fraction in (validation_fraction, test_fraction))
 
 
 def _latest(groups: list[list[int]], wanted: int, most: int) -> _Taken:
