@@ -40,7 +40,7 @@ def trial(base_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> tup
 
 def test_it_ends_in_a_modelfile_and_the_commands_that_run_it(trial: tuple[Path, str]) -> None:
     path, said = trial
-    assert (path / "export" / "mine" / "Modelfile").read_text().startswith("FROM ./mine-q4_k_m.gguf")
+    assert "\nFROM ./mine-q4_k_m.gguf\n" in (path / "export" / "mine" / "Modelfile").read_text()
     assert "ollama create mine -f export/mine/Modelfile" in said
     checks = json.loads((path / "export" / "mine" / "parity.json").read_text())["checks"]
     assert len(checks) >= 4 and not [check for check in checks if check["passed"] is False]
