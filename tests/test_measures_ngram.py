@@ -145,6 +145,6 @@ def test_161259_tweets_are_counted_in_seconds() -> None:
     source = random.Random(2)
     words = ["".join(source.choices("abcdefgilmnoprstuvé", k=source.randint(2, 9))) for _ in range(20_000)]
     texts = [" ".join(source.choices(words, k=source.randint(3, 25))) for _ in range(161_259)]
-    started = time.perf_counter()
+    started = time.process_time()
     ngram_bits(train_ngrams(texts), texts[:500])
-    assert time.perf_counter() - started < 20
+    assert time.process_time() - started < 20
