@@ -28,7 +28,8 @@ sampling: {num_predict: 24, temperature: 0.7}
 export: {gate: false}  # five steps do not teach a model to end; the gate has its own tests
 """
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow]
+# Two whole runs of the real small model: more on a busy machine than the usual limit allows.
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
 class Project:
@@ -45,7 +46,7 @@ class Project:
 
     def run(self, *command: str) -> str:
         process = self.start(*command)
-        output, _ = process.communicate(timeout=500)
+        output, _ = process.communicate(timeout=900)
         assert process.returncode == 0, output
         return output
 
