@@ -7,15 +7,14 @@ import shutil
 
 import numpy as np
 import pytest
+from support.llama_cpp import exported_logits
 from support.tiny_llama import write_llama
 
 from tweetstyle.base_model import read_base_model
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.export import check_exportable, export
-from tweetstyle.recipe import Export, Sampling
+from tweetstyle.export import check_exportable
 from tweetstyle.template import build_template
 from tweetstyle.verify.conversion import divergence
-from tweetstyle.verify.llama_cpp import Logits
 
 IDS = [int(token) for token in np.random.default_rng(3).integers(0, 300, 60)]
 LLAMA_31 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 32}
@@ -48,15 +47,6 @@ def loaded_logits(path) -> np.ndarray:
         return model(input_ids=torch.tensor([IDS])).logits[0].numpy()
 
 
-def exported_logits(path, directory) -> np.ndarray:
-    """Of llama.cpp, from a GGUF in f32."""
-    base = read_base_model(path)
-    template = build_template("inst", "Nimzo", base.tokens)
-    written = export(base, None, template, Export(types=("f32",)), Sampling(), "x", directory)
-    with Logits(written.gguf["f32"]) as llama_cpp:
-        return llama_cpp(IDS)
-
-
 CHANGES_THE_MODEL = [
     {"rope_theta": 50000.0}, {"rope_theta": ABSENT, "rope_parameters": DEFAULT | {"rope_theta": 50000.0}},
     {"rope_theta": 50000.0, "rope_parameters": DEFAULT}, {"rope_scaling": LLAMA_31}, {"rope_scaling": WITHOUT_ORIGINAL},
@@ -83,7 +73,7 @@ def test_llama_cpp_computes_what_transformers_computes(made, tmp_path, changes):
     path = with_config(made, tmp_path / "base", changes)
     expected = loaded_logits(path)
     assert (np.abs(expected - made[1]).max() > 1e-3) == (changes in CHANGES_THE_MODEL)
-    found = exported_logits(path, tmp_path / "out")
+    found = exported_logits(path, tmp_path / "out", IDS)
     assert np.mean([divergence(*rows) for rows in zip(expected, found, strict=True)]) < 1e-5
 
 

@@ -8,17 +8,16 @@ import shutil
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
+from support.llama_cpp import exported_logits
 from support.tiny_llama import CONFIG, write_adapter, write_llama
 
 from tweetstyle.base_model import read_base_model
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.export import export, read_source
+from tweetstyle.export import read_source
 from tweetstyle.export.stored_tensors import read_headers
 from tweetstyle.outline import outline_base_model
-from tweetstyle.recipe import Export, Sampling
 from tweetstyle.template import build_template
 from tweetstyle.verify.conversion import divergence
-from tweetstyle.verify.llama_cpp import Logits
 from tweetstyle.verify.reference import MergedWeights, Reference
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
@@ -224,15 +223,6 @@ def another_head(shape=(CONFIG["vocab_size"], CONFIG["hidden_size"])) -> np.ndar
     return np.random.default_rng(9).normal(0, 0.1, shape).astype(np.float16)
 
 
-def exported_logits(path, directory) -> np.ndarray:
-    """Of llama.cpp, from a GGUF in f32."""
-    base = read_base_model(path)
-    template = build_template("inst", "Nimzo", base.tokens)
-    written = export(base, None, template, Export(types=("f32",)), Sampling(), "x", directory)
-    with Logits(written.gguf["f32"]) as llama_cpp:
-        return llama_cpp(IDS)
-
-
 def mean_kl(expected: np.ndarray, found: np.ndarray) -> float:
     """In nats. llama.cpp keeps keys and values in f16, so that its logits differ a little; two heads are 0.1 apart and more."""
     return float(np.mean([divergence(*rows) for rows in zip(expected, found, strict=True)]))
@@ -262,7 +252,7 @@ def test_transformers_gate_and_llama_cpp_have_the_same_head(path, tmp_path, tied
     save(weights, path / SINGLE)
     edit_config(path, tie_word_embeddings=tied)
     expected = loaded_logits(path)
-    assert mean_kl(expected, exported_logits(path, tmp_path / "out")) < 1e-5
+    assert mean_kl(expected, exported_logits(path, tmp_path / "out", IDS)) < 1e-5
     reference, hugging_face = gate_logits(path)
     assert np.abs(reference - hugging_face).max() < 1e-4
     assert ("output.weight" in {tensor.name for tensor in source_of(path).plan}) == written
@@ -279,7 +269,7 @@ def test_a_tied_head_that_is_stored_and_another_is_refused_and_the_hint_makes_it
     assert "tie_word_embeddings: false" in refused.value.hint
     edit_config(path, tie_word_embeddings=False)
     assert mean_kl(expected, loaded_logits(path)) == 0
-    assert mean_kl(expected, exported_logits(path, tmp_path / "out")) < 1e-5
+    assert mean_kl(expected, exported_logits(path, tmp_path / "out", IDS)) < 1e-5
 
 
 @pytest.mark.parametrize(("tied", "left_out"), [(False, HEAD), (True, EMBEDDINGS)])

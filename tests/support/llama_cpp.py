@@ -8,6 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from tweetstyle.base_model import read_base_model
+from tweetstyle.export import export
+from tweetstyle.recipe import Export, Sampling
+from tweetstyle.template import build_template
+from tweetstyle.verify.llama_cpp import Logits
+
 THREADS = 1
 """llama.cpp's threads wait for each other in a busy loop: on two cores with other work, two were up to fifty times slower than one."""
 
@@ -65,3 +73,12 @@ class LlamaServer:
         request = urllib.request.Request(self.address + path, json.dumps(body).encode(), {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=300) as answer:
             return json.load(answer)
+
+
+def exported_logits(base_directory: Path, directory: Path, ids: list[int]) -> np.ndarray:
+    """llama.cpp's logits of token ids, from the base model exported to `directory` in f32."""
+    base = read_base_model(base_directory)
+    template = build_template("inst", "Nimzo", base.tokens)
+    written = export(base, None, template, Export(types=("f32",)), Sampling(), "x", directory)
+    with Logits(written.gguf["f32"]) as llama_cpp:
+        return llama_cpp(ids)
