@@ -60,6 +60,9 @@ def test_no_tweet_is_cut_by_shorter_packs() -> None:
     assert found.training.max_length == 1024 and found.steps.steps >= FEWEST_STEPS
     found = carried_out(Training(max_length=700), [60] * 99 + [700], 100, "lora", SMALL)
     assert found.training.max_length == 700 and found.steps.steps >= FEWEST_STEPS
+    asked = Training(warmup_steps=20)
+    found = carried_out(asked, [60] * 100, 100, "lora", SMALL)
+    assert found.changes["warmup_steps"] == (20, 2) and "warmup_steps 2 instead of 20" in found.in_words
 
 
 def test_what_max_steps_asks_for_stays_and_is_warned_of() -> None:
@@ -102,12 +105,13 @@ def test_learning_rates_far_from_the_usual_are_told_and_those_of_the_recipes_are
         assert not unusual_rate(recipe.training.learning_rate, recipe.model.method, sizes.get(path.stem, EIGHT_B)), path.stem
     # QLoRA's own (arXiv 2305.14314, table 9), and what the demo's adapter takes.
     assert not unusual_rate(2e-4, "qlora", EIGHT_B) and not unusual_rate(2e-3, "lora", SMALL)
+    usual = "usual for {} and this base model:"
     for rate, method, said in (
-        (1.0, "qlora", "learning_rate: 1 is outside 1e-5 to 1e-3, usual for qlora and this base model: training is likely to diverge"),
-        (1e-3, "full", "learning_rate: 1e-3 is outside 1e-6 to 1e-4, usual for full and this base model: training is likely to diverge"),
-        (1e-6, "lora", "learning_rate: 1e-6 is outside 1e-5 to 1e-3, usual for lora and this base model: little is likely to be learned"),
+        (1.0, "qlora", f"1 is outside 1e-5 to 1e-3, {usual} training is likely to diverge; try 3e-4"),
+        (1e-3, "full", f"1e-3 is outside 1e-6 to 1e-4, {usual} training is likely to diverge; try 3e-5"),
+        (1e-6, "lora", f"1e-6 is outside 1e-5 to 1e-3, {usual} little is likely to be learned; try 3e-4"),
     ):
-        assert unusual_rate(rate, method, EIGHT_B) == said
+        assert unusual_rate(rate, method, EIGHT_B) == f"learning_rate: {said.format(method)}"
     assert schedule.usual_rate("lora", SMALL) == pytest.approx(1.32e-3, rel=0.01)
 
 

@@ -223,6 +223,17 @@ def test_of_messages_that_are_not_written_yet_nothing_is_counted(tmp_path):
     assert "prompt" not in console.export_text()
 
 
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_the_funnel_is_as_wide_as_the_terminal(tmp_path, columns):
+    prepared = replace(run(tmp_path, rows()), message="first-words", warnings=[])
+    console = Console(width=columns, record=True, file=io.StringIO())
+    console.print(funnel(prepared))
+    table = [line for line in console.export_text().splitlines() if line[:1] in "┏┃┡│├└"]
+    assert max(map(len, table)) <= columns and all("…" not in line for line in table)
+    bars = [line.count("█") for line in table if line.startswith("│ read")]
+    assert bars == [24 if columns > 60 else pytest.approx(16, abs=4)]
+
+
 def test_raw_text_has_no_topic(tmp_path):
     prepared = run(tmp_path, rows(), template=build_template("text", "Nimzo", SpecialTokens("<s>", "</s>")))
     assert prepared.with_topic == 0

@@ -26,6 +26,9 @@ TWEETS = (
     "drive/MyDrive/colab/twitter2/data/tweets_tous.csv",
     "tweets_tous.csv",
     "tweets.js",
+    "tweets.json",
+    "tweets.txt",
+    "tweets_tous.txt",
     "twitter-2025-01-14-0123abcd/data/tweets.js",
     "train.jsonl",
 )

@@ -136,7 +136,8 @@ def _schedule(recipe: Recipe, needs: Needs, fit: FitPlan, tweets: tuple[int, int
     if unusual := unusual_rate(training.learning_rate, recipe.model.method, needs.base.config["hidden_size"]):
         warnings.append(unusual)
     for warning in warnings:
-        rows["warning: " + warning.split(":")[0]] = warning
+        about, _, said = warning.partition(": ")
+        rows[f"warning: {about}"] = said
     for name, value in rows.items():
         table.add_row(name, value)
     return table
@@ -171,12 +172,14 @@ def _files(recipe: Recipe) -> list[str]:
         "imatrix.gguf",
         "log.txt",
     )
+    if recipe.evaluation.samples:
+        run += ("blind.html",)
     if recipe.prompt.message == "playback":
         names = (*SPLITS_WITH_MESSAGES, "rejected")
         data += (*(f"messages-{name}.jsonl" for name in names), "playback-answers.jsonl", "playback.json")
     files = {
         recipe.data.processed: (*data, "dropped.csv", "report.html", "manifest.json"),
-        recipe.run_directory: (*run, "run.json", "fit.json", "evaluate.json"),
+        recipe.run_directory: (*run, "run.json", "fit.json", "evaluate.json", "report.html"),
         recipe.export_directory: (
             *(f"{recipe.name}-{t}.gguf" for t in recipe.export.types),
             "Modelfile",

@@ -105,7 +105,7 @@ def _check_head(path: Path, config: dict[str, Any], stored: dict[str, Stored]) -
     if not config.get("tie_word_embeddings") or HEAD not in stored or EMBEDDINGS not in stored:
         return
     if not stored[HEAD].equals(stored[EMBEDDINGS]):
-        what = f"tie_word_embeddings is true, and a {HEAD} that differs from the embeddings is stored"
+        what = f"tie_word_embeddings is true, and the stored {HEAD} differs from the embeddings"
         hint = "write tie_word_embeddings: false to use the stored head, as transformers does; with true, Unsloth drops it on a GPU"
         raise TweetstyleError(what, where=str(path / "config.json"), hint=hint)
 

@@ -18,6 +18,7 @@ from tweetstyle.files import clear_os_errors, complete_file, read_json_lines
 from tweetstyle.generation import Answer, generate, read_beginning
 from tweetstyle.manifest import settings_digest
 from tweetstyle.records import TWEET, Tweet
+from tweetstyle.screen import say
 from tweetstyle.template import NO_TOPIC, Template
 from tweetstyle.turns import Turn
 
@@ -29,6 +30,8 @@ CACHE_BYTES = 3 * 2**28
 """Keys and values of a batch that is generated. They are copied at each token, so that ever larger batches are no faster: after 1,300
 tokens of examples ten rows of SmolLM2 take 31 ms a token and row on a CPU, three 53 and twenty 34."""
 MOST_ROWS = 32
+MANY_ON_A_CPU = 150
+"""Answers, of all models together, from which it is said that they take long."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +93,18 @@ def write(
         made_by += [sampling.model_dump(mode="json"), [asdict(ask) for ask in prompts]]
         files[who] = AnswerFile(directory / f"{who}.jsonl", settings_digest(made_by))
     missing = {who: [n for n in range(len(asked[who])) if asked[who][n].number not in files[who].answers()] for who in asked}
-    if any(missing.values()):
+    if count := sum(map(len, missing.values())):
+        _say_what_takes_long(count)
         apart_from_unsloth(_generate_missing, base, final_model, method, template, asked, ids, missing, files, sampling, seed)
     return {who: [files[who].answers()[ask.number] for ask in asked[who]] for who in asked}
+
+
+def _say_what_takes_long(count: int) -> None:
+    """Some hundred answers take a card a minute, and a CPU the longest part of an evaluation."""
+    import torch
+
+    if count > MANY_ON_A_CPU and not torch.cuda.is_available():
+        say(f"          writing {count:,} tweets without a GPU can take an hour; smaller evaluation.samples take less", fg="yellow")
 
 
 def prompt_ids(base: BaseModel, template: Template, asks: Sequence[Ask], beginning: Sequence[int] = ()) -> list[list[int]]:

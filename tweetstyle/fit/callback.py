@@ -120,6 +120,8 @@ class RunKeeper(TrainerCallback):
             self.metrics.append({"step": state.global_step} | self.write(model, state.global_step) | {"seconds": self._elapsed()})
         self.validated()
         self.progress.validated(state.global_step, bits_per_byte, best=best and not self.metrics.no_better_than_untrained())
+        if self.finished and state.global_step < state.max_steps:
+            self.progress.stopped_early(state.global_step, state.max_steps, patience)
 
     def _score(self, model: Any, step: int) -> dict[str, Any]:
         """The validation line of a step, which is appended to the metrics."""

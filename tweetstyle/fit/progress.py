@@ -18,3 +18,8 @@ class TrainingProgress(Bar):
 
     def validated(self, step: int, bits_per_byte: float, *, best: bool) -> None:
         self.say(f"step {step}: {bits_per_byte:.4f} bits per byte on the validation tweets{', the best so far' if best else ''}")
+
+    def stopped_early(self, step: int, planned: int, validations: int) -> None:
+        """`validations` without a better one ended the run (early_stopping_patience)."""
+        since = "the last validation was" if validations == 1 else f"the last {validations} validations were"
+        self.say(f"early stopping at step {step:,} of {planned:,}: {since} no better than the best one before")

@@ -110,9 +110,9 @@ def carried_out(training: Training, lengths: Sequence[int], tweets: int, method:
         used = _with_more_steps(training, lengths, tweets, method, hidden_size)
     steps = steps_of(used, lengths, tweets)
     if steps.warmup > 1 and 2 * steps.warmup >= steps.steps:
-        used = used.model_copy(update={"warmup_steps": warmup(used.model_copy(update={"warmup_steps": None}), steps.steps)})
+        used = used.model_copy(update={"warmup_steps": math.ceil(training.warmup_ratio * steps.steps)})
     used = _validated_often(used, steps)
-    changes = {key: (old, new) for key, old in dict(training).items() if (new := getattr(used, key)) != old and new is not None}
+    changes = {key: (old, new) for key, old in dict(training).items() if (new := getattr(used, key)) != old}
     remark = ""
     if steps.steps < FEWEST_STEPS:
         remark = f"max_steps: {steps.steps} steps teach little (a style takes {FEWEST_STEPS} or more)"
@@ -147,7 +147,7 @@ def _with_more_steps(training: Training, lengths: Sequence[int], tweets: int, me
             "gradient_accumulation_steps": accumulation,
             "num_train_epochs": epochs,
             "learning_rate": max(training.learning_rate, rate_of_few_steps(method, hidden_size)),
-            "warmup_steps": None,
+            "warmup_steps": None if training.warmup_steps is None else math.ceil(training.warmup_ratio * math.ceil(epochs * in_epoch)),
             "eval_steps": every,
             "save_steps": every,
         }
@@ -240,7 +240,8 @@ def unusual_rate(rate: float, method: str, hidden_size: int) -> str:
     if low <= rate <= high:
         return ""
     does = "training is likely to diverge" if rate > high else "little is likely to be learned"
-    return f"learning_rate: {as_rate(rate)} is outside {as_rate(low)} to {as_rate(high)}, usual for {method} and this base model: {does}"
+    said = f"{as_rate(rate)} is outside {as_rate(low)} to {as_rate(high)}, usual for {method} and this base model"
+    return f"learning_rate: {said}: {does}; try {as_rate(usual)}"
 
 
 def as_rate(rate: float) -> str:

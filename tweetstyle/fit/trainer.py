@@ -7,6 +7,7 @@ reads it at import.
 from __future__ import annotations
 
 # isort: off
+import os
 import unsloth
 from unsloth import FastLanguageModel
 import torch
@@ -233,6 +234,6 @@ def device_name() -> str:
 
 def device_in_words(config: SFTConfig) -> str:
     """The device and precision, for the screen."""
-    device = f"CPU, {torch.get_num_threads()} threads" if CPU else torch.cuda.get_device_name()
+    device = f"CPU ({torch.get_num_threads()} of {os.cpu_count()} cores)" if CPU else torch.cuda.get_device_name()
     optimizer = getattr(config.optim, "value", config.optim)
     return f"{device}, {'bfloat16 autocast' if config.bf16 else 'float32'}, {optimizer}, Unsloth {unsloth.__version__}"

@@ -11,11 +11,12 @@ from tweetstyle.records import SPLITS, Dropped, Tweet
 from tweetstyle.visible import visible
 
 if TYPE_CHECKING:
-    from rich.console import Group
+    from rich.console import Console, ConsoleOptions, Group
+    from rich.measure import Measurement
     from rich.table import Table
 
-BAR = 24
-"""Characters of the longest bar."""
+BAR, NARROWEST_BAR = 24, 8
+"""Characters of the longest bar, and the same on a narrow terminal."""
 IN_THE_PROMPT = {"topic": "prompt names a topic", "first-words": "prompt begins it"}
 """prompt.message → what `with_topic` counts, in words; with playback no prompt is written yet."""
 EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -72,17 +73,17 @@ def _table(prepared: Prepared) -> Table:
 
     period = f" from {prepared.first_day} to {prepared.last_day}" if prepared.first_day else ""
     table = Table(title=f"Tweets{period}", title_justify="left")
-    table.add_column("", min_width=20)
-    table.add_column("tweets", justify="right")
-    table.add_column("share", justify="right")
-    table.add_column("", min_width=BAR, no_wrap=True)
+    table.add_column("", no_wrap=True)
+    table.add_column("tweets", justify="right", no_wrap=True)
+    table.add_column("share", justify="right", no_wrap=True)
+    table.add_column("", min_width=NARROWEST_BAR)
 
     def add(name: str, count: int, of: int, style: str | None = None) -> None:
         share = abs(count) / of if of else 0.0
         shown = percent(share) if of else ""
         if count < 0 and not shown.startswith("<"):
             shown = f"-{shown}"
-        table.add_row(name, f"{count:,}", shown, bar(share, BAR), style=style)
+        table.add_row(name, f"{count:,}", shown, _Bar(share), style=style)
 
     add("read", prepared.read, prepared.read, "bold")
     for rule, count in prepared.dropped.items():
@@ -96,6 +97,21 @@ def _table(prepared: Prepared) -> Table:
     if prepared.message in IN_THE_PROMPT:
         add(IN_THE_PROMPT[prepared.message], prepared.with_topic, prepared.kept)
     return table
+
+
+@dataclass(frozen=True)
+class _Bar:
+    """A share as a bar, as wide as a table's column allows."""
+
+    share: float
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[str]:
+        yield bar(self.share, options.max_width)
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        from rich.measure import Measurement
+
+        return Measurement(NARROWEST_BAR, BAR)
 
 
 def _remarks(prepared: Prepared) -> Iterator[tuple[str, str]]:
