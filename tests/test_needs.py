@@ -73,12 +73,15 @@ def refused(*arguments: str, command=tweetstyle) -> str:
 
 
 def put_a_card(directory: Path, *lines: str) -> None:
-    """A fake nvidia-smi, whose cards are these lines of name, memory in all and free memory (MiB)."""
+    """A fake nvidia-smi, whose cards are these lines of name, memory in all and free memory (MiB); and a compiler that takes all."""
     program = directory / "bin" / "nvidia-smi"
     program.parent.mkdir(exist_ok=True)
     rows = "\n".join(f"{n}, GPU-{n}, {line.replace(', ', ', 580.95.05, ', 1)}, 8.6" for n, line in enumerate(lines))
     program.write_text(f"#!/bin/sh\ncase $1 in --query-gpu=*) /bin/cat <<'ROWS'\n{rows}\nROWS\nesac\n")
     program.chmod(0o755)
+    compiler = directory / "bin" / "gcc"
+    compiler.write_text("#!/bin/sh\n")
+    compiler.chmod(0o755)
 
 
 # -- from config.json alone -------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from tweetstyle.doctor.asked import Asked, Room
 from tweetstyle.doctor.base_checks import check_base
 from tweetstyle.doctor.card_checks import check_card
 from tweetstyle.doctor.check import Check, fail, ok, warn
+from tweetstyle.doctor.compiler import check_compiler, compile_empty_extension, this_python
 from tweetstyle.doctor.machine import check_machine, observe_machine
 from tweetstyle.doctor.network import check_network
 from tweetstyle.doctor.torch_build import installed_torch
@@ -26,8 +27,11 @@ def doctor(asked: Asked | None, directories: Iterable[Path]) -> list[Check]:
     machine = observe_machine(
         dict.fromkeys([*directories, *rooms]), asked.files if asked else (), asked.newest_tweet if asked else None
     )  # fmt: skip
+    state = observe_card(os.environ)
+    has_card = bool(state.cards)
     return [
-        *check_card(observe_card(os.environ), installed_torch(), asked),
+        *check_card(state, installed_torch(), asked),
+        *([check_compiler(compile_empty_extension(os.environ, this_python()), this_python())] if has_card else ()),
         *check_machine(machine, asked),
         *check_versions(observe_versions()),
         *check_network(os.environ),
