@@ -10,12 +10,18 @@ OLLAMA_VERSION := 0.11.4
 PYTHON ?=
 CANDIDATES := python3.12 python3.11 python3.13 python3 python
 PYTEST_ARGS ?=
+# CARD=turing takes the packages for NVIDIA's RTX 20, GTX 16 and T4: torch for CUDA 12, beside which xformers loads. The environment
+# remembers it.
+CARD ?= $(shell cat .venv/.card 2>/dev/null)
 # Two processes, whatever the machine has: each may hold Unsloth and a model. A file's tests stay together and files in their order.
 PYTEST_PROCESSES ?= -n 2 --dist loadfile --no-loadscope-reorder
 RECIPE ?= recipes/demo.yaml
 
 VENV := .venv
 BIN := $(VENV)/bin
+LOCK := requirements$(if $(CARD),-$(CARD)).lock
+LOCKED := $(VENV)/.locked$(if $(CARD),-$(CARD))
+$(if $(wildcard $(LOCK)),,$(error CARD=$(CARD) is unknown: write CARD=turing, or leave it out))
 OLLAMA := .cache/ollama-$(OLLAMA_VERSION)/ollama
 # Contraction off: fused multiply-add would make Ollama's quantised bytes differ from ggml's in 0.01% of places.
 MARCH := $(if $(filter x86_64,$(shell uname -m)),-march=x86-64-v3)
@@ -30,7 +36,7 @@ step = @printf '\033[1m==>\033[0m %s\n'
 help: ## what can be made
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 20
 
-setup: $(VENV)/.installed ## the environment .venv with the locked packages
+setup: $(VENV)/.installed ## the environment .venv with the locked packages (CARD=turing: for an RTX 20, GTX 16 or T4)
 
 $(VENV)/.interpreter:
 	$(step) "making the environment $(VENV)"
@@ -55,16 +61,22 @@ $(VENV)/.uv-$(UV_VERSION): | $(VENV)/.interpreter
 	@touch $@
 
 # uv does not read pip's settings: hand it the index that pip would use, and pip's patience with slow ones.
-$(VENV)/.locked: requirements.lock $(VENV)/.uv-$(UV_VERSION)
+$(LOCKED): $(LOCK) $(VENV)/.uv-$(UV_VERSION)
+	@if ls $(VENV)/.locked* 2>/dev/null | grep -qvx '$(LOCKED)'; then \
+	  echo "$(VENV) has the packages of another lock than $(LOCK)."; \
+	  echo "  → remove it first: rm -r $(VENV)"; \
+	  exit 1; \
+	fi
 	$(step) "installing the locked packages (3 minutes and 6 GB the first time)"
 	@index=$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(BIN)/python -m pip config get global.index-url 2>/dev/null || true)}}; \
 	if [ -n "$$index" ]; then export UV_DEFAULT_INDEX="$$index"; fi; \
 	if [ ! -t 2 ]; then export UV_NO_PROGRESS=1; quiet=--quiet; fi; \
-	UV_HTTP_TIMEOUT=$${UV_HTTP_TIMEOUT:-300} $(BIN)/uv pip install $${quiet:-} --python $(BIN)/python --require-hashes --no-deps -r requirements.lock
+	UV_HTTP_TIMEOUT=$${UV_HTTP_TIMEOUT:-300} $(BIN)/uv pip install $${quiet:-} --python $(BIN)/python --require-hashes --no-deps -r $(LOCK)
+	@echo '$(CARD)' > $(VENV)/.card
 	@touch $@
 
 # `compat` writes a plain path file; setuptools' default finder would cost every start of Python some milliseconds.
-$(VENV)/.installed: setup.cfg pyproject.toml $(VENV)/.locked
+$(VENV)/.installed: setup.cfg pyproject.toml $(LOCKED)
 	$(step) "installing tweetstyle"
 	@$(BIN)/uv pip install --quiet --offline --python $(BIN)/python --no-deps --no-build-isolation \
 	  --config-settings editable_mode=compat --editable .
@@ -121,11 +133,17 @@ lint: setup ## ruff: rules and format
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 
-lock: $(VENV)/.uv-$(UV_VERSION) ## requirements.lock anew from setup.cfg, all extras, with hashes
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes --upgrade \
-	  --no-emit-index-url --custom-compile-command "make lock" setup.cfg --output-file requirements.lock
-	@if grep -nE '://' requirements.lock; then echo "requirements.lock names a host"; rm requirements.lock; exit 1; fi
-	@grep -c '==' requirements.lock | sed 's/$$/ packages locked/'
+# xformers, which unsloth asks for, is left out of requirements.lock: no release loads beside torch for CUDA 13.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes --no-emit-index-url \
+  --custom-compile-command "make lock" setup.cfg
+lock: $(VENV)/.uv-$(UV_VERSION) ## requirements.lock and requirements-turing.lock anew from setup.cfg, all extras, with hashes
+	@$(COMPILE) --upgrade --excludes <(echo xformers) --output-file requirements.lock
+	@cp requirements.lock requirements-turing.lock
+	@$(COMPILE) --constraints <(echo 'torch<2.11') --output-file requirements-turing.lock
+	@for lock in requirements.lock requirements-turing.lock; do \
+	  if grep -nE '://' $$lock; then echo "$$lock names a host"; rm $$lock; exit 1; fi; \
+	  echo "$$lock: $$(grep -c '==' $$lock) packages"; \
+	done
 
 bench: base-model ## the speed ratios; results go to bench/results/
 	@for script in bench/*.py; do printf '\033[1m==>\033[0m %s\n' "$$script"; $(BIN)/python "$$script"; done

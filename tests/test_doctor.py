@@ -22,7 +22,7 @@ from tweetstyle.doctor.base_checks import check_learning_rate, check_method, che
 from tweetstyle.doctor.card_checks import check_card
 from tweetstyle.doctor.machine import MachineState, Place, check_machine, observe_machine
 from tweetstyle.doctor.network import check_network
-from tweetstyle.doctor.torch_build import TorchBuild, installed_torch, read_torch_build
+from tweetstyle.doctor.torch_build import TorchBuild, installed_torch, read_torch_build, read_xformers_cuda
 from tweetstyle.doctor.untrained import judge, tokens_of_format, untrained_tokens
 from tweetstyle.doctor.versions import Installed, Rule, check_versions, observe_versions
 from tweetstyle.hub import known_config
@@ -168,6 +168,45 @@ def test_a_card_older_or_newer_than_torchs_cuda_is_refused(capability, cuda, sta
     assert states(check_card(CardState("580.1", (card,)), TorchBuild("2", cuda), None))["compute capability"] == state
 
 
+TURING = TorchBuild("2.10.0+cu128", "12.8")
+
+
+@pytest.mark.parametrize(
+    ("capability", "torch", "xformers", "state", "setup"),
+    [
+        ((7, 5), CUDA_13, None, "warn", "make setup CARD=turing"),
+        ((7, 5), CUDA_13, 12, "warn", "make setup CARD=turing"),
+        ((7, 5), TURING, 12, "ok", None),
+        ((7, 5), TURING, None, "warn", "make setup CARD=turing"),
+        ((8, 6), CUDA_13, None, "ok", None),
+        ((8, 6), CUDA_13, 12, "ok", None),
+        ((8, 6), TURING, 12, "warn", "make setup"),
+        ((12, 0), TURING, 12, "warn", "make setup"),
+        ((7, 0), CUDA_13, None, None, None),
+    ],
+)
+def test_the_packages_for_the_card_are_named(capability, torch, xformers, state, setup):
+    """torch's varlen kernel: 2.12 and compute capability 8.0; xformers' wheel on PyPI: CUDA 12."""
+    checks = check_card(CardState("580.1", (replace(RTX, capability=capability),)), torch, None, xformers)
+    found = [check for check in checks if check.name == "attention"]
+    assert [check.state for check in found] == ([state] if state else [])
+    assert all((f"in a fresh clone, {setup} installs" in check.do) == bool(setup) for check in found)
+
+
+def test_a_driver_too_old_for_cuda_13_may_do_for_turings_packages():
+    old = named(check_card(replace(HERE, driver="535.1"), CUDA_13, None), "torch")
+    assert "make setup CARD=turing" in old.do
+    assert "CARD" not in named(check_card(replace(HERE, driver="470.1"), CUDA_13, None), "torch").do
+
+
+def test_what_cuda_an_xformers_was_built_for_is_read_from_its_file(tmp_path):
+    assert read_xformers_cuda(tmp_path) is None
+    (tmp_path / "cpp_lib.json").write_text('{"version": {"cuda": 1208, "torch": "2.10.0+cu128"}}')
+    assert read_xformers_cuda(tmp_path) == 12
+    (tmp_path / "cpp_lib.json").write_text('{"version": {"cuda": null}}')
+    assert read_xformers_cuda(tmp_path) is None
+
+
 def test_bfloat16_is_refused_on_a_card_without_it_where_the_recipe_asks_for_it():
     old = CardState("580.1", (replace(RTX, capability=(7, 5)),))
     check = named(check_card(old, CUDA_13, Recipe()), "bfloat16")
@@ -248,15 +287,35 @@ def test_the_clock_is_held_against_files_tweets_and_the_program_itself(tmp_path)
 def test_versions_missing_broken_and_other_than_asked_for():
     rules = (Rule("tweetstyle", "trl", ">=1.15"), Rule("unsloth", "trl", "<=1.15.0"), Rule("tweetstyle", "peft", ""))
     there = {"trl": "1.16.0", "datasets": "4.4.1"}
-    found = check_versions(Installed(there, rules))
+    found = check_versions(Installed(there, rules), has_card=False)
     assert [(check.state, check.seen.split()[0]) for check in found] == [("fail", "peft"), ("fail", "datasets"), ("warn", "trl")]
-    assert "unsloth asks for <=1.15.0" in found[2].seen
-    assert states(check_versions(Installed({"trl": "1.15.0", "peft": "1", "datasets": "4.8.5"}, rules))) == {"versions": "ok"}
+    assert "unsloth goes up to <=1.15.0" in found[2].seen
+    right = Installed({"trl": "1.15.0", "peft": "1", "datasets": "4.8.5"}, rules)
+    assert states(check_versions(right, has_card=True)) == {"versions": "ok"}
+
+
+@pytest.mark.parametrize(("has_card", "state"), [(True, "fail"), (False, "warn")])
+@pytest.mark.parametrize(
+    ("name", "version"),
+    [("torch", "2.15.0"), ("transformers", "5.17.1"), ("trl", "1.16.0"), ("datasets", "5.0.0"), ("torch", "2.16+cu130")],
+)
+def test_a_version_beyond_unsloths_bound_fails_with_a_card_and_is_told_once(name, version, has_card, state):
+    """The installed Unsloth's own bounds; the other packages as they are installed."""
+    installed = observe_versions()
+    installed = replace(installed, versions=dict(installed.versions) | {name: version})
+    too_new = [check for check in check_versions(installed, has_card=has_card) if f"{name} is {version}, unsloth goes up to" in check.seen]
+    assert [check.state for check in too_new] == [state]
+
+
+def test_a_version_below_a_bound_warns_with_a_card_too():
+    rules = (Rule("torchvision", "torch", "==2.14.1"), Rule("unsloth", "trl", ">=0.18.2,<=1.15.0"))
+    found = check_versions(Installed({"torch": "2.13.0", "trl": "0.18.0"}, rules), has_card=True)
+    assert [check.state for check in found] == ["warn", "warn"]
 
 
 def test_the_locked_versions_go_together():
     installed = observe_versions()
-    assert len(installed.rules) > 30 and [check.state for check in check_versions(installed)] == ["ok"]
+    assert len(installed.rules) > 30 and [check.state for check in check_versions(installed, has_card=True)] == ["ok"]
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,8 @@ from packaging.utils import canonicalize_name
 PROJECT = Path(__file__).resolve().parents[1]
 NOT_IMPORTED = "not imported"
 """How the comment above a requirement that no module imports begins; the reason follows."""
+LEFT_OUT = "xformers"
+"""What unsloth asks for and requirements.lock leaves out (Makefile, lock)."""
 
 
 def imported_modules(directory: Path) -> dict[str, str]:
@@ -127,6 +129,8 @@ def closure(requires: list[str]) -> dict[str, Distribution]:
         if requirement.marker and not requirement.marker.evaluate({"extra": extra}):
             continue
         name = canonicalize_name(requirement.name)
+        if name == LEFT_OUT:
+            continue
         for wanted in ("", *requirement.extras):
             if (name, wanted) not in seen:
                 seen.add((name, wanted))

@@ -14,7 +14,7 @@ from tweetstyle.doctor.check import Check, fail, ok, warn
 from tweetstyle.doctor.compiler import check_compiler, compile_empty_extension, this_python
 from tweetstyle.doctor.machine import check_machine, observe_machine
 from tweetstyle.doctor.network import check_network
-from tweetstyle.doctor.torch_build import installed_torch
+from tweetstyle.doctor.torch_build import installed_torch, xformers_cuda
 from tweetstyle.doctor.versions import check_versions, observe_versions
 from tweetstyle.nvidia import observe_card
 
@@ -30,10 +30,10 @@ def doctor(asked: Asked | None, directories: Iterable[Path]) -> list[Check]:
     state = observe_card(os.environ)
     has_card = bool(state.cards)
     return [
-        *check_card(state, installed_torch(), asked),
+        *check_card(state, installed_torch(), asked, xformers_cuda()),
         *([check_compiler(compile_empty_extension(os.environ, this_python()), this_python())] if has_card else ()),
         *check_machine(machine, asked),
-        *check_versions(observe_versions()),
+        *check_versions(observe_versions(), has_card=has_card),
         *check_network(os.environ),
         *(check_base(asked.base, asked.template, asked) if asked and asked.base and asked.template else ()),
     ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import PurePath
 
+from packaging.version import InvalidVersion, Version
+
 from tweetstyle.doctor.asked import Asked
 from tweetstyle.doctor.check import Check, fail, gib, ok, warn
 from tweetstyle.doctor.torch_build import TorchBuild
@@ -22,16 +24,24 @@ BF16 = (8, 0)
 LARGE = 1_000_000_000
 """Parameters from which a training on a CPU is no plan any more. The demo's 135 million learn there at 160 tokens/s (2 cores)."""
 MOSTLY_FREE = 0.9
+VARLEN_TORCH = Version("2.12")
+"""The first torch with an attention kernel for packed rows; it runs on cards with BF16 (unsloth/utils/attention_dispatch.py)."""
+SETUP = {False: "make setup", True: "make setup CARD=turing"}
+"""How the environment is made, by whether the card is older than Ampere."""
 REINSTALL = "make setup in a fresh clone installs the build of requirements.lock"
 
 
-def check_card(state: CardState, torch: TorchBuild | None, asked: Asked | None) -> list[Check]:
-    """driver, torch, compute capability, bfloat16, the card's memory; without a card the first two alone."""
+def check_card(state: CardState, torch: TorchBuild | None, asked: Asked | None, xformers_cuda: int | None = None) -> list[Check]:
+    """driver, torch, compute capability, attention, bfloat16, the card's memory; without a card the first two alone.
+
+    xformers_cuda: the major version of the CUDA that the installed xformers was built for.
+    """
     checks = [_driver(state, asked), _torch(state, torch)]
     if not state.cards:
         return checks
     card = state.cards[0]
-    return [*checks, *_capability(card, torch), _bf16(card, asked), _memory(card, state.processes, asked)]
+    attention = _attention(card, torch, xformers_cuda)
+    return [*checks, *_capability(card, torch), *attention, _bf16(card, asked), _memory(card, state.processes, asked)]
 
 
 def _driver(state: CardState, asked: Asked | None) -> Check:
@@ -73,7 +83,10 @@ def _torch(state: CardState, torch: TorchBuild | None) -> Check:
     driver = (state.driver or "").split(".")[0]
     if driver.isdigit() and int(driver) < least:
         what = f"{built}, which needs a driver from {least} on; installed is {state.driver}"
-        return fail(name, what, f"update the driver to {least} or later (Ubuntu: sudo ubuntu-drivers install) and restart")
+        do = f"update the driver to {least} or later (Ubuntu: sudo ubuntu-drivers install) and restart"
+        if int(driver) >= LEAST_DRIVER[12] and major > 12:
+            do += f"; or, in a fresh clone, {SETUP[True]}, whose torch is built for CUDA 12"
+        return fail(name, what, do)
     return ok(name, built)
 
 
@@ -91,6 +104,32 @@ def _capability(card: Card, torch: TorchBuild | None) -> Iterator[Check]:
         yield fail(name, what, f"install torch built for CUDA {'.'.join(map(str, first))} or later: {REINSTALL}")
     else:
         yield ok(name, is_)
+
+
+def _attention(card: Card, torch: TorchBuild | None, xformers_cuda: int | None) -> Iterator[Check]:
+    """Which kernel keeps packed tweets apart: torch's own since Ampere, xformers' on Turing. Without one each tweet of a row is a call
+    of its own, which is slow."""
+    if torch is None or torch.cuda is None or card.capability is None or card.capability < OLDEST_CAPABILITY[13]:
+        return
+    name, older, is_ = "attention", card.capability < BF16, f"{card.name} (compute capability {'.'.join(map(str, card.capability))})"
+    do = f"in a fresh clone, {SETUP[older]} installs the packages for this card"
+    if not older and _at_least(torch.version, VARLEN_TORCH):
+        yield ok(name, "torch's own kernel for packed tweets")
+    elif not older:
+        yield warn(name, f"torch {torch.version} has no kernel for packed tweets on the {is_}; {VARLEN_TORCH} has", do)
+    elif xformers_cuda == torch.cuda_version[0]:
+        yield ok(name, "xformers' kernel for packed tweets")
+    else:
+        there = f"the installed one is built for CUDA {xformers_cuda}" if xformers_cuda else "none is installed"
+        what = f"training on the {is_} is slow without an xformers that loads beside torch {torch.version}: {there}"
+        yield warn(name, what, do)
+
+
+def _at_least(there: str, least: Version) -> bool:
+    try:
+        return Version(there) >= least
+    except InvalidVersion:
+        return True
 
 
 def _bf16(card: Card, asked: Asked | None) -> Check:

@@ -1,8 +1,9 @@
-"""How the installed torch was built, read from its version.py: importing it would take seconds and start CUDA."""
+"""How the installed torch and xformers were built, read from their files: importing them would take seconds and start CUDA."""
 
 from __future__ import annotations
 
 import ast
+import json
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,10 +23,27 @@ class TorchBuild:
 
 def installed_torch() -> TorchBuild | None:
     """The build that `import torch` would load, or None where there is none."""
-    spec = find_spec("torch")
-    if spec is None or not spec.submodule_search_locations:
+    package = _package("torch")
+    return read_torch_build(package) if package else None
+
+
+def xformers_cuda() -> int | None:
+    """The major version of the CUDA whose runtime the installed xformers loads; None without xformers, or with one that has no kernels."""
+    package = _package("xformers")
+    return read_xformers_cuda(package) if package else None
+
+
+def read_xformers_cuda(package: Path) -> int | None:
+    """From an xformers package's directory: cpp_lib.json holds 1208 for CUDA 12.8."""
+    try:
+        return json.loads((package / "cpp_lib.json").read_text(encoding="utf-8"))["version"]["cuda"] // 100
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    return read_torch_build(Path(spec.submodule_search_locations[0]))
+
+
+def _package(name: str) -> Path | None:
+    spec = find_spec(name)
+    return Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else None
 
 
 def read_torch_build(package: Path) -> TorchBuild | None:

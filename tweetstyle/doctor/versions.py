@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import requires
 
@@ -35,6 +35,8 @@ WHY = {
     "torchvision": "it is compiled against one torch, and transformers imports it",
 }
 """What a version that another package asks for is good for."""
+CAPPED_BY = ("unsloth", "unsloth-zoo", OURS)
+"""Whose upper bounds decide on a card: Unsloth rewrites models and trainers by their text. setup.cfg has the same bounds."""
 DO = "make setup in a fresh clone installs the versions of requirements.lock, which the tests pass with"
 
 
@@ -72,9 +74,12 @@ def _rules(who: str) -> Iterator[Rule]:
             yield Rule(who, name, str(requirement.specifier))
 
 
-def check_versions(installed: Installed) -> list[Check]:
-    """One check for each package that is missing, known to break or other than asked for; one that all is well where none is."""
-    checks = [*_missing(installed), *_breaking(installed), *_other(installed)]
+def check_versions(installed: Installed, *, has_card: bool) -> list[Check]:
+    """One check for each package that is missing, known to break or other than asked for; one that all is well where none is.
+
+    has_card: a version above Unsloth's upper bound fails there, for the kernels of its models were not tried with it; on a CPU it warns.
+    """
+    checks = [*_missing(installed), *_breaking(installed), *_too_new(installed, fail if has_card else warn), *_other(installed)]
     if checks:
         return checks
     shown = ("unsloth", "torch", "transformers", "trl", "peft", "bitsandbytes")
@@ -93,15 +98,38 @@ def _breaking(installed: Installed) -> Iterator[Check]:
             yield fail("versions", f"{name} {installed.versions[name]} is known to break: {reason}", DO)
 
 
+def _too_new(installed: Installed, tell: Callable[[str, str, str], Check]) -> Iterator[Check]:
+    """Packages above an upper bound of those of CAPPED_BY, each told once."""
+    told: set[str] = set()
+    for rule in (rule for who in CAPPED_BY for rule in installed.rules if rule.who == who):
+        there = installed.versions.get(rule.name)
+        if there is None or rule.name in told or not _above(there, rule):
+            continue
+        told.add(rule.name)
+        yield tell("versions", f"{rule.name} is {there}, {rule.who} goes up to {upper_bound(rule.specifier)}{_why(rule.name)}", DO)
+
+
 def _other(installed: Installed) -> Iterator[Check]:
     for rule in installed.rules:
         there = installed.versions.get(rule.name)
-        if there is None or _within(there, rule.specifier):
+        if there is None or _within(there, rule.specifier) or _above(there, rule):
             continue
         if (known := KNOWN_TO_BREAK.get(rule.name)) and _within(there, known[0]):
             continue
-        why = f": {WHY[rule.name]}" if rule.name in WHY else ""
-        yield warn("versions", f"{rule.name} is {there}, {rule.who} asks for {rule.specifier}{why}", DO)
+        yield warn("versions", f"{rule.name} is {there}, {rule.who} asks for {rule.specifier}{_why(rule.name)}", DO)
+
+
+def _why(name: str) -> str:
+    return f": {WHY[name]}" if name in WHY else ""
+
+
+def _above(there: str, rule: Rule) -> bool:
+    return rule.who in CAPPED_BY and not _within(there, upper_bound(rule.specifier))
+
+
+def upper_bound(specifier: str) -> str:
+    """The part of a PEP 440 specifier that is an upper bound; empty where it has none."""
+    return ",".join(sorted(str(part) for part in SpecifierSet(specifier) if part.operator in ("<", "<=")))
 
 
 def _within(there: str, specifier: str) -> bool:
