@@ -206,7 +206,10 @@ def test_a_created_model_answers_at_once(ollama: OllamaServer, original_gguf: Pa
         'TEMPLATE """<|im_start|>user\n{{ .Prompt }}<|im_end|>\n<|im_start|>assistant\n"""\n'
         "PARAMETER temperature 0\nPARAMETER num_predict 12\nPARAMETER num_thread 1\n"
     )
-    assert OllamaClient(ollama.address).create_and_ask("asked", modelfile).strip()
+    client = OllamaClient(ollama.address)
+    assert client.create_and_ask("asked", modelfile).strip()
+    (loaded,) = [model for model in client.loaded() if model.name == "asked:latest"]
+    assert loaded.size > original_gguf.stat().st_size / 2 and loaded.on_card == 0, "the tests hide every card from it"
 
 
 @pytest.mark.integration

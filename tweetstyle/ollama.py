@@ -133,6 +133,15 @@ def parse_host(value: str) -> tuple[str, int]:
     return host, port
 
 
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model in Ollama's memory. size: its bytes; on_card: those of them in the card's memory."""
+
+    name: str
+    size: int
+    on_card: int
+
+
 class OllamaLost(TweetstyleError):
     """There was no connection, it ended before the answer, or the server could not answer now: asking again may help."""
 
@@ -160,6 +169,11 @@ class OllamaClient:
     def version(self) -> str:
         """The server's version. Raises TweetstyleError where none answers."""
         return self._json("GET", "/api/version", None, SECONDS["version"])["version"]
+
+    def loaded(self) -> list[LoadedModel]:
+        """The models in memory (docs/api.md, "List Running Models"). Ollama leaves size_vram out where it is 0."""
+        models = self._json("GET", "/api/ps", None, SECONDS["version"]).get("models")
+        return [LoadedModel(str(model["name"]), int(model["size"]), int(model.get("size_vram") or 0)) for model in models or ()]
 
     def create(self, name: str, modelfile: Path) -> None:
         """What `ollama create NAME -f MODELFILE` does: hands the GGUF over where Ollama does not have it, and makes the model."""

@@ -6,15 +6,18 @@ Skips what is current, refuses early what would fail late.
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import takewhile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tweetstyle.card_failure import one_message_where_the_card_fails
 from tweetstyle.errors import RecipeErrors, TweetstyleError
 from tweetstyle.files import clear_os_errors
 from tweetstyle.manifest import Manifest, changed_settings
+from tweetstyle.nvidia import observe_card
 from tweetstyle.recipe import Recipe
 from tweetstyle.recipe_file import located
 from tweetstyle.road import Road
@@ -23,6 +26,9 @@ from tweetstyle.road.stage import Stage, show
 from tweetstyle.road.told import stage_in_report
 from tweetstyle.screen import say
 from tweetstyle.template import NO_TOPIC
+
+if TYPE_CHECKING:
+    from tweetstyle.ollama import OllamaClient
 
 
 def run(path: Path, *, start: str | None = None, ollama: bool = False) -> None:
@@ -201,14 +207,28 @@ def _finish(road: Road, ollama: bool) -> None:
     directory, name = road.recipe.export_directory, road.recipe.name
     if ollama:
         message = {"fr": "Ça va ?", "en": "How are you?"}[road.recipe.language] if road.template.turns else NO_TOPIC
-        answer = ollama_client().create_and_ask(name, directory / "Modelfile", message)
+        client = ollama_client()
+        answer = client.create_and_ask(name, directory / "Modelfile", message)
         say(f"ollama run {name}: {road.template.shown(answer)}", err=False)
+        _warn_where_ollama_runs_it_on_the_cpu(client, name)
     say("\nTalk with it:", err=False)
     for line in [*shell_lines(name, directory / "Modelfile"), f"tweetstyle chat {road.path}"]:
         say(f"  {line}", err=False, wrap=False)
 
 
-def ollama_client():
+def _warn_where_ollama_runs_it_on_the_cpu(client: OllamaClient, name: str) -> None:
+    """After the model's first answer, on a machine with a card."""
+    from tweetstyle.doctor.ollama_checks import check_placement
+
+    if not (cards := observe_card(os.environ).cards):
+        return
+    for model in client.loaded():
+        if model.name == f"{name}:latest":
+            for check in check_placement(model, cards[0]):
+                say(f"{check.seen}\n  → {check.do}", fg="yellow")
+
+
+def ollama_client() -> OllamaClient:
     from tweetstyle.ollama import OllamaClient
 
     return OllamaClient()

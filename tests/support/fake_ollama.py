@@ -29,6 +29,10 @@ class FakeOllama:
     remote: dict[str, dict[str, str]] = field(default_factory=dict)
     """Model → what /api/tags says of it besides, as of a model of Ollama's cloud: remote_host and remote_model."""
 
+    version: str = "0.11.4"
+    loaded: list[dict[str, Any]] = field(default_factory=list)
+    """What /api/ps lists: name, size and size_vram of the models in memory."""
+
     def __enter__(self) -> FakeOllama:
         fake, lock, at_work = self, threading.Lock(), [0]
 
@@ -45,7 +49,8 @@ class FakeOllama:
 
             def do_GET(self) -> None:
                 models = [{"name": name, "digest": digest} | fake.remote.get(name, {}) for name, digest in fake.models.items()]
-                self.give(200, json.dumps({"models": models}).encode())
+                answers = {"/api/version": {"version": fake.version}, "/api/ps": {"models": fake.loaded}}
+                self.give(200, json.dumps(answers.get(self.path, {"models": models})).encode())
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

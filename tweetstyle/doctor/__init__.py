@@ -14,6 +14,7 @@ from tweetstyle.doctor.check import Check, fail, ok, warn
 from tweetstyle.doctor.compiler import check_compiler, compile_empty_extension, this_python
 from tweetstyle.doctor.machine import check_machine, observe_machine
 from tweetstyle.doctor.network import check_network
+from tweetstyle.doctor.ollama_checks import check_ollama, observe_ollama
 from tweetstyle.doctor.torch_build import installed_torch, xformers_cuda
 from tweetstyle.doctor.versions import check_versions, observe_versions
 from tweetstyle.nvidia import observe_card
@@ -35,5 +36,6 @@ def doctor(asked: Asked | None, directories: Iterable[Path]) -> list[Check]:
         *check_machine(machine, asked),
         *check_versions(observe_versions(), has_card=has_card),
         *check_network(os.environ),
+        *check_ollama(observe_ollama(os.environ, has_card=has_card), state),
         *(check_base(asked.base, asked.template, asked) if asked and asked.base and asked.template else ()),
     ]
