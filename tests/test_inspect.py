@@ -215,3 +215,17 @@ def test_no_source_at_all_is_a_usage_error():
 def test_an_inventory_of_nothing_cleaned_keeps_nothing():
     fields = dict.fromkeys(Inventory.__dataclass_fields__, 0) | {"dropped": {}}
     assert Inventory(**fields).likely_kept == 0
+
+
+@pytest.mark.parametrize("has_card", [True, False])
+@pytest.mark.parametrize("writes", [True, False])
+def test_without_a_card_the_screen_says_what_to_write_in_the_recipe(tmp_path, monkeypatch, has_card, writes):
+    """The comment in the recipe alone is read by nobody who runs it at once."""
+    program = tmp_path / "bin" / "nvidia-smi"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho '0, GPU-a1, NVIDIA GeForce RTX 3060, 580.95.05, 12288, 11776, 8.6'\n")
+    program.chmod(0o755 if has_card else 0o644)
+    monkeypatch.setenv("PATH", str(program.parent))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    said = shown(SAMPLE, *(["--write-recipe", tmp_path / "mine.yaml"] if writes else []))
+    assert ("To train without a card, write in it: base: model/smollm2-135m-instruct and method: lora" in said) != has_card

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tweetstyle.doctor.card_checks import WITHOUT_CARD
 from tweetstyle.inventory import Inventory, take_inventory
+from tweetstyle.nvidia import observe_card
 from tweetstyle.prepare.normalise import normalise
 from tweetstyle.prepare.report import bar, counted, percent
 from tweetstyle.prepare.report_times import LANGUAGES, by_year
@@ -41,6 +44,14 @@ def inspect(paths: Sequence[Path], console: Console, target: Path | None = None,
     else:
         _print(console, f"\na recipe to start from (--write-recipe {TARGET} writes it)", "bold")
         _print(console, text)
+    if not observe_card(os.environ).cards:
+        written = f"{target} is" if target else "the recipe is"
+        _print(
+            console,
+            f"\nThere is no NVIDIA card here, and {written} for one. To train without a card, write in it: {WITHOUT_CARD}",
+            "yellow",
+            wrap=True,
+        )
 
 
 def show(found: Inventory, console: Console) -> None:

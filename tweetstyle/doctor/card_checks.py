@@ -22,7 +22,11 @@ NEEDS_CUDA = {(8, 6): (11, 1), (8, 9): (11, 8), (9, 0): (11, 8), (10, 0): (12, 8
 BF16 = (8, 0)
 """Ampere: the first compute capability that computes in bfloat16 (CUDA programming guide, arithmetic instructions)."""
 LARGE = 1_000_000_000
-"""Parameters from which a training on a CPU is no plan any more. The demo's 135 million learn there at 160 tokens/s (2 cores)."""
+"""Parameters from which a training on a CPU is warned of."""
+CPU_SPEED, CPU_SPEED_OF = 160, 135_000_000
+"""Tokens a second of the demo on 2 cores, and its model's parameters; the time of a token is about proportional to them."""
+WITHOUT_CARD = "base: model/smollm2-135m-instruct and method: lora (make base-model makes that model)"
+"""What a recipe for a machine without a card says."""
 MOSTLY_FREE = 0.9
 VARLEN_TORCH = Version("2.12")
 """The first torch with an attention kernel for packed rows; it runs on cards with BF16 (unsloth/utils/attention_dispatch.py)."""
@@ -36,15 +40,15 @@ def check_card(state: CardState, torch: TorchBuild | None, asked: Asked | None, 
 
     xformers_cuda: the major version of the CUDA that the installed xformers was built for.
     """
-    checks = [_driver(state, asked), _torch(state, torch)]
+    checks = [_driver(state), _torch(state, torch)]
     if not state.cards:
-        return checks
+        return [*checks, *(_without_card(asked) if asked and not state.trouble else ())]
     card = state.cards[0]
     attention = _attention(card, torch, xformers_cuda)
     return [*checks, *_capability(card, torch), *attention, _bf16(card, asked), _memory(card, state.processes, asked)]
 
 
-def _driver(state: CardState, asked: Asked | None) -> Check:
+def _driver(state: CardState) -> Check:
     name = "driver"
     if state.hidden:
         return ok(name, "CUDA_VISIBLE_DEVICES hides every card: training goes by the CPU, as asked")
@@ -60,10 +64,20 @@ def _driver(state: CardState, asked: Asked | None) -> Check:
     if state.on_the_bus:
         what = "an NVIDIA card is built in, but there is no driver (nvidia-smi is not installed)"
         return warn(name, what, "install the driver (Ubuntu: sudo ubuntu-drivers install) and restart; without it the CPU trains")
-    if asked and asked.parameters >= LARGE:
-        what = f"there is no NVIDIA card, and the base model has {asked.parameters / 1e9:.1f} billion parameters"
-        return warn(name, what, "train on a machine with a card; on a CPU take a model of 0.1 to 0.4 billion, as recipes/demo.yaml does")
     return ok(name, "no NVIDIA card: training goes by the CPU")
+
+
+def _without_card(asked: Asked) -> Iterator[Check]:
+    """What a CPU takes too long for, or gains nothing by."""
+    if asked.parameters >= LARGE:
+        speed = CPU_SPEED * CPU_SPEED_OF / asked.parameters
+        what = (
+            f"{asked.parameters / 1e9:.1f} billion parameters without a card: about {speed:.0f} tokens a second, days for a small archive"
+        )
+        yield warn("base model", what, f"train on a machine with a card, or write {WITHOUT_CARD}", "model.base")
+    elif asked.model.method == "qlora":
+        what = "qlora without a card: 4 bits save the memory of a card, and cost time and accuracy here"
+        yield warn("method", what, "write method: lora", "model.method")
 
 
 def _torch(state: CardState, torch: TorchBuild | None) -> Check:
