@@ -46,7 +46,7 @@ $(VENV)/.interpreter:
 	  done; \
 	  if [ -z "$${python:-}" ]; then \
 	    echo "No Python 3.11, 3.12 or 3.13 with venv among: $(or $(PYTHON),$(CANDIDATES))."; \
-	    echo "  → install one (Debian, Ubuntu: apt install python3 python3-venv) or name it: make PYTHON=/path/to/python"; \
+	    echo "  → install one (Debian, Ubuntu: apt install python3 python3-venv, and for a GPU gcc and python3-dev) or name it: make PYTHON=/path/to/python"; \
 	    exit 1; \
 	  fi; \
 	  "$$python" -m venv --clear $(VENV); \
