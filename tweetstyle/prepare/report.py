@@ -73,7 +73,7 @@ def _table(prepared: Prepared) -> Table:
 
     period = f" from {prepared.first_day} to {prepared.last_day}" if prepared.first_day else ""
     table = Table(title=f"Tweets{period}", title_justify="left")
-    table.add_column("", no_wrap=True)
+    table.add_column("")
     table.add_column("tweets", justify="right", no_wrap=True)
     table.add_column("share", justify="right", no_wrap=True)
     table.add_column("", min_width=NARROWEST_BAR)
