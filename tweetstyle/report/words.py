@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -38,12 +37,12 @@ class Say:
         return WORDS[self.language][own if own in self.keys else key].format(**values)
 
     def number(self, value: float | None, digits: int | None = None) -> str:
-        """So many decimals; without a count four significant digits (three where it is tiny, and no exponent), an integer in full."""
+        """So many decimals; without a count four significant digits, or below 1e-4 two and an exponent, and an integer in full."""
         if value is None:
             return "–"
         if digits is None and 0 < abs(value) < 1e-4:
-            digits = 2 - math.floor(math.log10(abs(value)))
-        if digits is None:
+            text = f"{value:.1e}".replace("e-0", "e-")
+        elif digits is None:
             text = (
                 f"{value:,}".removesuffix(".0") if isinstance(value, int) or value == int(value) and abs(value) >= 1000 else f"{value:.4g}"
             )
