@@ -66,9 +66,11 @@ def test_a_driver_too_old_for_the_running_ollama_is_warned_of(driver, capability
     ],
 )
 def test_the_version_of_an_ollama_that_does_not_run_is_its_programs(tmp_path, said, version):
-    (tmp_path / "ollama").write_text(f"#!/bin/sh\n/bin/cat <<'END'\n{said}\nEND\n")
+    (tmp_path / "ollama").write_text(f"#!/bin/sh\necho $OLLAMA_HOST >> {tmp_path}/asked\n/bin/cat <<'END'\n{said}\nEND\n")
     (tmp_path / "ollama").chmod(0o755)
     assert observe_ollama({"OLLAMA_HOST": "127.0.0.1:1", "PATH": str(tmp_path)}, has_card=True) == OllamaState(version)
+    assert observe_ollama({"OLLAMA_HOST": "192.0.2.1:11434", "PATH": str(tmp_path)}, has_card=True) == OllamaState(version)
+    assert (tmp_path / "asked").read_text() == "127.0.0.1:1\n" * 2, "no other machine is asked"
     assert observe_ollama({"OLLAMA_HOST": "127.0.0.1:1", "PATH": ""}, has_card=True) == OllamaState()
 
 

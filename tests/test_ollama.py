@@ -163,6 +163,13 @@ def test_something_else_on_the_port_is_no_ollama() -> None:
             OllamaSpeaker("small", address)
 
 
+@pytest.mark.parametrize("body", [b'{"status": "ok"}', b'{"version": 2}', b'{"models": [1]}', b'{"models": [{"name": "a"}]}', b"[]"])
+def test_another_program_that_answers_in_json_is_no_ollama(body: bytes) -> None:
+    with answering(200, body) as address, pytest.raises(TweetstyleError, match="is not Ollama"):
+        client = OllamaClient(address)
+        (client.loaded if b"models" in body else client.version)()
+
+
 def test_a_refusal_is_told_in_ollamas_words(modelfile: Path) -> None:
     refusal = json.dumps({"error": "invalid model name"}).encode()
     with answering(400, refusal) as address, pytest.raises(TweetstyleError, match=r"refused .*\(400\): invalid model name"):

@@ -168,12 +168,18 @@ class OllamaClient:
 
     def version(self) -> str:
         """The server's version. Raises TweetstyleError where none answers."""
-        return self._json("GET", "/api/version", None, SECONDS["version"])["version"]
+        version = self._json("GET", "/api/version", None, SECONDS["version"]).get("version")
+        if not isinstance(version, str):
+            raise self._not_ollama()
+        return version
 
     def loaded(self) -> list[LoadedModel]:
         """The models in memory (docs/api.md, "List Running Models"). Ollama leaves size_vram out where it is 0."""
         models = self._json("GET", "/api/ps", None, SECONDS["version"]).get("models")
-        return [LoadedModel(str(model["name"]), int(model["size"]), int(model.get("size_vram") or 0)) for model in models or ()]
+        try:
+            return [LoadedModel(str(model["name"]), int(model["size"]), int(model.get("size_vram") or 0)) for model in models or ()]
+        except (TypeError, KeyError, AttributeError, ValueError) as error:
+            raise self._not_ollama() from error
 
     def create(self, name: str, modelfile: Path) -> None:
         """What `ollama create NAME -f MODELFILE` does: hands the GGUF over where Ollama does not have it, and makes the model."""
@@ -274,8 +280,10 @@ class OllamaClient:
                 raise ValueError("not an object")
             return read
         except ValueError as error:
-            what = f"what answers at {self.host}:{self.port} is not Ollama"
-            raise TweetstyleError(what, hint=f"set {self._setting} to Ollama's address") from error
+            raise self._not_ollama() from error
+
+    def _not_ollama(self) -> TweetstyleError:
+        return TweetstyleError(f"what answers at {self.host}:{self.port} is not Ollama", hint=f"set {self._setting} to Ollama's address")
 
     def _request(self, method: str, path: str, body: Any, seconds: float, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection(self.host, self.port, timeout=seconds)

@@ -15,6 +15,7 @@ from tweetstyle.ollama import LoadedModel, OllamaClient
 
 PATIENCE = 10
 """Seconds for `ollama --version`."""
+NO_SERVER = "127.0.0.1:1"
 FIRST_WITH_NEWER_DRIVER = (0, 30)
 LEAST_DRIVER, LEAST_DRIVER_OLD_CARD = 550, 570
 OLD_CARDS = (5, 0), (6, 2)
@@ -49,11 +50,20 @@ def observe_ollama(environment: Mapping[str, str], *, has_card: bool) -> OllamaS
 
 
 def _version_of_program(environment: Mapping[str, str]) -> str | None:
+    """Asked with an address where no server is: it would ask the one of OLLAMA_HOST, on whatever machine, for its version."""
     program = shutil.which("ollama", path=environment.get("PATH"))
     if program is None:
         return None
     try:
-        done = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=PATIENCE, check=False)
+        done = subprocess.run(
+            [program, "--version"],
+            env=dict(environment) | {"OLLAMA_HOST": NO_SERVER},
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=PATIENCE,
+            check=False,
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     found = re.search(r"version is (\S+)", done.stdout + done.stderr)
