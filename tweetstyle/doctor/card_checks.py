@@ -25,6 +25,7 @@ LARGE = 1_000_000_000
 """Parameters from which a training on a CPU is warned of."""
 CPU_SPEED, CPU_SPEED_OF = 160, 135_000_000
 """Tokens a second of the demo on 2 cores, and its model's parameters; the time of a token is about proportional to them."""
+TOKENS_OF_1000_TWEETS = 50_000
 WITHOUT_CARD = "base: model/smollm2-135m-instruct and method: lora (make base-model makes that model)"
 """What a recipe for a machine without a card says."""
 MOSTLY_FREE = 0.9
@@ -71,9 +72,8 @@ def _without_card(asked: Asked) -> Iterator[Check]:
     """What a CPU takes too long for, or gains nothing by."""
     if asked.parameters >= LARGE:
         speed = CPU_SPEED * CPU_SPEED_OF / asked.parameters
-        what = (
-            f"{asked.parameters / 1e9:.1f} billion parameters without a card: about {speed:.0f} tokens a second, days for a small archive"
-        )
+        size, hours = f"{asked.parameters / 1e9:.1f} billion parameters", TOKENS_OF_1000_TWEETS / speed / 3600
+        what = f"{size} without a card: about {speed:.0f} tokens a second, {hours:.1f} hours for each epoch of 1,000 tweets"
         yield warn("base model", what, f"train on a machine with a card, or write {WITHOUT_CARD}", "model.base")
     elif asked.model.method == "qlora":
         what = "qlora without a card: 4 bits save the memory of a card, and cost time and accuracy here"
