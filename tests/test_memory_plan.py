@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from tweetstyle.hub import known_config
-from tweetstyle.memory import how_to_fit, largest_that_fit, memory_table, plan_memory, sizes_that_fit, what_to_change
+from tweetstyle.memory import how_to_fit, largest_that_fit, memory_table, plan_memory, plan_on, sizes_that_fit, what_to_change
 from tweetstyle.memory.card import DISPLAY, Card, named_card
 from tweetstyle.memory.fit_to_card import LENGTH_STEP, with_rank, with_training
+from tweetstyle.memory.phases import EVALUATION, TRAINING
 from tweetstyle.memory.plan import CUBLAS_WORKSPACE, CUDA_CONTEXT, duration, hours, plan_on_cpu
 from tweetstyle.memory.table import WIDTH, memory_bar
 from tweetstyle.recipe import Lora, Model, Training
@@ -43,7 +44,7 @@ def applied(model: Model, training: Training, changes) -> tuple[Model, Training]
 def test_the_recipe_for_twelve_gigabytes_fits_them():
     plan = plan_memory(LLAMA_8B, QLORA, Training())
     assert plan.card < CARD.total and how_to_fit(LLAMA_8B, QLORA, Training(), CARD).startswith("fits")
-    assert plan.card == plan.tensors + sum(plan.reserve.values()) == sum(plan.parts.values())
+    assert plan.peak_phase == TRAINING and plan.card == plan.tensors + sum(plan.reserve.values()) == sum(plan.parts.values())
     assert plan.resident["adapter"] == plan.resident["gradients"] == 4 * 83_886_080
 
 
@@ -52,24 +53,27 @@ def test_llama_3_8b_by_hand():
     layer = 2048 * 2 * (7 * 4096 + 2 * 4096 + 2 * 1024 + 3 * 14336) + 4 * 2048 * 34
     staging = 2048 * 4096 * 2
     adapter_of_a_layer = 2 * 2 * 32 * ((4096 + 4096) * 2 + 2 * (4096 + 1024) + 3 * (4096 + 14336))
-    transient = layer + staging + adapter_of_a_layer + 2 * 2 * 14336 * 4096
+    embedded = 2048 * 4096 * 2
+    transient = layer + staging + embedded + adapter_of_a_layer + 2 * 2 * 14336 * 4096
+    tables = 2 * 2 * 8192 * 128
     nf4 = 6_979_321_856 * (0.5 + 1 / 64 + 4 / 64 / 256)
     adapter = 83_886_080 * (4 + 4 + 2 + 8 / 256)
     weights = nf4 + 2 * 2 * 128256 * 4096 + 65 * 4096 * 2
-    by_hand = weights + adapter + transient * (1 + 1 / 16) + CUDA_CONTEXT + CUBLAS_WORKSPACE + DISPLAY
+    by_hand = weights + adapter + tables + transient * (1 + 1 / 64) + CUDA_CONTEXT + 2 * CUBLAS_WORKSPACE + DISPLAY
     assert plan_memory(LLAMA_8B, QLORA, Training()).card == pytest.approx(by_hand, abs=GIB / 100)
 
 
 def test_the_longest_context_is_not_shorter_than_published():
-    """Unsloth's page names 21,848 tokens for Llama 3.1 8B, r=32, batch 1, 12 GB, by an older version that kept more."""
-    assert 21_848 < largest_that_fit(LLAMA_31_8B, QLORA, Training(), CARD).max_length < 1.5 * 21_848
+    """Unsloth's page names 21,848 tokens for Llama 3.1 8B, r=32, batch 1, 12 GB, by an older version that kept more on the card, the
+    embeddings too: 1 GiB, or 6,000 tokens."""
+    assert 21_848 < largest_that_fit(LLAMA_31_8B, QLORA, Training(), CARD).max_length < 1.6 * 21_848
 
 
 def test_the_largest_fits_and_the_next_does_not():
     largest, training = largest_that_fit(LLAMA_31_8B, QLORA, Training(), CARD), Training()
 
     def card(model: Model = QLORA, **changed) -> int:
-        return plan_memory(LLAMA_31_8B, model, with_training(training, **changed)).card
+        return plan_on(CARD, LLAMA_31_8B, model, with_training(training, **changed)).card
 
     assert card(max_length=largest.max_length) <= CARD.total < card(max_length=largest.max_length + LENGTH_STEP)
     assert card(per_device_train_batch_size=largest.batch) <= CARD.total < card(per_device_train_batch_size=largest.batch + 1)
@@ -103,10 +107,11 @@ def test_what_is_proposed_makes_the_recipe_fit_and_nothing_of_it_is_needless(tra
     changes = what_to_change(LLAMA_8B, model, training, named_card(gib))
     if changes is None:
         return
-    assert plan_memory(LLAMA_8B, *applied(model, training, changes)).card <= gib * GIB
+    card = named_card(gib)
+    assert plan_on(card, LLAMA_8B, *applied(model, training, changes)).card <= card.total
     for left_out in changes:
         others = [change for change in changes if change is not left_out]
-        assert plan_memory(LLAMA_8B, *applied(model, training, others)).card > gib * GIB, left_out
+        assert plan_on(card, LLAMA_8B, *applied(model, training, others)).card > card.total, left_out
 
 
 def test_the_cheapest_change_comes_first():
@@ -119,23 +124,24 @@ def test_the_cheapest_change_comes_first():
 
 def test_a_smaller_batch_comes_with_the_accumulation_that_keeps_the_step():
     training = Training(per_device_train_batch_size=16, gradient_accumulation_steps=2)
-    (change,) = what_to_change(LLAMA_8B, QLORA, training, named_card(8))
-    assert change.new == 2 and "gradient_accumulation_steps: 16" in str(change)
-    for batch, fits in ((2, True), (4, False)):
-        assert (plan_memory(LLAMA_8B, QLORA, Training(per_device_train_batch_size=batch)).card <= 8 * GIB) == fits
+    card = named_card(8)
+    (change,) = what_to_change(LLAMA_8B, QLORA, training, card)
+    assert change.new == 4 and "gradient_accumulation_steps: 8" in str(change)
+    for batch, fits in ((4, True), (8, False)):
+        assert (plan_on(card, LLAMA_8B, QLORA, Training(per_device_train_batch_size=batch)).card <= card.total) == fits
 
 
 def test_the_largest_batch_that_keeps_the_step_is_proposed():
-    """14 is the most that fits 12 GiB; of 32 packs a step the divisors are 16, which does not fit, and 8."""
+    """13 is the most that fits a card of 12 GB; of 32 packs a step the divisors are 16, which does not fit, and 8."""
     (change,) = what_to_change(LLAMA_8B, QLORA, Training(per_device_train_batch_size=32, gradient_accumulation_steps=1), CARD)
-    assert largest_that_fit(LLAMA_8B, QLORA, Training(), CARD).batch == 14
+    assert largest_that_fit(LLAMA_8B, QLORA, Training(), CARD).batch == 13
     assert change.new == 8 and "gradient_accumulation_steps: 4" in str(change)
 
 
 def test_where_other_programs_hold_the_card_they_are_to_be_ended():
     busy = Card(12 * GIB, others=round(6.1 * GIB), name="RTX 3060", seen=True)
     text = how_to_fit(LLAMA_8B, QLORA, Training(), busy)
-    alone = plan_memory(LLAMA_8B, QLORA, Training(), display=0).card / GIB
+    alone = plan_on(Card(12 * GIB, others=0), LLAMA_8B, QLORA, Training()).card / GIB
     assert f"other programs hold 6.1 GiB of the card's 12.0 GiB, and this run needs {alone:.1f} GiB" in text
     assert "ollama stop NAME" in text and "cannot hold" not in text
     some = how_to_fit(LLAMA_8B, QLORA, Training(per_device_train_batch_size=8), Card(12 * GIB, 4 * GIB, "RTX 3060", True))
@@ -166,7 +172,7 @@ def test_a_length_is_shortened_no_more_than_needed():
 
 def test_full_fine_tuning_of_an_8b_is_said_not_to_fit_and_which_sizes_do():
     text = how_to_fit(LLAMA_8B, FULL, Training(), CARD)
-    assert "a card of 12.0 GiB cannot hold full fine-tuning of 8,030 M parameters" in text
+    assert "a card of 11.6 GiB cannot hold full fine-tuning of 8,030 M parameters" in text
     assert "SmolLM2 135M, SmolLM2 360M can" in text and "method: qlora" in text
     for name in ("SmolLM2 135M", "SmolLM2 360M"):
         fitting = Training(gradient_checkpointing="unsloth", max_length=256)
@@ -187,7 +193,7 @@ def test_checkpointing_trades_the_card_for_time_and_unsloths_for_ram():
 
 def test_paged_states_leave_the_card_for_ram():
     eight, paged = (plan_memory(LLAMA_8B, QLORA, Training(optim=name)) for name in ("adamw_8bit", "paged_adamw_8bit"))
-    assert eight.card - paged.card == paged.paged == paged.ram - eight.ram > 0
+    assert eight.tensors - paged.tensors == paged.paged == paged.ram - eight.ram > 0
 
 
 @settings(max_examples=40, deadline=None)
@@ -218,9 +224,39 @@ def test_the_bar_is_the_card_and_shows_what_is_beyond_it():
     bar = memory_bar(plan, CARD).plain
     assert len(bar) == WIDTH + 2 and bar.count("·") == WIDTH - round(WIDTH * plan.card / CARD.total)
     assert bar.count("a") == round(WIDTH * plan.parts["linears, NF4"] / CARD.total)
-    small = memory_bar(plan, named_card(6)).plain
-    assert "·" not in small and small.count("!") == round(WIDTH * (plan.card - 6 * GIB) / (6 * GIB))
-    assert "GiB more than the card's 6.0" in shown(memory_table(plan, named_card(6)))
+    six = Card(6 * GIB)
+    small = memory_bar(plan, six).plain
+    assert "·" not in small and small.count("!") == round(WIDTH * (plan.card - six.total) / six.total)
+    assert "GiB more than the card's 6.0" in shown(memory_table(plan, six))
+
+
+def test_the_table_names_the_phase_with_the_peak_and_the_peak_of_each():
+    """On a small card an 8B of r 16 is trained with its embeddings in RAM; the evaluation loads them again, by stock transformers."""
+    text = shown(memory_table(plan_memory(LLAMA_8B, QLORA, Training()), CARD))
+    assert "memory at the peak of the run: training, backward" in text
+    assert all(f"{phase} " in text.split("GiB by phase: ")[1] for phase in plan_memory(LLAMA_8B, QLORA, Training()).phases)
+    small, r16 = named_card(8), with_rank(QLORA, 16)
+    plan = plan_on(small, LLAMA_8B, r16, Training())
+    assert plan.peak_phase == EVALUATION and "memory at the peak of the run: evaluation" in shown(memory_table(plan, small))
+
+
+def test_where_the_card_is_tight_unsloth_moves_the_embeddings_to_ram():
+    """At 16,384 tokens on a card of 12 GB, and not at 2,048: 1 GiB less on the card, as much more in RAM. A tied embedding is the head."""
+    embeddings = 2 * 128256 * 4096
+    for length, moved in ((2048, 0), (16384, embeddings)):
+        training = Training(max_length=length)
+        tight, roomy = plan_on(CARD, LLAMA_31_8B, QLORA, training), plan_on(named_card(24), LLAMA_31_8B, QLORA, training)
+        assert roomy.tensors - tight.tensors == moved == tight.ram - roomy.ram
+        assert any("embeddings in RAM" in note for note in tight.notes) == bool(moved)
+    one = known_config("Llama 3.2 1B")
+    assert "embeddings" not in plan_on(Card(4 * GIB), one, QLORA, Training(max_length=8192)).host
+
+
+def test_a_card_is_planned_with_what_it_reports():
+    """Cards sold as 12 GB report from 11.5 to 11.76 GiB to CUDA; another size is taken as it is written."""
+    assert 11.5 * GIB <= CARD.total <= 11.76 * GIB and "sold as 12 GB (11.6 GiB)" in str(CARD)
+    assert all(0.94 * sold * GIB <= named_card(sold).total < sold * GIB for sold in (6, 8, 12, 16, 24))
+    assert named_card(11.76).total == round(11.76 * GIB) and str(named_card(10)) == "a card of 10 GiB"
 
 
 @example(27, 11.0)

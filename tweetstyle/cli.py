@@ -119,13 +119,19 @@ def inspect_command(sources: tuple[Path, ...], target: Path | None, separator: s
 
 @tweetstyle.command("plan", cls=Door)
 @RECIPE
-@click.option("--card", "card_gib", metavar="GIB", type=Gibibytes(), help="Plan for a card of so many GiB.")
+@click.option(
+    "--card",
+    "card_gib",
+    metavar="GIB",
+    type=Gibibytes(),
+    help="Plan for a card sold as 6, 8, 12, 16 or 24 GB (12 reports 11.6 GiB), or of so many GiB.",
+)
 @click.option("--tweets", metavar="N", type=click.IntRange(1), help="Plan the time for so many kept tweets, of about 50 tokens each.")
 @click.option("--json", "as_json", is_flag=True, help="Figures for programs: bytes, tokens, hours.")
 def plan_command(recipe: Path, card_gib: float | None, tweets: int | None, as_json: bool) -> None:
     """Show what RECIPE needs of the card, of RAM, of the disk and of time, before anything is downloaded or trained.
 
-    From the base model's config.json alone. Without a card here, for the one that the recipe names (machine.card_gib).
+    From the base model's config.json alone. Without a card in this machine, for the one that the recipe names (machine.card_gib).
     """
     from tweetstyle import pipeline
 

@@ -100,11 +100,12 @@ class Needs:
 
 
 def card_for(recipe: Recipe, gib: float | None = None) -> Card:
-    """The card that is planned for: the one asked for, else the one that is here, else the recipe's."""
+    """The card that is planned for: the one of --card, else the one in this machine, else the recipe's, else one that is assumed."""
     if gib is not None:
         return named_card(gib)
     found, trouble = look_for_card()
-    return found or replace(named_card(recipe.machine.card_gib), trouble=trouble)
+    assumed = "card_gib" not in recipe.machine.model_fields_set
+    return found or replace(named_card(recipe.machine.card_gib), trouble=trouble, assumed=assumed)
 
 
 def needs_of(recipe: Recipe, base: Outline | BaseModel, card: Card, lesson: Lesson | None = None, standing: Standing = NOTHING) -> Needs:
@@ -127,7 +128,7 @@ def needs_of(recipe: Recipe, base: Outline | BaseModel, card: Card, lesson: Less
         changes=what_to_change(*settings, card),
         advice=how_to_fit(*settings, card),
         ram={"training": memory.ram} | {f"export, {part}": size for part, size in memory_needed(base, recipe.export).items()},
-        ram_there=machine_memory()[0] if card.seen else round(recipe.machine.ram_gib * 2**30),
+        ram_there=machine_memory()[0] if card.seen or recipe.machine.ram_gib is None else round(recipe.machine.ram_gib * 2**30),
         disk=disk_needed(recipe, base),
         disk_free=shutil.disk_usage(existing_parent(recipe.run_directory)).free,
         rooms=rooms,
@@ -206,12 +207,14 @@ def as_json(needs: Needs) -> dict[str, Any]:
             "missing": list(getattr(needs.base, "missing", ())),
             "planned_as": getattr(needs.base, "known_as", None),
         },
-        "card": asdict(needs.card),
+        "card": {name: getattr(needs.card, name) for name in ("name", "total", "others", "seen", "trouble", "assumed")},
         "memory": {
             "fits": needs.fits,
             "peak_bytes": memory.card,
             "tensor_bytes": memory.tensors,
+            "peak_phase": memory.peak_phase,
             "peak_moment": memory.peak_moment,
+            "phases": {phase: sum(parts.values()) for phase, parts in memory.phases.items()},
             "parts": memory.parts,
             "notes": list(memory.notes),
         },

@@ -40,8 +40,10 @@ def remarks(needs: Needs) -> list[str]:
     if (reduced := needs.speed.reduced) is not None:
         parts = f"{reduced.per_device_train_batch_size} × gradient_accumulation_steps {reduced.gradient_accumulation_steps}"
         found.append(f"memory ran out before: the run goes on with per_device_train_batch_size {parts}; planned by the recipe's own")
-    if not needs.card.seen:
-        found.append(f"planned for {needs.card.name}, which is not this machine's")
+    if needs.card.assumed:
+        found.append(f"this machine has no card and none was named (--card): planned for {needs.card.name}, an assumption")
+    elif not needs.card.seen:
+        found.append(f"planned for {needs.card.name}, which is not in this machine")
     if needs.card.trouble:
         found.append(f"nvidia-smi finds no usable card here ({needs.card.trouble}): see tweetstyle doctor")
     return found

@@ -365,9 +365,10 @@ class Machine(Section):
     """The machine that a plan is made for, where it is another than the one at hand."""
 
     card_gib: float = Field(12.0, gt=0, le=1024)
-    """GiB of memory of the card to plan for; where nvidia-smi finds a card, that one counts."""
-    ram_gib: float = Field(32.0, gt=0, le=65536)
-    """GiB of main memory beside it; where there is a card, this machine's own."""
+    """Memory of the card to plan for: the GB that it is sold with (6, 8, 12, 16, 24: it reports fewer GiB to programs), or GiB. Where
+    nvidia-smi finds a card, that one counts."""
+    ram_gib: float | None = Field(None, gt=0, le=65536)
+    """GiB of main memory beside it; left out, and where there is a card: this machine's own."""
 
 
 class Recipe(Section):

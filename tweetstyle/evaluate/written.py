@@ -17,6 +17,7 @@ from tweetstyle.evaluate.linears import by_onednn
 from tweetstyle.files import clear_os_errors, complete_file, read_json_lines
 from tweetstyle.generation import Answer, generate, read_beginning
 from tweetstyle.manifest import settings_digest
+from tweetstyle.memory.phases import MOST_ROWS, cache_bytes
 from tweetstyle.records import TWEET, Tweet
 from tweetstyle.screen import say
 from tweetstyle.template import NO_TOPIC, Template
@@ -26,10 +27,6 @@ if TYPE_CHECKING:
     from tweetstyle.recipe import Sampling
 
 BASE, EXAMPLES, TUNED = "base", "examples", "tuned"
-CACHE_BYTES = 3 * 2**28
-"""Keys and values of a batch that is generated. They are copied at each token, so that ever larger batches are no faster: after 1,300
-tokens of examples ten rows of SmolLM2 take 31 ms a token and row on a CPU, three 53 and twenty 34."""
-MOST_ROWS = 32
 MANY_ON_A_CPU = 150
 """Answers, of all models together, from which it is said that they take long."""
 
@@ -214,11 +211,15 @@ def generation_batches(prompts: Sequence[Sequence[int]], rows: int) -> Iterator[
 
 
 def _rows(model: Any, width: int) -> int:
+    """How many answers are written at a time. By the size of the card and not by what is free of it, so that a resumed run has the same."""
+    import torch
+
     config = model.config
     heads = getattr(config, "num_key_value_heads", config.num_attention_heads)
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     per_row = 2 * config.num_hidden_layers * heads * size * width * model.dtype.itemsize
-    return max(1, min(MOST_ROWS, CACHE_BYTES // per_row))
+    card = torch.cuda.get_device_properties(0).total_memory if torch.cuda.is_available() else None
+    return max(1, min(MOST_ROWS, cache_bytes(card) // per_row))
 
 
 def _models(base: BaseModel, final_model: Path, method: str, wanted: Sequence[str]) -> Iterator[tuple[str, Any]]:

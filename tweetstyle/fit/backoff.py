@@ -109,8 +109,9 @@ def does_not_fit(base: BaseModel, model: Model, training: Training, card: Card |
         return TweetstyleError(f"{what} ({why.said})", where="training", hint=hint)
     what += f"; the card has {_gib(card.total)}, of which other programs hold {_gib(card.others)}"
     # The plan may have said that it fits: what is proposed has to be smaller than that, too.
-    planned = plan_on(card, base.config, model, training)
-    room = replace(card, total=min(card.total, planned.card - int(MARGIN * planned.tensors)))
+    room = replace(card, training_only=True)
+    planned = plan_on(room, base.config, model, training)
+    room = replace(room, unused=max(card.total - planned.card + int(MARGIN * planned.tensors), 0))
     ends = "end what else uses the card (nvidia-smi lists it), or " if card.others > MARGIN * card.total else ""
     changes = what_to_change(base.config, model, training, room)
     if changes:

@@ -99,11 +99,12 @@ class Checkpoints:
     host: int
 
 
-def checkpoints(shape: Shape, tokens: int, each: int, mode: str | bool) -> Checkpoints:
+def checkpoints(shape: Shape, tokens: int, each: int, mode: str | bool, buffers: int = 2) -> Checkpoints:
     """What gradient checkpointing keeps between forward and backward, besides the one layer at work.
 
-    True: every layer's input. unsloth: in RAM as 16 bits, each in a block rounded up to a power of two, the last layer's and a
-    second staging buffer on the card; small inputs stay on the card. Source: unsloth_zoo/gradient_checkpointing.py.
+    True: every layer's input. unsloth: in RAM as 16 bits, each in a block rounded up to a power of two; on the card are as many
+    buffers as they come back in, one of which holds the input of the layer at work. Small inputs stay on the card.
+    Source: unsloth_zoo/gradient_checkpointing.py.
     """
     one = tokens * shape.hidden * each
     stored = tokens * shape.hidden * 2
@@ -112,7 +113,7 @@ def checkpoints(shape: Shape, tokens: int, each: int, mode: str | bool) -> Check
     if mode is True or stored <= OFFLOAD_FROM:
         return Checkpoints((shape.layers - 1) * one, HOST_BUFFERS * HOST_BUFFER if mode == "unsloth" else 0)
     block = 1 << (stored - 1).bit_length()
-    return Checkpoints(one, shape.layers * block + max(HOST_BUFFERS - shape.layers, 0) * HOST_BUFFER)
+    return Checkpoints((buffers - 1) * one, shape.layers * block + max(HOST_BUFFERS - shape.layers, 0) * HOST_BUFFER)
 
 
 def loss_bytes(shape: Shape, tokens: int, each: int, *, head_trained: bool) -> int:
@@ -160,6 +161,11 @@ def plain_loss(shape: Shape, model: Model, tokens: int, *, autocast: bool, recom
         "loss": {"logits": 3 * 4 * logits + states, "16-bit copies": head},
         "end of the forward": {"logits": (2 + 4 + 4 if autocast else 4 + 4) * logits + states, "16-bit copies": head + copies},
     }
+
+
+def position_tables(shape: Shape) -> int:
+    """Unsloth's tables of RoPE, cosine and sine in 16 bits for every position of config.json (unsloth/models/llama.py)."""
+    return 2 * 2 * shape.positions * shape.head
 
 
 def dequantised_bytes(shape: Shape, each: int) -> int:

@@ -10,26 +10,34 @@ from tweetstyle.nvidia import observe_card
 GIB = 2**30
 DISPLAY = 256 * 2**20
 """What a desktop takes of a card that is not here to be asked."""
+REPORTED = {6: 5.8, 8: 7.6, 12: 11.6, 16: 15.6, 24: 23.6}
+"""GB of a card as it is sold → GiB that CUDA reports of it: the driver keeps the rest. 12: from 11.5 to 11.76, by card and driver."""
 
 
 @dataclass(frozen=True)
 class Card:
-    """total: bytes of the card; others: what desktop, driver and other programs hold of it; seen: it is here, not only named; trouble:
-    why one that is built in could not be asked, in nvidia-smi's words."""
+    """total: bytes of the card; others: what desktop, driver and other programs hold of it; seen: it is in this machine; assumed: it is
+    neither in this machine nor named by anybody; trouble: why one that is built in could not be queried, in nvidia-smi's words;
+    training_only: the evaluation and the export are not planned for; unused: bytes that the run has to leave free."""
 
     total: int
     others: int = DISPLAY
     name: str = "a card"
     seen: bool = False
     trouble: str | None = None
+    assumed: bool = False
+    training_only: bool = False
+    unused: int = 0
 
     def __str__(self) -> str:
         return f"{self.name}, {self.total / GIB:.1f} GiB" if self.seen else self.name
 
 
-def named_card(gib: float) -> Card:
-    """A card of so many GiB, which need not be here."""
-    return Card(round(gib * GIB), name=f"a card of {gib:g} GiB")
+def named_card(size: float) -> Card:
+    """A card that need not be here: of the GB it is sold with (6, 8, 12, 16, 24), for which it reports fewer GiB, or of so many GiB."""
+    if (reported := REPORTED.get(size)) is not None:
+        return Card(round(reported * GIB), name=f"a card sold as {size:g} GB ({reported:g} GiB)")
+    return Card(round(size * GIB), name=f"a card of {size:g} GiB")
 
 
 def find_card() -> Card | None:

@@ -51,8 +51,8 @@ def _yaml(value: Any) -> str:
 
 
 def plan_on(card: Card, config: Mapping[str, Any], model: Model, training: Training) -> MemoryPlan:
-    """The plan beside what others hold of this card."""
-    return plan_memory(config, model, training, display=card.others)
+    """The plan for this card, beside what others hold of it."""
+    return plan_memory(config, model, training, card=card)
 
 
 def with_training(training: Training, **changed: Any) -> Training:
@@ -69,7 +69,7 @@ def largest_that_fit(config: Mapping[str, Any], model: Model, training: Training
     """The largest max_length, batch and rank that fit this card, each by itself."""
 
     def fits(model: Model, training: Training) -> bool:
-        return plan_on(card, config, model, training).card <= card.total
+        return plan_on(card, config, model, training).card <= card.total - card.unused
 
     positions = read_shape(config).positions
     steps = _largest(positions // LENGTH_STEP, lambda n: fits(model, with_training(training, max_length=n * LENGTH_STEP)))
@@ -95,13 +95,13 @@ def what_to_change(config: Mapping[str, Any], model: Model, training: Training, 
     be needed is left out again.
     """
     steps = list(_steps(config, model, training, card))
-    taken = next((n for n in range(len(steps) + 1) if _card(config, model, training, steps[:n], card) <= card.total), None)
+    taken = next((n for n in range(len(steps) + 1) if _card(config, model, training, steps[:n], card) <= card.total - card.unused), None)
     if taken is None:
         return None
     needed = steps[:taken]
     for step in reversed(steps[:taken]):
         fewer = [other for other in needed if other is not step]
-        if _card(config, model, training, fewer, card) <= card.total:
+        if _card(config, model, training, fewer, card) <= card.total - card.unused:
             needed = fewer
     return list(_as_changes(config, model, training, _relaxed(config, model, training, needed, card), card))
 
@@ -173,7 +173,7 @@ def _with_largest_batch(config: Mapping[str, Any], model: Model, training: Train
         return steps
     for batch, accumulation in batches_of_the_same_step(training, training.per_device_train_batch_size - 1):
         tried = [_smaller_batch(batch, accumulation) if step is small else step for step in steps]
-        if _card(config, model, training, tried, card) <= card.total:
+        if _card(config, model, training, tried, card) <= card.total - card.unused:
             break
     # The smallest batch is that of `steps` themselves, which fit.
     return tried
@@ -204,7 +204,7 @@ def _as_changes(config: Mapping[str, Any], model: Model, training: Training, ste
 
 def sizes_that_fit(model: Model, training: Training, card: Card) -> list[str]:
     """Names of known models that fit the card under this recipe's other settings, smallest first."""
-    return [name for name in KNOWN if plan_on(card, known_config(name), model, training).card <= card.total]
+    return [name for name in KNOWN if plan_on(card, known_config(name), model, training).card <= card.total - card.unused]
 
 
 def how_to_fit(config: Mapping[str, Any], model: Model, training: Training, card: Card) -> str:

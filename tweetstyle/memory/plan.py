@@ -7,17 +7,23 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tweetstyle.memory.activations import (
+    HOST_BUFFER,
+    HOST_BUFFERS,
+    Checkpoints,
     Layer,
     adapter_copies,
     checkpoints,
     dequantised_bytes,
     loss_bytes,
     plain_loss,
+    position_tables,
     transformers_layer,
     unsloth_layer,
 )
-from tweetstyle.memory.card import DISPLAY
+from tweetstyle.memory.card import DISPLAY, Card
+from tweetstyle.memory.phases import LOAD, TRAINING, later_phases, training_phases
 from tweetstyle.memory.shape import Shape, read_shape
+from tweetstyle.memory.tight_card import CUDA_CONTEXT, embeddings_moved, second_buffer_dropped
 from tweetstyle.memory.weights import (
     adapter_bytes,
     base_weights,
@@ -28,55 +34,61 @@ from tweetstyle.memory.weights import (
 )
 from tweetstyle.recipe import Model, Training
 
-CUDA_CONTEXT = 512 * 2**20
-"""What CUDA, cuBLAS and the loaded kernels hold outside torch's allocator. PyTorch measured 0.27 GiB with kernels loaded as
-they are needed and 0.62 GiB with all (github.com/pytorch/pytorch/pull/86509); training needs many, not all. Not measured here."""
-FRAGMENTATION = 1 / 16
-"""Share of the activations lost between the allocator's blocks: Unsloth's own figure (unsloth_zoo/block_swap.py,
-estimate_training_reserve_bytes). Not measured here."""
+FRAGMENTATION = 1 / 64
+"""Share of the activations lost between the allocator's blocks (expandable segments). On emulated cards that refuse what they have not,
+the longest packs that fit leave less than this (bench/gpu_memory.py); Unsloth reckons with 1/16 (unsloth_zoo/block_swap.py)."""
 CUBLAS_WORKSPACE = 8320 * 1024
-"""":4096:2:16:8", the default of cards before Hopper (docs.pytorch.org/docs/stable/notes/cuda.html, cuBLAS workspaces)."""
+""":4096:2:16:8", the default of cards before Hopper (docs.pytorch.org/docs/stable/notes/cuda.html, cuBLAS workspaces). Each thread
+that multiplies has one: the forward's, and autograd's for the backward."""
 PROCESS_ON_CPU = 5 * 2**29
 """Bytes that a process which trains on a CPU holds beside the formula's tensors: 1.6 and 2.4 GiB in two runs of recipes/demo-chat.yaml."""
 PROCESS_RAM = 5 * 2**30
 """Python with torch and Unsloth (0.95 GiB resident, measured on a CPU), CUDA's libraries and a shard of weights on its way to the
 card. The allowance for the last two is not measured."""
+OPTIMIZER_STEP = "optimizer step"
 
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """Bytes. resident: for the whole run; moments: what comes on top, by the step's moments; reserve: outside torch's tensors.
+    """Bytes. resident: all through the training; moments: what is added, by moment of a training step; reserve: outside torch's tensors.
 
-    host: RAM. paged: optimizer states in unified memory, counted in RAM, on the card only while there is room.
+    phases: torch's tensors and what other processes of the run hold, by phase of the run and part. host: RAM. paged: optimizer states in
+    unified memory, counted in RAM, on the card only while there is room.
     """
 
     resident: Mapping[str, int]
     moments: Mapping[str, Mapping[str, int]]
     reserve: Mapping[str, int]
     host: Mapping[str, int]
+    phases: Mapping[str, Mapping[str, int]]
     paged: int = 0
     notes: tuple[str, ...] = field(default=())
 
     @property
     def peak_moment(self) -> str:
-        """The moment of a step in which most is needed."""
+        """The moment of a training step in which most is needed."""
         return max(self.moments, key=lambda moment: sum(self.moments[moment].values()))
 
     @property
+    def peak_phase(self) -> str:
+        """The phase of the run in which most is needed."""
+        return max(self.phases, key=lambda phase: sum(self.phases[phase].values()))
+
+    @property
     def parts(self) -> dict[str, int]:
-        """Everything on the card at the peak."""
-        return {**self.resident, **self.moments[self.peak_moment], **self.reserve}
+        """Everything on the card at the peak of the run."""
+        return {**self.phases[self.peak_phase], **self.reserve}
 
     @property
     def tensors(self) -> int:
-        """Bytes that torch itself holds at the peak: what torch.cuda.max_memory_allocated is compared with."""
-        return sum(self.resident.values()) + sum(self.moments[self.peak_moment].values())
+        """Bytes that torch itself holds at the peak of training: what torch.cuda.max_memory_allocated is compared with."""
+        return sum(self.phases[TRAINING].values())
 
     @property
     def within_a_step(self) -> int:
         """The same but for the optimizer's states and its step: what forward and backward hold."""
         standing = sum(size for part, size in self.resident.items() if not part.startswith("optimizer"))
-        return standing + max(sum(self.moments[moment].values()) for moment in self.moments if moment != "optimizer step")
+        return standing + max(sum(self.moments[moment].values()) for moment in self.moments if moment != OPTIMIZER_STEP)
 
     @property
     def card(self) -> int:
@@ -92,47 +104,79 @@ Kernels = Literal["unsloth", "transformers"]
 
 
 def plan_memory(
-    config: Mapping[str, Any], model: Model, training: Training, *, display: int = DISPLAY, kernels: Kernels = "unsloth"
+    config: Mapping[str, Any], model: Model, training: Training, *, card: Card | None = None, kernels: Kernels = "unsloth"
 ) -> MemoryPlan:
     """The plan for one NVIDIA card under Unsloth; on a CPU training runs in RAM and this does not apply.
 
-    config: config.json. display: bytes of the card that others use. kernels: transformers: the same recipe by transformers, PEFT and
-    bitsandbytes alone, which can be traced without a card (bench/plan.py does) and shows what Unsloth saves.
-    Raises TweetstyleError for a config.json without a Llama's numbers. Nothing of it has been measured on a GPU: tests hold its
-    parts against other sources.
+    Args:
+        config: config.json.
+        card: where it is tight, Unsloth moves the embeddings to RAM and does without its second staging buffer; None: a small one with
+            room for all.
+        kernels: transformers: the same recipe by transformers, PEFT and bitsandbytes alone, which can be traced without a card
+            (bench/plan.py does) and shows what Unsloth saves.
+
+    Raises:
+        TweetstyleError: for a config.json without a Llama's numbers.
+
+    Nothing of it has been measured on a GPU: the bytes of torch's tensors are compared with those that the CUDA allocator counts
+    over an emulated card (bench/gpu_memory.py).
     """
     shape = read_shape(config)
+    of_unsloth, adapted = kernels == "unsloth", model.method != "full"
     states = optimizer_states(shape, model, training)
     resident = base_weights(shape, model, training)
-    if model.method != "full":
+    if adapted:
         resident["adapter"] = adapter_bytes(shape, model)
+    moved = embeddings_moved(shape, model, training, sum(resident.values()), card) if of_unsloth and adapted else 0
+    if moved:
+        # Both are of one size and in one row; the head stays.
+        resident = {name.replace("embeddings and ", ""): size - moved * ("embeddings" in name) for name, size in resident.items()}
+    if of_unsloth:
+        resident["cuBLAS, position tables"] = 2 * CUBLAS_WORKSPACE + (position_tables(shape) if adapted else 0)
+    before = sum(resident.values())
     resident |= {"gradients": gradient_bytes(shape, model), f"optimizer, {training.optim}": states.card}
-    moments, host = _moments(shape, model, training, kernels)
-    host = {"Python, torch, CUDA": PROCESS_RAM, "activations": host}
+    moments, stored = _moments(shape, model, training, kernels)
+    if of_unsloth and second_buffer_dropped(stored.card, sum(resident.values()) - states.card, _most(moments), card):
+        moments, stored = _moments(shape, model, training, kernels, buffers=1)
+    host = {"Python, torch, CUDA": PROCESS_RAM, "activations": stored.host} | ({"embeddings": moved} if moved else {})
     if states.paged:
         host["optimizer, paged"] = states.paged
-    transient = max(sum(moment.values()) for moment in moments.values())
     reserve = {
-        "CUDA context": CUDA_CONTEXT + CUBLAS_WORKSPACE,
-        "fragmentation": int(FRAGMENTATION * transient),
-        "desktop and others": display,
+        "CUDA context": CUDA_CONTEXT,
+        "fragmentation": int(FRAGMENTATION * _most(moments)),
+        "desktop and others": DISPLAY if card is None else card.others,
     }
-    return MemoryPlan(resident, moments, reserve, host, states.paged, _notes(shape, training, states.paged))
+    peak = max(moments, key=lambda moment: sum(moments[moment].values()))
+    phases = {LOAD: {"model": before}, TRAINING: {**resident, **moments[peak]}}
+    if of_unsloth:
+        phases |= training_phases(shape, model, training, resident, stored)
+        phases |= {} if card and card.training_only else later_phases(shape, model, training, resident, moved, card)
+    notes = _notes(shape, training, states.paged, moved)
+    return MemoryPlan(resident, moments, reserve, host, phases, states.paged, notes)
 
 
 def plan_on_cpu(config: Mapping[str, Any], model: Model, training: Training) -> int:
     """Bytes of RAM of a training without a card: weights and states in fp32, stock kernels, and the process."""
     there = training.model_copy(update={"bf16": False, "optim": "adamw_torch"})
-    return plan_memory(config, model, there, display=0, kernels="transformers").tensors + PROCESS_ON_CPU
+    return plan_memory(config, model, there, kernels="transformers").tensors + PROCESS_ON_CPU
 
 
-def _moments(shape: Shape, model: Model, training: Training, kernels: Kernels) -> tuple[dict[str, dict[str, int]], int]:
-    """What comes and goes within a step, by moment, and the bytes that go to RAM."""
+def _most(moments: Mapping[str, Mapping[str, int]]) -> int:
+    return max(sum(moment.values()) for moment in moments.values())
+
+
+def _moments(
+    shape: Shape, model: Model, training: Training, kernels: Kernels, buffers: int = 2
+) -> tuple[dict[str, dict[str, int]], Checkpoints]:
+    """What comes and goes within a step, by moment, and what is kept of the layers' inputs. buffers: in which they come back from RAM."""
     tokens, of_unsloth = training.per_device_train_batch_size * training.max_length, kernels == "unsloth"
     each, full, layer = 2 if training.bf16 else 4, model.method == "full", _layer(shape, model, training, kernels)
     mode = training.gradient_checkpointing if of_unsloth else bool(training.gradient_checkpointing)
-    stored = checkpoints(shape, tokens, weight_bytes_each(model, training), mode)
+    stored = checkpoints(shape, tokens, weight_bytes_each(model, training), mode, buffers)
     standing = {"layer inputs": stored.card} if mode else {"activations, all layers": shape.layers * layer.kept}
+    if of_unsloth and not full and stored.host > HOST_BUFFERS * HOST_BUFFER:
+        # An input of the graph (enable_input_require_grads): autograd keeps it to the end, though as a layer's input it is in RAM.
+        standing["embeddings' output"] = tokens * shape.hidden * each
     backward = dict(standing)
     if mode:
         backward["activations, one layer"] = layer.kept
@@ -140,7 +184,7 @@ def _moments(shape: Shape, model: Model, training: Training, kernels: Kernels) -
     step = {"the optimizer's own": optimizer_scratch(shape, model, training)}
     if not of_unsloth:
         losses = plain_loss(shape, model, tokens, autocast=training.bf16, recomputed=mode is not False)
-        return {"backward": backward} | {name: standing | parts for name, parts in losses.items()} | {"optimizer step": step}, stored.host
+        return {"backward": backward} | {name: standing | parts for name, parts in losses.items()} | {OPTIMIZER_STEP: step}, stored
     loss = dict(standing)
     if full and training.bf16 and mode:
         # Autocast keeps what it casts till the forward ends; without checkpoints that is counted with the layers.
@@ -151,7 +195,7 @@ def _moments(shape: Shape, model: Model, training: Training, kernels: Kernels) -
     if model.method == "qlora":
         for moment in (backward, loss):
             moment["dequantised weights"] = dequantised_bytes(shape, each)
-    return {"backward": backward, "loss": loss, "optimizer step": step}, stored.host
+    return {"backward": backward, "loss": loss, OPTIMIZER_STEP: step}, stored
 
 
 def _layer(shape: Shape, model: Model, training: Training, kernels: Kernels) -> Layer:
@@ -163,8 +207,10 @@ def _layer(shape: Shape, model: Model, training: Training, kernels: Kernels) -> 
     return transformers_layer(shape, batch, length, autocast=training.bf16, lora=None if full else model.lora, exact=exact)
 
 
-def _notes(shape: Shape, training: Training, paged: int) -> tuple[str, ...]:
+def _notes(shape: Shape, training: Training, paged: int, moved: int) -> tuple[str, ...]:
     notes = ["computed from config.json; not measured on a GPU"]
+    if moved:
+        notes.append(f"the card is tight: Unsloth keeps the embeddings in RAM, which takes {moved / 2**30:.1f} GiB off the card")
     if training.max_length > shape.positions:
         notes.append(f"max_length {training.max_length:,} is beyond the model's {shape.positions:,} positions")
     if paged:

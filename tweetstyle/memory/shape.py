@@ -24,6 +24,11 @@ class Shape:
     tied: bool
 
     @property
+    def head(self) -> int:
+        """Features of one attention head."""
+        return self.query // self.heads
+
+    @property
     def linears(self) -> dict[str, tuple[int, int]]:
         """(out, in) features of the linears of one layer, by PEFT's target module name (transformers, modeling_llama.py)."""
         attention = {

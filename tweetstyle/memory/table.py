@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tweetstyle.memory.card import Card
+from tweetstyle.memory.phases import TRAINING
 from tweetstyle.memory.plan import MemoryPlan
 
 if TYPE_CHECKING:
@@ -20,17 +21,19 @@ WIDTH = 60
 
 
 def memory_table(plan: MemoryPlan, card: Card) -> Group:
-    """A table of what stands on the card at the peak, a bar of it against the card, the RAM, and what is not measured."""
+    """A table of what is on the card at the peak of the run, a bar of it against the card, each phase's peak, the RAM, the notes."""
     from rich.console import Group
     from rich.table import Table
 
-    table = Table("", "on the card", "GiB", "share", title=f"memory, at its peak: {plan.peak_moment}", title_justify="left")
+    table = Table("", "on the card", "GiB", "share", title=f"memory at the peak of the run: {_peak(plan)}", title_justify="left")
     for letter, colour, (name, size) in _lettered(plan):
         table.add_row(f"[{colour}]{letter}[/]", name, f"{size / 2**30:,.2f}", f"{size / card.total:.1%}")
     table.add_section()
     table.add_row("", "all", f"{plan.card / 2**30:,.2f}", f"{plan.card / card.total:.1%}")
     ram = ", ".join(f"{name} {size / 2**30:,.1f}" for name, size in plan.host.items())
-    lines: list[RenderableType] = [table, _Bar(plan, card), _verdict(plan, card)]
+    rest = sum(plan.reserve.values())
+    phases = ", ".join(f"{phase} {(sum(parts.values()) + rest) / 2**30:,.1f}" for phase, parts in plan.phases.items())
+    lines: list[RenderableType] = [table, _Bar(plan, card), _verdict(plan, card), f"GiB by phase: {phases}"]
     return Group(*lines, f"RAM: {plan.ram / 2**30:,.1f} GiB ({ram})", *plan.notes)
 
 
@@ -67,6 +70,11 @@ def memory_bar(plan: MemoryPlan, card: Card, room: int = 2 * WIDTH) -> Text:
     over, most = round(width * beyond), width // 2
     bar.append("!" * over if over <= most else "!" * (most - 1) + "…", style="white on red")
     return bar
+
+
+def _peak(plan: MemoryPlan) -> str:
+    """The phase with the peak, of a training step the moment too."""
+    return f"{TRAINING}, {plan.peak_moment}" if plan.peak_phase == TRAINING else plan.peak_phase
 
 
 def _lettered(plan: MemoryPlan) -> list[tuple[str, str, tuple[str, int]]]:

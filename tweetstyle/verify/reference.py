@@ -20,6 +20,7 @@ from tweetstyle.export.adapter import read_adapter
 from tweetstyle.export.llama import LAYER_TENSORS, Llama, check_tensors, read_llama, tensor_plan
 from tweetstyle.export.nf4 import nf4_as_trained, only_nf4, read_weights
 from tweetstyle.export.stored_tensors import StoredTensor
+from tweetstyle.memory.phases import HEAD_BYTES
 from tweetstyle.tokenizer import Encoded
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 BATCH_TOKENS = 1024
 """Positions in one pass through a layer."""
-HEAD_BYTES = 256 * 2**20
-"""Rows of the output matrix that are converted to float32 at a time."""
 
 
 class MergedWeights:
