@@ -26,6 +26,7 @@ from tweetstyle.memory import Card, find_card
 from tweetstyle.memory.plan import CUDA_CONTEXT
 from tweetstyle.nvidia import ON_THE_CPU
 from tweetstyle.recipe import Lora, Model, Training
+from tweetstyle.wsl import cap_card_memory
 
 CPU = not torch.cuda.is_available()
 
@@ -69,6 +70,7 @@ def load_model(base: BaseModel, model: Model, training: Training) -> tuple[PreTr
 
     Weights are held in fp32 on a CPU and for full fine-tuning (autocast computes in bf16 where that is on), else in bf16.
     """
+    cap_card_memory()
     full, four_bit = model.method == "full", model.method == "qlora"
     exact = full or not training.bf16 or (CPU and not (four_bit and computes_in_bf16(training)))
     loaded, tokenizer = FastLanguageModel.from_pretrained(
@@ -188,6 +190,8 @@ def signs_of_packing(trainer: SFTTrainer) -> dict[str, bool]:
         "packing_strategy bfd": trainer.args.packing_strategy == "bfd",
         "padding-free batches": bool(getattr(trainer.data_collator, "padding_free", False)),
         "document lengths in the rows": "seq_lengths" in trainer.train_dataset.column_names,
+        # With one, transformers takes a row for one document (github.com/huggingface/transformers/issues/46634).
+        "batches without attention_mask": "attention_mask" not in trainer.data_collator([trainer.train_dataset[0]]),
     }
 
 

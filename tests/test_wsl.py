@@ -1,0 +1,86 @@
+"""WSL2: memory that would spill into RAM is refused instead, and what slows a run down is said."""
+
+from __future__ import annotations
+
+import sys
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from tweetstyle import wsl
+from tweetstyle.fit.card_watch import CARD_IS_FULL, PAGEABLE, CardWatch
+
+TOTAL = 12 * 2**30
+
+
+@pytest.fixture
+def card(monkeypatch):
+    """A card's figures, which a test can change, and the share of it that torch was given."""
+    figures = SimpleNamespace(free=TOTAL - 2**30, reserved=0, share=None)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (figures.free, TOTAL))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda: figures.reserved)
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", lambda share: setattr(figures, "share", share))
+    return figures
+
+
+@pytest.fixture
+def under_windows(monkeypatch):
+    monkeypatch.setattr(wsl, "on_wsl", lambda: True)
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [
+        ("Linux version 6.6.87.2-microsoft-standard-WSL2 (root@439a258ad544) (gcc (GCC) 11.2.0) #1 SMP", True),
+        ("Linux version 4.4.0-19041-Microsoft (Microsoft@Microsoft.com)", True),
+        ("Linux version 6.8.0-79-generic (buildd@lcy02) (x86_64-linux-gnu-gcc-13) #79-Ubuntu SMP", False),
+        (None, False),
+    ],
+)
+def test_wsl_is_recognised_by_its_kernel(tmp_path, monkeypatch, version, expected):
+    if version:
+        (tmp_path / "version").write_text(version)
+    monkeypatch.setattr(wsl, "VERSION", tmp_path / "version")
+    assert wsl.on_wsl.__wrapped__() is expected
+
+
+def test_torch_gets_what_others_leave_up_to_the_margin(card, under_windows):
+    """1 GiB is held by others, 0.375 are kept for kernels; what torch has reserved already counts as its own."""
+    wsl.cap_card_memory()
+    assert card.share == pytest.approx((0.95 * 12 - 1 - 0.375) / 12)
+    card.free, card.reserved = TOTAL - 6 * 2**30, 5 * 2**30
+    wsl.cap_card_memory()
+    assert card.share == pytest.approx((0.95 * 12 - 1 - 0.375) / 12)
+
+
+def test_elsewhere_nothing_is_capped(card, monkeypatch):
+    monkeypatch.setattr(wsl, "on_wsl", lambda: False)
+    wsl.cap_card_memory()
+    card.free = 0
+    assert card.share is None and not wsl.card_is_full()
+
+
+def test_a_full_card_and_pageable_memory_are_said_once_each(card, under_windows, monkeypatch):
+    unsloth = SimpleNamespace(PINNED_MEMORY_AVAILABLE=True)
+    monkeypatch.setitem(sys.modules, "unsloth_zoo.gradient_checkpointing", unsloth)
+    said = []
+    watch = CardWatch(said.append)
+    watch.on_log(None, None, None)
+    assert said == []
+    card.free = int(0.04 * TOTAL)
+    watch.on_log(None, None, None)
+    unsloth.PINNED_MEMORY_AVAILABLE = False
+    watch.on_log(None, None, None)
+    watch.on_log(None, None, None)
+    assert said == [CARD_IS_FULL, PAGEABLE] and "gradient_checkpointing: true" in PAGEABLE
+
+
+def test_unsloth_still_keeps_the_flag_that_is_read():
+    """In the source, since an import takes half a minute."""
+    from importlib.util import find_spec
+    from pathlib import Path
+
+    source = Path(find_spec("unsloth_zoo").submodule_search_locations[0], "gradient_checkpointing.py").read_text()
+    assert "\nPINNED_MEMORY_AVAILABLE = True\n" in source and "\n    PINNED_MEMORY_AVAILABLE = False\n" in source

@@ -1,0 +1,42 @@
+"""WSL2: CUDA moves what does not fit the card to RAM instead of failing, many times slower (github.com/microsoft/WSL/issues/11050)."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+VERSION = Path("/proc/version")
+FULL = 0.95
+"""Share of the card from which on WSL may be moving memory to RAM. The rest is room for what drivers and desktop take meanwhile."""
+KERNELS = 384 * 2**20
+"""Bytes that CUDA takes for kernels which it loads after the cap was set. An allowance, not measured."""
+
+
+@cache
+def on_wsl() -> bool:
+    """Whether this Linux runs under Windows."""
+    try:
+        return "microsoft" in VERSION.read_text().lower()
+    except OSError:
+        return False
+
+
+def cap_card_memory() -> None:
+    """On WSL torch raises OutOfMemoryError before the card is full, as CUDA does elsewhere. Before a model is loaded."""
+    import torch
+
+    if not (on_wsl() and torch.cuda.is_available()):
+        return
+    free, total = torch.cuda.mem_get_info()
+    outside = total - free - torch.cuda.memory_reserved()
+    torch.cuda.set_per_process_memory_fraction(max(FULL - (outside + KERNELS) / total, 0.01))
+
+
+def card_is_full() -> bool:
+    """Whether on WSL so much of the card is taken, by whomever, that memory may be moved to RAM."""
+    import torch
+
+    if not (on_wsl() and torch.cuda.is_available()):
+        return False
+    free, total = torch.cuda.mem_get_info()
+    return free < (1 - FULL) * total
