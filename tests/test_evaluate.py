@@ -137,11 +137,11 @@ def test_a_bigram_model_is_scored_as_by_hand() -> None:
     head.weight.data = torch.eye(4)
 
     class Bigram:
-        device = "cpu"
+        config = SimpleNamespace(vocab_size=4)
         lm_head = head
-
-        def modules(self):
-            return [head]
+        modules = lambda self: [head]  # noqa: E731
+        parameters = lambda self: [head.weight]  # noqa: E731
+        get_output_embeddings = lambda self: head  # noqa: E731
 
         def model(self, input_ids, attention_mask, position_ids, past_key_values, use_cache):
             assert use_cache is False
@@ -161,7 +161,7 @@ def test_however_they_are_batched_the_sums_are_those_of_one_by_one(
 ) -> None:
     alone = [score(tiny, adapter, "lora", [document]).tuned[0] for document in documents]
     monkeypatch.setattr("tweetstyle.evaluate.likelihood.BATCH_TOKENS", budget)
-    monkeypatch.setattr("tweetstyle.evaluate.likelihood.LOGIT_BYTES", 4 * 384 * 7)  # seven positions at a time
+    monkeypatch.setattr("tweetstyle.forward.positions_per_slice", lambda *_: 7)
     assert score(tiny, adapter, "lora", documents).tuned == pytest.approx(alone, rel=1e-5)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tweetstyle.common_prefix import common_prefix
+from tweetstyle.forward import input_device, last_hidden_states, logits_of
 
 if TYPE_CHECKING:
     import torch
@@ -51,7 +52,7 @@ def read_beginning(model: Any, prompts: Sequence[list[int]]) -> Beginning | None
         return None
     with torch.inference_mode():
         # Of the logits, which are not wanted, the last alone: of a thousand tokens they would be as large as the model.
-        done = model(input_ids=torch.tensor([ids], device=model.device), use_cache=True, logits_to_keep=1)
+        done = model(input_ids=torch.tensor([ids], device=input_device(model)), use_cache=True, logits_to_keep=1)
     return Beginning(ids, done.past_key_values)
 
 
@@ -105,7 +106,7 @@ def generate(
     import torch
     from transformers import GenerationConfig, LogitsProcessorList
 
-    ids, real = _padded(prompts, pad_id, model.device, len(beginning.ids) if beginning else 0)
+    ids, real = _padded(prompts, pad_id, input_device(model), len(beginning.ids) if beginning else 0)
     # transformers is to do nothing with the logits itself: `weighed` does all of it.
     config = GenerationConfig(
         do_sample=True,
@@ -133,7 +134,7 @@ def generate_while_training(
     """
     import torch
 
-    was_training, device = model.training, next(model.parameters()).device
+    was_training = model.training
     model.eval()
     rows = [list(prompt) for prompt in prompts]
     written: list[list[int]] = [[] for _ in rows]
@@ -146,12 +147,11 @@ def generate_while_training(
                 break
             so_far = [rows[number] + written[number] for number in going]
             width = max(map(len, so_far))
-            ids = torch.tensor([row + [pad_id] * (width - len(row)) for row in so_far], device=device)
-            logits = model(input_ids=ids, use_cache=False).logits
+            hidden = last_hidden_states(model, torch.tensor([row + [pad_id] * (width - len(row)) for row in so_far]))
+            logits = logits_of(model, hidden[range(len(going)), [len(row) - 1 for row in so_far]]).cpu()
             for place, number in enumerate(going):
-                last = logits[place : place + 1, len(so_far[place]) - 1].cpu()
                 row = torch.tensor([so_far[place]])
-                chances = weighed(last, row, torch.ones_like(row), sampling).softmax(dim=1)
+                chances = weighed(logits[place : place + 1], row, torch.ones_like(row), sampling).softmax(dim=1)
                 token = int(torch.multinomial(chances, 1, generator=random))
                 done[number] = token in ends
                 if not done[number]:

@@ -19,8 +19,10 @@ from tweetstyle.base_model import BaseModel
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.evaluate.linears import by_onednn
 from tweetstyle.evaluate.prefixes import Pack, common_beginning, packs
+from tweetstyle.forward import input_device, token_losses
 from tweetstyle.pickles import require_safetensors
 from tweetstyle.tokenizer import Encoded
+from tweetstyle.wsl import cap_card_memory
 
 if TYPE_CHECKING:
     import torch
@@ -29,8 +31,6 @@ BATCH_TOKENS = 256
 """Tokens in one forward pass on a CPU: from 192 to 512 the speed is flat, and attention costs more with every one."""
 GPU_BATCH_TOKENS = 1024
 """The same on a GPU, where the weights are read (and unpacked from 4 bits) once a pass."""
-LOGIT_BYTES = 128 * 2**20
-"""Logits held at once: a vocabulary of 128,000 in fp32 costs half a megabyte a position."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def summed_losses(
     """
     import torch
 
-    sums, device = np.zeros(len(documents)), torch.device(model.device)
+    sums, device = np.zeros(len(documents)), input_device(model)
     budget = BATCH_TOKENS if device.type == "cpu" else GPU_BATCH_TOKENS
     # What fits one pack needs no second pass for its beginning.
     few = sum(len(document.ids) for document in documents) <= budget
@@ -142,7 +142,7 @@ def summed_losses(
             if last is not None:
                 hidden = torch.cat([last, hidden])
             sources = torch.from_numpy(pack.sources + len(before[:1])).to(device)
-            losses = _losses(model.lm_head, hidden[sources], torch.from_numpy(pack.targets).to(device))
+            losses = token_losses(model, hidden[sources], torch.from_numpy(pack.targets)).numpy()
             sums[pack.documents] = np.bincount(pack.rows, weights=losses, minlength=len(pack.documents))
             advance(sum(len(documents[index].ids) for index in pack.documents))
     return sums
@@ -152,7 +152,7 @@ def _read_once(model: Any, ids: Sequence[int]) -> tuple[Any, torch.Tensor]:
     """The cache with the keys and values of `ids`, and the last hidden state [1, width], which predicts what follows."""
     import torch
 
-    read = model.model(input_ids=torch.tensor([list(ids)], device=model.device), use_cache=True)
+    read = model.model(input_ids=torch.tensor([list(ids)], device=input_device(model)), use_cache=True)
     return read.past_key_values, read.last_hidden_state[0, -1:]
 
 
@@ -161,28 +161,17 @@ def _hidden(model: Any, pack: Pack, cache: Any, before: int) -> torch.Tensor:
     import torch
 
     if not len(pack.ids):  # one token each, and the beginning predicts it
-        return torch.empty(0, model.config.hidden_size, device=model.device, dtype=model.dtype)
-    ids, positions = (torch.from_numpy(part)[None].to(model.device) for part in (pack.ids, pack.positions))
+        return torch.empty(0, model.config.hidden_size, device=input_device(model), dtype=model.dtype)
+    device = input_device(model)
+    ids, positions = (torch.from_numpy(part)[None].to(device) for part in (pack.ids, pack.positions))
     sees = np.concatenate([np.ones((len(pack.ids), before), dtype=bool), pack.sees], axis=1)
     # Added to the scores of attention. The least number, not minus infinity: a block of nothing else would make NaN of a softmax.
     dtype = model.lm_head.weight.dtype
-    mask = torch.zeros(1, 1, *sees.shape, dtype=dtype).masked_fill_(torch.from_numpy(~sees), torch.finfo(dtype).min).to(model.device)
+    mask = torch.zeros(1, 1, *sees.shape, dtype=dtype).masked_fill_(torch.from_numpy(~sees), torch.finfo(dtype).min).to(device)
     read = model.model(input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=cache is not None)
     if cache is not None:
         cache.crop(-len(pack.ids))
     return read.last_hidden_state[0]
-
-
-def _losses(head: Any, hidden: torch.Tensor, targets: torch.Tensor) -> np.ndarray:
-    """Cross entropy of each target, nats, in pieces that bound the memory of the logits. [m, width], [m] → float64 [m]."""
-    import torch
-
-    step = max(1, LOGIT_BYTES // (4 * head.out_features))
-    pieces = [
-        torch.nn.functional.cross_entropy(head(some).float(), goal, reduction="none").cpu()
-        for some, goal in zip(hidden.split(step), targets.split(step), strict=True)
-    ]
-    return torch.cat(pieces).double().numpy()
 
 
 def batches(lengths: Sequence[int], budget: int, rows: int | None = None) -> Iterator[list[int]]:
@@ -211,6 +200,7 @@ def load_model(path: Path, method: str, quantised_from: str | None = None) -> An
     import torch
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
+    cap_card_memory()
     on_gpu = torch.cuda.is_available()
     dtype = (torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16) if on_gpu else torch.float32
     options: dict[str, Any] = {"dtype": dtype, "local_files_only": True, "device_map": "cuda" if on_gpu else "cpu", "use_safetensors": True}

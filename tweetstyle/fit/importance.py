@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tweetstyle.evaluate.likelihood import batches
+from tweetstyle.forward import input_device
 from tweetstyle.imatrix import Imatrix
 from tweetstyle.tokenizer import Encoded
 
@@ -39,6 +40,7 @@ def collect(model: Any, documents: Sequence[Encoded], advance: Callable[[int], N
 
     sums: dict[str, torch.Tensor] = {}
     real: list[torch.Tensor] = []
+    device = input_device(model)
     with torch.inference_mode(), _hooks(model, sums, real):
         for batch in batches([len(d.ids) for d in documents], BATCH_TOKENS):
             chosen = [documents[index] for index in batch]
@@ -47,7 +49,7 @@ def collect(model: Any, documents: Sequence[Encoded], advance: Callable[[int], N
             for row, document in enumerate(chosen):
                 ids[row, : len(document.ids)] = torch.tensor(document.ids)
                 mask[row, : len(document.ids)] = 1
-            ids, mask = ids.to(model.device), mask.to(model.device)
+            ids, mask = ids.to(device), mask.to(device)
             real[:] = [mask.bool()]
             # The output matrix reads the hidden states of every position; its own product is not needed.
             hidden = model.model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state

@@ -1,0 +1,116 @@
+"""Forward passes over a loaded model: devices, hidden states, losses in slices. A card is imitated where only its name matters."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from support.tiny_llama import write_llama
+from torch.overrides import TorchFunctionMode
+from transformers import AutoModelForCausalLM
+
+from tweetstyle.fit.documents import Document
+from tweetstyle.fit.scoring import largest_batch, score
+from tweetstyle.forward import input_device, logits_device
+from tweetstyle.generation import generate_while_training
+from tweetstyle.memory.scoring import BATCH_TOKENS, BYTES_PER_LOGIT, SLICE_BYTES, positions_per_slice
+from tweetstyle.recipe import Sampling
+from tweetstyle.tokenizer import IGNORED
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    return write_llama(tmp_path_factory.mktemp("llama") / "base")
+
+
+@pytest.fixture
+def llama(base):
+    return AutoModelForCausalLM.from_pretrained(base.path, dtype=torch.float32)
+
+
+@pytest.fixture(scope="module")
+def documents():
+    """Tweets of unlike lengths after prompts of unlike lengths, more than one batch of them."""
+    chance = torch.Generator().manual_seed(0)
+    found = []
+    for number in range(60):
+        ids = torch.randint(4, 320, (8 + number,), generator=chance).tolist()
+        found.append(Document(ids, [IGNORED] * (number % 7) + ids[number % 7 :], len(ids)))
+    return found
+
+
+def by_transformers(llama, documents):
+    """(nats, tokens): transformers' own loss of each document alone."""
+    total, tokens = 0.0, 0
+    for document in documents:
+        count = sum(label != IGNORED for label in document.labels[1:])
+        with torch.no_grad():
+            loss = llama(input_ids=torch.tensor([document.ids]), labels=torch.tensor([document.labels])).loss
+        total, tokens = total + loss.item() * count, tokens + count
+    return total, tokens
+
+
+class LargestLogits(TorchFunctionMode):
+    """Notes the most elements that a tensor with the vocabulary as its last dimension had."""
+
+    elements = 0
+
+    def __torch_function__(self, function, types, arguments=(), keywords=None):
+        result = function(*arguments, **(keywords or {}))
+        if isinstance(result, torch.Tensor) and result.dim() > 1 and result.shape[-1] == 384 and result.shape[-2] != 64:
+            self.elements = max(self.elements, result.numel())
+        return result
+
+
+def test_the_sum_is_that_of_transformers_own_loss(llama, documents, base):
+    expected, tokens = by_transformers(llama, documents)
+    found = score(llama.train(), documents, base.pad_id)
+    assert found.nll == pytest.approx(expected, rel=1e-6) and found.tokens == tokens and llama.training
+
+
+def test_logits_are_made_in_slices_of_the_positions_that_carry_loss(llama, documents, base, monkeypatch):
+    expected = score(llama, documents, base.pad_id).nll
+    monkeypatch.setattr("tweetstyle.forward.positions_per_slice", lambda *_: 7)
+    with LargestLogits() as seen:
+        found = score(llama, documents, base.pad_id)
+    assert found.nll == pytest.approx(expected, rel=1e-6)
+    assert seen.elements == 7 * 384, "a batch has up to 1,024 positions"
+
+
+def test_samples_make_the_logits_of_one_position_a_row(llama, base):
+    with LargestLogits() as seen:
+        generate_while_training(llama, [[5] * 90, [6] * 40], Sampling(num_predict=2), [base.eos_id], base.pad_id, seed=0)
+    assert 0 < seen.elements <= 2 * 384
+
+
+def test_a_slice_of_llama_3_is_within_its_bytes():
+    """128,256 tokens: ten bytes each are 1.28 MB a position."""
+    assert positions_per_slice(128_256) == SLICE_BYTES // 1_282_560 == 104
+    assert positions_per_slice(128_256) * 128_256 * BYTES_PER_LOGIT <= SLICE_BYTES
+    assert positions_per_slice(10**9) == 1
+
+
+def test_the_probes_scoring_batch_is_the_largest(documents):
+    batch = largest_batch(documents)
+    assert BATCH_TOKENS * 0.9 < len(batch) * max(len(document.ids) for document in batch) <= BATCH_TOKENS
+
+
+class OnACard(torch.nn.Parameter):
+    """A parameter that says that it is on a card. Ids that reach it must have been sent there."""
+
+    device = torch.device("cuda", 0)
+
+
+def as_unsloth_offloads(llama):
+    """The embeddings in RAM, the rest on a card, by name: what Unsloth does where the card is tight. → devices of the ids that come in."""
+    for module in llama.modules():
+        for name, parameter in list(module.named_parameters(recurse=False)):
+            if module is not llama.model.embed_tokens:
+                setattr(module, name, OnACard(parameter.data, requires_grad=False))
+    return llama
+
+
+def test_where_the_embeddings_are_in_ram_inputs_still_go_to_the_card(llama):
+    assert input_device(llama) == logits_device(llama) == torch.device("cpu")
+    offloaded = as_unsloth_offloads(llama)
+    assert next(offloaded.parameters()).device.type == "cpu"
+    assert input_device(offloaded) == logits_device(offloaded) == torch.device("cuda", 0)
