@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
+import subprocess
 import sys
 
 import pytest
@@ -51,6 +53,51 @@ def test_memory_that_ran_out_and_errors_of_our_own_are_left_alone(tmp_path):
             raise error
         assert raised.value is error
     assert not list(tmp_path.iterdir())
+
+
+def library_that_raises(directory, package, error):
+    """A function of a made-up package's module in a site-packages directory, that raises `error` through the standard library."""
+    module = directory / "site-packages" / package / "driver.py"
+    module.parent.mkdir(parents=True)
+    module.write_text("import contextlib\n\ndef build(error):\n    with contextlib.ExitStack():\n        raise error\n")
+    spec = importlib.util.spec_from_file_location("driver", module)
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return lambda: loaded.build(error)
+
+
+@pytest.mark.parametrize(
+    ("package", "named", "error"),
+    [
+        ("triton/runtime", "Triton", subprocess.CalledProcessError(1, ["gcc", "driver.c"])),
+        ("triton/runtime", "Triton", RuntimeError("Failed to find C compiler. Please specify via CC environment variable.")),
+        ("torch/_inductor", "Inductor", AssertionError("no such layout")),
+        ("bitsandbytes/backends", "bitsandbytes", AttributeError("'NoneType' object has no attribute 'cgemm_4bit'")),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_a_library_of_the_card_that_fails_is_named_with_its_log(tmp_path, package, named, error):
+    fails = library_that_raises(tmp_path, package, error)
+    with pytest.raises(TweetstyleError) as told, one_message_where_the_card_fails(tmp_path):
+        fails()
+    assert told.value.what.startswith(f"{named}, which compiles or computes for the card, failed: {type(error).__name__}")
+    assert str(error).split("\n")[0] in told.value.what
+    assert told.value.where == str(tmp_path / REPORT) and str(tmp_path / "log.txt") in told.value.hint
+    assert "Traceback" in (tmp_path / REPORT).read_text()
+
+
+def test_errors_of_other_code_keep_their_traceback(tmp_path):
+    """Another package's, the program's own though it was called by such a library, and memory that ran out in one."""
+
+    def own():
+        raise ValueError("a mistake")
+
+    other = library_that_raises(tmp_path / "a", "transformers", ValueError("not theirs"))
+    memory = library_that_raises(tmp_path / "b", "triton", RuntimeError("Triton Error [CUDA]: out of memory"))
+    for fails in (own, other, memory):
+        with pytest.raises((ValueError, RuntimeError)), one_message_where_the_card_fails(tmp_path):
+            fails()
+    assert not (tmp_path / REPORT).exists()
 
 
 def test_what_the_failure_brings_about_or_was_taken_for_does_not_hide_it(tmp_path):

@@ -1,7 +1,8 @@
-"""A card that fails while it computes: told in one message, with the libraries' own words kept."""
+"""A card, or a library that compiles or computes for it, that fails: one message, with the libraries' own words kept."""
 
 from __future__ import annotations
 
+import sysconfig
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +11,13 @@ from pathlib import Path
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file
 
-REPORT = "card-failure.txt"
+REPORT, LOG = "card-failure.txt", "log.txt"
 SIGNS = ("CUDA error", "CUDA driver error", "Triton Error [CUDA]", "CUBLAS_STATUS_", "CUDNN_STATUS_", "NVML_")
 """How a RuntimeError says that the card, or its driver, failed: torch's own class for it (AcceleratorError) not every library raises."""
 OF_MEMORY = ("out of memory", "STATUS_ALLOC_FAILED")
+LIBRARIES = {"triton": "Triton", "torch/_inductor": "Inductor", "torch/_dynamo": "torch.compile", "bitsandbytes": "bitsandbytes"}
+"""Directories in site-packages whose code compiles kernels for the card, or computes on it by code of its own."""
+SITE, STANDARD_LIBRARY = "/site-packages/", sysconfig.get_paths()["stdlib"]
 HINT = (
     "nothing that was finished is lost: the same command goes on from there (a training from its newest checkpoint). "
     "Look first whether nvidia-smi still shows the card; where it does not, restart the machine. "
@@ -23,7 +27,8 @@ HINT = (
 
 @contextmanager
 def one_message_where_the_card_fails(directory: Path) -> Iterator[None]:
-    """Inside the block an error of CUDA raises TweetstyleError; the traceback is kept in directory/card-failure.txt.
+    """Inside the block an error of CUDA, or one that Triton, Inductor or bitsandbytes raises, becomes TweetstyleError; the traceback is
+    kept in directory/card-failure.txt.
 
     Also one that was met while it was handled, or taken for something else: what is done with a card that failed fails too.
     A process whose card failed cannot use it again (CUDA C++ programming guide, error checking: sticky errors), so nothing is
@@ -31,12 +36,36 @@ def one_message_where_the_card_fails(directory: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (RuntimeError, TweetstyleError) as error:
-        first = next((met for met in _chain(error) if _is_the_cards(met)), None)
-        if first is None:
+    except BaseException as error:
+        if not isinstance(error, Exception):
             raise
-        said = str(first).strip().split("\n")[0]
-        raise TweetstyleError(f"the card failed: {said}", where=_kept(directory, error), hint=HINT) from error
+        first = next((met for met in _chain(error) if _is_the_cards(met)), None)
+        if first is not None:
+            what, hint = f"the card failed: {_first_line(first)}", HINT
+        elif library := _failed_library(error):
+            what = f"{library}, which compiles or computes for the card, failed: {type(error).__name__}: {_first_line(error)}"
+            hint = f"tweetstyle doctor looks for the usual reasons (compiler, versions); the libraries' own messages: {directory / LOG}"
+        else:
+            raise
+        raise TweetstyleError(what, where=_kept(directory, error), hint=hint) from error
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n")[0]
+
+
+def _failed_library(error: BaseException) -> str | None:
+    """The one of LIBRARIES in whose code an error was raised; None of an error of our own, of memory, or of other code."""
+    if isinstance(error, TweetstyleError) or any(sign in str(error) for sign in OF_MEMORY):
+        return None
+    for met in _chain(error):
+        frames = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(met.__traceback__)]
+        # Triton calls the C compiler through the standard library: that one's frames say nothing.
+        own = [name for name in frames if SITE in name or not name.startswith((STANDARD_LIBRARY, "<"))]
+        package = own[-1].rpartition(SITE)[2] if own and SITE in own[-1] else ""
+        if found := next((name for prefix, name in LIBRARIES.items() if package.startswith(f"{prefix}/")), None):
+            return found
+    return None
 
 
 def _chain(error: BaseException) -> list[BaseException]:
