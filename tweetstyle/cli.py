@@ -12,7 +12,7 @@ import click
 
 from tweetstyle import __version__
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.offline import keep_offline
+from tweetstyle.offline import keep_offline, without_triton_in_torch
 from tweetstyle.screen import print_in_any_encoding, restart_in_utf8_mode, say, typed
 
 STAGE = click.Choice(["prepare", "playback", "fit", "evaluate", "export"], case_sensitive=False)
@@ -64,6 +64,7 @@ class Door(InAnyEncoding):
 
     def invoke(self, context: click.Context):
         keep_offline()
+        without_triton_in_torch()
         try:
             return super().invoke(context)
         except TweetstyleError as error:

@@ -1,4 +1,4 @@
-"""Keeps the libraries off the network: what they read when they are imported. docs/privacy.md says what each would send."""
+"""What the libraries read when they are imported: it keeps them off the network (docs/privacy.md says what each would send)."""
 
 from __future__ import annotations
 
@@ -19,3 +19,10 @@ OFFLINE = {
 def keep_offline() -> None:
     """Sets it. Called at the doors, before anything can import a library that reads it once and for all."""
     os.environ.update(OFFLINE)
+
+
+def without_triton_in_torch() -> None:
+    """torch 2.14 computes some products by Triton, which needs a C compiler; evaluation is plain torch and gains nothing by it
+    (github.com/pytorch/pytorch/issues/196977).
+    """
+    os.environ["TORCH_DISABLE_NATIVE_JIT"] = "1"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from tweetstyle.card_failure import HINT
-from tweetstyle.offline import keep_offline
+from tweetstyle.offline import keep_offline, without_triton_in_torch
 
 ON_EXIT = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 """What the C library calls when the process ends by exit(): a function of one pointer."""
@@ -24,6 +24,7 @@ def prepare_environment(directory: Path) -> None:
     training step several times slower on a machine that has anything else to do; not at all costs a sixth on an idle one.
     """
     keep_offline()
+    without_triton_in_torch()
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     os.environ.setdefault("GOMP_SPINCOUNT", "5000")
     os.environ["UNSLOTH_COMPILE_LOCATION"] = str((directory / ".unsloth_compiled_cache").absolute())
