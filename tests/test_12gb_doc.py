@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from tweetstyle.cli import fit_command, tweetstyle
 from tweetstyle.disk import disk_needed
 from tweetstyle.fit.backoff import with_half_the_batch
-from tweetstyle.fit.probe import STEPS
+from tweetstyle.fit.probe import COUNTED, MOST_STEPS
 from tweetstyle.hub import HUB, known_config
 from tweetstyle.memory import PROBE, largest_that_fit, named_card, plan_memory, plan_on
 from tweetstyle.memory.fit_to_card import with_rank, with_training
@@ -126,7 +126,8 @@ def test_settings_are_those_of_a_new_recipe():
 
 
 def test_a_run_begins_with_the_probe_that_is_told():
-    assert "three steps at the longest pack" in FLAT and STEPS == 3 and Training().probe == "auto"
+    assert "three steps at the longest pack" in FLAT and 1 + COUNTED == 3 and Training().probe == "auto"
+    assert "up to eight, until two in a row" in FLAT and (MOST_STEPS, COUNTED) == (8, 2)
     assert f"model/{EIGHT.name}/{PROBE}" in FLAT
     halved = with_half_the_batch(with_training(EIGHT.training, per_device_train_batch_size=2))
     assert (halved.per_device_train_batch_size, halved.gradient_accumulation_steps) == (1, 16) and with_half_the_batch(

@@ -12,10 +12,15 @@ from support.small_runs import small_training
 from support.tiny_llama import write_llama
 
 from tweetstyle.fit.backoff import (
+    LOADING,
+    OPTIMIZER,
     REMEMBERED,
+    SAVING,
+    VALIDATION,
     OutOfMemory,
     as_line,
     does_not_fit,
+    no_pinned_memory,
     remember,
     remembered,
     with_half_the_batch,
@@ -143,7 +148,7 @@ def llama3(tmp_path):
 def test_the_end_at_batch_one_says_what_to_write_and_who_holds_the_card(llama3):
     model, training = Model(base=llama3.path, lora=Lora(r=32)), sized(1, 8, max_length=8192, gradient_checkpointing="unsloth")
     card = Card(total=12 * 2**30, others=4 * 2**30)
-    error = does_not_fit(llama3, model, training, card, WHY, "one pack of 8,192 tokens at batch 1")
+    error = does_not_fit(llama3, model, training, card, WHY)
     assert "the card has 12.0 GiB, of which other programs hold 4.0 GiB" in error.what and "Tried to allocate 2.00 GiB" in error.what
     assert error.hint.startswith("end what else uses the card (nvidia-smi lists it), or write instead:")
     assert "training.max_length: " in error.hint and "(was 8192;" in error.hint
@@ -152,16 +157,50 @@ def test_the_end_at_batch_one_says_what_to_write_and_who_holds_the_card(llama3):
 def test_a_plan_that_said_it_fits_is_no_excuse_to_propose_nothing(llama3):
     """80 GiB would do by the plan: what ran out of memory has to become smaller nonetheless."""
     model, training = Model(base=llama3.path), sized(1, 8, max_length=4096, gradient_checkpointing="unsloth", optim="adamw_8bit")
-    error = does_not_fit(llama3, model, training, Card(80 * 2**30, 0), WHY, "one pack")
+    error = does_not_fit(llama3, model, training, Card(80 * 2**30, 0), WHY)
     assert error.hint.startswith("write instead:\n") and "training.max_length" in error.hint
 
 
 def test_without_a_card_the_plan_which_is_of_cards_is_left_out(llama3):
-    error = does_not_fit(llama3, Model(base=llama3.path), sized(1, 8), None, WHY, "one pack")
+    error = does_not_fit(llama3, Model(base=llama3.path), sized(1, 8), None, WHY)
     assert error.hint == "write a shorter training.max_length, or take a smaller base model" and "card" not in error.what
 
 
 def test_where_no_change_helps_a_smaller_model_is_named(llama3):
     model, training = Model(base=llama3.path, method="full"), sized(1, 8, max_length=256, gradient_checkpointing="unsloth")
-    error = does_not_fit(llama3, model, training, Card(12 * 2**30, 0), WHY, "the base model")
-    assert error.what.startswith("memory does not suffice for the base model") and "take a smaller base model (SmolLM2 135M" in error.hint
+    error = does_not_fit(llama3, model, training, Card(12 * 2**30, 0), WHY, LOADING)
+    assert error.what.startswith("memory does not suffice for loading the base model")
+    assert "take a smaller base model (SmolLM2 135M" in error.hint
+
+
+@pytest.mark.parametrize("phase", [OPTIMIZER, VALIDATION, SAVING])
+def test_what_no_smaller_batch_cures_is_named_and_gets_another_remedy(llama3, phase):
+    model, training = Model(base=llama3.path, method="lora", lora=Lora(r=32)), sized(4, 2, max_length=8192, optim="adamw_8bit")
+    error = does_not_fit(llama3, model, training, Card(12 * 2**30, 0), WHY, phase)
+    assert error.what.startswith(f"memory does not suffice for {phase}; the card has 12.0 GiB") and WHY.said in error.what
+    assert "training.optim: paged_adamw_8bit" in error.hint and "model.lora.r: 16" in error.hint and "model.method: qlora" in error.hint
+    assert "batch" not in error.hint and "max_length" not in error.hint
+
+
+def card_with(monkeypatch, free, reserved, allocated):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (free, 12 * 2**30))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda: reserved)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda: allocated)
+
+
+@pytest.mark.parametrize(
+    ("free", "cached", "pinned"), [(5 * 2**30, 0, True), (2**28, 2**31, True), (2**28, 2**28, False)], ids=["free", "cached", "full"]
+)
+def test_pinned_memory_that_is_refused_on_a_card_with_room_is_not_the_cards(monkeypatch, free, cached, pinned):
+    """unsloth-zoo's report 1257: the same words as of a full card, from cudaHostAlloc."""
+    import torch
+
+    card_with(monkeypatch, free, 6 * 2**30, 6 * 2**30 - cached)
+    said = "CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported"
+    assert within_memory(raising(torch.AcceleratorError(said))).pinned is pinned
+    assert not within_memory(raising(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB."))).pinned
+    error = no_pinned_memory(WHY, VALIDATION)
+    assert "pinned memory" in error.what and "gradient_checkpointing: true" in error.hint

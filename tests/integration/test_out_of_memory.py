@@ -45,10 +45,12 @@ def by_one(toy, tmp_path_factory):
 
 
 class Allocator:
-    """Fails a forward pass of more than `limit` tokens while training, and the pass numbers in `fail_at`, as CUDA's would."""
+    """Fails a forward pass of more than `limit` tokens while training, and the pass numbers in `fail_at`, as CUDA's would; and one of
+    more than `scoring` tokens in a validation."""
 
-    def __init__(self, limit=10**9, fail_at=()):
-        self.limit, self.fail_at, self.passes, self.failed = limit, set(fail_at), 0, []
+    def __init__(self, limit=10**9, fail_at=(), scoring=10**9):
+        self.limit, self.fail_at, self.scoring, self.passes = limit, set(fail_at), scoring, 0
+        self.failed, self.scored = [], []
 
     def __call__(self, module, arguments, keywords):
         import torch
@@ -56,9 +58,13 @@ class Allocator:
         tokens = keywords["input_ids"].numel()
         if module.training:
             self.passes += 1
-            if tokens > self.limit or self.passes in self.fail_at:
-                self.failed.append(tokens)
-                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nGPU 0 has a total capacity of 12.00 GiB")
+            fails = tokens > self.limit or self.passes in self.fail_at
+        else:
+            self.scored.append(tokens)
+            fails = tokens > self.scoring
+        if fails:
+            self.failed.append(tokens)
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nGPU 0 has a total capacity of 12.00 GiB")
 
 
 @contextmanager
@@ -112,7 +118,7 @@ def test_a_batch_that_never_fits_is_halved_twice_and_as_much_is_learned(toy, by_
     assert len(allocator.failed) == 2 and backed_off(tmp_path) == [(0, 2, 4), (0, 1, 8)]
     assert_same_learning(tmp_path, by_one)
     assert (tmp_path / ADAPTER).read_bytes() == (by_one / ADAPTER).read_bytes(), "the beginning was the same to the bit"
-    assert "out of memory with batch 4 × accumulation 2: CUDA out of memory." in (tmp_path / "log.txt").read_text()
+    assert "out of memory in a training step with batch 4 × accumulation 2: CUDA out of memory." in (tmp_path / "log.txt").read_text()
 
 
 def test_memory_that_is_gone_in_the_middle_costs_the_steps_since_the_last_checkpoint(toy, by_one, tmp_path, capsys):
@@ -122,7 +128,7 @@ def test_memory_that_is_gone_in_the_middle_costs_the_steps_since_the_last_checkp
     assert backed_off(tmp_path) == [(3, 2, 4)] and result.steps == 9
     assert_same_learning(tmp_path, by_one)
     said = capsys.readouterr().err
-    assert "out of memory: on with batch 2 × accumulation 4" in said and "going on from checkpoint-3" in said
+    assert "out of memory in a training step: on with batch 2 × accumulation 4" in said and "going on from checkpoint-3" in said
     state = json.loads((tmp_path / "checkpoint-9" / "trainer_state.json").read_text())
     assert state["global_step"] == 9
 
@@ -163,6 +169,97 @@ def test_at_batch_one_it_ends_with_what_to_change_and_stays_resumable(toy, tmp_p
     assert "memory does not suffice for one pack of 128 tokens at batch 1" in str(ended.value)
     assert "write a shorter training.max_length" in ended.value.hint and ended.value.__cause__ is None
     assert run_fit(*toy, tmp_path, **EXACT, per_device_train_batch_size=2, gradient_accumulation_steps=4).steps == 9
+
+
+SHORT = {**EXACT, **EIGHT, "max_steps": 3}
+
+
+def test_a_validation_that_does_not_fit_is_scored_in_smaller_parts_and_the_batch_stays(toy, tmp_path):
+    """The four validation tweets are one batch at first. The figures are the same."""
+    allocator, whole = Allocator(scoring=LENGTH), Allocator()
+    for directory, of in (("parts", allocator), ("whole", whole)):
+        with failing(of):
+            run_fit(*toy, tmp_path / directory, **SHORT)
+    assert allocator.failed and max(allocator.failed) == max(whole.scored) > LENGTH
+    assert backed_off(tmp_path / "parts") == []
+    assert losses(tmp_path / "parts") == losses(tmp_path / "whole")
+    lines = {name: main_figures(tmp_path / name / "metrics.jsonl") for name in ("parts", "whole")}
+    bits = {name: [line["eval_bits_per_byte"] for line in of if "eval_loss" in line] for name, of in lines.items()}
+    assert len(bits["parts"]) == 2 and bits["parts"] == pytest.approx(bits["whole"], rel=1e-6)
+
+
+def test_a_validation_that_never_fits_is_named_and_the_batch_is_not_halved(toy, tmp_path):
+    with failing(Allocator(scoring=1)), pytest.raises(TweetstyleError, match="memory does not suffice for validation"):
+        run_fit(*toy, tmp_path, **SHORT)
+    assert backed_off(tmp_path) == [] and not (tmp_path / "backoff.json").exists()
+
+
+def out_of_memory(*_):
+    import torch
+
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+
+@pytest.mark.parametrize("probe", ["always", "never"])
+def test_the_optimizers_step_is_named_and_the_batch_is_not_halved(toy, tmp_path, probe):
+    from torch.optim.optimizer import register_optimizer_step_pre_hook
+
+    hook = register_optimizer_step_pre_hook(out_of_memory)
+    try:
+        with pytest.raises(TweetstyleError, match="memory does not suffice for the optimizer's step"):
+            run_fit(*toy, tmp_path, **SHORT, probe=probe)
+    finally:
+        hook.remove()
+    assert backed_off(tmp_path) == []
+
+
+def test_samples_that_do_not_fit_are_left_out(toy, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("tweetstyle.fit.samples.generate_while_training", out_of_memory)
+    assert run_fit(*toy, tmp_path, **SHORT, samples=2).steps == 3
+    lines = main_figures(tmp_path / "metrics.jsonl")
+    assert not any("samples" in line for line in lines) and backed_off(tmp_path) == []
+    assert "out of memory while writing samples at step 3: left out (CUDA out of memory." in capsys.readouterr().err
+
+
+def test_the_probe_scores_one_batch(toy, tmp_path):
+    """The run itself scores the untrained model and the last step's."""
+    scored = {}
+    for probe in ("always", "never"):
+        allocator = Allocator()
+        with failing(allocator):
+            run_fit(*toy, tmp_path / probe, **SHORT, probe=probe)
+        scored[probe] = allocator.scored
+    assert len(scored["never"]) == 2 and scored["always"] == [max(scored["never"]), *scored["never"]]
+
+
+def test_steps_up_to_the_last_that_compiles_are_not_counted():
+    from types import SimpleNamespace
+
+    from tweetstyle.fit.few_steps import StepClock
+
+    clock, control, counted = StepClock(), SimpleNamespace(should_training_stop=False), []
+    compiled = iter([0, 4, 4, 4, 4, 5, 5, 5, 5, 5])  # before and after each step: the first and the third compile
+    clock._compilations = lambda: next(compiled)
+    while not control.should_training_stop:
+        clock.on_step_begin(None, None, control)
+        clock.on_step_end(None, None, control)
+        counted.append(clock.counted)
+    assert counted == [0, 1, 0, 1, 2]
+
+
+def test_graphs_of_torch_compile_and_kernels_of_triton_are_counted():
+    import torch
+    from triton import knobs
+
+    from tweetstyle.fit.few_steps import StepClock
+
+    clock, before = StepClock(), knobs.compilation.listener
+    first = clock._compilations()
+    torch.compile(lambda values: values * 3 + 1, backend="eager")(torch.ones(3))
+    assert clock._compilations() == first + 1
+    with clock.watching_triton():
+        knobs.compilation.listener(src=None, metadata={}, metadata_group={}, times=None, cache_hit=False)
+    assert clock._compilations() == first + 2 and knobs.compilation.listener is before
 
 
 def test_other_errors_are_not_taken_for_memory(toy, tmp_path):

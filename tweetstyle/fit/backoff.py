@@ -1,9 +1,9 @@
-"""What happens when memory runs out: half the batch, accumulated to the same step; at batch 1 an end that says what to change."""
+"""What happens when memory runs out: half the batch, accumulated to the same step, or an end that says what to change."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,11 +14,18 @@ from tweetstyle.base_model import BaseModel
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file, read_back
 from tweetstyle.memory import Card, batches_of_the_same_step, plan_on, sizes_that_fit, what_to_change
+from tweetstyle.memory.fit_to_card import LOWEST_RANK
 from tweetstyle.recipe import Model, Training
 
 REMEMBERED = "backoff.json"
 SIGNS = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "DefaultCPUAllocator")
 """How a RuntimeError says that memory ran out where it did not run out in torch's own CUDA allocator."""
+LOADING, STEP, OPTIMIZER = "loading the base model", "a training step", "the optimizer's step"
+VALIDATION, SAVING = "validation", "saving a checkpoint"
+"""What a run is doing. Only a training step takes less memory with a smaller batch."""
+EMPTY_ENOUGH = 2**30
+"""Bytes free on the card with which "CUDA error: out of memory" is not about the card: no library asks it for so much outside torch's
+allocator. It is then about pinned memory, which WSL2 caps (github.com/unslothai/unsloth-zoo/issues/1257)."""
 MARGIN = 0.1
 """Share of the planned memory by which a recipe that ran out of memory has to become smaller, at least."""
 
@@ -36,9 +43,10 @@ class SmallerBatch:
 
 @dataclass(frozen=True)
 class OutOfMemory:
-    """What the allocator said, in one line."""
+    """What the allocator said, in one line. pinned: it was the one of pinned memory in RAM, and the card had room."""
 
     said: str
+    pinned: bool = False
 
 
 def within_memory(work: Callable[[], T]) -> T | OutOfMemory:
@@ -48,7 +56,7 @@ def within_memory(work: Callable[[], T]) -> T | OutOfMemory:
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
-        return OutOfMemory(str(error).strip().split("\n")[0])
+        return OutOfMemory(str(error).strip().split("\n")[0], _is_of_pinned_memory(error))
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
@@ -56,6 +64,16 @@ def is_out_of_memory(error: RuntimeError) -> bool:
     import torch
 
     return isinstance(error, torch.OutOfMemoryError) or any(sign in str(error) for sign in SIGNS)
+
+
+def _is_of_pinned_memory(error: RuntimeError) -> bool:
+    import torch
+
+    if isinstance(error, torch.OutOfMemoryError) or "CUDA error: out of memory" not in str(error) or not torch.cuda.is_available():
+        return False
+    # What torch's allocator caches is as good as free.
+    cached = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+    return torch.cuda.mem_get_info()[0] + cached > EMPTY_ENOUGH
 
 
 def with_half_the_batch(training: Training) -> Training | None:
@@ -101,9 +119,25 @@ def as_line(step: int, training: Training, why: OutOfMemory) -> dict[str, Any]:
     return {"step": step, "out_of_memory": why.said, "batch": batch, "accumulation": accumulation, "seconds": 0.0}
 
 
-def does_not_fit(base: BaseModel, model: Model, training: Training, card: Card | None, why: OutOfMemory, what: str) -> TweetstyleError:
-    """The end: what the card has, who else holds it, and what to write instead, cheapest first. card: None of a CPU."""
-    what = f"memory does not suffice for {what}"
+def no_pinned_memory(why: OutOfMemory, phase: str) -> TweetstyleError:
+    """The end where the system gives no pinned memory, in which Unsloth keeps activations: no batch is small enough for that."""
+    what = f"the system gives no more pinned memory ({why.said}, in {phase}); the card itself has room"
+    hint = "write gradient_checkpointing: true, which keeps the activations on the card; under WSL2 pinned memory is capped"
+    return TweetstyleError(what, where="training.gradient_checkpointing", hint=hint)
+
+
+def does_not_fit(
+    base: BaseModel, model: Model, training: Training, card: Card | None, why: OutOfMemory, phase: str = STEP
+) -> TweetstyleError:
+    """The end: what the card has, who else holds it, and what to write instead, cheapest first. card: None of a CPU.
+
+    phase: what was being done; after a training step the batch is 1 already.
+    """
+    pack = f"one pack of {training.max_length:,} tokens at batch 1"
+    what = f"memory does not suffice for {pack if phase == STEP else phase}"
+    if card is None and phase not in (STEP, LOADING):
+        hint = "end other programs that take memory (free -h), or take a smaller base model"
+        return TweetstyleError(f"{what} ({why.said})", where="training", hint=hint)
     if card is None:
         hint = "write a shorter training.max_length, or take a smaller base model"
         return TweetstyleError(f"{what} ({why.said})", where="training", hint=hint)
@@ -113,13 +147,28 @@ def does_not_fit(base: BaseModel, model: Model, training: Training, card: Card |
     planned = plan_on(room, base.config, model, training)
     room = replace(room, unused=max(card.total - planned.card + int(MARGIN * planned.tensors), 0))
     ends = "end what else uses the card (nvidia-smi lists it), or " if card.others > MARGIN * card.total else ""
-    changes = what_to_change(base.config, model, training, room)
+    if phase in (STEP, LOADING):
+        changes: Sequence[object] | None = what_to_change(base.config, model, training, room)
+    else:
+        changes = _without_batch(model, training)
     if changes:
         hint = f"{ends}write instead:" + "".join(f"\n     {change}" for change in changes)
     else:
         smaller = ", ".join(sizes_that_fit(model, training, room)) or "none of the usual ones fits"
         hint = f"{ends}take a smaller base model ({smaller})"
     return TweetstyleError(f"{what} ({why.said})", where="training", hint=hint)
+
+
+def _without_batch(model: Model, training: Training) -> list[str]:
+    """What makes weights, gradients and optimizer smaller: after a step nothing of the batch is held any more."""
+    changes = []
+    if training.optim != "paged_adamw_8bit":
+        changes.append(f"training.optim: paged_adamw_8bit  (was {training.optim}; its states move to RAM where the card is full)")
+    if model.method != "full" and model.lora.r > LOWEST_RANK:
+        changes.append(f"model.lora.r: {max(model.lora.r // 2, LOWEST_RANK)}  (was {model.lora.r})")
+    if model.method == "lora":
+        changes.append("model.method: qlora  (was lora; the base model in 4 bits)")
+    return changes
 
 
 def _gib(count: int) -> str:

@@ -8,12 +8,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.fit.backoff import OPTIMIZER, SAVING, STEP, VALIDATION, OutOfMemory, within_memory
 from tweetstyle.fit.checkpoints import prune, remove, seal
 from tweetstyle.fit.metrics import BITS_PER_BYTE, WORSE, Metrics
 from tweetstyle.fit.progress import TrainingProgress
@@ -25,7 +27,22 @@ from tweetstyle.recipe import Training
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
-class RunKeeper(TrainerCallback):
+class PhaseKeeper(TrainerCallback):
+    """Knows what is being done, so that an out-of-memory error can be named and cured: not everything needs less in a smaller batch."""
+
+    phase = STEP
+
+    def on_step_begin(self, args, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self.phase = STEP
+
+    def on_pre_optimizer_step(self, args, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self.phase = OPTIMIZER
+
+    def on_optimizer_step(self, args, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self.phase = STEP
+
+
+class RunKeeper(PhaseKeeper):
     """Keeps one run's records. Everything it decides follows from the metrics so far, so a resumed run decides the same.
 
     The Trainer's own evaluation is off: its eval_loss is a mean of batch means, and bits per byte need the exact sum.
@@ -116,15 +133,24 @@ class RunKeeper(TrainerCallback):
         # The best validation always has its checkpoint, whatever save_steps is.
         control.should_save = control.should_save or best or self.finished
         if self.write:
-            self.progress.phase("writing samples")
-            self.metrics.append({"step": state.global_step} | self.write(model, state.global_step) | {"seconds": self._elapsed()})
+            self._write_samples(model, state.global_step)
         self.validated()
         self.progress.validated(state.global_step, bits_per_byte, best=best and not self.metrics.no_better_than_untrained())
         if self.finished and state.global_step < state.max_steps:
             self.progress.stopped_early(state.global_step, state.max_steps, patience)
 
+    def _write_samples(self, model: Any, step: int) -> None:
+        """Samples are for looking at: where memory runs out, the run goes on without them."""
+        self.progress.phase("writing samples")
+        written = within_memory(partial(self.write, model, step))
+        if isinstance(written, OutOfMemory):
+            self.progress.say(f"out of memory while writing samples at step {step}: left out ({written.said})")
+            return
+        self.metrics.append({"step": step} | written | {"seconds": self._elapsed()})
+
     def _score(self, model: Any, step: int) -> dict[str, Any]:
         """The validation line of a step, which is appended to the metrics."""
+        self.phase = VALIDATION
         score = self.validate(model)
         _check_finite(score.nll, step)
         line = {"step": step, BITS_PER_BYTE: score.bits_per_byte, "eval_loss": score.loss, "seconds": self._elapsed()}
@@ -144,6 +170,7 @@ class RunKeeper(TrainerCallback):
 
     def _begin_saving(self, step: int, model: Any) -> None:
         """The Trainer writes the checkpoint right after on_log: this is the last moment at which older ones can make room for it."""
+        self.phase = SAVING
         name = f"checkpoint-{step}"
         self.needed = expected_bytes(self.directory, model)
         make_room(self.directory, self.needed, self.metrics, name)

@@ -16,25 +16,27 @@ from tweetstyle.installed import installed_versions
 from tweetstyle.memory import PROBE, Probe, decisive_settings, plan_memory
 from tweetstyle.recipe import Model, Training
 
-STEPS = 3
-"""Optimizer steps. The first makes the optimizer's states and warms up; the speed is that of the others."""
+COUNTED, MOST_STEPS = 2, 8
+"""The probe ends when so many optimizer steps in a row compiled nothing, or after so many in all. The first, which makes the optimizer's
+states and warms up, is never counted."""
 LIBRARIES = ("torch", "unsloth", "unsloth_zoo", "trl", "transformers", "peft", "bitsandbytes", "xformers", "triton")
 
 
 @dataclass(frozen=True)
 class Measured:
-    """seconds: of each optimizer step; tokens: of one step; bytes as in Probe."""
+    """seconds: of each optimizer step; counted: the last ones, which compiled nothing; tokens: of one step; bytes as in Probe."""
 
     seconds: list[float]
+    counted: int
     tokens: int
     peak_bytes: int
     reserved_bytes: int | None
 
 
 def probe_training(training: Training) -> Training:
-    """The recipe's settings for the probe: STEPS steps of at most two batches, for from the second on the gradients stand already."""
+    """The recipe's settings for the probe: steps of at most two batches, since the second one adds to gradients that are there already."""
     accumulation = min(training.gradient_accumulation_steps, 2)
-    return training.model_copy(update={"max_steps": STEPS, "gradient_accumulation_steps": accumulation, "logging_steps": STEPS})
+    return training.model_copy(update={"max_steps": MOST_STEPS, "gradient_accumulation_steps": accumulation, "logging_steps": MOST_STEPS})
 
 
 def longest_packs(documents: Sequence[Document], max_length: int, count: int) -> dict[str, list[list[int]]]:
@@ -60,11 +62,22 @@ def longest_packs(documents: Sequence[Document], max_length: int, count: int) ->
 
 def probe_of(measured: Measured, base: BaseModel, model: Model, training: Training, device: str, *, card: bool) -> Probe:
     """Measured and predicted side by side. training: the recipe's settings with the batch that was probed."""
-    later = measured.seconds[1:]
+    # Where compilation never settled, the last steps are still the best figure there is.
+    later = measured.seconds[-(measured.counted or COUNTED) :]
     predicted = plan_memory(base.config, model, training).tensors if card else None
     speed = measured.tokens * len(later) / sum(later)
     settings = decisive_settings(base.path, model, training)
-    return Probe(speed, measured.peak_bytes, predicted, measured.reserved_bytes, device, settings, installed_versions(LIBRARIES))
+    return Probe(
+        tokens_per_second=speed,
+        peak_bytes=measured.peak_bytes,
+        predicted_bytes=predicted,
+        reserved_bytes=measured.reserved_bytes,
+        device=device,
+        settings=settings,
+        versions=installed_versions(LIBRARIES),
+        steps=len(measured.seconds),
+        settled=measured.counted > 0,
+    )
 
 
 def is_due(standing: Probe | None, training: Training, settings: dict[str, Any], device: str, *, card: bool) -> bool:
@@ -85,13 +98,14 @@ def write_probe(directory: Path, probe: Probe) -> None:
 def in_words(probe: Probe) -> str:
     """One line: measured against predicted memory, and the speed."""
     batch, length = probe.settings["per_device_train_batch_size"], probe.settings["max_length"]
-    text = f"probe, {STEPS} steps of {batch} × {length:,} tokens: {_gib(probe.peak_bytes)} at the peak"
+    text = f"probe, {probe.steps} steps of {batch} × {length:,} tokens: {_gib(probe.peak_bytes)} at the peak"
     if probe.predicted_bytes is not None:
         off = probe.predicted_bytes / probe.peak_bytes - 1
         text += f" ({_gib(probe.predicted_bytes)} were planned: {off:+.1%})"
     if probe.reserved_bytes is not None:
         text += f", {_gib(probe.reserved_bytes)} taken of the card"
-    return f"{text}; {probe.tokens_per_second:,.0f} tokens/s"
+    text += f"; {probe.tokens_per_second:,.0f} tokens/s"
+    return text if probe.settled else f"{text}, with compilation in it (kernels were still compiled in the last step)"
 
 
 def _gib(count: int) -> str:

@@ -8,18 +8,20 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tweetstyle.errors import TweetstyleError
 from tweetstyle.fit import backoff, probe
 from tweetstyle.fit import trainer as unsloth_trainer
 from tweetstyle.fit.backoff import OutOfMemory, within_memory
 from tweetstyle.fit.callback import RunKeeper, one_message_where_the_disk_fails, saves_before_it_stops
+from tweetstyle.fit.card_watch import CardWatch
 from tweetstyle.fit.checkpoints import Checkpoint, resume_point
 from tweetstyle.fit.checks import check_packed
-from tweetstyle.fit.few_steps import few_steps
+from tweetstyle.fit.few_steps import StepClock, few_steps
 from tweetstyle.fit.progress import TrainingProgress
 from tweetstyle.fit.restored import check_restorable
 from tweetstyle.fit.samples import sample_writer
 from tweetstyle.fit.schedule import usual_rate
-from tweetstyle.fit.scoring import score
+from tweetstyle.fit.scoring import largest_batch, score
 from tweetstyle.memory import decisive_settings, duration, hours, read_probe
 from tweetstyle.recipe import Training
 
@@ -52,7 +54,7 @@ class _Sitting:
         loaded = within_memory(partial(unsloth_trainer.load_model, run.base, run.model, run.training))
         if isinstance(loaded, OutOfMemory):
             unsloth_trainer.release_memory()
-            raise self._does_not_fit(loaded, "the base model")
+            raise self._end(loaded, backoff.LOADING)
         self.loaded, self.tokenizer = loaded
         if run.model.method == "qlora":
             _write_down_four_bits(self.loaded, run.directory)
@@ -61,11 +63,12 @@ class _Sitting:
         beginning = unsloth_trainer.trained_weights(self.loaded)
         self._probe(beginning, newest)
         while True:
-            ended = within_memory(partial(self._train, newest))
+            keeper = _keeper(self.run, self.training, self.progress)
+            ended = within_memory(partial(self._train, newest, keeper))
             if not isinstance(ended, OutOfMemory):
                 return ended
             newest = resume_point(self.run.directory, self.run.metrics, self.progress.say)
-            self._back_off(ended, newest, None if newest else beginning)
+            self._back_off(ended, keeper.phase, newest, None if newest else beginning)
 
     def _probe(self, beginning: dict[str, Any], newest: Checkpoint | None) -> None:
         """Measures, and halves the batch until it fits. Leaves the model, and all that is random, as if it had not been."""
@@ -76,11 +79,12 @@ class _Sitting:
             return
         while True:
             self.progress.phase("probing memory and speed")
-            steps = partial(few_steps, self.loaded, self.tokenizer, self.training, run.documents, run.directory)
+            clock = StepClock(partial(score, documents=largest_batch(run.held_out), pad_id=run.base.pad_id))
+            steps = partial(few_steps, self.loaded, self.tokenizer, self.training, run.documents, run.directory, clock)
             measured = within_memory(steps)
             if not isinstance(measured, OutOfMemory):
                 break
-            self._back_off(measured, newest, beginning)
+            self._back_off(measured, clock.phase, newest, beginning)
         unsloth_trainer.begin_again(self.loaded, beginning)
         seen = probe.probe_of(measured, run.base, run.model, self.training, device, card=card)
         probe.write_probe(run.directory, seen)
@@ -88,29 +92,31 @@ class _Sitting:
         taken = hours(round(run.plan.tokens * run.plan.epochs), seen.tokens_per_second)
         self.progress.say(f"training will take about {duration(taken)}, and validation comes on top")
 
-    def _back_off(self, why: OutOfMemory, newest: Checkpoint | None, weights: dict[str, Any] | None) -> None:
-        """Half the batch from here on, written down, said and remembered. Raises TweetstyleError at batch 1."""
+    def _back_off(self, why: OutOfMemory, phase: str, newest: Checkpoint | None, weights: dict[str, Any] | None) -> None:
+        """Half the batch from here on, written down, said and remembered. Raises TweetstyleError where that cures nothing."""
         unsloth_trainer.begin_again(self.loaded, weights)
-        print(f"out of memory with {backoff.in_words(self.training)}: {why.said}", file=sys.stderr)
-        smaller = backoff.with_half_the_batch(self.training)
-        if smaller is None:
-            raise self._does_not_fit(why, f"one pack of {self.training.max_length:,} tokens at batch 1")
+        print(f"out of memory in {phase} with {backoff.in_words(self.training)}: {why.said}", file=sys.stderr)
+        smaller = backoff.with_half_the_batch(self.training) if phase == backoff.STEP else None
+        if smaller is None or why.pinned:
+            raise self._end(why, phase)
         self.training = smaller
         backoff.remember(self.run.directory, smaller, why)
         self.run.metrics.append(backoff.as_line(newest.step if newest else 0, smaller, why))
-        self.progress.say(f"out of memory: on with {backoff.in_words(smaller)}, of which as much is learned")
+        self.progress.say(f"out of memory in {phase}: on with {backoff.in_words(smaller)}, of which as much is learned")
 
-    def _does_not_fit(self, why: OutOfMemory, what: str) -> Exception:
-        return backoff.does_not_fit(self.run.base, self.run.model, self.training, unsloth_trainer.card_memory(), why, what)
+    def _end(self, why: OutOfMemory, phase: str) -> TweetstyleError:
+        if why.pinned:
+            return backoff.no_pinned_memory(why, phase)
+        return backoff.does_not_fit(self.run.base, self.run.model, self.training, unsloth_trainer.card_memory(), why, phase)
 
-    def _train(self, newest: Checkpoint | None) -> int | None:
+    def _train(self, newest: Checkpoint | None, keeper: RunKeeper) -> int | None:
         run, training, progress = self.run, self.training, self.progress
         config = unsloth_trainer.sft_config(training, run.directory)
         progress.phase("packing")
         trainer = unsloth_trainer.build_trainer(self.loaded, self.tokenizer, config, run.documents)
         check_packed(unsloth_trainer.signs_of_packing(trainer), len(trainer.train_dataset), run.plan.packs)
-        keeper = _keeper(run, training, progress)
         trainer.add_callback(keeper)
+        trainer.add_callback(CardWatch(progress.say))
         progress.say(f"{unsloth_trainer.device_in_words(config)}; {run.plan.packs} packs, {run.plan.steps} steps")
         if newest:
             progress.say(f"going on from {newest.path.name}")
