@@ -40,7 +40,8 @@ def test_every_way_in_which_a_card_fails_is_told_and_its_traceback_kept(tmp_path
         assert first in kept and "Traceback" in kept and __file__ in kept
 
 
-def test_memory_that_ran_out_and_errors_of_our_own_are_left_alone(tmp_path):
+def test_memory_that_ran_out_is_no_failure_of_the_card_and_one_message_too(tmp_path):
+    """Of the training it does not come here (fit.backoff); of an evaluation or an export it does."""
     import torch
 
     of_memory = (
@@ -48,10 +49,16 @@ def test_memory_that_ran_out_and_errors_of_our_own_are_left_alone(tmp_path):
         "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`",
         "Triton Error [CUDA]: out of memory",
     )
-    for error in (torch.OutOfMemoryError("CUDA out of memory."), *map(RuntimeError, of_memory), RuntimeError("a mistake")):
-        with pytest.raises(RuntimeError) as raised, one_message_where_the_card_fails(tmp_path):
+    for error in (torch.OutOfMemoryError("CUDA out of memory."), *map(RuntimeError, of_memory), MemoryError()):
+        with pytest.raises(TweetstyleError) as told, one_message_where_the_card_fails(tmp_path):
             raise error
-        assert raised.value is error
+        assert told.value.what == f"memory ran out: {str(error) or 'MemoryError'}" and "nvidia-smi" in told.value.hint
+        assert "Traceback" in (tmp_path / REPORT).read_text()
+
+
+def test_errors_of_our_own_are_left_alone(tmp_path):
+    with pytest.raises(RuntimeError, match="a mistake"), one_message_where_the_card_fails(tmp_path):
+        raise RuntimeError("a mistake")
     assert not list(tmp_path.iterdir())
 
 
@@ -87,15 +94,14 @@ def test_a_library_of_the_card_that_fails_is_named_with_its_log(tmp_path, packag
 
 
 def test_errors_of_other_code_keep_their_traceback(tmp_path):
-    """Another package's, the program's own though it was called by such a library, and memory that ran out in one."""
+    """The program's own and another package's."""
 
     def own():
         raise ValueError("a mistake")
 
     other = library_that_raises(tmp_path / "a", "transformers", ValueError("not theirs"))
-    memory = library_that_raises(tmp_path / "b", "triton", RuntimeError("Triton Error [CUDA]: out of memory"))
-    for fails in (own, other, memory):
-        with pytest.raises((ValueError, RuntimeError)), one_message_where_the_card_fails(tmp_path):
+    for fails in (own, other):
+        with pytest.raises(ValueError), one_message_where_the_card_fails(tmp_path):
             fails()
     assert not (tmp_path / REPORT).exists()
 
@@ -121,6 +127,17 @@ def test_a_traceback_that_cannot_be_kept_does_not_hide_it_either(tmp_path):
     with expected as told, one_message_where_the_card_fails(tmp_path / "run"):
         raise RuntimeError(GONE)
     assert "its traceback could not be kept" in told.value.where
+
+
+def triton_fails(directory):
+    library_that_raises(directory, "triton/runtime", subprocess.CalledProcessError(1, ["gcc", "driver.c"]))()
+
+
+def test_a_library_that_fails_in_a_process_apart_is_named_too(tmp_path, monkeypatch):
+    """The traceback comes from there as text."""
+    monkeypatch.setitem(sys.modules, "unsloth", sys)
+    with pytest.raises(TweetstyleError, match="^[^\n]*Triton, which compiles"), one_message_where_the_card_fails(tmp_path):
+        apart_from_unsloth(triton_fails, tmp_path)
 
 
 def killed_at_once():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sysconfig
 import traceback
 from collections.abc import Iterator
@@ -14,7 +15,11 @@ from tweetstyle.files import complete_file
 REPORT, LOG = "card-failure.txt", "log.txt"
 SIGNS = ("CUDA error", "CUDA driver error", "Triton Error [CUDA]", "CUBLAS_STATUS_", "CUDNN_STATUS_", "NVML_")
 """How a RuntimeError says that the card, or its driver, failed: torch's own class for it (AcceleratorError) not every library raises."""
-OF_MEMORY = ("out of memory", "STATUS_ALLOC_FAILED")
+OF_MEMORY = ("out of memory", "STATUS_ALLOC_FAILED", "DefaultCPUAllocator")
+MEMORY_HINT = (
+    "end what else takes memory of the card (nvidia-smi lists it; ollama stop NAME) or of the machine (free -h), and give the same "
+    "command again: what is finished is not done again"
+)
 LIBRARIES = {"triton": "Triton", "torch/_inductor": "Inductor", "torch/_dynamo": "torch.compile", "bitsandbytes": "bitsandbytes"}
 """Directories in site-packages whose code compiles kernels for the card, or computes on it by code of its own."""
 SITE, STANDARD_LIBRARY = "/site-packages/", sysconfig.get_paths()["stdlib"]
@@ -27,12 +32,12 @@ HINT = (
 
 @contextmanager
 def one_message_where_the_card_fails(directory: Path) -> Iterator[None]:
-    """Inside the block an error of CUDA, or one that Triton, Inductor or bitsandbytes raises, becomes TweetstyleError; the traceback is
-    kept in directory/card-failure.txt.
+    """Inside the block an error of CUDA, one that Triton, Inductor or bitsandbytes raises, and memory that ran out become TweetstyleError;
+    the traceback is kept in directory/card-failure.txt.
 
     Also one that was met while it was handled, or taken for something else: what is done with a card that failed fails too.
     A process whose card failed cannot use it again (CUDA C++ programming guide, error checking: sticky errors), so nothing is
-    tried again here. Memory that ran out is no failure of the card: what works in the block sees to it.
+    tried again here. The training itself sees to memory that runs out: what comes here is another stage's.
     """
     try:
         yield
@@ -42,6 +47,8 @@ def one_message_where_the_card_fails(directory: Path) -> Iterator[None]:
         first = next((met for met in _chain(error) if _is_the_cards(met)), None)
         if first is not None:
             what, hint = f"the card failed: {_first_line(first)}", HINT
+        elif _is_of_memory(error):
+            what, hint = f"memory ran out: {_first_line(error)}", MEMORY_HINT
         elif library := _failed_library(error):
             what = f"{library}, which compiles or computes for the card, failed: {type(error).__name__}: {_first_line(error)}"
             hint = f"tweetstyle doctor looks for the usual reasons (compiler, versions); the libraries' own messages: {directory / LOG}"
@@ -51,15 +58,17 @@ def one_message_where_the_card_fails(directory: Path) -> Iterator[None]:
 
 
 def _first_line(error: BaseException) -> str:
-    return str(error).strip().split("\n")[0]
+    return str(error).strip().split("\n")[0] or type(error).__name__
 
 
 def _failed_library(error: BaseException) -> str | None:
-    """The one of LIBRARIES in whose code an error was raised; None of an error of our own, of memory, or of other code."""
-    if isinstance(error, TweetstyleError) or any(sign in str(error) for sign in OF_MEMORY):
+    """The one of LIBRARIES in whose code an error was raised; None of an error of our own or of other code."""
+    if isinstance(error, TweetstyleError):
         return None
     for met in _chain(error):
         frames = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(met.__traceback__)]
+        if type(met).__name__ == "_RemoteTraceback":  # A child process sends its traceback as text.
+            frames = re.findall(r'^ *File "(.+?)", line', str(met), re.MULTILINE)
         # Triton calls the C compiler through the standard library: that one's frames say nothing.
         own = [name for name in frames if SITE in name or not name.startswith((STANDARD_LIBRARY, "<"))]
         package = own[-1].rpartition(SITE)[2] if own and SITE in own[-1] else ""
@@ -88,8 +97,11 @@ def _kept(directory: Path, error: BaseException) -> str:
     return str(directory / REPORT)
 
 
+def _is_of_memory(error: BaseException) -> bool:
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and any(sign in str(error) for sign in OF_MEMORY))
+
+
 def _is_the_cards(error: BaseException) -> bool:
-    said = str(error)
-    if not isinstance(error, RuntimeError) or any(sign in said for sign in OF_MEMORY):
+    if not isinstance(error, RuntimeError) or _is_of_memory(error):
         return False
-    return type(error).__name__ == "AcceleratorError" or any(sign in said for sign in SIGNS)
+    return type(error).__name__ == "AcceleratorError" or any(sign in str(error) for sign in SIGNS)
