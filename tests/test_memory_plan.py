@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from hypothesis import example, given, settings
@@ -238,6 +239,17 @@ def test_the_table_names_the_phase_with_the_peak_and_the_peak_of_each():
     small, r16 = named_card(8), with_rank(QLORA, 16)
     plan = plan_on(small, LLAMA_8B, r16, Training())
     assert plan.peak_phase == EVALUATION and "memory at the peak of the run: evaluation" in shown(memory_table(plan, small))
+
+
+def test_no_phase_of_the_default_recipe_takes_more_than_its_training():
+    """On a card of 12 GB, where the evaluation keeps less of the tweets that it writes than on a larger one."""
+    plan = plan_on(CARD, LLAMA_8B, QLORA, Training())
+    assert max(plan.phases.values(), key=lambda parts: sum(parts.values())) is plan.phases[TRAINING]
+    assert plan.tensors < 7.4 * GIB
+    larger = plan_on(named_card(24), LLAMA_8B, QLORA, Training())
+    assert larger.phases[EVALUATION]["keys and values"] == 3 * plan.phases[EVALUATION]["keys and values"] == 3 * 2**28
+    alone = plan_on(replace(CARD, training_only=True), LLAMA_8B, QLORA, Training())
+    assert EVALUATION not in alone.phases and alone.card == plan.card
 
 
 def test_where_the_card_is_tight_unsloth_moves_the_embeddings_to_ram():

@@ -122,19 +122,11 @@ def plan_memory(
     over an emulated card (bench/gpu_memory.py).
     """
     shape = read_shape(config)
-    of_unsloth, adapted = kernels == "unsloth", model.method != "full"
-    states = optimizer_states(shape, model, training)
-    resident = base_weights(shape, model, training)
-    if adapted:
-        resident["adapter"] = adapter_bytes(shape, model)
-    moved = embeddings_moved(shape, model, training, sum(resident.values()), card) if of_unsloth and adapted else 0
-    if moved:
-        # Both are of one size and in one row; the head stays.
-        resident = {name.replace("embeddings and ", ""): size - moved * ("embeddings" in name) for name, size in resident.items()}
+    of_unsloth, states = kernels == "unsloth", optimizer_states(shape, model, training)
+    loaded, moved = _loaded(shape, model, training, card if of_unsloth else None)
     if of_unsloth:
-        resident["cuBLAS, position tables"] = 2 * CUBLAS_WORKSPACE + (position_tables(shape) if adapted else 0)
-    before = sum(resident.values())
-    resident |= {"gradients": gradient_bytes(shape, model), f"optimizer, {training.optim}": states.card}
+        loaded["cuBLAS, position tables"] = 2 * CUBLAS_WORKSPACE + (0 if model.method == "full" else position_tables(shape))
+    resident = loaded | {"gradients": gradient_bytes(shape, model), f"optimizer, {training.optim}": states.card}
     moments, stored = _moments(shape, model, training, kernels)
     if of_unsloth and second_buffer_dropped(stored.card, sum(resident.values()) - states.card, _most(moments), card):
         moments, stored = _moments(shape, model, training, kernels, buffers=1)
@@ -147,12 +139,25 @@ def plan_memory(
         "desktop and others": DISPLAY if card is None else card.others,
     }
     peak = max(moments, key=lambda moment: sum(moments[moment].values()))
-    phases = {LOAD: {"model": before}, TRAINING: {**resident, **moments[peak]}}
+    phases = {LOAD: loaded, TRAINING: {**resident, **moments[peak]}}
     if of_unsloth:
         phases |= training_phases(shape, model, training, resident, stored)
         phases |= {} if card and card.training_only else later_phases(shape, model, training, resident, moved, card)
     notes = _notes(shape, training, states.paged, moved)
     return MemoryPlan(resident, moments, reserve, host, phases, states.paged, notes)
+
+
+def _loaded(shape: Shape, model: Model, training: Training, card: Card | None) -> tuple[dict[str, int], int]:
+    """Base model and adapter by part, and the bytes of embeddings that are in RAM instead."""
+    loaded = base_weights(shape, model, training)
+    if model.method == "full":
+        return loaded, 0
+    loaded["adapter"] = adapter_bytes(shape, model)
+    moved = embeddings_moved(shape, model, training, sum(loaded.values()), card)
+    if moved:
+        # Both are of one size and in one row; the head stays.
+        loaded = {name.replace("embeddings and ", ""): size - moved * ("embeddings" in name) for name, size in loaded.items()}
+    return loaded, moved
 
 
 def plan_on_cpu(config: Mapping[str, Any], model: Model, training: Training) -> int:
