@@ -22,9 +22,11 @@ from tweetstyle.fit.probe import (
     probe_training,
     write_probe,
 )
-from tweetstyle.memory import Probe, decisive_settings, plan_memory, read_probe
+from tweetstyle.hub import known_config
+from tweetstyle.memory import Card, Probe, decisive_settings, plan_memory, read_probe
 from tweetstyle.recipe import Lora, Model
 
+CARD = Card(80 * 2**30)
 lengths = st.lists(st.integers(0, 40), min_size=1, max_size=12).filter(any)
 
 
@@ -66,31 +68,31 @@ def test_the_gradients_of_a_batch_before_stand_in_the_probe_too():
 
 
 def test_the_speed_leaves_out_the_step_that_warms_up(base, model, measured):
-    seen = probe_of(measured, base, model, small_training(), "a card", card=True)
+    seen = probe_of(measured, base, model, small_training(), "a card", card=CARD)
     assert seen.tokens_per_second == 2000 / 5.0
     assert seen.predicted_bytes == plan_memory(base.config, model, small_training()).tensors
 
 
 def test_the_speed_leaves_out_every_step_up_to_the_last_that_compiled(base, model, measured):
     late = replace(measured, seconds=[9.0, 8.0, 7.0, 2.0, 3.0])
-    seen = probe_of(late, base, model, small_training(), "a card", card=True)
+    seen = probe_of(late, base, model, small_training(), "a card", card=CARD)
     assert (seen.tokens_per_second, seen.steps, seen.settled) == (2000 / 5.0, 5, True)
-    one = probe_of(replace(late, counted=1), base, model, small_training(), "a card", card=True)
+    one = probe_of(replace(late, counted=1), base, model, small_training(), "a card", card=CARD)
     assert (one.tokens_per_second, one.settled) == (1000 / 3.0, True)
 
 
 def test_a_compilation_that_never_settles_is_said(base, model, measured):
-    seen = probe_of(replace(measured, seconds=[9.0] * MOST_STEPS, counted=0), base, model, small_training(), "a card", card=True)
+    seen = probe_of(replace(measured, seconds=[9.0] * MOST_STEPS, counted=0), base, model, small_training(), "a card", card=CARD)
     assert not seen.settled and seen.tokens_per_second == 1000 / 9.0
     assert in_words(seen).endswith("111 tokens/s, with compilation in it (kernels were still compiled in the last step)")
 
 
 def test_without_a_card_nothing_is_predicted(base, model, measured):
-    assert probe_of(measured, base, model, small_training(), "CPU", card=False).predicted_bytes is None
+    assert probe_of(measured, base, model, small_training(), "CPU", card=None).predicted_bytes is None
 
 
 def test_what_was_measured_is_kept_and_read_back(base, model, measured, tmp_path):
-    seen = probe_of(measured, base, model, small_training(), "a card", card=True)
+    seen = probe_of(measured, base, model, small_training(), "a card", card=CARD)
     write_probe(tmp_path, seen)
     assert read_probe(tmp_path) == seen
     assert set(asdict(seen)) >= {"tokens_per_second", "peak_bytes", "predicted_bytes", "device", "settings", "versions"}
@@ -141,7 +143,7 @@ def test_it_is_made_with_a_card_and_where_it_is_asked_for(asked, card, due):
 
 def test_it_is_made_again_only_where_something_that_decides_it_changed(base, model, measured):
     training = small_training()
-    standing = probe_of(measured, base, model, training, "a card", card=True)
+    standing = probe_of(measured, base, model, training, "a card", card=CARD)
 
     def due(standing=standing, training=training, model=model, device="a card"):
         return is_due(standing, training, decisive_settings(base.path, model, training), device, card=True)
@@ -160,3 +162,12 @@ def test_predicted_and_measured_stand_in_one_line():
     assert in_words(seen) == f"probe, 3 steps of 2 × 2,048 tokens: {expected}"
     on_cpu = replace(seen, predicted_bytes=None, reserved_bytes=None)
     assert in_words(on_cpu).endswith("11.00 GiB at the peak; 1,234 tokens/s")
+
+
+def test_what_is_predicted_is_of_the_card_that_was_probed(base, measured):
+    """On a tight one Unsloth keeps the embeddings in RAM, and the prediction is smaller by them."""
+    llama = replace(base, config=known_config("Llama 3.1 8B"))
+    training = small_training(max_length=16384, gradient_checkpointing="unsloth")
+    model = Model(base=base.path, method="qlora")
+    tight, roomy = (probe_of(measured, llama, model, training, "a card", card=Card(size * 2**30)) for size in (12, 80))
+    assert roomy.predicted_bytes - tight.predicted_bytes == 2 * 128256 * 4096

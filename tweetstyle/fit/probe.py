@@ -13,7 +13,7 @@ from tweetstyle.base_model import BaseModel
 from tweetstyle.files import complete_file
 from tweetstyle.fit.documents import Document
 from tweetstyle.installed import installed_versions
-from tweetstyle.memory import PROBE, Probe, decisive_settings, plan_memory
+from tweetstyle.memory import PROBE, Card, Probe, decisive_settings, plan_memory
 from tweetstyle.recipe import Model, Training
 
 COUNTED, MOST_STEPS = 2, 8
@@ -60,11 +60,11 @@ def longest_packs(documents: Sequence[Document], max_length: int, count: int) ->
     return columns
 
 
-def probe_of(measured: Measured, base: BaseModel, model: Model, training: Training, device: str, *, card: bool) -> Probe:
-    """Measured and predicted side by side. training: the recipe's settings with the batch that was probed."""
+def probe_of(measured: Measured, base: BaseModel, model: Model, training: Training, device: str, *, card: Card | None) -> Probe:
+    """Measured and predicted side by side. training: the recipe's settings with the batch that was probed; card: that it was probed on."""
     # Where compilation never settled, the last steps are still the best figure there is.
     later = measured.seconds[-(measured.counted or COUNTED) :]
-    predicted = plan_memory(base.config, model, training).tensors if card else None
+    predicted = plan_memory(base.config, model, training, card=card).tensors if card else None
     speed = measured.tokens * len(later) / sum(later)
     settings = decisive_settings(base.path, model, training)
     return Probe(

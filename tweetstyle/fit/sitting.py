@@ -86,7 +86,7 @@ class _Sitting:
                 break
             self._back_off(measured, clock.phase, newest, beginning)
         unsloth_trainer.begin_again(self.loaded, beginning)
-        seen = probe.probe_of(measured, run.base, run.model, self.training, device, card=card)
+        seen = probe.probe_of(measured, run.base, run.model, self.training, device, card=unsloth_trainer.card_memory())
         probe.write_probe(run.directory, seen)
         self.progress.say(probe.in_words(seen))
         taken = hours(round(run.plan.tokens * run.plan.epochs), seen.tokens_per_second)
