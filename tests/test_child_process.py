@@ -126,6 +126,14 @@ def test_a_killed_parent_leaves_no_child_behind(killed, call, count):
     assert_all_exit(killed(f"{APART}    {call}\n", count))
 
 
+def test_what_a_child_imports_prints_no_syntax_warnings(tmp_path):
+    (tmp_path / "library.py").write_text("import warnings\nwarnings.warn('invalid escape sequence', SyntaxWarning)\nwarnings.warn('old')\n")
+    (tmp_path / "program.py").write_text(f"{APART}    apart_from_unsloth(__import__, 'library')\n")
+    environment = os.environ | {"PYTHONPATH": f"{PROJECT}:{tmp_path}"}
+    done = subprocess.run([sys.executable, "program.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert "UserWarning: old" in done.stderr and "SyntaxWarning" not in done.stderr
+
+
 @pytest.mark.parametrize("method", ["spawn", "forkserver", "fork"])
 def test_a_child_of_every_start_method_exits_with_its_parent(killed, method):
     assert_all_exit(killed(START_METHODS.format(method), 1))

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from tweetstyle.child_process import exit_with_parent
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.screen import ignore_syntax_warnings
 
 Result = TypeVar("Result")
 ENDED = (
@@ -41,4 +42,5 @@ def apart_from_unsloth(work: Callable[..., Result], *arguments: object) -> Resul
 def _begin() -> None:
     """At Ctrl-C the child exits without a traceback, and this process reports it; without a parent it would keep the card's memory."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    ignore_syntax_warnings()
     exit_with_parent()

@@ -13,7 +13,7 @@ import click
 from tweetstyle import __version__
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.offline import keep_offline, without_triton_in_torch
-from tweetstyle.screen import print_in_any_encoding, restart_in_utf8_mode, say, typed
+from tweetstyle.screen import ignore_syntax_warnings, print_in_any_encoding, restart_in_utf8_mode, say, typed
 
 STAGE = click.Choice(["prepare", "playback", "fit", "evaluate", "export"], case_sensitive=False)
 
@@ -52,6 +52,7 @@ class InAnyEncoding(click.Command):
         if not arguments and not options:  # As a program, not from one: a test gives its arguments.
             restart_in_utf8_mode()
         print_in_any_encoding()
+        ignore_syntax_warnings()
         return super().main(*arguments, **options)
 
 

@@ -7,6 +7,7 @@ import locale
 import os
 import re
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
@@ -47,6 +48,11 @@ def print_in_any_encoding() -> None:
         # A stream that somebody put in its place (a notebook's) may have no encoding at all.
         if reconfigure := getattr(stream, "reconfigure", None):
             reconfigure(errors="replace")
+
+
+def ignore_syntax_warnings() -> None:
+    """Python 3.12 and later print one for each wrong escape sequence in a library's source, whenever it is compiled (torchao has some)."""
+    warnings.simplefilter("ignore", SyntaxWarning)
 
 
 def typed(argument: str | None) -> str | None:
