@@ -10,6 +10,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.trainer_utils import SaveStrategy
 # isort: on
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -87,10 +88,9 @@ class StepClock(PhaseKeeper):
 
     @contextmanager
     def watching_triton(self) -> Iterator[None]:
-        """Inside the block the kernels that Triton compiles are counted; without Triton there are none."""
-        try:
-            from triton import knobs
-        except ImportError:
+        """Inside the block the kernels that Triton compiles are counted; where no library has imported it there are none."""
+        knobs = getattr(sys.modules.get("triton"), "knobs", None)
+        if knobs is None:
             yield
             return
         before = knobs.compilation.listener
