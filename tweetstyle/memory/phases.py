@@ -88,6 +88,6 @@ def _loaded_apart(model: Model, resident: Mapping[str, int], moved: int) -> dict
 
 def _forward(shape: Shape, model: Model, tokens: int, each: int, logits: int) -> dict[str, int]:
     """A forward pass without gradients of so many tokens, or what follows it: the logits of some positions."""
-    scratch = dequantised_bytes(shape, each) if model.method == "qlora" else 0
-    layer = tokens * each * (4 * shape.hidden + 2 * shape.intermediate)
-    return {"activations": max(scratch + layer, scratch // 2 + 2 * tokens * each * shape.hidden + logits)}
+    weight = {"dequantised weights": dequantised_bytes(shape, each) // 2} if model.method == "qlora" else {}
+    layer = tokens * each * (5 * shape.hidden + 3 * shape.intermediate)
+    return weight | {"activations": max(layer, tokens * each * shape.hidden + logits)}
