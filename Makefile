@@ -133,13 +133,15 @@ lint: setup ## ruff: rules and format
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 
-# xformers, which unsloth asks for, is left out of requirements.lock: no release loads beside torch for CUDA 13.
+# xformers, which unsloth asks for, is left out of requirements.lock: no release loads beside torch for CUDA 13. Later torchaos
+# than 0.16 say on screen that they want a later torch than 2.10.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes --no-emit-index-url \
   --custom-compile-command "make lock" setup.cfg
 lock: $(VENV)/.uv-$(UV_VERSION) ## requirements.lock and requirements-turing.lock anew from setup.cfg, all extras, with hashes
 	@$(COMPILE) --upgrade --excludes <(echo xformers) --output-file requirements.lock
 	@cp requirements.lock requirements-turing.lock
-	@$(COMPILE) --constraints <(echo 'torch<2.11') --output-file requirements-turing.lock
+	@$(COMPILE) --constraints <(printf 'torch<2.11\ntorchao<0.17\n') --output-file requirements-turing.lock
+	@sed -i '\|-c /dev/fd/|d' requirements-turing.lock
 	@for lock in requirements.lock requirements-turing.lock; do \
 	  if grep -nE '://' $$lock; then echo "$$lock names a host"; rm $$lock; exit 1; fi; \
 	  echo "$$lock: $$(grep -c '==' $$lock) packages"; \
