@@ -1,0 +1,179 @@
+"""The memory plan against PyTorch's own CUDA allocator over an emulated card.  python bench/gpu_memory.py [--minutes 60]
+
+No GPU is needed: a driver without a card (tests/gpu_emulation/driver) accounts every allocation of a full-size model while the product
+loads it, trains, validates and writes samples. What is already in bench/results/gpu_memory.json under the same versions is kept, so that
+the grid can be counted in several goes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import date
+from importlib.metadata import version
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from gpu_emulation.driver import SHAPES, Cell, build_driver, card_environment, write_hollow_base  # noqa: E402
+
+from tweetstyle.hub import HUB, known_config  # noqa: E402
+from tweetstyle.memory import MemoryPlan, largest_that_fit, plan_memory  # noqa: E402
+from tweetstyle.memory.card import GIB, REPORTED, Card  # noqa: E402
+from tweetstyle.memory.phases import LOAD, SAMPLES, TRAINING, VALIDATION  # noqa: E402
+from tweetstyle.recipe import Lora, Model, Recipe, Training  # noqa: E402
+from tweetstyle.recipe_file import read_recipe  # noqa: E402
+
+OUT = Path(__file__).parent / "results" / "gpu_memory.json"
+LIBRARIES = ("torch", "unsloth", "unsloth_zoo", "transformers", "trl", "peft", "bitsandbytes", "triton")
+ROOMY = REPORTED[24]
+PHASES = {LOAD: "load", TRAINING: "training", VALIDATION: "validation", SAMPLES: "sampling"}
+PACKS = ((2048, 1), (2048, 2), (2048, 4), (8192, 1), (16384, 1), (28672, 1))
+RECIPES = {"llama3-8b-12gb": 12, "llama3.1-8b-long-12gb": 12, "llama3-8b-8gb": 8, "llama3.2-3b-6gb": 6}
+KEYS = ("model", "card_gib", "enforced", "max_length", "batch", "r", "optim")
+AROUND = 0.02
+"""On a card that refuses, lengths are tried that are so much shorter and longer than the longest that the plan lets fit."""
+
+
+def grid() -> Iterator[dict[str, Any]]:
+    """All cells: the recipes on their cards, then by rank and model. Those that share a loaded model follow one another."""
+    for recipe, sold in RECIPES.items():
+        yield of_recipe(read_recipe(ROOT / "recipes" / f"{recipe}.yaml"), REPORTED[sold])
+    for r in (32, 64, 16):
+        for name in ("Llama 3.1 8B", "Llama 3.2 3B", "Llama 3.2 1B", "Llama 3 8B"):
+            cell = {"model": name, "r": r, "optim": "adamw_8bit"}
+            for length, batch in PACKS:
+                if length <= known_config(name)["max_position_embeddings"]:
+                    yield cell | {"card_gib": ROOMY, "enforced": False, "max_length": length, "batch": batch}
+            for sold in (12, 8, 16, 24) if name == "Llama 3.1 8B" or r == 32 else ():
+                yield from around_the_limit(cell | {"card_gib": REPORTED[sold], "enforced": True, "batch": 1})
+
+
+def of_recipe(recipe: Recipe, card_gib: float) -> dict[str, Any]:
+    name = next(known.name for known in HUB if known.directory == recipe.model.base)
+    training = recipe.training
+    sizes = {"max_length": training.max_length, "batch": training.per_device_train_batch_size, "r": recipe.model.lora.r}
+    return {"model": name, "card_gib": card_gib, "enforced": True, "optim": training.optim} | sizes
+
+
+def around_the_limit(cell: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    positions = known_config(cell["model"])["max_position_embeddings"]
+    longest = largest_that_fit(known_config(cell["model"]), *settings_of(cell | {"max_length": 2048}), card_of(cell)).max_length
+    for length in (round(longest * (1 - AROUND)), round(longest * (1 + AROUND))) if longest else (2048,):
+        if length <= positions:
+            yield cell | {"max_length": length}
+
+
+def settings_of(cell: dict[str, Any]) -> tuple[Model, Training]:
+    sizes = {"max_length": cell["max_length"], "per_device_train_batch_size": cell["batch"]}
+    return Model(base="x", lora=Lora(r=cell["r"])), Training(**sizes, optim=cell["optim"])
+
+
+def plan_of(cell: dict[str, Any]) -> MemoryPlan:
+    return plan_memory(known_config(cell["model"]), *settings_of(cell), card=card_of(cell))
+
+
+def card_of(cell: dict[str, Any]) -> Card:
+    """What is counted ends with the training: the evaluation has a process of its own."""
+    return Card(round(cell["card_gib"] * GIB), training_only=True)
+
+
+def row(counted: dict[str, Any]) -> dict[str, Any]:
+    """One line of the results: GiB planned and counted by phase, and on a card that refuses both answers."""
+    plan, peaks = plan_of(counted), {phase: peak for phase, peak in counted["peaks"].items() if peak}
+    line = {key: counted[key] for key in KEYS}
+    if counted["enforced"]:
+        line |= {"fits_by_plan": plan.card <= counted["card_gib"] * GIB, "fits": counted["out_of_memory"] is None}
+        line |= {"out_of_memory": counted["out_of_memory"]}
+    line["embeddings_in_ram"] = [counted.get("embeddings_in_ram"), "embeddings" in plan.host]
+    for phase, counted_as in PHASES.items():
+        if counted_as in peaks:
+            planned, found = sum(plan.phases[phase].values()), peaks[counted_as]
+            line[phase] = {"planned": gib(planned), "counted": gib(found["allocated"]), "reserved": gib(found["reserved"])}
+            line[phase]["error"] = round(planned / found["allocated"] - 1, 4)
+    return line
+
+
+def gib(count: int) -> float:
+    return round(count / GIB, 3)
+
+
+def count(cells: list[dict[str, Any]], minutes: float) -> Iterator[dict[str, Any]]:
+    """Counts as many of the cells, in their order, as the time allows: a process over the emulated driver for each model that is loaded."""
+    end = time.monotonic() + 60 * minutes
+    with tempfile.TemporaryDirectory() as temporary:
+        directory = Path(temporary)
+        driver = build_driver(directory / "driver")
+        bases = {name: str(write_hollow_base(directory / name.replace(" ", "-"), name)) for name in SHAPES}
+        environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"} | card_environment(driver)
+        for _, group in groupby(cells, key=lambda cell: Cell(**of_process(cell, bases)).loads()):
+            together = list(group)
+            (directory / "cells.json").write_text(json.dumps([of_process(cell, bases) for cell in together]))
+            out = directory / "out.jsonl"
+            out.unlink(missing_ok=True)
+            command = [sys.executable, "-m", "gpu_emulation.driver.counted", "cells.json", "out.jsonl"]
+            try:
+                subprocess.run(command, cwd=directory, env=environment, timeout=max(end - time.monotonic(), 1), check=True)
+            except subprocess.TimeoutExpired:
+                print(f"{minutes:g} minutes are over", file=sys.stderr)
+            found = [json.loads(line) for line in out.read_text().splitlines()] if out.is_file() else []
+            yield from (cell | counted for cell, counted in zip(together, found, strict=False))
+            if time.monotonic() > end:
+                return
+
+
+def of_process(cell: dict[str, Any], bases: dict[str, str]) -> dict[str, Any]:
+    sizes = {key: value for key, value in cell.items() if key not in ("model", "optim")}
+    return sizes | {"base": bases[cell["model"]], "training": {"optim": cell["optim"]}}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--only", default="", help="count only cells whose JSON contains this text")
+    asked = parser.parse_args()
+    versions = {name: version(name) for name in LIBRARIES} | {"python": platform.python_version()}
+    standing = json.loads(OUT.read_text()) if OUT.is_file() else {}
+    counted = standing["counted"] if standing.get("versions") == versions else []
+    known = {tuple(cell[key] for key in KEYS) for cell in counted}
+    whole = list(grid())
+    cells = [cell for cell in whole if tuple(cell[key] for key in KEYS) not in known and asked.only in json.dumps(cell)]
+    for cell in count(cells, asked.minutes):
+        counted.append({key: cell[key] for key in (*KEYS, "peaks", "out_of_memory", "embeddings_in_ram") if key in cell})
+        write(counted, versions, len(whole))
+    write(counted, versions, len(whole))
+
+
+def write(counted: list[dict[str, Any]], versions: dict[str, str], whole: int) -> None:
+    """The results, after every cell: what has been counted stays, whatever happens to the next."""
+    rows = [row(cell) for cell in counted]
+    errors = [abs(line[TRAINING]["error"]) for line in rows if TRAINING in line]
+    answers = [line["fits_by_plan"] == line["fits"] for line in rows if line["enforced"]]
+    result = {
+        "date": date.today().isoformat(),
+        "versions": versions,
+        "what": "bytes counted by PyTorch's CUDA allocator over an emulated card (no GPU was used); no kernel computed, times mean nothing",
+        "cells": f"{len(rows)} counted; the whole grid has {whole}",
+        "largest_error_of_training": max(errors, default=None),
+        "same_answer_on_cards_that_refuse": f"{sum(answers)} of {len(answers)}",
+        "rows": rows,
+        "counted": counted,
+    }
+    OUT.write_text(json.dumps(result, indent=1) + "\n")
+    print(
+        f"{result['cells']}; largest error of training {max(errors, default=0):.2%}, same answers {sum(answers)} of {len(answers)}: {OUT}"
+    )
+
+
+if __name__ == "__main__":
+    main()
