@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
+from tweetstyle.fit.chatter import without_ldconfig
 from tweetstyle.offline import OFFLINE
 
 TALK = """
@@ -65,3 +67,16 @@ def test_the_environment_is_set_before_anything_trains(tmp_path):
     environment = {name: value for name, value in __import__("os").environ.items() if name not in (*OFFLINE, "GOMP_SPINCOUNT")}
     done = subprocess.run([sys.executable, "-c", program, tmp_path], capture_output=True, text=True, env=environment)
     assert done.stdout.split() == ["True", "True", f"{tmp_path}/.unsloth_compiled_cache", "5000"], done.stderr
+
+
+def test_no_library_runs_ldconfig(tmp_path, monkeypatch):
+    """Unsloth does, as root, when it is imported and Triton finds no libcuda. Other commands are run as ever."""
+    program = tmp_path / "ldconfig"
+    program.write_text(f"#!/bin/sh\necho $@ >> {tmp_path}/was-run\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    real = os.system
+    with without_ldconfig():
+        assert os.system("ldconfig /usr/local/") != 0 and os.system("true") == 0
+    assert not (tmp_path / "was-run").exists() and os.system is real
+    assert os.system("ldconfig /usr/local/") == 0 and (tmp_path / "was-run").exists(), "the program of this test was there to be run"

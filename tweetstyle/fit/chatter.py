@@ -31,6 +31,27 @@ def prepare_environment(directory: Path) -> None:
 
 
 @contextlib.contextmanager
+def without_ldconfig() -> Iterator[None]:
+    """Within it no library runs `ldconfig`, which changes the machine.
+
+    Unsloth does when it is imported as root and Triton does not find libcuda, as in many containers. Without it Unsloth warns.
+    """
+    real = os.system
+
+    def system(command: str) -> int:
+        if "ldconfig" in command:
+            print(f"not run: {command}", file=sys.stderr)
+            return 1
+        return real(command)
+
+    os.system = system
+    try:
+        yield
+    finally:
+        os.system = real
+
+
+@contextlib.contextmanager
 def chatter_to(path: Path) -> Iterator[TextIO]:
     """Appends to a file whatever is written to stdout and stderr inside the block, by Python or by C; yields the screen.
 

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 # isort: off
 import os
-import unsloth
+
+from tweetstyle.fit.chatter import without_ldconfig
+
+with without_ldconfig():
+    import unsloth
 from unsloth import FastLanguageModel
 import torch
 from datasets import Dataset
