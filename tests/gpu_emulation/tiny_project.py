@@ -1,0 +1,79 @@
+"""A tiny project for runs on the emulated card: 60 of the sample's tweets, a Llama of one layer whose answers end at once, recipes."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+from safetensors.numpy import load_file, save_file
+from support.chat_templates import CHATML
+from support.tiny_llama import write_llama, write_tokenizer
+
+SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample" / "tweets.csv"
+VOCABULARY = 1500
+WIDTH = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 1,
+         "vocab_size": 1536, "max_position_embeddings": 2048}  # fmt: skip
+"""One layer: one attention a micro-batch, by which faults are counted."""
+RECIPE = """\
+data: {{source: tweets.csv}}
+prompt: {{style: Nimzo, format: {format}}}
+model: {{base: ../base, method: {method}, lora: {{r: 4, lora_alpha: 8}}}}
+training:
+  {{max_length: 96, warmup_steps: 1, learning_rate: {rate}, {training}}}
+evaluation: {{max_tweets: 6, samples: 0, examples: 0}}
+sampling: {{num_predict: 12}}
+export: {{types: [q8_0], gate_answers: 2, gate_tweets: 10}}
+"""
+
+
+def sample_tweets(count: int = 60) -> list[dict[str, str]]:
+    """The first short ones that are the author's own words."""
+    with SAMPLE.open(encoding="utf-8", newline="") as stream:
+        rows = [row for row in csv.DictReader(stream) if 20 < len(row["texte"]) < 90 and not row["texte"].startswith(("RT ", "@", "http"))]
+    return rows[:count]
+
+
+def write_base(directory: Path) -> Path:
+    """Every embedding has a first value that no layer changes and that the head reads into the end tokens."""
+    write_llama(directory, **WIDTH)
+    write_tokenizer(directory, texts=[row["texte"] for row in sample_tweets(400)], size=VOCABULARY)
+    settings = json.loads((directory / "tokenizer_config.json").read_text())
+    (directory / "tokenizer_config.json").write_text(json.dumps(settings | {"chat_template": CHATML}))
+    add_chatml_tokens(directory / "tokenizer.json")
+    weights, ends = load_file(directory / "model.safetensors"), [end_id(directory, "<|end_of_text|>"), end_id(directory, "<|im_end|>")]
+    weights["model.embed_tokens.weight"][:, 0] = 3
+    weights["model.norm.weight"][:] = 1
+    weights["lm_head.weight"][:, 0] = 0
+    weights["lm_head.weight"][ends] = 0
+    weights["lm_head.weight"][ends, 0] = 2
+    for name in weights:
+        if name.endswith(("o_proj.weight", "down_proj.weight")):
+            weights[name][0] = 0
+    save_file(weights, directory / "model.safetensors", metadata={"format": "pt"})
+    return directory
+
+
+def add_chatml_tokens(path: Path) -> None:
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.add_special_tokens(["<|im_start|>", "<|im_end|>"])
+    tokenizer.save(str(path))
+
+
+def end_id(directory: Path, token: str) -> int:
+    added = json.loads((directory / "tokenizer.json").read_text())["added_tokens"]
+    return next(entry["id"] for entry in added if entry["content"] == token)
+
+
+def write_project(directory: Path, method: str, format: str, training: str, rate: str = "1e-3") -> Path:
+    """directory/mine.yaml over directory/../base; give back the directory."""
+    directory.mkdir()
+    rows = sample_tweets()
+    with (directory / "tweets.csv").open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    (directory / "mine.yaml").write_text(RECIPE.format(method=method, format=format, training=training, rate=rate))
+    return directory

@@ -1,0 +1,135 @@
+"""Processes on the emulated card (tests/gpu_emulation/card): a command of its own, and forks of one that has imported Unsloth once.
+
+    environment(directory)                    of a program that is to have the card
+    with CardForks(directory) as forks:
+        forks.run("module:function", ...)     in a fork; what the function returns, as JSON
+
+An import of Unsloth takes half a minute under the emulation. The process forks before torch has computed anything.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+TESTS = Path(__file__).resolve().parents[1]
+CARD = TESTS / "gpu_emulation" / "card"
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+NO_OLLAMA = "127.0.0.1:9"
+
+
+def environment(log: Path, of: dict[str, str] | None = None) -> dict[str, str]:
+    """of: an environment, by default this process's. log: a file that gets a line for each thing of the card that is used."""
+    of = dict(os.environ) if of is None else of
+    own = {"EMULATED_CARD": "1", "EMULATED_CARD_LOG": str(log), "OLLAMA_HOST": NO_OLLAMA, "COLUMNS": "140"}
+    own["PYTHONPATH"] = os.pathsep.join(map(str, (CARD, TESTS.parent, TESTS)))
+    own["PATH"] = os.pathsep.join([str(CARD), of["PATH"]])
+    return of | own | ONE_THREAD
+
+
+@dataclass(frozen=True)
+class Ended:
+    """status: as of a process, -9 where it was killed; said: stdout and stderr; result: what the function returned."""
+
+    status: int
+    said: str
+    result: Any
+
+
+class CardForks:
+    """The process that forks; `directory` takes its log."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.used = directory / "card.log"
+
+    def __enter__(self) -> CardForks:
+        self._log = (self.directory / "forks.log").open("w+")
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self._log}
+        command = [sys.executable, "-m", "support.emulated_card", str(self.directory)]
+        self._process = subprocess.Popen(command, env=environment(self.used), text=True, **pipes)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.stdin.close()
+        self._process.wait(60)
+        self._log.close()
+
+    def run(self, function: str, *arguments: Any, cwd: Path | None = None, fault: str = "") -> Ended:
+        """function: "module:name", its arguments and its result plain data; fault: KIND:N of emulated_card.faults."""
+        request = {"function": function, "arguments": arguments, "cwd": str(cwd or self.directory), "fault": fault}
+        self._process.stdin.write(json.dumps(request, default=str) + "\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        if not answer:
+            self._log.seek(0)
+            raise RuntimeError(f"the process that forks has ended:\n{self._log.read()}")
+        return Ended(**json.loads(answer))
+
+
+# -- the process that forks ---------------------------------------------------------------------------------
+
+
+def main() -> None:
+    import gc
+
+    directory = Path(sys.argv[1])
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    from tweetstyle.fit.chatter import prepare_environment
+
+    prepare_environment(directory)
+    import tweetstyle.fit.sitting  # noqa: F401
+
+    gc.freeze()
+    print("ready", file=sys.stderr, flush=True)
+    for line in sys.stdin:
+        answers.write(json.dumps(carry_out(directory, json.loads(line))) + "\n")
+
+
+def carry_out(directory: Path, request: dict[str, Any]) -> dict[str, Any]:
+    words, result = directory / "said.txt", directory / "result.json"
+    result.unlink(missing_ok=True)
+    child = os.fork()
+    if child == 0:
+        in_the_fork(request, words, result)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    returned = json.loads(result.read_text()) if result.exists() else None
+    return {"status": status, "said": words.read_text(errors="replace"), "result": returned}
+
+
+def in_the_fork(request: dict[str, Any], words: Path, result: Path) -> None:
+    """Never returns. Exit status: the function's own where it exits, 2 for an exception that it lets out."""
+    status = 2
+    try:
+        file = os.open(words, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        os.dup2(file, 1)
+        os.dup2(file, 2)
+        os.chdir(request["cwd"])
+        os.environ["EMULATED_CARD_FAULT"] = request["fault"]
+        module, name = request["function"].split(":")
+        returned = getattr(importlib.import_module(module), name)(*request["arguments"])
+        result.write_text(json.dumps(returned))
+        status = 0
+    except SystemExit as ended:
+        status = ended.code if isinstance(ended.code, int) else int(bool(ended.code))
+        if isinstance(ended.code, str):
+            print(ended.code, file=sys.stderr)
+    finally:
+        if status == 2:
+            traceback.print_exc()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+if __name__ == "__main__":
+    # As the module that the forks import, not as __main__.
+    importlib.import_module("support.emulated_card").main()
