@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-PARTS = ("fits", "context", "speed", "plan", "export", "generate")
+PARTS = ("fits", "speed", "plan", "context", "generate", "export")
 
 
 def main() -> None:

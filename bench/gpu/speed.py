@@ -16,13 +16,13 @@ from bench.gpu.shared import attempt, begin, llama3, tweet_lengths, write_result
 
 WAYS = {"ours": ways.ours, "by hand": ways.by_hand, "without unsloth": ways.without_unsloth, "classic": ways.classic}
 GOALS = {"by hand": 0.98, "without unsloth": 1.8, "classic": 8.0}
-ROUNDS, STEPS = 2, 5
+STEPS = 5
 
 
 def main(arguments: list[str] | None = None) -> None:
     with begin("speed", arguments) as bench:
         llama3(bench)
-        rounds, steps = (1, 2) if bench.tiny else (ROUNDS, STEPS)
+        rounds, steps = (1, 2) if bench.tiny else (bench.rounds, STEPS)
         seen: dict[str, list[Any]] = {name: [] for name in WAYS}
         for number in range(rounds):
             # The second round goes the other way, so that none always comes first.

@@ -26,7 +26,7 @@ def peaks(bench: Bench, r: int, settings: list[dict[str, Any]], long: bool = Fal
     model, each = model_section(base, r), [training_section(bench, **changes) for changes in settings]
     largest = max(each, key=lambda training: training.max_length)
     loaded, tokenizer = trainer.load_model(base, model, largest)
-    backend, beginning = attention_backend(), trainer.trained_weights(loaded)
+    backend, beginning, card = attention_backend(), trainer.trained_weights(loaded), trainer.card_memory()
     documents, found = random_documents(base, 400, bench.length), []
     for changes, training in zip(settings, each, strict=True):
         if bench.time_is_up:
@@ -37,11 +37,10 @@ def peaks(bench: Bench, r: int, settings: list[dict[str, Any]], long: bool = Fal
         trainer.begin_again(loaded, beginning)
         line = changes | {"r": r, "attention": backend, "offloaded": OFFLOADED[training.gradient_checkpointing]}
         if isinstance(seen, OutOfMemory):
-            found.append(
-                line | {"fits": False, "out_of_memory": seen.said, "predicted_bytes": plan_memory(base.config, model, training).tensors}
-            )
+            predicted = plan_memory(base.config, model, training, card=card).tensors
+            found.append(line | {"fits": False, "out_of_memory": seen.said, "predicted_bytes": predicted})
             continue
-        probe = probe_of(seen, base, model, training, trainer.device_name(), card=not trainer.CPU)
+        probe = probe_of(seen, base, model, training, trainer.device_name(), card=card)
         line |= {"fits": True, "peak_bytes": probe.peak_bytes, "reserved_bytes": probe.reserved_bytes}
         found.append(line | {"predicted_bytes": probe.predicted_bytes, "tokens_per_second": round(probe.tokens_per_second, 1)})
     return found

@@ -81,7 +81,7 @@ def classic(bench: Bench, steps: int) -> dict[str, Any]:
     from datasets import Dataset
     from transformers import Trainer, TrainingArguments
 
-    base, width = llama3(bench), 128 if bench.tiny else PADDED_TO
+    base, width = llama3(bench), min(bench.length, PADDED_TO)
     model, backend = _stock_model(bench)
     rows = []
     for document in _documents(bench, base)[: 2 * steps * 8 * CLASSIC_BATCH]:

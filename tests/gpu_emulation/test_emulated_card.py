@@ -110,6 +110,16 @@ def test_all_weights_are_trained_in_the_chat_format(forks, place):
     assert len(curve) == 3 and curve[2] < curve[0] and exported(chat)
 
 
+def test_the_benches_for_a_card_run_to_their_end(forks, place, project):
+    """bench/gpu.sh --tiny: the memory grid, and the speed against the three other ways. Speeds are the emulation's and mean nothing."""
+    results = place / "results"
+    ended = forks.run("gpu_emulation.measured:bench", "fits", "speed", "--tiny", "--results", str(results), cwd=project)
+    assert ended.status == 0, ended.said
+    fits, speed = (json.loads((results / f"gpu-{part}.json").read_text()) for part in ("fits", "speed"))
+    assert fits["card"].startswith("NVIDIA GeForce RTX 3060") and all(run["fits"] and run["predicted_bytes"] for run in fits["runs"])
+    assert all(ratio > 0 for ratio in speed["ours_against"].values()) and len(speed["ours_against"]) == 3
+
+
 def lines_of(project: Path) -> list[dict]:
     return main_figures(project / "model" / "mine" / "metrics.jsonl")
 

@@ -105,4 +105,4 @@ def test_the_script_knows_its_parts_and_no_others(project):
     script = project / "bench" / "gpu.sh"
     assert subprocess.run(["bash", "-n", script]).returncode == 0
     wrong = subprocess.run([script, "nothing", "--tiny"], capture_output=True, text=True, timeout=120)
-    assert wrong.returncode == 1 and "nothing is no part: fits, context, speed, plan, export, generate" in wrong.stderr
+    assert wrong.returncode == 1 and "nothing is no part: fits, speed, plan, context, generate, export" in wrong.stderr
