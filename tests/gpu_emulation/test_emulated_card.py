@@ -78,6 +78,14 @@ def test_it_trains_the_same_as_the_cpu_path(forks, place, method):
     assert card["apart"] <= 2 / 16 and cpu["apart"] < 1e-4 and min(card["mixed"], cpu["mixed"]) > 0.5
 
 
+def test_embeddings_in_ram_change_nothing(forks, place):
+    """Where the card is tight Unsloth keeps them there: training, validation and samples give the same figures, to the bit."""
+    ended = forks.run("gpu_emulation.offloaded:before_and_after", str(place / "base"), str(place), "qlora", str(place / "offloaded"))
+    assert ended.status == 0, ended.said
+    card, ram = ended.result["card"], ended.result["ram"]
+    assert (card.pop("device"), ram.pop("device")) == ("cuda", "cpu") and card == ram and card["nats"] > 0
+
+
 def test_a_failure_a_kill_and_memory_that_runs_out_cost_only_time(forks, place):
     """`tweetstyle-fit`, lora and text: the card fails in step 4, the process is killed in step 5, memory runs out in step 6; then it ends.
 
