@@ -139,7 +139,9 @@ def plan_memory(
         "desktop and others": DISPLAY if card is None else card.others,
     }
     peak = max(moments, key=lambda moment: sum(moments[moment].values()))
-    phases = {LOAD: loaded, TRAINING: {**resident, **moments[peak]}}
+    # Unsloth moves the embeddings when the base is loaded, before it adds the adapter; the last linear is there in 16 bits too.
+    loading = base_weights(shape, model, training) | {"one linear, 16 bits": 2 * shape.largest_linear} if moved else loaded
+    phases = {LOAD: loading, TRAINING: {**resident, **moments[peak]}}
     if of_unsloth:
         phases |= training_phases(shape, model, training, resident, stored)
         phases |= {} if card and card.training_only else later_phases(shape, model, training, resident, moved, card)
