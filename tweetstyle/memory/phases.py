@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from tweetstyle.memory.activations import OFFLOAD_FROM, Checkpoints, dequantised_bytes
 from tweetstyle.memory.card import Card
-from tweetstyle.memory.scoring import BATCH_TOKENS, BYTES_PER_LOGIT, positions_per_slice
+from tweetstyle.memory.scoring import BATCH_TOKENS, positions_per_slice
 from tweetstyle.memory.shape import Shape
 from tweetstyle.memory.tight_card import CUDA_CONTEXT
 from tweetstyle.memory.weights import weight_bytes_each
@@ -76,7 +76,8 @@ def later_phases(
 
 
 def _slice_bytes(shape: Shape) -> int:
-    return BYTES_PER_LOGIT * positions_per_slice(shape.vocabulary) * shape.vocabulary
+    """Logits in fp32 and their log-softmax; those in 16 bits, of which they were made, are gone by then."""
+    return (4 + 4) * positions_per_slice(shape.vocabulary) * shape.vocabulary
 
 
 def _loaded_apart(model: Model, resident: Mapping[str, int], moved: int) -> dict[str, int]:

@@ -124,9 +124,9 @@ def plan_memory(
     shape = read_shape(config)
     of_unsloth, states = kernels == "unsloth", optimizer_states(shape, model, training)
     loaded, moved = _loaded(shape, model, training, card if of_unsloth else None)
-    if of_unsloth:
-        loaded["cuBLAS, position tables"] = 2 * CUBLAS_WORKSPACE + (0 if model.method == "full" else position_tables(shape))
-    resident = loaded | {"gradients": gradient_bytes(shape, model), f"optimizer, {training.optim}": states.card}
+    tables = 0 if model.method == "full" else position_tables(shape)
+    made = {"cuBLAS, position tables": 2 * CUBLAS_WORKSPACE + tables} if of_unsloth else {}
+    resident = loaded | made | {"gradients": gradient_bytes(shape, model), f"optimizer, {training.optim}": states.card}
     moments, stored = _moments(shape, model, training, kernels)
     if of_unsloth and second_buffer_dropped(stored.card, sum(resident.values()) - states.card, _most(moments), card):
         moments, stored = _moments(shape, model, training, kernels, buffers=1)
