@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from gpu_emulation import tiny_project
-from support.emulated_card import CardForks
+from support.emulated_card import CardForks, environment
+from support.network_guard import NetworkGuard
 from support.small_runs import invented_tweets, main_figures, write_tweets
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -116,6 +119,40 @@ def test_all_weights_are_trained_in_the_chat_format(forks, place):
     assert ended.status == 0, ended.said
     curve = [line["eval_bits_per_byte"] for line in lines_of(chat) if "eval_bits_per_byte" in line]
     assert len(curve) == 3 and curve[2] < curve[0] and exported(chat)
+
+
+def test_a_whole_qlora_run_stops_early_and_touches_nothing_else(place, tmp_path):
+    """The command as a user starts it, inst: probe, early stopping, the best checkpoint, evaluation, export, gate.
+
+    It runs no ldconfig, though Triton finds no libcuda and it may be root; sends nothing; and leaves nothing outside of its directories.
+    """
+    training = ONE_PACK + "max_steps: 6, eval_steps: 1, save_steps: 1, early_stopping_patience: 2, samples: 1"
+    project = tiny_project.write_project(place / "whole-qlora", "qlora", "inst", training, "1e-30")
+    home, programs = tmp_path / "home", tmp_path / "bin"
+    home.mkdir()
+    programs.mkdir()
+    (programs / "ldconfig").write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/ldconfig-was-run\n')
+    (programs / "ldconfig").chmod(0o755)
+    guard = NetworkGuard(tmp_path)
+    of_user = guard.environment | {"HOME": str(home), "PATH": f"{programs}{os.pathsep}{guard.environment['PATH']}"}
+    before = {path.name for path in project.iterdir()}
+    command = [Path(sys.executable).parent / "tweetstyle-fit", "mine.yaml"]
+    of_card = environment(tmp_path / "card.log", of_user)
+    done = subprocess.run(command, cwd=project, env=of_card, capture_output=True, text=True, timeout=1000)
+    assert done.returncode == 0, done.stdout + done.stderr
+    used = (tmp_path / "card.log").read_text()
+    assert "attention of packed documents torch.bfloat16" in used and "bitsandbytes cdequantize_blockwise_bf16_nf4" in used
+    assert {"_rms_layernorm_forward_rows", "_rope_embedding_QK", "_fg_kernel"} <= {line.split()[-1] for line in used.splitlines()}
+    assert "probe" in done.stderr and json.loads((project / "model" / "mine" / "probe.json").read_text())["peak_bytes"] > 0
+    evaluated = [line["step"] for line in lines_of(project) if "eval_bits_per_byte" in line]
+    facts = json.loads((project / "model" / "mine" / "fit.json").read_text())["facts"]
+    assert evaluated == [0, 1, 2, 3] and (facts["steps"], facts["best_step"]) == (3, 1)
+    best, kept = (project / "model" / "mine" / name / "adapter_model.safetensors" for name in ("checkpoint-1", "final_model"))
+    assert kept.read_bytes() == best.read_bytes() and exported(project)
+    assert not (tmp_path / "ldconfig-was-run").exists()
+    assert guard.left_the_machine() == []
+    assert {path.name for path in project.iterdir()} - before == {"data", "model", "export"}
+    assert [str(path.relative_to(home)) for path in home.rglob("*") if path.is_file()] == []
 
 
 def test_the_benches_for_a_card_run_to_their_end(forks, place, project):
