@@ -38,20 +38,17 @@ def inspect(paths: Sequence[Path], console: Console, target: Path | None = None,
     found = take_inventory(paths, separator)
     text = recipe_text(paths, found.likely_kept, found.likely, separator, target or TARGET)
     show(found, console)
+    if not observe_card(os.environ).cards:
+        what = (
+            f"There is no NVIDIA card here, and {target or 'the recipe'} is for one. To train without a card, write in it: {WITHOUT_CARD}"
+        )
+        _print(console, f"\n{what}", "yellow", wrap=True)
     if target:
         write_recipe(target, text)
         _print(console, f"\nwritten: {target}. Set prompt.style in it, then: tweetstyle-fit {target} --dry-run")
     else:
         _print(console, f"\na recipe to start from (--write-recipe {TARGET} writes it)", "bold")
         _print(console, text)
-    if not observe_card(os.environ).cards:
-        written = f"{target} is" if target else "the recipe is"
-        _print(
-            console,
-            f"\nThere is no NVIDIA card here, and {written} for one. To train without a card, write in it: {WITHOUT_CARD}",
-            "yellow",
-            wrap=True,
-        )
 
 
 def show(found: Inventory, console: Console) -> None:
