@@ -12,16 +12,16 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import subprocess
 import sys
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from support.forking_process import ONE_THREAD, ForkingProcess
+
 TESTS = Path(__file__).resolve().parents[1]
 CARD = TESTS / "gpu_emulation" / "card"
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 NO_OLLAMA = "127.0.0.1:9"
 
 
@@ -43,35 +43,18 @@ class Ended:
     result: Any
 
 
-class CardForks:
-    """The process that forks; `directory` takes its log."""
+class CardForks(ForkingProcess):
+    """The process that forks; `directory` takes its logs."""
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.used = directory / "card.log"
+    module = "support.emulated_card"
 
-    def __enter__(self) -> CardForks:
-        self._log = (self.directory / "forks.log").open("w+")
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self._log}
-        command = [sys.executable, "-m", "support.emulated_card", str(self.directory)]
-        self._process = subprocess.Popen(command, env=environment(self.used), text=True, **pipes)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.stdin.close()
-        self._process.wait(60)
-        self._log.close()
+    def environment(self) -> dict[str, str]:
+        return environment(self.directory / "card.log")
 
     def run(self, function: str, *arguments: Any, cwd: Path | None = None, fault: str = "") -> Ended:
         """function: "module:name", its arguments and its result plain data; fault: KIND:N of emulated_card.faults."""
         request = {"function": function, "arguments": arguments, "cwd": str(cwd or self.directory), "fault": fault}
-        self._process.stdin.write(json.dumps(request, default=str) + "\n")
-        self._process.stdin.flush()
-        answer = self._process.stdout.readline()
-        if not answer:
-            self._log.seek(0)
-            raise RuntimeError(f"the process that forks has ended:\n{self._log.read()}")
-        return Ended(**json.loads(answer))
+        return Ended(**self.ask(request))
 
 
 # -- the process that forks ---------------------------------------------------------------------------------

@@ -38,6 +38,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from support.forking_process import ONE_THREAD, ForkingProcess
 from support.small_runs import main_figures
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -55,35 +56,16 @@ class Ended:
     seconds: float
 
 
-class Forks:
+class Forks(ForkingProcess):
     """The process that forks. base and data are written into `directory`."""
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
+    module = "support.killed_runs"
 
-    def __enter__(self) -> Forks:
-        environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-        environment["PYTHONPATH"] = os.pathsep.join([str(TESTS.parent), str(TESTS)])
-        self._log = (self.directory / "forks.log").open("w+")
-        command = [sys.executable, "-m", "support.killed_runs", str(self.directory)]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": self._log}
-        self._process = subprocess.Popen(command, env=environment, text=True, **pipes)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.stdin.close()
-        self._process.wait(60)
-        self._log.close()
+    def environment(self) -> dict[str, str]:
+        return os.environ | ONE_THREAD | {"PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS)])}
 
     def fit(self, run: Path, cut: dict[str, Any] | None = None, **training: Any) -> Ended:
-        request = {"run": str(run), "cut": cut or {}, "training": TRAINING | training}
-        self._process.stdin.write(json.dumps(request) + "\n")
-        self._process.stdin.flush()
-        answer = self._process.stdout.readline()
-        if not answer:
-            self._log.seek(0)
-            raise RuntimeError(f"the process that forks has ended:\n{self._log.read()}")
-        return Ended(**json.loads(answer))
+        return Ended(**self.ask({"run": str(run), "cut": cut or {}, "training": TRAINING | training}))
 
 
 def batches_file(run: Path) -> Path:

@@ -131,7 +131,7 @@ OTHER_PHASES = {"validation": _validate, "sampling": _write_samples}
 
 @contextmanager
 def counting(peaks: dict[str, dict[str, int]], phase: str, *, note: bool = True) -> Iterator[None]:
-    """Notes the peak inside the block under peaks[phase], which stands from its beginning."""
+    """Notes the peak inside the block under peaks[phase], an entry made as the block begins."""
     import torch
 
     torch.cuda.reset_peak_memory_stats()
