@@ -32,10 +32,10 @@ def test_every_way_in_which_a_card_fails_is_told_and_its_traceback_kept(tmp_path
         RuntimeError("Triton Error [CUDA]: an illegal memory access was encountered"),
     ]
     for error in said:
-        with pytest.raises(TweetstyleError) as told, one_message_where_the_card_fails(tmp_path):
+        with pytest.raises(TweetstyleError) as raised, one_message_where_the_card_fails(tmp_path):
             raise error
         first = str(error).split("\n")[0]
-        assert told.value.what == f"the card failed: {first}" and told.value.where == str(tmp_path / REPORT)
+        assert raised.value.what == f"the card failed: {first}" and raised.value.where == str(tmp_path / REPORT)
         kept = (tmp_path / REPORT).read_text()
         assert first in kept and "Traceback" in kept and __file__ in kept
 
@@ -50,9 +50,9 @@ def test_memory_that_ran_out_is_no_failure_of_the_card_and_one_message_too(tmp_p
         "Triton Error [CUDA]: out of memory",
     )
     for error in (torch.OutOfMemoryError("CUDA out of memory."), *map(RuntimeError, of_memory), MemoryError()):
-        with pytest.raises(TweetstyleError) as told, one_message_where_the_card_fails(tmp_path):
+        with pytest.raises(TweetstyleError) as raised, one_message_where_the_card_fails(tmp_path):
             raise error
-        assert told.value.what == f"memory ran out: {str(error) or 'MemoryError'}" and "nvidia-smi" in told.value.hint
+        assert raised.value.what == f"memory ran out: {str(error) or 'MemoryError'}" and "nvidia-smi" in raised.value.hint
         assert "Traceback" in (tmp_path / REPORT).read_text()
 
 
@@ -85,11 +85,11 @@ def library_that_raises(directory, package, error):
 )
 def test_a_library_of_the_card_that_fails_is_named_with_its_log(tmp_path, package, named, error):
     fails = library_that_raises(tmp_path, package, error)
-    with pytest.raises(TweetstyleError) as told, one_message_where_the_card_fails(tmp_path):
+    with pytest.raises(TweetstyleError) as raised, one_message_where_the_card_fails(tmp_path):
         fails()
-    assert told.value.what.startswith(f"{named}, which compiles or computes for the card, failed: {type(error).__name__}")
-    assert str(error).split("\n")[0] in told.value.what
-    assert told.value.where == str(tmp_path / REPORT) and str(tmp_path / "log.txt") in told.value.hint
+    assert raised.value.what.startswith(f"{named}, which compiles or computes for the card, failed: {type(error).__name__}")
+    assert str(error).split("\n")[0] in raised.value.what
+    assert raised.value.where == str(tmp_path / REPORT) and str(tmp_path / "log.txt") in raised.value.hint
     assert "Traceback" in (tmp_path / REPORT).read_text()
 
 
@@ -109,24 +109,24 @@ def test_errors_of_other_code_keep_their_traceback(tmp_path):
 def test_what_the_failure_brings_about_or_was_taken_for_does_not_hide_it(tmp_path):
     """What cleans up after the step fails on the same card, and what loads an adapter takes any RuntimeError for one that does not fit."""
     for then in (RuntimeError("basic_ios::clear: iostream error"), TweetstyleError("the adapter does not fit the base model")):
-        with pytest.raises(TweetstyleError) as told, one_message_where_the_card_fails(tmp_path):
+        with pytest.raises(TweetstyleError) as raised, one_message_where_the_card_fails(tmp_path):
             try:
                 raise RuntimeError(GONE)
             except RuntimeError as error:
                 raise then from error
-        assert told.value.what == "the card failed: CUDA error: unspecified launch failure"
+        assert raised.value.what == "the card failed: CUDA error: unspecified launch failure"
     mine = TweetstyleError("the disk is full")
-    with pytest.raises(TweetstyleError) as told, one_message_where_the_card_fails(tmp_path):
+    with pytest.raises(TweetstyleError) as raised, one_message_where_the_card_fails(tmp_path):
         raise mine
-    assert told.value is mine
+    assert raised.value is mine
 
 
 def test_a_traceback_that_cannot_be_kept_does_not_hide_it_either(tmp_path):
     (tmp_path / "run").write_text("a file, where the directory should be")
     expected = pytest.raises(TweetstyleError, match="the card failed: CUDA error: unspecified")
-    with expected as told, one_message_where_the_card_fails(tmp_path / "run"):
+    with expected as raised, one_message_where_the_card_fails(tmp_path / "run"):
         raise RuntimeError(GONE)
-    assert "its traceback could not be kept" in told.value.where
+    assert "its traceback could not be kept" in raised.value.where
 
 
 def triton_fails(directory):

@@ -41,9 +41,7 @@ def one_message_where_the_card_fails(directory: Path) -> Iterator[None]:
     """
     try:
         yield
-    except BaseException as error:
-        if not isinstance(error, Exception):
-            raise
+    except Exception as error:
         first = next((met for met in _chain(error) if _is_the_cards(met)), None)
         if first is not None:
             what, hint = f"the card failed: {_first_line(first)}", HINT
