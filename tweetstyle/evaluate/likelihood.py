@@ -160,9 +160,9 @@ def _hidden(model: Any, pack: Pack, cache: Any, before: int) -> torch.Tensor:
     """Last hidden states [n, width] of the pack's tokens, after the `before` tokens of the cache, which is left as it was."""
     import torch
 
-    if not len(pack.ids):  # one token each, and the beginning predicts it
-        return torch.empty(0, model.config.hidden_size, device=input_device(model), dtype=model.dtype)
     device = input_device(model)
+    if not len(pack.ids):  # one token each, and the beginning predicts it
+        return torch.empty(0, model.config.hidden_size, device=device, dtype=model.dtype)
     ids, positions = (torch.from_numpy(part)[None].to(device) for part in (pack.ids, pack.positions))
     sees = np.concatenate([np.ones((len(pack.ids), before), dtype=bool), pack.sees], axis=1)
     # Added to the scores of attention. The least number, not minus infinity: a block of nothing else would make NaN of a softmax.
