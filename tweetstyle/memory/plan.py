@@ -34,9 +34,10 @@ from tweetstyle.memory.weights import (
 )
 from tweetstyle.recipe import Model, Training
 
-FRAGMENTATION = 1 / 64
-"""Share of the activations lost between the allocator's blocks (expandable segments). On emulated cards that refuse what they have not,
-the longest packs that fit leave less than this (bench/gpu_memory.py); Unsloth reckons with 1/16 (unsloth_zoo/block_swap.py)."""
+FRAGMENTATION = 1 / 20
+"""Share of the activations lost between the allocator's blocks (expandable segments) on a full card. On emulated cards of 7.6 and
+11.6 GiB an 8B fits where it is 1/17 to 1/21 and runs out of memory at 1/22 and less (bench/gpu_memory.py); Unsloth reckons with 1/16
+(unsloth_zoo/block_swap.py)."""
 CUBLAS_WORKSPACE = 8320 * 1024
 """:4096:2:16:8", the default of cards before Hopper (docs.pytorch.org/docs/stable/notes/cuda.html, cuBLAS workspaces). Each thread
 that multiplies has one: the forward's, and autograd's for the backward."""
