@@ -49,12 +49,12 @@ def scoring(rounds: int, tweets: int, data: Path) -> dict:
     """Case → the seconds of each way in each round, and the sums, in nats."""
     import torch
 
-    from tweetstyle.base_model import read_base_model
-    from tweetstyle.evaluate.likelihood import load_model, summed_losses
+    from tweetstyle.inference.likelihood import load_model, summed_losses
+    from tweetstyle.model.base import read_base_model
     from tweetstyle.prepare import prepare
-    from tweetstyle.recipe_file import read_recipe
+    from tweetstyle.prompt.template import build_template
+    from tweetstyle.recipe_yaml import read_recipe
     from tweetstyle.records import read_split
-    from tweetstyle.template import build_template
 
     recipe = read_recipe(RECIPE)
     base = read_base_model(recipe.model.base)

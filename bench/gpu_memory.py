@@ -27,12 +27,12 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from gpu_emulation.driver import SHAPES, Cell, build_driver, card_environment, write_hollow_base  # noqa: E402
 
-from tweetstyle.hub import HUB, known_config  # noqa: E402
-from tweetstyle.memory import MemoryPlan, largest_that_fit, plan_memory  # noqa: E402
-from tweetstyle.memory.card import GIB, REPORTED, Card  # noqa: E402
-from tweetstyle.memory.phases import LOAD, SAMPLES, TRAINING, VALIDATION  # noqa: E402
+from tweetstyle.hardware.card import GIB, REPORTED, Card  # noqa: E402
+from tweetstyle.model.hub import HUB, known_config  # noqa: E402
+from tweetstyle.plan import MemoryPlan, largest_that_fit, plan_memory  # noqa: E402
+from tweetstyle.plan.phases import LOAD, SAMPLES, TRAINING, VALIDATION  # noqa: E402
 from tweetstyle.recipe import Lora, Model, Recipe, Training  # noqa: E402
-from tweetstyle.recipe_file import read_recipe  # noqa: E402
+from tweetstyle.recipe_yaml import read_recipe  # noqa: E402
 
 OUT = Path(__file__).parent / "results" / "gpu_memory.json"
 LIBRARIES = ("torch", "unsloth", "unsloth_zoo", "transformers", "trl", "peft", "bitsandbytes", "triton")

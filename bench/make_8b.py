@@ -23,7 +23,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1] / part) for part in ("",
 
 from support.tiny_llama import shapes, write_adapter, write_tokenizer  # noqa: E402
 
-from tweetstyle.base_model import read_base_model  # noqa: E402
+from tweetstyle.model.base import read_base_model  # noqa: E402
 from tweetstyle.progress import Bar  # noqa: E402
 
 SHARD_BYTES = 5 * 10**9

@@ -52,8 +52,8 @@ def row(name: str, method: str, length: int, batch: int, r: int, checkpointing: 
     """Bytes planned and counted: weights, adapter, gradients and what one step makes; the optimizer's states stand elsewhere."""
     from support.traced_step import TracedStep
 
-    from tweetstyle.hub import known_config
-    from tweetstyle.memory import plan_memory
+    from tweetstyle.model.hub import known_config
+    from tweetstyle.plan import plan_memory
     from tweetstyle.recipe import Lora, Model, Training
 
     config, began = known_config(name), time.perf_counter()

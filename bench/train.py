@@ -38,9 +38,9 @@ class Case:
     """What all variants train on: the demo's recipe over the tweets in `data`, so many steps of it."""
 
     def __init__(self, data: Path, steps: int) -> None:
-        from tweetstyle.base_model import read_base_model
-        from tweetstyle.recipe_file import read_recipe
-        from tweetstyle.template import build_template
+        from tweetstyle.model.base import read_base_model
+        from tweetstyle.prompt.template import build_template
+        from tweetstyle.recipe_yaml import read_recipe
 
         self.recipe, self.data = read_recipe(RECIPE), data
         self.base = read_base_model(self.recipe.model.base)
@@ -49,7 +49,7 @@ class Case:
         self.training = self.recipe.training.model_copy(update=once)
 
     def documents(self):
-        from tweetstyle.fit.documents import read_documents
+        from tweetstyle.dataset.examples import read_documents
 
         return read_documents(self.base, self.template, self.data / "train.jsonl", self.training.max_length)
 
@@ -58,7 +58,7 @@ class Case:
 
 
 def ours(case: Case, directory: Path) -> list[tuple[float, int]]:
-    from tweetstyle.fit import fit
+    from tweetstyle.train import fit
 
     train, validation = case.data / "train.jsonl", case.data / "validation.jsonl"
     fit(case.base, case.template, case.recipe.model, case.training, train, validation, directory)

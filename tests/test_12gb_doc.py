@@ -11,17 +11,17 @@ import pytest
 from click.testing import CliRunner
 
 from tweetstyle.cli import fit_command, tweetstyle
-from tweetstyle.disk import disk_needed
-from tweetstyle.fit.backoff import with_half_the_batch
-from tweetstyle.fit.probe import COUNTED, MOST_STEPS
-from tweetstyle.hub import HUB, known_config
-from tweetstyle.memory import PROBE, largest_that_fit, named_card, plan_memory, plan_on
-from tweetstyle.memory.fit_to_card import with_rank, with_training
-from tweetstyle.needs import estimated_lesson, needs_of
-from tweetstyle.outline import Outline
+from tweetstyle.inspect.starting_recipe import schedule
+from tweetstyle.model.hub import HUB, known_config
+from tweetstyle.model.outline import Outline
+from tweetstyle.plan import PROBE, largest_that_fit, named_card, plan_memory, plan_on
+from tweetstyle.plan.advice import with_rank, with_training
+from tweetstyle.plan.disk import disk_needed
+from tweetstyle.plan.estimate import estimated_lesson, needs_of
 from tweetstyle.recipe import Model, Training
-from tweetstyle.recipe_file import read_recipe
-from tweetstyle.starting_recipe import schedule
+from tweetstyle.recipe_yaml import read_recipe
+from tweetstyle.train.out_of_memory import with_half_the_batch
+from tweetstyle.train.probe import COUNTED, MOST_STEPS
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "12gb.md").read_text(encoding="utf-8")

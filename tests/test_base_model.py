@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tweetstyle.base_model import read_base_model
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.hub import how_to_complete, how_to_get, how_to_replace, known_model
-from tweetstyle.memory.shape import read_shape
-from tweetstyle.outline import outline_base_model
+from tweetstyle.model.base import read_base_model
+from tweetstyle.model.hub import how_to_complete, how_to_get, how_to_replace, known_model
+from tweetstyle.model.outline import outline_base_model
+from tweetstyle.model.shape import read_shape
 
 CONFIG = {
     "architectures": ["LlamaForCausalLM"],
@@ -233,7 +233,7 @@ def test_what_is_no_base_model_is_told_by_its_kind(directory):
 
 def test_an_adapter_that_is_a_pickle_is_not_loaded(tmp_path):
     """PEFT would take adapter_model.bin where there is no safetensors file: it never gets to see it."""
-    from tweetstyle.evaluate.likelihood import load_adapter
+    from tweetstyle.inference.likelihood import load_adapter
 
     (tmp_path / "adapter_config.json").write_text("{}")
     (tmp_path / "adapter_model.bin").write_bytes(b"")

@@ -12,10 +12,10 @@ import pytest
 from click.testing import CliRunner
 from support.small_runs import invented_tweets
 
-from tweetstyle.apart import apart_from_unsloth
-from tweetstyle.card_failure import REPORT, one_message_where_the_card_fails
 from tweetstyle.cli import fit_command
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.inference.clean_process import apart_from_unsloth
+from tweetstyle.train.card_errors import REPORT, one_message_where_the_card_fails
 
 GONE = "CUDA error: unspecified launch failure\nCUDA kernel errors might be asynchronously reported at some other API call"
 

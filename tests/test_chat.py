@@ -17,12 +17,12 @@ from support.chat_templates import HEADERS
 from support.llama_cpp import THREADS, LlamaServer
 from support.tiny_llama import SPECIAL, write_llama
 
-from tweetstyle.base_model import BaseModel
-from tweetstyle.chat import HELP, Conversation, Memory, Speaker, chat
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export import export
+from tweetstyle.inference.chat import HELP, Conversation, Memory, Speaker, chat
+from tweetstyle.model.base import BaseModel
+from tweetstyle.prompt.template import SpecialTokens, Template, Topic, build_template
 from tweetstyle.recipe import Export, Sampling
-from tweetstyle.template import SpecialTokens, Template, Topic, build_template
 
 SHORT = Sampling(num_predict=24, seed=7)
 
@@ -249,8 +249,8 @@ class Session:
 
     def __init__(self, gguf: Path, num_predict: int) -> None:
         program = (
-            "import sys; from pathlib import Path; from tweetstyle.chat import chat\n"
-            "from tweetstyle.recipe import Sampling; from tweetstyle.template import SpecialTokens, build_template\n"
+            "import sys; from pathlib import Path; from tweetstyle.inference.chat import chat\n"
+            "from tweetstyle.recipe import Sampling; from tweetstyle.prompt.template import SpecialTokens, build_template\n"
             "template = build_template('inst', 'Nimzo', SpecialTokens('<|begin_of_text|>', '<|end_of_text|>'))\n"
             "chat(Path(sys.argv[1]), template, Sampling(seed=7, num_predict=int(sys.argv[2])), None)\n"
         )

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tweetstyle.dataset.held_out import HeldOut
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.evaluate.compare import compare, scores_of, table
-from tweetstyle.held_out import HeldOut
 from tweetstyle.records import Tweet
 from tweetstyle.report.verdict import answers
 

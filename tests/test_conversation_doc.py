@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tweetstyle.playback.checks import REASONS, RUN
 from tweetstyle.recipe import Export, Playback, Prompt
-from tweetstyle.recipe_file import read_recipe
+from tweetstyle.recipe_yaml import read_recipe
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "conversation.md").read_text(encoding="utf-8")

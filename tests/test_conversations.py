@@ -12,8 +12,9 @@ from support.chat_templates import CHATML
 from support.conversing import write_answers
 from support.small_runs import inst_template, small_training
 
-from tweetstyle.base_model import BaseModel, read_base_model
-from tweetstyle.conversations import (
+from tweetstyle.dataset.examples import read_documents, read_held_out
+from tweetstyle.dataset.held_out import held_out
+from tweetstyle.dataset.threads import (
     before_held_out,
     conversations,
     files_read,
@@ -24,14 +25,13 @@ from tweetstyle.conversations import (
     with_messages,
 )
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.fit import plan_fit
-from tweetstyle.fit.documents import read_documents, read_held_out
-from tweetstyle.held_out import held_out
-from tweetstyle.plan import schedule_warnings
+from tweetstyle.model.base import BaseModel, read_base_model
+from tweetstyle.model.tokenizer import IGNORED
+from tweetstyle.plan.schedule import schedule_warnings
+from tweetstyle.prompt.template import SpecialTokens, Template, build_template
 from tweetstyle.recipe import Model
 from tweetstyle.records import REPLY, Tweet
-from tweetstyle.template import SpecialTokens, Template, build_template
-from tweetstyle.tokenizer import IGNORED
+from tweetstyle.train import plan_fit
 
 
 def tweet(id: str, thread: str = "", type: str = "Tweet", text: str | None = None) -> Tweet:

@@ -13,6 +13,7 @@ from support.small_runs import invented_tweets, write_tweets
 from support.tiny_llama import write_llama
 
 from tweetstyle.cli import tweetstyle
+from tweetstyle.dataset.messages import read_messages
 from tweetstyle.demo.base_model import is_current
 from tweetstyle.demo.show import show
 from tweetstyle.errors import TweetstyleError
@@ -20,16 +21,15 @@ from tweetstyle.evaluate import _validation_curve
 from tweetstyle.evaluate.written import AnswerFile, Written
 from tweetstyle.export.model_card import _read as read_for_model_card
 from tweetstyle.files import read_back, read_json_lines
-from tweetstyle.fit import closing
-from tweetstyle.fit.backoff import remembered
-from tweetstyle.fit.metrics import Metrics
 from tweetstyle.manifest import Manifest
-from tweetstyle.memory import decisive_settings
-from tweetstyle.messages import read_messages
+from tweetstyle.plan import decisive_settings
 from tweetstyle.records import read_split
 from tweetstyle.report import read_run
 from tweetstyle.road import Road
 from tweetstyle.road.identity import fit_identity, set_aside_other_run
+from tweetstyle.train import final_scores as closing
+from tweetstyle.train.metrics import Metrics
+from tweetstyle.train.out_of_memory import remembered
 
 DAMAGES = {
     "empty": b"", "cut": b'{"identity": "4f', "cut within a character": b'{"device": "\xc3', "not UTF-8": b'{"device": "\xe9"}',

@@ -16,7 +16,7 @@ from tokenizers import Tokenizer
 
 from tweetstyle.demo import base_model
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.verify.llama_cpp import Logits
+from tweetstyle.inference.llama_cpp import Logits
 
 PIECES = """
 😀 🦊❄️ 👩‍👩‍👧‍👦 🏳️‍🌈 🇨🇦🇫🇷 👍🏽 ❤️ é e\u0301té ÇA où naïve l'hiver J'ai qu’il « voilà » … — ʼn ﬁn œuvre ß İstanbul

@@ -11,13 +11,13 @@ import pytest
 from click.testing import CliRunner
 from test_bad_input import HEADER, RECIPE, rows
 
-from tweetstyle.base_model import read_base_model
 from tweetstyle.cli import fit_command, tweetstyle
-from tweetstyle.disk import Standing, disk_needed, rooms_of
-from tweetstyle.fit.checkpoints import seal
 from tweetstyle.manifest import Manifest
+from tweetstyle.model.base import read_base_model
+from tweetstyle.plan.disk import Standing, disk_needed, rooms_of
 from tweetstyle.road import Road
 from tweetstyle.road.identity import fit_identity
+from tweetstyle.train.checkpoints import seal
 
 MINE = Path("mine.yaml")
 

@@ -25,12 +25,12 @@ from tweetstyle.doctor.network import check_network
 from tweetstyle.doctor.torch_build import TorchBuild, installed_torch, read_torch_build, read_xformers_cuda
 from tweetstyle.doctor.untrained import judge, tokens_of_format, untrained_tokens
 from tweetstyle.doctor.versions import Installed, Rule, check_versions, observe_versions
-from tweetstyle.hub import known_config
-from tweetstyle.nvidia import Card, CardState, Process, observe_card
+from tweetstyle.hardware.nvidia import Card, CardState, Process, observe_card
+from tweetstyle.model.hub import known_config
 from tweetstyle.offline import OFFLINE
+from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Lora, Model, Training
-from tweetstyle.recipe_file import read_recipe
-from tweetstyle.template import build_template
+from tweetstyle.recipe_yaml import read_recipe
 
 GIB = 2**30
 RTX = Card(0, "GPU-a1", "NVIDIA GeForce RTX 3060", 12 * GIB, int(11.5 * GIB), (8, 6))
@@ -116,7 +116,7 @@ def test_a_card_that_vanished_fails_with_nvidia_smis_own_words(nvidia_smi, said,
 
 
 def test_an_nvidia_smi_that_never_answers_is_given_up(nvidia_smi, monkeypatch, tmp_path):
-    monkeypatch.setattr("tweetstyle.nvidia.PATIENCE", 0.3)
+    monkeypatch.setattr("tweetstyle.hardware.nvidia.PATIENCE", 0.3)
     ask = nvidia_smi(ROWS)
     (tmp_path / "bin" / "nvidia-smi").write_text("#!/bin/sh\nexec /bin/sleep 60\n")
     assert "did not answer" in ask().trouble
@@ -402,7 +402,7 @@ def llama(tmp_path):
         kept = {token["id"] for token in tokenizer["added_tokens"] if token["content"] in SPECIAL[:2]}
         weights["model.embed_tokens.weight"][[index for index in unused if index not in kept]] = 0.001
         save_file(weights, path / "model.safetensors")
-        from tweetstyle.base_model import read_base_model
+        from tweetstyle.model.base import read_base_model
 
         return read_base_model(path)
 
@@ -469,7 +469,7 @@ def test_a_learning_rate_far_from_the_usual_is_warned_of_with_what_to_write(meth
 
 
 def test_the_real_instruct_model_knows_its_marks_and_not_its_unused_tokens(base_model_dir):
-    from tweetstyle.base_model import read_base_model
+    from tweetstyle.model.base import read_base_model
 
     base = read_base_model(base_model_dir)
     assert prompt_check(base, "chat").state == "ok"
@@ -636,7 +636,7 @@ def test_an_archive_that_is_missing_or_cannot_be_read_is_told_and_no_fault_of_th
 
 
 def test_a_run_shows_what_warns_raises_all_that_fails_and_says_nothing_of_the_rest(project, monkeypatch, capsys):
-    from tweetstyle import checkup
+    from tweetstyle.doctor import recipe_checks as checkup
     from tweetstyle.doctor.check import fail, ok, warn
     from tweetstyle.errors import TweetstyleError
     from tweetstyle.road import Road

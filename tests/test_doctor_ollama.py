@@ -14,8 +14,8 @@ from test_doctor import HERE, RTX
 from tweetstyle import pipeline
 from tweetstyle.cli import tweetstyle
 from tweetstyle.doctor.ollama_checks import OllamaState, check_ollama, check_placement, least_driver, observe_ollama
-from tweetstyle.nvidia import CardState
-from tweetstyle.ollama import LoadedModel
+from tweetstyle.hardware.nvidia import CardState
+from tweetstyle.inference.ollama import LoadedModel
 
 GIB = 2**30
 
@@ -116,7 +116,7 @@ def test_doctor_tells_it_and_asks_nothing_without_a_card(project, nvidia_smi, mo
 )
 def test_after_ollama_create_a_model_on_the_cpu_is_warned_of(monkeypatch, capsys, name, on_card, has_card, warns):
     monkeypatch.setattr(pipeline, "observe_card", lambda environment: HERE if has_card else CardState())
-    from tweetstyle.ollama import OllamaClient
+    from tweetstyle.inference.ollama import OllamaClient
 
     with fake(on_card=on_card, name=name) as ollama:
         pipeline._warn_where_ollama_runs_it_on_the_cpu(OllamaClient(ollama.url), "mine")

@@ -14,18 +14,18 @@ import pytest
 from support.tiny_llama import write_adapter, write_llama
 
 from tweetstyle import evaluate as evaluate_module
-from tweetstyle.base_model import BaseModel, read_base_model
+from tweetstyle.dataset.held_out import scored_bytes
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.evaluate import evaluate, table
 from tweetstyle.evaluate.intervals import Interval
-from tweetstyle.evaluate.likelihood import Reading, batches, load_model, score, score_readings, summed_losses
-from tweetstyle.evaluate.prefixes import first_scored
 from tweetstyle.evaluate.result import Likelihood, SplitResult, figures, warnings_in_words
-from tweetstyle.held_out import scored_bytes
+from tweetstyle.inference.likelihood import Reading, batches, load_model, score, score_readings, summed_losses
+from tweetstyle.inference.prefixes import first_scored
+from tweetstyle.model.base import BaseModel, read_base_model
+from tweetstyle.model.tokenizer import Encoded
+from tweetstyle.prompt.template import Template, build_template
 from tweetstyle.recipe import Evaluation, Sampling
 from tweetstyle.records import Tweet, write_split
-from tweetstyle.template import Template, build_template
-from tweetstyle.tokenizer import Encoded
 
 QUICK = Evaluation(samples=0)
 """Scores only: what models write is tested elsewhere."""
@@ -160,8 +160,8 @@ def test_however_they_are_batched_the_sums_are_those_of_one_by_one(
     tiny: BaseModel, adapter: Path, documents: list[Encoded], monkeypatch: pytest.MonkeyPatch, budget: int
 ) -> None:
     alone = [score(tiny, adapter, "lora", [document]).tuned[0] for document in documents]
-    monkeypatch.setattr("tweetstyle.evaluate.likelihood.BATCH_TOKENS", budget)
-    monkeypatch.setattr("tweetstyle.forward.positions_per_slice", lambda *_: 7)
+    monkeypatch.setattr("tweetstyle.inference.likelihood.BATCH_TOKENS", budget)
+    monkeypatch.setattr("tweetstyle.inference.forward.positions_per_slice", lambda *_: 7)
     assert score(tiny, adapter, "lora", documents).tuned == pytest.approx(alone, rel=1e-5)
 
 

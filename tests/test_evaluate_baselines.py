@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from support.tiny_llama import write_adapter, write_llama
 
-from tweetstyle.base_model import BaseModel
 from tweetstyle.evaluate import evaluate
 from tweetstyle.evaluate.baselines import IN_WORDS, Examples, base_readings, few_examples, tuned_readings
-from tweetstyle.evaluate.likelihood import BATCH_TOKENS, Reading, score_readings
+from tweetstyle.inference.likelihood import BATCH_TOKENS, Reading, score_readings
+from tweetstyle.model.base import BaseModel
+from tweetstyle.model.tokenizer import Encoded
+from tweetstyle.prompt.template import Template, build_template
 from tweetstyle.recipe import Evaluation, Sampling
 from tweetstyle.records import Tweet, write_split
-from tweetstyle.template import Template, build_template
-from tweetstyle.tokenizer import Encoded
 
 TRAIN = [Tweet(str(i), text, f"2023-05-{i + 1:02}T08:00:00Z") for i, text in enumerate(("neige encore", "ok 😂", "café froid", "là là"))]
 HELD_OUT = [

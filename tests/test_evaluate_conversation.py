@@ -15,23 +15,23 @@ from support.conversing import write_answers
 from support.html_page import Page
 from support.tiny_llama import write_adapter, write_llama
 
-from tweetstyle.base_model import BaseModel
+from tweetstyle.dataset.held_out import HeldOut
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.evaluate import evaluate, style_table, table
 from tweetstyle.evaluate.conversation import OTHERS, choose_trials, own_places, relevance, word_overlap
 from tweetstyle.evaluate.conversation_readings import TRIALS, UNRELATED, told_and_shown, told_line, told_readings, trial_readings
 from tweetstyle.evaluate.intervals import bootstrap_t
-from tweetstyle.evaluate.likelihood import score_readings
 from tweetstyle.evaluate.openings import first_asks, scripts, second_asks
 from tweetstyle.evaluate.shares import exact_share
 from tweetstyle.evaluate.written import Written, prompt_ids
-from tweetstyle.held_out import HeldOut
+from tweetstyle.inference.likelihood import score_readings
+from tweetstyle.model.base import BaseModel
+from tweetstyle.prompt.chat_template import take_apart
+from tweetstyle.prompt.template import SpecialTokens, Template, build_template
 from tweetstyle.recipe import Evaluation, Sampling
 from tweetstyle.records import Tweet
 from tweetstyle.report import RunFiles, run_report, verdict
 from tweetstyle.report.sentences_fr import in_french
-from tweetstyle.template import SpecialTokens, Template, build_template
-from tweetstyle.turns import take_apart
 
 SUBJECTS = ("neige", "métro", "café", "marché", "pluie", "hiver", "chat", "vélo", "pont", "train")
 
@@ -349,8 +349,8 @@ def test_the_screen_says_what_was_asked_and_what_was_told_apart(evaluated, tmp_p
 def test_the_exported_file_answers_the_second_message_with_the_first_in_mind(
     tiny: BaseModel, adapter: Path, template: Template, tmp_path: Path
 ) -> None:
-    from tweetstyle.chat import Speaker
     from tweetstyle.export import export
+    from tweetstyle.inference.chat import Speaker
     from tweetstyle.recipe import Export
 
     greedy = Sampling(num_predict=6, temperature=0.0)

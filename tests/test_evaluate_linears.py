@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from tweetstyle.evaluate.linears import by_onednn
+from tweetstyle.inference.onednn import by_onednn
 
 
 def layers() -> torch.nn.Sequential:

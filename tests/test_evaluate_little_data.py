@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from support.tiny_llama import write_adapter, write_llama
 
-from tweetstyle.base_model import BaseModel
+from tweetstyle.dataset.held_out import clusters
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.evaluate import Evaluated, evaluate
-from tweetstyle.held_out import clusters
+from tweetstyle.model.base import BaseModel
+from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Evaluation, Sampling
 from tweetstyle.records import Tweet, write_split
 from tweetstyle.report import RunFiles, verdict, write_report
-from tweetstyle.template import build_template
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 SNOW = [f"la neige tombe encore {i} sur Montréal, {i * 7 % 13} fois 😂" for i in range(120)]

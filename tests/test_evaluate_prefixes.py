@@ -7,8 +7,8 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tweetstyle.evaluate.prefixes import Pack, common_beginning, first_scored, packs
-from tweetstyle.tokenizer import Encoded
+from tweetstyle.inference.prefixes import Pack, common_beginning, first_scored, packs
+from tweetstyle.model.tokenizer import Encoded
 
 
 @st.composite

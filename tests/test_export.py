@@ -20,14 +20,14 @@ from safetensors.numpy import load_file, save_file
 from support.tiny_llama import TEXTS, write_adapter, write_llama
 
 import tweetstyle.export as exporting
-from tweetstyle.base_model import read_base_model
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export import blocks, disk_needed, export, read_source
 from tweetstyle.export.blocks import LIMITS, cut_into_blocks
 from tweetstyle.export.disk import require_disk
-from tweetstyle.export.stored_tensors import StoredTensor
+from tweetstyle.model.base import read_base_model
+from tweetstyle.model.stored_tensors import StoredTensor
+from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Export, Sampling
-from tweetstyle.template import build_template
 
 ALL = ("f32", "f16", "bf16", "q8_0", "q6_k", "q5_k_m", "q4_k_m")
 WIDE = {"hidden_size": 256, "intermediate_size": 512, "num_attention_heads": 4, "num_hidden_layers": 3}

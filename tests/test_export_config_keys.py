@@ -10,10 +10,10 @@ import pytest
 from support.llama_cpp import exported_logits
 from support.tiny_llama import write_llama
 
-from tweetstyle.base_model import read_base_model
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export import check_exportable
-from tweetstyle.template import build_template
+from tweetstyle.model.base import read_base_model
+from tweetstyle.prompt.template import build_template
 from tweetstyle.verify.conversion import divergence
 
 IDS = [int(token) for token in np.random.default_rng(3).integers(0, 300, 60)]

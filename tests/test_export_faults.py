@@ -25,14 +25,14 @@ from support.tiny_llama import CONFIG, write_adapter, write_llama
 
 import tweetstyle.export as exporting
 from tweetstyle import pipeline
-from tweetstyle.base_model import read_base_model
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export.disk import require_disk
-from tweetstyle.imatrix import Imatrix
+from tweetstyle.export.imatrix import Imatrix
 from tweetstyle.manifest import Manifest, fingerprints
+from tweetstyle.model.base import read_base_model
+from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Export, Sampling
 from tweetstyle.road import Road, gate
-from tweetstyle.template import build_template
 
 TESTS = Path(__file__).resolve().parent
 LAYERS, SHARDS = 6, 3

@@ -10,13 +10,13 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from support.tiny_llama import CONFIG, write_llama, write_tokenizer
 
-from tweetstyle.base_model import read_base_model
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export import check_exportable, read_source
 from tweetstyle.export.blocks import permute
 from tweetstyle.export.llama import read_llama
-from tweetstyle.export.stored_tensors import StoredTensor, read_headers
-from tweetstyle.template import SpecialTokens, build_template
+from tweetstyle.model.base import read_base_model
+from tweetstyle.model.stored_tensors import StoredTensor, read_headers
+from tweetstyle.prompt.template import SpecialTokens, build_template
 
 LLAMA_31 = {
     "factor": 8.0,

@@ -10,9 +10,9 @@ from support.peak_memory import PEAK_OWN_MEMORY, needs_peak_memory
 from support.tiny_llama import write_adapter, write_llama
 
 from bench.make_8b import config
-from tweetstyle.base_model import BaseModel
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export.memory import LIBRARIES, memory_needed, require_memory
+from tweetstyle.model.base import BaseModel
 from tweetstyle.recipe import Export
 
 MERGE_AND_VERIFY = f"""{PEAK_OWN_MEMORY}

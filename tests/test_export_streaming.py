@@ -18,13 +18,13 @@ from support.peak_memory import PEAK_MEMORY, needs_peak_memory
 from support.tiny_llama import write_adapter, write_llama
 
 from bench.make_8b import make
-from tweetstyle.base_model import read_base_model
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export import blocks, export, read_adapter, read_source
 from tweetstyle.export.adapter import Delta
-from tweetstyle.export.stored_tensors import StoredTensor
+from tweetstyle.model.base import read_base_model
+from tweetstyle.model.stored_tensors import StoredTensor
+from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Export, Sampling
-from tweetstyle.template import build_template
 
 WIDE = {"hidden_size": 256, "intermediate_size": 512, "num_attention_heads": 4, "num_hidden_layers": 3}
 TYPES = ("f32", "q8_0", "q4_k_m")

@@ -11,7 +11,11 @@ from hypothesis import strategies as st
 from support.small_runs import small_training
 from support.tiny_llama import write_llama
 
-from tweetstyle.fit.backoff import (
+from tweetstyle.plan import Card
+from tweetstyle.plan.advice import known_config
+from tweetstyle.recipe import Lora, Model
+from tweetstyle.train.metrics import Metrics
+from tweetstyle.train.out_of_memory import (
     LOADING,
     OPTIMIZER,
     REMEMBERED,
@@ -26,11 +30,7 @@ from tweetstyle.fit.backoff import (
     with_half_the_batch,
     within_memory,
 )
-from tweetstyle.fit.metrics import Metrics
-from tweetstyle.fit.packing import step_count
-from tweetstyle.memory import Card
-from tweetstyle.memory.fit_to_card import known_config
-from tweetstyle.recipe import Lora, Model
+from tweetstyle.train.packing import step_count
 
 WHY = OutOfMemory("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
@@ -140,7 +140,7 @@ def llama3(tmp_path):
     base = write_llama(tmp_path / "base")
     config = base.config | known_config("Llama 3 8B")
     (base.path / "config.json").write_text(json.dumps(config))
-    from tweetstyle.base_model import read_base_model
+    from tweetstyle.model.base import read_base_model
 
     return read_base_model(base.path)
 

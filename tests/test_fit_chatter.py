@@ -6,8 +6,8 @@ import os
 import subprocess
 import sys
 
-from tweetstyle.fit.chatter import without_ldconfig
 from tweetstyle.offline import OFFLINE
+from tweetstyle.train.library_output import without_ldconfig
 
 TALK = """
 import ctypes, logging, os, sys, warnings
@@ -60,7 +60,7 @@ def test_the_log_is_added_to(tmp_path):
 
 def test_the_environment_is_set_before_anything_trains(tmp_path):
     program = (
-        "import os, sys; from pathlib import Path; from tweetstyle.fit.chatter import prepare_environment\n"
+        "import os, sys; from pathlib import Path; from tweetstyle.train.library_output import prepare_environment\n"
         "prepare_environment(Path(sys.argv[1])); import huggingface_hub.constants as hub\n"
         "print(hub.is_offline_mode(), hub.HF_HUB_DISABLE_TELEMETRY, os.environ['UNSLOTH_COMPILE_LOCATION'], os.environ['GOMP_SPINCOUNT'])"
     )

@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.small_runs import invented_tweets, write_tweets
 
-from tweetstyle.base_model import read_base_model
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.fit.checkpoints import SEAL, complete_checkpoints, prune, read_checkpoint, resume_point, seal, write_final_model
-from tweetstyle.fit.metrics import Metrics
-from tweetstyle.fit.room import BESIDE, GROWTH, expected_bytes, failed_write, make_room, size_of
+from tweetstyle.model.base import read_base_model
+from tweetstyle.train.checkpoints import SEAL, complete_checkpoints, prune, read_checkpoint, resume_point, seal, write_final_model
+from tweetstyle.train.disk_space import BESIDE, GROWTH, expected_bytes, failed_write, make_room, size_of
+from tweetstyle.train.metrics import Metrics
 
 
 def make_checkpoint(directory, step, *, finished=False):

@@ -7,13 +7,13 @@ import dataclasses
 import pytest
 from support.small_runs import inst_template, invented_tweets, small_training, write_tweets
 
-from tweetstyle.base_model import read_base_model
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.fit import fit, plan_fit
-from tweetstyle.fit.checks import check_packed
+from tweetstyle.model.base import read_base_model
+from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Model
 from tweetstyle.records import Tweet
-from tweetstyle.template import build_template
+from tweetstyle.train import fit, plan_fit
+from tweetstyle.train.checks import check_packed
 
 
 @pytest.fixture

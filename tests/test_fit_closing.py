@@ -10,12 +10,12 @@ import pytest
 from support.small_runs import invented_tweets, write_tweets
 from support.tiny_llama import write_adapter, write_llama
 
-from tweetstyle.evaluate.likelihood import score
-from tweetstyle.fit.closing import close, read_as_trained
-from tweetstyle.fit.importance import collect
-from tweetstyle.held_out import held_out
-from tweetstyle.imatrix import read_imatrix
-from tweetstyle.template import build_template
+from tweetstyle.dataset.held_out import held_out
+from tweetstyle.export.imatrix import read_imatrix
+from tweetstyle.inference.likelihood import score
+from tweetstyle.prompt.template import build_template
+from tweetstyle.train.final_scores import close, read_as_trained
+from tweetstyle.train.importance import collect
 
 
 @pytest.fixture
@@ -47,8 +47,8 @@ def test_the_figures_are_those_of_the_evaluation(run):
 
 
 def test_the_importance_matrix_is_of_training_tweets_alone(run):
-    from tweetstyle.evaluate.likelihood import load_adapter, load_model, quiet_libraries
-    from tweetstyle.fit.documents import read_documents
+    from tweetstyle.dataset.examples import read_documents
+    from tweetstyle.inference.likelihood import load_adapter, load_model, quiet_libraries
 
     arguments, directory = run
     base, adapter, _, template, train, _, _ = arguments

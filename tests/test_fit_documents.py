@@ -7,11 +7,11 @@ import json
 import pytest
 from support.small_runs import inst_template, invented_tweets, write_tweets
 
-from tweetstyle.base_model import read_base_model
-from tweetstyle.fit.documents import as_columns, read_documents, read_held_out
+from tweetstyle.dataset.examples import as_columns, read_documents, read_held_out
+from tweetstyle.model.base import read_base_model
+from tweetstyle.model.tokenizer import IGNORED
+from tweetstyle.prompt.template import build_template
 from tweetstyle.records import Tweet
-from tweetstyle.template import build_template
-from tweetstyle.tokenizer import IGNORED
 
 
 @pytest.fixture(scope="module")

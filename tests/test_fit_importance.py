@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from support.tiny_llama import write_adapter, write_llama
 
-from tweetstyle.evaluate.likelihood import keep_weights_as_trained, load_adapter, load_model, quiet_libraries
-from tweetstyle.fit.importance import collect
-from tweetstyle.template import build_template
+from tweetstyle.inference.likelihood import keep_weights_as_trained, load_adapter, load_model, quiet_libraries
+from tweetstyle.prompt.template import build_template
+from tweetstyle.train.importance import collect
 
 TEXTS = ["la neige tombe", "ok", "a much longer line about nothing at all, as one writes " * 3, "déjà vu 😀"]
 SHAPE = {"hidden_size": 64, "intermediate_size": 128}

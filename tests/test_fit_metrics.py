@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from tweetstyle.fit.metrics import Metrics
-from tweetstyle.fit.train_output import MEANING, as_table, train_output, write_train_output
+from tweetstyle.train.metrics import Metrics
+from tweetstyle.train.train_output import MEANING, as_table, train_output, write_train_output
 
 STEPS = [(2, 4.0, 20.0), (4, 2.0, 10.0), (5, 1.0, 5.0)]
 

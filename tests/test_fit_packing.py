@@ -8,13 +8,13 @@ import sys
 
 import pytest
 
-from tweetstyle.fit.packing import pack_count, step_count
 from tweetstyle.recipe import Training
+from tweetstyle.train.packing import pack_count, step_count
 
 
 def packs_by_trl(lengths, max_length):
     # Unsloth wants to be imported before trl.
-    import tweetstyle.fit.trainer  # noqa: F401, I001
+    import tweetstyle.train.trainer  # noqa: F401, I001
     from datasets import Dataset
     from trl import pack_dataset
 
@@ -65,9 +65,9 @@ def test_a_plan_needs_no_torch(base_model_dir, tmp_path):
     from support.small_runs import invented_tweets, write_tweets
 
     program = (
-        "import sys; from pathlib import Path; from tweetstyle.base_model import read_base_model\n"
-        "from tweetstyle.fit import plan_fit; from tweetstyle.recipe import Model, Training\n"
-        "from tweetstyle.template import build_template\n"
+        "import sys; from pathlib import Path; from tweetstyle.model.base import read_base_model\n"
+        "from tweetstyle.train import plan_fit; from tweetstyle.recipe import Model, Training\n"
+        "from tweetstyle.prompt.template import build_template\n"
         "base = read_base_model(Path(sys.argv[1]))\n"
         "plan = plan_fit(base, build_template('inst', 'Nimzo', base.tokens), Model(base=base.path), "
         "Training(), Path(sys.argv[2]))\n"

@@ -11,20 +11,11 @@ from hypothesis import strategies as st
 from support.small_runs import small_training
 from support.tiny_llama import write_llama
 
-from tweetstyle.fit.documents import Document
-from tweetstyle.fit.probe import (
-    MOST_STEPS,
-    Measured,
-    in_words,
-    is_due,
-    longest_packs,
-    probe_of,
-    probe_training,
-    write_probe,
-)
-from tweetstyle.hub import known_config
-from tweetstyle.memory import Card, Probe, decisive_settings, plan_memory, read_probe
+from tweetstyle.dataset.examples import Document
+from tweetstyle.model.hub import known_config
+from tweetstyle.plan import Card, Probe, decisive_settings, plan_memory, read_probe
 from tweetstyle.recipe import Lora, Model
+from tweetstyle.train.probe import MOST_STEPS, Measured, in_words, is_due, longest_packs, probe_of, probe_training, write_probe
 
 CARD = Card(80 * 2**30)
 lengths = st.lists(st.integers(0, 40), min_size=1, max_size=12).filter(any)

@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.fit.checkpoints import read_checkpoint, seal
-from tweetstyle.fit.restored import STATES, check_restorable
+from tweetstyle.train.checkpoints import read_checkpoint, seal
+from tweetstyle.train.restored import STATES, check_restorable
 
 
 class Evil:

@@ -7,12 +7,12 @@ from support.small_runs import write_tweets
 from support.tiny_llama import write_llama
 from transformers import AutoModelForCausalLM
 
-from tweetstyle.fit import samples as module
-from tweetstyle.fit.samples import sample_writer
-from tweetstyle.generation import Answer
+from tweetstyle.inference.generate import Answer
+from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Training
 from tweetstyle.records import Tweet
-from tweetstyle.template import build_template
+from tweetstyle.train import samples as module
+from tweetstyle.train.samples import sample_writer
 
 LEARNED = "un tweet assez long pour que cinquante signes de suite en soient reconnus sans aucun doute"
 

@@ -8,13 +8,13 @@ from support.tiny_llama import write_llama
 from torch.overrides import TorchFunctionMode
 from transformers import AutoModelForCausalLM
 
-from tweetstyle.fit.documents import Document
-from tweetstyle.fit.scoring import largest_batch, score
-from tweetstyle.forward import input_device, logits_device
-from tweetstyle.generation import generate_while_training
-from tweetstyle.memory.scoring import BATCH_TOKENS, BYTES_PER_LOGIT, SLICE_BYTES, positions_per_slice
+from tweetstyle.dataset.examples import Document
+from tweetstyle.inference.forward import input_device, logits_device
+from tweetstyle.inference.generate import generate_while_training
+from tweetstyle.model.tokenizer import IGNORED
+from tweetstyle.plan.scoring import BATCH_TOKENS, BYTES_PER_LOGIT, SLICE_BYTES, positions_per_slice
 from tweetstyle.recipe import Sampling
-from tweetstyle.tokenizer import IGNORED
+from tweetstyle.train.scoring import largest_batch, score
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_the_sum_is_that_of_transformers_own_loss(llama, documents, base):
 
 def test_logits_are_made_in_slices_of_the_positions_that_carry_loss(llama, documents, base, monkeypatch):
     expected = score(llama, documents, base.pad_id).nll
-    monkeypatch.setattr("tweetstyle.forward.positions_per_slice", lambda *_: 7)
+    monkeypatch.setattr("tweetstyle.inference.forward.positions_per_slice", lambda *_: 7)
     with LargestLogits() as seen:
         found = score(llama, documents, base.pad_id)
     assert found.nll == pytest.approx(expected, rel=1e-6)

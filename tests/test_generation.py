@@ -10,7 +10,7 @@ from support.tiny_llama import write_llama
 from transformers import AutoModelForCausalLM, GenerationConfig
 from transformers.generation import MinPLogitsWarper, RepetitionPenaltyLogitsProcessor, TopKLogitsWarper, TopPLogitsWarper
 
-from tweetstyle.generation import SHORTEST_BEGINNING, common_beginning, generate, generate_while_training, read_beginning, weighed
+from tweetstyle.inference.generate import SHORTEST_BEGINNING, common_beginning, generate, generate_while_training, read_beginning, weighed
 from tweetstyle.recipe import Sampling
 
 NEUTRAL = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0, "repeat_penalty": 1.0}

@@ -17,10 +17,10 @@ from support.tiny_llama import write_adapter, write_llama
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export import export
 from tweetstyle.export.ggml import quantize
+from tweetstyle.export.imatrix import Imatrix, read_imatrix, write_imatrix
 from tweetstyle.export.tensor_types import TAKE_IMPORTANCE
-from tweetstyle.imatrix import Imatrix, read_imatrix, write_imatrix
+from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Export, Sampling
-from tweetstyle.template import build_template
 
 ROWS = {"hidden_size": 256, "intermediate_size": 512, "num_attention_heads": 4}
 

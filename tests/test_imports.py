@@ -9,11 +9,11 @@ import pytest
 
 HEAVY = {"torch", "transformers", "unsloth", "trl", "peft", "datasets", "sklearn"}
 LIGHT = [
-    "tweetstyle.cli", "tweetstyle.pipeline", "tweetstyle.road", "tweetstyle.plan", "tweetstyle.recipe_file", "tweetstyle.template",
-    "tweetstyle.tokenizer", "tweetstyle.base_model", "tweetstyle.manifest", "tweetstyle.prepare", "tweetstyle.fit",
-    "tweetstyle.evaluate", "tweetstyle.export", "tweetstyle.doctor", "tweetstyle.checkup",
-    "tweetstyle.chat", "tweetstyle.ollama", "tweetstyle.playback",
-    "tweetstyle.memory", "tweetstyle.needs_shown",
+    "tweetstyle.cli", "tweetstyle.pipeline", "tweetstyle.road", "tweetstyle.plan.schedule", "tweetstyle.recipe_yaml", "tweetstyle.prompt.template",
+    "tweetstyle.model.tokenizer", "tweetstyle.model.base", "tweetstyle.manifest", "tweetstyle.prepare", "tweetstyle.train",
+    "tweetstyle.evaluate", "tweetstyle.export", "tweetstyle.doctor", "tweetstyle.doctor.recipe_checks",
+    "tweetstyle.inference.chat", "tweetstyle.inference.ollama", "tweetstyle.playback",
+    "tweetstyle.plan", "tweetstyle.plan.tables",
 ]  # fmt: skip
 
 

@@ -18,7 +18,7 @@ import pytest
 from support.inspecting import an_id, inspect, posts, refused, shown
 from support.x_archives import FORBIDDEN, GENERATIONS, SECRET, write_archive
 
-from tweetstyle.inventory import MOST_CLEANED, SAMPLES, Inventory, take_inventory
+from tweetstyle.inspect.summary import MOST_CLEANED, SAMPLES, Inventory, take_inventory
 from tweetstyle.prepare.clean import clean
 from tweetstyle.recipe import Data
 from tweetstyle.sources import open_archive
@@ -199,7 +199,7 @@ def test_an_archive_without_a_tweet_to_learn_from_is_refused_and_no_recipe_writt
 
 
 def test_an_archive_whose_sample_alone_has_nothing_to_learn_from_is_taken(tmp_path, monkeypatch):
-    monkeypatch.setattr("tweetstyle.inventory.MOST_CLEANED", 2)
+    monkeypatch.setattr("tweetstyle.inspect.summary.MOST_CLEANED", 2)
     source = tmp_path / "a.jsonl"
     texts = ["ok"] * 200 + ["un tweet bien à moi, assez long"]
     source.write_text("".join(json.dumps({"id": str(n + 1), "text": text}) + "\n" for n, text in enumerate(texts)), encoding="utf-8")

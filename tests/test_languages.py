@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tweetstyle import languages
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.languages import by_everyday_words, languages_of, other_languages
+from tweetstyle.text import languages
+from tweetstyle.text.languages import by_everyday_words, languages_of, other_languages
 
 BOTH = ("fr", "en")
 SAMPLE = Path(__file__).parent.parent / "data" / "sample" / "tweets.csv"

@@ -6,9 +6,9 @@ import pytest
 import torch
 from support.live_bytes import LiveBytes, fake_llama, nbytes, on_a_fake_cpu
 
-from tweetstyle.hub import known_config
-from tweetstyle.memory.activations import checkpoints, loss_bytes, plain_loss, transformers_layer, unsloth_layer
-from tweetstyle.memory.shape import read_shape
+from tweetstyle.model.hub import known_config
+from tweetstyle.model.shape import read_shape
+from tweetstyle.plan.activations import checkpoints, loss_bytes, plain_loss, transformers_layer, unsloth_layer
 from tweetstyle.recipe import Lora, Model
 
 LLAMA_8B = known_config("Llama 3 8B")
@@ -154,7 +154,7 @@ def test_unsloths_constants_are_those_of_the_installed_version():
     import re
     from pathlib import Path
 
-    from tweetstyle.memory import activations as mine
+    from tweetstyle.plan import activations as mine
 
     folder = Path(importlib.util.find_spec("unsloth_zoo").submodule_search_locations[0])
     checkpointing = (folder / "gradient_checkpointing.py").read_text()

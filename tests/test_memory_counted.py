@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tweetstyle.hub import known_config
-from tweetstyle.memory import plan_memory
-from tweetstyle.memory.card import GIB, Card
-from tweetstyle.memory.phases import LOAD, SAMPLES, TRAINING, VALIDATION
+from tweetstyle.hardware.card import GIB, Card
+from tweetstyle.model.hub import known_config
+from tweetstyle.plan import plan_memory
+from tweetstyle.plan.phases import LOAD, SAMPLES, TRAINING, VALIDATION
 from tweetstyle.recipe import Lora, Model, Training
 
 RESULTS = json.loads((Path(__file__).parents[1] / "bench" / "results" / "gpu_memory.json").read_text(encoding="utf-8"))

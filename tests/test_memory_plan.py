@@ -13,13 +13,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from tweetstyle.hub import known_config
-from tweetstyle.memory import how_to_fit, largest_that_fit, memory_table, plan_memory, plan_on, sizes_that_fit, what_to_change
-from tweetstyle.memory.card import DISPLAY, Card, named_card
-from tweetstyle.memory.fit_to_card import LENGTH_STEP, with_rank, with_training
-from tweetstyle.memory.phases import EVALUATION, TRAINING
-from tweetstyle.memory.plan import CUBLAS_WORKSPACE, CUDA_CONTEXT, duration, hours, plan_on_cpu
-from tweetstyle.memory.table import WIDTH, memory_bar
+from tweetstyle.hardware.card import DISPLAY, Card, named_card
+from tweetstyle.model.hub import known_config
+from tweetstyle.plan import how_to_fit, largest_that_fit, memory_table, plan_memory, plan_on, sizes_that_fit, what_to_change
+from tweetstyle.plan.advice import LENGTH_STEP, with_rank, with_training
+from tweetstyle.plan.memory import CUBLAS_WORKSPACE, CUDA_CONTEXT, duration, hours, plan_on_cpu
+from tweetstyle.plan.phases import EVALUATION, TRAINING
+from tweetstyle.plan.table_of_memory import WIDTH, memory_bar
 from tweetstyle.recipe import Lora, Model, Training
 
 GIB = 2**30
@@ -301,11 +301,9 @@ def test_hours_are_not_measured_until_a_speed_is():
 
 
 def test_the_plan_needs_no_torch():
-    program = (
-        "import json, sys, tweetstyle.memory\nfrom tweetstyle.memory.table import memory_table\nprint(json.dumps(sorted(sys.modules)))"
-    )
+    program = "import json, sys, tweetstyle.plan\nfrom tweetstyle.plan.table_of_memory import memory_table\nprint(json.dumps(sorted(sys.modules)))"
     loaded = set(json.loads(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout))
-    assert "tweetstyle.memory.plan" in loaded and not loaded & {"torch", "numpy", "transformers", "rich", "pandas"}
+    assert "tweetstyle.plan.memory" in loaded and not loaded & {"torch", "numpy", "transformers", "rich", "pandas"}
 
 
 def test_on_a_cpu_a_training_is_planned_in_ram_and_in_fp32():

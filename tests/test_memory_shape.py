@@ -9,17 +9,9 @@ from hypothesis import strategies as st
 from support.live_bytes import fake_llama, nbytes
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.hub import KNOWN, known_config
-from tweetstyle.memory.shape import read_shape
-from tweetstyle.memory.weights import (
-    States,
-    base_weights,
-    gradient_bytes,
-    nf4_bytes,
-    optimizer_states,
-    trained_parameters,
-    trained_tensors,
-)
+from tweetstyle.model.hub import KNOWN, known_config
+from tweetstyle.model.shape import read_shape
+from tweetstyle.plan.weights import States, base_weights, gradient_bytes, nf4_bytes, optimizer_states, trained_parameters, trained_tensors
 from tweetstyle.recipe import Lora, Model, Training
 
 SMALL = dict(zip(("hidden_size", "num_hidden_layers", "num_attention_heads"), (96, 2, 4), strict=True)) | {

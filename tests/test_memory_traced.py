@@ -8,8 +8,8 @@ from __future__ import annotations
 import pytest
 from support.traced_step import TracedStep
 
-from tweetstyle.hub import known_config
-from tweetstyle.memory import plan_memory
+from tweetstyle.model.hub import known_config
+from tweetstyle.plan import plan_memory
 from tweetstyle.recipe import Lora, Model, Training
 
 TINY = known_config("Llama 3 8B") | {

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tweetstyle.dataset.messages import KINDS, Message, messages_path, read_messages, write_messages
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.messages import KINDS, Message, messages_path, read_messages, write_messages
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 

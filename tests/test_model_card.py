@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from support.tiny_llama import write_llama
 
 from tweetstyle.export.model_card import fenced, licence_of, model_card, plain
+from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Data, Export, Model, Prompt, Recipe
-from tweetstyle.template import build_template
 
 COUNTS = {
     "read": 161259, "kept": 120000, "splits": {"train": 108000, "mini-train": 100, "validation": 6000, "test": 6000},

@@ -7,11 +7,11 @@ import re
 
 import pytest
 
-from tweetstyle.base_model import read_base_model
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export.modelfile import check_context, check_modelfile, check_name, head_length, modelfile, quoted
+from tweetstyle.model.base import read_base_model
+from tweetstyle.prompt.template import SpecialTokens, build_template
 from tweetstyle.recipe import Export, Sampling
-from tweetstyle.template import SpecialTokens, build_template
 
 TOKENS = SpecialTokens("<s>", "</s>", None)
 CHATML = (

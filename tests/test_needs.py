@@ -13,16 +13,16 @@ import pytest
 from click.testing import CliRunner
 from test_imports import HEAVY
 
-from tweetstyle.base_model import read_base_model
 from tweetstyle.cli import fit_command, tweetstyle
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.fit.backoff import OutOfMemory, remember
-from tweetstyle.hub import HUB, KNOWN, known_config, known_model
+from tweetstyle.hardware.ram import machine_memory
 from tweetstyle.manifest import Manifest
-from tweetstyle.memory import decisive_settings, find_card, other_settings, read_probe
-from tweetstyle.ram import machine_memory
+from tweetstyle.model.base import read_base_model
+from tweetstyle.model.hub import HUB, KNOWN, known_config, known_model
+from tweetstyle.plan import decisive_settings, find_card, other_settings, read_probe
 from tweetstyle.recipe import Lora, Model, Training
 from tweetstyle.road import Road
+from tweetstyle.train.out_of_memory import OutOfMemory, remember
 
 GIB = 2**30
 LLAMA_8B = known_config("Llama 3 8B") | {"architectures": ["LlamaForCausalLM"], "model_type": "llama"}
@@ -359,7 +359,7 @@ def test_a_dry_run_without_the_model_shows_what_it_needs_and_how_to_get_it(whole
 
 def test_doctor_and_plan_count_what_others_hold_once(whole):
     """What is free is what others leave: against it stands the run's own need alone."""
-    from tweetstyle.checkup import asked_of
+    from tweetstyle.doctor.recipe_checks import asked_of
 
     put_a_card(whole, "RTX 3060, 12288, 7168")
     write_recipe(method="lora")
@@ -520,7 +520,7 @@ def test_a_hub_name_that_is_in_the_hub_s_cache_is_read_from_there(project, base_
 
 def test_the_cache_is_where_the_hub_s_client_keeps_it(project, monkeypatch):
     """Against huggingface_hub itself, in a process of its own, for it reads the environment when it is imported."""
-    from tweetstyle.hub import hub_cache
+    from tweetstyle.model.hub import hub_cache
 
     program = "from huggingface_hub.constants import HF_HUB_CACHE; print(HF_HUB_CACHE)"
     for setting in ({"HF_HOME": "/a"}, {"HF_HUB_CACHE": "/b"}, {"XDG_CACHE_HOME": "/c"}, {}):

@@ -13,7 +13,7 @@ import pytest
 from support.ollama import OllamaServer
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.ollama import OllamaClient, parse_host, read_modelfile, shell_lines
+from tweetstyle.inference.ollama import OllamaClient, parse_host, read_modelfile, shell_lines
 from tweetstyle.playback.speakers import OllamaSpeaker
 
 MODELFILE = '''# Writes tweets in the style 'X'.

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from tweetstyle.base_model import read_base_model
 from tweetstyle.cli import fit_command
-from tweetstyle.disk import disk_needed
-from tweetstyle.memory import read_shape, trained_parameters
-from tweetstyle.recipe_file import read_recipe
+from tweetstyle.model.base import read_base_model
+from tweetstyle.plan import read_shape, trained_parameters
+from tweetstyle.plan.disk import disk_needed
+from tweetstyle.recipe_yaml import read_recipe
 from tweetstyle.records import SourceTweet
 from tweetstyle.road import Road
 from tweetstyle.sizes import size

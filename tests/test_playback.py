@@ -14,9 +14,9 @@ import pytest
 from support.fake_ollama import DROP, FakeOllama, tweet_of
 from support.small_runs import write_tweets
 
+from tweetstyle.dataset.messages import messages_path, read_messages
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.messages import messages_path, read_messages
-from tweetstyle.ollama import OllamaClient, OllamaLost
+from tweetstyle.inference.ollama import OllamaClient, OllamaLost
 from tweetstyle.playback import collect, judge, playback, rejected_path, show_some
 from tweetstyle.playback.cache import FILE, Answer, Cache
 from tweetstyle.playback.shown import pairs, table

@@ -16,7 +16,7 @@ from support.fake_ollama import DROP, FakeOllama, tweet_of
 from support.playing_back import RECIPE, asks_back
 
 from tweetstyle import cli, pipeline
-from tweetstyle.messages import SPLITS_WITH_MESSAGES, messages_path, read_messages
+from tweetstyle.dataset.messages import SPLITS_WITH_MESSAGES, messages_path, read_messages
 from tweetstyle.playback import collect, judge
 from tweetstyle.playback.cache import FILE, Cache
 

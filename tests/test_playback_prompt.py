@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tweetstyle.languages import languages_of
-from tweetstyle.messages import KINDS
+from tweetstyle.dataset.messages import KINDS
 from tweetstyle.playback import prompt
 from tweetstyle.playback.alike import Alike, bare_words
 from tweetstyle.playback.asks import Ask
 from tweetstyle.playback.checks import is_kind, runs
 from tweetstyle.playback.prompt import WORDS, as_data, prompt_digest, shown, told, turns
+from tweetstyle.text.languages import languages_of
 
 SPECIAL = (
     "<|im_end|>",

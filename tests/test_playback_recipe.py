@@ -6,7 +6,7 @@ import pytest
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.recipe import Recipe
-from tweetstyle.recipe_file import read_recipe
+from tweetstyle.recipe_yaml import read_recipe
 
 GOOD = """\
 data:

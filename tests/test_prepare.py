@@ -18,12 +18,12 @@ import pytest
 from rich.console import Console
 
 import tweetstyle.prepare as stage
-from tweetstyle.conversations import conversations, with_messages
+from tweetstyle.dataset.threads import conversations, with_messages
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.prepare import funnel, prepare
+from tweetstyle.prompt.template import SpecialTokens, build_template
 from tweetstyle.recipe import Data, Prompt
 from tweetstyle.records import REPLY, SPLITS, TWEET, read_split
-from tweetstyle.template import SpecialTokens, build_template
 
 SAMPLE = Path(__file__).parents[1] / "data" / "sample" / "tweets.csv"
 FILES = {"tweets_tous_nettoyes.csv", "tweets_formates.csv", "dropped.csv", "report.html", *(f"{name}.jsonl" for name in SPLITS)}
@@ -116,7 +116,7 @@ def test_the_same_archive_gives_the_same_bytes_whatever_pythons_hash_seed(tmp_pa
     run(tmp_path, rows(200))
     program = (
         "import sys; from pathlib import Path; from tweetstyle.prepare import prepare; from tweetstyle.recipe import Data, Prompt\n"
-        "from tweetstyle.template import SpecialTokens, build_template\n"
+        "from tweetstyle.prompt.template import SpecialTokens, build_template\n"
         "template = build_template('inst', 'Nimzo', SpecialTokens('<s>', '</s>'))\n"
         "prepare(Data(source=Path(sys.argv[1]), near_duplicate_jaccard=1.0, automatic_posts='keep'),"
         " Prompt(style='Nimzo'), template, Path(sys.argv[2]))"

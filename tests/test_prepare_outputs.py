@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from tweetstyle.prepare import prepare
 from tweetstyle.prepare.outputs import for_spreadsheet
+from tweetstyle.prompt.template import SpecialTokens, build_template
 from tweetstyle.recipe import Data, Prompt
-from tweetstyle.template import SpecialTokens, build_template
 
 TEMPLATE = build_template("inst", "Nimzo", SpecialTokens("<s>", "</s>"))
 NOUNS = "hiver neige vélo chat pain café métro fleuve jardin piano crayon nuage tramway raquette sapin marmotte".split()

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from tweetstyle import prepare as stage
 from tweetstyle.cli import tweetstyle
 from tweetstyle.prepare.rendering import only_the_lines_differ
-from tweetstyle.template import SpecialTokens, build_template
+from tweetstyle.prompt.template import SpecialTokens, build_template
 
 SAMPLE = Path(__file__).parents[1] / "data" / "sample" / "tweets.csv"
 RECIPE = "data: {{source: tweets.csv}}\nprompt: {{style: {style}, format: {format}, topic_dropout: {dropout}}}\nmodel: {{base: {base}}}\n"

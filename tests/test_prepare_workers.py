@@ -20,8 +20,8 @@ from tweetstyle.prepare.subjects import CHUNK, Subjects, merged
 from tweetstyle.prepare.topics import learn_archive, topic_of
 from tweetstyle.prepare.words import words_of
 from tweetstyle.prepare.workers import Here, start_workers
+from tweetstyle.prompt.template import SpecialTokens, build_template
 from tweetstyle.recipe import Data, Prompt
-from tweetstyle.template import SpecialTokens, build_template
 
 PROJECT = Path(__file__).parents[1]
 SAMPLE = PROJECT / "data" / "sample" / "tweets.csv"

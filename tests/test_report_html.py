@@ -17,7 +17,7 @@ from tweetstyle.prepare.report_style import STYLE
 from tweetstyle.prepare.report_times import LONG_TWEET, by_year
 from tweetstyle.recipe import Data
 from tweetstyle.records import SPLITS, Dropped, Tweet
-from tweetstyle.visible import visible
+from tweetstyle.text.visible import visible
 
 HOSTILE = "</p><script>alert(1)</script><img src=https://evil.example/x onerror=\"alert('2')\"> & \x00\x1b[31m \ud800 a\u202eb\u2066c\u200b"
 

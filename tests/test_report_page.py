@@ -668,7 +668,7 @@ def test_messages_are_told_of_the_run_that_was_trained_on_them_alone(tmp_path):
 
 
 def test_every_reason_of_playback_has_its_words():
-    from tweetstyle.messages import KINDS
+    from tweetstyle.dataset.messages import KINDS
     from tweetstyle.playback.checks import REASONS
     from tweetstyle.report import words_en, words_fr
 

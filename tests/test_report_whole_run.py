@@ -14,9 +14,9 @@ from support.html_page import Page
 from tweetstyle.prepare import prepare
 from tweetstyle.prepare.report import percent
 from tweetstyle.prepare.report_times import LONG_TWEET
+from tweetstyle.prompt.template import SpecialTokens, build_template
 from tweetstyle.recipe import Data, Prompt
 from tweetstyle.records import SPLITS
-from tweetstyle.template import SpecialTokens, build_template
 
 
 @pytest.fixture(scope="module")

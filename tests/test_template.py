@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from support.chat_templates import CHANGING, CHATML, HEADERS, changing
 
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.prompt.escaping import check_printable, go_literal, jinja_string, render_jinja
+from tweetstyle.prompt.template import SpecialTokens, Template, build_template
 from tweetstyle.records import REPLY
-from tweetstyle.template import SpecialTokens, Template, build_template
-from tweetstyle.template_text import check_printable, go_literal, jinja_string, render_jinja
 
 SMOL = SpecialTokens("<|im_start|>", "<|im_end|>", CHATML)
 LLAMA = SpecialTokens("<|begin_of_text|>", "<|end_of_text|>", HEADERS)

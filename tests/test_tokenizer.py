@@ -9,10 +9,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tweetstyle.base_model import BaseModel, read_base_model
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.template import SpecialTokens, Template, build_template
-from tweetstyle.tokenizer import IGNORED, Tokenizer
+from tweetstyle.model.base import BaseModel, read_base_model
+from tweetstyle.model.tokenizer import IGNORED, Tokenizer
+from tweetstyle.prompt.template import SpecialTokens, Template, build_template
 
 FORMATS = ("inst", "text", "chat", "custom")
 CUSTOM = "<s>{style} ({type}) {topic} => {text}</s>"

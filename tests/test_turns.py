@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from support.chat_templates import BARE, CHANGING, CHATML, DATED, HEADERS, INST, changing
 from transformers.utils.chat_template_utils import render_jinja_template
 
-from tweetstyle.base_model import BaseModel, read_base_model
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.template import SpecialTokens, Template, build_template
-from tweetstyle.template_text import render_jinja
-from tweetstyle.tokenizer import IGNORED
-from tweetstyle.turns import Turn, take_apart
+from tweetstyle.model.base import BaseModel, read_base_model
+from tweetstyle.model.tokenizer import IGNORED
+from tweetstyle.prompt.chat_template import Turn, take_apart
+from tweetstyle.prompt.escaping import render_jinja
+from tweetstyle.prompt.template import SpecialTokens, Template, build_template
 
 TOKENS = {
     "chatml": SpecialTokens("<|im_start|>", "<|im_end|>", CHATML),

@@ -20,18 +20,18 @@ from support.html_page import Page
 from support.small_runs import invented_tweets
 from support.tiny_llama import write_adapter, write_llama
 
-from tweetstyle.base_model import read_base_model
-from tweetstyle.evaluate.likelihood import score
+from tweetstyle.dataset.held_out import HeldOut, scored_bytes
 from tweetstyle.export import export, write_modelfile
-from tweetstyle.held_out import HeldOut, scored_bytes
+from tweetstyle.inference.likelihood import score
+from tweetstyle.inference.llama_cpp import Logits
+from tweetstyle.model.base import read_base_model
+from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Evaluation, Export, Sampling
 from tweetstyle.records import Tweet
-from tweetstyle.template import build_template
 from tweetstyle.verify.checks import BITS_LIMITS, KL_LIMITS, Check, within
 from tweetstyle.verify.conversion import divergence
 from tweetstyle.verify.gate import Trained, rejected_types, remarks, set_aside, verify
 from tweetstyle.verify.hard_strings import HARD_STRINGS
-from tweetstyle.verify.llama_cpp import Logits
 from tweetstyle.verify.page import page, verdict, write_parity
 from tweetstyle.verify.reference import MergedWeights
 from tweetstyle.verify.stop import marks, stops

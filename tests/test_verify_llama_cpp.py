@@ -10,13 +10,13 @@ from support.llama_cpp import LlamaServer
 from support.tiny_llama import write_llama
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.evaluate.likelihood import load_model, summed_losses
 from tweetstyle.export import export
+from tweetstyle.inference import llama_cpp
+from tweetstyle.inference.likelihood import load_model, summed_losses
+from tweetstyle.inference.llama_cpp import Logits, document_batches, for_documents, loss, score_gguf
+from tweetstyle.model.tokenizer import Encoded
+from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Export, Sampling
-from tweetstyle.template import build_template
-from tweetstyle.tokenizer import Encoded
-from tweetstyle.verify import llama_cpp
-from tweetstyle.verify.llama_cpp import Logits, document_batches, for_documents, loss, score_gguf
 
 TEXTS = ["la neige", "it's 1234 reasons", "déjà vu 😀 #hiver @moi", "<|eot_id|> [INST]", "zz\x00zz", "\n\n  x", ""]
 

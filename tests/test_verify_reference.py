@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from support.tiny_llama import write_adapter, write_llama
 
-from tweetstyle.evaluate.likelihood import load_adapter, load_model
-from tweetstyle.evaluate.prefixes import first_scored
-from tweetstyle.template import build_template
+from tweetstyle.inference.likelihood import load_adapter, load_model
+from tweetstyle.inference.prefixes import first_scored
+from tweetstyle.prompt.template import build_template
 from tweetstyle.verify.reference import MergedWeights, Reference
 
 LLAMA_31 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 32}

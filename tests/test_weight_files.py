@@ -11,12 +11,12 @@ from safetensors.numpy import load_file, save_file
 from support.llama_cpp import exported_logits
 from support.tiny_llama import CONFIG, write_adapter, write_llama
 
-from tweetstyle.base_model import read_base_model
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export import read_source
-from tweetstyle.export.stored_tensors import read_headers
-from tweetstyle.outline import outline_base_model
-from tweetstyle.template import build_template
+from tweetstyle.model.base import read_base_model
+from tweetstyle.model.outline import outline_base_model
+from tweetstyle.model.stored_tensors import read_headers
+from tweetstyle.prompt.template import build_template
 from tweetstyle.verify.conversion import divergence
 from tweetstyle.verify.reference import MergedWeights, Reference
 
@@ -232,7 +232,7 @@ def gate_logits(path) -> tuple[np.ndarray, np.ndarray]:
     """(the gate's reference, transformers), of one document."""
     import torch
 
-    from tweetstyle.evaluate.prefixes import first_scored
+    from tweetstyle.inference.prefixes import first_scored
 
     base = read_base_model(path)
     document = base.tokenizer.encode(build_template("inst", "Nimzo", base.tokens), "la neige tombe", None, "Tweet")

@@ -10,12 +10,12 @@ from support.tiny_llama import write_adapter, write_llama
 
 from tweetstyle.evaluate import written
 from tweetstyle.evaluate.baselines import Examples
-from tweetstyle.evaluate.likelihood import load_adapter, load_model
 from tweetstyle.evaluate.written import AnswerFile, Ask, Written, as_read, asks_of, prompt_ids, write
-from tweetstyle.generation import Answer
+from tweetstyle.inference.generate import Answer
+from tweetstyle.inference.likelihood import load_adapter, load_model
+from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Sampling
 from tweetstyle.records import Tweet
-from tweetstyle.template import build_template
 
 SAMPLING = Sampling(num_predict=6, temperature=1.5)
 ASKS = [Ask(i, "neige" if i % 2 else None, "Tweet", str(i)) for i in range(10)]

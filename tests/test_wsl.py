@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from tweetstyle import wsl
-from tweetstyle.fit.card_watch import CARD_IS_FULL, PAGEABLE, CardWatch
+from tweetstyle.hardware import wsl
+from tweetstyle.train.card_watch import CARD_IS_FULL, PAGEABLE, CardWatch
 
 TOTAL = 12 * 2**30
 

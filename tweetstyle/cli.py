@@ -252,6 +252,6 @@ def chat(recipe: Path, prompt: str | None) -> None:
 @tweetstyle.command(cls=Door)
 def schema() -> None:
     """Print the recipe's JSON Schema, for editors."""
-    from tweetstyle.recipe_file import schema
+    from tweetstyle.recipe_yaml import schema
 
     say(schema(), err=False, wrap=False, nl=False)

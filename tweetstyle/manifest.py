@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tweetstyle.files import complete_file, read_back
-from tweetstyle.pickles import A_PROGRAM, pickled
+from tweetstyle.model.pickles import A_PROGRAM, pickled
 
 WHOLE_FILE_LIMIT = 256 * 2**20
 SAMPLED_BLOCKS, BLOCK = 64, 2**20

@@ -13,22 +13,22 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tweetstyle.card_failure import one_message_where_the_card_fails
 from tweetstyle.errors import RecipeErrors, TweetstyleError
 from tweetstyle.files import clear_os_errors
+from tweetstyle.hardware.nvidia import observe_card
 from tweetstyle.manifest import Manifest, changed_settings
-from tweetstyle.nvidia import observe_card
+from tweetstyle.prompt.template import NO_TOPIC
 from tweetstyle.recipe import Recipe
-from tweetstyle.recipe_file import located
+from tweetstyle.recipe_yaml import located
 from tweetstyle.road import Road
 from tweetstyle.road.identity import set_aside_other_run
 from tweetstyle.road.stage import Stage, show
 from tweetstyle.road.told import stage_in_report
 from tweetstyle.screen import say
-from tweetstyle.template import NO_TOPIC
+from tweetstyle.train.card_errors import one_message_where_the_card_fails
 
 if TYPE_CHECKING:
-    from tweetstyle.ollama import OllamaClient
+    from tweetstyle.inference.ollama import OllamaClient
 
 
 def run(path: Path, *, start: str | None = None, ollama: bool = False) -> None:
@@ -94,7 +94,7 @@ def verify(path: Path) -> None:
 
 def dry_run(path: Path) -> None:
     """Prints the whole plan; writes nothing but a temporary directory that it removes."""
-    from tweetstyle.plan import plan
+    from tweetstyle.plan.schedule import plan
 
     road = Road(path)
     with located(path):
@@ -106,8 +106,8 @@ def plan(path: Path, *, card_gib: float | None = None, tweets: int | None = None
     """Prints what a run needs, from the recipe and config.json; writes nothing, prepares nothing."""
     import json
 
-    from tweetstyle import needs_shown
-    from tweetstyle.needs import as_json as figures
+    from tweetstyle.plan import tables as needs_shown
+    from tweetstyle.plan.estimate import as_json as figures
 
     needs = Road(path).needs(card_gib, tweets)
     if as_json:
@@ -118,7 +118,7 @@ def plan(path: Path, *, card_gib: float | None = None, tweets: int | None = None
 
 def doctor(path: Path | None, *, as_json: bool) -> bool:
     """Prints every check; of the machine alone without a recipe. Whether none failed."""
-    from tweetstyle import checkup
+    from tweetstyle.doctor import recipe_checks as checkup
 
     road, unread = None, []
     if path is not None:
@@ -140,8 +140,8 @@ def doctor(path: Path | None, *, as_json: bool) -> bool:
 
 def chat(path: Path, prompt: str | None) -> None:
     """Talks with the exported model, or gives one answer."""
-    from tweetstyle.chat import Memory
-    from tweetstyle.chat import chat as talk
+    from tweetstyle.inference.chat import Memory
+    from tweetstyle.inference.chat import chat as talk
 
     road = Road(path)
     memory = Memory(road.recipe.export.num_ctx, road.base.tokenizer) if road.template.turns else None
@@ -202,7 +202,7 @@ def _tell(road: Road) -> None:
 
 
 def _finish(road: Road, ollama: bool) -> None:
-    from tweetstyle.ollama import shell_lines
+    from tweetstyle.inference.ollama import shell_lines
 
     directory, name = road.recipe.export_directory, road.recipe.name
     if ollama:
@@ -229,7 +229,7 @@ def _warn_where_ollama_runs_it_on_the_cpu(client: OllamaClient, name: str) -> No
 
 
 def ollama_client() -> OllamaClient:
-    from tweetstyle.ollama import OllamaClient
+    from tweetstyle.inference.ollama import OllamaClient
 
     return OllamaClient()
 

@@ -19,7 +19,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def written(bench: Bench, batches: list[int], tokens: int) -> list[dict[str, Any]]:
     """The adapter over its base in 4 bits (on a CPU as it is stored), without Unsloth, as the evaluation loads them."""
-    from tweetstyle.apart import apart_from_unsloth
+    from tweetstyle.inference.clean_process import apart_from_unsloth
 
     return apart_from_unsloth(_written, bench, list(batches), tokens)
 
@@ -27,8 +27,8 @@ def written(bench: Bench, batches: list[int], tokens: int) -> list[dict[str, Any
 def _written(bench: Bench, batches: list[int], tokens: int) -> list[dict[str, Any]]:
     import torch
 
-    from tweetstyle.evaluate.likelihood import load_adapter, load_model
-    from tweetstyle.generation import generate
+    from tweetstyle.inference.generate import generate
+    from tweetstyle.inference.likelihood import load_adapter, load_model
     from tweetstyle.recipe import Sampling
 
     base = llama3(bench)

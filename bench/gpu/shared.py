@@ -28,9 +28,9 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [part for part in (str(ROOT), str(ROOT / "tests")) if part not in sys.path]
 
 from bench.make_8b import config, make  # noqa: E402
-from tweetstyle.base_model import BaseModel, read_base_model  # noqa: E402
-from tweetstyle.fit.documents import Document  # noqa: E402
-from tweetstyle.installed import installed_versions  # noqa: E402
+from tweetstyle.dataset.examples import Document  # noqa: E402
+from tweetstyle.doctor.installed import installed_versions  # noqa: E402
+from tweetstyle.model.base import BaseModel, read_base_model  # noqa: E402
 from tweetstyle.recipe import Lora, Model, Training  # noqa: E402
 
 CARD = 12044 * 2**20
@@ -203,7 +203,7 @@ def attempt(bench: Bench, work: Callable[..., Any], **arguments: Any) -> Any:
 
 
 def _within_memory(work: Callable[..., Any], bench: Bench, arguments: dict[str, Any]) -> Any:
-    from tweetstyle.fit.backoff import OutOfMemory, within_memory
+    from tweetstyle.train.out_of_memory import OutOfMemory, within_memory
 
     done = within_memory(lambda: work(bench, **arguments))
     return {"out_of_memory": done.said} if isinstance(done, OutOfMemory) else done

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.gpu.shared import Bench, attention_backend, llama3, llama31, model_section, random_documents, training_section
-from tweetstyle.memory import plan_memory
+from tweetstyle.plan import plan_memory
 
 OFFLOADED = {"unsloth": "inputs of the layers, to RAM (gradient checkpoints)", True: "nothing", False: "nothing"}
 
@@ -17,10 +17,10 @@ def peaks(bench: Bench, r: int, settings: list[dict[str, Any]], long: bool = Fal
 
     long: Llama 3.1's positions. What runs out of memory says so, and the next is tried.
     """
-    from tweetstyle.fit import trainer
-    from tweetstyle.fit.backoff import OutOfMemory, within_memory
-    from tweetstyle.fit.few_steps import few_steps
-    from tweetstyle.fit.probe import probe_of
+    from tweetstyle.train import trainer
+    from tweetstyle.train.few_steps import few_steps
+    from tweetstyle.train.out_of_memory import OutOfMemory, within_memory
+    from tweetstyle.train.probe import probe_of
 
     base = (llama31 if long else llama3)(bench)
     model, each = model_section(base, r), [training_section(bench, **changes) for changes in settings]

@@ -10,12 +10,12 @@ from typing import Any
 
 from support.small_runs import inst_template, small_training
 
-from tweetstyle.base_model import read_base_model
-from tweetstyle.fit import trainer as unsloth_trainer
-from tweetstyle.fit.documents import read_documents, read_held_out
-from tweetstyle.fit.scoring import score
-from tweetstyle.forward import input_device
+from tweetstyle.dataset.examples import read_documents, read_held_out
+from tweetstyle.inference.forward import input_device
+from tweetstyle.model.base import read_base_model
 from tweetstyle.recipe import Lora, Model
+from tweetstyle.train import trainer as unsloth_trainer
+from tweetstyle.train.scoring import score
 
 STEPS = 4
 TRAINING = {"max_length": 96, "max_steps": STEPS, "gradient_accumulation_steps": 2, "learning_rate": 2e-3, "eval_steps": 4, "save_steps": 4}

@@ -7,12 +7,12 @@ from typing import Any
 
 from support.small_runs import inst_template, small_training
 
-from tweetstyle.base_model import read_base_model
-from tweetstyle.fit import trainer as unsloth_trainer
-from tweetstyle.fit.documents import read_documents
-from tweetstyle.fit.scoring import score
-from tweetstyle.generation import generate_while_training
+from tweetstyle.dataset.examples import read_documents
+from tweetstyle.inference.generate import generate_while_training
+from tweetstyle.model.base import read_base_model
 from tweetstyle.recipe import Lora, Model, Sampling
+from tweetstyle.train import trainer as unsloth_trainer
+from tweetstyle.train.scoring import score
 
 
 def before_and_after(base_dir: str, data: str, method: str, directory: str) -> dict[str, Any]:

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from gpu_emulation.driver import build_driver, card_environment, write_hollow_base
 
-from tweetstyle.hub import known_config
-from tweetstyle.memory import plan_memory
-from tweetstyle.memory.card import GIB, Card
-from tweetstyle.memory.phases import SAMPLES, TRAINING, VALIDATION
+from tweetstyle.hardware.card import GIB, Card
+from tweetstyle.model.hub import known_config
+from tweetstyle.plan import plan_memory
+from tweetstyle.plan.phases import SAMPLES, TRAINING, VALIDATION
 from tweetstyle.recipe import Model, Training
 
 ROOT = Path(__file__).parents[2]

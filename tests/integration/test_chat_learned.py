@@ -9,14 +9,14 @@ from support.llama_cpp import THREADS
 from support.ollama import OllamaServer
 from support.small_runs import inst_template, start_fit, write_tweets
 
-from tweetstyle.base_model import read_base_model
-from tweetstyle.chat import Speaker
 from tweetstyle.evaluate import evaluate
 from tweetstyle.export import Exported, export
-from tweetstyle.ollama import OllamaClient
+from tweetstyle.inference.chat import Speaker
+from tweetstyle.inference.ollama import OllamaClient
+from tweetstyle.model.base import read_base_model
+from tweetstyle.prompt.template import Template
 from tweetstyle.recipe import Evaluation, Export, Sampling
 from tweetstyle.records import Tweet
-from tweetstyle.template import Template
 
 pytestmark = pytest.mark.integration
 

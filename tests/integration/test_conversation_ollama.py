@@ -15,16 +15,16 @@ from support.llama_cpp import LlamaServer
 from support.ollama import OllamaServer
 from support.tiny_llama import write_ending_llama
 
-from tweetstyle.base_model import BaseModel
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export import Exported, export
-from tweetstyle.ollama import OllamaClient
+from tweetstyle.inference.llama_cpp import Logits, usable_threads
+from tweetstyle.inference.ollama import OllamaClient
+from tweetstyle.model.base import BaseModel
+from tweetstyle.prompt.chat_template import Turn
+from tweetstyle.prompt.template import SpecialTokens, Template, build_template
 from tweetstyle.recipe import Export, Sampling
 from tweetstyle.records import Tweet
-from tweetstyle.template import SpecialTokens, Template, build_template
-from tweetstyle.turns import Turn
 from tweetstyle.verify import tokens
-from tweetstyle.verify.llama_cpp import Logits, usable_threads
 from tweetstyle.verify.stop import stops
 from tweetstyle.verify.tokens import tokens_in_llama_cpp, tokens_in_ollama
 

@@ -20,11 +20,11 @@ from support.llama_cpp import LlamaServer
 from support.peak_memory import PEAK_MEMORY, needs_peak_memory
 from support.tiny_llama import write_adapter, write_llama
 
-from tweetstyle.base_model import read_base_model
 from tweetstyle.export import cut_into_blocks, disk_needed, export, read_adapter, read_source
+from tweetstyle.inference.llama_cpp import Logits
+from tweetstyle.model.base import read_base_model
+from tweetstyle.prompt.template import SpecialTokens, build_template
 from tweetstyle.recipe import Export, Sampling
-from tweetstyle.template import SpecialTokens, build_template
-from tweetstyle.verify.llama_cpp import Logits
 
 pytestmark = pytest.mark.integration
 

@@ -11,11 +11,11 @@ from support.by_ollama import by_ollama, tensors, types
 from support.ollama import OllamaServer, unquoted
 from support.tiny_llama import write_llama
 
-from tweetstyle.base_model import read_base_model
 from tweetstyle.export import export
 from tweetstyle.export.modelfile import head_length
+from tweetstyle.model.base import read_base_model
+from tweetstyle.prompt.template import SpecialTokens, build_template
 from tweetstyle.recipe import Export, Sampling
-from tweetstyle.template import SpecialTokens, build_template
 
 pytestmark = pytest.mark.integration
 

@@ -10,11 +10,11 @@ import pytest
 from support.llama_quantize import LlamaQuantize
 from support.tiny_llama import write_adapter, write_llama
 
-from tweetstyle.base_model import read_base_model
 from tweetstyle.export import export
 from tweetstyle.export.tensor_types import FILE_TYPES
+from tweetstyle.model.base import read_base_model
+from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Export, Sampling
-from tweetstyle.template import build_template
 
 pytestmark = pytest.mark.integration
 

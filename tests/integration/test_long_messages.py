@@ -10,11 +10,11 @@ import pytest
 from support.ollama import OllamaServer
 from support.tiny_llama import write_llama
 
-from tweetstyle.base_model import BaseModel, read_base_model
 from tweetstyle.export import export
-from tweetstyle.ollama import OllamaClient
+from tweetstyle.inference.ollama import OllamaClient
+from tweetstyle.model.base import BaseModel, read_base_model
+from tweetstyle.prompt.template import Template, build_template
 from tweetstyle.recipe import Export, Sampling
-from tweetstyle.template import Template, build_template
 
 pytestmark = pytest.mark.integration
 

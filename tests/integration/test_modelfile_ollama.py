@@ -14,9 +14,9 @@ from support.tiny_llama import write_llama
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export import export
 from tweetstyle.export.modelfile import modelfile
+from tweetstyle.prompt.escaping import is_printable
+from tweetstyle.prompt.template import SpecialTokens, Template, build_template
 from tweetstyle.recipe import Export, Sampling
-from tweetstyle.template import SpecialTokens, Template, build_template
-from tweetstyle.template_text import is_printable
 
 pytestmark = pytest.mark.integration
 

@@ -8,7 +8,7 @@ import pytest
 from support.ollama import OllamaError, OllamaServer, unquoted
 from support.terminal import screen_text
 
-from tweetstyle.tokenizer import Tokenizer
+from tweetstyle.model.tokenizer import Tokenizer
 
 pytestmark = pytest.mark.integration
 

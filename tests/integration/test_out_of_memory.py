@@ -14,7 +14,7 @@ from support.small_runs import invented_tweets, main_figures, run_fit, small_tra
 from support.tiny_llama import write_llama
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.memory import read_probe
+from tweetstyle.plan import read_probe
 from tweetstyle.recipe import Model
 
 pytestmark = pytest.mark.slow
@@ -70,7 +70,7 @@ class Allocator:
 @contextmanager
 def failing(allocator):
     """Between the block's ends every model that the trainer loads asks this allocator."""
-    from tweetstyle.fit import trainer
+    from tweetstyle.train import trainer
 
     load = trainer.load_model
 
@@ -135,7 +135,7 @@ def test_memory_that_is_gone_in_the_middle_costs_the_steps_since_the_last_checkp
 
 def test_a_resumed_run_does_not_try_again_what_failed(toy, tmp_path):
     """Interrupted after it had backed off: the batch that failed is not asked of the allocator a second time."""
-    from tweetstyle.fit import trainer
+    from tweetstyle.train import trainer
 
     allocator = Allocator(limit=2 * LENGTH)
     with failing(allocator), pytest.raises(Stop):
@@ -214,7 +214,7 @@ def test_the_optimizers_step_is_named_and_the_batch_is_not_halved(toy, tmp_path,
 
 
 def test_samples_that_do_not_fit_are_left_out(toy, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("tweetstyle.fit.samples.generate_while_training", out_of_memory)
+    monkeypatch.setattr("tweetstyle.train.samples.generate_while_training", out_of_memory)
     assert run_fit(*toy, tmp_path, **SHORT, samples=2).steps == 3
     lines = main_figures(tmp_path / "metrics.jsonl")
     assert not any("samples" in line for line in lines) and backed_off(tmp_path) == []
@@ -235,7 +235,7 @@ def test_the_probe_scores_one_batch(toy, tmp_path):
 def test_steps_up_to_the_last_that_compiles_are_not_counted():
     from types import SimpleNamespace
 
-    from tweetstyle.fit.few_steps import StepClock
+    from tweetstyle.train.few_steps import StepClock
 
     clock, control, counted = StepClock(), SimpleNamespace(should_training_stop=False), []
     compiled = iter([0, 4, 4, 4, 4, 5, 5, 5, 5, 5])  # before and after each step: the first and the third compile
@@ -251,7 +251,7 @@ def test_graphs_of_torch_compile_and_kernels_of_triton_are_counted():
     import torch
     from triton import knobs
 
-    from tweetstyle.fit.few_steps import StepClock
+    from tweetstyle.train.few_steps import StepClock
 
     clock, before = StepClock(), knobs.compilation.listener
     first = clock._compilations()
@@ -295,7 +295,7 @@ def test_the_probe_finds_at_once_that_a_batch_does_not_fit(toy, by_one, tmp_path
 
 
 def test_the_same_settings_are_not_probed_twice(toy, tmp_path):
-    from tweetstyle.fit import few_steps
+    from tweetstyle.train import few_steps
 
     settings = {**EXACT, "probe": "always", "max_steps": 6}
     with pytest.raises(Stop):
@@ -317,7 +317,7 @@ def test_what_memory_forced_is_no_other_run():
 
 def test_a_card_that_torch_cannot_use_does_not_become_a_night_on_the_cpu(tmp_path, monkeypatch):
     """nvidia-smi sees it, torch does not: so it is after a driver's update without a restart, and here with a fake one."""
-    from tweetstyle.fit import trainer
+    from tweetstyle.train import trainer
 
     program = tmp_path / "nvidia-smi"
     program.write_text("#!/bin/sh\necho '0, GPU-a1, NVIDIA GeForce RTX 3060, 580.95.05, 12288, 11776, 8.6'\n")

@@ -15,11 +15,11 @@ from support.llama_cpp import LlamaServer
 from support.ollama import OllamaServer
 from support.tiny_llama import write_ending_llama, write_llama
 
-from tweetstyle.base_model import BaseModel
 from tweetstyle.export import export
-from tweetstyle.ollama import OllamaClient
+from tweetstyle.inference.ollama import OllamaClient
+from tweetstyle.model.base import BaseModel
+from tweetstyle.prompt.template import Template, build_template
 from tweetstyle.recipe import Export, Sampling
-from tweetstyle.template import Template, build_template
 
 pytestmark = pytest.mark.integration
 

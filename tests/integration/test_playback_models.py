@@ -13,8 +13,8 @@ from support.llama_cpp import THREADS
 from support.ollama import OllamaServer
 from support.small_runs import write_tweets
 
+from tweetstyle.dataset.messages import messages_path, read_messages
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.messages import messages_path, read_messages
 from tweetstyle.playback import playback
 from tweetstyle.playback.asks import Ask
 from tweetstyle.playback.checks import tidy

@@ -15,12 +15,12 @@ from support.tiny_llama import SPECIAL, write_llama
 from tokenizers import Tokenizer
 from tokenizers.decoders import ByteLevel
 
-from tweetstyle.base_model import BaseModel
-from tweetstyle.chat import Speaker
 from tweetstyle.export import Exported, export
-from tweetstyle.generation import generate, generate_while_training
+from tweetstyle.inference.chat import Speaker
+from tweetstyle.inference.generate import generate, generate_while_training
+from tweetstyle.model.base import BaseModel
+from tweetstyle.prompt.template import Template, build_template
 from tweetstyle.recipe import Export, Sampling
-from tweetstyle.template import Template, build_template
 
 pytestmark = pytest.mark.integration
 

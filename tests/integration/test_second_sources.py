@@ -14,11 +14,11 @@ from support.by_ollama import by_ollama, metadata, tensors, types
 from support.ollama import OllamaServer
 from support.tiny_llama import CONFIG, LINEARS, write_adapter, write_llama
 
-from tweetstyle.base_model import BaseModel, read_base_model
 from tweetstyle.export import Exported, export
+from tweetstyle.inference.llama_cpp import Logits
+from tweetstyle.model.base import BaseModel, read_base_model
+from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Export, Sampling
-from tweetstyle.template import build_template
-from tweetstyle.verify.llama_cpp import Logits
 
 pytestmark = pytest.mark.integration
 

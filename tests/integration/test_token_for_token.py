@@ -10,11 +10,11 @@ from support.llama_cpp import LlamaServer
 from support.ollama import OllamaServer
 from support.tiny_llama import write_adapter
 
-from tweetstyle.base_model import BaseModel, read_base_model
 from tweetstyle.export import export
+from tweetstyle.inference.llama_cpp import Logits
+from tweetstyle.model.base import BaseModel, read_base_model
+from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Export, Sampling
-from tweetstyle.template import build_template
-from tweetstyle.verify.llama_cpp import Logits
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 

@@ -7,14 +7,14 @@ import math
 import pytest
 from support.small_runs import inst_template, invented_tweets, small_training, write_tweets
 
-from tweetstyle.base_model import read_base_model
+from tweetstyle.dataset.examples import read_documents
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.fit.checks import check_packed
-from tweetstyle.fit.documents import read_documents
-from tweetstyle.fit.packing import pack_count
-from tweetstyle.fit.scoring import score
+from tweetstyle.model.base import read_base_model
+from tweetstyle.model.tokenizer import IGNORED
 from tweetstyle.recipe import Lora, Model, Training
-from tweetstyle.tokenizer import IGNORED
+from tweetstyle.train.checks import check_packed
+from tweetstyle.train.packing import pack_count
+from tweetstyle.train.scoring import score
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +35,7 @@ def built(base, documents, tmp_path_factory):
     """The trainer of a LoRA run, its adapter moved off zero so that it counts."""
     import torch
 
-    from tweetstyle.fit import trainer as unsloth_trainer
+    from tweetstyle.train import trainer as unsloth_trainer
 
     training = small_training()
     model = Model(base=base.path, method="lora", lora=Lora(r=4, lora_alpha=8))
@@ -143,7 +143,7 @@ def test_what_is_trained_is_the_adapter_in_fp32_and_nothing_else(built):
 
 
 def test_packing_is_on_though_the_cpu_backend_turns_it_off(built, documents, base, tmp_path):
-    from tweetstyle.fit import trainer as unsloth_trainer
+    from tweetstyle.train import trainer as unsloth_trainer
 
     planned = pack_count([len(d.ids) for d in documents], 128)
     check_packed(unsloth_trainer.signs_of_packing(built), len(built.train_dataset), planned)
@@ -156,7 +156,7 @@ def test_packing_is_on_though_the_cpu_backend_turns_it_off(built, documents, bas
 
 def test_an_attention_mask_in_a_packed_batch_is_refused(built, monkeypatch):
     """transformers' report 46634: with a 2-D mask it takes a row for one document."""
-    from tweetstyle.fit import trainer as unsloth_trainer
+    from tweetstyle.train import trainer as unsloth_trainer
 
     collate, packs = built.data_collator, len(built.train_dataset)
     check_packed(unsloth_trainer.signs_of_packing(built), packs, packs)
@@ -174,7 +174,7 @@ def test_an_attention_mask_in_a_packed_batch_is_refused(built, monkeypatch):
 
 def test_the_recipe_reaches_the_trainer(base, tmp_path):
     """A setting that changes nothing would be a promise not kept: each is changed and looked for."""
-    from tweetstyle.fit.trainer import sft_config
+    from tweetstyle.train.trainer import sft_config
 
     changed = small_training(
         num_train_epochs=1.5, max_steps=7, max_length=96, per_device_train_batch_size=3, gradient_accumulation_steps=5, learning_rate=3e-5,
@@ -200,7 +200,7 @@ def test_four_bits_are_refused_where_they_cannot_be_had(base, monkeypatch):
     """Unsloth's own probe computes a real NF4 layer; its switch makes it say no."""
     from unsloth_zoo.cpu.runtime import cpu_bnb_4bit_supported
 
-    from tweetstyle.fit import trainer as unsloth_trainer
+    from tweetstyle.train import trainer as unsloth_trainer
 
     if not unsloth_trainer.CPU:
         pytest.skip("a GPU has 4 bits")

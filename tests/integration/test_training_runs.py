@@ -14,11 +14,11 @@ import time
 import pytest
 from support.small_runs import invented_tweets, main_figures, run_fit, start_fit, write_tweets
 
-from tweetstyle.base_model import read_base_model
+from tweetstyle.dataset.examples import read_held_out
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.fit.checkpoints import complete_checkpoints
-from tweetstyle.fit.documents import read_held_out
+from tweetstyle.model.base import read_base_model
 from tweetstyle.recipe import Model
+from tweetstyle.train.checkpoints import complete_checkpoints
 
 pytestmark = pytest.mark.slow
 
@@ -82,7 +82,7 @@ def test_tokens_are_counted_without_padding(uninterrupted, base_model_dir, data)
     """Nine steps of two packs, over epochs of all packs: against the documents' own lengths, epoch by epoch."""
     from support.small_runs import inst_template, small_training
 
-    from tweetstyle.fit import plan_fit
+    from tweetstyle.train import plan_fit
 
     _, result = uninterrupted
     plan = plan_fit(
@@ -105,7 +105,7 @@ def test_the_final_models_validation_is_the_one_that_was_reported(uninterrupted,
     from support.small_runs import inst_template, small_training
     from transformers import AutoModelForCausalLM
 
-    from tweetstyle.fit.trainer import computes_in_bf16
+    from tweetstyle.train.trainer import computes_in_bf16
 
     _, result = uninterrupted
     model = AutoModelForCausalLM.from_pretrained(base_model_dir, dtype=torch.float32)
@@ -229,7 +229,7 @@ def test_a_loss_that_is_no_number_ends_the_run(base_model_dir, data, tmp_path):
 def test_the_other_methods_run_two_steps(base_model_dir, data, tmp_path, method):
     import torch
 
-    from tweetstyle.fit.trainer import CPU
+    from tweetstyle.train.trainer import CPU
 
     if method == "qlora" and CPU:
         from unsloth_zoo.cpu import cpu_bnb_4bit_supported
@@ -255,7 +255,7 @@ def test_optimizer_states_are_read_as_data_never_as_code(uninterrupted, base_mod
     """A checkpoint sealed around a pickle that would run a command: one message, and the command has not run."""
     import pickle
 
-    from tweetstyle.fit.checkpoints import read_checkpoint, seal
+    from tweetstyle.train.checkpoints import read_checkpoint, seal
 
     class Evil:
         def __reduce__(self):

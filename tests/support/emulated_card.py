@@ -66,10 +66,10 @@ def main() -> None:
     directory = Path(sys.argv[1])
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
-    from tweetstyle.fit.chatter import prepare_environment
+    from tweetstyle.train.library_output import prepare_environment
 
     prepare_environment(directory)
-    import tweetstyle.fit.sitting  # noqa: F401
+    import tweetstyle.train.session  # noqa: F401
 
     gc.freeze()
     print("ready", file=sys.stderr, flush=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tweetstyle.base_model import BaseModel, read_base_model
-from tweetstyle.evaluate.likelihood import quiet_libraries
+from tweetstyle.inference.likelihood import quiet_libraries
+from tweetstyle.model.base import BaseModel, read_base_model
 
 SHAPE = {"hidden_size": 128, "intermediate_size": 192}
 

@@ -112,10 +112,10 @@ def prepare(directory: Path) -> None:
     write_llama(directory / "base")
     write_tweets(directory / "train.jsonl", invented_tweets(18))
     write_tweets(directory / "validation.jsonl", invented_tweets(4, seed=1))
-    from tweetstyle.fit.chatter import prepare_environment
+    from tweetstyle.train.library_output import prepare_environment
 
     prepare_environment(directory)
-    import tweetstyle.fit.sitting  # noqa: F401
+    import tweetstyle.train.session  # noqa: F401
 
     # What is there is not looked through again at each collection of a fork: half of its time.
     gc.freeze()
@@ -161,8 +161,8 @@ def in_the_fork(wait: Callable[[], object], directory: Path, run: Path, cut: dic
     """Never returns. Exit status: 0, 1 for an error that a person is meant to read, 2 for any other."""
     from support.small_runs import run_fit
 
-    from tweetstyle.card_failure import one_message_where_the_card_fails
     from tweetstyle.errors import TweetstyleError
+    from tweetstyle.train.card_errors import one_message_where_the_card_fails
 
     status = 2
     try:
@@ -229,7 +229,7 @@ def path_of(arguments: tuple[Any, ...], options: dict[str, Any]) -> str:
 
 
 def watch_validations(cut: dict[str, Any]) -> None:
-    from tweetstyle.fit import sitting
+    from tweetstyle.train import session as sitting
 
     score, begun = sitting.score, []
 
@@ -243,7 +243,7 @@ def watch_validations(cut: dict[str, Any]) -> None:
 
 
 def watch_batches(run: Path, cut: dict[str, Any]) -> None:
-    from tweetstyle.fit import trainer
+    from tweetstyle.train import trainer
 
     build, log, passes = trainer.build_trainer, batches_file(run).open("a", buffering=1), []
 
@@ -319,7 +319,7 @@ def mount(run: Path, size: int) -> None:
 
 def fill_the_disk(run: Path, checkpoint: str, left: int, *, early: bool) -> None:
     """left: bytes free; with `early`, so many less than the checkpoint is thought to need."""
-    from tweetstyle.fit import callback
+    from tweetstyle.train import callback
 
     make_room = callback.make_room
 
@@ -338,7 +338,7 @@ def fill_the_disk_at(run: Path, validation: int) -> None:
 
     A file takes lines as long as its last page has room: metrics.jsonl's has none.
     """
-    from tweetstyle.fit import sitting
+    from tweetstyle.train import session as sitting
 
     name = "score" if validation else "sit"
     original, begun = getattr(sitting, name), []

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from tweetstyle.base_model import read_base_model
 from tweetstyle.export import export
+from tweetstyle.inference.llama_cpp import Logits
+from tweetstyle.model.base import read_base_model
+from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Export, Sampling
-from tweetstyle.template import build_template
-from tweetstyle.verify.llama_cpp import Logits
 
 THREADS = 1
 """llama.cpp's threads wait for each other in a busy loop: on two cores with other work, two were up to fifty times slower than one."""

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tweetstyle.base_model import read_base_model
-from tweetstyle.fit import FitResult, fit
+from tweetstyle.model.base import read_base_model
+from tweetstyle.prompt.template import Template, build_template
 from tweetstyle.recipe import Lora, Model, Training
 from tweetstyle.records import Tweet, write_split
-from tweetstyle.template import Template, build_template
+from tweetstyle.train import FitResult, fit
 
 SUBJECTS = ("la neige", "le métro", "my cat", "the ferry", "le café", "l'hiver", "a red bike", "le marché", "the library", "la pluie")
 VERBS = ("encore", "still waiting for", "j'aime", "personne ne parle de", "again with", "bon matin à", "no news from", "vive")

@@ -17,7 +17,7 @@ from tweetstyle.doctor.network import check_network
 from tweetstyle.doctor.ollama_checks import check_ollama, observe_ollama
 from tweetstyle.doctor.torch_build import installed_torch, xformers_cuda
 from tweetstyle.doctor.versions import check_versions, observe_versions
-from tweetstyle.nvidia import observe_card
+from tweetstyle.hardware.nvidia import observe_card
 
 __all__ = ["Asked", "Check", "Room", "doctor", "fail", "ok", "warn"]
 

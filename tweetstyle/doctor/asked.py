@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tweetstyle.base_model import BaseModel
+from tweetstyle.model.base import BaseModel
+from tweetstyle.prompt.template import Template
 from tweetstyle.recipe import Model, Training
-from tweetstyle.template import Template
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tweetstyle.base_model import BaseModel
 from tweetstyle.doctor.asked import Asked
 from tweetstyle.doctor.check import Check, fail, gib, ok, warn
 from tweetstyle.doctor.untrained import Untrained, tokens_of_format, untrained_tokens
-from tweetstyle.fit.schedule import as_rate, rate_of_few_steps, unusual_rate, usual_rate
-from tweetstyle.hub import how_to_replace
-from tweetstyle.memory.shape import read_shape
+from tweetstyle.model.base import BaseModel
+from tweetstyle.model.hub import how_to_replace
+from tweetstyle.model.shape import read_shape
+from tweetstyle.prompt.template import Template
 from tweetstyle.recipe import Model, Training
-from tweetstyle.template import Template
+from tweetstyle.train.schedule import as_rate, rate_of_few_steps, unusual_rate, usual_rate
 
 FORMATS_OF_ITS_OWN = ("inst", "text", "custom")
 LARGE = 1_000_000_000

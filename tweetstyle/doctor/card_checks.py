@@ -10,7 +10,7 @@ from packaging.version import InvalidVersion, Version
 from tweetstyle.doctor.asked import Asked
 from tweetstyle.doctor.check import Check, fail, gib, ok, warn
 from tweetstyle.doctor.torch_build import TorchBuild
-from tweetstyle.nvidia import ON_THE_CPU, Card, CardState, Process
+from tweetstyle.hardware.nvidia import ON_THE_CPU, Card, CardState, Process
 
 LEAST_DRIVER = {11: 450, 12: 525, 13: 580}
 """CUDA's major version → the oldest driver that runs programs built with any of it (docs.nvidia.com/deploy/cuda-compatibility,

@@ -13,7 +13,7 @@ from pathlib import Path
 from tweetstyle.doctor.asked import Asked, Room
 from tweetstyle.doctor.check import Check, fail, gib, ok, warn
 from tweetstyle.files import existing_parent
-from tweetstyle.ram import machine_memory
+from tweetstyle.hardware.ram import machine_memory
 from tweetstyle.sizes import size
 
 CLOCK_SLACK = 5 * 60

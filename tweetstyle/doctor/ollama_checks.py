@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from tweetstyle.doctor.check import Check, ok, warn
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.nvidia import Card, CardState
-from tweetstyle.ollama import LoadedModel, OllamaClient
+from tweetstyle.hardware.nvidia import Card, CardState
+from tweetstyle.inference.ollama import LoadedModel, OllamaClient
 
 PATIENCE = 10
 """Seconds for `ollama --version`."""

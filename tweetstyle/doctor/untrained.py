@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tweetstyle.base_model import BaseModel
-from tweetstyle.export.stored_tensors import read_headers
-from tweetstyle.template import Template
+from tweetstyle.model.base import BaseModel
+from tweetstyle.model.stored_tensors import read_headers
+from tweetstyle.prompt.template import Template
 
 EMBEDDINGS = "model.embed_tokens.weight"
 SAME = 0.02

@@ -12,7 +12,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from tweetstyle.doctor.check import Check, fail, ok, warn
-from tweetstyle.installed import installed_versions
+from tweetstyle.doctor.installed import installed_versions
 
 OURS = "tweetstyle"
 TRAINING = (

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tweetstyle.base_model import BaseModel
-from tweetstyle.conversations import before_held_out
-from tweetstyle.evaluate.likelihood import Reading
+from tweetstyle.dataset.threads import before_held_out
 from tweetstyle.evaluate.ngram import ngram_bits, train_ngrams
-from tweetstyle.evaluate.prefixes import first_scored
+from tweetstyle.inference.likelihood import Reading
+from tweetstyle.inference.prefixes import first_scored
+from tweetstyle.model.base import BaseModel
+from tweetstyle.model.tokenizer import Encoded
+from tweetstyle.prompt.template import Template, build_template
 from tweetstyle.records import Tweet
-from tweetstyle.template import Template, build_template
-from tweetstyle.tokenizer import Encoded
 
 PROMPT, RAW, EXAMPLES, NGRAM = "prompt", "raw text", "examples", "n-grams"
 TOLD, TOLD_EXAMPLES = "told", "told and shown"

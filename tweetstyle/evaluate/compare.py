@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import FiniteFloat
 
+from tweetstyle.dataset.held_out import HeldOut, clusters
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.evaluate.effect import SMALLEST_GAIN, Effect, effect
 from tweetstyle.evaluate.intervals import Interval, bootstrap_t
 from tweetstyle.files import read_back
-from tweetstyle.held_out import HeldOut, clusters
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -9,16 +9,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tweetstyle.base_model import BaseModel
+from tweetstyle.dataset.held_out import HeldOut, clusters
 from tweetstyle.evaluate.baselines import TOLD, TOLD_EXAMPLES, Examples
 from tweetstyle.evaluate.conversation import Trial, choose_trials
 from tweetstyle.evaluate.habits import ALWAYS_ASKED, find_habits
-from tweetstyle.evaluate.likelihood import Reading
-from tweetstyle.held_out import HeldOut, clusters
+from tweetstyle.inference.likelihood import Reading
+from tweetstyle.model.base import BaseModel
+from tweetstyle.model.tokenizer import Encoded
+from tweetstyle.prompt.chat_template import Turn
+from tweetstyle.prompt.template import Template
 from tweetstyle.records import Tweet
-from tweetstyle.template import Template
-from tweetstyle.tokenizer import Encoded
-from tweetstyle.turns import Turn
 
 TRIALS, UNRELATED = "trials", "unrelated messages"
 """Not baselines: tweets after five messages each, and after another tweet's message, as other people's tweets have to be read."""

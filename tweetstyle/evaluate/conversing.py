@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tweetstyle.base_model import BaseModel
+from tweetstyle.dataset.held_out import HeldOut, clusters
 from tweetstyle.evaluate.baselines import WITH_TOPIC, Examples
 from tweetstyle.evaluate.conversation import OTHERS, Conversation, Opening, Relevance, Trial, relevance, word_overlap
 from tweetstyle.evaluate.conversation_readings import (
@@ -21,10 +21,10 @@ from tweetstyle.evaluate.conversation_readings import (
     trial_readings,
 )
 from tweetstyle.evaluate.intervals import bootstrap_t
-from tweetstyle.evaluate.likelihood import Reading
-from tweetstyle.held_out import HeldOut, clusters
+from tweetstyle.inference.likelihood import Reading
+from tweetstyle.model.base import BaseModel
+from tweetstyle.prompt.template import Template
 from tweetstyle.records import Tweet
-from tweetstyle.template import Template
 
 if TYPE_CHECKING:
     from tweetstyle.recipe import Evaluation

@@ -10,18 +10,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tweetstyle.apart import apart_from_unsloth
-from tweetstyle.base_model import BaseModel
 from tweetstyle.evaluate.baselines import Examples
-from tweetstyle.evaluate.linears import by_onednn
 from tweetstyle.files import clear_os_errors, complete_file, read_json_lines
-from tweetstyle.generation import Answer, generate, read_beginning
+from tweetstyle.inference.clean_process import apart_from_unsloth
+from tweetstyle.inference.generate import Answer, generate, read_beginning
+from tweetstyle.inference.onednn import by_onednn
 from tweetstyle.manifest import settings_digest
-from tweetstyle.memory.phases import MOST_ROWS, cache_bytes
+from tweetstyle.model.base import BaseModel
+from tweetstyle.plan.phases import MOST_ROWS, cache_bytes
+from tweetstyle.prompt.chat_template import Turn
+from tweetstyle.prompt.template import NO_TOPIC, Template
 from tweetstyle.records import TWEET, Tweet
 from tweetstyle.screen import say
-from tweetstyle.template import NO_TOPIC, Template
-from tweetstyle.turns import Turn
 
 if TYPE_CHECKING:
     from tweetstyle.recipe import Sampling
@@ -177,7 +177,7 @@ def _generate_missing(
     sampling: Sampling,
     seed: int,
 ) -> None:
-    from tweetstyle.evaluate.likelihood import quiet_libraries
+    from tweetstyle.inference.likelihood import quiet_libraries
     from tweetstyle.progress import Bar
 
     ends = [base.tokenizer.end_id(template)]
@@ -224,7 +224,7 @@ def _rows(model: Any, width: int) -> int:
 
 def _models(base: BaseModel, final_model: Path, method: str, wanted: Sequence[str]) -> Iterator[tuple[str, Any]]:
     """Who → the model that answers for it; each is loaded once."""
-    from tweetstyle.evaluate.likelihood import keep_weights_as_trained, load_adapter, load_model
+    from tweetstyle.inference.likelihood import keep_weights_as_trained, load_adapter, load_model
 
     if method == "full":
         for path, of in ((base.path, (BASE, EXAMPLES)), (final_model, (TUNED,))):
@@ -249,7 +249,7 @@ def write_from_gguf(
 
     One after the other, each with its own seed.
     """
-    from tweetstyle.chat import Speaker
+    from tweetstyle.inference.chat import Speaker
     from tweetstyle.progress import Bar
 
     made_by = [seed, dict(digest), template.__repr__(), sampling.model_dump(mode="json"), [asdict(ask) for ask in asks]]

@@ -10,24 +10,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tweetstyle.base_model import BaseModel
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export.adapter import Adapter, read_adapter
 from tweetstyle.export.blocks import Block, convert_in_order, cut_into_blocks
 from tweetstyle.export.choices import Choices, Order, Score, Stored, Wanted, Write, possible_bases, write_best
 from tweetstyle.export.disk import disk_needed, require_disk, room_needed
 from tweetstyle.export.gguf_file import GgufFile
+from tweetstyle.export.imatrix import Imatrix
 from tweetstyle.export.llama import Llama, Tensor, check_tensors, read_llama, tensor_plan
 from tweetstyle.export.memory import memory_needed, require_memory
 from tweetstyle.export.modelfile import check_modelfile, check_name, head_length, modelfile
 from tweetstyle.export.nf4 import check_announced, read_weights
 from tweetstyle.export.vocabulary import Vocabulary, read_vocabulary
 from tweetstyle.files import complete_directory, complete_file, partial_sibling
-from tweetstyle.imatrix import Imatrix
+from tweetstyle.model.base import BaseModel
+from tweetstyle.model.tokenizer import Tokenizer
 from tweetstyle.progress import Bar
+from tweetstyle.prompt.template import Template
 from tweetstyle.recipe import Export, Sampling
-from tweetstyle.template import Template
-from tweetstyle.tokenizer import Tokenizer
 
 __all__ = ["Exported", "check_exportable", "disk_needed", "export", "memory_needed", "require_memory", "room_needed", "write_modelfile"]
 

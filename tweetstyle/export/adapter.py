@@ -13,7 +13,7 @@ import numpy as np
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export.llama import Tensor
-from tweetstyle.export.stored_tensors import StoredTensor, read_headers
+from tweetstyle.model.stored_tensors import StoredTensor, read_headers
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 

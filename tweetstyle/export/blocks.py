@@ -16,7 +16,7 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.export.adapter import Adapter, Delta
 from tweetstyle.export.ggml import library, quantize
 from tweetstyle.export.llama import Tensor
-from tweetstyle.export.stored_tensors import StoredTensor, how_to_make_whole
+from tweetstyle.model.stored_tensors import StoredTensor, how_to_make_whole
 
 BLOCK_ELEMENTS = 2**21
 """Weights in a block: 8 MiB in float32. Memory is bounded by a few blocks, not by the largest tensor."""

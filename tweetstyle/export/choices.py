@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.export.imatrix import Imatrix
 from tweetstyle.export.llama import Tensor
 from tweetstyle.export.nf4 import nf4_as_trained, only_nf4
 from tweetstyle.export.tensor_types import WEIGHTED_TYPES
-from tweetstyle.imatrix import Imatrix
 
 SIXTEEN, NF4 = "16bit", "dequantised_nf4"
 SMALLEST_FIRST = ("q4_k_m", "q5_k_m", "q6_k", "q8_0", "f16", "bf16", "f32")

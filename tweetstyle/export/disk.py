@@ -6,12 +6,12 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from tweetstyle.base_model import BaseModel
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export.llama import read_llama, tensor_plan
 from tweetstyle.export.tensor_types import WEIGHTED_TYPES, tensor_type, type_bytes
 from tweetstyle.files import existing_parent
-from tweetstyle.outline import Outline
+from tweetstyle.model.base import BaseModel
+from tweetstyle.model.outline import Outline
 from tweetstyle.recipe import Export
 
 TABLE_BYTES = 128

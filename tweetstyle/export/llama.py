@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.export.stored_tensors import StoredTensor
-from tweetstyle.hub import how_to_replace
+from tweetstyle.model.hub import how_to_replace
+from tweetstyle.model.stored_tensors import StoredTensor
 
 ALIGNED_COLUMNS = 32
 """Elements of a block of ggml's Q8_0, Q5_0 and Q4_0: a row must be a multiple of it to be quantised at all."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 
-from tweetstyle.base_model import BaseModel
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export.blocks import BLOCK_ELEMENTS, MOST_THREADS, cores
 from tweetstyle.export.disk import disk_needed
 from tweetstyle.export.llama import read_llama, tensor_plan
-from tweetstyle.outline import Outline
-from tweetstyle.ram import machine_memory
+from tweetstyle.hardware.ram import machine_memory
+from tweetstyle.model.base import BaseModel
+from tweetstyle.model.outline import Outline
 from tweetstyle.recipe import Export
 
 LIBRARIES = 600 * 2**20

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from tweetstyle import __version__
-from tweetstyle.base_model import BaseModel
 from tweetstyle.files import complete_file, read_back
+from tweetstyle.model.base import BaseModel
+from tweetstyle.prompt.template import Template
 from tweetstyle.recipe import Recipe
-from tweetstyle.template import Template
 
 CARD = "README.md"
 LICENCES = (
@@ -123,7 +123,7 @@ def _what_it_is(recipe: Recipe, base: BaseModel, licence: Licence) -> str:
 
 
 def _how_to_run(recipe: Recipe, template: Template) -> str:
-    from tweetstyle.ollama import shell_lines
+    from tweetstyle.inference.ollama import shell_lines
 
     asked = "the subject of the tweet; `*` names none" if template.has_topic else "how the tweet begins"
     if recipe.prompt.message == "first-words":
@@ -146,7 +146,7 @@ An answer ends with the token `{template.end}`. The Modelfile carries this promp
 
 
 def _files(recipe: Recipe, base: BaseModel, files: dict[str, tuple[str, int]], facts: dict[str, Any]) -> str:
-    from tweetstyle.memory.shape import read_shape
+    from tweetstyle.model.shape import read_shape
     from tweetstyle.sizes import size
 
     choices, weights = facts.get("choices", {}), read_shape(base.config).parameters

@@ -18,8 +18,8 @@ import numpy as np
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export.llama import Tensor
-from tweetstyle.export.stored_tensors import StoredTensor, read_headers
-from tweetstyle.hub import how_to_replace
+from tweetstyle.model.hub import how_to_replace
+from tweetstyle.model.stored_tensors import StoredTensor, read_headers
 
 if TYPE_CHECKING:
     import torch

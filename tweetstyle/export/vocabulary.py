@@ -9,10 +9,10 @@ from typing import Any
 
 from gguf import GGUFWriter, TokenType
 
-from tweetstyle.base_model import BaseModel
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.hub import how_to_replace
-from tweetstyle.template import Template
+from tweetstyle.model.base import BaseModel
+from tweetstyle.model.hub import how_to_replace
+from tweetstyle.prompt.template import Template
 
 BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False}
 LLAMA_3_SPLIT = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"

@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tweetstyle.dataset.messages import KINDS, SPLITS_WITH_MESSAGES, Message, messages_path, write_messages
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file
-from tweetstyle.messages import KINDS, SPLITS_WITH_MESSAGES, Message, messages_path, write_messages
 from tweetstyle.playback.asks import Chosen, choose, main_language
 from tweetstyle.playback.cache import FILE, Cache
 from tweetstyle.playback.checks import counted

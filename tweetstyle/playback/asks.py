@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tweetstyle.conversations import goes_on_from, is_answerable
-from tweetstyle.messages import Kind
+from tweetstyle.dataset.messages import Kind
+from tweetstyle.dataset.threads import goes_on_from, is_answerable
 from tweetstyle.records import Tweet
 
 if TYPE_CHECKING:

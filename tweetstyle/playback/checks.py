@@ -11,7 +11,7 @@ from tweetstyle.playback.phrases import ABOUT_THE_TASK, LABEL, WISH
 from tweetstyle.playback.refusals import is_refusal
 
 if TYPE_CHECKING:
-    from tweetstyle.messages import Kind
+    from tweetstyle.dataset.messages import Kind
     from tweetstyle.playback.asks import Ask
 
 RUN = 5

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.ollama import OllamaLost
+from tweetstyle.inference.ollama import OllamaLost
 from tweetstyle.playback.alike import Alike, bare_words
 from tweetstyle.playback.asks import Ask, fraction
 from tweetstyle.playback.cache import Answer, Cache, key_of

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
-from tweetstyle.languages import other_languages, unload
 from tweetstyle.playback.alike import Alike, bare_words
 from tweetstyle.playback.asks import Ask
 from tweetstyle.playback.cache import Answer
 from tweetstyle.playback.checks import ALIKE, KIND, LANGUAGE, TOO_LONG, runs, tidy, whats_wrong
 from tweetstyle.playback.prompt import shown, told
 from tweetstyle.playback.speakers import TOKENS_PER_WORD
+from tweetstyle.text.languages import other_languages, unload
 
 if TYPE_CHECKING:
     from tweetstyle.recipe import Playback

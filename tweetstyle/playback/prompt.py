@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from tweetstyle.dataset.messages import KINDS, Kind
 from tweetstyle.manifest import settings_digest
-from tweetstyle.messages import KINDS, Kind
 from tweetstyle.playback.asks import Ask
 
 MOST_CHARACTERS = 1_000

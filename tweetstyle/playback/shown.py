@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tweetstyle.messages import KINDS
-from tweetstyle.visible import visible
+from tweetstyle.dataset.messages import KINDS
+from tweetstyle.text.visible import visible
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

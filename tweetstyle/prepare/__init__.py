@@ -29,8 +29,8 @@ from tweetstyle.sources import open_archive
 from tweetstyle.sources.threads import thread_roots
 
 if TYPE_CHECKING:
+    from tweetstyle.prompt.template import Template
     from tweetstyle.recipe import Data, Prompt
-    from tweetstyle.template import Template
 
 __all__ = ["REASONS", "Prepared", "funnel", "prepare"]
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tweetstyle.languages import languages_of
 from tweetstyle.prepare.clean import is_stock_reply
 from tweetstyle.prepare.duplicates import clusters, to_drop, twins
 from tweetstyle.prepare.repeated import automatic_templates, over_cap
+from tweetstyle.text.languages import languages_of
 
 if TYPE_CHECKING:
     from tweetstyle.recipe import Data

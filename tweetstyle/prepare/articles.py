@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from tweetstyle.stop_words import ENGLISH, FRENCH, Language
+from tweetstyle.text.stop_words import ENGLISH, FRENCH, Language
 
 _MASCULINE, _FEMININE, _PLURAL = {"un", "du", "au"}, {"une", "cette"}, {"des", "aux", "nos", "vos"}
 _ONLY_BEFORE_NOUNS = frozenset("dans sur sous avec chez par vers contre pendant depuis devant derrière entre c'est voilà".split())

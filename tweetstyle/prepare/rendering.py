@@ -8,8 +8,8 @@ from pathlib import Path
 
 from tweetstyle.files import complete_file
 from tweetstyle.prepare.outputs import COLUMNS, FORMATTED
+from tweetstyle.prompt.template import Template
 from tweetstyle.records import SPLITS, Tweet, read_split, write_split
-from tweetstyle.template import Template
 
 ONLY_THE_LINE = ("prompt.format", "prompt.style", "prompt.custom", "prompt.system")
 """Settings that decide how a tweet is written to the model, and nothing else of what prepare makes."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tweetstyle.records import SPLITS, Dropped, Tweet
-from tweetstyle.visible import visible
+from tweetstyle.text.visible import visible
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, Group

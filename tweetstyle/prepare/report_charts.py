@@ -8,7 +8,7 @@ from html import escape
 from typing import NamedTuple
 
 from tweetstyle.prepare.report import percent
-from tweetstyle.visible import visible
+from tweetstyle.text.visible import visible
 
 ROW = 40
 """Pixels of a row: a line of letters and a bar."""

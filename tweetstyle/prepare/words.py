@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from tweetstyle.prepare.articles import MAY_PROVE, article_of
-from tweetstyle.stop_words import STOP_WORDS, Language, guess_language
+from tweetstyle.text.stop_words import STOP_WORDS, Language, guess_language
 
 TOKEN = re.compile(
     r"""https?://\S+ | [@\#]\w+

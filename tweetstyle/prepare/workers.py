@@ -55,7 +55,7 @@ def _begin() -> None:
     """Leaves Ctrl-C to the parent, and exits when the parent is gone."""
     from multiprocessing.util import Finalize
 
-    from tweetstyle.child_process import exit_with_parent
+    from tweetstyle.inference.child_process import exit_with_parent
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # The last thing a worker does. To free the words of 100,000 tweets one by one would take it a quarter of a second.

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from tweetstyle.prepare.normalise import LINK_PLACEHOLDER, normalise
-from tweetstyle.visible import visible
+from tweetstyle.text.visible import visible
 
 LINK_WORD = {"en": "[link]", "fr": "[lien]"}
 MENTION_WORD = "@…"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tweetstyle.files import read_back, read_json_lines
-from tweetstyle.memory import read_probe
+from tweetstyle.plan import read_probe
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tweetstyle.evaluate.effect import SMALLEST_GAIN, SMALLEST_SHARE, Effect, effect
-from tweetstyle.fit.metrics import WORSE
 from tweetstyle.report.words import Say
+from tweetstyle.train.metrics import WORSE
 
 VARIED = 0.7
 """Below this ratio of distinct word pairs a model repeats itself."""

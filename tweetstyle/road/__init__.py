@@ -10,10 +10,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tweetstyle.base_model import BaseModel, read_base_model
-from tweetstyle.disk import Standing
+from tweetstyle.model.base import BaseModel, read_base_model
+from tweetstyle.plan.disk import Standing
+from tweetstyle.prompt.template import SpecialTokens, Template, build_template
 from tweetstyle.recipe import Recipe
-from tweetstyle.recipe_file import located, read_recipe
+from tweetstyle.recipe_yaml import located, read_recipe
 from tweetstyle.road import checks, gate, identity, playback, told
 from tweetstyle.road.evaluate import evaluate_stage
 from tweetstyle.road.export import export_stage
@@ -21,11 +22,10 @@ from tweetstyle.road.fit import fit_stage
 from tweetstyle.road.playback import playback_stage
 from tweetstyle.road.prepare import prepare_stage
 from tweetstyle.road.stage import Stage
-from tweetstyle.template import SpecialTokens, Template, build_template
 
 if TYPE_CHECKING:
-    from tweetstyle.memory import Card
-    from tweetstyle.needs import Needs
+    from tweetstyle.plan import Card
+    from tweetstyle.plan.estimate import Needs
 
 
 class Road:
@@ -89,14 +89,14 @@ class Road:
     @cached_property
     def card(self) -> Card:
         """The card that the run is planned for, asked once."""
-        from tweetstyle.needs import card_for
+        from tweetstyle.plan.estimate import card_for
 
         return card_for(self.recipe)
 
     @cached_property
     def run_needs(self) -> Needs:
         """What the run still takes of that card and of the machine; for this the base model must be whole."""
-        from tweetstyle.needs import needs_of
+        from tweetstyle.plan.estimate import needs_of
 
         return needs_of(self.recipe, self.base, self.card, standing=self.standing())
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tweetstyle.disk import NOTHING, refuse_too_small_a_disk
-from tweetstyle.outline import outline_base_model
-from tweetstyle.recipe_file import located
+from tweetstyle.model.outline import outline_base_model
+from tweetstyle.plan.disk import NOTHING, refuse_too_small_a_disk
+from tweetstyle.plan.speed import Speed
+from tweetstyle.recipe_yaml import located
 from tweetstyle.road.identity import ready_to_fit
 from tweetstyle.screen import say
-from tweetstyle.speed import Speed
 
 if TYPE_CHECKING:
-    from tweetstyle.needs import Needs
+    from tweetstyle.plan.estimate import Needs
     from tweetstyle.road import Road
 
 
@@ -37,8 +37,8 @@ def check(road: Road) -> None:
     with located(road.path):
         refuse_too_small_a_disk(road.recipe, road.base, standing := road.standing())
     if not standing.trained:
-        from tweetstyle.checkup import stop_where_it_would_fail
-        from tweetstyle.needs_shown import at_the_start
+        from tweetstyle.doctor.recipe_checks import stop_where_it_would_fail
+        from tweetstyle.plan.tables import at_the_start
 
         refuse_what_cannot_fit(road)
         stop_where_it_would_fail(road)
@@ -47,7 +47,7 @@ def check(road: Road) -> None:
 
 def refuse_what_would_fail(road: Road) -> None:
     """The plan's own refusals, but for the disk, which is looked at by itself."""
-    from tweetstyle.plan import check_before_start
+    from tweetstyle.plan.schedule import check_before_start
 
     with located(road.path):
         check_before_start(road.recipe, road.base, road.template)
@@ -55,7 +55,7 @@ def refuse_what_would_fail(road: Road) -> None:
 
 def refuse_what_cannot_fit(road: Road) -> None:
     """Refuses what the card that is here cannot hold."""
-    from tweetstyle.needs import refuse_what_cannot_fit
+    from tweetstyle.plan.estimate import refuse_what_cannot_fit
 
     with located(road.path):
         refuse_what_cannot_fit(road.recipe, road.base, road.card)
@@ -63,8 +63,8 @@ def refuse_what_cannot_fit(road: Road) -> None:
 
 def needs(road: Road, card_gib: float | None, tweets: int | None) -> Needs:
     """What the run takes. card_gib: of another card than the one that is here; tweets: of another number than the archive's."""
-    from tweetstyle.needs import card_for, needs_of, refuse_beyond_positions, refuse_method
-    from tweetstyle.plan import lesson_of
+    from tweetstyle.plan.estimate import card_for, needs_of, refuse_beyond_positions, refuse_method
+    from tweetstyle.plan.schedule import lesson_of
 
     with located(road.path):
         outline = outline_base_model(road.recipe.model.base)

@@ -31,9 +31,9 @@ def export_stage(road: Road) -> Stage:
 
 def _export(road: Road) -> Done:
     from tweetstyle.export import export
-    from tweetstyle.imatrix import read_imatrix
+    from tweetstyle.export.imatrix import read_imatrix
+    from tweetstyle.inference.llama_cpp import score_gguf
     from tweetstyle.progress import Bar
-    from tweetstyle.verify.llama_cpp import score_gguf
 
     recipe, directory, trained = road.recipe, road.recipe.export_directory, as_trained(road)
     sample, _ = scored_sample(road, trained, ["validation"], recipe.export.gate_tweets)

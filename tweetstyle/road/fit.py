@@ -6,7 +6,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tweetstyle.conversations import read_conversations
+from tweetstyle.dataset.threads import read_conversations
 from tweetstyle.road.identity import fit_identity, set_aside_other_run
 from tweetstyle.road.inputs import base_inputs, tweets_of
 from tweetstyle.road.stage import Done, Stage, plain
@@ -28,8 +28,8 @@ def _inputs(road: Road) -> dict[str, str]:
 
 
 def _fit(road: Road) -> Done:
-    from tweetstyle.fit import fit, plan_fit
-    from tweetstyle.plan import schedule_warnings
+    from tweetstyle.plan.schedule import schedule_warnings
+    from tweetstyle.train import fit, plan_fit
 
     recipe = road.recipe
     set_aside_other_run(recipe.run_directory, fit_identity(road))

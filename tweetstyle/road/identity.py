@@ -7,10 +7,10 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tweetstyle.disk import NOTHING, Standing
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file, read_back
 from tweetstyle.manifest import settings_digest
+from tweetstyle.plan.disk import NOTHING, Standing
 from tweetstyle.screen import say
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def ready_to_fit(road: Road) -> bool:
 
 def standing(road: Road) -> Standing:
     """What of a run stands, and is not written again by what is to be carried out."""
-    from tweetstyle.fit.checkpoints import has_ended
+    from tweetstyle.train.checkpoints import has_ended
 
     if road.trains_anew or not ready_to_fit(road):
         return NOTHING

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tweetstyle.conversations import files_read
+from tweetstyle.dataset.threads import files_read
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.manifest import fingerprints
 

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tweetstyle.doctor.installed import installed_versions
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.installed import installed_versions
 from tweetstyle.screen import say
 
 if TYPE_CHECKING:

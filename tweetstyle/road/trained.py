@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tweetstyle.base_model import BaseModel, read_base_model
+from tweetstyle.model.base import BaseModel, read_base_model
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from tweetstyle.fit.closing import AsTrained
-    from tweetstyle.held_out import HeldOut
+    from tweetstyle.dataset.held_out import HeldOut
     from tweetstyle.road import Road
+    from tweetstyle.train.final_scores import AsTrained
 
 
 def as_trained(road: Road) -> AsTrained:
     """What the export needs to know of the trained model: made when fit ends, and again where it is gone."""
-    from tweetstyle.fit.closing import close
+    from tweetstyle.train.final_scores import close
 
     recipe = road.recipe
     splits = {name: road.split(name) for name in ("validation", "test")}
@@ -33,7 +33,7 @@ def scored_sample(road: Road, trained: AsTrained, splits: list[str], most: int) 
     """Held-out tweets that were scored when fit ended, of the first split and where it has too few of the next, and their nats."""
     import numpy as np
 
-    from tweetstyle.held_out import chosen
+    from tweetstyle.dataset.held_out import chosen
 
     scored = {name: dict(zip(trained.splits[name].ids, trained.splits[name].nats, strict=True)) for name in splits}
     files = {road.split(name): set(of) for name, of in scored.items()}

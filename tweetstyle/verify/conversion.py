@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tweetstyle.dataset.held_out import HeldOut, clusters
 from tweetstyle.evaluate.intervals import bootstrap_t
-from tweetstyle.evaluate.prefixes import first_scored
-from tweetstyle.held_out import HeldOut, clusters
+from tweetstyle.inference.llama_cpp import Logits, document_batches, loss
+from tweetstyle.inference.prefixes import first_scored
 from tweetstyle.recipe import Evaluation
 from tweetstyle.verify.checks import BITS_LIMITS, KL_LIMITS, Check, within
-from tweetstyle.verify.llama_cpp import Logits, document_batches, loss
 from tweetstyle.verify.reference import Reference
 
 

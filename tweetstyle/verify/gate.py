@@ -8,15 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
+from tweetstyle.dataset.held_out import HeldOut
 from tweetstyle.export.nf4 import Nf4Tensor
-from tweetstyle.held_out import HeldOut
+from tweetstyle.inference.llama_cpp import for_documents
+from tweetstyle.model.tokenizer import Tokenizer
 from tweetstyle.progress import Bar
+from tweetstyle.prompt.template import Template
 from tweetstyle.recipe import Evaluation, Export, Sampling
-from tweetstyle.template import Template
-from tweetstyle.tokenizer import Tokenizer
 from tweetstyle.verify.checks import Check
 from tweetstyle.verify.conversion import compare, conversion, training
-from tweetstyle.verify.llama_cpp import for_documents
 from tweetstyle.verify.reference import MergedWeights, Reference
 from tweetstyle.verify.stop import judged_by_training, stops
 from tweetstyle.verify.tokens import asked, tokens_in_llama_cpp, tokens_in_ollama

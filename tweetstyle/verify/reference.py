@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tweetstyle.base_model import BaseModel
-from tweetstyle.evaluate.likelihood import batches
-from tweetstyle.evaluate.prefixes import first_scored
 from tweetstyle.export.adapter import read_adapter
 from tweetstyle.export.llama import LAYER_TENSORS, Llama, check_tensors, read_llama, tensor_plan
 from tweetstyle.export.nf4 import nf4_as_trained, only_nf4, read_weights
-from tweetstyle.export.stored_tensors import StoredTensor
-from tweetstyle.memory.phases import HEAD_BYTES
-from tweetstyle.tokenizer import Encoded
+from tweetstyle.inference.likelihood import batches
+from tweetstyle.inference.prefixes import first_scored
+from tweetstyle.model.base import BaseModel
+from tweetstyle.model.stored_tensors import StoredTensor
+from tweetstyle.model.tokenizer import Encoded
+from tweetstyle.plan.phases import HEAD_BYTES
 
 if TYPE_CHECKING:
     import torch

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from tweetstyle.chat import Speaker
+from tweetstyle.inference.chat import Speaker
+from tweetstyle.inference.llama_cpp import usable_threads
+from tweetstyle.prompt.chat_template import Turn
+from tweetstyle.prompt.template import NO_TOPIC, Literally, Template
 from tweetstyle.recipe import Sampling
 from tweetstyle.records import Tweet
-from tweetstyle.template import NO_TOPIC, Literally, Template
-from tweetstyle.turns import Turn
 from tweetstyle.verify.checks import Check, within
 from tweetstyle.verify.conversion import Compared
-from tweetstyle.verify.llama_cpp import usable_threads
 
 SEED = 20
 CUT_IN = 20

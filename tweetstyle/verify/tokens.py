@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.ollama import OllamaClient
+from tweetstyle.inference.llama_cpp import Logits, usable_threads
+from tweetstyle.inference.ollama import OllamaClient
+from tweetstyle.model.tokenizer import Tokenizer
+from tweetstyle.prompt.chat_template import Turn
+from tweetstyle.prompt.template import NO_TOPIC, Template
 from tweetstyle.records import Tweet
-from tweetstyle.template import NO_TOPIC, Template
-from tweetstyle.tokenizer import Tokenizer
-from tweetstyle.turns import Turn
 from tweetstyle.verify.checks import Check
 from tweetstyle.verify.hard_strings import HARD_STRINGS
-from tweetstyle.verify.llama_cpp import Logits, usable_threads
 
 IN_HISTORY = 4
 """One hard string in so many is also asked on a second turn: each is one more question to Ollama."""

@@ -31,10 +31,10 @@ def run(cells: list[Cell], out: Path) -> None:
     """
     import torch
 
-    from tweetstyle.base_model import read_base_model
-    from tweetstyle.fit import trainer as product
-    from tweetstyle.memory.card import DISPLAY
-    from tweetstyle.memory.tight_card import CUDA_CONTEXT
+    from tweetstyle.hardware.card import DISPLAY
+    from tweetstyle.model.base import read_base_model
+    from tweetstyle.plan.tight_card import CUDA_CONTEXT
+    from tweetstyle.train import trainer as product
 
     assert len({cell.loads() for cell in cells}) == 1, "one process loads one model"
     first, model, load = cells[0], None, {}
@@ -63,8 +63,8 @@ def _train(cell: Cell, loaded: Any, tokenizer: Any, peaks: dict[str, dict[str, i
     from transformers import TrainerCallback
     from transformers.trainer_utils import SaveStrategy
 
-    from tweetstyle.fit import trainer as product
-    from tweetstyle.fit.probe import longest_packs
+    from tweetstyle.train import trainer as product
+    from tweetstyle.train.probe import longest_packs
 
     training = cell.settings
     packs = cell.batch * training.gradient_accumulation_steps
@@ -93,7 +93,7 @@ def _train(cell: Cell, loaded: Any, tokenizer: Any, peaks: dict[str, dict[str, i
 
 
 def _documents(tokens: int) -> list[Any]:
-    from tweetstyle.fit.documents import Document
+    from tweetstyle.dataset.examples import Document
 
     chance, documents, made = random.Random(0), [], 0
     while made < tokens:
@@ -105,8 +105,8 @@ def _documents(tokens: int) -> list[Any]:
 
 def _validate(model: Any) -> None:
     """Forty tweets of 64 tokens, of which 20 are the prompt."""
-    from tweetstyle.fit.documents import Document
-    from tweetstyle.fit.scoring import score
+    from tweetstyle.dataset.examples import Document
+    from tweetstyle.train.scoring import score
 
     score(model, [Document([1] * 64, [-100] * 20 + [1] * 44, 64)] * 40, 0)
 
@@ -116,9 +116,9 @@ def _write_samples(model: Any) -> None:
 
     import torch
 
-    from tweetstyle.fit.samples import SAMPLING
-    from tweetstyle.generation import generate_while_training
+    from tweetstyle.inference.generate import generate_while_training
     from tweetstyle.recipe import Training
+    from tweetstyle.train.samples import SAMPLING
 
     # Nothing computes, so that the logits are whatever is in memory, and may be no numbers: the token is not drawn from them. No end token
     # among the tokens: each sample is as long as one may get.

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from support.tiny_llama import shapes, write_tokenizer
 
-from tweetstyle.hub import known_config
+from tweetstyle.model.hub import known_config
 
 SHAPES = {"Llama 3 8B": 32, "Llama 3.1 8B": 32, "Llama 3.2 3B": 28, "Llama 3.2 1B": 16}
 """Models that can be emulated, and their layers."""

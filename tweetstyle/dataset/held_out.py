@@ -1,0 +1,100 @@
+"""The held-out tweets on which models are compared, as they are scored: without a topic, which would leak the tweet; in a conversation
+given the message that they answer."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tweetstyle.dataset.threads import before_held_out, read_tweets
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.model.tokenizer import Encoded, Tokenizer
+from tweetstyle.prompt.template import Template
+from tweetstyle.records import Tweet
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The tweets of one split that are scored: a document and a number of UTF-8 bytes (float64 [n]) for each.
+
+    too_long: how many more were chosen, but are longer than the model's context.
+    """
+
+    tweets: list[Tweet]
+    documents: list[Encoded]
+    bytes: np.ndarray
+    too_long: int
+
+
+def held_out(path: Path, template: Template, tokenizer: Tokenizer, max_positions: int, max_tweets: int, seed: int) -> HeldOut:
+    """At most `max_tweets` tweets of a split, seeded, in their order. Raises TweetstyleError where there is none to score."""
+    tweets = list(read_tweets(path, template))
+    if len(tweets) > max_tweets:
+        chosen = random.Random(seed).sample(range(len(tweets)), max_tweets)
+        tweets = [tweets[index] for index in sorted(chosen)]
+    pairs = [(tweet, tokenizer.encode(template, tweet.text, before_held_out(template, tweet), tweet.type)) for tweet in tweets]
+    fitting = [(tweet, document) for tweet, document in pairs if len(document.ids) <= max_positions]
+    if tweets and not fitting:
+        what = f"all {len(pairs)} tweets are longer than the model's context of {max_positions} tokens"
+        raise TweetstyleError(what, where=str(path), hint="see whether the archive's column of texts holds tweets")
+    if not fitting:
+        raise nothing_in(path, template, "to score", "raise data.validation_fraction and data.test_fraction")
+    sizes = [scored_bytes(tweet.text, document, template, tokenizer) for tweet, document in fitting]
+    return HeldOut([t for t, _ in fitting], [d for _, d in fitting], np.array(sizes, dtype=float), len(pairs) - len(fitting))
+
+
+def nothing_in(path: Path, template: Template, purpose: str, hint: str) -> TweetstyleError:
+    """What is said of a split without a tweet; in a conversation, of one without a tweet that answers a message."""
+    if template.turns:
+        return TweetstyleError(
+            f"there is no tweet with a message {purpose}",
+            where=str(path),
+            hint="tweetstyle playback RECIPE --show 20 says why none was found",
+        )
+    return TweetstyleError(f"there is no tweet {purpose}", where=str(path), hint=hint)
+
+
+def chosen(files: dict[Path, set[str]], template: Template, tokenizer: Tokenizer, most: int) -> HeldOut:
+    """At most `most` of the tweets whose ids are named, of the first file's and, where those are too few, of the next one's.
+
+    files: split → ids. Of more than `most` in a file they are taken evenly over its time.
+    """
+    tweets: list[Tweet] = []
+    for path, ids in files.items():
+        of = [tweet for tweet in read_tweets(path, template) if tweet.id in ids]
+        wanted = min(most - len(tweets), len(of))
+        tweets += [of[index * len(of) // wanted] for index in range(wanted)]
+    documents = [tokenizer.encode(template, tweet.text, before_held_out(template, tweet), tweet.type) for tweet in tweets]
+    sizes = [scored_bytes(tweet.text, document, template, tokenizer) for tweet, document in zip(tweets, documents, strict=True)]
+    return HeldOut(tweets, documents, np.array(sizes, dtype=float), 0)
+
+
+def scored_bytes(text: str, document: Encoded, template: Template, tokenizer: Tokenizer) -> int:
+    """UTF-8 bytes of the tweet that its scored tokens stand for: all, unless the first token has nothing before it."""
+    if document.prompt_length:
+        return len(text.encode())
+    return len(template.answer(text).encode()) - tokenizer.byte_length(document.ids[0])
+
+
+def clusters(tweets: Iterable[Tweet]) -> list[str]:
+    """What a tweet hangs together with, for intervals: its thread, else its day; and all that says the same words is one."""
+    found: list[str] = []
+    of_text: dict[str, str] = {}
+    merged: dict[str, str] = {}
+
+    def root(name: str) -> str:
+        while merged.get(name, name) != name:
+            name = merged[name]
+        return name
+
+    for tweet in tweets:
+        name = tweet.thread or tweet.created_at[:10] or tweet.id
+        found.append(name)
+        first = of_text.setdefault(tweet.text, name)
+        if (here := root(name)) != (there := root(first)):
+            merged[here] = there
+    return [root(name) for name in found]

@@ -1,0 +1,143 @@
+"""What a tweet answers: splits read as training and scoring need them, and the author's threads as conversations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tweetstyle.dataset.messages import messages_path, read_messages
+from tweetstyle.records import REPLY, Tweet, read_split
+
+if TYPE_CHECKING:
+    from tweetstyle.prompt.template import Template
+
+Conversation = list[Tweet]
+"""Tweets that follow each other, each with the message that it answers as its topic."""
+
+LONGEST_PAUSE = timedelta(days=1)
+"""Between a tweet and one that goes on from it. A thread is written at a sitting, or over a day; who answers their own tweet later tells
+what became of it, and says it to people who have not just read the first."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a split's tweets become. turns: tweets that train as answers; replies: of an unknown parent; without_message: the others."""
+
+    tweets: int
+    turns: int
+    conversations: int
+    replies: int
+    without_message: int
+
+    def __str__(self) -> str:
+        longer = f", {self.turns - self.conversations:,} of them further turns of a thread" if self.turns > self.conversations else ""
+        left = [f"{self.replies:,} replies whose parents are unknown"] if self.replies else []
+        left += [f"{self.without_message:,} without a message"] if self.without_message else []
+        out = f"; left out: {' and '.join(left)}" if left else ""
+        return f"{self.turns:,} tweets train as answers in {self.conversations:,} conversations{longer}{out}"
+
+
+def is_answerable(tweet: Tweet) -> bool:
+    """Whether a message may be sought that the tweet answers.
+
+    A reply has answered something already. Where that is the author's own tweet, the thread goes on and the message stands between
+    the two; where it is not known, any message would be a wrong one.
+    """
+    return tweet.type != REPLY or (bool(tweet.thread) and tweet.thread != tweet.id)
+
+
+def with_messages(tweets: Iterable[Tweet], messages: dict[str, str]) -> list[Tweet]:
+    """The tweets that answer a message, each with it as its topic."""
+    return [replace(t, topic=messages[t.id].strip()) for t in tweets if t.id in messages and is_answerable(t)]
+
+
+def read_tweets(path: Path, template: Template) -> Iterator[Tweet]:
+    """The tweets of a split under this template: in a conversation only those that answer a message, which is their topic then.
+
+    Raises TweetstyleError where the split or the file of messages beside it is missing or not one of ours.
+    """
+    if template.turns is None:
+        return read_split(path)
+    return iter(with_messages(read_split(path), read_messages(messages_path(path.parent, path.stem))))
+
+
+def files_read(path: Path, template: Template) -> list[Path]:
+    """The files that a split is read from under this template."""
+    return [path, messages_path(path.parent, path.stem)] if template.turns else [path]
+
+
+def before_held_out(template: Template, tweet: Tweet) -> str | None:
+    """What stands before a held-out tweet: the message that it answers; never a subject, which is taken from the tweet and leaks it."""
+    return tweet.topic if template.turns else None
+
+
+def goes_on_from(tweets: Iterable[Tweet]) -> dict[str, Tweet]:
+    """Id → the tweet that it goes on from, as the next turn of one conversation, for each of `tweets` that goes on from another of them.
+
+    The one before is the very tweet that it answers, no earlier one in its place, and written at most `LONGEST_PAUSE` before. Where
+    several tweets answer one, the earliest goes on from it: each of the others was said beside it, not after it. Where tweets answer
+    each other in a circle, the circle is open before the first of them given.
+    """
+    there = {tweet.id: tweet for tweet in tweets}
+    next_of: dict[str, Tweet] = {}
+    for tweet in sorted(there.values(), key=_in_time):
+        before = there.get(tweet.follows)
+        if before and _without_pause(before, tweet):
+            next_of.setdefault(before.id, tweet)
+    found = {after.id: there[before] for before, after in next_of.items()}
+    led_to: set[str] = set()
+    beginnings = [tweet for tweet in there.values() if tweet.id not in found]
+    # What no beginning leads to is a circle, which the first of it comes to begin.
+    for tweet in [*beginnings, *there.values()]:
+        if tweet.id in led_to:
+            continue
+        found.pop(tweet.id, None)
+        while tweet and tweet.id not in led_to:
+            led_to.add(tweet.id)
+            tweet = next_of.get(tweet.id)
+    return found
+
+
+def _in_time(tweet: Tweet) -> tuple[str, int, str]:
+    return tweet.created_at, len(tweet.id), tweet.id
+
+
+def _without_pause(before: Tweet, after: Tweet) -> bool:
+    """Of undated tweets the answer itself is all that is known."""
+    if not (before.created_at and after.created_at):
+        return True
+    pause = datetime.fromisoformat(after.created_at) - datetime.fromisoformat(before.created_at)
+    return timedelta(0) <= pause <= LONGEST_PAUSE
+
+
+def conversations(tweets: Sequence[Tweet], answered: Sequence[Tweet]) -> list[Conversation]:
+    """The answered tweets as conversations, in the order of their first ones in the split: one in which each goes on from the one before.
+
+    tweets: all of the split; answered: those of them `with_messages`. Between tweets that are not neighbours something was said that the
+    model does not see: behind a tweet without a message a new conversation begins.
+    """
+    before = goes_on_from(filter(is_answerable, tweets))
+    there = {tweet.id: tweet for tweet in answered}
+    next_of = {before[id].id: tweet for id, tweet in there.items() if id in before and before[id].id in there}
+    later = {tweet.id for tweet in next_of.values()}
+    return [_from(tweet, next_of) for tweet in there.values() if tweet.id not in later]
+
+
+def _from(tweet: Tweet | None, next_of: dict[str, Tweet]) -> Conversation:
+    turns = []
+    while tweet:
+        turns.append(tweet)
+        tweet = next_of.get(tweet.id)
+    return turns
+
+
+def read_conversations(path: Path) -> tuple[list[Conversation], Told]:
+    """A split's conversations, and what of it they are made of. Raises TweetstyleError as `read_tweets` does."""
+    tweets = list(read_split(path))
+    answered = with_messages(tweets, read_messages(messages_path(path.parent, path.stem)))
+    found = conversations(tweets, answered)
+    replies = sum(not is_answerable(tweet) for tweet in tweets)
+    return found, Told(len(tweets), len(answered), len(found), replies, len(tweets) - len(answered) - replies)

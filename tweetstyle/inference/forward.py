@@ -1,0 +1,72 @@
+"""Forward passes of a loaded Llama: where its inputs go, its last hidden states, and token losses without all logits at once.
+
+The trainer's model (Unsloth, PEFT, accelerate around it) and a stock transformers model work the same here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tweetstyle.plan.scoring import SLICE_BYTES, positions_per_slice
+
+if TYPE_CHECKING:
+    import torch
+
+
+def input_device(model: Any) -> torch.device:
+    """The device for token ids: the accelerator that computes, wherever embeddings or layers are kept; the CPU without one.
+
+    Not the device of the first parameter: Unsloth moves the embeddings to RAM where the card is tight, and moves the ids itself.
+    """
+    import torch
+
+    return next((p.device for p in model.parameters() if p.device.type != "cpu"), torch.device("cpu"))
+
+
+def logits_device(model: Any) -> torch.device:
+    """The device on which the head computes, and on which its logits are."""
+    return model.get_output_embeddings().weight.device
+
+
+def last_hidden_states(model: Any, ids: torch.Tensor) -> torch.Tensor:
+    """What the head reads [rows, positions, hidden] for padded ids [rows, positions], without a cache.
+
+    The whole model is called, not its decoder: accelerate's autocast and Unsloth's causal mask are made there. Its own head gets
+    one position, since the logits of a batch can be larger than the model.
+    """
+    caught: list[torch.Tensor] = []
+
+    def keep(_module: Any, _arguments: Any, output: Any) -> Any:
+        caught.append(output.last_hidden_state)
+        output.last_hidden_state = output.last_hidden_state[:1, :1]
+        return output
+
+    causal = model.get_base_model() if hasattr(model, "get_base_model") else model
+    handle = causal.model.register_forward_hook(keep)
+    try:
+        model(input_ids=ids.to(input_device(model)), use_cache=False)
+    finally:
+        handle.remove()
+    return caught[0]
+
+
+def logits_of(model: Any, hidden: torch.Tensor) -> torch.Tensor:
+    """The head's logits [n, vocabulary] of hidden states [n, hidden]."""
+    head = model.get_output_embeddings()
+    return head(hidden.to(head.weight.device, head.weight.dtype))
+
+
+def token_losses(model: Any, hidden: torch.Tensor, targets: torch.Tensor, slice_bytes: int = SLICE_BYTES) -> torch.Tensor:
+    """Cross entropy in nats of each target [n] under the hidden state before it [n, hidden]: float64 [n], on the CPU.
+
+    The logits are made in slices of at most `slice_bytes`.
+    """
+    import torch
+
+    step = positions_per_slice(model.config.vocab_size, slice_bytes)
+    targets = targets.to(logits_device(model))
+    losses = [
+        torch.nn.functional.cross_entropy(logits_of(model, some).float(), goal, reduction="none").cpu()
+        for some, goal in zip(hidden.split(step), targets.split(step), strict=True)
+    ]
+    return torch.cat(losses).double()

@@ -1,0 +1,194 @@
+"""Text from a loaded transformers model, sampled as llama.cpp and Ollama sample: what is measured is what will run."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tweetstyle.inference.common_prefix import common_prefix
+from tweetstyle.inference.forward import input_device, last_hidden_states, logits_of
+
+if TYPE_CHECKING:
+    import torch
+
+    from tweetstyle.recipe import Sampling
+
+REPEAT_LAST_N = 64
+"""Tokens that repeat_penalty looks back on: Ollama's default, which its Modelfile leaves as it is."""
+SHORTEST_BEGINNING = 64
+"""Tokens in common from which reading them once pays for the copies of their keys and values."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """ids: of what was generated, its end not included; ended: by an end token, and not cut at num_predict."""
+
+    ids: list[int]
+    ended: bool
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What prompts begin with in common, read once. ids: its tokens; cache: transformers' keys and values of them, of one row."""
+
+    ids: list[int]
+    cache: Any
+
+
+def common_beginning(prompts: Sequence[list[int]]) -> list[int]:
+    """The longest one that leaves of each prompt a token to go on from."""
+    return common_prefix(prompts)[: min(map(len, prompts)) - 1]
+
+
+def read_beginning(model: Any, prompts: Sequence[list[int]]) -> Beginning | None:
+    """None where the prompts have too little in common for it to pay."""
+    import torch
+
+    ids = common_beginning(prompts)
+    if len(ids) < SHORTEST_BEGINNING or len(prompts) == 1:
+        return None
+    with torch.inference_mode():
+        # Of the logits, which are not wanted, the last alone: of a thousand tokens they would be as large as the model.
+        done = model(input_ids=torch.tensor([ids], device=input_device(model)), use_cache=True, logits_to_keep=1)
+    return Beginning(ids, done.past_key_values)
+
+
+def weighed(scores: torch.Tensor, ids: torch.Tensor, real: torch.Tensor, sampling: Sampling) -> torch.Tensor:
+    """Logits from which the next token is drawn. scores: [rows, vocabulary]; ids: [rows, n] so far; real: [rows, up to n], 0 where
+    the first columns of ids are padding and no tokens.
+
+    repeat_penalty over the last 64 tokens, then top_k, top_p, min_p, and the temperature last: llama.cpp's samplers in its order
+    (transformers puts the temperature first). At temperature 0 the best token alone is left.
+    """
+    import torch
+
+    scores = scores.float()
+    if sampling.repeat_penalty != 1:
+        later = real.new_ones(ids.shape[0], ids.shape[1] - real.shape[1])
+        tokens = torch.cat([real, later], dim=1)
+        recent = tokens * (tokens.flip(1).cumsum(1).flip(1) <= REPEAT_LAST_N)
+        said = torch.zeros_like(scores, dtype=torch.int32).scatter_add_(1, ids, recent.int())
+        penalised = torch.where(scores > 0, scores / sampling.repeat_penalty, scores * sampling.repeat_penalty)
+        scores = torch.where(said > 0, penalised, scores)
+    if sampling.temperature == 0:
+        best = scores.argmax(dim=1, keepdim=True)
+        return torch.full_like(scores, -torch.inf).scatter_(1, best, 0.0)
+    # In one order, for all three cut its tail; without the rest of a large vocabulary, which top_k has cut already.
+    count = min(sampling.top_k or scores.shape[1], scores.shape[1])
+    ordered, order = scores.topk(count, dim=1)
+    chances = ordered.softmax(dim=1)
+    keep = torch.ones_like(ordered, dtype=torch.bool)
+    if sampling.top_p < 1:
+        # The token that crosses top_p is kept.
+        keep &= chances.cumsum(dim=1) - chances < sampling.top_p
+    keep &= chances >= sampling.min_p * chances[:, :1]
+    keep[:, 0] = True
+    left = torch.where(keep, ordered / sampling.temperature, -torch.inf)
+    return torch.full_like(scores, -torch.inf).scatter_(1, order, left)
+
+
+def generate(
+    model: Any,
+    prompts: Sequence[Sequence[int]],
+    sampling: Sampling,
+    ends: Sequence[int],
+    pad_id: int,
+    seed: int,
+    beginning: Beginning | None = None,
+) -> list[Answer]:
+    """One answer to each prompt of a batch, by transformers' generate; on one machine the same for the same batch and seed.
+
+    beginning: of all these prompts, by the same model, so that it is not read again.
+    """
+    import torch
+    from transformers import GenerationConfig, LogitsProcessorList
+
+    ids, real = _padded(prompts, pad_id, input_device(model), len(beginning.ids) if beginning else 0)
+    # transformers is to do nothing with the logits itself: `weighed` does all of it.
+    config = GenerationConfig(
+        do_sample=True,
+        temperature=1.0,
+        top_k=0,
+        top_p=1.0,
+        max_new_tokens=sampling.num_predict,
+        eos_token_id=list(ends),
+        pad_token_id=pad_id,
+    )
+    sampler = LogitsProcessorList([lambda so_far, scores: weighed(scores, so_far, real, sampling)])
+    with torch.random.fork_rng(), torch.inference_mode(), _without_own_settings(model):
+        torch.manual_seed(seed)
+        cache = {"past_key_values": _for_rows(beginning, len(prompts))} if beginning else {}
+        written = model.generate(input_ids=ids, attention_mask=real, generation_config=config, logits_processor=sampler, **cache)
+    return [_until_the_end(row, ends) for row in written[:, ids.shape[1] :].tolist()]
+
+
+def generate_while_training(
+    model: Any, prompts: Sequence[Sequence[int]], sampling: Sampling, ends: Sequence[int], pad_id: int, seed: int
+) -> list[Answer]:
+    """As `generate`, on a model that a trainer has in hand: no cache, whose code a trainer rewrites, and nothing of its state is changed.
+
+    Padded on the right: under causal attention a token never sees what stands to its right.
+    """
+    import torch
+
+    was_training = model.training
+    model.eval()
+    rows = [list(prompt) for prompt in prompts]
+    written: list[list[int]] = [[] for _ in rows]
+    done = [False] * len(rows)
+    random = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for _ in range(sampling.num_predict):
+            going = [number for number, ended in enumerate(done) if not ended]
+            if not going:
+                break
+            so_far = [rows[number] + written[number] for number in going]
+            width = max(map(len, so_far))
+            hidden = last_hidden_states(model, torch.tensor([row + [pad_id] * (width - len(row)) for row in so_far]))
+            logits = logits_of(model, hidden[range(len(going)), [len(row) - 1 for row in so_far]]).cpu()
+            for place, number in enumerate(going):
+                row = torch.tensor([so_far[place]])
+                chances = weighed(logits[place : place + 1], row, torch.ones_like(row), sampling).softmax(dim=1)
+                token = int(torch.multinomial(chances, 1, generator=random))
+                done[number] = token in ends
+                if not done[number]:
+                    written[number].append(token)
+    model.train(was_training)
+    return [Answer(ids, ended) for ids, ended in zip(written, done, strict=True)]
+
+
+@contextmanager
+def _without_own_settings(model: Any) -> Iterator[None]:
+    """Hides the base model's generation_config.json, from which transformers takes whatever a call leaves open (a penalty, min_p)."""
+    own, model.generation_config = model.generation_config, type(model.generation_config)()
+    try:
+        yield
+    finally:
+        model.generation_config = own
+
+
+def _for_rows(beginning: Beginning, rows: int) -> Any:
+    """A cache of its own for a batch, which generation makes longer."""
+    cache = copy.deepcopy(beginning.cache)
+    cache.batch_repeat_interleave(rows)
+    return cache
+
+
+def _padded(prompts: Sequence[Sequence[int]], pad_id: int, device: Any, beginning: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """ids and mask [rows, width], padded on the left of what follows the first `beginning` tokens."""
+    import torch
+
+    width = max(map(len, prompts))
+    ids = [[*prompt[:beginning], *[pad_id] * (width - len(prompt)), *prompt[beginning:]] for prompt in prompts]
+    real = [[*[1] * beginning, *[0] * (width - len(prompt)), *[1] * (len(prompt) - beginning)] for prompt in prompts]
+    return torch.tensor(ids, device=device), torch.tensor(real, device=device)
+
+
+def _until_the_end(ids: list[int], ends: Sequence[int]) -> Answer:
+    for place, token in enumerate(ids):
+        if token in ends:
+            return Answer(ids[:place], True)
+    return Answer(ids, False)

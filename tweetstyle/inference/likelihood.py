@@ -1,0 +1,272 @@
+"""How probable the held-out tweets are: summed token losses of the base and of the tuned model, by stock transformers and PEFT.
+
+Never Unsloth: its fused kernels and patched forwards are what the trainer needs, and a second opinion must not share them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.hardware.wsl import cap_card_memory
+from tweetstyle.inference.forward import input_device, token_losses
+from tweetstyle.inference.onednn import by_onednn
+from tweetstyle.inference.prefixes import Pack, common_beginning, packs
+from tweetstyle.model.base import BaseModel
+from tweetstyle.model.pickles import require_safetensors
+from tweetstyle.model.tokenizer import Encoded
+
+if TYPE_CHECKING:
+    import torch
+
+BATCH_TOKENS = 256
+"""Tokens in one forward pass on a CPU: from 192 to 512 the speed is flat, and attention costs more with every one."""
+GPU_BATCH_TOKENS = 1024
+"""The same on a GPU, where the weights are read (and unpacked from 4 bits) once a pass."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Negative log-likelihoods in nats, float64 [n], in the order of the documents."""
+
+    base: np.ndarray
+    tuned: np.ndarray
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One way of asking a model: documents [n], all of them after the same ids of `beginning`, which may be none."""
+
+    documents: Sequence[Encoded]
+    beginning: Sequence[int] = ()
+
+    @property
+    def positions(self) -> int:
+        """Tokens that a model has to read for it."""
+        return len(self.beginning) + sum(len(document.ids) for document in self.documents)
+
+
+def score(
+    base: BaseModel,
+    final_model: Path,
+    method: str,
+    documents: Sequence[Encoded],
+    advance: Callable[[int], None] = lambda tokens: None,
+) -> Scored:
+    """Sums, for each document, the losses of its answer and end token under both models, as `score_readings` does."""
+    asked = {"": Reading(documents)}
+    by_base, by_tuned = score_readings(base, final_model, method, asked, asked, advance)
+    return Scored(by_base[""], by_tuned[""])
+
+
+def score_readings(
+    base: BaseModel,
+    final_model: Path,
+    method: str,
+    of_base: Mapping[str, Reading],
+    of_tuned: Mapping[str, Reading],
+    advance: Callable[[int], None] = lambda tokens: None,
+    *,
+    bf16: bool = False,
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Nats, float64 [n], of the answers and end tokens of each reading, by the base and by the tuned model.
+
+    method: "qlora" and "lora" read one model, with its adapter on and off; "full" reads two, one after the other.
+    advance: called with the number of token positions just done, of the sum of all readings' `positions`, first with 0.
+    bf16: as `summed_losses` has it.
+    Raises TweetstyleError for an adapter that does not fit the base, and where 4 bits cannot be had.
+    """
+    import torch
+
+    def read(model: Any, asked: Mapping[str, Reading]) -> dict[str, np.ndarray]:
+        return {name: summed_losses(model, of.documents, advance, of.beginning, bf16=bf16) for name, of in asked.items()}
+
+    with quiet_libraries(), torch.inference_mode():
+        if method == "full":
+            found = []
+            for path, asked in ((base.path, of_base), (final_model, of_tuned)):
+                model = load_model(path, method)
+                found.append(read(model, asked))
+                del model  # two 8B models at once would not fit the card
+            return found[0], found[1]
+        adapted = load_adapter(load_model(base.path, method), final_model)
+        if method == "qlora":
+            keep_weights_as_trained(adapted)
+        by_tuned = read(adapted.get_base_model(), of_tuned)
+        with adapted.disable_adapter():
+            return read(adapted.get_base_model(), of_base), by_tuned
+
+
+def summed_losses(
+    model: Any,
+    documents: Sequence[Encoded],
+    advance: Callable[[int], None] = lambda tokens: None,
+    beginning: Sequence[int] = (),
+    *,
+    bf16: bool = False,
+) -> np.ndarray:
+    """Nats, float64 [n]: losses in fp32, their sum in fp64. `model` is a transformers LlamaForCausalLM.
+
+    What all documents begin with is read once, with the `beginning` before it, and its keys and values are kept once; after it
+    documents stand packed in one row, each sees its own tokens alone, and what some of them share is read once a pack. The sums are
+    those of one by one (tested). The vocabulary's logits are made where a token is scored, not on the prompt.
+
+    bf16: on a CPU, the layers under bfloat16 autocast. The head stays in fp32: logits in bfloat16 would double the error.
+    """
+    import torch
+
+    sums, device = np.zeros(len(documents)), input_device(model)
+    budget = BATCH_TOKENS if device.type == "cpu" else GPU_BATCH_TOKENS
+    # What fits one pack needs no second pass for its beginning.
+    few = sum(len(document.ids) for document in documents) <= budget
+    common = [] if few else common_beginning(documents, begun=bool(len(beginning)))
+    before = [*beginning, *common]
+    rounded = bf16 and device.type == "cpu"
+    layers = partial(torch.autocast, "cpu", torch.bfloat16, enabled=rounded)
+    advance(0)
+    with by_onednn(model.lm_head if rounded else model):
+        with layers():
+            cache, last = _read_once(model, before) if before else (None, None)
+        advance(len(beginning))
+        for pack in packs(documents, len(common), len(before), budget):
+            with layers():
+                hidden = _hidden(model, pack, cache, len(before))
+            if last is not None:
+                hidden = torch.cat([last, hidden])
+            sources = torch.from_numpy(pack.sources + len(before[:1])).to(device)
+            losses = token_losses(model, hidden[sources], torch.from_numpy(pack.targets)).numpy()
+            sums[pack.documents] = np.bincount(pack.rows, weights=losses, minlength=len(pack.documents))
+            advance(sum(len(documents[index].ids) for index in pack.documents))
+    return sums
+
+
+def _read_once(model: Any, ids: Sequence[int]) -> tuple[Any, torch.Tensor]:
+    """The cache with the keys and values of `ids`, and the last hidden state [1, width], which predicts what follows."""
+    import torch
+
+    read = model.model(input_ids=torch.tensor([list(ids)], device=input_device(model)), use_cache=True)
+    return read.past_key_values, read.last_hidden_state[0, -1:]
+
+
+def _hidden(model: Any, pack: Pack, cache: Any, before: int) -> torch.Tensor:
+    """Last hidden states [n, width] of the pack's tokens, after the `before` tokens of the cache, which is left as it was."""
+    import torch
+
+    device = input_device(model)
+    if not len(pack.ids):  # one token each, and the beginning predicts it
+        return torch.empty(0, model.config.hidden_size, device=device, dtype=model.dtype)
+    ids, positions = (torch.from_numpy(part)[None].to(device) for part in (pack.ids, pack.positions))
+    sees = np.concatenate([np.ones((len(pack.ids), before), dtype=bool), pack.sees], axis=1)
+    # Added to the scores of attention. The least number, not minus infinity: a block of nothing else would make NaN of a softmax.
+    dtype = model.lm_head.weight.dtype
+    mask = torch.zeros(1, 1, *sees.shape, dtype=dtype).masked_fill_(torch.from_numpy(~sees), torch.finfo(dtype).min).to(device)
+    read = model.model(input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=cache is not None)
+    if cache is not None:
+        cache.crop(-len(pack.ids))
+    return read.last_hidden_state[0]
+
+
+def batches(lengths: Sequence[int], budget: int, rows: int | None = None) -> Iterator[list[int]]:
+    """Indices in groups of like length, longest first, each group's padded size within `budget` positions (or one document).
+
+    rows: the most in one group.
+    """
+    group: list[int] = []
+    for index in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        if group and ((len(group) + 1) * lengths[group[0]] > budget or len(group) == rows):
+            yield group
+            group = []
+        group.append(index)
+    if group:
+        yield group
+
+
+# -- models -------------------------------------------------------------------------------------------------
+
+
+def load_model(path: Path, method: str, quantised_from: str | None = None) -> Any:
+    """The weights at `path` for scoring: fp32 on a CPU, 16 bits on a GPU, 4 bits (NF4, double quantisation) for qlora.
+
+    quantised_from: the dtype to which a trainer had rounded the weights before it made 4 bits of them; None: as computed in here.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    cap_card_memory()
+    on_gpu = torch.cuda.is_available()
+    dtype = (torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16) if on_gpu else torch.float32
+    options: dict[str, Any] = {"dtype": dtype, "local_files_only": True, "device_map": "cuda" if on_gpu else "cpu", "use_safetensors": True}
+    if method == "qlora":
+        options["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
+        )
+        options["dtype"] = getattr(torch, quantised_from) if quantised_from else dtype
+    try:
+        model = AutoModelForCausalLM.from_pretrained(path.absolute(), **options).eval()
+    except (ImportError, NotImplementedError, RuntimeError) as error:
+        if method != "qlora":
+            raise
+        hint = "write method: lora, or run on a machine where bitsandbytes works (python -m bitsandbytes tells why not)"
+        raise TweetstyleError(f"4 bits cannot be had here ({error})", where="model.method: qlora", hint=hint) from error
+    for parameter in model.parameters():
+        # What is in 4 bits is bytes, and stays as it is; the others decide in what is computed.
+        if parameter.is_floating_point():
+            parameter.data = parameter.data.to(dtype)
+    return model
+
+
+def load_adapter(model: Any, final_model: Path) -> Any:
+    """The PEFT model over `model`, its adapter on. Raises TweetstyleError where the two do not fit."""
+    again = "run the fit stage again: tweetstyle-fit RECIPE --from fit"
+    if not (final_model / "adapter_config.json").is_file():
+        raise TweetstyleError("there is no adapter here", where=str(final_model), hint=again)
+    # PEFT would take a pickle where there is nothing else.
+    require_safetensors(final_model, "adapter_model.safetensors", again)
+    from peft import PeftModel
+
+    try:
+        return PeftModel.from_pretrained(model, final_model.absolute(), is_trainable=False).eval()
+    except (RuntimeError, ValueError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise TweetstyleError(f"the adapter does not fit the base model ({first})", where=str(final_model), hint=again) from error
+
+
+def keep_weights_as_trained(model: Any) -> None:
+    """Leaves the 4-bit linears in training mode, in which they have nothing but their weights.
+
+    In evaluation mode bitsandbytes (0.50) packs them anew for its CPU kernel and rounds their scales to bfloat16: not the
+    weights that the adapter was trained over (0.1% of a tweet's loss), and an error where a row is no multiple of 64.
+    """
+    from bitsandbytes.nn import Linear4bit
+
+    for module in model.modules():
+        if isinstance(module, Linear4bit):
+            module.train()
+
+
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Keeps loading bars and notices of transformers and torch off the screen; errors still come through."""
+    import torch  # noqa: F401  (it sets its own loggers' levels when imported)
+
+    for chatty in ("torch.utils._pytree", "bitsandbytes"):
+        logging.getLogger(chatty).setLevel(logging.ERROR)
+    from transformers.utils import logging as library
+
+    level, bar = library.get_verbosity(), library.is_progress_bar_enabled()
+    library.set_verbosity_error()
+    library.disable_progress_bar()
+    try:
+        yield
+    finally:
+        library.set_verbosity(level)
+        if bar:
+            library.enable_progress_bar()

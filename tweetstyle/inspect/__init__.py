@@ -1,0 +1,138 @@
+"""`tweetstyle inspect`: what an archive holds, on one screen, and a recipe to start from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tweetstyle.doctor.card_checks import WITHOUT_CARD
+from tweetstyle.hardware.nvidia import observe_card
+from tweetstyle.inspect.starting_recipe import TARGET, check_target, recipe_text, write_recipe
+from tweetstyle.inspect.summary import Inventory, take_inventory
+from tweetstyle.prepare.normalise import normalise
+from tweetstyle.prepare.report import bar, counted, percent
+from tweetstyle.prepare.report_times import LANGUAGES, by_year
+from tweetstyle.text.visible import visible
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from tweetstyle.records import SourceTweet
+
+BAR = 30
+LONGEST_SAMPLE = 280
+"""Characters of a sample that are shown."""
+MOST_NOTICES = 20
+
+
+def inspect(paths: Sequence[Path], console: Console, target: Path | None = None, separator: str | None = None) -> None:
+    """Shows what is in the archive; writes the recipe to `target`, or shows it too.
+
+    Raises TweetstyleError for what cannot be read, and before that for a target that is there already.
+    """
+    if target:
+        check_target(target)
+    found = take_inventory(paths, separator)
+    text = recipe_text(paths, found.likely_kept, found.likely, separator, target or TARGET)
+    show(found, console)
+    if not observe_card(os.environ).cards:
+        what = (
+            f"There is no NVIDIA card here, and {target or 'the recipe'} is for one. To train without a card, write in it: {WITHOUT_CARD}"
+        )
+        _print(console, f"\n{what}", "yellow", wrap=True)
+    if target:
+        write_recipe(target, text)
+        _print(console, f"\nwritten: {target}. Set prompt.style in it, then: tweetstyle-fit {target} --dry-run")
+    else:
+        _print(console, f"\na recipe to start from (--write-recipe {TARGET} writes it)", "bold")
+        _print(console, text)
+
+
+def show(found: Inventory, console: Console) -> None:
+    """Kinds, period, years, what the tweets are, languages, ids, notices and samples."""
+    for source in found.found:
+        _print(console, f"{source.path}: {source.kind}, {counted(source.count, 'tweet')}", "bold")
+    if found.first_day:
+        _print(console, f"from {found.first_day} to {found.last_day} (UTC)")
+    console.print(_periods(found))
+    console.print(_shares(found))
+    for line in _remarks(found):
+        _print(console, line, wrap=True)
+    for notice in found.notices[:MOST_NOTICES]:
+        _print(console, f"note: {notice}", "yellow")
+    if more := found.notices[MOST_NOTICES:]:
+        _print(console, f"note: and {len(more):,} more of this kind", "yellow")
+    _print(console, f"\n{counted(len(found.samples), 'tweet')}, drawn by lot", "bold")
+    console.print(_samples(found.samples))
+
+
+def _samples(tweets: Iterable[SourceTweet]) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, show_header=False, padding=(0, 1))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for tweet in tweets:
+        text = normalise(tweet.text)
+        text = text if len(text) <= LONGEST_SAMPLE else text[:LONGEST_SAMPLE] + " […]"
+        table.add_row(tweet.created_at[:10] or "no date", Text(visible(text.replace("\n", " ⏎ "))))
+    return table
+
+
+def _periods(found: Inventory) -> Table:
+    """By year; within one year by month."""
+    dated = {month: (count, 0) for month, count in found.months.items() if month}
+    years = by_year(dated)
+    rows = {name: read for name, (read, _) in (years if len(years) > 1 else dated).items()}
+    if undated := found.months.get(""):
+        rows["no date"] = undated
+    return _bars(rows, max(rows.values(), default=1))
+
+
+def _shares(found: Inventory) -> Table:
+    shares = dict(found.shares)
+    if not found.says_replies:
+        # Only X's own archive marks pictures and quotes: elsewhere 0 would be a lie.
+        shares = {name: count for name, count in shares.items() if count or name in ("retweets", "replies to others", "with a link")}
+    if found.says_replies or found.in_threads:
+        shares[f"in {counted(found.threads, 'thread')} of one's own"] = found.in_threads
+    return _bars(shares, found.tweets, found.tweets)
+
+
+def _bars(rows: dict[str, int], longest: int, whole: int = 0) -> Table:
+    """whole: where it is given, each row's share of it."""
+    from rich.table import Table
+
+    table = Table(box=None, show_header=False, padding=(0, 1))
+    for justify in ("left", "right", "right", "left"):
+        table.add_column(justify=justify, no_wrap=True)
+    for name, count in rows.items():
+        table.add_row(name, f"{count:,}", percent(count / whole) if whole else "", bar(count / longest, BAR))
+    return table
+
+
+def _remarks(found: Inventory) -> Iterable[str]:
+    of_all = "" if found.language_sample == found.tweets else f" (of {found.language_sample:,} tweets drawn by lot)"
+    names = {code: LANGUAGES.get(code, code) if code else "too short or uncertain" for code in found.languages}
+    shares = ", ".join(f"{names[code]} {percent(count / found.language_sample)}" for code, count in found.languages.items())
+    yield f"languages{of_all}: {shares}"
+    if found.dated_ids:
+        agree = f"{found.contradicting:,} of them more than a day from the date" if found.contradicting else "and agree with the dates"
+        yield f"ids: {found.dated_ids:,} of {found.tweets:,} hold their time, {agree}"
+    else:
+        yield "ids: none is X's own, so they say nothing of the dates"
+    if found.repeated or found.edits:
+        yield f"left out: {counted(found.repeated, 'repeated id')}, {counted(found.edits, 'earlier edit')}"
+    of_all = "" if found.cleaned == found.tweets else f" (by {found.cleaned:,} drawn by lot)"
+    reasons = ", ".join(f"{reason} {percent(count / found.cleaned)}" for reason, count in found.dropped.items())
+    yield f"the rules for single tweets would drop{of_all}: {reasons or 'nothing'}"
+    yield f"left for the rules on the whole archive (automatic posts, duplicates): about {found.likely_kept:,}"
+
+
+def _print(console: Console, text: str, style: str = "", wrap: bool = False) -> None:
+    """As it is: no markup, nothing highlighted, and nothing in it steers the terminal. wrap: between words, not where a line ends."""
+    console.print(visible(text), style=style or None, markup=False, highlight=False, emoji=False, soft_wrap=not wrap)

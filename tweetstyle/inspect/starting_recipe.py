@@ -1,0 +1,168 @@
+"""A recipe to start from, chosen by what an archive holds, with a word on each choice."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.files import complete_file
+from tweetstyle.plan.estimate import TOKENS_A_TWEET
+from tweetstyle.prepare.split import training_count
+from tweetstyle.recipe import Data
+from tweetstyle.recipe_yaml import KEYS_OF_A_RUN
+from tweetstyle.train.schedule import (
+    MANY,
+    SOME,
+    VALIDATIONS_OF_FEW_STEPS,
+    as_rate,
+    epochs_for,
+    eval_every,
+    rank_for,
+    rate_of_few_steps,
+    rung,
+    usual_epochs,
+)
+
+LONGEST = 512
+"""Tokens that a tweet with its prompt is taken to have at most, before the tokenizer has counted them: packs are no shorter."""
+HIDDEN_SIZE = 4096
+"""Of the 8B that the recipe names."""
+TARGET = Path("recipes/mine.yaml")
+COMMENT_COLUMN = 32
+CERTAIN = 0.9
+"""Share of the estimated steps to count on: near-duplicates are dropped later, and tweets may have fewer tokens than TOKENS_A_TWEET."""
+PLACEHOLDER = "me"
+"""The style's name where the archive does not suggest one."""
+
+
+class Schedule(NamedTuple):
+    """Settings of `training` and `model.lora` that go with the number of tweets."""
+
+    max_length: int
+    gradient_accumulation_steps: int
+    steps_per_epoch: int
+    eval_steps: int
+    r: int
+    num_train_epochs: int
+    learning_rate: float
+
+
+def schedule(tweets: int) -> Schedule:
+    """fit.schedule's table for so many kept tweets, of which those not held out are trained on; for an 8B. docs/12gb.md shows it.
+
+    Learning rate: of fewer than SOME tweets, which make a hundred steps or so, that of few steps; then 2e-4, where QLoRA (arXiv
+    2305.14314, for 7B and 13B) and Unsloth's guide to hyperparameters begin; of MANY tweets 1e-4.
+    """
+    fractions = (Data.model_fields[f"{name}_fraction"].default for name in ("validation", "test"))
+    trained = training_count(tweets, *fractions)
+    tokens, usual = trained * TOKENS_A_TWEET, usual_epochs(tweets)
+    max_length, accumulation, steps = rung(lambda size: tokens // size, usual, LONGEST)
+    epochs = math.ceil(epochs_for(usual, CERTAIN * steps))
+    rate = rate_of_few_steps("qlora", HIDDEN_SIZE) if tweets < SOME else 2e-4 if tweets < MANY else 1e-4
+    # With more epochs than usual, as in fit.schedule: a quarter of so short an epoch is a step or two.
+    every = eval_every(steps) if epochs == usual else max(epochs * steps // VALIDATIONS_OF_FEW_STEPS, 1)
+    return Schedule(max_length, accumulation, steps, every, rank_for(tweets), epochs, rate)
+
+
+def recipe_text(paths: Sequence[Path], tweets: int, likely: Sequence[str], separator: str | None = None, target: Path = TARGET) -> str:
+    """The YAML of a valid recipe. tweets: how many are likely to be kept; target: where it will stand.
+
+    Raises TweetstyleError for a path that no text file can hold.
+    """
+    plan = schedule(tweets)
+    source = str(paths[0]) if len(paths) == 1 else [str(path) for path in paths]
+    optional = f"\n  separator: {_scalar(separator)}" if separator is not None else ""
+    about = "a small archive: smaller steps, a smaller adapter" if tweets < SOME else "QLoRA on one 12 GB card"
+    text = f"""\
+# Made by tweetstyle inspect: about {tweets:,} tweets to learn from; {about}.
+#   tweetstyle plan {_scalar(str(target))}             what it takes of card, RAM, disk and time
+#   tweetstyle-fit {_scalar(str(target))} --dry-run    the data too: tweets, packs, steps; nothing trained
+#   tweetstyle-fit {_scalar(str(target))}
+# Every other setting has its default; docs/your-tweets.md explains those of data, docs/recipe.schema.json lists all.
+data:
+  source: {_scalar(source)}{optional}
+  likely_languages: {_scalar(list(likely))}
+  # expected_count: 12345\t# what X says there are: a gap is reported
+  # since: 2019-01-01\t# a style drifts: with many years, the latest ones may be enough
+  # stock_replies: keep\t# "Bonjour", "Merci!" are dropped otherwise
+
+prompt:
+  format: inst\t# <s>[INST] Style: … | Type: Tweet | Sujet: … [/INST] …</s>
+  style: {_scalar(style_of(paths))}\t# write the account's name here: it stands in every prompt
+
+model:
+  base: model/llama3-8b\t# the base model, not Instruct; docs/12gb.md tells how to get it
+  method: qlora\t# 4-bit base: fits on a 12 GB card
+  # without a GPU: base: model/smollm2-135m-instruct and method: lora (make base-model makes it)
+  lora:
+    r: {plan.r}\t# 2.6 M parameters for each 1 in an 8B: more tweets, more of them
+    lora_alpha: {2 * plan.r}
+
+training:
+  num_train_epochs: {plan.num_train_epochs}\t# the best state by validation is kept, not the last
+  max_length: {plan.max_length}\t# tokens in one pack: about {plan.max_length // TOKENS_A_TWEET} tweets
+  per_device_train_batch_size: 1
+  gradient_accumulation_steps: {plan.gradient_accumulation_steps}\t# about {plan.steps_per_epoch:,} steps an epoch
+  learning_rate: {as_rate(plan.learning_rate)}\t# docs/12gb.md: rank, rate and epochs by the number of tweets
+  lr_scheduler_type: cosine
+  warmup_ratio: 0.05
+  optim: adamw_8bit
+  gradient_checkpointing: unsloth
+  eval_steps: {plan.eval_steps}\t# the best state by validation is kept
+  save_steps: {plan.eval_steps}
+
+export:
+  types: [q4_k_m]\t# about 4.9 GB
+"""
+    return "".join(map(_aligned, text.splitlines(keepends=True)))
+
+
+def _aligned(line: str) -> str:
+    """The comment after a tab in its column; a tab in a value is escaped, so that there is no other."""
+    value, tab, comment = line.partition("\t")
+    return f"{value:<{COMMENT_COLUMN}} {comment}" if tab else line
+
+
+def style_of(paths: Sequence[Path]) -> str:
+    """The first file's name where it looks like a person's; X's own file names say nothing."""
+    stem = paths[0].name.split(".")[0]
+    usual = re.compile(r"twitter-|x-\d|tweets?(_|-|$)|data$|archive|export", re.I)
+    return stem if re.fullmatch(r"[^\W\d_][\w -]{1,49}", stem) and not usual.match(stem) else PLACEHOLDER
+
+
+def check_target(path: Path) -> None:
+    """Raises TweetstyleError where a recipe cannot stand: before the archive is read, not after."""
+    if path.suffix not in (".yaml", ".yml") or not KEYS_OF_A_RUN.fullmatch(path.stem):
+        hint = "name it with small letters, digits, '-', '_' and '.', as in recipes/mine.yaml"
+        raise TweetstyleError("a recipe cannot have that name", where=str(path), hint=hint)
+    if path.is_symlink() or path.exists():
+        hint = "name another file, or move this one away first"
+        raise TweetstyleError("the file is there already and is not overwritten", where=str(path), hint=hint)
+
+
+def write_recipe(path: Path, text: str) -> None:
+    """Writes a new file, complete or not at all. Raises TweetstyleError where one is there already."""
+    check_target(path)
+    with complete_file(path) as stream:
+        stream.write(text)
+
+
+def _scalar(value: str | list[str]) -> str:
+    """In YAML, on one line."""
+    import yaml
+
+    try:
+        "".join(value).encode()
+    except UnicodeEncodeError as error:
+        hint = "rename it with characters that a UTF-8 text can hold"
+        raise TweetstyleError("the name is not valid UTF-8", where=repr(value), hint=hint) from error
+    listed = value if isinstance(value, list) else [value]
+    # 2e-4 is a text to PyYAML and a number to us: what may be a number stands in quotes.
+    quotes = '"' if any(re.match(r"[-+.\d]", text) for text in listed) else None
+    # A list of one in brackets gives a scalar the quotes that it needs, without YAML's end mark.
+    text = yaml.safe_dump(listed, default_style=quotes, default_flow_style=True, allow_unicode=True, width=2**20).strip()
+    return text if isinstance(value, list) else text[1:-1]

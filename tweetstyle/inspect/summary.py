@@ -1,0 +1,191 @@
+"""What is in an archive, counted in seconds: before any recipe, and without preparing anything."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.prepare import check_enough
+from tweetstyle.prepare.clean import RETWEET, clean
+from tweetstyle.prepare.normalise import LINK, normalise
+from tweetstyle.prepare.progress import Progress
+from tweetstyle.recipe import Data
+from tweetstyle.records import Dropped, SourceTweet
+from tweetstyle.sources import DUPLICATE_ID, Found, open_archive
+from tweetstyle.sources.snowflake import time_of_id
+from tweetstyle.sources.threads import thread_roots
+from tweetstyle.text.languages import languages_of
+
+SAMPLES = 10
+SEED = 42
+MOST_CLEANED = 10_000
+"""Tweets on which the cleaning rules are tried; of more, a seeded sample. A share is then right to about one percent."""
+MOST_FOR_LANGUAGES = 5_000
+LONG_ENOUGH = 60
+"""Characters, mentions and links among them, from which a language is told from many others."""
+MOST_TO_FIND_LANGUAGES = 400
+COMMON = 0.02
+"""Share of those texts from which a language is likely in the archive: less may be lingua's mistakes."""
+SOUGHT = ("ar", "de", "en", "es", "fa", "fr", "he", "hi", "it", "ja", "ko", "nl", "pl", "pt", "ru", "sv", "tr", "uk", "zh")
+DAY = 86_400
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """Counts of tweets, of all that were read unless said otherwise; one with an id that stood before is no tweet of its own.
+
+    tweets: less repeated ids and earlier edits, which `repeated` and `edits` count; found: the sources; years, months: read by UTC
+    period, undated under ""; says_replies: whether the archive marks replies and media; shares: what → tweets; threads: chains of
+    two or more, with `in_threads` tweets; dated_ids, contradicting: ids that hold their time, and those that differ by more than a
+    day from the date; likely: languages that are common; languages: of `language_sample` tweets, "" uncertain; dropped: reason →
+    tweets of the `cleaned` ones that the rules for single tweets drop; samples: drawn with a fixed seed.
+    """
+
+    read: int
+    tweets: int
+    repeated: int
+    edits: int
+    found: list[Found]
+    notices: list[str]
+    first_day: str
+    last_day: str
+    months: dict[str, int]
+    says_replies: bool
+    shares: dict[str, int]
+    threads: int
+    in_threads: int
+    dated_ids: int
+    contradicting: int
+    likely: tuple[str, ...]
+    languages: dict[str, int]
+    language_sample: int
+    dropped: dict[str, int]
+    cleaned: int
+    samples: list[SourceTweet]
+
+    @property
+    def likely_kept(self) -> int:
+        """Tweets that pass the rules for single tweets, by the sample."""
+        return round(self.tweets * (1 - sum(self.dropped.values()) / self.cleaned)) if self.cleaned else 0
+
+
+def take_inventory(paths: Sequence[Path], separator: str | None = None) -> Inventory:
+    """Reads every source once. Raises TweetstyleError for what cannot be read, and for an archive without a tweet."""
+    progress = Progress()
+    archive = open_archive(paths, separator)
+    with progress.of_bytes(archive.size, "reading") as advance:
+        read = list(archive.tweets(advance))
+    tweets = [tweet for tweet in read if not tweet.reason]
+    if not tweets:
+        hint = "is it the right file? docs/your-tweets.md says what can be read"
+        raise TweetstyleError("there is no tweet in it", where=", ".join(map(str, paths)), hint=hint)
+    reasons = Counter(tweet.reason for tweet in read)
+    with progress.named("looking") as begin:
+        months, days = _dates(tweets)
+        begin("counting")
+        shares = _shares(tweets)
+        roots = _threads(tweets)
+        dated, contradicting = _ids(tweets)
+        begin("finding languages")
+        likely, languages, language_sample = _languages(tweets)
+        begin("trying the rules")
+        dropped, cleaned = _dropped(tweets, paths, likely)
+    return Inventory(
+        read=len(read),
+        tweets=len(tweets),
+        repeated=reasons[DUPLICATE_ID],
+        edits=len(read) - len(tweets) - reasons[DUPLICATE_ID],
+        found=list(archive.kinds),
+        notices=list(archive.notices),
+        first_day=days[0],
+        last_day=days[1],
+        months=months,
+        says_replies=any(tweet.is_reply is not None for tweet in tweets),
+        shares=shares,
+        threads=len(set(roots.values())),
+        in_threads=len(roots),
+        dated_ids=dated,
+        contradicting=contradicting,
+        likely=likely,
+        languages=languages,
+        language_sample=language_sample,
+        dropped=dropped,
+        cleaned=cleaned,
+        samples=_sample(tweets, SAMPLES),
+    )
+
+
+def _dates(tweets: list[SourceTweet]) -> tuple[dict[str, int], tuple[str, str]]:
+    """Tweets by month, and the first and the last day."""
+    months = Counter(tweet.created_at[:7] for tweet in tweets)
+    days = [tweet.created_at for tweet in tweets if tweet.created_at]
+    return dict(sorted(months.items())), (min(days)[:10], max(days)[:10]) if days else ("", "")
+
+
+def _shares(tweets: list[SourceTweet]) -> dict[str, int]:
+    questions: dict[str, Callable[[SourceTweet], bool]] = {
+        "retweets": lambda tweet: "@" in tweet.text and RETWEET.search(normalise(tweet.text)) is not None,
+        "replies to others": lambda tweet: tweet.is_reply or (tweet.is_reply is None and tweet.text.lstrip().startswith("@")),
+        "with a link": lambda tweet: ("/" in tweet.text or "www" in tweet.text) and LINK.search(tweet.text) is not None,
+        "with a picture or video": lambda tweet: tweet.has_media,
+        "quoting another tweet": lambda tweet: tweet.is_quote,
+    }
+    return {name: sum(map(asked, tweets)) for name, asked in questions.items()}
+
+
+def _threads(tweets: list[SourceTweet]) -> dict[str, str]:
+    """id → first tweet of its thread. Most tweets neither answer nor are answered: these are not looked at."""
+    answered = {tweet.reply_to for tweet in tweets if tweet.reply_to}
+    return thread_roots((tweet.id, tweet.reply_to) for tweet in tweets if tweet.reply_to or tweet.id in answered) if answered else {}
+
+
+def _ids(tweets: list[SourceTweet]) -> tuple[int, int]:
+    """How many ids hold their time, and how many of these contradict the date by more than a day."""
+    dated = contradicting = 0
+    for tweet in tweets:
+        seconds = time_of_id(tweet.id)
+        if seconds is not None:
+            dated += 1
+            contradicting += bool(tweet.created_at) and abs(datetime.fromisoformat(tweet.created_at).timestamp() - seconds) > DAY
+    return dated, contradicting
+
+
+def _languages(tweets: list[SourceTweet]) -> tuple[tuple[str, ...], dict[str, int], int]:
+    """The likely languages, tweets by language in a sample, and its size: first among many in long texts, then among the common."""
+    long = [tweet.text for tweet in tweets if len(tweet.text) >= LONG_ENOUGH]
+    found = Counter(language for language, _ in languages_of(_sample(long, MOST_TO_FIND_LANGUAGES), SOUGHT) if language)
+    common = [language for language, count in found.most_common() if count >= COMMON * found.total()]
+    # Data asks for two, and what is not one language needs another to be.
+    likely = tuple([*common, *(language for language in ("fr", "en") if language not in common)][: max(2, len(common))])
+    texts = [tweet.text for tweet in _sample(tweets, MOST_FOR_LANGUAGES)]
+    return likely, dict(Counter(language for language, _ in languages_of(texts, likely)).most_common()), len(texts)
+
+
+def _dropped(tweets: list[SourceTweet], paths: Sequence[Path], likely: tuple[str, ...]) -> tuple[dict[str, int], int]:
+    """What the rules for single tweets drop from a sample, the most frequent reason first, and the sample's size.
+
+    Raises TweetstyleError where they drop every tweet.
+    """
+    sample = _sample(tweets, MOST_CLEANED)
+    data = Data(source=tuple(paths), likely_languages=likely)
+    cleaned = [clean(tweet, data) for tweet in sample]
+    if all(found.reason for found in cleaned) and len(sample) < len(tweets):
+        sample, cleaned = tweets, [clean(tweet, data) for tweet in tweets]
+    dropped = [
+        Dropped(t.id, found.reason, t.text, t.created_at, found.evidence) for t, found in zip(sample, cleaned, strict=True) if found.reason
+    ]
+    check_enough(len(sample) - len(dropped), dropped, data, fewest=1)
+    reasons = Counter(found.reason for found in cleaned)
+    return {reason: count for reason, count in reasons.most_common() if reason}, len(sample)
+
+
+def _sample(items: list, count: int) -> list:
+    """A seeded sample, in the archive's order; all where there are no more."""
+    if len(items) <= count:
+        return list(items)
+    return [items[place] for place in sorted(random.Random(SEED).sample(range(len(items)), count))]

@@ -1,0 +1,144 @@
+"""A base model's directory as its files tell it: shapes, shards, special tokens. No weights are read, no torch is imported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.manifest import fingerprint
+from tweetstyle.model.hub import find_base, how_to_complete, how_to_get, how_to_replace
+from tweetstyle.model.json_files import read_json
+from tweetstyle.model.pickles import WHY_NO_PICKLE, pickled, require_safetensors
+from tweetstyle.model.shape import read_shape
+from tweetstyle.model.tokenizer import Tokenizer
+from tweetstyle.model.weight_files import find_weights
+from tweetstyle.prompt.template import SpecialTokens
+
+PAD_CANDIDATES = ("<|finetune_right_pad_id|>", "<|reserved_special_token_0|>", "<|endoftext|>", "<pad>", "[PAD]", "<unk>")
+
+
+@dataclass(frozen=True)
+class BaseModel:
+    """config: config.json; shards: the safetensors files that are loaded, in order; the ids are those of the tokenizer."""
+
+    path: Path
+    config: dict[str, Any]
+    shards: tuple[Path, ...]
+    tokens: SpecialTokens
+    bos_id: int | None
+    eos_id: int
+    pad_id: int
+    pad_token: str
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        return Tokenizer(self.path / "tokenizer.json", self.bos_id)
+
+    @property
+    def max_positions(self) -> int:
+        """The longest sequence, in tokens, that the model was made for."""
+        return self.config["max_position_embeddings"]
+
+    @property
+    def weight_bytes(self) -> int:
+        return sum(shard.stat().st_size for shard in self.shards)
+
+    @property
+    def tokenizer_bytes(self) -> int:
+        return self.tokenizer.path.stat().st_size
+
+    @cached_property
+    def fingerprints(self) -> dict[str, str]:
+        """file name → fingerprint of everything that decides what is trained. Read once: a 16 GB base takes its time."""
+        names = ("config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
+        files = [self.path / name for name in names if (self.path / name).is_file()]
+        return {file.name: fingerprint(file) for file in [*files, *self.shards]}
+
+
+def read_base_model(path: Path) -> BaseModel:
+    """Reads and checks a Hugging Face directory, or the snapshot of a hub name in the hub's cache on this machine.
+
+    Raises TweetstyleError, one clear message each: no directory, only pickled weights, an adapter or a GGUF instead of a base model,
+    no config, another architecture than Llama's, biases, what weight_files.find_weights refuses, no tokenizer.json, more tokens than
+    embeddings, no end token, no right to read.
+    """
+    try:
+        return _read(path)
+    except PermissionError as error:
+        hint = "check its owner and mode: ls -l shows them"
+        raise TweetstyleError("the base model may not be read", where=str(error.filename or path), hint=hint) from error
+
+
+def _read(path: Path) -> BaseModel:
+    path = find_base(path)
+    check_kind(path)
+    config = read_json(path / "config.json")
+    check_architecture(path, config)
+    shards = find_weights(path, config)
+    fast = Tokenizer(path / "tokenizer.json", None)
+    if not fast.path.is_file():
+        hint = "only fast byte-level BPE tokenizers are supported; " + how_to_complete(path)
+        raise TweetstyleError("there is no tokenizer.json", where=str(path), hint=hint)
+    if (most := fast.highest_id()) >= config["vocab_size"]:
+        what = f"the tokenizer has {most + 1:,} tokens, the model {config['vocab_size']:,} embeddings"
+        hint = "the file belongs to another model; " + how_to_replace(path, "tokenizer.json", "tokenizer_config.json")
+        raise TweetstyleError(what, where=str(fast.path), hint=hint)
+    settings = read_json(path / "tokenizer_config.json")
+    template_file = path / "chat_template.jinja"
+    chat = template_file.read_text(encoding="utf-8") if template_file.is_file() else settings.get("chat_template")
+    bos, eos = _token_text(settings.get("bos_token")), _token_text(settings.get("eos_token"))
+    if eos is None or fast.token_id(eos) is None:
+        raise TweetstyleError("the tokenizer has no end token", where=str(path / "tokenizer_config.json"), hint="set eos_token")
+    bos_id = fast.token_id(bos) if bos else None
+    candidates = [_token_text(settings.get("pad_token")), *PAD_CANDIDATES]
+    pad = next((t for t in candidates if t and t != eos and fast.token_id(t) is not None), None)
+    if pad is None:
+        hint = "set pad_token in tokenizer_config.json to a reserved token of the vocabulary (never the end token)"
+        raise TweetstyleError("no token can serve as padding", where=str(path), hint=hint)
+    tokens = SpecialTokens(bos if bos_id is not None else None, eos, chat if isinstance(chat, str) else None)
+    return BaseModel(path, config, shards, tokens, bos_id, fast.token_id(eos), fast.token_id(pad), pad)
+
+
+def check_kind(path: Path) -> None:
+    """Refuses what is a model, but none that can be trained here: an adapter, pickles, a GGUF."""
+    if (path / "adapter_config.json").is_file():
+        if (path / "config.json").is_file():
+            hint = "move adapter_config.json and adapter_model.safetensors elsewhere, or merge the adapter and save the merged model"
+            raise TweetstyleError("an adapter is in the base model's directory, and would be loaded over it", where=str(path), hint=hint)
+        over = read_json(path / "adapter_config.json").get("base_model_name_or_path")
+        require_safetensors(path, "adapter_model.safetensors", how_to_get(path))
+        what = "this is an adapter, not a base model"
+        raise TweetstyleError(what, where=str(path), hint=f"name the base model that it was trained over ({over})")
+    if any(path.glob("*.safetensors")):
+        return
+    if named := pickled(path):
+        raise TweetstyleError(f"there are only pickled weights ({named[0]})", where=str(path), hint=WHY_NO_PICKLE)
+    if gguf := next(path.glob("*.gguf"), None):
+        hint = "a GGUF is made for running a model, not for training it; " + how_to_get(path)
+        raise TweetstyleError(f"there is only {gguf.name}", where=str(path), hint=hint)
+
+
+def check_architecture(path: Path, config: dict[str, Any]) -> None:
+    """Refuses what is no Llama of the kind that is trained and exported here."""
+    where = str(path / "config.json")
+    architecture = (config.get("architectures") or ["none"])[0]
+    if architecture != "LlamaForCausalLM":
+        hint = "use a Llama-shaped model: Llama 3, 3.1, 3.2 or SmolLM2"
+        raise TweetstyleError(f"the architecture {architecture} is not supported", where=where, hint=hint)
+    if (kind := config.get("model_type")) != "llama":
+        what = f"model_type is {kind}: transformers would not build a Llama of it"
+        raise TweetstyleError(what, where=where, hint="write model_type: llama if it is one, else use another model")
+    for key in ("attention_bias", "mlp_bias"):
+        if config.get(key):
+            raise TweetstyleError(f"{key} is true: biases are not supported", where=where, hint="use a model without biases")
+    try:
+        read_shape(config)
+    except TweetstyleError as error:
+        raise TweetstyleError(error.what, where=where, hint=how_to_replace(path, "config.json")) from error
+
+
+def _token_text(token: Any) -> str | None:
+    return token.get("content") if isinstance(token, dict) else token

@@ -1,0 +1,206 @@
+"""Base models as the hub names them: which one is meant, what it weighs, its licence, and where it already is. No network."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tweetstyle.errors import TweetstyleError
+
+CONFIG_KEYS = (
+    "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
+    "intermediate_size", "vocab_size", "max_position_embeddings", "tie_word_embeddings",
+)  # fmt: skip
+KNOWN = {
+    "SmolLM2 135M": (576, 30, 9, 3, 1536, 49152, 8192, True),
+    "SmolLM2 360M": (960, 32, 15, 5, 2560, 49152, 8192, True),
+    "Llama 3.2 1B": (2048, 16, 32, 8, 8192, 128256, 131072, True),
+    "SmolLM2 1.7B": (2048, 24, 32, 32, 8192, 49152, 8192, True),
+    "Llama 3.2 3B": (3072, 28, 24, 8, 8192, 128256, 131072, True),
+    "Llama 3 8B": (4096, 32, 32, 8, 14336, 128256, 8192, False),
+    "Llama 3.1 8B": (4096, 32, 32, 8, 14336, 128256, 131072, False),
+}
+"""Models by name, smallest first, as their config.json's tell them (in the order of CONFIG_KEYS)."""
+LLAMA = "the Llama {} Community License, to be accepted on the model's page"
+APACHE = "Apache-2.0, no sign-in needed"
+BY_MAKE = Path("model") / "smollm2-135m-instruct"
+"""Where `make base-model` puts the demo's (demo/base_model.py)."""
+UNKNOWN = "OWNER/NAME"
+TOKENIZER_BYTES = 72
+"""Bytes of a tokenizer.json for each token of the vocabulary: Llama 3's has 9.1 MB for 128,256."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """name: among KNOWN; repository: on the hub; directory: where the recipes look for it; licence: with how it is had."""
+
+    name: str
+    repository: str
+    directory: Path
+    licence: str
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return known_config(self.name)
+
+    @property
+    def download_bytes(self) -> int:
+        """The 16-bit weights and the tokenizer; original/*.pth, the same weights once more, is left out."""
+        from tweetstyle.model.shape import read_shape
+
+        shape = read_shape(self.config)
+        return 2 * shape.parameters + TOKENIZER_BYTES * shape.vocabulary
+
+    @property
+    def how_to_get(self) -> str:
+        """One sentence with the command that fetches it."""
+        gigabytes = f"{self.download_bytes / 1e9:.1f} GB"
+        return f"{self.name} is a download of {gigabytes}, under {self.licence}: {download_command(self.repository, self.directory)}"
+
+
+HUB = tuple(
+    Known(name, repository, Path("model") / directory, licence)
+    for name, repository, directory, licence in (
+        ("Llama 3 8B", "meta-llama/Meta-Llama-3-8B", "llama3-8b", LLAMA.format("3")),
+        ("Llama 3 8B", "meta-llama/Meta-Llama-3-8B-Instruct", "llama3-8b-instruct", LLAMA.format("3")),
+        ("Llama 3.1 8B", "meta-llama/Llama-3.1-8B", "llama3.1-8b", LLAMA.format("3.1")),
+        ("Llama 3.1 8B", "meta-llama/Llama-3.1-8B-Instruct", "llama3.1-8b-instruct", LLAMA.format("3.1")),
+        ("Llama 3.2 3B", "meta-llama/Llama-3.2-3B", "llama3.2-3b", LLAMA.format("3.2")),
+        ("Llama 3.2 3B", "meta-llama/Llama-3.2-3B-Instruct", "llama3.2-3b-instruct", LLAMA.format("3.2")),
+        ("Llama 3.2 1B", "meta-llama/Llama-3.2-1B", "llama3.2-1b", LLAMA.format("3.2")),
+        ("SmolLM2 1.7B", "HuggingFaceTB/SmolLM2-1.7B", "smollm2-1.7b", APACHE),
+        ("SmolLM2 360M", "HuggingFaceTB/SmolLM2-360M", "smollm2-360m", APACHE),
+        ("SmolLM2 135M", "HuggingFaceTB/SmolLM2-135M", "smollm2-135m", APACHE),
+        ("SmolLM2 135M", "HuggingFaceTB/SmolLM2-135M-Instruct", "smollm2-135m-instruct", APACHE),
+    )
+)
+
+
+def known_config(name: str) -> dict[str, Any]:
+    """The numbers of config.json of one of KNOWN."""
+    return dict(zip(CONFIG_KEYS, KNOWN[name], strict=True)) | ({"head_dim": 128} if name == "Llama 3.2 3B" else {})
+
+
+def known_model(path: Path) -> Known | None:
+    """The model that a recipe's model.base means by its name on the hub, or by the directory where it is usually put."""
+    text = str(path).strip("/")
+    return next((known for known in HUB if text.lower() == known.repository.lower() or _same(path, known.directory)), None)
+
+
+def _same(path: Path, directory: Path) -> bool:
+    """Whether both name one place, written from here or in full."""
+    return path.absolute() == directory.absolute()
+
+
+def download_command(repository: str, directory: Path | None, *names: str) -> str:
+    """directory: None for the hub's cache; names: of the files, all without one.
+
+    original/*.pth holds the weights once more, as pickles: twice the download for nothing that is read.
+    """
+    exclude = " --exclude 'original/*'" if repository.startswith("meta-llama/") and not names else ""
+    return f"hf download {' '.join([repository, *names])}{exclude}" + (f" --local-dir {directory}" if directory else "")
+
+
+def find_base(path: Path) -> Path:
+    """The directory that model.base names: itself, or a snapshot of that hub name in the hub's own cache on this machine.
+
+    Nothing is downloaded. Raises TweetstyleError, with the command that fetches it, where it is neither.
+    """
+    if path.is_dir():
+        return path
+    if path.is_file():
+        hint = "a base model is a directory of 16-bit safetensors: a GGUF, Ollama's blobs among them, is quantised and cannot be trained"
+        raise TweetstyleError("this is a file, not a base model", where=str(path), hint=hint)
+    if snapshot := _in_the_hubs_cache(path):
+        return snapshot
+    what = "this base model is not on this machine" if is_hub_name(path) else "there is no base model here"
+    if (known := known_model(path)) and path != known.directory and known.directory.is_dir():
+        what = f"the hub's cache does not hold this model, and {known.directory} is there"
+    raise TweetstyleError(what, where=str(path), hint=how_to_get(path))
+
+
+def how_to_get(path: Path) -> str:
+    """What to do where a base model is not there."""
+    if known := known_model(path):
+        if _same(path, known.directory):
+            return f"make base-model brings it; or: {known.how_to_get}" if _same(path, BY_MAKE) else known.how_to_get
+        if known.directory.is_dir():
+            return f"write model.base: {known.directory}"
+        return f"{known.how_to_get}, and write model.base: {known.directory}"
+    if ":" in path.name:
+        return "an Ollama name is no base model, for what Ollama keeps is quantised; " + HUB[0].how_to_get
+    if is_hub_name(path):
+        directory = Path("model") / path.name.lower()
+        return f"download it first: {download_command(str(path), directory)}, and write model.base: {directory}"
+    return "make base-model fetches the small default; " + HUB[0].how_to_get
+
+
+def how_to_complete(directory: Path) -> str:
+    """What to do where files of a base model are missing: `hf download` fetches what is not there yet."""
+    if _made_here(directory):
+        return _make_anew(directory)
+    repository, kept = _came_from(directory)
+    return f"this goes on with what is there: {download_command(repository, kept)}{_in_place_of(repository)}"
+
+
+def how_to_replace(directory: Path, *names: str) -> str:
+    """What to do where these files of a base model are damaged or another model's, or the whole of it without a name.
+
+    Without --force-download `hf download` takes a file that is there for whole, if it is no younger than the note that it keeps of
+    it (huggingface_hub/file_download.py).
+    """
+    if _made_here(directory):
+        return _make_anew(directory)
+    repository, kept = _came_from(directory)
+    command = f"{download_command(repository, kept, *names)} --force-download"
+    return f"this fetches {', '.join(names) or 'the model'} anew: {command}{_in_place_of(repository)}"
+
+
+def _came_from(directory: Path) -> tuple[str, Path | None]:
+    """Its name on the hub, or UNKNOWN, and the directory to name in a download; None for the hub's cache."""
+    if known := known_model(directory):
+        return known.repository, directory
+    if directory.parent.name == "snapshots" and (cached := re.fullmatch(r"models--([\w.-]+?)--([\w.-]+)", directory.parents[1].name)):
+        return "/".join(cached.groups()), None
+    return UNKNOWN, directory
+
+
+def _in_place_of(repository: str) -> str:
+    return f" ({UNKNOWN}: the model's name on huggingface.co, where such files come from)" if repository == UNKNOWN else ""
+
+
+def _made_here(directory: Path) -> bool:
+    """Whether `make base-model` made it, which leaves a note of that."""
+    return (directory / "origin.json").is_file()
+
+
+def _make_anew(directory: Path) -> str:
+    if _same(directory, BY_MAKE):
+        return f"make base-model makes it anew where it is not there: rm -r {directory} && make base-model"
+    return f"it is a copy of {BY_MAKE}, which make base-model makes: copy that here"
+
+
+def is_hub_name(path: Path) -> bool:
+    """owner/name, where no such directory is meant: the owner's is not there either."""
+    return re.fullmatch(r"[\w.-]+/[\w.-]+", str(path)) is not None and not path.parent.is_dir() and str(path.parent) != "model"
+
+
+def hub_cache() -> Path:
+    """Where the hub's client keeps what it downloads (huggingface_hub/constants.py)."""
+    home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "huggingface"
+    return Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()
+
+
+def _in_the_hubs_cache(path: Path) -> Path | None:
+    """The snapshot of owner/name there, where `hf download owner/name` put one: models--owner--name/{refs,snapshots}."""
+    if not is_hub_name(path):
+        return None
+    repository = hub_cache() / ("models--" + str(path).replace("/", "--"))
+    reference = repository / "refs" / "main"
+    if not reference.is_file():
+        return None
+    snapshot = repository / "snapshots" / reference.read_text().strip()
+    return snapshot if snapshot.is_dir() else None

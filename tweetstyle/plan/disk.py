@@ -1,0 +1,105 @@
+"""What a run may write to which disk, and whether there is room for it: the plan, the doctor and a run's start all ask here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tweetstyle.doctor.asked import Room
+from tweetstyle.doctor.machine import check_disk, missing_by_disk, observe_places
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.model.base import BaseModel
+from tweetstyle.model.hub import known_model
+from tweetstyle.model.outline import Outline
+from tweetstyle.plan import read_shape, trained_parameters
+from tweetstyle.recipe import Data, Recipe
+from tweetstyle.sources import open_archive
+
+OPTIMIZER_BYTES = 8
+"""Bytes of optimizer state a trained parameter: two moments in fp32. In 8 bits it is less, but a CPU has no such optimizer."""
+STILL_TO_COME = "base model, still to come"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What of a run stands, and is not written again.
+
+    prepared: the tweets; run: bytes that a training which goes on has written; ended: its last checkpoint, so that only the final model
+    may still be missing; trained: that too; exported: the export, or none is asked for.
+    """
+
+    prepared: bool = False
+    run: int = 0
+    ended: bool = False
+    trained: bool = False
+    exported: bool = False
+
+
+NOTHING = Standing()
+
+
+def written_to(recipe: Recipe) -> tuple[Path, ...]:
+    """The directories of a run, wherever their disks are."""
+    return (recipe.run_directory, recipe.export_directory, recipe.data.processed)
+
+
+def disk_needed(recipe: Recipe, base: Outline | BaseModel) -> dict[str, int]:
+    """Bytes that a run may write, by what for. Checkpoints: weights in fp32 and optimizer state, one more than are kept.
+
+    The base model where it is not there yet or not whole: as 16 bits a weight. Prepared data where the archive is there.
+    """
+    from tweetstyle.export import room_needed
+
+    shape = read_shape(base.config)
+    trained = trained_parameters(shape, recipe.model)
+    needed = {}
+    if isinstance(base, Outline) and not base.whole and (to_come := max(2 * shape.parameters - base.bytes_there, 0)):
+        needed[STILL_TO_COME] = to_come
+    bases = 2 if recipe.model.method == "qlora" and recipe.export.merge_base == "auto" else 1
+    if archive := _archive_bytes(recipe.data):
+        needed["prepared data"] = 3 * archive
+    return needed | {
+        "checkpoints": trained * (4 + OPTIMIZER_BYTES) * (recipe.training.save_total_limit + 1),
+        "final model": trained * 4,
+        "export": sum(room_needed(base, recipe.export, bases).values()),
+    }
+
+
+def _archive_bytes(data: Data) -> int:
+    """0 where the archive is not there: what reads it says so."""
+    if not all(path.exists() for path in data.source):
+        return 0
+    return open_archive(data.source, data.separator).size
+
+
+def rooms_of(recipe: Recipe, base: Outline | BaseModel, standing: Standing = NOTHING) -> tuple[Room, ...]:
+    """`disk_needed` by the directories that it goes to, without what stands. An older export stands until the new one is whole, so it
+    makes no room."""
+    needed = disk_needed(recipe, base)
+    checkpoints, final = needed.pop("checkpoints"), needed.pop("final model")
+    going_on = final if standing.ended else max(checkpoints + final - standing.run, 0)
+    needed["checkpoints and final model"] = 0 if standing.trained else going_on
+    needed |= {why: 0 for why, done in (("prepared data", standing.prepared), ("export", standing.exported)) if done}
+    directories = {"prepared data": recipe.data.processed, "export": recipe.export_directory, STILL_TO_COME: _comes_to(base)}
+    return tuple(Room(directories.get(why, recipe.run_directory), count, why) for why, count in needed.items())
+
+
+def _comes_to(base: Outline | BaseModel) -> Path:
+    """Where the base model is, or will be by the command that fetches it."""
+    known = None if base.path.is_dir() else known_model(base.path)
+    return known.directory if known else base.path
+
+
+def bytes_missing(rooms: Sequence[Room]) -> int:
+    """What is to be freed, of all disks together."""
+    return sum(missing_by_disk(observe_places(room.directory for room in rooms), rooms))
+
+
+def refuse_too_small_a_disk(recipe: Recipe, base: Outline | BaseModel, standing: Standing) -> None:
+    """Raises TweetstyleError where doctor's check fails, in its words."""
+    rooms = rooms_of(recipe, base, standing)
+    directories = (*written_to(recipe), *(room.directory for room in rooms))
+    for check in check_disk(observe_places(dict.fromkeys(directories)), rooms):
+        if check.state == "fail":
+            raise TweetstyleError(check.seen, hint=check.do)

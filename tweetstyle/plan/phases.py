@@ -1,0 +1,94 @@
+"""The phases of a run beside its training steps: what torch holds of the card in each. No torch here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tweetstyle.hardware.card import Card
+from tweetstyle.model.shape import Shape
+from tweetstyle.plan.activations import OFFLOAD_FROM, Checkpoints, dequantised_bytes
+from tweetstyle.plan.scoring import BATCH_TOKENS, positions_per_slice
+from tweetstyle.plan.tight_card import CUDA_CONTEXT
+from tweetstyle.plan.weights import weight_bytes_each
+from tweetstyle.recipe import Model, Training
+
+LOAD, TRAINING, VALIDATION, SAMPLES, EVALUATION, EXPORT = "loading", "training", "validation", "samples", "evaluation", "export"
+SAMPLE_TOKENS = 128
+"""Of a sample with its prompt, at most (fit/samples.py writes 80)."""
+CACHE_BYTES = 3 * 2**28
+"""Keys and values of the tweets that the evaluation writes at a time. They are copied at each token, so that ever larger batches are no
+faster: after 1,300 tokens of examples ten rows of SmolLM2 take 31 ms a token and row on a CPU, three 53 and twenty 34."""
+SMALL_CARD, SMALL_CACHE_BYTES = 14 * 2**30, 2**28
+"""A card of fewer bytes, and the keys and values there: an 8B is then evaluated in no more than its training takes."""
+MOST_ROWS = 32
+"""Tweets that the evaluation writes at a time, at most."""
+SAMPLER_COPIES = 6
+"""fp32 copies of a row's logits, by which the next token is drawn: scores, what is left, their order (8 bytes), chances, a mask."""
+HEAD_BYTES = 256 * 2**20
+"""Rows of the output matrix in fp32 that the export's check multiplies at a time (verify/reference.py reads it)."""
+EXPORT_TOKENS = 100 * 64
+"""Of the tweets that the check reads (recipe: export.gate_tweets)."""
+
+
+def cache_bytes(card_total: int | None) -> int:
+    """The most that keys and values of written tweets may take. card_total: bytes; None on a CPU."""
+    return SMALL_CACHE_BYTES if card_total is not None and card_total < SMALL_CARD else CACHE_BYTES
+
+
+def training_phases(
+    shape: Shape, model: Model, training: Training, resident: Mapping[str, int], stored: Checkpoints
+) -> dict[str, dict[str, int]]:
+    """What the training does between its steps: phase → part → bytes. resident: of the training; stored: of the layers' inputs."""
+    each = weight_bytes_each(model, training)
+    standing = {name: size for name, size in resident.items() if name != "gradients"}
+    one = training.per_device_train_batch_size * training.max_length * shape.hidden * 2
+    if training.gradient_checkpointing == "unsloth" and one > OFFLOAD_FROM:
+        # Unsloth's staging buffers, which never become smaller again.
+        standing["layer inputs"] = one + stored.card
+    written = 2 * (2 + 4) * training.samples * shape.vocabulary
+    return {
+        VALIDATION: standing | _forward(shape, model, BATCH_TOKENS, each, _slice_bytes(shape)),
+        SAMPLES: standing | _forward(shape, model, training.samples * SAMPLE_TOKENS, each, written),
+    }
+
+
+def later_phases(
+    shape: Shape, model: Model, training: Training, resident: Mapping[str, int], moved: int, card: Card | None
+) -> dict[str, dict[str, int]]:
+    """What comes after the training, in a process of its own beside the one that trained, which still holds its CUDA context.
+
+    resident: of the training; moved: bytes of embeddings that it had in RAM.
+    """
+    each = weight_bytes_each(model, training)
+    cached = SMALL_CACHE_BYTES if card is None else cache_bytes(card.total)
+    rows = MOST_ROWS * shape.vocabulary * (each + 4 * SAMPLER_COPIES)
+    layer = 4 * (shape.linear_parameters // shape.layers)
+    apart = {"the training's CUDA context": CUDA_CONTEXT}
+    return {
+        EVALUATION: apart
+        | _loaded_apart(model, resident, moved)
+        | {"keys and values": cached}
+        | _forward(shape, model, BATCH_TOKENS, each, max(_slice_bytes(shape), rows)),
+        EXPORT: apart
+        | {"one layer, fp32": layer, "output rows, fp32": 2 * HEAD_BYTES}
+        | {"activations": 4 * EXPORT_TOKENS * 2 * shape.hidden + 4 * BATCH_TOKENS * 3 * shape.intermediate},
+    }
+
+
+def _slice_bytes(shape: Shape) -> int:
+    """Logits in fp32 and their log-softmax; those in 16 bits, of which they were made, are gone by then."""
+    return (4 + 4) * positions_per_slice(shape.vocabulary) * shape.vocabulary
+
+
+def _loaded_apart(model: Model, resident: Mapping[str, int], moved: int) -> dict[str, int]:
+    """The trained model as stock transformers load it for the evaluation: embeddings on the card, and of full in 16 bits."""
+    kept = ("linears", "embeddings", "head", "norms", "adapter")
+    weights = sum(size for name, size in resident.items() if name.startswith(kept)) + moved
+    return {"model": weights // 2 if model.method == "full" else weights}
+
+
+def _forward(shape: Shape, model: Model, tokens: int, each: int, logits: int) -> dict[str, int]:
+    """A forward pass without gradients of so many tokens, or what follows it: the logits of some positions."""
+    weight = {"dequantised weights": dequantised_bytes(shape, each) // 2} if model.method == "qlora" else {}
+    layer = tokens * each * (5 * shape.hidden + 3 * shape.intermediate)
+    return weight | {"activations": max(layer, tokens * each * shape.hidden + logits)}

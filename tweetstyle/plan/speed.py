@@ -1,0 +1,59 @@
+"""How fast a run goes, as far as a probe has measured it, and what is to be known of that figure or of its absence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tweetstyle.model.base import BaseModel
+from tweetstyle.model.outline import Outline
+from tweetstyle.plan import PROBE, Card, Probe, decisive_settings, other_settings, read_probe
+from tweetstyle.recipe import Recipe, Training
+
+ON_CPU = "CPU"
+"""The device's name in a probe that was made without a card (fit/trainer.py, device_name)."""
+
+
+@dataclass(frozen=True)
+class Speed:
+    """probe: of this run on this device, None where there is none; about: why there is none, or what else a person must know of it;
+    reduced: the settings with the smaller batch on which the run goes on since memory ran out, None where it did not."""
+
+    probe: Probe | None
+    about: str
+    reduced: Training | None = None
+
+    def in_words(self) -> str:
+        if self.probe is None:
+            return f"not measured: {self.about}"
+        about = f" {self.about}" if self.about else ""
+        return f"{self.probe.tokens_per_second:,.0f} tokens/s, measured on {self.probe.device}{about}"
+
+
+def speed_of(recipe: Recipe, base: Outline | BaseModel, card: Card) -> Speed:
+    """By the probe in the run's directory: of the recipe's settings, or of the batch to which the run went back, on what trains here."""
+    from tweetstyle.train.out_of_memory import in_words, remembered
+
+    asked, measured = recipe.training, how_it_is_measured(recipe.training, card)
+    goes_on = remembered(recipe.run_directory, asked)
+    reduced = None if goes_on == asked else goes_on
+    probe = read_probe(recipe.run_directory)
+    if probe is None:
+        return Speed(None, measured, reduced)
+    here = card.name if card.seen else ON_CPU
+    if probe.device != here:
+        return Speed(None, f"{PROBE} is of {probe.device}, and this is {'the ' * (here == ON_CPU)}{here}; {measured}", reduced)
+    settings, as_asked = (decisive_settings(base.path, recipe.model, training) for training in (goes_on, asked))
+    if probe.settings == settings:
+        return Speed(probe, f"with {in_words(goes_on)}, on which the run goes on since memory ran out" if reduced else "", reduced)
+    if reduced and probe.settings == as_asked:
+        return Speed(probe, f"with {in_words(asked)}, before memory ran out; with {in_words(goes_on)} it may be slower", reduced)
+    return Speed(None, f"{PROBE} is of other settings ({', '.join(other_settings(probe, settings))}); {measured}", reduced)
+
+
+def how_it_is_measured(training: Training, card: Card) -> str:
+    """What will tell the speed, in a sentence."""
+    if training.probe == "never":
+        return "the recipe has training.probe: never"
+    if card.seen or training.probe == "always":
+        return f"the first steps{' on the card' if card.seen else ''} measure it ({PROBE})"
+    return f"the first steps on a card measure it ({PROBE}), on a CPU with training.probe: always"

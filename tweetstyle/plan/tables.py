@@ -1,0 +1,120 @@
+"""A plan for a person: memory as a table and a bar against the card, the largest that fits, RAM, disk and time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tweetstyle.model.hub import how_to_complete
+from tweetstyle.model.outline import Outline
+from tweetstyle.plan import duration, memory_table
+from tweetstyle.plan.estimate import Needs
+from tweetstyle.sizes import size
+
+if TYPE_CHECKING:
+    from rich.console import Group
+    from rich.table import Table
+
+
+def needs_table(needs: Needs) -> Group:
+    """The whole plan of `tweetstyle plan`."""
+    from rich.console import Group
+    from rich.padding import Padding
+    from rich.text import Text
+
+    head = f"{needs.name}: {needs.shape.parameters / 1e6:,.0f} M parameters, {needs.trained / 1e6:,.1f} M of them trained"
+    lines = [Text(head, style="bold"), *(Text(line, style="yellow") for line in remarks(needs)), Text("")]
+    if not needs.fits:
+        for line in needs.advice.splitlines():
+            indent = len(line) - len(line.lstrip())
+            lines.append(Padding(Text(line.strip(), style="red"), (0, 0, 0, indent), expand=False))
+    return Group(*lines, memory_table(needs.memory, needs.card), Text(""), further_table(needs))
+
+
+def remarks(needs: Needs) -> list[str]:
+    """What of the base model is missing, and what card is meant."""
+    base, found = needs.base, []
+    if isinstance(base, Outline) and base.known_as:
+        found.append(f"{base.path} is not there yet: planned by the shape of {base.known_as}")
+    elif isinstance(base, Outline) and base.missing:
+        found.append(f"{base.path} lacks {', '.join(base.missing)}: planned from config.json alone; {how_to_complete(base.path)}")
+    if (reduced := needs.speed.reduced) is not None:
+        parts = f"{reduced.per_device_train_batch_size} × gradient_accumulation_steps {reduced.gradient_accumulation_steps}"
+        found.append(f"memory ran out before: the run goes on with per_device_train_batch_size {parts}; planned by the recipe's own")
+    if needs.card.assumed:
+        found.append(f"this machine has no card and none was named (--card): planned for {needs.card.name}, an assumption")
+    elif not needs.card.seen:
+        found.append(f"planned for {needs.card.name}, which is not in this machine")
+    if needs.card.trouble:
+        found.append(f"nvidia-smi finds no usable card here ({needs.card.trouble}): see tweetstyle doctor")
+    return found
+
+
+def further_table(needs: Needs) -> Table:
+    """What else would fit, RAM, disk and time, a line each."""
+    from rich.table import Table
+
+    table = Table("", "planned", title=str(needs.card), title_justify="left")
+    for name, value in further_rows(needs).items():
+        table.add_row(name, value)
+    return table
+
+
+def further_rows(needs: Needs) -> dict[str, str]:
+    """name → value, in words."""
+    rows = {}
+    if (largest := _largest(needs)) is not None:
+        rows["the most that fits"] = largest
+    if needs.probe:
+        probe = needs.probe
+        planned = "" if probe.predicted_bytes is None else f", {size(probe.predicted_bytes)} were planned ({probe.error:+.1%})"
+        rows["probe"] = f"{size(probe.peak_bytes)} at its peak on {probe.device}{planned}"
+    for part, value in needs.ram.items():
+        rows[f"RAM: {part}"] = f"{size(value)} of {size(needs.ram_there)}" + ("" if value <= needs.ram_there else ": too much")
+    if needs.base_bytes:
+        rows["disk: base model, there already"] = size(needs.base_bytes)
+    rows |= {f"disk: {part}": size(value) for part, value in needs.disk.items()}
+    rows["disk: all"] = disk_in_words(needs)
+    return rows | {"time": time_in_words(needs)}
+
+
+def disk_in_words(needs: Needs) -> str:
+    """What may be written against what is free; and what is to be freed first."""
+    short = f": too little, free {size(needs.disk_missing)} more" if needs.disk_missing else ""
+    return f"at most {size(needs.disk_to_come)} more; {size(needs.disk_free)} are free{short}"
+
+
+def _largest(needs: Needs) -> str | None:
+    largest = needs.largest
+    parts = [
+        f"max_length {largest.max_length:,}" if largest.max_length else None,
+        f"per_device_train_batch_size {largest.batch:,}" if largest.batch else None,
+        f"r {largest.rank:,}" if largest.rank else None,
+    ]
+    told = [part for part in parts if part]
+    return ", or ".join(told) + " (each by itself)" if told else None
+
+
+def time_in_words(needs: Needs) -> str:
+    """Hours, or why there are none."""
+    if needs.lesson is None:
+        return f"tokens unknown, for there is no archive yet (--tweets N estimates them); speed {needs.speed.in_words()}"
+    lesson = needs.lesson
+    about = "" if lesson.counted else "about "
+    tokens = f"{about}{lesson.tokens:,} tokens of {lesson.tweets:,} tweets"
+    if needs.hours is None:
+        return f"{tokens}; speed {needs.speed.in_words()}"
+    return f"{about}{duration(needs.hours)} of training: {tokens} at {needs.speed.in_words()}"
+
+
+def at_the_start(needs: Needs) -> str:
+    """At the start of a run, a line each: the card's memory, RAM, disk, and the speed where a probe has measured it."""
+    where = needs.card.name if needs.card.seen else f"no card here; on {needs.card.name}"
+    fits = "" if needs.fits else ", which does not fit (tweetstyle plan says what to write instead)"
+    lines = [f"memory    {where}: {size(needs.memory.card)} of {size(needs.card.total)}, by formula{fits}"]
+    if needs.card.seen:
+        part, most = max(needs.ram.items(), key=lambda item: item[1])
+        lines.append(f"RAM       {size(most)} of {size(needs.ram_there)} ({part})")
+    lines.append(f"disk      {disk_in_words(needs)}")
+    if needs.probe or needs.card.seen:
+        lines.append(f"speed     {needs.speed.in_words()}")
+    return "\n".join(lines)

@@ -1,0 +1,177 @@
+"""A conversation as the instruct model's own chat template puts it: taken apart once, and put together alike for training, for Ollama's
+TEMPLATE and for the GGUF's Jinja."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.prompt.escaping import ORDINARY, go_literal, jinja_string, render_jinja
+
+Turn = tuple[str, str]
+"""(message, answer)."""
+SYSTEM = "\ue000System\ue001"
+MOST_CHECKED = 4
+"""Turns up to which the pieces are held against the template itself."""
+
+
+@dataclass(frozen=True)
+class Turns:
+    """The pieces of a chat template, between which messages and answers stand as they are; BOS is not among them.
+
+    head: what stands before the first message, the trained system line (or the template's own) in it; asked: between a message and
+    its answer; end: the token that ends an answer; again: between that and the next message; around_system: what stands before and
+    behind a system message of the user's own, `head` taking no part then (None: the template has no place for one); system: the
+    trained line (None: none was given).
+    """
+
+    head: str
+    asked: str
+    end: str
+    again: str
+    around_system: tuple[str, str] | None
+    system: str | None = None
+
+    def opening(self, system: str | None = None) -> str:
+        """What stands before the first message. system: of the user's own, in the trained one's place."""
+        if not system or self.around_system is None:
+            return self.head
+        before, behind = self.around_system
+        return before + system + behind
+
+    def prompt(self, message: str, history: Iterable[Turn] = (), system: str | None = None) -> str:
+        """The text before the answer to `message`, all that was said before in it."""
+        said = "".join(earlier + self.asked + answer + self.end + self.again for earlier, answer in history)
+        return self.opening(system) + said + message + self.asked
+
+    def segments(self, turns: Sequence[Turn]) -> Iterator[Turn]:
+        """(what is given, answer) of each turn: together, with the end token behind each answer, they are the training text."""
+        before = self.head
+        for message, answer in turns:
+            yield before + message + self.asked, answer
+            before = self.again
+
+    def ollama(self) -> str:
+        """The Modelfile's TEMPLATE: the whole history. Of what Ollama cut off to make it fit, no answer without its message is left."""
+        opening = go_literal(self.head)
+        if self.around_system:
+            before, behind = map(go_literal, self.around_system)
+            opening = "{{ if .System }}" + before + "{{ .System }}" + behind + "{{ else }}" + opening + "{{ end }}"
+        user = '{{ if eq $m.Role "user" }}{{ $begun = true }}{{ $m.Content }}' + go_literal(self.asked)
+        # An answer that comes last is one that Ollama is to go on with.
+        more = "{{ if gt (len (slice $.Messages $i)) 1 }}" + go_literal(self.end + self.again) + "{{ end }}"
+        answer = '{{ else if and $begun (eq $m.Role "assistant") }}{{ $m.Content }}' + more + "{{ end }}"
+        return "{{ $begun := false }}" + opening + "{{ range $i, $m := .Messages }}" + user + answer + "{{ end }}"
+
+    def jinja(self) -> str:
+        """The GGUF's chat template: the same in Jinja."""
+        opening = "{{ " + jinja_string(self.head) + " }}"
+        if self.around_system:
+            before, behind = map(jinja_string, self.around_system)
+            given = "messages[0].role == 'system' and messages[0].content"
+            own = "{{ " + f"{before} + messages[0].content + {behind}" + " }}"
+            opening = "{% if " + given + " %}" + own + "{% else %}" + opening + "{% endif %}"
+        user = "{% if message.role == 'user' %}{% set seen.begun = true %}{{ message.content + " + jinja_string(self.asked) + " }}"
+        more = "{% if not loop.last %}{{ " + jinja_string(self.end + self.again) + " }}{% endif %}"
+        answer = "{% elif seen.begun and message.role == 'assistant' %}{{ message.content }}" + more + "{% endif %}"
+        return "{% set seen = namespace(begun=false) %}" + opening + "{% for message in messages %}" + user + answer + "{% endfor %}"
+
+
+def take_apart(source: str, bos: str | None, eos: str, system: str | None = None) -> tuple[Turns, bool]:
+    """The pieces of a tokenizer's chat template (Jinja), and whether it writes the BOS itself, which is then left to the tokenizer.
+
+    A system message or date that the template puts in by itself is part of `head`, as a fixed text: what is trained is then what
+    Ollama is sent, on any day. Raises TweetstyleError for a template that is no mere row of turns, and where `system` has no place.
+    """
+    ask = _Asked(source, bos, eos)
+    around_system = _around_system(ask)
+    if system and around_system is None:
+        raise _refusal("has no place for a system message", "leave prompt.system out, or use another instruct model")
+    two = ask(_messages(2), system)
+    parts = re.split(f"({_message(0)}|{_answer(0)}|{_message(1)})", two)
+    if parts[1::2] != [_message(0), _answer(0), _message(1)]:
+        raise _refusal("leaves messages out, or changes them")
+    head, asked, later, _ = parts[::2]
+    token = re.match(r"<[|｜]?[^<>\s]+[|｜]?>|</s>", later)
+    end = token[0] if token else eos
+    if not later.startswith(end):
+        raise _refusal("puts no end token behind an answer")
+    turns = Turns(head, asked, end, later.removeprefix(end), around_system, system)
+    _check(turns, ask)
+    return turns, ask.writes_bos
+
+
+# -- parts --------------------------------------------------------------------------------------------------
+
+
+class _Asked:
+    """A chat template that is asked for the prompts of conversations, without the BOS that it writes."""
+
+    def __init__(self, source: str, bos: str | None, eos: str) -> None:
+        self.source, self.bos, self.eos = source, bos or "", eos
+        # A BOS that stands in the template as ordinary text (ChatML) stays there.
+        self.writes_bos = bool(bos) and self._rendered(_messages(1), "\ue000BOS\ue001").startswith("\ue000BOS\ue001")
+
+    def __call__(self, messages: list[dict[str, str]], system: str | None = None) -> str:
+        opening = [{"role": "system", "content": system}] if system else []
+        text = self._rendered([*opening, *messages], self.bos)
+        return text.removeprefix(self.bos) if self.writes_bos else text
+
+    def _rendered(self, messages: list[dict[str, str]], bos: str) -> str:
+        return render_jinja(self.source, messages, bos, self.eos, generate=messages[-1]["role"] == "user")
+
+
+def _message(number: int) -> str:
+    return f"\ue000Message {number}\ue001"
+
+
+def _answer(number: int) -> str:
+    return f"\ue000Answer {number}\ue001"
+
+
+def _messages(turns: int) -> list[dict[str, str]]:
+    """A conversation whose last message waits for its answer."""
+    said = [
+        {"role": role, "content": content(number)}
+        for number in range(turns)
+        for role, content in (("user", _message), ("assistant", _answer))
+    ]
+    return said[:-1]
+
+
+def _around_system(ask: _Asked) -> tuple[str, str] | None:
+    """What stands before and behind a system message, where the template takes one and puts it before the first message."""
+    try:
+        whole = ask(_messages(1), SYSTEM)
+    except TweetstyleError:
+        return None
+    parts = re.split(f"({SYSTEM}|{_message(0)})", whole)
+    return (parts[0], parts[2]) if parts[1::2] == [SYSTEM, _message(0)] else None
+
+
+def _check(turns: Turns, ask: _Asked) -> None:
+    """Holds the pieces against the template, with and without a system message, for one turn and several, answered and not."""
+    for system in (turns.system, *([SYSTEM] if turns.around_system else [])):
+        for count in range(1, MOST_CHECKED + 1):
+            history = [(_message(number), _answer(number)) for number in range(count - 1)]
+            prompt = turns.prompt(_message(count - 1), history, system)
+            answered = [*_messages(count), {"role": "assistant", "content": _answer(count - 1)}]
+            whole = ask(answered, system)
+            if ask(_messages(count), system) != prompt or not whole.startswith(prompt + _answer(count - 1) + turns.end):
+                raise _refusal("puts a conversation otherwise than turn by turn")
+    for text in ORDINARY:
+        said = [{"role": "user", "content": text}, {"role": "assistant", "content": text}, {"role": "user", "content": text}]
+        system = text if turns.around_system else None
+        if ask(said, system) != turns.prompt(text, [(text, text)], system):
+            raise _refusal(changes_text(text))
+
+
+def changes_text(text: str) -> str:
+    """What is told of a chat template that does not put `text` as it is."""
+    return f"changes what is said (case, replaced or cut text), which Ollama's TEMPLATE cannot do: for example in {text[:40]!r}"
+
+
+def _refusal(what: str, hint: str = "use another instruct model, or message: topic") -> TweetstyleError:
+    return TweetstyleError(f"the base model's chat template {what}", where="prompt.format: chat", hint=hint)

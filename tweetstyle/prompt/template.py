@@ -1,0 +1,291 @@
+"""How a tweet is put to the model: one object for the training text, the evaluation prompt, Ollama's TEMPLATE and the chat template."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.prompt.chat_template import Turn, Turns, changes_text, take_apart
+from tweetstyle.prompt.escaping import ORDINARY, check_printable, go_literal, jinja_string, render_jinja
+from tweetstyle.records import TWEET
+
+NO_TOPIC = "*"
+SLOTS = ("style", "type", "topic", "text")
+
+
+@dataclass(frozen=True)
+class Literally:
+    """Text that stands in every prompt."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class SystemLine:
+    """Style and type; a /set system line in Ollama stands in its place. `line` has {style} and {type}."""
+
+    line: str
+
+
+@dataclass(frozen=True)
+class Topic:
+    """The subject, which is what the user types. With `optional`, no subject leaves out `before` too; without, it is `*`."""
+
+    before: str = ""
+    optional: bool = False
+
+
+Piece = Literally | SystemLine | Topic
+
+
+@dataclass(frozen=True)
+class SpecialTokens:
+    """Texts of the tokenizer's special tokens. `chat_template` is Jinja; `adds_bos`: whether that Jinja itself writes the BOS."""
+
+    bos: str | None
+    eos: str
+    chat_template: str | None = None
+
+
+@dataclass(frozen=True)
+class Template:
+    """The prompt as pieces, without BOS; what stands before the answer; what ends it.
+
+    add_bos: the ids begin with the tokenizer's BOS, put there by the tokenizer (GGUF key add_bos_token) and never by the text.
+    answer_prefix: belongs to the answer, for a byte-level BPE makes one token of a space and the word behind it:
+    a prompt that ended in a space would end in a token that training never showed there.
+    turns: how a conversation goes on; None: each message is answered afresh, whatever was said before.
+    """
+
+    format: Literal["inst", "text", "chat", "custom"]
+    style: str
+    pieces: tuple[Piece, ...]
+    add_bos: bool
+    end: str
+    answer_prefix: str = ""
+    stops: tuple[str, ...] = ()
+    turns: Turns | None = None
+
+    # -- what training, evaluation and chat read ------------------------------------------------------------
+
+    def system_line(self, type: str = TWEET) -> str:
+        """What a /set system line replaces, with the style's name and the type filled in."""
+        if self.turns:
+            return self.turns.system or ""
+        for piece in self.pieces:
+            if isinstance(piece, SystemLine):
+                return _fill(piece.line, style=self.style, type=type)
+        return ""
+
+    def prompt(self, message: str = NO_TOPIC, *, type: str = TWEET, system: str | None = None, history: Iterable[Turn] = ()) -> str:
+        """The text before the answer, BOS not included, for what the user typed (`*`: no subject).
+
+        history: what was said before, which only a conversation has in its prompt.
+        """
+        if self.turns:
+            return self.turns.prompt(message, history, system)
+        topic = "" if message == NO_TOPIC else message
+        parts = []
+        for piece in self.pieces:
+            match piece:
+                case Literally(text):
+                    parts.append(text)
+                case SystemLine():
+                    parts.append(system or self.system_line(type))
+                case Topic(before, optional):
+                    parts.append((before + topic if topic else "") if optional else topic or NO_TOPIC)
+        return "".join(parts)
+
+    def training_prompt(self, topic: str | None, type: str = TWEET) -> str:
+        """The prompt under which a tweet is trained and scored. In the `text` format a tweet has none.
+
+        topic: the tweet's subject or, in a conversation, the message that it answers.
+        """
+        return self.prompt(topic if topic and self.takes_message else NO_TOPIC, type=type)
+
+    def answer(self, text: str) -> str:
+        """The text that the model learns to write, its end token not included."""
+        return self.answer_prefix + text
+
+    def shown(self, generated: str) -> str:
+        """Generated text as a person reads it: without the prefix, which is the format's and not the author's."""
+        return generated.removeprefix(self.answer_prefix).rstrip()
+
+    @property
+    def has_topic(self) -> bool:
+        """Whether a subject may be trained: not in raw text, where what is typed is the tweet's own beginning, nor in a conversation."""
+        return self.takes_message and not self.turns
+
+    @property
+    def takes_message(self) -> bool:
+        """Whether what is typed is a subject or a message, which stands in the prompt, and not the tweet's own beginning."""
+        return self.format != "text" and any(isinstance(p, Topic) for p in self.pieces)
+
+    def line(self, text: str, topic: str | None = None, type: str = TWEET) -> str:
+        """The JSONL line. <s> and </s> are written as such and stand for the tokenizer's BOS and EOS; no code reads them back."""
+        if self.turns and topic is None:
+            return self.answer(text) + self.end  # its message is not there yet: playback finds one
+        prompt = self.training_prompt(topic, type) + self.answer(text)
+        if self.format == "chat":
+            return prompt + self.end
+        return f"<s>{prompt}</s>"
+
+    # -- what Ollama and llama.cpp read ---------------------------------------------------------------------
+
+    def ollama(self) -> str:
+        """The Modelfile's TEMPLATE (Go's text/template): the last user message only, so that each message is answered afresh.
+
+        `ollama run` resends the whole history through /api/chat and cannot be told not to. A conversation has all of it.
+        """
+        if self.turns:
+            return self.turns.ollama()
+        body = "".join(self._go(piece) for piece in self.pieces)
+        last_user = 'and (eq $m.Role "user") (eq (len (slice $.Messages $i)) 1)'
+        return "{{- range $i, $m := .Messages }}{{- if " + last_user + " }}" + body + "{{ end }}{{ end }}"
+
+    def jinja(self) -> str | None:
+        """The GGUF's chat template, the same prompt in Jinja; None for raw text, where a chat template would be a claim."""
+        if self.format == "text":
+            return None
+        if self.turns:
+            return self.turns.jinja()
+        body = "".join(self._jinja(piece) for piece in self.pieces)
+        system = "{% if messages[0].role == 'system' %}{% set system = messages[0].content %}{% endif %}"
+        guard = "{% if messages[-1].role == 'user' %}{% set topic = messages[-1].content %}"
+        return "{% set system = '' %}" + system + guard + body + "{% endif %}"
+
+    def _go(self, piece: Piece) -> str:
+        match piece:
+            case Literally(text):
+                return go_literal(text)
+            case SystemLine():
+                return "{{ if $.System }}{{ $.System }}{{ else }}" + go_literal(self.system_line()) + "{{ end }}"
+            case Topic(before, True):
+                given = '{{ if and $m.Content (ne $m.Content "*") }}'
+                return given + go_literal(before) + "{{ $m.Content }}{{ end }}"
+            case _:
+                return "{{ if $m.Content }}{{ $m.Content }}{{ else }}*{{ end }}"
+
+    def _jinja(self, piece: Piece) -> str:
+        match piece:
+            case Literally(text):
+                return "{{ " + jinja_string(text) + " }}"
+            case SystemLine():
+                return "{{ system or " + jinja_string(self.system_line()) + " }}"
+            case Topic(before, True):
+                return "{% if topic and topic != '*' %}{{ " + jinja_string(before) + " + topic }}{% endif %}"
+            case _:
+                return "{{ topic or '*' }}"
+
+
+# -- the four formats ---------------------------------------------------------------------------------------
+
+
+def build_template(
+    format: str, style: str, tokens: SpecialTokens, custom: str | None = None, *, system: str | None = None, conversation: bool = False
+) -> Template:
+    """The template of a recipe's prompt section over a tokenizer's special tokens.
+
+    conversation: several turns, each answer to a message (format chat); system: a line of one's own, in the `chat` format.
+    Raises TweetstyleError for a custom line without {text} at its end, a style name or system line that a Modelfile cannot
+    carry, and a `chat` format over a base model that has no chat template, or one that this format cannot be made of.
+    """
+    check_printable(style, "prompt.style")
+    check_printable((system or "").replace("\n", ""), "prompt.system")
+    has_bos = tokens.bos is not None
+    if format == "inst":
+        pieces = (Literally("[INST] "), SystemLine("Style: {style} | Type: {type}"), Topic(" | Sujet: ", True), Literally(" [/INST]"))
+        return Template("inst", style, pieces, has_bos, tokens.eos, " ", (tokens.eos, "[INST]"))
+    if format == "text":
+        return Template("text", style, (Topic(optional=True),), has_bos, tokens.eos, "", (tokens.eos,))
+    if format == "custom":
+        return _custom(custom or "", style, tokens)
+    if not tokens.chat_template:
+        raise TweetstyleError(
+            "the base model has no chat template", where="prompt.format: chat", hint="use an instruct model, or format: inst"
+        )
+    return _conversation(style, tokens, system) if conversation else _chat(style, tokens, system or "Style: {style} | Type: {type}")
+
+
+def _conversation(style: str, tokens: SpecialTokens, system: str | None) -> Template:
+    turns, writes_bos = take_apart(tokens.chat_template or "", tokens.bos, tokens.eos, system.strip() if system else None)
+    pieces = Literally(turns.head), Topic(), Literally(turns.asked)
+    return Template("chat", style, pieces, writes_bos, turns.end, "", (turns.end,), turns)
+
+
+def _custom(line: str, style: str, tokens: SpecialTokens) -> Template:
+    def refuse(what: str) -> TweetstyleError:
+        return TweetstyleError(what, where="prompt.custom", hint='write for example: "<s>[{style}, {type}] {topic} => {text}</s>"')
+
+    check_printable(line.replace("\n", ""), "prompt.custom")
+    body = line.removeprefix("<s>").removesuffix("</s>")
+    if unknown := [name for name in re.findall(r"\{(\w*)\}", body) if name not in SLOTS]:
+        raise refuse(f"{{{unknown[0]}}} is none of {', '.join('{' + s + '}' for s in SLOTS)}")
+    if not body.endswith("{text}") or body.count("{text}") != 1:
+        raise refuse("the line must end in {text}, once, with at most </s> behind it")
+    if body.count("{topic}") > 1 or body.count("{style}") > 1 or body.count("{type}") > 1:
+        raise refuse("each of {style}, {type} and {topic} may stand once at most")
+    for token in ("<s>", "</s>", tokens.bos, tokens.eos):
+        if token and token in body:
+            raise refuse(f"{token} may stand only at the ends, as <s> and </s>")
+    prompt = body.removesuffix("{text}")
+    prefix = " " if prompt.endswith(" ") else ""
+    prompt = prompt.removesuffix(" ")
+    if prompt.endswith(" "):
+        raise refuse("more than one space stands before {text}")
+    pieces = tuple(_custom_pieces(prompt, refuse))
+    has_bos = tokens.bos is not None and line.startswith("<s>")
+    if not pieces and not has_bos:
+        raise refuse("nothing stands before {text}: Ollama does not answer an empty prompt (a tokenizer with a BOS has <s> for it)")
+    return Template("custom", style, pieces, has_bos, tokens.eos, prefix, (tokens.eos,))
+
+
+def _custom_pieces(prompt: str, refuse):
+    """The system line is the span from the first to the last of {style} and {type}: one /set system line replaces both."""
+    if (span := re.search(r"\{(style|type)\}.*\{(style|type)\}|\{(style|type)\}", prompt, re.S)) and "{topic}" in span[0]:
+        raise refuse("{topic} may not stand between {style} and {type}")
+    system = span[0] if span else None
+    for part in re.split("(" + re.escape(system) + r"|\{topic\})" if system else r"(\{topic\})", prompt):
+        if part == "{topic}":
+            yield Topic()
+        elif part == system:
+            yield SystemLine(part)
+        elif part:
+            yield Literally(part)
+
+
+def _chat(style: str, tokens: SpecialTokens, line: str) -> Template:
+    """The model's own chat template, taken apart once at marks in the places of the system line, the message and the answer.
+
+    Rendered with jinja2 in its sandbox, as transformers does. A template that writes the BOS itself leaves it to the
+    tokenizer instead (a BOS in TEMPLATE makes two in Ollama); one that writes it as ordinary text (ChatML) keeps it there.
+    """
+    system, message, answer = "\ue000S\ue001", "\ue000M\ue001", "\ue000A\ue001"
+    turns = [{"role": "system", "content": system}, {"role": "user", "content": message}]
+    asked = render_jinja(tokens.chat_template, turns, "", tokens.eos, generate=True)
+    writes_bos = bool(tokens.bos) and asked != render_jinja(tokens.chat_template, turns, tokens.bos, tokens.eos, generate=True)
+    whole = render_jinja(tokens.chat_template, [*turns, {"role": "assistant", "content": answer}], "", tokens.eos, generate=False)
+    order = re.split(f"({system}|{message})", asked)
+    if order[1::2] != [system, message] or not whole.startswith(asked + answer):
+        raise TweetstyleError(
+            "its chat template has no place for a system message, or changes messages",
+            where="prompt.format: chat",
+            hint="use format: inst or custom",
+        )
+    before, _, between, _, after = order
+    for text in ORDINARY:
+        said = [{"role": "system", "content": text}, {"role": "user", "content": text}, {"role": "assistant", "content": text}]
+        if not render_jinja(tokens.chat_template, said, "", tokens.eos, generate=False).startswith(text.join(order[::2]) + text):
+            raise TweetstyleError("its chat template " + changes_text(text), where="prompt.format: chat", hint="use format: inst or custom")
+    end = re.match(r"<\|?[^<>\s]+\|?>|</s>", whole[len(asked + answer) :])
+    pieces = (Literally(before), SystemLine(line), Literally(between), Topic(), Literally(after))
+    pieces = tuple(p for p in pieces if p != Literally(""))
+    end_token = end[0] if end else tokens.eos
+    return Template("chat", style, pieces, writes_bos, end_token, "", (end_token,))
+
+
+def _fill(line: str, **slots: str) -> str:
+    return re.sub(r"\{(style|type)\}", lambda slot: slots[slot[1]], line)

@@ -1,0 +1,216 @@
+"""fit: learns the style. Unsloth and TRL do the training; what is trained, measured and kept is decided here, without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tweetstyle.dataset.examples import Document, read_documents, read_held_out
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.files import make_directory
+from tweetstyle.model.base import BaseModel
+from tweetstyle.prompt.template import Template
+from tweetstyle.recipe import Model, Training
+from tweetstyle.screen import say
+from tweetstyle.train.checks import check_documents, check_held_out, check_model
+from tweetstyle.train.schedule import Schedule, carried_out
+
+if TYPE_CHECKING:
+    from tweetstyle.train.checkpoints import Checkpoint
+    from tweetstyle.train.metrics import Metrics
+
+
+@dataclass(frozen=True)
+class FitPlan:
+    """What a run will do. tokens: of one epoch; fill: share of the packs' room that tokens take; cut: tweets beyond max_length.
+
+    schedule: the settings that are carried out, the recipe's own or, where those cannot learn, adapted ones.
+    """
+
+    schedule: Schedule
+    tweets: int
+    tokens: int
+    cut: int
+    packs: int
+    fill: float
+    epochs: float
+    steps_per_epoch: int
+    steps: int
+    checkpoints: int
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What was to be expected of a run. steps: of the whole schedule; seconds: as its first steps went, None where there were too few."""
+
+    steps: int
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What a run did. best_step: the step whose weights are in final_model/; seconds: training and validation, all sittings.
+
+    memory_bytes: the most held, of the card's memory or, without one, of the machine's. schedule: Schedule.as_facts, {} where the
+    recipe's own settings were carried out.
+    """
+
+    steps: int
+    epochs: float
+    tokens: int
+    train_loss: float
+    best_step: int
+    bits_per_byte: float
+    seconds: float
+    tokens_per_second: float
+    memory_bytes: int | None
+    plan: Foreseen
+    schedule: dict[str, Any]
+    final_model: Path
+
+
+def plan_fit(base: BaseModel, template: Template, model: Model, training: Training, train: Path) -> FitPlan:
+    """The plan of a run over a split's file, by the same tokens and the same packing. Imports no torch.
+
+    Raises TweetstyleError for what `fit` refuses about the data.
+    """
+    end = base.tokenizer.end_id(template)
+    check_model(base, end, training.max_length)
+    documents = read_documents(base, template, train, training.max_length)
+    check_documents(documents, end, str(train))
+    return _plan(documents, end, base, model, training)
+
+
+def fit(
+    base: BaseModel,
+    template: Template,
+    model: Model,
+    training: Training,
+    train: Path,
+    validation: Path,
+    directory: Path,
+    validated: Callable[[], None] = lambda: None,
+) -> FitResult:
+    """Trains and leaves the best weights in directory/final_model/.
+
+    Writes checkpoint-N/, metrics.jsonl, log.txt (the libraries' own talk), train_output.json, and final_model/ complete or
+    not at all. Goes on from the newest complete checkpoint in `directory`, which must belong to the same settings and
+    data. After Ctrl-C or SIGTERM the step at work is ended, a checkpoint written and TweetstyleError raised; the same call
+    goes on from there, as it does after a kill. Where memory runs out, the batch is halved (backoff.json), and a batch of 1 that
+    does not fit raises TweetstyleError. validated: called after each validation, when its line stands. Raises
+    TweetstyleError for everything that fit.checks refuses, for 4 bits where they cannot be had, and for a loss that is no number any
+    more. Where the disk has no room for the next checkpoint older ones make it; else the run ends with the newest one whole.
+    """
+    from tweetstyle.train.checkpoints import resume_point
+    from tweetstyle.train.metrics import Metrics
+
+    end = base.tokenizer.end_id(template)
+    check_model(base, end, training.max_length)
+    documents = read_documents(base, template, train, training.max_length)
+    held_out = read_held_out(base, template, validation, training.max_length)
+    check_documents(documents, end, str(train))
+    check_held_out(held_out, str(validation))
+    make_directory(directory)
+    metrics = Metrics(directory / "metrics.jsonl")
+    plan = _plan(documents, end, base, model, training)
+    run = Run(base, template, model, plan.schedule.training, documents, held_out, plan, directory, metrics, (train, validation), validated)
+    newest = resume_point(directory, metrics)
+    if not (newest and newest.finished):
+        _train(run, newest)
+    return _finish(run)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run is made of."""
+
+    base: BaseModel
+    template: Template
+    model: Model
+    training: Training
+    documents: list[Document]
+    held_out: list[Document]
+    plan: FitPlan
+    directory: Path
+    metrics: Metrics
+    splits: tuple[Path, Path]
+    validated: Callable[[], None]
+
+
+def _plan(documents: list[Document], end: int, base: BaseModel, model: Model, training: Training) -> FitPlan:
+    lengths, tweets = [len(document.ids) for document in documents], sum(document.tweets for document in documents)
+    schedule = carried_out(training, lengths, tweets, model.method, base.config["hidden_size"])
+    training, steps = schedule.training, schedule.steps
+    return FitPlan(
+        schedule=schedule,
+        tweets=tweets,
+        tokens=sum(lengths),
+        cut=sum(document.ids[-1] != end for document in documents),
+        packs=steps.packs,
+        fill=sum(lengths) / (steps.packs * training.max_length),
+        epochs=steps.steps / steps.steps_per_epoch,
+        steps_per_epoch=steps.steps_per_epoch,
+        steps=steps.steps,
+        checkpoints=-(-steps.steps // training.save_steps),
+    )
+
+
+def _train(run: Run, newest: Checkpoint | None) -> None:
+    from tweetstyle.train.disk_space import one_message_where_the_disk_is_full
+    from tweetstyle.train.library_output import chatter_to, prepare_environment
+    from tweetstyle.train.progress import TrainingProgress
+
+    prepare_environment(run.directory)
+    log = run.directory / "log.txt"
+    with (
+        one_message_where_the_disk_is_full(run.directory),
+        chatter_to(log) as screen,
+        TrainingProgress("loading Unsloth", stream=screen) as progress,
+    ):
+        from tweetstyle.train.session import sit
+
+        stopped_at = sit(run, newest, progress)
+    if stopped_at:
+        what = f"stopped at step {stopped_at} of {run.plan.steps}; checkpoint-{stopped_at} is complete"
+        raise TweetstyleError(what, where=str(run.directory), hint="run the same command again: it goes on from there")
+
+
+def _finish(run: Run) -> FitResult:
+    from rich.console import Console
+
+    from tweetstyle.train.checkpoints import complete_checkpoints, prune, write_final_model
+    from tweetstyle.train.metrics import BITS_PER_BYTE
+    from tweetstyle.train.train_output import as_table, train_output, write_train_output
+
+    directory, metrics = run.directory, run.metrics
+    checkpoints = complete_checkpoints(directory)
+    best = metrics.best()
+    if metrics.no_better_than_untrained():
+        figures = f"the untrained model has {metrics.untrained:.4f} bits per byte, the best validation {best[BITS_PER_BYTE]:.4f}"
+        say(f"          {figures}: final_model/ has learned nothing that helps on new tweets", fg="yellow")
+    chosen = next((c for c in checkpoints if c.step == best["step"]), None)
+    if chosen is None:
+        hint = "run the same command again: it goes on from the newest checkpoint that is whole"
+        raise TweetstyleError(f"the best checkpoint, checkpoint-{best['step']}, is gone", where=str(directory), hint=hint)
+    write_final_model(run.base, run.model.method, chosen, directory / "final_model")
+    output = train_output(metrics, checkpoints[-1].state, len(run.documents))
+    write_train_output(output, directory / "train_output.json")
+    prune(directory, best["step"], run.training.save_total_limit)
+    Console(stderr=True).print(as_table(output))
+    figures = output.metrics
+    return FitResult(
+        steps=output.global_step,
+        epochs=figures["epoch"],
+        tokens=figures["num_input_tokens_seen"],
+        train_loss=output.training_loss,
+        best_step=best["step"],
+        bits_per_byte=figures["eval_bits_per_byte"],
+        seconds=figures["train_runtime"],
+        tokens_per_second=figures["train_tokens_per_second"],
+        memory_bytes=metrics.memory_bytes(),
+        plan=Foreseen(run.plan.steps, metrics.foreseen_seconds(run.plan.steps)),
+        schedule=run.plan.schedule.as_facts(),
+        final_model=directory / "final_model",
+    )

@@ -1,0 +1,236 @@
+"""What happens between the steps of a run: metrics, validation, early stopping, checkpoints, interruption. Imports transformers."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback, TrainerControl, TrainerState
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.recipe import Training
+from tweetstyle.train.checkpoints import prune, remove, seal
+from tweetstyle.train.disk_space import expected_bytes, failed_write, make_room
+from tweetstyle.train.metrics import BITS_PER_BYTE, WORSE, Metrics
+from tweetstyle.train.out_of_memory import OPTIMIZER, SAVING, STEP, VALIDATION, OutOfMemory, within_memory
+from tweetstyle.train.progress import TrainingProgress
+from tweetstyle.train.schedule import as_rate
+from tweetstyle.train.scoring import Score
+
+STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+class PhaseKeeper(TrainerCallback):
+    """Knows what is being done, so that an out-of-memory error can be named and cured: not everything needs less in a smaller batch."""
+
+    phase = STEP
+
+    def on_step_begin(self, args, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self.phase = STEP
+
+    def on_pre_optimizer_step(self, args, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self.phase = OPTIMIZER
+
+    def on_optimizer_step(self, args, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self.phase = STEP
+
+
+class RunKeeper(PhaseKeeper):
+    """Keeps one run's records. Everything it decides follows from the metrics so far, so a resumed run decides the same.
+
+    The Trainer's own evaluation is off: its eval_loss is a mean of batch means, and bits per byte need the exact sum.
+    Validation happens in on_log, which comes after a step's loss is known and before its checkpoint is written; that of the untrained
+    model before the first step.
+    """
+
+    def __init__(
+        self,
+        training: Training,
+        directory: Path,
+        metrics: Metrics,
+        validate: Callable[[Any], Score],
+        progress: TrainingProgress,
+        write: Callable[[Any, int], dict[str, Any]] | None = None,
+        validated: Callable[[], None] = lambda: None,
+        usual_rate: float = 1e-4,
+    ) -> None:
+        self.usual_rate = usual_rate
+        self.training, self.directory, self.metrics = training, directory, metrics
+        self.validate, self.progress, self.write, self.validated = validate, progress, write, validated
+        self.interrupted_by: signal.Signals | None = None
+        self.saving: str | None = None
+        """Name of the checkpoint at work, from before its first byte to its seal; needed: bytes that it may take."""
+        self.needed = 0
+        self._due = self.finished = False
+        self._clock, self._tokens = time.perf_counter(), 0
+
+    # -- the Trainer's events -------------------------------------------------------------------------------
+
+    def on_train_begin(self, args, state: TrainerState, control: TrainerControl, model: Any, **_: Any) -> None:
+        self._clock, self._tokens = time.perf_counter(), state.num_input_tokens_seen
+        if state.global_step == 0 and self.metrics.untrained is None:
+            self.progress.phase("validating the untrained model")
+            line = self._score(model, 0)
+            self.progress.say(f"untrained: {line[BITS_PER_BYTE]:.4f} bits per byte on the validation tweets")
+        self.progress.start(state.global_step, state.max_steps)
+
+    def on_step_end(self, args, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self.finished = state.global_step >= state.max_steps
+        self._due = self.finished or state.global_step % self.training.eval_steps == 0
+        if self.interrupted_by:
+            control.should_save = control.should_training_stop = True
+        if self._due or control.should_save:
+            # A checkpoint without its line would leave the losses since the last one out of metrics.jsonl after a resume.
+            control.should_log = True
+
+    def on_log(self, args, state: TrainerState, control: TrainerControl, logs: dict[str, float], model: Any, **_: Any) -> None:
+        if "loss" not in logs:
+            return
+        _check_finite(logs["loss"], state.global_step)
+        tokens, seconds = state.num_input_tokens_seen, self._elapsed()
+        line = {"step": state.global_step, "epoch": round(state.epoch, 6)}
+        line |= {name: logs[name] for name in ("loss", "learning_rate", "grad_norm")}
+        line |= {"tokens": tokens, "tokens_per_second": (tokens - self._tokens) / seconds, "seconds": seconds}
+        line["memory_gib"] = round(peak_memory() / 2**30, 3)
+        self._tokens = tokens
+        self.metrics.append(line)
+        self.progress.step(state.global_step, line["loss"], line["tokens_per_second"])
+        if self._due:
+            self._validate(state, control, model)
+        if self.interrupted_by:
+            control.should_save = control.should_training_stop = True
+        if control.should_save:
+            self._begin_saving(state.global_step, model)
+
+    def on_save(self, args, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        # TRL's model card would say nothing of this run.
+        (self.directory / "README.md").unlink(missing_ok=True)
+        self.metrics.sync()
+        checkpoint = self.directory / f"checkpoint-{state.global_step}"
+        seal(checkpoint, state.global_step, finished=self.finished)
+        self.saving = None
+        # Of a run that stops here nothing is thrown away: what was asked to be kept is decided when it has ended.
+        if self.metrics.evaluations and not (self.finished or self.interrupted_by):
+            prune(self.directory, self.metrics.best()["step"], self.training.save_total_limit)
+
+    # -- parts ----------------------------------------------------------------------------------------------
+
+    def _validate(self, state: TrainerState, control: TrainerControl, model: Any) -> None:
+        self.progress.phase("validating")
+        bits_per_byte = self._score(model, state.global_step)[BITS_PER_BYTE]
+        self._check_better_than_untrained(bits_per_byte, state.global_step)
+        best = self.metrics.best()["step"] == state.global_step
+        patience = self.training.early_stopping_patience
+        if patience and self.metrics.without_better() >= patience:
+            self.finished = control.should_training_stop = True
+        # The best validation always has its checkpoint, whatever save_steps is.
+        control.should_save = control.should_save or best or self.finished
+        if self.write:
+            self._write_samples(model, state.global_step)
+        self.validated()
+        self.progress.validated(state.global_step, bits_per_byte, best=best and not self.metrics.no_better_than_untrained())
+        if self.finished and state.global_step < state.max_steps:
+            self.progress.stopped_early(state.global_step, state.max_steps, patience)
+
+    def _write_samples(self, model: Any, step: int) -> None:
+        """Samples are for looking at: where memory runs out, the run goes on without them."""
+        self.progress.phase("writing samples")
+        written = within_memory(partial(self.write, model, step))
+        if isinstance(written, OutOfMemory):
+            self.progress.say(f"out of memory while writing samples at step {step}: left out ({written.said})")
+            return
+        self.metrics.append({"step": step} | written | {"seconds": self._elapsed()})
+
+    def _score(self, model: Any, step: int) -> dict[str, Any]:
+        """The validation line of a step, which is appended to the metrics."""
+        self.phase = VALIDATION
+        score = self.validate(model)
+        _check_finite(score.nll, step)
+        line = {"step": step, BITS_PER_BYTE: score.bits_per_byte, "eval_loss": score.loss, "seconds": self._elapsed()}
+        self.metrics.append(line)
+        return line
+
+    def _check_better_than_untrained(self, bits_per_byte: float, step: int) -> None:
+        """Ends a run that makes the model worse from the start; one that was better once ends by early stopping, with its best state."""
+        untrained = self.metrics.untrained
+        if untrained is None or not self.metrics.no_better_than_untrained() or bits_per_byte <= WORSE * untrained:
+            return
+        rate = self.training.learning_rate
+        what = f"the training makes the model worse: {bits_per_byte:.3f} bits per byte on the validation tweets at step {step}, "
+        what += f"{untrained:.3f} untrained, with learning_rate {as_rate(rate)}"
+        hint = f"write a smaller training.learning_rate: {as_rate(min(self.usual_rate, rate / 5))}; the next run begins from the base model"
+        raise TweetstyleError(what, where="training.learning_rate", hint=hint)
+
+    def _begin_saving(self, step: int, model: Any) -> None:
+        """The Trainer writes the checkpoint right after on_log: this is the last moment at which older ones can make room for it."""
+        self.phase = SAVING
+        name = f"checkpoint-{step}"
+        self.needed = expected_bytes(self.directory, model)
+        make_room(self.directory, self.needed, self.metrics, name)
+        self.saving = name
+
+    def _elapsed(self) -> float:
+        now = time.perf_counter()
+        elapsed, self._clock = now - self._clock, now
+        return elapsed
+
+
+def peak_memory() -> int:
+    """Bytes: the most that this process has held so far, of the card's memory (reserved by torch) or, without one, of the machine's.
+
+    From /proc and not from getrusage, whose figure a child inherits from its parent.
+    """
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_reserved()
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(status.split("VmHWM:")[1].split()[0])
+
+
+def _check_finite(loss: float, step: int) -> None:
+    if not math.isfinite(loss):
+        hint = "write a smaller training.learning_rate, or a larger training.warmup_ratio"
+        raise TweetstyleError(f"the loss is no number any more at step {step}", where="training", hint=hint)
+
+
+@contextmanager
+def one_message_where_the_disk_fails(keeper: RunKeeper) -> Iterator[None]:
+    """Inside the block what cannot be written raises TweetstyleError. Half a checkpoint is removed: its bytes are needed."""
+    try:
+        yield
+    except BaseException as error:
+        told = failed_write(error, keeper.directory, keeper.needed, keeper.saving)
+        if keeper.saving and (keeper.directory / keeper.saving).is_dir():
+            remove(keeper.directory / keeper.saving)
+        if told and not isinstance(error, TweetstyleError):
+            raise told from error
+        raise
+
+
+@contextmanager
+def saves_before_it_stops(keeper: RunKeeper) -> Iterator[None]:
+    """Inside the block Ctrl-C and SIGTERM end the run after the step at work, with a checkpoint; a second one ends it at once."""
+
+    def stop(number: int, _: object) -> None:
+        keeper.interrupted_by = signal.Signals(number)
+        # Only what the bar's own thread will show: writing here could interrupt a write to the same stream.
+        keeper.progress.phase("stopping after this step (once more: at once)")
+        signal.signal(number, before[number])
+
+    before: dict[int, Any] = {}
+    # Signals reach Python in the main thread only; elsewhere (a notebook's worker) there is none to catch.
+    if threading.current_thread() is threading.main_thread():
+        before = {number: signal.signal(number, stop) for number in STOPPING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,162 @@
+"""Checkpoints that count only when they are complete: a manifest is written last; and the final model made from the best."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.files import complete_directory, complete_file, sync_directory, sync_tree
+from tweetstyle.manifest import fingerprint
+from tweetstyle.model.base import BaseModel
+from tweetstyle.train.metrics import Metrics
+
+SEAL = "complete.json"
+TOKENIZER_FILES = (
+    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+    "chat_template.jinja", "vocab.json", "merges.txt",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A complete checkpoint: `finished` where the run had come to its end, `files` name → fingerprint."""
+
+    path: Path
+    step: int
+    finished: bool
+    files: dict[str, str]
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """transformers' TrainerState."""
+        return json.loads((self.path / "trainer_state.json").read_text(encoding="utf-8"))
+
+
+def seal(path: Path, step: int, *, finished: bool) -> None:
+    """Declares a checkpoint complete. Everything in it is on the disk before the seal is, so a seal survives a power loss only with it.
+
+    In this order: the files' content, the names in the checkpoint, the checkpoint's own name; then the seal, renamed into its place.
+    """
+    files = sorted(p for p in path.rglob("*") if p.is_file() and p.name != SEAL)
+    sync_tree(path, files)
+    sync_directory(path.parent)
+    prints = {str(file.relative_to(path)): fingerprint(file) for file in files}
+    with complete_file(path / SEAL) as stream:
+        json.dump({"step": step, "finished": finished, "files": prints}, stream, indent=2)
+
+
+def read_checkpoint(path: Path) -> Checkpoint | str:
+    """The checkpoint in a directory, or, where it is not complete, why: no seal, or a file missing or other than sealed."""
+    try:
+        seal = json.loads((path / SEAL).read_text(encoding="utf-8"))
+        for name, digest in seal["files"].items():
+            if not (path / name).is_file():
+                return f"{name} is missing"
+            if fingerprint(path / name) != digest:
+                return f"{name} is not what was saved"
+        return Checkpoint(path, seal["step"], seal["finished"], seal["files"])
+    except FileNotFoundError:
+        return "it was never written to its end"
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return f"{SEAL} cannot be read"
+
+
+def on_the_screen(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def complete_checkpoints(directory: Path, say: Callable[[str], None] = on_the_screen) -> list[Checkpoint]:
+    """The complete checkpoints of a run, by step. What is not complete is removed, and `say` is told: it would be in the way of the
+    next one."""
+    found = []
+    for path in directory.glob("checkpoint-*"):
+        if not re.fullmatch(r"checkpoint-\d+", path.name):
+            continue
+        checkpoint = read_checkpoint(path)
+        if isinstance(checkpoint, Checkpoint):
+            found.append(checkpoint)
+        else:
+            remove(path)
+            say(f"{path.name} is not whole and was removed: {checkpoint}")
+    return sorted(found, key=lambda checkpoint: checkpoint.step)
+
+
+def resume_point(directory: Path, metrics: Metrics, say: Callable[[str], None] = on_the_screen) -> Checkpoint | None:
+    """The newest complete checkpoint whose best predecessor and metrics are complete too, or None for a beginning.
+
+    Without the best one the run could not end in it. Newer checkpoints and the metrics beyond are removed: those steps
+    are done again, and `say` is told of each checkpoint that is left out.
+    """
+    found = complete_checkpoints(directory, say)
+    steps = {checkpoint.step for checkpoint in found}
+    while found:
+        newest = found[-1].step
+        best = metrics.best(newest)
+        if metrics.reach(newest) and (best is None or best["step"] in steps):
+            break
+        why = f"checkpoint-{best['step']}, the best until then, is gone" if metrics.reach(newest) else "its lines in metrics.jsonl are gone"
+        say(f"checkpoint-{newest} was removed: {why}")
+        remove(found.pop().path)
+    metrics.keep_until(found[-1].step if found else 0)
+    return found[-1] if found else None
+
+
+def prune(directory: Path, best_step: int, limit: int) -> None:
+    """Keeps `limit` checkpoints: the best one and, beside it, the newest."""
+    steps = sealed_steps(directory)[::-1]
+    kept = {best_step, *[step for step in steps if step != best_step][: limit - 1]}
+    for step in set(steps) - kept:
+        remove(directory / f"checkpoint-{step}")
+
+
+def sealed_steps(directory: Path) -> list[int]:
+    """Steps whose checkpoints are sealed, in their order; what is in them is not looked at."""
+    return sorted(int(path.parent.name.split("-")[1]) for path in directory.glob(f"checkpoint-*/{SEAL}"))
+
+
+def has_ended(directory: Path) -> bool:
+    """Whether the newest checkpoint of a run is whole and the run's last."""
+    newest = sealed_steps(directory)[-1:]
+    return any(isinstance(last := read_checkpoint(directory / f"checkpoint-{step}"), Checkpoint) and last.finished for step in newest)
+
+
+def remove(checkpoint: Path) -> None:
+    """The seal goes first, so that half a checkpoint is never taken for a whole one."""
+    (checkpoint / SEAL).unlink(missing_ok=True)
+    shutil.rmtree(checkpoint)
+
+
+def write_final_model(base: BaseModel, method: Literal["qlora", "lora", "full"], best: Checkpoint, final_model: Path) -> None:
+    """final_model/ from the best checkpoint, byte for byte, with the base model's own tokenizer files; complete or not at all.
+
+    A copied file whose fingerprint is not the one that the checkpoint was sealed with raises TweetstyleError.
+    """
+    names = [name for name in best.files if re.fullmatch(r"(adapter_model|model).*\.safetensors(\.index\.json)?", name)]
+    with complete_directory(final_model) as directory:
+        for name in names:
+            shutil.copyfile(best.path / name, directory / name)
+            if fingerprint(directory / name) != best.files[name]:
+                hint = "the disk may be failing; delete that checkpoint and run again"
+                raise TweetstyleError("the best checkpoint does not hold what was saved in it", where=str(best.path / name), hint=hint)
+        for name in TOKENIZER_FILES:
+            if (base.path / name).is_file():
+                shutil.copyfile(base.path / name, directory / name)
+        if method == "full":
+            dtype = "dtype" if "dtype" in base.config else "torch_dtype"
+            _write_json(directory / "config.json", base.config | {dtype: "float32"})
+        else:
+            adapter = json.loads((best.path / "adapter_config.json").read_text(encoding="utf-8"))
+            # PEFT writes the modules as a set, in any order; a path of this machine has no place in a model.
+            adapter |= {"base_model_name_or_path": str(base.path), "target_modules": sorted(adapter["target_modules"])}
+            _write_json(directory / "adapter_config.json", adapter)
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

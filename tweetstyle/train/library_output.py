@@ -1,0 +1,114 @@
+"""Keeps the training libraries' own talk off the screen, and the libraries themselves off the network."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+from tweetstyle.offline import keep_offline, without_triton_in_torch
+from tweetstyle.train.card_errors import HINT
+
+ON_EXIT = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+"""What the C library calls when the process ends by exit(): a function of one pointer."""
+
+
+def prepare_environment(directory: Path) -> None:
+    """Sets what the training libraries read when they are imported: no network, no statistics, generated code into the run's directory.
+
+    OpenMP's threads spin only shortly while they wait, unless the user's environment says otherwise. Spinning for long makes a
+    training step several times slower on a machine that has anything else to do; not at all costs a sixth on an idle one.
+    """
+    keep_offline()
+    without_triton_in_torch()
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    os.environ.setdefault("GOMP_SPINCOUNT", "5000")
+    os.environ["UNSLOTH_COMPILE_LOCATION"] = str((directory / ".unsloth_compiled_cache").absolute())
+
+
+@contextlib.contextmanager
+def without_ldconfig() -> Iterator[None]:
+    """Within it no library runs `ldconfig`, which changes the machine.
+
+    Unsloth does when it is imported as root and Triton does not find libcuda, as in many containers. Without it Unsloth warns.
+    """
+    real = os.system
+
+    def system(command: str) -> int:
+        if "ldconfig" in command:
+            print(f"not run: {command}", file=sys.stderr)
+            return 1
+        return real(command)
+
+    os.system = system
+    try:
+        yield
+    finally:
+        os.system = real
+
+
+@contextlib.contextmanager
+def chatter_to(path: Path) -> Iterator[TextIO]:
+    """Appends to a file whatever is written to stdout and stderr inside the block, by Python or by C; yields the screen.
+
+    Two ways lead out: the file descriptors 1 and 2, which compiled code writes to, and sys.stdout and sys.stderr, which
+    need not be those (a notebook, a test). An exception leaves the block with both restored, so its traceback is seen.
+    """
+    # Never closed: logging handlers that the libraries make inside the block keep it as their stream.
+    log = path.open("a", encoding="utf-8", errors="replace", buffering=1)
+    out, err = sys.stdout, sys.stderr
+    out.flush()
+    err.flush()
+    saved = [os.dup(1), os.dup(2)]
+    own_screen = _descriptor(err) != 2
+    screen = err if own_screen else os.fdopen(os.dup(2), "w", encoding=err.encoding, errors="replace", buffering=1)
+    try:
+        for descriptor in (1, 2):
+            os.dup2(log.fileno(), descriptor)
+        sys.stdout = sys.stderr = log
+        with _last_words_shown(path, screen):
+            yield screen
+    finally:
+        sys.stdout, sys.stderr = out, err
+        for descriptor, copy in zip((1, 2), saved, strict=True):
+            os.dup2(copy, descriptor)
+            os.close(copy)
+        if not own_screen:
+            screen.close()
+
+
+@contextlib.contextmanager
+def _last_words_shown(log: Path, screen: TextIO) -> Iterator[None]:
+    """A library that ends the process inside the block leaves no bare prompt: its last line is shown, and what to do.
+
+    bitsandbytes' compiled code does so where CUDA fails: a line on stderr, which goes to the log, and exit(1) (its macro
+    CUDA_CHECK_RETURN). No exception is raised then, and nothing of Python is run but what the C library was told to call.
+    """
+    process, within = os.getpid(), [True]
+
+    @ON_EXIT
+    def show(_: int | None) -> None:
+        if within and os.getpid() == process:
+            words = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
+            said = f"a library ended the program, as bitsandbytes does where the card fails: {' '.join(words)}"
+            os.write(screen.fileno(), f"\n{log}: {said}\n  → {HINT}\n".encode())
+
+    library, name = ctypes.CDLL(None), ctypes.create_string_buffer(1)
+    library.__cxa_atexit(show, None, ctypes.byref(name))
+    try:
+        yield
+    finally:
+        within.clear()
+        # Calls what was registered under that name, which now does nothing, and forgets it: after Python's end it could not be called.
+        library.__cxa_finalize(ctypes.byref(name))
+
+
+def _descriptor(stream: TextIO) -> int | None:
+    try:
+        return stream.fileno()
+    except (OSError, AttributeError, ValueError):
+        return None

@@ -1,0 +1,175 @@
+"""What happens when memory runs out: half the batch, accumulated to the same step, or an end that says what to change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import PositiveInt
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.files import complete_file, read_back
+from tweetstyle.model.base import BaseModel
+from tweetstyle.plan import Card, batches_of_the_same_step, plan_on, sizes_that_fit, what_to_change
+from tweetstyle.plan.advice import LOWEST_RANK
+from tweetstyle.recipe import Model, Training
+
+REMEMBERED = "backoff.json"
+SIGNS = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "DefaultCPUAllocator")
+"""How a RuntimeError says that memory ran out where it did not run out in torch's own CUDA allocator."""
+LOADING, STEP, OPTIMIZER = "loading the base model", "a training step", "the optimizer's step"
+VALIDATION, SAVING = "validation", "saving a checkpoint"
+"""What a run is doing. Only a training step takes less memory with a smaller batch."""
+EMPTY_ENOUGH = 2**30
+"""Bytes free on the card with which "CUDA error: out of memory" is not about the card: no library asks it for so much outside torch's
+allocator. It is then about pinned memory, which WSL2 caps (github.com/unslothai/unsloth-zoo/issues/1257)."""
+MARGIN = 0.1
+"""Share of the planned memory by which a recipe that ran out of memory has to become smaller, at least."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class SmallerBatch:
+    """The batch that fitted, as model/NAME/backoff.json holds it. because: what the allocator said."""
+
+    per_device_train_batch_size: PositiveInt
+    gradient_accumulation_steps: PositiveInt
+    because: str
+
+
+@dataclass(frozen=True)
+class OutOfMemory:
+    """What the allocator said, in one line. pinned: it was the one of pinned memory in RAM, and the card had room."""
+
+    said: str
+    pinned: bool = False
+
+
+def within_memory(work: Callable[[], T]) -> T | OutOfMemory:
+    """What `work` gives back, or that memory ran out. The error's traceback, which holds the failed step's tensors, is gone by then."""
+    try:
+        return work()
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        return OutOfMemory(str(error).strip().split("\n")[0], _is_of_pinned_memory(error))
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether an error says that memory ran out: the card's, by whichever library asked for it, or the machine's."""
+    import torch
+
+    return isinstance(error, torch.OutOfMemoryError) or any(sign in str(error) for sign in SIGNS)
+
+
+def _is_of_pinned_memory(error: RuntimeError) -> bool:
+    import torch
+
+    if isinstance(error, torch.OutOfMemoryError) or "CUDA error: out of memory" not in str(error) or not torch.cuda.is_available():
+        return False
+    # What torch's allocator caches is as good as free.
+    cached = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+    return torch.cuda.mem_get_info()[0] + cached > EMPTY_ENOUGH
+
+
+def with_half_the_batch(training: Training) -> Training | None:
+    """The same optimizer steps in smaller parts: half the batch, or less where it does not divide the step. None of batch 1.
+
+    A step learns from batch × accumulation packs, and its loss is divided by their tokens alone: both stay the same, so that
+    losses, steps and schedule do too (a random dropout falls otherwise).
+    """
+    smaller = next(batches_of_the_same_step(training, training.per_device_train_batch_size // 2), None)
+    if smaller is None:
+        return None
+    batch, accumulation = smaller
+    return training.model_copy(update={"per_device_train_batch_size": batch, "gradient_accumulation_steps": accumulation})
+
+
+def remember(directory: Path, training: Training, why: OutOfMemory) -> None:
+    """Writes directory/backoff.json, so that the batch that did not fit is not tried again by a resumed run."""
+    smaller = SmallerBatch(training.per_device_train_batch_size, training.gradient_accumulation_steps, why.said)
+    with complete_file(directory / REMEMBERED) as stream:
+        json.dump(asdict(smaller), stream, indent=1)
+
+
+def remembered(directory: Path, training: Training) -> Training:
+    """The recipe's settings with the batch that fitted, where that is smaller and its steps are the recipe's; else the recipe's."""
+    smaller = read_back(directory / REMEMBERED, SmallerBatch)
+    if smaller is None:
+        return training
+    batch, accumulation = smaller.per_device_train_batch_size, smaller.gradient_accumulation_steps
+    if batch * accumulation != training.per_device_train_batch_size * training.gradient_accumulation_steps:
+        return training
+    if batch >= training.per_device_train_batch_size:
+        return training
+    return training.model_copy(update={"per_device_train_batch_size": batch, "gradient_accumulation_steps": accumulation})
+
+
+def in_words(training: Training) -> str:
+    return f"batch {training.per_device_train_batch_size} × accumulation {training.gradient_accumulation_steps}"
+
+
+def as_line(step: int, training: Training, why: OutOfMemory) -> dict[str, Any]:
+    """The line of metrics.jsonl: from which step on the run goes on, and how. No time of learning is in it."""
+    batch, accumulation = training.per_device_train_batch_size, training.gradient_accumulation_steps
+    return {"step": step, "out_of_memory": why.said, "batch": batch, "accumulation": accumulation, "seconds": 0.0}
+
+
+def no_pinned_memory(why: OutOfMemory, phase: str) -> TweetstyleError:
+    """The end where the system gives no pinned memory, in which Unsloth keeps activations: no batch is small enough for that."""
+    what = f"the system gives no more pinned memory ({why.said}, in {phase}); the card itself has room"
+    hint = "write gradient_checkpointing: true, which keeps the activations on the card; under WSL2 pinned memory is capped"
+    return TweetstyleError(what, where="training.gradient_checkpointing", hint=hint)
+
+
+def does_not_fit(
+    base: BaseModel, model: Model, training: Training, card: Card | None, why: OutOfMemory, phase: str = STEP
+) -> TweetstyleError:
+    """The end: what the card has, who else holds it, and what to write instead, cheapest first. card: None of a CPU.
+
+    phase: what was being done; after a training step the batch is 1 already.
+    """
+    pack = f"one pack of {training.max_length:,} tokens at batch 1"
+    what = f"memory does not suffice for {pack if phase == STEP else phase}"
+    if card is None and phase not in (STEP, LOADING):
+        hint = "end other programs that take memory (free -h), or take a smaller base model"
+        return TweetstyleError(f"{what} ({why.said})", where="training", hint=hint)
+    if card is None:
+        hint = "write a shorter training.max_length, or take a smaller base model"
+        return TweetstyleError(f"{what} ({why.said})", where="training", hint=hint)
+    what += f"; the card has {_gib(card.total)}, of which other programs hold {_gib(card.others)}"
+    # The plan may have said that it fits: what is proposed has to be smaller than that, too.
+    room = replace(card, training_only=True)
+    planned = plan_on(room, base.config, model, training)
+    room = replace(room, unused=max(card.total - planned.card + int(MARGIN * planned.tensors), 0))
+    ends = "end what else uses the card (nvidia-smi lists it), or " if card.others > MARGIN * card.total else ""
+    if phase in (STEP, LOADING):
+        changes: Sequence[object] | None = what_to_change(base.config, model, training, room)
+    else:
+        changes = _without_batch(model, training)
+    if changes:
+        hint = f"{ends}write instead:" + "".join(f"\n     {change}" for change in changes)
+    else:
+        smaller = ", ".join(sizes_that_fit(model, training, room)) or "none of the usual ones fits"
+        hint = f"{ends}take a smaller base model ({smaller})"
+    return TweetstyleError(f"{what} ({why.said})", where="training", hint=hint)
+
+
+def _without_batch(model: Model, training: Training) -> list[str]:
+    """What makes weights, gradients and optimizer smaller: after a step nothing of the batch is held any more."""
+    changes = []
+    if training.optim != "paged_adamw_8bit":
+        changes.append(f"training.optim: paged_adamw_8bit  (was {training.optim}; its states move to RAM where the card is full)")
+    if model.method != "full" and model.lora.r > LOWEST_RANK:
+        changes.append(f"model.lora.r: {max(model.lora.r // 2, LOWEST_RANK)}  (was {model.lora.r})")
+    if model.method == "lora":
+        changes.append("model.method: qlora  (was lora; the base model in 4 bits)")
+    return changes
+
+
+def _gib(count: int) -> str:
+    return f"{count / 2**30:,.1f} GiB"

@@ -1,0 +1,112 @@
+"""The probe: a few real steps at the longest pack before the run, and what they say about memory and speed. No torch here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+from tweetstyle.dataset.examples import Document
+from tweetstyle.doctor.installed import installed_versions
+from tweetstyle.files import complete_file
+from tweetstyle.model.base import BaseModel
+from tweetstyle.plan import PROBE, Card, Probe, decisive_settings, plan_memory
+from tweetstyle.recipe import Model, Training
+
+COUNTED, MOST_STEPS = 2, 8
+"""The probe ends when so many optimizer steps in a row compiled nothing, or after so many in all. The first, which makes the optimizer's
+states and warms up, is never counted."""
+LIBRARIES = ("torch", "unsloth", "unsloth_zoo", "trl", "transformers", "peft", "bitsandbytes", "xformers", "triton")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """seconds: of each optimizer step; counted: the last ones, which compiled nothing; tokens: of one step; bytes as in Probe."""
+
+    seconds: list[float]
+    counted: int
+    tokens: int
+    peak_bytes: int
+    reserved_bytes: int | None
+
+
+def probe_training(training: Training) -> Training:
+    """The recipe's settings for the probe: steps of at most two batches, since the second one adds to gradients that are there already."""
+    accumulation = min(training.gradient_accumulation_steps, 2)
+    return training.model_copy(update={"max_steps": MOST_STEPS, "gradient_accumulation_steps": accumulation, "logging_steps": MOST_STEPS})
+
+
+def longest_packs(documents: Sequence[Document], max_length: int, count: int) -> dict[str, list[list[int]]]:
+    """`count` packs of exactly `max_length` tokens, of the documents in turn, in the columns that TRL's packing makes.
+
+    A document that no longer fits is cut: the kernels see tweets of real lengths, and no pack of the run can be longer.
+    """
+    columns: dict[str, list[list[int]]] = {"input_ids": [], "labels": [], "seq_lengths": []}
+    endless = cycle([document for document in documents if document.ids])
+    for _ in range(count):
+        ids: list[int] = []
+        labels: list[int] = []
+        lengths: list[int] = []
+        while (room := max_length - len(ids)) > 0:
+            document = next(endless)
+            ids += document.ids[:room]
+            labels += document.labels[:room]
+            lengths.append(min(len(document.ids), room))
+        for name, row in (("input_ids", ids), ("labels", labels), ("seq_lengths", lengths)):
+            columns[name].append(row)
+    return columns
+
+
+def probe_of(measured: Measured, base: BaseModel, model: Model, training: Training, device: str, *, card: Card | None) -> Probe:
+    """Measured and predicted side by side. training: the recipe's settings with the batch that was probed; card: that it was probed on."""
+    # Where compilation never settled, the last steps are still the best figure there is.
+    later = measured.seconds[-(measured.counted or COUNTED) :]
+    predicted = plan_memory(base.config, model, training, card=card).tensors if card else None
+    speed = measured.tokens * len(later) / sum(later)
+    settings = decisive_settings(base.path, model, training)
+    return Probe(
+        tokens_per_second=speed,
+        peak_bytes=measured.peak_bytes,
+        predicted_bytes=predicted,
+        reserved_bytes=measured.reserved_bytes,
+        device=device,
+        settings=settings,
+        versions=installed_versions(LIBRARIES),
+        steps=len(measured.seconds),
+        settled=measured.counted > 0,
+    )
+
+
+def is_due(standing: Probe | None, training: Training, settings: dict[str, Any], device: str, *, card: bool) -> bool:
+    """Whether to probe: asked for (auto: with a card), and not measured already under the same settings, libraries and device."""
+    if training.probe == "never" or (training.probe == "auto" and not card):
+        return False
+    if standing is None:
+        return True
+    now = replace(standing, settings=settings, device=device, versions=installed_versions(LIBRARIES))
+    return now != standing
+
+
+def write_probe(directory: Path, probe: Probe) -> None:
+    with complete_file(directory / PROBE) as stream:
+        json.dump(asdict(probe), stream, indent=1)
+
+
+def in_words(probe: Probe) -> str:
+    """One line: measured against predicted memory, and the speed."""
+    batch, length = probe.settings["per_device_train_batch_size"], probe.settings["max_length"]
+    text = f"probe, {probe.steps} steps of {batch} × {length:,} tokens: {_gib(probe.peak_bytes)} at the peak"
+    if probe.predicted_bytes is not None:
+        off = probe.predicted_bytes / probe.peak_bytes - 1
+        text += f" ({_gib(probe.predicted_bytes)} were planned: {off:+.1%})"
+    if probe.reserved_bytes is not None:
+        text += f", {_gib(probe.reserved_bytes)} taken of the card"
+    text += f"; {probe.tokens_per_second:,.0f} tokens/s"
+    return text if probe.settled else f"{text}, with compilation in it (kernels were still compiled in the last step)"
+
+
+def _gib(count: int) -> str:
+    return f"{count / 2**30:,.2f} GiB"

@@ -1,0 +1,47 @@
+"""A few tweets at each validation: to look at while it trains, and to see from when on it recites."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tweetstyle.dataset.threads import read_tweets
+from tweetstyle.evaluate.copying import find_copies
+from tweetstyle.evaluate.written import as_read
+from tweetstyle.inference.generate import generate_while_training
+from tweetstyle.model.base import BaseModel
+from tweetstyle.prompt.template import Template
+from tweetstyle.recipe import Sampling, Training
+from tweetstyle.records import read_split
+
+SAMPLING = Sampling(num_predict=80)
+"""The defaults, and shorter: what is looked at is where a tweet goes, every few minutes."""
+
+
+def sample_writer(
+    base: BaseModel, template: Template, training: Training, train: Path, validation: Path
+) -> Callable[[Any, int], dict[str, Any]]:
+    """(model, step) → a metrics line's `samples` and `copied_share`. The prompts are the first of none and the validation tweets'
+    topics; in a conversation the messages that those answer.
+
+    The seed is of training.seed and the step, so that a resumed run writes the same.
+    """
+    learned = [tweet.text for tweet in read_split(train)]
+    topics: list[str | None] = [None]
+    if template.takes_message:
+        topics += dict.fromkeys(tweet.topic for tweet in read_tweets(validation, template) if tweet.topic)
+    if template.turns:
+        topics = topics[1:] or topics
+    topics = [topics[place % len(topics)] for place in range(training.samples)]
+    tokenizer, end = base.tokenizer, base.tokenizer.end_id(template)
+    prompts = [tokenizer.prompt_ids(template.training_prompt(topic), add_bos=template.add_bos) or [end] for topic in topics]
+
+    def write(model: Any, step: int) -> dict[str, Any]:
+        answers = generate_while_training(model, prompts, SAMPLING, [end], base.pad_id, training.seed + step)
+        texts = [as_read(base, template, answer) for answer in answers]
+        copied = find_copies(texts, learned).holds
+        samples = [{"prompt": topic or "", "text": text} for topic, text in zip(topics, texts, strict=True)]
+        return {"samples": samples, "copied_share": float(copied.mean())}
+
+    return write

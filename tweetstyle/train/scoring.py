@@ -1,0 +1,101 @@
+"""Validation during training: bits per byte, token-exact."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from tweetstyle.dataset.examples import Document
+from tweetstyle.inference.forward import last_hidden_states, token_losses
+from tweetstyle.model.tokenizer import IGNORED
+from tweetstyle.plan.scoring import BATCH_TOKENS, SLICE_BYTES
+from tweetstyle.train.out_of_memory import OutOfMemory, within_memory
+
+if TYPE_CHECKING:
+    import torch
+
+HALVINGS = 4
+"""How often a batch and its slices are halved where memory runs out: down to 64 tokens and 8 MiB, which cure nothing any more."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """Summed negative log-likelihood (nats) of the answers with their end tokens, over so many tokens and bytes of tweets."""
+
+    nll: float
+    tokens: int
+    text_bytes: int
+
+    @property
+    def bits_per_byte(self) -> float:
+        return self.nll / (math.log(2) * self.text_bytes)
+
+    @property
+    def loss(self) -> float:
+        """Nats a token."""
+        return self.nll / self.tokens
+
+
+def score(model: torch.nn.Module, documents: list[Document], pad_id: int, advance: Callable[[int], None] = lambda n: None) -> Score:
+    """Scores each document by itself, in batches of similar length padded on the right.
+
+    Under causal attention a token never sees what stands to its right, so right padding needs no attention mask, on any
+    backend; and without a cache no attention code can mistake the rows for a continued text. Where memory runs out, the batches
+    and the slices of their logits are halved. `advance` is called with the number of documents just done.
+    """
+    import torch
+
+    was_training = model.training
+    model.eval()
+    nll, tokens, halved = 0.0, 0, 0
+    left = sorted(documents, key=lambda document: len(document.ids))
+    # Not inference_mode: buffers made in it (Unsloth's caches) could not be used in training afterwards.
+    with torch.no_grad():
+        while left:
+            batch = next(_batches(left, BATCH_TOKENS >> halved))
+            work = partial(_losses, model, batch, pad_id, SLICE_BYTES >> halved)
+            losses = work() if halved == HALVINGS else within_memory(work)
+            if isinstance(losses, OutOfMemory):
+                halved += 1
+                continue
+            nll += losses.sum().item()
+            tokens += len(losses)
+            left = left[len(batch) :]
+            advance(len(batch))
+    model.train(was_training)
+    return Score(nll, tokens, sum(document.text_bytes for document in documents))
+
+
+def largest_batch(documents: list[Document]) -> list[Document]:
+    """The batch of `score` with the most padded tokens."""
+    ordered = sorted(documents, key=lambda document: len(document.ids))
+    return max(_batches(ordered, BATCH_TOKENS), key=lambda batch: len(batch) * len(batch[-1].ids))
+
+
+def _losses(model: torch.nn.Module, batch: Sequence[Document], pad_id: int, slice_bytes: int) -> torch.Tensor:
+    """Nats of each token that carries loss, float64 [n]."""
+    import torch
+
+    width = max(len(document.ids) for document in batch)
+    labels = torch.tensor([document.labels + [IGNORED] * (width - len(document.labels)) for document in batch])[:, 1:]
+    # Found on the CPU: counted on a card, they would make it wait.
+    rows, places = (labels != IGNORED).nonzero(as_tuple=True)
+    hidden = last_hidden_states(model, torch.tensor([d.ids + [pad_id] * (width - len(d.ids)) for d in batch]))
+    chosen = hidden[rows.to(hidden.device), places.to(hidden.device)]
+    del hidden
+    return token_losses(model, chosen, labels[rows, places], slice_bytes)
+
+
+def _batches(documents: Sequence[Document], budget: int) -> Iterator[Sequence[Document]]:
+    """Documents, sorted by length, in batches of at most `budget` padded tokens (or one document)."""
+    batch: list[Document] = []
+    for document in documents:
+        if batch and (len(batch) + 1) * len(document.ids) > budget:
+            yield batch
+            batch = []
+        batch.append(document)
+    if batch:
+        yield batch
