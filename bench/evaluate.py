@@ -104,10 +104,10 @@ def one_by_one(model, documents) -> float:
 
 def measures() -> dict:
     """Seconds of each measure alone, and of all of them as the evaluation takes them."""
-    from tweetstyle.evaluate.copying import copying
     from tweetstyle.evaluate.matching import Texts
     from tweetstyle.evaluate.style import Real, counted_habits, measure
     from tweetstyle.evaluate.two_sample import style_distance
+    from tweetstyle.text.copying import copying
 
     train, real, floor, asks, written, questions = invented()
     clusters, sides = [ask.cluster for ask in asks], {who: [answer.text for answer in of] for who, of in written.items()}
@@ -137,7 +137,7 @@ def measures() -> dict:
 
 
 def ngrams() -> dict:
-    from tweetstyle.evaluate.ngram import ngram_bits, train_ngrams
+    from tweetstyle.evaluate.baselines import ngram_bits, train_ngrams
 
     train, real, *_ = invented()
     start = time.perf_counter()
@@ -149,7 +149,7 @@ def invented():
     """Training tweets, test and validation tweets, prompts, answers of three writers (a tenth of the tuned one's recite), questions."""
     from synthetic import Author
 
-    from tweetstyle.evaluate.obedience import QUESTIONS
+    from tweetstyle.evaluate.adherence import QUESTIONS
     from tweetstyle.evaluate.style import Real
     from tweetstyle.evaluate.written import Ask, Written, asks_for
 

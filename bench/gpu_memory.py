@@ -29,7 +29,8 @@ from gpu_emulation.driver import SHAPES, Cell, build_driver, card_environment, w
 
 from tweetstyle.hardware.card import GIB, REPORTED, Card  # noqa: E402
 from tweetstyle.model.hub import HUB, known_config  # noqa: E402
-from tweetstyle.plan import MemoryPlan, largest_that_fit, plan_memory  # noqa: E402
+from tweetstyle.plan.advice import largest_that_fit  # noqa: E402
+from tweetstyle.plan.memory import MemoryPlan, plan_memory  # noqa: E402
 from tweetstyle.plan.phases import LOAD, SAMPLES, TRAINING, VALIDATION  # noqa: E402
 from tweetstyle.recipe import Lora, Model, Recipe, Training  # noqa: E402
 from tweetstyle.recipe_yaml import read_recipe  # noqa: E402

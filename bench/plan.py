@@ -53,7 +53,7 @@ def row(name: str, method: str, length: int, batch: int, r: int, checkpointing: 
     from support.traced_step import TracedStep
 
     from tweetstyle.model.hub import known_config
-    from tweetstyle.plan import plan_memory
+    from tweetstyle.plan.memory import plan_memory
     from tweetstyle.recipe import Lora, Model, Training
 
     config, began = known_config(name), time.perf_counter()

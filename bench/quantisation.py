@@ -27,13 +27,13 @@ from support.tiny_llama import shapes  # noqa: E402
 
 from tweetstyle.dataset.examples import read_documents  # noqa: E402
 from tweetstyle.dataset.held_out import clusters, held_out  # noqa: E402
-from tweetstyle.evaluate.intervals import bootstrap_t  # noqa: E402
 from tweetstyle.export import export  # noqa: E402
 from tweetstyle.inference.likelihood import batches, load_adapter, load_model, quiet_libraries, summed_losses  # noqa: E402
 from tweetstyle.inference.llama_cpp import score_gguf  # noqa: E402
 from tweetstyle.model.base import BaseModel, read_base_model  # noqa: E402
 from tweetstyle.prompt.template import build_template  # noqa: E402
 from tweetstyle.recipe import Export, Sampling  # noqa: E402
+from tweetstyle.statistics.intervals import bootstrap_t  # noqa: E402
 from tweetstyle.train.importance import collect  # noqa: E402
 
 TYPES = ("f16", "q8_0", "q6_k", "q5_k_m", "q4_k_m")

@@ -11,13 +11,15 @@ import pytest
 from click.testing import CliRunner
 
 from tweetstyle.cli import fit_command, tweetstyle
+from tweetstyle.hardware.card import named_card
 from tweetstyle.inspect.starting_recipe import schedule
+from tweetstyle.model.base import Outline
 from tweetstyle.model.hub import HUB, known_config
-from tweetstyle.model.outline import Outline
-from tweetstyle.plan import PROBE, largest_that_fit, named_card, plan_memory, plan_on
-from tweetstyle.plan.advice import with_rank, with_training
+from tweetstyle.plan.advice import largest_that_fit, plan_on, with_rank, with_training
 from tweetstyle.plan.disk import disk_needed
 from tweetstyle.plan.estimate import estimated_lesson, needs_of
+from tweetstyle.plan.memory import plan_memory
+from tweetstyle.plan.probe import PROBE
 from tweetstyle.recipe import Model, Training
 from tweetstyle.recipe_yaml import read_recipe
 from tweetstyle.train.out_of_memory import with_half_the_batch

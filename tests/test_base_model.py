@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.model.base import read_base_model
+from tweetstyle.model.base import outline_base_model, read_base_model
+from tweetstyle.model.config import read_shape
 from tweetstyle.model.hub import how_to_complete, how_to_get, how_to_replace, known_model
-from tweetstyle.model.outline import outline_base_model
-from tweetstyle.model.shape import read_shape
 
 CONFIG = {
     "architectures": ["LlamaForCausalLM"],

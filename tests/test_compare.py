@@ -13,7 +13,7 @@ from tweetstyle.dataset.held_out import HeldOut
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.evaluate.compare import compare, scores_of, table
 from tweetstyle.records import Tweet
-from tweetstyle.report.verdict import answers
+from tweetstyle.wording.verdict import answers
 
 
 def run(directory: Path, nats: list[float], first: int = 0, size: float = 100.0, evaluation: dict | None = None) -> Path:

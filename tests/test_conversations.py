@@ -27,10 +27,10 @@ from tweetstyle.dataset.threads import (
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.model.base import BaseModel, read_base_model
 from tweetstyle.model.tokenizer import IGNORED
-from tweetstyle.plan.schedule import schedule_warnings
 from tweetstyle.prompt.template import SpecialTokens, Template, build_template
 from tweetstyle.recipe import Model
 from tweetstyle.records import REPLY, Tweet
+from tweetstyle.stages.plan import schedule_warnings
 from tweetstyle.train import plan_fit
 
 

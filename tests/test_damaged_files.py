@@ -22,14 +22,12 @@ from tweetstyle.evaluate.written import AnswerFile, Written
 from tweetstyle.export.model_card import _read as read_for_model_card
 from tweetstyle.files import read_back, read_json_lines
 from tweetstyle.manifest import Manifest
-from tweetstyle.plan import decisive_settings
+from tweetstyle.plan.probe import decisive_settings, remembered
 from tweetstyle.records import read_split
 from tweetstyle.report import read_run
-from tweetstyle.road import Road
-from tweetstyle.road.identity import fit_identity, set_aside_other_run
+from tweetstyle.run import Road, fit_identity, set_aside_other_run
 from tweetstyle.train import final_scores as closing
 from tweetstyle.train.metrics import Metrics
-from tweetstyle.train.out_of_memory import remembered
 
 DAMAGES = {
     "empty": b"", "cut": b'{"identity": "4f', "cut within a character": b'{"device": "\xc3', "not UTF-8": b'{"device": "\xe9"}',
@@ -117,7 +115,7 @@ def test_the_run_s_files_are_read_while_they_are_whole(run):
 
 
 def _report_files():
-    from tweetstyle.road.told import _files
+    from tweetstyle.stages.report import _files
 
     return _files(Road(Path("mine.yaml")))
 

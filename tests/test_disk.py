@@ -15,8 +15,7 @@ from tweetstyle.cli import fit_command, tweetstyle
 from tweetstyle.manifest import Manifest
 from tweetstyle.model.base import read_base_model
 from tweetstyle.plan.disk import Standing, disk_needed, rooms_of
-from tweetstyle.road import Road
-from tweetstyle.road.identity import fit_identity
+from tweetstyle.run import Road, fit_identity
 from tweetstyle.train.checkpoints import seal
 
 MINE = Path("mine.yaml")
@@ -116,7 +115,7 @@ def test_a_stage_by_itself_after_the_training_is_asked_for_its_own_room_alone(pr
     make_current(*stands)
     full_disk()
     begun = []
-    monkeypatch.setattr("tweetstyle.road.stage.Stage.carry_out", lambda stage, anew: begun.append(stage.name))
+    monkeypatch.setattr("tweetstyle.stages.stage.Stage.carry_out", lambda stage, anew: begun.append(stage.name))
     monkeypatch.setattr("tweetstyle.pipeline._tell", lambda road: None)
     done = CliRunner().invoke(tweetstyle, [verb, "mine.yaml"])
     assert (done.exit_code, begun) == ((1, []) if refused else (0, [verb])), done.output

@@ -17,17 +17,15 @@ from click.testing import CliRunner
 from support.tiny_llama import SPECIAL, write_llama
 
 from tweetstyle.cli import fit_command, tweetstyle
-from tweetstyle.doctor.asked import Room
-from tweetstyle.doctor.base_checks import check_learning_rate, check_method, check_prompt, check_rank, check_tokenizer
-from tweetstyle.doctor.card_checks import check_card
-from tweetstyle.doctor.machine import MachineState, Place, check_machine, observe_machine
-from tweetstyle.doctor.network import check_network
-from tweetstyle.doctor.torch_build import TorchBuild, installed_torch, read_torch_build, read_xformers_cuda
-from tweetstyle.doctor.untrained import judge, tokens_of_format, untrained_tokens
+from tweetstyle.doctor.base import check_learning_rate, check_prompt, check_rank, check_tokenizer, judge, tokens_of_format, untrained_tokens
+from tweetstyle.doctor.card import TorchBuild, check_card, installed_torch, read_torch_build, read_xformers_cuda
+from tweetstyle.doctor.machine import MachineState, check_machine, check_network, observe_machine
 from tweetstyle.doctor.versions import Installed, Rule, check_versions, observe_versions
-from tweetstyle.hardware.nvidia import Card, CardState, Process, observe_card
+from tweetstyle.hardware.disk import Place, Room
+from tweetstyle.hardware.gpu import Card, CardState, Process, observe_card
 from tweetstyle.model.hub import known_config
 from tweetstyle.offline import OFFLINE
+from tweetstyle.plan.asked import check_method
 from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Lora, Model, Training
 from tweetstyle.recipe_yaml import read_recipe
@@ -116,7 +114,7 @@ def test_a_card_that_vanished_fails_with_nvidia_smis_own_words(nvidia_smi, said,
 
 
 def test_an_nvidia_smi_that_never_answers_is_given_up(nvidia_smi, monkeypatch, tmp_path):
-    monkeypatch.setattr("tweetstyle.hardware.nvidia.PATIENCE", 0.3)
+    monkeypatch.setattr("tweetstyle.hardware.gpu.PATIENCE", 0.3)
     ask = nvidia_smi(ROWS)
     (tmp_path / "bin" / "nvidia-smi").write_text("#!/bin/sh\nexec /bin/sleep 60\n")
     assert "did not answer" in ask().trouble
@@ -435,7 +433,7 @@ def test_a_conversation_over_a_base_model_is_shown_a_recipe_that_holds_one(llama
 def test_the_chat_format_over_an_instruct_model_is_well_and_inst_is_told(llama):
     base = llama(learned=True)
     assert prompt_check(base, "chat").state == "ok"
-    from tweetstyle.doctor.base_checks import _speaks_chat
+    from tweetstyle.doctor.base import _speaks_chat
 
     assert _speaks_chat(base) and "trained to chat" in prompt_check(base, "inst", speaks_chat=True).seen
 
@@ -636,10 +634,10 @@ def test_an_archive_that_is_missing_or_cannot_be_read_is_told_and_no_fault_of_th
 
 
 def test_a_run_shows_what_warns_raises_all_that_fails_and_says_nothing_of_the_rest(project, monkeypatch, capsys):
-    from tweetstyle.doctor import recipe_checks as checkup
-    from tweetstyle.doctor.check import fail, ok, warn
     from tweetstyle.errors import TweetstyleError
-    from tweetstyle.road import Road
+    from tweetstyle.hardware.check import fail, ok, warn
+    from tweetstyle.run import Road
+    from tweetstyle.stages import checks as checkup
 
     found = [ok("torch", "all well"), warn("clock", "it is late", "set it")]
     monkeypatch.setattr(checkup, "doctor", lambda asked, directories: found)
@@ -657,7 +655,7 @@ def test_a_run_in_chat_format_over_a_base_model_is_stopped_at_its_line(project, 
     llama(learned)
     (project / "mine.yaml").write_text(RECIPE.replace("style: Nimzo", "style: Nimzo, format: chat") + "export: {num_ctx: 256}\n")
     from tweetstyle.errors import TweetstyleError
-    from tweetstyle.road import Road
+    from tweetstyle.run import Road
 
     road = Road(Path("mine.yaml"))
     if learned:

@@ -13,8 +13,8 @@ from test_doctor import HERE, RTX
 
 from tweetstyle import pipeline
 from tweetstyle.cli import tweetstyle
-from tweetstyle.doctor.ollama_checks import OllamaState, check_ollama, check_placement, least_driver, observe_ollama
-from tweetstyle.hardware.nvidia import CardState
+from tweetstyle.doctor.ollama import OllamaState, check_ollama, check_placement, least_driver, observe_ollama
+from tweetstyle.hardware.gpu import CardState
 from tweetstyle.inference.ollama import LoadedModel
 
 GIB = 2**30

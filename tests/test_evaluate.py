@@ -17,7 +17,6 @@ from tweetstyle import evaluate as evaluate_module
 from tweetstyle.dataset.held_out import scored_bytes
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.evaluate import evaluate, table
-from tweetstyle.evaluate.intervals import Interval
 from tweetstyle.evaluate.result import Likelihood, SplitResult, figures, warnings_in_words
 from tweetstyle.inference.likelihood import Reading, batches, load_model, score, score_readings, summed_losses
 from tweetstyle.inference.prefixes import first_scored
@@ -26,6 +25,7 @@ from tweetstyle.model.tokenizer import Encoded
 from tweetstyle.prompt.template import Template, build_template
 from tweetstyle.recipe import Evaluation, Sampling
 from tweetstyle.records import Tweet, write_split
+from tweetstyle.statistics.intervals import Interval
 
 QUICK = Evaluation(samples=0)
 """Scores only: what models write is tested elsewhere."""

@@ -18,11 +18,20 @@ from support.tiny_llama import write_adapter, write_llama
 from tweetstyle.dataset.held_out import HeldOut
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.evaluate import evaluate, style_table, table
-from tweetstyle.evaluate.conversation import OTHERS, choose_trials, own_places, relevance, word_overlap
-from tweetstyle.evaluate.conversation_readings import TRIALS, UNRELATED, told_and_shown, told_line, told_readings, trial_readings
-from tweetstyle.evaluate.intervals import bootstrap_t
-from tweetstyle.evaluate.openings import first_asks, scripts, second_asks
-from tweetstyle.evaluate.shares import exact_share
+from tweetstyle.evaluate.conversation import (
+    OTHERS,
+    TRIALS,
+    UNRELATED,
+    choose_trials,
+    own_places,
+    relevance,
+    told_and_shown,
+    told_line,
+    told_readings,
+    trial_readings,
+    word_overlap,
+)
+from tweetstyle.evaluate.conversing import first_asks, scripts, second_asks
 from tweetstyle.evaluate.written import Written, prompt_ids
 from tweetstyle.inference.likelihood import score_readings
 from tweetstyle.model.base import BaseModel
@@ -30,8 +39,11 @@ from tweetstyle.prompt.chat_template import take_apart
 from tweetstyle.prompt.template import SpecialTokens, Template, build_template
 from tweetstyle.recipe import Evaluation, Sampling
 from tweetstyle.records import Tweet
-from tweetstyle.report import RunFiles, run_report, verdict
-from tweetstyle.report.sentences_fr import in_french
+from tweetstyle.report import RunFiles, run_report
+from tweetstyle.statistics.intervals import bootstrap_t
+from tweetstyle.statistics.shares import exact_share
+from tweetstyle.wording import verdict
+from tweetstyle.wording.sentences_fr import in_french
 
 SUBJECTS = ("neige", "métro", "café", "marché", "pluie", "hiver", "chat", "vélo", "pont", "train")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tweetstyle.evaluate.effect import SMALLEST_GAIN, SMALLEST_SHARE, Effect, effect
-from tweetstyle.evaluate.intervals import Interval
+from tweetstyle.statistics.effect import SMALLEST_GAIN, SMALLEST_SHARE, Effect, effect
+from tweetstyle.statistics.intervals import Interval
 
 
 def interval(estimate: float, low: float | None, high: float | None) -> Interval:

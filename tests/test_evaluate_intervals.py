@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tweetstyle.evaluate.intervals import Interval, bootstrap_t, cluster_sums
+from tweetstyle.statistics.intervals import Interval, bootstrap_t, cluster_sums
 
 SETTINGS = {"confidence": 0.95, "resamples": 999, "seed": 0}
 

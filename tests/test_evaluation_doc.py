@@ -10,18 +10,18 @@ import pytest
 from scipy.stats import binomtest
 
 from tweetstyle.cli import tweetstyle
+from tweetstyle.evaluate.adherence import other_people
 from tweetstyle.evaluate.baselines import IN_WORDS, TOLD, TOLD_EXAMPLES
 from tweetstyle.evaluate.compare import SCORES
 from tweetstyle.evaluate.conversation import CHANCE, MOST_TRIALS, OTHERS
-from tweetstyle.evaluate.copying import SPAN_CHARACTERS, SPAN_WORDS
-from tweetstyle.evaluate.effect import SMALLEST_SHARE
-from tweetstyle.evaluate.openings import scripts
-from tweetstyle.evaluate.specificity import other_people
+from tweetstyle.evaluate.conversing import scripts
 from tweetstyle.evaluate.two_sample import FEWEST_TEXTS
 from tweetstyle.evaluate.writing import precision_points
 from tweetstyle.recipe import Data, Evaluation, Training
 from tweetstyle.records import Tweet
-from tweetstyle.report.verdict import VARIED
+from tweetstyle.statistics.effect import SMALLEST_SHARE
+from tweetstyle.text.copying import SPAN_CHARACTERS, SPAN_WORDS
+from tweetstyle.wording.verdict import VARIED
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "evaluation.md").read_text(encoding="utf-8")

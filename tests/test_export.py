@@ -21,11 +21,11 @@ from support.tiny_llama import TEXTS, write_adapter, write_llama
 
 import tweetstyle.export as exporting
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.export import blocks, disk_needed, export, read_source
+from tweetstyle.export import blocks, export, read_source
 from tweetstyle.export.blocks import LIMITS, cut_into_blocks
-from tweetstyle.export.disk import require_disk
 from tweetstyle.model.base import read_base_model
 from tweetstyle.model.stored_tensors import StoredTensor
+from tweetstyle.plan.export import disk_needed, require_disk
 from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Export, Sampling
 
@@ -100,7 +100,7 @@ def test_every_quantised_tensor_is_libggufs_bytes_of_the_same_weights(model):
 
     base, adapter, exported = model
     source = read_source(base, build_template("text", "Nimzo", base.tokens))
-    from tweetstyle.export.adapter import read_adapter
+    from tweetstyle.model.adapter import read_adapter
 
     merged = read_adapter(adapter, source.plan)
     expected_kinds = {

@@ -12,8 +12,8 @@ from safetensors.numpy import load_file, save_file
 from support.tiny_llama import shapes, write_adapter, write_llama
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.export.adapter import NEUTRAL, READ, REFUSED, WITHOUT_EFFECT, read_adapter
-from tweetstyle.export.llama import read_llama, tensor_plan
+from tweetstyle.model.adapter import NEUTRAL, READ, REFUSED, WITHOUT_EFFECT, read_adapter
+from tweetstyle.model.llama import read_llama, tensor_plan
 
 QUERY = "model.layers.0.self_attn.q_proj.weight"
 

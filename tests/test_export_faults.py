@@ -26,13 +26,15 @@ from support.tiny_llama import CONFIG, write_adapter, write_llama
 import tweetstyle.export as exporting
 from tweetstyle import pipeline
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.export.disk import require_disk
-from tweetstyle.export.imatrix import Imatrix
-from tweetstyle.manifest import Manifest, fingerprints
+from tweetstyle.files import fingerprints
+from tweetstyle.manifest import Manifest
 from tweetstyle.model.base import read_base_model
+from tweetstyle.model.imatrix import Imatrix
+from tweetstyle.plan.export import require_disk
 from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Export, Sampling
-from tweetstyle.road import Road, gate
+from tweetstyle.run import Road
+from tweetstyle.stages import gate
 
 TESTS = Path(__file__).resolve().parent
 LAYERS, SHARDS = 6, 3
@@ -201,7 +203,7 @@ def test_a_disk_that_is_mounted_for_reading_only_is_one_message(model):
 def export_as_nobody(model: str) -> None:
     import tokenizers  # noqa: F401  (loaded while it can be: another user may have no way to the environment)
 
-    from tweetstyle.export.ggml import library
+    from tweetstyle.export.blocks import library
 
     library()
     if os.geteuid() == 0:

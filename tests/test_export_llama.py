@@ -13,8 +13,8 @@ from support.tiny_llama import CONFIG, write_llama, write_tokenizer
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export import check_exportable, read_source
 from tweetstyle.export.blocks import permute
-from tweetstyle.export.llama import read_llama
 from tweetstyle.model.base import read_base_model
+from tweetstyle.model.llama import read_llama
 from tweetstyle.model.stored_tensors import StoredTensor, read_headers
 from tweetstyle.prompt.template import SpecialTokens, build_template
 

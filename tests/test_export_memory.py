@@ -11,8 +11,8 @@ from support.tiny_llama import write_adapter, write_llama
 
 from bench.make_8b import config
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.export.memory import LIBRARIES, memory_needed, require_memory
 from tweetstyle.model.base import BaseModel
+from tweetstyle.plan.export import LIBRARIES, memory_needed, require_memory
 from tweetstyle.recipe import Export
 
 MERGE_AND_VERIFY = f"""{PEAK_OWN_MEMORY}

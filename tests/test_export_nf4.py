@@ -12,11 +12,12 @@ from support.four_bits import SHAPE, loaded_in_4_bits, saved_in_four_bits
 from support.tiny_llama import write_adapter, write_llama
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.export import export, read_source, room_needed
-from tweetstyle.export.imatrix import Imatrix
-from tweetstyle.export.nf4 import STATE, Nf4Tensor, check_digests, nf4_as_trained, only_nf4, read_weights, record
+from tweetstyle.export import export, read_source
 from tweetstyle.inference.likelihood import keep_weights_as_trained, load_adapter, load_model, quiet_libraries
 from tweetstyle.model.base import read_base_model
+from tweetstyle.model.imatrix import Imatrix
+from tweetstyle.model.nf4 import STATE, Nf4Tensor, check_digests, nf4_as_trained, only_nf4, read_weights, record
+from tweetstyle.plan.export import room_needed
 from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Export, Sampling
 from tweetstyle.verify.reference import MergedWeights

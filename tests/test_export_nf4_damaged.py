@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.export.nf4 import STATE, read_weights
+from tweetstyle.model.nf4 import STATE, read_weights
 
 WEIGHT = "model.layers.0.mlp.down_proj.weight"
 DAMAGED = {

@@ -19,8 +19,8 @@ from support.tiny_llama import write_adapter, write_llama
 
 from bench.make_8b import make
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.export import blocks, export, read_adapter, read_source
-from tweetstyle.export.adapter import Delta
+from tweetstyle.export import blocks, export, read_source
+from tweetstyle.model.adapter import Delta, read_adapter
 from tweetstyle.model.base import read_base_model
 from tweetstyle.model.stored_tensors import StoredTensor
 from tweetstyle.prompt.template import build_template

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from gguf import GGMLQuantizationType as Q
 
-from tweetstyle.export.ggml import library, quantize
-from tweetstyle.export.llama import Llama, tensor_plan
-from tweetstyle.export.tensor_types import BASE_TYPES, FALLBACKS, FILE_TYPES, MORE_BITS, more_bits, tensor_type, type_bytes
+from tweetstyle.export.blocks import library, quantize
+from tweetstyle.model.llama import Llama, tensor_plan
+from tweetstyle.model.tensor_types import BASE_TYPES, FALLBACKS, FILE_TYPES, MORE_BITS, more_bits, tensor_type, type_bytes
 from tweetstyle.recipe import Export
 
 LLAMA_3_8B = Llama(32, 4096, 14336, 32, 8, 128, 128256, 8192, 1e-5, 500000.0, None, tied=False)

@@ -11,14 +11,15 @@ from hypothesis import strategies as st
 from support.small_runs import small_training
 from support.tiny_llama import write_llama
 
-from tweetstyle.plan import Card
+from tweetstyle.hardware.card import Card
 from tweetstyle.plan.advice import known_config
+from tweetstyle.plan.lesson import step_count
+from tweetstyle.plan.probe import REMEMBERED, remembered
 from tweetstyle.recipe import Lora, Model
 from tweetstyle.train.metrics import Metrics
 from tweetstyle.train.out_of_memory import (
     LOADING,
     OPTIMIZER,
-    REMEMBERED,
     SAVING,
     VALIDATION,
     OutOfMemory,
@@ -26,11 +27,9 @@ from tweetstyle.train.out_of_memory import (
     does_not_fit,
     no_pinned_memory,
     remember,
-    remembered,
     with_half_the_batch,
     within_memory,
 )
-from tweetstyle.train.packing import step_count
 
 WHY = OutOfMemory("CUDA out of memory. Tried to allocate 2.00 GiB.")
 

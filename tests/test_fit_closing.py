@@ -11,8 +11,8 @@ from support.small_runs import invented_tweets, write_tweets
 from support.tiny_llama import write_adapter, write_llama
 
 from tweetstyle.dataset.held_out import held_out
-from tweetstyle.export.imatrix import read_imatrix
 from tweetstyle.inference.likelihood import score
+from tweetstyle.model.imatrix import read_imatrix
 from tweetstyle.prompt.template import build_template
 from tweetstyle.train.final_scores import close, read_as_trained
 from tweetstyle.train.importance import collect

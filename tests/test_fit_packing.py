@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
+from tweetstyle.plan.lesson import pack_count, step_count
 from tweetstyle.recipe import Training
-from tweetstyle.train.packing import pack_count, step_count
 
 
 def packs_by_trl(lengths, max_length):

@@ -12,8 +12,10 @@ from support.small_runs import small_training
 from support.tiny_llama import write_llama
 
 from tweetstyle.dataset.examples import Document
+from tweetstyle.hardware.card import Card
 from tweetstyle.model.hub import known_config
-from tweetstyle.plan import Card, Probe, decisive_settings, plan_memory, read_probe
+from tweetstyle.plan.memory import plan_memory
+from tweetstyle.plan.probe import Probe, decisive_settings, read_probe
 from tweetstyle.recipe import Lora, Model
 from tweetstyle.train.probe import MOST_STEPS, Measured, in_words, is_due, longest_packs, probe_of, probe_training, write_probe
 

@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.plan import lesson as schedule
+from tweetstyle.plan.lesson import FEWEST_STEPS, VALIDATIONS, carried_out, pack_count, rate_of_few_steps, unusual_rate, warmup
 from tweetstyle.recipe import Training
 from tweetstyle.recipe_yaml import read_recipe
-from tweetstyle.train import schedule
-from tweetstyle.train.packing import pack_count
-from tweetstyle.train.schedule import FEWEST_STEPS, VALIDATIONS, carried_out, rate_of_few_steps, unusual_rate, warmup
 
 RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.yaml"))
 NUMBERS = (20, 40, 100, 1_000, 5_000, 20_000, 200_000)

@@ -9,10 +9,9 @@ from torch.overrides import TorchFunctionMode
 from transformers import AutoModelForCausalLM
 
 from tweetstyle.dataset.examples import Document
-from tweetstyle.inference.forward import input_device, logits_device
+from tweetstyle.inference.forward import BATCH_TOKENS, BYTES_PER_LOGIT, SLICE_BYTES, input_device, logits_device, positions_per_slice
 from tweetstyle.inference.generate import generate_while_training
 from tweetstyle.model.tokenizer import IGNORED
-from tweetstyle.plan.scoring import BATCH_TOKENS, BYTES_PER_LOGIT, SLICE_BYTES, positions_per_slice
 from tweetstyle.recipe import Sampling
 from tweetstyle.train.scoring import largest_batch, score
 

@@ -16,9 +16,9 @@ from support.tiny_llama import write_adapter, write_llama
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export import export
-from tweetstyle.export.ggml import quantize
-from tweetstyle.export.imatrix import Imatrix, read_imatrix, write_imatrix
-from tweetstyle.export.tensor_types import TAKE_IMPORTANCE
+from tweetstyle.export.blocks import quantize
+from tweetstyle.model.imatrix import Imatrix, read_imatrix, write_imatrix
+from tweetstyle.model.tensor_types import TAKE_IMPORTANCE
 from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Export, Sampling
 

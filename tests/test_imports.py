@@ -9,9 +9,9 @@ import pytest
 
 HEAVY = {"torch", "transformers", "unsloth", "trl", "peft", "datasets", "sklearn"}
 LIGHT = [
-    "tweetstyle.cli", "tweetstyle.pipeline", "tweetstyle.road", "tweetstyle.plan.schedule", "tweetstyle.recipe_yaml", "tweetstyle.prompt.template",
+    "tweetstyle.cli", "tweetstyle.pipeline", "tweetstyle.run", "tweetstyle.stages.plan", "tweetstyle.recipe_yaml", "tweetstyle.prompt.template",
     "tweetstyle.model.tokenizer", "tweetstyle.model.base", "tweetstyle.manifest", "tweetstyle.prepare", "tweetstyle.train",
-    "tweetstyle.evaluate", "tweetstyle.export", "tweetstyle.doctor", "tweetstyle.doctor.recipe_checks",
+    "tweetstyle.evaluate", "tweetstyle.export", "tweetstyle.doctor", "tweetstyle.stages.checks",
     "tweetstyle.inference.chat", "tweetstyle.inference.ollama", "tweetstyle.playback",
     "tweetstyle.plan", "tweetstyle.plan.tables",
 ]  # fmt: skip

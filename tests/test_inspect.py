@@ -18,8 +18,8 @@ import pytest
 from support.inspecting import an_id, inspect, posts, refused, shown
 from support.x_archives import FORBIDDEN, GENERATIONS, SECRET, write_archive
 
+from tweetstyle.cleaning.clean import clean
 from tweetstyle.inspect.summary import MOST_CLEANED, SAMPLES, Inventory, take_inventory
-from tweetstyle.prepare.clean import clean
 from tweetstyle.recipe import Data
 from tweetstyle.sources import open_archive
 

@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from tweetstyle.doctor.torch_build import read_xformers_cuda
+from tweetstyle.doctor.card import read_xformers_cuda
 from tweetstyle.doctor.versions import upper_bound
 
 PROJECT = Path(__file__).resolve().parents[1]

@@ -7,7 +7,7 @@ import ipaddress
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tweetstyle.loopback import OLLAMA_PORT, NoAddress, is_loopback, parse_address
+from tweetstyle.offline import OLLAMA_PORT, NoAddress, is_loopback, parse_address
 
 
 @given(st.ip_addresses())

@@ -7,7 +7,8 @@ import hashlib
 import pytest
 
 from tweetstyle import manifest
-from tweetstyle.manifest import Manifest, fingerprint, settings_digest, why_stale
+from tweetstyle.files import fingerprint
+from tweetstyle.manifest import Manifest, settings_digest, why_stale
 
 
 @pytest.fixture

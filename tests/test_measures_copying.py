@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from tweetstyle.evaluate import spans
-from tweetstyle.evaluate.copying import SPAN_CHARACTERS, SPAN_WORDS, copying, find_copies, longest_copies, words_of
+from tweetstyle.text import copying as spans
+from tweetstyle.text.copying import SPAN_CHARACTERS, SPAN_WORDS, copying, find_copies, longest_copies, words_of
 
 SENTENCE = "Le facteur a laissé hier un colis énorme devant la porte du voisin, sans même sonner une seule fois 📦"
 

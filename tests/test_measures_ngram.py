@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tweetstyle.evaluate.ngram import BEGIN, END, SYMBOLS, ngram_bits, train_ngrams
+from tweetstyle.evaluate.baselines import BEGIN, END, SYMBOLS, ngram_bits, train_ngrams
 
 SAMPLE = Path(__file__).parents[1] / "data" / "sample" / "tweets.csv"
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from tweetstyle.evaluate.intervals import bootstrap_t, difference_of_ratios
-from tweetstyle.evaluate.shares import effective_size, mean_between, share, share_difference
+from tweetstyle.statistics.intervals import bootstrap_t, difference_of_ratios
+from tweetstyle.statistics.shares import effective_size, mean_between, share, share_difference
 
 
 def hits(successes: int, count: int) -> np.ndarray:

@@ -7,17 +7,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tweetstyle.cleaning.clean import clean
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.evaluate.diversity import diversity
+from tweetstyle.evaluate.adherence import NEUTRAL, QUESTIONS, obedience, other_people, specificity, stems
 from tweetstyle.evaluate.habits import distance, find_habits, habit_shares
-from tweetstyle.evaluate.intervals import bootstrap_t
-from tweetstyle.evaluate.obedience import QUESTIONS, obedience, stems
-from tweetstyle.evaluate.specificity import NEUTRAL, other_people, specificity
-from tweetstyle.evaluate.style import Real, measure
+from tweetstyle.evaluate.style import Real, diversity, measure
 from tweetstyle.evaluate.written import Ask, Written
-from tweetstyle.prepare.clean import clean
 from tweetstyle.recipe import Data
 from tweetstyle.records import SourceTweet, Tweet
+from tweetstyle.statistics.intervals import bootstrap_t
 
 SUBJECTS = "neige vélo soupe autobus jardin piano marché canal fromage école musée forêt".split()
 

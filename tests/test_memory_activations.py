@@ -6,8 +6,8 @@ import pytest
 import torch
 from support.live_bytes import LiveBytes, fake_llama, nbytes, on_a_fake_cpu
 
+from tweetstyle.model.config import read_shape
 from tweetstyle.model.hub import known_config
-from tweetstyle.model.shape import read_shape
 from tweetstyle.plan.activations import checkpoints, loss_bytes, plain_loss, transformers_layer, unsloth_layer
 from tweetstyle.recipe import Lora, Model
 

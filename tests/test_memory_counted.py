@@ -9,7 +9,7 @@ import pytest
 
 from tweetstyle.hardware.card import GIB, Card
 from tweetstyle.model.hub import known_config
-from tweetstyle.plan import plan_memory
+from tweetstyle.plan.memory import plan_memory
 from tweetstyle.plan.phases import LOAD, SAMPLES, TRAINING, VALIDATION
 from tweetstyle.recipe import Lora, Model, Training
 

@@ -15,11 +15,19 @@ from rich.console import Console
 
 from tweetstyle.hardware.card import DISPLAY, Card, named_card
 from tweetstyle.model.hub import known_config
-from tweetstyle.plan import how_to_fit, largest_that_fit, memory_table, plan_memory, plan_on, sizes_that_fit, what_to_change
-from tweetstyle.plan.advice import LENGTH_STEP, with_rank, with_training
-from tweetstyle.plan.memory import CUBLAS_WORKSPACE, CUDA_CONTEXT, duration, hours, plan_on_cpu
+from tweetstyle.plan.advice import (
+    LENGTH_STEP,
+    how_to_fit,
+    largest_that_fit,
+    plan_on,
+    sizes_that_fit,
+    what_to_change,
+    with_rank,
+    with_training,
+)
+from tweetstyle.plan.memory import CUBLAS_WORKSPACE, CUDA_CONTEXT, duration, hours, plan_memory, plan_on_cpu
 from tweetstyle.plan.phases import EVALUATION, TRAINING
-from tweetstyle.plan.table_of_memory import WIDTH, memory_bar
+from tweetstyle.plan.tables import WIDTH, memory_bar, memory_table
 from tweetstyle.recipe import Lora, Model, Training
 
 GIB = 2**30
@@ -301,7 +309,7 @@ def test_hours_are_not_measured_until_a_speed_is():
 
 
 def test_the_plan_needs_no_torch():
-    program = "import json, sys, tweetstyle.plan\nfrom tweetstyle.plan.table_of_memory import memory_table\nprint(json.dumps(sorted(sys.modules)))"
+    program = "import json, sys, tweetstyle.plan\nfrom tweetstyle.plan.tables import memory_table\nprint(json.dumps(sorted(sys.modules)))"
     loaded = set(json.loads(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout))
     assert "tweetstyle.plan.memory" in loaded and not loaded & {"torch", "numpy", "transformers", "rich", "pandas"}
 

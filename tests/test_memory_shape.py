@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from support.live_bytes import fake_llama, nbytes
 
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.model.config import read_shape
 from tweetstyle.model.hub import KNOWN, known_config
-from tweetstyle.model.shape import read_shape
 from tweetstyle.plan.weights import States, base_weights, gradient_bytes, nf4_bytes, optimizer_states, trained_parameters, trained_tensors
 from tweetstyle.recipe import Lora, Model, Training
 

@@ -9,7 +9,7 @@ import pytest
 from support.traced_step import TracedStep
 
 from tweetstyle.model.hub import known_config
-from tweetstyle.plan import plan_memory
+from tweetstyle.plan.memory import plan_memory
 from tweetstyle.recipe import Lora, Model, Training
 
 TINY = known_config("Llama 3 8B") | {

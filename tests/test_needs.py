@@ -15,13 +15,14 @@ from test_imports import HEAVY
 
 from tweetstyle.cli import fit_command, tweetstyle
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.hardware.ram import machine_memory
+from tweetstyle.hardware.card import find_card
+from tweetstyle.hardware.gpu import machine_memory
 from tweetstyle.manifest import Manifest
 from tweetstyle.model.base import read_base_model
 from tweetstyle.model.hub import HUB, KNOWN, known_config, known_model
-from tweetstyle.plan import decisive_settings, find_card, other_settings, read_probe
+from tweetstyle.plan.probe import decisive_settings, other_settings, read_probe
 from tweetstyle.recipe import Lora, Model, Training
-from tweetstyle.road import Road
+from tweetstyle.run import Road
 from tweetstyle.train.out_of_memory import OutOfMemory, remember
 
 GIB = 2**30
@@ -359,7 +360,7 @@ def test_a_dry_run_without_the_model_shows_what_it_needs_and_how_to_get_it(whole
 
 def test_doctor_and_plan_count_what_others_hold_once(whole):
     """What is free is what others leave: against it stands the run's own need alone."""
-    from tweetstyle.doctor.recipe_checks import asked_of
+    from tweetstyle.stages.checks import asked_of
 
     put_a_card(whole, "RTX 3060, 12288, 7168")
     write_recipe(method="lora")

@@ -11,9 +11,9 @@ import pytest
 
 from tweetstyle import pipeline
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.manifest import fingerprint
-from tweetstyle.road.identity import set_aside_other_run
-from tweetstyle.road.stage import Stage
+from tweetstyle.files import fingerprint
+from tweetstyle.run import set_aside_other_run
+from tweetstyle.stages.stage import Stage
 
 
 @pytest.fixture

@@ -10,13 +10,14 @@ import pytest
 from click.testing import CliRunner
 
 from tweetstyle.cli import fit_command
+from tweetstyle.console import size
 from tweetstyle.model.base import read_base_model
-from tweetstyle.plan import read_shape, trained_parameters
+from tweetstyle.model.config import read_shape
 from tweetstyle.plan.disk import disk_needed
+from tweetstyle.plan.weights import trained_parameters
 from tweetstyle.recipe_yaml import read_recipe
 from tweetstyle.records import SourceTweet
-from tweetstyle.road import Road
-from tweetstyle.sizes import size
+from tweetstyle.run import Road
 
 ROOT = Path(__file__).parents[1]
 

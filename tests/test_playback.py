@@ -17,9 +17,9 @@ from support.small_runs import write_tweets
 from tweetstyle.dataset.messages import messages_path, read_messages
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.inference.ollama import OllamaClient, OllamaLost
-from tweetstyle.playback import collect, judge, playback, rejected_path, show_some
+from tweetstyle.playback import collect, pairs, playback, rejected_path, show_some, table
+from tweetstyle.playback import filters as judge
 from tweetstyle.playback.cache import FILE, Answer, Cache
-from tweetstyle.playback.shown import pairs, table
 from tweetstyle.recipe import Playback
 from tweetstyle.records import REPLY, TWEET, Tweet
 

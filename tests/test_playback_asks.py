@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tweetstyle.playback.asks import choose, kind_of, main_language
+from tweetstyle.playback.selection import choose, kind_of, main_language
 from tweetstyle.recipe import Playback
 from tweetstyle.records import REPLY, TWEET, Tweet
 

@@ -7,10 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tweetstyle.playback import checks
-from tweetstyle.playback.alike import THRESHOLD, Alike, bare_words
-from tweetstyle.playback.asks import Ask
 from tweetstyle.playback.checks import is_kind, runs, tidy, whats_wrong
 from tweetstyle.playback.prompt import shown, told
+from tweetstyle.playback.selection import THRESHOLD, Alike, Ask, bare_words
 
 TWEET = "le fond de l'air est mou, pis mon chat dort dans le carré de soleil qui avance 🦊"
 

@@ -17,7 +17,8 @@ from support.playing_back import RECIPE, asks_back
 
 from tweetstyle import cli, pipeline
 from tweetstyle.dataset.messages import SPLITS_WITH_MESSAGES, messages_path, read_messages
-from tweetstyle.playback import collect, judge
+from tweetstyle.playback import collect
+from tweetstyle.playback import filters as judge
 from tweetstyle.playback.cache import FILE, Cache
 
 GERMAN = (

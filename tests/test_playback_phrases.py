@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tweetstyle.playback.alike import Alike
-from tweetstyle.playback.asks import Ask
 from tweetstyle.playback.checks import EMPTY, INSTRUCTION, is_kind, tidy, whats_wrong
+from tweetstyle.playback.selection import Alike, Ask
 
 ABOUT = """
 Here is a remark from a friend:

@@ -11,10 +11,9 @@ from hypothesis import strategies as st
 
 from tweetstyle.dataset.messages import KINDS
 from tweetstyle.playback import prompt
-from tweetstyle.playback.alike import Alike, bare_words
-from tweetstyle.playback.asks import Ask
 from tweetstyle.playback.checks import is_kind, runs
 from tweetstyle.playback.prompt import WORDS, as_data, prompt_digest, shown, told, turns
+from tweetstyle.playback.selection import Alike, Ask, bare_words
 from tweetstyle.text.languages import languages_of
 
 SPECIAL = (

@@ -6,10 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tweetstyle.playback.alike import Alike
-from tweetstyle.playback.asks import Ask
 from tweetstyle.playback.checks import REFUSAL, whats_wrong
 from tweetstyle.playback.refusals import is_refusal
+from tweetstyle.playback.selection import Alike, Ask
 
 REFUSED = """
 Je ne peux pas créer de contenu offensant.

@@ -13,11 +13,11 @@ from support.playing_back import RECIPE, asks_back
 from bench.playback import cached_and_checked
 from tweetstyle import cli, pipeline
 from tweetstyle.dataset.messages import messages_path, read_messages
-from tweetstyle.doctor.recipe_checks import messages_check
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.manifest import Manifest
-from tweetstyle.playback import judge
-from tweetstyle.road import Road
+from tweetstyle.playback import filters as judge
+from tweetstyle.run import Road
+from tweetstyle.stages.checks import messages_check
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_the_stage_is_done_once_and_again_only_when_what_decides_a_message_chang
     with pytest.raises(TweetstyleError, match="playback comes first"):
         pipeline.run_stage(recipe, "fit", force=False)
     pipeline.run_stage(recipe, "playback", force=False)
-    from tweetstyle.plan.schedule import _files
+    from tweetstyle.stages.plan import _files
 
     planned = {Path(name) for name in _files(Road(recipe).recipe)}
     made = {path.relative_to(tmp_path) for path in (tmp_path / "data").rglob("*") if path.is_file()}

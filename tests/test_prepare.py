@@ -20,7 +20,8 @@ from rich.console import Console
 import tweetstyle.prepare as stage
 from tweetstyle.dataset.threads import conversations, with_messages
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.prepare import funnel, prepare
+from tweetstyle.prepare import prepare
+from tweetstyle.prepare.report import funnel
 from tweetstyle.prompt.template import SpecialTokens, build_template
 from tweetstyle.recipe import Data, Prompt
 from tweetstyle.records import REPLY, SPLITS, TWEET, read_split

@@ -7,8 +7,8 @@ from datetime import date
 import pytest
 from support.cleaning import cleaned, reason
 
-from tweetstyle.prepare.clean import RULES, is_stock_reply
-from tweetstyle.prepare.duplicates import Twin, twins
+from tweetstyle.cleaning.clean import RULES, is_stock_reply
+from tweetstyle.cleaning.near_duplicates import Twin, twins
 from tweetstyle.records import TWEET
 
 EXAMPLES = {

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.cleaning import NOON, cleaned, kept, reason
 
-from tweetstyle.prepare.clean import clean
+from tweetstyle.cleaning.clean import clean
 from tweetstyle.recipe import Data
 from tweetstyle.records import REPLY, TWEET, SourceTweet
 

@@ -13,8 +13,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tweetstyle.prepare.duplicates import KEPT, LATEST, Twin, clusters, folded, grams, jaccard, to_drop, twins
-from tweetstyle.prepare.minhash import CROWD, bands_and_rows, gram_hashes
+from tweetstyle.cleaning.near_duplicates import (
+    CROWD,
+    KEPT,
+    LATEST,
+    Twin,
+    bands_and_rows,
+    clusters,
+    folded,
+    gram_hashes,
+    grams,
+    jaccard,
+    to_drop,
+    twins,
+)
 
 WORDS = "le chat la neige tombe sur nous encore demain bus retard café hiver quelle journée vraiment oui non peut-être soleil".split()
 

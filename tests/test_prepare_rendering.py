@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from tweetstyle import prepare as stage
 from tweetstyle.cli import tweetstyle
-from tweetstyle.prepare.rendering import only_the_lines_differ
+from tweetstyle.prepare.outputs import only_the_lines_differ
 from tweetstyle.prompt.template import SpecialTokens, build_template
 
 SAMPLE = Path(__file__).parents[1] / "data" / "sample" / "tweets.csv"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tweetstyle.prepare.repeated import automatic_templates, mask, over_cap
-from tweetstyle.prepare.split import seeded_bytes
+from tweetstyle.cleaning.repeated import automatic_templates, mask, over_cap
+from tweetstyle.records import seeded_bytes
 
 WORDS = "le chat la pluie un bus trois oies du pain ma tante deux fois rien dehors demain encore le voisin une soupe".split()
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tweetstyle.prepare.handles import mask_handles
-from tweetstyle.prepare.scrub import is_card, is_iban, scrub
+from tweetstyle.cleaning.clean import mask_handles
+from tweetstyle.cleaning.scrub import is_card, is_iban, scrub
 
 # Keys are put together here so that no scanner of repositories takes them for real ones.
 A1 = "a1B2c3D4e5F6g7H8i9J0"

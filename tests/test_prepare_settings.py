@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from support.cleaning import cleaned, reason
 
-from tweetstyle.prepare.archive_rules import Candidate, apply
-from tweetstyle.prepare.report_reasons import REASONS as EXPLAINED
+from tweetstyle.cleaning.archive_rules import Candidate, apply
+from tweetstyle.prepare.report import REASONS as EXPLAINED
 from tweetstyle.recipe import Data
 
 OF_THE_SOURCE = {"duplicate id", "earlier edit"}

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from tweetstyle.cleaning.near_duplicates import chronological, clusters, twins
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.prepare.duplicates import chronological, clusters, twins
 from tweetstyle.prepare.split import Splits, joined, leak, split
 from tweetstyle.recipe import Data
 from tweetstyle.records import Tweet

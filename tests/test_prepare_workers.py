@@ -18,10 +18,10 @@ from tweetstyle.prepare import _clear_if_a_worker_dies, prepare
 from tweetstyle.prepare import workers as module
 from tweetstyle.prepare.subjects import CHUNK, Subjects, merged
 from tweetstyle.prepare.topics import learn_archive, topic_of
-from tweetstyle.prepare.words import words_of
 from tweetstyle.prepare.workers import Here, start_workers
 from tweetstyle.prompt.template import SpecialTokens, build_template
 from tweetstyle.recipe import Data, Prompt
+from tweetstyle.text.words import words_of
 
 PROJECT = Path(__file__).parents[1]
 SAMPLE = PROJECT / "data" / "sample" / "tweets.csv"

@@ -23,7 +23,8 @@ import pytest
 from support.x_archives import OTHER, Post, write_archive
 
 from tweetstyle.inspect.summary import take_inventory
-from tweetstyle.prepare import Prepared, prepare
+from tweetstyle.prepare import prepare
+from tweetstyle.prepare.report import Prepared
 from tweetstyle.prompt.template import SpecialTokens, build_template
 from tweetstyle.recipe import Data, Prompt
 from tweetstyle.records import Tweet, read_split

@@ -13,8 +13,7 @@ import pytest
 from scipy.stats import chisquare
 from support.html_page import Page
 
-from tweetstyle.report.blind import FEWEST, Text, write_blind
-from tweetstyle.report.blind_items import bare, level, tossed_sides
+from tweetstyle.report.blind import FEWEST, Text, bare, level, tossed_sides, write_blind
 from tweetstyle.report.blind_words import words
 
 WORDS = "train late coffee rain winter bread stairs window keys market garden noise river bridge paper lamp".split()

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.html_page import VOID, Page
 
-from tweetstyle.prepare.report_charts import Column, column_chart, tick_label, ticks
+from tweetstyle.pages.charts import Column, column_chart, tick_label, ticks
 from tweetstyle.report.charts import BOTTOM, HEIGHT, TOP, curve
-from tweetstyle.report.words import Say
+from tweetstyle.wording.words import Say
 
 VOID |= {"circle", "polyline", "line", "rect"}
 

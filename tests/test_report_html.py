@@ -8,15 +8,16 @@ from dataclasses import replace
 import pytest
 from support.html_page import Page
 
-from tweetstyle.prepare import REASONS
-from tweetstyle.prepare.report import Prepared, bar, percent
-from tweetstyle.prepare.report_charts import THINNEST
+from tweetstyle.cleaning.enough import REASONS
+from tweetstyle.console import bar, percent
+from tweetstyle.pages.charts import THINNEST
+from tweetstyle.pages.style import STYLE
+from tweetstyle.prepare.report import REASONS as EXPLAINED
+from tweetstyle.prepare.report import Prepared
 from tweetstyle.prepare.report_html import LONGEST_SAMPLE, PURPOSE, report_html
-from tweetstyle.prepare.report_reasons import REASONS as EXPLAINED
-from tweetstyle.prepare.report_style import STYLE
-from tweetstyle.prepare.report_times import LONG_TWEET, by_year
+from tweetstyle.prepare.report_times import LONG_TWEET
 from tweetstyle.recipe import Data
-from tweetstyle.records import SPLITS, Dropped, Tweet
+from tweetstyle.records import SPLITS, Dropped, Tweet, by_year
 from tweetstyle.text.visible import visible
 
 HOSTILE = "</p><script>alert(1)</script><img src=https://evil.example/x onerror=\"alert('2')\"> & \x00\x1b[31m \ud800 a\u202eb\u2066c\u200b"

@@ -11,10 +11,11 @@ from string import Formatter
 import pytest
 from support.html_page import VOID, Page
 
-from tweetstyle.evaluate.specificity import NEUTRAL, OTHER_TIMES
-from tweetstyle.report import RunFiles, State, run_report, verdict
-from tweetstyle.report.verdict import answers, best_validation, take_off
-from tweetstyle.report.words import WORDS, Say
+from tweetstyle.evaluate.adherence import NEUTRAL, OTHER_TIMES
+from tweetstyle.report import RunFiles, State, run_report
+from tweetstyle.wording import verdict
+from tweetstyle.wording.verdict import answers, best_validation, take_off
+from tweetstyle.wording.words import WORDS, Say
 
 HOSTILE = '<script>document.title="ran"</script><img src=x onerror="document.title=\'ran\'"> " \u202e end'
 VOID |= {"circle", "polyline"}
@@ -447,11 +448,11 @@ def test_sentences_of_the_files_are_said_in_the_readers_language(tmp_path):
     """Every sentence that evaluate can leave has its French one: made here by evaluate itself."""
     from dataclasses import replace
 
-    from tweetstyle.evaluate.intervals import Interval
     from tweetstyle.evaluate.result import Likelihood, SplitResult, warnings_in_words
-    from tweetstyle.report.sentences_fr import in_french
+    from tweetstyle.statistics.intervals import Interval
     from tweetstyle.verify.checks import Check
     from tweetstyle.verify.page import verdict as gate_verdict
+    from tweetstyle.wording.sentences_fr import in_french
 
     def gain(low, high, clusters=40):
         return Interval(0.5, low, high, 0.95, clusters)
@@ -487,7 +488,7 @@ def test_every_note_on_the_style_is_said_in_french():
     """Notes as evaluate makes them: too few test tweets, too few training tweets, lengths too unlike."""
     from tweetstyle.evaluate.style import Real, measure
     from tweetstyle.evaluate.written import Ask, Written
-    from tweetstyle.report.sentences_fr import in_french
+    from tweetstyle.wording.sentences_fr import in_french
 
     def notes(tweets: int, longer: int) -> list[str]:
         real, days = [f"un matin avec le café numéro {i}" for i in range(tweets)], [f"day {i}" for i in range(tweets)]
@@ -588,10 +589,10 @@ def test_what_the_probe_measured_stands_beside_the_plan_and_the_run(tmp_path):
 
 
 def test_reasons_and_checks_have_their_french():
-    from tweetstyle.prepare import REASONS
-    from tweetstyle.report.words_fr import CHECKS
-    from tweetstyle.report.words_fr import REASONS as FRENCH
+    from tweetstyle.cleaning.enough import REASONS
     from tweetstyle.verify.page import MEANING
+    from tweetstyle.wording.words_fr import CHECKS
+    from tweetstyle.wording.words_fr import REASONS as FRENCH
 
     assert set(FRENCH) == set(REASONS) and set(CHECKS) == set(MEANING)
     assert Say("fr").reason("link only") == "lien seul" and Say("en").reason("link only") == "link only"
@@ -670,7 +671,7 @@ def test_messages_are_told_of_the_run_that_was_trained_on_them_alone(tmp_path):
 def test_every_reason_of_playback_has_its_words():
     from tweetstyle.dataset.messages import KINDS
     from tweetstyle.playback.checks import REASONS
-    from tweetstyle.report import words_en, words_fr
+    from tweetstyle.wording import words_en, words_fr
 
     assert set(words_en.REJECTED) == set(words_fr.REJECTED) == set(REASONS)
     assert all(f"d_{kind}" in WORDS["en"] for kind in KINDS)

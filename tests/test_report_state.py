@@ -17,8 +17,8 @@ from test_report_page import HOSTILE, curve, evaluation
 from tweetstyle import pipeline
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.report import RunFiles, State, run_report
-from tweetstyle.road.stage import Stage
-from tweetstyle.road.told import training_in_report
+from tweetstyle.stages.report import training_in_report
+from tweetstyle.stages.stage import Stage
 
 VOID |= {"circle", "polyline"}
 AT = datetime(2026, 11, 29, 20, 31, 5)
@@ -152,7 +152,7 @@ def test_a_training_has_its_page_from_the_start_and_each_validation_is_on_it_at_
 
 def test_the_closing_measurement_is_told_with_the_time_at_which_this_command_started(road, monkeypatch):
     """A session that began at 20:31:05; its training ended later."""
-    from tweetstyle.report import state
+    from tweetstyle.report import files as state
 
     times = [AT]
     monkeypatch.setattr(state, "now", lambda: times[-1])
@@ -167,7 +167,7 @@ def test_the_closing_measurement_is_told_with_the_time_at_which_this_command_sta
 
 def test_a_page_that_is_rewritten_by_the_clock_alone(road, monkeypatch):
     """A step that takes long: the time on the page goes on."""
-    from tweetstyle.report import state
+    from tweetstyle.report import files as state
 
     monkeypatch.setattr(state, "REWRITTEN_EVERY", 0.01)
     with training_in_report(road):

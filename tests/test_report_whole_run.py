@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from support.html_page import Page
 
+from tweetstyle.console import percent
 from tweetstyle.prepare import prepare
-from tweetstyle.prepare.report import percent
 from tweetstyle.prepare.report_times import LONG_TWEET
 from tweetstyle.prompt.template import SpecialTokens, build_template
 from tweetstyle.recipe import Data, Prompt

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.terminal import Terminal
 
-from tweetstyle.screen import wrapped
+from tweetstyle.console import wrapped
 from tweetstyle.verify.checks import Check
 from tweetstyle.verify.page import page
 
@@ -66,7 +66,7 @@ def test_a_tweet_and_a_name_are_written_as_they_are_whatever_the_locale(project)
     assert "neigé « encore » … voilà 🙂" in (project / "out" / "tweets_tous_nettoyes.csv").read_text(encoding="utf-8")
 
 
-SAY = "from tweetstyle.screen import print_in_any_encoding, say; print_in_any_encoding(); say({!a}, err=False, fg='red')"
+SAY = "from tweetstyle.console import print_in_any_encoding, say; print_in_any_encoding(); say({!a}, err=False, fg='red')"
 
 
 @pytest.mark.parametrize("setting", ENCODINGS)

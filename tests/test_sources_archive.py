@@ -14,7 +14,7 @@ from support.x_archives import ACCOUNT, GENERATIONS, Post, write_archive
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.sources import DUPLICATE_ID, open_archive
-from tweetstyle.sources.inputs import files_of
+from tweetstyle.sources.recognise import files_of
 
 CSV = "id_tweet,texte,date_creation\n1050118621198921728,un,2018-10-10 20:19:24\n17,deux,2018-10-11 00:00:00\n"
 JSON = '{"id": "17", "text": "deux encore"}\n{"id": "18", "text": "trois"}\n'

@@ -15,9 +15,9 @@ import pytest
 from support.x_archives import Post, files_of, write_archive
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.sources import zip_source
+from tweetstyle.sources import containers as zip_source
+from tweetstyle.sources.containers import ZipMembers
 from tweetstyle.sources.x_archive import read_x_archive, size_of
-from tweetstyle.sources.zip_source import ZipMembers
 
 POSTS = [
     Post(

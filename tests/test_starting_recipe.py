@@ -13,12 +13,13 @@ from support.inspecting import inspect, posts, refused, shown
 from support.x_archives import write_archive
 
 from tweetstyle.cli import fit_command
+from tweetstyle.dataset.held_out import training_count
 from tweetstyle.inspect.starting_recipe import LONGEST, PLACEHOLDER, recipe_text, schedule, style_of
 from tweetstyle.inspect.summary import take_inventory
-from tweetstyle.prepare.split import split, training_count
+from tweetstyle.plan.lesson import VALIDATIONS, carried_out
+from tweetstyle.prepare.split import split
 from tweetstyle.recipe_yaml import read_recipe
 from tweetstyle.records import Tweet
-from tweetstyle.train.schedule import VALIDATIONS, carried_out
 
 SAMPLE = Path(__file__).parents[1] / "data" / "sample" / "tweets.csv"
 

@@ -31,11 +31,10 @@ from tweetstyle.records import Tweet
 from tweetstyle.verify.checks import BITS_LIMITS, KL_LIMITS, Check, within
 from tweetstyle.verify.conversion import divergence
 from tweetstyle.verify.gate import Trained, rejected_types, remarks, set_aside, verify
-from tweetstyle.verify.hard_strings import HARD_STRINGS
 from tweetstyle.verify.page import page, verdict, write_parity
 from tweetstyle.verify.reference import MergedWeights
 from tweetstyle.verify.stop import marks, stops
-from tweetstyle.verify.tokens import asked, tokens_in_llama_cpp
+from tweetstyle.verify.tokens import HARD_STRINGS, asked, tokens_in_llama_cpp
 
 TYPES = ("f32", "f16", "bf16", "q8_0")
 SECTION, SAMPLING = Export(types=TYPES, gate_answers=3), Sampling(num_predict=6)

@@ -13,8 +13,7 @@ from support.tiny_llama import CONFIG, write_adapter, write_llama
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export import read_source
-from tweetstyle.model.base import read_base_model
-from tweetstyle.model.outline import outline_base_model
+from tweetstyle.model.base import outline_base_model, read_base_model
 from tweetstyle.model.stored_tensors import read_headers
 from tweetstyle.prompt.template import build_template
 from tweetstyle.verify.conversion import divergence

@@ -10,8 +10,8 @@ from support.tiny_llama import write_adapter, write_llama
 
 from tweetstyle.evaluate import written
 from tweetstyle.evaluate.baselines import Examples
-from tweetstyle.evaluate.written import AnswerFile, Ask, Written, as_read, asks_of, prompt_ids, write
-from tweetstyle.inference.generate import Answer
+from tweetstyle.evaluate.written import AnswerFile, Ask, Written, asks_of, prompt_ids, write
+from tweetstyle.inference.generate import Answer, as_read
 from tweetstyle.inference.likelihood import load_adapter, load_model
 from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Sampling

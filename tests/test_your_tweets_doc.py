@@ -8,14 +8,13 @@ from pathlib import Path
 import pytest
 from support.cleaning import cleaned, reason
 
-from tweetstyle.prepare import REASONS
-from tweetstyle.prepare.clean import RULES
+from tweetstyle.cleaning.clean import RULES
+from tweetstyle.cleaning.enough import FEWEST, REASONS
 from tweetstyle.prepare.outputs import output_paths
-from tweetstyle.prepare.report_reasons import REASONS as EXPLAINED
-from tweetstyle.prepare.split import FEWEST
+from tweetstyle.prepare.report import REASONS as EXPLAINED
 from tweetstyle.recipe import Data
 from tweetstyle.sources import open_archive
-from tweetstyle.sources.columns import NAMES
+from tweetstyle.sources.csv_source import NAMES
 from tweetstyle.sources.dates import read_date
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "your-tweets.md"

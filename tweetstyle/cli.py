@@ -11,9 +11,9 @@ from typing import Any
 import click
 
 from tweetstyle import __version__
+from tweetstyle.console import ignore_syntax_warnings, print_in_any_encoding, restart_in_utf8_mode, say, typed
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.offline import keep_offline, without_triton_in_torch
-from tweetstyle.screen import ignore_syntax_warnings, print_in_any_encoding, restart_in_utf8_mode, say, typed
 
 STAGE = click.Choice(["prepare", "playback", "fit", "evaluate", "export"], case_sensitive=False)
 

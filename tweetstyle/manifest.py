@@ -8,30 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tweetstyle.files import complete_file, read_back
+from tweetstyle.files import complete_file, fingerprint, read_back
 from tweetstyle.model.pickles import A_PROGRAM, pickled
-
-WHOLE_FILE_LIMIT = 256 * 2**20
-SAMPLED_BLOCKS, BLOCK = 64, 2**20
-
-
-def fingerprint(path: Path) -> str:
-    """SHA-256 over a file: whole up to 256 MiB; beyond, over its size and 64 blocks of 1 MiB spread evenly, ends included.
-
-    A 16 GB base model would take half a minute to read whole before every command; a replaced or
-    truncated shard changes the sampled digest as surely as the whole one.
-    """
-    size = path.stat().st_size
-    digest = hashlib.sha256(str(size).encode())
-    with path.open("rb") as stream:
-        if size <= WHOLE_FILE_LIMIT:
-            while block := stream.read(BLOCK):
-                digest.update(block)
-        else:
-            for index in range(SAMPLED_BLOCKS):
-                stream.seek((size - BLOCK) * index // (SAMPLED_BLOCKS - 1))
-                digest.update(stream.read(BLOCK))
-    return digest.hexdigest()
 
 
 def settings_digest(settings: Any) -> str:
@@ -82,11 +60,6 @@ def _instead_of(missing: Path) -> str:
     """Of weights that are missing, the pickle that lies in their place, and why it is none."""
     named = pickled(missing.parent) if missing.suffix == ".safetensors" else []
     return f"; {named[0]} beside it is not read: {A_PROGRAM}, and only safetensors files are loaded" if named else ""
-
-
-def fingerprints(paths: list[Path], relative_to: Path | None = None) -> dict[str, str]:
-    """path → fingerprint for each file, the paths as given or relative to a directory."""
-    return {str(p.relative_to(relative_to) if relative_to else p): fingerprint(p) for p in paths}
 
 
 def changed_settings(old: Any, new: Any, key: str = "") -> list[str]:

@@ -1,8 +1,10 @@
-"""What the libraries read when they are imported: it keeps them off the network (docs/privacy.md says what each would send)."""
+"""Keeps libraries off the network, and tells this machine's own addresses from others."""
 
 from __future__ import annotations
 
+import ipaddress
 import os
+from urllib.parse import urlsplit
 
 OFFLINE = {
     "HF_HUB_OFFLINE": "1",
@@ -26,3 +28,41 @@ def without_triton_in_torch() -> None:
     (github.com/pytorch/pytorch/issues/196977).
     """
     os.environ["TORCH_DISABLE_NATIVE_JIT"] = "1"
+
+
+OLLAMA_PORT = 11434
+
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""What makes a server listen everywhere means this machine to a client."""
+
+
+class NoAddress(ValueError):
+    """A text that is no http address."""
+
+
+def parse_address(value: str) -> tuple[str, int]:
+    """Host and port of an address in the forms that Ollama takes: host, host:port, http://host:port.
+
+    Raises NoAddress; for a path too, which a person would believe to be asked (Ollama's own API has none before /api).
+    """
+    scheme, separator, rest = value.strip().strip("\"'").rpartition("://")
+    if rest.count(":") > 1 and not rest.startswith("["):
+        rest = f"[{rest}]"
+    try:
+        parts = urlsplit(f"http://{rest}")
+        host, port = parts.hostname or "127.0.0.1", parts.port or (80 if separator else OLLAMA_PORT)
+    except ValueError as error:
+        raise NoAddress(str(error)) from error
+    if scheme not in ("", "http"):
+        raise NoAddress(f"{scheme} is not http")
+    if (path := f"{parts.path}{'?' * bool(parts.query)}{parts.query}{'#' * bool(parts.fragment)}{parts.fragment}") not in ("", "/"):
+        raise NoAddress(f"{path} behind host and port is not read")
+    return EVERYWHERE.get(host, host), port
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine by its own digits, or is called localhost; no other name is asked for, for asking tells."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

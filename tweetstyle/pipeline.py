@@ -13,18 +13,17 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tweetstyle.console import say
 from tweetstyle.errors import RecipeErrors, TweetstyleError
 from tweetstyle.files import clear_os_errors
-from tweetstyle.hardware.nvidia import observe_card
+from tweetstyle.hardware.gpu import observe_card
 from tweetstyle.manifest import Manifest, changed_settings
 from tweetstyle.prompt.template import NO_TOPIC
 from tweetstyle.recipe import Recipe
 from tweetstyle.recipe_yaml import located
-from tweetstyle.road import Road
-from tweetstyle.road.identity import set_aside_other_run
-from tweetstyle.road.stage import Stage, show
-from tweetstyle.road.told import stage_in_report
-from tweetstyle.screen import say
+from tweetstyle.run import Road, set_aside_other_run
+from tweetstyle.stages.report import stage_in_report
+from tweetstyle.stages.stage import Stage, show
 from tweetstyle.train.card_errors import one_message_where_the_card_fails
 
 if TYPE_CHECKING:
@@ -94,7 +93,7 @@ def verify(path: Path) -> None:
 
 def dry_run(path: Path) -> None:
     """Prints the whole plan; writes nothing but a temporary directory that it removes."""
-    from tweetstyle.plan.schedule import plan
+    from tweetstyle.stages.plan import plan
 
     road = Road(path)
     with located(path):
@@ -118,7 +117,7 @@ def plan(path: Path, *, card_gib: float | None = None, tweets: int | None = None
 
 def doctor(path: Path | None, *, as_json: bool) -> bool:
     """Prints every check; of the machine alone without a recipe. Whether none failed."""
-    from tweetstyle.doctor import recipe_checks as checkup
+    from tweetstyle.stages import checks as checkup
 
     road, unread = None, []
     if path is not None:
@@ -218,7 +217,7 @@ def _finish(road: Road, ollama: bool) -> None:
 
 def _warn_where_ollama_runs_it_on_the_cpu(client: OllamaClient, name: str) -> None:
     """After the model's first answer, on a machine with a card."""
-    from tweetstyle.doctor.ollama_checks import check_placement
+    from tweetstyle.doctor.ollama import check_placement
 
     if not (cards := observe_card(os.environ).cards):
         return

@@ -1,13 +1,11 @@
-"""The one progress display: what is being done, how much of it is done, the time elapsed and, once it can be estimated, the time remaining.
-
-On a terminal it is one line that is redrawn, and removed when the work ends, however it ends. Elsewhere it is a plain line for each
-phase, so that a log stays readable.
-"""
+"""Progress bars: what is done, how much of it, time elapsed and remaining."""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 from rich.cells import cell_len, set_cell_size
@@ -17,8 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from tweetstyle.screen import wrapped
-from tweetstyle.sizes import size
+from tweetstyle.console import size, wrapped
 
 BAR_WIDTHS = (24, 16, 8)
 """Columns of the bar, the widest that fits; without room for the last there is none."""
@@ -177,3 +174,42 @@ def clock(seconds: float) -> str:
     """h:mm:ss"""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
+
+
+SILENT_FOR = 2.0
+"""Seconds."""
+
+
+class Progress:
+    """Bars that appear once two seconds have passed since it was made, over all of its phases."""
+
+    def __init__(self) -> None:
+        self._shown_from = time.monotonic() + SILENT_FOR
+
+    def _bar(self, phase: str, total: int | None, unit: str = "") -> Bar:
+
+        return Bar(phase, total, unit, delay=max(0.0, self._shown_from - time.monotonic()))
+
+    def over(self, items: Collection, phase: str, unit: str = "tweets") -> Iterator:
+        """The items of a sized iterable, counted."""
+        with self._bar(phase, len(items), unit) as bar:
+            for item in items:
+                yield item
+                bar.advance()
+
+    @contextmanager
+    def of_bytes(self, total: int, phase: str) -> Iterable[Callable[[int], object]]:
+        """Gives a function that is called with the number of bytes just read."""
+        with self._bar(phase, total, "B") as bar:
+            yield bar.advance
+
+    @contextmanager
+    def named(self, phase: str) -> Iterable[Callable[[str], object]]:
+        """Gives a function that is called with the name of what begins now."""
+        with self._bar(phase, None) as bar:
+
+            def begin(name: str) -> None:
+                bar.phase(name)
+                bar.advance(0)
+
+            yield begin

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, StringConstraints, model_validator
 
-from tweetstyle.loopback import NoAddress, is_loopback, parse_address
+from tweetstyle.offline import NoAddress, is_loopback, parse_address
 from tweetstyle.text.visible import is_blank
 
 TARGET_MODULES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")

@@ -29,7 +29,7 @@ sys.path[:0] = [part for part in (str(ROOT), str(ROOT / "tests")) if part not in
 
 from bench.make_8b import config, make  # noqa: E402
 from tweetstyle.dataset.examples import Document  # noqa: E402
-from tweetstyle.doctor.installed import installed_versions  # noqa: E402
+from tweetstyle.hardware.installed import installed_versions  # noqa: E402
 from tweetstyle.model.base import BaseModel, read_base_model  # noqa: E402
 from tweetstyle.recipe import Lora, Model, Training  # noqa: E402
 

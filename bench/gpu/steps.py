@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.gpu.shared import Bench, attention_backend, llama3, llama31, model_section, random_documents, training_section
-from tweetstyle.plan import plan_memory
+from tweetstyle.plan.memory import plan_memory
 
 OFFLOADED = {"unsloth": "inputs of the layers, to RAM (gradient checkpoints)", True: "nothing", False: "nothing"}
 

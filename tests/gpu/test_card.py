@@ -8,7 +8,7 @@ import pytest
 from support.small_runs import invented_tweets, main_figures, run_fit, write_tweets
 from support.tiny_llama import write_llama
 
-from tweetstyle.plan import read_probe
+from tweetstyle.plan.probe import read_probe
 
 pytestmark = pytest.mark.gpu
 # Scores of a trained qlora model need a tolerance here: bitsandbytes' fused four-bit product computes them, training dequantises.

@@ -13,7 +13,7 @@ from gpu_emulation.driver import build_driver, card_environment, write_hollow_ba
 
 from tweetstyle.hardware.card import GIB, Card
 from tweetstyle.model.hub import known_config
-from tweetstyle.plan import plan_memory
+from tweetstyle.plan.memory import plan_memory
 from tweetstyle.plan.phases import SAMPLES, TRAINING, VALIDATION
 from tweetstyle.recipe import Model, Training
 

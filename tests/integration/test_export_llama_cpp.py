@@ -20,9 +20,12 @@ from support.llama_cpp import LlamaServer
 from support.peak_memory import PEAK_MEMORY, needs_peak_memory
 from support.tiny_llama import write_adapter, write_llama
 
-from tweetstyle.export import cut_into_blocks, disk_needed, export, read_adapter, read_source
+from tweetstyle.export import export, read_source
+from tweetstyle.export.blocks import cut_into_blocks
 from tweetstyle.inference.llama_cpp import Logits
+from tweetstyle.model.adapter import read_adapter
 from tweetstyle.model.base import read_base_model
+from tweetstyle.plan.export import disk_needed
 from tweetstyle.prompt.template import SpecialTokens, build_template
 from tweetstyle.recipe import Export, Sampling
 

@@ -13,7 +13,7 @@ from tweetstyle.evaluate import evaluate
 from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Evaluation, Sampling
 from tweetstyle.records import Tweet
-from tweetstyle.report.verdict import take_off, verdict
+from tweetstyle.wording.verdict import take_off, verdict
 
 WHO = ("the ferry", "my old bike", "the library", "a red kite", "the baker", "our street", "the last train", "a wet dog")
 DID = ("waited under the bridge", "went around the harbour", "sang about the snow", "forgot every single name", "lost the Tuesday keys")

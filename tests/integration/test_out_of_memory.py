@@ -14,7 +14,7 @@ from support.small_runs import invented_tweets, main_figures, run_fit, small_tra
 from support.tiny_llama import write_llama
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.plan import read_probe
+from tweetstyle.plan.probe import read_probe
 from tweetstyle.recipe import Model
 
 pytestmark = pytest.mark.slow
@@ -309,7 +309,7 @@ def test_the_same_settings_are_not_probed_twice(toy, tmp_path):
 
 def test_what_memory_forced_is_no_other_run():
     """A smaller batch is written beside the recipe, not into it: the settings that name the run stay."""
-    from tweetstyle.road.identity import NO_WEIGHTS_DEPEND_ON
+    from tweetstyle.run import NO_WEIGHTS_DEPEND_ON
 
     assert "probe" in NO_WEIGHTS_DEPEND_ON and "per_device_train_batch_size" not in NO_WEIGHTS_DEPEND_ON
     assert small_training(probe="never").model_dump(exclude={"probe"}) == small_training().model_dump(exclude={"probe"})

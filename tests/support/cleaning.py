@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tweetstyle.prepare.clean import Cleaned, clean
+from tweetstyle.cleaning.clean import Cleaned, clean
 from tweetstyle.recipe import Data
 from tweetstyle.records import SourceTweet
 

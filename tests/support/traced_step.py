@@ -12,7 +12,7 @@ from peft import LoraConfig, get_peft_model
 from support.live_bytes import LiveBytes, nbytes, on_a_fake_cpu
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from tweetstyle.model.shape import read_shape
+from tweetstyle.model.config import read_shape
 
 TARGETS = tuple(read_shape({"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8, "vocab_size": 8,
                             "max_position_embeddings": 8}).linears)  # fmt: skip

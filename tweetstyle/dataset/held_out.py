@@ -16,6 +16,11 @@ from tweetstyle.model.tokenizer import Encoded, Tokenizer
 from tweetstyle.prompt.template import Template
 from tweetstyle.records import Tweet
 
+MEASURABLE = 30
+"""Held-out tweets wanted of a small archive, whatever the fraction says."""
+SMALL_SHARE = 5
+"""But at most one tweet in so many for this: the rest is to be learned from."""
+
 
 @dataclass(frozen=True)
 class HeldOut:
@@ -98,3 +103,13 @@ def clusters(tweets: Iterable[Tweet]) -> list[str]:
         if (here := root(name)) != (there := root(first)):
             merged[here] = there
     return [root(name) for name in found]
+
+
+def held_out_count(count: int, fraction: float) -> int:
+    """Tweets wanted in a held-out part of `count` kept ones; `fraction` is the recipe's."""
+    return max(1, round(count * fraction), min(MEASURABLE, count // SMALL_SHARE))
+
+
+def training_count(count: int, validation_fraction: float, test_fraction: float) -> int:
+    """Tweets that `split` leaves to train on, of `count` kept ones without threads or near-duplicates."""
+    return count - sum(min(held_out_count(count, fraction), count // 2) for fraction in (validation_fraction, test_fraction))

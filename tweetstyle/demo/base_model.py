@@ -24,9 +24,9 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tweetstyle.console import print_in_any_encoding, restart_in_utf8_mode
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import clear_os_errors, complete_directory, complete_file, existing_parent, read_back
-from tweetstyle.screen import print_in_any_encoding, restart_in_utf8_mode
 
 if TYPE_CHECKING:
     from gguf import GGUFReader

@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tweetstyle.console import print_in_any_encoding, restart_in_utf8_mode, say
 from tweetstyle.demo.habits import shares
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import read_back
-from tweetstyle.screen import print_in_any_encoding, restart_in_utf8_mode, say
 
 SHOWN = 3
 """Prompts whose tweets are printed."""
@@ -25,7 +25,7 @@ def show(recipe: Path) -> None:
 
     Raises TweetstyleError where the run was not evaluated, or wrote no tweets for it.
     """
-    from tweetstyle.road import Road
+    from tweetstyle.run import Road
 
     road = Road(recipe)
     evaluation = road.recipe.run_directory / "evaluation.json"

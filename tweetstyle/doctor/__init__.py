@@ -7,17 +7,16 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from tweetstyle.doctor.asked import Asked, Room
-from tweetstyle.doctor.base_checks import check_base
-from tweetstyle.doctor.card_checks import check_card
-from tweetstyle.doctor.check import Check, fail, ok, warn
+from tweetstyle.doctor.base import check_base
+from tweetstyle.doctor.card import check_card, installed_torch, xformers_cuda
 from tweetstyle.doctor.compiler import check_compiler, compile_empty_extension, this_python
-from tweetstyle.doctor.machine import check_machine, observe_machine
-from tweetstyle.doctor.network import check_network
-from tweetstyle.doctor.ollama_checks import check_ollama, observe_ollama
-from tweetstyle.doctor.torch_build import installed_torch, xformers_cuda
+from tweetstyle.doctor.machine import check_machine, check_network, observe_machine
+from tweetstyle.doctor.ollama import check_ollama, observe_ollama
 from tweetstyle.doctor.versions import check_versions, observe_versions
-from tweetstyle.hardware.nvidia import observe_card
+from tweetstyle.hardware.check import Check, fail, ok, warn
+from tweetstyle.hardware.disk import Room
+from tweetstyle.hardware.gpu import observe_card
+from tweetstyle.plan.asked import Asked
 
 __all__ = ["Asked", "Check", "Room", "doctor", "fail", "ok", "warn"]
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tweetstyle.doctor.check import Check, fail, ok
+from tweetstyle.hardware.check import Check, fail, ok
 
 PATIENCE = 60
 """Seconds for an empty file."""

@@ -1,34 +1,22 @@
-"""Disk, memory, rights and clock: what is observed of the machine, and whether it is enough."""
+"""Disk, memory, permissions, clock and network settings: what is observed, and whether it is enough."""
 
 from __future__ import annotations
 
-import os
-import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tweetstyle.doctor.asked import Asked, Room
-from tweetstyle.doctor.check import Check, fail, gib, ok, warn
 from tweetstyle.files import existing_parent
-from tweetstyle.hardware.ram import machine_memory
-from tweetstyle.sizes import size
+from tweetstyle.hardware.check import Check, fail, gib, ok, warn
+from tweetstyle.hardware.disk import Place, check_disk, observe_places
+from tweetstyle.hardware.gpu import machine_memory
+from tweetstyle.offline import OFFLINE, NoAddress, is_loopback, parse_address
+from tweetstyle.plan.asked import Asked
 
 CLOCK_SLACK = 5 * 60
 """Seconds by which another machine's clock may be ahead of this one's: files come from disks in the network too."""
-RESERVE = 256 * 2**20
-"""Bytes that stay free beside what was planned: a disk filled to its last byte stops the desktop too."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a directory lies. device: equal for directories that share their free bytes; writable: whether one may write there."""
-
-    device: int
-    free: int
-    writable: bool
 
 
 @dataclass(frozen=True)
@@ -55,52 +43,9 @@ def observe_machine(directories: Iterable[Path], files: Iterable[Path], newest_t
     return MachineState(places, total, available, time.time(), newest, newest_of)
 
 
-def observe_places(directories: Iterable[Path]) -> dict[Path, Place]:
-    return {directory: _place(directory) for directory in directories}
-
-
-def _place(directory: Path) -> Place:
-    parent = existing_parent(directory)
-    effective = os.access in os.supports_effective_ids
-    writable = os.access(parent, os.W_OK | os.X_OK, effective_ids=effective)
-    return Place(parent.stat().st_dev, shutil.disk_usage(parent).free, writable)
-
-
 def check_machine(state: MachineState, asked: Asked | None) -> list[Check]:
     """disk, memory, write rights, clock."""
     return [*check_disk(state.places, asked.rooms if asked else ()), _ram(state, asked.ram if asked else {}), _rights(state), _clock(state)]
-
-
-def check_disk(places: Mapping[Path, Place], rooms: Sequence[Room]) -> Iterator[Check]:
-    """One check a disk: what goes to different disks is not added up."""
-    for directories, free, on_it in _by_disk(places, rooms):
-        needed = sum(room.bytes for room in on_it)
-        seen = f"{size(free)} free for {', '.join(map(str, directories))}"
-        if needed:
-            seen += f"; the run may write {size(needed)}"
-        if needed > free:
-            parts = ", ".join(f"{room.why} {size(room.bytes)}" for room in on_it if room.bytes > 0)
-            do = f"free {size(needed - free)} more, or keep fewer checkpoints (training.save_total_limit) or types (export.types)"
-            yield fail("disk", f"the disk is too small: {seen}: {parts}", do)
-        elif not rooms and free < RESERVE:
-            yield fail("disk", seen, "a run ends before its first checkpoint there: make room")
-        elif needed + RESERVE > free:
-            yield warn("disk", seen, "that leaves next to nothing: free some more")
-        else:
-            yield ok("disk", seen)
-
-
-def missing_by_disk(places: Mapping[Path, Place], rooms: Sequence[Room]) -> list[int]:
-    """Bytes to be freed before a run, of each disk that has too little room."""
-    missing = (sum(room.bytes for room in on_it) - free for _, free, on_it in _by_disk(places, rooms))
-    return [count for count in missing if count > 0]
-
-
-def _by_disk(places: Mapping[Path, Place], rooms: Sequence[Room]) -> Iterator[tuple[list[Path], int, list[Room]]]:
-    """The directories of each disk, its free bytes, and what is written there."""
-    for device in dict.fromkeys(place.device for place in places.values()):
-        on_it = {directory: place.free for directory, place in places.items() if place.device == device}
-        yield list(on_it), next(iter(on_it.values())), [room for room in rooms if room.directory in on_it]
 
 
 def _ram(state: MachineState, ram: Mapping[str, int]) -> Check:
@@ -141,3 +86,25 @@ def _clock(state: MachineState) -> Check:
 
 def _day(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def check_network(environment: Mapping[str, str]) -> list[Check]:
+    """environment: that of this process, in which the commands have set OFFLINE before anything else."""
+    if missing := [name for name, value in OFFLINE.items() if environment.get(name) != value]:
+        what = f"the libraries are not kept off the network: {', '.join(missing)}"
+        return [warn("offline", what, "run it by its commands, tweetstyle and tweetstyle-fit, which set these"), *_ollama(environment)]
+    return [ok("offline", "the libraries are kept off the network, and send no statistics (docs/privacy.md)"), *_ollama(environment)]
+
+
+def _ollama(environment: Mapping[str, str]) -> list[Check]:
+    """OLLAMA_HOST on another machine: this program refuses to speak to it, but `ollama create`, typed in the same shell, does not."""
+    value = environment.get("OLLAMA_HOST", "")
+    try:
+        host = parse_address(value)[0] if value.strip() else "localhost"
+    except NoAddress as error:
+        what = f"OLLAMA_HOST is {value}, not an address that is understood here ({error}): --ollama refuses it"
+        return [warn("ollama", what, "set OLLAMA_HOST to host and port alone, as in 127.0.0.1:11434")]
+    if is_loopback(host):
+        return []
+    what = f"OLLAMA_HOST is {value}: ollama create would send the model that learned your tweets there; --ollama refuses to"
+    return [warn("ollama", what, "unset OLLAMA_HOST before ollama create, unless that machine is yours")]

@@ -11,8 +11,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from tweetstyle.doctor.check import Check, fail, ok, warn
-from tweetstyle.doctor.installed import installed_versions
+from tweetstyle.hardware.check import Check, fail, ok, warn
+from tweetstyle.hardware.installed import installed_versions
 
 OURS = "tweetstyle"
 TRAINING = (

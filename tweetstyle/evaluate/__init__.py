@@ -12,6 +12,7 @@ import numpy as np
 
 from tweetstyle.dataset.held_out import HeldOut, clusters, held_out, nothing_in, scored_bytes
 from tweetstyle.dataset.threads import read_tweets
+from tweetstyle.evaluate.adherence import Specificity, other_people, specificity
 from tweetstyle.evaluate.baselines import (
     IN_WORDS,
     NGRAM,
@@ -25,9 +26,7 @@ from tweetstyle.evaluate.baselines import (
 )
 from tweetstyle.evaluate.compare import SCORES, scores_of
 from tweetstyle.evaluate.conversing import Conversing
-from tweetstyle.evaluate.intervals import Interval, bootstrap_t
 from tweetstyle.evaluate.result import Evaluated, SplitResult, figures, style_table, table, warnings_in_words
-from tweetstyle.evaluate.specificity import Specificity, other_people, specificity
 from tweetstyle.evaluate.writing import let_them_write
 from tweetstyle.files import complete_file, read_json_lines
 from tweetstyle.inference.clean_process import apart_from_unsloth
@@ -36,6 +35,7 @@ from tweetstyle.inference.prefixes import first_scored
 from tweetstyle.model.base import BaseModel
 from tweetstyle.prompt.template import Template
 from tweetstyle.records import TWEET, SourceTweet
+from tweetstyle.statistics.intervals import Interval, bootstrap_t
 
 if TYPE_CHECKING:
     from tweetstyle.recipe import Evaluation, Sampling

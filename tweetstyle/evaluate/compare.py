@@ -12,9 +12,9 @@ from pydantic import FiniteFloat
 
 from tweetstyle.dataset.held_out import HeldOut, clusters
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.evaluate.effect import SMALLEST_GAIN, Effect, effect
-from tweetstyle.evaluate.intervals import Interval, bootstrap_t
 from tweetstyle.files import read_back
+from tweetstyle.statistics.effect import SMALLEST_GAIN, Effect, effect
+from tweetstyle.statistics.intervals import Interval, bootstrap_t
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -154,7 +154,7 @@ def _scores(path: Path, split: str) -> DataFrame:
 
 def _evaluated(run: Path) -> tuple[Interval | None, Interval | None, str | None]:
     """Gap closed, share copied, and the verdict's first answer, as its evaluation.json has them; None for each that was not measured."""
-    from tweetstyle.report.verdict import answers
+    from tweetstyle.wording.verdict import answers
 
     path = run / "evaluation.json"
     if not path.is_file():

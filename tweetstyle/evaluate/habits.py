@@ -10,8 +10,8 @@ from typing import Literal
 
 import numpy as np
 
-from tweetstyle.evaluate.intervals import Interval
-from tweetstyle.evaluate.shares import share
+from tweetstyle.statistics.intervals import Interval
+from tweetstyle.statistics.shares import share
 
 Kind = Literal["case", "punctuation", "emoji", "length", "mark", "opening", "closing"]
 

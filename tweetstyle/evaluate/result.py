@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tweetstyle.evaluate.adherence import Specificity
 from tweetstyle.evaluate.conversation import Conversation
-from tweetstyle.evaluate.effect import SMALLEST_GAIN, Effect, effect
 from tweetstyle.evaluate.habits import name_and_example
-from tweetstyle.evaluate.intervals import Interval
-from tweetstyle.evaluate.specificity import Specificity
 from tweetstyle.evaluate.style import Style
+from tweetstyle.statistics.effect import SMALLEST_GAIN, Effect, effect
+from tweetstyle.statistics.intervals import Interval
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -1,18 +1,19 @@
-"""Everything that is measured on what the models wrote: distance, habits, diversity, copying, obedience. Texts in, numbers out."""
+"""What is measured on generated tweets: style distance, habits, diversity, copying, prompt adherence."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tweetstyle.evaluate.copying import Copying, copying
-from tweetstyle.evaluate.diversity import Diversity, diversity
+import numpy as np
+
+from tweetstyle.evaluate.adherence import Obedience, obedience
 from tweetstyle.evaluate.habits import find_habits, habit_shares
-from tweetstyle.evaluate.intervals import Interval
 from tweetstyle.evaluate.matching import Texts
-from tweetstyle.evaluate.obedience import Obedience, obedience
 from tweetstyle.evaluate.two_sample import Separation, style_distance
 from tweetstyle.evaluate.written import BASE, TUNED, Ask, Written
+from tweetstyle.statistics.intervals import Interval
+from tweetstyle.text.copying import Copying, copying, words_of
 
 
 @dataclass(frozen=True)
@@ -172,3 +173,53 @@ def _obedience(
             topics = [ask.topic or "" for ask in asked]
             found[name] = obedience(topics, said[BASE], said[TUNED], clusters, confidence=confidence, seed=seed)
     return {name: part for name, part in found.items() if part}
+
+
+DRAWS = 20
+DECILES = tuple(range(10, 100, 10))
+
+
+@dataclass(frozen=True)
+class Diversity:
+    """Of a model's texts against real ones. distinct_2: ratio of distinct-2 at equal numbers of words, 1 as varied as the author;
+    None where there are no two words. lengths, real_lengths: deciles 10 to 90 in characters; length_ratio: of the medians;
+    empty: share of texts without a word.
+    """
+
+    distinct_2: float | None
+    lengths: list[float]
+    real_lengths: list[float]
+    length_ratio: float | None
+    empty: float
+
+
+def diversity(texts: Sequence[str], real: Sequence[str], *, seed: int) -> Diversity:
+    """Source of distinct-2: Li et al., A Diversity-Promoting Objective Function, NAACL 2016: distinct word bigrams over bigrams.
+
+    It falls with the number of bigrams, so both sides are cut to the same number, in `DRAWS` seeded orders whose mean is taken.
+    Raises ValueError for an empty side.
+    """
+    if not texts or not real:
+        raise ValueError("diversity needs generated and real tweets")
+    mine, theirs = ([_bigrams(text) for text in side] for side in (texts, real))
+    size = min(sum(map(len, mine)), sum(map(len, theirs)))
+    ratio = distinct(mine, size, seed) / distinct(theirs, size, seed) if size else None
+    lengths = [[float(d) for d in np.percentile([len(text) for text in side], DECILES)] for side in (texts, real)]
+    medians = [side[len(DECILES) // 2] for side in lengths]
+    empty = sum(not words_of(text) for text in texts) / len(texts)
+    return Diversity(ratio, lengths[0], lengths[1], medians[0] / medians[1] if medians[1] else None, empty)
+
+
+def distinct(bigrams: Sequence[Sequence[tuple[str, str]]], size: int, seed: int) -> float:
+    """Distinct bigrams over bigrams, 0 to 1, of the first `size` bigrams of the texts in a random order; mean over the orders."""
+    random = np.random.default_rng(seed)
+    found = []
+    for _ in range(DRAWS):
+        taken = [pair for place in random.permutation(len(bigrams)) for pair in bigrams[place]][:size]
+        found.append(len(set(taken)) / size)
+    return float(np.mean(found))
+
+
+def _bigrams(text: str) -> list[tuple[str, str]]:
+    words = words_of(text)
+    return list(zip(words, words[1:], strict=False))

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tweetstyle.evaluate.intervals import FEWEST_CLUSTERS, Interval
 from tweetstyle.evaluate.matching import BEGIN, END, Texts, beginnings, masked, match
-from tweetstyle.evaluate.shares import share, wilson
+from tweetstyle.statistics.intervals import FEWEST_CLUSTERS, Interval
+from tweetstyle.statistics.shares import share, wilson
 
 FOLDS = 5
 FEWEST_TEXTS = 20

@@ -8,19 +8,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tweetstyle.console import say
 from tweetstyle.dataset.held_out import HeldOut, clusters
+from tweetstyle.evaluate.adherence import QUESTIONS
 from tweetstyle.evaluate.baselines import Examples
 from tweetstyle.evaluate.conversation import Opening
-from tweetstyle.evaluate.obedience import QUESTIONS
-from tweetstyle.evaluate.openings import as_openings, first_asks, second_asks
+from tweetstyle.evaluate.conversing import as_openings, first_asks, second_asks
 from tweetstyle.evaluate.result import Sample
 from tweetstyle.evaluate.style import Real, Style, measure
 from tweetstyle.evaluate.written import BASE, EXAMPLES, TUNED, Ask, Written, asks_for, asks_of, write, write_from_gguf
-from tweetstyle.manifest import fingerprints
+from tweetstyle.files import fingerprints
 from tweetstyle.model.base import BaseModel
 from tweetstyle.prompt.template import Template
 from tweetstyle.records import Tweet
-from tweetstyle.screen import say
 
 if TYPE_CHECKING:
     from tweetstyle.recipe import Evaluation, Sampling

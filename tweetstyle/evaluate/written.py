@@ -10,10 +10,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tweetstyle.console import say
 from tweetstyle.evaluate.baselines import Examples
 from tweetstyle.files import clear_os_errors, complete_file, read_json_lines
 from tweetstyle.inference.clean_process import apart_from_unsloth
-from tweetstyle.inference.generate import Answer, generate, read_beginning
+from tweetstyle.inference.generate import as_read, generate, read_beginning
 from tweetstyle.inference.onednn import by_onednn
 from tweetstyle.manifest import settings_digest
 from tweetstyle.model.base import BaseModel
@@ -21,7 +22,6 @@ from tweetstyle.plan.phases import MOST_ROWS, cache_bytes
 from tweetstyle.prompt.chat_template import Turn
 from tweetstyle.prompt.template import NO_TOPIC, Template
 from tweetstyle.records import TWEET, Tweet
-from tweetstyle.screen import say
 
 if TYPE_CHECKING:
     from tweetstyle.recipe import Sampling
@@ -120,16 +120,6 @@ def _prompt(template: Template, ask: Ask) -> str:
     if ask.history:
         return template.prompt(ask.topic or NO_TOPIC, type=ask.type, history=ask.history)
     return template.training_prompt(ask.topic, ask.type)
-
-
-def as_read(base: BaseModel, template: Template, answer: Answer) -> str:
-    """The text as chat shows it, cut at the first stop text, as llama.cpp and Ollama do. Of a character that is cut nothing is left."""
-    text = base.tokenizer.decode(answer.ids)
-    if not answer.ended:
-        text = text.rstrip("\ufffd")
-    for stop in template.stops:
-        text = text.split(stop, 1)[0]
-    return template.shown(text).strip()
 
 
 @dataclass(frozen=True)

@@ -11,20 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.export.adapter import Adapter, read_adapter
 from tweetstyle.export.blocks import Block, convert_in_order, cut_into_blocks
-from tweetstyle.export.choices import Choices, Order, Score, Stored, Wanted, Write, possible_bases, write_best
-from tweetstyle.export.disk import disk_needed, require_disk, room_needed
 from tweetstyle.export.gguf_file import GgufFile
-from tweetstyle.export.imatrix import Imatrix
-from tweetstyle.export.llama import Llama, Tensor, check_tensors, read_llama, tensor_plan
-from tweetstyle.export.memory import memory_needed, require_memory
 from tweetstyle.export.modelfile import check_modelfile, check_name, head_length, modelfile
-from tweetstyle.export.nf4 import check_announced, read_weights
+from tweetstyle.export.quantize import Choices, Order, Score, Stored, Wanted, Write, possible_bases, write_best
 from tweetstyle.export.vocabulary import Vocabulary, read_vocabulary
 from tweetstyle.files import complete_directory, complete_file, partial_sibling
+from tweetstyle.model.adapter import Adapter, read_adapter
 from tweetstyle.model.base import BaseModel
+from tweetstyle.model.imatrix import Imatrix
+from tweetstyle.model.llama import Llama, Tensor, check_tensors, read_llama, tensor_plan
+from tweetstyle.model.nf4 import check_announced, read_weights
 from tweetstyle.model.tokenizer import Tokenizer
+from tweetstyle.plan.export import disk_needed, memory_needed, require_disk, require_memory, room_needed
 from tweetstyle.progress import Bar
 from tweetstyle.prompt.template import Template
 from tweetstyle.recipe import Export, Sampling

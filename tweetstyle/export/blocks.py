@@ -1,28 +1,27 @@
-"""The weights as a stream of small blocks of rows: read, merged, permuted, quantised by threads, given back in order."""
+"""Weights as a stream of blocks of rows: read, merged, permuted, quantised by ggml's own kernels, in order."""
 
 from __future__ import annotations
 
+import ctypes
+import importlib.util
 import math
-import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 import numpy as np
+from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
 from gguf import GGMLQuantizationType as Q
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.export.adapter import Adapter, Delta
-from tweetstyle.export.ggml import library, quantize
-from tweetstyle.export.llama import Tensor
+from tweetstyle.hardware.gpu import cores
+from tweetstyle.model.adapter import Adapter, Delta
+from tweetstyle.model.llama import Tensor
 from tweetstyle.model.stored_tensors import StoredTensor, how_to_make_whole
-
-BLOCK_ELEMENTS = 2**21
-"""Weights in a block: 8 MiB in float32. Memory is bounded by a few blocks, not by the largest tensor."""
-
-MOST_THREADS = 16
-"""Each has two blocks in memory, of some 20 MiB with all that is made of them: beyond, disks are the limit anyway."""
+from tweetstyle.plan.export import BLOCK_ELEMENTS, MOST_THREADS
 
 FLOAT16_LIMIT = 65520.0
 """From here on a float32 rounds to infinity in float16."""
@@ -129,6 +128,45 @@ def convert_in_order(blocks: Iterator[Block], threads: int | None = None) -> Ite
             executor.shutdown(cancel_futures=True)
 
 
-def cores() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+@cache
+def library() -> ctypes.CDLL:
+    """The shared library, loaded without running xllamacpp's own Python code.
+
+    Raises TweetstyleError where it is not installed or lacks the one function used here.
+    """
+    spec = importlib.util.find_spec("xllamacpp")
+    files = sorted(Path(spec.origin).parent.glob("xllamacpp*.so")) if spec and spec.origin else []
+    hint = "install the locked packages again: make setup"
+    if not files:
+        raise TweetstyleError("the package xllamacpp, which quantises the weights, is not installed", hint=hint)
+    loaded = ctypes.CDLL(str(files[0]))
+    try:
+        quantize = loaded.ggml_quantize_chunk
+    except AttributeError as error:
+        raise TweetstyleError("this xllamacpp does not export ggml_quantize_chunk", where=str(files[0]), hint=hint) from error
+    quantize.restype = ctypes.c_size_t
+    quantize.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, *[ctypes.c_int64] * 3, ctypes.c_void_p]
+    return loaded
+
+
+def quantize(rows: np.ndarray, kind: GGMLQuantizationType, importance: np.ndarray | None = None) -> np.ndarray:
+    """float32 [n, columns] → bytes of the n rows in `kind`. Releases the GIL: threads over blocks of rows use every core.
+
+    importance: float32 [columns], what an error in each column weighs (the mean square of its input); None: all the same.
+    """
+    rows = np.ascontiguousarray(rows, np.float32)
+    if kind == GGMLQuantizationType.F32:
+        return rows.reshape(-1).view(np.uint8)
+    count, columns = rows.shape
+    block, block_bytes = GGML_QUANT_SIZES[kind]
+    if importance is not None and importance.shape != (columns,):
+        raise ValueError(f"{importance.shape} importances for rows of {columns}")
+    if columns % block:
+        raise ValueError(f"rows of {columns} are no whole blocks of {kind.name}")
+    out = np.empty(count * columns // block * block_bytes, np.uint8)
+    weights = None if importance is None else np.ascontiguousarray(importance, np.float32)
+    address = None if weights is None else weights.ctypes.data
+    written = library().ggml_quantize_chunk(kind, rows.ctypes.data, out.ctypes.data, 0, count, columns, address)
+    if written != out.nbytes:
+        raise RuntimeError(f"ggml wrote {written} bytes of {kind.name} where {out.nbytes} were expected")
+    return out

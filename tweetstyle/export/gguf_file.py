@@ -9,10 +9,10 @@ import numpy as np
 from gguf import GGUFWriter
 
 from tweetstyle.export.blocks import WEIGHTED, Form
-from tweetstyle.export.imatrix import Imatrix
-from tweetstyle.export.llama import Llama, Tensor
-from tweetstyle.export.tensor_types import FILE_TYPES, TAKE_IMPORTANCE, tensor_type, type_bytes
 from tweetstyle.export.vocabulary import Vocabulary
+from tweetstyle.model.imatrix import Imatrix
+from tweetstyle.model.llama import Llama, Tensor
+from tweetstyle.model.tensor_types import FILE_TYPES, TAKE_IMPORTANCE, tensor_type, type_bytes
 
 ROPE_FACTORS = "rope_freqs.weight"
 

@@ -146,8 +146,8 @@ An answer ends with the token `{template.end}`. The Modelfile carries this promp
 
 
 def _files(recipe: Recipe, base: BaseModel, files: dict[str, tuple[str, int]], facts: dict[str, Any]) -> str:
-    from tweetstyle.model.shape import read_shape
-    from tweetstyle.sizes import size
+    from tweetstyle.console import size
+    from tweetstyle.model.config import read_shape
 
     choices, weights = facts.get("choices", {}), read_shape(base.config).parameters
     rows = ["| file | size | bits per weight |", "|---|---:|---:|"]
@@ -177,7 +177,7 @@ def _data(recipe: Recipe, counts: dict[str, Any]) -> str:
 
 
 def _metrics(evaluation: dict[str, Any]) -> str:
-    from tweetstyle.report.verdict import answers
+    from tweetstyle.wording.verdict import answers
 
     test = evaluation["splits"]["test"]
     answer = answers(evaluation, [], "en")[0][0]

@@ -7,7 +7,7 @@ quotes at the end of a line, with no escapes inside; runes that Go's strconv.IsP
 from __future__ import annotations
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.inference.common_prefix import common_prefix
+from tweetstyle.inference.prefixes import common_prefix
 from tweetstyle.model.tokenizer import Tokenizer
 from tweetstyle.prompt.escaping import is_printable
 from tweetstyle.prompt.template import Template

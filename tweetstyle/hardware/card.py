@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from tweetstyle.hardware.nvidia import observe_card
+from tweetstyle.hardware.gpu import observe_card
+
+WITHOUT_CARD = "base: model/smollm2-135m-instruct and method: lora (make base-model makes that model)"
+"""What a recipe for a machine without a card says."""
+
 
 GIB = 2**30
 DISPLAY = 256 * 2**20

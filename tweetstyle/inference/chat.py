@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tweetstyle.console import say
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.inference.generate import REPEAT_LAST_N
 from tweetstyle.prompt.template import SystemLine, Template
-from tweetstyle.screen import say
 
 if TYPE_CHECKING:
     from tweetstyle.model.tokenizer import Tokenizer

@@ -1,18 +1,21 @@
-"""Work in a fresh process, where training has imported Unsloth into this one: it rewrites transformers in place."""
+"""Work in a fresh process, because Unsloth rewrites transformers in the process that trains."""
 
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import parent_process
+from multiprocessing.process import BaseProcess
 from typing import TypeVar
 
+from tweetstyle.console import ignore_syntax_warnings
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.inference.child_process import exit_with_parent
-from tweetstyle.screen import ignore_syntax_warnings
 
 Result = TypeVar("Result")
 ENDED = (
@@ -44,3 +47,18 @@ def _begin() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     ignore_syntax_warnings()
     exit_with_parent()
+
+
+def exit_with_parent() -> None:
+    """Makes this process, which multiprocessing started, exit as soon as its parent is gone, for example killed for its memory.
+
+    A thread waits for the parent's end of a pipe to close, which works with every start method and on every system. Linux's
+    PR_SET_PDEATHSIG would depend on which thread of the parent started the process, and with `forkserver` on another process.
+    """
+    if parent := parent_process():
+        threading.Thread(target=_exit_after, args=(parent,), daemon=True).start()
+
+
+def _exit_after(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)

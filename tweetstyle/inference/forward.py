@@ -1,16 +1,23 @@
-"""Forward passes of a loaded Llama: where its inputs go, its last hidden states, and token losses without all logits at once.
-
-The trainer's model (Unsloth, PEFT, accelerate around it) and a stock transformers model work the same here.
-"""
+"""Forward passes of a loaded Llama: where inputs go, hidden states, and token losses in slices of bounded memory."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tweetstyle.plan.scoring import SLICE_BYTES, positions_per_slice
-
 if TYPE_CHECKING:
     import torch
+
+BATCH_TOKENS = 1024
+"""Padded tokens in one forward pass of the validation during training."""
+SLICE_BYTES = 128 * 2**20
+"""Bytes of logits held at once. The head is applied to the positions that carry loss, in slices of at most so many bytes."""
+BYTES_PER_LOGIT = 2 + 4 + 4
+"""The head's own 16 bits, their fp32 copy, and the log-softmax that cross_entropy makes of it (a head in fp32 needs 2 × 4)."""
+
+
+def positions_per_slice(vocabulary: int, slice_bytes: int = SLICE_BYTES) -> int:
+    """Positions whose logits, over a vocabulary of so many tokens, fit in `slice_bytes`; at least 1."""
+    return max(1, slice_bytes // (BYTES_PER_LOGIT * vocabulary))
 
 
 def input_device(model: Any) -> torch.device:

@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tweetstyle.inference.common_prefix import common_prefix
 from tweetstyle.inference.forward import input_device, last_hidden_states, logits_of
+from tweetstyle.inference.prefixes import common_prefix
+from tweetstyle.model.base import BaseModel
+from tweetstyle.prompt.template import Template
 
 if TYPE_CHECKING:
     import torch
@@ -192,3 +194,13 @@ def _until_the_end(ids: list[int], ends: Sequence[int]) -> Answer:
         if token in ends:
             return Answer(ids[:place], True)
     return Answer(ids, False)
+
+
+def as_read(base: BaseModel, template: Template, answer: Answer) -> str:
+    """The text as chat shows it, cut at the first stop text, as llama.cpp and Ollama do. Of a character that is cut nothing is left."""
+    text = base.tokenizer.decode(answer.ids)
+    if not answer.ended:
+        text = text.rstrip("\ufffd")
+    for stop in template.stops:
+        text = text.split(stop, 1)[0]
+    return template.shown(text).strip()

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.loopback import NoAddress, is_loopback, parse_address
+from tweetstyle.offline import NoAddress, is_loopback, parse_address
 from tweetstyle.prompt.template import NO_TOPIC
 
 HASHED_AT_ONCE = 2**20

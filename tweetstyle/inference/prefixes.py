@@ -1,4 +1,4 @@
-"""Many documents in one row, each of their beginnings once: a tree of token prefixes, laid out for one forward pass."""
+"""Common beginnings of sequences, and many documents in one row with each beginning once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tweetstyle.inference.common_prefix import common_prefix, shared_length
 from tweetstyle.model.tokenizer import Encoded
 
 
@@ -92,3 +91,15 @@ def _pack(documents: Sequence[Encoded], group: list[int], skipped: int, before: 
     sources, targets, rows = np.array(scored, dtype=np.int64).reshape(-1, 3).T
     ids = np.array([id for _, id in places], dtype=np.int64)
     return Pack(group, ids, before + np.array(depths, dtype=np.int64), sees, targets, sources, rows)
+
+
+def shared_length(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many ids both begin with."""
+    return next((place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
+def common_prefix(sequences: Sequence[list[int]]) -> list[int]:
+    """The ids that all of them begin with; there is at least one sequence."""
+    first, last = min(sequences), max(sequences)
+    # What the smallest and the largest of sorted sequences share is shared by all between them.
+    return first[: shared_length(first, last)]

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tweetstyle.doctor.card_checks import WITHOUT_CARD
-from tweetstyle.hardware.nvidia import observe_card
+from tweetstyle.cleaning.normalise import normalise
+from tweetstyle.console import bar, counted, percent
+from tweetstyle.hardware.card import WITHOUT_CARD
+from tweetstyle.hardware.gpu import observe_card
 from tweetstyle.inspect.starting_recipe import TARGET, check_target, recipe_text, write_recipe
 from tweetstyle.inspect.summary import Inventory, take_inventory
-from tweetstyle.prepare.normalise import normalise
-from tweetstyle.prepare.report import bar, counted, percent
-from tweetstyle.prepare.report_times import LANGUAGES, by_year
+from tweetstyle.records import by_year
+from tweetstyle.text.languages import LANGUAGES
 from tweetstyle.text.visible import visible
 
 if TYPE_CHECKING:

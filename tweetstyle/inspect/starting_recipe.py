@@ -8,13 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from tweetstyle.dataset.held_out import training_count
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file
 from tweetstyle.plan.estimate import TOKENS_A_TWEET
-from tweetstyle.prepare.split import training_count
-from tweetstyle.recipe import Data
-from tweetstyle.recipe_yaml import KEYS_OF_A_RUN
-from tweetstyle.train.schedule import (
+from tweetstyle.plan.lesson import (
     MANY,
     SOME,
     VALIDATIONS_OF_FEW_STEPS,
@@ -26,6 +24,8 @@ from tweetstyle.train.schedule import (
     rung,
     usual_epochs,
 )
+from tweetstyle.recipe import Data
+from tweetstyle.recipe_yaml import KEYS_OF_A_RUN
 
 LONGEST = 512
 """Tokens that a tweet with its prompt is taken to have at most, before the tokenizer has counted them: packs are no shorter."""

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from tweetstyle.cleaning.clean import RETWEET, clean
+from tweetstyle.cleaning.enough import check_enough
+from tweetstyle.cleaning.normalise import LINK, normalise
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.prepare import check_enough
-from tweetstyle.prepare.clean import RETWEET, clean
-from tweetstyle.prepare.normalise import LINK, normalise
-from tweetstyle.prepare.progress import Progress
+from tweetstyle.progress import Progress
 from tweetstyle.recipe import Data
 from tweetstyle.records import Dropped, SourceTweet
 from tweetstyle.sources import DUPLICATE_ID, Found, open_archive

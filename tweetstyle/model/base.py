@@ -1,4 +1,4 @@
-"""A base model's directory as its files tell it: shapes, shards, special tokens. No weights are read, no torch is imported."""
+"""A base model's directory: what its files say of shapes, shards and special tokens. Reads no weights, imports no torch."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.manifest import fingerprint
-from tweetstyle.model.hub import find_base, how_to_complete, how_to_get, how_to_replace
-from tweetstyle.model.json_files import read_json
+from tweetstyle.files import fingerprint
+from tweetstyle.model.config import read_shape
+from tweetstyle.model.hub import TOKENIZER_BYTES, find_base, how_to_complete, how_to_get, how_to_replace, known_model
 from tweetstyle.model.pickles import WHY_NO_PICKLE, pickled, require_safetensors
-from tweetstyle.model.shape import read_shape
 from tweetstyle.model.tokenizer import Tokenizer
-from tweetstyle.model.weight_files import find_weights
+from tweetstyle.model.weight_files import find_weights, read_json, weight_names
 from tweetstyle.prompt.template import SpecialTokens
 
 PAD_CANDIDATES = ("<|finetune_right_pad_id|>", "<|reserved_special_token_0|>", "<|endoftext|>", "<pad>", "[PAD]", "<unk>")
@@ -142,3 +141,54 @@ def check_architecture(path: Path, config: dict[str, Any]) -> None:
 
 def _token_text(token: Any) -> str | None:
     return token.get("content") if isinstance(token, dict) else token
+
+
+@dataclass(frozen=True)
+class Outline:
+    """missing: names of files that training needs and that are not there; known_as: whose shape stands in for a missing config.json."""
+
+    path: Path
+    config: dict[str, Any]
+    missing: tuple[str, ...]
+    known_as: str | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether every file is there, by its name."""
+        return not self.missing and self.known_as is None
+
+    @property
+    def tokenizer_bytes(self) -> int:
+        """Of tokenizer.json; as large as Llama 3's for its vocabulary where it is not there."""
+        file = self.path / "tokenizer.json"
+        return file.stat().st_size if file.is_file() else TOKENIZER_BYTES * self.config["vocab_size"]
+
+    @property
+    def bytes_there(self) -> int:
+        """Of the weights in the directory: of those that are loaded, or of all while some are missing."""
+        files = [self.path / name for name in weight_names(self.path, self.config)] if self.whole else self.path.glob("*.safetensors")
+        return sum(file.stat().st_size for file in files)
+
+
+def outline_base_model(path: Path) -> Outline:
+    """Reads config.json and looks which other files are there; a model known by its name need not be there at all.
+
+    Raises TweetstyleError for an unknown model that is not there, one that is named as on the hub and lies in its usual directory, no
+    config.json, another architecture than Llama's, what is no base model (an adapter, pickles, a GGUF), and, where every file is there,
+    what weight_files.find_weights refuses.
+    """
+    known = None if path.exists() else known_model(path)
+    try:
+        directory = find_base(path)
+    except TweetstyleError:
+        if known is None or known.directory.is_dir():
+            raise
+        return Outline(path, known.config, (), known.name)
+    check_kind(directory)
+    config = read_json(directory / "config.json")
+    check_architecture(directory, config)
+    names = ["tokenizer.json", "tokenizer_config.json", *weight_names(directory, config)]
+    missing = tuple(name for name in names if not (directory / name).is_file())
+    if not missing:
+        find_weights(directory, config)
+    return Outline(directory, config, missing)

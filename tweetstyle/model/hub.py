@@ -49,7 +49,7 @@ class Known:
     @property
     def download_bytes(self) -> int:
         """The 16-bit weights and the tokenizer; original/*.pth, the same weights once more, is left out."""
-        from tweetstyle.model.shape import read_shape
+        from tweetstyle.model.config import read_shape
 
         shape = read_shape(self.config)
         return 2 * shape.parameters + TOKENIZER_BYTES * shape.vocabulary

@@ -1,8 +1,4 @@
-"""Which files a model's weights are read from: those that transformers loads, so that training, evaluation, export and gate agree.
-
-transformers (5.x, modeling_utils.py, _get_resolved_checkpoint_files) takes model.safetensors where there is one, else the shards that
-model.safetensors.index.json names; other files are ignored. What could be read in two ways is refused.
-"""
+"""The files of a base model: its JSON files, and which safetensors files hold its weights."""
 
 from __future__ import annotations
 
@@ -13,9 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.model.config import read_shape
 from tweetstyle.model.hub import how_to_complete, how_to_replace
-from tweetstyle.model.json_files import read_json
-from tweetstyle.model.shape import read_shape
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """An object. Raises TweetstyleError for a file that is missing or none."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise TweetstyleError(f"there is no {path.name}", where=str(path.parent), hint=how_to_complete(path.parent)) from error
+    except ValueError as error:
+        raise TweetstyleError(f"not JSON ({error})", where=str(path), hint=how_to_replace(path.parent, path.name)) from error
+    if not isinstance(content, dict):
+        raise TweetstyleError("not a JSON object", where=str(path), hint=how_to_replace(path.parent, path.name))
+    return content
+
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 LARGEST_FILE = 5_000_000_000

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tweetstyle.model.shape import Shape
+from tweetstyle.model.config import Shape
 from tweetstyle.plan.weights import trained_parameters
 from tweetstyle.recipe import Lora, Model
 

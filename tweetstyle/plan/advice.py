@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tweetstyle.hardware.card import DISPLAY, Card
+from tweetstyle.model.config import read_shape
 from tweetstyle.model.hub import KNOWN, known_config
-from tweetstyle.model.shape import read_shape
 from tweetstyle.plan.memory import MemoryPlan, plan_memory
 from tweetstyle.recipe import Model, Training
 

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tweetstyle.doctor.asked import Room
-from tweetstyle.doctor.machine import check_disk, missing_by_disk, observe_places
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.model.base import BaseModel
+from tweetstyle.hardware.disk import Room, check_disk, missing_by_disk, observe_places
+from tweetstyle.model.base import BaseModel, Outline
+from tweetstyle.model.config import read_shape
 from tweetstyle.model.hub import known_model
-from tweetstyle.model.outline import Outline
-from tweetstyle.plan import read_shape, trained_parameters
+from tweetstyle.plan.weights import trained_parameters
 from tweetstyle.recipe import Data, Recipe
 from tweetstyle.sources import open_archive
 
@@ -49,7 +48,7 @@ def disk_needed(recipe: Recipe, base: Outline | BaseModel) -> dict[str, int]:
 
     The base model where it is not there yet or not whole: as 16 bits a weight. Prepared data where the archive is there.
     """
-    from tweetstyle.export import room_needed
+    from tweetstyle.plan.export import room_needed
 
     shape = read_shape(base.config)
     trained = trained_parameters(shape, recipe.model)

@@ -7,36 +7,22 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from tweetstyle.doctor.asked import Room
+from tweetstyle.dataset.held_out import training_count
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import existing_parent
-from tweetstyle.hardware.ram import machine_memory
-from tweetstyle.model.base import BaseModel
-from tweetstyle.model.outline import Outline
-from tweetstyle.plan import (
-    Card,
-    Change,
-    Largest,
-    MemoryPlan,
-    Probe,
-    Shape,
-    hours,
-    how_to_fit,
-    largest_that_fit,
-    look_for_card,
-    named_card,
-    plan_on,
-    read_shape,
-    trained_parameters,
-    what_to_change,
-)
-from tweetstyle.plan.advice import END_THEM
+from tweetstyle.hardware.card import Card, look_for_card, named_card
+from tweetstyle.hardware.disk import Room
+from tweetstyle.hardware.gpu import machine_memory
+from tweetstyle.model.base import BaseModel, Outline
+from tweetstyle.model.config import Shape, read_shape
+from tweetstyle.plan.advice import END_THEM, Change, Largest, how_to_fit, largest_that_fit, plan_on, what_to_change
 from tweetstyle.plan.disk import NOTHING, Standing, bytes_missing, disk_needed, rooms_of
-from tweetstyle.plan.memory import CUDA_CONTEXT
+from tweetstyle.plan.lesson import carried_out
+from tweetstyle.plan.memory import CUDA_CONTEXT, MemoryPlan, hours
+from tweetstyle.plan.probe import Probe
 from tweetstyle.plan.speed import Speed, speed_of
-from tweetstyle.prepare.split import training_count
+from tweetstyle.plan.weights import trained_parameters
 from tweetstyle.recipe import Recipe
-from tweetstyle.train.schedule import carried_out
 
 TOKENS_A_TWEET = 50
 """With its prompt: a rough figure until the data are prepared and counted (--dry-run)."""
@@ -113,7 +99,7 @@ def needs_of(recipe: Recipe, base: Outline | BaseModel, card: Card, lesson: Less
 
     Raises TweetstyleError for a model that cannot be trained or exported.
     """
-    from tweetstyle.export import memory_needed
+    from tweetstyle.plan.export import memory_needed
 
     shape, settings = read_shape(base.config), (base.config, recipe.model, recipe.training)
     memory, rooms = plan_on(card, *settings), rooms_of(recipe, base, standing)
@@ -173,7 +159,7 @@ def refuse_what_cannot_fit(recipe: Recipe, base: Outline | BaseModel, card: Card
 
 def refuse_method(config: Mapping[str, Any], method: str) -> None:
     """Refuses a base model that was saved quantised and a method that cannot train it, as doctor does."""
-    from tweetstyle.doctor.base_checks import check_method
+    from tweetstyle.plan.asked import check_method
 
     for check in check_method(dict(config), method):
         if check.state == "fail":

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tweetstyle.hardware.card import DISPLAY, Card
-from tweetstyle.model.shape import Shape, read_shape
+from tweetstyle.model.config import Shape, read_shape
 from tweetstyle.plan.activations import (
     HOST_BUFFER,
     HOST_BUFFERS,
@@ -22,8 +22,7 @@ from tweetstyle.plan.activations import (
     transformers_layer,
     unsloth_layer,
 )
-from tweetstyle.plan.phases import LOAD, TRAINING, later_phases, training_phases
-from tweetstyle.plan.tight_card import CUDA_CONTEXT, embeddings_moved, second_buffer_dropped
+from tweetstyle.plan.phases import CUDA_CONTEXT, LOAD, TRAINING, embeddings_moved, later_phases, second_buffer_dropped, training_phases
 from tweetstyle.plan.weights import adapter_bytes, base_weights, gradient_bytes, optimizer_scratch, optimizer_states, weight_bytes_each
 from tweetstyle.recipe import Model, Training
 

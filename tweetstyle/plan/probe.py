@@ -12,6 +12,9 @@ from pydantic import Field, PositiveInt
 from tweetstyle.files import read_back
 from tweetstyle.recipe import Model, Training
 
+REMEMBERED = "backoff.json"
+
+
 PROBE = "probe.json"
 DECISIVE = (
     "max_length", "per_device_train_batch_size", "gradient_accumulation_steps", "gradient_checkpointing", "optim", "bf16",
@@ -66,3 +69,29 @@ def other_settings(probe: Probe, settings: Mapping[str, Any]) -> list[str]:
 def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
     lora = settings.get("lora")
     return {name: value for name, value in settings.items() if name != "lora"} | (lora if isinstance(lora, dict) else {})
+
+
+@dataclass(frozen=True)
+class SmallerBatch:
+    """The batch that fitted, as model/NAME/backoff.json holds it. because: what the allocator said."""
+
+    per_device_train_batch_size: PositiveInt
+    gradient_accumulation_steps: PositiveInt
+    because: str
+
+
+def remembered(directory: Path, training: Training) -> Training:
+    """The recipe's settings with the batch that fitted, where that is smaller and its steps are the recipe's; else the recipe's."""
+    smaller = read_back(directory / REMEMBERED, SmallerBatch)
+    if smaller is None:
+        return training
+    batch, accumulation = smaller.per_device_train_batch_size, smaller.gradient_accumulation_steps
+    if batch * accumulation != training.per_device_train_batch_size * training.gradient_accumulation_steps:
+        return training
+    if batch >= training.per_device_train_batch_size:
+        return training
+    return training.model_copy(update={"per_device_train_batch_size": batch, "gradient_accumulation_steps": accumulation})
+
+
+def in_words(training: Training) -> str:
+    return f"batch {training.per_device_train_batch_size} × accumulation {training.gradient_accumulation_steps}"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tweetstyle.model.base import BaseModel
-from tweetstyle.model.outline import Outline
-from tweetstyle.plan import PROBE, Card, Probe, decisive_settings, other_settings, read_probe
+from tweetstyle.hardware.card import Card
+from tweetstyle.model.base import BaseModel, Outline
+from tweetstyle.plan.probe import PROBE, Probe, decisive_settings, other_settings, read_probe
 from tweetstyle.recipe import Recipe, Training
 
 ON_CPU = "CPU"
@@ -31,7 +31,7 @@ class Speed:
 
 def speed_of(recipe: Recipe, base: Outline | BaseModel, card: Card) -> Speed:
     """By the probe in the run's directory: of the recipe's settings, or of the batch to which the run went back, on what trains here."""
-    from tweetstyle.train.out_of_memory import in_words, remembered
+    from tweetstyle.plan.probe import in_words, remembered
 
     asked, measured = recipe.training, how_it_is_measured(recipe.training, card)
     goes_on = remembered(recipe.run_directory, asked)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tweetstyle.model.shape import Shape
+from tweetstyle.model.config import Shape
 from tweetstyle.recipe import Model, Training
 
 NF4_BLOCK = 64

@@ -6,13 +6,12 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from tweetstyle.playback.alike import Alike, bare_words
-from tweetstyle.playback.phrases import ABOUT_THE_TASK, LABEL, WISH
-from tweetstyle.playback.refusals import is_refusal
+from tweetstyle.playback.refusals import ABOUT_THE_TASK, LABEL, WISH, is_refusal
+from tweetstyle.playback.selection import Alike, bare_words
 
 if TYPE_CHECKING:
     from tweetstyle.dataset.messages import Kind
-    from tweetstyle.playback.asks import Ask
+    from tweetstyle.playback.selection import Ask
 
 RUN = 5
 """Words in a row that a message may not share with its tweet, nor with the instruction."""

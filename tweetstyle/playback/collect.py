@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.inference.ollama import OllamaLost
-from tweetstyle.playback.alike import Alike, bare_words
-from tweetstyle.playback.asks import Ask, fraction
 from tweetstyle.playback.cache import Answer, Cache, key_of
 from tweetstyle.playback.checks import ALIKE, EMPTY, LANGUAGE, counted
-from tweetstyle.playback.judge import Judge, Look
+from tweetstyle.playback.filters import Judge, Look
 from tweetstyle.playback.prompt import prompt_digest, turns
+from tweetstyle.playback.selection import Alike, Ask, bare_words, fraction
 from tweetstyle.playback.speakers import TOKENS_PER_WORD, Sampled, Speaker
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Literal
 
 from tweetstyle.dataset.messages import KINDS, Kind
 from tweetstyle.manifest import settings_digest
-from tweetstyle.playback.asks import Ask
+from tweetstyle.playback.selection import Ask
 
 MOST_CHARACTERS = 1_000
 """Of a long post the beginning is shown."""

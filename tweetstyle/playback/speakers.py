@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.files import fingerprint
 from tweetstyle.inference.ollama import OllamaClient, OllamaLost
-from tweetstyle.manifest import fingerprint
 from tweetstyle.playback.cache import Answer
 
 if TYPE_CHECKING:

@@ -10,20 +10,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tweetstyle.cleaning import archive_rules
+from tweetstyle.cleaning.archive_rules import Candidate
+from tweetstyle.cleaning.clean import Cleaned, first_words
+from tweetstyle.cleaning.enough import FEWEST, REASONS, check_enough, counts, dropped_in_words
+from tweetstyle.cleaning.near_duplicates import chronological
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.prepare import archive_rules
-from tweetstyle.prepare.archive_rules import Candidate
-from tweetstyle.prepare.clean import Cleaned
-from tweetstyle.prepare.duplicates import chronological
-from tweetstyle.prepare.first_words import first_words
 from tweetstyle.prepare.outputs import output_paths, write_outputs
-from tweetstyle.prepare.progress import Progress
-from tweetstyle.prepare.reading import read_and_clean
-from tweetstyle.prepare.report import Prepared, dropped_in_words, funnel
-from tweetstyle.prepare.split import FEWEST, Splits, joined, split
-from tweetstyle.prepare.statistics import REASONS, counts, describe, leak_of
+from tweetstyle.prepare.report import Prepared, funnel
+from tweetstyle.prepare.split import Splits, joined, split
+from tweetstyle.prepare.statistics import describe, leak_of
 from tweetstyle.prepare.subjects import Subjects
-from tweetstyle.prepare.workers import start_workers
+from tweetstyle.prepare.workers import read_and_clean, start_workers
+from tweetstyle.progress import Progress
 from tweetstyle.records import Dropped, SourceTweet, Tweet
 from tweetstyle.sources import open_archive
 from tweetstyle.sources.threads import thread_roots
@@ -122,39 +121,6 @@ def _kept_and_dropped(
         raise RuntimeError(f"{len(read)} tweets were read, but {len(kept)} kept and {len(dropped)} dropped")
     check_enough(len(kept), dropped, data)
     return kept, dropped
-
-
-def check_enough(kept: int, dropped: list[Dropped], data: Data, fewest: int = FEWEST) -> None:
-    """Raises TweetstyleError with the commonest reason where fewer than `fewest` tweets were kept."""
-    if kept >= fewest:
-        return
-    read, losses = kept + len(dropped), counts(dropped)
-    hints = {
-        "outside the period": "widen data.since and data.until",
-        "media only": "write data.media_only: keep, and data.links: placeholder",
-        "link only": "write data.link_only: keep, and data.links: placeholder",
-        "too short": _hint_for_too_short(dropped),
-        "stock reply": "write data.stock_replies: keep",
-        "retweet": "write data.retweets: keep, or take the archive of who wrote them",
-        "automatic post": "raise data.automatic_repeats",
-        "near duplicate": "raise data.near_duplicate_jaccard",
-        "other language": "add a language to data.languages",
-    }
-    most = max(losses.items(), key=lambda entry: entry[1])[0]
-    hint = hints.get(most, "a style is learned from some hundreds of one's own tweets")
-    in_words = dropped_in_words(losses)
-    if not kept:
-        what = f"none of the {read:,} tweets was kept ({in_words})"
-    else:
-        what = f"too few tweets to split: {kept} of {read:,} were kept ({in_words}), at least {fewest} are needed"
-    raise TweetstyleError(what, where=", ".join(map(str, data.source)), hint=hint)
-
-
-def _hint_for_too_short(dropped: list[Dropped]) -> str:
-    lengths = [tweet.evidence for tweet in dropped if tweet.reason == "too short"]
-    if 2 * lengths.count("0 characters") <= len(lengths):
-        return "lower data.min_characters"
-    return "most of these texts are empty, or mentions alone: see whether the tweets' text is in the column or field that is read"
 
 
 def _with_topics(splits: Splits, subjects: Subjects, places: dict[str, int], dropout: float, seed: int) -> Splits:

@@ -6,8 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tweetstyle.prepare.duplicates import folded, grams, jaccard
-from tweetstyle.prepare.minhash import GRAM, SURE, candidates, estimates, signatures
+from tweetstyle.cleaning.near_duplicates import GRAM, SURE, candidates, estimates, folded, grams, jaccard, signatures
 
 if TYPE_CHECKING:
     import numpy as np

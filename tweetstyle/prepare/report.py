@@ -1,12 +1,13 @@
-"""What prepare did, for the screen."""
+"""What prepare did, for the terminal: counts by reason, and the setting that governs each reason."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from tweetstyle.console import bar, counted, percent
 from tweetstyle.records import SPLITS, Dropped, Tweet
 from tweetstyle.text.visible import visible
 
@@ -19,7 +20,6 @@ BAR, NARROWEST_BAR = 24, 8
 """Characters of the longest bar, and the same on a narrow terminal."""
 IN_THE_PROMPT = {"topic": "prompt names a topic", "first-words": "prompt begins it"}
 """prompt.message → what `with_topic` counts, in words; with playback no prompt is written yet."""
-EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
 @dataclass(frozen=True)
@@ -133,25 +133,81 @@ def _remarks(prepared: Prepared) -> Iterator[tuple[str, str]]:
         yield f"note: {visible(notice)}", ""
 
 
-def dropped_in_words(dropped: dict[str, int]) -> str:
-    """The funnel in one line, the largest loss first: for messages."""
-    losses = sorted(((count, rule) for rule, count in dropped.items() if count), key=lambda loss: -loss[0])
-    return ", ".join(f"{rule} {count:,}" for count, rule in losses) or "nothing was dropped"
+class Explained(NamedTuple):
+    """meaning: one sentence; settings: keys under `data:`, none for what is never a matter of taste; advice: what to write there."""
+
+    meaning: str
+    settings: tuple[str, ...]
+    advice: str
 
 
-def bar(share: float, width: int) -> str:
-    """A bar of block characters, to an eighth of one; what is more than nothing is never drawn as nothing."""
-    eighths = min(width * 8, max(round(share * width * 8), int(share > 0)))
-    return "█" * (eighths // 8) + EIGHTHS[eighths % 8].strip()
+REASONS: dict[str, Explained] = {
+    "duplicate id": Explained(
+        "A tweet with the same number was read before: the same tweet, found twice in the archive or in two of them.",
+        (),
+        "Always dropped; the first one is the one that counts.",
+    ),
+    "earlier edit": Explained(
+        "The tweet was edited afterwards. Only its last version counts.",
+        (),
+        "Always dropped.",
+    ),
+    "outside the period": Explained(
+        "Written before the first or after the last day that was asked for.",
+        ("since", "until"),
+        "Move the days, or take them out to keep the whole period. With a period, tweets without a date are outside of it.",
+    ),
+    "retweet": Explained(
+        "Someone else's words: a retweet, or a tweet that repeats one by hand (“RT @name …”, “@name: …”).",
+        ("retweets",),
+        "Write keep to learn from them all the same.",
+    ),
+    "automatic post": Explained(
+        "Written by an app in the author's name: “I just posted a photo”, daily statistics, or the same template again and again.",
+        ("automatic_posts", "automatic_repeats"),
+        "Write keep, or raise the number of repeats from which a template counts as automatic.",
+    ),
+    "media only": Explained(
+        "A picture or a video without any words: there is nothing to learn from.",
+        ("media_only", "links"),
+        "Write keep, and placeholder for the links, to learn that the author posts bare pictures.",
+    ),
+    "link only": Explained(
+        "A link without any words: there is nothing to learn from.",
+        ("link_only", "links"),
+        "Write keep to learn from bare links to other sites; X's own short links also need placeholder for the links.",
+    ),
+    "stock reply": Explained(
+        "“Bonjour”, “Merci !” and the like: nothing but a greeting, thanks or a wish, which anybody would write so.",
+        ("stock_replies", "stock_replies_cap"),
+        "Write keep for all of them, or cap to keep a few.",
+    ),
+    "too short": Explained(
+        "Fewer characters than asked for; links and the @names before a reply do not count.",
+        ("min_characters",),
+        "Lower it to keep shorter tweets.",
+    ),
+    "other language": Explained(
+        "Surely in another language than those asked for. Short or uncertain tweets are never dropped for this.",
+        ("languages", "likely_languages", "language_confidence"),
+        "Add the language, or empty the list to keep all.",
+    ),
+    "duplicate": Explained(
+        "The same text as an earlier tweet that was kept.",
+        ("duplicates",),
+        "Write keep to learn from every repetition.",
+    ),
+    "near duplicate": Explained(
+        "Almost the same text as an earlier tweet that was kept.",
+        ("near_duplicate_jaccard", "duplicates"),
+        "Raise the likeness from which two tweets count as twins (1: only the same text), or write keep.",
+    ),
+}
+"""Name of the reason → what it means."""
+
+UNKNOWN = Explained("", (), "")
 
 
-def counted(count: int, one: str, many: str = "") -> str:
-    """ "1 thread", "1,200 threads"."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
-
-
-def percent(share: float) -> str:
-    """ "12.3%"; what is more than nothing and less than all is never rounded to it."""
-    if 0 < share < 0.001:
-        return "<0.1%"
-    return ">99.9%" if 0.999 < share < 1 else f"{share:.1%}"
+def explained(reason: str) -> Explained:
+    """What a reason means; empty for one that this table does not have."""
+    return REASONS.get(reason, UNKNOWN)

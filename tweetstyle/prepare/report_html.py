@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from tweetstyle.prepare.report import IN_THE_PROMPT, percent
-from tweetstyle.prepare.report_charts import Step, funnel_chart, html, keys
-from tweetstyle.prepare.report_reasons import explained
-from tweetstyle.prepare.report_style import STYLE
+from tweetstyle.console import percent
+from tweetstyle.pages.charts import Step, funnel_chart, html, keys
+from tweetstyle.pages.style import SECURITY, STYLE
+from tweetstyle.prepare.report import IN_THE_PROMPT, explained
 from tweetstyle.prepare.report_times import languages, lengths, timeline
 from tweetstyle.records import SPLITS, Dropped
 
@@ -29,9 +29,6 @@ PURPOSE = {
     "test": "the latest tweets, put aside until the end, to measure how well the style was learned",
 }
 """Split → what it is for."""
-
-SECURITY = "default-src 'none'; style-src 'unsafe-inline'"
-"""The page may load nothing and run nothing, whatever an archive contains."""
 
 
 def report_html(prepared: Prepared, title: str) -> str:

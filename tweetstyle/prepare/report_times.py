@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tweetstyle.prepare.report import percent
-from tweetstyle.prepare.report_charts import Column, column_chart, keys, row_chart, thinned
+from tweetstyle.console import percent
+from tweetstyle.pages.charts import Column, column_chart, keys, row_chart, thinned
+from tweetstyle.records import by_year
+from tweetstyle.text.languages import LANGUAGES
 
 MOST_COLUMNS = 240
 """Months, or years, side by side: twenty years of months."""
@@ -13,15 +15,6 @@ LONG_TWEET = 300
 """Characters from which all lengths share one column."""
 BIN = 20
 MOST_LANGUAGES = 8
-LANGUAGES = dict(
-    pair.split("=")
-    for pair in (
-        "ar=Arabic ca=Catalan cs=Czech da=Danish de=German el=Greek en=English es=Spanish fa=Persian fi=Finnish fr=French he=Hebrew "
-        "hi=Hindi hu=Hungarian id=Indonesian it=Italian ja=Japanese ko=Korean nl=Dutch no=Norwegian pl=Polish pt=Portuguese "
-        "ro=Romanian ru=Russian sv=Swedish tr=Turkish uk=Ukrainian vi=Vietnamese zh=Chinese"
-    ).split()
-)
-"""ISO 639-1 → name; others are shown by their code."""
 
 
 def timeline(months: dict[str, tuple[int, int]]) -> Iterator[str]:
@@ -43,15 +36,6 @@ def timeline(months: dict[str, tuple[int, int]]) -> Iterator[str]:
         yield f"<details><summary>By year, in figures</summary><table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table></details>"
     if undated[0]:
         yield f"<p>Without a date: {undated[0]:,} read, {undated[1]:,} kept.</p>"
-
-
-def by_year(months: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
-    """Year → (read, kept), in order, without the years that have none."""
-    years: dict[str, tuple[int, int]] = {}
-    for month, (read, kept) in sorted(months.items()):
-        before = years.get(month[:4], (0, 0))
-        years[month[:4]] = (before[0] + read, before[1] + kept)
-    return years
 
 
 def _without_gaps(months: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:

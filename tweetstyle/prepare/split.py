@@ -1,27 +1,19 @@
-"""Which tweets are trained on and which are held out, without a twin or a thread on both sides."""
+"""Which tweets are trained on and which are held out; no near-duplicate and no thread is on both sides."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from tweetstyle.cleaning.near_duplicates import connected
+from tweetstyle.dataset.held_out import held_out_count
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.prepare.duplicates import connected
 from tweetstyle.prepare.leaks import with_twin_elsewhere
-from tweetstyle.prepare.split_warnings import warnings
-from tweetstyle.records import Tweet
+from tweetstyle.records import Tweet, seeded_bytes
 
 if TYPE_CHECKING:
     from tweetstyle.recipe import Data
-
-FEWEST = 30
-"""With fewer kept tweets nothing can be held out that says anything."""
-MEASURABLE = 30
-"""Held-out tweets wanted of a small archive, whatever the fraction says."""
-SMALL_SHARE = 5
-"""But at most one tweet in so many for this: the rest is to be learned from."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +30,6 @@ class _Taken(NamedTuple):
     positions: list[int]
     left: list[list[int]]
     refused: list[list[int]]
-
-
-def seeded_bytes(seed: int, id: str, purpose: bytes) -> bytes:
-    """12 bytes that depend on the seed, the tweet and the purpose alone, so that further tweets do not reshuffle the others."""
-    return hashlib.blake2b(f"{seed}:{id}".encode(), digest_size=12, person=purpose).digest()
 
 
 def joined(*labellings: Sequence[Hashable]) -> list[int]:
@@ -101,16 +88,6 @@ def _fractions(data: Data) -> dict[str, float]:
     return {"test": data.test_fraction, "validation": data.validation_fraction}
 
 
-def held_out_count(count: int, fraction: float) -> int:
-    """Tweets wanted in a held-out part of `count` kept ones; `fraction` is the recipe's."""
-    return max(1, round(count * fraction), min(MEASURABLE, count // SMALL_SHARE))
-
-
-def training_count(count: int, validation_fraction: float, test_fraction: float) -> int:
-    """Tweets that `split` leaves to train on, of `count` kept ones without threads or near-duplicates."""
-    return count - sum(min(held_out_count(count, fraction), count // 2) for fraction in (validation_fraction, test_fraction))
-
-
 def _latest(groups: list[list[int]], wanted: int, most: int) -> _Taken:
     """Takes whole groups from the end of `groups` until more of them would be further from `wanted` than none."""
     taken: list[int] = []
@@ -147,3 +124,66 @@ def _indivisible(tweets: list[Tweet], groups: list[list[int]]) -> TweetstyleErro
         "a thread or twins both trained on and held out would make every measure too good"
     )
     return TweetstyleError(what, where="data.source", hint=hint)
+
+
+ENOUGH_TWEETS = 100
+"""Test tweets from which the margin of a mean, 1.96 / √n of the spread among tweets, is below a fifth of that spread."""
+ENOUGH_DAYS, FEWEST_DAYS = 30, 5
+"""Evaluation draws whole days: with fewer than 30 its interval may be too narrow, with fewer than 5 there is none."""
+FAR_OFF = 0.2
+"""Share of the wanted size by which a part may miss it without a word."""
+
+
+def warnings(parts: Mapping[str, Sequence[Tweet]], fractions: Mapping[str, float], wanted: Mapping[str, int], refused: int) -> list[str]:
+    """Sentences on the sizes and dates of `parts`.
+
+    fractions, wanted: of test and validation, what the recipe asks and the tweets meant to be held out; refused: tweets of groups
+    too large to hold out.
+    """
+    count = sum(len(parts[name]) for name in ("train", "validation", "test"))
+    said = [_dates(parts, count), _enlarged(parts, fractions, wanted, count), _margin(len(parts["test"])), _days(parts["test"])]
+    said += [_missed(name, len(parts[name]), number) for name, number in wanted.items()]
+    if refused:
+        said.append(f"{refused:,} late tweets hang together as twins or threads too large to hold out: they are trained on.")
+    return [sentence for sentence in said if sentence]
+
+
+def _dates(parts: Mapping[str, Sequence[Tweet]], count: int) -> str:
+    undated = sum(not tweet.created_at for name in ("train", "validation", "test") for tweet in parts[name])
+    if undated == count:
+        return "No tweet has a date: their order in the source is taken for the order of time."
+    return f"{undated:,} of {count:,} tweets have no date: they are taken for the earliest." if undated else ""
+
+
+def _enlarged(parts: Mapping[str, Sequence[Tweet]], fractions: Mapping[str, float], wanted: Mapping[str, int], count: int) -> str:
+    asked = round(count * fractions["test"])
+    if wanted["test"] <= max(1, asked):
+        return ""
+    held = f"{len(parts['test']):,} for test and {len(parts['validation']):,} for validation are held out"
+    return (
+        f"{fractions['test']:.0%} of {count:,} tweets would be {asked:,}: {held} instead, {len(parts['train']):,} are left to learn from."
+    )
+
+
+def _margin(tweets: int) -> str:
+    if tweets >= ENOUGH_TWEETS:
+        return ""
+    rougher = (ENOUGH_TWEETS / tweets) ** 0.5
+    known = f"There are {tweets:,} test tweets only: what is measured on them is {rougher:.1f} times as rough as on {ENOUGH_TWEETS}"
+    return f"{known}. A clear gain over the base model shows, a small difference between two settings does not."
+
+
+def _days(test: Sequence[Tweet]) -> str:
+    days = len({tweet.created_at[:10] for tweet in test})
+    if not any(tweet.created_at for tweet in test) or days >= ENOUGH_DAYS:
+        return ""
+    on = f"The test tweets are of {days} {'day' if days == 1 else 'days'} only"
+    if days < FEWEST_DAYS:
+        return f"{on}: too few to say how sure a figure is (evaluation draws whole days, and wants {FEWEST_DAYS} at least)."
+    return f"{on}: figures measured on them may seem surer than they are (tweets of a day are alike; {ENOUGH_DAYS} days are enough)."
+
+
+def _missed(name: str, number: int, wanted: int) -> str:
+    if abs(number - wanted) <= FAR_OFF * wanted + 1:
+        return ""
+    return f"{name} has {number:,} tweets and not {wanted:,}: twins and threads stay together."

@@ -8,31 +8,24 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from tweetstyle.prepare.archive_rules import DUPLICATE, NEAR_DUPLICATE, OTHER_LANGUAGE, Candidate
-from tweetstyle.prepare.clean import RULES, Cleaned
+from tweetstyle.cleaning.archive_rules import DUPLICATE, NEAR_DUPLICATE, Candidate
+from tweetstyle.cleaning.clean import Cleaned
+from tweetstyle.cleaning.enough import REASONS, counts
+from tweetstyle.cleaning.scrub import scrub
 from tweetstyle.prepare.report import Prepared
-from tweetstyle.prepare.scrub import scrub
-from tweetstyle.prepare.split import Splits, leak, seeded_bytes
-from tweetstyle.records import Dropped, SourceTweet, Tweet
+from tweetstyle.prepare.split import Splits, leak
+from tweetstyle.records import Dropped, SourceTweet, Tweet, seeded_bytes
 
 if TYPE_CHECKING:
     from tweetstyle.recipe import Data
     from tweetstyle.sources import Archive
 
-REASONS = ("duplicate id", "earlier edit", *RULES, OTHER_LANGUAGE, DUPLICATE, NEAR_DUPLICATE)
-"""Every reason for which a tweet is dropped, in the order in which they are asked."""
 
 DROPPED_SAMPLES, KEPT_SAMPLES = 5, 10
 LENGTH_BIN = 20
 """Characters."""
 
 _Sampled = TypeVar("_Sampled", Dropped, Tweet)
-
-
-def counts(dropped: list[Dropped]) -> dict[str, int]:
-    """Reason → tweets, every reason in its order."""
-    found = Counter(tweet.reason for tweet in dropped)
-    return {reason: found[reason] for reason in REASONS}
 
 
 def describe(

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 
 from tweetstyle.prepare.topics import Archive, learn_archive, topic_of
-from tweetstyle.prepare.words import Word, words_of
 from tweetstyle.prepare.workers import Worker
 from tweetstyle.text.stop_words import Language
+from tweetstyle.text.words import Word, words_of
 
 CHUNK = 4_000
 """Tweets in one task."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from tweetstyle.files import complete_file
-from tweetstyle.report.files import RunFiles, read_run
+from tweetstyle.report.files import RunFiles, State, read_run
 from tweetstyle.report.page import run_report
-from tweetstyle.report.state import State
-from tweetstyle.report.verdict import verdict
+from tweetstyle.wording.verdict import verdict
 
 __all__ = ["RunFiles", "State", "read_run", "run_report", "verdict", "write_report"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tweetstyle.prepare.report_charts import html, tick_label, ticks
-from tweetstyle.report.words import Say
+from tweetstyle.pages.charts import html, tick_label, ticks
+from tweetstyle.wording.words import Say
 
 TOP, HEIGHT, FOOT = 12, 140, 22
 """Pixels: room for half a label, the curve, a line of labels."""

@@ -1,13 +1,14 @@
-"""What a run left on disk, read for its report. Every file may be absent: a run that is going on has few of them."""
+"""What a run left on disk, read for its report, and what it was doing when the report was written."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from tweetstyle.files import read_back, read_json_lines
-from tweetstyle.plan import read_probe
+from tweetstyle.plan.probe import read_probe
 
 
 @dataclass(frozen=True)
@@ -118,3 +119,36 @@ def _fields(path: Path, content: type) -> dict[str, Any]:
     """The fields of a file's content, {} where it is missing or damaged."""
     found = read_back(path, content)
     return {} if found is None else vars(found)
+
+
+REWRITTEN_EVERY = 60.0
+"""Seconds between two versions of the page while the training is at work."""
+STALE_MINUTES = 10
+"""A page of a training that is older than this has nobody any more who rewrites it: the process was killed."""
+
+
+@dataclass(frozen=True)
+class State:
+    """A stage at work, or the stage in which a run ended.
+
+    at: local time of writing. training: whether the training itself is at work, so that the page is rewritten and reloads itself.
+    error: what ended the stage; None while it is at work. started: when the current command began the stage; None: at `at`.
+    """
+
+    stage: str
+    at: datetime
+    training: bool = False
+    error: str | None = None
+    started: datetime | None = None
+
+    @property
+    def time(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S}"
+
+    @property
+    def start(self) -> str:
+        return f"{self.started or self.at:%Y-%m-%d %H:%M:%S}"
+
+
+def now() -> datetime:
+    return datetime.now()

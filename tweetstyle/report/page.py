@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from tweetstyle.prepare.report_charts import html
-from tweetstyle.prepare.report_html import SECURITY
-from tweetstyle.prepare.report_style import STYLE
+from tweetstyle.pages.charts import html
+from tweetstyle.pages.style import SECURITY, STYLE
 from tweetstyle.report import measured, recorded
-from tweetstyle.report.conversation import conversation
-from tweetstyle.report.files import Read, RunFiles, read_run
-from tweetstyle.report.state import REWRITTEN_EVERY, STALE_MINUTES, State
-from tweetstyle.report.verdict import answers, stops_as_worse
-from tweetstyle.report.words import Say
+from tweetstyle.report.files import REWRITTEN_EVERY, STALE_MINUTES, Read, RunFiles, State, read_run
+from tweetstyle.report.measured import conversation
+from tweetstyle.wording.verdict import answers, stops_as_worse
+from tweetstyle.wording.words import Say
 
 RELOAD = 20
 """Seconds after which the page of a training at work loads itself again."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from tweetstyle.prepare.report_charts import html
-from tweetstyle.report.sentences_fr import in_french
-from tweetstyle.report.words import Say
+from tweetstyle.pages.charts import html
+from tweetstyle.wording.sentences_fr import in_french
+from tweetstyle.wording.words import Say
 
 LONGEST = 1200
 """Characters of a text that are shown."""

@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from tweetstyle.prepare.report_charts import Step, funnel_chart, html
+from tweetstyle.pages.charts import Step, funnel_chart, html
 from tweetstyle.report.charts import curve
 from tweetstyle.report.files import Read, RunFiles
 from tweetstyle.report.parts import figure, missing, paragraph, quote, sentence, table
-from tweetstyle.report.verdict import epoch_of, kept_validation, no_better_than_untrained, take_off
-from tweetstyle.report.words import Say
+from tweetstyle.wording.verdict import epoch_of, kept_validation, no_better_than_untrained, take_off
+from tweetstyle.wording.words import Say
 
 CURVES = {
     "c_loss": "loss",

@@ -11,10 +11,9 @@ from tweetstyle.errors import TweetstyleError, closest
 from tweetstyle.records import SourceTweet
 from tweetstyle.sources.csv_source import read_csv
 from tweetstyle.sources.documents import unreadable
-from tweetstyle.sources.inputs import files_of
 from tweetstyle.sources.json_lines import read_json_array, read_json_lines
 from tweetstyle.sources.plain_text import read_plain_text
-from tweetstyle.sources.recognise import CSV, JSON_ARRAY, JSON_LINES, Source, kind_of
+from tweetstyle.sources.recognise import CSV, JSON_ARRAY, JSON_LINES, Source, files_of, kind_of
 
 __all__ = ["DUPLICATE_ID", "Archive", "Found", "open_archive"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.sources.zip_source import ZipMembers
+from tweetstyle.sources.containers import ZipMembers
 
 HEAD = 2**16
 """Bytes by which a file is recognised."""

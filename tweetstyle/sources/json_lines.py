@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.records import SourceTweet
-from tweetstyle.sources.columns import LONGEST_ID, NAMES, listed
+from tweetstyle.sources.csv_source import LONGEST_ID, NAMES, listed
 from tweetstyle.sources.documents import Document
 from tweetstyle.sources.encodings import lines_of
 from tweetstyle.sources.json_stream import entries

@@ -1,4 +1,4 @@
-"""What an archive is, by its content; the ending of its name decides only where the content does not."""
+"""What kind of archive a path is, by its content, and which files its tweets depend on."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.sources.containers import FolderMembers, ZipMembers
 from tweetstyle.sources.csv_source import looks_like_csv
 from tweetstyle.sources.documents import Document, on_disk, unreadable
 from tweetstyle.sources.encodings import first_text
-from tweetstyle.sources.folder_source import FolderMembers
-from tweetstyle.sources.zip_source import ZipMembers
 
 X_ARCHIVE, CSV, JSON_LINES, JSON_ARRAY, PLAIN_TEXT = "X's archive", "CSV", "JSON Lines", "a JSON array", "plain text"
 READABLE = "X's archive (its zip or its folder), a CSV, JSON Lines or plain text with one tweet a line"
@@ -123,3 +122,19 @@ def _kind_of_text(document: Document, head: bytes) -> str:
         return CSV
     suffix = PurePosixPath(document.member or document.path.name).suffix.lower()
     return _KIND_BY_SUFFIX.get(suffix, PLAIN_TEXT)
+
+
+_OF_X = re.compile(r"(?:manifest|account|(?:(?:note|community)[-_])?tweets?(?:-part\d+)?)\.js")
+"""Names of the files that hold tweets or say which files do and who wrote them."""
+
+
+def files_of(source: Path) -> list[Path]:
+    """The file itself; of a folder, the files in it, or one folder deeper, from which tweets are read, in a fixed order.
+
+    Raises TweetstyleError for a folder that cannot be read.
+    """
+    if not source.is_dir():
+        return [source]
+    # The very names among which the reader of archives chooses: none that it reads can be missing here.
+    members = [source / name for name in FolderMembers(source).names if _OF_X.fullmatch(name.rpartition("/")[2])]
+    return sorted(file for file in (source / "tweets.csv", *members) if file.is_file())

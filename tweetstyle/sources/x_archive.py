@@ -14,12 +14,11 @@ from typing import NamedTuple
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.records import SourceTweet
-from tweetstyle.sources.folder_source import FolderMembers
+from tweetstyle.sources.containers import FolderMembers, ZipMembers
 from tweetstyle.sources.json_stream import entries
 from tweetstyle.sources.x_manifest import KINDS, NOTES, Account, Contents, Members, Part, contents_of
 from tweetstyle.sources.x_notes import Notes
 from tweetstyle.sources.x_tweet import Version, tweet_of
-from tweetstyle.sources.zip_source import ZipMembers
 
 EARLIER_EDIT = "earlier edit"
 """Reason of a version that a later one in the archive replaces."""

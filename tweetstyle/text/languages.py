@@ -12,6 +12,17 @@ from tweetstyle.text.stop_words import ENGLISH, FRENCH
 if TYPE_CHECKING:
     from lingua import ConfidenceValue, LanguageDetector
 
+LANGUAGES = dict(
+    pair.split("=")
+    for pair in (
+        "ar=Arabic ca=Catalan cs=Czech da=Danish de=German el=Greek en=English es=Spanish fa=Persian fi=Finnish fr=French he=Hebrew "
+        "hi=Hindi hu=Hungarian id=Indonesian it=Italian ja=Japanese ko=Korean nl=Dutch no=Norwegian pl=Polish pt=Portuguese "
+        "ro=Romanian ru=Russian sv=Swedish tr=Turkish uk=Ukrainian vi=Vietnamese zh=Chinese"
+    ).split()
+)
+"""ISO 639-1 → name; others are shown by their code."""
+
+
 FEWEST_WORDS = 4
 """In fewer words lingua guesses."""
 LEAST_CONFIDENCE = 2 / 3

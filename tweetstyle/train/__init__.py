@@ -7,38 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tweetstyle.console import say
 from tweetstyle.dataset.examples import Document, read_documents, read_held_out
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import make_directory
 from tweetstyle.model.base import BaseModel
+from tweetstyle.plan.lesson import Schedule, carried_out
 from tweetstyle.prompt.template import Template
 from tweetstyle.recipe import Model, Training
-from tweetstyle.screen import say
 from tweetstyle.train.checks import check_documents, check_held_out, check_model
-from tweetstyle.train.schedule import Schedule, carried_out
+from tweetstyle.train.inputs import FitPlan, Run
 
 if TYPE_CHECKING:
     from tweetstyle.train.checkpoints import Checkpoint
     from tweetstyle.train.metrics import Metrics
-
-
-@dataclass(frozen=True)
-class FitPlan:
-    """What a run will do. tokens: of one epoch; fill: share of the packs' room that tokens take; cut: tweets beyond max_length.
-
-    schedule: the settings that are carried out, the recipe's own or, where those cannot learn, adapted ones.
-    """
-
-    schedule: Schedule
-    tweets: int
-    tokens: int
-    cut: int
-    packs: int
-    fill: float
-    epochs: float
-    steps_per_epoch: int
-    steps: int
-    checkpoints: int
 
 
 @dataclass(frozen=True)
@@ -122,23 +104,6 @@ def fit(
     return _finish(run)
 
 
-@dataclass(frozen=True)
-class Run:
-    """What a run is made of."""
-
-    base: BaseModel
-    template: Template
-    model: Model
-    training: Training
-    documents: list[Document]
-    held_out: list[Document]
-    plan: FitPlan
-    directory: Path
-    metrics: Metrics
-    splits: tuple[Path, Path]
-    validated: Callable[[], None]
-
-
 def _plan(documents: list[Document], end: int, base: BaseModel, model: Model, training: Training) -> FitPlan:
     lengths, tweets = [len(document.ids) for document in documents], sum(document.tweets for document in documents)
     schedule = carried_out(training, lengths, tweets, model.method, base.config["hidden_size"])
@@ -158,9 +123,9 @@ def _plan(documents: list[Document], end: int, base: BaseModel, model: Model, tr
 
 
 def _train(run: Run, newest: Checkpoint | None) -> None:
+    from tweetstyle.train.callback import TrainingProgress
     from tweetstyle.train.disk_space import one_message_where_the_disk_is_full
     from tweetstyle.train.library_output import chatter_to, prepare_environment
-    from tweetstyle.train.progress import TrainingProgress
 
     prepare_environment(run.directory)
     log = run.directory / "log.txt"

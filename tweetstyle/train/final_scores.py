@@ -13,11 +13,10 @@ from tweetstyle.dataset.examples import Document, read_documents
 from tweetstyle.dataset.held_out import held_out
 from tweetstyle.dataset.threads import files_read
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.export.imatrix import read_imatrix, write_imatrix
-from tweetstyle.files import complete_file, read_back
+from tweetstyle.files import complete_file, fingerprints, read_back
 from tweetstyle.inference.clean_process import apart_from_unsloth
-from tweetstyle.manifest import fingerprints
 from tweetstyle.model.base import BaseModel
+from tweetstyle.model.imatrix import read_imatrix, write_imatrix
 from tweetstyle.model.tokenizer import Encoded
 from tweetstyle.prompt.template import Template
 
@@ -114,8 +113,8 @@ def _measure(
 ) -> tuple[list[float], dict[str, Any]]:
     import torch
 
-    from tweetstyle.export.nf4 import record
     from tweetstyle.inference.likelihood import keep_weights_as_trained, load_adapter, load_model, quiet_libraries, summed_losses
+    from tweetstyle.model.nf4 import record
     from tweetstyle.progress import Bar
     from tweetstyle.train.importance import collect
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tweetstyle.export.imatrix import Imatrix
 from tweetstyle.inference.forward import input_device
 from tweetstyle.inference.likelihood import batches
+from tweetstyle.model.imatrix import Imatrix
 from tweetstyle.model.tokenizer import Encoded
 
 if TYPE_CHECKING:

@@ -10,9 +10,6 @@ from typing import Any
 from tweetstyle.files import clear_os_errors, complete_file, read_json_lines
 
 BITS_PER_BYTE = "eval_bits_per_byte"
-WORSE = 1.05
-"""Times the untrained model's bits per byte above which a training has clearly made the model worse. Five percent are some 0.13 bits:
-what the 4 bits of q4_k_m may lose at most (verify.checks), and 50 times the rounding of bfloat16 (0.0023 bits, there)."""
 
 
 class Metrics:

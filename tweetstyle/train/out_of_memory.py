@@ -8,16 +8,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import PositiveInt
-
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.files import complete_file, read_back
+from tweetstyle.files import complete_file
+from tweetstyle.hardware.card import Card
 from tweetstyle.model.base import BaseModel
-from tweetstyle.plan import Card, batches_of_the_same_step, plan_on, sizes_that_fit, what_to_change
-from tweetstyle.plan.advice import LOWEST_RANK
+from tweetstyle.plan.advice import LOWEST_RANK, batches_of_the_same_step, plan_on, sizes_that_fit, what_to_change
+from tweetstyle.plan.probe import REMEMBERED, SmallerBatch
 from tweetstyle.recipe import Model, Training
 
-REMEMBERED = "backoff.json"
 SIGNS = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "DefaultCPUAllocator")
 """How a RuntimeError says that memory ran out where it did not run out in torch's own CUDA allocator."""
 LOADING, STEP, OPTIMIZER = "loading the base model", "a training step", "the optimizer's step"
@@ -30,15 +28,6 @@ MARGIN = 0.1
 """Share of the planned memory by which a recipe that ran out of memory has to become smaller, at least."""
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class SmallerBatch:
-    """The batch that fitted, as model/NAME/backoff.json holds it. because: what the allocator said."""
-
-    per_device_train_batch_size: PositiveInt
-    gradient_accumulation_steps: PositiveInt
-    because: str
 
 
 @dataclass(frozen=True)
@@ -94,23 +83,6 @@ def remember(directory: Path, training: Training, why: OutOfMemory) -> None:
     smaller = SmallerBatch(training.per_device_train_batch_size, training.gradient_accumulation_steps, why.said)
     with complete_file(directory / REMEMBERED) as stream:
         json.dump(asdict(smaller), stream, indent=1)
-
-
-def remembered(directory: Path, training: Training) -> Training:
-    """The recipe's settings with the batch that fitted, where that is smaller and its steps are the recipe's; else the recipe's."""
-    smaller = read_back(directory / REMEMBERED, SmallerBatch)
-    if smaller is None:
-        return training
-    batch, accumulation = smaller.per_device_train_batch_size, smaller.gradient_accumulation_steps
-    if batch * accumulation != training.per_device_train_batch_size * training.gradient_accumulation_steps:
-        return training
-    if batch >= training.per_device_train_batch_size:
-        return training
-    return training.model_copy(update={"per_device_train_batch_size": batch, "gradient_accumulation_steps": accumulation})
-
-
-def in_words(training: Training) -> str:
-    return f"batch {training.per_device_train_batch_size} × accumulation {training.gradient_accumulation_steps}"
 
 
 def as_line(step: int, training: Training, why: OutOfMemory) -> dict[str, Any]:

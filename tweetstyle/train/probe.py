@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from tweetstyle.dataset.examples import Document
-from tweetstyle.doctor.installed import installed_versions
 from tweetstyle.files import complete_file
+from tweetstyle.hardware.card import Card
+from tweetstyle.hardware.installed import installed_versions
 from tweetstyle.model.base import BaseModel
-from tweetstyle.plan import PROBE, Card, Probe, decisive_settings, plan_memory
+from tweetstyle.plan.memory import plan_memory
+from tweetstyle.plan.probe import PROBE, Probe, decisive_settings
 from tweetstyle.recipe import Model, Training
 
 COUNTED, MOST_STEPS = 2, 8

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from tweetstyle.dataset.threads import read_tweets
-from tweetstyle.evaluate.copying import find_copies
-from tweetstyle.evaluate.written import as_read
-from tweetstyle.inference.generate import generate_while_training
+from tweetstyle.inference.generate import as_read, generate_while_training
 from tweetstyle.model.base import BaseModel
 from tweetstyle.prompt.template import Template
 from tweetstyle.recipe import Sampling, Training
 from tweetstyle.records import read_split
+from tweetstyle.text.copying import find_copies
 
 SAMPLING = Sampling(num_predict=80)
 """The defaults, and shorter: what is looked at is where a tweet goes, every few minutes."""

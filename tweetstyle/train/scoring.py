@@ -9,9 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tweetstyle.dataset.examples import Document
-from tweetstyle.inference.forward import last_hidden_states, token_losses
+from tweetstyle.inference.forward import BATCH_TOKENS, SLICE_BYTES, last_hidden_states, token_losses
 from tweetstyle.model.tokenizer import IGNORED
-from tweetstyle.plan.scoring import BATCH_TOKENS, SLICE_BYTES
 from tweetstyle.train.out_of_memory import OutOfMemory, within_memory
 
 if TYPE_CHECKING:

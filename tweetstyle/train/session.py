@@ -9,25 +9,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.plan import decisive_settings, duration, hours, read_probe
+from tweetstyle.plan.lesson import usual_rate
+from tweetstyle.plan.memory import duration, hours
+from tweetstyle.plan.probe import decisive_settings, read_probe
 from tweetstyle.recipe import Training
 from tweetstyle.train import out_of_memory as backoff
 from tweetstyle.train import probe
 from tweetstyle.train import trainer as unsloth_trainer
-from tweetstyle.train.callback import RunKeeper, one_message_where_the_disk_fails, saves_before_it_stops
+from tweetstyle.train.callback import RunKeeper, TrainingProgress, one_message_where_the_disk_fails, saves_before_it_stops
 from tweetstyle.train.card_watch import CardWatch
-from tweetstyle.train.checkpoints import Checkpoint, resume_point
+from tweetstyle.train.checkpoints import Checkpoint, check_restorable, resume_point
 from tweetstyle.train.checks import check_packed
 from tweetstyle.train.few_steps import StepClock, few_steps
 from tweetstyle.train.out_of_memory import OutOfMemory, within_memory
-from tweetstyle.train.progress import TrainingProgress
-from tweetstyle.train.restored import check_restorable
 from tweetstyle.train.samples import sample_writer
-from tweetstyle.train.schedule import usual_rate
 from tweetstyle.train.scoring import largest_batch, score
 
 if TYPE_CHECKING:
-    from tweetstyle.train import Run
+    from tweetstyle.train.inputs import Run
 
 
 def sit(run: Run, newest: Checkpoint | None, progress: TrainingProgress) -> int | None:
@@ -135,8 +134,8 @@ def _keeper(run: Run, training: Training, progress: TrainingProgress) -> RunKeep
 
 def _write_down_four_bits(loaded: object, directory: Path) -> None:
     """directory/nf4.json: digests of the 4-bit weights, by which those made again for the export are recognised."""
-    from tweetstyle.export.nf4 import record
     from tweetstyle.files import complete_file
+    from tweetstyle.model.nf4 import record
 
     with complete_file(directory / "nf4.json") as stream:
         json.dump(record(loaded), stream, indent=1)

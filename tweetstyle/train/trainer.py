@@ -25,10 +25,10 @@ from pathlib import Path
 
 from tweetstyle.dataset.examples import Document, as_columns
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.hardware.nvidia import ON_THE_CPU
+from tweetstyle.hardware.card import Card, find_card
+from tweetstyle.hardware.gpu import ON_THE_CPU
 from tweetstyle.hardware.wsl import cap_card_memory
 from tweetstyle.model.base import BaseModel
-from tweetstyle.plan import Card, find_card
 from tweetstyle.plan.memory import CUDA_CONTEXT
 from tweetstyle.recipe import Lora, Model, Training
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from tweetstyle.dataset.held_out import HeldOut, clusters
-from tweetstyle.evaluate.intervals import bootstrap_t
 from tweetstyle.inference.llama_cpp import Logits, document_batches, loss
 from tweetstyle.inference.prefixes import first_scored
 from tweetstyle.recipe import Evaluation
+from tweetstyle.statistics.intervals import bootstrap_t
 from tweetstyle.verify.checks import BITS_LIMITS, KL_LIMITS, Check, within
 from tweetstyle.verify.reference import Reference
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from tweetstyle.dataset.held_out import HeldOut
-from tweetstyle.export.nf4 import Nf4Tensor
 from tweetstyle.inference.llama_cpp import for_documents
+from tweetstyle.model.nf4 import Nf4Tensor
 from tweetstyle.model.tokenizer import Tokenizer
 from tweetstyle.progress import Bar
 from tweetstyle.prompt.template import Template

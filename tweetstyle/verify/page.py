@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tweetstyle import __version__
 from tweetstyle.files import complete_file
-from tweetstyle.prepare.report_style import STYLE
+from tweetstyle.pages.style import STYLE
 from tweetstyle.verify.checks import Check
 
 SCHEMA = 1

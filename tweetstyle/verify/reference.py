@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tweetstyle.export.adapter import read_adapter
-from tweetstyle.export.llama import LAYER_TENSORS, Llama, check_tensors, read_llama, tensor_plan
-from tweetstyle.export.nf4 import nf4_as_trained, only_nf4, read_weights
 from tweetstyle.inference.likelihood import batches
 from tweetstyle.inference.prefixes import first_scored
+from tweetstyle.model.adapter import read_adapter
 from tweetstyle.model.base import BaseModel
+from tweetstyle.model.llama import LAYER_TENSORS, Llama, check_tensors, read_llama, tensor_plan
+from tweetstyle.model.nf4 import nf4_as_trained, only_nf4, read_weights
 from tweetstyle.model.stored_tensors import StoredTensor
 from tweetstyle.model.tokenizer import Encoded
 from tweetstyle.plan.phases import HEAD_BYTES

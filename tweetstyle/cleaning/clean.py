@@ -1,0 +1,279 @@
+"""What is learned from one tweet, or the rule that drops it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from tweetstyle.cleaning.known_phrases import (
+    AUTOMATIC_OPENINGS,
+    AUTOMATIC_WITH_LINK,
+    GREETINGS,
+    OWN_WORDS,
+    SHARED_WITH_BUTTON,
+    STOCK_FIRST,
+    STOCK_PHRASES,
+    STOCK_WORDS,
+)
+from tweetstyle.cleaning.normalise import (
+    LINK,
+    LINK_PLACEHOLDER,
+    is_bare,
+    normalise,
+    nothing_but,
+    take_off_mentions,
+    take_off_x_links,
+    without_links,
+    x_links_to_placeholders,
+)
+from tweetstyle.cleaning.scrub import scrub
+from tweetstyle.records import REPLY, TWEET, SourceTweet, seeded_bytes
+
+if TYPE_CHECKING:
+    from tweetstyle.recipe import Data
+
+MASK = "@…"
+"""What stands for a name: the @ shows the habit of naming people; … can be no part of a name, so nobody is meant."""
+
+HANDLE = re.compile(
+    r"""(?<![\w@/=&])@                                  # not the @ of an e-mail or of an address on the web
+        (?!\d{1,2}(?:[ap]m|h\d{0,2}|[:.]\d\d)?\b)      # "@7pm", "@19h30": an hour
+        [A-Za-z0-9_]{1,20} (?![\w@]|://)""",
+    re.X,
+)
+
+
+def mask_handles(text: str) -> tuple[str, int]:
+    """The text with `MASK` for every @name, and their number; e-mail addresses, "R@dio" and "@ Montréal" stay as they are."""
+    return HANDLE.subn(MASK, text) if "@" in text else (text, 0)
+
+
+FEWEST, MOST = 2, 5
+"""Words, drawn evenly between the two; never all of the tweet's."""
+LIKE_A_TOKEN = re.compile(r"<\|?[^<>\s]+\|?>|\[/?INST\]")
+"""In a prompt such a text is read as the token that it names."""
+
+
+def first_words(id: str, text: str, dropout: float, seed: int) -> str | None:
+    """The tweet's first words in one line, or None for the share `dropout`, for a tweet of one word, and for `*`, which means none.
+
+    How many are drawn depends on seed and id alone, so that further tweets do not change it.
+    """
+    draw = seeded_bytes(seed, id, b"first words")
+    left_out, count = (int.from_bytes(draw[i : i + 4], "big") / 2**32 for i in (0, 4))
+    words = text.split()
+    begun = " ".join(words[: min(FEWEST + int(count * (MOST - FEWEST + 1)), len(words) - 1)])
+    return None if left_out < dropout or begun in ("", "*") or LIKE_A_TOKEN.search(begun) else begun
+
+
+MEDIA_LINK = re.compile(r"pic\.(?:twitter|x)\.com/\w+|https?://(?:twitter|x)\.com/\w+/status/\d+/(?:photo|video)/\d+\S*", re.I)
+RETWEET = re.compile(
+    r"""^\W*\bRT\b\s*:?\s*[«"“]?\s*@\w{1,20}       # RT @user, at the beginning in any case
+      | (?P<address>^\s*@\w{1,20}[ \u00a0\u202f]?:(?=\s|["“«]))  # @user: their words
+      | ^\s*["“«]\s*@\w{1,20}[ \u00a0\u202f]?:      # "@user:their words" comment
+      | ^\s*["“«]\s*@\w{1,20}[ \u00a0\u202f]+@\w   # "@user @another their words": a reply of another's, quoted
+      | (?-i:\b[RM]T\ ?:?\ ?@\w{1,20})             # a comment, then RT @user and their words
+    """,
+    re.X | re.I,
+)
+LONGEST_STOCK_REPLY = 80
+"""Characters; who writes more says something."""
+LONGEST_AUTOMATIC_POST = 1000
+"""Characters. Apps write short; a long post is a person's, and patterns that look ahead would be slow on it."""
+LONGEST_EVIDENCE = 60
+_WORD = re.compile(r"[^\W\d_]+")
+_NAMES_AND_PLACEHOLDERS = re.compile(rf"@\w+|{MASK}|{re.escape(LINK_PLACEHOLDER)}")
+
+
+class View(NamedTuple):
+    """A tweet as the rules look at it.
+
+    text: unescaped and in NFC; body: less the mentions put before a reply; kept: less X's own links; bare: less every link;
+    mentions_off: whether mentions were taken off; day: YYYY-MM-DD or empty; has_media, is_retweet, answers: the archive
+    says so, the last of a reply.
+    """
+
+    text: str
+    body: str
+    kept: str
+    bare: str
+    mentions_off: bool
+    day: str
+    has_media: bool
+    is_retweet: bool
+    answers: bool
+
+
+class Cleaned(NamedTuple):
+    """text: what is learned, empty where the tweet is dropped; type: `records.TWEET` or `REPLY`; reason: the rule that drops the
+    tweet, or empty; evidence: what the rule saw; scrubbed: kind of personal data → placeholders put in, as pairs."""
+
+    text: str
+    type: str
+    reason: str
+    evidence: str
+    scrubbed: tuple[tuple[str, int], ...]
+
+
+def clean(tweet: SourceTweet, data: Data) -> Cleaned:
+    """Asks the rules in their order, then takes off what is not the author's style: personal data and others' names."""
+    if tweet.reason:
+        return Cleaned("", TWEET, tweet.reason, tweet.evidence, ())
+    view = view_of(tweet)
+    kind = REPLY if tweet.is_reply or (tweet.is_reply is None and view.mentions_off) else TWEET
+    for reason, rule in RULES.items():
+        if (evidence := rule(view, data)) is not None:
+            return Cleaned("", kind, reason, evidence, ())
+    text = learned(view, data)
+    scrubbed: tuple[tuple[str, int], ...] = ()
+    if data.personal_data == "scrub":
+        text, scrubbed = scrub(text)
+    if data.handles == "mask":
+        text, masked = mask_handles(text)
+        scrubbed += (("@name", masked),) if masked else ()
+    return Cleaned(text, kind, "", "", scrubbed)
+
+
+def view_of(tweet: SourceTweet) -> View:
+    """In an archive that marks replies, the names by which a tweet that answers nobody opens are the author's own words."""
+    text = normalise(tweet.text)
+    body, mentions_off = text, False
+    if tweet.is_reply is not False or tweet.reply_to:
+        body, mentions_off = take_off_mentions(text)
+    kept = take_off_x_links(body)
+    bare, answers = without_links(kept).strip(), bool(tweet.is_reply or tweet.reply_to)
+    return View(text, body, kept, bare, mentions_off, tweet.created_at[:10], tweet.has_media, tweet.is_retweet, answers)
+
+
+def learned(view: View, data: Data) -> str:
+    """The author's text with X's own links taken out or replaced, as the recipe says."""
+    return view.kept if data.links == "remove" else x_links_to_placeholders(view.body).strip()
+
+
+# -- the rules: each gives what it saw in a tweet that goes, or None ------------------------------------------
+
+
+def outside_period(view: View, data: Data) -> str | None:
+    """Before the first or after the last day (UTC) asked for; where a day is asked for, a tweet without one goes too."""
+    if data.since is None and data.until is None:
+        return None
+    if not view.day:
+        return "no date"
+    early = data.since is not None and view.day < data.since.isoformat()
+    late = data.until is not None and view.day > data.until.isoformat()
+    return view.day if early or late else None
+
+
+def retweet(view: View, data: Data) -> str | None:
+    """RT @user, also behind a comment, and "@user: their words": someone else's text. In a reply that is how one speaks to the user."""
+    if data.retweets == "keep":
+        return None
+    if view.is_retweet:
+        return "the archive says so"
+    if "@" not in view.text:
+        return None
+    seen = RETWEET.search(view.text)
+    if seen and seen["address"] and view.answers:
+        seen = RETWEET.search(view.text, seen.end())
+    return _shown(seen)
+
+
+def automatic_post(view: View, data: Data) -> str | None:
+    """Written by an app in the author's name: "I just posted a photo", daily statistics, a shared headline."""
+    if data.automatic_posts == "keep" or len(view.text) > LONGEST_AUTOMATIC_POST:
+        return None
+    text = view.text.lower().replace("’", "'")
+    if opening := AUTOMATIC_OPENINGS.match(text):
+        return _shown(opening)
+    return _shown(AUTOMATIC_WITH_LINK.search(text) or shared_headline(text)) if "http" in text else None
+
+
+def shared_headline(text: str) -> re.Match[str] | None:
+    """A page's title, its link and "via @page", which a button wrote: nothing in the title is the author's."""
+    shared = SHARED_WITH_BUTTON.search(text) if "@" in text else None
+    return shared if shared and (text[0] in '"“«' or not OWN_WORDS.search(text)) else None
+
+
+def media_only(view: View, data: Data) -> str | None:
+    """Nothing but a picture or a video; even where such tweets are to stay, one goes of which no text is left."""
+    seen = _media(view)
+    return seen if seen is None or data.media_only == "drop" or is_bare(learned(view, data)) else None
+
+
+def link_only(view: View, data: Data) -> str | None:
+    """Nothing but links, and no media; even where such tweets are to stay, one goes of which no text is left."""
+    seen = _only_links(view)
+    if seen is None or _media(view) is not None:
+        return None
+    return seen if data.link_only == "drop" or is_bare(learned(view, data)) else None
+
+
+def stock_reply(view: View, data: Data) -> str | None:
+    """Dropped only where the recipe says so; a cap needs the whole archive."""
+    return _cut(view.bare) if data.stock_replies == "drop" and is_stock_reply(view.bare) else None
+
+
+def too_short(view: View, data: Data) -> str | None:
+    """Fewer characters (code points) than asked for, links and leading mentions not counted.
+
+    What the recipe keeps (stock replies, bare links and pictures) is no less wanted for being short.
+    """
+    length = len(view.bare)
+    if length >= data.min_characters or (data.stock_replies != "drop" and is_stock_reply(view.bare)):
+        return None
+    if _media(view) is not None or _only_links(view) is not None:
+        return None
+    return f"{length} characters" if length != 1 else "1 character"
+
+
+Rule = Callable[[View, "Data"], str | None]
+RULES: dict[str, Rule] = {
+    "outside the period": outside_period,
+    "retweet": retweet,
+    "automatic post": automatic_post,
+    "media only": media_only,
+    "link only": link_only,
+    "stock reply": stock_reply,
+    "too short": too_short,
+}
+"""Name of the reason → rule. The first that sees something gives the reason."""
+
+
+def is_stock_reply(text: str) -> bool:
+    """ "Bonjour à tous !", "Merci beaucoup" and their like: nothing but greetings, thanks and wishes, names and links not counted."""
+    if len(text) > LONGEST_STOCK_REPLY:
+        return False
+    if "@" in text or "[" in text:
+        text = _NAMES_AND_PLACEHOLDERS.sub("", text)
+    words = _WORD.findall(text.lower())
+    if not words:
+        return False
+    if words[0] in STOCK_FIRST and STOCK_WORDS.issuperset(words):
+        return not GREETINGS.isdisjoint(words)
+    return len(words) <= 4 and " ".join(words) in STOCK_PHRASES
+
+
+def _media(view: View) -> str | None:
+    """What shows that a tweet is nothing but a picture or a video: the archive's word, or the link's form."""
+    if view.has_media and is_bare(view.bare):
+        return "media and no words"
+    return _links(nothing_but(MEDIA_LINK, view.body)) if ".com/" in view.body.lower() else None
+
+
+def _only_links(view: View) -> str | None:
+    """How many links it is nothing but. A t.co link may lead to a page or a picture, which a CSV does not say."""
+    return _links(nothing_but(LINK, view.body)) if view.bare != view.body else None
+
+
+def _shown(match: re.Match[str] | None) -> str | None:
+    return _cut(match[0]) if match else None
+
+
+def _cut(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_EVIDENCE else line[: LONGEST_EVIDENCE - 1] + "…"
+
+
+def _links(count: int) -> str | None:
+    return f"{count} link{'s' * (count > 1)} and no words" if count else None

@@ -1,0 +1,145 @@
+"""Output for the terminal: text in any encoding, wrapped at words; sizes, counts and percentages."""
+
+from __future__ import annotations
+
+import codecs
+import locale
+import os
+import re
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderableType
+
+EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+NARROWEST = 40
+"""Columns; a narrower terminal gets lines of so many."""
+COMMAND = re.compile(
+    r"`[^`]*`"
+    r"|\b(?:tweetstyle(?:-fit)?|hf download|ollama (?:(?:run|create|pull) [\w.-]+|list|serve)|nvidia-smi|(?:python -m )?pip install|free)\b"
+    r"(?: (?:--?[\w-]+(?: (?!→)[\w.]+)?|'[^']*'|[A-Z]{2,}\b|[\w./~*-]*[/.*][\w./~*-]*[\w/*]|"
+    r"(?:prepare|playback|fit|evaluate|export|verify|chat|compare|plan|doctor|inspect)\b))*"
+)
+"""What a person copies as a whole: a command of the toolkit or beside it with its options and paths, or anything in backticks."""
+LABEL = re.compile(r" *(?:→ |[a-z]+ {2,})?")
+"""What stands before the text of a line."""
+KEPT = "\0"
+"""A space within a command, while its line is broken."""
+
+
+def restart_in_utf8_mode() -> None:
+    """Starts the program again in Python's UTF-8 mode where the locale has another encoding; it still prints in that one.
+
+    Libraries read their own files in the locale's encoding (TRL its model card, at the first checkpoint) and fail where it is ASCII.
+    """
+    if not sys.flags.utf8_mode and codecs.lookup(locale.getencoding()).name != "utf-8":
+        os.environ |= {"PYTHONUTF8": "1", "PYTHONIOENCODING": sys.stdout.encoding}
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+
+
+def print_in_any_encoding() -> None:
+    """What the output's encoding cannot express is printed as a question mark: a sentence must not end in a traceback."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        # A stream that somebody put in its place (a notebook's) may have no encoding at all.
+        if reconfigure := getattr(stream, "reconfigure", None):
+            reconfigure(errors="replace")
+
+
+def ignore_syntax_warnings() -> None:
+    """Python 3.12 and later print one for each wrong escape sequence in a library's source, whenever it is compiled (torchao has some)."""
+    warnings.simplefilter("ignore", SyntaxWarning)
+
+
+def typed(argument: str | None) -> str | None:
+    """Text from the command line; bytes that are not UTF-8, which Python gives as surrogates that nothing can write, are replaced."""
+    return argument and os.fsencode(argument).decode("utf-8", "replace")
+
+
+def say(text: str = "", *, err: bool = True, wrap: bool = True, hanging: int | None = None, nl: bool = True, **style: Any) -> None:
+    """Prints text, on a terminal wrapped at words; elsewhere line by line as it is.
+
+    hanging: see `wrapped`; style: of click.style, left out with NO_COLOR.
+    """
+    stream = sys.stderr if err else sys.stdout
+    if wrap and (columns := terminal_width(stream)):
+        text = wrapped(text, columns, hanging)
+    # To the stream itself: where its encoding is ASCII, click's own choice would write UTF-8.
+    click.echo(click.style(text, **style) if style else text, file=stream, nl=nl, color=False if os.environ.get("NO_COLOR") else None)
+
+
+class Lines:
+    """Text for a rich console, wrapped as `say` does; the console's `crop` has to be off where a path is longer than a line."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
+        from rich.text import Text
+
+        yield Text(wrapped(self.text, options.max_width), no_wrap=True, overflow="ignore")
+
+
+def terminal_width(stream: TextIO) -> int | None:
+    """Columns of the terminal that `stream` is; None where it is none."""
+    with suppress(OSError, ValueError, AttributeError):
+        if stream.isatty():
+            return os.get_terminal_size(stream.fileno()).columns or 80
+    return None
+
+
+def wrapped(text: str, columns: int, hanging: int | None = None) -> str:
+    """Each line in lines of at most `columns` cells, broken between words only.
+
+    Paths, which have no spaces, and commands are not broken, even where one is longer than a line. hanging: by how much further lines
+    are indented; without it, as far as the line's own text, behind the arrow of a hint or the name of a stage.
+    """
+    return "\n".join(line for whole in text.split("\n") for line in _lines(whole, max(columns, NARROWEST), hanging))
+
+
+def _lines(line: str, columns: int, hanging: int | None) -> Iterator[str]:
+    from rich.cells import cell_len
+
+    begin = hanging if hanging is not None else LABEL.match(line).end()
+    now, empty = line[:begin], True
+    for word in COMMAND.sub(lambda found: found[0].replace(" ", KEPT), line[begin:]).split(" "):
+        if not empty and cell_len(now) + 1 + cell_len(word) > columns:
+            yield now.replace(KEPT, " ")
+            now, empty = " " * begin, True
+        now += word if empty else f" {word}"
+        empty = False
+    yield now.replace(KEPT, " ")
+
+
+def size(count: int) -> str:
+    """Binary units, one decimal."""
+    for unit in ("B", "KiB", "MiB"):
+        if count < 1024:
+            return f"{count:,.0f} {unit}" if unit == "B" else f"{count:,.1f} {unit}"
+        count /= 1024
+    return f"{count:,.1f} GiB"
+
+
+def bar(share: float, width: int) -> str:
+    """A bar of block characters, to an eighth of one; what is more than nothing is never drawn as nothing."""
+    eighths = min(width * 8, max(round(share * width * 8), int(share > 0)))
+    return "█" * (eighths // 8) + EIGHTHS[eighths % 8].strip()
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """ "1 thread", "1,200 threads"."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def percent(share: float) -> str:
+    """ "12.3%"; what is more than nothing and less than all is never rounded to it."""
+    if 0 < share < 0.001:
+        return "<0.1%"
+    return ">99.9%" if 0.999 < share < 1 else f"{share:.1%}"

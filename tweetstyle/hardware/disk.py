@@ -1,0 +1,77 @@
+"""TODO."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tweetstyle.console import size
+from tweetstyle.files import existing_parent
+from tweetstyle.hardware.check import Check, fail, ok, warn
+
+RESERVE = 256 * 2**20
+"""Bytes that stay free beside what was planned: a disk filled to its last byte stops the desktop too."""
+
+
+@dataclass(frozen=True)
+class Room:
+    """Bytes that a run may write beneath a directory, which need not exist yet; why: what for."""
+
+    directory: Path
+    bytes: int
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a directory lies. device: equal for directories that share their free bytes; writable: whether one may write there."""
+
+    device: int
+    free: int
+    writable: bool
+
+
+def observe_places(directories: Iterable[Path]) -> dict[Path, Place]:
+    return {directory: _place(directory) for directory in directories}
+
+
+def _place(directory: Path) -> Place:
+    parent = existing_parent(directory)
+    effective = os.access in os.supports_effective_ids
+    writable = os.access(parent, os.W_OK | os.X_OK, effective_ids=effective)
+    return Place(parent.stat().st_dev, shutil.disk_usage(parent).free, writable)
+
+
+def check_disk(places: Mapping[Path, Place], rooms: Sequence[Room]) -> Iterator[Check]:
+    """One check a disk: what goes to different disks is not added up."""
+    for directories, free, on_it in _by_disk(places, rooms):
+        needed = sum(room.bytes for room in on_it)
+        seen = f"{size(free)} free for {', '.join(map(str, directories))}"
+        if needed:
+            seen += f"; the run may write {size(needed)}"
+        if needed > free:
+            parts = ", ".join(f"{room.why} {size(room.bytes)}" for room in on_it if room.bytes > 0)
+            do = f"free {size(needed - free)} more, or keep fewer checkpoints (training.save_total_limit) or types (export.types)"
+            yield fail("disk", f"the disk is too small: {seen}: {parts}", do)
+        elif not rooms and free < RESERVE:
+            yield fail("disk", seen, "a run ends before its first checkpoint there: make room")
+        elif needed + RESERVE > free:
+            yield warn("disk", seen, "that leaves next to nothing: free some more")
+        else:
+            yield ok("disk", seen)
+
+
+def missing_by_disk(places: Mapping[Path, Place], rooms: Sequence[Room]) -> list[int]:
+    """Bytes to be freed before a run, of each disk that has too little room."""
+    missing = (sum(room.bytes for room in on_it) - free for _, free, on_it in _by_disk(places, rooms))
+    return [count for count in missing if count > 0]
+
+
+def _by_disk(places: Mapping[Path, Place], rooms: Sequence[Room]) -> Iterator[tuple[list[Path], int, list[Room]]]:
+    """The directories of each disk, its free bytes, and what is written there."""
+    for device in dict.fromkeys(place.device for place in places.values()):
+        on_it = {directory: place.free for directory, place in places.items() if place.device == device}
+        yield list(on_it), next(iter(on_it.values())), [room for room in rooms if room.directory in on_it]

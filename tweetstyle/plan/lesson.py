@@ -1,0 +1,282 @@
+"""How a training is scheduled: packs, steps, warm-up and learning rate for a number of tweets. Imports no torch."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.recipe import Training
+
+FEWEST_STEPS = 30
+"""Optimizer steps in an epoch under which a smaller step is chosen, and in a run under which its schedule is adapted."""
+SMALL_STEP = 512
+"""Tokens, some eight tweets, below which a step becomes smaller only where a run has fewer than FEWEST_STEPS otherwise.
+
+Measured with an adapter on SmolLM2-135M and 100 tweets at 2e-3, bits per byte on validation, 2.715 untrained: steps of 128 tokens come to
+2.146 at step 36 of 150, then rise to 2.219 at step 72; steps of 512 come to 2.110 at step 12 of 39."""
+MANY, SOME = 20_000, 2_000
+"""Tweets from which an adapter of rank 32, and of rank 16, is chosen; fewer get 8."""
+LADDER = ((2048, 8), (2048, 4), (1024, 4), (512, 4), (512, 2), (512, 1), (256, 1), (128, 1))
+"""(max_length, gradient_accumulation_steps), the largest step first. Small steps where there are few tweets, for adapters bear large
+batches worse than full fine-tuning does (LoRA Without Regret, thinkingmachines.ai/blog/lora, 2025)."""
+MOST_EPOCHS = 10
+"""Passes over very few tweets, at most: the best state by validation is kept, so that one too many costs time alone."""
+VALIDATIONS, VALIDATIONS_OF_FEW_STEPS = 4, 6
+"""In a run by epochs, at the least: of fewer, the best is hardly one of several. And in a run whose schedule is adapted, where the usual
+early_stopping_patience of 3 is half of it: the learning rate has fallen by then."""
+FULL_RATE, ADAPTER_TIMES, SHORT_TIMES, LLAMA_EXPONENT = 5e-5, 10, 15, 0.781
+"""Learning rate = 5e-5 × 10 for an adapter × (2000 / hidden_size)^0.781 for a Llama, the rule that Thinking Machines fitted to their
+sweeps (tinker_cookbook/hyperparam_utils.py, get_lr); × 15 in runs of about a hundred steps or fewer (LoRA Without Regret)."""
+FAR_BELOW, FAR_ABOVE = 20, 5
+"""Times that a learning rate may be away from that rule before it is warned of. QLoRA's 2e-4 to 1e-4 for 7B to 65B (arXiv 2305.14314,
+table 9) and Unsloth's 2e-4 lie within. SmolLM2-135M learns at 5e-3, 3.8 times that rule, and is ruined at 1
+(tests/integration/test_training_runs.py)."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What settings come to. warmup: of the steps, those over which the learning rate rises."""
+
+    tweets: int
+    packs: int
+    steps_per_epoch: int
+    steps: int
+    warmup: int
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """training: what is carried out; steps: what it comes to; asked: what the recipe's settings would; remark: what else to know.
+
+    changes: key → (the recipe's value, the one in its place); empty where the recipe's settings are used unchanged.
+    """
+
+    training: Training
+    steps: Steps
+    asked: Steps
+    changes: dict[str, tuple[Any, Any]]
+    remark: str = ""
+
+    def as_facts(self) -> dict[str, Any]:
+        """What was changed, for a record in JSON; {} where nothing was."""
+        if not self.changes:
+            return {}
+        return {"asked": asdict(self.asked), "used": asdict(self.steps), "changes": {key: list(pair) for key, pair in self.changes.items()}}
+
+    @property
+    def in_words(self) -> str:
+        """Why the recipe's settings are not carried out, and what is; "" where they are."""
+        if not self.changes:
+            return ""
+        changed = ", ".join(f"{key} {_shown(key, new)} instead of {_shown(key, old)}" for key, (old, new) in self.changes.items())
+        if self.asked == self.steps:
+            return f"{changed}: the run has {self.steps.steps:,} steps"
+        would, does = (f"{_counted(s.packs, 'pack')}, {_counted(s.steps, 'step')} (warm-up {s.warmup:,})" for s in (self.asked, self.steps))
+        return f"the recipe's settings come to {would} for {_counted(self.asked.tweets, 'tweet')}. Used instead: {does}, by {changed}"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def _shown(key: str, value: float | None) -> str:
+    return "none" if value is None else as_rate(value) if key == "learning_rate" else f"{value:g}"
+
+
+def carried_out(training: Training, lengths: Sequence[int], tweets: int, method: str, hidden_size: int) -> Schedule:
+    """The settings that a run is carried out with: the recipe's own wherever they can learn.
+
+    A run by epochs of fewer than FEWEST_STEPS steps gets smaller steps, more epochs and a higher learning rate; a warm-up of half the
+    steps or more becomes warmup_ratio; eval_steps leave at least VALIDATIONS validations. An explicit max_steps stays. The same
+    arguments give the same settings, so that a resumed run has those that it began with.
+
+    Args:
+        lengths: tokens of each document, cut at training.max_length; in the file's order, which decides the packs.
+        hidden_size: of the base model, which decides the learning rate of a run of few steps.
+
+    Raises:
+        TweetstyleError: where no setting makes FEWEST_STEPS steps of the tweets.
+    """
+    asked = steps_of(training, lengths, tweets)
+    used = training
+    if training.max_steps <= 0 and asked.steps < FEWEST_STEPS:
+        used = _with_more_steps(training, lengths, tweets, method, hidden_size)
+    steps = steps_of(used, lengths, tweets)
+    if steps.warmup > 1 and 2 * steps.warmup >= steps.steps:
+        used = used.model_copy(update={"warmup_steps": math.ceil(training.warmup_ratio * steps.steps)})
+    used = _validated_often(used, steps)
+    changes = {key: (old, new) for key, old in dict(training).items() if (new := getattr(used, key)) != old}
+    remark = ""
+    if steps.steps < FEWEST_STEPS:
+        remark = f"max_steps: {steps.steps} steps teach little (a style takes {FEWEST_STEPS} or more)"
+    return Schedule(used, steps_of(used, lengths, tweets), asked, changes, remark)
+
+
+def steps_of(training: Training, lengths: Sequence[int], tweets: int) -> Steps:
+    """Packs, steps and warm-up of settings, as TRL and transformers count them."""
+    packs = pack_count(lengths, training.max_length)
+    steps, in_epoch = step_count(packs, training)
+    return Steps(tweets, packs, in_epoch, steps, warmup(training, steps))
+
+
+def warmup(training: Training, steps: int) -> int:
+    """Steps over which the learning rate rises, as transformers counts them (TrainingArguments.get_warmup_steps)."""
+    return math.ceil(training.warmup_ratio * steps) if training.warmup_steps is None else training.warmup_steps
+
+
+def _with_more_steps(training: Training, lengths: Sequence[int], tweets: int, method: str, hidden_size: int) -> Training:
+    usual = max(training.num_train_epochs, usual_epochs(tweets))
+    max_length, accumulation, in_epoch = rung(lambda size: pack_count(lengths, size), usual, max(lengths), training.max_length)
+    epochs = epochs_for(usual, in_epoch)
+    if math.ceil(epochs * in_epoch) < FEWEST_STEPS:
+        what = f"{tweets:,} tweets make {math.ceil(epochs * in_epoch)} optimizer steps at most, too few to learn a style from"
+        hint = f"take more tweets (a hundred make a first try), or write training.max_steps: {FEWEST_STEPS} to train nevertheless"
+        raise TweetstyleError(what, where="training", hint=hint)
+    every = max(math.ceil(epochs * in_epoch) // VALIDATIONS_OF_FEW_STEPS, 1)
+    return training.model_copy(
+        update={
+            "max_length": max_length,
+            "per_device_train_batch_size": 1,
+            "gradient_accumulation_steps": accumulation,
+            "num_train_epochs": epochs,
+            "learning_rate": max(training.learning_rate, rate_of_few_steps(method, hidden_size)),
+            "warmup_steps": None if training.warmup_steps is None else math.ceil(training.warmup_ratio * math.ceil(epochs * in_epoch)),
+            "eval_steps": every,
+            "save_steps": every,
+        }
+    )
+
+
+def _validated_often(training: Training, steps: Steps) -> Training:
+    """With eval_steps that leave several validations; where max_steps ends the run, one may be what is wanted."""
+    most = steps.steps if training.max_steps > 0 else max(steps.steps // VALIDATIONS, 1)
+    return training if training.eval_steps <= most else training.model_copy(update={"eval_steps": most, "save_steps": most})
+
+
+# -- the table ----------------------------------------------------------------------------------------------
+
+
+def rung(packs: Callable[[int], int], epochs: float, longest: int, most: int = LADDER[0][0]) -> tuple[int, int, int]:
+    """(max_length, gradient_accumulation_steps, steps per epoch): the largest of LADDER that makes FEWEST_STEPS steps.
+
+    In an epoch, or, of steps of SMALL_STEP tokens or fewer, in the run.
+
+    Args:
+        packs: max_length → packs of an epoch.
+        epochs: of the run.
+        longest: tokens of the longest document, which stays whole.
+        most: tokens of the longest pack.
+    """
+    for max_length, accumulation in _rungs(longest, most):
+        in_epoch = max(math.ceil(packs(max_length) / accumulation), 1)
+        small = max_length * accumulation <= SMALL_STEP
+        if in_epoch * (epochs if small else 1) >= FEWEST_STEPS:
+            break
+    return max_length, accumulation, in_epoch
+
+
+def _rungs(longest: int, most: int) -> Iterator[tuple[int, int]]:
+    fitting = [(min(size, most), accumulation) for size, accumulation in LADDER if size >= longest] or [(most, LADDER[0][1])]
+    yield from fitting
+    shortest, accumulation = fitting[-1]
+    yield from ((shortest, fewer) for fewer in (4, 2, 1) if fewer < accumulation)
+
+
+def usual_epochs(tweets: int) -> int:
+    """One to three are usual (Unsloth's guide to hyperparameters)."""
+    return 2 if tweets >= SOME else 3
+
+
+def epochs_for(usual: float, steps_per_epoch: int) -> float:
+    """The usual epochs; more only where a run would have fewer than FEWEST_STEPS steps."""
+    return max(usual, min(math.ceil(FEWEST_STEPS / steps_per_epoch), MOST_EPOCHS))
+
+
+def eval_every(steps_per_epoch: int) -> int:
+    """Steps between two validations: four in an epoch, never closer to each other than one step."""
+    return 100 if steps_per_epoch >= 250 else max(steps_per_epoch // 4, 1)
+
+
+def rank_for(tweets: int) -> int:
+    """An adapter holds about two bits a parameter (arXiv 2404.05405), so that every rank here has room for its tweets.
+
+    More rank makes no difference while there is room (LoRA Without Regret), and costs memory.
+    """
+    return 32 if tweets >= MANY else 16 if tweets >= SOME else 8
+
+
+# -- learning rates -----------------------------------------------------------------------------------------
+
+
+def rate_of_few_steps(method: str, hidden_size: int) -> float:
+    """The learning rate of a run of some hundred steps or fewer, to one digit: 4e-4 for an 8B with an adapter, 2e-3 for a 135M.
+
+    Measured with the 135M on 100 tweets, from 2.715 bits per byte untrained to step 12 of 39: 2.110 with an adapter at 2e-3, 2.073 in full
+    at 1e-4.
+    """
+    times = 1 if method == "full" else SHORT_TIMES
+    return float(f"{times * _full_rate(hidden_size):.0e}")
+
+
+def usual_rate(method: str, hidden_size: int) -> float:
+    return (1 if method == "full" else ADAPTER_TIMES) * _full_rate(hidden_size)
+
+
+def _full_rate(hidden_size: int) -> float:
+    return FULL_RATE * (2000 / hidden_size) ** LLAMA_EXPONENT
+
+
+def unusual_rate(rate: float, method: str, hidden_size: int) -> str:
+    """What to say of a learning rate far outside the usual ones for the method and the base model's size; "" of any other."""
+    usual = usual_rate(method, hidden_size)
+    low, high = usual / FAR_BELOW, usual * FAR_ABOVE
+    if low <= rate <= high:
+        return ""
+    does = "training is likely to diverge" if rate > high else "little is likely to be learned"
+    said = f"{as_rate(rate)} is outside {as_rate(low)} to {as_rate(high)}, usual for {method} and this base model"
+    return f"learning_rate: {said}: {does}; try {as_rate(usual)}"
+
+
+def as_rate(rate: float) -> str:
+    """0.0002 as 2e-4; 1 stays 1."""
+    return f"{rate:g}" if 0.1 <= rate < 100 else f"{rate:.0e}".replace("e-0", "e-")
+
+
+MAP_BATCH = 1000
+"""Documents that datasets.Dataset.map hands to the packer at a time (its batch_size): packs do not cross such a batch."""
+
+
+def pack_count(lengths: Sequence[int], max_length: int) -> int:
+    """Packs of at most `max_length` tokens for documents of these lengths (tokens), in the order of the file.
+
+    Best fit decreasing (trl.data_utils.pack_dataset, strategy "bfd"; arXiv 2404.10830): the longest document first, each
+    into the fullest pack that still holds it. Longer documents count as cut at `max_length`, empty ones are left out.
+    """
+    return sum(_pack_batch(lengths[i : i + MAP_BATCH], max_length) for i in range(0, len(lengths), MAP_BATCH))
+
+
+def _pack_batch(lengths: Sequence[int], max_length: int) -> int:
+    packs, spaces = 0, []
+    for length in sorted((min(n, max_length) for n in lengths if n), reverse=True):
+        place = bisect_left(spaces, length)
+        if place == len(spaces):
+            packs += 1
+            space = max_length
+        else:
+            space = spaces.pop(place)
+        if space > length:
+            insort(spaces, space - length)
+    return packs
+
+
+def step_count(packs: int, training: Training) -> tuple[int, int]:
+    """(optimizer steps of the run, of one epoch), as transformers' Trainer counts them: a last smaller batch is a step too."""
+    batches = math.ceil(packs / training.per_device_train_batch_size)
+    in_epoch = max(1, math.ceil(batches / training.gradient_accumulation_steps))
+    if training.max_steps > 0:
+        return training.max_steps, in_epoch
+    return math.ceil(training.num_train_epochs * in_epoch), in_epoch

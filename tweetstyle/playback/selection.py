@@ -1,0 +1,147 @@
+"""Which tweets get a message, of which kind, and which messages are near-duplicates."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from tweetstyle.dataset.messages import Kind
+from tweetstyle.dataset.threads import goes_on_from, is_answerable
+from tweetstyle.records import Tweet
+
+if TYPE_CHECKING:
+    from tweetstyle.recipe import Playback
+
+LARGEST = 2.0**64
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A tweet that a message is wanted for. language: of both, ISO 639-1; before: the author's own tweet that stands before it
+    in a conversation, or empty: a message that leans on what the model will not have seen would be a wrong one."""
+
+    id: str
+    text: str
+    language: str
+    kind: Kind
+    before: str = ""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """unknown_parent: replies to somebody whose words the archive has not; left_out: what the sample is smaller by."""
+
+    asks: list[Ask]
+    unknown_parent: int
+    left_out: int
+
+
+def choose(tweets: Sequence[Tweet], settings: Playback, most: int, otherwise: str) -> Chosen:
+    """At most about `most` of a split's tweets, in their order; a thread is in the sample whole or not at all.
+
+    A reply has a message already, which nobody knows, unless it goes on from the author's own tweet. What is chosen and its kind
+    depend on the seed and the id alone: further tweets change neither, and a resumed run asks the same.
+    otherwise: the language of a tweet whose own is uncertain.
+    """
+    answerable = [tweet for tweet in tweets if is_answerable(tweet)]
+    before = {id: tweet.text for id, tweet in goes_on_from(answerable).items()}
+    threads: dict[str, int] = Counter(tweet.thread or tweet.id for tweet in answerable)
+    kept: set[str] = set()
+    room = most
+    for thread in sorted(threads, key=lambda name: fraction(settings.seed, name, b"sample")):
+        if room <= 0:
+            break
+        kept.add(thread)
+        room -= threads[thread]
+    asks = [
+        Ask(tweet.id, tweet.text, tweet.language or otherwise, kind_of(tweet.id, settings), before.get(tweet.id, ""))
+        for tweet in answerable
+        if (tweet.thread or tweet.id) in kept
+    ]
+    return Chosen(asks, len(tweets) - len(answerable), len(answerable) - len(asks))
+
+
+def kind_of(id: str, settings: Playback) -> Kind:
+    """The kind asked for, by the recipe's shares."""
+    place = fraction(settings.seed, id, b"kind")
+    if place < settings.questions:
+        return "question"
+    return "remark" if place < settings.questions + settings.remarks else "request"
+
+
+def fraction(seed: int, id: str, purpose: bytes) -> float:
+    """A number in [0, 1) that depends on the seed, the tweet and the purpose alone."""
+    digest = hashlib.blake2b(f"{seed}:{id}".encode("utf-8", "surrogatepass"), digest_size=8, person=purpose).digest()
+    return int.from_bytes(digest, "big") / LARGEST
+
+
+def main_language(tweets: Sequence[Tweet], likely: Sequence[str]) -> str:
+    """The language of most tweets; of none that is certain, the first likely one."""
+    counts = Counter(tweet.language for tweet in tweets if tweet.language)
+    return max(counts, key=lambda language: (counts[language], language)) if counts else likely[0]
+
+
+THRESHOLD = 0.75
+"""Share of common different words (Jaccard) from which two messages are near-duplicates."""
+KEY_WORDS = 3
+"""Fewer words are a near-duplicate of the very same only: of three, one that differs is more than a quarter."""
+
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W\d_]*)?")
+
+
+def bare_words(text: str) -> list[str]:
+    """Lower-case words and numbers, apostrophes straight; an elision ("l'", "qu'") is a word of its own."""
+    found: list[str] = []
+    for word in _WORD.findall(text.lower().replace("’", "'")):
+        head, apostrophe, tail = word.partition("'")
+        found.append(head + apostrophe)
+        if tail:
+            found.append(tail)
+    return found
+
+
+class Alike:
+    """Counts how many of the messages taken in so far are near-duplicates of another.
+
+    Prefix filtering (Bayardo, Ma and Srikant, Scaling up all pairs similarity search, 2007), for k common words: two sets whose
+    Jaccard similarity is t or more have ⌈t·|s|⌉ words in common, of either's size |s|, and so, in any fixed order, k among the
+    first |s| − ⌈t·|s|⌉ + k of both. The order is longest first: long words are rare. Some are not, and so the index is by k of them.
+    """
+
+    def __init__(self, messages: list[str] | None = None) -> None:
+        self._places: dict[tuple[str, ...], list[int]] = defaultdict(list)
+        self._sets: list[frozenset[str]] = []
+        for message in messages or ():
+            self.add(bare_words(message))
+
+    def add(self, words: list[str]) -> None:
+        """Takes a message in."""
+        as_set = frozenset(words)
+        for key in _keys(as_set):
+            self._places[key].append(len(self._sets))
+        self._sets.append(as_set)
+
+    def count(self, words: list[str]) -> int:
+        """How many of those taken in share `THRESHOLD` of their words with these."""
+        as_set = frozenset(words)
+        candidates = {place for key in _keys(as_set) for place in self._places.get(key, ())}
+        return sum(_jaccard(as_set, self._sets[place]) >= THRESHOLD for place in candidates)
+
+
+def _jaccard(one: frozenset[str], other: frozenset[str]) -> float:
+    common = len(one & other)
+    return common / (len(one) + len(other) - common)
+
+
+def _keys(words: frozenset[str]) -> list[tuple[str, ...]]:
+    """What two near-duplicates have at least one of in common; fewer words than a key has are like themselves only."""
+    ordered = sorted(words, key=lambda word: (-len(word), word))
+    if len(ordered) < KEY_WORDS:
+        return [tuple(ordered)]
+    return list(combinations(ordered[: len(ordered) - math.ceil(THRESHOLD * len(ordered)) + KEY_WORDS], KEY_WORDS))

@@ -1,0 +1,248 @@
+"""What is checked before a run starts, and the checks that `tweetstyle doctor RECIPE` adds."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tweetstyle.console import say
+from tweetstyle.doctor import Asked, Check, doctor, fail, ok, warn
+from tweetstyle.errors import RecipeErrors, TweetstyleError
+from tweetstyle.model.base import outline_base_model
+from tweetstyle.plan.disk import NOTHING, refuse_too_small_a_disk, written_to
+from tweetstyle.plan.estimate import Needs, needs_of
+from tweetstyle.plan.memory import CUDA_CONTEXT, plan_on_cpu
+from tweetstyle.plan.speed import Speed
+from tweetstyle.recipe_yaml import located
+from tweetstyle.run import ready_to_fit
+from tweetstyle.sources import open_archive
+from tweetstyle.sources.recognise import files_of
+
+if TYPE_CHECKING:
+    from tweetstyle.plan.estimate import Needs
+    from tweetstyle.run import Road
+
+
+def check_speaker(road: Road) -> str | None:
+    """Refuses, before the tweets are prepared, a model that cannot be asked for messages, where it will have to be.
+
+    Which one that is; None where nothing is to be asked. Of a base model that is not there yet nothing is asked.
+    """
+    from tweetstyle.playback.speakers import speaker_of
+
+    stage = road.stages.get("playback")
+    if stage is None or (stage.manifest.is_file() and ready_to_fit(road)):
+        return None
+    with located(road.path):
+        return speaker_of(road.recipe.playback).where
+
+
+def check(road: Road) -> None:
+    """Refuses, before a minute is spent, what would fail later; shows what may go worse than it could."""
+    refuse_what_would_fail(road)
+    with located(road.path):
+        refuse_too_small_a_disk(road.recipe, road.base, standing := road.standing())
+    if not standing.trained:
+        from tweetstyle.plan.tables import at_the_start
+
+        refuse_what_cannot_fit(road)
+        stop_where_it_would_fail(road)
+        say(at_the_start(road.run_needs))
+
+
+def refuse_what_would_fail(road: Road) -> None:
+    """The plan's own refusals, but for the disk, which is looked at by itself."""
+    from tweetstyle.stages.plan import check_before_start
+
+    with located(road.path):
+        check_before_start(road.recipe, road.base, road.template)
+
+
+def refuse_what_cannot_fit(road: Road) -> None:
+    """Refuses what the card that is here cannot hold."""
+    from tweetstyle.plan.estimate import refuse_what_cannot_fit
+
+    with located(road.path):
+        refuse_what_cannot_fit(road.recipe, road.base, road.card)
+
+
+def needs(road: Road, card_gib: float | None, tweets: int | None) -> Needs:
+    """What the run takes. card_gib: of another card than the one that is here; tweets: of another number than the archive's."""
+    from tweetstyle.plan.estimate import card_for, needs_of, refuse_beyond_positions, refuse_method
+    from tweetstyle.stages.plan import lesson_of
+
+    with located(road.path):
+        outline = outline_base_model(road.recipe.model.base)
+        refuse_method(outline.config, road.recipe.model.method)
+        refuse_beyond_positions(road.recipe, outline.config["max_position_embeddings"])
+        split = road.split("train").is_file() and all(source.exists() for source in road.recipe.data.source)
+        prepared = outline.whole and tweets is None and split and ready_to_fit(road)
+        lesson = lesson_of(road.recipe, lambda: (road.base, road.template), prepared, tweets)
+        found = needs_of(road.recipe, outline, card_for(road.recipe, card_gib), lesson, road.standing() if prepared else NOTHING)
+        # What was measured here says nothing of another card.
+        return found if card_gib is None else replace(found, speed=Speed(None, "what a probe measures is of the card that is here"))
+
+
+USUAL = (Path("model"), Path("export"), Path("data/processed"))
+"""Where runs write, unless a recipe says otherwise."""
+COLOURS = {"ok": None, "warn": "yellow", "fail": "red"}
+
+
+def examine(road: Road | None) -> list[Check]:
+    """Every check; of the machine alone without a recipe. What cannot even be read is a check that failed, and ends none of the others.
+
+    What the run takes is held against the machine as far as it is known: of a base model that is not there yet, by its shape.
+    """
+    if road is None:
+        return doctor(None, USUAL)
+    archive = _archive(road)
+    refused = _refused(road, archive_is_readable=archive.state == "ok")
+    failures = [check for check in (archive, *refused) if check.state == "fail"]
+    asked = _asked_as_far_as_known(road)
+    unknown = [_need_unknown(road, asked, failures)] if isinstance(asked, TweetstyleError) else []
+    found = doctor(None if unknown else asked, written_to(road.recipe))
+    failed = tuple(check.seen for check in found if check.state == "fail")
+    messages = [check for check in messages_check(road) if check.seen not in {of.seen for of in refused}]
+    return [*found, archive, *(check for check in refused if not check.seen.endswith(failed)), *unknown, *messages]
+
+
+def _archive(road: Road) -> Check:
+    """Whether the sources are there, and of kinds that can be read; read they are not."""
+    try:
+        open_archive(road.recipe.data.source, road.recipe.data.separator)
+    except TweetstyleError as error:
+        return fail("archive", error.what, error.hint or "", error.where or str(road.path))
+    return ok("archive", ", ".join(map(str, road.recipe.data.source)))
+
+
+def _refused(road: Road, *, archive_is_readable: bool) -> list[Check]:
+    """The first thing that a run would refuse, as a check; the disk, of which doctor has its own, left out."""
+    steps = {
+        "base model": lambda: road.base,
+        "prompt": lambda: road.template,
+        "recipe": road.refuse_what_would_fail,
+    }
+    if archive_is_readable:  # whether a run is up to date is decided by the archive too
+        steps["run"] = road.standing
+    for name, step in steps.items():
+        try:
+            step()
+        except TweetstyleError as error:
+            return [fail(name, error.what, error.hint or "", error.where or str(road.path))]
+    return []
+
+
+def _need_unknown(road: Road, why: TweetstyleError, failures: list[Check]) -> Check:
+    """why: the reason, which is another check's where there are `failures`, and else has this check alone to tell it."""
+    what = "what the run takes of card, memory and disk is not known"
+    do = f"tweetstyle plan {road.path} tells it, and this command holds it against the machine"
+    if failures:
+        return warn("need", f"{what} as long as this stands: {why.what}", f"then {do}")
+    return fail("need", f"{what}: {why.what}", f"{why.hint}; then {do}" if why.hint else f"then {do}", why.where or str(road.path))
+
+
+def _asked_as_far_as_known(road: Road) -> Asked | TweetstyleError:
+    """By the base model where it is whole, else by its shape; the reason where neither can be had, or no run of it can be planned."""
+    try:
+        return asked_of(road)
+    except TweetstyleError:
+        pass
+    try:
+        return _asked(road, needs_of(road.recipe, outline_base_model(road.recipe.model.base), road.card))
+    except TweetstyleError as error:
+        return error
+
+
+def messages_check(road: Road) -> list[Check]:
+    """Whether the model that writes a conversation's messages can be asked, where it will have to be."""
+    try:
+        speaker = road.check_speaker()
+    except TweetstyleError as error:
+        return [fail("messages", error.what, error.hint or "", error.where or str(road.path))]
+    return [ok("messages", f"{speaker} can be asked for them")] if speaker else []
+
+
+def asked_of(road: Road) -> Asked:
+    """What the recipe asks of the machine. Raises TweetstyleError for what the base model, the template or the plan refuse."""
+    base, template = road.base, road.template
+    asked = _asked(road, road.run_needs)
+    return replace(asked, base=base, template=template, files=(*asked.files, *base.shards))
+
+
+def _asked(road: Road, needs: Needs) -> Asked:
+    """What is known by the base model's shape."""
+    recipe = road.recipe
+    archive = [file for source in recipe.data.source if source.exists() for file in files_of(source)]
+    return Asked(
+        base=None,
+        template=None,
+        model=recipe.model,
+        training=recipe.training,
+        parameters=needs.shape.parameters,
+        card=needs.memory.card - needs.card.others,
+        card_least=needs.memory.tensors + CUDA_CONTEXT,
+        ram=needs.ram if needs.card.seen else needs.ram | {"training": plan_on_cpu(needs.base.config, recipe.model, recipe.training)},
+        rooms=needs.rooms,
+        files=(road.path, *archive),
+        newest_tweet=_newest_tweet(road.split("test")),
+    )
+
+
+def _newest_tweet(split: Path) -> int | None:
+    """Seconds since 1970 of the last line of the latest tweets; None where they are not prepared, bear no date, or are damaged."""
+    if not split.is_file() or not split.stat().st_size:
+        return None
+    with split.open("rb") as stream:
+        stream.seek(max(0, split.stat().st_size - 2**16))
+        last = stream.read().splitlines()[-1]
+    try:
+        return int(datetime.fromisoformat(json.loads(last)["created_at"]).timestamp())
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def stop_where_it_would_fail(road: Road) -> None:
+    """Before a run: what is well stays unsaid, a warning is shown, and all that would fail is raised at once as TweetstyleError."""
+    problems = []
+    for check in doctor(asked_of(road), written_to(road.recipe)):
+        if check.state == "warn":
+            say(f"{check.name}: {check.seen}\n  → {check.do}", fg="yellow")
+        elif check.state == "fail":
+            problems.append(_located(check, road.path))
+    if problems:
+        raise problems[0] if len(problems) == 1 else RecipeErrors(problems)
+
+
+def _located(check: Check, path: Path) -> TweetstyleError:
+    try:
+        with located(path):
+            raise TweetstyleError(check.seen, where=check.where or check.name, hint=check.do)
+    except TweetstyleError as error:
+        return error
+
+
+def as_json(checks: list[Check]) -> str:
+    """For programs; `ok` says whether nothing failed."""
+    shown = {"ok": all(check.state != "fail" for check in checks), "checks": [asdict(check) for check in checks]}
+    return json.dumps(shown, indent=2, ensure_ascii=False)
+
+
+def commands(checks: list[Check]) -> list[str]:
+    """What is to be typed for a download, each in a line of its own."""
+    return list(dict.fromkeys(command for check in checks for command in re.findall(r"hf download [^,()]*[^,()\s]", check.do)))
+
+
+def print_checks(checks: list[Check]) -> None:
+    """For a person: state, name, what was seen, and beneath it what to do; what is not well has the row in its colour."""
+    names = max(len(check.name) for check in checks)
+    for check in checks:
+        where = f"{check.where}: " if check.where else ""
+        row = f"{check.state:<4}  {check.name:<{names}}  "
+        colour = COLOURS[check.state]
+        say(f"{row}{where}{check.seen}", err=False, hanging=len(row), fg=colour)
+        if check.do:
+            say(f"{' ' * len(row)}→ {check.do}", err=False, fg=colour, bold=True)

@@ -1,0 +1,161 @@
+"""The words of a tweet that may name its topic, and the article that a prompt needs before one."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+from typing import NamedTuple
+
+from tweetstyle.text.stop_words import ENGLISH, FRENCH, STOP_WORDS, Language, guess_language
+
+TOKEN = re.compile(
+    r"""https?://\S+ | [@\#]\w+
+      | (?:[cdjlmnst]|(?:jus|lors|puis|quoi|quel)?qu)['’](?=[^\W\d_])
+      | [^\W\d_]+(?:['’-][^\W\d_]+)*
+      | \d[\w.,:/%]*
+      | [.!?…\n]+ | [,;:()«»"“”—–|/]""",
+    re.X | re.I,
+)
+SENTENCE_BEGINS_AFTER = frozenset('.!?…\n:;(«"“—–')
+SHORTEST, LONGEST = 3, 30
+"""Letters. Shorter words are mostly abbreviations, longer ones are no words."""
+
+CACHED = 2**17
+"""Distinct tokens remembered: more than the vocabulary of one person."""
+
+_DRAWN_OUT = re.compile(r"(.)\1\1|^(?:h[aeiou]|[aeiou]h)+$")
+_DETERMINERS: dict[Language, frozenset[str]] = {
+    "fr": frozenset(
+        """l' le la les un une des du au aux ce cet cette ces mon ma mes ton ta tes son sa ses notre nos votre vos leur leurs
+        chaque quelques""".split()
+    ),
+    "en": frozenset("the a an my your his her its our their these those every no".split()),
+}
+
+
+class Word(NamedTuple):
+    """One occurrence.
+
+    key: lower case with straight apostrophes; surface: as typed, a hashtag without its #; begins: a sentence, where a
+    capital says nothing; determined: an article or the like stands before it; article: what a request puts before it, where
+    this occurrence proves it.
+    """
+
+    key: str
+    surface: str
+    is_hashtag: bool
+    begins: bool
+    determined: bool
+    article: str | None
+
+
+_word = lru_cache(CACHED)(Word)
+"""One object for all occurrences that are alike: an archive has ten times as many words as different ones."""
+
+
+def words_of(text: str) -> tuple[Language, list[Word]]:
+    """The guessed language and the words that are no stop words, mentions, links or numbers, in their order."""
+    tokens = TOKEN.findall(text)
+    lower = list(map(_lower, tokens))
+    language = guess_language(lower)
+    determiners, may_prove = _DETERMINERS[language], MAY_PROVE[language]
+    words = []
+    for i, name in enumerate(map(_name, lower)):
+        if name is not None:
+            surface = tokens[i]
+            before = lower[i - 1] if i else "."
+            if surface[0] == "#":
+                words.append(_word(name, surface[1:], True, False, False, None))
+            else:
+                surface = surface[: len(name)]
+                article = article_of(i, lower, surface, language) if before in may_prove else None
+                words.append(_word(name, surface, False, before[0] in SENTENCE_BEGINS_AFTER, before in determiners, article))
+    return language, words
+
+
+@lru_cache(CACHED)
+def _lower(token: str) -> str:
+    return token.lower().replace("’", "'")
+
+
+@lru_cache(CACHED)
+def _name(token: str) -> str | None:
+    """The key of a lower-case token that a person would type as a subject: no "noooon", no "va-t-en", no contractions."""
+    if token[0] == "#":
+        return token[1:] if 2 < len(token) <= LONGEST + 1 and any(c.isalpha() for c in token) else None
+    key = token.removesuffix("'s")
+    if not key[0].isalpha() or key.startswith("http") or not SHORTEST <= len(key) <= LONGEST:
+        return None
+    if token in STOP_WORDS or key in STOP_WORDS or "'" in key or _DRAWN_OUT.search(key):
+        return None
+    return None if "-" in key and key.rpartition("-")[2] in STOP_WORDS else key
+
+
+_MASCULINE, _FEMININE, _PLURAL = {"un", "du", "au"}, {"une", "cette"}, {"des", "aux", "nos", "vos"}
+_ONLY_BEFORE_NOUNS = frozenset("dans sur sous avec chez par vers contre pendant depuis devant derrière entre c'est voilà".split())
+_BEFORE_NOUNS_OR_VERBS = frozenset("de à pour sans après avant et".split())
+_MAY_BE_INFINITIVE = re.compile(r"(?:[^aeiouéèê]er|ir|[cdptv]re|ire)$")
+_NOT_INFINITIVE = frozenset("hiver mer soir plaisir avenir souvenir désir loisir livre".split())
+_ENGLISH_DETERMINERS = frozenset("the a an my our his their".split())
+_ENGLISH_PREPOSITIONS = frozenset("about in during with from".split())
+MAY_PROVE: dict[Language, frozenset[str]] = {
+    "fr": frozenset(("le", "la", "les", "l'", "cet", "à", "chez", "avec")) | _MASCULINE | _FEMININE | _PLURAL,
+    "en": _ENGLISH_DETERMINERS | _ENGLISH_PREPOSITIONS,
+}
+"""Only behind one of these does `article_of` find anything."""
+_BREAKS = frozenset('.!?…\n,;:()«»"“”—–|/')
+
+
+def article_of(i: int, lower: list[str], surface: str, language: Language) -> str | None:
+    """What stands between "Parle-moi" or "tell me about" and the word at `i` of the lower-case tokens, or None without a proof.
+
+    French: "du ", "de la ", "de l'", "des ", "de ", "d'". English: "the " or "".
+    """
+    if i == 0 or not _noun_ends(i, lower, ENGLISH if language == "en" else FRENCH):
+        return None
+    return _english(i, lower) if language == "en" else _french(i, lower, surface)
+
+
+def _noun_ends(i: int, lower: list[str], stop_words: frozenset[str]) -> bool:
+    if i + 1 == len(lower):
+        return True
+    following = lower[i + 1]
+    return following[0] in _BREAKS or following in stop_words or following.startswith("http")
+
+
+def _english(i: int, lower: list[str]) -> str | None:
+    if lower[i - 1] in _ENGLISH_DETERMINERS:
+        return "the "
+    return "" if lower[i - 1] in _ENGLISH_PREPOSITIONS else None
+
+
+def _french(i: int, lower: list[str], surface: str) -> str | None:
+    word, determiner = lower[i], lower[i - 1]
+    before = lower[i - 2] if i > 1 else "."
+    first = unicodedata.normalize("NFD", word[0])[0]
+    elides = first in "aeiouœæ" and not word.startswith("oui")
+    if determiner in ("un", "une") and before in ("l'", "quelqu'", "les"):
+        return None
+    if determiner in _PLURAL:
+        return "des "
+    if determiner == "cet":
+        return "de l'"
+    if determiner in ("du", "au"):
+        return "du "
+    if determiner in _MASCULINE | _FEMININE:
+        return "de l'" if elides else None if first in "hy" else "du " if determiner in _MASCULINE else "de la "
+    if determiner in ("le", "la", "les", "l'"):
+        return {"le": "du ", "la": "de la ", "les": "des ", "l'": "de l'"}[determiner] if _is_article(before, word) else None
+    if determiner in ("à", "chez", "avec") and surface[0].isupper() and not surface.isupper() and first not in "hy":
+        return "d'" if elides else "de "
+    return None
+
+
+def _is_article(before: str, word: str) -> bool:
+    """Whether le, la, les or l' between these two is the article and not the pronoun."""
+    if before in _ONLY_BEFORE_NOUNS:
+        return True
+    begins_sentence = before[0] in ".!?…\n"
+    infinitive = _MAY_BE_INFINITIVE.search(word) is not None and word not in _NOT_INFINITIVE
+    return (begins_sentence or before in _BEFORE_NOUNS_OR_VERBS) and not infinitive

@@ -1,0 +1,115 @@
+"""The report's sentences and figures in the reader's language."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from tweetstyle.wording import words_en, words_fr
+
+WORDS = {"en": words_en.WORDS, "fr": words_fr.WORDS}
+"""Language → key → sentence; the same keys with the same placeholders in each."""
+BASELINES = (
+    (re.compile(r"base, same prompt"), "b_prompt"),
+    (re.compile(r"base, raw text"), "b_raw"),
+    (re.compile(r"base, (?:shown )?(\d+) of your tweets.*"), "b_examples"),
+    (re.compile(r"base, told to write like you"), "b_told"),
+    (re.compile(r"base, told and shown (\d+) of your answers"), "b_told_examples"),
+    (re.compile(r"letter n-grams of your tweets"), "b_ngram"),
+)
+POINT, THOUSANDS = {"en": ".", "fr": ","}, {"en": ",", "fr": "\u202f"}
+
+
+class Say:
+    """Sentences and figures in one language. Nothing here is HTML.
+
+    talks: of a model that answers messages, of which some sentences (…_talk) say other things than of one that writes tweets.
+    begins: of a model that goes on from a tweet's first words, where others are told a subject (…_begin).
+    """
+
+    def __init__(self, language: str, talks: bool = False, begins: bool = False) -> None:
+        self.language, self.talks, self.keys = language, talks, WORDS[language].keys()
+        self._ending = "_talk" if talks else "_begin" if begins else ""
+
+    def __call__(self, key: str, **values: Any) -> str:
+        own = f"{key}{self._ending}"
+        return WORDS[self.language][own if own in self.keys else key].format(**values)
+
+    def number(self, value: float | None, digits: int | None = None) -> str:
+        """So many decimals; without a count four significant digits, or below 1e-4 two and an exponent, and an integer in full."""
+        if value is None:
+            return "–"
+        if digits is None and 0 < abs(value) < 1e-4:
+            text = f"{value:.1e}".replace("e-0", "e-")
+        elif digits is None:
+            text = (
+                f"{value:,}".removesuffix(".0") if isinstance(value, int) or value == int(value) and abs(value) >= 1000 else f"{value:.4g}"
+            )
+        else:
+            text = f"{value:,.{digits}f}"
+        return self.localised(text)
+
+    def localised(self, text: str) -> str:
+        """A number as Python writes it, with the language's own signs."""
+        return text.translate({ord(","): THOUSANDS[self.language], ord("."): POINT[self.language], ord("-"): "−"})
+
+    def percent(self, share: float | None) -> str:
+        if share is None:
+            return "–"
+        space = "" if self.language == "en" else "\u202f"
+        return self.number(100 * share, 0 if abs(share) >= 0.1 or not share else 1) + space + "%"
+
+    def interval(self, found: Mapping[str, Any] | None, shares: bool = False, digits: int = 2) -> str:
+        """ "0.34 (95% interval: 0.29 to 0.40)"; shares: 0 to 1, said in percent."""
+        if not found:
+            return self("not_measured")
+        low, high, middle = found["low"], found["high"], found["estimate"]
+
+        def say(value: float) -> str:
+            return self.percent(value) if shares else self.number(value, digits)
+
+        if low is None or high is None:
+            return self("no_interval", estimate=say(middle))
+        return self("interval", estimate=say(middle), confidence=self.percent(found["confidence"]), low=say(low), high=say(high))
+
+    def seconds(self, seconds: float) -> str:
+        whole = round(seconds)
+        if whole >= 3600:
+            return self("hours", hours=whole // 3600, minutes=whole % 3600 // 60)
+        return self("minutes", minutes=whole // 60, seconds=whole % 60)
+
+    def baseline(self, name: str) -> str:
+        """What evaluate calls a baseline, in words; a name that is not known stands as it is."""
+        for pattern, key in BASELINES:
+            if found := pattern.fullmatch(name):
+                return self(key, count=found[1]) if found.groups() else self(key)
+        return name
+
+    def reason(self, name: str) -> str:
+        """Why prepare dropped a tweet."""
+        return name if self.language == "en" else words_fr.REASONS.get(name, name)
+
+    def rejected(self, name: str) -> str:
+        """Why playback did not use a message."""
+        words = words_en.REJECTED if self.language == "en" else words_fr.REJECTED
+        return words.get(name, name)
+
+    def check(self, name: str) -> str:
+        """What the gate looked at."""
+        return name if self.language == "en" else words_fr.CHECKS.get(name, name)
+
+    def source(self, name: str) -> str:
+        """Whose tweets stand for other people's: the set of ours, or the user's file."""
+        if name == "the neutral set":
+            return self("l_neutral")
+        file, comma, times = name.rpartition(", ")
+        return f"{file}, {self('l_other_times')}" if comma and times == "of other or unknown times" else name
+
+    def habit(self, name: str) -> str:
+        """A habit's name, which evaluate gives in English."""
+        if self.language == "en":
+            return name
+        if found := re.fullmatch(r"(at most|more than) (\d+) characters", name):
+            return f"{'au plus' if found[1] == 'at most' else 'plus de'} {found[2]} caractères"
+        return words_fr.HABITS.get(name, name)
