@@ -14,7 +14,8 @@ from click.testing import CliRunner
 from tweetstyle.cli import fit_command, tweetstyle
 from tweetstyle.files import fingerprints
 from tweetstyle.manifest import Manifest
-from tweetstyle.run import Road
+from tweetstyle.run import Run
+from tweetstyle.stages import stages_of
 
 RECIPE = """\
 data: {source: tweets.csv}
@@ -300,10 +301,10 @@ def test_a_trained_adapter_whose_weights_are_a_pickle(project, verb):
     """As a person has it who converted it: what would be read is missing, and why the pickle is not read is said with the way out."""
     (project / "mine.yaml").write_text(RECIPE.replace("128", "256"))
     assert CliRunner().invoke(tweetstyle, ["prepare", "mine.yaml"]).exit_code == 0
-    road = Road(Path("mine.yaml"))
-    road.final_model.mkdir(parents=True)
-    (weights := road.final_model / "adapter_model.safetensors").write_bytes(b"x")
-    fit = road.stages["fit"]
+    run = Run(Path("mine.yaml"))
+    run.final_model.mkdir(parents=True)
+    (weights := run.final_model / "adapter_model.safetensors").write_bytes(b"x")
+    fit = stages_of(run)["fit"]
     Manifest("fit", fit.settings, fit.inputs(), fingerprints([weights], fit.manifest.parent), {}).write(fit.manifest)
     weights.rename(weights.with_suffix(".bin"))
     message = refused(verb, "mine.yaml", command=tweetstyle)

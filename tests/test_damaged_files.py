@@ -25,7 +25,9 @@ from tweetstyle.manifest import Manifest
 from tweetstyle.plan.probe import decisive_settings, remembered
 from tweetstyle.records import read_split
 from tweetstyle.report import read_run
-from tweetstyle.run import Road, fit_identity, set_aside_other_run
+from tweetstyle.run import Run
+from tweetstyle.stages.fit import fit_identity, set_aside_other_run
+from tweetstyle.stages.report import report
 from tweetstyle.train import final_scores as closing
 from tweetstyle.train.metrics import Metrics
 
@@ -64,11 +66,11 @@ def run(prepared, tmp_path, monkeypatch) -> Path:
     project = tmp_path / "project"
     shutil.copytree(prepared, project)
     monkeypatch.chdir(project)
-    directory, road = Path("model/mine"), Road(Path("mine.yaml"))
-    recipe = road.recipe
+    directory, run = Path("model/mine"), Run(Path("mine.yaml"))
+    recipe = run.recipe
     settings, accumulation = decisive_settings(Path("base"), recipe.model, recipe.training), recipe.training.gradient_accumulation_steps
     contents: dict[str, Any] = {
-        "run.json": {"identity": fit_identity(road)},
+        "run.json": {"identity": fit_identity(run)},
         "probe.json": {
             "tokens_per_second": 1000.0, "peak_bytes": 2**30, "predicted_bytes": None, "reserved_bytes": None, "device": "CPU",
             "settings": settings, "versions": {},
@@ -117,16 +119,16 @@ def test_the_run_s_files_are_read_while_they_are_whole(run):
 def _report_files():
     from tweetstyle.stages.report import _files
 
-    return _files(Road(Path("mine.yaml")))
+    return _files(Run(Path("mine.yaml")))
 
 
 @damaged
 def test_damaged_hints_count_as_absent(run, damage):
     for name in HINTS:
         (run / name).write_bytes(damage)
-    training = Road(Path("mine.yaml")).recipe.training
+    training = Run(Path("mine.yaml")).recipe.training
     with_damage = figures(), checks()
-    assert Road(Path("mine.yaml")).report().is_file()
+    assert report(Run(Path("mine.yaml"))).is_file()
     assert remembered(run, training) is training and closing.read_as_trained(run) is None and not closing._written_by_trainer(run)
     assert Metrics(run / "metrics.jsonl").lines == _validation_curve(run / "metrics.jsonl") == []
     assert read_for_model_card(run / "evaluation.json").keys() <= {"facts"} and Manifest.read(run / "fit.json") is None

@@ -14,8 +14,12 @@ from test_bad_input import HEADER, RECIPE, rows
 from tweetstyle.cli import fit_command, tweetstyle
 from tweetstyle.manifest import Manifest
 from tweetstyle.model.base import read_base_model
-from tweetstyle.plan.disk import Standing, disk_needed, rooms_of
-from tweetstyle.run import Road, fit_identity
+from tweetstyle.plan.disk import ExistingOutputs, disk_needed, rooms_of
+from tweetstyle.run import Run
+from tweetstyle.stages import stages_of
+from tweetstyle.stages.checks import check
+from tweetstyle.stages.existing import existing_outputs
+from tweetstyle.stages.fit import fit_identity
 from tweetstyle.train.checkpoints import seal
 
 MINE = Path("mine.yaml")
@@ -42,31 +46,31 @@ def full_disk(project, monkeypatch):
 
 def end_the_training():
     """As a training leaves its directory whose final model could not be written any more."""
-    road = Road(MINE)
-    checkpoint = road.recipe.run_directory / "checkpoint-9"
+    run = Run(MINE)
+    checkpoint = run.recipe.run_directory / "checkpoint-9"
     checkpoint.mkdir(parents=True)
     (checkpoint / "adapter_model.safetensors").write_bytes(bytes(1000))
-    (checkpoint.parent / "run.json").write_text(json.dumps({"identity": fit_identity(road)}))
+    (checkpoint.parent / "run.json").write_text(json.dumps({"identity": fit_identity(run)}))
     seal(checkpoint, 9, finished=True)
 
 
 def make_current(*names):
     """Stages with manifests that say that they were made from what stands."""
-    road = Road(MINE)
-    road.final_model.mkdir(parents=True, exist_ok=True)
+    run = Run(MINE)
+    run.final_model.mkdir(parents=True, exist_ok=True)
     for name in names:
-        stage = road.stages[name]
+        stage = stages_of(run)[name]
         stage.manifest.parent.mkdir(parents=True, exist_ok=True)
         Manifest(name, stage.settings, stage.inputs(), {}, {}).write(stage.manifest)
 
 
 def test_the_room_of_each_part_by_hand(project):
-    road = Road(MINE)
-    needed = disk_needed(road.recipe, read_base_model(Path("base")))
+    run = Run(MINE)
+    needed = disk_needed(run.recipe, read_base_model(Path("base")))
     checkpoints, final, export = needed["checkpoints"], needed["final model"], needed["export"]
 
     def room(**stands):
-        return {of.why: of.bytes for of in rooms_of(road.recipe, road.base, Standing(**stands))}
+        return {of.why: of.bytes for of in rooms_of(run.recipe, run.base, ExistingOutputs(**stands))}
 
     trained = "checkpoints and final model"
     archive = Path("tweets.csv").stat().st_size
@@ -78,21 +82,21 @@ def test_the_room_of_each_part_by_hand(project):
 
 
 def test_what_stands_is_read_from_the_run(project):
-    assert Road(MINE).standing() == Standing(prepared=True)
+    assert existing_outputs(Run(MINE)) == ExistingOutputs(prepared=True)
     end_the_training()
     written = sum(path.stat().st_size for path in Path("model/mine").rglob("*") if path.is_file())
-    assert Road(MINE).standing() == Standing(prepared=True, run=written, ended=True)
+    assert existing_outputs(Run(MINE)) == ExistingOutputs(prepared=True, run=written, ended=True)
     (Path("model/mine/checkpoint-9") / "adapter_model.safetensors").write_bytes(b"another")
-    assert not Road(MINE).standing().ended, "a checkpoint that is not whole ends nothing"
+    assert not existing_outputs(Run(MINE)).ended, "a checkpoint that is not whole ends nothing"
     make_current("fit")
-    assert Road(MINE).standing() == Standing(prepared=True, ended=True, trained=True)
+    assert existing_outputs(Run(MINE)) == ExistingOutputs(prepared=True, ended=True, trained=True)
     make_current("fit", "evaluate", "export")
-    assert Road(MINE).standing() == Standing(prepared=True, ended=True, trained=True, exported=True)
-    anew = Road(MINE)
+    assert existing_outputs(Run(MINE)) == ExistingOutputs(prepared=True, ended=True, trained=True, exported=True)
+    anew = Run(MINE)
     anew.exports_anew = True
-    assert not anew.standing().exported
+    assert not existing_outputs(anew).exported
     anew.trains_anew = True
-    assert anew.standing() == Standing()
+    assert existing_outputs(anew) == ExistingOutputs()
 
 
 def test_where_all_is_current_a_full_disk_stops_nothing(project, full_disk):
@@ -116,7 +120,7 @@ def test_a_stage_by_itself_after_the_training_is_asked_for_its_own_room_alone(pr
     full_disk()
     begun = []
     monkeypatch.setattr("tweetstyle.stages.stage.Stage.carry_out", lambda stage, anew: begun.append(stage.name))
-    monkeypatch.setattr("tweetstyle.pipeline._tell", lambda road: None)
+    monkeypatch.setattr("tweetstyle.pipeline._print_verdict", lambda road: None)
     done = CliRunner().invoke(tweetstyle, [verb, "mine.yaml"])
     assert (done.exit_code, begun) == ((1, []) if refused else (0, [verb])), done.output
     if refused:
@@ -127,11 +131,11 @@ def test_a_stage_by_itself_after_the_training_is_asked_for_its_own_room_alone(pr
 def test_the_start_of_a_run_tells_what_is_still_to_be_written(project, capsys):
     def told() -> float:
         capsys.readouterr()
-        Road(MINE).check()
+        check(Run(MINE))
         amount, unit = re.search(r"disk      at most ([\d.,]+) ([MG])iB more", capsys.readouterr().err).groups()
         return float(amount.replace(",", "")) * {"M": 1, "G": 1024}[unit]
 
-    needed = disk_needed(Road(MINE).recipe, Road(MINE).base)
+    needed = disk_needed(Run(MINE).recipe, Run(MINE).base)
     anew = told()
     assert anew == pytest.approx((sum(needed.values()) - needed["prepared data"]) / 2**20, rel=0.05)
     end_the_training()

@@ -29,6 +29,7 @@ from tweetstyle.plan.asked import check_method
 from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Lora, Model, Training
 from tweetstyle.recipe_yaml import read_recipe
+from tweetstyle.stages.checks import check
 
 GIB = 2**30
 RTX = Card(0, "GPU-a1", "NVIDIA GeForce RTX 3060", 12 * GIB, int(11.5 * GIB), (8, 6))
@@ -636,16 +637,16 @@ def test_an_archive_that_is_missing_or_cannot_be_read_is_told_and_no_fault_of_th
 def test_a_run_shows_what_warns_raises_all_that_fails_and_says_nothing_of_the_rest(project, monkeypatch, capsys):
     from tweetstyle.errors import TweetstyleError
     from tweetstyle.hardware.check import fail, ok, warn
-    from tweetstyle.run import Road
+    from tweetstyle.run import Run
     from tweetstyle.stages import checks as checkup
 
     found = [ok("torch", "all well"), warn("clock", "it is late", "set it")]
     monkeypatch.setattr(checkup, "doctor", lambda asked, directories: found)
-    checkup.stop_where_it_would_fail(Road(Path("mine.yaml")))
+    checkup.stop_where_it_would_fail(Run(Path("mine.yaml")))
     assert capsys.readouterr().err == "clock: it is late\n  → set it\n"
     found += [fail("bfloat16", "none", "write bf16: false", "training.bf16"), fail("disk", "full", "make room")]
     with pytest.raises(TweetstyleError) as stopped:
-        checkup.stop_where_it_would_fail(Road(Path("mine.yaml")))
+        checkup.stop_where_it_would_fail(Run(Path("mine.yaml")))
     assert str(stopped.value) == "mine.yaml:4: training.bf16: none\n  → write bf16: false\ndisk: full\n  → make room"
 
 
@@ -655,12 +656,12 @@ def test_a_run_in_chat_format_over_a_base_model_is_stopped_at_its_line(project, 
     llama(learned)
     (project / "mine.yaml").write_text(RECIPE.replace("style: Nimzo", "style: Nimzo, format: chat") + "export: {num_ctx: 256}\n")
     from tweetstyle.errors import TweetstyleError
-    from tweetstyle.run import Road
+    from tweetstyle.run import Run
 
-    road = Road(Path("mine.yaml"))
+    run = Run(Path("mine.yaml"))
     if learned:
-        road.check()
+        check(run)
     else:
         with pytest.raises(TweetstyleError, match=r"mine\.yaml:2: prompt\.format: format: chat writes .*never learned") as stopped:
-            road.check()
+            check(run)
         assert "write format: inst" in stopped.value.hint

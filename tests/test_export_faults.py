@@ -33,8 +33,8 @@ from tweetstyle.model.imatrix import Imatrix
 from tweetstyle.plan.export import require_disk
 from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Export, Sampling
-from tweetstyle.run import Road
-from tweetstyle.stages import gate
+from tweetstyle.run import Run
+from tweetstyle.stages import gate, stages_of
 
 TESTS = Path(__file__).resolve().parent
 LAYERS, SHARDS = 6, 3
@@ -445,22 +445,22 @@ def project(tmp_path, monkeypatch) -> Path:
     base = write_llama(Path("base"))
     Path("tweets.txt").write_text("La neige tombe encore sur la ville.\nEncore un matin froid.\n")
     Path("mine.yaml").write_text(RECIPE)
-    road = Road(Path("mine.yaml"))
-    write_adapter(road.final_model, base)
-    road.recipe.data.processed.mkdir(parents=True)
+    run = Run(Path("mine.yaml"))
+    write_adapter(run.final_model, base)
+    run.recipe.data.processed.mkdir(parents=True)
     for name in ("train", "validation", "test"):
-        road.split(name).write_text("")
+        run.split(name).write_text("")
     made = {
-        "prepare": [road.split(name) for name in ("train", "validation", "test")],
-        "fit": sorted(road.final_model.iterdir()),
+        "prepare": [run.split(name) for name in ("train", "validation", "test")],
+        "fit": sorted(run.final_model.iterdir()),
         "evaluate": [],
         "export": [],
     }
     for name, outputs in made.items():
-        stage = road.stages[name]
+        stage = stages_of(run)[name]
         stage.manifest.parent.mkdir(parents=True, exist_ok=True)
         Manifest(name, stage.settings, stage.inputs(), fingerprints(outputs, stage.manifest.parent)).write(stage.manifest)
-    (road.recipe.export_directory / "mine-f16.gguf").write_bytes(b"the older one")
+    (run.recipe.export_directory / "mine-f16.gguf").write_bytes(b"the older one")
     return tmp_path
 
 
@@ -489,8 +489,8 @@ def test_the_gate_alone_refuses_an_export_from_another_base(project):
 
 def test_a_gate_that_is_interrupted_touches_nothing(project, monkeypatch, capsys):
     """Its checks take minutes: who stops them has the export that was there, and what was known of it."""
-    road = Road(Path("mine.yaml"))
-    stage, directory = road.stages["export"], road.recipe.export_directory
+    run = Run(Path("mine.yaml"))
+    stage, directory = stages_of(run)["export"], run.recipe.export_directory
     outputs = [directory / name for name in ("mine-f16.gguf", "parity.json", "Modelfile")]
     for path in outputs[1:]:
         path.write_text("of the last time")
@@ -510,8 +510,8 @@ def test_a_gate_that_is_interrupted_touches_nothing(project, monkeypatch, capsys
 
 @pytest.mark.parametrize("force", [False, True])
 def test_another_adapter_of_the_same_shapes_is_refused_by_its_digest(project, force):
-    road = Road(Path("mine.yaml"))
-    write_adapter(road.final_model, road.base, seed=5)
+    run = Run(Path("mine.yaml"))
+    write_adapter(run.final_model, run.base, seed=5)
     before = digests(project)
     with pytest.raises(TweetstyleError, match=r"fit comes first \(changed output: model/mine/final_model/adapter_model.safetensors\)"):
         pipeline.run_stage(Path("mine.yaml"), "export", force=force)

@@ -22,7 +22,10 @@ from tweetstyle.model.base import read_base_model
 from tweetstyle.model.hub import HUB, KNOWN, known_config, known_model
 from tweetstyle.plan.probe import decisive_settings, other_settings, read_probe
 from tweetstyle.recipe import Lora, Model, Training
-from tweetstyle.run import Road
+from tweetstyle.run import Run
+from tweetstyle.stages import stages_of
+from tweetstyle.stages.checks import check
+from tweetstyle.stages.existing import existing_outputs
 from tweetstyle.train.out_of_memory import OutOfMemory, remember
 
 GIB = 2**30
@@ -250,11 +253,11 @@ def test_a_training_that_is_made_anew_is_looked_at_as_a_first_one(whole, argumen
     """What stands is current, and is to be trained again nonetheless: on a card that cannot hold it."""
     write_recipe(method="full")
     assert CliRunner().invoke(tweetstyle, ["prepare", "mine.yaml"]).exit_code == 0
-    road = Road(Path("mine.yaml"))
-    fit = road.stages["fit"]
-    road.final_model.mkdir(parents=True)
+    run = Run(Path("mine.yaml"))
+    fit = stages_of(run)["fit"]
+    run.final_model.mkdir(parents=True)
     Manifest("fit", fit.settings, fit.inputs(), {}, {}).write(fit.manifest)
-    assert road.standing().trained, "current"
+    assert existing_outputs(run).trained, "current"
     put_a_card(whole, "GT 1030, 2048, 2000")
     command, *words = arguments
     assert "cannot hold full fine-tuning" in refused(*words, command=command)
@@ -283,18 +286,18 @@ def test_without_a_card_it_is_only_told(whole):
 
 def test_the_start_of_a_run_tells_memory_disk_and_speed_in_a_line_each(whole, capsys):
     write_recipe(method="lora")
-    Road(Path("mine.yaml")).check()
+    check(Run(Path("mine.yaml")))
     planned = f"{figures()['memory']['peak_bytes'] / GIB:.1f} GiB of 11.6 GiB, by formula"
     memory, disk = capsys.readouterr().err.splitlines()
     assert memory == f"memory    no card here; on a card sold as 12 GB (11.6 GiB): {planned}"
     assert re.fullmatch(r"disk      at most [\d.,]+ [MG]iB more; [\d.,]+ [MG]iB are free", disk)
     put_a_card(whole, "RTX 3060, 12288, 11264")
-    Road(Path("mine.yaml")).check()
+    check(Run(Path("mine.yaml")))
     with_card = capsys.readouterr().err
     assert "memory    RTX 3060: " in with_card and "RAM       " in with_card and "speed     not measured" in with_card
     write_recipe(method="full", length=8192, more="machine: {card_gib: 1}")
     (whole / "bin" / "nvidia-smi").unlink()
-    Road(Path("mine.yaml")).check()
+    check(Run(Path("mine.yaml")))
     assert "of 1.0 GiB, by formula, which does not fit" in capsys.readouterr().err
 
 
@@ -365,7 +368,7 @@ def test_doctor_and_plan_count_what_others_hold_once(whole):
     put_a_card(whole, "RTX 3060, 12288, 7168")
     write_recipe(method="lora")
     own = sum(size for part, size in figures()["memory"]["parts"].items() if part != "desktop and others")
-    assert asked_of(Road(Path("mine.yaml"))).card == own
+    assert asked_of(Run(Path("mine.yaml"))).card == own
 
 
 # -- time -------------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import pytest
 from tweetstyle import pipeline
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import fingerprint
-from tweetstyle.run import set_aside_other_run
+from tweetstyle.stages.fit import set_aside_other_run
 from tweetstyle.stages.stage import Stage
 
 

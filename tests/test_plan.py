@@ -17,7 +17,8 @@ from tweetstyle.plan.disk import disk_needed
 from tweetstyle.plan.weights import trained_parameters
 from tweetstyle.recipe_yaml import read_recipe
 from tweetstyle.records import SourceTweet
-from tweetstyle.run import Road
+from tweetstyle.run import Run
+from tweetstyle.stages import stages_of
 
 ROOT = Path(__file__).parents[1]
 
@@ -101,7 +102,7 @@ def test_other_people_s_tweets_are_an_input_of_the_evaluation(project):
     found = []
     for text in ("one", "two"):
         (project / "others.csv").write_text(text)
-        found.append(Road(Path("recipes/demo.yaml")).stages["evaluate"].inputs())
+        found.append(stages_of(Run(Path("recipes/demo.yaml")))["evaluate"].inputs())
     assert {name for name in found[0] if found[0][name] != found[1][name]} == {"others.csv"}
 
 
@@ -116,7 +117,7 @@ def test_other_people_s_tweets_are_cleaned_as_the_recipe_cleans_the_author_s(pro
 
     monkeypatch.setattr("tweetstyle.evaluate.evaluate", stop_there)
     with pytest.raises(InterruptedError):
-        Road(Path("recipes/demo.yaml")).stages["evaluate"].work()
+        stages_of(Run(Path("recipes/demo.yaml")))["evaluate"].work()
     assert seen["cleaned"] == ["", "mes mots à moi"]
 
 

@@ -16,7 +16,8 @@ from tweetstyle.dataset.messages import messages_path, read_messages
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.manifest import Manifest
 from tweetstyle.playback import filters as judge
-from tweetstyle.run import Road
+from tweetstyle.run import Run
+from tweetstyle.stages import stages_of
 from tweetstyle.stages.checks import messages_check
 
 
@@ -37,7 +38,7 @@ def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project: Path, base_
 
 
 def test_the_stage_is_done_once_and_again_only_when_what_decides_a_message_changed(recipe, fake, tmp_path):
-    assert list(Road(recipe).stages) == ["prepare", "playback", "fit", "evaluate", "export"]
+    assert list(stages_of(Run(recipe))) == ["prepare", "playback", "fit", "evaluate", "export"]
     with pytest.raises(TweetstyleError, match="prepare comes first"):
         pipeline.run_stage(recipe, "fit", force=False)
     pipeline.run_stage(recipe, "prepare", force=False)
@@ -46,7 +47,7 @@ def test_the_stage_is_done_once_and_again_only_when_what_decides_a_message_chang
     pipeline.run_stage(recipe, "playback", force=False)
     from tweetstyle.stages.plan import _files
 
-    planned = {Path(name) for name in _files(Road(recipe).recipe)}
+    planned = {Path(name) for name in _files(Run(recipe).recipe)}
     made = {path.relative_to(tmp_path) for path in (tmp_path / "data").rglob("*") if path.is_file()}
     assert made <= planned, "the plan names every file"
     asked = len(fake.requests)
@@ -56,21 +57,21 @@ def test_the_stage_is_done_once_and_again_only_when_what_decides_a_message_chang
     assert facts["model"] == "small abc123" and facts["splits"]["train"]["asked"] == 30
     assert len(read_messages(messages_path(processed, "train"))) == facts["splits"]["train"]["usable"] > 20
 
-    stage = Road(recipe).stages["playback"]
+    stage = stages_of(Run(recipe))["playback"]
     assert stage.why_stale() is None
     before = recipe.read_text()
     recipe.write_text(before.replace("  url:", "  concurrency: 2\n  url:"))
-    assert Road(recipe).stages["playback"].why_stale() is None, "how the model is reached decides no message"
+    assert stages_of(Run(recipe))["playback"].why_stale() is None, "how the model is reached decides no message"
     recipe.write_text(before.replace("  url:", "  most_words: 12\n  url:"))
-    assert Road(recipe).stages["playback"].why_stale() == "changed in the recipe: playback.most_words"
+    assert stages_of(Run(recipe))["playback"].why_stale() == "changed in the recipe: playback.most_words"
     recipe.write_text(before.replace("model:\n", "training:\n  split: mini-train\nmodel:\n"))
-    assert "split" in Road(recipe).stages["playback"].why_stale()
+    assert "split" in stages_of(Run(recipe))["playback"].why_stale()
     recipe.write_text(before)
     messages_path(processed, "test").unlink()
-    assert "missing output" in Road(recipe).stages["playback"].why_stale()
+    assert "missing output" in stages_of(Run(recipe))["playback"].why_stale()
     pipeline.run_stage(recipe, "playback", force=True)
     assert len(fake.requests) == asked, "asked for anew, answered by the cache"
-    assert Road(recipe).stages["playback"].why_stale() is None
+    assert stages_of(Run(recipe))["playback"].why_stale() is None
 
 
 def test_the_whole_road_asks_for_the_model_before_anything_is_prepared(recipe, tmp_path):
@@ -84,10 +85,10 @@ def test_the_command_shows_some_before_anything_is_written(recipe, fake, tmp_pat
     """The first of the documented commands, from a clean clone: the tweets are prepared for it, and that is told."""
     done = CliRunner().invoke(cli.tweetstyle, ["playback", str(recipe), "--show", "5"])
     assert done.exit_code == 0, done.output
-    assert "prepare   not done yet" in done.output and Road(recipe).stages["prepare"].why_stale() is None
+    assert "prepare   not done yet" in done.output and stages_of(Run(recipe))["prepare"].why_stale() is None
     assert "5 of 5 tweets have a message" in done.output and 5 <= len(fake.requests) <= 15
     assert not list((tmp_path / "data" / "processed").glob("messages-*"))
-    assert Road(recipe).stages["playback"].why_stale() == "not done yet"
+    assert stages_of(Run(recipe))["playback"].why_stale() == "not done yet"
 
 
 def test_a_useless_models_answers_are_shown_before_it_is_refused_and_a_missing_one_prepares_nothing(recipe, fake, tmp_path):
@@ -104,7 +105,7 @@ def test_a_useless_models_answers_are_shown_before_it_is_refused_and_a_missing_o
 
 
 def messages_seen(recipe: Path) -> list[tuple[str, str, str]]:
-    return [(check.state, check.seen, check.do) for check in messages_check(Road(recipe))]
+    return [(check.state, check.seen, check.do) for check in messages_check(Run(recipe))]
 
 
 def test_doctor_says_whether_the_model_can_be_asked_as_long_as_it_must_be(recipe, fake):
@@ -132,14 +133,14 @@ def test_doctor_says_whether_the_model_can_be_asked_as_long_as_it_must_be(recipe
 
 def test_the_stage_prepares_the_tweets_that_it_needs(recipe):
     pipeline.run_stage(recipe, "playback", force=False)
-    stages = Road(recipe).stages
+    stages = stages_of(Run(recipe))
     assert stages["prepare"].why_stale() is None and stages["playback"].why_stale() is None
 
 
 def test_a_recipe_without_playback_has_no_such_stage(recipe):
     text = recipe.read_text()
     recipe.write_text(text[: text.index("playback:\n")].replace("  message: playback\n", "") + text[text.index("model:\n") :])
-    assert list(Road(recipe).stages) == ["prepare", "fit", "evaluate", "export"]
+    assert list(stages_of(Run(recipe))) == ["prepare", "fit", "evaluate", "export"]
     for call in (
         lambda: pipeline.run_stage(recipe, "playback", force=False),
         lambda: pipeline.run(recipe, start="playback"),

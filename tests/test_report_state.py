@@ -48,7 +48,7 @@ def reloads(found: Page) -> bool:
 
 
 def walk(road, name: str, work) -> None:
-    pipeline._walk(Stage(name, road.run / f"{name}.json", {}, dict, work), road, False)
+    pipeline._carry_out(Stage(name, road.run / f"{name}.json", {}, dict, work), road, False)
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])

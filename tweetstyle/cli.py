@@ -1,4 +1,4 @@
-"""The doors: `tweetstyle-fit recipe.yaml` walks the whole road, `tweetstyle VERB recipe.yaml` one stage of it."""
+"""The doors: `tweetstyle-fit recipe.yaml` walks the whole run, `tweetstyle VERB recipe.yaml` one stage of it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The verbs of the command line: the whole road (archive → prepare → fit → evaluate → export) or one stage of it.
+"""What the commands do: a whole run (archive → prepare → fit → evaluate → export) or one stage of it.
 
-Skips what is current, refuses early what would fail late.
+Skips stages that are up to date, and refuses before the start what would fail later.
 """
 
 from __future__ import annotations
@@ -17,12 +17,16 @@ from tweetstyle.console import say
 from tweetstyle.errors import RecipeErrors, TweetstyleError
 from tweetstyle.files import clear_os_errors
 from tweetstyle.hardware.gpu import observe_card
-from tweetstyle.manifest import Manifest, changed_settings
 from tweetstyle.prompt.template import NO_TOPIC
 from tweetstyle.recipe import Recipe
 from tweetstyle.recipe_yaml import located
-from tweetstyle.run import Road, set_aside_other_run
-from tweetstyle.stages.report import stage_in_report
+from tweetstyle.run import Run
+from tweetstyle.stages import playback, stages_of
+from tweetstyle.stages.checks import check, check_speaker, refuse_what_cannot_fit
+from tweetstyle.stages.existing import existing_outputs
+from tweetstyle.stages.fit import set_aside_other_run
+from tweetstyle.stages.inputs import exported_gguf
+from tweetstyle.stages.report import report, stage_in_report, verdict
 from tweetstyle.stages.stage import Stage, show
 from tweetstyle.train.card_errors import one_message_where_the_card_fails
 
@@ -31,23 +35,22 @@ if TYPE_CHECKING:
 
 
 def run(path: Path, *, start: str | None = None, ollama: bool = False) -> None:
-    """The whole road; from `start` on everything anew."""
-    road = Road(path)
+    """The whole run; the stages from `start` on are carried out even if they are up to date."""
+    run = Run(path, retrain=start not in (None, "evaluate", "export"), reexport=start is not None)
     if start:
-        _require_stage(road, start)
-        road.trains_anew, road.exports_anew = start not in ("evaluate", "export"), True
-    road.stages["prepare"].inputs()
-    road.check_speaker()
-    road.check()
+        _require_stage(run, start)
+    stages_of(run)["prepare"].inputs()
+    check_speaker(run)
+    check(run)
     if ollama:
         ollama_client().version()
-    with one_run_at_a_time(road.recipe):
+    with one_run_at_a_time(run.recipe):
         forced = False
-        for name, stage in road.stages.items():
+        for name, stage in stages_of(run).items():
             forced = forced or name == start
-            _walk(stage, road, forced)
-        _tell(road)
-    _finish(road, ollama)
+            _carry_out(stage, run, forced)
+        _print_verdict(run)
+    _finish(run, ollama)
 
 
 def run_stage(path: Path, name: str, *, force: bool, writes_by_gguf: bool = False) -> None:
@@ -55,50 +58,51 @@ def run_stage(path: Path, name: str, *, force: bool, writes_by_gguf: bool = Fals
 
     writes_by_gguf: the exported file writes in the tuned model's place.
     """
-    road = Road(path)
+    run = Run(path, retrain=force and name == "fit", export=name == "export", reexport=force, writes_by_gguf=writes_by_gguf)
     if writes_by_gguf:
-        road.writer = exported_gguf(road.recipe, path)
+        exported_gguf(run.recipe, path)
     if name == "playback":
-        _require_stage(road, name)
-        road.check_speaker()
+        _require_stage(run, name)
+        check_speaker(run)
     else:
-        _require_before(road, name)
-    road.trains_anew, road.exports_anew, road.exports = force and name == "fit", force, name == "export"
+        _require_before(run, name)
     if name not in ("prepare", "playback"):
-        road.check()
-    with one_run_at_a_time(road.recipe):
+        check(run)
+    with one_run_at_a_time(run.recipe):
         if name == "playback":
-            _walk(road.stages["prepare"], road, False)
-        _walk(road.stages[name], road, force)
+            _carry_out(stages_of(run)["prepare"], run, False)
+        _carry_out(stages_of(run)[name], run, force)
         if name in ("evaluate", "export"):
-            _tell(road)
+            _print_verdict(run)
 
 
 def show_messages(path: Path, count: int) -> None:
     """Asks for the messages of some tweets and shows both side by side; prepares them first where that is not current."""
-    road = Road(path)
-    _require_stage(road, "playback")
-    road.check_speaker()
-    with one_run_at_a_time(road.recipe):
-        _walk(road.stages["prepare"], road, False)
-        road.show_messages(count)
+    run = Run(path)
+    _require_stage(run, "playback")
+    check_speaker(run)
+    with one_run_at_a_time(run.recipe):
+        _carry_out(stages_of(run)["prepare"], run, False)
+        playback.show_messages(run, count)
 
 
 def verify(path: Path) -> None:
     """The gate alone, on the exported files as they stand."""
-    road = Road(path)
-    with one_run_at_a_time(road.recipe), stage_in_report(road, "verify"):
-        road.verify()
+    run = Run(path)
+    from tweetstyle.stages.export import verify
+
+    with one_run_at_a_time(run.recipe), stage_in_report(run, "verify"):
+        verify(run)
 
 
 def dry_run(path: Path) -> None:
     """Prints the whole plan; writes nothing but a temporary directory that it removes."""
     from tweetstyle.stages.plan import plan
 
-    road = Road(path)
+    run = Run(path)
     with located(path):
-        show(plan(road.recipe, road.line_template, lambda: (road.base, road.template), road.standing))
-        road.refuse_what_cannot_fit()
+        show(plan(run.recipe, run.line_template, lambda: (run.base, run.template), lambda: existing_outputs(run)))
+        refuse_what_cannot_fit(run)
 
 
 def plan(path: Path, *, card_gib: float | None = None, tweets: int | None = None, as_json: bool = False) -> None:
@@ -107,8 +111,9 @@ def plan(path: Path, *, card_gib: float | None = None, tweets: int | None = None
 
     from tweetstyle.plan import tables as needs_shown
     from tweetstyle.plan.estimate import as_json as figures
+    from tweetstyle.stages.checks import needs as needs_of_run
 
-    needs = Road(path).needs(card_gib, tweets)
+    needs = needs_of_run(Run(path), card_gib, tweets)
     if as_json:
         say(json.dumps(figures(needs), indent=2), err=False, wrap=False)
     else:
@@ -119,15 +124,15 @@ def doctor(path: Path | None, *, as_json: bool) -> bool:
     """Prints every check; of the machine alone without a recipe. Whether none failed."""
     from tweetstyle.stages import checks as checkup
 
-    road, unread = None, []
+    run, unread = None, []
     if path is not None:
         try:
-            road = Road(path)
+            run = Run(path)
         except TweetstyleError as error:
             unread = [checkup.fail("recipe", error.what, error.hint or "", error.where or str(path))]
             if isinstance(error, RecipeErrors):
                 unread = [checkup.fail("recipe", p.what, p.hint or "", p.where or str(path)) for p in error.problems]
-    checks = [*checkup.examine(road), *unread]
+    checks = [*checkup.examine(run), *unread]
     if as_json:
         say(checkup.as_json(checks), err=False, wrap=False)
     else:
@@ -142,76 +147,63 @@ def chat(path: Path, prompt: str | None) -> None:
     from tweetstyle.inference.chat import Memory
     from tweetstyle.inference.chat import chat as talk
 
-    road = Road(path)
-    memory = Memory(road.recipe.export.num_ctx, road.base.tokenizer) if road.template.turns else None
-    begins = road.recipe.prompt.message == "first-words"
-    talk(exported_gguf(road.recipe, path), road.template, road.recipe.sampling, prompt, memory, begins)
-
-
-def exported_gguf(recipe: Recipe, path: Path) -> Path:
-    """The GGUF that the Modelfile names. Raises TweetstyleError where there is none, or it was trained under another prompt."""
-    directory = recipe.export_directory
-    if not (directory / "Modelfile").is_file():
-        raise TweetstyleError("there is no exported model yet", where=str(directory), hint=f"tweetstyle-fit {path} makes it")
-    made = Manifest.read(directory / "manifest.json")
-    if made and (changed := changed_settings(made.settings.get("prompt"), recipe.prompt.model_dump(mode="json"), "prompt")):
-        what = f"the exported model was trained under another prompt ({', '.join(changed)})"
-        raise TweetstyleError(what, where=str(path), hint=f"tweetstyle-fit {path} trains it anew; or write the recipe as it was")
-    source = next(line for line in (directory / "Modelfile").read_text(encoding="utf-8").splitlines() if line.startswith("FROM "))
-    return directory / source.removeprefix("FROM ").strip()
+    run = Run(path)
+    memory = Memory(run.recipe.export.num_ctx, run.base.tokenizer) if run.template.turns else None
+    begins = run.recipe.prompt.message == "first-words"
+    talk(exported_gguf(run.recipe, path), run.template, run.recipe.sampling, prompt, memory, begins)
 
 
 # -- parts --------------------------------------------------------------------------------------------------
 
 
-def _require_stage(road: Road, name: str) -> None:
-    if name not in road.stages:
+def _require_stage(run: Run, name: str) -> None:
+    if name not in stages_of(run):
         hint = "write prompt.message: playback (with prompt.format: chat) and a section playback, or take another stage"
-        raise TweetstyleError(f"this recipe has no stage {name}", where=str(road.path), hint=hint)
+        raise TweetstyleError(f"this recipe has no stage {name}", where=str(run.path), hint=hint)
 
 
-def _require_before(road: Road, name: str) -> None:
+def _require_before(run: Run, name: str) -> None:
     """Refuses where a stage before this one is not current."""
-    _require_stage(road, name)
-    for before in takewhile(lambda stage: stage.name != name, road.stages.values()):
+    _require_stage(run, name)
+    for before in takewhile(lambda stage: stage.name != name, stages_of(run).values()):
         if reason := before.why_stale():
             what = f"{before.name} comes first ({reason})"
-            raise TweetstyleError(what, where=str(road.path), hint=f"tweetstyle-fit {road.path}, or tweetstyle {before.name} {road.path}")
+            raise TweetstyleError(what, where=str(run.path), hint=f"tweetstyle-fit {run.path}, or tweetstyle {before.name} {run.path}")
 
 
-def _walk(stage: Stage, road: Road, forced: bool) -> None:
-    reason = "asked for" if forced else stage.why_stale()
+def _carry_out(stage: Stage, run: Run, forced: bool) -> None:
+    reason = "requested" if forced else stage.why_stale()
     if reason is None:
         say(f"{stage.name:<9} current", fg="green")
         return
     say(f"{stage.name:<9} {reason}", bold=True)
     if forced and stage.name == "fit":
-        set_aside_other_run(road.recipe.run_directory, identity=None)
-    with stage_in_report(road, stage.name), one_message_where_the_card_fails(road.recipe.run_directory):
+        set_aside_other_run(run.recipe.run_directory, identity=None)
+    with stage_in_report(run, stage.name), one_message_where_the_card_fails(run.recipe.run_directory):
         stage.carry_out(anew=forced)
 
 
-def _tell(road: Road) -> None:
-    """The verdict in three sentences, and where all of it stands."""
-    path = road.report()
+def _print_verdict(run: Run) -> None:
+    """Prints the verdict in three sentences, and the path of the report."""
+    path = report(run)
     say()
-    for sentence in road.verdict():
+    for sentence in verdict(run):
         say(sentence, err=False)
     say(f"Everything measured: {path}", err=False)
 
 
-def _finish(road: Road, ollama: bool) -> None:
+def _finish(run: Run, ollama: bool) -> None:
     from tweetstyle.inference.ollama import shell_lines
 
-    directory, name = road.recipe.export_directory, road.recipe.name
+    directory, name = run.recipe.export_directory, run.recipe.name
     if ollama:
-        message = {"fr": "Ça va ?", "en": "How are you?"}[road.recipe.language] if road.template.turns else NO_TOPIC
+        message = {"fr": "Ça va ?", "en": "How are you?"}[run.recipe.language] if run.template.turns else NO_TOPIC
         client = ollama_client()
         answer = client.create_and_ask(name, directory / "Modelfile", message)
-        say(f"ollama run {name}: {road.template.shown(answer)}", err=False)
+        say(f"ollama run {name}: {run.template.shown(answer)}", err=False)
         _warn_where_ollama_runs_it_on_the_cpu(client, name)
     say("\nTalk with it:", err=False)
-    for line in [*shell_lines(name, directory / "Modelfile"), f"tweetstyle chat {road.path}"]:
+    for line in [*shell_lines(name, directory / "Modelfile"), f"tweetstyle chat {run.path}"]:
         say(f"  {line}", err=False, wrap=False)
 
 

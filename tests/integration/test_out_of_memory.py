@@ -309,7 +309,7 @@ def test_the_same_settings_are_not_probed_twice(toy, tmp_path):
 
 def test_what_memory_forced_is_no_other_run():
     """A smaller batch is written beside the recipe, not into it: the settings that name the run stay."""
-    from tweetstyle.run import NO_WEIGHTS_DEPEND_ON
+    from tweetstyle.stages.fit import NO_WEIGHTS_DEPEND_ON
 
     assert "probe" in NO_WEIGHTS_DEPEND_ON and "per_device_train_batch_size" not in NO_WEIGHTS_DEPEND_ON
     assert small_training(probe="never").model_dump(exclude={"probe"}) == small_training().model_dump(exclude={"probe"})

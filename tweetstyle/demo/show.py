@@ -25,10 +25,11 @@ def show(recipe: Path) -> None:
 
     Raises TweetstyleError where the run was not evaluated, or wrote no tweets for it.
     """
-    from tweetstyle.run import Road
+    from tweetstyle.run import Run
+    from tweetstyle.stages.report import report, verdict
 
-    road = Road(recipe)
-    evaluation = road.recipe.run_directory / "evaluation.json"
+    run = Run(recipe)
+    evaluation = run.recipe.run_directory / "evaluation.json"
     samples = (read_back(evaluation, dict[str, Any]) or {}).get("samples")
     if not samples:
         hint = f"tweetstyle-fit {recipe}, with evaluation.samples above 0"
@@ -36,9 +37,9 @@ def show(recipe: Path) -> None:
     print_samples(samples)
     print_habits(samples)
     say(err=False)
-    for sentences in road.verdict():
+    for sentences in verdict(run):
         say(sentences, err=False)
-    say(f"Everything measured: {road.report()}", err=False)
+    say(f"Everything measured: {report(run)}", err=False)
 
 
 def print_samples(samples: list[dict[str, Any]]) -> None:

@@ -20,7 +20,7 @@ from tweetstyle.recipe import Model, Training
 
 FORMATS_OF_ITS_OWN = ("inst", "text", "custom")
 LARGE = 1_000_000_000
-"""Parameters from which a chat-trained model under another format is warned of. Smaller ones are for trying the road, as
+"""Parameters from which a chat-trained model under another format is warned of. Smaller ones are for trying the run, as
 recipes/demo.yaml does over the one that comes as a wheel, an instruct model: a warning there would be of no use."""
 
 

@@ -21,7 +21,7 @@ STILL_TO_COME = "base model, still to come"
 
 
 @dataclass(frozen=True)
-class Standing:
+class ExistingOutputs:
     """What of a run stands, and is not written again.
 
     prepared: the tweets; run: bytes that a training which goes on has written; ended: its last checkpoint, so that only the final model
@@ -35,7 +35,7 @@ class Standing:
     exported: bool = False
 
 
-NOTHING = Standing()
+NOTHING = ExistingOutputs()
 
 
 def written_to(recipe: Recipe) -> tuple[Path, ...]:
@@ -72,7 +72,7 @@ def _archive_bytes(data: Data) -> int:
     return open_archive(data.source, data.separator).size
 
 
-def rooms_of(recipe: Recipe, base: Outline | BaseModel, standing: Standing = NOTHING) -> tuple[Room, ...]:
+def rooms_of(recipe: Recipe, base: Outline | BaseModel, standing: ExistingOutputs = NOTHING) -> tuple[Room, ...]:
     """`disk_needed` by the directories that it goes to, without what stands. An older export stands until the new one is whole, so it
     makes no room."""
     needed = disk_needed(recipe, base)
@@ -95,7 +95,7 @@ def bytes_missing(rooms: Sequence[Room]) -> int:
     return sum(missing_by_disk(observe_places(room.directory for room in rooms), rooms))
 
 
-def refuse_too_small_a_disk(recipe: Recipe, base: Outline | BaseModel, standing: Standing) -> None:
+def refuse_too_small_a_disk(recipe: Recipe, base: Outline | BaseModel, standing: ExistingOutputs) -> None:
     """Raises TweetstyleError where doctor's check fails, in its words."""
     rooms = rooms_of(recipe, base, standing)
     directories = (*written_to(recipe), *(room.directory for room in rooms))

@@ -16,7 +16,7 @@ from tweetstyle.hardware.gpu import machine_memory
 from tweetstyle.model.base import BaseModel, Outline
 from tweetstyle.model.config import Shape, read_shape
 from tweetstyle.plan.advice import END_THEM, Change, Largest, how_to_fit, largest_that_fit, plan_on, what_to_change
-from tweetstyle.plan.disk import NOTHING, Standing, bytes_missing, disk_needed, rooms_of
+from tweetstyle.plan.disk import NOTHING, ExistingOutputs, bytes_missing, disk_needed, rooms_of
 from tweetstyle.plan.lesson import carried_out
 from tweetstyle.plan.memory import CUDA_CONTEXT, MemoryPlan, hours
 from tweetstyle.plan.probe import Probe
@@ -39,7 +39,7 @@ class Lesson:
 
 @dataclass(frozen=True)
 class Needs:
-    """Bytes everywhere. ram: by the part of the road, one after the other; disk: by what for; disk_free: where the run is written;
+    """Bytes everywhere. ram: by the part of the run, one after the other; disk: by what for; disk_free: where the run is written;
     rooms: what is still to be written of it, and where; disk_missing: to be freed before the run, 0 where there is room."""
 
     name: str
@@ -94,7 +94,9 @@ def card_for(recipe: Recipe, gib: float | None = None) -> Card:
     return found or replace(named_card(recipe.machine.card_gib), trouble=trouble, assumed=assumed)
 
 
-def needs_of(recipe: Recipe, base: Outline | BaseModel, card: Card, lesson: Lesson | None = None, standing: Standing = NOTHING) -> Needs:
+def needs_of(
+    recipe: Recipe, base: Outline | BaseModel, card: Card, lesson: Lesson | None = None, standing: ExistingOutputs = NOTHING
+) -> Needs:
     """Everything, from config.json and the recipe. standing: what of the run is written already.
 
     Raises TweetstyleError for a model that cannot be trained or exported.

@@ -137,8 +137,8 @@ def memory_table(plan: MemoryPlan, card: Card) -> Group:
     from rich.table import Table
 
     table = Table("", "on the card", "GiB", "share", title=f"memory at the peak of the run: {_peak(plan)}", title_justify="left")
-    for letter, colour, (name, size) in _lettered(plan):
-        table.add_row(f"[{colour}]{letter}[/]", name, f"{size / 2**30:,.2f}", f"{size / card.total:.1%}")
+    for letter, colour, (name, count) in _lettered(plan):
+        table.add_row(f"[{colour}]{letter}[/]", name, f"{count / 2**30:,.2f}", f"{count / card.total:.1%}")
     table.add_section()
     table.add_row("", "all", f"{plan.card / 2**30:,.2f}", f"{plan.card / card.total:.1%}")
     ram = ", ".join(f"{name} {size / 2**30:,.1f}" for name, size in plan.host.items())
@@ -170,8 +170,8 @@ def memory_bar(plan: MemoryPlan, card: Card, room: int = 2 * WIDTH) -> Text:
     widths = range(WIDTH, 1, -1)
     width = next((width for width in widths if width + 2 + min(round(width * beyond), width // 2) <= room), 1)
     bar, end, drawn = Text("│", no_wrap=True), 0, 0
-    for letter, colour, (_, size) in _lettered(plan):
-        end += size
+    for letter, colour, (_, count) in _lettered(plan):
+        end += count
         until = round(width * end / card.total)
         inside = max(min(until, width) - drawn, 0)
         bar.append(letter * inside, style=f"black on {colour}")

@@ -18,71 +18,77 @@ from tweetstyle.plan.estimate import Needs, needs_of
 from tweetstyle.plan.memory import CUDA_CONTEXT, plan_on_cpu
 from tweetstyle.plan.speed import Speed
 from tweetstyle.recipe_yaml import located
-from tweetstyle.run import ready_to_fit
 from tweetstyle.sources import open_archive
 from tweetstyle.sources.recognise import files_of
+from tweetstyle.stages import stages_of
+from tweetstyle.stages.existing import existing_outputs, ready_to_fit
 
 if TYPE_CHECKING:
     from tweetstyle.plan.estimate import Needs
-    from tweetstyle.run import Road
+    from tweetstyle.run import Run
 
 
-def check_speaker(road: Road) -> str | None:
+def check_speaker(run: Run) -> str | None:
     """Refuses, before the tweets are prepared, a model that cannot be asked for messages, where it will have to be.
 
     Which one that is; None where nothing is to be asked. Of a base model that is not there yet nothing is asked.
     """
     from tweetstyle.playback.speakers import speaker_of
 
-    stage = road.stages.get("playback")
-    if stage is None or (stage.manifest.is_file() and ready_to_fit(road)):
+    stage = stages_of(run).get("playback")
+    if stage is None or (stage.manifest.is_file() and ready_to_fit(run)):
         return None
-    with located(road.path):
-        return speaker_of(road.recipe.playback).where
+    with located(run.path):
+        return speaker_of(run.recipe.playback).where
 
 
-def check(road: Road) -> None:
+def check(run: Run) -> None:
     """Refuses, before a minute is spent, what would fail later; shows what may go worse than it could."""
-    refuse_what_would_fail(road)
-    with located(road.path):
-        refuse_too_small_a_disk(road.recipe, road.base, standing := road.standing())
-    if not standing.trained:
+    refuse_what_would_fail(run)
+    with located(run.path):
+        refuse_too_small_a_disk(run.recipe, run.base, existing := existing_outputs(run))
+    if not existing.trained:
         from tweetstyle.plan.tables import at_the_start
 
-        refuse_what_cannot_fit(road)
-        stop_where_it_would_fail(road)
-        say(at_the_start(road.run_needs))
+        refuse_what_cannot_fit(run)
+        stop_where_it_would_fail(run)
+        say(at_the_start(run_needs(run)))
 
 
-def refuse_what_would_fail(road: Road) -> None:
+def refuse_what_would_fail(run: Run) -> None:
     """The plan's own refusals, but for the disk, which is looked at by itself."""
     from tweetstyle.stages.plan import check_before_start
 
-    with located(road.path):
-        check_before_start(road.recipe, road.base, road.template)
+    with located(run.path):
+        check_before_start(run.recipe, run.base, run.template)
 
 
-def refuse_what_cannot_fit(road: Road) -> None:
+def refuse_what_cannot_fit(run: Run) -> None:
     """Refuses what the card that is here cannot hold."""
     from tweetstyle.plan.estimate import refuse_what_cannot_fit
 
-    with located(road.path):
-        refuse_what_cannot_fit(road.recipe, road.base, road.card)
+    with located(run.path):
+        refuse_what_cannot_fit(run.recipe, run.base, run.card)
 
 
-def needs(road: Road, card_gib: float | None, tweets: int | None) -> Needs:
+def run_needs(run: Run) -> Needs:
+    """What the run still takes of the machine; the base model must be complete for this."""
+    return needs_of(run.recipe, run.base, run.card, standing=existing_outputs(run))
+
+
+def needs(run: Run, card_gib: float | None, tweets: int | None) -> Needs:
     """What the run takes. card_gib: of another card than the one that is here; tweets: of another number than the archive's."""
     from tweetstyle.plan.estimate import card_for, needs_of, refuse_beyond_positions, refuse_method
     from tweetstyle.stages.plan import lesson_of
 
-    with located(road.path):
-        outline = outline_base_model(road.recipe.model.base)
-        refuse_method(outline.config, road.recipe.model.method)
-        refuse_beyond_positions(road.recipe, outline.config["max_position_embeddings"])
-        split = road.split("train").is_file() and all(source.exists() for source in road.recipe.data.source)
-        prepared = outline.whole and tweets is None and split and ready_to_fit(road)
-        lesson = lesson_of(road.recipe, lambda: (road.base, road.template), prepared, tweets)
-        found = needs_of(road.recipe, outline, card_for(road.recipe, card_gib), lesson, road.standing() if prepared else NOTHING)
+    with located(run.path):
+        outline = outline_base_model(run.recipe.model.base)
+        refuse_method(outline.config, run.recipe.model.method)
+        refuse_beyond_positions(run.recipe, outline.config["max_position_embeddings"])
+        split = run.split("train").is_file() and all(source.exists() for source in run.recipe.data.source)
+        prepared = outline.whole and tweets is None and split and ready_to_fit(run)
+        lesson = lesson_of(run.recipe, lambda: (run.base, run.template), prepared, tweets)
+        found = needs_of(run.recipe, outline, card_for(run.recipe, card_gib), lesson, existing_outputs(run) if prepared else NOTHING)
         # What was measured here says nothing of another card.
         return found if card_gib is None else replace(found, speed=Speed(None, "what a probe measures is of the card that is here"))
 
@@ -92,90 +98,90 @@ USUAL = (Path("model"), Path("export"), Path("data/processed"))
 COLOURS = {"ok": None, "warn": "yellow", "fail": "red"}
 
 
-def examine(road: Road | None) -> list[Check]:
+def examine(run: Run | None) -> list[Check]:
     """Every check; of the machine alone without a recipe. What cannot even be read is a check that failed, and ends none of the others.
 
     What the run takes is held against the machine as far as it is known: of a base model that is not there yet, by its shape.
     """
-    if road is None:
+    if run is None:
         return doctor(None, USUAL)
-    archive = _archive(road)
-    refused = _refused(road, archive_is_readable=archive.state == "ok")
+    archive = _archive(run)
+    refused = _refused(run, archive_is_readable=archive.state == "ok")
     failures = [check for check in (archive, *refused) if check.state == "fail"]
-    asked = _asked_as_far_as_known(road)
-    unknown = [_need_unknown(road, asked, failures)] if isinstance(asked, TweetstyleError) else []
-    found = doctor(None if unknown else asked, written_to(road.recipe))
+    asked = _asked_as_far_as_known(run)
+    unknown = [_need_unknown(run, asked, failures)] if isinstance(asked, TweetstyleError) else []
+    found = doctor(None if unknown else asked, written_to(run.recipe))
     failed = tuple(check.seen for check in found if check.state == "fail")
-    messages = [check for check in messages_check(road) if check.seen not in {of.seen for of in refused}]
+    messages = [check for check in messages_check(run) if check.seen not in {of.seen for of in refused}]
     return [*found, archive, *(check for check in refused if not check.seen.endswith(failed)), *unknown, *messages]
 
 
-def _archive(road: Road) -> Check:
+def _archive(run: Run) -> Check:
     """Whether the sources are there, and of kinds that can be read; read they are not."""
     try:
-        open_archive(road.recipe.data.source, road.recipe.data.separator)
+        open_archive(run.recipe.data.source, run.recipe.data.separator)
     except TweetstyleError as error:
-        return fail("archive", error.what, error.hint or "", error.where or str(road.path))
-    return ok("archive", ", ".join(map(str, road.recipe.data.source)))
+        return fail("archive", error.what, error.hint or "", error.where or str(run.path))
+    return ok("archive", ", ".join(map(str, run.recipe.data.source)))
 
 
-def _refused(road: Road, *, archive_is_readable: bool) -> list[Check]:
+def _refused(run: Run, *, archive_is_readable: bool) -> list[Check]:
     """The first thing that a run would refuse, as a check; the disk, of which doctor has its own, left out."""
     steps = {
-        "base model": lambda: road.base,
-        "prompt": lambda: road.template,
-        "recipe": road.refuse_what_would_fail,
+        "base model": lambda: run.base,
+        "prompt": lambda: run.template,
+        "recipe": lambda: refuse_what_would_fail(run),
     }
     if archive_is_readable:  # whether a run is up to date is decided by the archive too
-        steps["run"] = road.standing
+        steps["run"] = lambda: existing_outputs(run)
     for name, step in steps.items():
         try:
             step()
         except TweetstyleError as error:
-            return [fail(name, error.what, error.hint or "", error.where or str(road.path))]
+            return [fail(name, error.what, error.hint or "", error.where or str(run.path))]
     return []
 
 
-def _need_unknown(road: Road, why: TweetstyleError, failures: list[Check]) -> Check:
+def _need_unknown(run: Run, why: TweetstyleError, failures: list[Check]) -> Check:
     """why: the reason, which is another check's where there are `failures`, and else has this check alone to tell it."""
     what = "what the run takes of card, memory and disk is not known"
-    do = f"tweetstyle plan {road.path} tells it, and this command holds it against the machine"
+    do = f"tweetstyle plan {run.path} tells it, and this command holds it against the machine"
     if failures:
         return warn("need", f"{what} as long as this stands: {why.what}", f"then {do}")
-    return fail("need", f"{what}: {why.what}", f"{why.hint}; then {do}" if why.hint else f"then {do}", why.where or str(road.path))
+    return fail("need", f"{what}: {why.what}", f"{why.hint}; then {do}" if why.hint else f"then {do}", why.where or str(run.path))
 
 
-def _asked_as_far_as_known(road: Road) -> Asked | TweetstyleError:
+def _asked_as_far_as_known(run: Run) -> Asked | TweetstyleError:
     """By the base model where it is whole, else by its shape; the reason where neither can be had, or no run of it can be planned."""
     try:
-        return asked_of(road)
+        return asked_of(run)
     except TweetstyleError:
         pass
     try:
-        return _asked(road, needs_of(road.recipe, outline_base_model(road.recipe.model.base), road.card))
+        return _asked(run, needs_of(run.recipe, outline_base_model(run.recipe.model.base), run.card))
     except TweetstyleError as error:
         return error
 
 
-def messages_check(road: Road) -> list[Check]:
+def messages_check(run: Run) -> list[Check]:
     """Whether the model that writes a conversation's messages can be asked, where it will have to be."""
     try:
-        speaker = road.check_speaker()
+        speaker = check_speaker(run)
     except TweetstyleError as error:
-        return [fail("messages", error.what, error.hint or "", error.where or str(road.path))]
+        return [fail("messages", error.what, error.hint or "", error.where or str(run.path))]
     return [ok("messages", f"{speaker} can be asked for them")] if speaker else []
 
 
-def asked_of(road: Road) -> Asked:
+def asked_of(run: Run) -> Asked:
     """What the recipe asks of the machine. Raises TweetstyleError for what the base model, the template or the plan refuse."""
-    base, template = road.base, road.template
-    asked = _asked(road, road.run_needs)
+    base, template = run.base, run.template
+    asked = _asked(run, run_needs(run))
     return replace(asked, base=base, template=template, files=(*asked.files, *base.shards))
 
 
-def _asked(road: Road, needs: Needs) -> Asked:
+def _asked(run: Run, needs: Needs) -> Asked:
     """What is known by the base model's shape."""
-    recipe = road.recipe
+    recipe = run.recipe
     archive = [file for source in recipe.data.source if source.exists() for file in files_of(source)]
     return Asked(
         base=None,
@@ -187,8 +193,8 @@ def _asked(road: Road, needs: Needs) -> Asked:
         card_least=needs.memory.tensors + CUDA_CONTEXT,
         ram=needs.ram if needs.card.seen else needs.ram | {"training": plan_on_cpu(needs.base.config, recipe.model, recipe.training)},
         rooms=needs.rooms,
-        files=(road.path, *archive),
-        newest_tweet=_newest_tweet(road.split("test")),
+        files=(run.path, *archive),
+        newest_tweet=_newest_tweet(run.split("test")),
     )
 
 
@@ -205,14 +211,14 @@ def _newest_tweet(split: Path) -> int | None:
         return None
 
 
-def stop_where_it_would_fail(road: Road) -> None:
+def stop_where_it_would_fail(run: Run) -> None:
     """Before a run: what is well stays unsaid, a warning is shown, and all that would fail is raised at once as TweetstyleError."""
     problems = []
-    for check in doctor(asked_of(road), written_to(road.recipe)):
+    for check in doctor(asked_of(run), written_to(run.recipe)):
         if check.state == "warn":
             say(f"{check.name}: {check.seen}\n  → {check.do}", fg="yellow")
         elif check.state == "fail":
-            problems.append(_located(check, road.path))
+            problems.append(_located(check, run.path))
     if problems:
         raise problems[0] if len(problems) == 1 else RecipeErrors(problems)
 

@@ -9,54 +9,55 @@ from tweetstyle.console import say
 from tweetstyle.files import fingerprints
 from tweetstyle.records import read_split
 from tweetstyle.sources.recognise import files_of
-from tweetstyle.stages.inputs import trained_inputs, tweets_of
+from tweetstyle.stages.inputs import exported_gguf, trained_inputs, tweets_of
 from tweetstyle.stages.stage import Done, Stage, plain, show
 
 if TYPE_CHECKING:
     from tweetstyle.evaluate.result import Sample
-    from tweetstyle.run import Road
+    from tweetstyle.run import Run
 
 
-def evaluate_stage(road: Road) -> Stage:
-    manifest = road.recipe.run_directory / "evaluate.json"
-    settings = road.settings("prompt", "evaluation", "sampling")
-    return Stage("evaluate", manifest, settings, partial(_inputs, road), partial(_evaluate, road))
+def evaluate_stage(run: Run) -> Stage:
+    manifest = run.recipe.run_directory / "evaluate.json"
+    settings = run.settings("prompt", "evaluation", "sampling")
+    return Stage("evaluate", manifest, settings, partial(_inputs, run), partial(_evaluate, run))
 
 
-def _inputs(road: Road) -> dict[str, str]:
-    others = road.recipe.evaluation.others
-    tweets = tweets_of(road, road.recipe.training.split, "validation", "test")
-    return trained_inputs(road) | tweets | fingerprints(list(files_of(others)) if others else [])
+def _inputs(run: Run) -> dict[str, str]:
+    others = run.recipe.evaluation.others
+    tweets = tweets_of(run, run.recipe.training.split, "validation", "test")
+    return trained_inputs(run) | tweets | fingerprints(list(files_of(others)) if others else [])
 
 
-def _evaluate(road: Road) -> Done:
+def _evaluate(run: Run) -> Done:
     from tweetstyle.cleaning.clean import clean
     from tweetstyle.evaluate import evaluate, style_table, table
 
-    recipe, run = road.recipe, road.recipe.run_directory
-    splits = [road.split(name) for name in (recipe.training.split, "validation", "test")]
+    recipe, directory = run.recipe, run.recipe.run_directory
+    writer = exported_gguf(run.recipe, run.path) if run.writes_by_gguf else None
+    splits = [run.split(name) for name in (recipe.training.split, "validation", "test")]
     settings = recipe.evaluation, recipe.sampling
-    model = road.base, road.final_model, recipe.model.method
-    evaluated = evaluate(*model, road.template, *settings, *splits, run, road.writer, clean=lambda tweet: clean(tweet, recipe.data).text)
+    model = run.base, run.final_model, recipe.model.method
+    evaluated = evaluate(*model, run.template, *settings, *splits, directory, writer, clean=lambda tweet: clean(tweet, recipe.data).text)
     show(table(evaluated, begins=recipe.prompt.message == "first-words"))
     if evaluated.style:
         show(style_table(evaluated.style, answers=bool(evaluated.conversation)))
-    _blind_test(road, evaluated.samples)
-    return [run / "evaluation.json", run / "scores.json"], plain(evaluated)
+    _blind_test(run, evaluated.samples)
+    return [directory / "evaluation.json", directory / "scores.json"], plain(evaluated)
 
 
-def _blind_test(road: Road, samples: list[Sample]) -> None:
+def _blind_test(run: Run, samples: list[Sample]) -> None:
     """model/NAME/blind.html, of what was written for the evaluation; of too little it is not there."""
     from tweetstyle.evaluate.written import BASE, EXAMPLES, TUNED
     from tweetstyle.report.blind import Text, write_blind
 
-    recipe = road.recipe
+    recipe = run.recipe
     real = [Text(sample.real, sample.topic) for sample in samples]
     others = {
         who: [Text(text, sample.topic) for sample in samples if (text := getattr(sample, who)) is not None]
         for who in (BASE, EXAMPLES, TUNED)
     }
-    learned = (tweet.text for tweet in read_split(road.split(recipe.training.split)))
+    learned = (tweet.text for tweet in read_split(run.split(recipe.training.split)))
     path = recipe.run_directory / "blind.html"
     message = recipe.prompt.message
     if write_blind(path, real, others, recipe.language, recipe.evaluation.seed, learned=learned, message=message):

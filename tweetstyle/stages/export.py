@@ -8,34 +8,36 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tweetstyle.console import say
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.files import fingerprints
 from tweetstyle.manifest import Manifest, changed_settings
-from tweetstyle.stages.gate import verified
+from tweetstyle.stages.gate import _checks, _remove_parity, _written, verified
 from tweetstyle.stages.inputs import as_trained, scored_sample, trained_inputs, weights
 from tweetstyle.stages.stage import Done, Stage, plain, plain_json
 
 if TYPE_CHECKING:
-    from tweetstyle.run import Road
+    from tweetstyle.run import Run
 
 
-def export_stage(road: Road) -> Stage:
+def export_stage(run: Run) -> Stage:
     return Stage(
         "export",
-        road.recipe.export_directory / "manifest.json",
-        road.settings("prompt", "sampling", "export"),
-        partial(trained_inputs, road),
-        partial(_export, road),
-        partial(_only_verify, road),
+        run.recipe.export_directory / "manifest.json",
+        run.settings("prompt", "sampling", "export"),
+        partial(trained_inputs, run),
+        partial(_export, run),
+        partial(_only_verify, run),
     )
 
 
-def _export(road: Road) -> Done:
+def _export(run: Run) -> Done:
+    from tweetstyle.progress import Bar
     from tweetstyle.export import export
     from tweetstyle.inference.llama_cpp import score_gguf
     from tweetstyle.model.imatrix import read_imatrix
-    from tweetstyle.progress import Bar
 
-    recipe, directory, trained = road.recipe, road.recipe.export_directory, as_trained(road)
-    sample, _ = scored_sample(road, trained, ["validation"], recipe.export.gate_tweets)
+    recipe, directory, trained = run.recipe, run.recipe.export_directory, as_trained(run)
+    sample, _ = scored_sample(run, trained, ["validation"], recipe.export.gate_tweets)
 
     def bits_per_byte(gguf: Path) -> float:
         tokens = sum(len(document.ids) for document in sample.documents)
@@ -44,8 +46,8 @@ def _export(road: Road) -> Done:
         return float(nats.sum() / sample.bytes.sum() / math.log(2))
 
     exported = export(
-        weights(road), road.adapter, road.template, recipe.export, recipe.sampling, recipe.name, directory,
-        nf4=trained.nf4 if road.adapter else None,
+        weights(run), run.adapter, run.template, recipe.export, recipe.sampling, recipe.name, directory,
+        nf4=trained.nf4 if run.adapter else None,
         imatrix=read_imatrix(recipe.run_directory / "imatrix.gguf"),
         score=bits_per_byte,
     )  # fmt: skip
@@ -53,16 +55,35 @@ def _export(road: Road) -> Done:
     for candidate, score in choices.scores.items():
         say(f"          {candidate}: {score:.4f} bits per byte on validation")
     facts = {"bytes_written": exported.bytes_written, "choices": plain(choices)}
-    return verified(road, exported.gguf, facts)
+    return verified(run, exported.gguf, facts)
 
 
-def _only_verify(road: Road, before: Manifest) -> Done | None:
+def _only_verify(run: Run, before: Manifest) -> Done | None:
     """The files as they were written, where only the gate's settings changed."""
-    changed = changed_settings(before.settings, plain_json(road.stages["export"].settings))
+    changed = changed_settings(before.settings, plain_json(run.settings("prompt", "sampling", "export")))
     if "choices" not in before.facts or not changed or not all(key.startswith("export.gate") for key in changed):
         return None
-    directory = road.recipe.export_directory
-    gguf = {t: directory / f"{road.recipe.name}-{t}.gguf" for t in road.recipe.export.types}
+    directory = run.recipe.export_directory
+    gguf = {t: directory / f"{run.recipe.name}-{t}.gguf" for t in run.recipe.export.types}
     if not all(path.is_file() for path in gguf.values()):
         return None
-    return verified(road, gguf, before.facts)
+    return verified(run, gguf, before.facts)
+
+
+def verify(run: Run) -> None:
+    """The gate alone, on what stands: until every check is made nothing is touched. Raises TweetstyleError where no file passes."""
+    stage = export_stage(run)
+    before = Manifest.read(stage.manifest)
+    directory, name = run.recipe.export_directory, run.recipe.name
+    gguf = {t: path for t in run.recipe.export.types if (path := directory / f"{name}-{t}.gguf").is_file()}
+    if before is None or not gguf:
+        raise TweetstyleError("there is no export to verify", where=str(directory), hint=f"tweetstyle export {run.path}")
+    if before.inputs != (inputs := stage.inputs()):
+        what = "the export was made from another trained model than stands here"
+        raise TweetstyleError(what, where=str(directory), hint=f"tweetstyle export {run.path} makes it anew")
+    say(f"verify    {', '.join(gguf)}: minutes on a processor, and nothing is touched until every check is made")
+    checks = _checks(run, gguf, before.facts["choices"]["merge_base"])
+    stage.manifest.unlink()
+    _remove_parity(directory)
+    outputs, facts = _written(run, gguf, before.facts, checks)
+    Manifest(stage.name, before.settings, inputs, fingerprints(outputs, directory), facts).write(stage.manifest)

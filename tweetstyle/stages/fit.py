@@ -2,47 +2,91 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tweetstyle.console import say
 from tweetstyle.dataset.threads import read_conversations
-from tweetstyle.run import fit_identity, set_aside_other_run
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.files import complete_file, read_back
+from tweetstyle.manifest import settings_digest
+from tweetstyle.run import Run
 from tweetstyle.stages.inputs import as_trained, base_inputs, tweets_of
 from tweetstyle.stages.report import training_in_report
 from tweetstyle.stages.stage import Done, Stage, plain
 
 if TYPE_CHECKING:
-    from tweetstyle.run import Road
+    from tweetstyle.run import Run
+
+MARK = "run.json"
+NO_WEIGHTS_DEPEND_ON = ("save_total_limit", "logging_steps", "samples", "probe")
+"""Training settings that may change between an interruption and its resumption."""
 
 
-def fit_stage(road: Road) -> Stage:
-    manifest = road.recipe.run_directory / "fit.json"
-    return Stage("fit", manifest, road.settings("prompt", "model", "training"), partial(_inputs, road), partial(_fit, road))
+def fit_stage(run: Run) -> Stage:
+    manifest = run.recipe.run_directory / "fit.json"
+    return Stage("fit", manifest, run.settings("prompt", "model", "training"), partial(_inputs, run), partial(_fit, run))
 
 
-def _inputs(road: Road) -> dict[str, str]:
-    return base_inputs(road) | tweets_of(road, road.recipe.training.split, "validation")
+def _inputs(run: Run) -> dict[str, str]:
+    return base_inputs(run) | tweets_of(run, run.recipe.training.split, "validation")
 
 
-def _fit(road: Road) -> Done:
+def _fit(run: Run) -> Done:
     from tweetstyle.stages.plan import schedule_warnings
     from tweetstyle.train import fit, plan_fit
 
-    recipe = road.recipe
-    set_aside_other_run(recipe.run_directory, fit_identity(road))
-    planned = plan_fit(road.base, road.template, recipe.model, recipe.training, road.split(recipe.training.split))
-    for warning in schedule_warnings(planned, answers=road.template.turns is not None):
+    recipe = run.recipe
+    set_aside_other_run(recipe.run_directory, fit_identity(run))
+    planned = plan_fit(run.base, run.template, recipe.model, recipe.training, run.split(recipe.training.split))
+    for warning in schedule_warnings(planned, answers=run.template.turns is not None):
         say(f"          {warning}", fg="yellow")
-    train, validation = road.split(recipe.training.split), road.split("validation")
-    told = read_conversations(train)[1] if road.template.turns else None
+    train, validation = run.split(recipe.training.split), run.split("validation")
+    told = read_conversations(train)[1] if run.template.turns else None
     if told:
         say(f"          {told}")
     settings = recipe.model, recipe.training
-    with training_in_report(road) as validated:
-        result = fit(road.base, road.template, *settings, train, validation, recipe.run_directory, validated)
-    as_trained(road)
+    with training_in_report(run) as validated:
+        result = fit(run.base, run.template, *settings, train, validation, recipe.run_directory, validated)
+    as_trained(run)
     facts = plain(result) | ({"conversations": asdict(told)} if told else {})
-    written = sorted(p for p in road.final_model.rglob("*") if p.is_file())
+    written = sorted(p for p in run.final_model.rglob("*") if p.is_file())
     return [*written, recipe.run_directory / "as_trained.json", recipe.run_directory / "imatrix.gguf"], facts
+
+
+def fit_identity(run: Run) -> str:
+    """Digest of all that decides the weights: a run of the same goes on, one of another is set aside."""
+    stage = fit_stage(run)
+    training = {k: v for k, v in stage.settings["training"].items() if k not in NO_WEIGHTS_DEPEND_ON}
+    return settings_digest([stage.settings | {"training": training}, stage.inputs()])
+
+
+def identity_in(directory: Path) -> str | None:
+    """The identity of the run in a directory, None where there is no run. Raises TweetstyleError where its file is damaged."""
+    mark = directory / MARK
+    if not mark.is_file():
+        return None
+    found = read_back(mark, dict[str, str])
+    if found is None or "identity" not in found:
+        what = "damaged: it says which settings and data this training is of"
+        hint = f"if they have not changed since, remove the file, and the training resumes; otherwise rename {directory} to keep it"
+        raise TweetstyleError(what, where=str(mark), hint=hint)
+    return found["identity"]
+
+
+def set_aside_other_run(directory: Path, identity: str | None) -> None:
+    """Renames a run made from other settings or data, so that its checkpoints are neither resumed nor lost."""
+    mark = directory / MARK
+    # Without the mark the directory is not a run of ours: it is left as it is.
+    if mark.is_file() and (identity is None or identity_in(directory) != identity):
+        number = 1
+        while (aside := directory.with_name(f"{directory.name}-old-{number}")).exists():
+            number += 1
+        directory.rename(aside)
+        say(f"          the earlier run now stands in {aside}")
+    if identity is not None and not mark.is_file():
+        with complete_file(mark) as stream:
+            json.dump({"identity": identity}, stream)

@@ -13,7 +13,7 @@ from tweetstyle.dataset.messages import SPLITS_WITH_MESSAGES, Message, messages_
 from tweetstyle.dataset.threads import is_answerable
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.model.base import BaseModel, outline_base_model
-from tweetstyle.plan.disk import Standing, refuse_too_small_a_disk
+from tweetstyle.plan.disk import ExistingOutputs, refuse_too_small_a_disk
 from tweetstyle.plan.estimate import Lesson, Needs, card_for, estimated_lesson, needs_of, refuse_beyond_positions, refuse_method
 from tweetstyle.plan.lesson import as_rate, unusual_rate
 from tweetstyle.plan.tables import needs_table
@@ -69,7 +69,7 @@ def schedule_warnings(fit: FitPlan, *, answers: bool = False) -> list[str]:
 
 
 def plan(
-    recipe: Recipe, line_template: Template, model: Callable[[], tuple[BaseModel, Template]], standing: Callable[[], Standing]
+    recipe: Recipe, line_template: Template, model: Callable[[], tuple[BaseModel, Template]], standing: Callable[[], ExistingOutputs]
 ) -> RenderableType:
     """The plan as tables. Prepares the data in a temporary directory, for only that tells what is kept.
 

@@ -13,45 +13,45 @@ from tweetstyle.sources.recognise import files_of
 from tweetstyle.stages.stage import CHAT_TEMPLATE, Done, Stage, plain, plain_json, show
 
 if TYPE_CHECKING:
-    from tweetstyle.run import Road
+    from tweetstyle.run import Run
 
 
-def prepare_stage(road: Road) -> Stage:
+def prepare_stage(run: Run) -> Stage:
     return Stage(
         "prepare",
-        road.recipe.data.processed / "manifest.json",
-        road.settings("data", "prompt"),
-        partial(_source, road),
-        partial(_prepare, road),
-        partial(_render, road),
+        run.recipe.data.processed / "manifest.json",
+        run.settings("data", "prompt"),
+        partial(_source, run),
+        partial(_prepare, run),
+        partial(_render, run),
     )
 
 
-def _source(road: Road) -> dict[str, str]:
-    data, prompt = road.recipe.data, road.recipe.prompt
+def _source(run: Run) -> dict[str, str]:
+    data, prompt = run.recipe.data, run.recipe.prompt
     open_archive(data.source, data.separator)
-    chat = {CHAT_TEMPLATE: settings_digest(repr(road.template.turns or road.template.pieces))} if prompt.format == "chat" else {}
+    chat = {CHAT_TEMPLATE: settings_digest(repr(run.template.turns or run.template.pieces))} if prompt.format == "chat" else {}
     return fingerprints([file for source in data.source for file in files_of(source)]) | chat
 
 
-def _prepare(road: Road) -> Done:
+def _prepare(run: Run) -> Done:
     from tweetstyle.prepare import prepare
     from tweetstyle.prepare.report import funnel
 
-    prepared = prepare(road.recipe.data, road.recipe.prompt, road.line_template, road.recipe.data.processed)
+    prepared = prepare(run.recipe.data, run.recipe.prompt, run.line_template, run.recipe.data.processed)
     show(funnel(prepared))
-    say(f"          with examples of everything: {road.recipe.data.processed}/report.html")
+    say(f"          with examples of everything: {run.recipe.data.processed}/report.html")
     return list(prepared.outputs), plain(prepared, "outputs", "samples", "kept_samples")
 
 
-def _render(road: Road, before: Manifest) -> Done | None:
+def _render(run: Run, before: Manifest) -> Done | None:
     """The tweets as they were prepared, in lines of another format."""
     from tweetstyle.prepare.outputs import only_the_lines_differ, render_again
 
-    changed = changed_settings(before.settings, plain_json(road.stages["prepare"].settings))
-    if not only_the_lines_differ(changed, before.settings["prompt"]["format"], road.line_template):
+    changed = changed_settings(before.settings, plain_json(run.settings("data", "prompt")))
+    if not only_the_lines_differ(changed, before.settings["prompt"]["format"], run.line_template):
         return None
-    directory = road.recipe.data.processed
-    render_again(directory, road.line_template)
+    directory = run.recipe.data.processed
+    render_again(directory, run.line_template)
     say("          the tweets stay as they were prepared; their lines are written anew")
     return [directory / name for name in before.outputs], before.facts

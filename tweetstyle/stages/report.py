@@ -14,7 +14,7 @@ from tweetstyle.hardware.installed import installed_versions
 
 if TYPE_CHECKING:
     from tweetstyle.report.files import RunFiles, State
-    from tweetstyle.run import Road
+    from tweetstyle.run import Run
 
 DECIDING = (
     "tweetstyle",
@@ -36,43 +36,43 @@ UNWRITABLE = (OSError, TweetstyleError, ArithmeticError, AttributeError, LookupE
 """Why a page cannot be written: the disk, or a file that it shows and that is damaged."""
 
 
-def report(road: Road, state: State | None = None) -> Path:
+def report(run: Run, state: State | None = None) -> Path:
     """Writes model/NAME/report.html and returns its path. state: the stage at work, or the one that ended with an error."""
     from tweetstyle.report import write_report
 
-    return write_report(_files(road), road.recipe.language, state)
+    return write_report(_files(run), run.recipe.language, state)
 
 
-def update_report(road: Road, state: State | None = None) -> Path | None:
+def update_report(run: Run, state: State | None = None) -> Path | None:
     """The same beside other work, which it never ends: what prevents it is printed. None where there is no run yet."""
-    if not (road.recipe.run_directory / "run.json").is_file():
+    if not (run.recipe.run_directory / "run.json").is_file():
         return None
     try:
-        return report(road, state)
+        return report(run, state)
     except UNWRITABLE as error:
         say(f"          the report could not be updated: {error}", fg="yellow")
         return None
 
 
 @contextmanager
-def stage_in_report(road: Road, stage: str) -> Iterator[None]:
+def stage_in_report(run: Run, stage: str) -> Iterator[None]:
     """The report says that the stage is at work, then what it made, or what ended it. The error itself is raised on."""
     from tweetstyle.report.files import State, now
 
     if stage not in (*BEFORE_A_RUN, "fit"):  # fit has a page of its own to begin: that of another run may stand in its place
-        update_report(road, State(stage, now()))
+        update_report(run, State(stage, now()))
     try:
         yield
     except BaseException as error:
-        if path := update_report(road, State(stage, now(), error=_in_words(error))):
+        if path := update_report(run, State(stage, now(), error=_in_words(error))):
             say(f"          measured so far: {path}")
         raise
     if stage not in BEFORE_A_RUN:
-        update_report(road)
+        update_report(run)
 
 
 @contextmanager
-def training_in_report(road: Road) -> Iterator[Callable[[], None]]:
+def training_in_report(run: Run) -> Iterator[Callable[[], None]]:
     """Rewrites the report every minute while the block trains, and whenever the function that it gives is called.
 
     In a thread, so that the page shows its time also while a step takes long: by that time a page is recognised whose process was killed.
@@ -86,9 +86,9 @@ def training_in_report(road: Road) -> Iterator[Callable[[], None]]:
             due.wait(REWRITTEN_EVERY)
             due.clear()
             if not ended.is_set():
-                update_report(road, State("fit", now(), training=True, started=started))
+                update_report(run, State("fit", now(), training=True, started=started))
 
-    if path := update_report(road, State("fit", started, training=True)):
+    if path := update_report(run, State("fit", started, training=True)):
         say(f"          report, updated while it trains: {path}")
     writer = threading.Thread(target=keep, name="report", daemon=True)
     writer.start()
@@ -98,22 +98,22 @@ def training_in_report(road: Road) -> Iterator[Callable[[], None]]:
         ended.set()
         due.set()
         writer.join()
-    update_report(road, State("fit", now(), started=started))
+    update_report(run, State("fit", now(), started=started))
 
 
-def verdict(road: Road) -> list[str]:
+def verdict(run: Run) -> list[str]:
     """The three answers on what was measured, in the recipe's language; none where nothing was evaluated."""
     from tweetstyle.report import read_run
     from tweetstyle.wording import verdict
 
-    read = read_run(_files(road))
-    return verdict(read.evaluation, read.metrics, road.recipe.language, unfinished=not read.ended) if read.evaluation else []
+    read = read_run(_files(run))
+    return verdict(read.evaluation, read.metrics, run.recipe.language, unfinished=not read.ended) if read.evaluation else []
 
 
-def _files(road: Road) -> RunFiles:
+def _files(run: Run) -> RunFiles:
     from tweetstyle.report import RunFiles
 
-    recipe, text = road.recipe, road.path.read_text(encoding="utf-8")
+    recipe, text = run.recipe, run.path.read_text(encoding="utf-8")
     return RunFiles(recipe.run_directory, recipe.data.processed, recipe.export_directory, text, installed_versions(DECIDING))
 
 
