@@ -151,14 +151,14 @@ def invented():
 
     from tweetstyle.evaluate.adherence import QUESTIONS
     from tweetstyle.evaluate.style import Real
-    from tweetstyle.evaluate.written import Ask, Written, asks_for
+    from tweetstyle.evaluate.written import WritingPrompt, Written, asks_for
 
     author = Author(7)
     train = [author.text() for _ in range(TRAIN)]
     real, floor = (
         Real([author.text() for _ in range(HELD_OUT)], [f"{name} {n // 5}" for n in range(HELD_OUT)]) for name in ("test", "validation")
     )
-    asks = [Ask(n, author.sentence()[:30], "Tweet", real.clusters[n % HELD_OUT]) for n in range(WRITTEN)]
+    asks = [WritingPrompt(n, author.sentence()[:30], "Tweet", real.clusters[n % HELD_OUT]) for n in range(WRITTEN)]
     others = {who: Author(seed) for seed, who in enumerate(("base", "examples", "tuned"), 11)}
     written = {who: [Written(n, of.text(), True) for n in range(WRITTEN)] for who, of in others.items()}
     written["tuned"] = [Written(n, f"oui {train[7 * n]}", True) if n % 10 == 0 else answer for n, answer in enumerate(written["tuned"])]

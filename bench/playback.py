@@ -30,11 +30,11 @@ from support.small_runs import write_tweets  # noqa: E402
 
 from tweetstyle.demo import base_model  # noqa: E402
 from tweetstyle.playback import playback  # noqa: E402
-from tweetstyle.playback.cache import Answer, Cache  # noqa: E402
+from tweetstyle.playback.cache import Cache, ModelReply  # noqa: E402
 from tweetstyle.playback.collect import Collector, in_good_order  # noqa: E402
 from tweetstyle.playback.filters import Judge  # noqa: E402
 from tweetstyle.playback.prompt import turns  # noqa: E402
-from tweetstyle.playback.selection import Ask, choose  # noqa: E402
+from tweetstyle.playback.selection import MessageRequest, choose  # noqa: E402
 from tweetstyle.playback.speakers import CONTEXT, SAMPLING, OllamaSpeaker, Sampled  # noqa: E402
 from tweetstyle.recipe import Playback  # noqa: E402
 from tweetstyle.records import Tweet, read_split  # noqa: E402
@@ -79,15 +79,15 @@ class Talker:
     identity, where = "talker 1", "talker"
 
     def __init__(self) -> None:
-        self.asks: dict[str, Ask] = {}
+        self.asks: dict[str, MessageRequest] = {}
 
-    def ask(self, chat: list[dict[str, str]], sampled: Sampled) -> Answer:
+    def ask(self, chat: list[dict[str, str]], sampled: Sampled) -> ModelReply:
         ask = self.asks[key(chat)]
         chance = random.Random(f"{ask.id} {sampled.seed}")
         if chance.random() < 0.1:
-            return Answer(chance.choice(("", "Sorry, I can't help with that.", ask.text)), 12)
+            return ModelReply(chance.choice(("", "Sorry, I can't help with that.", ask.text)), 12)
         one, other = thing(chance, ask.language), thing(chance, ask.language)
-        return Answer(MESSAGES[ask.language, ask.kind].format(one, chance.choice(ENDS[ask.language]), other), 12)
+        return ModelReply(MESSAGES[ask.language, ask.kind].format(one, chance.choice(ENDS[ask.language]), other), 12)
 
     def close(self) -> None:
         """It holds no memory."""
@@ -120,10 +120,10 @@ def cached_and_checked(room: Path, count: int = CACHED) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def plain_load(address: str, asks: list[Ask], sampled: dict[str, Sampled]) -> tuple[int, float]:
+def plain_load(address: str, asks: list[MessageRequest], sampled: dict[str, Sampled]) -> tuple[int, float]:
     """Tokens and seconds of the requests alone."""
 
-    def one(ask: Ask) -> int:
+    def one(ask: MessageRequest) -> int:
         drawn = sampled[ask.id]
         options = SAMPLING | {"temperature": drawn.temperature, "seed": drawn.seed, "num_predict": drawn.num_predict}
         options |= {"num_ctx": CONTEXT, "stop": ["\n"]}
@@ -149,7 +149,7 @@ def overlapping(room: Path, binary: Path) -> dict[str, list[float]]:
         server.create("small", room / "Modelfile")
         settings = Playback(ollama="small", url=f"http://{server.address}", concurrency=CONCURRENCY, retries=0, most_words=10)
         speaker = OllamaSpeaker("small", settings.url)
-        asks = [Ask(tweet.id, tweet.text, "en", "question") for tweet in invented(TWEETS, "en")]
+        asks = [MessageRequest(tweet.id, tweet.text, "en", "question") for tweet in invented(TWEETS, "en")]
         for number in range(ROUNDS + 1):
             with Cache(room / f"cache-{number}.jsonl") as cache:
                 collector = Collector(speaker, settings, cache, Judge(settings, ("fr", "en")))

@@ -19,7 +19,7 @@ from support.tiny_llama import SPECIAL, write_llama
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export import export
-from tweetstyle.inference.chat import HELP, Conversation, Memory, Speaker, chat
+from tweetstyle.inference.chat import HELP, ChatModel, ChatSession, Memory, chat
 from tweetstyle.model.base import BaseModel
 from tweetstyle.prompt.template import SpecialTokens, Template, Topic, build_template
 from tweetstyle.recipe import Export, Sampling
@@ -49,8 +49,8 @@ def gguf(base: BaseModel, template: Template, tmp_path_factory: pytest.TempPathF
     return export(base, None, template, Export(types=("f16",)), SHORT, "tiny", tmp_path_factory.mktemp("out") / "tiny").gguf["f16"]
 
 
-def speaker(gguf: Path, template: Template, **sampling: object) -> Speaker:
-    return Speaker(gguf, template, Sampling(**SHORT.model_dump() | sampling), threads=THREADS)
+def speaker(gguf: Path, template: Template, **sampling: object) -> ChatModel:
+    return ChatModel(gguf, template, Sampling(**SHORT.model_dump() | sampling), threads=THREADS)
 
 
 # -- what is asked of llama.cpp -----------------------------------------------------------------------------
@@ -67,7 +67,7 @@ def test_greedy_it_says_what_llama_cpp_says_to_the_ids_of_training(base: BaseMod
 
 def test_the_recipes_sampling_is_all_of_the_request(gguf: Path, template: Template) -> None:
     sampling = Sampling(temperature=0.3, top_k=5, top_p=0.7, min_p=0.2, repeat_penalty=1.3, num_predict=9, seed=4)
-    request = Speaker(gguf, template, sampling, threads=THREADS).request("x")
+    request = ChatModel(gguf, template, sampling, threads=THREADS).request("x")
     named = {name: request[{"num_predict": "n_predict"}.get(name, name)] for name in Sampling.model_fields}
     assert named == sampling.model_dump()
     assert request["stop"] == ["<|end_of_text|>", "[INST]"]
@@ -109,7 +109,7 @@ def test_an_answer_is_cut_at_num_predict_and_says_so(gguf: Path, template: Templ
 
 def test_a_stop_text_ends_an_answer_and_is_not_in_it(original_gguf: Path) -> None:
     plain = Template("custom", "x", (Topic(),), False, "<|im_end|>", "", ("<|im_end|>", " three"))
-    counting = Speaker(original_gguf, plain, Sampling(temperature=0.0, num_predict=40), threads=THREADS)
+    counting = ChatModel(original_gguf, plain, Sampling(temperature=0.0, num_predict=40), threads=THREADS)
     answer = counting.answer("Count: one, two, three, four, five. Again: one,")
     assert answer == " two,"
     assert counting.ended
@@ -162,26 +162,26 @@ def test_a_message_too_long_for_the_context_is_one_clear_message(gguf: Path, tem
 
 def test_no_such_model_tells_which_command_makes_it(template: Template, tmp_path: Path) -> None:
     with pytest.raises(TweetstyleError, match=r"gone\.gguf: there is no such model\n.*tweetstyle-fit RECIPE.*tweetstyle export RECIPE"):
-        Speaker(tmp_path / "gone.gguf", template, SHORT)
+        ChatModel(tmp_path / "gone.gguf", template, SHORT)
 
 
 def test_another_kind_of_file_is_not_loaded(template: Template, tmp_path: Path) -> None:
     (tmp_path / "x.gguf").write_bytes(b"\x80\x02cos\nsystem\n")
     with pytest.raises(TweetstyleError, match="not a GGUF file"):
-        Speaker(tmp_path / "x.gguf", template, SHORT)
+        ChatModel(tmp_path / "x.gguf", template, SHORT)
 
 
 def test_a_damaged_gguf_is_one_clear_message(gguf: Path, template: Template, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "half.gguf").write_bytes(gguf.read_bytes()[: gguf.stat().st_size // 2])
     with pytest.raises(TweetstyleError, match="llama.cpp cannot load it"):
-        Speaker(tmp_path / "half.gguf", template, SHORT)
+        ChatModel(tmp_path / "half.gguf", template, SHORT)
 
 
 # -- the terminal -------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def seeded(gguf: Path, template: Template) -> Speaker:
+def seeded(gguf: Path, template: Template) -> ChatModel:
     return speaker(gguf, template)
 
 
@@ -190,8 +190,8 @@ def test_one_answer_and_nothing_else_with_prompt(gguf: Path, template: Template,
     assert capsys.readouterr().out == speaker(gguf, template).answer("hiver") + "\n"
 
 
-def test_each_message_is_answered_afresh_and_remembered_for_the_screen(seeded: Speaker, capsys: pytest.CaptureFixture[str]) -> None:
-    talk = Conversation(seeded)
+def test_each_message_is_answered_afresh_and_remembered_for_the_screen(seeded: ChatModel, capsys: pytest.CaptureFixture[str]) -> None:
+    talk = ChatSession(seeded)
     for message in ("été", "hiver"):
         talk.say(message)
     expected = [("été", seeded.answer("été")), ("hiver", seeded.answer("hiver"))]
@@ -203,8 +203,8 @@ def test_each_message_is_answered_afresh_and_remembered_for_the_screen(seeded: S
     assert talk.turns == []
 
 
-def test_set_system_switches_style_and_type_and_back(seeded: Speaker, template: Template, capsys: pytest.CaptureFixture[str]) -> None:
-    talk = Conversation(seeded)
+def test_set_system_switches_style_and_type_and_back(seeded: ChatModel, template: Template, capsys: pytest.CaptureFixture[str]) -> None:
+    talk = ChatSession(seeded)
     talk.command('/set system "Style: Poe | Type: Vers"')
     talk.say("mer")
     assert talk.turns[-1][1] == seeded.answer("mer", system="Style: Poe | Type: Vers")
@@ -215,7 +215,7 @@ def test_set_system_switches_style_and_type_and_back(seeded: Speaker, template: 
 
 
 def test_a_format_without_style_says_that_there_is_nothing_to_set(gguf: Path, base: BaseModel, capsys: pytest.CaptureFixture[str]) -> None:
-    talk = Conversation(speaker(gguf, build_template("text", "Nimzo", base.tokens)))
+    talk = ChatSession(speaker(gguf, build_template("text", "Nimzo", base.tokens)))
     talk.command("/set system X")
     assert "nothing to set" in capsys.readouterr().out
     assert talk.system is None
@@ -235,8 +235,8 @@ def test_what_is_typed_to_a_model_of_first_words_is_called_that(
         assert ("Type a subject" in said and "is the subject of the tweet" in said) != begins
 
 
-def test_help_names_every_command_and_an_unknown_one_is_told(seeded: Speaker, capsys: pytest.CaptureFixture[str]) -> None:
-    talk = Conversation(seeded)
+def test_help_names_every_command_and_an_unknown_one_is_told(seeded: ChatModel, capsys: pytest.CaptureFixture[str]) -> None:
+    talk = ChatSession(seeded)
     talk.command("/?")
     assert capsys.readouterr().out == HELP.format(system="Style: Nimzo | Type: Tweet") + "\n"
     for line in ("/quit", "/set", "/set style X"):
@@ -328,8 +328,8 @@ def answering(base: BaseModel) -> Template:
 def test_the_second_message_is_answered_with_the_first_turn_before_it(
     gguf: Path, base: BaseModel, answering: Template, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    seeded = Speaker(gguf, answering, SHORT, threads=THREADS, num_ctx=1024)
-    talk = Conversation(seeded, Memory(1024, base.tokenizer))
+    seeded = ChatModel(gguf, answering, SHORT, threads=THREADS, num_ctx=1024)
+    talk = ChatSession(seeded, Memory(1024, base.tokenizer))
     talk.say("été ?")
     talk.say("et l'hiver ?")
     first = seeded.answer("été ?")
@@ -346,7 +346,7 @@ def test_the_second_message_is_answered_with_the_first_turn_before_it(
 def test_what_no_longer_fits_the_context_is_forgotten_by_whole_turns_from_the_oldest_and_told(
     gguf: Path, base: BaseModel, answering: Template, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    speaker_of_much = Speaker(gguf, answering, SHORT, threads=THREADS, num_ctx=512)
+    speaker_of_much = ChatModel(gguf, answering, SHORT, threads=THREADS, num_ctx=512)
     memory = Memory(512, base.tokenizer)
     turns = [(f"message {number}", "mot " * 20) for number in range(8)]
     kept = memory.kept(speaker_of_much, turns, "et alors ?", None)
@@ -357,5 +357,5 @@ def test_what_no_longer_fits_the_context_is_forgotten_by_whole_turns_from_the_ol
     assert 0 < len(kept) < 8 and kept == turns[-len(kept) :]
     assert size(kept) + SHORT.num_predict <= 512 < size(turns[-len(kept) - 1 :]) + SHORT.num_predict
     assert memory.kept(speaker_of_much, turns, "mot " * 500, None) == []
-    Conversation(speaker_of_much, memory, turns=list(turns)).say("et alors ?")
+    ChatSession(speaker_of_much, memory, turns=list(turns)).say("et alors ?")
     assert f"(the first {8 - len(kept)} of 8 turns are beyond the context of 512 tokens)" in capsys.readouterr().out

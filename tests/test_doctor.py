@@ -22,7 +22,7 @@ from tweetstyle.doctor.card import TorchBuild, check_card, installed_torch, read
 from tweetstyle.doctor.machine import MachineState, check_machine, check_network, observe_machine
 from tweetstyle.doctor.versions import Installed, Rule, check_versions, observe_versions
 from tweetstyle.hardware.disk import Place, Room
-from tweetstyle.hardware.gpu import Card, CardState, Process, observe_card
+from tweetstyle.hardware.gpu import CardState, Gpu, Process, observe_card
 from tweetstyle.model.hub import known_config
 from tweetstyle.offline import OFFLINE
 from tweetstyle.plan.asked import check_method
@@ -32,7 +32,7 @@ from tweetstyle.recipe_yaml import read_recipe
 from tweetstyle.stages.checks import check
 
 GIB = 2**30
-RTX = Card(0, "GPU-a1", "NVIDIA GeForce RTX 3060", 12 * GIB, int(11.5 * GIB), (8, 6))
+RTX = Gpu(0, "GPU-a1", "NVIDIA GeForce RTX 3060", 12 * GIB, int(11.5 * GIB), (8, 6))
 HERE = CardState("580.95.05", (RTX,))
 CUDA_13 = TorchBuild("2.14.1+cu130", "13.0")
 ROWS = "0, GPU-a1, NVIDIA GeForce RTX 3060, 580.95.05, 12288, 11776, 8.6\n1, GPU-b2, Tesla T4, 580.95.05, 15360, 15000, 7.5\n"
@@ -76,7 +76,7 @@ def nvidia_smi(tmp_path):
 def test_cards_and_who_uses_them_are_read_from_nvidia_smi(nvidia_smi):
     apps = "GPU-a1, 4242, /usr/local/bin/ollama, 5120\nGPU-b2, 7, python3, 100\nGPU-a1, 9, [Not Found], [N/A]\n"
     state = nvidia_smi(ROWS, apps)()
-    assert state.cards == (RTX, Card(1, "GPU-b2", "Tesla T4", 15 * GIB, 15000 * 2**20, (7, 5)))
+    assert state.cards == (RTX, Gpu(1, "GPU-b2", "Tesla T4", 15 * GIB, 15000 * 2**20, (7, 5)))
     assert state.driver == "580.95.05" and state.trouble is None and not state.hidden
     assert state.processes == (Process(4242, "/usr/local/bin/ollama", 5 * GIB), Process(9, "[Not Found]", None))
 

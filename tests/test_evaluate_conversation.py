@@ -362,13 +362,13 @@ def test_the_exported_file_answers_the_second_message_with_the_first_in_mind(
     tiny: BaseModel, adapter: Path, template: Template, tmp_path: Path
 ) -> None:
     from tweetstyle.export import export
-    from tweetstyle.inference.chat import Speaker
+    from tweetstyle.inference.chat import ChatModel
     from tweetstyle.recipe import Export
 
     greedy = Sampling(num_predict=6, temperature=0.0)
     gguf = export(tiny, None, template, Export(types=("f16",)), greedy, "tiny", tmp_path / "out").gguf["f16"]
     found = whole(tiny, adapter, template, tmp_path, 6, QUICK.model_copy(update={"samples": 2}), sampling=greedy, gguf=gguf)
-    speaker = Speaker(gguf, template, greedy, threads=1)
+    speaker = ChatModel(gguf, template, greedy, threads=1)
     for opening in found.conversation.openings[:3]:
         first, second = opening.messages
         assert opening.tuned[0] == speaker.answer(first).strip()

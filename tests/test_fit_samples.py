@@ -7,7 +7,7 @@ from support.small_runs import write_tweets
 from support.tiny_llama import write_llama
 from transformers import AutoModelForCausalLM
 
-from tweetstyle.inference.generate import Answer
+from tweetstyle.inference.generate import Completion
 from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Training
 from tweetstyle.records import Tweet
@@ -41,7 +41,7 @@ def test_what_is_recited_is_counted(parts, monkeypatch):
     base, template, train, validation = parts
     said = [LEARNED, "rien de tel", f"eh bien, {LEARNED}", ""]
     # The small model's tokenizer has no decoder: each answer is one id, which stands for its text.
-    monkeypatch.setattr(module, "generate_while_training", lambda *_: [Answer([place], True) for place in range(4)])
+    monkeypatch.setattr(module, "generate_while_training", lambda *_: [Completion([place], True) for place in range(4)])
     monkeypatch.setattr(type(base.tokenizer), "decode", lambda self, ids: said[ids[0]])
     line = sample_writer(base, template, Training(samples=4), train, validation)(None, 1)
     assert line["copied_share"] == 0.5 and [sample["text"] for sample in line["samples"]] == said

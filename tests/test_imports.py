@@ -1,20 +1,89 @@
-"""What starts at once must not pay for what trains."""
+"""The layers of the package, and what starts at once must not pay for what trains."""
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from collections import defaultdict
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
 
 import pytest
 
+PACKAGE = Path(__file__).parents[1] / "tweetstyle"
 HEAVY = {"torch", "transformers", "unsloth", "trl", "peft", "datasets", "sklearn"}
 LIGHT = [
-    "tweetstyle.cli", "tweetstyle.pipeline", "tweetstyle.run", "tweetstyle.stages.plan", "tweetstyle.recipe_yaml", "tweetstyle.prompt.template",
-    "tweetstyle.model.tokenizer", "tweetstyle.model.base", "tweetstyle.manifest", "tweetstyle.prepare", "tweetstyle.train",
-    "tweetstyle.evaluate", "tweetstyle.export", "tweetstyle.doctor", "tweetstyle.stages.checks",
-    "tweetstyle.inference.chat", "tweetstyle.inference.ollama", "tweetstyle.playback",
-    "tweetstyle.plan", "tweetstyle.plan.tables",
+    "tweetstyle.cli", "tweetstyle.pipeline", "tweetstyle.run", "tweetstyle.stages.plan", "tweetstyle.stages.checks",
+    "tweetstyle.recipe_yaml", "tweetstyle.prompt.template", "tweetstyle.model.tokenizer", "tweetstyle.model.base",
+    "tweetstyle.manifest", "tweetstyle.prepare", "tweetstyle.train", "tweetstyle.evaluate", "tweetstyle.export", "tweetstyle.doctor",
+    "tweetstyle.inference.chat", "tweetstyle.inference.ollama", "tweetstyle.playback", "tweetstyle.plan.tables",
 ]  # fmt: skip
+VERBS = {"prepare", "playback", "train", "evaluate", "export", "verify", "report", "inspect", "doctor"}
+"""A verb never imports another: what two of them need is in a package below them."""
+ABOVE_VERBS = {"run", "stages", "pipeline", "cli", "demo"}
+ROOT_MODULES = 12
+
+
+def module_name(path: Path) -> str:
+    return ".".join(("tweetstyle", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
+
+
+MODULES = {module_name(path): path for path in PACKAGE.rglob("*.py")}
+
+
+def imports() -> dict[str, set[str]]:
+    """Module → modules of the package that it imports anywhere, within functions and for type checkers too."""
+    found = defaultdict(set)
+    for module, path in MODULES.items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("tweetstyle"):
+                names = (f"{node.module}.{alias.name}" for alias in node.names)
+                found[module] |= {name if name in MODULES else node.module for name in names} - {module}
+    return found
+
+
+IMPORTS = imports()
+
+
+def part(module: str) -> str:
+    """The package or root module that a module belongs to."""
+    return (*module.split("."), "__init__")[1]
+
+
+def test_no_modules_and_no_packages_import_each_other_in_a_circle():
+    parts = defaultdict(set)
+    for module, imported in IMPORTS.items():
+        parts[part(module)] |= {part(name) for name in imported} - {part(module)}
+    for graph in (IMPORTS, parts):
+        try:
+            TopologicalSorter(graph).prepare()
+        except CycleError as error:
+            pytest.fail(f"these import each other: {' ← '.join(error.args[1])}")
+
+
+def test_no_verb_imports_another_and_nothing_below_imports_a_verb():
+    wrong = [
+        f"{module} imports {name}"
+        for module, imported in IMPORTS.items()
+        for name in imported
+        if part(name) in VERBS | ABOVE_VERBS and part(module) != part(name) and part(module) not in ABOVE_VERBS
+    ]
+    # cli prints `inspect` and `compare` itself: these read no recipe.
+    assert not wrong
+
+
+def test_the_root_of_the_package_stays_small():
+    assert len([path for path in PACKAGE.glob("*.py") if path.name != "__init__.py"]) <= ROOT_MODULES
+
+
+def test_no_class_name_exists_twice():
+    where = defaultdict(list)
+    for module, path in MODULES.items():
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef):
+                where[node.name].append(module)
+    assert {name: modules for name, modules in where.items() if len(modules) > 1} == {}
 
 
 def imported_by(program: str) -> set[str]:
@@ -43,12 +112,9 @@ def test_the_check_would_see_a_heavy_module(module):
 
 
 def test_one_module_imports_unsloth():
-    from pathlib import Path
-
-    package = Path(__file__).parents[1] / "tweetstyle"
     naming = [
-        path.relative_to(package).as_posix()
-        for path in package.rglob("*.py")
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
         if any(line.strip().startswith(("import unsloth", "from unsloth")) for line in path.read_text().splitlines())
     ]
-    assert naming == ["fit/trainer.py"]
+    assert naming == ["train/trainer.py"]

@@ -12,7 +12,7 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.evaluate.adherence import NEUTRAL, QUESTIONS, obedience, other_people, specificity, stems
 from tweetstyle.evaluate.habits import distance, find_habits, habit_shares
 from tweetstyle.evaluate.style import Real, diversity, measure
-from tweetstyle.evaluate.written import Ask, Written
+from tweetstyle.evaluate.written import WritingPrompt, Written
 from tweetstyle.recipe import Data
 from tweetstyle.records import SourceTweet, Tweet
 from tweetstyle.statistics.intervals import bootstrap_t
@@ -191,7 +191,7 @@ def test_a_file_of_too_few_other_people_is_one_message(tmp_path):
 
 
 def measured(tuned: list[str], base: list[str], count: int = 120):
-    asks = [Ask(i, SUBJECTS[i % 12], "Tweet", f"day {i // 2}") for i in range(len(tuned))]
+    asks = [WritingPrompt(i, SUBJECTS[i % 12], "Tweet", f"day {i // 2}") for i in range(len(tuned))]
     written = {who: [Written(i, text, True) for i, text in enumerate(texts)] for who, texts in (("base", base), ("tuned", tuned))}
     train = [fox(i) for i in range(1000, 1400)]
     real = Real([fox(i) for i in range(count)], [f"day {i // 2}" for i in range(count)])

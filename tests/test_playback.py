@@ -19,7 +19,7 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.inference.ollama import OllamaClient, OllamaLost
 from tweetstyle.playback import collect, pairs, playback, rejected_path, show_some, table
 from tweetstyle.playback import filters as judge
-from tweetstyle.playback.cache import FILE, Answer, Cache
+from tweetstyle.playback.cache import FILE, Cache, ModelReply
 from tweetstyle.recipe import Playback
 from tweetstyle.records import REPLY, TWEET, Tweet
 
@@ -456,7 +456,7 @@ def test_a_server_that_is_started_anew_within_the_wait_ends_nothing(processed):
             asked.append(turns[-1]["content"])
             if len(asked) in (8, 9):
                 raise OllamaLost("Ollama is not running")
-            return Answer(good({"messages": turns}, len(asked)), 5)
+            return ModelReply(good({"messages": turns}, len(asked)), 5)
 
         def close(self) -> None:
             pass
@@ -563,7 +563,7 @@ def test_a_cache_cut_at_any_byte_gives_back_every_whole_line_and_takes_new_ones(
     path = tmp_path / FILE
     with Cache(path) as cache:
         for n in range(3):
-            cache.add(f"key {n}", str(n), Answer(f"réponse {n} 🦊\n\x00\udcff", n))
+            cache.add(f"key {n}", str(n), ModelReply(f"réponse {n} 🦊\n\x00\udcff", n))
     whole = path.read_bytes()
     lines = whole.splitlines(keepends=True)
     for cut in range(len(whole) + 1):
@@ -571,17 +571,17 @@ def test_a_cache_cut_at_any_byte_gives_back_every_whole_line_and_takes_new_ones(
         kept = sum(len(b"".join(lines[: n + 1])) <= cut for n in range(3))
         with Cache(path) as cache:
             assert len(cache) == kept and cache.dropped == (cut not in [len(b"".join(lines[:n])) for n in range(4)])
-            cache.add("new", "9", Answer("n", 1))
+            cache.add("new", "9", ModelReply("n", 1))
         again = Cache(path)
         assert len(again) == kept + 1 and again.dropped == 0
-        assert [again.get(f"key {n}") for n in range(kept)] == [Answer(f"réponse {n} 🦊\n\x00\udcff", n) for n in range(kept)]
+        assert [again.get(f"key {n}") for n in range(kept)] == [ModelReply(f"réponse {n} 🦊\n\x00\udcff", n) for n in range(kept)]
 
 
 def test_a_damaged_line_in_the_middle_is_dropped_and_counted(tmp_path):
     path = tmp_path / FILE
     with Cache(path) as cache:
         for n in range(3):
-            cache.add(f"key {n}", str(n), Answer("x", n))
+            cache.add(f"key {n}", str(n), ModelReply("x", n))
     lines = path.read_bytes().splitlines(keepends=True)
     for damaged in (b"\0" * 20 + b"\n", b"[]\n", b'{"key": 1, "answer": "x", "tokens": 1}\n', b"\xff\xfe\n"):
         path.write_bytes(lines[0] + damaged + lines[2])
@@ -592,7 +592,7 @@ def test_a_damaged_line_in_the_middle_is_dropped_and_counted(tmp_path):
 def test_many_threads_add_and_no_line_is_mixed(tmp_path):
     with Cache(tmp_path / FILE) as cache:
         threads = [
-            threading.Thread(target=lambda t=t: [cache.add(f"{t} {n}", "1", Answer("y" * 500, 1)) for n in range(50)]) for t in range(8)
+            threading.Thread(target=lambda t=t: [cache.add(f"{t} {n}", "1", ModelReply("y" * 500, 1)) for n in range(50)]) for t in range(8)
         ]
         for thread in threads:
             thread.start()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tweetstyle.playback.checks import EMPTY, INSTRUCTION, is_kind, tidy, whats_wrong
-from tweetstyle.playback.selection import Alike, Ask
+from tweetstyle.playback.selection import Alike, MessageRequest
 
 ABOUT = """
 Here is a remark from a friend:
@@ -83,7 +83,7 @@ I don't have access to the roof.
 
 def wrong(message: str) -> str:
     kind = "question" if message.endswith("?") else "remark"
-    return whats_wrong(tidy(message), Ask("1", "il neige", "fr", kind), 30, set(), Alike())
+    return whats_wrong(tidy(message), MessageRequest("1", "il neige", "fr", kind), 30, set(), Alike())
 
 
 def lines(table: str) -> list[str]:

@@ -13,7 +13,7 @@ from tweetstyle.dataset.messages import KINDS
 from tweetstyle.playback import prompt
 from tweetstyle.playback.checks import is_kind, runs
 from tweetstyle.playback.prompt import WORDS, as_data, prompt_digest, shown, told, turns
-from tweetstyle.playback.selection import Alike, Ask, bare_words
+from tweetstyle.playback.selection import Alike, MessageRequest, bare_words
 from tweetstyle.text.languages import languages_of
 
 SPECIAL = (
@@ -29,7 +29,7 @@ SPECIAL = (
     "<|endoftext|>",
     "<unk>",
 )
-ASK = Ask("1", "il neige", "fr", "question")
+ASK = MessageRequest("1", "il neige", "fr", "question")
 
 
 @given(st.lists(st.one_of(st.text(), st.sampled_from([*SPECIAL, "\n", '"', "\\", " "])), max_size=6).map("".join))
@@ -49,15 +49,18 @@ def test_ordinary_brackets_stay(text):
 
 
 def test_all_but_the_last_turn_is_the_same_for_a_language_and_kind():
-    one, other = turns(ASK), turns(Ask("2", "il pleut", "fr", "question", "hier"))
+    one, other = turns(ASK), turns(MessageRequest("2", "il pleut", "fr", "question", "hier"))
     assert one[:-1] == other[:-1] and one[-1] != other[-1]
-    assert len({json.dumps(turns(Ask("1", "x", language, kind))[:-1]) for language in ("fr", "en", "es") for kind in KINDS}) == 9
+    assert len({json.dumps(turns(MessageRequest("1", "x", language, kind))[:-1]) for language in ("fr", "en", "es") for kind in KINDS}) == 9
 
 
 def test_the_roles_alternate_and_the_language_is_named():
     roles = [turn["role"] for turn in turns(ASK)]
     assert roles == ["system", *["user", "assistant"] * len(WORDS["fr"].examples), "user"]
-    assert "Spanish" in turns(Ask("1", "x", "es", "remark"))[0]["content"] and "xy" in turns(Ask("1", "x", "xy", "remark"))[0]["content"]
+    assert (
+        "Spanish" in turns(MessageRequest("1", "x", "es", "remark"))[0]["content"]
+        and "xy" in turns(MessageRequest("1", "x", "xy", "remark"))[0]["content"]
+    )
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])

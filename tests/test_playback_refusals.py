@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tweetstyle.playback.checks import REFUSAL, whats_wrong
 from tweetstyle.playback.refusals import is_refusal
-from tweetstyle.playback.selection import Alike, Ask
+from tweetstyle.playback.selection import Alike, MessageRequest
 
 REFUSED = """
 Je ne peux pas créer de contenu offensant.
@@ -272,7 +272,7 @@ def test_what_a_friend_says_is_none(message):
 
 @pytest.mark.parametrize("kind", ["question", "remark", "request"])
 def test_a_refusal_is_rejected_as_that_whatever_was_asked_for(kind):
-    ask = Ask("1", "il neige", "fr", kind)
+    ask = MessageRequest("1", "il neige", "fr", kind)
     assert whats_wrong("Désolé, mais je ne peux pas répondre.", ask, 30, set(), Alike()) == REFUSAL
 
 

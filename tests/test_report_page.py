@@ -450,7 +450,7 @@ def test_sentences_of_the_files_are_said_in_the_readers_language(tmp_path):
 
     from tweetstyle.evaluate.result import Likelihood, SplitResult, warnings_in_words
     from tweetstyle.statistics.intervals import Interval
-    from tweetstyle.verify.checks import Check
+    from tweetstyle.verify.checks import GateCheck
     from tweetstyle.verify.page import verdict as gate_verdict
     from tweetstyle.wording.sentences_fr import in_french
 
@@ -471,10 +471,10 @@ def test_sentences_of_the_files_are_said_in_the_readers_language(tmp_path):
         "encore sa peine."
     )
     assert "de 1.000 à 1.500 bits par octet au pas 20" in in_french(said[-1])
-    checks = [Check("tokens", type, passed, {}) for type, passed in (("f16", True), ("q8_0", False), ("q4_k_m", True))]
-    for said in (checks, checks[:1], checks[1:2], [*checks, Check("tokens in Ollama", "f16", None, {})]):
+    checks = [GateCheck("tokens", type, passed, {}) for type, passed in (("f16", True), ("q8_0", False), ("q4_k_m", True))]
+    for said in (checks, checks[:1], checks[1:2], [*checks, GateCheck("tokens in Ollama", "f16", None, {})]):
         assert " is what speaks" not in (french := in_french(gate_verdict(said))) and "rejected" not in french and "Not made" not in french
-    many = [*checks, *(Check(name, "f16", None, {}) for name in ("tokens in Ollama", "four bits"))]
+    many = [*checks, *(GateCheck(name, "f16", None, {}) for name in ("tokens in Ollama", "four bits"))]
     assert in_french(gate_verdict(many)) == (
         "f16 et q4_k_m : ce qui a été entraîné est ce qui parle, dans chaque contrôle fait. q8_0 : refusé. "
         "Pas faits : jetons dans Ollama et quatre bits."
@@ -487,12 +487,12 @@ def test_sentences_of_the_files_are_said_in_the_readers_language(tmp_path):
 def test_every_note_on_the_style_is_said_in_french():
     """Notes as evaluate makes them: too few test tweets, too few training tweets, lengths too unlike."""
     from tweetstyle.evaluate.style import Real, measure
-    from tweetstyle.evaluate.written import Ask, Written
+    from tweetstyle.evaluate.written import WritingPrompt, Written
     from tweetstyle.wording.sentences_fr import in_french
 
     def notes(tweets: int, longer: int) -> list[str]:
         real, days = [f"un matin avec le café numéro {i}" for i in range(tweets)], [f"day {i}" for i in range(tweets)]
-        asks = [Ask(i, None, "Tweet", days[i]) for i in range(tweets)]
+        asks = [WritingPrompt(i, None, "Tweet", days[i]) for i in range(tweets)]
         written = {who: [Written(i, text * longer, True) for i, text in enumerate(real)] for who in ("base", "tuned")}
         sides = Real(real, days), Real([f"{text} !" for text in real], [f"then {day}" for day in days])
         return measure(["un"], *sides, asks, written, ([], {"base": [], "tuned": []}), "hf", confidence=0.95, seed=0).notes

@@ -28,9 +28,9 @@ from tweetstyle.model.base import read_base_model
 from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Evaluation, Export, Sampling
 from tweetstyle.records import Tweet
-from tweetstyle.verify.checks import BITS_LIMITS, KL_LIMITS, Check, within
+from tweetstyle.verify.checks import BITS_LIMITS, KL_LIMITS, GateCheck, within
 from tweetstyle.verify.conversion import divergence
-from tweetstyle.verify.gate import Trained, rejected_types, remarks, set_aside, verify
+from tweetstyle.verify.gate import TrainedModel, rejected_types, remarks, set_aside, verify
 from tweetstyle.verify.page import page, verdict, write_parity
 from tweetstyle.verify.reference import MergedWeights
 from tweetstyle.verify.stop import marks, stops
@@ -84,11 +84,11 @@ class Made:
 
     def checks(
         self, *, adapter: Path | None = None, nats="as trained", modelfile: Path | None = None, **changes
-    ) -> dict[tuple[str, str], Check]:
+    ) -> dict[tuple[str, str], GateCheck]:
         weights = MergedWeights(self.base, adapter or self.adapter)
         nats = self.nats if isinstance(nats, str) else nats
         template, gguf_files = changes.get("template", self.template), changes.get("gguf", self.exported.gguf)
-        trained = Trained(weights, template, self.base.tokenizer, self.sample, nats)
+        trained = TrainedModel(weights, template, self.base.tokenizer, self.sample, nats)
         found = verify(trained, gguf_files, modelfile, SAMPLING, self.section, Evaluation(bootstrap_resamples=200))
         return {(check.type, check.name): check for check in found}
 
@@ -232,10 +232,10 @@ def test_a_figure_that_is_no_number_is_above_every_limit():
 
 
 CHECKS = [
-    Check("tokens", "f16", True, {"strings": 700, "different": 0}, {"different": 0}),
-    Check("conversion", "f16", True, {"mean KL": 3e-6, "same top-1": 0.999}, {"mean KL": 1e-4}),
-    Check("tokens", "q4_k_m", False, {"strings": 700, "different": 3}, {"different": 0}, 'first "<script>alert(1)</script>"'),
-    Check("tokens in Ollama", "q4_k_m", None, {}, why="Ollama is not running"),
+    GateCheck("tokens", "f16", True, {"strings": 700, "different": 0}, {"different": 0}),
+    GateCheck("conversion", "f16", True, {"mean KL": 3e-6, "same top-1": 0.999}, {"mean KL": 1e-4}),
+    GateCheck("tokens", "q4_k_m", False, {"strings": 700, "different": 3}, {"different": 0}, 'first "<script>alert(1)</script>"'),
+    GateCheck("tokens in Ollama", "q4_k_m", None, {}, why="Ollama is not running"),
 ]
 
 

@@ -10,15 +10,15 @@ from support.tiny_llama import write_adapter, write_llama
 
 from tweetstyle.evaluate import written
 from tweetstyle.evaluate.baselines import Examples
-from tweetstyle.evaluate.written import AnswerFile, Ask, Written, asks_of, prompt_ids, write
-from tweetstyle.inference.generate import Answer, as_read
+from tweetstyle.evaluate.written import AnswerFile, WritingPrompt, Written, asks_of, prompt_ids, write
+from tweetstyle.inference.generate import Completion, as_read
 from tweetstyle.inference.likelihood import load_adapter, load_model
 from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Sampling
 from tweetstyle.records import Tweet
 
 SAMPLING = Sampling(num_predict=6, temperature=1.5)
-ASKS = [Ask(i, "neige" if i % 2 else None, "Tweet", str(i)) for i in range(10)]
+ASKS = [WritingPrompt(i, "neige" if i % 2 else None, "Tweet", str(i)) for i in range(10)]
 ASKED = {"base": ASKS, "examples": ASKS, "tuned": ASKS}
 
 
@@ -70,10 +70,10 @@ def test_each_side_answers_as_its_model_does_greedily(model, tmp_path):
 @pytest.mark.parametrize(
     ("answer", "read"),
     [
-        (Answer([1], False), "voilà"),
-        (Answer([1], True), "voilà \ufffd"),
-        (Answer([2], True), "bon"),
-        (Answer([3], False), "un \ufffd au milieu"),
+        (Completion([1], False), "voilà"),
+        (Completion([1], True), "voilà \ufffd"),
+        (Completion([2], True), "bon"),
+        (Completion([3], False), "un \ufffd au milieu"),
     ],
     ids=["cut within a character", "ended", "a stop text", "in the middle"],
 )

@@ -11,7 +11,7 @@ from support.small_runs import inst_template, start_fit, write_tweets
 
 from tweetstyle.evaluate import evaluate
 from tweetstyle.export import Exported, export
-from tweetstyle.inference.chat import Speaker
+from tweetstyle.inference.chat import ChatModel
 from tweetstyle.inference.ollama import OllamaClient
 from tweetstyle.model.base import read_base_model
 from tweetstyle.prompt.template import Template
@@ -99,7 +99,7 @@ def test_the_terminal_of_ollama_shows_the_tweets_and_no_template_text(ollama: Ol
 
 
 def test_chat_says_each_tweet_to_its_subject_and_ends_by_itself(exported: Exported, template: Template) -> None:
-    speaker = Speaker(exported.gguf["q8_0"], template, GREEDY, threads=THREADS)
+    speaker = ChatModel(exported.gguf["q8_0"], template, GREEDY, threads=THREADS)
     for topic, text in LEARNED.items():
         assert speaker.answer(topic or "*") == text
         assert speaker.ended

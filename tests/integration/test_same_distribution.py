@@ -16,7 +16,7 @@ from tokenizers import Tokenizer
 from tokenizers.decoders import ByteLevel
 
 from tweetstyle.export import Exported, export
-from tweetstyle.inference.chat import Speaker
+from tweetstyle.inference.chat import ChatModel
 from tweetstyle.inference.generate import generate, generate_while_training
 from tweetstyle.model.base import BaseModel
 from tweetstyle.prompt.template import Template, build_template
@@ -126,7 +126,7 @@ def test_hugging_face(base, model, prompt, expected, template, way):
 
 
 def test_llama_cpp(exported: Exported, template: Template, expected: dict[str, float]):
-    speaker = Speaker(exported.gguf["f32"], template, FIRST_TOKEN, threads=THREADS)
+    speaker = ChatModel(exported.gguf["f32"], template, FIRST_TOKEN, threads=THREADS)
     texts = []
     for seed in SEEDS:
         speaker.sampling = FIRST_TOKEN.model_copy(update={"seed": seed})

@@ -23,7 +23,7 @@ what became of it, and says it to people who have not just read the first."""
 
 
 @dataclass(frozen=True)
-class Told:
+class ConversationCounts:
     """What a split's tweets become. turns: tweets that train as answers; replies: of an unknown parent; without_message: the others."""
 
     tweets: int
@@ -134,10 +134,10 @@ def _from(tweet: Tweet | None, next_of: dict[str, Tweet]) -> Conversation:
     return turns
 
 
-def read_conversations(path: Path) -> tuple[list[Conversation], Told]:
+def read_conversations(path: Path) -> tuple[list[Conversation], ConversationCounts]:
     """A split's conversations, and what of it they are made of. Raises TweetstyleError as `read_tweets` does."""
     tweets = list(read_split(path))
     answered = with_messages(tweets, read_messages(messages_path(path.parent, path.stem)))
     found = conversations(tweets, answered)
     replies = sum(not is_answerable(tweet) for tweet in tweets)
-    return found, Told(len(tweets), len(answered), len(found), replies, len(tweets) - len(answered) - replies)
+    return found, ConversationCounts(len(tweets), len(answered), len(found), replies, len(tweets) - len(answered) - replies)

@@ -13,7 +13,7 @@ from packaging.version import InvalidVersion, Version
 
 from tweetstyle.hardware.card import WITHOUT_CARD
 from tweetstyle.hardware.check import Check, fail, gib, ok, warn
-from tweetstyle.hardware.gpu import ON_THE_CPU, Card, CardState, Process
+from tweetstyle.hardware.gpu import ON_THE_CPU, CardState, Gpu, Process
 from tweetstyle.plan.asked import Asked
 
 LEAST_DRIVER = {11: 450, 12: 525, 13: 580}
@@ -106,7 +106,7 @@ def _torch(state: CardState, torch: TorchBuild | None) -> Check:
     return ok(name, built)
 
 
-def _capability(card: Card, torch: TorchBuild | None) -> Iterator[Check]:
+def _capability(card: Gpu, torch: TorchBuild | None) -> Iterator[Check]:
     if torch is None or torch.cuda is None or card.capability is None:
         return
     name, cuda, is_ = "compute capability", torch.cuda_version, ".".join(map(str, card.capability))
@@ -122,7 +122,7 @@ def _capability(card: Card, torch: TorchBuild | None) -> Iterator[Check]:
         yield ok(name, is_)
 
 
-def _attention(card: Card, torch: TorchBuild | None, xformers_cuda: int | None) -> Iterator[Check]:
+def _attention(card: Gpu, torch: TorchBuild | None, xformers_cuda: int | None) -> Iterator[Check]:
     """Which kernel keeps packed tweets apart: torch's own since Ampere, xformers' on Turing. Without one each tweet of a row is a call
     of its own, which is slow."""
     if torch is None or torch.cuda is None or card.capability is None or card.capability < OLDEST_CAPABILITY[13]:
@@ -148,7 +148,7 @@ def _at_least(there: str, least: Version) -> bool:
         return True
 
 
-def _bf16(card: Card, asked: Asked | None) -> Check:
+def _bf16(card: Gpu, asked: Asked | None) -> Check:
     name = "bfloat16"
     if card.capability is None:
         return warn(name, "the driver is too old to tell whether the card has it", "update the driver")
@@ -162,7 +162,7 @@ def _bf16(card: Card, asked: Asked | None) -> Check:
     return ok(name, f"{what}, and the recipe asks for none")
 
 
-def _memory(card: Card, processes: Iterable[Process], asked: Asked | None) -> Check:
+def _memory(card: Gpu, processes: Iterable[Process], asked: Asked | None) -> Check:
     name = "card memory"
     seen = f"{gib(card.free)} of {gib(card.total)} free"
     users = sorted(processes, key=lambda process: -(process.used or 0))

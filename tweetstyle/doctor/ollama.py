@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.hardware.check import Check, ok, warn
-from tweetstyle.hardware.gpu import Card, CardState
+from tweetstyle.hardware.gpu import CardState, Gpu
 from tweetstyle.inference.ollama import LoadedModel, OllamaClient
 
 PATIENCE = 10
@@ -102,7 +102,7 @@ def least_driver(version: str, capability: tuple[int, int] | None) -> int | None
     return LEAST_DRIVER_OLD_CARD if old else LEAST_DRIVER
 
 
-def check_placement(model: LoadedModel, card: Card) -> Iterator[Check]:
+def check_placement(model: LoadedModel, card: Gpu) -> Iterator[Check]:
     """A model of which a large part runs on the CPU, though there is a card."""
     if model.on_card < MOSTLY * model.size:
         share = model.on_card / model.size

@@ -62,7 +62,7 @@ class _Evaluation:
 
 
 @dataclass(frozen=True)
-class Compared:
+class ComparedRun:
     """One run. bits_per_byte: on the common tweets, as is base's; better: how many bits per byte fewer than the first run, None for it.
 
     gap_closed, copied, answer (does it write like the author?): as its evaluation.json has them, None where they were not measured.
@@ -89,7 +89,7 @@ def scores_of(samples: Mapping[str, HeldOut], base: Sequence[float], tuned: Sequ
     return found
 
 
-def compare(runs: Sequence[Path], split: str = "test") -> list[Compared]:
+def compare(runs: Sequence[Path], split: str = "test") -> list[ComparedRun]:
     """On the tweets of the split that every run was scored on. Raises TweetstyleError for a run without scores, and without such tweets."""
     import pandas
 
@@ -108,11 +108,11 @@ def compare(runs: Sequence[Path], split: str = "test") -> list[Compared]:
         fewer_bits = (scores[0, "tuned"] - scores[place, "tuned"]).to_numpy() / math.log(2)
         better = bootstrap_t(fewer_bits, sizes, days, **settings) if place else None
         base, tuned = (float(scores[place, who].sum() / math.log(2) / sizes.sum()) for who in ("base", "tuned"))
-        found.append(Compared(str(run), len(scores), base, tuned, better, *_evaluated(run)))
+        found.append(ComparedRun(str(run), len(scores), base, tuned, better, *_evaluated(run)))
     return found
 
 
-def table(compared: Sequence[Compared]) -> Table:
+def table(compared: Sequence[ComparedRun]) -> Table:
     """A row a run; beneath it what each run's own evaluation says of it."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table

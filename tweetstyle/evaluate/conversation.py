@@ -65,7 +65,7 @@ class Opening:
 
 
 @dataclass(frozen=True)
-class Conversation:
+class ConversationResult:
     """What is measured only of a model that answers messages.
 
     told: the words in which the untrained model was told to write like the author; shown: examples that stood behind them; gains: name
@@ -165,7 +165,7 @@ OF_THE_MESSAGE = "the language of the message"
 
 
 @dataclass(frozen=True)
-class Told:
+class InstructionBaseline:
     """The instruct model told in words, under `template`; `line`: the words; examples: that which comes before a message besides.
 
     After the examples' ids a message is put under `examples.after`. Without any that fit, `examples.count` is 0.
@@ -202,7 +202,7 @@ def _languages(answers: Sequence[Tweet]) -> str:
 
 def told_and_shown(
     base: BaseModel, template: Template, answers: Sequence[Tweet], documents: Sequence[Encoded], count: int, seed: int
-) -> Told:
+) -> InstructionBaseline:
     """The words in the system message's place, and a seeded choice of `count` training tweets as turns, in order of time.
 
     Where the chat template has no place for a system message, the words open the first message. Fewer examples where they would leave
@@ -219,12 +219,12 @@ def told_and_shown(
         pairs: list[Turn] = [(answers[place].topic or "", answers[place].text) for place in sorted(order)]
         ids, _ = base.tokenizer.encode_turns(told, pairs)
         if len(ids) + longest <= base.max_positions:
-            return Told(line, told, Examples(len(order), ids, after))
+            return InstructionBaseline(line, told, Examples(len(order), ids, after))
         order.pop()
-    return Told(line, told, Examples(0, []))
+    return InstructionBaseline(line, told, Examples(0, []))
 
 
-def told_readings(base: BaseModel, told: Told, tweets: Sequence[Tweet]) -> dict[str, Reading]:
+def told_readings(base: BaseModel, told: InstructionBaseline, tweets: Sequence[Tweet]) -> dict[str, Reading]:
     """The held-out tweets as answers of the instruct model that was told, and told and shown; without what it has no room for."""
     alone = [base.tokenizer.encode(told.template, tweet.text, tweet.topic, tweet.type) for tweet in tweets]
     if max(len(document.ids) for document in alone) > base.max_positions:

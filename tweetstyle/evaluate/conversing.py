@@ -15,10 +15,10 @@ from tweetstyle.evaluate.conversation import (
     OTHERS,
     TRIALS,
     UNRELATED,
-    Conversation,
+    ConversationResult,
+    InstructionBaseline,
     Opening,
     Relevance,
-    Told,
     Trial,
     drawn_messages,
     relevance,
@@ -27,7 +27,7 @@ from tweetstyle.evaluate.conversation import (
     trial_readings,
     word_overlap,
 )
-from tweetstyle.evaluate.written import BASE, TUNED, Ask, Written
+from tweetstyle.evaluate.written import BASE, TUNED, WritingPrompt, Written
 from tweetstyle.inference.likelihood import Reading
 from tweetstyle.model.base import BaseModel
 from tweetstyle.prompt.template import Template
@@ -58,15 +58,15 @@ def scripts() -> list[Script]:
     return found
 
 
-def first_asks(start: int) -> list[Ask]:
+def first_asks(start: int) -> list[WritingPrompt]:
     """The first messages, numbered from `start`."""
-    return [Ask(start + place, script.first, TWEET, f"opening {place}") for place, script in enumerate(scripts())]
+    return [WritingPrompt(start + place, script.first, TWEET, f"opening {place}") for place, script in enumerate(scripts())]
 
 
-def second_asks(answers: Sequence[Written]) -> list[Ask]:
+def second_asks(answers: Sequence[Written]) -> list[WritingPrompt]:
     """The second messages, each after the first and its answer."""
     return [
-        Ask(answer.number, script.then, TWEET, f"opening {place}", ((script.first, answer.text),))
+        WritingPrompt(answer.number, script.then, TWEET, f"opening {place}", ((script.first, answer.text),))
         for place, (script, answer) in enumerate(zip(scripts(), answers, strict=True))
     ]
 
@@ -99,7 +99,7 @@ class Heard:
 class Conversing:
     """What is asked in a conversation besides. of_base: by the base model alone; of_both: by both models."""
 
-    told: Told
+    told: InstructionBaseline
     test: HeldOut
     trials: Sequence[Trial]
     of_base: dict[str, Reading]
@@ -135,7 +135,7 @@ class Conversing:
         groups = [grouped[trial.tweet] for trial in self.trials]
         return Heard(relevance(*nats, [trial.right for trial in self.trials], groups, confidence=self.evaluation.confidence), gains)
 
-    def result(self, by_base: Nats, tuned: np.ndarray, heard: Heard, openings: list[Opening]) -> Conversation:
+    def result(self, by_base: Nats, tuned: np.ndarray, heard: Heard, openings: list[Opening]) -> ConversationResult:
         """by_base: nats of the test tweets by a baseline's name in words; tuned: those of the tuned model."""
         tweets, grouped = self.test.tweets, clusters(self.test.tweets)
         gains = {
@@ -145,7 +145,9 @@ class Conversing:
         }
         messages, texts = [tweet.topic or "" for tweet in tweets], [tweet.text for tweet in tweets]
         own = word_overlap(messages, texts, grouped, confidence=self.evaluation.confidence)
-        return Conversation(self.told.line, self.told.examples.count, gains, heard.relevance, own, openings, self._notes(heard.relevance))
+        return ConversationResult(
+            self.told.line, self.told.examples.count, gains, heard.relevance, own, openings, self._notes(heard.relevance)
+        )
 
     @property
     def _settings(self) -> dict:

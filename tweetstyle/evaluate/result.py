@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tweetstyle.evaluate.adherence import Specificity
-from tweetstyle.evaluate.conversation import Conversation
+from tweetstyle.evaluate.conversation import ConversationResult
 from tweetstyle.evaluate.habits import name_and_example
 from tweetstyle.evaluate.style import Style
 from tweetstyle.statistics.effect import SMALLEST_GAIN, Effect, effect
@@ -78,7 +78,7 @@ class Evaluated:
     specificity: Specificity | None = None
     style: Style | None = None
     samples: list[Sample] = field(default_factory=list)
-    conversation: Conversation | None = None
+    conversation: ConversationResult | None = None
 
 
 def figures(nats: np.ndarray, tokens: int, bytes: int) -> Likelihood:

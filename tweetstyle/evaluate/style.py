@@ -11,7 +11,7 @@ from tweetstyle.evaluate.adherence import Obedience, obedience
 from tweetstyle.evaluate.habits import find_habits, habit_shares
 from tweetstyle.evaluate.matching import Texts
 from tweetstyle.evaluate.two_sample import Separation, style_distance
-from tweetstyle.evaluate.written import BASE, TUNED, Ask, Written
+from tweetstyle.evaluate.written import BASE, TUNED, WritingPrompt, Written
 from tweetstyle.statistics.intervals import Interval
 from tweetstyle.text.copying import Copying, copying, words_of
 
@@ -87,9 +87,9 @@ def measure(
     train: Sequence[str],
     real: Real,
     floor: Real,
-    asks: Sequence[Ask],
+    asks: Sequence[WritingPrompt],
     written: Mapping[str, Sequence[Written]],
-    questions: tuple[Sequence[Ask], Mapping[str, Sequence[Written]]],
+    questions: tuple[Sequence[WritingPrompt], Mapping[str, Sequence[Written]]],
     source: str,
     *,
     confidence: float,
@@ -156,9 +156,9 @@ def _copying(texts: list[str], clusters: list[str], real: Real, train: Sequence[
 
 
 def _obedience(
-    asks: Sequence[Ask],
+    asks: Sequence[WritingPrompt],
     texts: Mapping[str, list[str]],
-    questions: tuple[Sequence[Ask], Mapping[str, Sequence[Written]]],
+    questions: tuple[Sequence[WritingPrompt], Mapping[str, Sequence[Written]]],
     confidence: float,
     seed: int,
 ) -> dict[str, Obedience]:

@@ -16,7 +16,7 @@ from tweetstyle.evaluate.conversation import Opening
 from tweetstyle.evaluate.conversing import as_openings, first_asks, second_asks
 from tweetstyle.evaluate.result import Sample
 from tweetstyle.evaluate.style import Real, Style, measure
-from tweetstyle.evaluate.written import BASE, EXAMPLES, TUNED, Ask, Written, asks_for, asks_of, write, write_from_gguf
+from tweetstyle.evaluate.written import BASE, EXAMPLES, TUNED, WritingPrompt, Written, asks_for, asks_of, write, write_from_gguf
 from tweetstyle.files import fingerprints
 from tweetstyle.model.base import BaseModel
 from tweetstyle.prompt.template import Template
@@ -58,7 +58,7 @@ def let_them_write(
         asked[EXAMPLES] = asks
     weights = fingerprints(sorted(path for path in final_model.rglob("*") if path.is_file())) | base.fingerprints
 
-    def answered(asked: Mapping[str, Sequence[Ask]], directory: Path) -> dict[str, list[Written]]:
+    def answered(asked: Mapping[str, Sequence[WritingPrompt]], directory: Path) -> dict[str, list[Written]]:
         by_hf = {who: of for who, of in asked.items() if not (gguf and who == TUNED)}
         answers = write(base, final_model, method, template, by_hf, examples, sampling, evaluation.seed, weights, directory)
         if gguf:
@@ -97,7 +97,7 @@ def precision_points(samples: int) -> float:
     return 100 * 1.96 * math.sqrt(0.25 / samples)
 
 
-def _samples(test: Sequence[Tweet], asks: Sequence[Ask], written: Mapping[str, Sequence[Written]], seed: int) -> list[Sample]:
+def _samples(test: Sequence[Tweet], asks: Sequence[WritingPrompt], written: Mapping[str, Sequence[Written]], seed: int) -> list[Sample]:
     """At most SHOWN prompts, drawn by lot, each test tweet once, so that nobody chose the prettiest."""
     order = random.Random(seed).sample(range(len(test)), len(test))
     found = []

@@ -32,7 +32,7 @@ MANY_ON_A_CPU = 150
 
 
 @dataclass(frozen=True)
-class Ask:
+class WritingPrompt:
     """One prompt. topic: a subject or message, None asks for anything; cluster: what it hangs together with, for intervals; number: its
     place, and its seed; history: what was said before, in a conversation."""
 
@@ -52,16 +52,16 @@ class Written:
     ended: bool
 
 
-def asks_of(tweets: Sequence[Tweet], clusters: Sequence[str], count: int, seed: int) -> list[Ask]:
+def asks_of(tweets: Sequence[Tweet], clusters: Sequence[str], count: int, seed: int) -> list[WritingPrompt]:
     """`count` prompts with the tweets' own topics, in a seeded order; where there are fewer tweets, each comes again."""
     order = random.Random(seed).sample(range(len(tweets)), len(tweets))
     places = [order[number % len(order)] for number in range(count)] if tweets else []
-    return [Ask(number, tweets[i].topic, tweets[i].type, clusters[i]) for number, i in enumerate(places)]
+    return [WritingPrompt(number, tweets[i].topic, tweets[i].type, clusters[i]) for number, i in enumerate(places)]
 
 
-def asks_for(questions: Sequence[str], start: int) -> list[Ask]:
+def asks_for(questions: Sequence[str], start: int) -> list[WritingPrompt]:
     """Whole questions, as a person may type them; numbered from `start`."""
-    return [Ask(start + number, question, TWEET, f"question {number}") for number, question in enumerate(questions)]
+    return [WritingPrompt(start + number, question, TWEET, f"question {number}") for number, question in enumerate(questions)]
 
 
 def write(
@@ -69,7 +69,7 @@ def write(
     final_model: Path,
     method: str,
     template: Template,
-    asked: Mapping[str, Sequence[Ask]],
+    asked: Mapping[str, Sequence[WritingPrompt]],
     examples: Examples,
     sampling: Sampling,
     seed: int,
@@ -104,7 +104,7 @@ def _say_what_takes_long(count: int) -> None:
         say(f"          writing {count:,} tweets without a GPU can take an hour; smaller evaluation.samples take less", fg="yellow")
 
 
-def prompt_ids(base: BaseModel, template: Template, asks: Sequence[Ask], beginning: Sequence[int] = ()) -> list[list[int]]:
+def prompt_ids(base: BaseModel, template: Template, asks: Sequence[WritingPrompt], beginning: Sequence[int] = ()) -> list[list[int]]:
     """Ids of each prompt; a beginning has its BOS already."""
     tokenizer = base.tokenizer
     add_bos = template.add_bos and not beginning
@@ -115,7 +115,7 @@ def prompt_ids(base: BaseModel, template: Template, asks: Sequence[Ask], beginni
     return [[*beginning, *ids] for ids in prompts]
 
 
-def _prompt(template: Template, ask: Ask) -> str:
+def _prompt(template: Template, ask: WritingPrompt) -> str:
     """The prompt of an answer: as trained and, where something was said before, with that in it."""
     if ask.history:
         return template.prompt(ask.topic or NO_TOPIC, type=ask.type, history=ask.history)
@@ -160,7 +160,7 @@ def _generate_missing(
     final_model: Path,
     method: str,
     template: Template,
-    asked: Mapping[str, Sequence[Ask]],
+    asked: Mapping[str, Sequence[WritingPrompt]],
     ids: Mapping[str, list[list[int]]],
     missing: Mapping[str, list[int]],
     files: Mapping[str, AnswerFile],
@@ -233,13 +233,13 @@ def _models(base: BaseModel, final_model: Path, method: str, wanted: Sequence[st
 
 
 def write_from_gguf(
-    gguf: Path, digest: Mapping[str, str], template: Template, asks: Sequence[Ask], sampling: Sampling, seed: int, directory: Path
+    gguf: Path, digest: Mapping[str, str], template: Template, asks: Sequence[WritingPrompt], sampling: Sampling, seed: int, directory: Path
 ) -> list[Written]:
     """The tuned model's answers by llama.cpp from an exported file, which is what will run. digest: the file's fingerprint.
 
     One after the other, each with its own seed.
     """
-    from tweetstyle.inference.chat import Speaker
+    from tweetstyle.inference.chat import ChatModel
     from tweetstyle.progress import Bar
 
     made_by = [seed, dict(digest), template.__repr__(), sampling.model_dump(mode="json"), [asdict(ask) for ask in asks]]
@@ -247,7 +247,7 @@ def write_from_gguf(
     missing = [ask for ask in asks if ask.number not in file.answers()]
     if missing:
         file.begin()
-        speaker = Speaker(gguf, template, sampling)
+        speaker = ChatModel(gguf, template, sampling)
         with Bar("writing tweets (GGUF)", len(missing), "tweets") as bar:
             bar.advance(0)
             for ask in missing:

@@ -42,7 +42,7 @@ class Exported:
 
 
 @dataclass(frozen=True)
-class Source:
+class ExportSource:
     """All that is known of a model before its weights are read."""
 
     llama: Llama
@@ -114,16 +114,16 @@ def check_exportable(weights: BaseModel, template: Template) -> None:
     check_modelfile(template)
 
 
-def read_source(weights: BaseModel, template: Template) -> Source:
+def read_source(weights: BaseModel, template: Template) -> ExportSource:
     """Reads config.json, the headers of the shards and tokenizer.json, and checks that they fit together."""
     llama = read_llama(weights.config, weights.path)
     plan, stored = list(tensor_plan(llama)), read_weights(weights.shards)
     check_tensors(plan, stored, weights.path)
     check_announced(weights.config, stored, weights.path)
-    return Source(llama, plan, stored, read_vocabulary(weights, template, llama.vocabulary))
+    return ExportSource(llama, plan, stored, read_vocabulary(weights, template, llama.vocabulary))
 
 
-def partial_writer(source: Source, adapter: Adapter | None, template: Template, name: str) -> Write:
+def partial_writer(source: ExportSource, adapter: Adapter | None, template: Template, name: str) -> Write:
     """What writes files in one pass over the weights: each block is read and merged once, and every file gets it in its own type."""
 
     def write(wanted: list[Wanted], stored: Stored) -> None:

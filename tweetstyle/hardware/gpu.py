@@ -22,7 +22,7 @@ PCI = Path("/sys/bus/pci/devices")
 
 
 @dataclass(frozen=True)
-class Card:
+class Gpu:
     """total, free: bytes; capability: CUDA's compute capability, None where the driver is too old to tell."""
 
     index: int
@@ -49,7 +49,7 @@ class CardState:
     """
 
     driver: str | None = None
-    cards: tuple[Card, ...] = ()
+    cards: tuple[Gpu, ...] = ()
     processes: tuple[Process, ...] = ()
     trouble: str | None = None
     on_the_bus: bool = False
@@ -95,12 +95,12 @@ def _ask(program: str, query: str) -> tuple[list[list[str]], str | None]:
     return [[cell.strip() for cell in row] for row in csv.reader(done.stdout.splitlines()) if row], None
 
 
-def _card(row: list[str]) -> Card | None:
+def _card(row: list[str]) -> Gpu | None:
     """None for a line that describes no card: a lost one is told by a sentence among the others."""
     try:
         index, uuid, name, _, total, free, *capability = row
         major, minor = (int(part) for part in capability[0].split(".")) if capability else (0, 0)
-        return Card(int(index), uuid, name, *_memory(total, free), (major, minor) if major else None)
+        return Gpu(int(index), uuid, name, *_memory(total, free), (major, minor) if major else None)
     except ValueError:
         return None
 
@@ -128,7 +128,7 @@ def _named(visible: str) -> list[str]:
     return found
 
 
-def _chosen(cards: list[Card], visible: str | None) -> tuple[Card, ...]:
+def _chosen(cards: list[Gpu], visible: str | None) -> tuple[Gpu, ...]:
     if visible is None:
         return tuple(cards)
     found = []

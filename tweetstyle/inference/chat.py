@@ -43,7 +43,7 @@ HELP_FIRST_WORDS = HELP.replace("is the subject of the tweet; * names none", "is
 HELP_TEXT_FORMAT = HELP.replace("is the subject of the tweet; * names none", "is the beginning of the tweet; * begins at nothing")
 
 
-class Speaker:
+class ChatModel:
     """A model that answers messages, each afresh or after a history, with one slot and the recipe's sampling.
 
     gguf: the exported file. threads: of llama.cpp, by default as many as it finds fit. num_ctx: tokens of context, by default enough
@@ -169,7 +169,7 @@ class Memory:
     num_ctx: int
     tokenizer: Tokenizer
 
-    def kept(self, speaker: Speaker, turns: Sequence[Turn], message: str, system: str | None) -> Sequence[Turn]:
+    def kept(self, speaker: ChatModel, turns: Sequence[Turn], message: str, system: str | None) -> Sequence[Turn]:
         """The latest turns that fit, each of them whole."""
         template = speaker.template
         room = max(self.num_ctx - speaker.sampling.num_predict, self.num_ctx // 2)
@@ -181,14 +181,14 @@ class Memory:
 
 
 @dataclass
-class Conversation:
+class ChatSession:
     """What the screen has shown: (message, answer) pairs, and the line set by /set system.
 
     memory: how many of the pairs the model sees; None, as where each message is answered afresh: none. begins: what is typed is a
     tweet's first words.
     """
 
-    speaker: Speaker
+    speaker: ChatModel
     memory: Memory | None = None
     system: str | None = None
     turns: list[tuple[str, str]] = field(default_factory=list)
@@ -257,7 +257,7 @@ def chat(
 
     memory: of a model that was trained on conversations. begins: what is typed is a tweet's first words, where others take a subject.
     """
-    speaker = Speaker(gguf, template, sampling, num_ctx=memory.num_ctx if memory else None)
+    speaker = ChatModel(gguf, template, sampling, num_ctx=memory.num_ctx if memory else None)
     if prompt is not None:
         for piece in speaker.stream(prompt):
             write(piece, nl=False)
@@ -267,7 +267,7 @@ def chat(
     if begins or template.format == "text":
         asks_for = "the first words of a tweet"
     write(f"{gguf.name} {'answers' if template.turns else 'writes'} as {template.style}. Type {asks_for}; /? helps, /bye leaves.\n")
-    conversation = Conversation(speaker, memory, begins=begins)
+    conversation = ChatSession(speaker, memory, begins=begins)
     for line in typed_lines():
         if line == "/bye":
             return

@@ -25,7 +25,7 @@ SHORTEST_BEGINNING = 64
 
 
 @dataclass(frozen=True)
-class Answer:
+class Completion:
     """ids: of what was generated, its end not included; ended: by an end token, and not cut at num_predict."""
 
     ids: list[int]
@@ -100,7 +100,7 @@ def generate(
     pad_id: int,
     seed: int,
     beginning: Beginning | None = None,
-) -> list[Answer]:
+) -> list[Completion]:
     """One answer to each prompt of a batch, by transformers' generate; on one machine the same for the same batch and seed.
 
     beginning: of all these prompts, by the same model, so that it is not read again.
@@ -129,7 +129,7 @@ def generate(
 
 def generate_while_training(
     model: Any, prompts: Sequence[Sequence[int]], sampling: Sampling, ends: Sequence[int], pad_id: int, seed: int
-) -> list[Answer]:
+) -> list[Completion]:
     """As `generate`, on a model that a trainer has in hand: no cache, whose code a trainer rewrites, and nothing of its state is changed.
 
     Padded on the right: under causal attention a token never sees what stands to its right.
@@ -159,7 +159,7 @@ def generate_while_training(
                 if not done[number]:
                     written[number].append(token)
     model.train(was_training)
-    return [Answer(ids, ended) for ids, ended in zip(written, done, strict=True)]
+    return [Completion(ids, ended) for ids, ended in zip(written, done, strict=True)]
 
 
 @contextmanager
@@ -189,14 +189,14 @@ def _padded(prompts: Sequence[Sequence[int]], pad_id: int, device: Any, beginnin
     return torch.tensor(ids, device=device), torch.tensor(real, device=device)
 
 
-def _until_the_end(ids: list[int], ends: Sequence[int]) -> Answer:
+def _until_the_end(ids: list[int], ends: Sequence[int]) -> Completion:
     for place, token in enumerate(ids):
         if token in ends:
-            return Answer(ids[:place], True)
-    return Answer(ids, False)
+            return Completion(ids[:place], True)
+    return Completion(ids, False)
 
 
-def as_read(base: BaseModel, template: Template, answer: Answer) -> str:
+def as_read(base: BaseModel, template: Template, answer: Completion) -> str:
     """The text as chat shows it, cut at the first stop text, as llama.cpp and Ollama do. Of a character that is cut nothing is left."""
     text = base.tokenizer.decode(answer.ids)
     if not answer.ended:

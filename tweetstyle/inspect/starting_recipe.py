@@ -39,7 +39,7 @@ PLACEHOLDER = "me"
 """The style's name where the archive does not suggest one."""
 
 
-class Schedule(NamedTuple):
+class SuggestedSchedule(NamedTuple):
     """Settings of `training` and `model.lora` that go with the number of tweets."""
 
     max_length: int
@@ -51,7 +51,7 @@ class Schedule(NamedTuple):
     learning_rate: float
 
 
-def schedule(tweets: int) -> Schedule:
+def schedule(tweets: int) -> SuggestedSchedule:
     """fit.schedule's table for so many kept tweets, of which those not held out are trained on; for an 8B. docs/12gb.md shows it.
 
     Learning rate: of fewer than SOME tweets, which make a hundred steps or so, that of few steps; then 2e-4, where QLoRA (arXiv
@@ -65,7 +65,7 @@ def schedule(tweets: int) -> Schedule:
     rate = rate_of_few_steps("qlora", HIDDEN_SIZE) if tweets < SOME else 2e-4 if tweets < MANY else 1e-4
     # With more epochs than usual, as in fit.schedule: a quarter of so short an epoch is a step or two.
     every = eval_every(steps) if epochs == usual else max(epochs * steps // VALIDATIONS_OF_FEW_STEPS, 1)
-    return Schedule(max_length, accumulation, steps, every, rank_for(tweets), epochs, rate)
+    return SuggestedSchedule(max_length, accumulation, steps, every, rank_for(tweets), epochs, rate)
 
 
 def recipe_text(paths: Sequence[Path], tweets: int, likely: Sequence[str], separator: str | None = None, target: Path = TARGET) -> str:

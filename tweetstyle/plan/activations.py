@@ -31,14 +31,14 @@ CHUNK_LOGITS = 512 * 151936
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerActivations:
     """One layer's bytes. kept: from its forward to its backward, its input included; passing: besides, at the worst moment."""
 
     kept: int
     passing: int
 
 
-def unsloth_layer(shape: Shape, tokens: int, each: int) -> Layer:
+def unsloth_layer(shape: Shape, tokens: int, each: int) -> LayerActivations:
     """A layer by Unsloth's kernels; each: bytes of an activation.
 
     Kept: input, both norms' outputs, the sum after attention (4 hidden), queries and attention's output (2 query), keys and
@@ -49,10 +49,12 @@ def unsloth_layer(shape: Shape, tokens: int, each: int) -> Layer:
     (unsloth_zoo/block_swap.py, _ACTIVATION_BYTES_PER_TOKEN_HIDDEN).
     """
     kept = tokens * each * (4 * shape.hidden + 2 * shape.query + 2 * shape.key + 2 * shape.intermediate)
-    return Layer(kept + 4 * tokens * (shape.heads + 2), tokens * each * (shape.intermediate + 3 * shape.hidden))
+    return LayerActivations(kept + 4 * tokens * (shape.heads + 2), tokens * each * (shape.intermediate + 3 * shape.hidden))
 
 
-def transformers_layer(shape: Shape, batch: int, length: int, *, autocast: bool, lora: Lora | None = None, exact: bool = True) -> Layer:
+def transformers_layer(
+    shape: Shape, batch: int, length: int, *, autocast: bool, lora: Lora | None = None, exact: bool = True
+) -> LayerActivations:
     """A layer by transformers' own code (modeling_llama.py, SDPA) and PEFT's (tuners/lora/layer.py).
 
     exact: the base weights are in fp32, else in 16 or 4 bits. autocast: linears and attention in bf16, whose casts of inputs and
@@ -77,7 +79,7 @@ def transformers_layer(shape: Shape, batch: int, length: int, *, autocast: bool,
     if autocast:
         weights = 2 * sum(rows * columns for rows, columns in shape.linears.values()) if exact else 0
         weights += 0 if lora is None else 2 * lora.r * sum(sum(shape.linears[name]) for name in adapted)
-    return Layer(norms + attention + mlp + inputs + adapters + weights, passing)
+    return LayerActivations(norms + attention + mlp + inputs + adapters + weights, passing)
 
 
 def _linear_inputs(shape: Shape, adapted: set[str], *, shared: bool) -> int:

@@ -12,7 +12,7 @@ from tweetstyle.plan.activations import (
     HOST_BUFFER,
     HOST_BUFFERS,
     Checkpoints,
-    Layer,
+    LayerActivations,
     adapter_copies,
     checkpoints,
     dequantised_bytes,
@@ -198,7 +198,7 @@ def _moments(
     return {"backward": backward, "loss": loss, OPTIMIZER_STEP: step}, stored
 
 
-def _layer(shape: Shape, model: Model, training: Training, kernels: Kernels) -> Layer:
+def _layer(shape: Shape, model: Model, training: Training, kernels: Kernels) -> LayerActivations:
     """Unsloth's kernels are for adapters; full fine-tuning is transformers' own code in any case."""
     batch, length, full = training.per_device_train_batch_size, training.max_length, model.method == "full"
     if kernels == "unsloth" and not full:

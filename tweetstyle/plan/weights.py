@@ -56,7 +56,7 @@ def base_weights(shape: Shape, model: Model, training: Training) -> dict[str, in
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedTensors:
     """count tensors of one size (elements) that are trained."""
 
     elements: int
@@ -64,15 +64,20 @@ class Trained:
     embedding: bool = False
 
 
-def trained_tensors(shape: Shape, model: Model) -> list[Trained]:
+def trained_tensors(shape: Shape, model: Model) -> list[TrainedTensors]:
     """Everything with a gradient: LoRA's A (r × in) and B (out × r) of each adapted linear (arXiv 2106.09685), or all weights."""
     if model.method != "full":
         r = model.lora.r
         sizes = [r * features for name in model.lora.target_modules for features in shape.linears[name]]
-        return [Trained(size, shape.layers) for size in sizes]
-    linears = [Trained(rows * columns, shape.layers) for rows, columns in shape.linears.values()]
-    head = [] if shape.tied else [Trained(shape.head_parameters, 1)]
-    return [*linears, Trained(shape.hidden, 2 * shape.layers + 1), Trained(shape.embedding_parameters, 1, embedding=True), *head]
+        return [TrainedTensors(size, shape.layers) for size in sizes]
+    linears = [TrainedTensors(rows * columns, shape.layers) for rows, columns in shape.linears.values()]
+    head = [] if shape.tied else [TrainedTensors(shape.head_parameters, 1)]
+    return [
+        *linears,
+        TrainedTensors(shape.hidden, 2 * shape.layers + 1),
+        TrainedTensors(shape.embedding_parameters, 1, embedding=True),
+        *head,
+    ]
 
 
 def trained_parameters(shape: Shape, model: Model) -> int:
@@ -107,7 +112,7 @@ def optimizer_states(shape: Shape, model: Model, training: Training) -> States:
     return States(card + code, paged)
 
 
-def _states(tensor: Trained, optim: str) -> States:
+def _states(tensor: TrainedTensors, optim: str) -> States:
     """adamw_torch: two fp32 (torch/optim/adamw.py). 8 bits: two bytes and two fp32 absmaxes for each 256, from 4,096 elements on;
     input embeddings stay in fp32 (transformers/trainer.py overrides nn.Embedding to optim_bits 32)."""
     count = tensor.elements
@@ -121,7 +126,7 @@ def _states(tensor: Trained, optim: str) -> States:
     return States(moments + absmaxes, 0)
 
 
-def _exact(tensor: Trained) -> bool:
+def _exact(tensor: TrainedTensors) -> bool:
     """Whether an 8-bit optimizer keeps this tensor's states in fp32."""
     return tensor.embedding or tensor.elements < MIN_8BIT_SIZE
 

@@ -17,7 +17,7 @@ from tweetstyle.playback.checks import counted
 from tweetstyle.playback.collect import Collector
 from tweetstyle.playback.filters import Judge, Look
 from tweetstyle.playback.selection import Chosen, choose, main_language
-from tweetstyle.playback.speakers import Speaker, speaker_of
+from tweetstyle.playback.speakers import MessageModel, speaker_of
 from tweetstyle.records import read_split
 from tweetstyle.text.visible import visible
 
@@ -62,7 +62,7 @@ class Played:
     outputs: list[Path] = field(default_factory=list)
 
 
-def playback(settings: Playback, likely: Sequence[str], train: Path, processed: Path, speaker: Speaker | None = None) -> Played:
+def playback(settings: Playback, likely: Sequence[str], train: Path, processed: Path, speaker: MessageModel | None = None) -> Played:
     """Writes the messages of the training split and of validation and test, each in a file of its own, and the rejected ones.
 
     Of one split after the other: where the training tweets have too few messages, the others' are not asked for.
@@ -93,7 +93,7 @@ def playback(settings: Playback, likely: Sequence[str], train: Path, processed: 
 
 
 def show_some(
-    settings: Playback, likely: Sequence[str], train: Path, processed: Path, count: int, speaker: Speaker | None = None
+    settings: Playback, likely: Sequence[str], train: Path, processed: Path, count: int, speaker: MessageModel | None = None
 ) -> list[Look]:
     """The looks at `count` training tweets of the sample, for a person to judge, however many are of use.
 
@@ -136,7 +136,7 @@ def _played(chosen: Chosen, looks: Sequence[Look]) -> SplitPlayed:
     )
 
 
-def _check_enough(split: str, of: SplitPlayed, speaker: Speaker) -> None:
+def _check_enough(split: str, of: SplitPlayed, speaker: MessageModel) -> None:
     fewest = FEWEST_PAIRS if split == "train" else 1
     if of.usable >= fewest:
         return

@@ -17,7 +17,7 @@ FILE = "playback-answers.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ModelReply:
     """text: as the model gave it; tokens: how many it took."""
 
     text: str
@@ -38,7 +38,7 @@ class Cache(AbstractContextManager):
 
     def __init__(self, path: Path) -> None:
         self.path, self.dropped = path, 0
-        self._answers: dict[str, Answer] = {}
+        self._answers: dict[str, ModelReply] = {}
         self._lock = threading.Lock()
         self._stream: BinaryIO | None = None
         self._whole = self._read()
@@ -54,10 +54,10 @@ class Cache(AbstractContextManager):
                 self._stream.close()
             self._stream = None
 
-    def get(self, key: str) -> Answer | None:
+    def get(self, key: str) -> ModelReply | None:
         return self._answers.get(key)
 
-    def add(self, key: str, id: str, answer: Answer) -> None:
+    def add(self, key: str, id: str, answer: ModelReply) -> None:
         """Remembers an answer: what this returns from has been handed to the operating system, and survives this process."""
         line = json.dumps({"key": key, "id": id, "answer": answer.text, "tokens": answer.tokens}) + "\n"
         with self._lock, clear_os_errors(self.path):
@@ -77,7 +77,7 @@ class Cache(AbstractContextManager):
                 row = json.loads(line)
                 if not (isinstance(row["key"], str) and isinstance(row["answer"], str) and isinstance(row["tokens"], int)):
                     raise TypeError
-                self._answers[row["key"]] = Answer(row["answer"], row["tokens"])
+                self._answers[row["key"]] = ModelReply(row["answer"], row["tokens"])
             except (ValueError, KeyError, TypeError):
                 self.dropped += 1
         return whole

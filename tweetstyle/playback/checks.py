@@ -11,7 +11,7 @@ from tweetstyle.playback.selection import Alike, bare_words
 
 if TYPE_CHECKING:
     from tweetstyle.dataset.messages import Kind
-    from tweetstyle.playback.selection import Ask
+    from tweetstyle.playback.selection import MessageRequest
 
 RUN = 5
 """Words in a row that a message may not share with its tweet, nor with the instruction."""
@@ -56,7 +56,7 @@ def is_kind(message: str, kind: Kind) -> bool:
     return asks == (kind == "question")
 
 
-def whats_wrong(message: str, ask: Ask, most_words: int, instruction: set[tuple[str, ...]], examples: Alike) -> str:
+def whats_wrong(message: str, ask: MessageRequest, most_words: int, instruction: set[tuple[str, ...]], examples: Alike) -> str:
     """The reason for which a tidied message cannot be used, by itself; empty where there is none.
 
     instruction: the runs of words of what the model was told; examples: the messages that it was shown.

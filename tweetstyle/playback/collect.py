@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.inference.ollama import OllamaLost
-from tweetstyle.playback.cache import Answer, Cache, key_of
+from tweetstyle.playback.cache import Cache, ModelReply, key_of
 from tweetstyle.playback.checks import ALIKE, EMPTY, LANGUAGE, counted
 from tweetstyle.playback.filters import Judge, Look
 from tweetstyle.playback.prompt import prompt_digest, turns
-from tweetstyle.playback.selection import Alike, Ask, bare_words, fraction
-from tweetstyle.playback.speakers import TOKENS_PER_WORD, Sampled, Speaker
+from tweetstyle.playback.selection import Alike, MessageRequest, bare_words, fraction
+from tweetstyle.playback.speakers import TOKENS_PER_WORD, MessageModel, Sampled
 
 if TYPE_CHECKING:
     from tweetstyle.recipe import Playback
@@ -47,13 +47,13 @@ class Collector:
     patient: whether it goes on where none of the first answers can be used.
     """
 
-    def __init__(self, speaker: Speaker, settings: Playback, cache: Cache, judge: Judge, *, patient: bool = False) -> None:
+    def __init__(self, speaker: MessageModel, settings: Playback, cache: Cache, judge: Judge, *, patient: bool = False) -> None:
         self.speaker, self.settings, self.cache, self.judge, self.patient = speaker, settings, cache, judge, patient
         self.spent = Spent()
         self._had: set[str] = set()
         self._prompt = prompt_digest()
 
-    def collect(self, asks: Sequence[Ask], split: str) -> list[Look]:
+    def collect(self, asks: Sequence[MessageRequest], split: str) -> list[Look]:
         """Every look, attempt by attempt, each attempt in the order of `asks`: of one tweet at most one without a reason, its last.
 
         Which message is used depends on the answers alone and not on when they came. split: theirs, for the progress bar and messages.
@@ -61,7 +61,7 @@ class Collector:
         """
         self.judge.begin()
         looks: list[Look] = []
-        still: Sequence[Ask] = asks
+        still: Sequence[MessageRequest] = asks
         for attempt in range(self.settings.retries + 1):
             if not still:
                 break
@@ -71,17 +71,17 @@ class Collector:
             still = [look.ask for look in now if look.reason]
         return looks
 
-    def sampled(self, ask: Ask, attempt: int) -> Sampled:
+    def sampled(self, ask: MessageRequest, attempt: int) -> Sampled:
         """How the tweet's message is drawn at an attempt."""
         seed = int(fraction(self.settings.seed, ask.id, b"answer %d" % attempt) * SEEDS)
         return Sampled(self.settings.temperature, seed, TOKENS_PER_WORD * self.settings.most_words)
 
-    def key(self, ask: Ask, sampled: Sampled) -> str:
+    def key(self, ask: MessageRequest, sampled: Sampled) -> str:
         """What the answer is cached by: the tweet, the model, the prompt and how it is drawn."""
         drawn = (sampled.temperature, sampled.seed, sampled.num_predict)
         return key_of(self.speaker.identity, self._prompt, ask.id, ask.text, ask.before, ask.language, ask.kind, *drawn)
 
-    def _answers(self, asks: Sequence[Ask], attempt: int, split: str) -> dict[str, Answer]:
+    def _answers(self, asks: Sequence[MessageRequest], attempt: int, split: str) -> dict[str, ModelReply]:
         """Tweet id → answer."""
         keys = {ask.id: self.key(ask, self.sampled(ask, attempt)) for ask in asks}
         self._had.update(keys.values())
@@ -113,7 +113,7 @@ class Collector:
             hint = f"{answers} kept in {self.cache.path}: see that Ollama runs (ollama serve, or the app; its log says why it ended), "
             raise TweetstyleError(lost.what, where=lost.where, hint=f"{hint}and the same command goes on from there") from lost
 
-    def _looked_at_before(self, asks: Sequence[Ask], found: dict[str, Answer]) -> list[Ask]:
+    def _looked_at_before(self, asks: Sequence[MessageRequest], found: dict[str, ModelReply]) -> list[MessageRequest]:
         """Those of the first look whose answers are cached; none where that look was in vain: what speaks now may be mended, and is
         looked at afresh, so that the same command typed again asks no more of a useless model than the first did."""
         first = [ask for ask in asks if ask.id in found][:FIRST_LOOK]
@@ -121,7 +121,7 @@ class Collector:
             return first
         return [] if useless(self.judge.glance(first, [found[ask.id] for ask in first])) else first
 
-    def _refuse_if_useless(self, first: Sequence[Ask], found: dict[str, Answer], split: str) -> None:
+    def _refuse_if_useless(self, first: Sequence[MessageRequest], found: dict[str, ModelReply], split: str) -> None:
         looks = self.judge.glance(first, [found[ask.id] for ask in first])
         if not useless(looks):
             return
@@ -140,11 +140,13 @@ class Collector:
         hint = f"name another model, {model}; tweetstyle playback RECIPE --show 20 shows what this one answers"
         raise TweetstyleError(what, where=self.speaker.where, hint=hint)
 
-    def _asked(self, asks: Sequence[Ask], keys: dict[str, str], attempt: int, what: str) -> Iterator[tuple[Ask, Answer]]:
+    def _asked(
+        self, asks: Sequence[MessageRequest], keys: dict[str, str], attempt: int, what: str
+    ) -> Iterator[tuple[MessageRequest, ModelReply]]:
         """The answers as they come, each cached by whoever got it. An error ends the others before their next request."""
         stop = threading.Event()
 
-        def one(ask: Ask) -> tuple[Ask, Answer]:
+        def one(ask: MessageRequest) -> tuple[MessageRequest, ModelReply]:
             answer = self._patiently(ask, self.sampled(ask, attempt), stop)
             self.cache.add(keys[ask.id], ask.id, answer)
             return ask, answer
@@ -166,7 +168,7 @@ class Collector:
                 stop.set()
                 pool.shutdown(wait=True, cancel_futures=True)
 
-    def _patiently(self, ask: Ask, sampled: Sampled, stop: threading.Event) -> Answer:
+    def _patiently(self, ask: MessageRequest, sampled: Sampled, stop: threading.Event) -> ModelReply:
         """Asks again where the server was lost: one that is started anew is there a moment later. Raises OllamaLost."""
         for seconds in WAITS:
             try:
@@ -194,7 +196,7 @@ def says_one_thing(looks: Sequence[Look]) -> bool:
     return all(first.count(words) for words in usable)
 
 
-def in_good_order(asks: Sequence[Ask]) -> list[Ask]:
+def in_good_order(asks: Sequence[MessageRequest]) -> list[MessageRequest]:
     """Some of everything first, for the first look; then by language and kind, whose common beginning a server has read already."""
     mixed = sorted(asks, key=lambda ask: fraction(0, ask.id, b"order"))
     return mixed[:FIRST_LOOK] + sorted(mixed[FIRST_LOOK:], key=lambda ask: (ask.language, ask.kind))

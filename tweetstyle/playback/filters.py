@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
-from tweetstyle.playback.cache import Answer
+from tweetstyle.playback.cache import ModelReply
 from tweetstyle.playback.checks import ALIKE, KIND, LANGUAGE, TOO_LONG, runs, tidy, whats_wrong
 from tweetstyle.playback.prompt import shown, told
-from tweetstyle.playback.selection import Alike, Ask, bare_words
+from tweetstyle.playback.selection import Alike, MessageRequest, bare_words
 from tweetstyle.playback.speakers import TOKENS_PER_WORD
 from tweetstyle.text.languages import other_languages, unload
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Look:
     """A message, tidied, and the reason for which it is not used; empty: it is. attempt: from 0."""
 
-    ask: Ask
+    ask: MessageRequest
     message: str
     reason: str
     attempt: int
@@ -46,11 +46,11 @@ class Judge(AbstractContextManager):
         """Of another split: what the training tweets were told takes nothing from those that are held out."""
         self._passed = Alike()
 
-    def look(self, asks: Sequence[Ask], answers: Sequence[Answer], attempt: int) -> list[Look]:
+    def look(self, asks: Sequence[MessageRequest], answers: Sequence[ModelReply], attempt: int) -> list[Look]:
         """One look for each, in their order."""
         return self._among(self._passed, self._alone(asks, answers, attempt))
 
-    def glance(self, asks: Sequence[Ask], answers: Sequence[Answer]) -> list[Look]:
+    def glance(self, asks: Sequence[MessageRequest], answers: Sequence[ModelReply]) -> list[Look]:
         """What can be said of these messages by themselves; nothing is remembered."""
         return self._among(Alike(), self._alone(asks, answers, 0))
 
@@ -66,7 +66,7 @@ class Judge(AbstractContextManager):
             looks.append(look)
         return looks
 
-    def _alone(self, asks: Sequence[Ask], answers: Sequence[Answer], attempt: int) -> list[Look]:
+    def _alone(self, asks: Sequence[MessageRequest], answers: Sequence[ModelReply], attempt: int) -> list[Look]:
         messages = [tidy(answer.text) for answer in answers]
         reasons = [self._reason(*of) for of in zip(messages, answers, asks, strict=True)]
         # A kind is told by words of the right language: what is in another is no other kind first.
@@ -77,7 +77,7 @@ class Judge(AbstractContextManager):
                 reasons[place] = LANGUAGE
         return [Look(ask, message, reason, attempt) for ask, message, reason in zip(asks, messages, reasons, strict=True)]
 
-    def _reason(self, message: str, answer: Answer, ask: Ask) -> str:
+    def _reason(self, message: str, answer: ModelReply, ask: MessageRequest) -> str:
         if message and answer.tokens >= TOKENS_PER_WORD * self._settings.most_words:
             return TOO_LONG  # it was cut there, in the middle of whatever it said
         instruction, examples = _prompted(ask.language)

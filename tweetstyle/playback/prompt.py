@@ -9,7 +9,7 @@ from typing import Literal
 
 from tweetstyle.dataset.messages import KINDS, Kind
 from tweetstyle.manifest import settings_digest
-from tweetstyle.playback.selection import Ask
+from tweetstyle.playback.selection import MessageRequest
 
 MOST_CHARACTERS = 1_000
 """Of a long post the beginning is shown."""
@@ -137,7 +137,7 @@ LANGUAGES = {
 _SPECIAL = re.compile(r"<(?=[|/!\w｜][^<>\n]{0,60}>)|\[(?=/?[A-Z_]{2,20}\])")
 
 
-def turns(ask: Ask) -> list[Turn]:
+def turns(ask: MessageRequest) -> list[Turn]:
     """The request as a chat. All but the last turn is the same for every tweet of a language and kind, so that servers read it once."""
     words = _words(ask.language)
     told = words.instruction.format(kind=words.kinds[ask.kind], language=LANGUAGES.get(ask.language, ask.language))
@@ -170,7 +170,7 @@ def shown(language: str) -> list[str]:
 
 def prompt_digest() -> str:
     """Changes with every word of the prompts: what was answered to another prompt is not used."""
-    asks = [Ask("0", "x", language, kind, before) for language in ("fr", "en", "es") for kind in KINDS for before in ("", "y")]
+    asks = [MessageRequest("0", "x", language, kind, before) for language in ("fr", "en", "es") for kind in KINDS for before in ("", "y")]
     return settings_digest([turns(ask) for ask in asks])
 
 

@@ -22,7 +22,7 @@ LARGEST = 2.0**64
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class MessageRequest:
     """A tweet that a message is wanted for. language: of both, ISO 639-1; before: the author's own tweet that stands before it
     in a conversation, or empty: a message that leans on what the model will not have seen would be a wrong one."""
 
@@ -37,7 +37,7 @@ class Ask:
 class Chosen:
     """unknown_parent: replies to somebody whose words the archive has not; left_out: what the sample is smaller by."""
 
-    asks: list[Ask]
+    asks: list[MessageRequest]
     unknown_parent: int
     left_out: int
 
@@ -60,7 +60,7 @@ def choose(tweets: Sequence[Tweet], settings: Playback, most: int, otherwise: st
         kept.add(thread)
         room -= threads[thread]
     asks = [
-        Ask(tweet.id, tweet.text, tweet.language or otherwise, kind_of(tweet.id, settings), before.get(tweet.id, ""))
+        MessageRequest(tweet.id, tweet.text, tweet.language or otherwise, kind_of(tweet.id, settings), before.get(tweet.id, ""))
         for tweet in answerable
         if (tweet.thread or tweet.id) in kept
     ]

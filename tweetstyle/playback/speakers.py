@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import fingerprint
 from tweetstyle.inference.ollama import OllamaClient, OllamaLost
-from tweetstyle.playback.cache import Answer
+from tweetstyle.playback.cache import ModelReply
 
 if TYPE_CHECKING:
     from tweetstyle.playback.prompt import Turn
@@ -35,13 +35,13 @@ class Sampled:
     num_predict: int
 
 
-class Speaker(Protocol):
+class MessageModel(Protocol):
     """identity: name and digest of the model. where: for messages."""
 
     identity: str
     where: str
 
-    def ask(self, turns: list[Turn], sampled: Sampled) -> Answer:
+    def ask(self, turns: list[Turn], sampled: Sampled) -> ModelReply:
         """The answer to a chat. May be called by many threads."""
         ...
 
@@ -50,7 +50,7 @@ class Speaker(Protocol):
         ...
 
 
-def speaker_of(settings: Playback) -> Speaker:
+def speaker_of(settings: Playback) -> MessageModel:
     """The recipe's model. Raises TweetstyleError where it is not there."""
     if settings.ollama:
         return OllamaSpeaker(settings.ollama, settings.url)
@@ -65,11 +65,11 @@ class OllamaSpeaker:
         self.where = f"{name} in the Ollama at {self._client.host}:{self._client.port}"
         self.identity = f"{name} {self._client.digest(name)}"
 
-    def ask(self, turns: list[Turn], sampled: Sampled) -> Answer:
+    def ask(self, turns: list[Turn], sampled: Sampled) -> ModelReply:
         options = SAMPLING | {"temperature": sampled.temperature, "seed": sampled.seed, "num_predict": sampled.num_predict}
         answer = self._client.answer(self._name, turns, options | {"num_ctx": CONTEXT, "stop": ["\n"]})
         try:
-            return Answer(str(answer["message"]["content"]), int(answer.get("eval_count", 0)))
+            return ModelReply(str(answer["message"]["content"]), int(answer.get("eval_count", 0)))
         except (KeyError, TypeError, ValueError) as error:
             raise OllamaLost(f"Ollama's answer is none ({str(answer)[:100]})", where=self.where) from error
 
@@ -93,7 +93,7 @@ class GgufSpeaker:
         self._loading = threading.Lock()
         self._loaded: Any = None
 
-    def ask(self, turns: list[Turn], sampled: Sampled) -> Answer:
+    def ask(self, turns: list[Turn], sampled: Sampled) -> ModelReply:
         request = SAMPLING | {"messages": turns, "temperature": sampled.temperature, "seed": sampled.seed}
         request |= {"max_tokens": sampled.num_predict, "stop": ["\n"], "cache_prompt": True}
         arrived: list[dict[str, Any]] = []
@@ -103,7 +103,7 @@ class GgufSpeaker:
         if "choices" not in answer:
             error = answer.get("error", answer)
             raise TweetstyleError(f"llama.cpp: {error.get('message', error)}", where=self.where)
-        return Answer(answer["choices"][0]["message"].get("content") or "", answer["usage"]["completion_tokens"])
+        return ModelReply(answer["choices"][0]["message"].get("content") or "", answer["usage"]["completion_tokens"])
 
     def close(self) -> None:
         with self._loading:

@@ -83,7 +83,7 @@ def _table(prepared: Prepared) -> Table:
         shown = percent(share) if of else ""
         if count < 0 and not shown.startswith("<"):
             shown = f"-{shown}"
-        table.add_row(name, f"{count:,}", shown, _Bar(share), style=style)
+        table.add_row(name, f"{count:,}", shown, _ShareBar(share), style=style)
 
     add("read", prepared.read, prepared.read, "bold")
     for rule, count in prepared.dropped.items():
@@ -100,7 +100,7 @@ def _table(prepared: Prepared) -> Table:
 
 
 @dataclass(frozen=True)
-class _Bar:
+class _ShareBar:
     """A share as a bar, as wide as a table's column allows."""
 
     share: float

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 
-from tweetstyle.prepare.topics import Archive, learn_archive, topic_of
+from tweetstyle.prepare.topics import WordStatistics, learn_archive, topic_of
 from tweetstyle.prepare.workers import Worker
 from tweetstyle.text.stop_words import Language
 from tweetstyle.text.words import Word, words_of
@@ -23,12 +23,12 @@ def keep_words(first: int, texts: Sequence[str]) -> None:
     _words.update((first + i, words_of(text)) for i, text in enumerate(texts))
 
 
-def learn_kept(places: Iterable[int]) -> Archive:
+def learn_kept(places: Iterable[int]) -> WordStatistics:
     """What the kept tweets at these places say of their words."""
     return learn_archive([_words[place] for place in places])
 
 
-def choose_kept(tweets: Sequence[tuple[int, str]], archive: Archive, dropout: float, seed: int) -> list[str | None]:
+def choose_kept(tweets: Sequence[tuple[int, str]], archive: WordStatistics, dropout: float, seed: int) -> list[str | None]:
     """The topic of each (place, id)."""
     return [topic_of(id, *_words[place], archive, dropout, seed) for place, id in tweets]
 
@@ -67,9 +67,9 @@ class Subjects:
         return shares
 
 
-def merged(parts: list[Archive]) -> Archive:
+def merged(parts: list[WordStatistics]) -> WordStatistics:
     """The counts of all parts together."""
-    whole = Archive(sum(part.tweets for part in parts))
+    whole = WordStatistics(sum(part.tweets for part in parts))
     for part in parts:
         whole.frequency.update(part.frequency)
         whole.determined.update(part.determined)

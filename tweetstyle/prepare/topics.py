@@ -20,7 +20,7 @@ HABIT_SHARE, HABIT_FEWEST = 0.15, 10
 
 
 @dataclass(frozen=True)
-class Archive:
+class WordStatistics:
     """What the training tweets say of each word (by `Word.key`); a held-out tweet adds nothing to it.
 
     frequency: tweets that have it; determined: occurrences behind a determiner; capital: occurrences with a capital within a
@@ -68,9 +68,9 @@ class Archive:
         return typed.lower() if word.begins or typed.isupper() else typed
 
 
-def learn_archive(tweets: Collection[tuple[Language, list[Word]]]) -> Archive:
+def learn_archive(tweets: Collection[tuple[Language, list[Word]]]) -> WordStatistics:
     """Counts over the training tweets, each as `words_of` gives it."""
-    archive = Archive(len(tweets))
+    archive = WordStatistics(len(tweets))
     for language, words in tweets:
         archive.frequency.update({word.key for word in words})
         proofs = archive.articles[language]
@@ -84,7 +84,7 @@ def learn_archive(tweets: Collection[tuple[Language, list[Word]]]) -> Archive:
     return archive
 
 
-def key_words(words: list[Word], archive: Archive) -> list[Word]:
+def key_words(words: list[Word], archive: WordStatistics) -> list[Word]:
     """The words by weight, hashtags first, the best occurrence of each.
 
     Term frequency · idf, and nouns before other words: see `Archive.weight`.
@@ -99,7 +99,7 @@ def key_words(words: list[Word], archive: Archive) -> list[Word]:
     return [words[place] for _, _, place in sorted(best.values())]
 
 
-def topic_of(id: str, language: Language, words: list[Word], archive: Archive, dropout: float, seed: int) -> str | None:
+def topic_of(id: str, language: Language, words: list[Word], archive: WordStatistics, dropout: float, seed: int) -> str | None:
     """The subject of a tweet with these words in one of the forms, or None for the share `dropout` and where there is no key word.
 
     Which form is drawn depends on seed and id alone, so that further tweets do not change it.
@@ -115,7 +115,7 @@ def topic_of(id: str, language: Language, words: list[Word], archive: Archive, d
     return _in_form(name, ranked, archive, language) or _listed(ranked, archive, count)
 
 
-def _in_form(form: str, ranked: list[Word], archive: Archive, language: Language) -> str | None:
+def _in_form(form: str, ranked: list[Word], archive: WordStatistics, language: Language) -> str | None:
     word = ranked[0]
     surface = archive.surface(word)
     if form == "hashtag":
@@ -128,7 +128,7 @@ def _in_form(form: str, ranked: list[Word], archive: Archive, language: Language
     return None
 
 
-def _request(ranked: list[Word], archive: Archive, language: Language) -> str | None:
+def _request(ranked: list[Word], archive: WordStatistics, language: Language) -> str | None:
     """The heaviest of the first three words whose article is known: "Parle-moi de l'hiver", "tell me about winter"."""
     for word in ranked[:3]:
         article = word.article if word.article is not None else archive.article(word.key, language)
@@ -138,6 +138,6 @@ def _request(ranked: list[Word], archive: Archive, language: Language) -> str | 
     return None
 
 
-def _listed(ranked: list[Word], archive: Archive, count: float) -> str:
+def _listed(ranked: list[Word], archive: WordStatistics, count: float) -> str:
     number = 1 if count < KEY_WORDS[0] else 2 if count < KEY_WORDS[1] else 3
     return ", ".join(archive.surface(word) for word in ranked[:number])

@@ -13,7 +13,7 @@ from tweetstyle.sources.csv_source import read_csv
 from tweetstyle.sources.documents import unreadable
 from tweetstyle.sources.json_lines import read_json_array, read_json_lines
 from tweetstyle.sources.plain_text import read_plain_text
-from tweetstyle.sources.recognise import CSV, JSON_ARRAY, JSON_LINES, Source, files_of, kind_of
+from tweetstyle.sources.recognise import CSV, JSON_ARRAY, JSON_LINES, RecognisedSource, files_of, kind_of
 
 __all__ = ["DUPLICATE_ID", "Archive", "Found", "open_archive"]
 
@@ -38,7 +38,7 @@ class Archive:
     `tweets` has ended.
     """
 
-    def __init__(self, sources: Sequence[Source], separator: str | None, expected_count: int | None) -> None:
+    def __init__(self, sources: Sequence[RecognisedSource], separator: str | None, expected_count: int | None) -> None:
         self._sources = sorted(sources, key=lambda source: source.document is not None)  # X's own archives have no document
         self._separator, self._expected_count = separator, expected_count
         self._names = _short_names([source.path for source in sources])
@@ -74,7 +74,7 @@ class Archive:
             self.kinds.append(Found(source.path, source.in_words, count - count_before))
         self._compare_count(len(first_places))
 
-    def _read(self, source: Source, advance: Advance) -> Iterator[SourceTweet]:
+    def _read(self, source: RecognisedSource, advance: Advance) -> Iterator[SourceTweet]:
         if source.document is None:
             from tweetstyle.sources.x_archive import read_x_archive
 
@@ -141,7 +141,7 @@ def _short_names(paths: Sequence[Path]) -> dict[Path, str]:
     return names
 
 
-def _size(source: Source) -> int:
+def _size(source: RecognisedSource) -> int:
     if source.document is not None:
         return source.document.size
     from tweetstyle.sources.x_archive import size_of

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from tweetstyle.errors import TweetstyleError, closest
 from tweetstyle.records import SourceTweet
-from tweetstyle.sources.documents import Document
+from tweetstyle.sources.documents import TextFile
 from tweetstyle.sources.encodings import lines_in_pieces, split_lines
 from tweetstyle.sources.snowflake import Times
 
@@ -31,7 +31,7 @@ def looks_like_csv(text: str) -> bool:
     return is_header(next(lines, ""))
 
 
-def read_csv(document: Document, name: str, notices: list[str], advance: Callable[[int], object]) -> Iterator[SourceTweet]:
+def read_csv(document: TextFile, name: str, notices: list[str], advance: Callable[[int], object]) -> Iterator[SourceTweet]:
     """Yields the rows of a CSV with a header, in the file's order. Blank rows are not rows.
 
     name: what ids are made from where there is no column of ids. Separators are , ; and tab, the columns are found by their names
@@ -44,7 +44,7 @@ def read_csv(document: Document, name: str, notices: list[str], advance: Callabl
 
 
 class _Rows:
-    def __init__(self, document: Document, name: str, notices: list[str], times: Times) -> None:
+    def __init__(self, document: TextFile, name: str, notices: list[str], times: Times) -> None:
         self._document, self._name, self._notices, self._times = document, name, notices, times
         self._count = self._ruined = self._rounded = 0
         self._first_ruined = ""

@@ -14,7 +14,7 @@ HEAD = 2**16
 """Bytes by which a file is recognised."""
 
 
-class Document(NamedTuple):
+class TextFile(NamedTuple):
     """path: the file on disk; size: bytes of the text, unpacked; member: the name within `path`, where that is a zip."""
 
     path: Path
@@ -47,9 +47,9 @@ class Document(NamedTuple):
             return stream.read(HEAD)
 
 
-def on_disk(path: Path) -> Document:
+def on_disk(path: Path) -> TextFile:
     try:
-        return Document(path, path.stat().st_size)
+        return TextFile(path, path.stat().st_size)
     except OSError as error:
         raise unreadable(path, error) from error
 

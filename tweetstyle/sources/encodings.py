@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.sources.documents import Document
+from tweetstyle.sources.documents import TextFile
 
 LONGEST_LINE = 2**20
 """Characters. No tweet is so long: a file without line ends must not fill the memory."""
@@ -30,7 +30,7 @@ def first_text(head: bytes) -> str:
     return head[mark:].decode(encoding, "replace")
 
 
-def lines_in_pieces(document: Document, notices: list[str], advance: Callable[[int], object]) -> Iterator[str]:
+def lines_in_pieces(document: TextFile, notices: list[str], advance: Callable[[int], object]) -> Iterator[str]:
     r"""Yields the text in pieces of whole lines, each at most about 1.3 million characters. \n, \r\n and \r end a line.
 
     Calls `advance` with the number of bytes just read; adds a notice where the encoding is not UTF-8.
@@ -48,7 +48,7 @@ def lines_in_pieces(document: Document, notices: list[str], advance: Callable[[i
         notices.append(f"{document} is not in UTF-8: it was read as {_IN_WORDS[pieces.encoding]}")
 
 
-def lines_of(document: Document, notices: list[str], advance: Callable[[int], object]) -> Iterator[tuple[int, str]]:
+def lines_of(document: TextFile, notices: list[str], advance: Callable[[int], object]) -> Iterator[tuple[int, str]]:
     """Yields the lines with their numbers, from 1, without their ends."""
     pieces = lines_in_pieces(document, notices, advance)
     for number, line in enumerate(chain.from_iterable(map(split_lines, pieces)), 1):
@@ -78,7 +78,7 @@ def _encoding_of(head: bytes) -> tuple[str, int]:
 class _Pieces:
     """Decodes what is added to it, and keeps back the line that has not ended."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: TextFile) -> None:
         self._document = document
         self.encoding = ""
         self._marked = False

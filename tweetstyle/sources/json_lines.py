@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.records import SourceTweet
 from tweetstyle.sources.csv_source import LONGEST_ID, NAMES, listed
-from tweetstyle.sources.documents import Document
+from tweetstyle.sources.documents import TextFile
 from tweetstyle.sources.encodings import lines_of
 from tweetstyle.sources.json_stream import entries
 from tweetstyle.sources.snowflake import Times
@@ -17,7 +17,7 @@ EXAMPLE = '{"id": "1629000000000000000", "text": "…", "created_at": "2023-02-1
 _HINT = f"a tweet is one object: {EXAMPLE}"
 
 
-def read_json_lines(document: Document, name: str, notices: list[str], advance: Callable[[int], object]) -> Iterator[SourceTweet]:
+def read_json_lines(document: TextFile, name: str, notices: list[str], advance: Callable[[int], object]) -> Iterator[SourceTweet]:
     """Yields the tweets of a file with one JSON object a line; blank lines are not tweets.
 
     name: what ids are made from where an object has none. Calls `advance` with the number of bytes just read; what the user should
@@ -28,7 +28,7 @@ def read_json_lines(document: Document, name: str, notices: list[str], advance: 
     return _tweets(objects, document, name, notices)
 
 
-def read_json_array(document: Document, name: str, notices: list[str], advance: Callable[[int], object]) -> Iterator[SourceTweet]:
+def read_json_array(document: TextFile, name: str, notices: list[str], advance: Callable[[int], object]) -> Iterator[SourceTweet]:
     """As `read_json_lines`, of a file in UTF-8 that is one list of objects; places are entries, not lines."""
 
     def objects() -> Iterator[tuple[int, str, object]]:
@@ -39,7 +39,7 @@ def read_json_array(document: Document, name: str, notices: list[str], advance: 
     return _tweets(objects(), document, name, notices)
 
 
-def _tweets(objects: Iterator[tuple[int, str, object]], document: Document, name: str, notices: list[str]) -> Iterator[SourceTweet]:
+def _tweets(objects: Iterator[tuple[int, str, object]], document: TextFile, name: str, notices: list[str]) -> Iterator[SourceTweet]:
     times = Times(str(document))
     tweets = times.settled(_tweet(*found, name, times) for found in objects)
     first = next(tweets, None)

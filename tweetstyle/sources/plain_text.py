@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.records import SourceTweet
-from tweetstyle.sources.documents import Document
+from tweetstyle.sources.documents import TextFile
 from tweetstyle.sources.encodings import LONGEST_LINE, lines_of
 
 
 def read_plain_text(
-    document: Document, name: str, notices: list[str], advance: Callable[[int], object], separator: str | None = None
+    document: TextFile, name: str, notices: list[str], advance: Callable[[int], object], separator: str | None = None
 ) -> Iterator[SourceTweet]:
     """Yields the tweets, without dates; blank ones are not tweets.
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.sources.containers import FolderMembers, ZipMembers
 from tweetstyle.sources.csv_source import looks_like_csv
-from tweetstyle.sources.documents import Document, on_disk, unreadable
+from tweetstyle.sources.documents import TextFile, on_disk, unreadable
 from tweetstyle.sources.encodings import first_text
 
 X_ARCHIVE, CSV, JSON_LINES, JSON_ARRAY, PLAIN_TEXT = "X's archive", "CSV", "JSON Lines", "a JSON array", "plain text"
@@ -34,12 +34,12 @@ _OTHER_FORMATS = (
 )
 
 
-class Source(NamedTuple):
+class RecognisedSource(NamedTuple):
     """path: as it was named; kind: one of the kinds above; document: what is to be read, None for X's archive."""
 
     path: Path
     kind: str
-    document: Document | None
+    document: TextFile | None
 
     @property
     def in_words(self) -> str:
@@ -48,7 +48,7 @@ class Source(NamedTuple):
         return f"{self.kind} in a zip" if self.document.member else self.kind
 
 
-def kind_of(path: Path) -> Source:
+def kind_of(path: Path) -> RecognisedSource:
     """Looks at the names in a folder or a zip, and at the first 64 KiB of a file.
 
     Raises TweetstyleError for what is none of the kinds.
@@ -59,12 +59,12 @@ def kind_of(path: Path) -> Source:
     head = document.head()
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _kind_of_zip(path)
-    return Source(path, _kind_of_text(document, head), document)
+    return RecognisedSource(path, _kind_of_text(document, head), document)
 
 
-def _kind_of_folder(path: Path) -> Source:
+def _kind_of_folder(path: Path) -> RecognisedSource:
     if _is_x_archive(FolderMembers(path).names):
-        return Source(path, X_ARCHIVE, None)
+        return RecognisedSource(path, X_ARCHIVE, None)
     if (path / "tweets.csv").is_file():
         return kind_of(path / "tweets.csv")._replace(path=path)
     try:
@@ -79,10 +79,10 @@ def _is_x_archive(names: Iterable[str]) -> bool:
     return any(_X_MEMBER.fullmatch(name) and not name.startswith("__MACOSX/") for name in names)
 
 
-def _kind_of_zip(path: Path) -> Source:
+def _kind_of_zip(path: Path) -> RecognisedSource:
     with ZipMembers(path) as archive:
         if _is_x_archive(archive.names):
-            return Source(path, X_ARCHIVE, None)
+            return RecognisedSource(path, X_ARCHIVE, None)
         if "xl/workbook.xml" in archive.names:
             raise TweetstyleError("is an Excel file", where=str(path), hint="save it as CSV UTF-8, the column of ids as text")
         texts = [name for name in archive.names if _is_text(name)]
@@ -91,8 +91,8 @@ def _kind_of_zip(path: Path) -> Source:
         if len(texts) != 1:
             what = f"the zip holds {len(texts)} files that could be tweets" if texts else "the zip holds no tweets that can be read"
             raise TweetstyleError(what, where=str(path), hint=f"name {READABLE}; another zip holds one file of text only")
-        document = Document(path, archive.size(texts[0]), texts[0])
-    return Source(path, _kind_of_text(document, document.head()), document)
+        document = TextFile(path, archive.size(texts[0]), texts[0])
+    return RecognisedSource(path, _kind_of_text(document, document.head()), document)
 
 
 def _is_text(name: str) -> bool:
@@ -101,7 +101,7 @@ def _is_text(name: str) -> bool:
     return inside.suffix.lower() in _TEXT_SUFFIXES and inside.parts[0] != "__MACOSX" and not inside.name.startswith(".")
 
 
-def _kind_of_text(document: Document, head: bytes) -> str:
+def _kind_of_text(document: TextFile, head: bytes) -> str:
     where = str(document)
     for magic, what, hint in _OTHER_FORMATS:
         if head.startswith(magic):

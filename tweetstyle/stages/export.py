@@ -31,10 +31,10 @@ def export_stage(run: Run) -> Stage:
 
 
 def _export(run: Run) -> Done:
-    from tweetstyle.progress import Bar
     from tweetstyle.export import export
     from tweetstyle.inference.llama_cpp import score_gguf
     from tweetstyle.model.imatrix import read_imatrix
+    from tweetstyle.progress import Bar
 
     recipe, directory, trained = run.recipe, run.recipe.export_directory, as_trained(run)
     sample, _ = scored_sample(run, trained, ["validation"], recipe.export.gate_tweets)

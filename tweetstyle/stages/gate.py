@@ -12,7 +12,7 @@ from tweetstyle.stages.stage import Done
 
 if TYPE_CHECKING:
     from tweetstyle.run import Run
-    from tweetstyle.verify.checks import Check
+    from tweetstyle.verify.checks import GateCheck
 
 
 def verified(run: Run, gguf: dict[str, Path], facts: dict[str, Any]) -> Done:
@@ -29,7 +29,7 @@ def _remove_parity(directory: Path) -> None:
         (directory / stale).unlink(missing_ok=True)
 
 
-def _written(run: Run, gguf: dict[str, Path], facts: dict[str, Any], checks: list[Check] | None) -> Done:
+def _written(run: Run, gguf: dict[str, Path], facts: dict[str, Any], checks: list[GateCheck] | None) -> Done:
     """checks: None where there is no gate."""
     from tweetstyle.export import write_modelfile
     from tweetstyle.export.model_card import write_model_card
@@ -44,19 +44,19 @@ def _written(run: Run, gguf: dict[str, Path], facts: dict[str, Any], checks: lis
     return [*gguf.values(), *(path for path in beside if path.is_file())], facts
 
 
-def _checks(run: Run, gguf: dict[str, Path], merge_base: str) -> list[Check]:
-    from tweetstyle.verify.gate import Trained, verify
+def _checks(run: Run, gguf: dict[str, Path], merge_base: str) -> list[GateCheck]:
+    from tweetstyle.verify.gate import TrainedModel, verify
     from tweetstyle.verify.reference import MergedWeights
 
     recipe, trained = run.recipe, as_trained(run)
     sample, nats = scored_sample(run, trained, ["test", "validation"], recipe.export.gate_tweets)
     nf4 = trained.nf4 if merge_base == "dequantised_nf4" and run.adapter else None
     merged = MergedWeights(weights(run), run.adapter, nf4)
-    held = Trained(merged, run.template, run.base.tokenizer, sample, nats)
+    held = TrainedModel(merged, run.template, run.base.tokenizer, sample, nats)
     return verify(held, gguf, recipe.export_directory / "Modelfile", recipe.sampling, recipe.export, recipe.evaluation)
 
 
-def _those_that_passed(run: Run, gguf: dict[str, Path], checks: list[Check]) -> dict[str, Path]:
+def _those_that_passed(run: Run, gguf: dict[str, Path], checks: list[GateCheck]) -> dict[str, Path]:
     """Type → file, of those that are left; the others are set aside. Raises TweetstyleError where none is."""
     from tweetstyle.verify.gate import rejected_types, remarks, set_aside
     from tweetstyle.verify.page import verdict, write_parity

@@ -16,11 +16,10 @@ from tweetstyle.plan.lesson import carried_out
 from tweetstyle.prompt.template import Template
 from tweetstyle.recipe import Model, Training
 from tweetstyle.train.checks import check_documents, check_held_out, check_model
-from tweetstyle.train.inputs import FitPlan, Run
+from tweetstyle.train.inputs import FitInputs, FitPlan
 
 if TYPE_CHECKING:
     from tweetstyle.train.checkpoints import Checkpoint
-    from tweetstyle.train.metrics import Metrics
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,9 @@ def fit(
     make_directory(directory)
     metrics = Metrics(directory / "metrics.jsonl")
     plan = _plan(documents, end, base, model, training)
-    run = Run(base, template, model, plan.schedule.training, documents, held_out, plan, directory, metrics, (train, validation), validated)
+    run = FitInputs(
+        base, template, model, plan.schedule.training, documents, held_out, plan, directory, metrics, (train, validation), validated
+    )
     newest = resume_point(directory, metrics)
     if not (newest and newest.finished):
         _train(run, newest)
@@ -122,7 +123,7 @@ def _plan(documents: list[Document], end: int, base: BaseModel, model: Model, tr
     )
 
 
-def _train(run: Run, newest: Checkpoint | None) -> None:
+def _train(run: FitInputs, newest: Checkpoint | None) -> None:
     from tweetstyle.train.callback import TrainingProgress
     from tweetstyle.train.disk_space import one_message_where_the_disk_is_full
     from tweetstyle.train.library_output import chatter_to, prepare_environment
@@ -142,7 +143,7 @@ def _train(run: Run, newest: Checkpoint | None) -> None:
         raise TweetstyleError(what, where=str(run.directory), hint="run the same command again: it goes on from there")
 
 
-def _finish(run: Run) -> FitResult:
+def _finish(run: FitInputs) -> FitResult:
     from rich.console import Console
 
     from tweetstyle.train.checkpoints import complete_checkpoints, prune, write_final_model

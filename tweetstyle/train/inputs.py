@@ -37,7 +37,7 @@ class FitPlan:
 
 
 @dataclass(frozen=True)
-class Run:
+class FitInputs:
     """What a run is made of."""
 
     base: BaseModel

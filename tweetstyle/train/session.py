@@ -26,10 +26,10 @@ from tweetstyle.train.samples import sample_writer
 from tweetstyle.train.scoring import largest_batch, score
 
 if TYPE_CHECKING:
-    from tweetstyle.train.inputs import Run
+    from tweetstyle.train.inputs import FitInputs
 
 
-def sit(run: Run, newest: Checkpoint | None, progress: TrainingProgress) -> int | None:
+def sit(run: FitInputs, newest: Checkpoint | None, progress: TrainingProgress) -> int | None:
     """Gives back the step at which the run was interrupted, or None where it came to its end. Leaves no model in memory.
 
     Raises TweetstyleError for what the machine cannot do, for a checkpoint that is forged, and where a batch of 1 does not fit.
@@ -45,7 +45,7 @@ def sit(run: Run, newest: Checkpoint | None, progress: TrainingProgress) -> int 
 class _Sitting:
     """The loaded model, and the settings under which it fits: the recipe's, or with a smaller batch."""
 
-    def __init__(self, run: Run, progress: TrainingProgress) -> None:
+    def __init__(self, run: FitInputs, progress: TrainingProgress) -> None:
         self.run, self.progress = run, progress
         self.training = backoff.remembered(run.directory, run.training)
         if self.training != run.training:
@@ -125,7 +125,7 @@ class _Sitting:
         return trainer.state.global_step if keeper.interrupted_by and not keeper.finished else None
 
 
-def _keeper(run: Run, training: Training, progress: TrainingProgress) -> RunKeeper:
+def _keeper(run: FitInputs, training: Training, progress: TrainingProgress) -> RunKeeper:
     validate = partial(score, documents=run.held_out, pad_id=run.base.pad_id)
     write = sample_writer(run.base, run.template, training, *run.splits) if training.samples else None
     usual = usual_rate(run.model.method, run.base.config["hidden_size"])

@@ -20,7 +20,7 @@ model computes in bfloat16 when it is scored as it was trained: up to 0.0023, wh
 
 
 @dataclass(frozen=True)
-class Check:
+class GateCheck:
     """name: tokens, tokens in Ollama, conversion, training or stop; type: of the GGUF that was looked at.
 
     passed: None where it could not be made; why then says so, as it says what failed. limits: figure → the most that it may be.
@@ -38,8 +38,8 @@ class Check:
         return {True: "passed", False: "failed", None: "not made"}[self.passed]
 
 
-def within(name: str, type: str, figures: dict[str, float | int | str], limits: dict[str, float]) -> Check:
+def within(name: str, type: str, figures: dict[str, float | int | str], limits: dict[str, float]) -> GateCheck:
     """A check whose figures may not be above their limits; one that is no number is above every limit."""
     above = [key for key, limit in limits.items() if not figures[key] <= limit]
     why = "; ".join(f"{key} is {figures[key]:.3g}, above {limits[key]:g}" for key in above)
-    return Check(name, type, not above, figures, limits, why)
+    return GateCheck(name, type, not above, figures, limits, why)

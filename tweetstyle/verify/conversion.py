@@ -12,12 +12,12 @@ from tweetstyle.inference.llama_cpp import Logits, document_batches, loss
 from tweetstyle.inference.prefixes import first_scored
 from tweetstyle.recipe import Evaluation
 from tweetstyle.statistics.intervals import bootstrap_t
-from tweetstyle.verify.checks import BITS_LIMITS, KL_LIMITS, Check, within
+from tweetstyle.verify.checks import BITS_LIMITS, KL_LIMITS, GateCheck, within
 from tweetstyle.verify.reference import Reference
 
 
 @dataclass(frozen=True)
-class Compared:
+class ConversionScores:
     """divergence, same_top: float and bool [scored tokens]; nats: float64 [documents], the GGUF's losses.
 
     ends, expected_ends: float64 [documents], nats of the last token of each, a tweet's end, by the GGUF and by the reference.
@@ -30,7 +30,7 @@ class Compared:
     expected_ends: np.ndarray
 
 
-def compare(logits: Logits, reference: Reference, advance: Callable[[int], None] = lambda tokens: None) -> Compared:
+def compare(logits: Logits, reference: Reference, advance: Callable[[int], None] = lambda tokens: None) -> ConversionScores:
     """One pass over the reference's documents; a batch's logits are held at a time. advance: called with the tokens just read."""
     documents = reference.documents
     (nats, ends, expected_ends), divergences, same = np.zeros((3, len(documents))), [], []
@@ -46,7 +46,7 @@ def compare(logits: Logits, reference: Reference, advance: Callable[[int], None]
             ends[index], expected_ends[index] = loss(found, token), -_log_softmax(row)[token]
             next(predicted)  # what follows the last token is not asked
         advance(sum(len(d.ids) for d in chosen))
-    return Compared(np.array(divergences), np.array(same), nats, ends, expected_ends)
+    return ConversionScores(np.array(divergences), np.array(same), nats, ends, expected_ends)
 
 
 def divergence(expected: np.ndarray, found: np.ndarray) -> float:
@@ -55,7 +55,7 @@ def divergence(expected: np.ndarray, found: np.ndarray) -> float:
     return float((np.exp(p) * (p - q)).sum())
 
 
-def conversion(compared: Compared, type: str, documents: int) -> Check:
+def conversion(compared: ConversionScores, type: str, documents: int) -> GateCheck:
     """llama.cpp's own figures of a conversion (its --kl-divergence): mean, median and 99.9% KL in nats, share of equal first choices."""
     kl = compared.divergence
     figures = {
@@ -69,7 +69,7 @@ def conversion(compared: Compared, type: str, documents: int) -> Check:
     return within("conversion", type, figures, {"mean KL": KL_LIMITS[type]})
 
 
-def training(compared: Compared, type: str, sample: HeldOut, as_trained: np.ndarray, evaluation: Evaluation) -> Check:
+def training(compared: ConversionScores, type: str, sample: HeldOut, as_trained: np.ndarray, evaluation: Evaluation) -> GateCheck:
     """Bits per byte that the GGUF loses against the model as it was trained. as_trained: nats, float64 [documents]."""
     bits = (compared.nats - as_trained) / np.log(2)
     interval = bootstrap_t(

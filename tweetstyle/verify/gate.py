@@ -15,7 +15,7 @@ from tweetstyle.model.tokenizer import Tokenizer
 from tweetstyle.progress import Bar
 from tweetstyle.prompt.template import Template
 from tweetstyle.recipe import Evaluation, Export, Sampling
-from tweetstyle.verify.checks import Check
+from tweetstyle.verify.checks import GateCheck
 from tweetstyle.verify.conversion import compare, conversion, training
 from tweetstyle.verify.reference import MergedWeights, Reference
 from tweetstyle.verify.stop import judged_by_training, stops
@@ -25,7 +25,7 @@ REJECTED = ".rejected"
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedModel:
     """What the files are held against. weights: merged as they were exported; sample: held-out tweets.
 
     nats: float64 [n], the sample's losses under the model as it was trained; None where nobody wrote them down.
@@ -39,8 +39,8 @@ class Trained:
 
 
 def verify(
-    trained: Trained, gguf: dict[str, Path], modelfile: Path | None, sampling: Sampling, section: Export, evaluation: Evaluation
-) -> list[Check]:
+    trained: TrainedModel, gguf: dict[str, Path], modelfile: Path | None, sampling: Sampling, section: Export, evaluation: Evaluation
+) -> list[GateCheck]:
     """All checks of all files. gguf: type → file; modelfile: names one of them, and is what a running Ollama is asked through.
 
     Raises TweetstyleError for a file that llama.cpp does not load at all.
@@ -48,7 +48,7 @@ def verify(
     sample, template = trained.sample, trained.template
     tokens = sum(len(document.ids) for document in sample.documents)
     layers = trained.weights.llama.layers
-    checks: list[Check] = []
+    checks: list[GateCheck] = []
     with Bar("gate: reference", layers, "layers") as bar:
         reference = Reference(trained.weights, sample.documents, bar.advance)
     if any(isinstance(tensor, Nf4Tensor) for tensor in trained.weights.stored.values()):
@@ -59,7 +59,7 @@ def verify(
             compared = compare(logits, reference, bar.advance)
         checks.append(conversion(compared, type, len(sample.documents)))
         if trained.nats is None:
-            checks.append(Check("training", type, None, {}, why="nobody wrote down what the model said when it was trained"))
+            checks.append(GateCheck("training", type, None, {}, why="nobody wrote down what the model said when it was trained"))
         else:
             checks.append(training(compared, type, sample, trained.nats, evaluation))
         with Bar(f"gate: {type} answers", section.gate_answers, "answers") as bar:
@@ -72,7 +72,7 @@ def verify(
     return checks
 
 
-def four_bits(weights: MergedWeights, type: str) -> Check:
+def four_bits(weights: MergedWeights, type: str) -> GateCheck:
     """Whether the 4-bit weights that the adapter was merged into are those of the training, by the digest of each linear.
 
     Not failed where some differ, for they may in a last bit that another device rounds otherwise: whether it matters, `training` says.
@@ -80,12 +80,12 @@ def four_bits(weights: MergedWeights, type: str) -> Check:
     linears = [tensor for tensor in weights.stored.values() if isinstance(tensor, Nf4Tensor)]
     different = [tensor.name for tensor in linears if tensor.digest() != tensor.quantised_as["digest"]]
     why = f"{len(different)} of {len(linears)} linears differ from the training's, first {different[0]}" if different else ""
-    return Check(
+    return GateCheck(
         "four bits", type, None if different else True, {"linears": len(linears), "different": len(different)}, {"different": 0}, why
     )
 
 
-def rejected_types(checks: Sequence[Check]) -> dict[str, str]:
+def rejected_types(checks: Sequence[GateCheck]) -> dict[str, str]:
     """type → why, of the files that failed a check."""
     failed: dict[str, list[str]] = {}
     for check in checks:
@@ -94,7 +94,7 @@ def rejected_types(checks: Sequence[Check]) -> dict[str, str]:
     return {type: "; ".join(reasons) for type, reasons in failed.items()}
 
 
-def remarks(checks: Sequence[Check]) -> dict[str, str]:
+def remarks(checks: Sequence[GateCheck]) -> dict[str, str]:
     """type → what is to be known of files that passed nevertheless."""
     return {check.type: f"{check.name}: {check.why}" for check in checks if check.passed and check.why}
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from tweetstyle import __version__
 from tweetstyle.files import complete_file
 from tweetstyle.pages.style import STYLE
-from tweetstyle.verify.checks import Check
+from tweetstyle.verify.checks import GateCheck
 
 SCHEMA = 1
 SECURITY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -26,7 +26,7 @@ MEANING = {
 }
 
 
-def write_parity(checks: Sequence[Check], directory: Path, name: str) -> None:
+def write_parity(checks: Sequence[GateCheck], directory: Path, name: str) -> None:
     """directory/parity.json (every check, figure, limit, verdict) and directory/parity.html (for a person; no tweet stands in it)."""
     content = {
         "schema": SCHEMA,
@@ -42,7 +42,7 @@ def write_parity(checks: Sequence[Check], directory: Path, name: str) -> None:
         stream.write(page(checks, name))
 
 
-def verdict(checks: Sequence[Check]) -> str:
+def verdict(checks: Sequence[GateCheck]) -> str:
     """The whole in one or two sentences."""
     types = list(dict.fromkeys(check.type for check in checks))
     failed = [type for type in types if any(check.passed is False for check in checks if check.type == type)]
@@ -59,7 +59,7 @@ def verdict(checks: Sequence[Check]) -> str:
     return " ".join(sentences)
 
 
-def page(checks: Sequence[Check], name: str) -> str:
+def page(checks: Sequence[GateCheck], name: str) -> str:
     """A self-contained HTML document: nothing is fetched, no script runs."""
     return f"""<!doctype html>
 <html lang="en">
@@ -81,7 +81,7 @@ def page(checks: Sequence[Check], name: str) -> str:
 """
 
 
-def _section(name: str, checks: Sequence[Check]) -> str:
+def _section(name: str, checks: Sequence[GateCheck]) -> str:
     if not checks:
         return ""
     heading = f"<h2>{escape(name.capitalize() if name.islower() else name[0].upper() + name[1:])}</h2><p>{escape(MEANING[name])}</p>"
@@ -92,13 +92,13 @@ def _section(name: str, checks: Sequence[Check]) -> str:
     return heading + f'<div class="wide"><table class="stack">{table}</table></div>' + "".join(_reasons(checks))
 
 
-def _row(check: Check, keys: Sequence[str]) -> str:
+def _row(check: GateCheck, keys: Sequence[str]) -> str:
     cells = "".join(f'<td class="number" data-name="{escape(key)}">{_figure(check, key)}</td>' for key in keys)
     tone = {True: ' class="good"', False: ' class="bad"', None: ""}[check.passed]
     return f"<tr{tone if check.passed is False else ''}><td>{escape(check.type)}</td><td{tone}>{check.verdict}</td>{cells}</tr>"
 
 
-def _figure(check: Check, key: str) -> str:
+def _figure(check: GateCheck, key: str) -> str:
     if key not in check.figures:
         return ""
     value = check.figures[key]
@@ -106,7 +106,7 @@ def _figure(check: Check, key: str) -> str:
     return f"{shown} <span class='soft'>(at most {check.limits[key]:g})</span>" if key in check.limits else shown
 
 
-def _reasons(checks: Sequence[Check]) -> Iterator[str]:
+def _reasons(checks: Sequence[GateCheck]) -> Iterator[str]:
     for check in checks:
         if check.why:
             tone = "warning" if check.passed is False else "soft"

@@ -90,7 +90,7 @@ class Reference:
         states = self._embedded(weights.stored["model.embed_tokens.weight"], groups)
         for layer in range(self.llama.layers):
             names = {name: f"model.layers.{layer}.{name}.weight" for name in LAYER_TENSORS}
-            run = Layer(self.llama, {name: self._tensor(weights, full) for name, full in names.items()})
+            run = DecoderLayer(self.llama, {name: self._tensor(weights, full) for name, full in names.items()})
             states = [run(state) for state in states]
             del run  # before the next one is read
             advance(1)
@@ -124,7 +124,7 @@ class Reference:
         return torch.from_numpy(weights(name)).to(self._device)
 
 
-class Layer:
+class DecoderLayer:
     """One decoder layer. Padding stands on the right, where causal attention does not look."""
 
     def __init__(self, llama: Llama, weights: dict[str, torch.Tensor]) -> None:

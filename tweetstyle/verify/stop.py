@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from tweetstyle.inference.chat import Speaker
+from tweetstyle.inference.chat import ChatModel
 from tweetstyle.inference.llama_cpp import usable_threads
 from tweetstyle.prompt.chat_template import Turn
 from tweetstyle.prompt.template import NO_TOPIC, Literally, Template
 from tweetstyle.recipe import Sampling
 from tweetstyle.records import Tweet
-from tweetstyle.verify.checks import Check, within
-from tweetstyle.verify.conversion import Compared
+from tweetstyle.verify.checks import GateCheck, within
+from tweetstyle.verify.conversion import ConversionScores
 
 SEED = 20
 CUT_IN = 20
@@ -31,11 +31,11 @@ SHORTEST_MARK = 4
 
 def stops(
     gguf: Path, type: str, template: Template, sampling: Sampling, tweets: Sequence[Tweet], answers: int, advance: Callable[[int], None]
-) -> Check:
+) -> GateCheck:
     """Sampled as the recipe says, seeded, half of them on held-out tweets' topics; in a conversation all on held-out messages, half of
     them as a second turn. Without the Modelfile's stop texts, so that it is the model which ends. More than one in CUT_IN cut at
     num_predict, or one that holds a text of the prompt, fails."""
-    speaker = Speaker(gguf, replace(template, stops=()), sampling, threads=usable_threads())
+    speaker = ChatModel(gguf, replace(template, stops=()), sampling, threads=usable_threads())
     cut, telling = 0, []
     for number in range(answers):
         speaker.sampling = sampling.model_copy(update={"seed": SEED + number})
@@ -51,7 +51,7 @@ def stops(
     return replace(found, why="; ".join(words) if found.passed is False else "")
 
 
-def judged_by_training(check: Check, compared: Compared) -> Check:
+def judged_by_training(check: GateCheck, compared: ConversionScores) -> GateCheck:
     """The check `stops` held against the trained model, by the chance that each gives to a tweet's end after held-out tweets.
 
     Answers that go on, or hold the prompt's text, are the export's fault only where the file gives the end less of a chance than the

@@ -13,7 +13,7 @@ from tweetstyle.model.tokenizer import Tokenizer
 from tweetstyle.prompt.chat_template import Turn
 from tweetstyle.prompt.template import NO_TOPIC, Template
 from tweetstyle.records import Tweet
-from tweetstyle.verify.checks import Check
+from tweetstyle.verify.checks import GateCheck
 
 IN_HISTORY = 4
 """One hard string in so many is also asked on a second turn: each is one more question to Ollama."""
@@ -21,7 +21,7 @@ SHOWN = 60
 """Characters of a string that is shown where it comes apart."""
 
 
-def tokens_in_llama_cpp(logits: Logits, type: str, template: Template, tokenizer: Tokenizer, tweets: Iterable[Tweet]) -> Check:
+def tokens_in_llama_cpp(logits: Logits, type: str, template: Template, tokenizer: Tokenizer, tweets: Iterable[Tweet]) -> GateCheck:
     """Prompts, whose special tokens are read, and tweets, whose are not; and that llama.cpp ends an answer where training did."""
     different, count = [], 0
     for message, history in asked(template, tweets):
@@ -38,7 +38,7 @@ def tokens_in_llama_cpp(logits: Logits, type: str, template: Template, tokenizer
 
 def tokens_in_ollama(
     modelfile: Path, type: str, template: Template, tokenizer: Tokenizer, tweets: Iterable[Tweet], advance: Callable[[int], None]
-) -> Check:
+) -> GateCheck:
     """The same prompts asked of the running Ollama, under a name that is removed again; not made where none runs.
 
     Each is read by the model, whole, and one token written: some hundreds of prompts on a processor take minutes. On two cores that others
@@ -49,7 +49,7 @@ def tokens_in_ollama(
         client = OllamaClient()
         version = client.version()
     except TweetstyleError as error:
-        return Check("tokens in Ollama", type, None, {}, why=str(error).splitlines()[0])
+        return GateCheck("tokens in Ollama", type, None, {}, why=str(error).splitlines()[0])
     name = f"tweetstyle-verify-{os.getpid()}"
     client.create(name, modelfile)
     different, count, options = [], 0, {"num_predict": 1, "num_thread": usable_threads()}
@@ -70,7 +70,7 @@ def tokens_in_ollama(
     finally:
         client.delete(name)
     found = _check("tokens in Ollama", type, count, different, "")
-    return Check(found.name, type, found.passed, found.figures | {"Ollama": version}, found.limits, found.why)
+    return GateCheck(found.name, type, found.passed, found.figures | {"Ollama": version}, found.limits, found.why)
 
 
 def asked(template: Template, tweets: Iterable[Tweet]) -> Iterator[tuple[str, list[Turn]]]:
@@ -98,12 +98,12 @@ def _fed(answer: dict, ids: list[int], add_bos: bool) -> bool:
     return answer["prompt_eval_count"] == len(ids) and context[:whole] == known[:whole]
 
 
-def _check(name: str, type: str, count: int, different: list[str], why: str) -> Check:
+def _check(name: str, type: str, count: int, different: list[str], why: str) -> GateCheck:
     figures = {"strings": count, "different": len(different)}
     if different:
         first = ascii(different[0][:SHOWN]) if different[0] in HARD_STRINGS else "a held-out tweet"
         why = f"{len(different)} of {count} strings have other ids than in training, first {first}"
-    return Check(name, type, not why, figures, {"different": 0}, why)
+    return GateCheck(name, type, not why, figures, {"different": 0}, why)
 
 
 EMOJI = (
