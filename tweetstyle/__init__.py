@@ -1,3 +1,3 @@
-"""tweetstyle: learn one person's writing style from their tweets, and prove that what was trained is what Ollama says."""
+"""Learn one person's writing style from their tweets and export it for Ollama."""
 
 __version__ = "0.1.0"

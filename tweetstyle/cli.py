@@ -1,4 +1,4 @@
-"""The doors: `tweetstyle-fit recipe.yaml` walks the whole run, `tweetstyle VERB recipe.yaml` one stage of it."""
+"""Commands and their options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Output for the terminal: text in any encoding, wrapped at words; sizes, counts and percentages."""
+"""Terminal output: any encoding, wrapped at words; sizes, counts, percentages."""
 
 from __future__ import annotations
 

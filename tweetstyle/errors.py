@@ -1,4 +1,4 @@
-"""The one error that a person is meant to read."""
+"""TweetstyleError: what is wrong, where, and what to do about it."""
 
 from __future__ import annotations
 

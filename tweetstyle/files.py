@@ -1,4 +1,4 @@
-"""Outputs that are complete or absent (temporary sibling, fsync, rename), and small files read back."""
+"""Files that are complete or absent, fingerprints, and small files read back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A stage's manifest: what it was made from, with which settings, and what it made. Written last, so that it means complete."""
+"""What a stage was made from; written last, so a manifest means complete."""
 
 from __future__ import annotations
 

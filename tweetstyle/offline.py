@@ -1,4 +1,4 @@
-"""Keeps libraries off the network, and tells this machine's own addresses from others."""
+"""Keeps libraries off the network; tells this machine's addresses from others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the commands do: a whole run (archive → prepare → fit → evaluate → export) or one stage of it.
+"""What the commands do: a whole run, one stage, a dry run, the plan, doctor, chat.
 
 Skips stages that are up to date, and refuses before the start what would fail later.
 """

@@ -1,4 +1,4 @@
-"""Progress bars: what is done, how much of it, time elapsed and remaining."""
+"""Progress bars: done, total, time elapsed and remaining."""
 
 from __future__ import annotations
 

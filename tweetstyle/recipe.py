@@ -1,4 +1,4 @@
-"""The recipe: what is asked of a run. Every default of the program stands here and nowhere else."""
+"""The recipe's sections, fields and defaults. Every default is here, once."""
 
 from __future__ import annotations
 

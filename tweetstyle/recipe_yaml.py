@@ -1,4 +1,4 @@
-"""Reads a recipe's YAML and tells every problem at once: file, line, dotted key, what is wrong, what to write."""
+"""Reads a recipe; every problem at once, with line, key and what to write."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plain records that pass from one stage to the next."""
+"""The records that pass between stages: source tweets, tweets, dropped tweets."""
 
 from __future__ import annotations
 

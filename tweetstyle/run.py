@@ -1,4 +1,4 @@
-"""A run: a recipe with its paths, base model and prompt template, and what the command was told to do again."""
+"""A run: a recipe with its paths, base model and prompt template."""
 
 from __future__ import annotations
 

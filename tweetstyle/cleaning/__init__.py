@@ -1,0 +1,1 @@
+"""The rules that decide which tweets are kept, and with what text."""

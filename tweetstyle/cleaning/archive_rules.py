@@ -1,4 +1,4 @@
-"""The rules that look at the whole archive: repeated templates, a cap on stock replies, other languages, twins."""
+"""Rules over the whole archive: templates, stock replies, languages, duplicates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Reasons for dropped tweets, counted; refuses an archive with too few left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What apps write in a person's name, and the greetings and thanks that anyone writes."""
+"""Phrases that apps post, and greetings and thanks that anyone writes."""
 
 from __future__ import annotations
 

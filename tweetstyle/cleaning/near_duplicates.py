@@ -1,4 +1,4 @@
-"""Near-duplicate tweets: MinHash candidates over character 5-grams, compared exactly; the earliest is kept."""
+"""Near-duplicates: MinHash over character 5-grams, compared exactly; the first stays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A text less entities, reply mentions and X's own links; casing, spacing, punctuation and emoji stay byte for byte."""
+"""A tweet's text without entities, reply mentions and X's own links."""
 
 from __future__ import annotations
 

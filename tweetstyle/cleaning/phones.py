@@ -1,4 +1,4 @@
-"""Telephone numbers in a text, told from years, ids, prices, scores and dates."""
+"""Telephone numbers in a text, not years, ids, prices, scores or dates."""
 
 from __future__ import annotations
 

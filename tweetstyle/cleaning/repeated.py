@@ -1,4 +1,4 @@
-"""What one tweet does not show: texts that an app fills in again and again, and which of many stock replies stay."""
+"""Templates that apps fill in again and again, and which stock replies stay."""
 
 from __future__ import annotations
 

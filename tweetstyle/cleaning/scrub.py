@@ -1,4 +1,4 @@
-"""Personal data in a text: e-mail addresses, telephone numbers, bank accounts, cards and keys become placeholders.
+"""Replaces e-mail addresses, phone numbers, bank accounts, cards and keys.
 
 Every pattern waits behind a cheap test, for hardly any tweet has such a thing.
 """

@@ -1,0 +1,1 @@
+"""Tweets as training and evaluation read them."""

@@ -1,4 +1,4 @@
-"""Tweets as the token ids and labels that training and validation read."""
+"""Tweets as the token ids and labels of training and validation."""
 
 from __future__ import annotations
 

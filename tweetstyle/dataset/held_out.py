@@ -1,5 +1,4 @@
-"""The held-out tweets on which models are compared, as they are scored: without a topic, which would leak the tweet; in a conversation
-given the message that they answer."""
+"""Held-out tweets as they are scored: without a topic, which would leak the tweet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The message that each tweet answers, in files of their own beside the splits: written by playback, read by training and evaluation."""
+"""The synthetic message that each tweet answers, in a file beside each split."""
 
 from __future__ import annotations
 

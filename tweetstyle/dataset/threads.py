@@ -1,4 +1,4 @@
-"""What a tweet answers: splits read as training and scoring need them, and the author's threads as conversations."""
+"""What a tweet answers: threads of the author as conversations."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What `make demo` needs beside the package proper: a small real base model, and a look at what was learned."""
+"""What `make demo` needs beside the package."""

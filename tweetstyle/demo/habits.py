@@ -1,4 +1,4 @@
-"""The sample author's habits of style, as a program counts them."""
+"""The sample author's habits of style, counted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was learned, to look at: tweets of the base and the tuned model beside real ones on the same subjects, and the verdict.
+"""Prints tweets of the base and the tuned model beside real ones, and the verdict.
 
 python -m tweetstyle.demo.show recipes/demo.yaml
 """

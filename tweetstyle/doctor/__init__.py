@@ -1,5 +1,4 @@
-"""doctor: whether this machine, its packages and a base model can do what a recipe asks. Each family of checks observes first, and then
-decides by a pure function over what was observed. Nothing is written, and torch is not imported."""
+"""Checks whether this machine and its packages can do what a recipe needs."""
 
 from __future__ import annotations
 

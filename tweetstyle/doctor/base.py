@@ -1,4 +1,4 @@
-"""Whether a base model fits the recipe: its number format, method, tokenizer and special tokens."""
+"""Does the base model fit the recipe: number format, method, tokenizer, tokens?"""
 
 from __future__ import annotations
 

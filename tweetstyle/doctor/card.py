@@ -1,4 +1,4 @@
-"""Whether card, driver and torch go together, whether the run fits, and who holds the rest of the card."""
+"""Do card, driver and torch go together; does the run fit; who uses the rest?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a C compiler and Python's headers are there: Triton compiles its driver with them before its first kernel."""
+"""Are a C compiler and Python's headers there? Triton compiles with them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Disk, memory, permissions, clock and network settings: what is observed, and whether it is enough."""
+"""Disk, memory, permissions, clock and network settings of this machine."""
 
 from __future__ import annotations
 

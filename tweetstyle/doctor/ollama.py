@@ -1,4 +1,4 @@
-"""Whether the Ollama of this machine can use its card, and renders prompts by the Modelfile's template."""
+"""Can Ollama use the card, and does it render the Modelfile's template?"""
 
 from __future__ import annotations
 

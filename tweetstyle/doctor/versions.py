@@ -1,4 +1,4 @@
-"""Whether the installed packages go together: by what each says of the others, and by what is known to break."""
+"""Do the installed packages go together?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does it write like the author? How well it predicts tweets it has never seen, and what it writes itself, against real ones."""
+"""Measures whether the model writes like the author."""
 
 from __future__ import annotations
 

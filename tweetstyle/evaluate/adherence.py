@@ -1,4 +1,4 @@
-"""Whether the tweets are about their topic, and whether the gain is for this author or for tweets in general."""
+"""Are the tweets about their topic, and is the gain for this author alone?"""
 
 from __future__ import annotations
 

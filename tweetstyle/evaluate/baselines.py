@@ -1,4 +1,4 @@
-"""What the tuned model has to beat: the base model with several prompts, and an n-gram model."""
+"""What the tuned model has to beat: the base model prompted, an n-gram model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several runs side by side, on the same held-out tweets, with paired intervals against the first."""
+"""Compares runs on the same held-out tweets, with paired intervals."""
 
 from __future__ import annotations
 

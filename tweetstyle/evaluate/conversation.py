@@ -1,4 +1,4 @@
-"""Does it answer its message? Likelihoods of tweets after their own and after other messages, and how models are prompted."""
+"""Does the model answer its message? Likelihoods after right and wrong messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conversations with the model: scripted openings and how its answers are judged."""
+"""Scripted conversations with the model, and what its answers are judged by."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Habits of writing that a program can count, found in the author's own archive: letters, punctuation, emoji, openings, closings."""
+"""Countable habits of writing: letters, punctuation, emoji, openings, closings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts of two or more writers side by side, at equal numbers, lengths and periods, so that none of these tells them apart."""
+"""Texts of several writers at equal numbers, lengths and periods."""
 
 from __future__ import annotations
 

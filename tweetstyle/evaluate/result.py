@@ -1,4 +1,4 @@
-"""What evaluate found: figures by split, warnings in plain words, the table for the screen."""
+"""evaluation.json: figures by split, warnings, and tables for the terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is measured on generated tweets: style distance, habits, diversity, copying, prompt adherence."""
+"""Measures of generated tweets: style distance, habits, diversity, copying."""
 
 from __future__ import annotations
 

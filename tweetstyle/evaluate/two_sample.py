@@ -1,4 +1,4 @@
-"""Can a machine tell the model's tweets from the author's? A classifier two-sample test, and how much of the way the tuning went."""
+"""Can a classifier tell the model's tweets from the author's?"""
 
 from __future__ import annotations
 

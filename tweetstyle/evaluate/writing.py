@@ -1,4 +1,4 @@
-"""Lets base and tuned model write on the held-out tweets' own topics, and measures what they wrote."""
+"""Base and tuned model write on held-out topics; what they wrote is measured."""
 
 from __future__ import annotations
 

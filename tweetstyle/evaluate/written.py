@@ -1,4 +1,4 @@
-"""What the models write when they are asked as the held-out tweets would be: generated once, kept on disk, gone on with after a kill."""
+"""Tweets that the models write, kept on disk and resumed after a kill."""
 
 from __future__ import annotations
 

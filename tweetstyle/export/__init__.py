@@ -1,4 +1,4 @@
-"""export: the base model and its adapter, merged while they are written, as GGUF files and a Modelfile for Ollama."""
+"""Merges the adapter while it writes GGUF files, and writes the Modelfile."""
 
 from __future__ import annotations
 

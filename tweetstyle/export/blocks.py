@@ -1,4 +1,4 @@
-"""Weights as a stream of blocks of rows: read, merged, permuted, quantised by ggml's own kernels, in order."""
+"""Weights as blocks of rows: read, merged, permuted, quantised by ggml, in order."""
 
 from __future__ import annotations
 

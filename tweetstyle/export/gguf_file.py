@@ -1,4 +1,4 @@
-"""One GGUF file as it is written: metadata and the table of tensors first, then the tensors' bytes, block by block."""
+"""Writes one GGUF file: metadata, table of tensors, tensors block by block."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The model card that lies beside the files: what this is, what it was made of, how good it is, how to run it. No tweet stands in it."""
+"""The model card: what the model is, how good it is, how to run it."""
 
 from __future__ import annotations
 

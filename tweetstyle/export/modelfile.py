@@ -1,4 +1,4 @@
-"""The Modelfile: FROM, TEMPLATE, SYSTEM and PARAMETER, in the quoting that every version of Ollama reads back unchanged.
+"""Ollama's Modelfile: FROM, TEMPLATE, SYSTEM and PARAMETER.
 
 Rules from Ollama's parser/parser.go (v0.11.4): an instruction is a line; a value that begins with quotes goes on to the same
 quotes at the end of a line, with no escapes inside; runes that Go's strconv.IsPrint refuses vanish without a word.

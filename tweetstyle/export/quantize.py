@@ -1,4 +1,4 @@
-"""What is left to measurement: over which base an adapter is merged, and which types gain by the importance matrix.
+"""Measures which merge base and which importance-weighted types are better.
 
 The candidates are written beside each other, scored on validation tweets by llama.cpp as they will run, and the better one stays.
 """

@@ -1,4 +1,4 @@
-"""tokenizer.json as llama.cpp needs it: tokens, their types, merges, and the name of the pre-tokenizer that it has built in."""
+"""The tokenizer as GGUF stores it: tokens, types, merges, pre-tokenizer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The card that a run is planned for."""
+"""The card that a run is planned for: here, named, or assumed."""
 
 from __future__ import annotations
 

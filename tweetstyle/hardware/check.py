@@ -1,4 +1,4 @@
-"""One thing that was looked at, what was seen, and what to do about it."""
+"""The result of one check: its state, what was seen, what to do."""
 
 from __future__ import annotations
 

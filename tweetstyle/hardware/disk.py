@@ -1,4 +1,4 @@
-"""TODO."""
+"""Free space by disk, and whether what will be written fits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cards and memory of this machine, from nvidia-smi and /proc/meminfo. Imports no torch."""
+"""Cards and memory, from nvidia-smi and /proc/meminfo. Imports no torch."""
 
 from __future__ import annotations
 

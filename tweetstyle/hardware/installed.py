@@ -1,4 +1,4 @@
-"""Which versions of packages are installed, told by their metadata: nothing is imported."""
+"""Versions of installed packages, from their metadata."""
 
 from __future__ import annotations
 

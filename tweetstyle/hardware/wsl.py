@@ -1,4 +1,4 @@
-"""WSL2: CUDA moves what does not fit the card to RAM instead of failing, many times slower (github.com/microsoft/WSL/issues/11050)."""
+"""WSL2, where CUDA spills into RAM instead of running out of memory."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Running models: text, likelihoods, llama.cpp, Ollama."""

@@ -1,4 +1,4 @@
-"""Talk with an exported model in the terminal: the GGUF that Ollama will run, in llama.cpp's server inside this process."""
+"""Chat with an exported GGUF in the terminal, by llama.cpp in this process."""
 
 from __future__ import annotations
 

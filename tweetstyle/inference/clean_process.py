@@ -1,4 +1,4 @@
-"""Work in a fresh process, because Unsloth rewrites transformers in the process that trains."""
+"""Runs work in a fresh process, because Unsloth rewrites transformers in this one."""
 
 from __future__ import annotations
 

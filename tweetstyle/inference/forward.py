@@ -1,4 +1,4 @@
-"""Forward passes of a loaded Llama: where inputs go, hidden states, and token losses in slices of bounded memory."""
+"""Forward passes of a loaded Llama: devices, hidden states, token losses in slices."""
 
 from __future__ import annotations
 

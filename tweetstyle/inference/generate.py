@@ -1,4 +1,4 @@
-"""Text from a loaded transformers model, sampled as llama.cpp and Ollama sample: what is measured is what will run."""
+"""Text from a loaded transformers model, sampled as llama.cpp and Ollama sample."""
 
 from __future__ import annotations
 

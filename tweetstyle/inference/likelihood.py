@@ -1,4 +1,4 @@
-"""How probable the held-out tweets are: summed token losses of the base and of the tuned model, by stock transformers and PEFT.
+"""Summed token losses of held-out tweets, by stock transformers and PEFT.
 
 Never Unsloth: its fused kernels and patched forwards are what the trainer needs, and a second opinion must not share them.
 """

@@ -1,4 +1,4 @@
-"""llama.cpp's own view of a GGUF: its logits, its token ids, what it takes for an end.
+"""llama.cpp's view of a GGUF: logits, token ids, end tokens.
 
 Through ctypes on the shared library in the package xllamacpp, whose C structs are not promised to stay as they are: `Logits` checks
 what it relies on against properties that the library tells, and says in one sentence when they no longer hold.

@@ -1,4 +1,4 @@
-"""The running Ollama, over HTTP on this machine: what `ollama create` and a first question do."""
+"""The Ollama of this machine over HTTP: create, generate, loaded models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Linear layers on a CPU by oneDNN, in place of the BLAS that torch was built with."""
+"""Linear layers on a CPU by oneDNN."""
 
 from __future__ import annotations
 

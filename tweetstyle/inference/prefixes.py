@@ -1,4 +1,4 @@
-"""Common beginnings of sequences, and many documents in one row with each beginning once."""
+"""Many documents in one row, with each common beginning once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`tweetstyle inspect`: what an archive holds, on one screen, and a recipe to start from."""
+"""`tweetstyle inspect`: what an archive holds, and a recipe to start from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A recipe to start from, chosen by what an archive holds, with a word on each choice."""
+"""A first recipe for an archive, with a reason for each setting."""
 
 from __future__ import annotations
 

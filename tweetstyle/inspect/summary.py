@@ -1,4 +1,4 @@
-"""What is in an archive, counted in seconds: before any recipe, and without preparing anything."""
+"""Counts what is in an archive, without preparing anything."""
 
 from __future__ import annotations
 

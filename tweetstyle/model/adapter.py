@@ -1,4 +1,4 @@
-"""A PEFT LoRA adapter: what of it can be merged exactly, and the product that is added to a weight."""
+"""A PEFT LoRA adapter: what can be merged exactly, and its product."""
 
 from __future__ import annotations
 

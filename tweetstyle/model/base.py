@@ -1,4 +1,4 @@
-"""A base model's directory: what its files say of shapes, shards and special tokens. Reads no weights, imports no torch."""
+"""A base model's directory: shapes, shards, special tokens. Reads no weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shape of a Llama, read from config.json."""
+"""The shape of a Llama, from config.json."""
 
 from __future__ import annotations
 

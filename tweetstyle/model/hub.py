@@ -1,4 +1,4 @@
-"""Base models as the hub names them: which one is meant, what it weighs, its licence, and where it already is. No network."""
+"""Base models by their hub names: size, licence, where they are. No network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The importance matrix: what passes through each weight matrix, as llama.cpp keeps it in a file and weighs quantisation errors by it."""
+"""llama.cpp's importance matrix file, read and written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A Llama as config.json tells it: its hyperparameters, its tensors in Hugging Face's names and in llama.cpp's."""
+"""A Llama's tensors by Hugging Face's and llama.cpp's names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pickles: found by their endings, and refused with the reason wherever weights are looked for."""
+"""Finds pickled weights and refuses them with the reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tensors as they lie in safetensors files: headers first, then rows on demand, so that no file is ever held in memory."""
+"""Tensors in safetensors files: headers first, rows on demand."""
 
 from __future__ import annotations
 

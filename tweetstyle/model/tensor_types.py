@@ -1,4 +1,4 @@
-"""Which ggml type each tensor of a GGUF gets: llama.cpp's own mixtures and fallbacks (llama-quant.cpp)."""
+"""Which ggml type each tensor of a GGUF gets (llama-quant.cpp)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The base model's tokenizer, without transformers: special tokens as ids, prompts with them read, tweets as ordinary text."""
+"""The base model's tokenizer without transformers."""
 
 from __future__ import annotations
 

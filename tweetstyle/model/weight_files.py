@@ -1,4 +1,4 @@
-"""The files of a base model: its JSON files, and which safetensors files hold its weights."""
+"""A base model's JSON files, and which safetensors files hold its weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Charts as inline SVG. Widths are percentages and heights pixels, so that the letters keep their size on a phone."""
+"""Charts as inline SVG that keep their letters readable on a phone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The look of report.html: one sheet, light and dark, narrow and wide, without a font or a picture from elsewhere."""
+"""The style sheet of the HTML pages; nothing is loaded from elsewhere."""
 
 SECURITY = "default-src 'none'; style-src 'unsafe-inline'"
 """The page may load nothing and run nothing, whatever an archive contains."""

@@ -1,1 +1,1 @@
-"""What a run needs, computed before it starts from config.json and the recipe alone: memory, disk, time, schedule."""
+"""What a run needs, computed before it starts: memory, disk, time, schedule."""

@@ -1,4 +1,4 @@
-"""Bytes that a batch needs: what each layer keeps for its backward, checkpoints, the loss over the vocabulary, dequantised weights.
+"""Bytes of a batch: layer inputs, activations, loss, dequantised weights.
 
 Two ways to compute a layer are known here: Unsloth's kernels (on a card, with an adapter) and transformers' own code (full
 fine-tuning, and everything on a CPU). `tokens` is batch × length everywhere.

@@ -1,4 +1,4 @@
-"""What fits a card: the largest length, batch and rank, and for a recipe that does not fit what to change, cheapest first."""
+"""The largest length, batch and rank that fit a card, and what to change if none do."""
 
 from __future__ import annotations
 

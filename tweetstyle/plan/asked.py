@@ -1,4 +1,4 @@
-"""What a run asks of the machine, in plain values: computed from the recipe by who knows it, read by the checks."""
+"""What a run needs of the machine, for the checks of doctor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run may write to which disk, and whether there is room for it: the plan, the doctor and a run's start all ask here."""
+"""What a run writes to which disk, and whether it fits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run needs before it starts: of the card, of RAM, of the disk, and how long it takes. Figures only; needs_shown.py shows them."""
+"""The whole estimate of a run: card, RAM, disk, time. tables.py shows it."""
 
 from __future__ import annotations
 

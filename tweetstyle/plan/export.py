@@ -1,4 +1,4 @@
-"""The disk space and memory that an export takes, known before anything is written."""
+"""Disk space and memory of an export."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a training is scheduled: packs, steps, warm-up and learning rate for a number of tweets. Imports no torch."""
+"""The training schedule: packs, steps, warm-up, learning rate."""
 
 from __future__ import annotations
 

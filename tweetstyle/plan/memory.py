@@ -1,4 +1,4 @@
-"""The memory of a run, told from config.json and the recipe before a byte of weights is read: on the card and in RAM."""
+"""Memory of a run on the card and in RAM, from config.json and the recipe."""
 
 from __future__ import annotations
 

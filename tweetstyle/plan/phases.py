@@ -1,4 +1,4 @@
-"""The memory of each phase of a run, and what Unsloth moves off a card that is nearly full."""
+"""Memory of each phase of a run, and what Unsloth moves off a full card."""
 
 from __future__ import annotations
 

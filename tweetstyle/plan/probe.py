@@ -1,4 +1,4 @@
-"""What a probe measured on this card (model/<run>/probe.json), taken for a plan only where it was of the same settings."""
+"""probe.json: what was measured on this card, used for the same settings only."""
 
 from __future__ import annotations
 

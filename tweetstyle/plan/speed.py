@@ -1,4 +1,4 @@
-"""How fast a run goes, as far as a probe has measured it, and what is to be known of that figure or of its absence."""
+"""Tokens per second from a probe, or why they are not known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plan as tables: memory by part, the largest sizes that fit, RAM, disk and time."""
+"""The plan as tables for the terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bytes of what stands on the card for the whole run: base weights, what is trained, its gradients, the optimizer's states."""
+"""Bytes held for the whole run: weights, gradients, optimizer states."""
 
 from __future__ import annotations
 

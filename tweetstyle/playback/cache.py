@@ -1,4 +1,4 @@
-"""The answers of the model so far: appended one by one, so that a run that was cut off at any byte goes on from there."""
+"""Replies of the message model, appended one by one, so a killed run resumes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a message, in a word: pure functions over the answer and the tweet."""
+"""What is wrong with a message: pure functions over message and tweet."""
 
 from __future__ import annotations
 

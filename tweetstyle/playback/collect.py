@@ -1,4 +1,4 @@
-"""Asks the model for all the messages, several at a time, and again with another seed where one cannot be used."""
+"""Gets all messages, several at a time; tries again with another seed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looks at answers in a fixed order: what each says, and for what reason it is not used."""
+"""Applies the checks in order: the message, or why it is rejected."""
 
 from __future__ import annotations
 

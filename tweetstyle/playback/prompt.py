@@ -1,4 +1,4 @@
-"""What the model is told: the task in a line, a few examples of ours, and the tweet as data."""
+"""The prompt for the message model: task, examples, and the tweet as data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a model refuses or talks about the task, in French and English."""
+"""Phrases by which a model refuses or talks about the task."""
 
 from __future__ import annotations
 

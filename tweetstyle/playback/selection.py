@@ -1,4 +1,4 @@
-"""Which tweets get a message, of which kind, and which messages are near-duplicates."""
+"""Which tweets get which kind of message, and near-duplicate messages."""
 
 from __future__ import annotations
 

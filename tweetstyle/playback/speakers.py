@@ -1,4 +1,4 @@
-"""The models that write messages: one in the Ollama of this machine, or a GGUF that llama.cpp runs in this process."""
+"""The models that write messages: in Ollama, or a GGUF in this process."""
 
 from __future__ import annotations
 

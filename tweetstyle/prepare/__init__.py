@@ -1,4 +1,4 @@
-"""From the archive to data to learn from: read, clean, drop duplicates, split, choose topics, write."""
+"""From the archive to data: read, clean, split, choose topics, write."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Twins on both sides of a division, counted anew."""
+"""Near-duplicates on both sides of a split."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files that prepare writes, all of them or none; and their lines in another prompt format."""
+"""Writes all of prepare's files or none; renders lines in another format."""
 
 from __future__ import annotations
 

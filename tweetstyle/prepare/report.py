@@ -1,4 +1,4 @@
-"""What prepare did, for the terminal: counts by reason, and the setting that governs each reason."""
+"""What prepare did, for the terminal, and the setting behind each reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""report.html: what prepare read, dropped and kept, on one page that a person can read without this program."""
+"""report.html: what prepare read, dropped and kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report's charts over time, length and language."""
+"""The data report's charts over time, length and language."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which tweets are trained on and which are held out; no near-duplicate and no thread is on both sides."""
+"""The split: no near-duplicate and no thread is on both sides."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person should know of the archive and of what was kept of it."""
+"""Figures of the archive and of what was kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The topics of all tweets, chosen by the workers: each keeps the words of its tweets, only counts and topics travel."""
+"""Chooses the topics of all tweets in worker processes."""
 
 from __future__ import annotations
 

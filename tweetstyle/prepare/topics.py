@@ -1,4 +1,4 @@
-"""The subject that a tweet's prompt names: its own key words, in the forms in which a person would ask for it."""
+"""The topic of a tweet: its own key words, as a person would name it."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""The prompt format, the same in training, evaluation and Ollama."""

@@ -1,5 +1,4 @@
-"""A conversation as the instruct model's own chat template puts it: taken apart once, and put together alike for training, for Ollama's
-TEMPLATE and for the GGUF's Jinja."""
+"""The instruct model's own chat template, taken apart once and used everywhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text as Jinja, Go's text/template and a Modelfile carry it, and a chat template rendered as transformers renders it."""
+"""Text escaped for Jinja, Go's text/template and a Modelfile."""
 
 from __future__ import annotations
 

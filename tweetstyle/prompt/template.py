@@ -1,4 +1,4 @@
-"""How a tweet is put to the model: one object for the training text, the evaluation prompt, Ollama's TEMPLATE and the chat template."""
+"""The prompt: training text, evaluation prompt, Ollama TEMPLATE, chat template."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""report.html: what a run came to, on one page that opens offline."""
+"""report.html: what was measured of a run, on one page that opens offline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""blind.html: the author's tweets beside generated ones; click which is yours. It loads nothing."""
+"""blind.html: the author's tweets beside generated ones; click which is yours."""
 
 from __future__ import annotations
 

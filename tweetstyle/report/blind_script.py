@@ -1,4 +1,4 @@
-"""The one script of blind.html. It reads its texts from a data block, puts them on the page as text alone and asks nobody for anything."""
+"""The script of blind.html."""
 
 SCRIPT = r"""
 (() => {

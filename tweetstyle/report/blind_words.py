@@ -1,4 +1,4 @@
-"""What blind.html says, in English and in French. {names} are filled in by the page's script."""
+"""The texts of blind.html in English and French."""
 
 from __future__ import annotations
 

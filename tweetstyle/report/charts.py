@@ -1,4 +1,4 @@
-"""Curves as inline SVG: widths are percentages and letters keep their size, so that a phone shows the same."""
+"""Curves as inline SVG."""
 
 from __future__ import annotations
 

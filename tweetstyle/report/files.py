@@ -1,4 +1,4 @@
-"""What a run left on disk, read for its report, and what it was doing when the report was written."""
+"""What a run left on disk, read for its report."""
 
 from __future__ import annotations
 

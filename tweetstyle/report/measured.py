@@ -1,4 +1,4 @@
-"""The report's sections on likelihood, style, samples, copying and conversation."""
+"""Sections on likelihood, style, samples, copying and conversation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole page: the verdict first, then its sections."""
+"""The page: the verdict first, then its sections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pieces of the page that its sections share."""
+"""Pieces of HTML that the sections share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sections that prepare's, fit's and export's own records fill: curves, data, plan, TrainOutput, gate, what makes it again."""
+"""Sections on curves, data, plan, TrainOutput, gate and reproduction."""
 
 from __future__ import annotations
 

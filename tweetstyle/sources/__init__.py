@@ -1,4 +1,4 @@
-"""Archives: whatever holds a person's tweets, read as a stream of `SourceTweet`."""
+"""Opens an archive of any kind as a stream of tweets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of an unpacked archive and members of a zip, as streams; nothing is extracted."""
+"""Files of an unpacked archive and members of a zip, as streams."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tweets from a CSV, as a stream; column names of common tools; every error names its line."""
+"""Tweets from a CSV; every error names its line."""
 
 from __future__ import annotations
 

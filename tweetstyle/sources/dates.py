@@ -1,4 +1,4 @@
-"""Dates as archives and spreadsheets write them, to UTC."""
+"""Dates as archives and spreadsheets write them, as UTC."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One file of text, on disk or in a zip: opened as a stream of bytes, never extracted."""
+"""One text file, on disk or in a zip, as a stream of bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bytes to text: UTF-8, UTF-16 and Windows-1252 are told apart while the file is read; what is none of them has a line number."""
+"""Decodes UTF-8, UTF-16 and Windows-1252, recognised while reading."""
 
 from __future__ import annotations
 

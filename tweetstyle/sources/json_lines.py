@@ -1,4 +1,4 @@
-"""Reads JSON, one object a line or one list of objects, as a stream."""
+"""Tweets from JSON: one object a line, or a list."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""X's .js files: one assignment of JSON. Read as a stream, an entry at a time, and never run as a program."""
+"""X's .js files, read as a stream of entries."""
 
 from __future__ import annotations
 

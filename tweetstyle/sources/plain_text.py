@@ -1,4 +1,4 @@
-"""Reads plain text as a stream: one tweet a line, or what stands between two lines that separate."""
+"""Tweets from plain text: one a line, or between separators."""
 
 from __future__ import annotations
 

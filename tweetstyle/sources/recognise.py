@@ -1,4 +1,4 @@
-"""What kind of archive a path is, by its content, and which files its tweets depend on."""
+"""What kind of archive a path is, by its content."""
 
 from __future__ import annotations
 

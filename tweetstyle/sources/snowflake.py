@@ -1,4 +1,4 @@
-"""The time that X's ids hold: it checks the dates of an archive and shows the zone they were written in.
+"""The time within X's ids: checks dates and their time zone.
 
 Ids since 4 November 2010 are snowflakes: the upper 42 bits are milliseconds since 1288834974657
 (https://github.com/twitter-archive/snowflake).

@@ -1,4 +1,4 @@
-"""Which tweets make a thread: an author who answers their own tweet goes on with it."""
+"""Which tweets form a thread: an author who replies to their own tweet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""X's archive, as its zip or unpacked: tweets, community tweets and long posts, read as a stream.
+"""X's archive, zipped or unpacked, as a stream of tweets.
 
 Beside the posts, two identifiers of the account are read, its number and its @name: they tell a thread from replies to others.
 They come from the manifest; exports without one have them in account.js. Deleted tweets, circle tweets, direct messages and all

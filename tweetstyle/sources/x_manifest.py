@@ -1,4 +1,4 @@
-"""Which files of X's archive hold the tweets, and whose they are."""
+"""Which files of X's archive hold tweets, and whose they are."""
 
 from __future__ import annotations
 

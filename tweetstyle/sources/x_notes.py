@@ -1,4 +1,4 @@
-"""Long posts: the archive keeps the whole text in note-tweet.js, the tweet beside it is cut off, and no id joins the two."""
+"""Long posts of X's archive, joined to the tweets that they were cut to."""
 
 from __future__ import annotations
 

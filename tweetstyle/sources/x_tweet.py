@@ -1,4 +1,4 @@
-"""One entry of X's archive as a SourceTweet. Whatever is missing or of the wrong type is one error that names the entry."""
+"""One entry of X's archive as a SourceTweet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stages of a run, in their order: each with its inputs, its settings and its work."""
+"""The stages of a run, in their order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is checked before a run starts, and the checks that `tweetstyle doctor RECIPE` adds."""
+"""What is checked before a run starts, and doctor's checks of a recipe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stage evaluate: base and tuned model on held-out tweets, what both write, and the blind test made of it."""
+"""The stage evaluate: held-out tweets, generated tweets, the blind test."""
 
 from __future__ import annotations
 

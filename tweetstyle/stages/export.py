@@ -1,4 +1,4 @@
-"""The stage export: the trained model as GGUF files, through the gate, with what goes with them."""
+"""The stage export: GGUF files that pass the gate, and what goes with them."""
 
 from __future__ import annotations
 

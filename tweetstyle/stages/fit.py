@@ -1,4 +1,4 @@
-"""The stage fit: the training, and what is measured of the trained model as it ends."""
+"""The stage fit: the training, and which run a directory belongs to."""
 
 from __future__ import annotations
 

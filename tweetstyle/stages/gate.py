@@ -1,4 +1,4 @@
-"""The gate: exported files are held to the trained model, and what goes with them is written over those that passed."""
+"""Holds exported files to the trained model; writes Modelfile and model card."""
 
 from __future__ import annotations
 

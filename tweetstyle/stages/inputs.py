@@ -1,4 +1,4 @@
-"""The input files of stages, and the trained model as fit left it."""
+"""Input files of stages, and the trained model as fit left it."""
 
 from __future__ import annotations
 

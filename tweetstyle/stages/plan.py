@@ -1,4 +1,4 @@
-"""What a run will do and need, told before it starts: tweets, packs, tokens, steps, checkpoints, disk, files."""
+"""The dry run: the plan of a run, from data prepared in a temporary directory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stage playback: the messages that the tweets answer, written by a model on this machine."""
+"""The stage playback: the messages that the tweets answer."""
 
 from __future__ import annotations
 

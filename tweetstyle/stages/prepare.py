@@ -1,4 +1,4 @@
-"""The stage prepare: from the archive to cleaned tweets, their splits and their lines."""
+"""The stage prepare: from the archive to splits."""
 
 from __future__ import annotations
 

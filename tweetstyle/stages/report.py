@@ -1,4 +1,4 @@
-"""The report and the verdict of a run: written after each stage, while it trains, and when a stage ends with an error."""
+"""Writes a run's report after each stage, while it trains, and after errors."""
 
 from __future__ import annotations
 

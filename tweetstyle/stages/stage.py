@@ -1,4 +1,4 @@
-"""One stage of the road: what it reads, what it writes, and whether what stands is current."""
+"""A stage: its inputs, settings, work, and whether it is up to date."""
 
 from __future__ import annotations
 

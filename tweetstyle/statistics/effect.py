@@ -1,4 +1,4 @@
-"""Which differences count: the one decision behind the verdict, the warnings, the model card and `compare`."""
+"""Which differences count: one decision for verdict, warnings and compare."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Confidence intervals for a ratio of sums over clustered observations. numpy in, numbers out."""
+"""Bootstrap-t intervals for ratios of sums over clusters."""
 
 from __future__ import annotations
 

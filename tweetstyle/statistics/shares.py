@@ -1,4 +1,4 @@
-"""Intervals for shares of tweets: honest at 0 and at 100%, where a bootstrap would promise certainty."""
+"""Intervals for shares, valid at 0% and 100% too."""
 
 from __future__ import annotations
 

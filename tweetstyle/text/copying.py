@@ -1,4 +1,4 @@
-"""Spans of the training tweets that generated tweets repeat, against those that new real tweets repeat anyway."""
+"""Spans of training tweets that generated tweets repeat."""
 
 from __future__ import annotations
 

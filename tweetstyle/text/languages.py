@@ -1,4 +1,4 @@
-"""The language of each text: French and English by their everyday words, what these leave open by lingua."""
+"""The language of a text: everyday words first, then lingua."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""French and English words that say nothing of a tweet's subject; they also tell the two languages apart."""
+"""French and English words that say nothing of a topic."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text from an archive made safe to show: what hides or reorders other text is written out by its number."""
+"""Makes text from an archive safe to show: hidden characters by number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words of a tweet that may name its topic, and the article that a prompt needs before one."""
+"""Words of a tweet that may name its topic, and their article."""
 
 from __future__ import annotations
 

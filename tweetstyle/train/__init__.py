@@ -1,4 +1,4 @@
-"""fit: learns the style. Unsloth and TRL do the training; what is trained, measured and kept is decided here, without torch."""
+"""fit: trains, resumes, and leaves the best weights in final_model/."""
 
 from __future__ import annotations
 

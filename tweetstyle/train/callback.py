@@ -1,4 +1,4 @@
-"""What happens between the steps of a run: progress display, metrics, validation, early stopping, checkpoints, interruption."""
+"""Between steps: display, metrics, validation, early stopping, checkpoints."""
 
 from __future__ import annotations
 

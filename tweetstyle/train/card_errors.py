@@ -1,4 +1,4 @@
-"""A card, or a library that compiles or computes for it, that fails: one message, with the libraries' own words kept."""
+"""One message for an error of the card, Triton, Inductor or bitsandbytes."""
 
 from __future__ import annotations
 

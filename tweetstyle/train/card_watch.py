@@ -1,4 +1,4 @@
-"""What slows a run down without an error: said on the screen, once each. Imports transformers."""
+"""Reports what slows a run down without an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checkpoints that count only when complete, the checks before one is resumed, and the final model made from the best."""
+"""Complete checkpoints, the checks before one is resumed, the final model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is refused before the first step, because the run would end well and have learned nothing, or the wrong thing."""
+"""Refuses a training that would end well and have learned nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Room for the next checkpoint: looked at before it is written, made from older ones where it must be; and what a full disk says."""
+"""Room for the next checkpoint: checked, and made from older ones."""
 
 from __future__ import annotations
 

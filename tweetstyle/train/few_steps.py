@@ -1,4 +1,4 @@
-"""The probe's steps, carried out by the run's own trainer. Imports unsloth."""
+"""The probe's steps, carried out by the run's own trainer."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""What is taken down of the trained model while it can still be loaded as it was trained: its likelihood of held-out tweets, for the
-export to be held against, and the importance matrix, so that no export needs a second model."""
+"""Scores of the trained model, which exported files are held to."""
 
 from __future__ import annotations
 

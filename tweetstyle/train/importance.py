@@ -1,4 +1,4 @@
-"""The importance matrix of the trained model, over tweets that it was trained on: hooks on what goes into each linear."""
+"""Collects the importance matrix of the trained model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO."""
+"""What a training is made of, and the plan that it follows."""
 
 from __future__ import annotations
 

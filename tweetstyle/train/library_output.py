@@ -1,4 +1,4 @@
-"""Keeps the training libraries' own talk off the screen, and the libraries themselves off the network."""
+"""Sends the libraries' output to log.txt and keeps them off the network."""
 
 from __future__ import annotations
 

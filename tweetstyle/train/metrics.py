@@ -1,4 +1,4 @@
-"""metrics.jsonl: one line for each logged step and each validation, written as the run goes."""
+"""metrics.jsonl: one line for each logged step and validation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens when memory runs out: half the batch, accumulated to the same step, or an end that says what to change."""
+"""Out of memory: half the batch with the same step, or what to change."""
 
 from __future__ import annotations
 

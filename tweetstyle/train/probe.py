@@ -1,4 +1,4 @@
-"""The probe: a few real steps at the longest pack before the run, and what they say about memory and speed. No torch here."""
+"""The probe: a few real steps at the longest pack. Imports no torch."""
 
 from __future__ import annotations
 

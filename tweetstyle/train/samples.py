@@ -1,4 +1,4 @@
-"""A few tweets at each validation: to look at while it trains, and to see from when on it recites."""
+"""A few tweets at each validation, and how much of them is copied."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Validation during training: bits per byte, token-exact."""
+"""Bits per byte during training, token-exact."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One sitting at a run: the model is loaded once, probed and trained; where memory runs out, on with half the batch. Imports unsloth."""
+"""Loads the model, probes, trains, and goes on with half the batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TrainOutput at the end of a run: each figure, and what it says in plain words."""
+"""train_output.json: each figure and what it means."""
 
 from __future__ import annotations
 

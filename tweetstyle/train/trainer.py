@@ -1,4 +1,4 @@
-"""Builds and runs the one trainer: Unsloth's model, TRL's SFTTrainer, our tokens. Importing this module imports unsloth (8 to 25 s).
+"""Unsloth's model and TRL's SFTTrainer. The only module that imports unsloth.
 
 The caller sets the environment first (chatter.prepare_environment): Unsloth, which must come before trl, transformers and peft,
 reads it at import.

@@ -1,1 +1,1 @@
-"""verify: what was trained is what llama.cpp and Ollama say, checked on the exported files themselves."""
+"""The gate: exported files say what was trained."""

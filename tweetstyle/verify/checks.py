@@ -1,4 +1,4 @@
-"""A check of the gate: its figures, its limits, its verdict."""
+"""One check of the gate: figures, limits, verdict."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a GGUF predicts of held-out tweets, against the weights it was made of and against the model as it was trained."""
+"""Losses of a GGUF against its weights and against the trained model."""
 
 from __future__ import annotations
 

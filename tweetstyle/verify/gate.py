@@ -1,4 +1,4 @@
-"""The gate: what was trained is what will speak, checked on the files themselves; what fails is set aside under another name."""
+"""All checks of the gate; a file that fails is set aside."""
 
 from __future__ import annotations
 

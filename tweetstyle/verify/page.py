@@ -1,4 +1,4 @@
-"""parity.json, and the same as a page to read."""
+"""parity.json, and the same as a page."""
 
 from __future__ import annotations
 

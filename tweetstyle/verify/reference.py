@@ -1,4 +1,4 @@
-"""What the merged weights themselves predict: a Llama in float32, streamed layer by layer from the safetensors files.
+"""A Llama in float32, streamed layer by layer: what merged weights predict.
 
 Written out here instead of taken from transformers: one layer is in memory at a time, so that an 8B needs 2 GB and not 32, and
 Unsloth, which rewrites transformers in the process that trains, cannot have touched it. Tests hold it against Hugging Face.

@@ -1,4 +1,4 @@
-"""Whether sampled answers end by themselves, and hold nothing of the prompt's own text."""
+"""Do sampled answers end by themselves, without the prompt's own text?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a prompt and a tweet become the token ids of training in llama.cpp and Ollama, and 300 strings to try it on."""
+"""Do prompts and tweets become the token ids of training?"""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""The words of the report, the verdict and the model card."""

@@ -1,4 +1,4 @@
-"""Sentences that evaluate and the gate leave in their files, in French. Their words are English there: a file is read by programs too."""
+"""Stored English sentences in French."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verdict: does it write like you, does it write new tweets or recite old ones, when should training have stopped."""
+"""The verdict: does it write like you, copy you, and when to stop training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report's sentences and figures in the reader's language."""
+"""The report's sentences in the reader's language."""
 
 from __future__ import annotations
 
