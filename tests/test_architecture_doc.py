@@ -1,0 +1,48 @@
+"""docs/architecture.md names every file of the package with the first line of its docstring."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+TREE = re.search(r"(?m)^    tweetstyle/\n((?:    .*\n)+)", TEXT)[1]
+LONGEST = 88
+
+
+def first_lines() -> dict[str, str]:
+    """Path in the package → first line of the docstring; a package stands under its directory's name."""
+    found = {}
+    for path in sorted((ROOT / "tweetstyle").rglob("*.py")):
+        name = path.relative_to(ROOT / "tweetstyle").as_posix().removesuffix("__init__.py")
+        if name:
+            found[name] = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))).splitlines()[0]
+    return found
+
+
+def test_the_tree_is_the_package():
+    shown, directory = {}, ""
+    for line in TREE.splitlines():
+        indent, name, text = re.fullmatch(r"( +)(\S+) +(.*)", line).groups()
+        if name.endswith("/"):
+            directory = name
+            shown[name] = text
+        else:
+            shown[(directory if len(indent) > 6 else "") + name] = text
+    assert shown == first_lines()
+
+
+def test_every_module_says_what_it_holds_in_one_short_line():
+    assert {name: len(line) for name, line in first_lines().items() if not 10 <= len(line) <= LONGEST} == {}
+
+
+def test_files_that_answer_a_question_exist():
+    named = re.findall(r"`((?:\w+/)+\w+\.py)`", TEXT)
+    assert len(named) > 10 and all((ROOT / "tweetstyle" / name).is_file() or (ROOT / name).is_file() for name in named)
+
+
+def test_the_glossary_is_sorted_and_has_thirty_terms():
+    terms = re.findall(r"(?m)^\| ([a-z][\w -]+) \| ", TEXT[TEXT.index("## Glossary") :])
+    assert len(terms) >= 30 and terms == sorted(terms)
