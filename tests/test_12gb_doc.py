@@ -13,11 +13,11 @@ from click.testing import CliRunner
 from tweetstyle.cli import fit_command, tweetstyle
 from tweetstyle.hardware.card import named_card
 from tweetstyle.inspect.starting_recipe import schedule
-from tweetstyle.model.base import Outline
+from tweetstyle.model.base import BaseConfig
 from tweetstyle.model.hub import HUB, known_config
 from tweetstyle.plan.advice import largest_that_fit, plan_on, with_rank, with_training
 from tweetstyle.plan.disk import disk_needed
-from tweetstyle.plan.estimate import estimated_lesson, needs_of
+from tweetstyle.plan.estimate import estimate_resources, estimate_training_tokens
 from tweetstyle.plan.memory import plan_memory
 from tweetstyle.plan.probe import PROBE
 from tweetstyle.recipe import Model, Training
@@ -94,7 +94,7 @@ def test_the_most_that_fits_is_what_the_plan_finds(row):
 
 
 def test_the_figures_in_the_text_are_the_plan_s():
-    eight = needs_of(EIGHT, Outline(Path("model/none"), LLAMA_8B, ("all",)), CARD)
+    eight = estimate_resources(EIGHT, BaseConfig(Path("model/none"), LLAMA_8B, ("all",)), CARD)
     full = plan_memory(LLAMA_8B, Model(base="x", method="full"), Training())
     assert f"weights, gradients and optimizer alone are {gib(sum(full.resident.values()))} GiB" in FLAT
     longest = plan_memory(LLAMA_8B, EIGHT.model, with_training(EIGHT.training, max_length=8192))
@@ -109,7 +109,7 @@ def test_the_figures_in_the_text_are_the_plan_s():
 
 
 def test_hours_are_the_estimate_divided_by_the_speed():
-    lesson = estimated_lesson(EIGHT, 161_259)
+    lesson = estimate_training_tokens(EIGHT, 161_259)
     assert f"about {lesson.tokens / 1e6:.1f} million tokens" in FLAT
     for speed, hours in zip(HOURS[0][1:], HOURS[1][1:], strict=True):
         assert hours == f"{lesson.tokens / int(speed.replace(',', '')) / 3600:.1f}"
@@ -158,7 +158,7 @@ def test_a_base_model_that_is_not_there_is_looked_at_as_is_told(tmp_path, monkey
     (command,) = re.findall(r"(?m)^    (tweetstyle doctor .*)$", TEXT)
     checks = json.loads(CliRunner().invoke(tweetstyle, [*command.split()[1:], "--json"]).stdout)["checks"]
     found = {check["name"]: check for check in checks}
-    needed = sum(needs_of(EIGHT, Outline(Path("model/llama3-8b"), LLAMA_8B, (), "Llama 3 8B"), CARD).disk.values())
+    needed = sum(estimate_resources(EIGHT, BaseConfig(Path("model/llama3-8b"), LLAMA_8B, (), "Llama 3 8B"), CARD).disk.values())
     assert found["base model"]["state"] == "fail" and "hf download meta-llama/Meta-Llama-3-8B" in found["base model"]["do"]
     assert [check["name"] for check in checks if check["state"] == "fail"] in (["base model"], ["memory", "base model"]), (
         "RAM is this machine's"
@@ -197,7 +197,7 @@ def test_the_recipes_say_what_the_plan_says(recipe, name):
         f"{first(methods[0])} GiB for the linear layers, {first(methods[1])} with {methods[1]}",
     ]
     if recipe is EIGHT:
-        checkpoint = disk_needed(recipe, Outline(Path("x"), config, ()))["checkpoints"] / 4 / 1e9
+        checkpoint = disk_needed(recipe, BaseConfig(Path("x"), config, ()))["checkpoints"] / 4 / 1e9
         expected += [
             f"{more(max_length=4096)} GiB more for 4096",
             f"{more(per_device_train_batch_size=2)} GiB more for 2",

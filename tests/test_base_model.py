@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.model.base import outline_base_model, read_base_model
+from tweetstyle.model.base import read_base_config, read_base_model
 from tweetstyle.model.config import read_shape
 from tweetstyle.model.hub import how_to_complete, how_to_get, how_to_replace, known_model
 
@@ -110,7 +110,7 @@ def test_an_interrupted_download_is_told_with_the_command_that_goes_on(directory
         read_base_model(Path("model/llama3-8b"))
     command = "hf download meta-llama/Meta-Llama-3-8B --exclude 'original/*' --local-dir model/llama3-8b"
     assert refused.value.hint == f"this goes on with what is there: {command}"
-    assert "model.safetensors.index.json" in outline_base_model(Path("model/llama3-8b")).missing
+    assert "model.safetensors.index.json" in read_base_config(Path("model/llama3-8b")).missing
     with pytest.raises(TweetstyleError) as refused:
         read_base_model(Path("meta-llama/Meta-Llama-3-8B"))
     assert refused.value.hint == "write model.base: model/llama3-8b"
@@ -191,7 +191,7 @@ def test_the_place_of_a_known_model_is_known_written_in_full_too(tmp_path, monke
 def test_a_plan_gives_the_reason_against_pickles_too(directory):
     (directory / "model.safetensors").rename(directory / "pytorch_model.bin")
     with pytest.raises(TweetstyleError, match="a pickle is a program"):
-        outline_base_model(directory)
+        read_base_config(directory)
 
 
 def test_pickled_weights_alone_are_refused_with_the_reason(directory):

@@ -14,7 +14,7 @@ from support.small_runs import invented_tweets
 
 from tweetstyle.cli import fit_command
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.inference.clean_process import apart_from_unsloth
+from tweetstyle.inference.clean_process import run_in_clean_process
 from tweetstyle.train.card_errors import REPORT, one_message_where_the_card_fails
 
 GONE = "CUDA error: unspecified launch failure\nCUDA kernel errors might be asynchronously reported at some other API call"
@@ -137,7 +137,7 @@ def test_a_library_that_fails_in_a_process_apart_is_named_too(tmp_path, monkeypa
     """The traceback comes from there as text."""
     monkeypatch.setitem(sys.modules, "unsloth", sys)
     with pytest.raises(TweetstyleError, match="^[^\n]*Triton, which compiles"), one_message_where_the_card_fails(tmp_path):
-        apart_from_unsloth(triton_fails, tmp_path)
+        run_in_clean_process(triton_fails, tmp_path)
 
 
 def killed_at_once():
@@ -148,7 +148,7 @@ def test_a_process_apart_that_is_ended_is_one_message(monkeypatch):
     """By the system, which kills what takes too much memory, or by a library that ends it."""
     monkeypatch.setitem(sys.modules, "unsloth", sys)
     with pytest.raises(TweetstyleError, match="ended before its work did\n.*run the same command again"):
-        apart_from_unsloth(killed_at_once)
+        run_in_clean_process(killed_at_once)
 
 
 def test_a_run_ends_with_the_message_and_without_a_traceback(tmp_path, monkeypatch, base_model_dir):

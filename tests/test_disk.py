@@ -14,7 +14,7 @@ from test_bad_input import HEADER, RECIPE, rows
 from tweetstyle.cli import fit_command, tweetstyle
 from tweetstyle.manifest import Manifest
 from tweetstyle.model.base import read_base_model
-from tweetstyle.plan.disk import ExistingOutputs, disk_needed, rooms_of
+from tweetstyle.plan.disk import ExistingOutputs, disk_needed, disk_uses
 from tweetstyle.run import Run
 from tweetstyle.stages import stages_of
 from tweetstyle.stages.checks import check
@@ -70,7 +70,7 @@ def test_the_room_of_each_part_by_hand(project):
     checkpoints, final, export = needed["checkpoints"], needed["final model"], needed["export"]
 
     def room(**stands):
-        return {of.why: of.bytes for of in rooms_of(run.recipe, run.base, ExistingOutputs(**stands))}
+        return {of.why: of.bytes for of in disk_uses(run.recipe, run.base, ExistingOutputs(**stands))}
 
     trained = "checkpoints and final model"
     archive = Path("tweets.csv").stat().st_size

@@ -21,7 +21,7 @@ from tweetstyle.doctor.base import check_learning_rate, check_prompt, check_rank
 from tweetstyle.doctor.card import TorchBuild, check_card, installed_torch, read_torch_build, read_xformers_cuda
 from tweetstyle.doctor.machine import MachineState, check_machine, check_network, observe_machine
 from tweetstyle.doctor.versions import Installed, Rule, check_versions, observe_versions
-from tweetstyle.hardware.disk import Place, Room
+from tweetstyle.hardware.disk import DiskUse, Place
 from tweetstyle.hardware.gpu import CardState, Gpu, Process, observe_card
 from tweetstyle.model.hub import known_config
 from tweetstyle.offline import OFFLINE
@@ -258,15 +258,15 @@ def machine(**changes):
 
 class Needs:
     def __init__(self, ram=None, **rooms):
-        from tweetstyle.doctor import Room
+        from tweetstyle.doctor import DiskUse
 
-        self.ram, self.rooms = ram or {}, tuple(Room(Path(name), size, name) for name, size in rooms.items())
+        self.ram, self.rooms = ram or {}, tuple(DiskUse(Path(name), size, name) for name, size in rooms.items())
 
 
 def test_little_room_fails_where_no_need_is_known_and_warns_where_nothing_is_to_be_written(tmp_path):
     """A training that has ended is closed on a disk that it filled."""
     state = replace(observe_machine([tmp_path], []), places={tmp_path: Place(1, 2**20, True)})
-    asked = type("Asked", (), {"rooms": (Room(tmp_path, 0, "checkpoints"),), "ram": {}})
+    asked = type("Asked", (), {"rooms": (DiskUse(tmp_path, 0, "checkpoints"),), "ram": {}})
     assert named(check_machine(state, None), "disk").state == "fail" and named(check_machine(state, asked), "disk").state == "warn"
 
 

@@ -23,10 +23,10 @@ from tweetstyle.evaluate.conversation import (
     TRIALS,
     UNRELATED,
     choose_trials,
+    instruction_text,
     own_places,
     relevance,
     told_and_shown,
-    told_line,
     told_readings,
     trial_readings,
     word_overlap,
@@ -231,11 +231,11 @@ def test_without_a_place_for_a_system_message_the_words_open_the_first_message(t
 
 
 def test_the_words_name_language_length_and_the_usual_habits() -> None:
-    line = told_line("Nimzo", [replace(t, text=f"{t.text}…") for t in answers(60)])
+    line = instruction_text("Nimzo", [replace(t, text=f"{t.text}…") for t in answers(60)])
     assert "You are Nimzo" in line and "in French" in line and "an ellipsis of one sign …" in line and "all in lower case" in line
     assert "an exclamation mark" not in line
     opened = [replace(t, text=f"I n{n} {t.text}" if n % 4 else t.text) for n, t in enumerate(answers(60))]
-    assert "opens with i" in told_line("Nimzo", opened)
+    assert "opens with i" in instruction_text("Nimzo", opened)
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def test_the_words_name_each_language_of_a_fair_share_of_the_tweets_and_of_sever
     spoken: dict[str, int], named: str
 ) -> None:
     tweets = [tweet for language, count in spoken.items() for tweet in answers(count, language=language)]
-    assert f"would in a tweet: {named}" in told_line("Nimzo", tweets[::-1])
+    assert f"would in a tweet: {named}" in instruction_text("Nimzo", tweets[::-1])
 
 
 # -- openings -----------------------------------------------------------------------------------------------

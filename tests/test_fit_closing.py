@@ -14,7 +14,7 @@ from tweetstyle.dataset.held_out import held_out
 from tweetstyle.inference.likelihood import score
 from tweetstyle.model.imatrix import read_imatrix
 from tweetstyle.prompt.template import build_template
-from tweetstyle.train.final_scores import close, read_as_trained
+from tweetstyle.train.final_scores import read_as_trained, score_trained_model
 from tweetstyle.train.importance import collect
 
 
@@ -36,7 +36,7 @@ def run(tmp_path):
 def test_the_figures_are_those_of_the_evaluation(run):
     arguments, directory = run
     base, adapter, method, template, _, files, _ = arguments
-    found = close(*arguments)
+    found = score_trained_model(*arguments)
     for name, path in files.items():
         sample = held_out(path, template, base.tokenizer, base.max_positions, 500, 42)
         expected = score(base, adapter, method, sample.documents).tuned
@@ -52,7 +52,7 @@ def test_the_importance_matrix_is_of_training_tweets_alone(run):
 
     arguments, directory = run
     base, adapter, _, template, train, _, _ = arguments
-    close(*arguments)
+    score_trained_model(*arguments)
     with quiet_libraries():
         model = load_adapter(load_model(base.path, "lora"), adapter).get_base_model()
     documents = read_documents(base, template, train, base.max_positions)
@@ -63,30 +63,30 @@ def test_the_importance_matrix_is_of_training_tweets_alone(run):
 
 def test_what_stands_is_kept_and_what_does_not_is_made_again(run):
     arguments, directory = run
-    first = close(*arguments)
+    first = score_trained_model(*arguments)
 
     def written() -> tuple[int, int]:
         return tuple((directory / name).stat().st_mtime_ns for name in ("as_trained.json", "imatrix.gguf"))
 
     before = written()
-    assert close(*arguments) == first and written() == before
+    assert score_trained_model(*arguments) == first and written() == before
     (directory / "imatrix.gguf").write_bytes(b"GGUF")
-    assert close(*arguments) == first and not set(written()) & set(before)
+    assert score_trained_model(*arguments) == first and not set(written()) & set(before)
     (directory / "as_trained.json").write_text("{")
-    assert close(*arguments) == first
+    assert score_trained_model(*arguments) == first
     shutil.rmtree(arguments[1])
     write_adapter(arguments[1], arguments[0], seed=9)
-    assert close(*arguments).splits["test"].nats != first.splits["test"].nats
+    assert score_trained_model(*arguments).splits["test"].nats != first.splits["test"].nats
 
 
 def test_four_bits_that_are_not_the_trainers_are_told(run):
     arguments, directory = run
     arguments[2] = "qlora"
-    found = close(*arguments)
+    found = score_trained_model(*arguments)
     assert found.precision == "nf4" and len(found.nf4) == 14 and found.trained_on_these is None
     (directory / "nf4.json").write_text(json.dumps(found.nf4))
     (directory / "as_trained.json").unlink()
-    assert close(*arguments).trained_on_these is True
+    assert score_trained_model(*arguments).trained_on_these is True
     (directory / "nf4.json").write_text(json.dumps(found.nf4 | {"model.layers.0.mlp.up_proj.weight": {"digest": "0", "dtype": "float32"}}))
     (directory / "as_trained.json").unlink()
-    assert close(*arguments).trained_on_these is False
+    assert score_trained_model(*arguments).trained_on_these is False

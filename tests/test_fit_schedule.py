@@ -9,7 +9,7 @@ import pytest
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.plan import lesson as schedule
-from tweetstyle.plan.lesson import FEWEST_STEPS, VALIDATIONS, carried_out, pack_count, rate_of_few_steps, unusual_rate, warmup
+from tweetstyle.plan.lesson import FEWEST_STEPS, VALIDATIONS, effective_schedule, pack_count, rate_of_few_steps, unusual_rate, warmup
 from tweetstyle.recipe import Training
 from tweetstyle.recipe_yaml import read_recipe
 
@@ -29,13 +29,13 @@ def lengths(tweets: int) -> list[int]:
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_every_recipe_has_a_schedule_that_learns_from_any_number_of_tweets(path: Path, tweets: int) -> None:
     recipe, documents = read_recipe(path), lengths(tweets)
-    found = carried_out(recipe.training, documents, tweets, recipe.model.method, EIGHT_B)
+    found = effective_schedule(recipe.training, documents, tweets, recipe.model.method, EIGHT_B)
     training, steps = found.training, found.steps
     assert steps.steps >= FEWEST_STEPS and 2 * steps.warmup < steps.steps and steps.tweets == tweets
     assert steps.steps // training.eval_steps >= VALIDATIONS and training.save_steps % training.eval_steps == 0
     assert steps.packs == pack_count(documents, training.max_length) and max(documents) <= training.max_length
     assert Training(**training.model_dump(exclude_unset=True)) == training, "a recipe may say the same"
-    again = carried_out(training, documents, tweets, recipe.model.method, EIGHT_B)
+    again = effective_schedule(training, documents, tweets, recipe.model.method, EIGHT_B)
     assert (again.training, again.changes, again.in_words) == (training, {}, ""), "what is adapted once is not adapted again"
     if found.asked.steps >= FEWEST_STEPS:
         assert set(found.changes) <= {"eval_steps", "save_steps"}, "what can learn is left as it is"
@@ -43,7 +43,7 @@ def test_every_recipe_has_a_schedule_that_learns_from_any_number_of_tweets(path:
 
 def test_a_hundred_tweets_with_the_12_gb_recipe_are_told_with_their_numbers() -> None:
     training = read_recipe(RECIPES[0].with_name("llama3-8b-12gb.yaml")).training
-    found = carried_out(training, [60] * 100, 100, "qlora", EIGHT_B)
+    found = effective_schedule(training, [60] * 100, 100, "qlora", EIGHT_B)
     # By hand: 34 tweets of 60 tokens in a pack of 2,048, 8 packs a step, 2 epochs; then 8 in a pack of 512, 1 pack a step, 3 epochs.
     assert found.asked == schedule.Steps(tweets=100, packs=3, steps_per_epoch=1, steps=2, warmup=1)
     assert (found.steps.packs, found.steps.steps_per_epoch, found.steps.steps, found.steps.warmup) == (13, 13, 39, 2)
@@ -55,36 +55,36 @@ def test_a_hundred_tweets_with_the_12_gb_recipe_are_told_with_their_numbers() ->
 
 
 def test_no_tweet_is_cut_by_shorter_packs() -> None:
-    found = carried_out(Training(), [60] * 99 + [700], 100, "lora", SMALL)
+    found = effective_schedule(Training(), [60] * 99 + [700], 100, "lora", SMALL)
     assert found.training.max_length == 1024 and found.steps.steps >= FEWEST_STEPS
-    found = carried_out(Training(max_length=700), [60] * 99 + [700], 100, "lora", SMALL)
+    found = effective_schedule(Training(max_length=700), [60] * 99 + [700], 100, "lora", SMALL)
     assert found.training.max_length == 700 and found.steps.steps >= FEWEST_STEPS
     asked = Training(warmup_steps=20)
-    found = carried_out(asked, [60] * 100, 100, "lora", SMALL)
+    found = effective_schedule(asked, [60] * 100, 100, "lora", SMALL)
     assert found.changes["warmup_steps"] == (20, 2) and "warmup_steps 2 instead of 20" in found.in_words
 
 
 def test_what_max_steps_asks_for_stays_and_is_warned_of() -> None:
     training = Training(max_steps=10, warmup_steps=20, eval_steps=50, save_steps=50)
-    found = carried_out(training, [60] * 100, 100, "lora", SMALL)
+    found = effective_schedule(training, [60] * 100, 100, "lora", SMALL)
     assert set(found.changes) == {"warmup_steps", "eval_steps", "save_steps"}
     assert (found.steps.steps, found.steps.warmup, found.training.eval_steps) == (10, 1, 10)
     assert found.remark == "max_steps: 10 steps teach little (a style takes 30 or more)"
-    assert not carried_out(training.model_copy(update={"max_steps": 30}), [60] * 100, 100, "lora", SMALL).remark
+    assert not effective_schedule(training.model_copy(update={"max_steps": 30}), [60] * 100, 100, "lora", SMALL).remark
 
 
 def test_too_few_tweets_are_refused_with_what_to_write() -> None:
     with pytest.raises(TweetstyleError) as refused:
-        carried_out(Training(), [60] * 3, 3, "lora", SMALL)
+        effective_schedule(Training(), [60] * 3, 3, "lora", SMALL)
     assert "3 tweets make 20 optimizer steps at most" in str(refused.value) and "training.max_steps: 30" in refused.value.hint
-    assert carried_out(Training(max_steps=30), [60] * 3, 3, "lora", SMALL).steps.steps == 30
+    assert effective_schedule(Training(max_steps=30), [60] * 3, 3, "lora", SMALL).steps.steps == 30
 
 
 def test_a_learning_rate_is_raised_for_few_steps_and_never_lowered() -> None:
     """The rule by hand: 5e-5 × 15 × (2000 / 576)^0.781 = 1.98e-3 and × (2000 / 4096)^0.781 = 4.3e-4; full fine-tuning without the 15."""
     assert [rate_of_few_steps(method, size) for method in ("lora", "full") for size in (SMALL, EIGHT_B)] == [2e-3, 4e-4, 1e-4, 3e-5]
     for rate, used in ((1e-4, 2e-3), (3e-3, 3e-3), (1.0, 1.0)):
-        assert carried_out(Training(learning_rate=rate), [60] * 100, 100, "lora", SMALL).training.learning_rate == used
+        assert effective_schedule(Training(learning_rate=rate), [60] * 100, 100, "lora", SMALL).training.learning_rate == used
 
 
 @pytest.mark.parametrize("steps", [1, 7, 30, 82, 150, 880, 10_001])

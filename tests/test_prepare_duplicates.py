@@ -24,8 +24,8 @@ from tweetstyle.cleaning.near_duplicates import (
     gram_hashes,
     grams,
     jaccard,
+    near_duplicate_groups,
     to_drop,
-    twins,
 )
 
 WORDS = "le chat la neige tombe sur nous encore demain bus retard café hiver quelle journée vraiment oui non peut-être soleil".split()
@@ -74,7 +74,7 @@ def by_brute_force(texts: list[str], threshold: float) -> dict[tuple[int, int], 
 )
 def test_texts_that_are_the_same(one, other):
     assert folded(one) == folded(other)
-    assert twins([one, other], 1) == twins([one, other], 0.75) == [Twin(1, 0, 1.0)]
+    assert near_duplicate_groups([one, other], 1) == near_duplicate_groups([one, other], 0.75) == [Twin(1, 0, 1.0)]
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_texts_that_are_the_same(one, other):
 )
 def test_texts_that_are_not(one, other):
     assert folded(one) != folded(other)
-    assert twins([one, other], 1) == []
+    assert near_duplicate_groups([one, other], 1) == []
 
 
 def test_similarity_is_the_share_of_common_5_grams_by_hand():
@@ -91,15 +91,15 @@ def test_similarity_is_the_share_of_common_5_grams_by_hand():
     assert jaccard(grams("bonjour"), grams("bonjout")) == 0.5
     assert grams("oui") == {"oui"}
     # 12 characters and 8 grams each, the last one differs: 7 of 9
-    assert twins(["je reviens 1", "je reviens 2"], 0.75) == [Twin(1, 0, 7 / 9)]
-    assert twins(["je reviens 1", "je reviens 2"], 0.78) == []
+    assert near_duplicate_groups(["je reviens 1", "je reviens 2"], 0.75) == [Twin(1, 0, 7 / 9)]
+    assert near_duplicate_groups(["je reviens 1", "je reviens 2"], 0.78) == []
 
 
 @pytest.mark.parametrize("threshold", [0.5, 0.6, 0.75, 0.9])
 def test_all_pairs_of_brute_force_are_found_and_no_others(threshold):
     texts = with_near_twins(3, 4000)
     wanted = by_brute_force(texts, threshold)
-    found = {(twin.later, twin.earlier): twin.jaccard for twin in twins(texts, threshold)}
+    found = {(twin.later, twin.earlier): twin.jaccard for twin in near_duplicate_groups(texts, threshold)}
     assert len(wanted) > 40
     assert found.items() <= {pair: pytest.approx(similarity, abs=1e-12) for pair, similarity in wanted.items()}.items()
     assert len(found) >= 0.99 * len(wanted)
@@ -111,7 +111,7 @@ def test_near_the_threshold_and_in_short_texts_at_least_99_of_100_pairs_are_foun
         texts = with_near_twins(seed, 3000, shortest=1 if seed % 2 else 6, longest=4 if seed % 2 else 14)
         near = {pair for pair, similarity in by_brute_force(texts, 0.75).items() if similarity < 0.8}
         wanted += len(near)
-        found += len(near & {(twin.later, twin.earlier) for twin in twins(texts, 0.75)})
+        found += len(near & {(twin.later, twin.earlier) for twin in near_duplicate_groups(texts, 0.75)})
     assert wanted > 400
     assert found >= 0.99 * wanted
 
@@ -127,19 +127,23 @@ def test_what_datasketch_finds_is_found():
         theirs |= {(later, earlier) for earlier in index.query(sketch) if jaccard(grams(text), grams(texts[earlier])) >= 0.75}
         index.insert(later, sketch)
     assert len(theirs) > 100
-    ours = {(twin.later, twin.earlier) for twin in twins(texts, 0.75)}
+    ours = {(twin.later, twin.earlier) for twin in near_duplicate_groups(texts, 0.75)}
     assert len(theirs & ours) >= 0.99 * len(theirs)
 
 
 def test_texts_of_less_than_5_characters_have_exact_twins_only():
-    assert twins(["oui", "ou", "oui", "", "", "non", "ouii", "OUI !"], 0.5) == [Twin(2, 0, 1.0), Twin(4, 3, 1.0), Twin(7, 0, 1.0)]
+    assert near_duplicate_groups(["oui", "ou", "oui", "", "", "non", "ouii", "OUI !"], 0.5) == [
+        Twin(2, 0, 1.0),
+        Twin(4, 3, 1.0),
+        Twin(7, 0, 1.0),
+    ]
 
 
 def test_any_characters_at_all_have_their_grams():
     texts = ["a\ud800bcdef 👩🏽‍🚀👩🏽‍🚀", "\x00\x00\x00\x00\x00\x01", "𝔘𝔫𝔦𝔠𝔬𝔡𝔢"]
     hashes, counts = gram_hashes(texts)
     assert counts.tolist() == [len(text) - 4 for text in texts] and len(hashes) == sum(counts)
-    assert twins([*texts, *texts], 0.75) == [Twin(i + 3, i, 1.0) for i in range(3)]
+    assert near_duplicate_groups([*texts, *texts], 0.75) == [Twin(i + 3, i, 1.0) for i in range(3)]
 
 
 def test_the_hash_of_a_gram_is_the_same_everywhere():
@@ -172,7 +176,7 @@ def test_the_bands_miss_one_pair_in_2000_at_most(threshold):
 def test_a_template_repeated_5000_times_costs_no_quadratic_time_and_is_one_cluster():
     texts = [f"Bulletin de ce matin pour la ville de Québec et ses environs, température {i} degrés" for i in range(5000)]
     begun = time.process_time()
-    pairs = twins(texts, 0.75)
+    pairs = near_duplicate_groups(texts, 0.75)
     assert time.process_time() - begun < 10
     assert len(pairs) <= len(texts) * bands_and_rows(0.75)[0] * max(CROWD, KEPT + LATEST)
     assert set(to_drop(pairs, 5000)) == set(range(1, 5000))
@@ -186,15 +190,15 @@ def test_a_crowd_of_templates_filled_differently_loses_no_twin():
     own = [tweetlike(source, 9) for _ in range(700)]
     texts = [f"{opening} {text}" for text in own] + [f"{opening} {text} bis" for text in own]
     wanted = by_brute_force([folded(text) for text in texts], 0.75)
-    found = {(twin.later, twin.earlier) for twin in twins(texts, 0.75)}
+    found = {(twin.later, twin.earlier) for twin in near_duplicate_groups(texts, 0.75)}
     assert {(700 + i, i) for i in range(700)} <= found <= wanted.keys()
-    assert set(to_drop(twins(texts, 0.75), 1400)) == set(to_drop([Twin(*pair, s) for pair, s in wanted.items()], 1400))
+    assert set(to_drop(near_duplicate_groups(texts, 0.75), 1400)) == set(to_drop([Twin(*pair, s) for pair, s in wanted.items()], 1400))
 
 
 def test_a_template_that_changes_slowly_is_one_cluster_although_its_ends_are_no_twins():
     words = [tweetlike(random.Random(i), 1) + str(i) for i in range(120)]
     texts = [" ".join(words[i : i + 25]) for i in range(90)]
-    pairs = twins(texts, 0.75)
+    pairs = near_duplicate_groups(texts, 0.75)
     assert jaccard(grams(texts[0]), grams(texts[-1])) < 0.2
     assert set(clusters(pairs, 90)) == {0}
     assert 1 < 90 - len(to_drop(pairs, 90)) < 45

@@ -16,7 +16,7 @@ from tweetstyle.cli import fit_command
 from tweetstyle.dataset.held_out import training_count
 from tweetstyle.inspect.starting_recipe import LONGEST, PLACEHOLDER, recipe_text, schedule, style_of
 from tweetstyle.inspect.summary import take_inventory
-from tweetstyle.plan.lesson import VALIDATIONS, carried_out
+from tweetstyle.plan.lesson import VALIDATIONS, effective_schedule
 from tweetstyle.prepare.split import split
 from tweetstyle.recipe_yaml import read_recipe
 from tweetstyle.records import Tweet
@@ -137,7 +137,7 @@ def test_a_run_carries_the_written_recipe_out_unchanged(tmp_path, tweets, share,
     assert trained == training_count(kept, recipe.data.validation_fraction, recipe.data.test_fraction)
     chance = random.Random(tweets)
     lengths = [chance.randint(shortest, longest) for _ in range(trained)]
-    found = carried_out(recipe.training, lengths, trained, "qlora", 4096)
+    found = effective_schedule(recipe.training, lengths, trained, "qlora", 4096)
     assert found.changes == {} and found.in_words == ""
 
 

@@ -13,7 +13,7 @@ from support.tiny_llama import CONFIG, write_adapter, write_llama
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export import read_source
-from tweetstyle.model.base import outline_base_model, read_base_model
+from tweetstyle.model.base import read_base_config, read_base_model
 from tweetstyle.model.stored_tensors import read_headers
 from tweetstyle.prompt.template import build_template
 from tweetstyle.verify.conversion import divergence
@@ -130,7 +130,7 @@ def test_the_weights_are_those_that_transformers_loads(made, path, change):
     read = {name: tensor.read().reshape(tensor.shape) for name, tensor in read_headers(base.shards).items()}
     assert read.keys() == expected.keys()
     assert all(np.array_equal(read[name], expected[name]) for name in read)
-    assert outline_base_model(path).bytes_there == base.weight_bytes == sum(file.stat().st_size for file in base.shards)
+    assert read_base_config(path).bytes_there == base.weight_bytes == sum(file.stat().st_size for file in base.shards)
 
 
 def a_single_file_of_another_model(path, other):
@@ -181,7 +181,7 @@ def another_models_type(path, other):
 )
 def test_what_can_be_read_in_two_ways_is_refused_by_run_and_plan(made, path, change, words):
     change(path, made[1])
-    for read in (read_base_model, outline_base_model):
+    for read in (read_base_model, read_base_config):
         with pytest.raises(TweetstyleError, match=words) as refused:
             read(path)
         assert refused.value.hint and refused.value.where.startswith(str(path))
@@ -261,7 +261,7 @@ def test_a_tied_head_that_is_stored_and_another_is_refused_and_the_hint_makes_it
     save(weights_of(path) | {HEAD: another_head()}, path / SINGLE)
     edit_config(path, tie_word_embeddings=True)
     assert np.abs(loaded(path).state_dict()[HEAD].numpy() - another_head()).max() == 0  # transformers does not tie it
-    for read in (read_base_model, outline_base_model):
+    for read in (read_base_model, read_base_config):
         with pytest.raises(TweetstyleError, match="differs from the embeddings") as refused:
             read(path)
     expected = loaded_logits(path)

@@ -22,7 +22,7 @@ from tweetstyle.recipe import Recipe
 from tweetstyle.recipe_yaml import located
 from tweetstyle.run import Run
 from tweetstyle.stages import playback, stages_of
-from tweetstyle.stages.checks import check, check_speaker, refuse_what_cannot_fit
+from tweetstyle.stages.checks import check, check_message_model, refuse_what_cannot_fit
 from tweetstyle.stages.existing import existing_outputs
 from tweetstyle.stages.fit import set_aside_other_run
 from tweetstyle.stages.inputs import exported_gguf
@@ -40,7 +40,7 @@ def run(path: Path, *, start: str | None = None, ollama: bool = False) -> None:
     if start:
         _require_stage(run, start)
     stages_of(run)["prepare"].inputs()
-    check_speaker(run)
+    check_message_model(run)
     check(run)
     if ollama:
         ollama_client().version()
@@ -63,7 +63,7 @@ def run_stage(path: Path, name: str, *, force: bool, writes_by_gguf: bool = Fals
         exported_gguf(run.recipe, path)
     if name == "playback":
         _require_stage(run, name)
-        check_speaker(run)
+        check_message_model(run)
     else:
         _require_before(run, name)
     if name not in ("prepare", "playback"):
@@ -80,7 +80,7 @@ def show_messages(path: Path, count: int) -> None:
     """Asks for the messages of some tweets and shows both side by side; prepares them first where that is not current."""
     run = Run(path)
     _require_stage(run, "playback")
-    check_speaker(run)
+    check_message_model(run)
     with one_run_at_a_time(run.recipe):
         _carry_out(stages_of(run)["prepare"], run, False)
         playback.show_messages(run, count)
@@ -132,7 +132,7 @@ def doctor(path: Path | None, *, as_json: bool) -> bool:
             unread = [checkup.fail("recipe", error.what, error.hint or "", error.where or str(path))]
             if isinstance(error, RecipeErrors):
                 unread = [checkup.fail("recipe", p.what, p.hint or "", p.where or str(path)) for p in error.problems]
-    checks = [*checkup.examine(run), *unread]
+    checks = [*checkup.all_checks(run), *unread]
     if as_json:
         say(checkup.as_json(checks), err=False, wrap=False)
     else:

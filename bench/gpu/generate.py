@@ -19,9 +19,9 @@ def main(arguments: list[str] | None = None) -> None:
 
 def written(bench: Bench, batches: list[int], tokens: int) -> list[dict[str, Any]]:
     """The adapter over its base in 4 bits (on a CPU as it is stored), without Unsloth, as the evaluation loads them."""
-    from tweetstyle.inference.clean_process import apart_from_unsloth
+    from tweetstyle.inference.clean_process import run_in_clean_process
 
-    return apart_from_unsloth(_written, bench, list(batches), tokens)
+    return run_in_clean_process(_written, bench, list(batches), tokens)
 
 
 def _written(bench: Bench, batches: list[int], tokens: int) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from tweetstyle.playback import playback
 from tweetstyle.playback.checks import tidy
 from tweetstyle.playback.prompt import turns
 from tweetstyle.playback.selection import MessageRequest
-from tweetstyle.playback.speakers import GgufSpeaker, OllamaSpeaker, Sampled, speaker_of
+from tweetstyle.playback.speakers import GgufSpeaker, OllamaSpeaker, Sampled, message_model_of
 from tweetstyle.recipe import Playback
 from tweetstyle.records import Tweet
 
@@ -126,10 +126,10 @@ def test_llama_cpp_and_ollama_give_the_same_message_for_the_same_request(ollama,
 
 def test_a_file_that_is_no_model_is_refused_by_what_it_is(tmp_path):
     with pytest.raises(TweetstyleError, match="there is no such model"):
-        speaker_of(Playback(gguf=tmp_path / "none.gguf"))
+        message_model_of(Playback(gguf=tmp_path / "none.gguf"))
     (tmp_path / "x.gguf").write_bytes(b"<html>")
     with pytest.raises(TweetstyleError, match="not a GGUF file"):
-        speaker_of(Playback(gguf=tmp_path / "x.gguf"))
+        message_model_of(Playback(gguf=tmp_path / "x.gguf"))
     (tmp_path / "y.gguf").write_bytes(b"GGUF" + bytes(40))
     with pytest.raises(TweetstyleError, match="llama.cpp cannot load it"):
-        speaker_of(Playback(gguf=tmp_path / "y.gguf")).ask(turns(MessageRequest("1", "x", "en", "question")), SAMPLED)
+        message_model_of(Playback(gguf=tmp_path / "y.gguf")).ask(turns(MessageRequest("1", "x", "en", "question")), SAMPLED)

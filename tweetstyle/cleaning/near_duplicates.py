@@ -66,7 +66,7 @@ def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
     return shared / (len(one) + len(other) - shared)
 
 
-def twins(texts: Sequence[str], threshold: float) -> list[Twin]:
+def near_duplicate_groups(texts: Sequence[str], threshold: float) -> list[Twin]:
     """The pairs of texts, in chronological order, whose folded 5-grams have a Jaccard similarity of `threshold` or more.
 
     Ordered by the later text. Every pair is verified by its true similarity. A text that repeats another stands in one pair only,
@@ -85,13 +85,13 @@ def twins(texts: Sequence[str], threshold: float) -> list[Twin]:
     return sorted(pairs)
 
 
-def to_drop(twins: Iterable[Twin], count: int) -> dict[int, Twin]:
+def to_drop(near_duplicate_groups: Iterable[Twin], count: int) -> dict[int, Twin]:
     """Position → why it goes: the pair with its most similar kept twin, of several the earliest. The earliest of twins is kept.
 
     A text with the very same 5-grams as one that goes is as similar to what that one goes for, and goes for it.
     """
     by_later: dict[int, list[Twin]] = defaultdict(list)
-    for twin in twins:
+    for twin in near_duplicate_groups:
         by_later[twin.later].append(twin)
     dropped: dict[int, Twin] = {}
     for later in sorted(by_later):
@@ -104,9 +104,9 @@ def to_drop(twins: Iterable[Twin], count: int) -> dict[int, Twin]:
     return dropped
 
 
-def clusters(twins: Iterable[Twin], count: int) -> list[int]:
+def clusters(near_duplicate_groups: Iterable[Twin], count: int) -> list[int]:
     """The cluster of each of `count` texts, as the position of its first: texts joined by twins, directly or by others between them."""
-    return connected([(twin.earlier, twin.later) for twin in twins], count)
+    return connected([(twin.earlier, twin.later) for twin in near_duplicate_groups], count)
 
 
 def connected(links: Iterable[tuple[int, int]], count: int) -> list[int]:

@@ -13,14 +13,14 @@ from tweetstyle.doctor.machine import check_machine, check_network, observe_mach
 from tweetstyle.doctor.ollama import check_ollama, observe_ollama
 from tweetstyle.doctor.versions import check_versions, observe_versions
 from tweetstyle.hardware.check import Check, fail, ok, warn
-from tweetstyle.hardware.disk import Room
+from tweetstyle.hardware.disk import DiskUse
 from tweetstyle.hardware.gpu import observe_card
-from tweetstyle.plan.asked import Asked
+from tweetstyle.plan.asked import RunRequirements
 
 __all__ = ["Asked", "Check", "Room", "doctor", "fail", "ok", "warn"]
 
 
-def doctor(asked: Asked | None, directories: Iterable[Path]) -> list[Check]:
+def doctor(asked: RunRequirements | None, directories: Iterable[Path]) -> list[Check]:
     """Every check. asked: what a run asks, None for the machine alone; directories: those that runs write to."""
     rooms = [room.directory for room in asked.rooms] if asked else []
     machine = observe_machine(

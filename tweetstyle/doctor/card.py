@@ -14,7 +14,7 @@ from packaging.version import InvalidVersion, Version
 from tweetstyle.hardware.card import WITHOUT_CARD
 from tweetstyle.hardware.check import Check, fail, gib, ok, warn
 from tweetstyle.hardware.gpu import ON_THE_CPU, CardState, Gpu, Process
-from tweetstyle.plan.asked import Asked
+from tweetstyle.plan.asked import RunRequirements
 
 LEAST_DRIVER = {11: 450, 12: 525, 13: 580}
 """CUDA's major version → the oldest driver that runs programs built with any of it (docs.nvidia.com/deploy/cuda-compatibility,
@@ -38,7 +38,7 @@ SETUP = {False: "make setup", True: "make setup CARD=turing"}
 REINSTALL = "make setup in a fresh clone installs the build of requirements.lock"
 
 
-def check_card(state: CardState, torch: TorchBuild | None, asked: Asked | None, xformers_cuda: int | None = None) -> list[Check]:
+def check_card(state: CardState, torch: TorchBuild | None, asked: RunRequirements | None, xformers_cuda: int | None = None) -> list[Check]:
     """driver, torch, compute capability, attention, bfloat16, the card's memory; without a card the first two alone.
 
     xformers_cuda: the major version of the CUDA that the installed xformers was built for.
@@ -70,7 +70,7 @@ def _driver(state: CardState) -> Check:
     return ok(name, "no NVIDIA card: training goes by the CPU")
 
 
-def _without_card(asked: Asked) -> Iterator[Check]:
+def _without_card(asked: RunRequirements) -> Iterator[Check]:
     """What a CPU takes too long for, or gains nothing by."""
     if asked.parameters >= LARGE:
         speed = CPU_SPEED * CPU_SPEED_OF / asked.parameters
@@ -148,7 +148,7 @@ def _at_least(there: str, least: Version) -> bool:
         return True
 
 
-def _bf16(card: Gpu, asked: Asked | None) -> Check:
+def _bf16(card: Gpu, asked: RunRequirements | None) -> Check:
     name = "bfloat16"
     if card.capability is None:
         return warn(name, "the driver is too old to tell whether the card has it", "update the driver")
@@ -162,7 +162,7 @@ def _bf16(card: Gpu, asked: Asked | None) -> Check:
     return ok(name, f"{what}, and the recipe asks for none")
 
 
-def _memory(card: Gpu, processes: Iterable[Process], asked: Asked | None) -> Check:
+def _memory(card: Gpu, processes: Iterable[Process], asked: RunRequirements | None) -> Check:
     name = "card memory"
     seen = f"{gib(card.free)} of {gib(card.total)} free"
     users = sorted(processes, key=lambda process: -(process.used or 0))

@@ -13,7 +13,7 @@ from tweetstyle.hardware.check import Check, fail, gib, ok, warn
 from tweetstyle.hardware.disk import Place, check_disk, observe_places
 from tweetstyle.hardware.gpu import machine_memory
 from tweetstyle.offline import OFFLINE, NoAddress, is_loopback, parse_address
-from tweetstyle.plan.asked import Asked
+from tweetstyle.plan.asked import RunRequirements
 
 CLOCK_SLACK = 5 * 60
 """Seconds by which another machine's clock may be ahead of this one's: files come from disks in the network too."""
@@ -43,7 +43,7 @@ def observe_machine(directories: Iterable[Path], files: Iterable[Path], newest_t
     return MachineState(places, total, available, time.time(), newest, newest_of)
 
 
-def check_machine(state: MachineState, asked: Asked | None) -> list[Check]:
+def check_machine(state: MachineState, asked: RunRequirements | None) -> list[Check]:
     """disk, memory, write rights, clock."""
     return [*check_disk(state.places, asked.rooms if asked else ()), _ram(state, asked.ram if asked else {}), _rights(state), _clock(state)]
 

@@ -27,9 +27,9 @@ from tweetstyle.evaluate.baselines import (
 from tweetstyle.evaluate.compare import SCORES, scores_of
 from tweetstyle.evaluate.conversing import Conversing
 from tweetstyle.evaluate.result import Evaluated, SplitResult, figures, style_table, table, warnings_in_words
-from tweetstyle.evaluate.writing import let_them_write
+from tweetstyle.evaluate.writing import write_samples
 from tweetstyle.files import complete_file, read_json_lines
-from tweetstyle.inference.clean_process import apart_from_unsloth
+from tweetstyle.inference.clean_process import run_in_clean_process
 from tweetstyle.inference.likelihood import Reading, score_readings
 from tweetstyle.inference.prefixes import first_scored
 from tweetstyle.model.base import BaseModel
@@ -87,7 +87,7 @@ def evaluate(
         readings[OTHERS] = Reading(strangers.documents)
     if talk:
         asked = asked[0] | talk.of_base, asked[1] | talk.of_both
-    by_base, by_tuned = apart_from_unsloth(_score_with_bar, base, final_model, method, *asked, evaluation.bf16)
+    by_base, by_tuned = run_in_clean_process(_score_with_bar, base, final_model, method, *asked, evaluation.bf16)
     gained = by_base.pop(OTHERS) - by_tuned.pop(OTHERS)
     heard = talk.take(by_base, by_tuned) if talk else None
     by_base[NGRAM] = ngram_nats(known, tweets)
@@ -98,7 +98,7 @@ def evaluate(
     specific = _specificity(samples["test"], gains, strangers, gained, source, evaluation)
     style, shown, openings = None, [], []
     if evaluation.samples:
-        style, shown, openings = let_them_write(
+        style, shown, openings = write_samples(
             base, final_model, method, template, evaluation, sampling, known, samples, examples, directory / "written", gguf
         )
     warnings = warnings_in_words(splits, _validation_curve(directory / "metrics.jsonl"))

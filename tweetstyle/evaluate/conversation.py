@@ -176,7 +176,7 @@ class InstructionBaseline:
     examples: Examples
 
 
-def told_line(style: str, answers: Sequence[Tweet]) -> str:
+def instruction_text(style: str, answers: Sequence[Tweet]) -> str:
     """What one can tell a model of an author in words: the languages, the length and the habits of most of these tweets."""
     texts = [tweet.text for tweet in answers]
     short, long = (int(np.quantile([len(text) for text in texts], q)) for q in (0.25, 0.75))
@@ -208,7 +208,7 @@ def told_and_shown(
     Where the chat template has no place for a system message, the words open the first message. Fewer examples where they would leave
     a held-out tweet no room. documents: the held-out tweets as the run's own template puts them.
     """
-    line = told_line(template.style, answers)
+    line = instruction_text(template.style, answers)
     turns = template.turns
     head = turns.head + line + "\n\n" if turns.around_system is None else turns.opening(line)
     told = replace(template, turns=replace(turns, head=head))

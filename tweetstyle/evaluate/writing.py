@@ -29,7 +29,7 @@ SHOWN = 60
 """Prompts kept with all answers: what the report shows and the blind test asks."""
 
 
-def let_them_write(
+def write_samples(
     base: BaseModel,
     final_model: Path,
     method: str,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tweetstyle.console import say
 from tweetstyle.evaluate.baselines import Examples
 from tweetstyle.files import clear_os_errors, complete_file, read_json_lines
-from tweetstyle.inference.clean_process import apart_from_unsloth
+from tweetstyle.inference.clean_process import run_in_clean_process
 from tweetstyle.inference.generate import as_read, generate, read_beginning
 from tweetstyle.inference.onednn import by_onednn
 from tweetstyle.manifest import settings_digest
@@ -92,7 +92,7 @@ def write(
     missing = {who: [n for n in range(len(asked[who])) if asked[who][n].number not in files[who].answers()] for who in asked}
     if count := sum(map(len, missing.values())):
         _say_what_takes_long(count)
-        apart_from_unsloth(_generate_missing, base, final_model, method, template, asked, ids, missing, files, sampling, seed)
+        run_in_clean_process(_generate_missing, base, final_model, method, template, asked, ids, missing, files, sampling, seed)
     return {who: [files[who].answers()[ask.number] for ask in asked[who]] for who in asked}
 
 

@@ -17,7 +17,7 @@ RESERVE = 256 * 2**20
 
 
 @dataclass(frozen=True)
-class Room:
+class DiskUse:
     """Bytes that a run may write beneath a directory, which need not exist yet; why: what for."""
 
     directory: Path
@@ -45,7 +45,7 @@ def _place(directory: Path) -> Place:
     return Place(parent.stat().st_dev, shutil.disk_usage(parent).free, writable)
 
 
-def check_disk(places: Mapping[Path, Place], rooms: Sequence[Room]) -> Iterator[Check]:
+def check_disk(places: Mapping[Path, Place], rooms: Sequence[DiskUse]) -> Iterator[Check]:
     """One check a disk: what goes to different disks is not added up."""
     for directories, free, on_it in _by_disk(places, rooms):
         needed = sum(room.bytes for room in on_it)
@@ -64,13 +64,13 @@ def check_disk(places: Mapping[Path, Place], rooms: Sequence[Room]) -> Iterator[
             yield ok("disk", seen)
 
 
-def missing_by_disk(places: Mapping[Path, Place], rooms: Sequence[Room]) -> list[int]:
+def missing_by_disk(places: Mapping[Path, Place], rooms: Sequence[DiskUse]) -> list[int]:
     """Bytes to be freed before a run, of each disk that has too little room."""
     missing = (sum(room.bytes for room in on_it) - free for _, free, on_it in _by_disk(places, rooms))
     return [count for count in missing if count > 0]
 
 
-def _by_disk(places: Mapping[Path, Place], rooms: Sequence[Room]) -> Iterator[tuple[list[Path], int, list[Room]]]:
+def _by_disk(places: Mapping[Path, Place], rooms: Sequence[DiskUse]) -> Iterator[tuple[list[Path], int, list[DiskUse]]]:
     """The directories of each disk, its free bytes, and what is written there."""
     for device in dict.fromkeys(place.device for place in places.values()):
         on_it = {directory: place.free for directory, place in places.items() if place.device == device}

@@ -24,7 +24,7 @@ ENDED = (
 )
 
 
-def apart_from_unsloth(work: Callable[..., Result], *arguments: object) -> Result:
+def run_in_clean_process(work: Callable[..., Result], *arguments: object) -> Result:
     """work(*arguments), here or in a process of its own; both can be sent there, and what comes back too.
 
     Raises TweetstyleError where that process is ended: by the system, which has no memory left, or by a library whose card failed.

@@ -144,7 +144,7 @@ def _token_text(token: Any) -> str | None:
 
 
 @dataclass(frozen=True)
-class Outline:
+class BaseConfig:
     """missing: names of files that training needs and that are not there; known_as: whose shape stands in for a missing config.json."""
 
     path: Path
@@ -170,7 +170,7 @@ class Outline:
         return sum(file.stat().st_size for file in files)
 
 
-def outline_base_model(path: Path) -> Outline:
+def read_base_config(path: Path) -> BaseConfig:
     """Reads config.json and looks which other files are there; a model known by its name need not be there at all.
 
     Raises TweetstyleError for an unknown model that is not there, one that is named as on the hub and lies in its usual directory, no
@@ -183,7 +183,7 @@ def outline_base_model(path: Path) -> Outline:
     except TweetstyleError:
         if known is None or known.directory.is_dir():
             raise
-        return Outline(path, known.config, (), known.name)
+        return BaseConfig(path, known.config, (), known.name)
     check_kind(directory)
     config = read_json(directory / "config.json")
     check_architecture(directory, config)
@@ -191,4 +191,4 @@ def outline_base_model(path: Path) -> Outline:
     missing = tuple(name for name in names if not (directory / name).is_file())
     if not missing:
         find_weights(directory, config)
-    return Outline(directory, config, missing)
+    return BaseConfig(directory, config, missing)

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from tweetstyle.hardware.check import Check, fail, ok
-from tweetstyle.hardware.disk import Room
+from tweetstyle.hardware.disk import DiskUse
 from tweetstyle.model.base import BaseModel
 from tweetstyle.prompt.template import Template
 from tweetstyle.recipe import Model, Training
 
 
 @dataclass(frozen=True)
-class Asked:
+class RunRequirements:
     """Bytes. base, template: None where one of them is not whole or refused: what is planned is then by the model's shape alone.
     card: planned at the peak of a step, without what others hold; card_least: the tensors of that peak and CUDA's context alone;
     ram: what the largest part takes of the machine's memory, part → bytes. newest_tweet: seconds since 1970, where tweets have been
@@ -30,7 +30,7 @@ class Asked:
     card: int
     card_least: int
     ram: Mapping[str, int]
-    rooms: tuple[Room, ...]
+    rooms: tuple[DiskUse, ...]
     files: tuple[Path, ...]
     newest_tweet: int | None = None
 

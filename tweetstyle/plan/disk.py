@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.hardware.disk import Room, check_disk, missing_by_disk, observe_places
-from tweetstyle.model.base import BaseModel, Outline
+from tweetstyle.hardware.disk import DiskUse, check_disk, missing_by_disk, observe_places
+from tweetstyle.model.base import BaseConfig, BaseModel
 from tweetstyle.model.config import read_shape
 from tweetstyle.model.hub import known_model
 from tweetstyle.plan.weights import trained_parameters
@@ -35,7 +35,7 @@ class ExistingOutputs:
     exported: bool = False
 
 
-NOTHING = ExistingOutputs()
+NO_OUTPUTS = ExistingOutputs()
 
 
 def written_to(recipe: Recipe) -> tuple[Path, ...]:
@@ -43,7 +43,7 @@ def written_to(recipe: Recipe) -> tuple[Path, ...]:
     return (recipe.run_directory, recipe.export_directory, recipe.data.processed)
 
 
-def disk_needed(recipe: Recipe, base: Outline | BaseModel) -> dict[str, int]:
+def disk_needed(recipe: Recipe, base: BaseConfig | BaseModel) -> dict[str, int]:
     """Bytes that a run may write, by what for. Checkpoints: weights in fp32 and optimizer state, one more than are kept.
 
     The base model where it is not there yet or not whole: as 16 bits a weight. Prepared data where the archive is there.
@@ -53,7 +53,7 @@ def disk_needed(recipe: Recipe, base: Outline | BaseModel) -> dict[str, int]:
     shape = read_shape(base.config)
     trained = trained_parameters(shape, recipe.model)
     needed = {}
-    if isinstance(base, Outline) and not base.whole and (to_come := max(2 * shape.parameters - base.bytes_there, 0)):
+    if isinstance(base, BaseConfig) and not base.whole and (to_come := max(2 * shape.parameters - base.bytes_there, 0)):
         needed[STILL_TO_COME] = to_come
     bases = 2 if recipe.model.method == "qlora" and recipe.export.merge_base == "auto" else 1
     if archive := _archive_bytes(recipe.data):
@@ -72,7 +72,7 @@ def _archive_bytes(data: Data) -> int:
     return open_archive(data.source, data.separator).size
 
 
-def rooms_of(recipe: Recipe, base: Outline | BaseModel, standing: ExistingOutputs = NOTHING) -> tuple[Room, ...]:
+def disk_uses(recipe: Recipe, base: BaseConfig | BaseModel, standing: ExistingOutputs = NO_OUTPUTS) -> tuple[DiskUse, ...]:
     """`disk_needed` by the directories that it goes to, without what stands. An older export stands until the new one is whole, so it
     makes no room."""
     needed = disk_needed(recipe, base)
@@ -81,23 +81,23 @@ def rooms_of(recipe: Recipe, base: Outline | BaseModel, standing: ExistingOutput
     needed["checkpoints and final model"] = 0 if standing.trained else going_on
     needed |= {why: 0 for why, done in (("prepared data", standing.prepared), ("export", standing.exported)) if done}
     directories = {"prepared data": recipe.data.processed, "export": recipe.export_directory, STILL_TO_COME: _comes_to(base)}
-    return tuple(Room(directories.get(why, recipe.run_directory), count, why) for why, count in needed.items())
+    return tuple(DiskUse(directories.get(why, recipe.run_directory), count, why) for why, count in needed.items())
 
 
-def _comes_to(base: Outline | BaseModel) -> Path:
+def _comes_to(base: BaseConfig | BaseModel) -> Path:
     """Where the base model is, or will be by the command that fetches it."""
     known = None if base.path.is_dir() else known_model(base.path)
     return known.directory if known else base.path
 
 
-def bytes_missing(rooms: Sequence[Room]) -> int:
+def bytes_missing(rooms: Sequence[DiskUse]) -> int:
     """What is to be freed, of all disks together."""
     return sum(missing_by_disk(observe_places(room.directory for room in rooms), rooms))
 
 
-def refuse_too_small_a_disk(recipe: Recipe, base: Outline | BaseModel, standing: ExistingOutputs) -> None:
+def refuse_too_small_a_disk(recipe: Recipe, base: BaseConfig | BaseModel, standing: ExistingOutputs) -> None:
     """Raises TweetstyleError where doctor's check fails, in its words."""
-    rooms = rooms_of(recipe, base, standing)
+    rooms = disk_uses(recipe, base, standing)
     directories = (*written_to(recipe), *(room.directory for room in rooms))
     for check in check_disk(observe_places(dict.fromkeys(directories)), rooms):
         if check.state == "fail":

@@ -11,13 +11,13 @@ from tweetstyle.dataset.held_out import training_count
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import existing_parent
 from tweetstyle.hardware.card import Card, look_for_card, named_card
-from tweetstyle.hardware.disk import Room
+from tweetstyle.hardware.disk import DiskUse
 from tweetstyle.hardware.gpu import machine_memory
-from tweetstyle.model.base import BaseModel, Outline
+from tweetstyle.model.base import BaseConfig, BaseModel
 from tweetstyle.model.config import Shape, read_shape
 from tweetstyle.plan.advice import END_THEM, Change, Largest, how_to_fit, largest_that_fit, plan_on, what_to_change
-from tweetstyle.plan.disk import NOTHING, ExistingOutputs, bytes_missing, disk_needed, rooms_of
-from tweetstyle.plan.lesson import carried_out
+from tweetstyle.plan.disk import NO_OUTPUTS, ExistingOutputs, bytes_missing, disk_needed, disk_uses
+from tweetstyle.plan.lesson import effective_schedule
 from tweetstyle.plan.memory import CUDA_CONTEXT, MemoryPlan, hours
 from tweetstyle.plan.probe import Probe
 from tweetstyle.plan.speed import Speed, speed_of
@@ -29,7 +29,7 @@ TOKENS_A_TWEET = 50
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TrainingTokens:
     """What is learned from. tweets: trained on, in one epoch; tokens: of all epochs; counted: by the tokenizer, and no estimate."""
 
     tweets: int
@@ -38,12 +38,12 @@ class Lesson:
 
 
 @dataclass(frozen=True)
-class Needs:
+class ResourceEstimate:
     """Bytes everywhere. ram: by the part of the run, one after the other; disk: by what for; disk_free: where the run is written;
     rooms: what is still to be written of it, and where; disk_missing: to be freed before the run, 0 where there is room."""
 
     name: str
-    base: Outline | BaseModel
+    base: BaseConfig | BaseModel
     shape: Shape
     trained: int
     card: Card
@@ -55,10 +55,10 @@ class Needs:
     ram_there: int
     disk: dict[str, int]
     disk_free: int
-    rooms: tuple[Room, ...]
+    rooms: tuple[DiskUse, ...]
     disk_missing: int
     speed: Speed
-    lesson: Lesson | None
+    lesson: TrainingTokens | None
 
     @property
     def fits(self) -> bool:
@@ -75,7 +75,7 @@ class Needs:
     @property
     def base_bytes(self) -> int:
         """Of the base model's weights that are there."""
-        return self.base.bytes_there if isinstance(self.base, Outline) else self.base.weight_bytes
+        return self.base.bytes_there if isinstance(self.base, BaseConfig) else self.base.weight_bytes
 
     @property
     def hours(self) -> float | None:
@@ -94,9 +94,9 @@ def card_for(recipe: Recipe, gib: float | None = None) -> Card:
     return found or replace(named_card(recipe.machine.card_gib), trouble=trouble, assumed=assumed)
 
 
-def needs_of(
-    recipe: Recipe, base: Outline | BaseModel, card: Card, lesson: Lesson | None = None, standing: ExistingOutputs = NOTHING
-) -> Needs:
+def estimate_resources(
+    recipe: Recipe, base: BaseConfig | BaseModel, card: Card, lesson: TrainingTokens | None = None, standing: ExistingOutputs = NO_OUTPUTS
+) -> ResourceEstimate:
     """Everything, from config.json and the recipe. standing: what of the run is written already.
 
     Raises TweetstyleError for a model that cannot be trained or exported.
@@ -104,8 +104,8 @@ def needs_of(
     from tweetstyle.plan.export import memory_needed
 
     shape, settings = read_shape(base.config), (base.config, recipe.model, recipe.training)
-    memory, rooms = plan_on(card, *settings), rooms_of(recipe, base, standing)
-    return Needs(
+    memory, rooms = plan_on(card, *settings), disk_uses(recipe, base, standing)
+    return ResourceEstimate(
         name=recipe.name,
         base=base,
         shape=shape,
@@ -126,7 +126,7 @@ def needs_of(
     )
 
 
-def estimated_lesson(recipe: Recipe, tweets: int) -> Lesson:
+def estimate_training_tokens(recipe: Recipe, tweets: int) -> TrainingTokens:
     """What so many kept tweets come to: those that the split leaves to train on, TOKENS_A_TWEET each."""
     data, training = recipe.data, recipe.training
     trained = training_count(tweets, data.validation_fraction, data.test_fraction)
@@ -135,12 +135,12 @@ def estimated_lesson(recipe: Recipe, tweets: int) -> Lesson:
     if recipe.prompt.message == "playback":
         trained = min(trained, recipe.playback.train_tweets)
     # Of few tweets there are more epochs than the recipe says. hidden_size decides a learning rate alone.
-    carried = carried_out(training, [TOKENS_A_TWEET] * trained, trained, recipe.model.method, hidden_size=4096) if trained else None
+    carried = effective_schedule(training, [TOKENS_A_TWEET] * trained, trained, recipe.model.method, hidden_size=4096) if trained else None
     epochs = carried.training.num_train_epochs if carried else training.num_train_epochs
-    return Lesson(trained, round(trained * TOKENS_A_TWEET * epochs), counted=False)
+    return TrainingTokens(trained, round(trained * TOKENS_A_TWEET * epochs), counted=False)
 
 
-def refuse_what_cannot_fit(recipe: Recipe, base: Outline | BaseModel, card: Card) -> None:
+def refuse_what_cannot_fit(recipe: Recipe, base: BaseConfig | BaseModel, card: Card) -> None:
     """Refuses, on a card that is here, what cannot be held there by any luck: before the base model is loaded.
 
     By any luck: the tensors of the peak and the CUDA context alone, nothing lost between blocks. What is only tight is for
@@ -175,13 +175,13 @@ def refuse_beyond_positions(recipe: Recipe, positions: int) -> None:
             raise TweetstyleError(f"{length} is beyond the model's {positions} positions", where=key, hint=f"write {positions} or less")
 
 
-def _key_of(recipe: Recipe, base: Outline | BaseModel, card: Card) -> str:
+def _key_of(recipe: Recipe, base: BaseConfig | BaseModel, card: Card) -> str:
     """The recipe's line that is to be changed first."""
     changes = what_to_change(base.config, recipe.model, recipe.training, card)
     return changes[0].key if changes else "model.method"
 
 
-def as_json(needs: Needs) -> dict[str, Any]:
+def as_json(needs: ResourceEstimate) -> dict[str, Any]:
     """For programs: bytes, tokens and hours as numbers; null for what has not been measured."""
     memory, lesson = needs.memory, needs.lesson
     return {

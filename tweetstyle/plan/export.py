@@ -10,7 +10,7 @@ from pathlib import Path
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import existing_parent
 from tweetstyle.hardware.gpu import cores, machine_memory
-from tweetstyle.model.base import BaseModel, Outline
+from tweetstyle.model.base import BaseConfig, BaseModel
 from tweetstyle.model.llama import read_llama, tensor_plan
 from tweetstyle.model.tensor_types import WEIGHTED_TYPES, tensor_type, type_bytes
 from tweetstyle.recipe import Export
@@ -25,7 +25,7 @@ TABLE_BYTES = 128
 """Upper bound of one tensor's entry in the table of tensors, padding of its data included."""
 
 
-def disk_needed(weights: BaseModel | Outline, types: Iterable[str]) -> dict[str, int]:
+def disk_needed(weights: BaseModel | BaseConfig, types: Iterable[str]) -> dict[str, int]:
     """type → bytes of its GGUF, a little too much: the weights exactly, the vocabulary by the size of tokenizer.json.
 
     Reads config.json's numbers only. Raises TweetstyleError for a model that cannot be exported.
@@ -46,7 +46,7 @@ def require_disk(directory: Path, needed: dict[str, int]) -> None:
         raise TweetstyleError(f"the disk is too small: {parts} needed, {free / 2**20:,.0f} MiB free", where=str(directory), hint=hint)
 
 
-def room_needed(weights: BaseModel | Outline, section: Export, bases: int) -> dict[str, int]:
+def room_needed(weights: BaseModel | BaseConfig, section: Export, bases: int) -> dict[str, int]:
     """What is written → bytes, as `disk_needed`, with everything that `choices` writes to compare and then removes.
 
     bases: among how many the adapter's is still to be chosen (1 or 2).
@@ -66,7 +66,7 @@ BLOCK_BYTES = 20 * 2**20
 """A block in float32 with all that is made of it; each thread has two."""
 
 
-def memory_needed(weights: BaseModel | Outline, section: Export) -> dict[str, int]:
+def memory_needed(weights: BaseModel | BaseConfig, section: Export) -> dict[str, int]:
     """part → bytes at its peak; the parts come one after the other.
 
     writing: blocks of rows, or with four bits the largest linear in float32 six times (measured: 4.1 while bitsandbytes makes it,

@@ -87,7 +87,7 @@ def _shown(key: str, value: float | None) -> str:
     return "none" if value is None else as_rate(value) if key == "learning_rate" else f"{value:g}"
 
 
-def carried_out(training: Training, lengths: Sequence[int], tweets: int, method: str, hidden_size: int) -> Schedule:
+def effective_schedule(training: Training, lengths: Sequence[int], tweets: int, method: str, hidden_size: int) -> Schedule:
     """The settings that a run is carried out with: the recipe's own wherever they can learn.
 
     A run by epochs of fewer than FEWEST_STEPS steps gets smaller steps, more epochs and a higher learning rate; a warm-up of half the

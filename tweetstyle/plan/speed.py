@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tweetstyle.hardware.card import Card
-from tweetstyle.model.base import BaseModel, Outline
+from tweetstyle.model.base import BaseConfig, BaseModel
 from tweetstyle.plan.probe import PROBE, Probe, decisive_settings, other_settings, read_probe
 from tweetstyle.recipe import Recipe, Training
 
@@ -29,7 +29,7 @@ class Speed:
         return f"{self.probe.tokens_per_second:,.0f} tokens/s, measured on {self.probe.device}{about}"
 
 
-def speed_of(recipe: Recipe, base: Outline | BaseModel, card: Card) -> Speed:
+def speed_of(recipe: Recipe, base: BaseConfig | BaseModel, card: Card) -> Speed:
     """By the probe in the run's directory: of the recipe's settings, or of the batch to which the run went back, on what trains here."""
     from tweetstyle.plan.probe import in_words, remembered
 

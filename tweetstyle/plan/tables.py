@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from tweetstyle.console import size
 from tweetstyle.hardware.card import Card
-from tweetstyle.model.base import Outline
+from tweetstyle.model.base import BaseConfig
 from tweetstyle.model.hub import how_to_complete
-from tweetstyle.plan.estimate import Needs
+from tweetstyle.plan.estimate import ResourceEstimate
 from tweetstyle.plan.memory import MemoryPlan, duration
 from tweetstyle.plan.phases import TRAINING
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 
-def needs_table(needs: Needs) -> Group:
+def needs_table(needs: ResourceEstimate) -> Group:
     """The whole plan of `tweetstyle plan`."""
     from rich.console import Group
     from rich.padding import Padding
@@ -35,12 +35,12 @@ def needs_table(needs: Needs) -> Group:
     return Group(*lines, memory_table(needs.memory, needs.card), Text(""), further_table(needs))
 
 
-def remarks(needs: Needs) -> list[str]:
+def remarks(needs: ResourceEstimate) -> list[str]:
     """What of the base model is missing, and what card is meant."""
     base, found = needs.base, []
-    if isinstance(base, Outline) and base.known_as:
+    if isinstance(base, BaseConfig) and base.known_as:
         found.append(f"{base.path} is not there yet: planned by the shape of {base.known_as}")
-    elif isinstance(base, Outline) and base.missing:
+    elif isinstance(base, BaseConfig) and base.missing:
         found.append(f"{base.path} lacks {', '.join(base.missing)}: planned from config.json alone; {how_to_complete(base.path)}")
     if (reduced := needs.speed.reduced) is not None:
         parts = f"{reduced.per_device_train_batch_size} × gradient_accumulation_steps {reduced.gradient_accumulation_steps}"
@@ -54,7 +54,7 @@ def remarks(needs: Needs) -> list[str]:
     return found
 
 
-def further_table(needs: Needs) -> Table:
+def further_table(needs: ResourceEstimate) -> Table:
     """What else would fit, RAM, disk and time, a line each."""
     from rich.table import Table
 
@@ -64,7 +64,7 @@ def further_table(needs: Needs) -> Table:
     return table
 
 
-def further_rows(needs: Needs) -> dict[str, str]:
+def further_rows(needs: ResourceEstimate) -> dict[str, str]:
     """name → value, in words."""
     rows = {}
     if (largest := _largest(needs)) is not None:
@@ -82,13 +82,13 @@ def further_rows(needs: Needs) -> dict[str, str]:
     return rows | {"time": time_in_words(needs)}
 
 
-def disk_in_words(needs: Needs) -> str:
+def disk_in_words(needs: ResourceEstimate) -> str:
     """What may be written against what is free; and what is to be freed first."""
     short = f": too little, free {size(needs.disk_missing)} more" if needs.disk_missing else ""
     return f"at most {size(needs.disk_to_come)} more; {size(needs.disk_free)} are free{short}"
 
 
-def _largest(needs: Needs) -> str | None:
+def _largest(needs: ResourceEstimate) -> str | None:
     largest = needs.largest
     parts = [
         f"max_length {largest.max_length:,}" if largest.max_length else None,
@@ -99,7 +99,7 @@ def _largest(needs: Needs) -> str | None:
     return ", or ".join(told) + " (each by itself)" if told else None
 
 
-def time_in_words(needs: Needs) -> str:
+def time_in_words(needs: ResourceEstimate) -> str:
     """Hours, or why there are none."""
     if needs.lesson is None:
         return f"tokens unknown, for there is no archive yet (--tweets N estimates them); speed {needs.speed.in_words()}"
@@ -111,7 +111,7 @@ def time_in_words(needs: Needs) -> str:
     return f"{about}{duration(needs.hours)} of training: {tokens} at {needs.speed.in_words()}"
 
 
-def at_the_start(needs: Needs) -> str:
+def start_summary(needs: ResourceEstimate) -> str:
     """At the start of a run, a line each: the card's memory, RAM, disk, and the speed where a probe has measured it."""
     where = needs.card.name if needs.card.seen else f"no card here; on {needs.card.name}"
     fits = "" if needs.fits else ", which does not fit (tweetstyle plan says what to write instead)"

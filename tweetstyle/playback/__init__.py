@@ -17,7 +17,7 @@ from tweetstyle.playback.checks import counted
 from tweetstyle.playback.collect import Collector
 from tweetstyle.playback.filters import Judge, Look
 from tweetstyle.playback.selection import Chosen, choose, main_language
-from tweetstyle.playback.speakers import MessageModel, speaker_of
+from tweetstyle.playback.speakers import MessageModel, message_model_of
 from tweetstyle.records import read_split
 from tweetstyle.text.visible import visible
 
@@ -71,7 +71,7 @@ def playback(settings: Playback, likely: Sequence[str], train: Path, processed: 
     the cache has are not asked for again. Raises TweetstyleError where the model is not there or is lost on the way (the cache
     then has every answer so far), and where too few messages can be used; then no file is touched.
     """
-    speaker = speaker or speaker_of(settings)
+    speaker = speaker or message_model_of(settings)
     with Cache(processed / FILE) as cache, Judge(settings, likely) as judge:
         collector = Collector(speaker, settings, cache, judge)
         chosen, looks, played = {}, {}, {}
@@ -99,7 +99,7 @@ def show_some(
 
     The answers are cached, nothing else is written.
     """
-    speaker = speaker or speaker_of(settings)
+    speaker = speaker or message_model_of(settings)
     some = settings.model_copy(update={"train_tweets": count})
     asks = _chosen(train, some, likely, "train").asks
     with Cache(processed / FILE) as cache, Judge(settings, likely) as judge:

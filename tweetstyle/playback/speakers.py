@@ -50,7 +50,7 @@ class MessageModel(Protocol):
         ...
 
 
-def speaker_of(settings: Playback) -> MessageModel:
+def message_model_of(settings: Playback) -> MessageModel:
     """The recipe's model. Raises TweetstyleError where it is not there."""
     if settings.ollama:
         return OllamaSpeaker(settings.ollama, settings.url)

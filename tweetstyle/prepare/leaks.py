@@ -17,7 +17,7 @@ ACROSS = 64
 """Texts with other labels with which a text is compared where a template, say, brings more than 16 into one bucket."""
 
 
-def with_twin_elsewhere(texts: Sequence[str], labels: Sequence[int], threshold: float) -> set[int]:
+def with_near_duplicate_elsewhere(texts: Sequence[str], labels: Sequence[int], threshold: float) -> set[int]:
     """Positions of the texts that have a twin with another label, in any order of the texts.
 
     Not by `twins`: with other signatures, and of a crowd every pair across labels, as far as `ACROSS` goes.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tweetstyle.cleaning.near_duplicates import connected
 from tweetstyle.dataset.held_out import held_out_count
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.prepare.leaks import with_twin_elsewhere
+from tweetstyle.prepare.leaks import with_near_duplicate_elsewhere
 from tweetstyle.records import Tweet, seeded_bytes
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def leak(parts: Mapping[str, Sequence[Tweet]], threshold: float) -> int:
     names = [name for name in ("train", "validation", "test") if parts.get(name)]
     texts = [tweet.text for name in names for tweet in parts[name]]
     labels = [number for number, name in enumerate(names) for _ in parts[name]]
-    return sum(names[labels[place]] != "train" for place in with_twin_elsewhere(texts, labels, threshold))
+    return sum(names[labels[place]] != "train" for place in with_near_duplicate_elsewhere(texts, labels, threshold))
 
 
 def _fractions(data: Data) -> dict[str, float]:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tweetstyle.console import say
-from tweetstyle.doctor import Asked, Check, doctor, fail, ok, warn
+from tweetstyle.doctor import Check, RunRequirements, doctor, fail, ok, warn
 from tweetstyle.errors import RecipeErrors, TweetstyleError
-from tweetstyle.model.base import outline_base_model
-from tweetstyle.plan.disk import NOTHING, refuse_too_small_a_disk, written_to
-from tweetstyle.plan.estimate import Needs, needs_of
+from tweetstyle.model.base import read_base_config
+from tweetstyle.plan.disk import NO_OUTPUTS, refuse_too_small_a_disk, written_to
+from tweetstyle.plan.estimate import ResourceEstimate, estimate_resources
 from tweetstyle.plan.memory import CUDA_CONTEXT, plan_on_cpu
 from tweetstyle.plan.speed import Speed
 from tweetstyle.recipe_yaml import located
@@ -24,22 +24,22 @@ from tweetstyle.stages import stages_of
 from tweetstyle.stages.existing import existing_outputs, ready_to_fit
 
 if TYPE_CHECKING:
-    from tweetstyle.plan.estimate import Needs
+    from tweetstyle.plan.estimate import ResourceEstimate
     from tweetstyle.run import Run
 
 
-def check_speaker(run: Run) -> str | None:
+def check_message_model(run: Run) -> str | None:
     """Refuses, before the tweets are prepared, a model that cannot be asked for messages, where it will have to be.
 
     Which one that is; None where nothing is to be asked. Of a base model that is not there yet nothing is asked.
     """
-    from tweetstyle.playback.speakers import speaker_of
+    from tweetstyle.playback.speakers import message_model_of
 
     stage = stages_of(run).get("playback")
     if stage is None or (stage.manifest.is_file() and ready_to_fit(run)):
         return None
     with located(run.path):
-        return speaker_of(run.recipe.playback).where
+        return message_model_of(run.recipe.playback).where
 
 
 def check(run: Run) -> None:
@@ -48,11 +48,11 @@ def check(run: Run) -> None:
     with located(run.path):
         refuse_too_small_a_disk(run.recipe, run.base, existing := existing_outputs(run))
     if not existing.trained:
-        from tweetstyle.plan.tables import at_the_start
+        from tweetstyle.plan.tables import start_summary
 
         refuse_what_cannot_fit(run)
         stop_where_it_would_fail(run)
-        say(at_the_start(run_needs(run)))
+        say(start_summary(run_needs(run)))
 
 
 def refuse_what_would_fail(run: Run) -> None:
@@ -71,24 +71,26 @@ def refuse_what_cannot_fit(run: Run) -> None:
         refuse_what_cannot_fit(run.recipe, run.base, run.card)
 
 
-def run_needs(run: Run) -> Needs:
+def run_needs(run: Run) -> ResourceEstimate:
     """What the run still takes of the machine; the base model must be complete for this."""
-    return needs_of(run.recipe, run.base, run.card, standing=existing_outputs(run))
+    return estimate_resources(run.recipe, run.base, run.card, standing=existing_outputs(run))
 
 
-def needs(run: Run, card_gib: float | None, tweets: int | None) -> Needs:
+def needs(run: Run, card_gib: float | None, tweets: int | None) -> ResourceEstimate:
     """What the run takes. card_gib: of another card than the one that is here; tweets: of another number than the archive's."""
-    from tweetstyle.plan.estimate import card_for, needs_of, refuse_beyond_positions, refuse_method
-    from tweetstyle.stages.plan import lesson_of
+    from tweetstyle.plan.estimate import card_for, estimate_resources, refuse_beyond_positions, refuse_method
+    from tweetstyle.stages.plan import training_tokens
 
     with located(run.path):
-        outline = outline_base_model(run.recipe.model.base)
+        outline = read_base_config(run.recipe.model.base)
         refuse_method(outline.config, run.recipe.model.method)
         refuse_beyond_positions(run.recipe, outline.config["max_position_embeddings"])
         split = run.split("train").is_file() and all(source.exists() for source in run.recipe.data.source)
         prepared = outline.whole and tweets is None and split and ready_to_fit(run)
-        lesson = lesson_of(run.recipe, lambda: (run.base, run.template), prepared, tweets)
-        found = needs_of(run.recipe, outline, card_for(run.recipe, card_gib), lesson, existing_outputs(run) if prepared else NOTHING)
+        lesson = training_tokens(run.recipe, lambda: (run.base, run.template), prepared, tweets)
+        found = estimate_resources(
+            run.recipe, outline, card_for(run.recipe, card_gib), lesson, existing_outputs(run) if prepared else NO_OUTPUTS
+        )
         # What was measured here says nothing of another card.
         return found if card_gib is None else replace(found, speed=Speed(None, "what a probe measures is of the card that is here"))
 
@@ -98,7 +100,7 @@ USUAL = (Path("model"), Path("export"), Path("data/processed"))
 COLOURS = {"ok": None, "warn": "yellow", "fail": "red"}
 
 
-def examine(run: Run | None) -> list[Check]:
+def all_checks(run: Run | None) -> list[Check]:
     """Every check; of the machine alone without a recipe. What cannot even be read is a check that failed, and ends none of the others.
 
     What the run takes is held against the machine as far as it is known: of a base model that is not there yet, by its shape.
@@ -108,8 +110,8 @@ def examine(run: Run | None) -> list[Check]:
     archive = _archive(run)
     refused = _refused(run, archive_is_readable=archive.state == "ok")
     failures = [check for check in (archive, *refused) if check.state == "fail"]
-    asked = _asked_as_far_as_known(run)
-    unknown = [_need_unknown(run, asked, failures)] if isinstance(asked, TweetstyleError) else []
+    asked = _requirements_if_known(run)
+    unknown = [_requirements_unknown(run, asked, failures)] if isinstance(asked, TweetstyleError) else []
     found = doctor(None if unknown else asked, written_to(run.recipe))
     failed = tuple(check.seen for check in found if check.state == "fail")
     messages = [check for check in messages_check(run) if check.seen not in {of.seen for of in refused}]
@@ -142,7 +144,7 @@ def _refused(run: Run, *, archive_is_readable: bool) -> list[Check]:
     return []
 
 
-def _need_unknown(run: Run, why: TweetstyleError, failures: list[Check]) -> Check:
+def _requirements_unknown(run: Run, why: TweetstyleError, failures: list[Check]) -> Check:
     """why: the reason, which is another check's where there are `failures`, and else has this check alone to tell it."""
     what = "what the run takes of card, memory and disk is not known"
     do = f"tweetstyle plan {run.path} tells it, and this command holds it against the machine"
@@ -151,14 +153,14 @@ def _need_unknown(run: Run, why: TweetstyleError, failures: list[Check]) -> Chec
     return fail("need", f"{what}: {why.what}", f"{why.hint}; then {do}" if why.hint else f"then {do}", why.where or str(run.path))
 
 
-def _asked_as_far_as_known(run: Run) -> Asked | TweetstyleError:
+def _requirements_if_known(run: Run) -> RunRequirements | TweetstyleError:
     """By the base model where it is whole, else by its shape; the reason where neither can be had, or no run of it can be planned."""
     try:
-        return asked_of(run)
+        return requirements_of(run)
     except TweetstyleError:
         pass
     try:
-        return _asked(run, needs_of(run.recipe, outline_base_model(run.recipe.model.base), run.card))
+        return _requirements(run, estimate_resources(run.recipe, read_base_config(run.recipe.model.base), run.card))
     except TweetstyleError as error:
         return error
 
@@ -166,24 +168,24 @@ def _asked_as_far_as_known(run: Run) -> Asked | TweetstyleError:
 def messages_check(run: Run) -> list[Check]:
     """Whether the model that writes a conversation's messages can be asked, where it will have to be."""
     try:
-        speaker = check_speaker(run)
+        speaker = check_message_model(run)
     except TweetstyleError as error:
         return [fail("messages", error.what, error.hint or "", error.where or str(run.path))]
     return [ok("messages", f"{speaker} can be asked for them")] if speaker else []
 
 
-def asked_of(run: Run) -> Asked:
+def requirements_of(run: Run) -> RunRequirements:
     """What the recipe asks of the machine. Raises TweetstyleError for what the base model, the template or the plan refuse."""
     base, template = run.base, run.template
-    asked = _asked(run, run_needs(run))
+    asked = _requirements(run, run_needs(run))
     return replace(asked, base=base, template=template, files=(*asked.files, *base.shards))
 
 
-def _asked(run: Run, needs: Needs) -> Asked:
+def _requirements(run: Run, needs: ResourceEstimate) -> RunRequirements:
     """What is known by the base model's shape."""
     recipe = run.recipe
     archive = [file for source in recipe.data.source if source.exists() for file in files_of(source)]
-    return Asked(
+    return RunRequirements(
         base=None,
         template=None,
         model=recipe.model,
@@ -214,7 +216,7 @@ def _newest_tweet(split: Path) -> int | None:
 def stop_where_it_would_fail(run: Run) -> None:
     """Before a run: what is well stays unsaid, a warning is shown, and all that would fail is raised at once as TweetstyleError."""
     problems = []
-    for check in doctor(asked_of(run), written_to(run.recipe)):
+    for check in doctor(requirements_of(run), written_to(run.recipe)):
         if check.state == "warn":
             say(f"{check.name}: {check.seen}\n  → {check.do}", fg="yellow")
         elif check.state == "fail":

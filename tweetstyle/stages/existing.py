@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import takewhile
 
-from tweetstyle.plan.disk import NOTHING, ExistingOutputs
+from tweetstyle.plan.disk import NO_OUTPUTS, ExistingOutputs
 from tweetstyle.run import Run
 from tweetstyle.stages import stages_of
 from tweetstyle.stages.fit import fit_identity, identity_in
@@ -20,7 +20,7 @@ def existing_outputs(run: Run) -> ExistingOutputs:
     from tweetstyle.train.checkpoints import has_ended
 
     if run.retrain or not ready_to_fit(run):
-        return NOTHING
+        return NO_OUTPUTS
     stages, directory = stages_of(run), run.recipe.run_directory
     if stages["fit"].why_stale() is None:
         exported = not run.export or (not run.reexport and stages["export"].why_stale() is None)

@@ -12,7 +12,7 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import fingerprints
 from tweetstyle.manifest import Manifest, changed_settings
 from tweetstyle.stages.gate import _checks, _remove_parity, _written, verified
-from tweetstyle.stages.inputs import as_trained, scored_sample, trained_inputs, weights
+from tweetstyle.stages.inputs import scored_sample, trained_inputs, trained_scores, weights
 from tweetstyle.stages.stage import Done, Stage, plain, plain_json
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def _export(run: Run) -> Done:
     from tweetstyle.model.imatrix import read_imatrix
     from tweetstyle.progress import Bar
 
-    recipe, directory, trained = run.recipe, run.recipe.export_directory, as_trained(run)
+    recipe, directory, trained = run.recipe, run.recipe.export_directory, trained_scores(run)
     sample, _ = scored_sample(run, trained, ["validation"], recipe.export.gate_tweets)
 
     def bits_per_byte(gguf: Path) -> float:

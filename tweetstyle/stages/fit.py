@@ -14,7 +14,7 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file, read_back
 from tweetstyle.manifest import settings_digest
 from tweetstyle.run import Run
-from tweetstyle.stages.inputs import as_trained, base_inputs, tweets_of
+from tweetstyle.stages.inputs import base_inputs, trained_scores, tweets_of
 from tweetstyle.stages.report import training_in_report
 from tweetstyle.stages.stage import Done, Stage, plain
 
@@ -51,7 +51,7 @@ def _fit(run: Run) -> Done:
     settings = recipe.model, recipe.training
     with training_in_report(run) as validated:
         result = fit(run.base, run.template, *settings, train, validation, recipe.run_directory, validated)
-    as_trained(run)
+    trained_scores(run)
     facts = plain(result) | ({"conversations": asdict(told)} if told else {})
     written = sorted(p for p in run.final_model.rglob("*") if p.is_file())
     return [*written, recipe.run_directory / "as_trained.json", recipe.run_directory / "imatrix.gguf"], facts

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tweetstyle.console import say
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.stages.inputs import as_trained, scored_sample, weights
+from tweetstyle.stages.inputs import scored_sample, trained_scores, weights
 from tweetstyle.stages.stage import Done
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def _checks(run: Run, gguf: dict[str, Path], merge_base: str) -> list[GateCheck]
     from tweetstyle.verify.gate import TrainedModel, verify
     from tweetstyle.verify.reference import MergedWeights
 
-    recipe, trained = run.recipe, as_trained(run)
+    recipe, trained = run.recipe, trained_scores(run)
     sample, nats = scored_sample(run, trained, ["test", "validation"], recipe.export.gate_tweets)
     nf4 = trained.nf4 if merge_base == "dequantised_nf4" and run.adapter else None
     merged = MergedWeights(weights(run), run.adapter, nf4)

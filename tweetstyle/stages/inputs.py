@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tweetstyle.dataset.held_out import HeldOut
     from tweetstyle.run import Run
-    from tweetstyle.train.final_scores import AsTrained
+    from tweetstyle.train.final_scores import TrainedScores
 
 
 def base_inputs(run: Run) -> dict[str, str]:
@@ -36,14 +36,14 @@ def trained_inputs(run: Run) -> dict[str, str]:
     return base_inputs(run) | fingerprints(sorted(p for p in run.final_model.rglob("*") if p.is_file()))
 
 
-def as_trained(run: Run) -> AsTrained:
+def trained_scores(run: Run) -> TrainedScores:
     """What the export needs to know of the trained model: made when fit ends, and again where it is gone."""
-    from tweetstyle.train.final_scores import close
+    from tweetstyle.train.final_scores import score_trained_model
 
     recipe = run.recipe
     splits = {name: run.split(name) for name in ("validation", "test")}
     train = run.split(recipe.training.split)
-    return close(run.base, run.final_model, recipe.model.method, run.template, train, splits, recipe.run_directory)
+    return score_trained_model(run.base, run.final_model, recipe.model.method, run.template, train, splits, recipe.run_directory)
 
 
 def weights(run: Run) -> BaseModel:
@@ -51,7 +51,7 @@ def weights(run: Run) -> BaseModel:
     return run.base if run.adapter else read_base_model(run.final_model)
 
 
-def scored_sample(run: Run, trained: AsTrained, splits: list[str], most: int) -> tuple[HeldOut, np.ndarray]:
+def scored_sample(run: Run, trained: TrainedScores, splits: list[str], most: int) -> tuple[HeldOut, np.ndarray]:
     """Held-out tweets that were scored when fit ended, of the first split and where it has too few of the next, and their nats."""
     import numpy as np
 

@@ -12,9 +12,17 @@ from tweetstyle.console import Lines
 from tweetstyle.dataset.messages import SPLITS_WITH_MESSAGES, Message, messages_path, write_messages
 from tweetstyle.dataset.threads import is_answerable
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.model.base import BaseModel, outline_base_model
+from tweetstyle.model.base import BaseModel, read_base_config
 from tweetstyle.plan.disk import ExistingOutputs, refuse_too_small_a_disk
-from tweetstyle.plan.estimate import Lesson, Needs, card_for, estimated_lesson, needs_of, refuse_beyond_positions, refuse_method
+from tweetstyle.plan.estimate import (
+    ResourceEstimate,
+    TrainingTokens,
+    card_for,
+    estimate_resources,
+    estimate_training_tokens,
+    refuse_beyond_positions,
+    refuse_method,
+)
 from tweetstyle.plan.lesson import as_rate, unusual_rate
 from tweetstyle.plan.tables import needs_table
 from tweetstyle.prompt.template import Template
@@ -86,11 +94,11 @@ def plan(
     with tempfile.TemporaryDirectory(prefix="tweetstyle-plan-") as temporary:
         prepared = prepare(recipe.data, recipe.prompt, line_template, Path(temporary))
         console.print(funnel(prepared))
-        outline = outline_base_model(recipe.model.base)
+        outline = read_base_config(recipe.model.base)
         refuse_method(outline.config, recipe.model.method)
         refuse_beyond_positions(recipe, outline.config["max_position_embeddings"])
         if not outline.whole:
-            console.print(needs_table(needs_of(recipe, outline, card, estimated_lesson(recipe, prepared.kept))))
+            console.print(needs_table(estimate_resources(recipe, outline, card, estimate_training_tokens(recipe, prepared.kept))))
         base, template = model()
         train = Path(temporary) / f"{recipe.training.split}.jsonl"
         if template.turns:
@@ -98,7 +106,7 @@ def plan(
         fit = plan_fit(base, template, recipe.model, recipe.training, train)
     check_before_start(recipe, base, template)
     refuse_too_small_a_disk(recipe, base, stands := standing())
-    needs = needs_of(recipe, base, card, Lesson(fit.tweets, round(fit.tokens * fit.epochs), counted=True), stands)
+    needs = estimate_resources(recipe, base, card, TrainingTokens(fit.tweets, round(fit.tokens * fit.epochs), counted=True), stands)
     base_model = Lines(f"base model: {needs.base.path} ({needs.shape.parameters / 1e6:,.1f} M parameters)")
     files = Lines("\n".join(["files that it writes:", *(f"  {file}" for file in _files(recipe))]))
     schedule = _schedule(recipe, needs, fit, (prepared.read, prepared.kept))
@@ -116,7 +124,7 @@ def messages_for_plan(recipe: Recipe, train: Path) -> str:
     return f"messages: not written yet; planned for {len(tweets):,} tweets, with messages of {len(STAND_IN.split())} words"
 
 
-def _schedule(recipe: Recipe, needs: Needs, fit: FitPlan, tweets: tuple[int, int]) -> Table:
+def _schedule(recipe: Recipe, needs: ResourceEstimate, fit: FitPlan, tweets: tuple[int, int]) -> Table:
     """What is done with the data. tweets: read, kept."""
     from rich.table import Table
 
@@ -144,7 +152,9 @@ def _schedule(recipe: Recipe, needs: Needs, fit: FitPlan, tweets: tuple[int, int
     return table
 
 
-def lesson_of(recipe: Recipe, base: Callable[[], tuple[BaseModel, Template]], prepared: bool, tweets: int | None) -> Lesson | None:
+def training_tokens(
+    recipe: Recipe, base: Callable[[], tuple[BaseModel, Template]], prepared: bool, tweets: int | None
+) -> TrainingTokens | None:
     """What is learned from, as well as it is known. tweets: how many are kept, said by the caller and then only estimated.
 
     prepared: the splits stand and are current, so that `base`'s tokenizer can count them. None without an archive.
@@ -153,11 +163,11 @@ def lesson_of(recipe: Recipe, base: Callable[[], tuple[BaseModel, Template]], pr
 
     if tweets is None and prepared:
         fit = plan_fit(*base(), recipe.model, recipe.training, recipe.data.processed / f"{recipe.training.split}.jsonl")
-        return Lesson(fit.tweets, round(fit.tokens * fit.epochs), counted=True)
+        return TrainingTokens(fit.tweets, round(fit.tokens * fit.epochs), counted=True)
     if tweets is None and all(path.exists() for path in recipe.data.source):
         archive = open_archive(recipe.data.source, recipe.data.separator)
         tweets = sum(not tweet.reason for tweet in archive.tweets())
-    return None if tweets is None else estimated_lesson(recipe, tweets)
+    return None if tweets is None else estimate_training_tokens(recipe, tweets)
 
 
 def _files(recipe: Recipe) -> list[str]:

@@ -12,7 +12,7 @@ from tweetstyle.dataset.examples import Document, read_documents, read_held_out
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import make_directory
 from tweetstyle.model.base import BaseModel
-from tweetstyle.plan.lesson import carried_out
+from tweetstyle.plan.lesson import effective_schedule
 from tweetstyle.prompt.template import Template
 from tweetstyle.recipe import Model, Training
 from tweetstyle.train.checks import check_documents, check_held_out, check_model
@@ -107,7 +107,7 @@ def fit(
 
 def _plan(documents: list[Document], end: int, base: BaseModel, model: Model, training: Training) -> FitPlan:
     lengths, tweets = [len(document.ids) for document in documents], sum(document.tweets for document in documents)
-    schedule = carried_out(training, lengths, tweets, model.method, base.config["hidden_size"])
+    schedule = effective_schedule(training, lengths, tweets, model.method, base.config["hidden_size"])
     training, steps = schedule.training, schedule.steps
     return FitPlan(
         schedule=schedule,
@@ -126,18 +126,18 @@ def _plan(documents: list[Document], end: int, base: BaseModel, model: Model, tr
 def _train(run: FitInputs, newest: Checkpoint | None) -> None:
     from tweetstyle.train.callback import TrainingProgress
     from tweetstyle.train.disk_space import one_message_where_the_disk_is_full
-    from tweetstyle.train.library_output import chatter_to, prepare_environment
+    from tweetstyle.train.library_output import libraries_output_to, prepare_environment
 
     prepare_environment(run.directory)
     log = run.directory / "log.txt"
     with (
         one_message_where_the_disk_is_full(run.directory),
-        chatter_to(log) as screen,
+        libraries_output_to(log) as screen,
         TrainingProgress("loading Unsloth", stream=screen) as progress,
     ):
-        from tweetstyle.train.session import sit
+        from tweetstyle.train.session import run_session
 
-        stopped_at = sit(run, newest, progress)
+        stopped_at = run_session(run, newest, progress)
     if stopped_at:
         what = f"stopped at step {stopped_at} of {run.plan.steps}; checkpoint-{stopped_at} is complete"
         raise TweetstyleError(what, where=str(run.directory), hint="run the same command again: it goes on from there")

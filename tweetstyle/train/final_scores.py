@@ -13,7 +13,7 @@ from tweetstyle.dataset.held_out import held_out
 from tweetstyle.dataset.threads import files_read
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file, fingerprints, read_back
-from tweetstyle.inference.clean_process import apart_from_unsloth
+from tweetstyle.inference.clean_process import run_in_clean_process
 from tweetstyle.model.base import BaseModel
 from tweetstyle.model.imatrix import read_imatrix, write_imatrix
 from tweetstyle.model.tokenizer import Encoded
@@ -35,7 +35,7 @@ class SplitAsTrained:
 
 
 @dataclass(frozen=True)
-class AsTrained:
+class TrainedScores:
     """The trained model's own figures. model: file → fingerprint of what was scored; precision: "nf4" or the dtype of its weights.
 
     nf4: export.nf4.record of its 4-bit weights; trained_on_these: whether they are those that the trainer loaded (None: not 4 bits, or
@@ -50,9 +50,9 @@ class AsTrained:
     splits: dict[str, SplitAsTrained]
 
 
-def close(
+def score_trained_model(
     base: BaseModel, final_model: Path, method: str, template: Template, train: Path, splits: dict[str, Path], directory: Path
-) -> AsTrained:
+) -> TrainedScores:
     """Writes directory/as_trained.json and directory/imatrix.gguf, unless those that stand are this model's. Loads the model once.
 
     splits: name → file of held-out tweets. The importance matrix is made of training tweets alone. Raises TweetstyleError as the
@@ -69,26 +69,26 @@ def close(
     (directory / AS_TRAINED).unlink(missing_ok=True)
     by_trainer = _written_by_trainer(directory) if method == "qlora" else None
     quantised_from = next(iter(by_trainer.values())).get("dtype") if by_trainer else None
-    nats, facts = apart_from_unsloth(_measure, base, final_model, method, quantised_from, held, documents, directory / IMATRIX)
+    nats, facts = run_in_clean_process(_measure, base, final_model, method, quantised_from, held, documents, directory / IMATRIX)
     scored, start = {}, 0
     for name, sample in samples.items():
         part = nats[start : (start := start + len(sample.documents))]
         lengths = [len(document.ids) for document in sample.documents]
         scored[name] = SplitAsTrained([tweet.id for tweet in sample.tweets], lengths, sample.bytes.tolist(), part)
     same = facts["nf4"] == by_trainer if by_trainer else None
-    result = AsTrained(of, facts["device"], facts["precision"], facts["nf4"], same, scored)
+    result = TrainedScores(of, facts["device"], facts["precision"], facts["nf4"], same, scored)
     with complete_file(directory / AS_TRAINED) as stream:
         json.dump(asdict(result), stream, indent=1)
     return result
 
 
-def read_as_trained(directory: Path) -> AsTrained | None:
+def read_as_trained(directory: Path) -> TrainedScores | None:
     """What stands in a run's directory, or None where it, or the importance matrix beside it, cannot be used."""
     try:
         read_imatrix(directory / IMATRIX)
     except (OSError, TweetstyleError):
         return None
-    return read_back(directory / AS_TRAINED, AsTrained)
+    return read_back(directory / AS_TRAINED, TrainedScores)
 
 
 def _sampled(documents: list[Document]) -> list[Document]:

@@ -52,7 +52,7 @@ def without_ldconfig() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def chatter_to(path: Path) -> Iterator[TextIO]:
+def libraries_output_to(path: Path) -> Iterator[TextIO]:
     """Appends to a file whatever is written to stdout and stderr inside the block, by Python or by C; yields the screen.
 
     Two ways lead out: the file descriptors 1 and 2, which compiled code writes to, and sys.stdout and sys.stderr, which

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tweetstyle.train.inputs import FitInputs
 
 
-def sit(run: FitInputs, newest: Checkpoint | None, progress: TrainingProgress) -> int | None:
+def run_session(run: FitInputs, newest: Checkpoint | None, progress: TrainingProgress) -> int | None:
     """Gives back the step at which the run was interrupted, or None where it came to its end. Leaves no model in memory.
 
     Raises TweetstyleError for what the machine cannot do, for a checkpoint that is forged, and where a batch of 1 does not fit.
@@ -37,12 +37,12 @@ def sit(run: FitInputs, newest: Checkpoint | None, progress: TrainingProgress) -
     unsloth_trainer.check_device(run.model, run.training)
     if newest:
         check_restorable(newest)
-    stopped_at = _Sitting(run, progress).until_it_ends(newest)
+    stopped_at = _Session(run, progress).until_it_ends(newest)
     unsloth_trainer.release_memory()
     return stopped_at
 
 
-class _Sitting:
+class _Session:
     """The loaded model, and the settings under which it fits: the recipe's, or with a smaller batch."""
 
     def __init__(self, run: FitInputs, progress: TrainingProgress) -> None:
