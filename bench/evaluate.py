@@ -150,8 +150,8 @@ def invented():
     from synthetic import Author
 
     from tweetstyle.evaluate.adherence import QUESTIONS
+    from tweetstyle.evaluate.samples import WritingPrompt, Written, asks_for
     from tweetstyle.evaluate.style import Real
-    from tweetstyle.evaluate.written import WritingPrompt, Written, asks_for
 
     author = Author(7)
     train = [author.text() for _ in range(TRAIN)]

@@ -30,12 +30,12 @@ from support.small_runs import write_tweets  # noqa: E402
 
 from tweetstyle.demo import base_model  # noqa: E402
 from tweetstyle.playback import playback  # noqa: E402
+from tweetstyle.playback.backends import CONTEXT, SAMPLING, OllamaSpeaker, Sampled  # noqa: E402
 from tweetstyle.playback.cache import Cache, ModelReply  # noqa: E402
 from tweetstyle.playback.collect import Collector, in_good_order  # noqa: E402
 from tweetstyle.playback.filters import Judge  # noqa: E402
 from tweetstyle.playback.prompt import turns  # noqa: E402
 from tweetstyle.playback.selection import MessageRequest, choose  # noqa: E402
-from tweetstyle.playback.speakers import CONTEXT, SAMPLING, OllamaSpeaker, Sampled  # noqa: E402
 from tweetstyle.recipe import Playback  # noqa: E402
 from tweetstyle.records import Tweet, read_split  # noqa: E402
 

@@ -18,7 +18,7 @@ from tweetstyle.demo.base_model import is_current
 from tweetstyle.demo.show import show
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.evaluate import _validation_curve
-from tweetstyle.evaluate.written import AnswerFile, Written
+from tweetstyle.evaluate.samples import AnswerFile, Written
 from tweetstyle.export.model_card import _read as read_for_model_card
 from tweetstyle.files import read_back, read_json_lines
 from tweetstyle.manifest import Manifest

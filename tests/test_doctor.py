@@ -25,7 +25,7 @@ from tweetstyle.hardware.disk import DiskUse, Place
 from tweetstyle.hardware.gpu import CardState, Gpu, Process, observe_card
 from tweetstyle.model.hub import known_config
 from tweetstyle.offline import OFFLINE
-from tweetstyle.plan.asked import check_method
+from tweetstyle.plan.requirements import check_method
 from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Lora, Model, Training
 from tweetstyle.recipe_yaml import read_recipe

@@ -31,8 +31,8 @@ from tweetstyle.evaluate.conversation import (
     trial_readings,
     word_overlap,
 )
-from tweetstyle.evaluate.conversing import first_asks, scripts, second_asks
-from tweetstyle.evaluate.written import Written, prompt_ids
+from tweetstyle.evaluate.samples import Written, prompt_ids
+from tweetstyle.evaluate.scripted_chats import first_asks, scripts, second_asks
 from tweetstyle.inference.likelihood import score_readings
 from tweetstyle.model.base import BaseModel
 from tweetstyle.prompt.chat_template import take_apart

@@ -14,7 +14,7 @@ from tweetstyle.evaluate.adherence import other_people
 from tweetstyle.evaluate.baselines import IN_WORDS, TOLD, TOLD_EXAMPLES
 from tweetstyle.evaluate.compare import SCORES
 from tweetstyle.evaluate.conversation import CHANCE, MOST_TRIALS, OTHERS
-from tweetstyle.evaluate.conversing import scripts
+from tweetstyle.evaluate.scripted_chats import scripts
 from tweetstyle.evaluate.two_sample import FEWEST_TEXTS
 from tweetstyle.evaluate.writing import precision_points
 from tweetstyle.recipe import Data, Evaluation, Training

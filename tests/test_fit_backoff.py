@@ -13,8 +13,8 @@ from support.tiny_llama import write_llama
 
 from tweetstyle.hardware.card import Card
 from tweetstyle.plan.advice import known_config
-from tweetstyle.plan.lesson import step_count
 from tweetstyle.plan.probe import REMEMBERED, remembered
+from tweetstyle.plan.schedule import step_count
 from tweetstyle.recipe import Lora, Model
 from tweetstyle.train.metrics import Metrics
 from tweetstyle.train.out_of_memory import (

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from tweetstyle.plan.lesson import pack_count, step_count
+from tweetstyle.plan.schedule import pack_count, step_count
 from tweetstyle.recipe import Training
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.plan import lesson as schedule
-from tweetstyle.plan.lesson import FEWEST_STEPS, VALIDATIONS, effective_schedule, pack_count, rate_of_few_steps, unusual_rate, warmup
+from tweetstyle.plan import schedule as schedule
+from tweetstyle.plan.schedule import FEWEST_STEPS, VALIDATIONS, effective_schedule, pack_count, rate_of_few_steps, unusual_rate, warmup
 from tweetstyle.recipe import Training
 from tweetstyle.recipe_yaml import read_recipe
 

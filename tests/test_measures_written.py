@@ -11,8 +11,8 @@ from tweetstyle.cleaning.clean import clean
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.evaluate.adherence import NEUTRAL, QUESTIONS, obedience, other_people, specificity, stems
 from tweetstyle.evaluate.habits import distance, find_habits, habit_shares
+from tweetstyle.evaluate.samples import WritingPrompt, Written
 from tweetstyle.evaluate.style import Real, diversity, measure
-from tweetstyle.evaluate.written import WritingPrompt, Written
 from tweetstyle.recipe import Data
 from tweetstyle.records import SourceTweet, Tweet
 from tweetstyle.statistics.intervals import bootstrap_t

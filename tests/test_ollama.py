@@ -14,7 +14,7 @@ from support.ollama import OllamaServer
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.inference.ollama import OllamaClient, parse_host, read_modelfile, shell_lines
-from tweetstyle.playback.speakers import OllamaSpeaker
+from tweetstyle.playback.backends import OllamaSpeaker
 
 MODELFILE = '''# Writes tweets in the style 'X'.
 FROM ./x.gguf

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from support.html_page import Page
 
-from tweetstyle.cleaning.enough import REASONS
+from tweetstyle.cleaning.dropped import REASONS
 from tweetstyle.console import bar, percent
 from tweetstyle.pages.charts import THINNEST
 from tweetstyle.pages.style import STYLE

@@ -486,8 +486,8 @@ def test_sentences_of_the_files_are_said_in_the_readers_language(tmp_path):
 
 def test_every_note_on_the_style_is_said_in_french():
     """Notes as evaluate makes them: too few test tweets, too few training tweets, lengths too unlike."""
+    from tweetstyle.evaluate.samples import WritingPrompt, Written
     from tweetstyle.evaluate.style import Real, measure
-    from tweetstyle.evaluate.written import WritingPrompt, Written
     from tweetstyle.wording.sentences_fr import in_french
 
     def notes(tweets: int, longer: int) -> list[str]:
@@ -589,7 +589,7 @@ def test_what_the_probe_measured_stands_beside_the_plan_and_the_run(tmp_path):
 
 
 def test_reasons_and_checks_have_their_french():
-    from tweetstyle.cleaning.enough import REASONS
+    from tweetstyle.cleaning.dropped import REASONS
     from tweetstyle.verify.page import MEANING
     from tweetstyle.wording.words_fr import CHECKS
     from tweetstyle.wording.words_fr import REASONS as FRENCH

@@ -16,7 +16,7 @@ from tweetstyle.cli import fit_command
 from tweetstyle.dataset.held_out import training_count
 from tweetstyle.inspect.starting_recipe import LONGEST, PLACEHOLDER, recipe_text, schedule, style_of
 from tweetstyle.inspect.summary import take_inventory
-from tweetstyle.plan.lesson import VALIDATIONS, effective_schedule
+from tweetstyle.plan.schedule import VALIDATIONS, effective_schedule
 from tweetstyle.prepare.split import split
 from tweetstyle.recipe_yaml import read_recipe
 from tweetstyle.records import Tweet

@@ -8,9 +8,9 @@ import pytest
 import torch
 from support.tiny_llama import write_adapter, write_llama
 
-from tweetstyle.evaluate import written
+from tweetstyle.evaluate import samples as written
 from tweetstyle.evaluate.baselines import Examples
-from tweetstyle.evaluate.written import AnswerFile, WritingPrompt, Written, asks_of, prompt_ids, write
+from tweetstyle.evaluate.samples import AnswerFile, WritingPrompt, Written, asks_of, prompt_ids, write
 from tweetstyle.inference.generate import Completion, as_read
 from tweetstyle.inference.likelihood import load_adapter, load_model
 from tweetstyle.prompt.template import build_template

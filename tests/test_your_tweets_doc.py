@@ -9,7 +9,7 @@ import pytest
 from support.cleaning import cleaned, reason
 
 from tweetstyle.cleaning.clean import RULES
-from tweetstyle.cleaning.enough import FEWEST, REASONS
+from tweetstyle.cleaning.dropped import FEWEST, REASONS
 from tweetstyle.prepare.outputs import output_paths
 from tweetstyle.prepare.report import REASONS as EXPLAINED
 from tweetstyle.recipe import Data

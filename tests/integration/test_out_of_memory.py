@@ -235,7 +235,7 @@ def test_the_probe_scores_one_batch(toy, tmp_path):
 def test_steps_up_to_the_last_that_compiles_are_not_counted():
     from types import SimpleNamespace
 
-    from tweetstyle.train.few_steps import StepClock
+    from tweetstyle.train.probe_steps import StepClock
 
     clock, control, counted = StepClock(), SimpleNamespace(should_training_stop=False), []
     compiled = iter([0, 4, 4, 4, 4, 5, 5, 5, 5, 5])  # before and after each step: the first and the third compile
@@ -251,7 +251,7 @@ def test_graphs_of_torch_compile_and_kernels_of_triton_are_counted():
     import torch
     from triton import knobs
 
-    from tweetstyle.train.few_steps import StepClock
+    from tweetstyle.train.probe_steps import StepClock
 
     clock, before = StepClock(), knobs.compilation.listener
     first = clock._compilations()
@@ -295,7 +295,7 @@ def test_the_probe_finds_at_once_that_a_batch_does_not_fit(toy, by_one, tmp_path
 
 
 def test_the_same_settings_are_not_probed_twice(toy, tmp_path):
-    from tweetstyle.train import few_steps
+    from tweetstyle.train import probe_steps as few_steps
 
     settings = {**EXACT, "probe": "always", "max_steps": 6}
     with pytest.raises(Stop):

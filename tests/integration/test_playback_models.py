@@ -16,10 +16,10 @@ from support.small_runs import write_tweets
 from tweetstyle.dataset.messages import messages_path, read_messages
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.playback import playback
+from tweetstyle.playback.backends import GgufSpeaker, OllamaSpeaker, Sampled, message_model_of
 from tweetstyle.playback.checks import tidy
 from tweetstyle.playback.prompt import turns
 from tweetstyle.playback.selection import MessageRequest
-from tweetstyle.playback.speakers import GgufSpeaker, OllamaSpeaker, Sampled, message_model_of
 from tweetstyle.recipe import Playback
 from tweetstyle.records import Tweet
 

@@ -11,7 +11,7 @@ from tweetstyle.dataset.examples import read_documents
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.model.base import read_base_model
 from tweetstyle.model.tokenizer import IGNORED
-from tweetstyle.plan.lesson import pack_count
+from tweetstyle.plan.schedule import pack_count
 from tweetstyle.recipe import Lora, Model, Training
 from tweetstyle.train.checks import check_packed
 from tweetstyle.train.scoring import score

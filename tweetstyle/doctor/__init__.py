@@ -15,7 +15,7 @@ from tweetstyle.doctor.versions import check_versions, observe_versions
 from tweetstyle.hardware.check import Check, fail, ok, warn
 from tweetstyle.hardware.disk import DiskUse
 from tweetstyle.hardware.gpu import observe_card
-from tweetstyle.plan.asked import RunRequirements
+from tweetstyle.plan.requirements import RunRequirements
 
 __all__ = ["Asked", "Check", "Room", "doctor", "fail", "ok", "warn"]
 

@@ -13,8 +13,8 @@ from tweetstyle.model.base import BaseModel
 from tweetstyle.model.config import read_shape
 from tweetstyle.model.hub import how_to_replace
 from tweetstyle.model.stored_tensors import read_headers
-from tweetstyle.plan.asked import RunRequirements, check_method
-from tweetstyle.plan.lesson import as_rate, rate_of_few_steps, unusual_rate, usual_rate
+from tweetstyle.plan.requirements import RunRequirements, check_method
+from tweetstyle.plan.schedule import as_rate, rate_of_few_steps, unusual_rate, usual_rate
 from tweetstyle.prompt.template import Template
 from tweetstyle.recipe import Model, Training
 

@@ -14,7 +14,7 @@ from packaging.version import InvalidVersion, Version
 from tweetstyle.hardware.card import WITHOUT_CARD
 from tweetstyle.hardware.check import Check, fail, gib, ok, warn
 from tweetstyle.hardware.gpu import ON_THE_CPU, CardState, Gpu, Process
-from tweetstyle.plan.asked import RunRequirements
+from tweetstyle.plan.requirements import RunRequirements
 
 LEAST_DRIVER = {11: 450, 12: 525, 13: 580}
 """CUDA's major version → the oldest driver that runs programs built with any of it (docs.nvidia.com/deploy/cuda-compatibility,

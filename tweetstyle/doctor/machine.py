@@ -13,7 +13,7 @@ from tweetstyle.hardware.check import Check, fail, gib, ok, warn
 from tweetstyle.hardware.disk import Place, check_disk, observe_places
 from tweetstyle.hardware.gpu import machine_memory
 from tweetstyle.offline import OFFLINE, NoAddress, is_loopback, parse_address
-from tweetstyle.plan.asked import RunRequirements
+from tweetstyle.plan.requirements import RunRequirements
 
 CLOCK_SLACK = 5 * 60
 """Seconds by which another machine's clock may be ahead of this one's: files come from disks in the network too."""

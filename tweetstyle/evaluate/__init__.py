@@ -25,8 +25,8 @@ from tweetstyle.evaluate.baselines import (
     tuned_readings,
 )
 from tweetstyle.evaluate.compare import SCORES, scores_of
-from tweetstyle.evaluate.conversing import Conversing
 from tweetstyle.evaluate.result import Evaluated, SplitResult, figures, style_table, table, warnings_in_words
+from tweetstyle.evaluate.scripted_chats import Conversing
 from tweetstyle.evaluate.writing import write_samples
 from tweetstyle.files import complete_file, read_json_lines
 from tweetstyle.inference.clean_process import run_in_clean_process

@@ -10,8 +10,8 @@ import numpy as np
 from tweetstyle.evaluate.adherence import Obedience, obedience
 from tweetstyle.evaluate.habits import find_habits, habit_shares
 from tweetstyle.evaluate.matching import Texts
+from tweetstyle.evaluate.samples import BASE, TUNED, WritingPrompt, Written
 from tweetstyle.evaluate.two_sample import Separation, style_distance
-from tweetstyle.evaluate.written import BASE, TUNED, WritingPrompt, Written
 from tweetstyle.statistics.intervals import Interval
 from tweetstyle.text.copying import Copying, copying, words_of
 

@@ -13,10 +13,10 @@ from tweetstyle.dataset.held_out import HeldOut, clusters
 from tweetstyle.evaluate.adherence import QUESTIONS
 from tweetstyle.evaluate.baselines import Examples
 from tweetstyle.evaluate.conversation import Opening
-from tweetstyle.evaluate.conversing import as_openings, first_asks, second_asks
 from tweetstyle.evaluate.result import Sample
+from tweetstyle.evaluate.samples import BASE, EXAMPLES, TUNED, WritingPrompt, Written, asks_for, asks_of, write, write_from_gguf
+from tweetstyle.evaluate.scripted_chats import as_openings, first_asks, second_asks
 from tweetstyle.evaluate.style import Real, Style, measure
-from tweetstyle.evaluate.written import BASE, EXAMPLES, TUNED, WritingPrompt, Written, asks_for, asks_of, write, write_from_gguf
 from tweetstyle.files import fingerprints
 from tweetstyle.model.base import BaseModel
 from tweetstyle.prompt.template import Template

@@ -12,7 +12,7 @@ from tweetstyle.dataset.held_out import training_count
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file
 from tweetstyle.plan.estimate import TOKENS_A_TWEET
-from tweetstyle.plan.lesson import (
+from tweetstyle.plan.schedule import (
     MANY,
     SOME,
     VALIDATIONS_OF_FEW_STEPS,

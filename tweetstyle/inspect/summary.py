@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tweetstyle.cleaning.clean import RETWEET, clean
-from tweetstyle.cleaning.enough import check_enough
+from tweetstyle.cleaning.dropped import check_enough
 from tweetstyle.cleaning.normalise import LINK, normalise
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.progress import Progress

@@ -17,9 +17,9 @@ from tweetstyle.model.base import BaseConfig, BaseModel
 from tweetstyle.model.config import Shape, read_shape
 from tweetstyle.plan.advice import END_THEM, Change, Largest, how_to_fit, largest_that_fit, plan_on, what_to_change
 from tweetstyle.plan.disk import NO_OUTPUTS, ExistingOutputs, bytes_missing, disk_needed, disk_uses
-from tweetstyle.plan.lesson import effective_schedule
 from tweetstyle.plan.memory import CUDA_CONTEXT, MemoryPlan, hours
 from tweetstyle.plan.probe import Probe
+from tweetstyle.plan.schedule import effective_schedule
 from tweetstyle.plan.speed import Speed, speed_of
 from tweetstyle.plan.weights import trained_parameters
 from tweetstyle.recipe import Recipe
@@ -161,7 +161,7 @@ def refuse_what_cannot_fit(recipe: Recipe, base: BaseConfig | BaseModel, card: C
 
 def refuse_method(config: Mapping[str, Any], method: str) -> None:
     """Refuses a base model that was saved quantised and a method that cannot train it, as doctor does."""
-    from tweetstyle.plan.asked import check_method
+    from tweetstyle.plan.requirements import check_method
 
     for check in check_method(dict(config), method):
         if check.state == "fail":

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from tweetstyle.dataset.messages import KINDS, SPLITS_WITH_MESSAGES, Message, messages_path, write_messages
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file
+from tweetstyle.playback.backends import MessageModel, message_model_of
 from tweetstyle.playback.cache import FILE, Cache
 from tweetstyle.playback.checks import counted
 from tweetstyle.playback.collect import Collector
 from tweetstyle.playback.filters import Judge, Look
 from tweetstyle.playback.selection import Chosen, choose, main_language
-from tweetstyle.playback.speakers import MessageModel, message_model_of
 from tweetstyle.records import read_split
 from tweetstyle.text.visible import visible
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.inference.ollama import OllamaLost
+from tweetstyle.playback.backends import TOKENS_PER_WORD, MessageModel, Sampled
 from tweetstyle.playback.cache import Cache, ModelReply, key_of
 from tweetstyle.playback.checks import ALIKE, EMPTY, LANGUAGE, counted
 from tweetstyle.playback.filters import Judge, Look
 from tweetstyle.playback.prompt import prompt_digest, turns
 from tweetstyle.playback.selection import Alike, MessageRequest, bare_words, fraction
-from tweetstyle.playback.speakers import TOKENS_PER_WORD, MessageModel, Sampled
 
 if TYPE_CHECKING:
     from tweetstyle.recipe import Playback

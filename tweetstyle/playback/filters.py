@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
+from tweetstyle.playback.backends import TOKENS_PER_WORD
 from tweetstyle.playback.cache import ModelReply
 from tweetstyle.playback.checks import ALIKE, KIND, LANGUAGE, TOO_LONG, runs, tidy, whats_wrong
 from tweetstyle.playback.prompt import shown, told
 from tweetstyle.playback.selection import Alike, MessageRequest, bare_words
-from tweetstyle.playback.speakers import TOKENS_PER_WORD
 from tweetstyle.text.languages import other_languages, unload
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tweetstyle.cleaning import archive_rules
 from tweetstyle.cleaning.archive_rules import Candidate
 from tweetstyle.cleaning.clean import Cleaned, first_words
-from tweetstyle.cleaning.enough import REASONS, check_enough
+from tweetstyle.cleaning.dropped import REASONS, check_enough
 from tweetstyle.cleaning.near_duplicates import chronological
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.prepare.outputs import output_paths, write_outputs

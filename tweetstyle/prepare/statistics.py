@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from tweetstyle.cleaning.archive_rules import DUPLICATE, NEAR_DUPLICATE, Candidate
 from tweetstyle.cleaning.clean import Cleaned
-from tweetstyle.cleaning.enough import REASONS, counts
+from tweetstyle.cleaning.dropped import REASONS, counts
 from tweetstyle.cleaning.scrub import scrub
 from tweetstyle.prepare.report import Prepared
 from tweetstyle.prepare.split import Splits, leak

@@ -33,7 +33,7 @@ def check_message_model(run: Run) -> str | None:
 
     Which one that is; None where nothing is to be asked. Of a base model that is not there yet nothing is asked.
     """
-    from tweetstyle.playback.speakers import message_model_of
+    from tweetstyle.playback.backends import message_model_of
 
     stage = stages_of(run).get("playback")
     if stage is None or (stage.manifest.is_file() and ready_to_fit(run)):

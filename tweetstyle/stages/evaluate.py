@@ -48,7 +48,7 @@ def _evaluate(run: Run) -> Done:
 
 def _blind_test(run: Run, samples: list[Sample]) -> None:
     """model/NAME/blind.html, of what was written for the evaluation; of too little it is not there."""
-    from tweetstyle.evaluate.written import BASE, EXAMPLES, TUNED
+    from tweetstyle.evaluate.samples import BASE, EXAMPLES, TUNED
     from tweetstyle.report.blind import Text, write_blind
 
     recipe = run.recipe

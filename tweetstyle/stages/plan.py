@@ -23,7 +23,7 @@ from tweetstyle.plan.estimate import (
     refuse_beyond_positions,
     refuse_method,
 )
-from tweetstyle.plan.lesson import as_rate, unusual_rate
+from tweetstyle.plan.schedule import as_rate, unusual_rate
 from tweetstyle.plan.tables import needs_table
 from tweetstyle.prompt.template import Template
 from tweetstyle.recipe import Recipe

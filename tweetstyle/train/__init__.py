@@ -12,7 +12,7 @@ from tweetstyle.dataset.examples import Document, read_documents, read_held_out
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import make_directory
 from tweetstyle.model.base import BaseModel
-from tweetstyle.plan.lesson import effective_schedule
+from tweetstyle.plan.schedule import effective_schedule
 from tweetstyle.prompt.template import Template
 from tweetstyle.recipe import Model, Training
 from tweetstyle.train.checks import check_documents, check_held_out, check_model

@@ -15,7 +15,7 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.plan.lesson import as_rate
+from tweetstyle.plan.schedule import as_rate
 from tweetstyle.progress import Bar
 from tweetstyle.recipe import Training
 from tweetstyle.statistics.effect import WORSE

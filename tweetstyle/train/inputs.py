@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tweetstyle.dataset.examples import Document
 from tweetstyle.model.base import BaseModel
-from tweetstyle.plan.lesson import Schedule
+from tweetstyle.plan.schedule import Schedule
 from tweetstyle.prompt.template import Template
 from tweetstyle.recipe import Model, Training
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.plan.lesson import usual_rate
 from tweetstyle.plan.memory import duration, hours
 from tweetstyle.plan.probe import decisive_settings, read_probe
+from tweetstyle.plan.schedule import usual_rate
 from tweetstyle.recipe import Training
 from tweetstyle.train import out_of_memory as backoff
 from tweetstyle.train import probe
@@ -20,8 +20,8 @@ from tweetstyle.train.callback import RunKeeper, TrainingProgress, one_message_w
 from tweetstyle.train.card_watch import CardWatch
 from tweetstyle.train.checkpoints import Checkpoint, check_restorable, resume_point
 from tweetstyle.train.checks import check_packed
-from tweetstyle.train.few_steps import StepClock, few_steps
 from tweetstyle.train.out_of_memory import OutOfMemory, within_memory
+from tweetstyle.train.probe_steps import StepClock, few_steps
 from tweetstyle.train.samples import sample_writer
 from tweetstyle.train.scoring import largest_batch, score
 

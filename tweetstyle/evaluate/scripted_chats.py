@@ -27,7 +27,7 @@ from tweetstyle.evaluate.conversation import (
     trial_readings,
     word_overlap,
 )
-from tweetstyle.evaluate.written import BASE, TUNED, WritingPrompt, Written
+from tweetstyle.evaluate.samples import BASE, TUNED, WritingPrompt, Written
 from tweetstyle.inference.likelihood import Reading
 from tweetstyle.model.base import BaseModel
 from tweetstyle.prompt.template import Template
