@@ -32,10 +32,10 @@ from bench.make_8b import make  # noqa: E402
 OURS = """
 import sys
 from pathlib import Path
-from tweetstyle.base_model import read_base_model
+from tweetstyle.model.base import read_base_model
 from tweetstyle.export import export
 from tweetstyle.recipe import Export, Sampling
-from tweetstyle.template import build_template
+from tweetstyle.prompt.template import build_template
 base = read_base_model(Path(sys.argv[1]))
 export(base, Path(sys.argv[2]), build_template("inst", "x", base.tokens), Export(), Sampling(), "x", Path(sys.argv[3]))
 """

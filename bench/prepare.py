@@ -44,7 +44,7 @@ if __name__ == "__main__":
     start = time.perf_counter()
     from tweetstyle.prepare import prepare
     from tweetstyle.recipe import Data, Prompt
-    from tweetstyle.template import SpecialTokens, build_template
+    from tweetstyle.prompt.template import SpecialTokens, build_template
     data = Data(source=[Path(sys.argv[1])], languages=("fr", "en"))
     template = build_template("inst", "Bench", SpecialTokens("<s>", "</s>"))
     prepared = prepare(data, Prompt(style="Bench"), template, Path(sys.argv[2]))

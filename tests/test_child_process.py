@@ -17,7 +17,7 @@ PATIENCE = 60
 
 APART = """
 import os, sys, threading, time
-from tweetstyle.apart import apart_from_unsloth
+from tweetstyle.inference.clean_process import run_in_clean_process
 
 def announce():
     print(os.getpid(), flush=True)
@@ -34,7 +34,7 @@ def compute():
 def start_grandchild():
     announce()
     sys.modules["unsloth"] = sys
-    apart_from_unsloth(sleep)
+    run_in_clean_process(sleep)
 
 def start_workers_of_prepare():
     from tweetstyle.prepare import workers
@@ -45,7 +45,7 @@ def start_workers_of_prepare():
         time.sleep(600)
 
 def in_a_thread(work):
-    thread = threading.Thread(target=apart_from_unsloth, args=(work,))
+    thread = threading.Thread(target=run_in_clean_process, args=(work,))
     thread.start()
     thread.join()
 
@@ -55,7 +55,7 @@ if __name__ == "__main__":
 
 START_METHODS = """
 import multiprocessing, os, time
-from tweetstyle.child_process import exit_with_parent
+from tweetstyle.inference.clean_process import exit_with_parent
 
 def sleep():
     exit_with_parent()
@@ -114,11 +114,11 @@ pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc"
 @pytest.mark.parametrize(
     ("call", "count"),
     [
-        ("apart_from_unsloth(sleep)", 1),
-        ("apart_from_unsloth(compute)", 1),
+        ("run_in_clean_process(sleep)", 1),
+        ("run_in_clean_process(compute)", 1),
         ("in_a_thread(sleep)", 1),
-        ("apart_from_unsloth(start_grandchild)", 2),
-        ("apart_from_unsloth(start_workers_of_prepare)", 3),
+        ("run_in_clean_process(start_grandchild)", 2),
+        ("run_in_clean_process(start_workers_of_prepare)", 3),
         ("start_workers_of_prepare()", 3),
     ],
 )
@@ -128,7 +128,7 @@ def test_a_killed_parent_leaves_no_child_behind(killed, call, count):
 
 def test_what_a_child_imports_prints_no_syntax_warnings(tmp_path):
     (tmp_path / "library.py").write_text("import warnings\nwarnings.warn('invalid escape sequence', SyntaxWarning)\nwarnings.warn('old')\n")
-    (tmp_path / "program.py").write_text(f"{APART}    apart_from_unsloth(__import__, 'library')\n")
+    (tmp_path / "program.py").write_text(f"{APART}    run_in_clean_process(__import__, 'library')\n")
     environment = os.environ | {"PYTHONPATH": f"{PROJECT}:{tmp_path}"}
     done = subprocess.run([sys.executable, "program.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert "UserWarning: old" in done.stderr and "SyntaxWarning" not in done.stderr

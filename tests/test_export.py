@@ -275,11 +275,11 @@ def test_what_a_killed_export_left_is_room_for_the_next(model, tmp_path, monkeyp
 LIMITED = """
 import resource, signal, sys
 from pathlib import Path
-from tweetstyle.base_model import read_base_model
+from tweetstyle.model.base import read_base_model
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export import export
 from tweetstyle.recipe import Export, Sampling
-from tweetstyle.template import build_template
+from tweetstyle.prompt.template import build_template
 base, out, limit = read_base_model(Path(sys.argv[1])), Path(sys.argv[2]), int(sys.argv[3])
 if limit:
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))

@@ -18,10 +18,10 @@ from tweetstyle.recipe import Export
 MERGE_AND_VERIFY = f"""{PEAK_OWN_MEMORY}
 import sys
 from pathlib import Path
-from tweetstyle.base_model import read_base_model
+from tweetstyle.model.base import read_base_model
 from tweetstyle.export import export
 from tweetstyle.recipe import Export, Sampling
-from tweetstyle.template import build_template
+from tweetstyle.prompt.template import build_template
 from tweetstyle.verify.reference import MergedWeights, Reference
 base, adapter = read_base_model(Path(sys.argv[1])), Path(sys.argv[2])
 template = build_template("inst", "x", base.tokens)

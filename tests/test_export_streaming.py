@@ -77,11 +77,11 @@ import os, sys
 from pathlib import Path
 if hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(sys.argv[4])])
-from tweetstyle.base_model import read_base_model
+from tweetstyle.model.base import read_base_model
 from tweetstyle.export import export
-from tweetstyle.export.ggml import library
+from tweetstyle.export.blocks import library
 from tweetstyle.recipe import Export, Sampling
-from tweetstyle.template import build_template
+from tweetstyle.prompt.template import build_template
 base, template = read_base_model(Path(sys.argv[1])), None
 template = build_template("inst", "Nimzo", base.tokens)
 library()

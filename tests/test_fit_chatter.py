@@ -12,9 +12,9 @@ from tweetstyle.train.library_output import without_ldconfig
 TALK = """
 import ctypes, logging, os, sys, warnings
 from pathlib import Path
-from tweetstyle.fit.chatter import chatter_to
+from tweetstyle.train.library_output import libraries_output_to
 
-with chatter_to(Path(sys.argv[1])) as screen:
+with libraries_output_to(Path(sys.argv[1])) as screen:
     print("from print")
     print("from stderr", file=sys.stderr)
     warnings.warn("from warnings")

@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from tweetstyle import manifest
+from tweetstyle import files
 from tweetstyle.files import fingerprint
 from tweetstyle.manifest import Manifest, settings_digest, why_stale
 
@@ -71,8 +71,8 @@ def test_a_fingerprint_is_the_sha256_of_size_and_bytes(tmp_path):
 
 
 def test_a_large_file_is_sampled_from_its_first_byte_to_its_last(tmp_path, monkeypatch):
-    monkeypatch.setattr(manifest, "WHOLE_FILE_LIMIT", 1000)
-    monkeypatch.setattr(manifest, "BLOCK", 10)
+    monkeypatch.setattr(files, "WHOLE_FILE_LIMIT", 1000)
+    monkeypatch.setattr(files, "BLOCK", 10)
     path = tmp_path / "f"
     content = bytearray(i % 251 for i in range(5000))
     path.write_bytes(content)

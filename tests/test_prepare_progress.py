@@ -13,7 +13,7 @@ from pathlib import Path
 
 PROGRAM = """
 import time
-from tweetstyle.prepare.progress import Progress
+from tweetstyle.progress import Progress
 progress = Progress()
 for phase, steps in (("finding", 2), ("writing", {steps})):
     for _ in progress.over(range(steps), phase):

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TIMES = re.compile(r"elapsed \d+:\d\d:\d\d(, remaining \d+:\d\d:\d\d)?$")
 TRAINING = """
 import sys, time
-from tweetstyle.fit.progress import TrainingProgress
+from tweetstyle.train.callback import TrainingProgress
 with TrainingProgress("loading the base model", stream=sys.stderr) as bar:
     time.sleep(1.2)
     bar.start(9_000, 12_000)
@@ -111,11 +111,11 @@ def work():
         os.kill(os.getpid(), signal.SIGKILL)
 
 if __name__ == "__main__":
-    from tweetstyle.apart import apart_from_unsloth
+    from tweetstyle.inference.clean_process import run_in_clean_process
     from tweetstyle.errors import TweetstyleError
     sys.modules["unsloth"] = None  # what makes it take a process of its own
     try:
-        apart_from_unsloth(work)
+        run_in_clean_process(work)
     except TweetstyleError as error:
         sys.exit(error.what)
 """

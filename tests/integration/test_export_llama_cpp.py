@@ -301,10 +301,10 @@ def apply_template(server: LlamaServer, turns: list[dict[str, str]]) -> str:
 EXPORT = f"""{PEAK_MEMORY}
 import sys
 from pathlib import Path
-from tweetstyle.base_model import read_base_model
+from tweetstyle.model.base import read_base_model
 from tweetstyle.export import export
 from tweetstyle.recipe import Export, Sampling
-from tweetstyle.template import build_template
+from tweetstyle.prompt.template import build_template
 base = read_base_model(Path(sys.argv[1]))
 before = peak_memory()
 template, types = build_template("inst", "Nimzo", base.tokens), ("f16", "q8_0", "q4_k_m")

@@ -340,7 +340,7 @@ def fill_the_disk_at(run: Path, validation: int) -> None:
     """
     from tweetstyle.train import session as sitting
 
-    name = "score" if validation else "sit"
+    name = "score" if validation else "run_session"
     original, begun = getattr(sitting, name), []
 
     def called(*arguments: Any, **options: Any) -> Any:

@@ -13,7 +13,6 @@ from tweetstyle.doctor.machine import check_machine, check_network, observe_mach
 from tweetstyle.doctor.ollama import check_ollama, observe_ollama
 from tweetstyle.doctor.versions import check_versions, observe_versions
 from tweetstyle.hardware.check import Check, fail, ok, warn
-from tweetstyle.hardware.disk import DiskUse
 from tweetstyle.hardware.gpu import observe_card
 from tweetstyle.plan.requirements import RunRequirements
 

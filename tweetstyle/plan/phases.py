@@ -13,7 +13,7 @@ from tweetstyle.recipe import Model, Training
 
 LOAD, TRAINING, VALIDATION, SAMPLES, EVALUATION, EXPORT = "loading", "training", "validation", "samples", "evaluation", "export"
 SAMPLE_TOKENS = 128
-"""Of a sample with its prompt, at most (fit/samples.py writes 80)."""
+"""Of a sample with its prompt, at most (train/samples.py writes 80)."""
 CACHE_BYTES = 3 * 2**28
 """Keys and values of the tweets that the evaluation writes at a time. They are copied at each token, so that ever larger batches are no
 faster: after 1,300 tokens of examples ten rows of SmolLM2 take 31 ms a token and row on a CPU, three 53 and twenty 34."""

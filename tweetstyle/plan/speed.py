@@ -10,7 +10,7 @@ from tweetstyle.plan.probe import PROBE, Probe, decisive_settings, other_setting
 from tweetstyle.recipe import Recipe, Training
 
 ON_CPU = "CPU"
-"""The device's name in a probe that was made without a card (fit/trainer.py, device_name)."""
+"""The device's name in a probe that was made without a card (train/trainer.py, device_name)."""
 
 
 @dataclass(frozen=True)

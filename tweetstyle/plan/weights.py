@@ -34,7 +34,7 @@ def nf4_bytes(rows: int, columns: int) -> int:
 
 
 def weight_bytes_each(model: Model, training: Training) -> int:
-    """Bytes of a weight that is not in 4 bits: 2 in bf16; 4 for full fine-tuning and without bf16 (fit/trainer.py, load_model)."""
+    """Bytes of a weight that is not in 4 bits: 2 in bf16; 4 for full fine-tuning and without bf16 (train/trainer.py, load_model)."""
     return 4 if model.method == "full" or not training.bf16 else 2
 
 
@@ -86,7 +86,7 @@ def trained_parameters(shape: Shape, model: Model) -> int:
 
 
 def adapter_bytes(shape: Shape, model: Model) -> int:
-    """The adapter in fp32 (fit/trainer.py, build_trainer casts what is trained); 0 for full, where the weights themselves are trained."""
+    """The adapter in fp32 (train/trainer.py, build_trainer casts what is trained); 0 for full, where the weights themselves are trained."""
     return 0 if model.method == "full" else 4 * trained_parameters(shape, model)
 
 

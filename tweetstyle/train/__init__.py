@@ -81,7 +81,7 @@ def fit(
     data. After Ctrl-C or SIGTERM the step at work is ended, a checkpoint written and TweetstyleError raised; the same call
     goes on from there, as it does after a kill. Where memory runs out, the batch is halved (backoff.json), and a batch of 1 that
     does not fit raises TweetstyleError. validated: called after each validation, when its line stands. Raises
-    TweetstyleError for everything that fit.checks refuses, for 4 bits where they cannot be had, and for a loss that is no number any
+    TweetstyleError for everything that train.checks refuses, for 4 bits where they cannot be had, and for a loss that is no number any
     more. Where the disk has no room for the next checkpoint older ones make it; else the run ends with the newest one whole.
     """
     from tweetstyle.train.checkpoints import resume_point

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.plan.memory import duration, hours
-from tweetstyle.plan.probe import decisive_settings, read_probe
+from tweetstyle.plan.probe import REMEMBERED, decisive_settings, in_words, read_probe, remembered
 from tweetstyle.plan.schedule import usual_rate
 from tweetstyle.recipe import Training
 from tweetstyle.train import out_of_memory as backoff
@@ -47,9 +47,9 @@ class _Session:
 
     def __init__(self, run: FitInputs, progress: TrainingProgress) -> None:
         self.run, self.progress = run, progress
-        self.training = backoff.remembered(run.directory, run.training)
+        self.training = remembered(run.directory, run.training)
         if self.training != run.training:
-            progress.say(f"{backoff.in_words(self.training)}, as memory allowed ({run.directory / backoff.REMEMBERED})")
+            progress.say(f"{in_words(self.training)}, as memory allowed ({run.directory / REMEMBERED})")
         progress.phase("loading the base model")
         loaded = within_memory(partial(unsloth_trainer.load_model, run.base, run.model, run.training))
         if isinstance(loaded, OutOfMemory):
@@ -95,14 +95,14 @@ class _Session:
     def _back_off(self, why: OutOfMemory, phase: str, newest: Checkpoint | None, weights: dict[str, Any] | None) -> None:
         """Half the batch from here on, written down, said and remembered. Raises TweetstyleError where that cures nothing."""
         unsloth_trainer.begin_again(self.loaded, weights)
-        print(f"out of memory in {phase} with {backoff.in_words(self.training)}: {why.said}", file=sys.stderr)
+        print(f"out of memory in {phase} with {in_words(self.training)}: {why.said}", file=sys.stderr)
         smaller = backoff.with_half_the_batch(self.training) if phase == backoff.STEP else None
         if smaller is None or why.pinned:
             raise self._end(why, phase)
         self.training = smaller
         backoff.remember(self.run.directory, smaller, why)
         self.run.metrics.append(backoff.as_line(newest.step if newest else 0, smaller, why))
-        self.progress.say(f"out of memory in {phase}: on with {backoff.in_words(smaller)}, of which as much is learned")
+        self.progress.say(f"out of memory in {phase}: on with {in_words(smaller)}, of which as much is learned")
 
     def _end(self, why: OutOfMemory, phase: str) -> TweetstyleError:
         if why.pinned:

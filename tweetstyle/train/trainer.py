@@ -1,6 +1,6 @@
 """Unsloth's model and TRL's SFTTrainer. The only module that imports unsloth.
 
-The caller sets the environment first (chatter.prepare_environment): Unsloth, which must come before trl, transformers and peft,
+The caller sets the environment first (library_output.prepare_environment): Unsloth, which must come before trl, transformers and peft,
 reads it at import.
 """
 
