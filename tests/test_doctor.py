@@ -258,7 +258,7 @@ def machine(**changes):
 
 class Needs:
     def __init__(self, ram=None, **rooms):
-        from tweetstyle.doctor import DiskUse
+        from tweetstyle.hardware.disk import DiskUse
 
         self.ram, self.rooms = ram or {}, tuple(DiskUse(Path(name), size, name) for name, size in rooms.items())
 

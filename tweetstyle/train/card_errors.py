@@ -11,11 +11,11 @@ from pathlib import Path
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file
+from tweetstyle.train.out_of_memory import is_out_of_memory
 
 REPORT, LOG = "card-failure.txt", "log.txt"
 SIGNS = ("CUDA error", "CUDA driver error", "Triton Error [CUDA]", "CUBLAS_STATUS_", "CUDNN_STATUS_", "NVML_")
 """How a RuntimeError says that the card, or its driver, failed: torch's own class for it (AcceleratorError) not every library raises."""
-OF_MEMORY = ("out of memory", "STATUS_ALLOC_FAILED", "DefaultCPUAllocator")
 MEMORY_HINT = (
     "end what else takes memory of the card (nvidia-smi lists it; ollama stop NAME) or of the machine (free -h), and give the same "
     "command again: what is finished is not done again"
@@ -45,7 +45,7 @@ def one_message_where_the_card_fails(directory: Path) -> Iterator[None]:
         first = next((met for met in _chain(error) if _is_the_cards(met)), None)
         if first is not None:
             what, hint = f"the card failed: {_first_line(first)}", HINT
-        elif _is_of_memory(error):
+        elif is_out_of_memory(error):
             what, hint = f"memory ran out: {_first_line(error)}", MEMORY_HINT
         elif library := _failed_library(error):
             what = f"{library}, which compiles or computes for the card, failed: {type(error).__name__}: {_first_line(error)}"
@@ -95,11 +95,7 @@ def _kept(directory: Path, error: BaseException) -> str:
     return str(directory / REPORT)
 
 
-def _is_of_memory(error: BaseException) -> bool:
-    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and any(sign in str(error) for sign in OF_MEMORY))
-
-
 def _is_the_cards(error: BaseException) -> bool:
-    if not isinstance(error, RuntimeError) or _is_of_memory(error):
+    if not isinstance(error, RuntimeError) or is_out_of_memory(error):
         return False
     return type(error).__name__ == "AcceleratorError" or any(sign in str(error) for sign in SIGNS)

@@ -16,8 +16,8 @@ from tweetstyle.plan.advice import LOWEST_RANK, batches_of_the_same_step, plan_o
 from tweetstyle.plan.probe import REMEMBERED, SmallerBatch
 from tweetstyle.recipe import Model, Training
 
-SIGNS = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED", "DefaultCPUAllocator")
-"""How a RuntimeError says that memory ran out where it did not run out in torch's own CUDA allocator."""
+SIGNS = ("out of memory", "STATUS_ALLOC_FAILED", "DefaultCPUAllocator")
+"""How a RuntimeError says that memory ran out: torch.OutOfMemoryError, cuBLAS, cuDNN, and torch's allocator of RAM."""
 LOADING, STEP, OPTIMIZER = "loading the base model", "a training step", "the optimizer's step"
 VALIDATION, SAVING = "validation", "saving a checkpoint"
 """What a run is doing. Only a training step takes less memory with a smaller batch."""
@@ -48,11 +48,9 @@ def within_memory(work: Callable[[], T]) -> T | OutOfMemory:
         return OutOfMemory(str(error).strip().split("\n")[0], _is_of_pinned_memory(error))
 
 
-def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether an error says that memory ran out: the card's, by whichever library asked for it, or the machine's."""
-    import torch
-
-    return isinstance(error, torch.OutOfMemoryError) or any(sign in str(error) for sign in SIGNS)
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out: the card's or the machine's, in whichever library."""
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and any(sign in str(error) for sign in SIGNS))
 
 
 def _is_of_pinned_memory(error: RuntimeError) -> bool:
