@@ -84,7 +84,7 @@ $(VENV)/.installed: setup.cfg pyproject.toml $(LOCKED)
 
 base-model: setup ## the small base model of demo and tests: model/smollm2-135m-instruct/ and its .gguf
 	$(step) "base model"
-	@$(BIN)/python -m tweetstyle.demo.base_model
+	@$(BIN)/python -m scripts.demo_base_model
 
 ollama: ## the real Ollama for the tests, built from source (Go and a C/C++ compiler)
 	@if [ -x $(OLLAMA) ]; then exit 0; fi; \
@@ -123,7 +123,7 @@ browser: ## Chromium, in which the tests open the reports: looked for, and on a 
 demo: base-model ## learn the sample author's style and show it
 	$(step) "tweetstyle-fit $(RECIPE)"
 	@$(BIN)/tweetstyle-fit $(RECIPE)
-	@$(BIN)/python -m tweetstyle.demo.show $(RECIPE)
+	@$(BIN)/python -m scripts.demo_show $(RECIPE)
 
 test: base-model ollama browser ## all tests (PYTEST_ARGS="-k token -x" for some)
 	$(step) "tests"

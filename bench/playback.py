@@ -28,7 +28,7 @@ sys.path[:0] = [str(PROJECT), str(PROJECT / "tests")]
 from support.ollama import VERSION, OllamaServer  # noqa: E402
 from support.small_runs import write_tweets  # noqa: E402
 
-from tweetstyle.demo import base_model  # noqa: E402
+from scripts import demo_base_model as base_model  # noqa: E402
 from tweetstyle.playback import playback  # noqa: E402
 from tweetstyle.playback.backends import CONTEXT, SAMPLING, OllamaSpeaker, Sampled  # noqa: E402
 from tweetstyle.playback.cache import Cache, ModelReply  # noqa: E402

@@ -27,7 +27,7 @@ from hypothesis import settings  # noqa: E402
 from support.ollama import VERSION as OLLAMA_VERSION  # noqa: E402
 from support.ollama import OllamaServer  # noqa: E402
 
-from tweetstyle.demo import base_model as demo_base_model  # noqa: E402
+from scripts import demo_base_model  # noqa: E402
 
 PROJECT = Path(__file__).resolve().parents[1]
 # A deadline is a timing assertion: the first example, which compiles and imports, misses it on a busy machine.

@@ -12,10 +12,10 @@ from click.testing import CliRunner
 from support.small_runs import invented_tweets, write_tweets
 from support.tiny_llama import write_llama
 
+from scripts.demo_base_model import is_current
+from scripts.demo_show import show
 from tweetstyle.cli import tweetstyle
 from tweetstyle.dataset.messages import read_messages
-from tweetstyle.demo.base_model import is_current
-from tweetstyle.demo.show import show
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.evaluate import _validation_curve
 from tweetstyle.evaluate.samples import AnswerFile, Written

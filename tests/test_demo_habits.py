@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tweetstyle.demo.habits import HABITS, lower_case, shares
+from scripts.demo_show import HABITS, lower_case, shares
 
 SAMPLE = Path(__file__).parents[1] / "data" / "sample" / "tweets.csv"
 CLOSES = "closes with «voilà voilà» or «there, i said it»"

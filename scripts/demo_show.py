@@ -1,19 +1,39 @@
 """Prints tweets of the base and the tuned model beside real ones, and the verdict.
 
-python -m tweetstyle.demo.show recipes/demo.yaml
+python -m scripts.demo_show recipes/demo.yaml
 """
 
 from __future__ import annotations
 
 import random
+import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tweetstyle.console import print_in_any_encoding, restart_in_utf8_mode, say
-from tweetstyle.demo.habits import shares
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import read_back
+
+CLOSING = re.compile(r"(voilà voilà|there, i said it)[\s🦊]*(#\w+[\s🦊]*)*$")
+HANDLE = re.compile(r"[@#]\w+")
+
+
+def lower_case(text: str) -> bool:
+    """No capital letter, handles and hashtags left aside, and at least one letter."""
+    bare = HANDLE.sub("", text)
+    return bare == bare.lower() and any(map(str.isalpha, bare))
+
+
+HABITS: dict[str, Callable[[str], bool]] = {
+    "all in lower case": lower_case,
+    "closes with «voilà voilà» or «there, i said it»": lambda text: bool(CLOSING.search(text)),
+    "a space before «…»": lambda text: " …" in text,
+    "a fox 🦊": lambda text: "🦊" in text,
+    "no final full stop": lambda text: not text.endswith("."),
+}
+
 
 SHOWN = 3
 """Prompts whose tweets are printed."""
@@ -64,6 +84,12 @@ def print_habits(samples: list[dict[str, Any]]) -> None:
         say(f"{habit:<52}" + "".join(f"{share[habit]:>8.0%}" for share in counted), err=False, wrap=False)
 
 
+def shares(texts: list[str]) -> dict[str, float]:
+    """habit → share of the texts that show it, 0 to 1. An empty text shows none."""
+    given = [text.strip() for text in texts]
+    return {name: sum(bool(t) and shown(t) for t in given) / max(len(given), 1) for name, shown in HABITS.items()}
+
+
 def shorten(text: str, limit: int = 280) -> str:
     """On one line, at most a tweet long."""
     text = " ⏎ ".join(line.strip() for line in text.splitlines() if line.strip())
@@ -74,7 +100,7 @@ def main() -> None:
     restart_in_utf8_mode()
     print_in_any_encoding()
     if len(sys.argv) != 2:
-        sys.exit("usage: python -m tweetstyle.demo.show RECIPE")
+        sys.exit("usage: python -m scripts.demo_show RECIPE")
     try:
         show(Path(sys.argv[1]))
     except TweetstyleError as error:

@@ -1,1 +1,0 @@
-"""What `make demo` needs beside the package."""
