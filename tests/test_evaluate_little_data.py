@@ -16,7 +16,7 @@ from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Evaluation, Sampling
 from tweetstyle.records import Tweet, write_split
 from tweetstyle.report import RunFiles, write_report
-from tweetstyle.wording import verdict
+from tweetstyle.wording.verdict import verdict
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 SNOW = [f"la neige tombe encore {i} sur Montréal, {i * 7 % 13} fois 😂" for i in range(120)]

@@ -104,7 +104,7 @@ def training_in_report(run: Run) -> Iterator[Callable[[], None]]:
 def verdict(run: Run) -> list[str]:
     """The three answers on what was measured, in the recipe's language; none where nothing was evaluated."""
     from tweetstyle.report import read_run
-    from tweetstyle.wording import verdict
+    from tweetstyle.wording.verdict import verdict
 
     read = read_run(_files(run))
     return verdict(read.evaluation, read.metrics, run.recipe.language, unfinished=not read.ended) if read.evaluation else []
