@@ -42,8 +42,8 @@ from tweetstyle.records import Tweet
 from tweetstyle.report import RunFiles, run_report
 from tweetstyle.statistics.intervals import bootstrap_t
 from tweetstyle.statistics.shares import exact_share
-from tweetstyle.wording.verdict import verdict
 from tweetstyle.wording.sentences_fr import in_french
+from tweetstyle.wording.verdict import verdict
 
 SUBJECTS = ("neige", "métro", "café", "marché", "pluie", "hiver", "chat", "vélo", "pont", "train")
 

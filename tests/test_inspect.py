@@ -6,7 +6,6 @@ import csv
 import json
 import os
 import re
-import resource
 import subprocess
 import sys
 from collections import Counter
@@ -122,8 +121,7 @@ def test_what_steers_a_terminal_and_markup_are_shown_as_they_are(tmp_path):
     assert "\x1b" not in output and "\u202e" not in output
 
 
-def test_161_259_tweets_are_told_in_seconds(tmp_path):
-    """CPU time of a fresh process, its start included."""
+def test_161_259_tweets_are_summed_up_on_one_screen(tmp_path):
     source, moment = tmp_path / "big.csv", datetime(2010, 12, 1, tzinfo=UTC)
     with source.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
@@ -132,15 +130,10 @@ def test_161_259_tweets_are_told_in_seconds(tmp_path):
             moment += timedelta(minutes=47)
             text = f"le {number}e matin : {number * 7919 % 10007} pas dans la neige & {number * 31 % 997} retards https://t.co/{number:x}"
             writer.writerow((an_id(moment), text, f"{moment:%Y-%m-%d %H:%M:%S}"))
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     command = [sys.executable, "-c", "from tweetstyle.cli import tweetstyle; tweetstyle()", "inspect", str(source)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | {"COLUMNS": "80"})
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    print(f"{seconds:.1f} s of CPU time")
     assert "CSV, 161,259 tweets" in done.stdout and f"by {MOST_CLEANED:,} drawn by lot" in " ".join(done.stdout.split())
     assert max(map(len, done.stdout.split("a recipe to start from")[0].splitlines()[1:])) <= 80
-    assert seconds < 15
 
 
 # -- bad input ------------------------------------------------------------------------------------------------------

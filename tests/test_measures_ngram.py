@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import math
 import random
-import time
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -138,13 +137,3 @@ def test_nothing_but_empty_tweets_is_still_a_distribution() -> None:
 def test_no_tweets_and_an_order_beyond_a_word_are_refused(texts: list[str], order: int) -> None:
     with pytest.raises(ValueError, match="order of 1 to 8"):
         train_ngrams(texts, order)
-
-
-@pytest.mark.slow
-def test_161259_tweets_are_counted_in_seconds() -> None:
-    source = random.Random(2)
-    words = ["".join(source.choices("abcdefgilmnoprstuvé", k=source.randint(2, 9))) for _ in range(20_000)]
-    texts = [" ".join(source.choices(words, k=source.randint(3, 25))) for _ in range(161_259)]
-    started = time.process_time()
-    ngram_bits(train_ngrams(texts), texts[:500])
-    assert time.process_time() - started < 20

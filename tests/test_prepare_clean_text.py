@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import time
 import unicodedata
 from pathlib import Path
 
@@ -123,10 +122,10 @@ def test_a_placeholder_is_no_character_of_the_author_s():
      "followers " * 2_500, "http://t.c" * 2_500 + "t.co/", "sk-" * 8_000, "a.b@" * 6_000, "FR76 " * 5_000, KEY_BEGINS * 900,
      "RT @" * 6_000, "\n" * 25_000 + "t.co/", "bob (at) " * 3_000, "x" + " \n" * 12_000 + "pic."],
 )  # fmt: skip
-def test_no_text_takes_long(raw):
-    begun = time.process_time()
+@pytest.mark.timeout(60)
+def test_no_text_takes_quadratic_time(raw):
+    """Each takes some hundredths of a second, and hours where an expression is tried from every character."""
     cleaned(raw)
-    assert time.process_time() - begun < 2
 
 
 def test_cleaning_survives_a_process_boundary():

@@ -6,7 +6,6 @@ import os
 import random
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -173,11 +172,9 @@ def test_the_bands_miss_one_pair_in_2000_at_most(threshold):
     assert 40 <= bands * rows <= 256
 
 
-def test_a_template_repeated_5000_times_costs_no_quadratic_time_and_is_one_cluster():
+def test_a_template_repeated_5000_times_is_compared_in_few_pairs_and_is_one_cluster():
     texts = [f"Bulletin de ce matin pour la ville de Québec et ses environs, température {i} degrés" for i in range(5000)]
-    begun = time.process_time()
     pairs = near_duplicate_groups(texts, 0.75)
-    assert time.process_time() - begun < 10
     assert len(pairs) <= len(texts) * bands_and_rows(0.75)[0] * max(CROWD, KEPT + LATEST)
     assert set(to_drop(pairs, 5000)) == set(range(1, 5000))
     assert set(clusters(pairs, 5000)) == {0}

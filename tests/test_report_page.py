@@ -13,8 +13,7 @@ from support.html_page import VOID, Page
 
 from tweetstyle.evaluate.adherence import NEUTRAL, OTHER_TIMES
 from tweetstyle.report import RunFiles, State, run_report
-from tweetstyle.wording.verdict import verdict
-from tweetstyle.wording.verdict import answers, best_validation, take_off
+from tweetstyle.wording.verdict import answers, best_validation, take_off, verdict
 from tweetstyle.wording.words import WORDS, Say
 
 HOSTILE = '<script>document.title="ran"</script><img src=x onerror="document.title=\'ran\'"> " \u202e end'
