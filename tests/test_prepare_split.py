@@ -104,12 +104,12 @@ def test_a_late_group_too_large_to_hold_out_is_trained_on_and_said_so():
     splits = split(tweets, [*range(200), *["thread"] * 195, *range(395, 400)], data())
     assert set(tweets[200:395]) <= set(splits.parts["train"])
     assert [len(splits.parts[name]) for name in HELD_OUT] == [30, 30]
-    assert any("195 late tweets hang together" in warning for warning in splits.warnings)
+    assert any("195 late tweets are near-duplicates" in warning for warning in splits.warnings)
 
 
 @pytest.mark.parametrize("labels", [["one thread"] * 60, [*["one thread"] * 59, "alone"], [i // 20 for i in range(60)]])
 def test_what_hangs_together_as_a_whole_cannot_be_divided(labels):
-    with pytest.raises(TweetstyleError, match="cannot be divided: (60|59|20) of them hang together") as error:
+    with pytest.raises(TweetstyleError, match="cannot be divided: (60|59|20) of them are near-duplicates") as error:
         split(tweets_of(60), labels, data())
     assert "near_duplicate_jaccard" in error.value.hint
 

@@ -66,7 +66,7 @@ def test_a_file_of_tweets_that_the_manifest_does_not_name_is_told(tmp_path):
     files = files_of(SIX, 2025) | {"data/tweets-part1.js": script("tweets", 1, [tweet_entry(Post("99", "égaré"))])}
     path = write_files(tmp_path / "a.zip", files)
     assert len(list(read_x_archive(path, notices))) == 6
-    assert notices == [f"tweets-part1.js stands beside {path}: data/manifest.js, which does not name it: not read"]
+    assert notices == [f"tweets-part1.js was not read: {path}: data/manifest.js does not list it"]
 
 
 def test_an_archive_that_x_divided_is_told(tmp_path):

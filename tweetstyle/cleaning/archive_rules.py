@@ -27,7 +27,7 @@ AUTOMATIC, STOCK, OTHER_LANGUAGE, DUPLICATE, NEAR_DUPLICATE = (
 class Candidate:
     """A tweet that no rule for single tweets has dropped: place in the archive, id, text as read and as cleaned.
 
-    reason, evidence: filled by the rule that drops it; language: ISO 639-1, empty where uncertain; cluster: the same number for twins.
+    reason, evidence: filled by the rule that drops it; language: ISO 639-1, empty where uncertain; cluster: equal for near-duplicates.
     """
 
     place: int
@@ -41,7 +41,7 @@ class Candidate:
 
 
 def apply(candidates: list[Candidate], data: Data, say: Callable[[str], object] = lambda phase: None) -> None:
-    """Fills in reason, evidence, language and cluster of the candidates, which are in order of time; `say` hears each phase."""
+    """Fills in reason, evidence, language and cluster of the candidates, which are in order of time; `say` gets the name of each phase."""
     for phase, rule in RULES.items():
         say(phase)
         rule([candidate for candidate in candidates if not candidate.reason], data)
@@ -69,21 +69,21 @@ def drop_other_languages(tweets: list[Candidate], data: Data) -> None:
             tweet.reason, tweet.evidence = OTHER_LANGUAGE, f"{language} {confidence:.2f}"
 
 
-def drop_twins(tweets: list[Candidate], data: Data) -> None:
-    """Marks the clusters, and drops all but the earliest twin."""
+def drop_duplicates(tweets: list[Candidate], data: Data) -> None:
+    """Marks the clusters, and drops all but the earliest of each group of near-duplicates."""
     pairs = near_duplicate_groups([tweet.text for tweet in tweets], data.near_duplicate_jaccard)
     for tweet, cluster in zip(tweets, clusters(pairs, len(tweets)), strict=True):
         tweet.cluster = cluster
     if data.duplicates == "drop":
         # Capped stock replies say the same by their nature: the cap has decided which of them stay.
         capped = {place for place, tweet in enumerate(tweets) if data.stock_replies == "cap" and is_stock_reply(tweet.text)}
-        for place, twin in to_drop(pairs, len(tweets)).items():
+        for place, pair in to_drop(pairs, len(tweets)).items():
             if place in capped:
                 continue
-            exact = twin.jaccard == 1
+            exact = pair.jaccard == 1
             tweets[place].reason = DUPLICATE if exact else NEAR_DUPLICATE
             tweets[place].evidence = (
-                f"the same as {tweets[twin.earlier].id}" if exact else f"{twin.jaccard:.2f} like {tweets[twin.earlier].id}"
+                f"the same as {tweets[pair.earlier].id}" if exact else f"{pair.jaccard:.2f} like {tweets[pair.earlier].id}"
             )
 
 
@@ -91,5 +91,5 @@ RULES: dict[str, Callable[[list[Candidate], Data], None]] = {
     "finding automatic posts": drop_automatic,
     "counting stock replies": cap_stock_replies,
     "finding languages": drop_other_languages,
-    "finding duplicates": drop_twins,
+    "finding duplicates": drop_duplicates,
 }

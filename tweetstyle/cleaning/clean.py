@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from tweetstyle.recipe import Data
 
 MASK = "@…"
-"""What stands for a name: the @ shows the habit of naming people; … can be no part of a name, so nobody is meant."""
+"""What replaces a name: the @ shows the habit of naming people; … can be no part of a name, so nobody is meant."""
 
 HANDLE = re.compile(
     r"""(?<![\w@/=&])@                                  # not the @ of an e-mail or of an address on the web
@@ -87,7 +87,7 @@ _NAMES_AND_PLACEHOLDERS = re.compile(rf"@\w+|{MASK}|{re.escape(LINK_PLACEHOLDER)
 
 
 class View(NamedTuple):
-    """A tweet as the rules look at it.
+    """A tweet as the rules see it.
 
     text: unescaped and in NFC; body: less the mentions put before a reply; kept: less X's own links; bare: less every link;
     mentions_off: whether mentions were taken off; day: YYYY-MM-DD or empty; has_media, is_retweet, answers: the archive
@@ -117,7 +117,7 @@ class Cleaned(NamedTuple):
 
 
 def clean(tweet: SourceTweet, data: Data) -> Cleaned:
-    """Asks the rules in their order, then takes off what is not the author's style: personal data and others' names."""
+    """Applies the rules in their order, then removes what is not the author's style: personal data and others' names."""
     if tweet.reason:
         return Cleaned("", TWEET, tweet.reason, tweet.evidence, ())
     view = view_of(tweet)
@@ -155,7 +155,7 @@ def learned(view: View, data: Data) -> str:
 
 
 def outside_period(view: View, data: Data) -> str | None:
-    """Before the first or after the last day (UTC) asked for; where a day is asked for, a tweet without one goes too."""
+    """Before data.since or after data.until (UTC); with either of them set, tweets without a date are dropped too."""
     if data.since is None and data.until is None:
         return None
     if not view.day:
@@ -215,7 +215,7 @@ def stock_reply(view: View, data: Data) -> str | None:
 
 
 def too_short(view: View, data: Data) -> str | None:
-    """Fewer characters (code points) than asked for, links and leading mentions not counted.
+    """Fewer characters (code points) than data.min_chars, links and leading mentions not counted.
 
     What the recipe keeps (stock replies, bare links and pictures) is no less wanted for being short.
     """

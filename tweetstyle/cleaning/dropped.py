@@ -18,7 +18,7 @@ FEWEST = 30
 
 
 REASONS = ("duplicate id", "earlier edit", *RULES, OTHER_LANGUAGE, DUPLICATE, NEAR_DUPLICATE)
-"""Every reason for which a tweet is dropped, in the order in which they are asked."""
+"""Every reason for which a tweet is dropped, in the order in which the rules are applied."""
 
 
 def counts(dropped: list[Dropped]) -> dict[str, int]:

@@ -21,8 +21,8 @@ CACHED = 4096
 """Texts whose sets of 5-grams are in memory, about 8 KB each."""
 
 
-class Twin(NamedTuple):
-    """Two texts at least as similar as asked. later, earlier: positions; jaccard: of their 5-grams, 1.0 for the same text."""
+class DuplicatePair(NamedTuple):
+    """Two texts at least as similar as the threshold. later, earlier: positions; jaccard: of their 5-grams, 1.0 for the same text."""
 
     later: int
     earlier: int
@@ -66,47 +66,47 @@ def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
     return shared / (len(one) + len(other) - shared)
 
 
-def near_duplicate_groups(texts: Sequence[str], threshold: float) -> list[Twin]:
+def near_duplicate_groups(texts: Sequence[str], threshold: float) -> list[DuplicatePair]:
     """The pairs of texts, in chronological order, whose folded 5-grams have a Jaccard similarity of `threshold` or more.
 
-    Ordered by the later text. Every pair is verified by its true similarity. A text that repeats another stands in one pair only,
-    with the first of its like; what that is a near twin of, all its like are. A text shorter than 5 characters, and with a threshold of 1
-    every text, has exact twins only. Of the near twins 99.95% are found at the threshold and more above it, except in
-    a crowd (more than 16 texts in one bucket, such as a template): there a text stands in pairs with the first 16 kept texts and with the
+    Ordered by the later text. Every pair is verified by its true similarity. A text that repeats another is in one pair only,
+    with its first occurrence, whose near-duplicates hold for all copies. A text shorter than 5 characters, and with a threshold of 1
+    every text, has exact duplicates only. Of the near-duplicates 99.95% are found at the threshold and more above it, except in
+    a crowd (more than 16 texts in one bucket, such as a template): there a text is paired with the first 16 kept texts and with the
     4 texts before it, which is enough to drop it and to know its cluster.
     """
     keys = list(map(folded, texts))
     firsts: dict[str, int] = {}
-    pairs = [Twin(place, first, 1.0) for place, key in enumerate(keys) if (first := firsts.setdefault(key, place)) != place]
+    pairs = [DuplicatePair(place, first, 1.0) for place, key in enumerate(keys) if (first := firsts.setdefault(key, place)) != place]
     if threshold < 1:
         places = [place for key, place in firsts.items() if len(key) >= GRAM]
         near = _near([keys[place] for place in places], threshold)
-        pairs += [Twin(places[later], places[earlier], similarity) for later, earlier, similarity in near]
+        pairs += [DuplicatePair(places[later], places[earlier], similarity) for later, earlier, similarity in near]
     return sorted(pairs)
 
 
-def to_drop(near_duplicate_groups: Iterable[Twin], count: int) -> dict[int, Twin]:
-    """Position → why it goes: the pair with its most similar kept twin, of several the earliest. The earliest of twins is kept.
+def to_drop(near_duplicate_groups: Iterable[DuplicatePair], count: int) -> dict[int, DuplicatePair]:
+    """Position of each text to drop → the pair with its most similar kept near-duplicate, the earliest of several.
 
-    A text with the very same 5-grams as one that goes is as similar to what that one goes for, and goes for it.
+    The earliest of a group is kept. A text with the same 5-grams as a dropped one is dropped for the same reason.
     """
-    by_later: dict[int, list[Twin]] = defaultdict(list)
-    for twin in near_duplicate_groups:
-        by_later[twin.later].append(twin)
-    dropped: dict[int, Twin] = {}
+    by_later: dict[int, list[DuplicatePair]] = defaultdict(list)
+    for pair in near_duplicate_groups:
+        by_later[pair.later].append(pair)
+    dropped: dict[int, DuplicatePair] = {}
     for later in sorted(by_later):
-        reasons = [twin for twin in by_later[later] if twin.earlier not in dropped]
+        reasons = [pair for pair in by_later[later] if pair.earlier not in dropped]
         reasons += [
-            dropped[twin.earlier]._replace(later=later) for twin in by_later[later] if twin.jaccard == 1 and twin.earlier in dropped
+            dropped[pair.earlier]._replace(later=later) for pair in by_later[later] if pair.jaccard == 1 and pair.earlier in dropped
         ]
         if reasons:
-            dropped[later] = min(reasons, key=lambda twin: (-twin.jaccard, twin.earlier))
+            dropped[later] = min(reasons, key=lambda pair: (-pair.jaccard, pair.earlier))
     return dropped
 
 
-def clusters(near_duplicate_groups: Iterable[Twin], count: int) -> list[int]:
-    """The cluster of each of `count` texts, as the position of its first: texts joined by twins, directly or by others between them."""
-    return connected([(twin.earlier, twin.later) for twin in near_duplicate_groups], count)
+def clusters(near_duplicate_groups: Iterable[DuplicatePair], count: int) -> list[int]:
+    """The cluster of each of `count` texts, as the position of its first: texts joined by near-duplicates, directly or through others."""
+    return connected([(pair.earlier, pair.later) for pair in near_duplicate_groups], count)
 
 
 def connected(links: Iterable[tuple[int, int]], count: int) -> list[int]:
@@ -126,7 +126,7 @@ def connected(links: Iterable[tuple[int, int]], count: int) -> list[int]:
 
 
 def _near(texts: list[str], threshold: float) -> list[tuple[int, int, float]]:
-    """Later, earlier, similarity of the near twins among folded texts that are all different and of 5 characters or more."""
+    """Later, earlier, similarity of the near-duplicates among folded texts that are all different and of 5 characters or more."""
     signed = signatures(texts, threshold, SEED)
     pairs, crowds = candidates(signed, threshold)
     earlier_ones: dict[int, list[int]] = defaultdict(list)
@@ -182,7 +182,7 @@ class _Crowds:
 
 
 GRAM = 5
-"""Characters in a shingle. A text with fewer has none, and is a twin of its like only."""
+"""Characters in a shingle. A shorter text has no shingles, and only exact copies are its duplicates."""
 MISSED = 0.0005
 """Share of the pairs at the threshold itself that no band finds; above it fewer, at 0.05 above it hardly any."""
 ROWS, FEWEST_BANDS, MOST_PERMUTATIONS = (4, 3, 2), 16, 256
@@ -193,7 +193,7 @@ CROWD = 16
 CHUNK = 5_000
 """Texts or pairs at one time; signatures are Python integers for a moment."""
 SURE = 0.2
-"""A pair whose estimate is so far below the threshold is not looked at: four standard errors of an estimate from 80 permutations."""
+"""A pair whose estimate is this far below the threshold is not compared: four standard errors of an estimate from 80 permutations."""
 SLOT_BITS = 22
 _FACTOR, _MIXER = 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93
 

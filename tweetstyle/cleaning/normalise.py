@@ -83,7 +83,7 @@ def _placeholder(link: re.Match[str]) -> str:
 
 
 def _join(link: re.Match[str]) -> str:
-    """What stands between the neighbours of a link that goes: the larger line break, else one of its spaces."""
+    """What replaces a removed link: the larger line break, else one of its spaces."""
     before, after, text = link[1], link[2], link.string
     if not link.start() or link.end() == len(text):
         return ""

@@ -16,7 +16,7 @@ CANDIDATE = re.compile(
         (?![\w%]|[.,:-]\d|[{_SPACE}]?[$€£%°])""",
     re.X,
 )
-"""7 to 15 digits and what may stand between those of one number; nothing that makes a hashtag, a price, a decimal or an id of them."""
+"""7 to 15 digits and the separators within one number; nothing that makes a hashtag, a price, a decimal or an id of them."""
 
 _SHAPE = rf"(?:0\d(?:[{_SPACE}.-]?\d\d){{4}}|\(?\d{{3}}\)?[{_SPACE}.-]?\d{{3}}[{_SPACE}.-]\d{{4}})"
 _FIRST_OF_TWO = re.compile(rf"{_SHAPE}(?=[{_SPACE}]{{1,3}}{_SHAPE}(?![{_SPACE}.-]?\d))")

@@ -13,7 +13,7 @@ from tweetstyle.records import seeded_bytes
 OPENING = 5
 """Words of a text's beginning by which texts are put together whose rest varies."""
 COMMON = 0.5
-"""Share of a group's texts in which a word stands that belongs to the template."""
+"""Share of a group's texts that must contain a word for it to belong to the template."""
 LEAST_FIXED = 0.75
 """Share of a text's words that its group's template must explain: in what a person writes behind a liked opening, more varies."""
 LEAST_FILLINGS = 3
@@ -30,7 +30,7 @@ _MAY_VARY = re.compile(r"\d|https?://|www\.|pic\.", re.I)
 
 
 class Masked(NamedTuple):
-    """words: lower case, one sign for every link, number and @name; filling: the numbers that stood there."""
+    """words: lower case, one sign for every link, number and @name; filling: the numbers that were masked."""
 
     words: tuple[str, ...]
     filling: tuple[str, ...]

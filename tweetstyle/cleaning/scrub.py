@@ -120,7 +120,7 @@ def is_iban(block: str) -> bool:
 
 
 def _end_of_block(text: str, start: int, length: int) -> int | None:
-    """Where so many ASCII letters and digits end, single spaces or hyphens between them; None where they do not."""
+    """Where this number of ASCII letters and digits ends, single spaces or hyphens between them; None where they do not."""
     seen = 0
     for place in range(start, min(len(text), start + 2 * length)):
         if text[place].isascii() and text[place].isalnum():
@@ -146,7 +146,7 @@ _DIGITS = re.compile(r"\d(?:[^\w\n]{0,3}\d){6}")
 
 
 def _may_have_key(text: str) -> bool:
-    # Spelled out: a loop over the signs takes four times as long, and this is asked of every tweet.
+    # Spelled out: a loop over the signs takes four times as long, and this runs on every tweet.
     return (
         ("-" in text and ("sk-" in text or "xox" in text or "glpat-" in text or "PRIVATE KEY" in text))
         or ("_" in text and ("gh" in text or "github_pat_" in text or "k_live_" in text or "k_test_" in text or "hf_" in text))

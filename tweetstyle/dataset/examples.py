@@ -43,8 +43,8 @@ def read_documents(base: BaseModel, template: Template, path: Path, max_length: 
 def read_held_out(base: BaseModel, template: Template, path: Path, max_length: int) -> list[Document]:
     """The documents of a validation split, all without a topic, which is taken from the tweet and would leak it.
 
-    In a conversation each tweet stands behind its message alone. A tweet longer than `max_length` tokens is left out: cut, its
-    tokens would stand against all of its bytes.
+    In a conversation each tweet follows its own message. A tweet longer than `max_length` tokens is left out: cut, its
+    tokens would be counted against all of its bytes.
     """
     tokenizer, end, documents = base.tokenizer, base.tokenizer.end_id(template), []
     for tweet in read_tweets(path, template):

@@ -16,9 +16,9 @@ from tweetstyle.prompt.template import Template
 from tweetstyle.records import Tweet
 
 MEASURABLE = 30
-"""Held-out tweets wanted of a small archive, whatever the fraction says."""
+"""Held-out tweets wanted of a small archive, even if the fraction gives fewer."""
 SMALL_SHARE = 5
-"""But at most one tweet in so many for this: the rest is to be learned from."""
+"""But at most one tweet in this many is held out for it: the rest is trained on."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def chosen(files: dict[Path, set[str]], template: Template, tokenizer: Tokenizer
 
 
 def scored_bytes(text: str, document: Encoded, template: Template, tokenizer: Tokenizer) -> int:
-    """UTF-8 bytes of the tweet that its scored tokens stand for: all, unless the first token has nothing before it."""
+    """UTF-8 bytes of the tweet that its scored tokens cover: all, unless the first token has nothing before it."""
     if document.prompt_length:
         return len(text.encode())
     return len(template.answer(text).encode()) - tokenizer.byte_length(document.ids[0])

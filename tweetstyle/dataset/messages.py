@@ -12,7 +12,7 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file
 
 Kind = Literal["question", "remark", "request"]
-"""What a message is: something asked, something said, or a wish for a tweet about a subject."""
+"""What a message is: a question, a statement, or a request for a tweet about a subject."""
 KINDS: tuple[Kind, ...] = get_args(Kind)
 SPLITS_WITH_MESSAGES = ("train", "validation", "test")
 
@@ -27,7 +27,7 @@ class Message:
 
 
 def messages_path(processed: Path, split: str) -> Path:
-    """Where the messages of a split stand: mini-train is part of train, and so are its messages."""
+    """The file with the messages of a split: mini-train is part of train, and so are its messages."""
     return processed / f"messages-{'train' if split == 'mini-train' else split}.jsonl"
 
 
@@ -41,7 +41,7 @@ def write_messages(path: Path, messages: Iterable[Message]) -> None:
 def read_messages(path: Path) -> dict[str, str]:
     """Tweet id → message, in the file's order. A tweet that no message was found for is not in it.
 
-    Raises TweetstyleError naming file and line where the file is missing or a row is not one of ours.
+    Raises TweetstyleError naming file and line where the file is missing or a row does not have the expected fields.
     """
     hint = "run the playback stage again: tweetstyle-fit RECIPE --from playback"
     found: dict[str, str] = {}
@@ -53,7 +53,7 @@ def read_messages(path: Path) -> dict[str, str]:
                     if not (isinstance(row.id, str) and isinstance(row.message, str) and row.message and row.kind in KINDS):
                         raise ValueError("a field has another type")
                     if row.id in found:
-                        raise ValueError(f"the tweet {row.id} stands twice")
+                        raise ValueError(f"the tweet {row.id} appears twice")
                 except (ValueError, TypeError) as error:
                     raise TweetstyleError(f"not a row that playback wrote ({error})", where=f"{path}:{number}", hint=hint) from error
                 found[row.id] = row.message

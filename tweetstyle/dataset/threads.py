@@ -18,8 +18,8 @@ Conversation = list[Tweet]
 """Tweets that follow each other, each with the message that it answers as its topic."""
 
 LONGEST_PAUSE = timedelta(days=1)
-"""Between a tweet and one that goes on from it. A thread is written at a sitting, or over a day; who answers their own tweet later tells
-what became of it, and says it to people who have not just read the first."""
+"""Between a tweet and one that continues it. A thread is written in one go or over a day; an author who answers later usually reports
+what happened since, to people who have not just read the first tweet."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class ConversationCounts:
 def is_answerable(tweet: Tweet) -> bool:
     """Whether a message may be sought that the tweet answers.
 
-    A reply has answered something already. Where that is the author's own tweet, the thread goes on and the message stands between
+    A reply has answered something already. Where that is the author's own tweet, the thread continues and the message would come between
     the two; where it is not known, any message would be a wrong one.
     """
     return tweet.type != REPLY or (bool(tweet.thread) and tweet.thread != tweet.id)
@@ -57,7 +57,7 @@ def with_messages(tweets: Iterable[Tweet], messages: dict[str, str]) -> list[Twe
 def read_tweets(path: Path, template: Template) -> Iterator[Tweet]:
     """The tweets of a split under this template: in a conversation only those that answer a message, which is their topic then.
 
-    Raises TweetstyleError where the split or the file of messages beside it is missing or not one of ours.
+    Raises TweetstyleError where the split or the file of messages beside it is missing or has unexpected fields.
     """
     if template.turns is None:
         return read_split(path)
@@ -70,15 +70,15 @@ def files_read(path: Path, template: Template) -> list[Path]:
 
 
 def before_held_out(template: Template, tweet: Tweet) -> str | None:
-    """What stands before a held-out tweet: the message that it answers; never a subject, which is taken from the tweet and leaks it."""
+    """What precedes a held-out tweet: the message that it answers; never a subject, which is taken from the tweet and leaks it."""
     return tweet.topic if template.turns else None
 
 
 def goes_on_from(tweets: Iterable[Tweet]) -> dict[str, Tweet]:
-    """Id → the tweet that it goes on from, as the next turn of one conversation, for each of `tweets` that goes on from another of them.
+    """Id → the tweet that it continues, as the next turn of one conversation, for each of `tweets` that continues another.
 
-    The one before is the very tweet that it answers, no earlier one in its place, and written at most `LONGEST_PAUSE` before. Where
-    several tweets answer one, the earliest goes on from it: each of the others was said beside it, not after it. Where tweets answer
+    The tweet before is exactly the one that it answers, written at most `LONGEST_PAUSE` before. Where
+    several tweets answer one, the earliest continues it: the others were written beside it, not after it. Where tweets answer
     each other in a circle, the circle is open before the first of them given.
     """
     there = {tweet.id: tweet for tweet in tweets}
@@ -114,7 +114,7 @@ def _without_pause(before: Tweet, after: Tweet) -> bool:
 
 
 def conversations(tweets: Sequence[Tweet], answered: Sequence[Tweet]) -> list[Conversation]:
-    """The answered tweets as conversations, in the order of their first ones in the split: one in which each goes on from the one before.
+    """The answered tweets as conversations, in the order of their first ones in the split: within one, each continues the one before.
 
     tweets: all of the split; answered: those of them `with_messages`. Between tweets that are not neighbours something was said that the
     model does not see: behind a tweet without a message a new conversation begins.

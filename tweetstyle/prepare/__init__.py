@@ -46,7 +46,7 @@ def prepare(data: Data, prompt: Prompt, template: Template, directory: Path) -> 
     with _no_cycle_search(), _clear_if_a_worker_dies(), start_workers(archive.size) as at_work:
         read, cleaned = read_and_clean(archive, data, at_work, progress)
         candidates = _candidates(read, cleaned)
-        # The workers find words while this process looks for languages and twins.
+        # The workers find words while this process looks for languages and near-duplicates.
         by_topic = prompt.message == "topic" and prompt.topic and template.has_topic
         subjects = Subjects([c.text for c in candidates], at_work) if by_topic else None
         with progress.named("sorting out") as begin:

@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     import numpy as np
 
 SEED = 2
-"""Of the signatures: another one than that of `twins`, so that what those missed these do not miss too."""
+"""Seed of the signatures, other than that of near_duplicates.py, so that the two do not miss the same pairs."""
 ACROSS = 64
 """Texts with other labels with which a text is compared where a template, say, brings more than 16 into one bucket."""
 
 
 def with_near_duplicate_elsewhere(texts: Sequence[str], labels: Sequence[int], threshold: float) -> set[int]:
-    """Positions of the texts that have a twin with another label, in any order of the texts.
+    """Positions of the texts that have a near-duplicate with another label, in any order of the texts.
 
-    Not by `twins`: with other signatures, and of a crowd every pair across labels, as far as `ACROSS` goes.
+    Independent of `near_duplicate_groups`: other signatures, and in a crowd every pair across labels, up to `ACROSS`.
     """
     keys = list(map(folded, texts))
     by_key: dict[str, list[int]] = defaultdict(list)
@@ -28,7 +28,7 @@ def with_near_duplicate_elsewhere(texts: Sequence[str], labels: Sequence[int], t
         by_key[key].append(place)
     found = {place for places in by_key.values() if len({labels[place] for place in places}) > 1 for place in places}
     if threshold < 1:
-        # A near twin of one is a near twin of all that say the same; of each label one is enough.
+        # A near-duplicate of one text is one of all its copies; one copy per label is enough.
         one_each = [places for key, places in by_key.items() if len(key) >= GRAM]
         rows = [{labels[place]: place for place in reversed(places)} for places in one_each]
         singles = [place for row in rows for place in row.values()]
@@ -39,7 +39,7 @@ def with_near_duplicate_elsewhere(texts: Sequence[str], labels: Sequence[int], t
 
 
 def _near_elsewhere(texts: list[str], labels: list[int], threshold: float) -> set[int]:
-    """Positions of the texts that have a near twin with another label."""
+    """Positions of the texts that have a near-duplicate with another label."""
     import numpy as np
 
     label = np.asarray(labels)
@@ -48,8 +48,8 @@ def _near_elsewhere(texts: list[str], labels: list[int], threshold: float) -> se
     pairs = np.concatenate([pairs, *(_across(crowd, label) for crowd in crowds)])
     pairs = np.unique(pairs[label[pairs[:, 0]] != label[pairs[:, 1]]], axis=0)
     pairs = pairs[estimates(signed, pairs) >= threshold - SURE]
-    twins = [pair for pair in pairs.tolist() if jaccard(grams(texts[pair[0]]), grams(texts[pair[1]])) >= threshold]
-    return {text for pair in twins for text in pair}
+    near = [pair for pair in pairs.tolist() if jaccard(grams(texts[pair[0]]), grams(texts[pair[1]])) >= threshold]
+    return {text for pair in near for text in pair}
 
 
 def _across(crowd: np.ndarray, label: np.ndarray) -> np.ndarray:

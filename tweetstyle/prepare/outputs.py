@@ -32,7 +32,7 @@ def output_paths(directory: Path) -> list[Path]:
 
 
 def for_spreadsheet(cell: str) -> str:
-    """The cell as a spreadsheet may show it: never computed as a formula (an apostrophe stands before it), its direction controls visible.
+    """The cell as a spreadsheet may show it: never computed as a formula (an apostrophe is put before it), its direction controls visible.
 
     OWASP, CSV injection.
     """
@@ -51,7 +51,7 @@ def write_outputs(
 ) -> Prepared:
     """Writes the cleaned and the formatted CSV, the splits, the dropped tweets and the report; `follow` shows the progress.
 
-    report: asked last for what the page shows, which may still be counted while the tweets are written; it is returned.
+    report: called last for what the page shows, which may still be counted while the tweets are written; it is returned.
     UTF-8, lines end in \\n. The files are renamed into place together, after the last byte of the last of them. What is data for
     training or for another program stays as it is; dropped.csv, which a person opens, is made safe for a spreadsheet.
     """
@@ -90,7 +90,7 @@ def only_the_lines_differ(changed: list[str], old_format: str, template: Templat
 
 
 def render_again(directory: Path, template: Template) -> dict[str, int]:
-    """Writes the splits and the formatted CSV of `directory` anew: all of them complete, or none touched. Gives back split → tweets.
+    """Rewrites the splits and the formatted CSV of `directory`: all of them complete, or none touched. Returns split → tweets.
 
     Raises TweetstyleError for a row that prepare did not write.
     """

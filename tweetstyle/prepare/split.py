@@ -76,7 +76,7 @@ def split(tweets: list[Tweet], groups: Sequence[Hashable], data: Data) -> Splits
 
 
 def leak(parts: Mapping[str, Sequence[Tweet]], threshold: float) -> int:
-    """Held-out tweets that have a twin in train or in the other held-out part, by their texts alone: no cluster is believed."""
+    """Held-out tweets that have a near-duplicate in train or in the other held-out part, by their texts alone: no cluster is believed."""
     names = [name for name in ("train", "validation", "test") if parts.get(name)]
     texts = [tweet.text for name in names for tweet in parts[name]]
     labels = [number for number, name in enumerate(names) for _ in parts[name]]
@@ -116,12 +116,10 @@ def _sample(train: list[Tweet], data: Data) -> list[Tweet]:
 def _indivisible(tweets: list[Tweet], groups: list[list[int]]) -> TweetstyleError:
     largest = max(groups, key=len)
     first = tweets[largest[0]]
-    what = (
-        f"the {len(tweets):,} tweets cannot be divided: {len(largest):,} of them hang together as twins or one thread, from {first.id} on"
-    )
+    what = f"the {len(tweets):,} tweets cannot be divided: {len(largest):,} of them are near-duplicates or one thread, from {first.id} on"
     hint = (
-        "raise data.near_duplicate_jaccard, or add tweets that stand alone: "
-        "a thread or twins both trained on and held out would make every measure too good"
+        "raise data.near_duplicate_jaccard, or add tweets on other subjects: "
+        "near-duplicates or a thread in both train and test would make every figure too good"
     )
     return TweetstyleError(what, where="data.source", hint=hint)
 
@@ -137,14 +135,14 @@ FAR_OFF = 0.2
 def warnings(parts: Mapping[str, Sequence[Tweet]], fractions: Mapping[str, float], wanted: Mapping[str, int], refused: int) -> list[str]:
     """Sentences on the sizes and dates of `parts`.
 
-    fractions, wanted: of test and validation, what the recipe asks and the tweets meant to be held out; refused: tweets of groups
+    fractions, wanted: of test and validation, what the recipe sets and the tweets meant to be held out; refused: tweets of groups
     too large to hold out.
     """
     count = sum(len(parts[name]) for name in ("train", "validation", "test"))
     said = [_dates(parts, count), _enlarged(parts, fractions, wanted, count), _margin(len(parts["test"])), _days(parts["test"])]
     said += [_missed(name, len(parts[name]), number) for name, number in wanted.items()]
     if refused:
-        said.append(f"{refused:,} late tweets hang together as twins or threads too large to hold out: they are trained on.")
+        said.append(f"{refused:,} late tweets are near-duplicates or threads too large to hold out: they are trained on.")
     return [sentence for sentence in said if sentence]
 
 
@@ -156,12 +154,12 @@ def _dates(parts: Mapping[str, Sequence[Tweet]], count: int) -> str:
 
 
 def _enlarged(parts: Mapping[str, Sequence[Tweet]], fractions: Mapping[str, float], wanted: Mapping[str, int], count: int) -> str:
-    asked = round(count * fractions["test"])
-    if wanted["test"] <= max(1, asked):
+    requested = round(count * fractions["test"])
+    if wanted["test"] <= max(1, requested):
         return ""
     held = f"{len(parts['test']):,} for test and {len(parts['validation']):,} for validation are held out"
     return (
-        f"{fractions['test']:.0%} of {count:,} tweets would be {asked:,}: {held} instead, {len(parts['train']):,} are left to learn from."
+        f"{fractions['test']:.0%} of {count:,} tweets would be {requested:,}: {held} instead, {len(parts['train']):,} are left to train on."
     )
 
 
@@ -186,4 +184,4 @@ def _days(test: Sequence[Tweet]) -> str:
 def _missed(name: str, number: int, wanted: int) -> str:
     if abs(number - wanted) <= FAR_OFF * wanted + 1:
         return ""
-    return f"{name} has {number:,} tweets and not {wanted:,}: twins and threads stay together."
+    return f"{name} has {number:,} tweets and not {wanted:,}: near-duplicates and threads are never divided."

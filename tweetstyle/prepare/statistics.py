@@ -44,7 +44,7 @@ def describe(
     scrubbed: Counter[str] = Counter()
     for candidate in kept:
         scrubbed.update(dict(cleaned[candidate.place].scrubbed))
-    samples = _with_twins(_samples(dropped, data.seed), read)
+    samples = _with_duplicated_text(_samples(dropped, data.seed), read)
     return Prepared(
         read=len(read),
         kept=len(kept),
@@ -94,15 +94,15 @@ def _samples(dropped: list[Dropped], seed: int) -> dict[str, list[Dropped]]:
     return {reason: _sample(tweets, DROPPED_SAMPLES, seed) for reason, tweets in by_reason.items() if tweets}
 
 
-def _with_twins(samples: dict[str, list[Dropped]], read: list[SourceTweet]) -> dict[str, list[Dropped]]:
-    """To a duplicate's evidence, which ends with its twin's id, what the twin says: one sees at once whether the rule was right."""
-    twins = {tweet.evidence.rpartition(" ")[2] for reason in (DUPLICATE, NEAR_DUPLICATE) for tweet in samples.get(reason, [])}
-    texts = {tweet.id: tweet.text for tweet in read if tweet.id in twins and not tweet.reason}
+def _with_duplicated_text(samples: dict[str, list[Dropped]], read: list[SourceTweet]) -> dict[str, list[Dropped]]:
+    """Adds the text of the kept tweet to a duplicate's evidence, which ends with that tweet's id, so that both can be compared."""
+    kept = {tweet.evidence.rpartition(" ")[2] for reason in (DUPLICATE, NEAR_DUPLICATE) for tweet in samples.get(reason, [])}
+    texts = {tweet.id: tweet.text for tweet in read if tweet.id in kept and not tweet.reason}
 
-    def told(tweet: Dropped) -> Dropped:
+    def with_text(tweet: Dropped) -> Dropped:
         return replace(tweet, evidence=f"{tweet.evidence}, “{texts[tweet.evidence.rpartition(' ')[2]]}”")
 
-    return {reason: list(map(told, found)) if reason in (DUPLICATE, NEAR_DUPLICATE) else found for reason, found in samples.items()}
+    return {reason: list(map(with_text, found)) if reason in (DUPLICATE, NEAR_DUPLICATE) else found for reason, found in samples.items()}
 
 
 def _without_personal_data(samples: dict[str, list[Dropped]]) -> dict[str, list[Dropped]]:

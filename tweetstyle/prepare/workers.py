@@ -53,7 +53,7 @@ def clean_plain(tweets: Sequence[tuple], data: Data) -> list[tuple]:
 
 
 def clean_all(tweets: Sequence[SourceTweet], data: Data) -> list[Cleaned]:
-    """`clean` for each; what the source itself refused is not looked at."""
+    """`clean` for each; what the source itself refused is passed through."""
     return [Cleaned(tweet.text, TWEET, tweet.reason, tweet.evidence, ()) if tweet.reason else clean(tweet, data) for tweet in tweets]
 
 

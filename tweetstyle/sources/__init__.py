@@ -129,7 +129,7 @@ def _missing(path: Path) -> TweetstyleError:
 
 
 def _short_names(paths: Sequence[Path]) -> dict[Path, str]:
-    """The file's name; with so many of its folders as tell it from the others. Ids are made from it where a source has none."""
+    """The file's name; with as many of its folders as make it unique. Ids are made from it where a source has none."""
     names = {}
     for path in paths:
         parts = path.resolve().parts

@@ -161,7 +161,7 @@ class ZipMembers:
         """The unpacked bytes of a member. Reading raises TweetstyleError for damage, at the end for a wrong checksum."""
         info, place = self._members[name], self.place(name)
         if name in self._twice:
-            raise TweetstyleError("stands in the zip twice", where=place, hint="take the zip as X gave it")
+            raise TweetstyleError("occurs twice in the zip", where=place, hint="take the zip as X gave it")
         if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG):
             raise TweetstyleError("is a link or a device, not a file", where=place, hint="take the zip as X gave it")
         if info.flag_bits & 0x1:
@@ -195,7 +195,7 @@ class ZipMembers:
 
 
 class _Unpacked(io.RawIOBase):
-    """A member's bytes, counted while they come, whatever the headers say."""
+    """A member's bytes, counted while they are read, not trusting the headers."""
 
     def __init__(self, members: ZipMembers, stream: zipfile.ZipExtFile, info: zipfile.ZipInfo, place: str) -> None:
         self._members, self._stream, self._place = members, stream, place

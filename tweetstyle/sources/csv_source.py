@@ -19,7 +19,7 @@ ROUNDED_SHARE = 0.5
 FEWEST_ROUNDED = 10
 
 _NO = frozenset(("", "0", "f", "false", "faux", "n", "no", "non", "none", "null", "nan"))
-"""What stands in a column of retweets where a tweet is none."""
+"""Values in a column of retweets that mean "not a retweet"."""
 _RUINED_ID = re.compile(r"\d+(?:[.,]\d*)?[eE]\+?\d+|\d+[.,]\d*")
 _AS_TEXT = re.compile(r"""='?"?(\d+)"?|'(\d+)""")
 """="123" and '123: how one keeps a spreadsheet from rounding an id."""
@@ -75,7 +75,7 @@ class _Rows:
                     yield line, cells
                 line = before + reader.line_num
         except csv.Error as error:
-            hint = 'a cell with a separator, a quote or a line break stands in "quotes", and a quote inside it is doubled: ""'
+            hint = 'put a cell with a separator, a quote or a line break in "quotes", and double a quote inside it: ""'
             where = f"{self._document}:{line}"
             raise TweetstyleError(f"not valid CSV from this line on ({error})", where=where, hint=hint) from error
 
@@ -122,7 +122,7 @@ class _Rows:
             hint = "take the file as it was before a spreadsheet saved it, or import the column of ids there as text"
             raise TweetstyleError(f"{what}a spreadsheet has lost their last digits", where=where, hint=hint)
         if columns.id is None:
-            self._notices.append(f"{where}: there is no column of ids; the file's name and the line stand for them")
+            self._notices.append(f"{where}: there is no column of ids: the file name and line number are used instead")
         elif self._rounded >= FEWEST_ROUNDED and self._rounded > ROUNDED_SHARE * self._count:
             what = f"{self._rounded:,} of {self._count:,} ids end in 000: a spreadsheet may have rounded them, and tweets may share one"
             self._notices.append(f"{where}: {what}; take the file as it was before")
@@ -147,7 +147,7 @@ def _reply_to(cell: str) -> str:
 
 def _wrong_width(cells: list[str], width: int, where: str) -> TweetstyleError:
     many = "too many" if len(cells) > width else "too few"
-    hint = 'a text with a separator stands in "quotes"' if many == "too many" else "a quote may be missing in a row above"
+    hint = 'put a text with a separator in "quotes"' if many == "too many" else "a quote may be missing in a row above"
     return TweetstyleError(f"{many} cells: {len(cells)} where the header has {width}", where=where, hint=f"{hint}: {EXAMPLE}")
 
 

@@ -25,7 +25,7 @@ _LATIN_SHARE = 4
 
 
 def first_text(head: bytes) -> str:
-    """The text that a file begins with, for recognising it: what cannot be decoded stands as a replacement character."""
+    """The text that a file begins with, for recognising it: what cannot be decoded becomes a replacement character."""
     encoding, mark = _encoding_of(head)
     return head[mark:].decode(encoding, "replace")
 
@@ -105,7 +105,7 @@ class _Pieces:
     def _check(self, piece: str) -> None:
         if "\0" in piece:
             where = self._place(piece[: piece.index("\0")])
-            raise TweetstyleError("a NUL character stands in the line", where=where, hint="remove it: the file may be damaged")
+            raise TweetstyleError("the line contains a NUL character", where=where, hint="remove it: the file may be damaged")
         if len(self._rest) > LONGEST_LINE or len(piece) > LONGEST_LINE:
             for number, line in enumerate(split_lines(piece + self._rest), self._lines + 1):
                 if len(line) > LONGEST_LINE:
@@ -128,7 +128,7 @@ class _Pieces:
         byte = f"byte 0x{error.object[error.start]:02X} at character {position}"
         hint = "export the file again, or remove the character"
         if _SURROGATE.match(error.object, error.start) or "surrogate" in error.reason:
-            what = f"half of a surrogate pair stands in the line ({byte})"
+            what = f"the line contains half of a surrogate pair ({byte})"
         elif self.encoding == "cp1252":
             what = f"neither UTF-8 nor Windows-1252 ({byte})"
         else:

@@ -99,11 +99,11 @@ def _id(identifier: object, where: str) -> str:
 
 def _check_text(text: str, where: str) -> None:
     if "\0" in text:
-        raise TweetstyleError("a NUL character stands in the text", where=where, hint="remove it: the file may be damaged")
+        raise TweetstyleError("the text contains a NUL character", where=where, hint="remove it: the file may be damaged")
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        what = f"half of a surrogate pair stands in the text (\\u{ord(text[error.start]):04x} at character {error.start + 1})"
+        what = f"the text contains half of a surrogate pair (\\u{ord(text[error.start]):04x} at character {error.start + 1})"
         raise TweetstyleError(what, where=where, hint="export the file again, or remove the character") from error
 
 

@@ -17,7 +17,7 @@ def read_plain_text(
 
     name: what ids are made from, with the line the tweet begins on. separator: the line between tweets, blanks around it aside.
     Calls `advance` with the number of bytes just read. Raises TweetstyleError naming the line for what is no text, and where a
-    separator is asked for that is nowhere in the file.
+    separator is set that is nowhere in the file.
     """
     lines = lines_of(document, notices, advance)
     texts = lines if separator is None else _blocks(lines, separator.strip(), str(document))
@@ -28,7 +28,7 @@ def read_plain_text(
             yield SourceTweet(f"{name}:{line:07}", text, "", f"{document}:{line}")
     if not count:
         raise TweetstyleError("there is no tweet in the file", where=str(document), hint="write one tweet a line")
-    notices.append(f"{document}: plain text holds no dates: the order of the file stands for that of time")
+    notices.append(f"{document}: plain text has no dates: tweets are taken to be in chronological order")
 
 
 def _blocks(lines: Iterator[tuple[int, str]], separator: str, where: str) -> Iterator[tuple[int, str]]:
@@ -44,9 +44,9 @@ def _blocks(lines: Iterator[tuple[int, str]], separator: str, where: str) -> Ite
             block.append(line)
             size += len(line) + 1
         if size > LONGEST_LINE:
-            hint = f"the line {separator} stands between tweets: check data.separator"
+            hint = f"tweets are separated by the line {separator}: check data.separator"
             raise TweetstyleError("the tweet is longer than 1 MiB", where=f"{where}:{begin}", hint=hint)
     yield begin, "\n".join(block).rstrip("\n")
     if not found:
-        hint = "write in data.separator the line that stands between tweets, or leave it out for one tweet a line"
+        hint = "set data.separator to the line between tweets, or remove it for one tweet a line"
         raise TweetstyleError(f"no line is the separator {separator!r}", where=where, hint=hint)

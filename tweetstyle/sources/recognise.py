@@ -49,7 +49,7 @@ class RecognisedSource(NamedTuple):
 
 
 def kind_of(path: Path) -> RecognisedSource:
-    """Looks at the names in a folder or a zip, and at the first 64 KiB of a file.
+    """Reads the names in a folder or a zip, and at the first 64 KiB of a file.
 
     Raises TweetstyleError for what is none of the kinds.
     """

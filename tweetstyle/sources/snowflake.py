@@ -50,7 +50,7 @@ def utc(seconds: int) -> str:
 class Times:
     """Reads the dates of one source, compares each with its id, and in the end says what it found.
 
-    A stream cannot be looked at as a whole first, so `settled` holds the first SAMPLE tweets back: where their dates lie on one
+    A stream can be read only once, so `settled` holds the first SAMPLE tweets back: where their dates lie on one
     difference to their ids, or on two (summer time), the ids are trusted from then on, and every date that is a quarter of an hour's
     multiple away from its id becomes the id's own time. Dates that contradict their ids otherwise stay as they are.
     """

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 def thread_roots(tweets: Iterable[tuple[str, str]]) -> dict[str, str]:
     """From (id, id that it answers or "") of one author's tweets: the id of the thread's first tweet, for each tweet in a thread.
 
-    A tweet that stands alone is left out. A thread begins where the answered tweet is not among those given; where tweets answer
+    A tweet outside any thread is left out. A thread begins where the answered tweet is not among those given; where tweets answer
     each other in a circle, with the lowest id of the circle. Of a repeated id the first pair counts. Linear in the tweets.
     """
     answered: dict[str, str] = {}

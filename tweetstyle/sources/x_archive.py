@@ -56,7 +56,7 @@ def read_x_archive(path: Path, notices: list[str], advance: Advance = lambda cou
     An earlier edit has the reason EARLIER_EDIT and the last one's id as evidence. A long post has its whole text. is_reply is True
     for replies to others alone. advance: is called with the bytes just read, `size_of(path)` in all; notices: gets sentences for
     the user, the last of them at the end. One tweet at a time is in memory, with the long posts and the edited ones.
-    Raises TweetstyleError naming file and entry for whatever is damaged, missing or dangerous.
+    Raises TweetstyleError naming file and entry for anything damaged, missing or dangerous.
     """
     with _members(path) as members:
         contents = contents_of(members, notices)
@@ -97,12 +97,12 @@ def _tweets(members: Members, contents: Contents, notes: Notes, notices: list[st
     for tweet in _edits_marked(whole, [one.version.versions for one in held]):
         yield mended(tweet)
     if mended.count:
-        what = f"{mended.count:,} texts hold half a surrogate pair or a NUL, which no file of text can: U+FFFD stands in its place"
+        what = f"{mended.count:,} texts contain half a surrogate pair or a NUL, which UTF-8 text cannot: it was replaced by U+FFFD"
         notices.append(f"{what} (the first: {mended.first})")
 
 
 def _entries(members: Members, part: Part, notices: list[str], advance: Advance) -> Iterator[tuple[str, object]]:
-    """Where an entry stands, and the entry; at the end, a notice where the manifest counts otherwise."""
+    """The place of an entry, and the entry; at the end, a notice where the manifest counts otherwise."""
     place = members.place(part.name)
     number = 0
     with members.open(part.name) as stream:

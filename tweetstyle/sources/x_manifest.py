@@ -111,11 +111,7 @@ class _Manifest:
     def notices(self, parts: list[Part]) -> list[str]:
         named = {part.name.removeprefix(self._folder) for part in parts}
         pattern = re.compile("|".join(f"(?:{name}{_PART})" for name in _FILES.values()))
-        unnamed = [
-            f"{name} stands beside {self._place}, which does not name it: not read"
-            for name in self._here - named
-            if pattern.fullmatch(name)
-        ]
+        unnamed = [f"{name} was not read: {self._place} does not list it" for name in self._here - named if pattern.fullmatch(name)]
         if self._object(self._content, "archiveInfo").get("isPartialArchive") is True:
             unnamed.append(f"{self._place}: X divided the archive into several zips; this is one of them")
         return sorted(unnamed)

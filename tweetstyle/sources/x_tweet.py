@@ -100,7 +100,7 @@ def _answers_another(tweet: dict, reply_to: str, where: str, account: Account, o
 
 
 def _is_quote(tweet: dict, identifier: str, where: str) -> bool:
-    """A link to a tweet, other than the link to itself that stands in place of its own end."""
+    """A link to a tweet, other than the link to itself that replaces its own end."""
     if tweet.get("quoted_status_id_str") or tweet.get("quoted_status_id"):
         return True
     for url in _list(tweet, where, "entities", "urls"):

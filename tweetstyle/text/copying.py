@@ -63,7 +63,7 @@ def copying(
     """Share of generated tweets with a span of 50 characters or 8 words of a training tweet, minus that of real held-out tweets.
 
     Stock phrases and quotations recur in real tweets too: their share is what remains where nobody recites. Characters are compared
-    as they stand, words without case and punctuation. Source: verbatim memorisation as in Carlini et al., Quantifying Memorization
+    as they are, words without case and punctuation. Source: verbatim memorisation as in Carlini et al., Quantifying Memorization
     Across Neural Language Models, ICLR 2023 (50 tokens there; less here, for a tweet is short). Raises ValueError for an empty side.
     """
     if not generated or not held_out or not train:
@@ -116,7 +116,7 @@ def _bound(found: Matches, index: int, text: str) -> int:
 
 
 def _extent(text: str, words: int) -> int:
-    """Characters of the longest stretch of so many words in a row."""
+    """Characters of the longest run of this many words in a row."""
     places = [match.span() for match in WORD.finditer(text)]
     return max((places[i + words - 1][1] - places[i][0] for i in range(len(places) - words + 1)), default=0) if words else 0
 
@@ -142,7 +142,7 @@ def _common_characters(text: str, source: str) -> Iterator[tuple[int, int]]:
 
 
 def _common_words(text: str, source: str) -> Iterator[tuple[int, int]]:
-    """Stretches of the text whose words stand in the source in the same order, whatever stands between them."""
+    """Stretches of the text whose words are in the source in the same order, with anything in between."""
     places = [match.span() for match in WORD.finditer(text)]
     mine = [text[a:b].casefold().replace("’", "'") for a, b in places]
     for match in SequenceMatcher(None, mine, words_of(source), autojunk=False).get_matching_blocks():
@@ -151,7 +151,7 @@ def _common_words(text: str, source: str) -> Iterator[tuple[int, int]]:
 
 
 CHUNK = 2**20
-"""Symbols of the collection looked at in one go: what bounds the memory."""
+"""Symbols of the collection compared at a time, which bounds the memory."""
 Encode = Callable[[str], np.ndarray]
 """A text → its symbols, int64 [length]; a negative one is in none of the texts that are searched for."""
 

@@ -68,7 +68,7 @@ _FOREIGN = (
     - FRENCH
     - ENGLISH
 )
-"""Spanish, Italian, Portuguese, German and their like share short words with French and English: with one of these lingua is asked."""
+"""Spanish, Italian, Portuguese, German and their like share short words with French and English: for these, lingua decides."""
 
 _FRENCH_SIGNS = frozenset(FRENCH - ENGLISH - _OF_BOTH) | {"pas", "pour", "plus", "est", "des", "ces", "sans", "dans"}
 _ENGLISH_SIGNS = frozenset(

@@ -7,7 +7,7 @@ from typing import Literal
 Language = Literal["fr", "en"]
 
 # Function words, auxiliaries, everyday verbs, adverbs and adjectives, fillers of the chat, nouns that name nothing by
-# themselves. Lower case, straight apostrophes; an elided word stands with its apostrophe.
+# themselves. Lower case, straight apostrophes; an elided word keeps its apostrophe.
 FRENCH = frozenset(
     """
     c' d' j' l' m' n' s' t' qu' jusqu' lorsqu' puisqu' quoiqu' quelqu' le la les un une des du de au aux ce cet cette ces

@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 INVISIBLE = re.compile(r"[^\S\n\t ]|[^\w\s!-~\u2190-\u2bff\U0001f000-\U0001faff]|[\u115f\u1160\u17b4\u17b5\u3164\uffa0]")
-"""Candidates: few characters of ordinary text, so that the slow look at each is seldom."""
+"""Candidates: few characters of ordinary text, so that the slow check of each is rare."""
 KEPT_SPACES = "\u00a0\u202f\u2009"
 """They show as a space, and French sets them before ; : ! ?"""
 SHOWN_AS_NOTHING = "\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0"

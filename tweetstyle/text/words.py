@@ -38,7 +38,7 @@ class Word(NamedTuple):
     """One occurrence.
 
     key: lower case with straight apostrophes; surface: as typed, a hashtag without its #; begins: a sentence, where a
-    capital says nothing; determined: an article or the like stands before it; article: what a request puts before it, where
+    capital says nothing; determined: an article or the like precedes it; article: what a request puts before it, where
     this occurrence proves it.
     """
 
@@ -108,7 +108,7 @@ _BREAKS = frozenset('.!?…\n,;:()«»"“”—–|/')
 
 
 def article_of(i: int, lower: list[str], surface: str, language: Language) -> str | None:
-    """What stands between "Parle-moi" or "tell me about" and the word at `i` of the lower-case tokens, or None without a proof.
+    """What comes between "Parle-moi" or "tell me about" and the word at `i` of the lower-case tokens, or None without a proof.
 
     French: "du ", "de la ", "de l'", "des ", "de ", "d'". English: "the " or "".
     """
