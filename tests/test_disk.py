@@ -119,7 +119,7 @@ def test_a_stage_by_itself_after_the_training_is_asked_for_its_own_room_alone(pr
     make_current(*stands)
     full_disk()
     begun = []
-    monkeypatch.setattr("tweetstyle.stages.stage.Stage.carry_out", lambda stage, anew: begun.append(stage.name))
+    monkeypatch.setattr("tweetstyle.stages.stage.Stage.carry_out", lambda stage, force: begun.append(stage.name))
     monkeypatch.setattr("tweetstyle.pipeline._print_verdict", lambda road: None)
     done = CliRunner().invoke(tweetstyle, [verb, "mine.yaml"])
     assert (done.exit_code, begun) == ((1, []) if refused else (0, [verb])), done.output

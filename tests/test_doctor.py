@@ -584,7 +584,7 @@ def test_what_an_unknown_base_model_needs_is_said_to_be_unknown_and_which_comman
     (project / "mine.yaml").write_text(RECIPE.replace("base: base", "base: somebody/some-model"))
     checks = checks_of()
     need = named_of(checks, "need")
-    assert need["state"] == "warn" and "not known as long as this stands: this base model is not on this machine" in need["seen"]
+    assert need["state"] == "warn" and "unknown until this is solved: this base model is not on this machine" in need["seen"]
     assert "tweetstyle plan mine.yaml" in need["do"] and "may write" not in named_of(checks, "disk")["seen"]
 
 
@@ -629,7 +629,7 @@ def test_an_archive_that_is_missing_or_cannot_be_read_is_told_and_no_fault_of_th
     failed = [check for check in checks if check["state"] == "fail"]
     assert [(check["name"], check["where"]) for check in failed] == [("archive", "tweets.csv")]
     need = [check["seen"] for check in checks if check["name"] == "need"]
-    reason = f"what the run takes of card, memory and disk is not known as long as this stands: {failed[0]['seen']}"
+    reason = f"the run's need of card, memory and disk is unknown until this is solved: {failed[0]['seen']}"
     assert need == ([reason] if made else [])
     assert failed[0]["seen"] in CliRunner().invoke(fit_command, ["mine.yaml"]).output
 

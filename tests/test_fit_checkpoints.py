@@ -235,7 +235,7 @@ def test_where_there_is_no_room_the_run_ends_and_the_newest_checkpoint_and_its_b
         make_room(tmp_path, 2**30, metrics, "checkpoint-5")
     first, second = str(ended.value).splitlines()
     assert first == f"{tmp_path}: the disk is full: checkpoint-5 could not be written"
-    assert "1,024 may be needed) and run again: it goes on from checkpoint-4" in second
+    assert "1,024 may be needed) and run again: it resumes from checkpoint-4" in second
     assert steps_in(tmp_path) == [2, 4] and resume_point(tmp_path, metrics).step == 4
 
 
@@ -307,13 +307,13 @@ def test_each_librarys_word_for_a_file_that_cannot_be_written_is_one_message(tmp
     make_checkpoint(tmp_path, 3)
     message = failed_write(error, tmp_path, 1000, "checkpoint-6")
     assert (message and message.what) == told
-    assert told is None or message.hint.endswith("it goes on from checkpoint-3")
+    assert told is None or message.hint.endswith("it resumes from checkpoint-3")
 
 
 def test_an_error_of_the_system_while_nothing_is_saved_is_no_failed_write_unless_the_disk_is_full(tmp_path):
     assert failed_write(OSError(errno.ENOENT, "No such file"), tmp_path, 0, None) is None
     full = failed_write(OSError(errno.ENOSPC, "No space left on device"), tmp_path, 0, None)
-    assert full.what.startswith("the disk is full") and full.hint.endswith("it begins again")
+    assert full.what.startswith("the disk is full") and full.hint.endswith("it starts again")
 
 
 # -- the final model ----------------------------------------------------------------------------------------

@@ -57,7 +57,7 @@ def batches(run):
 
 def went_on_from(ended):
     """Step of the checkpoint that the run said it goes on from; None where it began."""
-    steps = [line.removeprefix("going on from checkpoint-") for line in ended.said.splitlines() if line.startswith("going on from")]
+    steps = [line.removeprefix("resuming from checkpoint-") for line in ended.said.splitlines() if line.startswith("resuming from")]
     return int(steps[0]) if steps else None
 
 
@@ -149,7 +149,7 @@ def test_a_forged_checkpoint_is_one_message_and_without_it_the_run_ends_the_same
     assert first.startswith(
         f"{forged}: optimizer.pt cannot be read as data; nothing in it was run. The checkpoint's seal fits it all the same"
     )
-    assert second.endswith(f"then rm -r {forged}, and run the same command again: it goes on from checkpoint-2, or from an earlier one")
+    assert second.endswith(f"then rm -r {forged}, and run the same command again: it resumes from checkpoint-2, or from an earlier one")
     assert standing(run) == [2, 4]
     shutil.rmtree(forged)
     ended = forks.fit(run)
@@ -202,7 +202,7 @@ def test_a_stop_saves_at_the_next_step_s_end_at_the_latest(forks, whole, run, na
     assert stopped.status == 1 and "Traceback" not in stopped.said
     assert stopped.said.splitlines()[-2:] == [
         f"{run}: stopped at step {step} of {STEPS}; checkpoint-{step} is complete",
-        "  → run the same command again: it goes on from there",
+        "  → run the same command again to resume",
     ]
     assert complete_checkpoints(run)[-1].step == step
     ended = forks.fit(run)
@@ -232,7 +232,7 @@ def test_a_native_write_that_fails_is_one_message_and_the_checkpoint_before_stay
     first, second = ended.said.splitlines()[-2:]
     assert ended.status == 1 and "Traceback" not in ended.said
     assert first.startswith(f"{run}: checkpoint-4 could not be written: ") and words in first
-    assert second == "  → see to the disk and run again: it goes on from checkpoint-2"
+    assert second == "  → see to the disk and run again: it resumes from checkpoint-2"
     assert standing(run) == [2]
     assert forks.fit(run).status == 0
     assert_same_run(run, whole)
@@ -255,7 +255,7 @@ def test_a_disk_that_fills_up_within_a_checkpoint_is_one_message_and_the_one_bef
     first, second = ended.said.splitlines()[-2:]
     assert ended.status == 1 and "Traceback" not in ended.said, ended.said
     assert first == f"{run}: the disk is full: checkpoint-4 could not be written"
-    assert second.startswith("  → make room (") and second.endswith("run again: it goes on from checkpoint-2")
+    assert second.startswith("  → make room (") and second.endswith("run again: it resumes from checkpoint-2")
     what_stood = run.with_name("run.disk")
     assert standing(what_stood) == [2]
     if left == 98_304:

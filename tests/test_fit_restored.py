@@ -97,7 +97,7 @@ def test_a_program_in_a_states_place_is_named_and_does_not_run(checkpoint, tmp_p
     told = refused(checkpoint)
     assert told.what.startswith(name) and "seal fits it all the same" in told.what
     assert ("is a program that would call posix.system" if zipped else "cannot be read as data") in told.what
-    assert "it goes on from checkpoint-3" in told.hint and not (tmp_path / "proof").exists()
+    assert "it resumes from checkpoint-3" in told.hint and not (tmp_path / "proof").exists()
     pickle.loads(evil)
     assert (tmp_path / "proof").exists(), "this one would have run"
 
@@ -105,7 +105,7 @@ def test_a_program_in_a_states_place_is_named_and_does_not_run(checkpoint, tmp_p
 def test_the_only_checkpoint_is_told_to_be_the_only_one(checkpoint):
     shutil.rmtree(checkpoint.with_name("checkpoint-3"))
     (checkpoint / "optimizer.pt").write_bytes(b"")
-    assert refused(checkpoint).hint.endswith("it begins again")
+    assert refused(checkpoint).hint.endswith("it starts again")
 
 
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "adapter_model.bin", "optimizer.bin", "scaler.pt"])

@@ -92,7 +92,7 @@ def test_a_second_run_of_the_same_recipe_is_refused_while_the_first_lives(projec
     assert other.stdout.readline() == "in\n"
     with pytest.raises(TweetstyleError, match="another run of this recipe"), pipeline.one_run_at_a_time(mine):
         pass
-    with pytest.raises(TweetstyleError, match="another run is at work on data/processed"), pipeline.one_run_at_a_time(other_recipe):
+    with pytest.raises(TweetstyleError, match="another run is using data/processed"), pipeline.one_run_at_a_time(other_recipe):
         pass
     other.kill()
     other.wait()

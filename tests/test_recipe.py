@@ -67,7 +67,7 @@ def test_a_number_in_quotes_is_not_a_number(tmp_path):
 
 
 def test_a_key_that_stands_twice_is_refused_with_both_lines(tmp_path):
-    assert problems(tmp_path, GOOD + "model:\n  base: y\n")[0].startswith("FILE:7: model stands twice, first on line 5")
+    assert problems(tmp_path, GOOD + "model:\n  base: y\n")[0].startswith("FILE:7: model appears twice, first on line 5")
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_key_that_stands_twice_is_refused_with_both_lines(tmp_path):
             "export: {types: []}",
             "export.types: [] is empty\n  → write at least one, or leave it out for the default",
         ),
-        ("export: {types: [f16, f16]}", "export: a type stands twice in f16, f16\n  → change one of the two"),
+        ("export: {types: [f16, f16]}", "export: a type is listed twice in f16, f16\n  → change one of the two"),
     ],
 )
 def test_a_problem_is_told_once_and_in_plain_words(tmp_path, text, problem):
@@ -130,7 +130,7 @@ def test_settings_that_contradict_each_other_are_refused(tmp_path):
         ("format: inst\n  system: Be me.", "prompt.system is read with format: chat only"),
         ("format: chat\n  message: playback\n  topic: true", "prompt.topic is not read with message: playback"),
         ("format: chat\n  message: playback\n  topic_dropout: 0.1", "prompt.topic_dropout is not read with message: playback"),
-        ("message: first-words\n  topic: false", "message: first-words stands in the subject's place"),
+        ("message: first-words\n  topic: false", "message: first-words replaces the topic"),
         ('message: first-words\n  format: custom\n  custom: "<s>{style}: {text}</s>"', "write {topic} into the line"),
     ],
 )

@@ -34,13 +34,13 @@ class Gibibytes(click.FloatRange):
 RECIPE = click.argument("recipe", type=click.Path(path_type=Path))
 
 
-def _no_color(context: click.Context, parameter: click.Parameter, asked: bool) -> None:
-    if asked:
+def _no_color(context: click.Context, parameter: click.Parameter, given: bool) -> None:
+    if given:
         os.environ["NO_COLOR"] = "1"
 
 
 class InAnyEncoding(click.Command):
-    """Prints in whatever encoding the output has, from the first word on, and without colours where that is asked for."""
+    """Prints in whatever encoding the output has, from the first word on, without colours if --no-color is given."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -126,9 +126,9 @@ def inspect_command(sources: tuple[Path, ...], target: Path | None, separator: s
     "card_gib",
     metavar="GIB",
     type=Gibibytes(),
-    help="Plan for a card sold as 6, 8, 12, 16 or 24 GB (12 reports 11.6 GiB), or of so many GiB.",
+    help="Plan for a card sold as 6, 8, 12, 16 or 24 GB (12 reports 11.6 GiB), or with this many GiB.",
 )
-@click.option("--tweets", metavar="N", type=click.IntRange(1), help="Plan the time for so many kept tweets, of about 50 tokens each.")
+@click.option("--tweets", metavar="N", type=click.IntRange(1), help="Plan the time for N kept tweets, of about 50 tokens each.")
 @click.option("--json", "as_json", is_flag=True, help="Figures for programs: bytes, tokens, hours.")
 def plan_command(recipe: Path, card_gib: float | None, tweets: int | None, as_json: bool) -> None:
     """Show what RECIPE needs of the card, of RAM, of the disk and of time, before anything is downloaded or trained.
@@ -176,7 +176,7 @@ _stage_command("prepare", "Clean, split and format the archive into data/process
 def playback(recipe: Path, show: int | None, force: bool) -> None:
     """Let a model on this machine write the message that each tweet would answer, into data/processed/messages-*.jsonl.
 
-    For recipes with prompt.message: playback. Look at some with --show 20 before you train on them. Tweets that are not prepared yet
+    For recipes with prompt.message: playback. Check some with --show 20 before you train on them. Tweets that are not prepared yet
     are prepared first. Answers are saved as they arrive: an interrupted run resumes.
     """
     from tweetstyle import pipeline

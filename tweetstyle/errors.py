@@ -34,7 +34,7 @@ class RecipeErrors(TweetstyleError):
 
 
 def closest(word: str, names: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """The name that was probably meant, for a hint: the same but for its case, else the most similar one whatever its case."""
+    """The name that was probably meant, for a hint: the same but for its case, else the most similar one ignoring case."""
     by_folded: dict[str, str] = {}
     for name in names:
         by_folded.setdefault(name.casefold(), name)

@@ -38,7 +38,7 @@ class Manifest:
 
 
 def why_stale(path: Path, stage: str, settings: dict[str, Any], inputs: dict[str, str]) -> str | None:
-    """None where the stage's outputs stand and were made from just this; else the reason, for the screen."""
+    """None if the stage's outputs exist and were made from exactly this; else the reason, for the screen."""
     manifest = Manifest.read(path)
     if manifest is None or manifest.stage != stage:
         return "not done yet"

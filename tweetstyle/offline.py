@@ -15,7 +15,7 @@ OFFLINE = {
     "UNSLOTH_DISABLE_STATISTICS": "1",
     "UNSLOTH_USE_MODELSCOPE": "0",
 }
-"""Set in every process of ours, whatever the user's environment says: a run needs nothing that is not on the disk."""
+"""Set in every process that tweetstyle starts, whatever the user's environment: a run needs only what is on the disk."""
 
 
 def keep_offline() -> None:
@@ -43,7 +43,7 @@ class NoAddress(ValueError):
 def parse_address(value: str) -> tuple[str, int]:
     """Host and port of an address in the forms that Ollama takes: host, host:port, http://host:port.
 
-    Raises NoAddress; for a path too, which a person would believe to be asked (Ollama's own API has none before /api).
+    Raises NoAddress; also for an address with a path, which would be ignored (Ollama's API has none before /api).
     """
     scheme, separator, rest = value.strip().strip("\"'").rpartition("://")
     if rest.count(":") > 1 and not rest.startswith("["):
@@ -61,7 +61,7 @@ def parse_address(value: str) -> tuple[str, int]:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine by its own digits, or is called localhost; no other name is asked for, for asking tells."""
+    """Whether a host is this machine by its own digits, or is called localhost; no other name is resolved: DNS leaves the machine."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:

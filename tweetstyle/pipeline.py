@@ -77,7 +77,7 @@ def run_stage(path: Path, name: str, *, force: bool, writes_by_gguf: bool = Fals
 
 
 def show_messages(path: Path, count: int) -> None:
-    """Asks for the messages of some tweets and shows both side by side; prepares them first where that is not current."""
+    """Has messages written for some tweets and shows both; prepares the tweets first if they are out of date."""
     run = Run(path)
     _require_stage(run, "playback")
     check_message_model(run)
@@ -87,7 +87,7 @@ def show_messages(path: Path, count: int) -> None:
 
 
 def verify(path: Path) -> None:
-    """The gate alone, on the exported files as they stand."""
+    """The gate alone, on the exported files as they are."""
     run = Run(path)
     from tweetstyle.stages.export import verify
 
@@ -180,7 +180,7 @@ def _carry_out(stage: Stage, run: Run, forced: bool) -> None:
     if forced and stage.name == "fit":
         set_aside_other_run(run.recipe.run_directory, identity=None)
     with stage_in_report(run, stage.name), one_message_where_the_card_fails(run.recipe.run_directory):
-        stage.carry_out(anew=forced)
+        stage.carry_out(force=forced)
 
 
 def _print_verdict(run: Run) -> None:
@@ -230,9 +230,9 @@ def one_run_at_a_time(recipe: Recipe) -> Iterator[None]:
     """A second run of the same recipe, or on the same prepared data, would write into the first one's files: it is refused."""
     with ExitStack() as held:
         processed = str(recipe.data.processed).strip("/.").replace("/", "-")
-        hold(held, recipe.name, "another run of this recipe is at work", "wait for it, or end it first")
-        hint = "wait for it, or give this recipe a data.processed directory of its own"
-        hold(held, f"data-{processed}", f"another run is at work on {recipe.data.processed}", hint)
+        hold(held, recipe.name, "another run of this recipe is in progress", "wait until it ends, or stop it")
+        hint = "wait until it ends, or give this recipe its own data.processed directory"
+        hold(held, f"data-{processed}", f"another run is using {recipe.data.processed}", hint)
         yield
 
 

@@ -82,7 +82,7 @@ class Data(Section):
     expected_count: int | None = Field(None, ge=1)
     """Tweets that X says there are: the difference to what was read is reported."""
     separator: str | None = None
-    """In plain text the line that stands between tweets, for example ---; without it every line is a tweet."""
+    """The line between two tweets of a plain text file, for example ---; without it every line is a tweet."""
     since: Annotated[date, Field(strict=False)] | None = None
     """First day (UTC) whose tweets are kept: a style drifts over the years."""
     until: Annotated[date, Field(strict=False)] | None = None
@@ -92,7 +92,7 @@ class Data(Section):
     automatic_posts: Literal["drop", "keep"] = "drop"
     """What apps post in one's name: known phrases, and templates repeated often."""
     automatic_repeats: int = Field(10, ge=3)
-    """A template (the text with its numbers, links and names masked) that opens so many tweets or more is an automatic post."""
+    """A template (the text with its numbers, links and names masked) that opens this many tweets or more marks automatic posts."""
     media_only: Literal["drop", "keep"] = "drop"
     """A picture or a video and no words. keep: where a text is left, as with links: placeholder."""
     link_only: Literal["drop", "keep"] = "drop"
@@ -104,9 +104,9 @@ class Data(Section):
     stock_replies_cap: int = Field(20, ge=1)
     """With stock_replies: cap, how many stay, a seeded sample over the whole time."""
     duplicates: Literal["drop", "keep"] = "drop"
-    """Exact and near duplicates: the earliest stays. With keep, twins still never stand in two splits."""
+    """Exact and near duplicates: drop keeps the earliest. keep keeps all, but near-duplicates are still never in two splits."""
     near_duplicate_jaccard: float = Field(0.75, ge=0.5, le=1)
-    """Share of common character 5-grams (Jaccard) from which two tweets are twins; 1: only the same text."""
+    """Share of common character 5-grams (Jaccard) from which two tweets are near-duplicates; 1: only the same text."""
     likely_languages: Annotated[tuple[Language, ...], Field(strict=False, min_length=2)] = ("fr", "en")
     """Languages among which each tweet's is sought, ISO 639-1."""
     languages: Annotated[tuple[Language, ...], Field(strict=False)] = ()
@@ -138,11 +138,11 @@ class Prompt(Section):
     format: Literal["inst", "text", "chat", "custom"] = "inst"
     """inst: "<s>[INST] Style: X | Type: Tweet [/INST] …</s>"; text: the tweet alone; chat: the model's chat template; custom: your line."""
     style: Name
-    """The name of the style, as it stands in every prompt; with message: playback in no prompt, only in what is told of the model."""
+    """The name of the style. It is in every prompt; with message: playback only in descriptions of the model."""
     custom: Text | None = None
     """With format: custom, the line, with {style}, {type}, {topic} and, at its end, {text}."""
     message: Literal["topic", "playback", "first-words"] = "topic"
-    """What stands before a tweet in training, and what one types later: topic: its subject; playback (format: chat): a message, written
+    """What precedes a tweet in training, and what one types later: topic: its subject; playback (format: chat): a message, written
     by a model on this machine, that the tweet would answer; first-words: its own beginning."""
     system: Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(_not_blank)] | None = None
     """With format: chat, a short system line, trained and exported alike. Without it, message: playback has none but what the model's
@@ -172,9 +172,9 @@ class Prompt(Section):
         if self.message == "playback" and topics:
             raise ValueError(f"prompt.{topics[0]} is not read with message: playback, where no prompt names a subject: leave it out")
         if self.message == "first-words" and not self.topic:
-            raise ValueError("message: first-words stands in the subject's place: leave topic: false out")
+            raise ValueError("message: first-words replaces the topic: remove topic: false")
         if self.message == "first-words" and self.custom and "{topic}" not in self.custom:
-            raise ValueError("message: first-words stands where prompt.custom says {topic}: write {topic} into the line")
+            raise ValueError("message: first-words needs the place {topic} in prompt.custom: add {topic} to the line")
         return self
 
 
@@ -188,7 +188,7 @@ class Playback(Section):
     gguf: LocalPath | None = None
     """A model's GGUF, which llama.cpp runs in this process. Without it, ollama."""
     train_tweets: int = Field(5000, ge=1)
-    """Training tweets for which a message is asked; of more, a seeded sample, and the others are not trained on."""
+    """Training tweets that get a message. Of more, a seeded sample is taken and the others are not trained on."""
     held_out_tweets: int = Field(500, ge=1)
     """The same of validation and of test."""
     questions: Fraction = 0.5
@@ -200,9 +200,9 @@ class Playback(Section):
     most_words: int = Field(30, ge=3, le=200)
     """A longer message is rejected."""
     most_alike: int = Field(3, ge=1)
-    """So many messages of a split may be near-duplicates of one another; a further one is rejected."""
+    """Messages of a split that may be near-duplicates of one another; further ones are rejected."""
     retries: int = Field(2, ge=0, le=10)
-    """How often the model is asked again, with another seed, when its message is rejected."""
+    """Retries, each with another seed, when a message is rejected."""
     concurrency: int = Field(4, ge=1, le=64)
     """Requests at one time. Ollama answers as many at once as its OLLAMA_NUM_PARALLEL says; the others wait there."""
     temperature: float = Field(0.8, ge=0, le=5)
@@ -246,7 +246,7 @@ class Training(Section):
     """mini-train is a first quick run on a small sample."""
     num_train_epochs: float = Field(2.0, gt=0)
     max_steps: int = Field(-1, ge=-1)
-    """Ends the run after so many optimizer steps; -1: by num_train_epochs."""
+    """Optimizer steps after which the run ends; -1: num_train_epochs decides."""
     max_length: int = Field(2048, ge=32)
     """Tokens in one pack."""
     per_device_train_batch_size: int = Field(1, ge=1)
@@ -261,20 +261,20 @@ class Training(Section):
     max_grad_norm: float = Field(1.0, gt=0)
     optim: Literal["adamw_torch", "adamw_8bit", "paged_adamw_8bit"] = "adamw_8bit"
     bf16: bool = True
-    """bfloat16 autocast; a card without it is told so before the run."""
+    """bfloat16 autocast; a card without it is reported before the run."""
     gradient_checkpointing: Literal["unsloth", True, False] = "unsloth"
     """unsloth: activations go to the host's memory; false is faster where memory allows."""
     eval_steps: int = Field(50, ge=1)
-    """Validation after so many optimizer steps."""
+    """Optimizer steps between validations."""
     save_steps: int = Field(50, ge=1)
-    """A checkpoint after so many optimizer steps: a multiple of eval_steps."""
+    """Optimizer steps between checkpoints: a multiple of eval_steps."""
     save_total_limit: int = Field(3, ge=1)
     """Checkpoints kept; the best one is always among them."""
     early_stopping_patience: int = Field(3, ge=0)
     """Validations without a better one before the run ends; 0: never."""
     logging_steps: int = Field(1, ge=1)
     samples: int = Field(4, ge=0, le=50)
-    """Tweets written at each validation, to look at, and to see from when on the model recites; 0: none."""
+    """Tweets written at each validation, to read and to see when the model starts to recite; 0: none."""
     probe: Literal["auto", "always", "never"] = "auto"
     """Three steps at the longest pack before the run, for its memory and speed (probe.json). auto: with a card; always: on a CPU too."""
     seed: int = Field(42, ge=0)
@@ -296,7 +296,7 @@ class Evaluation(Section):
     max_tweets: int = Field(500, ge=1)
     """Held-out tweets scored in each split; of more, a seeded sample."""
     examples: int = Field(20, ge=0)
-    """Training tweets that stand before the prompt in the baseline "base, shown 20 of your tweets"; fewer where they do not fit."""
+    """Training tweets put before the prompt in the baseline "base, shown 20 of your tweets"; fewer where they do not fit."""
     bf16: bool = False
     """On a CPU, score under bfloat16 autocast: faster where the CPU has it, and a rounding of about 0.01% in the sums."""
     confidence: float = Field(0.95, gt=0.5, lt=1)
@@ -321,7 +321,7 @@ class Sampling(Section):
     temperature: float = Field(1.0, ge=0, le=5)
     """1: the probabilities as they were learned; below 1: more of what is common, 0: always the most probable token."""
     top_k: int = Field(0, ge=0)
-    """Draw among so many most probable tokens; 0: no limit."""
+    """Sample from this many most probable tokens; 0: no limit."""
     top_p: float = Field(0.95, gt=0, le=1)
     """Draw among the most probable tokens that together have this probability; 1: all."""
     min_p: float = Field(0.0, ge=0, lt=1)
@@ -357,7 +357,7 @@ class Export(Section):
     @model_validator(mode="after")
     def _each_type_once(self) -> Export:
         if len(set(self.types)) < len(self.types):
-            raise ValueError(f"a type stands twice in {', '.join(self.types)}")
+            raise ValueError(f"a type is listed twice in {', '.join(self.types)}")
         return self
 
 
@@ -389,10 +389,10 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _playback_has_its_model(self) -> Recipe:
-        asked = self.prompt.message == "playback"
-        if asked and not (self.playback.ollama or self.playback.gguf):
+        by_playback = self.prompt.message == "playback"
+        if by_playback and not (self.playback.ollama or self.playback.gguf):
             raise ValueError("prompt.message: playback needs a model that writes messages: playback.ollama (its name) or playback.gguf")
-        if not asked and "playback" in self.model_fields_set:
+        if not by_playback and "playback" in self.model_fields_set:
             raise ValueError("playback is read with prompt.message: playback only: leave the section out")
         return self
 

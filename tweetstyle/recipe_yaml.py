@@ -114,7 +114,7 @@ def _record_lines(node: yaml.Node, key: tuple[str, ...], lines: dict[tuple[str, 
             child = (*key, str(name_node.value))
             line = name_node.start_mark.line + 1
             if child in lines:
-                what = f"{'.'.join(child)} stands twice, first on line {lines[child]}"
+                what = f"{'.'.join(child)} appears twice, first on line {lines[child]}"
                 raise TweetstyleError(what, where=f"{path}:{line}", hint="keep one of them")
             lines[child] = line
             _record_lines(value, child, lines, path)
@@ -227,7 +227,7 @@ def _choices(key: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _elsewhere(name: str) -> str | None:
-    """The dotted key of the same name in another section, for a key that stands in the wrong one."""
+    """The dotted key of the same name in another section, for a key in the wrong one."""
     keys = [(), *((section,) for section in Recipe.model_fields), ("model", "lora")]
     sections = {key: _fields(key) if key else Recipe.model_fields for key in keys}
     everywhere = {field: ".".join((*key, field)) for key, fields in sections.items() for field in fields}

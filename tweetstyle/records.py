@@ -21,7 +21,7 @@ class SourceTweet(NamedTuple):
     """One tweet as an archive holds it.
 
     id: the archive's own, or for one without ids the file's name and the place in it; text: lines end in \\n, HTML entities as
-    they stand; created_at: `YYYY-MM-DDTHH:MM:SSZ`, or empty where the archive has no date; where: file and place, for messages;
+    they are; created_at: `YYYY-MM-DDTHH:MM:SSZ`, or empty where the archive has no date; where: file and place, for messages;
     reply_to: id of the tweet it answers; is_reply: whether the archive says so (None: it does not say); reason, evidence: why the
     source itself refuses it ("duplicate id", "earlier edit"), or empty; is_retweet: the archive says so.
     """
@@ -71,7 +71,7 @@ class Dropped:
 def write_split(stream, tweets: list[Tweet], render) -> None:
     """Writes one JSON object a line: `text` is the rendered line, the other fields are what it was rendered from.
 
-    The fields stand beside the line so that another prompt format needs no new preparation.
+    The fields are stored beside the line, so that another prompt format needs no new preparation.
     """
     encode = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps makes one for every row
     for tweet in tweets:
@@ -84,7 +84,7 @@ def write_split(stream, tweets: list[Tweet], render) -> None:
 def read_split(path: Path) -> Iterator[Tweet]:
     """Yields the tweets of a file made by `write_split`.
 
-    Raises TweetstyleError naming file and line where a row is not one of ours.
+    Raises TweetstyleError naming file and line where a row has unexpected fields.
     """
     with path.open("rb") as stream:
         for number, line in enumerate(stream, 1):

@@ -100,9 +100,9 @@ def test_a_failure_a_kill_and_memory_that_runs_out_cost_only_time(forks, place):
     assert "probe, 3 steps of 2 × 96 tokens" in failed.said and "Traceback" not in failed.said
     assert "in_backward" in (project / "model" / "mine" / "card-failure.txt").read_text()
     killed = forks.run(run, "mine.yaml", cwd=project, fault="kill:3")
-    assert killed.status == -9 and "going on from checkpoint-2" in killed.said, killed.said
+    assert killed.status == -9 and "resuming from checkpoint-2" in killed.said, killed.said
     ended = forks.run(run, "mine.yaml", cwd=project, fault="out-of-memory:2")
-    assert ended.status == 0 and "going on from checkpoint-4" in ended.said, ended.said
+    assert ended.status == 0 and "resuming from checkpoint-4" in ended.said, ended.said
     assert "out of memory in a training step: on with batch 1 × accumulation 2" in ended.said
     smaller = json.loads((project / "model" / "mine" / "backoff.json").read_text())
     assert (smaller["per_device_train_batch_size"], smaller["gradient_accumulation_steps"]) == (1, 2)

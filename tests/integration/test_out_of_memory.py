@@ -128,7 +128,7 @@ def test_memory_that_is_gone_in_the_middle_costs_the_steps_since_the_last_checkp
     assert backed_off(tmp_path) == [(3, 2, 4)] and result.steps == 9
     assert_same_learning(tmp_path, by_one)
     said = capsys.readouterr().err
-    assert "out of memory in a training step: on with batch 2 × accumulation 4" in said and "going on from checkpoint-3" in said
+    assert "out of memory in a training step: on with batch 2 × accumulation 4" in said and "resuming from checkpoint-3" in said
     state = json.loads((tmp_path / "checkpoint-9" / "trainer_state.json").read_text())
     assert state["global_step"] == 9
 

@@ -137,7 +137,7 @@ def test_a_truncated_newest_checkpoint_is_passed_over(uninterrupted, base_model_
     optimizer.write_bytes(optimizer.read_bytes()[:-1000])
     (directory / "checkpoint-6" / "complete.json").unlink()
     run_fit(base_model_dir, data, directory)
-    assert "going on from checkpoint-3" not in (directory / "log.txt").read_text(), "that is said on the screen"
+    assert "resuming from checkpoint-3" not in (directory / "log.txt").read_text(), "that is said on the screen"
     assert_same_run(directory, uninterrupted)
 
 

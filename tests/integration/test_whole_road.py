@@ -90,7 +90,7 @@ def test_nothing_but_ollama_on_this_machine_was_spoken_to(killed_then_finished: 
 
 def test_it_goes_on_without_being_told_and_every_step_is_there_once(killed_then_finished: tuple[Project, str]) -> None:
     project, output = killed_then_finished
-    assert "prepare   current" in output and "going on from checkpoint-" in output
+    assert "prepare   current" in output and "resuming from checkpoint-" in output
     lines = [json.loads(line) for line in (project.path / "model" / "mine" / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines if "loss" in line] == [1, 2, 3, 4, 5]
     assert [line["step"] for line in lines if "eval_bits_per_byte" in line] == [0, 1, 2, 3, 4, 5]

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 
 def check_message_model(run: Run) -> str | None:
-    """Refuses, before the tweets are prepared, a model that cannot be asked for messages, where it will have to be.
+    """Refuses, before the tweets are prepared, a message model that is needed but cannot be used.
 
-    Which one that is; None where nothing is to be asked. Of a base model that is not there yet nothing is asked.
+    Returns the name of the model, or None if none is needed. Needs nothing of a base model that is missing.
     """
     from tweetstyle.playback.backends import message_model_of
 
@@ -56,7 +56,7 @@ def check(run: Run) -> None:
 
 
 def refuse_what_would_fail(run: Run) -> None:
-    """The plan's own refusals, but for the disk, which is looked at by itself."""
+    """What the plan refuses, except a full disk, which has its own check."""
     from tweetstyle.stages.plan import check_before_start
 
     with located(run.path):
@@ -87,12 +87,12 @@ def needs(run: Run, card_gib: float | None, tweets: int | None) -> ResourceEstim
         refuse_beyond_positions(run.recipe, outline.config["max_position_embeddings"])
         split = run.split("train").is_file() and all(source.exists() for source in run.recipe.data.source)
         prepared = outline.whole and tweets is None and split and ready_to_fit(run)
-        lesson = training_tokens(run.recipe, lambda: (run.base, run.template), prepared, tweets)
+        tokens = training_tokens(run.recipe, lambda: (run.base, run.template), prepared, tweets)
         found = estimate_resources(
-            run.recipe, outline, card_for(run.recipe, card_gib), lesson, existing_outputs(run) if prepared else NO_OUTPUTS
+            run.recipe, outline, card_for(run.recipe, card_gib), tokens, existing_outputs(run) if prepared else NO_OUTPUTS
         )
         # What was measured here says nothing of another card.
-        return found if card_gib is None else replace(found, speed=Speed(None, "what a probe measures is of the card that is here"))
+        return found if card_gib is None else replace(found, speed=Speed(None, "a probe measures only the card in this machine"))
 
 
 USUAL = (Path("model"), Path("export"), Path("data/processed"))
@@ -110,9 +110,9 @@ def all_checks(run: Run | None) -> list[Check]:
     archive = _archive(run)
     refused = _refused(run, archive_is_readable=archive.state == "ok")
     failures = [check for check in (archive, *refused) if check.state == "fail"]
-    asked = _requirements_if_known(run)
-    unknown = [_requirements_unknown(run, asked, failures)] if isinstance(asked, TweetstyleError) else []
-    found = doctor(None if unknown else asked, written_to(run.recipe))
+    needed = _requirements_if_known(run)
+    unknown = [_requirements_unknown(run, needed, failures)] if isinstance(needed, TweetstyleError) else []
+    found = doctor(None if unknown else needed, written_to(run.recipe))
     failed = tuple(check.seen for check in found if check.state == "fail")
     messages = [check for check in messages_check(run) if check.seen not in {of.seen for of in refused}]
     return [*found, archive, *(check for check in refused if not check.seen.endswith(failed)), *unknown, *messages]
@@ -145,16 +145,16 @@ def _refused(run: Run, *, archive_is_readable: bool) -> list[Check]:
 
 
 def _requirements_unknown(run: Run, why: TweetstyleError, failures: list[Check]) -> Check:
-    """why: the reason, which is another check's where there are `failures`, and else has this check alone to tell it."""
-    what = "what the run takes of card, memory and disk is not known"
-    do = f"tweetstyle plan {run.path} tells it, and this command holds it against the machine"
+    """why: the reason, which is another check's where there are `failures`, otherwise only this check reports it."""
+    what = "the run's need of card, memory and disk is unknown"
+    do = f"tweetstyle plan {run.path} shows it, and this command compares it with the machine"
     if failures:
-        return warn("need", f"{what} as long as this stands: {why.what}", f"then {do}")
+        return warn("need", f"{what} until this is solved: {why.what}", f"then {do}")
     return fail("need", f"{what}: {why.what}", f"{why.hint}; then {do}" if why.hint else f"then {do}", why.where or str(run.path))
 
 
 def _requirements_if_known(run: Run) -> RunRequirements | TweetstyleError:
-    """By the base model where it is whole, else by its shape; the reason where neither can be had, or no run of it can be planned."""
+    """From the base model if it is complete, else from its config.json; the error if neither works or no plan is possible."""
     try:
         return requirements_of(run)
     except TweetstyleError:
@@ -166,19 +166,19 @@ def _requirements_if_known(run: Run) -> RunRequirements | TweetstyleError:
 
 
 def messages_check(run: Run) -> list[Check]:
-    """Whether the model that writes a conversation's messages can be asked, where it will have to be."""
+    """Whether the model that writes a conversation's messages can be used, if it is needed."""
     try:
         speaker = check_message_model(run)
     except TweetstyleError as error:
         return [fail("messages", error.what, error.hint or "", error.where or str(run.path))]
-    return [ok("messages", f"{speaker} can be asked for them")] if speaker else []
+    return [ok("messages", f"{speaker} can write them")] if speaker else []
 
 
 def requirements_of(run: Run) -> RunRequirements:
-    """What the recipe asks of the machine. Raises TweetstyleError for what the base model, the template or the plan refuse."""
+    """What the recipe needs of the machine. Raises TweetstyleError for what the base model, the template or the plan refuse."""
     base, template = run.base, run.template
-    asked = _requirements(run, run_needs(run))
-    return replace(asked, base=base, template=template, files=(*asked.files, *base.shards))
+    needed = _requirements(run, run_needs(run))
+    return replace(needed, base=base, template=template, files=(*needed.files, *base.shards))
 
 
 def _requirements(run: Run, needs: ResourceEstimate) -> RunRequirements:

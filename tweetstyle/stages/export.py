@@ -71,7 +71,7 @@ def _only_verify(run: Run, before: Manifest) -> Done | None:
 
 
 def verify(run: Run) -> None:
-    """The gate alone, on what stands: until every check is made nothing is touched. Raises TweetstyleError where no file passes."""
+    """Runs the gate on the existing export. No file is changed before all checks are done. Raises TweetstyleError where no file passes."""
     stage = export_stage(run)
     before = Manifest.read(stage.manifest)
     directory, name = run.recipe.export_directory, run.recipe.name
@@ -79,8 +79,8 @@ def verify(run: Run) -> None:
     if before is None or not gguf:
         raise TweetstyleError("there is no export to verify", where=str(directory), hint=f"tweetstyle export {run.path}")
     if before.inputs != (inputs := stage.inputs()):
-        what = "the export was made from another trained model than stands here"
-        raise TweetstyleError(what, where=str(directory), hint=f"tweetstyle export {run.path} makes it anew")
+        what = "the export was made from another trained model than this one"
+        raise TweetstyleError(what, where=str(directory), hint=f"run: tweetstyle export {run.path}")
     say(f"verify    {', '.join(gguf)}: minutes on a processor, and nothing is touched until every check is made")
     checks = _checks(run, gguf, before.facts["choices"]["merge_base"])
     stage.manifest.unlink()

@@ -45,20 +45,20 @@ def _fit(run: Run) -> Done:
     for warning in schedule_warnings(planned, answers=run.template.turns is not None):
         say(f"          {warning}", fg="yellow")
     train, validation = run.split(recipe.training.split), run.split("validation")
-    told = read_conversations(train)[1] if run.template.turns else None
-    if told:
-        say(f"          {told}")
+    counts = read_conversations(train)[1] if run.template.turns else None
+    if counts:
+        say(f"          {counts}")
     settings = recipe.model, recipe.training
     with training_in_report(run) as validated:
         result = fit(run.base, run.template, *settings, train, validation, recipe.run_directory, validated)
     trained_scores(run)
-    facts = plain(result) | ({"conversations": asdict(told)} if told else {})
+    facts = plain(result) | ({"conversations": asdict(counts)} if counts else {})
     written = sorted(p for p in run.final_model.rglob("*") if p.is_file())
     return [*written, recipe.run_directory / "as_trained.json", recipe.run_directory / "imatrix.gguf"], facts
 
 
 def fit_identity(run: Run) -> str:
-    """Digest of all that decides the weights: a run of the same goes on, one of another is set aside."""
+    """Digest of all that decides the weights: a run with the same digest is resumed, another is set aside."""
     stage = fit_stage(run)
     training = {k: v for k, v in stage.settings["training"].items() if k not in NO_WEIGHTS_DEPEND_ON}
     return settings_digest([stage.settings | {"training": training}, stage.inputs()])
@@ -80,13 +80,13 @@ def identity_in(directory: Path) -> str | None:
 def set_aside_other_run(directory: Path, identity: str | None) -> None:
     """Renames a run made from other settings or data, so that its checkpoints are neither resumed nor lost."""
     mark = directory / MARK
-    # Without the mark the directory is not a run of ours: it is left as it is.
+    # A directory without the mark was not made by fit: it is left as it is.
     if mark.is_file() and (identity is None or identity_in(directory) != identity):
         number = 1
         while (aside := directory.with_name(f"{directory.name}-old-{number}")).exists():
             number += 1
         directory.rename(aside)
-        say(f"          the earlier run now stands in {aside}")
+        say(f"          the earlier run is kept as {aside}")
     if identity is not None and not mark.is_file():
         with complete_file(mark) as stream:
             json.dump({"identity": identity}, stream)

@@ -72,6 +72,6 @@ def exported_gguf(recipe: Recipe, path: Path) -> Path:
     made = Manifest.read(directory / "manifest.json")
     if made and (changed := changed_settings(made.settings.get("prompt"), recipe.prompt.model_dump(mode="json"), "prompt")):
         what = f"the exported model was trained under another prompt ({', '.join(changed)})"
-        raise TweetstyleError(what, where=str(path), hint=f"tweetstyle-fit {path} trains it anew; or write the recipe as it was")
+        raise TweetstyleError(what, where=str(path), hint=f"train again with tweetstyle-fit {path}, or restore the recipe")
     source = next(line for line in (directory / "Modelfile").read_text(encoding="utf-8").splitlines() if line.startswith("FROM "))
     return directory / source.removeprefix("FROM ").strip()

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 FEW_PAIRS = 300
-"""Under so many a training on answers is warned of. By judgement and not measured: it is docs/conversation.md's "some hundreds"."""
+"""Fewer answers than this give a warning. A judgement, not a measurement: the "some hundreds" of docs/conversation.md."""
 STAND_IN = "et toi, qu'est-ce que tu penses de tout ça aujourd'hui ?"
 """In a plan, the message of a tweet that has none yet."""
 
@@ -77,9 +77,9 @@ def schedule_warnings(fit: FitPlan, *, answers: bool = False) -> list[str]:
 
 
 def plan(
-    recipe: Recipe, line_template: Template, model: Callable[[], tuple[BaseModel, Template]], standing: Callable[[], ExistingOutputs]
+    recipe: Recipe, line_template: Template, model: Callable[[], tuple[BaseModel, Template]], existing: Callable[[], ExistingOutputs]
 ) -> RenderableType:
-    """The plan as tables. Prepares the data in a temporary directory, for only that tells what is kept.
+    """The plan as tables. Prepares the data in a temporary directory, because only that shows what is kept.
 
     Raises TweetstyleError for what `check_before_start` refuses, for a disk too small, and where the base model is not whole, after
     showing what it needs.
@@ -105,8 +105,8 @@ def plan(
             console.print(messages_for_plan(recipe, train))
         fit = plan_fit(base, template, recipe.model, recipe.training, train)
     check_before_start(recipe, base, template)
-    refuse_too_small_a_disk(recipe, base, stands := standing())
-    needs = estimate_resources(recipe, base, card, TrainingTokens(fit.tweets, round(fit.tokens * fit.epochs), counted=True), stands)
+    refuse_too_small_a_disk(recipe, base, outputs := existing())
+    needs = estimate_resources(recipe, base, card, TrainingTokens(fit.tweets, round(fit.tokens * fit.epochs), counted=True), outputs)
     base_model = Lines(f"base model: {needs.base.path} ({needs.shape.parameters / 1e6:,.1f} M parameters)")
     files = Lines("\n".join(["files that it writes:", *(f"  {file}" for file in _files(recipe))]))
     schedule = _schedule(recipe, needs, fit, (prepared.read, prepared.kept))
@@ -114,11 +114,11 @@ def plan(
 
 
 def messages_for_plan(recipe: Recipe, train: Path) -> str:
-    """Puts messages beside a split's file, and says which: those that stand, or where none do yet stand-ins of the usual length."""
-    standing, planned = (messages_path(directory, train.stem) for directory in (recipe.data.processed, train.parent))
-    if standing.is_file():
-        shutil.copyfile(standing, planned)
-        return f"messages: those of {standing}"
+    """Puts messages beside a split's file, and says which: the existing ones, or if there are none, placeholders of the usual length."""
+    existing, planned = (messages_path(directory, train.stem) for directory in (recipe.data.processed, train.parent))
+    if existing.is_file():
+        shutil.copyfile(existing, planned)
+        return f"messages: those of {existing}"
     tweets = [tweet for tweet in read_split(train) if is_answerable(tweet)][: recipe.playback.train_tweets]
     write_messages(planned, [Message(tweet.id, STAND_IN, "question") for tweet in tweets])
     return f"messages: not written yet; planned for {len(tweets):,} tweets, with messages of {len(STAND_IN.split())} words"
@@ -157,7 +157,7 @@ def training_tokens(
 ) -> TrainingTokens | None:
     """What is learned from, as well as it is known. tweets: how many are kept, said by the caller and then only estimated.
 
-    prepared: the splits stand and are current, so that `base`'s tokenizer can count them. None without an archive.
+    prepared: the splits exist and are up to date, so that `base`'s tokenizer can count them. None without an archive.
     """
     from tweetstyle.train import plan_fit
 

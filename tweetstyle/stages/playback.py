@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tweetstyle.run import Run
 
 NO_MESSAGE_DEPENDS_ON = ("url", "concurrency")
-"""Playback settings that say how the model is reached, and not what it is asked."""
+"""Playback settings that say how the model is reached, not what its prompt says."""
 
 
 def playback_stage(run: Run) -> Stage:
@@ -26,7 +26,7 @@ def playback_stage(run: Run) -> Stage:
 
 
 def _inputs(run: Run) -> dict[str, str]:
-    """Ollama is not asked what its model is now: messages stand until they are asked for anew (or the recipe names another)."""
+    """Ollama's current model is not compared: messages are kept until --force is given or the recipe names another model."""
     gguf = run.recipe.playback.gguf
     files = [run.split(name) for name in (run.recipe.training.split, "validation", "test")]
     return fingerprints([*files, *([gguf] if gguf and gguf.is_file() else [])])
@@ -39,7 +39,7 @@ def _playback(run: Run) -> Done:
     train = run.split(recipe.training.split)
     played = playback(recipe.playback, recipe.data.likely_languages, train, recipe.data.processed)
     show(table(played))
-    say(f"          look at some before you train on them: tweetstyle playback {run.path} --show 20")
+    say(f"          check some before you train on them: tweetstyle playback {run.path} --show 20")
     return played.outputs, plain(played, "outputs")
 
 

@@ -53,5 +53,5 @@ def _render(run: Run, before: Manifest) -> Done | None:
         return None
     directory = run.recipe.data.processed
     render_again(directory, run.line_template)
-    say("          the tweets stay as they were prepared; their lines are written anew")
+    say("          the prepared tweets are kept; only their lines are rewritten")
     return [directory / name for name in before.outputs], before.facts

@@ -37,7 +37,7 @@ UNWRITABLE = (OSError, TweetstyleError, ArithmeticError, AttributeError, LookupE
 
 
 def report(run: Run, state: State | None = None) -> Path:
-    """Writes model/NAME/report.html and returns its path. state: the stage at work, or the one that ended with an error."""
+    """Writes model/NAME/report.html and returns its path. state: the stage in progress, or the one that failed."""
     from tweetstyle.report import write_report
 
     return write_report(_files(run), run.recipe.language, state)
@@ -56,10 +56,10 @@ def update_report(run: Run, state: State | None = None) -> Path | None:
 
 @contextmanager
 def stage_in_report(run: Run, stage: str) -> Iterator[None]:
-    """The report says that the stage is at work, then what it made, or what ended it. The error itself is raised on."""
+    """The report shows the stage in progress, then its result or its error. The error is raised again."""
     from tweetstyle.report.files import State, now
 
-    if stage not in (*BEFORE_A_RUN, "fit"):  # fit has a page of its own to begin: that of another run may stand in its place
+    if stage not in (*BEFORE_A_RUN, "fit"):  # fit writes its own first page: the existing one may be another run's
         update_report(run, State(stage, now()))
     try:
         yield

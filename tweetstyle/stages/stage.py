@@ -20,7 +20,7 @@ Done = tuple[list[Path], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Stage:
-    """One room of the road. `inputs` is read when the stage's turn comes, for the stage before makes them."""
+    """A step of a run. `inputs` is read when the stage's turn comes, because the stage before makes them."""
 
     name: str
     manifest: Path
@@ -28,23 +28,23 @@ class Stage:
     inputs: Callable[[], dict[str, str]]
     work: Callable[[], Done]
     less_work: Callable[[Manifest], Done | None] | None = None
-    """Does the stage from what stands, where only settings changed since and these allow it."""
+    """Updates existing outputs instead of making them again, where only settings changed and these allow it."""
 
     def why_stale(self) -> str | None:
         return why_stale(self.manifest, self.name, self.settings, self.inputs())
 
     def _unless_touched(self, inputs: dict[str, str]) -> Manifest | None:
-        """The manifest of what stands, if every output stands as it was made, and from these files."""
+        """The manifest of the existing outputs, if all are unchanged and were made from these files."""
         before = Manifest.read(self.manifest)
         if before is None or why_stale(self.manifest, self.name, before.settings, before.inputs):
             return None
         files_then, files_now = ({k: v for k, v in of.items() if k != CHAT_TEMPLATE} for of in (before.inputs, inputs))
         return before if files_then == files_now else None
 
-    def carry_out(self, anew: bool = False) -> None:
-        """anew: all of the work, whatever stands."""
+    def carry_out(self, force: bool = False) -> None:
+        """force: do all of the work, whatever exists already."""
         inputs = self.inputs()
-        before = self._unless_touched(inputs) if self.less_work and not anew else None
+        before = self._unless_touched(inputs) if self.less_work and not force else None
         self.manifest.unlink(missing_ok=True)
         outputs, facts = (before and self.less_work(before)) or self.work()
         Manifest(self.name, self.settings, inputs, fingerprints(outputs, self.manifest.parent), facts).write(self.manifest)

@@ -32,7 +32,7 @@ class Foreseen:
 
 @dataclass(frozen=True)
 class FitResult:
-    """What a run did. best_step: the step whose weights are in final_model/; seconds: training and validation, all sittings.
+    """What a run did. best_step: the step whose weights are in final_model/; seconds: training and validation, all sessions.
 
     memory_bytes: the most held, of the card's memory or, without one, of the machine's. schedule: Schedule.as_facts, {} where the
     recipe's own settings were carried out.
@@ -77,12 +77,12 @@ def fit(
     """Trains and leaves the best weights in directory/final_model/.
 
     Writes checkpoint-N/, metrics.jsonl, log.txt (the libraries' own talk), train_output.json, and final_model/ complete or
-    not at all. Goes on from the newest complete checkpoint in `directory`, which must belong to the same settings and
-    data. After Ctrl-C or SIGTERM the step at work is ended, a checkpoint written and TweetstyleError raised; the same call
-    goes on from there, as it does after a kill. Where memory runs out, the batch is halved (backoff.json), and a batch of 1 that
-    does not fit raises TweetstyleError. validated: called after each validation, when its line stands. Raises
-    TweetstyleError for everything that train.checks refuses, for 4 bits where they cannot be had, and for a loss that is no number any
-    more. Where the disk has no room for the next checkpoint older ones make it; else the run ends with the newest one whole.
+    not at all. Resumes from the newest complete checkpoint in `directory`, which must belong to the same settings and
+    data. After Ctrl-C or SIGTERM the current step is finished, a checkpoint written and TweetstyleError raised; the same call
+    resumes from there, as it does after a kill. Where memory runs out, the batch is halved (backoff.json), and a batch of 1 that
+    does not fit raises TweetstyleError. validated: called after each validation, when its line is written. Raises
+    TweetstyleError for everything that train.checks refuses, for a failed load in 4 bits, and for a loss that is NaN or infinite.
+    Where the disk is too full for the next checkpoint, older ones are removed; if that is not enough, the run ends and the newest stays.
     """
     from tweetstyle.train.checkpoints import resume_point
     from tweetstyle.train.metrics import Metrics
@@ -140,7 +140,7 @@ def _train(run: FitInputs, newest: Checkpoint | None) -> None:
         stopped_at = run_session(run, newest, progress)
     if stopped_at:
         what = f"stopped at step {stopped_at} of {run.plan.steps}; checkpoint-{stopped_at} is complete"
-        raise TweetstyleError(what, where=str(run.directory), hint="run the same command again: it goes on from there")
+        raise TweetstyleError(what, where=str(run.directory), hint="run the same command again to resume")
 
 
 def _finish(run: FitInputs) -> FitResult:
@@ -158,7 +158,7 @@ def _finish(run: FitInputs) -> FitResult:
         say(f"          {figures}: final_model/ has learned nothing that helps on new tweets", fg="yellow")
     chosen = next((c for c in checkpoints if c.step == best["step"]), None)
     if chosen is None:
-        hint = "run the same command again: it goes on from the newest checkpoint that is whole"
+        hint = "run the same command again: it resumes from the newest complete checkpoint"
         raise TweetstyleError(f"the best checkpoint, checkpoint-{best['step']}, is gone", where=str(directory), hint=hint)
     write_final_model(run.base, run.model.method, chosen, directory / "final_model")
     output = train_output(metrics, checkpoints[-1].state, len(run.documents))

@@ -67,7 +67,7 @@ class RunKeeper(PhaseKeeper):
         self.validate, self.progress, self.write, self.validated = validate, progress, write, validated
         self.interrupted_by: signal.Signals | None = None
         self.saving: str | None = None
-        """Name of the checkpoint at work, from before its first byte to its seal; needed: bytes that it may take."""
+        """Name of the checkpoint being written, from before its first byte until it is sealed; needed: bytes that it may take."""
         self.needed = 0
         self._due = self.finished = False
         self._clock, self._tokens = time.perf_counter(), 0
@@ -117,7 +117,7 @@ class RunKeeper(PhaseKeeper):
         checkpoint = self.directory / f"checkpoint-{state.global_step}"
         seal(checkpoint, state.global_step, finished=self.finished)
         self.saving = None
-        # Of a run that stops here nothing is thrown away: what was asked to be kept is decided when it has ended.
+        # A run that stops here keeps every checkpoint: which to remove is decided when it has ended.
         if self.metrics.evaluations and not (self.finished or self.interrupted_by):
             prune(self.directory, self.metrics.best()["step"], self.training.save_total_limit)
 
@@ -131,7 +131,7 @@ class RunKeeper(PhaseKeeper):
         patience = self.training.early_stopping_patience
         if patience and self.metrics.without_better() >= patience:
             self.finished = control.should_training_stop = True
-        # The best validation always has its checkpoint, whatever save_steps is.
+        # The best validation always has its checkpoint, independent of save_steps.
         control.should_save = control.should_save or best or self.finished
         if self.write:
             self._write_samples(model, state.global_step)
@@ -141,7 +141,7 @@ class RunKeeper(PhaseKeeper):
             self.progress.stopped_early(state.global_step, state.max_steps, patience)
 
     def _write_samples(self, model: Any, step: int) -> None:
-        """Samples are for looking at: where memory runs out, the run goes on without them."""
+        """Samples are optional: if memory runs out, the run continues without them."""
         self.progress.phase("writing samples")
         written = within_memory(partial(self.write, model, step))
         if isinstance(written, OutOfMemory):
@@ -208,17 +208,17 @@ def one_message_where_the_disk_fails(keeper: RunKeeper) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        told = failed_write(error, keeper.directory, keeper.needed, keeper.saving)
+        reported = failed_write(error, keeper.directory, keeper.needed, keeper.saving)
         if keeper.saving and (keeper.directory / keeper.saving).is_dir():
             remove(keeper.directory / keeper.saving)
-        if told and not isinstance(error, TweetstyleError):
-            raise told from error
+        if reported and not isinstance(error, TweetstyleError):
+            raise reported from error
         raise
 
 
 @contextmanager
 def saves_before_it_stops(keeper: RunKeeper) -> Iterator[None]:
-    """Inside the block Ctrl-C and SIGTERM end the run after the step at work, with a checkpoint; a second one ends it at once."""
+    """Inside the block Ctrl-C and SIGTERM end the run after the current step, with a checkpoint; a second one ends it at once."""
 
     def stop(number: int, _: object) -> None:
         keeper.interrupted_by = signal.Signals(number)

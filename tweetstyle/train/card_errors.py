@@ -24,7 +24,7 @@ LIBRARIES = {"triton": "Triton", "torch/_inductor": "Inductor", "torch/_dynamo":
 """Directories in site-packages whose code compiles kernels for the card, or computes on it by code of its own."""
 SITE, STANDARD_LIBRARY = "/site-packages/", sysconfig.get_paths()["stdlib"]
 HINT = (
-    "nothing that was finished is lost: the same command goes on from there (a training from its newest checkpoint). "
+    "completed work is kept: the same command resumes from there (a training from its newest checkpoint). "
     "Look first whether nvidia-smi still shows the card; where it does not, restart the machine. "
     "Where it fails again, sudo dmesg | grep Xid names the fault (heat, power, an overclocked card)"
 )
@@ -86,7 +86,7 @@ def _chain(error: BaseException) -> list[BaseException]:
 
 
 def _kept(directory: Path, error: BaseException) -> str:
-    """Where the traceback now stands; where it cannot, the reason must not hide that the card failed."""
+    """Where the traceback was written; an error in writing it must not hide the card's failure."""
     try:
         with complete_file(directory / REPORT) as stream:
             stream.write("".join(traceback.format_exception(error)))

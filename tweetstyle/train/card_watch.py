@@ -28,7 +28,7 @@ def warnings() -> list[str]:
 
 
 class CardWatch(TrainerCallback):
-    """Looks at each log line of a training."""
+    """Checks each log line of a training."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self.say = say

@@ -80,7 +80,7 @@ def on_the_screen(line: str) -> None:
 
 
 def complete_checkpoints(directory: Path, say: Callable[[str], None] = on_the_screen) -> list[Checkpoint]:
-    """The complete checkpoints of a run, by step. What is not complete is removed, and `say` is told: it would be in the way of the
+    """The complete checkpoints of a run, by step. What is not complete is removed, and reported by `say`: it would be in the way of the
     next one."""
     found = []
     for path in directory.glob("checkpoint-*"):
@@ -99,7 +99,7 @@ def resume_point(directory: Path, metrics: Metrics, say: Callable[[str], None] =
     """The newest complete checkpoint whose best predecessor and metrics are complete too, or None for a beginning.
 
     Without the best one the run could not end in it. Newer checkpoints and the metrics beyond are removed: those steps
-    are done again, and `say` is told of each checkpoint that is left out.
+    are done again, and `say` reports each checkpoint that is left out.
     """
     found = complete_checkpoints(directory, say)
     steps = {checkpoint.step for checkpoint in found}
@@ -124,7 +124,7 @@ def prune(directory: Path, best_step: int, limit: int) -> None:
 
 
 def sealed_steps(directory: Path) -> list[int]:
-    """Steps whose checkpoints are sealed, in their order; what is in them is not looked at."""
+    """Steps whose checkpoints are sealed, in their order; their content is not checked."""
     return sorted(int(path.parent.name.split("-")[1]) for path in directory.glob(f"checkpoint-*/{SEAL}"))
 
 
@@ -170,7 +170,7 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
 
 
 STATES = {"optimizer.pt": {"state", "param_groups"}, "scheduler.pt": {"last_epoch"}, "rng_state.pth": {"python", "numpy", "cpu"}}
-"""The pickles that the Trainer goes on from, with keys of each."""
+"""The pickles that the Trainer resumes from, with keys of each."""
 ARGUMENTS = "training_args.bin"
 """One more that the Trainer writes beside them, and that nothing reads."""
 OF_BAD_BYTES = (
@@ -208,7 +208,7 @@ def _why_no_state(path: Path, keys: set[str]) -> str | None:
         return "is not there"
     try:
         with safe_globals():
-            # Mapped, not read: of an 8B model's optimizer only the pickle is looked at.
+            # Mapped, not read: of an 8B model's optimizer only the pickle is checked.
             content = torch.load(str(path), map_location="cpu", weights_only=True, mmap=True)
     except OF_BAD_BYTES as error:
         called = re.search(r"GLOBAL (\S+)", str(error))
@@ -233,7 +233,7 @@ def _is_at(path: Path, step: int) -> bool:
 
 def _forged(path: Path, name: str, why: str) -> TweetstyleError:
     before = [step for step in sealed_steps(path.parent) if f"checkpoint-{step}" != path.name]
-    then = f"it goes on from checkpoint-{before[-1]}, or from an earlier one" if before else "it begins again"
+    then = f"it resumes from checkpoint-{before[-1]}, or from an earlier one" if before else "it starts again"
     what = f"{name} {why}. The checkpoint's seal fits it all the same: something other than this program wrote both"
     hint = f"find out what did; then rm -r {path}, and run the same command again: {then}"
     return TweetstyleError(what, where=str(path), hint=hint)

@@ -8,7 +8,7 @@ from tweetstyle.model.base import BaseModel
 from tweetstyle.model.tokenizer import IGNORED
 
 LEAST_ENDED = 0.5
-"""Share of the tweets that must stand whole, with their end token, for the model to learn where tweets end."""
+"""Share of the tweets that must be complete, with their end token, for the model to learn where tweets end."""
 
 
 def check_model(base: BaseModel, end_id: int, max_length: int) -> None:

@@ -16,7 +16,7 @@ from tweetstyle.train.metrics import Metrics
 BYTES_A_TRAINED_PARAMETER = 4 + 8
 """The weight and two moments of AdamW in fp32; an optimizer of 8 bits takes less."""
 BESIDE = 32 * 2**20
-"""Bytes of what stands beside them in a first checkpoint, at most: the tokenizer (Llama 3: 17 MB), random states, the Trainer's state."""
+"""Bytes of the other files in a first checkpoint, at most: the tokenizer (Llama 3: 17 MB), random states, the Trainer's state."""
 GROWTH = 4 * 2**20
 """Bytes by which a checkpoint may be larger than the one before (its log has more lines), with the lines of metrics.jsonl and log.txt."""
 WRITERS_WORDS = ("inline_container", "PytorchStreamWriter", "iostream error")
@@ -35,7 +35,7 @@ def size_of(directory: Path) -> int:
 
 
 def make_room(directory: Path, needed: int, metrics: Metrics, writing: str) -> None:
-    """Removes checkpoints, the oldest first, until `needed` bytes are free; never the newest nor its best one, from which a run goes on.
+    """Removes checkpoints, the oldest first, until `needed` bytes are free; never the newest nor its best one, from which a run resumes.
 
     writing: the name of what is to be written. Raises TweetstyleError where that does not make enough room; the newest stays whole.
     """
@@ -54,7 +54,7 @@ def failed_write(error: BaseException, directory: Path, needed: int, writing: st
     """What to tell a person of an error that is about a file which could not be written, or None where it is about something else.
 
     torch, safetensors and tokenizers each have an error of their own for it, and none is an OSError. writing: the name of the
-    checkpoint at work, if one is. To be asked before what was written of it is removed.
+    checkpoint being written, if any. Call this before its partial files are removed.
     """
     chain = _chain(error)
     full = any(e.errno in (errno.ENOSPC, errno.EDQUOT) for e in chain if isinstance(e, OSError))
@@ -75,9 +75,9 @@ def one_message_where_the_disk_is_full(directory: Path) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        told = None if isinstance(error, TweetstyleError) else failed_write(error, directory, GROWTH, None)
-        if told:
-            raise told from error
+        reported = None if isinstance(error, TweetstyleError) else failed_write(error, directory, GROWTH, None)
+        if reported:
+            raise reported from error
         raise
 
 
@@ -89,7 +89,7 @@ def disk_is_full(directory: Path, needed: int, writing: str) -> TweetstyleError:
 
 def _goes_on(directory: Path) -> str:
     steps = sealed_steps(directory)
-    return f"it goes on from checkpoint-{steps[-1]}" if steps else "it begins again"
+    return f"it resumes from checkpoint-{steps[-1]}" if steps else "it starts again"
 
 
 def _chain(error: BaseException | None) -> list[BaseException]:

@@ -53,7 +53,7 @@ class TrainedScores:
 def score_trained_model(
     base: BaseModel, final_model: Path, method: str, template: Template, train: Path, splits: dict[str, Path], directory: Path
 ) -> TrainedScores:
-    """Writes directory/as_trained.json and directory/imatrix.gguf, unless those that stand are this model's. Loads the model once.
+    """Writes directory/as_trained.json and directory/imatrix.gguf, unless the existing ones are this model's. Loads the model once.
 
     splits: name → file of held-out tweets. The importance matrix is made of training tweets alone. Raises TweetstyleError as the
     evaluation does.
@@ -61,8 +61,8 @@ def score_trained_model(
     files = [path for path in sorted(final_model.rglob("*")) if path.suffix in (".safetensors", ".json")]
     read = [file for path in (train, *splits.values()) for file in files_read(path, template)]
     of = fingerprints([*files, *read]) | base.fingerprints
-    if (standing := read_as_trained(directory)) and standing.model == of:
-        return standing
+    if (existing := read_as_trained(directory)) and existing.model == of:
+        return existing
     samples = {name: held_out(path, template, base.tokenizer, base.max_positions, HELD_OUT_TWEETS, SEED) for name, path in splits.items()}
     documents = _sampled(read_documents(base, template, train, base.max_positions))
     held = [document for sample in samples.values() for document in sample.documents]
@@ -83,7 +83,7 @@ def score_trained_model(
 
 
 def read_as_trained(directory: Path) -> TrainedScores | None:
-    """What stands in a run's directory, or None where it, or the importance matrix beside it, cannot be used."""
+    """The scores stored in a run's directory, or None where they or the importance matrix cannot be used."""
     try:
         read_imatrix(directory / IMATRIX)
     except (OSError, TweetstyleError):

@@ -63,7 +63,7 @@ def collect(model: Any, documents: Sequence[Encoded], advance: Callable[[int], N
 
 @contextmanager
 def _hooks(model: Any, sums: dict[str, torch.Tensor], real: list[torch.Tensor]) -> Iterator[None]:
-    """real: holds the mask [rows, positions] of the batch at work, by which padding is left out."""
+    """real: holds the mask [rows, positions] of the current batch, by which padding is left out."""
     handles = []
     for number, layer in enumerate(model.model.layers):
         for path, tensors in SHARED_INPUTS.items():

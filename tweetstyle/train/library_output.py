@@ -53,7 +53,7 @@ def without_ldconfig() -> Iterator[None]:
 
 @contextlib.contextmanager
 def libraries_output_to(path: Path) -> Iterator[TextIO]:
-    """Appends to a file whatever is written to stdout and stderr inside the block, by Python or by C; yields the screen.
+    """Appends to a file what is written to stdout and stderr inside the block, by Python or by C; yields the screen.
 
     Two ways lead out: the file descriptors 1 and 2, which compiled code writes to, and sys.stdout and sys.stderr, which
     need not be those (a notebook, a test). An exception leaves the block with both restored, so its traceback is seen.
@@ -86,7 +86,7 @@ def _last_words_shown(log: Path, screen: TextIO) -> Iterator[None]:
     """A library that ends the process inside the block leaves no bare prompt: its last line is shown, and what to do.
 
     bitsandbytes' compiled code does so where CUDA fails: a line on stderr, which goes to the log, and exit(1) (its macro
-    CUDA_CHECK_RETURN). No exception is raised then, and nothing of Python is run but what the C library was told to call.
+    CUDA_CHECK_RETURN). No exception is raised then, and no Python code runs but what is registered with the C library.
     """
     process, within = os.getpid(), [True]
 

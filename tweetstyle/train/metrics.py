@@ -28,7 +28,7 @@ class Metrics:
         self.lines = read_json_lines(path, "step", "seconds")
 
     def keep_until(self, step: int) -> None:
-        """Cuts off what lies beyond the checkpoint from which the run goes on, so that no step stands twice."""
+        """Removes the lines after the checkpoint from which the run resumes, so that no step occurs twice."""
         self.lines = [line for line in self.lines if line["step"] <= step]
         with complete_file(self.path) as stream:
             stream.writelines(_as_text(line) for line in self.lines)
@@ -68,7 +68,7 @@ class Metrics:
         return min(lines, key=lambda line: line[BITS_PER_BYTE], default=None)
 
     def reach(self, step: int) -> bool:
-        """Whether the line of a step is there: a checkpoint beyond the last line would leave steps out when the run goes on."""
+        """Whether the line of a step is there: a checkpoint beyond the last line would leave steps out when the run resumes."""
         return any(line["step"] == step for line in self.steps)
 
     def without_better(self) -> int:
@@ -77,7 +77,7 @@ class Metrics:
         return sum(line["step"] > best["step"] for line in self.evaluations) if best else 0
 
     def train_loss(self) -> float:
-        """Mean loss of all steps, nats a token: each line stands for the steps since the line before."""
+        """Mean loss of all steps, nats a token: each line covers the steps since the line before."""
         total, before = 0.0, 0
         for line in self.steps:
             total += line["loss"] * (line["step"] - before)
@@ -92,12 +92,12 @@ class Metrics:
         return steps * sum(line["seconds"] for line in first[1:]) / (first[-1]["step"] - first[0]["step"])
 
     def memory_bytes(self) -> int | None:
-        """The most that any sitting held; None of a run that did not write it down."""
+        """The peak over all sessions; None for a run that did not record it."""
         most = max((line["memory_gib"] for line in self.steps if "memory_gib" in line), default=None)
         return None if most is None else int(most * 2**30)
 
     def seconds(self) -> float:
-        """Time spent in training and validation, over all sittings; the time to load is not in it."""
+        """Time spent in training and validation, over all sessions, without the time to load."""
         return sum(line["seconds"] for line in self.lines)
 
 

@@ -22,7 +22,7 @@ LOADING, STEP, OPTIMIZER = "loading the base model", "a training step", "the opt
 VALIDATION, SAVING = "validation", "saving a checkpoint"
 """What a run is doing. Only a training step takes less memory with a smaller batch."""
 EMPTY_ENOUGH = 2**30
-"""Bytes free on the card with which "CUDA error: out of memory" is not about the card: no library asks it for so much outside torch's
+"""Bytes free on the card with which "CUDA error: out of memory" is not about the card: no library allocates that much outside torch's
 allocator. It is then about pinned memory, which WSL2 caps (github.com/unslothai/unsloth-zoo/issues/1257)."""
 MARGIN = 0.1
 """Share of the planned memory by which a recipe that ran out of memory has to become smaller, at least."""
@@ -84,7 +84,7 @@ def remember(directory: Path, training: Training, why: OutOfMemory) -> None:
 
 
 def as_line(step: int, training: Training, why: OutOfMemory) -> dict[str, Any]:
-    """The line of metrics.jsonl: from which step on the run goes on, and how. No time of learning is in it."""
+    """The line of metrics.jsonl: from which step the run continues, and how. It holds no training time."""
     batch, accumulation = training.per_device_train_batch_size, training.gradient_accumulation_steps
     return {"step": step, "out_of_memory": why.said, "batch": batch, "accumulation": accumulation, "seconds": 0.0}
 

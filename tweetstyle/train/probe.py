@@ -19,7 +19,7 @@ from tweetstyle.plan.probe import PROBE, Probe, decisive_settings
 from tweetstyle.recipe import Model, Training
 
 COUNTED, MOST_STEPS = 2, 8
-"""The probe ends when so many optimizer steps in a row compiled nothing, or after so many in all. The first, which makes the optimizer's
+"""The probe ends after this many optimizer steps in a row without compiling, or this many in all. The first, which makes the optimizer's
 states and warms up, is never counted."""
 LIBRARIES = ("torch", "unsloth", "unsloth_zoo", "trl", "transformers", "peft", "bitsandbytes", "xformers", "triton")
 
@@ -82,14 +82,14 @@ def probe_of(measured: Measured, base: BaseModel, model: Model, training: Traini
     )
 
 
-def is_due(standing: Probe | None, training: Training, settings: dict[str, Any], device: str, *, card: bool) -> bool:
-    """Whether to probe: asked for (auto: with a card), and not measured already under the same settings, libraries and device."""
+def is_due(known: Probe | None, training: Training, settings: dict[str, Any], device: str, *, card: bool) -> bool:
+    """Whether to probe: set by the recipe (auto: with a card), and not measured already under the same settings, libraries and device."""
     if training.probe == "never" or (training.probe == "auto" and not card):
         return False
-    if standing is None:
+    if known is None:
         return True
-    now = replace(standing, settings=settings, device=device, versions=installed_versions(LIBRARIES))
-    return now != standing
+    now = replace(known, settings=settings, device=device, versions=installed_versions(LIBRARIES))
+    return now != known
 
 
 def write_probe(directory: Path, probe: Probe) -> None:

@@ -15,7 +15,7 @@ from tweetstyle.records import read_split
 from tweetstyle.text.copying import find_copies
 
 SAMPLING = Sampling(num_predict=80)
-"""The defaults, and shorter: what is looked at is where a tweet goes, every few minutes."""
+"""The defaults, and shorter: they are read every few minutes to see where the training is heading."""
 
 
 def sample_writer(

@@ -22,7 +22,7 @@ HALVINGS = 4
 
 @dataclass(frozen=True)
 class Score:
-    """Summed negative log-likelihood (nats) of the answers with their end tokens, over so many tokens and bytes of tweets."""
+    """Summed negative log-likelihood (nats) of the answers with their end tokens, with the number of tokens and bytes of tweets."""
 
     nll: float
     tokens: int
@@ -41,7 +41,7 @@ class Score:
 def score(model: torch.nn.Module, documents: list[Document], pad_id: int, advance: Callable[[int], None] = lambda n: None) -> Score:
     """Scores each document by itself, in batches of similar length padded on the right.
 
-    Under causal attention a token never sees what stands to its right, so right padding needs no attention mask, on any
+    Under causal attention a token never sees what is to its right, so right padding needs no attention mask, on any
     backend; and without a cache no attention code can mistake the rows for a continued text. Where memory runs out, the batches
     and the slices of their logits are halved. `advance` is called with the number of documents just done.
     """

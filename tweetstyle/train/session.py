@@ -1,4 +1,4 @@
-"""Loads the model, probes, trains, and goes on with half the batch."""
+"""Loads the model, probes, trains, and retries with half the batch."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class _Session:
         trainer.add_callback(CardWatch(progress.say))
         progress.say(f"{unsloth_trainer.device_in_words(config)}; {run.plan.packs} packs, {run.plan.steps} steps")
         if newest:
-            progress.say(f"going on from {newest.path.name}")
+            progress.say(f"resuming from {newest.path.name}")
         with saves_before_it_stops(keeper), one_message_where_the_disk_fails(keeper):
             trainer.train(resume_from_checkpoint=str(newest.path) if newest else None)
         return trainer.state.global_step if keeper.interrupted_by and not keeper.finished else None

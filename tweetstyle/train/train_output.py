@@ -13,7 +13,7 @@ from tweetstyle.train.metrics import BITS_PER_BYTE, Metrics
 MEANING = {
     "global_step": "optimizer steps: how many times the weights were changed",
     "train_loss": "mean loss of all steps, in nats a token; lower is better, and of little worth alone",
-    "train_runtime": "seconds of training and validation, over all sittings",
+    "train_runtime": "seconds of training and validation, over all sessions",
     "train_samples_per_second": "tweets learned from in a second",
     "train_steps_per_second": "optimizer steps in a second",
     "train_tokens_per_second": "tokens of prompts and tweets in a second of training; padding is not counted",
@@ -21,7 +21,7 @@ MEANING = {
     "total_flos": "floating-point operations, estimated: 6 for each token and weight outside the embeddings",
     "epoch": "passes through the training tweets",
     "best_global_step": "the step whose weights are in final_model/",
-    "eval_bits_per_byte": "bits that a byte of an unseen tweet costs this model; lower is better, whatever the tokenizer",
+    "eval_bits_per_byte": "bits that a byte of an unseen tweet costs this model; lower is better, comparable between tokenizers",
     "eval_loss": "mean loss on the validation tweets, in nats a token",
 }
 

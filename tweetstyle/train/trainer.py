@@ -61,7 +61,7 @@ def _why_no_card() -> str:
 
 
 def computes_in_bf16(training: Training) -> bool:
-    """Whether autocast is to bfloat16: asked for, and done by the hardware; a CPU that only emulates it would be slower."""
+    """Whether autocast is to bfloat16: requested, and supported by the hardware; a CPU that only emulates it would be slower."""
     if not CPU:
         return training.bf16
     from unsloth_zoo.cpu import cpu_bf16_supported
@@ -88,7 +88,7 @@ def load_model(base: BaseModel, model: Model, training: Training) -> tuple[PreTr
         local_files_only=True,
     )
     if four_bit and not any(type(module).__name__ == "Linear4bit" for module in loaded.modules()):
-        what = "the base model was loaded in 16 bits, though 4 were asked for"
+        what = "the base model was loaded in 16 bits, though 4-bit was requested"
         raise TweetstyleError(what, where="model.method: qlora", hint="write method: lora, for a base in 16 bits")
     tokenizer.pad_token = base.pad_token
     if not full:
