@@ -23,16 +23,16 @@ from tweetstyle.evaluate.conversation import (
     TRIALS,
     UNRELATED,
     choose_trials,
+    instruction_baseline,
+    instruction_readings,
     instruction_text,
     own_places,
     relevance,
-    told_and_shown,
-    told_readings,
     trial_readings,
     word_overlap,
 )
 from tweetstyle.evaluate.samples import Written, prompt_ids
-from tweetstyle.evaluate.scripted_chats import first_asks, scripts, second_asks
+from tweetstyle.evaluate.scripted_chats import first_prompts, scripts, second_prompts
 from tweetstyle.inference.likelihood import score_readings
 from tweetstyle.model.base import BaseModel
 from tweetstyle.prompt.chat_template import take_apart
@@ -182,8 +182,8 @@ def test_told_and_shown_are_whole_conversations_of_the_chat_template_scored_as_b
 ) -> None:
     tweets, known = answers(4, 500), answers(60)
     held = sample(tiny, template, tweets)
-    told = told_and_shown(tiny, template, known, held.documents, 3, seed=1)
-    readings = told_readings(tiny, told, tweets)
+    told = instruction_baseline(tiny, template, known, held.documents, 3, seed=1)
+    readings = instruction_readings(tiny, told, tweets)
     trials, of_both = trial_readings(tiny, template, sample(tiny, template, answers(6)), 1)
     by_base, _ = score_readings(tiny, adapter, "lora", readings | of_both, {})
     chosen = [t for t in known if holds(told.examples.ids, [*tiny.tokenizer.text_ids(t.text), tiny.tokenizer.end_id(template)])]
@@ -194,7 +194,7 @@ def test_told_and_shown_are_whole_conversations_of_the_chat_template_scored_as_b
         return f"<|im_start|>system\n{system}<|eot_id|>\n{said}".removesuffix("\n")
 
     shown = [(t.topic, t.text) for t in chosen]
-    for name, before in (("told", []), ("told and shown", shown)):
+    for name, before in (("instructed", []), ("instructed and shown", shown)):
         ids = [tiny.tokenizer.prompt_ids(text(*before, (t.topic, t.text)), add_bos=template.add_bos) for t in tweets]
         scored = [len(tiny.tokenizer.text_ids(t.text)) + 1 for t in tweets]
         assert by_base[name] == pytest.approx(plain_sums(tiny, list(zip(ids, scored, strict=True))), rel=1e-5)
@@ -213,19 +213,19 @@ def test_fewer_are_shown_where_they_do_not_fit_and_none_where_not_even_the_words
     held = sample(tiny, template, tweets)
     for room in (2048, 700, 420):
         narrow = replace(tiny, config=tiny.config | {"max_position_embeddings": room})
-        told = told_and_shown(narrow, template, known, held.documents, 20, seed=1)
-        shown = told_readings(narrow, told, tweets)["told and shown"]
+        told = instruction_baseline(narrow, template, known, held.documents, 20, seed=1)
+        shown = instruction_readings(narrow, told, tweets)["instructed and shown"]
         assert len(shown.beginning) + max(len(document.ids) for document in shown.documents) <= room
         assert (told.examples.count == 20) is (room == 2048)
     nothing = replace(tiny, config=tiny.config | {"max_position_embeddings": 100})
-    assert told_readings(nothing, told_and_shown(nothing, template, known, held.documents, 20, 1), tweets) == {}
+    assert instruction_readings(nothing, instruction_baseline(nothing, template, known, held.documents, 20, 1), tweets) == {}
 
 
 def test_without_a_place_for_a_system_message_the_words_open_the_first_message(tiny: BaseModel, template: Template) -> None:
     turns, _ = take_apart(BARE, tiny.tokens.bos, "<|eot_id|>")
     assert turns.around_system is None
     bare = replace(template, turns=turns, end=turns.end)
-    told = told_and_shown(tiny, bare, answers(60), sample(tiny, bare, answers(4, 500)).documents, 2, seed=1)
+    told = instruction_baseline(tiny, bare, answers(60), sample(tiny, bare, answers(4, 500)).documents, 2, seed=1)
     first = tiny.tokenizer.prompt_ids(f"<|user|>{told.line}\n\net", add_bos=bare.add_bos)
     assert told.examples.ids[: len(first)] == first and told.examples.count == 2
 
@@ -270,8 +270,8 @@ def test_ten_openings_of_two_messages_stand_in_each_language() -> None:
 
 
 def test_the_second_message_stands_behind_the_first_and_its_answer(tiny: BaseModel, template: Template) -> None:
-    first = first_asks(7)
-    second = second_asks([Written(ask.number, f"réponse {ask.number}", True) for ask in first])
+    first = first_prompts(7)
+    second = second_prompts([Written(ask.number, f"réponse {ask.number}", True) for ask in first])
     assert [ask.number for ask in second] == [ask.number for ask in first] == list(range(7, 27))
     ids = prompt_ids(tiny, template, second[:1])[0]
     by_turns, _ = tiny.tokenizer.encode_turns(template, [(first[0].topic, "réponse 7"), (scripts()[0].then, "")])

@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 
 from tweetstyle.cli import tweetstyle
 from tweetstyle.evaluate.adherence import other_people
-from tweetstyle.evaluate.baselines import IN_WORDS, TOLD, TOLD_EXAMPLES
+from tweetstyle.evaluate.baselines import IN_WORDS, INSTRUCTED, INSTRUCTED_EXAMPLES
 from tweetstyle.evaluate.compare import SCORES
 from tweetstyle.evaluate.conversation import CHANCE, MOST_TRIALS, OTHERS
 from tweetstyle.evaluate.scripted_chats import scripts
@@ -71,7 +71,7 @@ def test_conversations_figures_are_those_of_the_code() -> None:
     assert f"({sum(1 / place for place in range(1, 2 + OTHERS)) / (1 + OTHERS):.2f} by chance)" in TEXT
     spoken = [script.language for script in scripts()]
     assert f"{len(spoken)} scripted openings, {spoken.count('fr')} in French and {spoken.count('en')} in English" in TEXT
-    for name in (TOLD, TOLD_EXAMPLES):
+    for name in (INSTRUCTED, INSTRUCTED_EXAMPLES):
         assert f"`{IN_WORDS[name].format(count=Evaluation().examples)}`" in TEXT
 
 

@@ -281,10 +281,10 @@ CLOUD = {"remote_host": "https://ollama.com:443", "remote_model": "gpt-oss:120b"
             "asked to https://ollama.com:443\n.*runs here: small:latest",
         ),
         ("mine", {"mine:latest": CLOUD}, "https://ollama.com:443\n.*runs here: small:latest"),
-        ("mine:latest", {"mine:latest": {"remote_model": "gpt-oss:120b"}}, "sends what it is asked to Ollama's cloud"),
+        ("mine:latest", {"mine:latest": {"remote_model": "gpt-oss:120b"}}, "sends its prompts to Ollama's cloud"),
         # Such names are sent there whatever stands here under them, and whether they are listed or not.
         ("gpt-oss:cloud", {}, "its cloud\n.*runs here: small:latest"),
-        ("small:135m-Cloud", {"small:135m-Cloud": {}}, "sends what it is asked to Ollama's cloud\n.*runs here: small:latest"),
+        ("small:135m-Cloud", {"small:135m-Cloud": {}}, "sends its prompts to Ollama's cloud\n.*runs here: small:latest"),
     ],
 )
 def test_a_model_of_ollamas_cloud_is_sent_no_tweet(processed, name, listed, told):
@@ -418,7 +418,7 @@ def test_a_connection_lost_for_good_keeps_what_was_answered_and_the_same_command
     kept = len(Cache(processed / FILE))
     assert 20 <= kept <= 25
     assert "Ollama broke off" in str(caught.value) and f"the {kept} answers so far are kept in {processed / FILE}" in str(caught.value)
-    assert "the same command goes on from there" in str(caught.value)
+    assert "run the same command again to resume" in str(caught.value)
     assert not list(processed.glob("messages-*"))
     with FakeOllama(good) as fake:
         assert play(fake, processed).answers == 50 - kept

@@ -30,22 +30,22 @@ def tweet(id: str, **fields) -> Tweet:
 @given(TWEETS, st.integers(1, 40))
 def test_every_tweet_is_asked_for_left_out_or_answers_somebody_unknown(tweets, most):
     chosen = choose(tweets, SETTINGS, most, "fr")
-    assert len(chosen.asks) + chosen.unknown_parent + chosen.left_out == len(tweets)
+    assert len(chosen.requests) + chosen.unknown_parent + chosen.left_out == len(tweets)
     threads = {t.id: t.thread or t.id for t in tweets}
-    asked = Counter(threads[ask.id] for ask in chosen.asks)
-    answerable = Counter(threads[ask.id] for ask in choose(tweets, SETTINGS, 10**9, "fr").asks)
+    asked = Counter(threads[ask.id] for ask in chosen.requests)
+    answerable = Counter(threads[ask.id] for ask in choose(tweets, SETTINGS, 10**9, "fr").requests)
     assert all(asked[thread] == answerable[thread] for thread in asked), "a thread is whole"
     largest = max(answerable.values(), default=0)
-    assert min(most, sum(answerable.values())) <= len(chosen.asks) < most + max(largest, 1)
+    assert min(most, sum(answerable.values())) <= len(chosen.requests) < most + max(largest, 1)
 
 
 @given(TWEETS, st.integers(1, 40))
 def test_further_tweets_change_neither_kind_nor_order_of_what_was_chosen(tweets, most):
-    before = choose(tweets[: len(tweets) // 2], SETTINGS, 10**9, "fr").asks
-    after = {ask.id: ask for ask in choose(tweets, SETTINGS, 10**9, "fr").asks}
+    before = choose(tweets[: len(tweets) // 2], SETTINGS, 10**9, "fr").requests
+    after = {ask.id: ask for ask in choose(tweets, SETTINGS, 10**9, "fr").requests}
     assert all(after[ask.id].kind == ask.kind for ask in before)
-    assert [ask.id for ask in choose(tweets, SETTINGS, most, "fr").asks] == [
-        t.id for t in tweets if t.id in {ask.id for ask in choose(tweets, SETTINGS, most, "fr").asks}
+    assert [ask.id for ask in choose(tweets, SETTINGS, most, "fr").requests] == [
+        t.id for t in tweets if t.id in {ask.id for ask in choose(tweets, SETTINGS, most, "fr").requests}
     ]
 
 
@@ -64,7 +64,7 @@ def test_a_reply_to_somebody_unknown_is_not_asked_for_and_one_in_the_authors_thr
     ]
     chosen = choose(tweets, SETTINGS, 100, "fr")
     expected = [("2", ""), ("3", "text 2"), ("5", "text 3"), ("6", ""), ("7", ""), ("8", "")]
-    assert [(ask.id, ask.before) for ask in chosen.asks] == expected
+    assert [(ask.id, ask.before) for ask in chosen.requests] == expected
     assert chosen.unknown_parent == 2 and chosen.left_out == 0
 
 
@@ -83,12 +83,12 @@ def test_the_sample_is_as_large_as_asked_and_another_with_another_seed():
     tweets = [tweet(str(number)) for number in range(200)]
     one = choose(tweets, SETTINGS, 50, "fr")
     other = choose(tweets, SETTINGS.model_copy(update={"seed": 7}), 50, "fr")
-    assert len(one.asks) == len(other.asks) == 50 and one.left_out == 150
-    assert {ask.id for ask in one.asks} != {ask.id for ask in other.asks}
+    assert len(one.requests) == len(other.requests) == 50 and one.left_out == 150
+    assert {ask.id for ask in one.requests} != {ask.id for ask in other.requests}
 
 
 def test_a_tweet_of_uncertain_language_is_asked_in_that_of_most():
     tweets = [tweet("1", language=""), tweet("2", language="en"), tweet("3", language="en"), tweet("4")]
     assert main_language(tweets, ["fr", "en"]) == "en"
     assert main_language([tweets[0]], ["es", "fr"]) == "es"
-    assert [ask.language for ask in choose(tweets, SETTINGS, 9, "en").asks] == ["en", "en", "en", "fr"]
+    assert [ask.language for ask in choose(tweets, SETTINGS, 9, "en").requests] == ["en", "en", "en", "fr"]

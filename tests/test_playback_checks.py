@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 
 from tweetstyle.playback import checks
 from tweetstyle.playback.checks import is_kind, runs, tidy, whats_wrong
-from tweetstyle.playback.prompt import shown, told
+from tweetstyle.playback.prompt import instructions, shown
 from tweetstyle.playback.selection import THRESHOLD, Alike, MessageRequest, bare_words
 
 TWEET = "le fond de l'air est mou, pis mon chat dort dans le carré de soleil qui avance 🦊"
 
 
 def wrong(message: str, kind: str = "question", text: str = TWEET, language: str = "fr", most_words: int = 30) -> str:
-    instruction = {run for sentence in told(language) for run in runs(bare_words(sentence))}
+    instruction = {run for sentence in instructions(language) for run in runs(bare_words(sentence))}
     return whats_wrong(message, MessageRequest("1", text, language, kind), most_words, instruction, Alike(shown(language)))
 
 

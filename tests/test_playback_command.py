@@ -147,7 +147,7 @@ def test_what_the_training_tweets_were_told_takes_nothing_from_the_others(room):
 def test_a_connection_that_is_lost_in_the_middle(room):
     with FakeOllama(lambda body, number: asks_back(body, number) if number < 40 else DROP) as fake:
         told, hint = red(typed(fake))
-        assert "Ollama broke off" in told and "the 40 answers so far are kept" in hint and "goes on from there" in hint
+        assert "Ollama broke off" in told and "the 40 answers so far are kept" in hint and "run the same command again to resume" in hint
         assert kept() == 40 and no_messages()
         fake.say, asked = asks_back, len(fake.requests)
         assert typed(fake).exit_code == 0

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tweetstyle.dataset.messages import KINDS
 from tweetstyle.playback import prompt
 from tweetstyle.playback.checks import is_kind, runs
-from tweetstyle.playback.prompt import WORDS, as_data, prompt_digest, shown, told, turns
+from tweetstyle.playback.prompt import WORDS, as_data, instructions, prompt_digest, shown, turns
 from tweetstyle.playback.selection import Alike, MessageRequest, bare_words
 from tweetstyle.text.languages import languages_of
 
@@ -91,4 +91,4 @@ def test_every_word_of_the_prompt_is_in_its_digest(monkeypatch):
     with monkeypatch.context() as patched:
         patched.setitem(prompt.WORDS, "fr", WORDS["fr"].__class__(**WORDS["fr"].__dict__ | {"examples": WORDS["fr"].examples[1:]}))
         assert prompt_digest() != before
-    assert all("{" not in sentence for sentence in told("fr") + told("es"))
+    assert all("{" not in sentence for sentence in instructions("fr") + instructions("es"))

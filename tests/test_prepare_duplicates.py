@@ -157,7 +157,7 @@ def test_the_hash_of_a_gram_is_the_same_everywhere():
 
 
 def test_pairs_do_not_depend_on_pythons_hash_seed():
-    program = "import sys; from test_prepare_duplicates import *; print(twins(with_near_twins(1, 600), 0.6))"
+    program = "import sys; from test_prepare_duplicates import *; print(near_duplicate_groups(with_near_twins(1, 600), 0.6))"
     environments = [os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(["tests", "."])} for seed in ("1", "2")]
     printed = [
         subprocess.run([sys.executable, "-c", program], env=env, check=True, capture_output=True, text=True).stdout for env in environments

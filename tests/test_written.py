@@ -10,7 +10,7 @@ from support.tiny_llama import write_adapter, write_llama
 
 from tweetstyle.evaluate import samples as written
 from tweetstyle.evaluate.baselines import Examples
-from tweetstyle.evaluate.samples import AnswerFile, WritingPrompt, Written, asks_of, prompt_ids, write
+from tweetstyle.evaluate.samples import AnswerFile, WritingPrompt, Written, prompt_ids, prompts_of, write
 from tweetstyle.inference.generate import Completion, as_read
 from tweetstyle.inference.likelihood import load_adapter, load_model
 from tweetstyle.prompt.template import build_template
@@ -126,11 +126,11 @@ def test_a_line_that_holds_separators_of_unicode_is_one_line(tmp_path):
 
 def test_each_tweet_is_asked_for_before_one_comes_twice():
     tweets = [Tweet(str(i), "x", "2024-01-01T00:00:00Z", topic=str(i)) for i in range(4)]
-    asks = asks_of(tweets, list("abcd"), 10, seed=0)
+    asks = prompts_of(tweets, list("abcd"), 10, seed=0)
     assert [ask.number for ask in asks] == list(range(10))
     assert {ask.topic for ask in asks[:4]} == {"0", "1", "2", "3"} and [a.topic for a in asks[4:8]] == [a.topic for a in asks[:4]]
     assert all("abcd"[int(ask.topic)] == ask.cluster for ask in asks)
-    assert asks_of([], [], 10, seed=0) == []
+    assert prompts_of([], [], 10, seed=0) == []
 
 
 def test_the_examples_bos_stands_once(model):

@@ -64,7 +64,7 @@ def evaluate(
 
     Scored prompts name no topic: a topic is taken from the tweet and would leak it; in a conversation they are the message that the
     tweet answers. The answer and its end token bear the loss, prompt and BOS do not. The tuned model is held against the best of
-    several baselines, which know the training tweets too: some of them stand before the base model's prompt, or their letters are
+    several baselines, which know the training tweets too: some of them are in the base model's prompt, or their letters are
     counted. Then each model writes `evaluation.samples` tweets on the test tweets' own topics (directory/written/); gguf: the exported
     file that writes in the tuned model's place; clean: what is learned of a tweet in an archive, for other people's tweets are to be
     cleaned as the author's were. If directory/metrics.jsonl is there, its validation curve is read for signs of overfitting. Raises
@@ -82,19 +82,19 @@ def evaluate(
     examples = talk.examples if talk else few_examples(base, template, known, documents, evaluation.examples, evaluation.seed)
     others, source = other_people(evaluation.others, [*known, *tweets], clean, evaluation.max_tweets, evaluation.seed)
     strangers = _strangers(base, template, others, talk.messages_for(len(others)) if talk else [None] * len(others))
-    asked = base_readings(base, template, tweets, documents, examples), tuned_readings(base, template, tweets, documents)
-    for readings in asked:
+    to_read = base_readings(base, template, tweets, documents, examples), tuned_readings(base, template, tweets, documents)
+    for readings in to_read:
         readings[OTHERS] = Reading(strangers.documents)
     if talk:
-        asked = asked[0] | talk.of_base, asked[1] | talk.of_both
-    by_base, by_tuned = run_in_clean_process(_score_with_bar, base, final_model, method, *asked, evaluation.bf16)
+        to_read = to_read[0] | talk.of_base, to_read[1] | talk.of_both
+    by_base, by_tuned = run_in_clean_process(_score_with_bar, base, final_model, method, *to_read, evaluation.bf16)
     gained = by_base.pop(OTHERS) - by_tuned.pop(OTHERS)
-    heard = talk.take(by_base, by_tuned) if talk else None
+    trial_scores = talk.take(by_base, by_tuned) if talk else None
     by_base[NGRAM] = ngram_nats(known, tweets)
     scored = {IN_WORDS.get(name, name).format(count=examples.count): nats for name, nats in by_base.items()}
     splits = _results(samples, scored, by_tuned, evaluation)
     start = len(samples["validation"].tweets)
-    gains = heard.gains if heard else by_base[PROMPT][start:] - by_tuned[PROMPT][start:]
+    gains = trial_scores.gains if trial_scores else by_base[PROMPT][start:] - by_tuned[PROMPT][start:]
     specific = _specificity(samples["test"], gains, strangers, gained, source, evaluation)
     style, shown, openings = None, [], []
     if evaluation.samples:
@@ -103,7 +103,7 @@ def evaluate(
         )
     warnings = warnings_in_words(splits, _validation_curve(directory / "metrics.jsonl"))
     of_test = {name: nats[start:] for name, nats in scored.items()}, by_tuned[PROMPT][start:]
-    spoken = talk.result(*of_test, heard, openings) if talk and heard else None
+    spoken = talk.result(*of_test, trial_scores, openings) if talk and trial_scores else None
     evaluated = Evaluated(splits, warnings, specific, style, shown, spoken)
     nats = [nats.tolist() for nats in (by_base[PROMPT], by_tuned[PROMPT])]
     with complete_file(directory / SCORES) as stream:

@@ -68,15 +68,15 @@ def obedience(
 ) -> Obedience | None:
     """Tuned against base on the same subjects (paired). Subjects without a content word are left out; None where that leaves none."""
     wanted = [stems(REQUEST.sub("", subject)) for subject in subjects]
-    asked = [place for place, words in enumerate(wanted) if words]
-    if not asked:
+    placed = [place for place, words in enumerate(wanted) if words]
+    if not placed:
         return None
-    said = {"base": [stems(base[i]) for i in asked], "tuned": [stems(tuned[i]) for i in asked]}
-    hits = {who: [bool(wanted[i] & of) for i, of in zip(asked, texts, strict=True)] for who, texts in said.items()}
-    groups = [clusters[i] for i in asked]
+    said = {"base": [stems(base[i]) for i in placed], "tuned": [stems(tuned[i]) for i in placed]}
+    hits = {who: [bool(wanted[i] & of) for i, of in zip(placed, texts, strict=True)] for who, texts in said.items()}
+    groups = [clusters[i] for i in placed]
     # Turned round by every distance: what two subjects of one author have in common anyway.
-    turns = np.random.default_rng(seed).permutation(np.arange(1, len(asked)))[:20].tolist()
-    chance = [bool(wanted[asked[(k + turn) % len(asked)]] & of) for turn in turns for k, of in enumerate(said["tuned"])]
+    turns = np.random.default_rng(seed).permutation(np.arange(1, len(placed)))[:20].tolist()
+    chance = [bool(wanted[placed[(k + turn) % len(placed)]] & of) for turn in turns for k, of in enumerate(said["tuned"])]
     shares = {who: share(of, groups, confidence=confidence) for who, of in hits.items()}
     difference = share_difference(hits["tuned"], groups, hits["base"], groups, confidence=confidence, paired=True)
     return Obedience(shares["base"], shares["tuned"], difference, float(np.mean(chance)) if chance else 0.0)

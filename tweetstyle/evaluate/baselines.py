@@ -18,7 +18,7 @@ from tweetstyle.prompt.template import Template, build_template
 from tweetstyle.records import Tweet
 
 PROMPT, RAW, EXAMPLES, NGRAM = "prompt", "raw text", "examples", "n-grams"
-TOLD, TOLD_EXAMPLES = "told", "told and shown"
+INSTRUCTED, INSTRUCTED_EXAMPLES = "instructed", "instructed and shown"
 """Of an instruct model in a conversation."""
 WITH_TOPIC = "with topic"
 OTHERS = "other people"
@@ -27,8 +27,8 @@ IN_WORDS = {
     PROMPT: "base, same prompt",
     RAW: "base, raw text",
     EXAMPLES: "base, shown {count} of your tweets",
-    TOLD: "base, told to write like you",
-    TOLD_EXAMPLES: "base, told and shown {count} of your answers",
+    INSTRUCTED: "base, told to write like you",
+    INSTRUCTED_EXAMPLES: "base, told and shown {count} of your answers",
     NGRAM: "letter n-grams of your tweets",
 }
 
@@ -37,7 +37,7 @@ IN_WORDS = {
 class Examples:
     """The beginning that holds `count` of the author's tweets, each as the template writes it.
 
-    after: the template that goes on behind them, in a conversation; None: the run's own, without its BOS.
+    after: the template for the turns after them, in a conversation; None: the run's own, without its BOS.
     """
 
     count: int
@@ -48,7 +48,7 @@ class Examples:
 def base_readings(
     base: BaseModel, template: Template, tweets: Sequence[Tweet], documents: Sequence[Encoded], examples: Examples
 ) -> dict[str, Reading]:
-    """How the base model is asked for each held-out tweet. documents: the tweets with the prompt, without a topic."""
+    """How the base model is prompted for each held-out tweet. documents: the tweets with the prompt, without a topic."""
     readings = {PROMPT: Reading(documents)}
     if template.format != "text":
         raw = build_template("text", template.style, base.tokens)
@@ -61,7 +61,7 @@ def base_readings(
 
 
 def tuned_readings(base: BaseModel, template: Template, tweets: Sequence[Tweet], documents: Sequence[Encoded]) -> dict[str, Reading]:
-    """How the tuned model is asked: as it was trained, without a topic and with the tweet's own."""
+    """How the tuned model is prompted: as it was trained, without a topic and with the tweet's own."""
     readings = {PROMPT: Reading(documents)}
     if template.has_topic:
         readings[WITH_TOPIC] = with_topics(base, template, tweets)
@@ -79,8 +79,8 @@ def few_examples(
     """A seeded choice of `count` training tweets, in order of time; fewer where they would leave a held-out tweet no room."""
     longest = max(len(document.ids) for document in documents)
     order = random.Random(seed).sample(range(len(train)), min(count, len(train)))
-    asked = {place: before_held_out(template, train[place]) for place in order}
-    encoded = {place: base.tokenizer.encode(template, train[place].text, asked[place], train[place].type).ids for place in order}
+    before = {place: before_held_out(template, train[place]) for place in order}
+    encoded = {place: base.tokenizer.encode(template, train[place].text, before[place], train[place].type).ids for place in order}
     while order and 1 + sum(len(encoded[place]) for place in order) + longest > base.max_positions:
         order.pop()
     bos = [base.tokenizer.bos_id] if template.add_bos and order else []
@@ -93,7 +93,7 @@ def ngram_nats(train: Sequence[Tweet], tweets: Sequence[Tweet]) -> np.ndarray:
 
 
 def _after_others(document: Encoded, template: Template) -> Encoded:
-    """Without its BOS, which stands once, at the very beginning; the scored tokens stay the same."""
+    """Without its BOS, which occurs once, at the very beginning; the scored tokens stay the same."""
     dropped = int(template.add_bos)
     return Encoded(document.ids[dropped:], first_scored(document) - dropped)
 
@@ -109,7 +109,7 @@ def _from_a_boundary(base: BaseModel, raw: Template, text: str) -> Encoded:
 ORDER = 8
 """Bytes in the longest n-gram: what one machine word holds. Of 3 to 8, on 700 to 2,800 tweets of three authors, 8 predicts best."""
 END, BEGIN = 0xFF, 0xFE
-"""Two bytes that UTF-8 never uses: the end of a tweet, which is predicted, and what stands before its first byte, which is not."""
+"""Two bytes that UTF-8 never uses: the end of a tweet, which is predicted, and the context of its first byte, which is not."""
 SYMBOLS = 255
 """What may come next: every byte but BEGIN."""
 ONE = np.uint64(8)
@@ -149,7 +149,7 @@ def train_ngrams(texts: Sequence[str], order: int = ORDER) -> NgramModel:
     """Counts the n-grams of 1 to `order` bytes of the tweets (UTF-8) and smooths them.
 
     Interpolated modified Kneser-Ney: Chen and Goodman, An Empirical Study of Smoothing Techniques for Language Modeling, Computer
-    Speech and Language 13(4), 1999, §3; beneath the single bytes stands an even chance, so that no byte is impossible.
+    Speech and Language 13(4), 1999, §3; below the single bytes comes a uniform distribution, so that no byte is impossible.
     Raises ValueError without a tweet, and for an order that does not fit eight bytes.
     """
     if not 1 <= order <= 8 or not len(texts):
@@ -189,9 +189,9 @@ def _last(windows: np.ndarray, length: int) -> np.ndarray:
 
 
 def _continuations(keys: np.ndarray, counts: np.ndarray, length: int) -> np.ndarray:
-    """Kneser and Ney's counts of the n-grams of `length` bytes: how many different bytes stood before each of them.
+    """Kneser and Ney's counts of the n-grams of `length` bytes: how many different bytes preceded each of them.
 
-    At the beginning of a tweet nothing different can stand before: there each n-gram keeps how often it was seen.
+    At the beginning of a tweet nothing different can precede: there each n-gram keeps how often it was seen.
     """
     shorter = _last(keys, length)
     begins = shorter >> np.uint64(8 * (length - 1)) == BEGIN

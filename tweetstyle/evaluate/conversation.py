@@ -11,7 +11,7 @@ import numpy as np
 
 from tweetstyle.dataset.held_out import HeldOut, clusters
 from tweetstyle.evaluate.adherence import stems
-from tweetstyle.evaluate.baselines import TOLD, TOLD_EXAMPLES, Examples
+from tweetstyle.evaluate.baselines import INSTRUCTED, INSTRUCTED_EXAMPLES, Examples
 from tweetstyle.evaluate.habits import ALWAYS_ASKED, find_habits
 from tweetstyle.inference.likelihood import Reading
 from tweetstyle.model.base import BaseModel
@@ -40,7 +40,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Relevance:
-    """base, tuned: share of the tweets that are likeliest after their own message, CHANCE for a model that hears nothing.
+    """base, tuned: share of the tweets that are likeliest after their own message, CHANCE for a model that ignores the message.
 
     difference: tuned minus base on the same tweets. reciprocal: "base" and "tuned" → the mean of 1 over the place of the own message
     among the five, 0.457 by chance.
@@ -68,7 +68,7 @@ class Opening:
 class ConversationResult:
     """What is measured only of a model that answers messages.
 
-    told: the words in which the untrained model was told to write like the author; shown: examples that stood behind them; gains: name
+    told: the instruction given to the untrained model to write like the author; shown: examples that followed it; gains: name
     of a baseline → the tuned model's gain over it on the test tweets, bits per byte; own_words: share of the author's own answers in
     which a word of the message comes back. A part is None or empty where it cannot be measured; notes say why.
     """
@@ -86,8 +86,8 @@ def choose_trials(tweets: Sequence[Tweet], clusters: Sequence[Hashable], seed: i
     """A seeded choice of tweets with four other messages each; tweets for which there are no four are left out.
 
     tweets: each with its message as its topic. The others' messages are of other clusters, say other words than its own and than one
-    another, and are of the tweet's own language where there are enough: another language would give them away. The own message stands
-    at a place drawn by lot, so that a model to which all five are the same is right once in five.
+    another, and are of the tweet's own language where there are enough: another language would give them away. The own message is put
+    at a place drawn at random, so that a model that ignores messages is right once in five.
     """
     drawn = random.Random(seed)
     order = drawn.sample(range(len(tweets)), len(tweets))
@@ -137,11 +137,11 @@ def own_places(nats: np.ndarray, right: Sequence[int]) -> np.ndarray:
 def word_overlap(messages: Sequence[str], answers: Sequence[str], clusters: Sequence[Hashable], *, confidence: float) -> Interval | None:
     """Share of the answers in which a content word of their message comes back; None where no message has one."""
     wanted = [stems(message) for message in messages]
-    asked = [place for place, words in enumerate(wanted) if words]
-    if not asked:
+    placed = [place for place, words in enumerate(wanted) if words]
+    if not placed:
         return None
-    hits = [bool(wanted[place] & stems(answers[place])) for place in asked]
-    return share(hits, [clusters[place] for place in asked], confidence=confidence)
+    hits = [bool(wanted[place] & stems(answers[place])) for place in placed]
+    return share(hits, [clusters[place] for place in placed], confidence=confidence)
 
 
 def _different(places: Sequence[int], said: Sequence[str]) -> list[int]:
@@ -156,17 +156,17 @@ def _bare(message: str | None) -> str:
 TRIALS, UNRELATED = "trials", "unrelated messages"
 """Not baselines: tweets after five messages each, and after another tweet's message, as other people's tweets have to be read."""
 USUAL = 0.5
-"""A habit of so many of the author's tweets is named where the model is told how to write."""
+"""A habit in this share of the author's tweets or more is named in the instruction."""
 MOST_HABITS = 8
 FAIR_SHARE = 0.1
-"""A language of so many of the author's tweets, among those whose language is known, is named there too."""
+"""A language with this share of the author's tweets of known language or more is named in the instruction."""
 LANGUAGES = {"fr": "French", "en": "English"}
 OF_THE_MESSAGE = "the language of the message"
 
 
 @dataclass(frozen=True)
 class InstructionBaseline:
-    """The instruct model told in words, under `template`; `line`: the words; examples: that which comes before a message besides.
+    """The instruct model with an instruction. line: the instruction; template: with it; examples: what else precedes a message.
 
     After the examples' ids a message is put under `examples.after`. Without any that fit, `examples.count` is 0.
     """
@@ -180,8 +180,8 @@ def instruction_text(style: str, answers: Sequence[Tweet]) -> str:
     """What one can tell a model of an author in words: the languages, the length and the habits of most of these tweets."""
     texts = [tweet.text for tweet in answers]
     short, long = (int(np.quantile([len(text) for text in texts], q)) for q in (0.25, 0.75))
-    # What all tweets show tells nothing apart, and is no habit to count; a model has to be told it all the same.
-    known = {habit.told: habit for habit in (*ALWAYS_ASKED, *find_habits(texts)) if habit.kind != "length"}
+    # A habit of every tweet cannot be compared and is not counted, but the instruction must name it.
+    known = {habit.label: habit for habit in (*ALWAYS_ASKED, *find_habits(texts)) if habit.kind != "length"}
     usual = [name for name, habit in known.items() if np.mean([habit.holds(text) for text in texts]) >= USUAL][:MOST_HABITS]
     marks = f" Most of the tweets have this in common: {'; '.join(usual)}." if usual else ""
     return (
@@ -200,7 +200,7 @@ def _languages(answers: Sequence[Tweet]) -> str:
     return named if len(names) == 1 else f"{named}, {OF_THE_MESSAGE}"
 
 
-def told_and_shown(
+def instruction_baseline(
     base: BaseModel, template: Template, answers: Sequence[Tweet], documents: Sequence[Encoded], count: int, seed: int
 ) -> InstructionBaseline:
     """The words in the system message's place, and a seeded choice of `count` training tweets as turns, in order of time.
@@ -211,28 +211,28 @@ def told_and_shown(
     line = instruction_text(template.style, answers)
     turns = template.turns
     head = turns.head + line + "\n\n" if turns.around_system is None else turns.opening(line)
-    told = replace(template, turns=replace(turns, head=head))
+    instructed = replace(template, turns=replace(turns, head=head))
     after = replace(template, add_bos=False, turns=replace(turns, head=turns.again))
     longest = max(len(document.ids) for document in documents) + len(base.tokenizer.prompt_ids(turns.again, add_bos=False))
     order = random.Random(seed).sample(range(len(answers)), min(count, len(answers)))
     while order:
         pairs: list[Turn] = [(answers[place].topic or "", answers[place].text) for place in sorted(order)]
-        ids, _ = base.tokenizer.encode_turns(told, pairs)
+        ids, _ = base.tokenizer.encode_turns(instructed, pairs)
         if len(ids) + longest <= base.max_positions:
-            return InstructionBaseline(line, told, Examples(len(order), ids, after))
+            return InstructionBaseline(line, instructed, Examples(len(order), ids, after))
         order.pop()
-    return InstructionBaseline(line, told, Examples(0, []))
+    return InstructionBaseline(line, instructed, Examples(0, []))
 
 
-def told_readings(base: BaseModel, told: InstructionBaseline, tweets: Sequence[Tweet]) -> dict[str, Reading]:
-    """The held-out tweets as answers of the instruct model that was told, and told and shown; without what it has no room for."""
-    alone = [base.tokenizer.encode(told.template, tweet.text, tweet.topic, tweet.type) for tweet in tweets]
+def instruction_readings(base: BaseModel, instructed: InstructionBaseline, tweets: Sequence[Tweet]) -> dict[str, Reading]:
+    """The held-out tweets as answers of the instruct model instructed, and instructed and shown examples; without those that do not fit."""
+    alone = [base.tokenizer.encode(instructed.template, tweet.text, tweet.topic, tweet.type) for tweet in tweets]
     if max(len(document.ids) for document in alone) > base.max_positions:
         return {}
-    readings = {TOLD: Reading(alone)}
-    if told.examples.after:
-        after = [base.tokenizer.encode(told.examples.after, tweet.text, tweet.topic, tweet.type) for tweet in tweets]
-        readings[TOLD_EXAMPLES] = Reading(after, told.examples.ids)
+    readings = {INSTRUCTED: Reading(alone)}
+    if instructed.examples.after:
+        after = [base.tokenizer.encode(instructed.examples.after, tweet.text, tweet.topic, tweet.type) for tweet in tweets]
+        readings[INSTRUCTED_EXAMPLES] = Reading(after, instructed.examples.ids)
     return readings
 
 
@@ -244,10 +244,10 @@ def trial_readings(base: BaseModel, template: Template, sample: HeldOut, seed: i
     tweets = sample.tweets
     trials, documents = [], []
     for trial in choose_trials(tweets, clusters(tweets), seed):
-        asked = [_after(base, template, tweets[trial.tweet], tweets[place]) for place in trial.messages]
-        if all(len(document.ids) <= base.max_positions for document in asked):
+        after_each = [_after(base, template, tweets[trial.tweet], tweets[place]) for place in trial.messages]
+        if all(len(document.ids) <= base.max_positions for document in after_each):
             trials.append(trial)
-            documents += asked
+            documents += after_each
     unrelated = [_after(base, template, tweet, other) for tweet, other in zip(tweets, _turned(tweets, seed), strict=True)]
     readings = {UNRELATED: Reading(unrelated)} | ({TRIALS: Reading(documents)} if documents else {})
     return trials, readings

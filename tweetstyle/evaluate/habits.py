@@ -22,7 +22,7 @@ SAME = 0.95
 FEWEST_TWEETS = 50
 MOST = 24
 CANDIDATES = 8
-"""Openings, closings and emoji looked at, the most frequent of each."""
+"""Openings, closings and emoji considered, the most frequent of each."""
 DRAWN = 20_000
 """Tweets in which habits are looked for: shares of that many are known to half a point."""
 
@@ -33,7 +33,7 @@ WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 
 
 def name_and_example(kind: str, name: str, example: str) -> str:
-    """ "opens with i": a short phrase may well stand within the words of the name, and is told all the same."""
+    """ "opens with i": also where the short phrase is part of the name's own words."""
     return f"{name} {example}" if example and kind != "length" else name
 
 
@@ -47,7 +47,7 @@ class Habit:
     shown: Callable[[str], bool] = field(repr=False, compare=False)
 
     @property
-    def told(self) -> str:
+    def label(self) -> str:
         """The name with its sign or phrase; a length's name has it already."""
         return name_and_example(self.kind, self.name, self.example)
 
@@ -57,7 +57,7 @@ class Habit:
 
 
 def find_habits(train: Sequence[str], most: int = MOST) -> list[Habit]:
-    """The author's habits, at most `most`: own emoji, then what is asked of everyone, then phrases; none from fewer than 50 tweets.
+    """The author's habits, at most `most`: own emoji, habits checked for everyone, then phrases; none from fewer than 50 tweets.
 
     A habit is kept where 3 to 97% of the training tweets show it and no earlier habit has nearly the same tweets.
     """
@@ -92,7 +92,7 @@ def _coincide(one: np.ndarray, other: np.ndarray) -> bool:
     return bool(either) and (one & other).sum() / either >= SAME
 
 
-# -- what is asked of every author ----------------------------------------------------------------------------
+# -- what every author is checked for----------------------------------------------------------------------------
 
 
 def _bare(text: str) -> str:

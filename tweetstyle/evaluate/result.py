@@ -91,7 +91,7 @@ def warnings_in_words(splits: dict[str, SplitResult], validation_curve: list[tup
     """What a person should know before believing the figures. validation_curve: (step, bits per byte) as training went.
 
     No training tweets are scored for this: every tuned model knows those better, and that gap alone says nothing about new
-    tweets. Overfitting is told where it does harm: held-out tweets that the tuned model predicts worse than the base does,
+    tweets. Overfitting is reported where it does harm: held-out tweets that the tuned model predicts worse than the base does,
     or worse again than it did earlier in the run.
     """
     said = []
@@ -144,8 +144,8 @@ def table(evaluated: Evaluated, begins: bool = False) -> Table:
 
     level = next(iter(evaluated.splits.values())).gain.confidence
     topic = "its first words" if begins else "a topic"
-    asked = "given the messages that they answer" if evaluated.conversation else f"each prompted without {topic}"
-    drawn = Table(title=f"Held-out tweets, {asked}", title_justify="left", caption_justify="left", box=SIMPLE_HEAD)
+    prompts = "given the messages that they answer" if evaluated.conversation else f"each prompted without {topic}"
+    drawn = Table(title=f"Held-out tweets, {prompts}", title_justify="left", caption_justify="left", box=SIMPLE_HEAD)
     drawn.add_column("")
     for column in ("base", "tuned", f"gain ({level:.0%} interval)"):
         drawn.add_column(column, justify="right")
@@ -162,10 +162,10 @@ def table(evaluated: Evaluated, begins: bool = False) -> Table:
     if evaluated.specificity:
         drawn.add_row(f"other people's tweets: {evaluated.specificity.tweets}", style="bold")
         drawn.add_row("  gain on them", "", "", _in_words(evaluated.specificity.others))
-    if evaluated.conversation and (heard := evaluated.conversation.relevance):
-        drawn.add_row(f"likeliest after its own of five messages: {heard.tweets} test tweets", style="bold")
-        shares = (f"{share.estimate:.0%}" for share in (heard.base, heard.tuned))
-        drawn.add_row(f"  share ({heard.chance:.0%} by chance)", *shares, _in_points(heard.difference))
+    if evaluated.conversation and (relevance := evaluated.conversation.relevance):
+        drawn.add_row(f"likeliest after its own of five messages: {relevance.tweets} test tweets", style="bold")
+        shares = (f"{share.estimate:.0%}" for share in (relevance.base, relevance.tuned))
+        drawn.add_row(f"  share ({relevance.chance:.0%} by chance)", *shares, _in_points(relevance.difference))
     words = evaluated.style.obedience.get("key words") if evaluated.conversation and evaluated.style else None
     if words:
         drawn.add_row("a word of the message comes back in what is written", style="bold")
@@ -177,7 +177,7 @@ def table(evaluated: Evaluated, begins: bool = False) -> Table:
 
 
 def style_table(style: Style, answers: bool = False) -> Table:
-    """What the models wrote, against real tweets: distance and habits. answers: to messages, by a base that was told in words besides."""
+    """What the models wrote, against real tweets: distance and habits. answers: to messages, with the instruction baseline."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -196,8 +196,8 @@ def style_table(style: Style, answers: bool = False) -> Table:
     drawn.add_column("")
     for side in sides:
         drawn.add_column(names.get(side, side), justify="right")
-    told = {side: f"{d.auc.estimate:.2f}" if d else "?" for side, d in style.to.items()}
-    drawn.add_row("told from real (0.50: cannot be)", "", *told.values())
+    areas = {side: f"{d.auc.estimate:.2f}" if d else "?" for side, d in style.to.items()}
+    drawn.add_row("told from real (0.50: cannot be)", "", *areas.values())
     for habit in style.habits:
         drawn.add_row(name_and_example(habit.kind, habit.name, habit.example), *(f"{habit.shares[side].estimate:.0%}" for side in sides))
     if style.notes:

@@ -33,7 +33,7 @@ MANY_ON_A_CPU = 150
 
 @dataclass(frozen=True)
 class WritingPrompt:
-    """One prompt. topic: a subject or message, None asks for anything; cluster: what it hangs together with, for intervals; number: its
+    """One prompt. topic: a subject or message, None prompts for anything; cluster: its group, for intervals; number: its
     place, and its seed; history: what was said before, in a conversation."""
 
     number: int
@@ -52,14 +52,14 @@ class Written:
     ended: bool
 
 
-def asks_of(tweets: Sequence[Tweet], clusters: Sequence[str], count: int, seed: int) -> list[WritingPrompt]:
+def prompts_of(tweets: Sequence[Tweet], clusters: Sequence[str], count: int, seed: int) -> list[WritingPrompt]:
     """`count` prompts with the tweets' own topics, in a seeded order; where there are fewer tweets, each comes again."""
     order = random.Random(seed).sample(range(len(tweets)), len(tweets))
     places = [order[number % len(order)] for number in range(count)] if tweets else []
     return [WritingPrompt(number, tweets[i].topic, tweets[i].type, clusters[i]) for number, i in enumerate(places)]
 
 
-def asks_for(questions: Sequence[str], start: int) -> list[WritingPrompt]:
+def question_prompts(questions: Sequence[str], start: int) -> list[WritingPrompt]:
     """Whole questions, as a person may type them; numbered from `start`."""
     return [WritingPrompt(start + number, question, TWEET, f"question {number}") for number, question in enumerate(questions)]
 
@@ -69,31 +69,31 @@ def write(
     final_model: Path,
     method: str,
     template: Template,
-    asked: Mapping[str, Sequence[WritingPrompt]],
+    wanted: Mapping[str, Sequence[WritingPrompt]],
     examples: Examples,
     sampling: Sampling,
     seed: int,
     of_weights: Mapping[str, str],
     directory: Path,
 ) -> dict[str, list[Written]]:
-    """Answers of base, base shown examples, and tuned model: asked: who → prompts. In the order of the prompts.
+    """Answers of base, base shown examples, and tuned model: wanted: who → prompts. In the order of the prompts.
 
-    of_weights: file → fingerprint, by which what stands in `directory` is known to be of the same models. Each batch is on the disk
+    of_weights: file → fingerprint, which shows that the answers in `directory` are of the same models. Each batch is on the disk
     before the next begins; a batch has its own seed, so that a run that was cut off writes what it would have written.
     """
     files, ids = {}, {}
-    for who, prompts in asked.items():
+    for who, prompts in wanted.items():
         before = examples.ids if who == EXAMPLES else []
         under = examples.after or template if who == EXAMPLES else template
         ids[who] = prompt_ids(base, under, prompts, before)
         made_by = [dict(of_weights) if who == TUNED else dict(base.fingerprints), before, under.__repr__(), seed]
-        made_by += [sampling.model_dump(mode="json"), [asdict(ask) for ask in prompts]]
+        made_by += [sampling.model_dump(mode="json"), [asdict(prompt) for prompt in prompts]]
         files[who] = AnswerFile(directory / f"{who}.jsonl", settings_digest(made_by))
-    missing = {who: [n for n in range(len(asked[who])) if asked[who][n].number not in files[who].answers()] for who in asked}
+    missing = {who: [n for n in range(len(wanted[who])) if wanted[who][n].number not in files[who].answers()] for who in wanted}
     if count := sum(map(len, missing.values())):
         _say_what_takes_long(count)
-        run_in_clean_process(_generate_missing, base, final_model, method, template, asked, ids, missing, files, sampling, seed)
-    return {who: [files[who].answers()[ask.number] for ask in asked[who]] for who in asked}
+        run_in_clean_process(_generate_missing, base, final_model, method, template, wanted, ids, missing, files, sampling, seed)
+    return {who: [files[who].answers()[prompt.number] for prompt in wanted[who]] for who in wanted}
 
 
 def _say_what_takes_long(count: int) -> None:
@@ -104,22 +104,22 @@ def _say_what_takes_long(count: int) -> None:
         say(f"          writing {count:,} tweets without a GPU can take an hour; smaller evaluation.samples take less", fg="yellow")
 
 
-def prompt_ids(base: BaseModel, template: Template, asks: Sequence[WritingPrompt], beginning: Sequence[int] = ()) -> list[list[int]]:
+def prompt_ids(base: BaseModel, template: Template, prompts: Sequence[WritingPrompt], beginning: Sequence[int] = ()) -> list[list[int]]:
     """Ids of each prompt; a beginning has its BOS already."""
     tokenizer = base.tokenizer
     add_bos = template.add_bos and not beginning
-    prompts = [tokenizer.prompt_ids(_prompt(template, ask), add_bos=add_bos) for ask in asks]
-    if not (template.add_bos or beginning) and any(not ids for ids in prompts):
+    encoded = [tokenizer.prompt_ids(_prompt(template, prompt), add_bos=add_bos) for prompt in prompts]
+    if not (template.add_bos or beginning) and any(not ids for ids in encoded):
         # Raw text of a model without a BOS: an answer begins after an end, as its training documents did in their packs.
-        prompts = [ids or [tokenizer.end_id(template)] for ids in prompts]
-    return [[*beginning, *ids] for ids in prompts]
+        encoded = [ids or [tokenizer.end_id(template)] for ids in encoded]
+    return [[*beginning, *ids] for ids in encoded]
 
 
-def _prompt(template: Template, ask: WritingPrompt) -> str:
+def _prompt(template: Template, prompt: WritingPrompt) -> str:
     """The prompt of an answer: as trained and, where something was said before, with that in it."""
-    if ask.history:
-        return template.prompt(ask.topic or NO_TOPIC, type=ask.type, history=ask.history)
-    return template.training_prompt(ask.topic, ask.type)
+    if prompt.history:
+        return template.prompt(prompt.topic or NO_TOPIC, type=prompt.type, history=prompt.history)
+    return template.training_prompt(prompt.topic, prompt.type)
 
 
 @dataclass(frozen=True)
@@ -141,11 +141,11 @@ class AnswerFile:
 
     def begin(self) -> None:
         """Keeps the whole lines of these answers; anything else makes room."""
-        standing = self.answers()
+        kept = self.answers()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with complete_file(self.path) as stream:
             stream.write(json.dumps({"made_by": self.made_by}) + "\n")
-            stream.writelines(json.dumps(asdict(answer), ensure_ascii=False) + "\n" for answer in standing.values())
+            stream.writelines(json.dumps(asdict(answer), ensure_ascii=False) + "\n" for answer in kept.values())
 
     def append(self, answers: Sequence[Written]) -> None:
         with clear_os_errors(self.path), self.path.open("a", encoding="utf-8") as stream:
@@ -160,7 +160,7 @@ def _generate_missing(
     final_model: Path,
     method: str,
     template: Template,
-    asked: Mapping[str, Sequence[WritingPrompt]],
+    wanted: Mapping[str, Sequence[WritingPrompt]],
     ids: Mapping[str, list[list[int]]],
     missing: Mapping[str, list[int]],
     files: Mapping[str, AnswerFile],
@@ -173,7 +173,7 @@ def _generate_missing(
     ends = [base.tokenizer.end_id(template)]
     total = sum(map(len, missing.values()))
     with quiet_libraries(), Bar("writing tweets", total, "tweets", loading="loading the models") as bar:
-        for who, model in _models(base, final_model, method, [who for who in asked if missing[who]]):
+        for who, model in _models(base, final_model, method, [who for who in wanted if missing[who]]):
             files[who].begin()
             bar.advance(0)
             with by_onednn(model):
@@ -181,7 +181,7 @@ def _generate_missing(
                 for batch in generation_batches(ids[who], _rows(model, max(map(len, ids[who])) + sampling.num_predict)):
                     if not set(batch) & set(missing[who]):
                         continue
-                    numbers = [asked[who][place].number for place in batch]
+                    numbers = [wanted[who][place].number for place in batch]
                     prompts = [ids[who][place] for place in batch]
                     answers = generate(model, prompts, sampling, ends, base.pad_id, seed + min(numbers), beginning)
                     done = [
@@ -233,7 +233,13 @@ def _models(base: BaseModel, final_model: Path, method: str, wanted: Sequence[st
 
 
 def write_from_gguf(
-    gguf: Path, digest: Mapping[str, str], template: Template, asks: Sequence[WritingPrompt], sampling: Sampling, seed: int, directory: Path
+    gguf: Path,
+    digest: Mapping[str, str],
+    template: Template,
+    prompts: Sequence[WritingPrompt],
+    sampling: Sampling,
+    seed: int,
+    directory: Path,
 ) -> list[Written]:
     """The tuned model's answers by llama.cpp from an exported file, which is what will run. digest: the file's fingerprint.
 
@@ -242,18 +248,18 @@ def write_from_gguf(
     from tweetstyle.inference.chat import ChatModel
     from tweetstyle.progress import Bar
 
-    made_by = [seed, dict(digest), template.__repr__(), sampling.model_dump(mode="json"), [asdict(ask) for ask in asks]]
+    made_by = [seed, dict(digest), template.__repr__(), sampling.model_dump(mode="json"), [asdict(prompt) for prompt in prompts]]
     file = AnswerFile(directory / "tuned-gguf.jsonl", settings_digest(made_by))
-    missing = [ask for ask in asks if ask.number not in file.answers()]
+    missing = [prompt for prompt in prompts if prompt.number not in file.answers()]
     if missing:
         file.begin()
         speaker = ChatModel(gguf, template, sampling)
         with Bar("writing tweets (GGUF)", len(missing), "tweets") as bar:
             bar.advance(0)
-            for ask in missing:
-                speaker.sampling = sampling.model_copy(update={"seed": seed + ask.number})
-                topic = ask.topic if ask.topic and template.takes_message else NO_TOPIC
-                text = speaker.answer(topic, system=template.system_line(ask.type) or None, history=ask.history)
-                file.append([Written(ask.number, text.strip(), speaker.ended)])
+            for prompt in missing:
+                speaker.sampling = sampling.model_copy(update={"seed": seed + prompt.number})
+                topic = prompt.topic if prompt.topic and template.takes_message else NO_TOPIC
+                text = speaker.answer(topic, system=template.system_line(prompt.type) or None, history=prompt.history)
+                file.append([Written(prompt.number, text.strip(), speaker.ended)])
                 bar.advance()
-    return [file.answers()[ask.number] for ask in asks]
+    return [file.answers()[prompt.number] for prompt in prompts]

@@ -21,9 +21,9 @@ from tweetstyle.evaluate.conversation import (
     Relevance,
     Trial,
     drawn_messages,
+    instruction_baseline,
+    instruction_readings,
     relevance,
-    told_and_shown,
-    told_readings,
     trial_readings,
     word_overlap,
 )
@@ -42,7 +42,7 @@ LANGUAGES = ("fr", "en")
 
 @dataclass(frozen=True)
 class Script:
-    """then: said after the answer to `first`, whatever that was."""
+    """then: said after the answer to `first`, independent of it."""
 
     language: str
     first: str
@@ -58,12 +58,12 @@ def scripts() -> list[Script]:
     return found
 
 
-def first_asks(start: int) -> list[WritingPrompt]:
+def first_prompts(start: int) -> list[WritingPrompt]:
     """The first messages, numbered from `start`."""
     return [WritingPrompt(start + place, script.first, TWEET, f"opening {place}") for place, script in enumerate(scripts())]
 
 
-def second_asks(answers: Sequence[Written]) -> list[WritingPrompt]:
+def second_prompts(answers: Sequence[Written]) -> list[WritingPrompt]:
     """The second messages, each after the first and its answer."""
     return [
         WritingPrompt(answer.number, script.then, TWEET, f"opening {place}", ((script.first, answer.text),))
@@ -88,7 +88,7 @@ Nats = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
-class Heard:
+class TrialScores:
     """relevance: None where there are too few messages; gains: nats won by the tuning on each test tweet after another's message."""
 
     relevance: Relevance | None
@@ -97,9 +97,9 @@ class Heard:
 
 @dataclass(frozen=True)
 class Conversing:
-    """What is asked in a conversation besides. of_base: by the base model alone; of_both: by both models."""
+    """What is measured besides for a conversation. of_base: by the base model alone; of_both: by both models."""
 
-    told: InstructionBaseline
+    instructed: InstructionBaseline
     test: HeldOut
     trials: Sequence[Trial]
     of_base: dict[str, Reading]
@@ -113,29 +113,29 @@ class Conversing:
         """known: the training tweets, each with its message; samples: the held-out splits, the test tweets among them."""
         documents = [document for sample in samples.values() for document in sample.documents]
         tweets = [tweet for sample in samples.values() for tweet in sample.tweets]
-        told = told_and_shown(base, template, known, documents, evaluation.examples, evaluation.seed)
+        instructed = instruction_baseline(base, template, known, documents, evaluation.examples, evaluation.seed)
         trials, of_both = trial_readings(base, template, samples["test"], evaluation.seed)
-        return cls(told, samples["test"], trials, told_readings(base, told, tweets) | of_both, of_both, evaluation)
+        return cls(instructed, samples["test"], trials, instruction_readings(base, instructed, tweets) | of_both, of_both, evaluation)
 
     @property
     def examples(self) -> Examples:
-        return self.told.examples
+        return self.instructed.examples
 
     def messages_for(self, count: int) -> list[str | None]:
         """Messages of the test tweets for `count` texts that answer none of them."""
         return drawn_messages(self.test.tweets, count, self.evaluation.seed)
 
-    def take(self, by_base: Nats, by_tuned: Nats) -> Heard:
+    def take(self, by_base: Nats, by_tuned: Nats) -> TrialScores:
         """Takes what is no baseline out of the nats that were read, and measures with it."""
         gains = by_base.pop(UNRELATED) - by_tuned.pop(UNRELATED)
         if not self.trials:
-            return Heard(None, gains)
+            return TrialScores(None, gains)
         nats = [by.pop(TRIALS).reshape(len(self.trials), 1 + OTHERS) for by in (by_base, by_tuned)]
         grouped = clusters(self.test.tweets)
         groups = [grouped[trial.tweet] for trial in self.trials]
-        return Heard(relevance(*nats, [trial.right for trial in self.trials], groups, confidence=self.evaluation.confidence), gains)
+        return TrialScores(relevance(*nats, [trial.right for trial in self.trials], groups, confidence=self.evaluation.confidence), gains)
 
-    def result(self, by_base: Nats, tuned: np.ndarray, heard: Heard, openings: list[Opening]) -> ConversationResult:
+    def result(self, by_base: Nats, tuned: np.ndarray, trial_scores: TrialScores, openings: list[Opening]) -> ConversationResult:
         """by_base: nats of the test tweets by a baseline's name in words; tuned: those of the tuned model."""
         tweets, grouped = self.test.tweets, clusters(self.test.tweets)
         gains = {
@@ -146,7 +146,13 @@ class Conversing:
         messages, texts = [tweet.topic or "" for tweet in tweets], [tweet.text for tweet in tweets]
         own = word_overlap(messages, texts, grouped, confidence=self.evaluation.confidence)
         return ConversationResult(
-            self.told.line, self.told.examples.count, gains, heard.relevance, own, openings, self._notes(heard.relevance)
+            self.instructed.line,
+            self.instructed.examples.count,
+            gains,
+            trial_scores.relevance,
+            own,
+            openings,
+            self._notes(trial_scores.relevance),
         )
 
     @property

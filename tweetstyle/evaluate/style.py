@@ -37,7 +37,7 @@ class CountedHabit:
 
 @dataclass(frozen=True)
 class CopiedSpan:
-    """text: what the model wrote; source: the training tweet; span: what both hold, so many characters."""
+    """text: what the model wrote; source: the training tweet; span: their common text and its length in characters."""
 
     text: str
     source: str
@@ -87,7 +87,7 @@ def measure(
     train: Sequence[str],
     real: Real,
     floor: Real,
-    asks: Sequence[WritingPrompt],
+    prompts: Sequence[WritingPrompt],
     written: Mapping[str, Sequence[Written]],
     questions: tuple[Sequence[WritingPrompt], Mapping[str, Sequence[Written]]],
     source: str,
@@ -95,11 +95,11 @@ def measure(
     confidence: float,
     seed: int,
 ) -> Style:
-    """real: test tweets, whose topics were asked for (`asks`); floor: validation tweets; written: who → answers, in the asks' order.
+    """real: test tweets, whose topics are in `prompts`; floor: validation tweets; written: who → answers, in the prompts' order.
 
     questions: whole questions and each model's answers to them. Nothing here reads a model.
     """
-    clusters = [ask.cluster for ask in asks]
+    clusters = [prompt.cluster for prompt in prompts]
     texts = {who: [answer.text for answer in answers] for who, answers in written.items()}
     found = style_distance(
         Texts(real.texts, real.clusters),
@@ -124,16 +124,16 @@ def measure(
     if not habits:
         notes.append(f"{len(train)} training tweets are too few to find habits in.")
     return Style(
-        samples=len(asks),
+        samples=len(prompts),
         source=source,
-        empty=sum(not text for text in texts[TUNED]) / len(asks),
+        empty=sum(not text for text in texts[TUNED]) / len(prompts),
         to={who: distance and _distance(distance) for who, distance in found.to.items()},
         gap_closed=found.gap_closed,
         whole=found.whole,
         habits=habits,
         diversity={who: diversity(of, real.texts, seed=seed) for who, of in said.items() if of},
         copying=_copying(texts[TUNED], clusters, real, train, confidence),
-        obedience=_obedience(asks, texts, questions, confidence, seed),
+        obedience=_obedience(prompts, texts, questions, confidence, seed),
         notes=notes,
     )
 
@@ -156,21 +156,21 @@ def _copying(texts: list[str], clusters: list[str], real: Real, train: Sequence[
 
 
 def _obedience(
-    asks: Sequence[WritingPrompt],
+    prompts: Sequence[WritingPrompt],
     texts: Mapping[str, list[str]],
     questions: tuple[Sequence[WritingPrompt], Mapping[str, Sequence[Written]]],
     confidence: float,
     seed: int,
 ) -> dict[str, Obedience]:
     """ "key words": the held-out tweets' own topics; "questions": whole ones. What names no content word is not there."""
-    named = [place for place, ask in enumerate(asks) if ask.topic]
-    sides = {"key words": ([asks[i] for i in named], {who: [of[i] for i in named] for who, of in texts.items()})}
+    named = [place for place, prompt in enumerate(prompts) if prompt.topic]
+    sides = {"key words": ([prompts[i] for i in named], {who: [of[i] for i in named] for who, of in texts.items()})}
     sides["questions"] = (questions[0], {who: [answer.text for answer in of] for who, of in questions[1].items()})
     found = {}
-    for name, (asked, said) in sides.items():
-        if asked:
-            clusters = [ask.cluster for ask in asked]
-            topics = [ask.topic or "" for ask in asked]
+    for name, (of_side, said) in sides.items():
+        if of_side:
+            clusters = [prompt.cluster for prompt in of_side]
+            topics = [prompt.topic or "" for prompt in of_side]
             found[name] = obedience(topics, said[BASE], said[TUNED], clusters, confidence=confidence, seed=seed)
     return {name: part for name, part in found.items() if part}
 

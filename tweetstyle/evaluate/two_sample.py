@@ -13,7 +13,7 @@ from tweetstyle.statistics.shares import share, wilson
 
 FOLDS = 5
 FEWEST_TEXTS = 20
-"""Texts on each side, after matching, below which no classifier is asked."""
+"""Texts on each side, after matching, below which no classifier is trained."""
 ENOUGH = 0.5
 """Share of the texts that must be left when lengths are matched; where fewer are, beginnings of equal length are compared."""
 
@@ -35,7 +35,7 @@ class StyleDistance:
     """Each against the real held-out tweets, at equal numbers. to: name → separation, None where there are too few texts.
 
     whole: False where lengths were too unlike, and beginnings of equal length were compared instead of whole tweets.
-    gap_closed: model → (base − model) / (base − floor) of the areas, 1 where the model can be told apart no better than real tweets
+    gap_closed: model → (base − model) / (base − floor) of the areas, 1 where the model is no easier to tell apart than real tweets
     of another time can; its ends are None where base and floor do not clearly differ.
     """
 
@@ -68,7 +68,7 @@ def two_sample_test(real: Texts, other: Texts, *, confidence: float, seed: int, 
     """Classifier two-sample test: Lopez-Paz and Oquab, Revisiting Classifier Two-Sample Tests, ICLR 2017.
 
     Logistic regression on TF-IDF of cased character 1-4-grams, scored out of fold; lengths and periods matched, URLs and mentions
-    masked, no cluster on both sides of a fold. size: at most so many texts a side. None below FEWEST_TEXTS a side.
+    masked, no cluster on both sides of a fold. size: the most texts on a side. None below FEWEST_TEXTS a side.
     """
     sides = []
     for side, kept in zip((real, other), match(real, other, seed=seed, size=size), strict=True):

@@ -16,7 +16,7 @@ from tweetstyle.playback.backends import MessageModel, message_model_of
 from tweetstyle.playback.cache import FILE, Cache
 from tweetstyle.playback.checks import counted
 from tweetstyle.playback.collect import Collector
-from tweetstyle.playback.filters import Judge, Look
+from tweetstyle.playback.filters import Checked, Judge
 from tweetstyle.playback.selection import Chosen, choose, main_language
 from tweetstyle.records import read_split
 from tweetstyle.text.visible import visible
@@ -24,7 +24,7 @@ from tweetstyle.text.visible import visible
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from tweetstyle.playback.filters import Look
+    from tweetstyle.playback.filters import Checked
     from tweetstyle.recipe import Playback
 
 __all__ = ["Played", "SplitPlayed", "pairs", "playback", "rejected_path", "show_some", "table"]
@@ -35,7 +35,7 @@ FEWEST_PAIRS = 10
 
 @dataclass(frozen=True)
 class SplitPlayed:
-    """asked, usable: tweets; kinds: of the usable ones; rejected: reason → messages, every attempt counted; given_up: tweets.
+    """asked, usable, given_up: tweets; kinds: of the usable ones; rejected: reason → messages, every attempt counted.
 
     unknown_parent: replies that no message is wanted for; left_out: tweets beyond the sample.
     """
@@ -51,7 +51,7 @@ class SplitPlayed:
 
 @dataclass(frozen=True)
 class Played:
-    """splits: train, validation, test; model: name and digest; answers, tokens, seconds: what was asked now and not cached."""
+    """splits: train, validation, test; model: name and digest; answers, tokens, seconds: of this run, without cached replies."""
 
     model: str
     splits: dict[str, SplitPlayed]
@@ -65,45 +65,45 @@ class Played:
 def playback(settings: Playback, likely: Sequence[str], train: Path, processed: Path, speaker: MessageModel | None = None) -> Played:
     """Writes the messages of the training split and of validation and test, each in a file of its own, and the rejected ones.
 
-    Of one split after the other: where the training tweets have too few messages, the others' are not asked for.
+    One split after the other: if the training tweets get too few messages, the other splits are not started.
 
     likely: languages that tweets are in. train: train.jsonl or mini-train.jsonl. The same answers give the same bytes; those that
-    the cache has are not asked for again. Raises TweetstyleError where the model is not there or is lost on the way (the cache
+    the cache has are not requested again. Raises TweetstyleError where the model is not there or is lost on the way (the cache
     then has every answer so far), and where too few messages can be used; then no file is touched.
     """
     speaker = speaker or message_model_of(settings)
     with Cache(processed / FILE) as cache, Judge(settings, likely) as judge:
         collector = Collector(speaker, settings, cache, judge)
-        chosen, looks, played = {}, {}, {}
+        chosen, checked, played = {}, {}, {}
         for split in SPLITS_WITH_MESSAGES:
             path = train if split == "train" else processed / f"{split}.jsonl"
             chosen[split] = _chosen(path, settings, likely, split)
-            looks[split] = collector.collect(chosen[split].asks, split)
-            played[split] = _played(chosen[split], looks[split])
+            checked[split] = collector.collect(chosen[split].requests, split)
+            played[split] = _played(chosen[split], checked[split])
             _check_enough(split, played[split], speaker)
     if collector.spent.answers:
         speaker.close()
     outputs = [messages_path(processed, split) for split in SPLITS_WITH_MESSAGES]
     for path, split in zip(outputs, SPLITS_WITH_MESSAGES, strict=True):
-        write_messages(path, _used(chosen[split], looks[split]))
+        write_messages(path, _used(chosen[split], checked[split]))
     outputs.append(rejected_path(processed))
-    _write_rejected(outputs[-1], looks)
+    _write_rejected(outputs[-1], checked)
     spent = collector.spent
     return Played(speaker.identity, played, spent.answers, spent.tokens, spent.seconds, cache.dropped, outputs)
 
 
 def show_some(
     settings: Playback, likely: Sequence[str], train: Path, processed: Path, count: int, speaker: MessageModel | None = None
-) -> list[Look]:
-    """The looks at `count` training tweets of the sample, for a person to judge, however many are of use.
+) -> list[Checked]:
+    """The checked messages of `count` training tweets of the sample, for a person to judge, usable or not.
 
     The answers are cached, nothing else is written.
     """
     speaker = speaker or message_model_of(settings)
     some = settings.model_copy(update={"train_tweets": count})
-    asks = _chosen(train, some, likely, "train").asks
+    requests = _chosen(train, some, likely, "train").requests
     with Cache(processed / FILE) as cache, Judge(settings, likely) as judge:
-        return Collector(speaker, settings, cache, judge, patient=True).collect(asks, "train")
+        return Collector(speaker, settings, cache, judge, patient=True).collect(requests, "train")
 
 
 def rejected_path(processed: Path) -> Path:
@@ -116,21 +116,21 @@ def _chosen(path: Path, settings: Playback, likely: Sequence[str], split: str) -
     return choose(tweets, settings, most, main_language(tweets, likely))
 
 
-def _used(chosen: Chosen, looks: Sequence[Look]) -> list[Message]:
+def _used(chosen: Chosen, checked: Sequence[Checked]) -> list[Message]:
     """In the order of the tweets."""
-    said = {look.ask.id: look.message for look in looks if not look.reason}
-    return [Message(ask.id, said[ask.id], ask.kind) for ask in chosen.asks if ask.id in said]
+    said = {check.request.id: check.message for check in checked if not check.reason}
+    return [Message(request.id, said[request.id], request.kind) for request in chosen.requests if request.id in said]
 
 
-def _played(chosen: Chosen, looks: Sequence[Look]) -> SplitPlayed:
-    used = _used(chosen, looks)
+def _played(chosen: Chosen, checked: Sequence[Checked]) -> SplitPlayed:
+    used = _used(chosen, checked)
     kinds = Counter(message.kind for message in used)
     return SplitPlayed(
-        asked=len(chosen.asks),
+        asked=len(chosen.requests),
         usable=len(used),
         kinds={kind: kinds[kind] for kind in KINDS},
-        rejected=counted(look.reason for look in looks),
-        given_up=len(chosen.asks) - len(used),
+        rejected=counted(check.reason for check in checked),
+        given_up=len(chosen.requests) - len(used),
         unknown_parent=chosen.unknown_parent,
         left_out=chosen.left_out,
     )
@@ -140,7 +140,7 @@ def _check_enough(split: str, of: SplitPlayed, speaker: MessageModel) -> None:
     fewest = FEWEST_PAIRS if split == "train" else 1
     if of.usable >= fewest:
         return
-    reasons = ", ".join(f"{reason} {count}" for reason, count in of.rejected.items()) or "no tweet that stands alone"
+    reasons = ", ".join(f"{reason} {count}" for reason, count in of.rejected.items()) or "no tweet without a thread"
     usable = f"only {of.usable}" if of.usable else "none"
     needed = f"at least {fewest} are needed" if fewest > 1 else "one is needed at least"
     what = f"{usable} of {of.asked} tweets of {split} have a message that can be used, {needed} ({reasons})"
@@ -148,34 +148,39 @@ def _check_enough(split: str, of: SplitPlayed, speaker: MessageModel) -> None:
     raise TweetstyleError(what, where=speaker.where, hint=hint)
 
 
-def _write_rejected(path: Path, looks: dict[str, list[Look]]) -> None:
-    """One JSON object a line for every message that was not used, to look through."""
+def _write_rejected(path: Path, checked: dict[str, list[Checked]]) -> None:
+    """One JSON object a line for every message that was not used, to check through."""
     with complete_file(path) as stream:
-        for split, of in looks.items():
-            for look in of:
-                if look.reason:
-                    row = asdict(look.ask) | {"message": look.message, "reason": look.reason, "attempt": look.attempt, "split": split}
+        for split, of in checked.items():
+            for check in of:
+                if check.reason:
+                    row = asdict(check.request) | {
+                        "message": check.message,
+                        "reason": check.reason,
+                        "attempt": check.attempt,
+                        "split": split,
+                    }
                     stream.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
-def pairs(looks: Sequence[Look]) -> RenderableType:
-    """One row a tweet: what was asked for, the message that is used or that none is, what was rejected before and why."""
+def pairs(checked: Sequence[Checked]) -> RenderableType:
+    """One row a tweet: the kind requested, the message that is used if any, and what was rejected before and why."""
     from rich.table import Table
     from rich.text import Text
 
     table = Table("kind", "message", "the tweet that answers it", "rejected", show_lines=True)
-    of: dict[str, list[Look]] = {}
-    for look in looks:
-        of.setdefault(look.ask.id, []).append(look)
+    of: dict[str, list[Checked]] = {}
+    for check in checked:
+        of.setdefault(check.request.id, []).append(check)
     for attempts in of.values():
-        ask = attempts[0].ask
-        used = next((look.message for look in attempts if not look.reason), None)
+        request = attempts[0].request
+        used = next((check.message for check in attempts if not check.reason), None)
         message = Text(visible(used)) if used is not None else Text("none", style="red")
-        rejected = "\n".join(f"{look.reason}: {visible(look.message)}" for look in attempts if look.reason)
-        before = f"({visible(ask.before)}) " if ask.before else ""
-        table.add_row(ask.kind, message, Text(before + visible(ask.text)), Text(rejected, style="yellow"))
-    usable = sum(not look.reason for look in looks)
-    table.caption = f"{usable} of {len(of)} tweets have a message that can be used; each was asked for at most {_attempts(looks)} times"
+        rejected = "\n".join(f"{check.reason}: {visible(check.message)}" for check in attempts if check.reason)
+        before = f"({visible(request.before)}) " if request.before else ""
+        table.add_row(request.kind, message, Text(before + visible(request.text)), Text(rejected, style="yellow"))
+    usable = sum(not check.reason for check in checked)
+    table.caption = f"{usable} of {len(of)} tweets have a message that can be used; at most {_attempts(checked)} attempts each"
     return table
 
 
@@ -193,7 +198,7 @@ def table(played: Played) -> RenderableType:
             counts.add_row(name, *(f"{value:,}" for value in values))
 
     splits = list(played.splits.values())
-    row("tweets asked for", [of.asked for of in splits])
+    row("tweets with a request", [of.asked for of in splits])
     row("with a message", [of.usable for of in splits])
     for kind in KINDS:
         row(f"  {kind}", [of.kinds[kind] for of in splits])
@@ -206,5 +211,5 @@ def table(played: Played) -> RenderableType:
     return counts
 
 
-def _attempts(looks: Sequence[Look]) -> int:
-    return max((look.attempt for look in looks), default=0) + 1
+def _attempts(checked: Sequence[Checked]) -> int:
+    return max((check.attempt for check in checked), default=0) + 1

@@ -46,7 +46,7 @@ class MessageModel(Protocol):
         ...
 
     def close(self) -> None:
-        """Gives the model's memory back: what is trained next needs it. Asked again, it is loaded again."""
+        """Frees the model's memory for the training that follows. The next request loads it again."""
         ...
 
 
@@ -74,7 +74,7 @@ class OllamaSpeaker:
             raise OllamaLost(f"Ollama's answer is none ({str(answer)[:100]})", where=self.where) from error
 
     def close(self) -> None:
-        # One that is gone, or does not answer now, is none that could be told.
+        # A server that is gone or does not answer cannot be named.
         with suppress(OllamaLost):
             self._client.unload(self._name)
 

@@ -32,7 +32,7 @@ def key_of(*parts: str | float) -> str:
 class Cache(AbstractContextManager):
     """key → answer, in memory and in a file of JSON lines. Use as a context manager; many threads may add.
 
-    A last line without its end was cut off by a kill or a power loss: it is dropped and its answer asked for again. So is any line
+    A last line without its end was cut off by a kill or a power loss: it is dropped and its answer requested again. So is any line
     that does not read; `dropped` counts them.
     """
 
@@ -83,7 +83,7 @@ class Cache(AbstractContextManager):
         return whole
 
     def _open(self) -> BinaryIO:
-        """Opened at the first answer, the cut end taken off: a run that asks nothing writes nothing."""
+        """Opened at the first answer, the incomplete last line removed: a run without requests writes nothing."""
         if self._stream is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._stream = self.path.open("ab", buffering=0)

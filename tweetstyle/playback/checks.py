@@ -50,16 +50,16 @@ def runs(words: list[str]) -> set[tuple[str, ...]]:
 
 def is_kind(message: str, kind: Kind) -> bool:
     """A question asks, a remark does not; a request names something to be done with words."""
-    asks = message.rstrip(' "”»!.)').endswith("?")
+    is_question = message.rstrip(' "”»!.)').endswith("?")
     if kind == "request":
         return bool(WISH.search(message.replace("’", "'")))
-    return asks == (kind == "question")
+    return is_question == (kind == "question")
 
 
 def whats_wrong(message: str, ask: MessageRequest, most_words: int, instruction: set[tuple[str, ...]], examples: Alike) -> str:
     """The reason for which a tidied message cannot be used, by itself; empty where there is none.
 
-    instruction: the runs of words of what the model was told; examples: the messages that it was shown.
+    instruction: the runs of words of the model's instruction; examples: the messages that it was shown.
     """
     words = bare_words(message)
     if not words:

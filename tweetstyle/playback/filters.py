@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tweetstyle.playback.backends import TOKENS_PER_WORD
 from tweetstyle.playback.cache import ModelReply
 from tweetstyle.playback.checks import ALIKE, KIND, LANGUAGE, TOO_LONG, runs, tidy, whats_wrong
-from tweetstyle.playback.prompt import shown, told
+from tweetstyle.playback.prompt import instructions, shown
 from tweetstyle.playback.selection import Alike, MessageRequest, bare_words
 from tweetstyle.text.languages import other_languages, unload
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Checked:
     """A message, tidied, and the reason for which it is not used; empty: it is. attempt: from 0."""
 
-    ask: MessageRequest
+    request: MessageRequest
     message: str
     reason: str
     attempt: int
@@ -43,48 +43,48 @@ class Judge(AbstractContextManager):
         unload()
 
     def begin(self) -> None:
-        """Of another split: what the training tweets were told takes nothing from those that are held out."""
+        """Starts another split: messages of training tweets do not count as near-duplicates of held-out ones."""
         self._passed = Alike()
 
-    def look(self, asks: Sequence[MessageRequest], answers: Sequence[ModelReply], attempt: int) -> list[Look]:
-        """One look for each, in their order."""
-        return self._among(self._passed, self._alone(asks, answers, attempt))
+    def check(self, requests: Sequence[MessageRequest], answers: Sequence[ModelReply], attempt: int) -> list[Checked]:
+        """One verdict for each, in their order."""
+        return self._among(self._passed, self._alone(requests, answers, attempt))
 
-    def glance(self, asks: Sequence[MessageRequest], answers: Sequence[ModelReply]) -> list[Look]:
+    def preview(self, requests: Sequence[MessageRequest], answers: Sequence[ModelReply]) -> list[Checked]:
         """What can be said of these messages by themselves; nothing is remembered."""
-        return self._among(Alike(), self._alone(asks, answers, 0))
+        return self._among(Alike(), self._alone(requests, answers, 0))
 
-    def _among(self, passed: Alike, alone: Sequence[Look]) -> list[Look]:
-        """The looks, with those rejected that are like too many of `passed`, to which the others are added."""
-        looks = []
-        for look in alone:
-            words = bare_words(look.message)
-            if not look.reason and passed.count(words) >= self._settings.most_alike:
-                look = replace(look, reason=ALIKE)
-            if not look.reason:
+    def _among(self, passed: Alike, alone: Sequence[Checked]) -> list[Checked]:
+        """The checked, with those rejected that are like too many of `passed`, to which the others are added."""
+        checked = []
+        for check in alone:
+            words = bare_words(check.message)
+            if not check.reason and passed.count(words) >= self._settings.most_alike:
+                check = replace(check, reason=ALIKE)
+            if not check.reason:
                 passed.add(words)
-            looks.append(look)
-        return looks
+            checked.append(check)
+        return checked
 
-    def _alone(self, asks: Sequence[MessageRequest], answers: Sequence[ModelReply], attempt: int) -> list[Look]:
+    def _alone(self, requests: Sequence[MessageRequest], answers: Sequence[ModelReply], attempt: int) -> list[Checked]:
         messages = [tidy(answer.text) for answer in answers]
-        reasons = [self._reason(*of) for of in zip(messages, answers, asks, strict=True)]
-        # A kind is told by words of the right language: what is in another is no other kind first.
+        reasons = [self._reason(*of) for of in zip(messages, answers, requests, strict=True)]
+        # A kind is recognised by words of the right language, so the language is checked first.
         open_ = [place for place, reason in enumerate(reasons) if reason in ("", KIND)]
-        others = other_languages([messages[place] for place in open_], [asks[place].language for place in open_], self._likely)
+        others = other_languages([messages[place] for place in open_], [requests[place].language for place in open_], self._likely)
         for place, other in zip(open_, others, strict=True):
             if other:
                 reasons[place] = LANGUAGE
-        return [Look(ask, message, reason, attempt) for ask, message, reason in zip(asks, messages, reasons, strict=True)]
+        return [Checked(request, message, reason, attempt) for request, message, reason in zip(requests, messages, reasons, strict=True)]
 
-    def _reason(self, message: str, answer: ModelReply, ask: MessageRequest) -> str:
+    def _reason(self, message: str, answer: ModelReply, request: MessageRequest) -> str:
         if message and answer.tokens >= TOKENS_PER_WORD * self._settings.most_words:
-            return TOO_LONG  # it was cut there, in the middle of whatever it said
-        instruction, examples = _prompted(ask.language)
-        return whats_wrong(message, ask, self._settings.most_words, instruction, examples)
+            return TOO_LONG  # it was cut off there
+        instruction, examples = _prompted(request.language)
+        return whats_wrong(message, request, self._settings.most_words, instruction, examples)
 
 
 @cache
 def _prompted(language: str) -> tuple[set[tuple[str, ...]], Alike]:
     """Runs of words of the instruction, and the examples."""
-    return {run for sentence in told(language) for run in runs(bare_words(sentence))}, Alike(shown(language))
+    return {run for sentence in instructions(language) for run in runs(bare_words(sentence))}, Alike(shown(language))

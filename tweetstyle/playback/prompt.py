@@ -132,7 +132,7 @@ LANGUAGES = {
     "de": "German", "en": "English", "es": "Spanish", "it": "Italian", "nl": "Dutch", "pt": "Portuguese", "pl": "Polish",
     "ar": "Arabic", "ja": "Japanese", "ru": "Russian", "tr": "Turkish", "sv": "Swedish", "ca": "Catalan",
 }  # fmt: skip
-"""Names of languages that the English prompt asks for; of another its code stands there."""
+"""Names of languages in the English prompt; another language is named by its code."""
 
 _SPECIAL = re.compile(r"<(?=[|/!\w｜][^<>\n]{0,60}>)|\[(?=/?[A-Z_]{2,20}\])")
 
@@ -140,8 +140,8 @@ _SPECIAL = re.compile(r"<(?=[|/!\w｜][^<>\n]{0,60}>)|\[(?=/?[A-Z_]{2,20}\])")
 def turns(ask: MessageRequest) -> list[Turn]:
     """The request as a chat. All but the last turn is the same for every tweet of a language and kind, so that servers read it once."""
     words = _words(ask.language)
-    told = words.instruction.format(kind=words.kinds[ask.kind], language=LANGUAGES.get(ask.language, ask.language))
-    chat = [{"role": "system", "content": told}]
+    instruction = words.instruction.format(kind=words.kinds[ask.kind], language=LANGUAGES.get(ask.language, ask.language))
+    chat = [{"role": "system", "content": instruction}]
     for example in words.examples:
         chat += [{"role": "user", "content": _tweet(example.tweet)}, {"role": "assistant", "content": getattr(example, ask.kind)}]
     context = f"{words.before}: {as_data(ask.before)}\n" if ask.before else ""
@@ -151,13 +151,13 @@ def turns(ask: MessageRequest) -> list[Turn]:
 def as_data(text: str) -> str:
     """The text on one line between double quotes, its own escaped, and what a tokenizer could take for a turn's end made harmless.
 
-    Ollama and llama.cpp read special tokens wherever they stand in a prompt: a tweet with <|im_end|> in it would speak for itself.
+    Ollama and llama.cpp read special tokens anywhere in a prompt: a tweet with <|im_end|> in it would speak for itself.
     """
     line = " ".join(text[:MOST_CHARACTERS].split())
     return json.dumps(_SPECIAL.sub(lambda opened: "‹" if opened[0] == "<" else "(", line), ensure_ascii=False)
 
 
-def told(language: str) -> list[str]:
+def instructions(language: str) -> list[str]:
     """The sentences of instruction in a language's prompt, to be recognised where a model gives them back."""
     words = _words(language)
     return [words.instruction.format(kind=kind, language=LANGUAGES.get(language, language)) for kind in words.kinds.values()]

@@ -60,7 +60,7 @@ WISH = re.compile(
     |^[^?]*\b(?:tweet|gazouillis)\b[^?]*$""",
     re.I | re.X,
 )
-"""Something to be done with words, asked for: an order, or a question whether one could; "Do you make bread?" is none.
+"""A request for something done with words: an order, or a question whether one could; "Do you make bread?" is none.
 
 Straight apostrophes.
 """
@@ -70,7 +70,7 @@ Straight apostrophes.
 
 
 def _stem_fr(ne: str) -> str:
-    """ne: what stands for it behind "je"."""
+    """ne: its forms after "je"."""
     adverb = r"(?: vraiment| malheureusement| hélas| tout simplement| simplement| absolument)?"
     found = rf"""
         \bje {ne}(?:peux|puis|pourrais?|saurais|souhaite|veux|vais|voudrais)@
@@ -101,7 +101,7 @@ _CANNOT_EN = any_of(
 )
 _TO_EN = rf" (?:to |with )?{_ADVERB_EN}"
 
-# -- what is not done: words, for the one who asks for them -----------------------------------------------------------
+# -- what is not done: words, for the person who requests them -----------------------------------------------------------
 
 _MAKE_FR = any_of(
     r"""

@@ -23,7 +23,7 @@ LARGEST = 2.0**64
 
 @dataclass(frozen=True, slots=True)
 class MessageRequest:
-    """A tweet that a message is wanted for. language: of both, ISO 639-1; before: the author's own tweet that stands before it
+    """A tweet that a message is wanted for. language: of both, ISO 639-1; before: the author's own tweet before it
     in a conversation, or empty: a message that leans on what the model will not have seen would be a wrong one."""
 
     id: str
@@ -37,7 +37,7 @@ class MessageRequest:
 class Chosen:
     """unknown_parent: replies to somebody whose words the archive has not; left_out: what the sample is smaller by."""
 
-    asks: list[MessageRequest]
+    requests: list[MessageRequest]
     unknown_parent: int
     left_out: int
 
@@ -45,8 +45,8 @@ class Chosen:
 def choose(tweets: Sequence[Tweet], settings: Playback, most: int, otherwise: str) -> Chosen:
     """At most about `most` of a split's tweets, in their order; a thread is in the sample whole or not at all.
 
-    A reply has a message already, which nobody knows, unless it goes on from the author's own tweet. What is chosen and its kind
-    depend on the seed and the id alone: further tweets change neither, and a resumed run asks the same.
+    A reply has a message already, which nobody knows, unless it continues the author's own tweet. What is chosen and its kind
+    depend on the seed and the id alone: further tweets change neither, and a resumed run requests the same.
     otherwise: the language of a tweet whose own is uncertain.
     """
     answerable = [tweet for tweet in tweets if is_answerable(tweet)]
@@ -59,16 +59,16 @@ def choose(tweets: Sequence[Tweet], settings: Playback, most: int, otherwise: st
             break
         kept.add(thread)
         room -= threads[thread]
-    asks = [
+    requests = [
         MessageRequest(tweet.id, tweet.text, tweet.language or otherwise, kind_of(tweet.id, settings), before.get(tweet.id, ""))
         for tweet in answerable
         if (tweet.thread or tweet.id) in kept
     ]
-    return Chosen(asks, len(tweets) - len(answerable), len(answerable) - len(asks))
+    return Chosen(requests, len(tweets) - len(answerable), len(answerable) - len(requests))
 
 
 def kind_of(id: str, settings: Playback) -> Kind:
-    """The kind asked for, by the recipe's shares."""
+    """The kind to request, by the recipe's shares."""
     place = fraction(settings.seed, id, b"kind")
     if place < settings.questions:
         return "question"

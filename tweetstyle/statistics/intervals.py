@@ -32,7 +32,7 @@ class Interval:
 
     @property
     def sign(self) -> int:
-        """1 or -1 where the whole interval lies on that side of 0, else 0: it cannot be told."""
+        """1 or -1 where the whole interval lies on that side of 0, else 0: the sign is not known."""
         if self.low is None or self.high is None:
             return 0
         return int(self.low > 0) - int(self.high < 0)
@@ -61,8 +61,8 @@ def bootstrap_t(
     error = _shift_and_error(np.ones((1, count)), excess, bottoms)[1][0]
     draws = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
     shifts, errors = _shift_and_error(draws, excess, bottoms)
-    told = errors > 0  # clusters that are all alike have no spread, and no t
-    t = shifts[told] / errors[told]
+    usable = errors > 0  # clusters that are all alike have no spread, and no t
+    t = shifts[usable] / errors[usable]
     tail = (1 - confidence) / 2
     lower, upper = np.quantile(t, [tail, 1 - tail])
     return Interval(estimate, float(estimate - upper * error), float(estimate - lower * error), confidence, count)
@@ -92,9 +92,9 @@ def difference_of_ratios(first: Sample, second: Sample, *, confidence: float, re
     error = float(np.sqrt(error))
     if error == 0:
         return Interval(estimate, estimate, estimate, confidence, count)
-    told = square > 0
+    usable = square > 0
     tail = (1 - confidence) / 2
-    lower, upper = np.quantile(shift[told] / np.sqrt(square[told]), [tail, 1 - tail])
+    lower, upper = np.quantile(shift[usable] / np.sqrt(square[usable]), [tail, 1 - tail])
     return Interval(estimate, float(estimate - upper * error), float(estimate - lower * error), confidence, count)
 
 
