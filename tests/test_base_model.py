@@ -109,14 +109,14 @@ def test_an_interrupted_download_is_told_with_the_command_that_goes_on(directory
     with pytest.raises(TweetstyleError, match=r"missing: model\.safetensors\.index\.json") as refused:
         read_base_model(Path("model/llama3-8b"))
     command = "hf download meta-llama/Meta-Llama-3-8B --exclude 'original/*' --local-dir model/llama3-8b"
-    assert refused.value.hint == f"this goes on with what is there: {command}"
+    assert refused.value.hint == f"download the rest with: {command}"
     assert "model.safetensors.index.json" in read_base_config(Path("model/llama3-8b")).missing
     with pytest.raises(TweetstyleError) as refused:
         read_base_model(Path("meta-llama/Meta-Llama-3-8B"))
     assert refused.value.hint == "write model.base: model/llama3-8b"
     assert how_to_complete(Path("hub/models--owner--some-name/snapshots/0a1b")).endswith("hf download owner/some-name")
     assert how_to_complete(Path("elsewhere")) == (
-        "this goes on with what is there: hf download OWNER/NAME --local-dir elsewhere "
+        "download the rest with: hf download OWNER/NAME --local-dir elsewhere "
         "(OWNER/NAME: the model's name on huggingface.co, where such files come from)"
     )
 

@@ -182,7 +182,7 @@ def test_what_is_no_safetensors_file_is_said_so(tmp_path, content):
 def test_a_weight_in_two_shards_is_refused(tmp_path):
     for name in ("a", "b"):
         save_file({"w": np.ones(4, np.float32)}, tmp_path / name)
-    with pytest.raises(TweetstyleError, match="w stands in a too"):
+    with pytest.raises(TweetstyleError, match="w is in a too"):
         read_headers([tmp_path / "a", tmp_path / "b"])
 
 

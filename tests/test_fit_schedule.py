@@ -37,7 +37,7 @@ def test_every_recipe_has_a_schedule_that_learns_from_any_number_of_tweets(path:
     assert Training(**training.model_dump(exclude_unset=True)) == training, "a recipe may say the same"
     again = effective_schedule(training, documents, tweets, recipe.model.method, EIGHT_B)
     assert (again.training, again.changes, again.in_words) == (training, {}, ""), "what is adapted once is not adapted again"
-    if found.asked.steps >= FEWEST_STEPS:
+    if found.requested.steps >= FEWEST_STEPS:
         assert set(found.changes) <= {"eval_steps", "save_steps"}, "what can learn is left as it is"
 
 
@@ -45,7 +45,7 @@ def test_a_hundred_tweets_with_the_12_gb_recipe_are_told_with_their_numbers() ->
     training = read_recipe(RECIPES[0].with_name("llama3-8b-12gb.yaml")).training
     found = effective_schedule(training, [60] * 100, 100, "qlora", EIGHT_B)
     # By hand: 34 tweets of 60 tokens in a pack of 2,048, 8 packs a step, 2 epochs; then 8 in a pack of 512, 1 pack a step, 3 epochs.
-    assert found.asked == schedule.Steps(tweets=100, packs=3, steps_per_epoch=1, steps=2, warmup=1)
+    assert found.requested == schedule.Steps(tweets=100, packs=3, steps_per_epoch=1, steps=2, warmup=1)
     assert (found.steps.packs, found.steps.steps_per_epoch, found.steps.steps, found.steps.warmup) == (13, 13, 39, 2)
     assert found.changes["learning_rate"] == (1e-4, 4e-4) and found.changes["max_length"] == (2048, 512)
     assert "3 packs, 2 steps" in found.in_words and "13 packs, 39 steps" in found.in_words

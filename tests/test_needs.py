@@ -414,8 +414,8 @@ def keep_a_probe(project, training, tokens_per_second=1000.0):
 
 
 @pytest.mark.parametrize(("probed", "words"), [
-    ((2, 16), "with batch 2 × accumulation 16, on which the run goes on since memory ran out"),
-    ((4, 8), "with batch 4 × accumulation 8, before memory ran out; with batch 2 × accumulation 16 it may be slower"),
+    ((2, 16), "with batch 2 × accumulation 16, used since the run ran out of memory"),
+    ((4, 8), "with batch 4 × accumulation 8, before it ran out of memory; with batch 2 × accumulation 16 it may be slower"),
 ])  # fmt: skip
 def test_after_memory_ran_out_hours_are_told_by_what_was_measured_with_its_batch(project, probed, words):
     """As a run leaves it: in the probe the batch was halved before it was measured, later the probe stands of the larger one."""
@@ -428,7 +428,7 @@ def test_after_memory_ran_out_hours_are_told_by_what_was_measured_with_its_batch
     found, text = figures("--tweets", "161259"), " ".join(plan("--tweets", "161259").split())
     assert found["time"]["hours"] == pytest.approx(14_513_300 / 1000 / 3600) and words in found["time"]["speed"]
     assert "about 4.0 hours of training" in text
-    assert "memory ran out before: the run goes on with per_device_train_batch_size 2 × gradient_accumulation_steps 16" in text
+    assert "this run ran out of memory before: it continues with per_device_train_batch_size 2 × gradient_accumulation_steps 16" in text
 
 
 @pytest.mark.parametrize(

@@ -226,12 +226,12 @@ def test_no_bos_is_written_by_the_modelfile_where_the_tokenizer_adds_it(format: 
 
 @pytest.mark.parametrize("character", ["\n", "\t", "\x07", "\u00a0", "\u200d", "\u202e", "\u3000", "\ue000"])
 def test_a_style_that_a_modelfile_cannot_carry_is_refused_by_its_number(character: str) -> None:
-    with pytest.raises(TweetstyleError, match=rf"prompt.style: the character U\+{ord(character):04X} cannot stand"):
+    with pytest.raises(TweetstyleError, match=rf"prompt.style: the character U\+{ord(character):04X} is not allowed"):
         build("inst", f"Nim{character}zo")
 
 
 def test_three_quotes_are_refused_and_fewer_are_not() -> None:
-    with pytest.raises(TweetstyleError, match='""" cannot stand'):
+    with pytest.raises(TweetstyleError, match='""" is not allowed'):
         build("inst", 'x"""')
     check_printable('""', "prompt.style")
 
@@ -247,16 +247,16 @@ def test_three_quotes_are_refused_and_fewer_are_not() -> None:
         ("{}: {text}", r"{} is none of"),
         ("{topic} {topic} {text}", "once at most"),
         ("{style} {style} {text}", "once at most"),
-        ("{style} <s> {text}", "<s> may stand only at the ends"),
-        ("{style}</s> {text}", "</s> may stand only at the ends"),
-        ("{style}<|im_end|>{text}", "<|im_end|> may stand only"),
-        ("<|im_start|>{style} {text}", "<|im_start|> may stand only"),
+        ("{style} <s> {text}", "<s> is allowed only at the ends"),
+        ("{style}</s> {text}", "</s> is allowed only at the ends"),
+        ("{style}<|im_end|>{text}", "<|im_end|> is allowed only"),
+        ("<|im_start|>{style} {text}", "<|im_start|> is allowed only"),
         ("{style}  {text}", "more than one space"),
-        ("{style} {topic} {type} {text}", "may not stand between"),
-        ("{style}\u200d {text}", "U+200D cannot stand"),
+        ("{style} {topic} {type} {text}", "is not allowed between"),
+        ("{style}\u200d {text}", "U+200D is not allowed"),
         ("", "must end in {text}"),
-        ("{text}", "nothing stands before {text}"),
-        (" {text}</s>", "nothing stands before {text}"),
+        ("{text}", "there is nothing before {text}"),
+        (" {text}</s>", "there is nothing before {text}"),
     ],
 )
 def test_a_custom_line_that_cannot_be_is_refused(line: str, message: str) -> None:

@@ -34,7 +34,7 @@ from tweetstyle.verify.gate import TrainedModel, rejected_types, remarks, set_as
 from tweetstyle.verify.page import page, verdict, write_parity
 from tweetstyle.verify.reference import MergedWeights
 from tweetstyle.verify.stop import marks, stops
-from tweetstyle.verify.tokens import HARD_STRINGS, asked, tokens_in_llama_cpp
+from tweetstyle.verify.tokens import HARD_STRINGS, gate_prompts, tokens_in_llama_cpp
 
 TYPES = ("f32", "f16", "bf16", "q8_0")
 SECTION, SAMPLING = Export(types=TYPES, gate_answers=3), Sampling(num_predict=6)
@@ -285,7 +285,7 @@ def test_the_modelfile_names_the_smallest_that_is_left(made, tmp_path):
 def test_of_a_conversation_every_message_is_typed_and_every_tweet_is_said_before_once(count):
     """Each is a prompt that Ollama reads whole: none twice, and none left out but the last two."""
     template, tweets = SimpleNamespace(takes_message=True, turns=True), [Tweet(f"{n}", f"t{n}", "", topic=f"m{n}") for n in range(count)]
-    prompts = list(asked(template, tweets))
+    prompts = list(gate_prompts(template, tweets))
     assert [message for message, history in prompts if not history] == ["*", *(f"m{n}" for n in range(count)), *HARD_STRINGS]
     said = [turn for message, history in prompts if message not in HARD_STRINGS for turn in history]
     assert len(set(said)) == len(said) >= count - 2 and set(said) <= {(f"m{n}", f"t{n}") for n in range(count)}

@@ -104,7 +104,7 @@ def test_a_file_that_llama_cpp_does_not_load_is_named(tmp_path, content):
 
 def test_an_unknown_layout_is_one_clear_error(tiny, monkeypatch):
     monkeypatch.setitem(llama_cpp.DEFAULTS, llama_cpp.N_BATCH, 4711)
-    with pytest.raises(TweetstyleError, match="laid out otherwise.*4711") as raised:
+    with pytest.raises(TweetstyleError, match="has another layout.*4711") as raised:
         Logits(tiny[2])
     assert llama_cpp.TESTED_VERSION in raised.value.hint
 
@@ -112,7 +112,7 @@ def test_an_unknown_layout_is_one_clear_error(tiny, monkeypatch):
 def test_a_word_that_means_something_else_is_noticed(tiny, monkeypatch):
     """As if n_threads had moved: what is written there does not come back from the library's own getter."""
     monkeypatch.setattr(llama_cpp, "N_THREADS", 20)
-    with pytest.raises(TweetstyleError, match="laid out otherwise"):
+    with pytest.raises(TweetstyleError, match="has another layout"):
         Logits(tiny[2])
 
 

@@ -21,7 +21,7 @@ EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
 NARROWEST = 40
-"""Columns; a narrower terminal gets lines of so many."""
+"""Columns; a narrower terminal gets lines of its own width."""
 COMMAND = re.compile(
     r"`[^`]*`"
     r"|\b(?:tweetstyle(?:-fit)?|hf download|ollama (?:(?:run|create|pull) [\w.-]+|list|serve)|nvidia-smi|(?:python -m )?pip install|free)\b"
@@ -30,7 +30,7 @@ COMMAND = re.compile(
 )
 """What a person copies as a whole: a command of the toolkit or beside it with its options and paths, or anything in backticks."""
 LABEL = re.compile(r" *(?:→ |[a-z]+ {2,})?")
-"""What stands before the text of a line."""
+"""What precedes the text of a line."""
 KEPT = "\0"
 """A space within a command, while its line is broken."""
 

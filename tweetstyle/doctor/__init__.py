@@ -16,23 +16,23 @@ from tweetstyle.hardware.check import Check, fail, ok, warn
 from tweetstyle.hardware.gpu import observe_card
 from tweetstyle.plan.requirements import RunRequirements
 
-__all__ = ["Asked", "Check", "Room", "doctor", "fail", "ok", "warn"]
+__all__ = ["Check", "RunRequirements", "doctor", "fail", "ok", "warn"]
 
 
-def doctor(asked: RunRequirements | None, directories: Iterable[Path]) -> list[Check]:
-    """Every check. asked: what a run asks, None for the machine alone; directories: those that runs write to."""
-    rooms = [room.directory for room in asked.rooms] if asked else []
+def doctor(needs: RunRequirements | None, directories: Iterable[Path]) -> list[Check]:
+    """Every check. needs: what a run needs, None for the machine alone; directories: those that runs write to."""
+    rooms = [room.directory for room in needs.rooms] if needs else []
     machine = observe_machine(
-        dict.fromkeys([*directories, *rooms]), asked.files if asked else (), asked.newest_tweet if asked else None
+        dict.fromkeys([*directories, *rooms]), needs.files if needs else (), needs.newest_tweet if needs else None
     )  # fmt: skip
     state = observe_card(os.environ)
     has_card = bool(state.cards)
     return [
-        *check_card(state, installed_torch(), asked, xformers_cuda()),
+        *check_card(state, installed_torch(), needs, xformers_cuda()),
         *([check_compiler(compile_empty_extension(os.environ, this_python()), this_python())] if has_card else ()),
-        *check_machine(machine, asked),
+        *check_machine(machine, needs),
         *check_versions(observe_versions(), has_card=has_card),
         *check_network(os.environ),
         *check_ollama(observe_ollama(os.environ, has_card=has_card), state),
-        *(check_base(asked.base, asked.template, asked) if asked and asked.base and asked.template else ()),
+        *(check_base(needs.base, needs.template, needs) if needs and needs.base and needs.template else ()),
     ]

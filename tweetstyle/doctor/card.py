@@ -38,23 +38,23 @@ SETUP = {False: "make setup", True: "make setup CARD=turing"}
 REINSTALL = "make setup in a fresh clone installs the build of requirements.lock"
 
 
-def check_card(state: CardState, torch: TorchBuild | None, asked: RunRequirements | None, xformers_cuda: int | None = None) -> list[Check]:
+def check_card(state: CardState, torch: TorchBuild | None, needs: RunRequirements | None, xformers_cuda: int | None = None) -> list[Check]:
     """driver, torch, compute capability, attention, bfloat16, the card's memory; without a card the first two alone.
 
     xformers_cuda: the major version of the CUDA that the installed xformers was built for.
     """
     checks = [_driver(state), _torch(state, torch)]
     if not state.cards:
-        return [*checks, *(_without_card(asked) if asked and not state.trouble else ())]
+        return [*checks, *(_without_card(needs) if needs and not state.trouble else ())]
     card = state.cards[0]
     attention = _attention(card, torch, xformers_cuda)
-    return [*checks, *_capability(card, torch), *attention, _bf16(card, asked), _memory(card, state.processes, asked)]
+    return [*checks, *_capability(card, torch), *attention, _bf16(card, needs), _memory(card, state.processes, needs)]
 
 
 def _driver(state: CardState) -> Check:
     name = "driver"
     if state.hidden:
-        return ok(name, "CUDA_VISIBLE_DEVICES hides every card: training goes by the CPU, as asked")
+        return ok(name, "CUDA_VISIBLE_DEVICES hides every card: training runs on the CPU")
     if state.trouble:
         do = f"restart the machine; nvidia-smi must show the card again ({ON_THE_CPU})"
         return fail(name, f"nvidia-smi finds no usable card: {state.trouble}", do)
@@ -70,14 +70,14 @@ def _driver(state: CardState) -> Check:
     return ok(name, "no NVIDIA card: training goes by the CPU")
 
 
-def _without_card(asked: RunRequirements) -> Iterator[Check]:
+def _without_card(needs: RunRequirements) -> Iterator[Check]:
     """What a CPU takes too long for, or gains nothing by."""
-    if asked.parameters >= LARGE:
-        speed = CPU_SPEED * CPU_SPEED_OF / asked.parameters
-        size, hours = f"{asked.parameters / 1e9:.1f} billion parameters", TOKENS_OF_1000_TWEETS / speed / 3600
+    if needs.parameters >= LARGE:
+        speed = CPU_SPEED * CPU_SPEED_OF / needs.parameters
+        size, hours = f"{needs.parameters / 1e9:.1f} billion parameters", TOKENS_OF_1000_TWEETS / speed / 3600
         what = f"{size} without a card: about {speed:.0f} tokens a second, {hours:.1f} hours for each epoch of 1,000 tweets"
         yield warn("base model", what, f"train on a machine with a card, or write {WITHOUT_CARD}", "model.base")
-    elif asked.model.method == "qlora":
+    elif needs.model.method == "qlora":
         what = "qlora without a card: 4 bits save the memory of a card, and cost time and accuracy here"
         yield warn("method", what, "write method: lora", "model.method")
 
@@ -148,21 +148,21 @@ def _at_least(there: str, least: Version) -> bool:
         return True
 
 
-def _bf16(card: Gpu, asked: RunRequirements | None) -> Check:
+def _bf16(card: Gpu, needs: RunRequirements | None) -> Check:
     name = "bfloat16"
     if card.capability is None:
         return warn(name, "the driver is too old to tell whether the card has it", "update the driver")
     if card.capability >= BF16:
         return ok(name, f"the {card.name} computes in it")
     what = f"the {card.name} (compute capability {'.'.join(map(str, card.capability))}) has none"
-    if asked is None:
+    if needs is None:
         return warn(name, what, "write training.bf16: false in recipes for this card")
-    if asked.training.bf16:
+    if needs.training.bf16:
         return fail(name, what, "write bf16: false", "training.bf16")
-    return ok(name, f"{what}, and the recipe asks for none")
+    return ok(name, f"{what}, and the recipe does not use it")
 
 
-def _memory(card: Gpu, processes: Iterable[Process], asked: RunRequirements | None) -> Check:
+def _memory(card: Gpu, processes: Iterable[Process], needs: RunRequirements | None) -> Check:
     name = "card memory"
     seen = f"{gib(card.free)} of {gib(card.total)} free"
     users = sorted(processes, key=lambda process: -(process.used or 0))
@@ -171,15 +171,15 @@ def _memory(card: Gpu, processes: Iterable[Process], asked: RunRequirements | No
     elif card.free < MOSTLY_FREE * card.total:
         seen += "; in use by no program that computes: the desktop, or another user's"
     do = _how_to_free(users)
-    if asked is None:
+    if needs is None:
         return ok(name, seen) if card.free >= MOSTLY_FREE * card.total else warn(name, seen, do)
-    if asked.card_least > card.free:
-        what = f"{seen}; the run's tensors and CUDA's context alone take {gib(asked.card_least)} at its peak"
-        enough = asked.card_least <= card.total
+    if needs.card_least > card.free:
+        what = f"{seen}; the run's tensors and CUDA's context alone take {gib(needs.card_least)} at its peak"
+        enough = needs.card_least <= card.total
         return fail(name, what, do if enough else "tweetstyle plan, with the same recipe, says which settings or models fit the card")
-    if asked.card > card.free:
-        return warn(name, f"{seen}; the run is planned to take {gib(asked.card)} at its peak", do)
-    return ok(name, f"{seen}; the run is planned to take {gib(asked.card)} at its peak")
+    if needs.card > card.free:
+        return warn(name, f"{seen}; the run is planned to take {gib(needs.card)} at its peak", do)
+    return ok(name, f"{seen}; the run is planned to take {gib(needs.card)} at its peak")
 
 
 def _in_words(process: Process) -> str:

@@ -44,7 +44,7 @@ class Compilation:
 
 
 def this_python() -> Python:
-    """As Triton asks for it: Debian's scheme posix_local is replaced (triton/runtime/build.py, _build)."""
+    """As Triton queries it: Debian's scheme posix_local is replaced (triton/runtime/build.py, _build)."""
     scheme = sysconfig.get_default_scheme()
     include = sysconfig.get_paths(scheme="posix_prefix" if scheme == "posix_local" else scheme)["include"]
     return Python(f"{sys.version_info.major}.{sys.version_info.minor}", Path(sys.base_prefix), Path(include))
@@ -87,7 +87,7 @@ def _error_of(compiler: str, environment: Mapping[str, str], python: Python) -> 
 
 
 def check_compiler(found: Compilation, python: Python) -> Check:
-    """compiler; asked only on a machine with a card."""
+    """compiler; checked only on a machine with a card."""
     name = "compiler"
     if found.compiler and found.error is None:
         return ok(name, f"{found.compiler} compiles an extension of Python {python.version}")

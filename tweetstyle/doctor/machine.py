@@ -43,9 +43,9 @@ def observe_machine(directories: Iterable[Path], files: Iterable[Path], newest_t
     return MachineState(places, total, available, time.time(), newest, newest_of)
 
 
-def check_machine(state: MachineState, asked: RunRequirements | None) -> list[Check]:
+def check_machine(state: MachineState, needs: RunRequirements | None) -> list[Check]:
     """disk, memory, write rights, clock."""
-    return [*check_disk(state.places, asked.rooms if asked else ()), _ram(state, asked.ram if asked else {}), _rights(state), _clock(state)]
+    return [*check_disk(state.places, needs.rooms if needs else ()), _ram(state, needs.ram if needs else {}), _rights(state), _clock(state)]
 
 
 def _ram(state: MachineState, ram: Mapping[str, int]) -> Check:

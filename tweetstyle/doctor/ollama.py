@@ -38,7 +38,7 @@ class OllamaState:
 
 
 def observe_ollama(environment: Mapping[str, str], *, has_card: bool) -> OllamaState:
-    """Without a card nothing is asked: there is nothing to hold the answer against."""
+    """Without a card there is nothing to check."""
     go_template = environment.get("OLLAMA_GO_TEMPLATE", "")
     if not has_card:
         return OllamaState(go_template=go_template)
@@ -50,7 +50,7 @@ def observe_ollama(environment: Mapping[str, str], *, has_card: bool) -> OllamaS
 
 
 def _version_of_program(environment: Mapping[str, str]) -> str | None:
-    """Asked with an address where no server is: it would ask the one of OLLAMA_HOST, on whatever machine, for its version."""
+    """Run with an address without a server: otherwise it would contact the server of OLLAMA_HOST, on any machine."""
     program = shutil.which("ollama", path=environment.get("PATH"))
     if program is None:
         return None

@@ -34,7 +34,7 @@ WHY = {
     "triton": "torch compiles its kernels with the one it was released with",
     "torchvision": "it is compiled against one torch, and transformers imports it",
 }
-"""What a version that another package asks for is good for."""
+"""Why the version that another package requires is needed."""
 CAPPED_BY = ("unsloth", "unsloth-zoo", OURS)
 """Whose upper bounds decide on a card: Unsloth rewrites models and trainers by their text. setup.cfg has the same bounds."""
 DO = "make setup in a fresh clone installs the versions of requirements.lock, which the tests pass with"
@@ -42,7 +42,7 @@ DO = "make setup in a fresh clone installs the versions of requirements.lock, wh
 
 @dataclass(frozen=True)
 class Rule:
-    """`who` asks for `name` in one of the versions of `specifier` (PEP 440)."""
+    """`who` requires `name` in one of the versions of `specifier` (PEP 440)."""
 
     who: str
     name: str
@@ -75,7 +75,7 @@ def _rules(who: str) -> Iterator[Rule]:
 
 
 def check_versions(installed: Installed, *, has_card: bool) -> list[Check]:
-    """One check for each package that is missing, known to break or other than asked for; one that all is well where none is.
+    """One check for each package that is missing, known to break or other than required; or one check that all versions are good.
 
     has_card: a version above Unsloth's upper bound fails there, for the kernels of its models were not tried with it; on a CPU it warns.
     """
@@ -99,13 +99,13 @@ def _breaking(installed: Installed) -> Iterator[Check]:
 
 
 def _too_new(installed: Installed, tell: Callable[[str, str, str], Check]) -> Iterator[Check]:
-    """Packages above an upper bound of those of CAPPED_BY, each told once."""
-    told: set[str] = set()
+    """Packages above an upper bound of those of CAPPED_BY, each reported once."""
+    reported: set[str] = set()
     for rule in (rule for who in CAPPED_BY for rule in installed.rules if rule.who == who):
         there = installed.versions.get(rule.name)
-        if there is None or rule.name in told or not _above(there, rule):
+        if there is None or rule.name in reported or not _above(there, rule):
             continue
-        told.add(rule.name)
+        reported.add(rule.name)
         yield tell("versions", f"{rule.name} is {there}, {rule.who} goes up to {upper_bound(rule.specifier)}{_why(rule.name)}", DO)
 
 
@@ -116,7 +116,7 @@ def _other(installed: Installed) -> Iterator[Check]:
             continue
         if (known := KNOWN_TO_BREAK.get(rule.name)) and _within(there, known[0]):
             continue
-        yield warn("versions", f"{rule.name} is {there}, {rule.who} asks for {rule.specifier}{_why(rule.name)}", DO)
+        yield warn("versions", f"{rule.name} is {there}, {rule.who} requires {rule.specifier}{_why(rule.name)}", DO)
 
 
 def _why(name: str) -> str:
@@ -133,7 +133,7 @@ def upper_bound(specifier: str) -> str:
 
 
 def _within(there: str, specifier: str) -> bool:
-    """A version that is none by PEP 440 cannot be judged, and counts as one that was asked for."""
+    """A version that PEP 440 cannot parse is taken to be right."""
     try:
         return SpecifierSet(specifier).contains(Version(there), prereleases=True)
     except InvalidVersion:

@@ -36,7 +36,7 @@ class GgufFile:
         self._writer = GGUFWriter(path, "llama")
 
     def begin(self, vocabulary: Vocabulary, name: str, chat_template: str | None) -> None:
-        """Writes everything that stands before the weights, and the rotary factors, which are computed."""
+        """Writes everything before the weights, and the rotary factors, which are computed."""
         writer, factors = self._writer, self._llama.rope_factors()
         self._describe(name)
         vocabulary.write(writer)

@@ -35,7 +35,7 @@ BUILT_WITH = {
 
 @dataclass(frozen=True)
 class Licence:
-    """identifier: the hub's ("other" where it is not known); name: in words; must_say: a sentence that the licence asks for."""
+    """identifier: the hub's ("other" where it is not known); name: in words; must_say: a sentence that the licence requires."""
 
     identifier: str
     name: str
@@ -54,7 +54,7 @@ def licence_of(base: Path) -> Licence:
     for beginning, identifier, name in LICENCES:
         if identifier == named or (named is None and beginning.casefold() in text.casefold()):
             return Licence(identifier, name, BUILT_WITH.get(identifier))
-    return Licence(named, named) if named else Licence("other", "not told by its files: look it up before you pass this model on")
+    return Licence(named, named) if named else Licence("other", "not in its files: look it up before you share this model")
 
 
 def write_model_card(
@@ -125,20 +125,20 @@ def _what_it_is(recipe: Recipe, base: BaseModel, licence: Licence) -> str:
 def _how_to_run(recipe: Recipe, template: Template) -> str:
     from tweetstyle.inference.ollama import shell_lines
 
-    asked = "the subject of the tweet; `*` names none" if template.has_topic else "how the tweet begins"
+    typed = "the subject of the tweet; `*` names none" if template.has_topic else "how the tweet begins"
     if recipe.prompt.message == "first-words":
-        asked = "how the tweet begins, which it then writes whole; `*` begins nothing"
+        typed = "how the tweet begins, which it then writes whole; `*` begins nothing"
     if template.turns:
-        asked = "a message, which it answers with all before it in the prompt, as far as the context reaches"
+        typed = "a message, which it answers with all before it in the prompt, as far as the context reaches"
     else:
-        asked += ". Each message is answered afresh"
+        typed += ". Each message is answered afresh"
     lines = "\n".join(shell_lines(recipe.name, Path("Modelfile")))
     behind = ", behind the tokenizer's BOS" if template.add_bos else ""
     return f"""In this directory:
 
 {fenced(lines)}
 
-What one types is {asked}. The prompt that reaches the model, for the message `hiver`{behind}:
+What you type is {typed}. The prompt that reaches the model, for the message `hiver`{behind}:
 
 {fenced(template.prompt("hiver"))}
 
@@ -166,13 +166,13 @@ def _data(recipe: Recipe, counts: dict[str, Any]) -> str:
     of = ""
     if "messages" in counts:
         if not counts["messages"]:
-            return f"{counts['read']:,} tweets read, {counts['kept']:,} kept{period}. No tweet stands in this card."
+            return f"{counts['read']:,} tweets read, {counts['kept']:,} kept{period}. This card contains no tweets."
         # Only a tweet with a message trains or is scored.
         trained, validation, test = (counts["messages"][name]["usable"] for name in ("train", "validation", "test"))
         of = "of those for which a model wrote a message that they answer, "
     return (
         f"{counts['read']:,} tweets read, {counts['kept']:,} kept{period}; {of}{trained:,} trained on, "
-        f"{validation:,} for validation, {test:,} for the test, which are the latest. No tweet stands in this card."
+        f"{validation:,} for validation, {test:,} for the test, which are the latest. This card contains no tweets."
     )
 
 
@@ -185,8 +185,8 @@ def _metrics(evaluation: dict[str, Any]) -> str:
     rows += [f"| {plain(name)} | {figures['bits_per_byte']:.3f} |" for name, figures in test["baselines"].items()]
     rows.append(f"| this model, before quantisation | {test['tuned']['bits_per_byte']:.3f} |")
     best = f"Gain over the best of them ({plain(test['best'])}): {_interval(test['over_best'])} bits per byte, on {test['tweets']} tweets."
-    asked = f"Asked by the author whether it writes like them, the evaluation answers: {plain(answer)}"
-    return f"{asked}\n\n" + "\n".join(rows) + f"\n\n{best} Lower bits per byte predict the author's own unseen tweets better."
+    said = f"Does it write like its author? The evaluation's answer: {plain(answer)}"
+    return f"{said}\n\n" + "\n".join(rows) + f"\n\n{best} Lower bits per byte predict the author's own unseen tweets better."
 
 
 def _interval(interval: dict[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """Ollama's Modelfile: FROM, TEMPLATE, SYSTEM and PARAMETER.
 
-Rules from Ollama's parser/parser.go (v0.11.4): an instruction is a line; a value that begins with quotes goes on to the same
+Rules from Ollama's parser/parser.go (v0.11.4): an instruction is a line; a value that begins with quotes continues to the same
 quotes at the end of a line, with no escapes inside; runes that Go's strconv.IsPrint refuses vanish without a word.
 """
 
@@ -78,14 +78,14 @@ def check_name(name: str) -> None:
 
 
 def quoted(value: str, where: str, *, triple: bool = False) -> str:
-    """`value` as Ollama reads it back: in one quote where that is enough, in three where lines or quotes stand in it.
+    """`value` as Ollama reads it back: in one quote where that is enough, in three where it has lines or quotes.
 
     Raises TweetstyleError naming what cannot be carried: a rune that is not printable (line ends and tabs between three
     quotes are), and three quotes at the end of a line that is not the last.
     """
     for character in value:
         if not is_printable(character) and character not in "\n\t":
-            what = f"the character U+{ord(character):04X} cannot stand in a Modelfile: Ollama drops it"
+            what = f"the character U+{ord(character):04X} is not allowed in a Modelfile: Ollama drops it"
             raise TweetstyleError(what, where=where, hint="leave it out")
     if not triple and not set('"\n\t') & set(value):
         return f'"{value}"'
@@ -94,6 +94,6 @@ def quoted(value: str, where: str, *, triple: bool = False) -> str:
     for line in inner:
         read += line
         if len(read.strip()) >= 2 * len(TRIPLE) and read.rstrip().endswith(TRIPLE):
-            raise TweetstyleError(f"a line that ends in {TRIPLE} cannot stand in a Modelfile", where=where, hint="leave it out")
+            raise TweetstyleError(f"a line that ends in {TRIPLE} is not allowed in a Modelfile", where=where, hint="leave it out")
         read += "\n"
     return TRIPLE + value + TRIPLE

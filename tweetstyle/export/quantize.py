@@ -40,7 +40,7 @@ Write = Callable[[list[Wanted], Stored], None]
 
 @dataclass(frozen=True)
 class Order:
-    """What is asked for. bases: name → its weights, one or two of them; use: the recipe's export.imatrix."""
+    """The exports to make. bases: name → its weights, one or two of them; use: the recipe's export.imatrix."""
 
     types: tuple[str, ...]
     name: str
@@ -66,9 +66,9 @@ class Choices:
 
 
 def possible_bases(plan: list[Tensor], stored: Stored, wanted: str, nf4: dict[str, Any] | None, *, choose: bool) -> dict[str, Stored]:
-    """name → weights: the bases that are to be compared, or the one that is asked for or possible.
+    """name → weights: the bases that are to be compared, or the one that is requested or possible.
 
-    nf4: nf4.record of the 4-bit weights that the adapter was trained over. Raises TweetstyleError where the recipe asks for a base
+    nf4: nf4.record of the 4-bit weights that the adapter was trained over. Raises TweetstyleError where the recipe names a base
     that there is not.
     """
     if only_nf4(stored):

@@ -13,7 +13,7 @@ WITHOUT_CARD = "base: model/smollm2-135m-instruct and method: lora (make base-mo
 
 GIB = 2**30
 DISPLAY = 256 * 2**20
-"""What a desktop takes of a card that is not here to be asked."""
+"""What a desktop is assumed to use of a card that is not in this machine."""
 REPORTED = {6: 5.8, 8: 7.6, 12: 11.6, 16: 15.6, 24: 23.6}
 """GB of a card as it is sold → GiB that CUDA reports of it: the driver keeps the rest. 12: from 11.5 to 11.76, by card and driver."""
 
@@ -38,14 +38,14 @@ class Card:
 
 
 def named_card(size: float) -> Card:
-    """A card that need not be here: of the GB it is sold with (6, 8, 12, 16, 24), for which it reports fewer GiB, or of so many GiB."""
+    """A card that need not be here: of the GB it is sold with (6, 8, 12, 16, 24), for which it reports fewer GiB, or of this many GiB."""
     if (reported := REPORTED.get(size)) is not None:
         return Card(round(reported * GIB), name=f"a card sold as {size:g} GB ({reported:g} GiB)")
     return Card(round(size * GIB), name=f"a card of {size:g} GiB")
 
 
 def find_card() -> Card | None:
-    """The card that a training here would take, as CUDA_VISIBLE_DEVICES chooses; None without one, or where its memory cannot be told."""
+    """The card that a training here would take, as CUDA_VISIBLE_DEVICES chooses; None without one, or where its memory is not known."""
     return look_for_card()[0]
 
 

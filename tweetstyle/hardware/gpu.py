@@ -57,7 +57,7 @@ class CardState:
 
 
 def observe_card(environment: Mapping[str, str], pci: Path = PCI) -> CardState:
-    """Asks nvidia-smi, where the environment's PATH has it."""
+    """Runs nvidia-smi, where the environment's PATH has it."""
     visible = environment.get("CUDA_VISIBLE_DEVICES")
     on_the_bus, hidden = _on_the_bus(pci), visible is not None and not _named(visible)
     program = shutil.which("nvidia-smi", path=environment.get("PATH"))
@@ -96,7 +96,7 @@ def _ask(program: str, query: str) -> tuple[list[list[str]], str | None]:
 
 
 def _card(row: list[str]) -> Gpu | None:
-    """None for a line that describes no card: a lost one is told by a sentence among the others."""
+    """None for a line that describes no card: a lost card is reported by a sentence between them."""
     try:
         index, uuid, name, _, total, free, *capability = row
         major, minor = (int(part) for part in capability[0].split(".")) if capability else (0, 0)
@@ -106,7 +106,7 @@ def _card(row: list[str]) -> Gpu | None:
 
 
 def _memory(total: str, free: str) -> tuple[int, int]:
-    """Bytes. A card without memory of its own, which the machine's serves (GB10), is told as [N/A]."""
+    """Bytes. A card without memory of its own, which uses the machine's (GB10), is reported as [N/A]."""
     if total != UNTOLD:
         return int(total) * 2**20, int(free) * 2**20
     of_machine, available = machine_memory()

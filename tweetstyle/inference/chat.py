@@ -78,7 +78,7 @@ class ChatModel:
     def stream(self, message: str, *, system: str | None = None, history: Sequence[Turn] = ()) -> Iterator[str]:
         """The answer in pieces, as a person reads it. Closing the iterator stops the model within a token.
 
-        system: what stands in the place of the trained style and type. history: what a conversation has before the message. An answer
+        system: what replaces the trained style and type. history: what a conversation has before the message. An answer
         cut at num_predict may lack its last characters where they could begin a stop text: llama.cpp holds those back. Raises
         TweetstyleError for a message that is too long.
         """
@@ -95,7 +95,7 @@ class ChatModel:
         return "".join(self.stream(message, system=system, history=history))
 
     def request(self, prompt: str) -> dict[str, Any]:
-        """What llama.cpp is asked: the prompt as text, whose ids it makes itself (BOS by the GGUF's flag), and the sampling."""
+        """What is sent to llama.cpp: the prompt as text, whose ids it makes itself (BOS by the GGUF's flag), and the sampling."""
         sampling = self.sampling
         return {
             "prompt": prompt,

@@ -41,7 +41,7 @@ class Beginning:
 
 
 def common_beginning(prompts: Sequence[list[int]]) -> list[int]:
-    """The longest one that leaves of each prompt a token to go on from."""
+    """The longest one that leaves of each prompt a token to continue from."""
     return common_prefix(prompts)[: min(map(len, prompts)) - 1]
 
 
@@ -132,7 +132,7 @@ def generate_while_training(
 ) -> list[Completion]:
     """As `generate`, on a model that a trainer has in hand: no cache, whose code a trainer rewrites, and nothing of its state is changed.
 
-    Padded on the right: under causal attention a token never sees what stands to its right.
+    Padded on the right: under causal attention a token never sees what is to its right.
     """
     import torch
 
@@ -164,7 +164,7 @@ def generate_while_training(
 
 @contextmanager
 def _without_own_settings(model: Any) -> Iterator[None]:
-    """Hides the base model's generation_config.json, from which transformers takes whatever a call leaves open (a penalty, min_p)."""
+    """Hides the base model's generation_config.json, from which transformers takes what a call leaves open (a penalty, min_p)."""
     own, model.generation_config = model.generation_config, type(model.generation_config)()
     try:
         yield

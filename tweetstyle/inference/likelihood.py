@@ -62,8 +62,8 @@ def score(
     advance: Callable[[int], None] = lambda tokens: None,
 ) -> Scored:
     """Sums, for each document, the losses of its answer and end token under both models, as `score_readings` does."""
-    asked = {"": Reading(documents)}
-    by_base, by_tuned = score_readings(base, final_model, method, asked, asked, advance)
+    alike = {"": Reading(documents)}
+    by_base, by_tuned = score_readings(base, final_model, method, alike, alike, advance)
     return Scored(by_base[""], by_tuned[""])
 
 
@@ -86,15 +86,15 @@ def score_readings(
     """
     import torch
 
-    def read(model: Any, asked: Mapping[str, Reading]) -> dict[str, np.ndarray]:
-        return {name: summed_losses(model, of.documents, advance, of.beginning, bf16=bf16) for name, of in asked.items()}
+    def read(model: Any, readings: Mapping[str, Reading]) -> dict[str, np.ndarray]:
+        return {name: summed_losses(model, of.documents, advance, of.beginning, bf16=bf16) for name, of in readings.items()}
 
     with quiet_libraries(), torch.inference_mode():
         if method == "full":
             found = []
-            for path, asked in ((base.path, of_base), (final_model, of_tuned)):
+            for path, readings in ((base.path, of_base), (final_model, of_tuned)):
                 model = load_model(path, method)
-                found.append(read(model, asked))
+                found.append(read(model, readings))
                 del model  # two 8B models at once would not fit the card
             return found[0], found[1]
         adapted = load_adapter(load_model(base.path, method), final_model)
@@ -116,7 +116,7 @@ def summed_losses(
     """Nats, float64 [n]: losses in fp32, their sum in fp64. `model` is a transformers LlamaForCausalLM.
 
     What all documents begin with is read once, with the `beginning` before it, and its keys and values are kept once; after it
-    documents stand packed in one row, each sees its own tokens alone, and what some of them share is read once a pack. The sums are
+    documents are packed in one row; each sees its own tokens only, and shared beginnings are read once a pack. The sums are
     those of one by one (tested). The vocabulary's logits are made where a token is scored, not on the prompt.
 
     bf16: on a CPU, the layers under bfloat16 autocast. The head stays in fp32: logits in bfloat16 would double the error.
@@ -242,7 +242,7 @@ def load_adapter(model: Any, final_model: Path) -> Any:
 def keep_weights_as_trained(model: Any) -> None:
     """Leaves the 4-bit linears in training mode, in which they have nothing but their weights.
 
-    In evaluation mode bitsandbytes (0.50) packs them anew for its CPU kernel and rounds their scales to bfloat16: not the
+    In evaluation mode bitsandbytes (0.50) repacks them for its CPU kernel and rounds their scales to bfloat16: not the
     weights that the adapter was trained over (0.1% of a tweet's loss), and an error where a row is no multiple of 64.
     """
     from bitsandbytes.nn import Linear4bit

@@ -146,7 +146,7 @@ class Logits:
         return list(found[:count])
 
     def ends_generation(self, token: int) -> bool:
-        """Whether llama.cpp ends an answer at this token, whatever the metadata's EOS is."""
+        """Whether llama.cpp ends an answer at this token, independent of the metadata's EOS."""
         return self._call("llama_vocab_is_eog", ctypes.c_bool, self._pointer(self._vocabulary), ctypes.c_int32(token))
 
     def _check(self, sequences: Sequence[Sequence[int]]) -> None:
@@ -173,8 +173,8 @@ class Logits:
             raise TweetstyleError("llama.cpp makes no context", hint="free some memory")
         names = ("n_ctx", "n_batch", "n_ubatch", "n_seq_max", "n_threads", "n_threads_batch")
         getters = (self._call(f"llama_{name}", ctypes.c_uint32, self._pointer(context)) for name in names)
-        told = dict(zip((N_CTX, N_BATCH, N_UBATCH, N_SEQ_MAX, N_THREADS, N_THREADS_BATCH), getters, strict=True))
-        self._require(told, wanted, "llama_context_params")
+        actual = dict(zip((N_CTX, N_BATCH, N_UBATCH, N_SEQ_MAX, N_THREADS, N_THREADS_BATCH), getters, strict=True))
+        self._require(actual, wanted, "llama_context_params")
         return context
 
     def _new_batch(self, tokens: int) -> _Batch:
@@ -184,9 +184,9 @@ class Logits:
         return batch
 
     @staticmethod
-    def _require(told: object, expected: object, struct: str) -> None:
-        if told != expected:
-            what = f"{struct} of xllamacpp {version('xllamacpp')} is laid out otherwise: {told}, expected {expected}"
+    def _require(actual: object, expected: object, struct: str) -> None:
+        if actual != expected:
+            what = f"{struct} of xllamacpp {version('xllamacpp')} has another layout: {actual}, expected {expected}"
             raise TweetstyleError(what, hint=f"install the tested one: xllamacpp=={TESTED_VERSION}")
 
     @staticmethod
@@ -231,7 +231,7 @@ def score_gguf(gguf: Path, documents: Sequence[Encoded], advance: Callable[[int]
             goals = [(index, token) for index, d in zip(group, chosen, strict=True) for token in [*d.ids[first_scored(d) :], None]]
             rows = logits.predictions([d.ids for d in chosen], [first_scored(d) - 1 for d in chosen])
             for (index, token), row in zip(goals, rows, strict=True):
-                if token is not None:  # what follows the last token is not asked
+                if token is not None:  # what follows the last token is not needed
                     sums[index] += loss(row, token)
             advance(sum(len(d.ids) for d in chosen))
     return sums

@@ -143,11 +143,11 @@ class LoadedModel:
 
 
 class OllamaLost(TweetstyleError):
-    """There was no connection, it ended before the answer, or the server could not answer now: asking again may help."""
+    """There was no connection, it ended before the answer, or the server could not answer now: a retry may help."""
 
 
 def is_cloud_name(name: str) -> bool:
-    """Whether Ollama sends what such a name is asked to its cloud, whatever model of that name stands on this machine.
+    """Whether Ollama sends prompts for such a name to its cloud, even if this machine has a model of that name.
 
     It goes by the tag: `cloud`, or what ends in `-cloud` (ollama/internal/modelref/modelref.go, parseSourceSuffix).
     """
@@ -227,7 +227,7 @@ class OllamaClient:
     def digest(self, name: str) -> str:
         """The digest by which Ollama knows a model that runs on this machine.
 
-        Raises TweetstyleError where it has no such model, and names those it has; and where it would send what is asked to another
+        Raises TweetstyleError where it has no such model, and names those it has; and where it would send prompts to another
         machine: it lists such a model with remote_host and remote_model (ollama/api/types.go, ListModelResponse).
         """
         models = self._json("GET", "/api/tags", None, SECONDS["version"]).get("models")
@@ -236,7 +236,7 @@ class OllamaClient:
         elsewhere = {of: model.get("remote_host") or "Ollama's cloud" for of, model in known.items() if _is_remote(of, model)}
         here = sorted(known.keys() - elsewhere)
         if is_cloud_name(full) or full in elsewhere:
-            what = f"{name} does not run on this machine: Ollama sends what it is asked to {elsewhere.get(full, 'its cloud')}"
+            what = f"{name} does not run on this machine: Ollama sends its prompts to {elsewhere.get(full, 'its cloud')}"
             hint = f"name a model that runs here: {', '.join(here)}" if here else "ollama pull a model that runs here, and name that one"
             raise TweetstyleError(what, where=f"{self.host}:{self.port}", hint=hint)
         if full not in known:

@@ -12,12 +12,12 @@ from tweetstyle.model.tokenizer import Encoded
 
 @dataclass(frozen=True)
 class Pack:
-    """Documents as a tree in one row; the tokens that all documents begin with stand before it and are not in it.
+    """Documents as a tree in one row; the tokens that all documents begin with precede it and are not in it.
 
-    ids: int64 [n], a token whose parent stands before it; positions: int64 [n], its place in its document;
+    ids: int64 [n], each token's parent comes before it; positions: int64 [n], its place in its document;
     sees: bool [n, n], whether a token (row) sees another (column): itself and its ancestors, so that documents do not see each other;
     targets: int64 [m], the scored tokens of all documents; sources: int64 [m], the index in `ids` of the token before each, -1 where
-    that is the last of what stands before the row; rows: int64 [m], the document of each, as an index in `documents`;
+    that is the last token before the row; rows: int64 [m], the document of each, as an index in `documents`;
     documents: their indices in the list that was packed.
     """
 
@@ -38,7 +38,7 @@ def first_scored(document: Encoded) -> int:
 def common_beginning(documents: Sequence[Encoded], begun: bool = False) -> list[int]:
     """The longest run of ids with which all documents begin, as far as no token in it is scored.
 
-    begun: something stands before the documents, so that even their first token can be scored.
+    begun: tokens precede the documents, so that even their first token can be scored.
     """
     if not documents:
         return []
@@ -49,7 +49,7 @@ def common_beginning(documents: Sequence[Encoded], begun: bool = False) -> list[
 def packs(documents: Sequence[Encoded], skipped: int, before: int, budget: int) -> Iterator[Pack]:
     """The documents without their first `skipped` ids, in packs of at most `budget` tokens (or one document).
 
-    before: tokens that stand before each pack, the skipped ones among them; 0: nothing does. In alphabetical order, so that what
+    before: tokens before each pack, the skipped ones among them; 0: none. In alphabetical order, so that what
     documents share falls into one pack. A document's last id is only ever predicted, and takes no room.
     """
     group: list[int] = []

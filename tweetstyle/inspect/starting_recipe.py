@@ -52,7 +52,7 @@ class SuggestedSchedule(NamedTuple):
 
 
 def schedule(tweets: int) -> SuggestedSchedule:
-    """fit.schedule's table for so many kept tweets, of which those not held out are trained on; for an 8B. docs/12gb.md shows it.
+    """fit.schedule's table for this many kept tweets, of which those not held out are trained on; for an 8B. docs/12gb.md shows it.
 
     Learning rate: of fewer than SOME tweets, which make a hundred steps or so, that of few steps; then 2e-4, where QLoRA (arXiv
     2305.14314, for 7B and 13B) and Unsloth's guide to hyperparameters begin; of MANY tweets 1e-4.
@@ -69,7 +69,7 @@ def schedule(tweets: int) -> SuggestedSchedule:
 
 
 def recipe_text(paths: Sequence[Path], tweets: int, likely: Sequence[str], separator: str | None = None, target: Path = TARGET) -> str:
-    """The YAML of a valid recipe. tweets: how many are likely to be kept; target: where it will stand.
+    """The YAML of a valid recipe. tweets: how many are likely to be kept; target: where it will be written.
 
     Raises TweetstyleError for a path that no text file can hold.
     """
@@ -92,7 +92,7 @@ data:
 
 prompt:
   format: inst\t# <s>[INST] Style: … | Type: Tweet | Sujet: … [/INST] …</s>
-  style: {_scalar(style_of(paths))}\t# write the account's name here: it stands in every prompt
+  style: {_scalar(style_of(paths))}\t# write the account's name here: it is in every prompt
 
 model:
   base: model/llama3-8b\t# the base model, not Instruct; docs/12gb.md tells how to get it
@@ -135,7 +135,7 @@ def style_of(paths: Sequence[Path]) -> str:
 
 
 def check_target(path: Path) -> None:
-    """Raises TweetstyleError where a recipe cannot stand: before the archive is read, not after."""
+    """Raises TweetstyleError where a recipe cannot be written: before the archive is read, not after."""
     if path.suffix not in (".yaml", ".yml") or not KEYS_OF_A_RUN.fullmatch(path.stem):
         hint = "name it with small letters, digits, '-', '_' and '.', as in recipes/mine.yaml"
         raise TweetstyleError("a recipe cannot have that name", where=str(path), hint=hint)
@@ -161,7 +161,7 @@ def _scalar(value: str | list[str]) -> str:
         hint = "rename it with characters that a UTF-8 text can hold"
         raise TweetstyleError("the name is not valid UTF-8", where=repr(value), hint=hint) from error
     listed = value if isinstance(value, list) else [value]
-    # 2e-4 is a text to PyYAML and a number to us: what may be a number stands in quotes.
+    # 2e-4 is a text to PyYAML and a number to us: what may be a number is quoted.
     quotes = '"' if any(re.match(r"[-+.\d]", text) for text in listed) else None
     # A list of one in brackets gives a scalar the quotes that it needs, without YAML's end mark.
     text = yaml.safe_dump(listed, default_style=quotes, default_flow_style=True, allow_unicode=True, width=2**20).strip()

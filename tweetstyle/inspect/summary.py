@@ -27,7 +27,7 @@ MOST_CLEANED = 10_000
 """Tweets on which the cleaning rules are tried; of more, a seeded sample. A share is then right to about one percent."""
 MOST_FOR_LANGUAGES = 5_000
 LONG_ENOUGH = 60
-"""Characters, mentions and links among them, from which a language is told from many others."""
+"""Characters, mentions and links among them, from which a language is recognised among many."""
 MOST_TO_FIND_LANGUAGES = 400
 COMMON = 0.02
 """Share of those texts from which a language is likely in the archive: less may be lingua's mistakes."""
@@ -37,7 +37,7 @@ DAY = 86_400
 
 @dataclass(frozen=True)
 class Inventory:
-    """Counts of tweets, of all that were read unless said otherwise; one with an id that stood before is no tweet of its own.
+    """Counts of tweets, of all that were read unless said otherwise; one with a repeated id is not counted.
 
     tweets: less repeated ids and earlier edits, which `repeated` and `edits` count; found: the sources; years, months: read by UTC
     period, undated under ""; says_replies: whether the archive marks replies and media; shares: what → tweets; threads: chains of
@@ -135,11 +135,11 @@ def _shares(tweets: list[SourceTweet]) -> dict[str, int]:
         "with a picture or video": lambda tweet: tweet.has_media,
         "quoting another tweet": lambda tweet: tweet.is_quote,
     }
-    return {name: sum(map(asked, tweets)) for name, asked in questions.items()}
+    return {name: sum(map(holds, tweets)) for name, holds in questions.items()}
 
 
 def _threads(tweets: list[SourceTweet]) -> dict[str, str]:
-    """id → first tweet of its thread. Most tweets neither answer nor are answered: these are not looked at."""
+    """id → first tweet of its thread. Most tweets neither answer nor are answered: these are skipped."""
     answered = {tweet.reply_to for tweet in tweets if tweet.reply_to}
     return thread_roots((tweet.id, tweet.reply_to) for tweet in tweets if tweet.reply_to or tweet.id in answered) if answered else {}
 
@@ -160,7 +160,7 @@ def _languages(tweets: list[SourceTweet]) -> tuple[tuple[str, ...], dict[str, in
     long = [tweet.text for tweet in tweets if len(tweet.text) >= LONG_ENOUGH]
     found = Counter(language for language, _ in languages_of(_sample(long, MOST_TO_FIND_LANGUAGES), SOUGHT) if language)
     common = [language for language, count in found.most_common() if count >= COMMON * found.total()]
-    # Data asks for two, and what is not one language needs another to be.
+    # The recipe needs two: without a second one nothing can be of another language.
     likely = tuple([*common, *(language for language in ("fr", "en") if language not in common)][: max(2, len(common))])
     texts = [tweet.text for tweet in _sample(tweets, MOST_FOR_LANGUAGES)]
     return likely, dict(Counter(language for language, _ in languages_of(texts, likely)).most_common()), len(texts)

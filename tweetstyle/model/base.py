@@ -145,7 +145,7 @@ def _token_text(token: Any) -> str | None:
 
 @dataclass(frozen=True)
 class BaseConfig:
-    """missing: names of files that training needs and that are not there; known_as: whose shape stands in for a missing config.json."""
+    """missing: names of files that training needs and that are not there; known_as: whose shape replaces a missing config.json."""
 
     path: Path
     config: dict[str, Any]

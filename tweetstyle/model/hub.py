@@ -141,9 +141,9 @@ def how_to_get(path: Path) -> str:
 def how_to_complete(directory: Path) -> str:
     """What to do where files of a base model are missing: `hf download` fetches what is not there yet."""
     if _made_here(directory):
-        return _make_anew(directory)
+        return _make_again(directory)
     repository, kept = _came_from(directory)
-    return f"this goes on with what is there: {download_command(repository, kept)}{_in_place_of(repository)}"
+    return f"download the rest with: {download_command(repository, kept)}{_in_place_of(repository)}"
 
 
 def how_to_replace(directory: Path, *names: str) -> str:
@@ -153,10 +153,10 @@ def how_to_replace(directory: Path, *names: str) -> str:
     it (huggingface_hub/file_download.py).
     """
     if _made_here(directory):
-        return _make_anew(directory)
+        return _make_again(directory)
     repository, kept = _came_from(directory)
     command = f"{download_command(repository, kept, *names)} --force-download"
-    return f"this fetches {', '.join(names) or 'the model'} anew: {command}{_in_place_of(repository)}"
+    return f"download {', '.join(names) or 'the model'} again with: {command}{_in_place_of(repository)}"
 
 
 def _came_from(directory: Path) -> tuple[str, Path | None]:
@@ -177,9 +177,9 @@ def _made_here(directory: Path) -> bool:
     return (directory / "origin.json").is_file()
 
 
-def _make_anew(directory: Path) -> str:
+def _make_again(directory: Path) -> str:
     if _same(directory, BY_MAKE):
-        return f"make base-model makes it anew where it is not there: rm -r {directory} && make base-model"
+        return f"remove it and make it again: rm -r {directory} && make base-model"
     return f"it is a copy of {BY_MAKE}, which make base-model makes: copy that here"
 
 

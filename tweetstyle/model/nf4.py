@@ -46,7 +46,7 @@ def record(model: Any) -> dict[str, dict[str, Any]]:
     found = {}
     for name, module in model.named_modules():
         if isinstance(module, Linear4bit):
-            # PEFT stands between with names of its own.
+            # PEFT's wrappers add names of their own.
             name = name.removeprefix("base_model.model.").removesuffix(".base_layer")
             state = module.weight.quant_state
             dtype = str(state.dtype).removeprefix("torch.")
@@ -235,7 +235,7 @@ def check_digests(stored: dict[str, Any], recorded: dict[str, dict[str, Any]]) -
 
 
 def _stored_nf4(name: str, parts: dict[str, StoredTensor]) -> StoredNf4Tensor:
-    hint = "save it anew in 16 bits, or as NF4 with double quantisation"
+    hint = "save it again in 16 bits, or as NF4 with double quantisation"
     if missing := [ending for ending in ("", *PARTS) if ending not in parts]:
         what = f"{name}{missing[0]} is missing: not bitsandbytes' NF4 with double quantisation"
         raise TweetstyleError(what, where=str(next(iter(parts.values())).path), hint=hint)

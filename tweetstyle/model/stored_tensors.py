@@ -73,13 +73,13 @@ class StoredTensor:
 def read_headers(paths: Iterable[Path]) -> dict[str, StoredTensor]:
     """name → tensor for all the files (format: github.com/huggingface/safetensors#format).
 
-    Raises TweetstyleError: a file that is missing, cut off or no safetensors file; a name that stands twice.
+    Raises TweetstyleError: a file that is missing, cut off or no safetensors file; a name that occurs twice.
     """
     tensors: dict[str, StoredTensor] = {}
     for path in paths:
         for tensor in _read_header(path):
             if other := tensors.get(tensor.name):
-                what = f"{tensor.name} stands in {other.path.name} too"
+                what = f"{tensor.name} is in {other.path.name} too"
                 raise TweetstyleError(what, where=str(path), hint="remove the file that is not the model's")
             tensors[tensor.name] = tensor
     return tensors

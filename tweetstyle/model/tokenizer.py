@@ -67,7 +67,7 @@ class Tokenizer:
         return self._fast.token_to_id(text)
 
     def highest_id(self) -> int:
-        """The highest id, special tokens included, of a vocabulary that is numbered without gaps; an embedding must stand behind it."""
+        """The highest id, special tokens included, of a vocabulary that is numbered without gaps; it must have an embedding."""
         return max(self._fast.get_vocab_size(with_added_tokens=True) - 1, *self.special_ids)
 
     @property
@@ -91,7 +91,7 @@ class Tokenizer:
         return self._fast.decode(ids, skip_special_tokens=False)
 
     def byte_length(self, token: int) -> int:
-        """UTF-8 bytes that an ordinary token stands for: a byte-level BPE writes each byte as one character."""
+        """UTF-8 bytes that an ordinary token encodes: a byte-level BPE writes each byte as one character."""
         return len(self._fast.id_to_token(token))
 
     def encode(self, template: Template, text: str, topic: str | None, type: str, max_length: int | None = None) -> Encoded:

@@ -27,7 +27,7 @@ TILE_ROWS = 4096
 CHUNK_BYTES = 2 * 2**30
 """Logits of a chunk at most (the same file, _CHUNK_GB; it is less where less than 4 GiB are free)."""
 CHUNK_LOGITS = 512 * 151936
-"""A chunk has about so many logits at least, and 512 rows (the same file, _MIN_LOGITS and fused_linear_rows)."""
+"""A chunk has at least about this many logits, and 512 rows (the same file, _MIN_LOGITS and fused_linear_rows)."""
 
 
 @dataclass(frozen=True)
@@ -102,10 +102,10 @@ class Checkpoints:
 
 
 def checkpoints(shape: Shape, tokens: int, each: int, mode: str | bool, buffers: int = 2) -> Checkpoints:
-    """What gradient checkpointing keeps between forward and backward, besides the one layer at work.
+    """What gradient checkpointing keeps between forward and backward, besides the current layer.
 
     True: every layer's input. unsloth: in RAM as 16 bits, each in a block rounded up to a power of two; on the card are as many
-    buffers as they come back in, one of which holds the input of the layer at work. Small inputs stay on the card.
+    buffers as they come back in, one of which holds the input of the current layer. Small inputs stay on the card.
     Source: unsloth_zoo/gradient_checkpointing.py.
     """
     one = tokens * shape.hidden * each
@@ -150,7 +150,7 @@ def _power_of_two_below(value: float) -> int:
 def plain_loss(shape: Shape, model: Model, tokens: int, *, autocast: bool, recomputed: bool) -> dict[str, dict[str, int]]:
     """The loss as transformers computes it in fp32 (loss/loss_utils.py, ForCausalLMLoss), by moment.
 
-    At the forward's end stand the logits in 16 bits, in fp32 and their log-softmax, and every 16-bit copy that autocast has made of
+    The end of the forward pass holds the logits in 16 bits, in fp32 and their log-softmax, and every 16-bit copy that autocast has made of
     what is trained, which it lets go with the forward (`recomputed`: else the layers' copies are counted with the layers). Then the
     gradient of the log-softmax: two more of fp32 beside it. Always the last hidden states before and after their norm, their gradients.
     """

@@ -13,7 +13,7 @@ from tweetstyle.plan.memory import MemoryPlan, plan_memory
 from tweetstyle.recipe import Model, Training
 
 LENGTH_STEP = 128
-"""A length is told as a multiple of this."""
+"""Lengths are suggested as multiples of this."""
 SHORTEST, LOWEST_RANK = 256, 8
 """How far length and rank are taken back before the model is too large: several tweets a pack, a rank that still learns a style."""
 MOST_BATCH, MOST_RANK = 256, 1024
@@ -192,7 +192,7 @@ def _smaller_batch(batch: int, accumulation: int) -> _Step:
 
 
 def _as_changes(config: Mapping[str, Any], model: Model, training: Training, steps: list[_Step], card: Card) -> Iterator[Change]:
-    """Each step as a change; of several to one setting only the last is told."""
+    """Each step as a change; of several to one setting only the last counts."""
     last = {step.settings[0][:2]: step for step in steps}
     done: list[_Step] = []
     for step in last.values():

@@ -22,10 +22,10 @@ STILL_TO_COME = "base model, still to come"
 
 @dataclass(frozen=True)
 class ExistingOutputs:
-    """What of a run stands, and is not written again.
+    """What exists of a run and is not written again.
 
-    prepared: the tweets; run: bytes that a training which goes on has written; ended: its last checkpoint, so that only the final model
-    may still be missing; trained: that too; exported: the export, or none is asked for.
+    prepared: the tweets; run: bytes that an interrupted training has written; ended: its last checkpoint, so that only the final model
+    may still be missing; trained: that too; exported: the export, or none is needed.
     """
 
     prepared: bool = False
@@ -72,14 +72,14 @@ def _archive_bytes(data: Data) -> int:
     return open_archive(data.source, data.separator).size
 
 
-def disk_uses(recipe: Recipe, base: BaseConfig | BaseModel, standing: ExistingOutputs = NO_OUTPUTS) -> tuple[DiskUse, ...]:
-    """`disk_needed` by the directories that it goes to, without what stands. An older export stands until the new one is whole, so it
+def disk_uses(recipe: Recipe, base: BaseConfig | BaseModel, existing: ExistingOutputs = NO_OUTPUTS) -> tuple[DiskUse, ...]:
+    """`disk_needed` by the directories that it goes to, without what exists. An older export is kept until the new one is complete, so it
     makes no room."""
     needed = disk_needed(recipe, base)
     checkpoints, final = needed.pop("checkpoints"), needed.pop("final model")
-    going_on = final if standing.ended else max(checkpoints + final - standing.run, 0)
-    needed["checkpoints and final model"] = 0 if standing.trained else going_on
-    needed |= {why: 0 for why, done in (("prepared data", standing.prepared), ("export", standing.exported)) if done}
+    run_left = final if existing.ended else max(checkpoints + final - existing.run, 0)
+    needed["checkpoints and final model"] = 0 if existing.trained else run_left
+    needed |= {why: 0 for why, done in (("prepared data", existing.prepared), ("export", existing.exported)) if done}
     directories = {"prepared data": recipe.data.processed, "export": recipe.export_directory, STILL_TO_COME: _comes_to(base)}
     return tuple(DiskUse(directories.get(why, recipe.run_directory), count, why) for why, count in needed.items())
 
@@ -95,9 +95,9 @@ def bytes_missing(rooms: Sequence[DiskUse]) -> int:
     return sum(missing_by_disk(observe_places(room.directory for room in rooms), rooms))
 
 
-def refuse_too_small_a_disk(recipe: Recipe, base: BaseConfig | BaseModel, standing: ExistingOutputs) -> None:
+def refuse_too_small_a_disk(recipe: Recipe, base: BaseConfig | BaseModel, existing: ExistingOutputs) -> None:
     """Raises TweetstyleError where doctor's check fails, in its words."""
-    rooms = disk_uses(recipe, base, standing)
+    rooms = disk_uses(recipe, base, existing)
     directories = (*written_to(recipe), *(room.directory for room in rooms))
     for check in check_disk(observe_places(dict.fromkeys(directories)), rooms):
         if check.state == "fail":

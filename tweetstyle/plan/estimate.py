@@ -58,7 +58,7 @@ class ResourceEstimate:
     rooms: tuple[DiskUse, ...]
     disk_missing: int
     speed: Speed
-    lesson: TrainingTokens | None
+    train_tokens: TrainingTokens | None
 
     @property
     def fits(self) -> bool:
@@ -80,9 +80,9 @@ class ResourceEstimate:
     @property
     def hours(self) -> float | None:
         """Of training alone; None where speed or tweets are not known."""
-        if self.lesson is None or self.probe is None:
+        if self.train_tokens is None or self.probe is None:
             return None
-        return hours(self.lesson.tokens, self.probe.tokens_per_second)
+        return hours(self.train_tokens.tokens, self.probe.tokens_per_second)
 
 
 def card_for(recipe: Recipe, gib: float | None = None) -> Card:
@@ -95,16 +95,20 @@ def card_for(recipe: Recipe, gib: float | None = None) -> Card:
 
 
 def estimate_resources(
-    recipe: Recipe, base: BaseConfig | BaseModel, card: Card, lesson: TrainingTokens | None = None, standing: ExistingOutputs = NO_OUTPUTS
+    recipe: Recipe,
+    base: BaseConfig | BaseModel,
+    card: Card,
+    train_tokens: TrainingTokens | None = None,
+    existing: ExistingOutputs = NO_OUTPUTS,
 ) -> ResourceEstimate:
-    """Everything, from config.json and the recipe. standing: what of the run is written already.
+    """Everything, from config.json and the recipe. existing: what of the run is written already.
 
     Raises TweetstyleError for a model that cannot be trained or exported.
     """
     from tweetstyle.plan.export import memory_needed
 
     shape, settings = read_shape(base.config), (base.config, recipe.model, recipe.training)
-    memory, rooms = plan_on(card, *settings), disk_uses(recipe, base, standing)
+    memory, rooms = plan_on(card, *settings), disk_uses(recipe, base, existing)
     return ResourceEstimate(
         name=recipe.name,
         base=base,
@@ -122,12 +126,12 @@ def estimate_resources(
         rooms=rooms,
         disk_missing=bytes_missing(rooms),
         speed=speed_of(recipe, base, card),
-        lesson=lesson,
+        train_tokens=train_tokens,
     )
 
 
 def estimate_training_tokens(recipe: Recipe, tweets: int) -> TrainingTokens:
-    """What so many kept tweets come to: those that the split leaves to train on, TOKENS_A_TWEET each."""
+    """Tokens of this many kept tweets: those that the split leaves to train on, TOKENS_A_TWEET each."""
     data, training = recipe.data, recipe.training
     trained = training_count(tweets, data.validation_fraction, data.test_fraction)
     if training.split == "mini-train":
@@ -183,7 +187,7 @@ def _key_of(recipe: Recipe, base: BaseConfig | BaseModel, card: Card) -> str:
 
 def as_json(needs: ResourceEstimate) -> dict[str, Any]:
     """For programs: bytes, tokens and hours as numbers; null for what has not been measured."""
-    memory, lesson = needs.memory, needs.lesson
+    memory, train_tokens = needs.memory, needs.train_tokens
     return {
         "recipe": needs.name,
         "base": {
@@ -218,9 +222,9 @@ def as_json(needs: ResourceEstimate) -> dict[str, Any]:
             "bytes_missing": needs.disk_missing,
         },
         "time": {
-            "tweets": lesson and lesson.tweets,
-            "tokens": lesson and lesson.tokens,
-            "tokens_are_counted": lesson and lesson.counted,
+            "tweets": train_tokens and train_tokens.tweets,
+            "tokens": train_tokens and train_tokens.tokens,
+            "tokens_are_counted": train_tokens and train_tokens.counted,
             "tokens_per_second": needs.probe and needs.probe.tokens_per_second,
             "hours": needs.hours,
             "speed": needs.speed.in_words(),

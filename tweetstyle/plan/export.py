@@ -38,7 +38,7 @@ def disk_needed(weights: BaseModel | BaseConfig, types: Iterable[str]) -> dict[s
 
 
 def require_disk(directory: Path, needed: dict[str, int]) -> None:
-    """Refuses where the files do not fit beside what stands there: an older export stays until the new one is whole."""
+    """Refuses where the files do not fit beside what is there: an older export is kept until the new one is complete."""
     free = shutil.disk_usage(existing_parent(directory)).free
     if (total := sum(needed.values())) > free:
         parts = ", ".join(f"{name} {size / 2**20:,.0f} MiB" for name, size in needed.items())
@@ -55,7 +55,7 @@ def room_needed(weights: BaseModel | BaseConfig, section: Export, bases: int) ->
     weighted = [t for t in section.types if t in WEIGHTED_TYPES] if section.imatrix == "auto" else []
     candidates = sum(sizes[t] for t in weighted)
     if bases > 1:
-        # One of the two becomes the file itself; they stand before the others are written.
+        # One of the two becomes the file itself; they exist before the others are written.
         candidates = max(candidates, 2 * min(sizes.values()) - sum(sizes.values()))
     return sizes | ({"candidates that are compared": candidates} if candidates else {})
 

@@ -80,8 +80,8 @@ class MemoryPlan:
     @property
     def within_a_step(self) -> int:
         """The same but for the optimizer's states and its step: what forward and backward hold."""
-        standing = sum(size for part, size in self.resident.items() if not part.startswith("optimizer"))
-        return standing + max(sum(self.moments[moment].values()) for moment in self.moments if moment != OPTIMIZER_STEP)
+        held = sum(size for part, size in self.resident.items() if not part.startswith("optimizer"))
+        return held + max(sum(self.moments[moment].values()) for moment in self.moments if moment != OPTIMIZER_STEP)
 
     @property
     def card(self) -> int:
@@ -173,19 +173,19 @@ def _moments(
     each, full, layer = 2 if training.bf16 else 4, model.method == "full", _layer(shape, model, training, kernels)
     mode = training.gradient_checkpointing if of_unsloth else bool(training.gradient_checkpointing)
     stored = checkpoints(shape, tokens, weight_bytes_each(model, training), mode, buffers)
-    standing = {"layer inputs": stored.card} if mode else {"activations, all layers": shape.layers * layer.kept}
+    held = {"layer inputs": stored.card} if mode else {"activations, all layers": shape.layers * layer.kept}
     if of_unsloth and not full and stored.host > HOST_BUFFERS * HOST_BUFFER:
         # An input of the graph (enable_input_require_grads): autograd keeps it to the end, though as a layer's input it is in RAM.
-        standing["embeddings' output"] = tokens * shape.hidden * each
-    backward = dict(standing)
+        held["embeddings' output"] = tokens * shape.hidden * each
+    backward = dict(held)
     if mode:
         backward["activations, one layer"] = layer.kept
     backward["gradients of activations"] = layer.passing
     step = {"the optimizer's own": optimizer_scratch(shape, model, training)}
     if not of_unsloth:
         losses = plain_loss(shape, model, tokens, autocast=training.bf16, recomputed=mode is not False)
-        return {"backward": backward} | {name: standing | parts for name, parts in losses.items()} | {OPTIMIZER_STEP: step}, stored
-    loss = dict(standing)
+        return {"backward": backward} | {name: held | parts for name, parts in losses.items()} | {OPTIMIZER_STEP: step}, stored
+    loss = dict(held)
     if full and training.bf16 and mode:
         # Autocast keeps what it casts till the forward ends; without checkpoints that is counted with the layers.
         loss["16-bit copies"] = 2 * shape.linear_parameters
@@ -219,7 +219,7 @@ def _notes(shape: Shape, training: Training, paged: int, moved: int) -> tuple[st
 
 
 def hours(tokens: int, tokens_per_second: float | None) -> float | None:
-    """Hours that so many tokens take; None where the speed has not been measured: there is no figure to guess it from."""
+    """Hours that this many tokens take; None where the speed has not been measured: there is no figure to guess it from."""
     return None if tokens_per_second is None else tokens / tokens_per_second / 3600
 
 

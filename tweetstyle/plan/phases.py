@@ -39,15 +39,15 @@ def training_phases(
 ) -> dict[str, dict[str, int]]:
     """What the training does between its steps: phase → part → bytes. resident: of the training; stored: of the layers' inputs."""
     each = weight_bytes_each(model, training)
-    standing = {name: size for name, size in resident.items() if name != "gradients"}
+    held = {name: size for name, size in resident.items() if name != "gradients"}
     one = training.per_device_train_batch_size * training.max_length * shape.hidden * 2
     if training.gradient_checkpointing == "unsloth" and one > OFFLOAD_FROM:
         # Unsloth's staging buffers, which never become smaller again.
-        standing["layer inputs"] = one + stored.card
+        held["layer inputs"] = one + stored.card
     written = 2 * (2 + 4) * training.samples * shape.vocabulary
     return {
-        VALIDATION: standing | _forward(shape, model, BATCH_TOKENS, each, _slice_bytes(shape)),
-        SAMPLES: standing | _forward(shape, model, training.samples * SAMPLE_TOKENS, each, written),
+        VALIDATION: held | _forward(shape, model, BATCH_TOKENS, each, _slice_bytes(shape)),
+        SAMPLES: held | _forward(shape, model, training.samples * SAMPLE_TOKENS, each, written),
     }
 
 
@@ -87,7 +87,7 @@ def _loaded_apart(model: Model, resident: Mapping[str, int], moved: int) -> dict
 
 
 def _forward(shape: Shape, model: Model, tokens: int, each: int, logits: int) -> dict[str, int]:
-    """A forward pass without gradients of so many tokens, or what follows it: the logits of some positions."""
+    """A forward pass without gradients of this many tokens, or what follows it: the logits of some positions."""
     weight = {"dequantised weights": dequantised_bytes(shape, each) // 2} if model.method == "qlora" else {}
     layer = tokens * each * (5 * shape.hidden + 3 * shape.intermediate)
     return weight | {"activations": max(layer, tokens * each * shape.hidden + logits)}

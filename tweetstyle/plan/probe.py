@@ -56,7 +56,7 @@ def decisive_settings(base: Path, model: Model, training: Training) -> dict[str,
 
 
 def read_probe(run_directory: Path) -> Probe | None:
-    """The probe of a run, of whatever settings; None where there is none, or its file is damaged: it is then made again."""
+    """The probe of a run, of any settings; None where there is none, or its file is damaged: it is then made again."""
     return read_back(run_directory / PROBE, Probe)
 
 

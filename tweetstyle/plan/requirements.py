@@ -50,7 +50,7 @@ def check_method(config: dict[str, Any], method: str) -> Iterator[Check]:
         what = "the base model is saved in 4 bits, whose weights cannot be trained"
         yield fail(name, what, f"write method: qlora, or {sixteen}", "model.method")
     elif method == "lora":
-        what = "the base model is saved in 4 bits, and lora asks for 16"
+        what = "the base model is saved in 4 bits, and lora needs 16"
         yield fail(name, what, f"write method: qlora, or {sixteen}", "model.method")
     else:
         yield ok(name, "qlora over a base that is saved in 4 bits: the export adds the adapter to just those")

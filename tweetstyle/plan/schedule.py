@@ -50,14 +50,14 @@ class Steps:
 
 @dataclass(frozen=True)
 class Schedule:
-    """training: what is carried out; steps: what it comes to; asked: what the recipe's settings would; remark: what else to know.
+    """training: what is carried out; steps: what it comes to; requested: what the recipe's settings would; remark: what else to know.
 
     changes: key → (the recipe's value, the one in its place); empty where the recipe's settings are used unchanged.
     """
 
     training: Training
     steps: Steps
-    asked: Steps
+    requested: Steps
     changes: dict[str, tuple[Any, Any]]
     remark: str = ""
 
@@ -65,7 +65,11 @@ class Schedule:
         """What was changed, for a record in JSON; {} where nothing was."""
         if not self.changes:
             return {}
-        return {"asked": asdict(self.asked), "used": asdict(self.steps), "changes": {key: list(pair) for key, pair in self.changes.items()}}
+        return {
+            "asked": asdict(self.requested),
+            "used": asdict(self.steps),
+            "changes": {key: list(pair) for key, pair in self.changes.items()},
+        }
 
     @property
     def in_words(self) -> str:
@@ -73,10 +77,12 @@ class Schedule:
         if not self.changes:
             return ""
         changed = ", ".join(f"{key} {_shown(key, new)} instead of {_shown(key, old)}" for key, (old, new) in self.changes.items())
-        if self.asked == self.steps:
+        if self.requested == self.steps:
             return f"{changed}: the run has {self.steps.steps:,} steps"
-        would, does = (f"{_counted(s.packs, 'pack')}, {_counted(s.steps, 'step')} (warm-up {s.warmup:,})" for s in (self.asked, self.steps))
-        return f"the recipe's settings come to {would} for {_counted(self.asked.tweets, 'tweet')}. Used instead: {does}, by {changed}"
+        would, does = (
+            f"{_counted(s.packs, 'pack')}, {_counted(s.steps, 'step')} (warm-up {s.warmup:,})" for s in (self.requested, self.steps)
+        )
+        return f"the recipe's settings come to {would} for {_counted(self.requested.tweets, 'tweet')}. Used instead: {does}, by {changed}"
 
 
 def _counted(count: int, what: str) -> str:
@@ -101,9 +107,9 @@ def effective_schedule(training: Training, lengths: Sequence[int], tweets: int, 
     Raises:
         TweetstyleError: where no setting makes FEWEST_STEPS steps of the tweets.
     """
-    asked = steps_of(training, lengths, tweets)
+    requested = steps_of(training, lengths, tweets)
     used = training
-    if training.max_steps <= 0 and asked.steps < FEWEST_STEPS:
+    if training.max_steps <= 0 and requested.steps < FEWEST_STEPS:
         used = _with_more_steps(training, lengths, tweets, method, hidden_size)
     steps = steps_of(used, lengths, tweets)
     if steps.warmup > 1 and 2 * steps.warmup >= steps.steps:
@@ -113,7 +119,7 @@ def effective_schedule(training: Training, lengths: Sequence[int], tweets: int, 
     remark = ""
     if steps.steps < FEWEST_STEPS:
         remark = f"max_steps: {steps.steps} steps teach little (a style takes {FEWEST_STEPS} or more)"
-    return Schedule(used, steps_of(used, lengths, tweets), asked, changes, remark)
+    return Schedule(used, steps_of(used, lengths, tweets), requested, changes, remark)
 
 
 def steps_of(training: Training, lengths: Sequence[int], tweets: int) -> Steps:

@@ -16,7 +16,7 @@ ON_CPU = "CPU"
 @dataclass(frozen=True)
 class Speed:
     """probe: of this run on this device, None where there is none; about: why there is none, or what else a person must know of it;
-    reduced: the settings with the smaller batch on which the run goes on since memory ran out, None where it did not."""
+    reduced: the settings with the smaller batch with which the run continues since it ran out of memory, None where it did not."""
 
     probe: Probe | None
     about: str
@@ -33,20 +33,20 @@ def speed_of(recipe: Recipe, base: BaseConfig | BaseModel, card: Card) -> Speed:
     """By the probe in the run's directory: of the recipe's settings, or of the batch to which the run went back, on what trains here."""
     from tweetstyle.plan.probe import in_words, remembered
 
-    asked, measured = recipe.training, how_it_is_measured(recipe.training, card)
-    goes_on = remembered(recipe.run_directory, asked)
-    reduced = None if goes_on == asked else goes_on
+    configured, measured = recipe.training, how_it_is_measured(recipe.training, card)
+    current = remembered(recipe.run_directory, configured)
+    reduced = None if current == configured else current
     probe = read_probe(recipe.run_directory)
     if probe is None:
         return Speed(None, measured, reduced)
     here = card.name if card.seen else ON_CPU
     if probe.device != here:
         return Speed(None, f"{PROBE} is of {probe.device}, and this is {'the ' * (here == ON_CPU)}{here}; {measured}", reduced)
-    settings, as_asked = (decisive_settings(base.path, recipe.model, training) for training in (goes_on, asked))
+    settings, as_configured = (decisive_settings(base.path, recipe.model, training) for training in (current, configured))
     if probe.settings == settings:
-        return Speed(probe, f"with {in_words(goes_on)}, on which the run goes on since memory ran out" if reduced else "", reduced)
-    if reduced and probe.settings == as_asked:
-        return Speed(probe, f"with {in_words(asked)}, before memory ran out; with {in_words(goes_on)} it may be slower", reduced)
+        return Speed(probe, f"with {in_words(current)}, used since the run ran out of memory" if reduced else "", reduced)
+    if reduced and probe.settings == as_configured:
+        return Speed(probe, f"with {in_words(configured)}, before it ran out of memory; with {in_words(current)} it may be slower", reduced)
     return Speed(None, f"{PROBE} is of other settings ({', '.join(other_settings(probe, settings))}); {measured}", reduced)
 
 

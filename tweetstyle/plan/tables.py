@@ -44,7 +44,9 @@ def remarks(needs: ResourceEstimate) -> list[str]:
         found.append(f"{base.path} lacks {', '.join(base.missing)}: planned from config.json alone; {how_to_complete(base.path)}")
     if (reduced := needs.speed.reduced) is not None:
         parts = f"{reduced.per_device_train_batch_size} × gradient_accumulation_steps {reduced.gradient_accumulation_steps}"
-        found.append(f"memory ran out before: the run goes on with per_device_train_batch_size {parts}; planned by the recipe's own")
+        found.append(
+            f"this run ran out of memory before: it continues with per_device_train_batch_size {parts}; planned with the recipe's own"
+        )
     if needs.card.assumed:
         found.append(f"this machine has no card and none was named (--card): planned for {needs.card.name}, an assumption")
     elif not needs.card.seen:
@@ -95,17 +97,17 @@ def _largest(needs: ResourceEstimate) -> str | None:
         f"per_device_train_batch_size {largest.batch:,}" if largest.batch else None,
         f"r {largest.rank:,}" if largest.rank else None,
     ]
-    told = [part for part in parts if part]
-    return ", or ".join(told) + " (each by itself)" if told else None
+    options = [part for part in parts if part]
+    return ", or ".join(options) + " (each by itself)" if options else None
 
 
 def time_in_words(needs: ResourceEstimate) -> str:
     """Hours, or why there are none."""
-    if needs.lesson is None:
+    if needs.train_tokens is None:
         return f"tokens unknown, for there is no archive yet (--tweets N estimates them); speed {needs.speed.in_words()}"
-    lesson = needs.lesson
-    about = "" if lesson.counted else "about "
-    tokens = f"{about}{lesson.tokens:,} tokens of {lesson.tweets:,} tweets"
+    train_tokens = needs.train_tokens
+    about = "" if train_tokens.counted else "about "
+    tokens = f"{about}{train_tokens.tokens:,} tokens of {train_tokens.tweets:,} tweets"
     if needs.hours is None:
         return f"{tokens}; speed {needs.speed.in_words()}"
     return f"{about}{duration(needs.hours)} of training: {tokens} at {needs.speed.in_words()}"

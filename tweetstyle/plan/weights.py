@@ -91,7 +91,7 @@ def adapter_bytes(shape: Shape, model: Model) -> int:
 
 
 def gradient_bytes(shape: Shape, model: Model) -> int:
-    """Gradients are of their parameters' type: fp32. They stand over all micro-batches of an accumulation."""
+    """Gradients are of their parameters' type: fp32. They are held over all micro-batches of an accumulation."""
     return 4 * trained_parameters(shape, model)
 
 

@@ -18,10 +18,10 @@ MOST_CHECKED = 4
 
 @dataclass(frozen=True)
 class Turns:
-    """The pieces of a chat template, between which messages and answers stand as they are; BOS is not among them.
+    """The pieces of a chat template, between which messages and answers are put unchanged; BOS is not among them.
 
-    head: what stands before the first message, the trained system line (or the template's own) in it; asked: between a message and
-    its answer; end: the token that ends an answer; again: between that and the next message; around_system: what stands before and
+    head: what precedes the first message, the trained system line (or the template's own) in it; asked: between a message and
+    its answer; end: the token that ends an answer; again: between that and the next message; around_system: what comes before and
     behind a system message of the user's own, `head` taking no part then (None: the template has no place for one); system: the
     trained line (None: none was given).
     """
@@ -34,7 +34,7 @@ class Turns:
     system: str | None = None
 
     def opening(self, system: str | None = None) -> str:
-        """What stands before the first message. system: of the user's own, in the trained one's place."""
+        """What precedes the first message. system: of the user's own, in the trained one's place."""
         if not system or self.around_system is None:
             return self.head
         before, behind = self.around_system
@@ -59,7 +59,7 @@ class Turns:
             before, behind = map(go_literal, self.around_system)
             opening = "{{ if .System }}" + before + "{{ .System }}" + behind + "{{ else }}" + opening + "{{ end }}"
         user = '{{ if eq $m.Role "user" }}{{ $begun = true }}{{ $m.Content }}' + go_literal(self.asked)
-        # An answer that comes last is one that Ollama is to go on with.
+        # An answer that comes last is one that Ollama has to continue.
         more = "{{ if gt (len (slice $.Messages $i)) 1 }}" + go_literal(self.end + self.again) + "{{ end }}"
         answer = '{{ else if and $begun (eq $m.Role "assistant") }}{{ $m.Content }}' + more + "{{ end }}"
         return "{{ $begun := false }}" + opening + "{{ range $i, $m := .Messages }}" + user + answer + "{{ end }}"
@@ -92,12 +92,12 @@ def take_apart(source: str, bos: str | None, eos: str, system: str | None = None
     parts = re.split(f"({_message(0)}|{_answer(0)}|{_message(1)})", two)
     if parts[1::2] != [_message(0), _answer(0), _message(1)]:
         raise _refusal("leaves messages out, or changes them")
-    head, asked, later, _ = parts[::2]
+    head, answering, later, _ = parts[::2]
     token = re.match(r"<[|｜]?[^<>\s]+[|｜]?>|</s>", later)
     end = token[0] if token else eos
     if not later.startswith(end):
         raise _refusal("puts no end token behind an answer")
-    turns = Turns(head, asked, end, later.removeprefix(end), around_system, system)
+    turns = Turns(head, answering, end, later.removeprefix(end), around_system, system)
     _check(turns, ask)
     return turns, ask.writes_bos
 
@@ -106,11 +106,11 @@ def take_apart(source: str, bos: str | None, eos: str, system: str | None = None
 
 
 class _Asked:
-    """A chat template that is asked for the prompts of conversations, without the BOS that it writes."""
+    """A chat template that renders the prompts of conversations, without the BOS that it writes."""
 
     def __init__(self, source: str, bos: str | None, eos: str) -> None:
         self.source, self.bos, self.eos = source, bos or "", eos
-        # A BOS that stands in the template as ordinary text (ChatML) stays there.
+        # A BOS that is in the template as ordinary text (ChatML) stays there.
         self.writes_bos = bool(bos) and self._rendered(_messages(1), "\ue000BOS\ue001").startswith("\ue000BOS\ue001")
 
     def __call__(self, messages: list[dict[str, str]], system: str | None = None) -> str:
@@ -141,7 +141,7 @@ def _messages(turns: int) -> list[dict[str, str]]:
 
 
 def _around_system(ask: _Asked) -> tuple[str, str] | None:
-    """What stands before and behind a system message, where the template takes one and puts it before the first message."""
+    """What comes before and behind a system message, where the template takes one and puts it before the first message."""
     try:
         whole = ask(_messages(1), SYSTEM)
     except TweetstyleError:
@@ -168,7 +168,7 @@ def _check(turns: Turns, ask: _Asked) -> None:
 
 
 def changes_text(text: str) -> str:
-    """What is told of a chat template that does not put `text` as it is."""
+    """The error about a chat template that changes `text`."""
     return f"changes what is said (case, replaced or cut text), which Ollama's TEMPLATE cannot do: for example in {text[:40]!r}"
 
 

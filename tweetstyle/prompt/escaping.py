@@ -23,7 +23,7 @@ _CUTS = re.compile("|".join("(?<={})(?={})".format(*words.split("|")) for words 
 def render_jinja(source: str, messages: list[dict[str, str]], bos: str, eos: str, *, generate: bool) -> str:
     """Renders a Hugging Face chat template with the names that transformers gives it.
 
-    But for the clock (strftime_now): a template that asks for it writes its own fixed date instead, and the same on any day.
+    But for the clock (strftime_now): a template that uses it writes its own fixed date instead, and the same on any day.
     TRL's `{% generation %}` tags, which mark what bears loss, are accepted and have no effect on the text.
     """
     from jinja2 import TemplateError
@@ -57,7 +57,7 @@ def _compiled(source: str):
 
 
 def _add_generation_tags(environment: Environment) -> None:
-    """`{% generation %}…{% endgeneration %}` as transformers reads it: what stands inside, in a scope of its own."""
+    """`{% generation %}…{% endgeneration %}` as transformers reads it: what is inside, in a scope of its own."""
     from jinja2 import nodes
     from jinja2.ext import Extension
     from jinja2.parser import Parser
@@ -90,7 +90,7 @@ YOUNGER = (range(0x2FFC, 0x3000), range(0x31EF, 0x31F0), range(0x2EBF0, 0x2EE5E)
 
 
 def is_printable(character: str) -> bool:
-    """Whether Ollama's Modelfile keeps the character (Go's strconv.IsPrint), whatever Python's own tables say."""
+    """Whether Ollama's Modelfile keeps the character (Go's strconv.IsPrint), independent of Python's own tables."""
     return character.isprintable() and not any(ord(character) in characters for characters in YOUNGER)
 
 
@@ -98,9 +98,9 @@ def check_printable(text: str, where: str) -> None:
     """Refuses what Ollama's Modelfile cannot carry: it silently drops runes that are not printable, and ends at three quotes."""
     for character in text:
         if not is_printable(character):
-            raise TweetstyleError(f"the character U+{ord(character):04X} cannot stand in a Modelfile", where=where, hint="leave it out")
+            raise TweetstyleError(f"the character U+{ord(character):04X} is not allowed in a Modelfile", where=where, hint="leave it out")
     if '"""' in text:
-        raise TweetstyleError('""" cannot stand in a Modelfile', where=where, hint="leave it out")
+        raise TweetstyleError('""" is not allowed in a Modelfile', where=where, hint="leave it out")
 
 
 def go_literal(text: str) -> str:

@@ -18,14 +18,14 @@ SLOTS = ("style", "type", "topic", "text")
 
 @dataclass(frozen=True)
 class Literally:
-    """Text that stands in every prompt."""
+    """Text that is in every prompt."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class SystemLine:
-    """Style and type; a /set system line in Ollama stands in its place. `line` has {style} and {type}."""
+    """Style and type; a /set system line in Ollama replaces it. `line` has {style} and {type}."""
 
     line: str
 
@@ -52,12 +52,12 @@ class SpecialTokens:
 
 @dataclass(frozen=True)
 class Template:
-    """The prompt as pieces, without BOS; what stands before the answer; what ends it.
+    """The prompt as pieces, without BOS; what precedes the answer; what ends it.
 
     add_bos: the ids begin with the tokenizer's BOS, put there by the tokenizer (GGUF key add_bos_token) and never by the text.
     answer_prefix: belongs to the answer, for a byte-level BPE makes one token of a space and the word behind it:
     a prompt that ended in a space would end in a token that training never showed there.
-    turns: how a conversation goes on; None: each message is answered afresh, whatever was said before.
+    turns: how a conversation continues; None: each message is answered without the ones before.
     """
 
     format: Literal["inst", "text", "chat", "custom"]
@@ -121,11 +121,11 @@ class Template:
 
     @property
     def takes_message(self) -> bool:
-        """Whether what is typed is a subject or a message, which stands in the prompt, and not the tweet's own beginning."""
+        """Whether what is typed is a subject or a message, which is in the prompt, and not the tweet's own beginning."""
         return self.format != "text" and any(isinstance(p, Topic) for p in self.pieces)
 
     def line(self, text: str, topic: str | None = None, type: str = TWEET) -> str:
-        """The JSONL line. <s> and </s> are written as such and stand for the tokenizer's BOS and EOS; no code reads them back."""
+        """The JSONL line. <s> and </s> are written as such and mean the tokenizer's BOS and EOS; no code reads them back."""
         if self.turns and topic is None:
             return self.answer(text) + self.end  # its message is not there yet: playback finds one
         prompt = self.training_prompt(topic, type) + self.answer(text)
@@ -138,7 +138,7 @@ class Template:
     def ollama(self) -> str:
         """The Modelfile's TEMPLATE (Go's text/template): the last user message only, so that each message is answered afresh.
 
-        `ollama run` resends the whole history through /api/chat and cannot be told not to. A conversation has all of it.
+        `ollama run` resends the whole history through /api/chat and has no option against it. A conversation has all of it.
         """
         if self.turns:
             return self.turns.ollama()
@@ -227,26 +227,26 @@ def _custom(line: str, style: str, tokens: SpecialTokens) -> Template:
     if not body.endswith("{text}") or body.count("{text}") != 1:
         raise refuse("the line must end in {text}, once, with at most </s> behind it")
     if body.count("{topic}") > 1 or body.count("{style}") > 1 or body.count("{type}") > 1:
-        raise refuse("each of {style}, {type} and {topic} may stand once at most")
+        raise refuse("each of {style}, {type} and {topic} may occur once at most")
     for token in ("<s>", "</s>", tokens.bos, tokens.eos):
         if token and token in body:
-            raise refuse(f"{token} may stand only at the ends, as <s> and </s>")
+            raise refuse(f"{token} is allowed only at the ends, as <s> and </s>")
     prompt = body.removesuffix("{text}")
     prefix = " " if prompt.endswith(" ") else ""
     prompt = prompt.removesuffix(" ")
     if prompt.endswith(" "):
-        raise refuse("more than one space stands before {text}")
+        raise refuse("there is more than one space before {text}")
     pieces = tuple(_custom_pieces(prompt, refuse))
     has_bos = tokens.bos is not None and line.startswith("<s>")
     if not pieces and not has_bos:
-        raise refuse("nothing stands before {text}: Ollama does not answer an empty prompt (a tokenizer with a BOS has <s> for it)")
+        raise refuse("there is nothing before {text}: Ollama does not answer an empty prompt (a tokenizer with a BOS has <s> for it)")
     return Template("custom", style, pieces, has_bos, tokens.eos, prefix, (tokens.eos,))
 
 
 def _custom_pieces(prompt: str, refuse):
     """The system line is the span from the first to the last of {style} and {type}: one /set system line replaces both."""
     if (span := re.search(r"\{(style|type)\}.*\{(style|type)\}|\{(style|type)\}", prompt, re.S)) and "{topic}" in span[0]:
-        raise refuse("{topic} may not stand between {style} and {type}")
+        raise refuse("{topic} is not allowed between {style} and {type}")
     system = span[0] if span else None
     for part in re.split("(" + re.escape(system) + r"|\{topic\})" if system else r"(\{topic\})", prompt):
         if part == "{topic}":
@@ -265,11 +265,11 @@ def _chat(style: str, tokens: SpecialTokens, line: str) -> Template:
     """
     system, message, answer = "\ue000S\ue001", "\ue000M\ue001", "\ue000A\ue001"
     turns = [{"role": "system", "content": system}, {"role": "user", "content": message}]
-    asked = render_jinja(tokens.chat_template, turns, "", tokens.eos, generate=True)
-    writes_bos = bool(tokens.bos) and asked != render_jinja(tokens.chat_template, turns, tokens.bos, tokens.eos, generate=True)
+    prompt_text = render_jinja(tokens.chat_template, turns, "", tokens.eos, generate=True)
+    writes_bos = bool(tokens.bos) and prompt_text != render_jinja(tokens.chat_template, turns, tokens.bos, tokens.eos, generate=True)
     whole = render_jinja(tokens.chat_template, [*turns, {"role": "assistant", "content": answer}], "", tokens.eos, generate=False)
-    order = re.split(f"({system}|{message})", asked)
-    if order[1::2] != [system, message] or not whole.startswith(asked + answer):
+    order = re.split(f"({system}|{message})", prompt_text)
+    if order[1::2] != [system, message] or not whole.startswith(prompt_text + answer):
         raise TweetstyleError(
             "its chat template has no place for a system message, or changes messages",
             where="prompt.format: chat",
@@ -280,7 +280,7 @@ def _chat(style: str, tokens: SpecialTokens, line: str) -> Template:
         said = [{"role": "system", "content": text}, {"role": "user", "content": text}, {"role": "assistant", "content": text}]
         if not render_jinja(tokens.chat_template, said, "", tokens.eos, generate=False).startswith(text.join(order[::2]) + text):
             raise TweetstyleError("its chat template " + changes_text(text), where="prompt.format: chat", hint="use format: inst or custom")
-    end = re.match(r"<\|?[^<>\s]+\|?>|</s>", whole[len(asked + answer) :])
+    end = re.match(r"<\|?[^<>\s]+\|?>|</s>", whole[len(prompt_text + answer) :])
     pieces = (Literally(before), SystemLine(line), Literally(between), Topic(), Literally(after))
     pieces = tuple(p for p in pieces if p != Literally(""))
     end_token = end[0] if end else tokens.eos

@@ -73,7 +73,7 @@ def refuse_what_cannot_fit(run: Run) -> None:
 
 def run_needs(run: Run) -> ResourceEstimate:
     """What the run still takes of the machine; the base model must be complete for this."""
-    return estimate_resources(run.recipe, run.base, run.card, standing=existing_outputs(run))
+    return estimate_resources(run.recipe, run.base, run.card, existing=existing_outputs(run))
 
 
 def needs(run: Run, card_gib: float | None, tweets: int | None) -> ResourceEstimate:

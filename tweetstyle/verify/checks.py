@@ -21,7 +21,7 @@ model computes in bfloat16 when it is scored as it was trained: up to 0.0023, wh
 
 @dataclass(frozen=True)
 class GateCheck:
-    """name: tokens, tokens in Ollama, conversion, training or stop; type: of the GGUF that was looked at.
+    """name: tokens, tokens in Ollama, conversion, training or stop; type: of the GGUF that was checked.
 
     passed: None where it could not be made; why then says so, as it says what failed. limits: figure → the most that it may be.
     """

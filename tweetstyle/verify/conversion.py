@@ -44,7 +44,7 @@ def compare(logits: Logits, reference: Reference, advance: Callable[[int], None]
                 divergences.append(divergence(row, found))
                 same.append(row.argmax() == found.argmax())
             ends[index], expected_ends[index] = loss(found, token), -_log_softmax(row)[token]
-            next(predicted)  # what follows the last token is not asked
+            next(predicted)  # what follows the last token is not needed
         advance(sum(len(d.ids) for d in chosen))
     return ConversionScores(np.array(divergences), np.array(same), nats, ends, expected_ends)
 

@@ -19,7 +19,7 @@ from tweetstyle.verify.checks import GateCheck
 from tweetstyle.verify.conversion import compare, conversion, training
 from tweetstyle.verify.reference import MergedWeights, Reference
 from tweetstyle.verify.stop import judged_by_training, stops
-from tweetstyle.verify.tokens import asked, tokens_in_llama_cpp, tokens_in_ollama
+from tweetstyle.verify.tokens import gate_prompts, tokens_in_llama_cpp, tokens_in_ollama
 
 REJECTED = ".rejected"
 
@@ -41,7 +41,7 @@ class TrainedModel:
 def verify(
     trained: TrainedModel, gguf: dict[str, Path], modelfile: Path | None, sampling: Sampling, section: Export, evaluation: Evaluation
 ) -> list[GateCheck]:
-    """All checks of all files. gguf: type → file; modelfile: names one of them, and is what a running Ollama is asked through.
+    """All checks of all files. gguf: type → file; modelfile: names one of them, and is used for a running Ollama.
 
     Raises TweetstyleError for a file that llama.cpp does not load at all.
     """
@@ -66,7 +66,7 @@ def verify(
             answers = stops(path, type, template, sampling, sample.tweets, section.gate_answers, bar.advance)
         checks.append(judged_by_training(answers, compared))
         if modelfile and path.name in modelfile.read_text(encoding="utf-8"):
-            prompts = sum(1 for _ in asked(template, sample.tweets))
+            prompts = sum(1 for _ in gate_prompts(template, sample.tweets))
             with Bar(f"gate: {type} in Ollama", prompts, "prompts") as bar:
                 checks.append(tokens_in_ollama(modelfile, type, template, trained.tokenizer, sample.tweets, bar.advance))
     return checks

@@ -31,7 +31,7 @@ BATCH_TOKENS = 1024
 
 
 class MergedWeights:
-    """The weights with the adapter added, W + scale·B·A in float32, read when they are asked for.
+    """The weights with the adapter added, W + scale·B·A in float32, read when they are needed.
 
     nf4: nf4.record of a training in 4 bits; where given, W is what these left of the stored weights. A base that was saved in 4 bits
     is taken as it is: quantised a second time it would be another.
@@ -72,7 +72,7 @@ class Reference:
         self._raw = self._head.read_bytes()  # as stored: half of what float32 would take
 
     def logits(self, indices: Sequence[int]) -> list[np.ndarray]:
-        """float32 [scored tokens, vocabulary] for each of these documents: what stands before a token predicts of it."""
+        """float32 [scored tokens, vocabulary] for each of these documents: predictions of each token from those before it."""
         import torch
 
         hidden = torch.cat([self._hidden[index] for index in indices])
@@ -125,7 +125,7 @@ class Reference:
 
 
 class DecoderLayer:
-    """One decoder layer. Padding stands on the right, where causal attention does not look."""
+    """One decoder layer. Padding is on the right, where causal attention does not reach."""
 
     def __init__(self, llama: Llama, weights: dict[str, torch.Tensor]) -> None:
         self.llama = llama

@@ -19,14 +19,14 @@ from tweetstyle.verify.conversion import ConversionScores
 
 SEED = 20
 CUT_IN = 20
-"""One answer in so many may be cut: a model that ends 99 of 100 would else be refused one time in five (1 − 0.99^20)."""
+"""One answer in this many may be cut: a model that ends 99 of 100 would else be refused one time in five (1 − 0.99^20)."""
 END_LIMIT = 1.5
 """Nats that a file may lose of the end token's, on average.
 
 q4_k_m loses 0.71 of SmolLM2-135M after a try on a hundred tweets (recipes/llama3-8b-dapt.yaml), with no answer cut; a larger model loses
 less, a file that does not end loses several."""
 SHORTEST_MARK = 4
-"""A shorter text of the prompt ("|", "=>") may well stand in a tweet."""
+"""A shorter text of the prompt ("|", "=>") may well be in a tweet."""
 
 
 def stops(
@@ -46,7 +46,7 @@ def stops(
         advance(1)
     limits = {"cut": answers // CUT_IN, "with template text": 0}
     found = within("stop", type, {"answers": answers, "cut": cut, "with template text": len(telling)}, limits)
-    words = [f"{cut} of {answers} answers went on to num_predict ({sampling.num_predict})"] if cut else []
+    words = [f"{cut} of {answers} answers did not end before num_predict ({sampling.num_predict})"] if cut else []
     words += [f"an answer holds {telling[0]!r}, which is the prompt's"] if telling else []
     return replace(found, why="; ".join(words) if found.passed is False else "")
 
@@ -54,7 +54,7 @@ def stops(
 def judged_by_training(check: GateCheck, compared: ConversionScores) -> GateCheck:
     """The check `stops` held against the trained model, by the chance that each gives to a tweet's end after held-out tweets.
 
-    Answers that go on, or hold the prompt's text, are the export's fault only where the file gives the end less of a chance than the
+    Answers that do not end, or hold the prompt's text, are the export's fault only where the file gives the end less of a chance than the
     weights that it was made of. Where it does not, the model was trained too little: the file passes, with that remark.
     """
     by_file, as_trained = compared.ends.mean(), compared.expected_ends.mean()

@@ -16,7 +16,7 @@ from tweetstyle.records import Tweet
 from tweetstyle.verify.checks import GateCheck
 
 IN_HISTORY = 4
-"""One hard string in so many is also asked on a second turn: each is one more question to Ollama."""
+"""One hard string in this many is also sent as a second turn: each is one more request to Ollama."""
 SHOWN = 60
 """Characters of a string that is shown where it comes apart."""
 
@@ -24,7 +24,7 @@ SHOWN = 60
 def tokens_in_llama_cpp(logits: Logits, type: str, template: Template, tokenizer: Tokenizer, tweets: Iterable[Tweet]) -> GateCheck:
     """Prompts, whose special tokens are read, and tweets, whose are not; and that llama.cpp ends an answer where training did."""
     different, count = [], 0
-    for message, history in asked(template, tweets):
+    for message, history in gate_prompts(template, tweets):
         prompt, count = template.prompt(message, history=history), count + 1
         if logits.tokenize(prompt, add_special=True, parse_special=True) != tokenizer.prompt_ids(prompt, add_bos=template.add_bos):
             different.append(message)
@@ -39,7 +39,7 @@ def tokens_in_llama_cpp(logits: Logits, type: str, template: Template, tokenizer
 def tokens_in_ollama(
     modelfile: Path, type: str, template: Template, tokenizer: Tokenizer, tweets: Iterable[Tweet], advance: Callable[[int], None]
 ) -> GateCheck:
-    """The same prompts asked of the running Ollama, under a name that is removed again; not made where none runs.
+    """The same prompts sent to the running Ollama, under a name that is removed again; not made where none runs.
 
     Each is read by the model, whole, and one token written: some hundreds of prompts on a processor take minutes. On two cores that others
     used too, Ollama's own count of threads took four times as long as `usable_threads`; on two idle ones, two thirds of it.
@@ -55,7 +55,7 @@ def tokens_in_ollama(
     different, count, options = [], 0, {"num_predict": 1, "num_thread": usable_threads()}
     try:
         # An empty prompt (raw text begun at nothing) only loads the model in Ollama.
-        for message, history in asked(template, tweets):
+        for message, history in gate_prompts(template, tweets):
             prompt = template.prompt(message, history=history)
             advance(1)
             if not prompt:
@@ -73,10 +73,10 @@ def tokens_in_ollama(
     return GateCheck(found.name, type, found.passed, found.figures | {"Ollama": version}, found.limits, found.why)
 
 
-def asked(template: Template, tweets: Iterable[Tweet]) -> Iterator[tuple[str, list[Turn]]]:
+def gate_prompts(template: Template, tweets: Iterable[Tweet]) -> Iterator[tuple[str, list[Turn]]]:
     """What is typed, and what was said before: a held-out tweet's topic, or the message it answers, none, and each hard string.
 
-    A conversation has hard strings on a second turn too, asked and answered before; and held-out tweets up to the third, each of them
+    A conversation has hard strings on a second turn too, after a first turn; and held-out tweets up to the third, each of them
     once among what was said (but for the last one or two).
     """
     topics = {tweet.topic for tweet in tweets if tweet.topic} if template.takes_message else set()
