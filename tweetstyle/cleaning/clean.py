@@ -215,7 +215,7 @@ def stock_reply(view: View, data: Data) -> str | None:
 
 
 def too_short(view: View, data: Data) -> str | None:
-    """Fewer characters (code points) than data.min_chars, links and leading mentions not counted.
+    """Fewer characters (code points) than data.min_characters, links and leading mentions not counted.
 
     What the recipe keeps (stock replies, bare links and pictures) is no less wanted for being short.
     """
