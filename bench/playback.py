@@ -101,7 +101,7 @@ def cached_and_checked(room: Path, count: int = CACHED) -> dict[str, Any]:
     settings = Playback(ollama="x", train_tweets=count)
     talker = Talker()
     for split in ("train", "validation", "test"):
-        for ask in choose(list(read_split(room / f"{split}.jsonl")), settings, count, "fr").asks:
+        for ask in choose(list(read_split(room / f"{split}.jsonl")), settings, count, "fr").requests:
             chat = turns(ask)
             talker.asks[key(chat)] = ask
     playback(settings, ("fr", "en"), room / "train.jsonl", room, talker)

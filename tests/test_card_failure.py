@@ -52,7 +52,7 @@ def test_memory_that_ran_out_is_no_failure_of_the_card_and_one_message_too(tmp_p
     for error in (torch.OutOfMemoryError("CUDA out of memory."), *map(RuntimeError, of_memory), MemoryError()):
         with pytest.raises(TweetstyleError) as raised, one_message_where_the_card_fails(tmp_path):
             raise error
-        assert raised.value.what == f"memory ran out: {str(error) or 'MemoryError'}" and "nvidia-smi" in raised.value.hint
+        assert raised.value.what == f"out of memory: {str(error) or 'MemoryError'}" and "nvidia-smi" in raised.value.hint
         assert "Traceback" in (tmp_path / REPORT).read_text()
 
 

@@ -243,7 +243,7 @@ def test_where_4_bits_cannot_be_had_it_says_so(
         raise ImportError("No package metadata was found for bitsandbytes")
 
     monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", fail)
-    with pytest.raises(TweetstyleError, match="4 bits cannot be had here.*bitsandbytes"):
+    with pytest.raises(TweetstyleError, match="cannot load the model in 4-bit.*bitsandbytes"):
         score(tiny, adapter, "qlora", documents)
 
 

@@ -149,7 +149,7 @@ def test_the_end_at_batch_one_says_what_to_write_and_who_holds_the_card(llama3):
     card = Card(total=12 * 2**30, others=4 * 2**30)
     error = does_not_fit(llama3, model, training, card, WHY)
     assert "the card has 12.0 GiB, of which other programs hold 4.0 GiB" in error.what and "Tried to allocate 2.00 GiB" in error.what
-    assert error.hint.startswith("end what else uses the card (nvidia-smi lists it), or write instead:")
+    assert error.hint.startswith("close other programs on the card (nvidia-smi lists them), or write instead:")
     assert "training.max_length: " in error.hint and "(was 8192;" in error.hint
 
 
@@ -168,7 +168,7 @@ def test_without_a_card_the_plan_which_is_of_cards_is_left_out(llama3):
 def test_where_no_change_helps_a_smaller_model_is_named(llama3):
     model, training = Model(base=llama3.path, method="full"), sized(1, 8, max_length=256, gradient_checkpointing="unsloth")
     error = does_not_fit(llama3, model, training, Card(12 * 2**30, 0), WHY, LOADING)
-    assert error.what.startswith("memory does not suffice for loading the base model")
+    assert error.what.startswith("out of memory for loading the base model")
     assert "take a smaller base model (SmolLM2 135M" in error.hint
 
 
@@ -176,7 +176,7 @@ def test_where_no_change_helps_a_smaller_model_is_named(llama3):
 def test_what_no_smaller_batch_cures_is_named_and_gets_another_remedy(llama3, phase):
     model, training = Model(base=llama3.path, method="lora", lora=Lora(r=32)), sized(4, 2, max_length=8192, optim="adamw_8bit")
     error = does_not_fit(llama3, model, training, Card(12 * 2**30, 0), WHY, phase)
-    assert error.what.startswith(f"memory does not suffice for {phase}; the card has 12.0 GiB") and WHY.said in error.what
+    assert error.what.startswith(f"out of memory for {phase}; the card has 12.0 GiB") and WHY.said in error.what
     assert "training.optim: paged_adamw_8bit" in error.hint and "model.lora.r: 16" in error.hint and "model.method: qlora" in error.hint
     assert "batch" not in error.hint and "max_length" not in error.hint
 

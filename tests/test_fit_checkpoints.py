@@ -91,7 +91,7 @@ def test_a_run_goes_on_from_its_newest_whole_checkpoint_and_forgets_what_came_af
     truncate(tmp_path / "checkpoint-4" / "optimizer.pt")
     told = []
     assert resume_point(tmp_path, metrics, told.append).step == 3
-    assert told == ["checkpoint-4 is not whole and was removed: optimizer.pt is not what was saved"]
+    assert told == ["checkpoint-4 is incomplete and was removed: optimizer.pt is not what was saved"]
     assert [line["step"] for line in metrics.lines] == [1, 1, 2, 2, 3, 3] == [line["step"] for line in Metrics(metrics.path).lines]
 
 

@@ -16,7 +16,7 @@ from tweetstyle.prompt.template import SpecialTokens, build_template
 
 SAMPLE = Path(__file__).parents[1] / "data" / "sample" / "tweets.csv"
 RECIPE = "data: {{source: tweets.csv}}\nprompt: {{style: {style}, format: {format}, topic_dropout: {dropout}}}\nmodel: {{base: {base}}}\n"
-STAYS = "the tweets stay as they were prepared"
+STAYS = "the prepared tweets are kept"
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_other_lines_are_what_a_whole_preparation_writes(prepared, monkeypatch, 
     assert {name for name in first if first[name] != rendered[name]} == {
         "train.jsonl", "mini-train.jsonl", "validation.jsonl", "test.jsonl", "tweets_formates.csv"
     }  # fmt: skip
-    assert "current" in prepared(format, style)
+    assert "up to date" in prepared(format, style)
     facts = json.loads(Path("data/processed/manifest.json").read_text())["facts"]
     assert facts["read"] == 878
 

@@ -130,10 +130,10 @@ def test_undated_tweets_are_the_earliest_in_their_order():
     mixed = [t for pair in zip(undated, dated, strict=True) for t in pair]
     splits = split(mixed, alone(mixed), data())
     assert splits.parts["train"] + splits.parts["validation"] + splits.parts["test"] == undated + dated
-    assert "100 of 200 tweets have no date: they are taken for the earliest." in splits.warnings
+    assert "100 of 200 tweets have no date: they are taken to be the earliest." in splits.warnings
     splits = split(undated, alone(undated), data())
     assert splits.parts["test"] == undated[80:]
-    assert "No tweet has a date: their order in the source is taken for the order of time." in splits.warnings
+    assert "No tweet has a date: they are taken to be in chronological order." in splits.warnings
 
 
 def test_mini_train_changes_with_the_seed_and_hardly_with_a_further_tweet():
@@ -150,10 +150,10 @@ def test_mini_train_changes_with_the_seed_and_hardly_with_a_further_tweet():
 @pytest.mark.parametrize(
     ("count", "hours", "said"),
     [
-        (60, 24, ["5% of 60 tweets would be 3: 12 for test and 12 for validation", "12 test tweets only", "2.9 times", "12 days only"]),
-        (60, 1, ["2.9 times as rough as on 100", "1 day only: too few to say how sure a figure is"]),
-        (1000, 24, ["50 test tweets only", "1.4 times as rough"]),
-        (4000, 1, ["9 days only: figures measured on them may seem surer than they are"]),
+        (60, 24, ["5% of 60 tweets would be 3: 12 for test and 12 for validation", "Only 12 test tweets", "2.9 times", "12 days only"]),
+        (60, 1, ["2.9 times wider than with 100", "1 day only: too few for an interval"]),
+        (1000, 24, ["Only 50 test tweets", "1.4 times wider"]),
+        (4000, 1, ["9 days only: their intervals may be too narrow"]),
         (4000, 24, []),
     ],
 )

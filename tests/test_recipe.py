@@ -131,7 +131,7 @@ def test_settings_that_contradict_each_other_are_refused(tmp_path):
         ("format: chat\n  message: playback\n  topic: true", "prompt.topic is not read with message: playback"),
         ("format: chat\n  message: playback\n  topic_dropout: 0.1", "prompt.topic_dropout is not read with message: playback"),
         ("message: first-words\n  topic: false", "message: first-words replaces the topic"),
-        ('message: first-words\n  format: custom\n  custom: "<s>{style}: {text}</s>"', "write {topic} into the line"),
+        ('message: first-words\n  format: custom\n  custom: "<s>{style}: {text}</s>"', "add {topic} to the line"),
     ],
 )
 def test_a_message_goes_with_its_format_and_a_system_line_with_chat(tmp_path, keys, words):

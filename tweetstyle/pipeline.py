@@ -174,7 +174,7 @@ def _require_before(run: Run, name: str) -> None:
 def _carry_out(stage: Stage, run: Run, forced: bool) -> None:
     reason = "requested" if forced else stage.why_stale()
     if reason is None:
-        say(f"{stage.name:<9} current", fg="green")
+        say(f"{stage.name:<9} up to date", fg="green")
         return
     say(f"{stage.name:<9} {reason}", bold=True)
     if forced and stage.name == "fit":

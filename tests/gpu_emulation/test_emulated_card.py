@@ -103,7 +103,7 @@ def test_a_failure_a_kill_and_memory_that_runs_out_cost_only_time(forks, place):
     assert killed.status == -9 and "resuming from checkpoint-2" in killed.said, killed.said
     ended = forks.run(run, "mine.yaml", cwd=project, fault="out-of-memory:2")
     assert ended.status == 0 and "resuming from checkpoint-4" in ended.said, ended.said
-    assert "out of memory in a training step: on with batch 1 × accumulation 2" in ended.said
+    assert "out of memory in a training step: continuing with batch 1 × accumulation 2" in ended.said
     smaller = json.loads((project / "model" / "mine" / "backoff.json").read_text())
     assert (smaller["per_device_train_batch_size"], smaller["gradient_accumulation_steps"]) == (1, 2)
     assert [line["step"] for line in lines_of(project) if "loss" in line] == [1, 2, 3, 4, 5, 6]

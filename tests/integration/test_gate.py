@@ -121,7 +121,7 @@ def test_asked_again_nothing_is_done_and_verify_does_the_gate_alone(project):
     made, _ = project
     before = {p.name: p.stat().st_mtime_ns for p in made.export.iterdir()}
     code, said = made.run("tweetstyle-fit", "mine.yaml")
-    assert code == 0 and "export    current" in said
+    assert code == 0 and "export    up to date" in said
     code, said = made.run("tweetstyle", "verify", "mine.yaml")
     assert code == 0 and "what was trained is what speaks" in said
     after = {p.name: p.stat().st_mtime_ns for p in made.export.iterdir()}
@@ -132,7 +132,7 @@ def test_asked_again_nothing_is_done_and_verify_does_the_gate_alone(project):
         "README.md",
         "manifest.json",
     }
-    assert "export    current" in made.run("tweetstyle-fit", "mine.yaml")[1]
+    assert "export    up to date" in made.run("tweetstyle-fit", "mine.yaml")[1]
 
 
 def test_another_number_of_answers_asks_the_gate_again_and_writes_no_file_again(project):
@@ -175,7 +175,7 @@ def test_a_spoilt_file_is_rejected_with_the_reason_and_the_other_takes_its_place
     assert not (made.export / "Modelfile").exists() and (made.export / "parity.html").is_file()
     # The next run exports anew, from a training that is still current.
     code, said = made.run("tweetstyle-fit", "mine.yaml")
-    assert code == 0 and "fit       current" in said and made.parity()["q8_0", "conversion"] is True
+    assert code == 0 and "fit       up to date" in said and made.parity()["q8_0", "conversion"] is True
     assert not list(made.export.glob("*.rejected"))
 
 
@@ -192,4 +192,4 @@ def test_an_adapter_is_not_exported_over_another_base_of_the_same_shapes(project
         assert code == 1 and reason in said and "Traceback" not in said
     assert {p.name: p.stat().st_mtime_ns for p in made.export.iterdir()} == before
     shard.write_bytes(whole)
-    assert "export    current" in made.run("tweetstyle-fit", "mine.yaml")[1]
+    assert "export    up to date" in made.run("tweetstyle-fit", "mine.yaml")[1]

@@ -128,7 +128,7 @@ def test_memory_that_is_gone_in_the_middle_costs_the_steps_since_the_last_checkp
     assert backed_off(tmp_path) == [(3, 2, 4)] and result.steps == 9
     assert_same_learning(tmp_path, by_one)
     said = capsys.readouterr().err
-    assert "out of memory in a training step: on with batch 2 × accumulation 4" in said and "resuming from checkpoint-3" in said
+    assert "out of memory in a training step: continuing with batch 2 × accumulation 4" in said and "resuming from checkpoint-3" in said
     state = json.loads((tmp_path / "checkpoint-9" / "trainer_state.json").read_text())
     assert state["global_step"] == 9
 
@@ -166,7 +166,7 @@ def stop_at_second():
 def test_at_batch_one_it_ends_with_what_to_change_and_stays_resumable(toy, tmp_path):
     with failing(Allocator(limit=LENGTH // 2)), pytest.raises(TweetstyleError) as ended:
         run_fit(*toy, tmp_path, **EXACT, per_device_train_batch_size=2, gradient_accumulation_steps=4)
-    assert "memory does not suffice for one pack of 128 tokens at batch 1" in str(ended.value)
+    assert "out of memory for one pack of 128 tokens at batch 1" in str(ended.value)
     assert "write a shorter training.max_length" in ended.value.hint and ended.value.__cause__ is None
     assert run_fit(*toy, tmp_path, **EXACT, per_device_train_batch_size=2, gradient_accumulation_steps=4).steps == 9
 
@@ -189,7 +189,7 @@ def test_a_validation_that_does_not_fit_is_scored_in_smaller_parts_and_the_batch
 
 
 def test_a_validation_that_never_fits_is_named_and_the_batch_is_not_halved(toy, tmp_path):
-    with failing(Allocator(scoring=1)), pytest.raises(TweetstyleError, match="memory does not suffice for validation"):
+    with failing(Allocator(scoring=1)), pytest.raises(TweetstyleError, match="out of memory for validation"):
         run_fit(*toy, tmp_path, **SHORT)
     assert backed_off(tmp_path) == [] and not (tmp_path / "backoff.json").exists()
 
@@ -206,7 +206,7 @@ def test_the_optimizers_step_is_named_and_the_batch_is_not_halved(toy, tmp_path,
 
     hook = register_optimizer_step_pre_hook(out_of_memory)
     try:
-        with pytest.raises(TweetstyleError, match="memory does not suffice for the optimizer's step"):
+        with pytest.raises(TweetstyleError, match="out of memory for the optimizer's step"):
             run_fit(*toy, tmp_path, **SHORT, probe=probe)
     finally:
         hook.remove()

@@ -221,7 +221,7 @@ def test_a_learning_rate_that_ruins_the_model_ends_the_run_and_leaves_no_final_m
 
 
 def test_a_loss_that_is_no_number_ends_the_run(base_model_dir, data, tmp_path):
-    with pytest.raises(TweetstyleError, match="the loss is no number any more at step [1-3]\n.*smaller training.learning_rate"):
+    with pytest.raises(TweetstyleError, match="the training loss is NaN or infinite at step [1-3]\n.*smaller training.learning_rate"):
         run_fit(base_model_dir, data, tmp_path, learning_rate=1e30, warmup_steps=0, max_steps=3, max_grad_norm=1e9)
 
 

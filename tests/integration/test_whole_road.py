@@ -90,7 +90,7 @@ def test_nothing_but_ollama_on_this_machine_was_spoken_to(killed_then_finished: 
 
 def test_it_goes_on_without_being_told_and_every_step_is_there_once(killed_then_finished: tuple[Project, str]) -> None:
     project, output = killed_then_finished
-    assert "prepare   current" in output and "resuming from checkpoint-" in output
+    assert "prepare   up to date" in output and "resuming from checkpoint-" in output
     lines = [json.loads(line) for line in (project.path / "model" / "mine" / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines if "loss" in line] == [1, 2, 3, 4, 5]
     assert [line["step"] for line in lines if "eval_bits_per_byte" in line] == [0, 1, 2, 3, 4, 5]
@@ -133,7 +133,7 @@ def test_run_again_nothing_is_done_again(killed_then_finished: tuple[Project, st
     project, _ = killed_then_finished
     before = project.made()
     output = project.run("tweetstyle-fit", "mine.yaml")
-    assert [line.split() for line in output.splitlines()[:4]] == [[s, "current"] for s in ("prepare", "fit", "evaluate", "export")]
+    assert [line.split() for line in output.splitlines()[:4]] == [[s, "up", "to", "date"] for s in ("prepare", "fit", "evaluate", "export")]
     assert project.made() == before
 
 
@@ -148,7 +148,7 @@ def test_another_temperature_is_another_modelfile_and_no_other_training(killed_t
     output = project.run("tweetstyle-fit", "mine.yaml")
     assert "export    changed in the recipe: sampling.temperature" in output
     # What is written and measured is what will run: the tweets are written anew.
-    assert "fit       current" in output and "evaluate  changed in the recipe: sampling.temperature" in output
+    assert "fit       up to date" in output and "evaluate  changed in the recipe: sampling.temperature" in output
     assert {p for p, when in project.made().items() if before.get(p) != when} == {
         "export/mine/mine-q4_k_m.gguf", "export/mine/Modelfile", "export/mine/README.md", "export/mine/manifest.json",
         *(f"model/mine/{n}" for n in ("evaluate.json", "evaluation.json", "scores.json", "report.html")),

@@ -68,7 +68,7 @@ def evaluate(
     counted. Then each model writes `evaluation.samples` tweets on the test tweets' own topics (directory/written/); gguf: the exported
     file that writes in the tuned model's place; clean: what is learned of a tweet in an archive, for other people's tweets are to be
     cleaned as the author's were. If directory/metrics.jsonl is there, its validation curve is read for signs of overfitting. Raises
-    TweetstyleError where a split cannot be read or holds no tweet, the adapter does not fit, or 4 bits cannot be had.
+    TweetstyleError where a split cannot be read or holds no tweet, the adapter does not fit, or the model cannot be loaded in 4-bit.
     """
     files = {"validation": validation, "test": test}
     limits = base.max_positions, evaluation.max_tweets, evaluation.seed

@@ -19,7 +19,7 @@ from tweetstyle.errors import TweetstyleError
 
 Result = TypeVar("Result")
 ENDED = (
-    "run the same command again: what is finished is not done again. Where it happens again, free -h shows whether memory ran out "
+    "run the same command again: completed work is kept. If it happens again, free -h shows whether memory ran out "
     "(sudo dmesg | grep -i 'killed process' names what the system ended for it), and nvidia-smi whether the card is still there"
 )
 
@@ -38,7 +38,7 @@ def run_in_clean_process(work: Callable[..., Result], *arguments: object) -> Res
         except BrokenProcessPool as error:
             if sys.stderr.isatty():
                 print(file=sys.stderr)  # Behind the progress bar that the child could not remove.
-            what = "the process that was to load the model apart from the training's libraries ended before its work did"
+            what = "the process that loads the model without the training's libraries ended before its work was done"
             raise TweetstyleError(what, hint=ENDED) from error
 
 

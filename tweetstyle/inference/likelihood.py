@@ -82,7 +82,7 @@ def score_readings(
     method: "qlora" and "lora" read one model, with its adapter on and off; "full" reads two, one after the other.
     advance: called with the number of token positions just done, of the sum of all readings' `positions`, first with 0.
     bf16: as `summed_losses` has it.
-    Raises TweetstyleError for an adapter that does not fit the base, and where 4 bits cannot be had.
+    Raises TweetstyleError for an adapter that does not fit the base, and where the model cannot be loaded in 4-bit.
     """
     import torch
 
@@ -214,8 +214,8 @@ def load_model(path: Path, method: str, quantised_from: str | None = None) -> An
     except (ImportError, NotImplementedError, RuntimeError) as error:
         if method != "qlora":
             raise
-        hint = "write method: lora, or run on a machine where bitsandbytes works (python -m bitsandbytes tells why not)"
-        raise TweetstyleError(f"4 bits cannot be had here ({error})", where="model.method: qlora", hint=hint) from error
+        hint = "write method: lora, or run on a machine where bitsandbytes works (python -m bitsandbytes says why not)"
+        raise TweetstyleError(f"cannot load the model in 4-bit ({error})", where="model.method: qlora", hint=hint) from error
     for parameter in model.parameters():
         # What is in 4 bits is bytes, and stays as it is; the others decide in what is computed.
         if parameter.is_floating_point():

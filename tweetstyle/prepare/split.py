@@ -149,8 +149,8 @@ def warnings(parts: Mapping[str, Sequence[Tweet]], fractions: Mapping[str, float
 def _dates(parts: Mapping[str, Sequence[Tweet]], count: int) -> str:
     undated = sum(not tweet.created_at for name in ("train", "validation", "test") for tweet in parts[name])
     if undated == count:
-        return "No tweet has a date: their order in the source is taken for the order of time."
-    return f"{undated:,} of {count:,} tweets have no date: they are taken for the earliest." if undated else ""
+        return "No tweet has a date: they are taken to be in chronological order."
+    return f"{undated:,} of {count:,} tweets have no date: they are taken to be the earliest." if undated else ""
 
 
 def _enlarged(parts: Mapping[str, Sequence[Tweet]], fractions: Mapping[str, float], wanted: Mapping[str, int], count: int) -> str:
@@ -167,18 +167,18 @@ def _margin(tweets: int) -> str:
     if tweets >= ENOUGH_TWEETS:
         return ""
     rougher = (ENOUGH_TWEETS / tweets) ** 0.5
-    known = f"There are {tweets:,} test tweets only: what is measured on them is {rougher:.1f} times as rough as on {ENOUGH_TWEETS}"
-    return f"{known}. A clear gain over the base model shows, a small difference between two settings does not."
+    known = f"Only {tweets:,} test tweets: margins of error are {rougher:.1f} times wider than with {ENOUGH_TWEETS}"
+    return f"{known}. That is enough to see a clear gain, not a small difference between two settings."
 
 
 def _days(test: Sequence[Tweet]) -> str:
     days = len({tweet.created_at[:10] for tweet in test})
     if not any(tweet.created_at for tweet in test) or days >= ENOUGH_DAYS:
         return ""
-    on = f"The test tweets are of {days} {'day' if days == 1 else 'days'} only"
+    on = f"The test tweets are from {days} {'day' if days == 1 else 'days'} only"
     if days < FEWEST_DAYS:
-        return f"{on}: too few to say how sure a figure is (evaluation draws whole days, and wants {FEWEST_DAYS} at least)."
-    return f"{on}: figures measured on them may seem surer than they are (tweets of a day are alike; {ENOUGH_DAYS} days are enough)."
+        return f"{on}: too few for an interval (evaluation draws whole days and needs at least {FEWEST_DAYS})."
+    return f"{on}: their intervals may be too narrow (tweets of a day are alike; {ENOUGH_DAYS} days are enough)."
 
 
 def _missed(name: str, number: int, wanted: int) -> str:

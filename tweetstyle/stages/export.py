@@ -81,7 +81,7 @@ def verify(run: Run) -> None:
     if before.inputs != (inputs := stage.inputs()):
         what = "the export was made from another trained model than this one"
         raise TweetstyleError(what, where=str(directory), hint=f"run: tweetstyle export {run.path}")
-    say(f"verify    {', '.join(gguf)}: minutes on a processor, and nothing is touched until every check is made")
+    say(f"verify    {', '.join(gguf)}: takes minutes on a CPU. Results are written at the end; you can stop it safely")
     checks = _checks(run, gguf, before.facts["choices"]["merge_base"])
     stage.manifest.unlink()
     _remove_parity(directory)

@@ -199,7 +199,7 @@ def peak_memory() -> int:
 def _check_finite(loss: float, step: int) -> None:
     if not math.isfinite(loss):
         hint = "write a smaller training.learning_rate, or a larger training.warmup_ratio"
-        raise TweetstyleError(f"the loss is no number any more at step {step}", where="training", hint=hint)
+        raise TweetstyleError(f"the training loss is NaN or infinite at step {step}", where="training", hint=hint)
 
 
 @contextmanager

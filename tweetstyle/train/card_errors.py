@@ -17,16 +17,16 @@ REPORT, LOG = "card-failure.txt", "log.txt"
 SIGNS = ("CUDA error", "CUDA driver error", "Triton Error [CUDA]", "CUBLAS_STATUS_", "CUDNN_STATUS_", "NVML_")
 """How a RuntimeError says that the card, or its driver, failed: torch's own class for it (AcceleratorError) not every library raises."""
 MEMORY_HINT = (
-    "end what else takes memory of the card (nvidia-smi lists it; ollama stop NAME) or of the machine (free -h), and give the same "
-    "command again: what is finished is not done again"
+    "close other programs that use memory of the card (nvidia-smi lists them; ollama stop NAME) or of the machine (free -h), then run the "
+    "same command again: completed work is kept"
 )
 LIBRARIES = {"triton": "Triton", "torch/_inductor": "Inductor", "torch/_dynamo": "torch.compile", "bitsandbytes": "bitsandbytes"}
 """Directories in site-packages whose code compiles kernels for the card, or computes on it by code of its own."""
 SITE, STANDARD_LIBRARY = "/site-packages/", sysconfig.get_paths()["stdlib"]
 HINT = (
     "completed work is kept: the same command resumes from there (a training from its newest checkpoint). "
-    "Look first whether nvidia-smi still shows the card; where it does not, restart the machine. "
-    "Where it fails again, sudo dmesg | grep Xid names the fault (heat, power, an overclocked card)"
+    "First check that nvidia-smi still shows the card; if it does not, restart the machine. "
+    "If it fails again, sudo dmesg | grep Xid names the fault (heat, power, an overclocked card)"
 )
 
 
@@ -46,10 +46,10 @@ def one_message_where_the_card_fails(directory: Path) -> Iterator[None]:
         if first is not None:
             what, hint = f"the card failed: {_first_line(first)}", HINT
         elif is_out_of_memory(error):
-            what, hint = f"memory ran out: {_first_line(error)}", MEMORY_HINT
+            what, hint = f"out of memory: {_first_line(error)}", MEMORY_HINT
         elif library := _failed_library(error):
             what = f"{library}, which compiles or computes for the card, failed: {type(error).__name__}: {_first_line(error)}"
-            hint = f"tweetstyle doctor looks for the usual reasons (compiler, versions); the libraries' own messages: {directory / LOG}"
+            hint = f"tweetstyle doctor checks the usual reasons (compiler, versions); the libraries' own messages: {directory / LOG}"
         else:
             raise
         raise TweetstyleError(what, where=_kept(directory, error), hint=hint) from error

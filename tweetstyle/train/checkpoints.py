@@ -91,7 +91,7 @@ def complete_checkpoints(directory: Path, say: Callable[[str], None] = on_the_sc
             found.append(checkpoint)
         else:
             remove(path)
-            say(f"{path.name} is not whole and was removed: {checkpoint}")
+            say(f"{path.name} is incomplete and was removed: {checkpoint}")
     return sorted(found, key=lambda checkpoint: checkpoint.step)
 
 

@@ -91,7 +91,7 @@ def as_line(step: int, training: Training, why: OutOfMemory) -> dict[str, Any]:
 
 def no_pinned_memory(why: OutOfMemory, phase: str) -> TweetstyleError:
     """The end where the system gives no pinned memory, in which Unsloth keeps activations: no batch is small enough for that."""
-    what = f"the system gives no more pinned memory ({why.said}, in {phase}); the card itself has room"
+    what = f"out of pinned memory in {phase} ({why.said}); the card itself has free memory"
     hint = "write gradient_checkpointing: true, which keeps the activations on the card; under WSL2 pinned memory is capped"
     return TweetstyleError(what, where="training.gradient_checkpointing", hint=hint)
 
@@ -104,9 +104,9 @@ def does_not_fit(
     phase: what was being done; after a training step the batch is 1 already.
     """
     pack = f"one pack of {training.max_length:,} tokens at batch 1"
-    what = f"memory does not suffice for {pack if phase == STEP else phase}"
+    what = f"out of memory for {pack if phase == STEP else phase}"
     if card is None and phase not in (STEP, LOADING):
-        hint = "end other programs that take memory (free -h), or take a smaller base model"
+        hint = "close other programs that use memory (free -h), or take a smaller base model"
         return TweetstyleError(f"{what} ({why.said})", where="training", hint=hint)
     if card is None:
         hint = "write a shorter training.max_length, or take a smaller base model"
@@ -116,7 +116,7 @@ def does_not_fit(
     room = replace(card, training_only=True)
     planned = plan_on(room, base.config, model, training)
     room = replace(room, unused=max(card.total - planned.card + int(MARGIN * planned.tensors), 0))
-    ends = "end what else uses the card (nvidia-smi lists it), or " if card.others > MARGIN * card.total else ""
+    ends = "close other programs on the card (nvidia-smi lists them), or " if card.others > MARGIN * card.total else ""
     if phase in (STEP, LOADING):
         changes: Sequence[object] | None = what_to_change(base.config, model, training, room)
     else:

@@ -49,7 +49,7 @@ class _Session:
         self.run, self.progress = run, progress
         self.training = remembered(run.directory, run.training)
         if self.training != run.training:
-            progress.say(f"{in_words(self.training)}, as memory allowed ({run.directory / REMEMBERED})")
+            progress.say(f"{in_words(self.training)}, after an earlier out of memory ({run.directory / REMEMBERED})")
         progress.phase("loading the base model")
         loaded = within_memory(partial(unsloth_trainer.load_model, run.base, run.model, run.training))
         if isinstance(loaded, OutOfMemory):
@@ -102,7 +102,7 @@ class _Session:
         self.training = smaller
         backoff.remember(self.run.directory, smaller, why)
         self.run.metrics.append(backoff.as_line(newest.step if newest else 0, smaller, why))
-        self.progress.say(f"out of memory in {phase}: on with {in_words(smaller)}, of which as much is learned")
+        self.progress.say(f"out of memory in {phase}: continuing with {in_words(smaller)}, as many packs per step")
 
     def _end(self, why: OutOfMemory, phase: str) -> TweetstyleError:
         if why.pinned:
