@@ -61,7 +61,7 @@ def test_a_pickle_in_the_place_of_missing_weights_is_named_with_the_reason(tmp_p
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"stage": "fit"}'])
 def test_a_manifest_cut_off_counts_as_not_done(stage, content):
     stage.write_text(content)
-    assert why_stale(stage, "fit", {}, {}) == "not done yet"
+    assert why_stale(stage, "fit", {}, {}) == "no earlier result"
 
 
 def test_a_fingerprint_is_the_sha256_of_size_and_bytes(tmp_path):

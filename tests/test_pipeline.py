@@ -35,7 +35,7 @@ def test_a_stage_is_done_once_and_again_only_when_something_changed(project):
     (project / "in").write_text("a")
     log: list[str] = []
     first = stage(project, {"training": {"seed": 1}}, log)
-    assert first.why_stale() == "not done yet"
+    assert first.why_stale() == "no earlier result"
     first.carry_out()
     assert first.why_stale() is None
     assert stage(project, {"training": {"seed": 2}}, log).why_stale() == "changed in the recipe: training.seed"
@@ -54,7 +54,7 @@ def test_a_stage_that_fails_is_not_current(project):
 
     with pytest.raises(TweetstyleError):
         Stage("fit", project / "fit.json", {}, done.inputs, fails).carry_out()
-    assert done.why_stale() == "not done yet"
+    assert done.why_stale() == "no earlier result"
 
 
 def test_a_run_of_other_settings_is_set_aside_whole_and_one_of_the_same_stays(project):

@@ -85,10 +85,10 @@ def test_the_command_shows_some_before_anything_is_written(recipe, fake, tmp_pat
     """The first of the documented commands, from a clean clone: the tweets are prepared for it, and that is told."""
     done = CliRunner().invoke(cli.tweetstyle, ["playback", str(recipe), "--show", "5"])
     assert done.exit_code == 0, done.output
-    assert "prepare   not done yet" in done.output and stages_of(Run(recipe))["prepare"].why_stale() is None
+    assert "prepare   starting: no earlier result" in done.output and stages_of(Run(recipe))["prepare"].why_stale() is None
     assert "5 of 5 tweets have a message" in done.output and 5 <= len(fake.requests) <= 15
     assert not list((tmp_path / "data" / "processed").glob("messages-*"))
-    assert stages_of(Run(recipe))["playback"].why_stale() == "not done yet"
+    assert stages_of(Run(recipe))["playback"].why_stale() == "no earlier result"
 
 
 def test_a_useless_models_answers_are_shown_before_it_is_refused_and_a_missing_one_prepares_nothing(recipe, fake, tmp_path):

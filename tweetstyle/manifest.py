@@ -41,7 +41,7 @@ def why_stale(path: Path, stage: str, settings: dict[str, Any], inputs: dict[str
     """None if the stage's outputs exist and were made from exactly this; else the reason, for the screen."""
     manifest = Manifest.read(path)
     if manifest is None or manifest.stage != stage:
-        return "not done yet"
+        return "no earlier result"
     if changed := changed_settings(manifest.settings, json.loads(json.dumps(settings))):
         return f"changed in the recipe: {', '.join(changed)}"
     if manifest.inputs != inputs:

@@ -163,7 +163,7 @@ def _require_stage(run: Run, name: str) -> None:
 
 
 def _require_before(run: Run, name: str) -> None:
-    """Refuses where a stage before this one is not current."""
+    """Refuses if a stage before this one is out of date."""
     _require_stage(run, name)
     for before in takewhile(lambda stage: stage.name != name, stages_of(run).values()):
         if reason := before.why_stale():
@@ -176,7 +176,7 @@ def _carry_out(stage: Stage, run: Run, forced: bool) -> None:
     if reason is None:
         say(f"{stage.name:<9} up to date", fg="green")
         return
-    say(f"{stage.name:<9} {reason}", bold=True)
+    say(f"{stage.name:<9} starting: {reason}", bold=True)
     if forced and stage.name == "fit":
         set_aside_other_run(run.recipe.run_directory, identity=None)
     with stage_in_report(run, stage.name), one_message_where_the_card_fails(run.recipe.run_directory):
@@ -237,7 +237,7 @@ def one_run_at_a_time(recipe: Recipe) -> Iterator[None]:
 
 
 def hold(held: ExitStack, name: str, what: str, hint: str) -> None:
-    """Takes a lock that the operating system gives back when the process ends, however it ends."""
+    """Takes a lock that the operating system releases when the process ends, even by a kill."""
     lock = Path("model") / f".{name}.lock"
     with clear_os_errors(lock):
         lock.parent.mkdir(exist_ok=True)

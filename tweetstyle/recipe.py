@@ -314,7 +314,7 @@ class Sampling(Section):
     """How text is generated, here and by the Modelfile alike. Ollama's names.
 
     The defaults draw from the model's own probabilities, without the unlikely tokens that top_p leaves out. A temperature below 1,
-    min_p or top_k make common habits more common and drop rare ones: on the demo a classifier then tells the texts from the author's
+    min_p or top_k make common habits more common and drop rare ones: on the demo a classifier then distinguishes texts from the author's
     with an AUC of 0.88, and of about 0.6 with the defaults.
     """
 

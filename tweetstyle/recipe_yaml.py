@@ -129,7 +129,7 @@ def _record_lines(node: yaml.Node, key: tuple[str, ...], lines: dict[tuple[str, 
 def _problem(detail: dict[str, Any], path: Path, lines: dict[tuple[str, ...], int]) -> tuple[int, TweetstyleError]:
     key = tuple(str(part) for part in detail["loc"] if str(part) not in ("constrained-str", "literal"))
     if key and key[-1].isdigit() and key not in lines:
-        # One value where a list may stand: it has no place of its own.
+        # One value where a list may be: it has no place of its own.
         key = key[:-1]
     known = key
     while known not in lines:
@@ -220,7 +220,7 @@ def _fields(key: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _choices(key: tuple[str, ...]) -> tuple[str, ...]:
-    """What may stand in the list at a dotted key, where it is a list of named things and all of them is what it is without the key."""
+    """The items allowed in the list at a dotted key, where it is a list of named things and all of them is what it is without the key."""
     field = _fields(key[:-1]).get(key[-1])
     named = get_args(next(iter(get_args(field.annotation)), None)) if field else ()
     return named if field and named == field.default else ()

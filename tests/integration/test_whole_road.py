@@ -146,9 +146,9 @@ def test_another_temperature_is_another_modelfile_and_no_other_training(killed_t
     before = project.made()
     project.change("temperature: 0.7", "temperature: 0.5")
     output = project.run("tweetstyle-fit", "mine.yaml")
-    assert "export    changed in the recipe: sampling.temperature" in output
+    assert "export    starting: changed in the recipe: sampling.temperature" in output
     # What is written and measured is what will run: the tweets are written anew.
-    assert "fit       up to date" in output and "evaluate  changed in the recipe: sampling.temperature" in output
+    assert "fit       up to date" in output and "evaluate  starting: changed in the recipe: sampling.temperature" in output
     assert {p for p, when in project.made().items() if before.get(p) != when} == {
         "export/mine/mine-q4_k_m.gguf", "export/mine/Modelfile", "export/mine/README.md", "export/mine/manifest.json",
         *(f"model/mine/{n}" for n in ("evaluate.json", "evaluation.json", "scores.json", "report.html")),

@@ -166,7 +166,7 @@ def outside_period(view: View, data: Data) -> str | None:
 
 
 def retweet(view: View, data: Data) -> str | None:
-    """RT @user, also behind a comment, and "@user: their words": someone else's text. In a reply that is how one speaks to the user."""
+    """RT @user, also behind a comment, and "@user: their words": someone else's text. In a reply this form addresses the user."""
     if data.retweets == "keep":
         return None
     if view.is_retweet:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SEED = 1
 """Of the signatures. Fixed: which pairs are found is no matter of taste."""
 KEPT, LATEST = 16, 4
-"""In a crowd a text is compared with the first kept texts, and with those just before it: a template that changes slowly hangs together."""
+"""In a crowd a text is compared with the first kept texts, and with those just before it: slowly changing templates stay connected."""
 CACHED = 4096
 """Texts whose sets of 5-grams are in memory, about 8 KB each."""
 

@@ -85,7 +85,7 @@ def scored_bytes(text: str, document: Encoded, template: Template, tokenizer: To
 
 
 def clusters(tweets: Iterable[Tweet]) -> list[str]:
-    """What a tweet hangs together with, for intervals: its thread, else its day; and all that says the same words is one."""
+    """The cluster of each tweet, for intervals: its thread, else its day; tweets with the same words are in one cluster."""
     found: list[str] = []
     of_text: dict[str, str] = {}
     merged: dict[str, str] = {}

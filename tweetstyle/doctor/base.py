@@ -58,7 +58,7 @@ def check_rank(config: dict[str, Any], model: Model) -> Iterator[Check]:
 
 
 def check_tokenizer(base: BaseModel) -> Check:
-    """Whether config.json and tokenizer_config.json tell the same special tokens, which files of one model do."""
+    """Whether config.json and tokenizer_config.json name the same special tokens, which files of one model do."""
     name, where, other = "tokenizer", str(base.path / "tokenizer_config.json"), []
     for key, there in (("bos_token_id", base.bos_id), ("eos_token_id", base.eos_id)):
         said = base.config.get(key)

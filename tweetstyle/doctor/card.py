@@ -67,7 +67,7 @@ def _driver(state: CardState) -> Check:
     if state.on_the_bus:
         what = "an NVIDIA card is built in, but there is no driver (nvidia-smi is not installed)"
         return warn(name, what, "install the driver (Ubuntu: sudo ubuntu-drivers install) and restart; without it the CPU trains")
-    return ok(name, "no NVIDIA card: training goes by the CPU")
+    return ok(name, "no NVIDIA card: training runs on the CPU")
 
 
 def _without_card(needs: RunRequirements) -> Iterator[Check]:
@@ -151,7 +151,7 @@ def _at_least(there: str, least: Version) -> bool:
 def _bf16(card: Gpu, needs: RunRequirements | None) -> Check:
     name = "bfloat16"
     if card.capability is None:
-        return warn(name, "the driver is too old to tell whether the card has it", "update the driver")
+        return warn(name, "the driver is too old to report whether the card has it", "update the driver")
     if card.capability >= BF16:
         return ok(name, f"the {card.name} computes in it")
     what = f"the {card.name} (compute capability {'.'.join(map(str, card.capability))}) has none"

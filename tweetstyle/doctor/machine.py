@@ -21,7 +21,7 @@ CLOCK_SLACK = 5 * 60
 
 @dataclass(frozen=True)
 class MachineState:
-    """places: directory → where it lies; total_ram, available_ram: bytes, the latter None where the system does not tell; now and newest:
+    """places: directory → where it lies; total_ram, available_ram: bytes, the latter None where it is not reported; now and newest:
     seconds since 1970, and which file or tweet is the newest that the run reads."""
 
     places: Mapping[Path, Place]
@@ -33,7 +33,7 @@ class MachineState:
 
 
 def observe_machine(directories: Iterable[Path], files: Iterable[Path], newest_tweet: int | None = None) -> MachineState:
-    """files: those whose dates the clock is held against; those that are missing are left out."""
+    """files: those whose dates the clock is compared with; those that are missing are left out."""
     places = observe_places(directories)
     total, available = machine_memory()
     dated = [(file.stat().st_mtime, str(file)) for file in [Path(__file__), *files] if file.exists()]
@@ -59,7 +59,7 @@ def _ram(state: MachineState, ram: Mapping[str, int]) -> Check:
         smaller = "write a smaller per_device_train_batch_size or max_length" if part == "training" else "write fewer export.types"
         return fail(name, seen, f"{smaller}, take a smaller base model, or a machine with more memory")
     if state.available_ram is not None and needed > state.available_ram:
-        return warn(name, seen, "close other programs before it comes to that, or the machine will swap")
+        return warn(name, seen, "close other programs before then, or the machine will swap")
     return ok(name, seen)
 
 
@@ -97,7 +97,7 @@ def check_network(environment: Mapping[str, str]) -> list[Check]:
 
 
 def _ollama(environment: Mapping[str, str]) -> list[Check]:
-    """OLLAMA_HOST on another machine: this program refuses to speak to it, but `ollama create`, typed in the same shell, does not."""
+    """OLLAMA_HOST on another machine: this program refuses to contact it, but `ollama create`, typed in the same shell, does not."""
     value = environment.get("OLLAMA_HOST", "")
     try:
         host = parse_address(value)[0] if value.strip() else "localhost"

@@ -98,7 +98,7 @@ def _breaking(installed: Installed) -> Iterator[Check]:
             yield fail("versions", f"{name} {installed.versions[name]} is known to break: {reason}", DO)
 
 
-def _too_new(installed: Installed, tell: Callable[[str, str, str], Check]) -> Iterator[Check]:
+def _too_new(installed: Installed, report: Callable[[str, str, str], Check]) -> Iterator[Check]:
     """Packages above an upper bound of those of CAPPED_BY, each reported once."""
     reported: set[str] = set()
     for rule in (rule for who in CAPPED_BY for rule in installed.rules if rule.who == who):
@@ -106,7 +106,7 @@ def _too_new(installed: Installed, tell: Callable[[str, str, str], Check]) -> It
         if there is None or rule.name in reported or not _above(there, rule):
             continue
         reported.add(rule.name)
-        yield tell("versions", f"{rule.name} is {there}, {rule.who} goes up to {upper_bound(rule.specifier)}{_why(rule.name)}", DO)
+        yield report("versions", f"{rule.name} is {there}, {rule.who} goes up to {upper_bound(rule.specifier)}{_why(rule.name)}", DO)
 
 
 def _other(installed: Installed) -> Iterator[Check]:

@@ -63,7 +63,7 @@ def evaluate(
     """Scores the same held-out tweets with base and tuned model, lets both write, and writes directory/evaluation.json.
 
     Scored prompts name no topic: a topic is taken from the tweet and would leak it; in a conversation they are the message that the
-    tweet answers. The answer and its end token bear the loss, prompt and BOS do not. The tuned model is held against the best of
+    tweet answers. The answer and its end token bear the loss, prompt and BOS do not. The tuned model is compared with the best of
     several baselines, which know the training tweets too: some of them are in the base model's prompt, or their letters are
     counted. Then each model writes `evaluation.samples` tweets on the test tweets' own topics (directory/written/); gguf: the exported
     file that writes in the tuned model's place; clean: what is learned of a tweet in an archive, for other people's tweets are to be

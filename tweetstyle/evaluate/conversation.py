@@ -23,7 +23,7 @@ from tweetstyle.statistics.intervals import Interval
 from tweetstyle.statistics.shares import exact_share, mean_between, share, share_difference
 
 OTHERS = 4
-"""Messages that each tweet's own is held against."""
+"""Messages that each tweet's own is compared with."""
 CHANCE = 1 / (1 + OTHERS)
 MOST_TRIALS = 200
 """Tweets for which it is tried, of more a seeded choice: a share of 20% is then known to 6 points, of 50% to 7."""
@@ -177,7 +177,7 @@ class InstructionBaseline:
 
 
 def instruction_text(style: str, answers: Sequence[Tweet]) -> str:
-    """What one can tell a model of an author in words: the languages, the length and the habits of most of these tweets."""
+    """The instruction that describes an author to a model: the languages, the length and the habits of most of these tweets."""
     texts = [tweet.text for tweet in answers]
     short, long = (int(np.quantile([len(text) for text in texts], q)) for q in (0.25, 0.75))
     # A habit of every tweet cannot be compared and is not counted, but the instruction must name it.

@@ -16,7 +16,7 @@ from tweetstyle.statistics.shares import share
 Kind = Literal["case", "punctuation", "emoji", "length", "mark", "opening", "closing"]
 
 RAREST, COMMONEST = 0.03, 0.97
-"""A habit of fewer or more of the tweets than this tells nothing apart."""
+"""A habit of fewer or more of the tweets than this distinguishes nothing."""
 SAME = 0.95
 """Two habits whose tweets coincide so far (Jaccard) are one."""
 FEWEST_TWEETS = 50

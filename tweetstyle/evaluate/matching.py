@@ -22,7 +22,7 @@ MENTION = re.compile(r"@\w+")
 
 @dataclass(frozen=True)
 class Texts:
-    """texts [n]; clusters [n]: what hangs together and stays in one fold (a day, a thread; a generated tweet has its prompt's);
+    """texts [n]; clusters [n]: what is related and stays in one fold (a day, a thread; a generated tweet has its prompt's);
     periods [n]: what must be equal on both sides (a year, say), or None.
     """
 

@@ -35,7 +35,7 @@ class SplitResult:
     """tweets, tokens (end tokens included), bytes: what was scored; too_long: tweets left out because the model cannot hold them.
 
     gain: bits per byte of the base minus those of the tuned model on the same tweets; above 0 the tuning helped.
-    baselines: what else the tuned model is held against, in the order of the table, its name in words; best: the name of that which
+    baselines: what else the tuned model is compared with, in the order of the table, its name in words; best: the name of that which
     predicts the validation tweets best; over_best: the gain over it. with_topic: "base" and "tuned" where the prompt names the tweet's
     topic, which was taken from the tweet and gives a part of it away; None where prompts have no topic.
     """

@@ -77,7 +77,7 @@ class Style:
 
 @dataclass(frozen=True)
 class Real:
-    """Real tweets of a split and what each hangs together with."""
+    """Real tweets of a split and the cluster of each."""
 
     texts: Sequence[str]
     clusters: Sequence[str]

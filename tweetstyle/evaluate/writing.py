@@ -1,4 +1,4 @@
-"""Base and tuned model write on held-out topics; what they wrote is measured."""
+"""Base and tuned model write on held-out topics; the results are measured."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ PCI = Path("/sys/bus/pci/devices")
 
 @dataclass(frozen=True)
 class Gpu:
-    """total, free: bytes; capability: CUDA's compute capability, None where the driver is too old to tell."""
+    """total, free: bytes; capability: CUDA's compute capability, None where the driver is too old to report it."""
 
     index: int
     uuid: str
@@ -35,7 +35,7 @@ class Gpu:
 
 @dataclass(frozen=True)
 class Process:
-    """A program that computes on a card. used: bytes, None where the driver does not tell."""
+    """A program that computes on a card. used: bytes, None where the driver does not report it."""
 
     pid: int
     name: str
@@ -151,7 +151,7 @@ def _on_the_bus(pci: Path) -> bool:
 
 
 def machine_memory(meminfo: Path = Path("/proc/meminfo")) -> tuple[int, int | None]:
-    """Total and available bytes as Linux tells them (man 5 proc_meminfo); elsewhere the total alone."""
+    """Total and available bytes as Linux reports them (man 5 proc_meminfo); elsewhere the total alone."""
     try:
         rows = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
         total, available = (int(rows[name].split()[0]) * 1024 for name in ("MemTotal", "MemAvailable"))

@@ -1,7 +1,7 @@
 """llama.cpp's view of a GGUF: logits, token ids, end tokens.
 
 Through ctypes on the shared library in the package xllamacpp, whose C structs are not promised to stay as they are: `Logits` checks
-what it relies on against properties that the library tells, and says in one sentence when they no longer hold.
+what it relies on against properties that the library reports, and says in one sentence when they no longer hold.
 """
 
 from __future__ import annotations

@@ -149,7 +149,7 @@ class OllamaLost(TweetstyleError):
 def is_cloud_name(name: str) -> bool:
     """Whether Ollama sends prompts for such a name to its cloud, even if this machine has a model of that name.
 
-    It goes by the tag: `cloud`, or what ends in `-cloud` (ollama/internal/modelref/modelref.go, parseSourceSuffix).
+    The tag decides: `cloud`, or what ends in `-cloud` (ollama/internal/modelref/modelref.go, parseSourceSuffix).
     """
     _, colon, tag = name.rpartition(":")
     tag = tag.strip().lower()
@@ -212,7 +212,7 @@ class OllamaClient:
         return self._json("POST", "/api/chat", {"model": name, "messages": messages, "options": options, "stream": False}, SECONDS["chat"])
 
     def generate(self, name: str, message: str, **options: Any) -> dict[str, Any]:
-        """The whole answer of /api/generate, with the ids it gives back. options: sampling, over the Modelfile's."""
+        """The whole answer of /api/generate, with the ids it returns. options: sampling, over the Modelfile's."""
         body = {"model": name, "prompt": message, "options": options, "stream": False}
         return self._json("POST", "/api/generate", body, SECONDS["chat"])
 

@@ -95,7 +95,7 @@ prompt:
   style: {_scalar(style_of(paths))}\t# write the account's name here: it is in every prompt
 
 model:
-  base: model/llama3-8b\t# the base model, not Instruct; docs/12gb.md tells how to get it
+  base: model/llama3-8b\t# the base model, not Instruct; docs/12gb.md says how to get it
   method: qlora\t# 4-bit base: fits on a 12 GB card
   # without a GPU: base: model/smollm2-135m-instruct and method: lora (make base-model makes it)
   lora:

@@ -71,7 +71,7 @@ class Shape:
 
 
 def read_shape(config: Mapping[str, Any]) -> Shape:
-    """The shape that a config.json tells. Raises TweetstyleError where a number is missing or is none."""
+    """The shape in a config.json. Raises TweetstyleError for a missing or invalid number."""
     keys = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "vocab_size", "max_position_embeddings")
     for key in keys:
         if not isinstance(config.get(key), int) or isinstance(config[key], bool) or config[key] < 1:

@@ -23,7 +23,7 @@ KNOWN = {
     "Llama 3 8B": (4096, 32, 32, 8, 14336, 128256, 8192, False),
     "Llama 3.1 8B": (4096, 32, 32, 8, 14336, 128256, 131072, False),
 }
-"""Models by name, smallest first, as their config.json's tell them (in the order of CONFIG_KEYS)."""
+"""Models by name, smallest first, as in their config.json (in the order of CONFIG_KEYS)."""
 LLAMA = "the Llama {} Community License, to be accepted on the model's page"
 APACHE = "Apache-2.0, no sign-in needed"
 BY_MAKE = Path("model") / "smollm2-135m-instruct"

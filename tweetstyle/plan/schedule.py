@@ -50,7 +50,7 @@ class Steps:
 
 @dataclass(frozen=True)
 class Schedule:
-    """training: what is carried out; steps: what it comes to; requested: what the recipe's settings would; remark: what else to know.
+    """training: the settings used; steps: what they give; requested: what the recipe's settings would give; remark: what else to know.
 
     changes: key → (the recipe's value, the one in its place); empty where the recipe's settings are used unchanged.
     """

@@ -51,7 +51,7 @@ def speed_of(recipe: Recipe, base: BaseConfig | BaseModel, card: Card) -> Speed:
 
 
 def how_it_is_measured(training: Training, card: Card) -> str:
-    """What will tell the speed, in a sentence."""
+    """What will measure the speed, in a sentence."""
     if training.probe == "never":
         return "the recipe has training.probe: never"
     if card.seen or training.probe == "always":

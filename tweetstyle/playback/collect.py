@@ -180,7 +180,7 @@ class Collector:
 
 
 def useless(checked: Sequence[Checked]) -> bool:
-    """Whether none can be used. Also where now and then a message, too short to tell, is not known to be in another language as all
+    """Whether none can be used. Also where sometimes a message, too short to tell, is not known to be in another language as all
     others are, and where the same is said to every tweet."""
     foreign = sum(check.reason == LANGUAGE for check in checked)
     return all(check.reason for check in checked) or foreign >= FOREIGN_SHARE * len(checked) or says_one_thing(checked)

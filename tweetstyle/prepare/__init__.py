@@ -59,7 +59,7 @@ def prepare(data: Data, prompt: Prompt, template: Template, directory: Path) -> 
             splits = _with_topics(splits, subjects, places, prompt.topic_dropout, data.seed)
         if prompt.message == "first-words":
             splits = _with_first_words(splits, prompt.topic_dropout, data.seed)
-        # One worker counts the leak while this process writes; the other gives back its memory.
+        # One worker counts the leak while this process writes; the other frees its memory.
         for worker in at_work[1:]:
             worker.shutdown(wait=False)
         texts = {name: [tweet.text for tweet in part] for name, part in splits.parts.items()}

@@ -13,7 +13,7 @@ Turn = tuple[str, str]
 """(message, answer)."""
 SYSTEM = "\ue000System\ue001"
 MOST_CHECKED = 4
-"""Turns up to which the pieces are held against the template itself."""
+"""Turns up to which the pieces are compared with the template itself."""
 
 
 @dataclass(frozen=True)

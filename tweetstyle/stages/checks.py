@@ -103,7 +103,7 @@ COLOURS = {"ok": None, "warn": "yellow", "fail": "red"}
 def all_checks(run: Run | None) -> list[Check]:
     """Every check; of the machine alone without a recipe. What cannot even be read is a check that failed, and ends none of the others.
 
-    What the run takes is held against the machine as far as it is known: of a base model that is not there yet, by its shape.
+    What the run needs is compared with the machine as far as it is known: for a missing base model, by its shape.
     """
     if run is None:
         return doctor(None, USUAL)

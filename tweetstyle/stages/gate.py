@@ -1,4 +1,4 @@
-"""Holds exported files to the trained model; writes Modelfile and model card."""
+"""Compares exported files with the trained model; writes Modelfile and model card."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class Stage:
         return before if files_then == files_now else None
 
     def carry_out(self, force: bool = False) -> None:
-        """force: do all of the work, whatever exists already."""
+        """force: do all of the work, even if outputs exist."""
         inputs = self.inputs()
         before = self._unless_touched(inputs) if self.less_work and not force else None
         self.manifest.unlink(missing_ok=True)

@@ -43,7 +43,7 @@ def bootstrap_t(
 ) -> Interval:
     """Interval of Σ numerator / Σ denominator, by the bootstrap-t over whole clusters.
 
-    numerator, denominator: float [n]; clusters: [n] labels, for example days: what one says on a day hangs together, so that
+    numerator, denominator: float [n]; clusters: [n] labels, for example days: tweets of a day are related, so that
     days are drawn and not tweets. Draws clusters with replacement `resamples` times, studentises each draw by its own linearised
     standard error, and turns the quantiles of t round (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, §12.5; for
     clusters Cameron, Gelbach and Miller, Review of Economics and Statistics 90(3), 2008, the pairs cluster bootstrap-t; for the

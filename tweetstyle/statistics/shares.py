@@ -26,7 +26,7 @@ def share(hits: Sequence[bool] | np.ndarray, clusters: Sequence[Hashable], *, co
 def exact_share(hits: Sequence[bool] | np.ndarray, clusters: Sequence[Hashable], *, confidence: float) -> Interval:
     """Share of the hits, 0 to 1, with the exact binomial interval at the effective sample size of clustered tweets.
 
-    It never promises more than it keeps, and so serves where a share is held against chance. Where each tweet is a cluster of its own,
+    It never promises more than it keeps, and so serves where a share is compared with chance. Where each tweet is a cluster of its own,
     Clopper and Pearson's, Biometrika 26(4), 1934; else, at fewer tweets, as Korn and Graubard do (Survey Methodology 24(2), 1998).
     Under five clusters there is no interval. Raises ValueError without any tweet.
     """
@@ -87,7 +87,7 @@ def _counted(hits: Sequence[bool] | np.ndarray, clusters: Sequence[Hashable]) ->
 def effective_size(found: np.ndarray, clusters: Sequence[Hashable]) -> float:
     """How many independent tweets these clustered ones are worth: n over the design effect, at most n.
 
-    Where all tweets agree, nothing tells how clusters hang together, and each counts as one tweet: the most careful answer.
+    Where all tweets agree, the correlation within clusters is unknown, and each counts as one tweet: the most conservative choice.
     """
     count, mean = len(found), float(found.mean())
     sums, sizes = cluster_sums(found, np.ones(count), clusters)

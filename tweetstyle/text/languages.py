@@ -34,7 +34,7 @@ CLEAR = 0.99
 PORTION = 500
 """Texts that lingua is given at a time."""
 MOST_CHARACTERS = 400
-"""The beginning of a long post tells its language."""
+"""The language of a long post is decided by its beginning."""
 
 UNCERTAIN = ("", 0.0)
 

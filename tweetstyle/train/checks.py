@@ -1,4 +1,4 @@
-"""Refuses a training that would end well and have learned nothing."""
+"""Refuses a training that would succeed without learning anything."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def check_model(base: BaseModel, end_id: int, max_length: int) -> None:
 def check_documents(documents: list[Document], end_id: int, where: str) -> None:
     """Refuses training data without a document, without a single label, or that hardly ever shows the end token."""
     if not documents:
-        raise TweetstyleError("there is no tweet to learn from", where=where, hint="dropped.csv beside it tells why tweets were left out")
+        raise TweetstyleError("there is no tweet to learn from", where=where, hint="dropped.csv beside it says why tweets were left out")
     longer = "write a larger training.max_length: prompt, tweet and end token must fit"
     if not any(label != IGNORED for document in documents for label in document.labels):
         raise TweetstyleError("no token bears loss: the prompt alone fills every document", where=where, hint=longer)

@@ -51,7 +51,7 @@ def make_room(directory: Path, needed: int, metrics: Metrics, writing: str) -> N
 
 
 def failed_write(error: BaseException, directory: Path, needed: int, writing: str | None) -> TweetstyleError | None:
-    """What to tell a person of an error that is about a file which could not be written, or None where it is about something else.
+    """The message for an error about a file that could not be written, or None for any other error.
 
     torch, safetensors and tokenizers each have an error of their own for it, and none is an OSError. writing: the name of the
     checkpoint being written, if any. Call this before its partial files are removed.

@@ -1,4 +1,4 @@
-"""Scores of the trained model, which exported files are held to."""
+"""Scores of the trained model, with which exported files are compared."""
 
 from __future__ import annotations
 

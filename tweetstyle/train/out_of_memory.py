@@ -17,7 +17,7 @@ from tweetstyle.plan.probe import REMEMBERED, SmallerBatch
 from tweetstyle.recipe import Model, Training
 
 SIGNS = ("out of memory", "STATUS_ALLOC_FAILED", "DefaultCPUAllocator")
-"""How a RuntimeError says that memory ran out: torch.OutOfMemoryError, cuBLAS, cuDNN, and torch's allocator of RAM."""
+"""Signs of out of memory in a RuntimeError: torch.OutOfMemoryError, cuBLAS, cuDNN, and torch's allocator of RAM."""
 LOADING, STEP, OPTIMIZER = "loading the base model", "a training step", "the optimizer's step"
 VALIDATION, SAVING = "validation", "saving a checkpoint"
 """What a run is doing. Only a training step takes less memory with a smaller batch."""
@@ -39,7 +39,7 @@ class OutOfMemory:
 
 
 def within_memory(work: Callable[[], T]) -> T | OutOfMemory:
-    """What `work` gives back, or that memory ran out. The error's traceback, which holds the failed step's tensors, is gone by then."""
+    """The result of `work`, or OutOfMemory. The error's traceback, which holds the failed step's tensors, is gone by then."""
     try:
         return work()
     except RuntimeError as error:
@@ -49,7 +49,7 @@ def within_memory(work: Callable[[], T]) -> T | OutOfMemory:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out: the card's or the machine's, in whichever library."""
+    """Whether an error means out of memory: the card's or the machine's, in whichever library."""
     return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and any(sign in str(error) for sign in SIGNS))
 
 

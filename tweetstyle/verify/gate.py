@@ -26,7 +26,7 @@ REJECTED = ".rejected"
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """What the files are held against. weights: merged as they were exported; sample: held-out tweets.
+    """What the files are compared with. weights: merged as they were exported; sample: held-out tweets.
 
     nats: float64 [n], the sample's losses under the model as it was trained; None where nobody wrote them down.
     """

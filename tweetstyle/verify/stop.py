@@ -52,7 +52,7 @@ def stops(
 
 
 def judged_by_training(check: GateCheck, compared: ConversionScores) -> GateCheck:
-    """The check `stops` held against the trained model, by the chance that each gives to a tweet's end after held-out tweets.
+    """The check `stops` compared with the trained model, by the chance that each gives to a tweet's end after held-out tweets.
 
     Answers that do not end, or hold the prompt's text, are the export's fault only where the file gives the end less of a chance than the
     weights that it was made of. Where it does not, the model was trained too little: the file passes, with that remark.
