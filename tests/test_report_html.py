@@ -11,7 +11,7 @@ from support.html_page import Page
 from tweetstyle.cleaning.dropped import REASONS
 from tweetstyle.console import bar, percent
 from tweetstyle.pages.charts import THINNEST
-from tweetstyle.pages.style import STYLE
+from tweetstyle.pages.render import asset
 from tweetstyle.prepare.report import REASONS as EXPLAINED
 from tweetstyle.prepare.report import Prepared
 from tweetstyle.prepare.report_html import LONGEST_SAMPLE, PURPOSE, report_html
@@ -157,7 +157,8 @@ def test_nothing_comes_from_the_network_and_nothing_runs():
     }
     for _, attributes in found.elements:
         assert all(attributes[name].startswith("#") for name in ("href", "src", "xlink:href", "action", "style") if name in attributes)
-    assert "url(" not in STYLE and "@import" not in STYLE and "//" not in STYLE
+    sheet = asset("pages/style.css")
+    assert "url(" not in sheet and "@import" not in sheet and "//" not in sheet
     policy = next(attributes["content"] for attributes in found.all("meta") if "http-equiv" in attributes)
     assert policy == "default-src 'none'; style-src 'unsafe-inline'"
 
@@ -221,7 +222,7 @@ def test_a_long_text_is_cut_and_says_so():
 @pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
 def test_colours_can_be_read(scheme):
     """WCAG 2: 4.5 for letters, 3 for shapes, against what is behind them."""
-    sheet = STYLE.split("@media (prefers-color-scheme: dark)")[scheme]
+    sheet = asset("pages/style.css").split("@media (prefers-color-scheme: dark)")[scheme]
     colours = {name: luminance(value) for name, value in re.findall(r"--([a-z-]+): #([0-9a-f]{6})", sheet)}
     for letters, ground, least in [
         ("ink", "page", 7), ("ink", "box", 7), ("soft", "page", 4.5), ("soft", "box", 4.5), ("good", "page", 4.5),

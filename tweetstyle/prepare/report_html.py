@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tweetstyle.console import percent
 from tweetstyle.pages.charts import Step, funnel_chart, html, keys
-from tweetstyle.pages.style import SECURITY, STYLE
+from tweetstyle.pages.render import SECURITY, asset
 from tweetstyle.prepare.report import IN_THE_PROMPT, explained
 from tweetstyle.prepare.report_times import languages, lengths, timeline
 from tweetstyle.records import SPLITS, Dropped
@@ -58,7 +58,7 @@ def report_html(prepared: Prepared, title: str) -> str:
 <meta http-equiv="Content-Security-Policy" content="{SECURITY}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{html(title)}</title>
-<style>{STYLE}</style>
+<style>{asset("pages/style.css")}</style>
 </head>
 <body>
 <h1>{html(title)}</h1>

@@ -16,8 +16,7 @@ from typing import Any, Literal
 from tweetstyle.cleaning.normalise import LINK_PLACEHOLDER, normalise
 from tweetstyle.files import complete_file
 from tweetstyle.pages.charts import html
-from tweetstyle.pages.style import STYLE
-from tweetstyle.report.blind_script import SCRIPT
+from tweetstyle.pages.render import asset
 from tweetstyle.report.blind_words import OPPONENTS, words
 from tweetstyle.text.visible import visible
 
@@ -26,32 +25,6 @@ __all__ = ["FEWEST", "Text", "write_blind"]
 FEWEST = 5
 """Questions. With fewer, not even a faultless score could be told from luck by far."""
 REAL, TUNED, EXAMPLES = "real", "tuned", "examples"
-
-LOOK = """
-[hidden] { display: none !important; }
-h2 { border-top: 0; padding-top: 0; margin-top: 1rem; }
-[tabindex]:focus { outline: none; }
-fieldset { border: 1px solid var(--line); border-radius: 6px; margin: 1rem 0; padding: .5rem .8rem; }
-label { display: flex; gap: .5rem; align-items: baseline; padding: .35rem 0; cursor: pointer; }
-button, .button { font: inherit; color: inherit; background: var(--box); border: 1px solid var(--line); border-radius: 6px;
-  padding: .5rem .9rem; cursor: pointer; text-decoration: none; display: inline-block; }
-button.main { background: var(--front); border-color: var(--front); color: var(--page); font-weight: 600; }
-button:hover, .button:hover, button:focus-visible, .button:focus-visible { outline: 2px solid var(--front); outline-offset: 1px; }
-progress { width: 100%; height: .4rem; accent-color: var(--front); }
-.text { display: block; white-space: pre-wrap; text-align: start; unicode-bidi: isolate; }
-.pairs, .singles { display: grid; gap: .75rem; grid-template-columns: 1fr 1fr; margin: 1rem 0; }
-.pairs button { display: flex; flex-direction: column; gap: .5rem; align-items: stretch; text-align: start;
-  padding: 1rem; min-height: 8rem; }
-.singles button { padding: .9rem; }
-.singles kbd { margin-inline-end: .5rem; }
-#single { font-size: 1.1rem; padding: 1rem; }
-kbd { font: inherit; font-size: .8rem; color: var(--soft); }
-.row { display: flex; flex-wrap: wrap; gap: .5rem; margin: 1rem 0; }
-#verdict p:first-child { font-size: 1.25rem; line-height: 1.35; font-weight: 600; }
-#items { padding-inline-start: 2rem; }
-#items li { margin: 1rem 0; }
-@media (max-width: 32rem) { .pairs { grid-template-columns: 1fr; } .pairs button { min-height: 6rem; } }
-"""
 
 
 def write_blind(
@@ -111,8 +84,8 @@ def _test(pairs: list[Pair], first: str, second: str, count: int, chance: random
 def _page(tests: Mapping[str, Any], language: str, message: str) -> str:
     told = words(language, message)
     data = json.dumps({"language": language, "words": told["words"], "tests": tests}, sort_keys=True)
-    sheet = STYLE + LOOK
-    allowed = f"script-src 'sha256-{_digest(SCRIPT)}'; style-src 'sha256-{_digest(sheet)}'"
+    sheet, script = asset("pages/style.css") + asset("report/blind.css"), asset("report/blind.js")
+    allowed = f"script-src 'sha256-{_digest(script)}'; style-src 'sha256-{_digest(sheet)}'"
     security = f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
     return f"""<!DOCTYPE html>
 <html lang="{language}">
@@ -130,7 +103,7 @@ def _page(tests: Mapping[str, Any], language: str, message: str) -> str:
 {_trial(told)}
 {_result(told)}
 <script type="text/plain" id="data">{base64.b64encode(data.encode()).decode()}</script>
-<script>{SCRIPT}</script>
+<script>{script}</script>
 </body>
 </html>
 """

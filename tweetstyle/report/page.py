@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tweetstyle.pages.charts import html
-from tweetstyle.pages.style import SECURITY, STYLE
+from tweetstyle.pages.render import SECURITY, asset
 from tweetstyle.report import measured, recorded
 from tweetstyle.report.files import REWRITTEN_EVERY, STALE_MINUTES, Read, RunFiles, State, read_run
 from tweetstyle.report.measured import conversation
@@ -12,23 +12,6 @@ from tweetstyle.wording.words import Say
 
 RELOAD = 20
 """Seconds after which the page of a training at work loads itself again."""
-LOOK = """
-.verdict { padding: .2rem 1rem .2rem 2.4rem; margin: 1rem 0; background: var(--box);
-  border-left: 4px solid var(--front); border-radius: 6px; }
-.verdict li { margin: .7rem 0; font-size: 1.08rem; }
-figure { margin: 1.25rem 0; }
-.curves { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(22rem, 100%), 1fr)); column-gap: 2rem; }
-.curves figure { min-width: 0; margin: .75rem 0; }
-figcaption { font-weight: 600; font-size: .95rem; }
-svg .curve { fill: none; stroke: var(--front); stroke-width: 2; vector-effect: non-scaling-stroke; }
-.curves svg.plot { width: calc(100% - 8rem); }
-svg .halo { paint-order: stroke; stroke: var(--page); stroke-width: 5px; stroke-linejoin: round; }
-svg .chosen { stroke: var(--lost); stroke-width: 1.5; stroke-dasharray: 5 4; }
-.beside { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(18rem, 100%), 1fr)); gap: .6rem; }
-.beside blockquote { margin: 0; min-width: 0; }
-mark { background: var(--warn-box); color: var(--warn); border-radius: 3px; padding: 0 .1em; }
-pre { background: var(--box); border-radius: 6px; padding: .75rem; overflow-x: auto; font-size: .85rem; white-space: pre-wrap; }
-"""
 
 
 def run_report(files: RunFiles, language: str, state: State | None = None) -> str:
@@ -66,7 +49,7 @@ def run_report(files: RunFiles, language: str, state: State | None = None) -> st
 <meta http-equiv="Content-Security-Policy" content="{SECURITY}">
 {reload}<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
-<style>{STYLE}{LOOK}</style>
+<style>{asset("pages/style.css")}{asset("report/report.css")}</style>
 </head>
 <body>
 <h1>{title}</h1>

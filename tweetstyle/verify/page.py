@@ -11,11 +11,10 @@ from pathlib import Path
 
 from tweetstyle import __version__
 from tweetstyle.files import complete_file
-from tweetstyle.pages.style import STYLE
+from tweetstyle.pages.render import SECURITY, asset
 from tweetstyle.verify.checks import GateCheck
 
 SCHEMA = 1
-SECURITY = "default-src 'none'; style-src 'unsafe-inline'"
 MEANING = {
     "tokens": "The ids that llama.cpp makes of prompts and tweets are those of training, and it ends an answer where training did.",
     "tokens in Ollama": "The ids that the running Ollama feeds to the model are those of training.",
@@ -68,7 +67,7 @@ def page(checks: Sequence[GateCheck], name: str) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="{SECURITY}">
 <title>{escape(name)}: is it what was trained?</title>
-<style>{STYLE}</style>
+<style>{asset("pages/style.css")}</style>
 </head>
 <body>
 <main>

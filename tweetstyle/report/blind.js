@@ -1,6 +1,3 @@
-"""The script of blind.html."""
-
-SCRIPT = r"""
 (() => {
   "use strict";
   const at = (id) => document.getElementById(id);
@@ -156,4 +153,3 @@ SCRIPT = r"""
   choose();
   at("start").hidden = false;
 })();
-"""
