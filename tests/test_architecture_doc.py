@@ -39,7 +39,7 @@ def test_every_module_says_what_it_holds_in_one_short_line():
 
 
 def test_files_that_answer_a_question_exist():
-    named = re.findall(r"`((?:\w+/)+\w+\.py)`", TEXT)
+    named = re.findall(r"`((?:\w+/)+\w+\.(?:py|yaml))`", TEXT)
     assert len(named) > 10 and all((ROOT / "tweetstyle" / name).is_file() or (ROOT / name).is_file() for name in named)
 
 

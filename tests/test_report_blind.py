@@ -14,7 +14,6 @@ from scipy.stats import chisquare
 from support.html_page import Page
 
 from tweetstyle.report.blind import FEWEST, Text, bare, level, tossed_sides, write_blind
-from tweetstyle.report.blind_words import words
 
 WORDS = "train late coffee rain winter bread stairs window keys market garden noise river bridge paper lamp".split()
 
@@ -145,16 +144,6 @@ def test_the_page_is_well_formed_and_its_policy_names_its_one_script_and_sheet(t
 
 def test_no_text_and_no_answer_can_be_read_from_the_source(page):
     assert not re.search(r"own\d|made\d|shown\d", page)
-
-
-def keys_of(value, path=()):
-    if isinstance(value, dict):
-        return {found for key, inner in value.items() for found in keys_of(inner, (*path, key))}
-    return {(path, tuple(sorted(re.findall(r"\{\w+\}", value))) if isinstance(value, str) else len(value))}
-
-
-def test_french_says_all_that_english_says():
-    assert keys_of(words("en")) == keys_of(words("fr"))
 
 
 def test_sides_are_tossed_one_by_one():

@@ -9,15 +9,17 @@ from pathlib import Path
 from string import Formatter
 
 import pytest
+import yaml
 from support.html_page import VOID, Page
 
 from tweetstyle.evaluate.adherence import NEUTRAL, OTHER_TIMES
 from tweetstyle.report import RunFiles, State, run_report
 from tweetstyle.wording.verdict import answers, best_validation, take_off, verdict
-from tweetstyle.wording.words import WORDS, Say
+from tweetstyle.wording.words import Say, texts
 
 HOSTILE = '<script>document.title="ran"</script><img src=x onerror="document.title=\'ran\'"> " \u202e end'
 VOID |= {"circle", "polyline"}
+PACKAGE = Path(__file__).parents[1] / "tweetstyle"
 
 
 def interval(estimate, low, high) -> dict:
@@ -72,12 +74,47 @@ def files(root: Path, found: dict | None = None, metrics=()) -> RunFiles:
     return RunFiles(run, root / "data", root / "export", "language: en", {"torch": "2.14.1"})
 
 
-def test_both_languages_have_the_same_sentences_with_the_same_places():
-    def places(text: str) -> set[str]:
-        return {name for _, name, _, _ in Formatter().parse(text) if name}
+def flat(texts: dict, path: str = "") -> dict[str, str]:
+    """Key with the keys above it → text."""
+    found = {}
+    for key, value in texts.items():
+        for inner, text in flat(value, f"{path}{key}/").items() if isinstance(value, dict) else [(key, value)]:
+            found[inner if isinstance(value, dict) else path + key] = text
+    return found
 
-    assert WORDS["en"].keys() == WORDS["fr"].keys()
-    assert not [key for key in WORDS["en"] if places(WORDS["en"][key]) != places(WORDS["fr"][key])]
+
+def places(text: str | list) -> list[str]:
+    return sorted({name for _, name, _, _ in Formatter().parse(" ".join(text) if isinstance(text, list) else text) if name})
+
+
+def test_both_languages_have_the_same_texts_with_the_same_places():
+    english, french = flat(texts("en")), flat(texts("fr"))
+    assert len(english) > 300 and list(english) == list(french)
+    assert {key: places(text) for key, text in english.items()} == {key: places(text) for key, text in french.items()}
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_no_key_of_a_text_is_written_twice(language):
+    """YAML takes the last one silently."""
+
+    def twice(node: yaml.MappingNode) -> list[str]:
+        names = [key.value for key, _ in node.value]
+        below = [name for _, value in node.value if isinstance(value, yaml.MappingNode) for name in twice(value)]
+        return [name for name in set(names) if names.count(name) > 1] + below
+
+    assert twice(yaml.compose((PACKAGE / "locale" / f"{language}.yaml").read_text(encoding="utf-8"))) == []
+
+
+def test_every_text_is_used():
+    """By its key in code or a template, whole or as the end that an expression begins, such as f"d_{kind}"."""
+    sources = "".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*") if path.suffix in {".py", ".js", ".j2"})
+    begun = tuple(re.findall(r"""f"([a-z]+_(?:[a-z]+_)?)\{""", sources) + re.findall(r"""['"]([a-z]+_(?:[a-z]+_)?)['"] ~""", sources))
+    unused = [
+        key
+        for key in (re.sub("_(talk|begin)$", "", key) for key in texts("en")["words"])
+        if not key.startswith(begun) and not re.search(rf"""['"]{re.escape(key)}['"]""", sources)
+    ]
+    assert unused == []
 
 
 @pytest.mark.parametrize(
@@ -204,11 +241,11 @@ def test_whether_sense_was_lost_follows_the_interval_of_the_difference(changes, 
 @pytest.mark.parametrize(
     ("by_words", "by_likelihood", "lost", "gained"),
     [
-        ((-0.32, -0.53, -0.06), (0.13, -0.07, 0.34), ["by the words that come back"], []),
+        ((-0.32, -0.53, -0.06), (0.13, -0.07, 0.34), ["by the words that recur"], []),
         ((-0.1, -0.3, 0.1), (-0.2, -0.3, -0.1), ["By likelihood"], []),
-        ((-0.32, -0.53, -0.06), (-0.2, -0.3, -0.1), ["by the words that come back", "By likelihood"], []),
-        ((-0.32, -0.53, -0.06), None, ["by the words that come back"], []),
-        ((0.3, 0.1, 0.5), (0.13, -0.07, 0.34), [], ["by the words that come back"]),
+        ((-0.32, -0.53, -0.06), (-0.2, -0.3, -0.1), ["by the words that recur", "By likelihood"], []),
+        ((-0.32, -0.53, -0.06), None, ["by the words that recur"], []),
+        ((0.3, 0.1, 0.5), (0.13, -0.07, 0.34), [], ["by the words that recur"]),
         ((-0.1, -0.3, 0.1), (0.13, -0.07, 0.34), [], []),
         ((-0.1, None, None), None, [], []),
     ],
@@ -222,7 +259,7 @@ def test_sense_that_either_measure_shows_to_be_lost_is_told_with_the_measures_na
     for measures, word in ((lost, "lost"), (gained, "gained")):
         naming = [sentence for sentence in said if f"ense was {word}" in sentence]
         assert len(naming) == len(measures) and all(m in s for m, s in zip(measures, naming, strict=True))
-    assert ("62%" in " ".join(said) and "−32%" in " ".join(said)) is ("by the words that come back" in lost)
+    assert ("62%" in " ".join(said) and "−32%" in " ".join(said)) is ("by the words that recur" in lost)
     assert ("sens s’est perdu" in verdict(found, [], "fr")[0]) is bool(lost)
 
 
@@ -243,7 +280,7 @@ def test_a_hostile_opening_is_text_in_the_section_that_only_a_conversation_has(t
     page = Page(run_report(files(tmp_path, found), "en"))
     assert not page.errors and not page.all("script") + page.all("img") and "\u202e" not in page.text
     assert page.text.count("‹U+202E›") >= 7
-    assert "the base model told in words and shown 12 of your answers" in page.text and "33%" in page.text and "7.0%" in page.text
+    assert "the base model instructed to write like you and shown 12 of your answers" in page.text and "33%" in page.text and "7.0%" in page.text
     without = Page(run_report(files(tmp_path / "tweets", evaluation()), "en"))
     assert "conversation" in [a["id"] for a in page.all("section")] and "conversation" not in [a["id"] for a in without.all("section")]
 
@@ -296,7 +333,7 @@ def test_when_to_stop_follows_the_validation_curve(bits, en, fr):
         (2.7, (2.0, 1.8, 2.2), "went on too long. Validation was best at step 20"),
         (2.7, (2.8, 2.9, 3.0), "never made it measurably better on the validation tweets. The untrained model has 2.700"),
         (2.7, (2.7, 2.699, 2.695), "never made it measurably better"),
-        (2.7, (2.0,), "too few validations to tell. There are 1,"),
+        (2.7, (2.0,), "too few validations to tell. There are 1;"),
         (2.7, (2.8,), "never made it measurably better"),
     ],
 )
@@ -542,7 +579,7 @@ def test_the_plan_stands_beside_what_happened(tmp_path, training, planned, happe
     found = [data.strip() for path, data in page.texts if "td" in path and data.strip()]
     at = found.index("steps")
     assert [*found[at + 1 : at + 3], *found[at + 4 : at + 6]] == cells
-    memory = "highest memory (planned: as the probe took of the card)"
+    memory = "highest memory (planned: measured by the probe)"
     assert found[found.index(memory) + 1 :][:2] == ["not recorded", "3.0 GiB"]
     assert "1 min 0 s" in found and "2 min 5 s" in found
     assert ("It ended before its plan" in page.text) is (happened[0] < planned)
@@ -590,12 +627,10 @@ def test_what_the_probe_measured_stands_beside_the_plan_and_the_run(tmp_path):
 def test_reasons_and_checks_have_their_french():
     from tweetstyle.cleaning.dropped import REASONS
     from tweetstyle.verify.page import MEANING
-    from tweetstyle.wording.words_fr import CHECKS
-    from tweetstyle.wording.words_fr import REASONS as FRENCH
 
-    assert set(FRENCH) == set(REASONS) and set(CHECKS) == set(MEANING)
-    assert Say("fr").reason("link only") == "lien seul" and Say("en").reason("link only") == "link only"
-    assert Say("fr").check("stop") == "arrêt" and Say("fr").check("something new") == "something new"
+    assert set(texts("fr")["reasons"]) == set(REASONS) and set(texts("fr")["checks"]) == set(MEANING)
+    assert [Say(language).named("reasons", "link only") for language in ("fr", "en")] == ["lien seul", "link only"]
+    assert Say("fr").named("checks", "stop") == "arrêt" and Say("fr").named("checks", "something new") == "something new"
 
 
 PLAYED = {
@@ -644,7 +679,7 @@ def test_which_of_the_kept_tweets_have_a_message_and_why_others_have_none_is_tol
     assert not page.errors and [rows[name] for name in (
         "replies to somebody whose words are unknown: none was sought", "beyond the sample: none was sought", "a message was sought",
         "with a message", "– a question", "– a remark", "– a request", "without a message: every attempt was rejected",
-        "too long", "too like others", "a refusal",
+        "too long", "too similar to others", "a refusal",
     )] == [
         ["26", "1"], ["440", "0"], ["1,200", "36"], ["1,113", "14"], ["601", "5"], ["302", "6"], ["210", "3"], ["87", "22"],
         ["53", "0"], ["41", "0"], ["0", "31"],
@@ -670,18 +705,16 @@ def test_messages_are_told_of_the_run_that_was_trained_on_them_alone(tmp_path):
 def test_every_reason_of_playback_has_its_words():
     from tweetstyle.dataset.messages import KINDS
     from tweetstyle.playback.checks import REASONS
-    from tweetstyle.wording import words_en, words_fr
 
-    assert set(words_en.REJECTED) == set(words_fr.REJECTED) == set(REASONS)
-    assert all(f"d_{kind}" in WORDS["en"] for kind in KINDS)
-    assert Say("fr").rejected("something new") == "something new"
+    assert set(texts("en")["rejected"]) == set(REASONS)
+    assert all(f"d_{kind}" in Say("en").keys for kind in KINDS)
 
 
 @pytest.mark.parametrize(
     ("language", "said", "never"),
     [
-        ("en", ("Begun with: un tweet", "first words in the prompt, where they come again", "holds none of the tweet's first words",
-                "begun with the first words of your own", "Does it take up what was begun?"), r"\btopic|\bAbout:"),
+        ("en", ("Begun with: un tweet", "first words in the prompt, which it repeats", "holds none of the tweet's first words",
+                "begun with the first words of your own", "Does it continue the words in the prompt?"), r"\btopic|\bAbout:"),
         ("fr", ("Début : un tweet", "Avec les premiers mots du tweet", "ne donne pas les premiers mots", "commencés par les premiers mots",
                 "Reprend-il ce qui est commencé ?"), r"\bsujets?\b|\bSujet"),
     ],

@@ -17,14 +17,18 @@ from tweetstyle.cleaning.normalise import LINK_PLACEHOLDER, normalise
 from tweetstyle.files import complete_file
 from tweetstyle.pages.charts import html
 from tweetstyle.pages.render import asset
-from tweetstyle.report.blind_words import OPPONENTS, words
 from tweetstyle.text.visible import visible
+from tweetstyle.wording.words import texts
 
 __all__ = ["FEWEST", "Text", "write_blind"]
 
 FEWEST = 5
 """Questions. With fewer, not even a faultless score could be told from luck by far."""
 REAL, TUNED, EXAMPLES = "real", "tuned", "examples"
+OPPONENTS = ("tuned", "examples", "base", "tuned-examples")
+"""The tests that the page may offer, in the order shown; the last is a preference, not a recognition."""
+HARD_SPACES = {":": "\u00a0", "?": "\u202f", ";": "\u202f", "!": "\u202f", "%": "\u202f"}
+"""French sign → the space before it, at which no line breaks."""
 
 
 def write_blind(
@@ -107,6 +111,24 @@ def _page(tests: Mapping[str, Any], language: str, message: str) -> str:
 </body>
 </html>
 """
+
+
+def words(language: str, message: str = "topic") -> dict[str, Any]:
+    """All that the page says in "en" or "fr". message: the recipe's prompt.message."""
+    found = texts(language)["blind"]
+    shown = found["words"] | {"subject": found["subject"][message], "singles": found["words"]["pairs"] | found["words"]["singles"]}
+    page = found | {"level": found["level"].format(alike=found["alike"][message]), "words": shown}
+    return _with_hard_spaces(page) if language == "fr" else page
+
+
+def _with_hard_spaces(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _with_hard_spaces(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_hard_spaces(inner) for inner in value]
+    for sign, space in HARD_SPACES.items():
+        value = value.replace(f" {sign}", space + sign)
+    return value
 
 
 def _digest(content: str) -> str:

@@ -92,7 +92,7 @@ def data(run: Read, say: Say) -> Iterator[str]:
     for rule, count in facts["dropped"].items():
         if count:
             left -= count
-            steps.append(Step(say("d_rule", rule=say.reason(rule)), left, count))
+            steps.append(Step(say("d_rule", rule=say.named("reasons", rule)), left, count))
     steps.append(Step(say("d_kept"), facts["kept"], 0))
     if facts["first_day"]:
         yield paragraph(say("d_period", first=facts["first_day"], last=facts["last_day"]))
@@ -130,7 +130,7 @@ def _messages(run: Read, say: Say) -> Iterator[str]:
     yield table([say("d_tweets"), *names], tweets)
     if reasons:
         counts = ([of["rejected"].get(reason, 0) for of in splits.values()] for reason in reasons)
-        rejected = (row(say.rejected(reason), of) for reason, of in zip(reasons, counts, strict=True))
+        rejected = (row(say.named("rejected", reason), of) for reason, of in zip(reasons, counts, strict=True))
         yield table([say("d_rejected"), *names], rejected)
     yield paragraph(say("d_written", model=facts["model"].rpartition(" ")[0]), soft=True)
 
@@ -219,7 +219,7 @@ def gate(run: Read, say: Say) -> Iterator[str]:
         verdict = say({True: "yes", False: "no", None: "unmade"}[check["passed"]])
         why = f" {sentence(check['why'], say)}" if check["why"] else ""
         shown_verdict = f'<span class="bad">{html(verdict)}</span>' if check["passed"] is False else html(verdict)
-        rows.append([html(say.check(check["name"])), html(check["type"]), shown_verdict + why, html("; ".join(shown))])
+        rows.append([html(say.named("checks", check["name"])), html(check["type"]), shown_verdict + why, html("; ".join(shown))])
     yield table([say("g_check"), say("g_file"), say("g_verdict"), say("g_figures")], rows)
 
 

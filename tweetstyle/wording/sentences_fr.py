@@ -88,7 +88,7 @@ def _listed(names: str) -> str:
     """ "a, b and c": types of file, or names of checks."""
     from tweetstyle.wording.words import Say
 
-    *before, last = [Say("fr").check(name) for name in re.split(r", | and ", names)]
+    *before, last = [Say("fr").named("checks", name) for name in re.split(r", | and ", names)]
     return f"{', '.join(before)} et {last}" if before else last
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
-from tweetstyle.wording import words_en, words_fr
-
-WORDS = {"en": words_en.WORDS, "fr": words_fr.WORDS}
-"""Language → key → sentence; the same keys with the same placeholders in each."""
 BASELINES = (
     (re.compile(r"base, same prompt"), "b_prompt"),
     (re.compile(r"base, raw text"), "b_raw"),
@@ -21,6 +19,15 @@ BASELINES = (
 POINT, THOUSANDS = {"en": ".", "fr": ","}, {"en": ",", "fr": "\u202f"}
 
 
+@cache
+def texts(language: str) -> dict[str, Any]:
+    """Section → key → text, of locale/<language>.yaml."""
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.load(files("tweetstyle").joinpath(f"locale/{language}.yaml").read_text(encoding="utf-8"), loader)
+
+
 class Say:
     """Sentences and figures in one language. Nothing here is HTML.
 
@@ -29,12 +36,14 @@ class Say:
     """
 
     def __init__(self, language: str, talks: bool = False, begins: bool = False) -> None:
-        self.language, self.talks, self.keys = language, talks, WORDS[language].keys()
+        self.language, self.talks = language, talks
+        self._texts = texts(language)
+        self.keys = self._texts["words"].keys()
         self._ending = "_talk" if talks else "_begin" if begins else ""
 
     def __call__(self, key: str, **values: Any) -> str:
         own = f"{key}{self._ending}"
-        return WORDS[self.language][own if own in self.keys else key].format(**values)
+        return self._texts["words"][own if own in self.keys else key].format(**values)
 
     def number(self, value: float | None, digits: int | None = None) -> str:
         """So many decimals; without a count four significant digits, or below 1e-4 two and an exponent, and an integer in full."""
@@ -86,18 +95,9 @@ class Say:
                 return self(key, count=found[1]) if found.groups() else self(key)
         return name
 
-    def reason(self, name: str) -> str:
-        """Why prepare dropped a tweet."""
-        return name if self.language == "en" else words_fr.REASONS.get(name, name)
-
-    def rejected(self, name: str) -> str:
-        """Why playback did not use a message."""
-        words = words_en.REJECTED if self.language == "en" else words_fr.REJECTED
-        return words.get(name, name)
-
-    def check(self, name: str) -> str:
-        """What the gate looked at."""
-        return name if self.language == "en" else words_fr.CHECKS.get(name, name)
+    def named(self, section: str, name: str) -> str:
+        """A name that a file holds, such as a reason or a check, by its section of the texts; an unknown one as it is."""
+        return self._texts[section].get(name, name)
 
     def source(self, name: str) -> str:
         """Whose tweets stand for other people's: the set of ours, or the user's file."""
@@ -108,8 +108,6 @@ class Say:
 
     def habit(self, name: str) -> str:
         """A habit's name, which evaluate gives in English."""
-        if self.language == "en":
-            return name
         if found := re.fullmatch(r"(at most|more than) (\d+) characters", name):
-            return f"{'au plus' if found[1] == 'at most' else 'plus de'} {found[2]} caractères"
-        return words_fr.HABITS.get(name, name)
+            return self.named("habits", found[1]).format(count=found[2])
+        return self.named("habits", name)
