@@ -146,7 +146,7 @@ def test_the_wheel_holds_every_module_and_data_file(wheel):
         if path.is_file() and "__pycache__" not in path.parts
     }
     packed = set(zipfile.ZipFile(wheel).namelist())
-    assert {Path(name).suffix for name in expected} >= {".css", ".js", ".py", ".txt", ".yaml"}
+    assert {Path(name).suffix for name in expected} >= {".css", ".j2", ".js", ".py", ".txt", ".yaml"}
     assert expected == {name for name in packed if ".dist-info/" not in name}
 
 

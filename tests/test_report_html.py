@@ -164,9 +164,9 @@ def test_nothing_comes_from_the_network_and_nothing_runs():
 
 
 def test_a_leak_of_nothing_is_said_in_words_and_a_leak_is_a_warning():
-    assert "Leak: 0. No tweet that is put aside" in page().text
+    assert "Leak: 0. No held-out tweet has the same" in page().text
     found = page(leak=3)
-    assert "Leak: 3. 3 held-out tweets have a near twin in another split" in found.text and "Leak: 0" not in found.text
+    assert "Leak: 3. 3 held-out tweets have a near-duplicate in another split" in found.text and "Leak: 0" not in found.text
 
 
 def test_the_funnel_leaves_what_was_kept():
@@ -196,15 +196,15 @@ def test_many_years_become_columns_of_years_with_the_same_sums():
 def test_long_tweets_share_a_column_and_the_median_is_right():
     found = page()
     assert f"{LONG_TWEET}+ characters: 20 (1.5%)" in found.inside("title")
-    assert "about 20 to 39 characters" in found.text
-    assert "about 120 to 139 characters" in page(lengths={20: 600, 120: 700}).text
+    assert "Median length: 20–39 characters." in found.text
+    assert "Median length: 120–139 characters." in page(lengths={20: 600, 120: 700}).text
 
 
 def test_the_parts_stand_with_their_days_and_what_they_are_for():
     found = page()
     assert "2022-01-10 to 2022-02-03" in found.inside("td")
     assert set(PURPOSE) == set(SPLITS) and set(PURPOSE.values()) <= set(found.inside("td"))
-    assert "Kept whole: 7 threads and 1 group of near twins." in found.text
+    assert "Kept whole: 7 threads and 1 group of near-duplicates." in found.text
 
 
 def test_each_text_has_its_own_direction_and_language():

@@ -280,7 +280,11 @@ def test_a_hostile_opening_is_text_in_the_section_that_only_a_conversation_has(t
     page = Page(run_report(files(tmp_path, found), "en"))
     assert not page.errors and not page.all("script") + page.all("img") and "\u202e" not in page.text
     assert page.text.count("‹U+202E›") >= 7
-    assert "the base model instructed to write like you and shown 12 of your answers" in page.text and "33%" in page.text and "7.0%" in page.text
+    assert (
+        "the base model instructed to write like you and shown 12 of your answers" in page.text
+        and "33%" in page.text
+        and "7.0%" in page.text
+    )
     without = Page(run_report(files(tmp_path / "tweets", evaluation()), "en"))
     assert "conversation" in [a["id"] for a in page.all("section")] and "conversation" not in [a["id"] for a in without.all("section")]
 

@@ -72,12 +72,6 @@ def html(text: str) -> str:
     return escape(visible(text), quote=True)
 
 
-def keys(**meanings: str) -> str:
-    """What the colours mean: class of the style sheet → words."""
-    items = "".join(f'<span><span class="key {name}"></span>{html(meaning)}</span> ' for name, meaning in meanings.items())
-    return f'<p class="soft keys">{items}</p>'
-
-
 def funnel_chart(steps: Sequence[Step], read: int) -> str:
     """A bar a step: what is left, and behind it, in another colour, what the step took."""
     rows = []

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from typing import NamedTuple
 
 from tweetstyle.console import percent
-from tweetstyle.pages.charts import Column, column_chart, keys, row_chart, thinned
+from tweetstyle.pages.charts import Column, column_chart, row_chart, thinned
 from tweetstyle.records import by_year
 from tweetstyle.text.languages import LANGUAGES
 
@@ -17,25 +18,23 @@ BIN = 20
 MOST_LANGUAGES = 8
 
 
-def timeline(months: dict[str, tuple[int, int]]) -> Iterator[str]:
-    """A column a month, or a year where the period is long; a table by year behind it."""
+class Timeline(NamedTuple):
+    """unit: month or year; years: rows of year, read and kept."""
+
+    unit: str
+    chart: str
+    years: list[list[str]]
+
+
+def timeline(months: dict[str, tuple[int, int]]) -> Timeline | None:
+    """A column a month, or a year where the period is long; None where no tweet has a date."""
     dated = {month: counts for month, counts in months.items() if month}
-    undated = months.get("", (0, 0))
-    if dated:
-        filled = _without_gaps(dated)
-        unit = "month" if len(filled) <= MOST_COLUMNS else "year"
-        periods = filled if unit == "month" else by_year(dated)
-        yield keys(front="kept", lost="dropped")
-        yield f'<p class="soft">Tweets a {unit}.</p>'
-        yield column_chart(_columns(periods), f"Tweets read and kept, by {unit}")
-        rows = (
-            f"<tr><td>{y}</td>" + "".join(f'<td class="number">{c:,}</td>' for c in counts) + "</tr>"
-            for y, counts in by_year(dated).items()
-        )
-        head = '<tr><th>year</th><th class="number">read</th><th class="number">kept</th></tr>'
-        yield f"<details><summary>By year, in figures</summary><table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table></details>"
-    if undated[0]:
-        yield f"<p>Without a date: {undated[0]:,} read, {undated[1]:,} kept.</p>"
+    if not dated:
+        return None
+    filled = _without_gaps(dated)
+    unit = "month" if len(filled) <= MOST_COLUMNS else "year"
+    chart = column_chart(_columns(filled if unit == "month" else by_year(dated)), f"Tweets read and kept, by {unit}")
+    return Timeline(unit, chart, [[year, *(f"{count:,}" for count in counts)] for year, counts in by_year(dated).items()])
 
 
 def _without_gaps(months: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
@@ -61,45 +60,35 @@ def _columns(periods: dict[str, tuple[int, int]]) -> list[Column]:
     ]
 
 
-def lengths(bins: dict[int, int]) -> Iterator[str]:
+def length_chart(bins: dict[int, int]) -> str:
     """A column for each 20 characters of length, the long ones together."""
-    total = sum(bins.values())
-    if not total:
-        return
-    joined: dict[int, int] = {}
+    total, joined = sum(bins.values()), Counter()
     for start, count in bins.items():
-        low = min(start, LONG_TWEET)
-        joined[low] = joined.get(low, 0) + count
-    starts = range(0, LONG_TWEET + 1, BIN)
-    middle = _median_bin(bins, total)
-    yield f"<p>Half of the kept tweets are shorter and half longer than about {middle} to {middle + BIN - 1} characters.</p>"
-    yield '<p class="soft">Kept tweets by length in characters.</p>'
+        joined[min(start, LONG_TWEET)] += count
     columns = []
-    for start in starts:
-        count, name = joined.get(start, 0), f"{start}+" if start == LONG_TWEET else f"{start} to {start + BIN - 1}"
+    for start in range(0, LONG_TWEET + 1, BIN):
+        count, name = joined[start], f"{start}+" if start == LONG_TWEET else f"{start} to {start + BIN - 1}"
         label = f"{start}+" if start == LONG_TWEET else str(start) if start % 60 == 0 else ""
         columns.append(Column(label, count, count, f"{name} characters: {count:,} ({percent(count / total)})"))
-    yield column_chart(columns, "Kept tweets by length in characters")
+    return column_chart(columns, "Kept tweets by length in characters")
 
 
-def _median_bin(bins: dict[int, int], total: int) -> int:
-    seen = 0
+def median_length(bins: dict[int, int]) -> str:
+    """The bin that holds the median."""
+    total, seen = sum(bins.values()), 0
     for start, count in sorted(bins.items()):
         seen += count
         if 2 * seen >= total:
-            return start
+            return f"{start}–{start + BIN - 1}"
     raise ValueError("the bins hold fewer tweets than their total")
 
 
-def languages(counts: dict[str, int]) -> Iterator[str]:
+def language_chart(counts: dict[str, int]) -> str:
     """A bar for each language, the rare ones together."""
-    total = sum(counts.values())
-    if not total:
-        return
     known = sorted(((count, code) for code, count in counts.items() if code and count), key=lambda pair: (-pair[0], pair[1]))
     rows = [(LANGUAGES.get(code, code), count) for count, code in known[:MOST_LANGUAGES]]
     if rest := sum(count for count, _ in known[MOST_LANGUAGES:]):
         rows.append(("other languages", rest))
     if uncertain := counts.get("", 0):
         rows.append(("too short or too uncertain to tell", uncertain))
-    yield row_chart(rows, total, "Kept tweets by language")
+    return row_chart(rows, sum(counts.values()), "Kept tweets by language")

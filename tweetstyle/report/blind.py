@@ -15,8 +15,7 @@ from typing import Any, Literal
 
 from tweetstyle.cleaning.normalise import LINK_PLACEHOLDER, normalise
 from tweetstyle.files import complete_file
-from tweetstyle.pages.charts import html
-from tweetstyle.pages.render import asset
+from tweetstyle.pages.render import asset, render, style_sheet
 from tweetstyle.text.visible import visible
 from tweetstyle.wording.words import texts
 
@@ -86,31 +85,20 @@ def _test(pairs: list[Pair], first: str, second: str, count: int, chance: random
 
 
 def _page(tests: Mapping[str, Any], language: str, message: str) -> str:
-    told = words(language, message)
-    data = json.dumps({"language": language, "words": told["words"], "tests": tests}, sort_keys=True)
-    sheet, script = asset("pages/style.css") + asset("report/blind.css"), asset("report/blind.js")
-    allowed = f"script-src 'sha256-{_digest(script)}'; style-src 'sha256-{_digest(sheet)}'"
-    security = f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'"
-    return f"""<!DOCTYPE html>
-<html lang="{language}">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{security}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{html(told["title"])}</title>
-<style>{sheet}</style>
-</head>
-<body>
-<h1>{html(told["title"])}</h1>
-<noscript><p class="warning">{html(told["script"])}</p></noscript>
-{_start(tests, told)}
-{_trial(told)}
-{_result(told)}
-<script type="text/plain" id="data">{base64.b64encode(data.encode()).decode()}</script>
-<script>{script}</script>
-</body>
-</html>
-"""
+    said, script, sheet = words(language, message), asset("report/blind.js"), "report/blind.css"
+    data = json.dumps({"language": language, "words": said["words"], "tests": tests}, sort_keys=True)
+    allowed = f"script-src 'sha256-{_digest(script)}'; style-src 'sha256-{_digest(style_sheet(sheet))}'"
+    return render(
+        "blind.html.j2",
+        sheets=(sheet,),
+        security=f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'",
+        language=language,
+        title=said["title"],
+        words=said,
+        tests=tests,
+        data=base64.b64encode(data.encode()).decode(),
+        script=script,
+    )
 
 
 def words(language: str, message: str = "topic") -> dict[str, Any]:
@@ -134,56 +122,6 @@ def _with_hard_spaces(value: Any) -> Any:
 def _digest(content: str) -> str:
     """As a Content-Security-Policy names an inline script or sheet (CSP level 3, hash-source)."""
     return base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
-
-
-def _start(tests: Mapping[str, Any], told: Mapping[str, Any]) -> str:
-    opponents = "\n".join(_choice("opponent", name, told["opponents"][name], i == 0) for i, name in enumerate(tests))
-    modes = _choice("mode", "pairs", told["mode_pairs"], True) + "\n" + _choice("mode", "singles", told["mode_singles"], False)
-    return f"""<section id="start" hidden>
-<p tabindex="-1">{html(told["intro"])}</p>
-<form id="choose">
-<fieldset><legend>{html(told["against"])}</legend>
-{opponents}
-</fieldset>
-<fieldset><legend>{html(told["how"])}</legend>
-{modes}
-<p id="only-pairs" class="soft" hidden>{html(told["only_pairs"])}</p>
-</fieldset>
-<p id="few" class="warning" hidden></p>
-<p><button type="submit" class="main" id="begin">{html(told["begin"])}</button></p>
-</form>
-<p class="soft">{html(told["level"])} {html(told["again_note"])}</p>
-<p class="soft">{html(told["keys"])}</p>
-</section>"""
-
-
-def _choice(name: str, value: str, label: str, checked: bool) -> str:
-    chosen = " checked" if checked else ""
-    return f'<label><input type="radio" name="{name}" id="{name}-{value}" value="{value}"{chosen}><span>{html(label)}</span></label>'
-
-
-def _trial(told: Mapping[str, Any]) -> str:
-    return f"""<section id="trial" hidden>
-<p class="soft" id="place"></p>
-<progress id="progress" value="0" max="1" aria-labelledby="place"></progress>
-<h2 tabindex="-1" id="question" aria-describedby="place"></h2>
-<blockquote id="single" hidden></blockquote>
-<div id="choices"></div>
-<div class="row"><button type="button" id="back">{html(told["back"])}</button>
-<button type="button" id="leave">{html(told["leave"])}</button></div>
-<p class="soft">{html(told["keys"])}</p>
-</section>"""
-
-
-def _result(told: Mapping[str, Any]) -> str:
-    return f"""<section id="result" hidden>
-<h2 tabindex="-1">{html(told["result"])}</h2>
-<div id="verdict"></div>
-<div class="row"><a class="button" id="download" href="#result">{html(told["download"])}</a>
-<button type="button" id="again">{html(told["again"])}</button></div>
-<h2>{html(told["each"])}</h2>
-<ol id="items"></ol>
-</section>"""
 
 
 LINK_WORD = {"en": "[link]", "fr": "[lien]"}

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from html import escape
 from importlib.metadata import version
 from pathlib import Path
 
 from tweetstyle import __version__
 from tweetstyle.files import complete_file
-from tweetstyle.pages.render import SECURITY, asset
+from tweetstyle.pages.render import render
 from tweetstyle.verify.checks import GateCheck
 
 SCHEMA = 1
@@ -60,56 +59,17 @@ def verdict(checks: Sequence[GateCheck]) -> str:
 
 def page(checks: Sequence[GateCheck], name: str) -> str:
     """A self-contained HTML document: nothing is fetched, no script runs."""
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{SECURITY}">
-<title>{escape(name)}: is it what was trained?</title>
-<style>{asset("pages/style.css")}</style>
-</head>
-<body>
-<main>
-<h1>{escape(name)}: is it what was trained?</h1>
-<p><strong>{escape(verdict(checks))}</strong></p>
-{"".join(_section(name, [c for c in checks if c.name == name]) for name in MEANING)}
-</main>
-</body>
-</html>
-"""
+    sections = []
+    for kind, meaning in MEANING.items():
+        if of := [check for check in checks if check.name == kind]:
+            figures = list(dict.fromkeys(figure for check in of for figure in check.figures))
+            sections.append({"name": kind, "meaning": meaning, "checks": of, "figures": figures})
+    title, said = f"{name}: is it what was trained?", verdict(checks)
+    return render("parity.html.j2", language="en", title=title, verdict=said, sections=sections, shown=_shown)
 
 
-def _section(name: str, checks: Sequence[GateCheck]) -> str:
-    if not checks:
-        return ""
-    heading = f"<h2>{escape(name.capitalize() if name.islower() else name[0].upper() + name[1:])}</h2><p>{escape(MEANING[name])}</p>"
-    keys = list(dict.fromkeys(key for check in checks for key in check.figures))
-    head = "".join(f'<th class="number">{escape(key)}</th>' for key in keys)
-    rows = "".join(_row(check, keys) for check in checks)
-    table = f"<thead><tr><th>File</th><th>Verdict</th>{head}</tr></thead><tbody>{rows}</tbody>"
-    return heading + f'<div class="wide"><table class="stack">{table}</table></div>' + "".join(_reasons(checks))
-
-
-def _row(check: GateCheck, keys: Sequence[str]) -> str:
-    cells = "".join(f'<td class="number" data-name="{escape(key)}">{_figure(check, key)}</td>' for key in keys)
-    tone = {True: ' class="good"', False: ' class="bad"', None: ""}[check.passed]
-    return f"<tr{tone if check.passed is False else ''}><td>{escape(check.type)}</td><td{tone}>{check.verdict}</td>{cells}</tr>"
-
-
-def _figure(check: GateCheck, key: str) -> str:
-    if key not in check.figures:
-        return ""
-    value = check.figures[key]
-    shown = f"{value:.4g}" if isinstance(value, float) else escape(f"{value:,}" if isinstance(value, int) else value)
-    return f"{shown} <span class='soft'>(at most {check.limits[key]:g})</span>" if key in check.limits else shown
-
-
-def _reasons(checks: Sequence[GateCheck]) -> Iterator[str]:
-    for check in checks:
-        if check.why:
-            tone = "warning" if check.passed is False else "soft"
-            yield f'<p class="{tone}">{escape(check.type)} {check.verdict}: {escape(check.why)}</p>'
+def _shown(value: float | int | str) -> str:
+    return value if isinstance(value, str) else f"{value:.4g}" if isinstance(value, float) else f"{value:,}"
 
 
 def _listed(words: Sequence[str]) -> str:

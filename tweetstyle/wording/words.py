@@ -1,4 +1,4 @@
-"""The report's sentences in the reader's language."""
+"""Texts and figures in the reader's language, from tweetstyle/locale."""
 
 from __future__ import annotations
 
