@@ -222,5 +222,5 @@ def test_a_model_that_recites_is_caught_with_its_sources():
 def test_bad_input_gives_a_sentence_and_no_figure_that_pretends(tuned, count):
     found = measured(tuned, [clerk(i) for i in range(120)], count)
     assert found.to["tuned"] is None and found.gap_closed["tuned"] is None
-    assert "too few" in found.notes[0]
+    assert "too few" in str(found.notes[0])
     assert found.empty == (1 if tuned[0] == "" else 0)

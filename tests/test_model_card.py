@@ -24,7 +24,7 @@ TEST = {
     "baselines": {"base, 20 of your tweets before it": {"bits_per_byte": 2.144}}, "over_best": INTERVAL, "gain": INTERVAL,
 }  # fmt: skip
 PARITY = {
-    "verdict": "q4_k_m: what was trained is what speaks, in every check that was made.",
+    "verdict": {"passed": ["q4_k_m"], "endless": [], "rejected": [], "unmade": []},
     "checks": [{"type": "q4_k_m", "name": "conversion", "passed": True, "figures": {"mean KL": 0.0571, "tweets": 100}}],
 }
 FACTS = {"choices": {"merge_base": "dequantised_nf4", "weighted": ["q4_k_m"], "scores": {}}}

@@ -484,15 +484,12 @@ def test_what_it_wrote_while_it_learned_stands_with_step_epoch_and_copying(tmp_p
     assert not page.errors and not page.all("script") and "onerror" in page.text
 
 
-def test_sentences_of_the_files_are_said_in_the_readers_language(tmp_path):
-    """Every sentence that evaluate can leave has its French one: made here by evaluate itself."""
-    from dataclasses import replace
+def test_what_evaluate_notes_is_said_in_the_readers_language(tmp_path):
+    """Made by evaluate itself, and read back from the file as the report reads it."""
+    from dataclasses import asdict, replace
 
-    from tweetstyle.evaluate.result import Likelihood, SplitResult, warnings_in_words
+    from tweetstyle.evaluate.result import Likelihood, SplitResult, warnings
     from tweetstyle.statistics.intervals import Interval
-    from tweetstyle.verify.checks import GateCheck
-    from tweetstyle.verify.page import verdict as gate_verdict
-    from tweetstyle.wording.sentences_fr import in_french
 
     def gain(low, high, clusters=40):
         return Interval(0.5, low, high, 0.95, clusters)
@@ -500,45 +497,71 @@ def test_sentences_of_the_files_are_said_in_the_readers_language(tmp_path):
     one = Likelihood(1.0, 1.0, 2.0)
     good = SplitResult(40, 9, 9, 0, one, one, gain(0.4, 0.6), {}, "base, raw text", gain(-0.6, -0.4), None)
     splits = {
-        "a": good, "b": replace(good, gain=gain(-2, -1)), "c": replace(good, gain=gain(-1, 1)),
+        "test": good, "b": replace(good, gain=gain(-2, -1)), "c": replace(good, gain=gain(-1, 1)),
         "d": replace(good, gain=gain(None, None, 1)), "g": replace(good, gain=Interval(0.0, -0.001, 0.001, 0.95, 40)),
         "e": replace(good, gain=gain(0.4, 0.6, 12)), "f": replace(good, too_long=3),
     }  # fmt: skip
-    said = warnings_in_words(splits, [(10, 1.0), (20, 1.5)])
-    assert len(said) >= 8 and all(in_french(sentence) for sentence in said)
-    assert in_french(said[0]) == (
-        "a : le modèle de base sur le texte brut prédit les nouveaux tweets mieux que le modèle entraîné : l’entraînement ne vaut pas "
-        "encore sa peine."
+    noted = warnings(splits, [(10, 1.0), (20, 1.5)])
+    assert {note.code for note in noted} == {
+        "below_best", "worse", "unknown", "few_days", "no_better", "narrow", "too_long", "overfitting"
+    }  # fmt: skip
+    found = evaluation() | {"warnings": [*map(asdict, noted), "a sentence of an <earlier> version"]}
+    french, english = (run_report(files(tmp_path / language, found), language) for language in ("fr", "en"))
+    assert (
+        "test : le modèle de base sur le texte brut prédit les nouveaux tweets mieux que le modèle entraîné : l’entraînement ne vaut pas "
+        "encore sa peine." in french
     )
-    assert "de 1.000 à 1.500 bits par octet au pas 20" in in_french(said[-1])
-    checks = [GateCheck("tokens", type, passed, {}) for type, passed in (("f16", True), ("q8_0", False), ("q4_k_m", True))]
-    for said in (checks, checks[:1], checks[1:2], [*checks, GateCheck("tokens in Ollama", "f16", None, {})]):
-        assert " is what speaks" not in (french := in_french(gate_verdict(said))) and "rejected" not in french and "Not made" not in french
-    many = [*checks, *(GateCheck(name, "f16", None, {}) for name in ("tokens in Ollama", "four bits"))]
-    assert in_french(gate_verdict(many)) == (
-        "f16 et q4_k_m : ce qui a été entraîné est ce qui parle, dans chaque contrôle fait. q8_0 : refusé. "
-        "Pas faits : jetons dans Ollama et quatre bits."
-    )
-    found = evaluation()
-    found["warnings"] = ["something new and unknown"]
-    assert '<bdi lang="en">something new and unknown</bdi>' in run_report(files(tmp_path, found), "fr")
+    assert "la validation est passée de 1 à 1,5 bits par octet au pas 20" in french and "from 1 up to 1.5 bits" in english
+    assert '<bdi lang="en">a sentence of an &lt;earlier&gt; version</bdi>' in french
+    assert "<bdi>a sentence of an &lt;earlier&gt; version</bdi>" in english
 
 
-def test_every_note_on_the_style_is_said_in_french():
-    """Notes as evaluate makes them: too few test tweets, too few training tweets, lengths too unlike."""
+def test_the_gate_is_said_in_the_readers_language_and_an_earlier_gate_as_it_was_written(tmp_path):
+    from tweetstyle.verify.checks import GateCheck, within
+    from tweetstyle.verify.page import write_parity
+
+    of = files(tmp_path)
+    of.export.mkdir()
+    checks = [GateCheck("tokens", type, True, {}) for type in ("f16", "q4_k_m")]
+    checks += [within("conversion", "q8_0", {"mean KL": value}, {"mean KL": 0.25}) for value in (0.5, float("nan"))]
+    checks += [GateCheck(name, "f16", None, {}) for name in ("tokens in Ollama", "four bits")]
+    write_parity(checks, of.export, "mine")
+    french = Page(run_report(of, "fr"))
+    assert (
+        "f16 et q4_k_m : conforme au modèle entraîné dans chaque contrôle fait. q8_0 : refusé. "
+        "Pas faits : jetons dans Ollama et quatre bits." in french.text
+    )
+    assert "mean KL : 0,5, au-dessus de 0,25" in french.text and "mean KL : nan, au-dessus de 0,25" in french.text
+    old = {"name": "tokens", "type": "f16", "passed": False, "figures": {}, "limits": {}, "why": "2 of 9 strings differ"}
+    (of.export / "parity.json").write_text(json.dumps({"verdict": "f16: rejected.", "checks": [old]}))
+    shown = run_report(of, "fr")
+    assert '<bdi lang="en">f16: rejected.</bdi>' in shown and '<bdi lang="en">2 of 9 strings differ</bdi>' in shown
+
+
+def test_every_note_on_the_style_has_its_text():
+    """Notes as evaluate makes them: too few test tweets, too few training tweets, lengths too different."""
     from tweetstyle.evaluate.samples import WritingPrompt, Written
     from tweetstyle.evaluate.style import Real, measure
-    from tweetstyle.wording.sentences_fr import in_french
 
-    def notes(tweets: int, longer: int) -> list[str]:
+    def notes(tweets: int, longer: int) -> list:
         real, days = [f"un matin avec le café numéro {i}" for i in range(tweets)], [f"day {i}" for i in range(tweets)]
         asks = [WritingPrompt(i, None, "Tweet", days[i]) for i in range(tweets)]
         written = {who: [Written(i, text * longer, True) for i, text in enumerate(real)] for who in ("base", "tuned")}
         sides = Real(real, days), Real([f"{text} !" for text in real], [f"then {day}" for day in days])
         return measure(["un"], *sides, asks, written, ([], {"base": [], "tuned": []}), "hf", confidence=0.95, seed=0).notes
 
-    said = {note for tweets, longer in ((5, 1), (40, 9)) for note in notes(tweets, longer)}
-    assert len(said) == 3 and all(in_french(note) for note in said)
+    noted = {note.code: note for tweets, longer in ((5, 1), (40, 9)) for note in notes(tweets, longer)}
+    assert noted.keys() == {"style_too_few", "style_beginnings", "habits_too_few"}
+    assert "1 tweets d’entraînement ne suffisent pas" in Say("fr").note(noted["habits_too_few"])
+
+
+def test_every_note_in_the_code_has_its_text():
+    """And its values are those that the text has places for, as far as they are written out where it is made."""
+    codes = set()
+    for path in PACKAGE.rglob("*.py"):
+        codes |= set(re.findall(r"""Note\(\s*"(\w+)\"""", path.read_text(encoding="utf-8")))
+    codes |= {f"gate_{key}" for key in ("passed", "endless", "rejected", "unmade")} | {"and"}
+    assert codes == set(texts("en")["notes"])
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from support.terminal import Terminal
 from tweetstyle.console import wrapped
 from tweetstyle.verify.checks import GateCheck
 from tweetstyle.verify.page import page
+from tweetstyle.wording.words import Note
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
@@ -147,6 +148,9 @@ def test_what_fails_is_red_and_colours_can_be_left_out(tmp_path):
 
 
 def test_a_failed_row_of_the_gate_is_marked():
-    checks = [GateCheck("tokens", "f16", True, {"strings": 2}), GateCheck("tokens", "q4_k_m", False, {"strings": 2}, why="2 differ")]
+    checks = [
+        GateCheck("tokens", "f16", True, {"strings": 2}),
+        GateCheck("tokens", "q4_k_m", False, {"strings": 2}, why=[Note("error", {"message": "2 differ"})]),
+    ]
     rows = page(checks, "mine").split("<tr")
     assert [("bad" in row) for row in rows if ">f16<" in row or ">q4_k_m<" in row] == [False, True]

@@ -35,6 +35,7 @@ from tweetstyle.verify.page import page, verdict, write_parity
 from tweetstyle.verify.reference import MergedWeights
 from tweetstyle.verify.stop import marks, stops
 from tweetstyle.verify.tokens import HARD_STRINGS, gate_prompts, tokens_in_llama_cpp
+from tweetstyle.wording.words import Note, Say
 
 TYPES = ("f32", "f16", "bf16", "q8_0")
 SECTION, SAMPLING = Export(types=TYPES, gate_answers=3), Sampling(num_predict=6)
@@ -138,7 +139,7 @@ def test_another_adapter_is_another_model(made, tmp_path):
     checks = made.checks(adapter=others[best], nats=nats[best])
     assert nats[best].sum() < made.nats.sum()
     assert failed(checks) == {(t, name) for t in TYPES for name in ("conversion", "training")}
-    assert "mean KL" in checks["f16", "conversion"].why and "lost at most" in checks["f16", "training"].why
+    assert "mean KL" in checks["f16", "conversion"].reason and "lost at most" in checks["f16", "training"].reason
 
 
 def test_a_merge_over_other_weights_than_were_trained_fails_though_the_conversion_is_right(tmp_path):
@@ -178,7 +179,7 @@ def test_a_special_token_that_is_ordinary_text_fails_the_tokens(made, tmp_path):
 
     checks = made.checks(gguf=rewritten(made.exported.gguf["f16"], tmp_path / "demoted.gguf", demote))
     assert ("f16", "tokens") in failed(checks)
-    assert "other ids than in training" in checks["f16", "tokens"].why or "does not end" in checks["f16", "tokens"].why
+    assert "other ids than in training" in checks["f16", "tokens"].reason or "does not end" in checks["f16", "tokens"].reason
 
 
 def test_two_bos_fail_the_tokens(made):
@@ -202,11 +203,11 @@ def test_answers_that_do_not_end_fail_the_stop_only_where_the_trained_model_ends
     made.nats = None
     checks = made.checks(nats=None)
     check = checks["f16", "stop"]
-    assert check.passed and check.figures["cut"] > 0 and "num_predict (6)" in check.why and "the training was too short" in check.why
+    assert check.passed and check.figures["cut"] > 0 and "num_predict (6)" in check.reason and "the training was too short" in check.reason
     assert check.figures["chance of the end"] == pytest.approx(check.figures["as trained"], rel=0.01)
-    assert remarks(list(checks.values())) == {"f16": f"stop: {check.why}"} and rejected_types(list(checks.values())) == {}
-    assert "f16: answers often do not end, for the training was too short." in verdict(list(checks.values()))
-    assert check.why in Page(page(list(checks.values()), "me")).text
+    assert remarks(list(checks.values())) == {"f16": f"stop: {check.reason}"} and rejected_types(list(checks.values())) == {}
+    assert verdict(list(checks.values()))["endless"] == ["f16"]
+    assert check.reason in Page(page(list(checks.values()), "me")).text
     made.base = ends
     check = made.checks(nats=None)["f16", "stop"]
     assert check.passed is False and check.figures["chance of the end"] < 0.1 < 0.9 < check.figures["as trained"]
@@ -228,14 +229,22 @@ def test_a_divergence_is_scipys(rows):
 
 def test_a_figure_that_is_no_number_is_above_every_limit():
     check = within("conversion", "f16", {"mean KL": math.nan}, {"mean KL": 1e-4})
-    assert check.passed is False and "nan" in check.why
+    assert check.passed is False and "nan" in check.reason
 
 
+HOSTILE = Note("error", {"message": 'first "<script>alert(1)</script>"'})
 CHECKS = [
     GateCheck("tokens", "f16", True, {"strings": 700, "different": 0}, {"different": 0}),
     GateCheck("conversion", "f16", True, {"mean KL": 3e-6, "same top-1": 0.999}, {"mean KL": 1e-4}),
-    GateCheck("tokens", "q4_k_m", False, {"strings": 700, "different": 3}, {"different": 0}, 'first "<script>alert(1)</script>"'),
-    GateCheck("tokens in Ollama", "q4_k_m", None, {}, why="Ollama is not running"),
+    GateCheck(
+        "tokens",
+        "q4_k_m",
+        False,
+        {"strings": 700, "different": 3},
+        {"different": 0},
+        [Note("error", {"message": 'first "<script>alert(1)</script>"'})],
+    ),
+    GateCheck("tokens in Ollama", "q4_k_m", None, {}, why=[Note("error", {"message": "Ollama is not running"})]),
 ]
 
 
@@ -255,11 +264,12 @@ def test_the_page_and_the_json_say_the_same(tmp_path):
     write_parity(CHECKS, tmp_path, 'me & <b>"you"')
     content = json.loads((tmp_path / "parity.json").read_text())
     shown = Page((tmp_path / "parity.html").read_text())
-    assert content["passed"] is False and content["schema"] == 1 and "xllamacpp" in content["versions"]
+    assert content["passed"] is False and content["schema"] == 2 and "xllamacpp" in content["versions"]
     assert [c["passed"] for c in content["checks"]] == [True, True, False, None]
     assert content["checks"][1]["figures"]["mean KL"] == 3e-6 and content["checks"][1]["limits"] == {"mean KL": 1e-4}
-    assert content["verdict"] == verdict(CHECKS) and content["verdict"] in shown.text
-    assert verdict(CHECKS).startswith("f16: what was trained is what speaks") and "q4_k_m: rejected." in verdict(CHECKS)
+    assert content["verdict"] == {"passed": ["f16"], "endless": [], "rejected": ["q4_k_m"], "unmade": ["tokens in Ollama"]}
+    assert "f16: matches the trained model in every check that was made. q4_k_m: rejected. Not made: tokens in Ollama." in shown.text
+    assert content["checks"][3]["why"] == [{"code": "error", "values": {"message": "Ollama is not running"}}]
     assert shown.errors == [] and 'me & <b>"you"' in shown.text and "<script>alert(1)</script>" in shown.text
     assert not {"script", "b", "img", "link"} & {tag for tag, _ in shown.elements}
     for text in ("3e-06", "(at most 0.0001)", "0.999", "700", "not made", "Ollama is not running"):
@@ -269,7 +279,7 @@ def test_the_page_and_the_json_say_the_same(tmp_path):
 
 
 def test_one_type_alone_has_its_own_sentence():
-    assert verdict(CHECKS[:1]) == "f16: what was trained is what speaks, in every check that was made."
+    assert Say("en").gate(verdict(CHECKS[:1])) == "f16: matches the trained model in every check that was made."
     assert "f16" in page(CHECKS[:1], "me")
 
 

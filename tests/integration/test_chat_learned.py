@@ -118,4 +118,4 @@ def test_evaluate_sees_that_they_were_learned(base_model_dir: Path, final_model:
     assert split.base.bits_per_byte > 2
     assert split.tuned.bits_per_byte < 1.5
     assert split.gain.low > 0.5
-    assert found.warnings[-1].startswith("test: its tweets come to 6 independent days only")
+    assert str(found.warnings[-1]).startswith("test: the number of independent days is only 6")

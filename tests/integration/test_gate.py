@@ -97,7 +97,7 @@ def test_the_road_ends_with_every_check_passed_in_the_real_ollama_too(project):
     if json.loads((made.export / "manifest.json").read_text())["facts"]["choices"]["merge_base"] == "dequantised_nf4":
         expected |= {("q8_0", "four bits"): True}
     assert made.parity() == expected
-    assert "what was trained is what speaks, in every check that was made." in said and "Not made" not in said
+    assert "matches the trained model in every check that was made." in said and "Not made" not in said
     assert {p.name for p in made.export.iterdir()} == {
         "mine-q8_0.gguf", "mine-f16.gguf", "Modelfile", "README.md", "parity.json", "parity.html", "manifest.json",
     }  # fmt: skip
@@ -123,7 +123,7 @@ def test_asked_again_nothing_is_done_and_verify_does_the_gate_alone(project):
     code, said = made.run("tweetstyle-fit", "mine.yaml")
     assert code == 0 and "export    up to date" in said
     code, said = made.run("tweetstyle", "verify", "mine.yaml")
-    assert code == 0 and "what was trained is what speaks" in said
+    assert code == 0 and "matches the trained model" in said
     after = {p.name: p.stat().st_mtime_ns for p in made.export.iterdir()}
     assert {name for name in before if before[name] != after[name]} == {
         "parity.json",

@@ -25,7 +25,7 @@ from tweetstyle.evaluate.baselines import (
     tuned_readings,
 )
 from tweetstyle.evaluate.compare import SCORES, scores_of
-from tweetstyle.evaluate.result import Evaluated, SplitResult, figures, style_table, table, warnings_in_words
+from tweetstyle.evaluate.result import Evaluated, SplitResult, figures, style_table, table, warnings
 from tweetstyle.evaluate.scripted_chats import Conversing
 from tweetstyle.evaluate.writing import write_samples
 from tweetstyle.files import complete_file, read_json_lines
@@ -101,10 +101,10 @@ def evaluate(
         style, shown, openings = write_samples(
             base, final_model, method, template, evaluation, sampling, known, samples, examples, directory / "written", gguf
         )
-    warnings = warnings_in_words(splits, _validation_curve(directory / "metrics.jsonl"))
+    noted = warnings(splits, _validation_curve(directory / "metrics.jsonl"))
     of_test = {name: nats[start:] for name, nats in scored.items()}, by_tuned[PROMPT][start:]
     spoken = talk.result(*of_test, trial_scores, openings) if talk and trial_scores else None
-    evaluated = Evaluated(splits, warnings, specific, style, shown, spoken)
+    evaluated = Evaluated(splits, noted, specific, style, shown, spoken)
     nats = [nats.tolist() for nats in (by_base[PROMPT], by_tuned[PROMPT])]
     with complete_file(directory / SCORES) as stream:
         json.dump(scores_of(samples, *nats), stream)

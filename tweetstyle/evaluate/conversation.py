@@ -21,6 +21,7 @@ from tweetstyle.prompt.template import Template
 from tweetstyle.records import Tweet
 from tweetstyle.statistics.intervals import Interval
 from tweetstyle.statistics.shares import exact_share, mean_between, share, share_difference
+from tweetstyle.wording.words import Note
 
 OTHERS = 4
 """Messages that each tweet's own is compared with."""
@@ -79,7 +80,7 @@ class ConversationResult:
     relevance: Relevance | None
     own_words: Interval | None
     openings: list[Opening]
-    notes: list[str]
+    notes: list[Note]
 
 
 def choose_trials(tweets: Sequence[Tweet], clusters: Sequence[Hashable], seed: int, most: int = MOST_TRIALS) -> list[Trial]:

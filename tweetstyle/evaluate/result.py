@@ -14,11 +14,10 @@ from tweetstyle.evaluate.habits import name_and_example
 from tweetstyle.evaluate.style import Style
 from tweetstyle.statistics.effect import SMALLEST_GAIN, Effect, effect
 from tweetstyle.statistics.intervals import Interval
+from tweetstyle.wording.words import Note
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-TRY_LESS = "try fewer epochs, a smaller learning rate or more tweets"
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ class Evaluated:
     """
 
     splits: dict[str, SplitResult]
-    warnings: list[str]
+    warnings: list[Note]
     specificity: Specificity | None = None
     style: Style | None = None
     samples: list[Sample] = field(default_factory=list)
@@ -87,7 +86,7 @@ def figures(nats: np.ndarray, tokens: int, bytes: int) -> Likelihood:
     return Likelihood(total, total / (math.log(2) * bytes), math.exp(total / tokens))
 
 
-def warnings_in_words(splits: dict[str, SplitResult], validation_curve: list[tuple[int, float]]) -> list[str]:
+def warnings(splits: dict[str, SplitResult], validation_curve: list[tuple[int, float]]) -> list[Note]:
     """What a person should know before believing the figures. validation_curve: (step, bits per byte) as training went.
 
     No training tweets are scored for this: every tuned model knows those better, and that gap alone says nothing about new
@@ -101,37 +100,28 @@ def warnings_in_words(splits: dict[str, SplitResult], validation_curve: list[tup
         best_step, best = min(validation_curve, key=lambda point: point[1])
         last_step, last = validation_curve[-1]
         if last > 1.01 * best:
-            said.append(
-                f"Overfitting set in after step {best_step}: validation went from {best:.3f} up to {last:.3f} bits per byte at step "
-                f"{last_step}. The best checkpoint was kept, not the last; more epochs would only teach it your old tweets by heart."
-            )
+            said.append(Note("overfitting", {"best_step": best_step, "best": best, "last": last, "last_step": last_step}))
     return said
 
 
-def _on_split(name: str, split: SplitResult) -> list[str]:
-    said, gain = [], split.gain
-    learned = effect(gain, SMALLEST_GAIN)
+def _on_split(name: str, split: SplitResult) -> list[Note]:
+    gain, days = split.gain, {"split": name, "days": split.gain.clusters}
+    said, learned = [], effect(gain, SMALLEST_GAIN)
     if gain.low is None:
-        said.append(f"{name}: its tweets {_groups(gain.clusters)}, too few to say how sure the figures are.")
+        said.append(Note("few_days", days))
     elif learned is Effect.LESS:
-        said.append(
-            f"{name}: the tuned model predicts new tweets worse than the base model. It has overfitted, or learned too fast: {TRY_LESS}."
-        )
+        said.append(Note("worse", {"split": name}))
     elif learned is Effect.NONE:
-        said.append(f"{name}: the tuned model predicts new tweets no better than the base model: it learned nothing measurable.")
+        said.append(Note("no_better", {"split": name}))
     elif learned is Effect.UNKNOWN:
-        said.append(f"{name}: {split.tweets} tweets are too few, or the change too small, to tell whether the tuning helped.")
+        said.append(Note("unknown", {"split": name, "tweets": split.tweets}))
     elif effect(split.over_best, SMALLEST_GAIN) is Effect.LESS:
-        said.append(f"{name}: {split.best} predicts new tweets better than the tuned model: the training is not worth its time yet.")
+        said.append(Note("below_best", {"split": name, "baseline": split.best}))
     if gain.low is not None and gain.may_be_too_narrow:
-        said.append(f"{name}: its tweets {_groups(gain.clusters)}, so the interval may be too narrow.")
+        said.append(Note("narrow", days))
     if split.too_long:
-        said.append(f"{name}: {split.too_long} tweets longer than the model can hold were left out.")
+        said.append(Note("too_long", {"split": name, "tweets": split.too_long}))
     return said
-
-
-def _groups(count: int) -> str:
-    return f"come to {count} independent {'day' if count == 1 else 'days'} only (a thread, or one text again and again, counts once)"
 
 
 def table(evaluated: Evaluated, begins: bool = False) -> Table:
@@ -172,7 +162,7 @@ def table(evaluated: Evaluated, begins: bool = False) -> Table:
         shares = (f"{share.estimate:.0%}" for share in (words.base, words.tuned))
         drawn.add_row(f"  share ({words.chance:.0%} by chance)", *shares, _in_points(words.difference))
     if evaluated.warnings:
-        drawn.caption, drawn.caption_style = "\n".join(evaluated.warnings), "yellow"
+        drawn.caption, drawn.caption_style = "\n".join(map(str, evaluated.warnings)), "yellow"
     return drawn
 
 
@@ -201,7 +191,7 @@ def style_table(style: Style, answers: bool = False) -> Table:
     for habit in style.habits:
         drawn.add_row(name_and_example(habit.kind, habit.name, habit.example), *(f"{habit.shares[side].estimate:.0%}" for side in sides))
     if style.notes:
-        drawn.caption, drawn.caption_style = "\n".join(style.notes), "yellow"
+        drawn.caption, drawn.caption_style = "\n".join(map(str, style.notes)), "yellow"
     return drawn
 
 

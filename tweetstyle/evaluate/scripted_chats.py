@@ -33,6 +33,7 @@ from tweetstyle.model.base import BaseModel
 from tweetstyle.prompt.template import Template
 from tweetstyle.records import TWEET, Tweet
 from tweetstyle.statistics.intervals import bootstrap_t
+from tweetstyle.wording.words import Note
 
 if TYPE_CHECKING:
     from tweetstyle.recipe import Evaluation
@@ -163,13 +164,10 @@ class Conversing:
             "seed": self.evaluation.seed,
         }
 
-    def _notes(self, found: Relevance | None) -> list[str]:
+    def _notes(self, found: Relevance | None) -> list[Note]:
         notes = []
         if found is None:
-            notes.append(
-                f"{len(self.test.tweets)} test tweets are too few to hold each one's message against four others of other days: whether "
-                "the answers fit their messages is not measured."
-            )
+            notes.append(Note("relevance_too_few", {"tweets": len(self.test.tweets)}))
         if len(self.of_base) == len(self.of_both):
-            notes.append("The model has no room for the words that tell it how to write: that baseline is not there.")
+            notes.append(Note("no_room"))
         return notes

@@ -14,6 +14,7 @@ from tweetstyle.evaluate.samples import BASE, TUNED, WritingPrompt, Written
 from tweetstyle.evaluate.two_sample import Separation, style_distance
 from tweetstyle.statistics.intervals import Interval
 from tweetstyle.text.copying import Copying, copying, words_of
+from tweetstyle.wording.words import Note
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Style:
     diversity: dict[str, Diversity]
     copying: CopyingFound | None
     obedience: dict[str, Obedience]
-    notes: list[str]
+    notes: list[Note]
 
 
 @dataclass(frozen=True)
@@ -112,17 +113,12 @@ def measure(
     said = {TUNED: [text for text in texts[TUNED] if text], **{who: [t for t in of if t] for who, of in texts.items() if who != TUNED}}
     notes = []
     if any(distance is None for distance in found.to.values()):
-        notes.append(
-            f"{len(real.texts)} test tweets and {len(said[TUNED])} written ones are too few, too short or too much alike to measure how "
-            "far their style lies apart."
-        )
+        notes.append(Note("style_too_few", {"tests": len(real.texts), "written": len(said[TUNED])}))
     elif not found.whole:
-        notes.append(
-            "Lengths are too unlike to compare whole tweets at equal lengths: the style distance is of their beginnings, without ends."
-        )
+        notes.append(Note("style_beginnings"))
     habits = counted_habits(train, {"real": real, "floor": floor} | {who: Real(of, clusters) for who, of in texts.items()}, confidence)
     if not habits:
-        notes.append(f"{len(train)} training tweets are too few to find habits in.")
+        notes.append(Note("habits_too_few", {"tweets": len(train)}))
     return Style(
         samples=len(prompts),
         source=source,

@@ -13,6 +13,7 @@ from tweetstyle.files import complete_file, read_back
 from tweetstyle.model.base import BaseModel
 from tweetstyle.prompt.template import Template
 from tweetstyle.recipe import Recipe
+from tweetstyle.wording.words import Say
 
 CARD = "README.md"
 LICENCES = (
@@ -203,7 +204,7 @@ def _gate(parity: dict[str, Any]) -> str:
             f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in check["figures"].items()
         )
         rows.append(f"| {check['type']} | {check['name']} | {words[check['passed']]} | {plain(figures)} |")
-    return f"{plain(parity['verdict'])} More in parity.html.\n\n" + "\n".join(rows)
+    return f"{plain(Say('en').gate(parity['verdict']))} More in parity.html.\n\n" + "\n".join(rows)
 
 
 def _made(recipe: Recipe) -> str:

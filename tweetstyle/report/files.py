@@ -69,7 +69,7 @@ class _TrainOutput:
 
 @dataclass(frozen=True)
 class _Gate:
-    verdict: str
+    verdict: dict[str, list[str]] | str
     checks: list[dict[str, Any]]
     versions: dict[str, str] = field(default_factory=dict)
 

@@ -9,7 +9,6 @@ from typing import Any
 from tweetstyle.pages.charts import Step, funnel_chart
 from tweetstyle.report.charts import curve
 from tweetstyle.report.files import Read
-from tweetstyle.wording.sentences_fr import in_french
 from tweetstyle.wording.verdict import epoch_of, kept_validation
 from tweetstyle.wording.words import Say
 
@@ -33,12 +32,9 @@ OPEN_OPENINGS = 2
 """Openings of each language that are shown; the others are folded away."""
 
 
-def sentence(stored: str, say: Say) -> tuple[str, bool]:
-    """A sentence of evaluation.json or parity.json for the reader, and whether it is in their language."""
-    if say.language == "en":
-        return stored, True
-    known = in_french(stored)
-    return known or stored, known is not None
+def sentence(stored: Json | str, say: Say) -> tuple[str, bool]:
+    """A note of evaluation.json for the reader, and whether it is in their language: earlier versions stored English sentences."""
+    return say.note(stored), say.language == "en" or not isinstance(stored, str)
 
 
 def interval(found: Json | None, say: Say, shares: bool = False) -> Cell:
@@ -267,8 +263,8 @@ def gate(checks: list[Json], say: Say) -> Rows:
         )
         verdict = [("bad" if check["passed"] is False else "", say({True: "yes", False: "no", None: "unmade"}[check["passed"]]))]
         if check["why"]:
-            text, known = sentence(check["why"], say)
-            verdict.append(("bdi" if known else "english", text))
+            style = "english" if isinstance(check["why"], str) and say.language != "en" else "bdi"
+            verdict.append((style, say.notes(check["why"])))
         rows.append([say.named("checks", check["name"]), check["type"], verdict, "; ".join(shown)])
     return rows
 

@@ -60,12 +60,13 @@ def _those_that_passed(run: Run, gguf: dict[str, Path], checks: list[GateCheck])
     """Type → file, of those that are left; the others are set aside. Raises TweetstyleError where none is."""
     from tweetstyle.verify.gate import rejected_types, remarks, set_aside
     from tweetstyle.verify.page import verdict, write_parity
+    from tweetstyle.wording.words import Say
 
     recipe, directory = run.recipe, run.recipe.export_directory
     write_parity(checks, directory, recipe.name)
     rejected = rejected_types(checks)
     left = set_aside(gguf, rejected)
-    say(f"          {verdict(checks)}", fg="red" if rejected else None)
+    say(f"          {Say('en').gate(verdict(checks))}", fg="red" if rejected else None)
     say(f"          every figure: {directory}/parity.html")
     for file_type, why in rejected.items():
         say(f"          {gguf[file_type].name}.rejected: {why}", fg="red")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from tweetstyle.wording.words import Note, Say
+
 TYPES = ("f32", "f16", "bf16", "q8_0", "q6_k", "q5_k_m", "q4_k_m")
 
 KL_LIMITS = dict(zip(TYPES, (1e-5, 1e-4, 1e-3, 0.03, 0.07, 0.4, 0.3), strict=True))
@@ -31,15 +33,20 @@ class GateCheck:
     passed: bool | None
     figures: dict[str, float | int | str]
     limits: dict[str, float] = field(default_factory=dict)
-    why: str = ""
+    why: list[Note] = field(default_factory=list)
 
     @property
     def verdict(self) -> str:
         return {True: "passed", False: "failed", None: "not made"}[self.passed]
 
+    @property
+    def reason(self) -> str:
+        """`why` in English."""
+        return Say("en").notes(self.why)
+
 
 def within(name: str, type: str, figures: dict[str, float | int | str], limits: dict[str, float]) -> GateCheck:
     """A check whose figures may not be above their limits; one that is no number is above every limit."""
     above = [key for key, limit in limits.items() if not figures[key] <= limit]
-    why = "; ".join(f"{key} is {figures[key]:.3g}, above {limits[key]:g}" for key in above)
+    why = [Note("above", {"figure": key, "value": figures[key], "limit": limits[key]}) for key in above]
     return GateCheck(name, type, not above, figures, limits, why)

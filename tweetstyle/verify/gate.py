@@ -20,6 +20,7 @@ from tweetstyle.verify.conversion import compare, conversion, training
 from tweetstyle.verify.reference import MergedWeights, Reference
 from tweetstyle.verify.stop import judged_by_training, stops
 from tweetstyle.verify.tokens import gate_prompts, tokens_in_llama_cpp, tokens_in_ollama
+from tweetstyle.wording.words import Note
 
 REJECTED = ".rejected"
 
@@ -59,7 +60,7 @@ def verify(
             compared = compare(logits, reference, bar.advance)
         checks.append(conversion(compared, type, len(sample.documents)))
         if trained.nats is None:
-            checks.append(GateCheck("training", type, None, {}, why="nobody wrote down what the model said when it was trained"))
+            checks.append(GateCheck("training", type, None, {}, why=[Note("no_trained_scores")]))
         else:
             checks.append(training(compared, type, sample, trained.nats, evaluation))
         with Bar(f"gate: {type} answers", section.gate_answers, "answers") as bar:
@@ -79,7 +80,7 @@ def four_bits(weights: MergedWeights, type: str) -> GateCheck:
     """
     linears = [tensor for tensor in weights.stored.values() if isinstance(tensor, Nf4Tensor)]
     different = [tensor.name for tensor in linears if tensor.digest() != tensor.quantised_as["digest"]]
-    why = f"{len(different)} of {len(linears)} linears differ from the training's, first {different[0]}" if different else ""
+    why = [Note("linears_differ", {"different": len(different), "linears": len(linears), "first": different[0]})] if different else []
     return GateCheck(
         "four bits", type, None if different else True, {"linears": len(linears), "different": len(different)}, {"different": 0}, why
     )
@@ -90,13 +91,13 @@ def rejected_types(checks: Sequence[GateCheck]) -> dict[str, str]:
     failed: dict[str, list[str]] = {}
     for check in checks:
         if check.passed is False:
-            failed.setdefault(check.type, []).append(f"{check.name}: {check.why}")
+            failed.setdefault(check.type, []).append(f"{check.name}: {check.reason}")
     return {type: "; ".join(reasons) for type, reasons in failed.items()}
 
 
 def remarks(checks: Sequence[GateCheck]) -> dict[str, str]:
     """type → what is to be known of files that passed nevertheless."""
-    return {check.type: f"{check.name}: {check.why}" for check in checks if check.passed and check.why}
+    return {check.type: f"{check.name}: {check.reason}" for check in checks if check.passed and check.why}
 
 
 def set_aside(gguf: dict[str, Path], rejected: dict[str, str]) -> dict[str, Path]:

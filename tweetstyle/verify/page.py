@@ -12,8 +12,9 @@ from tweetstyle import __version__
 from tweetstyle.files import complete_file
 from tweetstyle.pages.render import render
 from tweetstyle.verify.checks import GateCheck
+from tweetstyle.wording.words import Say
 
-SCHEMA = 1
+SCHEMA = 2
 MEANING = {
     "tokens": "The ids that llama.cpp makes of prompts and tweets are those of training, and it ends an answer where training did.",
     "tokens in Ollama": "The ids that the running Ollama feeds to the model are those of training.",
@@ -40,21 +41,16 @@ def write_parity(checks: Sequence[GateCheck], directory: Path, name: str) -> Non
         stream.write(page(checks, name))
 
 
-def verdict(checks: Sequence[GateCheck]) -> str:
-    """The whole in one or two sentences."""
+def verdict(checks: Sequence[GateCheck]) -> dict[str, list[str]]:
+    """Types of file that passed, whose answers often do not end, and that were rejected; and the checks that were not made."""
     types = list(dict.fromkeys(check.type for check in checks))
-    failed = [type for type in types if any(check.passed is False for check in checks if check.type == type)]
-    passed = [type for type in types if type not in failed]
-    sentences = []
-    if passed:
-        sentences.append(f"{_listed(passed)}: what was trained is what speaks, in every check that was made.")
-    if short := list(dict.fromkeys(check.type for check in checks if check.name == "stop" and check.passed and check.why)):
-        sentences.append(f"{_listed(short)}: answers often do not end, for the training was too short.")
-    if failed:
-        sentences.append(f"{_listed(failed)}: rejected.")
-    if unmade := list(dict.fromkeys(check.name for check in checks if check.passed is None)):
-        sentences.append(f"Not made: {_listed(unmade)}.")
-    return " ".join(sentences)
+    rejected = [type for type in types if any(check.passed is False for check in checks if check.type == type)]
+    return {
+        "passed": [type for type in types if type not in rejected],
+        "endless": list(dict.fromkeys(check.type for check in checks if check.name == "stop" and check.passed and check.why)),
+        "rejected": rejected,
+        "unmade": list(dict.fromkeys(check.name for check in checks if check.passed is None)),
+    }
 
 
 def page(checks: Sequence[GateCheck], name: str) -> str:
@@ -64,13 +60,9 @@ def page(checks: Sequence[GateCheck], name: str) -> str:
         if of := [check for check in checks if check.name == kind]:
             figures = list(dict.fromkeys(figure for check in of for figure in check.figures))
             sections.append({"name": kind, "meaning": meaning, "checks": of, "figures": figures})
-    title, said = f"{name}: is it what was trained?", verdict(checks)
+    title, said = f"{name}: is it what was trained?", Say("en").gate(verdict(checks))
     return render("parity.html.j2", language="en", title=title, verdict=said, sections=sections, shown=_shown)
 
 
 def _shown(value: float | int | str) -> str:
     return value if isinstance(value, str) else f"{value:.4g}" if isinstance(value, float) else f"{value:,}"
-
-
-def _listed(words: Sequence[str]) -> str:
-    return ", ".join(words[:-1]) + " and " + words[-1] if len(words) > 1 else words[0]

@@ -16,6 +16,7 @@ from tweetstyle.recipe import Sampling
 from tweetstyle.records import Tweet
 from tweetstyle.verify.checks import GateCheck, within
 from tweetstyle.verify.conversion import ConversionScores
+from tweetstyle.wording.words import Note
 
 SEED = 20
 CUT_IN = 20
@@ -46,9 +47,9 @@ def stops(
         advance(1)
     limits = {"cut": answers // CUT_IN, "with template text": 0}
     found = within("stop", type, {"answers": answers, "cut": cut, "with template text": len(telling)}, limits)
-    words = [f"{cut} of {answers} answers did not end before num_predict ({sampling.num_predict})"] if cut else []
-    words += [f"an answer holds {telling[0]!r}, which is the prompt's"] if telling else []
-    return replace(found, why="; ".join(words) if found.passed is False else "")
+    why = [Note("cut", {"cut": cut, "answers": answers, "num_predict": sampling.num_predict})] if cut else []
+    why += [Note("prompt_in_answer", {"text": repr(telling[0])})] if telling else []
+    return replace(found, why=[] if found.passed else why)
 
 
 def judged_by_training(check: GateCheck, compared: ConversionScores) -> GateCheck:
@@ -60,9 +61,8 @@ def judged_by_training(check: GateCheck, compared: ConversionScores) -> GateChec
     by_file, as_trained = compared.ends.mean(), compared.expected_ends.mean()
     figures = check.figures | {"chance of the end": float(np.exp(-by_file)), "as trained": float(np.exp(-as_trained))}
     if check.passed is False and by_file - as_trained <= END_LIMIT:
-        said = f"{check.why}; the file is whole, the training was too short: it gives the end of a tweet a chance of"
-        why = f"{said} {figures['chance of the end']:.0%}, the trained model {figures['as trained']:.0%}"
-        return replace(check, passed=True, figures=figures, why=why)
+        shares = {"file_share": figures["chance of the end"], "trained_share": figures["as trained"]}
+        return replace(check, passed=True, figures=figures, why=[*check.why, Note("training_too_short", shares)])
     return replace(check, figures=figures)
 
 

@@ -14,6 +14,7 @@ from tweetstyle.prompt.chat_template import Turn
 from tweetstyle.prompt.template import NO_TOPIC, Template
 from tweetstyle.records import Tweet
 from tweetstyle.verify.checks import GateCheck
+from tweetstyle.wording.words import Note
 
 IN_HISTORY = 4
 """One hard string in this many is also sent as a second turn: each is one more request to Ollama."""
@@ -33,7 +34,7 @@ def tokens_in_llama_cpp(logits: Logits, type: str, template: Template, tokenizer
         if logits.tokenize(answer, add_special=False, parse_special=False) != tokenizer.text_ids(answer):
             different.append(text)
     ends = logits.ends_generation(tokenizer.end_id(template))
-    return _check("tokens", type, count, different, "" if ends else f"llama.cpp does not end an answer at {template.end}")
+    return _check("tokens", type, count, different, [] if ends else [Note("no_end", {"end": template.end})])
 
 
 def tokens_in_ollama(
@@ -49,7 +50,7 @@ def tokens_in_ollama(
         client = OllamaClient()
         version = client.version()
     except TweetstyleError as error:
-        return GateCheck("tokens in Ollama", type, None, {}, why=str(error).splitlines()[0])
+        return GateCheck("tokens in Ollama", type, None, {}, why=[Note("error", {"message": str(error).splitlines()[0]})])
     name = f"tweetstyle-verify-{os.getpid()}"
     client.create(name, modelfile)
     different, count, options = [], 0, {"num_predict": 1, "num_thread": usable_threads()}
@@ -69,7 +70,7 @@ def tokens_in_ollama(
                 different.append(message)
     finally:
         client.delete(name)
-    found = _check("tokens in Ollama", type, count, different, "")
+    found = _check("tokens in Ollama", type, count, different, [])
     return GateCheck(found.name, type, found.passed, found.figures | {"Ollama": version}, found.limits, found.why)
 
 
@@ -98,11 +99,12 @@ def _fed(answer: dict, ids: list[int], add_bos: bool) -> bool:
     return answer["prompt_eval_count"] == len(ids) and context[:whole] == known[:whole]
 
 
-def _check(name: str, type: str, count: int, different: list[str], why: str) -> GateCheck:
+def _check(name: str, type: str, count: int, different: list[str], why: list[Note]) -> GateCheck:
     figures = {"strings": count, "different": len(different)}
     if different:
-        first = ascii(different[0][:SHOWN]) if different[0] in HARD_STRINGS else "a held-out tweet"
-        why = f"{len(different)} of {count} strings have other ids than in training, first {first}"
+        counts = {"different": len(different), "count": count}
+        hard = different[0] in HARD_STRINGS
+        why = [Note("other_ids", counts | {"first": ascii(different[0][:SHOWN])}) if hard else Note("other_ids_held_out", counts)]
     return GateCheck(name, type, not why, figures, {"different": 0}, why)
 
 

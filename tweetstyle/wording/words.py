@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -28,6 +30,17 @@ def texts(language: str) -> dict[str, Any]:
     return yaml.load(files("tweetstyle").joinpath(f"locale/{language}.yaml").read_text(encoding="utf-8"), loader)
 
 
+@dataclass(frozen=True)
+class Note:
+    """What a person should know of a result. code: of a text in the locale's notes; values: what fills its places."""
+
+    code: str
+    values: dict[str, int | float | str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return Say("en").note(self)
+
+
 class Say:
     """Sentences and figures in one language. Nothing here is HTML.
 
@@ -49,6 +62,8 @@ class Say:
         """So many decimals; without a count four significant digits, or below 1e-4 two and an exponent, and an integer in full."""
         if value is None:
             return "–"
+        if not math.isfinite(value):
+            return str(value)
         if digits is None and 0 < abs(value) < 1e-4:
             text = f"{value:.1e}".replace("e-0", "e-")
         elif digits is None:
@@ -94,6 +109,34 @@ class Say:
             if found := pattern.fullmatch(name):
                 return self(key, count=found[1]) if found.groups() else self(key)
         return name
+
+    def note(self, stored: Note | Mapping[str, Any] | str) -> str:
+        """A note as it is stored; a sentence of an earlier version as it is."""
+        if isinstance(stored, str):
+            return stored
+        code, found = (stored.code, stored.values) if isinstance(stored, Note) else (stored["code"], stored["values"])
+        return self._texts["notes"][code].format(**{name: self._filled(name, value) for name, value in found.items()})
+
+    def notes(self, stored: Iterable[Note | Mapping[str, Any]] | str) -> str:
+        return stored if isinstance(stored, str) else "; ".join(map(self.note, stored))
+
+    def _filled(self, name: str, value: float | str) -> str:
+        """A note's value, whose name says what it is."""
+        if isinstance(value, str):
+            known = {"baseline": self.baseline, "split": lambda split: self._texts["words"].get(split, split)}
+            return known.get(name, str)(value)
+        return self.percent(value) if name.endswith("_share") else self.number(value)
+
+    def gate(self, verdict: Mapping[str, Sequence[str]] | str) -> str:
+        """The gate's verdict in one to four sentences. verdict: as parity.json has it."""
+        if isinstance(verdict, str):
+            return verdict
+        texts = self._texts["notes"]
+        listed = {key: self._listed([self.named("checks", name) for name in names]) for key, names in verdict.items() if names}
+        return " ".join(texts[f"gate_{key}"].format(types=said, checks=said) for key, said in listed.items())
+
+    def _listed(self, names: Sequence[str]) -> str:
+        return ", ".join(names[:-1]) + self._texts["notes"]["and"] + names[-1] if len(names) > 1 else names[0]
 
     def named(self, section: str, name: str) -> str:
         """A name that a file holds, such as a reason or a check, by its section of the texts; an unknown one as it is."""
