@@ -150,7 +150,7 @@ def invented():
     from synthetic import Author
 
     from tweetstyle.evaluate.adherence import QUESTIONS
-    from tweetstyle.evaluate.samples import WritingPrompt, Written, asks_for
+    from tweetstyle.evaluate.samples import WritingPrompt, Written, question_prompts
     from tweetstyle.evaluate.style import Real
 
     author = Author(7)
@@ -162,7 +162,7 @@ def invented():
     others = {who: Author(seed) for seed, who in enumerate(("base", "examples", "tuned"), 11)}
     written = {who: [Written(n, of.text(), True) for n in range(WRITTEN)] for who, of in others.items()}
     written["tuned"] = [Written(n, f"oui {train[7 * n]}", True) if n % 10 == 0 else answer for n, answer in enumerate(written["tuned"])]
-    questions = asks_for(QUESTIONS["fr"], WRITTEN)
+    questions = question_prompts(QUESTIONS["fr"], WRITTEN)
     return train, real, floor, asks, written, (questions, {who: written[who][: len(questions)] for who in ("base", "tuned")})
 
 
