@@ -61,9 +61,11 @@ def test_everything_that_a_stranger_must_know_is_there(base):
 
 
 def test_the_card_has_the_answer_of_the_verdict(base):
-    assert "the evaluation answers: Yes: it writes more like you than" in card(base)
+    assert "The evaluation's answer: Yes: it writes more like you than" in card(base)
     nothing = TEST | {"gain": INTERVAL | {"estimate": 0.0003, "low": 0.0001, "high": 0.0006}}
-    assert "the evaluation answers: It learned nothing measurable about your style." in card(base, evaluation={"splits": {"test": nothing}})
+    assert "The evaluation's answer: It learned nothing measurable about your style." in card(
+        base, evaluation={"splits": {"test": nothing}}
+    )
 
 
 def test_of_a_model_that_answers_only_tweets_with_a_message_are_counted(base):

@@ -129,7 +129,7 @@ def test_a_message_does_not_stand_behind_the_bar_of_a_process_that_was_killed(tm
     finally:
         terminal.close()
     bar, *message = last.splitlines()
-    assert bar.startswith("scoring tweets") and TIMES.search(bar) and message[0].startswith("the process that was to load"), last
+    assert bar.startswith("scoring tweets") and TIMES.search(bar) and message[0].startswith("the process that loads"), last
 
 
 def test_the_cursor_is_never_hidden():
