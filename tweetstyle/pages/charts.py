@@ -19,7 +19,7 @@ COLUMN_TICKS = 5
 SMALLEST_RANGE = 1e-100
 """Below it all values are the same: 0."""
 LABELS = 7
-"""So many of four letters stand side by side on a phone."""
+"""So many of four letters fit side by side on a phone."""
 WIDEST_COLUMN = 9.0
 """Percent: a single month does not fill the page."""
 
@@ -33,7 +33,7 @@ class Step(NamedTuple):
 
 
 class Column(NamedTuple):
-    """front stands before back: of `back` tweets, `front` were kept. label: under the column, may be empty; title: when pointed at."""
+    """front is drawn before back: of `back` tweets, `front` were kept. label: under the column, may be empty; title: when pointed at."""
 
     label: str
     back: int

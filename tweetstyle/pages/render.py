@@ -23,8 +23,16 @@ def render(template: str, *, sheets: tuple[str, ...] = (), security: str = SECUR
         template: file in pages/templates.
         sheets: style sheets besides pages/style.css, by their paths in the package.
         security: the page's Content-Security-Policy.
+
+    Raises:
+        LookupError: where a value has not what the template shows of it.
     """
-    return _environment().get_template(template).render(sheet=style_sheet(*sheets), security=security, **values)
+    from jinja2 import UndefinedError
+
+    try:
+        return _environment().get_template(template).render(sheet=style_sheet(*sheets), security=security, **values)
+    except UndefinedError as error:
+        raise LookupError(f"{template}: {error}") from error
 
 
 def style_sheet(*sheets: str) -> str:

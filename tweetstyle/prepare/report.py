@@ -29,8 +29,8 @@ class Prepared:
     dropped: rule → count, in the order of the rules; splits: name → count; with_topic: kept tweets whose prompt names a subject,
     or by `message` (the recipe's prompt.message) holds the tweet's first words;
     first_day, last_day: of the kept tweets, empty where none has a date; sources: (path, kind in words, tweets read);
-    notices: from the sources; warnings: from the split; scrubbed: kind → placeholders put in; leak: held-out tweets with a near
-    twin in another split; threads, twin_clusters: groups that stand whole in one split; months: "2021-03" → (read, kept), undated
+    notices: from the sources; warnings: from the split; scrubbed: kind → placeholders put in; leak: held-out tweets with a
+    near-duplicate in another split; threads, twin_clusters: groups kept whole in one split; months: "2021-03" → (read, kept), undated
     under ""; lengths: lower end of a bin of 20 characters → kept; languages: ISO 639-1 or "" for uncertain → kept; samples:
     reason → a few of its dropped tweets; kept_samples: a few of the kept ones; split_days: split → first and last day of its tweets.
     """
@@ -120,13 +120,13 @@ def _remarks(prepared: Prepared) -> Iterator[tuple[str, str]]:
         counts = ", ".join(f"{kind} {count:,}" for kind, count in prepared.scrubbed.items() if count)
         yield f"placeholders for personal data and names: {counts}", ""
     if prepared.threads or prepared.twin_clusters:
-        groups = [(prepared.threads, "thread"), (prepared.twin_clusters, "cluster of near twins", "clusters of near twins")]
+        groups = [(prepared.threads, "thread"), (prepared.twin_clusters, "group of near-duplicates", "groups of near-duplicates")]
         named = " and ".join(counted(*group) for group in groups if group[0])
         yield f"whole in one split: {named}", ""
     if prepared.leak:
-        yield f"leak: {counted(prepared.leak, 'held-out tweet')} with a near twin in another split", "bold red"
+        yield f"leak: {counted(prepared.leak, 'held-out tweet')} with a near-duplicate in another split", "bold red"
     else:
-        yield "leak between the splits: 0 (no held-out tweet has a near twin in another split)", ""
+        yield "leak between the splits: 0 (no held-out tweet has a near-duplicate in another split)", ""
     for warning in prepared.warnings:
         yield f"warning: {visible(warning)}", "yellow"
     for notice in prepared.notices:
@@ -153,7 +153,7 @@ REASONS: dict[str, Explained] = {
         "Always dropped.",
     ),
     "outside the period": Explained(
-        "Written before the first or after the last day that was asked for.",
+        "Written before the first or after the last day of the period.",
         ("since", "until"),
         "Move the days, or take them out to keep the whole period. With a period, tweets without a date are outside of it.",
     ),
@@ -183,12 +183,12 @@ REASONS: dict[str, Explained] = {
         "Write keep for all of them, or cap to keep a few.",
     ),
     "too short": Explained(
-        "Fewer characters than asked for; links and the @names before a reply do not count.",
+        "Fewer characters than the minimum; links and the @names before a reply do not count.",
         ("min_characters",),
         "Lower it to keep shorter tweets.",
     ),
     "other language": Explained(
-        "Surely in another language than those asked for. Short or uncertain tweets are never dropped for this.",
+        "Certainly in a language other than those chosen. Short or uncertain tweets are never dropped for this.",
         ("languages", "likely_languages", "language_confidence"),
         "Add the language, or empty the list to keep all.",
     ),
@@ -200,7 +200,7 @@ REASONS: dict[str, Explained] = {
     "near duplicate": Explained(
         "Almost the same text as an earlier tweet that was kept.",
         ("near_duplicate_jaccard", "duplicates"),
-        "Raise the likeness from which two tweets count as twins (1: only the same text), or write keep.",
+        "Raise the similarity from which two tweets count as near-duplicates (1: only the same text), or write keep.",
     ),
 }
 """Name of the reason → what it means."""

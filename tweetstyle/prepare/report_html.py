@@ -24,7 +24,7 @@ SEEN = {"earlier edit": "the last version is", "duplicate id": "read before at"}
 PURPOSE = {
     "train": "what the model learns from",
     "mini-train": "a small sample of train, for a first quick run",
-    "validation": "looked at during training, to keep the best state and to stop in time; never learned from",
+    "validation": "measured during training, to keep the best state and to stop in time; never learned from",
     "test": "the latest tweets, put aside until the end, to measure how well the style was learned",
 }
 """Split → what it is for."""
@@ -103,6 +103,6 @@ def _split_row(prepared: Prepared, split: str) -> list[Any]:
 
 
 def _whole(prepared: Prepared) -> list[str]:
-    """What stands whole in one split."""
+    """Groups that are kept whole in one split."""
     groups = [(prepared.threads, "thread", "threads"), (prepared.twin_clusters, "group of near-duplicates", "groups of near-duplicates")]
     return [counted(*group) for group in groups if group[0]]

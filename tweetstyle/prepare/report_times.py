@@ -45,7 +45,7 @@ def _without_gaps(months: dict[str, tuple[int, int]]) -> dict[str, tuple[int, in
 
 
 def _columns(periods: dict[str, tuple[int, int]]) -> list[Column]:
-    """Labelled by year where the first column of each year stands; the months of a short period by month."""
+    """Labelled by year at the first column of each year; the months of a short period by month."""
     names = list(periods)
     short = len(names) <= 7
     labels = [

@@ -26,7 +26,7 @@ def write_report(run: RunFiles, language: str, state: State | None = None) -> Pa
     """
     path, page = run.run / REPORT, run_report(run, language, state)
     if path.is_file() and path.read_text(encoding="utf-8") == page:
-        return path  # a road on which all is current writes nothing
+        return path  # nothing has changed
     with complete_file(path) as stream:
         stream.write(page)
     return path

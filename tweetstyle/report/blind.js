@@ -69,11 +69,11 @@
     ask();
   }
   function ask() {
-    const place = run.answers.length, item = run.items[place], told = words[run.kind], choices = at("choices");
+    const place = run.answers.length, item = run.items[place], said = words[run.kind], choices = at("choices");
     at("place").textContent = fill(words.place, { place: place + 1, count: run.items.length });
     at("progress").value = place;
     at("progress").max = run.items.length;
-    at("question").textContent = told.question;
+    at("question").textContent = said.question;
     at("single").hidden = run.mode !== "singles";
     at("single").replaceChildren(...(run.mode === "singles" ? [tweet(item.texts[0])] : []));
     choices.className = run.mode;
@@ -81,7 +81,7 @@
       const button = make("button"), key = make("kbd", String(answer + 1));
       key.setAttribute("aria-hidden", "true");
       button.type = "button";
-      button.append(key, run.mode === "singles" ? make("span", told.answers[answer]) : tweet(item.texts[answer]));
+      button.append(key, run.mode === "singles" ? make("span", said.answers[answer]) : tweet(item.texts[answer]));
       // The second click of a double click would answer the next question unread.
       button.addEventListener("click", (event) => { if (event.detail < 2) take(answer); });
       return button;
@@ -99,14 +99,14 @@
   const right = (item, answer) => (run.mode === "pairs" ? meant(item, answer) : meant(item, 0) === (answer === 0));
 
   function finish() {
-    const count = run.items.length, told = words[run.kind];
+    const count = run.items.length, said = words[run.kind];
     const items = run.items.map((item, i) => ({ ...item, answer: run.answers[i], hit: right(item, run.answers[i]) }));
     const hits = items.filter((item) => item.hit).length, [low, high] = interval(hits, count), [least, most] = luck(count);
     const values = { hits, count, half: number(count / 2), least, most,
       share: percent(hits / count), low: percent(low), high: percent(high) };
     const anything = least === 0 && most === count ? words.anyScore : words.luck;
-    const verdict = hits > most ? told.above : hits < least ? told.below : told.inside;
-    const lines = [`${told.score} ${anything}`, verdict, told.interval];
+    const verdict = hits > most ? said.above : hits < least ? said.below : said.inside;
+    const lines = [`${said.score} ${anything}`, verdict, said.interval];
     if (count < run.wanted) lines.push(fill(words.few, { made: count, wanted: run.wanted }));
     if (run.repeated) lines.push(fill(words.repeated, { repeated: run.repeated }));
     at("verdict").replaceChildren(...lines.map((line) => make("p", fill(line, values))));

@@ -22,7 +22,7 @@ from tweetstyle.wording.words import texts
 __all__ = ["FEWEST", "Text", "write_blind"]
 
 FEWEST = 5
-"""Questions. With fewer, not even a faultless score could be told from luck by far."""
+"""Questions. With fewer, not even a faultless score differs clearly from luck."""
 REAL, TUNED, EXAMPLES = "real", "tuned", "examples"
 OPPONENTS = ("tuned", "examples", "base", "tuned-examples")
 """The tests that the page may offer, in the order shown; the last is a preference, not a recognition."""
@@ -127,7 +127,7 @@ def _digest(content: str) -> str:
 LINK_WORD = {"en": "[link]", "fr": "[lien]"}
 MENTION_WORD = "@…"
 MOST = 400
-"""Texts of each side that are looked at for pairs: 160,000 distances take a fraction of a second."""
+"""Texts of each side among which pairs are sought: 160,000 distances take a fraction of a second."""
 
 _LINK = re.compile(rf"(?:https?:\S*|\bwww\.\S+|\b(?:t\.co|pic\.(?:twitter|x)\.com)/\S*|{re.escape(LINK_PLACEHOLDER)})", re.I)
 """Also what a model leaves of a link that it breaks off: `https:` alone would tell who wrote it."""

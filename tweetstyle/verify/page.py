@@ -26,7 +26,7 @@ MEANING = {
 
 
 def write_parity(checks: Sequence[GateCheck], directory: Path, name: str) -> None:
-    """directory/parity.json (every check, figure, limit, verdict) and directory/parity.html (for a person; no tweet stands in it)."""
+    """directory/parity.json (every check, figure, limit, verdict) and directory/parity.html (for a person; holds no tweet)."""
     content = {
         "schema": SCHEMA,
         "name": name,

@@ -130,7 +130,7 @@ def _learned(test: Json, say: Say) -> list[str]:
 
 
 def _not_learned(test: Json, say: Say) -> list[str]:
-    """Of a model that is no better than the untrained one, or of which that cannot be told."""
+    """Of a model that is no better than the untrained one, or of which that is not known."""
     gain = effect(test["gain"], SMALLEST_GAIN)
     words = {"tweets": say.number(test["tweets"]), "smallest": say.number(SMALLEST_GAIN)}
     if gain is Effect.LESS:

@@ -45,7 +45,7 @@ class Say:
     """Sentences and figures in one language. Nothing here is HTML.
 
     talks: of a model that answers messages, of which some sentences (…_talk) say other things than of one that writes tweets.
-    begins: of a model that goes on from a tweet's first words, where others are told a subject (…_begin).
+    begins: of a model that continues a tweet's first words, where others are given a subject (…_begin).
     """
 
     def __init__(self, language: str, talks: bool = False, begins: bool = False) -> None:
@@ -104,7 +104,7 @@ class Say:
         return self("minutes", minutes=whole // 60, seconds=whole % 60)
 
     def baseline(self, name: str) -> str:
-        """What evaluate calls a baseline, in words; a name that is not known stands as it is."""
+        """What evaluate calls a baseline, in words; an unknown name as it is."""
         for pattern, key in BASELINES:
             if found := pattern.fullmatch(name):
                 return self(key, count=found[1]) if found.groups() else self(key)
@@ -143,7 +143,7 @@ class Say:
         return self._texts[section].get(name, name)
 
     def source(self, name: str) -> str:
-        """Whose tweets stand for other people's: the set of ours, or the user's file."""
+        """Where other people's tweets come from: the package's own set, or the user's file."""
         if name == "the neutral set":
             return self("l_neutral")
         file, comma, times = name.rpartition(", ")
