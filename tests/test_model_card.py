@@ -63,9 +63,7 @@ def test_everything_that_a_stranger_must_know_is_there(base):
 def test_the_card_has_the_answer_of_the_verdict(base):
     assert "The evaluation's answer: Yes: it writes more like you than" in card(base)
     nothing = TEST | {"gain": INTERVAL | {"estimate": 0.0003, "low": 0.0001, "high": 0.0006}}
-    assert "The evaluation's answer: It learned nothing measurable" in card(
-        base, evaluation={"splits": {"test": nothing}}
-    )
+    assert "The evaluation's answer: It learned nothing measurable" in card(base, evaluation={"splits": {"test": nothing}})
 
 
 def test_of_a_model_that_answers_only_tweets_with_a_message_are_counted(base):
@@ -80,7 +78,7 @@ def test_what_one_types_is_what_the_recipes_prompt_holds(base):
     begun = recipe.model_copy(update={"prompt": Prompt(style="Nimzo", message="first-words")})
     begun._name = "mine"
     told = {of.prompt.message: model_card(of, base, template, {}, FACTS, COUNTS, {}, {}) for of in (recipe, begun)}
-    assert "types is the subject of the tweet" in told["topic"] and "types is how the tweet begins" in told["first-words"]
+    assert "type is the subject of the tweet" in told["topic"] and "type is how the tweet begins" in told["first-words"]
     assert "the subject" not in told["first-words"]
 
 
