@@ -101,6 +101,17 @@ def command(*arguments: str) -> None:
     fit_command.main(list(arguments), prog_name="tweetstyle-fit")
 
 
+def trained_again(recipe: str, directory: str) -> None:
+    """The training of a recipe whose tweets are prepared, from its beginning, into another directory and without the probe."""
+    from tweetstyle.fit import fit
+    from tweetstyle.road import Road
+
+    road = Road(Path(recipe))
+    training = road.recipe.training.model_copy(update={"probe": "never"})
+    splits = road.split(training.split), road.split("validation")
+    fit(road.base, road.template, road.recipe.model, training, *splits, Path(directory))
+
+
 def bench(*arguments: str) -> None:
     """bench/gpu.sh --tiny in this process."""
     import sys
