@@ -108,6 +108,15 @@ def test_the_figures_in_the_text_are_the_plan_s():
     assert "per_device_train_batch_size" not in FLAT and Training().max_length == 2048 and Training().per_device_train_batch_size == 1
 
 
+def test_cards_without_bfloat16_take_what_is_said():
+    def taken(model: str, bf16: bool) -> str:
+        return gib(plan_memory(known_config(model), Model(base="x"), Training(bf16=bf16), card=CARD).card)
+
+    eight, three = ([taken(name, bf16) for bf16 in (False, True)] for name in ("Llama 3 8B", "Llama 3.2 3B"))
+    assert f"by formula {eight[0]} GiB of a card sold as 12 GB for Llama 3 8B at the defaults instead of {eight[1]}" in FLAT
+    assert f"and {three[0]} for Llama 3.2 3B instead of {three[1]}" in FLAT
+
+
 def test_hours_are_the_estimate_divided_by_the_speed():
     lesson = estimate_training_tokens(EIGHT, 161_259)
     assert f"about {lesson.tokens / 1e6:.1f} million tokens" in FLAT

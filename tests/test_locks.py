@@ -100,6 +100,9 @@ def test_xformers_kernels_load_where_this_environments_lock_has_it():
 @pytest.mark.skipif(not os.environ.get(BUILD_IT), reason=f"installs each lock that contains xformers (5 GB); {BUILD_IT}=1 runs it")
 @pytest.mark.parametrize("lock", [lock for lock in LOCKS if "xformers" in locked(lock)], ids=lambda lock: lock.name)
 def test_xformers_kernels_load_from_each_lock_that_contains_it(lock, tmp_path):
+    """Not in `make test`: xformers' own 3 MB link torch's CUDA library, which links cuBLAS, cuDNN, NCCL and the rest of NVIDIA's. The
+    wheels of torch 2.10 and of those are 4.1 GB, and PyPI has no smaller build of that torch for Linux on x86-64.
+    """
     uv, python = Path(sys.executable).with_name("uv"), tmp_path / "venv" / "bin" / "python"
     subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, python.parents[1]], check=True)
     install = [uv, "pip", "install", "--quiet", "--python", python, "--require-hashes", "--no-deps", "-r", lock]

@@ -101,6 +101,17 @@ def command(*arguments: str) -> None:
     fit_command.main(list(arguments), prog_name="tweetstyle-fit")
 
 
+def trained_again(recipe: str, directory: str) -> None:
+    """The training of a recipe whose tweets are prepared, from its beginning, into another directory and without the probe."""
+    from tweetstyle.train import fit
+    from tweetstyle.run import Run
+
+    run = Run(Path(recipe))
+    training = run.recipe.training.model_copy(update={"probe": "never"})
+    splits = run.split(training.split), run.split("validation")
+    fit(run.base, run.template, run.recipe.model, training, *splits, Path(directory))
+
+
 def bench(*arguments: str) -> None:
     """bench/gpu.sh --tiny in this process."""
     import sys

@@ -14,6 +14,7 @@ import json
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,9 +90,9 @@ def carry_out(directory: Path, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def in_the_fork(request: dict[str, Any], words: Path, result: Path) -> None:
-    """Never returns. Exit status: the function's own where it exits, 2 for an exception that it lets out."""
-    status = 2
-    try:
+    """Never returns."""
+
+    def work() -> None:
         file = os.open(words, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         os.dup2(file, 1)
         os.dup2(file, 2)
@@ -100,17 +101,25 @@ def in_the_fork(request: dict[str, Any], words: Path, result: Path) -> None:
         module, name = request["function"].split(":")
         returned = getattr(importlib.import_module(module), name)(*request["arguments"])
         result.write_text(json.dumps(returned))
+
+    os._exit(exit_status(work))
+
+
+def exit_status(work: Callable[[], object]) -> int:
+    """Carries it out as a process of its own would be: its status, 2 for an exception that it lets out."""
+    try:
+        work()
         status = 0
     except SystemExit as ended:
         status = ended.code if isinstance(ended.code, int) else int(bool(ended.code))
         if isinstance(ended.code, str):
             print(ended.code, file=sys.stderr)
-    finally:
-        if status == 2:
-            traceback.print_exc()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
+    except BaseException:  # noqa: BLE001  (the process ends with it)
+        traceback.print_exc()
+        status = 2
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return status
 
 
 if __name__ == "__main__":
