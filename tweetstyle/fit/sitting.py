@@ -38,7 +38,7 @@ def sit(run: Run, newest: Checkpoint | None, progress: TrainingProgress) -> int 
     if newest:
         check_restorable(newest)
     stopped_at = _Sitting(run, progress).until_it_ends(newest)
-    unsloth_trainer.release_memory()
+    unsloth_trainer.release_after_training()
     return stopped_at
 
 
