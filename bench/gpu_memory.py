@@ -1,8 +1,8 @@
 """The memory plan against PyTorch's own CUDA allocator over an emulated card.  python bench/gpu_memory.py [--minutes 60]
 
 No GPU is needed: a driver without a card (tests/gpu_emulation/driver) accounts every allocation of a full-size model while the product
-loads it, trains, validates and writes samples. What is already in bench/results/gpu_memory.json under the same versions is kept, so that
-the grid can be counted in several goes.
+loads it, trains, validates and writes samples, and in a process of its own evaluates it and checks its export. What is already in
+bench/results/gpu_memory.json under the same versions is kept, so that the grid can be counted in parts.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -25,23 +26,37 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from gpu_emulation.driver import SHAPES, Cell, build_driver, card_environment, write_hollow_base  # noqa: E402
+from gpu_emulation.driver import (  # noqa: E402
+    Cell,
+    build_driver,
+    card_environment,
+    write_hollow_adapter,
+    write_hollow_base,
+)
 
 from tweetstyle.hardware.card import GIB, REPORTED, Card  # noqa: E402
 from tweetstyle.model.hub import HUB, known_config  # noqa: E402
 from tweetstyle.plan.advice import largest_that_fit  # noqa: E402
 from tweetstyle.plan.memory import MemoryPlan, plan_memory  # noqa: E402
-from tweetstyle.plan.phases import LOAD, SAMPLES, TRAINING, VALIDATION  # noqa: E402
+from tweetstyle.plan.phases import EVALUATION, EXPORT, LEFT_IN_TRAINING, LOAD, SAMPLES, TRAINING, VALIDATION, of_this_process  # noqa: E402
 from tweetstyle.recipe import Lora, Model, Recipe, Training  # noqa: E402
 from tweetstyle.recipe_yaml import read_recipe  # noqa: E402
 
 OUT = Path(__file__).parent / "results" / "gpu_memory.json"
 LIBRARIES = ("torch", "unsloth", "unsloth_zoo", "transformers", "trl", "peft", "bitsandbytes", "triton")
 ROOMY = REPORTED[24]
-PHASES = {LOAD: "load", TRAINING: "training", VALIDATION: "validation", SAMPLES: "sampling"}
+PHASES = {
+    LOAD: ("load",),
+    TRAINING: ("training",),
+    VALIDATION: ("validation",),
+    SAMPLES: ("sampling",),
+    EVALUATION: ("measuring", "scoring", "writing"),
+    EXPORT: ("gate",),
+}
+"""Phase of the plan → those of the count, of which the largest is compared."""
 PACKS = ((2048, 1), (2048, 2), (2048, 4), (8192, 1), (16384, 1), (28672, 1))
 RECIPES = {"llama3-8b-12gb": 12, "llama3.1-8b-long-12gb": 12, "llama3-8b-8gb": 8, "llama3.2-3b-6gb": 6}
-KEYS = ("model", "card_gib", "enforced", "max_length", "batch", "r", "optim")
+KEYS = ("model", "card_gib", "enforced", "max_length", "batch", "r", "optim", "later")
 AROUND = 0.02
 """On a card that refuses, lengths are tried that are so much shorter and longer than the longest that the plan lets fit."""
 
@@ -49,13 +64,17 @@ AROUND = 0.02
 def grid() -> Iterator[dict[str, Any]]:
     """All cells: the recipes on their cards, then by rank and model. Those that share a loaded model follow one another."""
     for recipe, sold in RECIPES.items():
-        yield of_recipe(read_recipe(ROOT / "recipes" / f"{recipe}.yaml"), REPORTED[sold])
+        cell = of_recipe(read_recipe(ROOT / "recipes" / f"{recipe}.yaml"), REPORTED[sold])
+        yield cell
+        yield cell | {"later": True}
     for r in (32, 64, 16):
         for name in ("Llama 3.1 8B", "Llama 3.2 3B", "Llama 3.2 1B", "Llama 3 8B"):
-            cell = {"model": name, "r": r, "optim": "adamw_8bit"}
+            cell = {"model": name, "r": r, "optim": "adamw_8bit", "later": False}
             for length, batch in PACKS:
                 if length <= known_config(name)["max_position_embeddings"]:
                     yield cell | {"card_gib": ROOMY, "enforced": False, "max_length": length, "batch": batch}
+            if name == "Llama 3.1 8B" or r == 32:
+                yield cell | {"card_gib": ROOMY, "enforced": False, "max_length": 2048, "batch": 1, "later": True}
             for sold in (12, 8, 16, 24) if name == "Llama 3.1 8B" or r == 32 else ():
                 yield from around_the_limit(cell | {"card_gib": REPORTED[sold], "enforced": True, "batch": 1})
 
@@ -64,7 +83,7 @@ def of_recipe(recipe: Recipe, card_gib: float) -> dict[str, Any]:
     name = next(known.name for known in HUB if known.directory == recipe.model.base)
     training = recipe.training
     sizes = {"max_length": training.max_length, "batch": training.per_device_train_batch_size, "r": recipe.model.lora.r}
-    return {"model": name, "card_gib": card_gib, "enforced": True, "optim": training.optim} | sizes
+    return {"model": name, "card_gib": card_gib, "enforced": True, "optim": training.optim, "later": False} | sizes
 
 
 def around_the_limit(cell: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -85,8 +104,8 @@ def plan_of(cell: dict[str, Any]) -> MemoryPlan:
 
 
 def card_of(cell: dict[str, Any]) -> Card:
-    """What is counted ends with the training: the evaluation has a process of its own."""
-    return Card(round(cell["card_gib"] * GIB), training_only=True)
+    """later: the evaluation and the gate are counted, else the training, in another process."""
+    return Card(round(cell["card_gib"] * GIB), training_only=not cell["later"])
 
 
 def row(counted: dict[str, Any]) -> dict[str, Any]:
@@ -94,15 +113,22 @@ def row(counted: dict[str, Any]) -> dict[str, Any]:
     plan, peaks = plan_of(counted), {phase: peak for phase, peak in counted["peaks"].items() if peak}
     line = {key: counted[key] for key in KEYS}
     if counted["enforced"]:
-        line |= {"fits_by_plan": plan.card <= counted["card_gib"] * GIB, "fits": counted["out_of_memory"] is None}
-        line |= {"out_of_memory": counted["out_of_memory"]}
-    line["embeddings_in_ram"] = [counted.get("embeddings_in_ram"), "embeddings" in plan.host]
+        line |= {"fits_by_plan": fits_by_plan(counted), "fits": counted["out_of_memory"] is None, "out_of_memory": counted["out_of_memory"]}
+    if not counted["later"]:
+        line["embeddings_in_ram"] = [counted.get("embeddings_in_ram"), "embeddings" in plan.host]
     for phase, counted_as in PHASES.items():
-        if counted_as in peaks:
-            planned, found = sum(plan.phases[phase].values()), peaks[counted_as]
-            line[phase] = {"planned": gib(planned), "counted": gib(found["allocated"]), "reserved": gib(found["reserved"])}
-            line[phase]["error"] = round(planned / found["allocated"] - 1, 4)
+        if found := [peaks[name] for name in counted_as if name in peaks]:
+            planned, most = of_this_process(plan.phases[phase]), max(found, key=lambda peak: peak["allocated"])
+            line[phase] = {"planned": gib(planned), "counted": gib(most["allocated"]), "reserved": gib(max(p["reserved"] for p in found))}
+            line[phase]["error"] = round(planned / most["allocated"] - 1, 4)
     return line
+
+
+def fits_by_plan(cell: dict[str, Any]) -> bool:
+    """Of the evaluation and the gate, or of the training."""
+    plan, later = plan_of(cell), (EVALUATION, EXPORT)
+    needed = max(sum(parts.values()) for phase, parts in plan.phases.items() if (phase in later) == cell["later"])
+    return needed + sum(plan.reserve.values()) <= cell["card_gib"] * GIB
 
 
 def gib(count: int) -> float:
@@ -114,15 +140,15 @@ def count(cells: list[dict[str, Any]], minutes: float) -> Iterator[dict[str, Any
     end = time.monotonic() + 60 * minutes
     with tempfile.TemporaryDirectory() as temporary:
         directory = Path(temporary)
-        driver = build_driver(directory / "driver")
-        bases = {name: str(write_hollow_base(directory / name.replace(" ", "-"), name)) for name in SHAPES}
-        environment = os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"} | card_environment(driver)
-        for _, group in groupby(cells, key=lambda cell: Cell(**of_process(cell, bases)).loads()):
+        environment = (
+            os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"} | card_environment(build_driver(directory / "driver"))
+        )
+        for (module, _), group in groupby(cells, key=lambda cell: process_of(cell, directory)):
             together = list(group)
-            (directory / "cells.json").write_text(json.dumps([of_process(cell, bases) for cell in together]))
+            (directory / "cells.json").write_text(json.dumps([settings_in(directory, cell) for cell in together]))
             out = directory / "out.jsonl"
             out.unlink(missing_ok=True)
-            command = [sys.executable, "-m", "gpu_emulation.driver.counted", "cells.json", "out.jsonl"]
+            command = [sys.executable, "-m", f"gpu_emulation.driver.{module}", "cells.json", "out.jsonl"]
             try:
                 subprocess.run(command, cwd=directory, env=environment, timeout=max(end - time.monotonic(), 1), check=True)
             except subprocess.TimeoutExpired:
@@ -133,24 +159,37 @@ def count(cells: list[dict[str, Any]], minutes: float) -> Iterator[dict[str, Any
                 return
 
 
-def of_process(cell: dict[str, Any], bases: dict[str, str]) -> dict[str, Any]:
-    sizes = {key: value for key, value in cell.items() if key not in ("model", "optim")}
-    return sizes | {"base": bases[cell["model"]], "training": {"optim": cell["optim"]}}
+def process_of(cell: dict[str, Any], directory: Path) -> tuple[str, Any]:
+    """The module that counts the cell, and what cells that share a process have in common."""
+    return ("counted_later", json.dumps(cell)) if cell["later"] else ("counted", Cell(**settings_in(directory, cell)).loads())
+
+
+def settings_in(directory: Path, cell: dict[str, Any]) -> dict[str, Any]:
+    """The cell as its process reads it; its base model, and where one is evaluated its adapter, are written."""
+    base = directory / cell["model"].replace(" ", "-")
+    adapter = base.with_name(f"{base.name}-r{cell['r']}")
+    if not base.is_dir():
+        write_hollow_base(base, cell["model"])
+    sizes = {key: value for key, value in cell.items() if key not in ("model", "optim", "later")}
+    settings = sizes | {"base": str(base), "training": {"optim": cell["optim"]}}
+    if not cell["later"]:
+        return settings
+    return settings | {"adapter": str(write_hollow_adapter(adapter, cell["model"], cell["r"])), "left": LEFT_IN_TRAINING}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--minutes", type=float, default=60)
-    parser.add_argument("--only", default="", help="count only cells whose JSON contains this text")
+    parser.add_argument("--only", default="", help="count only cells in whose JSON this regular expression is found")
     asked = parser.parse_args()
     versions = {name: version(name) for name in LIBRARIES} | {"python": platform.python_version()}
     standing = json.loads(OUT.read_text()) if OUT.is_file() else {}
-    counted = standing["counted"] if standing.get("versions") == versions else []
+    counted = [{"later": False} | cell for cell in standing["counted"]] if standing.get("versions") == versions else []
     known = {tuple(cell[key] for key in KEYS) for cell in counted}
     whole = list(grid())
-    cells = [cell for cell in whole if tuple(cell[key] for key in KEYS) not in known and asked.only in json.dumps(cell)]
+    cells = [cell for cell in whole if tuple(cell[key] for key in KEYS) not in known and re.search(asked.only, json.dumps(cell))]
     for cell in count(cells, asked.minutes):
-        counted.append({key: cell[key] for key in (*KEYS, "peaks", "out_of_memory", "embeddings_in_ram") if key in cell})
+        counted.append({key: cell[key] for key in (*KEYS, "peaks", "out_of_memory", "embeddings_in_ram", "left") if key in cell})
         write(counted, versions, len(whole))
     write(counted, versions, len(whole))
 
@@ -158,22 +197,20 @@ def main() -> None:
 def write(counted: list[dict[str, Any]], versions: dict[str, str], whole: int) -> None:
     """The results, after every cell: what has been counted stays, whatever happens to the next."""
     rows = [row(cell) for cell in counted]
-    errors = [abs(line[TRAINING]["error"]) for line in rows if TRAINING in line]
+    errors = {phase: max((abs(line[phase]["error"]) for line in rows if phase in line), default=None) for phase in PHASES}
     answers = [line["fits_by_plan"] == line["fits"] for line in rows if line["enforced"]]
     result = {
         "date": date.today().isoformat(),
         "versions": versions,
         "what": "bytes counted by PyTorch's CUDA allocator over an emulated card (no GPU was used); no kernel computed, times mean nothing",
         "cells": f"{len(rows)} counted; the whole grid has {whole}",
-        "largest_error_of_training": max(errors, default=None),
+        "largest_errors": errors,
         "same_answer_on_cards_that_refuse": f"{sum(answers)} of {len(answers)}",
         "rows": rows,
         "counted": counted,
     }
     OUT.write_text(json.dumps(result, indent=1) + "\n")
-    print(
-        f"{result['cells']}; largest error of training {max(errors, default=0):.2%}, same answers {sum(answers)} of {len(answers)}: {OUT}"
-    )
+    print(f"{result['cells']}; largest errors {errors}, same answers {sum(answers)} of {len(answers)}: {OUT}")
 
 
 if __name__ == "__main__":

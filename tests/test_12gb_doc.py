@@ -246,3 +246,10 @@ def test_the_error_that_is_told_is_the_bench_s():
     errors = [abs(row["planned_gib"] / row["counted_gib"] - 1) for row in found["rows"]]
     assert max(errors) == pytest.approx(found["largest_error"], abs=0.001)
     assert f"to {found['largest_error']:.1%} over {len(errors)} settings (bench/plan.py)" in FLAT
+
+
+def test_the_counts_that_are_told_are_the_bench_s():
+    found = json.loads((ROOT / "bench" / "results" / "gpu_memory.json").read_text(encoding="utf-8"))
+    errors = [row[phase]["error"] for row in found["rows"] for phase in found["largest_errors"] if phase in row]
+    assert f"{len(found['rows'])} cells are counted" in FLAT
+    assert f"In all phases the largest error of the plan is {max(map(abs, errors)):.1%} (bench/gpu_memory.py" in FLAT

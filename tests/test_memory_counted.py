@@ -9,31 +9,52 @@ import pytest
 
 from tweetstyle.hardware.card import GIB, Card
 from tweetstyle.model.hub import known_config
-from tweetstyle.plan.memory import plan_memory
-from tweetstyle.plan.phases import LOAD, SAMPLES, TRAINING, VALIDATION
+from tweetstyle.plan.memory import MemoryPlan, plan_memory
+from tweetstyle.plan.phases import EVALUATION, EXPORT, LOAD, SAMPLES, TRAINING, VALIDATION, of_this_process
 from tweetstyle.recipe import Lora, Model, Training
 
 RESULTS = json.loads((Path(__file__).parents[1] / "bench" / "results" / "gpu_memory.json").read_text(encoding="utf-8"))
-PHASES = {LOAD: "load", TRAINING: "training", VALIDATION: "validation", SAMPLES: "sampling"}
+COUNTED = RESULTS["counted"]
+PHASES = {
+    LOAD: ("load",),
+    TRAINING: ("training",),
+    VALIDATION: ("validation",),
+    SAMPLES: ("sampling",),
+    EVALUATION: ("measuring", "scoring", "writing"),
+    EXPORT: ("gate",),
+}
+REFUSED_THOUGH_IT_FITS = 0.005
+"""Of the card, by which the plan may be too high. What the allocator loses between its blocks rises and falls with the length, so that
+no formula has the very limit; the plan keeps to its safe side."""
 
 
 def name(cell: dict) -> str:
     card = f"{cell['card_gib']} GiB" + (" enforced" if cell["enforced"] else "")
-    return f"{cell['model']} {cell['max_length']}x{cell['batch']} r{cell['r']} {card}"
+    return f"{cell['model']} {cell['max_length']}x{cell['batch']} r{cell['r']} {card}{' later' if cell['later'] else ''}"
 
 
-@pytest.mark.parametrize("cell", RESULTS["counted"], ids=name)
-def test_the_plan_is_within_one_percent_of_the_count_and_gives_the_same_answer(cell):
-    card = Card(round(cell["card_gib"] * GIB), training_only=True)
+def plan_of(cell: dict) -> MemoryPlan:
+    card = Card(round(cell["card_gib"] * GIB), training_only=not cell["later"])
     sizes = {"max_length": cell["max_length"], "per_device_train_batch_size": cell["batch"], "optim": cell["optim"]}
-    plan = plan_memory(known_config(cell["model"]), Model(base="x", lora=Lora(r=cell["r"])), Training(**sizes), card=card)
-    assert ("embeddings" in plan.host) == cell["embeddings_in_ram"]
-    if cell["enforced"]:
-        assert (plan.card <= card.total) == (cell["out_of_memory"] is None)
+    return plan_memory(known_config(cell["model"]), Model(base="x", lora=Lora(r=cell["r"])), Training(**sizes), card=card)
+
+
+@pytest.mark.parametrize("cell", [cell for cell in COUNTED if cell["out_of_memory"] is None], ids=name)
+def test_every_phase_is_planned_to_one_percent(cell):
+    plan, peaks = plan_of(cell), cell["peaks"]
     for phase, counted_as in PHASES.items():
-        if cell["out_of_memory"] is None:
-            planned, counted = sum(plan.phases[phase].values()), cell["peaks"][counted_as]["allocated"]
-            assert planned == pytest.approx(counted, rel=0.01), phase
-    if cell["out_of_memory"] is None:
-        training = cell["peaks"]["training"]["allocated"]
-        assert max(cell["peaks"][phase]["allocated"] for phase in ("validation", "sampling")) < training
+        if found := [peaks[counted]["allocated"] for counted in counted_as if counted in peaks]:
+            assert of_this_process(plan.phases[phase]) == pytest.approx(max(found), rel=0.01), phase
+    if not cell["later"]:
+        assert ("embeddings" in plan.host) == cell["embeddings_in_ram"]
+        assert max(peaks[phase]["allocated"] for phase in ("validation", "sampling")) < peaks["training"]["allocated"]
+
+
+@pytest.mark.parametrize("cell", [cell for cell in COUNTED if cell["enforced"]], ids=name)
+def test_what_the_plan_lets_through_fits_and_what_it_refuses_hardly_does(cell):
+    """On cards that refuse what they have no room for; evaluation and gate apart from the training."""
+    plan, fits = plan_of(cell), cell["out_of_memory"] is None
+    phases = [parts for phase, parts in plan.phases.items() if (phase in (EVALUATION, EXPORT)) == cell["later"]]
+    beyond = max(sum(parts.values()) for parts in phases) + sum(plan.reserve.values()) - cell["card_gib"] * GIB
+    assert fits or beyond > 0
+    assert not fits or beyond <= REFUSED_THOUGH_IT_FITS * cell["card_gib"] * GIB

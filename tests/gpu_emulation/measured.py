@@ -103,8 +103,8 @@ def command(*arguments: str) -> None:
 
 def trained_again(recipe: str, directory: str) -> None:
     """The training of a recipe whose tweets are prepared, from its beginning, into another directory and without the probe."""
-    from tweetstyle.train import fit
     from tweetstyle.run import Run
+    from tweetstyle.train import fit
 
     run = Run(Path(recipe))
     training = run.recipe.training.model_copy(update={"probe": "never"})

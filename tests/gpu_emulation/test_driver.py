@@ -14,7 +14,7 @@ from gpu_emulation.driver import build_driver, card_environment, write_hollow_ba
 from tweetstyle.hardware.card import GIB, Card
 from tweetstyle.model.hub import known_config
 from tweetstyle.plan.memory import plan_memory
-from tweetstyle.plan.phases import SAMPLES, TRAINING, VALIDATION
+from tweetstyle.plan.phases import LEFT_IN_TRAINING, SAMPLES, TRAINING, VALIDATION
 from tweetstyle.recipe import Model, Training
 
 ROOT = Path(__file__).parents[2]
@@ -67,3 +67,9 @@ def test_training_is_the_peak_and_leaves_room_on_the_card(counted):
     assert max(peaks, key=lambda phase: peaks[phase]["allocated"]) == "training"
     assert max(peak["reserved"] for peak in peaks.values()) <= 7.4 * GIB
     assert all(peak["reserved"] - peak["allocated"] >= 0 and peak["driver"] >= peak["reserved"] for peak in peaks.values())
+
+
+@pytest.mark.slow
+def test_the_process_that_trained_gives_the_card_back(counted):
+    """The evaluation runs beside it. bitsandbytes would keep the embeddings, 1 GiB, and Unsloth its buffers."""
+    assert counted["left"] <= LEFT_IN_TRAINING

@@ -145,6 +145,7 @@ def summed_losses(
             losses = token_losses(model, hidden[sources], torch.from_numpy(pack.targets)).numpy()
             sums[pack.documents] = np.bincount(pack.rows, weights=losses, minlength=len(pack.documents))
             advance(sum(len(documents[index].ids) for index in pack.documents))
+            del hidden  # before the next pack is read
     return sums
 
 
@@ -153,7 +154,8 @@ def _read_once(model: Any, ids: Sequence[int]) -> tuple[Any, torch.Tensor]:
     import torch
 
     read = model.model(input_ids=torch.tensor([list(ids)], device=input_device(model)), use_cache=True)
-    return read.past_key_values, read.last_hidden_state[0, -1:]
+    # A copy: a view would keep the states of all of `ids`.
+    return read.past_key_values, read.last_hidden_state[0, -1:].clone()
 
 
 def _hidden(model: Any, pack: Pack, cache: Any, before: int) -> torch.Tensor:

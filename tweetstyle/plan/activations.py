@@ -12,6 +12,9 @@ from tweetstyle.model.config import Shape
 from tweetstyle.plan.weights import trained_parameters
 from tweetstyle.recipe import Lora, Model
 
+CUBLAS_WORKSPACE = 8320 * 1024
+""":4096:2:16:8", the default of cards before Hopper (docs.pytorch.org/docs/stable/notes/cuda.html, cuBLAS workspaces). Each thread
+that multiplies has one: the forward's, and autograd's for the backward."""
 OFFLOAD_FROM = 2 * 2**20
 """Bytes of a layer's input from which Unsloth moves it to RAM (unsloth_zoo/gradient_checkpointing.py, MINIMUM_SIZE)."""
 HOST_BUFFERS = 200

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from tweetstyle.hardware.card import DISPLAY, Card
 from tweetstyle.model.config import Shape, read_shape
 from tweetstyle.plan.activations import (
+    CUBLAS_WORKSPACE,
     HOST_BUFFER,
     HOST_BUFFERS,
     Checkpoints,
@@ -30,9 +31,6 @@ FRAGMENTATION = 1 / 20
 """Share of the activations lost between the allocator's blocks (expandable segments) on a full card. On emulated cards of 7.6 and
 11.6 GiB an 8B fits where it is 1/17 to 1/21 and runs out of memory at 1/22 and less (bench/gpu_memory.py); Unsloth reckons with 1/16
 (unsloth_zoo/block_swap.py)."""
-CUBLAS_WORKSPACE = 8320 * 1024
-""":4096:2:16:8", the default of cards before Hopper (docs.pytorch.org/docs/stable/notes/cuda.html, cuBLAS workspaces). Each thread
-that multiplies has one: the forward's, and autograd's for the backward."""
 PROCESS_ON_CPU = 5 * 2**29
 """Bytes that a process which trains on a CPU holds beside the formula's tensors: 1.6 and 2.4 GiB in two runs of recipes/demo-chat.yaml."""
 PROCESS_RAM = 5 * 2**30
@@ -137,7 +135,7 @@ def plan_memory(
     phases = {LOAD: loading, TRAINING: {**resident, **moments[peak]}}
     if of_unsloth:
         phases |= training_phases(shape, model, training, resident, stored)
-        phases |= {} if card and card.training_only else later_phases(shape, model, training, resident, moved, card)
+        phases |= {} if card and card.training_only else later_phases(shape, model, resident, moved, card)
     notes = _notes(shape, training, states.paged, moved)
     return MemoryPlan(resident, moments, reserve, host, phases, states.paged, notes)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from tweetstyle.hardware.card import Card
 from tweetstyle.inference.forward import BATCH_TOKENS, positions_per_slice
 from tweetstyle.model.config import Shape
-from tweetstyle.plan.activations import OFFLOAD_FROM, Checkpoints, dequantised_bytes
+from tweetstyle.plan.activations import CUBLAS_WORKSPACE, OFFLOAD_FROM, Checkpoints, dequantised_bytes
 from tweetstyle.plan.weights import trained_parameters, weight_bytes_each
 from tweetstyle.recipe import Model, Training
 
@@ -21,12 +21,19 @@ SMALL_CARD, SMALL_CACHE_BYTES = 14 * 2**30, 2**28
 """A card of fewer bytes, and the keys and values there: an 8B is then evaluated in no more than its training takes."""
 MOST_ROWS = 32
 """Tweets that the evaluation writes at a time, at most."""
-SAMPLER_COPIES = 6
-"""fp32 copies of a row's logits, by which the next token is drawn: scores, what is left, their order (8 bytes), chances, a mask."""
+SAMPLER_BYTES = 56 + 4 + 4 + 4 + 2
+"""Bytes for each logit of a row while the next token is drawn: torch's sort (counted over an emulated card, torch 2.14), the scores, of
+the last token chances and scores, and the head's own 16 bits."""
+SHOWN_TOKENS, PROMPT_TOKENS, WRITTEN_TOKENS = 20 * 64, 20, 160
+"""Of the tweets that the base model is shown (recipe: evaluation.examples), of a prompt, and of an answer (sampling.num_predict)."""
 HEAD_BYTES = 256 * 2**20
 """Rows of the output matrix in fp32 that the export's check multiplies at a time (verify/reference.py reads it)."""
 EXPORT_TOKENS = 100 * 64
 """Of the tweets that the check reads (recipe: export.gate_tweets)."""
+HELD = "held by the training's process"
+LEFT_IN_TRAINING = 48 * 2**20
+"""Bytes that torch keeps in the process that trained when the model is gone: cuBLAS's workspaces, and what the allocator cannot give
+back. 46 MiB are counted over an emulated card (tests/gpu_emulation/test_driver.py)."""
 
 
 def cache_bytes(card_total: int | None) -> int:
@@ -51,27 +58,64 @@ def training_phases(
     }
 
 
-def later_phases(
-    shape: Shape, model: Model, training: Training, resident: Mapping[str, int], moved: int, card: Card | None
-) -> dict[str, dict[str, int]]:
-    """What comes after the training, in a process of its own beside the one that trained, which still holds its CUDA context.
+def later_phases(shape: Shape, model: Model, resident: Mapping[str, int], moved: int, card: Card | None) -> dict[str, dict[str, int]]:
+    """What comes after the training, beside the process that trained: phase → part → bytes.
 
-    resident: of the training; moved: bytes of embeddings that it had in RAM.
+    resident: of the training; moved: bytes of embeddings that it had in RAM. The evaluation has a process of its own; the export's
+    check runs in that of the training.
     """
-    each = weight_bytes_each(model, training)
-    cached = SMALL_CACHE_BYTES if card is None else cache_bytes(card.total)
-    rows = MOST_ROWS * shape.vocabulary * (each + 4 * SAMPLER_COPIES)
-    layer = 4 * (shape.linear_parameters // shape.layers)
-    apart = {"the training's CUDA context": CUDA_CONTEXT}
+    moments = _evaluation(shape, model, resident, SMALL_CACHE_BYTES if card is None else cache_bytes(card.total))
+    loaded = _loaded_apart(model, resident, moved) | {"cuBLAS": CUBLAS_WORKSPACE}
     return {
-        EVALUATION: apart
-        | _loaded_apart(model, resident, moved)
-        | {"keys and values": cached}
-        | _forward(shape, model, BATCH_TOKENS, each, max(_slice_bytes(shape), rows)),
-        EXPORT: apart
-        | {"one layer, fp32": layer, "output rows, fp32": 2 * HEAD_BYTES}
-        | {"activations": 4 * EXPORT_TOKENS * 2 * shape.hidden + 4 * BATCH_TOKENS * 3 * shape.intermediate},
+        EVALUATION: {HELD: CUDA_CONTEXT + LEFT_IN_TRAINING} | loaded | max(moments, key=lambda parts: sum(parts.values())),
+        EXPORT: {HELD: LEFT_IN_TRAINING, "cuBLAS": CUBLAS_WORKSPACE} | _gate(shape),
     }
+
+
+def of_this_process(parts: Mapping[str, int]) -> int:
+    """Bytes of a phase's parts that one process holds: what torch.cuda.max_memory_allocated is compared with."""
+    return sum(size for part, size in parts.items() if part != HELD)
+
+
+def _evaluation(shape: Shape, model: Model, resident: Mapping[str, int], cached: int) -> list[dict[str, int]]:
+    """What the evaluation adds to the loaded model in each of its moments, all in 16 bits: while the adapter is loaded, while a pack is
+    scored by the tuned model (PEFT computes the adapter in fp32) and by the base model behind the tweets that it is shown, and while
+    either writes. cached: the most that keys and values of written tweets may take.
+    """
+    per_token = 2 * 2 * shape.key * shape.layers
+    weight = {"dequantised weights": dequantised_bytes(shape, 2) // 2} if model.method == "qlora" else {}
+    tuned = (6 * shape.intermediate + 8 * shape.hidden) if model.method == "full" else (12 * shape.intermediate + 12 * shape.hidden)
+    behind = BATCH_TOKENS * (4 * shape.intermediate + 8 * shape.hidden + 2 * (SHOWN_TOKENS + BATCH_TOKENS))
+    scored = 2 * BATCH_TOKENS * shape.hidden + _slice_bytes(shape)
+    return [
+        {"adapter, as it is read": resident.get("adapter", 0)},
+        {"keys and values": BATCH_TOKENS * per_token, "activations": BATCH_TOKENS * tuned},
+        weight | {"keys and values": (SHOWN_TOKENS + BATCH_TOKENS) * per_token, "activations": behind},
+        {"keys and values": (SHOWN_TOKENS + BATCH_TOKENS) * per_token, "logits": scored},
+        _written(shape, per_token, cached, 0),
+        _written(shape, per_token, cached, SHOWN_TOKENS),
+    ]
+
+
+def _written(shape: Shape, per_token: int, cached: int, shown: int) -> dict[str, int]:
+    """While tweets are written behind `shown` tokens, which are read once. A layer's keys and values are repeated for all heads, beside
+    the last token's logits, chances and what was left of them in fp32; or the next token is drawn.
+    """
+    width = shown + PROMPT_TOKENS + WRITTEN_TOKENS
+    rows = max(1, min(MOST_ROWS, cached // (per_token * width)))
+    layer = 2 * 2 * rows * width * shape.query + 3 * 4 * rows * shape.vocabulary
+    return {
+        "keys and values": (shown + rows * width) * per_token,
+        "activations": max(layer, SAMPLER_BYTES * rows * shape.vocabulary),
+    }
+
+
+def _gate(shape: Shape) -> dict[str, int]:
+    """The export's check in fp32: one layer over all tweets, whose hidden states are kept before and after it; or the output matrix."""
+    layer = 4 * (shape.linear_parameters // shape.layers + 2 * shape.hidden)
+    activations = 4 * shape.hidden * (2 * EXPORT_TOKENS + BATCH_TOKENS) + 4 * BATCH_TOKENS * 3 * shape.intermediate
+    head = {"output rows, fp32": HEAD_BYTES, "activations": 4 * EXPORT_TOKENS * shape.hidden}
+    return max({"one layer, fp32": layer, "activations": activations}, head, key=lambda parts: sum(parts.values()))
 
 
 def _slice_bytes(shape: Shape) -> int:

@@ -38,7 +38,7 @@ def run_session(run: FitInputs, newest: Checkpoint | None, progress: TrainingPro
     if newest:
         check_restorable(newest)
     stopped_at = _Session(run, progress).until_it_ends(newest)
-    unsloth_trainer.release_memory()
+    unsloth_trainer.release_after_training()
     return stopped_at
 
 

@@ -11,7 +11,8 @@ STEPS = 2
 @dataclass(frozen=True)
 class Cell:
     """base: directory of a base model; card_gib: of the card; enforced: whether it refuses what it has no room for; the rest as in a
-    recipe; training: further settings of its section; phases: those to go through after the last step."""
+    recipe; training: further settings of its section; phases: those to go through after the last step; adapter: directory of a trained
+    one and left: bytes that the training's process still holds, for what comes after the training."""
 
     base: str
     card_gib: float = 23.6
@@ -22,6 +23,8 @@ class Cell:
     method: str = "qlora"
     training: dict[str, Any] = field(default_factory=dict)
     phases: tuple[str, ...] = ("validation", "sampling")
+    adapter: str = ""
+    left: int = 0
 
     def loads(self) -> tuple:
         """What decides how the model is loaded. By card and length Unsloth keeps the embeddings in RAM; a large card has room for all."""

@@ -1,7 +1,8 @@
 """Counts the memory of runs on the emulated card:  python -m gpu_emulation.driver.counted CELLS.json OUT.jsonl
 
 A process of its own (the driver is preloaded). CELLS.json is a list of cells of one model, which the product's own code loads. For
-each cell it is trained as the probe does, validated, and writes samples; OUT.jsonl gets a line with the peaks of every phase.
+each cell it is trained as the probe does, validated, and writes samples; OUT.jsonl gets a line with the peaks of every phase, the last one
+also with what is left on the card when the model is gone.
 """
 
 from __future__ import annotations
@@ -53,6 +54,10 @@ def run(cells: list[Cell], out: Path) -> None:
             _train(cell, *model, peaks)
         except torch.OutOfMemoryError as error:
             line["out_of_memory"] = {"phase": next(reversed(peaks)), "said": str(error).split(" GPU ")[0]}
+        if cell is cells[-1]:
+            model = None
+            product.release_after_training()
+            line["left"] = torch.cuda.memory_reserved()
         with out.open("a") as stream:
             stream.write(json.dumps(line) + "\n")
 

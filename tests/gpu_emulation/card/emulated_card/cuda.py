@@ -145,6 +145,7 @@ def change(torch_module):
         "is_available": returns(True), "device_count": returns(1), "current_accelerator": returns(torch.device("cuda")),
         "current_device_index": returns(0), "current_device_idx": returns(0), "synchronize": returns(None),
         "current_stream": returns(stream), "set_device_index": returns(None), "get_memory_info": of_memory["mem_get_info"],
+        "empty_host_cache": returns(None),
     }  # fmt: skip
     for name, value in of_accelerator.items():
         for module in (torch.accelerator, torch.accelerator.memory):

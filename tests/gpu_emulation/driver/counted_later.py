@@ -1,0 +1,140 @@
+"""Counts the memory of what follows a training:  python -m gpu_emulation.driver.counted_later CELLS.json OUT.jsonl
+
+A process without Unsloth, as in a run, beside the one that trained, which still holds its CUDA context and what Unsloth keeps. The
+trained model is loaded by the product's own code for each phase: as it is measured when the training ends, scored, and lets write; then
+its merged weights pass through the gate. CELLS.json has one cell; OUT.jsonl gets a line with the peaks of every phase.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import itertools
+import json
+import os
+import random
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from gpu_emulation.driver.cell import Cell
+from gpu_emulation.driver.counted import DRIVER, check_emulation, counting
+
+TOKENS, PROMPT = 64, 20
+"""Of a tweet with its prompt, and of the prompt."""
+DOCUMENTS, EXAMPLES = 60, 20
+"""Tweets that are scored, and tweets that the base model is shown (recipe: evaluation.examples)."""
+
+
+def run(cell: Cell, out: Path) -> None:
+    """Goes through the phases of the cell and appends a JSON line to `out`."""
+    import torch
+
+    from tweetstyle.model.base import read_base_model
+
+    base, peaks = read_base_model(Path(cell.base)), {}
+    line: dict[str, Any] = asdict(cell) | {"peaks": peaks, "out_of_memory": None}
+    try:
+        for phase, work in PHASES.items():
+            gc.collect()
+            torch.cuda.empty_cache()
+            with tempfile.TemporaryDirectory() as directory, counting(peaks, phase):
+                work(base, Path(cell.adapter), cell.method, Path(directory))
+    except torch.OutOfMemoryError as error:
+        line["out_of_memory"] = {"phase": next(reversed(peaks)), "said": str(error).split(" GPU ")[0]}
+    with out.open("a") as stream:
+        stream.write(json.dumps(line) + "\n")
+
+
+def _documents(count: int) -> list[Any]:
+    """Tweets that have their prompt in common."""
+    from tweetstyle.model.tokenizer import Encoded
+
+    chance = random.Random(0)
+    prompt = [chance.randrange(300) for _ in range(PROMPT)]
+    return [Encoded(prompt + [chance.randrange(300) for _ in range(TOKENS - PROMPT)], PROMPT) for _ in range(count)]
+
+
+def _measure(base: Any, adapter: Path, method: str, directory: Path) -> None:
+    """As when a training ends. The digests of the 4-bit weights are left out: they are computed in RAM."""
+    from tweetstyle.train import final_scores
+
+    documents = _documents(DOCUMENTS)
+    with patch("tweetstyle.model.nf4.record", lambda model: {}):
+        final_scores._measure(base, adapter, method, "bfloat16", documents, documents, directory / "imatrix.gguf")
+
+
+def _score(base: Any, adapter: Path, method: str, directory: Path) -> None:
+    from tweetstyle.inference.likelihood import Reading, score_readings
+
+    documents = _documents(DOCUMENTS)
+    shown = Reading(documents, _shown())
+    score_readings(base, adapter, method, {"prompt": Reading(documents), "examples": shown}, {"prompt": Reading(documents)})
+
+
+def _write(base: Any, adapter: Path, method: str, directory: Path) -> None:
+    """One batch by the tuned model, and one by the base model that is shown tweets, each as long as an answer may get.
+
+    Nothing computes, so that the end of an answer is not seen on the card, and what was written is no text.
+    """
+    from tweetstyle.evaluate import samples
+    from tweetstyle.prompt.template import build_template
+    from tweetstyle.recipe import Sampling
+
+    template, sampling = build_template("text", "x", base.tokens), Sampling()
+    asked = {who: [samples.WritingPrompt(number, None, "Tweet", "x") for number in range(32)] for who in (samples.TUNED, samples.EXAMPLES)}
+    begun = {samples.TUNED: [], samples.EXAMPLES: _shown()}
+    # Of unequal length, as prompts are: what is padded takes a mask.
+    ids = {who: [begun[who] + [7 * number + place for place in range(PROMPT - number % 4)] for number in range(32)] for who in asked}
+    files = {who: samples.AnswerFile(directory / f"{who}.jsonl", "x") for who in asked}
+    steps = itertools.count(1)
+
+    def goes_on(*_: Any, **__: Any) -> bool:
+        return bool(next(steps) % (sampling.num_predict + 1))
+
+    with patch("transformers.GenerationMixin._has_unfinished_sequences", goes_on), patch.object(samples, "as_read", return_value=""):
+        samples._generate_missing(base, adapter, method, template, asked, ids, {who: [0] for who in asked}, files, sampling, 42)
+
+
+def _gate(base: Any, adapter: Path, method: str, directory: Path) -> None:
+    """The reference of the gate's conversion check, over merged weights that are zeros, so that nothing is merged."""
+    import numpy as np
+
+    from tweetstyle.inference.llama_cpp import BATCH_TOKENS
+    from tweetstyle.recipe import Export
+    from tweetstyle.verify.reference import MergedWeights, Reference
+
+    with patch.object(MergedWeights, "__call__", lambda self, name: np.zeros(self.stored[name].shape, np.float32)):
+        reference = Reference(MergedWeights(base, None), _documents(Export().gate_tweets))
+        reference.logits(range(BATCH_TOKENS // TOKENS))
+
+
+def _shown() -> list[int]:
+    return [id for document in _documents(EXAMPLES) for id in document.ids]
+
+
+PHASES: dict[str, Callable[[Any, Path, str, Path], None]] = {"measuring": _measure, "scoring": _score, "writing": _write, "gate": _gate}
+
+
+def main() -> None:
+    from tweetstyle.hardware.card import DISPLAY
+    from tweetstyle.plan.phases import CUDA_CONTEXT
+
+    cells, out = (Path(argument) for argument in sys.argv[1:])
+    (settings,) = json.loads(cells.read_text())
+    cell = Cell(**settings)
+    # Before torch asks: the evaluation takes the size of its batches from it. A context is this process's, one the training's.
+    held = 2 * CUDA_CONTEXT + cell.left + DISPLAY
+    DRIVER.fake_card(ctypes.c_size_t(round(cell.card_gib * 2**30)), ctypes.c_size_t(held), cell.enforced)
+    # The allocator is set up as the training's process leaves it to its children (unsloth_zoo/__init__.py).
+    os.environ |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYTORCH_ALLOC_CONF": "expandable_segments:True"}
+    check_emulation()
+    run(cell, out)
+
+
+if __name__ == "__main__":
+    main()
