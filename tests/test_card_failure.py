@@ -147,7 +147,7 @@ def killed_at_once():
 def test_a_process_apart_that_is_ended_is_one_message(monkeypatch):
     """By the system, which kills what takes too much memory, or by a library that ends it."""
     monkeypatch.setitem(sys.modules, "unsloth", sys)
-    with pytest.raises(TweetstyleError, match="ended before its work did\n.*run the same command again"):
+    with pytest.raises(TweetstyleError, match="ended before its work was done\n.*run the same command again"):
         run_in_clean_process(killed_at_once)
 
 

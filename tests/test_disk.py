@@ -92,11 +92,8 @@ def test_what_stands_is_read_from_the_run(project):
     assert existing_outputs(Run(MINE)) == ExistingOutputs(prepared=True, ended=True, trained=True)
     make_current("fit", "evaluate", "export")
     assert existing_outputs(Run(MINE)) == ExistingOutputs(prepared=True, ended=True, trained=True, exported=True)
-    anew = Run(MINE)
-    anew.exports_anew = True
-    assert not existing_outputs(anew).exported
-    anew.trains_anew = True
-    assert existing_outputs(anew) == ExistingOutputs()
+    assert not existing_outputs(Run(MINE, reexport=True)).exported
+    assert existing_outputs(Run(MINE, retrain=True)) == ExistingOutputs()
 
 
 def test_where_all_is_current_a_full_disk_stops_nothing(project, full_disk):

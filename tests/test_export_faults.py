@@ -34,7 +34,7 @@ from tweetstyle.plan.export import require_disk
 from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Export, Sampling
 from tweetstyle.run import Run
-from tweetstyle.stages import gate, stages_of
+from tweetstyle.stages import stages_of
 
 TESTS = Path(__file__).resolve().parent
 LAYERS, SHARDS = 6, 3
@@ -501,7 +501,7 @@ def test_a_gate_that_is_interrupted_touches_nothing(project, monkeypatch, capsys
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(gate, "_checks", interrupted)
+    monkeypatch.setattr("tweetstyle.stages.export._checks", interrupted)
     with pytest.raises(KeyboardInterrupt):
         pipeline.verify(Path("mine.yaml"))
     assert {k: v for k, v in digests(project).items() if not k.endswith(".lock")} == before

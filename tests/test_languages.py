@@ -125,7 +125,7 @@ def test_a_likely_language_beside_the_ones_compared_is_its_own():
 def test_unloading_gives_back_the_memory_of_the_languages_that_were_told():
     """In a process of its own, by the system's count: what is left is the allocator's, for the next that asks."""
     program = """
-from tweetstyle import languages
+from tweetstyle.text import languages
 def resident():
     return int(next(line for line in open("/proc/self/status") if line.startswith("VmRSS")).split()[1]) / 1024
 languages.other_languages(["Die Nachbarn singen schon wieder in der Küche."] * 20, ["fr"] * 20, ("fr", "en"))

@@ -312,7 +312,7 @@ def test_hours_are_not_measured_until_a_speed_is():
 
 
 def test_the_plan_needs_no_torch():
-    program = "import json, sys, tweetstyle.plan\nfrom tweetstyle.plan.tables import memory_table\nprint(json.dumps(sorted(sys.modules)))"
+    program = "import json, sys, tweetstyle.plan.memory, tweetstyle.plan.advice\nprint(json.dumps(sorted(sys.modules)))"
     loaded = set(json.loads(subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout))
     assert "tweetstyle.plan.memory" in loaded and not loaded & {"torch", "numpy", "transformers", "rich", "pandas"}
 

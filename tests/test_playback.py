@@ -278,7 +278,7 @@ CLOUD = {"remote_host": "https://ollama.com:443", "remote_model": "gpt-oss:120b"
         (
             "gpt-oss:120b-cloud",
             {"gpt-oss:120b-cloud": CLOUD},
-            "asked to https://ollama.com:443\n.*runs here: small:latest",
+            "sends its prompts to https://ollama.com:443\n.*runs here: small:latest",
         ),
         ("mine", {"mine:latest": CLOUD}, "https://ollama.com:443\n.*runs here: small:latest"),
         ("mine:latest", {"mine:latest": {"remote_model": "gpt-oss:120b"}}, "sends its prompts to Ollama's cloud"),

@@ -169,7 +169,7 @@ def test_a_damaged_character_is_replaced_and_told(tmp_path):
     files = files_of([], 2025) | {"data/tweets.js": json_script(posts)}
     path = write(tmp_path / "a.zip", files)
     assert [tweet.text for tweet in read(path, notices)] == ["demi \ufffd paire", "nul\ufffd", "entière 😀"]
-    assert notices[-1].startswith("2 texts hold") and notices[-1].endswith("(the first: " + f"{path}: data/tweets.js, entry 1)")
+    assert notices[-1].startswith("2 texts contain") and notices[-1].endswith("(the first: " + f"{path}: data/tweets.js, entry 1)")
 
 
 def json_script(posts) -> bytes:

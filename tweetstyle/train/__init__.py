@@ -124,9 +124,9 @@ def _plan(documents: list[Document], end: int, base: BaseModel, model: Model, tr
 
 
 def _train(run: FitInputs, newest: Checkpoint | None) -> None:
-    from tweetstyle.train.callback import TrainingProgress
     from tweetstyle.train.disk_space import one_message_where_the_disk_is_full
     from tweetstyle.train.library_output import libraries_output_to, prepare_environment
+    from tweetstyle.train.progress import TrainingProgress
 
     prepare_environment(run.directory)
     log = run.directory / "log.txt"

@@ -16,13 +16,13 @@ from transformers import TrainerCallback, TrainerControl, TrainerState
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.plan.schedule import as_rate
-from tweetstyle.progress import Bar
 from tweetstyle.recipe import Training
 from tweetstyle.statistics.effect import WORSE
 from tweetstyle.train.checkpoints import prune, remove, seal
 from tweetstyle.train.disk_space import expected_bytes, failed_write, make_room
 from tweetstyle.train.metrics import BITS_PER_BYTE, Metrics
 from tweetstyle.train.out_of_memory import OPTIMIZER, SAVING, STEP, VALIDATION, OutOfMemory, within_memory
+from tweetstyle.train.progress import TrainingProgress
 from tweetstyle.train.scoring import Score
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
@@ -235,23 +235,3 @@ def saves_before_it_stops(keeper: RunKeeper) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-class TrainingProgress(Bar):
-    """A bar on a screen that is not sys.stderr: the libraries' output is redirected to a file while it is shown."""
-
-    def start(self, done: int, total: int) -> None:
-        """`done` of `total` steps are done."""
-        self.begin(done, total, "training")
-
-    def step(self, step: int, loss: float, tokens_per_second: float) -> None:
-        self.phase("training", f"loss {loss:.3f}", f"{tokens_per_second:,.0f} tokens/s")
-        self.reach(step)
-
-    def validated(self, step: int, bits_per_byte: float, *, best: bool) -> None:
-        self.say(f"step {step}: {bits_per_byte:.4f} bits per byte on the validation tweets{', the best so far' if best else ''}")
-
-    def stopped_early(self, step: int, planned: int, validations: int) -> None:
-        """`validations` without a better one ended the run (early_stopping_patience)."""
-        since = "the last validation was" if validations == 1 else f"the last {validations} validations were"
-        self.say(f"early stopping at step {step:,} of {planned:,}: {since} no better than the best one before")
