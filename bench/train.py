@@ -109,7 +109,7 @@ def classic(case: Case, directory: Path) -> list[tuple[float, int]]:
 
 
 def by_hand(case: Case, directory: Path) -> list[tuple[float, int]]:
-    from tweetstyle.fit.chatter import without_ldconfig
+    from tweetstyle.train.library_output import without_ldconfig
 
     # isort: off
     with without_ldconfig():

@@ -8,9 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tweetstyle.fit.chatter import without_ldconfig
-
 from bench.gpu.shared import Bench, attention_backend, has_bf16, has_card, llama3, model_section, random_documents, training_section
+from tweetstyle.train.library_output import without_ldconfig
 
 PADDED_TO, CLASSIC_BATCH = 512, 4
 DOCUMENTS = 8000
