@@ -24,13 +24,20 @@ PHASES = {
     EXPORT: ("gate",),
 }
 REFUSED_THOUGH_IT_FITS = 0.005
-"""Of the card, by which the plan may be too high. What the allocator loses between its blocks rises and falls with the length, so that
-no formula has the very limit; the plan keeps to its safe side."""
+"""Of the card, by which the plan may be too high, and a staging buffer besides. What the allocator loses between its blocks rises and
+falls with the length, so that no formula has the very limit; the plan keeps to its safe side."""
 
 
 def name(cell: dict) -> str:
     card = f"{cell['card_gib']} GiB" + (" enforced" if cell["enforced"] else "")
     return f"{cell['model']} {cell['max_length']}x{cell['batch']} r{cell['r']} {card}{' later' if cell['later'] else ''}"
+
+
+def staging_buffer(cell: dict) -> int:
+    """By how much the plan may be too high on a full card: Unsloth drops its second staging buffer where less than 512 MiB are free, the
+    allocator's own cache not among them, which no formula has. Until it is sure to be dropped the plan counts with it.
+    """
+    return 2 * cell["max_length"] * cell["batch"] * known_config(cell["model"])["hidden_size"]
 
 
 def plan_of(cell: dict) -> MemoryPlan:
@@ -44,7 +51,8 @@ def test_every_phase_is_planned_to_one_percent(cell):
     plan, peaks = plan_of(cell), cell["peaks"]
     for phase, counted_as in PHASES.items():
         if found := [peaks[counted]["allocated"] for counted in counted_as if counted in peaks]:
-            assert of_this_process(plan.phases[phase]) == pytest.approx(max(found), rel=0.01), phase
+            planned, spare = of_this_process(plan.phases[phase]), staging_buffer(cell) if cell["enforced"] else 0
+            assert 0.99 * max(found) <= planned <= 1.01 * max(found) + spare, phase
     if not cell["later"]:
         assert ("embeddings" in plan.host) == cell["embeddings_in_ram"]
         assert max(peaks[phase]["allocated"] for phase in ("validation", "sampling")) < peaks["training"]["allocated"]
@@ -57,4 +65,4 @@ def test_what_the_plan_lets_through_fits_and_what_it_refuses_hardly_does(cell):
     phases = [parts for phase, parts in plan.phases.items() if (phase in (EVALUATION, EXPORT)) == cell["later"]]
     beyond = max(sum(parts.values()) for parts in phases) + sum(plan.reserve.values()) - cell["card_gib"] * GIB
     assert fits or beyond > 0
-    assert not fits or beyond <= REFUSED_THOUGH_IT_FITS * cell["card_gib"] * GIB
+    assert not fits or beyond <= REFUSED_THOUGH_IT_FITS * cell["card_gib"] * GIB + staging_buffer(cell)
