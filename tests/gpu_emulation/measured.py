@@ -89,6 +89,15 @@ def _logits(trainer: Any, **inputs: Any) -> Any:
     return logits
 
 
+def precision_of(base_dir: str, data: str, method: str, directory: str) -> str:
+    """That in which accelerate lets a trainer with bf16: false compute."""
+    base, training = read_base_model(Path(base_dir)), small_training(bf16=False)
+    documents = read_documents(base, inst_template(base.path), Path(data) / "train.jsonl", training.max_length)
+    loaded, tokenizer = unsloth_trainer.load_model(base, Model(base=base.path, method=method, lora=Lora(r=4)), training)
+    trainer = unsloth_trainer.build_trainer(loaded, tokenizer, unsloth_trainer.sft_config(training, Path(directory)), documents)
+    return f"{trainer.accelerator.mixed_precision}, bf16 {trainer.args.bf16}, fp16 {trainer.args.fp16}"
+
+
 def command(*arguments: str) -> None:
     """`tweetstyle-fit` in this process."""
     import os

@@ -81,6 +81,13 @@ def test_it_trains_the_same_as_the_cpu_path(forks, place, method):
     assert card["apart"] <= 2 / 16 and cpu["apart"] < 1e-4 and min(card["mixed"], cpu["mixed"]) > 0.5
 
 
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_bf16_false_is_float32_on_a_card_that_has_bfloat16(forks, place, method):
+    """Unsloth's own choice for a model in fp32 would be bfloat16 autocast."""
+    ended = forks.run("gpu_emulation.measured:precision_of", str(place / "base"), str(place), method, str(place / "fp32"))
+    assert ended.status == 0 and ended.result == "no, bf16 False, fp16 False", ended
+
+
 def test_embeddings_in_ram_change_nothing(forks, place):
     """Where the card is tight Unsloth keeps them there: training, validation and samples give the same figures, to the bit."""
     ended = forks.run("gpu_emulation.offloaded:before_and_after", str(place / "base"), str(place), "qlora", str(place / "offloaded"))

@@ -183,6 +183,9 @@ def sft_config(training: Training, directory: Path) -> SFTConfig:
 def build_trainer(loaded: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, config: SFTConfig, documents: list[Document]) -> SFTTrainer:
     """The trainer over the packed documents; what is trained is in fp32 (TRL casts a 4-bit model's adapter to bf16)."""
     set_seed(config.seed)
+    if not CPU and not config.bf16:
+        # Where the card has bfloat16, Unsloth turns its autocast on for a model in fp32; under this name it leaves it off.
+        os.environ["UNSLOTH_MIXED_PRECISION"] = "bfloat16"
     trainer = SFTTrainer(model=loaded, args=config, train_dataset=Dataset.from_dict(as_columns(documents)), processing_class=tokenizer)
     for parameter in trainer.model.parameters():
         if parameter.requires_grad:
