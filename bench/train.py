@@ -109,8 +109,11 @@ def classic(case: Case, directory: Path) -> list[tuple[float, int]]:
 
 
 def by_hand(case: Case, directory: Path) -> list[tuple[float, int]]:
+    from tweetstyle.fit.chatter import without_ldconfig
+
     # isort: off
-    from unsloth import FastLanguageModel
+    with without_ldconfig():
+        from unsloth import FastLanguageModel
     import torch
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer

@@ -8,7 +8,7 @@ from bench.gpu import generate
 
 
 def test_tweets_are_written_in_batches(tmp_path):
-    generate.main(["--tiny", "--results", str(tmp_path)])
+    generate.main(["--tiny", "--one-process", "--results", str(tmp_path)])
     content = json.loads((tmp_path / "gpu-generate.json").read_text())
     assert [(run["batch"], run["tokens"]) for run in content["runs"]] == [(1, 4), (2, 8)]
     assert all(run["tokens_per_second"] > 0 for run in content["runs"])

@@ -52,3 +52,29 @@ def test_one_module_imports_unsloth():
         if any(line.strip().startswith(("import unsloth", "from unsloth")) for line in path.read_text().splitlines())
     ]
     assert naming == ["fit/trainer.py"]
+
+
+def test_where_unsloth_is_imported_it_runs_no_ldconfig():
+    """The product's trainer and the benches by hand: the first import of it is within without_ldconfig."""
+    import ast
+    from pathlib import Path
+
+    project, found = Path(__file__).parents[1], []
+    for path in [*project.glob("tweetstyle/**/*.py"), *project.glob("bench/**/*.py")]:
+        source = ast.parse(path.read_text(encoding="utf-8"))
+        guarded = {
+            statement
+            for block in ast.walk(source)
+            if isinstance(block, ast.With) and "without_ldconfig" in ast.unparse(block.items[0])
+            for statement in block.body
+        }
+        imports = [
+            node
+            for node in ast.walk(source)
+            if (isinstance(node, ast.Import) and node.names[0].name == "unsloth")
+            or (isinstance(node, ast.ImportFrom) and node.module == "unsloth")
+        ]
+        if imports:
+            found.append(path.relative_to(project).as_posix())
+            assert min(imports, key=lambda node: node.lineno) in guarded, path
+    assert sorted(found) == ["bench/gpu/ways.py", "bench/train.py", "tweetstyle/fit/trainer.py"]

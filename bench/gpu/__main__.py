@@ -1,11 +1,13 @@
-"""python -m bench.gpu PART… [--tiny]: the parts in one process."""
+"""python -m bench.gpu PART… [OPTIONS]"""
 
 from __future__ import annotations
 
 import importlib
 import sys
 
-PARTS = ("fits", "speed", "plan", "context", "generate", "export")
+from tweetstyle.offline import keep_offline
+
+PARTS = ("models", "fits", "speed", "plan", "context", "generate", "export")
 
 
 def main() -> None:
@@ -14,6 +16,7 @@ def main() -> None:
     parts, options = words[:options], words[options:]
     if not parts or (unknown := set(parts) - set(PARTS)):
         sys.exit(f"{' '.join(unknown) if parts else 'nothing'} is no part: {', '.join(PARTS)}")
+    keep_offline()
     for part in parts:
         importlib.import_module(f"bench.gpu.{part}").main(options)
 

@@ -18,7 +18,7 @@ def main(arguments: list[str] | None = None) -> None:
         step, most = (64, 128) if bench.tiny else (STEP, 131_072)
         training = training_section(bench)
         planned = largest_that_fit(base.config, model_section(base, 32), training, Card(CARD, ASIDE)).max_length
-        tried = longest(bench, step, most, 64 if bench.tiny else (planned or FIRST))
+        tried = longest(bench, step, most, step if bench.tiny else (planned or FIRST))
         fitting = [length for length, line in tried.items() if line.get("fits")]
         failing = [length for length, line in tried.items() if not line.get("fits") and "failed" not in line]
         figures = {"longest_that_fits": max(fitting, default="not measured")}

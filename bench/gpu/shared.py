@@ -29,8 +29,11 @@ sys.path[:0] = [part for part in (str(ROOT), str(ROOT / "tests")) if part not in
 
 from bench.make_8b import config, make  # noqa: E402
 from tweetstyle.base_model import BaseModel, read_base_model  # noqa: E402
+from tweetstyle.doctor.card_checks import BF16, SETUP  # noqa: E402
+from tweetstyle.fit.chatter import prepare_environment  # noqa: E402
 from tweetstyle.fit.documents import Document  # noqa: E402
 from tweetstyle.installed import installed_versions  # noqa: E402
+from tweetstyle.nvidia import observe_card  # noqa: E402
 from tweetstyle.recipe import Lora, Model, Training  # noqa: E402
 
 CARD = 12044 * 2**20
@@ -48,12 +51,13 @@ BYTES_A_TOKEN, PROMPT_TOKENS = 3.5, 22
 
 @dataclass(frozen=True)
 class Bench:
-    """Where a part works. tiny: toy shapes on whatever machine this is; results go to `results`."""
+    """Where a part works. tiny: toy shapes on whatever machine this is; one_process: no try has a process of its own."""
 
     tiny: bool
     models: Path
     results: Path
     deadline: float
+    one_process: bool = False
     rounds: int = 2
     """Of the speed bench: one where the time does not suffice for two."""
 
@@ -73,20 +77,21 @@ class Bench:
 
 @contextmanager
 def begin(part: str, arguments: list[str] | None = None) -> Iterator[Bench]:
-    """Reads --tiny and where things go. A tiny bench leaves nothing: its models and results stand in a temporary directory."""
+    """Reads --tiny and where things go. A tiny bench leaves nothing but what it is told to: all else is in a temporary directory."""
     parser = argparse.ArgumentParser(prog=f"bench/gpu.sh {part}", description=sys.modules[f"bench.gpu.{part}"].__doc__)
     parser.add_argument("--tiny", action="store_true", help="toy shapes, on a CPU too; writes no result into bench/results")
-    parser.add_argument("--models", type=Path, default=ROOT / "model" / "bench-8b", help="where the random weights are kept (16 GB)")
-    parser.add_argument("--results", type=Path, default=ROOT / "bench" / "results")
+    parser.add_argument("--one-process", action="store_true", help="everything in this process, whose imports are then paid once")
+    parser.add_argument("--models", type=Path, help="where the random weights are kept (default: model/bench-8b, 16 GB)")
+    parser.add_argument("--results", type=Path, help="default: bench/results")
     parser.add_argument("--seconds", type=int, default=PART_SECONDS, help="time of this part")
     asked = parser.parse_args(arguments)
     deadline = time.monotonic() + asked.seconds - TRY_SECONDS
-    if not asked.tiny:
-        yield Bench(False, asked.models, asked.results, deadline, 2 if asked.seconds >= PART_SECONDS else 1)
-        return
-    given = asked.results if asked.results != parser.get_default("results") else None
     with tempfile.TemporaryDirectory(prefix="tweetstyle-bench-") as temporary:
-        yield Bench(True, Path(temporary) / "models", given or Path(temporary), deadline)
+        defaults = (
+            (Path(temporary) / "models", Path(temporary)) if asked.tiny else (ROOT / "model" / "bench-8b", ROOT / "bench" / "results")
+        )
+        rounds = 2 if asked.seconds >= PART_SECONDS and not asked.tiny else 1
+        yield Bench(asked.tiny, asked.models or defaults[0], asked.results or defaults[1], deadline, asked.one_process, rounds)
 
 
 def write_result(bench: Bench, part: str, figures: dict[str, Any]) -> None:
@@ -112,11 +117,10 @@ def machine() -> dict[str, Any]:
 
 def llama3(bench: Bench) -> BaseModel:
     """Llama 3 8B's shapes, made once (a minute or two)."""
-    layers, width, vocabulary = model_shape(bench)
-    base = bench.models / "base"
-    if not (base / "model.safetensors.index.json").is_file():
-        make(bench.models, layers, width, vocabulary)
-    return read_base_model(base)
+    # The adapter is written last.
+    if not (bench.models / "adapter" / "adapter_model.safetensors").is_file():
+        make(bench.models, *model_shape(bench))
+    return read_base_model(bench.models / "base")
 
 
 def llama31(bench: Bench) -> BaseModel:
@@ -132,7 +136,7 @@ def llama31(bench: Bench) -> BaseModel:
 
 def model_shape(bench: Bench) -> tuple[int, int, int]:
     """Layers, hidden size and vocabulary."""
-    return (1, 256, 384) if bench.tiny else (32, 4096, 128256)
+    return (1, 64, 384) if bench.tiny else (32, 4096, 128256)
 
 
 def model_section(base: BaseModel, r: int = 32) -> Model:
@@ -143,8 +147,8 @@ def model_section(base: BaseModel, r: int = 32) -> Model:
 def training_section(bench: Bench, **changes: Any) -> Training:
     """The 12 GB recipe's settings, but for a paged optimizer, whose states would be outside the cap."""
     settings = {
-        "max_length": bench.length, "per_device_train_batch_size": 1, "gradient_accumulation_steps": 2 if bench.tiny else 8,
-        "optim": "adamw_8bit", "gradient_checkpointing": "unsloth", "samples": 0, "bf16": has_card(),
+        "max_length": bench.length, "per_device_train_batch_size": 1, "gradient_accumulation_steps": 1 if bench.tiny else 8,
+        "optim": "adamw_8bit", "gradient_checkpointing": "unsloth", "samples": 0, "bf16": has_bf16(),
     }  # fmt: skip
     return Training(**settings | changes)
 
@@ -153,6 +157,15 @@ def has_card() -> bool:
     import torch
 
     return torch.cuda.is_available()
+
+
+def has_bf16() -> bool:
+    """Without it all ways compute in fp32, as the product does: on a CPU, and on a card older than Ampere.
+
+    Asked of nvidia-smi: by torch, the process that only starts the tries would take its own part of the card.
+    """
+    cards = observe_card(os.environ).cards
+    return has_card() and bool(cards) and (cards[0].capability or BF16) >= BF16
 
 
 def tweet_lengths() -> list[int]:
@@ -180,26 +193,32 @@ def random_documents(base: BaseModel, count: int, most: int) -> list[Document]:
 
 
 def attempt(bench: Bench, work: Callable[..., Any], **arguments: Any) -> Any:
-    """work(bench, **arguments) in a fresh process with the card made small; tiny: here. {"out_of_memory": …} where memory ran out.
+    """work(bench, **arguments) in a fresh process with the card made small. {"out_of_memory": …} where memory ran out.
 
     What failed otherwise, which is not the card's fault, is {"failed": …}: the other tries are worth something without it.
     """
-    if bench.tiny:
+    if bench.one_process:
         return _within_memory(work, bench, arguments)
     passed = {"work": [work.__module__, work.__qualname__], "arguments": arguments, "left": bench.deadline - time.monotonic()}
-    passed |= {"models": str(bench.models), "results": str(bench.results)}
-    environment = os.environ | {"HF_HUB_OFFLINE": "1", "UNSLOTH_DISABLE_STATISTICS": "1", "TOKENIZERS_PARALLELISM": "false"}
+    passed |= {"tiny": bench.tiny, "models": str(bench.models), "results": str(bench.results)}
     command = [sys.executable, "-m", "bench.gpu.shared", json.dumps(passed)]
     try:
         # The parent is ended at the deadline and TRY_SECONDS; it still has to write what was measured.
         limit = max(bench.deadline - time.monotonic(), 0) + TRY_SECONDS - 10
-        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=limit)
+        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=limit)
     except subprocess.TimeoutExpired:
         return {"failed": "it did not end in the time of its part"}
     if done.returncode:
         print(f"{work.__qualname__}({arguments}) failed:\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}", file=sys.stderr)
-        return {"failed": (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1]}
+        return {"failed": _first_line_of_error(done.stderr) or f"exit {done.returncode}"}
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def _first_line_of_error(stderr: str) -> str:
+    """Of the last traceback; the last line where there is none."""
+    _, traceback, said = stderr.strip().rpartition("Traceback (most recent call last):\n")
+    lines = [line for line in said.splitlines() if not line.startswith(" ")] or [""]
+    return lines[0 if traceback else -1]
 
 
 def _within_memory(work: Callable[..., Any], bench: Bench, arguments: dict[str, Any]) -> Any:
@@ -233,29 +252,31 @@ def make_the_card_small() -> None:
             return getattr(self._real, name)
 
     torch.cuda.mem_get_info = torch.cuda.memory.mem_get_info = small_memory
-    torch.cuda.get_device_properties = lambda *device: Small(properties(*device))
+    torch.cuda.get_device_properties = lambda device=None: Small(properties(device))
 
 
 def attention_backend() -> str:
-    """What computes packed attention under Unsloth. Ends the bench where that would be a mask of length × length: no fair figure."""
+    """What computes packed attention under Unsloth. Ends the bench where that is one call for each tweet: no fair figure."""
     if not has_card():
         return "SDPA on a CPU"
+    import torch
     from unsloth.utils import attention_dispatch
 
-    chosen = attention_dispatch.select_attention_backend(use_varlen=True)
-    if chosen == attention_dispatch.SDPA and not getattr(attention_dispatch, "_SDPA_PACKED_SEGMENTS", False):
-        sys.exit("attention over packs would build a mask of length × length: install xformers or flash-attn")
+    chosen, older = attention_dispatch.select_attention_backend(use_varlen=True), torch.cuda.get_device_capability() < BF16
+    if chosen == attention_dispatch.SDPA and (older or attention_dispatch._TORCH_VARLEN_ATTN is None):
+        sys.exit(f"no kernel for packed tweets on this card: in a fresh clone, {SETUP[older]} installs one")
     return chosen
 
 
 def main() -> None:
     """One try, in this fresh process; its result is the last line."""
     passed = json.loads(sys.argv[1])
-    make_the_card_small()
-    bench = Bench(False, Path(passed["models"]), Path(passed["results"]), time.monotonic() + passed["left"])
-    module, name = passed["work"]
     with tempfile.TemporaryDirectory() as compiled:
-        os.environ["UNSLOTH_COMPILE_LOCATION"] = compiled
+        # As the product sets it for a run, and the same for all ways.
+        prepare_environment(Path(compiled))
+        make_the_card_small()
+        bench = Bench(passed["tiny"], Path(passed["models"]), Path(passed["results"]), time.monotonic() + passed["left"])
+        module, name = passed["work"]
         result = _within_memory(getattr(importlib.import_module(module), name), bench, passed["arguments"])
     print("\n" + json.dumps(result))
 

@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench.gpu.shared import Bench, attention_backend, has_card, llama3, model_section, random_documents, training_section
+from bench.gpu.shared import Bench, attention_backend, has_bf16, has_card, llama3, model_section, random_documents, training_section
+from tweetstyle.fit.chatter import without_ldconfig
 
 PADDED_TO, CLASSIC_BATCH = 512, 4
 DOCUMENTS = 8000
@@ -36,7 +37,8 @@ def ours(bench: Bench, steps: int) -> dict[str, Any]:
 
 def by_hand(bench: Bench, steps: int) -> dict[str, Any]:
     # isort: off
-    from unsloth import FastLanguageModel
+    with without_ldconfig():
+        from unsloth import FastLanguageModel
     import torch
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
@@ -44,7 +46,7 @@ def by_hand(bench: Bench, steps: int) -> dict[str, Any]:
 
     base, training, card = llama3(bench), training_section(bench), has_card()
     model, tokenizer = FastLanguageModel.from_pretrained(
-        str(base.path), max_seq_length=training.max_length, dtype=torch.bfloat16 if card else torch.float32, load_in_4bit=card,
+        str(base.path), max_seq_length=training.max_length, dtype=torch.bfloat16 if has_bf16() else torch.float32, load_in_4bit=card,
         use_gradient_checkpointing="unsloth",
     )  # fmt: skip
     tokenizer.pad_token = base.pad_token
@@ -115,7 +117,7 @@ def _arguments(bench: Bench, directory: str, steps: int) -> dict[str, Any]:
     return {
         "output_dir": directory, "max_steps": steps, "per_device_train_batch_size": 1,
         "gradient_accumulation_steps": training.gradient_accumulation_steps, "learning_rate": training.learning_rate,
-        "optim": training.optim if card else "adamw_torch", "bf16": card, "gradient_checkpointing": True, "logging_steps": 1,
+        "optim": training.optim if card else "adamw_torch", "bf16": has_bf16(), "gradient_checkpointing": True, "logging_steps": 1,
         "gradient_checkpointing_kwargs": {"use_reentrant": False}, "save_strategy": "no", "report_to": "none", "disable_tqdm": True,
     }  # fmt: skip
 
@@ -130,9 +132,10 @@ def _stock_model(bench: Bench) -> tuple[Any, str]:
     base, card = llama3(bench), has_card()
     lora = model_section(base).lora
     backend = "flash_attention_2" if card and is_flash_attn_2_available() else "sdpa"
-    options: dict[str, Any] = {"dtype": torch.bfloat16 if card else torch.float32, "attn_implementation": backend}
+    dtype = torch.bfloat16 if has_bf16() else torch.float32
+    options: dict[str, Any] = {"dtype": dtype, "attn_implementation": backend}
     if card:
-        four_bits = {"bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True, "bnb_4bit_compute_dtype": torch.bfloat16}
+        four_bits = {"bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True, "bnb_4bit_compute_dtype": dtype}
         options |= {"quantization_config": BitsAndBytesConfig(load_in_4bit=True, **four_bits), "device_map": "cuda"}
     model = AutoModelForCausalLM.from_pretrained(base.path, **options)
     if card:

@@ -121,16 +121,6 @@ def trained_again(recipe: str, directory: str) -> None:
     fit(road.base, road.template, road.recipe.model, training, *splits, Path(directory))
 
 
-def bench(*arguments: str) -> None:
-    """bench/gpu.sh --tiny in this process."""
-    import sys
-
-    from bench.gpu.__main__ import main
-
-    sys.argv = ["bench.gpu", *arguments]
-    main()
-
-
 def self_check() -> dict[str, Any]:
     """What says that this process has the card, and that what it computes is right."""
     import torch

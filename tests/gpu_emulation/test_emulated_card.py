@@ -24,6 +24,8 @@ ROUNDING = 2**-8
 """bfloat16 keeps 8 bits: one rounding is off by up to 2^-9 of a number. Of a loss or of bits per byte, which are means over hundreds of
 tokens whose logits are rounded independently, twice that is more than is seen (2e-4 of lora and full)."""
 ONE_PACK = "gradient_accumulation_steps: 1, "
+WITHOUT_UNSLOTH = ["without_unsloth", "classic", "bench.gpu.generate"]
+"""Tries of the benches for a card that are to have transformers as it is."""
 BY_TWO = "per_device_train_batch_size: 2, gradient_accumulation_steps: 1, max_steps: 6, eval_steps: 2, save_steps: 2, samples: 1"
 
 
@@ -168,14 +170,32 @@ def test_a_whole_qlora_run_stops_early_and_touches_nothing_else(place, tmp_path)
     assert [str(path.relative_to(home)) for path in home.rglob("*") if path.is_file()] == []
 
 
-def test_the_benches_for_a_card_run_to_their_end(forks, place, project):
-    """bench/gpu.sh --tiny: the memory grid, and the speed against the three other ways. Speeds are the emulation's and mean nothing."""
-    results = place / "results"
-    ended = forks.run("gpu_emulation.measured:bench", "fits", "speed", "--tiny", "--results", str(results), cwd=project)
-    assert ended.status == 0, ended.said
-    fits, speed = (json.loads((results / f"gpu-{part}.json").read_text()) for part in ("fits", "speed"))
-    assert fits["card"].startswith("NVIDIA GeForce RTX 3060") and all(run["fits"] and run["predicted_bytes"] for run in fits["runs"])
-    assert all(ratio > 0 for ratio in speed["ours_against"].values()) and len(speed["ours_against"]) == 3
+def test_the_script_of_the_benches_for_a_card_runs_to_its_end(forks, place, project):
+    """bench/gpu.sh as on a card: all parts, each try in a process of its own, on toy shapes. Speeds are the emulation's and mean nothing.
+
+    Memory runs out in the second setting of those tries that have two.
+    """
+    results, before = place / "results", {path.name for path in project.iterdir()}
+    script = ["env", "MINUTES=60", str(project / "bench" / "gpu.sh"), "--tiny", "--results", str(results)]
+    ended = forks.run("support.forked_python:run_script", script, WITHOUT_UNSLOTH, fault="out-of-memory:4")
+    assert (ended.status, ended.result) == (0, 0), ended.said
+    found = {path.stem: json.loads(path.read_text()) for path in results.iterdir()}
+    fits, speed, plan, context, generate, export = (
+        found.pop(f"gpu-{part}") for part in ("fits", "speed", "plan", "context", "generate", "export")
+    )
+    assert not found and fits["card"].startswith("NVIDIA GeForce RTX 3060") and fits["torch_may_take_bytes"] == 11276 * 2**20
+    for runs in (fits["runs"], plan["runs"]):
+        assert [run["fits"] for run in runs] == [True, False] and all(run["predicted_bytes"] for run in runs)
+        assert runs[0]["peak_bytes"] > 0 and runs[0]["attention"] == "sdpa" and "CUDA out of memory" in runs[1]["out_of_memory"]
+    assert (
+        plan["largest_error"]
+        == plan["mean_error"]
+        == pytest.approx(plan["runs"][0]["predicted_bytes"] / plan["runs"][0]["peak_bytes"] - 1, abs=1e-4)
+    )
+    assert len(speed["ours_against"]) == 3 and all(ratio > 0 for ratio in speed["ours_against"].values())
+    assert context["planned"] and (context["longest_that_fits"], context["shortest_that_does_not"]) == (128, "not measured")
+    assert [run["tokens"] for run in generate["runs"]] == [4, 8] and export["seconds"] > 0
+    assert {path.name for path in project.iterdir()} == before
 
 
 def lines_of(project: Path) -> list[dict]:

@@ -19,6 +19,18 @@ TAKE_BOTH = {
 """Operators that a card carries out over tensors of both devices."""
 KEEP_MARKS = {"copy_", "set_", "_foreach_copy_", "resize_", "_local_scalar_dense"}
 """Operators whose output is an input, or no tensor of the card."""
+
+
+def added_in_fp32(to, a, b, out_dtype, *, beta=1, alpha=1, out):
+    """torch.addmm whose result has another dtype than its factors."""
+    return out.copy_(torch.addmm(to.to(out_dtype), a.to(out_dtype), b.to(out_dtype), beta=beta, alpha=alpha))
+
+
+ONLY_OF_CUDA = {
+    "aten._flash_attention_forward.default": attention.forward, "aten._flash_attention_backward.default": attention.backward,
+    "aten.addmm.dtype_out": added_in_fp32,
+}  # fmt: skip
+"""Operators that torch has for cards alone."""
 real_device, real_to = torch._C.TensorBase.device.__get__, torch._C.TensorBase.to
 
 
@@ -72,8 +84,7 @@ class OnCard(TorchDispatchMode):
             # Of autograd, which casts a gradient back for a CPU tensor; a move asked for by a library went through `to`.
             wanted = None
         card = self._check_devices(func, name, [*tensors_in(args), *tensors_in(kwargs.values())])
-        own = {"_flash_attention_forward": attention.forward, "_flash_attention_backward": attention.backward}
-        out = (own.get(name, func) if card else func)(*args, **kwargs)
+        out = (ONLY_OF_CUDA.get(str(func), func) if card else func)(*args, **kwargs)
         if name not in KEEP_MARKS:
             for tensor in tensors_in([out]):
                 if wanted == "cuda" or (wanted is None and card):
