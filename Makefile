@@ -76,10 +76,12 @@ $(LOCKED): $(LOCK) $(VENV)/.uv-$(UV_VERSION)
 	@touch $@
 
 # `compat` writes a plain path file; setuptools' default finder would cost every start of Python some milliseconds.
-$(VENV)/.installed: setup.cfg pyproject.toml $(LOCKED)
+# The path is made relative: Python reads the file in the locale's encoding, and fails at an accent where that is ASCII.
+$(VENV)/.installed: setup.cfg pyproject.toml Makefile $(LOCKED)
 	$(step) "installing tweetstyle"
 	@$(BIN)/uv pip install --quiet --offline --python $(BIN)/python --no-deps --no-build-isolation \
 	  --config-settings editable_mode=compat --editable .
+	@printf '../../../..\n' | tee $(VENV)/lib/python3.*/site-packages/__editable__.tweetstyle-*.pth >/dev/null
 	@touch $@
 
 base-model: setup ## the small base model of demo and tests: model/smollm2-135m-instruct/ and its .gguf

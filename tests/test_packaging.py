@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import os
 import shutil
 import subprocess
 import sys
+import sysconfig
+import venv
 import zipfile
 from collections.abc import Iterable
 from configparser import ConfigParser
@@ -181,3 +184,16 @@ def test_the_environment_without_the_extras_has_none_of_their_packages(runtime_p
 def test_the_installed_commands_show_their_help(runtime_python, tmp_path, program):
     done = subprocess.run([runtime_python.with_name(program), "--help"], capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0 and done.stdout.startswith(f"Usage: {program}"), done.stderr
+
+
+def test_the_environment_starts_under_an_accented_path_in_an_ascii_locale(tmp_path):
+    """As `make setup` leaves it: the path file is relative. An absolute one fails here with Python 3.11 and 3.12."""
+    (made,) = Path(sysconfig.get_paths()["purelib"]).glob("__editable__.tweetstyle-*.pth")
+    project = tmp_path / "projet été"
+    venv.create(project / ".venv", symlinks=True)
+    (there,) = (project / ".venv").glob("lib/python3.*/site-packages")
+    shutil.copy(made, there)
+    (project / "tweetstyle.py").write_text("print('found')")
+    command = [project / ".venv" / "bin" / "python", "-c", "import tweetstyle"]
+    done = subprocess.run(command, capture_output=True, text=True, env={"LC_ALL": "C", "PATH": os.environ["PATH"]}, cwd=tmp_path)
+    assert done.stdout == "found\n", done.stderr
