@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.train.checkpoints import STATES, check_restorable, read_checkpoint, seal
+from tweetstyle.train.checkpoints import read_checkpoint, seal
+from tweetstyle.train.restored import STATES, check_restorable
 
 
 class Evil:

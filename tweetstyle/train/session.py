@@ -18,11 +18,12 @@ from tweetstyle.train import probe
 from tweetstyle.train import trainer as unsloth_trainer
 from tweetstyle.train.callback import RunKeeper, one_message_where_the_disk_fails, saves_before_it_stops
 from tweetstyle.train.card_watch import CardWatch
-from tweetstyle.train.checkpoints import Checkpoint, check_restorable, resume_point
+from tweetstyle.train.checkpoints import Checkpoint, resume_point
 from tweetstyle.train.checks import check_packed
 from tweetstyle.train.out_of_memory import OutOfMemory, within_memory
 from tweetstyle.train.probe_steps import StepClock, few_steps
 from tweetstyle.train.progress import TrainingProgress
+from tweetstyle.train.restored import check_restorable
 from tweetstyle.train.samples import sample_writer
 from tweetstyle.train.scoring import largest_batch, score
 
