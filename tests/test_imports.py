@@ -16,7 +16,8 @@ HEAVY = {"torch", "transformers", "unsloth", "trl", "peft", "datasets", "sklearn
 LIGHT = [
     "tweetstyle.cli", "tweetstyle.pipeline", "tweetstyle.run", "tweetstyle.stages.plan", "tweetstyle.stages.checks",
     "tweetstyle.recipe_yaml", "tweetstyle.prompt.template", "tweetstyle.model.tokenizer", "tweetstyle.model.base",
-    "tweetstyle.manifest", "tweetstyle.prepare", "tweetstyle.train", "tweetstyle.train.checkpoints", "tweetstyle.evaluate", "tweetstyle.export", "tweetstyle.doctor",
+    "tweetstyle.manifest", "tweetstyle.prepare", "tweetstyle.train",
+    "tweetstyle.train.checkpoints", "tweetstyle.evaluate", "tweetstyle.export", "tweetstyle.doctor",
     "tweetstyle.inference.chat", "tweetstyle.inference.ollama", "tweetstyle.playback", "tweetstyle.plan.tables",
 ]  # fmt: skip
 VERBS = {"prepare", "playback", "train", "evaluate", "export", "verify", "report", "inspect", "doctor"}
