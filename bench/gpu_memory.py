@@ -113,7 +113,11 @@ def row(counted: dict[str, Any]) -> dict[str, Any]:
     plan, peaks = plan_of(counted), {phase: peak for phase, peak in counted["peaks"].items() if peak}
     line = {key: counted[key] for key in KEYS}
     if counted["enforced"]:
-        line |= {"fits_by_plan": fits_by_plan(counted), "fits": counted["out_of_memory"] is None, "out_of_memory": counted["out_of_memory"]}
+        line |= {
+            "fits_by_plan": bytes_beyond(counted) <= 0,
+            "fits": counted["out_of_memory"] is None,
+            "out_of_memory": counted["out_of_memory"],
+        }
     if not counted["later"]:
         line["embeddings_in_ram"] = [counted.get("embeddings_in_ram"), "embeddings" in plan.host]
     for phase, counted_as in PHASES.items():
@@ -124,11 +128,11 @@ def row(counted: dict[str, Any]) -> dict[str, Any]:
     return line
 
 
-def fits_by_plan(cell: dict[str, Any]) -> bool:
-    """Of the evaluation and the gate, or of the training."""
+def bytes_beyond(cell: dict[str, Any]) -> float:
+    """By how much the plan of the evaluation and the gate, or of the training, is larger than the card."""
     plan, later = plan_of(cell), (EVALUATION, EXPORT)
     needed = max(sum(parts.values()) for phase, parts in plan.phases.items() if (phase in later) == cell["later"])
-    return needed + sum(plan.reserve.values()) <= cell["card_gib"] * GIB
+    return needed + sum(plan.reserve.values()) - cell["card_gib"] * GIB
 
 
 def gib(count: int) -> float:

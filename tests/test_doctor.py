@@ -637,16 +637,19 @@ def test_an_archive_that_is_missing_or_cannot_be_read_is_told_and_no_fault_of_th
 def test_a_run_shows_what_warns_raises_all_that_fails_and_says_nothing_of_the_rest(project, monkeypatch, capsys):
     from tweetstyle.errors import TweetstyleError
     from tweetstyle.hardware.check import fail, ok, warn
+    from tweetstyle.plan.disk import NO_OUTPUTS
     from tweetstyle.run import Run
     from tweetstyle.stages import checks as checkup
 
+    run = Run(Path("mine.yaml"))
+    needs = checkup.run_needs(run, NO_OUTPUTS)
     found = [ok("torch", "all well"), warn("clock", "it is late", "set it")]
     monkeypatch.setattr(checkup, "doctor", lambda asked, directories: found)
-    checkup.stop_where_it_would_fail(Run(Path("mine.yaml")))
+    checkup.stop_where_it_would_fail(run, needs)
     assert capsys.readouterr().err == "clock: it is late\n  → set it\n"
     found += [fail("bfloat16", "none", "write bf16: false", "training.bf16"), fail("disk", "full", "make room")]
     with pytest.raises(TweetstyleError) as stopped:
-        checkup.stop_where_it_would_fail(Run(Path("mine.yaml")))
+        checkup.stop_where_it_would_fail(run, needs)
     assert str(stopped.value) == "mine.yaml:4: training.bf16: none\n  → write bf16: false\ndisk: full\n  → make room"
 
 

@@ -12,7 +12,7 @@ from support.small_runs import small_training
 from support.tiny_llama import write_llama
 
 from tweetstyle.hardware.card import Card
-from tweetstyle.plan.advice import known_config
+from tweetstyle.model.hub import known_config
 from tweetstyle.plan.probe import REMEMBERED, remembered
 from tweetstyle.plan.schedule import step_count
 from tweetstyle.recipe import Lora, Model

@@ -7,22 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tweetstyle.hardware.card import GIB, Card
+from bench.gpu_memory import PHASES, bytes_beyond, plan_of
+from tweetstyle.hardware.card import GIB
 from tweetstyle.model.hub import known_config
-from tweetstyle.plan.memory import MemoryPlan, plan_memory
-from tweetstyle.plan.phases import EVALUATION, EXPORT, LOAD, SAMPLES, TRAINING, VALIDATION, of_this_process
-from tweetstyle.recipe import Lora, Model, Training
+from tweetstyle.plan.phases import of_this_process
 
 RESULTS = json.loads((Path(__file__).parents[1] / "bench" / "results" / "gpu_memory.json").read_text(encoding="utf-8"))
 COUNTED = RESULTS["counted"]
-PHASES = {
-    LOAD: ("load",),
-    TRAINING: ("training",),
-    VALIDATION: ("validation",),
-    SAMPLES: ("sampling",),
-    EVALUATION: ("measuring", "scoring", "writing"),
-    EXPORT: ("gate",),
-}
 REFUSED_THOUGH_IT_FITS = 0.005
 """Of the card, by which the plan may be too high, and a staging buffer besides. What the allocator loses between its blocks rises and
 falls with the length, so that no formula has the very limit; the plan keeps to its safe side."""
@@ -40,12 +31,6 @@ def staging_buffer(cell: dict) -> int:
     return 2 * cell["max_length"] * cell["batch"] * known_config(cell["model"])["hidden_size"]
 
 
-def plan_of(cell: dict) -> MemoryPlan:
-    card = Card(round(cell["card_gib"] * GIB), training_only=not cell["later"])
-    sizes = {"max_length": cell["max_length"], "per_device_train_batch_size": cell["batch"], "optim": cell["optim"]}
-    return plan_memory(known_config(cell["model"]), Model(base="x", lora=Lora(r=cell["r"])), Training(**sizes), card=card)
-
-
 @pytest.mark.parametrize("cell", [cell for cell in COUNTED if cell["out_of_memory"] is None], ids=name)
 def test_every_phase_is_planned_to_one_percent(cell):
     plan, peaks = plan_of(cell), cell["peaks"]
@@ -61,8 +46,6 @@ def test_every_phase_is_planned_to_one_percent(cell):
 @pytest.mark.parametrize("cell", [cell for cell in COUNTED if cell["enforced"]], ids=name)
 def test_what_the_plan_lets_through_fits_and_what_it_refuses_hardly_does(cell):
     """On cards that refuse what they have no room for; evaluation and gate apart from the training."""
-    plan, fits = plan_of(cell), cell["out_of_memory"] is None
-    phases = [parts for phase, parts in plan.phases.items() if (phase in (EVALUATION, EXPORT)) == cell["later"]]
-    beyond = max(sum(parts.values()) for parts in phases) + sum(plan.reserve.values()) - cell["card_gib"] * GIB
+    fits, beyond = cell["out_of_memory"] is None, bytes_beyond(cell)
     assert fits or beyond > 0
     assert not fits or beyond <= REFUSED_THOUGH_IT_FITS * cell["card_gib"] * GIB + staging_buffer(cell)

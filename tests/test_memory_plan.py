@@ -15,6 +15,7 @@ from rich.console import Console
 
 from tweetstyle.hardware.card import DISPLAY, Card, named_card
 from tweetstyle.model.hub import known_config
+from tweetstyle.plan.activations import CUBLAS_WORKSPACE
 from tweetstyle.plan.advice import (
     LENGTH_STEP,
     how_to_fit,
@@ -25,8 +26,8 @@ from tweetstyle.plan.advice import (
     with_rank,
     with_training,
 )
-from tweetstyle.plan.memory import CUBLAS_WORKSPACE, CUDA_CONTEXT, duration, hours, plan_memory, plan_on_cpu
-from tweetstyle.plan.phases import EVALUATION, TRAINING
+from tweetstyle.plan.memory import duration, hours, plan_memory, plan_on_cpu
+from tweetstyle.plan.phases import CUDA_CONTEXT, EVALUATION, TRAINING
 from tweetstyle.plan.tables import WIDTH, memory_bar, memory_table
 from tweetstyle.recipe import Lora, Model, Training
 

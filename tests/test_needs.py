@@ -363,12 +363,14 @@ def test_a_dry_run_without_the_model_shows_what_it_needs_and_how_to_get_it(whole
 
 def test_doctor_and_plan_count_what_others_hold_once(whole):
     """What is free is what others leave: against it stands the run's own need alone."""
-    from tweetstyle.stages.checks import requirements_of
+    from tweetstyle.plan.disk import NO_OUTPUTS
+    from tweetstyle.stages.checks import requirements_of, run_needs
 
     put_a_card(whole, "RTX 3060, 12288, 7168")
     write_recipe(method="lora")
     own = sum(size for part, size in figures()["memory"]["parts"].items() if part != "desktop and others")
-    assert requirements_of(Run(Path("mine.yaml"))).card == own
+    run = Run(Path("mine.yaml"))
+    assert requirements_of(run, run_needs(run, NO_OUTPUTS)).card == own
 
 
 # -- time -------------------------------------------------------------------------------------------------------------

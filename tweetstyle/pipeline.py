@@ -21,7 +21,7 @@ from tweetstyle.prompt.template import NO_TOPIC
 from tweetstyle.recipe import Recipe
 from tweetstyle.recipe_yaml import located
 from tweetstyle.run import Run
-from tweetstyle.stages import playback, stages_of
+from tweetstyle.stages import checks, playback, stages_of
 from tweetstyle.stages.checks import check, check_message_model, refuse_what_cannot_fit
 from tweetstyle.stages.existing import existing_outputs
 from tweetstyle.stages.fit import set_aside_other_run
@@ -88,9 +88,9 @@ def show_messages(path: Path, count: int) -> None:
 
 def verify(path: Path) -> None:
     """The gate alone, on the exported files as they are."""
-    run = Run(path)
     from tweetstyle.stages.export import verify
 
+    run = Run(path)
     with one_run_at_a_time(run.recipe), stage_in_report(run, "verify"):
         verify(run)
 
@@ -109,37 +109,34 @@ def plan(path: Path, *, card_gib: float | None = None, tweets: int | None = None
     """Prints what a run needs, from the recipe and config.json; writes nothing, prepares nothing."""
     import json
 
-    from tweetstyle.plan import tables as needs_shown
     from tweetstyle.plan.estimate import as_json as figures
-    from tweetstyle.stages.checks import needs as needs_of_run
+    from tweetstyle.plan.tables import needs_table
 
-    needs = needs_of_run(Run(path), card_gib, tweets)
+    needs = checks.needs(Run(path), card_gib, tweets)
     if as_json:
         say(json.dumps(figures(needs), indent=2), err=False, wrap=False)
     else:
-        show(needs_shown.needs_table(needs))
+        show(needs_table(needs))
 
 
 def doctor(path: Path | None, *, as_json: bool) -> bool:
     """Prints every check; of the machine alone without a recipe. Whether none failed."""
-    from tweetstyle.stages import checks as checkup
-
     run, unread = None, []
     if path is not None:
         try:
             run = Run(path)
         except TweetstyleError as error:
-            unread = [checkup.fail("recipe", error.what, error.hint or "", error.where or str(path))]
+            unread = [checks.fail("recipe", error.what, error.hint or "", error.where or str(path))]
             if isinstance(error, RecipeErrors):
-                unread = [checkup.fail("recipe", p.what, p.hint or "", p.where or str(path)) for p in error.problems]
-    checks = [*checkup.all_checks(run), *unread]
+                unread = [checks.fail("recipe", p.what, p.hint or "", p.where or str(path)) for p in error.problems]
+    found = [*checks.all_checks(run), *unread]
     if as_json:
-        say(checkup.as_json(checks), err=False, wrap=False)
+        say(checks.as_json(found), err=False, wrap=False)
     else:
-        checkup.print_checks(checks)
-        if commands := checkup.commands(checks):
+        checks.print_checks(found)
+        if commands := checks.commands(found):
             say("\n".join(["", "To copy:", *(f"  {command}" for command in commands)]), err=False, wrap=False)
-    return all(check.state != "fail" for check in checks)
+    return all(check.state != "fail" for check in found)
 
 
 def chat(path: Path, prompt: str | None) -> None:

@@ -77,7 +77,7 @@ class Bench:
 
 @contextmanager
 def begin(part: str, arguments: list[str] | None = None) -> Iterator[Bench]:
-    """Reads --tiny and where things go. A tiny bench leaves nothing but what it is told to: all else is in a temporary directory."""
+    """Reads --tiny and where things go. A tiny bench writes to a temporary directory, unless an option names another."""
     parser = argparse.ArgumentParser(prog=f"bench/gpu.sh {part}", description=sys.modules[f"bench.gpu.{part}"].__doc__)
     parser.add_argument("--tiny", action="store_true", help="toy shapes, on a CPU too; writes no result into bench/results")
     parser.add_argument("--one-process", action="store_true", help="everything in this process, whose imports are then paid once")

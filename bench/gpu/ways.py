@@ -18,8 +18,9 @@ DOCUMENTS = 8000
 def ours(bench: Bench, steps: int) -> dict[str, Any]:
     """fit's own trainer with what it keeps of a run at each step; no validation falls into the time."""
     from tweetstyle.train import trainer
-    from tweetstyle.train.callback import RunKeeper, TrainingProgress
+    from tweetstyle.train.callback import RunKeeper
     from tweetstyle.train.metrics import Metrics
+    from tweetstyle.train.progress import TrainingProgress
     from tweetstyle.train.scoring import Score
 
     base, training = llama3(bench), training_section(bench, max_steps=steps)

@@ -132,14 +132,14 @@ def test_a_card_without_a_kernel_for_packed_tweets_is_not_measured(monkeypatch, 
 
 def test_ctrl_c_ends_the_part_too(project, tmp_path):
     """A stand-in for Python says its process and sleeps."""
-    python, told = tmp_path / "python", tmp_path / "pid"
-    python.write_text(f'#!/bin/sh\n[ "$3" = models ] || {{ echo $$ > {told}.new; mv {told}.new {told}; exec sleep 600; }}\n')
+    python, pid_file = tmp_path / "python", tmp_path / "pid"
+    python.write_text(f'#!/bin/sh\n[ "$3" = models ] || {{ echo $$ > {pid_file}.new; mv {pid_file}.new {pid_file}; exec sleep 600; }}\n')
     python.chmod(0o755)
     script = subprocess.Popen([project / "bench" / "gpu.sh", "--tiny"], env=os.environ | {"PYTHON": str(python)}, stdout=subprocess.DEVNULL)
-    wait_until(told.exists)
+    wait_until(pid_file.exists)
     script.send_signal(signal.SIGINT)
     assert script.wait(60) == 130
-    wait_until(lambda: not Path("/proc", told.read_text().strip()).exists())
+    wait_until(lambda: not Path("/proc", pid_file.read_text().strip()).exists())
 
 
 def wait_until(condition):

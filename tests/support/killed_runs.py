@@ -69,12 +69,12 @@ class Forks(ForkingProcess):
 
 
 def batches_file(run: Path) -> Path:
-    """Beside a run: a digest of the tokens of each forward pass in training, one a line, over all sittings."""
+    """Beside a run: a digest of the tokens of each forward pass in training, one a line, over all sessions."""
     return run.with_name(run.name + ".batches")
 
 
 def calls_file(run: Path) -> Path:
-    """Beside a run: each of CALLS that the last sitting made, [name, path], one a line."""
+    """Beside a run: each of CALLS that the last session made, [name, path], one a line."""
     return run.with_name(run.name + ".calls")
 
 
@@ -229,9 +229,9 @@ def path_of(arguments: tuple[Any, ...], options: dict[str, Any]) -> str:
 
 
 def watch_validations(cut: dict[str, Any]) -> None:
-    from tweetstyle.train import session as sitting
+    from tweetstyle.train import session
 
-    score, begun = sitting.score, []
+    score, begun = session.score, []
 
     def scored(*arguments: Any, **options: Any) -> Any:
         begun.append(1)
@@ -239,7 +239,7 @@ def watch_validations(cut: dict[str, Any]) -> None:
             os.kill(os.getpid(), getattr(signal, cut.get("signal", "SIGKILL")))
         return score(*arguments, **options)
 
-    sitting.score = scored
+    session.score = scored
 
 
 def watch_batches(run: Path, cut: dict[str, Any]) -> None:
@@ -338,10 +338,10 @@ def fill_the_disk_at(run: Path, validation: int) -> None:
 
     A file takes lines as long as its last page has room: metrics.jsonl's has none.
     """
-    from tweetstyle.train import session as sitting
+    from tweetstyle.train import session
 
     name = "score" if validation else "run_session"
-    original, begun = getattr(sitting, name), []
+    original, begun = getattr(session, name), []
 
     def called(*arguments: Any, **options: Any) -> Any:
         begun.append(1)
@@ -352,7 +352,7 @@ def fill_the_disk_at(run: Path, validation: int) -> None:
             fill(run, 0)
         return original(*arguments, **options)
 
-    setattr(sitting, name, called)
+    setattr(session, name, called)
 
 
 def fill(run: Path, free: int) -> None:

@@ -13,7 +13,7 @@ from tweetstyle.hardware.card import WITHOUT_CARD
 from tweetstyle.hardware.gpu import observe_card
 from tweetstyle.inspect.starting_recipe import TARGET, check_target, recipe_text, write_recipe
 from tweetstyle.inspect.summary import Inventory, take_inventory
-from tweetstyle.records import by_year
+from tweetstyle.records import SourceTweet, by_year
 from tweetstyle.text.languages import LANGUAGES
 from tweetstyle.text.visible import visible
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from tweetstyle.records import SourceTweet
 
 BAR = 30
 LONGEST_SAMPLE = 280

@@ -27,7 +27,7 @@ KNOWN = {
 LLAMA = "the Llama {} Community License, to be accepted on the model's page"
 APACHE = "Apache-2.0, no sign-in needed"
 BY_MAKE = Path("model") / "smollm2-135m-instruct"
-"""Where `make base-model` puts the demo's (demo/base_model.py)."""
+"""Where `make base-model` puts the demo's (scripts/demo_base_model.py)."""
 UNKNOWN = "OWNER/NAME"
 TOKENIZER_BYTES = 72
 """Bytes of a tokenizer.json for each token of the vocabulary: Llama 3's has 9.1 MB for 128,256."""

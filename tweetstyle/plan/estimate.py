@@ -17,7 +17,8 @@ from tweetstyle.model.base import BaseConfig, BaseModel
 from tweetstyle.model.config import Shape, read_shape
 from tweetstyle.plan.advice import END_THEM, Change, Largest, how_to_fit, largest_that_fit, plan_on, what_to_change
 from tweetstyle.plan.disk import NO_OUTPUTS, ExistingOutputs, bytes_missing, disk_needed, disk_uses
-from tweetstyle.plan.memory import CUDA_CONTEXT, MemoryPlan, hours
+from tweetstyle.plan.memory import MemoryPlan, hours
+from tweetstyle.plan.phases import CUDA_CONTEXT
 from tweetstyle.plan.probe import Probe
 from tweetstyle.plan.schedule import effective_schedule
 from tweetstyle.plan.speed import Speed, speed_of

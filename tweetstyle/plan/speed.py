@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tweetstyle.hardware.card import Card
 from tweetstyle.model.base import BaseConfig, BaseModel
-from tweetstyle.plan.probe import PROBE, Probe, decisive_settings, other_settings, read_probe
+from tweetstyle.plan.probe import PROBE, Probe, decisive_settings, in_words, other_settings, read_probe, remembered
 from tweetstyle.recipe import Recipe, Training
 
 ON_CPU = "CPU"
@@ -31,8 +31,6 @@ class Speed:
 
 def speed_of(recipe: Recipe, base: BaseConfig | BaseModel, card: Card) -> Speed:
     """By the probe in the run's directory: of the recipe's settings, or of the batch to which the run went back, on what trains here."""
-    from tweetstyle.plan.probe import in_words, remembered
-
     configured, measured = recipe.training, how_it_is_measured(recipe.training, card)
     current = remembered(recipe.run_directory, configured)
     reduced = None if current == configured else current

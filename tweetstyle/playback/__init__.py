@@ -24,7 +24,6 @@ from tweetstyle.text.visible import visible
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from tweetstyle.playback.filters import Checked
     from tweetstyle.recipe import Playback
 
 __all__ = ["Played", "SplitPlayed", "pairs", "playback", "rejected_path", "show_some", "table"]

@@ -7,11 +7,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from tweetstyle.playback.refusals import ABOUT_THE_TASK, LABEL, WISH, is_refusal
-from tweetstyle.playback.selection import Alike, bare_words
+from tweetstyle.playback.selection import Alike, MessageRequest, bare_words
 
 if TYPE_CHECKING:
     from tweetstyle.dataset.messages import Kind
-    from tweetstyle.playback.selection import MessageRequest
 
 RUN = 5
 """Words in a row that a message may not share with its tweet, nor with the instruction."""

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tweetstyle.console import counted, percent
 from tweetstyle.pages.charts import Step, funnel_chart
 from tweetstyle.pages.render import render
-from tweetstyle.prepare.report import IN_THE_PROMPT, explained
+from tweetstyle.prepare.report import IN_THE_PROMPT, Prepared, explained
 from tweetstyle.prepare.report_times import language_chart, length_chart, median_length, timeline
 from tweetstyle.records import SPLITS
-
-if TYPE_CHECKING:
-    from tweetstyle.prepare.report import Prepared
 
 LONGEST_SAMPLE = 600
 """Characters of a sample that are shown."""

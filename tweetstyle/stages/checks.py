@@ -13,9 +13,11 @@ from tweetstyle.console import say
 from tweetstyle.doctor import Check, RunRequirements, doctor, fail, ok, warn
 from tweetstyle.errors import RecipeErrors, TweetstyleError
 from tweetstyle.model.base import read_base_config
-from tweetstyle.plan.disk import NO_OUTPUTS, refuse_too_small_a_disk, written_to
+from tweetstyle.plan import estimate
+from tweetstyle.plan.disk import NO_OUTPUTS, ExistingOutputs, refuse_too_small_a_disk, written_to
 from tweetstyle.plan.estimate import ResourceEstimate, estimate_resources
-from tweetstyle.plan.memory import CUDA_CONTEXT, plan_on_cpu
+from tweetstyle.plan.memory import plan_on_cpu
+from tweetstyle.plan.phases import CUDA_CONTEXT
 from tweetstyle.plan.speed import Speed
 from tweetstyle.recipe_yaml import located
 from tweetstyle.sources import open_archive
@@ -24,7 +26,6 @@ from tweetstyle.stages import stages_of
 from tweetstyle.stages.existing import existing_outputs, ready_to_fit
 
 if TYPE_CHECKING:
-    from tweetstyle.plan.estimate import ResourceEstimate
     from tweetstyle.run import Run
 
 
@@ -51,8 +52,9 @@ def check(run: Run) -> None:
         from tweetstyle.plan.tables import start_summary
 
         refuse_what_cannot_fit(run)
-        stop_where_it_would_fail(run)
-        say(start_summary(run_needs(run)))
+        needs = run_needs(run, existing)
+        stop_where_it_would_fail(run, needs)
+        say(start_summary(needs))
 
 
 def refuse_what_would_fail(run: Run) -> None:
@@ -65,31 +67,28 @@ def refuse_what_would_fail(run: Run) -> None:
 
 def refuse_what_cannot_fit(run: Run) -> None:
     """Refuses what the card that is here cannot hold."""
-    from tweetstyle.plan.estimate import refuse_what_cannot_fit
-
     with located(run.path):
-        refuse_what_cannot_fit(run.recipe, run.base, run.card)
+        estimate.refuse_what_cannot_fit(run.recipe, run.base, run.card)
 
 
-def run_needs(run: Run) -> ResourceEstimate:
+def run_needs(run: Run, existing: ExistingOutputs) -> ResourceEstimate:
     """What the run still takes of the machine; the base model must be complete for this."""
-    return estimate_resources(run.recipe, run.base, run.card, existing=existing_outputs(run))
+    return estimate_resources(run.recipe, run.base, run.card, existing=existing)
 
 
 def needs(run: Run, card_gib: float | None, tweets: int | None) -> ResourceEstimate:
     """What the run takes. card_gib: of another card than the one that is here; tweets: of another number than the archive's."""
-    from tweetstyle.plan.estimate import card_for, estimate_resources, refuse_beyond_positions, refuse_method
     from tweetstyle.stages.plan import training_tokens
 
     with located(run.path):
         outline = read_base_config(run.recipe.model.base)
-        refuse_method(outline.config, run.recipe.model.method)
-        refuse_beyond_positions(run.recipe, outline.config["max_position_embeddings"])
+        estimate.refuse_method(outline.config, run.recipe.model.method)
+        estimate.refuse_beyond_positions(run.recipe, outline.config["max_position_embeddings"])
         split = run.split("train").is_file() and all(source.exists() for source in run.recipe.data.source)
         prepared = outline.whole and tweets is None and split and ready_to_fit(run)
         tokens = training_tokens(run.recipe, lambda: (run.base, run.template), prepared, tweets)
         found = estimate_resources(
-            run.recipe, outline, card_for(run.recipe, card_gib), tokens, existing_outputs(run) if prepared else NO_OUTPUTS
+            run.recipe, outline, estimate.card_for(run.recipe, card_gib), tokens, existing_outputs(run) if prepared else NO_OUTPUTS
         )
         # What was measured here says nothing of another card.
         return found if card_gib is None else replace(found, speed=Speed(None, "a probe measures only the card in this machine"))
@@ -156,7 +155,7 @@ def _requirements_unknown(run: Run, why: TweetstyleError, failures: list[Check])
 def _requirements_if_known(run: Run) -> RunRequirements | TweetstyleError:
     """From the base model if it is complete, else from its config.json; the error if neither works or no plan is possible."""
     try:
-        return requirements_of(run)
+        return requirements_of(run, run_needs(run, existing_outputs(run)))
     except TweetstyleError:
         pass
     try:
@@ -174,10 +173,10 @@ def messages_check(run: Run) -> list[Check]:
     return [ok("messages", f"{speaker} can write them")] if speaker else []
 
 
-def requirements_of(run: Run) -> RunRequirements:
+def requirements_of(run: Run, needs: ResourceEstimate) -> RunRequirements:
     """What the recipe needs of the machine. Raises TweetstyleError for what the base model, the template or the plan refuse."""
     base, template = run.base, run.template
-    needed = _requirements(run, run_needs(run))
+    needed = _requirements(run, needs)
     return replace(needed, base=base, template=template, files=(*needed.files, *base.shards))
 
 
@@ -213,10 +212,10 @@ def _newest_tweet(split: Path) -> int | None:
         return None
 
 
-def stop_where_it_would_fail(run: Run) -> None:
+def stop_where_it_would_fail(run: Run, needs: ResourceEstimate) -> None:
     """Before a run: what is well stays unsaid, a warning is shown, and all that would fail is raised at once as TweetstyleError."""
     problems = []
-    for check in doctor(requirements_of(run), written_to(run.recipe)):
+    for check in doctor(requirements_of(run, needs), written_to(run.recipe)):
         if check.state == "warn":
             say(f"{check.name}: {check.seen}\n  → {check.do}", fg="yellow")
         elif check.state == "fail":

@@ -6,7 +6,6 @@ import json
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tweetstyle.console import say
 from tweetstyle.dataset.threads import read_conversations
@@ -17,9 +16,6 @@ from tweetstyle.run import Run
 from tweetstyle.stages.inputs import base_inputs, trained_scores, tweets_of
 from tweetstyle.stages.report import training_in_report
 from tweetstyle.stages.stage import Done, Stage, plain
-
-if TYPE_CHECKING:
-    from tweetstyle.run import Run
 
 MARK = "run.json"
 NO_WEIGHTS_DEPEND_ON = ("save_total_limit", "logging_steps", "samples", "probe")

@@ -38,7 +38,7 @@ class SplitAsTrained:
 class TrainedScores:
     """The trained model's own figures. model: file → fingerprint of what was scored; precision: "nf4" or the dtype of its weights.
 
-    nf4: export.nf4.record of its 4-bit weights; trained_on_these: whether they are those that the trainer loaded (None: not 4 bits, or
+    nf4: model.nf4.record of its 4-bit weights; trained_on_these: whether they are those that the trainer loaded (None: not 4 bits, or
     not written down when that was trained).
     """
 
@@ -97,7 +97,7 @@ def _sampled(documents: list[Document]) -> list[Document]:
 
 
 def _written_by_trainer(directory: Path) -> dict[str, dict[str, Any]] | None:
-    """export.nf4.record of the 4-bit weights as the trainer had loaded them."""
+    """model.nf4.record of the 4-bit weights as the trainer had loaded them."""
     return read_back(directory / "nf4.json", dict[str, dict[str, Any]])
 
 
