@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -124,6 +125,17 @@ pytestmark = pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc"
 )
 def test_a_killed_parent_leaves_no_child_behind(killed, call, count):
     assert_all_exit(killed(f"{APART}    {call}\n", count))
+
+
+def test_a_ctrl_c_that_only_the_parent_gets_ends_the_child_too(tmp_path):
+    script = tmp_path / "program.py"
+    script.write_text(f"{APART}    run_in_clean_process(sleep)\n")
+    environment = os.environ | {"PYTHONPATH": str(PROJECT)}
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as parent:
+        child = int(parent.stdout.readline())
+        parent.send_signal(signal.SIGINT)
+        assert "KeyboardInterrupt" in parent.communicate(timeout=PATIENCE)[1]
+    assert not is_running(child)
 
 
 def test_what_a_child_imports_prints_no_syntax_warnings(tmp_path):

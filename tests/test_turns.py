@@ -123,7 +123,9 @@ def test_a_line_has_its_message_once_there_is_one() -> None:
         (BARE, "Be me.", "has no place for a system message"),
         (INST, None, "puts no end token behind an answer"),
         (INST.replace("' ' + eos", "eos"), None, "otherwise than turn by turn"),
-        ("{% for m in messages %}{{ m.content | upper }}</s>{% endfor %}", None, "leaves messages out, or changes them"),
+        ("{% for m in messages %}{{ m.content | upper }}</s>{% endfor %}", None, "changes the case of what is said"),
+        ("{% for m in messages %}{{ m.content | lower }}</s>{% endfor %}", None, "changes the case of what is said"),
+        ("{% for m in messages %}{{ m.content[1:] }}</s>{% endfor %}", None, "leaves messages out, or changes them"),
         ("{{ messages[-1].content }}", None, "leaves messages out"),
         ("{% for m in messages %}{{ m.content }}\n{% endfor %}", None, "puts no end token behind an answer"),
         ("{% for m in messages %}{{ loop.index }}{{ m.content }}</s>{% endfor %}", None, "otherwise than turn by turn"),
@@ -140,7 +142,7 @@ def test_a_template_that_is_no_row_of_turns_is_refused(source: str, system: str 
 @pytest.mark.parametrize("filter", CHANGING)
 def test_a_template_that_changes_what_is_said_is_refused(filter: str, changed: str) -> None:
     with pytest.raises(
-        TweetstyleError, match="changes what is said|or changes them|turn by turn|no place for a system|no end token"
+        TweetstyleError, match="changes the case of|changes what is said|or changes them|turn by turn|no place for a system|no end token"
     ) as caught:
         take_apart(changing(filter, changed), "<s>", "</s>", "Be me.")
     assert caught.value.where == "prompt.format: chat"

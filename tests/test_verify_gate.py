@@ -28,6 +28,7 @@ from tweetstyle.model.base import read_base_model
 from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Evaluation, Export, Sampling
 from tweetstyle.records import Tweet
+from tweetstyle.stages import gate
 from tweetstyle.verify.checks import BITS_LIMITS, KL_LIMITS, GateCheck, within
 from tweetstyle.verify.conversion import divergence
 from tweetstyle.verify.gate import TrainedModel, rejected_types, remarks, set_aside, verify
@@ -287,8 +288,23 @@ def test_the_modelfile_names_the_smallest_that_is_left(made, tmp_path):
     for path in made.exported.gguf.values():
         shutil.copyfile(path, tmp_path / path.name)
     left = {t: f"me-{t}.gguf" for t in ("f32", "bf16")}
-    write_modelfile(tmp_path, left, made.template, SECTION, SAMPLING, made.base.tokenizer)
+    write_modelfile(tmp_path / "Modelfile", left, made.template, SECTION, SAMPLING, made.base.tokenizer)
     assert "FROM ./me-bf16.gguf" in (tmp_path / "Modelfile").read_text()
+
+
+def test_a_run_that_is_stopped_during_the_gate_leaves_no_modelfile(made, tmp_path, monkeypatch):
+    gguf = {type: Path(shutil.copy(path, tmp_path)) for type, path in made.exported.gguf.items()}
+    shutil.copy(made.exported.modelfile, tmp_path)
+    recipe = SimpleNamespace(export_directory=tmp_path, export=SECTION, sampling=SAMPLING)
+    run = SimpleNamespace(recipe=recipe, template=made.template, base=made.base)
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(gate, "_checks", stop)
+    with pytest.raises(KeyboardInterrupt):
+        gate.verified(run, gguf, {"choices": {"merge_base": "16bit"}})
+    assert not (tmp_path / "Modelfile").exists() and (tmp_path / "Modelfile.unchecked").is_file()
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 6, 7])

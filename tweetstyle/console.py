@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
 
 EIGHTHS = " ▏▎▍▌▋▊▉"
+IN_ASCII = dict.fromkeys("█▉▊▋▌▍▎▏", "#") | {"→": "->", "–": "-", "—": "-", "’": "'", "×": "x", "·": "-", "≤": "<=", "≥": ">="}
 
 
 NARROWEST = 40
@@ -46,11 +47,19 @@ def restart_in_utf8_mode() -> None:
 
 
 def print_in_any_encoding() -> None:
-    """What the output's encoding cannot express is printed as a question mark: a sentence must not end in a traceback."""
+    """What the output's encoding cannot express is printed in ASCII: a sentence must not end in a traceback."""
+    codecs.register_error("signs-in-ascii", _signs_in_ascii)
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         # A stream that somebody put in its place (a notebook's) may have no encoding at all.
         if reconfigure := getattr(stream, "reconfigure", None):
-            reconfigure(errors="replace")
+            reconfigure(errors="replace" if stream is sys.stdin else "signs-in-ascii")
+
+
+def _signs_in_ascii(error: UnicodeError) -> tuple[str, int]:
+    """An error handler of codecs: a sign as in IN_ASCII, else a question mark. A letter without its accent would make another path."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(IN_ASCII.get(sign, "?") for sign in error.object[error.start : error.end]), error.end
 
 
 def ignore_syntax_warnings() -> None:

@@ -93,18 +93,18 @@ def export(
                 hint = "use another disk (FAT ends at 4 GiB), or raise the limit (ulimit -f)"
                 raise TweetstyleError("no file may be this large here", where=str(directory), hint=hint) from error
             raise
-        write_modelfile(partial, {t: f"{name}-{t}.gguf" for t in types}, template, section, sampling, weights.tokenizer)
+        write_modelfile(partial / "Modelfile", {t: f"{name}-{t}.gguf" for t in types}, template, section, sampling, weights.tokenizer)
     written = {file_type: directory / f"{name}-{file_type}.gguf" for file_type in types}
     total = sum(path.stat().st_size for path in (*written.values(), directory / "Modelfile"))
     return Exported(written, directory / "Modelfile", total, choices)
 
 
 def write_modelfile(
-    directory: Path, names: dict[str, str], template: Template, section: Export, sampling: Sampling, tokenizer: Tokenizer
+    path: Path, names: dict[str, str], template: Template, section: Export, sampling: Sampling, tokenizer: Tokenizer
 ) -> None:
-    """directory/Modelfile over the smallest of the files there. names: type → file name."""
-    smallest = min(names.values(), key=lambda name: (directory / name).stat().st_size)
-    with complete_file(directory / "Modelfile") as stream:
+    """A Modelfile over the smallest of the files beside it. names: type → file name."""
+    smallest = min(names.values(), key=lambda name: (path.parent / name).stat().st_size)
+    with complete_file(path) as stream:
         stream.write(modelfile(smallest, template, section, sampling, head_length(template, tokenizer)))
 
 

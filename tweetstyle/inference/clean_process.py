@@ -35,6 +35,11 @@ def run_in_clean_process(work: Callable[..., Result], *arguments: object) -> Res
     with ProcessPoolExecutor(1, fresh, initializer=_begin) as pool:
         try:
             return pool.submit(work, *arguments).result()
+        except KeyboardInterrupt:
+            # Ctrl-C in a terminal reaches the child too; a signal to this process alone does not.
+            for child in multiprocessing.active_children():
+                child.terminate()
+            raise
         except BrokenProcessPool as error:
             if sys.stderr.isatty():
                 print(file=sys.stderr)  # Behind the progress bar that the child could not remove.

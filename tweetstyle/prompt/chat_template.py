@@ -90,7 +90,10 @@ def take_apart(source: str, bos: str | None, eos: str, system: str | None = None
         raise _refusal("has no place for a system message", "leave prompt.system out, or use another instruct model")
     two = ask(_messages(2), system)
     parts = re.split(f"({_message(0)}|{_answer(0)}|{_message(1)})", two)
-    if parts[1::2] != [_message(0), _answer(0), _message(1)]:
+    said = [_message(0), _answer(0), _message(1)]
+    if parts[1::2] != said:
+        if all(text.lower() in two.lower() for text in said):
+            raise _refusal("changes the case of what is said, which Ollama's TEMPLATE cannot do")
         raise _refusal("leaves messages out, or changes them")
     head, answering, later, _ = parts[::2]
     token = re.match(r"<[|｜]?[^<>\s]+[|｜]?>|</s>", later)

@@ -18,9 +18,24 @@ if TYPE_CHECKING:
 def verified(run: Run, gguf: dict[str, Path], facts: dict[str, Any]) -> Done:
     """Passes new files through the gate, where the recipe has one, and writes what goes with them: Modelfile over the smallest that
     passed, model card. Raises TweetstyleError where no file passes."""
-    _remove_parity(run.recipe.export_directory)
-    checks = _checks(run, gguf, facts["choices"]["merge_base"]) if run.recipe.export.gate else None
+    directory = run.recipe.export_directory
+    _remove_parity(directory)
+    if not run.recipe.export.gate:
+        return _written(run, gguf, facts, None)
+    # A run that is killed during the gate leaves no Modelfile: unchecked files are not offered to `ollama create`.
+    unchecked = directory / "Modelfile.unchecked"
+    _write_modelfile(run, unchecked, gguf)
+    (directory / "Modelfile").unlink(missing_ok=True)
+    checks = _checks(run, gguf, facts["choices"]["merge_base"], unchecked)
+    unchecked.unlink()
     return _written(run, gguf, facts, checks)
+
+
+def _write_modelfile(run: Run, path: Path, gguf: dict[str, Path]) -> None:
+    from tweetstyle.export import write_modelfile
+
+    recipe, names = run.recipe, {file_type: file.name for file_type, file in gguf.items()}
+    write_modelfile(path, names, run.template, recipe.export, recipe.sampling, run.base.tokenizer)
 
 
 def _remove_parity(directory: Path) -> None:
@@ -31,20 +46,18 @@ def _remove_parity(directory: Path) -> None:
 
 def _written(run: Run, gguf: dict[str, Path], facts: dict[str, Any], checks: list[GateCheck] | None) -> Done:
     """checks: None where there is no gate."""
-    from tweetstyle.export import write_modelfile
     from tweetstyle.export.model_card import write_model_card
 
     recipe, directory = run.recipe, run.recipe.export_directory
     if checks is not None:
         gguf = _those_that_passed(run, gguf, checks)
-    names = {file_type: path.name for file_type, path in gguf.items()}
-    write_modelfile(directory, names, run.template, recipe.export, recipe.sampling, run.base.tokenizer)
-    write_model_card(recipe, run.base, run.template, names, facts, directory)
+    _write_modelfile(run, directory / "Modelfile", gguf)
+    write_model_card(recipe, run.base, run.template, {file_type: path.name for file_type, path in gguf.items()}, facts, directory)
     beside = [directory / name for name in ("Modelfile", "README.md", "parity.json", "parity.html")]
     return [*gguf.values(), *(path for path in beside if path.is_file())], facts
 
 
-def _checks(run: Run, gguf: dict[str, Path], merge_base: str) -> list[GateCheck]:
+def _checks(run: Run, gguf: dict[str, Path], merge_base: str, modelfile: Path) -> list[GateCheck]:
     from tweetstyle.verify.gate import TrainedModel, verify
     from tweetstyle.verify.reference import MergedWeights
 
@@ -53,7 +66,7 @@ def _checks(run: Run, gguf: dict[str, Path], merge_base: str) -> list[GateCheck]
     nf4 = trained.nf4 if merge_base == "dequantised_nf4" and run.adapter else None
     merged = MergedWeights(weights(run), run.adapter, nf4)
     held = TrainedModel(merged, run.template, run.base.tokenizer, sample, nats)
-    return verify(held, gguf, recipe.export_directory / "Modelfile", recipe.sampling, recipe.export, recipe.evaluation)
+    return verify(held, gguf, modelfile, recipe.sampling, recipe.export, recipe.evaluation)
 
 
 def _those_that_passed(run: Run, gguf: dict[str, Path], checks: list[GateCheck]) -> dict[str, Path]:

@@ -223,7 +223,7 @@ def saves_before_it_stops(keeper: RunKeeper) -> Iterator[None]:
     def stop(number: int, _: object) -> None:
         keeper.interrupted_by = signal.Signals(number)
         # Only what the bar's own thread will show: writing here could interrupt a write to the same stream.
-        keeper.progress.phase("stopping after this step (once more: at once)")
+        keeper.progress.phase("stopping after this step", "once more: at once")
         signal.signal(number, before[number])
 
     before: dict[int, Any] = {}
