@@ -49,11 +49,12 @@ def collect(model: Any, documents: Sequence[Encoded], advance: Callable[[int], N
             for row, document in enumerate(chosen):
                 ids[row, : len(document.ids)] = torch.tensor(document.ids)
                 mask[row, : len(document.ids)] = 1
+            # Counted in RAM: an index by a mask on the card would wait for the card in every layer.
+            real[:] = [mask.flatten().nonzero().flatten().to(device)]
             ids, mask = ids.to(device), mask.to(device)
-            real[:] = [mask.bool()]
             # The output matrix reads the hidden states of every position; its own product is not needed.
             hidden = model.model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
-            _add(sums, "output", hidden[real[0]])
+            _add(sums, "output", hidden.flatten(0, 1)[real[0]])
             advance(int(mask.sum()))
     tied = model.lm_head.weight is model.model.embed_tokens.weight
     names = {name: ("token_embd.weight" if tied else "output.weight") if name == "output" else name for name in sums}
@@ -63,7 +64,7 @@ def collect(model: Any, documents: Sequence[Encoded], advance: Callable[[int], N
 
 @contextmanager
 def _hooks(model: Any, sums: dict[str, torch.Tensor], real: list[torch.Tensor]) -> Iterator[None]:
-    """real: holds the mask [rows, positions] of the current batch, by which padding is left out."""
+    """real: holds the flat indices of the current batch that are no padding."""
     handles = []
     for number, layer in enumerate(model.model.layers):
         for path, tensors in SHARED_INPUTS.items():
@@ -71,7 +72,7 @@ def _hooks(model: Any, sums: dict[str, torch.Tensor], real: list[torch.Tensor]) 
 
             def hook(_module: Any, inputs: tuple[torch.Tensor, ...], names: list[str] = names) -> None:
                 for name in names:
-                    _add(sums, name, inputs[0][real[0]])
+                    _add(sums, name, inputs[0].flatten(0, 1)[real[0]])
 
             handles.append(layer.get_submodule(path).register_forward_pre_hook(hook))
     try:
