@@ -27,8 +27,8 @@ def put(path, content):
     return path
 
 
-def zipped(path, members, compression=zipfile.ZIP_DEFLATED):
-    with zipfile.ZipFile(path, "w", compression) as archive:
+def zipped(path, members):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members.items():
             archive.writestr(name, content)
     return path
@@ -53,16 +53,6 @@ def test_of_the_same_tweet_in_two_sources_that_of_x_s_own_archive_is_kept_whatev
         assert all("twitter.zip" in tweet.where and not tweet.reason for tweet in tweets[:2])
 
 
-def test_a_file_cut_short_while_it_is_read_is_called_changed_not_damaged(tmp_path):
-    rows = "".join(f"{number},un tweet,2021-03-05\n" for number in range(200_000))
-    path = put(tmp_path / "a.csv", "id_tweet,texte,date_creation\n" + rows)
-    tweets = open_archive([path]).tweets()
-    next(tweets)
-    path.write_bytes(path.read_bytes()[:3_000_003])  # in the middle of a row
-    with pytest.raises(TweetstyleError, match="changed while it was read"):
-        list(tweets)
-
-
 def test_the_second_tweet_with_an_id_names_where_the_first_stands_within_a_source_and_across(tmp_path):
     first, second = put(tmp_path / "a.csv", CSV + "17,deux toujours,2018-10-12\n"), put(tmp_path / "b.jsonl", JSON)
     archive = open_archive([first, second])
@@ -70,19 +60,6 @@ def test_the_second_tweet_with_an_id_names_where_the_first_stands_within_a_sourc
     assert [tweet.text for tweet in tweets] == ["un", "deux", "deux toujours", "deux encore", "trois"]
     assert [(tweet.reason, tweet.evidence) for tweet in tweets if tweet.reason] == [(DUPLICATE_ID, f"{first}:3, with another text")] * 2
     assert [tuple(found) for found in archive.kinds] == [(first, "CSV", 3), (second, "JSON Lines", 2)]
-
-
-def test_x_s_archive_is_merged_with_an_older_csv(tmp_path):
-    csv_file = put(tmp_path / "old.csv", CSV)
-    folder, packed = write_archive(tmp_path / "x", FROM_X), write_archive(tmp_path / "x.zip", FROM_X)
-    for path, kind in ((folder, "X's archive (folder)"), (packed, "X's archive (zip)")):
-        archive = open_archive([path, csv_file])
-        assert [(tweet.id, tweet.text, tweet.reason) for tweet in archive.tweets()] == [
-            ("17", "de X", ""),
-            ("1050118621198921728", "un", ""),
-            ("17", "deux", DUPLICATE_ID),
-        ]
-        assert [(found.kind, found.count) for found in archive.kinds] == [(kind, 1), ("CSV", 2)]
 
 
 def test_an_archive_is_read_again_with_the_same_result(tmp_path):
@@ -126,10 +103,9 @@ def test_ids_made_from_names_differ_between_files_of_one_name(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "content"), [("tweets.csv", CSV), ("deep/in/it/export.JSONL", JSON), ("mes tweets.txt", "un\ndeux\n")])
-@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
-def test_the_one_file_of_text_in_a_zip_is_read_as_if_it_were_unpacked(tmp_path, name, content, compression):
+def test_the_one_file_of_text_in_a_zip_is_read_as_if_it_were_unpacked(tmp_path, name, content):
     unpacked = put(tmp_path / "unpacked" / name, content)
-    packed = zipped(tmp_path / "packed.zip", {f"__MACOSX/{name}": "x", "._tweets.csv": "x", "picture.jpg": "x", name: content}, compression)
+    packed = zipped(tmp_path / "packed.zip", {f"__MACOSX/{name}": "x", "._tweets.csv": "x", "picture.jpg": "x", name: content})
     expected = list(open_archive([unpacked]).tweets())
     archive = open_archive([packed])
     read = list(archive.tweets())
@@ -141,14 +117,14 @@ def test_the_one_file_of_text_in_a_zip_is_read_as_if_it_were_unpacked(tmp_path, 
 
 def test_the_tweets_csv_of_x_s_exports_until_2018_is_read_from_its_zip_and_its_folder(tmp_path):
     posts = [
-        Post("764321000000000001", "@x oui", "2016-08-13T04:47:02Z", answers="764320000000000001", to="12"),
-        Post("764320000000000002", "RT @y: non", "2016-08-13T04:43:04Z"),
+        Post("764321000000000001", "@x oui", "2016-08-13T04:41:41Z", answers="764320000000000001", to="12"),
+        Post("764320000000000002", "RT @y: non", "2016-08-13T04:37:43Z"),
     ]
     for name, kind in (("old.zip", "CSV in a zip"), ("old", "CSV")):
         archive = open_archive([write_archive(tmp_path / name, posts, 2017)])
         assert [(tweet.id, tweet.text, tweet.created_at, tweet.reply_to) for tweet in archive.tweets()] == [
-            ("764321000000000001", "@x oui", "2016-08-13T04:47:02Z", "764320000000000001"),
-            ("764320000000000002", "RT @y: non", "2016-08-13T04:43:04Z", ""),
+            ("764321000000000001", "@x oui", "2016-08-13T04:41:41Z", "764320000000000001"),
+            ("764320000000000002", "RT @y: non", "2016-08-13T04:37:43Z", ""),
         ]
         assert archive.kinds[0].kind == kind
 
@@ -161,12 +137,9 @@ def test_a_missing_path_names_the_nearest_at_once(tmp_path):
         open_archive([tmp_path / "nowhere" / "tweets.csv"])
 
 
-def test_a_path_that_leads_nowhere_or_to_no_file_is_refused_without_waiting(tmp_path):
-    os.mkfifo(tmp_path / "pipe")
-    assert "neither a file nor a folder" in refused(tmp_path / "pipe").what
+def test_a_link_that_leads_nowhere_is_refused(tmp_path):
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     assert "no such file" in refused(tmp_path / "loop").what
-    assert "cannot be read" in refused(tmp_path / ("long" * 100)).what
 
 
 def test_a_source_named_twice_is_refused(tmp_path):
@@ -181,9 +154,7 @@ def test_a_source_named_twice_is_refused(tmp_path):
         ({"picture.jpg": "x"}, "holds no tweets"),
         ({}, "holds no tweets"),
         ({"[Content_Types].xml": "", "xl/workbook.xml": ""}, "Excel"),
-        ({"../tweets.csv": CSV}, "leads out of the archive"),
         ({"tweets.csv": ""}, "is empty"),
-        ({"tweets.csv": "id,text\n" + f"1,{1_000 * 'x'}\n" * 70_000}, "times its packed size"),
     ],
     ids=lambda value: value if isinstance(value, str) else "zip",
 )
@@ -236,16 +207,6 @@ def test_the_tweets_of_an_unpacked_archive_depend_on_the_files_that_are_watched_
     for path in others:
         path.unlink()
     assert list(open_archive([folder]).tweets()) == before
-
-
-@pytest.mark.parametrize("name", ["tweets-part1.js", "note-tweet.js", "community-tweet.js", "manifest.js"])
-def test_a_part_that_changes_while_another_is_read_is_an_error_a_folder_deeper_too(tmp_path, name):
-    folder = write_archive(tmp_path / "x", OF_EVERY_KIND, 2025, parts=2, top="twitter-2022-02-14")
-    tweets = open_archive([folder]).tweets()
-    next(tweets)
-    os.utime(folder / "twitter-2022-02-14" / "data" / name, ns=(0, 0))
-    with pytest.raises(TweetstyleError, match="changed while it was read"):
-        list(tweets)
 
 
 @needs_peak_memory

@@ -1,43 +1,36 @@
-"""Ten thousand damaged archives: each gives tweets, or one clear error that names file and place."""
+"""Damaged archives of every kind: each gives tweets, or one clear error that names the file and what to do."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-import re
-import time
 import zipfile
 from random import Random
 
 import pytest
-from support.mutations import mutated
 from support.x_archives import Post, files_of, write_files
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.sources import open_archive
 
-LONGEST_SECONDS = 10
 TEXTS = ['oui, "vraiment"\nou non', "été à Noël… l’ŒUVRE ™", "@qui 👩🏽‍💻 &amp; toi", "un\ttab; et des ; points", "RT @x: rien", "  "]
 ROWS = [(str(1629000000000000000 + 2**40 * n), TEXTS[n % len(TEXTS)], f"2023-02-{18 + n % 9} 12:33:11") for n in range(12)]
+JSON = [json.dumps({"id": id, "text": text, "created_at": at}, ensure_ascii=len(text) % 2 == 0) for id, text, at in ROWS]
 POSTS = [
     Post("1629000000000000001", "bonjour à tous"),
     Post("1629000000000000002", "une suite", answers="1629000000000000001", to="7000001"),
     Post("1629000000000000004", "corrigé", versions=("1629000000000000003", "1629000000000000004")),
     Post("1629000000000000005", "un long texte qui est coupé…", note="un long texte qui est coupé ici et dit la suite"),
-    Post("1629000000000000006", "en communauté", community=True),
 ]
-TWEET = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)?")
+NOISE = [b"\0", b"\r\n", b'"', b'""', b",", b"[", b"}", b"\\ud83d", b"\\u0000", b"\xff", b"\xed\xa0\x80", b"\xff\xfe", "é".encode(),
+         b"1.23E+18", b"1E999", b"9" * 30, b"1" * 5_000, b"null", b"NaN", b"[" * 3_000, b"13/13/2021", b"sep=;\n"]  # fmt: skip
 
 
 def table(separator: str, encoding: str) -> bytes:
     stream = io.StringIO(newline="")
     csv.writer(stream, delimiter=separator).writerows([("id", "text", "created_at"), *ROWS])
     return stream.getvalue().encode(encoding, "replace")
-
-
-def objects() -> list[str]:
-    return [json.dumps({"id": id, "text": text, "created_at": at}, ensure_ascii=len(text) % 2 == 0) for id, text, at in ROWS]
 
 
 def packed(files: dict[str, bytes]) -> bytes:
@@ -48,95 +41,59 @@ def packed(files: dict[str, bytes]) -> bytes:
     return stream.getvalue()
 
 
+def mutated(content: bytes, random: Random) -> bytes:
+    """One to four damages: bytes lost, put in, repeated, or the end missing."""
+    for _ in range(random.randint(1, 4)):
+        begin = random.randint(0, len(content))
+        end = min(len(content), begin + int(random.expovariate(1 / 12)))
+        middle = random.choice((b"", random.choice(NOISE), content[begin:end] * 3))
+        content = content[:begin] + middle + (content[end:] if random.random() > 0.1 else b"")
+    return content
+
+
 WHOLE = {
     "utf8.csv": table(",", "utf-8"),
-    "marked.csv": table(";", "utf-8-sig"),
     "utf16.csv": table("\t", "utf-16"),
-    "utf16be.csv": table(",", "utf-16-be"),
     "latin.csv": table(";", "cp1252"),
-    "tweets": table(",", "utf-8"),
-    "tweets.jsonl": "\n".join(objects()).encode(),
-    "tweets.json": ("[" + ",\n".join(objects()) + "]").encode(),
+    "tweets.jsonl": "\n".join(JSON).encode(),
+    "tweets.json": ("[" + ",\n".join(JSON) + "]").encode(),
     "notes.txt": "\n".join(TEXTS).encode(),
-    "blocks.txt": "\n---\n".join(TEXTS).encode(),
     "csv.zip": packed({"tweets.csv": table(",", "utf-8")}),
-    "jsonl.zip": packed({"a/tweets.jsonl": "\n".join(objects()).encode()}),
+    "x.zip": packed(files_of(POSTS, 2025)),
 }
-"""Name → a valid file."""
 
 
-def read(path, separator=None) -> bool:
+def is_read(path) -> bool:
     """Whether tweets were read; if not, the error is one that a person can use."""
-    start = time.monotonic()
     try:
-        tweets = list(open_archive([path], separator).tweets())
+        tweets = list(open_archive([path]).tweets())
     except TweetstyleError as error:
         assert error.what and error.hint and str(path) in error.where
         return False
-    else:
-        assert tweets
-        for tweet in tweets:
-            assert tweet.id and tweet.where.startswith(str(path)) and TWEET.fullmatch(tweet.created_at)
-            assert "\0" not in tweet.text and "\r" not in tweet.text
-            tweet.text.encode()
-        return True
-    finally:
-        assert time.monotonic() - start < LONGEST_SECONDS
-
-
-def outcomes(count, write) -> tuple[int, int]:
-    """How many of `count` damaged archives gave tweets and how many an error; `write` makes one from a random generator."""
-    results = []
-    for seed in range(count):
-        # Shown where a test fails: the last one is to blame.
-        print("seed", seed)
-        path, separator = write(Random(seed))
-        results.append(read(path, separator))
-    return results.count(True), results.count(False)
+    for tweet in tweets:
+        assert tweet.id and tweet.where.startswith(str(path)) and "\0" not in tweet.text and "\r" not in tweet.text
+        tweet.text.encode()
+    return True
 
 
 @pytest.mark.parametrize("name", WHOLE)
-def test_each_of_625_damaged_files_gives_tweets_or_one_error(tmp_path, name):
-    path, separator = tmp_path / name, "---" if name == "blocks.txt" else None
+def test_a_damaged_file_gives_tweets_or_one_error(tmp_path, name):
+    path = tmp_path / name
     path.write_bytes(WHOLE[name])
-    assert read(path, separator)
-
-    def write(random):
-        path.write_bytes(mutated(WHOLE[name], random))
-        return path, separator
-
-    read_ones, refused = outcomes(625, write)
-    assert read_ones > 5 and refused > 25
+    assert is_read(path)
+    found = []
+    for seed in range(200):
+        path.write_bytes(mutated(WHOLE[name], Random(seed)))
+        found.append(is_read(path))
+    assert 0 < sum(found) < 200
 
 
-@pytest.mark.parametrize("name", ["csv", "jsonl"])
-def test_each_of_250_damaged_files_in_a_sound_zip_gives_tweets_or_one_error(tmp_path, name):
-    def write(random):
-        path = tmp_path / "sound.zip"
-        path.write_bytes(packed({f"tweets.{name}": mutated(WHOLE[f"tweets.{name}" if name == "jsonl" else "utf8.csv"], random)}))
-        return path, None
-
-    read_ones, refused = outcomes(250, write)
-    assert read_ones > 5 and refused > 25
-
-
-@pytest.mark.parametrize("generation", [2017, 2019, 2021, 2023, 2025])
-@pytest.mark.parametrize("suffix", ["", ".zip"])
-def test_each_of_200_damaged_archives_of_x_gives_tweets_or_one_error(tmp_path, generation, suffix):
-    """One file of the archive is damaged, or, every third time, the zip itself."""
-    posts = [post for post in POSTS if generation == 2025 or not (post.note or post.community or post.versions)]
-    files = files_of(posts, generation, parts=1)
-    readable = [name for name in files if re.search(r"(manifest|tweets?|account)\.js$|tweets\.csv$", name) and "deleted" not in name]
-    path = tmp_path / f"archive{suffix}"
-    assert read(write_files(path, files))
-
-    def write(random):
-        name = random.choice(readable)
-        if suffix and random.random() < 1 / 3:
-            path.write_bytes(mutated(packed(files), random))
-        else:
-            write_files(path, files | {name: mutated(files[name], random)})
-        return path, None
-
-    read_ones, refused = outcomes(200, write)
-    assert read_ones > 5 and refused > 25
+@pytest.mark.parametrize("name", ["data/tweets.js", "data/manifest.js", "data/note-tweet.js"])
+def test_a_damaged_file_in_a_whole_archive_gives_tweets_or_one_error(tmp_path, name):
+    files = files_of(POSTS, 2025)
+    path = write_files(tmp_path / "a", files)
+    found = []
+    for seed in range(200):
+        (path / name).write_bytes(mutated(files[name], Random(seed)))
+        found.append(is_read(path))
+    assert 0 < sum(found) < 200

@@ -100,32 +100,25 @@ def test_any_text_between_separators_is_read_back(tmp_path, texts):
     [
         ('{"text": "a"}\n{"text": "b"\n', ":2", "not valid JSON (character 13"),
         ('{"text": "a"}\n["b"]\n', ":2", "holds a list, not an object"),
-        ('{"text": "a"}\n3\n', ":2", "holds a number"),
         ('{"id": "1", "body": "a"}\n', ":1", "the field text is missing (there: id, body)"),
         ('{"\\ud83d": "1", "\\u001b[2J": "a"}', ":1", r"(there: '\ud83d', '\x1b[2J')"),
         ('{"text": 5}', ":1", "its text is a number"),
         ('{"text": "a", "id": 1.23e18}', ":1", "the id is '1.23e+18' (a number)"),
-        ('{"text": "a", "id": true}', ":1", "the id is 'True'"),
         ('{"text": "a", "id": "1 2"}', ":1", "the id is '1 2'"),
         ('{"text": "a", "created_at": "hier"}', ":1", "the date 'hier' cannot be read"),
         ('{"text": "a", "created_at": [1]}', ":1", "its date is a list"),
         ('{"text": "a", "created_at": 1e999}', ":1", "the date 'inf' cannot be read"),
-        ('{"text": "a\\ud83d"}', ":1", "the text contains half of a surrogate pair (\\ud83d at character 2)"),
-        ('{"text": "a\\u0000"}', ":1", "a NUL character"),
+        ('{"text": "a\\ud83d"}', ":1", "half of a surrogate pair (\\ud83d at character 2)"),
+        ('{"text": "a\\u0000"}', ":1", "contains a NUL"),
         ('{"text": "a\0"}', ":1", "a NUL character"),
         ('{"text": "a", "x": ' + "[" * 100_000, ":1", "nested too deeply"),
-        ('{"text": "a"}\n' + '{"x":' * 100_000, ":2", "nested too deeply"),
         ('{"text": "a", "id": ' + "1" * 5_000 + "}", ":1", "a number has thousands of digits"),
-        ('{"text": "' + "a" * 2**20 + '"}', ":1", "longer than 1 MiB"),
-        ('{"text": "é"}\n'.encode() + b'{"text": "\xed\xa0\x80"}', ":2", "half of a surrogate pair"),
         ('[{"text": "a"}, {"text": "b"', ", entry 2", "the file ends before its list does"),
-        ('[{"text": "a"}, {"text" "b"}]', ", entry 2", "not valid JSON in line 1"),
+        ('[{"text": "a"}, {"text" "b"}, {"text": "c"}]', ", entry 2", "not valid JSON"),
         ('[{"text": "a"}, "b"]', ", entry 2", "holds a string, not an object"),
-        ('[{"text": "a"}, ' + "[" * 100_000, ", entry 2", "nested too deeply"),
         ('[{"text": "a\\udc00"}]', ", entry 1", "half of a surrogate pair"),
         ("[]", "", "there is no tweet in the file"),
         ("un\nd\0eux", ":2", "a NUL character"),
-        ("un\n" + "a" * (2**20 + 1), ":2", "longer than 1 MiB"),
         ("un été\ndeux ".encode() + b"\xe9t\xe9", ":2", "not valid UTF-8 (byte 0xE9 at character 6)"),
     ],
 )
@@ -135,10 +128,8 @@ def test_what_cannot_be_read_is_named_with_its_place(tmp_path, content, place, w
     assert what in error.what
 
 
-def test_a_separator_that_is_nowhere_and_one_that_is_too_rare_are_refused(tmp_path):
+def test_a_separator_that_is_nowhere_is_refused(tmp_path):
     assert "no line is the separator '%%'" in refused(tmp_path, "un\ndeux\n", "notes.txt", "%%").what
-    error = refused(tmp_path, "un\n%%\n" + "a line of some length\n" * 60_000, "notes.txt", "%%")
-    assert "longer than 1 MiB" in error.what and error.where.endswith("notes.txt:3") and "data.separator" in error.hint
 
 
 def test_a_file_named_json_or_csv_is_held_to_its_name(tmp_path):

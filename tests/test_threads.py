@@ -13,39 +13,26 @@ from scipy.sparse.csgraph import connected_components
 from tweetstyle.sources.threads import thread_roots
 
 
-def test_every_tweet_of_a_thread_has_its_first_tweet_as_root():
-    assert thread_roots([("3", "2"), ("1", ""), ("2", "1")]) == {"1": "1", "2": "1", "3": "1"}
-
-
-def test_a_tweet_alone_is_left_out():
-    assert thread_roots([("1", ""), ("2", ""), ("3", "999")]) == {}
-
-
-def test_two_answers_to_one_tweet_are_one_thread():
-    assert thread_roots([("1", ""), ("2", "1"), ("3", "1"), ("4", "3")]) == dict.fromkeys("1234", "1")
-
-
-def test_where_the_first_tweet_is_missing_the_thread_begins_with_the_next():
-    assert thread_roots([("2", "1"), ("3", "2")]) == {"2": "2", "3": "2"}
-
-
-def test_two_answers_to_a_missing_tweet_are_not_a_thread():
-    assert thread_roots([("2", "1"), ("3", "1")]) == {}
+@pytest.mark.parametrize(
+    ("pairs", "roots"),
+    [
+        ([("3", "2"), ("1", ""), ("2", "1")], {"1": "1", "2": "1", "3": "1"}),
+        ([("1", ""), ("2", ""), ("3", "999")], {}),
+        ([("1", ""), ("2", "1"), ("3", "1"), ("4", "3")], dict.fromkeys("1234", "1")),
+        ([("2", "1"), ("3", "2")], {"2": "2", "3": "2"}),  # the first tweet is missing
+        ([("2", "1"), ("3", "1")], {}),
+        ([("1", "1"), ("2", "1")], {"1": "1", "2": "1"}),  # answers itself
+        ([("1", ""), ("2", "1"), ("3", ""), ("2", "3")], {"1": "1", "2": "1"}),  # of a repeated id the first pair counts
+    ],
+)
+def test_every_tweet_of_a_thread_has_its_first_tweet_as_root(pairs, roots):
+    assert thread_roots(pairs) == roots
 
 
 @pytest.mark.parametrize("order", [[0, 1, 2, 3], [3, 2, 1, 0], [1, 3, 0, 2]])
 def test_a_circle_has_its_lowest_number_as_root_whatever_the_order(order):
     pairs = [("10", "9"), ("9", "11"), ("11", "10"), ("12", "11")]
     assert thread_roots([pairs[number] for number in order]) == dict.fromkeys(("9", "10", "11", "12"), "9")
-
-
-def test_an_answer_to_itself_is_a_tweet_alone():
-    assert thread_roots([("1", "1"), ("2", "")]) == {}
-    assert thread_roots([("1", "1"), ("2", "1")]) == {"1": "1", "2": "1"}
-
-
-def test_of_a_repeated_id_the_first_pair_counts():
-    assert thread_roots([("1", ""), ("2", "1"), ("3", ""), ("2", "3")]) == {"1": "1", "2": "1"}
 
 
 def test_a_thread_of_two_hundred_thousand_tweets_is_no_deeper_than_any_other():

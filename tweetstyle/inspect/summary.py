@@ -6,7 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from tweetstyle.cleaning.clean import RETWEET, clean
@@ -17,7 +17,7 @@ from tweetstyle.progress import Progress
 from tweetstyle.recipe import Data
 from tweetstyle.records import Dropped, SourceTweet
 from tweetstyle.sources import DUPLICATE_ID, Found, open_archive
-from tweetstyle.sources.snowflake import time_of_id
+from tweetstyle.sources.dates import time_of_id
 from tweetstyle.sources.threads import thread_roots
 from tweetstyle.text.languages import languages_of
 
@@ -32,7 +32,7 @@ MOST_TO_FIND_LANGUAGES = 400
 COMMON = 0.02
 """Share of those texts from which a language is likely in the archive: less may be lingua's mistakes."""
 SOUGHT = ("ar", "de", "en", "es", "fa", "fr", "he", "hi", "it", "ja", "ko", "nl", "pl", "pt", "ru", "sv", "tr", "uk", "zh")
-DAY = 86_400
+DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -148,10 +148,10 @@ def _ids(tweets: list[SourceTweet]) -> tuple[int, int]:
     """How many ids hold their time, and how many of these contradict the date by more than a day."""
     dated = contradicting = 0
     for tweet in tweets:
-        seconds = time_of_id(tweet.id)
-        if seconds is not None:
+        moment = time_of_id(tweet.id)
+        if moment is not None:
             dated += 1
-            contradicting += bool(tweet.created_at) and abs(datetime.fromisoformat(tweet.created_at).timestamp() - seconds) > DAY
+            contradicting += tweet.created_at != "" and abs(datetime.fromisoformat(tweet.created_at[:-1]) - moment) > DAY
     return dated, contradicting
 
 

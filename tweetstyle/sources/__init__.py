@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from tweetstyle.errors import TweetstyleError, closest
 from tweetstyle.records import SourceTweet
+from tweetstyle.sources.containers import unreadable
 from tweetstyle.sources.csv_source import read_csv
-from tweetstyle.sources.documents import unreadable
-from tweetstyle.sources.json_lines import read_json_array, read_json_lines
+from tweetstyle.sources.json_files import read_json_array, read_json_lines
 from tweetstyle.sources.plain_text import read_plain_text
 from tweetstyle.sources.recognise import CSV, JSON_ARRAY, JSON_LINES, RecognisedSource, files_of, kind_of
 

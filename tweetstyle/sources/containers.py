@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-import io
 import os
-import re
-import stat
-import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from tweetstyle.errors import TweetstyleError
+
+LARGEST_FILE = 16 * 2**30
+"""Bytes of one file in a zip, unpacked. A tweet takes about 2 kB: several million tweets."""
+
+# What zipfile raises: ValueError for names that are not UTF-8 and for offsets below 0, RuntimeError for encryption and unknown methods.
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError)
+_NO_ZIP = (*_DAMAGE, ValueError, RuntimeError)
+_AGAIN = "the zip may be damaged or not wholly downloaded: download it again"
+
+
+def unreadable(path: Path, error: OSError) -> TweetstyleError:
+    hint = "check that it is there, its owner and its mode"
+    return TweetstyleError(f"cannot be read ({error.strerror or error})", where=str(path), hint=hint)
 
 
 class FolderMembers:
@@ -19,13 +31,12 @@ class FolderMembers:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.names: list[str] = []
         try:
-            self._root = path.resolve(strict=True)
-            for inside in ("", "data", *self._deeper()):
-                self.names += self._scripts(inside)
+            deeper = sorted(entry.name for entry in os.scandir(path) if entry.is_dir() and entry.name != "data")
+            folders = ["", "data", *(inside for name in deeper for inside in (name, f"{name}/data"))]
+            self.names = [str(Path(inside, name)) for inside in folders for name in _scripts(path / inside)]
         except OSError as error:
-            raise _unreadable(str(path), error) from error
+            raise unreadable(path, error) from error
 
     def __enter__(self) -> FolderMembers:
         return self
@@ -39,108 +50,41 @@ class FolderMembers:
 
     def size(self, name: str) -> int:
         """Bytes. Raises TweetstyleError where the file is gone."""
-        return self._status(name).st_size
-
-    def open(self, name: str) -> io.BufferedReader:
-        """The bytes of a file. Raises TweetstyleError for links out of the folder, and where the file changes before its end."""
-        place = self.place(name)
         try:
-            inside = (self.path / name).resolve(strict=True).is_relative_to(self._root)
-        except (OSError, RuntimeError) as error:
-            raise TweetstyleError(f"is a link that leads nowhere ({error})", where=place, hint="unpack the archive again") from error
-        if not inside:
-            raise TweetstyleError("is a link that leads out of the archive", where=place, hint="put the file itself in its place")
-        # A pipe would wait for ever.
-        if not stat.S_ISREG(self._status(name).st_mode):
-            raise TweetstyleError("is not a file", where=place, hint="unpack the archive again")
-        try:
-            return io.BufferedReader(_Steady(open(self.path / name, "rb", buffering=0), place))
+            return (self.path / name).stat().st_size
         except OSError as error:
-            raise _unreadable(place, error) from error
+            raise unreadable(self.path / name, error) from error
 
-    def _status(self, name: str) -> os.stat_result:
+    @contextmanager
+    def open(self, name: str) -> Iterator[BinaryIO]:
+        """The bytes of a file. Raises TweetstyleError where it cannot be read."""
         try:
-            return (self.path / name).stat()
+            with (self.path / name).open("rb") as stream:
+                yield stream
         except OSError as error:
-            raise _unreadable(self.place(name), error) from error
-
-    def _deeper(self) -> list[str]:
-        """An archive unpacked into a folder of its own lies a level deeper: in it, or since 2020 in its folder data."""
-        folders = sorted(entry.name for entry in os.scandir(self._root) if entry.is_dir() and entry.name != "data")
-        return [inside for name in folders for inside in (name, f"{name}/data")]
-
-    def _scripts(self, inside: str) -> list[str]:
-        folder = self._root / inside
-        names = sorted(entry.name for entry in os.scandir(folder) if entry.name.endswith(".js")) if folder.is_dir() else []
-        return [f"{inside}/{name}" if inside else name for name in names]
+            raise unreadable(self.path / name, error) from error
 
 
-class _Steady(io.RawIOBase):
-    """An open file that must not change until its end is reached."""
-
-    def __init__(self, file: io.FileIO, place: str) -> None:
-        self._file, self._place = file, place
-        self._before = self._mark()
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer) -> int:
-        try:
-            count = self._file.readinto(buffer) or 0
-            if not count and self._mark() != self._before:
-                raise TweetstyleError("changed while it was read", where=self._place, hint="wait until it is complete and run this again")
-            return count
-        except OSError as error:
-            raise _unreadable(self._place, error) from error
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
-
-    def _mark(self) -> tuple[int, int]:
-        status = os.fstat(self._file.fileno())
-        return status.st_size, status.st_mtime_ns
-
-
-def _unreadable(place: str, error: OSError) -> TweetstyleError:
-    return TweetstyleError(f"cannot be read ({error.strerror or error})", where=place, hint="check that it is there, its owner and mode")
-
-
-LARGEST_TOTAL = 16 * 2**30
-"""Bytes read from one zip, unpacked. A tweet takes about 2 kB: several million tweets."""
-LARGEST_RATIO = 250
-"""Unpacked bytes to packed ones. X's files reach 10 to 30; deflate can do 1,032, and bombs do."""
-RATIO_COUNTS_FROM = 64 * 2**20
-"""Bytes. What unpacks to less harms nobody, however well it was packed."""
-
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-# What zipfile raises for damage: ValueError is for names that are no UTF-8 and for offsets below 0, RuntimeError for encryption.
-_DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError, RuntimeError, OverflowError)
-_AGAIN = "the zip may be damaged or not wholly downloaded: download it again"
+def _scripts(folder: Path) -> list[str]:
+    if not folder.is_dir():
+        return []
+    return sorted(entry.name for entry in os.scandir(folder) if entry.name.endswith(".js") and entry.is_file())
 
 
 class ZipMembers:
-    """The files in a zip. A context manager; `names` are those of the files, with /, in the zip's order.
+    """The files in a zip. A context manager; `names` are those of the files, with /, in the zip's order. Nothing is unpacked to disk.
 
-    Raises TweetstyleError where the file is no readable zip, or where a name would lead out of a folder it is unpacked into.
+    Raises TweetstyleError where the file is no readable zip.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._total = 0
-        self._twice: set[str] = set()
-        self._members: dict[str, zipfile.ZipInfo] = {}
         try:
             self._zip = zipfile.ZipFile(path)
-        except _DAMAGE as error:
+        except _NO_ZIP as error:
             raise TweetstyleError(f"is not a zip that can be read ({error})", where=str(path), hint=_AGAIN) from error
-        try:
-            for info in self._zip.infolist():
-                self._add(info)
-        except TweetstyleError:
-            self._zip.close()
-            raise
+        # Some programs for Windows write the names with \.
+        self._members = {info.filename.replace("\\", "/"): info for info in self._zip.infolist() if not info.filename.endswith(("/", "\\"))}
         self.names = list(self._members)
 
     def __enter__(self) -> ZipMembers:
@@ -157,74 +101,26 @@ class ZipMembers:
         """Bytes, unpacked, as the zip's directory says."""
         return self._members[name].file_size
 
-    def open(self, name: str) -> io.BufferedReader:
-        """The unpacked bytes of a member. Reading raises TweetstyleError for damage, at the end for a wrong checksum."""
-        info, place = self._members[name], self.place(name)
-        if name in self._twice:
-            raise TweetstyleError("occurs twice in the zip", where=place, hint="take the zip as X gave it")
-        if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG):
-            raise TweetstyleError("is a link or a device, not a file", where=place, hint="take the zip as X gave it")
-        if info.flag_bits & 0x1:
-            raise TweetstyleError("is encrypted", where=place, hint="unpack the zip with its password and name the folder")
-        if info.compress_type not in _METHODS:
-            hint = "unpack the zip with another program and name the folder"
-            raise TweetstyleError(f"is packed by a method that is not read here ({info.compress_type})", where=place, hint=hint)
+    @contextmanager
+    def open(self, name: str) -> Iterator[BinaryIO]:
+        """The unpacked bytes of a member. Raises TweetstyleError for damage while it is read, at the end for a wrong checksum."""
+        place = self.place(name)
+        if self.size(name) > LARGEST_FILE:
+            what = f"unpacks to {self.size(name) / 2**30:,.0f} GiB: no archive of tweets is so large"
+            raise TweetstyleError(what, where=place, hint="take the zip as X gave it")
         try:
-            return io.BufferedReader(_Unpacked(self, self._zip.open(info), info, place))
+            stream = self._zip.open(self._members[name])
+        except RuntimeError as error:  # encrypted, or packed by a method that Python does not know
+            hint = "unpack the zip with another program and name the folder"
+            raise TweetstyleError(f"cannot be unpacked ({error})", where=place, hint=hint) from error
+        except (*_DAMAGE, ValueError) as error:
+            raise _damaged(place, error) from error
+        try:
+            with stream:
+                yield stream
         except _DAMAGE as error:
             raise _damaged(place, error) from error
 
-    def count(self, read: int, place: str) -> None:
-        """Adds to the bytes read from all members; raises TweetstyleError beyond LARGEST_TOTAL."""
-        self._total += read
-        if self._total > LARGEST_TOTAL:
-            what = f"the zip unpacks to more than {LARGEST_TOTAL / 2**30:,.0f} GiB"
-            raise TweetstyleError(what, where=place, hint="this is no archive of tweets; take the zip as X gave it")
 
-    def _add(self, info: zipfile.ZipInfo) -> None:
-        # Some programs for Windows write the names with \.
-        name = info.filename.replace("\\", "/")
-        if name.startswith("/") or re.match("[A-Za-z]:", name) or ".." in name.split("/") or "\0" in info.orig_filename:
-            what = f"holds a file whose name leads out of the archive: {info.orig_filename[:80]!r}"
-            raise TweetstyleError(what, where=str(self.path), hint="take the zip as X gave it")
-        if name.endswith("/"):
-            return
-        if name in self._members:
-            self._twice.add(name)
-        self._members[name] = info
-
-
-class _Unpacked(io.RawIOBase):
-    """A member's bytes, counted while they are read, not trusting the headers."""
-
-    def __init__(self, members: ZipMembers, stream: zipfile.ZipExtFile, info: zipfile.ZipInfo, place: str) -> None:
-        self._members, self._stream, self._place = members, stream, place
-        # A packed size beyond the zip's own would make any ratio look small.
-        self._most = max(RATIO_COUNTS_FROM, LARGEST_RATIO * min(info.compress_size, members.path.stat().st_size))
-        self._left, self._read = info.file_size, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer) -> int:
-        try:
-            data = self._stream.read(len(buffer))
-        except _DAMAGE as error:
-            raise _damaged(self._place, error) from error
-        self._read += len(data)
-        self._members.count(len(data), self._place)
-        if self._read > self._most:
-            what = f"unpacks to more than {LARGEST_RATIO} times its packed size"
-            raise TweetstyleError(what, where=self._place, hint="this is no archive of tweets; take the zip as X gave it")
-        if not data and len(buffer) and self._read < self._left:
-            raise _damaged(self._place, f"it ends after {self._read:,} of {self._left:,} bytes")
-        buffer[: len(data)] = data
-        return len(data)
-
-    def close(self) -> None:
-        self._stream.close()
-        super().close()
-
-
-def _damaged(place: str, error: object) -> TweetstyleError:
+def _damaged(place: str, error: Exception) -> TweetstyleError:
     return TweetstyleError(f"cannot be unpacked ({str(error) or 'it ends too early'})", where=place, hint=_AGAIN)

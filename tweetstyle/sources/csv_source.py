@@ -10,14 +10,29 @@ from typing import NamedTuple
 
 from tweetstyle.errors import TweetstyleError, closest
 from tweetstyle.records import SourceTweet
-from tweetstyle.sources.documents import TextFile
-from tweetstyle.sources.encodings import lines_in_pieces, split_lines
-from tweetstyle.sources.snowflake import Times
+from tweetstyle.sources.dates import Times
+from tweetstyle.sources.text_files import TextFile, lines_of
+
+EXAMPLE = "id_tweet,texte,date_creation"
+NAMES = {
+    "id_tweet": ("id_tweet", "tweet_id", "id_str", "id", "status_id", "identifiant"),
+    "texte": ("texte", "full_text", "tweet_text", "text", "tweet", "content", "contenu"),
+    "date_creation": ("date_creation", "created_at", "timestamp", "date", "created", "time"),
+    "in_reply_to_status_id": ("in_reply_to_status_id", "in_reply_to_status_id_str", "in_reply_to_tweet_id", "in_reply_to", "reply_to"),
+    "retweeted_status_id": ("retweeted_status_id", "retweeted_status_id_str", "is_retweet", "isretweet"),
+}
+"""What tools call the columns, in lower case with _; of several that are there, the first one is read."""
+REQUIRED = "texte"
+LONGEST_ID = 100
+"""Characters. X's have 19; longer ones are a text in the wrong place."""
 
 ROUNDED_SHARE = 0.5
 """Share of ids ending in 000 from which they are called rounded; one in a thousand does by chance."""
 FEWEST_ROUNDED = 10
 
+_SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab"}
+_EXCEL_LINE = re.compile(r"sep=(.)", re.IGNORECASE)
+"""Excel's own first line, which names the separator."""
 _NO = frozenset(("", "0", "f", "false", "faux", "n", "no", "non", "none", "null", "nan"))
 """Values in a column of retweets that mean "not a retweet"."""
 _RUINED_ID = re.compile(r"\d+(?:[.,]\d*)?[eE]\+?\d+|\d+[.,]\d*")
@@ -25,21 +40,42 @@ _AS_TEXT = re.compile(r"""='?"?(\d+)"?|'(\d+)""")
 """="123" and '123: how one keeps a spreadsheet from rounding an id."""
 
 
+class Columns(NamedTuple):
+    """Position of each; None: the column is not there. width: cells of a row."""
+
+    id: int | None
+    text: int
+    date: int | None
+    reply: int | None
+    retweet: int | None
+    width: int
+
+
 def looks_like_csv(text: str) -> bool:
     """Whether the text begins with a header that names the columns of tweets."""
-    lines = (line for line in split_lines(text) if line.strip() and separator_line(line) is None)
-    return is_header(next(lines, ""))
+    lines = (line for line in text.splitlines() if line.strip() and _separator_line(line) is None)
+    header = next(lines, "")
+    names = _folded(_cells_of(header, _separator_of(header)))
+    known = [column for column, others in NAMES.items() if any(name in names for name in others)]
+    return REQUIRED in known and len(known) > 1
 
 
 def read_csv(document: TextFile, name: str, notices: list[str], advance: Callable[[int], object]) -> Iterator[SourceTweet]:
     """Yields the rows of a CSV with a header, in the file's order. Blank rows are not rows.
 
-    name: what ids are made from where there is no column of ids. Separators are , ; and tab, the columns are found by their names
-    (`columns.NAMES`). Calls `advance` with the number of bytes just read; what the user should know goes to `notices`.
-    Raises TweetstyleError at the first row that cannot be read; for ids that a spreadsheet rounded, at the end, with their count.
+    Separators are , ; and tab; the columns are found by their names (`NAMES`).
+
+    Args:
+        document: the file.
+        name: what ids are made from where there is no column of ids.
+        notices: gets what the user should know.
+        advance: is called with the number of bytes just read.
+
+    Raises:
+        TweetstyleError: at the first row that cannot be read; for ids that a spreadsheet rounded, at the end, with their count.
     """
     times = Times(str(document))
-    yield from times.settled(_Rows(document, name, notices, times).read(advance))
+    yield from _Rows(document, name, notices, times).read(advance)
     notices += times.notices()
 
 
@@ -50,19 +86,19 @@ class _Rows:
         self._first_ruined = ""
 
     def read(self, advance: Callable[[int], object]) -> Iterator[SourceTweet]:
-        lines = chain.from_iterable(map(split_lines, lines_in_pieces(self._document, self._notices, advance)))
+        lines = lines_of(self._document, self._notices, advance)
         header_line, before = _first_line(lines)
-        separator = separator_line(header_line)
+        separator = _separator_line(header_line)
         if separator:
             header_line, more = _first_line(lines)
             before += more
-        separator = separator or separator_of(header_line)
+        separator = separator or _separator_of(header_line)
         if separator != ",":
-            self._notices.append(f"{self._document}: the columns are separated by {in_words(separator)}")
+            self._notices.append(f"{self._document}: the columns are separated by {_SEPARATORS[separator]}")
         reader = csv.reader(chain([header_line], lines), delimiter=separator, strict=True)
         rows = self._rows(reader, before)
         line, header = next(rows, (before, []))
-        columns = find_columns(header, f"{self._document}:{line}", self._notices)
+        columns = _find_columns(header, f"{self._document}:{line}", self._notices)
         yield from self._tweets(rows, columns)
         self._finish(columns)
 
@@ -151,56 +187,23 @@ def _wrong_width(cells: list[str], width: int, where: str) -> TweetstyleError:
     return TweetstyleError(f"{many} cells: {len(cells)} where the header has {width}", where=where, hint=f"{hint}: {EXAMPLE}")
 
 
-EXAMPLE = "id_tweet,texte,date_creation"
-NAMES = {
-    "id_tweet": ("id_tweet", "tweet_id", "id_str", "id", "status_id", "identifiant"),
-    "texte": ("texte", "full_text", "tweet_text", "text", "tweet", "content", "contenu"),
-    "date_creation": ("date_creation", "created_at", "timestamp", "date", "created", "time"),
-    "in_reply_to_status_id": ("in_reply_to_status_id", "in_reply_to_status_id_str", "in_reply_to_tweet_id", "in_reply_to", "reply_to"),
-    "retweeted_status_id": ("retweeted_status_id", "retweeted_status_id_str", "is_retweet", "isretweet"),
-}
-"""What tools call the columns, in lower case with _; of several that are there, the first one is read."""
-REQUIRED = "texte"
-LONGEST_ID = 100
-"""Characters. X's have 19; longer ones are a text in the wrong place."""
-
-_SEPARATORS = {",": "a comma", ";": "a semicolon", "\t": "a tab"}
-_EXCEL_LINE = re.compile(r"sep=(.)", re.IGNORECASE)
-"""Excel's own first line, which names the separator."""
-
-
-class Columns(NamedTuple):
-    """Position of each; None: the column is not there. width: cells of a row."""
-
-    id: int | None
-    text: int
-    date: int | None
-    reply: int | None
-    retweet: int | None
-    width: int
-
-
-def separator_line(line: str) -> str | None:
+def _separator_line(line: str) -> str | None:
     """The separator that Excel's `sep=;` names; None for any other line."""
     found = _EXCEL_LINE.fullmatch(line.strip(" \r\n"))
     return found[1] if found and found[1] in _SEPARATORS else None
 
 
-def separator_of(header: str) -> str:
+def _separator_of(header: str) -> str:
     """The separator by which the header line has most known columns, then most columns."""
 
     def worth(separator: str) -> tuple[int, int]:
-        names = _folded(cells_of(header, separator))
+        names = _folded(_cells_of(header, separator))
         return sum(any(name in names for name in known) for known in NAMES.values()), len(names)
 
     return max(_SEPARATORS, key=worth)
 
 
-def in_words(separator: str) -> str:
-    return _SEPARATORS[separator]
-
-
-def cells_of(line: str, separator: str) -> list[str]:
+def _cells_of(line: str, separator: str) -> list[str]:
     """The cells of one line, quoted or not."""
     try:
         return next(csv.reader([line], delimiter=separator), [])
@@ -208,14 +211,7 @@ def cells_of(line: str, separator: str) -> list[str]:
         return []
 
 
-def is_header(line: str) -> bool:
-    """Whether a text that begins with this line is a CSV: it names a text and something else that is known."""
-    names = _folded(cells_of(line, separator_of(line)))
-    known = [column for column, others in NAMES.items() if any(name in names for name in others)]
-    return REQUIRED in known and len(known) > 1
-
-
-def find_columns(header: list[str], where: str, notices: list[str]) -> Columns:
+def _find_columns(header: list[str], where: str, notices: list[str]) -> Columns:
     """Raises TweetstyleError where the text's column is missing, or one that is read is there twice."""
     names = _folded(header)
     positions = {}

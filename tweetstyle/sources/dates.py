@@ -1,108 +1,111 @@
-"""Dates as archives and spreadsheets write them, as UTC."""
+"""Dates as archives write them, as UTC, and the time within X's ids."""
 
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Iterator
+from collections import Counter
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
-EPOCH = datetime(1970, 1, 1)
-LONGEST = 60
-"""Characters: the patterns below take a time that grows with the square of the length."""
+from dateutil import parser
+
+from tweetstyle.errors import TweetstyleError
+
 KNOWN_FORMS = "2021-03-05 18:04:11 (UTC), 2021-03-05T18:04:11-05:00, 05/03/2021 18:04 or 5 mars 2021 18:04"
 """For messages."""
+LONGEST = 60
+"""Characters. What is longer is a text in the wrong place."""
+FIRST_SNOWFLAKE = 29_700_859_247
+"""Ids since 4 November 2010 are snowflakes: their upper 42 bits are milliseconds since `SNOWFLAKE_EPOCH`. Earlier ones were counted up
+one by one and say nothing of the time. Source: https://github.com/twitter-archive/snowflake."""
+SNOWFLAKE_EPOCH = 1_288_834_974_657
+FARTHEST = 38 * 3600
+"""Seconds by which a day without a time, in the farthest time zone, can be away from the moment in UTC."""
+MANY = 0.01
+"""Share of contradicting dates from which they are reported."""
 
-_MONTHS = {
-    name: number
-    for number, names in enumerate(
-        "jan janv janvier january|feb fev fevr fevrier february|mar mars march|apr avr avril april|may mai|jun juin june|"
-        "jul juil juillet july|aug aout august|sep sept septembre september|oct octobre october|nov novembre november|"
-        "dec decembre december".split("|"),
-        1,
-    )
-    for name in names.split()
-}
-_WEEKDAY = r"(?:[a-z]{3,9}\.?,?\s+)?"
-_TIME = r"(?P<hour>\d\d?)\s*[:h]\s*(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.\d+)?)?\s*(?P<half>[ap]\.?m\.?)?"
-_ZONE = r"(?:\s*(?P<zone>z|utc|gmt|[+-]\d\d:?\d\d))?"
-_NUMERIC = re.compile(rf"(?P<first>\d\d?)[/.-](?P<second_place>\d\d?)[/.-](?P<year>\d{{4}})(?:,?\s+(?:a\s+)?{_TIME}{_ZONE})?", re.ASCII)
-_NAMED = (
-    # X's own: Sat Feb 18 12:33:11 +0000 2023
-    re.compile(rf"{_WEEKDAY}(?P<month>[a-z]+)\s+(?P<day>\d\d?)\s+{_TIME}{_ZONE}\s+(?P<year>\d{{4}})", re.ASCII),
-    re.compile(
-        rf"{_WEEKDAY}(?P<day>\d\d?)(?:er)?\s+(?P<month>[a-z]+)\.?,?\s+(?P<year>\d{{4}})(?:,?\s+(?:a\s+|at\s+)?{_TIME}{_ZONE})?", re.ASCII
-    ),
-    re.compile(rf"{_WEEKDAY}(?P<month>[a-z]+)\.?\s+(?P<day>\d\d?),?\s+(?P<year>\d{{4}})(?:,?\s+(?:at\s+)?{_TIME}{_ZONE})?", re.ASCII),
-)
-_ISO_ZONE = re.compile(r"\s*(?:UTC|GMT)$")
-_EPOCH = re.compile(r"(\d{9,10})(?:\.\d*)?|(\d{12,13})", re.ASCII)
+_EPOCH = datetime(1970, 1, 1)
+_FORM_OF_X = "%a %b %d %H:%M:%S %z %Y"
+_UTC_BY_NAME = re.compile(r"\s*(?:UTC|GMT)$")
+_SINCE_1970 = re.compile(r"(\d{9,10})(?:\.\d*)?|(\d{12,13})", re.ASCII)
+_NUMERIC = re.compile(r"(\d\d?)[/.-](\d\d?)[/.-]\d{4}\b", re.ASCII)
+_WITH_YEAR = re.compile(r"(?!\d{4}).*\b\d{4}\b", re.ASCII)
+_HOUR = re.compile(r"(?<=\d)\s*h\s*(?=\d)")
+
+
+class _FrenchInfo(parser.parserinfo):
+    """English and French names, these without accents too."""
+
+    JUMP = [*parser.parserinfo.JUMP, "à", "er"]
+    WEEKDAYS = [
+        (*names, french, french[:3])
+        for names, french in zip(parser.parserinfo.WEEKDAYS, "lundi mardi mercredi jeudi vendredi samedi dimanche".split(), strict=True)
+    ]
+    MONTHS = [
+        (*names, *french.split())
+        for names, french in zip(
+            parser.parserinfo.MONTHS,
+            "janv janvier|févr février fevr fevrier|mars|avr avril|mai|juin|juil juillet|août aout|"
+            "septembre|octobre|novembre|déc décembre decembre".split("|"),
+            strict=True,
+        )
+    ]
+
+
+_PARSER = parser.parser(_FrenchInfo())
 
 
 def read_date(written: str, expected: datetime | None = None) -> datetime:
-    """The moment in UTC (naive), to the microsecond where it is written so. A date without a zone is taken as UTC.
+    """The moment in UTC, naive. A date without a zone is taken as UTC.
 
-    Read are ISO 8601, X's own form, French and English ones, and seconds or milliseconds since 1970. Of 05/03/2021 the day is 5,
-    as in French, unless `expected` (the time that the tweet's id holds, UTC) says otherwise. Raises ValueError for anything else.
+    Read are ISO 8601, X's own form, French and English ones, and seconds or milliseconds since 1970.
+
+    Args:
+        written: the date as the archive has it.
+        expected: the time that the tweet's id holds (UTC). Of 05/03/2021 the day is 5, as in French, unless it says otherwise.
+
+    Raises:
+        ValueError, OverflowError: for anything else.
     """
-    try:
-        return _in_utc(datetime.fromisoformat(written))
-    except ValueError:
-        return _read_other(written.strip(), expected)
+    plain = _UTC_BY_NAME.sub("Z", written.strip())
+    for read in (datetime.fromisoformat, lambda text: datetime.strptime(text, _FORM_OF_X)):
+        with suppress(ValueError):
+            return _in_utc(read(plain))
+    if found := _SINCE_1970.fullmatch(plain):
+        return _EPOCH + timedelta(seconds=int(found[1]) if found[1] else int(found[2]) / 1000)
+    if len(plain) > LONGEST or not _WITH_YEAR.match(plain):
+        raise ValueError("in none of the known forms")
+    plain = _HOUR.sub(":", plain)
+    moment = _parsed(plain, datetime(2000, 1, 1))
+    if found := _NUMERIC.match(plain):
+        return _day_or_month_first(moment, int(found[2]), expected)
+    if _parsed(plain, datetime(2001, 2, 2)) != moment:
+        raise ValueError("the day or the month is missing")
+    return moment
 
 
-def _read_other(written: str, expected: datetime | None) -> datetime:
-    if len(written) > LONGEST:
-        raise ValueError("it is too long")
-    plain = _without_accents(written)
-    if found := _NUMERIC.fullmatch(plain):
-        return _numeric(found, expected)
-    for form in _NAMED:
-        if (found := form.fullmatch(plain)) and found["month"] in _MONTHS:
-            return _moment(found, _MONTHS[found["month"]], int(found["day"]))
-    if found := _EPOCH.fullmatch(written):
-        seconds = int(found[1]) if found[1] else int(found[2]) / 1000
-        return EPOCH + timedelta(seconds=seconds)
-    try:
-        return _in_utc(datetime.fromisoformat(_ISO_ZONE.sub("Z", written)))
-    except ValueError:
-        raise ValueError("in none of the known forms") from None
+def _parsed(written: str, default: datetime) -> datetime:
+    """default: gives what is not written."""
+    return _in_utc(_PARSER.parse(written, dayfirst=True, default=default, tzinfos=_offset))
 
 
-def _numeric(found: re.Match[str], expected: datetime | None) -> datetime:
-    """Day and month in the French order, unless the other is nearer to `expected`."""
-    readings = list(_readings(found))
-    if not readings:
-        raise ValueError("no such day")
-    day_first = next((moment for moment, is_day_first in readings if is_day_first), None)
-    if expected is not None:
-        moment = min((moment for moment, _ in readings), key=lambda moment: abs(moment - expected))
-        if moment == day_first or abs(moment - expected) <= timedelta(days=1):
-            return moment
-    if day_first is None:
-        raise ValueError(f"there is no month {found['second_place']}: the day comes first")
-    return day_first
+def _offset(name: str | None, seconds: int | None) -> int | None:
+    if name and name.upper() not in ("UTC", "GMT", "Z"):
+        raise ValueError(f"the time zone {name} is not known")
+    return seconds
 
 
-def _readings(found: re.Match[str]) -> Iterator[tuple[datetime, bool]]:
-    first, second = int(found["first"]), int(found["second_place"])
-    for day, month, is_day_first in ((first, second, True), (second, first, False)):
-        if 1 <= month <= 12:
-            yield _moment(found, month, day), is_day_first
-
-
-def _moment(found: re.Match[str], month: int, day: int) -> datetime:
-    hour = int(found["hour"] or 0)
-    if half := found["half"]:
-        if not 1 <= hour <= 12:
-            raise ValueError(f"there is no hour {hour} {half}")
-        hour = hour % 12 + (12 if half.startswith("p") else 0)
-    moment = datetime(int(found["year"]), month, day, hour, int(found["minute"] or 0), int(found["second"] or 0))
-    zone = found["zone"] or ""
-    if zone[:1] in ("+", "-") and zone:
-        hours, minutes = int(zone[1:3]), int(zone[-2:])
-        shift = timedelta(hours=hours, minutes=minutes)
-        return moment - shift if zone[0] == "+" else moment + shift
+def _day_or_month_first(moment: datetime, second: int, expected: datetime | None) -> datetime:
+    """moment: read with the day first, where that can be; second: the second number."""
+    near = timedelta(seconds=FARTHEST)
+    if second > 12:
+        if expected is None or abs(moment - expected) > near:
+            raise ValueError(f"there is no month {second}: the day comes first")
+        return moment
+    if expected is not None and moment.day <= 12:
+        other = moment.replace(month=moment.day, day=moment.month)
+        if abs(other - expected) <= near and abs(other - expected) < abs(moment - expected):
+            return other
     return moment
 
 
@@ -110,6 +113,65 @@ def _in_utc(moment: datetime) -> datetime:
     return moment if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None)
 
 
-def _without_accents(written: str) -> str:
-    lower = written.lower()
-    return lower if lower.isascii() else "".join(c for c in unicodedata.normalize("NFKD", lower) if not unicodedata.combining(c))
+def time_of_id(identifier: str) -> datetime | None:
+    """The second (UTC, naive) that an id holds; None for one that is no snowflake."""
+    if 10 < len(identifier) < 20 and identifier.isascii() and identifier.isdigit():
+        number = int(identifier)
+        if FIRST_SNOWFLAKE <= number < 2**63:
+            return _EPOCH + timedelta(seconds=((number >> 22) + SNOWFLAKE_EPOCH) // 1000)
+    return None
+
+
+def as_utc(moment: datetime) -> str:
+    """`YYYY-MM-DDTHH:MM:SSZ` of a naive moment in UTC."""
+    return moment.isoformat(timespec="seconds") + "Z"
+
+
+class Times:
+    """Reads the dates of one source, compares each with its id, and in the end says what it found.
+
+    The id knows the second. A date near it is the same moment in local time, to the minute, or as a day alone, and becomes the id's
+    own time. A date that contradicts its id stays as it is.
+    """
+
+    def __init__(self, place: str) -> None:
+        self._place = place
+        self._counts: Counter[str] = Counter()
+
+    def read(self, written: str, identifier: str, where: str) -> str:
+        """The date in UTC; that of the id where none is written, and empty where the id holds none either.
+
+        Raises TweetstyleError for a date that cannot be read.
+        """
+        of_id = time_of_id(identifier)
+        if not written or written.isspace():
+            self._counts["from ids" if of_id else "undated"] += 1
+            return as_utc(of_id) if of_id else ""
+        try:
+            moment = read_date(written, of_id)
+        except (ValueError, OverflowError) as error:
+            what = f"the date {written[:80]!r} cannot be read ({error})"
+            raise TweetstyleError(what, where=where, hint=f"write it as {KNOWN_FORMS}") from error
+        if of_id is None:
+            return as_utc(moment)
+        self._counts["compared"] += 1
+        away = abs((moment - of_id).total_seconds())
+        if away > FARTHEST:
+            self._counts["contradicting"] += 1
+            return as_utc(moment)
+        self._counts["corrected"] += away >= 60
+        return as_utc(of_id)
+
+    def notices(self) -> list[str]:
+        """What the user should know of the dates, once all are read."""
+        counts, found = self._counts, []
+        if counts["from ids"]:
+            found.append(f"dates missing: {counts['from ids']:,}, taken from the ids")
+        if counts["undated"]:
+            found.append(f"dates missing: {counts['undated']:,}, and the ids hold none")
+        if counts["corrected"]:
+            found.append(f"{counts['corrected']:,} dates are local time, or days without a time; the ids' own times (UTC) are used")
+        if counts["contradicting"] > MANY * counts["compared"]:
+            what = f"{counts['contradicting']:,} of {counts['compared']:,} dates are more than a day away from the times in their ids"
+            found.append(f"{what}; the dates are used as they are written")
+        return [f"{self._place}: {notice}" for notice in found]

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.records import SourceTweet
-from tweetstyle.sources.documents import TextFile
-from tweetstyle.sources.encodings import LONGEST_LINE, lines_of
+from tweetstyle.sources.text_files import TextFile, lines_of
 
 
 def read_plain_text(
@@ -15,11 +14,17 @@ def read_plain_text(
 ) -> Iterator[SourceTweet]:
     """Yields the tweets, without dates; blank ones are not tweets.
 
-    name: what ids are made from, with the line the tweet begins on. separator: the line between tweets, blanks around it aside.
-    Calls `advance` with the number of bytes just read. Raises TweetstyleError naming the line for what is no text, and where a
-    separator is set that is nowhere in the file.
+    Args:
+        document: the file.
+        name: what ids are made from, with the line the tweet begins on.
+        notices: gets what the user should know.
+        advance: is called with the number of bytes just read.
+        separator: the line between tweets, blanks around it aside; None: every line is a tweet.
+
+    Raises:
+        TweetstyleError: for what is no text, naming the line, and where the separator is nowhere in the file.
     """
-    lines = lines_of(document, notices, advance)
+    lines = ((number, line.rstrip("\r\n")) for number, line in enumerate(lines_of(document, notices, advance), 1))
     texts = lines if separator is None else _blocks(lines, separator.strip(), str(document))
     count = 0
     for line, text in texts:
@@ -33,19 +38,15 @@ def read_plain_text(
 
 def _blocks(lines: Iterator[tuple[int, str]], separator: str, where: str) -> Iterator[tuple[int, str]]:
     """The lines between separators, joined by \\n, with the number of the first that is not blank."""
-    begin, block, size, found = 0, [], 0, False
+    begin, block, found = 0, [], False
     for number, line in lines:
         if line.strip() == separator:
             found = True
             yield begin, "\n".join(block).rstrip("\n")
-            block, size = [], 0
+            block = []
         elif block or line.strip():
             begin = begin if block else number
             block.append(line)
-            size += len(line) + 1
-        if size > LONGEST_LINE:
-            hint = f"tweets are separated by the line {separator}: check data.separator"
-            raise TweetstyleError("the tweet is longer than 1 MiB", where=f"{where}:{begin}", hint=hint)
     yield begin, "\n".join(block).rstrip("\n")
     if not found:
         hint = "set data.separator to the line between tweets, or remove it for one tweet a line"

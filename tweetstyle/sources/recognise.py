@@ -8,10 +8,9 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.sources.containers import FolderMembers, ZipMembers
+from tweetstyle.sources.containers import FolderMembers, ZipMembers, unreadable
 from tweetstyle.sources.csv_source import looks_like_csv
-from tweetstyle.sources.documents import TextFile, on_disk, unreadable
-from tweetstyle.sources.encodings import first_text
+from tweetstyle.sources.text_files import TextFile, first_text, on_disk
 
 X_ARCHIVE, CSV, JSON_LINES, JSON_ARRAY, PLAIN_TEXT = "X's archive", "CSV", "JSON Lines", "a JSON array", "plain text"
 READABLE = "X's archive (its zip or its folder), a CSV, JSON Lines or plain text with one tweet a line"
@@ -22,15 +21,11 @@ _TEXT_SUFFIXES = {".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".txt"}
 _KIND_BY_SUFFIX = {".csv": CSV, ".tsv": CSV, ".jsonl": JSON_LINES, ".ndjson": JSON_LINES, ".json": JSON_LINES}
 _OTHER_FORMATS = (
     (b"\x1f\x8b", "compressed with gzip", "unpack it with gunzip"),
-    (b"BZh", "compressed with bzip2", "unpack it with bunzip2"),
-    (b"\xfd7zXZ\0", "compressed with xz", "unpack it with unxz"),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "unpack it"),
     (b"Rar!", "a RAR archive", "unpack it"),
     (b"\xd0\xcf\x11\xe0", "an old Excel file", "save it as CSV (UTF-8)"),
     (b"%PDF", "a PDF", f"name {READABLE}"),
     (b"\x89PNG", "a picture", f"name {READABLE}"),
-    (b"\xff\xd8\xff", "a picture", f"name {READABLE}"),
-    (b"SQLite format 3\0", "a database", "export its tweets as CSV"),
 )
 
 
