@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tweetstyle.prepare.topics import key_words, learn_archive, topic_of
-from tweetstyle.text.stop_words import guess_language
-from tweetstyle.text.words import words_of
+from tweetstyle.text.words import guess_language, words_of
 
 FRENCH = [
     "il fait froid pendant l'hiver.", "cet hiver je reste ici", "je marche dans la neige", "un métro, enfin", "le bruit du métro",

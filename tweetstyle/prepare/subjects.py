@@ -8,8 +8,7 @@ from concurrent.futures import Future
 
 from tweetstyle.prepare.topics import WordStatistics, learn_archive, topic_of
 from tweetstyle.prepare.workers import Worker
-from tweetstyle.text.stop_words import Language
-from tweetstyle.text.words import Word, words_of
+from tweetstyle.text.words import Language, Word, words_of
 
 CHUNK = 4_000
 """Tweets in one task."""

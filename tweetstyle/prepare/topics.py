@@ -8,8 +8,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from tweetstyle.records import seeded_bytes
-from tweetstyle.text.stop_words import Language
-from tweetstyle.text.words import Word
+from tweetstyle.text.words import Language, Word
 
 FORMS = (("key words", 0.45), ("hashtag", 0.60), ("question", 0.75), ("request", 1.0))
 """Form → upper end of its part of [0, 1). A request without a known article becomes key words."""
