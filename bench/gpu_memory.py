@@ -38,7 +38,7 @@ from tweetstyle.hardware.card import GIB, REPORTED, Card  # noqa: E402
 from tweetstyle.model.hub import HUB, known_config  # noqa: E402
 from tweetstyle.plan.advice import largest_that_fit  # noqa: E402
 from tweetstyle.plan.memory import MemoryPlan, plan_memory  # noqa: E402
-from tweetstyle.plan.phases import EVALUATION, EXPORT, LEFT_IN_TRAINING, LOAD, SAMPLES, TRAINING, VALIDATION, of_this_process  # noqa: E402
+from tweetstyle.plan.phases import EVALUATION, LEFT_IN_TRAINING, LOAD, SAMPLES, TRAINING, VALIDATION, of_this_process  # noqa: E402
 from tweetstyle.recipe import Lora, Model, Recipe, Training  # noqa: E402
 from tweetstyle.recipe_yaml import read_recipe  # noqa: E402
 
@@ -51,7 +51,6 @@ PHASES = {
     VALIDATION: ("validation",),
     SAMPLES: ("sampling",),
     EVALUATION: ("measuring", "scoring", "writing"),
-    EXPORT: ("gate",),
 }
 """Phase of the plan → those of the count, of which the largest is compared."""
 PACKS = ((2048, 1), (2048, 2), (2048, 4), (8192, 1), (16384, 1), (28672, 1))
@@ -104,7 +103,7 @@ def plan_of(cell: dict[str, Any]) -> MemoryPlan:
 
 
 def card_of(cell: dict[str, Any]) -> Card:
-    """later: the evaluation and the gate are counted, else the training, in another process."""
+    """later: the evaluation is counted, else the training, in another process."""
     return Card(round(cell["card_gib"] * GIB), training_only=not cell["later"])
 
 
@@ -129,8 +128,8 @@ def row(counted: dict[str, Any]) -> dict[str, Any]:
 
 
 def bytes_beyond(cell: dict[str, Any]) -> float:
-    """By how much the plan of the evaluation and the gate, or of the training, is larger than the card."""
-    plan, later = plan_of(cell), (EVALUATION, EXPORT)
+    """By how much the plan of the evaluation, or of the training, is larger than the card."""
+    plan, later = plan_of(cell), (EVALUATION,)
     needed = max(sum(parts.values()) for phase, parts in plan.phases.items() if (phase in later) == cell["later"])
     return needed + sum(plan.reserve.values()) - cell["card_gib"] * GIB
 

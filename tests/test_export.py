@@ -24,7 +24,7 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.export import blocks, export, read_source
 from tweetstyle.export.blocks import LIMITS, cut_into_blocks
 from tweetstyle.model.base import read_base_model
-from tweetstyle.model.stored_tensors import StoredTensor
+from tweetstyle.model.weight_files import StoredTensor
 from tweetstyle.plan.export import disk_needed, require_disk
 from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Export, Sampling

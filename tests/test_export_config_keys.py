@@ -7,14 +7,13 @@ import shutil
 
 import numpy as np
 import pytest
-from support.llama_cpp import exported_logits
+from support.llama_cpp import exported_logits, mean_kl
 from support.tiny_llama import write_llama
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export import check_exportable
 from tweetstyle.model.base import read_base_model
 from tweetstyle.prompt.template import build_template
-from tweetstyle.verify.conversion import divergence
 
 IDS = [int(token) for token in np.random.default_rng(3).integers(0, 300, 60)]
 LLAMA_31 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 32}
@@ -74,7 +73,7 @@ def test_llama_cpp_computes_what_transformers_computes(made, tmp_path, changes):
     expected = loaded_logits(path)
     assert (np.abs(expected - made[1]).max() > 1e-3) == (changes in CHANGES_THE_MODEL)
     found = exported_logits(path, tmp_path / "out", IDS)
-    assert np.mean([divergence(*rows) for rows in zip(expected, found, strict=True)]) < 1e-5
+    assert mean_kl(expected, found) < 1e-5
 
 
 @pytest.mark.parametrize(

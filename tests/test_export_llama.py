@@ -14,8 +14,8 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.export import check_exportable, read_source
 from tweetstyle.export.blocks import permute
 from tweetstyle.model.base import read_base_model
-from tweetstyle.model.llama import read_llama
-from tweetstyle.model.stored_tensors import StoredTensor, read_headers
+from tweetstyle.model.llama import read_llama, rope_factors
+from tweetstyle.model.weight_files import StoredTensor, read_headers
 from tweetstyle.prompt.template import SpecialTokens, build_template
 
 LLAMA_31 = {
@@ -61,10 +61,10 @@ def test_rope_factors_are_those_of_transformers(tmp_path, scaled, original):
     config = transformers.LlamaConfig(**CONFIG | {"head_dim": 32} | scaled)
     expected, _ = ROPE_INIT_FUNCTIONS["llama3"](config, device="cpu")
     plain = 1 / 10000.0 ** (np.arange(0, 32, 2) / 32)
-    factors = llama(tmp_path, head_dim=32, **scaled).rope_factors()
+    factors = rope_factors(llama(tmp_path, head_dim=32, **scaled))
     assert factors.dtype == np.float32 and np.allclose(plain / factors, expected.numpy(), rtol=1e-5)
     assert factors.max() == pytest.approx(8) and factors.min() >= 1
-    assert llama(tmp_path).rope_factors() is None
+    assert rope_factors(llama(tmp_path)) is None
 
 
 def test_key_heads_and_head_width_default_as_in_transformers(tmp_path):
@@ -84,7 +84,6 @@ def test_key_heads_and_head_width_default_as_in_transformers(tmp_path):
         ({"rope_scaling": {"rope_type": "llama3", "factor": 2.0}}, "llama3 rope scaling lacks 'low_freq_factor'"),
         ({"partial_rotary_factor": 0.5}, "partial_rotary_factor"),
         ({"num_key_value_heads": 3}, "do not divide"),
-        ({"intermediate_size": None}, "intermediate_size is missing"),
         ({"intermediate_size": 100}, "intermediate_size 100 is no multiple of 32"),
         ({"hidden_size": 80, "head_dim": 16}, "hidden_size 80 is no multiple of 32"),
         ({"head_dim": 12}, "heads·head_dim 48 is no multiple of 32"),
@@ -182,7 +181,7 @@ def test_what_is_no_safetensors_file_is_said_so(tmp_path, content):
 def test_a_weight_in_two_shards_is_refused(tmp_path):
     for name in ("a", "b"):
         save_file({"w": np.ones(4, np.float32)}, tmp_path / name)
-    with pytest.raises(TweetstyleError, match="w is in a too"):
+    with pytest.raises(TweetstyleError, match="w is stored in a too"):
         read_headers([tmp_path / "a", tmp_path / "b"])
 
 

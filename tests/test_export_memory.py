@@ -15,19 +15,16 @@ from tweetstyle.model.base import BaseModel
 from tweetstyle.plan.export import LIBRARIES, memory_needed, require_memory
 from tweetstyle.recipe import Export
 
-MERGE_AND_VERIFY = f"""{PEAK_OWN_MEMORY}
+MERGE = f"""{PEAK_OWN_MEMORY}
 import sys
 from pathlib import Path
 from tweetstyle.model.base import read_base_model
 from tweetstyle.export import export
 from tweetstyle.recipe import Export, Sampling
 from tweetstyle.prompt.template import build_template
-from tweetstyle.verify.reference import MergedWeights, Reference
 base, adapter = read_base_model(Path(sys.argv[1])), Path(sys.argv[2])
 template = build_template("inst", "x", base.tokens)
 export(base, adapter, template, Export(types=("q8_0",)), Sampling(), "x", Path(sys.argv[3]))
-documents = [base.tokenizer.encode(template, "la neige tombe " * 4, None, "Tweet")] * 8
-Reference(MergedWeights(base, adapter), documents).logits(range(8))
 print(peak_memory())
 """
 
@@ -43,10 +40,8 @@ def llama_8b(tmp_path_factory) -> BaseModel:
 
 def test_an_8b_needs_what_a_hand_calculation_says(llama_8b):
     needed = memory_needed(llama_8b, Export(types=("q4_k_m",)))
-    # 4.92 GB is the size of every Llama 3 8B in Q4_K_M; one layer has 218,112,000 weights, the output 525,336,576.
+    # 4.92 GB is the size of every Llama 3 8B in Q4_K_M.
     assert needed["gate"] == pytest.approx(LIBRARIES + 4.92e9, rel=0.01)
-    largest = 4 * (218_112_000 + 525_336_576)
-    assert memory_needed(llama_8b, Export(types=("q4_k_m",)))["gate"] > LIBRARIES + largest
     # The largest linear is 14,336 by 4,096.
     assert 24 * 14_336 * 4096 < needed["writing"] - LIBRARIES < 24 * 14_336 * 4096 + 700 * 2**20
     assert memory_needed(llama_8b, Export(types=("q4_k_m", "f16")))["gate"] == pytest.approx(LIBRARIES + 16.07e9, rel=0.01)
@@ -62,6 +57,6 @@ def test_a_machine_that_is_too_small_is_refused_by_name(llama_8b):
 def test_no_more_is_taken_than_was_told(tmp_path):
     base = write_llama(tmp_path / "base", hidden_size=1024, intermediate_size=4096, num_hidden_layers=4, max_position_embeddings=512)
     adapter = write_adapter(tmp_path / "adapter", base)
-    command = [sys.executable, "-c", MERGE_AND_VERIFY, str(base.path), str(adapter), str(tmp_path / "out")]
+    command = [sys.executable, "-c", MERGE, str(base.path), str(adapter), str(tmp_path / "out")]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert int(done.stdout.split()[-1]) <= max(memory_needed(base, Export(types=("q8_0",))).values())

@@ -22,7 +22,7 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.export import blocks, export, read_source
 from tweetstyle.model.adapter import Delta, read_adapter
 from tweetstyle.model.base import read_base_model
-from tweetstyle.model.stored_tensors import StoredTensor
+from tweetstyle.model.weight_files import StoredTensor
 from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Export, Sampling
 

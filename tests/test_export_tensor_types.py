@@ -11,12 +11,18 @@ import pytest
 from gguf import GGMLQuantizationType as Q
 
 from tweetstyle.export.blocks import library, quantize
-from tweetstyle.model.llama import Llama, tensor_plan
-from tweetstyle.model.tensor_types import BASE_TYPES, FALLBACKS, FILE_TYPES, MORE_BITS, more_bits, tensor_type, type_bytes
+from tweetstyle.model.config import Shape
+from tweetstyle.model.llama import BASE_TYPES, FALLBACKS, FILE_TYPES, MORE_BITS, Llama, more_bits, tensor_plan, tensor_type, type_bytes
 from tweetstyle.recipe import Export
 
-LLAMA_3_8B = Llama(32, 4096, 14336, 32, 8, 128, 128256, 8192, 1e-5, 500000.0, None, tied=False)
-SMOLLM2 = Llama(30, 576, 1536, 9, 3, 64, 49152, 8192, 1e-5, 100000.0, None, tied=True)
+
+def llama(layers: int, hidden: int, wide: int, heads: int, key_heads: int, *, tied: bool = False) -> Llama:
+    shape = Shape(hidden, layers, heads, hidden, key_heads * hidden // heads, wide, 128256, 8192, tied)
+    return Llama(**vars(shape), rms_norm_eps=1e-5, rope_theta=500000.0, rope_scaling=None)
+
+
+LLAMA_3_8B = llama(32, 4096, 14336, 32, 8)
+SMOLLM2 = llama(30, 576, 1536, 9, 3, tied=True)
 QUANTISED = [Q.F16, Q.BF16, Q.Q8_0, Q.Q4_K, Q.Q5_K, Q.Q6_K, Q.Q5_0, Q.Q5_1]
 
 
@@ -73,7 +79,7 @@ def test_q5_k_m_and_q6_k_fall_back_too():
 
 
 def test_a_70b_gets_more_bits_for_its_small_attn_v():
-    seventy = Llama(80, 8192, 28672, 64, 8, 128, 128256, 8192, 1e-5, 500000.0, None, tied=False)
+    seventy = llama(80, 8192, 28672, 64, 8)
     found = types("q4_k_m", seventy)
     assert {found[f"blk.{i}.attn_v.weight"] for i in range(80)} == {Q.Q5_K, Q.Q6_K}
     assert {found[f"blk.{i}.ffn_down.weight"] for i in range(80)} == {Q.Q4_K, Q.Q6_K}

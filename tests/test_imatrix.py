@@ -18,7 +18,7 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.export import export
 from tweetstyle.export.blocks import quantize
 from tweetstyle.model.imatrix import Imatrix, read_imatrix, write_imatrix
-from tweetstyle.model.tensor_types import TAKE_IMPORTANCE
+from tweetstyle.model.llama import TAKE_IMPORTANCE
 from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Export, Sampling
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.tiny_llama import write_llama
 
-from tweetstyle.export.model_card import fenced, licence_of, model_card, plain
+from tweetstyle.export.model_card import RunFacts, fenced, licence_of, model_card, plain
 from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Data, Export, Model, Prompt, Recipe
 
@@ -25,7 +25,7 @@ TEST = {
 }  # fmt: skip
 PARITY = {
     "verdict": {"passed": ["q4_k_m"], "endless": [], "rejected": [], "unmade": []},
-    "checks": [{"type": "q4_k_m", "name": "conversion", "passed": True, "figures": {"mean KL": 0.0571, "tweets": 100}}],
+    "checks": [{"type": "q4_k_m", "name": "training", "passed": True, "figures": {"lost": 0.0571, "tweets": 100}}],
 }
 FACTS = {"choices": {"merge_base": "dequantised_nf4", "weighted": ["q4_k_m"], "scores": {}}}
 
@@ -46,7 +46,7 @@ def card(base, style: str = "Nimzo", *, facts=FACTS, counts=COUNTS, evaluation=N
     evaluation = {"splits": {"test": TEST}} if evaluation is None else evaluation
     files = {"q4_k_m": ("mine-q4_k_m.gguf", 90_000), "f16": ("mine-f16.gguf", 240_000)}
     template = build_template("inst", style, base.tokens)
-    return model_card(recipe_of(base, style), base, template, files, facts, counts, evaluation, parity)
+    return model_card(recipe_of(base, style), base, template, RunFacts(files, facts.get("choices", {}), counts, evaluation, parity))
 
 
 def test_everything_that_a_stranger_must_know_is_there(base):
@@ -54,7 +54,7 @@ def test_everything_that_a_stranger_must_know_is_there(base):
     for part in (
         "ollama create mine -f Modelfile", "ollama run mine", "[INST] Style: Nimzo | Type: Tweet | Sujet: hiver [/INST]",
         "161,259 tweets read, 120,000 kept from 2009-05-01 to 2024-03-30; 108,000 trained on", "2.723", "2.144", "1.804",
-        "+0.339 (95% interval +0.286 to +0.397)", "mean KL 0.0571", "must not be passed off", "4-bit weights", "importance matrix",
+        "+0.339 (95% interval +0.286 to +0.397)", "lost 0.0571", "must not be passed off", "4-bit weights", "importance matrix",
         "mine-q4\\_k\\_m.gguf", "rank 32, alpha 64", "<|end_of_text|>", "not that person",
     ):  # fmt: skip
         assert part in text, part
@@ -77,7 +77,7 @@ def test_what_one_types_is_what_the_recipes_prompt_holds(base):
     recipe, template = recipe_of(base), build_template("inst", "Nimzo", base.tokens)
     begun = recipe.model_copy(update={"prompt": Prompt(style="Nimzo", message="first-words")})
     begun._name = "mine"
-    told = {of.prompt.message: model_card(of, base, template, {}, FACTS, COUNTS, {}, {}) for of in (recipe, begun)}
+    told = {of.prompt.message: model_card(of, base, template, RunFacts({}, {}, COUNTS, {}, {})) for of in (recipe, begun)}
     assert "type is the subject of the tweet" in told["topic"] and "type is how the tweet begins" in told["first-words"]
     assert "the subject" not in told["first-words"]
 

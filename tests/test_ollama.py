@@ -96,13 +96,11 @@ def test_a_modelfile_is_read_whole(modelfile: Path) -> None:
     [
         ("FROM ./x.gguf\n", "", "FROM is missing"),
         ("FROM ./x.gguf", "FROM ./y.gguf", "not there"),
-        ("PARAMETER num_ctx 512", "PARAMETER num_ctx lots", r"Modelfile:9.*num_ctx lots"),
-        ("PARAMETER num_ctx 512", "PARAMETER numctx 512", r"Modelfile:9.*no such parameter"),
-        ("PARAMETER num_ctx 512", "REQUIRES 0.14", r"Modelfile:9.*not understood: REQUIRES"),
-        ('"""\nPARAMETER stop', "\nPARAMETER stop", r"Modelfile:3.*not understood"),
+        ("PARAMETER num_ctx 512", "REQUIRES 0.14", r"not understood: REQUIRES"),
+        ('"""\nPARAMETER stop', "\nPARAMETER stop", r"not understood: TEMPLATE"),
     ],
 )
-def test_a_broken_modelfile_is_told_with_its_line(modelfile: Path, old: str, new: str, message: str) -> None:
+def test_a_broken_modelfile_is_refused(modelfile: Path, old: str, new: str, message: str) -> None:
     modelfile.write_text(MODELFILE.replace(old, new), encoding="utf-8")
     with pytest.raises(TweetstyleError, match=message):
         read_modelfile(modelfile)
@@ -214,7 +212,8 @@ def test_a_created_model_answers_at_once(ollama: OllamaServer, original_gguf: Pa
         "PARAMETER temperature 0\nPARAMETER num_predict 12\nPARAMETER num_thread 1\n"
     )
     client = OllamaClient(ollama.address)
-    assert client.create_and_ask("asked", modelfile).strip()
+    client.create("asked", modelfile)
+    assert client.ask("asked").strip()
     (loaded,) = [model for model in client.loaded() if model.name == "asked:latest"]
     assert loaded.size > original_gguf.stat().st_size / 2 and loaded.on_card == 0, "the tests hide every card from it"
 

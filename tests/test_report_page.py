@@ -518,20 +518,20 @@ def test_what_evaluate_notes_is_said_in_the_readers_language(tmp_path):
 
 def test_the_gate_is_said_in_the_readers_language_and_an_earlier_gate_as_it_was_written(tmp_path):
     from tweetstyle.verify.checks import GateCheck, within
-    from tweetstyle.verify.page import write_parity
+    from tweetstyle.verify.gate import write_parity
 
     of = files(tmp_path)
     of.export.mkdir()
     checks = [GateCheck("tokens", type, True, {}) for type in ("f16", "q4_k_m")]
-    checks += [within("conversion", "q8_0", {"mean KL": value}, {"mean KL": 0.25}) for value in (0.5, float("nan"))]
-    checks += [GateCheck(name, "f16", None, {}) for name in ("tokens in Ollama", "four bits")]
+    checks += [within("training", "q8_0", {"lost at most": value}, {"lost at most": 0.25}) for value in (0.5, float("nan"))]
+    checks += [GateCheck(name, "f16", None, {}) for name in ("tokens in Ollama", "stop")]
     write_parity(checks, of.export, "mine")
     french = Page(run_report(of, "fr"))
     assert (
         "f16 et q4_k_m : conforme au modèle entraîné dans chaque contrôle fait. q8_0 : refusé. "
-        "Pas faits : jetons dans Ollama et quatre bits." in french.text
+        "Pas faits : jetons dans Ollama et arrêt." in french.text
     )
-    assert "mean KL : 0,5, au-dessus de 0,25" in french.text and "mean KL : nan, au-dessus de 0,25" in french.text
+    assert "lost at most : 0,5, au-dessus de 0,25" in french.text and "lost at most : nan, au-dessus de 0,25" in french.text
     old = {"name": "tokens", "type": "f16", "passed": False, "figures": {}, "limits": {}, "why": "2 of 9 strings differ"}
     (of.export / "parity.json").write_text(json.dumps({"verdict": "f16: rejected.", "checks": [old]}))
     shown = run_report(of, "fr")
@@ -653,7 +653,7 @@ def test_what_the_probe_measured_stands_beside_the_plan_and_the_run(tmp_path):
 
 def test_reasons_and_checks_have_their_french():
     from tweetstyle.cleaning.dropped import REASONS
-    from tweetstyle.verify.page import MEANING
+    from tweetstyle.verify.gate import MEANING
 
     assert set(texts("fr")["reasons"]) == set(REASONS) and set(texts("fr")["checks"]) == set(MEANING)
     assert [Say(language).named("reasons", "link only") for language in ("fr", "en")] == ["lien seul", "link only"]

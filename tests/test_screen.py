@@ -12,7 +12,7 @@ from support.terminal import Terminal
 
 from tweetstyle.console import wrapped
 from tweetstyle.verify.checks import GateCheck
-from tweetstyle.verify.page import page
+from tweetstyle.verify.gate import page
 from tweetstyle.wording.words import Note
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-
 import numpy as np
 import pytest
 from support.llama_cpp import LlamaServer
@@ -13,7 +11,7 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.export import export
 from tweetstyle.inference import llama_cpp
 from tweetstyle.inference.likelihood import load_model, summed_losses
-from tweetstyle.inference.llama_cpp import Logits, document_batches, for_documents, loss, score_gguf
+from tweetstyle.inference.llama_cpp import Logits, loss, score_gguf
 from tweetstyle.model.tokenizer import Encoded
 from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Export, Sampling
@@ -51,21 +49,6 @@ def test_losses_are_hugging_faces(tiny, documents):
     assert sum(done) == sum(len(d.ids) for d in documents) and len(done) > 1
 
 
-def test_many_at_a_time_are_as_one_by_one(tiny, documents):
-    _, _, gguf = tiny
-    with for_documents(gguf, documents) as logits:
-        groups = list(document_batches(logits, documents))
-        assert max(len(group) for group in groups) > 1
-        together = {}
-        for group in groups:
-            rows = logits.predictions([documents[i].ids for i in group], [0] * len(group))
-            for i in group:
-                together[i] = np.stack([next(rows).copy() for _ in documents[i].ids])
-        alone = {i: logits(documents[i].ids) for i in together}
-    assert sorted(together) == list(range(len(documents)))
-    assert max(np.abs(together[i] - alone[i]).max() for i in together) < 1e-2 < np.abs(together[0] - together[1][: len(together[0])]).max()
-
-
 def test_token_ids_are_those_of_llama_cpps_server(tiny):
     _, template, gguf = tiny
     texts = [*(t for t in TEXTS if "\x00" not in t), template.prompt("la neige")]
@@ -85,13 +68,6 @@ def test_nothing_to_score_needs_no_model(tmp_path):
     assert score_gguf(tmp_path / "absent.gguf", []).shape == (0,)
 
 
-def test_more_than_the_batch_holds_is_refused(tiny):
-    with Logits(tiny[2], n_ctx=16, n_seq=2) as logits:
-        for sequences in ([], [[]], [[1] * 17], [[1]] * 3):
-            with pytest.raises(ValueError, match="sequences"):
-                next(logits.predictions(sequences, [0] * len(sequences)))
-
-
 @pytest.mark.parametrize("content", [None, b"", b"GGUF" + b"\0" * 100])
 def test_a_file_that_llama_cpp_does_not_load_is_named(tmp_path, content):
     path = tmp_path / "broken.gguf"
@@ -102,20 +78,9 @@ def test_a_file_that_llama_cpp_does_not_load_is_named(tmp_path, content):
     assert raised.value.where == str(path)
 
 
-def test_an_unknown_layout_is_one_clear_error(tiny, monkeypatch):
-    monkeypatch.setitem(llama_cpp.DEFAULTS, llama_cpp.N_BATCH, 4711)
-    with pytest.raises(TweetstyleError, match="has another layout.*4711") as raised:
+def test_a_struct_of_another_layout_is_one_clear_error(tiny, monkeypatch):
+    """As if n_threads had moved: what is written there does not come back from the library's own getter."""
+    monkeypatch.setitem(llama_cpp.WORDS, "n_threads", 20)
+    with pytest.raises(TweetstyleError, match="has another layout") as raised:
         Logits(tiny[2])
     assert llama_cpp.TESTED_VERSION in raised.value.hint
-
-
-def test_a_word_that_means_something_else_is_noticed(tiny, monkeypatch):
-    """As if n_threads had moved: what is written there does not come back from the library's own getter."""
-    monkeypatch.setattr(llama_cpp, "N_THREADS", 20)
-    with pytest.raises(TweetstyleError, match="has another layout"):
-        Logits(tiny[2])
-
-
-def test_a_missing_function_is_one_clear_error(tiny):
-    with Logits(tiny[2]) as logits, pytest.raises(TweetstyleError, match="has no llama_gone"):
-        logits._call("llama_gone", ctypes.c_int32)

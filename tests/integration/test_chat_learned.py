@@ -106,7 +106,9 @@ def test_chat_says_each_tweet_to_its_subject_and_ends_by_itself(exported: Export
 
 
 def test_the_client_asks_for_a_tweet_without_a_subject(ollama: OllamaServer, exported: Exported, template: Template) -> None:
-    answer = OllamaClient(ollama.address).create_and_ask("learned-by-client", exported.modelfile)
+    client = OllamaClient(ollama.address)
+    client.create("learned-by-client", exported.modelfile)
+    answer = client.ask("learned-by-client")
     assert template.shown(answer) == LEARNED[None]
 
 

@@ -12,7 +12,7 @@ from support.tiny_llama import write_adapter, write_llama
 
 from tweetstyle.export import export
 from tweetstyle.model.base import read_base_model
-from tweetstyle.model.tensor_types import FILE_TYPES
+from tweetstyle.model.llama import FILE_TYPES
 from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Export, Sampling
 

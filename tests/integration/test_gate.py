@@ -74,11 +74,10 @@ class Project:
             return [model["name"] for model in json.load(answer)["models"]]
 
     def spoil(self, type: str) -> None:
-        """Two weights of a finished file change places; the manifest says what the file was."""
+        """The last norm of a finished file is another; the manifest says what the file was."""
         reader = gguf.GGUFReader(self.export / f"mine-{type}.gguf", "r+")
-        tensors = {t.name: t for t in reader.tensors}
-        first, second = tensors["blk.0.ffn_gate.weight"].data, tensors["blk.0.ffn_up.weight"].data
-        first[:], second[:] = second.copy(), first.copy()
+        (norm,) = [t.data for t in reader.tensors if t.name == "output_norm.weight"]
+        norm *= 4
         reader.data.flush()
 
 
@@ -92,10 +91,8 @@ def project(request, tmp_path_factory, ollama: OllamaServer) -> tuple[Project, s
 
 def test_the_road_ends_with_every_check_passed_in_the_real_ollama_too(project):
     made, said = project
-    expected = {(t, name): True for t in ("q8_0", "f16") for name in ("tokens", "conversion", "training", "stop")}
+    expected = {(t, name): True for t in ("q8_0", "f16") for name in ("tokens", "training", "stop")}
     expected |= {("q8_0", "tokens in Ollama"): True}
-    if json.loads((made.export / "manifest.json").read_text())["facts"]["choices"]["merge_base"] == "dequantised_nf4":
-        expected |= {("q8_0", "four bits"): True}
     assert made.parity() == expected
     assert "matches the trained model in every check that was made." in said and "Not made" not in said
     assert {p.name for p in made.export.iterdir()} == {
@@ -156,7 +153,6 @@ def test_over_the_four_bits_that_were_trained_on_nothing_is_lost(project):
     assert code == 0 and "over 16bit" not in said
     checks = json.loads((made.export / "parity.json").read_text())["checks"]
     (figures,) = [c["figures"] for c in checks if (c["type"], c["name"]) == ("f16", "training")]
-    assert [(c["passed"], c["figures"]) for c in checks if c["name"] == "four bits"] == [(True, {"linears": 14, "different": 0})]
     # The same weights, bit for bit; what is left is that bitsandbytes multiplies them in bfloat16.
     assert -0.005 < figures["lost at least"] <= figures["lost at most"] < 0.005
 
@@ -165,7 +161,7 @@ def test_a_spoilt_file_is_rejected_with_the_reason_and_the_other_takes_its_place
     made, _ = project
     made.spoil("q8_0")
     code, said = made.run("tweetstyle", "verify", "mine.yaml")
-    assert code == 0 and "mine-q8_0.gguf.rejected: conversion: mean KL is" in said
+    assert code == 0 and "mine-q8_0.gguf.rejected: training: lost at most is" in said
     assert (made.export / "mine-q8_0.gguf.rejected").is_file() and not (made.export / "mine-q8_0.gguf").exists()
     assert "FROM ./mine-f16.gguf" in (made.export / "Modelfile").read_text()
     assert "mine-q8" not in (made.export / "README.md").read_text().split("## Is it")[0]
@@ -175,7 +171,7 @@ def test_a_spoilt_file_is_rejected_with_the_reason_and_the_other_takes_its_place
     assert not (made.export / "Modelfile").exists() and (made.export / "parity.html").is_file()
     # The next run exports anew, from a training that is still current.
     code, said = made.run("tweetstyle-fit", "mine.yaml")
-    assert code == 0 and "fit       up to date" in said and made.parity()["q8_0", "conversion"] is True
+    assert code == 0 and "fit       up to date" in said and made.parity()["q8_0", "training"] is True
     assert not list(made.export.glob("*.rejected"))
 
 

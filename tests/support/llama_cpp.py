@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.special import log_softmax
 
 from tweetstyle.export import export
 from tweetstyle.inference.llama_cpp import Logits
@@ -82,3 +83,9 @@ def exported_logits(base_directory: Path, directory: Path, ids: list[int]) -> np
     written = export(base, None, template, Export(types=("f32",)), Sampling(), "x", directory)
     with Logits(written.gguf["f32"]) as llama_cpp:
         return llama_cpp(ids)
+
+
+def mean_kl(expected: np.ndarray, found: np.ndarray) -> float:
+    """Mean Kullback-Leibler divergence in nats of the predictions of `found` from those of `expected`, both logits [n, vocabulary]."""
+    p, q = (log_softmax(side.astype(np.float64), axis=-1) for side in (expected, found))
+    return float((np.exp(p) * (p - q)).sum(axis=-1).mean())

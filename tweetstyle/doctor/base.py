@@ -12,7 +12,7 @@ from tweetstyle.hardware.check import Check, fail, gib, ok, warn
 from tweetstyle.model.base import BaseModel
 from tweetstyle.model.config import read_shape
 from tweetstyle.model.hub import how_to_replace
-from tweetstyle.model.stored_tensors import read_headers
+from tweetstyle.model.weight_files import read_headers
 from tweetstyle.plan.requirements import RunRequirements, check_method
 from tweetstyle.plan.schedule import as_rate, rate_of_few_steps, unusual_rate, usual_rate
 from tweetstyle.prompt.template import Template

@@ -20,7 +20,7 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.hardware.gpu import cores
 from tweetstyle.model.adapter import Adapter, Delta
 from tweetstyle.model.llama import Tensor
-from tweetstyle.model.stored_tensors import StoredTensor, how_to_make_whole
+from tweetstyle.model.weight_files import StoredTensor, how_to_make_whole
 from tweetstyle.plan.export import BLOCK_ELEMENTS, MOST_THREADS
 
 FLOAT16_LIMIT = 65520.0

@@ -11,8 +11,7 @@ from gguf import GGUFWriter
 from tweetstyle.export.blocks import WEIGHTED, Form
 from tweetstyle.export.vocabulary import Vocabulary
 from tweetstyle.model.imatrix import Imatrix
-from tweetstyle.model.llama import Llama, Tensor
-from tweetstyle.model.tensor_types import FILE_TYPES, TAKE_IMPORTANCE, tensor_type, type_bytes
+from tweetstyle.model.llama import FILE_TYPES, TAKE_IMPORTANCE, Llama, Tensor, rope_factors, tensor_type, type_bytes
 
 ROPE_FACTORS = "rope_freqs.weight"
 
@@ -37,7 +36,7 @@ class GgufFile:
 
     def begin(self, vocabulary: Vocabulary, name: str, chat_template: str | None) -> None:
         """Writes everything before the weights, and the rotary factors, which are computed."""
-        writer, factors = self._writer, self._llama.rope_factors()
+        writer, factors = self._writer, rope_factors(self._llama)
         self._describe(name)
         vocabulary.write(writer)
         if chat_template is not None:
@@ -77,9 +76,9 @@ class GgufFile:
         writer.add_file_type(FILE_TYPES[self._file_type])
         writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
         writer.add_block_count(llama.layers)
-        writer.add_context_length(llama.context)
+        writer.add_context_length(llama.positions)
         writer.add_embedding_length(llama.hidden)
-        writer.add_feed_forward_length(llama.wide)
+        writer.add_feed_forward_length(llama.intermediate)
         writer.add_head_count(llama.heads)
         writer.add_head_count_kv(llama.kv_heads)
         writer.add_key_length(llama.head)

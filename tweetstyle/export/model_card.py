@@ -5,15 +5,24 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tweetstyle import __version__
+from tweetstyle.console import size
 from tweetstyle.files import complete_file, read_back
+from tweetstyle.inference.ollama import shell_lines
 from tweetstyle.model.base import BaseModel
+from tweetstyle.model.config import read_shape
 from tweetstyle.prompt.template import Template
 from tweetstyle.recipe import Recipe
+from tweetstyle.wording.verdict import answers
 from tweetstyle.wording.words import Say
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 CARD = "README.md"
 LICENCES = (
@@ -32,6 +41,9 @@ BUILT_WITH = {
     "llama3.3": "Built with Llama",
 }
 """What the licence wants to be said wherever the model, or one made from it, is made available."""
+
+
+METHODS = {"qlora": "a LoRA adapter trained over 4-bit weights and merged", "lora": "a LoRA adapter, merged", "full": "full fine-tuning"}
 
 
 @dataclass(frozen=True)
@@ -58,167 +70,92 @@ def licence_of(base: Path) -> Licence:
     return Licence(named, named) if named else Licence("other", "not in its files: look it up before you share this model")
 
 
+@dataclass(frozen=True)
+class RunFacts:
+    """What a run's files say, each empty where it is not there.
+
+    files: type → (file name, bytes); choices: the export's; counts: prepare's facts and, where tweets answer messages, what playback
+    came to under "messages" (None where that is not known); evaluation, parity: the files of that name.
+    """
+
+    files: dict[str, tuple[str, int]]
+    choices: dict[str, Any]
+    counts: dict[str, Any]
+    evaluation: dict[str, Any]
+    parity: dict[str, Any]
+
+
 def write_model_card(
     recipe: Recipe, base: BaseModel, template: Template, files: dict[str, str], facts: dict[str, Any], directory: Path
 ) -> None:
-    """directory/README.md. files: type → file name in `directory`; facts: the export's, with its choices.
-
-    Counts come from the prepared data's manifest, metrics from the run's evaluation.json, verdicts from directory/parity.json; what is
-    not there is left out.
-    """
+    """directory/README.md. files: type → file name in `directory`; facts: the export's, with its choices."""
     counts = _read(recipe.data.processed / "manifest.json").get("facts", {})
     if counts and recipe.prompt.message == "playback":
         counts |= {"messages": _read(recipe.data.processed / "playback.json").get("facts", {}).get("splits")}
     evaluation, parity = _read(recipe.run_directory / "evaluation.json"), _read(directory / "parity.json")
     sizes = {file_type: (name, (directory / name).stat().st_size) for file_type, name in files.items()}
     with complete_file(directory / CARD) as stream:
-        stream.write(model_card(recipe, base, template, sizes, facts, counts, evaluation, parity))
+        stream.write(model_card(recipe, base, template, RunFacts(sizes, facts.get("choices", {}), counts, evaluation, parity)))
 
 
-def model_card(
-    recipe: Recipe,
-    base: BaseModel,
-    template: Template,
-    files: dict[str, tuple[str, int]],
-    facts: dict[str, Any],
-    counts: dict[str, Any],
-    evaluation: dict[str, Any],
-    parity: dict[str, Any],
-) -> str:
-    """counts: prepare's facts and, where tweets answer messages, what playback came to under "messages", None where that is not known.
+def model_card(recipe: Recipe, base: BaseModel, template: Template, run: RunFacts) -> str:
+    """Markdown (pages/templates/model_card.md.j2) with the front matter of the hub's model cards.
 
-    Markdown with the front matter of the hub's model cards (Mitchell et al., 2019, arXiv 1810.03993, for what a card says).
-
-    files: type → (file name, bytes).
+    Mitchell et al., 2019 (arXiv 1810.03993), for what a card says.
     """
-    licence = licence_of(base.path)
-    sections = [
-        _front_matter(recipe, licence),
-        f"# {plain(recipe.name)}\n\n{_what_it_is(recipe, base, licence)}",
-        "## How to run it\n\n" + _how_to_run(recipe, template),
-        "## The files\n\n" + _files(recipe, base, files, facts),
-        "## What it was made of\n\n" + _data(recipe, counts) if counts else "",
-        "## How well it writes like the author\n\n" + _metrics(evaluation) if evaluation else "",
-        "## Is it what was trained?\n\n" + _gate(parity) if parity else "",
-        "## How it was made\n\n" + _made(recipe),
-    ]
-    return "\n\n".join(section for section in sections if section) + "\n"
+    text = (
+        _environment()
+        .get_template("model_card.md.j2")
+        .render(
+            recipe=recipe,
+            base=base,
+            template=template,
+            run=run,
+            licence=licence_of(base.path),
+            method=METHODS[recipe.model.method],
+            commands="\n".join(shell_lines(recipe.name, Path("Modelfile"))),
+            typed=_what_one_types(recipe, template),
+            parameters=read_shape(base.config).parameters,
+            weighted=[t for t in run.choices.get("weighted", ()) if t in run.files],
+            splits=_sizes(recipe, run.counts),
+            answer=answers(run.evaluation, [], "en")[0][0] if run.evaluation else "",
+            gate=Say("en").gate(run.parity["verdict"]) if run.parity else "",
+            versions=f"tweetstyle {__version__} (gguf {version('gguf')}, xllamacpp {version('xllamacpp')})",
+        )
+    )
+    return text.strip() + "\n"
 
 
-def _front_matter(recipe: Recipe, licence: Licence) -> str:
-    lines = ["---", f"license: {licence.identifier}", f"base_model: {json.dumps(recipe.model.base.name, ensure_ascii=False)}"]
-    lines += ["library_name: gguf", "pipeline_tag: text-generation", "tags: [gguf, llama, style-imitation]", "---"]
-    return "\n".join(lines)
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader
+
+    environment = Environment(loader=PackageLoader("tweetstyle.pages"), trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"plain": plain, "fenced": fenced, "size": size, "json": json.dumps, "figures": _figures}
+    return environment
 
 
-def _what_it_is(recipe: Recipe, base: BaseModel, licence: Licence) -> str:
-    what = {"qlora": "a LoRA adapter trained over 4-bit weights and merged", "lora": "a LoRA adapter, merged", "full": "full fine-tuning"}
-    paragraphs = [
-        f"A language model that writes short texts in the style called {plain(recipe.prompt.style)}: {plain(base.path.name)} "
-        f"with {what[recipe.model.method]}, for llama.cpp and Ollama.",
-        "It imitates how one person tweets. It is not that person: what it writes was neither said nor meant by anybody, is often "
-        "untrue, and must not be passed off as theirs. Make such a model of your own tweets, or with the consent of their author.",
-        f"Licence of the base model, which holds for this one too: {plain(licence.name)}.",
-    ]
-    return "\n\n".join(paragraphs + ([f"{licence.must_say}."] if licence.must_say else []))
-
-
-def _how_to_run(recipe: Recipe, template: Template) -> str:
-    from tweetstyle.inference.ollama import shell_lines
-
-    typed = "the subject of the tweet; `*` names none" if template.has_topic else "how the tweet begins"
+def _what_one_types(recipe: Recipe, template: Template) -> str:
+    if template.turns:
+        return "a message, which it answers with all before it in the prompt, as far as the context reaches"
     if recipe.prompt.message == "first-words":
         typed = "how the tweet begins, which it then writes whole; `*` begins nothing"
-    if template.turns:
-        typed = "a message, which it answers with all before it in the prompt, as far as the context reaches"
     else:
-        typed += ". Each message is answered afresh"
-    lines = "\n".join(shell_lines(recipe.name, Path("Modelfile")))
-    behind = ", behind the tokenizer's BOS" if template.add_bos else ""
-    return f"""In this directory:
-
-{fenced(lines)}
-
-What you type is {typed}. The prompt that reaches the model, for the message `hiver`{behind}:
-
-{fenced(template.prompt("hiver"))}
-
-An answer ends with the token `{template.end}`. The Modelfile carries this prompt and the sampling."""
+        typed = "the subject of the tweet; `*` names none" if template.has_topic else "how the tweet begins"
+    return typed + ". Each message is answered afresh"
 
 
-def _files(recipe: Recipe, base: BaseModel, files: dict[str, tuple[str, int]], facts: dict[str, Any]) -> str:
-    from tweetstyle.console import size
-    from tweetstyle.model.config import read_shape
-
-    choices, weights = facts.get("choices", {}), read_shape(base.config).parameters
-    rows = ["| file | size | bits per weight |", "|---|---:|---:|"]
-    rows += [f"| {plain(name)} | {size(bytes)} | {8 * bytes / weights:.2f} |" for name, bytes in files.values()]
-    if weighted := [t for t in choices.get("weighted", ()) if t in files]:
-        rows.append(f"\nQuantised with an importance matrix of the training tweets: {', '.join(weighted)}.")
-    if choices.get("merge_base") == "dequantised_nf4":
-        rows.append("\nThe adapter was added to the 4-bit weights that it was trained over, dequantised.")
-    return "\n".join(rows)
-
-
-def _data(recipe: Recipe, counts: dict[str, Any]) -> str:
-    splits = counts["splits"]
-    trained, validation, test = (splits[name] for name in (recipe.training.split, "validation", "test"))
-    period = f" from {counts['first_day']} to {counts['last_day']}" if counts.get("first_day") else ""
-    of = ""
+def _sizes(recipe: Recipe, counts: dict[str, Any]) -> list[int]:
+    """Tweets trained on, of validation and of test. Of those that answer messages only those with a message count."""
+    if not counts:
+        return []
     if "messages" in counts:
-        if not counts["messages"]:
-            return f"{counts['read']:,} tweets read, {counts['kept']:,} kept{period}. This card contains no tweets."
-        # Only a tweet with a message trains or is scored.
-        trained, validation, test = (counts["messages"][name]["usable"] for name in ("train", "validation", "test"))
-        of = "of those for which a model wrote a message that they answer, "
-    return (
-        f"{counts['read']:,} tweets read, {counts['kept']:,} kept{period}; {of}{trained:,} trained on, "
-        f"{validation:,} for validation, {test:,} for the test, which are the latest. This card contains no tweets."
-    )
+        return [counts["messages"][name]["usable"] for name in ("train", "validation", "test")] if counts["messages"] else []
+    return [counts["splits"][name] for name in (recipe.training.split, "validation", "test")]
 
 
-def _metrics(evaluation: dict[str, Any]) -> str:
-    from tweetstyle.wording.verdict import answers
-
-    test = evaluation["splits"]["test"]
-    answer = answers(evaluation, [], "en")[0][0]
-    rows = ["| held-out tweets | bits per byte |", "|---|---:|", f"| base model | {test['base']['bits_per_byte']:.3f} |"]
-    rows += [f"| {plain(name)} | {figures['bits_per_byte']:.3f} |" for name, figures in test["baselines"].items()]
-    rows.append(f"| this model, before quantisation | {test['tuned']['bits_per_byte']:.3f} |")
-    best = f"Gain over the best of them ({plain(test['best'])}): {_interval(test['over_best'])} bits per byte, on {test['tweets']} tweets."
-    said = f"Does it write like its author? The evaluation's answer: {plain(answer)}"
-    return f"{said}\n\n" + "\n".join(rows) + f"\n\n{best} Lower bits per byte predict the author's own unseen tweets better."
-
-
-def _interval(interval: dict[str, Any]) -> str:
-    if interval["low"] is None:
-        return f"{interval['estimate']:+.3f} (too few days for an interval)"
-    return f"{interval['estimate']:+.3f} ({interval['confidence']:.0%} interval {interval['low']:+.3f} to {interval['high']:+.3f})"
-
-
-def _gate(parity: dict[str, Any]) -> str:
-    rows = ["| file | check | verdict | figures |", "|---|---|---|---|"]
-    words = {True: "passed", False: "failed", None: "not made"}
-    for check in parity["checks"]:
-        figures = "; ".join(
-            f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in check["figures"].items()
-        )
-        rows.append(f"| {check['type']} | {check['name']} | {words[check['passed']]} | {plain(figures)} |")
-    return f"{plain(Say('en').gate(parity['verdict']))} More in parity.html.\n\n" + "\n".join(rows)
-
-
-def _made(recipe: Recipe) -> str:
-    from importlib.metadata import version
-
-    training, lora = recipe.training, recipe.model.lora
-    adapter = (
-        "" if recipe.model.method == "full" else f", rank {lora.r}, alpha {lora.lora_alpha}{', rank-stabilised' if lora.use_rslora else ''}"
-    )
-    return (
-        f"Method {recipe.model.method}{adapter}; {training.num_train_epochs:g} epochs at most, learning rate {training.learning_rate:g}, "
-        f"packs of {training.max_length} tokens, seed {training.seed}. "
-        f"Made with tweetstyle {__version__} (gguf {version('gguf')}, xllamacpp {version('xllamacpp')})."
-    )
+def _figures(figures: dict[str, Any]) -> str:
+    return "; ".join(f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in figures.items())
 
 
 def plain(text: str) -> str:

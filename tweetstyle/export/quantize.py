@@ -12,9 +12,8 @@ from typing import Any
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.model.imatrix import Imatrix
-from tweetstyle.model.llama import Tensor
+from tweetstyle.model.llama import WEIGHTED_TYPES, Tensor
 from tweetstyle.model.nf4 import nf4_as_trained, only_nf4
-from tweetstyle.model.tensor_types import WEIGHTED_TYPES
 
 SIXTEEN, NF4 = "16bit", "dequantised_nf4"
 SMALLEST_FIRST = ("q4_k_m", "q5_k_m", "q6_k", "q8_0", "f16", "bf16", "f32")

@@ -9,7 +9,7 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,17 +18,11 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.offline import NoAddress, is_loopback, parse_address
 from tweetstyle.prompt.template import NO_TOPIC
 
-HASHED_AT_ONCE = 2**20
 SECONDS = {"version": 5, "blob": 600, "create": 600, "chat": 600}
 """Timeouts: a first answer loads the model, and 5 GB from a slow disk take their time."""
 LOST_FROM = 500
 """Statuses from here on: Ollama's queue is full (503), or what runs the model ended (500). The same request may go well later."""
 NOT_FOUND = 404
-
-NUMBERS = {
-    int: ("num_keep", "seed", "num_predict", "top_k", "repeat_last_n", "num_ctx", "num_batch", "num_gpu", "main_gpu", "num_thread"),
-    float: ("top_p", "min_p", "typical_p", "temperature", "repeat_penalty", "presence_penalty", "frequency_penalty"),
-}
 
 
 def shell_lines(name: str, modelfile: Path) -> list[str]:
@@ -49,68 +43,37 @@ class Modelfile:
     system: str = ""
 
 
-def read_modelfile(path: Path) -> Modelfile:
-    """Reads a Modelfile of FROM, TEMPLATE, SYSTEM and PARAMETER, as export writes it, by the rules of Ollama's parser.
+INSTRUCTION = re.compile(r'^(FROM|TEMPLATE|SYSTEM|PARAMETER (\w+)) (?:"""(.*?)"""|"([^"\n]*)"|([^"\n]*))$', re.S | re.M)
 
-    Raises TweetstyleError with file and line for anything else, and where the GGUF is not there: Ollama would take the
-    path for a model's name and try to pull it.
+
+def read_modelfile(path: Path) -> Modelfile:
+    """Reads a Modelfile of FROM, TEMPLATE, SYSTEM and PARAMETER, as export writes it.
+
+    Raises TweetstyleError for anything else, and where the GGUF is not there: Ollama would take the path for a model's name and try
+    to pull it.
     """
+    again = "export it again: tweetstyle export RECIPE --force"
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise TweetstyleError("there is no Modelfile", where=str(path), hint="tweetstyle export RECIPE makes it") from error
-    gguf, template, system, parameters = None, None, "", {}
-    for line, instruction, value in _instructions(text, path):
-        match instruction:
-            case "FROM":
-                gguf = path.parent / value
-            case "TEMPLATE":
-                template = value
-            case "SYSTEM":
-                system = value
-            case _:
-                _add_parameter(parameters, value, f"{path}:{line}")
-    if gguf is None or template is None:
-        missing = "FROM" if gguf is None else "TEMPLATE"
-        raise TweetstyleError(f"{missing} is missing", where=str(path), hint="export it again: tweetstyle export RECIPE --force")
-    if not gguf.is_file():
-        raise TweetstyleError(f"FROM names a file that is not there: {gguf}", where=str(path), hint="export it again")
-    return Modelfile(gguf, template, parameters, system)
-
-
-def _instructions(text: str, path: Path) -> Iterator[tuple[int, str, str]]:
-    """(line number, instruction, value without its quotes). A `#` begins a comment only where an instruction could."""
-    position = 0
-    pattern = re.compile(
-        r'(FROM|TEMPLATE|SYSTEM|PARAMETER \w+) ("""(?P<long>.*?)"""|"(?P<short>[^"\n]*)"|(?P<bare>[^"\n][^\n]*))(?=\n|\Z)', re.S
-    )
-    while position < len(text):
-        end = text.index("\n", position) if "\n" in text[position:] else len(text)
-        if not text[position:end].strip() or text[position] == "#":
-            position = end + 1
-            continue
-        number = text.count("\n", 0, position) + 1
-        if not (found := pattern.match(text, position)):
-            hint = "export it again: tweetstyle export RECIPE --force"
-            raise TweetstyleError(f"not understood: {text[position:end]}", where=f"{path}:{number}", hint=hint)
-        value = next(found[group] for group in ("long", "short", "bare") if found[group] is not None)
-        instruction, _, name = found[1].partition(" ")
-        yield number, instruction, f"{name} {value}" if name else value
-        position = found.end() + 1
-
-
-def _add_parameter(parameters: dict[str, Any], line: str, where: str) -> None:
-    name, _, value = line.partition(" ")
-    if name == "stop":
-        parameters.setdefault(name, []).append(value)
-        return
-    kind = next((kind for kind, names in NUMBERS.items() if name in names), None)
-    try:
-        if kind is None:
-            raise ValueError("Ollama has no such parameter")
-        parameters[name] = kind(value)
-    except ValueError as error:
-        raise TweetstyleError(f"PARAMETER {line}: {error}", where=where, hint="export it again") from error
+    values: dict[str, str] = {}
+    parameters: dict[str, Any] = {}
+    for instruction, parameter, *quoted in INSTRUCTION.findall(text):
+        value = "".join(quoted)
+        if parameter == "stop":
+            parameters.setdefault("stop", []).append(value)
+        elif parameter:
+            parameters[parameter] = json.loads(value)
+        else:
+            values[instruction] = value
+    if left := [line for line in INSTRUCTION.sub("", text).splitlines() if line.strip() and not line.startswith("#")]:
+        raise TweetstyleError(f"not understood: {left[0]}", where=str(path), hint=again)
+    if missing := [name for name in ("FROM", "TEMPLATE") if name not in values]:
+        raise TweetstyleError(f"{missing[0]} is missing", where=str(path), hint=again)
+    if not (gguf := path.parent / values["FROM"]).is_file():
+        raise TweetstyleError(f"FROM names a file that is not there: {gguf}", where=str(path), hint=again)
+    return Modelfile(gguf, values["TEMPLATE"], parameters, values.get("SYSTEM", ""))
 
 
 # -- the client ---------------------------------------------------------------------------------------------
@@ -184,45 +147,36 @@ class OllamaClient:
     def create(self, name: str, modelfile: Path) -> None:
         """What `ollama create NAME -f MODELFILE` does: hands the GGUF over where Ollama does not have it, and makes the model."""
         read = read_modelfile(modelfile)
-        digest = _sha256(read.gguf)
-        self._hand_over(read.gguf, digest)
-        self._json(
-            "POST",
-            "/api/create",
-            {
-                "model": name,
-                "files": {read.gguf.name: digest},
-                "template": read.template,
-                "system": read.system,
-                "parameters": read.parameters,
-                "stream": False,
-            },
-            SECONDS["create"],
-        )
+        with read.gguf.open("rb") as stream:
+            digest = f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
+            path, size = f"/api/blobs/{digest}", str(read.gguf.stat().st_size)
+            if self._request("HEAD", path, None, SECONDS["version"])[0] != 200:
+                stream.seek(0)
+                self._checked("POST", path, stream, SECONDS["blob"], {"Content-Length": size})
+        body = {"model": name, "files": {read.gguf.name: digest}, "template": read.template, "system": read.system}
+        self._json("POST", "/api/create", body | {"parameters": read.parameters, "stream": False}, SECONDS["create"])
 
     def ask(self, name: str, message: str = NO_TOPIC) -> str:
         """The model's answer as Ollama gives it, with the Modelfile's own sampling."""
-        body = {"model": name, "messages": [{"role": "user", "content": message}], "stream": False}
-        return self._json("POST", "/api/chat", body, SECONDS["chat"])["message"]["content"]
+        return self.answer(name, [{"role": "user", "content": message}], {})["message"]["content"]
 
     def chat(self, name: str, turns: Sequence[tuple[str, str | None]], **options: Any) -> dict[str, Any]:
-        """The whole answer of /api/chat to a conversation of (message, answer), the last answer None. options: sampling."""
+        """As `answer`, to a conversation of (message, answer), the last answer None."""
         said = [(role, text) for turn in turns for role, text in zip(("user", "assistant"), turn, strict=True) if text is not None]
-        messages = [{"role": role, "content": text} for role, text in said]
-        return self._json("POST", "/api/chat", {"model": name, "messages": messages, "options": options, "stream": False}, SECONDS["chat"])
-
-    def generate(self, name: str, message: str, **options: Any) -> dict[str, Any]:
-        """The whole answer of /api/generate, with the ids it returns. options: sampling, over the Modelfile's."""
-        body = {"model": name, "prompt": message, "options": options, "stream": False}
-        return self._json("POST", "/api/generate", body, SECONDS["chat"])
+        return self.answer(name, [{"role": role, "content": text} for role, text in said], options)
 
     def answer(self, name: str, messages: list[dict[str, str]], options: dict[str, Any]) -> dict[str, Any]:
-        """The whole answer of /api/chat to a conversation, without thinking aloud where the model could.
+        """The whole answer of /api/chat to a conversation, without thinking aloud where the model could. options: sampling.
 
         Raises OllamaLost where the connection ends or the server is too busy.
         """
         body = {"model": name, "messages": messages, "options": options, "stream": False, "think": False}
         return self._json("POST", "/api/chat", body, SECONDS["chat"])
+
+    def generate(self, name: str, message: str, **options: Any) -> dict[str, Any]:
+        """The whole answer of /api/generate, with the ids it returns. options: sampling, over the Modelfile's."""
+        body = {"model": name, "prompt": message, "options": options, "stream": False}
+        return self._json("POST", "/api/generate", body, SECONDS["chat"])
 
     def digest(self, name: str) -> str:
         """The digest by which Ollama knows a model that runs on this machine.
@@ -250,37 +204,24 @@ class OllamaClient:
 
     def delete(self, name: str) -> None:
         """Forgets a model; its blob goes with it unless another has the same."""
-        status, answer = self._request("DELETE", "/api/delete", json.dumps({"model": name}).encode(), SECONDS["version"])
-        if status >= 300:
-            raise self._refusal("/api/delete", status, answer)
-
-    def create_and_ask(self, name: str, modelfile: Path, message: str = NO_TOPIC) -> str:
-        """Creates the model and gives one answer of it: a tweet without a subject, or what it says to a message."""
-        self.create(name, modelfile)
-        return self.ask(name, message)
-
-    def _hand_over(self, gguf: Path, digest: str) -> None:
-        path = f"/api/blobs/{digest}"
-        if self._request("HEAD", path, None, SECONDS["version"])[0] == 200:
-            return
-        size = gguf.stat().st_size
-        with gguf.open("rb") as stream, _bar("copying to Ollama", size) as bar:
-            status, answer = self._request("POST", path, _Counted(stream, bar), SECONDS["blob"], {"Content-Length": str(size)})
-        if status >= 300:
-            raise self._refusal(path, status, answer)
+        self._checked("DELETE", "/api/delete", json.dumps({"model": name}).encode(), SECONDS["version"])
 
     def _json(self, method: str, path: str, body: dict[str, Any] | None, seconds: float) -> dict[str, Any]:
         data = None if body is None else json.dumps(body).encode()
-        status, answer = self._request(method, path, data, seconds, {"Content-Type": "application/json"})
-        if status >= 300:
-            raise self._refusal(path, status, answer)
+        answer = self._checked(method, path, data, seconds, {"Content-Type": "application/json"})
         try:
             read = json.loads(answer)
-            if not isinstance(read, dict):
-                raise ValueError("not an object")
-            return read
         except ValueError as error:
             raise self._not_ollama() from error
+        if not isinstance(read, dict):
+            raise self._not_ollama()
+        return read
+
+    def _checked(self, method: str, path: str, body: Any, seconds: float, headers: dict[str, str] | None = None) -> bytes:
+        status, answer = self._request(method, path, body, seconds, headers)
+        if status >= 300:
+            raise self._refusal(path, status, answer)
+        return answer
 
     def _not_ollama(self) -> TweetstyleError:
         return TweetstyleError(f"what answers at {self.host}:{self.port} is not Ollama", hint=f"set {self._setting} to Ollama's address")
@@ -315,31 +256,3 @@ class OllamaClient:
 
 def _is_remote(name: str, model: dict[str, Any]) -> bool:
     return bool(model.get("remote_host") or model.get("remote_model")) or is_cloud_name(name)
-
-
-class _Counted:
-    """A stream that moves a progress bar as it is read."""
-
-    def __init__(self, stream, bar) -> None:
-        self._stream, self._bar = stream, bar
-
-    def read(self, size: int = -1) -> bytes:
-        block = self._stream.read(size)
-        self._bar.advance(len(block))
-        return block
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as stream, _bar("checksum", path.stat().st_size) as bar:
-        while block := stream.read(HASHED_AT_ONCE):
-            digest.update(block)
-            bar.advance(len(block))
-    return f"sha256:{digest.hexdigest()}"
-
-
-def _bar(what: str, size: int):
-    from tweetstyle.progress import Bar
-
-    # Small models are there before a bar could be read.
-    return Bar(what, size, "B", delay=2)

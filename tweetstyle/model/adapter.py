@@ -13,7 +13,7 @@ import numpy as np
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.model.llama import Tensor
-from tweetstyle.model.stored_tensors import StoredTensor, read_headers
+from tweetstyle.model.weight_files import StoredTensor, read_headers
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 

@@ -1,18 +1,20 @@
-"""A Llama's tensors by Hugging Face's and llama.cpp's names."""
+"""A Llama as llama.cpp needs it: numbers, tensors under both names, types in a GGUF."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from gguf import GGML_QUANT_SIZES, GGMLQuantizationType, LlamaFileType
 
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.model.config import Shape, read_shape
 from tweetstyle.model.hub import how_to_replace
-from tweetstyle.model.stored_tensors import StoredTensor
+from tweetstyle.model.weight_files import StoredTensor
 
 ALIGNED_COLUMNS = 32
 """Elements of a block of ggml's Q8_0, Q5_0 and Q4_0: a row must be a multiple of it to be quantised at all."""
@@ -42,46 +44,20 @@ class RopeScaling:
 
 
 @dataclass(frozen=True)
-class Llama:
-    """Hyperparameters; `head` is the width of one attention head."""
+class Llama(Shape):
+    """A shape with the numbers of the norms and of the rotary positions."""
 
-    layers: int
-    hidden: int
-    wide: int
-    heads: int
-    kv_heads: int
-    head: int
-    vocabulary: int
-    context: int
     rms_norm_eps: float
     rope_theta: float
     rope_scaling: RopeScaling | None
-    tied: bool
 
-    def rope_factors(self) -> np.ndarray | None:
-        """[head/2] float32: what llama.cpp divides each rotary frequency by (its tensor rope_freqs); None without scaling.
-
-        Source: Hugging Face's `_compute_llama3_parameters`, Meta's `apply_scaling`: long wavelengths are slowed by
-        `factor`, short ones kept, those between interpolated.
-        """
-        if (scaling := self.rope_scaling) is None:
-            return None
-        frequency = self.rope_theta ** -(np.arange(0, self.head, 2, dtype=np.float64) / self.head)
-        turns = scaling.original_context * frequency / (2 * math.pi)
-        smooth = (turns - scaling.low_freq_factor) / (scaling.high_freq_factor - scaling.low_freq_factor)
-        smooth = np.clip(smooth, 0, 1)
-        return (1 / (smooth + (1 - smooth) / scaling.factor)).astype(np.float32)
+    @property
+    def kv_heads(self) -> int:
+        return self.key // self.head
 
 
-@dataclass(frozen=True)
-class Tensor:
-    """One tensor to write. `shape` as numpy has it, rows first; `heads`: its rows are permuted head by head (rotary layout)."""
-
-    name: str
-    source: str
-    shape: tuple[int, ...]
-    layer: int | None = None
-    heads: int | None = None
+Refuse = Callable[[str, str], TweetstyleError]
+"""The error for what is wrong in a config.json, and what to do."""
 
 
 def read_llama(config: dict[str, Any], where: Path) -> Llama:
@@ -93,6 +69,20 @@ def read_llama(config: dict[str, Any], where: Path) -> Llama:
     def refuse(what: str, hint: str) -> TweetstyleError:
         return TweetstyleError(what, where=str(where / "config.json"), hint=hint)
 
+    again = how_to_replace(where, "config.json")
+    _check_keys(config, refuse)
+    theta, scaling = _rope(config, refuse, again)
+    shape = read_shape(config)
+    key_heads = config.get("num_key_value_heads") or shape.heads
+    if shape.heads % key_heads or shape.head % 2:
+        raise refuse(f"{shape.heads} heads of {shape.head} over {key_heads} key heads do not divide", again)
+    for name, width in (("hidden_size", shape.hidden), ("intermediate_size", shape.intermediate), ("heads·head_dim", shape.query)):
+        if width % ALIGNED_COLUMNS:
+            raise refuse(f"{name} {width} is no multiple of {ALIGNED_COLUMNS}", "such rows cannot be quantised: use another base model")
+    return Llama(**vars(shape), rms_norm_eps=config.get("rms_norm_eps", 1e-6), rope_theta=theta, rope_scaling=scaling)
+
+
+def _check_keys(config: dict[str, Any], refuse: Refuse) -> None:
     if (activation := config.get("hidden_act", "silu")) != "silu":
         raise refuse(f"the activation {activation} is not Llama's", "use a model with hidden_act: silu")
     if config.get("is_causal", True) is not True:
@@ -106,35 +96,9 @@ def read_llama(config: dict[str, Any], where: Path) -> Llama:
     if saved and not (saved.get("load_in_4bit") and saved.get("bnb_4bit_quant_type") == "nf4" and saved.get("bnb_4bit_use_double_quant")):
         hint = "use its 16-bit weights, or bitsandbytes' NF4 with double quantisation"
         raise refuse(f"the base model was saved quantised ({saved.get('quant_method', 'unknown')})", hint)
-    again = how_to_replace(where, "config.json")
-    theta, scaling = _rope(config, refuse, again)
-    hidden, heads = config["hidden_size"], config["num_attention_heads"]
-    kv_heads = config.get("num_key_value_heads") or heads
-    head = config.get("head_dim") or hidden // heads
-    if heads % kv_heads or head % 2:
-        raise refuse(f"{heads} heads of {head} over {kv_heads} key heads do not divide", again)
-    if not isinstance(config.get("intermediate_size"), int):
-        raise refuse("intermediate_size is missing", again)
-    for name, width in (("hidden_size", hidden), ("intermediate_size", config["intermediate_size"]), ("heads·head_dim", heads * head)):
-        if width % ALIGNED_COLUMNS:
-            raise refuse(f"{name} {width} is no multiple of {ALIGNED_COLUMNS}", "such rows cannot be quantised: use another base model")
-    return Llama(
-        layers=config["num_hidden_layers"],
-        hidden=hidden,
-        wide=config["intermediate_size"],
-        heads=heads,
-        kv_heads=kv_heads,
-        head=head,
-        vocabulary=config["vocab_size"],
-        context=config["max_position_embeddings"],
-        rms_norm_eps=config.get("rms_norm_eps", 1e-6),
-        rope_theta=theta,
-        rope_scaling=scaling,
-        tied=bool(config.get("tie_word_embeddings", False)),
-    )
 
 
-def _rope(config: dict[str, Any], refuse, again: str) -> tuple[float, RopeScaling | None]:
+def _rope(config: dict[str, Any], refuse: Refuse, again: str) -> tuple[float, RopeScaling | None]:
     """transformers 5 writes rope_parameters, older ones rope_theta and rope_scaling; some files have both, and rope_scaling wins."""
     new, old = config.get("rope_parameters") or {}, config.get("rope_scaling") or {}
     if any(isinstance(value, dict) for value in (*new.values(), *old.values())):
@@ -162,23 +126,42 @@ def _rope(config: dict[str, Any], refuse, again: str) -> tuple[float, RopeScalin
     return theta, RopeScaling(*numbers, original)
 
 
+@dataclass(frozen=True)
+class Tensor:
+    """One tensor to write. `shape` as numpy has it, rows first; `heads`: its rows are permuted head by head (rotary layout)."""
+
+    name: str
+    source: str
+    shape: tuple[int, ...]
+    layer: int | None = None
+    heads: int | None = None
+
+
 def tensor_plan(llama: Llama) -> Iterator[Tensor]:
     """Every tensor of the model in the order in which it is written. Tied embeddings have no output tensor."""
-    hidden, query, key = llama.hidden, llama.heads * llama.head, llama.kv_heads * llama.head
-    shapes = {
-        "attn_norm": (hidden,), "attn_q": (query, hidden), "attn_k": (key, hidden), "attn_v": (key, hidden),
-        "attn_output": (hidden, query), "ffn_norm": (hidden,), "ffn_gate": (llama.wide, hidden),
-        "ffn_up": (llama.wide, hidden), "ffn_down": (hidden, llama.wide),
-    }  # fmt: skip
     heads = {"attn_q": llama.heads, "attn_k": llama.kv_heads}
-    yield Tensor("token_embd.weight", "model.embed_tokens.weight", (llama.vocabulary, hidden))
+    yield Tensor("token_embd.weight", "model.embed_tokens.weight", (llama.vocabulary, llama.hidden))
     for layer in range(llama.layers):
         for module, name in LAYER_TENSORS.items():
-            source = f"model.layers.{layer}.{module}.weight"
-            yield Tensor(f"blk.{layer}.{name}.weight", source, shapes[name], layer, heads.get(name))
-    yield Tensor("output_norm.weight", "model.norm.weight", (hidden,))
+            shape = llama.linears.get(module.rpartition(".")[2], (llama.hidden,))
+            yield Tensor(f"blk.{layer}.{name}.weight", f"model.layers.{layer}.{module}.weight", shape, layer, heads.get(name))
+    yield Tensor("output_norm.weight", "model.norm.weight", (llama.hidden,))
     if not llama.tied:
-        yield Tensor("output.weight", "lm_head.weight", (llama.vocabulary, hidden))
+        yield Tensor("output.weight", "lm_head.weight", (llama.vocabulary, llama.hidden))
+
+
+def rope_factors(llama: Llama) -> np.ndarray | None:
+    """[head/2] float32: what llama.cpp divides each rotary frequency by (its tensor rope_freqs); None without scaling.
+
+    Source: Hugging Face's `_compute_llama3_parameters`, Meta's `apply_scaling`: long wavelengths are slowed by `factor`, short ones
+    kept, those between interpolated.
+    """
+    if (scaling := llama.rope_scaling) is None:
+        return None
+    frequency = llama.rope_theta ** -(np.arange(0, llama.head, 2, dtype=np.float64) / llama.head)
+    periods = scaling.original_context * frequency / (2 * math.pi)
+    smooth = np.clip((periods - scaling.low_freq_factor) / (scaling.high_freq_factor - scaling.low_freq_factor), 0, 1)
+    return (1 / (smooth + (1 - smooth) / scaling.factor)).astype(np.float32)
 
 
 def check_tensors(plan: list[Tensor], stored: dict[str, StoredTensor], where: Path) -> None:
@@ -196,3 +179,74 @@ def check_tensors(plan: list[Tensor], stored: dict[str, StoredTensor], where: Pa
     ignored = lambda name: name == "lm_head.weight" or name.endswith("rotary_emb.inv_freq")  # noqa: E731
     if left_out := [n for n in stored.keys() - {t.source for t in plan} if not ignored(n)]:
         raise refuse(f"the weight {min(left_out)} is none of a Llama's")
+
+
+Q = GGMLQuantizationType
+
+FILE_TYPES = {
+    "f32": LlamaFileType.ALL_F32,
+    "f16": LlamaFileType.MOSTLY_F16,
+    "bf16": LlamaFileType.MOSTLY_BF16,
+    "q8_0": LlamaFileType.MOSTLY_Q8_0,
+    "q6_k": LlamaFileType.MOSTLY_Q6_K,
+    "q5_k_m": LlamaFileType.MOSTLY_Q5_K_M,
+    "q4_k_m": LlamaFileType.MOSTLY_Q4_K_M,
+}
+"""The recipe's name of a GGUF's type → llama.cpp's (the key general.file_type)."""
+
+BASE_TYPES = {
+    "f32": Q.F32,
+    "f16": Q.F16,
+    "bf16": Q.BF16,
+    "q8_0": Q.Q8_0,
+    "q6_k": Q.Q6_K,
+    "q5_k_m": Q.Q5_K,
+    "q4_k_m": Q.Q4_K,
+}
+MORE_BITS = {"q5_k_m": Q.Q6_K, "q4_k_m": Q.Q6_K}
+"""What the mixtures give to the tensors that suffer most: attn_v and ffn_down in some layers. A K-quant of one type is none."""
+
+WEIGHTED_TYPES = ("q6_k", "q5_k_m", "q4_k_m")
+"""The recipe's types that are written with the importance matrix too."""
+
+TAKE_IMPORTANCE = frozenset({Q.Q4_K, Q.Q5_K, Q.Q6_K, Q.Q5_0, Q.Q5_1})
+"""Types whose quantisation weighs errors by an importance matrix where there is one: K-quants and their fallbacks but Q8_0."""
+
+FALLBACKS = {Q.Q4_K: Q.Q5_0, Q.Q5_K: Q.Q5_1, Q.Q6_K: Q.Q8_0}
+"""A row that is no multiple of a K-quant's 256 elements gets the next larger type with blocks of 32."""
+
+
+def tensor_type(file_type: str, tensor: Tensor, llama: Llama) -> GGMLQuantizationType:
+    """The type in which `tensor` is written into a GGUF of `file_type`. Vectors (norms, rope factors) stay in F32."""
+    if len(tensor.shape) == 1:
+        return Q.F32
+    chosen = BASE_TYPES[file_type]
+    if file_type in MORE_BITS:
+        chosen = _mixture(file_type, tensor, llama)
+    if tensor.shape[-1] % GGML_QUANT_SIZES[chosen][0]:
+        chosen = FALLBACKS[chosen]
+    return chosen
+
+
+def _mixture(file_type: str, tensor: Tensor, llama: Llama) -> GGMLQuantizationType:
+    part = tensor.name.split(".")[-2]
+    # Where the embeddings are the output too, they get the output's type.
+    if part == "output" or (part == "token_embd" and llama.tied):
+        return Q.Q6_K
+    if part in ("attn_v", "ffn_down") and more_bits(tensor.layer, llama.layers):
+        return MORE_BITS[file_type]
+    # llama.cpp's "70B": 80 layers with shared key heads, whose attn_v is small and much used.
+    if part == "attn_v" and llama.layers == 80 and llama.heads != llama.kv_heads:
+        return Q.Q5_K
+    return BASE_TYPES[file_type]
+
+
+def more_bits(layer: int, layers: int) -> bool:
+    """The first and the last eighth of the layers, and every third between."""
+    return layer < layers // 8 or layer >= 7 * layers // 8 or (layer - layers // 8) % 3 == 2
+
+
+def type_bytes(kind: GGMLQuantizationType, shape: tuple[int, ...]) -> int:
+    """Bytes of a tensor of that shape in that type; rows are whole blocks."""
+    block, block_bytes = GGML_QUANT_SIZES[kind]
+    return math.prod(shape) // block * block_bytes

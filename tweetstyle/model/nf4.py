@@ -19,7 +19,7 @@ import numpy as np
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.model.hub import how_to_replace
 from tweetstyle.model.llama import Tensor
-from tweetstyle.model.stored_tensors import StoredTensor, read_headers
+from tweetstyle.model.weight_files import StoredTensor, WeightRows, read_headers
 
 if TYPE_CHECKING:
     import torch
@@ -55,48 +55,37 @@ def record(model: Any) -> dict[str, dict[str, Any]]:
 
 
 @dataclass
-class DequantisedTensor:
-    """A weight in float32 that is made whole when its first rows are read and forgotten after its last: a StoredTensor to its reader.
-
-    Safe to read from several threads.
-    """
+class DequantisedTensor(WeightRows):
+    """A weight in float32 that is made whole when its first rows are read and forgotten after its last; threads may share it."""
 
     path: Path
     name: str
     shape: tuple[int, ...]
     nbytes: int
-    dtype: str = "F32"
     _values: np.ndarray | None = field(default=None, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
-
-    @property
-    def columns(self) -> int:
-        return self.shape[-1]
-
-    @property
-    def rows(self) -> int:
-        return math.prod(self.shape[:-1])
-
-    def read(self, first: int = 0, count: int | None = None) -> np.ndarray:
-        """Rows [count, columns] from `first` on, float32."""
-        return self.to_float32(self.read_bytes(first, count))
 
     def to_float32(self, raw: np.ndarray) -> np.ndarray:
         return raw.view("<f4").reshape(-1, self.columns)
 
     def read_bytes(self, first: int = 0, count: int | None = None) -> np.ndarray:
-        """[bytes] uint8 of those rows; a copy, so that the whole can go."""
+        """[bytes] uint8 of those rows in float32; a copy, so that the whole can go."""
         count = self.rows if count is None else count
         with self._lock:
             if self._values is None:
-                self._values = self.values()
+                self._values = self._dequantised()
             rows = self._values[first : first + count].copy()
             if first + count >= self.rows:
                 self._values = None
         return rows.reshape(-1).view(np.uint8)
 
-    def values(self) -> np.ndarray:
-        """float32 [rows, columns]."""
+    def _dequantised(self) -> np.ndarray:
+        from bitsandbytes import functional
+
+        return functional.dequantize_4bit(*self.quantised()).float().numpy().reshape(self.rows, self.columns)
+
+    def quantised(self) -> tuple[torch.Tensor, Any]:
+        """Codes and state (bitsandbytes.functional.QuantState)."""
         raise NotImplementedError
 
 
@@ -107,16 +96,7 @@ class Nf4Tensor(DequantisedTensor):
     stored: StoredTensor | None = None
     quantised_as: dict[str, Any] = field(default_factory=dict)
 
-    def values(self) -> np.ndarray:
-        from bitsandbytes import functional
-
-        return functional.dequantize_4bit(*self._quantised()).float().numpy().reshape(self.rows, self.columns)
-
-    def digest(self) -> str:
-        """As in `record`, of the codes and scales that are made here."""
-        return _digest(*self._quantised())
-
-    def _quantised(self) -> tuple[torch.Tensor, Any]:
+    def quantised(self) -> tuple[torch.Tensor, Any]:
         """As functional.quantize_4bit(compress_statistics=True), but for the offset, which is the training's."""
         import torch
         from bitsandbytes import functional
@@ -131,6 +111,22 @@ class Nf4Tensor(DequantisedTensor):
 
 
 @dataclass
+class StoredNf4Tensor(DequantisedTensor):
+    """A weight of a model that was saved in 4 bits. parts: its codes (under ""), scales and state, by ending."""
+
+    parts: dict[str, StoredTensor] = field(default_factory=dict)
+
+    def quantised(self) -> tuple[torch.Tensor, Any]:
+        import torch
+        from bitsandbytes import functional
+
+        tensors = {ending: torch.from_numpy(_as_stored(part)) for ending, part in self.parts.items()}
+        codes = tensors.pop("").reshape(-1, 1)
+        named = {self.name + ending: tensor for ending, tensor in tensors.items()}
+        return codes, functional.QuantState.from_dict(named, torch.device("cpu"))
+
+
+@dataclass
 class RoundedTensor(DequantisedTensor):
     """A weight that the training left in 16 bits, in the dtype to which it rounded it."""
 
@@ -142,31 +138,6 @@ class RoundedTensor(DequantisedTensor):
 
         rows = torch.from_numpy(self.stored.read(first, count)).to(getattr(torch, self.rounded_to)).float().numpy()
         return rows.reshape(-1).view(np.uint8)
-
-
-@dataclass
-class StoredNf4Tensor(DequantisedTensor):
-    """A weight of a model that was saved in 4 bits. parts: its codes (under ""), scales and state, by ending."""
-
-    parts: dict[str, StoredTensor] = field(default_factory=dict)
-
-    def values(self) -> np.ndarray:
-        from bitsandbytes import functional
-
-        return functional.dequantize_4bit(*self._quantised()).float().numpy().reshape(self.rows, self.columns)
-
-    def digest(self) -> str:
-        """As in `record`, of the codes and scales that are stored."""
-        return _digest(*self._quantised())
-
-    def _quantised(self) -> tuple[torch.Tensor, Any]:
-        import torch
-        from bitsandbytes import functional
-
-        tensors = {ending: torch.from_numpy(_as_stored(part)) for ending, part in self.parts.items()}
-        codes = tensors.pop("").reshape(-1, 1)
-        named = {self.name + ending: tensor for ending, tensor in tensors.items()}
-        return codes, functional.QuantState.from_dict(named, torch.device("cpu"))
 
 
 def read_weights(paths: Iterable[Path]) -> dict[str, StoredTensor | StoredNf4Tensor]:
@@ -219,19 +190,6 @@ def nf4_as_trained(stored: dict[str, Any], plan: list[Tensor], recorded: dict[st
             tensor = RoundedTensor(tensor.path, name, tensor.shape, tensor.nbytes, stored=tensor, rounded_to=dtype)
         replaced[name] = tensor
     return replaced
-
-
-def check_digests(stored: dict[str, Any], recorded: dict[str, dict[str, Any]]) -> None:
-    """Whether the codes and scales are bit for bit those of the training: of `nf4_as_trained`, or of a model saved in 4 bits.
-
-    Quantises every linear once more, on one thread. Raises TweetstyleError naming the first that differs.
-    """
-    for name, entry in recorded.items():
-        tensor = stored.get(name)
-        if not isinstance(tensor, Nf4Tensor | StoredNf4Tensor) or tensor.digest() != entry["digest"]:
-            where = str(tensor.path) if tensor else "as_trained.json"
-            hint = "write export.merge_base: 16bit; or run the fit stage again where the export runs: tweetstyle-fit RECIPE --from fit"
-            raise TweetstyleError(f"{name} in 4 bits is not what was trained on", where=where, hint=hint)
 
 
 def _stored_nf4(name: str, parts: dict[str, StoredTensor]) -> StoredNf4Tensor:

@@ -1,16 +1,26 @@
-"""A base model's JSON files, and which safetensors files hold its weights."""
+"""A base model's safetensors files: which are loaded, and their rows on demand."""
 
 from __future__ import annotations
 
 import json
+import math
+import re
 import struct
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.model.config import read_shape
 from tweetstyle.model.hub import how_to_complete, how_to_replace
+
+SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
+LARGEST_FILE = 5_000_000_000
+"""Bytes beyond which transformers wrote weights as shards with an index (4.x, save_pretrained: max_shard_size "5GB")."""
+HEAD, EMBEDDINGS = "lm_head.weight", "model.embed_tokens.weight"
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -24,39 +34,6 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise TweetstyleError("not a JSON object", where=str(path), hint=how_to_replace(path.parent, path.name))
     return content
-
-
-SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
-LARGEST_FILE = 5_000_000_000
-"""Bytes beyond which transformers wrote weights as shards with an index (4.x, save_pretrained: max_shard_size "5GB")."""
-HEAD, EMBEDDINGS = "lm_head.weight", "model.embed_tokens.weight"
-CHUNK = 2**24
-
-
-@dataclass(frozen=True)
-class Stored:
-    """Where a tensor's bytes are: from `begin` to `end` in `file`."""
-
-    file: Path
-    dtype: str
-    shape: tuple[int, ...]
-    begin: int
-    end: int
-
-    def equals(self, other: Stored) -> bool:
-        """Whether dtype, shape and every byte are the same."""
-        if (self.dtype, self.shape) != (other.dtype, other.shape):
-            return False
-        with self.file.open("rb") as mine, other.file.open("rb") as theirs:
-            mine.seek(self.begin)
-            theirs.seek(other.begin)
-            left = self.end - self.begin
-            while left > 0:
-                size = min(CHUNK, left)
-                if mine.read(size) != theirs.read(size):
-                    return False
-                left -= size
-        return True
 
 
 def weight_names(path: Path, config: dict[str, Any]) -> list[str]:
@@ -80,18 +57,18 @@ def find_weights(path: Path, config: dict[str, Any]) -> tuple[Path, ...]:
     names = weight_names(path, config)
     if missing := [name for name in names if not (path / name).is_file()]:
         raise TweetstyleError(f"missing: {', '.join(missing)}", where=str(path), hint=how_to_complete(path))
-    stored = _read(path, names)
+    stored = read_headers(path / name for name in names)
     if (path / INDEX).is_file():
         _check_index(path, names, stored)
     _check_head(path, config, stored)
     return tuple(path / name for name in names)
 
 
-def _check_index(path: Path, names: list[str], stored: dict[str, Stored]) -> None:
+def _check_index(path: Path, names: list[str], stored: dict[str, StoredTensor]) -> None:
     weight_map = _weight_map(path / INDEX)
     others = sorted(set(weight_map.values()) - set(names))
     if not others:
-        lost = next((t for t, name in weight_map.items() if t not in stored or stored[t].file != path / name), None)
+        lost = next((t for t, name in weight_map.items() if t not in stored or stored[t].path != path / name), None)
         if lost:
             what = f"{weight_map[lost]} does not hold {lost}, which {INDEX} says it does"
             hint = f"files of two models are mixed here; {how_to_replace(path, INDEX, weight_map[lost])}"
@@ -101,19 +78,19 @@ def _check_index(path: Path, names: list[str], stored: dict[str, Stored]) -> Non
     if missing := [name for name in others if not (path / name).is_file()]:
         why = f"missing: {', '.join(missing)}"
     else:
-        shards = _read(path, sorted(set(weight_map.values())))
-        unequal = sorted(n for n in stored.keys() | shards if n not in stored or n not in shards or not stored[n].equals(shards[n]))
+        shards = read_headers(path / name for name in sorted(set(weight_map.values())))
+        unequal = sorted(n for n in stored.keys() | shards if n not in stored or n not in shards or not same_values(stored[n], shards[n]))
         why = f"{unequal[0]} is another" if unequal else ""
     if why:
         what = f"there are two sets of weights, {SINGLE} and the shards of {INDEX}, and they differ ({why})"
         raise TweetstyleError(what, where=str(path), hint=f"move one of them elsewhere: {SINGLE}, or {INDEX} and its shards")
 
 
-def _check_head(path: Path, config: dict[str, Any], stored: dict[str, Stored]) -> None:
+def _check_head(path: Path, config: dict[str, Any], stored: dict[str, StoredTensor]) -> None:
     """transformers and Unsloth on a CPU load such a head; on a GPU Unsloth replaces it by the embeddings (patch_model_and_tokenizer)."""
     if not config.get("tie_word_embeddings") or HEAD not in stored or EMBEDDINGS not in stored:
         return
-    if not stored[HEAD].equals(stored[EMBEDDINGS]):
+    if not same_values(stored[HEAD], stored[EMBEDDINGS]):
         what = f"tie_word_embeddings is true, and the stored {HEAD} differs from the embeddings"
         hint = "write tie_word_embeddings: false to use the stored head, as transformers does; with true, Unsloth drops it on a GPU"
         raise TweetstyleError(what, where=str(path / "config.json"), hint=hint)
@@ -127,35 +104,143 @@ def _weight_map(index: Path) -> dict[str, str]:
     return found
 
 
-def _read(path: Path, names: list[str]) -> dict[str, Stored]:
-    """name → tensor, of these files. transformers would take the last of two with the same name."""
-    stored: dict[str, Stored] = {}
-    for name in names:
-        for tensor, found in _read_file(path / name).items():
-            if other := stored.get(tensor):
-                what = f"{tensor} is stored in {other.file.name} too"
-                raise TweetstyleError(what, where=str(found.file), hint="remove the file that does not belong to the model")
-            stored[tensor] = found
-    return stored
+ITEM_BYTES = {"F32": 4, "F16": 2, "BF16": 2}
+"""The dtypes that weights may have. numpy knows no bfloat16, hence no numpy dtype here."""
+CHUNK = 2**23
+"""Values compared at a time."""
+PART_OF_NF4 = re.compile(r".+\.weight(\.absmax|\.quant_state\.bitsandbytes__nf4)?")
+"""Names under which bitsandbytes stores bytes (U8): codes, their scales, and what they mean. Read by nf4.py."""
 
 
-def _read_file(file: Path) -> dict[str, Stored]:
-    """name → tensor. The file is 8 bytes of header length, the header, and just the bytes that the header names."""
-    size = file.stat().st_size
-    with file.open("rb") as stream:
-        head = stream.read(8)
-        length = struct.unpack("<Q", head)[0] if len(head) == 8 else size
-        header = stream.read(length) if length <= size else b""
-    start = 8 + length
+class WeightRows:
+    """A weight whose rows are read on demand: `read_bytes` as they are stored, `to_float32` of those, `read` both at once."""
+
+    shape: tuple[int, ...]
+
+    @property
+    def columns(self) -> int:
+        return self.shape[-1]
+
+    @property
+    def rows(self) -> int:
+        return math.prod(self.shape[:-1])
+
+    def read(self, first: int = 0, count: int | None = None) -> np.ndarray:
+        """Rows [count, columns] from `first` on as float32, which holds every dtype exactly; a vector is one row."""
+        return self.to_float32(self.read_bytes(first, count))
+
+    def read_bytes(self, first: int = 0, count: int | None = None) -> np.ndarray:
+        raise NotImplementedError
+
+    def to_float32(self, raw: np.ndarray) -> np.ndarray:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class StoredTensor(WeightRows):
+    """One tensor of a safetensors file. `offset` counts bytes from the file's beginning."""
+
+    path: Path
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    offset: int
+
+    @property
+    def nbytes(self) -> int:
+        return math.prod(self.shape) * _item_bytes(self.dtype)
+
+    def to_float32(self, raw: np.ndarray) -> np.ndarray:
+        """Whole rows as they are stored → [rows, columns] float32."""
+        if self.dtype == "BF16":
+            # bfloat16 is the upper half of a float32.
+            values = (raw.view("<u2").astype(np.uint32) << 16).view(np.float32)
+        else:
+            values = raw.view({"F32": "<f4", "F16": "<f2"}[self.dtype]).astype(np.float32, copy=False)
+        return values.reshape(-1, self.columns)
+
+    def read_bytes(self, first: int = 0, count: int | None = None) -> np.ndarray:
+        """[bytes] uint8: rows `first` to `first + count` as they are stored.
+
+        Safe to call from several threads. Raises TweetstyleError where the file ends too early.
+        """
+        count = self.rows if count is None else count
+        row_bytes = self.columns * _item_bytes(self.dtype)
+        raw = np.empty(count * row_bytes, np.uint8)
+        with self.path.open("rb", buffering=0) as stream:
+            stream.seek(self.offset + first * row_bytes)
+            read, view = 0, memoryview(raw)
+            while read < len(view) and (got := stream.readinto(view[read:])):
+                read += got
+        if read < len(view):
+            what = f"the file ends inside {self.name}"
+            raise TweetstyleError(what, where=str(self.path), hint=f"it was cut off; {how_to_make_whole(self.path)}")
+        return raw
+
+
+def read_headers(paths: Iterable[Path]) -> dict[str, StoredTensor]:
+    """name → tensor for all the files (format: github.com/huggingface/safetensors#format).
+
+    Raises TweetstyleError: a file that is missing, cut off or no safetensors file; a name that occurs twice.
+    """
+    tensors: dict[str, StoredTensor] = {}
+    for path in paths:
+        for tensor in _read_header(path):
+            if other := tensors.get(tensor.name):
+                what = f"{tensor.name} is stored in {other.path.name} too"
+                raise TweetstyleError(what, where=str(path), hint="remove the file that does not belong to the model")
+            tensors[tensor.name] = tensor
+    return tensors
+
+
+def same_values(one: StoredTensor, other: StoredTensor) -> bool:
+    """Whether dtype, shape and every byte are the same."""
+    if (one.dtype, one.shape) != (other.dtype, other.shape):
+        return False
+    step = max(1, CHUNK // one.columns)
+    counts = [(first, min(step, one.rows - first)) for first in range(0, one.rows, step)]
+    return all(np.array_equal(one.read_bytes(*rows), other.read_bytes(*rows)) for rows in counts)
+
+
+def how_to_make_whole(path: Path) -> str:
+    """What to do where a file of weights is not whole: of a training it is made again, of a base model fetched."""
+    if path.parent.name == "final_model":
+        return "tweetstyle-fit RECIPE --from fit makes it again"
+    return how_to_replace(path.parent, path.name)
+
+
+def _read_header(path: Path) -> Iterator[StoredTensor]:
+    """The file is 8 bytes of header length, the header, and just the bytes that the header names."""
     try:
-        entries = {name: entry for name, entry in json.loads(header).items() if name != "__metadata__"}
-        spans = {name: (start + entry["data_offsets"][0], start + entry["data_offsets"][1]) for name, entry in entries.items()}
-        found = {n: Stored(file, e["dtype"], tuple(e["shape"]), *spans[n]) for n, e in entries.items()}
-        end = max(tensor.end for tensor in found.values())
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        hint = how_to_replace(file.parent, file.name)
-        raise TweetstyleError("not a whole safetensors file", where=str(file), hint=hint) from error
+        size = path.stat().st_size
+        with path.open("rb") as stream:
+            (length,) = struct.unpack("<Q", stream.read(8))
+            header = json.loads(stream.read(length) if length <= size else b"")
+        header.pop("__metadata__", None)
+        entries = [(name, entry["dtype"], tuple(entry["shape"]), *entry["data_offsets"]) for name, entry in header.items()]
+        end = 8 + length + max((entry[-1] for entry in entries), default=0)
+    except FileNotFoundError as error:
+        raise TweetstyleError("there is no such file", where=str(path), hint=how_to_make_whole(path)) from error
+    except (ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
+        raise TweetstyleError("not a whole safetensors file", where=str(path), hint=how_to_make_whole(path)) from error
     if end != size:
         what = f"the file has {size:,} bytes, its header says {end:,}"
-        raise TweetstyleError(what, where=str(file), hint=f"it was cut off; {how_to_replace(file.parent, file.name)}")
-    return found
+        raise TweetstyleError(what, where=str(path), hint=f"it was cut off; {how_to_make_whole(path)}")
+    for name, dtype, shape, begin, end in entries:
+        tensor = StoredTensor(path, name, dtype, shape, 8 + length + begin)
+        _check(tensor, end - begin)
+        yield tensor
+
+
+def _check(tensor: StoredTensor, stored_bytes: int) -> None:
+    where = str(tensor.path)
+    if tensor.dtype not in ITEM_BYTES and not (tensor.dtype == "U8" and PART_OF_NF4.fullmatch(tensor.name)):
+        hint = "use weights in F32, F16 or BF16, or in bitsandbytes' NF4: others cannot be merged exactly"
+        raise TweetstyleError(f"{tensor.name} has the dtype {tensor.dtype}", where=where, hint=hint)
+    if not tensor.shape or tensor.nbytes != stored_bytes:
+        what = f"{tensor.name}: {stored_bytes:,} bytes are stored for the shape {list(tensor.shape)} in {tensor.dtype}"
+        raise TweetstyleError(what, where=where, hint=f"the file is damaged; {how_to_make_whole(tensor.path)}")
+
+
+def _item_bytes(dtype: str) -> int:
+    return 1 if dtype == "U8" else ITEM_BYTES[dtype]

@@ -11,8 +11,7 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import existing_parent
 from tweetstyle.hardware.gpu import cores, machine_memory
 from tweetstyle.model.base import BaseConfig, BaseModel
-from tweetstyle.model.llama import read_llama, tensor_plan
-from tweetstyle.model.tensor_types import WEIGHTED_TYPES, tensor_type, type_bytes
+from tweetstyle.model.llama import WEIGHTED_TYPES, read_llama, tensor_plan, tensor_type, type_bytes
 from tweetstyle.recipe import Export
 
 BLOCK_ELEMENTS = 2**21
@@ -71,17 +70,15 @@ def memory_needed(weights: BaseModel | BaseConfig, section: Export) -> dict[str,
 
     writing: blocks of rows, or with four bits the largest linear in float32 six times (measured: 4.1 while bitsandbytes makes it,
     and its copies).
-    gate: one layer in float32 beside the output matrix as it is stored, or the largest file as llama.cpp holds it.
+    gate: the largest file as llama.cpp holds it.
     """
     llama = read_llama(weights.config, weights.path)
     plan = list(tensor_plan(llama))
     largest = max(math.prod(tensor.shape) for tensor in plan if tensor.layer is not None)
-    layer = sum(math.prod(tensor.shape) for tensor in plan if tensor.layer == 0)
-    output = 4 * llama.vocabulary * llama.hidden
     blocks = 2 * min(cores(), MOST_THREADS) * BLOCK_BYTES + 4 * BLOCK_ELEMENTS
     return {
         "writing": LIBRARIES + blocks + 6 * 4 * largest,
-        "gate": LIBRARIES + max(4 * layer + output, max(disk_needed(weights, section.types).values())),
+        "gate": LIBRARIES + max(disk_needed(weights, section.types).values()),
     }
 
 

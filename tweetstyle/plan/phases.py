@@ -11,7 +11,7 @@ from tweetstyle.plan.activations import CUBLAS_WORKSPACE, OFFLOAD_FROM, Checkpoi
 from tweetstyle.plan.weights import trained_parameters, weight_bytes_each
 from tweetstyle.recipe import Model, Training
 
-LOAD, TRAINING, VALIDATION, SAMPLES, EVALUATION, EXPORT = "loading", "training", "validation", "samples", "evaluation", "export"
+LOAD, TRAINING, VALIDATION, SAMPLES, EVALUATION = "loading", "training", "validation", "samples", "evaluation"
 SAMPLE_TOKENS = 128
 """Of a sample with its prompt, at most (train/samples.py writes 80)."""
 CACHE_BYTES = 3 * 2**28
@@ -26,10 +26,6 @@ SAMPLER_BYTES = 56 + 4 + 4 + 4 + 2
 the last token chances and scores, and the head's own 16 bits."""
 SHOWN_TOKENS, PROMPT_TOKENS, WRITTEN_TOKENS = 20 * 64, 20, 160
 """Of the tweets that the base model is shown (recipe: evaluation.examples), of a prompt, and of an answer (sampling.num_predict)."""
-HEAD_BYTES = 256 * 2**20
-"""Rows of the output matrix in fp32 that the export's check multiplies at a time (verify/reference.py reads it)."""
-EXPORT_TOKENS = 100 * 64
-"""Of the tweets that the check reads (recipe: export.gate_tweets)."""
 HELD = "held by the training's process"
 LEFT_IN_TRAINING = 48 * 2**20
 """Bytes that torch keeps in the process that trained when the model is gone: cuBLAS's workspaces, and what the allocator cannot give
@@ -61,14 +57,13 @@ def training_phases(
 def later_phases(shape: Shape, model: Model, resident: Mapping[str, int], moved: int, card: Card | None) -> dict[str, dict[str, int]]:
     """What comes after the training, beside the process that trained: phase → part → bytes.
 
-    resident: of the training; moved: bytes of embeddings that it had in RAM. The evaluation has a process of its own; the export's
-    check runs in that of the training.
+    resident: of the training; moved: bytes of embeddings that it had in RAM. The evaluation has a process of its own;
+    the export computes on the CPU.
     """
     moments = _evaluation(shape, model, resident, SMALL_CACHE_BYTES if card is None else cache_bytes(card.total))
     loaded = _loaded_apart(model, resident, moved) | {"cuBLAS": CUBLAS_WORKSPACE}
     return {
         EVALUATION: {HELD: CUDA_CONTEXT + LEFT_IN_TRAINING} | loaded | max(moments, key=lambda parts: sum(parts.values())),
-        EXPORT: {HELD: LEFT_IN_TRAINING, "cuBLAS": CUBLAS_WORKSPACE} | _gate(shape),
     }
 
 
@@ -108,14 +103,6 @@ def _written(shape: Shape, per_token: int, cached: int, shown: int) -> dict[str,
         "keys and values": (shown + rows * width) * per_token,
         "activations": max(layer, SAMPLER_BYTES * rows * shape.vocabulary),
     }
-
-
-def _gate(shape: Shape) -> dict[str, int]:
-    """The export's check in fp32: one layer over all tweets, whose hidden states are kept before and after it; or the output matrix."""
-    layer = 4 * (shape.linear_parameters // shape.layers + 2 * shape.hidden)
-    activations = 4 * shape.hidden * (2 * EXPORT_TOKENS + BATCH_TOKENS) + 4 * BATCH_TOKENS * 3 * shape.intermediate
-    head = {"output rows, fp32": HEAD_BYTES, "activations": 4 * EXPORT_TOKENS * shape.hidden}
-    return max({"one layer, fp32": layer, "activations": activations}, head, key=lambda parts: sum(parts.values()))
 
 
 def _slice_bytes(shape: Shape) -> int:

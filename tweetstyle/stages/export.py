@@ -82,7 +82,7 @@ def verify(run: Run) -> None:
         what = "the export was made from another trained model than this one"
         raise TweetstyleError(what, where=str(directory), hint=f"run: tweetstyle export {run.path}")
     say(f"verify    {', '.join(gguf)}: takes minutes on a CPU. Results are written at the end; you can stop it safely")
-    checks = _checks(run, gguf, before.facts["choices"]["merge_base"], directory / "Modelfile")
+    checks = _checks(run, gguf, directory / "Modelfile")
     stage.manifest.unlink()
     _remove_parity(directory)
     outputs, facts = _written(run, gguf, before.facts, checks)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tweetstyle.console import say
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.stages.inputs import scored_sample, trained_scores, weights
+from tweetstyle.stages.inputs import scored_sample, trained_scores
 from tweetstyle.stages.stage import Done
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def verified(run: Run, gguf: dict[str, Path], facts: dict[str, Any]) -> Done:
     unchecked = directory / "Modelfile.unchecked"
     _write_modelfile(run, unchecked, gguf)
     (directory / "Modelfile").unlink(missing_ok=True)
-    checks = _checks(run, gguf, facts["choices"]["merge_base"], unchecked)
+    checks = _checks(run, gguf, unchecked)
     unchecked.unlink()
     return _written(run, gguf, facts, checks)
 
@@ -57,22 +57,18 @@ def _written(run: Run, gguf: dict[str, Path], facts: dict[str, Any], checks: lis
     return [*gguf.values(), *(path for path in beside if path.is_file())], facts
 
 
-def _checks(run: Run, gguf: dict[str, Path], merge_base: str, modelfile: Path) -> list[GateCheck]:
+def _checks(run: Run, gguf: dict[str, Path], modelfile: Path) -> list[GateCheck]:
     from tweetstyle.verify.gate import TrainedModel, verify
-    from tweetstyle.verify.reference import MergedWeights
 
-    recipe, trained = run.recipe, trained_scores(run)
-    sample, nats = scored_sample(run, trained, ["test", "validation"], recipe.export.gate_tweets)
-    nf4 = trained.nf4 if merge_base == "dequantised_nf4" and run.adapter else None
-    merged = MergedWeights(weights(run), run.adapter, nf4)
-    held = TrainedModel(merged, run.template, run.base.tokenizer, sample, nats)
+    recipe = run.recipe
+    sample, nats = scored_sample(run, trained_scores(run), ["test", "validation"], recipe.export.gate_tweets)
+    held = TrainedModel(run.template, run.base.tokenizer, sample, nats)
     return verify(held, gguf, modelfile, recipe.sampling, recipe.export, recipe.evaluation)
 
 
 def _those_that_passed(run: Run, gguf: dict[str, Path], checks: list[GateCheck]) -> dict[str, Path]:
     """Type → file, of those that are left; the others are set aside. Raises TweetstyleError where none is."""
-    from tweetstyle.verify.gate import rejected_types, remarks, set_aside
-    from tweetstyle.verify.page import verdict, write_parity
+    from tweetstyle.verify.gate import rejected_types, remarks, set_aside, verdict, write_parity
     from tweetstyle.wording.words import Say
 
     recipe, directory = run.recipe, run.recipe.export_directory

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from tweetstyle.dataset.held_out import HeldOut, clusters
+from tweetstyle.recipe import Evaluation
+from tweetstyle.statistics.intervals import bootstrap_t
 from tweetstyle.wording.words import Note, Say
 
-TYPES = ("f32", "f16", "bf16", "q8_0", "q6_k", "q5_k_m", "q4_k_m")
-
-KL_LIMITS = dict(zip(TYPES, (1e-5, 1e-4, 1e-3, 0.03, 0.07, 0.4, 0.3), strict=True))
-"""Mean Kullback-Leibler divergence in nats of a GGUF's predictions from those of the weights it was made of.
-
-Measured on the demo's tuned SmolLM2-135M: 7.4e-7, 3.7e-6, 2.3e-4, 4.9e-3, 1.35e-2, 0.115, 0.059. The limits are from four to
-thirty times that: a larger model loses less, a wrong weight costs whole nats."""
-
-BITS_LIMITS = dict(zip(TYPES, (0.005, 0.005, 0.01, 0.02, 0.04, 0.2, 0.12), strict=True))
+BITS_LIMITS = {"f32": 0.005, "f16": 0.005, "bf16": 0.01, "q8_0": 0.02, "q6_k": 0.04, "q5_k_m": 0.2, "q4_k_m": 0.12}
 """Bits per byte that a GGUF may lose against the model as it was trained, at the interval's upper end.
 
-Measured on the demo's tuned SmolLM2-135M, which had learned 0.92: 0.0000, 0.0000, 0.0011, 0.0031, 0.0101, 0.0695, 0.0260. A qlora
-model computes in bfloat16 when it is scored as it was trained: up to 0.0023, where llama.cpp's f16 held the very same weights."""
+Measured on the demo's tuned SmolLM2-135M, which had learned 0.92: 0.0000, 0.0000, 0.0011, 0.0031, 0.0101, 0.0695, 0.0260. A larger model
+loses less, a wrong weight costs whole nats. A qlora model computes in bfloat16 when it is scored as it was trained: up to 0.0023, where
+llama.cpp's f16 held the very same weights."""
 
 
 @dataclass(frozen=True)
 class GateCheck:
-    """name: tokens, tokens in Ollama, conversion, training or stop; type: of the GGUF that was checked.
+    """name: tokens, tokens in Ollama, training or stop; type: of the GGUF that was checked.
 
     passed: None where it could not be made; why then says so, as it says what failed. limits: figure → the most that it may be.
     """
@@ -50,3 +48,35 @@ def within(name: str, type: str, figures: dict[str, float | int | str], limits: 
     above = [key for key, limit in limits.items() if not figures[key] <= limit]
     why = [Note("above", {"figure": key, "value": figures[key], "limit": limits[key]}) for key in above]
     return GateCheck(name, type, not above, figures, limits, why)
+
+
+def training_loss(type: str, nats: np.ndarray, as_trained: np.ndarray, sample: HeldOut, evaluation: Evaluation) -> GateCheck:
+    """Bits per byte that a GGUF loses against the model as it was trained.
+
+    Args:
+        type: of the GGUF.
+        nats: float64 [documents], the GGUF's summed losses of the sample.
+        as_trained: float64 [documents], the trained model's.
+        sample: the held-out tweets.
+        evaluation: how the interval is made.
+    """
+    interval = bootstrap_t(
+        (nats - as_trained) / np.log(2),
+        sample.bytes,
+        clusters(sample.tweets),
+        confidence=evaluation.confidence,
+        resamples=evaluation.bootstrap_resamples,
+        seed=evaluation.seed,
+    )
+    size = sample.bytes.sum() * np.log(2)
+    figures = {
+        "bits per byte": float(nats.sum() / size),
+        "as trained": float(as_trained.sum() / size),
+        "lost": interval.estimate,
+        "lost at least": interval.estimate if interval.low is None else interval.low,
+        "lost at most": interval.estimate if interval.high is None else interval.high,
+        "confidence": interval.confidence,
+        "clusters": interval.clusters,
+        "tweets": len(sample.documents),
+    }
+    return within("training", type, figures, {"lost at most": BITS_LIMITS[type]})

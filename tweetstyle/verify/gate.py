@@ -1,42 +1,47 @@
-"""All checks of the gate; a file that fails is set aside."""
+"""All checks of the gate; a file that fails is set aside; parity.json and its page."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
+from tweetstyle import __version__
 from tweetstyle.dataset.held_out import HeldOut
-from tweetstyle.inference.llama_cpp import for_documents
-from tweetstyle.model.nf4 import Nf4Tensor
+from tweetstyle.files import complete_file
+from tweetstyle.inference.llama_cpp import Logits, score
 from tweetstyle.model.tokenizer import Tokenizer
+from tweetstyle.pages.render import render
 from tweetstyle.progress import Bar
 from tweetstyle.prompt.template import Template
 from tweetstyle.recipe import Evaluation, Export, Sampling
-from tweetstyle.verify.checks import GateCheck
-from tweetstyle.verify.conversion import compare, conversion, training
-from tweetstyle.verify.reference import MergedWeights, Reference
+from tweetstyle.verify.checks import GateCheck, training_loss
 from tweetstyle.verify.stop import judged_by_training, stops
 from tweetstyle.verify.tokens import gate_prompts, tokens_in_llama_cpp, tokens_in_ollama
-from tweetstyle.wording.words import Note
+from tweetstyle.wording.words import Say
 
 REJECTED = ".rejected"
+SCHEMA = 2
+MEANING = {
+    "tokens": "The ids that llama.cpp makes of prompts and tweets are those of training, and it ends an answer where training did.",
+    "tokens in Ollama": "The ids that the running Ollama feeds to the model are those of training.",
+    "training": "The file predicts held-out tweets as well as the model did when it had been trained.",
+    "stop": "Sampled answers end by themselves and hold no text of the prompt; or the training was too short.",
+}
 
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """What the files are compared with. weights: merged as they were exported; sample: held-out tweets.
+    """What the files are compared with. sample: held-out tweets; nats: float64 [n], their losses under the model as it was trained."""
 
-    nats: float64 [n], the sample's losses under the model as it was trained; None where nobody wrote them down.
-    """
-
-    weights: MergedWeights
     template: Template
     tokenizer: Tokenizer
     sample: HeldOut
-    nats: np.ndarray | None
+    nats: np.ndarray
 
 
 def verify(
@@ -48,42 +53,20 @@ def verify(
     """
     sample, template = trained.sample, trained.template
     tokens = sum(len(document.ids) for document in sample.documents)
-    layers = trained.weights.llama.layers
     checks: list[GateCheck] = []
-    with Bar("gate: reference", layers, "layers") as bar:
-        reference = Reference(trained.weights, sample.documents, bar.advance)
-    if any(isinstance(tensor, Nf4Tensor) for tensor in trained.weights.stored.values()):
-        checks.append(four_bits(trained.weights, next(iter(gguf))))
     for type, path in gguf.items():
-        with for_documents(path, sample.documents) as logits, Bar(f"gate: {type}", tokens, "tokens") as bar:
+        with Logits.for_documents(path, sample.documents) as logits, Bar(f"gate: {type}", tokens, "tokens") as bar:
             checks.append(tokens_in_llama_cpp(logits, type, template, trained.tokenizer, sample.tweets))
-            compared = compare(logits, reference, bar.advance)
-        checks.append(conversion(compared, type, len(sample.documents)))
-        if trained.nats is None:
-            checks.append(GateCheck("training", type, None, {}, why=[Note("no_trained_scores")]))
-        else:
-            checks.append(training(compared, type, sample, trained.nats, evaluation))
+            nats = score(logits, sample.documents, bar.advance)
+        training = training_loss(type, nats, trained.nats, sample, evaluation)
         with Bar(f"gate: {type} answers", section.gate_answers, "answers") as bar:
             answers = stops(path, type, template, sampling, sample.tweets, section.gate_answers, bar.advance)
-        checks.append(judged_by_training(answers, compared))
+        checks += [training, judged_by_training(answers, training)]
         if modelfile and path.name in modelfile.read_text(encoding="utf-8"):
             prompts = sum(1 for _ in gate_prompts(template, sample.tweets))
             with Bar(f"gate: {type} in Ollama", prompts, "prompts") as bar:
                 checks.append(tokens_in_ollama(modelfile, type, template, trained.tokenizer, sample.tweets, bar.advance))
     return checks
-
-
-def four_bits(weights: MergedWeights, type: str) -> GateCheck:
-    """Whether the 4-bit weights that the adapter was merged into are those of the training, by the digest of each linear.
-
-    Not failed where some differ, for they may in a last bit that another device rounds otherwise: whether it matters, `training` says.
-    """
-    linears = [tensor for tensor in weights.stored.values() if isinstance(tensor, Nf4Tensor)]
-    different = [tensor.name for tensor in linears if tensor.digest() != tensor.quantised_as["digest"]]
-    why = [Note("linears_differ", {"different": len(different), "linears": len(linears), "first": different[0]})] if different else []
-    return GateCheck(
-        "four bits", type, None if different else True, {"linears": len(linears), "different": len(different)}, {"different": 0}, why
-    )
 
 
 def rejected_types(checks: Sequence[GateCheck]) -> dict[str, str]:
@@ -105,3 +88,46 @@ def set_aside(gguf: dict[str, Path], rejected: dict[str, str]) -> dict[str, Path
     for type in rejected:
         gguf[type].replace(gguf[type].with_name(gguf[type].name + REJECTED))
     return {type: path for type, path in gguf.items() if type not in rejected}
+
+
+def write_parity(checks: Sequence[GateCheck], directory: Path, name: str) -> None:
+    """directory/parity.json (every check, figure, limit, verdict) and directory/parity.html (for a person; holds no tweet)."""
+    content = {
+        "schema": SCHEMA,
+        "name": name,
+        "verdict": verdict(checks),
+        "passed": all(check.passed is not False for check in checks),
+        "versions": {"tweetstyle": __version__, "xllamacpp": version("xllamacpp"), "gguf": version("gguf")},
+        "checks": [asdict(check) for check in checks],
+    }
+    with complete_file(directory / "parity.json") as stream:
+        json.dump(content, stream, indent=2, ensure_ascii=False)
+    with complete_file(directory / "parity.html") as stream:
+        stream.write(page(checks, name))
+
+
+def verdict(checks: Sequence[GateCheck]) -> dict[str, list[str]]:
+    """Types of file that passed, whose answers often do not end, and that were rejected; and the checks that were not made."""
+    types = list(dict.fromkeys(check.type for check in checks))
+    rejected = rejected_types(checks)
+    return {
+        "passed": [type for type in types if type not in rejected],
+        "endless": list(dict.fromkeys(check.type for check in checks if check.name == "stop" and check.passed and check.why)),
+        "rejected": list(rejected),
+        "unmade": list(dict.fromkeys(check.name for check in checks if check.passed is None)),
+    }
+
+
+def page(checks: Sequence[GateCheck], name: str) -> str:
+    """A self-contained HTML document: nothing is fetched, no script runs."""
+    sections = []
+    for kind, meaning in MEANING.items():
+        if of := [check for check in checks if check.name == kind]:
+            figures = list(dict.fromkeys(figure for check in of for figure in check.figures))
+            sections.append({"name": kind, "meaning": meaning, "checks": of, "figures": figures})
+    title, said = f"{name}: is it what was trained?", Say("en").gate(verdict(checks))
+    return render("parity.html.j2", language="en", title=title, verdict=said, sections=sections, shown=_shown)
+
+
+def _shown(value: float | int | str) -> str:
+    return value if isinstance(value, str) else f"{value:.4g}" if isinstance(value, float) else f"{value:,}"

@@ -111,11 +111,11 @@ class Say:
         return name
 
     def note(self, stored: Note | Mapping[str, Any] | str) -> str:
-        """A note as it is stored; a sentence of an earlier version as it is."""
+        """A note as it is stored; a sentence or a code of an earlier version as it is."""
         if isinstance(stored, str):
             return stored
         code, found = (stored.code, stored.values) if isinstance(stored, Note) else (stored["code"], stored["values"])
-        return self._texts["notes"][code].format(**{name: self._filled(name, value) for name, value in found.items()})
+        return self._texts["notes"].get(code, code).format(**{name: self._filled(name, value) for name, value in found.items()})
 
     def notes(self, stored: Iterable[Note | Mapping[str, Any]] | str) -> str:
         return stored if isinstance(stored, str) else "; ".join(map(self.note, stored))

@@ -1,8 +1,8 @@
 """Counts the memory of what follows a training:  python -m gpu_emulation.driver.counted_later CELLS.json OUT.jsonl
 
 A process without Unsloth, as in a run, beside the one that trained, which still holds its CUDA context and what Unsloth keeps. The
-trained model is loaded by the product's own code for each phase: as it is measured when the training ends, scored, and lets write; then
-its merged weights pass through the gate. CELLS.json has one cell; OUT.jsonl gets a line with the peaks of every phase.
+trained model is loaded by the product's own code for each phase: as it is measured when the training ends, scored, and lets write.
+CELLS.json has one cell; OUT.jsonl gets a line with the peaks of every phase.
 """
 
 from __future__ import annotations
@@ -100,24 +100,11 @@ def _write(base: Any, adapter: Path, method: str, directory: Path) -> None:
         samples._generate_missing(base, adapter, method, template, asked, ids, {who: [0] for who in asked}, files, sampling, 42)
 
 
-def _gate(base: Any, adapter: Path, method: str, directory: Path) -> None:
-    """The reference of the gate's conversion check, over merged weights that are zeros, so that nothing is merged."""
-    import numpy as np
-
-    from tweetstyle.inference.llama_cpp import BATCH_TOKENS
-    from tweetstyle.recipe import Export
-    from tweetstyle.verify.reference import MergedWeights, Reference
-
-    with patch.object(MergedWeights, "__call__", lambda self, name: np.zeros(self.stored[name].shape, np.float32)):
-        reference = Reference(MergedWeights(base, None), _documents(Export().gate_tweets))
-        reference.logits(range(BATCH_TOKENS // TOKENS))
-
-
 def _shown() -> list[int]:
     return [id for document in _documents(EXAMPLES) for id in document.ids]
 
 
-PHASES: dict[str, Callable[[Any, Path, str, Path], None]] = {"measuring": _measure, "scoring": _score, "writing": _write, "gate": _gate}
+PHASES: dict[str, Callable[[Any, Path, str, Path], None]] = {"measuring": _measure, "scoring": _score, "writing": _write}
 
 
 def main() -> None:
