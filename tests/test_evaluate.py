@@ -11,6 +11,7 @@ from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
+from support.likelihood import score
 from support.tiny_llama import write_adapter, write_llama
 
 from tweetstyle import evaluate as evaluate_module
@@ -18,8 +19,7 @@ from tweetstyle.dataset.held_out import scored_bytes
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.evaluate import evaluate, table
 from tweetstyle.evaluate.result import Likelihood, SplitResult, figures, warnings
-from tweetstyle.inference.likelihood import Reading, batches, load_model, score, score_readings, summed_losses
-from tweetstyle.inference.prefixes import first_scored
+from tweetstyle.inference.likelihood import Reading, batches, first_scored, load_model, score_readings, summed_losses
 from tweetstyle.model.base import BaseModel, read_base_model
 from tweetstyle.model.tokenizer import Encoded
 from tweetstyle.prompt.template import Template, build_template

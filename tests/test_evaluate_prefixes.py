@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tweetstyle.inference.prefixes import Pack, common_beginning, first_scored, packs
+from tweetstyle.inference.likelihood import Pack, common_beginning, first_scored, packs
 from tweetstyle.model.tokenizer import Encoded
 
 

@@ -7,11 +7,11 @@ import shutil
 
 import numpy as np
 import pytest
+from support.likelihood import score
 from support.small_runs import invented_tweets, write_tweets
 from support.tiny_llama import write_adapter, write_llama
 
 from tweetstyle.dataset.held_out import held_out
-from tweetstyle.inference.likelihood import score
 from tweetstyle.model.imatrix import read_imatrix
 from tweetstyle.prompt.template import build_template
 from tweetstyle.train.final_scores import read_as_trained, score_trained_model

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 from support.html_page import Page
+from support.likelihood import score
 from support.small_runs import invented_tweets
 from support.tiny_llama import write_adapter, write_llama
 
 from tweetstyle.dataset.held_out import HeldOut, scored_bytes
 from tweetstyle.export import export, write_modelfile
-from tweetstyle.inference.likelihood import score
 from tweetstyle.inference.llama_cpp import Logits
 from tweetstyle.model.base import read_base_model
 from tweetstyle.prompt.template import build_template

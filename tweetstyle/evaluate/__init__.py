@@ -30,8 +30,7 @@ from tweetstyle.evaluate.scripted_chats import Conversing
 from tweetstyle.evaluate.writing import write_samples
 from tweetstyle.files import complete_file, read_json_lines
 from tweetstyle.inference.clean_process import run_in_clean_process
-from tweetstyle.inference.likelihood import Reading, score_readings
-from tweetstyle.inference.prefixes import first_scored
+from tweetstyle.inference.likelihood import Reading, first_scored, score_readings
 from tweetstyle.model.base import BaseModel
 from tweetstyle.prompt.template import Template
 from tweetstyle.records import TWEET, SourceTweet

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tweetstyle.dataset.threads import before_held_out
-from tweetstyle.inference.likelihood import Reading
-from tweetstyle.inference.prefixes import first_scored
+from tweetstyle.inference.likelihood import Reading, first_scored
 from tweetstyle.model.base import BaseModel
 from tweetstyle.model.tokenizer import Encoded
 from tweetstyle.prompt.template import Template, build_template

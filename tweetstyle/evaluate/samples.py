@@ -15,7 +15,6 @@ from tweetstyle.evaluate.baselines import Examples
 from tweetstyle.files import clear_os_errors, complete_file, read_json_lines
 from tweetstyle.inference.clean_process import run_in_clean_process
 from tweetstyle.inference.generate import as_read, generate, read_beginning
-from tweetstyle.inference.onednn import by_onednn
 from tweetstyle.manifest import settings_digest
 from tweetstyle.model.base import BaseModel
 from tweetstyle.plan.phases import MOST_ROWS, cache_bytes
@@ -176,21 +175,20 @@ def _generate_missing(
         for who, model in _models(base, final_model, method, [who for who in wanted if missing[who]]):
             files[who].begin()
             bar.advance(0)
-            with by_onednn(model):
-                beginning = read_beginning(model, ids[who])
-                for batch in generation_batches(ids[who], _rows(model, max(map(len, ids[who])) + sampling.num_predict)):
-                    if not set(batch) & set(missing[who]):
-                        continue
-                    numbers = [wanted[who][place].number for place in batch]
-                    prompts = [ids[who][place] for place in batch]
-                    answers = generate(model, prompts, sampling, ends, base.pad_id, seed + min(numbers), beginning)
-                    done = [
-                        Written(number, as_read(base, template, answer), answer.ended)
-                        for place, number, answer in zip(batch, numbers, answers, strict=True)
-                        if place in missing[who]
-                    ]
-                    files[who].append(done)
-                    bar.advance(len(done))
+            beginning = read_beginning(model, ids[who])
+            for batch in generation_batches(ids[who], _rows(model, max(map(len, ids[who])) + sampling.num_predict)):
+                if not set(batch) & set(missing[who]):
+                    continue
+                numbers = [wanted[who][place].number for place in batch]
+                prompts = [ids[who][place] for place in batch]
+                answers = generate(model, prompts, sampling, ends, base.pad_id, seed + min(numbers), beginning)
+                done = [
+                    Written(number, as_read(base, template, answer), answer.ended)
+                    for place, number, answer in zip(batch, numbers, answers, strict=True)
+                    if place in missing[who]
+                ]
+                files[who].append(done)
+                bar.advance(len(done))
 
 
 def generation_batches(prompts: Sequence[Sequence[int]], rows: int) -> Iterator[list[int]]:

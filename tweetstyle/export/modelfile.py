@@ -6,8 +6,9 @@ quotes at the end of a line, with no escapes inside; runes that Go's strconv.IsP
 
 from __future__ import annotations
 
+import os
+
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.inference.prefixes import common_prefix
 from tweetstyle.model.tokenizer import Tokenizer
 from tweetstyle.prompt.escaping import is_printable
 from tweetstyle.prompt.template import Template
@@ -59,7 +60,8 @@ def head_length(template: Template, tokenizer: Tokenizer) -> int:
     Of a prompt longer than num_ctx Ollama feeds these and as much of the end as fits. Its default of 4 would cut into the format.
     """
     # A token of the head may hold the message's first character too: it counts where every message leaves it as it is.
-    return len(common_prefix([tokenizer.prompt_ids(template.prompt(message), add_bos=False) for message in ("a", "É", "1", "?", "😀")]))
+    prompts = [tokenizer.prompt_ids(template.prompt(message), add_bos=False) for message in ("a", "É", "1", "?", "😀")]
+    return len(os.path.commonprefix(prompts))
 
 
 def check_context(template: Template, tokenizer: Tokenizer, num_ctx: int) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tweetstyle.inference.forward import input_device, last_hidden_states, logits_of
-from tweetstyle.inference.prefixes import common_prefix
 from tweetstyle.model.base import BaseModel
 from tweetstyle.prompt.template import Template
 
@@ -42,7 +42,7 @@ class Beginning:
 
 def common_beginning(prompts: Sequence[list[int]]) -> list[int]:
     """The longest one that leaves of each prompt a token to continue from."""
-    return common_prefix(prompts)[: min(map(len, prompts)) - 1]
+    return os.path.commonprefix(prompts)[: min(map(len, prompts)) - 1]
 
 
 def read_beginning(model: Any, prompts: Sequence[list[int]]) -> Beginning | None:

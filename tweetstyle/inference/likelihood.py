@@ -6,6 +6,7 @@ Never Unsloth: its fused kernels and patched forwards are what the trainer needs
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,8 +19,6 @@ import numpy as np
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.hardware.wsl import cap_card_memory
 from tweetstyle.inference.forward import input_device, token_losses
-from tweetstyle.inference.onednn import by_onednn
-from tweetstyle.inference.prefixes import Pack, common_beginning, packs
 from tweetstyle.model.base import BaseModel
 from tweetstyle.model.pickles import require_safetensors
 from tweetstyle.model.tokenizer import Encoded
@@ -34,14 +33,6 @@ GPU_BATCH_TOKENS = 1024
 
 
 @dataclass(frozen=True)
-class Scored:
-    """Negative log-likelihoods in nats, float64 [n], in the order of the documents."""
-
-    base: np.ndarray
-    tuned: np.ndarray
-
-
-@dataclass(frozen=True)
 class Reading:
     """One way of asking a model: documents [n], all of them after the same ids of `beginning`, which may be none."""
 
@@ -52,19 +43,6 @@ class Reading:
     def positions(self) -> int:
         """Tokens that a model has to read for it."""
         return len(self.beginning) + sum(len(document.ids) for document in self.documents)
-
-
-def score(
-    base: BaseModel,
-    final_model: Path,
-    method: str,
-    documents: Sequence[Encoded],
-    advance: Callable[[int], None] = lambda tokens: None,
-) -> Scored:
-    """Sums, for each document, the losses of its answer and end token under both models, as `score_readings` does."""
-    alike = {"": Reading(documents)}
-    by_base, by_tuned = score_readings(base, final_model, method, alike, alike, advance)
-    return Scored(by_base[""], by_tuned[""])
 
 
 def score_readings(
@@ -129,23 +107,21 @@ def summed_losses(
     few = sum(len(document.ids) for document in documents) <= budget
     common = [] if few else common_beginning(documents, begun=bool(len(beginning)))
     before = [*beginning, *common]
-    rounded = bf16 and device.type == "cpu"
-    layers = partial(torch.autocast, "cpu", torch.bfloat16, enabled=rounded)
+    layers = partial(torch.autocast, "cpu", torch.bfloat16, enabled=bf16 and device.type == "cpu")
     advance(0)
-    with by_onednn(model.lm_head if rounded else model):
+    with layers():
+        cache, last = _read_once(model, before) if before else (None, None)
+    advance(len(beginning))
+    for pack in packs(documents, len(common), len(before), budget):
         with layers():
-            cache, last = _read_once(model, before) if before else (None, None)
-        advance(len(beginning))
-        for pack in packs(documents, len(common), len(before), budget):
-            with layers():
-                hidden = _hidden(model, pack, cache, len(before))
-            if last is not None:
-                hidden = torch.cat([last, hidden])
-            sources = torch.from_numpy(pack.sources + len(before[:1])).to(device)
-            losses = token_losses(model, hidden[sources], torch.from_numpy(pack.targets)).numpy()
-            sums[pack.documents] = np.bincount(pack.rows, weights=losses, minlength=len(pack.documents))
-            advance(sum(len(documents[index].ids) for index in pack.documents))
-            del hidden  # before the next pack is read
+            hidden = _hidden(model, pack, cache, len(before))
+        if last is not None:
+            hidden = torch.cat([last, hidden])
+        sources = torch.from_numpy(pack.sources + len(before[:1])).to(device)
+        losses = token_losses(model, hidden[sources], torch.from_numpy(pack.targets)).numpy()
+        sums[pack.documents] = np.bincount(pack.rows, weights=losses, minlength=len(pack.documents))
+        advance(sum(len(documents[index].ids) for index in pack.documents))
+        del hidden  # before the next pack is read
     return sums
 
 
@@ -189,6 +165,92 @@ def batches(lengths: Sequence[int], budget: int, rows: int | None = None) -> Ite
         group.append(index)
     if group:
         yield group
+
+
+# -- packs: documents as a tree, with each common beginning once ----------------------------------------------
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Documents as a tree in one row; the tokens that all documents begin with precede it and are not in it.
+
+    ids: int64 [n], each token's parent comes before it; positions: int64 [n], its place in its document;
+    sees: bool [n, n], whether a token (row) sees another (column): itself and its ancestors, so that documents do not see each other;
+    targets: int64 [m], the scored tokens of all documents; sources: int64 [m], the index in `ids` of the token before each, -1 where
+    that is the last token before the row; rows: int64 [m], the document of each, as an index in `documents`;
+    documents: their indices in the list that was packed.
+    """
+
+    documents: list[int]
+    ids: np.ndarray
+    positions: np.ndarray
+    sees: np.ndarray
+    targets: np.ndarray
+    sources: np.ndarray
+    rows: np.ndarray
+
+
+def first_scored(document: Encoded) -> int:
+    """Index of the first scored token: the answer's first, but never one with nothing before it to be predicted from."""
+    return max(document.prompt_length, 1)
+
+
+def common_beginning(documents: Sequence[Encoded], begun: bool = False) -> list[int]:
+    """The longest run of ids with which all documents begin, as far as no token in it is scored.
+
+    begun: tokens precede the documents, so that even their first token can be scored.
+    """
+    if not documents:
+        return []
+    most = min(document.prompt_length if begun else first_scored(document) for document in documents)
+    return os.path.commonprefix([document.ids for document in documents])[:most]
+
+
+def packs(documents: Sequence[Encoded], skipped: int, before: int, budget: int) -> Iterator[Pack]:
+    """The documents without their first `skipped` ids, in packs of at most `budget` tokens (or one document).
+
+    before: tokens before each pack, the skipped ones among them; 0: none. In alphabetical order, so that what
+    documents share falls into one pack. A document's last id is only ever predicted, and takes no room.
+    """
+    group: list[int] = []
+    size, previous = 0, []
+    for index in sorted(range(len(documents)), key=lambda i: documents[i].ids):
+        ids = documents[index].ids[skipped:-1]
+        new = len(ids) - len(os.path.commonprefix([ids, previous]))
+        if group and size + new > budget:
+            yield _pack(documents, group, skipped, before)
+            group, size, new = [], 0, len(ids)
+        group.append(index)
+        size, previous = size + new, ids
+    if group:
+        yield _pack(documents, group, skipped, before)
+
+
+def _pack(documents: Sequence[Encoded], group: list[int], skipped: int, before: int) -> Pack:
+    places: dict[tuple[int, int], int] = {}
+    parents: list[int] = []
+    depths: list[int] = []
+    scored: list[tuple[int, int, int]] = []
+    for row, index in enumerate(group):
+        document, parent = documents[index], -1
+        first = (document.prompt_length if before else first_scored(document)) - skipped
+        for depth, id in enumerate(document.ids[skipped:]):
+            if depth >= first:
+                scored.append((parent, id, row))
+            if depth == len(document.ids) - skipped - 1:
+                break
+            place = places.setdefault((parent, id), len(places))
+            if place == len(parents):
+                parents.append(parent)
+                depths.append(depth)
+            parent = place
+    sees = np.eye(len(parents), dtype=bool)
+    for place, parent in enumerate(parents):
+        if parent >= 0:
+            sees[place] |= sees[parent]
+    sources, targets, rows = np.array(scored, dtype=np.int64).reshape(-1, 3).T
+    ids = np.array([id for _, id in places], dtype=np.int64)
+    return Pack(group, ids, before + np.array(depths, dtype=np.int64), sees, targets, sources, rows)
 
 
 # -- models -------------------------------------------------------------------------------------------------

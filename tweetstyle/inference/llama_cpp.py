@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.inference.prefixes import first_scored
+from tweetstyle.inference.likelihood import first_scored
 from tweetstyle.model.tokenizer import Encoded
 
 TESTED_VERSION = "2026.10.11549"
