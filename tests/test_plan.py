@@ -14,7 +14,7 @@ from tweetstyle.console import size
 from tweetstyle.model.base import read_base_model
 from tweetstyle.model.config import read_shape
 from tweetstyle.plan.disk import disk_needed
-from tweetstyle.plan.weights import trained_parameters
+from tweetstyle.plan.tensors import trained_parameters
 from tweetstyle.recipe_yaml import read_recipe
 from tweetstyle.records import SourceTweet
 from tweetstyle.run import Run

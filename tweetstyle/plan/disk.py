@@ -11,7 +11,7 @@ from tweetstyle.hardware.disk import DiskUse, check_disk, missing_by_disk, obser
 from tweetstyle.model.base import BaseConfig, BaseModel
 from tweetstyle.model.config import read_shape
 from tweetstyle.model.hub import known_model
-from tweetstyle.plan.weights import trained_parameters
+from tweetstyle.plan.tensors import trained_parameters
 from tweetstyle.recipe import Data, Recipe
 from tweetstyle.sources import open_archive
 

@@ -22,7 +22,7 @@ from tweetstyle.plan.phases import CUDA_CONTEXT
 from tweetstyle.plan.probe import Probe
 from tweetstyle.plan.schedule import effective_schedule
 from tweetstyle.plan.speed import Speed, speed_of
-from tweetstyle.plan.weights import trained_parameters
+from tweetstyle.plan.tensors import trained_parameters
 from tweetstyle.recipe import Recipe
 
 TOKENS_A_TWEET = 50

@@ -4,47 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from tweetstyle.hardware.card import DISPLAY, Card
 from tweetstyle.model.config import Shape, read_shape
-from tweetstyle.plan.activations import (
+from tweetstyle.plan.phases import CUDA_CONTEXT, LOAD, TRAINING, embeddings_moved, later_phases, second_buffer_dropped, training_phases
+from tweetstyle.plan.tensors import (
     CUBLAS_WORKSPACE,
     HOST_BUFFER,
     HOST_BUFFERS,
     Checkpoints,
-    LayerActivations,
+    adapter_bytes,
     adapter_copies,
+    base_weights,
     checkpoints,
     dequantised_bytes,
+    gradient_bytes,
     loss_bytes,
+    optimizer_scratch,
+    optimizer_states,
     plain_loss,
     position_tables,
     transformers_layer,
     unsloth_layer,
+    weight_bytes_each,
 )
-from tweetstyle.plan.phases import CUDA_CONTEXT, LOAD, TRAINING, embeddings_moved, later_phases, second_buffer_dropped, training_phases
-from tweetstyle.plan.weights import adapter_bytes, base_weights, gradient_bytes, optimizer_scratch, optimizer_states, weight_bytes_each
 from tweetstyle.recipe import Model, Training
 
-FRAGMENTATION = 1 / 20
+FRAGMENTATION = 1 / 18
 """Share of the activations lost between the allocator's blocks (expandable segments) on a full card. On emulated cards of 7.6 and
-11.6 GiB an 8B fits where it is 1/17 to 1/21 and runs out of memory at 1/22 and less (bench/gpu_memory.py); Unsloth reckons with 1/16
+11.6 GiB an 8B fits where it is 1/17, and runs out of memory at 1/19 and less (bench/gpu_memory.py); Unsloth reckons with 1/16
 (unsloth_zoo/block_swap.py)."""
 PROCESS_ON_CPU = 5 * 2**29
 """Bytes that a process which trains on a CPU holds beside the formula's tensors: 1.6 and 2.4 GiB in two runs of recipes/demo-chat.yaml."""
 PROCESS_RAM = 5 * 2**30
 """Python with torch and Unsloth (0.95 GiB resident, measured on a CPU), CUDA's libraries and a shard of weights on its way to the
 card. The allowance for the last two is not measured."""
-OPTIMIZER_STEP = "optimizer step"
 
 
 @dataclass(frozen=True)
 class MemoryPlan:
     """Bytes. resident: all through the training; moments: what is added, by moment of a training step; reserve: outside torch's tensors.
 
-    phases: torch's tensors and what other processes of the run hold, by phase of the run and part. host: RAM. paged: optimizer states in
-    unified memory, counted in RAM, on the card only while there is room.
+    phases: torch's tensors and what other processes of the run hold, by phase of the run and part. host: RAM.
     """
 
     resident: Mapping[str, int]
@@ -52,7 +54,6 @@ class MemoryPlan:
     reserve: Mapping[str, int]
     host: Mapping[str, int]
     phases: Mapping[str, Mapping[str, int]]
-    paged: int = 0
     notes: tuple[str, ...] = field(default=())
 
     @property
@@ -76,12 +77,6 @@ class MemoryPlan:
         return sum(self.phases[TRAINING].values())
 
     @property
-    def within_a_step(self) -> int:
-        """The same but for the optimizer's states and its step: what forward and backward hold."""
-        held = sum(size for part, size in self.resident.items() if not part.startswith("optimizer"))
-        return held + max(sum(self.moments[moment].values()) for moment in self.moments if moment != OPTIMIZER_STEP)
-
-    @property
     def card(self) -> int:
         """Bytes of the card that the run takes at its peak, reserves included."""
         return sum(self.parts.values())
@@ -91,53 +86,43 @@ class MemoryPlan:
         return sum(self.host.values())
 
 
-Kernels = Literal["unsloth", "transformers"]
-
-
-def plan_memory(
-    config: Mapping[str, Any], model: Model, training: Training, *, card: Card | None = None, kernels: Kernels = "unsloth"
-) -> MemoryPlan:
+def plan_memory(config: Mapping[str, Any], model: Model, training: Training, *, card: Card | None = None) -> MemoryPlan:
     """The plan for one NVIDIA card under Unsloth; on a CPU training runs in RAM and this does not apply.
+
+    Nothing of it has been measured on a GPU: the bytes of torch's tensors are compared with those that the CUDA allocator counts
+    over an emulated card (bench/gpu_memory.py).
 
     Args:
         config: config.json.
         card: where it is tight, Unsloth moves the embeddings to RAM and does without its second staging buffer; None: a small one with
             room for all.
-        kernels: transformers: the same recipe by transformers, PEFT and bitsandbytes alone, which can be traced without a card
-            (bench/plan.py does) and shows what Unsloth saves.
 
     Raises:
         TweetstyleError: for a config.json without a Llama's numbers.
-
-    Nothing of it has been measured on a GPU: the bytes of torch's tensors are compared with those that the CUDA allocator counts
-    over an emulated card (bench/gpu_memory.py).
     """
     shape = read_shape(config)
-    of_unsloth, states = kernels == "unsloth", optimizer_states(shape, model, training)
-    loaded, moved = _loaded(shape, model, training, card if of_unsloth else None)
+    states = optimizer_states(shape, model, training)
+    loaded, moved = _loaded(shape, model, training, card)
     tables = 0 if model.method == "full" else position_tables(shape)
-    made = {"cuBLAS, position tables": 2 * CUBLAS_WORKSPACE + tables} if of_unsloth else {}
-    resident = loaded | made | {"gradients": gradient_bytes(shape, model), f"optimizer, {training.optim}": states.card}
-    moments, stored = _moments(shape, model, training, kernels)
-    if of_unsloth and second_buffer_dropped(stored.card, sum(resident.values()) - states.card, _most(moments), card):
-        moments, stored = _moments(shape, model, training, kernels, buffers=1)
-    host = {"Python, torch, CUDA": PROCESS_RAM, "activations": stored.host} | ({"embeddings": moved} if moved else {})
-    if states.paged:
-        host["optimizer, paged"] = states.paged
+    held = loaded | {"cuBLAS, position tables": 2 * CUBLAS_WORKSPACE + tables, "gradients": gradient_bytes(shape, model)}
+    resident = held | {f"optimizer, {training.optim}": states.card}
+    moments, stored = _moments(shape, model, training)
+    if second_buffer_dropped(stored.card, sum(held.values()), _most(moments), card):
+        moments, stored = _moments(shape, model, training, buffers=1)
+    host = {"Python, torch, CUDA": PROCESS_RAM, "activations": stored.host, "embeddings": moved, "optimizer, paged": states.paged}
     reserve = {
         "CUDA context": CUDA_CONTEXT,
         "fragmentation": int(FRAGMENTATION * _most(moments)),
         "desktop and others": DISPLAY if card is None else card.others,
     }
-    peak = max(moments, key=lambda moment: sum(moments[moment].values()))
     # Unsloth moves the embeddings when the base is loaded, before it adds the adapter; the last linear is there in 16 bits too.
     loading = base_weights(shape, model, training) | {"one linear, 16 bits": 2 * shape.largest_linear} if moved else loaded
-    phases = {LOAD: loading, TRAINING: {**resident, **moments[peak]}}
-    if of_unsloth:
-        phases |= training_phases(shape, model, training, resident, stored)
-        phases |= {} if card and card.training_only else later_phases(shape, model, resident, moved, card)
-    notes = _notes(shape, training, states.paged, moved)
-    return MemoryPlan(resident, moments, reserve, host, phases, states.paged, notes)
+    peak = max(moments.values(), key=lambda parts: sum(parts.values()))
+    phases = {LOAD: loading, TRAINING: {**resident, **peak}, **training_phases(shape, model, training, resident, stored)}
+    if not (card and card.training_only):
+        phases |= later_phases(shape, model, resident, moved, card)
+    host = {part: size for part, size in host.items() if size or part == "activations"}
+    return MemoryPlan(resident, moments, reserve, host, phases, _notes(shape, training, states.paged, moved))
 
 
 def _loaded(shape: Shape, model: Model, training: Training, card: Card | None) -> tuple[dict[str, int], int]:
@@ -153,36 +138,27 @@ def _loaded(shape: Shape, model: Model, training: Training, card: Card | None) -
     return loaded, moved
 
 
-def plan_on_cpu(config: Mapping[str, Any], model: Model, training: Training) -> int:
-    """Bytes of RAM of a training without a card: weights and states in fp32, stock kernels, and the process."""
-    there = training.model_copy(update={"bf16": False, "optim": "adamw_torch"})
-    return plan_memory(config, model, there, kernels="transformers").tensors + PROCESS_ON_CPU
-
-
 def _most(moments: Mapping[str, Mapping[str, int]]) -> int:
     return max(sum(moment.values()) for moment in moments.values())
 
 
-def _moments(
-    shape: Shape, model: Model, training: Training, kernels: Kernels, buffers: int = 2
-) -> tuple[dict[str, dict[str, int]], Checkpoints]:
-    """What comes and goes within a step, by moment, and what is kept of the layers' inputs. buffers: in which they come back from RAM."""
-    tokens, of_unsloth = training.per_device_train_batch_size * training.max_length, kernels == "unsloth"
-    each, full, layer = 2 if training.bf16 else 4, model.method == "full", _layer(shape, model, training, kernels)
-    mode = training.gradient_checkpointing if of_unsloth else bool(training.gradient_checkpointing)
+def _moments(shape: Shape, model: Model, training: Training, buffers: int = 2) -> tuple[dict[str, dict[str, int]], Checkpoints]:
+    """What comes and goes within a step, by moment, and what is kept of the layers' inputs. buffers: in which they come back from RAM.
+
+    Unsloth's kernels are for adapters; full fine-tuning is transformers' own code in any case.
+    """
+    batch, length, mode = training.per_device_train_batch_size, training.max_length, training.gradient_checkpointing
+    tokens, each, full = batch * length, 2 if training.bf16 else 4, model.method == "full"
+    layer = transformers_layer(shape, batch, length, autocast=training.bf16) if full else unsloth_layer(shape, tokens, each)
     stored = checkpoints(shape, tokens, weight_bytes_each(model, training), mode, buffers)
     held = {"layer inputs": stored.card} if mode else {"activations, all layers": shape.layers * layer.kept}
-    if of_unsloth and not full and stored.host > HOST_BUFFERS * HOST_BUFFER:
+    if not full and stored.host > HOST_BUFFERS * HOST_BUFFER:
         # An input of the graph (enable_input_require_grads): autograd keeps it to the end, though as a layer's input it is in RAM.
         held["embeddings' output"] = tokens * shape.hidden * each
     backward = dict(held)
     if mode:
         backward["activations, one layer"] = layer.kept
     backward["gradients of activations"] = layer.passing
-    step = {"the optimizer's own": optimizer_scratch(shape, model, training)}
-    if not of_unsloth:
-        losses = plain_loss(shape, model, tokens, autocast=training.bf16, recomputed=mode is not False)
-        return {"backward": backward} | {name: held | parts for name, parts in losses.items()} | {OPTIMIZER_STEP: step}, stored
     loss = dict(held)
     if full and training.bf16 and mode:
         # Autocast keeps what it casts till the forward ends; without checkpoints that is counted with the layers.
@@ -191,18 +167,22 @@ def _moments(
     if not full:
         backward["adapter, one layer"] = adapter_copies(shape, model.lora, each)
     if model.method == "qlora":
-        for moment in (backward, loss):
-            moment["dequantised weights"] = dequantised_bytes(shape, each)
-    return {"backward": backward, "loss": loss, OPTIMIZER_STEP: step}, stored
+        backward["dequantised weights"] = loss["dequantised weights"] = dequantised_bytes(shape, each)
+    step = {"the optimizer's own": optimizer_scratch(shape, model, training)}
+    return {"backward": backward, "loss": loss, "optimizer step": step}, stored
 
 
-def _layer(shape: Shape, model: Model, training: Training, kernels: Kernels) -> LayerActivations:
-    """Unsloth's kernels are for adapters; full fine-tuning is transformers' own code in any case."""
-    batch, length, full = training.per_device_train_batch_size, training.max_length, model.method == "full"
-    if kernels == "unsloth" and not full:
-        return unsloth_layer(shape, batch * length, 2 if training.bf16 else 4)
-    exact = weight_bytes_each(model, training) == 4
-    return transformers_layer(shape, batch, length, autocast=training.bf16, lora=None if full else model.lora, exact=exact)
+def plan_on_cpu(config: Mapping[str, Any], model: Model, training: Training) -> int:
+    """Bytes of RAM of a training without a card: weights and states in fp32, transformers' own code, and the process."""
+    training = training.model_copy(update={"bf16": False, "optim": "adamw_torch"})
+    shape, tokens = read_shape(config), training.per_device_train_batch_size * training.max_length
+    lora, checkpointed = None if model.method == "full" else model.lora, bool(training.gradient_checkpointing)
+    layer = transformers_layer(shape, training.per_device_train_batch_size, training.max_length, lora=lora)
+    held = checkpoints(shape, tokens, 4, True).card if checkpointed else shape.layers * layer.kept
+    backward = layer.passing + (layer.kept if checkpointed else 0)
+    moment = max(held + max(backward, plain_loss(shape, tokens)), optimizer_scratch(shape, model, training))
+    weights = sum(base_weights(shape, model, training).values()) + adapter_bytes(shape, model) + gradient_bytes(shape, model)
+    return weights + optimizer_states(shape, model, training).card + moment + PROCESS_ON_CPU
 
 
 def _notes(shape: Shape, training: Training, paged: int, moved: int) -> tuple[str, ...]:

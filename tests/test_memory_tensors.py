@@ -1,0 +1,188 @@
+"""Bytes of tensors against their makers: transformers, PEFT, bitsandbytes, torch's optimizers, and real modules over fake tensors."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from support.live_bytes import LiveBytes, fake_llama, nbytes, on_a_fake_cpu
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.model.config import read_shape
+from tweetstyle.model.hub import KNOWN, known_config
+from tweetstyle.plan.tensors import (
+    States,
+    base_weights,
+    checkpoints,
+    loss_bytes,
+    nf4_bytes,
+    optimizer_states,
+    plain_loss,
+    trained_parameters,
+    trained_tensors,
+    transformers_layer,
+    unsloth_layer,
+)
+from tweetstyle.recipe import Lora, Model, Training
+
+LLAMA_8B = known_config("Llama 3 8B")
+TINY = {
+    "hidden_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 200,
+    "vocab_size": 500, "max_position_embeddings": 512,
+}  # fmt: skip
+SMALL = LLAMA_8B | {"hidden_size": 256, "intermediate_size": 640, "num_attention_heads": 8, "num_key_value_heads": 2, "vocab_size": 3000}
+LINEARS = tuple(read_shape(SMALL).linears)
+
+
+def model(method: str = "qlora", **lora) -> Model:
+    return Model(base="anywhere", method=method, lora=Lora(**lora))
+
+
+# -- weights and optimizer states -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("config", [*map(known_config, KNOWN), TINY | {"tie_word_embeddings": True}], ids=[*KNOWN, "tied"])
+def test_parameters_are_those_of_transformers_model(config):
+    shape = read_shape(config)
+    assert shape.parameters == trained_parameters(shape, model("full")) == sum(p.numel() for p in fake_llama(config).parameters())
+
+
+@pytest.mark.parametrize("targets", [("k_proj", "down_proj"), LINEARS])
+def test_trained_parameters_are_those_of_peft(targets):
+    trained = [p.numel() for p in fake_llama(LLAMA_8B, r=24, targets=targets).parameters() if p.requires_grad]
+    mine = trained_tensors(read_shape(LLAMA_8B), model(r=24, target_modules=targets))
+    assert sorted(size for tensor in mine for size in [tensor.elements] * tensor.count) == sorted(trained)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1, 64), (7, 96), (40, 1024), (33, 200)])
+def test_a_linear_in_nf4_has_the_bytes_of_bitsandbytes_tensors(rows, columns):
+    from bitsandbytes.functional import quantize_4bit
+
+    packed, state = quantize_4bit(torch.randn(rows, columns), quant_type="nf4", compress_statistics=True)
+    assert nf4_bytes(rows, columns) == nbytes([packed, state.absmax, state.offset, state.code, state.state2.absmax, state.state2.code])
+
+
+@pytest.mark.parametrize(("method", "bf16", "each"), [("lora", True, 2), ("lora", False, 4), ("full", True, 4)])
+def test_weights_of_a_real_model_take_what_is_planned(method, bf16, each):
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    built = LlamaForCausalLM(LlamaConfig(**TINY)).to(torch.float32 if each == 4 else torch.bfloat16)
+    assert sum(base_weights(read_shape(TINY), model(method), Training(bf16=bf16)).values()) == nbytes(built.parameters())
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+@pytest.mark.parametrize("optim", ["adamw_torch", "adamw_8bit"])
+def test_optimizer_states_take_what_the_real_optimizer_makes(method, optim):
+    """The step number excepted; transformers' trainer keeps the states of every nn.Embedding in 32 bits."""
+    from bitsandbytes.optim import AdamW8bit, GlobalOptimManager
+
+    wanted = model(method, r=64, target_modules=("q_proj", "k_proj"))
+    meta = fake_llama(TINY) if method == "full" else fake_llama(TINY, r=64, targets=["q_proj", "k_proj"])
+    trained = {name: torch.nn.Parameter(torch.zeros(p.shape)) for name, p in meta.named_parameters() if p.requires_grad}
+    manager = GlobalOptimManager.get_instance()
+    manager.register_parameters(list(trained.values()))
+    for name in (name for name in trained if "embed_tokens" in name):
+        manager.override_config(trained[name], "optim_bits", 32)
+    optimizer = (torch.optim.AdamW if optim == "adamw_torch" else AdamW8bit)(list(trained.values()))
+    for parameter in trained.values():
+        parameter.grad = torch.ones_like(parameter)
+    optimizer.step()
+    made = [v for state in optimizer.state.values() for k, v in state.items() if isinstance(v, torch.Tensor) and k != "step"]
+    assert optimizer_states(read_shape(TINY), wanted, Training(optim=optim)) == States(nbytes(made), 0)
+
+
+def test_paged_states_are_counted_apart_and_small_ones_stay_on_the_card():
+    shape, training = read_shape(LLAMA_8B), Training(optim="paged_adamw_8bit")
+    both, paged = optimizer_states(shape, model(), Training()), optimizer_states(shape, model(), training)
+    assert paged.card + paged.paged == both.card and paged.paged > 0.9 * both.card
+    assert optimizer_states(read_shape(TINY), model(), training).paged == 0
+
+
+@pytest.mark.parametrize("broken", [{"hidden_size": None}, {"vocab_size": "many"}, {"num_hidden_layers": 0}])
+def test_a_config_without_its_numbers_is_refused(broken):
+    with pytest.raises(TweetstyleError, match=next(iter(broken))):
+        read_shape(TINY | broken)
+
+
+# -- what a batch takes -----------------------------------------------------------------------------------------------
+
+
+class Step:
+    """Forward and backward of one batch over fake tensors: live bytes at the forward's end, and the peak; gradients exist before."""
+
+    def __init__(self, config, layers, *, r=None, targets=LINEARS, autocast=False, checkpointing=False, batch=1, length=128):
+        model = fake_llama(config | {"num_hidden_layers": layers}, r, targets)
+        if r is not None:
+            model.enable_input_require_grads()
+        if checkpointing:
+            model.gradient_checkpointing_enable({"use_reentrant": False})
+        model.train()
+        with on_a_fake_cpu(model):
+            for parameter in model.parameters():
+                if parameter.requires_grad:
+                    parameter.grad = torch.zeros_like(parameter)
+            ids = torch.zeros(batch, length, dtype=torch.long)
+            with LiveBytes() as counted:
+                with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+                    loss = model(input_ids=ids, labels=ids).loss
+                self.after_forward = counted.live
+                loss.backward()
+                self.peak = counted.peak
+
+
+@pytest.mark.parametrize(
+    ("config", "batch", "settings"),
+    [
+        (SMALL, 2, {"r": 16}),
+        (SMALL, 2, {}),
+        (SMALL, 2, {"autocast": True}),
+        (LLAMA_8B, 1, {"r": 16}),
+        (LLAMA_8B, 1, {"autocast": True}),
+        (SMALL, 1, {"r": 8, "targets": ("q_proj", "v_proj")}),
+        (SMALL, 1, {"r": 8, "targets": ("o_proj", "gate_proj", "up_proj", "down_proj")}),
+    ],
+)
+def test_a_layer_keeps_what_autograd_saves(config, batch, settings):
+    """Without checkpointing each further layer keeps exactly so much more."""
+    kept = Step(config, 3, batch=batch, **settings).after_forward - Step(config, 2, batch=batch, **settings).after_forward
+    lora = Lora(r=settings["r"], target_modules=settings.get("targets", LINEARS)) if "r" in settings else None
+    planned = transformers_layer(read_shape(config), batch, 128, autocast=settings.get("autocast", False), lora=lora)
+    assert planned.kept == pytest.approx(kept, rel=0.001)
+
+
+@pytest.mark.parametrize(("r", "autocast"), [(None, True), (None, False), (16, False)])
+def test_the_peak_of_a_checkpointed_backward_is_within_four_percent(r, autocast):
+    """A vocabulary of 64, so that the peak is in a layer and not in the logits; Llama 3 8B's layers, 1,024 tokens."""
+    config = LLAMA_8B | {"vocab_size": 64, "num_hidden_layers": 2}
+    peak = Step(config, 2, r=r, autocast=autocast, checkpointing=True, length=1024).peak
+    layer = transformers_layer(read_shape(config), 1, 1024, autocast=autocast, lora=r and Lora(r=r))
+    inputs = checkpoints(read_shape(config), 1024, 4, True).card + 1024 * 4096 * 4
+    assert inputs + layer.kept + layer.passing == pytest.approx(peak, rel=0.04)
+
+
+def test_the_plain_loss_takes_three_times_the_logits():
+    """A vocabulary so large that the peak is there."""
+    small, large = (SMALL | {"vocab_size": size} for size in (50_000, 100_000))
+    counted = [Step(config, 1, r=4, checkpointing=True, length=256).peak for config in (small, large)]
+    planned = [plain_loss(read_shape(config), 256) for config in (small, large)]
+    assert planned[1] - planned[0] == pytest.approx(counted[1] - counted[0], rel=0.01)
+
+
+def test_a_layer_by_unsloths_kernels_takes_what_unsloth_measured():
+    """unsloth_zoo/block_swap.py: 42 bytes a token and hidden feature on Llama 3.1 8B in 4 bits with its checkpointing."""
+    shape, tokens = read_shape(LLAMA_8B), 4096
+    layer, stored = unsloth_layer(shape, tokens, 2), checkpoints(shape, tokens, 2, "unsloth")
+    assert (layer.kept + layer.passing + stored.card) / (tokens * shape.hidden) == pytest.approx(42, rel=0.01)
+
+
+def test_offloaded_inputs_are_in_ram_in_blocks_of_a_power_of_two():
+    shape = read_shape(LLAMA_8B)
+    assert checkpoints(shape, 2048, 2, "unsloth").host == 32 * 16 * 2**20 + 168 * 2**18
+    assert checkpoints(shape, 2049, 2, "unsloth").host == 32 * 32 * 2**20 + 168 * 2**18
+    assert checkpoints(shape, 128, 2, "unsloth").card == 31 * 128 * 4096 * 2, "inputs of at most 2 MiB stay on the card"
+
+
+def test_the_fused_loss_of_a_trained_head_holds_its_gradient_twice():
+    """By hand for SmolLM2 135M: 49,152 × 576 weights in 4 + 4 + 2 bytes; chunks of at least 512 × 151,936 logits are of 1,024 rows."""
+    shape = read_shape(known_config("SmolLM2 135M"))
+    by_hand = 10 * 49_152 * 576 + 4 * 1024 * (49_152 + 576) + 4 * 2048 * 576 * 4
+    assert loss_bytes(shape, 2048, 4, head_trained=True) == by_hand

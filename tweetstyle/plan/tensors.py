@@ -1,0 +1,287 @@
+"""Bytes of tensors: weights, adapter, optimizer states, activations, loss.
+
+A layer is computed by Unsloth's kernels (an adapter on a card) or by transformers' own code (full fine-tuning, everything on a CPU).
+`tokens` is batch × length everywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tweetstyle.model.config import Shape
+from tweetstyle.recipe import Lora, Model, Training
+
+NF4_BLOCK = 64
+"""Weights that share one absmax (bitsandbytes/functional.py, quantize_4bit: blocksize; QLoRA, arXiv 2305.14314, section 3)."""
+ABSMAX_BLOCK = 256
+"""Absmaxes that share one fp32 of the second quantisation (the same function: quantize_blockwise(…, blocksize=256))."""
+NF4_CODE = 16 * 4
+"""The 16 levels of NF4 in fp32, one table a tensor (bitsandbytes/functional.py, get_4bit_type)."""
+BLOCKWISE_CODE = 256 * 4
+"""The 256 levels of an 8-bit code in fp32: one table a 4-bit tensor, two for all tensors of an optimizer (name2qmap)."""
+OPTIMIZER_BLOCK = 256
+"""States that share one fp32 absmax (bitsandbytes/optim/optimizer.py, Optimizer2State.init_state)."""
+MIN_8BIT_SIZE = 4096
+"""A tensor of fewer elements keeps its states in fp32 (bitsandbytes/optim/adamw.py, AdamW8bit: min_8bit_size)."""
+MIN_PAGED_SIZE = 100_000
+"""A tensor of fewer elements is not paged (bitsandbytes/optim/optimizer.py, get_state_buffer: 1e5)."""
+CUBLAS_WORKSPACE = 8320 * 1024
+""":4096:2:16:8", the default of cards before Hopper (docs.pytorch.org/docs/stable/notes/cuda.html, cuBLAS workspaces). Each thread
+that multiplies has one: the forward's, and autograd's for the backward."""
+OFFLOAD_FROM = 2 * 2**20
+"""Bytes of a layer's input from which Unsloth moves it to RAM (unsloth_zoo/gradient_checkpointing.py, MINIMUM_SIZE)."""
+HOST_BUFFERS = 200
+"""Host buffers that Unsloth makes at the start (the same file, INITIAL_CPU_BUFFER_COUNT), of HOST_BUFFER bytes each."""
+HOST_BUFFER = 128 * 1024 * 2
+"""INITIAL_CPU_BUFFER_SIZE elements of 16 bits."""
+TILE_BYTES = 256 * 2**20
+"""Logits in fp32 at one time, frozen head, card of at most 24.5 GiB (unsloth_zoo/fused_losses/fused_linear.py, _BWD_TILE_BYTES)."""
+TILE_COLUMNS = 16384
+"""Columns of such a tile (the same file, _SPLIT_COLS and _tiled_layout)."""
+TILE_ROWS = 4096
+"""Rows of such a tile, and of a chunk, at most (the same file, _BWD_ROWS, _MAX_ROWS)."""
+CHUNK_BYTES = 2 * 2**30
+"""Logits of a chunk at most (the same file, _CHUNK_GB; it is less where less than 4 GiB are free)."""
+CHUNK_LOGITS = 512 * 151936
+"""A chunk has at least about this many logits, and 512 rows (the same file, _MIN_LOGITS and fused_linear_rows)."""
+
+
+def nf4_bytes(rows: int, columns: int) -> int:
+    """A linear in double-quantised NF4: half a byte a weight, 8 bits for each 64, fp32 for each 256 of those, offset and levels.
+
+    Source: bitsandbytes/functional.py, quantize_4bit(compress_statistics=True).
+    """
+    count = rows * columns
+    blocks = -(-count // NF4_BLOCK)
+    return -(-count // 2) + blocks + 4 * -(-blocks // ABSMAX_BLOCK) + 4 + NF4_CODE + BLOCKWISE_CODE
+
+
+def weight_bytes_each(model: Model, training: Training) -> int:
+    """Bytes of a weight that is not in 4 bits: 2 in bf16; 4 for full fine-tuning and without bf16 (train/trainer.py, load_model)."""
+    return 4 if model.method == "full" or not training.bf16 else 2
+
+
+def base_weights(shape: Shape, model: Model, training: Training) -> dict[str, int]:
+    """Bytes of the base model by part.
+
+    In 4 bits are the layers' linears alone: embeddings and head stay as they are loaded (transformers,
+    quantizers/base.py, get_keys_to_not_convert names the head; an embedding is no linear), and so do the norms.
+    """
+    each = weight_bytes_each(model, training)
+    if model.method == "qlora":
+        linears = shape.layers * sum(nf4_bytes(*features) for features in shape.linears.values())
+        name = "linears, NF4"
+    else:
+        linears, name = each * shape.linear_parameters, f"linears, {8 * each} bits"
+    embeddings = each * (shape.embedding_parameters + shape.head_parameters)
+    label = "embeddings, also the head" if shape.tied else "embeddings and head"
+    return {name: linears, f"{label}, {8 * each} bits": embeddings, "norms": each * shape.norm_parameters}
+
+
+@dataclass(frozen=True)
+class TrainedTensors:
+    """count tensors of one size (elements) that are trained."""
+
+    elements: int
+    count: int
+    embedding: bool = False
+
+    @property
+    def exact(self) -> bool:
+        """Whether an 8-bit optimizer keeps the states in fp32."""
+        return self.embedding or self.elements < MIN_8BIT_SIZE
+
+
+def trained_tensors(shape: Shape, model: Model) -> list[TrainedTensors]:
+    """Everything with a gradient: LoRA's A (r × in) and B (out × r) of each adapted linear (arXiv 2106.09685), or all weights."""
+    if model.method != "full":
+        r = model.lora.r
+        sizes = [r * features for name in model.lora.target_modules for features in shape.linears[name]]
+        return [TrainedTensors(size, shape.layers) for size in sizes]
+    linears = [TrainedTensors(rows * columns, shape.layers) for rows, columns in shape.linears.values()]
+    head = [] if shape.tied else [TrainedTensors(shape.head_parameters, 1)]
+    return [
+        *linears,
+        TrainedTensors(shape.hidden, 2 * shape.layers + 1),
+        TrainedTensors(shape.embedding_parameters, 1, embedding=True),
+        *head,
+    ]
+
+
+def trained_parameters(shape: Shape, model: Model) -> int:
+    """How many parameters have a gradient."""
+    return sum(tensor.elements * tensor.count for tensor in trained_tensors(shape, model))
+
+
+def adapter_bytes(shape: Shape, model: Model) -> int:
+    """The adapter in fp32 (train/trainer.py, build_trainer casts what is trained); 0 for full, where the weights themselves are trained."""
+    return 0 if model.method == "full" else 4 * trained_parameters(shape, model)
+
+
+def gradient_bytes(shape: Shape, model: Model) -> int:
+    """Gradients are of their parameters' type: fp32. They are held over all micro-batches of an accumulation."""
+    return 4 * trained_parameters(shape, model)
+
+
+@dataclass(frozen=True)
+class States:
+    """Bytes of optimizer states. paged: in CUDA's unified memory, which the driver moves to RAM when the card is full."""
+
+    card: int
+    paged: int
+
+
+def optimizer_states(shape: Shape, model: Model, training: Training) -> States:
+    """Adam's two moments for every trained tensor, as `training.optim` keeps them."""
+    tensors = trained_tensors(shape, model)
+    states = [(_states(tensor, training.optim), tensor.count) for tensor in tensors]
+    code = 2 * BLOCKWISE_CODE if training.optim != "adamw_torch" and not all(tensor.exact for tensor in tensors) else 0
+    card, paged = (sum(getattr(one, name) * count for one, count in states) for name in ("card", "paged"))
+    return States(card + code, paged)
+
+
+def _states(tensor: TrainedTensors, optim: str) -> States:
+    """adamw_torch: two fp32 (torch/optim/adamw.py). 8 bits: two bytes and two fp32 absmaxes for each 256, from 4,096 elements on;
+    input embeddings stay in fp32 (transformers/trainer.py overrides nn.Embedding to optim_bits 32)."""
+    count = tensor.elements
+    if optim == "adamw_torch":
+        return States(2 * 4 * count, 0)
+    moments = 2 * (4 if tensor.exact else 1) * count
+    absmaxes = 0 if tensor.exact else 2 * 4 * -(-count // OPTIMIZER_BLOCK)
+    if optim == "paged_adamw_8bit" and count >= MIN_PAGED_SIZE:
+        return States(absmaxes, moments)
+    return States(moments + absmaxes, 0)
+
+
+def optimizer_scratch(shape: Shape, model: Model, training: Training) -> int:
+    """Bytes that a step of the optimizer needs for itself: AdamW over lists of tensors makes one fp32 copy of a moment.
+
+    Source: torch/optim/adam.py, _multi_tensor_adam (exp_avg_sq_sqrt = _foreach_sqrt); bitsandbytes works in place.
+    """
+    return 4 * trained_parameters(shape, model) if training.optim == "adamw_torch" else 0
+
+
+@dataclass(frozen=True)
+class LayerActivations:
+    """One layer's bytes. kept: from its forward to its backward, its input included; passing: besides, at the worst moment."""
+
+    kept: int
+    passing: int
+
+
+def unsloth_layer(shape: Shape, tokens: int, each: int) -> LayerActivations:
+    """A layer by Unsloth's kernels; each: bytes of an activation.
+
+    Kept: input, both norms' outputs, the sum after attention (4 hidden), queries and attention's output (2 query), keys and
+    values (2 key), gate and up (2 intermediate), in fp32 attention's log-sums and the norms' roots. Passing, in the backward
+    of the MLP: the gradient of its inner product, the layer's output, two gradients of the hidden states.
+    Source: what save_for_backward names in unsloth/kernels/{fast_lora,rms_layernorm,rope_embedding}.py and the locals of
+    LoRA_MLP.backward. For Llama 3 8B with both staging buffers 42 bytes a token and hidden feature: Unsloth measured 42
+    (unsloth_zoo/block_swap.py, _ACTIVATION_BYTES_PER_TOKEN_HIDDEN).
+    """
+    kept = tokens * each * (4 * shape.hidden + 2 * shape.query + 2 * shape.key + 2 * shape.intermediate)
+    return LayerActivations(kept + 4 * tokens * (shape.heads + 2), tokens * each * (shape.intermediate + 3 * shape.hidden))
+
+
+def transformers_layer(shape: Shape, batch: int, length: int, *, autocast: bool = False, lora: Lora | None = None) -> LayerActivations:
+    """A layer by transformers' own code (modeling_llama.py, SDPA) and PEFT's (tuners/lora/layer.py), weights in fp32.
+
+    autocast: full fine-tuning with linears and attention in bf16, whose casts of inputs and weights are kept as well. The attention mask
+    is kept once a layer, [batch, length, length]; keys and values are repeated for all heads. Passing: two fp32 gradients of the
+    MLP's width, for full one of them and that of the largest weight, before it is added to the others.
+    tests/test_memory_activations.py compares both with a run over fake tensors.
+    """
+    tokens, each = batch * length, 2 if autocast else 4
+    adapted = set(shape.linears if lora is None else lora.target_modules)
+    # A norm keeps its input; its normalised values only where its weight is trained, else only a linear after it keeps its output.
+    norms = 4 * tokens * (2 * shape.hidden * (2 if lora is None else 1) + 2)
+    attention = each * tokens * 4 * shape.query + 4 * tokens * shape.heads + each * batch * length * length
+    mlp = each * tokens * 3 * shape.intermediate
+    readers = (
+        ({"q_proj", "k_proj", "v_proj"}, shape.hidden),
+        ({"gate_proj", "up_proj"}, shape.hidden),
+        ({"down_proj"}, shape.intermediate),
+    )
+    # Linears that read one tensor keep it once; under autocast each keeps a cast of its own. What o_proj reads is kept by attention.
+    counts = [(len(names & adapted), features) for names, features in readers]
+    inputs = each * tokens * sum((count if autocast else min(count, 1)) * features for count, features in counts)
+    weights = 2 * sum(rows * columns for rows, columns in shape.linears.values()) if autocast else 0
+    kept = norms + attention + mlp + inputs + weights
+    if lora is None:
+        return LayerActivations(kept, each * tokens * shape.intermediate + 4 * shape.largest_linear)
+    return LayerActivations(kept + each * tokens * lora.r * len(adapted), 8 * tokens * shape.intermediate)
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    """Inputs of the layers, kept for the backward: bytes on the card, and in (pinned) RAM."""
+
+    card: int
+    host: int
+
+
+def checkpoints(shape: Shape, tokens: int, each: int, mode: str | bool, buffers: int = 2) -> Checkpoints:
+    """What gradient checkpointing keeps between forward and backward, besides the current layer.
+
+    True: every layer's input. unsloth: in RAM as 16 bits, each in a block rounded up to a power of two; on the card are as many
+    buffers as they come back in, one of which holds the input of the current layer. Small inputs stay on the card.
+    Source: unsloth_zoo/gradient_checkpointing.py.
+    """
+    one = tokens * shape.hidden * each
+    stored = tokens * shape.hidden * 2
+    if mode is False:
+        return Checkpoints(0, 0)
+    if mode is True or stored <= OFFLOAD_FROM:
+        return Checkpoints((shape.layers - 1) * one, HOST_BUFFERS * HOST_BUFFER if mode == "unsloth" else 0)
+    block = 1 << (stored - 1).bit_length()
+    return Checkpoints((buffers - 1) * one, shape.layers * block + max(HOST_BUFFERS - shape.layers, 0) * HOST_BUFFER)
+
+
+def loss_bytes(shape: Shape, tokens: int, each: int, *, head_trained: bool) -> int:
+    """The loss over the vocabulary by Unsloth's fused linear cross entropy (unsloth_zoo/fused_losses/fused_linear.py, _ce_impl).
+
+    Frozen 16-bit head on a card of at most 24.5 GiB: one fp32 tile of logits and an fp32 sum. Else a chunk of logits, and for
+    a trained head its gradient twice (the loss's and its scaled copy) and the weights in 16 bits. Always the last hidden
+    states before and after their norm, their gradient, and that gradient scaled.
+    """
+    states = 4 * tokens * shape.hidden * each
+    if head_trained or each > 2:
+        rows = _chunk_rows(shape, tokens)
+        logits = 4 * rows * (shape.vocabulary + shape.hidden)
+        weights = (4 + 4 + 2) * shape.embedding_parameters if head_trained else 0
+        return states + logits + weights
+    rows = min(TILE_ROWS, tokens)
+    return states + 4 * rows * (min(TILE_COLUMNS, shape.vocabulary) + shape.hidden)
+
+
+def _chunk_rows(shape: Shape, tokens: int) -> int:
+    """Rows of a chunk: a power of two near tokens × hidden / vocabulary, within limits (fused_linear_rows)."""
+    wanted = _power_of_two_below(tokens * shape.hidden / shape.vocabulary)
+    least = min(max(_power_of_two_below(CHUNK_LOGITS / shape.vocabulary), 512), TILE_ROWS)
+    rows = min(max(wanted, least), TILE_ROWS, max(CHUNK_BYTES // (4 * shape.vocabulary), 2))
+    return max(min(rows, tokens), 1)
+
+
+def _power_of_two_below(value: float) -> int:
+    return 1 << max(int(value).bit_length() - 1, 0)
+
+
+def plain_loss(shape: Shape, tokens: int) -> int:
+    """The loss as transformers computes it in fp32 (loss/loss_utils.py, ForCausalLMLoss): logits, their log-softmax, its gradient; and
+    the last hidden states before and after their norm, with their gradients."""
+    return 3 * 4 * tokens * shape.vocabulary + 4 * 4 * tokens * shape.hidden
+
+
+def position_tables(shape: Shape) -> int:
+    """Unsloth's tables of RoPE, cosine and sine in 16 bits for every position of config.json (unsloth/models/llama.py)."""
+    return 2 * 2 * shape.positions * shape.head
+
+
+def dequantised_bytes(shape: Shape, each: int) -> int:
+    """Two of the largest linear in 16 bits: Unsloth's resident scratch and the weight at hand (unsloth/kernels/utils.py, _scratch)."""
+    return 2 * each * shape.largest_linear
+
+
+def adapter_copies(shape: Shape, lora: Lora, each: int) -> int:
+    """One layer's adapter and its gradients in 16 bits, before autograd takes them to fp32 (unsloth/kernels/fast_lora.py)."""
+    return 2 * each * lora.r * sum(sum(shape.linears[name]) for name in lora.target_modules)
