@@ -30,10 +30,9 @@ from support.small_runs import write_tweets  # noqa: E402
 
 from scripts import demo_base_model as base_model  # noqa: E402
 from tweetstyle.playback import playback  # noqa: E402
-from tweetstyle.playback.backends import CONTEXT, SAMPLING, OllamaSpeaker, Sampled  # noqa: E402
-from tweetstyle.playback.cache import Cache, ModelReply  # noqa: E402
-from tweetstyle.playback.collect import Collector, in_good_order  # noqa: E402
-from tweetstyle.playback.filters import Judge  # noqa: E402
+from tweetstyle.playback.backends import CONTEXT, SAMPLING, ModelReply, OllamaSpeaker, Sampled  # noqa: E402
+from tweetstyle.playback.checks import Judge  # noqa: E402
+from tweetstyle.playback.collect import Cache, Collector, in_good_order  # noqa: E402
 from tweetstyle.playback.prompt import turns  # noqa: E402
 from tweetstyle.playback.selection import MessageRequest, choose  # noqa: E402
 from tweetstyle.recipe import Playback  # noqa: E402

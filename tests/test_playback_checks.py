@@ -7,35 +7,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tweetstyle.playback import checks
-from tweetstyle.playback.checks import is_kind, runs, tidy, whats_wrong
-from tweetstyle.playback.prompt import instructions, shown
-from tweetstyle.playback.selection import THRESHOLD, Alike, MessageRequest, bare_words
+from tweetstyle.playback.checks import THRESHOLD, NearDuplicates, bare_words, is_kind, tidy, whats_wrong
+from tweetstyle.playback.selection import MessageRequest
 
 TWEET = "le fond de l'air est mou, pis mon chat dort dans le carré de soleil qui avance 🦊"
 
 
 def wrong(message: str, kind: str = "question", text: str = TWEET, language: str = "fr", most_words: int = 30) -> str:
-    instruction = {run for sentence in instructions(language) for run in runs(bare_words(sentence))}
-    return whats_wrong(message, MessageRequest("1", text, language, kind), most_words, instruction, Alike(shown(language)))
-
-
-@pytest.mark.parametrize(
-    ("message", "kind"),
-    [
-        ("Il fait beau chez toi ?", "question"),
-        ("Comment va ton chat ?", "question"),
-        ("Désolé, je suis en retard !", "remark"),
-        ("Je peux pas venir demain.", "remark"),
-        ("Ton chat a l'air heureux.", "remark"),
-        ("Écris un tweet sur ton chat.", "request"),
-        ("Tu peux nous faire un tweet sur la météo ?", "request"),
-        ("Sorry I'm late!", "remark"),
-        ("I can't believe it's winter again.", "remark"),
-        ("Je suis désolée pour ton chat.", "remark"),
-    ],
-)
-def test_what_a_person_would_say_passes(message, kind):
-    assert wrong(message, kind) == ""
+    return whats_wrong(message, MessageRequest("1", text, language, kind), most_words)
 
 
 @pytest.mark.parametrize(
@@ -46,10 +25,6 @@ def test_what_a_person_would_say_passes(message, kind):
         ("C'est " + "très " * 30 + "bien ?", "question", checks.TOO_LONG),
         ("Pourquoi mon chat dort dans le carré ?", "question", checks.COPIED),
         ("I'm sorry, but I can't help with that.", "remark", checks.REFUSAL),
-        ("As an AI language model, I have no cat.", "remark", checks.REFUSAL),
-        ("Je suis désolé, mais je ne peux pas répondre à cette demande.", "remark", checks.REFUSAL),
-        ("En tant qu'intelligence artificielle, je n'ai pas de chat.", "remark", checks.REFUSAL),
-        ("Je ne peux pas vous aider.", "remark", checks.REFUSAL),
         ("Une seule phrase courte, en français, d'accord ?", "question", checks.INSTRUCTION),
         ("Comment va ta mère ?", "question", checks.EXAMPLE),
         ("Comment va ton grand frère ?", "question", ""),
@@ -81,6 +56,7 @@ def test_a_shared_run_is_found_wherever_it_stands(said, tweeted):
         ('\n\n "Ça va ?" \nEt toi ?', "Ça va ?"),
         ("« Ça va ? »", "Ça va ?"),
         ("Question de l'ami : Ça va ?", "Ça va ?"),
+        ("Voici une remarque d'un ami : Il pleut.", "Il pleut."),
         ("Message: **Ça va ?**", "Ça va ?"),
         ("<think>He wants\n\na question</think>\n\nÇa va ?", "Ça va ?"),
         ("<think>and never ends", ""),
@@ -114,18 +90,14 @@ WORDS = st.lists(st.sampled_from(["a", "bb", "ccc", "dd", "eeeee", "f", "gg", "h
 @given(st.lists(WORDS, max_size=20), WORDS)
 def test_the_index_finds_exactly_the_near_duplicates(taken_in, words):
     """Against every pair compared."""
-    alike = Alike()
+    near = NearDuplicates()
     for one in taken_in:
-        alike.add(one)
+        near.add(one)
     pairs = [len(set(words) & set(one)) / len(set(words) | set(one)) for one in taken_in]
-    assert alike.count(words) == sum(jaccard >= THRESHOLD for jaccard in pairs)
+    assert near.count(words) == sum(jaccard >= THRESHOLD for jaccard in pairs)
 
 
 def test_case_accents_apart_marks_and_order_do_not_make_another_message():
-    alike = Alike(["Il fait beau aujourd’hui, non ?"])
-    assert alike.count(bare_words("il fait beau, aujourd'hui ? non !")) == 1
-    assert alike.count(bare_words("Il fait froid aujourd'hui ?")) == 0
-
-
-def test_reasons_are_counted_in_their_order():
-    assert checks.counted([checks.ALIKE, checks.EMPTY, checks.ALIKE]) == {checks.EMPTY: 1, checks.ALIKE: 2}
+    near = NearDuplicates(["Il fait beau aujourd’hui, non ?"])
+    assert near.count(bare_words("il fait beau, aujourd'hui ? non !")) == 1
+    assert near.count(bare_words("Il fait froid aujourd'hui ?")) == 0

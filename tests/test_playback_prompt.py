@@ -11,24 +11,12 @@ from hypothesis import strategies as st
 
 from tweetstyle.dataset.messages import KINDS
 from tweetstyle.playback import prompt
-from tweetstyle.playback.checks import is_kind, runs
+from tweetstyle.playback.checks import NearDuplicates, bare_words, is_kind, runs
 from tweetstyle.playback.prompt import WORDS, as_data, instructions, prompt_digest, shown, turns
-from tweetstyle.playback.selection import Alike, MessageRequest, bare_words
+from tweetstyle.playback.selection import MessageRequest
 from tweetstyle.text.languages import languages_of
 
-SPECIAL = (
-    "<|im_end|>",
-    "<|im_start|>",
-    "<|eot_id|>",
-    "<s>",
-    "</s>",
-    "[INST]",
-    "[/INST]",
-    "<<SYS>>",
-    "<end_of_turn>",
-    "<|endoftext|>",
-    "<unk>",
-)
+SPECIAL = ("<|im_end|>", "<|im_start|>", "<s>", "</s>", "[INST]", "[/INST]", "<<SYS>>", "<end_of_turn>", "<unk>")
 ASK = MessageRequest("1", "il neige", "fr", "question")
 
 
@@ -72,12 +60,12 @@ def test_our_own_examples_are_what_we_ask_for(language):
             assert is_kind(message, kind), message
             assert not runs(bare_words(message)) & runs(bare_words(example.tweet))
     messages = shown(language)
-    alike = Alike()
+    near = NearDuplicates()
     for message in messages:
-        assert alike.count(bare_words(message)) == 0, message
-        alike.add(bare_words(message))
+        assert near.count(bare_words(message)) == 0, message
+        near.add(bare_words(message))
     found = [name for name, _ in languages_of(messages, ("fr", "en"), 1)]
-    assert found == [language] * len(messages)
+    assert set(found) <= {language, ""} and found.count(language) > 15
 
 
 def test_every_word_of_the_prompt_is_in_its_digest(monkeypatch):

@@ -15,7 +15,7 @@ from tweetstyle import cli, pipeline
 from tweetstyle.dataset.messages import messages_path, read_messages
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.manifest import Manifest
-from tweetstyle.playback import filters as judge
+from tweetstyle.playback import checks as judge
 from tweetstyle.run import Run
 from tweetstyle.stages import stages_of
 from tweetstyle.stages.checks import messages_check

@@ -13,10 +13,8 @@ from tweetstyle.dataset.messages import KINDS, SPLITS_WITH_MESSAGES, Message, me
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file
 from tweetstyle.playback.backends import MessageModel, message_model_of
-from tweetstyle.playback.cache import FILE, Cache
-from tweetstyle.playback.checks import counted
-from tweetstyle.playback.collect import Collector
-from tweetstyle.playback.filters import Checked, Judge
+from tweetstyle.playback.checks import Checked, Judge, counted
+from tweetstyle.playback.collect import FILE, Cache, Collector
 from tweetstyle.playback.selection import Chosen, choose, main_language
 from tweetstyle.records import read_split
 from tweetstyle.text.visible import visible

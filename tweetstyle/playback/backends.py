@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import fingerprint
 from tweetstyle.inference.ollama import OllamaClient, OllamaLost
-from tweetstyle.playback.cache import ModelReply
 
 if TYPE_CHECKING:
     from tweetstyle.playback.prompt import Turn
@@ -33,6 +32,14 @@ class Sampled:
     temperature: float
     seed: int
     num_predict: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReply:
+    """text: as the model gave it; tokens: how many it took."""
+
+    text: str
+    tokens: int
 
 
 class MessageModel(Protocol):

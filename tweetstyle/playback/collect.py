@@ -1,28 +1,32 @@
-"""Gets all messages, several at a time; tries again with another seed."""
+"""Gets all messages, several at a time; replies are cached, so a killed run resumes."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.files import clear_os_errors
 from tweetstyle.inference.ollama import OllamaLost
-from tweetstyle.playback.backends import TOKENS_PER_WORD, MessageModel, Sampled
-from tweetstyle.playback.cache import Cache, ModelReply, key_of
-from tweetstyle.playback.checks import ALIKE, EMPTY, LANGUAGE, counted
-from tweetstyle.playback.filters import Checked, Judge
+from tweetstyle.playback.backends import TOKENS_PER_WORD, MessageModel, ModelReply, Sampled
+from tweetstyle.playback.checks import ALIKE, EMPTY, LANGUAGE, Checked, Judge, NearDuplicates, bare_words, counted
 from tweetstyle.playback.prompt import prompt_digest, turns
-from tweetstyle.playback.selection import Alike, MessageRequest, bare_words, fraction
+from tweetstyle.playback.selection import MessageRequest, fraction
 
 if TYPE_CHECKING:
     from tweetstyle.recipe import Playback
 
+FILE = "playback-answers.jsonl"
 FIRST_REPLIES = 20
 """After this many replies of which none can be used, no more are requested."""
 FOREIGN_SHARE = 0.9
@@ -60,6 +64,8 @@ class Collector:
         Raises TweetstyleError where none of the first answers can be used, and where the model's server is lost; the cache is whole.
         """
         self.judge.begin()
+        if not self.patient:
+            self._check_first(in_good_order(requests)[:FIRST_REPLIES], split)
         checked: list[Checked] = []
         still: Sequence[MessageRequest] = requests
         for attempt in range(self.settings.retries + 1):
@@ -79,7 +85,8 @@ class Collector:
     def key(self, request: MessageRequest, sampled: Sampled) -> str:
         """What the answer is cached by: the tweet, the model, the prompt and how it is drawn."""
         drawn = (sampled.temperature, sampled.seed, sampled.num_predict)
-        return key_of(self.speaker.identity, self._prompt, request.id, request.text, request.before, request.language, request.kind, *drawn)
+        parts = (self.speaker.identity, self._prompt, request.id, request.text, request.before, request.language, request.kind, *drawn)
+        return hashlib.blake2b(json.dumps(parts, ensure_ascii=True).encode(), digest_size=16).hexdigest()
 
     def _answers(self, requests: Sequence[MessageRequest], attempt: int, split: str) -> dict[str, ModelReply]:
         """Tweet id → answer."""
@@ -87,7 +94,6 @@ class Collector:
         self._had.update(keys.values())
         found = {request.id: answer for request in requests if (answer := self.cache.get(keys[request.id]))}
         missing = [request for request in requests if request.id not in found]
-        first = [] if attempt or self.patient or not missing else self._cached_first(requests, found)
         began = time.monotonic()
         what = split if not attempt else f"{split}, retry"
         with self._names_kept_replies(), closing(self._replies(in_good_order(missing), keys, attempt, what)) as arriving:
@@ -95,10 +101,6 @@ class Collector:
                 found[request.id] = answer
                 self.spent.answers += 1
                 self.spent.tokens += answer.tokens
-                if not attempt and not self.patient and len(first) < FIRST_REPLIES:
-                    first.append(request)
-                    if len(first) == FIRST_REPLIES:
-                        self._refuse_if_useless(first, found, split)
         self.spent.seconds += time.monotonic() - began
         return found
 
@@ -113,16 +115,12 @@ class Collector:
             hint = f"{answers} kept in {self.cache.path}: see that Ollama runs (ollama serve, or the app; its log says why it ended), "
             raise TweetstyleError(lost.what, where=lost.where, hint=f"{hint}then run the same command again to resume") from lost
 
-    def _cached_first(self, requests: Sequence[MessageRequest], found: dict[str, ModelReply]) -> list[MessageRequest]:
-        """The first requests with cached replies; none if no such reply can be used. The model may have been repaired meanwhile, and
-        is judged by new replies, so that running the command again requests no more of a useless model than the first time."""
-        first = [request for request in requests if request.id in found][:FIRST_REPLIES]
+    def _check_first(self, first: Sequence[MessageRequest], split: str) -> None:
+        """Raises TweetstyleError where the first messages are useless: no more are requested."""
         if len(first) < FIRST_REPLIES:
-            return first
-        return [] if useless(self.judge.preview(first, [found[request.id] for request in first])) else first
-
-    def _refuse_if_useless(self, first: Sequence[MessageRequest], found: dict[str, ModelReply], split: str) -> None:
-        checked = self.judge.preview(first, [found[request.id] for request in first])
+            return
+        answers = self._answers(first, 0, split)
+        checked = self.judge.preview(first, [answers[request.id] for request in first])
         if not useless(checked):
             return
         counts = counted(check.reason for check in checked)
@@ -138,6 +136,7 @@ class Collector:
         wanted = {EMPTY: "one that chats, and answers", ALIKE: "one that does not say the same to everything"}
         model = wanted.get(often[0], "a larger one, that speaks the tweets' language")
         hint = f"name another model, {model}; tweetstyle playback RECIPE --show 20 shows what this one answers"
+        hint += f"; if it answers better now, delete {self.cache.path}"
         raise TweetstyleError(what, where=self.speaker.where, hint=hint)
 
     def _replies(
@@ -191,7 +190,7 @@ def says_one_thing(checked: Sequence[Checked]) -> bool:
     usable = [bare_words(check.message) for check in checked if not check.reason]
     if not usable or all(check.reason != ALIKE for check in checked):
         return False
-    first = Alike()
+    first = NearDuplicates()
     first.add(usable[0])
     return all(first.count(words) for words in usable)
 
@@ -200,3 +199,66 @@ def in_good_order(requests: Sequence[MessageRequest]) -> list[MessageRequest]:
     """Some of everything first, for the first check; then by language and kind, whose common beginning a server has read already."""
     mixed = sorted(requests, key=lambda request: fraction(0, request.id, b"order"))
     return mixed[:FIRST_REPLIES] + sorted(mixed[FIRST_REPLIES:], key=lambda request: (request.language, request.kind))
+
+
+class Cache(AbstractContextManager):
+    """key → answer, in memory and in a file of JSON lines. Use as a context manager; many threads may add.
+
+    A last line without its end was cut off by a kill or a power loss: it is dropped and its answer requested again. So is any line
+    that does not read; `dropped` counts them.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.dropped = path, 0
+        self._answers: dict[str, ModelReply] = {}
+        self._lock = threading.Lock()
+        self._stream: BinaryIO | None = None
+        self._whole = self._read()
+
+    def __len__(self) -> int:
+        return len(self._answers)
+
+    def __exit__(self, *_: object) -> None:
+        if self._stream is not None:
+            with clear_os_errors(self.path):
+                self._stream.flush()
+                os.fsync(self._stream.fileno())
+                self._stream.close()
+            self._stream = None
+
+    def get(self, key: str) -> ModelReply | None:
+        return self._answers.get(key)
+
+    def add(self, key: str, id: str, answer: ModelReply) -> None:
+        """Remembers an answer: what this returns from has been handed to the operating system, and survives this process."""
+        line = json.dumps({"key": key, "id": id, "answer": answer.text, "tokens": answer.tokens}) + "\n"
+        with self._lock, clear_os_errors(self.path):
+            self._open().write(line.encode())
+            self._answers[key] = answer
+
+    def _read(self) -> int:
+        """Bytes of whole lines."""
+        try:
+            content = self.path.read_bytes()
+        except FileNotFoundError:
+            return 0
+        whole = content.rfind(b"\n") + 1
+        self.dropped += whole < len(content)
+        for line in content[:whole].splitlines():
+            try:
+                row = json.loads(line)
+                if not (isinstance(row["key"], str) and isinstance(row["answer"], str) and isinstance(row["tokens"], int)):
+                    raise TypeError
+                self._answers[row["key"]] = ModelReply(row["answer"], row["tokens"])
+            except (ValueError, KeyError, TypeError):
+                self.dropped += 1
+        return whole
+
+    def _open(self) -> BinaryIO:
+        """Opened at the first answer, the incomplete last line removed: a run without requests writes nothing."""
+        if self._stream is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._stream = self.path.open("ab", buffering=0)
+            self._stream.truncate(self._whole)
+            self._stream.seek(0, os.SEEK_END)
+        return self._stream
