@@ -19,7 +19,7 @@ from tweetstyle.dataset.held_out import scored_bytes
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.evaluate import evaluate, table
 from tweetstyle.evaluate.result import Likelihood, SplitResult, figures, warnings
-from tweetstyle.inference.likelihood import Reading, batches, first_scored, load_model, score_readings, summed_losses
+from tweetstyle.inference.likelihood import Reading, TunedModel, batches, first_scored, load_model, score_readings, summed_losses
 from tweetstyle.model.base import BaseModel, read_base_model
 from tweetstyle.model.tokenizer import Encoded
 from tweetstyle.prompt.template import Template, build_template
@@ -169,7 +169,7 @@ def test_in_bfloat16_the_layers_round_and_the_head_does_not(tiny: BaseModel, ada
     import torch
 
     asked = {"": Reading(documents * 8)}
-    rounded, exact = (score_readings(tiny, adapter, "lora", asked, asked, bf16=bf16)[1][""] for bf16 in (True, False))
+    rounded, exact = (score_readings(TunedModel(tiny, adapter, "lora"), asked, asked, bf16=bf16)[1][""] for bf16 in (True, False))
     assert not np.allclose(rounded, exact, rtol=1e-6) and rounded == pytest.approx(exact, rel=2e-3)
     assert rounded[: len(documents)] == pytest.approx(rounded[-len(documents) :], rel=2e-3), "whatever pack they stand in"
     model, seen = load_model(tiny.path, "lora"), []

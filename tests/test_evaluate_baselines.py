@@ -12,7 +12,7 @@ from support.tiny_llama import write_adapter, write_llama
 
 from tweetstyle.evaluate import evaluate
 from tweetstyle.evaluate.baselines import IN_WORDS, Examples, base_readings, few_examples, tuned_readings
-from tweetstyle.inference.likelihood import BATCH_TOKENS, Reading, score_readings
+from tweetstyle.inference.likelihood import BATCH_TOKENS, Reading, TunedModel, score_readings
 from tweetstyle.model.base import BaseModel
 from tweetstyle.model.tokenizer import Encoded
 from tweetstyle.prompt.template import Template, build_template
@@ -61,7 +61,7 @@ def test_tweets_shown_before_the_prompt_count_as_if_all_stood_in_one_row(tiny: B
     documents = encoded(tiny, template, HELD_OUT)
     examples = few_examples(tiny, template, TRAIN, documents, 3, seed=1)
     asked = base_readings(tiny, template, HELD_OUT, documents, examples)["examples"]
-    read, _ = score_readings(tiny, adapter, "lora", {"examples": asked}, {})
+    read, _ = score_readings(TunedModel(tiny, adapter, "lora"), {"examples": asked}, {})
     for nats, document in zip(read["examples"], documents, strict=True):
         row = examples.ids + document.ids[1:]  # BOS stands once
         assert nats == pytest.approx(plain_sum(tiny.path, row, len(document.ids) - max(document.prompt_length, 1)), rel=1e-5)
@@ -73,7 +73,7 @@ def test_many_batches_after_one_beginning_do_not_see_each_other(tiny: BaseModel,
     assert sum(len(document.ids) for document in documents) > 3 * BATCH_TOKENS
     examples = few_examples(tiny, template, TRAIN, documents, 4, seed=1)
     asked = base_readings(tiny, template, HELD_OUT * 30, documents, examples)["examples"]
-    read, _ = score_readings(tiny, adapter, "lora", {"examples": asked}, {})
+    read, _ = score_readings(TunedModel(tiny, adapter, "lora"), {"examples": asked}, {})
     assert read["examples"] == pytest.approx(np.tile(read["examples"][:3], 30), rel=1e-5)
 
 
@@ -121,7 +121,7 @@ def test_positions_are_what_the_models_read(tiny: BaseModel, adapter: Path) -> N
     template = build_template("inst", "Nimzo", tiny.tokens)
     reading = Reading(encoded(tiny, template, HELD_OUT), [5, 6, 7])
     done: list[int] = []
-    score_readings(tiny, adapter, "lora", {"a": reading}, {"b": reading}, done.append)
+    score_readings(TunedModel(tiny, adapter, "lora"), {"a": reading}, {"b": reading}, done.append)
     assert sum(done) == 2 * reading.positions == 2 * (3 + sum(len(document.ids) for document in reading.documents))
 
 

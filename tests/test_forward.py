@@ -77,7 +77,7 @@ def test_logits_are_made_in_slices_of_the_positions_that_carry_loss(llama, docum
 
 def test_samples_make_the_logits_of_one_position_a_row(llama, base):
     with LargestLogits() as seen:
-        generate_while_training(llama, [[5] * 90, [6] * 40], Sampling(num_predict=2), [base.eos_id], base.pad_id, seed=0)
+        generate_while_training(llama, [[5] * 90, [6] * 40], Sampling(num_predict=2), [base.eos_id], seed=0)
     assert 0 < seen.elements <= 2 * 384
 
 

@@ -77,9 +77,9 @@ def test_a_batch_says_what_each_prompt_says_alone_and_so_does_the_way_used_while
     base, llama = model
     greedy = Sampling(temperature=0.0, repeat_penalty=1.3, num_predict=12)
     prompts = [[5, 6, 7], [9] * 20, [11, 12]]
-    together = generate(llama, prompts, greedy, [base.eos_id], base.pad_id, seed=0)
-    alone = [generate(llama, [prompt], greedy, [base.eos_id], base.pad_id, seed=0)[0] for prompt in prompts]
-    training = generate_while_training(llama, prompts, greedy, [base.eos_id], base.pad_id, seed=0)
+    together = generate(llama, prompts, greedy, [base.eos_id], seed=0)
+    alone = [generate(llama, [prompt], greedy, [base.eos_id], seed=0)[0] for prompt in prompts]
+    training = generate_while_training(llama, prompts, greedy, [base.eos_id], seed=0)
     assert together == alone == training
     assert len({tuple(answer.ids) for answer in together}) == 3
 
@@ -92,9 +92,9 @@ def test_a_beginning_that_is_read_once_changes_no_answer(model):
     prompts = [[*examples, *rest] for rest in ([50], [51, 52, 53], [54] * 9)]
     assert common_beginning(prompts) == examples
     beginning = read_beginning(llama, prompts)
-    wanted = [generate(llama, [prompt], greedy, [base.eos_id], base.pad_id, seed=0)[0] for prompt in prompts]
+    wanted = [generate(llama, [prompt], greedy, [base.eos_id], seed=0)[0] for prompt in prompts]
     for batch in (prompts, prompts[:2]):
-        assert generate(llama, batch, greedy, [base.eos_id], base.pad_id, 0, beginning) == wanted[: len(batch)]
+        assert generate(llama, batch, greedy, [base.eos_id], 0, beginning) == wanted[: len(batch)]
     assert len({tuple(answer.ids) for answer in wanted}) == 3
 
 
@@ -114,11 +114,11 @@ def test_too_little_in_common_is_not_read_apart(model):
 def test_an_answer_ends_at_the_end_token_and_else_at_num_predict(model):
     base, llama = model
     greedy = Sampling(temperature=0.0, repeat_penalty=1.0, num_predict=9)
-    whole = generate(llama, [[5, 6, 7]], greedy, [base.eos_id], base.pad_id, seed=0)[0]
+    whole = generate(llama, [[5, 6, 7]], greedy, [base.eos_id], seed=0)[0]
     assert not whole.ended and len(whole.ids) == 9
     end = whole.ids[4]
     for way in (generate, generate_while_training):
-        cut = way(llama, [[5, 6, 7]], greedy, [end], base.pad_id, seed=0)[0]
+        cut = way(llama, [[5, 6, 7]], greedy, [end], seed=0)[0]
         assert cut.ended and cut.ids == whole.ids[: whole.ids.index(end)]
 
 
@@ -127,7 +127,7 @@ def test_a_seed_says_the_same_again_and_leaves_the_callers_chance_alone(model):
     hot = Sampling(temperature=2.0, num_predict=20)
     torch.manual_seed(7)
     before = torch.get_rng_state()
-    first, again, other = (generate(llama, [[5, 6, 7]], hot, [base.eos_id], base.pad_id, seed=s)[0].ids for s in (1, 1, 2))
+    first, again, other = (generate(llama, [[5, 6, 7]], hot, [base.eos_id], seed=s)[0].ids for s in (1, 1, 2))
     assert first == again != other
     assert torch.equal(before, torch.get_rng_state())
 
@@ -136,11 +136,11 @@ def test_the_base_models_own_generation_settings_change_nothing(model):
     """Instruct models bring some in generation_config.json, and transformers takes from there what a call leaves open."""
     base, llama = model
     hot = Sampling(temperature=1.5, top_p=1.0, num_predict=20)
-    plain = generate(llama, [[5, 6, 7]], hot, [base.eos_id], base.pad_id, seed=0)
+    plain = generate(llama, [[5, 6, 7]], hot, [base.eos_id], seed=0)
     own = llama.generation_config
     try:
         llama.generation_config = with_settings = GenerationConfig(repetition_penalty=5.0, min_p=0.5, no_repeat_ngram_size=1)
-        assert generate(llama, [[5, 6, 7]], hot, [base.eos_id], base.pad_id, seed=0) == plain
+        assert generate(llama, [[5, 6, 7]], hot, [base.eos_id], seed=0) == plain
         assert llama.generation_config is with_settings
     finally:
         llama.generation_config = own
@@ -149,6 +149,6 @@ def test_the_base_models_own_generation_settings_change_nothing(model):
 def test_a_model_in_training_stays_in_training(model):
     base, llama = model
     llama.train()
-    generate_while_training(llama, [[5, 6]], Sampling(num_predict=2), [base.eos_id], base.pad_id, seed=0)
+    generate_while_training(llama, [[5, 6]], Sampling(num_predict=2), [base.eos_id], seed=0)
     assert llama.training
     llama.eval()

@@ -70,6 +70,9 @@ def clear_os_errors(path: Path) -> Iterator[None]:
             raise TweetstyleError("the disk is full", where=str(path), hint=hint) from error
         if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
             raise TweetstyleError("no right to write here", where=str(path), hint="check its owner and mode") from error
+        if error.errno == errno.EFBIG:
+            hint = "use another disk (FAT ends at 4 GiB), or raise the limit (ulimit -f)"
+            raise TweetstyleError("no file may be this large here", where=str(path), hint=hint) from error
         raise
 
 

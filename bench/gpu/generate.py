@@ -38,7 +38,7 @@ def _written(bench: Bench, batches: list[int], tokens: int) -> list[dict[str, An
     for batch in [batches[0], *batches]:  # The first one warms up.
         started = time.perf_counter()
         # No end token: every answer is as long as it may be.
-        answers = generate(model, prompts[:batch], Sampling(num_predict=tokens), [], base.pad_id, 0)
+        answers = generate(model, prompts[:batch], Sampling(num_predict=tokens), [], 0)
         seconds = time.perf_counter() - started
         peak = torch.cuda.max_memory_allocated() if has_card() else None
         count = sum(len(answer.ids) for answer in answers)

@@ -30,7 +30,7 @@ def before_and_after(base_dir: str, data: str, method: str, directory: str) -> d
         trainer = unsloth_trainer.build_trainer(loaded, tokenizer, unsloth_trainer.sft_config(training, Path(directory)), documents)
         nats = score(trainer.model, documents, base.pad_id).nll
         prompts, sampling = [document.ids[:9] for document in documents[:2]], Sampling(num_predict=2)
-        samples = generate_while_training(trainer.model, prompts, sampling, [base.eos_id], base.pad_id, seed=0)
+        samples = generate_while_training(trainer.model, prompts, sampling, [base.eos_id], seed=0)
         loss = trainer.train().training_loss
         device = loaded.get_input_embeddings().weight.device.type
         found[place] = {"device": device, "nats": nats, "samples": [answer.ids for answer in samples], "loss": loss}

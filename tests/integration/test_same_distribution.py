@@ -104,7 +104,7 @@ def text_of(base: BaseModel, ids: list[int]) -> str:
 
 
 def by_transformers(base: BaseModel, model, prompt: list[int], way: Callable) -> list[str]:
-    answers = way(model, [prompt] * DRAWS, FIRST_TOKEN, [base.eos_id], base.pad_id, seed=1)
+    answers = way(model, [prompt] * DRAWS, FIRST_TOKEN, [base.eos_id], seed=1)
     return [text_of(base, answer.ids) for answer in answers]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tweetstyle.inference.likelihood import Reading, score_readings
+from tweetstyle.inference.likelihood import Reading, TunedModel, score_readings
 from tweetstyle.model.base import BaseModel
 from tweetstyle.model.tokenizer import Encoded
 
@@ -29,5 +29,5 @@ def score(
     advance: Callable[[int], None] = lambda tokens: None,
 ) -> Scored:
     alike = {"": Reading(documents)}
-    by_base, by_tuned = score_readings(base, final_model, method, alike, alike, advance)
+    by_base, by_tuned = score_readings(TunedModel(base, final_model, method), alike, alike, advance)
     return Scored(by_base[""], by_tuned[""])

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from tweetstyle.export.vocabulary import PRE_TOKENIZERS
+from tweetstyle.export.gguf_file import PRE_TOKENIZERS
 from tweetstyle.model.base import BaseModel, read_base_model
 
 SPECIAL = ["<|begin_of_text|>", "<|end_of_text|>", "<|finetune_right_pad_id|>", "<|eot_id|>"]

@@ -30,7 +30,7 @@ from tweetstyle.evaluate.scripted_chats import Conversing
 from tweetstyle.evaluate.writing import write_samples
 from tweetstyle.files import complete_file, read_json_lines
 from tweetstyle.inference.clean_process import run_in_clean_process
-from tweetstyle.inference.likelihood import Reading, first_scored, score_readings
+from tweetstyle.inference.likelihood import Reading, TunedModel, first_scored, score_readings
 from tweetstyle.model.base import BaseModel
 from tweetstyle.prompt.template import Template
 from tweetstyle.records import TWEET, SourceTweet
@@ -204,4 +204,4 @@ def _score_with_bar(
 
     tokens = sum(reading.positions for reading in (*of_base.values(), *of_tuned.values()))
     with Bar("scoring tweets", tokens, "tokens", loading="loading the models") as bar:
-        return score_readings(base, final_model, method, of_base, of_tuned, bar.advance, bf16=bf16)
+        return score_readings(TunedModel(base, final_model, method), of_base, of_tuned, bar.advance, bf16=bf16)

@@ -181,7 +181,7 @@ def _generate_missing(
                     continue
                 numbers = [wanted[who][place].number for place in batch]
                 prompts = [ids[who][place] for place in batch]
-                answers = generate(model, prompts, sampling, ends, base.pad_id, seed + min(numbers), beginning)
+                answers = generate(model, prompts, sampling, ends, seed + min(numbers), beginning)
                 done = [
                     Written(number, as_read(base, template, answer), answer.ended)
                     for place, number, answer in zip(batch, numbers, answers, strict=True)

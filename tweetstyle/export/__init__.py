@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -10,12 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tweetstyle.errors import TweetstyleError
 from tweetstyle.export.blocks import Block, convert_in_order, cut_into_blocks
-from tweetstyle.export.gguf_file import GgufFile
+from tweetstyle.export.gguf_file import GgufFile, Vocabulary, read_vocabulary
 from tweetstyle.export.modelfile import check_modelfile, check_name, head_length, modelfile
 from tweetstyle.export.quantize import Choices, Order, Score, Stored, Wanted, Write, possible_bases, write_best
-from tweetstyle.export.vocabulary import Vocabulary, read_vocabulary
 from tweetstyle.files import complete_directory, complete_file, partial_sibling
 from tweetstyle.model.adapter import Adapter, read_adapter
 from tweetstyle.model.base import BaseModel
@@ -86,13 +83,7 @@ def export(
     require_disk(directory, room_needed(weights, section, len(bases)))
     with complete_directory(directory) as partial:
         write = partial_writer(source, merged, template, name)
-        try:
-            choices = write_best(Order(types, name, section.imatrix, imatrix, bases, score), write, partial)
-        except OSError as error:
-            if error.errno == errno.EFBIG:
-                hint = "use another disk (FAT ends at 4 GiB), or raise the limit (ulimit -f)"
-                raise TweetstyleError("no file may be this large here", where=str(directory), hint=hint) from error
-            raise
+        choices = write_best(Order(types, name, section.imatrix, imatrix, bases, score), write, partial)
         write_modelfile(partial / "Modelfile", {t: f"{name}-{t}.gguf" for t in types}, template, section, sampling, weights.tokenizer)
     written = {file_type: directory / f"{name}-{file_type}.gguf" for file_type in types}
     total = sum(path.stat().st_size for path in (*written.values(), directory / "Modelfile"))

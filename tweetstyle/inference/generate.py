@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 REPEAT_LAST_N = 64
 """Tokens that repeat_penalty looks back on: Ollama's default, which its Modelfile leaves as it is."""
+PAD = 0
+"""What fills the shorter rows of a batch. No token attends to it: any id would do."""
 SHORTEST_BEGINNING = 64
 """Tokens in common from which reading them once pays for the copies of their keys and values."""
 
@@ -97,7 +99,6 @@ def generate(
     prompts: Sequence[Sequence[int]],
     sampling: Sampling,
     ends: Sequence[int],
-    pad_id: int,
     seed: int,
     beginning: Beginning | None = None,
 ) -> list[Completion]:
@@ -108,7 +109,7 @@ def generate(
     import torch
     from transformers import GenerationConfig, LogitsProcessorList
 
-    ids, real = _padded(prompts, pad_id, input_device(model), len(beginning.ids) if beginning else 0)
+    ids, real = _padded(prompts, input_device(model), len(beginning.ids) if beginning else 0)
     # transformers is to do nothing with the logits itself: `weighed` does all of it.
     config = GenerationConfig(
         do_sample=True,
@@ -117,7 +118,7 @@ def generate(
         top_p=1.0,
         max_new_tokens=sampling.num_predict,
         eos_token_id=list(ends),
-        pad_token_id=pad_id,
+        pad_token_id=PAD,
     )
     sampler = LogitsProcessorList([lambda so_far, scores: weighed(scores, so_far, real, sampling)])
     with torch.random.fork_rng(), torch.inference_mode(), _without_own_settings(model):
@@ -128,7 +129,7 @@ def generate(
 
 
 def generate_while_training(
-    model: Any, prompts: Sequence[Sequence[int]], sampling: Sampling, ends: Sequence[int], pad_id: int, seed: int
+    model: Any, prompts: Sequence[Sequence[int]], sampling: Sampling, ends: Sequence[int], seed: int
 ) -> list[Completion]:
     """As `generate`, on a model that a trainer has in hand: no cache, whose code a trainer rewrites, and nothing of its state is changed.
 
@@ -149,7 +150,7 @@ def generate_while_training(
                 break
             so_far = [rows[number] + written[number] for number in going]
             width = max(map(len, so_far))
-            hidden = last_hidden_states(model, torch.tensor([row + [pad_id] * (width - len(row)) for row in so_far]))
+            hidden = last_hidden_states(model, torch.tensor([row + [PAD] * (width - len(row)) for row in so_far]))
             logits = logits_of(model, hidden[range(len(going)), [len(row) - 1 for row in so_far]]).cpu()
             for place, number in enumerate(going):
                 row = torch.tensor([so_far[place]])
@@ -179,12 +180,12 @@ def _for_rows(beginning: Beginning, rows: int) -> Any:
     return cache
 
 
-def _padded(prompts: Sequence[Sequence[int]], pad_id: int, device: Any, beginning: int) -> tuple[torch.Tensor, torch.Tensor]:
+def _padded(prompts: Sequence[Sequence[int]], device: Any, beginning: int) -> tuple[torch.Tensor, torch.Tensor]:
     """ids and mask [rows, width], padded on the left of what follows the first `beginning` tokens."""
     import torch
 
     width = max(map(len, prompts))
-    ids = [[*prompt[:beginning], *[pad_id] * (width - len(prompt)), *prompt[beginning:]] for prompt in prompts]
+    ids = [[*prompt[:beginning], *[PAD] * (width - len(prompt)), *prompt[beginning:]] for prompt in prompts]
     real = [[*[1] * beginning, *[0] * (width - len(prompt)), *[1] * (len(prompt) - beginning)] for prompt in prompts]
     return torch.tensor(ids, device=device), torch.tensor(real, device=device)
 

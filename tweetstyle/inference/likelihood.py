@@ -45,10 +45,17 @@ class Reading:
         return len(self.beginning) + sum(len(document.ids) for document in self.documents)
 
 
+@dataclass(frozen=True)
+class TunedModel:
+    """A trained model and what it was trained from. path: its weights, or its adapter; method: of the recipe."""
+
+    base: BaseModel
+    path: Path
+    method: str
+
+
 def score_readings(
-    base: BaseModel,
-    final_model: Path,
-    method: str,
+    model: TunedModel,
     of_base: Mapping[str, Reading],
     of_tuned: Mapping[str, Reading],
     advance: Callable[[int], None] = lambda tokens: None,
@@ -57,26 +64,22 @@ def score_readings(
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Nats, float64 [n], of the answers and end tokens of each reading, by the base and by the tuned model.
 
-    method: "qlora" and "lora" read one model, with its adapter on and off; "full" reads two, one after the other.
+    "qlora" and "lora" read one model, with its adapter on and off; "full" reads two, one after the other.
     advance: called with the number of token positions just done, of the sum of all readings' `positions`, first with 0.
     bf16: as `summed_losses` has it.
     Raises TweetstyleError for an adapter that does not fit the base, and where the model cannot be loaded in 4-bit.
     """
     import torch
 
-    def read(model: Any, readings: Mapping[str, Reading]) -> dict[str, np.ndarray]:
-        return {name: summed_losses(model, of.documents, advance, of.beginning, bf16=bf16) for name, of in readings.items()}
+    def read(loaded: Any, readings: Mapping[str, Reading]) -> dict[str, np.ndarray]:
+        return {name: summed_losses(loaded, of.documents, advance, of.beginning, bf16=bf16) for name, of in readings.items()}
 
     with quiet_libraries(), torch.inference_mode():
-        if method == "full":
-            found = []
-            for path, readings in ((base.path, of_base), (final_model, of_tuned)):
-                model = load_model(path, method)
-                found.append(read(model, readings))
-                del model  # two 8B models at once would not fit the card
-            return found[0], found[1]
-        adapted = load_adapter(load_model(base.path, method), final_model)
-        if method == "qlora":
+        if model.method == "full":
+            # One after the other: two 8B models at once would not fit the card.
+            return read(load_model(model.base.path, "full"), of_base), read(load_model(model.path, "full"), of_tuned)
+        adapted = load_adapter(load_model(model.base.path, model.method), model.path)
+        if model.method == "qlora":
             keep_weights_as_trained(adapted)
         by_tuned = read(adapted.get_base_model(), of_tuned)
         with adapted.disable_adapter():

@@ -21,6 +21,12 @@ SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 LARGEST_FILE = 5_000_000_000
 """Bytes beyond which transformers wrote weights as shards with an index (4.x, save_pretrained: max_shard_size "5GB")."""
 HEAD, EMBEDDINGS = "lm_head.weight", "model.embed_tokens.weight"
+ITEM_BYTES = {"F32": 4, "F16": 2, "BF16": 2}
+"""The dtypes that weights may have. numpy knows no bfloat16, hence no numpy dtype here."""
+CHUNK = 2**23
+"""Values compared at a time."""
+PART_OF_NF4 = re.compile(r".+\.weight(\.absmax|\.quant_state\.bitsandbytes__nf4)?")
+"""Names under which bitsandbytes stores bytes (U8): codes, their scales, and what they mean. Read by nf4.py."""
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -102,14 +108,6 @@ def _weight_map(index: Path) -> dict[str, str]:
     if not isinstance(found, dict) or not found or not all(isinstance(name, str) for name in found.values()):
         raise TweetstyleError("its weight_map names no files", where=str(index), hint=how_to_replace(index.parent, index.name))
     return found
-
-
-ITEM_BYTES = {"F32": 4, "F16": 2, "BF16": 2}
-"""The dtypes that weights may have. numpy knows no bfloat16, hence no numpy dtype here."""
-CHUNK = 2**23
-"""Values compared at a time."""
-PART_OF_NF4 = re.compile(r".+\.weight(\.absmax|\.quant_state\.bitsandbytes__nf4)?")
-"""Names under which bitsandbytes stores bytes (U8): codes, their scales, and what they mean. Read by nf4.py."""
 
 
 class WeightRows:

@@ -37,7 +37,7 @@ def sample_writer(
     prompts = [tokenizer.prompt_ids(template.training_prompt(topic), add_bos=template.add_bos) or [end] for topic in topics]
 
     def write(model: Any, step: int) -> dict[str, Any]:
-        answers = generate_while_training(model, prompts, SAMPLING, [end], base.pad_id, training.seed + step)
+        answers = generate_while_training(model, prompts, SAMPLING, [end], training.seed + step)
         texts = [as_read(base, template, answer) for answer in answers]
         copied = sum(map(bool, find_copies(texts, learned)))
         samples = [{"prompt": topic or "", "text": text} for topic, text in zip(topics, texts, strict=True)]

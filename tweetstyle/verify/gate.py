@@ -21,7 +21,7 @@ from tweetstyle.prompt.template import Template
 from tweetstyle.recipe import Evaluation, Export, Sampling
 from tweetstyle.verify.checks import GateCheck, training_loss
 from tweetstyle.verify.stop import judged_by_training, stops
-from tweetstyle.verify.tokens import gate_prompts, tokens_in_llama_cpp, tokens_in_ollama
+from tweetstyle.verify.tokens import tokens_in_llama_cpp, tokens_in_ollama
 from tweetstyle.wording.words import Say
 
 REJECTED = ".rejected"
@@ -59,13 +59,10 @@ def verify(
             checks.append(tokens_in_llama_cpp(logits, type, template, trained.tokenizer, sample.tweets))
             nats = score(logits, sample.documents, bar.advance)
         training = training_loss(type, nats, trained.nats, sample, evaluation)
-        with Bar(f"gate: {type} answers", section.gate_answers, "answers") as bar:
-            answers = stops(path, type, template, sampling, sample.tweets, section.gate_answers, bar.advance)
+        answers = stops(path, type, template, sampling, sample.tweets, section.gate_answers)
         checks += [training, judged_by_training(answers, training)]
         if modelfile and path.name in modelfile.read_text(encoding="utf-8"):
-            prompts = sum(1 for _ in gate_prompts(template, sample.tweets))
-            with Bar(f"gate: {type} in Ollama", prompts, "prompts") as bar:
-                checks.append(tokens_in_ollama(modelfile, type, template, trained.tokenizer, sample.tweets, bar.advance))
+            checks.append(tokens_in_ollama(modelfile, type, template, trained.tokenizer, sample.tweets))
     return checks
 
 

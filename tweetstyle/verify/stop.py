@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from tweetstyle.inference.chat import ChatModel
 from tweetstyle.inference.llama_cpp import usable_threads
+from tweetstyle.progress import Bar
 from tweetstyle.prompt.chat_template import Turn
 from tweetstyle.prompt.template import NO_TOPIC, Literally, Template
 from tweetstyle.recipe import Sampling
@@ -22,21 +23,20 @@ SHORTEST_MARK = 4
 """A shorter text of the prompt ("|", "=>") may well be in a tweet."""
 
 
-def stops(
-    gguf: Path, type: str, template: Template, sampling: Sampling, tweets: Sequence[Tweet], answers: int, advance: Callable[[int], None]
-) -> GateCheck:
+def stops(gguf: Path, type: str, template: Template, sampling: Sampling, tweets: Sequence[Tweet], answers: int) -> GateCheck:
     """Sampled as the recipe says, seeded, half of them on held-out tweets' topics; in a conversation all on held-out messages, half of
     them as a second turn. Without the Modelfile's stop texts, so that it is the model which ends. More than one in CUT_IN cut at
     num_predict, or one that holds a text of the prompt, fails."""
     speaker = ChatModel(gguf, replace(template, stops=()), sampling, threads=usable_threads())
     cut, telling = 0, []
-    for number in range(answers):
-        speaker.sampling = sampling.model_copy(update={"seed": SEED + number})
-        message, history = _asked(template, tweets, number)
-        answer = speaker.answer(message, history=history)
-        cut += not speaker.ended
-        telling += [mark for mark in marks(template) if mark in answer]
-        advance(1)
+    with Bar(f"gate: {type} answers", answers, "answers") as bar:
+        for number in range(answers):
+            speaker.sampling = sampling.model_copy(update={"seed": SEED + number})
+            message, history = _asked(template, tweets, number)
+            answer = speaker.answer(message, history=history)
+            cut += not speaker.ended
+            telling += [mark for mark in marks(template) if mark in answer]
+            bar.advance(1)
     limits = {"cut": answers // CUT_IN, "with template text": 0}
     found = within("stop", type, {"answers": answers, "cut": cut, "with template text": len(telling)}, limits)
     why = [Note("cut", {"cut": cut, "answers": answers, "num_predict": sampling.num_predict})] if cut else []

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.inference.llama_cpp import Logits, usable_threads
 from tweetstyle.inference.ollama import OllamaClient
 from tweetstyle.model.tokenizer import Tokenizer
+from tweetstyle.progress import Bar
 from tweetstyle.prompt.chat_template import Turn
 from tweetstyle.prompt.template import NO_TOPIC, Template
 from tweetstyle.records import Tweet
@@ -37,41 +39,37 @@ def tokens_in_llama_cpp(logits: Logits, type: str, template: Template, tokenizer
     return _check("tokens", type, count, different, [] if ends else [Note("no_end", {"end": template.end})])
 
 
-def tokens_in_ollama(
-    modelfile: Path, type: str, template: Template, tokenizer: Tokenizer, tweets: Iterable[Tweet], advance: Callable[[int], None]
-) -> GateCheck:
+def tokens_in_ollama(modelfile: Path, type: str, template: Template, tokenizer: Tokenizer, tweets: Sequence[Tweet]) -> GateCheck:
     """The same prompts sent to the running Ollama, under a name that is removed again; not made where none runs.
 
     Each is read by the model, whole, and one token written: some hundreds of prompts on a processor take minutes. On two cores that others
     used too, Ollama's own count of threads took four times as long as `usable_threads`; on two idle ones, two thirds of it.
-    advance: called with the prompts done.
     """
+    name, kind = f"tweetstyle-verify-{os.getpid()}", "tokens in Ollama"
     try:
         client = OllamaClient()
         version = client.version()
     except TweetstyleError as error:
-        return GateCheck("tokens in Ollama", type, None, {}, why=[Note("error", {"message": str(error).splitlines()[0]})])
-    name = f"tweetstyle-verify-{os.getpid()}"
+        return GateCheck(kind, type, None, {}, why=[Note("error", {"message": str(error).splitlines()[0]})])
     client.create(name, modelfile)
-    different, count, options = [], 0, {"num_predict": 1, "num_thread": usable_threads()}
+    # An empty prompt (raw text begun at nothing) only loads the model in Ollama.
+    prompts = [(message, history) for message, history in gate_prompts(template, tweets) if template.prompt(message, history=history)]
+    different, options = [], {"num_predict": 1, "num_thread": usable_threads()}
     try:
-        # An empty prompt (raw text begun at nothing) only loads the model in Ollama.
-        for message, history in gate_prompts(template, tweets):
-            prompt = template.prompt(message, history=history)
-            advance(1)
-            if not prompt:
-                continue
-            ids, count = tokenizer.prompt_ids(prompt, add_bos=template.add_bos), count + 1
-            if history:
-                fed = client.chat(name, [*history, (message, None)], **options)["prompt_eval_count"] == len(ids)
-            else:
-                fed = _fed(client.generate(name, message, **options), ids, template.add_bos)
-            if not fed:
-                different.append(message)
+        with Bar(f"gate: {type} in Ollama", len(prompts), "prompts") as bar:
+            for message, history in prompts:
+                ids = tokenizer.prompt_ids(template.prompt(message, history=history), add_bos=template.add_bos)
+                if history:
+                    fed = client.chat(name, [*history, (message, None)], **options)["prompt_eval_count"] == len(ids)
+                else:
+                    fed = _fed(client.generate(name, message, **options), ids, template.add_bos)
+                if not fed:
+                    different.append(message)
+                bar.advance(1)
     finally:
         client.delete(name)
-    found = _check("tokens in Ollama", type, count, different, [])
-    return GateCheck(found.name, type, found.passed, found.figures | {"Ollama": version}, found.limits, found.why)
+    found = _check(kind, type, len(prompts), different, [])
+    return replace(found, figures=found.figures | {"Ollama": version})
 
 
 def gate_prompts(template: Template, tweets: Iterable[Tweet]) -> Iterator[tuple[str, list[Turn]]]:

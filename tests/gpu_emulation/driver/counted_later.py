@@ -69,11 +69,11 @@ def _measure(base: Any, adapter: Path, method: str, directory: Path) -> None:
 
 
 def _score(base: Any, adapter: Path, method: str, directory: Path) -> None:
-    from tweetstyle.inference.likelihood import Reading, score_readings
+    from tweetstyle.inference.likelihood import Reading, TunedModel, score_readings
 
     documents = _documents(DOCUMENTS)
     shown = Reading(documents, _shown())
-    score_readings(base, adapter, method, {"prompt": Reading(documents), "examples": shown}, {"prompt": Reading(documents)})
+    score_readings(TunedModel(base, adapter, method), {"prompt": Reading(documents), "examples": shown}, {"prompt": Reading(documents)})
 
 
 def _write(base: Any, adapter: Path, method: str, directory: Path) -> None:
