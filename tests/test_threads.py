@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from tweetstyle.sources.threads import thread_roots
+from tweetstyle.dataset.threads import thread_roots
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,13 @@ from pathlib import Path
 from tweetstyle.cleaning.clean import RETWEET, clean
 from tweetstyle.cleaning.dropped import check_enough
 from tweetstyle.cleaning.normalise import LINK, normalise
+from tweetstyle.dataset.threads import thread_roots
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.progress import Progress
 from tweetstyle.recipe import Data
 from tweetstyle.records import Dropped, SourceTweet
 from tweetstyle.sources import DUPLICATE_ID, Found, open_archive
 from tweetstyle.sources.dates import time_of_id
-from tweetstyle.sources.threads import thread_roots
 from tweetstyle.text.languages import languages_of
 
 SAMPLES = 10

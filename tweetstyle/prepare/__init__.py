@@ -15,6 +15,7 @@ from tweetstyle.cleaning.archive_rules import Candidate
 from tweetstyle.cleaning.clean import Cleaned, first_words
 from tweetstyle.cleaning.dropped import REASONS, check_enough
 from tweetstyle.cleaning.near_duplicates import chronological
+from tweetstyle.dataset.threads import thread_roots
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.prepare.outputs import output_paths, write_outputs
 from tweetstyle.prepare.report import Prepared, funnel
@@ -25,7 +26,6 @@ from tweetstyle.prepare.workers import read_and_clean, start_workers
 from tweetstyle.progress import Progress
 from tweetstyle.records import Dropped, SourceTweet, Tweet
 from tweetstyle.sources import open_archive
-from tweetstyle.sources.threads import thread_roots
 
 if TYPE_CHECKING:
     from tweetstyle.prompt.template import Template

@@ -13,12 +13,16 @@ from tweetstyle.sources.containers import unreadable
 from tweetstyle.sources.csv_source import read_csv
 from tweetstyle.sources.json_files import read_json_array, read_json_lines
 from tweetstyle.sources.plain_text import read_plain_text
-from tweetstyle.sources.recognise import CSV, JSON_ARRAY, JSON_LINES, RecognisedSource, files_of, kind_of
+from tweetstyle.sources.recognise import CSV, JSON_ARRAY, JSON_LINES, PLAIN_TEXT, RecognisedSource, files_of, kind_of
+from tweetstyle.sources.x_archive import read_x_archive, size_of
 
 __all__ = ["DUPLICATE_ID", "Archive", "Found", "open_archive"]
 
 DUPLICATE_ID = "duplicate id"
 """Reason of the second tweet with an id, in one source or across several."""
+
+READERS = {CSV: read_csv, JSON_LINES: read_json_lines, JSON_ARRAY: read_json_array}
+"""Of the files of text but plain text, which knows a separator."""
 
 Advance = Callable[[int], object]
 
@@ -42,7 +46,7 @@ class Archive:
         self._sources = sorted(sources, key=lambda source: source.document is not None)  # X's own archives have no document
         self._separator, self._expected_count = separator, expected_count
         self._names = _short_names([source.path for source in sources])
-        self.size = sum(_size(source) for source in sources)
+        self.size = sum(source.document.size if source.document else size_of(source.path) for source in sources)
         self.kinds: list[Found] = []
         self.notices: list[str] = []
 
@@ -76,17 +80,11 @@ class Archive:
 
     def _read(self, source: RecognisedSource, advance: Advance) -> Iterator[SourceTweet]:
         if source.document is None:
-            from tweetstyle.sources.x_archive import read_x_archive
-
             return read_x_archive(source.path, self.notices, advance)
         name = self._names[source.path]
-        if source.kind == CSV:
-            return read_csv(source.document, name, self.notices, advance)
-        if source.kind == JSON_LINES:
-            return read_json_lines(source.document, name, self.notices, advance)
-        if source.kind == JSON_ARRAY:
-            return read_json_array(source.document, name, self.notices, advance)
-        return read_plain_text(source.document, name, self.notices, advance, self._separator)
+        if source.kind == PLAIN_TEXT:
+            return read_plain_text(source.document, name, self.notices, advance, self._separator)
+        return READERS[source.kind](source.document, name, self.notices, advance)
 
     def _compare_count(self, count: int) -> None:
         expected = self._expected_count
@@ -139,14 +137,6 @@ def _short_names(paths: Sequence[Path]) -> dict[Path, str]:
             length += 1
         names[path] = "/".join(parts[-length:])
     return names
-
-
-def _size(source: RecognisedSource) -> int:
-    if source.document is not None:
-        return source.document.size
-    from tweetstyle.sources.x_archive import size_of
-
-    return size_of(source.path)
 
 
 def _check_unchanged(path: Path, before: list[tuple[str, int, int]]) -> None:

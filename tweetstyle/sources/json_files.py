@@ -136,10 +136,8 @@ class _Window:
             # A word or an escape that is cut in two is called invalid where it begins.
             ended = error.msg.startswith("Unterminated string") or error.pos >= len(self._text) - 12
             raise self.broken(number, error.msg, ended) from None
-        except RecursionError:
-            raise self.broken(number, "its brackets are nested too deeply") from None
-        except ValueError:
-            raise self.broken(number, "a number has thousands of digits") from None
+        except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets nested too deeply
+            raise self.broken(number, str(error)) from None
         return value
 
     def broken(self, number: int, what: str, ended: bool = False) -> TweetstyleError:
@@ -182,10 +180,8 @@ def _parsed(line: str, where: str) -> object:
         return json.loads(line)
     except json.JSONDecodeError as error:
         raise TweetstyleError(f"not valid JSON (character {error.pos + 1}: {error.msg})", where=where, hint=_HINT) from error
-    except RecursionError:
-        raise TweetstyleError("its brackets are nested too deeply", where=where, hint=_HINT) from None
-    except ValueError as error:
-        raise TweetstyleError("a number has thousands of digits", where=where, hint=_HINT) from error
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets nested too deeply
+        raise TweetstyleError(f"not valid JSON ({error})", where=where, hint=_HINT) from error
 
 
 def _tweet(value: object, where: str, default_id: str, times: Times) -> SourceTweet:
