@@ -34,7 +34,7 @@ from gpu_emulation.driver import (  # noqa: E402
     write_hollow_base,
 )
 
-from tweetstyle.hardware.card import GIB, REPORTED, Card  # noqa: E402
+from tweetstyle.hardware.gpu import GIB, REPORTED, Card  # noqa: E402
 from tweetstyle.model.hub import HUB, known_config  # noqa: E402
 from tweetstyle.plan.advice import largest_that_fit  # noqa: E402
 from tweetstyle.plan.memory import MemoryPlan, plan_memory  # noqa: E402

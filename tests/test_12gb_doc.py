@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from tweetstyle.cli import fit_command, tweetstyle
-from tweetstyle.hardware.card import named_card
+from tweetstyle.hardware.gpu import named_card
 from tweetstyle.model.base import BaseConfig
 from tweetstyle.model.hub import HUB, known_config
 from tweetstyle.plan.advice import largest_that_fit, plan_on

@@ -211,7 +211,7 @@ def test_a_cuda_that_is_too_old(project, nvidia_smi):
 
 def test_a_cpu_only_torch_on_a_gpu_machine(project, nvidia_smi, monkeypatch):
     import tweetstyle.doctor
-    from tweetstyle.doctor.card import TorchBuild
+    from tweetstyle.doctor.versions import TorchBuild
 
     nvidia_smi(CARD.format(driver="580.95.05", capability="8.6"))
     monkeypatch.setattr(tweetstyle.doctor, "installed_torch", lambda: TorchBuild("2.14.1+cpu", None))

@@ -11,23 +11,29 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
 from support.tiny_llama import SPECIAL, write_llama
 
 from tweetstyle.cli import fit_command, tweetstyle
-from tweetstyle.doctor.base import check_learning_rate, check_prompt, check_rank, check_tokenizer, judge, tokens_of_format, untrained_tokens
-from tweetstyle.doctor.card import TorchBuild, check_card, installed_torch, read_torch_build, read_xformers_cuda
-from tweetstyle.doctor.machine import MachineState, check_machine, check_network, observe_machine
-from tweetstyle.doctor.versions import Installed, Rule, check_versions, observe_versions
+from tweetstyle.doctor.base import check_learning_rate, check_prompt, check_tokenizer, speaks_chat, tokens_of_format, untrained_tokens
+from tweetstyle.doctor.card import check_card
+from tweetstyle.doctor.machine import check_machine, check_network
+from tweetstyle.doctor.versions import (
+    Installed,
+    Rule,
+    TorchBuild,
+    check_versions,
+    installed_torch,
+    observe_versions,
+    read_torch_build,
+    read_xformers_cuda,
+)
 from tweetstyle.hardware.disk import DiskUse, Place
 from tweetstyle.hardware.gpu import CardState, Gpu, Process, observe_card
 from tweetstyle.model.hub import known_config
 from tweetstyle.offline import OFFLINE
-from tweetstyle.plan.requirements import check_method
 from tweetstyle.prompt.template import build_template
-from tweetstyle.recipe import Lora, Model, Training
 from tweetstyle.recipe_yaml import read_recipe
 from tweetstyle.stages.checks import check
 
@@ -168,15 +174,11 @@ def test_torch_is_held_against_the_driver(torch, driver, state, words):
     assert check.state == state and words in check.seen and bool(check.do) == (state != "ok")
 
 
-def test_a_cpu_only_torch_is_well_where_there_is_no_card():
-    assert states(check_card(CardState(), TorchBuild("2.14.1+cpu", None), None))["torch"] == "ok"
-
-
 @pytest.mark.parametrize(
     ("capability", "cuda", "state"),
-    [((7, 0), "13.0", "fail"), ((7, 0), "12.8", "ok"), ((7, 5), "13.0", "ok"), ((12, 0), "12.6", "fail"), ((12, 0), "12.8", "ok")],
+    [((7, 0), "13.0", "fail"), ((7, 0), "12.8", "ok"), ((7, 5), "13.0", "ok")],
 )
-def test_a_card_older_or_newer_than_torchs_cuda_is_refused(capability, cuda, state):
+def test_a_card_older_than_torchs_cuda_is_refused(capability, cuda, state):
     card = replace(RTX, capability=capability)
     assert states(check_card(CardState("580.1", (card,)), TorchBuild("2", cuda), None))["compute capability"] == state
 
@@ -188,13 +190,10 @@ TURING = TorchBuild("2.10.0+cu128", "12.8")
     ("capability", "torch", "xformers", "state", "setup"),
     [
         ((7, 5), CUDA_13, None, "warn", "make setup CARD=turing"),
-        ((7, 5), CUDA_13, 12, "warn", "make setup CARD=turing"),
         ((7, 5), TURING, 12, "ok", None),
         ((7, 5), TURING, None, "warn", "make setup CARD=turing"),
         ((8, 6), CUDA_13, None, "ok", None),
-        ((8, 6), CUDA_13, 12, "ok", None),
         ((8, 6), TURING, 12, "warn", "make setup"),
-        ((12, 0), TURING, 12, "warn", "make setup"),
         ((7, 0), CUDA_13, None, None, None),
     ],
 )
@@ -204,12 +203,6 @@ def test_the_packages_for_the_card_are_named(capability, torch, xformers, state,
     found = [check for check in checks if check.name == "attention"]
     assert [check.state for check in found] == ([state] if state else [])
     assert all((f"in a fresh clone, {setup} installs" in check.do) == bool(setup) for check in found)
-
-
-def test_a_driver_too_old_for_cuda_13_may_do_for_turings_packages():
-    old = named(check_card(replace(HERE, driver="535.1"), CUDA_13, None), "torch")
-    assert "make setup CARD=turing" in old.do
-    assert "CARD" not in named(check_card(replace(HERE, driver="470.1"), CUDA_13, None), "torch").do
 
 
 def test_what_cuda_an_xformers_was_built_for_is_read_from_its_file(tmp_path):
@@ -248,53 +241,32 @@ def test_torchs_build_is_that_of_the_imported_torch_and_read_without_importing_i
     assert [build.version, str(build.cuda)] == said
 
 
-# -- machine, versions, network -----------------------------------------------------------------------------
-
-
-def machine(**changes):
-    places = {Path("model"): Place(1, 50 * GIB, True), Path("export"): Place(2, 3 * GIB, True)}
-    return replace(MachineState(places, 32 * GIB, 20 * GIB, 2_000_000_000, 1_900_000_000, "tweets.csv"), **changes)
-
-
-class Needs:
-    def __init__(self, ram=None, **rooms):
-        from tweetstyle.hardware.disk import DiskUse
-
-        self.ram, self.rooms = ram or {}, tuple(DiskUse(Path(name), size, name) for name, size in rooms.items())
-
-
-def test_little_room_fails_where_no_need_is_known_and_warns_where_nothing_is_to_be_written(tmp_path):
-    """A training that has ended is closed on a disk that it filled."""
-    state = replace(observe_machine([tmp_path], []), places={tmp_path: Place(1, 2**20, True)})
-    asked = type("Asked", (), {"rooms": (DiskUse(tmp_path, 0, "checkpoints"),), "ram": {}})
-    assert named(check_machine(state, None), "disk").state == "fail" and named(check_machine(state, asked), "disk").state == "warn"
+def machine_states(ram=None, writable=True, free=50 * GIB, **written):
+    """Two disks, 32 GiB of memory of which 20 are available. written: bytes that the run may write, by directory."""
+    places = {Path("model"): Place(1, free, writable), Path("export"): Place(2, 3 * GIB, True)}
+    uses = tuple(DiskUse(Path(name), count, name) for name, count in written.items())
+    needs = type("Needs", (), {"ram": ram or {}, "rooms": uses}) if ram or written else None
+    return check_machine(places, (32 * GIB, 20 * GIB), needs)
 
 
 def test_room_is_counted_disk_by_disk():
-    checks = [check for check in check_machine(machine(), Needs(model=5 * GIB, export=4 * GIB)) if check.name == "disk"]
-    assert [check.state for check in checks] == ["ok", "fail"] and "free 1.0 GiB more" in checks[1].do
-    assert {check.state for check in check_machine(machine(), Needs(model=4 * GIB, export=GIB))} == {"ok"}
-
-
-def test_memory_rights_and_clock():
-    assert states(check_machine(machine(), Needs({"export": 33 * GIB})))["memory"] == "fail"
-    assert states(check_machine(machine(), Needs({"export": 25 * GIB})))["memory"] == "warn"
-    closed = check_machine(machine(places={Path("model"): Place(1, 50 * GIB, False)}), None)
-    assert named(closed, "write rights").state == "fail" and "model" in named(closed, "write rights").seen
-    assert "ls -ld .;" in named(closed, "write rights").do or "ls -ld model;" in named(closed, "write rights").do
-    full = check_machine(machine(places={Path("model"): Place(1, 0, True)}), None)
-    assert named(full, "disk").state == "fail", "with no need known too"
-    late = named(check_machine(machine(newest=2_000_100_000, newest_of="the newest tweet"), None), "clock")
-    assert late.state == "warn" and "the newest tweet" in late.seen and "2033-05-18" in late.seen
-
-
-def test_the_clock_is_held_against_files_tweets_and_the_program_itself(tmp_path):
-    state = observe_machine([tmp_path / "not" / "there"], [tmp_path / "missing"], newest_tweet=4_000_000_000)
-    assert (state.newest, state.newest_of) == (4_000_000_000, "the newest tweet")
-    assert state.places[tmp_path / "not" / "there"].writable and 0 < state.available_ram < state.total_ram
-    assert observe_machine([tmp_path], []).newest == pytest.approx(
-        (Path(sys.modules["tweetstyle.doctor.machine"].__file__)).stat().st_mtime
+    disks = [check for check in machine_states(model=5 * GIB, export=4 * GIB) if check.name == "disk"]
+    assert [check.state for check in disks] == ["ok", "fail"] and "free 1.0 GiB more" in disks[1].do
+    assert {check.state for check in machine_states(model=4 * GIB, export=GIB)} == {"ok"}
+    assert named(machine_states(free=0), "disk").state == "fail", "with no need known too"
+    assert named(machine_states(free=2**20, model=0), "disk").state == "warn", (
+        "a training that has ended is closed on a disk that it filled"
     )
+
+
+def test_memory_and_rights():
+    assert states(machine_states({"export": 33 * GIB}))["memory"] == "fail"
+    assert states(machine_states({"export": 25 * GIB}))["memory"] == "warn"
+    closed = named(machine_states(writable=False), "write rights")
+    assert closed.state == "fail" and "no right to write to model" in closed.seen and "ls -ld " in closed.do
+
+
+# -- machine, versions, network -----------------------------------------------------------------------------
 
 
 def test_versions_missing_broken_and_other_than_asked_for():
@@ -320,12 +292,6 @@ def test_a_version_beyond_unsloths_bound_fails_with_a_card_and_is_told_once(name
     assert [check.state for check in too_new] == [state]
 
 
-def test_a_version_below_a_bound_warns_with_a_card_too():
-    rules = (Rule("torchvision", "torch", "==2.14.1"), Rule("unsloth", "trl", ">=0.18.2,<=1.15.0"))
-    found = check_versions(Installed({"torch": "2.13.0", "trl": "0.18.0"}, rules), has_card=True)
-    assert [check.state for check in found] == ["warn", "warn"]
-
-
 def test_the_locked_versions_go_together():
     installed = observe_versions()
     assert len(installed.rules) > 30 and [check.state for check in check_versions(installed, has_card=True)] == ["ok"]
@@ -346,32 +312,6 @@ def test_an_ollama_on_another_machine_is_told(host, told):
 
 
 NF4 = {"load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True, "quant_method": "bitsandbytes"}
-
-
-@pytest.mark.parametrize(
-    ("saved", "method", "state", "do"),
-    [
-        (NF4, "full", "fail", "method: qlora"),
-        (NF4, "lora", "fail", "method: qlora"),
-        (NF4, "qlora", "ok", ""),
-        (NF4 | {"bnb_4bit_use_double_quant": False}, "qlora", "fail", "16-bit weights"),
-        ({"quant_method": "gptq", "bits": 4}, "qlora", "fail", "16-bit weights"),
-    ],
-)
-def test_a_base_that_is_saved_quantised(saved, method, state, do):
-    (check,) = check_method({"quantization_config": saved}, method)
-    assert check.state == state and do in check.do
-    assert list(check_method({}, method)) == []
-
-
-def test_tokens_that_were_never_learned_are_found_by_their_rows():
-    """Rows as in base Llama 3 (all but zero), as in tied models (all but equal), and learned."""
-    random = np.random.default_rng(0)
-    rows = random.normal(0, 1, (6, 64)).astype(np.float32)
-    rows[1] *= 1e-3
-    rows[3] = rows[2] * 1.001
-    found = judge(rows, [10, 11, 12, 13, 14, 15], 8.0, {10: "bos", 11: "header", 12: "eot", 15: "im_start"})
-    assert [(token.token, token.like) for token in found] == [("header", 0), ("eot", 1)]
 
 
 CHAT = (
@@ -408,9 +348,9 @@ def llama(tmp_path):
     return write
 
 
-def prompt_check(base, format, method="qlora", speaks_chat=False, conversation=False):
+def prompt_check(base, format, method="qlora", instruct=False, conversation=False):
     template = build_template(format, "Nimzo", base.tokens, conversation=conversation)
-    return check_prompt(template, method, untrained_tokens(base, tokens_of_format(base, template)), speaks_chat=speaks_chat)
+    return check_prompt(template, method, untrained_tokens(base, tokens_of_format(base, template)), instruct=instruct)
 
 
 def test_the_chat_format_over_a_base_model_is_refused_though_it_has_a_chat_template(llama):
@@ -434,25 +374,9 @@ def test_a_conversation_over_a_base_model_is_shown_a_recipe_that_holds_one(llama
 def test_the_chat_format_over_an_instruct_model_is_well_and_inst_is_told(llama):
     base = llama(learned=True)
     assert prompt_check(base, "chat").state == "ok"
-    from tweetstyle.doctor.base import _speaks_chat
-
-    assert _speaks_chat(base) and "trained to chat" in prompt_check(base, "inst", speaks_chat=True).seen
-
-
-@pytest.mark.parametrize(("large", "state"), [(True, "warn"), (False, "ok")])
-def test_inst_over_a_large_instruct_model_is_warned_of_and_over_the_demos_is_not(llama, large, state):
-    base = llama(learned=True)
-    check = check_prompt(build_template("inst", "Nimzo", base.tokens), "qlora", [], speaks_chat=True, large=large)
-    assert check.state == state and (("take the base model" in check.do) is large)
-
-
-@pytest.mark.parametrize(("r", "state"), [(1024, []), (1025, ["warn"])])
-def test_a_rank_beyond_the_smaller_side_of_a_linear_is_warned_of(r, state):
-    """Llama 3 8B's keys and values: 8 heads of 128, 1,024 by 4,096."""
-    model = Model.model_construct(method="qlora", lora=Lora.model_construct(r=r))
-    checks = list(check_rank(known_config("Llama 3 8B"), model))
-    assert [check.state for check in checks] == state and all("write r: 1024 or less" in check.do for check in checks)
-    assert list(check_rank(known_config("Llama 3 8B"), model.model_copy(update={"method": "full"}))) == []
+    assert speaks_chat(base)
+    warned = prompt_check(base, "inst", instruct=True)
+    assert warned.state == "warn" and "trained to chat" in warned.seen and "take the base model" in warned.do
 
 
 @pytest.mark.parametrize(
@@ -460,8 +384,7 @@ def test_a_rank_beyond_the_smaller_side_of_a_linear_is_warned_of(r, state):
 )
 def test_a_learning_rate_far_from_the_usual_is_warned_of_with_what_to_write(method, rate, state):
     """By hand for an 8B: 5e-5 × (2000 / 4096)^0.781 = 2.9e-5 of full fine-tuning, ten times that of an adapter."""
-    model = Model.model_construct(method=method)
-    checks = list(check_learning_rate(known_config("Llama 3 8B"), model, Training(learning_rate=rate)))
+    checks = list(check_learning_rate(known_config("Llama 3 8B"), method, rate))
     assert [check.state for check in checks] == state
     do = "write about 3e-5" if method == "full" else "write about 3e-4, or 4e-4 for a run of about a hundred steps or fewer"
     assert all(check.do == do for check in checks)
@@ -473,7 +396,7 @@ def test_the_real_instruct_model_knows_its_marks_and_not_its_unused_tokens(base_
     base = read_base_model(base_model_dir)
     assert prompt_check(base, "chat").state == "ok"
     special = base.tokenizer.special_ids
-    assert {"<empty_output>", "<jupyter_text>"} <= {token.token for token in untrained_tokens(base, special)}
+    assert {"<empty_output>", "<jupyter_text>"} <= set(untrained_tokens(base, special))
 
 
 def test_special_tokens_told_in_two_ways_are_two_models_files(tmp_path):
@@ -515,7 +438,6 @@ def test_the_command_tells_programs_every_check_and_writes_nothing(project):
         "disk",
         "memory",
         "write rights",
-        "clock",
         "versions",
         "offline",
         "base model",
@@ -599,12 +521,6 @@ def test_a_disk_that_is_too_small_is_one_failed_check_with_figures(project, with
     assert run.exit_code == 1 and run.output.strip().endswith(f"{failed[0]['seen']}\n  → {failed[0]['do']}")
 
 
-def test_a_recipe_that_is_refused_for_another_reason_is_held_against_the_machine_all_the_same(project, with_free):
-    (project / "mine.yaml").write_text(RECIPE.replace("128", "999999").replace("lora", "full"))
-    with_free(GIB)
-    assert {check["name"] for check in checks_of() if check["state"] == "fail"} >= {"disk", "recipe"}
-
-
 @pytest.mark.parametrize("double", [True, False])
 def test_a_base_in_four_bits_is_refused_once_and_in_the_same_words_by_doctor_plan_and_run(project, base_model_dir, double):
     (project / "base").unlink()
@@ -643,10 +559,10 @@ def test_a_run_shows_what_warns_raises_all_that_fails_and_says_nothing_of_the_re
 
     run = Run(Path("mine.yaml"))
     needs = checkup.run_needs(run, NO_OUTPUTS)
-    found = [ok("torch", "all well"), warn("clock", "it is late", "set it")]
+    found = [ok("torch", "all well"), warn("memory", "it is low", "free it")]
     monkeypatch.setattr(checkup, "doctor", lambda asked, directories: found)
     checkup.stop_where_it_would_fail(run, needs)
-    assert capsys.readouterr().err == "clock: it is late\n  → set it\n"
+    assert capsys.readouterr().err == "memory: it is low\n  → free it\n"
     found += [fail("bfloat16", "none", "write bf16: false", "training.bf16"), fail("disk", "full", "make room")]
     with pytest.raises(TweetstyleError) as stopped:
         checkup.stop_where_it_would_fail(run, needs)

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from test_bad_input import CARD, nvidia_smi, project, refused, written  # noqa: F401 (fixtures)
 
 from tweetstyle.cli import tweetstyle
-from tweetstyle.doctor.compiler import Compilation, Python, check_compiler, compile_empty_extension, this_python
+from tweetstyle.doctor.machine import Compilation, Python, check_compiler, compile_empty_extension, this_python
 
 GCC = shutil.which("gcc") or shutil.which("clang")
 SYSTEM = Python("3.12", Path("/usr"), Path("/usr/include/python3.12"))
@@ -70,10 +70,6 @@ def test_headers_that_are_not_there_are_found_missing_by_compiling(tmp_path):
     python = Python("3.12", Path("/usr"), tmp_path)
     found = compile_empty_extension({"PATH": "/usr/bin:/bin"}, python)
     assert not found.header and "Python.h" in found.error
-
-
-def test_without_any_compiler_none_is_found(tmp_path):
-    assert compile_empty_extension({"PATH": str(tmp_path)}, this_python()).compiler is None
 
 
 def test_a_run_with_a_card_and_no_compiler_ends_before_anything_is_written(project, nvidia_smi, monkeypatch):  # noqa: F811

@@ -30,13 +30,9 @@ def fake(version="0.33.0-rc2", on_card=None, name="mine:latest"):
     [
         ("0.29.9", (8, 6), None),
         ("0.30.0", (8, 6), 550),
-        ("0.33.0-rc2", (7, 5), 550),
-        ("1.0.1", (8, 6), 550),
         ("0.30.0", (6, 1), 570),
-        ("0.30.0", (5, 0), 570),
         ("0.30.0", (7, 0), 550),
         ("0.30.0", None, 550),
-        ("0.0.0", (8, 6), None),
         ("a build of my own", (8, 6), None),
     ],
 )
@@ -47,7 +43,7 @@ def test_the_driver_that_a_version_needs(version, capability, least):
 
 @pytest.mark.parametrize(
     ("driver", "capability", "state"),
-    [("549.9", (8, 6), "warn"), ("550.54.14", (8, 6), "ok"), ("560.1", (6, 1), "warn"), ("570.1", (6, 1), "ok"), (None, (8, 6), "ok")],
+    [("549.9", (8, 6), "warn"), ("550.54.14", (8, 6), "ok"), (None, (8, 6), "ok")],
 )
 def test_a_driver_too_old_for_the_running_ollama_is_warned_of(driver, capability, state):
     with fake() as ollama:
@@ -83,7 +79,7 @@ def test_a_model_that_runs_on_the_cpu_beside_a_card_is_warned_of(on_card, told):
 
 @pytest.mark.parametrize(
     ("value", "warns"),
-    [("", False), ("1", False), ("true", False), ("0", True), ("false", True), ("FALSE", True), ("f", True), ("no", False)],
+    [("", False), ("1", False), ("0", True), ("FALSE", True)],
 )
 def test_a_template_that_is_off_is_warned_of(value, warns):
     """The values that Go's strconv.ParseBool takes for false."""

@@ -30,7 +30,7 @@ from tweetstyle.files import fingerprints
 from tweetstyle.manifest import Manifest
 from tweetstyle.model.base import read_base_model
 from tweetstyle.model.imatrix import Imatrix
-from tweetstyle.plan.export import require_disk
+from tweetstyle.plan.disk import require_disk
 from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Export, Sampling
 from tweetstyle.run import Run

@@ -17,7 +17,7 @@ from tweetstyle.inference.likelihood import keep_weights_as_trained, load_adapte
 from tweetstyle.model.base import read_base_model
 from tweetstyle.model.imatrix import Imatrix
 from tweetstyle.model.nf4 import Nf4Tensor, nf4_as_trained, only_nf4, record
-from tweetstyle.plan.export import room_needed
+from tweetstyle.plan.disk import room_needed
 from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Export, Sampling
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support.small_runs import small_training
 from support.tiny_llama import write_llama
 
-from tweetstyle.hardware.card import Card
+from tweetstyle.hardware.gpu import Card
 from tweetstyle.model.hub import known_config
 from tweetstyle.plan.probe import REMEMBERED, remembered
 from tweetstyle.plan.schedule import step_count

@@ -12,7 +12,7 @@ from support.small_runs import small_training
 from support.tiny_llama import write_llama
 
 from tweetstyle.dataset.examples import Document
-from tweetstyle.hardware.card import Card
+from tweetstyle.hardware.gpu import Card
 from tweetstyle.model.hub import known_config
 from tweetstyle.plan.memory import plan_memory
 from tweetstyle.plan.probe import Probe, decisive_settings, read_probe

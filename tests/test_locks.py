@@ -16,8 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from tweetstyle.doctor.card import read_xformers_cuda
-from tweetstyle.doctor.versions import upper_bound
+from tweetstyle.doctor.versions import read_xformers_cuda, upper_bound
 
 PROJECT = Path(__file__).resolve().parents[1]
 LOCKS = sorted(PROJECT.glob("requirements*.lock"))

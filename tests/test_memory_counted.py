@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.gpu_memory import PHASES, bytes_beyond, plan_of
-from tweetstyle.hardware.card import GIB
+from tweetstyle.hardware.gpu import GIB
 from tweetstyle.model.hub import known_config
 from tweetstyle.plan.phases import of_this_process
 

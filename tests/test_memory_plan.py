@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from tweetstyle.hardware.card import DISPLAY, Card, named_card
+from tweetstyle.hardware.gpu import DISPLAY, Card, named_card
 from tweetstyle.model.hub import known_config
 from tweetstyle.plan.advice import (
     LENGTH_STEP,

@@ -15,8 +15,8 @@ from test_imports import HEAVY
 
 from tweetstyle.cli import fit_command, tweetstyle
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.hardware.card import find_card
-from tweetstyle.hardware.gpu import machine_memory
+from tweetstyle.hardware.gpu import find_card
+from tweetstyle.hardware.machine import machine_memory
 from tweetstyle.manifest import Manifest
 from tweetstyle.model.base import read_base_model
 from tweetstyle.model.hub import HUB, KNOWN, known_config, known_model
@@ -183,31 +183,31 @@ def test_a_card_that_is_here_counts_with_what_others_hold_of_it(project):
 
 def test_of_several_cards_the_one_that_cuda_will_take(project, monkeypatch):
     put_a_card(project, "first, 24576, 24000", "second, 12288, 12000")
-    assert find_card().name == "first"
+    assert find_card()[0].name == "first"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1,0")
-    assert find_card().name == "second"
+    assert find_card()[0].name == "second"
     for hidden in ("", "-1"):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", hidden)
-        assert find_card() is None
+        assert find_card()[0] is None
 
 
 @pytest.mark.parametrize("said", ["No devices were found", ""])
 def test_what_describes_no_card_is_none(project, said):
     put_a_card(project)
     (project / "bin" / "nvidia-smi").write_text(f"#!/bin/sh\necho '{said}'\n")
-    assert find_card() is None
+    assert find_card()[0] is None
 
 
 def test_a_card_without_memory_of_its_own_has_the_machine_s(project):
     put_a_card(project, "NVIDIA GB10, [N/A], [N/A]")
-    card = find_card()
+    card = find_card()[0]
     assert card.total == os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") and 0 < card.others < card.total
 
 
 def test_a_driver_that_fails_is_no_card(project):
     put_a_card(project, "x, 1, 1")
     (project / "bin" / "nvidia-smi").write_text("#!/bin/sh\necho 'x, 12288, 12000'; exit 9\n")
-    assert find_card() is None
+    assert find_card()[0] is None
 
 
 @pytest.fixture

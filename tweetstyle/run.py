@@ -12,7 +12,7 @@ from tweetstyle.recipe import Recipe
 from tweetstyle.recipe_yaml import located, read_recipe
 
 if TYPE_CHECKING:
-    from tweetstyle.hardware.card import Card
+    from tweetstyle.hardware.gpu import Card
 
 
 class Run:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bench.gpu.shared import ASIDE, CARD, Bench, attempt, begin, llama31, model_section, training_section, write_result
 from bench.gpu.steps import peaks
-from tweetstyle.hardware.card import Card
+from tweetstyle.hardware.gpu import Card
 from tweetstyle.plan.advice import largest_that_fit
 
 GOAL, STEP, FIRST = 24_576, 1024, 16_384

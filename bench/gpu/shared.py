@@ -31,7 +31,7 @@ from bench.make_8b import config, make  # noqa: E402
 from tweetstyle.dataset.examples import Document  # noqa: E402
 from tweetstyle.doctor.card import BF16, SETUP  # noqa: E402
 from tweetstyle.hardware.gpu import observe_card  # noqa: E402
-from tweetstyle.hardware.installed import installed_versions  # noqa: E402
+from tweetstyle.hardware.machine import installed_versions  # noqa: E402
 from tweetstyle.model.base import BaseModel, read_base_model  # noqa: E402
 from tweetstyle.recipe import Lora, Model, Training  # noqa: E402
 from tweetstyle.train.library_output import prepare_environment  # noqa: E402

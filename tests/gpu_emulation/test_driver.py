@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from gpu_emulation.driver import build_driver, card_environment, write_hollow_base
 
-from tweetstyle.hardware.card import GIB, Card
+from tweetstyle.hardware.gpu import GIB, Card
 from tweetstyle.model.hub import known_config
 from tweetstyle.plan.memory import plan_memory
 from tweetstyle.plan.phases import LEFT_IN_TRAINING, SAMPLES, TRAINING, VALIDATION

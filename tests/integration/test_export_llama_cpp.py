@@ -25,7 +25,7 @@ from tweetstyle.export.blocks import cut_into_blocks
 from tweetstyle.inference.llama_cpp import Logits
 from tweetstyle.model.adapter import read_adapter
 from tweetstyle.model.base import read_base_model
-from tweetstyle.plan.export import disk_needed
+from tweetstyle.plan.disk import export_sizes
 from tweetstyle.prompt.template import SpecialTokens, build_template
 from tweetstyle.recipe import Export, Sampling
 
@@ -338,6 +338,6 @@ def wait_for_size(path: Path, size: int, process: subprocess.Popen, seconds: flo
 
 
 def test_the_room_for_smollm2_is_known_before(base, exported):
-    for file_type, needed in disk_needed(base, ALL).items():
+    for file_type, needed in export_sizes(base, ALL).items():
         size = exported.gguf[file_type].stat().st_size
         assert size <= needed < 1.03 * size

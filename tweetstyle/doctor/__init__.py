@@ -7,30 +7,33 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tweetstyle.doctor.base import check_base
-from tweetstyle.doctor.card import check_card, installed_torch, xformers_cuda
-from tweetstyle.doctor.compiler import check_compiler, compile_empty_extension, this_python
-from tweetstyle.doctor.machine import check_machine, check_network, observe_machine
+from tweetstyle.doctor.card import check_card
+from tweetstyle.doctor.machine import check_compiler, check_machine, check_network, compile_empty_extension, this_python
 from tweetstyle.doctor.ollama import check_ollama, observe_ollama
-from tweetstyle.doctor.versions import check_versions, observe_versions
-from tweetstyle.hardware.check import Check, fail, ok, warn
+from tweetstyle.doctor.versions import check_versions, installed_torch, observe_versions, xformers_cuda
+from tweetstyle.hardware.check import Check
+from tweetstyle.hardware.disk import observe_places
 from tweetstyle.hardware.gpu import observe_card
-from tweetstyle.plan.requirements import RunRequirements
-
-__all__ = ["Check", "RunRequirements", "doctor", "fail", "ok", "warn"]
+from tweetstyle.hardware.machine import machine_memory
+from tweetstyle.plan.estimate import RunRequirements
 
 
 def doctor(needs: RunRequirements | None, directories: Iterable[Path]) -> list[Check]:
-    """Every check. needs: what a run needs, None for the machine alone; directories: those that runs write to."""
-    rooms = [room.directory for room in needs.rooms] if needs else []
-    machine = observe_machine(
-        dict.fromkeys([*directories, *rooms]), needs.files if needs else (), needs.newest_tweet if needs else None
-    )  # fmt: skip
+    """Every check.
+
+    Args:
+        needs: what a run needs, None for the machine alone.
+        directories: those that runs write to.
+    """
+    uses = needs.rooms if needs else ()
+    places = observe_places(dict.fromkeys([*directories, *(use.directory for use in uses)]))
     state = observe_card(os.environ)
     has_card = bool(state.cards)
+    python = this_python()
     return [
         *check_card(state, installed_torch(), needs, xformers_cuda()),
-        *([check_compiler(compile_empty_extension(os.environ, this_python()), this_python())] if has_card else ()),
-        *check_machine(machine, needs),
+        *([check_compiler(compile_empty_extension(os.environ, python), python)] if has_card else ()),
+        *check_machine(places, machine_memory(), needs),
         *check_versions(observe_versions(), has_card=has_card),
         *check_network(os.environ),
         *check_ollama(observe_ollama(os.environ, has_card=has_card), state),

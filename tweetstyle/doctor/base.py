@@ -1,60 +1,50 @@
-"""Does the base model fit the recipe: number format, method, tokenizer, tokens?"""
+"""Does the base model fit the recipe: number format, tokenizer, learning rate, tokens?"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from tweetstyle.hardware.check import Check, fail, gib, ok, warn
 from tweetstyle.model.base import BaseModel
-from tweetstyle.model.config import read_shape
 from tweetstyle.model.hub import how_to_replace
 from tweetstyle.model.weight_files import read_headers
-from tweetstyle.plan.requirements import RunRequirements, check_method
+from tweetstyle.plan.estimate import RunRequirements
 from tweetstyle.plan.schedule import as_rate, rate_of_few_steps, unusual_rate, usual_rate
 from tweetstyle.prompt.template import Template
-from tweetstyle.recipe import Model, Training
 
 FORMATS_OF_ITS_OWN = ("inst", "text", "custom")
 LARGE = 1_000_000_000
 """Parameters from which a chat-trained model under another format is warned of. Smaller ones are for trying the run, as
 recipes/demo.yaml does over the one that comes as a wheel, an instruct model: a warning there would be of no use."""
+EMBEDDINGS = "model.embed_tokens.weight"
+SAME = 0.02
+"""Distance of two rows, relative to their length, below which they are one row with noise. SmolLM2-135M's unused tokens lie within
+0.0001 of one another; <|im_start|>, learned in its second training alone, lies 0.12 from them, an ordinary token 0.9."""
+SHORT = 0.02
+"""Length of a row, relative to the median of ordinary ones, below which it is zero with noise."""
+ORDINARY = 256
+"""Ordinary rows read for that median, spread evenly over the vocabulary."""
 
 
 def check_base(base: BaseModel, template: Template, needs: RunRequirements) -> list[Check]:
-    """base model, method, tokenizer, prompt."""
+    """base model, tokenizer, learning rate, prompt."""
     size = f"{len(base.shards)} safetensors file{'s' if len(base.shards) > 1 else ''}, {gib(base.weight_bytes)}"
-    checks = [ok("base model", f"{base.path}: {size}, {needs.parameters / 1e9:.3g} billion parameters, all whole")]
-    checks += check_method(base.config, needs.model.method)
-    checks.append(check_tokenizer(base))
+    whole = ok("base model", f"{base.path}: {size}, {needs.parameters / 1e9:.3g} billion parameters, all whole")
     untrained = untrained_tokens(base, tokens_of_format(base, template))
-    chat = base.tokens.chat_template is not None and template.format in FORMATS_OF_ITS_OWN
-    prompt = check_prompt(
-        template, needs.model.method, untrained, speaks_chat=chat and _speaks_chat(base), large=needs.parameters >= LARGE
-    )  # fmt: skip
-    return [*checks, *check_rank(base.config, needs.model), *check_learning_rate(base.config, needs.model, needs.training), prompt]
+    own_format = template.format in FORMATS_OF_ITS_OWN and needs.parameters >= LARGE
+    prompt = check_prompt(template, needs.model.method, untrained, instruct=own_format and speaks_chat(base))
+    return [whole, check_tokenizer(base), *check_learning_rate(base.config, needs.model.method, needs.training.learning_rate), prompt]
 
 
-def check_learning_rate(config: dict[str, Any], model: Model, training: Training) -> Iterator[Check]:
+def check_learning_rate(config: dict[str, Any], method: str, rate: float) -> Iterator[Check]:
     """A learning rate far outside those that are usual for the method and the base model's size."""
-    if what := unusual_rate(training.learning_rate, model.method, config["hidden_size"]):
-        usual, short = (as_rate(rate(model.method, config["hidden_size"])) for rate in (usual_rate, rate_of_few_steps))
+    if what := unusual_rate(rate, method, config["hidden_size"]):
+        usual, short = (as_rate(of(method, config["hidden_size"])) for of in (usual_rate, rate_of_few_steps))
         do = f"write about {usual}" + (f", or {short} for a run of about a hundred steps or fewer" if short != usual else "")
         yield warn("learning rate", what.removeprefix("learning_rate: "), do, "training.learning_rate")
-
-
-def check_rank(config: dict[str, Any], model: Model) -> Iterator[Check]:
-    """A rank above the smaller side of a linear adds nothing there: that side is the highest rank that its change can have."""
-    if model.method == "full":
-        return
-    linears = read_shape(config).linears
-    side, name = min((min(linears[name]), name) for name in model.lora.target_modules)
-    if model.lora.r > side:
-        what = f"r: {model.lora.r} is more than the rank that a change of {name} can have: it is {' by '.join(map(str, linears[name]))}"
-        yield warn("rank", what, f"write r: {side} or less", "model.lora.r")
 
 
 def check_tokenizer(base: BaseModel) -> Check:
@@ -71,24 +61,14 @@ def check_tokenizer(base: BaseModel) -> Check:
     return ok(name, f"up to {base.tokenizer.highest_id() + 1:,} tokens for {base.config['vocab_size']:,} embeddings")
 
 
-def check_prompt(template: Template, method: str, untrained: list[Untrained], *, speaks_chat: bool, large: bool = True) -> Check:
-    """The format against what the model learned. speaks_chat: it learned the tokens of a chat template that the recipe does not use;
-    large: whether that is worth a warning."""
+def check_prompt(template: Template, method: str, untrained: list[str], *, instruct: bool = False) -> Check:
+    """The format against what the model learned. instruct: it learned a chat template that the recipe does not use."""
     name, where = "prompt", "prompt.format"
+    if not untrained and instruct:
+        what = f"format: {template.format} over a model that was trained to chat: it goes, but its manner of answering is to be unlearned"
+        return warn(name, what, "take the base model, not Instruct; or write format: chat, which keeps its manner", where)
     if not untrained:
-        if speaks_chat:
-            what = (
-                f"format: {template.format} over a model that was trained to chat: it goes, but its manner of answering is to be unlearned"
-            )
-            if large:
-                return warn(name, what, "take the base model, not Instruct; or write format: chat, which keeps its manner", where)
-            return ok(name, f"{what}; a base model brings none, format: chat keeps it")
         return ok(name, f"the model learned every special token that format: {template.format} writes")
-    longest = max(token.length for token in untrained)
-    tokens = ", ".join(token.token for token in untrained)
-    what = f"format: {template.format} writes {tokens}, which the base model never learned: their embeddings are " + (
-        f"at most {longest:.1%} as long as an ordinary token's" if longest <= 0.02 else "all but equal to those of tokens that nobody uses"
-    )
     if template.turns:
         # message: playback goes with format: chat alone: there is no other format to name.
         recipe = "recipes/llama3-8b-instruct-chat-12gb.yaml"
@@ -97,36 +77,17 @@ def check_prompt(template: Template, method: str, untrained: list[Untrained], *,
         do = "leave those tokens out of prompt.custom, or take the instruct model"
     else:
         do = "write format: inst, as recipes/llama3-8b-12gb.yaml does for a base model; or keep the format and take the instruct model"
+    what = f"format: {template.format} writes {', '.join(untrained)}, which the base model never learned"
     if method == "full":
         return warn(name, what, f"they would be learned from your tweets alone: {do}", where)
     return fail(name, what, do, where)
 
 
-def _speaks_chat(base: BaseModel) -> bool:
+def speaks_chat(base: BaseModel) -> bool:
     """Whether the model learned the tokens of its own chat template, beyond those that begin and end every text."""
     template = base.tokens.chat_template or ""
     written = {index: text for index, text in base.tokenizer.special_ids.items() if text in template}
     return bool(written) and not untrained_tokens(base, written)
-
-
-EMBEDDINGS = "model.embed_tokens.weight"
-SAME = 0.02
-"""Distance of two rows, relative to their length, below which they are one row with noise. SmolLM2-135M's unused tokens lie within
-0.0001 of one another; <|im_start|>, learned in its second training alone, lies 0.12 from them, an ordinary token 0.9."""
-SHORT = 0.02
-"""Length of a row, relative to the median of ordinary ones, below which it is zero with noise."""
-ORDINARY = 256
-"""Ordinary rows read for that median, spread evenly over the vocabulary."""
-
-
-@dataclass(frozen=True)
-class Untrained:
-    """A special token and why it counts as never learned. length: of its row, relative to ordinary ones; like: how many other special
-    tokens have all but the same row."""
-
-    token: str
-    length: float
-    like: int
 
 
 def tokens_of_format(base: BaseModel, template: Template) -> dict[int, str]:
@@ -136,25 +97,17 @@ def tokens_of_format(base: BaseModel, template: Template) -> dict[int, str]:
     return {index: special[index] for index in ids if index in special}
 
 
-def untrained_tokens(base: BaseModel, tokens: dict[int, str]) -> list[Untrained]:
-    """Those of `tokens` (id → text) that the model never learned."""
+def untrained_tokens(base: BaseModel, tokens: dict[int, str]) -> list[str]:
+    """Those of `tokens` (id → text) that the model never learned: their embedding is all but zero, or that of another special token."""
     embeddings = read_headers(base.shards)[EMBEDDINGS]
     special = sorted(base.tokenizer.special_ids)
     rows = np.concatenate([embeddings.read(index, 1) for index in special])
-    ordinary = np.linspace(0, embeddings.rows - 1, min(ORDINARY, embeddings.rows)).astype(int)
-    median = float(np.median([np.linalg.norm(embeddings.read(int(index), 1)) for index in ordinary if index not in special]))
-    return judge(rows, special, median, tokens)
-
-
-def judge(rows: np.ndarray, ids: list[int], median: float, tokens: dict[int, str]) -> list[Untrained]:
-    """rows [n, hidden]: of all special tokens, `ids` [n]; median: length of an ordinary row; tokens: those to judge, id → text."""
-    lengths = np.linalg.norm(rows, axis=1)
+    spread = np.linspace(0, embeddings.rows - 1, min(ORDINARY, embeddings.rows)).astype(int)
+    ordinary = np.median([np.linalg.norm(embeddings.read(int(index), 1)) for index in spread if index not in special])
     found = []
-    for place, index in enumerate(ids):
-        if index not in tokens:
-            continue
-        apart = np.linalg.norm(rows - rows[place], axis=1)
-        like = int((apart <= SAME * max(lengths[place], 1e-30)).sum()) - 1
-        if like or lengths[place] <= SHORT * median:
-            found.append(Untrained(tokens[index], float(lengths[place]) / median, like))
+    for index, row in zip(special, rows, strict=True):
+        length = np.linalg.norm(row)
+        alike = (np.linalg.norm(rows - row, axis=1) <= SAME * length).sum() > 1
+        if index in tokens and (alike or length <= SHORT * ordinary):
+            found.append(tokens[index])
     return found

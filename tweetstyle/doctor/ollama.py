@@ -72,16 +72,13 @@ def _version_of_program(environment: Mapping[str, str]) -> str | None:
 
 def check_ollama(ollama: OllamaState, state: CardState) -> list[Check]:
     """The template, wherever it is off; on a machine with a card the version against the driver, and where loaded models run."""
-    checks = list(_template(ollama))
+    checks = []
+    if ollama.go_template.strip().lower() in FALSE:
+        what = f"OLLAMA_GO_TEMPLATE is {ollama.go_template}: Ollama takes the GGUF's chat template and not the Modelfile's TEMPLATE"
+        checks.append(warn("ollama", what, "unset it where ollama serve is started: the exported model was compared by its Modelfile"))
     if state.cards and ollama.version:
         checks += [_driver(ollama.version, state), *(check for model in ollama.loaded for check in check_placement(model, state.cards[0]))]
     return checks
-
-
-def _template(ollama: OllamaState) -> Iterator[Check]:
-    if ollama.go_template.strip().lower() in FALSE:
-        what = f"OLLAMA_GO_TEMPLATE is {ollama.go_template}: Ollama takes the GGUF's chat template and not the Modelfile's TEMPLATE"
-        yield warn("ollama", what, "unset it where ollama serve is started: the exported model was compared by its Modelfile")
 
 
 def _driver(version: str, state: CardState) -> Check:

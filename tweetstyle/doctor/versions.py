@@ -1,10 +1,14 @@
-"""Do the installed packages go together?"""
+"""Do the installed packages go together, and what CUDA are they built for?"""
 
 from __future__ import annotations
 
+import json
+import runpy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import requires
+from importlib.util import find_spec
+from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
@@ -12,7 +16,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
 from tweetstyle.hardware.check import Check, fail, ok, warn
-from tweetstyle.hardware.installed import installed_versions
+from tweetstyle.hardware.machine import installed_versions
 
 OURS = "tweetstyle"
 TRAINING = (
@@ -138,3 +142,56 @@ def _within(there: str, specifier: str) -> bool:
         return SpecifierSet(specifier).contains(Version(there), prereleases=True)
     except InvalidVersion:
         return True
+
+
+# -- what torch and xformers are built for ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class TorchBuild:
+    """version: as torch.__version__, its local part included; cuda: the CUDA that it was built with, None for a CPU-only build."""
+
+    version: str
+    cuda: str | None
+
+    @property
+    def cuda_major(self) -> int:
+        return int((self.cuda or "0").split(".")[0])
+
+    def is_at_least(self, version: str) -> bool:
+        return _within(self.version, f">={version}")
+
+
+def installed_torch() -> TorchBuild | None:
+    """The build that `import torch` would load, or None where there is none."""
+    package = _package("torch")
+    return read_torch_build(package) if package else None
+
+
+def xformers_cuda() -> int | None:
+    """The major version of the CUDA whose runtime the installed xformers loads; None without xformers, or with one that has no kernels."""
+    package = _package("xformers")
+    return read_xformers_cuda(package) if package else None
+
+
+def _package(name: str) -> Path | None:
+    spec = find_spec(name)
+    return Path(spec.submodule_search_locations[0]) if spec and spec.submodule_search_locations else None
+
+
+def read_torch_build(package: Path) -> TorchBuild | None:
+    """From a torch package's directory, whose version.py imports nothing of torch; None where it cannot be read."""
+    try:
+        found = runpy.run_path(str(package / "version.py"))
+    except (OSError, SyntaxError, ValueError):
+        return None
+    version = found.get("__version__")
+    return TorchBuild(str(version), found.get("cuda")) if version else None
+
+
+def read_xformers_cuda(package: Path) -> int | None:
+    """From an xformers package's directory: cpp_lib.json holds 1208 for CUDA 12.8."""
+    try:
+        return json.loads((package / "cpp_lib.json").read_text(encoding="utf-8"))["version"]["cuda"] // 100
+    except (OSError, ValueError, KeyError, TypeError):
+        return None

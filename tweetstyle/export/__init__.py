@@ -20,12 +20,12 @@ from tweetstyle.model.imatrix import Imatrix
 from tweetstyle.model.llama import Llama, Tensor, check_tensors, read_llama, tensor_plan
 from tweetstyle.model.nf4 import check_announced, read_weights
 from tweetstyle.model.tokenizer import Tokenizer
-from tweetstyle.plan.export import disk_needed, memory_needed, require_disk, require_memory, room_needed
+from tweetstyle.plan.disk import require_disk, room_needed
 from tweetstyle.progress import Bar
 from tweetstyle.prompt.template import Template
 from tweetstyle.recipe import Export, Sampling
 
-__all__ = ["Exported", "check_exportable", "disk_needed", "export", "memory_needed", "require_memory", "room_needed", "write_modelfile"]
+__all__ = ["Exported", "check_exportable", "export", "room_needed", "write_modelfile"]
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,11 @@ from gguf import GGML_QUANT_SIZES, GGMLQuantizationType
 from gguf import GGMLQuantizationType as Q
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.hardware.gpu import cores
+from tweetstyle.hardware.machine import cores
 from tweetstyle.model.adapter import Adapter, Delta
 from tweetstyle.model.llama import Tensor
 from tweetstyle.model.weight_files import StoredTensor, how_to_make_whole
-from tweetstyle.plan.export import BLOCK_ELEMENTS, MOST_THREADS
+from tweetstyle.plan.disk import BLOCK_ELEMENTS, MOST_THREADS
 
 FLOAT16_LIMIT = 65520.0
 """From here on a float32 rounds to infinity in float16."""

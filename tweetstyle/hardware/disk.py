@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tweetstyle.console import size
+from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import existing_parent
 from tweetstyle.hardware.check import Check, fail, ok, warn
 
@@ -45,18 +46,18 @@ def _place(directory: Path) -> Place:
     return Place(parent.stat().st_dev, shutil.disk_usage(parent).free, writable)
 
 
-def check_disk(places: Mapping[Path, Place], rooms: Sequence[DiskUse]) -> Iterator[Check]:
+def check_disk(places: Mapping[Path, Place], uses: Sequence[DiskUse]) -> Iterator[Check]:
     """One check a disk: what goes to different disks is not added up."""
-    for directories, free, on_it in _by_disk(places, rooms):
-        needed = sum(room.bytes for room in on_it)
+    for directories, free, on_it in _by_disk(places, uses):
+        needed = sum(use.bytes for use in on_it)
         seen = f"{size(free)} free for {', '.join(map(str, directories))}"
         if needed:
             seen += f"; the run may write {size(needed)}"
         if needed > free:
-            parts = ", ".join(f"{room.why} {size(room.bytes)}" for room in on_it if room.bytes > 0)
+            parts = ", ".join(f"{use.why} {size(use.bytes)}" for use in on_it if use.bytes > 0)
             do = f"free {size(needed - free)} more, or keep fewer checkpoints (training.save_total_limit) or types (export.types)"
             yield fail("disk", f"the disk is too small: {seen}: {parts}", do)
-        elif not rooms and free < RESERVE:
+        elif not uses and free < RESERVE:
             yield fail("disk", seen, "a run ends before its first checkpoint there: make room")
         elif needed + RESERVE > free:
             yield warn("disk", seen, "that leaves next to nothing: free some more")
@@ -64,14 +65,22 @@ def check_disk(places: Mapping[Path, Place], rooms: Sequence[DiskUse]) -> Iterat
             yield ok("disk", seen)
 
 
-def missing_by_disk(places: Mapping[Path, Place], rooms: Sequence[DiskUse]) -> list[int]:
-    """Bytes to be freed before a run, of each disk that has too little room."""
-    missing = (sum(room.bytes for room in on_it) - free for _, free, on_it in _by_disk(places, rooms))
-    return [count for count in missing if count > 0]
+def require_room(uses: Sequence[DiskUse], directories: Iterable[Path] = ()) -> None:
+    """Raises TweetstyleError where the check of a disk fails, in its words. directories: further ones that are written to."""
+    places = observe_places(dict.fromkeys([*directories, *(use.directory for use in uses)]))
+    for check in check_disk(places, uses):
+        if check.state == "fail":
+            raise TweetstyleError(check.seen, hint=check.do)
 
 
-def _by_disk(places: Mapping[Path, Place], rooms: Sequence[DiskUse]) -> Iterator[tuple[list[Path], int, list[DiskUse]]]:
+def bytes_missing(uses: Sequence[DiskUse]) -> int:
+    """What is to be freed before a run, of all disks together."""
+    disks = _by_disk(observe_places(use.directory for use in uses), uses)
+    return sum(max(sum(use.bytes for use in on_it) - free, 0) for _, free, on_it in disks)
+
+
+def _by_disk(places: Mapping[Path, Place], uses: Sequence[DiskUse]) -> Iterator[tuple[list[Path], int, list[DiskUse]]]:
     """The directories of each disk, its free bytes, and what is written there."""
     for device in dict.fromkeys(place.device for place in places.values()):
         on_it = {directory: place.free for directory, place in places.items() if place.device == device}
-        yield list(on_it), next(iter(on_it.values())), [room for room in rooms if room.directory in on_it]
+        yield list(on_it), next(iter(on_it.values())), [use for use in uses if use.directory in on_it]

@@ -1,4 +1,4 @@
-"""Cards and memory, from nvidia-smi and /proc/meminfo. Imports no torch."""
+"""Cards: what nvidia-smi reports, and the one a run is planned for. No torch."""
 
 from __future__ import annotations
 
@@ -10,12 +10,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tweetstyle.hardware.machine import machine_memory
+
 FIELDS = ("index", "uuid", "name", "driver_version", "memory.total", "memory.free", "compute_cap")
 """`compute_cap` comes last: drivers before 510 do not know it."""
 PATIENCE = 30
 """Seconds after which nvidia-smi counts as hung, as it does on a card that fell off the bus; a cold driver takes some to start."""
-UNTOLD = "[N/A]"
+UNKNOWN = "[N/A]"
 ON_THE_CPU = "CUDA_VISIBLE_DEVICES= tweetstyle-fit … trains on the CPU all the same"
+WITHOUT_CARD = "base: model/smollm2-135m-instruct and method: lora (make base-model makes that model)"
+"""What a recipe for a machine without a card says."""
+GIB = 2**30
+DISPLAY = 256 * 2**20
+"""What a desktop is assumed to use of a card that is not in this machine."""
+REPORTED = {6: 5.8, 8: 7.6, 12: 11.6, 16: 15.6, 24: 23.6}
+"""GB of a card as it is sold → GiB that CUDA reports of it: the driver keeps the rest. 12: from 11.5 to 11.76, by card and driver."""
 NVIDIA, DISPLAY_CONTROLLER = "0x10de", "0x03"
 """PCI's number of the vendor, and the beginning of the class of everything that draws or computes."""
 PCI = Path("/sys/bus/pci/devices")
@@ -54,6 +63,41 @@ class CardState:
     trouble: str | None = None
     on_the_bus: bool = False
     hidden: bool = False
+
+
+@dataclass(frozen=True)
+class Card:
+    """total: bytes of the card; others: what desktop, driver and other programs hold of it; seen: it is in this machine; assumed: it is
+    neither in this machine nor named by anybody; trouble: why one that is built in could not be queried, in nvidia-smi's words;
+    training_only: the evaluation and the export are not planned for; unused: bytes that the run has to leave free."""
+
+    total: int
+    others: int = DISPLAY
+    name: str = "a card"
+    seen: bool = False
+    trouble: str | None = None
+    assumed: bool = False
+    training_only: bool = False
+    unused: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.name}, {self.total / GIB:.1f} GiB" if self.seen else self.name
+
+
+def named_card(size: float) -> Card:
+    """A card that need not be here: of the GB it is sold with (6, 8, 12, 16, 24), for which it reports fewer GiB, or of this many GiB."""
+    if (reported := REPORTED.get(size)) is not None:
+        return Card(round(reported * GIB), name=f"a card sold as {size:g} GB ({reported:g} GiB)")
+    return Card(round(size * GIB), name=f"a card of {size:g} GiB")
+
+
+def find_card() -> tuple[Card | None, str | None]:
+    """The card that a training here would take, as CUDA_VISIBLE_DEVICES chooses; or None, and nvidia-smi's words if it failed."""
+    state = observe_card(os.environ)
+    if not state.cards:
+        return None, None if state.hidden else state.trouble
+    gpu = state.cards[0]
+    return Card(gpu.total, gpu.total - gpu.free, gpu.name, seen=True), None
 
 
 def observe_card(environment: Mapping[str, str], pci: Path = PCI) -> CardState:
@@ -107,7 +151,7 @@ def _card(row: list[str]) -> Gpu | None:
 
 def _memory(total: str, free: str) -> tuple[int, int]:
     """Bytes. A card without memory of its own, which uses the machine's (GB10), is reported as [N/A]."""
-    if total != UNTOLD:
+    if total != UNKNOWN:
         return int(total) * 2**20, int(free) * 2**20
     of_machine, available = machine_memory()
     return of_machine, of_machine if available is None else available
@@ -148,18 +192,3 @@ def _on_the_bus(pci: Path) -> bool:
         except OSError:
             continue
     return False
-
-
-def machine_memory(meminfo: Path = Path("/proc/meminfo")) -> tuple[int, int | None]:
-    """Total and available bytes as Linux reports them (man 5 proc_meminfo); elsewhere the total alone."""
-    try:
-        rows = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
-        total, available = (int(rows[name].split()[0]) * 1024 for name in ("MemTotal", "MemAvailable"))
-        return total, available
-    except (OSError, ValueError, KeyError):
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), None
-
-
-def cores() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

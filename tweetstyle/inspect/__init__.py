@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from tweetstyle.cleaning.normalise import normalise
 from tweetstyle.console import bar, counted, percent
-from tweetstyle.hardware.card import WITHOUT_CARD
-from tweetstyle.hardware.gpu import observe_card
+from tweetstyle.hardware.gpu import WITHOUT_CARD, observe_card
 from tweetstyle.inspect.starting_recipe import TARGET, check_target, recipe_text, write_recipe
 from tweetstyle.inspect.summary import Inventory, take_inventory
 from tweetstyle.records import SourceTweet, by_year

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tweetstyle.hardware.card import DISPLAY, Card
+from tweetstyle.hardware.check import gib
+from tweetstyle.hardware.gpu import DISPLAY, Card
 from tweetstyle.model.config import read_shape
 from tweetstyle.model.hub import KNOWN, known_config
 from tweetstyle.plan.memory import MemoryPlan, plan_memory
@@ -17,6 +18,8 @@ LENGTH_STEP = 128
 SHORTEST, LOWEST_RANK = 256, 8
 """How far length and rank are taken back before the model is too large: several tweets a pack, a rank that still learns a style."""
 MOST_BATCH, MOST_RANK = 256, 1024
+BATCH, ACCUMULATION = "training.per_device_train_batch_size", "training.gradient_accumulation_steps"
+LENGTH, RANK = "training.max_length", "model.lora.r"
 END_THEM = "end them: nvidia-smi names them, and a model in Ollama leaves with: ollama stop NAME"
 
 
@@ -43,11 +46,54 @@ class Change:
     card: int
 
     def __str__(self) -> str:
-        return f"{self.key}: {_yaml(self.new)}  (was {_yaml(self.old)}; {self.cost})"
+        old, new = (str(value).lower() if isinstance(value, bool) else str(value) for value in (self.old, self.new))
+        return f"{self.key}: {new}  (was {old}; {self.cost})"
 
 
-def _yaml(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+@dataclass(frozen=True)
+class _Step:
+    """settings: dotted key → value, written together; the first is shown, with the rest in its cost."""
+
+    settings: Mapping[str, Any]
+    cost: str
+
+    @property
+    def key(self) -> str:
+        return next(iter(self.settings))
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """A recipe's settings for a base model on a card."""
+
+    config: Mapping[str, Any]
+    model: Model
+    training: Training
+    card: Card
+
+    @property
+    def bytes(self) -> int:
+        return plan_on(self.card, self.config, self.model, self.training).card
+
+    @property
+    def fits(self) -> bool:
+        return self.bytes <= self.card.total - self.card.unused
+
+    def changed(self, steps: list[_Step]) -> _Settings:
+        model, training = self.model, self.training
+        for key, value in (item for step in steps for item in step.settings.items()):
+            name = key.rsplit(".", 1)[1]
+            if key == RANK:
+                model = with_rank(model, value)
+            elif key.startswith("model."):
+                model = model.model_copy(update={name: value})
+            else:
+                training = with_training(training, **{name: value})
+        return replace(self, model=model, training=training)
+
+    def value(self, key: str) -> Any:
+        section, name = key.rsplit(".", 1)
+        return getattr({"training": self.training, "model": self.model, "model.lora": self.model.lora}[section], name)
 
 
 def plan_on(card: Card, config: Mapping[str, Any], model: Model, training: Training) -> MemoryPlan:
@@ -67,24 +113,20 @@ def with_rank(model: Model, r: int) -> Model:
 
 def largest_that_fit(config: Mapping[str, Any], model: Model, training: Training, card: Card) -> Largest:
     """The largest max_length, batch and rank that fit this card, each by itself."""
-
-    def fits(model: Model, training: Training) -> bool:
-        return plan_on(card, config, model, training).card <= card.total - card.unused
-
-    positions = read_shape(config).positions
-    steps = _largest(positions // LENGTH_STEP, lambda n: fits(model, with_training(training, max_length=n * LENGTH_STEP)))
-    batch = _largest(MOST_BATCH, lambda n: fits(model, with_training(training, per_device_train_batch_size=n)))
-    rank = None if model.method == "full" else _largest(MOST_RANK, lambda r: fits(with_rank(model, r), training))
-    return Largest(steps * LENGTH_STEP if steps else None, batch, rank)
+    recipe = _Settings(config, model, training, card)
+    steps = _largest(recipe, LENGTH, read_shape(config).positions // LENGTH_STEP, LENGTH_STEP)
+    rank = None if model.method == "full" else _largest(recipe, RANK, MOST_RANK)
+    return Largest(steps, _largest(recipe, BATCH, MOST_BATCH), rank)
 
 
-def _largest(limit: int, fits: Callable[[int], bool]) -> int | None:
-    """The largest number from 1 to limit for which `fits`, which holds up to some number and never after; None for none."""
+def _largest(recipe: _Settings, key: str, limit: int, unit: int = 1) -> int | None:
+    """The largest multiple of `unit`, up to `limit` of them, with which the recipe fits; None for none."""
     low, high = 0, limit
     while low < high:
         middle = (low + high + 1) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle - 1)
-    return low or None
+        fits = recipe.changed([_Step({key: middle * unit}, "")]).fits
+        low, high = (middle, high) if fits else (low, middle - 1)
+    return low * unit or None
 
 
 def what_to_change(config: Mapping[str, Any], model: Model, training: Training, card: Card) -> list[Change] | None:
@@ -94,89 +136,67 @@ def what_to_change(config: Mapping[str, Any], model: Model, training: Training, 
     checkpointing, the 8-bit optimizer, the same paged, a shorter max_length, a lower rank, qlora instead of lora. What turns out not to
     be needed is left out again.
     """
-    steps = list(_steps(config, model, training, card))
-    taken = next((n for n in range(len(steps) + 1) if _card(config, model, training, steps[:n], card) <= card.total - card.unused), None)
+    recipe = _Settings(config, model, training, card)
+    steps = list(_steps(model, training))
+    taken = next((n for n in range(len(steps) + 1) if recipe.changed(steps[:n]).fits), None)
     if taken is None:
         return None
     needed = steps[:taken]
     for step in reversed(steps[:taken]):
         fewer = [other for other in needed if other is not step]
-        if _card(config, model, training, fewer, card) <= card.total - card.unused:
+        if recipe.changed(fewer).fits:
             needed = fewer
-    return list(_as_changes(config, model, training, _relaxed(config, model, training, needed, card), card))
+    # Of several steps to one setting only the last counts.
+    last = list({step.key: step for step in _relaxed(recipe, needed)}.values())
+    after = [recipe.changed(last[: n + 1]).bytes for n in range(len(last))]
+    changed = zip(last, after, strict=True)
+    return [Change(step.key, recipe.value(step.key), step.settings[step.key], step.cost, size) for step, size in changed]
 
 
-@dataclass(frozen=True)
-class _Step:
-    """settings: (section, name, value) triples that are written together; the first is shown, with the rest in its cost."""
-
-    settings: tuple[tuple[str, str, Any], ...]
-    cost: str
-
-
-def _steps(config: Mapping[str, Any], model: Model, training: Training, card: Card) -> Iterator[_Step]:
+def _steps(model: Model, training: Training) -> Iterator[_Step]:
     batch, accumulation = training.per_device_train_batch_size, training.gradient_accumulation_steps
     if batch > 1:
         yield _smaller_batch(1, batch * accumulation)
     if training.gradient_checkpointing != "unsloth":
-        yield _Step((("training", "gradient_checkpointing", "unsloth"),), "activations go to RAM; each layer is computed twice")
+        yield _Step({"training.gradient_checkpointing": "unsloth"}, "activations go to RAM; each layer is computed twice")
     if training.optim == "adamw_torch":
-        yield _Step(
-            (("training", "optim", "adamw_8bit"),), "two bytes a trained parameter instead of eight; the result is the same in practice"
-        )
+        cost = "two bytes a trained parameter instead of eight; the result is the same in practice"
+        yield _Step({"training.optim": "adamw_8bit"}, cost)
     if training.optim != "paged_adamw_8bit":
         cost = "its states move to RAM where the card is full, which costs time at every step"
-        yield _Step((("training", "optim", "paged_adamw_8bit"),), cost)
+        yield _Step({"training.optim": "paged_adamw_8bit"}, cost)
     length = training.max_length
     while length > SHORTEST:
         length = max(length // 2 // LENGTH_STEP * LENGTH_STEP, SHORTEST)
-        yield _Step((("training", "max_length", length),), "shorter packs; a tweet is never so long, so that nothing is cut")
-    if model.method != "full":
-        rank = model.lora.r
-        while rank > LOWEST_RANK:
-            rank = max(rank // 2, LOWEST_RANK)
-            yield _Step((("model.lora", "r", rank),), "a smaller adapter learns less of a large archive")
+        yield _Step({LENGTH: length}, "shorter packs; a tweet is never so long, so that nothing is cut")
+    rank = LOWEST_RANK if model.method == "full" else model.lora.r
+    while rank > LOWEST_RANK:
+        rank = max(rank // 2, LOWEST_RANK)
+        yield _Step({RANK: rank}, "a smaller adapter learns less of a large archive")
     if model.method == "lora":
-        yield _Step((("model", "method", "qlora"),), "the base model in 4 bits: a little less exact, slower by the dequantisation")
+        yield _Step({"model.method": "qlora"}, "the base model in 4 bits: a little less exact, slower by the dequantisation")
 
 
-def _applied(model: Model, training: Training, steps: list[_Step]) -> tuple[Model, Training]:
-    for section, name, value in (setting for step in steps for setting in step.settings):
-        if section == "training":
-            training = with_training(training, **{name: value})
-        elif section == "model":
-            model = model.model_copy(update={name: value})
-        else:
-            model = with_rank(model, value)
-    return model, training
+def _smaller_batch(batch: int, accumulation: int) -> _Step:
+    """The same packs a step, in smaller parts."""
+    cost = f"with gradient_accumulation_steps: {accumulation}, a step learns from as many tokens; a little slower"
+    return _Step({BATCH: batch, ACCUMULATION: accumulation}, cost)
 
 
-def _card(config: Mapping[str, Any], model: Model, training: Training, steps: list[_Step], card: Card) -> int:
-    return plan_on(card, config, *_applied(model, training, steps)).card
-
-
-def _relaxed(config: Mapping[str, Any], model: Model, training: Training, steps: list[_Step], card: Card) -> list[_Step]:
-    """Where max_length is shortened, to the longest that fits with the other changes; else a smaller batch to the largest that does."""
-    lengths = [step for step in steps if step.settings[0][1] == "max_length"]
-    if not lengths:
-        return _with_largest_batch(config, model, training, steps, card)
-    others = [step for step in steps if step not in lengths]
-    fitting = largest_that_fit(config, *_applied(model, training, others), card).max_length
-    longest = _Step((("training", "max_length", fitting),), lengths[-1].cost)
-    return [longest if step is lengths[-1] else step for step in steps if step not in lengths[:-1]]
-
-
-def _with_largest_batch(config: Mapping[str, Any], model: Model, training: Training, steps: list[_Step], card: Card) -> list[_Step]:
-    """Where the batch is made smaller, to the largest that fits with the other changes and divides the packs of a step."""
-    small = next((step for step in steps if step.settings[0][1] == "per_device_train_batch_size"), None)
-    if small is None:
-        return steps
-    for batch, accumulation in batches_of_the_same_step(training, training.per_device_train_batch_size - 1):
-        tried = [_smaller_batch(batch, accumulation) if step is small else step for step in steps]
-        if _card(config, model, training, tried, card) <= card.total - card.unused:
-            break
-    # The smallest batch is that of `steps` themselves, which fit.
-    return tried
+def _relaxed(recipe: _Settings, steps: list[_Step]) -> list[_Step]:
+    """A shorter max_length as long as fits beside the other changes; else a smaller batch as large as fits and divides a step's packs."""
+    keys = [step.key for step in steps]
+    if LENGTH in keys:
+        others = recipe.changed([step for step in steps if step.key != LENGTH])
+        fitting = largest_that_fit(others.config, others.model, others.training, others.card).max_length
+        return [replace(step, settings={LENGTH: fitting}) if step.key == LENGTH else step for step in steps]
+    if BATCH in keys:
+        place = keys.index(BATCH)
+        for batch, accumulation in batches_of_the_same_step(recipe.training, recipe.training.per_device_train_batch_size - 1):
+            larger = [*steps[:place], _smaller_batch(batch, accumulation), *steps[place + 1 :]]
+            if recipe.changed(larger).fits:
+                return larger
+    return steps
 
 
 def batches_of_the_same_step(training: Training, most: int) -> Iterator[tuple[int, int]]:
@@ -185,81 +205,56 @@ def batches_of_the_same_step(training: Training, most: int) -> Iterator[tuple[in
     return ((batch, packs // batch) for batch in range(most, 0, -1) if packs % batch == 0)
 
 
-def _smaller_batch(batch: int, accumulation: int) -> _Step:
-    """The same packs a step, in smaller parts."""
-    settings = (("training", "per_device_train_batch_size", batch), ("training", "gradient_accumulation_steps", accumulation))
-    return _Step(settings, f"with gradient_accumulation_steps: {accumulation}, a step learns from as many tokens; a little slower")
-
-
-def _as_changes(config: Mapping[str, Any], model: Model, training: Training, steps: list[_Step], card: Card) -> Iterator[Change]:
-    """Each step as a change; of several to one setting only the last counts."""
-    last = {step.settings[0][:2]: step for step in steps}
-    done: list[_Step] = []
-    for step in last.values():
-        done.append(step)
-        section, name, value = step.settings[0]
-        old = getattr({"training": training, "model": model, "model.lora": model.lora}[section], name)
-        yield Change(f"{section}.{name}", old, value, step.cost, _card(config, model, training, done, card))
-
-
 def sizes_that_fit(model: Model, training: Training, card: Card) -> list[str]:
     """Names of known models that fit the card under this recipe's other settings, smallest first."""
-    return [name for name in KNOWN if plan_on(card, known_config(name), model, training).card <= card.total - card.unused]
+    return [name for name in KNOWN if _Settings(known_config(name), model, training, card).fits]
 
 
 def how_to_fit(config: Mapping[str, Any], model: Model, training: Training, card: Card) -> str:
     """One text for a person: that it fits, what to write instead, or that the card cannot hold it and what it can."""
-    plan = plan_on(card, config, model, training)
-    changes = what_to_change(config, model, training, card)
+    plan, changes = plan_on(card, config, model, training), what_to_change(config, model, training, card)
     if changes == []:
-        return f"fits: {_gib(plan.card)} of the card's {_gib(card.total)}"
-    if card.others > DISPLAY and (beside := _beside_others(config, model, training, card, plan.card, changes)):
-        return beside
+        return f"fits: {gib(plan.card)} of the card's {gib(card.total)}"
+    if card.others > DISPLAY:
+        alone = what_to_change(config, model, training, replace(card, others=DISPLAY))
+        if alone is not None and not (changes and _as_written(alone) == _as_written(changes)):
+            return _beside_others(card, plan.card - card.others, alone, changes)
     if changes:
-        lines = [f"needs {_gib(plan.card)}, the card has {_gib(card.total)}; write instead:"]
-        return "\n".join([*lines, *(f"  {change}" for change in changes), f"then it needs {_gib(changes[-1].card)}"])
-    return _cannot(config, model, training, card, plan)
+        first = f"needs {gib(plan.card)}, the card has {gib(card.total)}; write instead:"
+        return "\n".join([first, *_lines(changes), f"then it needs {gib(changes[-1].card)}"])
+    return _cannot(_Settings(config, model, training, card), plan)
 
 
-def _beside_others(
-    config: Mapping[str, Any], model: Model, training: Training, card: Card, needed: int, changes: list[Change] | None
-) -> str | None:
-    """What to do where other programs hold the card: to end them first. None where the card, empty but for a desktop, helps no further:
-    where nothing fits it either, or the same is to be written.
-    """
-    alone = replace(card, others=DISPLAY)
-    first = f"other programs hold {_gib(card.others)} of the card's {_gib(card.total)}, and this run needs {_gib(needed - card.others)}"
-    without = what_to_change(config, model, training, alone)
-    if without is None or (changes and _written(changes) == _written(without)):
-        return None
+def _beside_others(card: Card, needed: int, alone: list[Change], changes: list[Change] | None) -> str:
+    """What to do where other programs hold the card: to end them first. alone: what is to be written once they have ended."""
+    first = f"other programs hold {gib(card.others)} of the card's {gib(card.total)}, and this run needs {gib(needed)}"
     lines = [first, f"  {END_THEM}"]
-    if without:
-        lines += ["and write instead:", *(f"  {change}" for change in without)]
+    if alone:
+        lines += ["and write instead:", *_lines(alone)]
     elif changes:
-        lines += ["or, beside them, write instead:", *(f"  {change}" for change in changes)]
+        lines += ["or, beside them, write instead:", *_lines(changes)]
     return "\n".join(lines)
 
 
-def _written(changes: list[Change]) -> list[tuple[str, Any]]:
+def _lines(changes: list[Change]) -> list[str]:
+    return [f"  {change}" for change in changes]
+
+
+def _as_written(changes: list[Change]) -> list[tuple[str, Any]]:
     return [(change.key, change.new) for change in changes]
 
 
-def _cannot(config: Mapping[str, Any], model: Model, training: Training, card: Card, plan: MemoryPlan) -> str:
-    millions = read_shape(config).parameters / 1e6
+def _cannot(recipe: _Settings, plan: MemoryPlan) -> str:
+    model, training, card = recipe.model, recipe.training, recipe.card
+    millions = read_shape(recipe.config).parameters / 1e6
     smallest = with_training(
         training, per_device_train_batch_size=1, gradient_checkpointing="unsloth", optim="paged_adamw_8bit", max_length=SHORTEST
     )
-    instead = sizes_that_fit(model, smallest, card)
-    can = f"{', '.join(instead)} can, with batch 1 and short packs" if instead else "none of the usual models can"
-    what = f"a card of {_gib(card.total)} cannot hold {model.method} fine-tuning of {millions:,.0f} M parameters"
-    if model.method == "full":
-        fixed = _gib(sum(plan.resident.values()))
-        what += f": weights, gradients and optimizer alone are {fixed}. In full {can}; or write method: qlora"
-        if not what_to_change(config, model.model_copy(update={"method": "qlora"}), training, card):
-            return what
-        return what + " with the changes that it needs then"
-    return f"{what}, by no change of the recipe. A smaller model: {can}"
-
-
-def _gib(count: int) -> str:
-    return f"{count / 2**30:,.1f} GiB"
+    fitting = sizes_that_fit(model, smallest, card)
+    can = f"{', '.join(fitting)} can, with batch 1 and short packs" if fitting else "none of the usual models can"
+    what = f"a card of {gib(card.total)} cannot hold {model.method} fine-tuning of {millions:,.0f} M parameters"
+    if model.method != "full":
+        return f"{what}, by no change of the recipe. A smaller model: {can}"
+    what += f": weights, gradients and optimizer alone are {gib(sum(plan.resident.values()))}. In full {can}; or write method: qlora"
+    changes = what_to_change(recipe.config, model.model_copy(update={"method": "qlora"}), training, card)
+    return f"{what} with the changes that it needs then" if changes else what

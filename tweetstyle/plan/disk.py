@@ -1,23 +1,35 @@
-"""What a run writes to which disk, and whether it fits."""
+"""Disk space of a run by disk, and disk space and memory of its export."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tweetstyle.errors import TweetstyleError
-from tweetstyle.hardware.disk import DiskUse, check_disk, missing_by_disk, observe_places
+from tweetstyle.hardware.disk import DiskUse, require_room
+from tweetstyle.hardware.machine import cores
 from tweetstyle.model.base import BaseConfig, BaseModel
 from tweetstyle.model.config import read_shape
 from tweetstyle.model.hub import known_model
+from tweetstyle.model.llama import WEIGHTED_TYPES, read_llama, tensor_plan, tensor_type, type_bytes
 from tweetstyle.plan.tensors import trained_parameters
-from tweetstyle.recipe import Data, Recipe
+from tweetstyle.recipe import Export, Recipe
 from tweetstyle.sources import open_archive
 
 OPTIMIZER_BYTES = 8
 """Bytes of optimizer state a trained parameter: two moments in fp32. In 8 bits it is less, but a CPU has no such optimizer."""
 STILL_TO_COME = "base model, still to come"
+BLOCK_ELEMENTS = 2**21
+"""Weights in a block: 8 MiB in float32. Memory is bounded by a few blocks, not by the largest tensor."""
+MOST_THREADS = 16
+"""Each has two blocks in memory, of some 20 MiB with all that is made of them: beyond, disks are the limit anyway."""
+TABLE_BYTES = 128
+"""Upper bound of one tensor's entry in the table of tensors, padding of its data included."""
+LIBRARIES = 600 * 2**20
+"""Python with torch, numpy and llama.cpp, before they hold a model. Measured: 0.5 GiB."""
+BLOCK_BYTES = 20 * 2**20
+"""A block in float32 with all that is made of it; each thread has two."""
 
 
 @dataclass(frozen=True)
@@ -48,28 +60,19 @@ def disk_needed(recipe: Recipe, base: BaseConfig | BaseModel) -> dict[str, int]:
 
     The base model where it is not there yet or not whole: as 16 bits a weight. Prepared data where the archive is there.
     """
-    from tweetstyle.plan.export import room_needed
-
     shape = read_shape(base.config)
     trained = trained_parameters(shape, recipe.model)
     needed = {}
     if isinstance(base, BaseConfig) and not base.whole and (to_come := max(2 * shape.parameters - base.bytes_there, 0)):
         needed[STILL_TO_COME] = to_come
     bases = 2 if recipe.model.method == "qlora" and recipe.export.merge_base == "auto" else 1
-    if archive := _archive_bytes(recipe.data):
-        needed["prepared data"] = 3 * archive
+    if all(path.exists() for path in recipe.data.source):
+        needed["prepared data"] = 3 * open_archive(recipe.data.source, recipe.data.separator).size
     return needed | {
         "checkpoints": trained * (4 + OPTIMIZER_BYTES) * (recipe.training.save_total_limit + 1),
         "final model": trained * 4,
         "export": sum(room_needed(base, recipe.export, bases).values()),
     }
-
-
-def _archive_bytes(data: Data) -> int:
-    """0 where the archive is not there: what reads it says so."""
-    if not all(path.exists() for path in data.source):
-        return 0
-    return open_archive(data.source, data.separator).size
 
 
 def disk_uses(recipe: Recipe, base: BaseConfig | BaseModel, existing: ExistingOutputs = NO_OUTPUTS) -> tuple[DiskUse, ...]:
@@ -90,15 +93,57 @@ def _comes_to(base: BaseConfig | BaseModel) -> Path:
     return known.directory if known else base.path
 
 
-def bytes_missing(rooms: Sequence[DiskUse]) -> int:
-    """What is to be freed, of all disks together."""
-    return sum(missing_by_disk(observe_places(room.directory for room in rooms), rooms))
-
-
 def refuse_too_small_a_disk(recipe: Recipe, base: BaseConfig | BaseModel, existing: ExistingOutputs) -> None:
     """Raises TweetstyleError where doctor's check fails, in its words."""
-    rooms = disk_uses(recipe, base, existing)
-    directories = (*written_to(recipe), *(room.directory for room in rooms))
-    for check in check_disk(observe_places(dict.fromkeys(directories)), rooms):
-        if check.state == "fail":
-            raise TweetstyleError(check.seen, hint=check.do)
+    require_room(disk_uses(recipe, base, existing), written_to(recipe))
+
+
+# -- the export -------------------------------------------------------------------------------------------------------
+
+
+def export_sizes(weights: BaseModel | BaseConfig, types: Iterable[str]) -> dict[str, int]:
+    """type → bytes of its GGUF, a little too much: the weights exactly, the vocabulary by the size of tokenizer.json.
+
+    Reads config.json's numbers only. Raises TweetstyleError for a model that cannot be exported.
+    """
+    llama = read_llama(weights.config, weights.path)
+    plan = list(tensor_plan(llama))
+    # A token or merge of a GGUF has at most 8 bytes more than in JSON: its length instead of the punctuation, and its type.
+    head = weights.tokenizer_bytes + 16 * llama.vocabulary + TABLE_BYTES * (len(plan) + 64)
+    return {t: head + sum(type_bytes(tensor_type(t, tensor, llama), tensor.shape) for tensor in plan) for t in types}
+
+
+def require_disk(directory: Path, needed: Mapping[str, int]) -> None:
+    """Refuses where the files of an export do not fit beside what is there: an older one is kept until the new one is complete."""
+    require_room([DiskUse(directory, count, name) for name, count in needed.items()])
+
+
+def room_needed(weights: BaseModel | BaseConfig, section: Export, bases: int) -> dict[str, int]:
+    """What is written → bytes, as `export_sizes`, with everything that `choices` writes to compare and then removes.
+
+    bases: among how many the adapter's is still to be chosen (1 or 2).
+    """
+    sizes = export_sizes(weights, section.types)
+    weighted = [t for t in section.types if t in WEIGHTED_TYPES] if section.imatrix == "auto" else []
+    candidates = sum(sizes[t] for t in weighted)
+    if bases > 1:
+        # One of the two becomes the file itself; they exist before the others are written.
+        candidates = max(candidates, 2 * min(sizes.values()) - sum(sizes.values()))
+    return sizes | ({"candidates that are compared": candidates} if candidates else {})
+
+
+def memory_needed(weights: BaseModel | BaseConfig, section: Export) -> dict[str, int]:
+    """part → bytes at its peak; the parts come one after the other.
+
+    writing: blocks of rows, or with four bits the largest linear in float32 six times (measured: 4.1 while bitsandbytes makes it,
+    and its copies).
+    gate: the largest file as llama.cpp holds it.
+    """
+    llama = read_llama(weights.config, weights.path)
+    plan = list(tensor_plan(llama))
+    largest = max(math.prod(tensor.shape) for tensor in plan if tensor.layer is not None)
+    blocks = 2 * min(cores(), MOST_THREADS) * BLOCK_BYTES + 4 * BLOCK_ELEMENTS
+    return {
+        "writing": LIBRARIES + blocks + 6 * 4 * largest,
+        "gate": LIBRARIES + max(export_sizes(weights, section.types).values()),
+    }

@@ -10,20 +10,20 @@ from typing import Any
 from tweetstyle.dataset.held_out import training_count
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import existing_parent
-from tweetstyle.hardware.card import Card, look_for_card, named_card
-from tweetstyle.hardware.disk import DiskUse
-from tweetstyle.hardware.gpu import machine_memory
+from tweetstyle.hardware.disk import DiskUse, bytes_missing
+from tweetstyle.hardware.gpu import Card, find_card, named_card
+from tweetstyle.hardware.machine import machine_memory
 from tweetstyle.model.base import BaseConfig, BaseModel
 from tweetstyle.model.config import Shape, read_shape
 from tweetstyle.plan.advice import END_THEM, Change, Largest, how_to_fit, largest_that_fit, plan_on, what_to_change
-from tweetstyle.plan.disk import NO_OUTPUTS, ExistingOutputs, bytes_missing, disk_needed, disk_uses
+from tweetstyle.plan.disk import NO_OUTPUTS, ExistingOutputs, disk_needed, disk_uses, memory_needed
 from tweetstyle.plan.memory import MemoryPlan, hours
 from tweetstyle.plan.phases import CUDA_CONTEXT
-from tweetstyle.plan.probe import Probe
+from tweetstyle.plan.probe import Probe, Speed, speed_of
 from tweetstyle.plan.schedule import effective_schedule
-from tweetstyle.plan.speed import Speed, speed_of
 from tweetstyle.plan.tensors import trained_parameters
-from tweetstyle.recipe import Recipe
+from tweetstyle.prompt.template import Template
+from tweetstyle.recipe import Model, Recipe, Training
 
 TOKENS_A_TWEET = 50
 """With its prompt: a rough figure until the data are prepared and counted (--dry-run)."""
@@ -86,11 +86,31 @@ class ResourceEstimate:
         return hours(self.train_tokens.tokens, self.probe.tokens_per_second)
 
 
+@dataclass(frozen=True)
+class RunRequirements:
+    """What a run needs of the machine, in bytes, for the checks of doctor.
+
+    base, template: None where one of them is not whole or refused: what is planned is then by the model's shape alone. card: planned at
+    the peak of a step, without what others hold; card_least: the tensors of that peak and CUDA's context alone; ram: what the largest
+    part takes of the machine's memory, part → bytes.
+    """
+
+    base: BaseModel | None
+    template: Template | None
+    model: Model
+    training: Training
+    parameters: int
+    card: int
+    card_least: int
+    ram: Mapping[str, int]
+    rooms: tuple[DiskUse, ...]
+
+
 def card_for(recipe: Recipe, gib: float | None = None) -> Card:
     """The card that is planned for: the one of --card, else the one in this machine, else the recipe's, else one that is assumed."""
     if gib is not None:
         return named_card(gib)
-    found, trouble = look_for_card()
+    found, trouble = find_card()
     assumed = "card_gib" not in recipe.machine.model_fields_set
     return found or replace(named_card(recipe.machine.card_gib), trouble=trouble, assumed=assumed)
 
@@ -106,8 +126,6 @@ def estimate_resources(
 
     Raises TweetstyleError for a model that cannot be trained or exported.
     """
-    from tweetstyle.plan.export import memory_needed
-
     shape, settings = read_shape(base.config), (base.config, recipe.model, recipe.training)
     memory, rooms = plan_on(card, *settings), disk_uses(recipe, base, existing)
     return ResourceEstimate(
@@ -165,12 +183,24 @@ def refuse_what_cannot_fit(recipe: Recipe, base: BaseConfig | BaseModel, card: C
 
 
 def refuse_method(config: Mapping[str, Any], method: str) -> None:
-    """Refuses a base model that was saved quantised and a method that cannot train it, as doctor does."""
-    from tweetstyle.plan.requirements import check_method
+    """A base that was saved in 4 bits is trained by qlora alone; in any other quantised form, by nothing.
 
-    for check in check_method(dict(config), method):
-        if check.state == "fail":
-            raise TweetstyleError(check.seen, where=check.where, hint=check.do)
+    Raises:
+        TweetstyleError: for a base model that `method` cannot train.
+    """
+    saved = config.get("quantization_config")
+    if not saved:
+        return
+    kind, sixteen = saved.get("quant_method", "an unknown form"), "name a directory with its 16-bit weights"
+    nf4 = bool(saved.get("load_in_4bit")) and saved.get("bnb_4bit_quant_type") == "nf4"
+    if not (nf4 and saved.get("bnb_4bit_use_double_quant")):
+        kind += " NF4 without double quantisation" * nf4
+        what = f"the base model is saved quantised ({kind}): nothing can be trained over that here"
+        raise TweetstyleError(what, where="model.base", hint=sixteen)
+    if method != "qlora":
+        why = "whose weights cannot be trained" if method == "full" else "and lora needs 16"
+        what = f"the base model is saved in 4 bits, {why}"
+        raise TweetstyleError(what, where="model.method", hint=f"write method: qlora, or {sixteen}")
 
 
 def refuse_beyond_positions(recipe: Recipe, positions: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tweetstyle.hardware.card import DISPLAY, Card
+from tweetstyle.hardware.gpu import DISPLAY, Card
 from tweetstyle.model.config import Shape, read_shape
 from tweetstyle.plan.phases import CUDA_CONTEXT, LOAD, TRAINING, embeddings_moved, later_phases, second_buffer_dropped, training_phases
 from tweetstyle.plan.tensors import (

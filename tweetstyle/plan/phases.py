@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tweetstyle.hardware.card import Card
+from tweetstyle.hardware.gpu import Card
 from tweetstyle.inference.forward import BATCH_TOKENS, positions_per_slice
 from tweetstyle.model.config import Shape
 from tweetstyle.plan.tensors import CUBLAS_WORKSPACE, OFFLOAD_FROM, Checkpoints, dequantised_bytes, trained_parameters, weight_bytes_each

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tweetstyle.console import size
-from tweetstyle.hardware.card import Card
+from tweetstyle.hardware.gpu import Card
 from tweetstyle.model.base import BaseConfig
 from tweetstyle.model.hub import how_to_complete
 from tweetstyle.plan.estimate import ResourceEstimate

@@ -5,23 +5,22 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict, replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tweetstyle.console import say
-from tweetstyle.doctor import Check, RunRequirements, doctor, fail, ok, warn
+from tweetstyle.doctor import doctor
 from tweetstyle.errors import RecipeErrors, TweetstyleError
+from tweetstyle.hardware.check import Check, fail, ok, warn
 from tweetstyle.model.base import read_base_config
 from tweetstyle.plan import estimate
 from tweetstyle.plan.disk import NO_OUTPUTS, ExistingOutputs, refuse_too_small_a_disk, written_to
-from tweetstyle.plan.estimate import ResourceEstimate, estimate_resources
+from tweetstyle.plan.estimate import ResourceEstimate, RunRequirements, estimate_resources
 from tweetstyle.plan.memory import plan_on_cpu
 from tweetstyle.plan.phases import CUDA_CONTEXT
-from tweetstyle.plan.speed import Speed
+from tweetstyle.plan.probe import Speed
 from tweetstyle.recipe_yaml import located
 from tweetstyle.sources import open_archive
-from tweetstyle.sources.recognise import files_of
 from tweetstyle.stages import stages_of
 from tweetstyle.stages.existing import existing_outputs, ready_to_fit
 
@@ -175,15 +174,12 @@ def messages_check(run: Run) -> list[Check]:
 
 def requirements_of(run: Run, needs: ResourceEstimate) -> RunRequirements:
     """What the recipe needs of the machine. Raises TweetstyleError for what the base model, the template or the plan refuse."""
-    base, template = run.base, run.template
-    needed = _requirements(run, needs)
-    return replace(needed, base=base, template=template, files=(*needed.files, *base.shards))
+    return replace(_requirements(run, needs), base=run.base, template=run.template)
 
 
 def _requirements(run: Run, needs: ResourceEstimate) -> RunRequirements:
     """What is known by the base model's shape."""
     recipe = run.recipe
-    archive = [file for source in recipe.data.source if source.exists() for file in files_of(source)]
     return RunRequirements(
         base=None,
         template=None,
@@ -194,22 +190,7 @@ def _requirements(run: Run, needs: ResourceEstimate) -> RunRequirements:
         card_least=needs.memory.tensors + CUDA_CONTEXT,
         ram=needs.ram if needs.card.seen else needs.ram | {"training": plan_on_cpu(needs.base.config, recipe.model, recipe.training)},
         rooms=needs.rooms,
-        files=(run.path, *archive),
-        newest_tweet=_newest_tweet(run.split("test")),
     )
-
-
-def _newest_tweet(split: Path) -> int | None:
-    """Seconds since 1970 of the last line of the latest tweets; None where they are not prepared, bear no date, or are damaged."""
-    if not split.is_file() or not split.stat().st_size:
-        return None
-    with split.open("rb") as stream:
-        stream.seek(max(0, split.stat().st_size - 2**16))
-        last = stream.read().splitlines()[-1]
-    try:
-        return int(datetime.fromisoformat(json.loads(last)["created_at"]).timestamp())
-    except (ValueError, KeyError, TypeError):
-        return None
 
 
 def stop_where_it_would_fail(run: Run, needs: ResourceEstimate) -> None:

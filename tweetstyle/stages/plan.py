@@ -47,7 +47,6 @@ def check_before_start(recipe: Recipe, base: BaseModel, template: Template) -> N
     """Refuses, before a minute is spent, what would fail after the training: an export that cannot be, packs beyond the model."""
     from tweetstyle.export import check_exportable
     from tweetstyle.export.modelfile import check_context
-    from tweetstyle.plan.export import require_memory
 
     run, weights = recipe.run_directory.resolve(), base.path.resolve()
     if run == weights or run in weights.parents or weights in run.parents:
@@ -61,7 +60,6 @@ def check_before_start(recipe: Recipe, base: BaseModel, template: Template) -> N
     check_exportable(base, template)
     base.tokenizer.check_turns(template)
     check_context(template, base.tokenizer, recipe.export.num_ctx)
-    require_memory(base, recipe.export)
     refuse_beyond_positions(recipe, base.max_positions)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tweetstyle.console import say
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.hardware.installed import installed_versions
+from tweetstyle.hardware.machine import installed_versions
 
 if TYPE_CHECKING:
     from tweetstyle.report.files import RunFiles, State

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file
-from tweetstyle.hardware.card import Card
+from tweetstyle.hardware.gpu import Card
 from tweetstyle.model.base import BaseModel
 from tweetstyle.plan.advice import LOWEST_RANK, batches_of_the_same_step, plan_on, sizes_that_fit, what_to_change
 from tweetstyle.plan.probe import REMEMBERED, SmallerBatch

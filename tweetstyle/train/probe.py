@@ -11,8 +11,8 @@ from typing import Any
 
 from tweetstyle.dataset.examples import Document
 from tweetstyle.files import complete_file
-from tweetstyle.hardware.card import Card
-from tweetstyle.hardware.installed import installed_versions
+from tweetstyle.hardware.gpu import Card
+from tweetstyle.hardware.machine import installed_versions
 from tweetstyle.model.base import BaseModel
 from tweetstyle.plan.memory import plan_memory
 from tweetstyle.plan.probe import PROBE, Probe, decisive_settings

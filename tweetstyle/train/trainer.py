@@ -28,8 +28,7 @@ from pathlib import Path
 
 from tweetstyle.dataset.examples import Document, as_columns
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.hardware.card import Card, find_card
-from tweetstyle.hardware.gpu import ON_THE_CPU
+from tweetstyle.hardware.gpu import ON_THE_CPU, Card, find_card
 from tweetstyle.hardware.wsl import cap_card_memory
 from tweetstyle.model.base import BaseModel
 from tweetstyle.plan.phases import CUDA_CONTEXT
@@ -40,7 +39,7 @@ CPU = not torch.cuda.is_available()
 
 def check_device(model: Model, training: Training) -> None:
     """Refuses what the machine cannot do: use its card, 4 bits without a working NF4 kernel, bfloat16 on a card without it."""
-    if CPU and (card := find_card()):
+    if CPU and (card := find_card()[0]):
         what = f"nvidia-smi shows the {card.name}, and torch cannot use it: {_why_no_card()}"
         hint = "restart the machine (a driver update or a suspend leaves a card so), then tweetstyle doctor; " + ON_THE_CPU
         raise TweetstyleError(what, where="the card", hint=hint)

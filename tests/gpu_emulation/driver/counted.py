@@ -32,7 +32,7 @@ def run(cells: list[Cell], out: Path) -> None:
     """
     import torch
 
-    from tweetstyle.hardware.card import DISPLAY
+    from tweetstyle.hardware.gpu import DISPLAY
     from tweetstyle.model.base import read_base_model
     from tweetstyle.plan.phases import CUDA_CONTEXT
     from tweetstyle.train import trainer as product

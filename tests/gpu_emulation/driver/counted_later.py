@@ -108,7 +108,7 @@ PHASES: dict[str, Callable[[Any, Path, str, Path], None]] = {"measuring": _measu
 
 
 def main() -> None:
-    from tweetstyle.hardware.card import DISPLAY
+    from tweetstyle.hardware.gpu import DISPLAY
     from tweetstyle.plan.phases import CUDA_CONTEXT
 
     cells, out = (Path(argument) for argument in sys.argv[1:])
