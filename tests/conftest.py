@@ -36,7 +36,6 @@ settings.load_profile("no deadline")
 
 
 BEFORE_UNSLOTH = {
-    "test_bench_generate.py",
     "test_evaluate.py",
     "test_evaluate_little_data.py",
     "test_evaluate_conversation.py",

@@ -121,14 +121,6 @@ def test_what_the_failure_brings_about_or_was_taken_for_does_not_hide_it(tmp_pat
     assert raised.value is mine
 
 
-def test_a_traceback_that_cannot_be_kept_does_not_hide_it_either(tmp_path):
-    (tmp_path / "run").write_text("a file, where the directory should be")
-    expected = pytest.raises(TweetstyleError, match="the card failed: CUDA error: unspecified")
-    with expected as raised, one_message_where_the_card_fails(tmp_path / "run"):
-        raise RuntimeError(GONE)
-    assert "its traceback could not be kept" in raised.value.where
-
-
 def triton_fails(directory):
     library_that_raises(directory, "triton/runtime", subprocess.CalledProcessError(1, ["gcc", "driver.c"]))()
 

@@ -14,7 +14,7 @@ from tweetstyle.recipe import Training
 from tweetstyle.recipe_yaml import read_recipe
 
 RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.yaml"))
-NUMBERS = (20, 40, 100, 1_000, 5_000, 20_000, 200_000)
+NUMBERS = (20, 100, 5_000, 200_000)
 EIGHT_B, SMALL = 4096, 576
 """hidden_size of Llama 3 8B and of SmolLM2-135M."""
 
@@ -87,7 +87,7 @@ def test_a_learning_rate_is_raised_for_few_steps_and_never_lowered() -> None:
         assert effective_schedule(Training(learning_rate=rate), [60] * 100, 100, "lora", SMALL).training.learning_rate == used
 
 
-@pytest.mark.parametrize("steps", [1, 7, 30, 82, 150, 880, 10_001])
+@pytest.mark.parametrize("steps", [1, 82, 10_001])
 @pytest.mark.parametrize("of", [{}, {"warmup_ratio": 0.1}, {"warmup_ratio": 0.0}, {"warmup_steps": 5}, {"warmup_steps": 0}])
 def test_warmup_is_counted_as_transformers_counts_it(steps: int, of: dict) -> None:
     from transformers import TrainingArguments

@@ -11,7 +11,6 @@ import sysconfig
 import venv
 import zipfile
 from collections.abc import Iterable
-from configparser import ConfigParser
 from importlib.metadata import Distribution, distribution, packages_distributions
 from pathlib import Path
 
@@ -60,14 +59,6 @@ def distributions(modules: Iterable[str]) -> dict[str, set[str]]:
     """Module → canonical names of the installed distributions that provide it, by their own lists of files."""
     provided = packages_distributions()
     return {module: {canonicalize_name(name) for name in provided.get(module.split(".")[0], ())} for module in modules}
-
-
-def test_the_reader_of_setup_cfg_finds_what_configparser_finds():
-    parser = ConfigParser()
-    parser.read(PROJECT / "setup.cfg")
-    for section, option in (("options", "install_requires"), ("options.extras_require", "test")):
-        lines = parser[section][option].strip().splitlines()
-        assert list(requirements(section, option)) == [canonicalize_name(Requirement(line).name) for line in lines]
 
 
 def test_every_imported_package_is_declared():
@@ -173,11 +164,6 @@ def test_every_module_and_what_it_imports_later_can_be_imported_without_the_extr
     assert Path(place).is_relative_to(runtime_python.parents[1])
     # The package itself is one of its modules, and walk_packages does not name it.
     assert int(count) == len(list((PROJECT / "tweetstyle").rglob("*.py"))) - 1
-
-
-def test_the_environment_without_the_extras_has_none_of_their_packages(runtime_python, tmp_path):
-    done = subprocess.run([runtime_python, "-c", "import pytest"], capture_output=True, text=True, check=False, cwd=tmp_path)
-    assert "ModuleNotFoundError: No module named 'pytest'" in done.stderr
 
 
 @pytest.mark.parametrize("program", ["tweetstyle", "tweetstyle-fit"])

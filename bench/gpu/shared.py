@@ -51,13 +51,12 @@ BYTES_A_TOKEN, PROMPT_TOKENS = 3.5, 22
 
 @dataclass(frozen=True)
 class Bench:
-    """Where a part works. tiny: toy shapes on whatever machine this is; one_process: no try has a process of its own."""
+    """Where a part works. tiny: toy shapes on whatever machine this is."""
 
     tiny: bool
     models: Path
     results: Path
     deadline: float
-    one_process: bool = False
     rounds: int = 2
     """Of the speed bench: one where the time does not suffice for two."""
 
@@ -80,7 +79,6 @@ def begin(part: str, arguments: list[str] | None = None) -> Iterator[Bench]:
     """Reads --tiny and where things go. A tiny bench writes to a temporary directory, unless an option names another."""
     parser = argparse.ArgumentParser(prog=f"bench/gpu.sh {part}", description=sys.modules[f"bench.gpu.{part}"].__doc__)
     parser.add_argument("--tiny", action="store_true", help="toy shapes, on a CPU too; writes no result into bench/results")
-    parser.add_argument("--one-process", action="store_true", help="everything in this process, whose imports are then paid once")
     parser.add_argument("--models", type=Path, help="where the random weights are kept (default: model/bench-8b, 16 GB)")
     parser.add_argument("--results", type=Path, help="default: bench/results")
     parser.add_argument("--seconds", type=int, default=PART_SECONDS, help="time of this part")
@@ -91,7 +89,7 @@ def begin(part: str, arguments: list[str] | None = None) -> Iterator[Bench]:
             (Path(temporary) / "models", Path(temporary)) if asked.tiny else (ROOT / "model" / "bench-8b", ROOT / "bench" / "results")
         )
         rounds = 2 if asked.seconds >= PART_SECONDS and not asked.tiny else 1
-        yield Bench(asked.tiny, asked.models or defaults[0], asked.results or defaults[1], deadline, asked.one_process, rounds)
+        yield Bench(asked.tiny, asked.models or defaults[0], asked.results or defaults[1], deadline, rounds)
 
 
 def write_result(bench: Bench, part: str, figures: dict[str, Any]) -> None:
@@ -197,8 +195,6 @@ def attempt(bench: Bench, work: Callable[..., Any], **arguments: Any) -> Any:
 
     What failed otherwise, which is not the card's fault, is {"failed": …}: the other tries are worth something without it.
     """
-    if bench.one_process:
-        return _within_memory(work, bench, arguments)
     passed = {"work": [work.__module__, work.__qualname__], "arguments": arguments, "left": bench.deadline - time.monotonic()}
     passed |= {"tiny": bench.tiny, "models": str(bench.models), "results": str(bench.results)}
     command = [sys.executable, "-m", "bench.gpu.shared", json.dumps(passed)]
