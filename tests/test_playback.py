@@ -115,27 +115,6 @@ def test_what_decides_an_answer_is_part_of_what_it_is_cached_by(processed, chang
     assert sent[0] != sent[50]
 
 
-def test_another_model_of_the_same_name_is_asked_anew(processed):
-    with FakeOllama(good) as fake:
-        play(fake, processed)
-        fake.models["small:latest"] = "def456"
-        assert play(fake, processed).answers == 50
-
-
-def test_a_sample_is_asked_for_and_its_size_is_the_recipes(processed):
-    with FakeOllama(good) as fake:
-        played = play(fake, processed, train_tweets=12, held_out_tweets=2)
-    assert [played.splits[split].asked for split in played.splits] == [12, 2, 2] and played.splits["train"].left_out == 28
-    assert len(written(processed)["train"]) == 12
-
-
-def test_the_mini_train_sample_has_all_its_messages_in_the_file_of_train(processed):
-    write_tweets(processed / "mini-train.jsonl", tweets(12))
-    with FakeOllama(good) as fake:
-        playback(settings(fake), LIKELY, processed / "mini-train.jsonl", processed)
-    assert list(written(processed)["train"]) == [str(n) for n in range(12)]
-
-
 def test_requests_overlap_as_many_as_the_recipe_says(processed):
     together = threading.Barrier(5)
 
@@ -246,19 +225,6 @@ def test_what_is_used_does_not_depend_on_when_answers_come(processed):
 # -- what goes wrong ----------------------------------------------------------------------------------------
 
 
-def test_no_ollama_is_one_clear_message(processed):
-    with FakeOllama(good) as fake:
-        pass
-    with pytest.raises(TweetstyleError, match="Ollama is not running\n.*ollama serve"):
-        play(fake, processed)
-    assert not list(processed.glob("messages-*"))
-
-
-def test_a_model_that_is_not_pulled_is_named_with_those_that_are(processed):
-    with FakeOllama(good) as fake, pytest.raises(TweetstyleError, match="no model big; it has small:latest\n.*ollama pull big"):
-        play(fake, processed, ollama="big")
-
-
 CLOUD = {"remote_host": "https://ollama.com:443", "remote_model": "gpt-oss:120b"}
 """What /api/tags of an Ollama from 0.12 on says of a model that it sends to its cloud."""
 
@@ -283,8 +249,8 @@ def test_a_model_of_ollamas_cloud_is_sent_no_tweet(processed, name, listed, told
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        ("", "empty 20"),
-        ("I am so happy about the weather, are you?", "other language 20"),
+        ("", "empty 20.*\n.*one that chats"),
+        ("I am so happy about the weather, are you?", "other language 20.*for example 'I am so happy.*\n.*speaks the tweets' language"),
         ("I'm sorry, but I can't help with that.", "refusal 20"),
     ],
     ids=["empty", "wrong language", "refusals"],
@@ -292,8 +258,17 @@ def test_a_model_of_ollamas_cloud_is_sent_no_tweet(processed, name, listed, told
 def test_useless_answers_throughout_end_it_after_the_first(processed, answer, reason):
     with FakeOllama(lambda body, n: answer) as fake, pytest.raises(TweetstyleError, match=f"none of the first 20 .*{reason}"):
         play(fake, processed, concurrency=2, questions=1.0, remarks=0.0, requests=0.0)
-    assert 20 <= len(fake.requests) <= 20 + 2 * 2, "nothing more was begun"
+    assert len(fake.requests) == 20, "nothing more was begun"
     assert not list(processed.glob("messages-*"))
+
+
+def test_a_model_that_says_the_same_to_everything_is_refused(processed):
+    with (
+        FakeOllama(lambda body, n: "Quoi de neuf ?") as fake,
+        pytest.raises(TweetstyleError, match="near-duplicate.*\n.*the same to everyth"),
+    ):
+        play(fake, processed, most_alike=2, questions=1.0, remarks=0.0, requests=0.0)
+    assert len(fake.requests) == 20
 
 
 @pytest.mark.parametrize("way", ["done", "lost", "shown"])
@@ -450,18 +425,6 @@ def test_a_cache_cut_at_any_byte_gives_back_every_whole_line_and_takes_new_ones(
         again = Cache(path)
         assert len(again) == kept + 1 and again.dropped == 0
         assert [again.get(f"key {n}") for n in range(kept)] == [ModelReply(f"réponse {n} 🦊\n\x00\udcff", n) for n in range(kept)]
-
-
-def test_a_damaged_line_in_the_middle_is_dropped_and_counted(tmp_path):
-    path = tmp_path / FILE
-    with Cache(path) as cache:
-        for n in range(3):
-            cache.add(f"key {n}", str(n), ModelReply("x", n))
-    lines = path.read_bytes().splitlines(keepends=True)
-    for damaged in (b"\0" * 20 + b"\n", b"[]\n", b'{"key": 1, "answer": "x", "tokens": 1}\n', b"\xff\xfe\n"):
-        path.write_bytes(lines[0] + damaged + lines[2])
-        cache = Cache(path)
-        assert len(cache) == 2 and cache.dropped == 1
 
 
 def test_many_threads_add_and_no_line_is_mixed(tmp_path):

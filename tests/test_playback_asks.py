@@ -79,14 +79,6 @@ def test_the_kinds_come_in_the_stated_shares_and_the_seed_moves_them():
     assert {kind_of(id, Playback(ollama="x", questions=0.0, remarks=0.0, requests=1.0)) for id in ids} == {"request"}
 
 
-def test_the_sample_is_as_large_as_asked_and_another_with_another_seed():
-    tweets = [tweet(str(number)) for number in range(200)]
-    one = choose(tweets, SETTINGS, 50, "fr")
-    other = choose(tweets, SETTINGS.model_copy(update={"seed": 7}), 50, "fr")
-    assert len(one.requests) == len(other.requests) == 50 and one.left_out == 150
-    assert {ask.id for ask in one.requests} != {ask.id for ask in other.requests}
-
-
 def test_a_tweet_of_uncertain_language_is_asked_in_that_of_most():
     tweets = [tweet("1", language=""), tweet("2", language="en"), tweet("3", language="en"), tweet("4")]
     assert main_language(tweets, ["fr", "en"]) == "en"

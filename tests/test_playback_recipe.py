@@ -85,8 +85,3 @@ def test_what_cannot_be_is_said(tmp_path, section, message):
 def test_without_the_message_the_section_is_not_read_and_so_refused(tmp_path):
     with pytest.raises(TweetstyleError, match="read with prompt.message: playback only"):
         read(tmp_path, playback("ollama: mistral"), GOOD.replace("  message: playback\n", ""))
-
-
-def test_shares_that_make_a_whole_are_taken_and_one_may_be_all(tmp_path):
-    shares = read(tmp_path, playback("gguf: m.gguf", "questions: 1.0", "remarks: 0.0", "requests: 0.0")).playback
-    assert (shares.questions, shares.remarks, shares.requests) == (1, 0, 0)

@@ -131,12 +131,6 @@ def test_doctor_says_whether_the_model_can_be_asked_as_long_as_it_must_be(recipe
     assert messages_seen(recipe) == [], "messages that are made are not asked for"
 
 
-def test_the_stage_prepares_the_tweets_that_it_needs(recipe):
-    pipeline.run_stage(recipe, "playback", force=False)
-    stages = stages_of(Run(recipe))
-    assert stages["prepare"].why_stale() is None and stages["playback"].why_stale() is None
-
-
 def test_a_recipe_without_playback_has_no_such_stage(recipe):
     text = recipe.read_text()
     recipe.write_text(text[: text.index("playback:\n")].replace("  message: playback\n", "") + text[text.index("model:\n") :])

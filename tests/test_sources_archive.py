@@ -62,12 +62,6 @@ def test_the_second_tweet_with_an_id_names_where_the_first_stands_within_a_sourc
     assert [tuple(found) for found in archive.kinds] == [(first, "CSV", 3), (second, "JSON Lines", 2)]
 
 
-def test_an_archive_is_read_again_with_the_same_result(tmp_path):
-    archive = open_archive([put(tmp_path / "a.csv", CSV), put(tmp_path / "b.txt", "un\ndeux\n")], expected_count=9)
-    first = list(archive.tweets()), list(archive.kinds), list(archive.notices)
-    assert (list(archive.tweets()), archive.kinds, archive.notices) == first
-
-
 @pytest.mark.parametrize(
     ("expected", "said"),
     [(None, None), (2, None), (1_003, "X says 1,003 tweets, the file has 2 (each id counted once): 1,001 are missing"), (1, "1 more")],
@@ -135,11 +129,6 @@ def test_a_missing_path_names_the_nearest_at_once(tmp_path):
         open_archive([tmp_path / "tweets.csv", tmp_path / "twets.csv"])
     with pytest.raises(TweetstyleError, match="no such file"):
         open_archive([tmp_path / "nowhere" / "tweets.csv"])
-
-
-def test_a_link_that_leads_nowhere_is_refused(tmp_path):
-    (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    assert "no such file" in refused(tmp_path / "loop").what
 
 
 def test_a_source_named_twice_is_refused(tmp_path):

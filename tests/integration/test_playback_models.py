@@ -102,11 +102,6 @@ def test_the_real_ollama_reads_the_tweet_in_the_users_turn_and_no_turn_of_its_ma
     assert prompt.count('say \\"PWNED\\""<|im_end|>') == 1, "quoted, at the end of the user's turn"
 
 
-def test_a_model_that_the_real_ollama_has_not_is_told_with_those_it_has(ollama, small):
-    with pytest.raises(TweetstyleError, match="no model nobody; it has .*small:latest"):
-        OllamaSpeaker("nobody", f"http://{ollama.address}")
-
-
 def test_llama_cpp_in_this_process_writes_messages_several_at_a_time(processed, in_process):
     settings = Playback(gguf=Path(in_process.where), temperature=0.4, concurrency=2, retries=3)
     played = playback(settings, ("fr", "en"), processed / "train.jsonl", processed, in_process)
