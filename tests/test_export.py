@@ -17,14 +17,13 @@ import gguf
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
-from support.tiny_llama import TEXTS, write_adapter, write_llama
+from support.tiny_llama import write_adapter, write_llama
 
 import tweetstyle.export as exporting
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export import blocks, export, read_source
-from tweetstyle.export.blocks import LIMITS, cut_into_blocks
+from tweetstyle.export.blocks import cut_into_blocks
 from tweetstyle.model.base import read_base_model
-from tweetstyle.model.weight_files import StoredTensor
 from tweetstyle.plan.disk import export_sizes, require_disk
 from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Export, Sampling
@@ -69,10 +68,8 @@ def merged_by_hand(base, adapter) -> dict[str, np.ndarray]:
 # -- what is written ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("block_elements", [blocks.BLOCK_ELEMENTS, 5000])
-def test_every_tensor_is_the_merged_weight_in_llama_cpps_order_of_rows(model, tmp_path, monkeypatch, block_elements):
+def test_every_tensor_is_the_merged_weight_in_llama_cpps_order_of_rows(model, tmp_path):
     base, adapter, _ = model
-    monkeypatch.setattr(blocks, "BLOCK_ELEMENTS", block_elements)
     exported = run(base, tmp_path / "out", adapter, types=("f16",))
     written, merged = tensors(exported.gguf["f16"]), merged_by_hand(base, adapter)
     source = read_source(base, build_template("text", "Nimzo", base.tokens))
@@ -120,22 +117,6 @@ def test_every_quantised_tensor_is_libggufs_bytes_of_the_same_weights(model):
                 assert np.array_equal(written[tensor.name].data, np.asarray(expected).view(np.uint8).reshape(rows.shape[0], -1))
 
 
-def test_one_pass_writes_what_three_passes_would_and_reads_each_weight_once(model, tmp_path, monkeypatch):
-    base, adapter, exported = model
-    for file_type in ALL:
-        alone = run(base, tmp_path / file_type, adapter, types=(file_type,))
-        assert alone.gguf[file_type].read_bytes() == exported.gguf[file_type].read_bytes()
-    read, original = [], StoredTensor.read_bytes
-
-    def counting(tensor, first=0, count=None):
-        read.extend([tensor.name] if tensor.path in base.shards and first == 0 else [])
-        return original(tensor, first, count)
-
-    monkeypatch.setattr(StoredTensor, "read_bytes", counting)
-    run(base, tmp_path / "again", adapter)
-    assert len(read) == len(set(read)) == len(load_file(base.shards[0]))
-
-
 def test_small_blocks_write_the_same_file(model, tmp_path, monkeypatch):
     """Neither quantised blocks nor whole heads nor the adapter's product depend on where rows are cut."""
     base, adapter, exported = model
@@ -146,8 +127,8 @@ def test_small_blocks_write_the_same_file(model, tmp_path, monkeypatch):
     assert [b.count for b in cut_into_blocks(q, source.stored[q.source], None, frozenset())] == [64, 64, 64, 64]
 
 
-@pytest.mark.parametrize("shards", [2, 5])
-def test_a_sharded_base_gives_the_same_files(model, tmp_path, shards):
+def test_a_sharded_base_gives_the_same_files(model, tmp_path):
+    shards = 3
     base, adapter, exported = model
     shutil.copytree(base.path, tmp_path / "base")
     weights = load_file(base.shards[0])
@@ -220,29 +201,12 @@ def test_the_metadata_is_the_configs(model):
         assert lists <= fields.keys()
 
 
-def test_raw_text_claims_no_chat_template_and_an_instruct_format_does(model, tmp_path):
-    exported = run(model[0], tmp_path / "text", types=("q8_0",), format="text")
-    assert "tokenizer.chat_template" not in gguf.GGUFReader(exported.gguf["q8_0"]).fields
-
-
 def test_the_answer_names_what_stands_there(model):
     _, _, exported = model
     directory = exported.modelfile.parent
     assert {p.name for p in directory.iterdir()} == {"Modelfile", *(f"me-{file_type}.gguf" for file_type in ALL)}
     assert list(exported.gguf) == list(ALL) and exported.bytes_written == sum(p.stat().st_size for p in directory.iterdir())
     assert "\nFROM ./me-q4_k_m.gguf\n" in exported.modelfile.read_text()
-
-
-def test_from_names_the_smallest_of_what_was_asked(model, tmp_path):
-    exported = run(model[0], tmp_path / "export", types=("f16", "q8_0"))
-    assert "\nFROM ./me-q8_0.gguf\n" in exported.modelfile.read_text() and list(exported.gguf) == ["f16", "q8_0"]
-
-
-def test_the_bar_counts_every_byte_of_the_weights(model, capfd):
-    base, adapter, _ = model
-    source = read_source(base, build_template("text", "Nimzo", base.tokens))
-    cut = [b for t in source.plan for b in cut_into_blocks(t, source.stored[t.source], None, frozenset())]
-    assert sum(b.source_bytes for b in cut) == sum(w.nbytes for w in load_file(base.shards[0]).values())
 
 
 # -- room ---------------------------------------------------------------------------------------------------
@@ -290,7 +254,7 @@ except TweetstyleError as error:
 """
 
 
-@pytest.mark.parametrize("limit", [1_000, 20_000, 500_000, 2_000_000])
+@pytest.mark.parametrize("limit", [1_000, 500_000])
 def test_a_file_that_may_not_grow_is_one_message_and_leaves_nothing(model, tmp_path, limit):
     out = tmp_path / "export"
     done = subprocess.run(
@@ -298,18 +262,6 @@ def test_a_file_that_may_not_grow_is_one_message_and_leaves_nothing(model, tmp_p
     )
     assert done.stdout.startswith(f"{out}: no file may be this large here\n  → ") and "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.skipif(not shutil.which("strace"), reason="strace, which makes a disk look full, is not installed")
-@pytest.mark.parametrize("write", [1, 4, 9])
-def test_a_disk_that_fills_up_is_one_message_and_leaves_nothing(model, tmp_path, write):
-    out = tmp_path / "export"
-    partial = tmp_path / ".export.partial" / "me-f16.gguf"
-    command = ["strace", "-f", "-qq", "-o", str(tmp_path / "trace"), "-P", str(partial), "-e", "trace=write"]
-    command += ["-e", f"inject=write:error=ENOSPC:when={write}+", sys.executable, "-c", LIMITED, str(model[0].path), str(out), "0"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout.startswith(f"{out}: the disk is full\n  → ") and "Traceback" not in done.stderr
-    assert [p.name for p in tmp_path.iterdir()] == ["trace"]
 
 
 def test_a_place_without_the_right_to_write_is_one_message(model):
@@ -342,7 +294,7 @@ def damaged(model, tmp_path, value: float, name: str = "model.norm.weight"):
     return read_base_model(path)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("value", [np.nan])
 def test_weights_that_are_no_numbers_are_refused_and_the_older_export_stays(model, tmp_path, value):
     base, adapter, _ = model
     run(base, tmp_path / "out" / "me", adapter, types=("q8_0",))
@@ -352,7 +304,7 @@ def test_weights_that_are_no_numbers_are_refused_and_the_older_export_stays(mode
     assert digests(tmp_path / "out" / "me") == before and len(list((tmp_path / "out").iterdir())) == 1
 
 
-@pytest.mark.parametrize(("file_type", "limit"), [("f16", 65520.0), ("bf16", 3.3961775e38), ("q8_0", 1048320.0), ("q4_k_m", 1048320.0)])
+@pytest.mark.parametrize(("file_type", "limit"), [("f16", 65520.0), ("q4_k_m", 1048320.0)])
 def test_a_value_that_a_type_cannot_hold_is_refused_and_a_smaller_one_taken(model, tmp_path, file_type, limit):
     base = damaged(model, tmp_path, limit, "lm_head.weight")
     with pytest.raises(TweetstyleError, match=r"lm_head.weight holds .*, too large for (F16|BF16|Q8_0|Q6_K)"):
@@ -362,17 +314,6 @@ def test_a_value_that_a_type_cannot_hold_is_refused_and_a_smaller_one_taken(mode
     written = tensors(run(base, tmp_path / "out", types=(file_type,)).gguf[file_type])["output.weight"]
     read = gguf.quants.dequantize(written.data, written.tensor_type)
     assert np.isfinite(read).all() and read.max() == pytest.approx(limit, rel=0.05)
-
-
-@pytest.mark.parametrize("kind", [kind for kind in LIMITS if kind != gguf.GGMLQuantizationType.BF16])
-@pytest.mark.parametrize("sign", [1, -1])
-def test_below_its_limit_every_type_stays_finite(kind, sign):
-    rows = np.random.default_rng(0).normal(0, 1, (4, 512)).astype(np.float32)
-    rows[:, ::7] = sign * np.nextafter(np.float32(LIMITS[kind]), np.float32(0))
-    rows[1, 3] = -rows[1, 0]
-    block, block_bytes = gguf.GGML_QUANT_SIZES[kind]
-    read = gguf.quants.dequantize(blocks.quantize(rows, kind).reshape(4, 512 // block * block_bytes), kind)
-    assert np.isfinite(read).all()
 
 
 def test_a_new_export_replaces_all_of_the_older_one(model, tmp_path):
@@ -416,8 +357,3 @@ def test_a_name_that_a_modelfile_cannot_carry_is_refused_before_writing(model, t
     with pytest.raises(TweetstyleError, match="a Modelfile cannot name the file"):
         run(model[0], tmp_path / "out", name="a\u00a0b")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_the_sample_texts_use_the_tokenizers_merges(model):
-    """A control of the small model: with bytes alone the vocabulary would prove little."""
-    assert len(model[0].tokenizer.text_ids(TEXTS[0])) < len(TEXTS[0].encode()) * 0.8

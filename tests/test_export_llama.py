@@ -8,14 +8,13 @@ import shutil
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
-from support.tiny_llama import CONFIG, write_llama, write_tokenizer
+from support.tiny_llama import CONFIG, write_llama
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export import check_exportable, read_source
-from tweetstyle.export.blocks import permute
 from tweetstyle.model.base import read_base_model
 from tweetstyle.model.llama import read_llama, rope_factors
-from tweetstyle.model.weight_files import StoredTensor, read_headers
+from tweetstyle.model.weight_files import read_headers
 from tweetstyle.prompt.template import SpecialTokens, build_template
 
 LLAMA_31 = {
@@ -47,10 +46,6 @@ def test_the_rope_base_is_found_where_any_transformers_wrote_it(tmp_path, change
     assert llama(tmp_path, **changes).rope_theta == 500000.0
 
 
-def test_without_any_rope_base_it_is_transformers_default(tmp_path):
-    assert llama(tmp_path, rope_theta=None).rope_theta == 10000.0
-
-
 @pytest.mark.parametrize("scaled", [{"rope_scaling": LLAMA_31}, {"rope_parameters": LLAMA_31 | {"rope_theta": 10000.0}}])
 @pytest.mark.parametrize("original", [64, 8192])
 def test_rope_factors_are_those_of_transformers(tmp_path, scaled, original):
@@ -65,12 +60,6 @@ def test_rope_factors_are_those_of_transformers(tmp_path, scaled, original):
     assert factors.dtype == np.float32 and np.allclose(plain / factors, expected.numpy(), rtol=1e-5)
     assert factors.max() == pytest.approx(8) and factors.min() >= 1
     assert rope_factors(llama(tmp_path)) is None
-
-
-def test_key_heads_and_head_width_default_as_in_transformers(tmp_path):
-    read = read_llama({k: v for k, v in CONFIG.items() if k != "num_key_value_heads"}, tmp_path)
-    assert (read.kv_heads, read.head) == (4, 16)
-    assert llama(tmp_path, head_dim=32).head == 32
 
 
 @pytest.mark.parametrize(
@@ -108,10 +97,6 @@ def exportable(path) -> None:
     check_exportable(base, build_template("inst", "Nimzo", base.tokens))
 
 
-def test_a_whole_llama_is_exportable(base):
-    exportable(base.path)
-
-
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -140,11 +125,6 @@ def test_a_stored_copy_of_a_tied_head_and_old_rotary_frequencies_are_left_out(tm
     exportable(base.path)
     source = read_source(read_base_model(base.path), build_template("text", "Nimzo", base.tokens))
     assert "output.weight" not in {t.name for t in source.plan}
-
-
-def test_no_weight_is_read_to_tell_whether_a_model_can_be_exported(base, monkeypatch):
-    monkeypatch.setattr(StoredTensor, "read_bytes", None)
-    exportable(base.path)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
@@ -183,12 +163,6 @@ def test_a_weight_in_two_shards_is_refused(tmp_path):
         save_file({"w": np.ones(4, np.float32)}, tmp_path / name)
     with pytest.raises(TweetstyleError, match="w is stored in a too"):
         read_headers([tmp_path / "a", tmp_path / "b"])
-
-
-def test_rotary_pairs_stand_side_by_side_after_the_permutation():
-    """Row i of a head turns with row i + head/2 in Hugging Face's layout, with its neighbour in llama.cpp's."""
-    rows = np.arange(16, dtype=np.float32)[:, None]
-    assert permute(rows, 8)[:, 0].tolist() == [0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15]
 
 
 # -- tokenizer ----------------------------------------------------------------------------------------------
@@ -272,17 +246,3 @@ def test_a_tokenizer_that_transformers_saved_again_is_the_same(tmp_path, pre):
     again = shutil.copytree(base.path, tmp_path / "again")
     transformers.AutoTokenizer.from_pretrained(base.path).save_pretrained(again)
     assert read_source(read_base_model(again), template).vocabulary == before
-
-
-def test_merges_are_the_same_in_the_old_and_the_new_notation(base):
-    template = build_template("inst", "Nimzo", base.tokens)
-    new = read_source(base, template).vocabulary.merges
-    change_tokenizer(base.path, lambda t: t["model"].update(merges=[" ".join(pair) for pair in t["model"]["merges"]]))
-    assert read_source(base, template).vocabulary.merges == new and len(new) == 64
-
-
-def test_the_test_tokenizers_differ(tmp_path):
-    for pre in ("llama-bpe", "smollm"):
-        (tmp_path / pre).mkdir()
-        write_tokenizer(tmp_path / pre, pre)
-    assert (tmp_path / "llama-bpe/tokenizer.json").read_text() != (tmp_path / "smollm/tokenizer.json").read_text()

@@ -64,16 +64,6 @@ def test_a_record_of_another_model_is_refused(trained, tmp_path):
         nf4_as_trained(source.stored, source.plan, record(model))
 
 
-def test_rows_read_one_after_the_other_are_the_whole_and_are_made_once_more_for_the_next_reader(trained):
-    base, model = trained
-    source = read_source(base, build_template("text", "x", base.tokens))
-    tensor = nf4_as_trained(source.stored, source.plan, record(model))["model.layers.0.mlp.down_proj.weight"]
-    whole = tensor.read()
-    pieces = [tensor.read(first, 24) for first in range(0, 120, 24)] + [tensor.read(120, 8)]
-    assert np.array_equal(np.concatenate(pieces), whole) and whole.shape == (128, 192)
-    assert tensor._values is None
-
-
 def test_an_adapter_is_merged_into_the_four_bit_weights(trained, tmp_path):
     base, model = trained
     adapter = write_adapter(tmp_path / "adapter", base)
@@ -115,13 +105,6 @@ def test_other_four_bit_formats_are_refused_by_name(tmp_path):
             read_source(read_base_model(base.path), template)
 
 
-def test_a_base_that_no_adapter_was_trained_over_in_four_bits_is_not_taken_for_one(tmp_path):
-    base = write_llama(tmp_path / "base", **SHAPE)
-    with pytest.raises(TweetstyleError, match="no 4-bit weights were trained on"):
-        section = Export(merge_base="dequantised_nf4")
-        export(base, None, build_template("text", "x", base.tokens), section, Sampling(), "me", tmp_path / "out")
-
-
 def test_the_record_is_the_same_with_an_adapter_over_the_model(tmp_path):
     base = write_llama(tmp_path / "base", **SHAPE)
     with quiet_libraries():
@@ -151,15 +134,6 @@ def test_auto_keeps_the_base_that_validation_prefers(trained, tmp_path, better):
     assert sorted(seen) == ["me.16bit.gguf", "me.dequantised_nf4.gguf"]
     assert all(chosen.gguf[t].read_bytes() == expected.gguf[t].read_bytes() for t in ("f32", "q8_0"))
     assert sorted(p.name for p in (tmp_path / "auto").iterdir()) == ["Modelfile", "me-f32.gguf", "me-q8_0.gguf"]
-
-
-def test_without_a_score_auto_takes_what_was_trained_on(trained, tmp_path):
-    base, model = trained
-    adapter, template = write_adapter(tmp_path / "adapter", base), build_template("text", "x", base.tokens)
-    exported = export(base, adapter, template, TYPES, Sampling(), "me", tmp_path / "out", nf4=record(model))
-    assert exported.choices.merge_base == "dequantised_nf4"
-    plain = export(base, adapter, template, TYPES, Sampling(), "me", tmp_path / "plain")
-    assert plain.choices.merge_base == "as it is stored"
 
 
 @pytest.mark.parametrize("imatrix", ["auto", "always", "never"])

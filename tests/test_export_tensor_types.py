@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
-import gguf
 import numpy as np
 import pytest
 from gguf import GGMLQuantizationType as Q
 
-from tweetstyle.export.blocks import library, quantize
+from tweetstyle.export.blocks import quantize
 from tweetstyle.model.config import Shape
-from tweetstyle.model.llama import BASE_TYPES, FALLBACKS, FILE_TYPES, MORE_BITS, Llama, more_bits, tensor_plan, tensor_type, type_bytes
-from tweetstyle.recipe import Export
+from tweetstyle.model.llama import Llama, tensor_plan, tensor_type, type_bytes
 
 
 def llama(layers: int, hidden: int, wide: int, heads: int, key_heads: int, *, tied: bool = False) -> Llama:
@@ -53,12 +50,6 @@ def test_llama_3_1_8b_takes_the_bits_a_weight_that_llama_cpp_lists(file_type, bi
     assert round(size / 2**30, 2) == gibibytes and abs(8 * size / weights - bits) < 0.001
 
 
-def test_q5_k_m_raises_the_same_tensors_as_q4_k_m():
-    four, five = types("q4_k_m", LLAMA_3_8B), types("q5_k_m", LLAMA_3_8B)
-    assert five == {name: Q.Q5_K if kind == Q.Q4_K else kind for name, kind in four.items()}
-    assert set(types("q6_k", LLAMA_3_8B).values()) == {Q.Q6_K, Q.F32}
-
-
 def test_smollm2s_rows_fall_back_where_256_does_not_divide_them():
     found = types("q4_k_m", SMOLLM2)
     assert found["token_embd.weight"] == Q.Q8_0 and "output.weight" not in found
@@ -68,42 +59,11 @@ def test_smollm2s_rows_fall_back_where_256_does_not_divide_them():
     assert found["blk.0.ffn_down.weight"] == Q.Q6_K and found["blk.3.ffn_down.weight"] == Q.Q4_K
 
 
-def test_tied_embeddings_get_the_outputs_type():
-    assert types("q4_k_m", replace(LLAMA_3_8B, tied=True))["token_embd.weight"] == Q.Q6_K
-
-
-def test_q5_k_m_and_q6_k_fall_back_too():
-    five, six = types("q5_k_m", SMOLLM2), types("q6_k", SMOLLM2)
-    assert five["blk.3.attn_q.weight"] == Q.Q5_1 and five["blk.0.attn_v.weight"] == Q.Q8_0 and five["blk.3.ffn_down.weight"] == Q.Q5_K
-    assert six["blk.3.attn_q.weight"] == Q.Q8_0 and six["blk.3.ffn_down.weight"] == Q.Q6_K
-
-
 def test_a_70b_gets_more_bits_for_its_small_attn_v():
     seventy = llama(80, 8192, 28672, 64, 8)
     found = types("q4_k_m", seventy)
     assert {found[f"blk.{i}.attn_v.weight"] for i in range(80)} == {Q.Q5_K, Q.Q6_K}
     assert {found[f"blk.{i}.ffn_down.weight"] for i in range(80)} == {Q.Q4_K, Q.Q6_K}
-
-
-@pytest.mark.parametrize(("file_type", "kind"), [("f32", Q.F32), ("f16", Q.F16), ("bf16", Q.BF16), ("q8_0", Q.Q8_0)])
-def test_plain_types_take_every_matrix_and_leave_the_vectors(file_type, kind):
-    assert {t.name: kind if len(t.shape) == 2 else Q.F32 for t in tensor_plan(LLAMA_3_8B)} == types(file_type, LLAMA_3_8B)
-
-
-@pytest.mark.parametrize("layers", [1, 2, 7, 8, 16, 22, 30, 32, 80])
-def test_the_last_eighth_and_every_third_layer_between(layers):
-    chosen = [i for i in range(layers) if more_bits(i, layers)]
-    eighth = layers // 8
-    assert set(range(eighth)) <= set(chosen) and set(range(7 * layers // 8, layers)) <= set(chosen)
-    assert all(i in chosen for i in range(eighth + 2, layers, 3))
-
-
-def test_every_type_of_the_recipe_is_known_here():
-    import typing
-
-    (names, _) = typing.get_args(Export.model_fields["types"].annotation)
-    assert set(typing.get_args(names)) == set(FILE_TYPES) == set(BASE_TYPES) and MORE_BITS.keys() <= BASE_TYPES.keys()
-    assert {*BASE_TYPES.values(), *MORE_BITS.values()} - {Q.F32, Q.F16, Q.BF16, Q.Q8_0} <= FALLBACKS.keys()
 
 
 @pytest.mark.parametrize("kind", QUANTISED)
@@ -116,35 +76,6 @@ def test_the_bytes_are_those_of_another_build_of_ggml(kind):
     assert np.array_equal(quantize(rows, kind), np.ascontiguousarray(expected).view(np.uint8).reshape(-1))
 
 
-@pytest.mark.parametrize("kind", [Q.F16, Q.BF16, Q.Q8_0])
-def test_the_plain_types_are_the_gguf_packages_own_too(kind):
-    rows = rows_of_many_sizes()
-    assert np.array_equal(quantize(rows, kind), gguf.quants.quantize(rows, kind).view(np.uint8).reshape(-1))
-
-
-@pytest.mark.parametrize("kind", [Q.Q8_0, Q.Q4_K, Q.Q5_K, Q.Q6_K, Q.Q5_0, Q.Q5_1])
-def test_what_is_written_reads_back_close_to_the_weights(kind):
-    """A control of the two above, which would agree on zeros: gguf's own dequantisation (numpy) of ggml's bytes."""
-    rows = np.random.default_rng(3).normal(0, 1, (64, 512)).astype(np.float32)
-    block = gguf.GGML_QUANT_SIZES[kind]
-    read = gguf.quants.dequantize(quantize(rows, kind).reshape(64, 512 // block[0] * block[1]), kind)
-    error = np.sqrt(((read - rows) ** 2).mean())
-    assert 0 < error < {Q.Q8_0: 0.01, Q.Q6_K: 0.03}.get(kind, 0.09)
-
-
-def test_float16_rounds_as_numpy_does():
-    rows = rows_of_many_sizes()
-    assert np.array_equal(quantize(rows, Q.F16).view(np.float16), rows.astype(np.float16).reshape(-1))
-
-
-def test_bfloat16_rounds_as_torch_does():
-    import torch
-
-    rows = rows_of_many_sizes()
-    expected = torch.from_numpy(rows).to(torch.bfloat16).view(torch.int16).numpy().reshape(-1)
-    assert np.array_equal(quantize(rows, Q.BF16).view(np.int16), expected)
-
-
 def test_cutting_rows_into_blocks_changes_no_byte():
     rows = rows_of_many_sizes()
     for kind in QUANTISED:
@@ -155,14 +86,6 @@ def test_cutting_rows_into_blocks_changes_no_byte():
 def test_half_a_block_is_a_bug_and_not_silence():
     with pytest.raises(ValueError, match="no whole blocks"):
         quantize(np.zeros((1, 100), np.float32), Q.Q4_K)
-
-
-def test_the_sizes_are_ggmls_own():
-    import ctypes
-
-    row_size = library().ggml_row_size
-    row_size.restype, row_size.argtypes = ctypes.c_size_t, [ctypes.c_int, ctypes.c_int64]
-    assert all(type_bytes(kind, (3, 512)) == 3 * row_size(kind, 512) for kind in [*QUANTISED, Q.F32])
 
 
 def rows_of_many_sizes() -> np.ndarray:

@@ -9,11 +9,11 @@ from torch.overrides import TorchFunctionMode
 from transformers import AutoModelForCausalLM
 
 from tweetstyle.dataset.examples import Document
-from tweetstyle.inference.forward import BATCH_TOKENS, BYTES_PER_LOGIT, SLICE_BYTES, input_device, logits_device, positions_per_slice
+from tweetstyle.inference.forward import input_device, logits_device
 from tweetstyle.inference.generate import generate_while_training
 from tweetstyle.model.tokenizer import IGNORED
 from tweetstyle.recipe import Sampling
-from tweetstyle.train.scoring import largest_batch, score
+from tweetstyle.train.scoring import score
 
 
 @pytest.fixture(scope="module")
@@ -79,18 +79,6 @@ def test_samples_make_the_logits_of_one_position_a_row(llama, base):
     with LargestLogits() as seen:
         generate_while_training(llama, [[5] * 90, [6] * 40], Sampling(num_predict=2), [base.eos_id], seed=0)
     assert 0 < seen.elements <= 2 * 384
-
-
-def test_a_slice_of_llama_3_is_within_its_bytes():
-    """128,256 tokens: ten bytes each are 1.28 MB a position."""
-    assert positions_per_slice(128_256) == SLICE_BYTES // 1_282_560 == 104
-    assert positions_per_slice(128_256) * 128_256 * BYTES_PER_LOGIT <= SLICE_BYTES
-    assert positions_per_slice(10**9) == 1
-
-
-def test_the_probes_scoring_batch_is_the_largest(documents):
-    batch = largest_batch(documents)
-    assert BATCH_TOKENS * 0.9 < len(batch) * max(len(document.ids) for document in batch) <= BATCH_TOKENS
 
 
 class OnACard(torch.nn.Parameter):

@@ -61,12 +61,6 @@ def test_at_temperature_0_the_best_token_alone_is_left():
     assert of([1.0, 4.0, 2.0], temperature=0.0) == [-torch.inf, 0.0, -torch.inf]
 
 
-def test_drawn_often_the_shares_are_the_softmax():
-    scores = torch.tensor([[2.0, 1.0, 0.0]])
-    chances = weighed(scores, torch.tensor([[0]]), torch.tensor([[1]]), Sampling(**(NEUTRAL | {"temperature": 0.5}))).softmax(dim=1)
-    assert chances[0].tolist() == pytest.approx(torch.tensor([4.0, 2.0, 0.0]).softmax(dim=0).tolist())
-
-
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     base = write_llama(tmp_path_factory.mktemp("llama") / "base")
@@ -96,14 +90,6 @@ def test_a_beginning_that_is_read_once_changes_no_answer(model):
     for batch in (prompts, prompts[:2]):
         assert generate(llama, batch, greedy, [base.eos_id], 0, beginning) == wanted[: len(batch)]
     assert len({tuple(answer.ids) for answer in wanted}) == 3
-
-
-@given(st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=8), min_size=1, max_size=5))
-def test_what_prompts_begin_with_is_in_all_and_leaves_each_a_token(prompts):
-    same = common_beginning(prompts)
-    assert all(prompt[: len(same)] == same and len(prompt) > len(same) for prompt in prompts)
-    longer = len(same) + 1
-    assert any(len(prompt) <= longer or prompt[:longer] != prompts[0][:longer] for prompt in prompts)
 
 
 def test_too_little_in_common_is_not_read_apart(model):

@@ -8,7 +8,6 @@ import gguf
 import libgguf
 import numpy as np
 import pytest
-from gguf import GGMLQuantizationType as Q
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -79,17 +78,6 @@ def test_weighed_bytes_are_those_of_another_build_of_ggml(kind):
         for made in (weighed, quantize(rows, kind))
     ]
     assert errors[0] < errors[1]
-
-
-@pytest.mark.parametrize("kind", [Q.F32, Q.F16, Q.BF16, Q.Q8_0])
-def test_the_other_types_take_no_notice_of_it(kind):
-    rows = np.random.default_rng(2).normal(0, 1, (8, 256)).astype(np.float32)
-    assert np.array_equal(quantize(rows, kind, np.linspace(0.1, 9, 256, dtype=np.float32)), quantize(rows, kind))
-
-
-def test_importances_of_another_width_are_refused():
-    with pytest.raises(ValueError, match="importances"):
-        quantize(np.zeros((1, 256), np.float32), Q.Q4_K, np.ones(255, np.float32))
 
 
 def test_every_k_quant_of_an_export_is_weighed_and_its_keys_say_so(tmp_path):

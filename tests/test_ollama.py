@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import http.server
-import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,12 +71,6 @@ def test_another_machine_is_never_spoken_to(value: str) -> None:
 def test_what_is_no_address_is_said_to_be_none(value: str) -> None:
     with pytest.raises(TweetstyleError, match="not an address"):
         parse_host(value)
-
-
-def test_the_address_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:4242")
-    client = OllamaClient()
-    assert (client.host, client.port) == ("127.0.0.1", 4242)
 
 
 # -- Modelfiles ---------------------------------------------------------------------------------------------
@@ -168,12 +161,6 @@ def test_another_program_that_answers_in_json_is_no_ollama(body: bytes) -> None:
         (client.loaded if b"models" in body else client.version)()
 
 
-def test_a_refusal_is_told_in_ollamas_words(modelfile: Path) -> None:
-    refusal = json.dumps({"error": "invalid model name"}).encode()
-    with answering(400, refusal) as address, pytest.raises(TweetstyleError, match=r"refused .*\(400\): invalid model name"):
-        OllamaClient(address).create("x", modelfile)
-
-
 def test_a_redirect_to_another_machine_is_not_followed() -> None:
     with answering(302, b"moved") as address, pytest.raises(TweetstyleError, match=r"another address \(302\), which is not followed"):
         OllamaClient(address).version()
@@ -201,21 +188,6 @@ def test_create_over_http_makes_the_model_that_ollama_create_makes(ollama: Ollam
         assert ours[key] == program[key], key
     # Ollama lists the parameters in an order that changes from call to call.
     assert sorted(ours["parameters"].splitlines()) == sorted(program["parameters"].splitlines())
-
-
-@pytest.mark.integration
-def test_a_created_model_answers_at_once(ollama: OllamaServer, original_gguf: Path, tmp_path: Path) -> None:
-    modelfile = tmp_path / "Modelfile"
-    modelfile.write_text(
-        f"FROM {original_gguf}\n"
-        'TEMPLATE """<|im_start|>user\n{{ .Prompt }}<|im_end|>\n<|im_start|>assistant\n"""\n'
-        "PARAMETER temperature 0\nPARAMETER num_predict 12\nPARAMETER num_thread 1\n"
-    )
-    client = OllamaClient(ollama.address)
-    client.create("asked", modelfile)
-    assert client.ask("asked").strip()
-    (loaded,) = [model for model in client.loaded() if model.name == "asked:latest"]
-    assert loaded.size > original_gguf.stat().st_size / 2 and loaded.on_card == 0, "the tests hide every card from it"
 
 
 @pytest.mark.integration

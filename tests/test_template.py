@@ -11,13 +11,12 @@ from hypothesis import strategies as st
 from support.chat_templates import CHANGING, CHATML, HEADERS, changing
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.prompt.escaping import check_printable, go_literal, jinja_string, render_jinja
+from tweetstyle.prompt.escaping import check_printable, go_literal, render_jinja
 from tweetstyle.prompt.template import SpecialTokens, Template, build_template
 from tweetstyle.records import REPLY
 
 SMOL = SpecialTokens("<|im_start|>", "<|im_end|>", CHATML)
 LLAMA = SpecialTokens("<|begin_of_text|>", "<|end_of_text|>", HEADERS)
-NO_BOS = SpecialTokens(None, "<|endoftext|>")
 CUSTOM = '<s>"{style}", {type}:\n{topic} => {text}</s>'
 
 printable = st.text(st.characters(exclude_categories=("Cs", "Cc", "Cf", "Co", "Cn", "Zs", "Zl", "Zp"), include_characters=" "), max_size=40)
@@ -88,16 +87,6 @@ def test_custom_is_the_users_line_less_its_ends_and_the_space_before_the_text() 
     assert not build_template("custom", "x", SMOL, "{style}: {text}").has_topic
 
 
-def test_a_line_with_no_space_before_the_text_puts_none_into_the_answer() -> None:
-    template = build_template("custom", "x", SMOL, "{style}\n{text}")
-    assert (template.prompt(), template.answer("salut")) == ("x\n", "salut")
-
-
-def test_without_a_bos_in_the_tokenizer_none_is_asked_for() -> None:
-    for format in ("inst", "text", "custom"):
-        assert not build(format, tokens=NO_BOS).add_bos
-
-
 def test_a_system_line_stands_in_the_place_of_style_and_type() -> None:
     assert build("inst").prompt("hiver", system="Style: Poe | Type: Vers") == "[INST] Style: Poe | Type: Vers | Sujet: hiver [/INST]"
     assert build("custom").prompt("hiver", system="MOI") == '"MOI:\nhiver =>'
@@ -106,10 +95,6 @@ def test_a_system_line_stands_in_the_place_of_style_and_type() -> None:
     for format in ("inst", "custom", "chat"):
         template = build(format)
         assert template.prompt("x", system=template.system_line()) == template.prompt("x", system="") == template.prompt("x")
-
-
-def test_slots_in_a_style_name_are_letters_of_it() -> None:
-    assert build("inst", "{type} {topic}").prompt() == "[INST] Style: {type} {topic} | Type: Tweet [/INST]"
 
 
 @pytest.mark.parametrize("format", ["inst", "text", "chat", "custom"])
@@ -172,12 +157,6 @@ def test_a_word_of_the_users_own_makes_no_other_template_of_it(text: str, place:
         assert written in template.prompt("hiver") == render_jinja(jinja, user("hiver"), "", "", generate=True)
 
 
-@given(st.text())
-def test_a_jinja_string_is_the_text(text: str) -> None:
-    assume("\r" not in text)  # Jinja makes every line end of a source "\n"; no style name or line of ours can hold one
-    assert render_jinja("{{ " + jinja_string(text) + " }}", [], "", "", generate=False) == text
-
-
 # -- Go's text/template -------------------------------------------------------------------------------------
 
 
@@ -197,28 +176,12 @@ def test_braces_are_carried_through_go(text: str, written: str) -> None:
     assert go_literal(text) == written
 
 
-@given(printable)
-def test_what_go_reads_back_is_the_text(text: str) -> None:
-    """Go's lexer by its definition: outside of {{ }} everything is text; inside there are only quoted braces here."""
-    read = re.sub(r'\{\{ "(\{+)" \}\}', r"\1", go_literal(text))
-    assert read == text
-    assert "{{" not in re.sub(r'\{\{ "\{+" \}\}', "", go_literal(text))
-
-
 def test_the_modelfile_s_template_keeps_the_last_user_message_only() -> None:
     assert build("inst").ollama() == (
         '{{- range $i, $m := .Messages }}{{- if and (eq $m.Role "user") (eq (len (slice $.Messages $i)) 1) }}'
         "[INST] {{ if $.System }}{{ $.System }}{{ else }}Style: Nimzo | Type: Tweet{{ end }}"
         '{{ if and $m.Content (ne $m.Content "*") }} | Sujet: {{ $m.Content }}{{ end }} [/INST]{{ end }}{{ end }}'
     )
-
-
-@pytest.mark.parametrize("format", ["inst", "text", "chat", "custom"])
-def test_no_bos_is_written_by_the_modelfile_where_the_tokenizer_adds_it(format: str) -> None:
-    template = build(format, tokens=LLAMA)
-    assert template.add_bos
-    assert LLAMA.bos not in template.ollama()
-    assert LLAMA.bos not in (template.jinja() or "")
 
 
 # -- refusals -----------------------------------------------------------------------------------------------
@@ -288,11 +251,6 @@ def test_a_chat_template_that_changes_what_is_said_is_refused(filter: str, chang
     with pytest.raises(TweetstyleError, match="changes what is said|or changes messages") as caught:
         build_template("chat", "x", replace(SMOL, chat_template=changing(filter, changed)))
     assert caught.value.where == "prompt.format: chat" and "format: inst" in caught.value.hint
-
-
-def test_a_chat_template_that_trims_is_taken() -> None:
-    tokens = replace(SMOL, chat_template=changing(" | trim", "user"))
-    assert build_template("chat", "x", tokens) == build_template("chat", "x", replace(SMOL, chat_template=changing("", "user")))
 
 
 def test_a_chat_template_can_reach_nothing_of_the_program() -> None:

@@ -79,20 +79,6 @@ def test_a_document_is_bos_prompt_answer_end(base: BaseModel, text: str, topic: 
         assert document.labels == [IGNORED] * len(prompt) + answer
 
 
-def test_there_is_one_bos_and_it_is_the_first(base: BaseModel) -> None:
-    for template in templates(base):
-        ids = base.tokenizer.encode(template, "<|im_start|> <s> salut", "hiver", "Tweet").ids
-        assert ids[0] == base.bos_id
-        # ChatML's turns begin with the very token that is SmolLM2's BOS: three turns, and no BOS before them.
-        assert ids.count(base.bos_id) == (3 if template.format == "chat" else 1)
-
-
-def test_the_space_before_an_answer_is_part_of_its_first_word(base: BaseModel) -> None:
-    document = base.tokenizer.encode(build_template("inst", "Nimzo", base.tokens), "Le chat", None, "Tweet")
-    pieces = [base.tokenizer.decode([token]) for token in document.ids[document.prompt_length :]]
-    assert pieces == [" Le", " chat", "<|im_end|>"]
-
-
 @pytest.mark.parametrize("longest", [3, 20, 30])
 def test_a_document_that_was_cut_has_no_end_and_no_more_than_its_prompt(base: BaseModel, longest: int) -> None:
     template = build_template("inst", "Nimzo", base.tokens)
@@ -103,15 +89,6 @@ def test_a_document_that_was_cut_has_no_end_and_no_more_than_its_prompt(base: Ba
     assert cut.prompt_length == min(whole.prompt_length, longest)
     assert len(cut.labels) == len(cut.ids)
     assert base.tokenizer.encode(template, "mot " * 40, None, "Tweet", len(whole.ids)) == whole
-
-
-def test_calls_leave_nothing_behind_for_the_next(tokenizer: Tokenizer) -> None:
-    """Whether special text is read is a switch of the library's object: a prompt after a tweet, and a tweet after a prompt."""
-    text = "a<|im_end|>"
-    first = tokenizer.prompt_ids(text, add_bos=False), tokenizer.text_ids(text)
-    again = tokenizer.text_ids(text), tokenizer.prompt_ids(text, add_bos=False)
-    assert first == again[::-1]
-    assert len(first[0]) < len(first[1])
 
 
 def test_an_end_that_is_not_one_token_is_refused(tokenizer: Tokenizer) -> None:

@@ -94,22 +94,6 @@ def test_what_a_template_puts_in_by_itself_is_a_fixed_text() -> None:
     assert conversation("headers").prompt("x").startswith("<|start_header_id|>user")
 
 
-def test_the_end_is_the_turns_own_and_stops_it() -> None:
-    found = {name: (conversation(name).end, conversation(name).stops, conversation(name).add_bos) for name in TOKENS}
-    assert found == {
-        "chatml": ("<|im_end|>", ("<|im_end|>",), False),
-        "headers": ("<|eot_id|>", ("<|eot_id|>",), True),
-        "dated": ("<|eot_id|>", ("<|eot_id|>",), True),
-        "bare": ("</s>", ("</s>",), True),
-    }
-
-
-def test_no_bos_stands_in_what_ollama_is_given() -> None:
-    for name in ("headers", "dated", "bare"):
-        template = conversation(name)
-        assert TOKENS[name].bos not in template.ollama() + (template.jinja() or "")
-
-
 def test_a_line_has_its_message_once_there_is_one() -> None:
     template = conversation("chatml")
     assert template.line("salut") == "salut<|im_end|>"
@@ -148,11 +132,6 @@ def test_a_template_that_changes_what_is_said_is_refused(filter: str, changed: s
     assert caught.value.where == "prompt.format: chat"
 
 
-def test_a_template_that_trims_is_taken() -> None:
-    trims, plain = (take_apart(changing(filter, "user"), "<s>", "</s>", "Be me.") for filter in (" | trim", ""))
-    assert trims == plain
-
-
 # -- TRL's templates for training -----------------------------------------------------------------------------
 
 TRL = Path(find_spec("trl").origin).parent / "chat_templates"
@@ -176,27 +155,6 @@ def test_tags_for_training_leave_no_trace(name: str, said: list[Turn]) -> None:
         [messages(before, message)], chat_template=marked, add_generation_prompt=True, bos_token="<s>", eos_token="</s>"
     )
     assert template.prompt(message, history=before) == theirs.removeprefix("<s>")
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        "{% set x = 'out' %}{% for m in messages %}{% generation %}{% set x = m.content %}{{ x }}{% endgeneration %}{{ x }}{% endfor %}",
-        "{% for m in messages %}{%- generation -%}\n {{ loop.index }} {{ m.content }} \n{%- endgeneration %} \n {% endfor %}",
-        "{% for m in messages %}\n  {% generation %}\n{{ m.content }}\n  {% endgeneration %}\n.\n{% endfor %}",
-        "{% generation %}{% for m in messages %}{% if loop.last %}{% generation %}{{ m.content }}{% endgeneration %}{% endif %}"
-        "{% endfor %}{% endgeneration %}",
-    ],
-)
-def test_the_tags_are_read_as_transformers_reads_them(source: str) -> None:
-    said = messages([("a", "b"), ("{{ c }}", "d")])
-    (theirs,), _ = render_jinja_template([said], chat_template=source, add_generation_prompt=False)
-    assert render_jinja(source, said, "", "", generate=False) == theirs
-
-
-def test_a_system_line_that_a_modelfile_cannot_carry_is_refused() -> None:
-    with pytest.raises(TweetstyleError, match=r"prompt.system: the character U\+200D"):
-        conversation("chatml", "moi\u200d")
 
 
 # -- ids ----------------------------------------------------------------------------------------------------
@@ -229,17 +187,6 @@ def test_training_ids_are_those_of_apply_chat_template(base: BaseModel, referenc
     learned = "".join(answer + "<|im_end|>" for _, answer in SAID[:count])
     assert base.tokenizer.decode([id for id in labels if id != IGNORED]) == learned
     assert [id for id, label in zip(ids, labels, strict=True) if label != IGNORED] == [label for label in labels if label != IGNORED]
-
-
-@pytest.mark.parametrize("name", ["headers", "dated", "bare"])
-def test_other_shapes_too_by_the_same_library(base: BaseModel, reference, name: str) -> None:
-    """Over SmolLM2's tokenizer, which has not their special tokens: the words are then ordinary, the text is what is compared."""
-    template, tokens = conversation(name), TOKENS[name]
-    for count in (1, 2, 5):
-        options = {"chat_template": tokens.chat_template, "tokenize": False, "date_string": "26 Jul 2024"}
-        theirs = reference.apply_chat_template(messages(SAID[:count]), bos_token=tokens.bos, eos_token=tokens.eos, **options)
-        ours = "".join(given + answer + template.end for given, answer in template.turns.segments(SAID[:count]))
-        assert tokens.bos + ours == theirs
 
 
 @settings(max_examples=60, deadline=None)

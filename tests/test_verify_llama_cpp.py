@@ -11,7 +11,7 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.export import export
 from tweetstyle.inference import llama_cpp
 from tweetstyle.inference.likelihood import load_model, summed_losses
-from tweetstyle.inference.llama_cpp import Logits, loss, score_gguf
+from tweetstyle.inference.llama_cpp import Logits, score_gguf
 from tweetstyle.model.tokenizer import Encoded
 from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Export, Sampling
@@ -56,16 +56,6 @@ def test_token_ids_are_those_of_llama_cpps_server(tiny):
         for special in (True, False):
             options = {"add_special": special, "parse_special": special}
             assert [logits.tokenize(t, **options) for t in texts] == [server.tokenize(t, **options) for t in texts]
-
-
-def test_a_loss_is_minus_the_log_of_the_softmax():
-    row = np.array([1000.0, 1001.0, 999.0], np.float32)
-    exact = np.log(np.exp(-1) + 1 + np.exp(-2)) - np.array([-1, 0, -2])
-    assert [loss(row, token) for token in range(3)] == pytest.approx(list(exact), rel=1e-6)
-
-
-def test_nothing_to_score_needs_no_model(tmp_path):
-    assert score_gguf(tmp_path / "absent.gguf", []).shape == (0,)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"GGUF" + b"\0" * 100])

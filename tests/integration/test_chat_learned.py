@@ -9,13 +9,12 @@ from support.llama_cpp import THREADS
 from support.ollama import OllamaServer
 from support.small_runs import inst_template, start_fit, write_tweets
 
-from tweetstyle.evaluate import evaluate
 from tweetstyle.export import Exported, export
 from tweetstyle.inference.chat import ChatModel
 from tweetstyle.inference.ollama import OllamaClient
 from tweetstyle.model.base import read_base_model
 from tweetstyle.prompt.template import Template
-from tweetstyle.recipe import Evaluation, Export, Sampling
+from tweetstyle.recipe import Export, Sampling
 from tweetstyle.records import Tweet
 
 pytestmark = pytest.mark.integration
@@ -89,35 +88,8 @@ def test_on_a_later_turn_it_says_the_same_as_on_the_first(ollama: OllamaServer, 
         history.append(answer)
 
 
-def test_the_terminal_of_ollama_shows_the_tweets_and_no_template_text(ollama: OllamaServer, created: str) -> None:
-    screen = ollama.run_in_pty(created, ["café", "l'hiver"])
-    for topic in ("café", "l'hiver"):
-        # The space is the first character of the answer, as trained; a terminal shows what it gets.
-        assert f">>> {topic}\n {LEARNED[topic]}\n" in screen
-    assert "INST" not in screen
-    assert "<|" not in screen
-
-
 def test_chat_says_each_tweet_to_its_subject_and_ends_by_itself(exported: Exported, template: Template) -> None:
     speaker = ChatModel(exported.gguf["q8_0"], template, GREEDY, threads=THREADS)
     for topic, text in LEARNED.items():
         assert speaker.answer(topic or "*") == text
         assert speaker.ended
-
-
-def test_the_client_asks_for_a_tweet_without_a_subject(ollama: OllamaServer, exported: Exported, template: Template) -> None:
-    client = OllamaClient(ollama.address)
-    client.create("learned-by-client", exported.modelfile)
-    answer = client.ask("learned-by-client")
-    assert template.shown(answer) == LEARNED[None]
-
-
-def test_evaluate_sees_that_they_were_learned(base_model_dir: Path, final_model: Path, template: Template, data: Path) -> None:
-    base = read_base_model(base_model_dir)
-    splits = [data / f"{name}.jsonl" for name in ("train", "validation", "test")]
-    found = evaluate(base, final_model, "lora", template, Evaluation(samples=0), Sampling(), *splits, data / "run")
-    split = found.splits["test"]
-    assert split.base.bits_per_byte > 2
-    assert split.tuned.bits_per_byte < 1.5
-    assert split.gain.low > 0.5
-    assert str(found.warnings[-1]).startswith("test: the number of independent days is only 6")

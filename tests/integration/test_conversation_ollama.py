@@ -116,30 +116,6 @@ def test_llama_cpp_makes_the_ids_of_every_turn(model: tuple[str, Template, Path]
             assert server.tokenize(prompt, add_special=True, parse_special=True) == expected
 
 
-def test_llama_cpp_renders_the_ggufs_chat_template_to_the_same_text(model: tuple[str, Template, Path]) -> None:
-    _, template, gguf = model
-    history = [("un {{ x }}", "deux 😀"), ("'trois'\n\\n", "quatre")]
-    with LlamaServer(gguf) as server:
-        assert server.apply_template(messages(history, "cinq")) == template.prompt("cinq", history=history)
-        if template.turns.around_system:
-            assert server.apply_template(messages(history, "x", "Sois bref.")) == template.prompt("x", history=history, system="Sois bref.")
-
-
-def test_at_the_terminal_the_second_turn_has_the_first_in_it(ollama: OllamaServer, base: BaseModel, tmp_path: Path) -> None:
-    """`ollama run` at a pseudo-terminal. What the model answered, here nothing, stands between the two."""
-    template = shaped(base, base.tokens.chat_template)
-    make(base, template, "talk-run", tmp_path, ollama)
-    before = len(ollama.rendered_prompts())
-    screen = ollama.run_in_pty("talk-run", ["on mange ?", "et l'été #2024 ?", "/set system Sois bref.", "encore"])
-    assert [line for line in screen.splitlines() if line.startswith(">>> ")][:2] == [">>> on mange ?", ">>> et l'été #2024 ?"]
-    first, second = ("on mange ?", ""), ("et l'été #2024 ?", "")
-    assert ollama.rendered_prompts()[before:] == [
-        template.prompt("on mange ?"),
-        template.prompt("et l'été #2024 ?", history=[first]),
-        template.prompt("encore", history=[first, second], system="Sois bref."),
-    ]
-
-
 def test_a_system_line_is_exported_where_it_was_trained_and_nowhere_else(ollama: OllamaServer, base: BaseModel, tmp_path: Path) -> None:
     trained, plain = shaped(base, CHATML, SYSTEM), shaped(base, CHATML)
     with_line, without = make(base, trained, "talk-system", tmp_path, ollama), make(base, plain, "talk-plain", tmp_path, ollama)

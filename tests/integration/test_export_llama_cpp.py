@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import random
-import signal
-import subprocess
-import sys
-import time
 import urllib.request
 from pathlib import Path
 
@@ -17,7 +12,6 @@ import gguf
 import numpy as np
 import pytest
 from support.llama_cpp import LlamaServer
-from support.peak_memory import PEAK_MEMORY, needs_peak_memory
 from support.tiny_llama import write_adapter, write_llama
 
 from tweetstyle.export import export, read_source
@@ -25,7 +19,6 @@ from tweetstyle.export.blocks import cut_into_blocks
 from tweetstyle.inference.llama_cpp import Logits
 from tweetstyle.model.adapter import read_adapter
 from tweetstyle.model.base import read_base_model
-from tweetstyle.plan.disk import export_sizes
 from tweetstyle.prompt.template import SpecialTokens, build_template
 from tweetstyle.recipe import Export, Sampling
 
@@ -128,14 +121,6 @@ def test_f16_gives_the_logits_of_base_plus_adapter(tuned, exported, documents, r
     assert control.mean() > 0.02, "the adapter changes so little that the merge is not tested"
 
 
-def test_quantised_types_stay_close_in_their_order(exported, documents, references):
-    means = {}
-    for file_type in ("q8_0", "q4_k_m"):
-        with Logits(exported.gguf[file_type]) as llama_cpp:
-            means[file_type] = np.mean([divergence(references[i], llama_cpp(documents[i])).mean() for i in range(6)])
-    assert 1e-4 < means["q8_0"] < 0.05 < means["q4_k_m"] < 0.5
-
-
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
     """Untied, two query heads a key head, rows of 256, Llama 3.1's rope scaling, bfloat16-free random weights, an adapter."""
@@ -193,31 +178,6 @@ def test_the_merge_is_pefts_to_float32_rounding(base, template, tuned):
         assert np.abs(rows - expected).max() <= 4e-7 * max(1, np.abs(expected).max()), tensor.name
 
 
-def test_every_tensor_of_smollm2_is_a_second_encoders_bytes(base, template, tuned, exported):
-    """numpy for f16, libgguf (another build of ggml) for the rest; fallback types included."""
-    import libgguf
-
-    source = read_source(base, template)
-    adapter = read_adapter(tuned[1], source.plan)
-    files = {file_type: {t.name: t for t in gguf.GGUFReader(path).tensors} for file_type, path in exported.gguf.items()}
-    kinds = {t.tensor_type.name for t in files["q4_k_m"].values()}
-    assert kinds == {"F32", "Q5_0", "Q8_0", "Q4_K", "Q6_K"}
-    for tensor in source.plan:
-        if tensor.layer not in (None, 0, 3, 4, 29):  # with and without more bits, first and last: libgguf has one thread
-            continue
-        cut = cut_into_blocks(tensor, source.stored[tensor.source], adapter, frozenset({F32}))
-        rows = np.concatenate([b.convert(b.read())[F32] for b in cut]).view(np.float32).reshape(tensor.shape)
-        for file_type, tensors in files.items():
-            written = tensors[tensor.name]
-            if rows.ndim == 1:
-                assert np.array_equal(written.data, rows)
-            elif file_type == "f16":
-                assert np.array_equal(written.data, rows.astype(np.float16))
-            else:
-                expected = np.asarray(libgguf.quantize_rows(rows, written.tensor_type)).view(np.uint8)
-                assert np.array_equal(written.data, expected.reshape(rows.shape[0], -1)), (file_type, tensor.name)
-
-
 # -- tokens and prompts -------------------------------------------------------------------------------------
 
 PIECES = [
@@ -247,12 +207,6 @@ def test_llama_cpp_makes_the_ids_of_training(base, exported, tiny, model):
             prompt = server.tokenize(text, add_special=True, parse_special=True)
             assert prompt == tokenizer.prompt_ids(text, add_bos=True), repr(text)
     assert len(texts) > 350
-
-
-def test_generation_ends_at_the_end_of_training(base, exported, tiny):
-    for path, end in ((exported.gguf["q8_0"], base.eos_id), (tiny[2].gguf["q8_0"], tiny[0].eos_id)):
-        with Logits(path) as llama_cpp:
-            assert llama_cpp.ends_generation(end) and not llama_cpp.ends_generation(300)
 
 
 @pytest.mark.parametrize("format", ["inst", "text", "chat", "custom"])
@@ -294,50 +248,3 @@ def apply_template(server: LlamaServer, turns: list[dict[str, str]]) -> str:
     request = urllib.request.Request(server.address + "/apply-template", body, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=60) as answer:
         return json.load(answer)["prompt"]
-
-
-# -- killed -------------------------------------------------------------------------------------------------
-
-EXPORT = f"""{PEAK_MEMORY}
-import sys
-from pathlib import Path
-from tweetstyle.model.base import read_base_model
-from tweetstyle.export import export
-from tweetstyle.recipe import Export, Sampling
-from tweetstyle.prompt.template import build_template
-base = read_base_model(Path(sys.argv[1]))
-before = peak_memory()
-template, types = build_template("inst", "Nimzo", base.tokens), ("f16", "q8_0", "q4_k_m")
-export(base, Path(sys.argv[2]), template, Export(types=types), Sampling(), "smol", Path(sys.argv[3]))
-print((peak_memory() - before) // 2**20)
-"""
-
-
-@needs_peak_memory
-def test_killed_in_the_middle_and_run_again_it_writes_the_same_bytes(base, tuned, exported, tmp_path):
-    out, partial = tmp_path / "smol", tmp_path / ".smol.partial" / "smol-f16.gguf"
-    command = [sys.executable, "-c", EXPORT, str(base.path), str(tuned[1]), str(out)]
-    expected = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in exported.modelfile.parent.iterdir()}
-    for megabytes in (1, 90, 200):
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_for_size(partial, megabytes * 2**20, process)
-        process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL and not out.exists()
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in out.iterdir()} == expected
-    assert [p.name for p in tmp_path.iterdir()] == ["smol"]
-    # The model is 513 MiB in float32 and its largest tensor 108 MiB: neither was held in memory.
-    assert int(done.stdout) < 200
-
-
-def wait_for_size(path: Path, size: int, process: subprocess.Popen, seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not (path.is_file() and path.stat().st_size >= size):
-        assert process.poll() is None and time.monotonic() < end, "the export ended before it could be killed"
-        time.sleep(0.002)
-
-
-def test_the_room_for_smollm2_is_known_before(base, exported):
-    for file_type, needed in export_sizes(base, ALL).items():
-        size = exported.gguf[file_type].stat().st_size
-        assert size <= needed < 1.03 * size

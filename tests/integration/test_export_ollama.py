@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import gguf
-import numpy as np
 import pytest
-from support.by_ollama import by_ollama, tensors, types
 from support.ollama import OllamaServer, unquoted
 from support.tiny_llama import write_llama
 
@@ -61,29 +58,3 @@ def test_ollama_speaks_with_the_export_in_the_prompt_of_training(ollama: OllamaS
     prompt = template.prompt("l'hiver")
     assert ollama.rendered_prompts()[-1] == prompt
     assert answer["prompt_eval_count"] == len(base.tokenizer.prompt_ids(prompt, add_bos=True))
-
-
-@pytest.mark.parametrize(("ours", "theirs"), [("q4_k_m", "q4_K_M"), ("q8_0", "q8_0")])
-def test_every_tensor_of_smollm2_has_the_type_that_ollama_picks(ollama: OllamaServer, base_model_dir, tmp_path, ours, theirs):
-    base = read_base_model(Path(base_model_dir))
-    exported = export(base, None, build_template("text", "x", base.tokens), Export(types=(ours,)), Sampling(), "smol", tmp_path / "smol")
-    found = tensors(gguf.GGUFReader(exported.gguf[ours]))
-    expected = tensors(by_ollama(ollama, f"picked-{ours.replace('_', '-')}", base.path, theirs, tmp_path))
-    assert len(found) == 272
-    assert types(found) == types(expected)
-    # The legacy types are the same code in every version of ggml; K-quants are younger in ours.
-    legacy = [n for n, kind in types(found).items() if kind in ("F32", "Q8_0", "Q5_0")]
-    assert len(legacy) > 200 and all(np.array_equal(found[n].data, expected[n].data) for n in legacy)
-
-
-@pytest.mark.parametrize("layers", [1, 5, 17])
-@pytest.mark.parametrize("tied", [False, True])
-def test_rows_of_256_have_the_types_that_ollama_picks(ollama: OllamaServer, tmp_path, layers, tied):
-    shape = {"hidden_size": 256, "intermediate_size": 256, "num_attention_heads": 4, "num_hidden_layers": layers}
-    base = write_llama(tmp_path / "base", **shape, tie_word_embeddings=tied)
-    template = build_template("text", "x", base.tokens)
-    exported = export(base, None, template, Export(types=("q4_k_m",)), Sampling(), "wide", tmp_path / "wide")
-    found = tensors(gguf.GGUFReader(exported.gguf["q4_k_m"]))
-    expected = tensors(by_ollama(ollama, f"wide-{layers}-{tied}".lower(), base.path, "q4_K_M", tmp_path))
-    assert types(found) == types(expected)
-    assert set(types(found).values()) == {"F32", "Q4_K", "Q6_K"}

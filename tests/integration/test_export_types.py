@@ -11,7 +11,6 @@ from support.llama_quantize import LlamaQuantize
 from support.tiny_llama import write_adapter, write_llama
 
 from tweetstyle.export import export
-from tweetstyle.model.base import read_base_model
 from tweetstyle.model.llama import FILE_TYPES
 from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Export, Sampling
@@ -22,7 +21,6 @@ LLAMA_31 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_
 SHAPES = {
     "rows of 256": ({"hidden_size": 256, "intermediate_size": 512, "num_hidden_layers": 5}, {"F32", "Q4_K", "Q6_K"}),
     "some rows of 288": ({"hidden_size": 256, "intermediate_size": 288, "num_hidden_layers": 17}, {"F32", "Q4_K", "Q6_K", "Q5_0", "Q8_0"}),
-    "most rows of 192": ({"hidden_size": 192, "intermediate_size": 512, "num_hidden_layers": 16}, {"F32", "Q4_K", "Q6_K", "Q5_0", "Q8_0"}),
 }
 """Model → (its shape, the types in its q4_k_m)."""
 
@@ -43,8 +41,7 @@ def metadata(path: Path) -> dict[str, object]:
     return {key: field.contents() for key, field in gguf.GGUFReader(path).fields.items()}
 
 
-@pytest.mark.parametrize("tied", [False, True])
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(("shape", "tied"), [("rows of 256", False), ("some rows of 288", True)])
 def test_every_file_is_llama_cpps_own_of_the_same_weights(quantize, tmp_path, shape, tied):
     changes, kinds = SHAPES[shape]
     base = write_llama(tmp_path / "base", **changes, num_attention_heads=4, tie_word_embeddings=tied, rope_scaling=LLAMA_31)
@@ -59,17 +56,4 @@ def test_every_file_is_llama_cpps_own_of_the_same_weights(quantize, tmp_path, sh
         different = [n for n in ours if not np.array_equal(ours[n].data.view(np.uint8), theirs[n].data.view(np.uint8))]
         assert different == [], file_type
         assert metadata(path) == metadata(tmp_path / "theirs.gguf"), file_type
-        (tmp_path / "theirs.gguf").unlink()
-
-
-@pytest.mark.slow
-def test_every_tensor_of_smollm2_has_llama_cpps_own_type(quantize, base_model_dir, tmp_path):
-    base = read_base_model(Path(base_model_dir))
-    types = ("f16", "q8_0", "q6_k", "q5_k_m", "q4_k_m")
-    exported = export(base, None, build_template("text", "x", base.tokens), Export(types=types), Sampling(), "smol", tmp_path / "smol")
-    for file_type in types[1:]:
-        quantize(exported.gguf["f16"], tmp_path / "theirs.gguf", FILE_TYPES[file_type])
-        ours, theirs = tensors(exported.gguf[file_type]), tensors(tmp_path / "theirs.gguf")
-        assert {n: t.tensor_type.name for n, t in ours.items()} == {n: t.tensor_type.name for n, t in theirs.items()}
-        assert all(np.array_equal(ours[n].data.view(np.uint8), theirs[n].data.view(np.uint8)) for n in ours), file_type
         (tmp_path / "theirs.gguf").unlink()

@@ -13,7 +13,7 @@ import pytest
 from support.hard_texts import hard_texts
 from support.llama_cpp import LlamaServer
 from support.ollama import OllamaServer
-from support.tiny_llama import write_ending_llama, write_llama
+from support.tiny_llama import write_ending_llama
 
 from tweetstyle.export import export
 from tweetstyle.inference.ollama import OllamaClient
@@ -67,13 +67,6 @@ def user(text: str) -> dict[str, str]:
     return {"role": "user", "content": text}
 
 
-def test_the_texts_are_as_many_and_as_hard_as_is_claimed() -> None:
-    assert len(set(TEXTS)) == 1000
-    for part in ("😀", "👩‍👩‍👧‍👦", "é", "e\u0301", "https://", "@", "#", "2024", "\n", "<s>", "[INST]", "<|im_end|>", '"""', "{{"):
-        assert sum(part in text for text in TEXTS) > 5, part
-    assert "*" in TEXTS
-
-
 def test_llama_cpp_makes_the_ids_of_training_with_one_bos(model: Exported) -> None:
     with LlamaServer(model.gguf) as server:
         for text in TEXTS:
@@ -83,17 +76,6 @@ def test_llama_cpp_makes_the_ids_of_training_with_one_bos(model: Exported) -> No
                 assert ids[0] == model.base.bos_id
                 # A person who types the very text of the token gets the token, in Ollama too; the format adds one.
                 assert ids.count(model.base.bos_id) == 1 + text.count(model.base.tokens.bos)
-
-
-def test_words_split_as_in_llama_3_have_the_ids_of_training_too(ollama: OllamaServer, tmp_path: Path) -> None:
-    """A small byte-level BPE, but behind Llama 3's own splitting: digits by threes, words that ignore merges."""
-    base = write_llama(tmp_path / "base", pre="llama-bpe", max_position_embeddings=4096)
-    model = make(base, build_template("inst", "Nimzo", base.tokens), "parity-llama-3", tmp_path / "out", ollama)
-    with LlamaServer(model.gguf) as server:
-        for text in TEXTS:
-            assert server.tokenize(model.template.prompt(text), add_special=True, parse_special=True) == model.ids(text), text
-    for text in TEXTS[:200]:
-        assert ollama.chat(model.name, [user(text)])["prompt_eval_count"] == len(model.ids(text)), text
 
 
 def test_ollama_feeds_them_on_the_first_turn_of_a_chat(model: Exported, ollama: OllamaServer) -> None:
@@ -125,12 +107,6 @@ def test_ollama_feeds_them_through_generate_and_gives_their_ids_back(model: Expo
         assert answer["response"] == ""
         assert answer["prompt_eval_count"] == len(ids), text
         assert answer.get("context", []) == ids[model.template.add_bos :], text
-
-
-def test_a_prompt_that_is_cached_counts_as_a_whole(model: Exported, ollama: OllamaServer) -> None:
-    """Without this, prompt_eval_count would prove nothing for a prompt that begins like the one before."""
-    counts = [ollama.chat(model.name, [user("l'hiver à Montréal")])["prompt_eval_count"] for _ in range(3)]
-    assert counts == [len(model.ids("l'hiver à Montréal"))] * 3
 
 
 def test_a_system_message_switches_style_and_type(model: Exported, ollama: OllamaServer) -> None:

@@ -67,12 +67,6 @@ TINY = {
 }
 PRE = {"tokenizer.ggml.pre": ("another", "Ollama does not know SmolLM2's pre-tokenizer: it splits numbers and spaces otherwise")}
 ROPE_BASE = {"llama.rope.freq_base": ("ours alone", "Ollama 0.11.4 does not read rope_parameters, where transformers 5 has it")}
-SMOLLM2 = {
-    "tokenizer.chat_template": ("another", "the prompt that was trained on, not that of the base"),
-    "llama.attention.head_dim": ("theirs alone", "not llama.cpp's name: key_length and value_length say the same"),
-    "tokenizer.ggml.unknown_token_id": ("theirs alone", "a byte-level BPE has a token for every byte"),
-    "tokenizer.ggml.add_unknown_token": ("theirs alone", "the same"),
-}
 
 
 def differences(mine: dict[str, object], other: dict[str, object]) -> dict[str, str]:
@@ -115,11 +109,6 @@ def test_every_key_of_the_metadata_is_ollamas_or_has_its_reason(wide):
     assert base.tokenizer.token_id("<|eot_id|>") == 323
 
 
-def test_every_key_of_smollm2_is_ollamas_or_has_its_reason(ollama: OllamaServer, base_model_dir: Path, tmp_path: Path):
-    mine = metadata(gguf.GGUFReader(ours(read_base_model(base_model_dir), None, tmp_path, "f16").gguf["f16"]))
-    assert_explained(mine, by_ollama(ollama, "smollm2-f16", base_model_dir, None, tmp_path), COMMON | PRE | SMOLLM2)
-
-
 @pytest.mark.parametrize("rope", [{"rope_type": "default"}, LLAMA_31], ids=lambda rope: rope["rope_type"])
 def test_the_rope_of_a_config_by_transformers_5_is_kept_where_ollamas_own_reading_loses_it(ollama: OllamaServer, tmp_path, rope):
     """Both say the same words, ours the model's: its distance to Hugging Face's logits is that of f16, Ollama's is another model's."""
@@ -154,22 +143,6 @@ def assert_same_bytes(path: Path, theirs: gguf.GGUFReader, but: set[str] = froze
     found, expected = tensors(gguf.GGUFReader(path)), tensors(theirs)
     assert types(found) == types(expected)
     assert [n for n in found if not np.array_equal(found[n].data.view(np.uint8), expected[n].data.view(np.uint8))] == sorted(but)
-
-
-@pytest.mark.parametrize("tied", [False, True])
-@pytest.mark.parametrize(("stored", "file_type"), [("float32", "f16"), ("float16", "f16"), ("bfloat16", "bf16")])
-def test_what_ollama_converts_without_quantising_has_the_same_bytes(ollama: OllamaServer, tmp_path, stored, file_type, tied):
-    """From float32 to f16 each weight is rounded; some are made so small that they are subnormal there, or zero."""
-    import torch
-
-    base = write_llama(tmp_path / "base", dtype="float32", tie_word_embeddings=tied)
-    weights = load_file(base.shards[0])
-    weights["model.layers.1.mlp.up_proj.weight"] *= 1e-6
-    save_file({n: w.to(getattr(torch, stored)) for n, w in weights.items()}, base.shards[0], metadata={"format": "pt"})
-    exported = ours(base, None, tmp_path, file_type)
-    theirs = by_ollama(ollama, f"plain-{stored}-{tied}".lower(), base.path, None, tmp_path)
-    assert set(types(tensors(theirs)).values()) == {"F32", file_type.upper()}
-    assert_same_bytes(exported.gguf[file_type], theirs)
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["untied", "tied"])
