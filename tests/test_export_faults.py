@@ -139,7 +139,7 @@ def fill_up_again_and_again(mounted: str, seed: str) -> None:
     """Exports on a disk that another program fills as soon as the room was found to be enough; prints a JSON list of what was seen."""
     model, ballast, chance = Path(mounted), Path(mounted) / "ballast", random.Random(int(seed))
     before, seen, left_free = inputs(model), [], 0
-    needed = sum(exporting.room_needed(read_base_model(model / "base"), Export(types=TYPES), 1).values())
+    needed = sum(exporting.room_needed(read_base_model(model / "base"), Export(types=TYPES)).values())
 
     def then_fill(directory: Path, needed: dict[str, int]) -> None:
         require_disk(directory, needed)

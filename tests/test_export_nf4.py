@@ -168,5 +168,5 @@ def test_the_room_that_is_asked_for_holds_all_candidates(trained, tmp_path, imat
     arguments = (base, adapter, template, section, Sampling(), "me", tmp_path / "out")
     export(*arguments, nf4=record(model), imatrix=importance, score=score)
     most.append(there())
-    needed = sum(room_needed(base, section, 2).values())
+    needed = sum(room_needed(base, section).values())
     assert max(most) <= needed <= max(most) + 3 * 40_000

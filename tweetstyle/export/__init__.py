@@ -80,7 +80,7 @@ def export(
     bases = possible_bases(source.plan, source.stored, section.merge_base, nf4, choose=score is not None)
     # What a killed export left behind is room for this one.
     shutil.rmtree(partial_sibling(directory), ignore_errors=True)
-    require_disk(directory, room_needed(weights, section, len(bases)))
+    require_disk(directory, room_needed(weights, section))
     with complete_directory(directory) as partial:
         write = partial_writer(source, merged, template, name)
         choices = write_best(Order(types, name, section.imatrix, imatrix, bases, score), write, partial)

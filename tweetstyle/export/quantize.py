@@ -48,8 +48,11 @@ class Order:
     bases: dict[str, Stored]
     score: Score | None
 
-    def path(self, directory: Path, file_type: str) -> Path:
-        return directory / f"{self.name}-{file_type}.gguf"
+    @property
+    def weighted_types(self) -> list[str]:
+        """Types that are written with the importance matrix: always, or to be compared where there is a score."""
+        weighs = self.use == "always" or (self.use == "auto" and self.score)
+        return [t for t in self.types if t in WEIGHTED_TYPES] if self.imatrix and weighs else []
 
 
 @dataclass(frozen=True)
@@ -87,50 +90,38 @@ def possible_bases(plan: list[Tensor], stored: Stored, wanted: str, nf4: dict[st
 
 
 def write_best(order: Order, write: Write, directory: Path) -> Choices:
-    """Writes every type's file into `directory`, each the best of its candidates."""
+    """Writes every type's file into `directory`, each the better of its candidates."""
     scores: dict[str, float] = {}
-    base, done = _choose_base(order, write, directory, scores)
-    weighted = [t for t in order.types if order.imatrix and order.use != "never" and t in WEIGHTED_TYPES]
-    if order.use == "auto" and order.score is None:
-        weighted = []
-    always = order.use == "always"
-    if always and done in weighted:
-        order.path(directory, done).unlink()
-    candidates = {t: directory / f"{order.name}-{t}.weighted.gguf" for t in weighted}
-    plain = [t for t in order.types if t != done and not (always and t in weighted)]
-    wanted = [Wanted(order.path(directory, t), t) for t in plain]
-    wanted += [Wanted(order.path(directory, t) if always else candidates[t], t, order.imatrix) for t in weighted]
-    if wanted:
-        write(wanted, order.bases[base])
-    if not always:
-        weighted = [t for t in weighted if _keep_better(order, t, order.path(directory, t), candidates[t], scores)]
+    base = _choose_base(order, write, directory, scores)
+    files = {t: directory / f"{order.name}-{t}.gguf" for t in order.types}
+    candidates = {t: directory / f"{order.name}-{t}.weighted.gguf" for t in order.weighted_types}
+    plain = [Wanted(path, t) for t, path in files.items() if order.use != "always" or t not in candidates]
+    write([*plain, *(Wanted(path, t, order.imatrix) for t, path in candidates.items())], order.bases[base])
+    weighted = []
+    for file_type, candidate in candidates.items():
+        if order.use == "always" or _is_better(order, file_type, candidate, files[file_type], scores):
+            candidate.replace(files[file_type])
+            weighted.append(file_type)
+        else:
+            candidate.unlink()
     return Choices(base, tuple(weighted), scores)
 
 
-def _choose_base(order: Order, write: Write, directory: Path, scores: dict[str, float]) -> tuple[str, str | None]:
-    """The base, and the type whose file that choice has left in its place."""
+def _choose_base(order: Order, write: Write, directory: Path, scores: dict[str, float]) -> str:
+    """By the smallest type, in which it matters most and whose candidates take the least room."""
     if len(order.bases) == 1 or order.score is None:
-        return next(iter(order.bases)), None
-    # The type in which it matters most, and whose candidates take the least room.
+        return next(iter(order.bases))
     smallest = min(order.types, key=SMALLEST_FIRST.index)
-    paths = {base: directory / f"{order.name}.{base}.gguf" for base in order.bases}
     by_base = {}
     for base, stored in order.bases.items():
-        write([Wanted(paths[base], smallest)], stored)
-        scores[f"{smallest} over {base}"] = by_base[base] = order.score(paths[base])
-    best = min(by_base, key=by_base.__getitem__)
-    paths.pop(best).replace(order.path(directory, smallest))
-    for path in paths.values():
+        path = directory / f"{order.name}.{base}.gguf"
+        write([Wanted(path, smallest)], stored)
+        scores[f"{smallest} over {base}"] = by_base[base] = order.score(path)
         path.unlink()
-    return best, smallest
+    return min(by_base, key=by_base.__getitem__)
 
 
-def _keep_better(order: Order, file_type: str, plain: Path, weighted: Path, scores: dict[str, float]) -> bool:
-    """Whether the file with the importance matrix took the place of the one without."""
+def _is_better(order: Order, file_type: str, weighted: Path, plain: Path, scores: dict[str, float]) -> bool:
     without = scores[f"{file_type} without importance matrix"] = order.score(plain)
     with_it = scores[f"{file_type} with importance matrix"] = order.score(weighted)
-    if with_it < without:
-        weighted.replace(plain)
-        return True
-    weighted.unlink()
-    return False
+    return with_it < without

@@ -30,17 +30,16 @@ LONGEST_PROMPT = 1024
 """Tokens of context kept for the prompt: a message and its answer are all that the context holds, for each is answered afresh."""
 
 HELP = """\
-  what you type      is the subject of the tweet; * names none
-  /set system LINE   another style or type, as in: /set system {system}
+  what you type      {typed}
+  /set system LINE   {another}{system}
   /set system        the trained line again
   /history           what was said so far
   /clear             forget it and clear the screen
   /bye               leave (so do Ctrl-D, and Ctrl-C at the prompt; Ctrl-C in an answer stops it)"""
-HELP_CONVERSATION = HELP.replace("is the subject of the tweet; * names none", "is answered, with what was said before in mind").replace(
-    "another style or type, as in: /set system {system}", "a system message, in place of: {system}"
-)
-HELP_FIRST_WORDS = HELP.replace("is the subject of the tweet; * names none", "is how the tweet begins; * begins nothing")
-HELP_TEXT_FORMAT = HELP.replace("is the subject of the tweet; * names none", "is the beginning of the tweet; * begins at nothing")
+STYLE_OR_TYPE, SYSTEM_MESSAGE = "another style or type, as in: /set system ", "a system message, in place of: "
+A_SUBJECT = "is the subject of the tweet; * names none"
+FIRST_WORDS = "is how the tweet begins; * begins nothing"
+A_MESSAGE = "is answered, with what was said before in mind"
 
 
 class ChatModel:
@@ -232,9 +231,10 @@ class ChatSession:
                     write(f">>> {message}\n{answer}\n")
             case ["/?"] | ["/help"]:
                 template = self.speaker.template
-                text = HELP_FIRST_WORDS if self.begins else HELP
-                text = HELP_CONVERSATION if template.turns else HELP_TEXT_FORMAT if template.format == "text" else text
-                write(text.format(system=template.system_line() or "…"))
+                begins = self.begins or template.format == "text"
+                typed = A_MESSAGE if template.turns else FIRST_WORDS if begins else A_SUBJECT
+                another = SYSTEM_MESSAGE if template.turns else STYLE_OR_TYPE
+                write(HELP.format(typed=typed, another=another, system=template.system_line() or "…"))
             case _:
                 write(f"there is no command {line.split()[0]}; /? lists them")
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.files import read_back
 from tweetstyle.model.llama import Tensor
 from tweetstyle.model.weight_files import StoredTensor, read_headers
 
@@ -46,22 +47,12 @@ REFUSED = {
 """Keys that must be off (null, false or NEUTRAL), and why."""
 NEUTRAL = {"bias": "none", "alpha_pattern": {}, "rank_pattern": {}}
 WITHOUT_EFFECT = {
-    "auto_mapping": "the class of the base model",
-    "base_model_name_or_path": "where the base model was: the recipe names it",
-    "corda_config": "of an initialisation that init_lora_weights would name",
-    "eva_config": "of an initialisation that init_lora_weights would name",
-    "inference_mode": "whether the adapter can be trained further",
-    "loftq_config": "of an initialisation that init_lora_weights would name",
-    "lora_dropout": "off outside training",
-    "lora_ga_config": "of an initialisation that init_lora_weights would name",
-    "megatron_core": "of megatron_config",
-    "peft_version": "who wrote the file",
-    "qalora_group_size": "of use_qalora",
-    "revision": "of base_model_name_or_path",
-    "runtime_config": "where the product is computed; PEFT does not store it",
-    "task_type": "which PEFT class wraps the model",
-}
-"""Keys that do not change what the stored A and B add to the weights, and what they say instead."""
+    # Who wrote the file, where the base model was, how it is trained further.
+    "auto_mapping", "base_model_name_or_path", "inference_mode", "lora_dropout", "peft_version", "revision", "runtime_config", "task_type",
+    # Of an initialisation that init_lora_weights would name, or of a variant that another key turns on.
+    "corda_config", "eva_config", "loftq_config", "lora_ga_config", "megatron_core", "qalora_group_size",
+}  # fmt: skip
+"""Keys that do not change what the stored A and B add to the weights."""
 
 PLAIN_INITIALISATIONS = (True, False, "gaussian")
 """Those that leave the base weights alone: pissa, olora, corda, loftq and lora_ga rewrite them while they initialise."""
@@ -184,7 +175,7 @@ def _scale(config: dict[str, Any], path: Path) -> tuple[float, int]:
         raise refuse(f"the adapter's kind is {config.get('peft_type')}, not LORA")
     if (initialisation := config.get("init_lora_weights", True)) not in PLAIN_INITIALISATIONS:
         raise refuse(f"init_lora_weights is {initialisation}: such an initialisation may rewrite the base model's weights")
-    for key in sorted(config.keys() - READ - WITHOUT_EFFECT.keys()):
+    for key in sorted(config.keys() - READ - WITHOUT_EFFECT):
         # PEFT turns some variants on by an empty object, and 0 is a layer: only null, false and the default are off.
         value = config[key]
         if value is not None and value is not False and value != NEUTRAL.get(key):
@@ -196,12 +187,6 @@ def _scale(config: dict[str, Any], path: Path) -> tuple[float, int]:
 
 
 def _read_config(path: Path) -> dict[str, Any]:
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise TweetstyleError("there is no adapter here", where=str(path.parent), hint="train first: tweetstyle fit RECIPE") from error
-    except ValueError as error:
-        raise TweetstyleError(f"not JSON ({error})", where=str(path), hint="train again: tweetstyle fit RECIPE") from error
-    if not isinstance(config, dict):
-        raise TweetstyleError("not a JSON object", where=str(path), hint="train again: tweetstyle fit RECIPE")
+    if (config := read_back(path, dict[str, Any])) is None:
+        raise TweetstyleError("there is no adapter here", where=str(path), hint="train first: tweetstyle fit RECIPE")
     return config

@@ -140,10 +140,7 @@ def how_to_get(path: Path) -> str:
 
 def how_to_complete(directory: Path) -> str:
     """What to do where files of a base model are missing: `hf download` fetches what is not there yet."""
-    if _made_here(directory):
-        return _make_again(directory)
-    repository, kept = _came_from(directory)
-    return f"download the rest with: {download_command(repository, kept)}{_in_place_of(repository)}"
+    return _fetch(directory, "download the rest with: {}")
 
 
 def how_to_replace(directory: Path, *names: str) -> str:
@@ -152,35 +149,18 @@ def how_to_replace(directory: Path, *names: str) -> str:
     Without --force-download `hf download` takes a file that is there for whole, if it is no younger than the note that it keeps of
     it (huggingface_hub/file_download.py).
     """
-    if _made_here(directory):
-        return _make_again(directory)
-    repository, kept = _came_from(directory)
-    command = f"{download_command(repository, kept, *names)} --force-download"
-    return f"download {', '.join(names) or 'the model'} again with: {command}{_in_place_of(repository)}"
+    return _fetch(directory, f"download {', '.join(names) or 'the model'} again with: {{}} --force-download", *names)
 
 
-def _came_from(directory: Path) -> tuple[str, Path | None]:
-    """Its name on the hub, or UNKNOWN, and the directory to name in a download; None for the hub's cache."""
+def _fetch(directory: Path, how: str, *names: str) -> str:
+    """`how` with the command that fetches these files, or how to make a directory again that `make base-model` made."""
+    if (directory / "origin.json").is_file():
+        return f"make it again: rm -r {BY_MAKE} && make base-model"
     if known := known_model(directory):
-        return known.repository, directory
+        return how.format(download_command(known.repository, directory, *names))
     if directory.parent.name == "snapshots" and (cached := re.fullmatch(r"models--([\w.-]+?)--([\w.-]+)", directory.parents[1].name)):
-        return "/".join(cached.groups()), None
-    return UNKNOWN, directory
-
-
-def _in_place_of(repository: str) -> str:
-    return f" ({UNKNOWN}: the model's name on huggingface.co, where such files come from)" if repository == UNKNOWN else ""
-
-
-def _made_here(directory: Path) -> bool:
-    """Whether `make base-model` made it, which leaves a note of that."""
-    return (directory / "origin.json").is_file()
-
-
-def _make_again(directory: Path) -> str:
-    if _same(directory, BY_MAKE):
-        return f"remove it and make it again: rm -r {directory} && make base-model"
-    return f"it is a copy of {BY_MAKE}, which make base-model makes: copy that here"
+        return how.format(download_command("/".join(cached.groups()), None, *names))
+    return how.format(download_command(UNKNOWN, directory, *names)) + f" ({UNKNOWN}: its name on huggingface.co)"
 
 
 def is_hub_name(path: Path) -> bool:

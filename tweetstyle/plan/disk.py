@@ -65,13 +65,12 @@ def disk_needed(recipe: Recipe, base: BaseConfig | BaseModel) -> dict[str, int]:
     needed = {}
     if isinstance(base, BaseConfig) and not base.whole and (to_come := max(2 * shape.parameters - base.bytes_there, 0)):
         needed[STILL_TO_COME] = to_come
-    bases = 2 if recipe.model.method == "qlora" and recipe.export.merge_base == "auto" else 1
     if all(path.exists() for path in recipe.data.source):
         needed["prepared data"] = 3 * open_archive(recipe.data.source, recipe.data.separator).size
     return needed | {
         "checkpoints": trained * (4 + OPTIMIZER_BYTES) * (recipe.training.save_total_limit + 1),
         "final model": trained * 4,
-        "export": sum(room_needed(base, recipe.export, bases).values()),
+        "export": sum(room_needed(base, recipe.export).values()),
     }
 
 
@@ -118,17 +117,10 @@ def require_disk(directory: Path, needed: Mapping[str, int]) -> None:
     require_room([DiskUse(directory, count, name) for name, count in needed.items()])
 
 
-def room_needed(weights: BaseModel | BaseConfig, section: Export, bases: int) -> dict[str, int]:
-    """What is written → bytes, as `export_sizes`, with everything that `choices` writes to compare and then removes.
-
-    bases: among how many the adapter's is still to be chosen (1 or 2).
-    """
+def room_needed(weights: BaseModel | BaseConfig, section: Export) -> dict[str, int]:
+    """What is written → bytes, as `export_sizes`, with the files that are written to be compared and then removed."""
     sizes = export_sizes(weights, section.types)
-    weighted = [t for t in section.types if t in WEIGHTED_TYPES] if section.imatrix == "auto" else []
-    candidates = sum(sizes[t] for t in weighted)
-    if bases > 1:
-        # One of the two becomes the file itself; they exist before the others are written.
-        candidates = max(candidates, 2 * min(sizes.values()) - sum(sizes.values()))
+    candidates = sum(sizes[t] for t in section.types if t in WEIGHTED_TYPES and section.imatrix == "auto")
     return sizes | ({"candidates that are compared": candidates} if candidates else {})
 
 
