@@ -122,10 +122,9 @@ def test_the_same_archive_gives_the_same_bytes_whatever_pythons_hash_seed(tmp_pa
         "prepare(Data(source=Path(sys.argv[1]), near_duplicate_jaccard=1.0, automatic_posts='keep'),"
         " Prompt(style='Nimzo'), template, Path(sys.argv[2]))"
     )
-    for seed in ("1", "2"):
-        command = [sys.executable, "-c", program, str(tmp_path / "tweets.csv"), str(tmp_path / seed)]
-        subprocess.run(command, check=True, env=os.environ | {"PYTHONHASHSEED": seed}, cwd=Path(__file__).parents[1])
-        assert contents(tmp_path / seed) == contents(tmp_path / "out")
+    command = [sys.executable, "-c", program, str(tmp_path / "tweets.csv"), str(tmp_path / "again")]
+    subprocess.run(command, check=True, env=os.environ | {"PYTHONHASHSEED": "1"}, cwd=Path(__file__).parents[1])
+    assert contents(tmp_path / "again") == contents(tmp_path / "out")
 
 
 def test_the_order_of_the_file_changes_nothing_but_the_order_of_the_dropped(tmp_path):
@@ -208,31 +207,13 @@ def test_first_words_stand_where_the_topic_stands(tmp_path):
     assert written and all(t.text.startswith(t.topic) and t.topic != t.text for t in written)
     line = json.loads((tmp_path / "out" / "train.jsonl").open().readline())["text"]
     assert line == f"<s>[INST] Style: Nimzo | Type: Tweet | Sujet: {written[0].topic} [/INST] {written[0].text}</s>"
-    # They are told of as what they are, not as subjects.
     console = Console(width=80, record=True, file=io.StringIO())
     console.print(funnel(prepared))
-    told, page = console.export_text(), (tmp_path / "out" / "report.html").read_text()
-    assert re.search(r"prompt begins it\W+60\W+100", told) and "topic" not in told
+    terminal, page = console.export_text(), (tmp_path / "out" / "report.html").read_text()
+    assert re.search(r"prompt begins it\W+60\W+100", terminal) and "topic" not in terminal
     assert "first words in the prompt: <bdi>le " in page and "with its first words" in page and "subject" not in page
     run(tmp_path, rows(), prompt=Prompt(style="Nimzo", message="first-words", topic_dropout=1.0))
     assert all(t.topic is None for t in tweets(tmp_path, "train"))
-
-
-def test_of_messages_that_are_not_written_yet_nothing_is_counted(tmp_path):
-    console = Console(width=80, record=True, file=io.StringIO())
-    console.print(funnel(replace(run(tmp_path, rows()), message="playback")))
-    assert "prompt" not in console.export_text()
-
-
-@pytest.mark.parametrize("columns", [60, 80, 120])
-def test_the_funnel_is_as_wide_as_the_terminal(tmp_path, columns):
-    prepared = replace(run(tmp_path, rows()), dropped={"addresses someone, not a reply": 3}, warnings=[])
-    console = Console(width=columns, record=True, file=io.StringIO())
-    console.print(funnel(prepared))
-    table = [line for line in console.export_text().splitlines() if line[:1] in "┏┃┡│├└"]
-    assert max(map(len, table)) <= columns and all("…" not in line for line in table)
-    bars = [line.count("█") for line in table if line.startswith("│ read")]
-    assert bars == [24] if columns == 120 else 8 <= bars[0] <= 24
 
 
 def test_raw_text_has_no_topic(tmp_path):
@@ -302,12 +283,14 @@ def test_the_funnel_shows_the_counts(tmp_path):
     console = Console(width=80, record=True, file=io.StringIO())
     console.print(funnel(prepared))
     text = console.export_text()
-    lines = [re.sub("[│█▏▎▍▌▋▊▉]", " ", line).split() for line in text.splitlines()]
+    lines = [line.replace("│", " ").split() for line in text.splitlines()]
     figures = ["read 61 100.0%", "too short -1 -1.6%", "kept 60 98.4%", "train 36 60.0%", "test 12 20.0%", "prompt names a topic 45 75.0%"]
     for expected in figures:
         assert expected.split() in lines
     assert ["retweet"] not in [line[:1] for line in lines]
     assert "from 2021-01-01 to 2021-03-01" in text
+    console.print(funnel(replace(prepared, message="playback")))
+    assert "prompt" not in console.export_text()
 
 
 @pytest.mark.skipif(not SAMPLE.is_file(), reason=f"{SAMPLE} is not there")

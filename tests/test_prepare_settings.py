@@ -10,11 +10,8 @@ import pytest
 from support.cleaning import cleaned, reason
 
 from tweetstyle.cleaning.archive_rules import Candidate, apply
-from tweetstyle.prepare.report import REASONS as EXPLAINED
 from tweetstyle.recipe import Data
 
-OF_THE_SOURCE = {"duplicate id", "earlier edit"}
-"""Never a matter of taste: the same tweet twice."""
 WORDS = "neige vélo café métro fleuve jardin piano nuage tramway raquette sapin marmotte".split()
 OWN = [
     f"{WORDS[n % 12]} et {WORDS[(n * 5 + 1) % 12]} : {['jamais', 'toujours', 'parfois'][n % 3]} sans mon {WORDS[(n * 7 + 2) % 12]}"
@@ -75,11 +72,3 @@ def test_a_rule_for_the_whole_archive_follows_its_setting(claim):
     rule, texts, one, other, by_one, by_other = WHOLE[claim]
     assert dropped(texts, **one) == Counter({rule: by_one})
     assert dropped(texts, **other) == +Counter({rule: by_other})
-
-
-def test_every_rule_has_a_setting_and_each_of_these_is_tried_here():
-    tried = {key for _, *settings in SINGLE.values() for chosen in settings for key in chosen}
-    tried |= {key for case in WHOLE.values() for chosen in case[2:4] for key in chosen}
-    wanted = {rule: set(EXPLAINED[rule].settings) for rule in EXPLAINED if rule not in OF_THE_SOURCE}
-    assert all(wanted.values())
-    assert set().union(*wanted.values()) - {"until", "links"} <= tried

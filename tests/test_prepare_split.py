@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tweetstyle.cleaning.near_duplicates import chronological, clusters, near_duplicate_groups
+from tweetstyle.cleaning.near_duplicates import chronological, clusters, near_duplicate_pairs
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.prepare.split import Splits, joined, leak, split
 from tweetstyle.recipe import Data
@@ -195,7 +195,7 @@ def archive_with_twins() -> list[Tweet]:
 def test_time_alone_leaks_and_whole_clusters_do_not():
     tweets = archive_with_twins()
     by_time = split(tweets, alone(tweets), data())
-    groups = joined(clusters(near_duplicate_groups([t.text for t in tweets], 0.75), len(tweets)))
+    groups = joined(clusters(near_duplicate_pairs([t.text for t in tweets], 0.75), len(tweets)))
     assert leak(by_time.parts, 0.75) >= 5
     assert leak(split(tweets, groups, data()).parts, 0.75) == 0
 
@@ -219,6 +219,6 @@ def test_a_planted_leak_is_counted():
 
 
 def test_a_leak_is_counted_among_thousands_of_one_template():
-    train = [tweet(f"a{i}", f"Bulletin du matin pour Québec et ses environs, température {i} degrés") for i in range(3000)]
-    test = [tweet(f"b{i}", f"Bulletin du matin pour Québec et ses environs, température {i} degrés") for i in range(3000, 3100)]
+    train = [tweet(f"a{i}", f"Bulletin du matin pour Québec et ses environs, température {i} degrés") for i in range(1000)]
+    test = [tweet(f"b{i}", f"Bulletin du matin pour Québec et ses environs, température {i} degrés") for i in range(1000, 1100)]
     assert leak({"train": train, "validation": [], "test": test}, 0.75) == 100

@@ -170,7 +170,6 @@ def test_every_tweet_is_kept_or_dropped_for_one_reason(run):
     assert len(dropped) == len(run.dropped) == sum(run.prepared.dropped.values())
     assert dropped | set(run.kept) == set(run.posts) and not dropped & set(run.kept)
     assert Counter(row["reason"] for row in run.dropped) == Counter({k: n for k, n in run.prepared.dropped.items() if n})
-    print(run.prepared.dropped, run.prepared.kept, run.prepared.splits, run.prepared.languages)
 
 
 def test_little_is_dropped_that_is_no_retweet_and_no_repetition(run):

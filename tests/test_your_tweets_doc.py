@@ -9,12 +9,9 @@ import pytest
 from support.cleaning import cleaned, reason
 
 from tweetstyle.cleaning.clean import RULES
-from tweetstyle.cleaning.dropped import FEWEST, REASONS
-from tweetstyle.prepare.outputs import output_paths
-from tweetstyle.prepare.report import REASONS as EXPLAINED
+from tweetstyle.cleaning.dropped import REASONS
 from tweetstyle.recipe import Data
 from tweetstyle.sources import open_archive
-from tweetstyle.sources.csv_source import NAMES
 from tweetstyle.sources.dates import read_date
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "your-tweets.md"
@@ -35,13 +32,6 @@ DROPPED = table_below("What is dropped")
 
 def test_every_reason_stands_there_in_its_order():
     assert [row[0].strip("*") for row in DROPPED] == list(REASONS)
-
-
-def test_every_reason_s_settings_stand_in_its_row():
-    """`links` decides what a bare link leaves: that stands below the table."""
-    for name, *_, setting in DROPPED:
-        for key in EXPLAINED[name.strip("*")].settings:
-            assert f"`{key}: " in setting or key in ("links", "duplicates"), (name, key)
 
 
 def test_every_example_is_dropped_by_its_rule():
@@ -67,11 +57,6 @@ def test_no_setting_is_named_that_the_recipe_does_not_have():
     assert named <= set(Data.model_fields) and len(named) > 20
 
 
-def test_every_name_of_a_column_is_given():
-    for names in NAMES.values():
-        assert ", ".join(f"`{name}`" for name in names) in TEXT
-
-
 def test_the_dates_that_are_promised_are_read():
     promised = TEXT.split("Dates may look like ")[1].split("X's numbers")[0]
     forms = re.findall(r"`([^`]+)`", promised)
@@ -93,14 +78,3 @@ def test_the_examples_of_files_are_read(tmp_path):
         path.write_text(re.sub("(?m)^    ", "", re.search(fence, TEXT)[1]), encoding="utf-8")
         (tweet,) = open_archive([path]).tweets()
         assert tweet[:3] == ("1774156516295706344", "on s'est rendus à la fin mars", "2024-03-30T19:27:30Z")
-
-
-def test_every_output_and_the_fewest_tweets_are_named():
-    assert all(path.name in TEXT or path.suffix == ".jsonl" for path in output_paths(Path()))
-    assert all(f"`{name}.jsonl`" in TEXT for name in ("train", "mini-train", "validation", "test"))
-    assert f"At least {FEWEST} kept tweets are needed" in TEXT
-
-
-def test_links_lead_to_files_that_are_there():
-    links = re.findall(r"\]\(([^)]+)\)", TEXT)
-    assert links and all((DOCUMENT.parent / link).is_file() for link in links)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tweetstyle.cleaning.clean import is_stock_reply
-from tweetstyle.cleaning.near_duplicates import clusters, near_duplicate_groups, to_drop
+from tweetstyle.cleaning.near_duplicates import clusters, near_duplicate_pairs, to_drop
 from tweetstyle.cleaning.repeated import automatic_templates, over_cap
 from tweetstyle.text.languages import languages_of
 
@@ -71,7 +71,7 @@ def drop_other_languages(tweets: list[Candidate], data: Data) -> None:
 
 def drop_duplicates(tweets: list[Candidate], data: Data) -> None:
     """Marks the clusters, and drops all but the earliest of each group of near-duplicates."""
-    pairs = near_duplicate_groups([tweet.text for tweet in tweets], data.near_duplicate_jaccard)
+    pairs = near_duplicate_pairs([tweet.text for tweet in tweets], data.near_duplicate_jaccard)
     for tweet, cluster in zip(tweets, clusters(pairs, len(tweets)), strict=True):
         tweet.cluster = cluster
     if data.duplicates == "drop":

@@ -13,10 +13,22 @@ from tweetstyle.cleaning.normalise import LINK_PLACEHOLDER, without_links
 if TYPE_CHECKING:
     import numpy as np
 
+GRAM = 5
+"""Characters in a shingle. A shorter text has no shingles, and only exact copies are its duplicates."""
 SEED = 1
 """Of the signatures. Fixed: which pairs are found is no matter of taste."""
-KEPT, LATEST = 16, 4
-"""In a crowd a text is compared with the first kept texts, and with those just before it: slowly changing templates stay connected."""
+MISSED = 0.0005
+"""Share of the pairs at the threshold itself that no band finds; above it fewer, at 0.05 above it hardly any."""
+ROWS, FEWEST_BANDS, MOST_PERMUTATIONS = (4, 3, 2), 16, 256
+"""With four rows unrelated tweets, alike to 0.05 at most, meet in one of 20 bands once in 8,000 pairs; for a low threshold fewer
+rows, as the permutations allow."""
+CROWD, LATEST = 16, 4
+"""A text is compared with at most so many of a bucket, the latest of them those just before it: slowly changing templates stay
+connected, and a template that is filled in thousands of times costs no more than any text."""
+SURE = 0.2
+"""A pair whose estimate is this far below the threshold is not compared: four standard errors of an estimate from 80 permutations."""
+CHUNK = 5_000
+"""Texts signed at one time: signatures are Python integers for a moment."""
 CACHED = 4096
 """Texts whose sets of 5-grams are in memory, about 8 KB each."""
 
@@ -66,32 +78,44 @@ def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
     return shared / (len(one) + len(other) - shared)
 
 
-def near_duplicate_groups(texts: Sequence[str], threshold: float) -> list[DuplicatePair]:
-    """The pairs of texts, in chronological order, whose folded 5-grams have a Jaccard similarity of `threshold` or more.
+def near_duplicate_pairs(texts: Sequence[str], threshold: float, seed: int = SEED) -> list[DuplicatePair]:
+    """The pairs of near-duplicates among texts in order of time: their folded 5-grams have a Jaccard similarity of `threshold` or more.
 
-    Ordered by the later text. Every pair is verified by its true similarity. A text that repeats another is in one pair only,
-    with its first occurrence, whose near-duplicates hold for all copies. A text shorter than 5 characters, and with a threshold of 1
-    every text, has exact duplicates only. Of the near-duplicates 99.95% are found at the threshold and more above it, except in
-    a crowd (more than 16 texts in one bucket, such as a template): there a text is paired with the first 16 kept texts and with the
-    4 texts before it, which is enough to drop it and to know its cluster.
+    Every pair is verified by its true similarity. A text that repeats another is in one pair only, with its first occurrence, whose
+    near-duplicates hold for all copies. A text shorter than 5 characters, and with a threshold of 1 every text, has exact
+    duplicates only. Of the near-duplicates 99.95% are found at the threshold and more above it; of a template in many
+    texts enough pairs are found to drop all but the first and to know its cluster.
+
+    Args:
+        threshold: 0.5 to 1.
+        seed: of the signatures; another one misses other pairs.
+
+    Returns:
+        The pairs, ordered by the later text.
     """
     keys = list(map(folded, texts))
     firsts: dict[str, int] = {}
     pairs = [DuplicatePair(place, first, 1.0) for place, key in enumerate(keys) if (first := firsts.setdefault(key, place)) != place]
-    if threshold < 1:
-        places = [place for key, place in firsts.items() if len(key) >= GRAM]
-        near = _near([keys[place] for place in places], threshold)
-        pairs += [DuplicatePair(places[later], places[earlier], similarity) for later, earlier, similarity in near]
+    places = [place for key, place in firsts.items() if len(key) >= GRAM] if threshold < 1 else []
+
+    @lru_cache(CACHED)
+    def grams_at(place: int) -> frozenset[str]:
+        return grams(keys[place])
+
+    for one, other in sorted(_candidates(_signatures([keys[place] for place in places], threshold, seed), threshold)):
+        later, earlier = places[one], places[other]
+        if (similarity := jaccard(grams_at(later), grams_at(earlier))) >= threshold:
+            pairs.append(DuplicatePair(later, earlier, similarity))
     return sorted(pairs)
 
 
-def to_drop(near_duplicate_groups: Iterable[DuplicatePair], count: int) -> dict[int, DuplicatePair]:
+def to_drop(pairs: Iterable[DuplicatePair], count: int) -> dict[int, DuplicatePair]:
     """Position of each text to drop → the pair with its most similar kept near-duplicate, the earliest of several.
 
     The earliest of a group is kept. A text with the same 5-grams as a dropped one is dropped for the same reason.
     """
     by_later: dict[int, list[DuplicatePair]] = defaultdict(list)
-    for pair in near_duplicate_groups:
+    for pair in pairs:
         by_later[pair.later].append(pair)
     dropped: dict[int, DuplicatePair] = {}
     for later in sorted(by_later):
@@ -104,9 +128,9 @@ def to_drop(near_duplicate_groups: Iterable[DuplicatePair], count: int) -> dict[
     return dropped
 
 
-def clusters(near_duplicate_groups: Iterable[DuplicatePair], count: int) -> list[int]:
+def clusters(pairs: Iterable[DuplicatePair], count: int) -> list[int]:
     """The cluster of each of `count` texts, as the position of its first: texts joined by near-duplicates, directly or through others."""
-    return connected([(pair.earlier, pair.later) for pair in near_duplicate_groups], count)
+    return connected([(pair.earlier, pair.later) for pair in pairs], count)
 
 
 def connected(links: Iterable[tuple[int, int]], count: int) -> list[int]:
@@ -125,79 +149,6 @@ def connected(links: Iterable[tuple[int, int]], count: int) -> list[int]:
     return [root(node) for node in range(count)]
 
 
-def _near(texts: list[str], threshold: float) -> list[tuple[int, int, float]]:
-    """Later, earlier, similarity of the near-duplicates among folded texts that are all different and of 5 characters or more."""
-    signed = signatures(texts, threshold, SEED)
-    pairs, crowds = candidates(signed, threshold)
-    earlier_ones: dict[int, list[int]] = defaultdict(list)
-    for earlier, later in pairs.tolist():
-        earlier_ones[later].append(earlier)
-    return _verified(texts, earlier_ones, _Crowds(crowds, signed, threshold), threshold)
-
-
-def _verified(texts: list[str], earlier_ones: dict[int, list[int]], crowds: _Crowds, threshold: float) -> list[tuple[int, int, float]]:
-    """In order of time, because whether a text is kept decides whether later ones of its crowd are compared with it."""
-
-    @lru_cache(CACHED)
-    def of(text: int) -> frozenset[str]:
-        return grams(texts[text])
-
-    found, dropped = [], set()
-    for later in sorted(earlier_ones.keys() | crowds.of.keys()):
-        compared = sorted({*earlier_ones.get(later, ()), *crowds.earlier(later)})
-        similar = [(later, earlier, j) for earlier in compared if (j := jaccard(of(later), of(earlier))) >= threshold]
-        if any(earlier not in dropped for _, earlier, _ in similar):
-            dropped.add(later)
-        crowds.pass_by(later, later not in dropped)
-        found += similar
-    return found
-
-
-class _Crowds:
-    """Buckets with too many texts for all pairs, filled as the texts pass by in order of time."""
-
-    def __init__(self, crowds: list[np.ndarray], signed: np.ndarray, threshold: float) -> None:
-        self.of: dict[int, list[int]] = defaultdict(list)
-        for number, crowd in enumerate(crowds):
-            for text in crowd.tolist():
-                self.of[text].append(number)
-        self._kept: list[list[int]] = [[] for _ in crowds]
-        self._latest: list[list[int]] = [[] for _ in crowds]
-        self._signed, self._least = signed, threshold - SURE
-
-    def earlier(self, text: int) -> list[int]:
-        """The texts before `text` in its crowds that may be similar."""
-        crowds = self.of.get(text, ())
-        others = sorted({other for crowd in crowds for other in (*self._kept[crowd], *self._latest[crowd])})
-        if not others:
-            return []
-        similar = (self._signed[others] == self._signed[text]).mean(axis=1) >= self._least
-        return [other for other, is_similar in zip(others, similar, strict=True) if is_similar]
-
-    def pass_by(self, text: int, kept: bool) -> None:
-        for crowd in self.of.get(text, ()):
-            if kept and len(self._kept[crowd]) < KEPT:
-                self._kept[crowd].append(text)
-            self._latest[crowd] = [*self._latest[crowd][1 - LATEST :], text]
-
-
-GRAM = 5
-"""Characters in a shingle. A shorter text has no shingles, and only exact copies are its duplicates."""
-MISSED = 0.0005
-"""Share of the pairs at the threshold itself that no band finds; above it fewer, at 0.05 above it hardly any."""
-ROWS, FEWEST_BANDS, MOST_PERMUTATIONS = (4, 3, 2), 16, 256
-"""With four rows unrelated tweets, alike to 0.05 at most, meet in one of 20 bands once in 8,000 pairs; for a low threshold fewer
-rows, as the permutations allow."""
-CROWD = 16
-"""A bucket with more texts is a crowd: all its pairs would be quadratic in number."""
-CHUNK = 5_000
-"""Texts or pairs at one time; signatures are Python integers for a moment."""
-SURE = 0.2
-"""A pair whose estimate is this far below the threshold is not compared: four standard errors of an estimate from 80 permutations."""
-SLOT_BITS = 22
-_FACTOR, _MIXER = 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93
-
-
 def bands_and_rows(threshold: float) -> tuple[int, int]:
     """How a signature is cut so that all but `MISSED` of the pairs at `threshold` (0.5 or more) meet.
 
@@ -211,31 +162,7 @@ def bands_and_rows(threshold: float) -> tuple[int, int]:
     return bands, rows
 
 
-def gram_hashes(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """A 64-bit hash of every 5-gram of every text, one text after the other, and how many each has. No text is shorter than 5.
-
-    A polynomial in the code points, mixed; it depends on the characters alone, so that every Python and machine has the same.
-    """
-    import numpy as np
-
-    factor, half = np.uint64(_FACTOR), np.uint64(32)
-    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
-    characters = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
-    count = max(0, len(characters) - GRAM + 1)
-    hashes = characters[:count].copy()
-    for offset in range(1, GRAM):
-        hashes *= factor
-        hashes += characters[offset : offset + count]
-    hashes ^= hashes >> half
-    hashes *= np.uint64(_MIXER)
-    hashes ^= hashes >> half
-    within = np.ones(len(characters), bool)
-    for offset in range(1, GRAM):  # these grams would run over into the next text
-        within[np.cumsum(lengths) - offset] = False
-    return hashes[within[:count]], lengths - GRAM + 1
-
-
-def signatures(texts: Sequence[str], threshold: float, seed: int) -> np.ndarray:
+def _signatures(texts: Sequence[str], threshold: float, seed: int) -> np.ndarray:
     """uint32, a row for each text, a column for each permutation."""
     import numpy as np
     from rensa import RMinHash
@@ -243,71 +170,31 @@ def signatures(texts: Sequence[str], threshold: float, seed: int) -> np.ndarray:
     bands, rows = bands_and_rows(threshold)
     made = np.empty((len(texts), bands * rows), np.uint32)
     for first in range(0, len(texts), CHUNK):
-        hashes, counts = gram_hashes(texts[first : first + CHUNK])
-        starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.uint64)
-        digests = RMinHash.digest_matrix_from_flat_token_hashes(hashes, starts, bands * rows, seed)
+        # In UTF-32 a 5-gram is 20 bytes, and half a surrogate pair is a character like any other.
+        encoded = (text.encode("utf-32-le", "surrogatepass") for text in texts[first : first + CHUNK])
+        tokens = [[text[i : i + 4 * GRAM] for i in range(0, len(text) - 4 * GRAM + 1, 4)] for text in encoded]
+        digests = RMinHash.digest_matrix_from_token_byte_sets(tokens, bands * rows, seed)
         made[first : first + CHUNK] = np.array(digests.to_rows(), np.uint32)
     return made
 
 
-def candidates(signatures: np.ndarray, threshold: float) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Pairs of rows that share a bucket and look alike, and the buckets too full for all their pairs.
-
-    The pairs: int64 [n, 2], each once, the smaller row first, ascending; their similarity as the signatures estimate it is not
-    `SURE` below the threshold. Of those that only share a bucket, which grow with the square of the number of texts, none is kept from
-    one band to the next. The crowds: of each bucket of more than `CROWD` its rows, ascending.
-    """
+def _candidates(signatures: np.ndarray, threshold: float) -> set[tuple[int, int]]:
+    """Later and earlier row of the pairs that share a bucket and, as their signatures estimate it, may reach the threshold."""
     import numpy as np
 
-    texts = len(signatures)
     bands, rows = bands_and_rows(threshold)
-    found, crowds = [np.zeros(0, np.int64)], []
+    found: set[tuple[int, int]] = set()
     for band in range(bands):
-        keys = _keys(signatures[:, band * rows : (band + 1) * rows])
-        met = _may_share(keys)
-        keys = keys[met]
-        order = np.argsort(keys, kind="stable")
-        starts = np.flatnonzero(np.concatenate([[True], np.diff(keys[order]) != 0]))[: len(keys)]
-        sizes = np.diff(starts, append=len(keys))
-        order = met[order]
-        for size in range(2, CROWD + 1):
-            members = order[starts[sizes == size][:, None] + np.arange(size)]
-            one, other = np.triu_indices(size, 1)
-            pairs = np.stack([members[:, one].ravel(), members[:, other].ravel()], axis=1)
-            alike = pairs[estimates(signatures, pairs) >= threshold - SURE]
-            found.append(alike[:, 0] * texts + alike[:, 1])
-        full = np.flatnonzero(sizes > CROWD)
-        crowds += [order[starts[bucket] : starts[bucket] + sizes[bucket]] for bucket in full]
-    pairs = np.unique(np.concatenate(found))
-    return np.stack(np.divmod(pairs, max(1, texts)), axis=1), crowds
-
-
-def _may_share(keys: np.ndarray) -> np.ndarray:
-    """Positions, ascending, of all keys that occur twice and of few others: a count by their first bits is quicker than a sort."""
-    import numpy as np
-
-    slots = keys >> np.uint64(64 - SLOT_BITS)
-    return np.flatnonzero(np.bincount(slots.astype(np.int64), minlength=1)[slots] > 1)
-
-
-def _keys(band: np.ndarray) -> np.ndarray:
-    """A 64-bit hash of each row of a band."""
-    import numpy as np
-
-    keys = np.zeros(len(band), np.uint64)
-    for column in range(band.shape[1]):
-        keys ^= band[:, column]
-        keys *= np.uint64(_FACTOR)
-        keys ^= keys >> np.uint64(29)
-    return keys
-
-
-def estimates(signatures: np.ndarray, pairs: np.ndarray) -> np.ndarray:
-    """Jaccard similarity of each pair of rows as the signatures have it, float [n]."""
-    import numpy as np
-
-    estimated = np.empty(len(pairs))
-    for first in range(0, len(pairs), CHUNK):
-        chunk = pairs[first : first + CHUNK]
-        estimated[first : first + CHUNK] = (signatures[chunk[:, 0]] == signatures[chunk[:, 1]]).mean(axis=1)
-    return estimated
+        keys = np.ascontiguousarray(signatures[:, band * rows : (band + 1) * rows]).view(f"V{4 * rows}").ravel().tolist()
+        buckets: defaultdict[bytes, list[int]] = defaultdict(list)
+        met: list[tuple[int, int]] = []
+        for later, key in enumerate(keys):
+            bucket = buckets[key]
+            met += [(later, earlier) for earlier in bucket]
+            if len(bucket) == CROWD:
+                del bucket[CROWD - LATEST]
+            bucket.append(later)
+        pairs = np.array(met, np.int64).reshape(-1, 2)
+        alike = (signatures[pairs[:, 0]] == signatures[pairs[:, 1]]).mean(axis=1) >= threshold - SURE
+        found.update(map(tuple, pairs[alike].tolist()))
+    return found

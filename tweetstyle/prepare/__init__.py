@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tweetstyle.cleaning import archive_rules
 from tweetstyle.cleaning.archive_rules import Candidate
-from tweetstyle.cleaning.clean import Cleaned, first_words
+from tweetstyle.cleaning.clean import Cleaned, clean, first_words
 from tweetstyle.cleaning.dropped import REASONS, check_enough
 from tweetstyle.cleaning.near_duplicates import chronological
 from tweetstyle.dataset.threads import thread_roots
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.prepare.outputs import output_paths, write_outputs
-from tweetstyle.prepare.report import Prepared, funnel
-from tweetstyle.prepare.split import Splits, joined, split
-from tweetstyle.prepare.statistics import describe, leak_of
-from tweetstyle.prepare.subjects import Subjects
-from tweetstyle.prepare.workers import read_and_clean, start_workers
+from tweetstyle.prepare.report import Outcome, Prepared, describe, funnel
+from tweetstyle.prepare.split import joined, split
+from tweetstyle.prepare.topics import choose_topics
 from tweetstyle.progress import Progress
 from tweetstyle.records import Dropped, SourceTweet, Tweet
 from tweetstyle.sources import open_archive
@@ -30,6 +24,7 @@ from tweetstyle.sources import open_archive
 if TYPE_CHECKING:
     from tweetstyle.prompt.template import Template
     from tweetstyle.recipe import Data, Prompt
+    from tweetstyle.sources import Archive
 
 __all__ = ["REASONS", "Prepared", "funnel", "prepare"]
 
@@ -38,41 +33,30 @@ def prepare(data: Data, prompt: Prompt, template: Template, directory: Path) -> 
     """Reads `data.source` and writes the cleaned CSVs, the splits, the dropped tweets and the report into `directory`.
 
     The same source and settings give the same bytes. Nothing is written unless everything can be.
-    Raises TweetstyleError for a source that cannot be read, and where too few tweets are left to split.
+
+    Raises:
+        TweetstyleError: for a source that cannot be read, and where too few tweets are left to split.
     """
     progress = Progress()
     _check_settings(data, directory)
     archive = open_archive(data.source, data.separator, data.expected_count)
-    with _no_cycle_search(), _clear_if_a_worker_dies(), start_workers(archive.size) as at_work:
-        read, cleaned = read_and_clean(archive, data, at_work, progress)
-        candidates = _candidates(read, cleaned)
-        # The workers find words while this process looks for languages and near-duplicates.
-        by_topic = prompt.message == "topic" and prompt.topic and template.has_topic
-        subjects = Subjects([c.text for c in candidates], at_work) if by_topic else None
-        with progress.named("sorting out") as begin:
-            archive_rules.apply(candidates, data, begin)
-        kept, dropped = _kept_and_dropped(read, cleaned, candidates, data)
-        tweets = _tweets(kept, read, cleaned)
-        splits = split(tweets, joined([c.cluster for c in kept], [tweet.thread or tweet.id for tweet in tweets]), data)
-        if subjects:
-            places = {c.id: place for place, c in enumerate(candidates)}
-            splits = _with_topics(splits, subjects, places, prompt.topic_dropout, data.seed)
-        if prompt.message == "first-words":
-            splits = _with_first_words(splits, prompt.topic_dropout, data.seed)
-        # One worker counts the leak while this process writes; the other frees its memory.
-        for worker in at_work[1:]:
-            worker.shutdown(wait=False)
-        texts = {name: [tweet.text for tweet in part] for name, part in splits.parts.items()}
-        leak = at_work[0].submit(leak_of, texts, data.near_duplicate_jaccard)
-        described = describe(archive, read, cleaned, kept, dropped, splits, data)
-
-        def render(tweet: Tweet) -> str:
-            return template.line(tweet.text, tweet.topic, tweet.type)
-
-        def report() -> Prepared:
-            return replace(described, leak=leak.result(), outputs=output_paths(directory), message=prompt.message)
-
-        return write_outputs(directory, splits.parts, dropped, render, report, progress.over)
+    read, cleaned = _read_and_clean(archive, data, progress)
+    candidates = _candidates(read, cleaned)
+    with progress.named("applying the rules for the whole archive") as begin:
+        archive_rules.apply(candidates, data, begin)
+    outcome = Outcome(read, cleaned, [c for c in candidates if not c.reason], _dropped(read, cleaned, candidates))
+    if len(outcome.kept) + len(outcome.dropped) != len(read):
+        raise RuntimeError(f"{len(read)} tweets were read, but {len(outcome.kept)} kept and {len(outcome.dropped)} dropped")
+    check_enough(len(outcome.kept), outcome.dropped, data)
+    tweets = _tweets(outcome)
+    splits = split(tweets, joined([c.cluster for c in outcome.kept], [tweet.thread or tweet.id for tweet in tweets]), data)
+    by_topic = prompt.message == "topic" and prompt.topic and template.has_topic
+    topics = _topics(tweets, splits.parts["train"], data, prompt, progress) if by_topic or prompt.message == "first-words" else {}
+    parts = {name: [replace(tweet, topic=topics.get(tweet.id)) for tweet in part] for name, part in splits.parts.items()}
+    with progress.named("counting and writing"):
+        prepared = describe(archive, outcome, replace(splits, parts=parts), data, prompt.message)
+        write_outputs(directory, parts, outcome.dropped, lambda t: template.line(t.text, t.topic, t.type), prepared)
+    return replace(prepared, outputs=output_paths(directory))
 
 
 def _check_settings(data: Data, directory: Path) -> None:
@@ -86,23 +70,18 @@ def _check_settings(data: Data, directory: Path) -> None:
             raise TweetstyleError(what, where=str(source), hint="name another directory in data.processed, or copy the archive")
 
 
+def _read_and_clean(archive: Archive, data: Data, progress: Progress) -> tuple[list[SourceTweet], list[Cleaned]]:
+    """Every tweet of the archive in its order, and what the rules for a single tweet say of it."""
+    with progress.of_bytes(archive.size, "reading and cleaning") as advance:
+        pairs = [(tweet, clean(tweet, data)) for tweet in archive.tweets(advance)]
+    return [tweet for tweet, _ in pairs], [cleaned for _, cleaned in pairs]
+
+
 def _candidates(read: list[SourceTweet], cleaned: list[Cleaned]) -> list[Candidate]:
-    """What the rules for a single tweet let pass, in order of time."""
+    """The tweets that no rule for a single tweet drops, in order of time."""
     passed = [place for place, verdict in enumerate(cleaned) if not verdict.reason]
     passed.sort(key=lambda place: chronological(read[place]))
     return [Candidate(place, read[place].id, read[place].text, cleaned[place].text) for place in passed]
-
-
-def _tweets(kept: list[Candidate], read: list[SourceTweet], cleaned: list[Cleaned]) -> list[Tweet]:
-    roots = thread_roots((tweet.id, tweet.reply_to) for tweet in read if not tweet.reason)
-
-    def tweet_of(c: Candidate) -> Tweet:
-        there, root = read[c.place], roots.get(c.id, "")
-        # Whoever is in a thread and does not begin it answers one of the author's own.
-        follows = there.reply_to if root != c.id and root else ""
-        return Tweet(c.id, c.text, there.created_at, cleaned[c.place].type, None, root, c.language, follows)
-
-    return list(map(tweet_of, kept))
 
 
 def _dropped(read: list[SourceTweet], cleaned: list[Cleaned], candidates: list[Candidate]) -> list[Dropped]:
@@ -113,47 +92,21 @@ def _dropped(read: list[SourceTweet], cleaned: list[Cleaned], candidates: list[C
     return [Dropped(tweet.id, reason, tweet.text, tweet.created_at, evidence) for tweet, reason, evidence in entries]
 
 
-def _kept_and_dropped(
-    read: list[SourceTweet], cleaned: list[Cleaned], candidates: list[Candidate], data: Data
-) -> tuple[list[Candidate], list[Dropped]]:
-    kept, dropped = [c for c in candidates if not c.reason], _dropped(read, cleaned, candidates)
-    if len(kept) + len(dropped) != len(read):
-        raise RuntimeError(f"{len(read)} tweets were read, but {len(kept)} kept and {len(dropped)} dropped")
-    check_enough(len(kept), dropped, data)
-    return kept, dropped
+def _tweets(outcome: Outcome) -> list[Tweet]:
+    """The kept tweets, in order of time, with their threads."""
+    roots = thread_roots((tweet.id, tweet.reply_to) for tweet in outcome.read if not tweet.reason)
+
+    def tweet_of(c: Candidate) -> Tweet:
+        source, root = outcome.read[c.place], roots.get(c.id, "")
+        # Whoever is in a thread and does not begin it answers one of the author's own.
+        follows = source.reply_to if root != c.id and root else ""
+        return Tweet(c.id, c.text, source.created_at, outcome.cleaned[c.place].type, None, root, c.language, follows)
+
+    return list(map(tweet_of, outcome.kept))
 
 
-def _with_topics(splits: Splits, subjects: Subjects, places: dict[str, int], dropout: float, seed: int) -> Splits:
-    """The same splits, each tweet with its topic; what a word weighs is learned on train alone."""
-    train = [places[tweet.id] for tweet in splits.parts["train"]]
-    everyone = [(places[tweet.id], tweet.id) for name in ("train", "validation", "test") for tweet in splits.parts[name]]
-    topics = subjects.choose(train, everyone, dropout, seed)
-    parts = {name: [replace(tweet, topic=topics[tweet.id]) for tweet in part] for name, part in splits.parts.items()}
-    return replace(splits, parts=parts)
-
-
-def _with_first_words(splits: Splits, dropout: float, seed: int) -> Splits:
-    """The same splits, each tweet with its own first words in the topic's place."""
-    parts = {n: [replace(t, topic=first_words(t.id, t.text, dropout, seed)) for t in part] for n, part in splits.parts.items()}
-    return replace(splits, parts=parts)
-
-
-@contextmanager
-def _no_cycle_search() -> Iterator[None]:
-    """Millions of small tuples without a cycle among them: searching them for cycles took a third of the whole time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
-@contextmanager
-def _clear_if_a_worker_dies() -> Iterator[None]:
-    try:
-        yield
-    except BrokenProcessPool as error:
-        what = "a worker process was ended from outside, as the system does when memory runs out"
-        raise TweetstyleError(what, where="prepare", hint="close other programs and run again") from error
+def _topics(tweets: list[Tweet], train: list[Tweet], data: Data, prompt: Prompt, progress: Progress) -> dict[str, str | None]:
+    """id → the topic of the tweet or, as prompt.message says, its first words; None where the prompt names none."""
+    if prompt.message == "first-words":
+        return {tweet.id: first_words(tweet.id, tweet.text, prompt.topic_dropout, data.seed) for tweet in tweets}
+    return choose_topics(progress.over(tweets, "choosing topics"), train, prompt.topic_dropout, data.seed)

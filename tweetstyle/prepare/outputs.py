@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tweetstyle.files import complete_file
-from tweetstyle.prepare.report_html import report_html
+from tweetstyle.prepare.page import report_html
 from tweetstyle.prompt.template import Template
 from tweetstyle.records import SPLITS, Dropped, Tweet, read_split, write_split
 
@@ -42,16 +42,10 @@ def for_spreadsheet(cell: str) -> str:
 
 
 def write_outputs(
-    directory: Path,
-    splits: dict[str, list[Tweet]],
-    dropped: list[Dropped],
-    render: Callable[[Tweet], str],
-    report: Callable[[], Prepared],
-    follow: Callable[[Iterable, str], Iterable],
-) -> Prepared:
-    """Writes the cleaned and the formatted CSV, the splits, the dropped tweets and the report; `follow` shows the progress.
+    directory: Path, splits: dict[str, list[Tweet]], dropped: list[Dropped], render: Callable[[Tweet], str], prepared: Prepared
+) -> None:
+    """Writes the cleaned and the formatted CSV, the splits, the dropped tweets and the report.
 
-    report: called last for what the page shows, which may still be counted while the tweets are written; it is returned.
     UTF-8, lines end in \\n. The files are renamed into place together, after the last byte of the last of them. What is data for
     training or for another program stays as it is; dropped.csv, which a person opens, is made safe for a spreadsheet.
     """
@@ -62,7 +56,7 @@ def write_outputs(
         cleaned, formatted, refused = (csv.writer(streams[n], lineterminator="\n") for n in (CLEANED, FORMATTED, DROPPED))
         cleaned.writerow(COLUMNS)
         formatted.writerow((*COLUMNS, "texte_formatte"))
-        for tweet in follow(kept, "writing"):
+        for tweet in kept:
             row = (tweet.id, tweet.text, tweet.created_at)
             lines[tweet.id] = render(tweet)
             cleaned.writerow(row)
@@ -72,9 +66,7 @@ def write_outputs(
         refused.writerow(DROPPED_COLUMNS)
         for tweet in dropped:
             refused.writerow(map(for_spreadsheet, (tweet.id, tweet.created_at, tweet.reason, tweet.evidence, tweet.text)))
-        prepared = report()
-        streams[REPORT].write(report_html(prepared, "Your tweets: what was read, dropped and kept"))
-    return prepared
+        streams[REPORT].write(report_html(prepared))
 
 
 ONLY_THE_LINE = ("prompt.format", "prompt.style", "prompt.custom", "prompt.system")

@@ -6,14 +6,16 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from tweetstyle.cleaning.near_duplicates import connected
+from tweetstyle.cleaning.near_duplicates import clusters, connected, near_duplicate_pairs
 from tweetstyle.dataset.held_out import held_out_count
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.prepare.leaks import with_near_duplicate_elsewhere
 from tweetstyle.records import Tweet, seeded_bytes
 
 if TYPE_CHECKING:
     from tweetstyle.recipe import Data
+
+
+LEAK_SEED = 2
 
 
 @dataclass(frozen=True)
@@ -76,11 +78,16 @@ def split(tweets: list[Tweet], groups: Sequence[Hashable], data: Data) -> Splits
 
 
 def leak(parts: Mapping[str, Sequence[Tweet]], threshold: float) -> int:
-    """Held-out tweets that have a near-duplicate in train or in the other held-out part, by their texts alone: no cluster is believed."""
-    names = [name for name in ("train", "validation", "test") if parts.get(name)]
-    texts = [tweet.text for name in names for tweet in parts[name]]
-    labels = [number for number, name in enumerate(names) for _ in parts[name]]
-    return sum(names[labels[place]] != "train" for place in with_near_duplicate_elsewhere(texts, labels, threshold))
+    """Held-out tweets that have a near-duplicate in train or in the other held-out part.
+
+    By their texts alone and with other signatures than the rules used, so that it does not miss the same pairs.
+    """
+    labelled = [(name, tweet.text) for name in ("train", "validation", "test") for tweet in parts.get(name, ())]
+    found = clusters(near_duplicate_pairs([text for _, text in labelled], threshold, LEAK_SEED), len(labelled))
+    names: dict[int, set[str]] = {}
+    for cluster, (name, _) in zip(found, labelled, strict=True):
+        names.setdefault(cluster, set()).add(name)
+    return sum(name != "train" and len(names[cluster]) > 1 for cluster, (name, _) in zip(found, labelled, strict=True))
 
 
 def _fractions(data: Data) -> dict[str, float]:

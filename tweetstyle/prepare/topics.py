@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
-from tweetstyle.records import seeded_bytes
-from tweetstyle.text.words import Language, Word
+from tweetstyle.records import Tweet, seeded_bytes
+from tweetstyle.text.words import Language, Word, words_of
 
 FORMS = (("key words", 0.45), ("hashtag", 0.60), ("question", 0.75), ("request", 1.0))
 """Form → upper end of its part of [0, 1). A request without a known article becomes key words."""
@@ -31,7 +31,6 @@ class WordStatistics:
     determined: Counter[str] = field(default_factory=Counter)
     capital: Counter[str] = field(default_factory=Counter)
     articles: dict[Language, dict[str, Counter[str]]] = field(default_factory=lambda: {"fr": {}, "en": {}})
-    _idf: dict[str, float | None] = field(default_factory=dict)
 
     def idf(self, key: str) -> float:
         """Smoothed inverse document frequency, ln((1 + n) / (1 + df)) + 1, as in scikit-learn's TfidfTransformer."""
@@ -42,11 +41,9 @@ class WordStatistics:
 
     def weight(self, word: Word) -> float | None:
         """idf · how much the word is a noun, which the determiners before it tell, here and elsewhere; None for a habit."""
-        key = word.key
-        if key not in self._idf:
-            self._idf[key] = None if self.is_habit(key) else self.idf(key)
-        idf = self._idf[key]
-        return idf and idf * (0.5 + (self.determined[key] + word.determined) / (self.frequency[key] + 1))
+        if self.is_habit(word.key):
+            return None
+        return self.idf(word.key) * (0.5 + (self.determined[word.key] + word.determined) / (self.frequency[word.key] + 1))
 
     def article(self, key: str, language: Language) -> str | None:
         """The article most often proved, or None where there is no proof or there are two sides to it."""
@@ -65,6 +62,13 @@ class WordStatistics:
         if typed.islower() or 2 * self.capital[typed] > self.frequency[word.key]:
             return typed
         return typed.lower() if word.begins or typed.isupper() else typed
+
+
+def choose_topics(tweets: Iterable[Tweet], train: Iterable[Tweet], dropout: float, seed: int) -> dict[str, str | None]:
+    """id → topic of each tweet; what a word weighs is learned on `train`, a part of the tweets, alone."""
+    words = {tweet.id: words_of(tweet.text) for tweet in tweets}
+    archive = learn_archive([words[tweet.id] for tweet in train])
+    return {id: topic_of(id, *found, archive, dropout, seed) for id, found in words.items()}
 
 
 def learn_archive(tweets: Collection[tuple[Language, list[Word]]]) -> WordStatistics:

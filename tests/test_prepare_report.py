@@ -1,9 +1,14 @@
-"""report.html, read as a browser reads it: what is on the page, and what can never be."""
+"""prepare's report.html, read as a browser reads it: what is on the page, and what can never be."""
 
 from __future__ import annotations
 
+import csv
+import json
 import re
+import unicodedata
+from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from support.html_page import Page
@@ -12,11 +17,11 @@ from tweetstyle.cleaning.dropped import REASONS
 from tweetstyle.console import bar, percent
 from tweetstyle.pages.charts import THINNEST
 from tweetstyle.pages.render import asset
-from tweetstyle.prepare.report import REASONS as EXPLAINED
-from tweetstyle.prepare.report import Prepared
-from tweetstyle.prepare.report_html import LONGEST_SAMPLE, PURPOSE, report_html
-from tweetstyle.prepare.report_times import LONG_TWEET
-from tweetstyle.recipe import Data
+from tweetstyle.prepare import prepare
+from tweetstyle.prepare.page import LONG_TWEET, LONGEST_SAMPLE, report_html
+from tweetstyle.prepare.report import Figures, Prepared
+from tweetstyle.prompt.template import SpecialTokens, build_template
+from tweetstyle.recipe import Data, Prompt
 from tweetstyle.records import SPLITS, Dropped, Tweet, by_year
 from tweetstyle.text.visible import visible
 
@@ -24,6 +29,7 @@ HOSTILE = "</p><script>alert(1)</script><img src=https://evil.example/x onerror=
 
 
 def prepared(**changes) -> Prepared:
+    """changes: of Prepared, or of its Figures."""
     dropped = {reason: 10 * place for place, reason in enumerate(REASONS)}
     samples = {
         reason: [Dropped("17" + str(place), reason, f"texte de {reason}", "2021-03-04T10:11:12Z", f"vu par {reason}")]
@@ -31,26 +37,33 @@ def prepared(**changes) -> Prepared:
         if dropped[reason]
     }
     kept = 2000 - sum(dropped.values())
-    plain = Prepared(
-        read=2000, kept=kept, dropped=dropped, splits={"train": kept - 134, "mini-train": 100, "validation": 67, "test": 67},
-        with_topic=900, first_day="2021-03-01", last_day="2022-02-03", outputs=[],
-        sources=[("data/raw/moi.zip", "X's archive (zip)", 2000)],
-        notices=["X says 2,100 tweets"], warnings=["few test days"], scrubbed={"e-mail": 12, "IBAN": 0}, threads=7, twin_clusters=1,
-        months={"2021-03": (1500, 1000), "2022-02": (500, 340)}, lengths={20: 700, 120: 600, 280: 20, 4000: 20},
+    figures = Figures(
+        months={"2021-03": (1500, 1000), "2022-02": (500, 340)}, lengths=[30] * 700 + [130] * 600 + [290] * 20 + [4000] * 20,
         languages={"fr": 1000, "en": 300, "": 40}, samples=samples, kept_samples=[Tweet("1", "gardé tel quel", "2021-05-06T07:08:09Z")],
         split_days={"test": ("2022-01-10", "2022-02-03")},
+    )  # fmt: skip
+    plain = Prepared(
+        read=2000, kept=kept, dropped=dropped, splits={"train": kept - 134, "mini-train": 100, "validation": 67, "test": 67},
+        with_topic=900, first_day="2021-03-01", last_day="2022-02-03", sources=[("data/raw/moi.zip", "X's archive (zip)", 2000)],
+        notices=["X says 2,100 tweets"], warnings=["few test days"], scrubbed={"e-mail": 12}, threads=7, twin_clusters=1,
+        figures=replace(figures, **{name: changes.pop(name) for name in list(changes) if name in Figures.__dataclass_fields__}),
     )  # fmt: skip
     return replace(plain, **changes)
 
 
 def page(**changes) -> Page:
-    return Page(report_html(prepared(**changes), "Titre"))
+    return Page(report_html(prepared(**changes)))
 
 
 EMPTY = {
     "read": 0, "kept": 0, "dropped": {}, "splits": dict.fromkeys(SPLITS, 0), "with_topic": 0, "first_day": "", "last_day": "",
-    "sources": [], "notices": [], "warnings": [], "scrubbed": {}, "months": {}, "lengths": {}, "languages": {}, "samples": {},
+    "sources": [], "notices": [], "warnings": [], "scrubbed": {}, "months": {}, "lengths": [], "languages": {}, "samples": {},
     "kept_samples": [],
+}  # fmt: skip
+HOSTILE_EVERYWHERE = {
+    "samples": {"retweet": [Dropped(HOSTILE, "retweet", HOSTILE, HOSTILE, HOSTILE)]}, "notices": [HOSTILE], "warnings": [HOSTILE],
+    "kept_samples": [Tweet("1", HOSTILE, "", topic=HOSTILE, language='fr" onclick="x')], "sources": [(HOSTILE, HOSTILE, 3)],
+    "scrubbed": {HOSTILE: 3}, "languages": {HOSTILE: 3},
 }  # fmt: skip
 TWELVE_YEARS = {f"{2012 + n // 12}-{n % 12 + 1:02}": (n + 1, n) for n in range(144)}
 
@@ -58,8 +71,7 @@ TWELVE_YEARS = {f"{2012 + n // 12}-{n % 12 + 1:02}": (n + 1, n) for n in range(1
 @pytest.mark.parametrize(
     "changes",
     [{}, EMPTY, {"months": TWELVE_YEARS}, {"months": {"2021-03": (1, 1)}}, {"months": {"": (2000, 1300)}},
-     {"dropped": dict.fromkeys(REASONS, 0)},  {"months": {"0001-01": (1, 1), "9999-12": (1, 1)}},
-     {"samples": {"retweet": [Dropped("1", "retweet", HOSTILE, "", HOSTILE)]}}],
+     {"dropped": dict.fromkeys(REASONS, 0)},  {"months": {"0001-01": (1, 1), "9999-12": (1, 1)}}, HOSTILE_EVERYWHERE],
     ids=["usual", "empty", "144 months", "one month", "undated", "nothing dropped", "far years", "hostile"],
 )  # fmt: skip
 def test_the_page_is_well_formed_whatever_was_prepared(changes):
@@ -71,13 +83,10 @@ def test_the_page_is_well_formed_whatever_was_prepared(changes):
     assert anchors == [attributes["id"] for attributes in found.all("section")]
 
 
-def test_the_check_of_form_sees_a_tag_that_is_not_closed():
-    assert Page("<p><b>x</p>").errors
-
-
 def test_every_reason_is_on_the_page_with_its_count_its_sample_and_its_setting():
     found = page()
     cells = [data for path, data in found.texts if "td" in path]
+    named = {code.removeprefix("data.") for code in found.inside("code") if code.startswith("data.")}
     for reason, count in prepared().dropped.items():
         if not count:
             assert f"nothing to drop: {reason}." in found.text
@@ -85,51 +94,18 @@ def test_every_reason_is_on_the_page_with_its_count_its_sample_and_its_setting()
         assert reason in cells and str(count) in cells
         assert f"{reason}: 1 of {count}" in found.inside("summary")
         assert f"texte de {reason}" in found.inside("blockquote") and f"vu par {reason}" in found.inside("bdi")
-        for key in EXPLAINED[reason].settings:
-            assert f"data.{key}" in found.inside("code")
     assert "2021-03-04 10:11:12 UTC" in found.text
+    # The other settings of Data change what is read, how a kept text looks, or how it is split.
+    others = {"source", "processed", "expected_count", "separator", "validation_fraction", "test_fraction", "mini_train", "seed"}
+    assert named == set(Data.model_fields) - others
 
 
-def test_every_reason_that_prepare_has_is_explained_with_settings_that_the_recipe_has():
-    assert set(EXPLAINED) == set(REASONS)
-    for explained in EXPLAINED.values():
-        assert explained.meaning.endswith(".") and explained.advice.endswith(".")
-        assert set(explained.settings) <= set(Data.model_fields)
-
-
-def test_every_setting_that_drops_tweets_is_named_for_its_reason():
-    """The settings of Data that are none of these change what is read, how a kept text looks, or how it is split."""
-    others = {
-        "source", "processed", "expected_count", "separator", "personal_data", "handles", "validation_fraction", "test_fraction",
-        "mini_train", "seed",
-    }  # fmt: skip
-    assert {key for explained in EXPLAINED.values() for key in explained.settings} == set(Data.model_fields) - others
-
-
-def test_a_reason_that_the_table_does_not_have_is_shown_all_the_same():
-    found = page(dropped={"new rule": 5}, samples={"new rule": [Dropped("1", "new rule", "texte")]})
-    assert "new rule: 1 of 5" in found.inside("summary") and "texte" in found.inside("blockquote")
-
-
-HOSTILE_EVERYWHERE = {
-    "samples": {"retweet": [Dropped(HOSTILE, "retweet", HOSTILE, HOSTILE, HOSTILE)]}, "notices": [HOSTILE], "warnings": [HOSTILE],
-    "kept_samples": [Tweet("1", HOSTILE, "", topic=HOSTILE, language='fr" onclick="x')], "sources": [(HOSTILE, HOSTILE, 3)],
-    "scrubbed": {HOSTILE: 3}, "languages": {HOSTILE: 3},
-}  # fmt: skip
-
-
-def test_no_text_of_an_archive_becomes_part_of_the_page():
-    source = report_html(prepared(**HOSTILE_EVERYWHERE), HOSTILE)
+def test_no_text_of_an_archive_becomes_part_of_the_page_and_what_hides_or_turns_text_is_written_out():
+    source = report_html(prepared(**HOSTILE_EVERYWHERE))
     found = Page(source)
-    assert not found.errors
     assert {name for name, _ in found.elements} <= {name for name, _ in page().elements}
     assert not any(name.startswith("on") for _, attributes in found.elements for name in attributes)
     assert found.text.count("<script>alert(1)</script>") >= 9
-    source.encode("utf-8")
-
-
-def test_what_hides_or_turns_text_is_written_out():
-    source = report_html(prepared(**HOSTILE_EVERYWHERE), HOSTILE)
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ud800-\udfff]", source)
     assert "a‹U+202E›b‹U+2066›c‹U+200B›" in source and "‹U+0000›‹U+001B›[31m ‹U+D800›" in source
 
@@ -143,8 +119,6 @@ def test_style_is_shown_as_it_is(text):
 
 def test_every_invisible_character_of_unicode_is_made_visible():
     """By Python's own table of categories."""
-    import unicodedata
-
     hidden = [c for c in map(chr, range(0x110000)) if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") and c not in "\n\t"]
     assert len(hidden) > 2000
     assert [c for c in hidden if visible(f"a{c}b") != f"a‹U+{ord(c):04X}›b"] == []
@@ -171,7 +145,7 @@ def test_a_leak_of_nothing_is_said_in_words_and_a_leak_is_a_warning():
 
 def test_the_funnel_leaves_what_was_kept():
     """The bars' widths against the counts."""
-    found = Page(report_html(prepared(months={}, lengths={}, languages={}), "x"))
+    found = page(months={}, lengths=[], languages={})
     left = [float(a["width"].rstrip("%")) for a in found.all("rect") if a["class"] == "front"]
     lost = [float(a["width"].rstrip("%")) for a in found.all("rect") if a["class"] == "lost"]
     losses = [count for count in prepared().dropped.values() if count]
@@ -189,33 +163,22 @@ def test_a_silent_year_is_a_gap_of_columns_and_long_periods_have_few_labels():
 
 def test_many_years_become_columns_of_years_with_the_same_sums():
     months = {f"{1990 + n // 12}-{n % 12 + 1:02}": (2, 1) for n in range(300)}
-    found = page(months=months)
-    assert "1990: 24 read, 12 kept" in found.inside("title") and by_year(months)["2014"] == (24, 12)
+    assert "1990: 24 read, 12 kept" in page(months=months).inside("title") and by_year(months)["2014"] == (24, 12)
 
 
-def test_long_tweets_share_a_column_and_the_median_is_right():
+def test_lengths_and_splits_are_shown():
     found = page()
     assert f"{LONG_TWEET}+ characters: 20 (1.5%)" in found.inside("title")
-    assert "Median length: 20–39 characters." in found.text
-    assert "Median length: 120–139 characters." in page(lengths={20: 600, 120: 700}).text
-
-
-def test_the_parts_stand_with_their_days_and_what_they_are_for():
-    found = page()
+    assert "Median length: 30 characters." in found.text
     assert "2022-01-10 to 2022-02-03" in found.inside("td")
-    assert set(PURPOSE) == set(SPLITS) and set(PURPOSE.values()) <= set(found.inside("td"))
     assert "Kept whole: 7 threads and 1 group of near-duplicates." in found.text
 
 
-def test_each_text_has_its_own_direction_and_language():
-    found = page(kept_samples=[Tweet("1", "שלום", "", language="he"), Tweet("2", "ok", "")])
+def test_each_text_has_its_own_direction_and_language_and_a_long_one_is_cut():
+    found = page(kept_samples=[Tweet("1", "שלום", "", language="he"), Tweet("2", "x" * (LONGEST_SAMPLE + 1500), "")])
     texts = [attributes for attributes in found.all("p") if attributes.get("class") == "text"]
     assert {attributes["dir"] for attributes in texts} == {"auto"}
     assert [attributes["lang"] for attributes in texts][:2] == ["he", ""]
-
-
-def test_a_long_text_is_cut_and_says_so():
-    found = page(kept_samples=[Tweet("1", "x" * (LONGEST_SAMPLE + 1500), "")])
     assert "x" * LONGEST_SAMPLE in map(str.strip, found.inside("blockquote")) and "[1,500 more characters]" in found.text
 
 
@@ -243,5 +206,65 @@ def test_a_share_is_never_rounded_to_nothing_or_to_all():
     assert [bar(share, 4) for share in (0, 1e-6, 0.5, 1)] == ["", "▏", "██", "████"]
 
 
-def test_the_same_figures_give_the_same_bytes():
-    assert report_html(prepared(), "x") == report_html(prepared(), "x")
+# -- the page of a whole run, against the files beside it ------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> tuple[Path, Path, Page]:
+    """Source, output and page of prepare over the sample archive, with one of its tweets again and one with personal data."""
+    directory = tmp_path_factory.mktemp("whole")
+    sample = (Path(__file__).parents[1] / "data" / "sample" / "tweets.csv").read_text(encoding="utf-8-sig")
+    source = directory / "mine.csv"
+    lines = sample.splitlines(keepends=True)
+    one = next(line for line in lines[1:] if '"' not in line)
+    private = "1772496787282594562,écris-moi donc à lise@exemple.org ou au 418-555-0123,2024-03-26 05:32:20\n"
+    source.write_text("".join([*lines, one, private]), encoding="utf-8")
+    template = build_template("inst", "Someone", SpecialTokens("<s>", "</s>"))
+    prepare(Data(source=source, languages=("fr",)), Prompt(style="Someone"), template, directory / "out")
+    return source, directory / "out", Page((directory / "out" / "report.html").read_text(encoding="utf-8"))
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_a_whole_run_s_figures_are_those_of_its_files(whole):
+    source, out, found = whole
+    read, dropped, kept = rows_of(source), rows_of(out / "dropped.csv"), rows_of(out / "tweets_tous_nettoyes.csv")
+    assert f"Of {len(read):,} tweets, {len(dropped):,} were dropped and {len(kept):,} kept." in found.text
+    reasons = Counter(row["reason"] for row in dropped)
+    assert {"retweet", "duplicate id", "other language", "near duplicate", "stock reply"} <= set(reasons)
+    for reason, count in reasons.items():
+        titles = [title for title in found.inside("summary") if title.startswith(f"{reason}: ")]
+        assert len(titles) == 1 and re.fullmatch(rf"{reason}: (all of them|\d of {count:,})", titles[0])
+        assert f"−{count:,} ({percent(count / len(read))})" in found.inside("text")
+    cells = [data.strip() for path, data in found.texts if "td" in path and data.strip()]
+    splits = {name: [json.loads(line) for line in (out / f"{name}.jsonl").open(encoding="utf-8")] for name in SPLITS}
+    for name, rows in splits.items():
+        days = sorted(row["created_at"][:10] for row in rows)
+        assert cells[cells.index(name) + 1 :][:3:2] == [f"{len(rows):,}", f"{days[0]} to {days[-1]}"]
+    tweets = [row for name, rows in splits.items() if name != "mini-train" for row in rows]
+    months, months_kept = Counter(row["date_creation"][:7] for row in read), Counter(row["created_at"][:7] for row in tweets)
+    assert [t for t in found.inside("title") if re.match(r"\d{4}-\d\d:", t)] == [
+        f"{month}: {months[month]:,} read, {months_kept[month]:,} kept" for month in sorted(months)
+    ]
+    lengths = Counter(min(len(row["tweet"]) // 20 * 20, LONG_TWEET) for row in tweets)
+    for start, count in lengths.items():
+        name = f"{start}+" if start == LONG_TWEET else f"{start} to {start + 19}"
+        assert f"{name} characters: {count:,} ({percent(count / len(tweets))})" in found.inside("title")
+    french = sum(row["language"] == "fr" for row in tweets)
+    assert f"{french:,} ({percent(french / len(tweets))})" in found.inside("text")
+    assert cells[cells.index("e-mail") + 1] == cells[cells.index("telephone") + 1] == "1"
+    assert "exemple.org" not in found.text
+
+
+def test_a_whole_run_shows_each_dropped_text_once_and_a_duplicate_beside_the_kept_tweet(whole):
+    source, out, found = whole
+    texts = {row["id_tweet"]: " ".join(row["texte"].split()) for row in rows_of(source)}
+    shown = [" ".join(data.split()) for path, data in found.texts if path[-2:] == ("blockquote", "p") and data.strip()]
+    dropped = [text for text in shown if text in texts.values()]
+    assert len(dropped) >= 30 and len(set(dropped)) == len(dropped)
+    beside = [" ".join(seen.split()) for seen in found.inside("bdi") if "“" in seen]
+    duplicates = [row for row in rows_of(out / "dropped.csv") if row["reason"] in ("duplicate", "near duplicate")]
+    assert len(beside) >= 6 and set(beside) <= {f"{row['evidence']}, “{texts[row['evidence'].split()[-1]]}”" for row in duplicates}
