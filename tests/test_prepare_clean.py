@@ -8,7 +8,7 @@ import pytest
 from support.cleaning import cleaned, reason
 
 from tweetstyle.cleaning.clean import RULES, is_stock_reply
-from tweetstyle.cleaning.near_duplicates import DuplicatePair, near_duplicate_groups
+from tweetstyle.cleaning.near_duplicates import DuplicatePair, near_duplicate_pairs
 from tweetstyle.records import TWEET
 
 EXAMPLES = {
@@ -131,9 +131,9 @@ def test_what_is_learned_of_a_bare_link_or_picture_that_stays():
     assert cleaned("ok https://t.co/a", links="placeholder", **both).reason == "too short"
 
 
-def test_bare_links_that_stay_are_twins_by_their_links():
+def test_bare_links_that_stay_are_duplicates_by_their_links():
     texts = ["https://exemple.org/a", "https://exemple.org/b", "[lien]", "https://exemple.org/a ", "[lien]"]
-    assert near_duplicate_groups(texts, 1) == [DuplicatePair(3, 0, 1.0), DuplicatePair(4, 2, 1.0)]
+    assert near_duplicate_pairs(texts, 1) == [DuplicatePair(3, 0, 1.0), DuplicatePair(4, 2, 1.0)]
 
 
 def test_stock_replies_that_are_kept_or_capped_may_be_short():
