@@ -108,7 +108,7 @@ def test_a_base_model_that_is_not_there_is_looked_at_as_is_told(tmp_path, monkey
     (command,) = re.findall(r"(?m)^    (tweetstyle doctor .*)$", TEXT)
     checks = json.loads(CliRunner().invoke(tweetstyle, [*command.split()[1:], "--json"]).stdout)["checks"]
     found = {check["name"]: check for check in checks}
-    needed = sum(estimate_resources(EIGHT, BaseConfig(Path("model/llama3-8b"), LLAMA_8B, (), "Llama 3 8B"), CARD).disk.values())
+    needed = sum(estimate_resources(EIGHT, BaseConfig(Path("model/llama3-8b"), LLAMA_8B, (), "Llama 3 8B"), CARD).disk.parts.values())
     assert found["base model"]["state"] == "fail" and "hf download meta-llama/Meta-Llama-3-8B" in found["base model"]["do"]
     assert [check["name"] for check in checks if check["state"] == "fail"] in (["base model"], ["memory", "base model"]), (
         "RAM is this machine's"

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -52,13 +53,15 @@ def named(checks, name):
     return next(check for check in checks if check.name == name)
 
 
-class Recipe:
-    """What the card's checks read of a recipe."""
-
-    def __init__(self, *, parameters=8_030_261_248, card=7 * GIB, card_least=6 * GIB, bf16=True, method="qlora"):
-        self.parameters, self.card, self.card_least = parameters, card, card_least
-        self.model = type("Model", (), {"method": method})
-        self.training = type("Training", (), {"bf16": bf16})
+def recipe_needs(*, parameters=8_030_261_248, card=7 * GIB, least=6 * GIB, bf16=True, method="qlora"):
+    """What the card's checks read of an estimate."""
+    return SimpleNamespace(
+        shape=SimpleNamespace(parameters=parameters),
+        own_card=card,
+        least_card=least,
+        model=SimpleNamespace(method=method),
+        training=SimpleNamespace(bf16=bf16),
+    )
 
 
 @pytest.fixture
@@ -150,7 +153,7 @@ def test_a_card_on_the_bus_without_a_driver_is_told(tmp_path):
 @pytest.mark.parametrize("hidden", [True, False])
 def test_without_a_card_it_is_said_what_to_write_instead(parameters, method, name, do, hidden):
     """By hand for an 8B: 160 tokens/s of 0.135 billion parameters, times 0.135 / 8.03 = 2.7; 50,000 tokens in 18,600 s."""
-    asked = Recipe(parameters=parameters, method=method)
+    asked = recipe_needs(parameters=parameters, method=method)
     warned = [check for check in check_card(CardState(hidden=hidden), CUDA_13, asked) if check.state != "ok"]
     assert [(check.name, check.state) for check in warned] == ([(name, "warn")] if name else [])
     assert all(do in check.do for check in warned) and (name != "base model" or "about 3 tokens a second, 5.2 hours" in warned[0].seen)
@@ -215,19 +218,19 @@ def test_what_cuda_an_xformers_was_built_for_is_read_from_its_file(tmp_path):
 
 def test_bfloat16_is_refused_on_a_card_without_it_where_the_recipe_asks_for_it():
     old = CardState("580.1", (replace(RTX, capability=(7, 5)),))
-    check = named(check_card(old, CUDA_13, Recipe()), "bfloat16")
+    check = named(check_card(old, CUDA_13, recipe_needs()), "bfloat16")
     assert (check.state, check.where, check.do) == ("fail", "training.bf16", "write bf16: false")
-    assert states(check_card(old, CUDA_13, Recipe(bf16=False)))["bfloat16"] == "ok"
+    assert states(check_card(old, CUDA_13, recipe_needs(bf16=False)))["bfloat16"] == "ok"
     assert states(check_card(old, CUDA_13, None))["bfloat16"] == "warn"
-    assert states(check_card(HERE, CUDA_13, Recipe()))["bfloat16"] == "ok"
+    assert states(check_card(HERE, CUDA_13, recipe_needs()))["bfloat16"] == "ok"
 
 
 def test_a_card_in_use_is_told_with_who_has_it_and_how_to_get_it_back():
     busy = CardState("580.1", (replace(RTX, free=5 * GIB),), (Process(4242, "/usr/bin/ollama", 6 * GIB),))
-    check = named(check_card(busy, CUDA_13, Recipe()), "card memory")
+    check = named(check_card(busy, CUDA_13, recipe_needs()), "card memory")
     assert check.state == "fail" and "ollama (6.0 GiB, process 4242)" in check.seen and "ollama stop" in check.do
-    assert states(check_card(busy, CUDA_13, Recipe(card_least=4 * GIB)))["card memory"] == "warn"
-    assert states(check_card(busy, CUDA_13, Recipe(card=4 * GIB, card_least=3 * GIB)))["card memory"] == "ok"
+    assert states(check_card(busy, CUDA_13, recipe_needs(least=4 * GIB)))["card memory"] == "warn"
+    assert states(check_card(busy, CUDA_13, recipe_needs(card=4 * GIB, least=3 * GIB)))["card memory"] == "ok"
     assert states(check_card(busy, CUDA_13, None))["card memory"] == "warn"
     assert states(check_card(HERE, CUDA_13, None))["card memory"] == "ok"
 
@@ -245,8 +248,7 @@ def machine_states(ram=None, writable=True, free=50 * GIB, **written):
     """Two disks, 32 GiB of memory of which 20 are available. written: bytes that the run may write, by directory."""
     places = {Path("model"): Place(1, free, writable), Path("export"): Place(2, 3 * GIB, True)}
     uses = tuple(DiskUse(Path(name), count, name) for name, count in written.items())
-    needs = type("Needs", (), {"ram": ram or {}, "rooms": uses}) if ram or written else None
-    return check_machine(places, (32 * GIB, 20 * GIB), needs)
+    return check_machine(places, (32 * GIB, 20 * GIB), uses, ram or {})
 
 
 def test_room_is_counted_disk_by_disk():
@@ -560,7 +562,7 @@ def test_a_run_shows_what_warns_raises_all_that_fails_and_says_nothing_of_the_re
     run = Run(Path("mine.yaml"))
     needs = checkup.run_needs(run, NO_OUTPUTS)
     found = [ok("torch", "all well"), warn("memory", "it is low", "free it")]
-    monkeypatch.setattr(checkup, "doctor", lambda asked, directories: found)
+    monkeypatch.setattr(checkup, "doctor", lambda *_: found)
     checkup.stop_where_it_would_fail(run, needs)
     assert capsys.readouterr().err == "memory: it is low\n  → free it\n"
     found += [fail("bfloat16", "none", "write bf16: false", "training.bf16"), fail("disk", "full", "make room")]

@@ -14,7 +14,7 @@ from tweetstyle.hardware.gpu import DISPLAY, Card, named_card
 from tweetstyle.model.hub import known_config
 from tweetstyle.plan.advice import (
     LENGTH_STEP,
-    how_to_fit,
+    advise,
     largest_that_fit,
     plan_on,
     sizes_that_fit,
@@ -33,6 +33,10 @@ CARD = named_card(12)
 LLAMA_8B = known_config("Llama 3 8B")
 LLAMA_31_8B = LLAMA_8B | {"max_position_embeddings": 131072}
 QLORA, LORA, FULL = (Model(base="anywhere", method=method) for method in ("qlora", "lora", "full"))
+
+
+def how_to_fit(*settings) -> str:
+    return advise(*settings).text
 
 
 def applied(model: Model, training: Training, changes) -> tuple[Model, Training]:

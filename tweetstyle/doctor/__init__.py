@@ -15,17 +15,19 @@ from tweetstyle.hardware.check import Check
 from tweetstyle.hardware.disk import observe_places
 from tweetstyle.hardware.gpu import observe_card
 from tweetstyle.hardware.machine import machine_memory
-from tweetstyle.plan.estimate import RunRequirements
+from tweetstyle.plan.estimate import ResourceEstimate
+from tweetstyle.prompt.template import Template
 
 
-def doctor(needs: RunRequirements | None, directories: Iterable[Path]) -> list[Check]:
+def doctor(directories: Iterable[Path], needs: ResourceEstimate | None = None, template: Template | None = None) -> list[Check]:
     """Every check.
 
     Args:
-        needs: what a run needs, None for the machine alone.
         directories: those that runs write to.
+        needs: what a run needs, None for the machine alone.
+        template: the run's; None where the base model is not complete or refused, and `needs` are by its shape alone.
     """
-    uses = needs.rooms if needs else ()
+    uses = needs.disk.uses if needs else ()
     places = observe_places(dict.fromkeys([*directories, *(use.directory for use in uses)]))
     state = observe_card(os.environ)
     has_card = bool(state.cards)
@@ -33,9 +35,9 @@ def doctor(needs: RunRequirements | None, directories: Iterable[Path]) -> list[C
     return [
         *check_card(state, installed_torch(), needs, xformers_cuda()),
         *([check_compiler(compile_empty_extension(os.environ, python), python)] if has_card else ()),
-        *check_machine(places, machine_memory(), needs),
+        *check_machine(places, machine_memory(), uses, needs.ram_here if needs else {}),
         *check_versions(observe_versions(), has_card=has_card),
         *check_network(os.environ),
         *check_ollama(observe_ollama(os.environ, has_card=has_card), state),
-        *(check_base(needs.base, needs.template, needs) if needs and needs.base and needs.template else ()),
+        *(check_base(needs.base, template, needs.model.method, needs.training.learning_rate) if needs and template else ()),
     ]

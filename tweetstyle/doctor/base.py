@@ -9,9 +9,9 @@ import numpy as np
 
 from tweetstyle.hardware.check import Check, fail, gib, ok, warn
 from tweetstyle.model.base import BaseModel
+from tweetstyle.model.config import read_shape
 from tweetstyle.model.hub import how_to_replace
 from tweetstyle.model.weight_files import read_headers
-from tweetstyle.plan.estimate import RunRequirements
 from tweetstyle.plan.schedule import as_rate, rate_of_few_steps, unusual_rate, usual_rate
 from tweetstyle.prompt.template import Template
 
@@ -29,14 +29,15 @@ ORDINARY = 256
 """Ordinary rows read for that median, spread evenly over the vocabulary."""
 
 
-def check_base(base: BaseModel, template: Template, needs: RunRequirements) -> list[Check]:
+def check_base(base: BaseModel, template: Template, method: str, learning_rate: float) -> list[Check]:
     """base model, tokenizer, learning rate, prompt."""
     size = f"{len(base.shards)} safetensors file{'s' if len(base.shards) > 1 else ''}, {gib(base.weight_bytes)}"
-    whole = ok("base model", f"{base.path}: {size}, {needs.parameters / 1e9:.3g} billion parameters, all whole")
+    parameters = read_shape(base.config).parameters
+    whole = ok("base model", f"{base.path}: {size}, {parameters / 1e9:.3g} billion parameters, all whole")
     untrained = untrained_tokens(base, tokens_of_format(base, template))
-    own_format = template.format in FORMATS_OF_ITS_OWN and needs.parameters >= LARGE
-    prompt = check_prompt(template, needs.model.method, untrained, instruct=own_format and speaks_chat(base))
-    return [whole, check_tokenizer(base), *check_learning_rate(base.config, needs.model.method, needs.training.learning_rate), prompt]
+    own_format = template.format in FORMATS_OF_ITS_OWN and parameters >= LARGE
+    prompt = check_prompt(template, method, untrained, instruct=own_format and speaks_chat(base))
+    return [whole, check_tokenizer(base), *check_learning_rate(base.config, method, learning_rate), prompt]
 
 
 def check_learning_rate(config: dict[str, Any], method: str, rate: float) -> Iterator[Check]:

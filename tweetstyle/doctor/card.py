@@ -8,7 +8,7 @@ from pathlib import PurePath
 from tweetstyle.doctor.versions import TorchBuild
 from tweetstyle.hardware.check import Check, fail, gib, ok, warn
 from tweetstyle.hardware.gpu import ON_THE_CPU, WITHOUT_CARD, CardState, Gpu, Process
-from tweetstyle.plan.estimate import RunRequirements
+from tweetstyle.plan.estimate import ResourceEstimate
 
 LEAST_DRIVER = {11: 450, 12: 525, 13: 580}
 """CUDA's major version → the oldest driver that runs programs built with any of it (docs.nvidia.com/deploy/cuda-compatibility,
@@ -30,7 +30,7 @@ SETUP = {False: "make setup", True: "make setup CARD=turing"}
 REINSTALL = "make setup in a fresh clone installs the build of requirements.lock"
 
 
-def check_card(state: CardState, torch: TorchBuild | None, needs: RunRequirements | None, xformers_cuda: int | None = None) -> list[Check]:
+def check_card(state: CardState, torch: TorchBuild | None, needs: ResourceEstimate | None, xformers_cuda: int | None = None) -> list[Check]:
     """driver, torch, compute capability, attention, bfloat16, the card's memory; without a card the first two alone.
 
     xformers_cuda: the major version of the CUDA that the installed xformers was built for.
@@ -62,11 +62,11 @@ def _driver(state: CardState) -> Check:
     return ok(name, "no NVIDIA card: training runs on the CPU")
 
 
-def _without_card(needs: RunRequirements) -> Iterator[Check]:
+def _without_card(needs: ResourceEstimate) -> Iterator[Check]:
     """What a CPU takes too long for, or gains nothing by."""
-    if needs.parameters >= LARGE:
-        speed = CPU_SPEED * CPU_SPEED_OF / needs.parameters
-        size, hours = f"{needs.parameters / 1e9:.1f} billion parameters", TOKENS_OF_1000_TWEETS / speed / 3600
+    if needs.shape.parameters >= LARGE:
+        speed = CPU_SPEED * CPU_SPEED_OF / needs.shape.parameters
+        size, hours = f"{needs.shape.parameters / 1e9:.1f} billion parameters", TOKENS_OF_1000_TWEETS / speed / 3600
         what = f"{size} without a card: about {speed:.0f} tokens a second, {hours:.1f} hours for each epoch of 1,000 tweets"
         yield warn("base model", what, f"train on a machine with a card, or write {WITHOUT_CARD}", "model.base")
     elif needs.model.method == "qlora":
@@ -132,7 +132,7 @@ def _attention(card: Gpu, torch: TorchBuild | None, xformers_cuda: int | None) -
         yield warn(name, what, do)
 
 
-def _bf16(card: Gpu, needs: RunRequirements | None) -> Check:
+def _bf16(card: Gpu, needs: ResourceEstimate | None) -> Check:
     name = "bfloat16"
     if card.capability is None:
         return warn(name, "the driver is too old to report whether the card has it", "update the driver")
@@ -146,7 +146,7 @@ def _bf16(card: Gpu, needs: RunRequirements | None) -> Check:
     return ok(name, f"{what}, and the recipe does not use it")
 
 
-def _memory(card: Gpu, processes: Iterable[Process], needs: RunRequirements | None) -> Check:
+def _memory(card: Gpu, processes: Iterable[Process], needs: ResourceEstimate | None) -> Check:
     name = "card memory"
     seen = f"{gib(card.free)} of {gib(card.total)} free"
     users = sorted(processes, key=lambda process: -(process.used or 0))
@@ -157,12 +157,12 @@ def _memory(card: Gpu, processes: Iterable[Process], needs: RunRequirements | No
     do = _how_to_free(users)
     if needs is None:
         return ok(name, seen) if card.free >= MOSTLY_FREE * card.total else warn(name, seen, do)
-    if needs.card_least > card.free:
-        what = f"{seen}; the run's tensors and CUDA's context alone take {gib(needs.card_least)} at its peak"
+    if needs.least_card > card.free:
+        what = f"{seen}; the run's tensors and CUDA's context alone take {gib(needs.least_card)} at its peak"
         other = "tweetstyle plan, with the same recipe, says which settings or models fit the card"
-        return fail(name, what, do if needs.card_least <= card.total else other)
-    seen += f"; the run is planned to take {gib(needs.card)} at its peak"
-    return warn(name, seen, do) if needs.card > card.free else ok(name, seen)
+        return fail(name, what, do if needs.least_card <= card.total else other)
+    seen += f"; the run is planned to take {gib(needs.own_card)} at its peak"
+    return warn(name, seen, do) if needs.own_card > card.free else ok(name, seen)
 
 
 def _in_words(process: Process) -> str:

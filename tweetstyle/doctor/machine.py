@@ -8,15 +8,14 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tweetstyle.files import existing_parent
 from tweetstyle.hardware.check import Check, fail, gib, ok, warn
-from tweetstyle.hardware.disk import Place, check_disk
+from tweetstyle.hardware.disk import DiskUse, Place, check_disk
 from tweetstyle.offline import OFFLINE, NoAddress, is_loopback, parse_address
-from tweetstyle.plan.estimate import RunRequirements
 
 PATIENCE = 60
 """Seconds for an empty file."""
@@ -26,9 +25,18 @@ OF_THE_SYSTEM = Path("/usr")
 """Where the interpreters of Linux distributions lie, whose headers come as a package of their own."""
 
 
-def check_machine(places: Mapping[Path, Place], memory: tuple[int, int | None], needs: RunRequirements | None) -> list[Check]:
-    """disk, memory, write rights. memory: total and available bytes, the latter None where it is not reported."""
-    return [*check_disk(places, needs.rooms if needs else ()), _ram(*memory, needs.ram if needs else {}), _rights(places)]
+def check_machine(
+    places: Mapping[Path, Place], memory: tuple[int, int | None], uses: Sequence[DiskUse], ram: Mapping[str, int]
+) -> list[Check]:
+    """disk, memory, write rights.
+
+    Args:
+        places: the directories that are written to, and their disks.
+        memory: total and available bytes, the latter None where it is not reported.
+        uses: what a run writes.
+        ram: part of a run → bytes of memory; the parts come one after the other.
+    """
+    return [*check_disk(places, uses), _ram(*memory, ram), _rights(places)]
 
 
 def _ram(total: int, available: int | None, ram: Mapping[str, int]) -> Check:

@@ -51,6 +51,15 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Advice:
+    """largest: what would fit; changes: what makes a recipe fit, [] where it does and None where nothing helps; text: for a person."""
+
+    largest: Largest
+    changes: list[Change] | None
+    text: str
+
+
+@dataclass(frozen=True)
 class _Step:
     """settings: dotted key → value, written together; the first is shown, with the rest in its cost."""
 
@@ -210,19 +219,26 @@ def sizes_that_fit(model: Model, training: Training, card: Card) -> list[str]:
     return [name for name in KNOWN if _Settings(known_config(name), model, training, card).fits]
 
 
-def how_to_fit(config: Mapping[str, Any], model: Model, training: Training, card: Card) -> str:
-    """One text for a person: that it fits, what to write instead, or that the card cannot hold it and what it can."""
-    plan, changes = plan_on(card, config, model, training), what_to_change(config, model, training, card)
+def advise(config: Mapping[str, Any], model: Model, training: Training, card: Card) -> Advice:
+    """What fits this card, and what to write where the recipe does not."""
+    changes = what_to_change(config, model, training, card)
+    text = _in_words(_Settings(config, model, training, card), changes)
+    return Advice(largest_that_fit(config, model, training, card), changes, text)
+
+
+def _in_words(recipe: _Settings, changes: list[Change] | None) -> str:
+    """That it fits, what to write instead, or that the card cannot hold it and what it can."""
+    card, needed = recipe.card, recipe.bytes
     if changes == []:
-        return f"fits: {gib(plan.card)} of the card's {gib(card.total)}"
+        return f"fits: {gib(needed)} of the card's {gib(card.total)}"
     if card.others > DISPLAY:
-        alone = what_to_change(config, model, training, replace(card, others=DISPLAY))
+        alone = what_to_change(recipe.config, recipe.model, recipe.training, replace(card, others=DISPLAY))
         if alone is not None and not (changes and _as_written(alone) == _as_written(changes)):
-            return _beside_others(card, plan.card - card.others, alone, changes)
+            return _beside_others(card, needed - card.others, alone, changes)
     if changes:
-        first = f"needs {gib(plan.card)}, the card has {gib(card.total)}; write instead:"
+        first = f"needs {gib(needed)}, the card has {gib(card.total)}; write instead:"
         return "\n".join([first, *_lines(changes), f"then it needs {gib(changes[-1].card)}"])
-    return _cannot(_Settings(config, model, training, card), plan)
+    return _cannot(recipe)
 
 
 def _beside_others(card: Card, needed: int, alone: list[Change], changes: list[Change] | None) -> str:
@@ -244,7 +260,7 @@ def _as_written(changes: list[Change]) -> list[tuple[str, Any]]:
     return [(change.key, change.new) for change in changes]
 
 
-def _cannot(recipe: _Settings, plan: MemoryPlan) -> str:
+def _cannot(recipe: _Settings) -> str:
     model, training, card = recipe.model, recipe.training, recipe.card
     millions = read_shape(recipe.config).parameters / 1e6
     smallest = with_training(
@@ -255,6 +271,7 @@ def _cannot(recipe: _Settings, plan: MemoryPlan) -> str:
     what = f"a card of {gib(card.total)} cannot hold {model.method} fine-tuning of {millions:,.0f} M parameters"
     if model.method != "full":
         return f"{what}, by no change of the recipe. A smaller model: {can}"
-    what += f": weights, gradients and optimizer alone are {gib(sum(plan.resident.values()))}. In full {can}; or write method: qlora"
+    fixed = sum(plan_on(card, recipe.config, model, training).resident.values())
+    what += f": weights, gradients and optimizer alone are {gib(fixed)}. In full {can}; or write method: qlora"
     changes = what_to_change(recipe.config, model.model_copy(update={"method": "qlora"}), training, card)
     return f"{what} with the changes that it needs then" if changes else what

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tweetstyle.hardware.disk import DiskUse, require_room
+from tweetstyle.files import existing_parent
+from tweetstyle.hardware.disk import DiskUse, bytes_missing, require_room
 from tweetstyle.hardware.machine import cores
 from tweetstyle.model.base import BaseConfig, BaseModel
 from tweetstyle.model.config import read_shape
@@ -48,6 +50,26 @@ class ExistingOutputs:
 
 
 NO_OUTPUTS = ExistingOutputs()
+
+
+@dataclass(frozen=True)
+class DiskEstimate:
+    """Bytes. parts: of a whole run, by what for; free: where the run is written; uses: what is still to be written, and where; missing:
+    to be freed before the run, 0 where there is room."""
+
+    parts: dict[str, int]
+    free: int
+    uses: tuple[DiskUse, ...]
+    missing: int
+
+    @property
+    def to_come(self) -> int:
+        return sum(use.bytes for use in self.uses)
+
+
+def estimate_disk(recipe: Recipe, base: BaseConfig | BaseModel, existing: ExistingOutputs) -> DiskEstimate:
+    uses, free = disk_uses(recipe, base, existing), shutil.disk_usage(existing_parent(recipe.run_directory)).free
+    return DiskEstimate(disk_needed(recipe, base), free, uses, bytes_missing(uses))
 
 
 def written_to(recipe: Recipe) -> tuple[Path, ...]:

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from tweetstyle.dataset.held_out import training_count
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.files import existing_parent
-from tweetstyle.hardware.disk import DiskUse, bytes_missing
+from tweetstyle.hardware.check import gib
 from tweetstyle.hardware.gpu import Card, find_card, named_card
 from tweetstyle.hardware.machine import machine_memory
 from tweetstyle.model.base import BaseConfig, BaseModel
 from tweetstyle.model.config import Shape, read_shape
-from tweetstyle.plan.advice import END_THEM, Change, Largest, how_to_fit, largest_that_fit, plan_on, what_to_change
-from tweetstyle.plan.disk import NO_OUTPUTS, ExistingOutputs, disk_needed, disk_uses, memory_needed
-from tweetstyle.plan.memory import MemoryPlan, hours
+from tweetstyle.plan.advice import END_THEM, Advice, advise, plan_on
+from tweetstyle.plan.disk import NO_OUTPUTS, DiskEstimate, ExistingOutputs, estimate_disk, memory_needed
+from tweetstyle.plan.memory import MemoryPlan, hours, plan_on_cpu
 from tweetstyle.plan.phases import CUDA_CONTEXT
-from tweetstyle.plan.probe import Probe, Speed, speed_of
+from tweetstyle.plan.probe import Speed, speed_of
 from tweetstyle.plan.schedule import effective_schedule
 from tweetstyle.plan.tensors import trained_parameters
-from tweetstyle.prompt.template import Template
 from tweetstyle.recipe import Model, Recipe, Training
 
 TOKENS_A_TWEET = 50
@@ -40,38 +37,48 @@ class TrainingTokens:
 
 @dataclass(frozen=True)
 class ResourceEstimate:
-    """Bytes everywhere. ram: by the part of the run, one after the other; disk: by what for; disk_free: where the run is written;
-    rooms: what is still to be written of it, and where; disk_missing: to be freed before the run, 0 where there is room."""
+    """What a run needs, in bytes. ram: by the part of the run, one after the other; ram_there: of the machine that is planned for."""
 
     name: str
+    model: Model
+    training: Training
     base: BaseConfig | BaseModel
-    shape: Shape
-    trained: int
     card: Card
     memory: MemoryPlan
-    largest: Largest
-    changes: list[Change] | None
-    advice: str
+    advice: Advice
     ram: dict[str, int]
     ram_there: int
-    disk: dict[str, int]
-    disk_free: int
-    rooms: tuple[DiskUse, ...]
-    disk_missing: int
+    disk: DiskEstimate
     speed: Speed
     train_tokens: TrainingTokens | None
+
+    @property
+    def shape(self) -> Shape:
+        return read_shape(self.base.config)
+
+    @property
+    def trained(self) -> int:
+        """Parameters that are trained."""
+        return trained_parameters(self.shape, self.model)
 
     @property
     def fits(self) -> bool:
         return self.memory.card <= self.card.total
 
     @property
-    def probe(self) -> Probe | None:
-        return self.speed.probe
+    def least_card(self) -> int:
+        """Bytes of the card without which the run cannot be: the tensors of its training's peak and CUDA's context."""
+        return self.memory.tensors + CUDA_CONTEXT
 
     @property
-    def disk_to_come(self) -> int:
-        return sum(room.bytes for room in self.rooms)
+    def own_card(self) -> int:
+        """Bytes of the card at the peak, without what other programs hold."""
+        return self.memory.card - self.card.others
+
+    @property
+    def ram_here(self) -> dict[str, int]:
+        """RAM by part on this machine, which trains on its CPU where it has no card."""
+        return self.ram if self.card.seen else self.ram | {"training": plan_on_cpu(self.base.config, self.model, self.training)}
 
     @property
     def base_bytes(self) -> int:
@@ -81,35 +88,14 @@ class ResourceEstimate:
     @property
     def hours(self) -> float | None:
         """Of training alone; None where speed or tweets are not known."""
-        if self.train_tokens is None or self.probe is None:
-            return None
-        return hours(self.train_tokens.tokens, self.probe.tokens_per_second)
+        probe = self.speed.probe
+        return hours(self.train_tokens.tokens, probe.tokens_per_second) if self.train_tokens and probe else None
 
 
-@dataclass(frozen=True)
-class RunRequirements:
-    """What a run needs of the machine, in bytes, for the checks of doctor.
-
-    base, template: None where one of them is not whole or refused: what is planned is then by the model's shape alone. card: planned at
-    the peak of a step, without what others hold; card_least: the tensors of that peak and CUDA's context alone; ram: what the largest
-    part takes of the machine's memory, part → bytes.
-    """
-
-    base: BaseModel | None
-    template: Template | None
-    model: Model
-    training: Training
-    parameters: int
-    card: int
-    card_least: int
-    ram: Mapping[str, int]
-    rooms: tuple[DiskUse, ...]
-
-
-def card_for(recipe: Recipe, gib: float | None = None) -> Card:
+def card_for(recipe: Recipe, size: float | None = None) -> Card:
     """The card that is planned for: the one of --card, else the one in this machine, else the recipe's, else one that is assumed."""
-    if gib is not None:
-        return named_card(gib)
+    if size is not None:
+        return named_card(size)
     found, trouble = find_card()
     assumed = "card_gib" not in recipe.machine.model_fields_set
     return found or replace(named_card(recipe.machine.card_gib), trouble=trouble, assumed=assumed)
@@ -126,24 +112,19 @@ def estimate_resources(
 
     Raises TweetstyleError for a model that cannot be trained or exported.
     """
-    shape, settings = read_shape(base.config), (base.config, recipe.model, recipe.training)
-    memory, rooms = plan_on(card, *settings), disk_uses(recipe, base, existing)
+    settings = base.config, recipe.model, recipe.training
+    memory = plan_on(card, *settings)
     return ResourceEstimate(
         name=recipe.name,
+        model=recipe.model,
+        training=recipe.training,
         base=base,
-        shape=shape,
-        trained=trained_parameters(shape, recipe.model),
         card=card,
         memory=memory,
-        largest=largest_that_fit(*settings, card),
-        changes=what_to_change(*settings, card),
-        advice=how_to_fit(*settings, card),
+        advice=advise(*settings, card),
         ram={"training": memory.ram} | {f"export, {part}": size for part, size in memory_needed(base, recipe.export).items()},
         ram_there=machine_memory()[0] if card.seen or recipe.machine.ram_gib is None else round(recipe.machine.ram_gib * 2**30),
-        disk=disk_needed(recipe, base),
-        disk_free=shutil.disk_usage(existing_parent(recipe.run_directory)).free,
-        rooms=rooms,
-        disk_missing=bytes_missing(rooms),
+        disk=estimate_disk(recipe, base, existing),
         speed=speed_of(recipe, base, card),
         train_tokens=train_tokens,
     )
@@ -174,11 +155,13 @@ def refuse_what_cannot_fit(recipe: Recipe, base: BaseConfig | BaseModel, card: C
     settings = base.config, recipe.model, recipe.training
     least = plan_on(card, *settings).tensors + CUDA_CONTEXT
     if least > card.total:
-        first, *rest = how_to_fit(*settings, card).splitlines()
+        advice = advise(*settings, card)
+        first, *rest = advice.text.splitlines()
         hint = "\n    ".join(line.strip() for line in rest)
-        raise TweetstyleError(f"{card}: {first}", where=_key_of(recipe, base, card), hint=hint or None)
+        where = advice.changes[0].key if advice.changes else "model.method"
+        raise TweetstyleError(f"{card}: {first}", where=where, hint=hint or None)
     if least > card.total - card.others:
-        held = f"other programs hold {card.others / 2**30:.1f} GiB of {card}, and this run needs {least / 2**30:.1f}"
+        held = f"other programs hold {gib(card.others)} of {card}, and this run needs {gib(least)}"
         raise TweetstyleError(held, where="model.method", hint=END_THEM)
 
 
@@ -210,55 +193,40 @@ def refuse_beyond_positions(recipe: Recipe, positions: int) -> None:
             raise TweetstyleError(f"{length} is beyond the model's {positions} positions", where=key, hint=f"write {positions} or less")
 
 
-def _key_of(recipe: Recipe, base: BaseConfig | BaseModel, card: Card) -> str:
-    """The recipe's line that is to be changed first."""
-    changes = what_to_change(base.config, recipe.model, recipe.training, card)
-    return changes[0].key if changes else "model.method"
-
-
 def as_json(needs: ResourceEstimate) -> dict[str, Any]:
     """For programs: bytes, tokens and hours as numbers; null for what has not been measured."""
-    memory, train_tokens = needs.memory, needs.train_tokens
+    base, train_tokens, probe, disk = needs.base, needs.train_tokens, needs.speed.probe, needs.disk
     return {
         "recipe": needs.name,
         "base": {
-            "path": str(needs.base.path),
+            "path": str(base.path),
             "parameters": needs.shape.parameters,
             "trained": needs.trained,
             "positions": needs.shape.positions,
             "bytes_there": needs.base_bytes,
-            "missing": list(getattr(needs.base, "missing", ())),
-            "planned_as": getattr(needs.base, "known_as", None),
+            "missing": list(getattr(base, "missing", ())),
+            "planned_as": getattr(base, "known_as", None),
         },
         "card": {name: getattr(needs.card, name) for name in ("name", "total", "others", "seen", "trouble", "assumed")},
-        "memory": {
-            "fits": needs.fits,
-            "peak_bytes": memory.card,
-            "tensor_bytes": memory.tensors,
-            "peak_phase": memory.peak_phase,
-            "peak_moment": memory.peak_moment,
-            "phases": {phase: sum(parts.values()) for phase, parts in memory.phases.items()},
-            "parts": memory.parts,
-            "notes": list(memory.notes),
-        },
-        "largest": asdict(needs.largest),
-        "changes": None if needs.changes is None else [asdict(change) for change in needs.changes],
-        "advice": needs.advice,
-        "ram": {"parts": needs.ram, "training": dict(memory.host), "bytes_there": needs.ram_there},
+        "memory": {"fits": needs.fits} | needs.memory.as_json(),
+        "largest": asdict(needs.advice.largest),
+        "changes": None if needs.advice.changes is None else [asdict(change) for change in needs.advice.changes],
+        "advice": needs.advice.text,
+        "ram": {"parts": needs.ram, "training": dict(needs.memory.host), "bytes_there": needs.ram_there},
         "disk": {
-            "parts": needs.disk,
-            "bytes": sum(needs.disk.values()),
-            "bytes_free": needs.disk_free,
-            "bytes_to_come": needs.disk_to_come,
-            "bytes_missing": needs.disk_missing,
+            "parts": disk.parts,
+            "bytes": sum(disk.parts.values()),
+            "bytes_free": disk.free,
+            "bytes_to_come": disk.to_come,
+            "bytes_missing": disk.missing,
         },
         "time": {
             "tweets": train_tokens and train_tokens.tweets,
             "tokens": train_tokens and train_tokens.tokens,
             "tokens_are_counted": train_tokens and train_tokens.counted,
-            "tokens_per_second": needs.probe and needs.probe.tokens_per_second,
+            "tokens_per_second": probe and probe.tokens_per_second,
             "hours": needs.hours,
             "speed": needs.speed.in_words(),
         },
-        "probe": needs.probe and asdict(needs.probe),
+        "probe": probe and asdict(probe),
     }

@@ -85,6 +85,17 @@ class MemoryPlan:
     def ram(self) -> int:
         return sum(self.host.values())
 
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "peak_bytes": self.card,
+            "tensor_bytes": self.tensors,
+            "peak_phase": self.peak_phase,
+            "peak_moment": self.peak_moment,
+            "phases": {phase: sum(parts.values()) for phase, parts in self.phases.items()},
+            "parts": self.parts,
+            "notes": list(self.notes),
+        }
+
 
 def plan_memory(config: Mapping[str, Any], model: Model, training: Training, *, card: Card | None = None) -> MemoryPlan:
     """The plan for one NVIDIA card under Unsloth; on a CPU training runs in RAM and this does not apply.

@@ -29,7 +29,7 @@ def needs_table(needs: ResourceEstimate) -> Group:
     head = f"{needs.name}: {needs.shape.parameters / 1e6:,.0f} M parameters, {needs.trained / 1e6:,.1f} M of them trained"
     lines = [Text(head, style="bold"), *(Text(line, style="yellow") for line in remarks(needs)), Text("")]
     if not needs.fits:
-        for line in needs.advice.splitlines():
+        for line in needs.advice.text.splitlines():
             indent = len(line) - len(line.lstrip())
             lines.append(Padding(Text(line.strip(), style="red"), (0, 0, 0, indent), expand=False))
     return Group(*lines, memory_table(needs.memory, needs.card), Text(""), further_table(needs))
@@ -71,27 +71,26 @@ def further_rows(needs: ResourceEstimate) -> dict[str, str]:
     rows = {}
     if (largest := _largest(needs)) is not None:
         rows["the most that fits"] = largest
-    if needs.probe:
-        probe = needs.probe
+    if (probe := needs.speed.probe) is not None:
         planned = "" if probe.predicted_bytes is None else f", {size(probe.predicted_bytes)} were planned ({probe.error:+.1%})"
         rows["probe"] = f"{size(probe.peak_bytes)} at its peak on {probe.device}{planned}"
     for part, value in needs.ram.items():
         rows[f"RAM: {part}"] = f"{size(value)} of {size(needs.ram_there)}" + ("" if value <= needs.ram_there else ": too much")
     if needs.base_bytes:
         rows["disk: base model, there already"] = size(needs.base_bytes)
-    rows |= {f"disk: {part}": size(value) for part, value in needs.disk.items()}
+    rows |= {f"disk: {part}": size(value) for part, value in needs.disk.parts.items()}
     rows["disk: all"] = disk_in_words(needs)
     return rows | {"time": time_in_words(needs)}
 
 
 def disk_in_words(needs: ResourceEstimate) -> str:
     """What may be written against what is free; and what is to be freed first."""
-    short = f": too little, free {size(needs.disk_missing)} more" if needs.disk_missing else ""
-    return f"at most {size(needs.disk_to_come)} more; {size(needs.disk_free)} are free{short}"
+    short = f": too little, free {size(needs.disk.missing)} more" if needs.disk.missing else ""
+    return f"at most {size(needs.disk.to_come)} more; {size(needs.disk.free)} are free{short}"
 
 
 def _largest(needs: ResourceEstimate) -> str | None:
-    largest = needs.largest
+    largest = needs.advice.largest
     parts = [
         f"max_length {largest.max_length:,}" if largest.max_length else None,
         f"per_device_train_batch_size {largest.batch:,}" if largest.batch else None,
@@ -122,7 +121,7 @@ def start_summary(needs: ResourceEstimate) -> str:
         part, most = max(needs.ram.items(), key=lambda item: item[1])
         lines.append(f"RAM       {size(most)} of {size(needs.ram_there)} ({part})")
     lines.append(f"disk      {disk_in_words(needs)}")
-    if needs.probe or needs.card.seen:
+    if needs.speed.probe or needs.card.seen:
         lines.append(f"speed     {needs.speed.in_words()}")
     return "\n".join(lines)
 
@@ -164,23 +163,20 @@ class _Bar:
 def memory_bar(plan: MemoryPlan, card: Card, room: int = 2 * WIDTH) -> Text:
     """Each part in its colour and letter, dots what stays free, red what is beyond the card, to half a card and then …
 
-    The card is WIDTH characters; fewer, where the line of `room` characters would not hold what is beyond it too.
+    The card is WIDTH characters, or two thirds of the line of `room` characters, so that half a card fits beside it.
     """
     from rich.text import Text
 
-    beyond = max(plan.card - card.total, 0) / card.total
-    widths = range(WIDTH, 1, -1)
-    width = next((width for width in widths if width + 2 + min(round(width * beyond), width // 2) <= room), 1)
+    width = max(min(WIDTH, (room - 2) * 2 // 3), 1)
     bar, end, drawn = Text("│", no_wrap=True), 0, 0
     for letter, colour, (_, count) in _lettered(plan):
         end += count
-        until = round(width * end / card.total)
-        inside = max(min(until, width) - drawn, 0)
+        inside = max(min(round(width * end / card.total), width) - drawn, 0)
         bar.append(letter * inside, style=f"black on {colour}")
         drawn += inside
     bar.append("·" * (width - drawn), style="dim")
     bar.append("│")
-    over, most = round(width * beyond), width // 2
+    over, most = round(width * max(plan.card - card.total, 0) / card.total), width // 2
     bar.append("!" * over if over <= most else "!" * (most - 1) + "…", style="white on red")
     return bar
 

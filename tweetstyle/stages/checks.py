@@ -15,9 +15,7 @@ from tweetstyle.hardware.check import Check, fail, ok, warn
 from tweetstyle.model.base import read_base_config
 from tweetstyle.plan import estimate
 from tweetstyle.plan.disk import NO_OUTPUTS, ExistingOutputs, refuse_too_small_a_disk, written_to
-from tweetstyle.plan.estimate import ResourceEstimate, RunRequirements, estimate_resources
-from tweetstyle.plan.memory import plan_on_cpu
-from tweetstyle.plan.phases import CUDA_CONTEXT
+from tweetstyle.plan.estimate import ResourceEstimate, estimate_resources
 from tweetstyle.plan.probe import Speed
 from tweetstyle.recipe_yaml import located
 from tweetstyle.sources import open_archive
@@ -25,6 +23,7 @@ from tweetstyle.stages import stages_of
 from tweetstyle.stages.existing import existing_outputs, ready_to_fit
 
 if TYPE_CHECKING:
+    from tweetstyle.prompt.template import Template
     from tweetstyle.run import Run
 
 
@@ -104,13 +103,13 @@ def all_checks(run: Run | None) -> list[Check]:
     What the run needs is compared with the machine as far as it is known: for a missing base model, by its shape.
     """
     if run is None:
-        return doctor(None, USUAL)
+        return doctor(USUAL)
     archive = _archive(run)
     refused = _refused(run, archive_is_readable=archive.state == "ok")
     failures = [check for check in (archive, *refused) if check.state == "fail"]
-    needed = _requirements_if_known(run)
-    unknown = [_requirements_unknown(run, needed, failures)] if isinstance(needed, TweetstyleError) else []
-    found = doctor(None if unknown else needed, written_to(run.recipe))
+    known = _needs_if_known(run)
+    unknown = [_needs_unknown(run, known, failures)] if isinstance(known, TweetstyleError) else []
+    found = doctor(written_to(run.recipe), *(() if unknown else known))
     failed = tuple(check.seen for check in found if check.state == "fail")
     messages = [check for check in messages_check(run) if check.seen not in {of.seen for of in refused}]
     return [*found, archive, *(check for check in refused if not check.seen.endswith(failed)), *unknown, *messages]
@@ -142,7 +141,7 @@ def _refused(run: Run, *, archive_is_readable: bool) -> list[Check]:
     return []
 
 
-def _requirements_unknown(run: Run, why: TweetstyleError, failures: list[Check]) -> Check:
+def _needs_unknown(run: Run, why: TweetstyleError, failures: list[Check]) -> Check:
     """why: the reason, which is another check's where there are `failures`, otherwise only this check reports it."""
     what = "the run's need of card, memory and disk is unknown"
     do = f"tweetstyle plan {run.path} shows it, and this command compares it with the machine"
@@ -151,14 +150,14 @@ def _requirements_unknown(run: Run, why: TweetstyleError, failures: list[Check])
     return fail("need", f"{what}: {why.what}", f"{why.hint}; then {do}" if why.hint else f"then {do}", why.where or str(run.path))
 
 
-def _requirements_if_known(run: Run) -> RunRequirements | TweetstyleError:
+def _needs_if_known(run: Run) -> tuple[ResourceEstimate, Template | None] | TweetstyleError:
     """From the base model if it is complete, else from its config.json; the error if neither works or no plan is possible."""
     try:
-        return requirements_of(run, run_needs(run, existing_outputs(run)))
+        return run_needs(run, existing_outputs(run)), run.template
     except TweetstyleError:
         pass
     try:
-        return _requirements(run, estimate_resources(run.recipe, read_base_config(run.recipe.model.base), run.card))
+        return estimate_resources(run.recipe, read_base_config(run.recipe.model.base), run.card), None
     except TweetstyleError as error:
         return error
 
@@ -172,31 +171,10 @@ def messages_check(run: Run) -> list[Check]:
     return [ok("messages", f"{speaker} can write them")] if speaker else []
 
 
-def requirements_of(run: Run, needs: ResourceEstimate) -> RunRequirements:
-    """What the recipe needs of the machine. Raises TweetstyleError for what the base model, the template or the plan refuse."""
-    return replace(_requirements(run, needs), base=run.base, template=run.template)
-
-
-def _requirements(run: Run, needs: ResourceEstimate) -> RunRequirements:
-    """What is known by the base model's shape."""
-    recipe = run.recipe
-    return RunRequirements(
-        base=None,
-        template=None,
-        model=recipe.model,
-        training=recipe.training,
-        parameters=needs.shape.parameters,
-        card=needs.memory.card - needs.card.others,
-        card_least=needs.memory.tensors + CUDA_CONTEXT,
-        ram=needs.ram if needs.card.seen else needs.ram | {"training": plan_on_cpu(needs.base.config, recipe.model, recipe.training)},
-        rooms=needs.rooms,
-    )
-
-
 def stop_where_it_would_fail(run: Run, needs: ResourceEstimate) -> None:
     """Before a run: what is well stays unsaid, a warning is shown, and all that would fail is raised at once as TweetstyleError."""
     problems = []
-    for check in doctor(requirements_of(run, needs), written_to(run.recipe)):
+    for check in doctor(written_to(run.recipe), needs, run.template):
         if check.state == "warn":
             say(f"{check.name}: {check.seen}\n  → {check.do}", fg="yellow")
         elif check.state == "fail":
