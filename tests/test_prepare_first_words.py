@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tweetstyle.cleaning.clean import FEWEST, MOST, first_words
+from tweetstyle.prepare.topics import FEWEST, MOST, first_words
 
 LONG = "un deux trois quatre cinq six sept huit"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tweetstyle.cleaning.repeated import automatic_templates, mask, over_cap
+from tweetstyle.cleaning.archive_rules import automatic_templates, mask, over_cap
 from tweetstyle.records import seeded_bytes
 
 WORDS = "le chat la pluie un bus trois oies du pain ma tante deux fois rien dehors demain encore le voisin une soupe".split()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import random
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tweetstyle.cleaning.clean import mask_handles
-from tweetstyle.cleaning.scrub import is_card, is_iban, scrub
+from tweetstyle.cleaning.scrub import is_card, scrub
 
 # Keys are put together here so that no scanner of repositories takes them for real ones.
 A1 = "a1B2c3D4e5F6g7H8i9J0"
@@ -81,21 +79,6 @@ def test_innocent_text_stays(text):
     assert scrub(text) == (text, ())
 
 
-def test_of_80_000_prices_years_scores_hours_and_distances_none_is_personal():
-    draw = random.Random(5)
-    kinds = (
-        lambda: f"{draw.randrange(1, 999)} {draw.randrange(1000):03} $",
-        lambda: str(draw.randrange(1900, 2030)),
-        lambda: f"{draw.randrange(9)}-{draw.randrange(9)}",
-        lambda: f"{draw.randrange(1, 100)} %",
-        lambda: f"{draw.randrange(1, 24)} h {draw.randrange(60):02}",
-        lambda: f"{draw.randrange(1, 999)},{draw.randrange(9)} km",
-    )
-    for _ in range(20_000):
-        text = draw.choice([" puis ", ", ", " ", " / "]).join(draw.choice(kinds)() for _ in range(4))
-        assert scrub(text) == (text, ())
-
-
 def test_every_piece_is_counted():
     text = "bob@exemple.fr, lise@exemple.fr, 06 12 34 56 12 / 514-555-0123, 4111 1111 1111 1111, GB29NWBK60161331926819"
     assert scrub(text) == (
@@ -129,23 +112,11 @@ def test_scrubbing_twice_changes_nothing_more(text):
     assert sum(count for _, count in counts) == sum(once.count(sign) for _, sign in PERSONAL)
 
 
-@given(st.text(st.characters(exclude_categories=["Cs", "Nd"], exclude_characters="@"), max_size=120))
-def test_a_text_without_digits_and_at_signs_has_nothing_to_scrub(text):
-    assert scrub(text)[0] == text
-
-
 def test_a_card_s_sum_is_luhn_s():
     """Hand calculation of Luhn's example 7992739871 with its check digit 3, put behind Visa's 4 so that an issuer has it."""
     right = [n for n in range(10) if is_card(f"411111111111111{n}")]
     assert right == [1]
     assert not is_card("79927398713") and not is_card("9111111111111111")
-
-
-def test_an_iban_s_remainder_is_one():
-    """ISO 13616's example: GB82 WEST 1234 5698 7654 32 gives 3214282912345698765432161182, which is 1 modulo 97."""
-    assert 3214282912345698765432161182 % 97 == 1
-    assert is_iban("GB82WEST12345698765432")
-    assert not is_iban("GB83WEST12345698765432")
 
 
 @pytest.mark.parametrize(

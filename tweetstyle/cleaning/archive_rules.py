@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from tweetstyle.cleaning.clean import is_stock_reply
 from tweetstyle.cleaning.near_duplicates import clusters, near_duplicate_pairs, to_drop
-from tweetstyle.cleaning.repeated import automatic_templates, over_cap
+from tweetstyle.cleaning.normalise import LINK, normalise
+from tweetstyle.records import seeded_bytes
 from tweetstyle.text.languages import languages_of
 
 if TYPE_CHECKING:
@@ -21,6 +24,24 @@ AUTOMATIC, STOCK, OTHER_LANGUAGE, DUPLICATE, NEAR_DUPLICATE = (
     "duplicate",
     "near duplicate",
 )
+
+OPENING = 5
+"""Words of a text's beginning by which texts are put together whose rest varies."""
+COMMON = 0.5
+"""Share of a group's texts that must contain a word for it to belong to the template."""
+LEAST_FIXED = 0.75
+"""Share of a text's words that its group's template must explain: in what a person writes behind a liked opening, more varies."""
+LEAST_FILLINGS = 3
+"""Different numbers in a group: "24 h sur 24" and "#Rio2016" are no numbers that an app fills in."""
+
+_LINK, _NUMBER, _NAME, _TAG = "⟨link⟩", "0", "@", "#"
+_NUMBERS = re.compile(r"\d+")
+_TOKEN = re.compile(
+    r"""(?P<number>\d+(?:(?:[.,:/’'x×-]|[ \u00a0\u202f]?h[ \u00a0\u202f]?|[ \u00a0\u202f])\d+)*)   # 4/6, 2:11:08, 3 h 30, 12 000
+      | (?P<link>⟨link⟩) | @\w+ | \#\w+ | [^\W\d]+(?:'[^\W\d]+)*""",
+    re.X,
+)
+_MAY_VARY = re.compile(r"\d|https?://|www\.|pic\.", re.I)
 
 
 @dataclass(slots=True)
@@ -37,7 +58,7 @@ class Candidate:
     reason: str = ""
     evidence: str = ""
     language: str = ""
-    cluster: int = field(default=-1)
+    cluster: int = -1
 
 
 def apply(candidates: list[Candidate], data: Data, say: Callable[[str], object] = lambda phase: None) -> None:
@@ -93,3 +114,87 @@ RULES: dict[str, Callable[[list[Candidate], Data], None]] = {
     "finding languages": drop_other_languages,
     "finding duplicates": drop_duplicates,
 }
+
+
+# -- templates that apps fill in again and again --------------------------------------------------------------
+
+
+class Masked(NamedTuple):
+    """words: lower case, one sign for every link, number and @name; filling: the numbers that were masked."""
+
+    words: tuple[str, ...]
+    filling: tuple[str, ...]
+
+
+def automatic_templates(texts: Sequence[str], fewest: int) -> dict[int, str]:
+    """Index of each text that an app wrote → the template and how many texts have it.
+
+    texts: as the archive holds them, with their links. Numbers (a hashtag's too), links and @names are masked; `fewest` texts
+    or more with the same words, or with the same first words and little else that varies, are a template, provided numbers or
+    links vary in it and its words are more than a habit. What a person likes to begin with is followed by something new.
+    """
+    masked = {i: mask(text) for i, text in enumerate(texts) if _MAY_VARY.search(text)}
+    found: dict[int, str] = {}
+    for group in _groups(masked, fewest, whole=True):
+        if _is_filled_in(masked[group[0]].words, group, masked):
+            found |= dict.fromkeys(group, _evidence(masked[group[0]].words, len(group)))
+    rest = {i: text for i, text in masked.items() if i not in found}
+    for group in _groups(rest, fewest, whole=False):
+        fixed = [i for i in _explained(group, rest) if _is_filled_in(rest[i].words, group, rest)]
+        if len(fixed) >= fewest:
+            found |= dict.fromkeys(fixed, _evidence((*rest[fixed[0]].words[:OPENING], "…"), len(fixed)))
+    return found
+
+
+def mask(text: str) -> Masked:
+    """The text's words without punctuation and emoji, and the numbers taken out of them, a hashtag's own not among these."""
+    text = LINK.sub(f" {_LINK} ", normalise(text)).lower().replace("’", "'")
+    words, filling = [], []
+    for token in _TOKEN.finditer(text):
+        word = token[0]
+        if token["number"]:
+            filling.append(word)
+            word = _NUMBER
+        elif word[0] == "@":
+            word = _NAME
+        elif word[0] == _TAG:
+            word = _NUMBERS.sub(_NUMBER, word)
+        words.append(word)
+    return Masked(tuple(words), tuple(filling))
+
+
+def over_cap(ids: Sequence[str], cap: int, seed: int) -> set[int]:
+    """Index of each tweet beyond the first `cap` of a seeded order, in which a tweet's place does not depend on the others."""
+    order = sorted(range(len(ids)), key=lambda i: seeded_bytes(seed, ids[i], b"stock-replies"))
+    return set(order[cap:])
+
+
+def _groups(masked: dict[int, Masked], fewest: int, whole: bool) -> list[list[int]]:
+    """Indices with the same words, or with the same opening in which something is masked: groups of `fewest` and more."""
+    groups: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
+    for i, (words, _) in masked.items():
+        opening = words if whole else words[:OPENING]
+        if _NUMBER in opening or _LINK in opening:
+            groups[opening].append(i)
+    return [group for group in groups.values() if len(group) >= fewest]
+
+
+def _is_filled_in(template: tuple[str, ...], group: list[int], masked: dict[int, Masked]) -> bool:
+    """Whether numbers or links vary, among words enough that no habit ("il est 3 h", a slogan under a picture) explains them."""
+    varied = len({masked[i].filling for i in group}) >= LEAST_FILLINGS
+    numbers = template.count(_NUMBER) if varied else 0
+    words = sum(word[0].isalpha() for word in template)
+    if _LINK in template:
+        return words >= (2 if numbers else 6)
+    return words >= (4 if numbers > 1 else 7) if numbers else False
+
+
+def _explained(group: list[int], masked: dict[int, Masked]) -> list[int]:
+    """Those of the group whose words are nearly all the group's: apps vary a title or a name, people vary the sentence."""
+    in_texts = Counter(word for i in group for word in set(masked[i].words))
+    common = {word for word, count in in_texts.items() if count >= COMMON * len(group)}
+    return [i for i in group if sum(word in common for word in masked[i].words) >= LEAST_FIXED * len(masked[i].words)]
+
+
+def _evidence(template: tuple[str, ...], count: int) -> str:
+    return f"{count:,} × {' '.join(template)}"

@@ -28,7 +28,7 @@ from tweetstyle.cleaning.normalise import (
     x_links_to_placeholders,
 )
 from tweetstyle.cleaning.scrub import scrub
-from tweetstyle.records import REPLY, TWEET, SourceTweet, seeded_bytes
+from tweetstyle.records import REPLY, TWEET, SourceTweet
 
 if TYPE_CHECKING:
     from tweetstyle.recipe import Data
@@ -47,24 +47,6 @@ HANDLE = re.compile(
 def mask_handles(text: str) -> tuple[str, int]:
     """The text with `MASK` for every @name, and their number; e-mail addresses, "R@dio" and "@ Montréal" stay as they are."""
     return HANDLE.subn(MASK, text) if "@" in text else (text, 0)
-
-
-FEWEST, MOST = 2, 5
-"""Words, drawn evenly between the two; never all of the tweet's."""
-LIKE_A_TOKEN = re.compile(r"<\|?[^<>\s]+\|?>|\[/?INST\]")
-"""In a prompt such a text is read as the token that it names."""
-
-
-def first_words(id: str, text: str, dropout: float, seed: int) -> str | None:
-    """The tweet's first words in one line, or None for the share `dropout`, for a tweet of one word, and for `*`, which means none.
-
-    How many are drawn depends on seed and id alone, so that further tweets do not change it.
-    """
-    draw = seeded_bytes(seed, id, b"first words")
-    left_out, count = (int.from_bytes(draw[i : i + 4], "big") / 2**32 for i in (0, 4))
-    words = text.split()
-    begun = " ".join(words[: min(FEWEST + int(count * (MOST - FEWEST + 1)), len(words) - 1)])
-    return None if left_out < dropout or begun in ("", "*") or LIKE_A_TOKEN.search(begun) else begun
 
 
 MEDIA_LINK = re.compile(r"pic\.(?:twitter|x)\.com/\w+|https?://(?:twitter|x)\.com/\w+/status/\d+/(?:photo|video)/\d+\S*", re.I)

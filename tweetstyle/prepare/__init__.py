@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tweetstyle.cleaning import archive_rules
 from tweetstyle.cleaning.archive_rules import Candidate
-from tweetstyle.cleaning.clean import Cleaned, clean, first_words
+from tweetstyle.cleaning.clean import Cleaned, clean
 from tweetstyle.cleaning.dropped import REASONS, check_enough
 from tweetstyle.cleaning.near_duplicates import chronological
 from tweetstyle.dataset.threads import thread_roots
@@ -16,7 +16,7 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.prepare.outputs import output_paths, write_outputs
 from tweetstyle.prepare.report import Outcome, Prepared, describe, funnel
 from tweetstyle.prepare.split import joined, split
-from tweetstyle.prepare.topics import choose_topics
+from tweetstyle.prepare.topics import choose_topics, first_words
 from tweetstyle.progress import Progress
 from tweetstyle.records import Dropped, SourceTweet, Tweet
 from tweetstyle.sources import open_archive

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
@@ -14,6 +15,10 @@ FORMS = (("key words", 0.45), ("hashtag", 0.60), ("question", 0.75), ("request",
 """Form → upper end of its part of [0, 1). A request without a known article becomes key words."""
 KEY_WORDS = (0.5, 0.8)
 """Below the first one key word, below the second two, else three."""
+FEWEST, MOST = 2, 5
+"""First words of a tweet, drawn evenly between the two; never all of them."""
+LIKE_A_TOKEN = re.compile(r"<\|?[^<>\s]+\|?>|\[/?INST\]")
+"""In a prompt such a text is read as the token that it names."""
 HABIT_SHARE, HABIT_FEWEST = 0.15, 10
 """A word in more than 15% of the tweets (and in more than ten) is a habit of the author, not a subject."""
 
@@ -144,3 +149,15 @@ def _request(ranked: list[Word], archive: WordStatistics, language: Language) ->
 def _listed(ranked: list[Word], archive: WordStatistics, count: float) -> str:
     number = 1 if count < KEY_WORDS[0] else 2 if count < KEY_WORDS[1] else 3
     return ", ".join(archive.surface(word) for word in ranked[:number])
+
+
+def first_words(id: str, text: str, dropout: float, seed: int) -> str | None:
+    """The tweet's first words in one line, or None for the share `dropout`, for a tweet of one word, and for `*`, which means none.
+
+    How many are drawn depends on seed and id alone, so that further tweets do not change it.
+    """
+    draw = seeded_bytes(seed, id, b"first words")
+    left_out, count = (int.from_bytes(draw[i : i + 4], "big") / 2**32 for i in (0, 4))
+    words = text.split()
+    begun = " ".join(words[: min(FEWEST + int(count * (MOST - FEWEST + 1)), len(words) - 1)])
+    return None if left_out < dropout or begun in ("", "*") or LIKE_A_TOKEN.search(begun) else begun
