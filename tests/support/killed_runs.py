@@ -15,7 +15,6 @@ filled: [checkpoint, bytes], disk: bytes        the run's directory is a disk (t
                                                 when room for that checkpoint was found to be enough; with `early`, just before
 full: n                                         with `disk`: it is full from the n-th validation on, of 0 from before the model is loaded
 fails: [n, words]                               in the n-th forward pass in training the card fails with these words
-exits: [n, words]                               in that pass a library writes them to stderr and ends the process, as C code does
 strace: [options]                               strace is attached with these, from the fork's first call on
 """
 
@@ -263,14 +262,11 @@ def watch_batches(run: Path, cut: dict[str, Any]) -> None:
 
 
 def fail(number: int, cut: dict[str, Any]) -> None:
-    """In the forward pass of that number: as torch does where CUDA fails, or as bitsandbytes does."""
+    """In the forward pass of that number as torch does where CUDA fails."""
     import torch
 
     if "fails" in cut and number == cut["fails"][0]:
         raise torch.AcceleratorError(cut["fails"][1])
-    if "exits" in cut and number == cut["exits"][0]:
-        os.write(2, cut["exits"][1].encode())
-        ctypes.CDLL(None).exit(1)
 
 
 def end_within(name: str, size: int, *, dies: bool) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import sys
 from collections.abc import Iterator
@@ -11,10 +10,6 @@ from pathlib import Path
 from typing import TextIO
 
 from tweetstyle.offline import keep_offline, without_triton_in_torch
-from tweetstyle.train.card_errors import HINT
-
-ON_EXIT = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
-"""What the C library calls when the process ends by exit(): a function of one pointer."""
 
 
 def prepare_environment(directory: Path) -> None:
@@ -70,8 +65,7 @@ def libraries_output_to(path: Path) -> Iterator[TextIO]:
         for descriptor in (1, 2):
             os.dup2(log.fileno(), descriptor)
         sys.stdout = sys.stderr = log
-        with _last_words_shown(path, screen):
-            yield screen
+        yield screen
     finally:
         sys.stdout, sys.stderr = out, err
         for descriptor, copy in zip((1, 2), saved, strict=True):
@@ -79,32 +73,6 @@ def libraries_output_to(path: Path) -> Iterator[TextIO]:
             os.close(copy)
         if not own_screen:
             screen.close()
-
-
-@contextlib.contextmanager
-def _last_words_shown(log: Path, screen: TextIO) -> Iterator[None]:
-    """A library that ends the process inside the block leaves no bare prompt: its last line is shown, and what to do.
-
-    bitsandbytes' compiled code does so where CUDA fails: a line on stderr, which goes to the log, and exit(1) (its macro
-    CUDA_CHECK_RETURN). No exception is raised then, and no Python code runs but what is registered with the C library.
-    """
-    process, within = os.getpid(), [True]
-
-    @ON_EXIT
-    def show(_: int | None) -> None:
-        if within and os.getpid() == process:
-            words = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
-            said = f"a library ended the program, as bitsandbytes does where the card fails: {' '.join(words)}"
-            os.write(screen.fileno(), f"\n{log}: {said}\n  → {HINT}\n".encode())
-
-    library, name = ctypes.CDLL(None), ctypes.create_string_buffer(1)
-    library.__cxa_atexit(show, None, ctypes.byref(name))
-    try:
-        yield
-    finally:
-        within.clear()
-        # Calls what was registered under that name, which now does nothing, and forgets it: after Python's end it could not be called.
-        library.__cxa_finalize(ctypes.byref(name))
 
 
 def _descriptor(stream: TextIO) -> int | None:

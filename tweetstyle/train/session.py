@@ -23,7 +23,6 @@ from tweetstyle.train.checks import check_packed
 from tweetstyle.train.out_of_memory import OutOfMemory, within_memory
 from tweetstyle.train.probe_steps import StepClock, few_steps
 from tweetstyle.train.progress import TrainingProgress
-from tweetstyle.train.restored import check_restorable
 from tweetstyle.train.samples import sample_writer
 from tweetstyle.train.scoring import largest_batch, score
 
@@ -34,11 +33,9 @@ if TYPE_CHECKING:
 def run_session(run: FitInputs, newest: Checkpoint | None, progress: TrainingProgress) -> int | None:
     """Gives back the step at which the run was interrupted, or None where it came to its end. Leaves no model in memory.
 
-    Raises TweetstyleError for what the machine cannot do, for a checkpoint that is forged, and where a batch of 1 does not fit.
+    Raises TweetstyleError for what the machine cannot do and where a batch of 1 does not fit.
     """
     unsloth_trainer.check_device(run.model, run.training)
-    if newest:
-        check_restorable(newest)
     stopped_at = _Session(run, progress).until_it_ends(newest)
     unsloth_trainer.release_after_training()
     return stopped_at
