@@ -34,7 +34,7 @@ from tweetstyle.model.base import BaseModel, read_base_model  # noqa: E402
 from tweetstyle.prompt.template import build_template  # noqa: E402
 from tweetstyle.recipe import Export, Sampling  # noqa: E402
 from tweetstyle.statistics.intervals import bootstrap_t  # noqa: E402
-from tweetstyle.train.importance import collect  # noqa: E402
+from tweetstyle.train.final_scores import collect  # noqa: E402
 
 TYPES = ("f16", "q8_0", "q6_k", "q5_k_m", "q4_k_m")
 EPOCHS, BATCH_TOKENS, LEARNING_RATE, SEED = 6, 1024, 2e-3, 0

@@ -15,7 +15,7 @@ from support.small_runs import invented_tweets
 from tweetstyle.cli import fit_command
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.inference.clean_process import run_in_clean_process
-from tweetstyle.train.card_errors import REPORT, one_message_where_the_card_fails
+from tweetstyle.train.failures import REPORT, one_message_where_the_card_fails
 
 GONE = "CUDA error: unspecified launch failure\nCUDA kernel errors might be asynchronously reported at some other API call"
 

@@ -16,9 +16,8 @@ from tweetstyle.manifest import Manifest
 from tweetstyle.model.base import read_base_model
 from tweetstyle.plan.disk import ExistingOutputs, disk_needed, disk_uses
 from tweetstyle.run import Run
-from tweetstyle.stages import stages_of
+from tweetstyle.stages import existing_outputs, stages_of
 from tweetstyle.stages.checks import check
-from tweetstyle.stages.existing import existing_outputs
 from tweetstyle.stages.fit import fit_identity
 from tweetstyle.train.checkpoints import seal
 

@@ -16,8 +16,7 @@ from tweetstyle.model.hub import known_config
 from tweetstyle.plan.probe import REMEMBERED, remembered
 from tweetstyle.plan.schedule import step_count
 from tweetstyle.recipe import Lora, Model
-from tweetstyle.train.metrics import Metrics
-from tweetstyle.train.out_of_memory import (
+from tweetstyle.train.failures import (
     LOADING,
     OPTIMIZER,
     SAVING,
@@ -30,6 +29,7 @@ from tweetstyle.train.out_of_memory import (
     with_half_the_batch,
     within_memory,
 )
+from tweetstyle.train.metrics import Metrics
 
 WHY = OutOfMemory("CUDA out of memory. Tried to allocate 2.00 GiB.")
 

@@ -16,8 +16,21 @@ from support.small_runs import invented_tweets, write_tweets
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.model.base import read_base_model
-from tweetstyle.train.checkpoints import SEAL, complete_checkpoints, prune, read_checkpoint, resume_point, seal, write_final_model
-from tweetstyle.train.disk_space import BESIDE, GROWTH, expected_bytes, failed_write, make_room, size_of
+from tweetstyle.train.checkpoints import (
+    BESIDE,
+    GROWTH,
+    SEAL,
+    complete_checkpoints,
+    expected_bytes,
+    failed_write,
+    make_room,
+    prune,
+    read_checkpoint,
+    resume_point,
+    seal,
+    size_of,
+    write_final_model,
+)
 from tweetstyle.train.metrics import Metrics
 
 

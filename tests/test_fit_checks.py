@@ -12,8 +12,8 @@ from tweetstyle.model.base import read_base_model
 from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Model
 from tweetstyle.records import Tweet
-from tweetstyle.train import fit, plan_fit
-from tweetstyle.train.checks import check_packed
+from tweetstyle.train import FitInputs, fit, plan_fit
+from tweetstyle.train.inputs import check_packed
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def refused(base_model_dir, tmp_path):
         validation = write_tweets(tmp_path / "validation.jsonl", invented_tweets(3) if held_out is None else held_out)
         settings = small_training(**training)
         with pytest.raises(TweetstyleError) as caught:
-            fit(base, template, Model(base=base.path, method="lora"), settings, train, validation, tmp_path / "run")
+            fit(FitInputs(base, template, Model(base=base.path, method="lora"), settings, (train, validation)), tmp_path / "run")
         assert not (tmp_path / "run").exists() and caught.value.hint and caught.value.where
         if held_out is None:
             with pytest.raises(TweetstyleError) as planned:

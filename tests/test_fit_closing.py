@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,10 +13,10 @@ from support.small_runs import invented_tweets, write_tweets
 from support.tiny_llama import write_adapter, write_llama
 
 from tweetstyle.dataset.held_out import held_out
+from tweetstyle.inference.likelihood import TunedModel
 from tweetstyle.model.imatrix import read_imatrix
 from tweetstyle.prompt.template import build_template
-from tweetstyle.train.final_scores import read_as_trained, score_trained_model
-from tweetstyle.train.importance import collect
+from tweetstyle.train.final_scores import collect, read_as_trained, score_trained_model
 
 
 @pytest.fixture
@@ -30,16 +31,17 @@ def run(tmp_path):
     train = files.pop("train")
     directory = tmp_path / "run"
     directory.mkdir()
-    return [base, adapter, "lora", template, train, files, directory], directory
+    return [TunedModel(base, adapter, "lora"), template, train, files, directory], directory
 
 
 def test_the_figures_are_those_of_the_evaluation(run):
     arguments, directory = run
-    base, adapter, method, template, _, files, _ = arguments
+    tuned, template, _, files, _ = arguments
+    base = tuned.base
     found = score_trained_model(*arguments)
     for name, path in files.items():
         sample = held_out(path, template, base.tokenizer, base.max_positions, 500, 42)
-        expected = score(base, adapter, method, sample.documents).tuned
+        expected = score(base, tuned.path, tuned.method, sample.documents).tuned
         assert np.allclose(found.splits[name].nats, expected, rtol=1e-6)
         assert found.splits[name].ids == [tweet.id for tweet in sample.tweets] and found.splits[name].bytes == sample.bytes.tolist()
     assert (found.precision, found.device, found.nf4, found.trained_on_these) == ("float32", "cpu", None, None)
@@ -51,7 +53,8 @@ def test_the_importance_matrix_is_of_training_tweets_alone(run):
     from tweetstyle.inference.likelihood import load_adapter, load_model, quiet_libraries
 
     arguments, directory = run
-    base, adapter, _, template, train, _, _ = arguments
+    tuned, template, train, _, _ = arguments
+    base, adapter = tuned.base, tuned.path
     score_trained_model(*arguments)
     with quiet_libraries():
         model = load_adapter(load_model(base.path, "lora"), adapter).get_base_model()
@@ -74,14 +77,14 @@ def test_what_stands_is_kept_and_what_does_not_is_made_again(run):
     assert score_trained_model(*arguments) == first and not set(written()) & set(before)
     (directory / "as_trained.json").write_text("{")
     assert score_trained_model(*arguments) == first
-    shutil.rmtree(arguments[1])
-    write_adapter(arguments[1], arguments[0], seed=9)
+    shutil.rmtree(arguments[0].path)
+    write_adapter(arguments[0].path, arguments[0].base, seed=9)
     assert score_trained_model(*arguments).splits["test"].nats != first.splits["test"].nats
 
 
 def test_four_bits_that_are_not_the_trainers_are_told(run):
     arguments, directory = run
-    arguments[2] = "qlora"
+    arguments[0] = replace(arguments[0], method="qlora")
     found = score_trained_model(*arguments)
     assert found.precision == "nf4" and len(found.nf4) == 14 and found.trained_on_these is None
     (directory / "nf4.json").write_text(json.dumps(found.nf4))

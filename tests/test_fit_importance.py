@@ -8,7 +8,7 @@ from support.tiny_llama import write_adapter, write_llama
 
 from tweetstyle.inference.likelihood import keep_weights_as_trained, load_adapter, load_model, quiet_libraries
 from tweetstyle.prompt.template import build_template
-from tweetstyle.train.importance import collect
+from tweetstyle.train.final_scores import collect
 
 TEXTS = ["la neige tombe", "ok", "a much longer line about nothing at all, as one writes " * 3, "déjà vu 😀"]
 SHAPE = {"hidden_size": 64, "intermediate_size": 128}

@@ -14,8 +14,8 @@ import pytest
 from support.killed_runs import TRAINING, Forks, batches_file, calls_file, differences
 from support.small_runs import main_figures
 
-from tweetstyle.train.card_errors import REPORT
 from tweetstyle.train.checkpoints import Checkpoint, complete_checkpoints, read_checkpoint, seal
+from tweetstyle.train.failures import REPORT
 
 pytestmark = [
     pytest.mark.slow,

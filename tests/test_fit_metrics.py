@@ -7,8 +7,7 @@ import json
 
 import pytest
 
-from tweetstyle.train.metrics import Metrics
-from tweetstyle.train.train_output import MEANING, as_table, train_output, write_train_output
+from tweetstyle.train.metrics import MEANING, Metrics, as_table, train_output, write_train_output
 
 STEPS = [(2, 4.0, 20.0), (4, 2.0, 10.0), (5, 1.0, 5.0)]
 

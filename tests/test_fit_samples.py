@@ -11,8 +11,8 @@ from tweetstyle.inference.generate import Completion
 from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Training
 from tweetstyle.records import Tweet
-from tweetstyle.train import samples as module
-from tweetstyle.train.samples import sample_writer
+from tweetstyle.train import validation as module
+from tweetstyle.train.validation import sample_writer
 
 LEARNED = "un tweet assez long pour que cinquante signes de suite en soient reconnus sans aucun doute"
 

@@ -13,7 +13,7 @@ from tweetstyle.inference.forward import input_device, logits_device
 from tweetstyle.inference.generate import generate_while_training
 from tweetstyle.model.tokenizer import IGNORED
 from tweetstyle.recipe import Sampling
-from tweetstyle.train.scoring import score
+from tweetstyle.train.validation import score
 
 
 @pytest.fixture(scope="module")

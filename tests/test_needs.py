@@ -23,10 +23,9 @@ from tweetstyle.model.hub import KNOWN, known_config
 from tweetstyle.plan.probe import decisive_settings, other_settings, read_probe
 from tweetstyle.recipe import Lora, Model, Training
 from tweetstyle.run import Run
-from tweetstyle.stages import stages_of
+from tweetstyle.stages import existing_outputs, stages_of
 from tweetstyle.stages.checks import check
-from tweetstyle.stages.existing import existing_outputs
-from tweetstyle.train.out_of_memory import OutOfMemory, remember
+from tweetstyle.train.failures import OutOfMemory, remember
 
 GIB = 2**30
 LLAMA_8B = known_config("Llama 3 8B") | {"architectures": ["LlamaForCausalLM"], "model_type": "llama"}

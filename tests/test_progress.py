@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TIMES = re.compile(r"elapsed \d+:\d\d:\d\d(, remaining \d+:\d\d:\d\d)?$")
 TRAINING = """
 import sys, time
-from tweetstyle.train.progress import TrainingProgress
+from tweetstyle.progress import TrainingProgress
 with TrainingProgress("loading the base model", stream=sys.stderr) as bar:
     time.sleep(1.2)
     bar.start(9_000, 12_000)

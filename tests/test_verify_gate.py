@@ -25,7 +25,7 @@ from tweetstyle.model.base import read_base_model
 from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Evaluation, Export, Sampling
 from tweetstyle.records import Tweet
-from tweetstyle.stages import gate
+from tweetstyle.stages import export as gate
 from tweetstyle.verify.checks import BITS_LIMITS, GateCheck, within
 from tweetstyle.verify.gate import TrainedModel, page, rejected_types, remarks, set_aside, verdict, verify, write_parity
 from tweetstyle.verify.stop import marks, stops

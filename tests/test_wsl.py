@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tweetstyle.hardware import wsl
-from tweetstyle.train.card_watch import CARD_IS_FULL, PAGEABLE, CardWatch
+from tweetstyle.train.callback import CARD_IS_FULL, PAGEABLE, CardWatch
 
 TOTAL = 12 * 2**30
 

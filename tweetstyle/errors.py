@@ -33,6 +33,16 @@ class RecipeErrors(TweetstyleError):
         super().__init__("\n".join(str(problem) for problem in problems))
 
 
+def causes(error: BaseException) -> list[BaseException]:
+    """An error with those that it was raised from or while handling, the latest first."""
+    found: list[BaseException] = []
+    at: BaseException | None = error
+    while at is not None and at not in found:
+        found.append(at)
+        at = at.__cause__ or at.__context__
+    return found
+
+
 def closest(word: str, names: Iterable[str], cutoff: float = 0.6) -> str | None:
     """The name that was probably meant, for a hint: the same but for its case, else the most similar one ignoring case."""
     by_folded: dict[str, str] = {}

@@ -21,14 +21,12 @@ from tweetstyle.prompt.template import NO_TOPIC
 from tweetstyle.recipe import Recipe
 from tweetstyle.recipe_yaml import located
 from tweetstyle.run import Run
-from tweetstyle.stages import checks, playback, stages_of
+from tweetstyle.stages import checks, existing_outputs, prepare, stages_of
 from tweetstyle.stages.checks import check, check_message_model, refuse_what_cannot_fit
-from tweetstyle.stages.existing import existing_outputs
 from tweetstyle.stages.fit import set_aside_other_run
-from tweetstyle.stages.inputs import exported_gguf
 from tweetstyle.stages.report import report, stage_in_report, verdict
-from tweetstyle.stages.stage import Stage, show
-from tweetstyle.train.card_errors import one_message_where_the_card_fails
+from tweetstyle.stages.stage import Stage, exported_gguf, show
+from tweetstyle.train.failures import one_message_where_the_card_fails
 
 if TYPE_CHECKING:
     from tweetstyle.inference.ollama import OllamaClient
@@ -83,7 +81,7 @@ def show_messages(path: Path, count: int) -> None:
     check_message_model(run)
     with one_run_at_a_time(run.recipe):
         _carry_out(stages_of(run)["prepare"], run, False)
-        playback.show_messages(run, count)
+        prepare.show_messages(run, count)
 
 
 def verify(path: Path) -> None:

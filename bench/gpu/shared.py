@@ -218,7 +218,7 @@ def _first_line_of_error(stderr: str) -> str:
 
 
 def _within_memory(work: Callable[..., Any], bench: Bench, arguments: dict[str, Any]) -> Any:
-    from tweetstyle.train.out_of_memory import OutOfMemory, within_memory
+    from tweetstyle.train.failures import OutOfMemory, within_memory
 
     done = within_memory(lambda: work(bench, **arguments))
     return {"out_of_memory": done.said} if isinstance(done, OutOfMemory) else done

@@ -18,9 +18,9 @@ def peaks(bench: Bench, r: int, settings: list[dict[str, Any]], long: bool = Fal
     long: Llama 3.1's positions. What runs out of memory says so, and the next is tried.
     """
     from tweetstyle.train import trainer
-    from tweetstyle.train.out_of_memory import OutOfMemory, within_memory
+    from tweetstyle.train.failures import OutOfMemory, within_memory
     from tweetstyle.train.probe import probe_of
-    from tweetstyle.train.probe_steps import few_steps
+    from tweetstyle.train.session import few_steps
 
     base = (llama31 if long else llama3)(bench)
     model, each = model_section(base, r), [training_section(bench, **changes) for changes in settings]

@@ -17,11 +17,11 @@ DOCUMENTS = 8000
 
 def ours(bench: Bench, steps: int) -> dict[str, Any]:
     """fit's own trainer with what it keeps of a run at each step; no validation falls into the time."""
+    from tweetstyle.progress import TrainingProgress
     from tweetstyle.train import trainer
-    from tweetstyle.train.callback import RunKeeper
+    from tweetstyle.train.callback import RunKeeper, Validation
     from tweetstyle.train.metrics import Metrics
-    from tweetstyle.train.progress import TrainingProgress
-    from tweetstyle.train.scoring import Score
+    from tweetstyle.train.validation import Score
 
     base, training = llama3(bench), training_section(bench, max_steps=steps)
     loaded, tokenizer = trainer.load_model(base, model_section(base), training)
@@ -30,7 +30,7 @@ def ours(bench: Bench, steps: int) -> dict[str, Any]:
         built = trainer.build_trainer(loaded, tokenizer, trainer.sft_config(training, directory), _documents(bench, base))
         if missing := [sign for sign, there in trainer.signs_of_packing(built).items() if not there]:
             sys.exit(f"packing is off: {missing}")
-        keeper = RunKeeper(training, directory, Metrics(directory / "metrics.jsonl"), lambda model: Score(1.0, 1, 1), progress)
+        keeper = RunKeeper(training, directory, Metrics(directory / "metrics.jsonl"), Validation(lambda model: Score(1.0, 1, 1)), progress)
         built.add_callback(keeper)
         return _timed(built) | {"attention": attention_backend()}
 

@@ -15,7 +15,7 @@ from tweetstyle.inference.forward import input_device
 from tweetstyle.model.base import read_base_model
 from tweetstyle.recipe import Lora, Model
 from tweetstyle.train import trainer as unsloth_trainer
-from tweetstyle.train.scoring import score
+from tweetstyle.train.validation import score
 
 STEPS = 4
 TRAINING = {"max_length": 96, "max_steps": STEPS, "gradient_accumulation_steps": 2, "learning_rate": 2e-3, "eval_steps": 4, "save_steps": 4}

@@ -12,7 +12,7 @@ from tweetstyle.inference.generate import generate_while_training
 from tweetstyle.model.base import read_base_model
 from tweetstyle.recipe import Lora, Model, Sampling
 from tweetstyle.train import trainer as unsloth_trainer
-from tweetstyle.train.scoring import score
+from tweetstyle.train.validation import score
 
 
 def before_and_after(base_dir: str, data: str, method: str, directory: str) -> dict[str, Any]:

@@ -214,7 +214,7 @@ def test_the_optimizers_step_is_named_and_the_batch_is_not_halved(toy, tmp_path,
 
 
 def test_samples_that_do_not_fit_are_left_out(toy, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("tweetstyle.train.samples.generate_while_training", out_of_memory)
+    monkeypatch.setattr("tweetstyle.train.validation.generate_while_training", out_of_memory)
     assert run_fit(*toy, tmp_path, **SHORT, samples=2).steps == 3
     lines = main_figures(tmp_path / "metrics.jsonl")
     assert not any("samples" in line for line in lines) and backed_off(tmp_path) == []
@@ -230,36 +230,6 @@ def test_the_probe_scores_one_batch(toy, tmp_path):
             run_fit(*toy, tmp_path / probe, **SHORT, probe=probe)
         scored[probe] = allocator.scored
     assert len(scored["never"]) == 2 and scored["always"] == [max(scored["never"]), *scored["never"]]
-
-
-def test_steps_up_to_the_last_that_compiles_are_not_counted():
-    from types import SimpleNamespace
-
-    from tweetstyle.train.probe_steps import StepClock
-
-    clock, control, counted = StepClock(), SimpleNamespace(should_training_stop=False), []
-    compiled = iter([0, 4, 4, 4, 4, 5, 5, 5, 5, 5])  # before and after each step: the first and the third compile
-    clock._compilations = lambda: next(compiled)
-    while not control.should_training_stop:
-        clock.on_step_begin(None, None, control)
-        clock.on_step_end(None, None, control)
-        counted.append(clock.counted)
-    assert counted == [0, 1, 0, 1, 2]
-
-
-def test_graphs_of_torch_compile_and_kernels_of_triton_are_counted():
-    import torch
-    from triton import knobs
-
-    from tweetstyle.train.probe_steps import StepClock
-
-    clock, before = StepClock(), knobs.compilation.listener
-    first = clock._compilations()
-    torch.compile(lambda values: values * 3 + 1, backend="eager")(torch.ones(3))
-    assert clock._compilations() == first + 1
-    with clock.watching_triton():
-        knobs.compilation.listener(src=None, metadata={}, metadata_group={}, times=None, cache_hit=False)
-    assert clock._compilations() == first + 2 and knobs.compilation.listener is before
 
 
 def test_other_errors_are_not_taken_for_memory(toy, tmp_path):
@@ -295,14 +265,14 @@ def test_the_probe_finds_at_once_that_a_batch_does_not_fit(toy, by_one, tmp_path
 
 
 def test_the_same_settings_are_not_probed_twice(toy, tmp_path):
-    from tweetstyle.train import probe_steps as few_steps
+    from tweetstyle.train import probe as steps_of_probe
 
     settings = {**EXACT, "probe": "always", "max_steps": 6}
     with pytest.raises(Stop):
         run_fit(*toy, tmp_path, validated=stop_at_second(), **settings)
     before = (tmp_path / "probe.json").stat().st_mtime_ns
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(few_steps, "longest_packs", None)
+        patch.setattr(steps_of_probe, "longest_packs", None)
         run_fit(*toy, tmp_path, **settings)
     assert (tmp_path / "probe.json").stat().st_mtime_ns == before
 

@@ -13,8 +13,8 @@ from tweetstyle.model.base import read_base_model
 from tweetstyle.model.tokenizer import IGNORED
 from tweetstyle.plan.schedule import pack_count
 from tweetstyle.recipe import Lora, Model, Training
-from tweetstyle.train.checks import check_packed
-from tweetstyle.train.scoring import score
+from tweetstyle.train.inputs import check_packed
+from tweetstyle.train.validation import score
 
 pytestmark = pytest.mark.slow
 

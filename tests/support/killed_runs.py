@@ -161,7 +161,7 @@ def in_the_fork(wait: Callable[[], object], directory: Path, run: Path, cut: dic
     from support.small_runs import run_fit
 
     from tweetstyle.errors import TweetstyleError
-    from tweetstyle.train.card_errors import one_message_where_the_card_fails
+    from tweetstyle.train.failures import one_message_where_the_card_fails
 
     status = 2
     try:

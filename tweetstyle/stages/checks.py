@@ -19,8 +19,7 @@ from tweetstyle.plan.estimate import ResourceEstimate, estimate_resources
 from tweetstyle.plan.probe import Speed
 from tweetstyle.recipe_yaml import located
 from tweetstyle.sources import open_archive
-from tweetstyle.stages import stages_of
-from tweetstyle.stages.existing import existing_outputs, ready_to_fit
+from tweetstyle.stages import existing_outputs, ready_to_fit, stages_of
 
 if TYPE_CHECKING:
     from tweetstyle.prompt.template import Template

@@ -9,8 +9,7 @@ from tweetstyle.console import say
 from tweetstyle.files import fingerprints
 from tweetstyle.records import read_split
 from tweetstyle.sources.recognise import files_of
-from tweetstyle.stages.inputs import exported_gguf, trained_inputs, tweets_of
-from tweetstyle.stages.stage import Done, Stage, plain, show
+from tweetstyle.stages.stage import Done, Stage, exported_gguf, plain, show, trained_inputs, tweets_of
 
 if TYPE_CHECKING:
     from tweetstyle.evaluate.result import Sample

@@ -13,9 +13,8 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file, read_back
 from tweetstyle.manifest import settings_digest
 from tweetstyle.run import Run
-from tweetstyle.stages.inputs import base_inputs, trained_scores, tweets_of
 from tweetstyle.stages.report import training_in_report
-from tweetstyle.stages.stage import Done, Stage, plain
+from tweetstyle.stages.stage import Done, Stage, base_inputs, plain, trained_scores, tweets_of
 
 MARK = "run.json"
 NO_WEIGHTS_DEPEND_ON = ("save_total_limit", "logging_steps", "samples", "probe")
@@ -33,20 +32,20 @@ def _inputs(run: Run) -> dict[str, str]:
 
 def _fit(run: Run) -> Done:
     from tweetstyle.stages.plan import schedule_warnings
-    from tweetstyle.train import fit, plan_fit
+    from tweetstyle.train import FitInputs, fit, plan_fit
 
     recipe = run.recipe
     set_aside_other_run(recipe.run_directory, fit_identity(run))
-    planned = plan_fit(run.base, run.template, recipe.model, recipe.training, run.split(recipe.training.split))
+    train, validation = run.split(recipe.training.split), run.split("validation")
+    planned = plan_fit(run.base, run.template, recipe.model, recipe.training, train)
     for warning in schedule_warnings(planned, answers=run.template.turns is not None):
         say(f"          {warning}", fg="yellow")
-    train, validation = run.split(recipe.training.split), run.split("validation")
     counts = read_conversations(train)[1] if run.template.turns else None
     if counts:
         say(f"          {counts}")
-    settings = recipe.model, recipe.training
+    inputs = FitInputs(run.base, run.template, recipe.model, recipe.training, (train, validation))
     with training_in_report(run) as validated:
-        result = fit(run.base, run.template, *settings, train, validation, recipe.run_directory, validated)
+        result = fit(inputs, recipe.run_directory, validated)
     trained_scores(run)
     facts = plain(result) | ({"conversations": asdict(counts)} if counts else {})
     written = sorted(p for p in run.final_model.rglob("*") if p.is_file())

@@ -15,8 +15,7 @@ from tweetstyle.model.base import BaseModel
 from tweetstyle.plan.schedule import effective_schedule
 from tweetstyle.prompt.template import Template
 from tweetstyle.recipe import Model, Training
-from tweetstyle.train.checks import check_documents, check_held_out, check_model
-from tweetstyle.train.inputs import FitInputs, FitPlan
+from tweetstyle.train.inputs import FitInputs, FitPlan, FitRun, check_documents, check_held_out, check_model
 
 if TYPE_CHECKING:
     from tweetstyle.train.checkpoints import Checkpoint
@@ -57,76 +56,69 @@ def plan_fit(base: BaseModel, template: Template, model: Model, training: Traini
 
     Raises TweetstyleError for what `fit` refuses about the data.
     """
-    end = base.tokenizer.end_id(template)
-    check_model(base, end, training.max_length)
-    documents = read_documents(base, template, train, training.max_length)
-    check_documents(documents, end, str(train))
-    return _plan(documents, end, base, model, training)
+    return _read(FitInputs(base, template, model, training, (train, train)))[1]
 
 
-def fit(
-    base: BaseModel,
-    template: Template,
-    model: Model,
-    training: Training,
-    train: Path,
-    validation: Path,
-    directory: Path,
-    validated: Callable[[], None] = lambda: None,
-) -> FitResult:
+def fit(inputs: FitInputs, directory: Path, validated: Callable[[], None] = lambda: None) -> FitResult:
     """Trains and leaves the best weights in directory/final_model/.
 
-    Writes checkpoint-N/, metrics.jsonl, log.txt (the libraries' own talk), train_output.json, and final_model/ complete or
-    not at all. Resumes from the newest complete checkpoint in `directory`, which must belong to the same settings and
-    data. After Ctrl-C or SIGTERM the current step is finished, a checkpoint written and TweetstyleError raised; the same call
-    resumes from there, as it does after a kill. Where memory runs out, the batch is halved (backoff.json), and a batch of 1 that
-    does not fit raises TweetstyleError. validated: called after each validation, when its line is written. Raises
-    TweetstyleError for everything that train.checks refuses, for a failed load in 4 bits, and for a loss that is NaN or infinite.
-    Where the disk is too full for the next checkpoint, older ones are removed; if that is not enough, the run ends and the newest stays.
+    Writes checkpoint-N/, metrics.jsonl, log.txt (the libraries' output), train_output.json, and final_model/ complete or not at
+    all. Resumes from the newest complete checkpoint in `directory`, which must belong to the same settings and data. After Ctrl-C or
+    SIGTERM the current step is finished and a checkpoint written. Where memory runs out, the batch is halved (backoff.json). Where
+    the disk is too full for the next checkpoint, older ones are removed.
+
+    Args:
+        validated: called after each validation, when its line is written.
+
+    Raises:
+        TweetstyleError: what train.inputs refuses, an interruption, a failed load in 4 bits, a loss that is NaN or infinite, a
+            batch of 1 that does not fit, or a full disk. The newest checkpoint stays, and the same call resumes from it.
     """
     from tweetstyle.train.checkpoints import resume_point
     from tweetstyle.train.metrics import Metrics
 
-    end = base.tokenizer.end_id(template)
-    check_model(base, end, training.max_length)
-    documents = read_documents(base, template, train, training.max_length)
-    held_out = read_held_out(base, template, validation, training.max_length)
-    check_documents(documents, end, str(train))
+    documents, plan = _read(inputs)
+    validation = inputs.splits[1]
+    held_out = read_held_out(inputs.base, inputs.template, validation, inputs.training.max_length)
     check_held_out(held_out, str(validation))
     make_directory(directory)
     metrics = Metrics(directory / "metrics.jsonl")
-    plan = _plan(documents, end, base, model, training)
-    run = FitInputs(
-        base, template, model, plan.schedule.training, documents, held_out, plan, directory, metrics, (train, validation), validated
-    )
+    given = vars(inputs) | {"training": plan.schedule.training}
+    run = FitRun(**given, documents=documents, held_out=held_out, plan=plan, directory=directory, metrics=metrics, validated=validated)
     newest = resume_point(directory, metrics)
     if not (newest and newest.finished):
         _train(run, newest)
     return _finish(run)
 
 
-def _plan(documents: list[Document], end: int, base: BaseModel, model: Model, training: Training) -> FitPlan:
+def _read(inputs: FitInputs) -> tuple[list[Document], FitPlan]:
+    """The training documents, checked, and the plan of a run over them."""
+    base, training, train = inputs.base, inputs.training, inputs.splits[0]
+    end = base.tokenizer.end_id(inputs.template)
+    check_model(base, end, training.max_length)
+    documents = read_documents(base, inputs.template, train, training.max_length)
+    check_documents(documents, end, str(train))
     lengths, tweets = [len(document.ids) for document in documents], sum(document.tweets for document in documents)
-    schedule = effective_schedule(training, lengths, tweets, model.method, base.config["hidden_size"])
-    training, steps = schedule.training, schedule.steps
-    return FitPlan(
+    schedule = effective_schedule(training, lengths, tweets, inputs.model.method, base.config["hidden_size"])
+    steps = schedule.steps
+    return documents, FitPlan(
         schedule=schedule,
         tweets=tweets,
         tokens=sum(lengths),
         cut=sum(document.ids[-1] != end for document in documents),
         packs=steps.packs,
-        fill=sum(lengths) / (steps.packs * training.max_length),
+        fill=sum(lengths) / (steps.packs * schedule.training.max_length),
         epochs=steps.steps / steps.steps_per_epoch,
         steps_per_epoch=steps.steps_per_epoch,
         steps=steps.steps,
-        checkpoints=-(-steps.steps // training.save_steps),
+        checkpoints=-(-steps.steps // schedule.training.save_steps),
     )
 
 
-def _train(run: FitInputs, newest: Checkpoint | None) -> None:
-    from tweetstyle.train.disk_space import one_message_where_the_disk_is_full
+def _train(run: FitRun, newest: Checkpoint | None) -> None:
+    from tweetstyle.progress import TrainingProgress
+    from tweetstyle.train.checkpoints import one_message_where_the_disk_is_full
     from tweetstyle.train.library_output import libraries_output_to, prepare_environment
-    from tweetstyle.train.progress import TrainingProgress
 
     prepare_environment(run.directory)
     log = run.directory / "log.txt"
@@ -143,12 +135,11 @@ def _train(run: FitInputs, newest: Checkpoint | None) -> None:
         raise TweetstyleError(what, where=str(run.directory), hint="run the same command again to resume")
 
 
-def _finish(run: FitInputs) -> FitResult:
+def _finish(run: FitRun) -> FitResult:
     from rich.console import Console
 
     from tweetstyle.train.checkpoints import complete_checkpoints, prune, write_final_model
-    from tweetstyle.train.metrics import BITS_PER_BYTE
-    from tweetstyle.train.train_output import as_table, train_output, write_train_output
+    from tweetstyle.train.metrics import BITS_PER_BYTE, as_table, train_output, write_train_output
 
     directory, metrics = run.directory, run.metrics
     checkpoints = complete_checkpoints(directory)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,15 +17,15 @@ from typing import Any
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.hardware import wsl
 from tweetstyle.plan.schedule import as_rate
+from tweetstyle.progress import TrainingProgress
 from tweetstyle.recipe import Training
 from tweetstyle.statistics.effect import WORSE
-from tweetstyle.train.checkpoints import prune, remove, seal
-from tweetstyle.train.disk_space import expected_bytes, failed_write, make_room
+from tweetstyle.train.checkpoints import expected_bytes, failed_write, make_room, prune, remove, seal
+from tweetstyle.train.failures import OPTIMIZER, SAVING, STEP, VALIDATION, OutOfMemory, within_memory
 from tweetstyle.train.metrics import BITS_PER_BYTE, Metrics
-from tweetstyle.train.out_of_memory import OPTIMIZER, SAVING, STEP, VALIDATION, OutOfMemory, within_memory
-from tweetstyle.train.progress import TrainingProgress
-from tweetstyle.train.scoring import Score
+from tweetstyle.train.validation import Score
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 
@@ -43,6 +45,19 @@ class PhaseKeeper(TrainerCallback):
         self.phase = STEP
 
 
+@dataclass(frozen=True)
+class Validation:
+    """What a validation does.
+
+    score: of the model on the validation tweets; samples: (model, step) → the metrics line of written tweets, None where the recipe
+    wants none; done: called when its lines are written.
+    """
+
+    score: Callable[[Any], Score]
+    samples: Callable[[Any, int], dict[str, Any]] | None = None
+    done: Callable[[], None] = lambda: None
+
+
 class RunKeeper(PhaseKeeper):
     """Keeps one run's records. Everything it decides follows from the metrics so far, so a resumed run decides the same.
 
@@ -56,15 +71,12 @@ class RunKeeper(PhaseKeeper):
         training: Training,
         directory: Path,
         metrics: Metrics,
-        validate: Callable[[Any], Score],
+        validation: Validation,
         progress: TrainingProgress,
-        write: Callable[[Any, int], dict[str, Any]] | None = None,
-        validated: Callable[[], None] = lambda: None,
         usual_rate: float = 1e-4,
     ) -> None:
-        self.usual_rate = usual_rate
         self.training, self.directory, self.metrics = training, directory, metrics
-        self.validate, self.progress, self.write, self.validated = validate, progress, write, validated
+        self.validation, self.progress, self.usual_rate = validation, progress, usual_rate
         self.interrupted_by: signal.Signals | None = None
         self.saving: str | None = None
         """Name of the checkpoint being written, from before its first byte until it is sealed; needed: bytes that it may take."""
@@ -133,9 +145,9 @@ class RunKeeper(PhaseKeeper):
             self.finished = control.should_training_stop = True
         # The best validation always has its checkpoint, independent of save_steps.
         control.should_save = control.should_save or best or self.finished
-        if self.write:
+        if self.validation.samples:
             self._write_samples(model, state.global_step)
-        self.validated()
+        self.validation.done()
         self.progress.validated(state.global_step, bits_per_byte, best=best and not self.metrics.no_better_than_untrained())
         if self.finished and state.global_step < state.max_steps:
             self.progress.stopped_early(state.global_step, state.max_steps, patience)
@@ -143,7 +155,7 @@ class RunKeeper(PhaseKeeper):
     def _write_samples(self, model: Any, step: int) -> None:
         """Samples are optional: if memory runs out, the run continues without them."""
         self.progress.phase("writing samples")
-        written = within_memory(partial(self.write, model, step))
+        written = within_memory(partial(self.validation.samples, model, step))
         if isinstance(written, OutOfMemory):
             self.progress.say(f"out of memory while writing samples at step {step}: left out ({written.said})")
             return
@@ -152,7 +164,7 @@ class RunKeeper(PhaseKeeper):
     def _score(self, model: Any, step: int) -> dict[str, Any]:
         """The validation line of a step, which is appended to the metrics."""
         self.phase = VALIDATION
-        score = self.validate(model)
+        score = self.validation.score(model)
         _check_finite(score.nll, step)
         line = {"step": step, BITS_PER_BYTE: score.bits_per_byte, "eval_loss": score.loss, "seconds": self._elapsed()}
         self.metrics.append(line)
@@ -235,3 +247,34 @@ def saves_before_it_stops(keeper: RunKeeper) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+CARD_IS_FULL = (
+    f"more than {wsl.FULL:.0%} of the card is taken: WSL moves what does not fit to RAM without an error, and training becomes very slow. "
+    "End what else uses the card (nvidia-smi and Windows' task manager list it)"
+)
+PAGEABLE = (
+    "the system gives Unsloth no pinned memory for the activations that it moves to RAM (WSL2 caps it): each step is slower. "
+    "gradient_checkpointing: true keeps them on the card, if there is room"
+)
+
+
+def warnings() -> list[str]:
+    """Those that hold now."""
+    found = [CARD_IS_FULL] if wsl.card_is_full() else []
+    unsloth = sys.modules.get("unsloth_zoo.gradient_checkpointing")
+    return found if getattr(unsloth, "PINNED_MEMORY_AVAILABLE", True) else [*found, PAGEABLE]
+
+
+class CardWatch(TrainerCallback):
+    """Checks each log line of a training."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self.say = say
+        self.said: set[str] = set()
+
+    def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        for warning in warnings():
+            if warning not in self.said:
+                self.said.add(warning)
+                self.say(warning)

@@ -1,12 +1,16 @@
-"""Scores of the trained model, with which exported files are compared."""
+"""Scores and importance matrix of the trained model, for the export."""
 
 from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from tweetstyle.dataset.examples import Document, read_documents
 from tweetstyle.dataset.held_out import held_out
@@ -14,10 +18,86 @@ from tweetstyle.dataset.threads import files_read
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file, fingerprints, read_back
 from tweetstyle.inference.clean_process import run_in_clean_process
-from tweetstyle.model.base import BaseModel
-from tweetstyle.model.imatrix import read_imatrix, write_imatrix
+from tweetstyle.inference.forward import input_device
+from tweetstyle.inference.likelihood import TunedModel, batches
+from tweetstyle.model.imatrix import Imatrix, read_imatrix, write_imatrix
 from tweetstyle.model.tokenizer import Encoded
 from tweetstyle.prompt.template import Template
+
+if TYPE_CHECKING:
+    import torch
+
+BATCH_TOKENS = 1024
+CHUNK = 512
+"""llama.cpp's own default for a chunk, in tokens. Tweets are far shorter: here it only says how much was seen."""
+
+SHARED_INPUTS = {
+    "self_attn.q_proj": ("attn_q", "attn_k", "attn_v"),
+    "self_attn.o_proj": ("attn_output",),
+    "mlp.gate_proj": ("ffn_gate", "ffn_up"),
+    "mlp.down_proj": ("ffn_down",),
+}
+"""A layer's linear → the tensors of the GGUF that read the same input. llama.cpp orders the rows of attn_q and attn_k
+otherwise, which are outputs: the columns, which are inputs, stay."""
+
+
+def collect(model: Any, documents: Sequence[Encoded], advance: Callable[[int], None] = lambda tokens: None) -> Imatrix:
+    """Sums of squared inputs over all tokens of the documents, prompt included, as llama.cpp's imatrix tool counts them.
+
+    model: a LlamaForCausalLM of transformers, plain, in 4 bits or with an adapter (the base_layer's input is the adapted linear's).
+    advance: called with the number of tokens just read.
+    """
+    import torch
+
+    sums: dict[str, torch.Tensor] = {}
+    real: list[torch.Tensor] = []
+    device = input_device(model)
+    with torch.inference_mode(), _hooks(model, sums, real):
+        for batch in batches([len(d.ids) for d in documents], BATCH_TOKENS):
+            chosen = [documents[index] for index in batch]
+            ids = torch.zeros(len(chosen), max(len(d.ids) for d in chosen), dtype=torch.long)
+            mask = torch.zeros_like(ids)
+            for row, document in enumerate(chosen):
+                ids[row, : len(document.ids)] = torch.tensor(document.ids)
+                mask[row, : len(document.ids)] = 1
+            # Counted in RAM: an index by a mask on the card would wait for the card in every layer.
+            real[:] = [mask.flatten().nonzero().flatten().to(device)]
+            ids, mask = ids.to(device), mask.to(device)
+            # The output matrix reads the hidden states of every position; its own product is not needed.
+            hidden = model.model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
+            _add(sums, "output", hidden.flatten(0, 1)[real[0]])
+            advance(int(mask.sum()))
+    tied = model.lm_head.weight is model.model.embed_tokens.weight
+    names = {name: ("token_embd.weight" if tied else "output.weight") if name == "output" else name for name in sums}
+    count = sum(len(document.ids) for document in documents)
+    return Imatrix({names[n]: s.cpu().numpy().astype(np.float32) for n, s in sums.items()}, count, CHUNK, ("training tweets",))
+
+
+@contextmanager
+def _hooks(model: Any, sums: dict[str, torch.Tensor], real: list[torch.Tensor]) -> Iterator[None]:
+    """real: holds the flat indices of the current batch that are no padding."""
+    handles = []
+    for number, layer in enumerate(model.model.layers):
+        for path, tensors in SHARED_INPUTS.items():
+            names = [f"blk.{number}.{tensor}.weight" for tensor in tensors]
+
+            def hook(_module: Any, inputs: tuple[torch.Tensor, ...], names: list[str] = names) -> None:
+                for name in names:
+                    _add(sums, name, inputs[0].flatten(0, 1)[real[0]])
+
+            handles.append(layer.get_submodule(path).register_forward_pre_hook(hook))
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _add(sums: dict[str, torch.Tensor], name: str, inputs: torch.Tensor) -> None:
+    """inputs: [tokens, columns]. The squares in float32, as llama.cpp has them; their sums in float64, where it loses digits."""
+    squares = inputs.float().square().double().sum(0)
+    sums[name] = sums[name] + squares if name in sums else squares
+
 
 AS_TRAINED, IMATRIX = "as_trained.json", "imatrix.gguf"
 HELD_OUT_TWEETS, IMATRIX_TWEETS, SEED = 500, 500, 42
@@ -50,26 +130,27 @@ class TrainedScores:
     splits: dict[str, SplitAsTrained]
 
 
-def score_trained_model(
-    base: BaseModel, final_model: Path, method: str, template: Template, train: Path, splits: dict[str, Path], directory: Path
-) -> TrainedScores:
+def score_trained_model(tuned: TunedModel, template: Template, train: Path, splits: dict[str, Path], directory: Path) -> TrainedScores:
     """Writes directory/as_trained.json and directory/imatrix.gguf, unless the existing ones are this model's. Loads the model once.
 
     splits: name → file of held-out tweets. The importance matrix is made of training tweets alone. Raises TweetstyleError as the
     evaluation does.
     """
+    base, final_model = tuned.base, tuned.path
     files = [path for path in sorted(final_model.rglob("*")) if path.suffix in (".safetensors", ".json")]
     read = [file for path in (train, *splits.values()) for file in files_read(path, template)]
     of = fingerprints([*files, *read]) | base.fingerprints
     if (existing := read_as_trained(directory)) and existing.model == of:
         return existing
     samples = {name: held_out(path, template, base.tokenizer, base.max_positions, HELD_OUT_TWEETS, SEED) for name, path in splits.items()}
-    documents = _sampled(read_documents(base, template, train, base.max_positions))
+    documents = read_documents(base, template, train, base.max_positions)
+    documents = random.Random(SEED).sample(documents, min(IMATRIX_TWEETS, len(documents)))
     held = [document for sample in samples.values() for document in sample.documents]
     (directory / AS_TRAINED).unlink(missing_ok=True)
-    by_trainer = _written_by_trainer(directory) if method == "qlora" else None
+    # model.nf4.record of the 4-bit weights as the trainer had loaded them.
+    by_trainer = read_back(directory / "nf4.json", dict[str, dict[str, Any]]) if tuned.method == "qlora" else None
     quantised_from = next(iter(by_trainer.values())).get("dtype") if by_trainer else None
-    nats, facts = run_in_clean_process(_measure, base, final_model, method, quantised_from, held, documents, directory / IMATRIX)
+    nats, facts = run_in_clean_process(_measure, tuned, quantised_from, held, documents, directory / IMATRIX)
     scored, start = {}, 0
     for name, sample in samples.items():
         part = nats[start : (start := start + len(sample.documents))]
@@ -91,42 +172,25 @@ def read_as_trained(directory: Path) -> TrainedScores | None:
     return read_back(directory / AS_TRAINED, TrainedScores)
 
 
-def _sampled(documents: list[Document]) -> list[Document]:
-    """Documents as they were trained, cut where those were, at most IMATRIX_TWEETS."""
-    return random.Random(SEED).sample(documents, min(IMATRIX_TWEETS, len(documents)))
-
-
-def _written_by_trainer(directory: Path) -> dict[str, dict[str, Any]] | None:
-    """model.nf4.record of the 4-bit weights as the trainer had loaded them."""
-    return read_back(directory / "nf4.json", dict[str, dict[str, Any]])
-
-
 def _measure(
-    base: BaseModel,
-    final_model: Path,
-    method: str,
-    quantised_from: str | None,
-    held: list[Encoded],
-    documents: list[Document],
-    imatrix: Path,
+    tuned: TunedModel, quantised_from: str | None, held: list[Encoded], documents: list[Document], imatrix: Path
 ) -> tuple[list[float], dict[str, Any]]:
     import torch
 
     from tweetstyle.inference.likelihood import keep_weights_as_trained, load_adapter, load_model, quiet_libraries, summed_losses
     from tweetstyle.model.nf4 import record
     from tweetstyle.progress import Bar
-    from tweetstyle.train.importance import collect
 
-    tokens = sum(len(document.ids) for document in (*held, *documents))
+    method, tokens = tuned.method, sum(len(document.ids) for document in (*held, *documents))
     with (
         Bar("measuring the model", tokens, "tokens", loading="loading the trained model") as bar,
         quiet_libraries(),
         torch.inference_mode(),
     ):
         if method == "full":
-            model = load_model(final_model, method)
+            model = load_model(tuned.path, method)
         else:
-            adapted = load_adapter(load_model(base.path, method, quantised_from), final_model)
+            adapted = load_adapter(load_model(tuned.base.path, method, quantised_from), tuned.path)
             if method == "qlora":
                 keep_weights_as_trained(adapted)
             model = adapted.get_base_model()

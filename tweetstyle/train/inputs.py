@@ -1,4 +1,4 @@
-"""What a training is made of, and the plan that it follows."""
+"""What a training is made of, its plan, and the checks of its data."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tweetstyle.dataset.examples import Document
+from tweetstyle.errors import TweetstyleError
 from tweetstyle.model.base import BaseModel
+from tweetstyle.model.tokenizer import IGNORED
 from tweetstyle.plan.schedule import Schedule
 from tweetstyle.prompt.template import Template
 from tweetstyle.recipe import Model, Training
@@ -38,16 +40,67 @@ class FitPlan:
 
 @dataclass(frozen=True)
 class FitInputs:
-    """What a run is made of."""
+    """What a training is made of. splits: the files of the training and the validation tweets."""
 
     base: BaseModel
     template: Template
     model: Model
     training: Training
+    splits: tuple[Path, Path]
+
+
+@dataclass(frozen=True)
+class FitRun(FitInputs):
+    """The same, read; training: the settings that are carried out; validated: called after each validation."""
+
     documents: list[Document]
     held_out: list[Document]
     plan: FitPlan
     directory: Path
     metrics: Metrics
-    splits: tuple[Path, Path]
     validated: Callable[[], None]
+
+
+LEAST_ENDED = 0.5
+"""Share of the tweets that must be complete, with their end token, for the model to learn where tweets end."""
+
+
+def check_model(base: BaseModel, end_id: int, max_length: int) -> None:
+    """Refuses packs longer than the model's positions, and a padding token that is also an end."""
+    if max_length > base.max_positions:
+        what = f"max_length {max_length} is beyond the model's {base.max_positions} positions"
+        raise TweetstyleError(what, where="training.max_length", hint=f"write {base.max_positions} or less")
+    if base.pad_id in (base.eos_id, end_id):
+        what = f"the padding token {base.pad_token!r} is also an end token: where padding bears no loss, no end would be learned"
+        hint = "set pad_token in tokenizer_config.json to a reserved token of the vocabulary"
+        raise TweetstyleError(what, where=str(base.path / "tokenizer_config.json"), hint=hint)
+
+
+def check_documents(documents: list[Document], end_id: int, where: str) -> None:
+    """Refuses training data without a document, without a single label, or that hardly ever shows the end token."""
+    if not documents:
+        raise TweetstyleError("there is no tweet to learn from", where=where, hint="dropped.csv beside it says why tweets were left out")
+    longer = "write a larger training.max_length: prompt, tweet and end token must fit"
+    if not any(label != IGNORED for document in documents for label in document.labels):
+        raise TweetstyleError("no token bears loss: the prompt alone fills every document", where=where, hint=longer)
+    ended = sum(document.labels[-1] == end_id for document in documents) / len(documents)
+    if ended < LEAST_ENDED:
+        what = f"only {ended:.0%} of the tweets show their end token, the others are cut: the model would not learn to stop"
+        raise TweetstyleError(what, where=where, hint=longer)
+
+
+def check_held_out(documents: list[Document], where: str) -> None:
+    """Refuses validation data on which nothing can be measured."""
+    if not any(document.text_bytes for document in documents):
+        hint = "write a larger data.validation_fraction or training.max_length"
+        raise TweetstyleError("there is no validation tweet that fits into max_length", where=where, hint=hint)
+
+
+def check_packed(seen: dict[str, bool], packs: int, planned: int) -> None:
+    """Refuses a trainer that would train on padded or mixed rows: `seen` holds each sign of packing, found or not."""
+    if missing := [sign for sign, there in seen.items() if not there]:
+        what = f"packing is off ({', '.join(missing)}): documents would be padded, or attend to one another"
+        raise TweetstyleError(what, where="training", hint="install the versions in requirements.lock: make setup")
+    if packs != planned:
+        what = f"the trainer made {packs} packs of the tweets, planned were {planned}"
+        raise TweetstyleError(what, where="training", hint="install the versions in requirements.lock: make setup")

@@ -2,38 +2,57 @@
 
 from __future__ import annotations
 
+# isort: off
+# First: it imports unsloth, which must come before transformers.
+from tweetstyle.train import trainer as unsloth_trainer
+import torch
+from datasets import Dataset
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers.trainer_utils import SaveStrategy
+# isort: on
+
 import json
 import sys
+import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from tweetstyle.dataset.examples import Document
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.files import complete_file
+from tweetstyle.hardware import wsl
+from tweetstyle.model.nf4 import record
 from tweetstyle.plan.memory import duration, hours
 from tweetstyle.plan.probe import REMEMBERED, decisive_settings, in_words, read_probe, remembered
 from tweetstyle.plan.schedule import usual_rate
+from tweetstyle.progress import TrainingProgress
 from tweetstyle.recipe import Training
-from tweetstyle.train import out_of_memory as backoff
-from tweetstyle.train import probe
-from tweetstyle.train import trainer as unsloth_trainer
-from tweetstyle.train.callback import RunKeeper, one_message_where_the_disk_fails, saves_before_it_stops
-from tweetstyle.train.card_watch import CardWatch
+from tweetstyle.train import failures, probe
+from tweetstyle.train.callback import (
+    CardWatch,
+    PhaseKeeper,
+    RunKeeper,
+    Validation,
+    one_message_where_the_disk_fails,
+    peak_memory,
+    saves_before_it_stops,
+)
 from tweetstyle.train.checkpoints import Checkpoint, resume_point
-from tweetstyle.train.checks import check_packed
-from tweetstyle.train.out_of_memory import OutOfMemory, within_memory
-from tweetstyle.train.probe_steps import StepClock, few_steps
-from tweetstyle.train.progress import TrainingProgress
-from tweetstyle.train.samples import sample_writer
-from tweetstyle.train.scoring import largest_batch, score
-
-if TYPE_CHECKING:
-    from tweetstyle.train.inputs import FitInputs
+from tweetstyle.train.failures import LOADING, STEP, VALIDATION, OutOfMemory, within_memory
+from tweetstyle.train.inputs import FitRun, check_packed
+from tweetstyle.train.validation import largest_batch, sample_writer, score
 
 
-def run_session(run: FitInputs, newest: Checkpoint | None, progress: TrainingProgress) -> int | None:
-    """Gives back the step at which the run was interrupted, or None where it came to its end. Leaves no model in memory.
+def run_session(run: FitRun, newest: Checkpoint | None, progress: TrainingProgress) -> int | None:
+    """Trains from a checkpoint or the base model on. Leaves no model in memory.
 
-    Raises TweetstyleError for what the machine cannot do and where a batch of 1 does not fit.
+    Returns:
+        The step at which the run was interrupted, None where it came to its end.
+
+    Raises:
+        TweetstyleError: what the machine cannot do, or a batch of 1 that does not fit.
     """
     unsloth_trainer.check_device(run.model, run.training)
     stopped_at = _Session(run, progress).until_it_ends(newest)
@@ -44,7 +63,7 @@ def run_session(run: FitInputs, newest: Checkpoint | None, progress: TrainingPro
 class _Session:
     """The loaded model, and the settings under which it fits: the recipe's, or with a smaller batch."""
 
-    def __init__(self, run: FitInputs, progress: TrainingProgress) -> None:
+    def __init__(self, run: FitRun, progress: TrainingProgress) -> None:
         self.run, self.progress = run, progress
         self.training = remembered(run.directory, run.training)
         if self.training != run.training:
@@ -53,24 +72,26 @@ class _Session:
         loaded = within_memory(partial(unsloth_trainer.load_model, run.base, run.model, run.training))
         if isinstance(loaded, OutOfMemory):
             unsloth_trainer.release_memory()
-            raise self._end(loaded, backoff.LOADING)
+            raise self._end(loaded, LOADING)
         self.loaded, self.tokenizer = loaded
         if run.model.method == "qlora":
-            _write_down_four_bits(self.loaded, run.directory)
+            # Digests of the 4-bit weights, by which those made again for the export are recognised.
+            with complete_file(run.directory / "nf4.json") as stream:
+                json.dump(record(self.loaded), stream, indent=1)
 
     def until_it_ends(self, newest: Checkpoint | None) -> int | None:
-        beginning = unsloth_trainer.trained_weights(self.loaded)
-        self._probe(beginning, newest)
+        initial = unsloth_trainer.trained_weights(self.loaded)
+        self._probe(initial, newest)
         while True:
-            keeper = _keeper(self.run, self.training, self.progress)
+            keeper = self._keeper()
             ended = within_memory(partial(self._train, newest, keeper))
             if not isinstance(ended, OutOfMemory):
                 return ended
             newest = resume_point(self.run.directory, self.run.metrics, self.progress.say)
-            self._back_off(ended, keeper.phase, newest, None if newest else beginning)
+            self._back_off(ended, keeper.phase, newest, None if newest else initial)
 
-    def _probe(self, beginning: dict[str, Any], newest: Checkpoint | None) -> None:
-        """Measures, and halves the batch until it fits. Leaves the model, and all that is random, as if it had not been."""
+    def _probe(self, initial: dict[str, Any], newest: Checkpoint | None) -> None:
+        """Measures, and halves the batch until it fits. Leaves the model, and all that is random, as it was before."""
         run = self.run
         device, card = unsloth_trainer.device_name(), not unsloth_trainer.CPU
         settings = decisive_settings(run.base.path, run.model, self.training)
@@ -83,8 +104,8 @@ class _Session:
             measured = within_memory(steps)
             if not isinstance(measured, OutOfMemory):
                 break
-            self._back_off(measured, clock.phase, newest, beginning)
-        unsloth_trainer.begin_again(self.loaded, beginning)
+            self._back_off(measured, clock.phase, newest, initial)
+        unsloth_trainer.begin_again(self.loaded, initial)
         seen = probe.probe_of(measured, run.base, run.model, self.training, device, card=unsloth_trainer.card_memory())
         probe.write_probe(run.directory, seen)
         self.progress.say(probe.in_words(seen))
@@ -92,21 +113,21 @@ class _Session:
         self.progress.say(f"training will take about {duration(taken)}, and validation comes on top")
 
     def _back_off(self, why: OutOfMemory, phase: str, newest: Checkpoint | None, weights: dict[str, Any] | None) -> None:
-        """Half the batch from here on, written down, said and remembered. Raises TweetstyleError where that cures nothing."""
+        """Continues with half the batch, here and when resumed. Raises TweetstyleError where that does not help."""
         unsloth_trainer.begin_again(self.loaded, weights)
         print(f"out of memory in {phase} with {in_words(self.training)}: {why.said}", file=sys.stderr)
-        smaller = backoff.with_half_the_batch(self.training) if phase == backoff.STEP else None
+        smaller = failures.with_half_the_batch(self.training) if phase == STEP else None
         if smaller is None or why.pinned:
             raise self._end(why, phase)
         self.training = smaller
-        backoff.remember(self.run.directory, smaller, why)
-        self.run.metrics.append(backoff.as_line(newest.step if newest else 0, smaller, why))
+        failures.remember(self.run.directory, smaller, why)
+        self.run.metrics.append(failures.as_line(newest.step if newest else 0, smaller, why))
         self.progress.say(f"out of memory in {phase}: continuing with {in_words(smaller)}, as many packs per step")
 
     def _end(self, why: OutOfMemory, phase: str) -> TweetstyleError:
         if why.pinned:
-            return backoff.no_pinned_memory(why, phase)
-        return backoff.does_not_fit(self.run.base, self.run.model, self.training, unsloth_trainer.card_memory(), why, phase)
+            return failures.no_pinned_memory(why, phase)
+        return failures.does_not_fit(self.run.base, self.run.model, self.training, unsloth_trainer.card_memory(), why, phase)
 
     def _train(self, newest: Checkpoint | None, keeper: RunKeeper) -> int | None:
         run, training, progress = self.run, self.training, self.progress
@@ -123,18 +144,71 @@ class _Session:
             trainer.train(resume_from_checkpoint=str(newest.path) if newest else None)
         return trainer.state.global_step if keeper.interrupted_by and not keeper.finished else None
 
+    def _keeper(self) -> RunKeeper:
+        run = self.run
+        samples = sample_writer(run.base, run.template, self.training, *run.splits) if self.training.samples else None
+        validation = Validation(partial(score, documents=run.held_out, pad_id=run.base.pad_id), samples, run.validated)
+        usual = usual_rate(run.model.method, run.base.config["hidden_size"])
+        return RunKeeper(self.training, run.directory, run.metrics, validation, self.progress, usual)
 
-def _keeper(run: FitInputs, training: Training, progress: TrainingProgress) -> RunKeeper:
-    validate = partial(score, documents=run.held_out, pad_id=run.base.pad_id)
-    write = sample_writer(run.base, run.template, training, *run.splits) if training.samples else None
-    usual = usual_rate(run.model.method, run.base.config["hidden_size"])
-    return RunKeeper(training, run.directory, run.metrics, validate, progress, write, run.validated, usual)
+
+# -- the probe's steps --------------------------------------------------------------------------------------
 
 
-def _write_down_four_bits(loaded: object, directory: Path) -> None:
-    """directory/nf4.json: digests of the 4-bit weights, by which those made again for the export are recognised."""
-    from tweetstyle.files import complete_file
-    from tweetstyle.model.nf4 import record
+def few_steps(
+    loaded: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    training: Training,
+    documents: list[Document],
+    directory: Path,
+    clock: StepClock | None = None,
+) -> probe.Measured:
+    """A few real steps over the longest packs, timed, with their peak of memory. Leaves the model changed: begin_again.
 
-    with complete_file(directory / "nf4.json") as stream:
-        json.dump(record(loaded), stream, indent=1)
+    clock: where memory runs out its `phase` says in what.
+    """
+    clock = clock or StepClock()
+    few = probe.probe_training(training)
+    config = unsloth_trainer.sft_config(few, directory)
+    config.save_strategy = SaveStrategy.NO
+    packs = few.per_device_train_batch_size * few.gradient_accumulation_steps
+    trainer = unsloth_trainer.build_trainer(loaded, tokenizer, config, documents[:packs])
+    trainer.train_dataset = Dataset.from_dict(probe.longest_packs(documents, few.max_length, probe.STEPS * packs))
+    trainer.add_callback(clock)
+    unsloth_trainer.release_memory()
+    if not unsloth_trainer.CPU:
+        torch.cuda.reset_peak_memory_stats()
+    trainer.train()
+    if wsl.card_is_full():
+        # WSL raises no such error itself: what does not fit is moved to RAM.
+        raise torch.OutOfMemoryError(f"CUDA out of memory: more than {wsl.FULL:.0%} of the card is taken, and WSL moves the rest to RAM")
+    peak = peak_memory() if unsloth_trainer.CPU else torch.cuda.max_memory_allocated()
+    reserved = None if unsloth_trainer.CPU else torch.cuda.max_memory_reserved()
+    return probe.Measured(clock.seconds, packs * few.max_length, peak, reserved)
+
+
+class StepClock(PhaseKeeper):
+    """The seconds of each optimizer step, the card's work included; after the last one it scores a batch, as a validation does."""
+
+    def __init__(self, score: Callable[[Any], object] = lambda model: None) -> None:
+        self.score = score
+        self.seconds: list[float] = []
+        self._since = 0.0
+
+    def on_step_begin(self, args, state, control, **others) -> None:
+        super().on_step_begin(args, state, control, **others)
+        self._since = self._now()
+
+    def on_step_end(self, args, state, control, **_) -> None:
+        self.seconds.append(self._now() - self._since)
+
+    def on_train_end(self, args, state, control, model, **_) -> None:
+        self.phase = VALIDATION
+        self.score(model)
+        self.phase = STEP
+
+    @staticmethod
+    def _now() -> float:
+        if not unsloth_trainer.CPU:
+            torch.cuda.synchronize()
+        return time.perf_counter()

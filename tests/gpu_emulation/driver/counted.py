@@ -111,7 +111,7 @@ def _documents(tokens: int) -> list[Any]:
 def _validate(model: Any) -> None:
     """Forty tweets of 64 tokens, of which 20 are the prompt."""
     from tweetstyle.dataset.examples import Document
-    from tweetstyle.train.scoring import score
+    from tweetstyle.train.validation import score
 
     score(model, [Document([1] * 64, [-100] * 20 + [1] * 44, 64)] * 40, 0)
 
@@ -123,7 +123,7 @@ def _write_samples(model: Any) -> None:
 
     from tweetstyle.inference.generate import generate_while_training
     from tweetstyle.recipe import Training
-    from tweetstyle.train.samples import SAMPLING
+    from tweetstyle.train.validation import SAMPLING
 
     # Nothing computes, so that the logits are whatever is in memory, and may be no numbers: the token is not drawn from them. No end token
     # among the tokens: each sample is as long as one may get.

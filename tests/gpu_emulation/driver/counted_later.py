@@ -61,11 +61,13 @@ def _documents(count: int) -> list[Any]:
 
 def _measure(base: Any, adapter: Path, method: str, directory: Path) -> None:
     """As when a training ends. The digests of the 4-bit weights are left out: they are computed in RAM."""
+    from tweetstyle.inference.likelihood import TunedModel
     from tweetstyle.train import final_scores
 
     documents = _documents(DOCUMENTS)
     with patch("tweetstyle.model.nf4.record", lambda model: {}):
-        final_scores._measure(base, adapter, method, "bfloat16", documents, documents, directory / "imatrix.gguf")
+        tuned = TunedModel(base, adapter, method)
+        final_scores._measure(tuned, "bfloat16", documents, documents, directory / "imatrix.gguf")
 
 
 def _score(base: Any, adapter: Path, method: str, directory: Path) -> None:

@@ -1,14 +1,18 @@
-"""Out of memory: half the batch with the same step, or what to change."""
+"""One message for memory that runs out and for a card that fails."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import re
+import sysconfig
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tweetstyle.errors import TweetstyleError
+from tweetstyle.errors import TweetstyleError, causes
 from tweetstyle.files import complete_file
 from tweetstyle.hardware.gpu import Card
 from tweetstyle.model.base import BaseModel
@@ -16,7 +20,7 @@ from tweetstyle.plan.advice import LOWEST_RANK, batches_of_the_same_step, plan_o
 from tweetstyle.plan.probe import REMEMBERED, SmallerBatch
 from tweetstyle.recipe import Model, Training
 
-SIGNS = ("out of memory", "STATUS_ALLOC_FAILED", "DefaultCPUAllocator")
+MEMORY_SIGNS = ("out of memory", "STATUS_ALLOC_FAILED", "DefaultCPUAllocator")
 """Signs of out of memory in a RuntimeError: torch.OutOfMemoryError, cuBLAS, cuDNN, and torch's allocator of RAM."""
 LOADING, STEP, OPTIMIZER = "loading the base model", "a training step", "the optimizer's step"
 VALIDATION, SAVING = "validation", "saving a checkpoint"
@@ -26,6 +30,21 @@ EMPTY_ENOUGH = 2**30
 allocator. It is then about pinned memory, which WSL2 caps (github.com/unslothai/unsloth-zoo/issues/1257)."""
 MARGIN = 0.1
 """Share of the planned memory by which a recipe that ran out of memory has to become smaller, at least."""
+REPORT, LOG = "card-failure.txt", "log.txt"
+CARD_SIGNS = ("CUDA error", "CUDA driver error", "Triton Error [CUDA]", "CUBLAS_STATUS_", "CUDNN_STATUS_", "NVML_")
+"""How a RuntimeError says that the card, or its driver, failed: torch's own class for it (AcceleratorError) not every library raises."""
+MEMORY_HINT = (
+    "close other programs that use memory of the card (nvidia-smi lists them; ollama stop NAME) or of the machine (free -h), then run the "
+    "same command again: completed work is kept"
+)
+LIBRARIES = {"triton": "Triton", "torch/_inductor": "Inductor", "torch/_dynamo": "torch.compile", "bitsandbytes": "bitsandbytes"}
+"""Directories in site-packages whose code compiles kernels for the card, or computes on it by code of its own."""
+SITE, STANDARD_LIBRARY = "/site-packages/", sysconfig.get_paths()["stdlib"]
+HINT = (
+    "completed work is kept: the same command resumes from there (a training from its newest checkpoint). "
+    "First check that nvidia-smi still shows the card; if it does not, restart the machine. "
+    "If it fails again, sudo dmesg | grep Xid names the fault (heat, power, an overclocked card)"
+)
 
 T = TypeVar("T")
 
@@ -50,7 +69,7 @@ def within_memory(work: Callable[[], T]) -> T | OutOfMemory:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error means out of memory: the card's or the machine's, in whichever library."""
-    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and any(sign in str(error) for sign in SIGNS))
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and any(sign in str(error) for sign in MEMORY_SIGNS))
 
 
 def _is_of_pinned_memory(error: RuntimeError) -> bool:
@@ -143,3 +162,64 @@ def _without_batch(model: Model, training: Training) -> list[str]:
 
 def _gib(count: int) -> str:
     return f"{count / 2**30:,.1f} GiB"
+
+
+@contextmanager
+def one_message_where_the_card_fails(directory: Path) -> Iterator[None]:
+    """Inside the block an error of CUDA, one that Triton, Inductor or bitsandbytes raises, and memory that ran out become TweetstyleError;
+    the traceback is kept in directory/card-failure.txt.
+
+    Also one that was met while it was handled, or taken for something else: what is done with a card that failed fails too.
+    A process whose card failed cannot use it again (CUDA C++ programming guide, error checking: sticky errors), so nothing is
+    tried again here. The training itself sees to memory that runs out: what comes here is another stage's.
+    """
+    try:
+        yield
+    except Exception as error:
+        first = next((met for met in causes(error) if _is_the_cards(met)), None)
+        if first is not None:
+            what, hint = f"the card failed: {_first_line(first)}", HINT
+        elif is_out_of_memory(error):
+            what, hint = f"out of memory: {_first_line(error)}", MEMORY_HINT
+        elif library := _failed_library(error):
+            what = f"{library}, which compiles or computes for the card, failed: {type(error).__name__}: {_first_line(error)}"
+            hint = f"tweetstyle doctor checks the usual reasons (compiler, versions); the libraries' own messages: {directory / LOG}"
+        else:
+            raise
+        raise TweetstyleError(what, where=_kept(directory, error), hint=hint) from error
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n")[0] or type(error).__name__
+
+
+def _failed_library(error: BaseException) -> str | None:
+    """The one of LIBRARIES in whose code an error was raised; None of an error of our own or of other code."""
+    if isinstance(error, TweetstyleError):
+        return None
+    for met in causes(error):
+        frames = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(met.__traceback__)]
+        if type(met).__name__ == "_RemoteTraceback":  # A child process sends its traceback as text.
+            frames = re.findall(r'^ *File "(.+?)", line', str(met), re.MULTILINE)
+        # Triton calls the C compiler through the standard library: that one's frames say nothing.
+        own = [name for name in frames if SITE in name or not name.startswith((STANDARD_LIBRARY, "<"))]
+        package = own[-1].rpartition(SITE)[2] if own and SITE in own[-1] else ""
+        if found := next((name for prefix, name in LIBRARIES.items() if package.startswith(f"{prefix}/")), None):
+            return found
+    return None
+
+
+def _kept(directory: Path, error: BaseException) -> str:
+    """Where the traceback was written; an error in writing it must not hide the card's failure."""
+    try:
+        with complete_file(directory / REPORT) as stream:
+            stream.write("".join(traceback.format_exception(error)))
+    except (OSError, TweetstyleError) as unwritten:
+        return f"{directory} (its traceback could not be kept: {getattr(unwritten, 'what', unwritten)})"
+    return str(directory / REPORT)
+
+
+def _is_the_cards(error: BaseException) -> bool:
+    if not isinstance(error, RuntimeError) or is_out_of_memory(error):
+        return False
+    return type(error).__name__ == "AcceleratorError" or any(sign in str(error) for sign in CARD_SIGNS)
