@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from importlib.metadata import version
 from itertools import groupby
@@ -38,7 +38,7 @@ from tweetstyle.hardware.gpu import GIB, REPORTED, Card  # noqa: E402
 from tweetstyle.model.hub import HUB, known_config  # noqa: E402
 from tweetstyle.plan.advice import largest_that_fit  # noqa: E402
 from tweetstyle.plan.memory import MemoryPlan, plan_memory  # noqa: E402
-from tweetstyle.plan.phases import EVALUATION, LEFT_IN_TRAINING, LOAD, SAMPLES, TRAINING, VALIDATION, of_this_process  # noqa: E402
+from tweetstyle.plan.phases import EVALUATION, HELD, LEFT_IN_TRAINING, LOAD, SAMPLES, TRAINING, VALIDATION  # noqa: E402
 from tweetstyle.recipe import Lora, Model, Recipe, Training  # noqa: E402
 from tweetstyle.recipe_yaml import read_recipe  # noqa: E402
 
@@ -132,6 +132,11 @@ def bytes_beyond(cell: dict[str, Any]) -> float:
     plan, later = plan_of(cell), (EVALUATION,)
     needed = max(sum(parts.values()) for phase, parts in plan.phases.items() if (phase in later) == cell["later"])
     return needed + sum(plan.reserve.values()) - cell["card_gib"] * GIB
+
+
+def of_this_process(parts: Mapping[str, int]) -> int:
+    """Bytes of a phase's parts that one process holds: what torch.cuda.max_memory_allocated is compared with."""
+    return sum(size for part, size in parts.items() if part != HELD)
 
 
 def gib(count: int) -> float:

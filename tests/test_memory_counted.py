@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.gpu_memory import PHASES, bytes_beyond, plan_of
+from bench.gpu_memory import PHASES, bytes_beyond, of_this_process, plan_of
 from tweetstyle.hardware.gpu import GIB
 from tweetstyle.model.hub import known_config
-from tweetstyle.plan.phases import of_this_process
 
 RESULTS = json.loads((Path(__file__).parents[1] / "bench" / "results" / "gpu_memory.json").read_text(encoding="utf-8"))
 COUNTED = RESULTS["counted"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import runpy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import requires
 from importlib.util import find_spec
@@ -31,14 +31,6 @@ KNOWN_TO_BREAK = {
 }
 """Package → versions, and why a run with them is stopped."""
 
-WHY = {
-    "transformers": "that packed tweets are kept apart was proven with that one; Unsloth rewrites its model classes by their text",
-    "trl": "Unsloth rewrites its trainers by their text, and leaves one that it does not know as it is",
-    "torch": "the others are compiled against it",
-    "triton": "torch compiles its kernels with the one it was released with",
-    "torchvision": "it is compiled against one torch, and transformers imports it",
-}
-"""Why the version that another package requires is needed."""
 CAPPED_BY = ("unsloth", "unsloth-zoo", OURS)
 """Whose upper bounds decide on a card: Unsloth rewrites models and trainers by their text. setup.cfg has the same bounds."""
 DO = "make setup in a fresh clone installs the versions of requirements.lock, which the tests pass with"
@@ -83,52 +75,26 @@ def check_versions(installed: Installed, *, has_card: bool) -> list[Check]:
 
     has_card: a version above Unsloth's upper bound fails there, for the kernels of its models were not tried with it; on a CPU it warns.
     """
-    checks = [*_missing(installed), *_breaking(installed), *_too_new(installed, fail if has_card else warn), *_other(installed)]
+    there, rules = installed.versions, installed.rules
+    missing = dict.fromkeys(rule.name for rule in rules if rule.who == OURS and rule.name not in there)
+    breaking = {name: why for name, (versions, why) in KNOWN_TO_BREAK.items() if name in there and _within(there[name], versions)}
+    checks = [fail("versions", f"{name} is not installed", DO) for name in missing]
+    checks += [fail("versions", f"{name} {there[name]} is known to break: {why}", DO) for name, why in breaking.items()]
+    too_new, report = set(breaking), fail if has_card else warn
+    # Of several bounds that a version is above, the first of CAPPED_BY is reported.
+    for rule in sorted(rules, key=lambda rule: CAPPED_BY.index(rule.who) if rule.who in CAPPED_BY else len(CAPPED_BY)):
+        if rule.name not in there or rule.name in too_new or _within(there[rule.name], rule.specifier):
+            continue
+        bound, what = upper_bound(rule.specifier), f"{rule.name} is {there[rule.name]}, {rule.who}"
+        if rule.who in CAPPED_BY and not _within(there[rule.name], bound):
+            too_new.add(rule.name)
+            checks.append(report("versions", f"{what} goes up to {bound}", DO))
+        else:
+            checks.append(warn("versions", f"{what} requires {rule.specifier}", DO))
     if checks:
         return checks
     shown = ("unsloth", "torch", "transformers", "trl", "peft", "bitsandbytes")
-    return [ok("versions", ", ".join(f"{name} {installed.versions[name]}" for name in shown if name in installed.versions))]
-
-
-def _missing(installed: Installed) -> Iterator[Check]:
-    names = dict.fromkeys(rule.name for rule in installed.rules if rule.who == OURS and rule.name not in installed.versions)
-    for name in names:
-        yield fail("versions", f"{name} is not installed", DO)
-
-
-def _breaking(installed: Installed) -> Iterator[Check]:
-    for name, (specifier, reason) in KNOWN_TO_BREAK.items():
-        if name in installed.versions and _within(installed.versions[name], specifier):
-            yield fail("versions", f"{name} {installed.versions[name]} is known to break: {reason}", DO)
-
-
-def _too_new(installed: Installed, report: Callable[[str, str, str], Check]) -> Iterator[Check]:
-    """Packages above an upper bound of those of CAPPED_BY, each reported once."""
-    reported: set[str] = set()
-    for rule in (rule for who in CAPPED_BY for rule in installed.rules if rule.who == who):
-        there = installed.versions.get(rule.name)
-        if there is None or rule.name in reported or not _above(there, rule):
-            continue
-        reported.add(rule.name)
-        yield report("versions", f"{rule.name} is {there}, {rule.who} goes up to {upper_bound(rule.specifier)}{_why(rule.name)}", DO)
-
-
-def _other(installed: Installed) -> Iterator[Check]:
-    for rule in installed.rules:
-        there = installed.versions.get(rule.name)
-        if there is None or _within(there, rule.specifier) or _above(there, rule):
-            continue
-        if (known := KNOWN_TO_BREAK.get(rule.name)) and _within(there, known[0]):
-            continue
-        yield warn("versions", f"{rule.name} is {there}, {rule.who} requires {rule.specifier}{_why(rule.name)}", DO)
-
-
-def _why(name: str) -> str:
-    return f": {WHY[name]}" if name in WHY else ""
-
-
-def _above(there: str, rule: Rule) -> bool:
-    return rule.who in CAPPED_BY and not _within(there, upper_bound(rule.specifier))
+    return [ok("versions", ", ".join(f"{name} {there[name]}" for name in shown if name in there))]
 
 
 def upper_bound(specifier: str) -> str:

@@ -66,11 +66,6 @@ def later_phases(shape: Shape, model: Model, resident: Mapping[str, int], moved:
     }
 
 
-def of_this_process(parts: Mapping[str, int]) -> int:
-    """Bytes of a phase's parts that one process holds: what torch.cuda.max_memory_allocated is compared with."""
-    return sum(size for part, size in parts.items() if part != HELD)
-
-
 def _evaluation(shape: Shape, model: Model, resident: Mapping[str, int], cached: int) -> list[dict[str, int]]:
     """What the evaluation adds to the loaded model in each of its moments, all in 16 bits: while the adapter is loaded, while a pack is
     scored by the tuned model (PEFT computes the adapter in fp32) and by the base model behind the tweets that it is shown, and while

@@ -34,10 +34,8 @@ HOST_BUFFERS = 200
 """Host buffers that Unsloth makes at the start (the same file, INITIAL_CPU_BUFFER_COUNT), of HOST_BUFFER bytes each."""
 HOST_BUFFER = 128 * 1024 * 2
 """INITIAL_CPU_BUFFER_SIZE elements of 16 bits."""
-TILE_BYTES = 256 * 2**20
-"""Logits in fp32 at one time, frozen head, card of at most 24.5 GiB (unsloth_zoo/fused_losses/fused_linear.py, _BWD_TILE_BYTES)."""
 TILE_COLUMNS = 16384
-"""Columns of such a tile (the same file, _SPLIT_COLS and _tiled_layout)."""
+"""Columns of a tile of fp32 logits: frozen head, card of at most 24.5 GiB (unsloth_zoo/fused_losses/fused_linear.py, _SPLIT_COLS)."""
 TILE_ROWS = 4096
 """Rows of such a tile, and of a chunk, at most (the same file, _BWD_ROWS, _MAX_ROWS)."""
 CHUNK_BYTES = 2 * 2**30
