@@ -22,8 +22,7 @@ from tweetstyle.plan.advice import (
     with_rank,
     with_training,
 )
-from tweetstyle.plan.memory import plan_memory, plan_on_cpu
-from tweetstyle.plan.phases import CUDA_CONTEXT, EVALUATION, TRAINING
+from tweetstyle.plan.memory import CUDA_CONTEXT, EVALUATION, TRAINING, plan_memory, plan_on_cpu
 from tweetstyle.plan.tables import WIDTH, memory_bar, memory_table
 from tweetstyle.plan.tensors import CUBLAS_WORKSPACE
 from tweetstyle.recipe import Lora, Model, Training

@@ -13,8 +13,7 @@ from gpu_emulation.driver import build_driver, card_environment, write_hollow_ba
 
 from tweetstyle.hardware.gpu import GIB, Card
 from tweetstyle.model.hub import known_config
-from tweetstyle.plan.memory import plan_memory
-from tweetstyle.plan.phases import LEFT_IN_TRAINING, SAMPLES, TRAINING, VALIDATION
+from tweetstyle.plan.memory import LEFT_IN_TRAINING, SAMPLES, TRAINING, VALIDATION, plan_memory
 from tweetstyle.recipe import Model, Training
 
 ROOT = Path(__file__).parents[2]

@@ -17,7 +17,7 @@ from tweetstyle.inference.clean_process import run_in_clean_process
 from tweetstyle.inference.generate import as_read, generate, read_beginning
 from tweetstyle.manifest import settings_digest
 from tweetstyle.model.base import BaseModel
-from tweetstyle.plan.phases import MOST_ROWS, cache_bytes
+from tweetstyle.plan.memory import MOST_ROWS, cache_bytes
 from tweetstyle.prompt.chat_template import Turn
 from tweetstyle.prompt.template import NO_TOPIC, Template
 from tweetstyle.records import TWEET, Tweet

@@ -15,8 +15,7 @@ from tweetstyle.model.base import BaseConfig, BaseModel
 from tweetstyle.model.config import Shape, read_shape
 from tweetstyle.plan.advice import END_THEM, Advice, advise, plan_on
 from tweetstyle.plan.disk import NO_OUTPUTS, DiskEstimate, ExistingOutputs, estimate_disk, memory_needed
-from tweetstyle.plan.memory import MemoryPlan, hours, plan_on_cpu
-from tweetstyle.plan.phases import CUDA_CONTEXT
+from tweetstyle.plan.memory import CUDA_CONTEXT, MemoryPlan, hours, plan_on_cpu
 from tweetstyle.plan.probe import Speed, speed_of
 from tweetstyle.plan.schedule import effective_schedule
 from tweetstyle.plan.tensors import trained_parameters

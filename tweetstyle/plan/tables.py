@@ -11,8 +11,7 @@ from tweetstyle.hardware.gpu import Card
 from tweetstyle.model.base import BaseConfig
 from tweetstyle.model.hub import how_to_complete
 from tweetstyle.plan.estimate import ResourceEstimate
-from tweetstyle.plan.memory import MemoryPlan, duration
-from tweetstyle.plan.phases import TRAINING
+from tweetstyle.plan.memory import TRAINING, MemoryPlan, duration
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, Group, RenderableType

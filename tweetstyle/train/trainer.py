@@ -31,7 +31,7 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.hardware.gpu import ON_THE_CPU, Card, find_card
 from tweetstyle.hardware.wsl import cap_card_memory
 from tweetstyle.model.base import BaseModel
-from tweetstyle.plan.phases import CUDA_CONTEXT
+from tweetstyle.plan.memory import CUDA_CONTEXT
 from tweetstyle.recipe import Lora, Model, Training
 
 CPU = not torch.cuda.is_available()

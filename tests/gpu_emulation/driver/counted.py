@@ -34,7 +34,7 @@ def run(cells: list[Cell], out: Path) -> None:
 
     from tweetstyle.hardware.gpu import DISPLAY
     from tweetstyle.model.base import read_base_model
-    from tweetstyle.plan.phases import CUDA_CONTEXT
+    from tweetstyle.plan.memory import CUDA_CONTEXT
     from tweetstyle.train import trainer as product
 
     assert len({cell.loads() for cell in cells}) == 1, "one process loads one model"

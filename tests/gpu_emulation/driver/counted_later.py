@@ -111,7 +111,7 @@ PHASES: dict[str, Callable[[Any, Path, str, Path], None]] = {"measuring": _measu
 
 def main() -> None:
     from tweetstyle.hardware.gpu import DISPLAY
-    from tweetstyle.plan.phases import CUDA_CONTEXT
+    from tweetstyle.plan.memory import CUDA_CONTEXT
 
     cells, out = (Path(argument) for argument in sys.argv[1:])
     (settings,) = json.loads(cells.read_text())
