@@ -56,7 +56,8 @@ CUDA_CONTEXT = 512 * 2**20
 """What CUDA, cuBLAS and the loaded kernels hold outside torch's allocator. PyTorch measured 0.27 GiB with kernels loaded as
 they are needed and 0.62 GiB with all (github.com/pytorch/pytorch/pull/86509); training needs many, not all. Not measured here."""
 BYTES_OF_A_FEATURE = 48
-"""By which Unsloth decides whether a card is tight: bytes of activations for each token and hidden feature (unsloth_zoo/block_swap.py, _ACTIVATION_BYTES_PER_TOKEN_HIDDEN)."""
+"""By which Unsloth decides whether a card is tight: bytes of activations for each token and hidden feature (unsloth_zoo/block_swap.py,
+_ACTIVATION_BYTES_PER_TOKEN_HIDDEN)."""
 LOGIT_ROWS = 2048
 """Rows of fp32 logits (the same file, estimate_training_reserve_bytes)."""
 OPTIMIZER_BYTES = 12
