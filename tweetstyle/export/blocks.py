@@ -130,22 +130,11 @@ def convert_in_order(blocks: Iterator[Block], threads: int | None = None) -> Ite
 
 @cache
 def library() -> ctypes.CDLL:
-    """The shared library, loaded without running xllamacpp's own Python code.
-
-    Raises TweetstyleError where it is not installed or lacks the one function used here.
-    """
-    spec = importlib.util.find_spec("xllamacpp")
-    files = sorted(Path(spec.origin).parent.glob("xllamacpp*.so")) if spec and spec.origin else []
-    hint = "install the locked packages again: make setup"
-    if not files:
-        raise TweetstyleError("the package xllamacpp, which quantises the weights, is not installed", hint=hint)
-    loaded = ctypes.CDLL(str(files[0]))
-    try:
-        quantize = loaded.ggml_quantize_chunk
-    except AttributeError as error:
-        raise TweetstyleError("this xllamacpp does not export ggml_quantize_chunk", where=str(files[0]), hint=hint) from error
-    quantize.restype = ctypes.c_size_t
-    quantize.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, *[ctypes.c_int64] * 3, ctypes.c_void_p]
+    """The shared library of the package xllamacpp, loaded without running its Python code."""
+    (file,) = Path(importlib.util.find_spec("xllamacpp").origin).parent.glob("xllamacpp*.so")
+    loaded = ctypes.CDLL(str(file))
+    loaded.ggml_quantize_chunk.restype = ctypes.c_size_t
+    loaded.ggml_quantize_chunk.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, *[ctypes.c_int64] * 3, ctypes.c_void_p]
     return loaded
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.files import clear_os_errors, partial_sibling, sync_directory
+from tweetstyle.files import complete_file
 
 GENERAL_TYPE, DATASETS, CHUNKS, CHUNK_SIZE = "imatrix", "imatrix.datasets", "imatrix.chunk_count", "imatrix.chunk_size"
 SUMS, COUNTS = ".in_sum2", ".counts"
@@ -43,8 +41,10 @@ def write_imatrix(imatrix: Imatrix, path: Path) -> None:
     """The file, complete or not at all; the same matrix gives the same bytes."""
     from gguf import GGUFWriter
 
-    with _complete(path) as temporary:
-        writer = GGUFWriter(temporary, "")
+    with tempfile.TemporaryDirectory() as room, complete_file(path, "wb") as stream:
+        # GGUFWriter opens its file itself.
+        written = Path(room) / path.name
+        writer = GGUFWriter(written, "")
         # An imatrix has no architecture, which GGUFWriter writes unasked.
         writer.kv_data[0].pop("general.architecture", None)
         writer.add_type(GENERAL_TYPE)
@@ -58,6 +58,7 @@ def write_imatrix(imatrix: Imatrix, path: Path) -> None:
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()
         writer.close()
+        stream.write(written.read_bytes())
 
 
 def read_imatrix(path: Path) -> Imatrix:
@@ -80,19 +81,3 @@ def read_imatrix(path: Path) -> Imatrix:
     if kind != GENERAL_TYPE or not sums or len(counts) != 1 or not min(counts) > 0 or chunk < 1 or not sound:
         raise TweetstyleError("not an importance matrix that can be used", where=str(path), hint=hint)
     return Imatrix(sums, int(counts.pop()), int(chunk), datasets)
-
-
-@contextmanager
-def _complete(path: Path) -> Iterator[Path]:
-    """A temporary path that becomes `path`: GGUFWriter opens its file itself."""
-    temporary = partial_sibling(path)
-    with clear_os_errors(path):
-        try:
-            yield temporary
-            with temporary.open("rb") as stream:
-                os.fsync(stream.fileno())
-            os.replace(temporary, path)
-            sync_directory(path.parent)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise

@@ -78,16 +78,19 @@ class Turns:
         return "{% set seen = namespace(begun=false) %}" + opening + "{% for message in messages %}" + user + answer + "{% endfor %}"
 
 
-def take_apart(source: str, bos: str | None, eos: str, system: str | None = None) -> tuple[Turns, bool]:
+def take_apart(source: str, bos: str | None, eos: str, system: str | None = None, *, needs_system: bool = False) -> tuple[Turns, bool]:
     """The pieces of a tokenizer's chat template (Jinja), and whether it writes the BOS itself, which is then left to the tokenizer.
 
     A system message or date that the template puts in by itself is part of `head`, as a fixed text: what is trained is then what
-    Ollama is sent, on any day. Raises TweetstyleError for a template that is no mere row of turns, and where `system` has no place.
+    Ollama is sent, on any day. Raises TweetstyleError for a template that is no mere row of turns, and where `system`, or with
+    `needs_system` any system message, has no place.
     """
     ask = _Asked(source, bos, eos)
     around_system = _around_system(ask)
-    if system and around_system is None:
-        raise _refusal("has no place for a system message", "leave prompt.system out, or use another instruct model")
+    if (system or needs_system) and around_system is None:
+        raise _refusal(
+            "has no place for a system message, or changes it", "leave prompt.system out, use another instruct model, or format: inst"
+        )
     two = ask(_messages(2), system)
     parts = re.split(f"({_message(0)}|{_answer(0)}|{_message(1)})", two)
     said = [_message(0), _answer(0), _message(1)]
@@ -167,13 +170,9 @@ def _check(turns: Turns, ask: _Asked) -> None:
         said = [{"role": "user", "content": text}, {"role": "assistant", "content": text}, {"role": "user", "content": text}]
         system = text if turns.around_system else None
         if ask(said, system) != turns.prompt(text, [(text, text)], system):
-            raise _refusal(changes_text(text))
+            what = "changes what is said (case, replaced or cut text), which Ollama's TEMPLATE cannot do"
+            raise _refusal(f"{what}: for example in {text[:40]!r}")
 
 
-def changes_text(text: str) -> str:
-    """The error about a chat template that changes `text`."""
-    return f"changes what is said (case, replaced or cut text), which Ollama's TEMPLATE cannot do: for example in {text[:40]!r}"
-
-
-def _refusal(what: str, hint: str = "use another instruct model, or message: topic") -> TweetstyleError:
+def _refusal(what: str, hint: str = "use another instruct model, message: topic, or format: inst") -> TweetstyleError:
     return TweetstyleError(f"the base model's chat template {what}", where="prompt.format: chat", hint=hint)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.prompt.chat_template import Turn, Turns, changes_text, take_apart
-from tweetstyle.prompt.escaping import ORDINARY, check_printable, go_literal, jinja_string, render_jinja
+from tweetstyle.prompt.chat_template import Turn, Turns, take_apart
+from tweetstyle.prompt.escaping import check_printable, go_literal, jinja_string
 from tweetstyle.records import TWEET
 
 NO_TOPIC = "*"
@@ -258,33 +258,16 @@ def _custom_pieces(prompt: str, refuse):
 
 
 def _chat(style: str, tokens: SpecialTokens, line: str) -> Template:
-    """The model's own chat template, taken apart once at marks in the places of the system line, the message and the answer.
+    """The model's own chat template with a place for the system line, for one message and its answer.
 
-    Rendered with jinja2 in its sandbox, as transformers does. A template that writes the BOS itself leaves it to the
-    tokenizer instead (a BOS in TEMPLATE makes two in Ollama); one that writes it as ordinary text (ChatML) keeps it there.
+    A template that writes the BOS itself leaves it to the tokenizer instead (a BOS in TEMPLATE makes two in Ollama); one that writes it
+    as ordinary text (ChatML) keeps it there.
     """
-    system, message, answer = "\ue000S\ue001", "\ue000M\ue001", "\ue000A\ue001"
-    turns = [{"role": "system", "content": system}, {"role": "user", "content": message}]
-    prompt_text = render_jinja(tokens.chat_template, turns, "", tokens.eos, generate=True)
-    writes_bos = bool(tokens.bos) and prompt_text != render_jinja(tokens.chat_template, turns, tokens.bos, tokens.eos, generate=True)
-    whole = render_jinja(tokens.chat_template, [*turns, {"role": "assistant", "content": answer}], "", tokens.eos, generate=False)
-    order = re.split(f"({system}|{message})", prompt_text)
-    if order[1::2] != [system, message] or not whole.startswith(prompt_text + answer):
-        raise TweetstyleError(
-            "its chat template has no place for a system message, or changes messages",
-            where="prompt.format: chat",
-            hint="use format: inst or custom",
-        )
-    before, _, between, _, after = order
-    for text in ORDINARY:
-        said = [{"role": "system", "content": text}, {"role": "user", "content": text}, {"role": "assistant", "content": text}]
-        if not render_jinja(tokens.chat_template, said, "", tokens.eos, generate=False).startswith(text.join(order[::2]) + text):
-            raise TweetstyleError("its chat template " + changes_text(text), where="prompt.format: chat", hint="use format: inst or custom")
-    end = re.match(r"<\|?[^<>\s]+\|?>|</s>", whole[len(prompt_text + answer) :])
-    pieces = (Literally(before), SystemLine(line), Literally(between), Topic(), Literally(after))
+    turns, writes_bos = take_apart(tokens.chat_template or "", tokens.bos, tokens.eos, needs_system=True)
+    before, behind = turns.around_system or ("", "")
+    pieces = (Literally(before), SystemLine(line), Literally(behind), Topic(), Literally(turns.asked))
     pieces = tuple(p for p in pieces if p != Literally(""))
-    end_token = end[0] if end else tokens.eos
-    return Template("chat", style, pieces, writes_bos, end_token, "", (end_token,))
+    return Template("chat", style, pieces, writes_bos, turns.end, "", (turns.end,))
 
 
 def _fill(line: str, **slots: str) -> str:
