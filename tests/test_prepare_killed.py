@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[1]
-ROWS = 4_000
-KILLS = 4
+ROWS = 1_500
+KILLS = 2
 VERB = [sys.executable, "-c", "from tweetstyle.cli import tweetstyle; tweetstyle()", "prepare", "mine.yaml"]
 RECIPE = "data: {source: tweets.csv}\nprompt: {style: Nimzo}\nmodel: {base: base}\n"
 

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+SMALL = "  validation_fraction: 0.02\n  test_fraction: 0.02"
 FIT = Path(sys.executable).parent / "tweetstyle-fit"
 
-# Some four minutes of one core: more on a busy machine than the usual limit allows.
+# Some minutes of one core: more on a busy machine than the usual limit allows.
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
@@ -24,7 +25,10 @@ def trial(base_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> tup
     path = tmp_path_factory.mktemp("trial")
     text = (ROOT / "recipes" / "llama3-8b-12gb.yaml").read_text()
     for old, new in (
-        ("source: data/sample/tweets.csv", f"source: {ROOT}/data/sample/tweets.csv\n  mini_train: 40"),
+        (
+            "source: data/sample/tweets.csv",
+            f"source: {ROOT}/data/sample/tweets.csv\n  mini_train: 40\n  validation_fraction: 0.02\n  test_fraction: 0.02",
+        ),
         ("base: model/llama3-8b ", f"base: {base_model_dir} "),
         ("method: qlora", "method: lora"),
         ("training:\n", "training:\n  split: mini-train\n  samples: 0\n"),
