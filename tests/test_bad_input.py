@@ -63,10 +63,6 @@ def csv(project, content, encoding="utf-8"):
     (project / "tweets.csv").write_bytes(content.encode(encoding))
 
 
-def test_no_such_recipe(project):
-    assert "there is no such recipe" in refused("miine.yaml")
-
-
 def test_no_such_archive(project):
     (project / "tweets.csv").unlink()
     assert "tweets.csv: there is no such file" in refused("mine.yaml")
@@ -99,14 +95,6 @@ def test_an_archive_that_is_damaged_within(project):
     message = refused("mine.yaml")
     assert "tweets.csv:42" in message and "UTF-8" in message
     assert written(project) == []
-
-
-def test_broken_yaml_unknown_key_and_wrong_type(project):
-    (project / "mine.yaml").write_text("data: [")
-    assert "mine.yaml:" in refused("mine.yaml")
-    (project / "mine.yaml").write_text(RECIPE + "exports: {}\nsampling: {temperature: hot}\n")
-    message = refused("mine.yaml")
-    assert "did you mean export?" in message and "'hot' is not a number" in message
 
 
 def test_a_base_model_that_is_not_there(project):
@@ -171,6 +159,20 @@ def test_ollama_that_is_not_running_is_told_before_the_training(project, monkeyp
 def test_a_stage_whose_predecessor_is_missing_names_it(project):
     assert "prepare comes first" in refused("fit", "mine.yaml", command=tweetstyle)
     assert "there is no exported model yet" in refused("chat", "mine.yaml", command=tweetstyle)
+
+
+@pytest.mark.parametrize(
+    ("lora", "words"),
+    [
+        ("r: 10_000", ("model.lora.r: 10000 is not valid", "it should be 1024 or less")),
+        ("target_modules: all-linear", ("'all-linear' is not a list", "among: q_proj,", "or leave it out for all of them")),
+        ("target_modules: [q_prj]", ("'q_prj' is not one of the choices", "did you mean q_proj?")),
+    ],
+)
+def test_a_wrong_value_of_the_adapter(project, lora, words):
+    (project / "mine.yaml").write_text(RECIPE.replace("method: lora", f"method: lora, lora: {{{lora}}}"))
+    message = refused("mine.yaml")
+    assert all(word in message for word in ("mine.yaml:3", *words)) and written(project) == []
 
 
 # -- what the machine or the base model cannot do: refused before the base model is loaded ------------------
@@ -247,29 +249,6 @@ def test_a_base_in_four_bits_with_another_method_than_qlora(project, base_model_
     message = refused("mine.yaml")
     assert "mine.yaml:3: model.method: the base model is saved in 4 bits" in message and "write method: qlora" in message
     assert written(project) == []
-
-
-@pytest.mark.parametrize("rank", [0, 10_000])
-def test_a_rank_of_nothing_or_of_ten_thousand(project, rank):
-    (project / "mine.yaml").write_text(RECIPE.replace("method: lora", f"method: lora, lora: {{r: {rank}}}"))
-    message = refused("mine.yaml")
-    assert f"mine.yaml:3: model.lora.r: {rank} is not valid" in message and "it should be" in message
-    assert ("1" if rank == 0 else "1024") in message.split("it should be")[1] and written(project) == []
-
-
-@pytest.mark.parametrize("written_as", ["all-linear", "q_prj"])
-def test_target_modules_by_another_tool_s_word_for_all_of_them(project, written_as):
-    """PEFT says all-linear; here that is what stands without the key."""
-    (project / "mine.yaml").write_text(RECIPE.replace("method: lora", f"method: lora, lora: {{target_modules: {written_as}}}"))
-    message = refused("mine.yaml")
-    assert f"model.lora.target_modules: '{written_as}' is not a list" in message and f"[{written_as}]" not in message
-    assert "among: q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj; or leave it out for all of them" in message
-
-
-def test_unknown_target_modules(project):
-    (project / "mine.yaml").write_text(RECIPE.replace("method: lora", "method: lora, lora: {target_modules: [q_prj, lm_head]}"))
-    message = refused("mine.yaml")
-    assert "'q_prj' is not one of the choices" in message and "did you mean q_proj?" in message and "'lm_head'" in message
 
 
 def test_a_missing_shard(project, base_model_dir):

@@ -56,12 +56,6 @@ def test_memory_that_ran_out_is_no_failure_of_the_card_and_one_message_too(tmp_p
         assert "Traceback" in (tmp_path / REPORT).read_text()
 
 
-def test_errors_of_our_own_are_left_alone(tmp_path):
-    with pytest.raises(RuntimeError, match="a mistake"), one_message_where_the_card_fails(tmp_path):
-        raise RuntimeError("a mistake")
-    assert not list(tmp_path.iterdir())
-
-
 def library_that_raises(directory, package, error):
     """A function of a made-up package's module in a site-packages directory, that raises `error` through the standard library."""
     module = directory / "site-packages" / package / "driver.py"

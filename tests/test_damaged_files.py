@@ -20,7 +20,6 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.evaluate import _validation_curve
 from tweetstyle.evaluate.samples import AnswerFile, Written
 from tweetstyle.export.model_card import _read as read_for_model_card
-from tweetstyle.files import read_back, read_json_lines
 from tweetstyle.manifest import Manifest
 from tweetstyle.plan.probe import decisive_settings, remembered
 from tweetstyle.records import read_split
@@ -32,8 +31,8 @@ from tweetstyle.train.final_scores import read_as_trained
 from tweetstyle.train.metrics import Metrics
 
 DAMAGES = {
-    "empty": b"", "cut": b'{"identity": "4f', "cut within a character": b'{"device": "\xc3', "not UTF-8": b'{"device": "\xe9"}',
-    "zeros": b"\0" * 512, "a list": b"[]", "null": b"null", "a number": b"3", "nothing in it": b"{}", "NaN": b'{"facts": NaN}',
+    "empty": b"", "cut": b'{"identity": "4f', "not UTF-8": b'{"device": "\xe9"}', "zeros": b"\0" * 512, "a list": b"[]",
+    "nothing in it": b"{}",
 }  # fmt: skip
 HINTS = (
     "probe.json", "backoff.json", "nf4.json", "as_trained.json", "train_output.json", "metrics.jsonl", "evaluation.json", "fit.json",
@@ -152,29 +151,6 @@ def test_a_damaged_run_json_is_one_message_and_nothing_is_touched(run, damage):
     ]
 
 
-def test_a_run_that_is_asked_for_again_is_set_aside_whatever_its_run_json_holds(run):
-    (run / "run.json").write_bytes(b"{")
-    set_aside_other_run(run, identity=None)
-    assert (run.parent / "mine-old-1" / "run.json").read_bytes() == b"{" and not run.exists()
-
-
-@pytest.mark.parametrize("changed", [{"settings": []}, {"inputs": None}, {"outputs": {"a": 1}}, {"facts": 3}, {"stage": None}])
-def test_a_manifest_with_a_value_of_another_type_counts_as_none(tmp_path, changed):
-    whole = {"stage": "fit", "settings": {"a": None}, "inputs": {"x": "1"}, "outputs": {}, "facts": {"loss": 1.5}}
-    path = tmp_path / "fit.json"
-    path.write_text(json.dumps(whole))
-    assert Manifest.read(path) == Manifest(**whole)
-    path.write_text(json.dumps(whole | changed))
-    assert Manifest.read(path) is None
-
-
-@damaged
-def test_a_damaged_last_line_of_the_tweets_ends_no_check(run, damage):
-    with Path("data/processed/test.jsonl").open("ab") as stream:
-        stream.write(damage.replace(b"\n", b"") or b"{")
-    assert "archive" in output("doctor", "mine.yaml")
-
-
 @damaged
 def test_a_damaged_split_or_message_is_named_with_its_line(tmp_path, damage):
     path = write_tweets(tmp_path / "train.jsonl", invented_tweets(3))
@@ -205,25 +181,9 @@ def test_answers_count_up_to_a_damaged_line(tmp_path, damage):
 
 
 @damaged
-def test_lines_count_up_to_a_damaged_one(tmp_path, damage):
-    path = tmp_path / "metrics.jsonl"
-    lines = [{"step": 1, "loss": 2.0, "seconds": 1.0}, {"step": 2, "loss": 1.5, "seconds": 1.0}]
-    path.write_bytes(json.dumps(lines[0]).encode() + b"\n" + (damage or b" ") + b"\n" + json.dumps(lines[1]).encode() + b"\n")
-    assert read_json_lines(path, "step") == Metrics(path).lines == lines[:1]
-    assert read_json_lines(tmp_path / "none") == []
-
-
-@damaged
 def test_a_damaged_base_model_of_the_demo_is_made_again_and_a_damaged_evaluation_is_one_message(run, damage):
     Path("origin.json").write_bytes(damage)
     assert not is_current(Path())
     (run / "evaluation.json").write_bytes(damage)
     with pytest.raises(TweetstyleError, match="no tweets to show"):
         show(Path("mine.yaml"))
-
-
-def test_what_is_written_is_read_back(tmp_path):
-    path = tmp_path / "x.json"
-    path.write_text(json.dumps({"é": [1, 2.5, None, float("inf")]}))
-    assert read_back(path, dict[str, Any]) == {"é": [1, 2.5, None, float("inf")]}
-    assert read_back(path, dict[str, str]) is None and read_back(tmp_path / "none.json", dict) is None

@@ -66,12 +66,3 @@ def test_a_full_disk_or_a_read_only_place_is_one_clear_message(tmp_path, number,
     with pytest.raises(TweetstyleError, match=words), complete_file(tmp_path / "out.txt"):
         raise OSError(number, os.strerror(number))
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_really_full_device_is_one_clear_message():
-    from pathlib import Path
-
-    from tweetstyle.files import clear_os_errors
-
-    with pytest.raises(TweetstyleError, match="the disk is full"), clear_os_errors(Path("/dev/full")), open("/dev/full", "w") as stream:
-        stream.write("x" * 100_000)

@@ -13,7 +13,7 @@ from support.tiny_llama import write_llama
 
 from tweetstyle.hardware.gpu import Card
 from tweetstyle.model.hub import known_config
-from tweetstyle.plan.probe import REMEMBERED, remembered
+from tweetstyle.plan.probe import remembered
 from tweetstyle.plan.schedule import step_count
 from tweetstyle.recipe import Lora, Model
 from tweetstyle.train.failures import (
@@ -22,14 +22,12 @@ from tweetstyle.train.failures import (
     SAVING,
     VALIDATION,
     OutOfMemory,
-    as_line,
     does_not_fit,
     no_pinned_memory,
     remember,
     with_half_the_batch,
     within_memory,
 )
-from tweetstyle.train.metrics import Metrics
 
 WHY = OutOfMemory("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
@@ -40,13 +38,6 @@ def sized(batch, accumulation, **more):
 
 def size_of(training):
     return training.per_device_train_batch_size, training.gradient_accumulation_steps
-
-
-def test_the_batch_is_halved_and_the_accumulation_doubled_down_to_one():
-    training, seen = sized(8, 2), []
-    while training := with_half_the_batch(training):
-        seen.append(size_of(training))
-    assert seen == [(4, 4), (2, 8), (1, 16)]
 
 
 @given(st.integers(1, 64), st.integers(1, 64), st.integers(1, 5000), st.floats(0.1, 5))
@@ -68,18 +59,6 @@ def test_what_failed_is_not_tried_again(tmp_path):
     assert size_of(remembered(tmp_path, asked)) == (2, 4)
     batch = {"per_device_train_batch_size": 4, "gradient_accumulation_steps": 2}
     assert remembered(tmp_path, asked).model_copy(update=batch) == asked, "nothing else is another"
-
-
-@pytest.mark.parametrize("asked", [sized(1, 8), sized(4, 4)], ids=["smaller already", "other steps"])
-def test_what_is_remembered_of_another_batch_is_not_used(tmp_path, asked):
-    remember(tmp_path, sized(2, 4), WHY)
-    assert remembered(tmp_path, asked) == asked
-
-
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"per_device_train_batch_size": "2", "gradient_accumulation_steps": 4}'])
-def test_a_harmed_memory_of_it_counts_as_none(tmp_path, content):
-    (tmp_path / REMEMBERED).write_text(content)
-    assert remembered(tmp_path, sized(4, 2)) == sized(4, 2)
 
 
 def raising(error):
@@ -123,16 +102,6 @@ def test_the_tensors_of_the_failed_step_are_let_go():
     assert isinstance(why, OutOfMemory) and held[0]() is None
 
 
-def test_the_line_is_one_that_the_metrics_can_read(tmp_path):
-    metrics = Metrics(tmp_path / "metrics.jsonl")
-    metrics.append({"step": 1, "loss": 2.0, "seconds": 3.0})
-    metrics.append(as_line(1, sized(2, 4), WHY))
-    again = Metrics(tmp_path / "metrics.jsonl")
-    again.keep_until(1)
-    assert again.lines[1] == {"step": 1, "out_of_memory": WHY.said, "batch": 2, "accumulation": 4, "seconds": 0.0}
-    assert again.seconds() == 3.0 and again.train_loss() == 2.0 and again.best() is None
-
-
 @pytest.fixture
 def llama3(tmp_path):
     """A base model whose config.json has Llama 3 8B's numbers (its weights are never looked at)."""
@@ -151,13 +120,6 @@ def test_the_end_at_batch_one_says_what_to_write_and_who_holds_the_card(llama3):
     assert "the card has 12.0 GiB, of which other programs hold 4.0 GiB" in error.what and "Tried to allocate 2.00 GiB" in error.what
     assert error.hint.startswith("close other programs on the card (nvidia-smi lists them), or write instead:")
     assert "training.max_length: " in error.hint and "(was 8192;" in error.hint
-
-
-def test_a_plan_that_said_it_fits_is_no_excuse_to_propose_nothing(llama3):
-    """80 GiB would do by the plan: what ran out of memory has to become smaller nonetheless."""
-    model, training = Model(base=llama3.path), sized(1, 8, max_length=4096, gradient_checkpointing="unsloth", optim="adamw_8bit")
-    error = does_not_fit(llama3, model, training, Card(80 * 2**30, 0), WHY)
-    assert error.hint.startswith("write instead:\n") and "training.max_length" in error.hint
 
 
 def test_without_a_card_the_plan_which_is_of_cards_is_left_out(llama3):

@@ -52,12 +52,6 @@ def test_a_bugs_traceback_reaches_the_screen(tmp_path):
     assert "Traceback" not in (tmp_path / "log.txt").read_text()
 
 
-def test_the_log_is_added_to(tmp_path):
-    (tmp_path / "log.txt").write_text("an earlier sitting\n")
-    run(str(tmp_path / "log.txt"))
-    assert (tmp_path / "log.txt").read_text().startswith("an earlier sitting\n")
-
-
 def test_the_environment_is_set_before_anything_trains(tmp_path):
     program = (
         "import os, sys; from pathlib import Path; from tweetstyle.train.library_output import prepare_environment\n"

@@ -10,8 +10,6 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from support.small_runs import invented_tweets, write_tweets
 
 from tweetstyle.errors import TweetstyleError
@@ -78,17 +76,6 @@ def test_a_checkpoint_with_any_file_harmed_is_not_complete_and_is_removed(tmp_pa
     assert [c.step for c in complete_checkpoints(tmp_path)] == [3] and steps_in(tmp_path) == [3]
 
 
-def test_what_is_no_checkpoint_is_left_alone(tmp_path):
-    (tmp_path / "checkpoint-of-mine").mkdir()
-    assert complete_checkpoints(tmp_path) == [] and (tmp_path / "checkpoint-of-mine").is_dir()
-
-
-def test_checkpoints_stand_in_the_order_of_their_steps_not_of_their_names(tmp_path):
-    for step in (100, 20, 3):
-        make_checkpoint(tmp_path, step, finished=step == 100)
-    assert [(c.step, c.finished) for c in complete_checkpoints(tmp_path)] == [(3, False), (20, False), (100, True)]
-
-
 @pytest.mark.parametrize(
     ("best", "limit", "kept"), [(2, 1, [2]), (2, 2, [2, 5]), (5, 2, [4, 5]), (1, 3, [1, 4, 5]), (1, 9, [1, 2, 3, 4, 5])]
 )
@@ -115,37 +102,6 @@ def test_a_run_whose_best_checkpoint_is_gone_goes_back_to_before_it(tmp_path, ca
     lines = capsys.readouterr().err.splitlines()
     assert [line.split()[0] for line in lines] == ["checkpoint-2", "checkpoint-4", "checkpoint-3"], "one line each, on the screen"
     assert "adapter_model.safetensors is not what was saved" in lines[0]
-
-
-def test_a_pickle_that_would_write_a_file_writes_none_with_or_without_a_forged_seal(tmp_path):
-    """Unforged, it is removed and told. Forged, torch.load refuses it, called as the trainer calls it (test_base_model.py)."""
-    import pickle
-
-    import torch
-
-    proof = tmp_path / "proof"
-
-    class Malicious:
-        def __reduce__(self):
-            return Path.touch, (proof,)
-
-    metrics, optimizer = run_with(tmp_path, 3.0, 2.0), tmp_path / "checkpoint-2" / "optimizer.pt"
-    optimizer.write_bytes(pickle.dumps(Malicious(), protocol=2))
-    seal(tmp_path / "checkpoint-2", 2, finished=False)
-    assert resume_point(tmp_path, metrics).step == 2, "a forged seal is believed"
-    with pytest.raises(pickle.UnpicklingError, match="Unsupported global"):
-        torch.load(optimizer, weights_only=True)
-    assert not proof.exists()
-    optimizer.write_bytes(pickle.dumps(Malicious(), protocol=2) + b" ")
-    assert resume_point(tmp_path, metrics).step == 1 and not proof.exists()
-    pickle.loads(pickle.dumps(Malicious(), protocol=2))
-    assert proof.exists(), "this pickle would have written it"
-
-
-def test_a_run_without_a_whole_checkpoint_begins_again(tmp_path):
-    metrics = run_with(tmp_path, 3.0)
-    truncate(tmp_path / "checkpoint-1" / SEAL)
-    assert resume_point(tmp_path, metrics) is None and metrics.lines == [] and metrics.path.read_text() == ""
 
 
 def test_a_checkpoint_whose_metrics_are_lost_is_passed_over(tmp_path):
@@ -205,15 +161,6 @@ def test_the_final_model_reaches_the_disk_before_it_takes_its_name(base_model_di
     assert (names, renamed, last) == (("fsync", ".final_model.partial"), ("rename", "final_model"), ("fsync", "run"))
 
 
-def test_directories_made_on_the_way_are_kept_by_those_above(tmp_path, calls):
-    from tweetstyle.files import make_directory
-
-    (tmp_path / "old").mkdir()
-    make_directory(tmp_path / "old" / "new" / "newer")
-    make_directory(tmp_path / "old" / "new" / "newer")
-    assert calls == [("fsync", "old"), ("fsync", "new")] and (tmp_path / "old" / "new" / "newer").is_dir()
-
-
 # -- room on the disk ---------------------------------------------------------------------------------------
 
 Usage = namedtuple("Usage", "total used free")
@@ -250,22 +197,6 @@ def test_where_there_is_no_room_the_run_ends_and_the_newest_checkpoint_and_its_b
     assert first == f"{tmp_path}: the disk is full: checkpoint-5 could not be written"
     assert "1,024 may be needed) and run again: it resumes from checkpoint-4" in second
     assert steps_in(tmp_path) == [2, 4] and resume_point(tmp_path, metrics).step == 4
-
-
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(bits=st.lists(st.integers(1, 5), max_size=6), room_for=st.integers(0, 8))
-def test_whatever_makes_room_the_run_goes_on_from_where_it_would_have(tmp_path_factory, disk, bits, room_for):
-    directory = tmp_path_factory.mktemp("run")
-    metrics = run_with(directory, *bits)
-    disk(room_for * 2**11 + 2**10, directory)
-    with_room = True
-    try:
-        make_room(directory, 2**11, metrics, "checkpoint-9")
-    except TweetstyleError:
-        with_room = False
-    assert with_room == (shutil.disk_usage(directory).free >= 2**11)
-    newest = resume_point(directory, metrics)
-    assert (newest.step if newest else 0) == len(bits) and [line["step"] for line in metrics.steps] == list(range(1, len(bits) + 1))
 
 
 def test_the_next_checkpoint_is_foreseen_by_the_last_and_the_first_by_the_trained_parameters(tmp_path):
@@ -321,12 +252,6 @@ def test_each_librarys_word_for_a_file_that_cannot_be_written_is_one_message(tmp
     message = failed_write(error, tmp_path, 1000, "checkpoint-6")
     assert (message and message.what) == told
     assert told is None or message.hint.endswith("it resumes from checkpoint-3")
-
-
-def test_an_error_of_the_system_while_nothing_is_saved_is_no_failed_write_unless_the_disk_is_full(tmp_path):
-    assert failed_write(OSError(errno.ENOENT, "No such file"), tmp_path, 0, None) is None
-    full = failed_write(OSError(errno.ENOSPC, "No space left on device"), tmp_path, 0, None)
-    assert full.what.startswith("the disk is full") and full.hint.endswith("it starts again")
 
 
 # -- the final model ----------------------------------------------------------------------------------------

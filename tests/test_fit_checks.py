@@ -52,10 +52,6 @@ def test_labels_that_are_all_masked(refused, base_model_dir):
     assert "the prompt alone fills every document" in refused(invented_tweets(5), template=template, max_length=32)
 
 
-def test_an_end_token_that_is_never_trained(refused):
-    assert "only 0% of the tweets show their end token" in refused([tweet("neige " * 100)] * 4, max_length=64)
-
-
 def test_an_end_token_that_is_hardly_ever_trained(refused):
     assert "only 20% of the tweets show their end token" in refused([tweet("neige " * 100)] * 4 + [tweet("neige")], max_length=64)
 

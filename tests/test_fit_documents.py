@@ -7,7 +7,7 @@ import json
 import pytest
 from support.small_runs import inst_template, invented_tweets, write_tweets
 
-from tweetstyle.dataset.examples import as_columns, read_documents, read_held_out
+from tweetstyle.dataset.examples import read_documents, read_held_out
 from tweetstyle.model.base import read_base_model
 from tweetstyle.model.tokenizer import IGNORED
 from tweetstyle.prompt.template import build_template
@@ -60,19 +60,9 @@ def test_a_tweet_beyond_max_length_is_cut_and_then_has_no_end(base, tmp_path):
     assert cut.ids == whole.ids[:40] and cut.labels == whole.labels[:40] and base.eos_id not in cut.ids
 
 
-def test_bytes_are_the_tweets_utf8_bytes_and_not_the_prefixs(base, tmp_path):
-    assert document_of(base, tmp_path, "é🙂a").text_bytes == 2 + 4 + 1
-
-
 def test_validation_names_no_topic_and_leaves_out_what_it_would_have_to_cut(base, tmp_path):
     tweets = [*invented_tweets(6), Tweet("7", "neige " * 60, "2024-01-01T00:00:00Z", topic="neige")]
     path, template = write_tweets(tmp_path / "validation.jsonl", tweets), inst_template(base.path)
     held_out = read_held_out(base, template, path, 64)
     assert len(held_out) == 6 and not any("Sujet" in base.tokenizer.decode(d.ids) for d in held_out)
     assert sum("Sujet" in base.tokenizer.decode(d.ids) for d in read_documents(base, template, path, 64)) >= 3
-
-
-def test_the_columns_are_the_documents_in_their_order(base, tmp_path):
-    documents = read_documents(base, inst_template(base.path), write_tweets(tmp_path / "t.jsonl", invented_tweets(5)), 64)
-    columns = as_columns(documents)
-    assert columns == {"input_ids": [d.ids for d in documents], "labels": [d.labels for d in documents]}

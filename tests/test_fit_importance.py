@@ -71,15 +71,3 @@ def test_sums_are_those_of_each_document_alone(tmp_path, method, tied):
     tokens = sum(len(document.ids) for document in documents)
     assert found.count == sum(read) == tokens
     assert found.row("blk.0.attn_q.weight") == pytest.approx(expected["blk.0.attn_q.weight"] / tokens, rel=1e-3)
-
-
-def test_the_first_layers_input_is_the_normed_embedding_by_hand(tmp_path):
-    base = write_llama(tmp_path / "base", **SHAPE)
-    template = build_template("text", "x", base.tokens)
-    documents = [base.tokenizer.encode(template, text, None, "Tweet") for text in TEXTS]
-    model = load_model(base.path, "full")
-    rows = model.model.embed_tokens.weight.detach().double().numpy()[[token for d in documents for token in d.ids]]
-    normed = rows / np.sqrt((rows**2).mean(-1, keepdims=True) + base.config["rms_norm_eps"])
-    normed = normed * model.model.layers[0].input_layernorm.weight.detach().double().numpy()
-    assert np.allclose(collect(model, documents).sums["blk.0.attn_k.weight"], (normed**2).sum(0), rtol=1e-5)
-    assert not model.model.layers[0].self_attn.q_proj._forward_pre_hooks

@@ -22,16 +22,6 @@ def metrics(tmp_path):
     return metrics
 
 
-def test_the_file_says_what_the_memory_says(metrics):
-    assert Metrics(metrics.path).lines == metrics.lines and len(metrics.lines) == 6
-
-
-def test_a_line_that_a_kill_cut_off_is_left_out(metrics):
-    text = metrics.path.read_text()
-    metrics.path.write_text(text[:-7])
-    assert Metrics(metrics.path).lines == metrics.lines[:-1]
-
-
 def test_lines_beyond_the_checkpoint_are_cut_off(metrics):
     metrics.keep_until(4)
     assert [line["step"] for line in metrics.lines] == [2, 2, 4, 4]
@@ -52,10 +42,6 @@ def test_the_untrained_model_is_no_state_of_the_run_but_what_it_is_held_against(
         assert metrics.best()["step"] == 4 and metrics.best(1) is None and metrics.without_better() == 1
     metrics.keep_until(0)
     assert metrics.lines == [first], "a run that begins again before its first checkpoint does not measure it again"
-
-
-def test_train_loss_is_the_mean_over_steps_not_over_lines(metrics):
-    assert metrics.train_loss() == pytest.approx((4 + 4 + 2 + 2 + 1) / 5)
 
 
 def test_the_first_lines_promise_the_time_of_all_steps_without_the_one_that_warms_up(tmp_path):

@@ -35,16 +35,6 @@ def test_the_plan_counts_the_packs_that_trl_makes(max_length):
         assert sum(map(len, packed["input_ids"])) == sum(min(n, max_length) for n in lengths), "nothing lost but what is cut"
 
 
-def test_packs_do_not_cross_a_batch_of_a_thousand():
-    """1,001 documents of half a pack: 500 packs of two, and one for the last alone, though none of the others is cut."""
-    assert pack_count([64] * 1001, 128) == 501
-    assert pack_count([1] * 1000 + [1], 10_000) == 2 == len(packs_by_trl([1] * 1001, 10_000))
-
-
-def test_empty_documents_take_no_room():
-    assert pack_count([], 128) == pack_count([0, 0], 128) == 0
-
-
 @pytest.mark.parametrize(
     ("packs", "changes", "steps", "in_epoch"),
     [

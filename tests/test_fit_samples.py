@@ -45,10 +45,3 @@ def test_what_is_recited_is_counted(parts, monkeypatch):
     monkeypatch.setattr(type(base.tokenizer), "decode", lambda self, ids: said[ids[0]])
     line = sample_writer(base, template, Training(samples=4), train, validation)(None, 1)
     assert line["copied_share"] == 0.5 and [sample["text"] for sample in line["samples"]] == said
-
-
-def test_raw_text_has_no_topics(parts):
-    base, _, train, validation = parts
-    raw = build_template("text", "x", base.tokens)
-    line = sample_writer(base, raw, Training(samples=2), train, validation)(AutoModelForCausalLM.from_pretrained(base.path), 1)
-    assert [sample["prompt"] for sample in line["samples"]] == ["", ""]

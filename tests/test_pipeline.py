@@ -71,14 +71,6 @@ def test_a_run_of_other_settings_is_set_aside_whole_and_one_of_the_same_stays(pr
     assert json.loads((run / "run.json").read_text()) == {"identity": "third"}
 
 
-def test_a_directory_that_is_no_run_is_left_where_it_is(project):
-    base = project / "model" / "llama3-8b"
-    base.mkdir(parents=True)
-    (base / "config.json").write_text("{}")
-    set_aside_other_run(base, None)
-    assert (base / "config.json").is_file()
-
-
 def test_a_second_run_of_the_same_recipe_is_refused_while_the_first_lives(project):
     from types import SimpleNamespace
 

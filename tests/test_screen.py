@@ -11,9 +11,6 @@ import pytest
 from support.terminal import Terminal
 
 from tweetstyle.console import wrapped
-from tweetstyle.verify.checks import GateCheck
-from tweetstyle.verify.gate import page
-from tweetstyle.wording.words import Note
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
@@ -62,24 +59,7 @@ def test_a_command_prints_and_exits_as_usual_in_every_encoding(project, setting)
     assert code == 1 and "there is no such file" in text and "did you mean" in text and "Traceback" not in text, text
 
 
-def test_a_tweet_and_a_name_are_written_as_they_are_whatever_the_locale(project):
-    assert printed(project, "locale C", "tweetstyle", "prepare", "mine.yaml", "--force")[0] == 0
-    assert "neigé « encore » … voilà 🙂" in (project / "out" / "tweets_tous_nettoyes.csv").read_text(encoding="utf-8")
-
-
 SAY = "from tweetstyle.console import print_in_any_encoding, say; print_in_any_encoding(); say({!a}, err=False, fg='red')"
-
-
-@pytest.mark.parametrize("setting", ENCODINGS)
-def test_a_verdict_is_printed_in_every_encoding(setting):
-    verdict = "Oui, cela vous ressemble : l’écart est de 0,34 bit (intervalle à 95 % : 0,29 à 0,40) → voilà"
-    environment = os.environ | ENCODINGS[setting]
-    done = subprocess.run([sys.executable, "-c", SAY.format(verdict)], env=environment, cwd=ROOT, capture_output=True, check=True)
-    encoding = "ascii" if setting == "locale C" else setting
-    assert done.stdout.decode(encoding) == {"ascii": IN_ASCII, "latin-1": verdict.replace("’", "'").replace("→", "->")}[encoding] + "\n"
-
-
-IN_ASCII = "Oui, cela vous ressemble : l'?cart est de 0,34 bit (intervalle ? 95 % : 0,29 ? 0,40) -> voil?"
 
 
 def test_bars_are_drawn_in_ascii_too():
@@ -122,13 +102,6 @@ def test_a_command_to_copy_stays_in_one_line(command):
         assert any(command in line for line in wrapped(f"what was trained is not what is here: {command} makes it", columns).splitlines())
 
 
-def test_a_line_with_a_label_is_indented_as_its_text_is():
-    assert (
-        wrapped("fit       changed in the recipe: training.learning_rate", 40)
-        == "fit       changed in the recipe:\n          training.learning_rate"
-    )
-
-
 def test_a_line_is_not_wrapped_where_there_is_no_terminal():
     done = subprocess.run([sys.executable, "-c", SAY.format("word " * 100)], cwd=ROOT, capture_output=True, check=True)
     assert done.stdout == b"word " * 100 + b"\n"
@@ -155,12 +128,3 @@ def test_what_fails_is_red_and_colours_can_be_left_out(tmp_path):
         at_a_terminal(tmp_path, "tweetstyle", "doctor", "--no-color", "mine.yaml"),
     ):
         assert "fail  base model" in plain and "\x1b[" not in plain
-
-
-def test_a_failed_row_of_the_gate_is_marked():
-    checks = [
-        GateCheck("tokens", "f16", True, {"strings": 2}),
-        GateCheck("tokens", "q4_k_m", False, {"strings": 2}, why=[Note("error", {"message": "2 differ"})]),
-    ]
-    rows = page(checks, "mine").split("<tr")
-    assert [("bad" in row) for row in rows if ">f16<" in row or ">q4_k_m<" in row] == [False, True]

@@ -105,11 +105,6 @@ def assert_same_learning(directory, expected):
     assert all(weights[name] == pytest.approx(wanted[name], abs=1e-4) for name in wanted)
 
 
-def test_a_batch_of_four_and_two_of_them_learn_what_eight_of_one_do(toy, by_one, tmp_path):
-    run_fit(*toy, tmp_path, **EXACT, **EIGHT)
-    assert_same_learning(tmp_path, by_one)
-
-
 def test_a_batch_that_never_fits_is_halved_twice_and_as_much_is_learned(toy, by_one, tmp_path):
     """From the very first step: there is no checkpoint yet, so the beginning is made again."""
     allocator = Allocator(limit=LENGTH)
@@ -188,26 +183,19 @@ def test_a_validation_that_does_not_fit_is_scored_in_smaller_parts_and_the_batch
     assert len(bits["parts"]) == 2 and bits["parts"] == pytest.approx(bits["whole"], rel=1e-6)
 
 
-def test_a_validation_that_never_fits_is_named_and_the_batch_is_not_halved(toy, tmp_path):
-    with failing(Allocator(scoring=1)), pytest.raises(TweetstyleError, match="out of memory for validation"):
-        run_fit(*toy, tmp_path, **SHORT)
-    assert backed_off(tmp_path) == [] and not (tmp_path / "backoff.json").exists()
-
-
 def out_of_memory(*_):
     import torch
 
     raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
 
-@pytest.mark.parametrize("probe", ["always", "never"])
-def test_the_optimizers_step_is_named_and_the_batch_is_not_halved(toy, tmp_path, probe):
+def test_the_optimizers_step_is_named_and_the_batch_is_not_halved(toy, tmp_path):
     from torch.optim.optimizer import register_optimizer_step_pre_hook
 
     hook = register_optimizer_step_pre_hook(out_of_memory)
     try:
         with pytest.raises(TweetstyleError, match="out of memory for the optimizer's step"):
-            run_fit(*toy, tmp_path, **SHORT, probe=probe)
+            run_fit(*toy, tmp_path, **SHORT, probe="always")
     finally:
         hook.remove()
     assert backed_off(tmp_path) == []
@@ -219,25 +207,6 @@ def test_samples_that_do_not_fit_are_left_out(toy, tmp_path, monkeypatch, capsys
     lines = main_figures(tmp_path / "metrics.jsonl")
     assert not any("samples" in line for line in lines) and backed_off(tmp_path) == []
     assert "out of memory while writing samples at step 3: left out (CUDA out of memory." in capsys.readouterr().err
-
-
-def test_the_probe_scores_one_batch(toy, tmp_path):
-    """The run itself scores the untrained model and the last step's."""
-    scored = {}
-    for probe in ("always", "never"):
-        allocator = Allocator()
-        with failing(allocator):
-            run_fit(*toy, tmp_path / probe, **SHORT, probe=probe)
-        scored[probe] = allocator.scored
-    assert len(scored["never"]) == 2 and scored["always"] == [max(scored["never"]), *scored["never"]]
-
-
-def test_other_errors_are_not_taken_for_memory(toy, tmp_path):
-    def breaks(*_):
-        raise RuntimeError("CUDA error: device-side assert triggered")
-
-    with failing(breaks), pytest.raises(RuntimeError, match="device-side assert"):
-        run_fit(*toy, tmp_path, **EXACT, **EIGHT)
 
 
 def test_a_probe_leaves_no_trace_in_what_is_learned(toy, tmp_path):
@@ -275,14 +244,6 @@ def test_the_same_settings_are_not_probed_twice(toy, tmp_path):
         patch.setattr(steps_of_probe, "longest_packs", None)
         run_fit(*toy, tmp_path, **settings)
     assert (tmp_path / "probe.json").stat().st_mtime_ns == before
-
-
-def test_what_memory_forced_is_no_other_run():
-    """A smaller batch is written beside the recipe, not into it: the settings that name the run stay."""
-    from tweetstyle.stages.fit import NO_WEIGHTS_DEPEND_ON
-
-    assert "probe" in NO_WEIGHTS_DEPEND_ON and "per_device_train_batch_size" not in NO_WEIGHTS_DEPEND_ON
-    assert small_training(probe="never").model_dump(exclude={"probe"}) == small_training().model_dump(exclude={"probe"})
 
 
 def test_a_card_that_torch_cannot_use_does_not_become_a_night_on_the_cpu(tmp_path, monkeypatch):

@@ -154,24 +154,6 @@ def test_packing_is_on_though_the_cpu_backend_turns_it_off(built, documents, bas
         check_packed(unsloth_trainer.signs_of_packing(unpacked), len(unpacked.train_dataset), planned)
 
 
-def test_an_attention_mask_in_a_packed_batch_is_refused(built, monkeypatch):
-    """transformers' report 46634: with a 2-D mask it takes a row for one document."""
-    from tweetstyle.train import trainer as unsloth_trainer
-
-    collate, packs = built.data_collator, len(built.train_dataset)
-    check_packed(unsloth_trainer.signs_of_packing(built), packs, packs)
-
-    class WithMask:
-        padding_free = True
-
-        def __call__(self, rows):
-            return collate(rows) | {"attention_mask": None}
-
-    monkeypatch.setattr(built, "data_collator", WithMask())
-    with pytest.raises(TweetstyleError, match="packing is off.*batches without attention_mask"):
-        check_packed(unsloth_trainer.signs_of_packing(built), packs, packs)
-
-
 def test_the_recipe_reaches_the_trainer(base, tmp_path):
     """A setting that changes nothing would be a promise not kept: each is changed and looked for."""
     from tweetstyle.train.trainer import sft_config
@@ -189,11 +171,6 @@ def test_the_recipe_reaches_the_trainer(base, tmp_path):
     assert sft_config(Training(warmup_ratio=0.2), tmp_path).get_warmup_steps(10) == 2
     assert config.packing and config.packing_strategy == "bfd" and config.eval_strategy == "no" and config.save_total_limit is None
     assert config.report_to in ([], ["none"]) and not config.logging_nan_inf_filter and config.data_seed == 7
-
-
-def test_padding_is_the_base_models_and_not_the_end(built, base):
-    assert built.processing_class.pad_token == base.pad_token != built.processing_class.eos_token
-    assert built.data_collator.pad_token_id == base.pad_id
 
 
 def test_four_bits_are_refused_where_they_cannot_be_had(base, monkeypatch):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import threading
@@ -109,16 +108,6 @@ def test_the_final_models_validation_is_the_one_that_was_reported(uninterrupted,
             nll += model(input_ids=ids, labels=labels, use_cache=False).loss.item() * sum(label >= 0 for label in document.labels)
     bits = nll / math.log(2) / sum(document.text_bytes for document in held_out)
     assert bits == pytest.approx(result.bits_per_byte, rel=2e-3)
-
-
-def test_a_run_that_is_done_is_not_done_again(uninterrupted, base_model_dir, data, tmp_path):
-    """Killed between its last checkpoint and final_model/: only that is made, from the best checkpoint."""
-    directory = shutil.copytree(uninterrupted[0], tmp_path / "run")
-    shutil.rmtree(directory / "final_model")
-    log = (directory / "log.txt").read_bytes()
-    assert run_fit(base_model_dir, data, directory).steps == STEPS
-    assert_same_run(directory, uninterrupted)
-    assert (directory / "log.txt").read_bytes() == log, "the libraries were not even loaded"
 
 
 def test_a_stop_saves_first_says_so_and_the_next_run_resumes(uninterrupted, base_model_dir, data, tmp_path):

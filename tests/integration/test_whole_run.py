@@ -23,7 +23,7 @@ model: {base: base, method: lora, lora: {r: 4, lora_alpha: 8}}
 training:
   {split: mini-train, optim: adamw_torch, max_length: 256, gradient_accumulation_steps: 1, gradient_checkpointing: false,
    max_steps: 3, eval_steps: 1, save_steps: 1, learning_rate: 1e-3, warmup_steps: 1, samples: 1}
-evaluation: {max_tweets: 6, samples: 2, examples: 4}
+evaluation: {max_tweets: 6, samples: 3, examples: 4}
 sampling: {num_predict: 24, temperature: 0.7}
 export: {gate: false}  # three steps do not teach a model to end; the gate has its own tests
 """

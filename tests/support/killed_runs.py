@@ -15,7 +15,6 @@ filled: [checkpoint, bytes], disk: bytes        the run's directory is a disk (t
                                                 when room for that checkpoint was found to be enough; with `early`, just before
 full: n                                         with `disk`: it is full from the n-th validation on, of 0 from before the model is loaded
 fails: [n, words]                               in the n-th forward pass in training the card fails with these words
-strace: [options]                               strace is attached with these, from the fork's first call on
 """
 
 from __future__ import annotations
@@ -28,7 +27,6 @@ import os
 import resource
 import shutil
 import signal
-import subprocess
 import sys
 import time
 import traceback
@@ -130,27 +128,13 @@ def carry_out(directory: Path, request: dict[str, Any]) -> dict[str, Any]:
         os.dup2(os.open(words, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), 2)
         in_the_fork(lambda: os.read(held, 1), directory, run, cut, request["training"])
     os.close(held)
-    tracer = attach(child, cut["strace"]) if "strace" in cut else None
     os.write(go, b"!")
     os.close(go)
     if "seconds" in cut:
         time.sleep(cut["seconds"])
         os.kill(child, signal.SIGKILL)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    if tracer:
-        tracer.wait(60)
     return {"status": status, "said": words.read_text(errors="replace"), "seconds": time.monotonic() - begin}
-
-
-def attach(child: int, options: list[str]) -> subprocess.Popen:
-    """strace on a fork that waits; it is there when the kernel names it as the fork's tracer."""
-    tracer = subprocess.Popen(["strace", "-f", *options, "-p", str(child)], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    status = Path(f"/proc/{child}/status")
-    for _ in range(1000):
-        if tracer.poll() is None and f"TracerPid:\t{tracer.pid}\n" in status.read_text():
-            return tracer
-        time.sleep(0.01)
-    raise RuntimeError("strace could not be attached")
 
 
 # -- a fork -------------------------------------------------------------------------------------------------
@@ -165,7 +149,6 @@ def in_the_fork(wait: Callable[[], object], directory: Path, run: Path, cut: dic
 
     status = 2
     try:
-        ctypes.CDLL(None).prctl(0x59616D61, ctypes.c_ulong(-1))  # PR_SET_PTRACER, PR_SET_PTRACER_ANY: strace is no parent of ours
         if "disk" in cut:
             mount(run, cut["disk"])
         if "full" in cut:
