@@ -9,13 +9,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from support.inspecting import inspect, posts, refused, shown
-from support.x_archives import write_archive
+from support.inspecting import inspect, refused, shown
 
 from tweetstyle.cli import fit_command
 from tweetstyle.dataset.held_out import training_count
 from tweetstyle.inspect.starting_recipe import LONGEST, PLACEHOLDER, recipe_text, schedule, style_of
-from tweetstyle.inspect.summary import take_inventory
 from tweetstyle.plan.schedule import VALIDATIONS, effective_schedule
 from tweetstyle.prepare.split import split
 from tweetstyle.recipe_yaml import read_recipe
@@ -56,25 +54,12 @@ WILD = [
 
 
 @pytest.mark.parametrize("name", WILD)
-def test_a_wild_name_is_the_same_in_the_recipe(tmp_path, monkeypatch, name):
-    monkeypatch.chdir(tmp_path)
-    path = Path(name)
-    path.write_text("id,text\n" + "".join(f"{n},un tweet de plus pour voir {n}\n" for n in range(40)), encoding="utf-8")
-    assert inspect("--write-recipe", "mine.yaml", "--", path).exit_code == 0
-    recipe = read_recipe(Path("mine.yaml"))
-    assert recipe.data.source == (path,)
-    assert take_inventory(recipe.data.source).tweets == 40
-
-
-def test_a_wild_folder_several_sources_and_a_separator_are_the_same_in_the_recipe(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    folder = write_archive(Path("mes: archives #1") / "x [2021]", posts())
-    plain = Path("- notes.txt")
-    plain.write_text("un tweet\n: # ---\nun autre\n", encoding="utf-8")
-    assert inspect("--separator", ": # ---", "--write-recipe", "mine.yaml", "--", folder, plain).exit_code == 0
-    data = read_recipe(Path("mine.yaml")).data
-    assert (data.source, data.separator) == ((folder, plain), ": # ---")
-    assert take_inventory(data.source, data.separator).tweets == 68
+def test_a_wild_name_is_the_same_in_the_recipe(tmp_path, name):
+    target = tmp_path / "mine.yaml"
+    for sources in ([Path(name)], [Path(name), Path("data/" + name)]):
+        target.write_text(recipe_text(sources, 40, ["fr", "en"], name), encoding="utf-8")
+        data = read_recipe(target).data
+        assert (data.source, data.separator) == (tuple(sources), name)
 
 
 def test_a_name_that_no_text_file_can_hold_is_refused(tmp_path, monkeypatch):
@@ -124,7 +109,7 @@ def test_the_schedule_is_what_the_recipe_says(tmp_path, tweets):
     assert said == {name: getattr(recipe.training, name) for name in said}
 
 
-@pytest.mark.parametrize("tweets", [60, 80, 100, 120, 150, 200, 300, 500, 1_000, 1_999, 2_000, 5_000, 20_000, 60_000, 200_000])
+@pytest.mark.parametrize("tweets", [60, 100, 150, 300, 1_000, 1_999, 2_000, 20_000, 200_000])
 @pytest.mark.parametrize(
     ("share", "shortest", "longest"), [(1, 50, 50), (1, 25, 75), (0.95, 20, 70)], ids=["equal", "varied", "fewer and shorter"]
 )
@@ -151,10 +136,3 @@ def test_the_written_recipe_says_what_to_write_without_a_gpu(tmp_path):
     model = read_recipe(path).model
     assert (str(model.base), model.method) == ("model/smollm2-135m-instruct", "lora")
     assert re.search(r"(?m)^base-model:", (SAMPLE.parents[2] / "Makefile").read_text())
-
-
-def test_every_rank_has_room_for_its_tweets():
-    """Two bits a parameter (arXiv 2404.05405), against two for each of a tweet's hundred bytes: more than a tuned model is surprised by."""
-    parameters = 2_621_440
-    for tweets in (1_999, 19_999, 161_259):
-        assert 2 * schedule(tweets).r * parameters > 2 * 100 * tweets

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 BAR = 30
 LONGEST_SAMPLE = 280
 """Characters of a sample that are shown."""
-MOST_NOTICES = 20
 
 
 def inspect(paths: Sequence[Path], console: Console, target: Path | None = None, separator: str | None = None) -> None:
@@ -51,19 +50,17 @@ def inspect(paths: Sequence[Path], console: Console, target: Path | None = None,
 
 
 def show(found: Inventory, console: Console) -> None:
-    """Kinds, period, years, what the tweets are, languages, ids, notices and samples."""
+    """Kinds, period, years, what the tweets are, languages, notices and samples."""
     for source in found.found:
         _print(console, f"{source.path}: {source.kind}, {counted(source.count, 'tweet')}", "bold")
-    if found.first_day:
-        _print(console, f"from {found.first_day} to {found.last_day} (UTC)")
+    if found.period[0]:
+        _print(console, f"from {found.period[0]} to {found.period[1]} (UTC)")
     console.print(_periods(found))
     console.print(_shares(found))
     for line in _remarks(found):
         _print(console, line, wrap=True)
-    for notice in found.notices[:MOST_NOTICES]:
+    for notice in found.notices:
         _print(console, f"note: {notice}", "yellow")
-    if more := found.notices[MOST_NOTICES:]:
-        _print(console, f"note: and {len(more):,} more of this kind", "yellow")
     _print(console, f"\n{counted(len(found.samples), 'tweet')}, drawn by lot", "bold")
     console.print(_samples(found.samples))
 
@@ -119,11 +116,6 @@ def _remarks(found: Inventory) -> Iterable[str]:
     names = {code: LANGUAGES.get(code, code) if code else "too short or uncertain" for code in found.languages}
     shares = ", ".join(f"{names[code]} {percent(count / found.language_sample)}" for code, count in found.languages.items())
     yield f"languages{of_all}: {shares}"
-    if found.dated_ids:
-        agree = f"{found.contradicting:,} of them more than a day from the date" if found.contradicting else "and agree with the dates"
-        yield f"ids: {found.dated_ids:,} of {found.tweets:,} hold their time, {agree}"
-    else:
-        yield "ids: none is X's own, so they say nothing of the dates"
     if found.repeated or found.edits:
         yield f"left out: {counted(found.repeated, 'repeated id')}, {counted(found.edits, 'earlier edit')}"
     of_all = "" if found.cleaned == found.tweets else f" (by {found.cleaned:,} drawn by lot)"

@@ -6,7 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from tweetstyle.cleaning.clean import RETWEET, clean
@@ -18,7 +18,6 @@ from tweetstyle.progress import Progress
 from tweetstyle.recipe import Data
 from tweetstyle.records import Dropped, SourceTweet
 from tweetstyle.sources import DUPLICATE_ID, Found, open_archive
-from tweetstyle.sources.dates import time_of_id
 from tweetstyle.text.languages import languages_of
 
 SAMPLES = 10
@@ -39,11 +38,11 @@ DAY = timedelta(days=1)
 class Inventory:
     """Counts of tweets, of all that were read unless said otherwise; one with a repeated id is not counted.
 
-    tweets: less repeated ids and earlier edits, which `repeated` and `edits` count; found: the sources; years, months: read by UTC
-    period, undated under ""; says_replies: whether the archive marks replies and media; shares: what → tweets; threads: chains of
-    two or more, with `in_threads` tweets; dated_ids, contradicting: ids that hold their time, and those that differ by more than a
-    day from the date; likely: languages that are common; languages: of `language_sample` tweets, "" uncertain; dropped: reason →
-    tweets of the `cleaned` ones that the rules for single tweets drop; samples: drawn with a fixed seed.
+    tweets: less repeated ids and earlier edits, which `repeated` and `edits` count; found: the sources; period: first and last
+    day (UTC), empty without dates; months: read by UTC month, undated under ""; says_replies: whether the archive marks replies and
+    media; shares: what → tweets; threads: chains of two or more, with `in_threads` tweets; likely: languages that are common;
+    languages: of `language_sample` tweets, "" uncertain; dropped: reason → tweets of the `cleaned` ones that the rules for single
+    tweets drop; samples: drawn with a fixed seed.
     """
 
     read: int
@@ -52,15 +51,12 @@ class Inventory:
     edits: int
     found: list[Found]
     notices: list[str]
-    first_day: str
-    last_day: str
+    period: tuple[str, str]
     months: dict[str, int]
     says_replies: bool
     shares: dict[str, int]
     threads: int
     in_threads: int
-    dated_ids: int
-    contradicting: int
     likely: tuple[str, ...]
     languages: dict[str, int]
     language_sample: int
@@ -71,11 +67,15 @@ class Inventory:
     @property
     def likely_kept(self) -> int:
         """Tweets that pass the rules for single tweets, by the sample."""
-        return round(self.tweets * (1 - sum(self.dropped.values()) / self.cleaned)) if self.cleaned else 0
+        return round(self.tweets * (1 - sum(self.dropped.values()) / self.cleaned))
 
 
 def take_inventory(paths: Sequence[Path], separator: str | None = None) -> Inventory:
-    """Reads every source once. Raises TweetstyleError for what cannot be read, and for an archive without a tweet."""
+    """Reads every source once.
+
+    Raises:
+        TweetstyleError: for what cannot be read, and for an archive without a tweet to learn from.
+    """
     progress = Progress()
     archive = open_archive(paths, separator)
     with progress.of_bytes(archive.size, "reading") as advance:
@@ -84,33 +84,26 @@ def take_inventory(paths: Sequence[Path], separator: str | None = None) -> Inven
     if not tweets:
         hint = "is it the right file? docs/your-tweets.md says what can be read"
         raise TweetstyleError("there is no tweet in it", where=", ".join(map(str, paths)), hint=hint)
-    reasons = Counter(tweet.reason for tweet in read)
-    with progress.named("looking") as begin:
-        months, days = _dates(tweets)
-        begin("counting")
-        shares = _shares(tweets)
-        roots = _threads(tweets)
-        dated, contradicting = _ids(tweets)
-        begin("finding languages")
+    repeated = sum(tweet.reason == DUPLICATE_ID for tweet in read)
+    days = [tweet.created_at[:10] for tweet in tweets if tweet.created_at]
+    roots = _threads(tweets)
+    with progress.named("finding languages") as begin:
         likely, languages, language_sample = _languages(tweets)
         begin("trying the rules")
-        dropped, cleaned = _dropped(tweets, paths, likely)
+        dropped, cleaned = _dropped(tweets, Data(source=tuple(paths), likely_languages=likely))
     return Inventory(
         read=len(read),
         tweets=len(tweets),
-        repeated=reasons[DUPLICATE_ID],
-        edits=len(read) - len(tweets) - reasons[DUPLICATE_ID],
+        repeated=repeated,
+        edits=len(read) - len(tweets) - repeated,
         found=list(archive.kinds),
         notices=list(archive.notices),
-        first_day=days[0],
-        last_day=days[1],
-        months=months,
+        period=(min(days), max(days)) if days else ("", ""),
+        months=dict(sorted(Counter(tweet.created_at[:7] for tweet in tweets).items())),
         says_replies=any(tweet.is_reply is not None for tweet in tweets),
-        shares=shares,
+        shares={name: sum(map(holds, tweets)) for name, holds in SHARES.items()},
         threads=len(set(roots.values())),
         in_threads=len(roots),
-        dated_ids=dated,
-        contradicting=contradicting,
         likely=likely,
         languages=languages,
         language_sample=language_sample,
@@ -120,39 +113,20 @@ def take_inventory(paths: Sequence[Path], separator: str | None = None) -> Inven
     )
 
 
-def _dates(tweets: list[SourceTweet]) -> tuple[dict[str, int], tuple[str, str]]:
-    """Tweets by month, and the first and the last day."""
-    months = Counter(tweet.created_at[:7] for tweet in tweets)
-    days = [tweet.created_at for tweet in tweets if tweet.created_at]
-    return dict(sorted(months.items())), (min(days)[:10], max(days)[:10]) if days else ("", "")
-
-
-def _shares(tweets: list[SourceTweet]) -> dict[str, int]:
-    questions: dict[str, Callable[[SourceTweet], bool]] = {
-        "retweets": lambda tweet: "@" in tweet.text and RETWEET.search(normalise(tweet.text)) is not None,
-        "replies to others": lambda tweet: tweet.is_reply or (tweet.is_reply is None and tweet.text.lstrip().startswith("@")),
-        "with a link": lambda tweet: ("/" in tweet.text or "www" in tweet.text) and LINK.search(tweet.text) is not None,
-        "with a picture or video": lambda tweet: tweet.has_media,
-        "quoting another tweet": lambda tweet: tweet.is_quote,
-    }
-    return {name: sum(map(holds, tweets)) for name, holds in questions.items()}
+SHARES: dict[str, Callable[[SourceTweet], bool]] = {
+    "retweets": lambda tweet: "@" in tweet.text and RETWEET.search(normalise(tweet.text)) is not None,
+    "replies to others": lambda tweet: tweet.is_reply or (tweet.is_reply is None and tweet.text.lstrip().startswith("@")),
+    "with a link": lambda tweet: LINK.search(tweet.text) is not None,
+    "with a picture or video": lambda tweet: tweet.has_media,
+    "quoting another tweet": lambda tweet: tweet.is_quote,
+}
+"""What is counted → whether it is true of a tweet."""
 
 
 def _threads(tweets: list[SourceTweet]) -> dict[str, str]:
     """id → first tweet of its thread. Most tweets neither answer nor are answered: these are skipped."""
     answered = {tweet.reply_to for tweet in tweets if tweet.reply_to}
-    return thread_roots((tweet.id, tweet.reply_to) for tweet in tweets if tweet.reply_to or tweet.id in answered) if answered else {}
-
-
-def _ids(tweets: list[SourceTweet]) -> tuple[int, int]:
-    """How many ids hold their time, and how many of these contradict the date by more than a day."""
-    dated = contradicting = 0
-    for tweet in tweets:
-        moment = time_of_id(tweet.id)
-        if moment is not None:
-            dated += 1
-            contradicting += tweet.created_at != "" and abs(datetime.fromisoformat(tweet.created_at[:-1]) - moment) > DAY
-    return dated, contradicting
+    return thread_roots((tweet.id, tweet.reply_to) for tweet in tweets if tweet.reply_to or tweet.id in answered)
 
 
 def _languages(tweets: list[SourceTweet]) -> tuple[tuple[str, ...], dict[str, int], int]:
@@ -166,22 +140,16 @@ def _languages(tweets: list[SourceTweet]) -> tuple[tuple[str, ...], dict[str, in
     return likely, dict(Counter(language for language, _ in languages_of(texts, likely)).most_common()), len(texts)
 
 
-def _dropped(tweets: list[SourceTweet], paths: Sequence[Path], likely: tuple[str, ...]) -> tuple[dict[str, int], int]:
+def _dropped(tweets: list[SourceTweet], data: Data) -> tuple[dict[str, int], int]:
     """What the rules for single tweets drop from a sample, the most frequent reason first, and the sample's size.
 
-    Raises TweetstyleError where they drop every tweet.
+    Raises TweetstyleError where they drop all of it.
     """
     sample = _sample(tweets, MOST_CLEANED)
-    data = Data(source=tuple(paths), likely_languages=likely)
-    cleaned = [clean(tweet, data) for tweet in sample]
-    if all(found.reason for found in cleaned) and len(sample) < len(tweets):
-        sample, cleaned = tweets, [clean(tweet, data) for tweet in tweets]
-    dropped = [
-        Dropped(t.id, found.reason, t.text, t.created_at, found.evidence) for t, found in zip(sample, cleaned, strict=True) if found.reason
-    ]
+    pairs = [(tweet, clean(tweet, data)) for tweet in sample]
+    dropped = [Dropped(t.id, found.reason, t.text, t.created_at, found.evidence) for t, found in pairs if found.reason]
     check_enough(len(sample) - len(dropped), dropped, data, fewest=1)
-    reasons = Counter(found.reason for found in cleaned)
-    return {reason: count for reason, count in reasons.most_common() if reason}, len(sample)
+    return dict(Counter(tweet.reason for tweet in dropped).most_common()), len(sample)
 
 
 def _sample(items: list, count: int) -> list:
