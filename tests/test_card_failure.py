@@ -115,17 +115,6 @@ def test_what_the_failure_brings_about_or_was_taken_for_does_not_hide_it(tmp_pat
     assert raised.value is mine
 
 
-def triton_fails(directory):
-    library_that_raises(directory, "triton/runtime", subprocess.CalledProcessError(1, ["gcc", "driver.c"]))()
-
-
-def test_a_library_that_fails_in_a_process_apart_is_named_too(tmp_path, monkeypatch):
-    """The traceback comes from there as text."""
-    monkeypatch.setitem(sys.modules, "unsloth", sys)
-    with pytest.raises(TweetstyleError, match="^[^\n]*Triton, which compiles"), one_message_where_the_card_fails(tmp_path):
-        run_in_clean_process(triton_fails, tmp_path)
-
-
 def killed_at_once():
     os.kill(os.getpid(), signal.SIGKILL)
 

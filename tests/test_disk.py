@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from tweetstyle.model.base import read_base_model
 from tweetstyle.plan.disk import ExistingOutputs, disk_needed, disk_uses
 from tweetstyle.run import Run
 from tweetstyle.stages import existing_outputs, stages_of
-from tweetstyle.stages.checks import check
 from tweetstyle.stages.fit import fit_identity
 from tweetstyle.train.checkpoints import seal
 
@@ -122,17 +120,3 @@ def test_a_stage_by_itself_after_the_training_is_asked_for_its_own_room_alone(pr
     if refused:
         assert ("export " in done.output, "final model " in done.output) == (verb == "export", verb == "fit"), done.output
         assert "prepared data" not in done.output
-
-
-def test_the_start_of_a_run_tells_what_is_still_to_be_written(project, capsys):
-    def told() -> float:
-        capsys.readouterr()
-        check(Run(MINE))
-        amount, unit = re.search(r"disk      at most ([\d.,]+) ([MG])iB more", capsys.readouterr().err).groups()
-        return float(amount.replace(",", "")) * {"M": 1, "G": 1024}[unit]
-
-    needed = disk_needed(Run(MINE).recipe, Run(MINE).base)
-    anew = told()
-    assert anew == pytest.approx((sum(needed.values()) - needed["prepared data"]) / 2**20, rel=0.05)
-    end_the_training()
-    assert anew - told() == pytest.approx(needed["checkpoints"] / 2**20, rel=0.05)

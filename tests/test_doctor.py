@@ -28,7 +28,6 @@ from tweetstyle.doctor.versions import (
     installed_torch,
     observe_versions,
     read_torch_build,
-    read_xformers_cuda,
 )
 from tweetstyle.hardware.disk import DiskUse, Place
 from tweetstyle.hardware.gpu import CardState, Gpu, Process, observe_card
@@ -36,7 +35,6 @@ from tweetstyle.model.hub import known_config
 from tweetstyle.offline import OFFLINE
 from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe_yaml import read_recipe
-from tweetstyle.stages.checks import check
 
 GIB = 2**30
 RTX = Gpu(0, "GPU-a1", "NVIDIA GeForce RTX 3060", 12 * GIB, int(11.5 * GIB), (8, 6))
@@ -206,14 +204,6 @@ def test_the_packages_for_the_card_are_named(capability, torch, xformers, state,
     found = [check for check in checks if check.name == "attention"]
     assert [check.state for check in found] == ([state] if state else [])
     assert all((f"in a fresh clone, {setup} installs" in check.do) == bool(setup) for check in found)
-
-
-def test_what_cuda_an_xformers_was_built_for_is_read_from_its_file(tmp_path):
-    assert read_xformers_cuda(tmp_path) is None
-    (tmp_path / "cpp_lib.json").write_text('{"version": {"cuda": 1208, "torch": "2.10.0+cu128"}}')
-    assert read_xformers_cuda(tmp_path) == 12
-    (tmp_path / "cpp_lib.json").write_text('{"version": {"cuda": null}}')
-    assert read_xformers_cuda(tmp_path) is None
 
 
 def test_bfloat16_is_refused_on_a_card_without_it_where_the_recipe_asks_for_it():
@@ -504,25 +494,6 @@ def test_the_command_for_a_download_stands_whole_on_a_line_however_narrow_the_te
     assert shlex.split(command) == words and shown[shown.index(command) - 1] == "To copy:"
 
 
-def test_what_an_unknown_base_model_needs_is_said_to_be_unknown_and_which_command_tells_it(project):
-    (project / "mine.yaml").write_text(RECIPE.replace("base: base", "base: somebody/some-model"))
-    checks = checks_of()
-    need = named_of(checks, "need")
-    assert need["state"] == "warn" and "unknown until this is solved: this base model is not on this machine" in need["seen"]
-    assert "tweetstyle plan mine.yaml" in need["do"] and "may write" not in named_of(checks, "disk")["seen"]
-
-
-def test_a_disk_that_is_too_small_is_one_failed_check_with_figures(project, with_free):
-    """Far more than is kept in reserve is missing, and it is told once: a run ends in the same words."""
-    (project / "mine.yaml").write_text(RECIPE.replace("lora", "full"))
-    with_free(GIB)
-    failed = [check for check in checks_of() if check["state"] == "fail"]
-    assert [check["name"] for check in failed] == ["disk"]
-    assert failed[0]["seen"].startswith("the disk is too small: 1.0 GiB free for") and "checkpoints and final model" in failed[0]["seen"]
-    run = CliRunner().invoke(fit_command, ["mine.yaml"])
-    assert run.exit_code == 1 and run.output.strip().endswith(f"{failed[0]['seen']}\n  → {failed[0]['do']}")
-
-
 @pytest.mark.parametrize("double", [True, False])
 def test_a_base_in_four_bits_is_refused_once_and_in_the_same_words_by_doctor_plan_and_run(project, base_model_dir, double):
     (project / "base").unlink()
@@ -569,20 +540,3 @@ def test_a_run_shows_what_warns_raises_all_that_fails_and_says_nothing_of_the_re
     with pytest.raises(TweetstyleError) as stopped:
         checkup.stop_where_it_would_fail(run, needs)
     assert str(stopped.value) == "mine.yaml:4: training.bf16: none\n  → write bf16: false\ndisk: full\n  → make room"
-
-
-@pytest.mark.parametrize("learned", [False, True])
-def test_a_run_in_chat_format_over_a_base_model_is_stopped_at_its_line(project, llama, learned):
-    (project / "base").unlink()
-    llama(learned)
-    (project / "mine.yaml").write_text(RECIPE.replace("style: Nimzo", "style: Nimzo, format: chat") + "export: {num_ctx: 256}\n")
-    from tweetstyle.errors import TweetstyleError
-    from tweetstyle.run import Run
-
-    run = Run(Path("mine.yaml"))
-    if learned:
-        check(run)
-    else:
-        with pytest.raises(TweetstyleError, match=r"mine\.yaml:2: prompt\.format: format: chat writes .*never learned") as stopped:
-            check(run)
-        assert "write format: inst" in stopped.value.hint

@@ -10,7 +10,6 @@ import pytest
 from click.testing import CliRunner
 
 from tweetstyle.cli import fit_command
-from tweetstyle.console import size
 from tweetstyle.model.base import read_base_model
 from tweetstyle.model.config import read_shape
 from tweetstyle.plan.disk import disk_needed
@@ -82,20 +81,6 @@ def test_other_people_s_tweets_that_are_missing_are_told_before_the_training(pro
     assert done.exit_code == 1 and "evaluation.others: data/raw/nobody.csv: there is no such file" in done.output
 
 
-def test_other_people_s_tweets_are_an_input_of_the_evaluation(project):
-    recipe = project / "recipes" / "demo.yaml"
-    recipe.write_text(recipe.read_text().replace("evaluation:\n", "evaluation:\n  others: others.csv\n"))
-    (project / "model" / "demo" / "final_model").mkdir(parents=True)
-    (project / "data" / "processed").mkdir()
-    for name in ("train", "validation", "test"):
-        (project / "data" / "processed" / f"{name}.jsonl").touch()
-    found = []
-    for text in ("one", "two"):
-        (project / "others.csv").write_text(text)
-        found.append(stages_of(Run(Path("recipes/demo.yaml")))["evaluate"].inputs())
-    assert {name for name in found[0] if found[0][name] != found[1][name]} == {"others.csv"}
-
-
 def test_other_people_s_tweets_are_cleaned_as_the_recipe_cleans_the_author_s(project, monkeypatch):
     seen = {}
 
@@ -123,8 +108,3 @@ def test_trained_parameters_and_disk_by_hand(project, monkeypatch):
     assert needed["checkpoints"] == (4 + 8) * by_hand * (recipe.training.save_total_limit + 1)
     full = read_recipe(Path("recipes/full-small.yaml"))
     assert trained_parameters(read_shape(base.config), full.model) == 134_515_008
-
-
-@pytest.mark.parametrize(("count", "words"), [(0, "0 B"), (1023, "1,023 B"), (1536, "1.5 KiB"), (5 * 2**30, "5.0 GiB")])
-def test_sizes_are_in_binary_units(count, words):
-    assert size(count) == words

@@ -103,7 +103,7 @@ def find_card() -> tuple[Card | None, str | None]:
 def observe_card(environment: Mapping[str, str], pci: Path = PCI) -> CardState:
     """Runs nvidia-smi, where the environment's PATH has it."""
     visible = environment.get("CUDA_VISIBLE_DEVICES")
-    on_the_bus, hidden = _on_the_bus(pci), visible is not None and not _named(visible)
+    on_the_bus, hidden = _on_the_bus(pci), visible is not None and visible.strip()[:1] in ("", "-")
     program = shutil.which("nvidia-smi", path=environment.get("PATH"))
     if program is None:
         return CardState(on_the_bus=on_the_bus, hidden=hidden)
@@ -162,21 +162,12 @@ def _process(row: list[str]) -> Process | None:
     return Process(int(pid), name, int(used) * 2**20 if used.isdigit() else None) if pid.isdigit() else None
 
 
-def _named(visible: str) -> list[str]:
-    """The entries of CUDA_VISIBLE_DEVICES up to the first that CUDA would stop at (CUDA programming guide, environment variables)."""
-    found = []
-    for entry in visible.split(","):
-        if not entry.strip() or entry.strip().startswith("-"):
-            break
-        found.append(entry.strip())
-    return found
-
-
 def _chosen(cards: list[Gpu], visible: str | None) -> tuple[Gpu, ...]:
+    """Those that CUDA_VISIBLE_DEVICES names, up to the first that is none, as CUDA reads it (CUDA programming guide)."""
     if visible is None:
         return tuple(cards)
     found = []
-    for entry in _named(visible):
+    for entry in map(str.strip, visible.split(",")):
         card = next((c for c in cards if str(c.index) == entry or (entry.startswith("GPU-") and c.uuid.startswith(entry))), None)
         if card is None:
             break
