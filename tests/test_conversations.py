@@ -8,14 +8,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.chat_templates import CHATML
 from support.conversing import write_answers
 from support.small_runs import inst_template, small_training
 
 from tweetstyle.dataset.examples import read_documents, read_held_out
 from tweetstyle.dataset.held_out import held_out
 from tweetstyle.dataset.threads import (
-    before_held_out,
     conversations,
     files_read,
     goes_on_from,
@@ -27,7 +25,7 @@ from tweetstyle.dataset.threads import (
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.model.base import BaseModel, read_base_model
 from tweetstyle.model.tokenizer import IGNORED
-from tweetstyle.prompt.template import SpecialTokens, Template, build_template
+from tweetstyle.prompt.template import Template, build_template
 from tweetstyle.recipe import Model
 from tweetstyle.records import REPLY, Tweet
 from tweetstyle.stages.plan import schedule_warnings
@@ -66,13 +64,6 @@ def at(id: str, moment: str, follows: str = "", thread: str = "1") -> Tweet:
 def together(*tweets: Tweet) -> list[list[str]]:
     """Of a split all of whose tweets answer a message."""
     return ids(conversations(tweets, with_messages(tweets, {t.id: "and then?" for t in tweets})))
-
-
-def test_what_answers_a_tweet_that_was_not_kept_begins_anew() -> None:
-    """Cleaning took the second of four."""
-    assert together(at("1", "2024-01-01T10:00:00"), at("3", "2024-01-01T10:02:00", "2"), at("4", "2024-01-01T10:03:00", "3")) == [
-        ["1"], ["3", "4"],
-    ]  # fmt: skip
 
 
 def test_of_two_answers_to_one_tweet_the_earlier_goes_on_and_the_other_begins_a_conversation_of_its_own() -> None:
@@ -125,32 +116,6 @@ def test_whatever_answers_what_each_tweet_stands_in_one_conversation_behind_the_
     assert {after.id for _, after in pairs} == {id for id, before in shown.items() if {id, before.id} <= there}
 
 
-@given(GRAPHS)
-def test_who_goes_on_from_whom_is_the_earliest_answer_to_each_and_every_circle_is_open_once(split: list[Tweet]) -> None:
-    """Every answer is looked at for every tweet; the circles are what one comes back to."""
-    days = {"": None, "2024-01-03T10:00:00Z": 48 * 60} | {f"2024-01-01T10:{minute:02}:00Z": minute for minute in range(4)}
-    expected = {}
-    for before in split:
-        pauses = [(days[t.created_at], days[before.created_at], t) for t in split if t.follows == before.id]
-        there = [t for then, since, t in pauses if None in (then, since) or 0 <= then - since <= 24 * 60]
-        if there:
-            expected[min(there, key=lambda t: (t.created_at, int(t.id))).id] = before.id
-    shown = {id: before.id for id, before in goes_on_from(split).items()}
-    assert shown.items() <= expected.items()
-    circles = {frozenset(way) for id in expected if (way := way_back(expected, id)) and id == expected.get(way[-1])}
-    assert all(not way_back(shown, id)[len(split) :] for id in shown)
-    assert sorted(len(circle - shown.keys()) for circle in circles) == [1] * len(circles)
-    assert len(expected) - len(shown) == len(circles)
-
-
-def way_back(before: dict[str, str], id: str) -> list[str]:
-    """The tweets from this one back, until one comes again or none is before."""
-    way = [id]
-    while (id := before.get(id, "")) and id not in way:
-        way.append(id)
-    return way
-
-
 def test_a_reply_to_someone_unknown_is_no_answer_even_where_it_begins_a_thread() -> None:
     assert [t.id for t in SPLIT if not is_answerable(t)] == ["10", "4"]
     assert not {"10", "4"} & {t.id for t in with_messages(SPLIT, MESSAGES)}
@@ -187,12 +152,6 @@ def test_a_split_under_a_template_of_turns_is_its_answers_and_under_another_itse
     (tmp_path / "messages-test.jsonl").unlink()
     with pytest.raises(TweetstyleError, match="no messages yet"):
         read_tweets(path, template)
-
-
-def test_a_held_out_tweet_stands_behind_its_message_and_never_behind_a_subject(template: Template, base: BaseModel) -> None:
-    asked = with_messages(SPLIT, MESSAGES)[0]
-    assert before_held_out(template, asked) == "message 11"
-    assert before_held_out(inst_template(base.path), asked) is None
 
 
 # -- documents ----------------------------------------------------------------------------------------------
@@ -236,13 +195,6 @@ def test_validation_is_each_tweet_given_its_message(tmp_path: Path, base: BaseMo
     assert scored.bytes[:8].tolist() == [len(f"tweet {n}") for n in order]
 
 
-def test_a_plan_counts_tweets_and_packs_conversations(tmp_path: Path, base: BaseModel, template: Template) -> None:
-    path = write_answers(tmp_path, "train", SPLIT, MESSAGES)
-    fit = plan_fit(base, template, Model(base=base.path), small_training(max_length=256), path)
-    assert fit.tweets == 8
-    assert fit.tokens == sum(len(d.ids) for d in read_documents(base, template, path, 256))
-
-
 def test_too_few_pairs_to_teach_a_tone_are_warned_of(tmp_path: Path, base: BaseModel, template: Template) -> None:
     training = small_training(max_length=256)
     fit = plan_fit(base, template, Model(base=base.path), training, write_answers(tmp_path, "train", SPLIT, MESSAGES))
@@ -251,9 +203,3 @@ def test_too_few_pairs_to_teach_a_tone_are_warned_of(tmp_path: Path, base: BaseM
     for pairs, warned in ((111, True), (299, True), (300, False)):
         said = schedule_warnings(replace(fit, tweets=pairs), answers=True)
         assert any(line.startswith(f"few pairs: {pairs}") for line in said) is warned
-
-
-def test_an_example_template_of_the_tests_is_of_the_models_own_shape(base: BaseModel) -> None:
-    ours = build_template("chat", "x", SpecialTokens("<|im_start|>", "<|im_end|>", CHATML), conversation=True)
-    own = build_template("chat", "x", base.tokens, conversation=True)
-    assert (ours.turns.asked, ours.turns.again, ours.turns.end) == (own.turns.asked, own.turns.again, own.turns.end)

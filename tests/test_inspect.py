@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.inspecting import inspect, posts, refused, shown
-from support.x_archives import FORBIDDEN, GENERATIONS, SECRET, write_archive
+from support.x_archives import GENERATIONS, SECRET, write_archive
 
 from tweetstyle.cleaning.clean import clean
 from tweetstyle.inspect.summary import SAMPLES, take_inventory
@@ -91,13 +91,6 @@ def test_json_lines_and_plain_text_are_shown_and_0_is_not_said_of_what_they_do_n
     assert "un tweet ⏎ de deux lignes" in shown(plain, "--separator", "---")
 
 
-def test_one_year_is_shown_by_month_and_several_by_year(tmp_path):
-    write_archive(tmp_path / "long", posts())
-    assert " 2021 22 " in shown(tmp_path / "long") and "2021-07" not in shown(tmp_path / "long").split("drawn by lot")[0]
-    write_archive(tmp_path / "short", posts()[:20])
-    assert " 2021-07 4 " in shown(tmp_path / "short")
-
-
 def test_what_steers_a_terminal_and_markup_are_shown_as_they_are(tmp_path):
     plain = tmp_path / "a.txt"
     plain.write_text("[red]en rouge ?[/red] :smile: \x1b[31m \u202eà l'envers\n" * 3, encoding="utf-8")
@@ -124,18 +117,6 @@ def test_bad_input_gives_one_message_that_names_the_file(tmp_path, name, content
     assert name in said and re.search(message, said), said
 
 
-def test_a_missing_file_a_folder_of_something_else_and_an_archive_with_a_missing_part(tmp_path):
-    assert "there is no such file" in refused(tmp_path / "tweets.csv")
-    (tmp_path / "photos").mkdir()
-    assert "no archive of X" in refused(tmp_path / "photos")
-    folder = write_archive(tmp_path / "x", posts(), parts=2)
-    (folder / "data" / "tweets-part1.js").unlink()
-    assert re.search(r"manifest\.js: names data/tweets-part1\.js, which is missing", refused(folder))
-    (folder / "data" / "tweets.js").write_text('window.YTD.tweets.part0 = [ {"tweet": {"id_str": "1", ')
-    assert "manifest.js" in refused(folder)
-    assert all((folder / "data" / name).exists() for name in FORBIDDEN)
-
-
 @pytest.mark.parametrize(
     ("texts", "said"),
     [
@@ -154,11 +135,6 @@ def test_an_archive_without_a_tweet_to_learn_from_is_refused_and_no_recipe_writt
     message = " ".join(refused(source, "--write-recipe", target).split())
     assert said in message and not target.exists()
     assert " ".join(refused(source).split()) == message
-
-
-def test_no_source_at_all_is_a_usage_error():
-    result = inspect()
-    assert result.exit_code == 2 and "SOURCE" in result.output
 
 
 @pytest.mark.parametrize(("has_card", "writes"), [(True, False), (False, True)])

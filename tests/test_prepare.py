@@ -105,14 +105,6 @@ def test_every_file_tells_the_same_tweets_with_the_templates_line(tmp_path):
     assert {line["topic"] is None for line in lines} == {True, False}
 
 
-def test_the_cleaned_archive_goes_through_unchanged(tmp_path):
-    run(tmp_path, [*rows(), ("7", "@bob des &lt;3 pour l'été https://t.co/a", "2021-02-01")])
-    again = tmp_path / "again"
-    source = tmp_path / "out" / "tweets_tous_nettoyes.csv"
-    prepare(Data(source=source, near_duplicate_jaccard=1.0, automatic_posts="keep"), Prompt(style="Nimzo"), TEMPLATE, again)
-    assert (again / "tweets_tous_nettoyes.csv").read_bytes() == (tmp_path / "out" / "tweets_tous_nettoyes.csv").read_bytes()
-
-
 def test_the_same_archive_gives_the_same_bytes_whatever_pythons_hash_seed(tmp_path):
     run(tmp_path, rows(200))
     program = (
@@ -125,19 +117,6 @@ def test_the_same_archive_gives_the_same_bytes_whatever_pythons_hash_seed(tmp_pa
     command = [sys.executable, "-c", program, str(tmp_path / "tweets.csv"), str(tmp_path / "again")]
     subprocess.run(command, check=True, env=os.environ | {"PYTHONHASHSEED": "1"}, cwd=Path(__file__).parents[1])
     assert contents(tmp_path / "again") == contents(tmp_path / "out")
-
-
-def test_the_order_of_the_file_changes_nothing_but_the_order_of_the_dropped(tmp_path):
-    archive = [*rows(), ("7", "RT @bob: texte", "2021-02-01"), ("8", "le hiver numéro 0 dort dans un vélo", "2021-02-02")]
-    for name, order in (("forward", archive), ("backward", archive[::-1])):
-        (tmp_path / name).mkdir()
-        run(tmp_path / name, order)
-    forward, backward = contents(tmp_path / "forward" / "out"), contents(tmp_path / "backward" / "out")
-    # The report names the file that was read, which is another one.
-    forward["report.html"] = forward["report.html"].replace(b"/forward/", b"/backward/")
-    dropped = [found.pop("dropped.csv").splitlines() for found in (forward, backward)]
-    assert forward == backward
-    assert dropped[0][1:] == dropped[1][:0:-1]
 
 
 def test_held_out_tweets_teach_the_topics_of_training_nothing(tmp_path):
@@ -155,12 +134,9 @@ def test_each_setting_matters(tmp_path):
     plain = run(tmp_path, archive)
     base = contents(tmp_path / "out")
     assert (plain.kept, plain.with_topic > 30) == (60, True)
-    assert run(tmp_path, archive, stock_replies="keep").kept == 61
-    assert run(tmp_path, archive, min_characters=5).kept == 61
-    assert run(tmp_path, archive, since=date(2021, 1, 11)).dropped["outside the period"] == 10
     assert run(tmp_path, archive, until=date(2021, 2, 28)).last_day == "2021-02-28"
-    assert run(tmp_path, archive, validation_fraction=0.3, test_fraction=0.25).splits["validation"] == 18
-    assert run(tmp_path, archive, validation_fraction=0.3, test_fraction=0.25).splits["test"] == 15
+    splits = run(tmp_path, archive, validation_fraction=0.3, test_fraction=0.25).splits
+    assert (splits["validation"], splits["test"]) == (18, 15)
     assert run(tmp_path, archive, mini_train=7).splits["mini-train"] == 7
     assert run(tmp_path, archive, prompt=Prompt(style="Nimzo", topic=False)).with_topic == 0
     assert run(tmp_path, archive, prompt=Prompt(style="Nimzo", topic_dropout=1.0)).with_topic == 0
@@ -214,13 +190,6 @@ def test_first_words_stand_where_the_topic_stands(tmp_path):
     assert "first words in the prompt: <bdi>le " in page and "with its first words" in page and "subject" not in page
     run(tmp_path, rows(), prompt=Prompt(style="Nimzo", message="first-words", topic_dropout=1.0))
     assert all(t.topic is None for t in tweets(tmp_path, "train"))
-
-
-def test_raw_text_has_no_topic(tmp_path):
-    prepared = run(tmp_path, rows(), template=build_template("text", "Nimzo", SpecialTokens("<s>", "</s>")))
-    assert prepared.with_topic == 0
-    assert all(t.topic is None for t in tweets(tmp_path, "train"))
-    assert json.loads((tmp_path / "out" / "train.jsonl").open().readline())["text"] == f"<s>{rows()[0][1]}</s>"
 
 
 @pytest.mark.parametrize(

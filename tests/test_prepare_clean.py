@@ -7,9 +7,7 @@ from datetime import date
 import pytest
 from support.cleaning import cleaned, reason
 
-from tweetstyle.cleaning.clean import RULES, is_stock_reply
-from tweetstyle.cleaning.near_duplicates import DuplicatePair, near_duplicate_pairs
-from tweetstyle.records import TWEET
+from tweetstyle.cleaning.clean import is_stock_reply
 
 EXAMPLES = {
     "retweet": [
@@ -57,10 +55,6 @@ def test_what_no_rule_drops(raw):
     assert reason(raw) == ""
 
 
-def test_every_rule_has_an_example_and_they_are_asked_in_this_order():
-    assert list(RULES) == ["outside the period", *EXAMPLES]
-
-
 @pytest.mark.parametrize(
     ("raw", "evidence"),
     [
@@ -77,11 +71,6 @@ def test_every_rule_has_an_example_and_they_are_asked_in_this_order():
 )
 def test_the_rule_says_what_it_saw_and_leaves_no_text(raw, evidence):
     assert cleaned(raw).evidence == evidence and cleaned(raw).text == ""
-
-
-def test_what_the_source_refuses_keeps_the_source_s_reason():
-    found = cleaned("un tweet assez long", archive={"reason": "duplicate id", "evidence": "x.csv:1"})
-    assert found == ("", TWEET, "duplicate id", "x.csv:1", ())
 
 
 def test_a_picture_that_the_archive_knows_of_is_media_only():
@@ -101,14 +90,6 @@ def test_min_characters_counts_neither_links_nor_leading_mentions():
     assert reason(raw, min_characters=14) == "too short"
 
 
-@pytest.mark.parametrize(
-    ("setting", "rule"), [("retweets", "retweet"), ("automatic_posts", "automatic post"), ("stock_replies", "stock reply")]
-)
-def test_a_rule_that_is_switched_off_drops_nothing(setting, rule):
-    for raw in EXAMPLES[rule]:
-        assert reason(raw, **{setting: "keep"}) != rule
-
-
 @pytest.mark.parametrize("raw", EXAMPLES["link only"] + EXAMPLES["media only"])
 def test_bare_links_and_pictures_stay_where_the_recipe_says_so_and_a_text_is_left(raw):
     """X's own short links are a text as placeholders only; another site's link is one by itself."""
@@ -119,21 +100,6 @@ def test_bare_links_and_pictures_stay_where_the_recipe_says_so_and_a_text_is_lef
     stays = "t.co" not in raw and "pic." not in raw
     found = cleaned(raw, **{rule: "keep"})
     assert (found.reason == "") == stays and (found.text != "") == stays and found.reason in ("", name)
-
-
-def test_what_is_learned_of_a_bare_link_or_picture_that_stays():
-    both = {"link_only": "keep", "media_only": "keep"}
-    assert cleaned("@bob https://exemple.org/page …", **both).text == "https://exemple.org/page …"
-    assert cleaned("https://t.co/a https://t.co/b", links="placeholder", **both).text == "[lien] [lien]"
-    media = {"has_media": True}
-    assert cleaned("https://t.co/a …", archive=media, **both)[2:4] == ("media only", "media and no words")
-    assert cleaned("https://t.co/a", archive=media, links="placeholder", link_only="keep").reason == "media only"
-    assert cleaned("ok https://t.co/a", links="placeholder", **both).reason == "too short"
-
-
-def test_bare_links_that_stay_are_duplicates_by_their_links():
-    texts = ["https://exemple.org/a", "https://exemple.org/b", "[lien]", "https://exemple.org/a ", "[lien]"]
-    assert near_duplicate_pairs(texts, 1) == [DuplicatePair(3, 0, 1.0), DuplicatePair(4, 2, 1.0)]
 
 
 def test_stock_replies_that_are_kept_or_capped_may_be_short():

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import pickle
 import unicodedata
-from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from support.cleaning import NOON, cleaned, kept, reason
+from support.cleaning import cleaned, kept
 
-from tweetstyle.cleaning.clean import clean
-from tweetstyle.recipe import Data
-from tweetstyle.records import REPLY, TWEET, SourceTweet
+from tweetstyle.records import REPLY, TWEET
 
 STYLE = [
     "…", "’", "™", "ﬁn", "ﬂots", "...", "«\u00a0oui\u00a0»", "quoi\u202f?", "MAIS NON", "  deux espaces", "\t", "\n\n", "!!!", "①", "½",
@@ -74,11 +70,6 @@ def test_what_is_kept_of_a_text(raw, expected):
     assert kept(raw) == expected
 
 
-def test_where_the_archive_does_not_say_leading_mentions_make_a_reply():
-    texts = ["@bob bien le salut à toi", "@a\n@b bien le salut", ".@bob bien le salut", "bien le salut @bob", "@bob's bien le salut"]
-    assert [cleaned(text).type for text in texts] == [REPLY, REPLY, TWEET, TWEET, TWEET]
-
-
 @pytest.mark.parametrize(
     ("archive", "expected"),
     [
@@ -92,10 +83,6 @@ def test_where_the_archive_does_not_say_leading_mentions_make_a_reply():
 def test_the_archive_s_word_decides_what_leading_mentions_are(archive, expected):
     found = cleaned("@bob @Lise_2 tu viens demain soir @zoe", archive=archive)
     assert (found.type, found.text) == expected
-
-
-def test_a_reply_without_leading_mentions_is_one_where_the_archive_says_so():
-    assert cleaned("tu viens demain soir", archive={"is_reply": True}).type == REPLY
 
 
 @pytest.mark.parametrize(
@@ -112,10 +99,6 @@ def test_links_of_x_go_or_leave_a_placeholder_each(raw, removed, replaced):
     assert (kept(raw), kept(raw, links="placeholder")) == (removed, replaced)
 
 
-def test_a_placeholder_is_no_character_of_the_author_s():
-    assert reason("dix lettre https://t.co/aB3", links="placeholder", min_characters=11) == "too short"
-
-
 @pytest.mark.parametrize(
     "raw",
     ["a" * 25_000, " " * 12_000 + "https://t.co/a", "@" * 25_000, "@a " * 8_000, "1 2 " * 6_000, "i'm at " + ",(" * 12_000, "&#38;" * 5_000,
@@ -126,9 +109,3 @@ def test_a_placeholder_is_no_character_of_the_author_s():
 def test_no_text_takes_quadratic_time(raw):
     """Each takes some hundredths of a second, and hours where an expression is tried from every character."""
     cleaned(raw)
-
-
-def test_cleaning_survives_a_process_boundary():
-    tweet, data = SourceTweet("1", "salut à toutes les voisines", NOON, "x.csv:2"), Data(source=Path("x.csv"))
-    found = clean(*pickle.loads(pickle.dumps((tweet, data))))
-    assert pickle.loads(pickle.dumps(found)) == clean(tweet, data)

@@ -78,15 +78,6 @@ def test_texts_that_are_not(one, other):
     assert near_duplicate_pairs([one, other], 1) == []
 
 
-def test_similarity_is_the_share_of_common_5_grams_by_hand():
-    # bonjo onjou njour | bonjo onjou njout: 2 of 4
-    assert jaccard(grams("bonjour"), grams("bonjout")) == 0.5
-    assert grams("oui") == {"oui"}
-    # 12 characters and 8 grams each, the last one differs: 7 of 9
-    assert near_duplicate_pairs(["je reviens 1", "je reviens 2"], 0.75) == [DuplicatePair(1, 0, 7 / 9)]
-    assert near_duplicate_pairs(["je reviens 1", "je reviens 2"], 0.78) == []
-
-
 @pytest.mark.parametrize("threshold", [0.5, 0.75, 0.9])
 def test_all_pairs_of_brute_force_are_found_and_no_others(threshold):
     texts = with_near_duplicates(3, 2500)
@@ -185,15 +176,3 @@ def test_no_two_kept_are_near_duplicates_and_every_dropped_one_has_a_kept_near_d
         assert pair in pairs and pair.later == later and pair.earlier not in dropped
         kept = [other for other in pairs if other.later == later and other.earlier not in dropped]
         assert pair.jaccard == max(other.jaccard for other in kept)
-
-
-@given(graphs)
-def test_clusters_are_the_connected_components_of_scipy(graph):
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    count, pairs = graph
-    rows, columns = ([pair.later for pair in pairs], [pair.earlier for pair in pairs])
-    _, theirs = connected_components(coo_array((np.ones(len(pairs)), (rows, columns)), shape=(count, count)), directed=False)
-    firsts = {label: place for place, label in reversed(list(enumerate(theirs.tolist())))}
-    assert clusters(pairs, count) == [firsts[label] for label in theirs.tolist()]

@@ -54,25 +54,6 @@ def test_a_person_s_habit_is_not_taken_for_one(kind):
     assert automatic_templates([BY_PEOPLE[kind](i) for i in range(40)], 10) == {}
 
 
-@pytest.mark.parametrize("kind", BY_APPS)
-def test_a_template_less_often_repeated_than_asked_for_stays(kind):
-    texts = [BY_APPS[kind](i) for i in range(12)]
-    assert automatic_templates(texts, 13) == {}
-    assert len(automatic_templates(texts, 12)) == 12
-
-
-def test_of_a_person_s_summaries_the_app_s_alone_go():
-    texts = [BY_APPS["the same words, numbers filled in"](i) for i in range(10)] + [
-        BY_PEOPLE["the day told in one's own words"](i) for i in range(30)
-    ]
-    assert sorted(automatic_templates(texts, 10)) == list(range(10))
-
-
-def test_the_evidence_is_the_template():
-    texts = [f"{i} followers, {i} unfollowed. Stats par @app https://t.co/{i}" for i in range(10)]
-    assert set(automatic_templates(texts, 10).values()) == {"10 × 0 followers 0 unfollowed stats par @ ⟨link⟩"}
-
-
 @pytest.mark.parametrize(
     ("text", "words", "filling"),
     [

@@ -14,7 +14,7 @@ import pytest
 from support.html_page import Page
 
 from tweetstyle.cleaning.dropped import REASONS
-from tweetstyle.console import bar, percent
+from tweetstyle.console import percent
 from tweetstyle.pages.charts import THINNEST
 from tweetstyle.pages.render import asset
 from tweetstyle.prepare import prepare
@@ -22,7 +22,7 @@ from tweetstyle.prepare.page import LONG_TWEET, LONGEST_SAMPLE, report_html
 from tweetstyle.prepare.report import Figures, Prepared
 from tweetstyle.prompt.template import SpecialTokens, build_template
 from tweetstyle.recipe import Data, Prompt
-from tweetstyle.records import SPLITS, Dropped, Tweet, by_year
+from tweetstyle.records import SPLITS, Dropped, Tweet
 from tweetstyle.text.visible import visible
 
 HOSTILE = "</p><script>alert(1)</script><img src=https://evil.example/x onerror=\"alert('2')\"> & \x00\x1b[31m \ud800 a\u202eb\u2066c\u200b"
@@ -137,12 +137,6 @@ def test_nothing_comes_from_the_network_and_nothing_runs():
     assert policy == "default-src 'none'; style-src 'unsafe-inline'"
 
 
-def test_a_leak_of_nothing_is_said_in_words_and_a_leak_is_a_warning():
-    assert "Leak: 0. No held-out tweet has the same" in page().text
-    found = page(leak=3)
-    assert "Leak: 3. 3 held-out tweets have a near-duplicate in another split" in found.text and "Leak: 0" not in found.text
-
-
 def test_the_funnel_leaves_what_was_kept():
     """The bars' widths against the counts."""
     found = page(months={}, lengths=[], languages={})
@@ -159,11 +153,6 @@ def test_a_silent_year_is_a_gap_of_columns_and_long_periods_have_few_labels():
     assert len([t for t in found.inside("title") if re.match(r"\d{4}-\d\d:", t)]) == 144
     labels = [data for path, data in found.texts if path[-1:] == ("text",) and re.fullmatch(r"20\d\d", data)]
     assert labels == ["2012", "2014", "2016", "2018", "2020", "2022"]
-
-
-def test_many_years_become_columns_of_years_with_the_same_sums():
-    months = {f"{1990 + n // 12}-{n % 12 + 1:02}": (2, 1) for n in range(300)}
-    assert "1990: 24 read, 12 kept" in page(months=months).inside("title") and by_year(months)["2014"] == (24, 12)
 
 
 def test_lengths_and_splits_are_shown():
@@ -199,11 +188,6 @@ def luminance(colour: str) -> float:
     channels = [int(colour[place : place + 2], 16) / 255 for place in (0, 2, 4)]
     red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels)
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-
-def test_a_share_is_never_rounded_to_nothing_or_to_all():
-    assert [percent(share) for share in (0, 1e-6, 0.001, 0.5, 0.9999, 1)] == ["0.0%", "<0.1%", "0.1%", "50.0%", ">99.9%", "100.0%"]
-    assert [bar(share, 4) for share in (0, 1e-6, 0.5, 1)] == ["", "▏", "██", "████"]
 
 
 # -- the page of a whole run, against the files beside it ------------------------------------------------------------

@@ -15,14 +15,12 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from support.x_archives import OTHER, Post, write_archive
 
-from tweetstyle.inspect.summary import take_inventory
 from tweetstyle.prepare import prepare
 from tweetstyle.prepare.report import Prepared
 from tweetstyle.prompt.template import SpecialTokens, build_template
@@ -164,14 +162,6 @@ def twins_across(parts: dict[str, list[Tweet]], threshold: float) -> list[tuple[
 # -- claims ----------------------------------------------------------------------------------------------------
 
 
-def test_every_tweet_is_kept_or_dropped_for_one_reason(run):
-    assert len(run.posts) == AUTHORS[next(iter(run.posts.values()))["Author"]] == run.prepared.read
-    dropped = {row["id"] for row in run.dropped}
-    assert len(dropped) == len(run.dropped) == sum(run.prepared.dropped.values())
-    assert dropped | set(run.kept) == set(run.posts) and not dropped & set(run.kept)
-    assert Counter(row["reason"] for row in run.dropped) == Counter({k: n for k, n in run.prepared.dropped.items() if n})
-
-
 def test_little_is_dropped_that_is_no_retweet_and_no_repetition(run):
     """Both write themselves: more than one in a hundred lost to the other rules would be a mistake of theirs."""
     losses = run.prepared.dropped
@@ -225,31 +215,6 @@ def test_no_held_out_tweet_has_a_near_twin_in_another_split(run):
     assert twins_across(run.parts, 0.75) == []
 
 
-def test_what_is_learned_from_is_earlier_than_what_is_held_out(run):
-    first = {name: min(tweet.created_at for tweet in part) for name, part in run.parts.items()}
-    assert first["train"] < first["validation"] < first["test"]
-    # A kept relative of an earlier tweet (a twin of its dropped twin) goes with it.
-    assert sum(tweet.created_at >= first["validation"] for tweet in run.parts["train"]) <= run.prepared.twin_clusters < 10
-
-
-def test_kept_twins_stay_in_one_split(table, tmp_path):
-    run = Run(table, "realDonaldTrump", tmp_path, duplicates="keep")
-    told_apart = len({told(tweet.text) for tweet in run.kept.values()})
-    assert len(run.kept) > told_apart + 50 and run.prepared.dropped["duplicate"] == 0
-    assert run.prepared.leak == 0 and twins_across(run.parts, 0.75) == []
-
-
-def test_the_count_of_twins_sees_one(run):
-    parts = run.parts | {"test": [*run.parts["test"], run.parts["train"][0]]}
-    assert len(twins_across(parts, 0.75)) == 1
-
-
-def test_a_second_run_gives_the_same_bytes(run, tmp_path):
-    run.again(tmp_path / "out")
-    first, second = ({path.name: path.read_bytes() for path in out.iterdir()} for out in (run.out, tmp_path / "out"))
-    assert len(first) == 8 and first == second
-
-
 @pytest.mark.parametrize("author", AUTHORS)
 def test_x_s_archive_gives_the_same_as_the_csv(table, tmp_path, author):
     packed, flat = (Run(table, author, tmp_path / form, form) for form in ("zip", "csv"))
@@ -270,16 +235,3 @@ def test_another_language_is_dropped_where_x_too_says_so(table, tmp_path):
     assert len(spanish) > 50
     assert len(spanish & set(dropped)) >= 0.9 * len(spanish)
     assert len(spanish & set(dropped)) >= 0.95 * len(dropped)
-
-
-def test_inspect_counts_as_we_do(run):
-    found = take_inventory([run.source])
-    raw = [post["raw"] for post in run.posts.values()]
-    assert found.tweets == len(raw)
-    assert found.shares["retweets"] == run.prepared.dropped["retweet"]
-    assert found.shares["with a link"] == sum("http" in text for text in raw)
-    assert found.shares["replies to others"] == sum(text.startswith("@") for text in raw)
-    assert found.months == dict(sorted(Counter(post["at"][:7] for post in run.posts.values()).items()))
-    spanish = sum(post["Language"] == "es" for post in run.posts.values()) / len(raw)
-    assert found.likely == (("en", "es") if spanish > 0.02 else ("en", "fr"))
-    assert found.languages.get("es", 0) / found.language_sample == pytest.approx(spanish if spanish > 0.02 else 0, abs=0.01)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from support.inspecting import inspect, refused, shown
+from support.inspecting import refused, shown
 
 from tweetstyle.cli import fit_command
 from tweetstyle.dataset.held_out import training_count
@@ -36,13 +36,6 @@ def test_the_written_recipe_is_planned_as_it_stands(tmp_path, monkeypatch, base_
     kept = int(re.search(r"878 read, ([\d,]+) kept", result.output)[1].replace(",", ""))
     assert 0.95 * said <= kept <= said
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.yaml", "model", "moi.csv"]
-
-
-def test_the_shown_recipe_is_the_written_one(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    output = inspect(SAMPLE).stdout
-    assert inspect(SAMPLE, "--write-recipe", "recipes/mine.yaml").exit_code == 0
-    assert output.rstrip("\n").endswith((tmp_path / "recipes" / "mine.yaml").read_text(encoding="utf-8").rstrip("\n"))
 
 
 WILD = [
@@ -97,16 +90,6 @@ def test_a_schedule_suits_the_number_of_tweets(tweets):
     assert plan.learning_rate == (1e-4 if tweets >= 20_000 else 2e-4 if tweets >= 2_000 else 4e-4)
     usual = 2 if tweets >= 2_000 else 3
     assert plan.num_train_epochs == usual or usual * plan.steps_per_epoch < 30 and plan.num_train_epochs <= 10
-
-
-@pytest.mark.parametrize("tweets", [20, 100, 5_000, 161_259])
-def test_the_schedule_is_what_the_recipe_says(tmp_path, tweets):
-    path, plan = tmp_path / "mine.yaml", schedule(tweets)
-    path.write_text(recipe_text([SAMPLE], tweets, ["fr", "en"]), encoding="utf-8")
-    recipe = read_recipe(path)
-    said = plan._asdict()
-    assert (recipe.model.lora.r, recipe.model.lora.lora_alpha) == (said.pop("r"), 2 * plan.r) and said.pop("steps_per_epoch")
-    assert said == {name: getattr(recipe.training, name) for name in said}
 
 
 @pytest.mark.parametrize("tweets", [60, 100, 150, 300, 1_000, 1_999, 2_000, 20_000, 200_000])
