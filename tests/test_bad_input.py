@@ -6,16 +6,11 @@ import json
 import os
 import random
 import shutil
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from tweetstyle.cli import fit_command, tweetstyle
-from tweetstyle.files import fingerprints
-from tweetstyle.manifest import Manifest
-from tweetstyle.run import Run
-from tweetstyle.stages import stages_of
 
 RECIPE = """\
 data: {source: tweets.csv}
@@ -273,18 +268,3 @@ def test_pickled_weights_alone(project, base_model_dir):
     (base / "model.safetensors").rename(base / "pytorch_model.bin")
     message = refused("mine.yaml")
     assert "only pickled weights (pytorch_model.bin)" in message and "a pickle is a program" in message and written(project) == []
-
-
-@pytest.mark.parametrize("verb", ["evaluate", "export"])
-def test_a_trained_adapter_whose_weights_are_a_pickle(project, verb):
-    """As a person has it who converted it: what would be read is missing, and why the pickle is not read is said with the way out."""
-    (project / "mine.yaml").write_text(RECIPE.replace("128", "256"))
-    assert CliRunner().invoke(tweetstyle, ["prepare", "mine.yaml"]).exit_code == 0
-    run = Run(Path("mine.yaml"))
-    run.final_model.mkdir(parents=True)
-    (weights := run.final_model / "adapter_model.safetensors").write_bytes(b"x")
-    fit = stages_of(run)["fit"]
-    Manifest("fit", fit.settings, fit.inputs(), fingerprints([weights], fit.manifest.parent), {}).write(fit.manifest)
-    weights.rename(weights.with_suffix(".bin"))
-    message = refused(verb, "mine.yaml", command=tweetstyle)
-    assert "adapter_model.bin beside it is not read: a pickle is a program" in message and "tweetstyle fit mine.yaml" in message

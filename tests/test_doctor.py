@@ -526,12 +526,12 @@ def test_an_archive_that_is_missing_or_cannot_be_read_is_told_and_no_fault_of_th
 def test_a_run_shows_what_warns_raises_all_that_fails_and_says_nothing_of_the_rest(project, monkeypatch, capsys):
     from tweetstyle.errors import TweetstyleError
     from tweetstyle.hardware.check import fail, ok, warn
-    from tweetstyle.plan.disk import NO_OUTPUTS
+    from tweetstyle.plan.estimate import estimate_resources
     from tweetstyle.run import Run
     from tweetstyle.stages import checks as checkup
 
     run = Run(Path("mine.yaml"))
-    needs = checkup.run_needs(run, NO_OUTPUTS)
+    needs = estimate_resources(run.recipe, run.base, run.card)
     found = [ok("torch", "all well"), warn("memory", "it is low", "free it")]
     monkeypatch.setattr(checkup, "doctor", lambda *_: found)
     checkup.stop_where_it_would_fail(run, needs)

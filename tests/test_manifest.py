@@ -27,25 +27,6 @@ def test_a_changed_or_missing_output_is_named(stage):
     assert why_stale(stage, "fit", {"training": {"seed": 1}}, {"in": "1"}) == f"missing output: {out}"
 
 
-def test_a_pickle_in_the_place_of_missing_weights_is_named_with_the_reason(tmp_path):
-    final, path = tmp_path / "final_model", tmp_path / "fit.json"
-    final.mkdir()
-    weights, config = final / "adapter_model.safetensors", final / "adapter_config.json"
-    weights.write_bytes(b"x")
-    config.write_text("{}")
-    outputs = {str(file.relative_to(tmp_path)): fingerprint(file) for file in (config, weights)}
-    Manifest("fit", {}, {}, outputs).write(path)
-    weights.rename(final / "adapter_model.bin")
-    missing = f"missing output: {weights}"
-    reason = "a pickle is a program, which runs when it is loaded, and only safetensors files are loaded"
-    assert why_stale(path, "fit", {}, {}) == f"{missing}; adapter_model.bin beside it is not read: {reason}"
-    config.unlink()
-    assert why_stale(path, "fit", {}, {}) == f"missing output: {config}", "of what is no weights it is no stand-in"
-    (final / "adapter_model.bin").unlink()
-    config.write_text("{}")
-    assert why_stale(path, "fit", {}, {}) == missing
-
-
 def test_a_fingerprint_is_the_sha256_of_size_and_bytes(tmp_path):
     path = tmp_path / "f"
     path.write_bytes(b"abc")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,35 +16,11 @@ from tweetstyle.offline import keep_offline, without_triton_in_torch
 STAGE = click.Choice(["prepare", "playback", "fit", "evaluate", "export"], case_sensitive=False)
 
 
-class Gibibytes(click.FloatRange):
-    """0.5 to 1,024; click's own range lets nan through, for nan is not less than anything."""
-
-    def __init__(self) -> None:
-        super().__init__(0.5, 1024)
-
-    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> float:
-        number = super().convert(value, param, context)
-        if math.isnan(number):
-            self.fail(f"{value!r} is not in the range {self._describe_range()}.", param, context)
-        return number
-
-
 RECIPE = click.argument("recipe", type=click.Path(path_type=Path))
 
 
-def _no_color(context: click.Context, parameter: click.Parameter, given: bool) -> None:
-    if given:
-        os.environ["NO_COLOR"] = "1"
-
-
 class InAnyEncoding(click.Command):
-    """Prints in whatever encoding the output has, from the first word on, without colours if --no-color is given."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.params.append(
-            click.Option(["--no-color"], is_flag=True, expose_value=False, callback=_no_color, help="No colours; NO_COLOR=1 does the same.")
-        )
+    """Prints in whatever encoding the output has, from the first word on; without colours where NO_COLOR is set."""
 
     def main(self, *arguments: Any, **options: Any) -> Any:
         if not arguments and not options:  # As a program, not from one: a test gives its arguments.
@@ -125,7 +99,7 @@ def inspect_command(sources: tuple[Path, ...], target: Path | None, separator: s
     "--card",
     "card_gib",
     metavar="GIB",
-    type=Gibibytes(),
+    type=click.FloatRange(0.5, 1024),
     help="Plan for a card sold as 6, 8, 12, 16 or 24 GB (12 reports 11.6 GiB), or with this many GiB.",
 )
 @click.option("--tweets", metavar="N", type=click.IntRange(1), help="Plan the time for N kept tweets, of about 50 tokens each.")

@@ -32,14 +32,6 @@ def sync_directory(path: Path) -> None:
         os.close(handle)
 
 
-def make_directory(path: Path) -> None:
-    """A directory, and those above it, whose names survive a power loss."""
-    new = [directory for directory in (path, *path.parents) if not directory.exists()]
-    path.mkdir(parents=True, exist_ok=True)
-    for directory in reversed(new):
-        sync_directory(directory.parent)
-
-
 def sync_tree(path: Path, files: Iterable[Path]) -> None:
     """Puts a directory on the disk: the content of `files` in it, then the names in it, deepest first.
 
@@ -89,7 +81,7 @@ def complete_file(path: Path, mode: str = "w", *, newline: str | None = None) ->
     """Opens a stream whose content appears at `path` only when the block ends without an error."""
     temporary = partial_sibling(path)
     with clear_os_errors(path):
-        make_directory(path.parent)
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with temporary.open(mode, encoding=None if "b" in mode else "utf-8", newline=newline) as stream:
                 yield stream
@@ -111,7 +103,7 @@ def complete_directory(path: Path) -> Iterator[Path]:
     """
     temporary, replaced = partial_sibling(path), path.with_name(f".{path.name}.replaced")
     with clear_os_errors(path):
-        make_directory(path.parent)
+        path.parent.mkdir(parents=True, exist_ok=True)
         _remove(temporary)
         _put_back(replaced, path)
         if path.exists() and not os.access(path, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from tweetstyle.files import complete_file, fingerprint, read_back
-from tweetstyle.model.pickles import A_PROGRAM, pickled
 
 
 def settings_digest(settings: Any) -> str:
@@ -50,16 +49,10 @@ def why_stale(path: Path, stage: str, settings: dict[str, Any], inputs: dict[str
     for name, digest in manifest.outputs.items():
         file = path.parent / name
         if not file.is_file():
-            return f"missing output: {file}{_instead_of(file)}"
+            return f"missing output: {file}"
         if fingerprint(file) != digest:
             return f"changed output: {file}"
     return None
-
-
-def _instead_of(missing: Path) -> str:
-    """Of weights that are missing, the pickle that lies in their place, and why it is none."""
-    named = pickled(missing.parent) if missing.suffix == ".safetensors" else []
-    return f"; {named[0]} beside it is not read: {A_PROGRAM}, and only safetensors files are loaded" if named else ""
 
 
 def changed_settings(old: Any, new: Any, key: str = "") -> list[str]:

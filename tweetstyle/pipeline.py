@@ -124,9 +124,8 @@ def doctor(path: Path | None, *, as_json: bool) -> bool:
         try:
             run = Run(path)
         except TweetstyleError as error:
-            unread = [checks.fail("recipe", error.what, error.hint or "", error.where or str(path))]
-            if isinstance(error, RecipeErrors):
-                unread = [checks.fail("recipe", p.what, p.hint or "", p.where or str(path)) for p in error.problems]
+            problems = error.problems if isinstance(error, RecipeErrors) else [error]
+            unread = [checks.failed("recipe", problem, path) for problem in problems]
     found = [*checks.all_checks(run), *unread]
     if as_json:
         say(checks.as_json(found), err=False, wrap=False)

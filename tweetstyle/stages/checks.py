@@ -14,7 +14,7 @@ from tweetstyle.errors import RecipeErrors, TweetstyleError
 from tweetstyle.hardware.check import Check, fail, ok, warn
 from tweetstyle.model.base import read_base_config
 from tweetstyle.plan import estimate
-from tweetstyle.plan.disk import NO_OUTPUTS, ExistingOutputs, refuse_too_small_a_disk, written_to
+from tweetstyle.plan.disk import NO_OUTPUTS, refuse_too_small_a_disk, written_to
 from tweetstyle.plan.estimate import ResourceEstimate, estimate_resources
 from tweetstyle.plan.probe import Speed
 from tweetstyle.recipe_yaml import located
@@ -49,7 +49,7 @@ def check(run: Run) -> None:
         from tweetstyle.plan.tables import start_summary
 
         refuse_what_cannot_fit(run)
-        needs = run_needs(run, existing)
+        needs = estimate_resources(run.recipe, run.base, run.card, existing=existing)
         stop_where_it_would_fail(run, needs)
         say(start_summary(needs))
 
@@ -66,11 +66,6 @@ def refuse_what_cannot_fit(run: Run) -> None:
     """Refuses what the card that is here cannot hold."""
     with located(run.path):
         estimate.refuse_what_cannot_fit(run.recipe, run.base, run.card)
-
-
-def run_needs(run: Run, existing: ExistingOutputs) -> ResourceEstimate:
-    """What the run still takes of the machine; the base model must be complete for this."""
-    return estimate_resources(run.recipe, run.base, run.card, existing=existing)
 
 
 def needs(run: Run, card_gib: float | None, tweets: int | None) -> ResourceEstimate:
@@ -109,9 +104,14 @@ def all_checks(run: Run | None) -> list[Check]:
     known = _needs_if_known(run)
     unknown = [_needs_unknown(run, known, failures)] if isinstance(known, TweetstyleError) else []
     found = doctor(written_to(run.recipe), *(() if unknown else known))
-    failed = tuple(check.seen for check in found if check.state == "fail")
+    seen = tuple(check.seen for check in found if check.state == "fail")
     messages = [check for check in messages_check(run) if check.seen not in {of.seen for of in refused}]
-    return [*found, archive, *(check for check in refused if not check.seen.endswith(failed)), *unknown, *messages]
+    return [*found, archive, *(check for check in refused if not check.seen.endswith(seen)), *unknown, *messages]
+
+
+def failed(name: str, error: TweetstyleError, path: Path) -> Check:
+    """An error as a check; path: the recipe's, for an error that names no place."""
+    return fail(name, error.what, error.hint or "", error.where or str(path))
 
 
 def _archive(run: Run) -> Check:
@@ -119,7 +119,7 @@ def _archive(run: Run) -> Check:
     try:
         open_archive(run.recipe.data.source, run.recipe.data.separator)
     except TweetstyleError as error:
-        return fail("archive", error.what, error.hint or "", error.where or str(run.path))
+        return failed("archive", error, run.path)
     return ok("archive", ", ".join(map(str, run.recipe.data.source)))
 
 
@@ -136,7 +136,7 @@ def _refused(run: Run, *, archive_is_readable: bool) -> list[Check]:
         try:
             step()
         except TweetstyleError as error:
-            return [fail(name, error.what, error.hint or "", error.where or str(run.path))]
+            return [failed(name, error, run.path)]
     return []
 
 
@@ -152,7 +152,7 @@ def _needs_unknown(run: Run, why: TweetstyleError, failures: list[Check]) -> Che
 def _needs_if_known(run: Run) -> tuple[ResourceEstimate, Template | None] | TweetstyleError:
     """From the base model if it is complete, else from its config.json; the error if neither works or no plan is possible."""
     try:
-        return run_needs(run, existing_outputs(run)), run.template
+        return estimate_resources(run.recipe, run.base, run.card, existing=existing_outputs(run)), run.template
     except TweetstyleError:
         pass
     try:
@@ -166,7 +166,7 @@ def messages_check(run: Run) -> list[Check]:
     try:
         speaker = check_message_model(run)
     except TweetstyleError as error:
-        return [fail("messages", error.what, error.hint or "", error.where or str(run.path))]
+        return [failed("messages", error, run.path)]
     return [ok("messages", f"{speaker} can write them")] if speaker else []
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tweetstyle.console import Lines
-from tweetstyle.dataset.messages import SPLITS_WITH_MESSAGES, Message, messages_path, write_messages
+from tweetstyle.dataset.messages import Message, messages_path, write_messages
 from tweetstyle.dataset.threads import is_answerable
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.model.base import BaseModel, read_base_config
@@ -106,9 +106,9 @@ def plan(
     refuse_too_small_a_disk(recipe, base, outputs := existing())
     needs = estimate_resources(recipe, base, card, TrainingTokens(fit.tweets, round(fit.tokens * fit.epochs), counted=True), outputs)
     base_model = Lines(f"base model: {needs.base.path} ({needs.shape.parameters / 1e6:,.1f} M parameters)")
-    files = Lines("\n".join(["files that it writes:", *(f"  {file}" for file in _files(recipe))]))
+    written = ", ".join(f"{path}/" for path in (recipe.data.processed, recipe.run_directory, recipe.export_directory))
     schedule = _schedule(recipe, needs, fit, (prepared.read, prepared.kept))
-    return Group("", base_model, schedule, files, "", needs_table(needs))
+    return Group("", base_model, schedule, Lines(f"writes into {written}"), "", needs_table(needs))
 
 
 def messages_for_plan(recipe: Recipe, train: Path) -> str:
@@ -166,36 +166,3 @@ def training_tokens(
         archive = open_archive(recipe.data.source, recipe.data.separator)
         tweets = sum(not tweet.reason for tweet in archive.tweets())
     return None if tweets is None else estimate_training_tokens(recipe, tweets)
-
-
-def _files(recipe: Recipe) -> list[str]:
-    data = ("tweets_tous_nettoyes.csv", "tweets_formates.csv", "train.jsonl", "mini-train.jsonl", "validation.jsonl", "test.jsonl")
-    run = (
-        "probe.json (with a card)",
-        "checkpoint-N/",
-        "final_model/",
-        "metrics.jsonl",
-        "train_output.json",
-        "evaluation.json",
-        "as_trained.json",
-        "imatrix.gguf",
-        "log.txt",
-    )
-    if recipe.evaluation.samples:
-        run += ("blind.html",)
-    if recipe.prompt.message == "playback":
-        names = (*SPLITS_WITH_MESSAGES, "rejected")
-        data += (*(f"messages-{name}.jsonl" for name in names), "playback-answers.jsonl", "playback.json")
-    files = {
-        recipe.data.processed: (*data, "dropped.csv", "report.html", "manifest.json"),
-        recipe.run_directory: (*run, "run.json", "fit.json", "evaluate.json", "report.html"),
-        recipe.export_directory: (
-            *(f"{recipe.name}-{t}.gguf" for t in recipe.export.types),
-            "Modelfile",
-            "README.md",
-            "parity.json",
-            "parity.html",
-            "manifest.json",
-        ),
-    }
-    return [f"{directory}/{name}" for directory, names in files.items() for name in names]

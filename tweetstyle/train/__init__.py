@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from tweetstyle.console import say
 from tweetstyle.dataset.examples import Document, read_documents, read_held_out
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.files import make_directory
 from tweetstyle.model.base import BaseModel
 from tweetstyle.plan.schedule import effective_schedule
 from tweetstyle.prompt.template import Template
@@ -81,7 +80,7 @@ def fit(inputs: FitInputs, directory: Path, validated: Callable[[], None] = lamb
     validation = inputs.splits[1]
     held_out = read_held_out(inputs.base, inputs.template, validation, inputs.training.max_length)
     check_held_out(held_out, str(validation))
-    make_directory(directory)
+    directory.mkdir(parents=True, exist_ok=True)
     metrics = Metrics(directory / "metrics.jsonl")
     given = vars(inputs) | {"training": plan.schedule.training}
     run = FitRun(**given, documents=documents, held_out=held_out, plan=plan, directory=directory, metrics=metrics, validated=validated)

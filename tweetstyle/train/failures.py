@@ -124,11 +124,9 @@ def does_not_fit(
     """
     pack = f"one pack of {training.max_length:,} tokens at batch 1"
     what = f"out of memory for {pack if phase == STEP else phase}"
-    if card is None and phase not in (STEP, LOADING):
-        hint = "close other programs that use memory (free -h), or take a smaller base model"
-        return TweetstyleError(f"{what} ({why.said})", where="training", hint=hint)
     if card is None:
-        hint = "write a shorter training.max_length, or take a smaller base model"
+        first = "write a shorter training.max_length" if phase in (STEP, LOADING) else "close other programs that use memory (free -h)"
+        hint = f"{first}, or take a smaller base model"
         return TweetstyleError(f"{what} ({why.said})", where="training", hint=hint)
     what += f"; the card has {_gib(card.total)}, of which other programs hold {_gib(card.others)}"
     # The plan may have said that it fits: what is proposed has to be smaller than that, too.
@@ -136,10 +134,8 @@ def does_not_fit(
     planned = plan_on(room, base.config, model, training)
     room = replace(room, unused=max(card.total - planned.card + int(MARGIN * planned.tensors), 0))
     ends = "close other programs on the card (nvidia-smi lists them), or " if card.others > MARGIN * card.total else ""
-    if phase in (STEP, LOADING):
-        changes: Sequence[object] | None = what_to_change(base.config, model, training, room)
-    else:
-        changes = _without_batch(model, training)
+    by_plan = phase in (STEP, LOADING)
+    changes: Sequence[object] = (what_to_change(base.config, model, training, room) if by_plan else _without_batch(model, training)) or ()
     if changes:
         hint = f"{ends}write instead:" + "".join(f"\n     {change}" for change in changes)
     else:
