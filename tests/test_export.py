@@ -19,7 +19,6 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from support.tiny_llama import write_adapter, write_llama
 
-import tweetstyle.export as exporting
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export import blocks, export, read_source
 from tweetstyle.export.blocks import cut_into_blocks
@@ -144,21 +143,6 @@ def test_a_sharded_base_gives_the_same_files(model, tmp_path):
     assert digests(again.modelfile.parent) == digests(exported.modelfile.parent)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-def test_other_dtypes_of_the_base_give_their_own_values(tmp_path, dtype):
-    import torch
-    from safetensors.torch import load_file as load_torch
-    from safetensors.torch import save_file as save_torch
-
-    base = write_llama(tmp_path / "base", dtype="float32")
-    weights = {n: w.to(getattr(torch, dtype)) for n, w in load_torch(base.shards[0]).items()}
-    save_torch(weights, base.shards[0])
-    written = tensors(run(base, tmp_path / "export", types=("f16",)).gguf["f16"])
-    expected = weights["model.layers.1.mlp.down_proj.weight"].float().numpy().astype(np.float16)
-    assert np.array_equal(written["blk.1.ffn_down.weight"].data, expected)
-    assert np.array_equal(written["output_norm.weight"].data, weights["model.norm.weight"].float().numpy())
-
-
 @pytest.mark.parametrize("scaling", [None, "llama3"])
 def test_tensors_of_odd_sizes_are_padded_to_where_the_table_says(tmp_path, scaling):
     """387 rows of Q8_0 and 12 rotary factors end between two multiples of 32 bytes."""
@@ -224,16 +208,6 @@ def test_too_little_room_is_refused_before_anything_is_written(tmp_path):
     with pytest.raises(TweetstyleError, match=r"the disk is too small: .* may write 1,048,576.0 GiB: f16") as caught:
         require_disk(tmp_path / "export" / "me", {"f16": 2**50})
     assert " more" in caught.value.hint and not (tmp_path / "export").exists()
-
-
-def test_what_a_killed_export_left_is_room_for_the_next(model, tmp_path, monkeypatch):
-    left = tmp_path / ".me.partial"
-    left.mkdir()
-    (left / "me-f16.gguf").write_bytes(b"half")
-    found = []
-    monkeypatch.setattr(exporting, "require_disk", lambda *_: found.append(left.exists()))
-    run(model[0], tmp_path / "me", types=("q8_0",))
-    assert found == [False]
 
 
 LIMITED = """
@@ -314,14 +288,6 @@ def test_a_value_that_a_type_cannot_hold_is_refused_and_a_smaller_one_taken(mode
     written = tensors(run(base, tmp_path / "out", types=(file_type,)).gguf[file_type])["output.weight"]
     read = gguf.quants.dequantize(written.data, written.tensor_type)
     assert np.isfinite(read).all() and read.max() == pytest.approx(limit, rel=0.05)
-
-
-def test_a_new_export_replaces_all_of_the_older_one(model, tmp_path):
-    base, adapter, _ = model
-    run(base, tmp_path / "me", adapter, types=("f16", "q8_0"))
-    run(base, tmp_path / "me", types=("q4_k_m",))
-    assert {p.name for p in tmp_path.iterdir()} == {"me"}
-    assert {p.name for p in (tmp_path / "me").iterdir()} == {"Modelfile", "me-q4_k_m.gguf"}
 
 
 def test_an_interrupt_leaves_nothing_and_the_threads_end(model, tmp_path, monkeypatch):

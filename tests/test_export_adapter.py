@@ -135,23 +135,6 @@ def test_what_is_accepted_is_what_peft_computes(base, plan, tmp_path, changes):
         assert np.abs(logits(hugging_face(base)) - expected).max() > 0.01
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"alora_invocation_tokens": [2], "task_type": "CAUSAL_LM"}, {"target_modules": ["q_proj"]}, {"exclude_modules": ["q_proj"]},
-        {"layers_to_transform": [0]}, {"kasa_config": {}}, {"use_dora": True}, {"init_lora_weights": "olora"},
-    ],
-    ids=str,
-)  # fmt: skip
-def test_peft_computes_what_is_refused_otherwise_than_plain_lora(base, plan, tmp_path, changes):
-    """A control: each would be merged wrongly without an error."""
-    plain = logits_of_merge(base, read_adapter(write_adapter(tmp_path / "plain", base), plan))
-    directory = write_adapter(tmp_path / "changed", base, **changes)
-    assert np.abs(logits_of_peft(base, directory) - plain).max() > 0.1
-    with pytest.raises(TweetstyleError):
-        read_adapter(directory, plan)
-
-
 def test_a_targeted_module_whose_weights_are_not_stored_is_refused(base, plan, tmp_path):
     """PEFT would initialise it, with init_lora_weights false at random."""
     write_adapter(tmp_path, base)

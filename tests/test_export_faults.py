@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import random
 import shutil
 import signal
 import subprocess
@@ -28,7 +27,6 @@ from tweetstyle.files import fingerprints
 from tweetstyle.manifest import Manifest
 from tweetstyle.model.base import read_base_model
 from tweetstyle.model.imatrix import Imatrix
-from tweetstyle.plan.disk import require_disk
 from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Export, Sampling
 from tweetstyle.run import Run
@@ -37,9 +35,6 @@ from tweetstyle.stages import stages_of
 TESTS = Path(__file__).resolve().parent
 LAYERS, SHARDS = 6, 3
 TYPES = ("f16", "q8_0", "q4_k_m")
-FULL_DISKS = 4
-SEED = int(os.environ.get("FAULTS_SEED", "7"))
-"""Of the points at which disks fill up; printed with every point that fails."""
 
 
 def importance() -> Imatrix:
@@ -106,25 +101,11 @@ def model(pattern: Path, tmp_path: Path) -> Path:
     return shutil.copytree(pattern, tmp_path / "model")
 
 
-def in_a_process(function: Callable[..., None], *arguments: object, before: str = "") -> subprocess.CompletedProcess:
-    """Calls a function of this module in a fresh Python; before: a line of shell that stands ahead of it, in namespaces of its own."""
+def in_a_process(function: Callable[..., None], *arguments: object) -> subprocess.CompletedProcess:
+    """Calls a function of this module in a fresh Python."""
     program = f"import sys; sys.path[:0] = [{str(TESTS)!r}, {str(TESTS.parent)!r}]\nimport test_export_faults as m\n"
     program += f"m.{function.__name__}(*sys.argv[1:])"
-    command = [sys.executable, "-c", program, *map(str, arguments)]
-    if before:
-        command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", f'{before}\nexec "$@"', "sh", *command]
-    return subprocess.run(command, capture_output=True, text=True, timeout=240)
-
-
-def may_mount() -> bool:
-    """Whether this system lets anybody mount a tmpfs in a namespace of his own: many Linuxes do, some containers and macOS do not."""
-    if not shutil.which("unshare"):
-        return False
-    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", "mount -t tmpfs none /mnt"]
-    return subprocess.run(command, capture_output=True).returncode == 0
-
-
-needs_mounts = pytest.mark.skipif(not may_mount(), reason="no tmpfs may be mounted here; test_export.py has disks that only look full")
+    return subprocess.run([sys.executable, "-c", program, *map(str, arguments)], capture_output=True, text=True, timeout=240)
 
 
 def said(error: TweetstyleError) -> list[str]:
@@ -133,53 +114,6 @@ def said(error: TweetstyleError) -> list[str]:
 
 
 # -- the disk -----------------------------------------------------------------------------------------------
-
-
-def fill_up_again_and_again(mounted: str, seed: str) -> None:
-    """Exports on a disk that another program fills as soon as the room was found to be enough; prints a JSON list of what was seen."""
-    model, ballast, chance = Path(mounted), Path(mounted) / "ballast", random.Random(int(seed))
-    before, seen, left_free = inputs(model), [], 0
-    needed = sum(exporting.room_needed(read_base_model(model / "base"), Export(types=TYPES)).values())
-
-    def then_fill(directory: Path, needed: dict[str, int]) -> None:
-        require_disk(directory, needed)
-        with ballast.open("wb") as stream:
-            os.posix_fallocate(stream.fileno(), 0, shutil.disk_usage(mounted).free - left_free)
-
-    exporting.require_disk = then_fill
-    for point in range(FULL_DISKS):
-        if point == FULL_DISKS // 2:
-            shutil.rmtree(model / "out")
-            (model / "out").mkdir()
-        older = digests(model / "out")
-        # A page is the least that a tmpfs takes; the weights alone end below nine tenths of the estimate.
-        left_free = chance.randrange(0, int(0.8 * needed)) // 4096 * 4096
-        message = []
-        try:
-            export_it(model)
-        except TweetstyleError as error:
-            message = said(error)
-        ballast.unlink()
-        seen.append([left_free, message, inputs(model) == before, bool(older), os.listdir(model / "out"), digests(model / "out") == older])
-    exporting.require_disk = require_disk
-    export_it(model)
-    print(json.dumps({"seen": seen, "then": digests(model / "out")}))
-
-
-@needs_mounts
-def test_a_disk_that_fills_up_at_any_point_leaves_the_older_export_and_the_next_run_is_whole(model, whole):
-    disk = model.parent / "disk"
-    disk.mkdir()
-    mount = f"mount -t tmpfs -o size=64m none {disk} && cp -r {model}/* {disk}/ || exit 99"
-    done = in_a_process(fill_up_again_and_again, disk, SEED, before=mount)
-    assert done.returncode == 0, done.stderr
-    result = json.loads(done.stdout)
-    assert len(result["seen"]) == FULL_DISKS
-    for left_free, message, inputs_stay, older, there, older_stays in result["seen"]:
-        point = f"seed {SEED}, {left_free} bytes left"
-        assert message[:1] == [f"{disk}/out/me: the disk is full"] and "MiB are free; make room" in message[1], point
-        assert inputs_stay and older_stays and there == ["me"] * older, point
-    assert result["then"] == whole
 
 
 def export_and_say(model: str) -> None:

@@ -15,9 +15,7 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.export import export, read_source
 from tweetstyle.inference.likelihood import keep_weights_as_trained, load_adapter, load_model, quiet_libraries
 from tweetstyle.model.base import read_base_model
-from tweetstyle.model.imatrix import Imatrix
 from tweetstyle.model.nf4 import Nf4Tensor, nf4_as_trained, only_nf4, record
-from tweetstyle.plan.disk import room_needed
 from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Export, Sampling
 
@@ -134,39 +132,3 @@ def test_auto_keeps_the_base_that_validation_prefers(trained, tmp_path, better):
     assert sorted(seen) == ["me.16bit.gguf", "me.dequantised_nf4.gguf"]
     assert all(chosen.gguf[t].read_bytes() == expected.gguf[t].read_bytes() for t in ("f32", "q8_0"))
     assert sorted(p.name for p in (tmp_path / "auto").iterdir()) == ["Modelfile", "me-f32.gguf", "me-q8_0.gguf"]
-
-
-@pytest.mark.parametrize("imatrix", ["auto", "always", "never"])
-@pytest.mark.parametrize("types", [("q4_k_m",), ("f32", "q4_k_m", "q6_k"), ("f16", "q8_0")])
-def test_the_room_that_is_asked_for_holds_all_candidates(trained, tmp_path, imatrix, types):
-    """The most bytes that stood in the directory at once, seen whenever a candidate was scored and when all was done."""
-    base, model = trained
-    adapter, template = write_adapter(tmp_path / "adapter", base), build_template("text", "x", base.tokens)
-    section = Export(types=types, imatrix=imatrix)
-    most = []
-
-    def there() -> int:
-        return sum(p.stat().st_size for p in tmp_path.rglob("*.gguf"))
-
-    def score(path) -> float:
-        most.append(there())
-        return float(len(most))
-
-    hidden, wide = base.config["hidden_size"], base.config["intermediate_size"]
-    names = {
-        "attn_q": hidden,
-        "attn_k": hidden,
-        "attn_v": hidden,
-        "attn_output": hidden,
-        "ffn_up": hidden,
-        "ffn_gate": hidden,
-        "ffn_down": wide,
-    }
-    importance = Imatrix(
-        {f"blk.{n}.{part}.weight": np.ones(size, np.float32) for n in (0, 1) for part, size in names.items()}, 1, 512, ("x",)
-    )
-    arguments = (base, adapter, template, section, Sampling(), "me", tmp_path / "out")
-    export(*arguments, nf4=record(model), imatrix=importance, score=score)
-    most.append(there())
-    needed = sum(room_needed(base, section).values())
-    assert max(most) <= needed <= max(most) + 3 * 40_000

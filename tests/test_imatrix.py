@@ -50,21 +50,6 @@ def test_what_is_written_is_read_and_written_the_same(tmp_path_factory, tensors,
     assert path.read_bytes() == before and [p.name for p in path.parent.iterdir()] == ["imatrix.gguf"]
 
 
-def test_another_reader_of_llama_cpps_format_reads_the_same_rows(tmp_path):
-    """libgguf reads imatrix files as llama-quantize does, and gives what that hands to ggml."""
-    written = matrix(write_llama(tmp_path / "base", **ROWS))
-    write_imatrix(written, tmp_path / "imatrix.gguf")
-    theirs = libgguf.load_imatrix(tmp_path / "imatrix.gguf")
-    assert theirs.keys() == written.sums.keys()
-    assert all(np.allclose(theirs[name], written.row(name), rtol=1e-6) for name in theirs)
-    keys = {
-        key: field.contents() for key, field in gguf.GGUFReader(tmp_path / "imatrix.gguf").fields.items() if not key.startswith("GGUF.")
-    }
-    assert keys == {
-        "general.type": "imatrix", "imatrix.datasets": ["training tweets"], "imatrix.chunk_count": 2, "imatrix.chunk_size": 512,
-    }  # fmt: skip
-
-
 @pytest.mark.parametrize("kind", sorted(TAKE_IMPORTANCE))
 def test_weighed_bytes_are_those_of_another_build_of_ggml(kind):
     random = np.random.default_rng(2)

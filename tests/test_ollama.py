@@ -65,14 +65,6 @@ def test_another_machine_is_never_spoken_to(value: str) -> None:
         parse_host(value)
 
 
-@pytest.mark.parametrize(
-    "value", ["https://localhost", "127.0.0.1:notaport", "127.0.0.1:99999", "ftp://127.0.0.1", "[::1", "http://127.0.0.1:11434/v1"]
-)
-def test_what_is_no_address_is_said_to_be_none(value: str) -> None:
-    with pytest.raises(TweetstyleError, match="not an address"):
-        parse_host(value)
-
-
 # -- Modelfiles ---------------------------------------------------------------------------------------------
 
 
@@ -97,11 +89,6 @@ def test_a_broken_modelfile_is_refused(modelfile: Path, old: str, new: str, mess
     modelfile.write_text(MODELFILE.replace(old, new), encoding="utf-8")
     with pytest.raises(TweetstyleError, match=message):
         read_modelfile(modelfile)
-
-
-def test_no_modelfile_tells_which_command_makes_one(tmp_path: Path) -> None:
-    with pytest.raises(TweetstyleError, match="tweetstyle export"):
-        read_modelfile(tmp_path / "Modelfile")
 
 
 def test_the_shell_lines_are_what_a_person_types() -> None:

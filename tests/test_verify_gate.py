@@ -19,7 +19,7 @@ from support.small_runs import invented_tweets
 from support.tiny_llama import write_adapter, write_llama
 
 from tweetstyle.dataset.held_out import HeldOut, scored_bytes
-from tweetstyle.export import export, write_modelfile
+from tweetstyle.export import export
 from tweetstyle.inference.llama_cpp import Logits
 from tweetstyle.model.base import read_base_model
 from tweetstyle.prompt.template import build_template
@@ -28,9 +28,9 @@ from tweetstyle.records import Tweet
 from tweetstyle.stages import export as gate
 from tweetstyle.verify.checks import BITS_LIMITS, GateCheck, within
 from tweetstyle.verify.gate import TrainedModel, page, rejected_types, remarks, set_aside, verdict, verify, write_parity
-from tweetstyle.verify.stop import marks, stops
+from tweetstyle.verify.stop import stops
 from tweetstyle.verify.tokens import HARD_STRINGS, gate_prompts, tokens_in_llama_cpp
-from tweetstyle.wording.words import Note, Say
+from tweetstyle.wording.words import Note
 
 TYPES = ("f32", "f16", "bf16", "q8_0")
 SECTION, SAMPLING = Export(types=TYPES, gate_answers=3), Sampling(num_predict=6)
@@ -177,18 +177,11 @@ def test_answers_that_do_not_end_fail_the_stop_only_where_the_file_predicts_othe
     assert made.checks(nats=better, gguf={"f16": made.exported.gguf["f16"]})["f16", "stop"].passed is False
 
 
-def test_the_texts_of_a_prompt_are_known_whatever_the_format(made):
-    assert marks(made.template) == {"[INST]", "[/INST]", "Style: Nimzo | Type: Tweet", "<|end_of_text|>"}
-    custom = build_template("custom", "Nimzo", made.base.tokens, "<s>{style} ### {topic} => {text}</s>")
-    assert marks(custom) == {"Nimzo", "<|end_of_text|>"}
-
-
 def test_a_figure_that_is_no_number_is_above_every_limit():
     check = within("training", "f16", {"lost at most": math.nan}, {"lost at most": 1e-4})
     assert check.passed is False and "nan" in check.reason
 
 
-HOSTILE = Note("error", {"message": 'first "<script>alert(1)</script>"'})
 CHECKS = [
     GateCheck("tokens", "f16", True, {"strings": 700, "different": 0}, {"different": 0}),
     GateCheck("training", "f16", True, {"lost at most": 3e-6, "as trained": 0.999}, {"lost at most": 1e-4}),
@@ -232,19 +225,6 @@ def test_the_page_and_the_json_say_the_same(tmp_path):
         assert text in shown.text
     (policy,) = [a["content"] for tag, a in shown.elements if a.get("http-equiv") == "Content-Security-Policy"]
     assert policy.startswith("default-src 'none'")
-
-
-def test_one_type_alone_has_its_own_sentence():
-    assert Say("en").gate(verdict(CHECKS[:1])) == "f16: matches the trained model in every check that was made."
-    assert "f16" in page(CHECKS[:1], "me")
-
-
-def test_the_modelfile_names_the_smallest_that_is_left(made, tmp_path):
-    for path in made.exported.gguf.values():
-        shutil.copyfile(path, tmp_path / path.name)
-    left = {t: f"me-{t}.gguf" for t in ("f32", "bf16")}
-    write_modelfile(tmp_path / "Modelfile", left, made.template, SECTION, SAMPLING, made.base.tokenizer)
-    assert "FROM ./me-bf16.gguf" in (tmp_path / "Modelfile").read_text()
 
 
 def test_a_run_that_is_stopped_during_the_gate_leaves_no_modelfile(made, tmp_path, monkeypatch):

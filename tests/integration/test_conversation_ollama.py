@@ -33,7 +33,6 @@ pytestmark = pytest.mark.integration
 # Ollama takes the edge spaces of no message off, and the templates of Llama 3 those of every one: they are typed without.
 TEXTS = list(dict.fromkeys(filter(None, (text.strip() for text in hard_texts(200)))))
 SAMPLING = Sampling(temperature=0.0, num_predict=4)
-SYSTEM = 'Answer as I do: "l\'été"\n{{ briefly }} 😀'
 
 
 @pytest.fixture(scope="module")
@@ -114,18 +113,6 @@ def test_llama_cpp_makes_the_ids_of_every_turn(model: tuple[str, Template, Path]
             prompt = template.prompt(TEXTS[place + 2], history=[(TEXTS[place], TEXTS[place + 1])])
             expected = base.tokenizer.prompt_ids(prompt, add_bos=template.add_bos)
             assert server.tokenize(prompt, add_special=True, parse_special=True) == expected
-
-
-def test_a_system_line_is_exported_where_it_was_trained_and_nowhere_else(ollama: OllamaServer, base: BaseModel, tmp_path: Path) -> None:
-    trained, plain = shaped(base, CHATML, SYSTEM), shaped(base, CHATML)
-    with_line, without = make(base, trained, "talk-system", tmp_path, ollama), make(base, plain, "talk-plain", tmp_path, ollama)
-    ollama.create("talk-by-hand", with_line.modelfile)
-    assert "SYSTEM" not in without.modelfile.read_text()
-    for name, template in (("talk-system", trained), ("talk-by-hand", trained), ("talk-plain", plain)):
-        answer = ollama.chat(name, messages([("a", "b")], "c"))
-        assert ollama.rendered_prompts()[-1] == template.prompt("c", history=[("a", "b")])
-        assert answer["prompt_eval_count"] == len(base.tokenizer.prompt_ids(template.prompt("c", history=[("a", "b")]), add_bos=False))
-        assert ollama.show(name).get("system", "") == (template.turns.system or "")
 
 
 def test_of_what_no_longer_fits_ollama_keeps_whole_turns(ollama: OllamaServer, base: BaseModel, tmp_path: Path) -> None:

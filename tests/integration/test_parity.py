@@ -120,15 +120,6 @@ def test_a_system_message_switches_style_and_type(model: Exported, ollama: Ollam
     assert (expected == model.ids("la mer")) is (model.template.format == "text")
 
 
-def test_at_the_terminal_it_is_the_same(model: Exported, ollama: OllamaServer) -> None:
-    """`ollama run` sends the whole history, with the system message that /set system made."""
-    before = len(ollama.rendered_prompts())
-    ollama.run_in_pty(model.name, ["l'été à Québec #2024", "*", "/set system Style: Poe | Type: Vers", "<s>[INST] la mer"])
-    prompt = model.template.prompt
-    expected = [prompt("l'été à Québec #2024"), prompt("*"), prompt("<s>[INST] la mer", system="Style: Poe | Type: Vers")]
-    assert ollama.rendered_prompts()[before:] == expected
-
-
 @pytest.mark.parametrize(
     ("style", "custom"),
     [

@@ -9,10 +9,10 @@ from pathlib import Path
 import gguf
 import numpy as np
 import pytest
-from safetensors.torch import load_file, save_file
-from support.by_ollama import by_ollama, metadata, tensors, types
+from safetensors.torch import save_file
+from support.by_ollama import by_ollama, metadata, tensors
 from support.ollama import OllamaServer
-from support.tiny_llama import CONFIG, LINEARS, write_adapter, write_llama
+from support.tiny_llama import CONFIG, write_adapter, write_llama
 
 from tweetstyle.export import Exported, export
 from tweetstyle.inference.llama_cpp import Logits
@@ -24,8 +24,6 @@ pytestmark = pytest.mark.integration
 
 LLAMA_31 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 64}
 WIDE = {"hidden_size": 256, "intermediate_size": 512, "num_attention_heads": 4, "num_hidden_layers": 8, "rope_scaling": LLAMA_31}
-NARROW = {"hidden_size": 192, "intermediate_size": 288, "num_attention_heads": 4, "num_hidden_layers": 5, "rope_scaling": LLAMA_31}
-"""No row is a multiple of 256: K-quants fall back to Q5_0 and Q8_0, whose bytes are the same in every version of ggml."""
 
 
 def ours(base: BaseModel, adapter: Path | None, room: Path, *wanted: str) -> Exported:
@@ -134,72 +132,3 @@ def test_the_rope_of_a_config_by_transformers_5_is_kept_where_ollamas_own_readin
             distances.append(float(np.abs(logits(ids) - expected).max()))
     print(f"from Hugging Face's logits, of up to {np.abs(expected).max():.3g}: ours {distances[0]:.3g}, Ollama's {distances[1]:.3g}")
     assert distances[0] < 0.02 * np.abs(expected).max() and distances[1] > 20 * distances[0]
-
-
-# -- bytes --------------------------------------------------------------------------------------------------
-
-
-def assert_same_bytes(path: Path, theirs: gguf.GGUFReader, but: set[str] = frozenset()) -> None:
-    found, expected = tensors(gguf.GGUFReader(path)), tensors(theirs)
-    assert types(found) == types(expected)
-    assert [n for n in found if not np.array_equal(found[n].data.view(np.uint8), expected[n].data.view(np.uint8))] == sorted(but)
-
-
-@pytest.fixture(scope="module", params=[False, True], ids=["untied", "tied"])
-def on_a_grid(request, tmp_path_factory) -> tuple[BaseModel, Path]:
-    """(base, adapter) of multiples of 1/128 below 2 whose merge rounds nowhere, whoever adds in whatever order: bf16 holds each sum."""
-    import torch
-
-    room = tmp_path_factory.mktemp("grid")
-    base = write_llama(room / "base", **NARROW, tie_word_embeddings=request.param)
-    random = np.random.default_rng(5)
-    weights = {n: torch.from_numpy(random.integers(-64, 65, w.shape) / 128).half() for n, w in load_file(base.shards[0]).items()}
-    save_file(weights, base.shards[0], metadata={"format": "pt"})
-    adapter = write_adapter(room / "adapter", base)
-    halves = load_file(adapter / "adapter_model.safetensors")
-    halves = {n: torch.from_numpy(random.integers(-1, 2, w.shape) / 8).float() for n, w in halves.items()}
-    save_file(halves, adapter / "adapter_model.safetensors", metadata={"format": "pt"})
-    return base, adapter
-
-
-@pytest.mark.parametrize(
-    ("file_type", "saved", "quantisation"),
-    [("f16", "float32", None), ("bf16", "bfloat16", None), ("q8_0", "float32", "q8_0"), ("q4_k_m", "bfloat16", "q4_K_M")],
-)
-def test_an_adapter_merged_by_peft_and_quantised_by_ollama_gives_the_same_bytes(
-    ollama: OllamaServer, on_a_grid, tmp_path, file_type, saved, quantisation
-):
-    base, adapter = on_a_grid
-    merged = merged_by_peft(base, adapter, tmp_path / "merged", saved)
-    before, after = load_file(base.shards[0]), load_file(merged / "model.safetensors")
-    changed = {n for n in before if not np.array_equal(before[n].float(), after[n].float())}
-    assert changed == {n for n in before if n.split(".")[-2] in LINEARS}
-    exported = ours(base, adapter, tmp_path, file_type)
-    name = f"grid-{file_type.replace('_', '-')}-{base.config['tie_word_embeddings']}".lower()
-    theirs = by_ollama(ollama, name, merged, quantisation, tmp_path)
-    kinds = {"q8_0": {"Q8_0"}, "q4_k_m": {"Q5_0", "Q8_0"}}.get(file_type, {file_type.upper()})
-    assert set(types(tensors(theirs)).values()) == kinds | {"F32"}
-    # The rotary factors are computed, by Ollama in another order of operations.
-    factors = [tensors(reader)["rope_freqs.weight"].data for reader in (gguf.GGUFReader(exported.gguf[file_type]), theirs)]
-    assert np.allclose(*factors, rtol=3e-7) and len(factors[0]) == 24
-    assert_same_bytes(exported.gguf[file_type], theirs, set() if np.array_equal(*factors) else {"rope_freqs.weight"})
-
-
-def test_k_quants_have_the_types_that_ollama_picks_and_no_more_error(wide):
-    """Its ggml is older than ours, so that the bytes differ in places; llama.cpp's rules and the quality are the same."""
-    _, exported, theirs = wide
-    exact = {name: tensor.data for name, tensor in tensors(gguf.GGUFReader(exported.gguf["f32"])).items()}
-    found, expected = tensors(gguf.GGUFReader(exported.gguf["q4_k_m"])), tensors(theirs)
-    assert types(found) == types(expected) and "rope_freqs.weight" in found
-    assert set(types(found).values()) == {"F32", "Q4_K", "Q6_K"}
-    squares = {(whose, kind): 0.0 for whose in ("ours", "theirs") for kind in ("Q4_K", "Q6_K")}
-    for name, kind in types(found).items():
-        for whose, made in (("ours", found[name]), ("theirs", expected[name])):
-            read = gguf.quants.dequantize(made.data, made.tensor_type).reshape(-1)
-            if kind == "F32":
-                assert np.allclose(read, exact[name].reshape(-1), rtol=1e-6), name
-            else:
-                squares[whose, kind] += float(((read - exact[name].reshape(-1)).astype(np.float64) ** 2).sum())
-    print({key: f"{value:.6g}" for key, value in squares.items()})
-    for kind in ("Q4_K", "Q6_K"):
-        assert 0 < squares["ours", kind] <= 1.001 * squares["theirs", kind] <= 1.1 * squares["ours", kind], kind
