@@ -14,8 +14,9 @@ from tweetstyle.cli import fit_command, tweetstyle
 from tweetstyle.hardware.gpu import named_card
 from tweetstyle.model.base import BaseConfig
 from tweetstyle.model.hub import HUB, known_config
-from tweetstyle.plan.advice import largest_that_fit, plan_on
+from tweetstyle.plan.advice import largest_that_fit
 from tweetstyle.plan.estimate import estimate_resources
+from tweetstyle.plan.memory import plan_memory
 from tweetstyle.recipe import Model, Training
 from tweetstyle.recipe_yaml import read_recipe
 
@@ -79,7 +80,7 @@ def test_the_plan_shown_is_the_plan_printed(tmp_path, monkeypatch):
 def test_the_most_that_fits_is_what_the_plan_finds(row):
     name, method, at_defaults, *most = row
     config, model = known_config(name), Model(base="x", method=method)
-    plan = plan_on(CARD, config, model, Training())
+    plan = plan_memory(config, model, Training(), card=CARD)
     assert at_defaults == gib(plan.card)
     found = largest_that_fit(config, model, Training(), CARD)
     fits = plan.card <= CARD.total
@@ -123,5 +124,5 @@ def test_the_recipes_of_tight_cards_fit_the_card_that_they_name(name):
     recipe = read_recipe(ROOT / "recipes" / f"{name}.yaml")
     config = next(known.config for known in HUB if known.directory == recipe.model.base)
     card = named_card(recipe.machine.card_gib)
-    plan = plan_on(card, config, recipe.model, recipe.training)
+    plan = plan_memory(config, recipe.model, recipe.training, card=card)
     assert all(sum(plan.reserve.values()) + sum(parts.values()) <= card.total for parts in plan.phases.values())

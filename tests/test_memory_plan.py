@@ -16,7 +16,6 @@ from tweetstyle.plan.advice import (
     LENGTH_STEP,
     advise,
     largest_that_fit,
-    plan_on,
     sizes_that_fit,
     what_to_change,
     with_rank,
@@ -76,7 +75,7 @@ def test_the_largest_fits_and_the_next_does_not():
     largest, training = largest_that_fit(LLAMA_31_8B, QLORA, Training(), CARD), Training()
 
     def card(model: Model = QLORA, **changed) -> int:
-        return plan_on(CARD, LLAMA_31_8B, model, with_training(training, **changed)).card
+        return plan_memory(LLAMA_31_8B, model, with_training(training, **changed), card=CARD).card
 
     assert card(max_length=largest.max_length) <= CARD.total < card(max_length=largest.max_length + LENGTH_STEP)
     assert card(per_device_train_batch_size=largest.batch) <= CARD.total < card(per_device_train_batch_size=largest.batch + 1)
@@ -101,10 +100,10 @@ def test_what_is_proposed_makes_the_recipe_fit_and_nothing_of_it_is_needless(tra
     if changes is None:
         return
     card = named_card(gib)
-    assert plan_on(card, LLAMA_8B, *applied(model, training, changes)).card <= card.total
+    assert plan_memory(LLAMA_8B, *applied(model, training, changes), card=card).card <= card.total
     for left_out in changes:
         others = [change for change in changes if change is not left_out]
-        assert plan_on(card, LLAMA_8B, *applied(model, training, others)).card > card.total, left_out
+        assert plan_memory(LLAMA_8B, *applied(model, training, others), card=card).card > card.total, left_out
 
 
 def test_the_cheapest_change_comes_first():
@@ -125,7 +124,7 @@ def test_the_largest_batch_that_keeps_the_step_is_proposed():
 def test_where_other_programs_hold_the_card_they_are_to_be_ended():
     busy = Card(12 * GIB, others=round(6.1 * GIB), name="RTX 3060", seen=True)
     text = how_to_fit(LLAMA_8B, QLORA, Training(), busy)
-    alone = (plan_on(busy, LLAMA_8B, QLORA, Training()).card - busy.others) / GIB
+    alone = (plan_memory(LLAMA_8B, QLORA, Training(), card=busy).card - busy.others) / GIB
     assert f"other programs hold 6.1 GiB of the card's 12.0 GiB, and this run needs {alone:.1f} GiB" in text
     assert "ollama stop NAME" in text and "cannot hold" not in text
     some = how_to_fit(LLAMA_8B, QLORA, Training(per_device_train_batch_size=8), Card(12 * GIB, 4 * GIB, "RTX 3060", True))
@@ -172,15 +171,15 @@ def test_the_table_names_the_phase_with_the_peak_and_the_peak_of_each():
     assert "memory at the peak of the run: training, backward" in text
     assert all(f"{phase} " in text.split("GiB by phase: ")[1] for phase in plan_memory(LLAMA_8B, QLORA, Training()).phases)
     small, r16 = named_card(8), with_rank(QLORA, 16)
-    plan = plan_on(small, LLAMA_8B, r16, Training())
+    plan = plan_memory(LLAMA_8B, r16, Training(), card=small)
     assert plan.peak_phase == EVALUATION and "memory at the peak of the run: evaluation" in shown(memory_table(plan, small))
 
 
 def test_no_phase_of_the_default_recipe_takes_more_than_its_training():
     """On a card of 12 GB, where the evaluation keeps less of the tweets that it writes than on a larger one."""
-    plan = plan_on(CARD, LLAMA_8B, QLORA, Training())
+    plan = plan_memory(LLAMA_8B, QLORA, Training(), card=CARD)
     assert max(plan.phases.values(), key=lambda parts: sum(parts.values())) is plan.phases[TRAINING]
-    alone = plan_on(replace(CARD, training_only=True), LLAMA_8B, QLORA, Training())
+    alone = plan_memory(LLAMA_8B, QLORA, Training(), card=replace(CARD, training_only=True))
     assert EVALUATION not in alone.phases and alone.card == plan.card
 
 
@@ -189,11 +188,11 @@ def test_where_the_card_is_tight_unsloth_moves_the_embeddings_to_ram():
     embeddings = 2 * 128256 * 4096
     for length, moved in ((2048, 0), (16384, embeddings)):
         training = Training(max_length=length)
-        tight, roomy = plan_on(CARD, LLAMA_31_8B, QLORA, training), plan_on(named_card(24), LLAMA_31_8B, QLORA, training)
+        tight, roomy = plan_memory(LLAMA_31_8B, QLORA, training, card=CARD), plan_memory(LLAMA_31_8B, QLORA, training, card=named_card(24))
         assert roomy.tensors - tight.tensors == moved == tight.ram - roomy.ram
         assert any("embeddings in RAM" in note for note in tight.notes) == bool(moved)
     one = known_config("Llama 3.2 1B")
-    assert "embeddings" not in plan_on(Card(4 * GIB), one, QLORA, Training(max_length=8192)).host
+    assert "embeddings" not in plan_memory(one, QLORA, Training(max_length=8192), card=Card(4 * GIB)).host
 
 
 @example(27, 11.0)

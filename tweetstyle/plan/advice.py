@@ -10,7 +10,7 @@ from tweetstyle.hardware.check import gib
 from tweetstyle.hardware.gpu import DISPLAY, Card
 from tweetstyle.model.config import read_shape
 from tweetstyle.model.hub import KNOWN, known_config
-from tweetstyle.plan.memory import MemoryPlan, plan_memory
+from tweetstyle.plan.memory import plan_memory
 from tweetstyle.recipe import Model, Training
 
 LENGTH_STEP = 128
@@ -82,7 +82,7 @@ class _Settings:
 
     @property
     def bytes(self) -> int:
-        return plan_on(self.card, self.config, self.model, self.training).card
+        return plan_memory(self.config, self.model, self.training, card=self.card).card
 
     @property
     def fits(self) -> bool:
@@ -103,11 +103,6 @@ class _Settings:
     def value(self, key: str) -> Any:
         section, name = key.rsplit(".", 1)
         return getattr({"training": self.training, "model": self.model, "model.lora": self.model.lora}[section], name)
-
-
-def plan_on(card: Card, config: Mapping[str, Any], model: Model, training: Training) -> MemoryPlan:
-    """The plan for this card, beside what others hold of it."""
-    return plan_memory(config, model, training, card=card)
 
 
 def with_training(training: Training, **changed: Any) -> Training:
@@ -271,7 +266,7 @@ def _cannot(recipe: _Settings) -> str:
     what = f"a card of {gib(card.total)} cannot hold {model.method} fine-tuning of {millions:,.0f} M parameters"
     if model.method != "full":
         return f"{what}, by no change of the recipe. A smaller model: {can}"
-    fixed = sum(plan_on(card, recipe.config, model, training).resident.values())
+    fixed = sum(plan_memory(recipe.config, model, training, card=card).resident.values())
     what += f": weights, gradients and optimizer alone are {gib(fixed)}. In full {can}; or write method: qlora"
     changes = what_to_change(recipe.config, model.model_copy(update={"method": "qlora"}), training, card)
     return f"{what} with the changes that it needs then" if changes else what

@@ -13,9 +13,9 @@ from tweetstyle.hardware.gpu import Card, find_card, named_card
 from tweetstyle.hardware.machine import machine_memory
 from tweetstyle.model.base import BaseConfig, BaseModel
 from tweetstyle.model.config import Shape, read_shape
-from tweetstyle.plan.advice import END_THEM, Advice, advise, plan_on
+from tweetstyle.plan.advice import END_THEM, Advice, advise
 from tweetstyle.plan.disk import NO_OUTPUTS, DiskEstimate, ExistingOutputs, estimate_disk, memory_needed
-from tweetstyle.plan.memory import CUDA_CONTEXT, MemoryPlan, hours, plan_on_cpu
+from tweetstyle.plan.memory import CUDA_CONTEXT, MemoryPlan, hours, plan_memory, plan_on_cpu
 from tweetstyle.plan.probe import Speed, speed_of
 from tweetstyle.plan.schedule import effective_schedule
 from tweetstyle.plan.tensors import trained_parameters
@@ -112,7 +112,7 @@ def estimate_resources(
     Raises TweetstyleError for a model that cannot be trained or exported.
     """
     settings = base.config, recipe.model, recipe.training
-    memory = plan_on(card, *settings)
+    memory = plan_memory(*settings, card=card)
     return ResourceEstimate(
         name=recipe.name,
         model=recipe.model,
@@ -152,7 +152,7 @@ def refuse_what_cannot_fit(recipe: Recipe, base: BaseConfig | BaseModel, card: C
     if not card.seen:
         return
     settings = base.config, recipe.model, recipe.training
-    least = plan_on(card, *settings).tensors + CUDA_CONTEXT
+    least = plan_memory(*settings, card=card).tensors + CUDA_CONTEXT
     if least > card.total:
         advice = advise(*settings, card)
         first, *rest = advice.text.splitlines()

@@ -11,8 +11,6 @@ from tweetstyle.inference.forward import BATCH_TOKENS, positions_per_slice
 from tweetstyle.model.config import Shape, read_shape
 from tweetstyle.plan.tensors import (
     CUBLAS_WORKSPACE,
-    HOST_BUFFER,
-    HOST_BUFFERS,
     OFFLOAD_FROM,
     Checkpoints,
     adapter_bytes,
@@ -168,7 +166,7 @@ def plan_memory(config: Mapping[str, Any], model: Model, training: Training, *, 
     if not (card and card.training_only):
         phases |= later_phases(shape, model, resident, moved, card)
     host = {part: size for part, size in host.items() if size or part == "activations"}
-    return MemoryPlan(resident, moments, reserve, host, phases, _notes(shape, training, states.paged, moved))
+    return MemoryPlan(resident, moments, reserve, host, phases, _notes(states.paged, moved))
 
 
 def _loaded(shape: Shape, model: Model, training: Training, card: Card | None) -> tuple[dict[str, int], int]:
@@ -198,7 +196,7 @@ def _moments(shape: Shape, model: Model, training: Training, buffers: int = 2) -
     layer = transformers_layer(shape, batch, length, autocast=training.bf16) if full else unsloth_layer(shape, tokens, each)
     stored = checkpoints(shape, tokens, weight_bytes_each(model, training), mode, buffers)
     held = {"layer inputs": stored.card} if mode else {"activations, all layers": shape.layers * layer.kept}
-    if not full and stored.host > HOST_BUFFERS * HOST_BUFFER:
+    if not full and stored.host:
         # An input of the graph (enable_input_require_grads): autograd keeps it to the end, though as a layer's input it is in RAM.
         held["embeddings' output"] = tokens * shape.hidden * each
     backward = dict(held)
@@ -231,12 +229,10 @@ def plan_on_cpu(config: Mapping[str, Any], model: Model, training: Training) -> 
     return weights + optimizer_states(shape, model, training).card + moment + PROCESS_ON_CPU
 
 
-def _notes(shape: Shape, training: Training, paged: int, moved: int) -> tuple[str, ...]:
+def _notes(paged: int, moved: int) -> tuple[str, ...]:
     notes = ["computed from config.json; not measured on a GPU"]
     if moved:
         notes.append(f"the card is tight: Unsloth keeps the embeddings in RAM, which takes {moved / 2**30:.1f} GiB off the card")
-    if training.max_length > shape.positions:
-        notes.append(f"max_length {training.max_length:,} is beyond the model's {shape.positions:,} positions")
     if paged:
         notes.append("a paged optimizer's states move between card and RAM as there is room: slower where there is none")
     return tuple(notes)

@@ -30,10 +30,6 @@ CUBLAS_WORKSPACE = 8320 * 1024
 that multiplies has one: the forward's, and autograd's for the backward."""
 OFFLOAD_FROM = 2 * 2**20
 """Bytes of a layer's input from which Unsloth moves it to RAM (unsloth_zoo/gradient_checkpointing.py, MINIMUM_SIZE)."""
-HOST_BUFFERS = 200
-"""Host buffers that Unsloth makes at the start (the same file, INITIAL_CPU_BUFFER_COUNT), of HOST_BUFFER bytes each."""
-HOST_BUFFER = 128 * 1024 * 2
-"""INITIAL_CPU_BUFFER_SIZE elements of 16 bits."""
 TILE_COLUMNS = 16384
 """Columns of a tile of fp32 logits: frozen head, card of at most 24.5 GiB (unsloth_zoo/fused_losses/fused_linear.py, _SPLIT_COLS)."""
 TILE_ROWS = 4096
@@ -230,9 +226,9 @@ def checkpoints(shape: Shape, tokens: int, each: int, mode: str | bool, buffers:
     if mode is False:
         return Checkpoints(0, 0)
     if mode is True or stored <= OFFLOAD_FROM:
-        return Checkpoints((shape.layers - 1) * one, HOST_BUFFERS * HOST_BUFFER if mode == "unsloth" else 0)
+        return Checkpoints((shape.layers - 1) * one, 0)
     block = 1 << (stored - 1).bit_length()
-    return Checkpoints((buffers - 1) * one, shape.layers * block + max(HOST_BUFFERS - shape.layers, 0) * HOST_BUFFER)
+    return Checkpoints((buffers - 1) * one, shape.layers * block)
 
 
 def loss_bytes(shape: Shape, tokens: int, each: int, *, head_trained: bool) -> int:

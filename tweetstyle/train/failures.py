@@ -16,7 +16,8 @@ from tweetstyle.errors import TweetstyleError, causes
 from tweetstyle.files import complete_file
 from tweetstyle.hardware.gpu import Card
 from tweetstyle.model.base import BaseModel
-from tweetstyle.plan.advice import LOWEST_RANK, batches_of_the_same_step, plan_on, sizes_that_fit, what_to_change
+from tweetstyle.plan.advice import LOWEST_RANK, batches_of_the_same_step, sizes_that_fit, what_to_change
+from tweetstyle.plan.memory import plan_memory
 from tweetstyle.plan.probe import REMEMBERED, SmallerBatch
 from tweetstyle.recipe import Model, Training
 
@@ -131,7 +132,7 @@ def does_not_fit(
     what += f"; the card has {_gib(card.total)}, of which other programs hold {_gib(card.others)}"
     # The plan may have said that it fits: what is proposed has to be smaller than that, too.
     room = replace(card, training_only=True)
-    planned = plan_on(room, base.config, model, training)
+    planned = plan_memory(base.config, model, training, card=room)
     room = replace(room, unused=max(card.total - planned.card + int(MARGIN * planned.tensors), 0))
     ends = "close other programs on the card (nvidia-smi lists them), or " if card.others > MARGIN * card.total else ""
     by_plan = phase in (STEP, LOADING)
