@@ -55,7 +55,7 @@ def test_other_lines_are_what_a_whole_preparation_writes(prepared, monkeypatch, 
     }  # fmt: skip
     assert "up to date" in prepared(format, style)
     facts = json.loads(Path("data/processed/manifest.json").read_text())["facts"]
-    assert facts["read"] == 878
+    assert facts["read"] == 878 and "figures" not in facts  # no tweet's text is in the manifest
 
 
 def test_what_decides_more_than_lines_is_prepared_anew(prepared):

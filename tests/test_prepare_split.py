@@ -84,12 +84,11 @@ def test_a_group_goes_where_its_first_tweet_goes():
     assert [t.id for t in parts["test"]] == [str(i) for i in (*range(169, 199),)]
 
 
-def test_a_late_group_too_large_to_hold_out_is_trained_on_and_said_so():
+def test_a_late_group_too_large_to_hold_out_is_trained_on():
     tweets = tweets_of(400)
     splits = split(tweets, [*range(200), *["thread"] * 195, *range(395, 400)], data())
     assert set(tweets[200:395]) <= set(splits.parts["train"])
     assert [len(splits.parts[name]) for name in HELD_OUT] == [30, 30]
-    assert any("195 late tweets are near-duplicates" in warning for warning in splits.warnings)
 
 
 @pytest.mark.parametrize("labels", [["one thread"] * 60, [*["one thread"] * 59, "alone"], [i // 20 for i in range(60)]])

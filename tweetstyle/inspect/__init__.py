@@ -61,7 +61,7 @@ def show(found: Inventory, console: Console) -> None:
         _print(console, line, wrap=True)
     for notice in found.notices:
         _print(console, f"note: {notice}", "yellow")
-    _print(console, f"\n{counted(len(found.samples), 'tweet')}, drawn by lot", "bold")
+    _print(console, f"\n{counted(len(found.samples), 'tweet')}, drawn at random", "bold")
     console.print(_samples(found.samples))
 
 
@@ -112,13 +112,14 @@ def _bars(rows: dict[str, int], longest: int, whole: int = 0) -> Table:
 
 
 def _remarks(found: Inventory) -> Iterable[str]:
-    of_all = "" if found.language_sample == found.tweets else f" (of {found.language_sample:,} tweets drawn by lot)"
+    sample = sum(found.languages.values())
+    of_all = "" if sample == found.tweets else f" (of {sample:,} tweets drawn at random)"
     names = {code: LANGUAGES.get(code, code) if code else "too short or uncertain" for code in found.languages}
-    shares = ", ".join(f"{names[code]} {percent(count / found.language_sample)}" for code, count in found.languages.items())
+    shares = ", ".join(f"{names[code]} {percent(count / sample)}" for code, count in found.languages.items())
     yield f"languages{of_all}: {shares}"
     if found.repeated or found.edits:
         yield f"left out: {counted(found.repeated, 'repeated id')}, {counted(found.edits, 'earlier edit')}"
-    of_all = "" if found.cleaned == found.tweets else f" (by {found.cleaned:,} drawn by lot)"
+    of_all = "" if found.cleaned == found.tweets else f" (by {found.cleaned:,} drawn at random)"
     reasons = ", ".join(f"{reason} {percent(count / found.cleaned)}" for reason, count in found.dropped.items())
     yield f"the rules for single tweets would drop{of_all}: {reasons or 'nothing'}"
     yield f"left for the rules on the whole archive (automatic posts, duplicates): about {found.likely_kept:,}"

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from tweetstyle.dataset.held_out import training_count
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file
+from tweetstyle.pages.render import asset
 from tweetstyle.plan.estimate import TOKENS_A_TWEET
 from tweetstyle.plan.schedule import (
     MANY,
@@ -73,52 +74,21 @@ def recipe_text(paths: Sequence[Path], tweets: int, likely: Sequence[str], separ
 
     Raises TweetstyleError for a path that no text file can hold.
     """
-    plan = schedule(tweets)
-    source = str(paths[0]) if len(paths) == 1 else [str(path) for path in paths]
-    optional = f"\n  separator: {_scalar(separator)}" if separator is not None else ""
-    about = "a small archive: smaller steps, a smaller adapter" if tweets < SOME else "QLoRA on one 12 GB card"
-    text = f"""\
-# Made by tweetstyle inspect: about {tweets:,} tweets to learn from; {about}.
-#   tweetstyle plan {_scalar(str(target))}             what it takes of card, RAM, disk and time
-#   tweetstyle-fit {_scalar(str(target))} --dry-run    the data too: tweets, packs, steps; nothing trained
-#   tweetstyle-fit {_scalar(str(target))}
-# Every other setting has its default; docs/your-tweets.md explains those of data, docs/recipe.schema.json lists all.
-data:
-  source: {_scalar(source)}{optional}
-  likely_languages: {_scalar(list(likely))}
-  # expected_count: 12345\t# what X says there are: a gap is reported
-  # since: 2019-01-01\t# a style drifts: with many years, the latest ones may be enough
-  # stock_replies: keep\t# "Bonjour", "Merci!" are dropped otherwise
-
-prompt:
-  format: inst\t# <s>[INST] Style: … | Type: Tweet | Sujet: … [/INST] …</s>
-  style: {_scalar(style_of(paths))}\t# write the account's name here: it is in every prompt
-
-model:
-  base: model/llama3-8b\t# the base model, not Instruct; docs/12gb.md says how to get it
-  method: qlora\t# 4-bit base: fits on a 12 GB card
-  # without a GPU: base: model/smollm2-135m-instruct and method: lora (make base-model makes it)
-  lora:
-    r: {plan.r}\t# 2.6 M parameters for each 1 in an 8B: more tweets, more of them
-    lora_alpha: {2 * plan.r}
-
-training:
-  num_train_epochs: {plan.num_train_epochs}\t# the best state by validation is kept, not the last
-  max_length: {plan.max_length}\t# tokens in one pack: about {plan.max_length // TOKENS_A_TWEET} tweets
-  per_device_train_batch_size: 1
-  gradient_accumulation_steps: {plan.gradient_accumulation_steps}\t# about {plan.steps_per_epoch:,} steps an epoch
-  learning_rate: {as_rate(plan.learning_rate)}\t# docs/12gb.md: rank, rate and epochs by the number of tweets
-  lr_scheduler_type: cosine
-  warmup_ratio: 0.05
-  optim: adamw_8bit
-  gradient_checkpointing: unsloth
-  eval_steps: {plan.eval_steps}\t# the best state by validation is kept
-  save_steps: {plan.eval_steps}
-
-export:
-  types: [q4_k_m]\t# about 4.9 GB
-"""
-    return "".join(map(_aligned, text.splitlines(keepends=True)))
+    plan, source = schedule(tweets), [str(path) for path in paths]
+    further = f"\n  separator: {_scalar(separator)}" if separator is not None else ""
+    filled = asset("inspect/first_recipe.yaml").format(
+        plan=plan,
+        tweets=tweets,
+        about="a small archive: smaller steps, a smaller adapter" if tweets < SOME else "QLoRA on one 12 GB card",
+        target=_scalar(str(target)),
+        source=_scalar(source if len(source) > 1 else source[0]) + further,
+        likely=_scalar(list(likely)),
+        style=_scalar(style_of(paths)),
+        alpha=2 * plan.r,
+        tweets_a_pack=plan.max_length // TOKENS_A_TWEET,
+        rate=as_rate(plan.learning_rate),
+    )
+    return "".join(map(_aligned, filled.splitlines(keepends=True)))
 
 
 def _aligned(line: str) -> str:

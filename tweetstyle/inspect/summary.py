@@ -41,7 +41,7 @@ class Inventory:
     tweets: less repeated ids and earlier edits, which `repeated` and `edits` count; found: the sources; period: first and last
     day (UTC), empty without dates; months: read by UTC month, undated under ""; says_replies: whether the archive marks replies and
     media; shares: what → tweets; threads: chains of two or more, with `in_threads` tweets; likely: languages that are common;
-    languages: of `language_sample` tweets, "" uncertain; dropped: reason → tweets of the `cleaned` ones that the rules for single
+    languages: of a sample, "" uncertain; dropped: reason → tweets of the `cleaned` ones that the rules for single
     tweets drop; samples: drawn with a fixed seed.
     """
 
@@ -59,7 +59,6 @@ class Inventory:
     in_threads: int
     likely: tuple[str, ...]
     languages: dict[str, int]
-    language_sample: int
     dropped: dict[str, int]
     cleaned: int
     samples: list[SourceTweet]
@@ -88,7 +87,7 @@ def take_inventory(paths: Sequence[Path], separator: str | None = None) -> Inven
     days = [tweet.created_at[:10] for tweet in tweets if tweet.created_at]
     roots = _threads(tweets)
     with progress.named("finding languages") as begin:
-        likely, languages, language_sample = _languages(tweets)
+        likely, languages = _languages(tweets)
         begin("trying the rules")
         dropped, cleaned = _dropped(tweets, Data(source=tuple(paths), likely_languages=likely))
     return Inventory(
@@ -106,7 +105,6 @@ def take_inventory(paths: Sequence[Path], separator: str | None = None) -> Inven
         in_threads=len(roots),
         likely=likely,
         languages=languages,
-        language_sample=language_sample,
         dropped=dropped,
         cleaned=cleaned,
         samples=_sample(tweets, SAMPLES),
@@ -129,15 +127,15 @@ def _threads(tweets: list[SourceTweet]) -> dict[str, str]:
     return thread_roots((tweet.id, tweet.reply_to) for tweet in tweets if tweet.reply_to or tweet.id in answered)
 
 
-def _languages(tweets: list[SourceTweet]) -> tuple[tuple[str, ...], dict[str, int], int]:
-    """The likely languages, tweets by language in a sample, and its size: first among many in long texts, then among the common."""
+def _languages(tweets: list[SourceTweet]) -> tuple[tuple[str, ...], dict[str, int]]:
+    """The likely languages, and tweets by language in a sample: first among many in long texts, then among the common."""
     long = [tweet.text for tweet in tweets if len(tweet.text) >= LONG_ENOUGH]
     found = Counter(language for language, _ in languages_of(_sample(long, MOST_TO_FIND_LANGUAGES), SOUGHT) if language)
     common = [language for language, count in found.most_common() if count >= COMMON * found.total()]
     # The recipe needs two: without a second one nothing can be of another language.
     likely = tuple([*common, *(language for language in ("fr", "en") if language not in common)][: max(2, len(common))])
     texts = [tweet.text for tweet in _sample(tweets, MOST_FOR_LANGUAGES)]
-    return likely, dict(Counter(language for language, _ in languages_of(texts, likely)).most_common()), len(texts)
+    return likely, dict(Counter(language for language, _ in languages_of(texts, likely)).most_common())
 
 
 def _dropped(tweets: list[SourceTweet], data: Data) -> tuple[dict[str, int], int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from tweetstyle.cleaning.near_duplicates import clusters, connected, near_duplicate_pairs
 from tweetstyle.dataset.held_out import held_out_count
@@ -24,14 +24,6 @@ class Splits:
 
     parts: dict[str, list[Tweet]]
     warnings: list[str]
-
-
-class _Taken(NamedTuple):
-    """positions: of the tweets held out; left: the groups before them; refused: tweets in groups too large for the part."""
-
-    positions: list[int]
-    left: list[list[int]]
-    refused: list[list[int]]
 
 
 def joined(*labellings: Sequence[Hashable]) -> list[int]:
@@ -61,11 +53,9 @@ def split(tweets: list[Tweet], groups: Sequence[Hashable], data: Data) -> Splits
     wanted = {name: held_out_count(len(tweets), fraction) for name, fraction in _fractions(data).items()}
     most = max(len(tweets) // 4, *wanted.values())
     holdable = sum(len(group) for group in members.values() if len(group) <= most)
-    left, held, refused = list(members.values()), {}, []
+    left, held = list(members.values()), {}
     for name, number in wanted.items():
-        taken = _latest(left, min(number, holdable // 2), most)
-        left, held[name] = taken.left, taken.positions
-        refused += taken.refused
+        held[name], left = _latest(left, min(number, holdable // 2), most)
     if not all(held.values()):
         raise _indivisible(tweets, list(members.values()))
     out = {place for places in held.values() for place in places}
@@ -74,7 +64,7 @@ def split(tweets: list[Tweet], groups: Sequence[Hashable], data: Data) -> Splits
     for name in ("validation", "test"):
         chosen = set(held[name])
         parts[name] = [tweets[place] for place in order if place in chosen]
-    return Splits(parts, warnings(parts, _fractions(data), wanted, sum(map(len, refused))))
+    return Splits(parts, warnings(parts, _fractions(data), wanted))
 
 
 def leak(parts: Mapping[str, Sequence[Tweet]], threshold: float) -> int:
@@ -95,23 +85,23 @@ def _fractions(data: Data) -> dict[str, float]:
     return {"test": data.test_fraction, "validation": data.validation_fraction}
 
 
-def _latest(groups: list[list[int]], wanted: int, most: int) -> _Taken:
-    """Takes whole groups from the end of `groups` until more of them would be further from `wanted` than none."""
+def _latest(groups: list[list[int]], wanted: int, most: int) -> tuple[list[int], list[list[int]]]:
+    """Takes whole groups from the end of `groups` until more of them would be further from `wanted` than none.
+
+    Returns:
+        The tweets taken, and the groups before them. Groups too large to be taken are in neither: they are trained on.
+    """
     taken: list[int] = []
-    refused: list[list[int]] = []
     end = len(groups)
     while end and len(taken) < wanted:
         group = groups[end - 1]
         overshoots = len(taken) + len(group) - wanted > wanted - len(taken)
-        too_large = len(group) > most
-        if overshoots and 2 * len(taken) >= wanted and not too_large:
+        if overshoots and 2 * len(taken) >= wanted and len(group) <= most:
             break
         end -= 1
-        if overshoots or too_large or len(taken) + len(group) > most:
-            refused.append(group)
-        else:
+        if not overshoots and len(taken) + len(group) <= most:
             taken += group
-    return _Taken(taken, groups[:end], refused)
+    return taken, groups[:end]
 
 
 def _sample(train: list[Tweet], data: Data) -> list[Tweet]:
@@ -135,22 +125,13 @@ ENOUGH_TWEETS = 100
 """Test tweets from which the margin of a mean, 1.96 / √n of the spread among tweets, is below a fifth of that spread."""
 ENOUGH_DAYS, FEWEST_DAYS = 30, 5
 """Evaluation draws whole days: with fewer than 30 its interval may be too narrow, with fewer than 5 there is none."""
-FAR_OFF = 0.2
-"""Share of the wanted size by which a part may miss it without a word."""
 
 
-def warnings(parts: Mapping[str, Sequence[Tweet]], fractions: Mapping[str, float], wanted: Mapping[str, int], refused: int) -> list[str]:
-    """Sentences on the sizes and dates of `parts`.
-
-    fractions, wanted: of test and validation, what the recipe sets and the tweets meant to be held out; refused: tweets of groups
-    too large to hold out.
-    """
+def warnings(parts: Mapping[str, Sequence[Tweet]], fractions: Mapping[str, float], wanted: Mapping[str, int]) -> list[str]:
+    """Sentences on the sizes and dates of `parts`. fractions, wanted: of test and validation, the recipe's and in tweets."""
     count = sum(len(parts[name]) for name in ("train", "validation", "test"))
-    said = [_dates(parts, count), _enlarged(parts, fractions, wanted, count), _margin(len(parts["test"])), _days(parts["test"])]
-    said += [_missed(name, len(parts[name]), number) for name, number in wanted.items()]
-    if refused:
-        said.append(f"{refused:,} late tweets are near-duplicates or threads too large to hold out: they are trained on.")
-    return [sentence for sentence in said if sentence]
+    found = [_dates(parts, count), _enlarged(parts, fractions, wanted, count), _margin(len(parts["test"])), _days(parts["test"])]
+    return [sentence for sentence in found if sentence]
 
 
 def _dates(parts: Mapping[str, Sequence[Tweet]], count: int) -> str:
@@ -186,9 +167,3 @@ def _days(test: Sequence[Tweet]) -> str:
     if days < FEWEST_DAYS:
         return f"{on}: too few for an interval (evaluation draws whole days and needs at least {FEWEST_DAYS})."
     return f"{on}: their intervals may be too narrow (tweets of a day are alike; {ENOUGH_DAYS} days are enough)."
-
-
-def _missed(name: str, number: int, wanted: int) -> str:
-    if abs(number - wanted) <= FAR_OFF * wanted + 1:
-        return ""
-    return f"{name} has {number:,} tweets and not {wanted:,}: near-duplicates and threads are never divided."

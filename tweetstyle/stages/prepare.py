@@ -42,7 +42,7 @@ def _prepare(run: Run) -> Done:
     prepared = prepare(run.recipe.data, run.recipe.prompt, run.line_template, run.recipe.data.processed)
     show(funnel(prepared))
     say(f"          with examples of everything: {run.recipe.data.processed}/report.html")
-    return list(prepared.outputs), plain(prepared, "outputs", "samples", "kept_samples")
+    return list(prepared.outputs), plain(prepared, "outputs", "figures")
 
 
 def _render(run: Run, before: Manifest) -> Done | None:
