@@ -1,4 +1,4 @@
-"""The road between the stages: what is current is skipped, other runs are set aside, two at once are refused."""
+"""Stages that are up to date are skipped, other runs are set aside, two runs at once are refused."""
 
 from __future__ import annotations
 

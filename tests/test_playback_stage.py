@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from bench.playback import cached_and_checked
 from click.testing import CliRunner
 from support.fake_ollama import FakeOllama
 from support.playing_back import RECIPE, asks_back
@@ -69,7 +68,7 @@ def test_the_stage_is_done_once_and_again_only_when_what_decides_a_message_chang
     assert stages_of(Run(recipe))["playback"].why_stale() is None
 
 
-def test_the_whole_road_asks_for_the_model_before_anything_is_prepared(recipe, tmp_path):
+def test_a_whole_run_checks_the_model_before_anything_is_prepared(recipe, tmp_path):
     recipe.write_text(recipe.read_text().replace("ollama: small", "ollama: nobody"))
     with pytest.raises(TweetstyleError, match="no model nobody; it has small:latest"):
         pipeline.run(recipe)
@@ -137,9 +136,3 @@ def test_a_recipe_without_playback_has_no_such_stage(recipe):
     ):
         with pytest.raises(TweetstyleError, match="this recipe has no stage playback"):
             call()
-
-
-def test_the_bench_of_cached_answers_runs(tmp_path):
-    """It stops by itself where an answer had to be asked for, or too few could be used."""
-    measured = cached_and_checked(tmp_path, 120)
-    assert measured["tweets"] == 120 and len(measured["seconds"]) == 5

@@ -23,6 +23,15 @@ BOUNDS = {
     "less_than": ("lt", "less than {}"),
 }
 """pydantic's kind of error → where it keeps the bound, and the bound in words."""
+NOT_A_DAY = ("is not a day", "write it as 2023-04-30")
+SIMPLE = {
+    "finite_number": ("is not a number that can be computed with", "write a finite number"),
+    "string_too_short": ("is blank", WRITE_WORDS),
+    "path_type": ("is not a path", "write the path of a file or directory"),
+    "string_pattern_mismatch": ("is no language code", "write two small letters, ISO 639-1: fr, en, es"),
+    **dict.fromkeys(("date_type", "date_parsing", "date_from_datetime_parsing", "date_from_datetime_inexact"), NOT_A_DAY),
+}
+"""pydantic's kind of error → what is wrong with the value, and what to write."""
 LONGEST_SHOWN = 60
 """Characters of a value in a message."""
 KEYS_OF_A_RUN = re.compile(r"[a-z0-9][a-z0-9._-]*")
@@ -165,27 +174,20 @@ def _by_kind(kind: str, given: Any, context: dict[str, Any], key: tuple[str, ...
             return f"{shown} is not {wanted}", f"write {wanted}"
         case "tuple_type":
             return f"{shown} is not a list", _write_a_list(given, key)
+        case kind if kind in SIMPLE:
+            what, hint = SIMPLE[kind]
+            return f"{shown} {what}", hint
         case "greater_than_equal" | "less_than_equal" | "greater_than" | "less_than" as bound:
             name, wanted = BOUNDS[bound]
             # A bound of a fraction is 1.0 to pydantic, and 1 to who wrote it.
             number = f"{context[name]:g}" if isinstance(context[name], float) else context[name]
             return f"{shown} is not valid", f"it should be {wanted.format(number)}"
-        case "finite_number":
-            return f"{shown} is not a number that can be computed with", "write a finite number"
         case "too_short":
             return f"{shown} is empty" if not given else f"{shown} is too short", "write at least one, or leave it out for the default"
-        case "string_too_short":
-            return f"{shown} is blank", WRITE_WORDS
         case "string_too_long":
             return f"{shown} has {len(given):,} characters", f"write at most {context['max_length']:,}"
-        case "path_type":
-            return f"{shown} is not a path", "write the path of a file or directory"
-        case "string_pattern_mismatch":
-            return f"{shown} is no language code", "write two small letters, ISO 639-1: fr, en, es"
         case "model_type" | "model_attributes_type" | "dict_type":
             return f"{shown} is not a section", f"write keys beneath it, among: {', '.join(_fields(key))}"
-        case "date_type" | "date_parsing" | "date_from_datetime_parsing" | "date_from_datetime_inexact":
-            return f"{shown} is not a day", "write it as 2023-04-30"
         case "value_error":
             return str(context["error"]), getattr(context["error"], "hint", "change one of the two")
         case _:
