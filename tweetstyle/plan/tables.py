@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+COLOURS = ("blue", "cyan", "green", "magenta", "yellow", "bright_blue", "bright_cyan", "bright_green", "bright_magenta", "bright_yellow")
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+WIDTH = 60
+"""Characters of the bar that are the card, at most."""
+
 
 def needs_table(needs: ResourceEstimate) -> Group:
     """The whole plan of `tweetstyle plan`."""
@@ -125,27 +130,21 @@ def start_summary(needs: ResourceEstimate) -> str:
     return "\n".join(lines)
 
 
-COLOURS = ("blue", "cyan", "green", "magenta", "yellow", "bright_blue", "bright_cyan", "bright_green", "bright_magenta", "bright_yellow")
-LETTERS = "abcdefghijklmnopqrstuvwxyz"
-WIDTH = 60
-"""Characters of the bar that are the card, at most."""
-
-
 def memory_table(plan: MemoryPlan, card: Card) -> Group:
-    """A table of what is on the card at the peak of the run, a bar of it against the card, each phase's peak, the RAM, the notes."""
+    """A table of what is on the card at the peak of the run, a bar of it against the card, each phase's peak, the notes."""
     from rich.console import Group
     from rich.table import Table
 
-    table = Table("", "on the card", "GiB", "share", title=f"memory at the peak of the run: {_peak(plan)}", title_justify="left")
+    peak = f"{TRAINING}, {plan.peak_moment}" if plan.peak_phase == TRAINING else plan.peak_phase
+    table = Table("", "on the card", "GiB", "share", title=f"memory at the peak of the run: {peak}", title_justify="left")
     for letter, colour, (name, count) in _lettered(plan):
         table.add_row(f"[{colour}]{letter}[/]", name, f"{count / 2**30:,.2f}", f"{count / card.total:.1%}")
     table.add_section()
     table.add_row("", "all", f"{plan.card / 2**30:,.2f}", f"{plan.card / card.total:.1%}")
-    ram = ", ".join(f"{name} {size / 2**30:,.1f}" for name, size in plan.host.items())
     rest = sum(plan.reserve.values())
     phases = ", ".join(f"{phase} {(sum(parts.values()) + rest) / 2**30:,.1f}" for phase, parts in plan.phases.items())
     lines: list[RenderableType] = [table, _Bar(plan, card), _verdict(plan, card), f"GiB by phase: {phases}"]
-    return Group(*lines, f"RAM: {plan.ram / 2**30:,.1f} GiB ({ram})", *plan.notes)
+    return Group(*lines, *plan.notes)
 
 
 @dataclass(frozen=True)
@@ -180,12 +179,8 @@ def memory_bar(plan: MemoryPlan, card: Card, room: int = 2 * WIDTH) -> Text:
     return bar
 
 
-def _peak(plan: MemoryPlan) -> str:
-    """The phase with the peak, of a training step the moment too."""
-    return f"{TRAINING}, {plan.peak_moment}" if plan.peak_phase == TRAINING else plan.peak_phase
-
-
 def _lettered(plan: MemoryPlan) -> list[tuple[str, str, tuple[str, int]]]:
+    """(letter, colour, (part, bytes)) of each part at the peak."""
     parts = list(plan.parts.items())
     return [(LETTERS[n % len(LETTERS)], COLOURS[n % len(COLOURS)], part) for n, part in enumerate(parts)]
 
