@@ -11,22 +11,22 @@ from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
-from support.likelihood import score
 from support.tiny_llama import write_adapter, write_llama
+from tweetstyle.inference.prefixes import first_scored
 
-from tweetstyle import evaluate as evaluate_module
 from tweetstyle.dataset.held_out import scored_bytes
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.evaluate import evaluate, table
-from tweetstyle.evaluate.result import Likelihood, SplitResult, figures, warnings
-from tweetstyle.inference.likelihood import Reading, TunedModel, batches, first_scored, load_model, score_readings, summed_losses
-from tweetstyle.model.base import BaseModel, read_base_model
+from tweetstyle.evaluate import ModelPair, evaluate, scoring
+from tweetstyle.evaluate.scoring import figures
+from tweetstyle.evaluate.tables import evaluation_table
+from tweetstyle.inference.likelihood import Reading, load_model, score, score_readings, summed_losses
+from tweetstyle.model.base import BaseModel
 from tweetstyle.model.tokenizer import Encoded
 from tweetstyle.prompt.template import Template, build_template
 from tweetstyle.recipe import Evaluation, Sampling
 from tweetstyle.records import Tweet, write_split
-from tweetstyle.statistics.intervals import Interval
 
+NAMES = ("train", "validation", "test")
 QUICK = Evaluation(samples=0)
 """Scores only: what models write is tested elsewhere."""
 
@@ -73,7 +73,7 @@ def write(path: Path, rows: list[Tweet], template: Template) -> Path:
 
 @pytest.fixture
 def splits(tmp_path: Path, template: Template) -> dict[str, Path]:
-    return {name: write(tmp_path / f"{name}.jsonl", tweets(40), template) for name in ("train", "validation", "test")}
+    return {name: write(tmp_path / f"{name}.jsonl", tweets(40), template) for name in NAMES}
 
 
 def plain_loop(model, documents: list[Encoded]) -> list[float]:
@@ -101,19 +101,6 @@ def test_base_and_tuned_sums_are_those_of_a_plain_loop_with_labels(tiny: BaseMod
     merged = PeftModel.from_pretrained(base, adapter).merge_and_unload()
     assert found.tuned == pytest.approx(plain_loop(merged, documents), rel=1e-5)
     assert not np.allclose(found.base, found.tuned, rtol=1e-2)
-
-
-@pytest.mark.slow
-def test_on_the_real_model_too(base_model_dir: Path) -> None:
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    base = read_base_model(base_model_dir)
-    documents = [base.tokenizer.encode(build_template("inst", "Nimzo", base.tokens), text, None, "Tweet") for text in TEXTS]
-    model = AutoModelForCausalLM.from_pretrained(base.path, dtype="float32").eval()
-    with torch.no_grad():
-        found = summed_losses(model, documents, lambda tokens: None)
-    assert found == pytest.approx(plain_loop(model, documents), rel=1e-5)
 
 
 def test_a_full_run_scores_two_models_with_the_files_of_each(tiny: BaseModel, documents: list[Encoded], tmp_path: Path) -> None:
@@ -169,7 +156,7 @@ def test_in_bfloat16_the_layers_round_and_the_head_does_not(tiny: BaseModel, ada
     import torch
 
     asked = {"": Reading(documents * 8)}
-    rounded, exact = (score_readings(TunedModel(tiny, adapter, "lora"), asked, asked, bf16=bf16)[1][""] for bf16 in (True, False))
+    rounded, exact = (score_readings(tiny, adapter, "lora", asked, asked, bf16=bf16)[1][""] for bf16 in (True, False))
     assert not np.allclose(rounded, exact, rtol=1e-6) and rounded == pytest.approx(exact, rel=2e-3)
     assert rounded[: len(documents)] == pytest.approx(rounded[-len(documents) :], rel=2e-3), "whatever pack they stand in"
     model, seen = load_model(tiny.path, "lora"), []
@@ -180,41 +167,13 @@ def test_in_bfloat16_the_layers_round_and_the_head_does_not(tiny: BaseModel, ada
     assert set(seen) == {(torch.float32, torch.float32), torch.bfloat16}
 
 
-def test_the_recipe_says_whether_bfloat16_is_scored_in(
-    tiny: BaseModel, adapter: Path, template: Template, splits: dict[str, Path], tmp_path: Path
-) -> None:
-    files = splits["train"], splits["validation"], splits["test"]
-    nats = [
-        evaluate(tiny, adapter, "lora", template, Evaluation(samples=0, bf16=bf16), Sampling(), *files, tmp_path).splits["test"].tuned.nats
-        for bf16 in (False, True)
-    ]
-    assert nats[0] != nats[1] and nats[1] == pytest.approx(nats[0], rel=1e-3)
-
-
-def test_batches_hold_every_document_once_and_stay_within_the_budget() -> None:
-    lengths = [5, 90, 31, 30, 29, 7, 200, 8]
-    found = list(batches(lengths, 90))
-    assert sorted(index for batch in found for index in batch) == list(range(len(lengths)))
-    for batch in found:
-        assert len(batch) == 1 or len(batch) * max(lengths[i] for i in batch) <= 90
-    assert len(found) < len(lengths)
-
-
-def test_progress_counts_every_token_twice(tiny: BaseModel, adapter: Path, documents: list[Encoded]) -> None:
-    steps: list[int] = []
-    score(tiny, adapter, "lora", documents, steps.append)
-    assert sum(steps) == 2 * sum(len(document.ids) for document in documents)
-
-
 def test_an_untrained_adapter_changes_nothing(tiny: BaseModel, template: Template, splits: dict[str, Path], tmp_path: Path) -> None:
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
     model = AutoModelForCausalLM.from_pretrained(tiny.path, dtype="float32")
     get_peft_model(model, LoraConfig(r=4, target_modules=["q_proj", "down_proj"])).save_pretrained(tmp_path / "fresh")
-    found = evaluate(
-        tiny, tmp_path / "fresh", "lora", template, QUICK, Sampling(), splits["train"], splits["validation"], splits["test"], tmp_path
-    )
+    found = evaluate(ModelPair(tiny, tmp_path / "fresh", "lora", template), splits, QUICK, Sampling(), tmp_path)
     for split in found.splits.values():
         assert split.gain.estimate == pytest.approx(0, abs=1e-9)
         assert split.tuned == split.base
@@ -253,7 +212,7 @@ def test_where_4_bits_cannot_be_had_it_says_so(
 def test_answer_and_end_are_counted_prompt_and_bos_are_not(
     tiny: BaseModel, adapter: Path, template: Template, splits: dict[str, Path], tmp_path: Path
 ) -> None:
-    found = evaluate(tiny, adapter, "lora", template, QUICK, Sampling(), splits["train"], splits["validation"], splits["test"], tmp_path)
+    found = evaluate(ModelPair(tiny, adapter, "lora", template), splits, QUICK, Sampling(), tmp_path)
     rows, tokenizer = tweets(40), tiny.tokenizer
     split = found.splits["test"]
     assert split.tweets == 40
@@ -268,37 +227,17 @@ def test_a_topic_in_the_file_is_not_shown_to_the_models(
     tiny: BaseModel, adapter: Path, template: Template, splits: dict[str, Path], tmp_path: Path
 ) -> None:
     named = write(tmp_path / "test.jsonl", tweets(40, topic="hiver"), template)
-    found = evaluate(tiny, adapter, "lora", template, QUICK, Sampling(), splits["train"], splits["validation"], named, tmp_path)
+    found = evaluate(ModelPair(tiny, adapter, "lora", template), splits | {"test": named}, QUICK, Sampling(), tmp_path)
     with_topic, without = found.splits["test"], found.splits["validation"]
     assert with_topic.tokens == without.tokens
     assert with_topic.base.nats == pytest.approx(without.base.nats, rel=1e-6)
-
-
-def test_a_reply_is_scored_under_a_reply_s_prompt(tiny: BaseModel, adapter: Path, template: Template, tmp_path: Path) -> None:
-    rows = tweets(20)
-    plain = write(tmp_path / "validation.jsonl", rows, template)
-    replies = write(tmp_path / "test.jsonl", [replace(row, type="Réponse") for row in rows], template)
-    found = evaluate(tiny, adapter, "lora", template, QUICK, Sampling(), plain, plain, replies, tmp_path)
-    assert found.splits["test"].base.nats != found.splits["validation"].base.nats
-    assert found.splits["test"].tokens == found.splits["validation"].tokens
 
 
 def test_at_most_so_many_tweets_are_scored_a_seeded_sample_of_them(
     tiny: BaseModel, adapter: Path, template: Template, splits: dict[str, Path], tmp_path: Path
 ) -> None:
     def nats(**settings: int) -> float:
-        found = evaluate(
-            tiny,
-            adapter,
-            "lora",
-            template,
-            Evaluation(samples=0, **settings),
-            Sampling(),
-            splits["train"],
-            splits["validation"],
-            splits["test"],
-            tmp_path,
-        )
+        found = evaluate(ModelPair(tiny, adapter, "lora", template), splits, Evaluation(samples=0, **settings), Sampling(), tmp_path)
         assert found.splits["test"].tweets == settings["max_tweets"]
         return found.splits["test"].base.nats
 
@@ -311,18 +250,7 @@ def test_the_interval_is_made_as_the_recipe_says(
     tiny: BaseModel, adapter: Path, template: Template, splits: dict[str, Path], tmp_path: Path
 ) -> None:
     def width(**settings: float) -> float:
-        found = evaluate(
-            tiny,
-            adapter,
-            "lora",
-            template,
-            Evaluation(samples=0, **settings),
-            Sampling(),
-            splits["train"],
-            splits["validation"],
-            splits["test"],
-            tmp_path,
-        )
+        found = evaluate(ModelPair(tiny, adapter, "lora", template), splits, Evaluation(samples=0, **settings), Sampling(), tmp_path)
         return found.splits["test"].gain.high - found.splits["test"].gain.low
 
     assert width(confidence=0.8) < width(confidence=0.99)
@@ -334,7 +262,7 @@ def test_a_tweet_longer_than_the_model_can_hold_is_left_out_and_told(
 ) -> None:
     rows = [*tweets(10), Tweet("99", "trop long " * 60, "2024-03-01T00:00:00Z")]
     write(splits["test"], rows, template)
-    found = evaluate(tiny, adapter, "lora", template, QUICK, Sampling(), splits["train"], splits["validation"], splits["test"], tmp_path)
+    found = evaluate(ModelPair(tiny, adapter, "lora", template), splits, QUICK, Sampling(), tmp_path)
     assert (found.splits["test"].tweets, found.splits["test"].too_long) == (10, 1)
     assert "test: 1 tweets longer than the model can hold were left out." in map(str, found.warnings)
 
@@ -359,9 +287,7 @@ def test_a_first_token_with_nothing_before_it_is_not_scored_nor_are_its_bytes(ti
 def test_the_file_holds_what_was_given_back(
     tiny: BaseModel, adapter: Path, template: Template, splits: dict[str, Path], tmp_path: Path
 ) -> None:
-    found = evaluate(
-        tiny, adapter, "lora", template, QUICK, Sampling(), splits["train"], splits["validation"], splits["test"], tmp_path / "run"
-    )
+    found = evaluate(ModelPair(tiny, adapter, "lora", template), splits, QUICK, Sampling(), tmp_path / "run")
     assert json.loads((tmp_path / "run" / "evaluation.json").read_text()) == asdict(found)
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["evaluation.json", "scores.json"]
 
@@ -371,9 +297,9 @@ def test_the_table_shows_base_tuned_gain_and_warnings(
 ) -> None:
     from rich.console import Console
 
-    found = evaluate(tiny, adapter, "lora", template, QUICK, Sampling(), splits["train"], splits["validation"], splits["test"], tmp_path)
+    found = evaluate(ModelPair(tiny, adapter, "lora", template), splits, QUICK, Sampling(), tmp_path)
     console = Console(width=100, record=True, file=(tmp_path / "screen").open("w"))
-    console.print(table(found))
+    console.print(evaluation_table(found))
     shown, split = console.export_text(), found.splits["test"]
     assert "test: 40 tweets, 40 days" in shown
     assert "gain (95% interval)" in shown
@@ -386,70 +312,12 @@ def test_the_table_shows_base_tuned_gain_and_warnings(
     for warning in found.warnings:
         assert str(warning).split(":")[1][:30] in shown
     assert "prompted without a topic" in shown and "with the tweet's topic" in shown
-    console.print(table(found, begins=True))
+    console.print(evaluation_table(found, begins=True))
     begun = console.export_text()
     assert "prompted without its first words" in begun and "with its first words, that come again" in begun and "topic" not in begun
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "said"),
-    [
-        (-0.2, -0.1, "test: the tuned model predicts new tweets worse than the base model."),
-        (-0.2, 0.1, "test: 40 tweets are too few, or the change too small, to tell whether the tuning helped."),
-        (0.0001, 0.0006, "test: the tuned model predicts new tweets no better than the base model: it learned nothing measurable."),
-        (0.1, 0.2, ""),
-    ],
-)
-def test_worse_and_undecided_are_said_and_better_needs_no_warning(low: float, high: float, said: str) -> None:
-    one = Likelihood(100.0, 1.5, 20.0)
-    gain = Interval((low + high) / 2, low, high, 0.95, 40)
-    split = SplitResult(40, 900, 2000, 0, one, one, gain, {}, "base, same prompt", gain, None)
-    found = warnings({"test": split}, [])
-    assert [str(warning)[: len(said)] for warning in found] == ([said] if said else [])
-
-
-@pytest.mark.parametrize(
-    ("curve", "warned"),
-    [
-        ([], False),
-        ([(50, 1.8), (100, 1.6), (150, 1.5)], False),
-        ([(50, 1.8), (100, 1.5), (150, 1.51)], False),
-        ([(50, 1.8), (100, 1.5), (150, 1.7)], True),
-    ],
-)
-def test_a_validation_curve_that_turned_is_overfitting(curve: list[tuple[int, float]], warned: bool) -> None:
-    said = " ".join(map(str, warnings({}, curve)))
-    assert ("Overfitting set in after step 100: validation went from 1.5 up to 1.7" in said) is warned
-
-
-def test_the_curve_is_read_from_the_run_up_to_a_line_that_a_kill_cut_off(
-    tiny: BaseModel, adapter: Path, template: Template, splits: dict[str, Path], tmp_path: Path
-) -> None:
-    rows = [{"step": 5, "loss": 3.0}, {"step": 10, "eval_bits_per_byte": 1.2}, {"step": 20, "eval_bits_per_byte": 1.9}]
-    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"step": 30, "eval_bi')
-    found = evaluate(tiny, adapter, "lora", template, QUICK, Sampling(), splits["train"], splits["validation"], splits["test"], tmp_path)
-    assert any(str(warning).startswith("Overfitting set in after step 10") for warning in found.warnings)
-
-
-@pytest.mark.parametrize(
-    ("per_day", "said"), [(2, "the number of independent days is only 20"), (40, "the number of independent days is only 1 ")]
-)
-def test_few_days_are_told(tiny: BaseModel, adapter: Path, template: Template, tmp_path: Path, per_day: int, said: str) -> None:
-    path = write(tmp_path / "test.jsonl", tweets(40, per_day=per_day), template)
-    found = evaluate(tiny, adapter, "lora", template, QUICK, Sampling(), path, path, path, tmp_path)
-    assert said in " ".join(map(str, found.warnings))
-
-
 # -- what goes wrong, and where it runs ---------------------------------------------------------------------
-
-
-def test_an_empty_split_is_one_clear_message(
-    tiny: BaseModel, adapter: Path, template: Template, splits: dict[str, Path], tmp_path: Path
-) -> None:
-    splits["test"].write_text("")
-    with pytest.raises(TweetstyleError, match=r"test\.jsonl: there is no tweet to score"):
-        evaluate(tiny, adapter, "lora", template, QUICK, Sampling(), splits["train"], splits["validation"], splits["test"], tmp_path)
-    assert not (tmp_path / "evaluation.json").exists()
 
 
 def test_an_adapter_of_another_base_is_one_clear_message(tiny: BaseModel, documents: list[Encoded], tmp_path: Path) -> None:
@@ -463,13 +331,6 @@ def test_no_adapter_is_one_clear_message(tiny: BaseModel, documents: list[Encode
         score(tiny, tmp_path, "lora", documents)
 
 
-def test_loading_leaves_the_screen_alone(
-    tiny: BaseModel, adapter: Path, documents: list[Encoded], capfd: pytest.CaptureFixture[str]
-) -> None:
-    score(tiny, adapter, "lora", documents)
-    assert capfd.readouterr() == ("", "")
-
-
 def test_where_unsloth_was_imported_the_scoring_runs_in_a_fresh_process(
     tiny: BaseModel,
     adapter: Path,
@@ -478,9 +339,9 @@ def test_where_unsloth_was_imported_the_scoring_runs_in_a_fresh_process(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    here = evaluate(tiny, adapter, "lora", template, QUICK, Sampling(), splits["train"], splits["validation"], splits["test"], tmp_path)
+    here = evaluate(ModelPair(tiny, adapter, "lora", template), splits, QUICK, Sampling(), tmp_path)
     monkeypatch.setitem(sys.modules, "unsloth", ModuleType("unsloth"))
     # As Unsloth does: what this process would score with is no longer what it was.
-    monkeypatch.setattr(evaluate_module, "score_readings", lambda *_: pytest.fail("scored in the patched process"))
-    apart = evaluate(tiny, adapter, "lora", template, QUICK, Sampling(), splits["train"], splits["validation"], splits["test"], tmp_path)
+    monkeypatch.setattr(scoring, "score_readings", lambda *_: pytest.fail("scored in the patched process"))
+    apart = evaluate(ModelPair(tiny, adapter, "lora", template), splits, QUICK, Sampling(), tmp_path)
     assert apart == here

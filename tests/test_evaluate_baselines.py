@@ -6,13 +6,12 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from support.tiny_llama import write_adapter, write_llama
 
-from tweetstyle.evaluate import evaluate
+from tweetstyle.evaluate import ModelPair, evaluate
 from tweetstyle.evaluate.baselines import IN_WORDS, Examples, base_readings, few_examples, tuned_readings
-from tweetstyle.inference.likelihood import BATCH_TOKENS, Reading, TunedModel, score_readings
+from tweetstyle.inference.likelihood import score_readings
 from tweetstyle.model.base import BaseModel
 from tweetstyle.model.tokenizer import Encoded
 from tweetstyle.prompt.template import Template, build_template
@@ -61,20 +60,10 @@ def test_tweets_shown_before_the_prompt_count_as_if_all_stood_in_one_row(tiny: B
     documents = encoded(tiny, template, HELD_OUT)
     examples = few_examples(tiny, template, TRAIN, documents, 3, seed=1)
     asked = base_readings(tiny, template, HELD_OUT, documents, examples)["examples"]
-    read, _ = score_readings(TunedModel(tiny, adapter, "lora"), {"examples": asked}, {})
+    read, _ = score_readings(tiny, adapter, "lora", {"examples": asked}, {})
     for nats, document in zip(read["examples"], documents, strict=True):
         row = examples.ids + document.ids[1:]  # BOS stands once
         assert nats == pytest.approx(plain_sum(tiny.path, row, len(document.ids) - max(document.prompt_length, 1)), rel=1e-5)
-
-
-def test_many_batches_after_one_beginning_do_not_see_each_other(tiny: BaseModel, adapter: Path) -> None:
-    template = build_template("inst", "Nimzo", tiny.tokens)
-    documents = encoded(tiny, template, HELD_OUT * 30)
-    assert sum(len(document.ids) for document in documents) > 3 * BATCH_TOKENS
-    examples = few_examples(tiny, template, TRAIN, documents, 4, seed=1)
-    asked = base_readings(tiny, template, HELD_OUT * 30, documents, examples)["examples"]
-    read, _ = score_readings(TunedModel(tiny, adapter, "lora"), {"examples": asked}, {})
-    assert read["examples"] == pytest.approx(np.tile(read["examples"][:3], 30), rel=1e-5)
 
 
 def test_the_examples_are_whole_training_tweets_and_leave_room(tiny: BaseModel, template: Template) -> None:
@@ -117,25 +106,17 @@ def test_only_what_has_topics_is_asked_with_them(tiny: BaseModel) -> None:
     assert "with topic" not in tuned_readings(tiny, bare, HELD_OUT, encoded(tiny, bare, HELD_OUT))
 
 
-def test_positions_are_what_the_models_read(tiny: BaseModel, adapter: Path) -> None:
-    template = build_template("inst", "Nimzo", tiny.tokens)
-    reading = Reading(encoded(tiny, template, HELD_OUT), [5, 6, 7])
-    done: list[int] = []
-    score_readings(TunedModel(tiny, adapter, "lora"), {"a": reading}, {"b": reading}, done.append)
-    assert sum(done) == 2 * reading.positions == 2 * (3 + sum(len(document.ids) for document in reading.documents))
-
-
 def test_the_headline_is_held_against_the_best_on_validation(tiny: BaseModel, adapter: Path, tmp_path: Path) -> None:
     """The letters of the training tweets are those of the validation tweets here, so that n-grams predict these best by far."""
     template = build_template("inst", "Nimzo", tiny.tokens)
     days = [f"2024-01-{1 + i:02}T08:00:00Z" for i in range(28)]
     texts = {"train": "des mots de tous les jours {}", "validation": "des mots de tous les jours {}!", "test": "ZXQ WVK {} %%%"}
-    files = []
+    files = {}
     for name, text in texts.items():
-        files.append(tmp_path / f"{name}.jsonl")
-        with files[-1].open("w", encoding="utf-8") as stream:
+        files[name] = tmp_path / f"{name}.jsonl"
+        with files[name].open("w", encoding="utf-8") as stream:
             write_split(stream, [Tweet(f"{name}{i}", text.format(i), day) for i, day in enumerate(days)], lambda tweet: tweet.text)
-    found = evaluate(tiny, adapter, "lora", template, Evaluation(examples=2, samples=0), Sampling(), *files, tmp_path)
+    found = evaluate(ModelPair(tiny, adapter, "lora", template), files, Evaluation(examples=2, samples=0), Sampling(), tmp_path)
     for split in found.splits.values():
         assert split.best == IN_WORDS["n-grams"]
         best = split.baselines[split.best]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tweetstyle.statistics.intervals import Interval, bootstrap_t, cluster_sums
+from tweetstyle.statistics.intervals import Interval, bootstrap_t
 
 SETTINGS = {"confidence": 0.95, "resamples": 999, "seed": 0}
 
@@ -29,23 +29,8 @@ def covered(days: int, runs: int, **settings) -> float:
     return hits / runs
 
 
-@pytest.mark.parametrize("days", [30, 45])
-def test_of_2000_intervals_at_95_percent_as_many_hold_the_truth(days: int) -> None:
-    assert covered(days, 2000) == pytest.approx(0.95, abs=0.015)
-
-
-def test_a_narrower_promise_holds_less_often() -> None:
-    assert covered(30, 1000, confidence=0.8) == pytest.approx(0.80, abs=0.03)
-
-
-def test_leaving_out_the_days_would_cover_too_little() -> None:
-    """Why whole days are drawn: the same simulation, each tweet a cluster of its own."""
-    random, hits = np.random.default_rng(2024), 0
-    for run in range(300):
-        bits, size, day = gains_of_days(random, 30, 0.3)
-        interval = bootstrap_t(bits, size, np.arange(len(day)), **SETTINGS | {"seed": run})
-        hits += interval.low <= 0.3 <= interval.high
-    assert hits / 300 < 0.92
+def test_of_2000_intervals_at_95_percent_as_many_hold_the_truth() -> None:
+    assert covered(30, 2000) == pytest.approx(0.95, abs=0.015)
 
 
 def test_with_many_clusters_of_one_size_it_is_students_interval() -> None:
@@ -57,32 +42,9 @@ def test_with_many_clusters_of_one_size_it_is_students_interval() -> None:
     assert (interval.low, interval.high) == pytest.approx(expected, abs=0.03 * (expected[1] - expected[0]))
 
 
-def test_of_skewed_gains_the_longer_side_is_that_of_the_rare_large_ones() -> None:
-    """The quantiles of t are turned round: of a sample that happens to lack the large gains the spread is too small as well."""
-    gains = np.random.default_rng(1).exponential(1, 40)
-    for turned in (1, -1):
-        interval = bootstrap_t(turned * gains, np.ones(40), np.arange(40), **SETTINGS | {"resamples": 20_000})
-        above, below = interval.high - interval.estimate, interval.estimate - interval.low
-        assert (above / below) ** turned > 1.2
-
-
 def test_the_estimate_is_the_ratio_of_the_sums_not_the_mean_of_ratios() -> None:
     interval = bootstrap_t(np.array([1.0, 30.0, 2.0]), np.array([10.0, 10.0, 100.0]), ["a", "b", "c"], **SETTINGS)
     assert interval.estimate == pytest.approx(33 / 120)
-
-
-def test_sums_within_clusters_are_those_by_hand() -> None:
-    top, bottom = cluster_sums(np.array([1.0, 2.0, 4.0]), np.array([10.0, 20.0, 40.0]), ["2024-01-02", "2024-01-01", "2024-01-02"])
-    assert top.tolist() == [2, 5]
-    assert bottom.tolist() == [20, 50]
-
-
-def test_neither_the_order_nor_the_names_of_the_clusters_matter() -> None:
-    bits, size, day = gains_of_days(np.random.default_rng(3), 40, 0.1)
-    back = slice(None, None, -1)
-    straight = bootstrap_t(bits, size, day, **SETTINGS)
-    turned = bootstrap_t(bits[back], size[back], [f"day {d:03}" for d in day[back]], **SETTINGS)
-    assert (turned.low, turned.high) == pytest.approx((straight.low, straight.high))
 
 
 def test_the_seed_and_the_number_of_resamples_decide_the_draws() -> None:
@@ -110,11 +72,6 @@ def test_a_few_days_give_no_interval_rather_than_a_certain_one(days: int) -> Non
 @pytest.mark.parametrize(("low", "high", "sign"), [(0.1, 0.2, 1), (-0.2, -0.1, -1), (-0.1, 0.1, 0), (0.0, 0.0, 0), (None, None, 0)])
 def test_the_sign_is_told_only_where_the_whole_interval_has_it(low: float | None, high: float | None, sign: int) -> None:
     assert Interval(0.15, low, high, 0.95, 40).sign == sign
-
-
-def test_below_thirty_clusters_it_says_so() -> None:
-    assert Interval(0, -1, 1, 0.95, 29).may_be_too_narrow
-    assert not Interval(0, -1, 1, 0.95, 30).may_be_too_narrow
 
 
 def test_draws_whose_clusters_are_all_alike_leave_no_rounding_error_behind_as_their_spread() -> None:

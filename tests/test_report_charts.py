@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.html_page import VOID, Page
 
-from tweetstyle.pages.charts import Column, column_chart, tick_label, ticks
-from tweetstyle.report.charts import BOTTOM, HEIGHT, TOP, curve
+from tweetstyle.pages.charts import BOTTOM, HEIGHT, TOP, Column, column_chart, curve, tick_label, ticks
 from tweetstyle.wording.words import Say
 
 VOID |= {"circle", "polyline", "line", "rect"}

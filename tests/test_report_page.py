@@ -9,12 +9,12 @@ from pathlib import Path
 from string import Formatter
 
 import pytest
-import yaml
 from support.html_page import VOID, Page
 
-from tweetstyle.evaluate.adherence import NEUTRAL, OTHER_TIMES
+from tweetstyle.evaluate.baselines import NEUTRAL, OTHER_TIMES
 from tweetstyle.report import RunFiles, State, run_report
-from tweetstyle.wording.verdict import answers, best_validation, take_off, verdict
+from tweetstyle.statistics.metrics import best_validation, take_off
+from tweetstyle.wording.verdict import answers, verdict
 from tweetstyle.wording.words import Say, texts
 
 HOSTILE = '<script>document.title="ran"</script><img src=x onerror="document.title=\'ran\'"> " \u202e end'
@@ -37,7 +37,7 @@ def evaluation(gain=(0.9, 0.8, 1.0), over=(0.34, 0.28, 0.4), excess=(0.0, -0.01,
         "best": "base, shown 20 of your tweets", "over_best": interval(*over),
         "with_topic": {"base": likelihood(2.594), "tuned": likelihood(1.697)},
     }  # fmt: skip
-    distance = {"auc": interval(0.63, 0.5, 0.7), "accuracy": interval(0.61, 0.5, 0.7), "texts": 50}
+    distance = {"auc": interval(0.63, 0.5, 0.7), "texts": 50}
     habit = {
         "kind": "case",
         "name": "all in lower case",
@@ -47,7 +47,7 @@ def evaluation(gain=(0.9, 0.8, 1.0), over=(0.34, 0.28, 0.4), excess=(0.0, -0.01,
     style = {
         "samples": 60, "source": "hf", "empty": 0.0, "to": {"floor": distance, "base": None, "tuned": distance},
         "gap_closed": {"tuned": interval(0.62, 0.4, 0.8)}, "habits": [habit], "notes": [],
-        "diversity": {"tuned": {"distinct_2": 0.91, "lengths": [50.0] * 9, "real_lengths": [62.0] * 9, "length_ratio": 0.69, "empty": 0.0}},
+        "diversity": {"tuned": {"distinct_2": 0.91, "lengths": [50.0] * 9, "real_lengths": [62.0] * 9}},
         "copying": {"generated": interval(0.21, 0.1, 0.3), "held_out": interval(0.03, 0.0, 0.1), "excess": interval(*excess),
                     "worst": [{"text": text, "source": text, "span": text[:5], "characters": 57}]},
         "obedience": {},
@@ -91,18 +91,6 @@ def test_both_languages_have_the_same_texts_with_the_same_places():
     english, french = flat(texts("en")), flat(texts("fr"))
     assert len(english) > 300 and list(english) == list(french)
     assert {key: places(text) for key, text in english.items()} == {key: places(text) for key, text in french.items()}
-
-
-@pytest.mark.parametrize("language", ["en", "fr"])
-def test_no_key_of_a_text_is_written_twice(language):
-    """YAML takes the last one silently."""
-
-    def twice(node: yaml.MappingNode) -> list[str]:
-        names = [key.value for key, _ in node.value]
-        below = [name for _, value in node.value if isinstance(value, yaml.MappingNode) for name in twice(value)]
-        return [name for name in set(names) if names.count(name) > 1] + below
-
-    assert twice(yaml.compose((PACKAGE / "locale" / f"{language}.yaml").read_text(encoding="utf-8"))) == []
 
 
 def test_every_text_is_used():
@@ -149,16 +137,6 @@ def test_every_text_is_used():
             "Il n’a rien appris de mesurable de votre style.",
         ),
         (
-            {"gain": (0.0, 0.0, 0.0)},
-            "It learned nothing measurable about your style.",
-            "Il n’a rien appris de mesurable de votre style.",
-        ),
-        (
-            {"gain": (0.1, -0.1, 0.3)},
-            "There are too few tweets to tell whether it learned your style.",
-            "Il y a trop peu de tweets pour dire s’il a appris votre style.",
-        ),
-        (
             {"gain": (0.1, None, None)},
             "There are too few tweets to tell whether it learned your style.",
             "Il y a trop peu de tweets pour dire s’il a appris votre style.",
@@ -178,27 +156,12 @@ def test_the_first_sentence_answers_in_words_and_the_figures_follow(changes, en,
         assert verdict(evaluation(**changes), [], language)[0] == " ".join([answer, *figures])
 
 
-def test_a_model_that_learned_nothing_is_not_said_to_be_better():
-    """As a real run at a learning rate of 1e-7: the interval lies above 0, and the gain is nothing."""
-    found = evaluation(gain=(0.0003, 0.0001, 0.0006), over=(-0.34, -0.4, -0.29))
-    said = verdict(found, [], "en")[0]
-    assert "Yes" not in said and "0.0003 (95% interval: 0.0001 to 0.0006) bits per byte; less than 0.01 cannot be noticed" in said
-    assert "the base model shown 20 of your tweets is better than your model by 0.34 (95% interval: 0.29 to 0.40)" in said
-    assert "moins de 0,01 ne se remarque pas" in verdict(found, [], "fr")[0]
-
-
-def test_a_small_gain_has_the_decimals_that_it_needs():
-    assert "better by 0.012 (95% interval: 0.004 to 0.020) bits" in verdict(evaluation(over=(0.012, 0.004, 0.02)), [], "en")[0]
-    assert "better by 0.12 (95% interval: 0.10 to 0.14) bits" in verdict(evaluation(over=(0.12, 0.1, 0.14)), [], "en")[0]
-
-
 @pytest.mark.parametrize(
     ("gap", "en", "fr"),
     [
         ((0.62, 0.4, 0.8), "are 62% (95% interval: 40% to 80%) of the way from", "à 62\u202f% (intervalle à 95\u202f%"),
         ((0.01, -0.03, 0.05), "are no closer to yours", "ne sont pas plus proches"),
         ((0.2, -0.3, 0.6), "60 written tweets are too few to tell", "60 tweets écrits sont trop peu"),
-        ((0.2, None, None), "60 written tweets are too few to tell", "60 tweets écrits sont trop peu"),
         ((-0.3, -0.5, -0.1), "are further from yours", "sont plus loin des vôtres"),
     ],
 )
@@ -212,7 +175,7 @@ def test_how_far_its_own_tweets_have_come_follows_the_interval(gap, en, fr):
 def conversation(difference=(-0.2, -0.3, -0.1), tuned=(0.4, 0.3, 0.5), text="un tweet") -> dict:
     shares = {"base": interval(0.6, 0.5, 0.7), "tuned": interval(*tuned), "difference": interval(*difference)}
     opening = {"language": "fr", "messages": [text, text], "base": [text, text], "tuned": [text, text]}
-    heard = shares | {"tweets": 37, "chance": 0.2, "reciprocal": {"base": interval(0.7, 0.6, 0.8), "tuned": interval(0.5, 0.4, 0.6)}}
+    heard = shares | {"tweets": 37, "chance": 0.2}
     gains = {"base, told and shown 12 of your answers": interval(0.3, 0.2, 0.4)}
     own = interval(0.33, 0.2, 0.5)
     return {"told": text, "shown": 12, "gains": gains, "relevance": heard, "own_words": own, "openings": [opening], "notes": [text]}
@@ -225,7 +188,6 @@ def conversation(difference=(-0.2, -0.3, -0.1), tuned=(0.4, 0.3, 0.5), text="un 
         ({"difference": (0.1, 0.05, 0.2)}, "answers to messages better", "aux messages mieux que le modèle"),
         ({"difference": (0.01, -0.03, 0.05)}, "no sense was lost", "aucun sens ne s’est perdu"),
         ({"difference": (0.1, -0.05, 0.2)}, "too few tweets to tell whether it matches", "trop peu de tweets pour dire s’il associe"),
-        ({"difference": (0.1, None, None)}, "too few tweets to tell whether it matches", "trop peu de tweets pour dire s’il associe"),
         ({"tuned": (0.25, 0.1, 0.4)}, "at all is not shown", "Qu’il tienne compte du message n’est pas démontré"),
     ],
 )
@@ -246,7 +208,6 @@ def test_whether_sense_was_lost_follows_the_interval_of_the_difference(changes, 
         ((-0.32, -0.53, -0.06), (-0.2, -0.3, -0.1), ["by the words that recur", "By likelihood"], []),
         ((-0.32, -0.53, -0.06), None, ["by the words that recur"], []),
         ((0.3, 0.1, 0.5), (0.13, -0.07, 0.34), [], ["by the words that recur"]),
-        ((-0.1, -0.3, 0.1), (0.13, -0.07, 0.34), [], []),
         ((-0.1, None, None), None, [], []),
     ],
 )
@@ -261,17 +222,6 @@ def test_sense_that_either_measure_shows_to_be_lost_is_told_with_the_measures_na
         assert len(naming) == len(measures) and all(m in s for m, s in zip(measures, naming, strict=True))
     assert ("62%" in " ".join(said) and "−32%" in " ".join(said)) is ("by the words that recur" in lost)
     assert ("sens s’est perdu" in verdict(found, [], "fr")[0]) is bool(lost)
-
-
-def test_a_phrase_that_stands_within_its_habits_name_is_shown_all_the_same(tmp_path):
-    found = evaluation()
-    shares = {s: interval(0.4, 0.3, 0.5) for s in ("real", "tuned")}
-    found["style"]["habits"] = [
-        {"kind": "opening", "name": "opens with", "example": "i", "shares": shares},
-        {"kind": "length", "name": "at most 67 characters", "example": "67", "shares": shares},
-    ]
-    codes = re.findall(r"(opens with|at most 67 characters)( <bdi><code>.*?</code></bdi>)?", run_report(files(tmp_path, found), "en"))
-    assert ("opens with", " <bdi><code>i</code></bdi>") in codes and ("at most 67 characters", "") in codes
 
 
 def test_a_hostile_opening_is_text_in_the_section_that_only_a_conversation_has(tmp_path):
@@ -289,19 +239,12 @@ def test_a_hostile_opening_is_text_in_the_section_that_only_a_conversation_has(t
     assert "conversation" in [a["id"] for a in page.all("section")] and "conversation" not in [a["id"] for a in without.all("section")]
 
 
-def test_a_baseline_that_is_better_is_told_by_how_much_it_is_better():
-    assert "0.20 (95% interval: 0.10 to 0.30)" in verdict(evaluation(over=(-0.2, -0.3, -0.1)), [], "en")[0]
-
-
 @pytest.mark.parametrize(
     ("excess", "en", "fr"),
     [
         ((0.0, -0.01, 0.02), "It writes new tweets", "Il écrit de nouveaux tweets"),
-        ((0.0, -0.2, 0.02), "It writes new tweets", "Il écrit de nouveaux tweets"),
         ((0.18, 0.08, 0.28), "It recites your old tweets", "Il récite vos anciens tweets"),
-        ((0.05, -0.1, 0.2), "There are too few written tweets to tell.", "Il y a trop peu de tweets écrits pour le dire."),
         ((0.03, 0.01, 0.06), "There are too few written tweets to tell.", "Il y a trop peu de tweets écrits pour le dire."),
-        ((0.0, None, None), "There are too few written tweets to tell.", "Il y a trop peu de tweets écrits pour le dire."),
     ],
 )
 def test_whether_it_recites_follows_the_interval_of_the_excess(excess, en, fr):
@@ -336,9 +279,6 @@ def test_when_to_stop_follows_the_validation_curve(bits, en, fr):
         (2.7, (2.0, 1.9, 1.8), "did not stop too late. The last validation, at step 30, epoch 1.50,"),
         (2.7, (2.0, 1.8, 2.2), "went on too long. Validation was best at step 20"),
         (2.7, (2.8, 2.9, 3.0), "never made it measurably better on the validation tweets. The untrained model has 2.700"),
-        (2.7, (2.7, 2.699, 2.695), "never made it measurably better"),
-        (2.7, (2.0,), "too few validations to tell. There are 1;"),
-        (2.7, (2.8,), "never made it measurably better"),
     ],
 )
 def test_the_validation_before_the_first_step_is_no_state_of_the_training(untrained, bits, said):
@@ -346,14 +286,6 @@ def test_the_validation_before_the_first_step_is_no_state_of_the_training(untrai
     lines = [{"step": 0, "eval_bits_per_byte": untrained, "eval_loss": 4.0, "seconds": 1.0}, *curve(*bits)]
     assert said in verdict({}, lines, "en")[2]
     assert best_validation(lines)["step"] > 0
-
-
-@pytest.mark.parametrize(("language", "said"), [("en", "has not yet made the model better"), ("fr", "n’a pas encore amélioré le modèle")])
-def test_while_it_trains_a_state_worse_than_the_untrained_model_is_not_called_the_best(language, said):
-    before = {"step": 0, "eval_bits_per_byte": 2.0, "eval_loss": 3.1, "seconds": 1.0}
-    worse = " ".join(answers({}, [before, *curve(2.1, 9.58)], language, unfinished=True, training=True)[2])
-    assert said in worse and "best" not in worse and "meilleur état" not in worse
-    assert said not in verdict({}, [before, *curve(2.1, 1.9)], language, unfinished=True)[2]
 
 
 def untrained(bits: float) -> dict:
@@ -371,10 +303,9 @@ GARDE = ("contrôle gardé", "gardé : ", "Ce qui était achevé", "Le meilleur 
         ("fr", "il rendait le modèle moins bon que le modèle non entraîné", "l’exécution suivante repart alors du modèle de base", GARDE),
     ],
 )
-@pytest.mark.parametrize("step_0", [2.723, 2.0])
-def test_a_training_that_was_stopped_as_worse_than_untrained_kept_nothing(tmp_path, language, said, next_run, never, step_0):
+def test_a_training_that_was_stopped_as_worse_than_untrained_kept_nothing(tmp_path, language, said, next_run, never):
     """As at learning_rate 1."""
-    of = files(tmp_path, metrics=[untrained(step_0), *curve(2.9, 19.35)])
+    of = files(tmp_path, metrics=[untrained(2.723), *curve(2.9, 19.35)])
     error = "the training makes the model worse; the next run begins from the base model"
     for state in (State("fit", datetime(2026, 11, 29, 21, 3), error=error), None):
         page = run_report(of, language, state)
@@ -394,30 +325,6 @@ def test_a_training_at_work_or_interrupted_that_is_a_little_worse_keeps_nothing_
     (of.run / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in [untrained(2.7), *curve(19.35)]))
     again = Page(run_report(of, "en", State("fit", at, training=True))).text
     assert "Training was stopped" not in again, "the same command trains again from the beginning"
-
-
-@pytest.mark.parametrize(("language", "said"), [("en", "no better than the untrained model"), ("fr", "pas meilleur que le modèle non")])
-def test_a_checkpoint_kept_at_the_end_is_said_to_be_no_better_than_the_untrained_model_where_it_is_not(tmp_path, language, said):
-    for name, bits, expected in (("worse", 2.75, True), ("better", 2.0, False)):
-        of = files(tmp_path / name, metrics=[untrained(2.7), *curve(bits, 2.8)])
-        (of.run / "train_output.json").write_text(json.dumps({"global_step": 20, "metrics": {"epoch": 1.0}}))
-        page = run_report(of, language)
-        kept = Say(language)("c_chosen", step="10")
-        assert kept in Page(page).text and (said in Page(page).text) is expected and 'class="chosen"' in page
-
-
-@pytest.mark.parametrize("language", ["en", "fr"])
-def test_after_its_last_step_the_training_has_ended_though_fit_still_measures(tmp_path, language):
-    of = files(tmp_path, metrics=[untrained(2.7), *curve(2.0, 1.8)])
-    at, started = datetime(2026, 11, 29, 21, 14, 36), datetime(2026, 11, 29, 21, 3, 5)
-    ended = {"en": "Training has ended", "fr": "L’entraînement est terminé"}[language]
-    for global_step, expected in ((20, True), (10, False)):  # 10: an output of before steps that are trained again
-        (of.run / "train_output.json").write_text(json.dumps({"global_step": global_step, "metrics": {"epoch": 1.0}}))
-        for training in (True, False):
-            text = Page(run_report(of, language, State("fit", at, training=training, started=started))).text
-            assert (ended in text) is expected and (Say(language)("v_stop_so_far") in text) is not expected
-            assert (Say(language)("v_stop_end") in text) is expected
-            assert ("21:03:05" in text and "21:14:36" not in text) is (expected or not training)
 
 
 def test_copying_takes_off_where_it_rises_and_stays():
@@ -441,25 +348,9 @@ def test_a_run_with_nothing_yet_has_a_page_that_says_so(tmp_path, language):
 def test_the_figures_of_the_page_are_those_of_the_files(tmp_path, language):
     page = Page(run_report(files(tmp_path, evaluation(), curve(2.0, 1.75)), language))
     assert not page.errors
-    for figure in ("2.723", "1.804", "2.144", "2.594", "1.697", "0.34", "0.63", "0.61", "0.91"):
+    for figure in ("2.723", "1.804", "2.144", "2.594", "1.697", "0.34", "0.63", "0.91"):
         assert (figure.replace(".", ",") if language == "fr" else figure) in page.text
-    assert {"62%", "21%", "3.0%", "69%"} <= set(re.findall(r"[\d.]+%", page.text.replace(",", ".").replace(" %", "%")))
-
-
-def test_perplexity_stands_beside_loss_and_bits_per_byte(tmp_path):
-    """By hand: 100 nats on 1,500 tokens are 0.067 a token; the fixture's perplexity is 9.0; e to the power 3.1 is 22.2."""
-    page = Page(run_report(files(tmp_path, evaluation(), curve(2.0, 1.75)), "en"))
-    cells = [data.strip() for path, data in page.texts if "td" in path and data.strip()]
-    at = cells.index("your model")
-    assert cells[at : at + 4] == ["your model", "1.804", "0.067", "9.0"]
-    at = cells.index("1.750")
-    assert cells[at - 2 : at + 3] == ["20", "1.00", "1.750", "3.100", "22.2"]
-    assert page.text.count("only between models with the same tokenizer") == 2
-
-
-def test_the_samples_stand_directly_under_the_verdict(tmp_path):
-    page = Page(run_report(files(tmp_path, evaluation(text="la neige")), "en"))
-    assert [section["id"] for section in page.all("section")][:2] == ["samples", "curves"]
+    assert {"62%", "21%", "3.0%"} <= set(re.findall(r"[\d.]+%", page.text.replace(",", ".").replace(" %", "%")))
 
 
 def test_a_curve_says_in_words_what_it_does(tmp_path):
@@ -488,7 +379,7 @@ def test_what_evaluate_notes_is_said_in_the_readers_language(tmp_path):
     """Made by evaluate itself, and read back from the file as the report reads it."""
     from dataclasses import asdict, replace
 
-    from tweetstyle.evaluate.result import Likelihood, SplitResult, warnings
+    from tweetstyle.evaluate.scoring import Likelihood, SplitResult, warnings
     from tweetstyle.statistics.intervals import Interval
 
     def gain(low, high, clusters=40):
@@ -501,7 +392,7 @@ def test_what_evaluate_notes_is_said_in_the_readers_language(tmp_path):
         "d": replace(good, gain=gain(None, None, 1)), "g": replace(good, gain=Interval(0.0, -0.001, 0.001, 0.95, 40)),
         "e": replace(good, gain=gain(0.4, 0.6, 12)), "f": replace(good, too_long=3),
     }  # fmt: skip
-    noted = warnings(splits, [(10, 1.0), (20, 1.5)])
+    noted = warnings(splits, curve(1.0, 1.5))
     assert {note.code for note in noted} == {
         "below_best", "worse", "unknown", "few_days", "no_better", "narrow", "too_long", "overfitting"
     }  # fmt: skip
@@ -512,8 +403,7 @@ def test_what_evaluate_notes_is_said_in_the_readers_language(tmp_path):
         "encore sa peine." in french
     )
     assert "la validation est passée de 1 à 1,5 bits par octet au pas 20" in french and "from 1 up to 1.5 bits" in english
-    assert '<bdi lang="en">a sentence of an &lt;earlier&gt; version</bdi>' in french
-    assert "<bdi>a sentence of an &lt;earlier&gt; version</bdi>" in english
+    assert all("<bdi>a sentence of an &lt;earlier&gt; version</bdi>" in page for page in (french, english))
 
 
 def test_the_gate_is_said_in_the_readers_language_and_an_earlier_gate_as_it_was_written(tmp_path):
@@ -535,24 +425,7 @@ def test_the_gate_is_said_in_the_readers_language_and_an_earlier_gate_as_it_was_
     old = {"name": "tokens", "type": "f16", "passed": False, "figures": {}, "limits": {}, "why": "2 of 9 strings differ"}
     (of.export / "parity.json").write_text(json.dumps({"verdict": "f16: rejected.", "checks": [old]}))
     shown = run_report(of, "fr")
-    assert '<bdi lang="en">f16: rejected.</bdi>' in shown and '<bdi lang="en">2 of 9 strings differ</bdi>' in shown
-
-
-def test_every_note_on_the_style_has_its_text():
-    """Notes as evaluate makes them: too few test tweets, too few training tweets, lengths too different."""
-    from tweetstyle.evaluate.samples import WritingPrompt, Written
-    from tweetstyle.evaluate.style import Real, measure
-
-    def notes(tweets: int, longer: int) -> list:
-        real, days = [f"un matin avec le café numéro {i}" for i in range(tweets)], [f"day {i}" for i in range(tweets)]
-        asks = [WritingPrompt(i, None, "Tweet", days[i]) for i in range(tweets)]
-        written = {who: [Written(i, text * longer, True) for i, text in enumerate(real)] for who in ("base", "tuned")}
-        sides = Real(real, days), Real([f"{text} !" for text in real], [f"then {day}" for day in days])
-        return measure(["un"], *sides, asks, written, ([], {"base": [], "tuned": []}), "hf", confidence=0.95, seed=0).notes
-
-    noted = {note.code: note for tweets, longer in ((5, 1), (40, 9)) for note in notes(tweets, longer)}
-    assert noted.keys() == {"style_too_few", "style_beginnings", "habits_too_few"}
-    assert "1 tweets d’entraînement ne suffisent pas" in Say("fr").note(noted["habits_too_few"])
+    assert "<bdi>f16: rejected.</bdi>" in shown and "<bdi>2 of 9 strings differ</bdi>" in shown
 
 
 def test_every_note_in_the_code_has_its_text():
@@ -578,22 +451,13 @@ def test_who_the_other_people_are_is_told(tmp_path, source, en, fr):
     assert en in Page(run_report(of, "en")).text and fr in Page(run_report(of, "fr")).text
 
 
-def test_who_wrote_for_the_model_is_told(tmp_path):
-    found = evaluation()
-    for source, told in (("hf", False), ("gguf", True)):
-        found["style"]["source"] = source
-        page = Page(run_report(files(tmp_path / source, found), "en"))
-        assert ("written by the exported file" in page.text) is told
-
-
 @pytest.mark.parametrize(
     ("training", "planned", "happened", "cells"),
     [
-        ({"num_train_epochs": 2.0, "max_steps": -1}, 80, (80, 2.0), ["80", "80", "2", "2"]),
         ({"num_train_epochs": 2.0, "max_steps": -1}, 80, (50, 1.25), ["80", "50", "2", "1.25"]),
         ({"num_train_epochs": 2.0, "max_steps": 10}, 10, (10, 0.25), ["10", "10", "0.25", "0.25"]),
     ],
-    ids=["to the end", "stopped early", "max_steps"],
+    ids=["stopped early", "max_steps"],
 )
 def test_the_plan_stands_beside_what_happened(tmp_path, training, planned, happened, cells):
     of = files(tmp_path)
@@ -632,23 +496,6 @@ def test_a_schedule_that_was_adapted_is_told_with_its_numbers(tmp_path):
     found = [data.strip() for path, data in Page(run_report(of, "en")).texts if "td" in path and data.strip()]
     at = found.index("steps")
     assert [*found[at + 1 : at + 3], *found[at + 4 : at + 6]] == ["150", "150", "3", "3"]
-
-
-def test_what_the_probe_measured_stands_beside_the_plan_and_the_run(tmp_path):
-    of = files(tmp_path)
-    facts = {"steps": 80, "epochs": 2.0, "seconds": 125.0, "memory_bytes": 3 * 2**30, "tokens": 9000, "tokens_per_second": 1834.2}
-    (of.run / "fit.json").write_text(json.dumps({"facts": facts | {"plan": {"steps": 80, "seconds": 60.0}}, "settings": {}}))
-    probe = {"tokens_per_second": 2001.4, "peak_bytes": 5 * 2**29, "predicted_bytes": int(2.4 * 2**30), "reserved_bytes": 11 * 2**28}
-    probe |= {"device": "a card", "settings": {}, "versions": {}}
-    (of.run / "probe.json").write_text(json.dumps(probe))
-    found = [data.strip() for path, data in Page(run_report(of, "en")).texts if "td" in path and data.strip()]
-    for row, cells in (
-        ("highest memory", ["2.8 GiB", "3.0 GiB"]),
-        ("tokens a second", ["2,001", "1,834"]),
-        ("memory in the probe", ["2.4 GiB", "2.5 GiB"]),
-    ):
-        at = next(place for place, cell in enumerate(found) if cell.startswith(row))
-        assert found[at + 1 : at + 3] == cells
 
 
 def test_reasons_and_checks_have_their_french():
@@ -717,16 +564,6 @@ def test_which_of_the_kept_tweets_have_a_message_and_why_others_have_none_is_tol
     french = Page(run_report(run_of_messages(tmp_path / "fr"), "fr"))
     assert data_rows(french)["avec un message"] == ["1\u202f113", "14"] and data_rows(french)["un refus"] == ["0", "31"]
     assert "1 109 tweets, en 1 107 conversations" in french.text and "too l" not in french.text
-
-
-def test_messages_are_told_of_the_run_that_was_trained_on_them_alone(tmp_path):
-    """What playback wrote can stand beside a run of topics, and can have been written again since the training."""
-    topics = Page(run_report(run_of_messages(tmp_path / "topics", message="topic"), "en"))
-    assert "1,666" in topics.text and "message" not in topics.text
-    other = Page(run_report(run_of_messages(tmp_path / "other", trained_on="d9"), "en"))
-    assert "other messages since the training" in other.text and "1,109 tweets" in other.text and "1,113" not in other.text
-    live = Page(run_report(run_of_messages(tmp_path / "live", trained_on=None), "en"))
-    assert data_rows(live)["with a message"] == ["1,113", "14"] and "in 1,107" not in live.text
 
 
 def test_every_reason_of_playback_has_its_words():

@@ -9,8 +9,8 @@ import torch
 from support.tiny_llama import write_adapter, write_llama
 
 from tweetstyle.evaluate import samples as written
-from tweetstyle.evaluate.baselines import Examples
-from tweetstyle.evaluate.samples import AnswerFile, WritingPrompt, Written, prompt_ids, prompts_of, write
+from tweetstyle.evaluate.baselines import Examples, ModelPair
+from tweetstyle.evaluate.samples import AnswerFile, Writing, WritingPrompt, Written, prompt_ids, prompts_of
 from tweetstyle.inference.generate import Completion, as_read
 from tweetstyle.inference.likelihood import load_adapter, load_model
 from tweetstyle.prompt.template import build_template
@@ -37,7 +37,7 @@ def small_batches(monkeypatch):
 def carry_out(model, directory, asked=ASKED, sampling=SAMPLING, seed=42, weights=None):
     base, adapter, template = model
     shown = Examples(1, [base.bos_id, 5, 6, 7])
-    return write(base, adapter, "lora", template, asked, shown, sampling, seed, weights or {"adapter": "1"}, directory)
+    return Writing(ModelPair(base, adapter, "lora", template), shown, sampling, seed, weights or {"adapter": "1"}).answers(asked, directory)
 
 
 def contents(directory):
@@ -90,7 +90,7 @@ def test_what_stands_is_not_written_again(model, tmp_path, monkeypatch):
     assert carry_out(model, tmp_path) == first
 
 
-@pytest.mark.parametrize("cut", [1, 40, 150, 300, 450, 10_000])
+@pytest.mark.parametrize("cut", [1, 150, 450])
 def test_cut_off_anywhere_and_gone_on_with_it_is_the_same(model, tmp_path, cut):
     whole = carry_out(model, tmp_path / "whole")
     again = tmp_path / "again"

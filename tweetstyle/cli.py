@@ -191,9 +191,10 @@ def compare(runs: tuple[Path, ...]) -> None:
     """
     from rich.console import Console
 
-    from tweetstyle.evaluate.compare import compare, table
+    from tweetstyle.evaluate.compare import compare
+    from tweetstyle.evaluate.tables import comparison_table
 
-    Console().print(table(compare(runs)))
+    Console().print(comparison_table(compare(runs)))
 
 
 _stage_command("export", "Merge and quantise into export/NAME/*.gguf, with a Modelfile.")

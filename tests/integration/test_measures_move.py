@@ -9,11 +9,12 @@ import pytest
 from support.small_runs import main_figures, run_fit, write_tweets
 from support.tiny_llama import write_llama
 
-from tweetstyle.evaluate import evaluate
+from tweetstyle.evaluate import ModelPair, evaluate
 from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Evaluation, Sampling
 from tweetstyle.records import Tweet
-from tweetstyle.wording.verdict import take_off, verdict
+from tweetstyle.statistics.metrics import take_off
+from tweetstyle.wording.verdict import verdict
 
 WHO = ("the ferry", "my old bike", "the library", "a red kite", "the baker", "our street", "the last train", "a wet dog")
 DID = ("waited under the bridge", "went around the harbour", "sang about the snow", "forgot every single name", "lost the Tuesday keys")
@@ -60,12 +61,10 @@ def untrained(tmp_path: Path):
 def test_an_untrained_adapter_writes_as_the_base_does_and_every_difference_is_nothing(untrained, tmp_path: Path) -> None:
     tiny, adapter = untrained
     template = build_template("inst", "Nimzo", tiny.tokens)
-    files = [
-        write_tweets(tmp_path / f"{name}.jsonl", long_tweets(60, seed)) for seed, name in enumerate(("train", "validation", "test"), 1)
-    ]
-    found = evaluate(
-        tiny, adapter, "lora", template, Evaluation(samples=60, examples=2), Sampling(num_predict=24), *files, tmp_path / "run"
-    )
+    names = enumerate(("train", "validation", "test"), 1)
+    files = {name: write_tweets(tmp_path / f"{name}.jsonl", long_tweets(60, seed)) for seed, name in names}
+    settings = Evaluation(samples=60, examples=2), Sampling(num_predict=24)
+    found = evaluate(ModelPair(tiny, adapter, "lora", template), files, *settings, tmp_path / "run")
     for split in found.splits.values():
         assert split.gain.estimate == pytest.approx(0, abs=1e-9) and split.gain.sign == 0
     assert found.specificity.difference.sign == 0

@@ -1,20 +1,30 @@
-"""What the tuned model has to beat: the base model prompted, an n-gram model."""
+"""What the tuned model is compared with: baselines, and other people's tweets."""
 
 from __future__ import annotations
 
-import math
 import random
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tweetstyle.dataset.held_out import HeldOut, clusters, scored_bytes
 from tweetstyle.dataset.threads import before_held_out
-from tweetstyle.inference.likelihood import Reading, first_scored
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.inference.likelihood import Reading, TunedModel, first_scored
 from tweetstyle.model.base import BaseModel
 from tweetstyle.model.tokenizer import Encoded
 from tweetstyle.prompt.template import Template, build_template
-from tweetstyle.records import Tweet
+from tweetstyle.records import TWEET, SourceTweet, Tweet
+from tweetstyle.sources import open_archive
+from tweetstyle.statistics.intervals import Interval, bootstrap_t, difference_of_ratios
+
+if TYPE_CHECKING:
+    from tweetstyle.recipe import Evaluation
 
 PROMPT, RAW, EXAMPLES, NGRAM = "prompt", "raw text", "examples", "n-grams"
 INSTRUCTED, INSTRUCTED_EXAMPLES = "instructed", "instructed and shown"
@@ -30,6 +40,17 @@ IN_WORDS = {
     INSTRUCTED_EXAMPLES: "base, told and shown {count} of your answers",
     NGRAM: "letter n-grams of your tweets",
 }
+NEUTRAL, OTHER_TIMES = "the neutral set", "of other or unknown times"
+NEUTRAL_LANGUAGES = ("fr", "en")
+FEWEST_OTHERS = 20
+
+
+@dataclass(frozen=True)
+class ModelPair(TunedModel):
+    """The base model and its tuned version, and how they are prompted. gguf: the exported file that writes in the tuned model's place."""
+
+    template: Template
+    gguf: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -44,6 +65,18 @@ class Examples:
     after: Template | None = None
 
 
+def gain_interval(nats: np.ndarray, sample: HeldOut, evaluation: Evaluation) -> Interval:
+    """Interval of the bits per byte that a model saves on the tweets. nats: saved on each, float [n]."""
+    return bootstrap_t(nats / np.log(2), sample.bytes, clusters(sample.tweets), **bootstrap_settings(evaluation))
+
+
+def bootstrap_settings(evaluation: Evaluation) -> dict[str, float | int]:
+    return {"confidence": evaluation.confidence, "resamples": evaluation.bootstrap_resamples, "seed": evaluation.seed}
+
+
+# -- prompts of the base model ------------------------------------------------------------------------------
+
+
 def base_readings(
     base: BaseModel, template: Template, tweets: Sequence[Tweet], documents: Sequence[Encoded], examples: Examples
 ) -> dict[str, Reading]:
@@ -54,22 +87,18 @@ def base_readings(
         readings[RAW] = Reading([_from_a_boundary(base, raw, tweet.text) for tweet in tweets])
     if examples.count and not examples.after:
         readings[EXAMPLES] = Reading([_after_others(document, template) for document in documents], examples.ids)
-    if template.has_topic:
-        readings[WITH_TOPIC] = with_topics(base, template, tweets)
-    return readings
+    return readings | tuned_readings(base, template, tweets, documents)
 
 
 def tuned_readings(base: BaseModel, template: Template, tweets: Sequence[Tweet], documents: Sequence[Encoded]) -> dict[str, Reading]:
-    """How the tuned model is prompted: as it was trained, without a topic and with the tweet's own."""
+    """How the tuned model is prompted: as it was trained, without a topic and with the tweet's own.
+
+    The topic was taken from the tweet, and gives a part of it away.
+    """
     readings = {PROMPT: Reading(documents)}
     if template.has_topic:
-        readings[WITH_TOPIC] = with_topics(base, template, tweets)
+        readings[WITH_TOPIC] = Reading([base.tokenizer.encode(template, tweet.text, tweet.topic, tweet.type) for tweet in tweets])
     return readings
-
-
-def with_topics(base: BaseModel, template: Template, tweets: Sequence[Tweet]) -> Reading:
-    """Prompts that name each tweet's topic, where it has one: the topic was taken from the tweet, and gives a part of it away."""
-    return Reading([base.tokenizer.encode(template, tweet.text, tweet.topic, tweet.type) for tweet in tweets])
 
 
 def few_examples(
@@ -86,11 +115,6 @@ def few_examples(
     return Examples(len(order), bos + [id for place in sorted(order) for id in encoded[place][len(bos) :]])
 
 
-def ngram_nats(train: Sequence[Tweet], tweets: Sequence[Tweet]) -> np.ndarray:
-    """Nats, float64 [n], of each held-out tweet and its end, by n-grams counted on the training tweets."""
-    return ngram_bits(train_ngrams([tweet.text for tweet in train]), [tweet.text for tweet in tweets]) * math.log(2)
-
-
 def _after_others(document: Encoded, template: Template) -> Encoded:
     """Without its BOS, which occurs once, at the very beginning; the scored tokens stay the same."""
     dropped = int(template.add_bos)
@@ -105,118 +129,89 @@ def _from_a_boundary(base: BaseModel, raw: Template, text: str) -> Encoded:
     return Encoded([base.tokenizer.end_id(raw), *document.ids], 1)
 
 
-ORDER = 8
-"""Bytes in the longest n-gram: what one machine word holds. Of 3 to 8, on 700 to 2,800 tweets of three authors, 8 predicts best."""
-END, BEGIN = 0xFF, 0xFE
-"""Two bytes that UTF-8 never uses: the end of a tweet, which is predicted, and the context of its first byte, which is not."""
-SYMBOLS = 255
-"""What may come next: every byte but BEGIN."""
-ONE = np.uint64(8)
+# -- other people's tweets ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Level:
-    """The n-grams of one length n. keys: uint64 [u], sorted, packed with the last byte lowest; contexts: uint64 [c], the same
-    without it; own: float [u], discounted count over the context's total; back: float [c], the share that is left to shorter ones.
-    """
+class Specificity:
+    """Gains in bits per byte, base minus tuned: on the author's held-out tweets, on other people's, and the one minus the other."""
 
-    keys: np.ndarray
-    contexts: np.ndarray
-    own: np.ndarray
-    back: np.ndarray
+    author: Interval
+    others: Interval
+    difference: Interval
+    tweets: int
+    source: str
 
 
 @dataclass(frozen=True)
-class NgramModel:
-    """levels: of 1, 2, … bytes."""
+class OtherPeople:
+    """Other people's tweets under the author's prompt, without a topic. source: where they come from."""
 
-    levels: tuple[Level, ...]
+    sample: HeldOut
+    source: str
 
-    def probabilities(self, windows: np.ndarray) -> np.ndarray:
-        """Probability of the last byte of each window after those before it. windows: uint64 [n], packed; float64 [n]."""
-        chance = np.full(len(windows), 1 / SYMBOLS)
-        for length, level in enumerate(self.levels, 1):
-            keys = _last(windows, length)
-            known, at = _find(level.contexts, keys >> ONE)
-            seen, place = _find(level.keys, keys)
-            own = np.where(seen, level.own[place], 0)
-            chance = np.where(known, own + level.back[at] * chance, chance)
-        return chance
+    def specificity(self, test: HeldOut, gains: np.ndarray, gained: np.ndarray, evaluation: Evaluation) -> Specificity | None:
+        """A model that only learned what a tweet looks like gains on both. None where no other tweet fits the model.
+
+        Args:
+            gains: nats of the base less those of the tuned model on each test tweet.
+            gained: the same on each of the other people's tweets.
+        """
+        count = len(self.sample.documents)
+        if not count:
+            return None
+        author = gains / np.log(2), test.bytes, clusters(test.tweets)
+        others = gained / np.log(2), self.sample.bytes, list(range(count))
+        settings = bootstrap_settings(evaluation)
+        both = [bootstrap_t(*side, **settings) for side in (author, others)]
+        return Specificity(*both, difference_of_ratios(author, others, **settings), count, self.source)
 
 
-def train_ngrams(texts: Sequence[str], order: int = ORDER) -> NgramModel:
-    """Counts the n-grams of 1 to `order` bytes of the tweets (UTF-8) and smooths them.
+def other_people(model: ModelPair, author: Sequence[Tweet], clean: Callable[[SourceTweet], str], evaluation: Evaluation) -> OtherPeople:
+    """At most `evaluation.max_tweets` tweets of other people that fit the model, a seeded choice of `other_texts`."""
+    base, template = model.base, model.template
+    texts, source = other_texts(evaluation.others, author, clean, evaluation.max_tweets, evaluation.seed)
+    pairs = [(text, base.tokenizer.encode(template, text, None, TWEET)) for text in texts]
+    fitting = [(text, document) for text, document in pairs if len(document.ids) <= base.max_positions]
+    sizes = [scored_bytes(text, document, template, base.tokenizer) for text, document in fitting]
+    return OtherPeople(HeldOut([], [document for _, document in fitting], np.array(sizes, float), len(pairs) - len(fitting)), source)
 
-    Interpolated modified Kneser-Ney: Chen and Goodman, An Empirical Study of Smoothing Techniques for Language Modeling, Computer
-    Speech and Language 13(4), 1999, §3; below the single bytes comes a uniform distribution, so that no byte is impossible.
-    Raises ValueError without a tweet, and for an order that does not fit eight bytes.
+
+def other_texts(
+    path: Path | None, author: Sequence[Tweet], clean: Callable[[SourceTweet], str], most: int, seed: int
+) -> tuple[list[str], str]:
+    """At most `most` different texts of other people, a seeded choice, and where they come from.
+
+    Args:
+        path: a file in any form that `data.source` may have, or None for the neutral set in the language of most of the author's
+            tweets. Of a file with dates, tweets of the author's own time, where these are enough.
+        clean: what is learned of a tweet, or nothing where it is dropped: retweets and links would make the others strange in ways
+            that are not the author's style.
+
+    Raises:
+        TweetstyleError: for a file with too few tweets.
     """
-    if not 1 <= order <= 8 or not len(texts):
-        raise ValueError("an n-gram model needs tweets and an order of 1 to 8")
-    keys, counts = np.unique(_last(_windows(texts)[0], order), return_counts=True)
-    levels = [_level(keys, counts)]
-    for length in range(order - 1, 0, -1):
-        counts = _continuations(keys, counts, length)
-        keys = np.unique(_last(keys, length))
-        levels.append(_level(keys, counts))
-    return NgramModel(tuple(reversed(levels)))
+    if path is None:
+        spoken = Counter(tweet.language for tweet in author if tweet.language).most_common(1)
+        language = spoken[0][0] if spoken and spoken[0][0] in NEUTRAL_LANGUAGES else "en"
+        return _some(own_lines(f"neutral_{language}.txt"), most, seed), NEUTRAL
+    read = list(open_archive((path,), None).tweets())
+    dated = {text: tweet.created_at for tweet in read if (text := clean(tweet).strip())}
+    if len(dated) < FEWEST_OTHERS:
+        what = f"there are {len(dated)} tweets of other people once cleaned ({len(read)} were read), at least {FEWEST_OTHERS} are needed"
+        raise TweetstyleError(what, where=str(path), hint="give a longer file, or leave evaluation.others out")
+    days = [tweet.created_at[:10] for tweet in author if tweet.created_at]
+    of_its_time = [text for text, when in dated.items() if days and min(days) <= when[:10] <= max(days)]
+    if len(of_its_time) >= FEWEST_OTHERS:
+        return _some(of_its_time, most, seed), path.name
+    return _some(list(dated), most, seed), f"{path.name}, {OTHER_TIMES}"
 
 
-def ngram_bits(model: NgramModel, texts: Sequence[str]) -> np.ndarray:
-    """Bits that each tweet costs, its end included, float64 [n]. Over the tweet's UTF-8 bytes they compare with a language model's."""
-    windows, owners = _windows(texts)
-    return np.bincount(owners, weights=-np.log2(model.probabilities(windows)), minlength=len(texts))
+def own_lines(name: str) -> list[str]:
+    """The lines of a text file of this package."""
+    lines = (files("tweetstyle.evaluate") / name).read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if line.strip()]
 
 
-def _windows(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """For each byte of each tweet, and its end: the eight bytes that end there, packed, last byte lowest; and the tweet's place."""
-    encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
-    lengths = np.array([len(text) + 1 for text in encoded])
-    stream = np.frombuffer(b"".join(text + bytes([END]) for text in encoded), dtype=np.uint8)
-    owners = np.repeat(np.arange(len(texts)), lengths)
-    within = np.arange(len(stream)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    windows = stream.astype(np.uint64)
-    for back in range(1, 8):
-        earlier = np.full(len(stream), BEGIN, dtype=np.uint8)
-        earlier[back:] = np.where(within[back:] >= back, stream[:-back], BEGIN)
-        windows |= earlier.astype(np.uint64) << np.uint64(8 * back)
-    return windows, owners
-
-
-def _last(windows: np.ndarray, length: int) -> np.ndarray:
-    return windows & np.uint64(2 ** (8 * length) - 1)
-
-
-def _continuations(keys: np.ndarray, counts: np.ndarray, length: int) -> np.ndarray:
-    """Kneser and Ney's counts of the n-grams of `length` bytes: how many different bytes preceded each of them.
-
-    At the beginning of a tweet nothing different can precede: there each n-gram keeps how often it was seen.
-    """
-    shorter = _last(keys, length)
-    begins = shorter >> np.uint64(8 * (length - 1)) == BEGIN
-    _, index = np.unique(shorter, return_inverse=True)
-    return np.bincount(index, weights=np.where(begins, counts, 1)).astype(np.int64)
-
-
-def _level(keys: np.ndarray, counts: np.ndarray) -> Level:
-    contexts, index = np.unique(keys >> ONE, return_inverse=True)
-    taken = _discounts(counts)[np.minimum(counts, 3)]
-    totals = np.bincount(index, weights=counts)
-    return Level(keys, contexts, (counts - taken) / totals[index], np.bincount(index, weights=taken) / totals)
-
-
-def _discounts(counts: np.ndarray) -> np.ndarray:
-    """What is taken from counts of 0, 1, 2 and 3 or more (Chen and Goodman 1999, equation 26); of few tweets, a half."""
-    of = np.bincount(np.minimum(counts, 5), minlength=6)[1:5].astype(float)
-    if not of.all():
-        return np.array([0, 0.5, 0.5, 0.5])
-    share = of[0] / (of[0] + 2 * of[1])
-    taken = [n - (n + 1) * share * of[n] / of[n - 1] for n in (1, 2, 3)]
-    # A byte in nearly every context can have fewer singles than doubles: what is taken stays within what is there.
-    return np.array([0.0, *(min(max(d, 0.05), n - 0.05) for n, d in zip((1, 2, 3), taken, strict=True))])
-
-
-def _find(sorted_keys: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Whether each wanted key is there, and where (anywhere, if not)."""
-    at = np.minimum(np.searchsorted(sorted_keys, wanted), len(sorted_keys) - 1)
-    return sorted_keys[at] == wanted, at
+def _some(texts: list[str], most: int, seed: int) -> list[str]:
+    return [texts[place] for place in sorted(random.Random(seed).sample(range(len(texts)), min(most, len(texts))))]

@@ -13,22 +13,13 @@ from pydantic import FiniteFloat
 from tweetstyle.dataset.held_out import HeldOut, clusters
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import read_back
-from tweetstyle.statistics.effect import SMALLEST_GAIN, Effect, effect
 from tweetstyle.statistics.intervals import Interval, bootstrap_t
 
 if TYPE_CHECKING:
     from pandas import DataFrame
-    from rich.table import Table
 
 SCORES = "scores.json"
-CONFIDENCE, RESAMPLES, SEED = 0.95, 2000, 42
-IN_WORDS = {
-    Effect.MORE: "better",
-    Effect.LESS: "worse",
-    Effect.NONE: "same",
-    Effect.UNKNOWN: "unclear",
-}
-"""Of a run against the first one."""
+BOOTSTRAP = {"confidence": 0.95, "resamples": 2000, "seed": 42}
 EVALUATE_AGAIN = "tweetstyle evaluate RECIPE --force writes it again"
 
 
@@ -41,24 +32,6 @@ class _Score:
     bytes: FiniteFloat
     base: FiniteFloat
     tuned: FiniteFloat
-
-
-@dataclass(frozen=True)
-class _Copying:
-    generated: Interval
-
-
-@dataclass(frozen=True)
-class _Style:
-    gap_closed: dict[str, Interval | None] | None = None
-    copying: _Copying | None = None
-
-
-@dataclass(frozen=True)
-class _Evaluation:
-    """What is read of an evaluation.json."""
-
-    style: _Style | None = None
 
 
 @dataclass(frozen=True)
@@ -104,38 +77,11 @@ def compare(runs: Sequence[Path], split: str = "test") -> list[ComparedRun]:
     sizes, days = scores[0, "bytes"].to_numpy(), scores[0, "cluster"].tolist()
     found = []
     for place, run in enumerate(runs):
-        settings = {"confidence": CONFIDENCE, "resamples": RESAMPLES, "seed": SEED}
         fewer_bits = (scores[0, "tuned"] - scores[place, "tuned"]).to_numpy() / math.log(2)
-        better = bootstrap_t(fewer_bits, sizes, days, **settings) if place else None
+        better = bootstrap_t(fewer_bits, sizes, days, **BOOTSTRAP) if place else None
         base, tuned = (float(scores[place, who].sum() / math.log(2) / sizes.sum()) for who in ("base", "tuned"))
         found.append(ComparedRun(str(run), len(scores), base, tuned, better, *_evaluated(run)))
     return found
-
-
-def table(compared: Sequence[ComparedRun]) -> Table:
-    """A row a run; beneath it what each run's own evaluation says of it."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-
-    title = f"{compared[0].tweets:,} test tweets that every run was scored on, without a topic or first words"
-    drawn = Table(title=title, title_justify="left", caption_justify="left", box=SIMPLE_HEAD)
-    for column in ("run", "base", "tuned", "bits per byte fewer than the first", "result", "gap closed", "copied"):
-        drawn.add_column(column, justify="left" if column in ("run", "result") else "right")
-    for one in compared:
-        bits = f"{one.base:.3f}", f"{one.bits_per_byte:.3f}"
-        which = IN_WORDS[effect(one.better, SMALLEST_GAIN)] if one.better else "–"
-        shares = (_in_words(share, ".0%") for share in (one.gap_closed, one.copied))
-        drawn.add_row(one.run, *bits, _in_words(one.better, "+.3f"), which, *shares)
-    meaning = f"same: less than {SMALLEST_GAIN} bits per byte apart; unclear: too few tweets to tell"
-    drawn.caption = "\n".join([*(f"{one.run}: {one.answer}" for one in compared if one.answer), meaning])
-    return drawn
-
-
-def _in_words(interval: Interval | None, form: str) -> str:
-    if interval is None:
-        return "–"
-    ends = "" if interval.low is None else f" ({interval.low:{form}} to {interval.high:{form}})"
-    return f"{interval.estimate:{form}}{ends}"
 
 
 def _scores(path: Path, split: str) -> DataFrame:
@@ -159,9 +105,10 @@ def _evaluated(run: Path) -> tuple[Interval | None, Interval | None, str | None]
     path = run / "evaluation.json"
     if not path.is_file():
         return None, None, None
-    evaluation, content = read_back(path, _Evaluation), read_back(path, dict[str, Any])
-    if evaluation is None or content is None:
+    content = read_back(path, dict[str, Any])
+    if content is None:
         raise TweetstyleError("damaged: it is not what evaluate wrote", where=str(path), hint=EVALUATE_AGAIN)
-    style = evaluation.style or _Style()
+    style = content.get("style") or {}
+    gap, copied = (style.get("gap_closed") or {}).get("tuned"), (style.get("copying") or {}).get("generated")
     answer = answers(content, [], "en")[0][0] if content.get("splits") else None
-    return (style.gap_closed or {}).get("tuned"), style.copying and style.copying.generated, answer
+    return gap and Interval(**gap), copied and Interval(**copied), answer

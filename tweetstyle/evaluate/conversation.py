@@ -1,68 +1,62 @@
-"""Does the model answer its message? Likelihoods after right and wrong messages."""
+"""Of a model that answers messages: the instruction baseline, and whether answers fit."""
 
 from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tweetstyle.dataset.held_out import HeldOut, clusters
-from tweetstyle.evaluate.adherence import stems
-from tweetstyle.evaluate.baselines import INSTRUCTED, INSTRUCTED_EXAMPLES, Examples
+from tweetstyle.evaluate.baselines import INSTRUCTED, INSTRUCTED_EXAMPLES, WITH_TOPIC, Examples, ModelPair, gain_interval
 from tweetstyle.evaluate.habits import ALWAYS_ASKED, find_habits
+from tweetstyle.evaluate.samples import Opening
+from tweetstyle.evaluate.style import word_overlap
 from tweetstyle.inference.likelihood import Reading
 from tweetstyle.model.base import BaseModel
 from tweetstyle.model.tokenizer import Encoded
 from tweetstyle.prompt.chat_template import Turn
 from tweetstyle.prompt.template import Template
 from tweetstyle.records import Tweet
-from tweetstyle.statistics.intervals import Interval
-from tweetstyle.statistics.shares import exact_share, mean_between, share, share_difference
+from tweetstyle.statistics.intervals import Interval, share, share_difference
 from tweetstyle.wording.words import Note
+
+if TYPE_CHECKING:
+    from tweetstyle.recipe import Evaluation
 
 OTHERS = 4
 """Messages that each tweet's own is compared with."""
 CHANCE = 1 / (1 + OTHERS)
 MOST_TRIALS = 200
 """Tweets for which it is tried, of more a seeded choice: a share of 20% is then known to 6 points, of 50% to 7."""
+TRIALS = "trials"
+"""Not a baseline: tweets after five messages each."""
+USUAL = 0.5
+"""A habit in this share of the author's tweets or more is named in the instruction."""
+MOST_HABITS = 8
+FAIR_SHARE = 0.1
+"""A language with this share of the author's tweets of known language or more is named in the instruction."""
+LANGUAGES = {"fr": "French", "en": "English"}
+OF_THE_MESSAGE = "the language of the message"
 
-
-@dataclass(frozen=True)
-class Trial:
-    """A tweet, and tweets whose messages are put before it one after the other, its own (at place `right`) among them; all indices."""
-
-    tweet: int
-    messages: tuple[int, ...]
-    right: int
+Nats = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
 class Relevance:
     """base, tuned: share of the tweets that are likeliest after their own message, CHANCE for a model that ignores the message.
 
-    difference: tuned minus base on the same tweets. reciprocal: "base" and "tuned" → the mean of 1 over the place of the own message
-    among the five, 0.457 by chance.
+    difference: tuned minus base on the same tweets.
     """
 
     tweets: int
     base: Interval
     tuned: Interval
     difference: Interval
-    reciprocal: dict[str, Interval]
     chance: float = CHANCE
-
-
-@dataclass(frozen=True)
-class Opening:
-    """A scripted beginning of a conversation: two messages, and what each model answered to them."""
-
-    language: str
-    messages: tuple[str, str]
-    base: tuple[str, str]
-    tuned: tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -83,16 +77,75 @@ class ConversationResult:
     notes: list[Note]
 
 
+@dataclass(frozen=True)
+class ConversationReadings:
+    """What is scored besides for a conversation. of_base: by the base model alone; of_both: by both models."""
+
+    instruction: InstructionBaseline
+    test: HeldOut
+    trials: Sequence[Trial]
+    of_base: dict[str, Reading]
+    of_both: dict[str, Reading]
+    evaluation: Evaluation
+
+    @classmethod
+    def prepare(
+        cls, model: ModelPair, known: Sequence[Tweet], samples: Mapping[str, HeldOut], evaluation: Evaluation
+    ) -> ConversationReadings:
+        """known: the training tweets, each with its message; samples: the held-out splits, the test tweets among them."""
+        documents = [document for sample in samples.values() for document in sample.documents]
+        tweets = [tweet for sample in samples.values() for tweet in sample.tweets]
+        instruction = instruction_baseline(model.base, model.template, known, documents, evaluation.examples, evaluation.seed)
+        trials, of_both = trial_readings(model.base, model.template, samples["test"], evaluation.seed)
+        of_base = instruction_readings(model.base, instruction, tweets)
+        return cls(instruction, samples["test"], trials, of_base, of_both, evaluation)
+
+    def pop_relevance(self, by_base: Nats, by_tuned: Nats) -> Relevance | None:
+        """Takes the trials, which are no baseline, out of the nats that were read; None where there are too few messages."""
+        if not self.trials:
+            return None
+        nats = [by.pop(TRIALS).reshape(len(self.trials), 1 + OTHERS) for by in (by_base, by_tuned)]
+        grouped = clusters(self.test.tweets)
+        groups = [grouped[trial.tweet] for trial in self.trials]
+        return relevance(*nats, [trial.right for trial in self.trials], groups, confidence=self.evaluation.confidence)
+
+    def result(self, by_base: Nats, tuned: np.ndarray, found: Relevance | None, openings: list[Opening]) -> ConversationResult:
+        """by_base: nats of the test tweets by a baseline's name in words; tuned: those of the tuned model."""
+        tweets, confidence = self.test.tweets, self.evaluation.confidence
+        gains = {name: gain_interval(nats - tuned, self.test, self.evaluation) for name, nats in by_base.items() if name != WITH_TOPIC}
+        messages, texts = [tweet.topic or "" for tweet in tweets], [tweet.text for tweet in tweets]
+        own = word_overlap(messages, texts, clusters(tweets), confidence=confidence)
+        notes = [] if found else [Note("relevance_too_few", {"tweets": len(tweets)})]
+        if not self.of_base:
+            notes.append(Note("no_room"))
+        return ConversationResult(self.instruction.line, self.instruction.examples.count, gains, found, own, openings, notes)
+
+
+# -- likelihoods after right and wrong messages -------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A tweet, and tweets whose messages are put before it one after the other, its own (at place `right`) among them; all indices."""
+
+    tweet: int
+    messages: tuple[int, ...]
+    right: int
+
+
 def choose_trials(tweets: Sequence[Tweet], clusters: Sequence[Hashable], seed: int, most: int = MOST_TRIALS) -> list[Trial]:
     """A seeded choice of tweets with four other messages each; tweets for which there are no four are left out.
 
-    tweets: each with its message as its topic. The others' messages are of other clusters, say other words than its own and than one
-    another, and are of the tweet's own language where there are enough: another language would give them away. The own message is put
-    at a place drawn at random, so that a model that ignores messages is right once in five.
+    The others' messages are of other clusters, say other words than its own and than one another, and are of the tweet's own language
+    where there are enough: another language would give them away. The own message is put at a place drawn at random, so that a model
+    that ignores messages is right once in five.
+
+    Args:
+        tweets: each with its message as its topic.
     """
     drawn = random.Random(seed)
     order = drawn.sample(range(len(tweets)), len(tweets))
-    said = [_bare(tweet.topic) for tweet in tweets]
+    said = [" ".join((tweet.topic or "").casefold().split()) for tweet in tweets]
     trials = []
     for own in order:
         if len(trials) == most:
@@ -106,63 +159,45 @@ def choose_trials(tweets: Sequence[Tweet], clusters: Sequence[Hashable], seed: i
     return trials
 
 
-def relevance(
-    base: np.ndarray, tuned: np.ndarray, right: Sequence[int], clusters: Sequence[Hashable], *, confidence: float
-) -> Relevance | None:
-    """base, tuned: nats [n, 5] of each tweet after each message; right: [n] the place of its own. None without any tweet.
-
-    Which of equal ones is the likeliest their places decide, which were drawn by lot. Shares have exact intervals, the difference is
-    paired; the mean of reciprocal places lies between 1 / 5 and 1, and so does its interval.
-    """
-    if not len(right):
-        return None
-    places = {"base": own_places(base, right), "tuned": own_places(tuned, right)}
-    hits = {who: found == 1 for who, found in places.items()}
-    difference = share_difference(hits["tuned"], clusters, hits["base"], clusters, confidence=confidence, paired=True)
-    reciprocal = {
-        who: mean_between(1 / found, clusters, least=1 / base.shape[1], most=1, confidence=confidence) for who, found in places.items()
-    }
-    shares = {who: exact_share(found, clusters, confidence=confidence) for who, found in hits.items()}
-    return Relevance(len(right), shares["base"], shares["tuned"], difference, reciprocal)
-
-
-def own_places(nats: np.ndarray, right: Sequence[int]) -> np.ndarray:
-    """Place of the own message among [n, m], 1 for the likeliest; of equal ones the earlier column comes first. Int [n]."""
-    rows = np.arange(len(nats))
-    columns = np.asarray(right)
-    own = nats[rows, columns][:, None]
-    before = np.arange(nats.shape[1])[None, :] < columns[:, None]
-    return 1 + (nats < own).sum(axis=1) + ((nats == own) & before).sum(axis=1)
-
-
-def word_overlap(messages: Sequence[str], answers: Sequence[str], clusters: Sequence[Hashable], *, confidence: float) -> Interval | None:
-    """Share of the answers in which a content word of their message comes back; None where no message has one."""
-    wanted = [stems(message) for message in messages]
-    placed = [place for place, words in enumerate(wanted) if words]
-    if not placed:
-        return None
-    hits = [bool(wanted[place] & stems(answers[place])) for place in placed]
-    return share(hits, [clusters[place] for place in placed], confidence=confidence)
-
-
 def _different(places: Sequence[int], said: Sequence[str]) -> list[int]:
     """The first place of each message."""
     return list({said[place]: place for place in reversed(places)}.values())
 
 
-def _bare(message: str | None) -> str:
-    return " ".join((message or "").casefold().split())
+def trial_readings(base: BaseModel, template: Template, sample: HeldOut, seed: int) -> tuple[list[Trial], dict[str, Reading]]:
+    """The trials, and what both models read: TRIALS, five documents a trial.
+
+    A trial one of whose documents is longer than the model's context is left out.
+    """
+    tweets = sample.tweets
+    trials, documents = [], []
+    for trial in choose_trials(tweets, clusters(tweets), seed):
+        own = tweets[trial.tweet]
+        after_each = [base.tokenizer.encode(template, own.text, tweets[place].topic, own.type) for place in trial.messages]
+        if all(len(document.ids) <= base.max_positions for document in after_each):
+            trials.append(trial)
+            documents += after_each
+    return trials, {TRIALS: Reading(documents)} if documents else {}
 
 
-TRIALS, UNRELATED = "trials", "unrelated messages"
-"""Not baselines: tweets after five messages each, and after another tweet's message, as other people's tweets have to be read."""
-USUAL = 0.5
-"""A habit in this share of the author's tweets or more is named in the instruction."""
-MOST_HABITS = 8
-FAIR_SHARE = 0.1
-"""A language with this share of the author's tweets of known language or more is named in the instruction."""
-LANGUAGES = {"fr": "French", "en": "English"}
-OF_THE_MESSAGE = "the language of the message"
+def relevance(
+    base: np.ndarray, tuned: np.ndarray, right: Sequence[int], clusters: Sequence[Hashable], *, confidence: float
+) -> Relevance | None:
+    """Shares and their paired difference; None without any tweet.
+
+    Args:
+        base, tuned: nats [n, 5] of each tweet after each message. Of equal ones the first is the likeliest: places were drawn by lot.
+        right: [n] the place of its own message.
+    """
+    if not len(right):
+        return None
+    at_base, at_tuned = (nats.argmin(axis=1) == np.asarray(right) for nats in (base, tuned))
+    shares = [share(hits, clusters, confidence=confidence) for hits in (at_base, at_tuned)]
+    difference = share_difference(at_tuned, clusters, at_base, clusters, confidence=confidence, paired=True)
+    return Relevance(len(right), *shares, difference)
+
+
+# -- the instruct model, instructed to write like the author ------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -235,36 +270,3 @@ def instruction_readings(base: BaseModel, instructed: InstructionBaseline, tweet
         after = [base.tokenizer.encode(instructed.examples.after, tweet.text, tweet.topic, tweet.type) for tweet in tweets]
         readings[INSTRUCTED_EXAMPLES] = Reading(after, instructed.examples.ids)
     return readings
-
-
-def trial_readings(base: BaseModel, template: Template, sample: HeldOut, seed: int) -> tuple[list[Trial], dict[str, Reading]]:
-    """The trials, and what tuned and base model read alike: TRIALS, five documents a trial, and UNRELATED, one for each tweet.
-
-    A trial one of whose documents is longer than the model's context is left out.
-    """
-    tweets = sample.tweets
-    trials, documents = [], []
-    for trial in choose_trials(tweets, clusters(tweets), seed):
-        after_each = [_after(base, template, tweets[trial.tweet], tweets[place]) for place in trial.messages]
-        if all(len(document.ids) <= base.max_positions for document in after_each):
-            trials.append(trial)
-            documents += after_each
-    unrelated = [_after(base, template, tweet, other) for tweet, other in zip(tweets, _turned(tweets, seed), strict=True)]
-    readings = {UNRELATED: Reading(unrelated)} | ({TRIALS: Reading(documents)} if documents else {})
-    return trials, readings
-
-
-def drawn_messages(tweets: Sequence[Tweet], count: int, seed: int) -> list[str | None]:
-    """`count` messages of these tweets, drawn by lot, for texts that answer none of them."""
-    return [tweet.topic for tweet in random.Random(seed).choices(tweets, k=count)]
-
-
-def _after(base: BaseModel, template: Template, tweet: Tweet, other: Tweet) -> Encoded:
-    return base.tokenizer.encode(template, tweet.text, other.topic, tweet.type)
-
-
-def _turned(tweets: Sequence[Tweet], seed: int) -> list[Tweet]:
-    """For each tweet another one, each once; a single tweet has only itself."""
-    order = random.Random(seed).sample(range(len(tweets)), len(tweets))
-    other = dict(zip(order, order[1:] + order[:1], strict=True))
-    return [tweets[other[place]] for place in range(len(tweets))]

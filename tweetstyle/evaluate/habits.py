@@ -10,8 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from tweetstyle.statistics.intervals import Interval
-from tweetstyle.statistics.shares import share
+from tweetstyle.statistics.intervals import Interval, share
 
 Kind = Literal["case", "punctuation", "emoji", "length", "mark", "opening", "closing"]
 
@@ -78,13 +77,6 @@ def find_habits(train: Sequence[str], most: int = MOST) -> list[Habit]:
 def habit_shares(habits: Sequence[Habit], texts: Sequence[str], clusters: Sequence[Hashable], *, confidence: float) -> list[Interval]:
     """Share of the texts that show each habit, 0 to 1, with its interval. Raises ValueError without any text."""
     return [share([habit.holds(text) for text in texts], clusters, confidence=confidence) for habit in habits]
-
-
-def distance(one: Sequence[Interval], other: Sequence[Interval]) -> float:
-    """Mean absolute difference of the shares, 0 to 1. Raises ValueError without any habit."""
-    if not one or len(one) != len(other):
-        raise ValueError("the same habits must be counted on both sides")
-    return float(np.mean([abs(a.estimate - b.estimate) for a, b in zip(one, other, strict=True)]))
 
 
 def _coincide(one: np.ndarray, other: np.ndarray) -> bool:

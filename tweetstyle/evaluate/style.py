@@ -1,29 +1,30 @@
-"""Measures of generated tweets: style distance, habits, diversity, copying."""
+"""Measures of written tweets: style distance, habits, diversity, copying, obedience."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+import unicodedata
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from tweetstyle.evaluate.adherence import Obedience, obedience
 from tweetstyle.evaluate.habits import find_habits, habit_shares
-from tweetstyle.evaluate.matching import Texts
-from tweetstyle.evaluate.samples import BASE, TUNED, WritingPrompt, Written
-from tweetstyle.evaluate.two_sample import Separation, style_distance
-from tweetstyle.statistics.intervals import Interval
-from tweetstyle.text.copying import Copying, copying, words_of
+from tweetstyle.evaluate.samples import BASE, TUNED, WrittenSamples
+from tweetstyle.evaluate.two_sample import Distance, Texts, style_distance
+from tweetstyle.statistics.intervals import Interval, share, share_difference
+from tweetstyle.text.copying import copying, words_of
+from tweetstyle.text.words import words_of as topic_words
 from tweetstyle.wording.words import Note
 
-
-@dataclass(frozen=True)
-class Distance:
-    """auc: chance that a classifier tells a real tweet from this side's, 0.5 where it cannot; texts: on each side."""
-
-    auc: Interval
-    accuracy: Interval
-    texts: int
+REQUEST = re.compile(r"^(?:parle-moi (?:de |d'|du |des )?|tell me about )", re.I)
+ENDINGS = re.compile(r"(?:ements?|ment|ations?|euses?|eurs?|ings?|ies|ed|es|er|ées?|ent|s|x|e)$")
+SHORTEST_STEM = 4
+ORDERS = 20
+"""Seeded orders of the texts over which distinct-2 is averaged."""
+SHUFFLES = 20
+"""Of the subjects, for the chance level of obedience."""
+DECILES = tuple(range(10, 100, 10))
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,17 @@ class CountedHabit:
     name: str
     example: str
     shares: dict[str, Interval]
+
+
+@dataclass(frozen=True)
+class Diversity:
+    """Of a model's texts against real ones. distinct_2: ratio of distinct-2 at equal numbers of words, 1 as varied as the author;
+    None where there are no two words. lengths, real_lengths: deciles 10 to 90 in characters.
+    """
+
+    distinct_2: float | None
+    lengths: list[float]
+    real_lengths: list[float]
 
 
 @dataclass(frozen=True)
@@ -48,10 +60,22 @@ class CopiedSpan:
 
 @dataclass(frozen=True)
 class CopyingFound:
+    """Shares of tweets with a copied span; excess: generated minus held_out."""
+
     generated: Interval
     held_out: Interval
     excess: Interval
     worst: list[CopiedSpan]
+
+
+@dataclass(frozen=True)
+class Obedience:
+    """Shares, 0 to 1, of answers in which a word of the subject comes back. chance: the same answers under shuffled subjects."""
+
+    base: Interval
+    tuned: Interval
+    difference: Interval
+    chance: float
 
 
 @dataclass(frozen=True)
@@ -71,146 +95,82 @@ class Style:
     whole: bool
     habits: list[CountedHabit]
     diversity: dict[str, Diversity]
-    copying: CopyingFound | None
+    copying: CopyingFound
     obedience: dict[str, Obedience]
     notes: list[Note]
 
 
-@dataclass(frozen=True)
-class Real:
-    """Real tweets of a split and the cluster of each."""
+def measure(train: Sequence[str], real: Texts, floor: Texts, written: WrittenSamples, *, confidence: float, seed: int) -> Style:
+    """All measures of what the models wrote. Nothing here reads a model.
 
-    texts: Sequence[str]
-    clusters: Sequence[str]
-
-
-def measure(
-    train: Sequence[str],
-    real: Real,
-    floor: Real,
-    prompts: Sequence[WritingPrompt],
-    written: Mapping[str, Sequence[Written]],
-    questions: tuple[Sequence[WritingPrompt], Mapping[str, Sequence[Written]]],
-    source: str,
-    *,
-    confidence: float,
-    seed: int,
-) -> Style:
-    """real: test tweets, whose topics are in `prompts`; floor: validation tweets; written: who → answers, in the prompts' order.
-
-    questions: whole questions and each model's answers to them. Nothing here reads a model.
+    Args:
+        train: texts of the training tweets.
+        real: test tweets, whose topics the prompts have.
+        floor: validation tweets.
     """
-    clusters = [prompt.cluster for prompt in prompts]
-    texts = {who: [answer.text for answer in answers] for who, answers in written.items()}
-    found = style_distance(
-        Texts(real.texts, real.clusters),
-        Texts(floor.texts, floor.clusters),
-        Texts(texts[BASE], clusters),
-        {who: Texts(of, clusters) for who, of in texts.items() if who != BASE},
-        confidence=confidence,
-        seed=seed,
-    )
-    said = {TUNED: [text for text in texts[TUNED] if text], **{who: [t for t in of if t] for who, of in texts.items() if who != TUNED}}
+    clusters = [prompt.cluster for prompt in written.prompts]
+    sides = {who: Texts([answer.text for answer in of], clusters) for who, of in written.answers.items()}
+    base, tuned = sides[BASE], sides[TUNED]
+    others = {"floor": floor, BASE: base} | {who: side for who, side in sides.items() if who != BASE}
+    found = style_distance(real, others, confidence=confidence, seed=seed)
+    habits = counted_habits(train, {"real": real, "floor": floor} | sides, confidence)
+    said = {who: [text for text in sides[who].texts if text] for who in (TUNED, *(who for who in sides if who != TUNED))}
     notes = []
     if any(distance is None for distance in found.to.values()):
         notes.append(Note("style_too_few", {"tests": len(real.texts), "written": len(said[TUNED])}))
     elif not found.whole:
         notes.append(Note("style_beginnings"))
-    habits = counted_habits(train, {"real": real, "floor": floor} | {who: Real(of, clusters) for who, of in texts.items()}, confidence)
     if not habits:
         notes.append(Note("habits_too_few", {"tweets": len(train)}))
     return Style(
-        samples=len(prompts),
-        source=source,
-        empty=sum(not text for text in texts[TUNED]) / len(prompts),
-        to={who: distance and _distance(distance) for who, distance in found.to.items()},
+        samples=len(written.prompts),
+        source=written.source,
+        empty=sum(not text for text in tuned.texts) / len(written.prompts),
+        to=found.to,
         gap_closed=found.gap_closed,
         whole=found.whole,
         habits=habits,
         diversity={who: diversity(of, real.texts, seed=seed) for who, of in said.items() if of},
-        copying=_copying(texts[TUNED], clusters, real, train, confidence),
-        obedience=_obedience(prompts, texts, questions, confidence, seed),
+        copying=_copying(tuned, real, train, confidence),
+        obedience=_obedience(written, confidence, seed),
         notes=notes,
     )
 
 
-def counted_habits(train: Sequence[str], sides: Mapping[str, Real], confidence: float) -> list[CountedHabit]:
+def counted_habits(train: Sequence[str], sides: Mapping[str, Texts], confidence: float) -> list[CountedHabit]:
     """The training tweets' habits, with their share on each side."""
     habits = find_habits(train)
     counted = {who: habit_shares(habits, side.texts, side.clusters, confidence=confidence) for who, side in sides.items()}
     return [CountedHabit(h.kind, h.name, h.example, {who: of[place] for who, of in counted.items()}) for place, h in enumerate(habits)]
 
 
-def _distance(separation: Separation) -> Distance:
-    return Distance(separation.auc, separation.accuracy, separation.texts)
-
-
-def _copying(texts: list[str], clusters: list[str], real: Real, train: Sequence[str], confidence: float) -> CopyingFound:
-    found: Copying = copying(texts, clusters, real.texts, real.clusters, train, confidence=confidence)
-    worst = [CopiedSpan(texts[c.text], train[c.source], c.span, c.characters) for c in found.worst]
+def _copying(tuned: Texts, real: Texts, train: Sequence[str], confidence: float) -> CopyingFound:
+    found = copying(tuned.texts, tuned.clusters, real.texts, real.clusters, train, confidence=confidence)
+    worst = [CopiedSpan(tuned.texts[c.text], train[c.source], c.span, c.characters) for c in found.worst]
     return CopyingFound(found.generated, found.held_out, found.excess, worst)
 
 
-def _obedience(
-    prompts: Sequence[WritingPrompt],
-    texts: Mapping[str, list[str]],
-    questions: tuple[Sequence[WritingPrompt], Mapping[str, Sequence[Written]]],
-    confidence: float,
-    seed: int,
-) -> dict[str, Obedience]:
-    """ "key words": the held-out tweets' own topics; "questions": whole ones. What names no content word is not there."""
-    named = [place for place, prompt in enumerate(prompts) if prompt.topic]
-    sides = {"key words": ([prompts[i] for i in named], {who: [of[i] for i in named] for who, of in texts.items()})}
-    sides["questions"] = (questions[0], {who: [answer.text for answer in of] for who, of in questions[1].items()})
-    found = {}
-    for name, (of_side, said) in sides.items():
-        if of_side:
-            clusters = [prompt.cluster for prompt in of_side]
-            topics = [prompt.topic or "" for prompt in of_side]
-            found[name] = obedience(topics, said[BASE], said[TUNED], clusters, confidence=confidence, seed=seed)
-    return {name: part for name, part in found.items() if part}
-
-
-DRAWS = 20
-DECILES = tuple(range(10, 100, 10))
-
-
-@dataclass(frozen=True)
-class Diversity:
-    """Of a model's texts against real ones. distinct_2: ratio of distinct-2 at equal numbers of words, 1 as varied as the author;
-    None where there are no two words. lengths, real_lengths: deciles 10 to 90 in characters; length_ratio: of the medians;
-    empty: share of texts without a word.
-    """
-
-    distinct_2: float | None
-    lengths: list[float]
-    real_lengths: list[float]
-    length_ratio: float | None
-    empty: float
+# -- diversity ----------------------------------------------------------------------------------------------
 
 
 def diversity(texts: Sequence[str], real: Sequence[str], *, seed: int) -> Diversity:
     """Source of distinct-2: Li et al., A Diversity-Promoting Objective Function, NAACL 2016: distinct word bigrams over bigrams.
 
-    It falls with the number of bigrams, so both sides are cut to the same number, in `DRAWS` seeded orders whose mean is taken.
-    Raises ValueError for an empty side.
+    It falls with the number of bigrams, so both sides are cut to the same number. Raises ValueError for an empty side.
     """
     if not texts or not real:
         raise ValueError("diversity needs generated and real tweets")
     mine, theirs = ([_bigrams(text) for text in side] for side in (texts, real))
     size = min(sum(map(len, mine)), sum(map(len, theirs)))
     ratio = distinct(mine, size, seed) / distinct(theirs, size, seed) if size else None
-    lengths = [[float(d) for d in np.percentile([len(text) for text in side], DECILES)] for side in (texts, real)]
-    medians = [side[len(DECILES) // 2] for side in lengths]
-    empty = sum(not words_of(text) for text in texts) / len(texts)
-    return Diversity(ratio, lengths[0], lengths[1], medians[0] / medians[1] if medians[1] else None, empty)
+    return Diversity(ratio, *(np.percentile([len(text) for text in side], DECILES).tolist() for side in (texts, real)))
 
 
 def distinct(bigrams: Sequence[Sequence[tuple[str, str]]], size: int, seed: int) -> float:
-    """Distinct bigrams over bigrams, 0 to 1, of the first `size` bigrams of the texts in a random order; mean over the orders."""
+    """Distinct bigrams over bigrams, 0 to 1, of the first `size` bigrams of the texts in a random order; mean over ORDERS orders."""
     random = np.random.default_rng(seed)
     found = []
-    for _ in range(DRAWS):
+    for _ in range(ORDERS):
         taken = [pair for place in random.permutation(len(bigrams)) for pair in bigrams[place]][:size]
         found.append(len(set(taken)) / size)
     return float(np.mean(found))
@@ -219,3 +179,63 @@ def distinct(bigrams: Sequence[Sequence[tuple[str, str]]], size: int, seed: int)
 def _bigrams(text: str) -> list[tuple[str, str]]:
     words = words_of(text)
     return list(zip(words, words[1:], strict=False))
+
+
+# -- obedience ----------------------------------------------------------------------------------------------
+
+
+def _obedience(written: WrittenSamples, confidence: float, seed: int) -> dict[str, Obedience]:
+    """ "key words": the held-out tweets' own topics; "questions": whole ones. What names no content word is not there."""
+    found = {}
+    for name, prompts, answers in (
+        ("key words", written.prompts, written.answers),
+        ("questions", written.questions, written.replies),
+    ):
+        named = [place for place, prompt in enumerate(prompts) if prompt.topic]
+        topics, clusters = [prompts[place].topic or "" for place in named], [prompts[place].cluster for place in named]
+        base, tuned = ([answers[who][place].text for place in named] for who in (BASE, TUNED))
+        found[name] = obedience(topics, base, tuned, clusters, confidence=confidence, seed=seed)
+    return {name: part for name, part in found.items() if part}
+
+
+def obedience(
+    subjects: Sequence[str], base: Sequence[str], tuned: Sequence[str], clusters: Sequence[Hashable], *, confidence: float, seed: int
+) -> Obedience | None:
+    """Tuned against base on the same subjects (paired). Subjects without a content word are left out; None where that leaves none."""
+    wanted = [stems(REQUEST.sub("", subject)) for subject in subjects]
+    placed = [place for place, words in enumerate(wanted) if words]
+    if not placed:
+        return None
+    said = [stems(tuned[place]) for place in placed]
+    # Shifted by several distances: what two subjects of one author have in common anyway.
+    shifts = np.random.default_rng(seed).permutation(np.arange(1, len(placed)))[:SHUFFLES].tolist()
+    chance = [bool(wanted[placed[(k + shift) % len(placed)]] & of) for shift in shifts for k, of in enumerate(said)]
+    groups = [clusters[place] for place in placed]
+    at_base, at_tuned = (_words_back(wanted, placed, texts) for texts in (base, tuned))
+    shares = [share(hits, groups, confidence=confidence) for hits in (at_base, at_tuned)]
+    difference = share_difference(at_tuned, groups, at_base, groups, confidence=confidence, paired=True)
+    return Obedience(*shares, difference, float(np.mean(chance)) if chance else 0.0)
+
+
+def word_overlap(messages: Sequence[str], answers: Sequence[str], clusters: Sequence[Hashable], *, confidence: float) -> Interval | None:
+    """Share of the answers in which a content word of their message comes back; None where no message has one."""
+    wanted = [stems(message) for message in messages]
+    placed = [place for place, words in enumerate(wanted) if words]
+    if not placed:
+        return None
+    return share(_words_back(wanted, placed, answers), [clusters[place] for place in placed], confidence=confidence)
+
+
+def _words_back(wanted: Sequence[set[str]], places: Sequence[int], texts: Sequence[str]) -> list[bool]:
+    return [bool(wanted[place] & stems(texts[place])) for place in places]
+
+
+def stems(text: str) -> set[str]:
+    """Content words without case, accents and the commonest French and English endings: rough, but the same on both sides."""
+    return {_stem(word.key) for word in topic_words(text)[1]}
+
+
+def _stem(word: str) -> str:
+    plain = "".join(c for c in unicodedata.normalize("NFD", word) if not unicodedata.combining(c))
+    shorter = ENDINGS.sub("", plain)
+    return shorter if len(shorter) >= SHORTEST_STEM else plain

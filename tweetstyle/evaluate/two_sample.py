@@ -1,74 +1,109 @@
-"""Can a classifier tell the model's tweets from the author's?"""
+"""Style distance: can a classifier tell the model's tweets from the author's?"""
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from tweetstyle.evaluate.matching import BEGIN, END, Texts, beginnings, masked, match
-from tweetstyle.statistics.intervals import FEWEST_CLUSTERS, Interval
-from tweetstyle.statistics.shares import share, wilson
+from tweetstyle.statistics.intervals import FEWEST_CLUSTERS, Interval, t_quantile, wilson
 
 FOLDS = 5
 FEWEST_TEXTS = 20
 """Texts on each side, after matching, below which no classifier is trained."""
 ENOUGH = 0.5
 """Share of the texts that must be left when lengths are matched; where fewer are, beginnings of equal length are compared."""
+BEGINNING = 0.75
+"""Of the shortest text that is compared: none of them shows its end, so that a cut gives nothing away."""
+SHORTEST = 10
+"""Characters of a beginning below which it says nothing of a style."""
+LENGTHS = (20, 40, 60, 80, 100, 120, 140, 180, 220, 280, 400)
+"""Upper ends, in characters, of the groups within which lengths count as equal."""
+BEGIN, END = "\x02", "\x03"
+URL = re.compile(r"https?://\S+")
+MENTION = re.compile(r"@\w+")
 
 
 @dataclass(frozen=True)
-class Separation:
-    """auc: chance that the classifier puts a real text before another one, 0.5 where it cannot tell; accuracy: share that it sorts
-    rightly; texts: on each side after matching; influence: cluster → what it adds to the area's deviation (their sum is 0).
-    """
+class Texts:
+    """texts [n]; clusters [n]: what is related and stays in one fold (a day, a thread; a generated tweet has its prompt's)."""
+
+    texts: Sequence[str]
+    clusters: Sequence[Hashable]
+
+    def __post_init__(self) -> None:
+        if len(self.clusters) != len(self.texts):
+            raise ValueError("every text needs its cluster")
+
+    @property
+    def said(self) -> int:
+        """Texts that are not empty."""
+        return sum(bool(text.strip()) for text in self.texts)
+
+
+@dataclass(frozen=True)
+class Distance:
+    """auc: chance that a classifier puts a real tweet before one of this side, 0.5 where it cannot tell; texts: on each side."""
 
     auc: Interval
-    accuracy: Interval
     texts: int
+
+
+@dataclass(frozen=True)
+class Separation(Distance):
+    """influence: cluster → what it adds to the area's deviation (their sum is 0)."""
+
     influence: dict[Hashable, float] = field(repr=False)
 
 
 @dataclass(frozen=True)
 class StyleDistance:
-    """Each against the real held-out tweets, at equal numbers. to: name → separation, None where there are too few texts.
+    """Each against the real held-out tweets, at equal numbers. to: name → distance, None where there are too few texts.
 
-    whole: False where lengths were too unlike, and beginnings of equal length were compared instead of whole tweets.
+    whole: False where lengths differed too much, and beginnings of equal length were compared instead of whole tweets.
     gap_closed: model → (base − model) / (base − floor) of the areas, 1 where the model is no easier to tell apart than real tweets
     of another time can; its ends are None where base and floor do not clearly differ.
     """
 
-    to: dict[str, Separation | None]
+    to: dict[str, Distance | None]
     gap_closed: dict[str, Interval | None]
     whole: bool = True
 
 
-def style_distance(real: Texts, floor: Texts, base: Texts, models: Mapping[str, Texts], *, confidence: float, seed: int) -> StyleDistance:
-    """How far generated tweets lie from real ones, with the floor and the base beside it, all at the same number of texts.
+def style_distance(real: Texts, others: Mapping[str, Texts], *, confidence: float, seed: int) -> StyleDistance:
+    """How far generated tweets lie from real ones, all at the same number of texts.
 
-    real: test tweets; floor: validation tweets, for style drifts with time; base and models: generated on the test tweets' own topics.
+    Args:
+        real: test tweets.
+        others: "floor" (validation tweets, for style drifts with time), "base" and the models, which wrote on the test tweets' topics.
     """
-    others = {"floor": floor, "base": base, **models}
     size = min(len(match(real, other, seed=seed)[0]) for other in others.values())
-    whole = size >= max(FEWEST_TEXTS, ENOUGH * min(sum(bool(t.strip()) for t in side.texts) for side in (real, *others.values())))
+    whole = size >= max(FEWEST_TEXTS, ENOUGH * min(side.said for side in (real, *others.values())))
     if whole:
         found = {name: two_sample_test(real, other, confidence=confidence, seed=seed, size=size) for name, other in others.items()}
     else:
         mine, *theirs = beginnings([real, *others.values()], seed=seed)
         found = {name: _tested(mine, other, confidence=confidence, seed=seed) for name, other in zip(others, theirs, strict=True)}
-    gaps = {}
-    for name in models:
-        known = [found[n] for n in ("base", name, "floor")]
-        gaps[name] = gap_closed(*known, confidence=confidence) if all(known) else None
-    return StyleDistance(found, gaps, whole)
+    base, floor = found["base"], found["floor"]
+    gaps = {
+        name: gap_closed(base, model, floor, confidence=confidence) if base and model and floor else None
+        for name, model in found.items()
+        if name not in ("base", "floor")
+    }
+    return StyleDistance({name: one and Distance(one.auc, one.texts) for name, one in found.items()}, gaps, whole)
 
 
 def two_sample_test(real: Texts, other: Texts, *, confidence: float, seed: int, size: int | None = None) -> Separation | None:
     """Classifier two-sample test: Lopez-Paz and Oquab, Revisiting Classifier Two-Sample Tests, ICLR 2017.
 
-    Logistic regression on TF-IDF of cased character 1-4-grams, scored out of fold; lengths and periods matched, URLs and mentions
-    masked, no cluster on both sides of a fold. size: the most texts on a side. None below FEWEST_TEXTS a side.
+    Logistic regression on TF-IDF of cased character 1-4-grams, scored out of fold; lengths matched, URLs and mentions masked, no
+    cluster on both sides of a fold. None below FEWEST_TEXTS a side.
+
+    Args:
+        size: the most texts on a side.
     """
     sides = []
     for side, kept in zip((real, other), match(real, other, seed=seed, size=size), strict=True):
@@ -110,11 +145,64 @@ def _out_of_fold(texts: list[str], is_real: np.ndarray, clusters: Sequence[Hasha
     return scores, fold
 
 
+# -- texts at equal numbers and lengths ---------------------------------------------------------------------
+
+
+def masked(text: str) -> str:
+    """Every URL and mention replaced by one sign for its kind."""
+    return MENTION.sub("@…", URL.sub("http…", text))
+
+
+def match(real: Texts, other: Texts, *, seed: int, size: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of as many texts on either side, with the same lengths: of each group the smaller number, drawn at random."""
+    random = np.random.default_rng(seed)
+    groups = [_by_length(real), _by_length(other)]
+    sides: tuple[list[int], list[int]] = ([], [])
+    for key in sorted(groups[0].keys() & groups[1].keys(), key=str):
+        count = min(len(group[key]) for group in groups)
+        for side, group in zip(sides, groups, strict=True):
+            side.extend(random.permutation(group[key])[:count].tolist())
+    kept = random.permutation(len(sides[0]))[:size]
+    return tuple(np.array(side, dtype=int)[kept] for side in sides)
+
+
+def _by_length(side: Texts) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for index, length in enumerate(np.digitize([len(text) for text in side.texts], LENGTHS, right=True).tolist()):
+        if side.texts[index].strip():
+            found.setdefault(length, []).append(index)
+    return found
+
+
+def beginnings(sides: Sequence[Texts], *, seed: int) -> list[Texts]:
+    """As many texts of every side, one of each put together by their rank in length, and cut to one length: masked, without their ends.
+
+    All sides are met at the same lengths, and the first side with the same texts. Two sides of the same texts are drawn alike, so
+    that they lie equally far from the first.
+    """
+    texts = [[masked(text.strip()) for text in side.texts] for side in sides]
+    said = [[index for index, text in enumerate(of) if text] for of in texts]
+    count = min(map(len, said))
+    kept = []
+    for of, indices in zip(texts, said, strict=True):
+        drawn = np.random.default_rng(seed).permutation(indices)[:count].tolist()
+        kept.append(sorted(map(int, drawn), key=lambda index, of=of: len(of[index])))
+    groups = []
+    for group in zip(*kept, strict=True):
+        cut = math.ceil(BEGINNING * min(len(of[index]) for of, index in zip(texts, group, strict=True)))
+        if cut >= SHORTEST:
+            groups.append((group, cut))
+    return [
+        Texts([BEGIN + texts[place][group[place]][:cut] for group, cut in groups], [side.clusters[group[place]] for group, _ in groups])
+        for place, side in enumerate(sides)
+    ]
+
+
 # -- areas and their intervals ------------------------------------------------------------------------------
 
 
 def separation(scores: np.ndarray, fold: np.ndarray, is_real: np.ndarray, clusters: Sequence[Hashable], *, confidence: float) -> Separation:
-    """Area under the ROC curve and accuracy from scores. scores: float [n], above 0 for real; fold: int [n]; is_real: bool [n].
+    """Area under the ROC curve from scores. scores: float [n], above 0 for real; fold: int [n]; is_real: bool [n].
 
     Scores of two folds come from two classifiers: pairs are compared within a fold only, and folds weigh by their texts. Interval:
     DeLong's components (DeLong, DeLong and Clarke-Pearson, Biometrics 44, 1988), summed over clusters (Obuchowski, Biometrics 53,
@@ -136,8 +224,7 @@ def separation(scores: np.ndarray, fold: np.ndarray, is_real: np.ndarray, cluste
     for cluster, value in zip(clusters, pull.tolist(), strict=True):
         influence[cluster] = influence.get(cluster, 0.0) + value
     spread = float(np.sqrt(np.square(pull).sum()))
-    accuracy = share((scores > 0) == is_real, clusters, confidence=confidence)
-    return Separation(_area_interval(area, influence, spread, confidence), accuracy, int(is_real.sum()), influence)
+    return Separation(_area_interval(area, influence, spread, confidence), int(is_real.sum()), influence)
 
 
 def _components(real: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -151,12 +238,10 @@ def _components(real: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def _area_interval(area: float, influence: dict[Hashable, float], spread: float, confidence: float) -> Interval:
-    from scipy.stats import t
-
     groups = len(influence)
     if groups < FEWEST_CLUSTERS:
         return Interval(area, None, None, confidence, groups)
-    quantile = float(t.ppf(0.5 + confidence / 2, groups - 1))
+    quantile = t_quantile(confidence, groups)
     error = max(spread, float(np.sqrt(groups / (groups - 1) * np.square(list(influence.values())).sum())))
     if not 0 < area < 1 or error < 1e-9:
         return Interval(area, *wilson(area, groups, quantile), confidence, groups)
@@ -171,8 +256,6 @@ def gap_closed(base: Separation, model: Separation, floor: Separation, *, confid
     Fieller's interval of a ratio (Fieller, JRSS B 16, 1954) over the clusters of all three, whose influences on each area add up.
     Where base and floor do not clearly differ there is no gap to close, and the interval has no ends.
     """
-    from scipy.stats import t
-
     clusters = sorted(base.influence.keys() | model.influence.keys() | floor.influence.keys(), key=repr)
     count = min(len(side.influence) for side in (base, model, floor))
     closed, whole = (base.auc.estimate - other.auc.estimate for other in (model, floor))
@@ -180,7 +263,7 @@ def gap_closed(base: Separation, model: Separation, floor: Separation, *, confid
     estimate = closed / whole if whole else 0.0
     if count < FEWEST_CLUSTERS:
         return Interval(estimate, None, None, confidence, count)
-    scale = float(t.ppf(0.5 + confidence / 2, count - 1)) ** 2 * len(clusters) / (len(clusters) - 1)
+    scale = t_quantile(confidence, count) ** 2 * len(clusters) / (len(clusters) - 1)
     (top, both), (_, bottom) = scale * np.array([[p @ q for q in pulls] for p in pulls])
     # Ratios r for which (closed − r · whole)² ≤ t² var(closed − r · whole): between the roots of a r² − 2 b r + c.
     a, b, c = whole**2 - bottom, closed * whole - both, closed**2 - top

@@ -1,17 +1,23 @@
-"""report.html: what was measured of a run, on one page that opens offline."""
+"""report.html: the verdict, then its sections (pages/templates/report). Opens offline."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from tweetstyle.files import complete_file
-from tweetstyle.report.files import RunFiles, State, read_run
-from tweetstyle.report.page import run_report
-from tweetstyle.wording.verdict import verdict
+from tweetstyle.pages.render import render
+from tweetstyle.report import tables
+from tweetstyle.report.files import REWRITTEN_EVERY, STALE_MINUTES, Read, RunFiles, State, read_run
+from tweetstyle.statistics.metrics import epoch_of, kept_validation, no_better_than_untrained, stops_as_worse, take_off
+from tweetstyle.wording.verdict import answers
+from tweetstyle.wording.words import Say
 
-__all__ = ["RunFiles", "State", "read_run", "run_report", "verdict", "write_report"]
+__all__ = ["RunFiles", "State", "read_run", "run_report", "write_report"]
 
 REPORT = "report.html"
+RELOAD = 20
+"""Seconds after which the page of a running training reloads itself."""
+SECTIONS = ("samples", "curves", "likelihood", "style", "conversation", "copying", "data", "plan", "output", "gate", "making")
 
 
 def write_report(run: RunFiles, language: str, state: State | None = None) -> Path:
@@ -19,7 +25,7 @@ def write_report(run: RunFiles, language: str, state: State | None = None) -> Pa
 
     Args:
         language: "en" or "fr".
-        state: the stage at work, or the one in which the run ended with an error.
+        state: the stage in progress, or the one in which the run ended with an error.
 
     Raises:
         TweetstyleError: where there is no room or no right to write.
@@ -30,3 +36,42 @@ def write_report(run: RunFiles, language: str, state: State | None = None) -> Pa
     with complete_file(path) as stream:
         stream.write(page)
     return path
+
+
+def run_report(files: RunFiles, language: str, state: State | None = None) -> str:
+    """One self-contained HTML page: no script, nothing from the network, every text of the archive or a model escaped."""
+    run = read_run(files)
+    say = Say(language, talks=bool(run.evaluation.get("conversation")), begins=run.begins)
+    training = bool(state and state.training)
+    given = answers(run.evaluation, run.metrics, language, unfinished=not run.ended, training=training)
+    started = take_off(run.metrics)
+    return render(
+        "report.html.j2",
+        sheets=("report/report.css",),
+        language=language,
+        title=say("title", name=run.name),
+        reload=RELOAD if training else None,
+        notice=_notice(state, run, say) if state else None,
+        error=state.error if state else None,
+        answers=[(answer, " ".join(figures)) for answer, *figures in given],
+        sections=[name for name in SECTIONS if name != "conversation" or say.talks],
+        say=say,
+        run=run,
+        tables=tables,
+        kept=kept_validation(run.metrics, run.ended),
+        no_better=no_better_than_untrained(run.metrics),
+        copying_measured=any(line.get("copied_share") is not None for line in run.metrics),
+        takes_off=say.number(epoch_of(started, run.metrics), 2) if started else None,
+        recipe_text=files.recipe_text,
+        versions=files.versions | {f"export: {name}": version for name, version in run.gate.get("versions", {}).items()},
+    )
+
+
+def _notice(state: State, run: Read, say: Say) -> str:
+    """What the run was doing as the page was written, or what ended it."""
+    if state.error is not None:
+        worse = state.stage == "fit" and not run.ended and stops_as_worse(run.metrics)
+        return say("ended_worse" if worse else "ended", stage=state.stage, time=state.time)
+    if state.training and not run.ended:
+        return say("live", time=state.time, every=round(REWRITTEN_EVERY), reload=RELOAD, minutes=STALE_MINUTES)
+    return say("measuring" if state.stage == "fit" and run.ended else "at_work", stage=state.stage, start=state.start)

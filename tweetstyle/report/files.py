@@ -7,8 +7,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tweetstyle.files import read_back, read_json_lines
+from tweetstyle.files import read_back
 from tweetstyle.plan.probe import read_probe
+from tweetstyle.statistics.metrics import read_metrics
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def read_run(files: RunFiles) -> Read:
     return Read(
         name=files.run.name,
         evaluation=read_back(files.run / "evaluation.json", dict[str, Any]) or {},
-        metrics=read_json_lines(files.run / "metrics.jsonl", "step"),
+        metrics=read_metrics(files.run / "metrics.jsonl"),
         output=_fields(files.run / "train_output.json", _TrainOutput),
         fit=manifests.get("fit", {}),
         probe=vars(probe) if (probe := read_probe(files.run)) else {},
@@ -122,17 +123,17 @@ def _fields(path: Path, content: type) -> dict[str, Any]:
 
 
 REWRITTEN_EVERY = 60.0
-"""Seconds between two versions of the page while the training is at work."""
+"""Seconds between two versions of the page during a training."""
 STALE_MINUTES = 10
-"""A page of a training that is older than this has nobody any more who rewrites it: the process was killed."""
+"""A page of a training that is older than this is no longer rewritten: the process was killed."""
 
 
 @dataclass(frozen=True)
 class State:
-    """A stage at work, or the stage in which a run ended.
+    """A stage in progress, or the stage in which a run ended.
 
-    at: local time of writing. training: whether the training itself is at work, so that the page is rewritten and reloads itself.
-    error: what ended the stage; None while it is at work. started: when the current command began the stage; None: at `at`.
+    at: local time of writing. training: whether the training itself is in progress, so that the page is rewritten and reloads itself.
+    error: what ended the stage; None while it is in progress. started: when the current command began the stage; None: at `at`.
     """
 
     stage: str

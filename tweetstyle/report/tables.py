@@ -6,15 +6,14 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from tweetstyle.pages.charts import Step, funnel_chart
-from tweetstyle.report.charts import curve
+from tweetstyle.pages.charts import Step, curve, funnel_chart
 from tweetstyle.report.files import Read
-from tweetstyle.wording.verdict import epoch_of, kept_validation
+from tweetstyle.statistics.metrics import epoch_of, kept_validation
 from tweetstyle.wording.words import Say
 
 Json = Mapping[str, Any]
 Cell = str | list[tuple[str, str]]
-"""A text, or spans of (style, text): strong, code, bdi, english (in another language than the page) or a class of the style sheet."""
+"""A text, or spans of (style, text): strong, code, bdi or a class of the style sheet."""
 Rows = list[list[Cell]]
 
 SIDES = ("floor", "base", "examples", "tuned")
@@ -30,11 +29,6 @@ CURVES = {
 """Name in words → field of metrics.jsonl."""
 OPEN_OPENINGS = 2
 """Openings of each language that are shown; the others are folded away."""
-
-
-def sentence(stored: Json | str, say: Say) -> tuple[str, bool]:
-    """A note of evaluation.json for the reader, and whether it is in their language: earlier versions stored English sentences."""
-    return say.note(stored), say.language == "en" or not isinstance(stored, str)
 
 
 def interval(found: Json | None, say: Say, shares: bool = False) -> Cell:
@@ -62,8 +56,7 @@ def distances(style: Json, say: Say) -> Rows:
     rows: Rows = []
     for side in (side for side in SIDES if side in style["to"]):
         distance, gap = style["to"][side] or {}, style["gap_closed"].get(side)
-        cells = [interval(distance.get(key), say) for key in ("auc", "accuracy")]
-        rows.append([say(side), *cells, interval(gap, say, shares=True) if gap else "–"])
+        rows.append([say(side), interval(distance.get("auc"), say), interval(gap, say, shares=True) if gap else "–"])
     return rows
 
 
@@ -83,10 +76,8 @@ def diversity(found: Json, say: Say) -> Rows:
     def lengths(of: Iterable[float]) -> str:
         return " · ".join(say.number(length, 0) for length in of)
 
-    own = [say("real"), "1", say.percent(1), lengths(next(iter(found.values()))["real_lengths"])]
-    return [own] + [
-        [say(side), say.number(of["distinct_2"], 2), say.percent(of["length_ratio"]), lengths(of["lengths"])] for side, of in found.items()
-    ]
+    own = [say("real"), "1", lengths(next(iter(found.values()))["real_lengths"])]
+    return [own] + [[say(side), say.number(of["distinct_2"], 2), lengths(of["lengths"])] for side, of in found.items()]
 
 
 def adherence(found: Mapping[str, Json], say: Say) -> Rows:
@@ -263,8 +254,7 @@ def gate(checks: list[Json], say: Say) -> Rows:
         )
         verdict = [("bad" if check["passed"] is False else "", say({True: "yes", False: "no", None: "unmade"}[check["passed"]]))]
         if check["why"]:
-            style = "english" if isinstance(check["why"], str) and say.language != "en" else "bdi"
-            verdict.append((style, say.notes(check["why"])))
+            verdict.append(("bdi", say.notes(check["why"])))
         rows.append([say.named("checks", check["name"]), check["type"], verdict, "; ".join(shown)])
     return rows
 

@@ -12,7 +12,7 @@ from tweetstyle.sources.recognise import files_of
 from tweetstyle.stages.stage import Done, Stage, exported_gguf, plain, show, trained_inputs, tweets_of
 
 if TYPE_CHECKING:
-    from tweetstyle.evaluate.result import Sample
+    from tweetstyle.evaluate.samples import Sample
     from tweetstyle.run import Run
 
 
@@ -30,15 +30,15 @@ def _inputs(run: Run) -> dict[str, str]:
 
 def _evaluate(run: Run) -> Done:
     from tweetstyle.cleaning.clean import clean
-    from tweetstyle.evaluate import evaluate, style_table, table
+    from tweetstyle.evaluate import ModelPair, evaluate
+    from tweetstyle.evaluate.tables import evaluation_table, style_table
 
     recipe, directory = run.recipe, run.recipe.run_directory
     writer = exported_gguf(run.recipe, run.path) if run.writes_by_gguf else None
-    splits = [run.split(name) for name in (recipe.training.split, "validation", "test")]
-    settings = recipe.evaluation, recipe.sampling
-    model = run.base, run.final_model, recipe.model.method
-    evaluated = evaluate(*model, run.template, *settings, *splits, directory, writer, clean=lambda tweet: clean(tweet, recipe.data).text)
-    show(table(evaluated, begins=recipe.prompt.message == "first-words"))
+    splits = {"train": run.split(recipe.training.split)} | {name: run.split(name) for name in ("validation", "test")}
+    model = ModelPair(run.base, run.final_model, recipe.model.method, run.template, writer)
+    evaluated = evaluate(model, splits, recipe.evaluation, recipe.sampling, directory, lambda tweet: clean(tweet, recipe.data).text)
+    show(evaluation_table(evaluated, begins=recipe.prompt.message == "first-words"))
     if evaluated.style:
         show(style_table(evaluated.style, answers=bool(evaluated.conversation)))
     _blind_test(run, evaluated.samples)

@@ -1,24 +1,27 @@
-"""Bootstrap-t intervals for ratios of sums over clusters."""
+"""Confidence intervals over clusters of tweets: ratios of sums, and shares."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 Sample = tuple[np.ndarray, np.ndarray, Sequence[Hashable]]
 """Numerator float [n], denominator float [n], labels of clusters [n]."""
+Hits = Sequence[bool] | np.ndarray
 
 FEW_CLUSTERS = 30
 """Below it the interval may be too narrow: in simulation 95% then cover about 93."""
 FEWEST_CLUSTERS = 5
 """Below it there is none: of two clusters every draw that has both is the data itself, and would promise certainty."""
+TINY = 1e-12
 
 
 @dataclass(frozen=True)
 class Interval:
-    """estimate, low, high: in the unit of numerator over denominator; low and high are None below FEWEST_CLUSTERS."""
+    """low and high are None below FEWEST_CLUSTERS."""
 
     estimate: float
     low: float | None
@@ -38,70 +41,82 @@ class Interval:
         return int(self.low > 0) - int(self.high < 0)
 
 
+# -- ratios of sums -----------------------------------------------------------------------------------------
+
+
 def bootstrap_t(
     numerator: np.ndarray, denominator: np.ndarray, clusters: Sequence[Hashable], *, confidence: float, resamples: int, seed: int
 ) -> Interval:
     """Interval of Σ numerator / Σ denominator, by the bootstrap-t over whole clusters.
 
-    numerator, denominator: float [n]; clusters: [n] labels, for example days: tweets of a day are related, so that
-    days are drawn and not tweets. Draws clusters with replacement `resamples` times, studentises each draw by its own linearised
-    standard error, and turns the quantiles of t round (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, §12.5; for
-    clusters Cameron, Gelbach and Miller, Review of Economics and Statistics 90(3), 2008, the pairs cluster bootstrap-t; for the
-    ratio's standard error Cochran, Sampling Techniques, 1977, §6.4). The percentile bootstrap covers less with few clusters.
+    Draws clusters with replacement, studentises each draw by its own linearised standard error, and inverts the quantiles of t
+    (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, §12.5; for clusters Cameron, Gelbach and Miller, Review of
+    Economics and Statistics 90(3), 2008; for the ratio's standard error Cochran, Sampling Techniques, 1977, §6.4). The percentile
+    bootstrap covers less with few clusters.
+
+    Args:
+        numerator, denominator: float [n].
+        clusters: [n] labels, for example days: tweets of a day are related, so days are drawn and not tweets.
+        resamples: how many times clusters are drawn.
     """
-    tops, bottoms = cluster_sums(numerator, denominator, clusters)
-    count = len(tops)
-    estimate = float(tops.sum() / bottoms.sum())
-    if count < FEWEST_CLUSTERS:
-        return Interval(estimate, None, None, confidence, count)
-    # What each cluster has above its share at the estimate: 0 everywhere where nothing varies.
-    excess = tops - estimate * bottoms
-    if np.abs(excess).max() <= 1e-12 * np.abs(tops).max():
-        return Interval(estimate, estimate, estimate, confidence, count)
-    error = _shift_and_error(np.ones((1, count)), excess, bottoms)[1][0]
-    draws = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples)
-    shifts, errors = _shift_and_error(draws, excess, bottoms)
-    usable = errors > 0  # clusters that are all alike have no spread, and no t
-    t = shifts[usable] / errors[usable]
-    tail = (1 - confidence) / 2
-    lower, upper = np.quantile(t, [tail, 1 - tail])
-    return Interval(estimate, float(estimate - upper * error), float(estimate - lower * error), confidence, count)
+    sums = cluster_sums(numerator, denominator, clusters)
+    if len(sums[0]) < FEWEST_CLUSTERS:
+        return Interval(float(sums[0].sum() / sums[1].sum()), None, None, confidence, len(sums[0]))
+    drawn = _resampled(*sums, resamples, np.random.default_rng(seed))
+    return _studentised(drawn, drawn.shifts, drawn.errors, len(sums[0]), confidence)
 
 
 def difference_of_ratios(first: Sample, second: Sample, *, confidence: float, resamples: int, seed: int) -> Interval:
-    """Interval of Σ numerator / Σ denominator of the first sample minus that of the second, of which no cluster is in both.
+    """Interval of the first sample's Σ numerator / Σ denominator minus the second's, of which no cluster is in both.
 
-    first, second: (numerator, denominator, clusters) as `bootstrap_t` takes them. Each side's clusters are drawn on their own and
-    the difference is studentised by both linearised errors (Efron and Tibshirani 1993, §12.5 and exercise 12.6's two samples).
-    `clusters` of the result is the smaller of the two counts.
+    Each side's clusters are drawn on their own and the difference is studentised by both errors. `clusters` of the result is the
+    smaller of the two counts.
     """
     sides = [cluster_sums(*sample) for sample in (first, second)]
-    ratios = [float(tops.sum() / bottoms.sum()) for tops, bottoms in sides]
-    estimate, count = ratios[0] - ratios[1], min(len(tops) for tops, _ in sides)
+    count = min(len(tops) for tops, _ in sides)
     if count < FEWEST_CLUSTERS:
-        return Interval(estimate, None, None, confidence, count)
+        estimate = [float(tops.sum() / bottoms.sum()) for tops, bottoms in sides]
+        return Interval(estimate[0] - estimate[1], None, None, confidence, count)
     random = np.random.default_rng(seed)
-    shift, square, error = np.zeros(resamples), np.zeros(resamples), 0.0
-    for (tops, bottoms), ratio, sign in zip(sides, ratios, (1, -1), strict=True):
-        groups, excess = len(tops), tops - ratio * bottoms
-        excess[np.abs(excess) <= 1e-12 * np.abs(tops).max()] = 0
-        error += float(_shift_and_error(np.ones((1, groups)), excess, bottoms)[1][0]) ** 2
-        draws = random.multinomial(groups, np.full(groups, 1 / groups), size=resamples)
-        shifts, errors = _shift_and_error(draws, excess, bottoms)
-        shift, square = shift + sign * shifts, square + errors**2
-    error = float(np.sqrt(error))
-    if error == 0:
-        return Interval(estimate, estimate, estimate, confidence, count)
-    usable = square > 0
-    tail = (1 - confidence) / 2
-    lower, upper = np.quantile(shift[usable] / np.sqrt(square[usable]), [tail, 1 - tail])
-    return Interval(estimate, float(estimate - upper * error), float(estimate - lower * error), confidence, count)
+    one, two = (_resampled(*side, resamples, random) for side in sides)
+    whole = _Resampled(one.estimate - two.estimate, float(np.hypot(one.error, two.error)), one.shifts, one.errors)
+    return _studentised(whole, one.shifts - two.shifts, np.hypot(one.errors, two.errors), count, confidence)
 
 
 def cluster_sums(numerator: np.ndarray, denominator: np.ndarray, clusters: Sequence[Hashable]) -> tuple[np.ndarray, np.ndarray]:
     """The two sums within each cluster, float [clusters] each."""
     _, index = np.unique(np.asarray(clusters), return_inverse=True)
     return np.bincount(index, weights=numerator), np.bincount(index, weights=denominator)
+
+
+class _Resampled(NamedTuple):
+    """A ratio, its standard error, and of each draw the shift from the ratio and the standard error."""
+
+    estimate: float
+    error: float
+    shifts: np.ndarray
+    errors: np.ndarray
+
+
+def _resampled(tops: np.ndarray, bottoms: np.ndarray, resamples: int, random: np.random.Generator) -> _Resampled:
+    count, estimate = len(tops), float(tops.sum() / bottoms.sum())
+    # What each cluster has above its share at the estimate: 0 everywhere where nothing varies.
+    excess = tops - estimate * bottoms
+    if np.abs(excess).max() <= TINY * np.abs(tops).max():
+        excess[:] = 0
+    error = float(_shift_and_error(np.ones((1, count)), excess, bottoms)[1][0])
+    draws = random.multinomial(count, np.full(count, 1 / count), size=resamples)
+    return _Resampled(estimate, error, *_shift_and_error(draws, excess, bottoms))
+
+
+def _studentised(whole: _Resampled, shifts: np.ndarray, errors: np.ndarray, clusters: int, confidence: float) -> Interval:
+    if whole.error == 0:
+        return Interval(whole.estimate, whole.estimate, whole.estimate, confidence, clusters)
+    usable = errors > 0  # clusters that are all alike have no spread, and no t
+    tail = (1 - confidence) / 2
+    lower, upper = np.quantile(shifts[usable] / errors[usable], [tail, 1 - tail])
+    ends = float(whole.estimate - upper * whole.error), float(whole.estimate - lower * whole.error)
+    return Interval(whole.estimate, *ends, confidence, clusters)
 
 
 def _shift_and_error(weights: np.ndarray, excess: np.ndarray, bottoms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -115,4 +130,96 @@ def _shift_and_error(weights: np.ndarray, excess: np.ndarray, bottoms: np.ndarra
     shift = (weights @ excess) / below
     whole = weights @ excess**2
     squares = whole - 2 * shift * (weights @ (excess * bottoms)) + shift**2 * (weights @ bottoms**2)
-    return shift, np.sqrt(np.where(squares > 1e-12 * whole, squares, 0)) / below
+    return shift, np.sqrt(np.where(squares > TINY * whole, squares, 0)) / below
+
+
+# -- shares -------------------------------------------------------------------------------------------------
+
+
+def share(hits: Hits, clusters: Sequence[Hashable], *, confidence: float) -> Interval:
+    """Share of the hits, 0 to 1, with Wilson's score interval at the effective sample size of clustered tweets.
+
+    It is valid at 0% and 100% too. Source: Wilson, JASA 22(158), 1927; n over the design effect and Student's t for the normal
+    quantile: Korn and Graubard, Survey Methodology 24(2), 1998.
+
+    Args:
+        hits: bool [n].
+        clusters: [n] labels, for example days (each tweet its own where they are independent).
+
+    Raises:
+        ValueError: without any tweet.
+    """
+    found, groups = np.asarray(hits, dtype=float), len(set(clusters))
+    if not len(found):
+        raise ValueError("a share needs at least one tweet")
+    mean = float(found.mean())
+    if groups < FEWEST_CLUSTERS:
+        return Interval(mean, None, None, confidence, groups)
+    low, high = wilson(mean, effective_size(found, clusters), t_quantile(confidence, groups))
+    return Interval(mean, low, high, confidence, groups)
+
+
+def share_difference(
+    first: Hits,
+    first_clusters: Sequence[Hashable],
+    second: Hits,
+    second_clusters: Sequence[Hashable],
+    *,
+    confidence: float,
+    paired: bool = False,
+) -> Interval:
+    """First share minus second, -1 to 1, by Newcombe's hybrid of the two score intervals.
+
+    Source: Newcombe, Statistics in Medicine 17, 1998, 873-890 (method 10) and 2635-2650 (method 10, paired).
+
+    Args:
+        paired: hit i of both is of the same prompt; the correlation then narrows the interval (or widens it).
+    """
+    one, two = share(first, first_clusters, confidence=confidence), share(second, second_clusters, confidence=confidence)
+    estimate, groups = one.estimate - two.estimate, min(one.clusters, two.clusters)
+    if one.low is None or one.high is None or two.low is None or two.high is None:
+        return Interval(estimate, None, None, confidence, groups)
+    phi = _correlation(np.asarray(first, float), np.asarray(second, float)) if paired else 0.0
+    down = _hybrid(one.estimate - one.low, two.high - two.estimate, phi)
+    up = _hybrid(one.high - one.estimate, two.estimate - two.low, phi)
+    return Interval(estimate, estimate - down, estimate + up, confidence, groups)
+
+
+def effective_size(found: np.ndarray, clusters: Sequence[Hashable]) -> float:
+    """How many independent tweets these clustered ones are worth: n over the design effect, at most n.
+
+    Where all tweets agree, the correlation within clusters is unknown, and each cluster counts as one tweet: the most conservative
+    choice.
+    """
+    count, mean = len(found), float(found.mean())
+    sums, sizes = cluster_sums(found, np.ones(count), clusters)
+    groups = len(sums)
+    if mean in (0.0, 1.0):
+        return float(groups)
+    variance = groups / (groups - 1) * float(((sums - mean * sizes) ** 2).sum()) / count**2
+    return min(float(count), mean * (1 - mean) / variance) if variance else float(count)
+
+
+def wilson(mean: float, size: float, z: float) -> tuple[float, float]:
+    """Ends of Wilson's score interval for a share of `size` tweets, z standard errors to either side."""
+    centre = (mean + z**2 / (2 * size)) / (1 + z**2 / size)
+    half = z / (1 + z**2 / size) * np.sqrt(mean * (1 - mean) / size + z**2 / (4 * size**2))
+    return max(0.0, float(centre - half)), min(1.0, float(centre + half))
+
+
+def t_quantile(confidence: float, groups: int) -> float:
+    """Student's t, in standard errors, for the upper end of an interval over so many clusters."""
+    from scipy.stats import t
+
+    return float(t.ppf(0.5 + confidence / 2, groups - 1))
+
+
+def _correlation(first: np.ndarray, second: np.ndarray) -> float:
+    if len(first) != len(second):
+        raise ValueError("paired shares need the same prompts on both sides")
+    spread = first.std() * second.std()
+    return float(((first - first.mean()) * (second - second.mean())).mean() / spread) if spread else 0.0
+
+
+def _hybrid(one: float, two: float, phi: float) -> float:
+    return float(np.sqrt(max(0.0, one**2 - 2 * phi * one * two + two**2)))

@@ -11,8 +11,7 @@ from functools import cache
 
 import numpy as np
 
-from tweetstyle.statistics.intervals import Interval
-from tweetstyle.statistics.shares import share, share_difference
+from tweetstyle.statistics.intervals import Interval, share, share_difference
 
 SPAN_CHARACTERS = 50
 SPAN_WORDS = 8

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tweetstyle.files import clear_os_errors, complete_file, read_json_lines
-
-BITS_PER_BYTE = "eval_bits_per_byte"
+from tweetstyle.files import clear_os_errors, complete_file
+from tweetstyle.statistics.metrics import BITS_PER_BYTE, best_validation, no_better_than_untrained, read_metrics, untrained_bits, validations
 
 
 class Metrics:
@@ -26,7 +25,7 @@ class Metrics:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.lines = read_json_lines(path, "step", "seconds")
+        self.lines = read_metrics(path)
 
     def keep_until(self, step: int) -> None:
         """Removes the lines after the checkpoint from which the run resumes, so that no step occurs twice."""
@@ -51,22 +50,20 @@ class Metrics:
     @property
     def evaluations(self) -> list[dict[str, Any]]:
         """Validations of the trained model."""
-        return [line for line in self.lines if BITS_PER_BYTE in line and line["step"] > 0]
+        return validations(self.lines)
 
     @property
     def untrained(self) -> float | None:
         """Bits per byte of the untrained model on the validation tweets; None of a run that did not measure it."""
-        return next((line[BITS_PER_BYTE] for line in self.lines if BITS_PER_BYTE in line and line["step"] == 0), None)
+        return untrained_bits(self.lines)
 
     def no_better_than_untrained(self) -> bool:
         """Whether the training has not yet made the model better."""
-        best, untrained = self.best(), self.untrained
-        return best is not None and untrained is not None and best[BITS_PER_BYTE] >= untrained
+        return no_better_than_untrained(self.lines)
 
     def best(self, until: int | None = None) -> dict[str, Any] | None:
         """The first validation line with the fewest bits per byte, up to a step; None before the first validation."""
-        lines = [line for line in self.evaluations if until is None or line["step"] <= until]
-        return min(lines, key=lambda line: line[BITS_PER_BYTE], default=None)
+        return best_validation([line for line in self.lines if until is None or line["step"] <= until])
 
     def reach(self, step: int) -> bool:
         """Whether the line of a step is there: a checkpoint beyond the last line would leave steps out when the run resumes."""

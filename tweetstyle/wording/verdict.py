@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tweetstyle.statistics.effect import SMALLEST_GAIN, SMALLEST_SHARE, WORSE, Effect, effect
+from tweetstyle.statistics.effect import SMALLEST_GAIN, SMALLEST_SHARE, Effect, effect
+from tweetstyle.statistics.metrics import (
+    BITS_PER_BYTE,
+    RISE,
+    best_validation,
+    epoch_of,
+    no_better_than_untrained,
+    stops_as_worse,
+    take_off,
+    untrained_bits,
+    validations,
+)
 from tweetstyle.wording.words import Say
 
 VARIED = 0.7
 """Below this ratio of distinct word pairs a model repeats itself."""
-RISE = 1.01
-"""Validation that ends above its best by this factor has risen; evaluate warns from the same."""
-TAKE_OFF = 0.1
-"""Above its first value by so much, and never below that again, the share of copying has taken off."""
-CERTAIN = 0.5
-"""In the last validation alone: a share below it may be one tweet of a handful, which is no take-off yet."""
 SAME_PROMPT = "base, same prompt"
 """The baseline over which the gain over the untrained model is measured."""
 
@@ -41,57 +46,6 @@ def answers(
     evaluation = evaluation or {}
     say = Say(language, talks=bool(evaluation.get("conversation")))
     return [_like_you(evaluation, say), _new_tweets(evaluation, say), _stopping(metrics, say, unfinished, training)]
-
-
-def validations(metrics: Sequence[Json]) -> list[Json]:
-    """The validation lines of the trained model; step 0 is the untrained one."""
-    return [line for line in metrics if "eval_bits_per_byte" in line and line["step"] > 0]
-
-
-def best_validation(metrics: Sequence[Json]) -> Json | None:
-    """The first validation line of the trained model with the fewest bits per byte."""
-    return min(validations(metrics), key=lambda line: line["eval_bits_per_byte"], default=None)
-
-
-def no_better_than_untrained(metrics: Sequence[Json]) -> bool:
-    """Whether no validation has fewer bits per byte than the untrained model; False of a run that did not measure that one."""
-    best, untrained = best_validation(metrics), _untrained(metrics)
-    return best is not None and untrained is not None and best["eval_bits_per_byte"] >= untrained
-
-
-def stops_as_worse(metrics: Sequence[Json]) -> bool:
-    """Whether fit stops at the last validation because the model was never better than the untrained one and is clearly worse."""
-    return no_better_than_untrained(metrics) and validations(metrics)[-1]["eval_bits_per_byte"] > WORSE * _untrained(metrics)
-
-
-def kept_validation(metrics: Sequence[Json], ended: bool) -> Json | None:
-    """The validation whose checkpoint is kept. Before the training has ended that is none while the untrained model is the best."""
-    return best_validation(metrics) if ended or not no_better_than_untrained(metrics) else None
-
-
-def take_off(metrics: Sequence[Json]) -> Json | None:
-    """The first line from which on copied_share stays at least TAKE_OFF above its first value; None where it never does.
-
-    The last line alone must have a share of CERTAIN at least.
-    """
-    rows = [m for m in metrics if m.get("copied_share") is not None]
-    high = None
-    for row in reversed(rows):
-        if row["copied_share"] < rows[0]["copied_share"] + TAKE_OFF:
-            break
-        high = row
-    if high is not None and high is rows[-1] and high["copied_share"] < CERTAIN:
-        return None
-    return high
-
-
-def epoch_of(line: Json, metrics: Sequence[Json]) -> float | None:
-    """A validation line has no epoch of its own: that of the training line of its step, or of the last before it."""
-    if line.get("epoch") is not None:
-        return line["epoch"]
-    if line["step"] == 0:
-        return 0.0
-    return max((m["epoch"] for m in metrics if m.get("epoch") is not None and m["step"] <= line["step"]), default=None)
 
 
 def turned(found: Json) -> dict[str, Any]:
@@ -205,7 +159,7 @@ def _stopping(metrics: Sequence[Json], say: Say, unfinished: bool, training: boo
     if not curve:
         return [say("v_stop_not_yet"), say("f_stop_not_yet", count=0)]
     best, last = best_validation(curve), curve[-1]
-    untrained = _untrained(metrics)
+    before = untrained_bits(metrics)
     kind = "so_far" if unfinished else _how_it_stopped(metrics)
     if unfinished and no_better_than_untrained(metrics):
         kind = "worse" if stops_as_worse(metrics) and not training else "not_better_yet"
@@ -213,10 +167,10 @@ def _stopping(metrics: Sequence[Json], say: Say, unfinished: bool, training: boo
         "count": len(curve),
         "step": say.number(best["step"]),
         "epoch": say.number(epoch_of(best, metrics), 2),
-        "best": say.number(best["eval_bits_per_byte"], 3),
-        "last": say.number(last["eval_bits_per_byte"], 3),
+        "best": say.number(best[BITS_PER_BYTE], 3),
+        "last": say.number(last[BITS_PER_BYTE], 3),
         "last_step": say.number(last["step"]),
-        "untrained": say.number(untrained, 3),
+        "untrained": say.number(before, 3),
     }
     said = [say(f"v_stop_{kind}"), say(f"f_stop_{kind}", **figures)]
     if started := take_off(metrics):
@@ -226,19 +180,14 @@ def _stopping(metrics: Sequence[Json], say: Say, unfinished: bool, training: boo
 
 def _how_it_stopped(metrics: Sequence[Json]) -> str:
     """never: not better than untrained; not_yet: one validation alone; flat: no change that counts; end, over, late: by the best one."""
-    bits = [line["eval_bits_per_byte"] for line in validations(metrics)]
-    lowest, untrained = min(bits), _untrained(metrics)
-    if untrained is not None and lowest > untrained - SMALLEST_GAIN:
+    bits = [line[BITS_PER_BYTE] for line in validations(metrics)]
+    lowest, before = min(bits), untrained_bits(metrics)
+    if before is not None and lowest > before - SMALLEST_GAIN:
         return "never"
     if len(bits) < 2:
         return "not_yet"
-    if untrained is None and max(bits) - lowest < SMALLEST_GAIN:
+    if before is None and max(bits) - lowest < SMALLEST_GAIN:
         return "flat"
     if bits.index(lowest) == len(bits) - 1:
         return "end"
     return "over" if bits[-1] > RISE * lowest else "late"
-
-
-def _untrained(metrics: Sequence[Json]) -> float | None:
-    """Bits per byte of the validation at step 0; None of a run without one."""
-    return next((line["eval_bits_per_byte"] for line in metrics if "eval_bits_per_byte" in line and line["step"] == 0), None)

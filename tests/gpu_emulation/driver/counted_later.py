@@ -84,22 +84,29 @@ def _write(base: Any, adapter: Path, method: str, directory: Path) -> None:
     Nothing computes, so that the end of an answer is not seen on the card, and what was written is no text.
     """
     from tweetstyle.evaluate import samples
+    from tweetstyle.evaluate.baselines import Examples, ModelPair
     from tweetstyle.prompt.template import build_template
     from tweetstyle.recipe import Sampling
 
     template, sampling = build_template("text", "x", base.tokens), Sampling()
     asked = {who: [samples.WritingPrompt(number, None, "Tweet", "x") for number in range(32)] for who in (samples.TUNED, samples.EXAMPLES)}
-    begun = {samples.TUNED: [], samples.EXAMPLES: _shown()}
-    # Of unequal length, as prompts are: what is padded takes a mask.
-    ids = {who: [begun[who] + [7 * number + place for place in range(PROMPT - number % 4)] for number in range(32)] for who in asked}
+    writing = samples.Writing(ModelPair(base, adapter, method, template), Examples(1, _shown()), sampling, 42, {})
     files = {who: samples.AnswerFile(directory / f"{who}.jsonl", "x") for who in asked}
     steps = itertools.count(1)
 
     def goes_on(*_: Any, **__: Any) -> bool:
         return bool(next(steps) % (sampling.num_predict + 1))
 
-    with patch("transformers.GenerationMixin._has_unfinished_sequences", goes_on), patch.object(samples, "as_read", return_value=""):
-        samples._generate_missing(base, adapter, method, template, asked, ids, {who: [0] for who in asked}, files, sampling, 42)
+    def unequal(base: Any, template: Any, prompts: Any, beginning: Any) -> list[list[int]]:
+        """Of unequal length, as prompts are: what is padded takes a mask."""
+        return [[*beginning, *(7 * number + place for place in range(PROMPT - number % 4))] for number in range(32)]
+
+    with (
+        patch("transformers.GenerationMixin._has_unfinished_sequences", goes_on),
+        patch.object(samples, "as_read", return_value=""),
+        patch.object(samples, "prompt_ids", unequal),
+    ):
+        samples._generate_missing(writing, asked, {who: [0] for who in asked}, files)
 
 
 def _shown() -> list[int]:
