@@ -11,15 +11,15 @@ from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
+from support.likelihood import score
 from support.tiny_llama import write_adapter, write_llama
-from tweetstyle.inference.prefixes import first_scored
 
 from tweetstyle.dataset.held_out import scored_bytes
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.evaluate import ModelPair, evaluate, scoring
 from tweetstyle.evaluate.scoring import figures
 from tweetstyle.evaluate.tables import evaluation_table
-from tweetstyle.inference.likelihood import Reading, load_model, score, score_readings, summed_losses
+from tweetstyle.inference.likelihood import Reading, TunedModel, first_scored, load_model, score_readings, summed_losses
 from tweetstyle.model.base import BaseModel
 from tweetstyle.model.tokenizer import Encoded
 from tweetstyle.prompt.template import Template, build_template
@@ -156,7 +156,7 @@ def test_in_bfloat16_the_layers_round_and_the_head_does_not(tiny: BaseModel, ada
     import torch
 
     asked = {"": Reading(documents * 8)}
-    rounded, exact = (score_readings(tiny, adapter, "lora", asked, asked, bf16=bf16)[1][""] for bf16 in (True, False))
+    rounded, exact = (score_readings(TunedModel(tiny, adapter, "lora"), asked, asked, bf16=bf16)[1][""] for bf16 in (True, False))
     assert not np.allclose(rounded, exact, rtol=1e-6) and rounded == pytest.approx(exact, rel=2e-3)
     assert rounded[: len(documents)] == pytest.approx(rounded[-len(documents) :], rel=2e-3), "whatever pack they stand in"
     model, seen = load_model(tiny.path, "lora"), []
@@ -315,6 +315,15 @@ def test_the_table_shows_base_tuned_gain_and_warnings(
     console.print(evaluation_table(found, begins=True))
     begun = console.export_text()
     assert "prompted without its first words" in begun and "with its first words, that come again" in begun and "topic" not in begun
+
+
+def test_the_curve_is_read_from_the_run_up_to_a_line_that_a_kill_cut_off(
+    tiny: BaseModel, adapter: Path, template: Template, splits: dict[str, Path], tmp_path: Path
+) -> None:
+    rows = [{"step": step, "seconds": 1.0, "eval_bits_per_byte": bits} for step, bits in ((10, 1.2), (20, 1.9))]
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows) + '{"step": 30, "eval_bi')
+    found = evaluate(ModelPair(tiny, adapter, "lora", template), splits, QUICK, Sampling(), tmp_path)
+    assert any(str(warning).startswith("Overfitting set in after step 10") for warning in found.warnings)
 
 
 # -- what goes wrong, and where it runs ---------------------------------------------------------------------

@@ -11,7 +11,7 @@ from support.tiny_llama import write_adapter, write_llama
 
 from tweetstyle.evaluate import ModelPair, evaluate
 from tweetstyle.evaluate.baselines import IN_WORDS, Examples, base_readings, few_examples, tuned_readings
-from tweetstyle.inference.likelihood import score_readings
+from tweetstyle.inference.likelihood import TunedModel, score_readings
 from tweetstyle.model.base import BaseModel
 from tweetstyle.model.tokenizer import Encoded
 from tweetstyle.prompt.template import Template, build_template
@@ -60,7 +60,7 @@ def test_tweets_shown_before_the_prompt_count_as_if_all_stood_in_one_row(tiny: B
     documents = encoded(tiny, template, HELD_OUT)
     examples = few_examples(tiny, template, TRAIN, documents, 3, seed=1)
     asked = base_readings(tiny, template, HELD_OUT, documents, examples)["examples"]
-    read, _ = score_readings(tiny, adapter, "lora", {"examples": asked}, {})
+    read, _ = score_readings(TunedModel(tiny, adapter, "lora"), {"examples": asked}, {})
     for nats, document in zip(read["examples"], documents, strict=True):
         row = examples.ids + document.ids[1:]  # BOS stands once
         assert nats == pytest.approx(plain_sum(tiny.path, row, len(document.ids) - max(document.prompt_length, 1)), rel=1e-5)

@@ -30,7 +30,7 @@ from tweetstyle.evaluate.conversation import (
 from tweetstyle.evaluate.samples import Written, first_prompts, prompt_ids, scripts, second_prompts
 from tweetstyle.evaluate.style import word_overlap
 from tweetstyle.evaluate.tables import evaluation_table, style_table
-from tweetstyle.inference.likelihood import score_readings
+from tweetstyle.inference.likelihood import TunedModel, score_readings
 from tweetstyle.model.base import BaseModel
 from tweetstyle.prompt.chat_template import take_apart
 from tweetstyle.prompt.template import SpecialTokens, Template, build_template
@@ -156,7 +156,7 @@ def test_told_and_shown_are_whole_conversations_of_the_chat_template_scored_as_b
     told = instruction_baseline(tiny, template, known, held.documents, 3, seed=1)
     readings = instruction_readings(tiny, told, tweets)
     trials, of_both = trial_readings(tiny, template, sample(tiny, template, answers(6)), 1)
-    by_base, _ = score_readings(tiny, adapter, "lora", readings | of_both, {})
+    by_base, _ = score_readings(TunedModel(tiny, adapter, "lora"), readings | of_both, {})
     chosen = [t for t in known if holds(told.examples.ids, [*tiny.tokenizer.text_ids(t.text), tiny.tokenizer.end_id(template)])]
     assert told.examples.count == len(chosen) == 3
 

@@ -29,7 +29,7 @@ def tweets(name: str, count: int, topics: int = 0) -> list[Text]:
 
 
 def written(path, real, others, language="en", seed=1, **more):
-    assert write_blind(path, real, others, language, seed, **more) == path
+    assert write_blind(path, {"real": real} | others, language, seed, **more) == path
     return path.read_text(encoding="utf-8")
 
 
@@ -121,10 +121,10 @@ def test_copies_of_real_tweets_and_texts_that_say_nothing_are_left_out(tmp_path)
 
 def test_with_too_few_texts_nothing_is_written_and_no_older_page_stays(tmp_path):
     path = tmp_path / "blind.html"
-    assert write_blind(path, tweets("own", FEWEST - 1), {"tuned": tweets("made", 30)}, "en", 1) is None
+    assert write_blind(path, {"real": tweets("own", FEWEST - 1), "tuned": tweets("made", 30)}, "en", 1) is None
     assert not path.exists()
     written(path, tweets("own", FEWEST), {"tuned": tweets("made", 30)})
-    assert write_blind(path, tweets("own", 30), {"tuned": [], "examples": tweets("shown", 4)}, "en", 1) is None
+    assert write_blind(path, {"real": tweets("own", 30), "tuned": [], "examples": tweets("shown", 4)}, "en", 1) is None
     assert list(tmp_path.iterdir()) == []
 
 

@@ -304,7 +304,9 @@ class Evaluation(Section):
     samples: int = Field(200, ge=0, le=5000)
     """Tweets that each model writes, to be compared with real ones; 0: none, and no style, copying or obedience is measured."""
     others: LocalPath | None = None
-    """Tweets of other people of the same language and time, in any form of data.source; without it a small neutral set."""
+    """Tweets of other people of the same language and time, in any form of data.source; without it a small neutral set.
+
+    Not used for a model that answers messages."""
     bootstrap_resamples: int = Field(2000, ge=100)
     """Resamples of the days from which an interval is made."""
     seed: int = Field(42, ge=0)

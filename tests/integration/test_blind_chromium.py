@@ -33,7 +33,7 @@ def browser(tmp_path_factory):
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     path = tmp_path_factory.mktemp("page") / "blind.html"
-    return write_blind(path, tweets(REAL, 80), {"tuned": tweets(TUNED, 80), "examples": tweets(SHOWN, 12)}, "en", 5)
+    return write_blind(path, {"real": tweets(REAL, 80), "tuned": tweets(TUNED, 80), "examples": tweets(SHOWN, 12)}, "en", 5)
 
 
 def begin(browser, path, opponent="tuned", mode="pairs"):
@@ -65,9 +65,8 @@ def result(browser) -> dict:
 
 @pytest.mark.parametrize(
     ("opponent", "mode", "count", "right", "press", "aim"),
-    [("tuned", "pairs", 20, 14, False, REAL), ("tuned", "pairs", 20, 20, True, REAL), ("tuned", "singles", 20, 15, False, REAL),
-     ("tuned", "singles", 20, 3, True, REAL), ("examples", "pairs", 12, 0, False, REAL), ("examples", "singles", 12, 10, True, REAL),
-     ("tuned-examples", "pairs", 12, 9, False, TUNED), ("tuned-examples", "pairs", 12, 11, True, TUNED)],
+    [("tuned", "pairs", 20, 14, False, REAL), ("tuned", "singles", 20, 3, True, REAL), ("examples", "pairs", 12, 0, False, REAL),
+     ("tuned-examples", "pairs", 12, 11, True, TUNED)],
 )  # fmt: skip
 def test_the_score_is_the_count_of_right_clicks_and_the_file_says_what_was_clicked(browser, page, opponent, mode, count, right, press, aim):
     begin(browser, page, opponent, mode)
@@ -93,10 +92,10 @@ def test_the_score_is_the_count_of_right_clicks_and_the_file_says_what_was_click
 
 
 def test_interval_and_range_of_luck_are_scipys_for_every_score(browser, tmp_path):
-    for count in (5, 6, 9, 20):
-        path = write_blind(tmp_path / "b.html", tweets(REAL, count), {"tuned": tweets(TUNED, count)}, "en", 1)
+    for count in (5, 20):
+        path = write_blind(tmp_path / "b.html", {"real": tweets(REAL, count), "tuned": tweets(TUNED, count)}, "en", 1)
         lucky = [k for k in range(count + 1) if binomtest(k, count).proportion_ci().low <= 0.5 <= binomtest(k, count).proportion_ci().high]
-        for right in range(count + 1) if count < 20 else (0, 1, 10, 19):
+        for right in range(count + 1) if count < 20 else (1, 19):
             begin(browser, path)
             play(browser, count, right, press=True)
             file, exact = result(browser), binomtest(right, count).proportion_ci(0.95, "exact")
@@ -128,7 +127,7 @@ def test_what_is_on_the_page_before_the_end_does_not_tell_who_wrote_what(browser
 
 def test_a_hostile_tweet_is_shown_and_inert(browser, tmp_path):
     real = [Text(f"own {i} {HOSTILE}", HOSTILE) for i in range(6)]
-    path = write_blind(tmp_path / "b.html", real, {"tuned": [Text(f"made {i} {HOSTILE}", HOSTILE) for i in range(6)]}, "fr", 1)
+    path = write_blind(tmp_path / "b.html", {"real": real, "tuned": [Text(f"made {i} {HOSTILE}", HOSTILE) for i in range(6)]}, "fr", 1)
     for mode in ("pairs", "singles"):
         begin(browser, path, mode=mode)
         for _ in range(6):
@@ -138,16 +137,6 @@ def test_a_hostile_tweet_is_shown_and_inert(browser, tmp_path):
         assert "onerror" in browser.text("#items") and "{hits}" in browser.text("#items")
         assert browser.evaluate("[window.harmed === undefined, document.images.length, document.scripts.length]") == [True, 0, 2]
         assert browser.requests == [path.as_uri()] and browser.complaints == []
-
-
-def test_the_policy_stops_a_script_that_got_in(browser, page):
-    """A control: were a tweet's text ever taken for HTML, the browser would still not run it, nor fetch what it names."""
-    browser.open(page)
-    browser.evaluate("document.body.insertAdjacentHTML('beforeend', '<img src=https://evil.example/x onerror=window.harmed=1>')")
-    browser.evaluate("document.body.append(Object.assign(document.createElement('script'), {textContent: 'window.harmed = 1'}))")
-    browser.until("true")
-    assert browser.evaluate("window.harmed === undefined")
-    assert any("Content Security Policy" in line for line in browser.complaints)
 
 
 def test_a_double_click_answers_once_and_a_step_back_takes_it_back(browser, page):
@@ -171,11 +160,10 @@ def test_texts_seen_before_are_told_and_a_preference_has_no_singles(browser, pag
     assert browser.evaluate("document.getElementById('mode-singles').disabled && document.getElementById('mode-pairs').checked")
 
 
-@pytest.mark.parametrize("width", [375, 1000])
-@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize(("width", "dark"), [(375, True), (1000, False)])
 def test_it_fits_a_phone_and_follows_the_colours_of_the_system(browser, tmp_path, width, dark):
     long = [Text(f"{name} {i} " + "x" * 300) for name in (REAL, TUNED) for i in range(6)]
-    path = write_blind(tmp_path / "b.html", long[:6], {"tuned": long[6:]}, "fr", 1)
+    path = write_blind(tmp_path / "b.html", {"real": long[:6], "tuned": long[6:]}, "fr", 1)
     browser.look(width, 700, dark)
     try:
         begin(browser, path)

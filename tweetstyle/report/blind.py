@@ -19,48 +19,72 @@ from tweetstyle.pages.render import asset, render, style_sheet
 from tweetstyle.text.visible import visible
 from tweetstyle.wording.words import texts
 
-__all__ = ["FEWEST", "Text", "write_blind"]
-
-FEWEST = 5
-"""Questions. With fewer, not even a faultless score differs clearly from luck."""
+QUESTIONS, FEWEST = 20, 5
+"""Questions of a test. With fewer than FEWEST, not even a faultless score differs clearly from luck."""
 REAL, TUNED, EXAMPLES = "real", "tuned", "examples"
 OPPONENTS = ("tuned", "examples", "base", "tuned-examples")
 """The tests that the page may offer, in the order shown; the last is a preference, not a recognition."""
+LINK_WORD = {"en": "[link]", "fr": "[lien]"}
+MENTION_WORD = "@…"
+MOST = 400
+"""Texts of each side among which pairs are sought: 160,000 distances take a fraction of a second."""
+
+_LINK = re.compile(rf"(?:https?:\S*|\bwww\.\S+|\b(?:t\.co|pic\.(?:twitter|x)\.com)/\S*|{re.escape(LINK_PLACEHOLDER)})", re.I)
+"""Also what a model leaves of a link that it breaks off: `https:` alone would tell who wrote it."""
+_MENTION = re.compile(r"(?<![\w@])@(?:\w+|…)")
+_HIDDEN = re.compile(r"‹U\+[0-9A-F]{4,6}›")
+_WORDS = re.compile(r"\w+")
 HARD_SPACES = {":": "\u00a0", "?": "\u202f", ";": "\u202f", "!": "\u202f", "%": "\u202f"}
 """French sign → the space before it, at which no line breaks."""
 
 
+@dataclass(frozen=True)
+class Text:
+    """A tweet, real or generated. topic: the subject in its prompt, None where it had none."""
+
+    text: str
+    topic: str | None = None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two texts of different authors. topic: the subject that they share, empty where they share none."""
+
+    first: str
+    second: str
+    topic: str
+
+
 def write_blind(
     path: Path,
-    real: Sequence[Text],
-    others: Mapping[str, Sequence[Text]],
+    sides: Mapping[str, Sequence[Text]],
     language: Literal["en", "fr"],
     seed: int,
-    count: int = 20,
     learned: Iterable[str] = (),
     message: str = "topic",
 ) -> Path | None:
-    """Writes the blind test of `count` questions and gives its path; the same bytes for the same arguments.
+    """Writes the blind test and gives its path; the same bytes for the same arguments.
 
-    real: the author's held-out tweets. others: "tuned", "examples" (the base model shown twenty tweets), "base" → what they wrote. With
-    tuned and examples, the page also asks which of the two sounds more like the author. learned: the training tweets; a generated text
-    that copies one of them, or one of `real`, is left out, for the author would rightly call it theirs. message: the recipe's
-    prompt.message, which says what the texts' topics are.
+    A test of fewer than `FEWEST` questions is not offered. Where none is left, nothing is written, None is given, and an earlier page
+    at `path`, which would show what another model wrote, is removed.
 
-    A test of fewer than `FEWEST` questions is not offered. Where none is left, nothing is written, None is given, and an earlier page at
-    `path`, which would show what another model wrote, is removed.
+    Args:
+        sides: "real" (the author's held-out tweets), "tuned", "examples" (the base model shown twenty tweets), "base" → texts. With
+            tuned and examples, the page also asks which of the two sounds more like the author.
+        learned: the training tweets; a generated text that copies one of them, or a real one, is left out, for the author would
+            rightly call it theirs.
+        message: the recipe's prompt.message, which says what the texts' topics are.
     """
-    known = {bare(text.text) for text in levelled([Text(text) for text in learned], language)}
-    own = levelled(real, language)
-    known |= {bare(text.text) for text in own}
-    sides = {REAL: own} | {name: levelled(texts, language, known) for name, texts in others.items()}
+    real = levelled(sides[REAL], language)
+    known = {bare(text.text) for text in (*levelled(map(Text, learned), language), *real)}
+    shown = {REAL: real} | {name: levelled(texts, language, known) for name, texts in sides.items() if name != REAL}
     tests = {}
     for opponent in OPPONENTS:
         first, second = (TUNED, EXAMPLES) if opponent == "tuned-examples" else (REAL, opponent)
         chance = random.Random(f"{seed} {opponent}")
-        pairs = pairs_of(sides.get(first, []), sides.get(second, []), chance)
+        pairs = pairs_of(shown.get(first, []), shown.get(second, []), chance)
         if len(pairs) >= FEWEST:
-            tests[opponent] = _test(pairs, first, second, count, chance)
+            tests[opponent] = _test(pairs, first, second, chance)
     if not tests:
         path.unlink(missing_ok=True)
         return None
@@ -69,11 +93,11 @@ def write_blind(
     return path
 
 
-def _test(pairs: list[Pair], first: str, second: str, count: int, chance: random.Random) -> dict[str, Any]:
+def _test(pairs: list[Pair], first: str, second: str, chance: random.Random) -> dict[str, Any]:
     """The questions of one opponent. The best pairs are shown as pairs, the next best give the singles, as far as there are enough."""
-    best = pairs[: 2 * count]
-    test: dict[str, Any] = {"aim": first, "wanted": count, "pairs": [], "singles": []}
-    for mode, chosen in (("pairs", best[:count]), ("singles", best[-count:])):
+    best = pairs[: 2 * QUESTIONS]
+    test: dict[str, Any] = {"aim": first, "wanted": QUESTIONS, "pairs": [], "singles": []}
+    for mode, chosen in (("pairs", best[:QUESTIONS]), ("singles", best[-QUESTIONS:])):
         chosen = chance.sample(chosen, len(chosen))
         for pair, turned in zip(chosen, tossed_sides(len(chosen), chance), strict=True):
             shown = [(pair.second, second), (pair.first, first)] if turned else [(pair.first, first), (pair.second, second)]
@@ -124,35 +148,6 @@ def _digest(content: str) -> str:
     return base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
 
 
-LINK_WORD = {"en": "[link]", "fr": "[lien]"}
-MENTION_WORD = "@…"
-MOST = 400
-"""Texts of each side among which pairs are sought: 160,000 distances take a fraction of a second."""
-
-_LINK = re.compile(rf"(?:https?:\S*|\bwww\.\S+|\b(?:t\.co|pic\.(?:twitter|x)\.com)/\S*|{re.escape(LINK_PLACEHOLDER)})", re.I)
-"""Also what a model leaves of a link that it breaks off: `https:` alone would tell who wrote it."""
-_MENTION = re.compile(r"(?<![\w@])@(?:\w+|…)")
-_HIDDEN = re.compile(r"‹U\+[0-9A-F]{4,6}›")
-_WORDS = re.compile(r"\w+")
-
-
-@dataclass(frozen=True)
-class Text:
-    """A tweet, real or generated. topic: the subject in its prompt, None where it had none."""
-
-    text: str
-    topic: str | None = None
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two texts of different authors. topic: the subject that they share, empty where they share none."""
-
-    first: str
-    second: str
-    topic: str
-
-
 def level(text: str, language: str) -> str:
     """The text with one word for every link and one for every mention, and without the characters that cannot be seen."""
     seen = _HIDDEN.sub("", visible(normalise(text)))
@@ -182,9 +177,13 @@ def pairs_of(first: Sequence[Text], second: Sequence[Text], chance: random.Rando
     """Pairs without a text twice, the best first: of one subject before others, then by the ratio of their lengths (characters)."""
     first = chance.sample(first, min(MOST, len(first)))
     second = chance.sample(second, min(MOST, len(second)))
-    distances = sorted((_distance(one, other), i, j) for i, one in enumerate(first) for j, other in enumerate(second))
+    distances = sorted(
+        (not _same_topic(one, other), abs(math.log(len(one.text) / len(other.text))), i, j)
+        for i, one in enumerate(first)
+        for j, other in enumerate(second)
+    )
     pairs, taken, used = [], set(), set()
-    for _, i, j in distances:
+    for *_, i, j in distances:
         if i not in taken and j not in used and first[i].text != second[j].text:
             taken.add(i)
             used.add(j)
@@ -198,10 +197,6 @@ def tossed_sides(count: int, chance: random.Random) -> list[bool]:
     answers "left" half of the time would be outside the range of luck in 7% of the tests of twenty, instead of at most 5%.
     """
     return [chance.random() < 0.5 for _ in range(count)]
-
-
-def _distance(one: Text, other: Text) -> tuple[bool, float]:
-    return not _same_topic(one, other), abs(math.log(len(one.text) / len(other.text)))
 
 
 def _same_topic(one: Text, other: Text) -> bool:

@@ -51,13 +51,12 @@ def _blind_test(run: Run, samples: list[Sample]) -> None:
     from tweetstyle.report.blind import Text, write_blind
 
     recipe = run.recipe
-    real = [Text(sample.real, sample.topic) for sample in samples]
-    others = {
+    sides = {
         who: [Text(text, sample.topic) for sample in samples if (text := getattr(sample, who)) is not None]
-        for who in (BASE, EXAMPLES, TUNED)
+        for who in ("real", BASE, EXAMPLES, TUNED)
     }
     learned = (tweet.text for tweet in read_split(run.split(recipe.training.split)))
     path = recipe.run_directory / "blind.html"
     message = recipe.prompt.message
-    if write_blind(path, real, others, recipe.language, recipe.evaluation.seed, learned=learned, message=message):
+    if write_blind(path, sides, recipe.language, recipe.evaluation.seed, learned, message):
         say(f"          which tweets are yours? {path}")
