@@ -141,7 +141,7 @@ def test_a_base_that_never_ends_is_compared_by_beginnings_of_equal_length() -> N
     assert found.to["base"].auc.low > 0.9 and found.to["tuned"].auc.low < 0.5 < found.to["tuned"].auc.high
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(st.lists(st.text(max_size=40), min_size=1, max_size=30), min_size=2, max_size=4))
 def test_beginnings_are_equal_in_number_and_length_and_begin_their_texts(sides: list[list[str]]) -> None:
     found = beginnings([Texts(of, [f"{n} {i}" for i in range(len(of))]) for n, of in enumerate(sides)], seed=0)
