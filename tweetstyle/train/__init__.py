@@ -137,8 +137,8 @@ def _train(run: FitRun, newest: Checkpoint | None) -> None:
 def _finish(run: FitRun) -> FitResult:
     from rich.console import Console
 
-    from tweetstyle.train.checkpoints import complete_checkpoints, prune, write_final_model
     from tweetstyle.statistics.metrics import BITS_PER_BYTE
+    from tweetstyle.train.checkpoints import complete_checkpoints, prune, write_final_model
     from tweetstyle.train.metrics import as_table, train_output, write_train_output
 
     directory, metrics = run.directory, run.metrics

@@ -22,9 +22,9 @@ from tweetstyle.plan.schedule import as_rate
 from tweetstyle.progress import TrainingProgress
 from tweetstyle.recipe import Training
 from tweetstyle.statistics.effect import WORSE
+from tweetstyle.statistics.metrics import BITS_PER_BYTE
 from tweetstyle.train.checkpoints import expected_bytes, failed_write, make_room, prune, remove, seal
 from tweetstyle.train.failures import OPTIMIZER, SAVING, STEP, VALIDATION, OutOfMemory, within_memory
-from tweetstyle.statistics.metrics import BITS_PER_BYTE
 from tweetstyle.train.metrics import Metrics
 from tweetstyle.train.validation import Score
 

@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from tweetstyle.files import clear_os_errors, complete_file
-from tweetstyle.statistics.metrics import BITS_PER_BYTE, best_validation, no_better_than_untrained, read_metrics, untrained_bits, validations
+from tweetstyle.statistics.metrics import (
+    BITS_PER_BYTE,
+    best_validation,
+    no_better_than_untrained,
+    read_metrics,
+    untrained_bits,
+    validations,
+)
 
 
 class Metrics:
