@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from support.html_page import Page
 
-from tweetstyle.cleaning.dropped import REASONS
+from tweetstyle.cleaning.archive_rules import REASONS
 from tweetstyle.console import percent
 from tweetstyle.pages.charts import THINNEST
 from tweetstyle.pages.render import asset
@@ -45,7 +45,7 @@ def prepared(**changes) -> Prepared:
     plain = Prepared(
         read=2000, kept=kept, dropped=dropped, splits={"train": kept - 134, "mini-train": 100, "validation": 67, "test": 67},
         with_topic=900, first_day="2021-03-01", last_day="2022-02-03", sources=[("data/raw/moi.zip", "X's archive (zip)", 2000)],
-        notices=["X says 2,100 tweets"], warnings=["few test days"], scrubbed={"e-mail": 12}, threads=7, twin_clusters=1,
+        notices=["X says 2,100 tweets"], warnings=["few test days"], scrubbed={"e-mail": 12}, threads=7, duplicate_groups=1,
         figures=replace(figures, **{name: changes.pop(name) for name in list(changes) if name in Figures.__dataclass_fields__}),
     )  # fmt: skip
     return replace(plain, **changes)

@@ -499,7 +499,7 @@ def test_a_schedule_that_was_adapted_is_told_with_its_numbers(tmp_path):
 
 
 def test_reasons_and_checks_have_their_french():
-    from tweetstyle.cleaning.dropped import REASONS
+    from tweetstyle.cleaning.archive_rules import REASONS
     from tweetstyle.verify.gate import MEANING
 
     assert set(texts("fr")["reasons"]) == set(REASONS) and set(texts("fr")["checks"]) == set(MEANING)

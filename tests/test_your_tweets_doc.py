@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from support.cleaning import cleaned, reason
 
+from tweetstyle.cleaning.archive_rules import REASONS
 from tweetstyle.cleaning.clean import RULES
-from tweetstyle.cleaning.dropped import REASONS
 from tweetstyle.recipe import Data
 from tweetstyle.sources import open_archive
 from tweetstyle.sources.dates import read_date

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from tweetstyle.cleaning.archive_rules import check_enough
 from tweetstyle.cleaning.clean import RETWEET, clean
-from tweetstyle.cleaning.dropped import check_enough
 from tweetstyle.cleaning.normalise import LINK, normalise
 from tweetstyle.dataset.threads import thread_roots
 from tweetstyle.errors import TweetstyleError

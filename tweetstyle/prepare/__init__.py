@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tweetstyle.cleaning import archive_rules
-from tweetstyle.cleaning.archive_rules import Candidate
+from tweetstyle.cleaning.archive_rules import REASONS, Candidate, check_enough
 from tweetstyle.cleaning.clean import Cleaned, clean
-from tweetstyle.cleaning.dropped import REASONS, check_enough
 from tweetstyle.cleaning.near_duplicates import chronological
 from tweetstyle.dataset.threads import thread_roots
 from tweetstyle.errors import TweetstyleError

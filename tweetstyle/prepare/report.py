@@ -8,9 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from tweetstyle.cleaning.archive_rules import DUPLICATE, NEAR_DUPLICATE, Candidate
+from tweetstyle.cleaning.archive_rules import DUPLICATE, NEAR_DUPLICATE, Candidate, counts
 from tweetstyle.cleaning.clean import Cleaned
-from tweetstyle.cleaning.dropped import counts
 from tweetstyle.cleaning.scrub import scrub
 from tweetstyle.console import counted, percent
 from tweetstyle.prepare.split import Splits, leak
@@ -64,7 +63,7 @@ class Prepared:
     dropped: rule → count, in the order of the rules; splits: name → count; with_topic: kept tweets whose prompt names a subject,
     or by `message` (the recipe's prompt.message) holds the tweet's first words; first_day, last_day: of the kept tweets, empty where
     none has a date; leak: held-out tweets with a near-duplicate in another split; sources: (path, kind in words, tweets read);
-    notices: from the sources; warnings: from the split; scrubbed: kind → placeholders put in; threads, twin_clusters: groups kept
+    notices: from the sources; warnings: from the split; scrubbed: kind → placeholders put in; threads, duplicate_groups: groups kept
     whole in one split.
     """
 
@@ -81,7 +80,7 @@ class Prepared:
     warnings: list[str] = field(default_factory=list)
     scrubbed: dict[str, int] = field(default_factory=dict)
     threads: int = 0
-    twin_clusters: int = 0
+    duplicate_groups: int = 0
     message: str = "topic"
     outputs: list[Path] = field(default_factory=list)
     figures: Figures = field(default_factory=Figures)
@@ -89,7 +88,7 @@ class Prepared:
     @property
     def whole(self) -> str:
         """The groups that are kept whole in one split, in words."""
-        groups = [(self.threads, "thread"), (self.twin_clusters, "group of near-duplicates", "groups of near-duplicates")]
+        groups = [(self.threads, "thread"), (self.duplicate_groups, "group of near-duplicates", "groups of near-duplicates")]
         return " and ".join(counted(*group) for group in groups if group[0])
 
 
@@ -114,7 +113,7 @@ def describe(archive: Archive, outcome: Outcome, splits: Splits, data: Data, mes
         warnings=list(splits.warnings),
         scrubbed=dict(sorted(scrubbed.items())),
         threads=len({tweet.thread for tweet in tweets if tweet.thread}),
-        twin_clusters=sum(size > 1 for size in Counter(candidate.cluster for candidate in outcome.kept).values()),
+        duplicate_groups=sum(size > 1 for size in Counter(candidate.cluster for candidate in outcome.kept).values()),
         message=message,
         figures=_figures(outcome, tweets, splits, data),
     )
