@@ -87,19 +87,6 @@ def test_a_library_of_the_card_that_fails_is_named_with_its_log(tmp_path, packag
     assert "Traceback" in (tmp_path / REPORT).read_text()
 
 
-def test_errors_of_other_code_keep_their_traceback(tmp_path):
-    """The program's own and another package's."""
-
-    def own():
-        raise ValueError("a mistake")
-
-    other = library_that_raises(tmp_path / "a", "transformers", ValueError("not theirs"))
-    for fails in (own, other):
-        with pytest.raises(ValueError), one_message_where_the_card_fails(tmp_path):
-            fails()
-    assert not (tmp_path / REPORT).exists()
-
-
 def test_what_the_failure_brings_about_or_was_taken_for_does_not_hide_it(tmp_path):
     """What cleans up after the step fails on the same card, and what loads an adapter takes any RuntimeError for one that does not fit."""
     for then in (RuntimeError("basic_ios::clear: iostream error"), TweetstyleError("the adapter does not fit the base model")):

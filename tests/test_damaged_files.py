@@ -12,8 +12,6 @@ from click.testing import CliRunner
 from support.small_runs import invented_tweets, write_tweets
 from support.tiny_llama import write_llama
 
-from scripts.demo_base_model import is_current
-from scripts.demo_show import show
 from tweetstyle.cli import tweetstyle
 from tweetstyle.dataset.messages import read_messages
 from tweetstyle.errors import TweetstyleError
@@ -177,12 +175,3 @@ def test_answers_count_up_to_a_damaged_line(tmp_path, damage):
     assert file.answers() == {0: first}
     file.path.write_bytes(damage)
     assert file.answers() == {}
-
-
-@damaged
-def test_a_damaged_base_model_of_the_demo_is_made_again_and_a_damaged_evaluation_is_one_message(run, damage):
-    Path("origin.json").write_bytes(damage)
-    assert not is_current(Path())
-    (run / "evaluation.json").write_bytes(damage)
-    with pytest.raises(TweetstyleError, match="no tweets to show"):
-        show(Path("mine.yaml"))

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
-import subprocess
-import sys
 
 import pytest
 
@@ -43,20 +40,6 @@ def test_a_directory_is_replaced_whole_or_not_at_all(tmp_path):
     with complete_directory(path) as directory:
         (directory / "b").write_text("2")
     assert [p.name for p in path.iterdir()] == ["b"]
-
-
-def test_a_killed_writer_leaves_no_output_and_the_next_one_succeeds(tmp_path):
-    path = tmp_path / "out.txt"
-    program = (
-        "import os, signal, pathlib; from tweetstyle.files import complete_file\n"
-        f"with complete_file(pathlib.Path({str(path)!r})) as s:\n"
-        "    s.write('half'); s.flush(); os.kill(os.getpid(), signal.SIGKILL)\n"
-    )
-    assert subprocess.run([sys.executable, "-c", program]).returncode == -signal.SIGKILL
-    assert not path.exists()
-    with complete_file(path) as stream:
-        stream.write("whole")
-    assert os.listdir(tmp_path) == ["out.txt"]
 
 
 @pytest.mark.parametrize(

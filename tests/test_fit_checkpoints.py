@@ -104,15 +104,6 @@ def test_a_run_whose_best_checkpoint_is_gone_goes_back_to_before_it(tmp_path, ca
     assert "adapter_model.safetensors is not what was saved" in lines[0]
 
 
-def test_a_checkpoint_whose_metrics_are_lost_is_passed_over(tmp_path):
-    """Else the steps from 3 on would be in no line: the first damaged line ends what can be read."""
-    metrics = run_with(tmp_path, 3.0, 2.0, 2.5)
-    lines = metrics.path.read_bytes().splitlines(keepends=True)
-    metrics.path.write_bytes(b"".join(lines[:4]) + b"\xff\x00" + lines[4][2:] + lines[5])
-    read = Metrics(metrics.path)
-    assert resume_point(tmp_path, read).step == 2 and [line["step"] for line in read.lines] == [1, 1, 2, 2]
-
-
 # -- the order in which it reaches the disk -----------------------------------------------------------------
 
 
@@ -149,16 +140,6 @@ def test_a_checkpoint_reaches_the_disk_before_its_seal_does(tmp_path, calls):
         ("rename", SEAL),
         ("fsync", "checkpoint-3"),
     ]
-
-
-def test_the_final_model_reaches_the_disk_before_it_takes_its_name(base_model_dir, tmp_path, calls):
-    best = read_checkpoint(make_checkpoint(tmp_path / "run", 3))
-    calls.clear()
-    write_final_model(read_base_model(base_model_dir), "lora", best, tmp_path / "run" / "final_model")
-    *files, names, renamed, last = calls
-    written = [path.name for path in (tmp_path / "run" / "final_model").iterdir()]
-    assert sorted(files) == sorted(("fsync", name) for name in written)
-    assert (names, renamed, last) == (("fsync", ".final_model.partial"), ("rename", "final_model"), ("fsync", "run"))
 
 
 # -- room on the disk ---------------------------------------------------------------------------------------

@@ -42,10 +42,6 @@ def tweet(text):
     return Tweet("1", text, "2024-01-01T00:00:00Z")
 
 
-def test_no_tweet(refused):
-    assert "no tweet to learn from" in refused([])
-
-
 def test_labels_that_are_all_masked(refused, base_model_dir):
     tokens = read_base_model(base_model_dir).tokens
     template = build_template("inst", "a style with a very long name " * 3, tokens)

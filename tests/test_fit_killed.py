@@ -11,10 +11,9 @@ import sys
 import time
 
 import pytest
-from support.killed_runs import TRAINING, Forks, batches_file, calls_file, differences
-from support.small_runs import main_figures
+from support.killed_runs import TRAINING, Forks, batches_file, differences
 
-from tweetstyle.train.checkpoints import Checkpoint, complete_checkpoints, read_checkpoint, seal
+from tweetstyle.train.checkpoints import Checkpoint, complete_checkpoints, read_checkpoint
 from tweetstyle.train.failures import REPORT
 
 pytestmark = [
@@ -116,22 +115,6 @@ def test_killed_at_a_random_moment_and_run_again_it_ends_the_same(forks, uninter
     assert_same_run(run, whole)
 
 
-@pytest.mark.parametrize(("state", "figure"), [("optimizer.pt", "loss"), ("scheduler.pt", "learning_rate"), ("rng_state.pth", "loss")])
-def test_each_state_of_a_checkpoint_is_what_the_next_steps_are_made_from(forks, whole, run, state, figure):
-    """With a later checkpoint's in its place the run goes on otherwise: what is compared above could not be equal without it."""
-    shutil.copytree(whole, run)
-    shutil.rmtree(run / "final_model")
-    shutil.copy(run / LAST / state, run / "checkpoint-6" / state)
-    shutil.rmtree(run / LAST)
-    seal(run / "checkpoint-6", 6, finished=False)
-    ended = forks.fit(run)
-    assert ended.status == 0 and resumed_from(ended) == 6, ended.said
-    ours, theirs = (main_figures(d / "metrics.jsonl") for d in (run, whole))
-    until = [line["step"] for line in theirs].index(7)
-    assert ours[:until] == theirs[:until]
-    assert [line.get(figure) for line in ours[until:]] != [line.get(figure) for line in theirs[until:]]
-
-
 # -- a card that fails --------------------------------------------------------------------------------------
 
 NINTH = 9
@@ -223,36 +206,3 @@ def test_a_disk_that_fills_up_within_a_checkpoint_is_one_message_and_the_one_bef
     if left == 98_304:
         assert forks.fit(kept).status == 0
         assert_same_run(kept, whole)
-
-
-@needs_mounts
-@pytest.mark.parametrize(
-    ("validation", "first", "kept_steps"),
-    [
-        (0, "{run}: the disk is full: metrics.jsonl or log.txt could not be written", []),
-        (3, "{run}/metrics.jsonl: the disk is full", [2]),
-    ],
-    ids=["from before the model is loaded", "from within the second validation"],
-)
-def test_a_disk_on_which_no_line_can_be_written_is_one_message_and_with_room_again_the_run_ends_the_same(
-    forks, whole, run, validation, first, kept_steps
-):
-    """Not one byte is free: what the libraries print, and what is measured, has no place to go."""
-    ended = forks.fit(run, {"disk": DISK, "full": validation})
-    said = ended.said.splitlines()[-2:]
-    assert ended.status == 1 and "Traceback" not in ended.said, ended.said
-    assert said[0] == first.format(run=run) and said[1].startswith("  → ") and "make room" in said[1]
-    kept = run.with_name("run.disk")
-    assert whole_checkpoints(kept) == kept_steps
-    assert forks.fit(kept).status == 0
-    assert_same_run(kept, whole)
-
-
-@needs_mounts
-def test_on_a_disk_that_is_nearly_full_the_oldest_checkpoint_goes_before_the_next_is_written(forks, whole, run):
-    ended = forks.fit(run, {"disk": DISK, "filled": ["checkpoint-6", 50_000], "early": True})
-    assert ended.status == 0, ended.said
-    assert_same_run(run.with_name("run.disk"), whole)
-    calls = [tuple(json.loads(line)) for line in calls_file(run).read_text().splitlines()]
-    gone, written = calls.index(("unlink", f"{run}/checkpoint-2/complete.json")), calls.index(("fsync", f"{run}/checkpoint-6"))
-    assert gone < written

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -14,9 +13,9 @@ from support.tiny_llama import write_llama
 from tweetstyle.dataset.examples import Document
 from tweetstyle.hardware.gpu import Card
 from tweetstyle.plan.memory import plan_memory
-from tweetstyle.plan.probe import Probe, decisive_settings, read_probe
+from tweetstyle.plan.probe import Probe, decisive_settings
 from tweetstyle.recipe import Lora, Model
-from tweetstyle.train.probe import STEPS, Measured, in_words, is_due, longest_packs, probe_of, probe_training, write_probe
+from tweetstyle.train.probe import STEPS, Measured, in_words, is_due, longest_packs, probe_of, probe_training
 
 CARD = Card(80 * 2**30)
 lengths = st.lists(st.integers(0, 40), min_size=1, max_size=12).filter(any)
@@ -63,39 +62,6 @@ def test_the_speed_leaves_out_the_step_that_warms_up(base, model, measured):
     seen = probe_of(measured, base, model, small_training(), "a card", card=CARD)
     assert seen.tokens_per_second == 2000 / 5.0
     assert seen.predicted_bytes == plan_memory(base.config, model, small_training()).tensors
-
-
-def test_what_was_measured_is_kept_and_read_back(base, model, measured, tmp_path):
-    seen = probe_of(measured, base, model, small_training(), "a card", card=CARD)
-    write_probe(tmp_path, seen)
-    assert read_probe(tmp_path) == seen
-    assert set(asdict(seen)) >= {"tokens_per_second", "peak_bytes", "predicted_bytes", "device", "settings", "versions"}
-    assert seen.versions["torch"] and seen.settings["lora"]["r"] == 4
-
-
-WHOLE = {
-    "tokens_per_second": 1000.0, "peak_bytes": 2**30, "predicted_bytes": None, "reserved_bytes": None, "device": "CPU",
-    "settings": {"max_length": 128, "lora": None}, "versions": {"torch": "2.14.1"},
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        None, "", "{", "[]", "{}", "null", "3", "\0" * 200, '{"tokens_per_second": 3}', json.dumps(WHOLE)[:-20],
-        *(json.dumps({name: value for name, value in WHOLE.items() if name != missing}) for missing in WHOLE),
-        *(json.dumps(WHOLE | {name: wrong}) for name in WHOLE for wrong in ([1], float("nan"), -1.5)),
-        *(json.dumps(WHOLE | change) for change in (
-            {"tokens_per_second": "1000"}, {"tokens_per_second": 0}, {"tokens_per_second": float("inf")}, {"tokens_per_second": None},
-            {"steps": 0},
-            {"peak_bytes": 0}, {"peak_bytes": True}, {"device": None}, {"settings": None}, {"versions": {"torch": 2}},
-        )),
-    ],
-)  # fmt: skip
-def test_a_damaged_probe_counts_as_none(tmp_path, content):
-    if content is not None:
-        (tmp_path / "probe.json").write_text(content)
-    assert read_probe(tmp_path) is None
 
 
 @pytest.mark.parametrize(("asked", "card", "due"), [

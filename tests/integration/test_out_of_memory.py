@@ -233,19 +233,6 @@ def test_the_probe_finds_at_once_that_a_batch_does_not_fit(toy, by_one, tmp_path
     assert "probe, 3 steps of 1 × 128 tokens" in said and "training will take about 1 minute," in said and "tokens/s" in said
 
 
-def test_the_same_settings_are_not_probed_twice(toy, tmp_path):
-    from tweetstyle.train import probe as steps_of_probe
-
-    settings = {**EXACT, "probe": "always", "max_steps": 6}
-    with pytest.raises(Stop):
-        run_fit(*toy, tmp_path, validated=stop_at_second(), **settings)
-    before = (tmp_path / "probe.json").stat().st_mtime_ns
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(steps_of_probe, "longest_packs", None)
-        run_fit(*toy, tmp_path, **settings)
-    assert (tmp_path / "probe.json").stat().st_mtime_ns == before
-
-
 def test_a_card_that_torch_cannot_use_does_not_become_a_night_on_the_cpu(tmp_path, monkeypatch):
     """nvidia-smi sees it, torch does not: so it is after a driver's update without a restart, and here with a fake one."""
     from tweetstyle.train import trainer

@@ -12,8 +12,7 @@ seconds: s                                      SIGKILL from outside after so lo
 torn: [name, bytes]                             the kernel ends it within the native write of that file, so far into it
 refused: [name, bytes]                          that write fails there instead, as on a disk that is full (EFBIG for ENOSPC)
 filled: [checkpoint, bytes], disk: bytes        the run's directory is a disk (tmpfs), on which another program leaves so much
-                                                when room for that checkpoint was found to be enough; with `early`, just before
-full: n                                         with `disk`: it is full from the n-th validation on, of 0 from before the model is loaded
+                                                when room for that checkpoint was found to be enough
 fails: [n, words]                               in the n-th forward pass in training the card fails with these words
 """
 
@@ -68,11 +67,6 @@ class Forks(ForkingProcess):
 def batches_file(run: Path) -> Path:
     """Beside a run: a digest of the tokens of each forward pass in training, one a line, over all sessions."""
     return run.with_name(run.name + ".batches")
-
-
-def calls_file(run: Path) -> Path:
-    """Beside a run: each of CALLS that the last session made, [name, path], one a line."""
-    return run.with_name(run.name + ".calls")
 
 
 def differences(run: Path, whole: Path) -> list[str]:
@@ -151,14 +145,12 @@ def in_the_fork(wait: Callable[[], object], directory: Path, run: Path, cut: dic
     try:
         if "disk" in cut:
             mount(run, cut["disk"])
-        if "full" in cut:
-            fill_the_disk_at(run, cut["full"])
         if "filled" in cut:
-            fill_the_disk(run, *cut["filled"], early=cut.get("early", False))
+            fill_the_disk(run, *cut["filled"])
         for kind in ("torn", "refused"):
             if kind in cut:
                 end_within(*cut[kind], dies=kind == "torn")
-        watch_calls(run, cut)
+        watch_calls(cut)
         watch_batches(run, cut)
         watch_validations(cut)
         wait()
@@ -177,9 +169,8 @@ def in_the_fork(wait: Callable[[], object], directory: Path, run: Path, cut: dic
         os._exit(status)
 
 
-def watch_calls(run: Path, cut: dict[str, Any]) -> None:
-    """Writes down each of CALLS and, at the one that `cut` names, sends this process a signal."""
-    log = calls_file(run).open("w", buffering=1)
+def watch_calls(cut: dict[str, Any]) -> None:
+    """At the one of CALLS that `cut` names, sends this process a signal."""
     number, sent = getattr(signal, cut.get("signal", "SIGKILL")), []
 
     def watched(name: str, original: Callable) -> Callable:
@@ -188,7 +179,6 @@ def watch_calls(run: Path, cut: dict[str, Any]) -> None:
             for when in ("before", "after"):
                 if when == "after":
                     result = original(*arguments, **options)
-                    log.write(json.dumps([name, path]) + "\n")
                 if when in cut and not sent and name == cut[when][0] and path.endswith(cut[when][1]):
                     sent.append(number)
                     os.kill(os.getpid(), number)
@@ -296,42 +286,18 @@ def mount(run: Path, size: int) -> None:
     check(libc.mount(b"none", os.fsencode(run), b"tmpfs", 0, f"size={size}".encode()))
 
 
-def fill_the_disk(run: Path, checkpoint: str, left: int, *, early: bool) -> None:
-    """left: bytes free; with `early`, so many less than the checkpoint is thought to need."""
+def fill_the_disk(run: Path, checkpoint: str, left: int) -> None:
+    """left: bytes free."""
     from tweetstyle.train import callback
 
     make_room = callback.make_room
 
     def made(directory: Path, needed: int, metrics: Any, writing: str) -> None:
-        if writing == checkpoint and early:
-            fill(run, needed - left)
         make_room(directory, needed, metrics, writing)
-        if writing == checkpoint and not early:
+        if writing == checkpoint:
             fill(run, left)
 
     callback.make_room = made
-
-
-def fill_the_disk_at(run: Path, validation: int) -> None:
-    """validation: 0 is before the model is loaded, 1 that of the untrained model.
-
-    A file takes lines as long as its last page has room: metrics.jsonl's has none.
-    """
-    from tweetstyle.train import session
-
-    name = "score" if validation else "run_session"
-    original, begun = getattr(session, name), []
-
-    def called(*arguments: Any, **options: Any) -> Any:
-        begun.append(1)
-        if len(begun) == max(validation, 1):
-            metrics = run / "metrics.jsonl"
-            if text := metrics.read_bytes().removesuffix(b"\n"):
-                metrics.write_bytes(text + b" " * (-(len(text) + 1) % os.sysconf("SC_PAGESIZE")) + b"\n")
-            fill(run, 0)
-        return original(*arguments, **options)
-
-    setattr(session, name, called)
 
 
 def fill(run: Path, free: int) -> None:
