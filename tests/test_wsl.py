@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from tweetstyle.hardware import wsl
+from tweetstyle.hardware import gpu, wsl
 from tweetstyle.train.callback import CARD_IS_FULL, PAGEABLE, CardWatch
 
 TOTAL = 12 * 2**30
@@ -59,6 +59,16 @@ def test_elsewhere_nothing_is_capped(card, monkeypatch):
     wsl.cap_card_memory()
     card.free = 0
     assert card.share is None and not wsl.card_is_full()
+
+
+@pytest.mark.parametrize(("windows", "others"), [(True, 1.6), (False, 1.0)])
+def test_a_plan_for_the_card_in_the_machine_leaves_the_margin_free(monkeypatch, windows, others):
+    """What torch is not given: a recipe that needs it would run out of memory."""
+    seen = gpu.CardState("580.95", (gpu.Gpu(0, "GPU-a1", "RTX 3060", TOTAL, TOTAL - 2**30, (8, 6)),))
+    monkeypatch.setattr(gpu, "observe_card", lambda environment: seen)
+    monkeypatch.setattr(wsl, "on_wsl", lambda: windows)
+    card, _ = gpu.find_card()
+    assert card.others == pytest.approx(others * 2**30, rel=1e-6)
 
 
 def test_a_full_card_and_pageable_memory_are_said_once_each(card, under_windows, monkeypatch):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tweetstyle.hardware.machine import machine_memory
+from tweetstyle.hardware.wsl import withheld
 
 FIELDS = ("index", "uuid", "name", "driver_version", "memory.total", "memory.free", "compute_cap")
 """`compute_cap` comes last: drivers before 510 do not know it."""
@@ -97,7 +98,7 @@ def find_card() -> tuple[Card | None, str | None]:
     if not state.cards:
         return None, None if state.hidden else state.trouble
     gpu = state.cards[0]
-    return Card(gpu.total, gpu.total - gpu.free, gpu.name, seen=True), None
+    return Card(gpu.total, gpu.total - gpu.free + withheld(gpu.total), gpu.name, seen=True), None
 
 
 def observe_card(environment: Mapping[str, str], pci: Path = PCI) -> CardState:

@@ -21,6 +21,11 @@ def on_wsl() -> bool:
         return False
 
 
+def withheld(total: int) -> int:
+    """Bytes of a card of `total` bytes that no run uses on WSL, and that a plan counts as used by others; 0 elsewhere."""
+    return round((1 - FULL) * total) if on_wsl() else 0
+
+
 def cap_card_memory() -> None:
     """On WSL torch raises OutOfMemoryError before the card is full, as CUDA does elsewhere. Before a model is loaded."""
     import torch

@@ -29,7 +29,7 @@ from pathlib import Path
 from tweetstyle.dataset.examples import Document, as_columns
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.hardware.gpu import ON_THE_CPU, Card, find_card
-from tweetstyle.hardware.wsl import cap_card_memory
+from tweetstyle.hardware.wsl import cap_card_memory, withheld
 from tweetstyle.model.base import BaseModel
 from tweetstyle.plan.memory import CUDA_CONTEXT
 from tweetstyle.recipe import Lora, Model, Training
@@ -253,7 +253,8 @@ def card_memory() -> Card | None:
         return None
     free, total = torch.cuda.mem_get_info()
     # What this process holds outside torch's allocator is CUDA's own context.
-    return Card(total, max(total - free - torch.cuda.memory_reserved() - CUDA_CONTEXT, 0), torch.cuda.get_device_name(), seen=True)
+    others = max(total - free - torch.cuda.memory_reserved() - CUDA_CONTEXT, 0) + withheld(total)
+    return Card(total, others, torch.cuda.get_device_name(), seen=True)
 
 
 def device_name() -> str:
