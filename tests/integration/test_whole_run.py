@@ -71,7 +71,7 @@ def killed_then_finished(tmp_path_factory: pytest.TempPathFactory, base_model_di
     project = Project(path, ollama)
     first = project.start("tweetstyle-fit", "mine.yaml", "--ollama")
     give_up = time.monotonic() + 300
-    while not (path / "model" / "mine" / "checkpoint-1").is_dir():
+    while not (path / "model" / "mine" / "checkpoint-2").is_dir():
         assert first.poll() is None, first.communicate()[0]
         assert time.monotonic() < give_up
         time.sleep(0.05)
