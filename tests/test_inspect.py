@@ -78,19 +78,6 @@ def test_a_manifest_s_gap_earlier_edits_and_repeated_tweets_are_said(tmp_path):
     assert "X's manifest says 80 entries, the file has 67: 13 are missing" in text
 
 
-def test_json_lines_and_plain_text_are_shown_and_0_is_not_said_of_what_they_do_not_mark(tmp_path):
-    lines = tmp_path / "a.jsonl"
-    lines.write_text("".join(json.dumps({"text": f"un tweet bien à moi, le {n}e"}) + "\n" for n in range(40)), encoding="utf-8")
-    text = shown(lines)
-    assert "a.jsonl: JSON Lines, 40 tweets" in text and "no date 40" in text
-    assert "picture" not in text and "quoting" not in text and "thread" not in text
-    plain = tmp_path / "b.txt"
-    plain.write_text("un tweet\nde deux lignes\n---\nun autre\n---\nle dernier\n", encoding="utf-8")
-    assert "plain text, 6 tweets" in shown(plain)
-    assert "plain text, 3 tweets" in shown(plain, "--separator", "---")
-    assert "un tweet ⏎ de deux lignes" in shown(plain, "--separator", "---")
-
-
 def test_what_steers_a_terminal_and_markup_are_shown_as_they_are(tmp_path):
     plain = tmp_path / "a.txt"
     plain.write_text("[red]en rouge ?[/red] :smile: \x1b[31m \u202eà l'envers\n" * 3, encoding="utf-8")

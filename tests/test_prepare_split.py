@@ -74,16 +74,6 @@ def test_tweets_alone_are_divided_by_time_at_the_fractions(count, validation, te
         assert len(parts[name]) == max(1, round(count * fraction), min(30, count // 5))
 
 
-def test_a_group_goes_where_its_first_tweet_goes():
-    tweets = tweets_of(200)
-    labels = list(range(200))
-    labels[199] = labels[3]  # a thread taken up again long after
-    labels[198] = labels[175]
-    parts = split(tweets, labels, data()).parts
-    assert tweets[199] in parts["train"] and tweets[198] in parts["test"]
-    assert [t.id for t in parts["test"]] == [str(i) for i in (*range(169, 199),)]
-
-
 def test_a_late_group_too_large_to_hold_out_is_trained_on():
     tweets = tweets_of(400)
     splits = split(tweets, [*range(200), *["thread"] * 195, *range(395, 400)], data())

@@ -19,7 +19,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from support.x_archives import OTHER, Post, write_archive
 
 from tweetstyle.prepare import prepare
 from tweetstyle.prepare.report import Prepared
@@ -73,7 +72,7 @@ def _sha256(path: Path) -> str:
 class Run:
     """One author's tweets through prepare. posts: id → row of the table, with what X's archive holds of it under `raw`."""
 
-    def __init__(self, table: list[dict[str, str]], author: str, directory: Path, form: str = "csv", **settings) -> None:
+    def __init__(self, table: list[dict[str, str]], author: str, directory: Path) -> None:
         self.posts = {}
         for number, row in enumerate(row for row in table if row["Author"] == author):
             moment = datetime.fromisoformat(row["Time"]).replace(tzinfo=UTC)
@@ -81,9 +80,9 @@ class Run:
             identifier = str((int(moment.timestamp() * 1000) - X_EPOCH << 22) + number)
             self.posts[identifier] = row | {"raw": prefix + row["Content"], "at": f"{moment:%Y-%m-%dT%H:%M:%SZ}"}
         directory.mkdir(parents=True, exist_ok=True)
-        self.source = self._write(directory, form)
+        self.source = self._write(directory)
         self.out = directory / "out"
-        self.data = Data(source=self.source, **settings)
+        self.data = Data(source=self.source)
         self.prepared = self.again(self.out)
         with (self.out / "dropped.csv").open(encoding="utf-8", newline="") as stream:
             self.dropped = list(csv.DictReader(stream))
@@ -102,18 +101,12 @@ class Run:
             found.setdefault(row["reason"], {})[row["id"]] = row
         return found
 
-    def _write(self, directory: Path, form: str) -> Path:
-        if form == "csv":
-            path = directory / "tweets.csv"
-            with path.open("w", encoding="utf-8", newline="") as stream:
-                rows = [(identifier, post["raw"], post["Time"]) for identifier, post in self.posts.items()]
-                csv.writer(stream).writerows([("id_tweet", "texte", "date_creation"), *rows])
-            return path
-        posts = []
-        for identifier, post in self.posts.items():
-            text = html.unescape(post["raw"])
-            posts.append(Post(identifier, text, post["at"], to=OTHER if re.match(r"@\w+\s", text) else ""))
-        return write_archive(directory / "x.zip", posts, 2025, parts=3)
+    def _write(self, directory: Path) -> Path:
+        path = directory / "tweets.csv"
+        with path.open("w", encoding="utf-8", newline="") as stream:
+            rows = [(identifier, post["raw"], post["Time"]) for identifier, post in self.posts.items()]
+            csv.writer(stream).writerows([("id_tweet", "texte", "date_creation"), *rows])
+        return path
 
 
 @pytest.fixture(scope="module", params=AUTHORS)
@@ -213,25 +206,3 @@ def test_every_kept_text_is_the_author_s_less_links_and_names(run):
 def test_no_held_out_tweet_has_a_near_twin_in_another_split(run):
     assert run.prepared.leak == 0
     assert twins_across(run.parts, 0.75) == []
-
-
-@pytest.mark.parametrize("author", AUTHORS)
-def test_x_s_archive_gives_the_same_as_the_csv(table, tmp_path, author):
-    packed, flat = (Run(table, author, tmp_path / form, form) for form in ("zip", "csv"))
-    assert packed.prepared.sources == [(str(packed.source), "X's archive (zip)", AUTHORS[author])] and not packed.prepared.notices
-    assert packed.parts == flat.parts
-    for name in ("train", "mini-train", "validation", "test"):
-        assert (packed.out / f"{name}.jsonl").read_bytes() == (flat.out / f"{name}.jsonl").read_bytes()
-    assert [(row["id"], row["reason"], row["evidence"]) for row in packed.dropped] == [
-        (row["id"], row["reason"], row["evidence"]) for row in flat.dropped
-    ]
-
-
-def test_another_language_is_dropped_where_x_too_says_so(table, tmp_path):
-    """X's own guess is a second source; both err, seldom on the same tweet."""
-    run = Run(table, "HillaryClinton", tmp_path, likely_languages=("en", "es"), languages=("en",))
-    dropped = run.reasons()["other language"]
-    spanish = {identifier for identifier in (*run.kept, *dropped) if run.posts[identifier]["Language"] == "es"}
-    assert len(spanish) > 50
-    assert len(spanish & set(dropped)) >= 0.9 * len(spanish)
-    assert len(spanish & set(dropped)) >= 0.95 * len(dropped)

@@ -67,11 +67,6 @@ def test_the_forms_in_which_a_subject_is_asked_for():
     assert all(count >= 20 for count in kinds.values())
 
 
-def test_an_english_tweet_is_asked_for_in_english():
-    found = set(topics("the owl was there in winter again", archive_of(*ENGLISH)))
-    assert {"owl?", "tell me about the owl"} <= found and not any("Parle" in t or " ?" in t for t in found)
-
-
 def test_hashtags_come_first_and_keep_their_sign_where_it_is_needed():
     archive = archive_of(*FRENCH)
     assert {"neige", "#neige", "neige ?"} <= set(topics("la patinoire fond dans le parc #neige", archive))
@@ -107,12 +102,6 @@ def test_idf_is_scikit_learns():
     assert len(reference.vocabulary_) > 20
     for word, place in reference.vocabulary_.items():
         assert archive.idf(word) == pytest.approx(reference.idf_[place])
-
-
-@pytest.mark.parametrize("dropout", [0.0, 0.25, 1.0])
-def test_the_share_left_out_is_the_one_asked_for(dropout):
-    left_out = topics("encore un matin d'hiver", archive_of(*FRENCH), 4000, dropout)[None] / 4000
-    assert abs(left_out - dropout) <= 0.03 * (0 < dropout < 1)
 
 
 PIECES = ["<s>", "</s>", "[INST]", "[/INST]", "<|im_start|>", "<|endoftext|>", "*", "\n", "|", "hiver", "l'", "#été", "#a_b", "@bob", "https://x.y/z",
