@@ -116,13 +116,11 @@ def _read(inputs: FitInputs) -> tuple[list[Document], FitPlan]:
 
 def _train(run: FitRun, newest: Checkpoint | None) -> None:
     from tweetstyle.progress import TrainingProgress
-    from tweetstyle.train.checkpoints import one_message_where_the_disk_is_full
     from tweetstyle.train.library_output import libraries_output_to, prepare_environment
 
     prepare_environment(run.directory)
     log = run.directory / "log.txt"
     with (
-        one_message_where_the_disk_is_full(run.directory),
         libraries_output_to(log) as screen,
         TrainingProgress("loading Unsloth", stream=screen) as progress,
     ):

@@ -21,8 +21,7 @@ from tweetstyle.hardware import wsl
 from tweetstyle.plan.schedule import as_rate
 from tweetstyle.progress import TrainingProgress
 from tweetstyle.recipe import Training
-from tweetstyle.statistics.effect import WORSE
-from tweetstyle.statistics.metrics import BITS_PER_BYTE
+from tweetstyle.statistics.metrics import BITS_PER_BYTE, stops_as_worse
 from tweetstyle.train.checkpoints import expected_bytes, failed_write, make_room, prune, remove, seal
 from tweetstyle.train.failures import OPTIMIZER, SAVING, STEP, VALIDATION, OutOfMemory, within_memory
 from tweetstyle.train.metrics import Metrics
@@ -173,10 +172,9 @@ class RunKeeper(PhaseKeeper):
 
     def _check_better_than_untrained(self, bits_per_byte: float, step: int) -> None:
         """Ends a run that makes the model worse from the start; one that was better once ends by early stopping, with its best state."""
-        untrained = self.metrics.untrained
-        if untrained is None or not self.metrics.no_better_than_untrained() or bits_per_byte <= WORSE * untrained:
+        if not stops_as_worse(self.metrics.lines):
             return
-        rate = self.training.learning_rate
+        untrained, rate = self.metrics.untrained, self.training.learning_rate
         what = f"the training makes the model worse: {bits_per_byte:.3f} bits per byte on the validation tweets at step {step}, "
         what += f"{untrained:.3f} untrained, with learning_rate {as_rate(rate)}"
         hint = f"write a smaller training.learning_rate: {as_rate(min(self.usual_rate, rate / 5))}; the next run begins from the base model"

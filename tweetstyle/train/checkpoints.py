@@ -7,8 +7,7 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -217,18 +216,6 @@ def failed_write(error: BaseException, directory: Path, needed: int, writing: st
         hint = f"see to the disk and run again: {_goes_on(directory)}"
         return TweetstyleError(f"{writing} could not be written: {reason}", where=str(directory), hint=hint)
     return None
-
-
-@contextmanager
-def one_message_where_the_disk_is_full(directory: Path) -> Iterator[None]:
-    """Inside the block a full disk raises TweetstyleError, whoever of the libraries met it: they print to log.txt, and each print can."""
-    try:
-        yield
-    except BaseException as error:
-        reported = None if isinstance(error, TweetstyleError) else failed_write(error, directory, GROWTH, None)
-        if reported:
-            raise reported from error
-        raise
 
 
 def disk_is_full(directory: Path, needed: int, writing: str) -> TweetstyleError:
