@@ -40,7 +40,7 @@ BEFORE_UNSLOTH = {
     "test_evaluate_little_data.py",
     "test_evaluate_conversation.py",
     "test_export_nf4.py",
-    "test_fit_closing.py",
+    "test_fit_final_scores.py",
     "test_fit_importance.py",
     "test_verify_gate.py",
     "test_written.py",

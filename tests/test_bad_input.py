@@ -167,7 +167,7 @@ def test_a_wrong_value_of_the_adapter(project, lora, words):
 
 @pytest.fixture
 def nvidia_smi(tmp_path_factory, monkeypatch):
-    """Puts a fake nvidia-smi, that says what it is told, before all others on PATH."""
+    """Puts a fake nvidia-smi, that prints what a test gives it, before all others on PATH."""
     directory = tmp_path_factory.mktemp("bin")
 
     def write(said, code=0):

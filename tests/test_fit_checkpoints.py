@@ -89,9 +89,9 @@ def test_the_best_and_the_newest_are_kept(tmp_path, best, limit, kept):
 def test_a_run_goes_on_from_its_newest_whole_checkpoint_and_forgets_what_came_after(tmp_path):
     metrics = run_with(tmp_path, 3.0, 2.0, 2.5, 2.4)
     truncate(tmp_path / "checkpoint-4" / "optimizer.pt")
-    told = []
-    assert resume_point(tmp_path, metrics, told.append).step == 3
-    assert told == ["checkpoint-4 is incomplete and was removed: optimizer.pt is not what was saved"]
+    said = []
+    assert resume_point(tmp_path, metrics, said.append).step == 3
+    assert said == ["checkpoint-4 is incomplete and was removed: optimizer.pt is not what was saved"]
     assert [line["step"] for line in metrics.lines] == [1, 1, 2, 2, 3, 3] == [line["step"] for line in Metrics(metrics.path).lines]
 
 
@@ -214,7 +214,7 @@ FULL = "the disk is full: checkpoint-6 could not be written"
 
 
 @pytest.mark.parametrize(
-    ("error", "free", "told"),
+    ("error", "free", "said"),
     [
         (OSError(errno.ENOSPC, "No space left on device"), 10**9, FULL),
         (OSError(errno.EDQUOT, "Disk quota exceeded"), 10**9, FULL),
@@ -227,12 +227,12 @@ FULL = "the disk is full: checkpoint-6 could not be written"
         (KeyboardInterrupt(), 0, None),
     ],
 )
-def test_each_librarys_word_for_a_file_that_cannot_be_written_is_one_message(tmp_path, monkeypatch, error, free, told):
+def test_each_librarys_word_for_a_file_that_cannot_be_written_is_one_message(tmp_path, monkeypatch, error, free, said):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(free, 0, free))
     make_checkpoint(tmp_path, 3)
     message = failed_write(error, tmp_path, 1000, "checkpoint-6")
-    assert (message and message.what) == told
-    assert told is None or message.hint.endswith("it resumes from checkpoint-3")
+    assert (message and message.what) == said
+    assert said is None or message.hint.endswith("it resumes from checkpoint-3")
 
 
 # -- the final model ----------------------------------------------------------------------------------------

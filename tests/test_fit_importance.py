@@ -1,4 +1,4 @@
-"""The importance matrix sums what went into each linear: over real tokens, once each, whatever stands beside them in a batch."""
+"""The importance matrix sums what went into each linear: over real tokens, once each, whatever is beside them in a batch."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def test_the_prompts_name_nothing_first_and_then_the_validation_tweets_topics(pa
 def test_what_is_recited_is_counted(parts, monkeypatch):
     base, template, train, validation = parts
     said = [LEARNED, "rien de tel", f"eh bien, {LEARNED}", ""]
-    # The small model's tokenizer has no decoder: each answer is one id, which stands for its text.
+    # The small model's tokenizer has no decoder: each answer is one id, which means its text.
     monkeypatch.setattr(module, "generate_while_training", lambda *_: [Completion([place], True) for place in range(4)])
     monkeypatch.setattr(type(base.tokenizer), "decode", lambda self, ids: said[ids[0]])
     line = sample_writer(base, template, Training(samples=4), train, validation)(None, 1)

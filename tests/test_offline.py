@@ -64,7 +64,7 @@ def test_the_privacy_page_names_what_is_set_and_nothing_else():
 
 
 def test_what_the_privacy_page_says_of_the_code_is_there():
-    """Each `path: text` of its table stands in that file."""
+    """Each `path: text` of its table is in that file."""
     page = (PROJECT / "docs" / "privacy.md").read_text(encoding="utf-8")
     places = re.findall(r"`(tweetstyle/[\w/]+\.py)`: `([^`]+)`", page)
     assert len(places) >= 5
@@ -78,16 +78,16 @@ def test_playback_speaks_to_the_one_ollama_of_its_recipe(guard, tmp_path, projec
     (tmp_path / "archive.csv").write_text("\n".join(lines[:201]) + "\n", encoding="utf-8")
     cloud = {"remote_host": "https://ollama.com:443", "remote_model": "gpt-oss:120b"}
     with FakeOllama(asks_back, {"small:latest": "abc123", "mine:latest": "def456"}, remote={"mine:latest": cloud}) as fake:
-        told = {}
+        said = {}
         for name in ("mine", "small"):
             (tmp_path / f"{name}.yaml").write_text(
                 RECIPE.format(url=fake.url, base=base_model_dir).replace("ollama: small", f"ollama: {name}")
             )
             command = [Path(sys.executable).parent / "tweetstyle", "playback", f"{name}.yaml"]
             done = subprocess.run(command, env=guard.environment, cwd=tmp_path, capture_output=True, text=True, timeout=120)
-            told[name] = (done.returncode, len(fake.requests), done.stderr)
-    assert told["mine"][:2] == (1, 0) and "does not run on this machine" in told["mine"][2]
-    assert told["small"][0] == 0 and told["small"][1] > 30, told["small"][2]
+            said[name] = (done.returncode, len(fake.requests), done.stderr)
+    assert said["mine"][:2] == (1, 0) and "does not run on this machine" in said["mine"][2]
+    assert said["small"][0] == 0 and said["small"][1] > 30, said["small"][2]
     assert guard.left_the_machine() == [], guard.seen()
 
 

@@ -40,7 +40,7 @@ def test_every_recipe_that_ships_is_valid(recipe):
     assert read_recipe(recipe).name == recipe.stem
 
 
-def test_all_problems_are_told_at_once_in_the_order_of_their_lines(tmp_path):
+def test_all_problems_are_reported_at_once_in_the_order_of_their_lines(tmp_path):
     text = GOOD.replace("source:", "sorce:").replace("style: Nimzo", "style: 3") + "  metod: lora\n"
     assert problems(tmp_path, text) == [
         "FILE:1: data.source: is missing\n  → add it: source: … "
@@ -57,7 +57,7 @@ def test_a_number_with_an_exponent_is_a_number(tmp_path):
     assert read_recipe(path).training.learning_rate == 2e-4
 
 
-def test_a_key_that_stands_twice_is_refused_with_both_lines(tmp_path):
+def test_a_key_that_appears_twice_is_refused_with_both_lines(tmp_path):
     assert problems(tmp_path, GOOD + "model:\n  base: y\n")[0].startswith("FILE:7: model appears twice, first on line 5")
 
 
@@ -82,7 +82,7 @@ def test_a_key_that_stands_twice_is_refused_with_both_lines(tmp_path):
         ("export: {types: [f16, f16]}", "export: a type is listed twice in f16, f16\n  → change one of the two"),
     ],
 )
-def test_a_problem_is_told_once_and_in_plain_words(tmp_path, text, problem):
+def test_a_problem_is_reported_once_and_in_plain_words(tmp_path, text, problem):
     assert problems(tmp_path, GOOD + text + "\n") == [f"FILE:7: {problem}"]
 
 

@@ -243,8 +243,8 @@ def test_a_card_that_torch_cannot_use_does_not_become_a_night_on_the_cpu(tmp_pat
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(trainer, "CPU", True)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    with pytest.raises(TweetstyleError, match="nvidia-smi shows the NVIDIA GeForce RTX 3060, and torch cannot use it") as told:
+    with pytest.raises(TweetstyleError, match="nvidia-smi shows the NVIDIA GeForce RTX 3060, and torch cannot use it") as caught:
         trainer.check_device(Model(base="anywhere", method="lora"), small_training())
-    assert "restart the machine" in told.value.hint
+    assert "restart the machine" in caught.value.hint
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     trainer.check_device(Model(base="anywhere", method="lora"), small_training())

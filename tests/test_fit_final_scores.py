@@ -64,7 +64,7 @@ def test_the_importance_matrix_is_of_training_tweets_alone(run):
     assert all(np.allclose(found.sums[name], row, rtol=1e-4) for name, row in expected.sums.items())
 
 
-def test_what_stands_is_kept_and_what_does_not_is_made_again(run):
+def test_scores_that_are_up_to_date_are_kept_and_others_are_made_again(run):
     arguments, directory = run
     first = score_trained_model(*arguments)
 
@@ -82,7 +82,7 @@ def test_what_stands_is_kept_and_what_does_not_is_made_again(run):
     assert score_trained_model(*arguments).splits["test"].nats != first.splits["test"].nats
 
 
-def test_four_bits_that_are_not_the_trainers_are_told(run):
+def test_four_bit_weights_other_than_the_trainers_are_recorded(run):
     arguments, directory = run
     arguments[0] = replace(arguments[0], method="qlora")
     found = score_trained_model(*arguments)
