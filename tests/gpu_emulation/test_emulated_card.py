@@ -24,6 +24,8 @@ ROUNDING = 2**-8
 """bfloat16 keeps 8 bits: one rounding is off by up to 2^-9 of a number. Of a loss or of bits per byte, which are means over hundreds of
 tokens whose logits are rounded independently, twice that is more than is seen (2e-4 of lora and full)."""
 ONE_PACK = "gradient_accumulation_steps: 1, "
+TIGHT_MIB = "200"
+"""Of the card for a process: Unsloth keeps the embeddings in RAM where less than 256 MiB, and what a step needs, can be had."""
 WITHOUT_UNSLOTH = ["without_unsloth", "classic", "bench.gpu.generate"]
 """Tries of the benches for a card that are to have transformers as it is."""
 BY_TWO = "per_device_train_batch_size: 2, gradient_accumulation_steps: 1, max_steps: 6, eval_steps: 2, save_steps: 2, samples: 1"
@@ -139,7 +141,8 @@ def test_all_weights_are_trained_in_the_chat_format(forks, place):
 def test_a_whole_qlora_run_stops_early_and_touches_nothing_else(place, tmp_path):
     """The command as a user starts it, inst: probe, early stopping, the best checkpoint, evaluation, export, gate.
 
-    It runs no ldconfig, though Triton finds no libcuda and it may be root; sends nothing; and leaves nothing outside of its directories.
+    The card is so tight that Unsloth keeps the embeddings in RAM, through the probe too. The run starts no ldconfig, though Triton finds
+    no libcuda and it may be root; sends nothing; and leaves nothing outside of its directories.
     """
     training = ONE_PACK + "max_steps: 6, eval_steps: 1, save_steps: 1, early_stopping_patience: 2, samples: 1"
     project = tiny_project.write_project(place / "whole-qlora", "qlora", "inst", training, "1e-30")
@@ -152,9 +155,10 @@ def test_a_whole_qlora_run_stops_early_and_touches_nothing_else(place, tmp_path)
     of_user = guard.environment | {"HOME": str(home), "PATH": f"{programs}{os.pathsep}{guard.environment['PATH']}"}
     before = {path.name for path in project.iterdir()}
     command = [Path(sys.executable).parent / "tweetstyle-fit", "mine.yaml"]
-    of_card = environment(tmp_path / "card.log", of_user)
+    of_card = environment(tmp_path / "card.log", of_user) | {"EMULATED_CARD_LIMIT_MIB": TIGHT_MIB}
     done = subprocess.run(command, cwd=project, env=of_card, capture_output=True, text=True, timeout=1000)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "Offloading embeddings to RAM" in (project / "model" / "mine" / "log.txt").read_text()
     used = (tmp_path / "card.log").read_text()
     assert "attention of packed documents torch.bfloat16" in used and "bitsandbytes cdequantize_blockwise_bf16_nf4" in used
     assert {"_rms_layernorm_forward_rows", "_rope_embedding_QK", "_fg_kernel"} <= {line.split()[-1] for line in used.splitlines()}

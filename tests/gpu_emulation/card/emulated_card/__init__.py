@@ -13,7 +13,8 @@ four_bits  bitsandbytes' CUDA functions, in numpy
 bfloat16, narrow_rows   what Triton's interpreter needs
 
 Not emulated: torch.compile (off), Triton's compiler, CUDA kernels, asynchronous copies, the allocator's reserve, speed.
-Made for torch 2.14, Triton 3.8, bitsandbytes 0.50, Unsloth 2026.10. test_self_check.py fails where other versions undo it.
+Made for torch 2.14, Triton 3.8, bitsandbytes 0.50, Unsloth 2026.10. tests/gpu_emulation/
+test_emulated_card.py fails where other versions undo it.
 """
 
 import importlib

@@ -8,13 +8,15 @@ TOTAL = int(os.environ.get("EMULATED_CARD_MIB", 12044)) * 2**20
 """What torch reports of a card sold as 12 GB."""
 TAKEN = 550 * 2**20
 """CUDA's context, and a desktop."""
+LIMIT = int(os.environ.get("EMULATED_CARD_LIMIT_MIB", TOTAL >> 20)) * 2**20
+"""What a process may take at its start."""
 
 
 class Memory:
     """Bytes of the tensors on the card. limit: what the process may take, by set_per_process_memory_fraction."""
 
     allocated = peak = 0
-    limit = TOTAL
+    limit = LIMIT
 
     @classmethod
     def free(cls):

@@ -112,6 +112,7 @@ def change(torch_module):
         "memory_reserved": lambda device=None: Memory.allocated, "max_memory_reserved": lambda device=None: Memory.peak,
         "reset_peak_memory_stats": reset_peak, "reset_max_memory_allocated": reset_peak, "memory_stats": memory_stats,
         "mem_get_info": lambda device=None: (Memory.free(), TOTAL), "set_per_process_memory_fraction": limit_to,
+        "get_per_process_memory_fraction": lambda device=None: Memory.limit / TOTAL,
         "empty_cache": returns(None), "memory_summary": returns(""), "host_memory_stats": returns({}),
         "reset_accumulated_memory_stats": returns(None),
     }  # fmt: skip
