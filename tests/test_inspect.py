@@ -94,6 +94,7 @@ def test_what_steers_a_terminal_and_markup_are_shown_as_they_are(tmp_path):
     [
         ("a.csv", b"", "the file is empty"),
         ("a.csv", b"id,text,created_at\n", "there is no tweet|no row"),
+        ("a.txt", b"\n\n\n", "no tweet|empty"),
         ("a.zip", b"PK\x03\x04 and no more", "zip"),
         ("tweets.js", b'window.YTD.tweets.part0 = [ {"tweet": {}} ]', "one part of X's archive"),
     ],

@@ -258,8 +258,9 @@ def test_the_funnel_shows_the_counts(tmp_path):
         assert expected.split() in lines
     assert ["retweet"] not in [line[:1] for line in lines]
     assert "from 2021-01-01 to 2021-03-01" in text
-    console.print(funnel(replace(prepared, message="playback")))
-    assert "prompt" not in console.export_text()
+    console.print(funnel(replace(prepared, message="playback", leak=2, threads=1)))
+    text = console.export_text()
+    assert "prompt" not in text and "leak: 2 held-out tweets" in text and "whole in one split: 1 thread" in text
 
 
 @pytest.mark.skipif(not SAMPLE.is_file(), reason=f"{SAMPLE} is not there")

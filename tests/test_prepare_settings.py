@@ -72,3 +72,7 @@ def test_a_rule_for_the_whole_archive_follows_its_setting(claim):
     rule, texts, one, other, by_one, by_other = WHOLE[claim]
     assert dropped(texts, **one) == Counter({rule: by_one})
     assert dropped(texts, **other) == +Counter({rule: by_other})
+
+
+def test_capped_stock_replies_are_no_duplicates_of_each_other():
+    assert dropped(["Merci !", "Merci !!", "merci"], stock_replies="cap") == Counter()

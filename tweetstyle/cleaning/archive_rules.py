@@ -102,7 +102,7 @@ def drop_duplicates(tweets: list[Candidate], data: Data) -> None:
     if data.duplicates == "drop":
         # Capped stock replies say the same by their nature: the cap has decided which of them stay.
         capped = {place for place, tweet in enumerate(tweets) if data.stock_replies == "cap" and is_stock_reply(tweet.text)}
-        for place, pair in to_drop(pairs, len(tweets)).items():
+        for place, pair in to_drop(pairs).items():
             if place in capped:
                 continue
             exact = pair.jaccard == 1

@@ -109,7 +109,7 @@ def near_duplicate_pairs(texts: Sequence[str], threshold: float, seed: int = SEE
     return sorted(pairs)
 
 
-def to_drop(pairs: Iterable[DuplicatePair], count: int) -> dict[int, DuplicatePair]:
+def to_drop(pairs: Iterable[DuplicatePair]) -> dict[int, DuplicatePair]:
     """Position of each text to drop → the pair with its most similar kept near-duplicate, the earliest of several.
 
     The earliest of a group is kept. A text with the same 5-grams as a dropped one is dropped for the same reason.
