@@ -24,6 +24,13 @@ VERBS = {"prepare", "playback", "train", "evaluate", "export", "verify", "report
 """A verb never imports another: what two of them need is in a package below them."""
 ABOVE_VERBS = {"run", "stages", "pipeline", "cli"}
 ROOT_MODULES = 12
+LINES, PARAMETERS = 40, 6
+"""Of a function, at most."""
+LARGER = {
+    "tweetstyle.export.export": "each value that an export is made from comes from another stage",
+    "tweetstyle.train.trainer.sft_config": "a table of TRL's settings, each with its reason",
+}
+"""Function → why it may be larger; at most five."""
 
 
 def module_name(path: Path) -> str:
@@ -85,6 +92,24 @@ def test_no_class_name_exists_twice():
             if isinstance(node, ast.ClassDef):
                 where[node.name].append(module)
     assert {name: modules for name, modules in where.items() if len(modules) > 1} == {}
+
+
+def functions() -> dict[str, tuple[int, int]]:
+    """Name with its module → lines and parameters, of every function, method and nested function."""
+    found = {}
+    for module, path in MODULES.items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                parameters = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)
+                counted = sum(parameter.arg not in ("self", "cls") for parameter in parameters)
+                lines, most = found.get(f"{module}.{node.name}", (0, 0))
+                found[f"{module}.{node.name}"] = max(lines, node.end_lineno - node.lineno + 1), max(most, counted)
+    return found
+
+
+def test_functions_stay_short():
+    larger = {name: size for name, size in functions().items() if size[0] > LINES or size[1] > PARAMETERS}
+    assert larger.keys() == LARGER.keys() and len(LARGER) <= 5, larger
 
 
 def imported_by(program: str) -> set[str]:
