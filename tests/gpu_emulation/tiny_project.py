@@ -18,7 +18,7 @@ WIDTH = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 1, "n
 RECIPE = """\
 data: {{source: tweets.csv}}
 prompt: {{style: Nimzo, format: {format}}}
-model: {{base: ../base, method: {method}, lora: {{r: 4, lora_alpha: 8}}}}
+model: {{base: ../base, method: {method}, lora: {{r: 4, lora_alpha: 8, lora_dropout: {dropout}}}}}
 training:
   {{max_length: 96, warmup_steps: 1, learning_rate: {rate}, {training}}}
 evaluation: {{max_tweets: 6, samples: 0, examples: 0}}
@@ -67,7 +67,7 @@ def end_id(directory: Path, token: str) -> int:
     return next(entry["id"] for entry in added if entry["content"] == token)
 
 
-def write_project(directory: Path, method: str, format: str, training: str, rate: str = "1e-3") -> Path:
+def write_project(directory: Path, method: str, format: str, training: str, rate: str = "1e-3", dropout: float = 0) -> Path:
     """directory/mine.yaml over directory/../base; give back the directory."""
     directory.mkdir()
     rows = sample_tweets()
@@ -75,5 +75,5 @@ def write_project(directory: Path, method: str, format: str, training: str, rate
         writer = csv.DictWriter(stream, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    (directory / "mine.yaml").write_text(RECIPE.format(method=method, format=format, training=training, rate=rate))
+    (directory / "mine.yaml").write_text(RECIPE.format(method=method, format=format, training=training, rate=rate, dropout=dropout))
     return directory
