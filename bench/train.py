@@ -58,10 +58,10 @@ class Case:
 
 
 def ours(case: Case, directory: Path) -> list[tuple[float, int]]:
-    from tweetstyle.train import fit
+    from tweetstyle.train import FitInputs, fit
 
-    train, validation = case.data / "train.jsonl", case.data / "validation.jsonl"
-    fit(case.base, case.template, case.recipe.model, case.training, train, validation, directory)
+    splits = case.data / "train.jsonl", case.data / "validation.jsonl"
+    fit(FitInputs(case.base, case.template, case.recipe.model, case.training, splits), directory)
     lines = [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
     steps = [line for line in lines if "loss" in line]
     before = [0, *(line["tokens"] for line in steps)]

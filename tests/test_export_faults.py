@@ -124,7 +124,9 @@ def export_and_say(model: str) -> None:
 
 
 def export_as_nobody(model: str) -> None:
-    import tokenizers  # noqa: F401  (loaded while it can be: another user may have no way to the environment)
+    # Loaded while they can be: another user may have no way to the environment.
+    import tokenizers  # noqa: F401
+    from pydantic import TypeAdapter  # noqa: F401
 
     from tweetstyle.export.blocks import library
 

@@ -84,7 +84,8 @@ def test_other_people_s_tweets_that_are_missing_are_told_before_the_training(pro
 def test_other_people_s_tweets_are_cleaned_as_the_recipe_cleans_the_author_s(project, monkeypatch):
     seen = {}
 
-    def stop_there(*_, clean, **__):
+    def stop_there(*arguments):
+        clean = arguments[-1]
         seen["cleaned"] = [
             clean(SourceTweet("1", text, "", "x")) for text in ("RT @a: les mots d'un autre", "mes mots à moi https://t.co/a")
         ]

@@ -113,12 +113,12 @@ def command(*arguments: str) -> None:
 def trained_again(recipe: str, directory: str) -> None:
     """The training of a recipe whose tweets are prepared, from its beginning, into another directory and without the probe."""
     from tweetstyle.run import Run
-    from tweetstyle.train import fit
+    from tweetstyle.train import FitInputs, fit
 
     run = Run(Path(recipe))
     training = run.recipe.training.model_copy(update={"probe": "never"})
     splits = run.split(training.split), run.split("validation")
-    fit(run.base, run.template, run.recipe.model, training, *splits, Path(directory))
+    fit(FitInputs(run.base, run.template, run.recipe.model, training, splits), Path(directory))
 
 
 def self_check() -> dict[str, Any]:

@@ -128,7 +128,7 @@ def _write_samples(model: Any) -> None:
     # Nothing computes, so that the logits are whatever is in memory, and may be no numbers: the token is not drawn from them. No end token
     # among the tokens: each sample is as long as one may get.
     with patch("torch.multinomial", lambda *_, **__: torch.ones(1, 1, dtype=torch.int64)):
-        generate_while_training(model, [[1] * 30] * Training().samples, SAMPLING, [-1], 0, 42)
+        generate_while_training(model, [[1] * 30] * Training().samples, SAMPLING, [-1], 42)
 
 
 OTHER_PHASES = {"validation": _validate, "sampling": _write_samples}
