@@ -1,4 +1,4 @@
-"""What a stage was made from; written last, so a manifest means complete."""
+"""What a stage was made from; written last: where it exists, the stage is complete."""
 
 from __future__ import annotations
 

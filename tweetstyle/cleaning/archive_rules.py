@@ -1,4 +1,4 @@
-"""Rules over the whole archive: templates, stock replies, duplicates; all reasons."""
+"""Rules over the whole archive: repeated texts, stock replies, duplicates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is learned from one tweet, or the rule that drops it."""
+"""Cleans one tweet, or names the rule that drops it."""
 
 from __future__ import annotations
 

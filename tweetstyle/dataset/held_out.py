@@ -1,4 +1,4 @@
-"""Held-out tweets as they are scored: without a topic, which would leak the tweet."""
+"""Held-out tweets for scoring, without their topics, which come from the tweets."""
 
 from __future__ import annotations
 

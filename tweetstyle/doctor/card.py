@@ -1,4 +1,4 @@
-"""Do card, driver and torch go together; does the run fit; who uses the rest?"""
+"""Do card, driver and torch go together; does the run fit; who else uses the card?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Of a model that answers messages: the instruction baseline, and whether answers fit."""
+"""Models that answer: the instruction baseline, and whether answers fit messages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measures which merge base and which importance-weighted types are better.
+"""Chooses an export's base weights and quantisation by their loss on validation.
 
 The candidates are written beside each other, scored on validation tweets by llama.cpp as they will run, and the better one stays.
 """

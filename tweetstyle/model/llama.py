@@ -1,4 +1,4 @@
-"""A Llama as llama.cpp needs it: numbers, tensors under both names, types in a GGUF."""
+"""A Llama for llama.cpp: its sizes, its tensors' names in HF and GGUF, their types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""NF4 weights as a qlora adapter was trained over, made again on the CPU.
+"""The 4-bit base weights of a qlora training, computed again on the CPU.
 
 NF4 with double quantisation (QLoRA, arXiv 2305.14314): blocks of 64 weights share a scale, blocks of 256 scales share another.
 """

@@ -1,4 +1,4 @@
-"""Complete checkpoints, the room for them, and the final model."""
+"""Complete checkpoints, how runs resume from them, their disk space, the final model."""
 
 from __future__ import annotations
 
