@@ -15,7 +15,7 @@ from tweetstyle.hardware.gpu import Card
 from tweetstyle.plan.memory import plan_memory
 from tweetstyle.plan.probe import Probe, decisive_settings
 from tweetstyle.recipe import Lora, Model
-from tweetstyle.train.probe import STEPS, Measured, in_words, is_due, longest_packs, probe_of, probe_training
+from tweetstyle.train.probe import MOST_STEPS, Measured, in_words, is_due, longest_packs, probe_of, probe_training
 
 CARD = Card(80 * 2**30)
 lengths = st.lists(st.integers(0, 40), min_size=1, max_size=12).filter(any)
@@ -49,19 +49,31 @@ def model(base):
 
 @pytest.fixture
 def measured():
-    return Measured(seconds=[9.0, 2.0, 3.0], tokens=1000, peak_bytes=5 * 2**30, reserved_bytes=6 * 2**30)
+    return Measured(seconds=[9.0, 2.0, 3.0], counted=2, tokens=1000, peak_bytes=5 * 2**30, reserved_bytes=6 * 2**30)
 
 
 def test_the_gradients_of_a_batch_before_stand_in_the_probe_too():
     assert probe_training(small_training(gradient_accumulation_steps=8)).gradient_accumulation_steps == 2
     assert probe_training(small_training(gradient_accumulation_steps=1)).gradient_accumulation_steps == 1
-    assert probe_training(small_training(max_steps=900)).max_steps == STEPS
+    assert probe_training(small_training(max_steps=900)).max_steps == MOST_STEPS
 
 
 def test_the_speed_leaves_out_the_step_that_warms_up(base, model, measured):
     seen = probe_of(measured, base, model, small_training(), "a card", card=CARD)
     assert seen.tokens_per_second == 2000 / 5.0
     assert seen.predicted_bytes == plan_memory(base.config, model, small_training()).tensors
+
+
+def test_the_speed_leaves_out_every_step_up_to_the_last_that_compiled(base, model, measured):
+    late = replace(measured, seconds=[9.0, 8.0, 7.0, 2.0, 3.0])
+    seen = probe_of(late, base, model, small_training(), "a card", card=CARD)
+    assert (seen.tokens_per_second, seen.steps, seen.settled) == (2000 / 5.0, 5, True)
+
+
+def test_a_compilation_that_never_settles_is_reported(base, model, measured):
+    seen = probe_of(replace(measured, seconds=[9.0] * MOST_STEPS, counted=0), base, model, small_training(), "a card", card=CARD)
+    assert not seen.settled and seen.tokens_per_second == 1000 / 9.0
+    assert in_words(seen).endswith("111 tokens/s, with compilation in it (kernels were still compiled in the last step)")
 
 
 @pytest.mark.parametrize(("asked", "card", "due"), [

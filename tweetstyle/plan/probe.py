@@ -31,7 +31,8 @@ class Probe:
     tokens_per_second: of full packs, validation not counted; peak_bytes: the most that torch's tensors took on the card
     (max_memory_allocated), without a card what the process held; predicted_bytes: the same by memory.plan_memory, None without a
     card; reserved_bytes: the most that torch's allocator had taken of the card; device: its name; settings: those of the recipe
-    that decide the figures (decisive_settings); steps: how many were made.
+    that decide the figures (decisive_settings); steps: how many were made; settled: whether the speed is of steps in which nothing was
+    compiled any more.
     """
 
     tokens_per_second: Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -42,6 +43,7 @@ class Probe:
     settings: dict[str, Any]
     versions: dict[str, str]
     steps: PositiveInt = 3
+    settled: bool = True
 
     @property
     def error(self) -> float | None:

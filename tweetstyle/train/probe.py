@@ -18,16 +18,18 @@ from tweetstyle.plan.memory import plan_memory
 from tweetstyle.plan.probe import PROBE, Probe, decisive_settings
 from tweetstyle.recipe import Model, Training
 
-STEPS = 3
-"""Optimizer steps of the probe. The first, which compiles kernels and makes the optimizer's states, is not counted for the speed."""
+COUNTED, MOST_STEPS = 2, 8
+"""The probe ends after this many optimizer steps in a row without compiling, or this many in all. The first, which makes the optimizer's
+states and warms up, is never counted."""
 LIBRARIES = ("torch", "unsloth", "unsloth_zoo", "trl", "transformers", "peft", "bitsandbytes", "xformers", "triton")
 
 
 @dataclass(frozen=True)
 class Measured:
-    """seconds: of each optimizer step; tokens: of one step; bytes as in Probe."""
+    """seconds: of each optimizer step; counted: the last ones, which compiled nothing; tokens: of one step; bytes as in Probe."""
 
     seconds: list[float]
+    counted: int
     tokens: int
     peak_bytes: int
     reserved_bytes: int | None
@@ -36,7 +38,7 @@ class Measured:
 def probe_training(training: Training) -> Training:
     """The recipe's settings for the probe: steps of at most two batches, since the second one adds to gradients that are there already."""
     accumulation = min(training.gradient_accumulation_steps, 2)
-    return training.model_copy(update={"max_steps": STEPS, "gradient_accumulation_steps": accumulation, "logging_steps": STEPS})
+    return training.model_copy(update={"max_steps": MOST_STEPS, "gradient_accumulation_steps": accumulation, "logging_steps": MOST_STEPS})
 
 
 def longest_packs(documents: Sequence[Document], max_length: int, count: int) -> dict[str, list[list[int]]]:
@@ -62,7 +64,8 @@ def longest_packs(documents: Sequence[Document], max_length: int, count: int) ->
 
 def probe_of(measured: Measured, base: BaseModel, model: Model, training: Training, device: str, *, card: Card | None) -> Probe:
     """Measured and predicted side by side. training: the recipe's settings with the batch that was probed; card: that it was probed on."""
-    later = measured.seconds[1:]
+    # Where compilation never settled, the last steps are still the best figure there is.
+    later = measured.seconds[-(measured.counted or COUNTED) :]
     predicted = plan_memory(base.config, model, training, card=card).tensors if card else None
     speed = measured.tokens * len(later) / sum(later)
     settings = decisive_settings(base.path, model, training)
@@ -75,6 +78,7 @@ def probe_of(measured: Measured, base: BaseModel, model: Model, training: Traini
         settings=settings,
         versions=installed_versions(LIBRARIES),
         steps=len(measured.seconds),
+        settled=measured.counted > 0,
     )
 
 
@@ -102,7 +106,8 @@ def in_words(probe: Probe) -> str:
         text += f" ({_gib(probe.predicted_bytes)} were planned: {off:+.1%})"
     if probe.reserved_bytes is not None:
         text += f", {_gib(probe.reserved_bytes)} taken of the card"
-    return f"{text}; {probe.tokens_per_second:,.0f} tokens/s"
+    text += f"; {probe.tokens_per_second:,.0f} tokens/s"
+    return text if probe.settled else f"{text}, with compilation in it (kernels were still compiled in the last step)"
 
 
 def _gib(count: int) -> str:
