@@ -8,13 +8,13 @@ from pathlib import Path
 
 from tweetstyle.doctor.base import check_base
 from tweetstyle.doctor.card import check_card
-from tweetstyle.doctor.machine import check_compiler, check_machine, check_network, compile_empty_extension, this_python
-from tweetstyle.doctor.ollama import check_ollama, observe_ollama
-from tweetstyle.doctor.versions import check_versions, installed_torch, observe_versions, xformers_cuda
+from tweetstyle.doctor.machine import check_compiler, check_machine, check_network
+from tweetstyle.doctor.ollama import check_ollama
+from tweetstyle.doctor.versions import PACKAGES, check_versions, installed_torch, xformers_cuda
 from tweetstyle.hardware.check import Check
 from tweetstyle.hardware.disk import observe_places
 from tweetstyle.hardware.gpu import observe_card
-from tweetstyle.hardware.machine import machine_memory
+from tweetstyle.hardware.machine import installed_versions, machine_memory
 from tweetstyle.plan.estimate import ResourceEstimate
 from tweetstyle.prompt.template import Template
 
@@ -31,13 +31,12 @@ def doctor(directories: Iterable[Path], needs: ResourceEstimate | None = None, t
     places = observe_places(dict.fromkeys([*directories, *(use.directory for use in uses)]))
     state = observe_card(os.environ)
     has_card = bool(state.cards)
-    python = this_python()
     return [
         *check_card(state, installed_torch(), needs, xformers_cuda()),
-        *([check_compiler(compile_empty_extension(os.environ, python), python)] if has_card else ()),
+        *([check_compiler(os.environ)] if has_card else ()),
         *check_machine(places, machine_memory(), uses, needs.ram_here if needs else {}),
-        *check_versions(observe_versions(), has_card=has_card),
+        *check_versions(installed_versions(PACKAGES), has_card=has_card),
         *check_network(os.environ),
-        *check_ollama(observe_ollama(os.environ, has_card=has_card), state),
+        *check_ollama(os.environ, state),
         *(check_base(needs.base, template, needs.model.method, needs.training.learning_rate) if needs and template else ()),
     ]

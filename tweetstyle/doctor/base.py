@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
@@ -12,10 +11,9 @@ from tweetstyle.model.base import BaseModel
 from tweetstyle.model.config import read_shape
 from tweetstyle.model.hub import how_to_replace
 from tweetstyle.model.weight_files import read_headers
-from tweetstyle.plan.schedule import as_rate, rate_of_few_steps, unusual_rate, usual_rate
+from tweetstyle.plan.schedule import unusual_rate
 from tweetstyle.prompt.template import Template
 
-FORMATS_OF_ITS_OWN = ("inst", "text", "custom")
 LARGE = 1_000_000_000
 """Parameters from which a chat-trained model under another format is warned of. Smaller ones are for trying the run, as
 recipes/demo.yaml does over the one that comes as a wheel, an instruct model: a warning there would be of no use."""
@@ -29,23 +27,17 @@ ORDINARY = 256
 """Ordinary rows read for that median, spread evenly over the vocabulary."""
 
 
-def check_base(base: BaseModel, template: Template, method: str, learning_rate: float) -> list[Check]:
+def check_base(base: BaseModel, template: Template, method: str, learning_rate: float) -> Iterator[Check]:
     """base model, tokenizer, learning rate, prompt."""
     size = f"{len(base.shards)} safetensors file{'s' if len(base.shards) > 1 else ''}, {gib(base.weight_bytes)}"
     parameters = read_shape(base.config).parameters
-    whole = ok("base model", f"{base.path}: {size}, {parameters / 1e9:.3g} billion parameters, all whole")
+    yield ok("base model", f"{base.path}: {size}, {parameters / 1e9:.3g} billion parameters, all whole")
+    yield check_tokenizer(base)
+    if what := unusual_rate(learning_rate, method, base.config["hidden_size"]):
+        yield warn("learning rate", what.removeprefix("learning_rate: "), "write that rate", "training.learning_rate")
     untrained = untrained_tokens(base, tokens_of_format(base, template))
-    own_format = template.format in FORMATS_OF_ITS_OWN and parameters >= LARGE
-    prompt = check_prompt(template, method, untrained, instruct=own_format and speaks_chat(base))
-    return [whole, check_tokenizer(base), *check_learning_rate(base.config, method, learning_rate), prompt]
-
-
-def check_learning_rate(config: dict[str, Any], method: str, rate: float) -> Iterator[Check]:
-    """A learning rate far outside those that are usual for the method and the base model's size."""
-    if what := unusual_rate(rate, method, config["hidden_size"]):
-        usual, short = (as_rate(of(method, config["hidden_size"])) for of in (usual_rate, rate_of_few_steps))
-        do = f"write about {usual}" + (f", or {short} for a run of about a hundred steps or fewer" if short != usual else "")
-        yield warn("learning rate", what.removeprefix("learning_rate: "), do, "training.learning_rate")
+    instruct = template.format != "chat" and parameters >= LARGE and speaks_chat(base)
+    yield check_prompt(template, method, untrained, instruct=instruct)
 
 
 def check_tokenizer(base: BaseModel) -> Check:
@@ -66,8 +58,8 @@ def check_prompt(template: Template, method: str, untrained: list[str], *, instr
     """The format against what the model learned. instruct: it learned a chat template that the recipe does not use."""
     name, where = "prompt", "prompt.format"
     if not untrained and instruct:
-        what = f"format: {template.format} over a model that was trained to chat: it goes, but its manner of answering is to be unlearned"
-        return warn(name, what, "take the base model, not Instruct; or write format: chat, which keeps its manner", where)
+        what = f"format: {template.format} over a model that was trained to chat, whose manner of answering is to be unlearned"
+        return warn(name, what, "take the base model, not Instruct; or write format: chat", where)
     if not untrained:
         return ok(name, f"the model learned every special token that format: {template.format} writes")
     if template.turns:

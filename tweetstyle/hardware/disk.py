@@ -36,14 +36,11 @@ class Place:
 
 
 def observe_places(directories: Iterable[Path]) -> dict[Path, Place]:
-    return {directory: _place(directory) for directory in directories}
-
-
-def _place(directory: Path) -> Place:
-    parent = existing_parent(directory)
-    effective = os.access in os.supports_effective_ids
-    writable = os.access(parent, os.W_OK | os.X_OK, effective_ids=effective)
-    return Place(parent.stat().st_dev, shutil.disk_usage(parent).free, writable)
+    parents = {directory: existing_parent(directory) for directory in directories}
+    return {
+        directory: Place(parent.stat().st_dev, shutil.disk_usage(parent).free, os.access(parent, os.W_OK | os.X_OK))
+        for directory, parent in parents.items()
+    }
 
 
 def check_disk(places: Mapping[Path, Place], uses: Sequence[DiskUse]) -> Iterator[Check]:

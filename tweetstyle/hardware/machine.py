@@ -9,19 +9,16 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 
-def machine_memory(meminfo: Path = Path("/proc/meminfo")) -> tuple[int, int | None]:
-    """Total and available bytes as Linux reports them (man 5 proc_meminfo); elsewhere the total alone."""
-    try:
-        rows = dict(line.split(":", 1) for line in meminfo.read_text().splitlines())
-        total, available = (int(rows[name].split()[0]) * 1024 for name in ("MemTotal", "MemAvailable"))
-        return total, available
-    except (OSError, ValueError, KeyError):
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), None
+def machine_memory() -> tuple[int, int]:
+    """Total and available bytes (man 5 proc_meminfo)."""
+    rows = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
+    total, available = (int(rows[name].split()[0]) * 1024 for name in ("MemTotal", "MemAvailable"))
+    return total, available
 
 
 def cores() -> int:
     """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return len(os.sched_getaffinity(0))
 
 
 def installed_versions(names: Iterable[str]) -> dict[str, str]:
