@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 
 import pytest
@@ -54,19 +55,10 @@ def written(project):
     return [p for p in project.rglob("*") if p.name not in known and p.suffix != ".lock" and "base" not in p.relative_to(project).parts]
 
 
-def csv(project, content, encoding="utf-8"):
-    (project / "tweets.csv").write_bytes(content.encode(encoding))
-
-
-def test_no_such_archive(project):
-    (project / "tweets.csv").unlink()
-    assert "tweets.csv: there is no such file" in refused("mine.yaml")
-    assert written(project) == []
-
-
 @pytest.mark.parametrize(
     ("content", "words"),
     [
+        (None, "tweets.csv: there is no such file"),
         ("", "empty"),
         (HEADER, "no row|no tweet|empty"),
         ("id_tweet,corps,date_creation\n" + rows(3), "text"),
@@ -74,49 +66,42 @@ def test_no_such_archive(project):
         (HEADER + rows(5), "few"),
         (HEADER + "1,il manque une cellule\n", "2"),
         (HEADER + "1300000000000000000,un tweet assez long,pas une date\n", "pas une date"),
+        ((HEADER + rows(40, "été à la plage, numéro {}")).encode() + b"1300,d\xe9j\xe0,2021-01-01\n", "tweets.csv:42: .*UTF-8"),
     ],
 )
 def test_an_archive_that_gives_nothing_to_learn_from(project, content, words):
-    import re
-
-    csv(project, content)
+    if content is None:
+        (project / "tweets.csv").unlink()
+    else:
+        (project / "tweets.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
     message = refused("mine.yaml")
     assert "tweets.csv" in message and re.search(words, message), message
     assert written(project) == []
 
 
-def test_an_archive_that_is_damaged_within(project):
-    (project / "tweets.csv").write_bytes((HEADER + rows(40, "été à la plage, numéro {}")).encode() + b"1300,d\xe9j\xe0,2021-01-01\n")
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("128", "999999", ["mine.yaml:4: training.max_length: 999999 is beyond"]),
+        ("style: Nimzo}", "style: Nimzo}\nexport: {num_ctx: 999999}", ["mine.yaml:3: export.num_ctx: 999999 is beyond"]),
+        ("base: base", "base: other", ["there is no base model here"]),
+        ("Nimzo", '"Nim\\u00A0zo"', ["mine.yaml:2: prompt.style: the character U+00A0"]),
+        ("method: lora", "method: lora, lora: {r: 10_000}", ["mine.yaml:3: model.lora.r: 10000 is not valid", "should be 1024 or less"]),
+        ("method: lora", "method: lora, lora: {target_modules: [q_prj]}", ["mine.yaml:3", "did you mean q_proj?"]),
+    ],
+)
+def test_a_recipe_that_cannot_be_carried_out(project, old, new, words):
+    (project / "mine.yaml").write_text(RECIPE.replace(old, new))
     message = refused("mine.yaml")
-    assert "tweets.csv:42" in message and "UTF-8" in message
-    assert written(project) == []
-
-
-def test_a_base_model_that_is_not_there(project):
-    (project / "base").unlink()
-    assert "there is no base model here" in refused("mine.yaml")
-    assert written(project) == []
-
-
-def test_a_pack_beyond_the_models_positions(project):
-    (project / "mine.yaml").write_text(RECIPE.replace("128", "999999"))
-    assert "mine.yaml:4: training.max_length: 999999 is beyond" in refused("mine.yaml")
-    (project / "mine.yaml").write_text(RECIPE + "export: {num_ctx: 999999}\n")
-    assert "mine.yaml:5: export.num_ctx: 999999 is beyond" in refused("mine.yaml")
+    assert all(word in message for word in words) and written(project) == [], message
 
 
 def test_a_run_named_after_its_base_model_would_overwrite_it(project):
     (project / "model").mkdir()
     (project / "base").rename(project / "model" / "mine")
     (project / "mine.yaml").write_text(RECIPE.replace("base: base", "base: model/mine"))
-    message = refused("mine.yaml")
-    assert "mine.yaml:3: model.base: the run would be written to model/mine, where the base model is" in message
-    assert "where the base model is" in refused("mine.yaml", "--dry-run")
-
-
-def test_a_style_that_no_modelfile_can_carry_is_told_with_its_line(project):
-    (project / "mine.yaml").write_text(RECIPE.replace("Nimzo", '"Nim\\u00A0zo"'))
-    assert "mine.yaml:2: prompt.style: the character U+00A0" in refused("mine.yaml")
+    expected = "mine.yaml:3: model.base: the run would be written to model/mine, where the base model is"
+    assert expected in refused("mine.yaml") and expected in refused("mine.yaml", "--dry-run")
 
 
 def test_an_export_of_another_prompt_is_not_talked_with(project):
@@ -129,85 +114,42 @@ def test_an_export_of_another_prompt_is_not_talked_with(project):
     assert "trained under another prompt (prompt.style)" in refused("chat", "mine.yaml", command=tweetstyle)
 
 
-def test_a_disk_that_is_too_small_is_told_before_anything_is_written(project, monkeypatch):
+def test_what_would_fail_later_is_refused_before_anything_is_written(project, monkeypatch):
+    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:1")
+    assert "ollama serve" in refused("mine.yaml", "--ollama")
+    assert "prepare comes first" in refused("fit", "mine.yaml", command=tweetstyle)
+    assert "there is no exported model yet" in refused("chat", "mine.yaml", command=tweetstyle)
     real = shutil.disk_usage
     monkeypatch.setattr(shutil, "disk_usage", lambda path: real(path)._replace(free=1000))
     assert "the disk is too small" in refused("mine.yaml")
     assert written(project) == []
 
 
-def test_ollama_that_is_not_running_is_told_before_the_training(project, monkeypatch):
-    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:1")
-    message = refused("mine.yaml", "--ollama")
-    assert "Ollama" in message and "ollama serve" in message
-    assert written(project) == []
-
-
-def test_a_stage_whose_predecessor_is_missing_names_it(project):
-    assert "prepare comes first" in refused("fit", "mine.yaml", command=tweetstyle)
-    assert "there is no exported model yet" in refused("chat", "mine.yaml", command=tweetstyle)
-
-
-@pytest.mark.parametrize(
-    ("lora", "words"),
-    [
-        ("r: 10_000", ("model.lora.r: 10000 is not valid", "it should be 1024 or less")),
-        ("target_modules: all-linear", ("'all-linear' is not a list", "among: q_proj,", "or leave it out for all of them")),
-        ("target_modules: [q_prj]", ("'q_prj' is not one of the choices", "did you mean q_proj?")),
-    ],
-)
-def test_a_wrong_value_of_the_adapter(project, lora, words):
-    (project / "mine.yaml").write_text(RECIPE.replace("method: lora", f"method: lora, lora: {{{lora}}}"))
-    message = refused("mine.yaml")
-    assert all(word in message for word in ("mine.yaml:3", *words)) and written(project) == []
-
-
 # -- what the machine or the base model cannot do: refused before the base model is loaded ------------------
 
 
-@pytest.fixture
-def nvidia_smi(tmp_path_factory, monkeypatch):
-    """Puts a fake nvidia-smi, that prints what a test gives it, before all others on PATH."""
-    directory = tmp_path_factory.mktemp("bin")
-
-    def write(said, code=0):
-        (directory / "said").write_text(said)
-        (directory / "nvidia-smi").write_text(
-            f'#!/bin/sh\ncase "$1" in --query-gpu=index,*) /bin/cat {directory}/said; exit {code};; *) exit 9;; esac\n'
-        )
-        (directory / "nvidia-smi").chmod(0o755)
-        monkeypatch.setenv("PATH", f"{directory}:{os.environ['PATH']}")
-        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-
-    return write
-
-
-CARD = "0, GPU-a1, NVIDIA GeForce RTX 3060, {driver}, 12288, 11776, {capability}\n"
-
-
-def test_a_gpu_that_vanished(project, nvidia_smi):
-    nvidia_smi("Unable to determine the device handle for GPU 0000:01:00.0: GPU is lost. Reboot the system to recover this GPU\n", 15)
+def test_a_gpu_that_vanished(project, tmp_path_factory, monkeypatch):
+    said = "Unable to determine the device handle for GPU 0000:01:00.0: GPU is lost. Reboot the system to recover this GPU"
+    program = tmp_path_factory.mktemp("bin") / "nvidia-smi"
+    program.write_text(f"#!/bin/sh\necho '{said}'; exit 15\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     message = refused("mine.yaml")
     assert "GPU is lost" in message and "restart the machine" in message and written(project) == []
 
 
-def own_base(project, base_model_dir):
-    """A copy of the base model that a test may change; the weights are linked."""
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_a_base_in_four_bits_with_another_method_than_qlora(project, base_model_dir, method):
     (project / "base").unlink()
     (project / "base").mkdir()
     for file in base_model_dir.iterdir():
-        if file.suffix == ".safetensors":
-            (project / "base" / file.name).symlink_to(file)
-        else:
-            shutil.copy(file, project / "base" / file.name)
-    return project / "base"
-
-
-@pytest.mark.parametrize("method", ["full", "lora"])
-def test_a_base_in_four_bits_with_another_method_than_qlora(project, base_model_dir, method):
-    config = own_base(project, base_model_dir) / "config.json"
+        (project / "base" / file.name).symlink_to(file)
+    config = project / "base" / "config.json"
     saved = {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True}
-    config.write_text(json.dumps(json.loads(config.read_text()) | {"quantization_config": saved}))
+    content = json.loads(config.read_text()) | {"quantization_config": saved}
+    config.unlink()
+    config.write_text(json.dumps(content))
     (project / "mine.yaml").write_text(RECIPE.replace("lora", method))
     message = refused("mine.yaml")
     assert "mine.yaml:3: model.method: the base model is saved in 4 bits" in message and "write method: qlora" in message

@@ -57,14 +57,10 @@ def test_a_number_with_an_exponent_is_a_number(tmp_path):
     assert read_recipe(path).training.learning_rate == 2e-4
 
 
-def test_a_key_that_appears_twice_is_refused_with_both_lines(tmp_path):
-    assert problems(tmp_path, GOOD + "model:\n  base: y\n")[0].startswith("FILE:7: model appears twice, first on line 5")
-
-
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("export: {types: q4_k_m}", "export.types: 'q4_k_m' is not a list\n  → write it in brackets: [q4_k_m]"),
+        ("export: {types: q4_k_m}", "export.types: 'q4_k_m' is not a list\n  → write a list in brackets, its items between commas"),
         (
             "export: [a]",
             "export: ['a'] is not a section\n  → write keys beneath it, among: "
@@ -74,66 +70,56 @@ def test_a_key_that_appears_twice_is_refused_with_both_lines(tmp_path):
             "export: {types: [q5]}",
             "export.types.0: 'q5' is not one of the choices\n  → write 'f32', 'f16', 'bf16', 'q8_0', 'q6_k', 'q5_k_m' or 'q4_k_m'",
         ),
-        (
-            "export: {types: []}",
-            "export.types: [] is empty\n  → write at least one, or leave it out for the default",
-        ),
+        ("export: {types: []}", "export.types: [] is too short\n  → write more, or leave it out for the default"),
         ("training: {learning_rate: '2e-4'}", "training.learning_rate: '2e-4' is not a number\n  → write a number"),
         ("export: {types: [f16, f16]}", "export: a type is listed twice in f16, f16\n  → change one of the two"),
+        ("model: {base: y}", "model appears twice, first on line 5\n  → keep one of them"),
     ],
 )
 def test_a_problem_is_reported_once_and_in_plain_words(tmp_path, text, problem):
     assert problems(tmp_path, GOOD + text + "\n") == [f"FILE:7: {problem}"]
 
 
-def test_broken_yaml_names_the_line(tmp_path):
-    assert problems(tmp_path, "data:\n  source: [a\nprompt: b\n")[0].startswith("FILE:3: not valid YAML")
-
-
-@pytest.mark.parametrize("text", ["", "just words", "- a\n- b\n", "null\n"])
-def test_what_is_no_mapping_is_refused(tmp_path, text):
-    assert "a recipe is a mapping of sections" in problems(tmp_path, text)[0]
-
-
-def test_settings_that_contradict_each_other_are_refused(tmp_path):
-    assert "save_steps (30) must be a multiple of eval_steps (20)" in "".join(
-        problems(tmp_path, GOOD + "training:\n  eval_steps: 20\n  save_steps: 30\n")
-    )
-    assert "format: custom needs prompt.custom" in "".join(problems(tmp_path, GOOD.replace("Nimzo", "Nimzo\n  format: custom")))
-    assert "read with format: custom only" in "".join(problems(tmp_path, GOOD.replace("Nimzo", "Nimzo\n  custom: x")))
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b"", "a recipe is a mapping of sections"),
+        (b"- a\n- b\n", "a recipe is a mapping of sections"),
+        (b"data:\n  source: [a\nprompt: b\n", "FILE:3: not valid YAML"),
+        (GOOD.encode() + "# été".encode("cp1252"), "UTF-8"),
+    ],
+)
+def test_what_is_no_recipe_is_refused(tmp_path, text, words):
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(text)
+    with pytest.raises(TweetstyleError) as caught:
+        read_recipe(path)
+    assert words in str(caught.value).replace(str(path), "FILE")
 
 
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
+        ("format: custom", "format: custom needs prompt.custom"),
+        ("custom: x", "read with format: custom only"),
         ("message: playback", "message: playback needs format: chat"),
         ("format: text\n  message: first-words", "format: text begins with the first words already"),
         ("format: inst\n  system: Be me.", "prompt.system is read with format: chat only"),
         ("format: chat\n  message: playback\n  topic: true", "prompt.topic is not read with message: playback"),
-        ("format: chat\n  message: playback\n  topic_dropout: 0.1", "prompt.topic_dropout is not read with message: playback"),
         ("message: first-words\n  topic: false", "message: first-words replaces the topic"),
         ('message: first-words\n  format: custom\n  custom: "<s>{style}: {text}</s>"', "add {topic} to the line"),
+        ("topic: true\ntraining: {eval_steps: 20, save_steps: 30}", "save_steps (30) must be a multiple of eval_steps (20)"),
     ],
 )
-def test_a_message_goes_with_its_format_and_a_system_line_with_chat(tmp_path, keys, words):
+def test_settings_that_contradict_each_other_are_refused(tmp_path, keys, words):
     assert words in "".join(problems(tmp_path, GOOD.replace("Nimzo", f"Nimzo\n  {keys}")))
 
 
-def test_a_file_that_is_not_there_names_the_nearest_that_is(tmp_path):
+def test_the_name_of_the_file_is_checked(tmp_path):
     (tmp_path / "demo.yaml").write_text(GOOD)
     with pytest.raises(TweetstyleError, match="did you mean .*demo.yaml"):
         read_recipe(tmp_path / "dmeo.yaml")
-
-
-def test_a_file_name_that_ollama_could_not_take_is_refused(tmp_path):
     assert "becomes the run's name" in problems(tmp_path, GOOD, "My Style.yaml")[0]
-
-
-def test_bytes_that_are_no_utf8_are_refused(tmp_path):
-    path = tmp_path / "mine.yaml"
-    path.write_bytes(GOOD.encode() + "# été".encode("cp1252"))
-    with pytest.raises(TweetstyleError, match="UTF-8"):
-        read_recipe(path)
 
 
 def test_the_schema_for_editors_is_the_recipes_own():
@@ -157,46 +143,40 @@ def test_a_path_of_the_own_home_is_read_as_a_shell_reads_it(tmp_path, monkeypatc
     ("text", "meant"),
     [
         (GOOD + "  method: Qlora\n", "did you mean qlora?"),
-        (GOOD + "  method: LORA\n", "did you mean lora?"),
         (GOOD + "export: {types: [Q4_K_M]}\n", "did you mean q4_k_m?"),
-        (GOOD + "language: FR\n", "did you mean fr?"),
         (GOOD.replace("style", "STYLE"), "did you mean style?"),
         (GOOD + "Evaluation: {}\n", "did you mean evaluation?"),
-        (GOOD + "export: {R: 4}\n", "did you mean model.lora.r?"),
     ],
-    ids=["Qlora", "LORA", "Q4_K_M", "FR", "STYLE", "Evaluation", "R"],
+    ids=["Qlora", "Q4_K_M", "STYLE", "Evaluation"],
 )
 def test_what_differs_by_its_case_alone_is_what_was_meant(tmp_path, text, meant):
     assert meant in "\n".join(problems(tmp_path, text))
 
 
-BLANK = ['""', '"   "', r'"\u200b\u00a0\t"']
 MAY_NOT_BE_BLANK = [
     ("prompt.style", GOOD.replace("Nimzo", "{}")),
     ("prompt.custom", GOOD.replace("Nimzo", "Nimzo\n  format: custom\n  custom: {}")),
-    ("prompt.system", GOOD.replace("Nimzo", "Nimzo\n  format: chat\n  system: {}")),
     ("playback.ollama", GOOD.replace("Nimzo", "Nimzo\n  format: chat\n  message: playback") + "playback: {{ollama: {}}}\n"),
     ("model.base", GOOD.replace("model/x", "{}")),
-    ("data.source.0", GOOD.replace("tweets.csv", "{}")),
-    ("data.processed", GOOD.replace("tweets.csv", "x.csv\n  processed: {}")),
+    ("data.source", GOOD.replace("tweets.csv", "{}")),
 ]
 
 
-@pytest.mark.parametrize("value", BLANK)
 @pytest.mark.parametrize(("key", "text"), MAY_NOT_BE_BLANK, ids=[key for key, _ in MAY_NOT_BE_BLANK])
-def test_a_text_in_which_nothing_is_visible_is_refused(tmp_path, key, text, value):
-    (problem, *_) = problems(tmp_path, text.format(value))
-    assert f"{key.removesuffix('.0')}" in problem and "is blank\n  → write something" in problem
+def test_a_text_in_which_nothing_is_visible_is_refused(tmp_path, key, text):
+    for value in ('""', '"   "', r'"\u200b\u00a0\t"'):
+        (problem, *_) = problems(tmp_path, text.format(value))
+        assert key in problem and "is blank\n  → write something" in problem
 
 
 WRONG = ("", "   ", "text", 0, -1, 1.5, math.inf, math.nan, True, None, [], ["a"], [None], {}, {"a": 1}, {1: 2}, date(2020, 1, 1),
-         datetime(2020, 1, 1, 5), b"x", 10**30, ["fr", 3], "é" * 600, "~nobody-of-that-name/x", "\0")  # fmt: skip
+         datetime(2020, 1, 1, 5), b"x", 10**30, ["fr", 3], "é" * 600, "~nobody-of-that-name/x")  # fmt: skip
 OF_PYDANTIC = re.compile(r"(?i)input|should (?!be (?:\d|more|less))|valid (?!\n)\w|character\(s\)|at least \d+ char|instance of|pydantic")
 
 
 def test_no_wrong_value_gets_a_message_in_pydantics_words(tmp_path):
     sections = [()] + [(name,) for name in Recipe.model_fields] + [("model", "lora")]
-    keys = [(*section, name) for section in sections for name in (_fields(section) if section else Recipe.model_fields)]
+    keys = [(*section, name) for section in sections for name in _fields(section)]
     path, seen = tmp_path / "mine.yaml", 0
     for key, value in itertools.product(keys, WRONG):
         recipe = {"data": {"source": "x.csv"}, "prompt": {"style": "N"}, "model": {"base": "b"}}

@@ -7,6 +7,7 @@ import locale
 import os
 import re
 import sys
+import textwrap
 import warnings
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,22 +19,11 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
 
 EIGHTHS = " ▏▎▍▌▋▊▉"
-IN_ASCII = dict.fromkeys("█▉▊▋▌▍▎▏", "#") | {"→": "->", "–": "-", "—": "-", "’": "'", "×": "x", "·": "-", "≤": "<=", "≥": ">="}
-
-
+IN_ASCII = dict.fromkeys("█▉▊▋▌▍▎▏", "#") | {"━": "=", "→": "->", "–": "-", "—": "-", "’": "'", "×": "x", "·": "-", "≤": "<=", "≥": ">="}
 NARROWEST = 40
 """Columns; a narrower terminal gets lines of its own width."""
-COMMAND = re.compile(
-    r"`[^`]*`"
-    r"|\b(?:tweetstyle(?:-fit)?|hf download|ollama (?:(?:run|create|pull) [\w.-]+|list|serve)|nvidia-smi|(?:python -m )?pip install|free)\b"
-    r"(?: (?:--?[\w-]+(?: (?!→)[\w.]+)?|'[^']*'|[A-Z]{2,}\b|[\w./~*-]*[/.*][\w./~*-]*[\w/*]|"
-    r"(?:prepare|playback|fit|evaluate|export|verify|chat|compare|plan|doctor|inspect)\b))*"
-)
-"""What a person copies as a whole: a command of the toolkit or beside it with its options and paths, or anything in backticks."""
 LABEL = re.compile(r" *(?:→ |[a-z]+ {2,})?")
 """What precedes the text of a line."""
-KEPT = "\0"
-"""A space within a command, while its line is broken."""
 
 
 def restart_in_utf8_mode() -> None:
@@ -105,26 +95,18 @@ def terminal_width(stream: TextIO) -> int | None:
 
 
 def wrapped(text: str, columns: int, hanging: int | None = None) -> str:
-    """Each line in lines of at most `columns` cells, broken between words only.
+    """Each line in lines of at most `columns` characters, broken between words only, so that a path stays whole.
 
-    Paths, which have no spaces, and commands are not broken, even where one is longer than a line. hanging: by how much further lines
-    are indented; without it, as far as the line's own text, behind the arrow of a hint or the name of a stage.
+    hanging: by how much further lines are indented; without it, as far as the line's own text, behind the arrow of a hint or the name
+    of a stage.
     """
     return "\n".join(line for whole in text.split("\n") for line in _lines(whole, max(columns, NARROWEST), hanging))
 
 
-def _lines(line: str, columns: int, hanging: int | None) -> Iterator[str]:
-    from rich.cells import cell_len
-
+def _lines(line: str, columns: int, hanging: int | None) -> list[str]:
     begin = hanging if hanging is not None else LABEL.match(line).end()
-    now, empty = line[:begin], True
-    for word in COMMAND.sub(lambda found: found[0].replace(" ", KEPT), line[begin:]).split(" "):
-        if not empty and cell_len(now) + 1 + cell_len(word) > columns:
-            yield now.replace(KEPT, " ")
-            now, empty = " " * begin, True
-        now += word if empty else f" {word}"
-        empty = False
-    yield now.replace(KEPT, " ")
+    indents = {"initial_indent": line[:begin], "subsequent_indent": " " * begin}
+    return textwrap.wrap(line[begin:], columns, break_long_words=False, break_on_hyphens=False, **indents) or [line]
 
 
 def size(count: int) -> str:

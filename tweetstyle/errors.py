@@ -19,10 +19,8 @@ class TweetstyleError(Exception):
         super().__init__(str(self))
 
     def __str__(self) -> str:
-        lines = [f"{self.where}: {self.what}" if self.where else self.what]
-        if self.hint:
-            lines.append(f"  → {self.hint}")
-        return "\n".join(lines)
+        text = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{text}\n  → {self.hint}" if self.hint else text
 
 
 class RecipeErrors(TweetstyleError):
@@ -33,20 +31,17 @@ class RecipeErrors(TweetstyleError):
         super().__init__("\n".join(str(problem) for problem in problems))
 
 
-def causes(error: BaseException) -> list[BaseException]:
+def causes(error: BaseException | None) -> list[BaseException]:
     """An error with those that it was raised from or while handling, the latest first."""
     found: list[BaseException] = []
-    at: BaseException | None = error
-    while at is not None and at not in found:
-        found.append(at)
-        at = at.__cause__ or at.__context__
+    while error is not None and error not in found:
+        found.append(error)
+        error = error.__cause__ or error.__context__
     return found
 
 
 def closest(word: str, names: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """The name that was probably meant, for a hint: the same but for its case, else the most similar one ignoring case."""
-    by_folded: dict[str, str] = {}
-    for name in names:
-        by_folded.setdefault(name.casefold(), name)
+    """The name that was probably meant, for a hint: the most similar one ignoring case."""
+    by_folded = {name.casefold(): name for name in reversed(list(names))}
     near = difflib.get_close_matches(word.casefold(), by_folded, 1, cutoff)
     return by_folded[near[0]] if near else None

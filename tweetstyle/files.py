@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -16,8 +16,6 @@ from tweetstyle.errors import TweetstyleError
 
 WHOLE_FILE_LIMIT = 256 * 2**20
 SAMPLED_BLOCKS, BLOCK = 64, 2**20
-
-
 PARTIAL = ".partial"
 
 Content = TypeVar("Content")
@@ -32,17 +30,17 @@ def sync_directory(path: Path) -> None:
         os.close(handle)
 
 
-def sync_tree(path: Path, files: Iterable[Path]) -> None:
-    """Puts a directory on the disk: the content of `files` in it, then the names in it, deepest first.
+def sync_tree(path: Path) -> None:
+    """Puts a directory on the disk: the content of its files, then the names in it, deepest first.
 
     Who writes natively (torch, safetensors) closes its files and leaves their content in the system's cache.
     """
-    for file in files:
+    inside = sorted(path.rglob("*"))
+    for file in filter(Path.is_file, inside):
         with file.open("rb") as stream:
             os.fsync(stream.fileno())
-    for directory in sorted((p for p in path.rglob("*") if p.is_dir()), reverse=True):
+    for directory in [*filter(Path.is_dir, reversed(inside)), path]:
         sync_directory(directory)
-    sync_directory(path)
 
 
 def partial_sibling(path: Path) -> Path:
@@ -56,16 +54,17 @@ def clear_os_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            free = shutil.disk_usage(existing_parent(path)).free
-            hint = f"{free / 2**20:,.0f} MiB are free; make room and run again: what is complete is not done again"
-            raise TweetstyleError("the disk is full", where=str(path), hint=hint) from error
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
-            raise TweetstyleError("no right to write here", where=str(path), hint="check its owner and mode") from error
-        if error.errno == errno.EFBIG:
-            hint = "use another disk (FAT ends at 4 GiB), or raise the limit (ulimit -f)"
-            raise TweetstyleError("no file may be this large here", where=str(path), hint=hint) from error
-        raise
+        match error.errno:
+            case errno.ENOSPC | errno.EDQUOT:
+                free = shutil.disk_usage(existing_parent(path)).free
+                what, hint = "the disk is full", f"{free / 2**20:,.0f} MiB are free; make room and run again: completed work is kept"
+            case errno.EACCES | errno.EROFS | errno.EPERM:
+                what, hint = "no right to write here", "check its owner and mode"
+            case errno.EFBIG:
+                what, hint = "no file may be this large here", "use another disk (FAT ends at 4 GiB), or raise the limit (ulimit -f)"
+            case _:
+                raise
+        raise TweetstyleError(what, where=str(path), hint=hint) from error
 
 
 def existing_parent(path: Path) -> Path:
@@ -99,20 +98,18 @@ def complete_directory(path: Path) -> Iterator[Path]:
     """Gives an empty sibling directory that becomes `path` (replacing it) only when the block ends without an error.
 
     The one that it replaces is renamed first and removed last: killed at any moment, `path` is the old one, the new one or,
-    until the next run puts the old one back, nothing; never half of either. One whose files may not be removed is not replaced.
+    until the next run puts the old one back, nothing; never half of either.
     """
     temporary, replaced = partial_sibling(path), path.with_name(f".{path.name}.replaced")
     with clear_os_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        _remove(temporary)
         _put_back(replaced, path)
-        if path.exists() and not os.access(path, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
-            # It could be renamed, but would then stay beside the new one for good and stop the run after this.
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        if temporary.exists():
+            shutil.rmtree(temporary)
         temporary.mkdir()
         try:
             yield temporary
-            sync_tree(temporary, [file for file in temporary.rglob("*") if file.is_file()])
+            sync_tree(temporary)
             if path.exists():
                 os.replace(path, replaced)
             os.replace(temporary, path)
@@ -122,12 +119,6 @@ def complete_directory(path: Path) -> Iterator[Path]:
             raise
         sync_directory(path.parent)
         shutil.rmtree(replaced, ignore_errors=True)
-
-
-def _remove(path: Path) -> None:
-    """Raises OSError where it may not be removed, which is better known before the work than after."""
-    with contextlib.suppress(FileNotFoundError):
-        shutil.rmtree(path)
 
 
 def _put_back(replaced: Path, path: Path) -> None:
@@ -174,8 +165,7 @@ def read_json_lines(path: Path, *required: str) -> list[dict[str, Any]]:
 def fingerprint(path: Path) -> str:
     """SHA-256 over a file: whole up to 256 MiB; beyond, over its size and 64 blocks of 1 MiB spread evenly, ends included.
 
-    A 16 GB base model would take half a minute to read whole before every command; a replaced or
-    truncated shard changes the sampled digest as surely as the whole one.
+    A 16 GB base model would take half a minute to read whole before every command.
     """
     size = path.stat().st_size
     digest = hashlib.sha256(str(size).encode())

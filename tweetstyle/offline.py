@@ -16,24 +16,19 @@ OFFLINE = {
     "UNSLOTH_USE_MODELSCOPE": "0",
 }
 """Set in every process that tweetstyle starts, whatever the user's environment: a run needs only what is on the disk."""
+OLLAMA_PORT = 11434
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""The address on which a server listens everywhere → that of this machine."""
 
 
 def keep_offline() -> None:
-    """Sets it. Called at the doors, before anything can import a library that reads it once and for all."""
+    """Sets OFFLINE, before anything can import a library that reads it once and for all."""
     os.environ.update(OFFLINE)
 
 
 def without_triton_in_torch() -> None:
-    """torch 2.14 computes some products by Triton, which needs a C compiler; evaluation is plain torch and gains nothing by it
-    (github.com/pytorch/pytorch/issues/196977).
-    """
+    """torch 2.14 computes some products by Triton, which needs a C compiler (github.com/pytorch/pytorch/issues/196977)."""
     os.environ["TORCH_DISABLE_NATIVE_JIT"] = "1"
-
-
-OLLAMA_PORT = 11434
-
-EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-"""What makes a server listen everywhere means this machine to a client."""
 
 
 class NoAddress(ValueError):
@@ -55,7 +50,7 @@ def parse_address(value: str) -> tuple[str, int]:
         raise NoAddress(str(error)) from error
     if scheme not in ("", "http"):
         raise NoAddress(f"{scheme} is not http")
-    if (path := f"{parts.path}{'?' * bool(parts.query)}{parts.query}{'#' * bool(parts.fragment)}{parts.fragment}") not in ("", "/"):
+    if (path := parts._replace(scheme="", netloc="").geturl()) not in ("", "/"):
         raise NoAddress(f"{path} behind host and port is not read")
     return EVERYWHERE.get(host, host), port
 

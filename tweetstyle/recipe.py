@@ -12,8 +12,6 @@ from tweetstyle.offline import NoAddress, is_loopback, parse_address
 from tweetstyle.text.visible import is_blank
 
 TARGET_MODULES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-
-
 WRITE_WORDS = "write something that can be read, or leave the key out where it has a default"
 
 
@@ -34,8 +32,6 @@ def _not_blank(value: object) -> object:
 
 def _usable_path(path: Path) -> Path:
     """As a shell reads a path that begins with ~/; a file may be called ~ alone."""
-    if "\0" in str(path):
-        raise OneWrong(f"{str(path)!r} has a zero character in it, which no file's name has", "write the path of a file or directory")
     try:
         return path.expanduser() if len(path.parts) > 1 else path
     except RuntimeError:
@@ -153,15 +149,11 @@ class Prompt(Section):
     """Share of the tweets whose prompt names no subject (or no first words), so that the model can write without one too."""
 
     @model_validator(mode="after")
-    def _custom_goes_with_its_format(self) -> Prompt:
+    def _settings_go_together(self) -> Prompt:
         if self.format == "custom" and not self.custom:
             raise ValueError('format: custom needs prompt.custom, for example "<s>[{style}, {type}] {topic} => {text}</s>"')
         if self.format != "custom" and self.custom is not None:
             raise ValueError(f"prompt.custom is read with format: custom only; the format is {self.format}")
-        return self
-
-    @model_validator(mode="after")
-    def _message_and_system_go_with_their_format(self) -> Prompt:
         if self.message == "playback" and self.format != "chat":
             raise ValueError(f"message: playback needs format: chat, a conversation's own; the format is {self.format}")
         if self.message == "first-words" and self.format == "text":
@@ -280,13 +272,9 @@ class Training(Section):
     seed: int = Field(42, ge=0)
 
     @model_validator(mode="after")
-    def _one_warmup(self) -> Training:
+    def _settings_go_together(self) -> Training:
         if self.warmup_steps is not None and "warmup_ratio" in self.model_fields_set:
             raise ValueError("warmup_ratio and warmup_steps say the same: leave one out (a share suits any number of steps)")
-        return self
-
-    @model_validator(mode="after")
-    def _a_checkpoint_has_its_validation(self) -> Training:
         if self.save_steps % self.eval_steps:
             raise ValueError(f"save_steps ({self.save_steps}) must be a multiple of eval_steps ({self.eval_steps})")
         return self
@@ -315,9 +303,7 @@ class Evaluation(Section):
 class Sampling(Section):
     """How text is generated, here and by the Modelfile alike. Ollama's names.
 
-    The defaults draw from the model's own probabilities, without the unlikely tokens that top_p leaves out. A temperature below 1,
-    min_p or top_k make common habits more common and drop rare ones: on the demo a classifier then distinguishes texts from the author's
-    with an AUC of 0.88, and of about 0.6 with the defaults.
+    The defaults draw from the model's own probabilities, without the unlikely tokens that top_p leaves out (docs/evaluation.md).
     """
 
     temperature: float = Field(1.0, ge=0, le=5)

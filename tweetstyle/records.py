@@ -73,12 +73,9 @@ def write_split(stream, tweets: list[Tweet], render) -> None:
 
     The fields are stored beside the line, so that another prompt format needs no new preparation.
     """
-    encode = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps makes one for every row
     for tweet in tweets:
-        row = {"text": render(tweet), "tweet": tweet.text, "id": tweet.id, "created_at": tweet.created_at}
-        row |= {"type": tweet.type, "topic": tweet.topic, "thread": tweet.thread, "language": tweet.language}
-        row["follows"] = tweet.follows
-        stream.write(encode(row) + "\n")
+        row = {"text": render(tweet), "tweet": tweet.text, "id": tweet.id} | {name: getattr(tweet, name) for name in _FURTHER}
+        stream.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
 def read_split(path: Path) -> Iterator[Tweet]:
@@ -92,11 +89,8 @@ def read_split(path: Path) -> Iterator[Tweet]:
                 row = json.loads(line)
                 yield Tweet(row["id"], row["tweet"], *(row[name] for name in _FURTHER))
             except (ValueError, KeyError, TypeError) as error:
-                raise TweetstyleError(
-                    f"not a row that prepare wrote ({error})",
-                    where=f"{path}:{number}",
-                    hint="run the prepare stage again: tweetstyle-fit RECIPE --from prepare",
-                ) from error
+                hint = "run the prepare stage again: tweetstyle-fit RECIPE --from prepare"
+                raise TweetstyleError(f"not a row that prepare wrote ({error})", where=f"{path}:{number}", hint=hint) from error
 
 
 def seeded_bytes(seed: int, id: str, purpose: bytes) -> bytes:

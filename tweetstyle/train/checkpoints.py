@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from tweetstyle.errors import TweetstyleError, causes
-from tweetstyle.files import complete_directory, complete_file, fingerprint, sync_directory, sync_tree
+from tweetstyle.files import complete_directory, complete_file, fingerprint, fingerprints, sync_directory, sync_tree
 from tweetstyle.model.base import BaseModel
 from tweetstyle.train.metrics import Metrics
 
@@ -44,10 +44,9 @@ def seal(path: Path, step: int, *, finished: bool) -> None:
 
     In this order: the files' content, the names in the checkpoint, the checkpoint's own name; then the seal, renamed into its place.
     """
-    files = sorted(p for p in path.rglob("*") if p.is_file() and p.name != SEAL)
-    sync_tree(path, files)
+    sync_tree(path)
     sync_directory(path.parent)
-    prints = {str(file.relative_to(path)): fingerprint(file) for file in files}
+    prints = fingerprints([file for file in sorted(path.rglob("*")) if file.is_file() and file.name != SEAL], path)
     with complete_file(path / SEAL) as stream:
         json.dump({"step": step, "finished": finished, "files": prints}, stream, indent=2)
 
