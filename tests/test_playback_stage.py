@@ -1,4 +1,4 @@
-"""The stage between prepare and fit: there only where the recipe asks for it, done once, and again only for a reason."""
+"""The stage between prepare and fit: there only where the recipe wants it, done once, and again only for a reason."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tweetstyle import cli, pipeline
 from tweetstyle.dataset.messages import messages_path, read_messages
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.manifest import Manifest
-from tweetstyle.playback import checks as judge
+from tweetstyle.playback import CACHE
 from tweetstyle.run import Run
 from tweetstyle.stages import stages_of
 from tweetstyle.stages.checks import messages_check
@@ -29,7 +29,7 @@ def fake():
 @pytest.fixture
 def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, project: Path, base_model_dir: Path, fake: FakeOllama) -> Path:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(judge, "unload", lambda: None)  # the next test tells languages too
+    monkeypatch.setattr("tweetstyle.playback.unload", lambda: None)  # the next test recognises languages too
     shutil.copy(project / "data" / "sample" / "tweets.csv", "archive.csv")
     path = tmp_path / "mine.yaml"
     path.write_text(RECIPE.format(url=fake.url, base=base_model_dir))
@@ -41,6 +41,8 @@ def test_the_stage_is_done_once_and_again_only_when_what_decides_a_message_chang
     with pytest.raises(TweetstyleError, match="prepare comes first"):
         pipeline.run_stage(recipe, "fit", force=False)
     pipeline.run_stage(recipe, "prepare", force=False)
+    facts = Manifest.read(tmp_path / "data" / "processed" / "manifest.json").facts
+    assert facts["read"] == 878 and "figures" not in facts, "no tweet's text is in the manifest"
     with pytest.raises(TweetstyleError, match="playback comes first"):
         pipeline.run_stage(recipe, "fit", force=False)
     pipeline.run_stage(recipe, "playback", force=False)
@@ -58,13 +60,11 @@ def test_the_stage_is_done_once_and_again_only_when_what_decides_a_message_chang
     assert stages_of(Run(recipe))["playback"].why_stale() is None, "how the model is reached decides no message"
     recipe.write_text(before.replace("  url:", "  most_words: 12\n  url:"))
     assert stages_of(Run(recipe))["playback"].why_stale() == "changed in the recipe: playback.most_words"
-    recipe.write_text(before.replace("model:\n", "training:\n  split: mini-train\nmodel:\n"))
-    assert "split" in stages_of(Run(recipe))["playback"].why_stale()
     recipe.write_text(before)
     messages_path(processed, "test").unlink()
     assert "missing output" in stages_of(Run(recipe))["playback"].why_stale()
     pipeline.run_stage(recipe, "playback", force=True)
-    assert len(fake.requests) == asked, "asked for anew, answered by the cache"
+    assert len(fake.requests) == asked, "answered by the cache"
     assert stages_of(Run(recipe))["playback"].why_stale() is None
 
 
@@ -75,64 +75,53 @@ def test_a_whole_run_checks_the_model_before_anything_is_prepared(recipe, tmp_pa
     assert not (tmp_path / "data").exists()
 
 
-def test_the_command_shows_some_before_anything_is_written(recipe, fake, tmp_path):
-    """The first of the documented commands, from a clean clone: the tweets are prepared for it, and that is told."""
-    done = CliRunner().invoke(cli.tweetstyle, ["playback", str(recipe), "--show", "5"])
+def test_the_command_shows_some_before_messages_are_written_and_ends_in_an_error_where_none_can_be_used(recipe, fake, tmp_path):
+    """The first of the documented commands, from a clean clone: the tweets are prepared for it, but not for a model that is missing."""
+    show, text = ["playback", str(recipe), "--show", "5"], recipe.read_text()
+    recipe.write_text(text.replace("ollama: small", "ollama: nobody"))
+    done = CliRunner().invoke(cli.tweetstyle, show)
+    assert done.exit_code == 1 and "no model nobody" in done.output and not (tmp_path / "data").exists()
+    recipe.write_text(text)
+    done = CliRunner().invoke(cli.tweetstyle, show)
     assert done.exit_code == 0, done.output
     assert "prepare   starting: no earlier result" in done.output and stages_of(Run(recipe))["prepare"].why_stale() is None
     assert "5 of 5 tweets have a message" in done.output and 5 <= len(fake.requests) <= 15
     assert not list((tmp_path / "data" / "processed").glob("messages-*"))
     assert stages_of(Run(recipe))["playback"].why_stale() == "no earlier result"
-
-
-def test_a_useless_models_answers_are_shown_before_it_is_refused_and_a_missing_one_prepares_nothing(recipe, fake, tmp_path):
-    show = ["playback", str(recipe), "--show", "4"]
-    text = recipe.read_text()
-    recipe.write_text(text.replace("ollama: small", "ollama: nobody"))
-    done = CliRunner().invoke(cli.tweetstyle, show)
-    assert done.exit_code == 1 and "no model nobody" in done.output and not (tmp_path / "data").exists()
-    recipe.write_text(text)
+    (tmp_path / "data" / "processed" / CACHE).unlink()
     fake.say = lambda body, number: ""
     done = CliRunner().invoke(cli.tweetstyle, show)
-    assert done.exit_code == 1 and "0 of 4 tweets have a message" in done.output
-    assert done.output.index("0 of 4") < done.output.index("small: none of the tweets shown has a message that can be used")
+    assert done.exit_code == 1 and "0 of 5 tweets have a message" in done.output
+    assert done.output.index("0 of 5") < done.output.index("small: none of the tweets shown has a message that can be used")
 
 
-def messages_seen(recipe: Path) -> list[tuple[str, str, str]]:
-    return [(check.state, check.seen, check.do) for check in messages_check(Run(recipe))]
+def test_doctor_says_whether_the_model_can_be_used_until_its_messages_are_made(recipe, fake):
+    def seen() -> list[tuple[str, str, str]]:
+        return [(check.state, check.seen, check.do) for check in messages_check(Run(recipe))]
 
-
-def test_doctor_says_whether_the_model_can_be_asked_as_long_as_it_must_be(recipe, fake):
     text, cloud = recipe.read_text(), {"remote_host": "https://ollama.com:443", "remote_model": "gpt-oss:120b"}
     fake.models["big:cloud"], fake.remote["big:cloud"] = "def456", cloud
-    [(state, seen, _)] = messages_seen(recipe)
-    assert state == "ok" and seen.startswith("small in the Ollama at 127.0.0.1:")
-    for old, new, told, do in (
+    [(state, what, _)] = seen()
+    assert state == "ok" and what.startswith("small in the Ollama at 127.0.0.1:")
+    for old, new, said, do in (
         ("ollama: small", "ollama: nobody", "Ollama has no model nobody; it has small:latest", "ollama pull nobody"),
         ("ollama: small", "ollama: big:cloud", "does not run on this machine", "small:latest"),
         (f"ollama: small\n  url: {fake.url}", "gguf: absent.gguf", "there is no such model", "playback.gguf"),
         (fake.url, "http://127.0.0.1:9", "Ollama is not running", "set playback.url"),
     ):
-        assert old in text
         recipe.write_text(text.replace(old, new))
-        [(state, seen, hint)] = messages_seen(recipe)
-        assert (state, told in seen, do in hint) == ("fail", True, True), (seen, hint)
-    done = CliRunner().invoke(cli.tweetstyle, ["doctor", str(recipe)])
-    assert done.exit_code == 1 and "Ollama is not running" in done.output
+        [(state, what, hint)] = seen()
+        assert (state, said in what, do in hint) == ("fail", True, True), (what, hint)
     recipe.write_text(text)
     pipeline.run_stage(recipe, "playback", force=False)
     fake.models.clear()
-    assert messages_seen(recipe) == [], "messages that are made are not asked for"
+    assert seen() == [], "the model of messages that are made is not needed"
 
 
 def test_a_recipe_without_playback_has_no_such_stage(recipe):
     text = recipe.read_text()
     recipe.write_text(text[: text.index("playback:\n")].replace("  message: playback\n", "") + text[text.index("model:\n") :])
     assert list(stages_of(Run(recipe))) == ["prepare", "fit", "evaluate", "export"]
-    for call in (
-        lambda: pipeline.run_stage(recipe, "playback", force=False),
-        lambda: pipeline.run(recipe, start="playback"),
-        lambda: pipeline.show_messages(recipe, 3),
-    ):
+    for call in (lambda: pipeline.run(recipe, start="playback"), lambda: pipeline.show_messages(recipe, 3)):
         with pytest.raises(TweetstyleError, match="this recipe has no stage playback"):
             call()

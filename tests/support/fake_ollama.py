@@ -18,13 +18,11 @@ Say = Callable[[dict[str, Any], int], Any]
 
 @dataclass
 class FakeOllama:
-    """Use as a context manager. requests: the bodies of /api/chat so far; most_at_once: how many were being answered at one time;
-    unloaded: models that were told to leave the memory."""
+    """Use as a context manager. requests: the bodies of /api/chat so far; unloaded: models that were sent out of memory."""
 
     say: Say
     models: dict[str, str] = field(default_factory=lambda: {"small:latest": "abc123"})
     requests: list[dict[str, Any]] = field(default_factory=list)
-    most_at_once: int = 0
     unloaded: list[str] = field(default_factory=list)
     remote: dict[str, dict[str, str]] = field(default_factory=dict)
     """Model → what /api/tags says of it besides, as of a model of Ollama's cloud: remote_host and remote_model."""
@@ -34,7 +32,7 @@ class FakeOllama:
     """What /api/ps lists: name, size and size_vram of the models in memory."""
 
     def __enter__(self) -> FakeOllama:
-        fake, lock, at_work = self, threading.Lock(), [0]
+        fake, lock = self, threading.Lock()
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def log_message(self, *_: object) -> None:
@@ -60,13 +58,7 @@ class FakeOllama:
                 with lock:
                     number = len(fake.requests)
                     fake.requests.append(body)
-                    at_work[0] += 1
-                    fake.most_at_once = max(fake.most_at_once, at_work[0])
-                try:
-                    said = fake.say(body, number)
-                finally:
-                    with lock:
-                        at_work[0] -= 1
+                said = fake.say(body, number)
                 if said is DROP:
                     self.close_connection = True
                 elif isinstance(said, tuple):
@@ -87,5 +79,5 @@ class FakeOllama:
 
 
 def tweet_of(body: dict[str, Any]) -> str:
-    """The last turn of a request, in which the tweet stands."""
+    """The last turn of a request, which holds the tweet."""
     return body["messages"][-1]["content"]

@@ -24,10 +24,10 @@ model:
 
 def asks_back(body: dict, number: int) -> str:
     """A message of the kind and in the language that the request asks for, with a word of the tweet."""
-    told = body["messages"][0]["content"]
+    instruction = body["messages"][0]["content"]
     word = max(tweet_of(body).split(), key=len).strip('"\\')
-    if "d'un ami" in told:
+    if "d'un ami" in instruction:
         forms = {"la question": f"Tu penses quoi de {word} ?", "la remarque": f"Je connais bien {word}.", "": f"Écris un tweet sur {word}."}
     else:
         forms = {"the question": f"What do you think of {word}?", "the remark": f"I know {word} well.", "": f"Write a tweet about {word}."}
-    return next(message for kind, message in forms.items() if kind in told)
+    return next(message for kind, message in forms.items() if kind in instruction)

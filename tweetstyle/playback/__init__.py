@@ -13,10 +13,11 @@ from tweetstyle.dataset.messages import KINDS, SPLITS_WITH_MESSAGES, Message, me
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file
 from tweetstyle.playback.backends import MessageModel, message_model_of
-from tweetstyle.playback.checks import Checked, Judge, counted
-from tweetstyle.playback.collect import FILE, Cache, Collector
-from tweetstyle.playback.selection import Chosen, choose, main_language
+from tweetstyle.playback.checks import Checked, counted
+from tweetstyle.playback.collect import Collector
+from tweetstyle.playback.requests import Chosen, choose, main_language
 from tweetstyle.records import read_split
+from tweetstyle.text.languages import unload
 from tweetstyle.text.visible import visible
 
 if TYPE_CHECKING:
@@ -24,9 +25,10 @@ if TYPE_CHECKING:
 
     from tweetstyle.recipe import Playback
 
-__all__ = ["Played", "SplitPlayed", "pairs", "playback", "rejected_path", "show_some", "table"]
+__all__ = ["Played", "SplitPlayed", "pairs", "playback", "show_some", "table"]
 
-FEWEST_PAIRS = 10
+CACHE, REJECTED = "playback-answers.jsonl", "messages-rejected.jsonl"
+FEWEST_PAIRS = {"train": 10, "validation": 1, "test": 1}
 """From fewer tweets with a message nothing is learned that one could call a conversation."""
 
 
@@ -48,63 +50,60 @@ class SplitPlayed:
 
 @dataclass(frozen=True)
 class Played:
-    """splits: train, validation, test; model: name and digest; answers, tokens, seconds: of this run, without cached replies."""
+    """splits: train, validation, test; model: name and digest; answers: of this run, without cached replies."""
 
     model: str
     splits: dict[str, SplitPlayed]
     answers: int
-    tokens: int
-    seconds: float
-    dropped_lines: int
     outputs: list[Path] = field(default_factory=list)
 
 
-def playback(settings: Playback, likely: Sequence[str], train: Path, processed: Path, speaker: MessageModel | None = None) -> Played:
+def playback(settings: Playback, likely: Sequence[str], train: Path, processed: Path, model: MessageModel | None = None) -> Played:
     """Writes the messages of the training split and of validation and test, each in a file of its own, and the rejected ones.
 
-    One split after the other: if the training tweets get too few messages, the other splits are not started.
+    One split after the other: if the training tweets get too few messages, the other splits are not started. The same replies
+    give the same bytes; those in the cache are not requested again.
 
-    likely: languages that tweets are in. train: train.jsonl or mini-train.jsonl. The same answers give the same bytes; those that
-    the cache has are not requested again. Raises TweetstyleError where the model is not there or is lost on the way (the cache
-    then has every answer so far), and where too few messages can be used; then no file is touched.
+    Args:
+        settings: the recipe's section.
+        likely: languages that tweets are in, ISO 639-1.
+        train: train.jsonl or mini-train.jsonl.
+        processed: the directory of the splits.
+        model: instead of the recipe's.
+
+    Raises:
+        TweetstyleError: where the model is not there or is lost on the way (the cache then has the replies so far), and where
+            too few messages can be used; then no file is touched.
     """
-    speaker = speaker or message_model_of(settings)
-    with Cache(processed / FILE) as cache, Judge(settings, likely) as judge:
-        collector = Collector(speaker, settings, cache, judge)
-        chosen, checked, played = {}, {}, {}
-        for split in SPLITS_WITH_MESSAGES:
-            path = train if split == "train" else processed / f"{split}.jsonl"
-            chosen[split] = _chosen(path, settings, likely, split)
-            checked[split] = collector.collect(chosen[split].requests, split)
-            played[split] = _played(chosen[split], checked[split])
-            _check_enough(split, played[split], speaker)
-    if collector.spent.answers:
-        speaker.close()
-    outputs = [messages_path(processed, split) for split in SPLITS_WITH_MESSAGES]
-    for path, split in zip(outputs, SPLITS_WITH_MESSAGES, strict=True):
-        write_messages(path, _used(chosen[split], checked[split]))
-    outputs.append(rejected_path(processed))
-    _write_rejected(outputs[-1], checked)
-    spent = collector.spent
-    return Played(speaker.identity, played, spent.answers, spent.tokens, spent.seconds, cache.dropped, outputs)
+    model = model or message_model_of(settings)
+    collector = Collector(model, settings, likely, processed / CACHE)
+    checked, messages, played = [], {}, {}
+    for split in SPLITS_WITH_MESSAGES:
+        chosen = _chosen(train if split == "train" else processed / f"{split}.jsonl", settings, likely, split)
+        of_split = collector.collect(chosen.requests, split, patient=split != "train")
+        said = {check.request.id: check.message for check in of_split if not check.reason}
+        messages[split] = [Message(of.id, said[of.id], of.kind) for of in chosen.requests if of.id in said]
+        played[split] = _played(chosen, messages[split], of_split)
+        _check_enough(split, played[split], model)
+        checked += [asdict(c.request) | {"message": c.message, "reason": c.reason, "attempt": c.attempt, "split": split} for c in of_split]
+    if collector.answers:
+        model.close()
+    unload()
+    for split, of in messages.items():
+        write_messages(messages_path(processed, split), of)
+    with complete_file(processed / REJECTED) as stream:
+        stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in checked if row["reason"])
+    outputs = [*(messages_path(processed, split) for split in messages), processed / REJECTED]
+    return Played(model.identity, played, collector.answers, outputs)
 
 
-def show_some(
-    settings: Playback, likely: Sequence[str], train: Path, processed: Path, count: int, speaker: MessageModel | None = None
-) -> list[Checked]:
+def show_some(settings: Playback, likely: Sequence[str], train: Path, processed: Path, count: int) -> list[Checked]:
     """The checked messages of `count` training tweets of the sample, for a person to judge, usable or not.
 
-    The answers are cached, nothing else is written.
+    The replies are cached, nothing else is written.
     """
-    speaker = speaker or message_model_of(settings)
-    some = settings.model_copy(update={"train_tweets": count})
-    requests = _chosen(train, some, likely, "train").requests
-    with Cache(processed / FILE) as cache, Judge(settings, likely) as judge:
-        return Collector(speaker, settings, cache, judge, patient=True).collect(requests, "train")
-
-
-def rejected_path(processed: Path) -> Path:
-    return processed / "messages-rejected.jsonl"
+    requests = _chosen(train, settings.model_copy(update={"train_tweets": count}), likely, "train").requests
+    return Collector(message_model_of(settings), settings, likely, processed / CACHE).collect(requests, "train", patient=True)
 
 
 def _chosen(path: Path, settings: Playback, likely: Sequence[str], split: str) -> Chosen:
@@ -113,51 +112,27 @@ def _chosen(path: Path, settings: Playback, likely: Sequence[str], split: str) -
     return choose(tweets, settings, most, main_language(tweets, likely))
 
 
-def _used(chosen: Chosen, checked: Sequence[Checked]) -> list[Message]:
-    """In the order of the tweets."""
-    said = {check.request.id: check.message for check in checked if not check.reason}
-    return [Message(request.id, said[request.id], request.kind) for request in chosen.requests if request.id in said]
-
-
-def _played(chosen: Chosen, checked: Sequence[Checked]) -> SplitPlayed:
-    used = _used(chosen, checked)
-    kinds = Counter(message.kind for message in used)
+def _played(chosen: Chosen, messages: Sequence[Message], checked: Sequence[Checked]) -> SplitPlayed:
+    kinds = Counter(message.kind for message in messages)
+    asked, usable = len(chosen.requests), len(messages)
     return SplitPlayed(
-        asked=len(chosen.requests),
-        usable=len(used),
+        asked=asked,
+        usable=usable,
         kinds={kind: kinds[kind] for kind in KINDS},
         rejected=counted(check.reason for check in checked),
-        given_up=len(chosen.requests) - len(used),
+        given_up=asked - usable,
         unknown_parent=chosen.unknown_parent,
         left_out=chosen.left_out,
     )
 
 
-def _check_enough(split: str, of: SplitPlayed, speaker: MessageModel) -> None:
-    fewest = FEWEST_PAIRS if split == "train" else 1
-    if of.usable >= fewest:
+def _check_enough(split: str, of: SplitPlayed, model: MessageModel) -> None:
+    if of.usable >= FEWEST_PAIRS[split]:
         return
     reasons = ", ".join(f"{reason} {count}" for reason, count in of.rejected.items()) or "no tweet without a thread"
-    usable = f"only {of.usable}" if of.usable else "none"
-    needed = f"at least {fewest} are needed" if fewest > 1 else "one is needed at least"
-    what = f"{usable} of {of.asked} tweets of {split} have a message that can be used, {needed} ({reasons})"
+    what = f"{of.usable} of {of.asked} tweets of {split} have a message that can be used, at least {FEWEST_PAIRS[split]} are needed"
     hint = "name a larger model, or raise playback.retries; tweetstyle playback RECIPE --show 20 shows what it answers"
-    raise TweetstyleError(what, where=speaker.where, hint=hint)
-
-
-def _write_rejected(path: Path, checked: dict[str, list[Checked]]) -> None:
-    """One JSON object a line for every message that was not used, to check through."""
-    with complete_file(path) as stream:
-        for split, of in checked.items():
-            for check in of:
-                if check.reason:
-                    row = asdict(check.request) | {
-                        "message": check.message,
-                        "reason": check.reason,
-                        "attempt": check.attempt,
-                        "split": split,
-                    }
-                    stream.write(json.dumps(row, ensure_ascii=False) + "\n")
+    raise TweetstyleError(f"{what} ({reasons})", where=model.where, hint=hint)
 
 
 def pairs(checked: Sequence[Checked]) -> RenderableType:
@@ -176,37 +151,28 @@ def pairs(checked: Sequence[Checked]) -> RenderableType:
         rejected = "\n".join(f"{check.reason}: {visible(check.message)}" for check in attempts if check.reason)
         before = f"({visible(request.before)}) " if request.before else ""
         table.add_row(request.kind, message, Text(before + visible(request.text)), Text(rejected, style="yellow"))
-    usable = sum(not check.reason for check in checked)
-    table.caption = f"{usable} of {len(of)} tweets have a message that can be used; at most {_attempts(checked)} attempts each"
+    table.caption = f"{sum(not check.reason for check in checked)} of {len(of)} tweets have a message that can be used"
     return table
 
 
 def table(played: Played) -> RenderableType:
     """How many tweets have a message, of which kinds, and why others have none."""
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    names = list(played.splits)
-    counts = Table("", *names, title=f"messages by {played.model.split()[0]}", title_justify="left")
-    for column in counts.columns[1:]:
-        column.justify = "right"
-
-    def row(name: str, values: list[int]) -> None:
+    splits = played.splits.values()
+    reasons = dict.fromkeys(reason for of in splits for reason in of.rejected)
+    rows = {
+        "tweets with a request": [of.asked for of in splits],
+        "with a message": [of.usable for of in splits],
+        **{f"  {kind}": [of.kinds[kind] for of in splits] for kind in KINDS},
+        "without one": [of.given_up for of in splits],
+        **{f"  rejected: {reason}": [of.rejected.get(reason, 0) for of in splits] for reason in reasons},
+        "answer somebody unknown": [of.unknown_parent for of in splits],
+        "beyond the sample": [of.left_out for of in splits],
+    }
+    columns = [Column(name, justify="right") for name in played.splits]
+    counts = Table("", *columns, title=f"messages by {played.model.split()[0]}", title_justify="left")
+    for name, values in rows.items():
         if any(values):
             counts.add_row(name, *(f"{value:,}" for value in values))
-
-    splits = list(played.splits.values())
-    row("tweets with a request", [of.asked for of in splits])
-    row("with a message", [of.usable for of in splits])
-    for kind in KINDS:
-        row(f"  {kind}", [of.kinds[kind] for of in splits])
-    row("without one", [of.given_up for of in splits])
-    reasons = dict.fromkeys(reason for of in splits for reason in of.rejected)
-    for reason in reasons:
-        row(f"  rejected: {reason}", [of.rejected.get(reason, 0) for of in splits])
-    row("answer somebody unknown", [of.unknown_parent for of in splits])
-    row("beyond the sample", [of.left_out for of in splits])
     return counts
-
-
-def _attempts(checked: Sequence[Checked]) -> int:
-    return max((check.attempt for check in checked), default=0) + 1

@@ -4,34 +4,22 @@ from __future__ import annotations
 
 import os
 import threading
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import fingerprint
-from tweetstyle.inference.ollama import OllamaClient, OllamaLost
+from tweetstyle.inference.ollama import OllamaClient
 
 if TYPE_CHECKING:
-    from tweetstyle.playback.prompt import Turn
+    from tweetstyle.playback.requests import Turn
     from tweetstyle.recipe import Playback
 
 CONTEXT = 2048
 """Tokens for one request: the prompt has some 600, a long post 400 more, and an answer a hundred."""
-TOKENS_PER_WORD = 3
-"""Room for an answer of the most words that are allowed, in the tokenizer that is worst at the language."""
 SAMPLING = {"top_k": 40, "top_p": 0.95, "min_p": 0.05, "repeat_penalty": 1.0}
 """Written out, for servers differ in their defaults. No penalty: the examples' words are wanted again."""
-
-
-@dataclass(frozen=True)
-class Sampled:
-    """How an answer is drawn."""
-
-    temperature: float
-    seed: int
-    num_predict: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +36,8 @@ class MessageModel(Protocol):
     identity: str
     where: str
 
-    def ask(self, turns: list[Turn], sampled: Sampled) -> ModelReply:
-        """The answer to a chat. May be called by many threads."""
+    def ask(self, turns: list[Turn], drawn: dict[str, Any]) -> ModelReply:
+        """The answer to a chat; called by many threads. drawn: temperature, seed and num_predict (most tokens)."""
         ...
 
     def close(self) -> None:
@@ -72,18 +60,12 @@ class OllamaSpeaker:
         self.where = f"{name} in the Ollama at {self._client.host}:{self._client.port}"
         self.identity = f"{name} {self._client.digest(name)}"
 
-    def ask(self, turns: list[Turn], sampled: Sampled) -> ModelReply:
-        options = SAMPLING | {"temperature": sampled.temperature, "seed": sampled.seed, "num_predict": sampled.num_predict}
-        answer = self._client.answer(self._name, turns, options | {"num_ctx": CONTEXT, "stop": ["\n"]})
-        try:
-            return ModelReply(str(answer["message"]["content"]), int(answer.get("eval_count", 0)))
-        except (KeyError, TypeError, ValueError) as error:
-            raise OllamaLost(f"Ollama's answer is none ({str(answer)[:100]})", where=self.where) from error
+    def ask(self, turns: list[Turn], drawn: dict[str, Any]) -> ModelReply:
+        answer = self._client.answer(self._name, turns, SAMPLING | drawn | {"num_ctx": CONTEXT, "stop": ["\n"]})
+        return ModelReply(answer["message"]["content"], answer.get("eval_count", 0))
 
     def close(self) -> None:
-        # A server that is gone or does not answer cannot be named.
-        with suppress(OllamaLost):
-            self._client.unload(self._name)
+        self._client.unload(self._name)
 
 
 class GgufSpeaker:
@@ -93,60 +75,45 @@ class GgufSpeaker:
     """
 
     def __init__(self, gguf: Path, concurrency: int, *, threads: int | None = None) -> None:
-        _check(gguf)
         self.where = str(gguf)
+        hint = "name a chat model's .gguf in playback.gguf, or a model of your Ollama in playback.ollama; "
+        hint += "the demo's comes with `make base-model`"
+        if not gguf.is_file():
+            raise TweetstyleError("there is no such model", where=self.where, hint=hint)
+        with gguf.open("rb") as stream:
+            if stream.read(4) != b"GGUF":
+                raise TweetstyleError("not a GGUF file", where=self.where, hint=hint)
         self.identity = f"{gguf.name} {fingerprint(gguf)}"
-        self._gguf, self._concurrency, self._threads = gguf, concurrency, threads
+        # llama.cpp's threads wait for each other in a busy loop: one core more than is free makes all of them many times slower.
+        self._concurrency, self._threads = concurrency, threads or max(1, (os.cpu_count() or 2) // 2)
         self._loading = threading.Lock()
         self._loaded: Any = None
 
-    def ask(self, turns: list[Turn], sampled: Sampled) -> ModelReply:
-        request = SAMPLING | {"messages": turns, "temperature": sampled.temperature, "seed": sampled.seed}
-        request |= {"max_tokens": sampled.num_predict, "stop": ["\n"], "cache_prompt": True}
+    def ask(self, turns: list[Turn], drawn: dict[str, Any]) -> ModelReply:
+        request = SAMPLING | drawn | {"messages": turns, "max_tokens": drawn["num_predict"], "stop": ["\n"], "cache_prompt": True}
         arrived: list[dict[str, Any]] = []
+        with self._loading:
+            self._loaded = self._loaded or self._load()
         # llama.cpp swallows an exception raised in the callback: nothing but taking is done there.
-        self._server().handle_chat_completions(request, lambda chunk: arrived.append(chunk) or False)
+        self._loaded.handle_chat_completions(request, lambda chunk: arrived.append(chunk) or False)
         answer = arrived[-1] if arrived else {}
         if "choices" not in answer:
-            error = answer.get("error", answer)
-            raise TweetstyleError(f"llama.cpp: {error.get('message', error)}", where=self.where)
+            raise TweetstyleError(f"llama.cpp: {answer.get('error', answer)}", where=self.where)
         return ModelReply(answer["choices"][0]["message"].get("content") or "", answer["usage"]["completion_tokens"])
 
     def close(self) -> None:
-        with self._loading:
-            self._loaded = None
-
-    def _server(self) -> Any:
-        with self._loading:
-            if self._loaded is None:
-                self._loaded = self._load()
-            return self._loaded
+        self._loaded = None
 
     def _load(self) -> Any:
         import xllamacpp
 
         params = xllamacpp.CommonParams()
-        params.model.path = str(self._gguf)
+        params.model.path = self.where
         params.n_ctx, params.n_parallel = CONTEXT * self._concurrency, self._concurrency
         params.warmup, params.verbosity = False, -1
-        # Its threads wait for each other in a busy loop: one core more than is free makes all of them many times slower.
-        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = self._threads or max(1, (os.cpu_count() or 2) // 2)
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = self._threads
         try:
-            server = xllamacpp.Server(params)
+            return xllamacpp.Server(params)
         except RuntimeError as error:
             hint = "another version may read it; or free some memory, or lower playback.concurrency"
             raise TweetstyleError("llama.cpp cannot load it", where=self.where, hint=hint) from error
-        # A server that is let go before its loop runs waits for that loop forever: one that has answered is running.
-        server.handle_completions({"prompt": " ", "n_predict": 0}, lambda chunk: False)
-        return server
-
-
-def _check(path: Path) -> None:
-    hint = (
-        "name a chat model's .gguf in playback.gguf, or a model of your Ollama in playback.ollama; the demo's comes with `make base-model`"
-    )
-    if not path.is_file():
-        raise TweetstyleError("there is no such model", where=str(path), hint=hint)
-    with path.open("rb") as stream:
-        if stream.read(4) != b"GGUF":
-            raise TweetstyleError("not a GGUF file", where=str(path), hint=hint)

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from tweetstyle.playback.backends import TOKENS_PER_WORD, ModelReply
-from tweetstyle.playback.phrases import ABOUT_THE_TASK, LABEL, WISH, is_refusal
-from tweetstyle.playback.prompt import instructions, shown
-from tweetstyle.playback.selection import MessageRequest
-from tweetstyle.text.languages import other_languages, unload
+from tweetstyle.playback.backends import ModelReply
+from tweetstyle.playback.requests import MessageRequest, examples, instructions
+from tweetstyle.text.languages import other_languages
 
 if TYPE_CHECKING:
     from tweetstyle.dataset.messages import Kind
@@ -25,21 +20,66 @@ RUN = 5
 """Words in a row that a message may not share with its tweet, nor with the instruction."""
 THRESHOLD = 0.75
 """Share of common different words (Jaccard) from which two messages are near-duplicates."""
+TOKENS_PER_WORD = 3
+"""Room for an answer of the most words that are allowed, in the tokenizer that is worst at the language."""
 
-EMPTY, TOO_LONG, COPIED, REFUSAL = "empty", "too long", "copies the tweet", "refusal"
-INSTRUCTION, EXAMPLE, LANGUAGE, KIND, ALIKE = (
-    "echo of the instruction",
-    "echo of an example",
-    "other language",
-    "other kind",
-    "near-duplicate",
-)
+EMPTY, TOO_LONG, REFUSAL, INSTRUCTION, EXAMPLE = "empty", "too long", "refusal", "echo of the instruction", "echo of an example"
+COPIED, LANGUAGE, KIND, ALIKE = "copies the tweet", "other language", "other kind", "near-duplicate"
 REASONS = (EMPTY, TOO_LONG, REFUSAL, INSTRUCTION, EXAMPLE, COPIED, LANGUAGE, KIND, ALIKE)
 """In the order in which they are looked for."""
 
 _THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.S)
 _QUOTES = {'"': '"', "“": "”", "«": "»", "'": "'", "‘": "’", "`": "`", "*": "*"}
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W\d_]*)?")
+
+# -- phrases, with straight apostrophes ---------------------------------------------------------------------
+
+_LABEL = re.compile(
+    r"""(?:(?:voici|voilà|here[ ]is|here's)[ ])?(?:l'|(?:le|la|un|une|the|an?)[ ])?(?:short[ ])?
+        (?:message|question|remarque|remark|demande|request|réponse|answer|ami|friend)
+        (?:[ ](?:de|du|d'|of|from)[^:?!.]{0,20})? [ ]? : [ ]*""",
+    re.I | re.X,
+)
+"""What a model writes before its message: "Question de l'ami :"."""
+_ABOUT_THE_TASK = re.compile(
+    r""":\s*$
+    |^(?:ce|le|this|the)[ ](?:tweet|texte?|message)[ ](?:parle|décrit|évoque|raconte|mentionne|exprime|concerne|fait[ ]référence
+        |is[ ]about|talks|describes|mentions|expresses|refers|conveys)
+    |\b(?:l'auteure?|the[ ]author)[ ](?:de[ ]|of[ ])?(?:du[ ]|ce[ ]|this[ ]|the[ ])?(?:tweet|texte?|message)
+    |\b(?:texte|tweet)[ ]entre[ ]guillemets|\b(?:text|tweet)[ ]in[ ]quotes
+    |^(?:[\w ']+[,!.][ ])?(?:voici|here[ ]is|here's)[ ](?:une?|le|la|an?|the|your|ta)[ ](?:short[ ]|courte[ ])?
+        (?:message|question|remarque|remark|demande|request|réponse|response|phrase|sentence|tweet)\b""",
+    re.I | re.X,
+)
+"""Words about the tweet or the task instead of a message: what a model announces, or says of the text that it was given."""
+_VERBS = r"""(?:tweet(?:e[rz]?|s)?|gazouille[rz]?|écri(?:re|s|vez)|rédige[rz]?|racont(?:e[rz]?)|parle[rz]?|dis|dites|dire|fais|faites|faire
+    |donne[rz]?|invente[rz]?|compose[rz]?|décri(?:s|re|vez)|explique[rz]?|poste[rz]?|partage[rz]?
+    |write|tell|say|talk|post|give|share|describe|make|compose|explain)"""
+_WISH = re.compile(
+    rf"""(?:^|[,;:.!?…]\W*|\b(?:please|just|allez|go|hey|now|maintenant|alors|donc|et|and|plaît|stp|svp|toi|let's|to)[ ])\W*{_VERBS}\b
+    |\b(?:(?:can|could|will|would)[ ]you|(?:tu|vous)[ ](?:peux|pourrais|veux|voudrais|pouvez|pourriez|voulez)
+        |(?:peux|pourrais|veux|voudrais)[-\s]tu|(?:pouvez|pourriez|voulez)[-\s]vous|j'aimerais|je[ ](?:veux|voudrais)
+        |i[ ]want|i'd[ ](?:like|love)|i[ ]would[ ](?:like|love)|how[ ]about[ ]you|il[ ]faut[ ]que[ ]tu|tu[ ]dois|tu[ ]devrais
+        |you[ ](?:should|must|have[ ]to))\b[^.!?]*\b{_VERBS}\b
+    |^[^?]*\b(?:tweet|gazouillis)\b[^?]*$""",
+    re.I | re.X,
+)
+"""A request for something done with words: an order, or a question whether one could; "Do you make bread?" is none."""
+_REFUSAL = re.compile(
+    r"""\b(?:as|i(?:[ ]am|'m)(?:[ ]just|[ ]only)?)[ ]an?[ ](?:ai\b|artificial|(?:large[ ])?language[ ]model|(?:virtual[ ]|ai[ ])assistant)
+    |\ben[ ]tant[ ]qu(?:e[ ](?:modèle|assistant)|'(?:ia\b|intelligence|assistant))
+    |\bje[ ](?:ne[ ])?suis[ ](?:qu')?(?:une?[ ])?(?:ia\b|intelligence[ ]artificielle|modèle[ ]de[ ]lang|assistante?[ ]virtuel)
+    |\b(?:trained|developed|created|entraînée?|créée?|développée?)[ ](?:by|par)[ ](?:openai|google|meta|mistral|alibaba|anthropic)\b
+    |\bmy[ ]guidelines\b|\bpas[ ]d'opinions?[ ]personnelles?|\bno[ ]personal[ ]opinions?
+    |\b(?:fulfil|understand|process|comprends[ ]pas|suite[ ]à|répondre[ ]à)[ ](?:cette|votre|ta|this|your|the)[ ]
+        (?:demande|requête|consigne|request|prompt)\b
+    |\b(?:can(?:not|'t)|not[ ]able[ ]to|unable[ ]to|ne[ ]p(?:eux|uis)[ ]pas)[ ](?:\w+[ ])?
+        (?:(?:assist|comply|engage|help)[ ](?:you[ ])?with[ ](?:that|this)|(?:t'|vous[ ])?aider[ ](?:avec|à)[ ](?:cela|ça)
+        |(?:create|generate|provide|write|créer|générer|écrire|rédiger)[ ](?:de[ ]|any[ ]|ce[ ]|un[ ]tel[ ]|that[ ]|this[ ])?
+            (?:contenu|content|message|texte?|tweet)\b)""",
+    re.I | re.X,
+)
+"""What only a program says: that it is one, or that it cannot fulfil a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,91 +92,69 @@ class Checked:
     attempt: int
 
 
-class Judge(AbstractContextManager):
-    """Remembers what it let pass of a split, so that a message is not there too often. likely: languages that tweets are in, ISO 639-1.
+class Judge:
+    """Checks the messages of one split, and remembers those that passed, so that none is there too often.
 
-    Use as a context manager: at its end the memory is given back that recognising languages takes, some 200 MB.
+    likely: languages that tweets are in, ISO 639-1.
     """
 
     def __init__(self, settings: Playback, likely: Sequence[str]) -> None:
         self._settings, self._likely = settings, likely
-        self._passed = NearDuplicates()
+        self._passed: list[set[str]] = []
 
-    def __exit__(self, *_: object) -> None:
-        unload()
-
-    def begin(self) -> None:
-        """Starts another split: messages of training tweets do not count as near-duplicates of held-out ones."""
-        self._passed = NearDuplicates()
-
-    def check(self, requests: Sequence[MessageRequest], answers: Sequence[ModelReply], attempt: int) -> list[Checked]:
+    def check(self, requests: Sequence[MessageRequest], replies: Sequence[ModelReply], attempt: int) -> list[Checked]:
         """One verdict for each, in their order."""
-        return self._among(self._passed, self._alone(requests, answers, attempt))
-
-    def preview(self, requests: Sequence[MessageRequest], answers: Sequence[ModelReply]) -> list[Checked]:
-        """What can be said of these messages by themselves; nothing is remembered."""
-        return self._among(NearDuplicates(), self._alone(requests, answers, 0))
-
-    def _among(self, passed: NearDuplicates, alone: Sequence[Checked]) -> list[Checked]:
-        """The checked, with those rejected that are like too many of `passed`, to which the others are added."""
-        checked = []
-        for check in alone:
-            words = bare_words(check.message)
-            if not check.reason and passed.count(words) >= self._settings.most_alike:
-                check = replace(check, reason=ALIKE)
-            if not check.reason:
-                passed.add(words)
-            checked.append(check)
-        return checked
-
-    def _alone(self, requests: Sequence[MessageRequest], answers: Sequence[ModelReply], attempt: int) -> list[Checked]:
-        messages = [tidy(answer.text) for answer in answers]
-        reasons = [self._reason(*of) for of in zip(messages, answers, requests, strict=True)]
+        messages = [tidy(reply.text) for reply in replies]
+        reasons = [self._reason(*of) for of in zip(messages, replies, requests, strict=True)]
         # A kind is recognised by words of the right language, so the language is checked first.
         open_ = [place for place, reason in enumerate(reasons) if reason in ("", KIND)]
         others = other_languages([messages[place] for place in open_], [requests[place].language for place in open_], self._likely)
         for place, other in zip(open_, others, strict=True):
-            if other:
-                reasons[place] = LANGUAGE
+            reasons[place] = LANGUAGE if other else reasons[place] or self._too_often(messages[place])
         return [Checked(request, message, reason, attempt) for request, message, reason in zip(requests, messages, reasons, strict=True)]
 
-    def _reason(self, message: str, answer: ModelReply, request: MessageRequest) -> str:
-        if message and answer.tokens >= TOKENS_PER_WORD * self._settings.most_words:
+    def _reason(self, message: str, reply: ModelReply, request: MessageRequest) -> str:
+        if message and reply.tokens >= TOKENS_PER_WORD * self._settings.most_words:
             return TOO_LONG  # it was cut off there
         return whats_wrong(message, request, self._settings.most_words)
+
+    def _too_often(self, message: str) -> str:
+        words = set(bare_words(message))
+        if sum(are_alike(words, other) for other in self._passed) >= self._settings.most_alike:
+            return ALIKE
+        self._passed.append(words)
+        return ""
 
 
 def whats_wrong(message: str, request: MessageRequest, most_words: int) -> str:
     """The reason for which a tidied message cannot be used, by itself; empty where there is none."""
-    words, tweet = bare_words(message), bare_words(request.text)
-    instruction, examples = _prompted(request.language)
-    if not words:
-        return EMPTY
-    if len(message.split()) > most_words:
-        return TOO_LONG
-    if is_refusal(message):
-        return REFUSAL
+    words, tweet, straight = bare_words(message), bare_words(request.text), message.replace("’", "'")
+    instruction, shown = _prompted(request.language)
     own = runs(words)
-    if own & instruction or ABOUT_THE_TASK.search(message.replace("’", "'")):
-        return INSTRUCTION
-    if examples.count(words):
-        return EXAMPLE
-    if words == tweet or own & runs(tweet):
-        return COPIED
-    return "" if is_kind(message, request.kind) else KIND
+    found = {
+        EMPTY: not words,
+        TOO_LONG: len(message.split()) > most_words,
+        REFUSAL: _REFUSAL.search(straight),
+        INSTRUCTION: own & instruction or _ABOUT_THE_TASK.search(straight),
+        EXAMPLE: any(are_alike(set(words), example) for example in shown),
+        COPIED: words == tweet or own & runs(tweet),
+        KIND: not is_kind(message, request.kind),
+    }
+    return next((reason for reason, applies in found.items() if applies), "")
 
 
 @cache
-def _prompted(language: str) -> tuple[set[tuple[str, ...]], NearDuplicates]:
-    """Runs of words of the instruction, and the examples."""
-    return {run for sentence in instructions(language) for run in runs(bare_words(sentence))}, NearDuplicates(shown(language))
+def _prompted(language: str) -> tuple[set[tuple[str, ...]], list[set[str]]]:
+    """Runs of words of the instruction, and the words of each example."""
+    instruction = {run for sentence in instructions(language) for run in runs(bare_words(sentence))}
+    return instruction, [set(bare_words(example)) for example in examples(language)]
 
 
-def tidy(answer: str) -> str:
-    """The message within an answer: its first line that says something, without a label, quotation marks, or what was thought aloud."""
-    for line in _THOUGHT.sub("", answer).splitlines():
+def tidy(reply: str) -> str:
+    """The message within a reply: its first line that says something, without a label, quotation marks, or what was thought aloud."""
+    for line in _THOUGHT.sub("", reply).splitlines():
         line = " ".join(line.split())
-        line = line[match.end() :] if (match := LABEL.match(line)) else line
+        line = line[match.end() :] if (match := _LABEL.match(line.replace("’", "'"))) else line
         while len(line) > 1 and _QUOTES.get(line[0]) == line[-1]:
             line = line[1:-1].strip()
         if line := line.strip('"“”«» *'):
@@ -146,10 +164,9 @@ def tidy(answer: str) -> str:
 
 def is_kind(message: str, kind: Kind) -> bool:
     """A question asks, a remark does not; a request names something to be done with words."""
-    is_question = message.rstrip(' "”»!.)').endswith("?")
     if kind == "request":
-        return bool(WISH.search(message.replace("’", "'")))
-    return is_question == (kind == "question")
+        return bool(_WISH.search(message.replace("’", "'")))
+    return message.rstrip(' "”»!.)').endswith("?") == (kind == "question")
 
 
 def counted(reasons: Iterable[str]) -> dict[str, int]:
@@ -163,6 +180,11 @@ def runs(words: list[str]) -> set[tuple[str, ...]]:
     return {tuple(words[place : place + RUN]) for place in range(len(words) - RUN + 1)}
 
 
+def are_alike(one: set[str], other: set[str]) -> bool:
+    """Whether two messages share `THRESHOLD` of their different words."""
+    return len(one & other) >= THRESHOLD * len(one | other)
+
+
 def bare_words(text: str) -> list[str]:
     """Lower-case words and numbers, apostrophes straight; an elision ("l'", "qu'") is a word of its own."""
     found: list[str] = []
@@ -170,35 +192,3 @@ def bare_words(text: str) -> list[str]:
         head, apostrophe, tail = word.partition("'")
         found += [head + apostrophe, tail] if tail else [head + apostrophe]
     return found
-
-
-class NearDuplicates:
-    """Counts how many of the messages taken in so far are near-duplicates of another.
-
-    Prefix filtering (Bayardo, Ma and Srikant, Scaling up all pairs similarity search, 2007): two sets whose Jaccard similarity is t
-    or more have ⌈t·|s|⌉ words in common, of either's size |s|, and so, in any fixed order, one among the first |s| − ⌈t·|s|⌉ + 1 of
-    both. The order is longest first: long words are rare.
-    """
-
-    def __init__(self, messages: Iterable[str] = ()) -> None:
-        self._places: dict[str, list[int]] = defaultdict(list)
-        self._sets: list[frozenset[str]] = []
-        for message in messages:
-            self.add(bare_words(message))
-
-    def add(self, words: list[str]) -> None:
-        """Takes a message in."""
-        as_set = frozenset(words)
-        for word in _first_words(as_set):
-            self._places[word].append(len(self._sets))
-        self._sets.append(as_set)
-
-    def count(self, words: list[str]) -> int:
-        """How many of those taken in share `THRESHOLD` of their words with these."""
-        as_set = frozenset(words)
-        candidates = {place for word in _first_words(as_set) for place in self._places.get(word, ())}
-        return sum(len(as_set & other) >= THRESHOLD * len(as_set | other) for other in map(self._sets.__getitem__, candidates))
-
-
-def _first_words(words: frozenset[str]) -> list[str]:
-    return sorted(words, key=lambda word: (-len(word), word))[: len(words) - math.ceil(THRESHOLD * len(words)) + 1]

@@ -1,21 +1,34 @@
-"""Which tweets get which kind of message."""
+"""Which tweets get which kind of message, and the prompt for the message model."""
 
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
 
-from tweetstyle.dataset.messages import Kind
+import yaml
+
+from tweetstyle.dataset.messages import KINDS, Kind
 from tweetstyle.dataset.threads import goes_on_from, is_answerable
 from tweetstyle.records import Tweet
+from tweetstyle.text.languages import LANGUAGES
 
 if TYPE_CHECKING:
     from tweetstyle.recipe import Playback
 
-LARGEST = 2.0**64
+MOST_CHARACTERS = 1_000
+"""Of a long post the beginning is shown."""
+
+Turn = dict[str, str]
+"""role (system, user, assistant) and content."""
+
+_SPECIAL = re.compile(r"<(?=[|/!\w｜][^<>\n]{0,60}>)|\[(?=/?[A-Z_]{2,20}\])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +50,9 @@ class Chosen:
     requests: list[MessageRequest]
     unknown_parent: int
     left_out: int
+
+
+# -- which tweets -------------------------------------------------------------------------------------------
 
 
 def choose(tweets: Sequence[Tweet], settings: Playback, most: int, otherwise: str) -> Chosen:
@@ -75,10 +91,60 @@ def kind_of(id: str, settings: Playback) -> Kind:
 def fraction(seed: int, id: str, purpose: bytes) -> float:
     """A number in [0, 1) that depends on the seed, the tweet and the purpose alone."""
     digest = hashlib.blake2b(f"{seed}:{id}".encode("utf-8", "surrogatepass"), digest_size=8, person=purpose).digest()
-    return int.from_bytes(digest, "big") / LARGEST
+    return int.from_bytes(digest, "big") / 2**64
 
 
 def main_language(tweets: Sequence[Tweet], likely: Sequence[str]) -> str:
     """The language of most tweets; of none that is certain, the first likely one."""
     counts = Counter(tweet.language for tweet in tweets if tweet.language)
     return max(counts, key=lambda language: (counts[language], language)) if counts else likely[0]
+
+
+# -- the prompt ---------------------------------------------------------------------------------------------
+
+
+def turns(request: MessageRequest) -> list[Turn]:
+    """The request as a chat. All but the last turn is the same for every tweet of a language and kind, so that servers read it once."""
+    prompt = _prompt(request.language)
+    chat = [{"role": "system", "content": _instruction(request.language, request.kind)}]
+    for example in prompt["examples"]:
+        chat += [{"role": "user", "content": _quoted(example["tweet"])}, {"role": "assistant", "content": example[request.kind]}]
+    context = f"{prompt['before']}: {as_data(request.before)}\n" if request.before else ""
+    return [*chat, {"role": "user", "content": context + _quoted(request.text)}]
+
+
+def as_data(text: str) -> str:
+    """The text on one line between double quotes, its own escaped, and what a tokenizer could take for a turn's end made harmless.
+
+    Ollama and llama.cpp read special tokens anywhere in a prompt: a tweet with <|im_end|> in it would speak for itself.
+    """
+    line = " ".join(text[:MOST_CHARACTERS].split())
+    return json.dumps(_SPECIAL.sub(lambda opened: "‹" if opened[0] == "<" else "(", line), ensure_ascii=False)
+
+
+def instructions(language: str) -> list[str]:
+    """The sentences of instruction in a language's prompt, to be recognised where a model gives them back."""
+    return [_instruction(language, kind) for kind in KINDS]
+
+
+def examples(language: str) -> list[str]:
+    """The example messages in a language's prompt."""
+    return [example[kind] for example in _prompt(language)["examples"] for kind in KINDS]
+
+
+def _instruction(language: str, kind: Kind) -> str:
+    prompt = _prompt(language)
+    return prompt["instruction"].format(kind=prompt["kinds"][kind], language=LANGUAGES.get(language, language))
+
+
+def _prompt(language: str) -> dict[str, Any]:
+    return _prompts()["fr" if language == "fr" else "en"]
+
+
+@cache
+def _prompts() -> dict[str, dict[str, Any]]:
+    return yaml.safe_load(files("tweetstyle").joinpath("playback/prompts.yaml").read_text(encoding="utf-8"))
+
+
+def _quoted(text: str) -> str:
+    return f"Tweet: {as_data(text)}"
