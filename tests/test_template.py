@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
-from support.chat_templates import CHANGING, CHATML, HEADERS, changing
+from support.chat_templates import CHATML, HEADERS
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.prompt.escaping import check_printable, go_literal, render_jinja
+from tweetstyle.prompt.escaping import go_literal, render_jinja
 from tweetstyle.prompt.template import SpecialTokens, Template, build_template
 from tweetstyle.records import REPLY
 
@@ -68,12 +67,10 @@ def test_chat_is_the_models_own_turns_with_its_bos_as_text() -> None:
 
 def test_a_bos_that_the_chat_template_writes_is_left_to_the_tokenizer() -> None:
     template = build("chat", tokens=LLAMA)
-    assert template.add_bos
-    assert "<|begin_of_text|>" not in template.prompt("hiver")
+    assert template.add_bos and template.end == "<|eot_id|>"
     turn = "<|start_header_id|>{}<|end_header_id|>\n\n{}<|eot_id|>"
-    system = turn.format("system", "Style: Nimzo | Type: Tweet")
-    assert template.prompt("hiver") == system + turn.format("user", "hiver") + "<|start_header_id|>assistant<|end_header_id|>\n\n"
-    assert template.end == "<|eot_id|>"
+    said = turn.format("system", "Style: Nimzo | Type: Tweet") + turn.format("user", "hiver")
+    assert template.prompt("hiver") == said + "<|start_header_id|>assistant<|end_header_id|>\n\n"
 
 
 def test_custom_is_the_users_line_less_its_ends_and_the_space_before_the_text() -> None:
@@ -87,7 +84,7 @@ def test_custom_is_the_users_line_less_its_ends_and_the_space_before_the_text() 
     assert not build_template("custom", "x", SMOL, "{style}: {text}").has_topic
 
 
-def test_a_system_line_stands_in_the_place_of_style_and_type() -> None:
+def test_a_system_line_takes_the_place_of_style_and_type() -> None:
     assert build("inst").prompt("hiver", system="Style: Poe | Type: Vers") == "[INST] Style: Poe | Type: Vers | Sujet: hiver [/INST]"
     assert build("custom").prompt("hiver", system="MOI") == '"MOI:\nhiver =>'
     assert build("chat").prompt("x", system="sois bref").startswith("<|im_start|>system\nsois bref<|im_end|>")
@@ -97,64 +94,52 @@ def test_a_system_line_stands_in_the_place_of_style_and_type() -> None:
         assert template.prompt("x", system=template.system_line()) == template.prompt("x", system="") == template.prompt("x")
 
 
-@pytest.mark.parametrize("format", ["inst", "text", "chat", "custom"])
-def test_what_is_shown_is_the_answer_without_what_the_format_put_before_it(format: str) -> None:
-    template = build(format)
-    assert template.shown(template.answer("salut\nvous")) == "salut\nvous"
-    assert template.shown(template.answer("salut") + " \n") == "salut"
+def test_what_is_shown_is_the_answer_without_what_the_format_put_before_it() -> None:
+    for template in map(build, ("inst", "text", "chat", "custom")):
+        assert template.shown(template.answer("salut\nvous")) == "salut\nvous"
+        assert template.shown(template.answer("salut") + " \n") == "salut"
 
 
 # -- the same prompt in Jinja -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("format", ["inst", "chat", "custom"])
-@given(style=styles, message=messages)
-@example(style="l'été \\", message="l'hiver")
-@example(style="{{ x }} {% raw %} {# #}", message="{{ y }}")
-@example(style="x", message="\n*\n")
-def test_jinja_renders_the_prompt(format: str, style: str, message: str) -> None:
+@given(style=styles, system=messages, message=messages)
+@example(style="l'été \\", system="", message="l'hiver")
+@example(style="{{ x }} {% raw %} {# #}", system="{{ z }}", message="{{ y }}")
+@example(style="x", system="*", message="\n*\n")
+def test_jinja_renders_the_prompt_of_the_last_message_under_any_system_message(format: str, style: str, system: str, message: str) -> None:
     template = build(format, style)
-    assert render_jinja(template.jinja(), user(message), "", "", generate=True) == template.prompt(message)
-
-
-@pytest.mark.parametrize("format", ["inst", "chat", "custom"])
-@given(system=messages, message=messages)
-def test_jinja_takes_a_system_message_and_the_last_message_only(format: str, system: str, message: str) -> None:
-    template = build(format)
     before = [{"role": "user", "content": "avant"}, {"role": "assistant", "content": "réponse"}]
-    turns = [{"role": "system", "content": system}, *before, *user(message)]
-    assert render_jinja(template.jinja(), turns, "", "", generate=True) == template.prompt(message, system=system)
-    assert render_jinja(template.jinja(), before + user(message), "", "", generate=True) == template.prompt(message)
+    for turns in (user(message), before + user(message)):
+        assert render_jinja(template.jinja(), turns, "", "", generate=True) == template.prompt(message)
+        given = [{"role": "system", "content": system}, *turns]
+        assert render_jinja(template.jinja(), given, "", "", generate=True) == template.prompt(message, system=system)
 
 
-LOOKED_FOR = {
-    "Ollama 0.33.1, server/images.go": ["tools", "tool_call", "<think>", "content.split('</think>')"],
-    "llama.cpp b11434, common/chat.cpp": [
-        "[TOOL_CALLS]", "chat_format=llm-jp-harmony-v1", "<|channel|>", "<atem:function_calls>", ">>>${recipient", "<|tool_call_begin|>",
-        "<|end_of_msg|>", "<arg_key>", "<|START_ACTION|>", "List of tools: [", "<|message_sep|>", "<tool_call>", "function_calls",
-        "Tool usage guidelines:", "<function=", "You have access to the following functions in JSONSchema format",
-    ],
-    "llama.cpp b11434, common/chat-diff-analyzer.cpp": [
-        "Write your thoughts between <think></think>", "<|CHATBOT_TOKEN|>", "<TOOL_RESPONSE>", "<|begin|>assistant<|think|><|end|>",
-        'Respond in the format {"name": function name', "laguna_glm_thinking", "Bailing V3 chat template",
-    ],
-}  # fmt: skip
+LOOKED_FOR = (
+    # Ollama 0.33.1, server/images.go
+    "tools", "tool_call", "<think>", "content.split('</think>')",
+    # llama.cpp b11434, common/chat.cpp and chat-diff-analyzer.cpp
+    "[TOOL_CALLS]", "chat_format=llm-jp-harmony-v1", "<|channel|>", "<atem:function_calls>", ">>>${recipient", "<|end_of_msg|>",
+    "<arg_key>", "<|START_ACTION|>", "<|message_sep|>", "<function=", "<|CHATBOT_TOKEN|>", "<TOOL_RESPONSE>", "laguna_glm_thinking",
+    "Bailing V3 chat template",
+)  # fmt: skip
 """Texts by which programs decide on a chat template's family; of those that only count together, one."""
 
 
-@pytest.mark.parametrize("text", [text for found in LOOKED_FOR.values() for text in found])
-@pytest.mark.parametrize("place", ["style", "custom", "system"])
-def test_a_word_of_the_users_own_makes_no_other_template_of_it(text: str, place: str) -> None:
+@pytest.mark.parametrize("text", LOOKED_FOR)
+def test_a_word_of_the_users_own_makes_no_other_template_of_it(text: str) -> None:
     """Ollama 0.33 would ignore TEMPLATE, and say that the model calls tools or thinks; llama.cpp would read the answers otherwise."""
-    for written in (text, text.upper(), text.title(), f"a{text}b {text}"):
-        if place == "system":
-            template = build_template("chat", "x", SMOL, system=written, conversation=True)
-        else:
-            custom = f"<s>{written} {{style}} {{topic}}: {{text}}" if place == "custom" else None
-            template = build_template("custom" if custom else "inst", "x" if custom else written, SMOL, custom)
-        jinja = template.jinja()
-        assert text not in jinja and written not in jinja and text.lower() not in jinja.lower()
-        assert written in template.prompt("hiver") == render_jinja(jinja, user("hiver"), "", "", generate=True)
+    for written in (text, text.upper(), f"a{text}b {text}"):
+        for template in (
+            build_template("inst", written, SMOL),
+            build_template("custom", "x", SMOL, f"<s>{written} {{style}} {{topic}}: {{text}}"),
+            build_template("chat", "x", SMOL, system=written, conversation=True),
+        ):
+            jinja = template.jinja()
+            assert text.lower() not in jinja.lower()
+            assert written in template.prompt("hiver") == render_jinja(jinja, user("hiver"), "", "", generate=True)
 
 
 # -- Go's text/template -------------------------------------------------------------------------------------
@@ -187,39 +172,28 @@ def test_the_modelfile_s_template_keeps_the_last_user_message_only() -> None:
 # -- refusals -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("character", ["\n", "\t", "\x07", "\u00a0", "\u200d", "\u202e", "\u3000", "\ue000"])
+@pytest.mark.parametrize("character", ["\n", "\x07", "\u00a0", "\u200d", "\ue000"])
 def test_a_style_that_a_modelfile_cannot_carry_is_refused_by_its_number(character: str) -> None:
     with pytest.raises(TweetstyleError, match=rf"prompt.style: the character U\+{ord(character):04X} is not allowed"):
         build("inst", f"Nim{character}zo")
-
-
-def test_three_quotes_are_refused_and_fewer_are_not() -> None:
     with pytest.raises(TweetstyleError, match='""" is not allowed'):
         build("inst", 'x"""')
-    check_printable('""', "prompt.style")
 
 
 @pytest.mark.parametrize(
     ("line", "message"),
     [
         ("<s>{style}", "must end in {text}"),
-        ("{text} {style}", "must end in {text}"),
         ("{text} {text}", "must end in {text}"),
-        ("{text}</s> ", "must end in {text}"),
         ("{mood}: {text}", r"{mood} is none of {style}"),
         ("{}: {text}", r"{} is none of"),
         ("{topic} {topic} {text}", "once at most"),
-        ("{style} {style} {text}", "once at most"),
         ("{style} <s> {text}", "<s> is allowed only at the ends"),
-        ("{style}</s> {text}", "</s> is allowed only at the ends"),
         ("{style}<|im_end|>{text}", "<|im_end|> is allowed only"),
-        ("<|im_start|>{style} {text}", "<|im_start|> is allowed only"),
         ("{style}  {text}", "more than one space"),
         ("{style} {topic} {type} {text}", "is not allowed between"),
         ("{style}\u200d {text}", "U+200D is not allowed"),
-        ("", "must end in {text}"),
         ("{text}", "there is nothing before {text}"),
-        (" {text}</s>", "there is nothing before {text}"),
     ],
 )
 def test_a_custom_line_that_cannot_be_is_refused(line: str, message: str) -> None:
@@ -234,30 +208,14 @@ def test_a_custom_line_that_cannot_be_is_refused(line: str, message: str) -> Non
         (None, "has no chat template"),
         ("{{ raise_exception('no system role') }}", "cannot be used (no system role)"),
         ("{% for m in messages %}", "cannot be used"),
+        ("{{ messages.__class__.__mro__ }}{{ ''.__class__.__base__.__subclasses__() }}", "cannot be used"),
         ("{% for m in messages %}{% if m.role == 'user' %}{{ m.content }}{% endif %}{% endfor %}", "no place for a system message"),
-        ("{% for m in messages %}{{ m.role }}: {{ m.content | lower }}\n{% endfor %}", "or changes it"),
     ],
 )
-def test_a_chat_template_that_will_not_do_is_refused(source: str | None, message: str) -> None:
+def test_a_chat_template_that_will_not_do_or_reaches_into_the_program_is_refused(source: str | None, message: str) -> None:
     with pytest.raises(TweetstyleError, match=re.escape(message)) as caught:
         build_template("chat", "x", SpecialTokens("<s>", "</s>", source))
-    assert caught.value.where == "prompt.format: chat"
-    assert "format: inst" in caught.value.hint
-
-
-@pytest.mark.parametrize("changed", ["user", "system", "assistant"])
-@pytest.mark.parametrize("filter", CHANGING)
-def test_a_chat_template_that_changes_what_is_said_is_refused(filter: str, changed: str) -> None:
-    with pytest.raises(TweetstyleError, match="changes|no end token") as caught:
-        build_template("chat", "x", replace(SMOL, chat_template=changing(filter, changed)))
     assert caught.value.where == "prompt.format: chat" and "format: inst" in caught.value.hint
-
-
-def test_a_chat_template_can_reach_nothing_of_the_program() -> None:
-    with pytest.raises(TweetstyleError, match="cannot be used"):
-        build_template(
-            "chat", "x", SpecialTokens("<s>", "</s>", "{{ messages.__class__.__mro__ }}{{ ''.__class__.__base__.__subclasses__() }}")
-        )
 
 
 # -- any custom line ----------------------------------------------------------------------------------------

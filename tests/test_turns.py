@@ -48,42 +48,25 @@ def by_the_model(name: str, said: list[Turn], message: str | None = None, system
     return text.removeprefix(tokens.bos) if name != "chatml" else text
 
 
-@pytest.mark.parametrize("name", TOKENS)
-@settings(max_examples=50, deadline=None)
-@given(said=turns)
-@example(said=HARD)
-def test_a_prompt_is_the_models_own_with_all_that_was_said(name: str, said: list[Turn]) -> None:
-    template, (*before, (message, _)) = conversation(name), said
-    assert template.prompt(message, history=before) == by_the_model(name, before, message)
-
-
-@pytest.mark.parametrize("name", ["chatml", "headers", "dated"])
-@pytest.mark.parametrize("system", ["Be {style} “me”.", "l'été\n{{ x }} \\n"])
-@settings(max_examples=20, deadline=None)
-@given(said=turns)
-@example(said=HARD)
-def test_a_system_line_is_trained_and_another_stands_in_its_place(name: str, system: str, said: list[Turn]) -> None:
-    *before, (message, _) = said
-    trained, plain = conversation(name, system), conversation(name)
-    expected = by_the_model(name, before, message, system)
-    assert trained.prompt(message, history=before) == expected == plain.prompt(message, history=before, system=system)
-    assert trained.system_line() == system
-    assert trained.prompt(message, history=before, system="Other.") == by_the_model(name, before, message, "Other.")
-
-
-@pytest.mark.parametrize("system", [None, "Write as I do."])
+@pytest.mark.parametrize("system", [None, "Be {style} “me”.", "l'été\n{{ x }} \\n"])
 @pytest.mark.parametrize("name", TOKENS)
 @settings(max_examples=30, deadline=None)
 @given(said=turns)
 @example(said=HARD)
-def test_the_ggufs_jinja_says_the_same(name: str, system: str | None, said: list[Turn]) -> None:
-    if system and name == "bare":
-        return
+def test_a_prompt_is_the_models_own_with_all_that_was_said_and_the_ggufs_jinja_says_the_same(
+    name: str, system: str | None, said: list[Turn]
+) -> None:
+    """With a system line that was trained, without one, and with another in its place."""
+    if name == "bare":
+        system = None
     template, (*before, (message, _)) = conversation(name, system), said
-    jinja = template.jinja()
-    assert render_jinja(jinja, messages(before, message), "", "", generate=True) == template.prompt(message, history=before)
-    asked = render_jinja(jinja, messages(before, message, "Other."), "", "", generate=True)
-    assert asked == template.prompt(message, history=before, system="Other.")
+    prompt, others = template.prompt(message, history=before), template.prompt(message, history=before, system="Other.")
+    assert prompt == by_the_model(name, before, message, system)
+    if name != "bare":
+        assert others == by_the_model(name, before, message, "Other.")
+        assert conversation(name).prompt(message, history=before, system=system) == prompt and template.system_line() == (system or "")
+    for own, expected in ((None, prompt), ("Other.", others)):
+        assert render_jinja(template.jinja(), messages(before, message, own), "", "", generate=True) == expected
 
 
 def test_what_a_template_puts_in_by_itself_is_a_fixed_text() -> None:
@@ -107,11 +90,8 @@ def test_a_line_has_its_message_once_there_is_one() -> None:
         (BARE, "Be me.", "has no place for a system message"),
         (INST, None, "puts no end token behind an answer"),
         (INST.replace("' ' + eos", "eos"), None, "otherwise than turn by turn"),
-        ("{% for m in messages %}{{ m.content | upper }}</s>{% endfor %}", None, "changes the case of what is said"),
-        ("{% for m in messages %}{{ m.content | lower }}</s>{% endfor %}", None, "changes the case of what is said"),
-        ("{% for m in messages %}{{ m.content[1:] }}</s>{% endfor %}", None, "leaves messages out, or changes them"),
+        ("{% for m in messages %}{{ m.content | upper }}</s>{% endfor %}", None, "or changes them (their case, for example)"),
         ("{{ messages[-1].content }}", None, "leaves messages out"),
-        ("{% for m in messages %}{{ m.content }}\n{% endfor %}", None, "puts no end token behind an answer"),
         ("{% for m in messages %}{{ loop.index }}{{ m.content }}</s>{% endfor %}", None, "otherwise than turn by turn"),
         ("{{ raise_exception('no') }}", None, "cannot be used (no)"),
     ],
@@ -123,19 +103,17 @@ def test_a_template_that_is_no_row_of_turns_is_refused(source: str, system: str 
 
 
 @pytest.mark.parametrize("changed", ["user", "system", "assistant"])
-@pytest.mark.parametrize("filter", CHANGING)
-def test_a_template_that_changes_what_is_said_is_refused(filter: str, changed: str) -> None:
-    with pytest.raises(
-        TweetstyleError, match="changes the case of|changes what is said|or changes them|turn by turn|no place for a system|no end token"
-    ) as caught:
-        take_apart(changing(filter, changed), "<s>", "</s>", "Be me.")
-    assert caught.value.where == "prompt.format: chat"
+def test_a_template_that_changes_what_is_said_is_refused(changed: str) -> None:
+    for filter in CHANGING:
+        with pytest.raises(TweetstyleError, match="changes what is said|or changes them|no place for|no end token") as caught:
+            take_apart(changing(filter, changed), "<s>", "</s>", "Be me.")
+        assert caught.value.where == "prompt.format: chat"
 
 
 # -- TRL's templates for training -----------------------------------------------------------------------------
 
 TRL = Path(find_spec("trl").origin).parent / "chat_templates"
-MARKED = ["llama3", "qwen2_5", "lfm2", "phi3", "gemma"]
+MARKED = ["llama3", "qwen2_5", "gemma"]
 
 
 @pytest.mark.parametrize("name", MARKED)

@@ -14,7 +14,6 @@ from support.tiny_llama import write_llama
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export import export
 from tweetstyle.export.modelfile import modelfile
-from tweetstyle.prompt.escaping import is_printable
 from tweetstyle.prompt.template import SpecialTokens, Template, build_template
 from tweetstyle.recipe import Export, Sampling
 
@@ -62,7 +61,7 @@ def test_a_style_and_a_line_come_back_or_are_refused(ollama, gguf, style, line):
 
 def test_every_kind_of_printable_character_comes_back(ollama, gguf):
     chance = random.Random(5)
-    printable = [chr(c) for c in range(0x110000) if is_printable(chr(c)) and chr(c) not in '{}"<>']
+    printable = [chr(c) for c in range(0x110000) if chr(c).isprintable() and chr(c) not in '{}"<>']
     style = "".join(chance.sample(printable, 4000))
     template = build_template("inst", style, TOKENS)
     assert shown(ollama, gguf, template)[0] == template.ollama() and style in template.ollama()

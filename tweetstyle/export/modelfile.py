@@ -10,7 +10,6 @@ import os
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.model.tokenizer import Tokenizer
-from tweetstyle.prompt.escaping import is_printable
 from tweetstyle.prompt.template import Template
 from tweetstyle.recipe import Export, Sampling
 
@@ -74,7 +73,7 @@ def check_context(template: Template, tokenizer: Tokenizer, num_ctx: int) -> Non
 
 def check_name(name: str) -> None:
     """Refuses a file name that FROM would read as another one: not printable, or not in this directory."""
-    if not all(map(is_printable, name)) or "/" in name or "\\" in name:
+    if not name.isprintable() or "/" in name or "\\" in name:
         hint = "rename the recipe: letters, digits, spaces, - and _ do"
         raise TweetstyleError(f"a Modelfile cannot name the file {name!r}", where="the recipe's name", hint=hint)
 
@@ -86,7 +85,7 @@ def quoted(value: str, where: str, *, triple: bool = False) -> str:
     quotes are), and three quotes at the end of a line that is not the last.
     """
     for character in value:
-        if not is_printable(character) and character not in "\n\t":
+        if not character.isprintable() and character not in "\n\t":
             what = f"the character U+{ord(character):04X} is not allowed in a Modelfile: Ollama drops it"
             raise TweetstyleError(what, where=where, hint="leave it out")
     if not triple and not set('"\n\t') & set(value):

@@ -7,13 +7,24 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.prompt.escaping import ORDINARY, go_literal, jinja_string, render_jinja
+from tweetstyle.prompt.escaping import go_literal, jinja_string, render_jinja
 
 Turn = tuple[str, str]
 """(message, answer)."""
 SYSTEM = "\ue000System\ue001"
 MOST_CHECKED = 4
 """Turns up to which the pieces are compared with the template itself."""
+ORDINARY = (
+    "ça VA, l'Été à Québec ?",
+    "two  spaces\nand\n\nlines\tand a tab",
+    "1 < 2 & \"x\" 'y' > z, <b>bold</b> &amp; 50%",
+    "{{ x }} {% y %} {# z #} \\n $i `j`",
+    "#a @b https://t.co/Ab1?x=1&y=%C3%A9",
+    "«\u00a0l’été… – ou\u202f“demain”\u202f?\u00a0» — ‘oui’ • œuf, 12\u00a0€",
+    "😀 👩‍👩‍👧‍👦 e\u0301",
+    "one word after another, " * 400 + "and the end.",
+)
+"""What people write, of every kind that a filter of a chat template may change."""
 
 
 @dataclass(frozen=True)
@@ -93,11 +104,8 @@ def take_apart(source: str, bos: str | None, eos: str, system: str | None = None
         )
     two = ask(_messages(2), system)
     parts = re.split(f"({_message(0)}|{_answer(0)}|{_message(1)})", two)
-    said = [_message(0), _answer(0), _message(1)]
-    if parts[1::2] != said:
-        if all(text.lower() in two.lower() for text in said):
-            raise _refusal("changes the case of what is said, which Ollama's TEMPLATE cannot do")
-        raise _refusal("leaves messages out, or changes them")
+    if parts[1::2] != [_message(0), _answer(0), _message(1)]:
+        raise _refusal("leaves messages out, or changes them (their case, for example)")
     head, answering, later, _ = parts[::2]
     token = re.match(r"<[|｜]?[^<>\s]+[|｜]?>|</s>", later)
     end = token[0] if token else eos
@@ -138,12 +146,8 @@ def _answer(number: int) -> str:
 
 def _messages(turns: int) -> list[dict[str, str]]:
     """A conversation whose last message waits for its answer."""
-    said = [
-        {"role": role, "content": content(number)}
-        for number in range(turns)
-        for role, content in (("user", _message), ("assistant", _answer))
-    ]
-    return said[:-1]
+    said = [pair for number in range(turns) for pair in (("user", _message(number)), ("assistant", _answer(number)))]
+    return [{"role": role, "content": content} for role, content in said[:-1]]
 
 
 def _around_system(ask: _Asked) -> tuple[str, str] | None:
@@ -170,8 +174,7 @@ def _check(turns: Turns, ask: _Asked) -> None:
         said = [{"role": "user", "content": text}, {"role": "assistant", "content": text}, {"role": "user", "content": text}]
         system = text if turns.around_system else None
         if ask(said, system) != turns.prompt(text, [(text, text)], system):
-            what = "changes what is said (case, replaced or cut text), which Ollama's TEMPLATE cannot do"
-            raise _refusal(f"{what}: for example in {text[:40]!r}")
+            raise _refusal(f"changes what is said, which Ollama's TEMPLATE cannot do: for example in {text[:40]!r}")
 
 
 def _refusal(what: str, hint: str = "use another instruct model, message: topic, or format: inst") -> TweetstyleError:

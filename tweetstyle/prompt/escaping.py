@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from tweetstyle.errors import TweetstyleError
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
 
 CUT_AT = (
     "to|ol", "th|ink", "func|tion", "chan|nel", "har|mony", "reci|pient", "Bai|ling",
@@ -52,52 +48,16 @@ def _compiled(source: str):
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"])
-    _add_generation_tags(environment)
-    return environment.from_string(source)
-
-
-def _add_generation_tags(environment: Environment) -> None:
-    """`{% generation %}…{% endgeneration %}` as transformers reads it: what is inside, in a scope of its own."""
-    from jinja2 import nodes
-    from jinja2.ext import Extension
-    from jinja2.parser import Parser
-
-    class Generation(Extension):
-        tags = {"generation"}  # noqa: RUF012  (Extension declares it as an instance attribute)
-
-        def parse(self, parser: Parser) -> nodes.Scope:
-            line = next(parser.stream).lineno
-            return nodes.Scope(parser.parse_statements(("name:endgeneration",), drop_needle=True), lineno=line)
-
-    environment.add_extension(Generation)
-
-
-ORDINARY = (
-    "ça VA, l'Été à Québec ?",
-    "two  spaces\nand\n\nlines\tand a tab",
-    "1 < 2 & \"x\" 'y' > z, <b>bold</b> &amp; 50%",
-    "{{ x }} {% y %} {# z #} \\n $i `j`",
-    "#a @b https://t.co/Ab1?x=1&y=%C3%A9",
-    "«\u00a0l’été… – ou\u202f“demain”\u202f?\u00a0» — ‘oui’ • œuf, 12\u00a0€",
-    "😀 👩‍👩‍👧‍👦 e\u0301",
-    "one word after another, " * 400 + "and the end.",
-)
-"""What people write, of every kind that a filter of a chat template may change."""
-
-
-YOUNGER = (range(0x2FFC, 0x3000), range(0x31EF, 0x31F0), range(0x2EBF0, 0x2EE5E))
-"""Characters of Unicode 15.1, which a younger Python prints and Go's tables (15.0) do not know."""
-
-
-def is_printable(character: str) -> bool:
-    """Whether Ollama's Modelfile keeps the character (Go's strconv.IsPrint), independent of Python's own tables."""
-    return character.isprintable() and not any(ord(character) in characters for characters in YOUNGER)
+    # What `{% generation %}` marks for training is a block like any other.
+    source = re.sub(r"(\{%[-+]?\s*)generation(\s*[-+]?%\})", r"\1if true\2", source)
+    return environment.from_string(re.sub(r"(\{%[-+]?\s*)endgeneration(\s*[-+]?%\})", r"\1endif\2", source))
 
 
 def check_printable(text: str, where: str) -> None:
-    """Refuses what Ollama's Modelfile cannot carry: it silently drops runes that are not printable, and ends at three quotes."""
+    """Refuses what Ollama's Modelfile cannot carry: it drops characters that are not printable (Go's strconv.IsPrint), and ends at
+    three quotes."""
     for character in text:
-        if not is_printable(character):
+        if not character.isprintable():
             raise TweetstyleError(f"the character U+{ord(character):04X} is not allowed in a Modelfile", where=where, hint="leave it out")
     if '"""' in text:
         raise TweetstyleError('""" is not allowed in a Modelfile', where=where, hint="leave it out")
@@ -110,8 +70,5 @@ def go_literal(text: str) -> str:
 
 def jinja_string(text: str) -> str:
     """A Jinja expression for the text; llama.cpp's own Jinja reads its escapes too. It holds none of the words of CUT_AT: 'to' + 'ols'."""
-    return " + ".join(f"'{_escaped(part)}'" for part in _CUTS.split(text))
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
+    escaped = (part.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n") for part in _CUTS.split(text))
+    return " + ".join(f"'{part}'" for part in escaped)

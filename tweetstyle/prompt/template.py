@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -217,41 +217,36 @@ def _conversation(style: str, tokens: SpecialTokens, system: str | None) -> Temp
 
 
 def _custom(line: str, style: str, tokens: SpecialTokens) -> Template:
-    def refuse(what: str) -> TweetstyleError:
-        return TweetstyleError(what, where="prompt.custom", hint='write for example: "<s>[{style}, {type}] {topic} => {text}</s>"')
-
     check_printable(line.replace("\n", ""), "prompt.custom")
     body = line.removeprefix("<s>").removesuffix("</s>")
-    if unknown := [name for name in re.findall(r"\{(\w*)\}", body) if name not in SLOTS]:
-        raise refuse(f"{{{unknown[0]}}} is none of {', '.join('{' + s + '}' for s in SLOTS)}")
-    if not body.endswith("{text}") or body.count("{text}") != 1:
-        raise refuse("the line must end in {text}, once, with at most </s> behind it")
-    if body.count("{topic}") > 1 or body.count("{style}") > 1 or body.count("{type}") > 1:
-        raise refuse("each of {style}, {type} and {topic} may occur once at most")
-    for token in ("<s>", "</s>", tokens.bos, tokens.eos):
-        if token and token in body:
-            raise refuse(f"{token} is allowed only at the ends, as <s> and </s>")
-    prompt = body.removesuffix("{text}")
-    prefix = " " if prompt.endswith(" ") else ""
-    prompt = prompt.removesuffix(" ")
-    if prompt.endswith(" "):
-        raise refuse("there is more than one space before {text}")
-    pieces = tuple(_custom_pieces(prompt, refuse))
+    prompt = body.removesuffix("{text}").removesuffix(" ")
+    pieces = tuple(_custom_pieces(prompt))
     has_bos = tokens.bos is not None and line.startswith("<s>")
-    if not pieces and not has_bos:
-        raise refuse("there is nothing before {text}: Ollama does not answer an empty prompt (a tokenizer with a BOS has <s> for it)")
+    unknown = [name for name in re.findall(r"\{(\w*)\}", body) if name not in SLOTS]
+    inside = [token for token in ("<s>", "</s>", tokens.bos, tokens.eos) if token and token in body]
+    problems = {
+        f"{{{''.join(unknown[:1])}}} is none of {', '.join('{' + s + '}' for s in SLOTS)}": unknown,
+        "the line must end in {text}, once, with at most </s> behind it": not body.endswith("{text}") or body.count("{text}") != 1,
+        "each of {style}, {type} and {topic} may occur once at most": any(body.count(f"{{{slot}}}") > 1 for slot in SLOTS[:3]),
+        f"{''.join(inside[:1])} is allowed only at the ends, as <s> and </s>": inside,
+        "there is more than one space before {text}": prompt.endswith(" "),
+        "{topic} is not allowed between {style} and {type}": any(isinstance(p, SystemLine) and "{topic}" in p.line for p in pieces),
+        "there is nothing before {text}: Ollama does not answer an empty prompt (a tokenizer with a BOS has <s> for it)":
+            not pieces and not has_bos,
+    }  # fmt: skip
+    if found := next((what for what, applies in problems.items() if applies), None):
+        raise TweetstyleError(found, where="prompt.custom", hint='write for example: "<s>[{style}, {type}] {topic} => {text}</s>"')
+    prefix = " " if body.endswith(" {text}") else ""
     return Template("custom", style, pieces, has_bos, tokens.eos, prefix, (tokens.eos,))
 
 
-def _custom_pieces(prompt: str, refuse):
+def _custom_pieces(prompt: str) -> Iterator[Piece]:
     """The system line is the span from the first to the last of {style} and {type}: one /set system line replaces both."""
-    if (span := re.search(r"\{(style|type)\}.*\{(style|type)\}|\{(style|type)\}", prompt, re.S)) and "{topic}" in span[0]:
-        raise refuse("{topic} is not allowed between {style} and {type}")
-    system = span[0] if span else None
-    for part in re.split("(" + re.escape(system) + r"|\{topic\})" if system else r"(\{topic\})", prompt):
+    span = re.search(r"\{(style|type)\}.*\{(style|type)\}|\{(style|type)\}", prompt, re.S)
+    for part in re.split("(" + re.escape(span[0]) + r"|\{topic\})" if span else r"(\{topic\})", prompt):
         if part == "{topic}":
             yield Topic()
-        elif part == system:
+        elif span and part == span[0]:
             yield SystemLine(part)
         elif part:
             yield Literally(part)
