@@ -37,12 +37,9 @@ class Post:
     community: bool = False
 
 
-def write_archive(path: Path, posts: Sequence[Post], generation: int = 2025, *, parts: int = 1, top: str = "", **changes) -> Path:
-    """Writes `path` (a zip where its name ends so, otherwise a folder). parts: files of tweets; top: a folder around everything.
-
-    changes: `counts`, a dict from file name to the count that the manifest shall give instead of the right one.
-    """
-    files = files_of(posts, generation, parts=parts, **changes)
+def write_archive(path: Path, posts: Sequence[Post], generation: int = 2025, *, top: str = "", **changes) -> Path:
+    """Writes `path` (a zip where its name ends so, otherwise a folder). top: a folder around everything; changes: of `files_of`."""
+    files = files_of(posts, generation, **changes)
     return write_files(path, {f"{top}/{name}" if top else name: content for name, content in files.items()})
 
 
@@ -59,7 +56,7 @@ def write_files(path: Path, files: dict[str, bytes]) -> Path:
 
 
 def files_of(posts: Sequence[Post], generation: int, *, parts: int = 1, counts: dict[str, int] | None = None) -> dict[str, bytes]:
-    """File name → bytes."""
+    """File name → bytes. parts: files of tweets; counts: file name → the count in the manifest instead of the right one."""
     if generation == 2017:
         return {"tweets.csv": _csv(posts), "README.txt": b"x", "data/js/tweet_index.js": b"var tweet_index = []"}
     folder = "" if generation == 2019 else "data/"
@@ -92,13 +89,10 @@ def tweet_entry(post: Post, generation: int = 2025) -> dict:
         "source": '<a href="https://mobile.twitter.com" rel="nofollow">Twitter Web App</a>',
         "entities": entities,
         "display_text_range": ["0", str(len(text))],
-        "favorite_count": "3",
         "id_str": post.id,
         "truncated": False,
-        "retweet_count": "0",
         "id": post.id,
         "created_at": x_date(post.at),
-        "favorited": False,
         "full_text": text,
         "lang": "fr",
     }
