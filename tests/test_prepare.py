@@ -21,6 +21,7 @@ import tweetstyle.prepare as stage
 from tweetstyle.dataset.threads import conversations, with_messages
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.prepare import prepare
+from tweetstyle.prepare.outputs import for_spreadsheet
 from tweetstyle.prepare.report import funnel
 from tweetstyle.prompt.template import SpecialTokens, build_template
 from tweetstyle.recipe import Data, Prompt
@@ -42,7 +43,7 @@ def run(directory, rows, template=TEMPLATE, prompt=None, **settings):
     source = directory / "tweets.csv"
     with source.open("w", encoding="utf-8", newline="") as stream:
         csv.writer(stream).writerows([("id_tweet", "texte", "date_creation"), *rows])
-    # The rows are near twins of one another, as an app writes them: not what is tested here.
+    # The rows are near-duplicates of one another, as an app writes them: not what is tested here.
     return prepare(
         Data(source=source, **{"near_duplicate_jaccard": 1.0, "automatic_posts": "keep"} | settings),
         prompt or Prompt(style="Nimzo"),
@@ -70,28 +71,34 @@ def test_the_files_hold_what_was_kept_and_what_was_not(tmp_path):
         ("9", "LE HIVER numéro 0 dort dans un chat 🦊", "2022-01-01"),
         ("100", "encore le même numéro, autre texte", "2021-01-05"),
         ("9", "encore neuf", "2021-01-05"),
+        ("11", "=1+2 fait trois, non ?", "2021-01-05"),
+        ("12", "=ok", "2021-01-06"),
     ]
     first = ("100", "le hiver numéro 0 dort dans un chat", "2021-01-01")
     prepared = run(tmp_path, [first, *rows()[1:], *extra])
     out, place = tmp_path / "out", f"{tmp_path}/tweets.csv"
     assert set(contents(out)) == FILES == {path.name for path in prepared.outputs}
-    assert (prepared.read, prepared.kept) == (65, 61)
-    assert {rule: count for rule, count in prepared.dropped.items() if count} == {"duplicate id": 2, "retweet": 1, "duplicate": 1}
+    assert (prepared.read, prepared.kept) == (67, 62)
+    assert {rule: count for rule, count in prepared.dropped.items() if count} == {
+        "duplicate id": 2, "retweet": 1, "too short": 1, "duplicate": 1
+    }  # fmt: skip
     assert table(out / "dropped.csv").values.tolist() == [
         ["8", "2021-01-05T00:00:00Z", "retweet", "RT @bob", "RT @bob: leur texte"],
         ["9", "2022-01-01T00:00:00Z", "duplicate", "the same as 100", "LE HIVER numéro 0 dort dans un chat 🦊"],
         ["100", "2021-01-05T00:00:00Z", "duplicate id", f"{place}:2, with another text", "encore le même numéro, autre texte"],
         ["9", "2021-01-05T00:00:00Z", "duplicate id", f"{place}:65, with another text", "encore neuf"],
+        ["12", "2021-01-06T00:00:00Z", "too short", table(out / "dropped.csv")["evidence"].iloc[-1], "'=ok"],
     ]
-    # 5% of 61 is nothing: a fifth of a small archive is held out in each part.
-    assert prepared.splits == {"train": 37, "mini-train": 37, "validation": 12, "test": 12} and prepared.warnings
+    # 5% of 62 is nothing: a fifth of a small archive is held out in each part.
+    assert prepared.splits == {"train": 38, "mini-train": 38, "validation": 12, "test": 12} and prepared.warnings
+    assert [t.text for t in tweets(tmp_path, "train") if t.id == "11"] == ["=1+2 fait trois, non ?"], "training gets what was written"
     assert (prepared.first_day, prepared.last_day) == ("2021-01-01", "2021-03-01")
     reply = next(t for t in tweets(tmp_path, "train") if t.id == "7")
     assert (reply.type, reply.text, reply.created_at) == (REPLY, "oui, j'arrive & je reste\nlongtemps", "2021-01-05T10:00:00Z")
     assert all(t.type == TWEET for t in tweets(tmp_path, "train") if t.id != "7")
 
 
-def test_every_file_tells_the_same_tweets_with_the_templates_line(tmp_path):
+def test_every_file_has_the_same_tweets_with_the_templates_line(tmp_path):
     run(tmp_path, rows())
     lines = [json.loads(line) for name in ("train", "validation", "test") for line in (tmp_path / "out" / f"{name}.jsonl").open()]
     formatted, cleaned = table(tmp_path / "out" / "tweets_formates.csv"), table(tmp_path / "out" / "tweets_tous_nettoyes.csv")
@@ -120,13 +127,14 @@ def test_the_same_archive_gives_the_same_bytes_whatever_pythons_hash_seed(tmp_pa
 
 
 def test_held_out_tweets_teach_the_topics_of_training_nothing(tmp_path):
-    for name, last in (("a", "le jardin dort encore une fois"), ("b", "hiver hiver marmotte sapin, quel fleuve")):
-        (tmp_path / name).mkdir()
+    trained, held = [], []
+    for last in ("le jardin dort encore une fois", "hiver hiver marmotte sapin, quel fleuve"):
         changed = rows(100)
         changed[90:] = [(id, f"{last} {i}", day) for i, (id, _, day) in enumerate(changed[90:])]
-        run(tmp_path / name, changed, prompt=Prompt(style="Nimzo", topic_dropout=0.0))
-    assert tweets(tmp_path / "a", "train") == tweets(tmp_path / "b", "train")
-    assert tweets(tmp_path / "a", "test") != tweets(tmp_path / "b", "test")
+        run(tmp_path, changed, prompt=Prompt(style="Nimzo", topic_dropout=0.0))
+        trained.append(tweets(tmp_path, "train"))
+        held.append(tweets(tmp_path, "test"))
+    assert trained[0] == trained[1] and held[0] != held[1]
 
 
 def test_each_setting_matters(tmp_path):
@@ -146,15 +154,11 @@ def test_each_setting_matters(tmp_path):
 
 
 def test_threads_of_an_archive_become_conversations_where_they_read_as_such(tmp_path):
-    """A hole where a tweet was only a link, two branches of one tweet, an answer after three years, one begun by a reply to somebody."""
+    """A hole where a tweet was only a link, an answer after three years, one begun by a reply to somebody."""
     sources = {
         "1": ("la bouilloire chante toute la soirée", "2020-12-01T10:00:00Z", ""),
         "2": ("https://t.co/abcdefghij", "2020-12-01T10:01:00Z", "1"),
         "3": ("et la chèvre applaudit depuis le balcon", "2020-12-01T10:02:00Z", "2"),
-        "11": ("mon parapluie a ouvert un commerce", "2020-12-02T10:00:00Z", ""),
-        "12": ("il vend de l'ombre aux matinaux", "2020-12-02T10:01:00Z", "11"),
-        "13": ("rien à voir, mais le comptable est un pigeon", "2020-12-02T10:02:00Z", "11"),
-        "14": ("un pigeon qui sait compter jusqu'à huit", "2020-12-02T10:03:00Z", "13"),
         "21": ("j'ai planté un noyer ce matin", "2017-12-02T10:00:00Z", ""),
         "22": ("le noyer a déposé une plainte", "2020-12-02T10:00:00Z", "21"),
         "31": ("@bob non, le gardien du phare déteste le jazz", "2020-12-04T10:00:00Z", "999"),
@@ -165,19 +169,14 @@ def test_threads_of_an_archive_become_conversations_where_they_read_as_such(tmp_
     lines += [{"id": id, "text": text, "created_at": moment} for id, text, moment in rows()]
     source = tmp_path / "tweets.jsonl"
     source.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    data = Data(source=source, near_duplicate_jaccard=1.0, automatic_posts="keep")
-    prepared = prepare(data, Prompt(style="Nimzo"), TEMPLATE, tmp_path / "out")
-    assert prepared.dropped["link only"] == 1 and prepared.kept == 71
+    prepare(Data(source=source, near_duplicate_jaccard=1.0, automatic_posts="keep"), Prompt(style="Nimzo"), TEMPLATE, tmp_path / "out")
     train = tweets(tmp_path, "train")
-    expected = {"3": "2", "12": "11", "13": "11", "14": "13", "22": "21", "32": "31", "33": "32"}
-    assert {t.id: t.follows for t in train if t.follows} == expected
-    found = conversations(train, with_messages(train, {t.id: "et alors ?" for t in train}))
-    several = sorted([t.id for t in turns] for turns in found if len(turns) > 1)
-    assert several == [["11", "12"], ["13", "14"], ["32", "33"]]
-    assert {t.id for turns in found if len(turns) == 1 for t in turns} & sources.keys() == {"1", "3", "21", "22"}
+    assert {t.id: t.follows for t in train if t.follows} == {"3": "2", "22": "21", "32": "31", "33": "32"}
+    found = [[t.id for t in turns] for turns in conversations(train, with_messages(train, {t.id: "et alors ?" for t in train}))]
+    assert [turns for turns in found if turns[0] in sources] == [["21"], ["1"], ["3"], ["22"], ["32", "33"]]
 
 
-def test_first_words_stand_where_the_topic_stands(tmp_path):
+def test_first_words_take_the_place_of_the_topic(tmp_path):
     prepared = run(tmp_path, rows(), prompt=Prompt(style="Nimzo", message="first-words", topic_dropout=0.0))
     written = list(tweets(tmp_path, "train"))
     assert written and all(t.text.startswith(t.topic) and t.topic != t.text for t in written)
@@ -185,11 +184,8 @@ def test_first_words_stand_where_the_topic_stands(tmp_path):
     assert line == f"<s>[INST] Style: Nimzo | Type: Tweet | Sujet: {written[0].topic} [/INST] {written[0].text}</s>"
     console = Console(width=80, record=True, file=io.StringIO())
     console.print(funnel(prepared))
-    terminal, page = console.export_text(), (tmp_path / "out" / "report.html").read_text()
-    assert re.search(r"prompt begins it\W+60\W+100", terminal) and "topic" not in terminal
-    assert "first words in the prompt: <bdi>le " in page and "with its first words" in page and "subject" not in page
-    run(tmp_path, rows(), prompt=Prompt(style="Nimzo", message="first-words", topic_dropout=1.0))
-    assert all(t.topic is None for t in tweets(tmp_path, "train"))
+    assert re.search(r"prompt begins it\W+60\W+100", console.export_text())
+    assert "first words in the prompt: <bdi>le " in (tmp_path / "out" / "report.html").read_text()
 
 
 @pytest.mark.parametrize(
@@ -202,7 +198,6 @@ def test_first_words_stand_where_the_topic_stands(tmp_path):
          "too few tweets to split: 29 of 30 were kept (too short 1), at least 30 are needed\n  → lower data.min_characters"),
         ([(str(n), text, "2021-01-01") for n, text in enumerate(["", " ", "@bob"] * 10)], {},
          "none of the 30 tweets was kept (too short 30)\n  → most of these texts are empty, or mentions alone"),
-        (rows(12), {}, "too few tweets to split: 12 of 12 were kept (nothing was dropped)"),
         (rows(), {"since": date(2021, 2, 1), "until": date(2021, 1, 1)}, "data.since: the period ends"),
         ([("1.2E+18", *row[1:]) for row in rows()], {}, "60 of 60 ids are rounded numbers"),
     ],
@@ -247,23 +242,31 @@ def test_a_tweet_that_gets_lost_is_a_bug_and_stops_the_run(tmp_path, monkeypatch
         run(tmp_path, rows())
 
 
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        ('=HYPERLINK("http://x","y")', '\'=HYPERLINK("http://x","y")'), ("+1 pour ça", "'+1 pour ça"), ("-cmd|' /C'!A0", "'-cmd|' /C'!A0"),
+        ("@SUM(A1)", "'@SUM(A1)"), ("\t=1", "'\t=1"), ("deux = deux", "deux = deux"), ("", ""),
+    ],
+)  # fmt: skip
+def test_a_cell_of_the_dropped_tweets_is_never_a_formula(cell, shown):
+    assert for_spreadsheet(cell) == shown
+
+
 def test_the_funnel_shows_the_counts(tmp_path):
     prepared = replace(run(tmp_path, [*rows(), ("7", "ok", "2021-01-20")]), with_topic=45)
     console = Console(width=80, record=True, file=io.StringIO())
     console.print(funnel(prepared))
     text = console.export_text()
     lines = [line.replace("│", " ").split() for line in text.splitlines()]
-    figures = ["read 61 100.0%", "too short -1 -1.6%", "kept 60 98.4%", "train 36 60.0%", "test 12 20.0%", "prompt names a topic 45 75.0%"]
-    for expected in figures:
+    for expected in ("read 61 100.0%", "too short -1 -1.6%", "kept 60 98.4%", "train 36 60.0%", "prompt names a topic 45 75.0%"):
         assert expected.split() in lines
-    assert ["retweet"] not in [line[:1] for line in lines]
-    assert "from 2021-01-01 to 2021-03-01" in text
-    console.print(funnel(replace(prepared, message="playback", leak=2, threads=1)))
+    assert ["retweet"] not in [line[:1] for line in lines] and "from 2021-01-01 to 2021-03-01" in text
+    console.print(funnel(replace(prepared, message="playback", leak=2)))
     text = console.export_text()
-    assert "prompt" not in text and "leak: 2 held-out tweets" in text and "whole in one split: 1 thread" in text
+    assert "prompt" not in text and "leak: 2 held-out tweets" in text
 
 
-@pytest.mark.skipif(not SAMPLE.is_file(), reason=f"{SAMPLE} is not there")
 def test_the_sample_archive_counted_by_another_reading(tmp_path):
     """The counts from pandas and plain string tests, not from the rules."""
     raw = pandas.read_csv(SAMPLE, dtype=str, keep_default_na=False)

@@ -1,8 +1,6 @@
-"""Threads: which tweets belong together because their author answered their own."""
+"""Which tweets belong together because their author answered their own, and the messages that tweets answer."""
 
 from __future__ import annotations
-
-import random
 
 import pytest
 from hypothesis import given
@@ -10,7 +8,11 @@ from hypothesis import strategies as st
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
+from tweetstyle.dataset.messages import KINDS, Message, messages_path, read_messages, write_messages
 from tweetstyle.dataset.threads import thread_roots
+from tweetstyle.errors import TweetstyleError
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 
 
 @pytest.mark.parametrize(
@@ -29,19 +31,6 @@ def test_every_tweet_of_a_thread_has_its_first_tweet_as_root(pairs, roots):
     assert thread_roots(pairs) == roots
 
 
-@pytest.mark.parametrize("order", [[0, 1, 2, 3], [3, 2, 1, 0], [1, 3, 0, 2]])
-def test_a_circle_has_its_lowest_number_as_root_whatever_the_order(order):
-    pairs = [("10", "9"), ("9", "11"), ("11", "10"), ("12", "11")]
-    assert thread_roots([pairs[number] for number in order]) == dict.fromkeys(("9", "10", "11", "12"), "9")
-
-
-def test_a_thread_of_two_hundred_thousand_tweets_is_no_deeper_than_any_other():
-    pairs = [(str(number), str(number - 1) if number else "") for number in range(200_000)]
-    random.Random(1).shuffle(pairs)
-    roots = thread_roots(pairs)
-    assert len(roots) == 200_000 and set(roots.values()) == {"0"}
-
-
 @given(st.lists(st.integers(-1, 30), min_size=1, max_size=31))
 def test_threads_are_the_connected_components_that_scipy_finds(answered):
     count = len(answered)
@@ -56,3 +45,13 @@ def test_threads_are_the_connected_components_that_scipy_finds(answered):
         threads.setdefault(root, set()).add(tweet)
     assert sorted(map(sorted, threads.values())) == sorted(sorted(one) for one in components.values() if len(one) > 1)
     assert all(root in thread for root, thread in threads.items())
+
+
+@given(st.dictionaries(TEXTS, st.tuples(TEXTS, st.sampled_from(KINDS)), max_size=8))
+def test_any_message_comes_back_as_it_was(tmp_path_factory, wanted):
+    path = messages_path(tmp_path_factory.getbasetemp(), "mini-train")
+    assert path.name == "messages-train.jsonl"
+    write_messages(path, [Message(id, text, kind) for id, (text, kind) in wanted.items()])
+    assert list(read_messages(path).items()) == [(id, text) for id, (text, _) in wanted.items()]
+    with pytest.raises(TweetstyleError, match="no messages yet.*\n.*--from playback"):
+        read_messages(path.with_name("messages-absent.jsonl"))

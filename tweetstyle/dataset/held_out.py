@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from tweetstyle.cleaning.near_duplicates import connected
 from tweetstyle.dataset.threads import before_held_out, read_tweets
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.model.tokenizer import Encoded, Tokenizer
@@ -52,14 +53,10 @@ def held_out(path: Path, template: Template, tokenizer: Tokenizer, max_positions
 
 
 def nothing_in(path: Path, template: Template, purpose: str, hint: str) -> TweetstyleError:
-    """What is said of a split without a tweet; in a conversation, of one without a tweet that answers a message."""
-    if template.turns:
-        return TweetstyleError(
-            f"there is no tweet with a message {purpose}",
-            where=str(path),
-            hint="tweetstyle playback RECIPE --show 20 says why none was found",
-        )
-    return TweetstyleError(f"there is no tweet {purpose}", where=str(path), hint=hint)
+    """The error for a split without a tweet or, in a conversation, without a tweet that answers a message."""
+    what = "there is no tweet with a message" if template.turns else "there is no tweet"
+    hint = "tweetstyle playback RECIPE --show 20 says why none was found" if template.turns else hint
+    return TweetstyleError(f"{what} {purpose}", where=str(path), hint=hint)
 
 
 def chosen(files: dict[Path, set[str]], template: Template, tokenizer: Tokenizer, most: int) -> HeldOut:
@@ -86,22 +83,21 @@ def scored_bytes(text: str, document: Encoded, template: Template, tokenizer: To
 
 def clusters(tweets: Iterable[Tweet]) -> list[str]:
     """The cluster of each tweet, for intervals: its thread, else its day; tweets with the same words are in one cluster."""
-    found: list[str] = []
-    of_text: dict[str, str] = {}
-    merged: dict[str, str] = {}
+    tweets = list(tweets)
+    names = [tweet.thread or tweet.created_at[:10] or tweet.id for tweet in tweets]
+    return [names[first] for first in joined(names, [tweet.text for tweet in tweets])]
 
-    def root(name: str) -> str:
-        while merged.get(name, name) != name:
-            name = merged[name]
-        return name
 
-    for tweet in tweets:
-        name = tweet.thread or tweet.created_at[:10] or tweet.id
-        found.append(name)
-        first = of_text.setdefault(tweet.text, name)
-        if (here := root(name)) != (there := root(first)):
-            merged[here] = there
-    return [root(name) for name in found]
+def joined(*labellings: Sequence[Hashable]) -> list[int]:
+    """The group of each tweet, as the position of its first: tweets with the same label in any of the labellings are together.
+
+    Every labelling has a label for each tweet; a label of one has nothing to do with a label of another.
+    """
+    links = []
+    for labels in labellings:
+        firsts: dict[Hashable, int] = {}
+        links += [(firsts.setdefault(label, place), place) for place, label in enumerate(labels)]
+    return connected(links, len(labellings[0]))
 
 
 def held_out_count(count: int, fraction: float) -> int:

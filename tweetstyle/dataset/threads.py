@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tweetstyle.cleaning.near_duplicates import chronological
 from tweetstyle.dataset.messages import messages_path, read_messages
 from tweetstyle.records import REPLY, Tweet, read_split
 
@@ -78,40 +79,24 @@ def before_held_out(template: Template, tweet: Tweet) -> str | None:
 def goes_on_from(tweets: Iterable[Tweet]) -> dict[str, Tweet]:
     """Id → the tweet that it continues, as the next turn of one conversation, for each of `tweets` that continues another.
 
-    The tweet before is exactly the one that it answers, written at most `LONGEST_PAUSE` before. Where
-    several tweets answer one, the earliest continues it: the others were written beside it, not after it. Where tweets answer
-    each other in a circle, the circle is open before the first of them given.
+    The tweet before is exactly the one that it answers, has a lower id, and was written at most `LONGEST_PAUSE` before. Where
+    several tweets answer one, the earliest continues it: the others were written beside it, not after it.
     """
     there = {tweet.id: tweet for tweet in tweets}
-    next_of: dict[str, Tweet] = {}
-    for tweet in sorted(there.values(), key=_in_time):
+    next_of: dict[str, str] = {}
+    for tweet in sorted(there.values(), key=chronological):
         before = there.get(tweet.follows)
-        if before and _without_pause(before, tweet):
-            next_of.setdefault(before.id, tweet)
-    found = {after.id: there[before] for before, after in next_of.items()}
-    led_to: set[str] = set()
-    beginnings = [tweet for tweet in there.values() if tweet.id not in found]
-    # What no beginning leads to is a circle, which the first of it comes to begin.
-    for tweet in [*beginnings, *there.values()]:
-        if tweet.id in led_to:
-            continue
-        found.pop(tweet.id, None)
-        while tweet and tweet.id not in led_to:
-            led_to.add(tweet.id)
-            tweet = next_of.get(tweet.id)
-    return found
+        if before and _continues(before, tweet):
+            next_of.setdefault(before.id, tweet.id)
+    return {after: there[before] for before, after in next_of.items()}
 
 
-def _in_time(tweet: Tweet) -> tuple[str, int, str]:
-    return tweet.created_at, len(tweet.id), tweet.id
-
-
-def _without_pause(before: Tweet, after: Tweet) -> bool:
+def _continues(before: Tweet, after: Tweet) -> bool:
     """Of undated tweets the answer itself is all that is known."""
-    if not (before.created_at and after.created_at):
-        return True
-    pause = datetime.fromisoformat(after.created_at) - datetime.fromisoformat(before.created_at)
-    return timedelta(0) <= pause <= LONGEST_PAUSE
+    pause = timedelta(0)
+    if before.created_at and after.created_at:
+        pause = datetime.fromisoformat(after.created_at) - datetime.fromisoformat(before.created_at)
+    return timedelta(0) <= pause <= LONGEST_PAUSE and (len(before.id), before.id) < (len(after.id), after.id)
 
 
 def conversations(tweets: Sequence[Tweet], answered: Sequence[Tweet]) -> list[Conversation]:
@@ -121,18 +106,14 @@ def conversations(tweets: Sequence[Tweet], answered: Sequence[Tweet]) -> list[Co
     model does not see: behind a tweet without a message a new conversation begins.
     """
     before = goes_on_from(filter(is_answerable, tweets))
-    there = {tweet.id: tweet for tweet in answered}
-    next_of = {before[id].id: tweet for id, tweet in there.items() if id in before and before[id].id in there}
+    ids = {tweet.id for tweet in answered}
+    next_of = {before[tweet.id].id: tweet for tweet in answered if tweet.id in before and before[tweet.id].id in ids}
     later = {tweet.id for tweet in next_of.values()}
-    return [_from(tweet, next_of) for tweet in there.values() if tweet.id not in later]
-
-
-def _from(tweet: Tweet | None, next_of: dict[str, Tweet]) -> Conversation:
-    turns = []
-    while tweet:
-        turns.append(tweet)
-        tweet = next_of.get(tweet.id)
-    return turns
+    found = [[tweet] for tweet in answered if tweet.id not in later]
+    for turns in found:
+        while following := next_of.get(turns[-1].id):
+            turns.append(following)
+    return found
 
 
 def read_conversations(path: Path) -> tuple[list[Conversation], ConversationCounts]:
@@ -147,26 +128,20 @@ def read_conversations(path: Path) -> tuple[list[Conversation], ConversationCoun
 def thread_roots(tweets: Iterable[tuple[str, str]]) -> dict[str, str]:
     """From (id, id that it answers or "") of one author's tweets: the id of the thread's first tweet, for each tweet in a thread.
 
-    A tweet outside any thread is left out. A thread begins where the answered tweet is not among those given; where tweets answer
-    each other in a circle, with the lowest id of the circle. Of a repeated id the first pair counts. Linear in the tweets.
+    A tweet outside any thread is left out. A thread begins where the answered tweet is not among those given. Of a repeated id
+    the first pair counts. Linear in the tweets.
     """
     answered: dict[str, str] = {}
     for tweet, reply_to in tweets:
         answered.setdefault(tweet, reply_to)
     roots: dict[str, str] = {}
     for tweet in answered:
-        way: dict[str, None] = {}
-        while tweet in answered and tweet not in roots and tweet not in way:
-            way[tweet] = None
+        chain = []
+        while tweet in answered and tweet not in roots:
+            roots[tweet] = ""
+            chain.append(tweet)
             tweet = answered[tweet]
-        root = roots.get(tweet) or _first(list(way), tweet)
-        roots.update(dict.fromkeys(way, root))
+        root = roots.get(tweet) or chain[-1]
+        roots.update(dict.fromkeys(chain, root))
     sizes = Counter(roots.values())
     return {tweet: root for tweet, root in roots.items() if sizes[root] > 1}
-
-
-def _first(way: list[str], end: str) -> str:
-    """The root of a way that ran out, or that came back upon itself at `end`."""
-    if end not in way:
-        return way[-1]
-    return min(way[way.index(end) :], key=lambda tweet: (len(tweet), tweet))

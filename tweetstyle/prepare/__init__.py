@@ -10,11 +10,12 @@ from tweetstyle.cleaning import archive_rules
 from tweetstyle.cleaning.archive_rules import REASONS, Candidate, check_enough
 from tweetstyle.cleaning.clean import Cleaned, clean
 from tweetstyle.cleaning.near_duplicates import chronological
+from tweetstyle.dataset.held_out import joined
 from tweetstyle.dataset.threads import thread_roots
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.prepare.outputs import output_paths, write_outputs
 from tweetstyle.prepare.report import Outcome, Prepared, describe, funnel
-from tweetstyle.prepare.split import joined, split
+from tweetstyle.prepare.split import split
 from tweetstyle.prepare.topics import choose_topics, first_words
 from tweetstyle.progress import Progress
 from tweetstyle.records import Dropped, SourceTweet, Tweet

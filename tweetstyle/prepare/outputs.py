@@ -1,4 +1,4 @@
-"""Writes all of prepare's files or none; renders lines in another format."""
+"""Writes all of prepare's files or none."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from tweetstyle.files import complete_file
 from tweetstyle.prepare.page import report_html
-from tweetstyle.prompt.template import Template
-from tweetstyle.records import SPLITS, Dropped, Tweet, read_split, write_split
+from tweetstyle.records import SPLITS, Dropped, Tweet, write_split
 
 if TYPE_CHECKING:
     from tweetstyle.prepare.report import Prepared
@@ -22,8 +21,6 @@ COLUMNS = ("id_tweet", "texte", "date_creation")
 DROPPED_COLUMNS = ("id", "date", "reason", "evidence", "text")
 
 _FORMULA = re.compile(r"[=+\-@\t\r\n]")
-_BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-"""Controls of writing direction, which can make a line read as another (Unicode TR 9; CVE-2021-42574)."""
 
 
 def output_paths(directory: Path) -> list[Path]:
@@ -32,13 +29,8 @@ def output_paths(directory: Path) -> list[Path]:
 
 
 def for_spreadsheet(cell: str) -> str:
-    """The cell as a spreadsheet may show it: never computed as a formula (an apostrophe is put before it), its direction controls visible.
-
-    OWASP, CSV injection.
-    """
-    if _FORMULA.match(cell):
-        cell = "'" + cell
-    return _BIDI.sub(lambda control: f"<U+{ord(control[0]):04X}>", cell)
+    """The cell with an apostrophe before what a spreadsheet would compute as a formula (OWASP, CSV injection)."""
+    return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
 def write_outputs(
@@ -67,35 +59,3 @@ def write_outputs(
         for tweet in dropped:
             refused.writerow(map(for_spreadsheet, (tweet.id, tweet.created_at, tweet.reason, tweet.evidence, tweet.text)))
         streams[REPORT].write(report_html(prepared))
-
-
-ONLY_THE_LINE = ("prompt.format", "prompt.style", "prompt.custom", "prompt.system")
-"""Settings that decide how a tweet is written to the model, and nothing else of what prepare makes."""
-
-
-def only_the_lines_differ(changed: list[str], old_format: str, template: Template) -> bool:
-    """Whether tweets prepared under `old_format` need nothing but other lines. changed: dotted keys of the recipe.
-
-    The format `text` has no topics: from it, a format with topics needs them chosen.
-    """
-    return bool(changed) and set(changed) <= set(ONLY_THE_LINE) and (old_format != "text" or not template.has_topic)
-
-
-def render_again(directory: Path, template: Template) -> dict[str, int]:
-    """Rewrites the splits and the formatted CSV of `directory`: all of them complete, or none touched. Returns split → tweets.
-
-    Raises TweetstyleError for a row that prepare did not write.
-    """
-    splits = {name: list(read_split(directory / f"{name}.jsonl")) for name in SPLITS}
-
-    def render(tweet: Tweet) -> str:
-        return template.line(tweet.text, tweet.topic, tweet.type)
-
-    with ExitStack() as stack:
-        formatted = csv.writer(stack.enter_context(complete_file(directory / FORMATTED, newline="")), lineterminator="\n")
-        formatted.writerow((*COLUMNS, "texte_formatte"))
-        for name in ("train", "validation", "test"):
-            formatted.writerows((tweet.id, tweet.text, tweet.created_at, render(tweet)) for tweet in splits[name])
-        for name, tweets in splits.items():
-            write_split(stack.enter_context(complete_file(directory / f"{name}.jsonl", newline="")), tweets, render)
-    return {name: len(tweets) for name, tweets in splits.items()}

@@ -6,7 +6,8 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tweetstyle.cleaning.near_duplicates import clusters, connected, near_duplicate_pairs
+from tweetstyle.cleaning.near_duplicates import clusters, near_duplicate_pairs
+from tweetstyle.console import counted
 from tweetstyle.dataset.held_out import held_out_count
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.records import Tweet, seeded_bytes
@@ -14,8 +15,12 @@ from tweetstyle.records import Tweet, seeded_bytes
 if TYPE_CHECKING:
     from tweetstyle.recipe import Data
 
-
 LEAK_SEED = 2
+"""Of other signatures than those by which near-duplicates were dropped."""
+ENOUGH_TWEETS = 100
+"""Test tweets from which the margin of a mean, 1.96 / √n of the spread among tweets, is below a fifth of that spread."""
+FEWEST_DAYS = 5
+"""Evaluation draws whole days: from fewer there is no interval."""
 
 
 @dataclass(frozen=True)
@@ -24,18 +29,6 @@ class Splits:
 
     parts: dict[str, list[Tweet]]
     warnings: list[str]
-
-
-def joined(*labellings: Sequence[Hashable]) -> list[int]:
-    """The group of each tweet, as the position of its first: tweets with the same label in any of the labellings are together.
-
-    Every labelling has a label for each tweet; a label of one has nothing to do with a label of another.
-    """
-    links = []
-    for labels in labellings:
-        firsts: dict[Hashable, int] = {}
-        links += [(first, place) for place, label in enumerate(labels) if (first := firsts.setdefault(label, place)) != place]
-    return connected(links, len(labellings[0]))
 
 
 def split(tweets: list[Tweet], groups: Sequence[Hashable], data: Data) -> Splits:
@@ -50,7 +43,9 @@ def split(tweets: list[Tweet], groups: Sequence[Hashable], data: Data) -> Splits
     members: dict[Hashable, list[int]] = {}
     for place in order:
         members.setdefault(groups[place], []).append(place)
-    wanted = {name: held_out_count(len(tweets), fraction) for name, fraction in _fractions(data).items()}
+    # In the order in which they are taken, from the latest tweet backwards.
+    fractions = {"test": data.test_fraction, "validation": data.validation_fraction}
+    wanted = {name: held_out_count(len(tweets), fraction) for name, fraction in fractions.items()}
     most = max(len(tweets) // 4, *wanted.values())
     holdable = sum(len(group) for group in members.values() if len(group) <= most)
     left, held = list(members.values()), {}
@@ -60,11 +55,13 @@ def split(tweets: list[Tweet], groups: Sequence[Hashable], data: Data) -> Splits
         raise _indivisible(tweets, list(members.values()))
     out = {place for places in held.values() for place in places}
     parts = {"train": [tweets[place] for place in order if place not in out]}
-    parts["mini-train"] = _sample(parts["train"], data)
+    drawn = sorted(parts["train"], key=lambda tweet: seeded_bytes(data.seed, tweet.id, b"mini-train"))[: data.mini_train]
+    mini = {tweet.id for tweet in drawn}
+    parts["mini-train"] = [tweet for tweet in parts["train"] if tweet.id in mini]
     for name in ("validation", "test"):
         chosen = set(held[name])
         parts[name] = [tweets[place] for place in order if place in chosen]
-    return Splits(parts, warnings(parts, _fractions(data), wanted))
+    return Splits(parts, warnings(parts))
 
 
 def leak(parts: Mapping[str, Sequence[Tweet]], threshold: float) -> int:
@@ -78,11 +75,6 @@ def leak(parts: Mapping[str, Sequence[Tweet]], threshold: float) -> int:
     for cluster, (name, _) in zip(found, labelled, strict=True):
         names.setdefault(cluster, set()).add(name)
     return sum(name != "train" and len(names[cluster]) > 1 for cluster, (name, _) in zip(found, labelled, strict=True))
-
-
-def _fractions(data: Data) -> dict[str, float]:
-    """In the order in which the parts are taken, from the latest tweet backwards."""
-    return {"test": data.test_fraction, "validation": data.validation_fraction}
 
 
 def _latest(groups: list[list[int]], wanted: int, most: int) -> tuple[list[int], list[list[int]]]:
@@ -104,12 +96,6 @@ def _latest(groups: list[list[int]], wanted: int, most: int) -> tuple[list[int],
     return taken, groups[:end]
 
 
-def _sample(train: list[Tweet], data: Data) -> list[Tweet]:
-    sample = sorted(train, key=lambda tweet: seeded_bytes(data.seed, tweet.id, b"mini-train"))[: data.mini_train]
-    chosen = {tweet.id for tweet in sample}
-    return [tweet for tweet in train if tweet.id in chosen]
-
-
 def _indivisible(tweets: list[Tweet], groups: list[list[int]]) -> TweetstyleError:
     largest = max(groups, key=len)
     first = tweets[largest[0]]
@@ -121,49 +107,15 @@ def _indivisible(tweets: list[Tweet], groups: list[list[int]]) -> TweetstyleErro
     return TweetstyleError(what, where="data.source", hint=hint)
 
 
-ENOUGH_TWEETS = 100
-"""Test tweets from which the margin of a mean, 1.96 / √n of the spread among tweets, is below a fifth of that spread."""
-ENOUGH_DAYS, FEWEST_DAYS = 30, 5
-"""Evaluation draws whole days: with fewer than 30 its interval may be too narrow, with fewer than 5 there is none."""
-
-
-def warnings(parts: Mapping[str, Sequence[Tweet]], fractions: Mapping[str, float], wanted: Mapping[str, int]) -> list[str]:
-    """Sentences on the sizes and dates of `parts`. fractions, wanted: of test and validation, the recipe's and in tweets."""
-    count = sum(len(parts[name]) for name in ("train", "validation", "test"))
-    found = [_dates(parts, count), _enlarged(parts, fractions, wanted, count), _margin(len(parts["test"])), _days(parts["test"])]
-    return [sentence for sentence in found if sentence]
-
-
-def _dates(parts: Mapping[str, Sequence[Tweet]], count: int) -> str:
-    undated = sum(not tweet.created_at for name in ("train", "validation", "test") for tweet in parts[name])
-    if undated == count:
-        return "No tweet has a date: they are taken to be in chronological order."
-    return f"{undated:,} of {count:,} tweets have no date: they are taken to be the earliest." if undated else ""
-
-
-def _enlarged(parts: Mapping[str, Sequence[Tweet]], fractions: Mapping[str, float], wanted: Mapping[str, int], count: int) -> str:
-    requested = round(count * fractions["test"])
-    if wanted["test"] <= max(1, requested):
-        return ""
-    held = f"{len(parts['test']):,} for test and {len(parts['validation']):,} for validation are held out"
-    return (
-        f"{fractions['test']:.0%} of {count:,} tweets would be {requested:,}: {held} instead, {len(parts['train']):,} are left to train on."
-    )
-
-
-def _margin(tweets: int) -> str:
-    if tweets >= ENOUGH_TWEETS:
-        return ""
-    rougher = (ENOUGH_TWEETS / tweets) ** 0.5
-    known = f"Only {tweets:,} test tweets: margins of error are {rougher:.1f} times wider than with {ENOUGH_TWEETS}"
-    return f"{known}. That is enough to see a clear gain, not a small difference between two settings."
-
-
-def _days(test: Sequence[Tweet]) -> str:
+def warnings(parts: Mapping[str, Sequence[Tweet]]) -> list[str]:
+    """Sentences on what the dates and the number of the tweets leave unknown."""
+    test, found = parts["test"], []
+    dates = [tweet.created_at[:10] for name in ("train", "validation", "test") for tweet in parts[name]]
     days = len({tweet.created_at[:10] for tweet in test})
-    if not any(tweet.created_at for tweet in test) or days >= ENOUGH_DAYS:
-        return ""
-    on = f"The test tweets are from {days} {'day' if days == 1 else 'days'} only"
-    if days < FEWEST_DAYS:
-        return f"{on}: too few for an interval (evaluation draws whole days and needs at least {FEWEST_DAYS})."
-    return f"{on}: their intervals may be too narrow (tweets of a day are alike; {ENOUGH_DAYS} days are enough)."
+    if undated := dates.count(""):
+        found.append(f"{undated:,} of {len(dates):,} tweets have no date: they are taken to be the earliest, in the archive's order.")
+    if len(test) < ENOUGH_TWEETS:
+        found.append(f"Only {len(test):,} test tweets: enough to see a clear gain, not a small difference between two settings.")
+    if days < FEWEST_DAYS and undated < len(dates):
+        found.append(f"The test tweets are from {counted(days, 'day')} only: too few for an interval, which needs at least {FEWEST_DAYS}.")
+    return found

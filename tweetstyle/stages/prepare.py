@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from tweetstyle.console import say
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import fingerprints
-from tweetstyle.manifest import Manifest, changed_settings, settings_digest
+from tweetstyle.manifest import settings_digest
 from tweetstyle.sources import open_archive
 from tweetstyle.sources.recognise import files_of
-from tweetstyle.stages.stage import CHAT_TEMPLATE, Done, Stage, plain, plain_json, show
+from tweetstyle.stages.stage import Done, Stage, plain, show
 
 if TYPE_CHECKING:
     from tweetstyle.run import Run
@@ -24,14 +24,13 @@ def prepare_stage(run: Run) -> Stage:
         run.settings("data", "prompt"),
         partial(_source, run),
         partial(_prepare, run),
-        partial(_render, run),
     )
 
 
 def _source(run: Run) -> dict[str, str]:
     data, prompt = run.recipe.data, run.recipe.prompt
     open_archive(data.source, data.separator)
-    chat = {CHAT_TEMPLATE: settings_digest(repr(run.template.turns or run.template.pieces))} if prompt.format == "chat" else {}
+    chat = {"chat template": settings_digest(repr(run.template.turns or run.template.pieces))} if prompt.format == "chat" else {}
     return fingerprints([file for source in data.source for file in files_of(source)]) | chat
 
 
@@ -43,19 +42,6 @@ def _prepare(run: Run) -> Done:
     show(funnel(prepared))
     say(f"          with examples of everything: {run.recipe.data.processed}/report.html")
     return list(prepared.outputs), plain(prepared, "outputs", "figures")
-
-
-def _render(run: Run, before: Manifest) -> Done | None:
-    """The tweets as they were prepared, in lines of another format."""
-    from tweetstyle.prepare.outputs import only_the_lines_differ, render_again
-
-    changed = changed_settings(before.settings, plain_json(run.settings("data", "prompt")))
-    if not only_the_lines_differ(changed, before.settings["prompt"]["format"], run.line_template):
-        return None
-    directory = run.recipe.data.processed
-    render_again(directory, run.line_template)
-    say("          the prepared tweets are kept; only their lines are rewritten")
-    return [directory / name for name in before.outputs], before.facts
 
 
 NO_MESSAGE_DEPENDS_ON = ("url", "concurrency")

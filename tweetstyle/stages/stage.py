@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from tweetstyle.run import Run
     from tweetstyle.train.final_scores import TrainedScores
 
-CHAT_TEMPLATE = "chat template"
-"""Among the inputs of prepare, that which is no file: it decides lines, not tweets."""
-
 Done = tuple[list[Path], dict[str, Any]]
 """Outputs, facts worth keeping."""
 
@@ -49,8 +46,7 @@ class Stage:
         before = Manifest.read(self.manifest)
         if before is None or why_stale(self.manifest, self.name, before.settings, before.inputs):
             return None
-        files_then, files_now = ({k: v for k, v in of.items() if k != CHAT_TEMPLATE} for of in (before.inputs, inputs))
-        return before if files_then == files_now else None
+        return before if before.inputs == inputs else None
 
     def carry_out(self, force: bool = False) -> None:
         """force: do all of the work, even if outputs exist."""
