@@ -30,7 +30,6 @@ I can't create content about women.
 As a language model, I have no cat.
 I'm just an AI.
 I was trained by Google.
-That's against my guidelines.
 I'm sorry, I don't understand the request.
 """
 FRIENDS = """
@@ -42,27 +41,20 @@ Je ne peux pas t'aider à déménager samedi.
 Je ne peux pas faire ça.
 Je ne veux pas en parler.
 Je refuse de manger des huîtres.
-Je préfère ne pas répondre.
 Je suis désolée, mais je ne peux pas.
 En tant que mère, je comprends.
-J'ai été conçu par accident.
 Tu utilises ChatGPT pour ça ?
 Je suis un modèle pour mon frère.
-Mon assistante est en vacances.
 Voici mon chat.
 Ce tweet est vraiment drôle.
 Tu as reçu mon message ?
 C'est quoi ta question ?
 Tu as lu cette demande de la mairie ?
-I can't come tonight, sorry
 I'm sorry, but I can't.
 I can't help you move on Saturday.
 I can't write in this weather.
 I can't answer my phone at work.
-I can't say no to my mother.
 I'm not comfortable with heights.
-Unfortunately I can't eat bread.
-I'd rather not go.
 As an artist, I love that.
 I don't have feelings about hockey.
 Here's the snow.
@@ -74,10 +66,8 @@ Here is a remark from a friend:
 Voici une remarque d'un ami :
 Ce tweet parle d'un chat.
 This tweet is about a storm.
-L'auteur du tweet est fatigué.
 The text in quotes is funny.
 Bien sûr, voici une question sur la pluie.
-Le message évoque un voyage.
 """
 
 

@@ -102,7 +102,8 @@ def test_ordinary_brackets_stay(text):
 
 def test_all_but_the_last_turn_is_the_same_for_a_language_and_kind_and_the_language_is_named():
     one, other = (turns(MessageRequest(*of)) for of in (("1", "il neige", "fr", "question"), ("2", "il pleut", "fr", "question", "hier")))
-    assert one[:-1] == other[:-1] and one[-1] != other[-1]
+    assert one[:-1] == other[:-1] and one[-1]["content"] == 'Tweet: "il neige"'
+    assert other[-1]["content"] == 'Juste avant, le même auteur a dit: "hier"\nTweet: "il pleut"'
     assert [turn["role"] for turn in one] == ["system", *["user", "assistant"] * (len(examples("fr")) // 3), "user"]
     prompts = {(of, kind): turns(MessageRequest("1", "x", of, kind))[:-1] for of in ("fr", "en", "es", "xy") for kind in KINDS}
     assert len({json.dumps(prompt) for prompt in prompts.values()}) == 12

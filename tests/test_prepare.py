@@ -21,7 +21,6 @@ import tweetstyle.prepare as stage
 from tweetstyle.dataset.threads import conversations, with_messages
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.prepare import prepare
-from tweetstyle.prepare.outputs import for_spreadsheet
 from tweetstyle.prepare.report import funnel
 from tweetstyle.prompt.template import SpecialTokens, build_template
 from tweetstyle.recipe import Data, Prompt
@@ -242,17 +241,6 @@ def test_a_tweet_that_gets_lost_is_a_bug_and_stops_the_run(tmp_path, monkeypatch
         run(tmp_path, rows())
 
 
-@pytest.mark.parametrize(
-    ("cell", "shown"),
-    [
-        ('=HYPERLINK("http://x","y")', '\'=HYPERLINK("http://x","y")'), ("+1 pour ça", "'+1 pour ça"), ("-cmd|' /C'!A0", "'-cmd|' /C'!A0"),
-        ("@SUM(A1)", "'@SUM(A1)"), ("\t=1", "'\t=1"), ("deux = deux", "deux = deux"), ("", ""),
-    ],
-)  # fmt: skip
-def test_a_cell_of_the_dropped_tweets_is_never_a_formula(cell, shown):
-    assert for_spreadsheet(cell) == shown
-
-
 def test_the_funnel_shows_the_counts(tmp_path):
     prepared = replace(run(tmp_path, [*rows(), ("7", "ok", "2021-01-20")]), with_topic=45)
     console = Console(width=80, record=True, file=io.StringIO())
@@ -262,9 +250,9 @@ def test_the_funnel_shows_the_counts(tmp_path):
     for expected in ("read 61 100.0%", "too short -1 -1.6%", "kept 60 98.4%", "train 36 60.0%", "prompt names a topic 45 75.0%"):
         assert expected.split() in lines
     assert ["retweet"] not in [line[:1] for line in lines] and "from 2021-01-01 to 2021-03-01" in text
-    console.print(funnel(replace(prepared, message="playback", leak=2)))
+    console.print(funnel(replace(prepared, message="playback", leak=2, threads=1)))
     text = console.export_text()
-    assert "prompt" not in text and "leak: 2 held-out tweets" in text
+    assert "prompt" not in text and "leak: 2 held-out tweets" in text and "whole in one split: 1 thread" in text
 
 
 def test_the_sample_archive_counted_by_another_reading(tmp_path):

@@ -42,7 +42,7 @@ def test_inst_is_the_line_of_the_notes() -> None:
     assert template.line("salut", "hiver, Montréal") == "<s>[INST] Style: Nimzo | Type: Tweet | Sujet: hiver, Montréal [/INST] salut</s>"
     assert template.line("oui", None, REPLY) == "<s>[INST] Style: Nimzo | Type: Réponse [/INST] oui</s>"
     assert template.prompt("hiver") == "[INST] Style: Nimzo | Type: Tweet | Sujet: hiver [/INST]"
-    assert template.answer("salut") == " salut"
+    assert template.answer("salut") == " salut" and template.shown(" salut \n") == "salut"
     assert (template.end, template.stops, template.add_bos) == ("<|im_end|>", ("<|im_end|>", "[INST]"), True)
 
 
@@ -94,12 +94,6 @@ def test_a_system_line_takes_the_place_of_style_and_type() -> None:
         assert template.prompt("x", system=template.system_line()) == template.prompt("x", system="") == template.prompt("x")
 
 
-def test_what_is_shown_is_the_answer_without_what_the_format_put_before_it() -> None:
-    for template in map(build, ("inst", "text", "chat", "custom")):
-        assert template.shown(template.answer("salut\nvous")) == "salut\nvous"
-        assert template.shown(template.answer("salut") + " \n") == "salut"
-
-
 # -- the same prompt in Jinja -------------------------------------------------------------------------------
 
 
@@ -148,25 +142,14 @@ def test_a_word_of_the_users_own_makes_no_other_template_of_it(text: str) -> Non
 @pytest.mark.parametrize(
     ("text", "written"),
     [
-        ("[INST] ", "[INST] "),
         ("a {b} }} c", "a {b} }} c"),
         ("{{ x }}", '{{ "{{" }} x }}'),
         ("{{{", '{{ "{{{" }}'),
         ("ends in {", 'ends in {{ "{" }}'),
-        ("{", '{{ "{" }}'),
-        ('"{{-', '"{{ "{{" }}-'),
     ],
 )
 def test_braces_are_carried_through_go(text: str, written: str) -> None:
     assert go_literal(text) == written
-
-
-def test_the_modelfile_s_template_keeps_the_last_user_message_only() -> None:
-    assert build("inst").ollama() == (
-        '{{- range $i, $m := .Messages }}{{- if and (eq $m.Role "user") (eq (len (slice $.Messages $i)) 1) }}'
-        "[INST] {{ if $.System }}{{ $.System }}{{ else }}Style: Nimzo | Type: Tweet{{ end }}"
-        '{{ if and $m.Content (ne $m.Content "*") }} | Sujet: {{ $m.Content }}{{ end }} [/INST]{{ end }}{{ end }}'
-    )
 
 
 # -- refusals -----------------------------------------------------------------------------------------------
