@@ -9,11 +9,10 @@ from typing import NamedTuple
 
 from tweetstyle.errors import TweetstyleError, closest
 from tweetstyle.records import SourceTweet
-from tweetstyle.sources.containers import unreadable
 from tweetstyle.sources.csv_source import read_csv
 from tweetstyle.sources.json_files import read_json_array, read_json_lines
 from tweetstyle.sources.plain_text import read_plain_text
-from tweetstyle.sources.recognise import CSV, JSON_ARRAY, JSON_LINES, PLAIN_TEXT, RecognisedSource, files_of, kind_of
+from tweetstyle.sources.recognise import CSV, JSON_ARRAY, JSON_LINES, PLAIN_TEXT, RecognisedSource, kind_of
 from tweetstyle.sources.x_archive import read_x_archive, size_of
 
 __all__ = ["DUPLICATE_ID", "Archive", "Found", "open_archive"]
@@ -45,7 +44,7 @@ class Archive:
     def __init__(self, sources: Sequence[RecognisedSource], separator: str | None, expected_count: int | None) -> None:
         self._sources = sorted(sources, key=lambda source: source.document is not None)  # X's own archives have no document
         self._separator, self._expected_count = separator, expected_count
-        self._names = _short_names([source.path for source in sources])
+        self._names = Counter(source.path.name for source in sources)
         self.size = sum(source.document.size if source.document else size_of(source.path) for source in sources)
         self.kinds: list[Found] = []
         self.notices: list[str] = []
@@ -54,34 +53,28 @@ class Archive:
         """Every tweet of every source once, in the order of the files, but X's own archives first: they know most of a tweet.
 
         The second tweet with an id comes with the reason `DUPLICATE_ID` and, as evidence, the place of the first, and whether its
-        text is another one.
-        Raises TweetstyleError for what cannot be read, and for a file that changed meanwhile.
+        text is another one. Raises TweetstyleError for what cannot be read.
         """
         self.kinds, self.notices = [], []
         first_places: dict[str, tuple[str, int]] = {}
-        count = 0
         for source in self._sources:
-            before, count_before = _fingerprint(source.path), count
-            try:
-                for tweet in self._read(source, advance):
-                    count += 1
-                    here = tweet.where, hash(tweet.text)
-                    first = first_places.setdefault(tweet.id, here)
-                    if first is not here and not tweet.reason:
-                        evidence = first[0] if first[1] == here[1] else f"{first[0]}, with another text"
-                        tweet = tweet._replace(reason=DUPLICATE_ID, evidence=evidence)
-                    yield tweet
-            except TweetstyleError:
-                _check_unchanged(source.path, before)  # what cannot be read may be half of what is just being written
-                raise
-            _check_unchanged(source.path, before)
-            self.kinds.append(Found(source.path, source.in_words, count - count_before))
+            count = 0
+            for tweet in self._read(source, advance):
+                count += 1
+                here = tweet.where, hash(tweet.text)
+                first = first_places.setdefault(tweet.id, here)
+                if first is not here and not tweet.reason:
+                    evidence = first[0] if first[1] == here[1] else f"{first[0]}, with another text"
+                    tweet = tweet._replace(reason=DUPLICATE_ID, evidence=evidence)
+                yield tweet
+            self.kinds.append(Found(source.path, source.in_words, count))
         self._compare_count(len(first_places))
 
     def _read(self, source: RecognisedSource, advance: Advance) -> Iterator[SourceTweet]:
         if source.document is None:
             return read_x_archive(source.path, self.notices, advance)
-        name = self._names[source.path]
+        # Ids are made from it where a source has none.
+        name = source.path.name if self._names[source.path.name] == 1 else str(source.path)
         if source.kind == PLAIN_TEXT:
             return read_plain_text(source.document, name, self.notices, advance, self._separator)
         return READERS[source.kind](source.document, name, self.notices, advance)
@@ -99,55 +92,11 @@ def open_archive(paths: Sequence[Path], separator: str | None = None, expected_c
     """Recognises every source, and reads none yet.
 
     separator: in plain text, the line between tweets; None: every line is a tweet. expected_count: what X says there are.
-    Raises TweetstyleError for a path that is missing, named twice, or none of the kinds that can be read.
+    Raises TweetstyleError for a path that is missing, or none of the kinds that can be read.
     """
     for path in paths:
-        _check_is_there(path)
-    resolved = Counter(path.resolve() for path in paths)
-    if twice := [path for path in paths if resolved[path.resolve()] > 1]:
-        raise TweetstyleError("is named twice", where=str(twice[0]), hint="name every source once")
-    return Archive([kind_of(path) for path in paths], separator, expected_count)
-
-
-def _check_is_there(path: Path) -> None:
-    try:
         if not path.exists():
-            raise _missing(path)
-    except OSError as error:
-        raise unreadable(path, error) from error
-    if not path.is_file() and not path.is_dir():
-        raise TweetstyleError("is neither a file nor a folder", where=str(path), hint="write what it gives into a file, and name that")
-
-
-def _missing(path: Path) -> TweetstyleError:
-    names = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-    near = closest(path.name, names)
-    hint = f"did you mean {path.parent / near}?" if near else "write the archive's path in data.source"
-    return TweetstyleError("there is no such file", where=str(path), hint=hint)
-
-
-def _short_names(paths: Sequence[Path]) -> dict[Path, str]:
-    """The file's name; with as many of its folders as make it unique. Ids are made from it where a source has none."""
-    names = {}
-    for path in paths:
-        parts = path.resolve().parts
-        others = [other.resolve().parts for other in paths if other != path]
-        length = 1
-        while length < len(parts) and any(other[-length:] == parts[-length:] for other in others):
-            length += 1
-        names[path] = "/".join(parts[-length:])
-    return names
-
-
-def _check_unchanged(path: Path, before: list[tuple[str, int, int]]) -> None:
-    if _fingerprint(path) != before:
-        hint = "wait until it is complete, then run this again"
-        raise TweetstyleError("the file changed while it was read", where=str(path), hint=hint)
-
-
-def _fingerprint(path: Path) -> list[tuple[str, int, int]]:
-    """Name, size and time of change of every file that the tweets come from."""
-    try:
-        return [(file.name, stat.st_size, stat.st_mtime_ns) for file in files_of(path) for stat in [file.stat()]]
-    except OSError as error:
-        raise unreadable(path, error) from error
+            near = closest(path.name, [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else [])
+            hint = f"did you mean {path.parent / near}?" if near else "write the archive's path in data.source"
+            raise TweetstyleError("there is no such file", where=str(path), hint=hint)
+    return Archive([kind_of(path) for path in paths], separator, expected_count)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
@@ -19,10 +18,8 @@ FIRST_SNOWFLAKE = 29_700_859_247
 """Ids since 4 November 2010 are snowflakes: their upper 42 bits are milliseconds since `SNOWFLAKE_EPOCH`. Earlier ones were counted up
 one by one and say nothing of the time. Source: https://github.com/twitter-archive/snowflake."""
 SNOWFLAKE_EPOCH = 1_288_834_974_657
-FARTHEST = 38 * 3600
-"""Seconds by which a day without a time, in the farthest time zone, can be away from the moment in UTC."""
-MANY = 0.01
-"""Share of contradicting dates from which they are reported."""
+FARTHEST = timedelta(hours=38)
+"""By which a day without a time, in the farthest time zone, can be away from the moment in UTC."""
 
 _EPOCH = datetime(1970, 1, 1)
 _FORM_OF_X = "%a %b %d %H:%M:%S %z %Y"
@@ -30,17 +27,12 @@ _UTC_BY_NAME = re.compile(r"\s*(?:UTC|GMT)$")
 _SINCE_1970 = re.compile(r"(\d{9,10})(?:\.\d*)?|(\d{12,13})", re.ASCII)
 _NUMERIC = re.compile(r"(\d\d?)[/.-](\d\d?)[/.-]\d{4}\b", re.ASCII)
 _WITH_YEAR = re.compile(r"(?!\d{4}).*\b\d{4}\b", re.ASCII)
-_HOUR = re.compile(r"(?<=\d)\s*h\s*(?=\d)")
 
 
 class _FrenchInfo(parser.parserinfo):
     """English and French names, these without accents too."""
 
-    JUMP = [*parser.parserinfo.JUMP, "à", "er"]
-    WEEKDAYS = [
-        (*names, french, french[:3])
-        for names, french in zip(parser.parserinfo.WEEKDAYS, "lundi mardi mercredi jeudi vendredi samedi dimanche".split(), strict=True)
-    ]
+    JUMP = [*parser.parserinfo.JUMP, *"à er lundi mardi mercredi jeudi vendredi samedi dimanche lun mer jeu ven sam dim".split()]
     MONTHS = [
         (*names, *french.split())
         for names, french in zip(
@@ -75,7 +67,6 @@ def read_date(written: str, expected: datetime | None = None) -> datetime:
         return _EPOCH + timedelta(seconds=int(found[1]) if found[1] else int(found[2]) / 1000)
     if len(plain) > LONGEST or not _WITH_YEAR.match(plain):
         raise ValueError("in none of the known forms")
-    plain = _HOUR.sub(":", plain)
     moment = _parsed(plain, datetime(2000, 1, 1))
     if found := _NUMERIC.match(plain):
         return _day_or_month_first(moment, int(found[2]), expected)
@@ -97,16 +88,14 @@ def _offset(name: str | None, seconds: int | None) -> int | None:
 
 def _day_or_month_first(moment: datetime, second: int, expected: datetime | None) -> datetime:
     """moment: read with the day first, where that can be; second: the second number."""
-    near = timedelta(seconds=FARTHEST)
     if second > 12:
-        if expected is None or abs(moment - expected) > near:
+        if expected is None or abs(moment - expected) > FARTHEST:
             raise ValueError(f"there is no month {second}: the day comes first")
         return moment
-    if expected is not None and moment.day <= 12:
-        other = moment.replace(month=moment.day, day=moment.month)
-        if abs(other - expected) <= near and abs(other - expected) < abs(moment - expected):
-            return other
-    return moment
+    if expected is None or moment.day > 12:
+        return moment
+    other = moment.replace(month=moment.day, day=moment.month)
+    return other if abs(other - expected) <= min(FARTHEST, abs(moment - expected)) else moment
 
 
 def _in_utc(moment: datetime) -> datetime:
@@ -128,15 +117,14 @@ def as_utc(moment: datetime) -> str:
 
 
 class Times:
-    """Reads the dates of one source, compares each with its id, and in the end says what it found.
+    """Reads the dates of one source and compares each with its id.
 
     The id knows the second. A date near it is the same moment in local time, to the minute, or as a day alone, and becomes the id's
     own time. A date that contradicts its id stays as it is.
     """
 
     def __init__(self, place: str) -> None:
-        self._place = place
-        self._counts: Counter[str] = Counter()
+        self._place, self._corrected = place, 0
 
     def read(self, written: str, identifier: str, where: str) -> str:
         """The date in UTC; that of the id where none is written, and empty where the id holds none either.
@@ -145,33 +133,18 @@ class Times:
         """
         of_id = time_of_id(identifier)
         if not written or written.isspace():
-            self._counts["from ids" if of_id else "undated"] += 1
             return as_utc(of_id) if of_id else ""
         try:
             moment = read_date(written, of_id)
         except (ValueError, OverflowError) as error:
             what = f"the date {written[:80]!r} cannot be read ({error})"
             raise TweetstyleError(what, where=where, hint=f"write it as {KNOWN_FORMS}") from error
-        if of_id is None:
+        if of_id is None or abs(moment - of_id) > FARTHEST:
             return as_utc(moment)
-        self._counts["compared"] += 1
-        away = abs((moment - of_id).total_seconds())
-        if away > FARTHEST:
-            self._counts["contradicting"] += 1
-            return as_utc(moment)
-        self._counts["corrected"] += away >= 60
+        self._corrected += abs(moment - of_id) >= timedelta(minutes=1)
         return as_utc(of_id)
 
     def notices(self) -> list[str]:
         """What the user should know of the dates, once all are read."""
-        counts, found = self._counts, []
-        if counts["from ids"]:
-            found.append(f"dates missing: {counts['from ids']:,}, taken from the ids")
-        if counts["undated"]:
-            found.append(f"dates missing: {counts['undated']:,}, and the ids hold none")
-        if counts["corrected"]:
-            found.append(f"{counts['corrected']:,} dates are local time, or days without a time; the ids' own times (UTC) are used")
-        if counts["contradicting"] > MANY * counts["compared"]:
-            what = f"{counts['contradicting']:,} of {counts['compared']:,} dates are more than a day away from the times in their ids"
-            found.append(f"{what}; the dates are used as they are written")
-        return [f"{self._place}: {notice}" for notice in found]
+        what = f"{self._corrected:,} dates are local time, or days without a time; the ids' own times (UTC) are used"
+        return [f"{self._place}: {what}"] if self._corrected else []

@@ -25,9 +25,8 @@ def read_plain_text(
         TweetstyleError: for what is no text, naming the line, and where the separator is nowhere in the file.
     """
     lines = ((number, line.rstrip("\r\n")) for number, line in enumerate(lines_of(document, notices, advance), 1))
-    texts = lines if separator is None else _blocks(lines, separator.strip(), str(document))
     count = 0
-    for line, text in texts:
+    for line, text in lines if separator is None else _blocks(lines, separator.strip(), str(document)):
         if text and not text.isspace():
             count += 1
             yield SourceTweet(f"{name}:{line:07}", text, "", f"{document}:{line}")

@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.sources.containers import FolderMembers, ZipMembers, unreadable
+from tweetstyle.sources.containers import Members
 from tweetstyle.sources.csv_source import looks_like_csv
-from tweetstyle.sources.text_files import TextFile, first_text, on_disk
+from tweetstyle.sources.text_files import TextFile, encoding_of
+from tweetstyle.sources.x_archive import tweet_files_in
 
 X_ARCHIVE, CSV, JSON_LINES, JSON_ARRAY, PLAIN_TEXT = "X's archive", "CSV", "JSON Lines", "a JSON array", "plain text"
 READABLE = "X's archive (its zip or its folder), a CSV, JSON Lines or plain text with one tweet a line"
 """For messages."""
+HEAD = 2**16
+"""Bytes by which a file is recognised."""
 
-_X_MEMBER = re.compile(r"(?:[^/]+/)?(?:data/)?(?:manifest|tweets?(?:-part\d{1,5})?)\.js")
-_TEXT_SUFFIXES = {".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".txt"}
 _KIND_BY_SUFFIX = {".csv": CSV, ".tsv": CSV, ".jsonl": JSON_LINES, ".ndjson": JSON_LINES, ".json": JSON_LINES}
-_OTHER_FORMATS = (
-    (b"\x1f\x8b", "compressed with gzip", "unpack it with gunzip"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "unpack it"),
-    (b"Rar!", "a RAR archive", "unpack it"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel file", "save it as CSV (UTF-8)"),
-    (b"%PDF", "a PDF", f"name {READABLE}"),
-    (b"\x89PNG", "a picture", f"name {READABLE}"),
-)
+_TEXT_SUFFIXES = {*_KIND_BY_SUFFIX, ".txt"}
+_OF_X = re.compile(r"(?:manifest|account|(?:(?:note|community)[-_])?tweets?(?:-part\d+)?)\.js")
+"""Names of the files that hold tweets or say which files do and who wrote them."""
 
 
 class RecognisedSource(NamedTuple):
@@ -44,50 +39,43 @@ class RecognisedSource(NamedTuple):
 
 
 def kind_of(path: Path) -> RecognisedSource:
-    """Reads the names in a folder or a zip, and at the first 64 KiB of a file.
+    """Reads the names in a folder or a zip, and the first 64 KiB of a file.
 
     Raises TweetstyleError for what is none of the kinds.
     """
     if path.is_dir():
         return _kind_of_folder(path)
-    document = on_disk(path)
-    head = document.head()
+    document = TextFile(path, path.stat().st_size)
+    head = document.read(HEAD)
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _kind_of_zip(path)
     return RecognisedSource(path, _kind_of_text(document, head), document)
 
 
 def _kind_of_folder(path: Path) -> RecognisedSource:
-    if _is_x_archive(FolderMembers(path).names):
+    if tweet_files_in(Members(path)):
         return RecognisedSource(path, X_ARCHIVE, None)
     if (path / "tweets.csv").is_file():
         return kind_of(path / "tweets.csv")._replace(path=path)
-    try:
-        texts = sorted(entry.name for entry in path.iterdir() if entry.suffix.lower() in _TEXT_SUFFIXES)
-    except OSError as error:
-        raise unreadable(path, error) from error
+    texts = sorted(entry.name for entry in path.iterdir() if entry.suffix.lower() in _TEXT_SUFFIXES)
     hint = f"name the file itself: {path / texts[0]}" if texts else f"name {READABLE}"
-    raise TweetstyleError("the folder is no archive of X: it has no data/manifest.js and no data/tweets.js", where=str(path), hint=hint)
-
-
-def _is_x_archive(names: Iterable[str]) -> bool:
-    return any(_X_MEMBER.fullmatch(name) and not name.startswith("__MACOSX/") for name in names)
+    raise TweetstyleError("the folder is no archive of X: it has no data/tweets.js", where=str(path), hint=hint)
 
 
 def _kind_of_zip(path: Path) -> RecognisedSource:
-    with ZipMembers(path) as archive:
-        if _is_x_archive(archive.names):
-            return RecognisedSource(path, X_ARCHIVE, None)
-        if "xl/workbook.xml" in archive.names:
-            raise TweetstyleError("is an Excel file", where=str(path), hint="save it as CSV UTF-8, the column of ids as text")
-        texts = [name for name in archive.names if _is_text(name)]
-        # X's export of 2016 to 2018 holds a README.txt and pages of its own beside the one table.
-        texts = [name for name in texts if PurePosixPath(name).name.lower() == "tweets.csv"] or texts
-        if len(texts) != 1:
-            what = f"the zip holds {len(texts)} files that could be tweets" if texts else "the zip holds no tweets that can be read"
-            raise TweetstyleError(what, where=str(path), hint=f"name {READABLE}; another zip holds one file of text only")
-        document = TextFile(path, archive.size(texts[0]), texts[0])
-    return RecognisedSource(path, _kind_of_text(document, document.head()), document)
+    members = Members(path)
+    if tweet_files_in(members):
+        return RecognisedSource(path, X_ARCHIVE, None)
+    if "xl/workbook.xml" in members.sizes:
+        raise TweetstyleError("is an Excel file", where=str(path), hint="save it as CSV UTF-8, the column of ids as text")
+    texts = [name for name in members.sizes if _is_text(name)]
+    # X's export of 2016 to 2018 holds a README.txt and pages of its own beside the one table.
+    texts = [name for name in texts if PurePosixPath(name).name.lower() == "tweets.csv"] or texts
+    if len(texts) != 1:
+        what = f"the zip holds {len(texts)} files that could be tweets" if texts else "the zip holds no tweets that can be read"
+        raise TweetstyleError(what, where=str(path), hint=f"name {READABLE}; another zip holds one file of text only")
+    document = TextFile(path, members.sizes[texts[0]], texts[0])
+    return RecognisedSource(path, _kind_of_text(document, document.read(HEAD)), document)
 
 
 def _is_text(name: str) -> bool:
@@ -98,11 +86,8 @@ def _is_text(name: str) -> bool:
 
 def _kind_of_text(document: TextFile, head: bytes) -> str:
     where = str(document)
-    for magic, what, hint in _OTHER_FORMATS:
-        if head.startswith(magic):
-            raise TweetstyleError(f"is {what}", where=where, hint=hint)
-    text = first_text(head).lstrip()
-    if not text and len(head) == document.size:
+    text = head.decode(encoding_of(head), "replace").lstrip()
+    if not text:
         raise TweetstyleError("the file is empty", where=where, hint=f"name {READABLE}")
     if re.match(r"<(!doctype|html)", text, re.IGNORECASE):
         raise TweetstyleError("is a web page", where=where, hint="name the archive's zip or folder, not the page in it")
@@ -119,17 +104,9 @@ def _kind_of_text(document: TextFile, head: bytes) -> str:
     return _KIND_BY_SUFFIX.get(suffix, PLAIN_TEXT)
 
 
-_OF_X = re.compile(r"(?:manifest|account|(?:(?:note|community)[-_])?tweets?(?:-part\d+)?)\.js")
-"""Names of the files that hold tweets or say which files do and who wrote them."""
-
-
 def files_of(source: Path) -> list[Path]:
-    """The file itself; of a folder, the files in it, or one folder deeper, from which tweets are read, in a fixed order.
-
-    Raises TweetstyleError for a folder that cannot be read.
-    """
+    """The file itself; of a folder, the files in it, or one folder deeper, from which tweets are read, in a fixed order."""
     if not source.is_dir():
         return [source]
-    # The very names among which the reader of archives chooses: none that it reads can be missing here.
-    members = [source / name for name in FolderMembers(source).names if _OF_X.fullmatch(name.rpartition("/")[2])]
+    members = [source / name for name in Members(source).sizes if _OF_X.fullmatch(name.rpartition("/")[2])]
     return sorted(file for file in (source / "tweets.csv", *members) if file.is_file())

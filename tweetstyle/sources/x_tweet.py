@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import html
 import re
-from collections import Counter
-from collections.abc import Collection, Iterable
-from typing import NamedTuple
+from collections import defaultdict
+from typing import Annotated, NamedTuple, TypeVar
+
+from pydantic import BaseModel, Field, ValidationError
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.records import SourceTweet
 from tweetstyle.sources.dates import as_utc, read_date
+from tweetstyle.sources.text_files import as_learned
 
 SHORTEST_BEGINNING = 100
 """Characters. X cuts at 280; what is shorter and bears no … is a post of its own that begins alike."""
+HINT = "the archive may be damaged or changed: take it as X gave it, or ask X for it again"
 
-# Users that are gone are -1.
-_ID, _USER = re.compile(r"[0-9]{1,20}"), re.compile(r"-1|[0-9]{1,20}")
 _STATUS = re.compile(r"https?://(?:www\.|m\.|mobile\.)?(?:x|twitter)\.com/(?:i/web|[^/]+)/status(?:es)?/([0-9]+)", re.IGNORECASE)
 _LINKS = re.compile(r"(?:\s*https?://t\.co/\w+)+\s*$")
 _MENTIONS = re.compile(r"(?:@\w+\s+)+")
-_HINT = "the archive may be damaged or changed: take it as X gave it"
 
 
 class Account(NamedTuple):
@@ -30,173 +30,146 @@ class Account(NamedTuple):
     name: str = ""
 
 
+# -- what is read of the files, in X's names --------------------------------------------------------------------
+
+Id = Annotated[str, Field(pattern=r"^[0-9]{1,20}$")]
+
+
+class _Link(BaseModel):
+    expanded_url: str | None = None
+
+
+class _Entities(BaseModel):
+    urls: list[_Link] = []
+    media: list[object] = []
+
+
+class _Versions(BaseModel):
+    editTweetIds: list[Id] = []
+
+
+class _Edit(BaseModel):
+    initialTweetId: Id
+
+
+class _EditInfo(BaseModel):
+    """`initial` of the first version of a post, `edit` of every later one."""
+
+    initial: _Versions = _Versions()
+    edit: _Edit | None = None
+
+
+class _XTweet(BaseModel):
+    id_str: Id
+    full_text: str
+    created_at: str
+    in_reply_to_status_id_str: str = ""
+    in_reply_to_user_id_str: str = ""
+    in_reply_to_screen_name: str | None = None
+    quoted_status_id_str: str = ""
+    entities: _Entities = _Entities()
+    edit_info: _EditInfo = _EditInfo()
+
+
+class _Core(BaseModel):
+    text: str
+
+
+class _NoteTweet(BaseModel):
+    createdAt: str
+    core: _Core
+
+
+class _NoteEntry(BaseModel):
+    noteTweet: _NoteTweet
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def validated(model: type[Model], value: object, where: str) -> Model:
+    """The value as X writes it. Raises TweetstyleError at `where`, naming the field, for anything else."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        field = ".".join(map(str, problem["loc"]))
+        raise TweetstyleError(f"is not as X writes it ({field}: {problem['msg']})", where=where, hint=HINT) from error
+
+
+# -- what becomes of it -----------------------------------------------------------------------------------------
+
+
 class Version(NamedTuple):
-    """A tweet, and the ids of all versions of it that it knows of (its own alone where it was never edited)."""
+    """A tweet, and the id of its post's first version; empty where it was never edited."""
 
     tweet: SourceTweet
-    versions: tuple[str, ...]
+    first: str
 
 
-def tweet_of(entry: object, where: str, account: Account, own: Collection[str] = ()) -> Version:
-    """Reads `{"tweet": {…}}` or the bare `{…}`.
-
-    account: whose archive it is; own: where the archive does not say whose, the ids of its tweets: an answer to one of them is an
-    answer to oneself. Raises TweetstyleError at `where`.
-    """
-    tweet = entry.get("tweet", entry) if isinstance(entry, dict) else None
-    if not isinstance(tweet, dict):
-        raise TweetstyleError("is no tweet", where=where, hint=_HINT)
-    identifier = _first_id(tweet, ("id_str", "id"), where)
-    if not identifier:
-        raise TweetstyleError("has no id", where=where, hint=_HINT)
-    text = tweet.get("full_text", tweet.get("text"))
-    if not isinstance(text, str):
-        raise TweetstyleError(f"tweet {identifier} has no text", where=where, hint=_HINT)
-    created_at = _utc(tweet.get("created_at"), where)
-    reply_to = _first_id(tweet, ("in_reply_to_status_id_str", "in_reply_to_status_id"), where)
-    answers_another = _answers_another(tweet, reply_to, where, account, own)
-    media = _list(tweet, where, "entities", "media") or _list(tweet, where, "extended_entities", "media")
-    quote = _is_quote(tweet, identifier, where)
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    found = SourceTweet(identifier, text, created_at, where, reply_to, answers_another, bool(media), quote)
-    return Version(found, _versions(tweet, identifier, where) if "edit_info" in tweet else (identifier,))
+def tweet_of(entry: object, where: str, account: Account) -> Version:
+    """Reads `{"tweet": {…}}` or the bare `{…}` of a tweet in the account's archive. Raises TweetstyleError at `where`."""
+    tweet = validated(_XTweet, entry.get("tweet", entry) if isinstance(entry, dict) else entry, where)
+    edit, versions = tweet.edit_info.edit, tweet.edit_info.initial.editTweetIds
+    first = edit.initialTweetId if edit else versions[0] if len(versions) > 1 else ""
+    found = SourceTweet(
+        tweet.id_str,
+        as_learned(tweet.full_text),
+        _utc(tweet.created_at, where),
+        where,
+        tweet.in_reply_to_status_id_str,
+        _answers_another(tweet, account),
+        bool(tweet.entities.media),
+        bool(tweet.quoted_status_id_str) or any(_is_another(link.expanded_url, tweet.id_str) for link in tweet.entities.urls),
+    )
+    return Version(found, first)
 
 
-def _utc(date: object, where: str) -> str:
+def _utc(date: str, where: str) -> str:
     """`Sat Feb 18 12:33:11 +0000 2023`, or any other form that `read_date` knows, as `2023-02-18T12:33:11Z`."""
     try:
-        if not isinstance(date, str):
-            raise ValueError("no text")
         return as_utc(read_date(date))
     except (ValueError, OverflowError) as error:
-        hint = "X writes it as Sat Feb 18 12:33:11 +0000 2023; " + _HINT
-        raise TweetstyleError(f"the date {date!r:.80} cannot be read ({error})", where=where, hint=hint) from error
+        raise TweetstyleError(f"the date {date!r:.80} cannot be read ({error})", where=where, hint=HINT) from error
 
 
-def _first_id(tweet: dict, keys: tuple[str, ...], where: str, form: re.Pattern[str] = _ID) -> str:
-    """The first id that is there, as text; empty where there is none."""
-    for key in keys:
-        value = tweet.get(key)
-        if value is None or value == "":
-            continue
-        # A float has lost the last digits; True is an int to Python.
-        if type(value) not in (str, int) or not form.fullmatch(str(value)):
-            raise TweetstyleError(f"{key} is {value!r:.80}, not a number of at most 20 digits", where=where, hint=_HINT)
-        return str(value)
-    return ""
-
-
-def _answers_another(tweet: dict, reply_to: str, where: str, account: Account, own: Collection[str]) -> bool:
-    """Whether the tweet is a reply, and to someone else."""
-    user = _first_id(tweet, ("in_reply_to_user_id_str", "in_reply_to_user_id"), where, _USER)
-    name = tweet.get("in_reply_to_screen_name") or ""
-    if not isinstance(name, str):
-        raise TweetstyleError("in_reply_to_screen_name is no text", where=where, hint=_HINT)
-    if not (reply_to or user or name):
+def _answers_another(tweet: _XTweet, account: Account) -> bool | None:
+    """Whether the tweet is a reply, and to someone else; None where the archive does not say whose it is."""
+    user, name = tweet.in_reply_to_user_id_str, tweet.in_reply_to_screen_name
+    if not (tweet.in_reply_to_status_id_str or user or name):
         return False
     # The number stays when an account takes another name.
     if user and account.id:
         return user != account.id
-    if name and account.name:
-        return name.casefold() != account.name.casefold()
-    return reply_to not in own
+    return name.casefold() != account.name.casefold() if name and account.name else None
 
 
-def _is_quote(tweet: dict, identifier: str, where: str) -> bool:
-    """A link to a tweet, other than the link to itself that replaces its own end."""
-    if tweet.get("quoted_status_id_str") or tweet.get("quoted_status_id"):
-        return True
-    for url in _list(tweet, where, "entities", "urls"):
-        expanded = url.get("expanded_url") if isinstance(url, dict) else None
-        if isinstance(expanded, str) and (found := _STATUS.match(expanded)) and found[1] != identifier:
-            return True
-    return False
-
-
-def _versions(tweet: dict, identifier: str, where: str) -> tuple[str, ...]:
-    """The ids of a post and its edits: in `initial` of the post itself, in `edit` of every later version."""
-    initial = _object(tweet, where, "edit_info", "initial")
-    edit = _object(tweet, where, "edit_info", "edit")
-    ids = [*_list(initial, where, "editTweetIds"), *_list(edit, where, "editControlInitial", "editTweetIds"), identifier]
-    first = edit.get("initialTweetId")
-    ids = ids if first is None else [first, *ids]
-    if not all(isinstance(one, str) and _ID.fullmatch(one) for one in ids):
-        raise TweetstyleError("edit_info holds ids that are no numbers", where=where, hint=_HINT)
-    return tuple(dict.fromkeys(ids))
-
-
-def _object(within: dict, where: str, *keys: str) -> dict:
-    for key in keys:
-        within = within.get(key) or {}
-        if not isinstance(within, dict):
-            raise TweetstyleError(f"{key} is no object", where=where, hint=_HINT)
-    return within
-
-
-def _list(within: dict, where: str, *keys: str) -> list:
-    value = _object(within, where, *keys[:-1]).get(keys[-1]) or []
-    if not isinstance(value, list):
-        raise TweetstyleError(f"{'.'.join(keys)} is no list", where=where, hint=_HINT)
-    return value
-
-
-class _Note(NamedTuple):
-    text: str
-    folded: str
+def _is_another(link: str | None, identifier: str) -> bool:
+    """Whether this is a link to a tweet, other than the link to itself that replaces its own end."""
+    found = _STATUS.match(link or "")
+    return found is not None and found[1] != identifier
 
 
 class Notes:
     """The long posts of an archive, found again by the second they were written in and the beginning of their text."""
 
     def __init__(self) -> None:
-        self._notes: list[_Note] = []
-        self._by_second: dict[str, list[int]] = {}
-        self._seen: set[tuple[str, str]] = set()
+        self._by_second: defaultdict[str, set[str]] = defaultdict(set)
 
     def add(self, entry: object, where: str) -> None:
         """Takes an entry of note-tweet.js. Raises TweetstyleError at `where` for anything else."""
-        note = entry.get("noteTweet", entry) if isinstance(entry, dict) else None
-        core = note.get("core") if isinstance(note, dict) else None
-        text = core.get("text") if isinstance(core, dict) else None
-        if not isinstance(text, str):
-            raise TweetstyleError("the long post has no text", where=where, hint=_HINT)
-        second = _utc(note.get("createdAt"), where)
-        if (second, text) not in self._seen:
-            self._seen.add((second, text))
-            self._by_second.setdefault(second, []).append(len(self._notes))
-            self._notes.append(_Note(text.replace("\r\n", "\n").replace("\r", "\n"), _folded(text)))
+        note = validated(_NoteEntry, entry, where).noteTweet
+        self._by_second[_utc(note.createdAt, where)].add(as_learned(note.core.text))
 
-    def near(self, tweet: SourceTweet) -> tuple[int, ...]:
-        """The long posts that the tweet may be the beginning of."""
-        same_second = self._by_second.get(tweet.created_at)
-        return tuple(number for number in same_second if _begins(tweet.text, self._notes[number].folded)) if same_second else ()
-
-    def join(self, held: Iterable[tuple[SourceTweet, tuple[int, ...]]], notices: list[str]) -> list[SourceTweet]:
-        """The tweets with the whole text, where one tweet and one long post belong to each other and to no other.
-
-        held: tweets with what `near` gave for them. What is not joined is counted in `notices`.
-        """
-        held = list(held)
-        tweets_of = Counter(number for _, number in {(tweet.id, number) for tweet, near in held for number in near})
-        joined: set[int] = set()
-        texts = []
-        for tweet, near in held:
-            if len(near) == 1 and tweets_of[near[0]] == 1:
-                joined.add(near[0])
-                tweet = tweet._replace(text=self._notes[near[0]].text)
-            texts.append(tweet)
-        ambiguous, lost = len(set(tweets_of) - joined), len(self._notes) - len(set(tweets_of) | joined)
-        if ambiguous:
-            notices.append(_many(ambiguous, "could belong to several tweets, so these are left as they were cut off"))
-        if lost:
-            notices.append(_many(lost, "has no tweet in the archive" if lost == 1 else "have no tweet in the archive"))
-        return texts
+    def whole(self, tweet: SourceTweet) -> SourceTweet:
+        """The tweet with the whole text, where it is the beginning of exactly one long post."""
+        found = [text for text in self._by_second.get(tweet.created_at, ()) if _begins(tweet.text, text)]
+        return tweet._replace(text=found[0]) if len(found) == 1 else tweet
 
 
 def _begins(text: str, note: str) -> bool:
     """Whether a tweet is the long post's beginning, or, where X did not cut it, all of it."""
-    beginning = _LINKS.sub("", _folded(text))
+    beginning, note = _LINKS.sub("", _folded(text)), _folded(note)
     cut = beginning.endswith("…") and not note.startswith(beginning)
     beginning = beginning.removesuffix("…").rstrip() if cut else beginning
     for one, other in ((beginning, note), (_MENTIONS.sub("", beginning, 1), _MENTIONS.sub("", note, 1))):
@@ -208,7 +181,3 @@ def _begins(text: str, note: str) -> bool:
 def _folded(text: str) -> str:
     """The text with its entities resolved and its white space single: the two files need not agree in these."""
     return " ".join(html.unescape(text).split())
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count:,} long {'post' if count == 1 else 'posts'} (note-tweet.js) {what}"
