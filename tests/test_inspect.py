@@ -29,18 +29,18 @@ def test_the_sample_archive_s_figures_are_those_of_a_second_count():
         rows = list(csv.DictReader(stream))
     texts = [row["texte"] for row in rows]
     found = take_inventory([SAMPLE])
-    assert (found.read, found.tweets, found.repeated, found.edits) == (len(rows), len(rows), 0, 0)
+    assert (found.tweets, found.repeated, found.edits) == (len(rows), 0, 0)
     assert found.months == dict(sorted(Counter(row["date_creation"][:7] for row in rows).items()))
     days = sorted(row["date_creation"][:10] for row in rows)
     assert found.period == (days[0], days[-1])
     assert found.shares["with a link"] == sum(bool(re.search(r"https?://|pic\.twitter\.com/|www\.", text)) for text in texts)
     assert found.shares["replies to others"] == sum(text.startswith("@") for text in texts)
     assert found.shares["retweets"] == sum(bool(re.search(r'\bRT @|^"?@\w+ ?:|^"@', text)) for text in texts)
-    assert (found.says_replies, found.threads) == (False, 0)
+    assert "with a picture or video" not in found.shares
     dropped = Counter(clean(tweet, Data(source=SAMPLE)).reason for tweet in open_archive([SAMPLE]).tweets())
     assert found.dropped == {reason: count for reason, count in dropped.items() if reason} and found.likely_kept == dropped[""]
     assert found.likely == ("fr", "en") and found.languages["fr"] > 3 * found.languages["en"] > 0
-    assert sum(found.languages.values()) == found.cleaned == len(rows)
+    assert sum(found.languages.values()) == len(rows)
     assert len(found.samples) == SAMPLES and {tweet.text for tweet in found.samples} <= set(texts)
 
 
@@ -51,9 +51,8 @@ def test_an_archive_of_every_generation_is_shown_with_its_figures(tmp_path, gene
     assert found.tweets == 66 and found.notices == []
     assert found.months == dict(sorted(Counter(post.at[:7] for post in posts()).items()))
     assert (found.shares["retweets"], found.shares["replies to others"], found.shares["with a link"]) == (1, 1, 2)
-    assert (found.threads, found.in_threads) == (1, 3)
     of_x = generation > 2017
-    assert found.says_replies == of_x and found.shares["with a picture or video"] == int(of_x)
+    assert found.shares["in 1 thread of one's own"] == 3 and found.shares.get("with a picture or video", 0) == int(of_x)
     kind = f"X's archive ({'zip' if name.endswith('zip') else 'folder'})" if of_x else "CSV in a zip" if name.endswith("zip") else "CSV"
     text = shown(source)
     assert f"{source}: {kind}, 66 tweets" in text
@@ -72,7 +71,7 @@ def test_a_manifest_s_gap_earlier_edits_and_repeated_tweets_are_said(tmp_path):
     table = tmp_path / "old.csv"
     table.write_text(f"id,text,created_at\n{rest[0].id},le même,2021-06-11\n17,un autre tweet,2009-01-02\n", encoding="utf-8")
     found = take_inventory([source, table])
-    assert (found.read, found.tweets, found.repeated, found.edits) == (69, 67, 1, 1)
+    assert (found.tweets, found.repeated, found.edits) == (67, 1, 1)
     text = shown(source, table)
     assert "left out: 1 repeated id, 1 earlier edit" in text
     assert "X's manifest says 80 entries, the file has 67: 13 are missing" in text
@@ -93,8 +92,6 @@ def test_what_steers_a_terminal_and_markup_are_shown_as_they_are(tmp_path):
     ("name", "content", "message"),
     [
         ("a.csv", b"", "the file is empty"),
-        ("a.csv", b"id,text,created_at\n", "there is no tweet|no row"),
-        ("a.txt", b"\n\n\n", "no tweet|empty"),
         ("a.zip", b"PK\x03\x04 and no more", "zip"),
         ("tweets.js", b'window.YTD.tweets.part0 = [ {"tweet": {}} ]', "one part of X's archive"),
     ],
@@ -110,19 +107,14 @@ def test_bad_input_gives_one_message_that_names_the_file(tmp_path, name, content
     [
         ([""] * 100, "none of the 100 tweets was kept (too short 100) → most of these texts are empty, or mentions alone"),
         (["ok"] * 40, "none of the 40 tweets was kept (too short 40) → lower data.min_characters"),
-        (
-            [f"RT @quelquun: leurs mots à eux, {n}" for n in range(40)],
-            "none of the 40 tweets was kept (retweet 40) → write data.retweets: keep",
-        ),
     ],
-    ids=["empty", "short", "retweets"],
+    ids=["empty", "short"],
 )
 def test_an_archive_without_a_tweet_to_learn_from_is_refused_and_no_recipe_written(tmp_path, texts, said):
     source, target = tmp_path / "a.jsonl", tmp_path / "mine.yaml"
     source.write_text("".join(json.dumps({"id": str(n + 1), "text": text}) + "\n" for n, text in enumerate(texts)), encoding="utf-8")
     message = " ".join(refused(source, "--write-recipe", target).split())
     assert said in message and not target.exists()
-    assert " ".join(refused(source).split()) == message
 
 
 @pytest.mark.parametrize(("has_card", "writes"), [(True, False), (False, True)])

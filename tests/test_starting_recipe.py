@@ -13,7 +13,7 @@ from support.inspecting import refused, shown
 
 from tweetstyle.cli import fit_command
 from tweetstyle.dataset.held_out import training_count
-from tweetstyle.inspect.starting_recipe import LONGEST, PLACEHOLDER, recipe_text, schedule, style_of
+from tweetstyle.inspect.starting_recipe import LONGEST, recipe_text, schedule
 from tweetstyle.plan.schedule import VALIDATIONS, effective_schedule
 from tweetstyle.prepare.split import split
 from tweetstyle.recipe_yaml import read_recipe
@@ -39,11 +39,18 @@ def test_the_written_recipe_is_planned_as_it_stands(tmp_path, monkeypatch, base_
 
 
 WILD = [
-    "mes tweets.csv", "it's.csv", '"quoted".csv', "a: b.csv", "#5.csv", "& co.csv", "- dash.csv", "123", "2e-4", "null", "yes", "~",
-    "[a].csv", "{a}.csv", "*.csv", "%.csv", "!x.csv", "@x.csv", "`x`", "a,b", ".5e3", "1_000",
-    "é\u0301 🦊.csv", "\u2028x", "tab\there", "two\nlines", "a\\b",
-    "[red]x.csv", "été " * 20 + ".csv", "2021-03-04", "0x10", "1:30", "=", "<<", "x" * 200, "\u202ex.csv",
-]  # fmt: skip
+    'it\'s a "quoted": b #5.csv',
+    "- dash.csv",
+    "2e-4",
+    "null",
+    "~",
+    "[a].csv",
+    "{a}, b",
+    "%.csv",
+    "é 🦊.csv",
+    "tab\there\nline",
+    "a\\b",
+]
 
 
 @pytest.mark.parametrize("name", WILD)
@@ -53,14 +60,6 @@ def test_a_wild_name_is_the_same_in_the_recipe(tmp_path, name):
         target.write_text(recipe_text(sources, 40, ["fr", "en"], name), encoding="utf-8")
         data = read_recipe(target).data
         assert (data.source, data.separator) == (tuple(sources), name)
-
-
-def test_a_name_that_no_text_file_can_hold_is_refused(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    path = Path(os.fsdecode(b"caf\xe9.txt"))
-    path.write_text("un tweet de plus\n", encoding="utf-8")
-    assert "is not valid UTF-8" in refused(path, "--write-recipe", "mine.yaml")
-    assert not Path("mine.yaml").exists()
 
 
 def test_a_recipe_is_never_written_over_a_file(tmp_path, monkeypatch):
@@ -75,13 +74,7 @@ def test_a_recipe_is_never_written_over_a_file(tmp_path, monkeypatch):
     assert sorted(os.listdir()) == ["link.yaml", "mine.yaml"]
 
 
-def test_the_account_s_name_is_taken_from_a_file_s_name_only_where_it_looks_like_one():
-    assert style_of([Path("data/raw/Nimzo.csv")]) == "Nimzo"
-    for name in ("twitter-2023-05-01-abcdef.zip", "tweets_tous.csv", "tweets.js", "data", "archive.zip", "2021.csv", "x-2024.zip", "a.csv"):
-        assert style_of([Path(name)]) == PLACEHOLDER
-
-
-@pytest.mark.parametrize("tweets", [0, 1, 30, 500, 2_000, 20_000, 150_000, 1_000_000])
+@pytest.mark.parametrize("tweets", [0, 30, 500, 2_000, 20_000, 1_000_000])
 def test_a_schedule_suits_the_number_of_tweets(tweets):
     plan = schedule(tweets)
     assert 1 <= plan.eval_steps <= max(1, plan.steps_per_epoch * plan.num_train_epochs // VALIDATIONS)
@@ -92,7 +85,7 @@ def test_a_schedule_suits_the_number_of_tweets(tweets):
     assert plan.num_train_epochs == usual or usual * plan.steps_per_epoch < 30 and plan.num_train_epochs <= 10
 
 
-@pytest.mark.parametrize("tweets", [60, 100, 150, 300, 1_000, 1_999, 2_000, 20_000, 200_000])
+@pytest.mark.parametrize("tweets", [60, 150, 1_000, 2_000, 20_000])
 @pytest.mark.parametrize(
     ("share", "shortest", "longest"), [(1, 50, 50), (1, 25, 75), (0.95, 20, 70)], ids=["equal", "varied", "fewer and shorter"]
 )
@@ -107,15 +100,3 @@ def test_a_run_carries_the_written_recipe_out_unchanged(tmp_path, tweets, share,
     lengths = [chance.randint(shortest, longest) for _ in range(trained)]
     found = effective_schedule(recipe.training, lengths, trained, "qlora", 4096)
     assert found.changes == {} and found.in_words == ""
-
-
-def test_the_written_recipe_says_what_to_write_without_a_gpu(tmp_path):
-    path = tmp_path / "mine.yaml"
-    text = recipe_text([SAMPLE], 500, ["fr", "en"])
-    line = "  # without a GPU: base: model/smollm2-135m-instruct and method: lora (make base-model makes it)\n"
-    assert line in text.split("model:\n")[1].split("\n\n")[0]
-    base, method = re.search(r"base: (\S+) and method: (\w+)", line).groups()
-    path.write_text(text.replace("base: model/llama3-8b", f"base: {base}").replace("method: qlora", f"method: {method}"), encoding="utf-8")
-    model = read_recipe(path).model
-    assert (str(model.base), model.method) == ("model/smollm2-135m-instruct", "lora")
-    assert re.search(r"(?m)^base-model:", (SAMPLE.parents[2] / "Makefile").read_text())

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tweetstyle.cleaning.normalise import normalise
 from tweetstyle.console import bar, counted, percent
+from tweetstyle.files import complete_file
 from tweetstyle.hardware.gpu import WITHOUT_CARD, observe_card
-from tweetstyle.inspect.starting_recipe import TARGET, check_target, recipe_text, write_recipe
+from tweetstyle.inspect.starting_recipe import TARGET, check_target, recipe_text
 from tweetstyle.inspect.summary import Inventory, take_inventory
-from tweetstyle.records import SourceTweet, by_year
+from tweetstyle.records import SourceTweet
 from tweetstyle.text.languages import LANGUAGES
 from tweetstyle.text.visible import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
-
 
 BAR = 30
 LONGEST_SAMPLE = 280
@@ -37,12 +38,12 @@ def inspect(paths: Sequence[Path], console: Console, target: Path | None = None,
     text = recipe_text(paths, found.likely_kept, found.likely, separator, target or TARGET)
     show(found, console)
     if not observe_card(os.environ).cards:
-        what = (
-            f"There is no NVIDIA card here, and {target or 'the recipe'} is for one. To train without a card, write in it: {WITHOUT_CARD}"
-        )
+        recipe = target or "the recipe"
+        what = f"There is no NVIDIA card here, and {recipe} is for one. To train without a card, write in it: {WITHOUT_CARD}"
         _print(console, f"\n{what}", "yellow", wrap=True)
     if target:
-        write_recipe(target, text)
+        with complete_file(target) as stream:
+            stream.write(text)
         _print(console, f"\nwritten: {target}. Set prompt.style in it, then: tweetstyle-fit {target} --dry-run")
     else:
         _print(console, f"\na recipe to start from (--write-recipe {TARGET} writes it)", "bold")
@@ -55,8 +56,11 @@ def show(found: Inventory, console: Console) -> None:
         _print(console, f"{source.path}: {source.kind}, {counted(source.count, 'tweet')}", "bold")
     if found.period[0]:
         _print(console, f"from {found.period[0]} to {found.period[1]} (UTC)")
-    console.print(_periods(found))
-    console.print(_shares(found))
+    years: Counter[str] = Counter()
+    for month, count in found.months.items():
+        years[month[:4] or "no date"] += count
+    console.print(_bars(years, found.tweets))
+    console.print(_bars(found.shares, found.tweets))
     for line in _remarks(found):
         _print(console, line, wrap=True)
     for notice in found.notices:
@@ -79,35 +83,14 @@ def _samples(tweets: Iterable[SourceTweet]) -> Table:
     return table
 
 
-def _periods(found: Inventory) -> Table:
-    """By year; within one year by month."""
-    dated = {month: (count, 0) for month, count in found.months.items() if month}
-    years = by_year(dated)
-    rows = {name: read for name, (read, _) in (years if len(years) > 1 else dated).items()}
-    if undated := found.months.get(""):
-        rows["no date"] = undated
-    return _bars(rows, max(rows.values(), default=1))
-
-
-def _shares(found: Inventory) -> Table:
-    shares = dict(found.shares)
-    if not found.says_replies:
-        # Only X's own archive marks pictures and quotes: elsewhere 0 would be a lie.
-        shares = {name: count for name, count in shares.items() if count or name in ("retweets", "replies to others", "with a link")}
-    if found.says_replies or found.in_threads:
-        shares[f"in {counted(found.threads, 'thread')} of one's own"] = found.in_threads
-    return _bars(shares, found.tweets, found.tweets)
-
-
-def _bars(rows: dict[str, int], longest: int, whole: int = 0) -> Table:
-    """whole: where it is given, each row's share of it."""
+def _bars(rows: dict[str, int], whole: int) -> Table:
     from rich.table import Table
 
     table = Table(box=None, show_header=False, padding=(0, 1))
     for justify in ("left", "right", "right", "left"):
         table.add_column(justify=justify, no_wrap=True)
     for name, count in rows.items():
-        table.add_row(name, f"{count:,}", percent(count / whole) if whole else "", bar(count / longest, BAR))
+        table.add_row(name, f"{count:,}", percent(count / whole), bar(count / whole, BAR))
     return table
 
 
@@ -115,13 +98,11 @@ def _remarks(found: Inventory) -> Iterable[str]:
     sample = sum(found.languages.values())
     of_all = "" if sample == found.tweets else f" (of {sample:,} tweets drawn at random)"
     names = {code: LANGUAGES.get(code, code) if code else "too short or uncertain" for code in found.languages}
-    shares = ", ".join(f"{names[code]} {percent(count / sample)}" for code, count in found.languages.items())
-    yield f"languages{of_all}: {shares}"
+    yield f"languages{of_all}: " + ", ".join(f"{names[code]} {percent(count / sample)}" for code, count in found.languages.items())
     if found.repeated or found.edits:
         yield f"left out: {counted(found.repeated, 'repeated id')}, {counted(found.edits, 'earlier edit')}"
-    of_all = "" if found.cleaned == found.tweets else f" (by {found.cleaned:,} drawn at random)"
-    reasons = ", ".join(f"{reason} {percent(count / found.cleaned)}" for reason, count in found.dropped.items())
-    yield f"the rules for single tweets would drop{of_all}: {reasons or 'nothing'}"
+    reasons = ", ".join(f"{reason} {percent(count / found.tweets)}" for reason, count in found.dropped.items())
+    yield f"the rules for single tweets would drop: {reasons or 'nothing'}"
     yield f"left for the rules on the whole archive (automatic posts, duplicates): about {found.likely_kept:,}"
 
 

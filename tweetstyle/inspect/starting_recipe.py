@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from tweetstyle.dataset.held_out import training_count
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.files import complete_file
 from tweetstyle.pages.render import asset
 from tweetstyle.plan.estimate import TOKENS_A_TWEET
 from tweetstyle.plan.schedule import (
@@ -33,11 +32,8 @@ LONGEST = 512
 HIDDEN_SIZE = 4096
 """Of the 8B that the recipe names."""
 TARGET = Path("recipes/mine.yaml")
-COMMENT_COLUMN = 32
 CERTAIN = 0.9
 """Share of the estimated steps to count on: near-duplicates are dropped later, and tweets may have fewer tokens than TOKENS_A_TWEET."""
-PLACEHOLDER = "me"
-"""The style's name where the archive does not suggest one."""
 
 
 class SuggestedSchedule(NamedTuple):
@@ -70,38 +66,20 @@ def schedule(tweets: int) -> SuggestedSchedule:
 
 
 def recipe_text(paths: Sequence[Path], tweets: int, likely: Sequence[str], separator: str | None = None, target: Path = TARGET) -> str:
-    """The YAML of a valid recipe. tweets: how many are likely to be kept; target: where it will be written.
-
-    Raises TweetstyleError for a path that no text file can hold.
-    """
+    """The YAML of a valid recipe. tweets: how many are likely to be kept; target: where it will be written."""
     plan, source = schedule(tweets), [str(path) for path in paths]
     further = f"\n  separator: {_scalar(separator)}" if separator is not None else ""
-    filled = asset("inspect/first_recipe.yaml").format(
+    return asset("inspect/first_recipe.yaml").format(
         plan=plan,
         tweets=tweets,
         about="a small archive: smaller steps, a smaller adapter" if tweets < SOME else "QLoRA on one 12 GB card",
-        target=_scalar(str(target)),
+        target=target,
         source=_scalar(source if len(source) > 1 else source[0]) + further,
         likely=_scalar(list(likely)),
-        style=_scalar(style_of(paths)),
         alpha=2 * plan.r,
         tweets_a_pack=plan.max_length // TOKENS_A_TWEET,
         rate=as_rate(plan.learning_rate),
     )
-    return "".join(map(_aligned, filled.splitlines(keepends=True)))
-
-
-def _aligned(line: str) -> str:
-    """The comment after a tab in its column; a tab in a value is escaped, so that there is no other."""
-    value, tab, comment = line.partition("\t")
-    return f"{value:<{COMMENT_COLUMN}} {comment}" if tab else line
-
-
-def style_of(paths: Sequence[Path]) -> str:
-    """The first file's name where it looks like a person's; X's own file names say nothing."""
-    stem = paths[0].name.split(".")[0]
-    usual = re.compile(r"twitter-|x-\d|tweets?(_|-|$)|data$|archive|export", re.I)
-    return stem if re.fullmatch(r"[^\W\d_][\w -]{1,49}", stem) and not usual.match(stem) else PLACEHOLDER
 
 
 def check_target(path: Path) -> None:
@@ -114,25 +92,6 @@ def check_target(path: Path) -> None:
         raise TweetstyleError("the file is there already and is not overwritten", where=str(path), hint=hint)
 
 
-def write_recipe(path: Path, text: str) -> None:
-    """Writes a new file, complete or not at all. Raises TweetstyleError where one is there already."""
-    check_target(path)
-    with complete_file(path) as stream:
-        stream.write(text)
-
-
 def _scalar(value: str | list[str]) -> str:
-    """In YAML, on one line."""
-    import yaml
-
-    try:
-        "".join(value).encode()
-    except UnicodeEncodeError as error:
-        hint = "rename it with characters that a UTF-8 text can hold"
-        raise TweetstyleError("the name is not valid UTF-8", where=repr(value), hint=hint) from error
-    listed = value if isinstance(value, list) else [value]
-    # 2e-4 is a text to PyYAML and a number to us: what may be a number is quoted.
-    quotes = '"' if any(re.match(r"[-+.\d]", text) for text in listed) else None
-    # A list of one in brackets gives a scalar the quotes that it needs, without YAML's end mark.
-    text = yaml.safe_dump(listed, default_style=quotes, default_flow_style=True, allow_unicode=True, width=2**20).strip()
-    return text if isinstance(value, list) else text[1:-1]
+    """In YAML, of which JSON is a part, on one line."""
+    return json.dumps(value, ensure_ascii=False)

@@ -6,14 +6,13 @@ import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 from tweetstyle.cleaning.archive_rules import check_enough
 from tweetstyle.cleaning.clean import RETWEET, clean
 from tweetstyle.cleaning.normalise import LINK, normalise
+from tweetstyle.console import counted
 from tweetstyle.dataset.threads import thread_roots
-from tweetstyle.errors import TweetstyleError
 from tweetstyle.progress import Progress
 from tweetstyle.recipe import Data
 from tweetstyle.records import Dropped, SourceTweet
@@ -22,8 +21,6 @@ from tweetstyle.text.languages import languages_of
 
 SAMPLES = 10
 SEED = 42
-MOST_CLEANED = 10_000
-"""Tweets on which the cleaning rules are tried; of more, a seeded sample. A share is then right to about one percent."""
 MOST_FOR_LANGUAGES = 5_000
 LONG_ENOUGH = 60
 """Characters, mentions and links among them, from which a language is recognised among many."""
@@ -31,21 +28,17 @@ MOST_TO_FIND_LANGUAGES = 400
 COMMON = 0.02
 """Share of those texts from which a language is likely in the archive: less may be lingua's mistakes."""
 SOUGHT = ("ar", "de", "en", "es", "fa", "fr", "he", "hi", "it", "ja", "ko", "nl", "pl", "pt", "ru", "sv", "tr", "uk", "zh")
-DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class Inventory:
-    """Counts of tweets, of all that were read unless said otherwise; one with a repeated id is not counted.
+    """Counts of tweets; one with a repeated id or an earlier edit is in `repeated` and `edits` alone.
 
-    tweets: less repeated ids and earlier edits, which `repeated` and `edits` count; found: the sources; period: first and last
-    day (UTC), empty without dates; months: read by UTC month, undated under ""; says_replies: whether the archive marks replies and
-    media; shares: what → tweets; threads: chains of two or more, with `in_threads` tweets; likely: languages that are common;
-    languages: of a sample, "" uncertain; dropped: reason → tweets of the `cleaned` ones that the rules for single
+    found: the sources; period: first and last day (UTC), empty without dates; months: by UTC month, undated under ""; shares: what →
+    tweets; likely: languages that are common; languages: of a sample, "" uncertain; dropped: reason → tweets that the rules for single
     tweets drop; samples: drawn with a fixed seed.
     """
 
-    read: int
     tweets: int
     repeated: int
     edits: int
@@ -53,20 +46,16 @@ class Inventory:
     notices: list[str]
     period: tuple[str, str]
     months: dict[str, int]
-    says_replies: bool
     shares: dict[str, int]
-    threads: int
-    in_threads: int
     likely: tuple[str, ...]
     languages: dict[str, int]
     dropped: dict[str, int]
-    cleaned: int
     samples: list[SourceTweet]
 
     @property
     def likely_kept(self) -> int:
-        """Tweets that pass the rules for single tweets, by the sample."""
-        return round(self.tweets * (1 - sum(self.dropped.values()) / self.cleaned))
+        """Tweets that pass the rules for single tweets."""
+        return self.tweets - sum(self.dropped.values())
 
 
 def take_inventory(paths: Sequence[Path], separator: str | None = None) -> Inventory:
@@ -80,33 +69,24 @@ def take_inventory(paths: Sequence[Path], separator: str | None = None) -> Inven
     with progress.of_bytes(archive.size, "reading") as advance:
         read = list(archive.tweets(advance))
     tweets = [tweet for tweet in read if not tweet.reason]
-    if not tweets:
-        hint = "is it the right file? docs/your-tweets.md says what can be read"
-        raise TweetstyleError("there is no tweet in it", where=", ".join(map(str, paths)), hint=hint)
     repeated = sum(tweet.reason == DUPLICATE_ID for tweet in read)
     days = [tweet.created_at[:10] for tweet in tweets if tweet.created_at]
-    roots = _threads(tweets)
     with progress.named("finding languages") as begin:
         likely, languages = _languages(tweets)
         begin("trying the rules")
-        dropped, cleaned = _dropped(tweets, Data(source=tuple(paths), likely_languages=likely))
+        dropped = _dropped(tweets, Data(source=tuple(paths), likely_languages=likely))
     return Inventory(
-        read=len(read),
         tweets=len(tweets),
         repeated=repeated,
         edits=len(read) - len(tweets) - repeated,
-        found=list(archive.kinds),
-        notices=list(archive.notices),
+        found=archive.kinds,
+        notices=archive.notices,
         period=(min(days), max(days)) if days else ("", ""),
         months=dict(sorted(Counter(tweet.created_at[:7] for tweet in tweets).items())),
-        says_replies=any(tweet.is_reply is not None for tweet in tweets),
-        shares={name: sum(map(holds, tweets)) for name, holds in SHARES.items()},
-        threads=len(set(roots.values())),
-        in_threads=len(roots),
+        shares=_shares(tweets),
         likely=likely,
         languages=languages,
         dropped=dropped,
-        cleaned=cleaned,
         samples=_sample(tweets, SAMPLES),
     )
 
@@ -121,10 +101,16 @@ SHARES: dict[str, Callable[[SourceTweet], bool]] = {
 """What is counted → whether it is true of a tweet."""
 
 
-def _threads(tweets: list[SourceTweet]) -> dict[str, str]:
-    """id → first tweet of its thread. Most tweets neither answer nor are answered: these are skipped."""
-    answered = {tweet.reply_to for tweet in tweets if tweet.reply_to}
-    return thread_roots((tweet.id, tweet.reply_to) for tweet in tweets if tweet.reply_to or tweet.id in answered)
+ANYWHERE = ("retweets", "replies to others", "with a link")
+"""Only X's own archive marks pictures and quotes: elsewhere 0 would be untrue."""
+
+
+def _shares(tweets: list[SourceTweet]) -> dict[str, int]:
+    shares = {name: sum(map(holds, tweets)) for name, holds in SHARES.items()}
+    roots = thread_roots((tweet.id, tweet.reply_to) for tweet in tweets)
+    shares[f"in {counted(len(set(roots.values())), 'thread')} of one's own"] = len(roots)
+    of_x = any(tweet.is_reply is not None for tweet in tweets)
+    return {name: count for name, count in shares.items() if count or of_x or name in ANYWHERE}
 
 
 def _languages(tweets: list[SourceTweet]) -> tuple[tuple[str, ...], dict[str, int]]:
@@ -138,16 +124,12 @@ def _languages(tweets: list[SourceTweet]) -> tuple[tuple[str, ...], dict[str, in
     return likely, dict(Counter(language for language, _ in languages_of(texts, likely)).most_common())
 
 
-def _dropped(tweets: list[SourceTweet], data: Data) -> tuple[dict[str, int], int]:
-    """What the rules for single tweets drop from a sample, the most frequent reason first, and the sample's size.
-
-    Raises TweetstyleError where they drop all of it.
-    """
-    sample = _sample(tweets, MOST_CLEANED)
-    pairs = [(tweet, clean(tweet, data)) for tweet in sample]
+def _dropped(tweets: list[SourceTweet], data: Data) -> dict[str, int]:
+    """What the rules for single tweets drop, the most frequent reason first. Raises TweetstyleError where they drop all."""
+    pairs = [(tweet, clean(tweet, data)) for tweet in tweets]
     dropped = [Dropped(t.id, found.reason, t.text, t.created_at, found.evidence) for t, found in pairs if found.reason]
-    check_enough(len(sample) - len(dropped), dropped, data, fewest=1)
-    return dict(Counter(tweet.reason for tweet in dropped).most_common()), len(sample)
+    check_enough(len(tweets) - len(dropped), dropped, data, fewest=1)
+    return dict(Counter(tweet.reason for tweet in dropped).most_common())
 
 
 def _sample(items: list, count: int) -> list:
