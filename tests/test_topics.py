@@ -1,4 +1,4 @@
-"""The subject of a tweet: its own words, in forms that are always grammatical."""
+"""The subject of a tweet: its own words, in forms that are always grammatical; or the first words of the tweet."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tweetstyle.prepare.topics import learn_archive, topic_of
+from tweetstyle.prepare.topics import FEWEST, MOST, first_words, learn_archive, topic_of
 from tweetstyle.text.words import words_of
 
 FRENCH = [
@@ -117,3 +117,32 @@ def test_a_topic_is_one_line_of_words_without_a_sign_of_the_template(pieces, id)
         assert not re.search(r"[<>\[\]|*\n\r@{}\"]|Sujet:", topic) and topic == topic.strip() and len(topic) <= 100
         words = re.sub(r"^(Parle-moi (de la |de l'|d'|de |du |des )|tell me about (the )?)", "", topic).rstrip(" ?")
         assert all(word.lstrip("#").lower() in text.lower() for word in words.split(", "))
+
+
+# -- first words ----------------------------------------------------------------------------------------------------
+
+EIGHT = "un deux trois quatre cinq six sept huit"
+
+
+@given(st.text(), st.text(min_size=1), st.integers(0, 9))
+def test_they_begin_the_tweet_and_are_never_all_of_it(text: str, id: str, seed: int) -> None:
+    begun = first_words(id, text, 0, seed)
+    if begun is None:
+        assert len(text.split()) < 2 or text.split()[0] == "*" or "<" in text or "[" in text
+    else:
+        words = begun.split(" ")
+        assert text.split()[: len(words)] == words
+        assert 1 <= len(words) <= min(MOST, len(text.split()) - 1)
+
+
+def test_their_number_is_drawn_evenly_by_seed_and_id() -> None:
+    counts = Counter(len((first_words(str(id), EIGHT, 0, 42) or "").split()) for id in range(2000))
+    assert set(counts) == set(range(FEWEST, MOST + 1))
+    assert all(400 < count < 600 for count in counts.values())  # 500 each, within five standard deviations
+    assert first_words("7", EIGHT, 0, 42) == first_words("7", EIGHT, 0, 42)
+    assert len({first_words("7", EIGHT, 0, seed) for seed in range(40)}) == MOST - FEWEST + 1
+
+
+@pytest.mark.parametrize("text", ["mot", "", "* etc", "<|im_end|> a b c d e f", "<s> a b c d e f", "[INST] a b c d e f"])
+def test_what_a_prompt_would_read_otherwise_is_left_out(text: str) -> None:
+    assert first_words("1", text, 0, 42) is None

@@ -99,17 +99,15 @@ def drop_duplicates(tweets: list[Candidate], data: Data) -> None:
     pairs = near_duplicate_pairs([tweet.text for tweet in tweets], data.near_duplicate_jaccard)
     for tweet, cluster in zip(tweets, clusters(pairs, len(tweets)), strict=True):
         tweet.cluster = cluster
-    if data.duplicates == "drop":
+    if data.duplicates == "keep":
+        return
+    for place, pair in to_drop(pairs).items():
+        tweet, earlier = tweets[place], tweets[pair.earlier].id
         # Capped stock replies say the same by their nature: the cap has decided which of them stay.
-        capped = {place for place, tweet in enumerate(tweets) if data.stock_replies == "cap" and is_stock_reply(tweet.text)}
-        for place, pair in to_drop(pairs).items():
-            if place in capped:
-                continue
-            exact = pair.jaccard == 1
-            tweets[place].reason = DUPLICATE if exact else NEAR_DUPLICATE
-            tweets[place].evidence = (
-                f"the same as {tweets[pair.earlier].id}" if exact else f"{pair.jaccard:.2f} like {tweets[pair.earlier].id}"
-            )
+        if data.stock_replies == "cap" and is_stock_reply(tweet.text):
+            continue
+        same = DUPLICATE, f"the same as {earlier}"
+        tweet.reason, tweet.evidence = same if pair.jaccard == 1 else (NEAR_DUPLICATE, f"{pair.jaccard:.2f} like {earlier}")
 
 
 RULES: dict[str, Callable[[list[Candidate], Data], None]] = {
@@ -138,37 +136,34 @@ def dropped_in_words(dropped: dict[str, int]) -> str:
     return ", ".join(f"{rule} {count:,}" for count, rule in losses) or "nothing was dropped"
 
 
+HINTS = {
+    "outside the period": "widen data.since and data.until",
+    "media only": "write data.media_only: keep, and data.links: placeholder",
+    "link only": "write data.link_only: keep, and data.links: placeholder",
+    "too short": "lower data.min_characters",
+    "stock reply": "write data.stock_replies: keep",
+    "retweet": "write data.retweets: keep, or take the archive of who wrote them",
+    "automatic post": "raise data.automatic_repeats",
+    "near duplicate": "raise data.near_duplicate_jaccard",
+    "other language": "add a language to data.languages",
+}
+"""Commonest reason → what keeps more tweets."""
+
+
 def check_enough(kept: int, dropped: list[Dropped], data: Data, fewest: int = FEWEST) -> None:
     """Raises TweetstyleError with the commonest reason where fewer than `fewest` tweets were kept."""
     if kept >= fewest:
         return
     read, losses = kept + len(dropped), counts(dropped)
-    hints = {
-        "outside the period": "widen data.since and data.until",
-        "media only": "write data.media_only: keep, and data.links: placeholder",
-        "link only": "write data.link_only: keep, and data.links: placeholder",
-        "too short": _hint_for_too_short(dropped),
-        "stock reply": "write data.stock_replies: keep",
-        "retweet": "write data.retweets: keep, or take the archive of who wrote them",
-        "automatic post": "raise data.automatic_repeats",
-        "near duplicate": "raise data.near_duplicate_jaccard",
-        "other language": "add a language to data.languages",
-    }
-    most = max(losses.items(), key=lambda entry: entry[1])[0]
-    hint = hints.get(most, "a style is learned from some hundreds of one's own tweets")
-    in_words = dropped_in_words(losses)
-    if not kept:
-        what = f"none of the {read:,} tweets was kept ({in_words})"
-    else:
-        what = f"too few tweets to split: {kept} of {read:,} were kept ({in_words}), at least {fewest} are needed"
+    most = max(losses, key=losses.__getitem__)
+    hint = HINTS.get(most, "a style is learned from some hundreds of one's own tweets")
+    empty = sum(tweet.evidence == "0 characters" for tweet in dropped)
+    if most == "too short" and 2 * empty > losses[most]:
+        hint = "most of these texts are empty, or mentions alone: see whether the tweets' text is in the column or field that is read"
+    what = f"none of the {read:,} tweets was kept ({dropped_in_words(losses)})"
+    if kept:
+        what = f"too few tweets to split: {kept} of {read:,} were kept ({dropped_in_words(losses)}), at least {fewest} are needed"
     raise TweetstyleError(what, where=", ".join(map(str, data.source)), hint=hint)
-
-
-def _hint_for_too_short(dropped: list[Dropped]) -> str:
-    lengths = [tweet.evidence for tweet in dropped if tweet.reason == "too short"]
-    if 2 * lengths.count("0 characters") <= len(lengths):
-        return "lower data.min_characters"
-    return "most of these texts are empty, or mentions alone: see whether the tweets' text is in the column or field that is read"
 
 
 # -- templates that apps fill in again and again --------------------------------------------------------------

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from tweetstyle.cleaning.normalise import LINK_PLACEHOLDER, without_links
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from tweetstyle.records import SourceTweet, Tweet
 
 GRAM = 5
 """Characters in a shingle. A shorter text has no shingles, and only exact copies are its duplicates."""
@@ -29,8 +30,6 @@ SURE = 0.2
 """A pair whose estimate is this far below the threshold is not compared: four standard errors of an estimate from 80 permutations."""
 CHUNK = 5_000
 """Texts signed at one time: signatures are Python integers for a moment."""
-CACHED = 4096
-"""Texts whose sets of 5-grams are in memory, about 8 KB each."""
 
 
 class DuplicatePair(NamedTuple):
@@ -41,29 +40,19 @@ class DuplicatePair(NamedTuple):
     jaccard: float
 
 
-class Dated(Protocol):
-    @property
-    def id(self) -> str: ...
-    @property
-    def created_at(self) -> str: ...
-
-
 def folded(text: str) -> str:
     """The text by which duplicates are known: without case, links, spacing, and punctuation or emoji at its end.
 
     A text without any letter or digit (only emoji) is compared as it is, and one of nothing but links by its links.
     """
-    original = text
-    if LINK_PLACEHOLDER in text:
-        text = text.replace(LINK_PLACEHOLDER, " ")
-    plain = " ".join(without_links(text).casefold().split())
+    plain = " ".join(without_links(text.replace(LINK_PLACEHOLDER, " ")).casefold().split())
     end = len(plain)
     while end and not plain[end - 1].isalnum():
         end -= 1
-    return plain[:end] or plain or " ".join(original.split())
+    return plain[:end] or plain or " ".join(text.split())
 
 
-def chronological(tweet: Dated) -> tuple[str, int, str]:
+def chronological(tweet: SourceTweet | Tweet) -> tuple[str, int, str]:
     """Sort key: time, then id as a number (a longer snowflake is a later one)."""
     return tweet.created_at, len(tweet.id), tweet.id
 
@@ -98,13 +87,9 @@ def near_duplicate_pairs(texts: Sequence[str], threshold: float, seed: int = SEE
     pairs = [DuplicatePair(place, first, 1.0) for place, key in enumerate(keys) if (first := firsts.setdefault(key, place)) != place]
     places = [place for key, place in firsts.items() if len(key) >= GRAM] if threshold < 1 else []
 
-    @lru_cache(CACHED)
-    def grams_at(place: int) -> frozenset[str]:
-        return grams(keys[place])
-
     for one, other in sorted(_candidates(_signatures([keys[place] for place in places], threshold, seed), threshold)):
         later, earlier = places[one], places[other]
-        if (similarity := jaccard(grams_at(later), grams_at(earlier))) >= threshold:
+        if (similarity := jaccard(grams(keys[later]), grams(keys[earlier]))) >= threshold:
             pairs.append(DuplicatePair(later, earlier, similarity))
     return sorted(pairs)
 
@@ -120,10 +105,8 @@ def to_drop(pairs: Iterable[DuplicatePair]) -> dict[int, DuplicatePair]:
     dropped: dict[int, DuplicatePair] = {}
     for later in sorted(by_later):
         reasons = [pair for pair in by_later[later] if pair.earlier not in dropped]
-        reasons += [
-            dropped[pair.earlier]._replace(later=later) for pair in by_later[later] if pair.jaccard == 1 and pair.earlier in dropped
-        ]
-        if reasons:
+        same = (pair.earlier for pair in by_later[later] if pair.jaccard == 1 and pair.earlier in dropped)
+        if reasons := reasons + [dropped[earlier]._replace(later=later) for earlier in same]:
             dropped[later] = min(reasons, key=lambda pair: (-pair.jaccard, pair.earlier))
     return dropped
 

@@ -24,9 +24,7 @@ def normalise(raw: str) -> str:
 
     X escapes with the semicolon; "&copy" without one, and a name that HTML does not have, are the author's own.
     """
-    text = ENTITY.sub(_character, raw) if "&" in raw else raw
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = ENTITY.sub(_character, raw).replace("\r\n", "\n").replace("\r", "\n")
     return unicodedata.normalize("NFC", text).strip()
 
 
@@ -39,7 +37,7 @@ def take_off_mentions(text: str) -> tuple[str, bool]:
 
 def take_off_x_links(text: str) -> str:
     """The text less t.co and pic.twitter.com links, one run of white space left where there were two."""
-    while _may_have_x_link(text) and (shorter := X_LINKS_AND_SPACE.sub(_join, text)) != text:
+    while (shorter := X_LINKS_AND_SPACE.sub(_join, text)) != text:
         text = shorter
     return text
 
@@ -49,7 +47,7 @@ def x_links_to_placeholders(text: str) -> str:
 
     Old exports glue a picture's link to the last word: there a space is put between.
     """
-    return X_LINK.sub(_placeholder, text) if _may_have_x_link(text) else text
+    return X_LINK.sub(_placeholder, text)
 
 
 def without_links(text: str) -> str:
@@ -71,10 +69,6 @@ def is_bare(text: str) -> bool:
 def _character(entity: re.Match[str]) -> str:
     # html.unescape alone would read "&copyright;" as © and a rest.
     return html.unescape(entity[0]) if entity[0][1] == "#" or entity[0][1:] in html5 else entity[0]
-
-
-def _may_have_x_link(text: str) -> bool:
-    return "/" in text and ("t.co/" in (lower := text.lower()) or "pic." in lower)
 
 
 def _placeholder(link: re.Match[str]) -> str:

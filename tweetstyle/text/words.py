@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import lru_cache
 from importlib.resources import files
 from typing import Literal, NamedTuple
 
@@ -35,9 +34,6 @@ SENTENCE_BEGINS_AFTER = frozenset('.!?…\n:;(«"“—–')
 SHORTEST, LONGEST = 3, 30
 """Letters. Shorter words are mostly abbreviations, longer ones are no words."""
 
-CACHED = 2**17
-"""Distinct tokens remembered: more than the vocabulary of one person."""
-
 _DRAWN_OUT = re.compile(r"(.)\1\1|^(?:h[aeiou]|[aeiou]h)+$")
 _DETERMINERS: dict[Language, frozenset[str]] = {
     "fr": frozenset(
@@ -64,14 +60,10 @@ class Word(NamedTuple):
     article: str | None
 
 
-_word = lru_cache(CACHED)(Word)
-"""One object for all occurrences that are alike: an archive has ten times as many words as different ones."""
-
-
 def words_of(text: str) -> tuple[Language, list[Word]]:
     """The guessed language and the words that are no stop words, mentions, links or numbers, in their order."""
     tokens = TOKEN.findall(text)
-    lower = list(map(_lower, tokens))
+    lower = [token.lower().replace("’", "'") for token in tokens]
     language = guess_language(lower)
     determiners, may_prove = _DETERMINERS[language], MAY_PROVE[language]
     words = []
@@ -80,11 +72,11 @@ def words_of(text: str) -> tuple[Language, list[Word]]:
             surface = tokens[i]
             before = lower[i - 1] if i else "."
             if surface[0] == "#":
-                words.append(_word(name, surface[1:], True, False, False, None))
+                words.append(Word(name, surface[1:], True, False, False, None))
             else:
                 surface = surface[: len(name)]
                 article = article_of(i, lower, surface, language) if before in may_prove else None
-                words.append(_word(name, surface, False, before[0] in SENTENCE_BEGINS_AFTER, before in determiners, article))
+                words.append(Word(name, surface, False, before[0] in SENTENCE_BEGINS_AFTER, before in determiners, article))
     return language, words
 
 
@@ -94,12 +86,6 @@ def guess_language(words: list[str], otherwise: Language = "fr") -> Language:
     return otherwise if french == english else "fr" if french > english else "en"
 
 
-@lru_cache(CACHED)
-def _lower(token: str) -> str:
-    return token.lower().replace("’", "'")
-
-
-@lru_cache(CACHED)
 def _name(token: str) -> str | None:
     """The key of a lower-case token that a person would type as a subject: no "noooon", no "va-t-en", no contractions."""
     if token[0] == "#":
