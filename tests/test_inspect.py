@@ -89,20 +89,6 @@ def test_what_steers_a_terminal_and_markup_are_shown_as_they_are(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("a.csv", b"", "the file is empty"),
-        ("a.zip", b"PK\x03\x04 and no more", "zip"),
-        ("tweets.js", b'window.YTD.tweets.part0 = [ {"tweet": {}} ]', "one part of X's archive"),
-    ],
-)
-def test_bad_input_gives_one_message_that_names_the_file(tmp_path, name, content, message):
-    (tmp_path / name).write_bytes(content)
-    said = refused(tmp_path / name)
-    assert name in said and re.search(message, said), said
-
-
-@pytest.mark.parametrize(
     ("texts", "said"),
     [
         ([""] * 100, "none of the 100 tweets was kept (too short 100) → most of these texts are empty, or mentions alone"),

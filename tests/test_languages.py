@@ -41,11 +41,6 @@ def test_answers_stand_in_the_order_of_the_texts():
     assert [language for language, _ in languages_of(texts, BOTH)] == ["fr", "", "en", "fr", "en"] * 3
 
 
-def test_other_languages_may_be_likely():
-    texts = ["No sé qué hacer con mi vida esta semana", "Ich weiß nicht, was ich heute machen soll", FRENCH[0]]
-    assert [language for language, _ in languages_of(texts, ("fr", "es", "de"))] == ["es", "de", "fr"]
-
-
 def test_a_language_that_is_unknown_is_refused_with_its_name():
     with pytest.raises(TweetstyleError, match="zz"):
         languages_of(["un deux trois quatre"], ("fr", "zz"))

@@ -198,7 +198,7 @@ def test_first_words_take_the_place_of_the_topic(tmp_path):
         ([(str(n), text, "2021-01-01") for n, text in enumerate(["", " ", "@bob"] * 10)], {},
          "none of the 30 tweets was kept (too short 30)\n  → most of these texts are empty, or mentions alone"),
         (rows(), {"since": date(2021, 2, 1), "until": date(2021, 1, 1)}, "data.since: the period ends"),
-        ([("1.2E+18", *row[1:]) for row in rows()], {}, "60 of 60 ids are rounded numbers"),
+        ([("1.2E+18", *row[1:]) for row in rows()], {}, "tweets.csv:2: the id 1.2E+18 is rounded"),
     ],
 )  # fmt: skip
 def test_an_archive_that_cannot_be_learned_from_is_refused_and_nothing_written(tmp_path, archive, settings, message):

@@ -164,11 +164,6 @@ def test_style_survives_byte_for_byte(fragments):
     assert kept(text).encode() == text.encode()
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="&@/\r"), max_size=80))
-def test_any_text_without_links_mentions_and_entities_only_loses_its_outer_space(text):
-    assert kept(text, personal_data="keep") == unicodedata.normalize("NFC", text).strip()
-
-
 @settings(max_examples=300)
 @given(st.lists(st.sampled_from([*STYLE, " ", "\n", LINK, "https://", "t.co/", "pic.twitter.com/x1", "@bob", "(", ")", ","]), max_size=14))
 @example(["https:/", LINK, "/t.co/b"])
@@ -224,17 +219,16 @@ def test_the_archive_s_word_decides_what_leading_mentions_are(archive, expected)
 
 
 @pytest.mark.parametrize(
-    ("raw", "removed", "replaced"),
+    ("raw", "replaced"),
     [
-        ("lis ça https://t.co/aB3 !", "lis ça !", "lis ça [lien] !"),
-        ("un https://t.co/aB3 https://t.co/cD4", "un", "un [lien] [lien]"),
-        ("photopic.twitter.com/Ab12", "photo", "photo [lien]"),
-        ("https://t.co/aB3\n\nd'abord", "d'abord", "[lien]\n\nd'abord"),
-        ("voir https://exemple.org/x", "voir https://exemple.org/x", "voir https://exemple.org/x"),
+        ("un https://t.co/aB3 https://t.co/cD4 !", "un [lien] [lien] !"),
+        ("photopic.twitter.com/Ab12", "photo [lien]"),
+        ("https://t.co/aB3\n\nd'abord", "[lien]\n\nd'abord"),
+        ("voir https://exemple.org/x", "voir https://exemple.org/x"),
     ],
 )
-def test_links_of_x_go_or_leave_a_placeholder_each(raw, removed, replaced):
-    assert (kept(raw), kept(raw, links="placeholder")) == (removed, replaced)
+def test_links_of_x_may_leave_a_placeholder_each(raw, replaced):
+    assert kept(raw, links="placeholder") == replaced
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,6 @@ def varied(i: int, count: int) -> str:
 BY_APPS = {
     "the same words, numbers filled in": lambda i: f"ma journée : {i} km, {i % 7} cafés",
     "figures with a link": lambda i: f"{i} followers, {i % 3} unfollowed https://t.co/a{i}",
-    "figures, hours and a distance": lambda i: f"J'ai roulé {i},{i % 10} km en {i % 5}:{10 + i}:08 https://t.co/a{i}",
     "a link alone behind many words": lambda i: f"Mon nouvel épisode est en ligne, bonne écoute ! https://t.co/a{i}",
     "one number in a long sentence": lambda i: f"Record ! mon podomètre a compté {1000 + 7 * i} pas entre chez moi et le travail",
     "a title that varies behind the opening": lambda i: f"Lu {i} pages du livre {varied(i, 2)} avec LivreTrace ce soir https://t.co/a{i}",
@@ -27,15 +26,12 @@ BY_APPS = {
 BY_PEOPLE = {
     "a liked opening": lambda i: f"mettons que {varied(i, 6)}, voilà voilà",
     "a liked opening with a number": lambda i: f"il est {i % 24} h du matin pis {varied(i, 7)}",
-    "the day told in one's own words": lambda i: f"ma journée : {i} km, {i % 7} cafés, {varied(i, 8)}",
     "a short habit with a number": lambda i: f"il fait {i} degrés",
     "the hour, day after day": lambda i: f"il est {i % 24} h {10 + i} pis je dors pas",
-    "a countdown": lambda i: f"J-{i} avant les vacances !",
     "a slogan under pictures": lambda i: f"bon matin Québec, voilà voilà ! https://t.co/a{i}",
     "thanks with a tag's year": lambda i: f"merci encore Québec ! #Carnaval2019 https://t.co/a{i}",
     "the same sentence with a number that stays": lambda i: "je travaille 24 h sur 24, 7 jours sur 7, pis ça paraît",
     "the same sentence without a number": lambda i: "je pense que ça prend une soupe aux pois pis du pain",
-    "scores in one's own words": lambda i: f"{i} à {i % 4} ! {varied(i, 6)}",
 }  # fmt: skip
 
 

@@ -115,12 +115,8 @@ def test_scrubbing_twice_changes_nothing_more(text):
     [
         ("salut @bob", "salut @…"),
         (".@bob_2: oui", ".@…: oui"),
-        ("(@bob, @lise) et @zoe!", "(@…, @…) et @…!"),
         ("@bob's", "@…'s"),
-        ("«@bob»", "«@…»"),
-        ("@bob\n@lise", "@…\n@…"),
         ("🦊@bob", "🦊@…"),
-        ("RT @bob: oui", "RT @…: oui"),
         ("bob@exemple.fr", "bob@exemple.fr"),
         ("https://mastodon.exemple/@bob", "https://mastodon.exemple/@bob"),
         ("https://exemple.org/?q=@bob", "https://exemple.org/?q=@bob"),

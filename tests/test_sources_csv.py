@@ -60,7 +60,6 @@ def test_any_line_end_ends_a_row_and_mixtures_do_too(tmp_path, ends):
 @pytest.mark.parametrize(
     "header",
     [
-        "id,text,created_at",
         "Tweet ID,Full Text,Date",
         "ID_STR,Tweet,Timestamp",
         "identifiant, contenu ,time",

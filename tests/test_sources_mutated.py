@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import zipfile
 from random import Random
 
 import pytest
@@ -33,14 +32,6 @@ def table(separator: str, encoding: str) -> bytes:
     return stream.getvalue().encode(encoding, "replace")
 
 
-def packed(files: dict[str, bytes]) -> bytes:
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return stream.getvalue()
-
-
 def mutated(content: bytes, random: Random) -> bytes:
     """One to four damages: bytes lost, put in, repeated, or the end missing."""
     for _ in range(random.randint(1, 4)):
@@ -58,8 +49,6 @@ WHOLE = {
     "tweets.jsonl": "\n".join(JSON).encode(),
     "tweets.json": ("[" + ",\n".join(JSON) + "]").encode(),
     "notes.txt": "\n".join(TEXTS).encode(),
-    "csv.zip": packed({"tweets.csv": table(",", "utf-8")}),
-    "x.zip": packed(files_of(POSTS, 2025)),
 }
 
 
@@ -76,11 +65,13 @@ def is_read(path) -> bool:
     return True
 
 
-@pytest.mark.parametrize("name", [*WHOLE, "data/tweets.js", "data/manifest.js", "data/note-tweet.js"])
+@pytest.mark.parametrize("name", [*WHOLE, "x.zip", "data/tweets.js", "data/manifest.js", "data/note-tweet.js"])
 def test_a_damaged_file_alone_or_in_a_whole_archive_gives_tweets_or_one_error(tmp_path, name):
     folder = files_of(POSTS, 2025)
-    path = write_files(tmp_path / "x", folder if name in folder else {name: WHOLE[name]})
+    path = write_files(tmp_path / "x", folder if name in folder else {name: WHOLE.get(name, b"")})
     source = path if name in folder else path / name
+    if name == "x.zip":
+        write_files(source, folder)
     assert is_read(source)
     content, found = (path / name).read_bytes(), []
     for seed in range(100):

@@ -13,8 +13,8 @@ from support.inspecting import refused, shown
 
 from tweetstyle.cli import fit_command
 from tweetstyle.dataset.held_out import training_count
-from tweetstyle.inspect.starting_recipe import LONGEST, recipe_text, schedule
-from tweetstyle.plan.schedule import VALIDATIONS, effective_schedule
+from tweetstyle.inspect.starting_recipe import recipe_text
+from tweetstyle.plan.schedule import effective_schedule
 from tweetstyle.prepare.split import split
 from tweetstyle.recipe_yaml import read_recipe
 from tweetstyle.records import Tweet
@@ -72,17 +72,6 @@ def test_a_recipe_is_never_written_over_a_file(tmp_path, monkeypatch):
     for name in ("mine", "mine.txt", "Ma Recette.yaml", "-.yaml", ".yaml"):
         assert "cannot have that name" in refused(SAMPLE, f"--write-recipe={name}")
     assert sorted(os.listdir()) == ["link.yaml", "mine.yaml"]
-
-
-@pytest.mark.parametrize("tweets", [0, 30, 500, 2_000, 20_000, 1_000_000])
-def test_a_schedule_suits_the_number_of_tweets(tweets):
-    plan = schedule(tweets)
-    assert 1 <= plan.eval_steps <= max(1, plan.steps_per_epoch * plan.num_train_epochs // VALIDATIONS)
-    assert plan.steps_per_epoch >= 30 or (plan.max_length, plan.gradient_accumulation_steps) == (LONGEST, 1)
-    assert plan.r == (32 if tweets >= 20_000 else 16 if tweets >= 2_000 else 8)
-    assert plan.learning_rate == (1e-4 if tweets >= 20_000 else 2e-4 if tweets >= 2_000 else 4e-4)
-    usual = 2 if tweets >= 2_000 else 3
-    assert plan.num_train_epochs == usual or usual * plan.steps_per_epoch < 30 and plan.num_train_epochs <= 10
 
 
 @pytest.mark.parametrize("tweets", [60, 150, 1_000, 2_000, 20_000])

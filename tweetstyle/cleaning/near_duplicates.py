@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from tweetstyle.cleaning.normalise import LINK_PLACEHOLDER, without_links
@@ -87,9 +88,10 @@ def near_duplicate_pairs(texts: Sequence[str], threshold: float, seed: int = SEE
     pairs = [DuplicatePair(place, first, 1.0) for place, key in enumerate(keys) if (first := firsts.setdefault(key, place)) != place]
     places = [place for key, place in firsts.items() if len(key) >= GRAM] if threshold < 1 else []
 
+    grams_at = lru_cache(4096)(lambda place: grams(keys[place]))
     for one, other in sorted(_candidates(_signatures([keys[place] for place in places], threshold, seed), threshold)):
         later, earlier = places[one], places[other]
-        if (similarity := jaccard(grams(keys[later]), grams(keys[earlier]))) >= threshold:
+        if (similarity := jaccard(grams_at(later), grams_at(earlier))) >= threshold:
             pairs.append(DuplicatePair(later, earlier, similarity))
     return sorted(pairs)
 
