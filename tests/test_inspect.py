@@ -108,7 +108,8 @@ def test_without_a_card_the_screen_says_what_to_write_in_the_recipe(tmp_path, mo
     """The comment in the recipe alone is read by nobody who runs it at once."""
     program = tmp_path / "bin" / "nvidia-smi"
     program.parent.mkdir()
-    program.write_text("#!/bin/sh\necho '0, GPU-a1, NVIDIA GeForce RTX 3060, 580.95.05, 12288, 11776, 8.6'\n")
+    card = "0, GPU-a1, NVIDIA GeForce RTX 3060, 580.95.05, 12288, 11776, 8.6"
+    program.write_text(f"#!/bin/sh\ncase $1 in --query-gpu*) echo '{card}';; esac\n")
     program.chmod(0o755 if has_card else 0o644)
     monkeypatch.setenv("PATH", str(program.parent))
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)

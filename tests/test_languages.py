@@ -1,4 +1,4 @@
-"""French and English are told apart, and what is no language is not guessed at."""
+"""French and English are distinguished, and what is no language is not guessed at."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ WORDS = "le chat la pluie un bus trois oies du pain ma tante deux fois rien deho
 
 
 def varied(i: int, count: int) -> str:
-    """So many words that stand in no other text in this order."""
+    """So many words that no other text has in this order."""
     return " ".join(WORDS[(i * (k + 3) + k * k) % len(WORDS)] + "aeiou"[(i + k) % 5] for k in range(count))
 
 

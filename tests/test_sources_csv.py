@@ -88,8 +88,8 @@ def test_encodings_are_recognised_and_all_but_utf8_are_reported(tmp_path, encodi
     rows = "".join(f"{number},{text},2021-03-05\n" for number, text in enumerate(texts))
     content = (HEADER + "0,ascii alone,2021-03-05\n" * 20_000 + rows).encode(encoding)
     assert [row[1] for row in read(tmp_path, content)][20_000:] == texts
-    told = notices(tmp_path, content)
-    assert (len(told) == 1 and said in told[0]) if said else told == []
+    found = notices(tmp_path, content)
+    assert (len(found) == 1 and said in found[0]) if said else found == []
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

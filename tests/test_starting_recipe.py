@@ -1,4 +1,4 @@
-"""The recipe that `tweetstyle inspect` writes: read back as it was meant, planned as it stands, never over a file."""
+"""The recipe that `tweetstyle inspect` writes: read back as it was meant, planned as it is, never over a file."""
 
 from __future__ import annotations
 
