@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -100,7 +102,7 @@ class Judge:
 
     def __init__(self, settings: Playback, likely: Sequence[str]) -> None:
         self._settings, self._likely = settings, likely
-        self._passed: list[set[str]] = []
+        self._passed: dict[str, list[frozenset[str]]] = defaultdict(list)
 
     def check(self, requests: Sequence[MessageRequest], replies: Sequence[ModelReply], attempt: int) -> list[Checked]:
         """One verdict for each, in their order."""
@@ -119,10 +121,13 @@ class Judge:
         return whats_wrong(message, request, self._settings.most_words)
 
     def _too_often(self, message: str) -> str:
-        words = set(bare_words(message))
-        if sum(are_alike(words, other) for other in self._passed) >= self._settings.most_alike:
+        words = frozenset(bare_words(message))
+        first = first_words(words)
+        candidates = {id(other): other for word in first for other in self._passed[word]}.values()
+        if sum(are_alike(words, other) for other in candidates) >= self._settings.most_alike:
             return ALIKE
-        self._passed.append(words)
+        for word in first:
+            self._passed[word].append(words)
         return ""
 
 
@@ -180,9 +185,18 @@ def runs(words: list[str]) -> set[tuple[str, ...]]:
     return {tuple(words[place : place + RUN]) for place in range(len(words) - RUN + 1)}
 
 
-def are_alike(one: set[str], other: set[str]) -> bool:
+def are_alike(one: Set[str], other: Set[str]) -> bool:
     """Whether two messages share `THRESHOLD` of their different words."""
     return len(one & other) >= THRESHOLD * len(one | other)
+
+
+def first_words(words: Set[str]) -> list[str]:
+    """Words of which two sets that are alike have at least one in common: longest first, for long words are rare.
+
+    Prefix filtering (Bayardo, Ma and Srikant, Scaling up all pairs similarity search, 2007): such sets share ⌈t·|s|⌉ words, of either's
+    size |s|, and so one of the first |s| − ⌈t·|s|⌉ + 1 of both.
+    """
+    return sorted(words, key=lambda word: (-len(word), word))[: len(words) - math.ceil(THRESHOLD * len(words)) + 1]
 
 
 def bare_words(text: str) -> list[str]:
