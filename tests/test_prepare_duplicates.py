@@ -114,6 +114,11 @@ graphs = st.integers(2, 25).flatmap(
 )
 
 
+def test_a_text_that_repeats_a_dropped_one_is_dropped_for_the_same_reason():
+    pairs = [DuplicatePair(1, 0, 0.8), DuplicatePair(2, 1, 1.0)]
+    assert to_drop(pairs) == {1: DuplicatePair(1, 0, 0.8), 2: DuplicatePair(2, 0, 0.8)}
+
+
 @given(graphs)
 def test_no_two_kept_are_near_duplicates_and_every_dropped_one_has_a_kept_near_duplicate(graph):
     count, pairs = graph

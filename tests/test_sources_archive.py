@@ -63,15 +63,8 @@ def test_a_count_that_x_says_is_compared(tmp_path, expected, said):
 def test_progress_counts_to_the_size(tmp_path):
     x = write_archive(tmp_path / "x.zip", FROM_X)
     packed = zipped(tmp_path / "c.zip", {"tweets.csv": CSV})
-    sources = [
-        x,
-        packed,
-        put(tmp_path / "a.csv", CSV.encode("utf-16")),
-        put(tmp_path / "b.jsonl", JSON),
-        put(tmp_path / "n.txt", "un\n" * 99_999),
-    ]
-    sources.append(put(tmp_path / "d.json", f"[{','.join(JSON.splitlines())}]"))
-    archive = open_archive(sources)
+    of_text = {"a.csv": CSV.encode("utf-16"), "b.jsonl": JSON, "n.txt": "été\n" * 99_999, "d.json": f"[{','.join(JSON.splitlines())}]"}
+    archive = open_archive([x, packed, *(put(tmp_path / name, content) for name, content in of_text.items())])
     counted = []
     list(archive.tweets(counted.append))
     assert sum(counted) == archive.size > 300_000

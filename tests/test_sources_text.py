@@ -46,22 +46,16 @@ def test_json_lines_may_hold_texts_alone_or_with_id_and_date_under_their_usual_n
     ]
 
 
-@pytest.mark.parametrize("indent", [None, 2])
-def test_a_json_array_is_read_entry_by_entry(tmp_path, indent):
-    rows = [{"id": 10**18 + number, "text": "été " * 20 + str(number), "created_at": "2021-03-05"} for number in range(5_000)]
-    archive = archive_of(tmp_path, json.dumps(rows, ensure_ascii=False, indent=indent), "tweets.json")
-    tweets = list(archive.tweets())
-    assert [(tweet.id, tweet.text) for tweet in tweets] == [(str(row["id"]), row["text"]) for row in rows]
-    assert tweets[-1].where == f"{tmp_path}/tweets.json, entry 5000"
-    assert [(found.kind, found.count) for found in archive.kinds] == [("a JSON array", 5_000)]
-
-
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(TEXTS, min_size=1, max_size=8), st.booleans())
 def test_any_text_that_json_writes_is_read_back(tmp_path, texts, escaped):
     rows = [json.dumps({"text": text}, ensure_ascii=escaped) for text in texts]
     assert [tweet.text for tweet in read(tmp_path, "\n".join(rows))] == texts
-    assert [tweet.text for tweet in read(tmp_path, f"[{','.join(rows)}]")] == texts
+    archive = archive_of(tmp_path, f"[ {' , '.join(rows)}]", "tweets.json")
+    assert [(tweet.text, tweet.where) for tweet in archive.tweets()] == [
+        (text, f"{tmp_path}/tweets.json, entry {number}") for number, text in enumerate(texts, 1)
+    ]
+    assert [(found.kind, found.count) for found in archive.kinds] == [("a JSON array", len(texts))]
 
 
 def test_every_line_of_plain_text_is_a_tweet_but_blank_ones(tmp_path):
@@ -113,10 +107,7 @@ def test_what_cannot_be_read_is_named_with_its_place(tmp_path, content, place, w
     assert what in error.what
 
 
-def test_a_separator_that_is_nowhere_is_refused(tmp_path):
+def test_a_separator_that_is_nowhere_is_refused_and_a_file_named_json_or_csv_is_held_to_its_name(tmp_path):
     assert "no line is the separator '%%'" in refused(tmp_path, "un\ndeux\n", "notes.txt", "%%").what
-
-
-def test_a_file_named_json_or_csv_is_held_to_its_name(tmp_path):
     assert "not valid JSON" in refused(tmp_path, "bonjour\n", "tweets.jsonl").what
     assert "the column texte is missing" in refused(tmp_path, "bonjour\n", "tweets.csv").what

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -245,12 +244,3 @@ def test_a_zip_that_is_not_wholly_there_is_one_error(tmp_path, share):
     path = write_archive(tmp_path / "a.zip", SIX)
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
     assert "not wholly downloaded" in refused(path).hint
-
-
-def test_a_wrong_checksum_is_an_error_although_the_json_is_whole(tmp_path):
-    path = tmp_path / "a.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in files_of(SIX, 2025).items():
-            archive.writestr(name, content)
-    path.write_bytes(path.read_bytes().replace(b"texte 3", b"texte 7"))
-    assert "CRC" in refused(path).what

@@ -75,9 +75,7 @@ def test_a_recipe_is_never_written_over_a_file(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("tweets", [60, 150, 1_000, 2_000, 20_000])
-@pytest.mark.parametrize(
-    ("share", "shortest", "longest"), [(1, 50, 50), (1, 25, 75), (0.95, 20, 70)], ids=["equal", "varied", "fewer and shorter"]
-)
+@pytest.mark.parametrize(("share", "shortest", "longest"), [(1, 50, 50), (0.95, 20, 70)])
 def test_a_run_carries_the_written_recipe_out_unchanged(tmp_path, tweets, share, shortest, longest):
     """Of the training tweets that the split itself leaves. share: of the tweets that inspect counts, those kept; tokens of a tweet."""
     path, kept = tmp_path / "mine.yaml", round(share * tweets)
