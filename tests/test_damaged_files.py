@@ -13,7 +13,7 @@ from support.small_runs import invented_tweets, write_tweets
 from support.tiny_llama import write_llama
 
 from tweetstyle.cli import tweetstyle
-from tweetstyle.dataset.messages import read_messages
+from tweetstyle.dataset.threads import read_messages
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.evaluate.samples import AnswerFile, Written
 from tweetstyle.export.model_card import _read as read_for_model_card

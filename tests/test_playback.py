@@ -14,7 +14,7 @@ from rich.console import Console
 from support.fake_ollama import DROP, FakeOllama, tweet_of
 from support.small_runs import write_tweets
 
-from tweetstyle.dataset.messages import messages_path, read_messages
+from tweetstyle.dataset.threads import messages_path, read_messages
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.playback import CACHE, REJECTED, pairs, playback, show_some, table
 from tweetstyle.playback.collect import read_cache

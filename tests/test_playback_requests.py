@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tweetstyle.dataset.messages import KINDS
+from tweetstyle.dataset.threads import KINDS
 from tweetstyle.playback.checks import are_alike, bare_words, is_kind, runs
 from tweetstyle.playback.requests import MOST_CHARACTERS, MessageRequest, as_data, choose, examples, kind_of, main_language, turns
 from tweetstyle.recipe import Playback

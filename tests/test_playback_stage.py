@@ -11,7 +11,7 @@ from support.fake_ollama import FakeOllama
 from support.playing_back import RECIPE, asks_back
 
 from tweetstyle import cli, pipeline
-from tweetstyle.dataset.messages import messages_path, read_messages
+from tweetstyle.dataset.threads import messages_path, read_messages
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.manifest import Manifest
 from tweetstyle.playback import CACHE

@@ -17,8 +17,7 @@ from tweetstyle.cleaning.archive_rules import REASONS
 from tweetstyle.console import percent
 from tweetstyle.pages.render import asset
 from tweetstyle.prepare import prepare
-from tweetstyle.prepare.page import LONG_TWEET, report_html
-from tweetstyle.prepare.report import Figures, Prepared
+from tweetstyle.prepare.report import LONG_TWEET, Figures, Prepared, report_html
 from tweetstyle.prompt.template import SpecialTokens, build_template
 from tweetstyle.recipe import Data, Prompt
 from tweetstyle.records import SPLITS, Dropped, Tweet

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tweetstyle.cleaning.near_duplicates import chronological, clusters, near_duplicate_pairs
 from tweetstyle.dataset.held_out import joined
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.prepare.split import Splits, leak, split
+from tweetstyle.prepare.split import leak, split, warnings
 from tweetstyle.recipe import Data
 from tweetstyle.records import Tweet
 
@@ -40,7 +40,7 @@ grouped = st.integers(30, 500).flatmap(lambda n: st.tuples(st.just(n), st.lists(
 fractions = st.floats(0.01, 0.2)
 
 
-def divided(count: int, groups: list, **settings) -> tuple[list[Tweet], Splits]:
+def divided(count: int, groups: list, **settings) -> tuple[list[Tweet], dict[str, list[Tweet]]]:
     tweets = tweets_of(count)
     try:
         return tweets, split(tweets, groups, data(**settings))
@@ -52,8 +52,7 @@ def divided(count: int, groups: list, **settings) -> tuple[list[Tweet], Splits]:
 @given(grouped, fractions, fractions, st.integers(1, 200), st.integers(0, 5))
 def test_every_tweet_is_in_exactly_one_part_in_order_and_no_group_is_divided(grouped, validation, test, mini, seed):
     count, groups = grouped
-    tweets, splits = divided(count, groups, validation_fraction=validation, test_fraction=test, mini_train=mini, seed=seed)
-    parts = splits.parts
+    tweets, parts = divided(count, groups, validation_fraction=validation, test_fraction=test, mini_train=mini, seed=seed)
     assert list(parts) == ["train", "mini-train", "validation", "test"]
     assert sorted([*parts["train"], *parts["validation"], *parts["test"]], key=chronological) == tweets
     where = {t.id: name for name in ("train", *HELD_OUT) for t in parts[name]}
@@ -63,13 +62,13 @@ def test_every_tweet_is_in_exactly_one_part_in_order_and_no_group_is_divided(gro
     sample = {t.id for t in parts["mini-train"]}
     assert len(sample) == min(mini, len(parts["train"])) and sample <= {t.id for t in parts["train"]}
     assert len(parts["train"]) >= count / 2
-    assert split(tweets, groups, data(validation_fraction=validation, test_fraction=test, mini_train=mini, seed=seed)) == splits
+    assert split(tweets, groups, data(validation_fraction=validation, test_fraction=test, mini_train=mini, seed=seed)) == parts
 
 
 @given(st.integers(30, 3000), fractions, fractions)
 def test_tweets_alone_are_divided_by_time_at_the_fractions(count, validation, test):
     tweets = tweets_of(count)
-    parts = split(tweets, alone(tweets), data(validation_fraction=validation, test_fraction=test)).parts
+    parts = split(tweets, alone(tweets), data(validation_fraction=validation, test_fraction=test))
     assert parts["train"] + parts["validation"] + parts["test"] == tweets
     for name, fraction in (("validation", validation), ("test", test)):
         assert len(parts[name]) == max(1, round(count * fraction), min(30, count // 5))
@@ -78,8 +77,8 @@ def test_tweets_alone_are_divided_by_time_at_the_fractions(count, validation, te
 def test_a_late_group_too_large_to_hold_out_is_trained_on():
     tweets = tweets_of(400)
     splits = split(tweets, [*range(200), *["thread"] * 195, *range(395, 400)], data())
-    assert set(tweets[200:395]) <= set(splits.parts["train"])
-    assert [len(splits.parts[name]) for name in HELD_OUT] == [30, 30]
+    assert set(tweets[200:395]) <= set(splits["train"])
+    assert [len(splits[name]) for name in HELD_OUT] == [30, 30]
 
 
 @pytest.mark.parametrize("labels", [["one thread"] * 60, [*["one thread"] * 59, "alone"], [i // 20 for i in range(60)]])
@@ -94,11 +93,11 @@ def test_undated_tweets_are_the_earliest_in_their_order():
     dated = tweets_of(100)
     mixed = [t for pair in zip(undated, dated, strict=True) for t in pair]
     splits = split(mixed, alone(mixed), data())
-    assert splits.parts["train"] + splits.parts["validation"] + splits.parts["test"] == undated + dated
-    assert "100 of 200 tweets have no date: they are taken to be the earliest, in the archive's order." in splits.warnings
+    assert splits["train"] + splits["validation"] + splits["test"] == undated + dated
+    assert "100 of 200 tweets have no date: they are taken to be the earliest, in the archive's order." in warnings(splits)
     splits = split(undated, alone(undated), data())
-    assert splits.parts["test"] == undated[80:]
-    assert splits.warnings[0].startswith("100 of 100 tweets have no date") and not any("days" in said for said in splits.warnings)
+    assert splits["test"] == undated[80:]
+    assert warnings(splits)[0].startswith("100 of 100 tweets have no date") and not any("days" in said for said in warnings(splits))
 
 
 @pytest.mark.parametrize(
@@ -111,8 +110,8 @@ def test_undated_tweets_are_the_earliest_in_their_order():
 )
 def test_warnings_say_in_words_what_can_be_measured(count, hours, said):
     tweets = tweets_of(count, hours)
-    warnings = split(tweets, alone(tweets), data()).warnings
-    assert len(warnings) == len(said) and all(words in warning for words, warning in zip(said, warnings, strict=True))
+    found = warnings(split(tweets, alone(tweets), data()))
+    assert len(found) == len(said) and all(words in warning for words, warning in zip(said, found, strict=True))
 
 
 def test_time_alone_leaks_and_whole_clusters_do_not():
@@ -124,8 +123,8 @@ def test_time_alone_leaks_and_whole_clusters_do_not():
         texts[i] = texts[i - (10 if i % 3 else 500)].replace("hier", "hier soir")
     tweets = [tweet(i, text, i * 24) for i, text in enumerate(texts)]
     groups = joined(clusters(near_duplicate_pairs(texts, 0.75), len(tweets)))
-    assert leak(split(tweets, alone(tweets), data()).parts, 0.75) >= 5
-    assert leak(split(tweets, groups, data()).parts, 0.75) == 0
+    assert leak(split(tweets, alone(tweets), data()), 0.75) >= 5
+    assert leak(split(tweets, groups, data()), 0.75) == 0
 
 
 def test_a_planted_leak_is_counted():

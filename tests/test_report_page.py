@@ -567,7 +567,7 @@ def test_which_of_the_kept_tweets_have_a_message_and_why_others_have_none_is_tol
 
 
 def test_every_reason_of_playback_has_its_words():
-    from tweetstyle.dataset.messages import KINDS
+    from tweetstyle.dataset.threads import KINDS
     from tweetstyle.playback.checks import REASONS
 
     assert set(texts("en")["rejected"]) == set(REASONS)

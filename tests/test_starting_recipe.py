@@ -81,7 +81,7 @@ def test_a_run_carries_the_written_recipe_out_unchanged(tmp_path, tweets, share,
     path, kept = tmp_path / "mine.yaml", round(share * tweets)
     path.write_text(recipe_text([SAMPLE], tweets, ["fr", "en"]), encoding="utf-8")
     recipe = read_recipe(path)
-    trained = len(split([Tweet(str(n), "", "") for n in range(kept)], range(kept), recipe.data).parts["train"])
+    trained = len(split([Tweet(str(n), "", "") for n in range(kept)], range(kept), recipe.data)["train"])
     assert trained == training_count(kept, recipe.data.validation_fraction, recipe.data.test_fraction)
     chance = random.Random(tweets)
     lengths = [chance.randint(shortest, longest) for _ in range(trained)]

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from tweetstyle.dataset.messages import KINDS, Message, messages_path, read_messages, write_messages
-from tweetstyle.dataset.threads import thread_roots
+from tweetstyle.dataset.threads import KINDS, Message, messages_path, read_messages, thread_roots, write_messages
 from tweetstyle.errors import TweetstyleError
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)

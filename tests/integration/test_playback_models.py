@@ -11,7 +11,7 @@ from support.llama_cpp import THREADS
 from support.ollama import OllamaServer
 from support.small_runs import write_tweets
 
-from tweetstyle.dataset.messages import messages_path, read_messages
+from tweetstyle.dataset.threads import messages_path, read_messages
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.inference.ollama import OllamaClient
 from tweetstyle.playback import playback

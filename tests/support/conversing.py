@@ -7,7 +7,7 @@ from pathlib import Path
 
 from support.small_runs import write_tweets
 
-from tweetstyle.dataset.messages import Message, messages_path, write_messages
+from tweetstyle.dataset.threads import Message, messages_path, write_messages
 from tweetstyle.records import Tweet
 
 

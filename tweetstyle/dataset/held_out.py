@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
@@ -41,13 +42,18 @@ def held_out(path: Path, template: Template, tokenizer: Tokenizer, max_positions
     if len(tweets) > max_tweets:
         chosen = random.Random(seed).sample(range(len(tweets)), max_tweets)
         tweets = [tweets[index] for index in sorted(chosen)]
+    found = _encoded(tweets, template, tokenizer, max_positions)
+    if tweets and not found.tweets:
+        what = f"all {len(tweets)} tweets are longer than the model's context of {max_positions} tokens"
+        raise TweetstyleError(what, where=str(path), hint="see whether the archive's column of texts holds tweets")
+    if not tweets:
+        raise nothing_in(path, template, "to score", "raise data.validation_fraction and data.test_fraction")
+    return found
+
+
+def _encoded(tweets: list[Tweet], template: Template, tokenizer: Tokenizer, max_positions: float = math.inf) -> HeldOut:
     pairs = [(tweet, tokenizer.encode(template, tweet.text, before_held_out(template, tweet), tweet.type)) for tweet in tweets]
     fitting = [(tweet, document) for tweet, document in pairs if len(document.ids) <= max_positions]
-    if tweets and not fitting:
-        what = f"all {len(pairs)} tweets are longer than the model's context of {max_positions} tokens"
-        raise TweetstyleError(what, where=str(path), hint="see whether the archive's column of texts holds tweets")
-    if not fitting:
-        raise nothing_in(path, template, "to score", "raise data.validation_fraction and data.test_fraction")
     sizes = [scored_bytes(tweet.text, document, template, tokenizer) for tweet, document in fitting]
     return HeldOut([t for t, _ in fitting], [d for _, d in fitting], np.array(sizes, dtype=float), len(pairs) - len(fitting))
 
@@ -69,9 +75,7 @@ def chosen(files: dict[Path, set[str]], template: Template, tokenizer: Tokenizer
         of = [tweet for tweet in read_tweets(path, template) if tweet.id in ids]
         wanted = min(most - len(tweets), len(of))
         tweets += [of[index * len(of) // wanted] for index in range(wanted)]
-    documents = [tokenizer.encode(template, tweet.text, before_held_out(template, tweet), tweet.type) for tweet in tweets]
-    sizes = [scored_bytes(tweet.text, document, template, tokenizer) for tweet, document in zip(tweets, documents, strict=True)]
-    return HeldOut(tweets, documents, np.array(sizes, dtype=float), 0)
+    return _encoded(tweets, template, tokenizer)
 
 
 def scored_bytes(text: str, document: Encoded, template: Template, tokenizer: Tokenizer) -> int:

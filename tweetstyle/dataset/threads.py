@@ -1,27 +1,42 @@
-"""What a tweet answers: threads of the author as conversations."""
+"""What a tweet answers: its message, and threads of the author as conversations."""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 from tweetstyle.cleaning.near_duplicates import chronological
-from tweetstyle.dataset.messages import messages_path, read_messages
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.files import complete_file
 from tweetstyle.records import REPLY, Tweet, read_split
 
 if TYPE_CHECKING:
     from tweetstyle.prompt.template import Template
 
+Kind = Literal["question", "remark", "request"]
+"""What a message is: a question, a statement, or a request for a tweet about a subject."""
+KINDS: tuple[Kind, ...] = get_args(Kind)
+SPLITS_WITH_MESSAGES = ("train", "validation", "test")
 Conversation = list[Tweet]
 """Tweets that follow each other, each with the message that it answers as its topic."""
 
 LONGEST_PAUSE = timedelta(days=1)
 """Between a tweet and one that continues it. A thread is written in one go or over a day; an author who answers later usually reports
 what happened since, to people who have not just read the first tweet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """id: of the tweet that answers it."""
+
+    id: str
+    message: str
+    kind: Kind
 
 
 @dataclass(frozen=True)
@@ -40,6 +55,43 @@ class ConversationCounts:
         left += [f"{self.without_message:,} without a message"] if self.without_message else []
         out = f"; left out: {' and '.join(left)}" if left else ""
         return f"{self.turns:,} tweets train as answers in {self.conversations:,} conversations{longer}{out}"
+
+
+# -- messages -----------------------------------------------------------------------------------------------
+
+
+def messages_path(processed: Path, split: str) -> Path:
+    """The file with the messages of a split: mini-train is part of train, and so are its messages."""
+    return processed / f"messages-{'train' if split == 'mini-train' else split}.jsonl"
+
+
+def write_messages(path: Path, messages: Iterable[Message]) -> None:
+    """One JSON object a line, complete or not at all."""
+    with complete_file(path) as stream:
+        for message in messages:
+            stream.write(json.dumps(asdict(message), ensure_ascii=False) + "\n")
+
+
+def read_messages(path: Path) -> dict[str, str]:
+    """Tweet id → message, in the file's order. A tweet that no message was found for is not in it.
+
+    Raises TweetstyleError naming file and line where the file is missing or a row does not have the expected fields.
+    """
+    hint = "run the playback stage again: tweetstyle-fit RECIPE --from playback"
+    if not path.is_file():
+        raise TweetstyleError("the tweets have no messages yet", where=str(path), hint=hint)
+    found: dict[str, str] = {}
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, 1):
+            try:
+                row = Message(**json.loads(line))
+            except (ValueError, TypeError) as error:
+                raise TweetstyleError(f"not a row that playback wrote ({error})", where=f"{path}:{number}", hint=hint) from error
+            found[row.id] = row.message
+    return found
+
+
+# -- which tweets answer what -------------------------------------------------------------------------------
 
 
 def is_answerable(tweet: Tweet) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tweetstyle.dataset.messages import KINDS, SPLITS_WITH_MESSAGES, Message, messages_path, write_messages
+from tweetstyle.dataset.threads import KINDS, SPLITS_WITH_MESSAGES, Message, messages_path, write_messages
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file
 from tweetstyle.playback.backends import MessageModel, message_model_of

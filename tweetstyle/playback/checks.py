@@ -15,7 +15,7 @@ from tweetstyle.playback.requests import MessageRequest, examples, instructions
 from tweetstyle.text.languages import other_languages
 
 if TYPE_CHECKING:
-    from tweetstyle.dataset.messages import Kind
+    from tweetstyle.dataset.threads import Kind
     from tweetstyle.recipe import Playback
 
 RUN = 5

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from tweetstyle.dataset.messages import KINDS, Kind
-from tweetstyle.dataset.threads import goes_on_from, is_answerable
+from tweetstyle.dataset.threads import KINDS, Kind, goes_on_from, is_answerable
 from tweetstyle.records import Tweet
 from tweetstyle.text.languages import LANGUAGES
 

@@ -49,12 +49,12 @@ def prepare(data: Data, prompt: Prompt, template: Template, directory: Path) -> 
         raise RuntimeError(f"{len(read)} tweets were read, but {len(outcome.kept)} kept and {len(outcome.dropped)} dropped")
     check_enough(len(outcome.kept), outcome.dropped, data)
     tweets = _tweets(outcome)
-    splits = split(tweets, joined([c.cluster for c in outcome.kept], [tweet.thread or tweet.id for tweet in tweets]), data)
+    parts = split(tweets, joined([c.cluster for c in outcome.kept], [tweet.thread or tweet.id for tweet in tweets]), data)
     by_topic = prompt.message == "topic" and prompt.topic and template.has_topic
-    topics = _topics(tweets, splits.parts["train"], data, prompt, progress) if by_topic or prompt.message == "first-words" else {}
-    parts = {name: [replace(tweet, topic=topics.get(tweet.id)) for tweet in part] for name, part in splits.parts.items()}
+    topics = _topics(tweets, parts["train"], data, prompt, progress) if by_topic or prompt.message == "first-words" else {}
+    parts = {name: [replace(tweet, topic=topics.get(tweet.id)) for tweet in part] for name, part in parts.items()}
     with progress.named("counting and writing"):
-        prepared = describe(archive, outcome, replace(splits, parts=parts), data, prompt.message)
+        prepared = describe(archive, outcome, parts, data, prompt.message)
         write_outputs(directory, parts, outcome.dropped, lambda t: template.line(t.text, t.topic, t.type), prepared)
     return replace(prepared, outputs=output_paths(directory))
 

@@ -7,14 +7,10 @@ import re
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tweetstyle.files import complete_file
-from tweetstyle.prepare.page import report_html
+from tweetstyle.prepare.report import Prepared, report_html
 from tweetstyle.records import SPLITS, Dropped, Tweet, write_split
-
-if TYPE_CHECKING:
-    from tweetstyle.prepare.report import Prepared
 
 CLEANED, FORMATTED, DROPPED, REPORT = "tweets_tous_nettoyes.csv", "tweets_formates.csv", "dropped.csv", "report.html"
 COLUMNS = ("id_tweet", "texte", "date_creation")

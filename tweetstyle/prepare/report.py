@@ -1,19 +1,23 @@
-"""What prepare did: the figures of the report, and the same for the terminal."""
+"""What prepare read, dropped and kept: its figures, on the terminal and in report.html."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, TypeVar
 
 from tweetstyle.cleaning.archive_rules import DUPLICATE, NEAR_DUPLICATE, Candidate, counts
 from tweetstyle.cleaning.clean import Cleaned
 from tweetstyle.cleaning.scrub import scrub
 from tweetstyle.console import counted, percent
-from tweetstyle.prepare.split import Splits, leak
-from tweetstyle.records import SPLITS, Dropped, SourceTweet, Tweet, seeded_bytes
+from tweetstyle.pages.charts import Column, Step, column_chart, funnel_chart, row_chart, thinned
+from tweetstyle.pages.render import render
+from tweetstyle.prepare.split import leak, warnings
+from tweetstyle.records import SPLITS, Dropped, SourceTweet, Tweet, by_year, seeded_bytes
+from tweetstyle.text.languages import LANGUAGES
 from tweetstyle.text.visible import visible
 
 if TYPE_CHECKING:
@@ -25,6 +29,15 @@ if TYPE_CHECKING:
 IN_THE_PROMPT = {"topic": "prompt names a topic", "first-words": "prompt begins it"}
 """prompt.message → what `with_topic` counts, in words; with playback no prompt is written yet."""
 DROPPED_SAMPLES, KEPT_SAMPLES = 5, 10
+LONGEST_SAMPLE = 600
+"""Characters of a sample that are shown."""
+MOST_MONTHS = 240
+"""Columns side by side; a longer period is shown by year."""
+FEW_MONTHS = 7
+"""Columns that all have room for their month."""
+BIN, LONG_TWEET = 20, 300
+"""Characters of a column; from so many on, all lengths share one."""
+MOST_LANGUAGES = 8
 
 _Sampled = TypeVar("_Sampled", Dropped, Tweet)
 
@@ -92,9 +105,9 @@ class Prepared:
         return " and ".join(counted(*group) for group in groups if group[0])
 
 
-def describe(archive: Archive, outcome: Outcome, splits: Splits, data: Data, message: str) -> Prepared:
+def describe(archive: Archive, outcome: Outcome, parts: dict[str, list[Tweet]], data: Data, message: str) -> Prepared:
     """All figures of an archive that has been read to its end."""
-    tweets = [tweet for name in ("train", "validation", "test") for tweet in splits.parts[name]]
+    tweets = [tweet for name in ("train", "validation", "test") for tweet in parts[name]]
     first_day, last_day = _days(tweets)
     scrubbed: Counter[str] = Counter()
     for candidate in outcome.kept:
@@ -103,23 +116,23 @@ def describe(archive: Archive, outcome: Outcome, splits: Splits, data: Data, mes
         read=len(outcome.read),
         kept=len(outcome.kept),
         dropped=counts(outcome.dropped),
-        splits={name: len(part) for name, part in splits.parts.items()},
+        splits={name: len(part) for name, part in parts.items()},
         with_topic=sum(tweet.topic is not None for tweet in tweets),
         first_day=first_day,
         last_day=last_day,
-        leak=leak(splits.parts, data.near_duplicate_jaccard),
+        leak=leak(parts, data.near_duplicate_jaccard),
         sources=[(str(found.path), found.kind, found.count) for found in archive.kinds],
         notices=list(archive.notices),
-        warnings=list(splits.warnings),
+        warnings=warnings(parts),
         scrubbed=dict(sorted(scrubbed.items())),
         threads=len({tweet.thread for tweet in tweets if tweet.thread}),
         duplicate_groups=sum(size > 1 for size in Counter(candidate.cluster for candidate in outcome.kept).values()),
         message=message,
-        figures=_figures(outcome, tweets, splits, data),
+        figures=_figures(outcome, tweets, parts, data),
     )
 
 
-def _figures(outcome: Outcome, tweets: list[Tweet], splits: Splits, data: Data) -> Figures:
+def _figures(outcome: Outcome, tweets: list[Tweet], parts: dict[str, list[Tweet]], data: Data) -> Figures:
     read, kept = (Counter(tweet.created_at[:7] for tweet in of) for of in (outcome.read, tweets))
     return Figures(
         months={month: (read[month], kept[month]) for month in sorted(read)},
@@ -127,7 +140,7 @@ def _figures(outcome: Outcome, tweets: list[Tweet], splits: Splits, data: Data) 
         languages=dict(Counter(tweet.language for tweet in tweets).most_common()),
         samples=_dropped_samples(outcome, data),
         kept_samples=_sample(tweets, KEPT_SAMPLES, data.seed),
-        split_days={name: _days(part) for name, part in splits.parts.items()},
+        split_days={name: _days(part) for name, part in parts.items()},
     )
 
 
@@ -165,6 +178,9 @@ def _sample(tweets: list[_Sampled], count: int, seed: int) -> list[_Sampled]:
         if len(drawn) == count:
             break
     return list(drawn.values())
+
+
+# -- the terminal ---------------------------------------------------------------------------------------------
 
 
 def funnel(prepared: Prepared) -> Group:
@@ -210,3 +226,75 @@ def _remarks(prepared: Prepared) -> Iterator[tuple[str, str]]:
         yield "leak between the splits: 0 (no held-out tweet has a near-duplicate in another split)", ""
     yield from ((f"warning: {visible(warning)}", "yellow") for warning in prepared.warnings)
     yield from ((f"note: {visible(notice)}", "") for notice in prepared.notices)
+
+
+# -- report.html (pages/templates/data.html.j2) ---------------------------------------------------------------
+
+
+def report_html(prepared: Prepared) -> str:
+    """One self-contained HTML page: no script, nothing from the network, every text of the archive escaped."""
+    figures = prepared.figures
+    return render(
+        "data.html.j2",
+        language="en",
+        title="Your tweets: what was read, dropped and kept",
+        prepared=prepared,
+        figures=figures,
+        split_names=SPLITS,
+        counts_topics=prepared.message in IN_THE_PROMPT,
+        funnel_chart=_funnel(prepared),
+        timeline=_timeline({month: counts for month, counts in figures.months.items() if month}),
+        years=by_year({month: counts for month, counts in figures.months.items() if month}),
+        median=median(figures.lengths) if figures.lengths else 0,
+        length_chart=_length_chart(figures.lengths),
+        language_chart=_language_chart(figures.languages),
+        longest=LONGEST_SAMPLE,
+    )
+
+
+def _funnel(prepared: Prepared) -> str:
+    steps, left = [Step("read", prepared.read, 0)], prepared.read
+    for reason, count in prepared.dropped.items():
+        if count:
+            left -= count
+            steps.append(Step(reason, left, count))
+    return funnel_chart([*steps, Step("kept", prepared.kept, 0)], prepared.read)
+
+
+def _timeline(months: Mapping[str, tuple[int, int]]) -> str:
+    """A column a month, from the first to the last: a silence is seen as one. A long period has a column a year."""
+    if not months:
+        return ""
+    first, last = (int(month[:4]) * 12 + int(month[5:7]) - 1 for month in (min(months), max(months)))
+    names = [f"{number // 12:04}-{number % 12 + 1:02}" for number in range(first, last + 1)]
+    periods = {name: months.get(name, (0, 0)) for name in names}
+    if len(names) > MOST_MONTHS:
+        periods = by_year(months)
+    labels = [name if len(names) <= FEW_MONTHS else name[:4] if name[4:] in ("", "-01") else "" for name in periods]
+    labels = thinned(labels if any(labels) else [names[0], *labels[1:]])
+    columns = [
+        Column(label, read, kept, f"{name}: {read:,} read, {kept:,} kept")
+        for label, (name, (read, kept)) in zip(labels, periods.items(), strict=True)
+    ]
+    return column_chart(columns, "Tweets read and kept over time")
+
+
+def _length_chart(lengths: Sequence[int]) -> str:
+    """A column for each 20 characters of length, the long ones together."""
+    counts = Counter(min(length // BIN * BIN, LONG_TWEET) for length in lengths)
+    columns = []
+    for start in range(0, LONG_TWEET + 1, BIN):
+        name = f"{start}+" if start == LONG_TWEET else f"{start} to {start + BIN - 1}"
+        share = percent(counts[start] / max(len(lengths), 1))
+        label = f"{start}+" if start == LONG_TWEET else str(start) if start % 60 == 0 else ""
+        columns.append(Column(label, counts[start], counts[start], f"{name} characters: {counts[start]:,} ({share})"))
+    return column_chart(columns, "Kept tweets by length in characters")
+
+
+def _language_chart(counts: Mapping[str, int]) -> str:
+    """A bar for each language, the rare ones together."""
+    known = Counter({code: count for code, count in counts.items() if code}).most_common()
+    rows = [(LANGUAGES.get(code, code), count) for code, count in known[:MOST_LANGUAGES]]
+    rows.append(("other languages", sum(count for _, count in known[MOST_LANGUAGES:])))
+    rows.append(("too short or too uncertain to tell", counts.get("", 0)))
+    return row_chart([row for row in rows if row[1]], sum(counts.values()), "Kept tweets by language")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tweetstyle.cleaning.near_duplicates import clusters, near_duplicate_pairs
@@ -23,15 +22,7 @@ FEWEST_DAYS = 5
 """Evaluation draws whole days: from fewer there is no interval."""
 
 
-@dataclass(frozen=True)
-class Splits:
-    """parts: train, mini-train, validation and test, each in order of time; warnings: plain sentences on what can be measured."""
-
-    parts: dict[str, list[Tweet]]
-    warnings: list[str]
-
-
-def split(tweets: list[Tweet], groups: Sequence[Hashable], data: Data) -> Splits:
+def split(tweets: list[Tweet], groups: Sequence[Hashable], data: Data) -> dict[str, list[Tweet]]:
     """Train, mini-train, validation and test of tweets in order of time; tweets with the same label in `groups` stay together.
 
     Groups are ordered by their first tweet: test has the latest, validation those before, each as near to its fraction of the
@@ -61,7 +52,7 @@ def split(tweets: list[Tweet], groups: Sequence[Hashable], data: Data) -> Splits
     for name in ("validation", "test"):
         chosen = set(held[name])
         parts[name] = [tweets[place] for place in order if place in chosen]
-    return Splits(parts, warnings(parts))
+    return parts
 
 
 def leak(parts: Mapping[str, Sequence[Tweet]], threshold: float) -> int:

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tweetstyle.console import Lines
-from tweetstyle.dataset.messages import Message, messages_path, write_messages
-from tweetstyle.dataset.threads import is_answerable
+from tweetstyle.dataset.threads import Message, is_answerable, messages_path, write_messages
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.model.base import BaseModel, read_base_config
 from tweetstyle.plan.disk import ExistingOutputs, refuse_too_small_a_disk
