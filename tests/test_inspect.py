@@ -94,7 +94,6 @@ def test_what_steers_a_terminal_and_markup_are_shown_as_they_are(tmp_path):
         ([""] * 100, "none of the 100 tweets was kept (too short 100) → most of these texts are empty, or mentions alone"),
         (["ok"] * 40, "none of the 40 tweets was kept (too short 40) → lower data.min_characters"),
     ],
-    ids=["empty", "short"],
 )
 def test_an_archive_without_a_tweet_to_learn_from_is_refused_and_no_recipe_written(tmp_path, texts, said):
     source, target = tmp_path / "a.jsonl", tmp_path / "mine.yaml"

@@ -118,7 +118,6 @@ def test_a_missing_path_names_the_nearest_at_once(tmp_path):
         ({"[Content_Types].xml": "", "xl/workbook.xml": ""}, "Excel"),
         ({"tweets.csv": ""}, "is empty"),
     ],
-    ids=lambda value: value if isinstance(value, str) else "zip",
 )
 def test_a_zip_without_one_file_of_tweets_is_refused(tmp_path, members, what):
     assert what in refused(zipped(tmp_path / "t.zip", members)).what
@@ -131,8 +130,16 @@ def test_what_is_no_text_of_tweets_is_refused(tmp_path):
     assert "NUL" in refused(put(tmp_path / "c", bytes(100))).what
 
 
-def test_a_folder_that_is_no_archive_names_the_file_to_read(tmp_path):
-    assert str(tmp_path / "mine.csv") in refused(put(tmp_path / "mine.csv", CSV).parent).hint
+def test_a_folder_that_is_no_archive_or_holds_two_is_refused_and_so_is_a_file_that_vanished(tmp_path):
+    path = put(tmp_path / "mine.csv", CSV)
+    assert str(path) in refused(tmp_path).hint
+    archive = open_archive([path])
+    path.unlink()
+    with pytest.raises(TweetstyleError, match=r"mine\.csv: cannot be read"):
+        list(archive.tweets())
+    for name in ("a", "b"):
+        write_archive(tmp_path / "both" / name, FROM_X)
+    assert "holds two archives, in 'a/data/' and 'b/data/'" in refused(tmp_path / "both").what
 
 
 OF_EVERY_KIND = [

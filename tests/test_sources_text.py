@@ -109,5 +109,6 @@ def test_what_cannot_be_read_is_named_with_its_place(tmp_path, content, place, w
 
 def test_a_separator_that_is_nowhere_is_refused_and_a_file_named_json_or_csv_is_held_to_its_name(tmp_path):
     assert "no line is the separator '%%'" in refused(tmp_path, "un\ndeux\n", "notes.txt", "%%").what
+    assert "there is no tweet" in refused(tmp_path, "---\n---\n", "notes.txt", "---").what
     assert "not valid JSON" in refused(tmp_path, "bonjour\n", "tweets.jsonl").what
     assert "the column texte is missing" in refused(tmp_path, "bonjour\n", "tweets.csv").what

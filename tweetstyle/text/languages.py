@@ -38,15 +38,15 @@ _NO_LANGUAGE = re.compile(r"https?://\S+|\bwww\.\S+|[@#]\w+|@…|\[\w+\]")
 _WORD = re.compile(r"[^\W\d_]+'?")
 
 
-def languages_of(texts: Sequence[str], likely: Sequence[str], fewest_words: int = FEWEST_WORDS) -> list[tuple[str, float]]:
+def languages_of(texts: Sequence[str], likely: Sequence[str]) -> list[tuple[str, float]]:
     """For each text its language among the likely ones (ISO 639-1) and how sure that is, 0 to 1; ("", 0.0) where it is uncertain.
 
-    Emoji, links, handles, hashtags and placeholders are no language; a text of fewer than `fewest_words` words is uncertain.
+    Emoji, links, handles, hashtags and placeholders are no language; a text of fewer than FEWEST_WORDS words is uncertain.
     Raises TweetstyleError for a language that lingua does not know.
     """
     detector = _detector(tuple(sorted(set(likely))))
     bare = list(map(_words_alone, texts))
-    long = [place for place, text in enumerate(bare) if len(_WORD.findall(text)) >= fewest_words]
+    long = [place for place, text in enumerate(bare) if len(_WORD.findall(text)) >= FEWEST_WORDS]
     found = [("", 0.0)] * len(texts)
     confidences = detector.compute_language_confidence_values_in_parallel
     for place, values in zip(long, confidences([bare[place] for place in long]), strict=True):

@@ -65,7 +65,7 @@ def words_of(text: str) -> tuple[Language, list[Word]]:
     tokens = TOKEN.findall(text)
     lower = [token.lower().replace("’", "'") for token in tokens]
     language = guess_language(lower)
-    determiners, may_prove = _DETERMINERS[language], MAY_PROVE[language]
+    determiners = _DETERMINERS[language]
     words = []
     for i, name in enumerate(map(_name, lower)):
         if name is not None:
@@ -75,7 +75,7 @@ def words_of(text: str) -> tuple[Language, list[Word]]:
                 words.append(Word(name, surface[1:], True, False, False, None))
             else:
                 surface = surface[: len(name)]
-                article = article_of(i, lower, surface, language) if before in may_prove else None
+                article = article_of(i, lower, surface, language)
                 words.append(Word(name, surface, False, before[0] in SENTENCE_BEGINS_AFTER, before in determiners, article))
     return language, words
 
@@ -105,11 +105,6 @@ _MAY_BE_INFINITIVE = re.compile(r"(?:[^aeiouéèê]er|ir|[cdptv]re|ire)$")
 _NOT_INFINITIVE = frozenset("hiver mer soir plaisir avenir souvenir désir loisir livre".split())
 _ENGLISH_DETERMINERS = frozenset("the a an my our his their".split())
 _ENGLISH_PREPOSITIONS = frozenset("about in during with from".split())
-MAY_PROVE: dict[Language, frozenset[str]] = {
-    "fr": frozenset(("le", "la", "les", "l'", "cet", "à", "chez", "avec")) | _MASCULINE | _FEMININE | _PLURAL,
-    "en": _ENGLISH_DETERMINERS | _ENGLISH_PREPOSITIONS,
-}
-"""Only behind one of these does `article_of` find anything."""
 _BREAKS = frozenset('.!?…\n,;:()«»"“”—–|/')
 
 
@@ -120,7 +115,9 @@ def article_of(i: int, lower: list[str], surface: str, language: Language) -> st
     """
     if i == 0 or not _noun_ends(i, lower, ENGLISH if language == "en" else FRENCH):
         return None
-    return _english(i, lower) if language == "en" else _french(i, lower, surface)
+    if language == "fr":
+        return _french(i, lower, surface)
+    return "the " if lower[i - 1] in _ENGLISH_DETERMINERS else "" if lower[i - 1] in _ENGLISH_PREPOSITIONS else None
 
 
 def _noun_ends(i: int, lower: list[str], stop_words: frozenset[str]) -> bool:
@@ -128,12 +125,6 @@ def _noun_ends(i: int, lower: list[str], stop_words: frozenset[str]) -> bool:
         return True
     following = lower[i + 1]
     return following[0] in _BREAKS or following in stop_words or following.startswith("http")
-
-
-def _english(i: int, lower: list[str]) -> str | None:
-    if lower[i - 1] in _ENGLISH_DETERMINERS:
-        return "the "
-    return "" if lower[i - 1] in _ENGLISH_PREPOSITIONS else None
 
 
 def _french(i: int, lower: list[str], surface: str) -> str | None:
