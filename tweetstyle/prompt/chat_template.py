@@ -96,13 +96,13 @@ def take_apart(source: str, bos: str | None, eos: str, system: str | None = None
     Ollama is sent, on any day. Raises TweetstyleError for a template that is no mere row of turns, and where `system`, or with
     `needs_system` any system message, has no place.
     """
-    ask = _Asked(source, bos, eos)
-    around_system = _around_system(ask)
+    render = _ChatTemplate(source, bos, eos)
+    around_system = _around_system(render)
     if (system or needs_system) and around_system is None:
         raise _refusal(
             "has no place for a system message, or changes it", "leave prompt.system out, use another instruct model, or format: inst"
         )
-    two = ask(_messages(2), system)
+    two = render(_messages(2), system)
     parts = re.split(f"({_message(0)}|{_answer(0)}|{_message(1)})", two)
     if parts[1::2] != [_message(0), _answer(0), _message(1)]:
         raise _refusal("leaves messages out, or changes them (their case, for example)")
@@ -112,14 +112,14 @@ def take_apart(source: str, bos: str | None, eos: str, system: str | None = None
     if not later.startswith(end):
         raise _refusal("puts no end token behind an answer")
     turns = Turns(head, answering, end, later.removeprefix(end), around_system, system)
-    _check(turns, ask)
-    return turns, ask.writes_bos
+    _check(turns, render)
+    return turns, render.writes_bos
 
 
 # -- parts --------------------------------------------------------------------------------------------------
 
 
-class _Asked:
+class _ChatTemplate:
     """A chat template that renders the prompts of conversations, without the BOS that it writes."""
 
     def __init__(self, source: str, bos: str | None, eos: str) -> None:
@@ -150,30 +150,30 @@ def _messages(turns: int) -> list[dict[str, str]]:
     return [{"role": role, "content": content} for role, content in said[:-1]]
 
 
-def _around_system(ask: _Asked) -> tuple[str, str] | None:
+def _around_system(render: _ChatTemplate) -> tuple[str, str] | None:
     """What comes before and behind a system message, where the template takes one and puts it before the first message."""
     try:
-        whole = ask(_messages(1), SYSTEM)
+        whole = render(_messages(1), SYSTEM)
     except TweetstyleError:
         return None
     parts = re.split(f"({SYSTEM}|{_message(0)})", whole)
     return (parts[0], parts[2]) if parts[1::2] == [SYSTEM, _message(0)] else None
 
 
-def _check(turns: Turns, ask: _Asked) -> None:
+def _check(turns: Turns, render: _ChatTemplate) -> None:
     """Holds the pieces against the template, with and without a system message, for one turn and several, answered and not."""
     for system in (turns.system, *([SYSTEM] if turns.around_system else [])):
         for count in range(1, MOST_CHECKED + 1):
             history = [(_message(number), _answer(number)) for number in range(count - 1)]
             prompt = turns.prompt(_message(count - 1), history, system)
             answered = [*_messages(count), {"role": "assistant", "content": _answer(count - 1)}]
-            whole = ask(answered, system)
-            if ask(_messages(count), system) != prompt or not whole.startswith(prompt + _answer(count - 1) + turns.end):
+            whole = render(answered, system)
+            if render(_messages(count), system) != prompt or not whole.startswith(prompt + _answer(count - 1) + turns.end):
                 raise _refusal("puts a conversation otherwise than turn by turn")
     for text in ORDINARY:
         said = [{"role": "user", "content": text}, {"role": "assistant", "content": text}, {"role": "user", "content": text}]
         system = text if turns.around_system else None
-        if ask(said, system) != turns.prompt(text, [(text, text)], system):
+        if render(said, system) != turns.prompt(text, [(text, text)], system):
             raise _refusal(f"changes what is said, which Ollama's TEMPLATE cannot do: for example in {text[:40]!r}")
 
 
