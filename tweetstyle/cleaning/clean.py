@@ -72,19 +72,15 @@ class View(NamedTuple):
     """A tweet as the rules see it.
 
     text: unescaped and in NFC; body: less the mentions put before a reply; kept: less X's own links; bare: less every link;
-    mentions_off: whether mentions were taken off; day: YYYY-MM-DD or empty; has_media, is_retweet, answers: the archive
-    says so, the last of a reply.
+    mentions_off: whether mentions were taken off.
     """
 
+    tweet: SourceTweet
     text: str
     body: str
     kept: str
     bare: str
     mentions_off: bool
-    day: str
-    has_media: bool
-    is_retweet: bool
-    answers: bool
 
 
 class Cleaned(NamedTuple):
@@ -124,8 +120,7 @@ def view_of(tweet: SourceTweet) -> View:
     if tweet.is_reply is not False or tweet.reply_to:
         body, mentions_off = take_off_mentions(text)
     kept = take_off_x_links(body)
-    bare, answers = without_links(kept).strip(), bool(tweet.is_reply or tweet.reply_to)
-    return View(text, body, kept, bare, mentions_off, tweet.created_at[:10], tweet.has_media, tweet.is_retweet, answers)
+    return View(tweet, text, body, kept, without_links(kept).strip(), mentions_off)
 
 
 def learned(view: View, data: Data) -> str:
@@ -140,23 +135,22 @@ def outside_period(view: View, data: Data) -> str | None:
     """Before data.since or after data.until (UTC); with either of them set, tweets without a date are dropped too."""
     if data.since is None and data.until is None:
         return None
-    if not view.day:
-        return "no date"
-    early = data.since is not None and view.day < data.since.isoformat()
-    late = data.until is not None and view.day > data.until.isoformat()
-    return view.day if early or late else None
+    day = view.tweet.created_at[:10]
+    early = data.since is not None and day < data.since.isoformat()
+    late = data.until is not None and day > data.until.isoformat()
+    return (day if early or late else None) if day else "no date"
 
 
 def retweet(view: View, data: Data) -> str | None:
     """RT @user, also behind a comment, and "@user: their words": someone else's text. In a reply this form addresses the user."""
     if data.retweets == "keep":
         return None
-    if view.is_retweet:
+    if view.tweet.is_retweet:
         return "the archive says so"
     if "@" not in view.text:
         return None
     seen = RETWEET.search(view.text)
-    if seen and seen["address"] and view.answers:
+    if seen and seen["address"] and (view.tweet.is_reply or view.tweet.reply_to):
         seen = RETWEET.search(view.text, seen.end())
     return _shown(seen)
 
@@ -238,7 +232,7 @@ def is_stock_reply(text: str) -> bool:
 
 def _media(view: View) -> str | None:
     """What shows that a tweet is nothing but a picture or a video: the archive's word, or the link's form."""
-    if view.has_media and is_bare(view.bare):
+    if view.tweet.has_media and is_bare(view.bare):
         return "media and no words"
     return _links(nothing_but(MEDIA_LINK, view.body)) if ".com/" in view.body.lower() else None
 

@@ -7,9 +7,8 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.sources.containers import Members
 from tweetstyle.sources.csv_source import looks_like_csv
-from tweetstyle.sources.text_files import TextFile, encoding_of
+from tweetstyle.sources.text_files import Members, TextFile, encoding_of
 from tweetstyle.sources.x_archive import tweet_files_in
 
 X_ARCHIVE, CSV, JSON_LINES, JSON_ARRAY, PLAIN_TEXT = "X's archive", "CSV", "JSON Lines", "a JSON array", "plain text"

@@ -16,8 +16,8 @@ from pydantic import BaseModel, ValidationError
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.records import SourceTweet
-from tweetstyle.sources.containers import Members
 from tweetstyle.sources.json_files import entries
+from tweetstyle.sources.text_files import Members
 from tweetstyle.sources.x_tweet import HINT, Account, Notes, tweet_of, validated
 
 EARLIER_EDIT = "earlier edit"
