@@ -32,19 +32,6 @@ def llama(tmp_path, **changes):
 # -- hyperparameters ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"rope_theta": 500000.0},
-        {"rope_theta": None, "rope_parameters": {"rope_theta": 500000.0, "rope_type": "default"}},
-        {"rope_theta": 500000.0, "rope_parameters": {"rope_theta": 500000.0}, "rope_scaling": None},
-        {"rope_theta": 500000.0, "rope_scaling": {"type": "default"}},
-    ],
-)
-def test_the_rope_base_is_found_where_any_transformers_wrote_it(tmp_path, changes):
-    assert llama(tmp_path, **changes).rope_theta == 500000.0
-
-
 @pytest.mark.parametrize("scaled", [{"rope_scaling": LLAMA_31}, {"rope_parameters": LLAMA_31 | {"rope_theta": 10000.0}}])
 @pytest.mark.parametrize("original", [64, 8192])
 def test_rope_factors_are_those_of_transformers(tmp_path, scaled, original):
@@ -68,12 +55,8 @@ def test_rope_factors_are_those_of_transformers(tmp_path, scaled, original):
         ({"quantization_config": {"load_in_4bit": True}}, "saved quantised"),
         ({"rope_theta": 1.0, "rope_parameters": {"rope_theta": 2.0}}, "given twice, as 1 and 2"),
         ({"rope_scaling": {"type": "linear", "factor": 2.0}}, "rope scaling linear"),
-        ({"rope_scaling": {"rope_type": "yarn", "factor": 2.0}}, "rope scaling yarn"),
-        ({"rope_scaling": {"rope_type": "llama3", "factor": 2.0}}, "llama3 rope scaling lacks 'low_freq_factor'"),
-        ({"partial_rotary_factor": 0.5}, "partial_rotary_factor"),
         ({"num_key_value_heads": 3}, "do not divide"),
         ({"intermediate_size": 100}, "intermediate_size 100 is no multiple of 32"),
-        ({"hidden_size": 80, "head_dim": 16}, "hidden_size 80 is no multiple of 32"),
         ({"head_dim": 12}, "heads·head_dim 48 is no multiple of 32"),
     ],
 )
@@ -101,10 +84,9 @@ def exportable(path) -> None:
     [
         (lambda w: w.pop("model.layers.1.mlp.up_proj.weight"), "model.layers.1.mlp.up_proj.weight is missing"),
         (lambda w: w.pop("lm_head.weight"), "lm_head.weight is missing"),
+        (lambda w: w.pop("model.embed_tokens.weight"), "model.embed_tokens.weight is missing"),
         (lambda w: w.update({"model.norm.weight": np.ones(32, np.float16)}), r"model.norm.weight is \[32\], not \[64\]"),
         (lambda w: w.update({"model.layers.0.self_attn.q_proj.bias": np.ones(64, np.float16)}), "q_proj.bias is none of a Llama's"),
-        (lambda w: w.update({"model.layers.2.mlp.up_proj.weight": np.ones((96, 64), np.float16)}), "layers.2.* is none of a Llama's"),
-        (lambda w: w.update({"model.norm.weight": np.ones(64, np.int8)}), "has the dtype I8"),
         (lambda w: w.update({"model.norm.weight": np.ones(64, np.float64)}), "has the dtype F64"),
     ],
 )
@@ -141,18 +123,11 @@ def test_rows_are_read_exactly_as_safetensors_and_torch_read_them(tmp_path, dtyp
     assert np.array_equal(tensors["v"].read(), vector.float().numpy()[None])
 
 
-@pytest.mark.parametrize("content", [b"", b"short", b"\xff" * 16, b"\x02" + bytes(7) + b"[]", b"\x02" + bytes(7) + b"{x"])
-def test_what_is_no_safetensors_file_is_said_so(tmp_path, content):
+@pytest.mark.parametrize("content", [b"", b"\xff" * 16, b"\x02" + bytes(7) + b"[]", b"\x02" + bytes(7) + b"{x"])
+def test_what_is_no_safetensors_file_is_refused(tmp_path, content):
     (tmp_path / "x.safetensors").write_bytes(content)
     with pytest.raises(TweetstyleError, match="not a whole safetensors file"):
         read_headers([tmp_path / "x.safetensors"])
-
-
-def test_a_weight_in_two_shards_is_refused(tmp_path):
-    for name in ("a", "b"):
-        save_file({"w": np.ones(4, np.float32)}, tmp_path / name)
-    with pytest.raises(TweetstyleError, match="w is stored in a too"):
-        read_headers([tmp_path / "a", tmp_path / "b"])
 
 
 # -- tokenizer ----------------------------------------------------------------------------------------------
@@ -171,19 +146,12 @@ BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": Tr
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda t: t.update(pre_tokenizer=BYTE_LEVEL), r"pre-tokenizer \(ByteLevel\)"),
-        (lambda t: t.update(pre_tokenizer=None), r"pre-tokenizer \(none\)"),
-        (lambda t: t["pre_tokenizer"]["pretokenizers"][0]["pattern"].update(Regex=r"\p{N}{1,2}"), r"\(Split \+ ByteLevel\)"),
-        (lambda t: t["pre_tokenizer"]["pretokenizers"][1].update(add_prefix_space=True), r"\(Split \+ ByteLevel\)"),
+        (lambda t: t.update(pre_tokenizer=BYTE_LEVEL), "the pre-tokenizer is not Llama 3's"),
+        (lambda t: t["pre_tokenizer"]["pretokenizers"][0]["pattern"].update(Regex=r"\p{N}{1,2}"), "the pre-tokenizer is not Llama 3's"),
         (lambda t: t.update(normalizer={"type": "NFC"}), "the normalizer NFC"),
         (lambda t: t["model"].update(ignore_merges=False), "ignore_merges: false"),
-        (lambda t: t["model"].update(byte_fallback=True), "byte_fallback"),
-        (lambda t: t["model"].update(dropout=0.1), "dropout"),
         (lambda t: t["model"].update(end_of_word_suffix="</w>"), "end_of_word_suffix"),
         (lambda t: t["added_tokens"][3].update(lstrip=True), r"<\|eot_id\|>' has lstrip"),
-        (lambda t: t["added_tokens"][3].update(id=330), "id 330 of .* is not the one that the tokenizer gives"),
-        (lambda t: t["model"]["vocab"].update(zzz=384), "has 385 tokens, the model 384 embeddings"),
-        (lambda t: t["model"].update(type="Unigram"), "Unigram, not BPE"),
     ],
 )
 def test_what_llama_cpp_would_tokenise_otherwise_is_refused_by_name(base, change, words):

@@ -15,7 +15,7 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.export import export, read_source
 from tweetstyle.inference.likelihood import keep_weights_as_trained, load_adapter, load_model, quiet_libraries
 from tweetstyle.model.base import read_base_model
-from tweetstyle.model.nf4 import Nf4Tensor, nf4_as_trained, only_nf4, record
+from tweetstyle.model.nf4 import DequantisedTensor, nf4_as_trained, only_nf4, record
 from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Export, Sampling
 
@@ -46,7 +46,7 @@ def test_the_weights_made_here_are_those_that_transformers_trains_over(trained):
     source = read_source(base, build_template("text", "x", base.tokens))
     made = nf4_as_trained(source.stored, source.plan, record(model))
     expected = dequantised(model)
-    assert len(expected) == 14 and {name for name, t in made.items() if isinstance(t, Nf4Tensor)} == set(expected)
+    assert len(expected) == 14 and {name for name, t in made.items() if isinstance(t, DequantisedTensor)} == set(expected)
     for name, values in expected.items():
         assert np.array_equal(made[name].read(), values)
     # What is not in 4 bits was rounded all the same, where the training's dtype cannot hold a float16.
@@ -94,10 +94,13 @@ def test_a_base_saved_in_four_bits_is_exported_as_what_it_is(trained, tmp_path):
 
 def test_other_four_bit_formats_are_refused_by_name(tmp_path):
     base = write_llama(tmp_path / "base", **SHAPE)
-    weights = load_file(base.shards[0])
-    template = build_template("text", "x", base.tokens)
+    weights, template = load_file(base.shards[0]), build_template("text", "x", base.tokens)
     name = "model.layers.0.mlp.down_proj.weight"
-    for extra in ({name: np.zeros((128 * 96, 1), np.uint8)}, {name.replace("weight", "qweight"): np.zeros((8, 8), np.int32)}):
+    for extra in (
+        {name: np.zeros((128 * 96, 1), np.uint8)},
+        {name.replace("weight", "qweight"): np.zeros((8, 8), np.int32)},
+        {f"{name}.quant_state.bitsandbytes__nf4": np.zeros(8, np.uint8)},  # without double quantisation
+    ):
         save_file(weights | extra, base.shards[0])
         with pytest.raises(TweetstyleError, match="down_proj"):
             read_source(read_base_model(base.path), template)

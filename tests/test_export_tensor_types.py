@@ -59,13 +59,6 @@ def test_smollm2s_rows_fall_back_where_256_does_not_divide_them():
     assert found["blk.0.ffn_down.weight"] == Q.Q6_K and found["blk.3.ffn_down.weight"] == Q.Q4_K
 
 
-def test_a_70b_gets_more_bits_for_its_small_attn_v():
-    seventy = llama(80, 8192, 28672, 64, 8)
-    found = types("q4_k_m", seventy)
-    assert {found[f"blk.{i}.attn_v.weight"] for i in range(80)} == {Q.Q5_K, Q.Q6_K}
-    assert {found[f"blk.{i}.ffn_down.weight"] for i in range(80)} == {Q.Q4_K, Q.Q6_K}
-
-
 @pytest.mark.parametrize("kind", QUANTISED)
 def test_the_bytes_are_those_of_another_build_of_ggml(kind):
     """libgguf is a second package that compiles ggml's kernels."""
@@ -74,18 +67,6 @@ def test_the_bytes_are_those_of_another_build_of_ggml(kind):
     rows = rows_of_many_sizes()
     expected = libgguf.quantize_rows(rows, kind)
     assert np.array_equal(quantize(rows, kind), np.ascontiguousarray(expected).view(np.uint8).reshape(-1))
-
-
-def test_cutting_rows_into_blocks_changes_no_byte():
-    rows = rows_of_many_sizes()
-    for kind in QUANTISED:
-        pieces = np.concatenate([quantize(rows[i : i + 3], kind) for i in range(0, len(rows), 3)])
-        assert np.array_equal(pieces, quantize(rows, kind))
-
-
-def test_half_a_block_is_a_bug_and_not_silence():
-    with pytest.raises(ValueError, match="no whole blocks"):
-        quantize(np.zeros((1, 100), np.float32), Q.Q4_K)
 
 
 def rows_of_many_sizes() -> np.ndarray:

@@ -108,17 +108,13 @@ def test_the_better_of_the_two_stays_and_the_other_leaves_nothing(tmp_path, bett
     assert len(seen) == len(chosen.choices.scores) == 4 and not any("f16" in name for name in seen)
 
 
-def test_a_file_that_is_none_is_refused_in_one_sentence(tmp_path):
+def test_a_file_that_is_none_is_refused(tmp_path):
     path = tmp_path / "imatrix.gguf"
-    with pytest.raises(TweetstyleError, match="no importance matrix"):
+    with pytest.raises(TweetstyleError, match="not an importance matrix"):
         read_imatrix(path)
     write_imatrix(Imatrix({"a.weight": np.ones(3, np.float32)}, 5, 512, ("x",)), path)
     whole = path.read_bytes()
     for content in (b"", b"GGUF", whole[:40], whole[:-40], b"x" * 100):
         path.write_bytes(content)
-        with pytest.raises(TweetstyleError, match="importance matrix"):
-            read_imatrix(path)
-    for row in (np.array([1, np.nan]), np.array([1, -1]), np.array([1, np.inf])):
-        write_imatrix(Imatrix({"a.weight": row.astype(np.float32)}, 5, 512, ("x",)), path)
-        with pytest.raises(TweetstyleError, match="importance matrix"):
+        with pytest.raises(TweetstyleError, match="not an importance matrix"):
             read_imatrix(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from gguf import GGUFWriter, TokenType
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export.blocks import WEIGHTED, Form
 from tweetstyle.model.base import BaseModel
-from tweetstyle.model.hub import how_to_replace
 from tweetstyle.model.imatrix import Imatrix
 from tweetstyle.model.llama import FILE_TYPES, TAKE_IMPORTANCE, Llama, Tensor, rope_factors, tensor_type, type_bytes
 from tweetstyle.prompt.template import Template
@@ -144,33 +144,25 @@ class Vocabulary:
 def read_vocabulary(base: BaseModel, template: Template, size: int) -> Vocabulary:
     """The vocabulary of `size` tokens (the embedding's rows; ids without a token become unused ones).
 
-    Raises TweetstyleError naming what llama.cpp would tokenise otherwise: a pre-tokenizer, normalizer or model
-    option that it does not have, tokens that swallow spaces, more tokens than embeddings.
+    Raises TweetstyleError naming what llama.cpp would tokenise otherwise: a pre-tokenizer, normalizer or model option that it does not
+    have, tokens that swallow spaces.
     """
     tokenizer = base.tokenizer
-    path = tokenizer.path
-    source = json.loads(path.read_text(encoding="utf-8"))
-    pre = _pre_tokenizer(source, path)
-    _check_model(source, pre, path)
+    source = json.loads(tokenizer.path.read_text(encoding="utf-8"))
+    pre, model = _pre_tokenizer(source), source["model"]
     added = {token["id"]: token for token in source.get("added_tokens") or []}
-    texts = {index: text for text, index in source["model"]["vocab"].items()} | {i: t["content"] for i, t in added.items()}
-    if max(texts) >= size:
-        what = f"the tokenizer has {max(texts) + 1} tokens, the model {size} embeddings"
-        raise TweetstyleError(what, where=str(path), hint=f"the file belongs to another model; {how_to_replace(path.parent, path.name)}")
-    for token in added.values():
-        if odd := next((flag for flag in ("single_word", "lstrip", "rstrip") if token.get(flag)), None):
-            what = f"the token {token['content']!r} has {odd}, which llama.cpp does not know"
-            raise TweetstyleError(what, where=str(path), hint="use Llama 3 or SmolLM2")
-        if tokenizer.token_id(token["content"]) != token["id"]:
-            what = f"the id {token['id']} of {token['content']!r} is not the one that the tokenizer gives it"
-            raise TweetstyleError(what, where=str(path), hint=f"the file is damaged; {how_to_replace(path.parent, path.name)}")
+    if odd := _oddity(source, pre, list(added.values())):
+        hint = "use Llama 3, 3.1, 3.2 or SmolLM2, with the tokenizer.json they came with"
+        raise TweetstyleError(f"llama.cpp would tokenise otherwise: {odd}", where=str(tokenizer.path), hint=hint)
     if template.add_bos and base.bos_id is None:
-        raise TweetstyleError("the format begins with BOS, and the tokenizer has none", where=str(path), hint="use format: text")
+        what = "the format begins with BOS, and the tokenizer has none"
+        raise TweetstyleError(what, where=str(tokenizer.path), hint="use format: text")
+    texts = {index: text for text, index in model["vocab"].items()} | {i: t["content"] for i, t in added.items()}
     return Vocabulary(
         pre=pre,
         tokens=[texts.get(i, f"[PAD{i}]") for i in range(size)],
         types=[_token_type(added.get(i), i in texts) for i in range(size)],
-        merges=[merge if isinstance(merge, str) else " ".join(merge) for merge in source["model"]["merges"]],
+        merges=[merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"]],
         bos_id=base.bos_id,
         eos_id=tokenizer.end_id(template),
         pad_id=base.pad_id,
@@ -184,26 +176,24 @@ def _token_type(added: dict[str, Any] | None, exists: bool) -> int:
     return TokenType.NORMAL if exists else TokenType.UNUSED
 
 
-def _pre_tokenizer(source: dict[str, Any], path: Path) -> str:
+def _pre_tokenizer(source: dict[str, Any]) -> str | None:
+    """llama.cpp's name of it; None for one that llama.cpp is not known to split like."""
     found = source.get("pre_tokenizer") or {}
     steps = found.get("pretokenizers", []) if found.get("type") == "Sequence" else [found]
     # trim_offsets changes where tokens are said to lie in the text, not which they are.
     steps = [{key: value for key, value in step.items() if key != "trim_offsets"} for step in steps]
-    for name, known in PRE_TOKENIZERS.items():
-        if steps == known:
-            return name
-    kinds = " + ".join(str(step.get("type", "none")) for step in steps)
-    what = f"the pre-tokenizer ({kinds}) is none that llama.cpp is known to split like"
-    raise TweetstyleError(what, where=str(path), hint="use Llama 3, 3.1, 3.2 or SmolLM2, with the tokenizer.json they came with")
+    return next((name for name, known in PRE_TOKENIZERS.items() if steps == known), None)
 
 
-def _check_model(source: dict[str, Any], pre: str, path: Path) -> None:
+def _oddity(source: dict[str, Any], pre: str | None, added: list[dict[str, Any]]) -> str | None:
+    """What llama.cpp does not do, or not in this way."""
     model = source["model"]
-    odd = next((k for k in ("dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback") if model.get(k)), None)
+    options = (key for key in ("dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback") if model.get(key))
+    flags = (f"the token {t['content']!r} has {f}" for t in added for f in ("single_word", "lstrip", "rstrip") if t.get(f))
+    if pre is None:
+        return "the pre-tokenizer is not Llama 3's or SmolLM2's"
     if source.get("normalizer"):
-        odd = f"the normalizer {source['normalizer'].get('type')}"
+        return f"the normalizer {source['normalizer'].get('type')}"
     if bool(model.get("ignore_merges")) != IGNORES_MERGES[pre]:
-        odd = f"ignore_merges: {str(bool(model.get('ignore_merges'))).lower()}"
-    if odd:
-        what = f"the tokenizer has {odd}, and llama.cpp's {pre} works otherwise"
-        raise TweetstyleError(what, where=str(path), hint="use Llama 3, 3.1, 3.2 or SmolLM2, with the tokenizer.json they came with")
+        return f"ignore_merges: {str(not IGNORES_MERGES[pre]).lower()}"
+    return next(chain(options, flags), None)

@@ -19,8 +19,8 @@ import numpy as np
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.hardware.wsl import cap_card_memory
 from tweetstyle.inference.forward import input_device, token_losses
+from tweetstyle.model.adapter import CONFIG, WEIGHTS
 from tweetstyle.model.base import BaseModel
-from tweetstyle.model.pickles import require_safetensors
 from tweetstyle.model.tokenizer import Encoded
 
 if TYPE_CHECKING:
@@ -292,13 +292,12 @@ def load_model(path: Path, method: str, quantised_from: str | None = None) -> An
 
 def load_adapter(model: Any, final_model: Path) -> Any:
     """The PEFT model over `model`, its adapter on. Raises TweetstyleError where the two do not fit."""
-    again = "run the fit stage again: tweetstyle-fit RECIPE --from fit"
-    if not (final_model / "adapter_config.json").is_file():
-        raise TweetstyleError("there is no adapter here", where=str(final_model), hint=again)
-    # PEFT would take a pickle where there is nothing else.
-    require_safetensors(final_model, "adapter_model.safetensors", again)
     from peft import PeftModel
 
+    again = "run the fit stage again: tweetstyle-fit RECIPE --from fit"
+    # PEFT would take a pickle where there is nothing else.
+    if not all((final_model / name).is_file() for name in (CONFIG, WEIGHTS)):
+        raise TweetstyleError("there is no adapter here", where=str(final_model), hint=again)
     try:
         return PeftModel.from_pretrained(model, final_model.absolute(), is_trainable=False).eval()
     except (RuntimeError, ValueError) as error:

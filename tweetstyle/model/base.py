@@ -11,11 +11,12 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import fingerprint
 from tweetstyle.model.config import read_shape
 from tweetstyle.model.hub import TOKENIZER_BYTES, find_base, how_to_complete, how_to_get, how_to_replace, known_model
-from tweetstyle.model.pickles import WHY_NO_PICKLE, pickled, require_safetensors
 from tweetstyle.model.tokenizer import Tokenizer
 from tweetstyle.model.weight_files import find_weights, read_json, weight_names
 from tweetstyle.prompt.template import SpecialTokens
 
+PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "original/*.pth")
+"""Names under which weights lie as pickles, Meta's own among them."""
 PAD_CANDIDATES = ("<|finetune_right_pad_id|>", "<|reserved_special_token_0|>", "<|endoftext|>", "<pad>", "[PAD]", "<unk>")
 
 
@@ -60,9 +61,8 @@ class BaseModel:
 def read_base_model(path: Path) -> BaseModel:
     """Reads and checks a Hugging Face directory, or the snapshot of a hub name in the hub's cache on this machine.
 
-    Raises TweetstyleError, one clear message each: no directory, only pickled weights, an adapter or a GGUF instead of a base model,
-    no config, another architecture than Llama's, biases, what weight_files.find_weights refuses, no tokenizer.json, more tokens than
-    embeddings, no end token, no right to read.
+    Raises TweetstyleError: no directory, no base model's files in it, a file that is missing, damaged or may not be read, another
+    architecture than Llama's, what weight_files.find_weights refuses, more tokens than embeddings, no end token.
     """
     try:
         return _read(path)
@@ -104,17 +104,14 @@ def _read(path: Path) -> BaseModel:
 def check_kind(path: Path) -> None:
     """Refuses what is a model, but none that can be trained here: an adapter, pickles, a GGUF."""
     if (path / "adapter_config.json").is_file():
-        if (path / "config.json").is_file():
-            hint = "move adapter_config.json and adapter_model.safetensors elsewhere, or merge the adapter and save the merged model"
-            raise TweetstyleError("an adapter is in the base model's directory, and would be loaded over it", where=str(path), hint=hint)
-        over = read_json(path / "adapter_config.json").get("base_model_name_or_path")
-        require_safetensors(path, "adapter_model.safetensors", how_to_get(path))
-        what = "this is an adapter, not a base model"
-        raise TweetstyleError(what, where=str(path), hint=f"name the base model that it was trained over ({over})")
+        what = "an adapter is in this directory, and would be loaded over the base model"
+        hint = "move adapter_config.json and adapter_model.safetensors elsewhere, or name the base model that the adapter was trained over"
+        raise TweetstyleError(what, where=str(path), hint=hint)
     if any(path.glob("*.safetensors")):
         return
-    if named := pickled(path):
-        raise TweetstyleError(f"there are only pickled weights ({named[0]})", where=str(path), hint=WHY_NO_PICKLE)
+    if pickled := next((file for pattern in PICKLED for file in path.glob(pattern)), None):
+        hint = "a pickle is a program, which runs when it is loaded; take the model's safetensors files"
+        raise TweetstyleError(f"there are only pickled weights ({pickled.name})", where=str(path), hint=hint)
     if gguf := next(path.glob("*.gguf"), None):
         hint = "a GGUF is made for running a model, not for training it; " + how_to_get(path)
         raise TweetstyleError(f"there is only {gguf.name}", where=str(path), hint=hint)
@@ -122,21 +119,15 @@ def check_kind(path: Path) -> None:
 
 def check_architecture(path: Path, config: dict[str, Any]) -> None:
     """Refuses what is no Llama of the kind that is trained and exported here."""
-    where = str(path / "config.json")
+    where, hint = str(path / "config.json"), "use a Llama-shaped model: Llama 3, 3.1, 3.2 or SmolLM2"
     architecture = (config.get("architectures") or ["none"])[0]
-    if architecture != "LlamaForCausalLM":
-        hint = "use a Llama-shaped model: Llama 3, 3.1, 3.2 or SmolLM2"
-        raise TweetstyleError(f"the architecture {architecture} is not supported", where=where, hint=hint)
-    if (kind := config.get("model_type")) != "llama":
-        what = f"model_type is {kind}: transformers would not build a Llama of it"
-        raise TweetstyleError(what, where=where, hint="write model_type: llama if it is one, else use another model")
+    if architecture != "LlamaForCausalLM" or config.get("model_type") != "llama":
+        what = f"the architecture {architecture} (model_type: {config.get('model_type')}) is not supported"
+        raise TweetstyleError(what, where=where, hint=hint)
     for key in ("attention_bias", "mlp_bias"):
         if config.get(key):
-            raise TweetstyleError(f"{key} is true: biases are not supported", where=where, hint="use a model without biases")
-    try:
-        read_shape(config)
-    except TweetstyleError as error:
-        raise TweetstyleError(error.what, where=where, hint=how_to_replace(path, "config.json")) from error
+            raise TweetstyleError(f"{key} is true: biases are not supported", where=where, hint=hint)
+    read_shape(config, where)
 
 
 def _token_text(token: Any) -> str | None:
@@ -173,9 +164,7 @@ class BaseConfig:
 def read_base_config(path: Path) -> BaseConfig:
     """Reads config.json and looks which other files are there; a model known by its name need not be there at all.
 
-    Raises TweetstyleError for an unknown model that is not there, one that is named as on the hub and lies in its usual directory, no
-    config.json, another architecture than Llama's, what is no base model (an adapter, pickles, a GGUF), and, where every file is there,
-    what weight_files.find_weights refuses.
+    Raises TweetstyleError as `read_base_model` does, but for files that are not there yet.
     """
     known = None if path.exists() else known_model(path)
     try:

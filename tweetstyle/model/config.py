@@ -70,13 +70,13 @@ class Shape:
         return max(rows * columns for rows, columns in self.linears.values())
 
 
-def read_shape(config: Mapping[str, Any]) -> Shape:
+def read_shape(config: Mapping[str, Any], where: str = "config.json") -> Shape:
     """The shape in a config.json. Raises TweetstyleError for a missing or invalid number."""
     keys = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "vocab_size", "max_position_embeddings")
     for key in keys:
         if not isinstance(config.get(key), int) or isinstance(config[key], bool) or config[key] < 1:
             hint = "it is not the config.json of a Llama-shaped model: take the one that lies beside the model's weights on the hub"
-            raise TweetstyleError(f"{key} is missing or no positive number", where="config.json", hint=hint)
+            raise TweetstyleError(f"{key} is missing or no positive number", where=where, hint=hint)
     heads = config["num_attention_heads"]
     head = config.get("head_dim") or config["hidden_size"] // heads
     return Shape(

@@ -48,7 +48,7 @@ class Known:
 
     @property
     def download_bytes(self) -> int:
-        """The 16-bit weights and the tokenizer; original/*.pth, the same weights once more, is left out."""
+        """The 16-bit weights and the tokenizer."""
         from tweetstyle.model.config import read_shape
 
         shape = read_shape(self.config)
@@ -86,13 +86,8 @@ def known_config(name: str) -> dict[str, Any]:
 
 def known_model(path: Path) -> Known | None:
     """The model that a recipe's model.base means by its name on the hub, or by the directory where it is usually put."""
-    text = str(path).strip("/")
-    return next((known for known in HUB if text.lower() == known.repository.lower() or _same(path, known.directory)), None)
-
-
-def _same(path: Path, directory: Path) -> bool:
-    """Whether both name one place, written from here or in full."""
-    return path.absolute() == directory.absolute()
+    name, place = str(path).strip("/").lower(), path.absolute()
+    return next((known for known in HUB if name == known.repository.lower() or place == known.directory.absolute()), None)
 
 
 def download_command(repository: str, directory: Path | None, *names: str) -> str:
@@ -111,30 +106,25 @@ def find_base(path: Path) -> Path:
     """
     if path.is_dir():
         return path
-    if path.is_file():
-        hint = "a base model is a directory of 16-bit safetensors: a GGUF, Ollama's blobs among them, is quantised and cannot be trained"
-        raise TweetstyleError("this is a file, not a base model", where=str(path), hint=hint)
     if snapshot := _in_the_hubs_cache(path):
         return snapshot
     what = "this base model is not on this machine" if is_hub_name(path) else "there is no base model here"
-    if (known := known_model(path)) and path != known.directory and known.directory.is_dir():
-        what = f"the hub's cache does not hold this model, and {known.directory} is there"
     raise TweetstyleError(what, where=str(path), hint=how_to_get(path))
 
 
 def how_to_get(path: Path) -> str:
     """What to do where a base model is not there."""
     if known := known_model(path):
-        if _same(path, known.directory):
-            return f"make base-model brings it; or: {known.how_to_get}" if _same(path, BY_MAKE) else known.how_to_get
+        if path.absolute() == BY_MAKE.absolute():
+            return f"make base-model brings it; or: {known.how_to_get}"
         if known.directory.is_dir():
             return f"write model.base: {known.directory}"
-        return f"{known.how_to_get}, and write model.base: {known.directory}"
-    if ":" in path.name:
-        return "an Ollama name is no base model, for what Ollama keeps is quantised; " + HUB[0].how_to_get
+        return known.how_to_get + ("" if path.absolute() == known.directory.absolute() else f", and write model.base: {known.directory}")
     if is_hub_name(path):
         directory = Path("model") / path.name.lower()
         return f"download it first: {download_command(str(path), directory)}, and write model.base: {directory}"
+    if ":" in path.name or path.is_file():
+        return "a base model is a directory of 16-bit safetensors, and an Ollama model or a GGUF is quantised; " + HUB[0].how_to_get
     return "make base-model fetches the small default; " + HUB[0].how_to_get
 
 
@@ -158,8 +148,8 @@ def _fetch(directory: Path, how: str, *names: str) -> str:
         return f"make it again: rm -r {BY_MAKE} && make base-model"
     if known := known_model(directory):
         return how.format(download_command(known.repository, directory, *names))
-    if directory.parent.name == "snapshots" and (cached := re.fullmatch(r"models--([\w.-]+?)--([\w.-]+)", directory.parents[1].name)):
-        return how.format(download_command("/".join(cached.groups()), None, *names))
+    if directory.parent.name == "snapshots":
+        return how.format(download_command(directory.parents[1].name.removeprefix("models--").replace("--", "/", 1), None, *names))
     return how.format(download_command(UNKNOWN, directory, *names)) + f" ({UNKNOWN}: its name on huggingface.co)"
 
 
@@ -176,11 +166,9 @@ def hub_cache() -> Path:
 
 def _in_the_hubs_cache(path: Path) -> Path | None:
     """The snapshot of owner/name there, where `hf download owner/name` put one: models--owner--name/{refs,snapshots}."""
-    if not is_hub_name(path):
-        return None
     repository = hub_cache() / ("models--" + str(path).replace("/", "--"))
     reference = repository / "refs" / "main"
-    if not reference.is_file():
+    if not is_hub_name(path) or not reference.is_file():
         return None
     snapshot = repository / "snapshots" / reference.read_text().strip()
     return snapshot if snapshot.is_dir() else None

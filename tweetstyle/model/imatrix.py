@@ -42,8 +42,7 @@ def write_imatrix(imatrix: Imatrix, path: Path) -> None:
     from gguf import GGUFWriter
 
     with tempfile.TemporaryDirectory() as room, complete_file(path, "wb") as stream:
-        # GGUFWriter opens its file itself.
-        written = Path(room) / path.name
+        written = Path(room) / path.name  # GGUFWriter opens its file itself
         writer = GGUFWriter(written, "")
         # An imatrix has no architecture, which GGUFWriter writes unasked.
         writer.kv_data[0].pop("general.architecture", None)
@@ -62,22 +61,16 @@ def write_imatrix(imatrix: Imatrix, path: Path) -> None:
 
 
 def read_imatrix(path: Path) -> Imatrix:
-    """Raises TweetstyleError for what is no such file, or one whose numbers cannot weigh anything."""
+    """Raises TweetstyleError for a file that is missing or not an importance matrix."""
     from gguf import GGUFReader
 
-    hint = "remove it: the fit stage makes it again"
     try:
         reader = GGUFReader(path)
         values = {key: field.contents() for key, field in reader.fields.items()}
         tensors = {tensor.name: np.array(tensor.data, np.float32).reshape(-1) for tensor in reader.tensors}
-        kind, chunk, datasets = values["general.type"], values[CHUNK_SIZE], tuple(values[DATASETS])
-        sums = {name.removesuffix(SUMS): sums for name, sums in tensors.items() if name.endswith(SUMS)}
-        counts = {float(tensors[name + COUNTS][0]) for name in sums}
-    except FileNotFoundError as error:
-        raise TweetstyleError("there is no importance matrix", where=str(path), hint="tweetstyle fit RECIPE makes it") from error
-    except (ValueError, KeyError, IndexError, TypeError) as error:
-        raise TweetstyleError("not an importance matrix in llama.cpp's format", where=str(path), hint=hint) from error
-    sound = all(np.isfinite(row).all() and (row >= 0).all() for row in sums.values())
-    if kind != GENERAL_TYPE or not sums or len(counts) != 1 or not min(counts) > 0 or chunk < 1 or not sound:
-        raise TweetstyleError("not an importance matrix that can be used", where=str(path), hint=hint)
-    return Imatrix(sums, int(counts.pop()), int(chunk), datasets)
+        sums = {name.removesuffix(SUMS): row for name, row in tensors.items() if name.endswith(SUMS)}
+        count = int(tensors[f"{next(iter(sums))}{COUNTS}"][0])
+        return Imatrix(sums, count, int(values[CHUNK_SIZE]), tuple(values[DATASETS]))
+    except (OSError, ValueError, KeyError, IndexError, TypeError, StopIteration) as error:
+        hint = "remove it and run: tweetstyle fit RECIPE"
+        raise TweetstyleError("this is not an importance matrix in llama.cpp's format", where=str(path), hint=hint) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,74 +56,60 @@ class Llama(Shape):
         return self.key // self.head
 
 
-Refuse = Callable[[str, str], TweetstyleError]
-"""The error for what is wrong in a config.json, and what to do."""
-
-
 def read_llama(config: dict[str, Any], where: Path) -> Llama:
     """The hyperparameters, with Hugging Face's defaults for what config.json leaves out.
 
     Raises TweetstyleError naming what llama.cpp's Llama cannot express.
     """
-
-    def refuse(what: str, hint: str) -> TweetstyleError:
-        return TweetstyleError(what, where=str(where / "config.json"), hint=hint)
-
-    again = how_to_replace(where, "config.json")
-    _check_keys(config, refuse)
-    theta, scaling = _rope(config, refuse, again)
     shape = read_shape(config)
-    key_heads = config.get("num_key_value_heads") or shape.heads
-    if shape.heads % key_heads or shape.head % 2:
-        raise refuse(f"{shape.heads} heads of {shape.head} over {key_heads} key heads do not divide", again)
-    for name, width in (("hidden_size", shape.hidden), ("intermediate_size", shape.intermediate), ("heads·head_dim", shape.query)):
-        if width % ALIGNED_COLUMNS:
-            raise refuse(f"{name} {width} is no multiple of {ALIGNED_COLUMNS}", "such rows cannot be quantised: use another base model")
+    for what, hint in _problems(config, shape):
+        raise TweetstyleError(what, where=str(where / "config.json"), hint=hint)
+    theta, scaling = _rope(config)
     return Llama(**vars(shape), rms_norm_eps=config.get("rms_norm_eps", 1e-6), rope_theta=theta, rope_scaling=scaling)
 
 
-def _check_keys(config: dict[str, Any], refuse: Refuse) -> None:
+def _problems(config: dict[str, Any], shape: Shape) -> Iterator[tuple[str, str]]:
+    """What cannot be exported, and what to do."""
+    another = "use another base model: Llama 3, 3.1, 3.2 or SmolLM2"
     if (activation := config.get("hidden_act", "silu")) != "silu":
-        raise refuse(f"the activation {activation} is not Llama's", "use a model with hidden_act: silu")
-    if config.get("is_causal", True) is not True:
-        raise refuse("is_causal is not true: each token would see those after it", "use a model that writes from left to right")
-    for key in ("per_layer_config", "text_config"):
-        if config.get(key):
-            raise refuse(f"{key} is not Llama's", "use another base model")
-    if not isinstance(config.get("tie_word_embeddings", False), bool):
-        raise refuse(f"tie_word_embeddings is {config['tie_word_embeddings']!r}", "write true or false")
+        yield f"the activation {activation} is not Llama's", another
     saved = config.get("quantization_config")
     if saved and not (saved.get("load_in_4bit") and saved.get("bnb_4bit_quant_type") == "nf4" and saved.get("bnb_4bit_use_double_quant")):
         hint = "use its 16-bit weights, or bitsandbytes' NF4 with double quantisation"
-        raise refuse(f"the base model was saved quantised ({saved.get('quant_method', 'unknown')})", hint)
-
-
-def _rope(config: dict[str, Any], refuse: Refuse, again: str) -> tuple[float, RopeScaling | None]:
-    """transformers 5 writes rope_parameters, older ones rope_theta and rope_scaling; some files have both, and rope_scaling wins."""
-    new, old = config.get("rope_parameters") or {}, config.get("rope_scaling") or {}
-    if any(isinstance(value, dict) for value in (*new.values(), *old.values())):
-        raise refuse("the rope parameters are given for each kind of layer, and a Llama has one", "use another base model")
-    thetas = {float(t) for t in (new.get("rope_theta"), old.get("rope_theta"), config.get("rope_theta")) if t is not None}
+        yield f"the base model was saved quantised ({saved.get('quant_method', 'unknown')})", hint
+    thetas = {f"{theta:g}" for part in _rope_parts(config) if (theta := part.get("rope_theta")) is not None}
     if len(thetas) > 1:
-        raise refuse(f"rope_theta is given twice, as {' and '.join(f'{t:g}' for t in sorted(thetas))}", "keep the right one")
-    theta = thetas.pop() if thetas else 10000.0
+        yield f"rope_theta is given twice, as {' and '.join(sorted(thetas))}", "keep the right one"
+    if (kind := _rope_type(config)) not in ("default", "llama3"):
+        yield f"the rope scaling {kind} is not supported", "use a model without it, or with Llama 3.1's"
+    key_heads = config.get("num_key_value_heads") or shape.heads
+    if shape.heads % key_heads or shape.head % 2:
+        yield f"{shape.heads} heads of {shape.head} over {key_heads} key heads do not divide", another
+    for name, width in (("hidden_size", shape.hidden), ("intermediate_size", shape.intermediate), ("heads·head_dim", shape.query)):
+        if width % ALIGNED_COLUMNS:
+            yield f"{name} {width} is no multiple of {ALIGNED_COLUMNS}: such rows cannot be quantised", another
+
+
+def _rope_parts(config: dict[str, Any]) -> list[dict[str, Any]]:
+    """transformers 5 writes rope_parameters, older ones rope_theta and rope_scaling; some files have both, and rope_scaling wins."""
+    return [config.get("rope_scaling") or {}, config.get("rope_parameters") or {}, config]
+
+
+def _rope_type(config: dict[str, Any]) -> str:
+    old, new, _ = _rope_parts(config)
     scaling = old or new
-    kind = scaling.get("rope_type", scaling.get("type", "default"))
-    if kind not in ("default", "llama3"):
-        raise refuse(f"the rope scaling {kind} is not supported", "use a model without it, or with Llama 3.1's")
-    if any(r.get("partial_rotary_factor", 1.0) != 1.0 for r in (config, new, old)):
-        raise refuse("partial_rotary_factor is not Llama's", "use another base model")
-    if kind == "default":
+    return scaling.get("rope_type", scaling.get("type", "default"))
+
+
+def _rope(config: dict[str, Any]) -> tuple[float, RopeScaling | None]:
+    """The base of the rotary frequencies, and their scaling."""
+    old, new, _ = _rope_parts(config)
+    theta = next((float(part["rope_theta"]) for part in (old, new, config) if part.get("rope_theta") is not None), 10000.0)
+    if _rope_type(config) == "default":
         return theta, None
-    try:
-        original = scaling.get("original_max_position_embeddings") or config["max_position_embeddings"]
-        numbers = [float(scaling[key]) for key in ("factor", "low_freq_factor", "high_freq_factor")]
-    except (KeyError, TypeError, ValueError) as error:
-        raise refuse(f"the llama3 rope scaling lacks {error}", again) from error
-    if (outer := config.get("original_max_position_embeddings")) not in (None, original):
-        what = f"original_max_position_embeddings is given twice, as {outer} and {original}"
-        raise refuse(what, "keep the one in the rope scaling alone")
-    return theta, RopeScaling(*numbers, original)
+    scaling = old or new
+    factors = (float(scaling[key]) for key in ("factor", "low_freq_factor", "high_freq_factor"))
+    return theta, RopeScaling(*factors, scaling.get("original_max_position_embeddings") or config["max_position_embeddings"])
 
 
 @dataclass(frozen=True)
@@ -183,17 +169,6 @@ def check_tensors(plan: list[Tensor], stored: dict[str, StoredTensor], where: Pa
 
 Q = GGMLQuantizationType
 
-FILE_TYPES = {
-    "f32": LlamaFileType.ALL_F32,
-    "f16": LlamaFileType.MOSTLY_F16,
-    "bf16": LlamaFileType.MOSTLY_BF16,
-    "q8_0": LlamaFileType.MOSTLY_Q8_0,
-    "q6_k": LlamaFileType.MOSTLY_Q6_K,
-    "q5_k_m": LlamaFileType.MOSTLY_Q5_K_M,
-    "q4_k_m": LlamaFileType.MOSTLY_Q4_K_M,
-}
-"""The recipe's name of a GGUF's type → llama.cpp's (the key general.file_type)."""
-
 BASE_TYPES = {
     "f32": Q.F32,
     "f16": Q.F16,
@@ -203,8 +178,13 @@ BASE_TYPES = {
     "q5_k_m": Q.Q5_K,
     "q4_k_m": Q.Q4_K,
 }
-MORE_BITS = {"q5_k_m": Q.Q6_K, "q4_k_m": Q.Q6_K}
-"""What the mixtures give to the tensors that suffer most: attn_v and ffn_down in some layers. A K-quant of one type is none."""
+"""The recipe's name of a GGUF's type → the type of most of its tensors."""
+
+FILE_TYPES = {name: LlamaFileType["ALL_F32" if name == "f32" else f"MOSTLY_{name.upper()}"] for name in BASE_TYPES}
+"""The recipe's name of a GGUF's type → llama.cpp's (the key general.file_type)."""
+
+MIXTURES = ("q5_k_m", "q4_k_m")
+"""Types that give Q6_K to the tensors that suffer most: attn_v and ffn_down in some layers."""
 
 WEIGHTED_TYPES = ("q6_k", "q5_k_m", "q4_k_m")
 """The recipe's types that are written with the importance matrix too."""
@@ -220,25 +200,16 @@ def tensor_type(file_type: str, tensor: Tensor, llama: Llama) -> GGMLQuantizatio
     """The type in which `tensor` is written into a GGUF of `file_type`. Vectors (norms, rope factors) stay in F32."""
     if len(tensor.shape) == 1:
         return Q.F32
-    chosen = BASE_TYPES[file_type]
-    if file_type in MORE_BITS:
-        chosen = _mixture(file_type, tensor, llama)
-    if tensor.shape[-1] % GGML_QUANT_SIZES[chosen][0]:
-        chosen = FALLBACKS[chosen]
-    return chosen
+    chosen = Q.Q6_K if file_type in MIXTURES and _suffers(tensor, llama) else BASE_TYPES[file_type]
+    return FALLBACKS[chosen] if tensor.shape[-1] % GGML_QUANT_SIZES[chosen][0] else chosen
 
 
-def _mixture(file_type: str, tensor: Tensor, llama: Llama) -> GGMLQuantizationType:
+def _suffers(tensor: Tensor, llama: Llama) -> bool:
     part = tensor.name.split(".")[-2]
     # Where the embeddings are the output too, they get the output's type.
     if part == "output" or (part == "token_embd" and llama.tied):
-        return Q.Q6_K
-    if part in ("attn_v", "ffn_down") and more_bits(tensor.layer, llama.layers):
-        return MORE_BITS[file_type]
-    # llama.cpp's "70B": 80 layers with shared key heads, whose attn_v is small and much used.
-    if part == "attn_v" and llama.layers == 80 and llama.heads != llama.kv_heads:
-        return Q.Q5_K
-    return BASE_TYPES[file_type]
+        return True
+    return part in ("attn_v", "ffn_down") and more_bits(tensor.layer, llama.layers)
 
 
 def more_bits(layer: int, layers: int) -> bool:

@@ -50,10 +50,7 @@ class Tokenizer:
 
         source = self.path.read_text(encoding="utf-8")
         try:
-            model = json.loads(source)["model"]
-            kind = model["type"]
-            if kind == "BPE":
-                _ = model["vocab"], model["merges"]
+            kind = json.loads(source)["model"]["type"]
         except (ValueError, KeyError, TypeError) as error:
             hint = how_to_replace(self.path.parent, self.path.name)
             raise TweetstyleError("not a tokenizer file", where=str(self.path), hint=hint) from error
@@ -107,10 +104,8 @@ class Tokenizer:
     def encode_turns(self, template: Template, turns: Sequence[Turn]) -> tuple[list[int], list[int]]:
         """One conversation as ids [n] and labels [n]: its last answer's end token is the last; answers and their ends bear loss.
 
-        The ids are those of the chat template's whole text wherever `check_turns` passes. Raises ValueError for a template without turns.
+        The ids are those of the chat template's whole text wherever `check_turns` passes.
         """
-        if template.turns is None:
-            raise ValueError("this template answers each message afresh")
         ids: list[int] = []
         labels: list[int] = []
         for given, answer in template.turns.segments(turns):
@@ -136,9 +131,7 @@ class Tokenizer:
 
     def end_id(self, template: Template) -> int:
         """Id of the token that ends an answer."""
-        end = self.token_id(template.end)
-        if end is None:
-            raise TweetstyleError(
-                f"the end token {template.end!r} is not one token of the tokenizer", where=str(self.path), hint="use format: inst"
-            )
+        if (end := self.token_id(template.end)) is None:
+            what = f"the end token {template.end!r} is not one token of the tokenizer"
+            raise TweetstyleError(what, where=str(self.path), hint="use format: inst")
         return end
