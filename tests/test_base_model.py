@@ -86,22 +86,16 @@ def test_a_missing_file_is_named(directory, name):
         read_base_model(directory)
 
 
-LLAMA_3 = {"hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32, "num_attention_heads": 32,
-           "num_key_value_heads": 8, "vocab_size": 128256, "max_position_embeddings": 8192}  # fmt: skip
-
-
 def test_an_interrupted_download_is_reported_with_the_command_that_continues_it(directory, tmp_path, monkeypatch):
-    """An 8B has no model.safetensors: where nothing but config.json is there, its index is what is missing."""
     monkeypatch.chdir(tmp_path)
-    edit(directory / "config.json", **LLAMA_3)
     (directory / "model.safetensors").unlink()
     (tmp_path / "model").mkdir()
     directory.rename("model/llama3-8b")
-    with pytest.raises(TweetstyleError, match=r"missing: model\.safetensors\.index\.json") as refused:
+    with pytest.raises(TweetstyleError, match=r"missing: model\.safetensors") as refused:
         read_base_model(Path("model/llama3-8b"))
     command = "hf download meta-llama/Meta-Llama-3-8B --exclude 'original/*' --local-dir model/llama3-8b"
     assert refused.value.hint == f"download the rest with: {command}"
-    assert "model.safetensors.index.json" in read_base_config(Path("model/llama3-8b")).missing
+    assert "model.safetensors" in read_base_config(Path("model/llama3-8b")).missing
     with pytest.raises(TweetstyleError) as refused:
         read_base_model(Path("meta-llama/Meta-Llama-3-8B"))
     assert refused.value.hint == "write model.base: model/llama3-8b"

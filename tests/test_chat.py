@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
-import subprocess
 import sys
 import threading
-import time
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 from support.chat_templates import HEADERS
 from support.llama_cpp import THREADS, LlamaServer
+from support.terminal import Terminal
 from support.tiny_llama import SPECIAL, write_llama
 
 from tweetstyle.errors import TweetstyleError
@@ -53,6 +52,11 @@ def speaker(gguf: Path, template: Template, **sampling: object) -> ChatModel:
     return ChatModel(gguf, template, Sampling(**SHORT.model_dump() | sampling), threads=THREADS)
 
 
+@pytest.fixture(scope="module")
+def seeded(gguf: Path, template: Template) -> ChatModel:
+    return speaker(gguf, template)
+
+
 # -- what is asked of llama.cpp -----------------------------------------------------------------------------
 
 
@@ -81,15 +85,10 @@ def test_a_stop_text_ends_an_answer_and_is_not_in_it(original_gguf: Path) -> Non
     assert counting.ended
 
 
-def test_the_pieces_are_the_answer_and_the_formats_own_space_is_not_shown(gguf: Path, template: Template) -> None:
-    seeded = speaker(gguf, template)
+def test_the_pieces_are_the_answer_and_the_formats_own_space_is_not_shown(seeded: ChatModel) -> None:
     pieces = list(seeded.stream("hiver"))
-    assert len(pieces) > 5
-    assert "".join(pieces) == seeded.answer("hiver")
-    with LlamaServer(gguf) as server:
-        raw = server.complete(template.prompt("hiver"), **{k: v for k, v in seeded.request("").items() if k not in ("prompt", "stream")})
-    held_back = template.shown(raw.text).removeprefix("".join(pieces))
-    assert any(stop.startswith(held_back) for stop in template.stops)
+    answer = "".join(pieces)
+    assert len(pieces) > 5 and answer == seeded.answer("hiver") and not answer.startswith(" ")
 
 
 def test_an_answer_that_is_left_stops_and_the_next_one_is_whole(gguf: Path, template: Template) -> None:
@@ -106,30 +105,31 @@ def test_an_answer_that_is_left_stops_and_the_next_one_is_whole(gguf: Path, temp
 # -- what goes wrong ----------------------------------------------------------------------------------------
 
 
-def test_a_message_too_long_for_the_context_is_one_clear_message(gguf: Path, template: Template) -> None:
-    ours = speaker(gguf, template)
+def test_a_message_too_long_for_the_context_is_one_clear_message(seeded: ChatModel) -> None:
     with pytest.raises(TweetstyleError, match=r"the message has \d,\d+ tokens, the context has room for 1,\d+\n.*shorter"):
-        ours.answer("très long " * 500)
-    assert ours.answer("hiver")
+        seeded.answer("très long " * 500)
+    assert seeded.answer("hiver")
 
 
-def test_no_such_model_tells_which_command_makes_it(template: Template, tmp_path: Path) -> None:
-    with pytest.raises(TweetstyleError, match=r"gone\.gguf: there is no such model\n.*tweetstyle-fit RECIPE.*tweetstyle export RECIPE"):
-        ChatModel(tmp_path / "gone.gguf", template, SHORT)
-
-
-def test_a_damaged_gguf_is_one_clear_message(gguf: Path, template: Template, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "half.gguf").write_bytes(gguf.read_bytes()[: gguf.stat().st_size // 2])
-    with pytest.raises(TweetstyleError, match="llama.cpp cannot load it"):
-        ChatModel(tmp_path / "half.gguf", template, SHORT)
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "there is no such model\n.*tweetstyle-fit RECIPE.*tweetstyle export RECIPE"),
+        (b"<html>", "llama.cpp cannot load it"),
+        (b"GGUF", "llama.cpp cannot load it"),
+    ],
+)
+def test_a_missing_and_a_damaged_gguf_are_one_clear_message(
+    template: Template, tmp_path: Path, content: bytes | None, message: str
+) -> None:
+    path = tmp_path / "x.gguf"
+    if content:
+        path.write_bytes(content)
+    with pytest.raises(TweetstyleError, match=f"x.gguf: {message}"):
+        ChatModel(path, template, SHORT)
 
 
 # -- the terminal -------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def seeded(gguf: Path, template: Template) -> ChatModel:
-    return speaker(gguf, template)
 
 
 def test_one_answer_and_nothing_else_with_prompt(gguf: Path, template: Template, capsys: pytest.CaptureFixture[str]) -> None:
@@ -137,21 +137,13 @@ def test_one_answer_and_nothing_else_with_prompt(gguf: Path, template: Template,
     assert capsys.readouterr().out == speaker(gguf, template).answer("hiver") + "\n"
 
 
-def test_each_message_is_answered_afresh_and_remembered_for_the_screen(seeded: ChatModel, capsys: pytest.CaptureFixture[str]) -> None:
-    talk = ChatSession(seeded)
+def test_the_commands_of_the_terminal(seeded: ChatModel, template: Template, capsys: pytest.CaptureFixture[str]) -> None:
+    talk = ChatSession(seeded, "the subject of the tweet")
     for message in ("été", "hiver"):
         talk.say(message)
-    expected = [("été", seeded.answer("été")), ("hiver", seeded.answer("hiver"))]
-    assert talk.turns == expected
-    capsys.readouterr()
-    talk.command("/history")
-    assert capsys.readouterr().out == "".join(f">>> {message}\n{answer}\n\n" for message, answer in expected)
+    assert talk.turns == [("été", seeded.answer("été")), ("hiver", seeded.answer("hiver"))], "each answered without the other"
     talk.command("/clear")
     assert talk.turns == []
-
-
-def test_set_system_switches_style_and_type_and_back(seeded: ChatModel, template: Template, capsys: pytest.CaptureFixture[str]) -> None:
-    talk = ChatSession(seeded)
     talk.command('/set system "Style: Poe | Type: Vers"')
     talk.say("mer")
     assert talk.turns[-1][1] == seeded.answer("mer", system="Style: Poe | Type: Vers")
@@ -159,84 +151,44 @@ def test_set_system_switches_style_and_type_and_back(seeded: ChatModel, template
     assert capsys.readouterr().out.endswith(f"the prompt now says: {template.system_line()}\n")
     talk.say("mer")
     assert talk.turns[-1][1] == seeded.answer("mer")
+    talk.command("/?")
+    shown = capsys.readouterr().out
+    for part in ("is the subject of the tweet", "of the prompt: Style: Nimzo | Type: Tweet", "/clear", "/bye"):
+        assert part in shown
+    talk.command("/quit")
+    assert capsys.readouterr().out == "there is no command /quit; /? lists them\n"
 
 
 def test_a_format_without_style_says_that_there_is_nothing_to_set(gguf: Path, base: BaseModel, capsys: pytest.CaptureFixture[str]) -> None:
-    talk = ChatSession(speaker(gguf, build_template("text", "Nimzo", base.tokens)))
+    talk = ChatSession(speaker(gguf, build_template("text", "Nimzo", base.tokens)), "the first words")
     talk.command("/set system X")
     assert "nothing to set" in capsys.readouterr().out
     assert talk.system is None
-    talk.command("/?")
-    assert "how the tweet begins" in capsys.readouterr().out
 
 
-def test_help_names_every_command_and_an_unknown_one_is_told(seeded: ChatModel, capsys: pytest.CaptureFixture[str]) -> None:
-    talk = ChatSession(seeded)
-    talk.command("/?")
-    shown = capsys.readouterr().out
-    for part in ("is the subject", "as in: /set system Style: Nimzo | Type: Tweet", "/history", "/clear", "/bye"):
-        assert part in shown
-    for line in ("/quit", "/set", "/set style X"):
-        talk.command(line)
-        assert capsys.readouterr().out == f"there is no command {line.split()[0]}; /? lists them\n"
+PROGRAM = """
+import sys
+from pathlib import Path
+from tweetstyle.inference.chat import chat
+from tweetstyle.prompt.template import SpecialTokens, build_template
+from tweetstyle.recipe import Sampling
+template = build_template("inst", "Nimzo", SpecialTokens("<|begin_of_text|>", "<|end_of_text|>"))
+chat(Path(sys.argv[1]), template, Sampling(seed=7, num_predict=5000), None)
+"""
 
 
-class Session:
-    """`chat` in a process of its own, with what it has written so far."""
-
-    def __init__(self, gguf: Path, num_predict: int) -> None:
-        program = (
-            "import sys; from pathlib import Path; from tweetstyle.inference.chat import chat\n"
-            "from tweetstyle.recipe import Sampling; from tweetstyle.prompt.template import SpecialTokens, build_template\n"
-            "template = build_template('inst', 'Nimzo', SpecialTokens('<|begin_of_text|>', '<|end_of_text|>'))\n"
-            "chat(Path(sys.argv[1]), template, Sampling(seed=7, num_predict=int(sys.argv[2])), None)\n"
-        )
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        self.process = subprocess.Popen([sys.executable, "-c", program, str(gguf), str(num_predict)], **pipes)
-        self.output = b""
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self) -> None:
-        while block := self.process.stdout.read1():
-            self.output += block
-
-    def wait_for(self, text: str, count: int = 1) -> None:
-        deadline = time.monotonic() + 60
-        while self.output.count(text.encode()) < count:
-            assert time.monotonic() < deadline, self.output.decode("utf-8", "replace")
-            time.sleep(0.02)
-
-    def type(self, line: str) -> None:
-        self.process.stdin.write(line.encode() + b"\n")
-        self.process.stdin.flush()
-
-    def end(self) -> tuple[int, str, str]:
-        code = self.process.wait(timeout=60)
-        errors = self.process.stderr.read().decode()
-        time.sleep(0.1)
-        return code, self.output.decode("utf-8", "replace"), errors
-
-
-@pytest.fixture
-def session(gguf: Path) -> Iterator[Session]:
-    started = Session(gguf, 5000)
-    yield started
-    started.process.kill()
-    started.process.wait()
-
-
-def test_ctrl_c_stops_the_answer_and_the_conversation_goes_on(session: Session) -> None:
-    session.wait_for(">>> ")
-    session.type("hiver")
-    before = len(session.output)
-    while len(session.output) < before + 200:
-        time.sleep(0.01)
-    session.process.send_signal(signal.SIGINT)
-    session.wait_for(">>> ", 2)
-    session.type("/bye")
-    code, output, errors = session.end()
-    assert (code, errors) == (0, "")
-    assert " (stopped)\n\n>>> " in output
+def test_ctrl_c_stops_the_answer_and_the_conversation_goes_on(gguf: Path) -> None:
+    terminal = Terminal([sys.executable, "-c", PROGRAM, str(gguf)], dict(os.environ))
+    try:
+        terminal.wait_for(">>> ", 1, timeout=60)
+        terminal.type("hiver")
+        terminal.wait_for("e", terminal.output.count("e") + 20, timeout=60)  # of an answer that babbles on
+        terminal.process.send_signal(signal.SIGINT)
+        terminal.wait_for(">>> ", 2, timeout=60)
+        terminal.type("/bye")
+        assert " (stopped)\n\n>>> /bye" in terminal.finish(timeout=60) and terminal.process.returncode == 0
+    finally:
+        terminal.close()
 
 
 # -- a conversation -----------------------------------------------------------------------------------------
@@ -251,7 +203,7 @@ def test_the_second_message_is_answered_with_the_first_turn_before_it(
     gguf: Path, base: BaseModel, answering: Template, capsys: pytest.CaptureFixture[str]
 ) -> None:
     seeded = ChatModel(gguf, answering, SHORT, threads=THREADS, num_ctx=1024)
-    talk = ChatSession(seeded, Memory(1024, base.tokenizer))
+    talk = ChatSession(seeded, "a message", Memory(1024, base.tokenizer))
     talk.say("été ?")
     talk.say("et l'hiver ?")
     first = seeded.answer("été ?")
@@ -279,5 +231,5 @@ def test_what_no_longer_fits_the_context_is_forgotten_by_whole_turns_from_the_ol
     assert 0 < len(kept) < 8 and kept == turns[-len(kept) :]
     assert size(kept) + SHORT.num_predict <= 512 < size(turns[-len(kept) - 1 :]) + SHORT.num_predict
     assert memory.kept(speaker_of_much, turns, "mot " * 500, None) == []
-    ChatSession(speaker_of_much, memory, turns=list(turns)).say("et alors ?")
+    ChatSession(speaker_of_much, "a message", memory, turns=list(turns)).say("et alors ?")
     assert f"(the first {8 - len(kept)} of 8 turns are beyond the context of 512 tokens)" in capsys.readouterr().out

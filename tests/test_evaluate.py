@@ -193,19 +193,6 @@ def test_qlora_is_scored_on_the_base_in_nf4_with_double_quantisation(tiny: BaseM
     assert not np.allclose(found.tuned, found.base, rtol=1e-2)
 
 
-def test_where_4_bits_cannot_be_had_it_says_so(
-    tiny: BaseModel, adapter: Path, documents: list[Encoded], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from transformers import AutoModelForCausalLM
-
-    def fail(*_: object, **__: object) -> None:
-        raise ImportError("No package metadata was found for bitsandbytes")
-
-    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", fail)
-    with pytest.raises(TweetstyleError, match="cannot load the model in 4-bit.*bitsandbytes"):
-        score(tiny, adapter, "qlora", documents)
-
-
 # -- what is scored -----------------------------------------------------------------------------------------
 
 

@@ -69,4 +69,4 @@ def test_the_common_beginning_is_the_longest_that_all_have_and_no_scored_token_i
 
 
 def test_nothing_is_packed_of_nothing():
-    assert common_beginning([]) == [] and list(packs([], 0, 0, 10)) == []
+    assert list(packs([], 0, 0, 10)) == []

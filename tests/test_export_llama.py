@@ -12,17 +12,9 @@ from support.tiny_llama import CONFIG, write_llama
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export import check_exportable, read_source
 from tweetstyle.model.base import read_base_model
-from tweetstyle.model.llama import read_llama, rope_factors
+from tweetstyle.model.llama import read_llama
 from tweetstyle.model.weight_files import read_headers
-from tweetstyle.prompt.template import SpecialTokens, build_template
-
-LLAMA_31 = {
-    "factor": 8.0,
-    "low_freq_factor": 1.0,
-    "high_freq_factor": 4.0,
-    "original_max_position_embeddings": 64,
-    "rope_type": "llama3",
-}
+from tweetstyle.prompt.template import build_template
 
 
 def llama(tmp_path, **changes):
@@ -30,22 +22,6 @@ def llama(tmp_path, **changes):
 
 
 # -- hyperparameters ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("scaled", [{"rope_scaling": LLAMA_31}, {"rope_parameters": LLAMA_31 | {"rope_theta": 10000.0}}])
-@pytest.mark.parametrize("original", [64, 8192])
-def test_rope_factors_are_those_of_transformers(tmp_path, scaled, original):
-    import transformers
-    from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
-
-    scaled = {key: value | {"original_max_position_embeddings": original} for key, value in scaled.items()}
-    config = transformers.LlamaConfig(**CONFIG | {"head_dim": 32} | scaled)
-    expected, _ = ROPE_INIT_FUNCTIONS["llama3"](config, device="cpu")
-    plain = 1 / 10000.0 ** (np.arange(0, 32, 2) / 32)
-    factors = rope_factors(llama(tmp_path, head_dim=32, **scaled))
-    assert factors.dtype == np.float32 and np.allclose(plain / factors, expected.numpy(), rtol=1e-5)
-    assert factors.max() == pytest.approx(8) and factors.min() >= 1
-    assert rope_factors(llama(tmp_path)) is None
 
 
 @pytest.mark.parametrize(
@@ -160,11 +136,6 @@ def test_what_llama_cpp_would_tokenise_otherwise_is_refused_by_name(base, change
     with pytest.raises(TweetstyleError, match=words) as caught:
         check_exportable(base, template)
     assert caught.value.where == str(base.path / "tokenizer.json") and caught.value.hint
-
-
-def test_an_end_that_is_no_single_token_is_refused(base):
-    with pytest.raises(TweetstyleError, match="is not one token"):
-        check_exportable(base, build_template("inst", "Nimzo", SpecialTokens("<|begin_of_text|>", "</s>")))
 
 
 @pytest.mark.parametrize("pre", ["llama-bpe", "smollm"])

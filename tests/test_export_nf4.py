@@ -88,7 +88,7 @@ def test_a_base_saved_in_four_bits_is_exported_as_what_it_is(trained, tmp_path):
     theirs = export(base, None, template, section, Sampling(), "me", tmp_path / "theirs", nf4=record(model))
     read = [{t.name: t.data for t in gguf.GGUFReader(e.gguf["f32"]).tensors} for e in (ours, theirs)]
     assert read[0].keys() == read[1].keys() and all(np.array_equal(read[0][name], read[1][name]) for name in read[0])
-    with pytest.raises(TweetstyleError, match="exists in 4 bits only"):
+    with pytest.raises(TweetstyleError, match="there are no 16bit weights"):
         export(saved, None, template, Export(merge_base="16bit"), Sampling(), "me", tmp_path / "no")
 
 

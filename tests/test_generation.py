@@ -10,7 +10,7 @@ from support.tiny_llama import write_llama
 from transformers import AutoModelForCausalLM, GenerationConfig
 from transformers.generation import MinPLogitsWarper, RepetitionPenaltyLogitsProcessor, TopKLogitsWarper, TopPLogitsWarper
 
-from tweetstyle.inference.generate import SHORTEST_BEGINNING, common_beginning, generate, generate_while_training, read_beginning, weighed
+from tweetstyle.inference.generate import SHORTEST_BEGINNING, generate, generate_while_training, read_beginning, weighed
 from tweetstyle.recipe import Sampling
 
 NEUTRAL = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0, "repeat_penalty": 1.0}
@@ -73,8 +73,9 @@ def test_a_batch_says_what_each_prompt_says_alone_and_so_does_the_way_used_while
     prompts = [[5, 6, 7], [9] * 20, [11, 12]]
     together = generate(llama, prompts, greedy, [base.eos_id], seed=0)
     alone = [generate(llama, [prompt], greedy, [base.eos_id], seed=0)[0] for prompt in prompts]
-    training = generate_while_training(llama, prompts, greedy, [base.eos_id], seed=0)
-    assert together == alone == training
+    training = generate_while_training(llama.train(), prompts, greedy, [base.eos_id], seed=0)
+    assert together == alone == training and llama.training
+    llama.eval()
     assert len({tuple(answer.ids) for answer in together}) == 3
 
 
@@ -84,17 +85,13 @@ def test_a_beginning_that_is_read_once_changes_no_answer(model):
     greedy = Sampling(temperature=0.0, repeat_penalty=1.3, num_predict=12)
     examples = [n % 40 + 3 for n in range(SHORTEST_BEGINNING + 10)]
     prompts = [[*examples, *rest] for rest in ([50], [51, 52, 53], [54] * 9)]
-    assert common_beginning(prompts) == examples
     beginning = read_beginning(llama, prompts)
+    assert beginning.ids == examples
     wanted = [generate(llama, [prompt], greedy, [base.eos_id], seed=0)[0] for prompt in prompts]
     for batch in (prompts, prompts[:2]):
         assert generate(llama, batch, greedy, [base.eos_id], 0, beginning) == wanted[: len(batch)]
     assert len({tuple(answer.ids) for answer in wanted}) == 3
-
-
-def test_too_little_in_common_is_not_read_apart(model):
-    _, llama = model
-    assert read_beginning(llama, [[1, 2, 3], [1, 2, 4]]) is None and read_beginning(llama, [[5] * 200]) is None
+    assert read_beginning(llama, [[1, 2, 3], [1, 2, 4]]) is None, "too short to pay"
 
 
 def test_an_answer_ends_at_the_end_token_and_else_at_num_predict(model):
@@ -130,11 +127,3 @@ def test_the_base_models_own_generation_settings_change_nothing(model):
         assert llama.generation_config is with_settings
     finally:
         llama.generation_config = own
-
-
-def test_a_model_in_training_stays_in_training(model):
-    base, llama = model
-    llama.train()
-    generate_while_training(llama, [[5, 6]], Sampling(num_predict=2), [base.eos_id], seed=0)
-    assert llama.training
-    llama.eval()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from html.parser import HTMLParser
+import re
 
 import pytest
 import yaml
@@ -85,9 +85,6 @@ def test_what_one_types_is_what_the_recipes_prompt_holds(base):
 def test_what_is_not_known_is_left_out(base):
     text = card(base, facts={}, counts={}, evaluation={}, parity={})
     assert "ollama run mine" in text and "What it was made of" not in text and "bits per byte" not in text and "None" not in text
-
-
-def test_too_few_days_for_an_interval_are_said(base):
     few = TEST | {"over_best": INTERVAL | {"low": None, "high": None}}
     assert "+0.339 (too few days for an interval)" in card(base, evaluation={"splits": {"test": few}})
 
@@ -100,12 +97,10 @@ def front_matter(text: str) -> dict:
     ("file", "text", "identifier", "must_say"),
     [
         ("LICENSE", "META LLAMA 3 COMMUNITY LICENSE AGREEMENT\nMeta Llama 3 Version", "llama3", "Built with Meta Llama 3"),
-        ("LICENSE.txt", "LLAMA 3.2 COMMUNITY LICENSE AGREEMENT", "llama3.2", "Built with Llama"),
         ("LICENSE", "                    Apache License\n  Version 2.0", "apache-2.0", None),
         ("README.md", "---\nlicense: llama3.1\ntags: [x]\n---\n# x", "llama3.1", "Built with Llama"),
         ("README.md", "---\nlicense: cc-by-4.0\n---\n", "cc-by-4.0", None),
         ("README.md", "no front matter, license: mit", "other", None),
-        ("x", "", "other", None),
     ],
 )
 def test_the_bases_licence_is_told_by_its_own_files(tmp_path, file, text, identifier, must_say):
@@ -116,16 +111,6 @@ def test_the_bases_licence_is_told_by_its_own_files(tmp_path, file, text, identi
     written = card(base)
     assert front_matter(written)["license"] == identifier
     assert (must_say or "Built with") in written if must_say else "Built with" not in written
-
-
-class Tags(HTMLParser):
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags = []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append(tag)
 
 
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=60))
@@ -155,5 +140,4 @@ def test_a_style_name_cannot_break_the_card(base, style):
     text = card(base, style)
     front_matter(text)
     body = MarkdownIt("commonmark").enable("table").render(text.split("---\n", 2)[2])
-    assert not {"script", "a", "img", "em"} & set(Tags(body).tags)
-    assert body.count("<table>") == 3
+    assert not re.search(r"<(script|a|img|em)\b", body) and body.count("<table>") == 3

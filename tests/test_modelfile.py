@@ -91,7 +91,7 @@ def test_a_head_that_leaves_the_message_less_than_half_of_the_context_is_refused
     assert "prompt.system" in caught.value.hint
 
 
-@pytest.mark.parametrize("style", ['Nimzo "le grand"', "été d’hiver — 100 %", "{{ .System }}", "\\n", "L'Œil 😀", '"', "#"])
+@pytest.mark.parametrize("style", ['Nimzo "le grand"', "été d’hiver — 100 % 😀", "{{ .System }} \\n #"])
 @pytest.mark.parametrize("format", ["inst", "chat", "custom"])
 def test_a_style_name_survives_the_modelfile(style, format):
     tokens = SpecialTokens("<s>", "</s>", CHATML)
@@ -111,7 +111,7 @@ def test_three_quotes_at_the_end_of_an_inner_line_are_refused(value):
         assert read_as_ollama(f'TEMPLATE """{value}"""\n') != [("TEMPLATE", value)]
 
 
-@pytest.mark.parametrize("character", ["\u00a0", "\u200d", "\u3000", "\x00", "\x1b", "\r", "\ufeff", "\ue000"])
+@pytest.mark.parametrize("character", ["\u00a0", "\u200d", "\x00", "\r"])
 def test_a_rune_that_ollama_drops_is_refused_by_its_number(character):
     with pytest.raises(TweetstyleError, match=f"U\\+{ord(character):04X}"):
         quoted(f"a{character}b", "prompt")

@@ -19,7 +19,6 @@ from tweetstyle.prompt.template import build_template
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 EMBEDDINGS, HEAD = "model.embed_tokens.weight", "lm_head.weight"
-NF4 = {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True}
 IDS = [5, 17, 300, 2, 41, 41, 9]
 
 
@@ -130,20 +129,6 @@ def test_two_sets_of_weights_are_refused_by_run_and_plan(made, path, which):
     (path / "model-00002-of-00002.safetensors").unlink()
     with pytest.raises(TweetstyleError, match="missing: model-00002-of-00002.safetensors"):
         read_base_model(path)
-
-
-def test_four_bits_that_the_config_and_the_files_do_not_agree_on_are_refused(path, tmp_path):
-    from support.four_bits import SHAPE, loaded_in_4_bits, saved_in_four_bits
-
-    edit_config(path, quantization_config=NF4)
-    with pytest.raises(TweetstyleError, match="the weights are not in 4 bits, and quantization_config says otherwise"):
-        source_of(path)
-    base = write_llama(tmp_path / "wide", **SHAPE)
-    quantised = saved_in_four_bits(base, loaded_in_4_bits(base, "bfloat16"), tmp_path / "nf4")
-    source_of(quantised.path)
-    edit_config(quantised.path, quantization_config=None)
-    with pytest.raises(TweetstyleError, match="the weights are in 4 bits, and quantization_config says otherwise"):
-        source_of(quantised.path)
 
 
 # -- tied embeddings ----------------------------------------------------------------------------------------

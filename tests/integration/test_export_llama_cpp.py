@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import csv
-import json
-import urllib.request
 from pathlib import Path
 
 import gguf
 import numpy as np
 import pytest
+from scipy.special import log_softmax
 from support.llama_cpp import LlamaServer
 from support.tiny_llama import write_adapter, write_llama
 
-from tweetstyle.export import export, read_source
-from tweetstyle.export.blocks import cut_into_blocks
+from tweetstyle.export import export
 from tweetstyle.inference.llama_cpp import Logits
-from tweetstyle.model.adapter import read_adapter
 from tweetstyle.model.base import read_base_model
 from tweetstyle.prompt.template import SpecialTokens, build_template
 from tweetstyle.recipe import Export, Sampling
@@ -25,7 +22,6 @@ pytestmark = pytest.mark.integration
 
 ARCHIVE = Path(__file__).parents[2] / "data" / "sample" / "tweets.csv"
 ALL = ("f16", "q8_0", "q4_k_m")
-F32 = gguf.GGMLQuantizationType.F32
 LINEARS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 LLAMA_31 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 32}
 CHATML = (
@@ -77,12 +73,6 @@ def documents(base, template):
     return [base.tokenizer.encode(template, text, None, "Tweet").ids for text in texts[-20:]]
 
 
-def log_softmax(logits: np.ndarray) -> np.ndarray:
-    logits = logits.astype(np.float64)
-    logits = logits - logits.max(-1, keepdims=True)
-    return logits - np.log(np.exp(logits).sum(-1, keepdims=True))
-
-
 def torch_logits(model, ids: list[int]) -> np.ndarray:
     import torch
 
@@ -97,7 +87,7 @@ def torch_logits(model, ids: list[int]) -> np.ndarray:
 
 def divergence(expected: np.ndarray, found: np.ndarray) -> np.ndarray:
     """KL(expected ‖ found) in nats at each position."""
-    p, q = log_softmax(expected), log_softmax(found)
+    p, q = (log_softmax(side.astype(np.float64), axis=-1) for side in (expected, found))
     return (np.exp(p) * (p - q)).sum(-1)
 
 
@@ -156,27 +146,6 @@ def test_untied_grouped_heads_with_scaled_rotary_frequencies_agree(tiny):
         assert scaled < divergence(expected(), llama_cpp(ids)).mean() < 1
 
 
-# -- weights ------------------------------------------------------------------------------------------------
-
-
-def test_the_merge_is_pefts_to_float32_rounding(base, template, tuned):
-    import copy
-
-    model, adapter = tuned
-    merged = copy.deepcopy(model).merge_and_unload().state_dict()
-    source = read_source(base, template)
-    ours = read_adapter(adapter, source.plan)
-    assert len(ours.pairs) == 30 * 7
-    for tensor in source.plan:
-        cut = cut_into_blocks(tensor, source.stored[tensor.source], ours, frozenset({F32}))
-        rows = np.concatenate([b.convert(b.read())[F32] for b in cut]).view(np.float32).reshape(tensor.shape)
-        expected = merged[tensor.source].numpy()
-        if tensor.heads:  # llama.cpp's converter: the halves of a head become pairs
-            halves = expected.reshape(tensor.heads, 2, -1, expected.shape[1])
-            expected = halves.swapaxes(1, 2).reshape(expected.shape)
-        assert np.abs(rows - expected).max() <= 4e-7 * max(1, np.abs(expected).max()), tensor.name
-
-
 # -- tokens and prompts -------------------------------------------------------------------------------------
 
 
@@ -202,9 +171,9 @@ def test_the_chat_template_renders_the_prompt_of_training(tmp_path, format):
                 turns = [{"role": "system", "content": system}] if system else []
                 turns.append({"role": "user", "content": message})
                 assert render(found.contents(), turns) == expected
-                assert apply_template(server, turns) == expected
+                assert server.apply_template(turns) == expected
         history = [*turns, {"role": "assistant", "content": "avant"}, {"role": "user", "content": "après"}]
-        assert apply_template(server, history) == render(found.contents(), history) == template.prompt("après", system=system)
+        assert server.apply_template(history) == render(found.contents(), history) == template.prompt("après", system=system)
 
 
 def render(source: str, turns: list[dict[str, str]]) -> str:
@@ -212,10 +181,3 @@ def render(source: str, turns: list[dict[str, str]]) -> str:
 
     rendered, _ = render_jinja_template([turns], chat_template=source, add_generation_prompt=True)
     return rendered[0]
-
-
-def apply_template(server: LlamaServer, turns: list[dict[str, str]]) -> str:
-    body = json.dumps({"messages": turns}).encode()
-    request = urllib.request.Request(server.address + "/apply-template", body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        return json.load(answer)["prompt"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -12,13 +13,13 @@ from typing import Any
 from tweetstyle.export.blocks import Block, convert_in_order, cut_into_blocks
 from tweetstyle.export.gguf_file import GgufFile, Vocabulary, read_vocabulary
 from tweetstyle.export.modelfile import check_modelfile, check_name, head_length, modelfile
-from tweetstyle.export.quantize import Choices, Order, Score, Stored, Wanted, Write, possible_bases, write_best
+from tweetstyle.export.quantize import Choices, Order, Score, Stored, Wanted, possible_bases, write_best
 from tweetstyle.files import complete_directory, complete_file, partial_sibling
 from tweetstyle.model.adapter import Adapter, read_adapter
 from tweetstyle.model.base import BaseModel
 from tweetstyle.model.imatrix import Imatrix
 from tweetstyle.model.llama import Llama, Tensor, check_tensors, read_llama, tensor_plan
-from tweetstyle.model.nf4 import check_announced, read_weights
+from tweetstyle.model.nf4 import read_weights
 from tweetstyle.model.tokenizer import Tokenizer
 from tweetstyle.plan.disk import require_disk, room_needed
 from tweetstyle.progress import Bar
@@ -82,7 +83,7 @@ def export(
     shutil.rmtree(partial_sibling(directory), ignore_errors=True)
     require_disk(directory, room_needed(weights, section))
     with complete_directory(directory) as partial:
-        write = partial_writer(source, merged, template, name)
+        write = functools.partial(write_files, source, merged, template, name)
         choices = write_best(Order(types, name, section.imatrix, imatrix, bases, score), write, partial)
         write_modelfile(partial / "Modelfile", {t: f"{name}-{t}.gguf" for t in types}, template, section, sampling, weights.tokenizer)
     written = {file_type: directory / f"{name}-{file_type}.gguf" for file_type in types}
@@ -110,33 +111,26 @@ def read_source(weights: BaseModel, template: Template) -> ExportSource:
     llama = read_llama(weights.config, weights.path)
     plan, stored = list(tensor_plan(llama)), read_weights(weights.shards)
     check_tensors(plan, stored, weights.path)
-    check_announced(weights.config, stored, weights.path)
     return ExportSource(llama, plan, stored, read_vocabulary(weights, template, llama.vocabulary))
 
 
-def partial_writer(source: ExportSource, adapter: Adapter | None, template: Template, name: str) -> Write:
-    """What writes files in one pass over the weights: each block is read and merged once, and every file gets it in its own type."""
+def write_files(source: ExportSource, adapter: Adapter | None, template: Template, name: str, wanted: list[Wanted], stored: Stored) -> None:
+    """One pass over the weights `stored`: each block is read and merged once, and every file gets it in its own type."""
+    files = [GgufFile(w.path, w.file_type, source.llama, source.plan, w.imatrix) for w in wanted]
 
-    def write(wanted: list[Wanted], stored: Stored) -> None:
-        files = [GgufFile(w.path, w.file_type, source.llama, source.plan, w.imatrix) for w in wanted]
+    def blocks() -> Iterator[Block]:
+        for tensor in source.plan:
+            forms = frozenset(file.forms[tensor.name] for file in files)
+            importance = next((w.imatrix.row(tensor.name) for w in wanted if w.imatrix), None)
+            yield from cut_into_blocks(tensor, stored[tensor.source], adapter, forms, importance)
 
-        def blocks() -> Iterator[Block]:
-            for tensor in source.plan:
-                forms = frozenset(file.forms[tensor.name] for file in files)
-                importance = next((w.imatrix.row(tensor.name) for w in wanted if w.imatrix), None)
-                yield from cut_into_blocks(tensor, stored[tensor.source], adapter, forms, importance)
-
-        total = sum(source.stored[tensor.source].nbytes for tensor in source.plan)
-        with ExitStack() as stack:
+    total = sum(source.stored[tensor.source].nbytes for tensor in source.plan)
+    with ExitStack() as stack:
+        for file in files:
+            stack.callback(file.close)
+            file.begin(source.vocabulary, name, template.jinja())
+        bar = stack.enter_context(Bar("writing " + ", ".join(dict.fromkeys(w.file_type for w in wanted)), total, "B"))
+        for block, rows in stack.enter_context(closing(convert_in_order(blocks()))):
             for file in files:
-                stack.callback(file.close)
-                file.begin(source.vocabulary, name, template.jinja())
-            words = "writing " + ", ".join(dict.fromkeys(w.file_type for w in wanted))
-            bar = stack.enter_context(Bar(words, total, "B"))
-            converted = stack.enter_context(closing(convert_in_order(blocks())))
-            for block, rows in converted:
-                for file in files:
-                    file.write(block.tensor, rows)
-                bar.advance(block.source_bytes)
-
-    return write
+                file.write(block.tensor, rows)
+            bar.advance(block.source_bytes)

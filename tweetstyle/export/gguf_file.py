@@ -13,7 +13,7 @@ import numpy as np
 from gguf import GGUFWriter, TokenType
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.export.blocks import WEIGHTED, Form
+from tweetstyle.export.blocks import Form
 from tweetstyle.model.base import BaseModel
 from tweetstyle.model.imatrix import Imatrix
 from tweetstyle.model.llama import FILE_TYPES, TAKE_IMPORTANCE, Llama, Tensor, rope_factors, tensor_type, type_bytes
@@ -46,8 +46,7 @@ class GgufFile:
         self._imatrix = imatrix
         self.kinds = {tensor.name: tensor_type(file_type, tensor, llama) for tensor in plan}
         self.forms: dict[str, Form] = {
-            name: (kind, WEIGHTED) if imatrix and name in imatrix.sums and kind in TAKE_IMPORTANCE else kind
-            for name, kind in self.kinds.items()
+            name: (kind, bool(imatrix) and name in imatrix.sums and kind in TAKE_IMPORTANCE) for name, kind in self.kinds.items()
         }
         self._bytes_left = {tensor.name: type_bytes(self.kinds[tensor.name], tensor.shape) for tensor in plan}
         self._file_type, self._llama, self._plan = file_type, llama, plan

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tweetstyle import __version__
 from tweetstyle.console import size
@@ -21,29 +20,7 @@ from tweetstyle.recipe import Recipe
 from tweetstyle.wording.verdict import answers
 from tweetstyle.wording.words import Say
 
-if TYPE_CHECKING:
-    from jinja2 import Environment
-
 CARD = "README.md"
-LICENCES = (
-    ("META LLAMA 3 COMMUNITY", "llama3", "Meta Llama 3 Community License"),
-    ("LLAMA 3.1 COMMUNITY", "llama3.1", "Llama 3.1 Community License"),
-    ("LLAMA 3.2 COMMUNITY", "llama3.2", "Llama 3.2 Community License"),
-    ("LLAMA 3.3 COMMUNITY", "llama3.3", "Llama 3.3 Community License"),
-    ("Apache License", "apache-2.0", "Apache License 2.0"),
-    ("MIT License", "mit", "MIT License"),
-)
-"""How a licence's text begins → the hub's identifier of it, its name."""
-BUILT_WITH = {
-    "llama3": "Built with Meta Llama 3",
-    "llama3.1": "Built with Llama",
-    "llama3.2": "Built with Llama",
-    "llama3.3": "Built with Llama",
-}
-"""What the licence wants to be said wherever the model, or one made from it, is made available."""
-
-
-METHODS = {"qlora": "a LoRA adapter trained over 4-bit weights and merged", "lora": "a LoRA adapter, merged", "full": "full fine-tuning"}
 
 
 @dataclass(frozen=True)
@@ -55,19 +32,24 @@ class Licence:
     must_say: str | None = None
 
 
+LICENCES = {
+    "META LLAMA 3 COMMUNITY": Licence("llama3", "Meta Llama 3 Community License", "Built with Meta Llama 3"),
+    "LLAMA 3.1 COMMUNITY": Licence("llama3.1", "Llama 3.1 Community License", "Built with Llama"),
+    "LLAMA 3.2 COMMUNITY": Licence("llama3.2", "Llama 3.2 Community License", "Built with Llama"),
+    "APACHE LICENSE": Licence("apache-2.0", "Apache License 2.0"),
+    "MIT LICENSE": Licence("mit", "MIT License"),
+}
+"""Words at the beginning of a licence's text → the licence."""
+
+
 def licence_of(base: Path) -> Licence:
     """By the base model's own files: the `license` of its model card, else how its LICENSE begins."""
-    named = None
-    card = base / CARD
-    if card.is_file() and (
-        found := re.search(r"\A---\n.*?^license:\s*([\w.\-]+)", card.read_text(encoding="utf-8", errors="replace"), re.S | re.M)
-    ):
+    card, text = ("".join(path.read_text(encoding="utf-8", errors="replace") for path in base.glob(name)) for name in (CARD, "LICENSE*"))
+    if found := re.search(r"\A---\n.*?^license:\s*([\w.\-]+)", card, re.S | re.M):
         named = found[1]
-    text = next((path.read_text(encoding="utf-8", errors="replace")[:2000] for path in sorted(base.glob("LICENSE*")) if path.is_file()), "")
-    for beginning, identifier, name in LICENCES:
-        if identifier == named or (named is None and beginning.casefold() in text.casefold()):
-            return Licence(identifier, name, BUILT_WITH.get(identifier))
-    return Licence(named, named) if named else Licence("other", "not in its files: look it up before you share this model")
+        return next((licence for licence in LICENCES.values() if licence.identifier == named), Licence(named, named))
+    unknown = Licence("other", "not in its files: look it up before you share this model")
+    return next((licence for words, licence in LICENCES.items() if words in text[:2000].upper()), unknown)
 
 
 @dataclass(frozen=True)
@@ -103,46 +85,22 @@ def model_card(recipe: Recipe, base: BaseModel, template: Template, run: RunFact
 
     Mitchell et al., 2019 (arXiv 1810.03993), for what a card says.
     """
-    text = (
-        _environment()
-        .get_template("model_card.md.j2")
-        .render(
-            recipe=recipe,
-            base=base,
-            template=template,
-            run=run,
-            licence=licence_of(base.path),
-            method=METHODS[recipe.model.method],
-            commands="\n".join(shell_lines(recipe.name, Path("Modelfile"))),
-            typed=_what_one_types(recipe, template),
-            parameters=read_shape(base.config).parameters,
-            weighted=[t for t in run.choices.get("weighted", ()) if t in run.files],
-            splits=_sizes(recipe, run.counts),
-            answer=answers(run.evaluation, [], "en")[0][0] if run.evaluation else "",
-            gate=Say("en").gate(run.parity["verdict"]) if run.parity else "",
-            versions=f"tweetstyle {__version__} (gguf {version('gguf')}, xllamacpp {version('xllamacpp')})",
-        )
-    )
-    return text.strip() + "\n"
-
-
-@cache
-def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader
 
     environment = Environment(loader=PackageLoader("tweetstyle.pages"), trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"plain": plain, "fenced": fenced, "size": size, "json": json.dumps, "figures": _figures}
-    return environment
-
-
-def _what_one_types(recipe: Recipe, template: Template) -> str:
-    if template.turns:
-        return "a message, which it answers with all before it in the prompt, as far as the context reaches"
-    if recipe.prompt.message == "first-words":
-        typed = "how the tweet begins, which it then writes whole; `*` begins nothing"
-    else:
-        typed = "the subject of the tweet; `*` names none" if template.has_topic else "how the tweet begins"
-    return typed + ". Each message is answered afresh"
+    environment.filters |= {"plain": plain, "fenced": fenced, "size": size, "json": json.dumps}
+    values = {
+        "licence": licence_of(base.path),
+        "commands": "\n".join(shell_lines(recipe.name, Path("Modelfile"))),
+        "parameters": read_shape(base.config).parameters,
+        "weighted": [t for t in run.choices.get("weighted", ()) if t in run.files],
+        "splits": _sizes(recipe, run.counts),
+        "answer": answers(run.evaluation, [], "en")[0][0] if run.evaluation else "",
+        "gate": Say("en").gate(run.parity["verdict"]) if run.parity else "",
+        "versions": f"tweetstyle {__version__} (gguf {version('gguf')}, xllamacpp {version('xllamacpp')})",
+    }
+    card = environment.get_template("model_card.md.j2")
+    return card.render(recipe=recipe, base=base, template=template, run=run, **values).strip() + "\n"
 
 
 def _sizes(recipe: Recipe, counts: dict[str, Any]) -> list[int]:
@@ -152,10 +110,6 @@ def _sizes(recipe: Recipe, counts: dict[str, Any]) -> list[int]:
     if "messages" in counts:
         return [counts["messages"][name]["usable"] for name in ("train", "validation", "test")] if counts["messages"] else []
     return [counts["splits"][name] for name in (recipe.training.split, "validation", "test")]
-
-
-def _figures(figures: dict[str, Any]) -> str:
-    return "; ".join(f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in figures.items())
 
 
 def plain(text: str) -> str:

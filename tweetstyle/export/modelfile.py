@@ -21,17 +21,7 @@ def modelfile(gguf: str, template: Template, section: Export, sampling: Sampling
 
     Raises TweetstyleError for a template, stop text or file name that a Modelfile cannot carry.
     """
-    numbers = {
-        "temperature": sampling.temperature,
-        "top_k": sampling.top_k,
-        "top_p": sampling.top_p,
-        "min_p": sampling.min_p,
-        "repeat_penalty": sampling.repeat_penalty,
-        "num_predict": sampling.num_predict,
-        "num_ctx": section.num_ctx,
-        "num_keep": num_keep,
-        "seed": sampling.seed,
-    }
+    numbers = sampling.model_dump(exclude={"seed"}) | {"num_ctx": section.num_ctx, "num_keep": num_keep, "seed": sampling.seed}
     check_name(gguf)
     system = template.turns and template.turns.system
     lines = [
@@ -90,11 +80,6 @@ def quoted(value: str, where: str, *, triple: bool = False) -> str:
             raise TweetstyleError(what, where=where, hint="leave it out")
     if not triple and not set('"\n\t') & set(value):
         return f'"{value}"'
-    *inner, _ = value.split("\n")
-    read = TRIPLE
-    for line in inner:
-        read += line
-        if len(read.strip()) >= 2 * len(TRIPLE) and read.rstrip().endswith(TRIPLE):
-            raise TweetstyleError(f"a line that ends in {TRIPLE} is not allowed in a Modelfile", where=where, hint="leave it out")
-        read += "\n"
+    if any(line.rstrip().endswith(TRIPLE) for line in value.split("\n")[:-1]):
+        raise TweetstyleError(f"a line that ends in {TRIPLE} is not allowed in a Modelfile", where=where, hint="leave it out")
     return TRIPLE + value + TRIPLE

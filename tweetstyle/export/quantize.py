@@ -73,20 +73,15 @@ def possible_bases(plan: list[Tensor], stored: Stored, wanted: str, nf4: dict[st
     nf4: nf4.record of the 4-bit weights that the adapter was trained over. Raises TweetstyleError where the recipe names a base
     that there is not.
     """
-    if only_nf4(stored):
-        if wanted == SIXTEEN:
-            hint = "write auto or dequantised_nf4"
-            raise TweetstyleError("this base model exists in 4 bits only", where="export.merge_base: 16bit", hint=hint)
-        return {NF4: stored}
-    if nf4 is None:
-        if wanted == NF4:
-            hint = "write auto: only an adapter of method qlora was trained over 4 bits"
-            raise TweetstyleError("no 4-bit weights were trained on", where="export.merge_base: dequantised_nf4", hint=hint)
-        return {STORED: stored}
-    if wanted == SIXTEEN:
-        return {SIXTEEN: stored}
-    bases = {NF4: nf4_as_trained(stored, plan, nf4)}
-    return bases | {SIXTEEN: stored} if wanted == "auto" and choose else bases
+    bases = {NF4 if only_nf4(stored) else STORED: stored}
+    if nf4 is not None and not only_nf4(stored):
+        bases = {NF4: nf4_as_trained(stored, plan, nf4), SIXTEEN: stored}
+    if wanted == "auto":
+        return bases if choose else dict(list(bases.items())[:1])
+    if wanted not in bases and (wanted, *bases) != (SIXTEEN, STORED):
+        what = f"there are no {wanted} weights: only qlora trains over 4 bits, and some base models exist in 4 bits only"
+        raise TweetstyleError(what, where=f"export.merge_base: {wanted}", hint="write auto")
+    return {wanted: bases[wanted]} if wanted in bases else bases
 
 
 def write_best(order: Order, write: Write, directory: Path) -> Choices:

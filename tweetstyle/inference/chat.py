@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,19 +27,14 @@ write = partial(say, err=False, wrap=False)
 """What is streamed, and what was typed, stays in the lines that it has."""
 
 LONGEST_PROMPT = 1024
-"""Tokens of context kept for the prompt: a message and its answer are all that the context holds, for each is answered afresh."""
+"""Tokens of context for the prompt where a message is answered without what was said before."""
 
 HELP = """\
-  what you type      {typed}
-  /set system LINE   {another}{system}
-  /set system        the trained line again
-  /history           what was said so far
-  /clear             forget it and clear the screen
-  /bye               leave (so do Ctrl-D, and Ctrl-C at the prompt; Ctrl-C in an answer stops it)"""
-STYLE_OR_TYPE, SYSTEM_MESSAGE = "another style or type, as in: /set system ", "a system message, in place of: "
-A_SUBJECT = "is the subject of the tweet; * names none"
-FIRST_WORDS = "is how the tweet begins; * begins nothing"
-A_MESSAGE = "is answered, with what was said before in mind"
+  what you type      is {typed}
+  /set system LINE   changes this line of the prompt: {system}
+  /set system        sets the trained line again
+  /clear             forgets what was said and clears the screen
+  /bye               leaves (so do Ctrl-D, and Ctrl-C at the prompt; Ctrl-C in an answer stops it)"""
 
 
 class ChatModel:
@@ -47,15 +42,17 @@ class ChatModel:
 
     gguf: the exported file. threads: of llama.cpp, by default as many as it finds fit. num_ctx: tokens of context, by default enough
     for one message and its answer.
-    Raises TweetstyleError where there is no such file, it is no GGUF, or llama.cpp cannot load it.
+    Raises TweetstyleError where there is no such file, or llama.cpp cannot load it.
     """
 
     def __init__(
         self, gguf: Path, template: Template, sampling: Sampling, *, threads: int | None = None, num_ctx: int | None = None
     ) -> None:
-        check_gguf(gguf)
         import xllamacpp
 
+        if not gguf.is_file():
+            hint = "tweetstyle-fit RECIPE makes it, or tweetstyle export RECIPE after a finished training"
+            raise TweetstyleError("there is no such model", where=str(gguf), hint=hint)
         self.template, self.sampling = template, sampling
         self.ended = True
         """Whether the last answer ended by itself, and was not cut at num_predict or stopped."""
@@ -71,15 +68,14 @@ class ChatModel:
         except RuntimeError as error:
             hint = "export it again (tweetstyle export RECIPE --force), or free some memory"
             raise TweetstyleError("llama.cpp cannot load it", where=str(gguf), hint=hint) from error
-        # A server that is let go before its loop runs waits for that loop forever: one that has answered is running.
+        # A server that is deleted before its loop runs waits for that loop forever: one that has answered is running.
         self._server.handle_completions({"prompt": " ", "n_predict": 0}, lambda chunk: False)
 
     def stream(self, message: str, *, system: str | None = None, history: Sequence[Turn] = ()) -> Iterator[str]:
         """The answer in pieces, as a person reads it. Closing the iterator stops the model within a token.
 
-        system: what replaces the trained style and type. history: what a conversation has before the message. An answer
-        cut at num_predict may lack its last characters where they could begin a stop text: llama.cpp holds those back. Raises
-        TweetstyleError for a message that is too long.
+        system: what replaces the trained style and type; history: what a conversation has before the message. llama.cpp holds back
+        characters that could begin a stop text. Raises TweetstyleError for a message that is too long.
         """
         written, shown = "", ""
         with closing(self._pieces(self.template.prompt(message, system=system, history=history))) as pieces:
@@ -96,14 +92,9 @@ class ChatModel:
     def request(self, prompt: str) -> dict[str, Any]:
         """What is sent to llama.cpp: the prompt as text, whose ids it makes itself (BOS by the GGUF's flag), and the sampling."""
         sampling = self.sampling
-        return {
+        return sampling.model_dump(exclude={"num_predict"}) | {
             "prompt": prompt,
             "n_predict": sampling.num_predict,
-            "temperature": sampling.temperature,
-            "top_k": sampling.top_k,
-            "top_p": sampling.top_p,
-            "min_p": sampling.min_p,
-            "repeat_penalty": sampling.repeat_penalty,
             "repeat_last_n": REPEAT_LAST_N,
             "seed": -1 if sampling.seed is None else sampling.seed,
             "stop": list(self.template.stops),
@@ -118,13 +109,9 @@ class ChatModel:
         stopped = threading.Event()
         self.ended = False
 
-        def take(chunk: dict[str, Any]) -> bool:
-            arrived.put(chunk)
-            return stopped.is_set()
-
         def work() -> None:
             try:
-                self._server.handle_completions(self.request(prompt), take)
+                self._server.handle_completions(self.request(prompt), lambda chunk: arrived.put(chunk) or stopped.is_set())
             finally:
                 arrived.put(None)
 
@@ -146,16 +133,6 @@ class ChatModel:
         choice = chunk["choices"][0]
         self.ended = self.ended or choice["finish_reason"] == "stop"
         return choice["text"]
-
-
-def check_gguf(path: Path) -> None:
-    """Raises TweetstyleError where there is no file, or one that is no GGUF."""
-    if not path.is_file():
-        hint = "tweetstyle-fit RECIPE makes it, or tweetstyle export RECIPE after a finished training"
-        raise TweetstyleError("there is no such model", where=str(path), hint=hint)
-    with path.open("rb") as stream:
-        if stream.read(4) != b"GGUF":
-            raise TweetstyleError("not a GGUF file", where=str(path), hint="export it again: tweetstyle export RECIPE --force")
 
 
 # -- the terminal -------------------------------------------------------------------------------------------
@@ -181,17 +158,16 @@ class Memory:
 
 @dataclass
 class ChatSession:
-    """What the screen has shown: (message, answer) pairs, and the line set by /set system.
+    """What was said: (message, answer) pairs, and the line set by /set system.
 
-    memory: how many of the pairs the model sees; None, as where each message is answered afresh: none. begins: what is typed is a
-    tweet's first words.
+    typed: what a message is, in words; memory: how many of the pairs the model sees, None for none.
     """
 
     speaker: ChatModel
+    typed: str
     memory: Memory | None = None
     system: str | None = None
-    turns: list[tuple[str, str]] = field(default_factory=list)
-    begins: bool = False
+    turns: list[Turn] = field(default_factory=list)
 
     def say(self, message: str) -> None:
         """Streams the answer to the screen. Ctrl-C stops it and keeps what was written."""
@@ -213,8 +189,7 @@ class ChatSession:
         if self.memory is None:
             return []
         kept = self.memory.kept(self.speaker, self.turns, message, self.system)
-        if len(kept) < len(self.turns):
-            forgotten = len(self.turns) - len(kept)
+        if forgotten := len(self.turns) - len(kept):
             write(f"(the first {forgotten} of {len(self.turns)} turns are beyond the context of {self.memory.num_ctx} tokens)", dim=True)
         return kept
 
@@ -222,31 +197,22 @@ class ChatSession:
         """Carries out a line that begins with a slash."""
         match line.split():
             case ["/set", "system", *_]:
-                self._set_system(line.split("system", 1)[1].strip())
+                self._set_system(line.split("system", 1)[1].strip().strip('"'))
             case ["/clear"]:
                 self.turns.clear()
                 click.clear()
-            case ["/history"]:
-                for message, answer in self.turns:
-                    write(f">>> {message}\n{answer}\n")
             case ["/?"] | ["/help"]:
-                template = self.speaker.template
-                begins = self.begins or template.format == "text"
-                typed = A_MESSAGE if template.turns else FIRST_WORDS if begins else A_SUBJECT
-                another = SYSTEM_MESSAGE if template.turns else STYLE_OR_TYPE
-                write(HELP.format(typed=typed, another=another, system=template.system_line() or "…"))
+                write(HELP.format(typed=self.typed, system=self.speaker.template.system_line() or "…"))
             case _:
                 write(f"there is no command {line.split()[0]}; /? lists them")
 
     def _set_system(self, line: str) -> None:
         template = self.speaker.template
-        if template.turns and template.turns.around_system is None:
-            write("this model's chat template has no system message: nothing to set")
+        has_line = template.turns.around_system if template.turns else any(isinstance(piece, SystemLine) for piece in template.pieces)
+        if not has_line:
+            write("this prompt has no system message, style or type in it: nothing to set")
             return
-        if not template.turns and not any(isinstance(piece, SystemLine) for piece in template.pieces):
-            write("this prompt format has no style and type in it: nothing to set")
-            return
-        self.system = line.strip('"') or None
+        self.system = line or None
         write(f"the prompt now says: {self.system or template.system_line() or 'what the model was trained with'}")
 
 
@@ -255,7 +221,7 @@ def chat(
 ) -> None:
     """A conversation in the terminal until /bye, Ctrl-D or Ctrl-C at the prompt; with `prompt`, one answer and no more.
 
-    memory: of a model that was trained on conversations. begins: what is typed is a tweet's first words, where others take a subject.
+    memory: of a model that was trained on conversations; begins: what is typed is a tweet's first words.
     """
     speaker = ChatModel(gguf, template, sampling, num_ctx=memory.num_ctx if memory else None)
     if prompt is not None:
@@ -263,11 +229,9 @@ def chat(
             write(piece, nl=False)
         write()
         return
-    asks_for = "a message" if template.turns else "a subject, or * for none"
-    if begins or template.format == "text":
-        asks_for = "the first words of a tweet"
-    write(f"{gguf.name} {'answers' if template.turns else 'writes'} as {template.style}. Type {asks_for}; /? helps, /bye leaves.\n")
-    conversation = ChatSession(speaker, memory, begins=begins)
+    typed = "the first words of a tweet" if begins or template.format == "text" else "the subject of the tweet, or * for none"
+    conversation = ChatSession(speaker, "a message" if template.turns else typed, memory)
+    write(f"{gguf.name} writes as {template.style}. Type {conversation.typed}; /? helps, /bye leaves.\n")
     for line in typed_lines():
         if line == "/bye":
             return
@@ -277,7 +241,7 @@ def chat(
             say(str(error), fg="red")
 
 
-def typed_lines() -> Iterable[str]:
+def typed_lines() -> Iterator[str]:
     """What the person types, line by line, blank lines left out, with the arrow keys where the platform has readline."""
     with suppress(ImportError):
         import readline  # noqa: F401  (importing it gives input() its line editing)

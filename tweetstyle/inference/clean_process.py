@@ -19,8 +19,8 @@ from tweetstyle.errors import TweetstyleError
 
 Result = TypeVar("Result")
 ENDED = (
-    "run the same command again: completed work is kept. If it happens again, free -h shows whether memory ran out "
-    "(sudo dmesg | grep -i 'killed process' names what the system ended for it), and nvidia-smi whether the card is still there"
+    "run the same command again: completed work is kept. If it happens again, free -h shows whether memory ran out, and nvidia-smi "
+    "whether the card is still there"
 )
 
 
@@ -60,10 +60,10 @@ def exit_with_parent() -> None:
     A thread waits for the parent's end of a pipe to close, which works with every start method and on every system. Linux's
     PR_SET_PDEATHSIG would depend on which thread of the parent started the process, and with `forkserver` on another process.
     """
+
+    def wait(parent: BaseProcess) -> None:
+        parent.join()
+        os._exit(1)
+
     if parent := parent_process():
-        threading.Thread(target=_exit_after, args=(parent,), daemon=True).start()
-
-
-def _exit_after(parent: BaseProcess) -> None:
-    parent.join()
-    os._exit(1)
+        threading.Thread(target=wait, args=(parent,), daemon=True).start()

@@ -21,7 +21,7 @@ def positions_per_slice(vocabulary: int, slice_bytes: int = SLICE_BYTES) -> int:
 
 
 def input_device(model: Any) -> torch.device:
-    """The device for token ids: the accelerator that computes, wherever embeddings or layers are kept; the CPU without one.
+    """The device for token ids: the accelerator that computes, else the CPU.
 
     Not the device of the first parameter: Unsloth moves the embeddings to RAM where the card is tight, and moves the ids itself.
     """

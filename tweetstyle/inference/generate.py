@@ -42,16 +42,11 @@ class Beginning:
     cache: Any
 
 
-def common_beginning(prompts: Sequence[list[int]]) -> list[int]:
-    """The longest one that leaves of each prompt a token to continue from."""
-    return os.path.commonprefix(prompts)[: min(map(len, prompts)) - 1]
-
-
 def read_beginning(model: Any, prompts: Sequence[list[int]]) -> Beginning | None:
-    """None where the prompts have too little in common for it to pay."""
+    """The longest one that leaves of each prompt a token to continue from; None where it is too short to pay."""
     import torch
 
-    ids = common_beginning(prompts)
+    ids = os.path.commonprefix(prompts)[: min(map(len, prompts)) - 1]
     if len(ids) < SHORTEST_BEGINNING or len(prompts) == 1:
         return None
     with torch.inference_mode():
@@ -61,8 +56,7 @@ def read_beginning(model: Any, prompts: Sequence[list[int]]) -> Beginning | None
 
 
 def weighed(scores: torch.Tensor, ids: torch.Tensor, real: torch.Tensor, sampling: Sampling) -> torch.Tensor:
-    """Logits from which the next token is drawn. scores: [rows, vocabulary]; ids: [rows, n] so far; real: [rows, up to n], 0 where
-    the first columns of ids are padding and no tokens.
+    """Logits from which the next token is drawn. scores: [rows, vocabulary]; ids: [rows, n] so far; real: [rows, up to n], 0 for padding.
 
     repeat_penalty over the last 64 tokens, then top_k, top_p, min_p, and the temperature last: llama.cpp's samplers in its order
     (transformers puts the temperature first). At temperature 0 the best token alone is left.
@@ -80,7 +74,7 @@ def weighed(scores: torch.Tensor, ids: torch.Tensor, real: torch.Tensor, samplin
     if sampling.temperature == 0:
         best = scores.argmax(dim=1, keepdim=True)
         return torch.full_like(scores, -torch.inf).scatter_(1, best, 0.0)
-    # In one order, for all three cut its tail; without the rest of a large vocabulary, which top_k has cut already.
+    # Sorted once, for all three cut its tail; without what top_k cuts of a large vocabulary.
     count = min(sampling.top_k or scores.shape[1], scores.shape[1])
     ordered, order = scores.topk(count, dim=1)
     chances = ordered.softmax(dim=1)
@@ -111,27 +105,24 @@ def generate(
 
     ids, real = _padded(prompts, input_device(model), len(beginning.ids) if beginning else 0)
     # transformers is to do nothing with the logits itself: `weighed` does all of it.
-    config = GenerationConfig(
-        do_sample=True,
-        temperature=1.0,
-        top_k=0,
-        top_p=1.0,
-        max_new_tokens=sampling.num_predict,
-        eos_token_id=list(ends),
-        pad_token_id=PAD,
-    )
+    neutral = {"do_sample": True, "temperature": 1.0, "top_k": 0, "top_p": 1.0}
+    config = GenerationConfig(**neutral, max_new_tokens=sampling.num_predict, eos_token_id=list(ends), pad_token_id=PAD)
     sampler = LogitsProcessorList([lambda so_far, scores: weighed(scores, so_far, real, sampling)])
     with torch.random.fork_rng(), torch.inference_mode(), _without_own_settings(model):
         torch.manual_seed(seed)
-        cache = {"past_key_values": _for_rows(beginning, len(prompts))} if beginning else {}
-        written = model.generate(input_ids=ids, attention_mask=real, generation_config=config, logits_processor=sampler, **cache)
+        cache = copy.deepcopy(beginning.cache) if beginning else None  # generation makes it longer
+        if cache:
+            cache.batch_repeat_interleave(len(prompts))
+        written = model.generate(
+            input_ids=ids, attention_mask=real, generation_config=config, logits_processor=sampler, past_key_values=cache
+        )
     return [_until_the_end(row, ends) for row in written[:, ids.shape[1] :].tolist()]
 
 
 def generate_while_training(
     model: Any, prompts: Sequence[Sequence[int]], sampling: Sampling, ends: Sequence[int], seed: int
 ) -> list[Completion]:
-    """As `generate`, on a model that a trainer has in hand: no cache, whose code a trainer rewrites, and nothing of its state is changed.
+    """As `generate`, on a model in training: no cache, whose code a trainer rewrites, and nothing of the model's state is changed.
 
     Padded on the right: under causal attention a token never sees what is to its right.
     """
@@ -139,28 +130,24 @@ def generate_while_training(
 
     was_training = model.training
     model.eval()
-    rows = [list(prompt) for prompt in prompts]
-    written: list[list[int]] = [[] for _ in rows]
-    done = [False] * len(rows)
+    written: list[list[int]] = [[] for _ in prompts]
+    going = list(range(len(prompts)))
     random = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for _ in range(sampling.num_predict):
-            going = [number for number, ended in enumerate(done) if not ended]
-            if not going:
-                break
-            so_far = [rows[number] + written[number] for number in going]
+            so_far = [[*prompts[number], *written[number]] for number in going]
             width = max(map(len, so_far))
             hidden = last_hidden_states(model, torch.tensor([row + [PAD] * (width - len(row)) for row in so_far]))
             logits = logits_of(model, hidden[range(len(going)), [len(row) - 1 for row in so_far]]).cpu()
             for place, number in enumerate(going):
                 row = torch.tensor([so_far[place]])
                 chances = weighed(logits[place : place + 1], row, torch.ones_like(row), sampling).softmax(dim=1)
-                token = int(torch.multinomial(chances, 1, generator=random))
-                done[number] = token in ends
-                if not done[number]:
-                    written[number].append(token)
+                written[number].append(int(torch.multinomial(chances, 1, generator=random)))
+            going = [number for number in going if written[number][-1] not in ends]
+            if not going:
+                break
     model.train(was_training)
-    return [Completion(ids, ended) for ids, ended in zip(written, done, strict=True)]
+    return [_until_the_end(ids, ends) for ids in written]
 
 
 @contextmanager
@@ -171,13 +158,6 @@ def _without_own_settings(model: Any) -> Iterator[None]:
         yield
     finally:
         model.generation_config = own
-
-
-def _for_rows(beginning: Beginning, rows: int) -> Any:
-    """A cache of its own for a batch, which generation makes longer."""
-    cache = copy.deepcopy(beginning.cache)
-    cache.batch_repeat_interleave(rows)
-    return cache
 
 
 def _padded(prompts: Sequence[Sequence[int]], device: Any, beginning: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -191,10 +171,8 @@ def _padded(prompts: Sequence[Sequence[int]], device: Any, beginning: int) -> tu
 
 
 def _until_the_end(ids: list[int], ends: Sequence[int]) -> Completion:
-    for place, token in enumerate(ids):
-        if token in ends:
-            return Completion(ids[:place], True)
-    return Completion(ids, False)
+    place = next((place for place, token in enumerate(ids) if token in ends), None)
+    return Completion(ids[:place], place is not None)
 
 
 def as_read(base: BaseModel, template: Template, answer: Completion) -> str:

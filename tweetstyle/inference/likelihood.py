@@ -34,7 +34,7 @@ GPU_BATCH_TOKENS = 1024
 
 @dataclass(frozen=True)
 class Reading:
-    """One way of asking a model: documents [n], all of them after the same ids of `beginning`, which may be none."""
+    """One way of prompting a model: documents [n], all of them after the same ids of `beginning`, which may be none."""
 
     documents: Sequence[Encoded]
     beginning: Sequence[int] = ()
@@ -64,10 +64,8 @@ def score_readings(
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Nats, float64 [n], of the answers and end tokens of each reading, by the base and by the tuned model.
 
-    "qlora" and "lora" read one model, with its adapter on and off; "full" reads two, one after the other.
-    advance: called with the number of token positions just done, of the sum of all readings' `positions`, first with 0.
-    bf16: as `summed_losses` has it.
-    Raises TweetstyleError for an adapter that does not fit the base, and where the model cannot be loaded in 4-bit.
+    advance: called with the number of token positions just done, of the sum of all readings' `positions`, first with 0;
+    bf16: as `summed_losses` has it. Raises TweetstyleError for an adapter that does not fit the base.
     """
     import torch
 
@@ -75,8 +73,7 @@ def score_readings(
         return {name: summed_losses(loaded, of.documents, advance, of.beginning, bf16=bf16) for name, of in readings.items()}
 
     with quiet_libraries(), torch.inference_mode():
-        if model.method == "full":
-            # One after the other: two 8B models at once would not fit the card.
+        if model.method == "full":  # one after the other: two 8B models at once would not fit the card
             return read(load_model(model.base.path, "full"), of_base), read(load_model(model.path, "full"), of_tuned)
         adapted = load_adapter(load_model(model.base.path, model.method), model.path)
         if model.method == "qlora":
@@ -96,10 +93,8 @@ def summed_losses(
 ) -> np.ndarray:
     """Nats, float64 [n]: losses in fp32, their sum in fp64. `model` is a transformers LlamaForCausalLM.
 
-    What all documents begin with is read once, with the `beginning` before it, and its keys and values are kept once; after it
-    documents are packed in one row; each sees its own tokens only, and shared beginnings are read once a pack. The sums are
-    those of one by one (tested). The vocabulary's logits are made where a token is scored, not on the prompt.
-
+    What all documents begin with is read once, with the `beginning` before it; after it documents are packed in one row, and each
+    sees its own tokens only. The sums are those of one by one. Logits are made where a token is scored, not on the prompt.
     bf16: on a CPU, the layers under bfloat16 autocast. The head stays in fp32: logits in bfloat16 would double the error.
     """
     import torch
@@ -155,14 +150,11 @@ def _hidden(model: Any, pack: Pack, cache: Any, before: int) -> torch.Tensor:
     return read.last_hidden_state[0]
 
 
-def batches(lengths: Sequence[int], budget: int, rows: int | None = None) -> Iterator[list[int]]:
-    """Indices in groups of like length, longest first, each group's padded size within `budget` positions (or one document).
-
-    rows: the most in one group.
-    """
+def batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
+    """Indices in groups of like length, longest first, each group's padded size within `budget` positions (or one document)."""
     group: list[int] = []
     for index in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        if group and ((len(group) + 1) * lengths[group[0]] > budget or len(group) == rows):
+        if group and (len(group) + 1) * lengths[group[0]] > budget:
             yield group
             group = []
         group.append(index)
@@ -203,8 +195,6 @@ def common_beginning(documents: Sequence[Encoded], begun: bool = False) -> list[
 
     begun: tokens precede the documents, so that even their first token can be scored.
     """
-    if not documents:
-        return []
     most = min(document.prompt_length if begun else first_scored(document) for document in documents)
     return os.path.commonprefix([document.ids for document in documents])[:most]
 
@@ -276,13 +266,7 @@ def load_model(path: Path, method: str, quantised_from: str | None = None) -> An
             load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
         )
         options["dtype"] = getattr(torch, quantised_from) if quantised_from else dtype
-    try:
-        model = AutoModelForCausalLM.from_pretrained(path.absolute(), **options).eval()
-    except (ImportError, NotImplementedError, RuntimeError) as error:
-        if method != "qlora":
-            raise
-        hint = "write method: lora, or run on a machine where bitsandbytes works (python -m bitsandbytes says why not)"
-        raise TweetstyleError(f"cannot load the model in 4-bit ({error})", where="model.method: qlora", hint=hint) from error
+    model = AutoModelForCausalLM.from_pretrained(path.absolute(), **options).eval()
     for parameter in model.parameters():
         # What is in 4 bits is bytes, and stays as it is; the others decide in what is computed.
         if parameter.is_floating_point():
@@ -322,17 +306,15 @@ def keep_weights_as_trained(model: Any) -> None:
 def quiet_libraries() -> Iterator[None]:
     """Keeps loading bars and notices of transformers and torch off the screen; errors still come through."""
     import torch  # noqa: F401  (it sets its own loggers' levels when imported)
+    from transformers.utils import logging as library
 
     for chatty in ("torch.utils._pytree", "bitsandbytes"):
         logging.getLogger(chatty).setLevel(logging.ERROR)
-    from transformers.utils import logging as library
-
-    level, bar = library.get_verbosity(), library.is_progress_bar_enabled()
+    level = library.get_verbosity()
     library.set_verbosity_error()
     library.disable_progress_bar()
     try:
         yield
     finally:
         library.set_verbosity(level)
-        if bar:
-            library.enable_progress_bar()
+        library.enable_progress_bar()

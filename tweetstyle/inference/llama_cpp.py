@@ -70,41 +70,33 @@ class Logits:
         from xllamacpp import xllamacpp
 
         self._library = ctypes.CDLL(xllamacpp.__file__)
-        self._model = self._context = self._batch = None
         self.n_ctx = -(-n_ctx // CONTEXT_STEP) * CONTEXT_STEP
         self._call("llama_log_set", None, _SILENT, ctypes.c_void_p())
         model_params = self._call("llama_model_default_params", _Params)
         self._model = self._pointer("llama_model_load_from_file", ctypes.c_char_p(str(gguf).encode()), model_params)
         if not self._model:
             raise TweetstyleError("llama.cpp does not load it", where=str(gguf), hint="export it again: tweetstyle export RECIPE --force")
-        try:
-            self._context = self._new_context()
-            self._memory = self._pointer("llama_get_memory", self._context)
-            self._vocabulary = self._pointer("llama_model_get_vocab", self._model)
-            self.n_vocab: int = self._call("llama_vocab_n_tokens", ctypes.c_int32, self._vocabulary)
-            self._batch = self._call("llama_batch_init", _Batch, ctypes.c_int32(self.n_ctx), ctypes.c_int32(0), ctypes.c_int32(1))
-        except BaseException:
-            self.__exit__()
-            raise
+        self._context = self._new_context()
+        self._memory = self._pointer("llama_get_memory", self._context)
+        self._vocabulary = self._pointer("llama_model_get_vocab", self._model)
+        self.n_vocab: int = self._call("llama_vocab_n_tokens", ctypes.c_int32, self._vocabulary)
+        self._batch = self._call("llama_batch_init", _Batch, ctypes.c_int32(self.n_ctx), ctypes.c_int32(0), ctypes.c_int32(1))
 
     @classmethod
     def for_documents(cls, gguf: Path, documents: Sequence[Encoded]) -> Logits:
         """The GGUF loaded with room for the longest of the documents."""
-        return cls(gguf, n_ctx=max(len(document.ids) for document in documents))
+        return cls(gguf, n_ctx=max((len(document.ids) for document in documents), default=1))
 
     def __enter__(self) -> Logits:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._batch is not None:
-            self._call("llama_batch_free", None, self._batch)
-        if self._context:
-            self._call("llama_free", None, self._context)
+        self._call("llama_batch_free", None, self._batch)
+        self._call("llama_free", None, self._context)
         self._call("llama_model_free", None, self._model)
-        self._batch = self._context = self._model = None
 
     def __call__(self, ids: Sequence[int]) -> np.ndarray:
-        """float32 [len(ids), n_vocab]: row i is the prediction of what follows ids[: i + 1]. Nothing is added, no BOS either."""
+        """float32 [len(ids), n_vocab]: row i is the prediction of what follows ids[: i + 1]. No BOS is added."""
         return np.stack([row.copy() for row in self.predictions(ids, 0)])
 
     def predictions(self, ids: Sequence[int], first: int) -> Iterator[np.ndarray]:
@@ -164,8 +156,6 @@ class Logits:
 
 def score_gguf(gguf: Path, documents: Sequence[Encoded], advance: Callable[[int], None] = lambda tokens: None) -> np.ndarray:
     """As `score`, of a GGUF that is loaded for it."""
-    if not documents:
-        return np.zeros(0)
     with Logits.for_documents(gguf, documents) as logits:
         return score(logits, documents, advance)
 

@@ -18,11 +18,10 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.offline import NoAddress, is_loopback, parse_address
 from tweetstyle.prompt.template import NO_TOPIC
 
-SECONDS = {"version": 5, "blob": 600, "create": 600, "chat": 600}
+SECONDS, SECONDS_WITH_A_MODEL = 5, 600
 """Timeouts: a first answer loads the model, and 5 GB from a slow disk take their time."""
-LOST_FROM = 500
-"""Statuses from here on: Ollama's queue is full (503), or what runs the model ended (500). The same request may go well later."""
-NOT_FOUND = 404
+SERVER_ERROR = 500
+"""Statuses from here on: Ollama's queue is full (503), or what runs the model ended (500). A retry may help."""
 
 
 def shell_lines(name: str, modelfile: Path) -> list[str]:
@@ -52,11 +51,9 @@ def read_modelfile(path: Path) -> Modelfile:
     Raises TweetstyleError for anything else, and where the GGUF is not there: Ollama would take the path for a model's name and try
     to pull it.
     """
-    again = "export it again: tweetstyle export RECIPE --force"
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise TweetstyleError("there is no Modelfile", where=str(path), hint="tweetstyle export RECIPE makes it") from error
+    if not path.is_file():
+        raise TweetstyleError("there is no Modelfile", where=str(path), hint="tweetstyle export RECIPE makes it")
+    text = path.read_text(encoding="utf-8")
     values: dict[str, str] = {}
     parameters: dict[str, Any] = {}
     for instruction, parameter, *quoted in INSTRUCTION.findall(text):
@@ -67,10 +64,10 @@ def read_modelfile(path: Path) -> Modelfile:
             parameters[parameter] = json.loads(value)
         else:
             values[instruction] = value
-    if left := [line for line in INSTRUCTION.sub("", text).splitlines() if line.strip() and not line.startswith("#")]:
-        raise TweetstyleError(f"not understood: {left[0]}", where=str(path), hint=again)
-    if missing := [name for name in ("FROM", "TEMPLATE") if name not in values]:
-        raise TweetstyleError(f"{missing[0]} is missing", where=str(path), hint=again)
+    again = "export it again: tweetstyle export RECIPE --force"
+    left = [line for line in INSTRUCTION.sub("", text).splitlines() if line.strip() and not line.startswith("#")]
+    if left or not values.keys() >= {"FROM", "TEMPLATE"}:
+        raise TweetstyleError(f"not understood: {left[0] if left else 'FROM or TEMPLATE is missing'}", where=str(path), hint=again)
     if not (gguf := path.parent / values["FROM"]).is_file():
         raise TweetstyleError(f"FROM names a file that is not there: {gguf}", where=str(path), hint=again)
     return Modelfile(gguf, values["TEMPLATE"], parameters, values.get("SYSTEM", ""))
@@ -131,18 +128,12 @@ class OllamaClient:
 
     def version(self) -> str:
         """The server's version. Raises TweetstyleError where none answers."""
-        version = self._json("GET", "/api/version", None, SECONDS["version"]).get("version")
-        if not isinstance(version, str):
-            raise self._not_ollama()
-        return version
+        return self._json("GET", "/api/version", key="version")
 
     def loaded(self) -> list[LoadedModel]:
         """The models in memory (docs/api.md, "List Running Models"). Ollama leaves size_vram out where it is 0."""
-        models = self._json("GET", "/api/ps", None, SECONDS["version"]).get("models")
-        try:
-            return [LoadedModel(str(model["name"]), int(model["size"]), int(model.get("size_vram") or 0)) for model in models or ()]
-        except (TypeError, KeyError, AttributeError, ValueError) as error:
-            raise self._not_ollama() from error
+        models = self._json("GET", "/api/ps", key="models")
+        return [LoadedModel(model["name"], model["size"], model.get("size_vram", 0)) for model in models]
 
     def create(self, name: str, modelfile: Path) -> None:
         """What `ollama create NAME -f MODELFILE` does: hands the GGUF over where Ollama does not have it, and makes the model."""
@@ -150,11 +141,11 @@ class OllamaClient:
         with read.gguf.open("rb") as stream:
             digest = f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
             path, size = f"/api/blobs/{digest}", str(read.gguf.stat().st_size)
-            if self._request("HEAD", path, None, SECONDS["version"])[0] != 200:
+            if self._request("HEAD", path)[0] != 200:
                 stream.seek(0)
-                self._checked("POST", path, stream, SECONDS["blob"], {"Content-Length": size})
+                self._checked("POST", path, stream, {"Content-Length": size})
         body = {"model": name, "files": {read.gguf.name: digest}, "template": read.template, "system": read.system}
-        self._json("POST", "/api/create", body | {"parameters": read.parameters, "stream": False}, SECONDS["create"])
+        self._json("POST", "/api/create", body | {"parameters": read.parameters, "stream": False})
 
     def ask(self, name: str, message: str = NO_TOPIC) -> str:
         """The model's answer as Ollama gives it, with the Modelfile's own sampling."""
@@ -170,13 +161,11 @@ class OllamaClient:
 
         Raises OllamaLost where the connection ends or the server is too busy.
         """
-        body = {"model": name, "messages": messages, "options": options, "stream": False, "think": False}
-        return self._json("POST", "/api/chat", body, SECONDS["chat"])
+        return self._json("POST", "/api/chat", {"model": name, "messages": messages, "options": options, "stream": False, "think": False})
 
     def generate(self, name: str, message: str, **options: Any) -> dict[str, Any]:
         """The whole answer of /api/generate, with the ids it returns. options: sampling, over the Modelfile's."""
-        body = {"model": name, "prompt": message, "options": options, "stream": False}
-        return self._json("POST", "/api/generate", body, SECONDS["chat"])
+        return self._json("POST", "/api/generate", {"model": name, "prompt": message, "options": options, "stream": False})
 
     def digest(self, name: str) -> str:
         """The digest by which Ollama knows a model that runs on this machine.
@@ -184,49 +173,49 @@ class OllamaClient:
         Raises TweetstyleError where it has no such model, and names those it has; and where it would send prompts to another
         machine: it lists such a model with remote_host and remote_model (ollama/api/types.go, ListModelResponse).
         """
-        models = self._json("GET", "/api/tags", None, SECONDS["version"]).get("models")
-        known = {str(model.get("name")): model for model in models or () if isinstance(model, dict)}
+        known = {model["name"]: model for model in self._json("GET", "/api/tags", key="models")}
         full = name if ":" in name.rpartition("/")[2] else f"{name}:latest"
-        elsewhere = {of: model.get("remote_host") or "Ollama's cloud" for of, model in known.items() if _is_remote(of, model)}
-        here = sorted(known.keys() - elsewhere)
-        if is_cloud_name(full) or full in elsewhere:
-            what = f"{name} does not run on this machine: Ollama sends its prompts to {elsewhere.get(full, 'its cloud')}"
-            hint = f"name a model that runs here: {', '.join(here)}" if here else "ollama pull a model that runs here, and name that one"
-            raise TweetstyleError(what, where=f"{self.host}:{self.port}", hint=hint)
+        remote = {of for of, model in known.items() if model.get("remote_host") or model.get("remote_model") or is_cloud_name(of)}
+        where, here = f"{self.host}:{self.port}", ", ".join(sorted(known.keys() - remote)) or "none"
+        if is_cloud_name(full) or full in remote:
+            address = known.get(full, {}).get("remote_host") or "its cloud"
+            what = f"{name} does not run on this machine: Ollama sends its prompts to {address}"
+            raise TweetstyleError(what, where=where, hint=f"name a model that runs here (it has {here}), or get one with ollama pull")
         if full not in known:
-            there = f"it has {', '.join(here)}" if here else "it has none"
-            raise TweetstyleError(f"Ollama has no model {name}; {there}", where=f"{self.host}:{self.port}", hint=f"ollama pull {name}")
-        return str(known[full].get("digest"))
+            raise TweetstyleError(f"Ollama has no model {name}; it has {here}", where=where, hint=f"ollama pull {name}")
+        return known[full]["digest"]
 
     def unload(self, name: str) -> None:
         """Takes a model out of memory, which Ollama otherwise keeps for minutes (docs/api.md, "Unload a model")."""
-        self._json("POST", "/api/generate", {"model": name, "keep_alive": 0, "stream": False}, SECONDS["version"])
+        self._json("POST", "/api/generate", {"model": name, "keep_alive": 0, "stream": False})
 
     def delete(self, name: str) -> None:
         """Forgets a model; its blob goes with it unless another has the same."""
-        self._checked("DELETE", "/api/delete", json.dumps({"model": name}).encode(), SECONDS["version"])
+        self._checked("DELETE", "/api/delete", json.dumps({"model": name}).encode())
 
-    def _json(self, method: str, path: str, body: dict[str, Any] | None, seconds: float) -> dict[str, Any]:
+    def _json(self, method: str, path: str, body: dict[str, Any] | None = None, key: str | None = None) -> Any:
+        """The whole answer, or its `key`. Another program at this address answers something else."""
         data = None if body is None else json.dumps(body).encode()
-        answer = self._checked(method, path, data, seconds, {"Content-Type": "application/json"})
+        answer = self._checked(method, path, data, {"Content-Type": "application/json"})
         try:
             read = json.loads(answer)
-        except ValueError as error:
-            raise self._not_ollama() from error
-        if not isinstance(read, dict):
-            raise self._not_ollama()
-        return read
+            return read[key] if key else dict(read)
+        except (ValueError, KeyError, TypeError) as error:
+            what = f"what answers at {self.host}:{self.port} is not Ollama"
+            raise TweetstyleError(what, hint=f"set {self._setting} to Ollama's address") from error
 
-    def _checked(self, method: str, path: str, body: Any, seconds: float, headers: dict[str, str] | None = None) -> bytes:
-        status, answer = self._request(method, path, body, seconds, headers)
-        if status >= 300:
-            raise self._refusal(path, status, answer)
-        return answer
+    def _checked(self, method: str, path: str, body: Any, headers: dict[str, str] | None = None) -> bytes:
+        status, answer = self._request(method, path, body, headers)
+        if status < 300:
+            return answer
+        text = "a redirect is not followed" if status < 400 else answer.decode("utf-8", "replace").strip()
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            text = json.loads(text)["error"]
+        error = OllamaLost if status >= SERVER_ERROR else TweetstyleError
+        raise error(f"Ollama refused {path} ({status}): {text}", where=f"{self.host}:{self.port}", hint="its log says more")
 
-    def _not_ollama(self) -> TweetstyleError:
-        return TweetstyleError(f"what answers at {self.host}:{self.port} is not Ollama", hint=f"set {self._setting} to Ollama's address")
-
-    def _request(self, method: str, path: str, body: Any, seconds: float, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
+    def _request(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
+        seconds = SECONDS_WITH_A_MODEL if method == "POST" else SECONDS
         connection = http.client.HTTPConnection(self.host, self.port, timeout=seconds)
         try:
             connection.request(method, path, body, headers or {})
@@ -241,18 +230,3 @@ class OllamaClient:
             raise OllamaLost(what, where=f"{self.host}:{self.port}", hint="look into its log, and try again") from error
         finally:
             connection.close()
-
-    def _refusal(self, path: str, status: int, answer: bytes) -> TweetstyleError:
-        text = answer.decode("utf-8", "replace").strip()
-        with contextlib.suppress(ValueError, KeyError, TypeError):
-            text = json.loads(text)["error"]
-        if 300 <= status < 400:
-            what = f"what answers there sends to another address ({status}), which is not followed: tweets stay on this machine"
-            return TweetstyleError(what, where=f"{self.host}:{self.port}", hint="give the address of Ollama itself")
-        error = OllamaLost if status >= LOST_FROM else TweetstyleError
-        hint = "ollama list shows the models that it has" if status == NOT_FOUND else "its log says more"
-        return error(f"Ollama refused {path} ({status}): {text}", where=f"{self.host}:{self.port}", hint=hint)
-
-
-def _is_remote(name: str, model: dict[str, Any]) -> bool:
-    return bool(model.get("remote_host") or model.get("remote_model")) or is_cloud_name(name)

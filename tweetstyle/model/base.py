@@ -157,7 +157,7 @@ class BaseConfig:
     @property
     def bytes_there(self) -> int:
         """Of the weights in the directory: of those that are loaded, or of all while some are missing."""
-        files = [self.path / name for name in weight_names(self.path, self.config)] if self.whole else self.path.glob("*.safetensors")
+        files = [self.path / name for name in weight_names(self.path)] if self.whole else self.path.glob("*.safetensors")
         return sum(file.stat().st_size for file in files)
 
 
@@ -176,7 +176,7 @@ def read_base_config(path: Path) -> BaseConfig:
     check_kind(directory)
     config = read_json(directory / "config.json")
     check_architecture(directory, config)
-    names = ["tokenizer.json", "tokenizer_config.json", *weight_names(directory, config)]
+    names = ["tokenizer.json", "tokenizer_config.json", *weight_names(directory)]
     missing = tuple(name for name in names if not (directory / name).is_file())
     if not missing:
         find_weights(directory, config)

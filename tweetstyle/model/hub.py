@@ -91,10 +91,7 @@ def known_model(path: Path) -> Known | None:
 
 
 def download_command(repository: str, directory: Path | None, *names: str) -> str:
-    """directory: None for the hub's cache; names: of the files, all without one.
-
-    original/*.pth holds the weights once more, as pickles: twice the download for nothing that is read.
-    """
+    """directory: None for the hub's cache; names: of the files, all without one. original/*.pth holds the weights once more, as pickles."""
     exclude = " --exclude 'original/*'" if repository.startswith("meta-llama/") and not names else ""
     return f"hf download {' '.join([repository, *names])}{exclude}" + (f" --local-dir {directory}" if directory else "")
 
@@ -134,10 +131,9 @@ def how_to_complete(directory: Path) -> str:
 
 
 def how_to_replace(directory: Path, *names: str) -> str:
-    """What to do where these files of a base model are damaged or another model's, or the whole of it without a name.
+    """What to do where these files of a base model, or all of it, are damaged or another model's.
 
-    Without --force-download `hf download` takes a file that is there for whole, if it is no younger than the note that it keeps of
-    it (huggingface_hub/file_download.py).
+    Without --force-download `hf download` takes a file that is there for whole (huggingface_hub/file_download.py).
     """
     return _fetch(directory, f"download {', '.join(names) or 'the model'} again with: {{}} --force-download", *names)
 

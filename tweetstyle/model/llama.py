@@ -62,13 +62,21 @@ def read_llama(config: dict[str, Any], where: Path) -> Llama:
     Raises TweetstyleError naming what llama.cpp's Llama cannot express.
     """
     shape = read_shape(config)
-    for what, hint in _problems(config, shape):
+    # transformers 5 writes rope_parameters, older ones rope_theta and rope_scaling; some files have both, and rope_scaling wins.
+    old, new = config.get("rope_scaling") or {}, config.get("rope_parameters") or {}
+    thetas = {float(theta) for part in (old, new, config) if (theta := part.get("rope_theta")) is not None} or {10000.0}
+    scaling = old or new
+    kind = scaling.get("rope_type", scaling.get("type", "default"))
+    for what, hint in _problems(config, shape, thetas, kind):
         raise TweetstyleError(what, where=str(where / "config.json"), hint=hint)
-    theta, scaling = _rope(config)
-    return Llama(**vars(shape), rms_norm_eps=config.get("rms_norm_eps", 1e-6), rope_theta=theta, rope_scaling=scaling)
+    rope = None
+    if kind == "llama3":
+        factors = (float(scaling[key]) for key in ("factor", "low_freq_factor", "high_freq_factor"))
+        rope = RopeScaling(*factors, scaling.get("original_max_position_embeddings") or config["max_position_embeddings"])
+    return Llama(**vars(shape), rms_norm_eps=config.get("rms_norm_eps", 1e-6), rope_theta=thetas.pop(), rope_scaling=rope)
 
 
-def _problems(config: dict[str, Any], shape: Shape) -> Iterator[tuple[str, str]]:
+def _problems(config: dict[str, Any], shape: Shape, thetas: set[float], rope: str) -> Iterator[tuple[str, str]]:
     """What cannot be exported, and what to do."""
     another = "use another base model: Llama 3, 3.1, 3.2 or SmolLM2"
     if (activation := config.get("hidden_act", "silu")) != "silu":
@@ -77,39 +85,16 @@ def _problems(config: dict[str, Any], shape: Shape) -> Iterator[tuple[str, str]]
     if saved and not (saved.get("load_in_4bit") and saved.get("bnb_4bit_quant_type") == "nf4" and saved.get("bnb_4bit_use_double_quant")):
         hint = "use its 16-bit weights, or bitsandbytes' NF4 with double quantisation"
         yield f"the base model was saved quantised ({saved.get('quant_method', 'unknown')})", hint
-    thetas = {f"{theta:g}" for part in _rope_parts(config) if (theta := part.get("rope_theta")) is not None}
     if len(thetas) > 1:
-        yield f"rope_theta is given twice, as {' and '.join(sorted(thetas))}", "keep the right one"
-    if (kind := _rope_type(config)) not in ("default", "llama3"):
-        yield f"the rope scaling {kind} is not supported", "use a model without it, or with Llama 3.1's"
+        yield f"rope_theta is given twice, as {' and '.join(f'{theta:g}' for theta in sorted(thetas))}", "keep the right one"
+    if rope not in ("default", "llama3"):
+        yield f"the rope scaling {rope} is not supported", another
     key_heads = config.get("num_key_value_heads") or shape.heads
     if shape.heads % key_heads or shape.head % 2:
         yield f"{shape.heads} heads of {shape.head} over {key_heads} key heads do not divide", another
     for name, width in (("hidden_size", shape.hidden), ("intermediate_size", shape.intermediate), ("heads·head_dim", shape.query)):
         if width % ALIGNED_COLUMNS:
             yield f"{name} {width} is no multiple of {ALIGNED_COLUMNS}: such rows cannot be quantised", another
-
-
-def _rope_parts(config: dict[str, Any]) -> list[dict[str, Any]]:
-    """transformers 5 writes rope_parameters, older ones rope_theta and rope_scaling; some files have both, and rope_scaling wins."""
-    return [config.get("rope_scaling") or {}, config.get("rope_parameters") or {}, config]
-
-
-def _rope_type(config: dict[str, Any]) -> str:
-    old, new, _ = _rope_parts(config)
-    scaling = old or new
-    return scaling.get("rope_type", scaling.get("type", "default"))
-
-
-def _rope(config: dict[str, Any]) -> tuple[float, RopeScaling | None]:
-    """The base of the rotary frequencies, and their scaling."""
-    old, new, _ = _rope_parts(config)
-    theta = next((float(part["rope_theta"]) for part in (old, new, config) if part.get("rope_theta") is not None), 10000.0)
-    if _rope_type(config) == "default":
-        return theta, None
-    scaling = old or new
-    factors = (float(scaling[key]) for key in ("factor", "low_freq_factor", "high_freq_factor"))
-    return theta, RopeScaling(*factors, scaling.get("original_max_position_embeddings") or config["max_position_embeddings"])
 
 
 @dataclass(frozen=True)
@@ -209,12 +194,9 @@ def _suffers(tensor: Tensor, llama: Llama) -> bool:
     # Where the embeddings are the output too, they get the output's type.
     if part == "output" or (part == "token_embd" and llama.tied):
         return True
-    return part in ("attn_v", "ffn_down") and more_bits(tensor.layer, llama.layers)
-
-
-def more_bits(layer: int, layers: int) -> bool:
-    """The first and the last eighth of the layers, and every third between."""
-    return layer < layers // 8 or layer >= 7 * layers // 8 or (layer - layers // 8) % 3 == 2
+    layer, layers = tensor.layer, llama.layers
+    # The first and the last eighth of the layers, and every third between.
+    return part in ("attn_v", "ffn_down") and (layer < layers // 8 or layer >= 7 * layers // 8 or (layer - layers // 8) % 3 == 2)
 
 
 def type_bytes(kind: GGMLQuantizationType, shape: tuple[int, ...]) -> int:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.model.hub import how_to_replace
 from tweetstyle.model.llama import Tensor
 from tweetstyle.model.weight_files import StoredTensor, WeightRows, read_headers
 
@@ -54,7 +52,7 @@ def record(model: Any) -> dict[str, dict[str, Any]]:
 
 @dataclass
 class DequantisedTensor(WeightRows):
-    """A weight in float32 that is made whole when its first rows are read and forgotten after its last; threads may share it.
+    """A weight in float32 that is made whole when its first rows are read and forgotten after its last.
 
     quantised: makes codes and state (bitsandbytes.functional.QuantState); saved: whether the model's files hold nothing but those.
     """
@@ -66,23 +64,18 @@ class DequantisedTensor(WeightRows):
     quantised: Callable[[], tuple[torch.Tensor, Any]]
     saved: bool = False
     _values: np.ndarray | None = field(default=None, repr=False)
-    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def to_float32(self, raw: np.ndarray) -> np.ndarray:
-        return raw.view("<f4").reshape(-1, self.columns)
-
-    def read_bytes(self, first: int = 0, count: int | None = None) -> np.ndarray:
-        """[bytes] uint8 of those rows in float32; a copy, so that the whole can go."""
+    def read(self, first: int = 0, count: int | None = None) -> np.ndarray:
+        """A copy, so that the whole can go."""
         from bitsandbytes import functional
 
         count = self.rows if count is None else count
-        with self._lock:
-            if self._values is None:
-                self._values = functional.dequantize_4bit(*self.quantised()).float().numpy().reshape(self.rows, self.columns)
-            rows = self._values[first : first + count].copy()
-            if first + count >= self.rows:
-                self._values = None
-        return rows.reshape(-1).view(np.uint8)
+        if self._values is None:
+            self._values = functional.dequantize_4bit(*self.quantised()).float().numpy().reshape(self.rows, self.columns)
+        rows = self._values[first : first + count].copy()
+        if first + count >= self.rows:
+            self._values = None
+        return rows
 
 
 @dataclass(frozen=True)
@@ -91,10 +84,10 @@ class RoundedTensor(StoredTensor):
 
     rounded_to: str = "bfloat16"
 
-    def to_float32(self, raw: np.ndarray) -> np.ndarray:
+    def read(self, first: int = 0, count: int | None = None) -> np.ndarray:
         import torch
 
-        return torch.from_numpy(super().to_float32(raw)).to(getattr(torch, self.rounded_to)).float().numpy()
+        return torch.from_numpy(super().read(first, count)).to(getattr(torch, self.rounded_to)).float().numpy()
 
 
 def _quantised_again(stored: StoredTensor, recorded: dict[str, Any]) -> tuple[torch.Tensor, Any]:
@@ -140,18 +133,6 @@ def only_nf4(stored: dict[str, Any]) -> bool:
     return any(isinstance(tensor, DequantisedTensor) and tensor.saved for tensor in stored.values())
 
 
-def check_announced(config: dict[str, Any], stored: dict[str, Any], where: Path) -> None:
-    """Refuses a config.json that does not say of the weights whether they are in 4 bits.
-
-    transformers quantises weights in 16 bits that it says are in 4, and cannot load the others.
-    """
-    found = only_nf4(stored)
-    if bool(config.get("quantization_config")) != found:
-        what = f"the weights are {'in 4 bits' if found else 'not in 4 bits'}, and quantization_config says otherwise"
-        hint = f"config.json belongs to another copy of the model; {how_to_replace(where, 'config.json')}"
-        raise TweetstyleError(what, where=str(where / "config.json"), hint=hint)
-
-
 def nf4_as_trained(stored: dict[str, Any], plan: list[Tensor], recorded: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """The weights as training had them: the linears as four bits leave them, the others in the dtype from which those were made.
 
@@ -173,8 +154,7 @@ def nf4_as_trained(stored: dict[str, Any], plan: list[Tensor], recorded: dict[st
 
 
 def _as_stored(tensor: StoredTensor) -> np.ndarray:
-    raw = tensor.read_bytes()
-    return raw if tensor.dtype == "U8" else tensor.to_float32(raw).reshape(-1)
+    return tensor.read_bytes() if tensor.dtype == "U8" else tensor.read().reshape(-1)
 
 
 def _digest(codes: torch.Tensor, state: Any) -> str:

@@ -14,12 +14,9 @@ from typing import Any
 import numpy as np
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.model.config import read_shape
 from tweetstyle.model.hub import how_to_complete, how_to_replace
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
-LARGEST_FILE = 5_000_000_000
-"""Bytes beyond which transformers wrote weights as shards with an index (4.x, save_pretrained: max_shard_size "5GB")."""
 HEAD, EMBEDDINGS = "lm_head.weight", "model.embed_tokens.weight"
 ITEM_BYTES = {"F32": 4, "F16": 2, "BF16": 2, "U8": 1}
 """The dtypes that weights may have. numpy knows no bfloat16, hence no numpy dtype here."""
@@ -42,13 +39,11 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def weight_names(path: Path, config: dict[str, Any]) -> list[str]:
-    """Names of the files that are loaded, there or not. Of a model that is too large for one file, what is missing is the index."""
-    if (path / SINGLE).is_file():
+def weight_names(path: Path) -> list[str]:
+    """Names of the files that are loaded, there or not."""
+    if (path / SINGLE).is_file() or not (path / INDEX).is_file():
         return [SINGLE]
-    if (path / INDEX).is_file():
-        return sorted(set(_weight_map(path / INDEX).values()))
-    return [SINGLE] if 2 * read_shape(config).parameters <= LARGEST_FILE else [INDEX]
+    return sorted(set(_weight_map(path / INDEX).values()))
 
 
 def find_weights(path: Path, config: dict[str, Any]) -> tuple[Path, ...]:
@@ -57,7 +52,7 @@ def find_weights(path: Path, config: dict[str, Any]) -> tuple[Path, ...]:
     Raises TweetstyleError: a file that is missing or cut off; two sets of weights; a tied head that is stored and differs from the
     embeddings.
     """
-    names = weight_names(path, config)
+    names = weight_names(path)
     if missing := [name for name in names if not (path / name).is_file()]:
         raise TweetstyleError(f"missing: {', '.join(missing)}", where=str(path), hint=how_to_complete(path))
     if names == [SINGLE] and (path / INDEX).is_file() and set(_weight_map(path / INDEX).values()) != {SINGLE}:
@@ -90,7 +85,7 @@ def _weight_map(index: Path) -> dict[str, str]:
 
 
 class WeightRows:
-    """A weight whose rows are read on demand: `read_bytes` as they are stored, `to_float32` of those, `read` both at once."""
+    """A weight whose rows are read on demand."""
 
     shape: tuple[int, ...]
 
@@ -104,12 +99,6 @@ class WeightRows:
 
     def read(self, first: int = 0, count: int | None = None) -> np.ndarray:
         """Rows [count, columns] from `first` on as float32, which holds every dtype exactly; a vector is one row."""
-        return self.to_float32(self.read_bytes(first, count))
-
-    def read_bytes(self, first: int = 0, count: int | None = None) -> np.ndarray:
-        raise NotImplementedError
-
-    def to_float32(self, raw: np.ndarray) -> np.ndarray:
         raise NotImplementedError
 
 
@@ -127,8 +116,8 @@ class StoredTensor(WeightRows):
     def nbytes(self) -> int:
         return math.prod(self.shape) * ITEM_BYTES[self.dtype]
 
-    def to_float32(self, raw: np.ndarray) -> np.ndarray:
-        """Whole rows as they are stored → [rows, columns] float32."""
+    def read(self, first: int = 0, count: int | None = None) -> np.ndarray:
+        raw = self.read_bytes(first, count)
         if self.dtype == "BF16":
             # bfloat16 is the upper half of a float32.
             values = (raw.view("<u2").astype(np.uint32) << 16).view(np.float32)
@@ -137,14 +126,10 @@ class StoredTensor(WeightRows):
         return values.reshape(-1, self.columns)
 
     def read_bytes(self, first: int = 0, count: int | None = None) -> np.ndarray:
-        """[bytes] uint8: rows `first` to `first + count` as they are stored.
-
-        Safe to call from several threads. Raises TweetstyleError where the file ends too early.
-        """
-        count = self.rows if count is None else count
-        row_bytes = self.columns * ITEM_BYTES[self.dtype]
-        raw = np.fromfile(self.path, np.uint8, count * row_bytes, offset=self.offset + first * row_bytes)
-        if raw.size < count * row_bytes:
+        """[bytes] uint8: rows `first` to `first + count` as they are stored. Raises TweetstyleError where the file ends too early."""
+        size = (self.rows if count is None else count) * self.columns * ITEM_BYTES[self.dtype]
+        raw = np.fromfile(self.path, np.uint8, size, offset=self.offset + first * self.columns * ITEM_BYTES[self.dtype])
+        if raw.size < size:
             what = f"the file ends inside {self.name}"
             raise TweetstyleError(what, where=str(self.path), hint=f"it was cut off; {how_to_make_whole(self.path)}")
         return raw
