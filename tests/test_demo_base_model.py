@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from gguf import GGUFReader, GGUFValueType, GGUFWriter, dequantize
-from support.llama_cpp import LlamaServer
+from support.llama_cpp import LlamaServer, mean_kl
 from tokenizers import Tokenizer
 
 from scripts import demo_base_model as base_model
@@ -62,18 +62,6 @@ def test_1200_texts_have_the_ids_that_llama_cpp_gives_them(tokenizer: Tokenizer,
     assert len(set(texts)) > 1200
 
 
-def log_probabilities(logits: np.ndarray) -> np.ndarray:
-    """[n, vocabulary] in float64."""
-    shifted = logits.astype(np.float64) - logits.max(axis=-1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
-
-
-def mean_kl(theirs: list[np.ndarray], ours: list[np.ndarray]) -> float:
-    """Mean over all positions of KL(theirs || ours), in nats."""
-    positions = [(np.exp(a) * (a - b)).sum(axis=-1) for a, b in zip(theirs, ours, strict=True)]
-    return float(np.concatenate(positions).mean())
-
-
 def write_dequantised(source: Path, target: Path) -> None:
     """The same GGUF with float32 tensors: llama.cpp then computes in float32 instead of rounding activations to 8 bits."""
     reader, writer = GGUFReader(source), GGUFWriter(target, "llama")
@@ -91,39 +79,37 @@ def write_dequantised(source: Path, target: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def hf_log_probabilities(tokenizer: Tokenizer, base_model_dir: Path):
-    """rope base → log probabilities of TEXTS by transformers, in float32."""
+def hf_logits(tokenizer: Tokenizer, base_model_dir: Path):
+    """rope base → logits of TEXTS by transformers, in float32."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    def score(rope_base: float) -> list[np.ndarray]:
+    def score(rope_base: float) -> np.ndarray:
         config = AutoConfig.from_pretrained(base_model_dir)
         config.rope_parameters["rope_theta"] = rope_base
         model = AutoModelForCausalLM.from_pretrained(base_model_dir, config=config, dtype=torch.float32)
         with torch.no_grad():
             logits = [model(torch.tensor([tokenizer.encode(text).ids]), use_cache=False).logits[0].numpy() for text in TEXTS]
-        return [log_probabilities(each) for each in logits]
+        return np.concatenate(logits)
 
     return score
 
 
 @pytest.mark.slow
 @pytest.mark.integration
-def test_probabilities_are_llama_cpps_on_the_original(
-    tokenizer: Tokenizer, original_gguf: Path, hf_log_probabilities, tmp_path: Path
-) -> None:
+def test_probabilities_are_llama_cpps_on_the_original(tokenizer: Tokenizer, original_gguf: Path, hf_logits, tmp_path: Path) -> None:
     exact = tmp_path / "f32.gguf"
     write_dequantised(original_gguf, exact)
     theirs = {}
     for gguf in (original_gguf, exact):
         with Logits(gguf) as logits:
-            theirs[gguf] = [log_probabilities(logits(tokenizer.encode(text).ids)) for text in TEXTS]
-    ours = hf_log_probabilities(100_000.0)
+            theirs[gguf] = np.concatenate([logits(tokenizer.encode(text).ids) for text in TEXTS])
+    ours = hf_logits(100_000.0)
     # Measured 4.6e-6: rounding to float16; with bfloat16 weights it is 7.8e-5.
     assert mean_kl(theirs[exact], ours) < 2e-5
     # Measured 5.0e-3: in Q4_1 llama.cpp rounds its activations to 8 bits as well.
     assert mean_kl(theirs[original_gguf], ours) < 1e-2
-    assert mean_kl(theirs[exact], hf_log_probabilities(10_000.0)) > 2e-2, "a wrong rope base would not be noticed"
+    assert mean_kl(theirs[exact], hf_logits(10_000.0)) > 2e-2, "a wrong rope base would not be noticed"
 
 
 def test_pad_is_no_end_of_text_for_llama_cpp_and_eos_is(config: dict, tokenizer: Tokenizer, original_gguf: Path) -> None:

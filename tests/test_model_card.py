@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.tiny_llama import write_llama
 
-from tweetstyle.export.model_card import RunFacts, fenced, licence_of, model_card, plain
+from tweetstyle.export.model_card import fenced, licence_of, model_card, plain
 from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Data, Export, Model, Prompt, Recipe
 
@@ -42,11 +42,15 @@ def recipe_of(base, style: str = "Nimzo", method: str = "qlora") -> Recipe:
     return recipe
 
 
+def run_of(*parts: dict) -> dict:
+    return dict(zip(("files", "choices", "counts", "evaluation", "parity"), parts, strict=True))
+
+
 def card(base, style: str = "Nimzo", *, facts=FACTS, counts=COUNTS, evaluation=None, parity=PARITY) -> str:
     evaluation = {"splits": {"test": TEST}} if evaluation is None else evaluation
     files = {"q4_k_m": ("mine-q4_k_m.gguf", 90_000), "f16": ("mine-f16.gguf", 240_000)}
     template = build_template("inst", style, base.tokens)
-    return model_card(recipe_of(base, style), base, template, RunFacts(files, facts.get("choices", {}), counts, evaluation, parity))
+    return model_card(recipe_of(base, style), base, template, run_of(files, facts.get("choices", {}), counts, evaluation, parity))
 
 
 def test_everything_that_a_stranger_must_know_is_there(base):
@@ -77,7 +81,7 @@ def test_what_one_types_is_what_the_recipes_prompt_holds(base):
     recipe, template = recipe_of(base), build_template("inst", "Nimzo", base.tokens)
     begun = recipe.model_copy(update={"prompt": Prompt(style="Nimzo", message="first-words")})
     begun._name = "mine"
-    told = {of.prompt.message: model_card(of, base, template, RunFacts({}, {}, COUNTS, {}, {})) for of in (recipe, begun)}
+    told = {of.prompt.message: model_card(of, base, template, run_of({}, {}, COUNTS, {}, {})) for of in (recipe, begun)}
     assert "type is the subject of the tweet" in told["topic"] and "type is how the tweet begins" in told["first-words"]
     assert "the subject" not in told["first-words"]
 

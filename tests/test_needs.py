@@ -338,8 +338,8 @@ def test_a_hub_name_is_planned_and_says_what_it_will_download(project):
 
 @pytest.mark.parametrize(("base", "words"), [
     ("mistralai/Mistral-7B-v0.3", "hf download mistralai/Mistral-7B-v0.3 --local-dir model/mistral-7b-v0.3"),
-    ("llama3:8b", "an Ollama name is no base model"),
-    ("tweets.csv", "this is a file, not a base model"),
+    ("llama3:8b", "an Ollama model or a GGUF is quantised"),
+    ("tweets.csv", "a base model is a directory of 16-bit safetensors"),
     ("model/nothing", "make base-model"),
 ])  # fmt: skip
 def test_what_is_no_base_model_is_told_with_what_to_do(project, base, words):

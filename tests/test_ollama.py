@@ -64,11 +64,11 @@ def test_another_machine_is_never_spoken_to(value: str) -> None:
 
 
 def test_a_modelfile_is_read_whole(modelfile: Path) -> None:
-    read = read_modelfile(modelfile)
-    assert read.gguf == modelfile.parent / "x.gguf"
-    assert read.template == '{{ .Prompt }}\ntwo lines, "quotes" and a "\n'
-    assert read.parameters == {"stop": ["<|im_end|>", "[INST]"], "temperature": 0.8, "num_ctx": 512}
-    assert type(read.parameters["num_ctx"]) is int
+    gguf, read = read_modelfile(modelfile)
+    parameters = {"stop": ["<|im_end|>", "[INST]"], "temperature": 0.8, "num_ctx": 512}
+    assert gguf == modelfile.parent / "x.gguf"
+    assert read == {"template": '{{ .Prompt }}\ntwo lines, "quotes" and a "\n', "system": "", "parameters": parameters}
+    assert type(read["parameters"]["num_ctx"]) is int
 
 
 @pytest.mark.parametrize(

@@ -194,7 +194,7 @@ def _finish(run: Run, ollama: bool) -> None:
         message = {"fr": "Ça va ?", "en": "How are you?"}[run.recipe.language] if run.template.turns else NO_TOPIC
         client = ollama_client()
         client.create(name, directory / "Modelfile")
-        answer = client.ask(name, message)
+        answer = client.chat(name, [(message, None)])["message"]["content"]
         say(f"ollama run {name}: {run.template.shown(answer)}", err=False)
         _warn_where_ollama_runs_it_on_the_cpu(client, name)
     say("\nTalk with it:", err=False)

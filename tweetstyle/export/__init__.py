@@ -26,8 +26,6 @@ from tweetstyle.progress import Bar
 from tweetstyle.prompt.template import Template
 from tweetstyle.recipe import Export, Sampling
 
-__all__ = ["Exported", "check_exportable", "export", "room_needed", "write_modelfile"]
-
 
 @dataclass(frozen=True)
 class Exported:
@@ -133,4 +131,4 @@ def write_files(source: ExportSource, adapter: Adapter | None, template: Templat
         for block, rows in stack.enter_context(closing(convert_in_order(blocks()))):
             for file in files:
                 file.write(block.tensor, rows)
-            bar.advance(block.source_bytes)
+            bar.advance(block.stored.nbytes * block.count // block.stored.rows)

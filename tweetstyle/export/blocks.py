@@ -38,16 +38,8 @@ class Block:
     forms: frozenset[Form]
     importance: np.ndarray | None = None
 
-    @property
-    def source_bytes(self) -> int:
-        return self.stored.nbytes * self.count // self.stored.rows
-
-    def read(self) -> np.ndarray:
-        """float32 [count, columns]: the rows as they are stored."""
-        return self.stored.read(self.first, self.count)
-
     def convert(self, rows: np.ndarray) -> dict[Form, np.ndarray]:
-        """What `read` gave → form → bytes of the merged rows, in llama.cpp's order of rows.
+        """The stored rows, float32 [count, columns] → form → bytes of the merged rows, in llama.cpp's order of rows.
 
         Raises TweetstyleError for weights that are no numbers.
         """
@@ -91,7 +83,7 @@ def convert_in_order(blocks: Iterator[Block]) -> Iterator[tuple[Block, dict[Form
     try:
         for block in blocks:
             # The blocks are read in the order in which the pool takes them, so a thread that waits here has nothing else to do.
-            read = reader.submit(block.read)
+            read = reader.submit(block.stored.read, block.first, block.count)
             pending.append((block, pool.submit(lambda block=block, read=read: block.convert(read.result()))))
             if len(pending) > 2 * threads:
                 done, future = pending.popleft()

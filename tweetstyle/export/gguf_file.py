@@ -42,13 +42,12 @@ class GgufFile:
     """
 
     def __init__(self, path: Path, file_type: str, llama: Llama, plan: list[Tensor], imatrix: Imatrix | None = None) -> None:
-        self.path = path
         self._imatrix = imatrix
-        self.kinds = {tensor.name: tensor_type(file_type, tensor, llama) for tensor in plan}
-        self.forms: dict[str, Form] = {
-            name: (kind, bool(imatrix) and name in imatrix.sums and kind in TAKE_IMPORTANCE) for name, kind in self.kinds.items()
-        }
-        self._bytes_left = {tensor.name: type_bytes(self.kinds[tensor.name], tensor.shape) for tensor in plan}
+        self.forms: dict[str, Form] = {}
+        for tensor in plan:
+            kind = tensor_type(file_type, tensor, llama)
+            self.forms[tensor.name] = kind, bool(imatrix) and tensor.name in imatrix.sums and kind in TAKE_IMPORTANCE
+        self._bytes_left = {tensor.name: type_bytes(self.forms[tensor.name][0], tensor.shape) for tensor in plan}
         self._file_type, self._llama, self._plan = file_type, llama, plan
         self._writer = GGUFWriter(path, "llama")
 
@@ -62,7 +61,7 @@ class GgufFile:
         if factors is not None:
             writer.add_tensor_info(ROPE_FACTORS, factors.shape, factors.dtype, factors.nbytes)
         for tensor in self._plan:
-            kind, size = self.kinds[tensor.name], self._bytes_left[tensor.name]
+            (kind, _), size = self.forms[tensor.name], self._bytes_left[tensor.name]
             writer.add_tensor_info(tensor.name, tensor.shape, np.dtype(np.float32), size, raw_dtype=kind)
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
@@ -143,8 +142,7 @@ class Vocabulary:
 def read_vocabulary(base: BaseModel, template: Template, size: int) -> Vocabulary:
     """The vocabulary of `size` tokens (the embedding's rows; ids without a token become unused ones).
 
-    Raises TweetstyleError naming what llama.cpp would tokenise otherwise: a pre-tokenizer, normalizer or model option that it does not
-    have, tokens that swallow spaces.
+    Raises TweetstyleError naming what llama.cpp would tokenise otherwise.
     """
     tokenizer = base.tokenizer
     source = json.loads(tokenizer.path.read_text(encoding="utf-8"))

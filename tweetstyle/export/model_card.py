@@ -52,21 +52,6 @@ def licence_of(base: Path) -> Licence:
     return next((licence for words, licence in LICENCES.items() if words in text[:2000].upper()), unknown)
 
 
-@dataclass(frozen=True)
-class RunFacts:
-    """What a run's files say, each empty where it is not there.
-
-    files: type → (file name, bytes); choices: the export's; counts: prepare's facts and, where tweets answer messages, what playback
-    came to under "messages" (None where that is not known); evaluation, parity: the files of that name.
-    """
-
-    files: dict[str, tuple[str, int]]
-    choices: dict[str, Any]
-    counts: dict[str, Any]
-    evaluation: dict[str, Any]
-    parity: dict[str, Any]
-
-
 def write_model_card(
     recipe: Recipe, base: BaseModel, template: Template, files: dict[str, str], facts: dict[str, Any], directory: Path
 ) -> None:
@@ -77,13 +62,16 @@ def write_model_card(
     evaluation, parity = _read(recipe.run_directory / "evaluation.json"), _read(directory / "parity.json")
     sizes = {file_type: (name, (directory / name).stat().st_size) for file_type, name in files.items()}
     with complete_file(directory / CARD) as stream:
-        stream.write(model_card(recipe, base, template, RunFacts(sizes, facts.get("choices", {}), counts, evaluation, parity)))
+        run = {"files": sizes, "choices": facts.get("choices", {}), "counts": counts, "evaluation": evaluation, "parity": parity}
+        stream.write(model_card(recipe, base, template, run))
 
 
-def model_card(recipe: Recipe, base: BaseModel, template: Template, run: RunFacts) -> str:
+def model_card(recipe: Recipe, base: BaseModel, template: Template, run: dict[str, Any]) -> str:
     """Markdown (pages/templates/model_card.md.j2) with the front matter of the hub's model cards.
 
-    Mitchell et al., 2019 (arXiv 1810.03993), for what a card says.
+    Mitchell et al., 2019 (arXiv 1810.03993), for what a card says. run: what its files say, each part empty where it is not there.
+    files: type → (name, bytes); choices: the export's; counts: prepare's facts and, where tweets answer messages, playback's counts
+    under "messages"; evaluation, parity: the files of that name.
     """
     from jinja2 import Environment, PackageLoader
 
@@ -93,10 +81,10 @@ def model_card(recipe: Recipe, base: BaseModel, template: Template, run: RunFact
         "licence": licence_of(base.path),
         "commands": "\n".join(shell_lines(recipe.name, Path("Modelfile"))),
         "parameters": read_shape(base.config).parameters,
-        "weighted": [t for t in run.choices.get("weighted", ()) if t in run.files],
-        "splits": _sizes(recipe, run.counts),
-        "answer": answers(run.evaluation, [], "en")[0][0] if run.evaluation else "",
-        "gate": Say("en").gate(run.parity["verdict"]) if run.parity else "",
+        "weighted": [t for t in run["choices"].get("weighted", ()) if t in run["files"]],
+        "splits": _sizes(recipe, run["counts"]),
+        "answer": answers(run["evaluation"], [], "en")[0][0] if run["evaluation"] else "",
+        "gate": Say("en").gate(run["parity"]["verdict"]) if run["parity"] else "",
         "versions": f"tweetstyle {__version__} (gguf {version('gguf')}, xllamacpp {version('xllamacpp')})",
     }
     card = environment.get_template("model_card.md.j2")

@@ -1,7 +1,7 @@
 """Ollama's Modelfile: FROM, TEMPLATE, SYSTEM and PARAMETER.
 
-Rules from Ollama's parser/parser.go (v0.11.4): an instruction is a line; a value that begins with quotes continues to the same
-quotes at the end of a line, with no escapes inside; runes that Go's strconv.IsPrint refuses vanish without a word.
+Ollama's parser/parser.go (v0.11.4): a value that begins with quotes continues to the same quotes at the end of a line, with no escapes
+inside; runes that Go's strconv.IsPrint refuses are dropped.
 """
 
 from __future__ import annotations

@@ -48,12 +48,6 @@ class Order:
     bases: dict[str, Stored]
     score: Score | None
 
-    @property
-    def weighted_types(self) -> list[str]:
-        """Types that are written with the importance matrix: always, or to be compared where there is a score."""
-        weighs = self.use == "always" or (self.use == "auto" and self.score)
-        return [t for t in self.types if t in WEIGHTED_TYPES] if self.imatrix and weighs else []
-
 
 @dataclass(frozen=True)
 class Choices:
@@ -70,8 +64,7 @@ class Choices:
 def possible_bases(plan: list[Tensor], stored: Stored, wanted: str, nf4: dict[str, Any] | None, *, choose: bool) -> dict[str, Stored]:
     """name → weights: the bases that are to be compared, or the one that is requested or possible.
 
-    nf4: nf4.record of the 4-bit weights that the adapter was trained over. Raises TweetstyleError where the recipe names a base
-    that there is not.
+    nf4: nf4.record of the trained model. Raises TweetstyleError where the recipe names a base that does not exist.
     """
     bases = {NF4 if only_nf4(stored) else STORED: stored}
     if nf4 is not None and not only_nf4(stored):
@@ -89,12 +82,17 @@ def write_best(order: Order, write: Write, directory: Path) -> Choices:
     scores: dict[str, float] = {}
     base = _choose_base(order, write, directory, scores)
     files = {t: directory / f"{order.name}-{t}.gguf" for t in order.types}
-    candidates = {t: directory / f"{order.name}-{t}.weighted.gguf" for t in order.weighted_types}
-    plain = [Wanted(path, t) for t, path in files.items() if order.use != "always" or t not in candidates]
+    always = order.use == "always"
+    weighs = order.imatrix and (always or (order.use == "auto" and order.score))
+    candidates = {t: directory / f"{order.name}-{t}.weighted.gguf" for t in order.types if weighs and t in WEIGHTED_TYPES}
+    plain = [Wanted(path, t) for t, path in files.items() if not always or t not in candidates]
     write([*plain, *(Wanted(path, t, order.imatrix) for t, path in candidates.items())], order.bases[base])
     weighted = []
     for file_type, candidate in candidates.items():
-        if order.use == "always" or _is_better(order, file_type, candidate, files[file_type], scores):
+        if not always:
+            without = scores[f"{file_type} without importance matrix"] = order.score(files[file_type])
+            with_it = scores[f"{file_type} with importance matrix"] = order.score(candidate)
+        if always or with_it < without:
             candidate.replace(files[file_type])
             weighted.append(file_type)
         else:
@@ -114,9 +112,3 @@ def _choose_base(order: Order, write: Write, directory: Path, scores: dict[str, 
         scores[f"{smallest} over {base}"] = by_base[base] = order.score(path)
         path.unlink()
     return min(by_base, key=by_base.__getitem__)
-
-
-def _is_better(order: Order, file_type: str, weighted: Path, plain: Path, scores: dict[str, float]) -> bool:
-    without = scores[f"{file_type} without importance matrix"] = order.score(plain)
-    with_it = scores[f"{file_type} with importance matrix"] = order.score(weighted)
-    return with_it < without

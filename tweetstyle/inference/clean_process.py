@@ -18,10 +18,7 @@ from tweetstyle.console import ignore_syntax_warnings
 from tweetstyle.errors import TweetstyleError
 
 Result = TypeVar("Result")
-ENDED = (
-    "run the same command again: completed work is kept. If it happens again, free -h shows whether memory ran out, and nvidia-smi "
-    "whether the card is still there"
-)
+ENDED = "run the same command again: completed work is kept. free -h shows whether memory ran out, nvidia-smi whether the card is there"
 
 
 def run_in_clean_process(work: Callable[..., Result], *arguments: object) -> Result:
@@ -41,29 +38,20 @@ def run_in_clean_process(work: Callable[..., Result], *arguments: object) -> Res
                 child.terminate()
             raise
         except BrokenProcessPool as error:
-            if sys.stderr.isatty():
-                print(file=sys.stderr)  # Behind the progress bar that the child could not remove.
             what = "the process that loads the model without the training's libraries ended before its work was done"
             raise TweetstyleError(what, hint=ENDED) from error
 
 
 def _begin() -> None:
-    """At Ctrl-C the child exits without a traceback, and this process reports it; without a parent it would keep the card's memory."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    ignore_syntax_warnings()
-    exit_with_parent()
+    """Makes the child exit at Ctrl-C without a traceback, and as soon as its parent is gone, for example killed for its memory.
 
-
-def exit_with_parent() -> None:
-    """Makes this process, which multiprocessing started, exit as soon as its parent is gone, for example killed for its memory.
-
-    A thread waits for the parent's end of a pipe to close, which works with every start method and on every system. Linux's
-    PR_SET_PDEATHSIG would depend on which thread of the parent started the process, and with `forkserver` on another process.
+    A thread waits for the parent: PR_SET_PDEATHSIG would depend on the thread of the parent that started the process.
     """
 
-    def wait(parent: BaseProcess) -> None:
+    def exit_after(parent: BaseProcess) -> None:
         parent.join()
         os._exit(1)
 
-    if parent := parent_process():
-        threading.Thread(target=wait, args=(parent,), daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    ignore_syntax_warnings()
+    threading.Thread(target=exit_after, args=(parent_process(),), daemon=True).start()

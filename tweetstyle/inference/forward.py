@@ -21,10 +21,7 @@ def positions_per_slice(vocabulary: int, slice_bytes: int = SLICE_BYTES) -> int:
 
 
 def input_device(model: Any) -> torch.device:
-    """The device for token ids: the accelerator that computes, else the CPU.
-
-    Not the device of the first parameter: Unsloth moves the embeddings to RAM where the card is tight, and moves the ids itself.
-    """
+    """The device for token ids: the accelerator, even where Unsloth keeps the embeddings in RAM and moves the ids itself; else the CPU."""
     import torch
 
     return next((p.device for p in model.parameters() if p.device.type != "cpu"), torch.device("cpu"))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -108,10 +107,12 @@ def generate(
     neutral = {"do_sample": True, "temperature": 1.0, "top_k": 0, "top_p": 1.0}
     config = GenerationConfig(**neutral, max_new_tokens=sampling.num_predict, eos_token_id=list(ends), pad_token_id=PAD)
     sampler = LogitsProcessorList([lambda so_far, scores: weighed(scores, so_far, real, sampling)])
-    with torch.random.fork_rng(), torch.inference_mode(), _without_own_settings(model):
+    # What a call leaves open (a penalty, min_p) transformers takes from the base model's generation_config.json.
+    model.generation_config = GenerationConfig()
+    with torch.random.fork_rng(), torch.inference_mode():
         torch.manual_seed(seed)
         cache = copy.deepcopy(beginning.cache) if beginning else None  # generation makes it longer
-        if cache:
+        if beginning:
             cache.batch_repeat_interleave(len(prompts))
         written = model.generate(
             input_ids=ids, attention_mask=real, generation_config=config, logits_processor=sampler, past_key_values=cache
@@ -148,16 +149,6 @@ def generate_while_training(
                 break
     model.train(was_training)
     return [_until_the_end(ids, ends) for ids in written]
-
-
-@contextmanager
-def _without_own_settings(model: Any) -> Iterator[None]:
-    """Hides the base model's generation_config.json, from which transformers takes what a call leaves open (a penalty, min_p)."""
-    own, model.generation_config = model.generation_config, type(model.generation_config)()
-    try:
-        yield
-    finally:
-        model.generation_config = own
 
 
 def _padded(prompts: Sequence[Sequence[int]], device: Any, beginning: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -202,8 +202,8 @@ def common_beginning(documents: Sequence[Encoded], begun: bool = False) -> list[
 def packs(documents: Sequence[Encoded], skipped: int, before: int, budget: int) -> Iterator[Pack]:
     """The documents without their first `skipped` ids, in packs of at most `budget` tokens (or one document).
 
-    before: tokens before each pack, the skipped ones among them; 0: none. In alphabetical order, so that what
-    documents share falls into one pack. A document's last id is only ever predicted, and takes no room.
+    before: tokens before each pack, the skipped ones among them. Sorted by ids, so that what documents share falls into one pack.
+    A document's last id is only ever predicted, and takes no room.
     """
     group: list[int] = []
     size, previous = 0, []
@@ -221,7 +221,6 @@ def packs(documents: Sequence[Encoded], skipped: int, before: int, budget: int) 
 
 def _pack(documents: Sequence[Encoded], group: list[int], skipped: int, before: int) -> Pack:
     places: dict[tuple[int, int], int] = {}
-    parents: list[int] = []
     depths: list[int] = []
     scored: list[tuple[int, int, int]] = []
     for row, index in enumerate(group):
@@ -233,12 +232,11 @@ def _pack(documents: Sequence[Encoded], group: list[int], skipped: int, before: 
             if depth == len(document.ids) - skipped - 1:
                 break
             place = places.setdefault((parent, id), len(places))
-            if place == len(parents):
-                parents.append(parent)
+            if place == len(depths):
                 depths.append(depth)
             parent = place
-    sees = np.eye(len(parents), dtype=bool)
-    for place, parent in enumerate(parents):
+    sees = np.eye(len(places), dtype=bool)
+    for place, (parent, _) in enumerate(places):
         if parent >= 0:
             sees[place] |= sees[parent]
     sources, targets, rows = np.array(scored, dtype=np.int64).reshape(-1, 3).T

@@ -1,7 +1,6 @@
 """llama.cpp's view of a GGUF: logits, token ids, end tokens.
 
-Through ctypes on the shared library in the package xllamacpp, whose own API gives no logits of a given text. Its C structs are not
-promised to stay as they are: `Logits` checks that what it sets is what the library then reports.
+Through ctypes on the shared library of the package xllamacpp, whose own API gives no logits of a text. `Logits` checks its structs.
 """
 
 from __future__ import annotations
@@ -60,10 +59,9 @@ def usable_threads() -> int:
 
 
 class Logits:
-    """A loaded GGUF that gives logits; use as a context manager.
+    """A loaded GGUF that gives logits; use as a context manager. n_ctx: the longest sequence, in tokens.
 
-    n_ctx: the longest sequence, in tokens. Raises TweetstyleError for a file that llama.cpp does not load, and for an xllamacpp that
-    is built otherwise than the tested one.
+    Raises TweetstyleError for a file that llama.cpp does not load, and for an xllamacpp with other structs than the tested one.
     """
 
     def __init__(self, gguf: Path, *, n_ctx: int = 512) -> None:

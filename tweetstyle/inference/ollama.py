@@ -10,13 +10,12 @@ import os
 import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.offline import NoAddress, is_loopback, parse_address
-from tweetstyle.prompt.template import NO_TOPIC
 
 SECONDS, SECONDS_WITH_A_MODEL = 5, 600
 """Timeouts: a first answer loads the model, and 5 GB from a slow disk take their time."""
@@ -32,24 +31,13 @@ def shell_lines(name: str, modelfile: Path) -> list[str]:
 # -- the Modelfile ------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Modelfile:
-    """gguf: the file that FROM names; parameters: as /api/create takes them, `stop` a list; system: the line of SYSTEM, or none."""
-
-    gguf: Path
-    template: str
-    parameters: dict[str, Any] = field(default_factory=dict)
-    system: str = ""
-
-
 INSTRUCTION = re.compile(r'^(FROM|TEMPLATE|SYSTEM|PARAMETER (\w+)) (?:"""(.*?)"""|"([^"\n]*)"|([^"\n]*))$', re.S | re.M)
 
 
-def read_modelfile(path: Path) -> Modelfile:
-    """Reads a Modelfile of FROM, TEMPLATE, SYSTEM and PARAMETER, as export writes it.
+def read_modelfile(path: Path) -> tuple[Path, dict[str, Any]]:
+    """The GGUF that FROM names, and template, system and parameters as /api/create takes them, of a Modelfile as export writes it.
 
-    Raises TweetstyleError for anything else, and where the GGUF is not there: Ollama would take the path for a model's name and try
-    to pull it.
+    Raises TweetstyleError for anything else, and for a missing GGUF: Ollama would take its path for a model's name and try to pull it.
     """
     if not path.is_file():
         raise TweetstyleError("there is no Modelfile", where=str(path), hint="tweetstyle export RECIPE makes it")
@@ -70,17 +58,16 @@ def read_modelfile(path: Path) -> Modelfile:
         raise TweetstyleError(f"not understood: {left[0] if left else 'FROM or TEMPLATE is missing'}", where=str(path), hint=again)
     if not (gguf := path.parent / values["FROM"]).is_file():
         raise TweetstyleError(f"FROM names a file that is not there: {gguf}", where=str(path), hint=again)
-    return Modelfile(gguf, values["TEMPLATE"], parameters, values.get("SYSTEM", ""))
+    return gguf, {"template": values["TEMPLATE"], "system": values.get("SYSTEM", ""), "parameters": parameters}
 
 
 # -- the client ---------------------------------------------------------------------------------------------
 
 
 def parse_host(value: str) -> tuple[str, int]:
-    """Host and port of OLLAMA_HOST, in the forms that Ollama takes. Raises TweetstyleError for another machine's address.
+    """Host and port of OLLAMA_HOST, in the forms that Ollama takes.
 
-    Tweets and models stay on this machine: only loopback is spoken to. 0.0.0.0, which makes a server listen everywhere,
-    means this machine to a client.
+    Raises TweetstyleError for another machine's address: tweets and models stay on this one.
     """
     try:
         host, port = parse_address(value)
@@ -111,9 +98,7 @@ def is_cloud_name(name: str) -> bool:
 
     The tag decides: `cloud`, or what ends in `-cloud` (ollama/internal/modelref/modelref.go, parseSourceSuffix).
     """
-    _, colon, tag = name.rpartition(":")
-    tag = tag.strip().lower()
-    return bool(colon) and (tag == "cloud" or (tag.endswith("-cloud") and "/" not in tag))
+    return re.search(r":([^:/]*-)?cloud$", name.strip().lower()) is not None
 
 
 class OllamaClient:
@@ -137,19 +122,13 @@ class OllamaClient:
 
     def create(self, name: str, modelfile: Path) -> None:
         """What `ollama create NAME -f MODELFILE` does: hands the GGUF over where Ollama does not have it, and makes the model."""
-        read = read_modelfile(modelfile)
-        with read.gguf.open("rb") as stream:
+        gguf, body = read_modelfile(modelfile)
+        with gguf.open("rb") as stream:
             digest = f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
-            path, size = f"/api/blobs/{digest}", str(read.gguf.stat().st_size)
-            if self._request("HEAD", path)[0] != 200:
+            if self._request("HEAD", f"/api/blobs/{digest}")[0] != 200:
                 stream.seek(0)
-                self._checked("POST", path, stream, {"Content-Length": size})
-        body = {"model": name, "files": {read.gguf.name: digest}, "template": read.template, "system": read.system}
-        self._json("POST", "/api/create", body | {"parameters": read.parameters, "stream": False})
-
-    def ask(self, name: str, message: str = NO_TOPIC) -> str:
-        """The model's answer as Ollama gives it, with the Modelfile's own sampling."""
-        return self.answer(name, [{"role": "user", "content": message}], {})["message"]["content"]
+                self._checked("POST", f"/api/blobs/{digest}", stream, {"Content-Length": str(gguf.stat().st_size)})
+        self._json("POST", "/api/create", body | {"model": name, "files": {gguf.name: digest}, "stream": False})
 
     def chat(self, name: str, turns: Sequence[tuple[str, str | None]], **options: Any) -> dict[str, Any]:
         """As `answer`, to a conversation of (message, answer), the last answer None."""
@@ -157,10 +136,7 @@ class OllamaClient:
         return self.answer(name, [{"role": role, "content": text} for role, text in said], options)
 
     def answer(self, name: str, messages: list[dict[str, str]], options: dict[str, Any]) -> dict[str, Any]:
-        """The whole answer of /api/chat to a conversation, without thinking aloud where the model could. options: sampling.
-
-        Raises OllamaLost where the connection ends or the server is too busy.
-        """
+        """The whole answer of /api/chat to a conversation, without thinking aloud where the model could. options: sampling."""
         return self._json("POST", "/api/chat", {"model": name, "messages": messages, "options": options, "stream": False, "think": False})
 
     def generate(self, name: str, message: str, **options: Any) -> dict[str, Any]:
@@ -170,8 +146,8 @@ class OllamaClient:
     def digest(self, name: str) -> str:
         """The digest by which Ollama knows a model that runs on this machine.
 
-        Raises TweetstyleError where it has no such model, and names those it has; and where it would send prompts to another
-        machine: it lists such a model with remote_host and remote_model (ollama/api/types.go, ListModelResponse).
+        Raises TweetstyleError where it has no such model, and where it would send prompts to another machine: it lists such a model
+        with remote_host and remote_model (ollama/api/types.go, ListModelResponse).
         """
         known = {model["name"]: model for model in self._json("GET", "/api/tags", key="models")}
         full = name if ":" in name.rpartition("/")[2] else f"{name}:latest"

@@ -73,8 +73,7 @@ class Delta:
 def read_adapter(directory: Path, plan: list[Tensor]) -> Adapter:
     """Reads and checks an adapter directory as PEFT and Unsloth save it, against the tensors of the base model.
 
-    Raises TweetstyleError naming the first thing that cannot be merged exactly: a variant of LoRA beyond plain and rank-stabilised,
-    trained modules that are no linear of a layer, other shapes than the base's, NaN or infinity.
+    Raises TweetstyleError for another variant of LoRA, modules beyond the linears of the layers, other shapes, NaN or infinity.
     """
     scale, rank = _scale(directory / CONFIG)
     file = directory / WEIGHTS

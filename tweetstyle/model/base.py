@@ -61,8 +61,7 @@ class BaseModel:
 def read_base_model(path: Path) -> BaseModel:
     """Reads and checks a Hugging Face directory, or the snapshot of a hub name in the hub's cache on this machine.
 
-    Raises TweetstyleError: no directory, no base model's files in it, a file that is missing, damaged or may not be read, another
-    architecture than Llama's, what weight_files.find_weights refuses, more tokens than embeddings, no end token.
+    Raises TweetstyleError for a model that is not there, damaged or not readable, and one that cannot be trained here.
     """
     try:
         return _read(path)
@@ -73,9 +72,7 @@ def read_base_model(path: Path) -> BaseModel:
 
 def _read(path: Path) -> BaseModel:
     path = find_base(path)
-    check_kind(path)
-    config = read_json(path / "config.json")
-    check_architecture(path, config)
+    config = _read_config(path)
     shards = find_weights(path, config)
     fast = Tokenizer(path / "tokenizer.json", None)
     if not fast.path.is_file():
@@ -101,33 +98,28 @@ def _read(path: Path) -> BaseModel:
     return BaseModel(path, config, shards, tokens, bos_id, fast.token_id(eos), fast.token_id(pad), pad)
 
 
-def check_kind(path: Path) -> None:
-    """Refuses what is a model, but none that can be trained here: an adapter, pickles, a GGUF."""
+def _read_config(path: Path) -> dict[str, Any]:
+    """config.json. Refuses a model that cannot be trained here: an adapter, pickles, a GGUF, what is no Llama."""
     if (path / "adapter_config.json").is_file():
         what = "an adapter is in this directory, and would be loaded over the base model"
         hint = "move adapter_config.json and adapter_model.safetensors elsewhere, or name the base model that the adapter was trained over"
         raise TweetstyleError(what, where=str(path), hint=hint)
-    if any(path.glob("*.safetensors")):
-        return
-    if pickled := next((file for pattern in PICKLED for file in path.glob(pattern)), None):
-        hint = "a pickle is a program, which runs when it is loaded; take the model's safetensors files"
-        raise TweetstyleError(f"there are only pickled weights ({pickled.name})", where=str(path), hint=hint)
-    if gguf := next(path.glob("*.gguf"), None):
-        hint = "a GGUF is made for running a model, not for training it; " + how_to_get(path)
-        raise TweetstyleError(f"there is only {gguf.name}", where=str(path), hint=hint)
-
-
-def check_architecture(path: Path, config: dict[str, Any]) -> None:
-    """Refuses what is no Llama of the kind that is trained and exported here."""
-    where, hint = str(path / "config.json"), "use a Llama-shaped model: Llama 3, 3.1, 3.2 or SmolLM2"
+    if not any(path.glob("*.safetensors")):
+        if pickled := next((file for pattern in PICKLED for file in path.glob(pattern)), None):
+            hint = "a pickle is a program, which runs when it is loaded; take the model's safetensors files"
+            raise TweetstyleError(f"there are only pickled weights ({pickled.name})", where=str(path), hint=hint)
+        if gguf := next(path.glob("*.gguf"), None):
+            hint = "a GGUF is made for running a model, not for training it; " + how_to_get(path)
+            raise TweetstyleError(f"there is only {gguf.name}", where=str(path), hint=hint)
+    config, where, hint = read_json(path / "config.json"), str(path / "config.json"), "use Llama 3, 3.1, 3.2 or SmolLM2"
     architecture = (config.get("architectures") or ["none"])[0]
     if architecture != "LlamaForCausalLM" or config.get("model_type") != "llama":
         what = f"the architecture {architecture} (model_type: {config.get('model_type')}) is not supported"
         raise TweetstyleError(what, where=where, hint=hint)
-    for key in ("attention_bias", "mlp_bias"):
-        if config.get(key):
-            raise TweetstyleError(f"{key} is true: biases are not supported", where=where, hint=hint)
+    if config.get("attention_bias") or config.get("mlp_bias"):
+        raise TweetstyleError("biases are not supported", where=where, hint=hint)
     read_shape(config, where)
+    return config
 
 
 def _token_text(token: Any) -> str | None:
@@ -173,9 +165,7 @@ def read_base_config(path: Path) -> BaseConfig:
         if known is None or known.directory.is_dir():
             raise
         return BaseConfig(path, known.config, (), known.name)
-    check_kind(directory)
-    config = read_json(directory / "config.json")
-    check_architecture(directory, config)
+    config = _read_config(directory)
     names = ["tokenizer.json", "tokenizer_config.json", *weight_names(directory)]
     missing = tuple(name for name in names if not (directory / name).is_file())
     if not missing:

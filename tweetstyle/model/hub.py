@@ -28,7 +28,6 @@ LLAMA = "the Llama {} Community License, to be accepted on the model's page"
 APACHE = "Apache-2.0, no sign-in needed"
 BY_MAKE = Path("model") / "smollm2-135m-instruct"
 """Where `make base-model` puts the demo's (scripts/demo_base_model.py)."""
-UNKNOWN = "OWNER/NAME"
 TOKENIZER_BYTES = 72
 """Bytes of a tokenizer.json for each token of the vocabulary: Llama 3's has 9.1 MB for 128,256."""
 
@@ -146,7 +145,7 @@ def _fetch(directory: Path, how: str, *names: str) -> str:
         return how.format(download_command(known.repository, directory, *names))
     if directory.parent.name == "snapshots":
         return how.format(download_command(directory.parents[1].name.removeprefix("models--").replace("--", "/", 1), None, *names))
-    return how.format(download_command(UNKNOWN, directory, *names)) + f" ({UNKNOWN}: its name on huggingface.co)"
+    return how.format(download_command("OWNER/NAME", directory, *names)) + " (OWNER/NAME: its name on huggingface.co)"
 
 
 def is_hub_name(path: Path) -> bool:

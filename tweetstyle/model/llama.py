@@ -124,8 +124,7 @@ def tensor_plan(llama: Llama) -> Iterator[Tensor]:
 def rope_factors(llama: Llama) -> np.ndarray | None:
     """[head/2] float32: what llama.cpp divides each rotary frequency by (its tensor rope_freqs); None without scaling.
 
-    Source: Hugging Face's `_compute_llama3_parameters`, Meta's `apply_scaling`: long wavelengths are slowed by `factor`, short ones
-    kept, those between interpolated.
+    Source: Hugging Face's `_compute_llama3_parameters`: long wavelengths are slowed by `factor`, short ones kept.
     """
     if (scaling := llama.rope_scaling) is None:
         return None

@@ -17,7 +17,7 @@ import numpy as np
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.model.llama import Tensor
-from tweetstyle.model.weight_files import StoredTensor, WeightRows, read_headers
+from tweetstyle.model.weight_files import StoredTensor, read_headers
 
 if TYPE_CHECKING:
     import torch
@@ -35,7 +35,7 @@ def record(model: Any) -> dict[str, dict[str, Any]]:
     """Weight name → what its 4-bit weights are, of a loaded model of transformers or Unsloth, with or without an adapter.
 
     digest: SHA-256 over all that decides the values; offset: the mean that was taken off the scales, whose last bit depends on the
-    device that summed it; dtype: that in which the weights were quantised and are multiplied.
+    device that summed it; dtype: of the weights before they were quantised.
     """
     from bitsandbytes.nn import Linear4bit
 
@@ -51,16 +51,12 @@ def record(model: Any) -> dict[str, dict[str, Any]]:
 
 
 @dataclass
-class DequantisedTensor(WeightRows):
-    """A weight in float32 that is made whole when its first rows are read and forgotten after its last.
+class DequantisedTensor(StoredTensor):
+    """A weight that is made whole when its first rows are read and forgotten after its last.
 
     quantised: makes codes and state (bitsandbytes.functional.QuantState); saved: whether the model's files hold nothing but those.
     """
 
-    path: Path
-    name: str
-    shape: tuple[int, ...]
-    nbytes: int
     quantised: Callable[[], tuple[torch.Tensor, Any]]
     saved: bool = False
     _values: np.ndarray | None = field(default=None, repr=False)
@@ -78,7 +74,7 @@ class DequantisedTensor(WeightRows):
         return rows
 
 
-@dataclass(frozen=True)
+@dataclass
 class RoundedTensor(StoredTensor):
     """A weight that the training left in 16 bits, in the dtype to which it rounded it."""
 
@@ -113,9 +109,9 @@ def _quantised_as_saved(name: str, parts: dict[str, StoredTensor]) -> tuple[torc
     return codes, functional.QuantState.from_dict(named, torch.device("cpu"))
 
 
-def read_weights(paths: Iterable[Path]) -> dict[str, StoredTensor | DequantisedTensor]:
+def read_weights(paths: Iterable[Path]) -> dict[str, StoredTensor]:
     """name → weight for all the files, those in bitsandbytes' NF4 as one tensor each. Raises as `read_headers` does."""
-    found: dict[str, Any] = read_headers(paths)
+    found = read_headers(paths)
     for name in [name.removesuffix(STATE) for name in found if name.endswith(STATE)]:
         parts = {ending: found.pop(name + ending) for ending in PARTS if name + ending in found}
         where = parts[STATE].path
@@ -123,8 +119,7 @@ def read_weights(paths: Iterable[Path]) -> dict[str, StoredTensor | DequantisedT
             what = f"{name}{missing[0]} is missing: not bitsandbytes' NF4 with double quantisation"
             raise TweetstyleError(what, where=str(where), hint="save it again in 16 bits, or as NF4 with double quantisation")
         shape = tuple(json.loads(_as_stored(parts[STATE]).tobytes())["shape"])
-        nbytes = sum(part.nbytes for part in parts.values())
-        found[name] = DequantisedTensor(where, name, shape, nbytes, partial(_quantised_as_saved, name, parts), saved=True)
+        found[name] = DequantisedTensor(where, name, "U8", shape, 0, partial(_quantised_as_saved, name, parts), saved=True)
     return found
 
 
@@ -146,7 +141,7 @@ def nf4_as_trained(stored: dict[str, Any], plan: list[Tensor], recorded: dict[st
     for name, tensor in stored.items():
         if name in recorded:
             quantised = partial(_quantised_again, tensor, recorded[name])
-            tensor = DequantisedTensor(tensor.path, name, tensor.shape, tensor.nbytes, quantised)
+            tensor = DequantisedTensor(**vars(tensor), quantised=quantised)
         elif KEEPS[dtype] not in (tensor.dtype, "F32"):
             tensor = RoundedTensor(**vars(tensor), rounded_to=dtype)
         replaced[name] = tensor

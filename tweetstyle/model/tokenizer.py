@@ -94,8 +94,7 @@ class Tokenizer:
     def encode(self, template: Template, text: str, topic: str | None, type: str, max_length: int | None = None) -> Encoded:
         """One training or evaluation document: prompt, answer, end token.
 
-        A tweet longer than `max_length` tokens is cut and then has no end token: the author did not stop there.
-        In the `text` format the whole document bears loss but BOS, which is given.
+        A tweet longer than `max_length` tokens is cut, and has no end token. In the `text` format all but BOS bears loss.
         """
         prompt = self.prompt_ids(template.training_prompt(topic, type), add_bos=template.add_bos)
         ids = prompt + self.text_ids(template.answer(text)) + [self.end_id(template)]
@@ -118,8 +117,8 @@ class Tokenizer:
     def check_turns(self, template: Template) -> None:
         """Refuses a template and a tokenizer under which a conversation's ids are not those of its turns one after the other.
 
-        An answer is generated behind a prompt that ends, and is later a part of the history: where a vocabulary makes one token of two
-        line ends at the end of a text, and two before a word (GPT-2's splitting does), the model would read itself otherwise than trained.
+        Where a vocabulary makes one token of two line ends at the end of a text, and two before a word (GPT-2's splitting does), the
+        model would read its own answers otherwise than trained.
         """
         if template.turns is None:
             return

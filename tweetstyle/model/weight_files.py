@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -19,11 +18,9 @@ from tweetstyle.model.hub import how_to_complete, how_to_replace
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 HEAD, EMBEDDINGS = "lm_head.weight", "model.embed_tokens.weight"
 ITEM_BYTES = {"F32": 4, "F16": 2, "BF16": 2, "U8": 1}
-"""The dtypes that weights may have. numpy knows no bfloat16, hence no numpy dtype here."""
+"""The dtypes that weights may have; bitsandbytes stores 4-bit weights as U8. numpy knows no bfloat16, hence no numpy dtype here."""
 CHUNK_ROWS = 4096
 """Rows compared at a time."""
-PART_OF_NF4 = re.compile(r".+\.weight(\.absmax|\.quant_state\.bitsandbytes__nf4)?")
-"""Names under which bitsandbytes stores bytes (U8): codes, their scales, and what they mean. Read by nf4.py."""
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -49,8 +46,7 @@ def weight_names(path: Path) -> list[str]:
 def find_weights(path: Path, config: dict[str, Any]) -> tuple[Path, ...]:
     """The files that are loaded, each checked to be whole. Reads headers, and weights only to compare two copies of the head.
 
-    Raises TweetstyleError: a file that is missing or cut off; two sets of weights; a tied head that is stored and differs from the
-    embeddings.
+    Raises TweetstyleError: a file that is missing or cut off; two sets of weights; a tied head that differs from the embeddings.
     """
     names = weight_names(path)
     if missing := [name for name in names if not (path / name).is_file()]:
@@ -79,15 +75,20 @@ def _check_head(path: Path, config: dict[str, Any], stored: dict[str, StoredTens
 def _weight_map(index: Path) -> dict[str, str]:
     """Tensor → file name, as the index says."""
     found = read_json(index).get("weight_map")
-    if not isinstance(found, dict) or not found:
+    if not found:
         raise TweetstyleError("its weight_map names no files", where=str(index), hint=how_to_replace(index.parent, index.name))
     return found
 
 
-class WeightRows:
-    """A weight whose rows are read on demand."""
+@dataclass
+class StoredTensor:
+    """One tensor of a safetensors file, whose rows are read on demand. `offset` counts bytes from the file's beginning."""
 
+    path: Path
+    name: str
+    dtype: str
     shape: tuple[int, ...]
+    offset: int
 
     @property
     def columns(self) -> int:
@@ -97,26 +98,12 @@ class WeightRows:
     def rows(self) -> int:
         return math.prod(self.shape[:-1])
 
-    def read(self, first: int = 0, count: int | None = None) -> np.ndarray:
-        """Rows [count, columns] from `first` on as float32, which holds every dtype exactly; a vector is one row."""
-        raise NotImplementedError
-
-
-@dataclass(frozen=True)
-class StoredTensor(WeightRows):
-    """One tensor of a safetensors file. `offset` counts bytes from the file's beginning."""
-
-    path: Path
-    name: str
-    dtype: str
-    shape: tuple[int, ...]
-    offset: int
-
     @property
     def nbytes(self) -> int:
         return math.prod(self.shape) * ITEM_BYTES[self.dtype]
 
     def read(self, first: int = 0, count: int | None = None) -> np.ndarray:
+        """Rows [count, columns] from `first` on as float32, which holds every dtype exactly; a vector is one row."""
         raw = self.read_bytes(first, count)
         if self.dtype == "BF16":
             # bfloat16 is the upper half of a float32.
@@ -160,15 +147,13 @@ def _read_header(path: Path) -> Iterator[StoredTensor]:
         header.pop("__metadata__", None)
         entries = [(name, entry["dtype"], tuple(entry["shape"]), *entry["data_offsets"]) for name, entry in header.items()]
         end = 8 + length + max((entry[-1] for entry in entries), default=0)
-    except FileNotFoundError as error:
-        raise TweetstyleError("there is no such file", where=str(path), hint=how_to_make_whole(path)) from error
-    except (ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
         raise TweetstyleError("not a whole safetensors file", where=str(path), hint=how_to_make_whole(path)) from error
     if end != size:
         what = f"the file has {size:,} bytes, its header says {end:,}"
         raise TweetstyleError(what, where=str(path), hint=f"it was cut off; {how_to_make_whole(path)}")
     for name, dtype, shape, begin, _ in entries:
-        if dtype not in ITEM_BYTES or (dtype == "U8" and not PART_OF_NF4.fullmatch(name)):
+        if dtype not in ITEM_BYTES:
             hint = "use weights in F32, F16 or BF16, or in bitsandbytes' NF4: others cannot be merged exactly"
             raise TweetstyleError(f"{name} has the dtype {dtype}", where=str(path), hint=hint)
         yield StoredTensor(path, name, dtype, shape, 8 + length + begin)
