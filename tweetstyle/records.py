@@ -96,12 +96,3 @@ def read_split(path: Path) -> Iterator[Tweet]:
 def seeded_bytes(seed: int, id: str, purpose: bytes) -> bytes:
     """12 bytes that depend on the seed, the tweet and the purpose alone, so that further tweets do not reshuffle the others."""
     return hashlib.blake2b(f"{seed}:{id}".encode(), digest_size=12, person=purpose).digest()
-
-
-def by_year(months: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
-    """Year → (read, kept), in order, without the years that have none."""
-    years: dict[str, tuple[int, int]] = {}
-    for month, (read, kept) in sorted(months.items()):
-        before = years.get(month[:4], (0, 0))
-        years[month[:4]] = (before[0] + read, before[1] + kept)
-    return years

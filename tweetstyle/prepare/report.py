@@ -16,7 +16,7 @@ from tweetstyle.console import counted, percent
 from tweetstyle.pages.charts import Column, Step, column_chart, funnel_chart, row_chart, thinned
 from tweetstyle.pages.render import render
 from tweetstyle.prepare.split import leak, warnings
-from tweetstyle.records import SPLITS, Dropped, SourceTweet, Tweet, by_year, seeded_bytes
+from tweetstyle.records import SPLITS, Dropped, SourceTweet, Tweet, seeded_bytes
 from tweetstyle.text.languages import LANGUAGES
 from tweetstyle.text.visible import visible
 
@@ -31,8 +31,6 @@ IN_THE_PROMPT = {"topic": "prompt names a topic", "first-words": "prompt begins 
 DROPPED_SAMPLES, KEPT_SAMPLES = 5, 10
 LONGEST_SAMPLE = 600
 """Characters of a sample that are shown."""
-MOST_MONTHS = 240
-"""Columns side by side; a longer period is shown by year."""
 FEW_MONTHS = 7
 """Columns that all have room for their month."""
 BIN, LONG_TWEET = 20, 300
@@ -244,7 +242,6 @@ def report_html(prepared: Prepared) -> str:
         counts_topics=prepared.message in IN_THE_PROMPT,
         funnel_chart=_funnel(prepared),
         timeline=_timeline({month: counts for month, counts in figures.months.items() if month}),
-        years=by_year({month: counts for month, counts in figures.months.items() if month}),
         median=median(figures.lengths) if figures.lengths else 0,
         length_chart=_length_chart(figures.lengths),
         language_chart=_language_chart(figures.languages),
@@ -262,20 +259,17 @@ def _funnel(prepared: Prepared) -> str:
 
 
 def _timeline(months: Mapping[str, tuple[int, int]]) -> str:
-    """A column a month, from the first to the last: a silence is seen as one. A long period has a column a year."""
+    """A column a month, from the first to the last: a silence is seen as one."""
     if not months:
         return ""
     first, last = (int(month[:4]) * 12 + int(month[5:7]) - 1 for month in (min(months), max(months)))
     names = [f"{number // 12:04}-{number % 12 + 1:02}" for number in range(first, last + 1)]
-    periods = {name: months.get(name, (0, 0)) for name in names}
-    if len(names) > MOST_MONTHS:
-        periods = by_year(months)
-    labels = [name if len(names) <= FEW_MONTHS else name[:4] if name[4:] in ("", "-01") else "" for name in periods]
+    labels = [name if len(names) <= FEW_MONTHS else name[:4] if name.endswith("-01") else "" for name in names]
     labels = thinned(labels if any(labels) else [names[0], *labels[1:]])
-    columns = [
-        Column(label, read, kept, f"{name}: {read:,} read, {kept:,} kept")
-        for label, (name, (read, kept)) in zip(labels, periods.items(), strict=True)
-    ]
+    columns = []
+    for label, name in zip(labels, names, strict=True):
+        read, kept = months.get(name, (0, 0))
+        columns.append(Column(label, read, kept, f"{name}: {read:,} read, {kept:,} kept"))
     return column_chart(columns, "Tweets read and kept over time")
 
 
