@@ -16,6 +16,7 @@ import click
 from tweetstyle.console import say
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.inference.generate import REPEAT_LAST_N
+from tweetstyle.inference.llama_cpp import load_server
 from tweetstyle.prompt.template import SystemLine, Template
 
 if TYPE_CHECKING:
@@ -47,28 +48,13 @@ class ChatModel:
     def __init__(
         self, gguf: Path, template: Template, sampling: Sampling, *, threads: int | None = None, num_ctx: int | None = None
     ) -> None:
-        import xllamacpp
-
         if not gguf.is_file():
             hint = "tweetstyle-fit RECIPE makes it, or tweetstyle export RECIPE after a finished training"
             raise TweetstyleError("there is no such model", where=str(gguf), hint=hint)
         self.template, self.sampling = template, sampling
         self.ended = True
         """Whether the last answer ended by itself, and was not cut at num_predict or stopped."""
-        params = xllamacpp.CommonParams()
-        params.model.path = str(gguf)
-        params.n_ctx = num_ctx or LONGEST_PROMPT + sampling.num_predict
-        params.n_parallel = 1  # more slots would share the context between them
-        params.warmup, params.verbosity = False, -1
-        if threads:
-            params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
-        try:
-            self._server = xllamacpp.Server(params)
-        except RuntimeError as error:
-            hint = "export it again (tweetstyle export RECIPE --force), or free some memory"
-            raise TweetstyleError("llama.cpp cannot load it", where=str(gguf), hint=hint) from error
-        # A server that is deleted before its loop runs waits for that loop forever: one that has answered is running.
-        self._server.handle_completions({"prompt": " ", "n_predict": 0}, lambda chunk: False)
+        self._server = load_server(gguf, num_ctx or LONGEST_PROMPT + sampling.num_predict, threads=threads)
 
     def stream(self, message: str, *, system: str | None = None, history: Sequence[Turn] = ()) -> Iterator[str]:
         """The answer in pieces, as a person reads it. Closing the iterator stops the model within a token.

@@ -1,4 +1,4 @@
-"""llama.cpp's view of a GGUF: logits, token ids, end tokens.
+"""llama.cpp in this process: its server, and a GGUF's logits, token ids and end tokens.
 
 Through ctypes on the shared library of the package xllamacpp, whose own API gives no logits of a text. `Logits` checks its structs.
 """
@@ -56,6 +56,25 @@ def usable_threads() -> int:
     """Half of the processors that this process may use: llama.cpp's threads wait for each other in a busy loop, and one
     that has to share its processor holds up all of them (two on two busy cores were up to fifty times slower than one)."""
     return max(1, len(os.sched_getaffinity(0)) // 2)
+
+
+def load_server(gguf: Path, n_ctx: int, *, slots: int = 1, threads: int | None = None) -> Any:
+    """llama.cpp's server in this process. n_ctx: tokens of context, shared by the slots. Raises TweetstyleError where it cannot load."""
+    import xllamacpp
+
+    params = xllamacpp.CommonParams()
+    params.model.path = str(gguf)
+    params.n_ctx, params.n_parallel, params.warmup, params.verbosity = n_ctx, slots, False, -1
+    if threads:
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
+    try:
+        server = xllamacpp.Server(params)
+    except RuntimeError as error:
+        hint = "export or download it again, or free some memory"
+        raise TweetstyleError("llama.cpp cannot load it", where=str(gguf), hint=hint) from error
+    # A server that is deleted before its loop runs waits for that loop forever: one that has answered is running.
+    server.handle_completions({"prompt": " ", "n_predict": 0}, lambda chunk: False)
+    return server
 
 
 class Logits:

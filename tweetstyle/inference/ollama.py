@@ -198,8 +198,7 @@ class OllamaClient:
             response = connection.getresponse()
             return response.status, response.read()
         except ConnectionRefusedError as error:
-            hint = "start it (ollama serve, or the Ollama app); not installed: https://ollama.com/download"
-            hint += f"; if it listens at another address, set {self._setting} to that"
+            hint = f"start it (ollama serve, or the app), or set {self._setting} to its address; to install it: https://ollama.com/download"
             raise OllamaLost("Ollama is not running", where=f"{self.host}:{self.port}", hint=hint) from error
         except (OSError, http.client.HTTPException) as error:
             what = f"Ollama broke off ({type(error).__name__}: {error})"

@@ -40,7 +40,7 @@ def weight_names(path: Path) -> list[str]:
     """Names of the files that are loaded, there or not."""
     if (path / SINGLE).is_file() or not (path / INDEX).is_file():
         return [SINGLE]
-    return sorted(set(_weight_map(path / INDEX).values()))
+    return sorted(set(read_json(path / INDEX)["weight_map"].values()))
 
 
 def find_weights(path: Path, config: dict[str, Any]) -> tuple[Path, ...]:
@@ -51,7 +51,7 @@ def find_weights(path: Path, config: dict[str, Any]) -> tuple[Path, ...]:
     names = weight_names(path)
     if missing := [name for name in names if not (path / name).is_file()]:
         raise TweetstyleError(f"missing: {', '.join(missing)}", where=str(path), hint=how_to_complete(path))
-    if names == [SINGLE] and (path / INDEX).is_file() and set(_weight_map(path / INDEX).values()) != {SINGLE}:
+    if names == [SINGLE] and (path / INDEX).is_file() and set(read_json(path / INDEX)["weight_map"].values()) != {SINGLE}:
         # transformers loads the single file and ignores the shards.
         what = f"there are two sets of weights, {SINGLE} and the shards of {INDEX}"
         raise TweetstyleError(what, where=str(path), hint=f"move one of them elsewhere: {SINGLE}, or {INDEX} and its shards")
@@ -70,14 +70,6 @@ def _check_head(path: Path, config: dict[str, Any], stored: dict[str, StoredTens
         what = f"tie_word_embeddings is true, and the stored {HEAD} differs from the embeddings"
         hint = "write tie_word_embeddings: false to use the stored head, as transformers does; with true, Unsloth drops it on a GPU"
         raise TweetstyleError(what, where=str(path / "config.json"), hint=hint)
-
-
-def _weight_map(index: Path) -> dict[str, str]:
-    """Tensor → file name, as the index says."""
-    found = read_json(index).get("weight_map")
-    if not found:
-        raise TweetstyleError("its weight_map names no files", where=str(index), hint=how_to_replace(index.parent, index.name))
-    return found
 
 
 @dataclass

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import fingerprint
+from tweetstyle.inference.llama_cpp import load_server
 from tweetstyle.inference.ollama import OllamaClient
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class GgufSpeaker:
     """
 
     def __init__(self, gguf: Path, concurrency: int, *, threads: int | None = None) -> None:
-        self.where = str(gguf)
+        self._gguf, self.where = gguf, str(gguf)
         hint = "name a chat model's .gguf in playback.gguf, or a model of your Ollama in playback.ollama; "
         hint += "the demo's comes with `make base-model`"
         if not gguf.is_file():
@@ -93,7 +94,9 @@ class GgufSpeaker:
         request = SAMPLING | drawn | {"messages": turns, "max_tokens": drawn["num_predict"], "stop": ["\n"], "cache_prompt": True}
         arrived: list[dict[str, Any]] = []
         with self._loading:
-            self._loaded = self._loaded or self._load()
+            if not self._loaded:
+                context = CONTEXT * self._concurrency
+                self._loaded = load_server(self._gguf, context, slots=self._concurrency, threads=self._threads)
         # llama.cpp swallows an exception raised in the callback: nothing but taking is done there.
         self._loaded.handle_chat_completions(request, lambda chunk: arrived.append(chunk) or False)
         answer = arrived[-1] if arrived else {}
@@ -103,17 +106,3 @@ class GgufSpeaker:
 
     def close(self) -> None:
         self._loaded = None
-
-    def _load(self) -> Any:
-        import xllamacpp
-
-        params = xllamacpp.CommonParams()
-        params.model.path = self.where
-        params.n_ctx, params.n_parallel = CONTEXT * self._concurrency, self._concurrency
-        params.warmup, params.verbosity = False, -1
-        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = self._threads
-        try:
-            return xllamacpp.Server(params)
-        except RuntimeError as error:
-            hint = "another version may read it; or free some memory, or lower playback.concurrency"
-            raise TweetstyleError("llama.cpp cannot load it", where=self.where, hint=hint) from error
