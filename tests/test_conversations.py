@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.conversing import write_answers
+from support.playing_back import write_answers
 from support.small_runs import inst_template, small_training
 
 from tweetstyle.dataset.examples import read_documents, read_held_out

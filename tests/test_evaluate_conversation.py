@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.chat_templates import BARE, CHATML
-from support.conversing import write_answers
 from support.html_page import Page
+from support.playing_back import write_answers
 from support.tiny_llama import write_adapter, write_llama
 
 from tweetstyle.dataset.held_out import HeldOut

@@ -1,8 +1,15 @@
-"""A recipe whose messages an Ollama writes, and what a good one answers."""
+"""A recipe whose messages an Ollama writes, what a good one answers, and a split with its messages beside it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
 from support.fake_ollama import tweet_of
+from support.small_runs import write_tweets
+
+from tweetstyle.dataset.threads import Message, messages_path, write_messages
+from tweetstyle.records import Tweet
 
 RECIPE = """\
 data:
@@ -31,3 +38,9 @@ def asks_back(body: dict, number: int) -> str:
     else:
         forms = {"the question": f"What do you think of {word}?", "the remark": f"I know {word} well.", "": f"Write a tweet about {word}."}
     return next(message for kind, message in forms.items() if kind in instruction)
+
+
+def write_answers(directory: Path, split: str, tweets: Sequence[Tweet], messages: Mapping[str, str]) -> Path:
+    """directory/<split>.jsonl and its messages: id → message."""
+    write_messages(messages_path(directory, split), [Message(id, text, "question") for id, text in messages.items()])
+    return write_tweets(directory / f"{split}.jsonl", list(tweets))
