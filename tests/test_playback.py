@@ -193,7 +193,14 @@ def test_too_few_pairs_are_an_error_with_their_number_and_reasons_and_leave_earl
     assert written(processed) == before
 
 
-def test_a_lost_connection_keeps_what_was_answered_and_the_same_command_resumes(processed):
+def test_a_request_that_is_lost_is_repeated_so_that_a_restart_of_ollama_costs_seconds(processed, monkeypatch):
+    monkeypatch.setattr("tweetstyle.playback.collect.WAITS", (0.01, 0.02))
+    with FakeOllama(lambda body, n: DROP if n in (7, 8, 30) else good(body, n)) as fake:
+        assert play(fake, processed, concurrency=1).answers == 50 and len(fake.requests) == 53
+
+
+def test_a_lost_connection_keeps_what_was_answered_and_the_same_command_resumes(processed, monkeypatch):
+    monkeypatch.setattr("tweetstyle.playback.collect.WAITS", (0.01,))
     with FakeOllama(lambda body, n: good(body, n) if n < 25 else DROP) as fake, pytest.raises(TweetstyleError) as caught:
         play(fake, processed, concurrency=2)
     kept = len(read_cache(processed / CACHE))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 FIRST_REPLIES, FEWEST_USABLE = 20, 4
 """Where fewer of the first training tweets' replies can be used, no more are requested. Of one message for every tweet three may pass."""
 SEEDS = 2**31
+WAITS = (2, 20, 60)
+"""Seconds before a request to an Ollama that does not answer is repeated: one that restarts is back a moment later."""
 
 
 class Collector:
@@ -89,7 +92,8 @@ class Collector:
             self.cache.open("ab", buffering=0) as stream,
             Bar(label, len(missing), "messages", delay=2) as bar,
         ):
-            keys = {pool.submit(self._ask, request, attempt): key for key, request in ordered}
+            stop = threading.Event()
+            keys = {pool.submit(self._ask, request, attempt, stop): key for key, request in ordered}
             try:
                 for future in as_completed(keys):
                     key, reply = keys[future], future.result()
@@ -104,9 +108,17 @@ class Collector:
                 hint = f"the replies so far are kept in {self.cache}: see that Ollama runs (ollama serve), then run the same command again"
                 raise TweetstyleError(lost.what, where=lost.where, hint=f"{hint} to resume") from lost
             finally:
+                stop.set()
                 pool.shutdown(cancel_futures=True)
 
-    def _ask(self, request: MessageRequest, attempt: int) -> ModelReply:
+    def _ask(self, request: MessageRequest, attempt: int, stop: threading.Event) -> ModelReply:
+        """The model's reply; a lost request is repeated. Raises OllamaLost."""
+        for wait in WAITS:
+            try:
+                return self.model.ask(turns(request), self._drawn(request, attempt))
+            except OllamaLost:
+                if stop.wait(wait):
+                    raise
         return self.model.ask(turns(request), self._drawn(request, attempt))
 
     def _drawn(self, request: MessageRequest, attempt: int) -> dict[str, Any]:
