@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from support.llama_cpp import THREADS
-from support.terminal import Terminal
 
 VERSION = "0.11.4"
 READY = "Send a message"
@@ -122,20 +121,6 @@ class OllamaServer:
         """Every prompt since the start, as text, after the template and before tokenisation, oldest first."""
         lines = self.log.read_text(encoding="utf-8").splitlines()
         return [unquoted(match[1]) for line in lines if (match := _PROMPT.search(line))]
-
-    def run_in_pty(self, name: str, lines: list[str], timeout: float = 120) -> str:
-        """`ollama run NAME` at a terminal: types each line when it is asked for, then /bye; the screen's whole text.
-
-        A line appears as ">>> line", the answer below it.
-        """
-        terminal = Terminal([str(self.binary), "run", name], self.environment)
-        try:
-            for count, line in enumerate([*lines, "/bye"], start=1):
-                terminal.wait_for(READY, count, timeout)
-                terminal.type(line)
-            return terminal.finish(timeout)
-        finally:
-            terminal.close()
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         if "options" in body:

@@ -63,11 +63,6 @@ def _text(lines: list[list[str]]) -> str:
     return "\n".join("".join(line).rstrip() for line in lines)
 
 
-def screen_text(output: str) -> str:
-    """The whole screen at the end."""
-    return screens(output)[-1]
-
-
 class Terminal:
     """A program whose standard streams are a terminal of its own."""
 
