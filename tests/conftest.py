@@ -72,6 +72,22 @@ def project() -> Path:
 
 
 @pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory):
+    """A Llama of random weights."""
+    from support.tiny_llama import write_llama
+
+    return write_llama(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def adapter(tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A LoRA adapter of it, random too."""
+    from support.tiny_llama import write_adapter
+
+    return write_adapter(tmp_path_factory.mktemp("adapter"), tiny)
+
+
+@pytest.fixture(scope="session")
 def base_model_dir() -> Path:
     """SmolLM2-135M-Instruct as a Hugging Face directory (float16)."""
     if not demo_base_model.is_current(demo_base_model.OUT):

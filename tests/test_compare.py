@@ -11,8 +11,7 @@ import pytest
 
 from tweetstyle.dataset.held_out import HeldOut
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.evaluate.compare import compare, scores_of
-from tweetstyle.evaluate.tables import comparison_table
+from tweetstyle.evaluate.compare import compare, comparison_table, scores_of
 from tweetstyle.records import Tweet
 from tweetstyle.wording.verdict import answers
 
@@ -38,32 +37,21 @@ def test_the_difference_is_paired_and_in_bits_per_byte(tmp_path):
     assert found[0].better is None and found[0].bits_per_byte == pytest.approx(hard.sum() / math.log(2) / 8000)
     assert found[1].better.estimate == pytest.approx((5 - noise.mean()) / math.log(2) / 100)
     assert found[1].better.low > 0.05 and found[1].base == pytest.approx(3 / math.log(2))
-
-
-def test_only_tweets_that_all_were_scored_on_count(tmp_path):
-    found = compare([run(tmp_path / "a", [100.0] * 20), run(tmp_path / "b", [90.0] * 20, first=5), run(tmp_path / "c", [80.0] * 12)])
-    assert [one.tweets for one in found] == [7] * 3
-
-
-def test_the_same_run_twice_cannot_be_told_apart(tmp_path, capsys):
-    values = np.random.default_rng(0).normal(200, 60, 40).tolist()
-    style = {"style": {"gap_closed": {"tuned": {"estimate": 0.5, "low": 0.4, "high": 0.6, "confidence": 0.95, "clusters": 40}}}}
-    found = compare([run(tmp_path / "a", values, evaluation=style), run(tmp_path / "b", values)])
-    assert found[1].better.estimate == found[1].better.low == 0 and found[1].better.sign == 0
-    drawn = comparison_table(found)
-    assert list(drawn.columns[4].cells) == ["–", "same"] and list(drawn.columns[5].cells) == ["50% (40% to 60%)", "–"]
+    found = compare([first, run(tmp_path / "later", [90.0] * 80, first=73)])
+    assert [one.tweets for one in found] == [7, 7], "only tweets that all runs were scored on"
 
 
 def test_each_run_has_the_answer_of_its_own_report(tmp_path):
     from test_report_page import evaluation
 
     values = np.random.default_rng(0).normal(200, 60, 40)
-    shown = {"a": evaluation(), "b": evaluation(gain=(0.0003, 0.0001, 0.0006))}
-    found = compare([run(tmp_path / name, (values - 20 * place).tolist(), evaluation=of) for place, (name, of) in enumerate(shown.items())])
+    shown = {"a": evaluation(), "b": evaluation(gain=(0.0003, 0.0001, 0.0006)), "c": None}
+    fewer = {"a": 0, "b": 20, "c": 0}
+    found = compare([run(tmp_path / name, (values - fewer[name]).tolist(), evaluation=of) for name, of in shown.items()])
     drawn = comparison_table(found)
-    for name, of in shown.items():
-        assert f"{name}: {answers(of, [], 'en')[0][0]}" in drawn.caption
-    assert list(drawn.columns[4].cells) == ["–", "better"]
+    for name in ("a", "b"):
+        assert f"{name}: {answers(shown[name], [], 'en')[0][0]}" in drawn.caption
+    assert list(drawn.columns[4].cells) == ["–", "better", "same"] and found[2].better.low == found[2].better.high == 0
 
 
 def test_what_cannot_be_compared_is_one_message(tmp_path):
@@ -76,20 +64,10 @@ def test_what_cannot_be_compared_is_one_message(tmp_path):
     ):
         with pytest.raises(TweetstyleError, match=message):
             compare(runs)
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        '{"a": 1}', "{", '{"test": [1]}',
-        '{"test": [{"id": "0", "cluster": "day 0", "bytes": 100, "base": NaN, "tuned": 1}]}',
-    ],
-)  # fmt: skip
-def test_a_file_that_is_not_ours_is_one_message(tmp_path, content):
-    one, other = run(tmp_path / "a", [1.0] * 8), run(tmp_path / "b", [1.0] * 8)
-    (other / "scores.json").write_text(content)
-    with pytest.raises(TweetstyleError, match="scores that evaluate wrote|no scores of a run"):
-        compare([one, other])
+    for content in ('{"a": 1}', "{", '{"test": [{"id": "0", "cluster": "day 0", "bytes": 100, "base": NaN, "tuned": 1}]}'):
+        (tmp_path / "b" / "scores.json").write_text(content)
+        with pytest.raises(TweetstyleError, match="no scores of a run, or they are damaged"):
+            compare([one, tmp_path / "b"])
 
 
 def test_scores_hold_no_text():

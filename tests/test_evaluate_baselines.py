@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.tiny_llama import write_adapter, write_llama
+from support.likelihood import plain_sums
 
 from tweetstyle.evaluate import ModelPair, evaluate
-from tweetstyle.evaluate.baselines import IN_WORDS, Examples, base_readings, few_examples, tuned_readings
+from tweetstyle.evaluate.baselines import IN_WORDS, Examples, base_readings, few_examples
 from tweetstyle.inference.likelihood import TunedModel, score_readings
 from tweetstyle.model.base import BaseModel
 from tweetstyle.model.tokenizer import Encoded
@@ -26,16 +26,6 @@ HELD_OUT = [
 ]
 
 
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> BaseModel:
-    return write_llama(tmp_path_factory.mktemp("tiny"))
-
-
-@pytest.fixture(scope="module")
-def adapter(tiny: BaseModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_adapter(tmp_path_factory.mktemp("adapter"), tiny)
-
-
 @pytest.fixture(params=["inst", "text"])
 def template(request: pytest.FixtureRequest, tiny: BaseModel) -> Template:
     return build_template(request.param, "Nimzo", tiny.tokens)
@@ -45,25 +35,14 @@ def encoded(tiny: BaseModel, template: Template, tweets: list[Tweet]) -> list[En
     return [tiny.tokenizer.encode(template, tweet.text, None, tweet.type) for tweet in tweets]
 
 
-def plain_sum(path: Path, ids: list[int], scored: int) -> float:
-    """Nats of the last `scored` ids by transformers' own loss, the whole text in one row."""
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32).eval()
-    labels = [-100] * (len(ids) - scored) + ids[-scored:]
-    with torch.no_grad():
-        return model(input_ids=torch.tensor([ids]), labels=torch.tensor([labels])).loss.item() * scored
-
-
 def test_tweets_shown_before_the_prompt_count_as_if_all_stood_in_one_row(tiny: BaseModel, adapter: Path, template: Template) -> None:
     documents = encoded(tiny, template, HELD_OUT)
     examples = few_examples(tiny, template, TRAIN, documents, 3, seed=1)
     asked = base_readings(tiny, template, HELD_OUT, documents, examples)["examples"]
     read, _ = score_readings(TunedModel(tiny, adapter, "lora"), {"examples": asked}, {})
-    for nats, document in zip(read["examples"], documents, strict=True):
-        row = examples.ids + document.ids[1:]  # BOS stands once
-        assert nats == pytest.approx(plain_sum(tiny.path, row, len(document.ids) - max(document.prompt_length, 1)), rel=1e-5)
+    # BOS occurs once.
+    rows = [Encoded(examples.ids + of.ids[1:], len(examples.ids) + max(of.prompt_length, 1) - 1) for of in documents]
+    assert read["examples"] == pytest.approx(plain_sums(tiny.path, rows), rel=1e-5)
 
 
 def test_the_examples_are_whole_training_tweets_and_leave_room(tiny: BaseModel, template: Template) -> None:
@@ -71,7 +50,7 @@ def test_the_examples_are_whole_training_tweets_and_leave_room(tiny: BaseModel, 
     documents = encoded(tiny, template, HELD_OUT)
     lines = [document.ids for document in encoded(tiny, template, TRAIN)]
     bos = lines[0][0]
-    for count in range(6):
+    for count in (0, 2, 6):
         examples = few_examples(tiny, template, TRAIN, documents, count, seed=3)
         assert examples.count == min(count, len(TRAIN))
         assert examples.ids.count(bos) == min(examples.count, 1)
@@ -84,26 +63,17 @@ def test_the_examples_are_whole_training_tweets_and_leave_room(tiny: BaseModel, 
     assert len(fewer.ids) + max(len(document.ids) for document in documents) <= room
 
 
-def test_raw_text_has_no_prompt_and_every_token_is_scored(tiny: BaseModel) -> None:
-    template = build_template("inst", "Nimzo", tiny.tokens)
-    raw = base_readings(tiny, template, HELD_OUT, encoded(tiny, template, HELD_OUT), Examples(0, []))["raw text"]
-    for document, tweet in zip(raw.documents, HELD_OUT, strict=True):
-        assert document.prompt_length == 1
-        assert document.ids[1:-1] == tiny.tokenizer.text_ids(tweet.text)
-    assert "raw text" not in base_readings(
-        tiny, build_template("text", "X", tiny.tokens), HELD_OUT, encoded(tiny, template, HELD_OUT), Examples(0, [])
-    )
-
-
-def test_only_what_has_topics_is_asked_with_them(tiny: BaseModel) -> None:
-    named, bare = (build_template(format, "Nimzo", tiny.tokens) for format in ("inst", "text"))
-    documents = encoded(tiny, named, HELD_OUT)
-    with_topic = tuned_readings(tiny, named, HELD_OUT, documents)["with topic"].documents
-    prompt = named.training_prompt("neige", "Tweet")
-    assert "Sujet: neige" in prompt
+def test_raw_text_has_no_prompt_and_only_what_has_topics_is_given_them(tiny: BaseModel) -> None:
+    template, text = (build_template(form, "Nimzo", tiny.tokens) for form in ("inst", "text"))
+    documents = encoded(tiny, template, HELD_OUT)
+    readings = base_readings(tiny, template, HELD_OUT, documents, Examples(0, []))
+    for document, tweet in zip(readings["raw text"].documents, HELD_OUT, strict=True):
+        assert document.prompt_length == 1 and document.ids[1:-1] == tiny.tokenizer.text_ids(tweet.text)
+    with_topic = readings["with topic"].documents
+    prompt = template.training_prompt("neige", "Tweet")
+    assert "Sujet: neige" in prompt and with_topic[1:] == documents[1:]
     assert with_topic[0].ids[: with_topic[0].prompt_length] == tiny.tokenizer.prompt_ids(prompt, add_bos=True)
-    assert with_topic[1:] == documents[1:]
-    assert "with topic" not in tuned_readings(tiny, bare, HELD_OUT, encoded(tiny, bare, HELD_OUT))
+    assert base_readings(tiny, text, HELD_OUT, encoded(tiny, text, HELD_OUT), Examples(0, [])).keys() == {"prompt"}
 
 
 def test_the_headline_is_held_against_the_best_on_validation(tiny: BaseModel, adapter: Path, tmp_path: Path) -> None:

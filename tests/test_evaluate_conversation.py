@@ -11,48 +11,41 @@ import numpy as np
 import pytest
 from support.chat_templates import BARE, CHATML
 from support.html_page import Page
+from support.likelihood import plain_sums
 from support.playing_back import write_answers
 from support.tiny_llama import write_adapter, write_llama
 
 from tweetstyle.dataset.held_out import HeldOut
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.evaluate import ModelPair, evaluate
+from tweetstyle.evaluate import ModelPair, evaluate, evaluation_table
 from tweetstyle.evaluate.conversation import (
     OTHERS,
     TRIALS,
     choose_trials,
     instruction_baseline,
-    instruction_readings,
     instruction_text,
     relevance,
     trial_readings,
 )
-from tweetstyle.evaluate.samples import Written, first_prompts, prompt_ids, scripts, second_prompts
 from tweetstyle.evaluate.style import word_overlap
-from tweetstyle.evaluate.tables import evaluation_table, style_table
 from tweetstyle.inference.likelihood import TunedModel, score_readings
 from tweetstyle.model.base import BaseModel
+from tweetstyle.model.tokenizer import Encoded
 from tweetstyle.prompt.chat_template import take_apart
 from tweetstyle.prompt.template import SpecialTokens, Template, build_template
 from tweetstyle.recipe import Evaluation, Sampling
 from tweetstyle.records import Tweet
 from tweetstyle.report import RunFiles, run_report
-from tweetstyle.wording.verdict import verdict
 
 SUBJECTS = ("neige", "métro", "café", "marché", "pluie", "hiver", "chat", "vélo", "pont", "train")
 
 
 def answers(count: int, start: int = 0, language: str = "fr") -> list[Tweet]:
-    return [
-        Tweet(
-            str(start + n),
-            f"encore {SUBJECTS[n % 10]} {start + n}",
-            f"2024-{1 + n // 28 % 12:02}-{1 + n % 28:02}T00:00:00Z",
-            topic=f"et {SUBJECTS[n % 10]} {start + n} ?",
-            language=language,
-        )
-        for n in range(count)
-    ]
+    found = []
+    for n in range(count):
+        about, day = f"{SUBJECTS[n % 10]} {start + n}", f"2024-{1 + n // 28 % 12:02}-{1 + n % 28:02}T00:00:00Z"
+        found.append(Tweet(str(start + n), f"encore {about}", day, topic=f"et {about} ?", language=language))
+    return found
 
 
 def days(tweets: list[Tweet]) -> list[str]:
@@ -65,39 +58,26 @@ def days(tweets: list[Tweet]) -> list[str]:
 def test_a_scorer_whose_answers_match_is_always_right_and_one_that_hears_nothing_once_in_five() -> None:
     tweets = answers(300)
     trials = choose_trials(tweets, days(tweets), seed=3, most=300)
-    right, groups = [t.right for t in trials], [days(tweets)[t.tweet] for t in trials]
     matching = np.array([[0.0 if place == t.tweet else 5.0 for place in t.messages] for t in trials])
-    deaf = np.full((len(trials), 5), 7.0)
-    found = relevance(deaf, matching, right, groups, confidence=0.95)
-    assert found.tuned.estimate == 1
-    assert found.base.low <= 0.2 <= found.base.high and abs(found.base.estimate - 0.2) < 0.08
-    assert found.difference.sign == 1 and found.difference.estimate == pytest.approx(1 - found.base.estimate)
-    noise = relevance(np.random.default_rng(1).random((300, 5)), matching, right, groups, confidence=0.95)
-    assert noise.base.low <= 0.2 <= noise.base.high
+    for deaf in (np.full((len(trials), 5), 7.0), np.random.default_rng(1).random((300, 5))):
+        found = relevance(deaf, matching, trials, days(tweets), confidence=0.95)
+        assert found.tuned.estimate == 1
+        assert found.base.low <= 0.2 <= found.base.high and abs(found.base.estimate - 0.2) < 0.08
+        assert found.difference.sign == 1 and found.difference.estimate == pytest.approx(1 - found.base.estimate)
 
 
-def test_a_trial_has_its_own_message_at_its_place_and_four_others_of_other_days_and_words() -> None:
+def test_a_trial_has_its_own_message_and_four_others_of_other_days_and_words_in_its_language_where_enough_are() -> None:
     tweets = answers(60) + [replace(t, id=f"again{t.id}", topic=t.topic.upper()) for t in answers(10, 0)]
     for trial in choose_trials(tweets, days(tweets), seed=1):
         said = [tweets[place].topic.casefold() for place in trial.messages]
         assert trial.messages[trial.right] == trial.tweet and len(set(said)) == 1 + OTHERS
         assert days(tweets)[trial.tweet] not in {days(tweets)[p] for p in trial.messages if p != trial.tweet}
     assert choose_trials(tweets, days(tweets), 1) == choose_trials(tweets, days(tweets), 1) != choose_trials(tweets, days(tweets), 2)
-    assert len(choose_trials(tweets, days(tweets), 1, most=7)) == 7
-
-
-def test_the_others_speak_the_tweets_language_where_enough_do() -> None:
-    tweets = answers(20) + answers(20, 100, "en") + answers(2, 200, "de")
-    clusters = [t.id for t in tweets]
-    for trial in choose_trials(tweets, clusters, seed=5):
-        spoken = {tweets[place].language for place in trial.messages}
-        assert spoken == {tweets[trial.tweet].language} or tweets[trial.tweet].language == "de"
-
-
-def test_three_pairs_make_no_trial_and_no_figure() -> None:
-    tweets = answers(3)
-    assert choose_trials(tweets, days(tweets), 1) == []
-    assert relevance(np.empty((0, 5)), np.empty((0, 5)), [], [], confidence=0.95) is None
+    assert len(choose_trials(tweets, days(tweets), 1, most=7)) == 7 and choose_trials(tweets[:3], days(tweets), 1) == []
+    mixed = answers(20) + answers(20, 100, "en") + answers(2, 200, "de")
+    for trial in choose_trials(mixed, [t.id for t in mixed], seed=5):
+        spoken = {mixed[place].language for place in trial.messages}
+        assert spoken == {mixed[trial.tweet].language} or mixed[trial.tweet].language == "de"
 
 
 def test_words_that_come_back_are_counted_where_a_message_has_any() -> None:
@@ -134,69 +114,48 @@ def holds(ids: list[int], run: list[int]) -> bool:
     return any(ids[place : place + len(run)] == run for place in range(len(ids)))
 
 
-def plain_sums(base: BaseModel, rows: list[tuple[list[int], int]]) -> list[float]:
-    """Nats of the last `scored` ids of each row by transformers' own loss, one row at a time."""
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    model = AutoModelForCausalLM.from_pretrained(base.path, dtype=torch.float32).eval()
-    sums = []
-    with torch.no_grad():
-        for ids, scored in rows:
-            labels = [-100] * (len(ids) - scored) + ids[-scored:]
-            sums.append(model(input_ids=torch.tensor([ids]), labels=torch.tensor([labels])).loss.item() * scored)
-    return sums
-
-
 def test_told_and_shown_are_whole_conversations_of_the_chat_template_scored_as_by_a_plain_loop(
     tiny: BaseModel, adapter: Path, template: Template
 ) -> None:
-    tweets, known = answers(4, 500), answers(60)
-    held = sample(tiny, template, tweets)
-    told = instruction_baseline(tiny, template, known, held.documents, 3, seed=1)
-    readings = instruction_readings(tiny, told, tweets)
-    trials, of_both = trial_readings(tiny, template, sample(tiny, template, answers(6)), 1)
-    by_base, _ = score_readings(TunedModel(tiny, adapter, "lora"), readings | of_both, {})
+    tweets, known, six = answers(4, 500), answers(60), answers(6)
+    told = instruction_baseline(tiny, template, known, tweets, 3, seed=1)
+    trials, of_both = trial_readings(tiny, template, sample(tiny, template, six), 1)
+    by_base, _ = score_readings(TunedModel(tiny, adapter, "lora"), told.readings | of_both, {})
     chosen = [t for t in known if holds(told.examples.ids, [*tiny.tokenizer.text_ids(t.text), tiny.tokenizer.end_id(template)])]
     assert told.examples.count == len(chosen) == 3
 
-    def text(*pairs: tuple[str, str], system: str = told.line) -> str:
+    def ids(*pairs: tuple[str, str], system: str = told.line) -> list[int]:
         said = "".join(f"<|im_start|>user\n{m}<|eot_id|>\n<|im_start|>assistant\n{a}<|eot_id|>\n" for m, a in pairs)
-        return f"<|im_start|>system\n{system}<|eot_id|>\n{said}".removesuffix("\n")
+        text = f"<|im_start|>system\n{system}<|eot_id|>\n{said}".removesuffix("\n")
+        return tiny.tokenizer.prompt_ids(text, add_bos=template.add_bos)
 
-    shown = [(t.topic, t.text) for t in chosen]
-    for name, before in (("instructed", []), ("instructed and shown", shown)):
-        ids = [tiny.tokenizer.prompt_ids(text(*before, (t.topic, t.text)), add_bos=template.add_bos) for t in tweets]
-        scored = [len(tiny.tokenizer.text_ids(t.text)) + 1 for t in tweets]
-        assert by_base[name] == pytest.approx(plain_sums(tiny, list(zip(ids, scored, strict=True))), rel=1e-5)
-    six = answers(6)
-    rows = [
-        (tiny.tokenizer.prompt_ids(text((six[m].topic, six[t.tweet].text), system="You are helpful"), add_bos=template.add_bos), t)
-        for t in trials
-        for m in t.messages
-    ]
-    plain = plain_sums(tiny, [(ids, len(tiny.tokenizer.text_ids(six[t.tweet].text)) + 1) for ids, t in rows])
-    assert by_base[TRIALS] == pytest.approx(plain, rel=1e-5)
+    def row(ids: list[int], tweet: Tweet) -> Encoded:
+        return Encoded(ids, len(ids) - len(tiny.tokenizer.text_ids(tweet.text)) - 1)
+
+    for name, before in (("instructed", []), ("instructed and shown", [(t.topic, t.text) for t in chosen])):
+        rows = [row(ids(*before, (t.topic, t.text)), t) for t in tweets]
+        assert by_base[name] == pytest.approx(plain_sums(tiny.path, rows), rel=1e-5)
+    pairs = [(six[m].topic, six[trial.tweet]) for trial in trials for m in trial.messages]
+    rows = [row(ids((message, t.text), system="You are helpful"), t) for message, t in pairs]
+    assert by_base[TRIALS] == pytest.approx(plain_sums(tiny.path, rows), rel=1e-5)
 
 
-def test_fewer_are_shown_where_they_do_not_fit_and_none_where_not_even_the_words_do(tiny: BaseModel, template: Template) -> None:
+def test_fewer_are_shown_where_they_do_not_fit_and_none_where_not_even_the_instruction_does(tiny: BaseModel, template: Template) -> None:
     tweets, known = answers(4, 500), answers(60)
-    held = sample(tiny, template, tweets)
     for room in (2048, 700, 420):
         narrow = replace(tiny, config=tiny.config | {"max_position_embeddings": room})
-        told = instruction_baseline(narrow, template, known, held.documents, 20, seed=1)
-        shown = instruction_readings(narrow, told, tweets)["instructed and shown"]
+        told = instruction_baseline(narrow, template, known, tweets, 20, seed=1)
+        shown = told.readings["instructed and shown"]
         assert len(shown.beginning) + max(len(document.ids) for document in shown.documents) <= room
         assert (told.examples.count == 20) is (room == 2048)
     nothing = replace(tiny, config=tiny.config | {"max_position_embeddings": 100})
-    assert instruction_readings(nothing, instruction_baseline(nothing, template, known, held.documents, 20, 1), tweets) == {}
+    assert instruction_baseline(nothing, template, known, tweets, 20, 1).readings == {}
 
 
 def test_without_a_place_for_a_system_message_the_words_open_the_first_message(tiny: BaseModel, template: Template) -> None:
     turns, _ = take_apart(BARE, tiny.tokens.bos, "<|eot_id|>")
-    assert turns.around_system is None
     bare = replace(template, turns=turns, end=turns.end)
-    told = instruction_baseline(tiny, bare, answers(60), sample(tiny, bare, answers(4, 500)).documents, 2, seed=1)
+    told = instruction_baseline(tiny, bare, answers(60), answers(4, 500), 2, seed=1)
     first = tiny.tokenizer.prompt_ids(f"<|user|>{told.line}\n\net", add_bos=bare.add_bos)
     assert told.examples.ids[: len(first)] == first and told.examples.count == 2
 
@@ -227,18 +186,6 @@ def test_the_words_name_each_language_of_a_fair_share_of_the_tweets_and_of_sever
     assert f"would in a tweet: {named}" in instruction_text("Nimzo", tweets[::-1])
 
 
-# -- openings -----------------------------------------------------------------------------------------------
-
-
-def test_the_second_message_stands_behind_the_first_and_its_answer(tiny: BaseModel, template: Template) -> None:
-    first = first_prompts(7)
-    second = second_prompts([Written(ask.number, f"réponse {ask.number}", True) for ask in first])
-    assert [ask.number for ask in second] == [ask.number for ask in first] == list(range(7, 27))
-    ids = prompt_ids(tiny, template, second[:1])[0]
-    by_turns, _ = tiny.tokenizer.encode_turns(template, [(first[0].topic, "réponse 7"), (scripts()[0][2], "")])
-    assert ids == by_turns[:-1]
-
-
 # -- the whole verb -----------------------------------------------------------------------------------------
 
 SHORT = Sampling(num_predict=6)
@@ -261,12 +208,11 @@ def evaluated(tiny: BaseModel, adapter: Path, template: Template, tmp_path_facto
     return room, whole(tiny, adapter, template, room, 24)
 
 
-def test_the_tuned_model_is_held_against_the_strongest_without_training(evaluated) -> None:
-    room, found = evaluated
-    test = found.splits["test"]
+def test_the_tuned_model_is_compared_with_the_strongest_without_training(evaluated) -> None:
+    _, found = evaluated
+    test, validation = found.splits["test"], found.splits["validation"]
     names = {"base, told to write like you", "base, told and shown 2 of your answers"}
     assert names <= test.baselines.keys() and not any("of your tweets" in name and "shown" in name for name in test.baselines)
-    validation = found.splits["validation"]
     figures = {"base, same prompt": validation.base} | validation.baselines
     assert test.best == min(figures, key=lambda name: figures[name].nats)
     gains = found.conversation.gains
@@ -276,40 +222,28 @@ def test_the_tuned_model_is_held_against_the_strongest_without_training(evaluate
         assert gain.estimate == pytest.approx(other.bits_per_byte - test.tuned.bits_per_byte)
 
 
-def test_both_models_answer_both_messages_of_every_opening(evaluated) -> None:
-    room, found = evaluated
-    assert len(found.conversation.openings) == 20
-    for name in ("base", "tuned"):
-        rows = [json.loads(line) for line in (room / "run" / "written" / "second-turns" / f"{name}.jsonl").read_text().splitlines()[1:]]
-        assert sorted(row["text"] for row in rows) == sorted(getattr(opening, name)[1] for opening in found.conversation.openings)
-    assert not (room / "run" / "written" / "second-turns" / "examples.jsonl").exists()
-
-
-def test_an_evaluation_cut_off_between_the_turns_goes_on_to_the_same(
+def test_both_models_answer_both_messages_of_every_opening_and_an_evaluation_cut_off_between_them_resumes(
     evaluated, tiny: BaseModel, adapter: Path, template: Template, tmp_path: Path
 ) -> None:
     room, found = evaluated
-    again = tmp_path / "again"
-    shutil.copytree(room, again)
-    for path in (again / "run" / "written" / "second-turns").iterdir():
+    assert len(found.conversation.openings) == 20
+    again = shutil.copytree(room, tmp_path / "again")
+    files = sorted((again / "run" / "written" / "second-turns").iterdir())
+    assert [path.name for path in files] == ["base.jsonl", "tuned.jsonl"]
+    for path in files:
+        rows = [json.loads(line) for line in path.read_text().splitlines()[1:]]
+        assert sorted(row["text"] for row in rows) == sorted(getattr(opening, path.stem)[1] for opening in found.conversation.openings)
         path.write_bytes(path.read_bytes()[:400])
     assert whole(tiny, adapter, template, again, 24) == found
 
 
-def test_the_screen_says_what_was_asked_and_what_was_told_apart(evaluated, tmp_path: Path) -> None:
+def test_the_screen_says_what_was_given(evaluated, tmp_path: Path) -> None:
     from rich.console import Console
 
     console = Console(width=140, record=True, file=(tmp_path / "screen").open("w"))
     console.print(evaluation_table(evaluated[1]))
-    shown, heard = console.export_text(), evaluated[1].conversation.relevance
-    assert "given the messages that they answer" in shown and "20% by chance" in shown
-    assert f"{heard.tuned.estimate:.0%}" in shown and "points" in shown
-    words = evaluated[1].style.obedience["key words"]
-    assert "a word of the message comes back" in shown and f"share ({words.chance:.0%} by chance)" in shown
-    console.print(style_table(evaluated[1].style, answers=True))
-    console.print(style_table(evaluated[1].style))
-    of_answers, of_tweets = console.export_text(clear=True).split("12 answers written by each model")[1].split("12 tweets written")
-    assert "told and" in of_answers and "shown tweets" not in of_answers and "told and shown" not in of_tweets
+    shown = console.export_text()
+    assert "given the messages that they answer" in shown and "base, told and shown 2 of your answers" in shown
 
 
 def test_the_exported_file_answers_the_second_message_with_the_first_in_mind(
@@ -322,6 +256,7 @@ def test_the_exported_file_answers_the_second_message_with_the_first_in_mind(
     greedy = Sampling(num_predict=6, temperature=0.0)
     gguf = export(tiny, None, template, Export(types=("f16",)), greedy, "tiny", tmp_path / "out").gguf["f16"]
     found = whole(tiny, adapter, template, tmp_path, 6, QUICK.model_copy(update={"samples": 2}), sampling=greedy, gguf=gguf)
+    assert found.style.source == "gguf"
     speaker = ChatModel(gguf, template, greedy, threads=1)
     for opening in found.conversation.openings[:3]:
         first, second = opening.messages
@@ -337,7 +272,6 @@ def test_the_report_shows_the_conversation_and_its_words_are_of_conversation(eva
     for opening in found.conversation.openings:
         assert all(message in page.text for message in opening.messages)
     assert found.conversation.told in page.text
-    assert {"en": "after the message", "fr": "après le message"}[language] in verdict(_read(room), [], language)[0]
     about = {
         "en": ("About: ", "no topic", "on the topics", "base, shown tweets"),
         "fr": ("Sujet : ", "pas de sujet", "sur les sujets", "base, avec vos tweets"),
@@ -352,9 +286,8 @@ def test_three_usable_pairs_are_a_clear_sentence_and_no_figure_that_pretends(
     assert found.conversation.relevance is None and all(gain.low is None for gain in found.conversation.gains.values())
     assert str(found.conversation.notes[0]).startswith("3 test tweets are too few")
     assert any("the number of independent days is only 3" in str(warning) for warning in found.warnings)
-    for language in ("en", "fr"):
-        page = Page(run_report(RunFiles(tmp_path / "run", tmp_path, tmp_path / "export", "", {}), language))
-        assert not page.errors and "20%" not in page.text.replace("\u202f", "")
+    page = Page(run_report(RunFiles(tmp_path / "run", tmp_path, tmp_path / "export", "", {}), "en"))
+    assert not page.errors and "20%" not in page.text
 
 
 @pytest.mark.parametrize(("split", "said"), [("train", "to learn from"), ("test", "to score")])
@@ -368,7 +301,3 @@ def test_a_split_without_a_message_is_one_clear_message(
     with pytest.raises(TweetstyleError, match=rf"{split}\.jsonl: there is no tweet with a message {said}") as told:
         evaluate(ModelPair(tiny, adapter, "lora", template), files, QUICK, SHORT, tmp_path / "run")
     assert "tweetstyle playback" in str(told.value) and not (tmp_path / "run").exists()
-
-
-def _read(room: Path) -> dict:
-    return json.loads((room / "run" / "evaluation.json").read_text(encoding="utf-8"), parse_constant=pytest.fail)

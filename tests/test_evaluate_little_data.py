@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-from support.tiny_llama import write_adapter, write_llama
 
 from tweetstyle.dataset.held_out import clusters
 from tweetstyle.errors import TweetstyleError
@@ -21,16 +20,6 @@ from tweetstyle.wording.verdict import verdict
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 SNOW = [f"la neige tombe encore {i} sur Montréal, {i * 7 % 13} fois 😂" for i in range(120)]
 TRAIN, VALIDATION, TEST = SNOW[:60], SNOW[60:90], SNOW[90:]
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> BaseModel:
-    return write_llama(tmp_path_factory.mktemp("tiny"))
-
-
-@pytest.fixture(scope="module")
-def adapter(tiny: BaseModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_adapter(tmp_path_factory.mktemp("adapter"), tiny)
 
 
 def evaluated(tiny: BaseModel, adapter: Path, room: Path, *splits: list[str], per_day: int = 1, samples: int = 24) -> Evaluated:
@@ -72,17 +61,10 @@ def test_one_tweet_again_and_again_is_one_witness(tiny, adapter, tmp_path):
     assert any("the number of independent days is only 1 " in str(warning) for warning in found.warnings)
 
 
-def test_more_samples_than_test_tweets_and_a_single_one(tiny, adapter, tmp_path):
-    many = evaluated(tiny, adapter, tmp_path, TRAIN, VALIDATION, TEST[:10], samples=25)
-    assert many.style.samples == 25 and len(many.samples) == 10
-    one = evaluated(tiny, adapter, tmp_path, TRAIN, VALIDATION, TEST, samples=1)
-    assert one.style.copying.generated.low is None and set(one.style.to.values()) == {None}
-
-
-def test_signs_of_all_scripts_and_of_none(tiny, adapter, tmp_path):
-    wild = [f"{text} {i}" for i in range(10) for text in ("\u202eabc\u2066 \x01 ok", "日本語のツイート", "مرحبا")]
-    found = evaluated(tiny, adapter, tmp_path, TRAIN, wild, wild)
-    assert {sample.real for sample in found.samples} <= set(wild)
+def test_more_samples_than_test_tweets_of_all_scripts(tiny, adapter, tmp_path):
+    wild = [f"{text} {i}" for i in range(3) for text in ("\u202eabc\u2066 \x01 ok", "日本語のツイート", "مرحبا")]
+    many = evaluated(tiny, adapter, tmp_path, TRAIN, wild, wild, samples=12)
+    assert many.style.samples == 12 and {sample.real for sample in many.samples} == set(wild)
 
 
 @pytest.mark.parametrize(

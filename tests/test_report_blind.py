@@ -5,15 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import random
 import re
-from collections import Counter
 
 import pytest
-from scipy.stats import chisquare
 from support.html_page import Page
 
-from tweetstyle.report.blind import FEWEST, Text, bare, level, tossed_sides, write_blind
+from tweetstyle.report.blind import FEWEST, Text, bare, level, write_blind
 
 WORDS = "train late coffee rain winter bread stairs window keys market garden noise river bridge paper lamp".split()
 
@@ -49,28 +46,18 @@ def test_the_bytes_follow_from_the_seed(tmp_path):
     assert one == again != other
 
 
-def test_twenty_questions_of_each_kind_on_either_side(page):
-    tests = data_of(page)["tests"]
-    assert {name: {mode: len(items) for mode, items in test.items() if isinstance(items, list)} for name, test in tests.items()} == {
-        "tuned": {"pairs": 20, "singles": 20}, "examples": {"pairs": 20, "singles": 20}, "tuned-examples": {"pairs": 20},
-    }  # fmt: skip
+def test_twenty_questions_of_one_subject_under_the_names_of_who_wrote_their_texts_on_either_side(page):
+    tests, prefix = data_of(page)["tests"], {"real": "own", "tuned": "made", "examples": "shown"}
+    assert {name: len(test["items"]) for name, test in tests.items()} == {"tuned": 20, "examples": 20, "tuned-examples": 20}
     for test in tests.values():
-        for mode in {"pairs", "singles"} & set(test):
-            assert 0 < sum(item["sources"][0] == test["aim"] for item in test[mode]) < 20
-
-
-def test_every_text_is_under_the_name_of_who_wrote_it(page):
-    prefix = {"real": "own", "tuned": "made", "examples": "shown"}
-    for test in data_of(page)["tests"].values():
-        for item in test["pairs"] + test.get("singles", []):
-            assert all(text.startswith(prefix[source]) for text, source in zip(item["texts"], item["sources"], strict=True))
+        assert 0 < sum(item["sources"][0] == test["aim"] for item in test["items"]) < 20
+        for item in test["items"]:
+            assert item["topic"] and all(text.startswith(prefix[of]) for text, of in zip(item["texts"], item["sources"], strict=True))
+        assert len({text for item in test["items"] for text in item["texts"]}) == 40
 
 
 SHARED = {
-    ("en", "topic"): ("Subject: {topic}", "pairs are of one subject and of nearly equal length"),
     ("en", "playback"): ("In answer to: {topic}", "pairs answer one message and are of nearly equal length"),
-    ("en", "first-words"): ("Begun with: {topic}", "pairs begin alike and are of nearly equal length"),
-    ("fr", "topic"): ("Sujet\u00a0: {topic}", "les paires sont du même sujet et de longueur voisine"),
     ("fr", "playback"): ("En réponse à\u00a0: {topic}", "les paires répondent au même message et sont de longueur voisine"),
     ("fr", "first-words"): ("Début\u00a0: {topic}", "les paires commencent de même et sont de longueur voisine"),
 }
@@ -82,21 +69,6 @@ def test_what_two_texts_share_is_called_what_it_is(tmp_path, language, message):
     subject, introduction = SHARED[language, message]
     source, plain = (written(tmp_path / f"{of}.html", *sides, language=language, message=of) for of in (message, "topic"))
     assert introduction in source and data_of(source)["words"] == data_of(plain)["words"] | {"subject": subject}
-
-
-def test_pairs_are_of_one_subject_where_there_is_one_and_singles_show_other_texts(page):
-    test = data_of(page)["tests"]["tuned"]
-    assert all(item["topic"] for item in test["pairs"])
-    shown = [text for item in test["pairs"] for text in item["texts"]]
-    assert len(set(shown)) == 40
-    assert not set(shown) & {item["texts"][0] for item in test["singles"]}
-
-
-def test_of_texts_without_a_subject_those_of_equal_length_stand_side_by_side(tmp_path):
-    real = [Text(f"{chr(97 + i)}" * (10 + 10 * i)) for i in range(12)]
-    other = [Text(f"{chr(109 + i)}" * (11 + 10 * i)) for i in reversed(range(12))]
-    test = data_of(written(tmp_path / "b.html", real, {"base": other}))["tests"]["base"]
-    assert [abs(len(one) - len(two)) for one, two in (item["texts"] for item in test["pairs"])] == [1] * 12
 
 
 @pytest.mark.parametrize(
@@ -113,7 +85,7 @@ def test_copies_of_real_tweets_and_texts_that_say_nothing_are_left_out(tmp_path)
     real, made = tweets("own", 8), tweets("made", 8)
     copies = [Text(real[0].text.upper() + " !"), Text("Learned it by HEART."), Text("https://t.co/abc @someone"), Text(" "), made[0]]
     source = written(tmp_path / "b.html", real, {"tuned": made + copies}, learned=["learned it by heart"])
-    items = data_of(source)["tests"]["tuned"]["pairs"]
+    items = data_of(source)["tests"]["tuned"]["items"]
     shown = {text: name for item in items for text, name in zip(item["texts"], item["sources"], strict=True)}
     assert sorted(text for text, name in shown.items() if name == "tuned") == sorted(text.text for text in made)
     assert bare("Learned it by HEART.") == bare("learned it by heart")
@@ -144,11 +116,3 @@ def test_the_page_is_well_formed_and_its_policy_names_its_one_script_and_sheet(t
 
 def test_no_text_and_no_answer_can_be_read_from_the_source(page):
     assert not re.search(r"own\d|made\d|shown\d", page)
-
-
-def test_sides_are_tossed_one_by_one():
-    """Every way in which eight sides can fall comes equally often: a score without any knowledge is binomial, whatever is answered."""
-    chance, seen = random.Random(0), Counter()
-    for _ in range(256 * 40):
-        seen[tuple(tossed_sides(8, chance))] += 1
-    assert len(seen) == 256 and chisquare(list(seen.values())).pvalue > 0.001

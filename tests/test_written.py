@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from support.tiny_llama import write_adapter, write_llama
 
 from tweetstyle.evaluate import samples as written
 from tweetstyle.evaluate.baselines import Examples, ModelPair
-from tweetstyle.evaluate.samples import AnswerFile, Writing, WritingPrompt, Written, prompt_ids, prompts_of
+from tweetstyle.evaluate.samples import AnswerFile, Writing, WritingPrompt, Written, prompts_of
 from tweetstyle.inference.generate import Completion, as_read
 from tweetstyle.inference.likelihood import load_adapter, load_model
 from tweetstyle.prompt.template import build_template
@@ -84,23 +85,18 @@ def test_an_answer_is_read_as_a_person_reads_it(model, monkeypatch, answer, read
     assert as_read(base, template, answer) == read
 
 
-def test_what_stands_is_not_written_again(model, tmp_path, monkeypatch):
-    first = carry_out(model, tmp_path)
-    monkeypatch.setattr(written, "generate", None)
-    assert carry_out(model, tmp_path) == first
-
-
-@pytest.mark.parametrize("cut", [1, 150, 450])
-def test_cut_off_anywhere_and_gone_on_with_it_is_the_same(model, tmp_path, cut):
+@pytest.mark.parametrize("cut", [1, 450])
+def test_cut_off_anywhere_and_resumed_it_is_the_same_and_what_is_there_is_not_written_again(model, tmp_path, monkeypatch, cut):
     whole = carry_out(model, tmp_path / "whole")
-    again = tmp_path / "again"
-    carry_out(model, again)
+    again = shutil.copytree(tmp_path / "whole", tmp_path / "again")
     for path in again.iterdir():
         path.write_bytes(path.read_bytes()[:cut])
     assert carry_out(model, again) == whole
-    assert {name: sorted(of.splitlines()) for name, of in contents(again).items()} == {
-        name: sorted(of.splitlines()) for name, of in contents(tmp_path / "whole").items()
+    assert {name: set(of.splitlines()) for name, of in contents(again).items()} == {
+        name: set(of.splitlines()) for name, of in contents(tmp_path / "whole").items()
     }
+    monkeypatch.setattr(written, "generate", None)
+    assert carry_out(model, again) == whole
 
 
 @pytest.mark.parametrize(
@@ -131,9 +127,3 @@ def test_each_tweet_is_asked_for_before_one_comes_twice():
     assert {ask.topic for ask in asks[:4]} == {"0", "1", "2", "3"} and [a.topic for a in asks[4:8]] == [a.topic for a in asks[:4]]
     assert all("abcd"[int(ask.topic)] == ask.cluster for ask in asks)
     assert prompts_of([], [], 10, seed=0) == []
-
-
-def test_the_examples_bos_stands_once(model):
-    base, _, template = model
-    plain, after = (prompt_ids(base, template, ASKS[:1], beginning)[0] for beginning in ((), (base.bos_id, 5)))
-    assert plain[0] == base.bos_id and after == [base.bos_id, 5, *plain[1:]]

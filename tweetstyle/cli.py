@@ -191,8 +191,7 @@ def compare(runs: tuple[Path, ...]) -> None:
     """
     from rich.console import Console
 
-    from tweetstyle.evaluate.compare import compare
-    from tweetstyle.evaluate.tables import comparison_table
+    from tweetstyle.evaluate.compare import compare, comparison_table
 
     Console().print(comparison_table(compare(runs)))
 

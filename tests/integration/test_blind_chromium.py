@@ -1,4 +1,4 @@
-"""blind.html clicked through in a real browser, to the end, in every mode."""
+"""blind.html clicked through in a real browser, to the end."""
 
 from __future__ import annotations
 
@@ -36,20 +36,19 @@ def page(tmp_path_factory):
     return write_blind(path, {"real": tweets(REAL, 80), "tuned": tweets(TUNED, 80), "examples": tweets(SHOWN, 12)}, "en", 5)
 
 
-def begin(browser, path, opponent="tuned", mode="pairs"):
+def begin(browser, path, opponent="tuned"):
     browser.open(path)
     browser.click(f"#opponent-{opponent}")
-    browser.click(f"#mode-{mode}")
     browser.click("#begin")
 
 
-def play(browser, count, right, mode="pairs", aim=REAL, press=False) -> list[list[str]]:
+def play(browser, count, right, aim=REAL, press=False) -> list[list[str]]:
     """Answers to the end, the first `right` of them rightly; gives the texts as shown."""
     shown = []
     for place in range(count):
         assert browser.text("#place") == f"{place + 1} of {count}"
-        texts = [browser.text("#single")] if mode == "singles" else [browser.text(f"#choices button:nth-child({i}) .text") for i in (1, 2)]
-        answer = [text.startswith(aim) for text in texts].index(True) if mode == "pairs" else int(not texts[0].startswith(aim))
+        texts = [browser.text(f"#choices button:nth-child({i}) .text") for i in (1, 2)]
+        answer = [text.startswith(aim) for text in texts].index(True)
         answer = answer if place < right else 1 - answer
         if press:
             browser.press((("1", "2"), ("ArrowLeft", "ArrowRight"))[place % 2][answer])
@@ -64,13 +63,12 @@ def result(browser) -> dict:
 
 
 @pytest.mark.parametrize(
-    ("opponent", "mode", "count", "right", "press", "aim"),
-    [("tuned", "pairs", 20, 14, False, REAL), ("tuned", "singles", 20, 3, True, REAL), ("examples", "pairs", 12, 0, False, REAL),
-     ("tuned-examples", "pairs", 12, 11, True, TUNED)],
-)  # fmt: skip
-def test_the_score_is_the_count_of_right_clicks_and_the_file_says_what_was_clicked(browser, page, opponent, mode, count, right, press, aim):
-    begin(browser, page, opponent, mode)
-    shown = play(browser, count, right, mode, aim, press)
+    ("opponent", "count", "right", "press", "aim"),
+    [("tuned", 20, 14, False, REAL), ("examples", 12, 0, False, REAL), ("tuned-examples", 12, 11, True, TUNED)],
+)
+def test_the_score_is_the_count_of_right_clicks_and_the_file_says_what_was_clicked(browser, page, opponent, count, right, press, aim):
+    begin(browser, page, opponent)
+    shown = play(browser, count, right, aim, press)
     interval = binomtest(right, count).proportion_ci(0.95, "exact")
     told = browser.text("#verdict")
     if aim == REAL:
@@ -81,7 +79,7 @@ def test_the_score_is_the_count_of_right_clicks_and_the_file_says_what_was_click
     assert ("more than luck" in told) == (interval.low > 0.5) and ("less than luck" in told) == (interval.high < 0.5)
     assert ("only 12 questions" in told) == (count == 12)
     file = result(browser)
-    assert (file["opponent"], file["mode"], file["count"], file["hits"]) == (opponent, mode, count, right)
+    assert (file["opponent"], file["count"], file["hits"]) == (opponent, count, right)
     assert file["share"]["low"] == pytest.approx(interval.low, abs=1e-12) and file["share"]["high"] == pytest.approx(
         interval.high, abs=1e-12
     )
@@ -91,73 +89,47 @@ def test_the_score_is_the_count_of_right_clicks_and_the_file_says_what_was_click
     assert browser.complaints == []
 
 
-def test_interval_and_range_of_luck_are_scipys_for_every_score(browser, tmp_path):
-    for count in (5, 20):
+def test_interval_and_range_of_luck_are_scipys(browser, tmp_path):
+    for count, scores in ((5, range(6)), (20, (1, 19))):
         path = write_blind(tmp_path / "b.html", {"real": tweets(REAL, count), "tuned": tweets(TUNED, count)}, "en", 1)
-        lucky = [k for k in range(count + 1) if binomtest(k, count).proportion_ci().low <= 0.5 <= binomtest(k, count).proportion_ci().high]
-        for right in range(count + 1) if count < 20 else (1, 19):
+        intervals = [binomtest(right, count).proportion_ci(0.95, "exact") for right in range(count + 1)]
+        lucky = [right for right, (low, high) in enumerate(intervals) if low <= 0.5 <= high]
+        for right in scores:
             begin(browser, path)
             play(browser, count, right, press=True)
-            file, exact = result(browser), binomtest(right, count).proportion_ci(0.95, "exact")
-            assert [file["share"][end] for end in ("low", "high")] == pytest.approx([exact.low, exact.high], abs=1e-12)
+            file = result(browser)
+            assert [file["share"][end] for end in ("low", "high")] == pytest.approx(intervals[right], abs=1e-12)
             assert file["luck"] == [lucky[0], lucky[-1]]
-
-
-def test_nothing_is_asked_of_anybody(browser, page):
-    begin(browser, page)
-    play(browser, 20, 7, press=True)
-    result(browser)
-    assert browser.requests[0] == page.as_uri()
-    assert all(address.startswith(("file:///", "blob:")) for address in browser.requests)
-
-
-def test_what_is_on_the_page_before_the_end_does_not_tell_who_wrote_what(browser, page):
-    begin(browser, page)
-    for _ in range(19):
-        outer = browser.evaluate("document.getElementById('choices').outerHTML")
-        first, second = browser.evaluate(
-            "[...document.querySelectorAll('#choices button')].map(b => { const c = b.cloneNode(true);"
-            " c.querySelector('.text').textContent = '';"
-            " c.querySelector('kbd').textContent = ''; return c.outerHTML; })"
-        )
-        assert first == second
-        assert not any(word in outer for word in ("real", "tuned", "data-"))
-        browser.press("1")
 
 
 def test_a_hostile_tweet_is_shown_and_inert(browser, tmp_path):
     real = [Text(f"own {i} {HOSTILE}", HOSTILE) for i in range(6)]
     path = write_blind(tmp_path / "b.html", {"real": real, "tuned": [Text(f"made {i} {HOSTILE}", HOSTILE) for i in range(6)]}, "fr", 1)
-    for mode in ("pairs", "singles"):
-        begin(browser, path, mode=mode)
-        for _ in range(6):
-            shown = browser.text("#trial")
-            assert "<script>window.harmed=1</script></script><img src=x onerror=window.harmed=1>" in shown and "{hits}" in shown
-            browser.press("2")
-        assert "onerror" in browser.text("#items") and "{hits}" in browser.text("#items")
-        assert browser.evaluate("[window.harmed === undefined, document.images.length, document.scripts.length]") == [True, 0, 2]
-        assert browser.requests == [path.as_uri()] and browser.complaints == []
+    begin(browser, path)
+    for _ in range(6):
+        shown = browser.text("#trial")
+        assert "<script>window.harmed=1</script></script><img src=x onerror=window.harmed=1>" in shown and "{hits}" in shown
+        browser.press("2")
+    assert "onerror" in browser.text("#items") and "{hits}" in browser.text("#items")
+    assert browser.evaluate("[window.harmed === undefined, document.images.length, document.scripts.length]") == [True, 0, 2]
+    assert browser.requests == [path.as_uri()] and browser.complaints == []
 
 
-def test_a_double_click_answers_once_and_a_step_back_takes_it_back(browser, page):
+def test_texts_seen_before_are_counted_and_nothing_is_requested(browser, page):
     begin(browser, page)
+    outer = browser.evaluate("document.getElementById('choices').outerHTML")
+    assert not any(word in outer for word in ("real", "tuned", "data-")), "what is on the page does not say who wrote what"
     browser.click("#choices button:nth-child(1)", times=2)
-    assert browser.text("#place") == "2 of 20"
+    assert browser.text("#place") == "2 of 20", "a double click answers once"
     browser.click("#back")
-    assert browser.text("#place") == "1 of 20"
-
-
-def test_texts_seen_before_are_told_and_a_preference_has_no_singles(browser, page):
-    begin(browser, page)
     play(browser, 20, 10, press=True)
     browser.click("#again")
     browser.click("#begin")
     play(browser, 20, 10, press=True)
     assert "seen in an earlier test on this page: 20." in browser.text("#verdict")
-    browser.click("#again")
-    browser.click("#mode-singles")
-    browser.click("#opponent-tuned-examples")
-    assert browser.evaluate("document.getElementById('mode-singles').disabled && document.getElementById('mode-pairs').checked")
+    result(browser)
+    assert browser.requests[0] == page.as_uri()
+    assert all(address.startswith(("file:///", "blob:")) for address in browser.requests)
 
 
 @pytest.mark.parametrize(("width", "dark"), [(375, True), (1000, False)])

@@ -5,19 +5,17 @@ The model's body is a tiny one that ends every answer at once: ids do not depend
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
 from support.chat_templates import BARE, CHATML, DATED, HEADERS
 from support.hard_texts import hard_texts
-from support.llama_cpp import LlamaServer
 from support.ollama import OllamaServer
 from support.tiny_llama import write_ending_llama
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export import Exported, export
-from tweetstyle.inference.llama_cpp import Logits, usable_threads
+from tweetstyle.inference.llama_cpp import Logits
 from tweetstyle.inference.ollama import OllamaClient
 from tweetstyle.model.base import BaseModel
 from tweetstyle.prompt.chat_template import Turn
@@ -106,15 +104,6 @@ def test_two_turns_are_the_ids_of_the_trained_document(model: tuple[str, Templat
         assert base.tokenizer.decode(ids[len(prompt) :]).startswith(said[turn - 1][1] + template.end)
 
 
-def test_llama_cpp_makes_the_ids_of_every_turn(model: tuple[str, Template, Path], base: BaseModel) -> None:
-    _, template, gguf = model
-    with LlamaServer(gguf) as server:
-        for place in range(0, len(TEXTS) - 2, 3):
-            prompt = template.prompt(TEXTS[place + 2], history=[(TEXTS[place], TEXTS[place + 1])])
-            expected = base.tokenizer.prompt_ids(prompt, add_bos=template.add_bos)
-            assert server.tokenize(prompt, add_special=True, parse_special=True) == expected
-
-
 def test_of_what_no_longer_fits_ollama_keeps_whole_turns(ollama: OllamaServer, base: BaseModel, tmp_path: Path) -> None:
     """Ollama leaves out messages one by one from the oldest on: an answer whose message is gone is not rendered."""
     template = shaped(base, base.tokens.chat_template)
@@ -148,8 +137,6 @@ def test_the_gate_compares_conversations_and_sees_answers_end(
         and template.prompt("question 2 ?", history=[("question 0 ?", "réponse 0"), ("question 1 ?", "réponse 1")]) in asked
     )
     assert len(asked) == in_ollama.figures["strings"]
-    threads = re.findall(r"runner --model \S+ .*--threads (\d+)", ollama.log.read_text())
-    assert threads[-1] == str(usable_threads()), "no more than leave Ollama a processor of its own"
     assert tokens_in_ollama(made.modelfile, "f16", other, base.tokenizer, tweets).passed is False
     with Logits(made.gguf["f16"]) as logits:
         assert tokens_in_llama_cpp(logits, "f16", template, base.tokenizer, tweets).passed

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from support.small_runs import main_figures, run_fit, write_tweets
-from support.tiny_llama import write_llama
 
 from tweetstyle.evaluate import ModelPair, evaluate
 from tweetstyle.prompt.template import build_template
@@ -46,20 +45,13 @@ def test_a_model_overfitted_on_purpose_recites_and_its_validation_rises(base_mod
     assert "Copying takes off at epoch" in verdict({}, lines, "en")[2]
 
 
-@pytest.fixture
-def untrained(tmp_path: Path):
+def test_an_untrained_adapter_writes_as_the_base_does_and_every_difference_is_nothing(tiny, tmp_path: Path) -> None:
     """As PEFT makes it: B is zero."""
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
-    tiny = write_llama(tmp_path / "tiny")
-    model = AutoModelForCausalLM.from_pretrained(tiny.path, dtype="float32")
-    get_peft_model(model, LoraConfig(r=4, target_modules=["q_proj", "down_proj"])).save_pretrained(tmp_path / "fresh")
-    return tiny, tmp_path / "fresh"
-
-
-def test_an_untrained_adapter_writes_as_the_base_does_and_every_difference_is_nothing(untrained, tmp_path: Path) -> None:
-    tiny, adapter = untrained
+    model, adapter = AutoModelForCausalLM.from_pretrained(tiny.path, dtype="float32"), tmp_path / "fresh"
+    get_peft_model(model, LoraConfig(r=4, target_modules=["q_proj", "down_proj"])).save_pretrained(adapter)
     template = build_template("inst", "Nimzo", tiny.tokens)
     names = enumerate(("train", "validation", "test"), 1)
     files = {name: write_tweets(tmp_path / f"{name}.jsonl", long_tweets(60, seed)) for seed, name in names}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,13 +22,25 @@ class Scored:
     tuned: np.ndarray
 
 
-def score(
-    base: BaseModel,
-    final_model: Path,
-    method: str,
-    documents: Sequence[Encoded],
-    advance: Callable[[int], None] = lambda tokens: None,
-) -> Scored:
+def score(base: BaseModel, final_model: Path, method: str, documents: Sequence[Encoded]) -> Scored:
     alike = {"": Reading(documents)}
-    by_base, by_tuned = score_readings(TunedModel(base, final_model, method), alike, alike, advance)
+    by_base, by_tuned = score_readings(TunedModel(base, final_model, method), alike, alike)
     return Scored(by_base[""], by_tuned[""])
+
+
+def plain_sums(model: Any, documents: Sequence[Encoded]) -> list[float]:
+    """What the transformers documentation does: labels with -100 on the prompt, loss times the number of labels.
+
+    model: a model, or its directory.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    if isinstance(model, Path):
+        model = AutoModelForCausalLM.from_pretrained(model, dtype=torch.float32).eval()
+    sums = []
+    with torch.no_grad():
+        for document in documents:
+            loss = model(input_ids=torch.tensor([document.ids]), labels=torch.tensor([document.labels])).loss
+            sums.append(loss.item() * sum(label != -100 for label in document.labels[1:]))
+    return sums

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tweetstyle.dataset.held_out import HeldOut, clusters, held_out, nothing_in
 from tweetstyle.dataset.threads import read_tweets
-from tweetstyle.evaluate.baselines import ModelPair, Specificity, few_examples, other_people
+from tweetstyle.evaluate.baselines import PROMPT, Cleaner, ModelPair, Specificity, TweetReadings
 from tweetstyle.evaluate.compare import SCORES, scores_of
 from tweetstyle.evaluate.conversation import ConversationReadings, ConversationResult
 from tweetstyle.evaluate.samples import Opening, Sample, Writing, side_by_side, write_samples
-from tweetstyle.evaluate.scoring import Comparison, SplitResult, score_held_out, warnings
+from tweetstyle.evaluate.scoring import SplitResult, gain_in_words, score_held_out, terminal_table, warnings
 from tweetstyle.evaluate.style import Style, measure
 from tweetstyle.evaluate.two_sample import Texts
 from tweetstyle.files import complete_file
-from tweetstyle.records import SourceTweet, Tweet
-from tweetstyle.statistics.metrics import read_metrics
+from tweetstyle.records import Tweet
 from tweetstyle.wording.words import Note
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from tweetstyle.recipe import Evaluation, Sampling
 
 Held = Mapping[str, HeldOut]
@@ -50,7 +52,7 @@ def evaluate(
     evaluation: Evaluation,
     sampling: Sampling,
     directory: Path,
-    clean: Callable[[SourceTweet], str] = lambda tweet: tweet.text,
+    clean: Cleaner = lambda tweet: tweet.text,
 ) -> Evaluated:
     """Scores the same held-out tweets with base and tuned model, lets both write, and writes directory/evaluation.json.
 
@@ -60,7 +62,6 @@ def evaluate(
 
     Args:
         splits: "train", "validation" and "test".
-        directory: the run's; the validation curve of its metrics.jsonl is read for signs of overfitting.
         clean: what is learned of a tweet in an archive: other people's tweets are to be cleaned as the author's were.
 
     Raises:
@@ -71,30 +72,20 @@ def evaluate(
     known = list(read_tweets(splits["train"], model.template))
     if not known:
         raise nothing_in(splits["train"], model.template, "to learn from", "tweetstyle prepare makes it from the archive")
-    compared = _compared(model, held, known, evaluation, clean)
-    scored = score_held_out(model, held, known, compared, evaluation)
-    writing = Writing.of(model, compared.examples, sampling, evaluation.seed)
+    talks = model.template.turns is not None
+    prepare = ConversationReadings.prepare if talks else partial(TweetReadings.prepare, clean=clean)
+    readings = prepare(model, known, held, evaluation)
+    scored = score_held_out(model, held, known, readings, evaluation)
+    writing = Writing.of(model, readings.examples, sampling, evaluation.seed)
     style, shown, openings = _write(writing, held, known, evaluation, directory / "written") if evaluation.samples else (None, [], [])
-    noted = warnings(scored.splits, read_metrics(directory / "metrics.jsonl"))
-    talk = compared.talk.result(scored.of_test, scored.tuned_test, scored.relevance, openings) if compared.talk else None
-    evaluated = Evaluated(scored.splits, noted, scored.specificity, style, shown, talk)
+    talk = readings.result(scored.base, scored.tuned, openings, evaluation) if talks else None
+    specific = None if talks else readings.specificity(held["test"], scored.base, scored.tuned, evaluation)
+    evaluated = Evaluated(scored.splits, warnings(scored.splits), specific, style, shown, talk)
     with complete_file(directory / SCORES) as stream:
-        json.dump(scores_of(held, scored.base.tolist(), scored.tuned.tolist()), stream)
+        json.dump(scores_of(held, *(by[PROMPT].tolist() for by in (scored.base, scored.tuned))), stream)
     with complete_file(directory / "evaluation.json") as stream:
         json.dump(asdict(evaluated), stream, indent=2, ensure_ascii=False)
     return evaluated
-
-
-def _compared(
-    model: ModelPair, held: Held, known: Sequence[Tweet], evaluation: Evaluation, clean: Callable[[SourceTweet], str]
-) -> Comparison:
-    if model.template.turns:
-        talk = ConversationReadings.prepare(model, known, held, evaluation)
-        return Comparison(talk.instruction.examples, talk, None)
-    documents = [document for sample in held.values() for document in sample.documents]
-    examples = few_examples(model.base, model.template, known, documents, evaluation.examples, evaluation.seed)
-    author = [*known, *(tweet for sample in held.values() for tweet in sample.tweets)]
-    return Comparison(examples, None, other_people(model, author, clean, evaluation))
 
 
 def _write(
@@ -105,3 +96,36 @@ def _write(
     real, floor = (Texts([tweet.text for tweet in held[name].tweets], clusters(held[name].tweets)) for name in ("test", "validation"))
     style = measure([tweet.text for tweet in known], real, floor, written, confidence=evaluation.confidence, seed=evaluation.seed)
     return style, side_by_side(test, written, evaluation.seed), openings
+
+
+# -- the table for the terminal -------------------------------------------------------------------------------
+
+
+def evaluation_table(evaluated: Evaluated, begins: bool = False) -> Table:
+    """Base against tuned for each split, the gain with its interval, also over the best baseline; the warnings beneath.
+
+    Args:
+        begins: whether prompts hold a tweet's first words in the place of its topic.
+    """
+    level = next(iter(evaluated.splits.values())).gain.confidence
+    topic = "its first words" if begins else "a topic"
+    prompts = "given the messages that they answer" if evaluated.conversation else f"each prompted without {topic}"
+    drawn = terminal_table(f"Held-out tweets, {prompts}", "", "base", "tuned", f"gain ({level:.0%} interval)")
+    for name, split in evaluated.splits.items():
+        _add_split(drawn, name, split, "with its first words, that come again" if begins else "with the tweet's topic")
+    if evaluated.specificity:
+        drawn.add_row(f"other people's tweets: {evaluated.specificity.tweets}", style="bold")
+        drawn.add_row("  gain on them", "", "", gain_in_words(evaluated.specificity.others))
+    drawn.caption, drawn.caption_style = "\n".join(map(str, evaluated.warnings)) or None, "yellow"
+    return drawn
+
+
+def _add_split(drawn: Table, name: str, split: SplitResult, topic: str) -> None:
+    drawn.add_row(f"{name}: {split.tweets:,} tweets, {split.gain.clusters:,} days", style="bold")
+    both = split.base, split.tuned
+    drawn.add_row("  bits per byte", *(f"{found.bits_per_byte:.3f}" for found in both), gain_in_words(split.gain))
+    drawn.add_row("  perplexity per token", *(f"{found.perplexity:.1f}" for found in both), "")
+    for baseline, found in split.baselines.items():
+        drawn.add_row(f"  {baseline}", f"{found.bits_per_byte:.3f}", "", gain_in_words(split.over_best) if baseline == split.best else "")
+    if split.with_topic:
+        drawn.add_row(f"  {topic}", *(f"{found.bits_per_byte:.3f}" for found in split.with_topic.values()), "")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,6 +44,11 @@ NEUTRAL, OTHER_TIMES = "the neutral set", "of other or unknown times"
 NEUTRAL_LANGUAGES = ("fr", "en")
 FEWEST_OTHERS = 20
 
+Nats = dict[str, np.ndarray]
+"""Name of a reading → summed losses of each tweet, in nats."""
+Cleaner = Callable[[SourceTweet], str]
+"""What is learned of a tweet, or nothing where it is dropped."""
+
 
 @dataclass(frozen=True)
 class ModelPair(TunedModel):
@@ -63,6 +68,12 @@ class Examples:
     count: int
     ids: list[int]
     after: Template | None = None
+
+
+def in_words(nats: Nats, shown: int) -> Nats:
+    """The baselines by their names in words, and WITH_TOPIC. shown: how many tweets the base model was shown."""
+    named = {name: IN_WORDS.get(name, name).format(count=shown) for name in nats if name in (*IN_WORDS, WITH_TOPIC)}
+    return {words: nats[name] for name, words in named.items()}
 
 
 def gain_interval(nats: np.ndarray, sample: HeldOut, evaluation: Evaluation) -> Interval:
@@ -86,7 +97,9 @@ def base_readings(
         raw = build_template("text", template.style, base.tokens)
         readings[RAW] = Reading([_from_a_boundary(base, raw, tweet.text) for tweet in tweets])
     if examples.count and not examples.after:
-        readings[EXAMPLES] = Reading([_after_others(document, template) for document in documents], examples.ids)
+        # BOS occurs once, at the very beginning; the scored tokens stay the same.
+        bos = int(template.add_bos)
+        readings[EXAMPLES] = Reading([Encoded(of.ids[bos:], first_scored(of) - bos) for of in documents], examples.ids)
     return readings | tuned_readings(base, template, tweets, documents)
 
 
@@ -115,12 +128,6 @@ def few_examples(
     return Examples(len(order), bos + [id for place in sorted(order) for id in encoded[place][len(bos) :]])
 
 
-def _after_others(document: Encoded, template: Template) -> Encoded:
-    """Without its BOS, which occurs once, at the very beginning; the scored tokens stay the same."""
-    dropped = int(template.add_bos)
-    return Encoded(document.ids[dropped:], first_scored(document) - dropped)
-
-
 def _from_a_boundary(base: BaseModel, raw: Template, text: str) -> Encoded:
     """The tweet alone after BOS or, where the model has none, after an end: its first token too has something to be predicted from."""
     document = base.tokenizer.encode(raw, text, None, "")
@@ -144,49 +151,58 @@ class Specificity:
 
 
 @dataclass(frozen=True)
-class OtherPeople:
-    """Other people's tweets under the author's prompt, without a topic. source: where they come from."""
+class TweetReadings:
+    """What is scored besides for a model that writes tweets: other people's tweets under the author's prompt, without a topic.
 
-    sample: HeldOut
+    examples: training tweets shown to the base model; source: where the others' tweets come from.
+    """
+
+    examples: Examples
+    others: HeldOut
     source: str
+    of_base: dict[str, Reading] = field(default_factory=dict)
 
-    def specificity(self, test: HeldOut, gains: np.ndarray, gained: np.ndarray, evaluation: Evaluation) -> Specificity | None:
+    @classmethod
+    def prepare(
+        cls, model: ModelPair, known: Sequence[Tweet], held: Mapping[str, HeldOut], evaluation: Evaluation, clean: Cleaner
+    ) -> TweetReadings:
+        """known: the training tweets. At most `evaluation.max_tweets` of the others' tweets that fit the model, a seeded choice."""
+        base, template, seed = model.base, model.template, evaluation.seed
+        documents = [document for sample in held.values() for document in sample.documents]
+        examples = few_examples(base, template, known, documents, evaluation.examples, seed)
+        author = [*known, *(tweet for sample in held.values() for tweet in sample.tweets)]
+        texts, source = other_texts(evaluation.others, author, clean, evaluation.max_tweets, seed)
+        pairs = [(text, base.tokenizer.encode(template, text, None, TWEET)) for text in texts]
+        fitting = [(text, document) for text, document in pairs if len(document.ids) <= base.max_positions]
+        sizes = np.array([scored_bytes(text, document, template, base.tokenizer) for text, document in fitting], float)
+        return cls(examples, HeldOut([], [document for _, document in fitting], sizes, len(pairs) - len(fitting)), source)
+
+    @property
+    def of_both(self) -> dict[str, Reading]:
+        return {OTHERS: Reading(self.others.documents)}
+
+    def specificity(self, test: HeldOut, by_base: Nats, by_tuned: Nats, evaluation: Evaluation) -> Specificity | None:
         """A model that only learned what a tweet looks like gains on both. None where no other tweet fits the model.
 
-        Args:
-            gains: nats of the base less those of the tuned model on each test tweet.
-            gained: the same on each of the other people's tweets.
+        by_base, by_tuned: nats by the names of the readings; of held-out tweets those of the test are the last.
         """
-        count = len(self.sample.documents)
-        if not count:
+        gains, gained = ((by_base[name] - by_tuned[name]) / np.log(2) for name in (PROMPT, OTHERS))
+        if not (count := len(gained)):
             return None
-        author = gains / np.log(2), test.bytes, clusters(test.tweets)
-        others = gained / np.log(2), self.sample.bytes, list(range(count))
+        author = gains[-len(test.tweets) :], test.bytes, clusters(test.tweets)
+        others = gained, self.others.bytes, list(range(count))
         settings = bootstrap_settings(evaluation)
         both = [bootstrap_t(*side, **settings) for side in (author, others)]
         return Specificity(*both, difference_of_ratios(author, others, **settings), count, self.source)
 
 
-def other_people(model: ModelPair, author: Sequence[Tweet], clean: Callable[[SourceTweet], str], evaluation: Evaluation) -> OtherPeople:
-    """At most `evaluation.max_tweets` tweets of other people that fit the model, a seeded choice of `other_texts`."""
-    base, template = model.base, model.template
-    texts, source = other_texts(evaluation.others, author, clean, evaluation.max_tweets, evaluation.seed)
-    pairs = [(text, base.tokenizer.encode(template, text, None, TWEET)) for text in texts]
-    fitting = [(text, document) for text, document in pairs if len(document.ids) <= base.max_positions]
-    sizes = [scored_bytes(text, document, template, base.tokenizer) for text, document in fitting]
-    return OtherPeople(HeldOut([], [document for _, document in fitting], np.array(sizes, float), len(pairs) - len(fitting)), source)
-
-
-def other_texts(
-    path: Path | None, author: Sequence[Tweet], clean: Callable[[SourceTweet], str], most: int, seed: int
-) -> tuple[list[str], str]:
+def other_texts(path: Path | None, author: Sequence[Tweet], clean: Cleaner, most: int, seed: int) -> tuple[list[str], str]:
     """At most `most` different texts of other people, a seeded choice, and where they come from.
 
     Args:
         path: a file in any form that `data.source` may have, or None for the neutral set in the language of most of the author's
             tweets. Of a file with dates, tweets of the author's own time, where these are enough.
-        clean: what is learned of a tweet, or nothing where it is dropped: retweets and links would make the others strange in ways
-            that are not the author's style.
+        clean: retweets and links would make the others strange in ways that are not the author's style.
 
     Raises:
         TweetstyleError: for a file with too few tweets.
@@ -194,7 +210,13 @@ def other_texts(
     if path is None:
         spoken = Counter(tweet.language for tweet in author if tweet.language).most_common(1)
         language = spoken[0][0] if spoken and spoken[0][0] in NEUTRAL_LANGUAGES else "en"
-        return _some(own_lines(f"neutral_{language}.txt"), most, seed), NEUTRAL
+        texts, source = own_lines(f"neutral_{language}.txt"), NEUTRAL
+    else:
+        texts, source = _read_others(path, author, clean)
+    return [texts[place] for place in sorted(random.Random(seed).sample(range(len(texts)), min(most, len(texts))))], source
+
+
+def _read_others(path: Path, author: Sequence[Tweet], clean: Cleaner) -> tuple[list[str], str]:
     read = list(open_archive((path,), None).tweets())
     dated = {text: tweet.created_at for tweet in read if (text := clean(tweet).strip())}
     if len(dated) < FEWEST_OTHERS:
@@ -202,16 +224,10 @@ def other_texts(
         raise TweetstyleError(what, where=str(path), hint="give a longer file, or leave evaluation.others out")
     days = [tweet.created_at[:10] for tweet in author if tweet.created_at]
     of_its_time = [text for text, when in dated.items() if days and min(days) <= when[:10] <= max(days)]
-    if len(of_its_time) >= FEWEST_OTHERS:
-        return _some(of_its_time, most, seed), path.name
-    return _some(list(dated), most, seed), f"{path.name}, {OTHER_TIMES}"
+    return (of_its_time, path.name) if len(of_its_time) >= FEWEST_OTHERS else (list(dated), f"{path.name}, {OTHER_TIMES}")
 
 
 def own_lines(name: str) -> list[str]:
     """The lines of a text file of this package."""
     lines = (files("tweetstyle.evaluate") / name).read_text(encoding="utf-8").splitlines()
     return [line for line in lines if line.strip()]
-
-
-def _some(texts: list[str], most: int, seed: int) -> list[str]:
-    return [texts[place] for place in sorted(random.Random(seed).sample(range(len(texts)), min(most, len(texts))))]

@@ -12,15 +12,19 @@ from pydantic import FiniteFloat
 
 from tweetstyle.dataset.held_out import HeldOut, clusters
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.evaluate.scoring import gain_in_words, terminal_table
 from tweetstyle.files import read_back
+from tweetstyle.statistics.effect import SMALLEST_GAIN, Effect, effect
 from tweetstyle.statistics.intervals import Interval, bootstrap_t
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+    from rich.table import Table
 
+EFFECTS = {Effect.MORE: "better", Effect.LESS: "worse", Effect.NONE: "same", Effect.UNKNOWN: "unclear"}
+"""Of a run against the first one."""
 SCORES = "scores.json"
 BOOTSTRAP = {"confidence": 0.95, "resamples": 2000, "seed": 42}
-EVALUATE_AGAIN = "tweetstyle evaluate RECIPE --force writes it again"
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class _Score:
 class ComparedRun:
     """One run. bits_per_byte: on the common tweets, as is base's; better: how many bits per byte fewer than the first run, None for it.
 
-    gap_closed, copied, answer (does it write like the author?): as its evaluation.json has them, None where they were not measured.
+    answer: does it write like the author? As its evaluation.json says, None where it was not measured.
     """
 
     run: str
@@ -46,8 +50,6 @@ class ComparedRun:
     base: float
     bits_per_byte: float
     better: Interval | None
-    gap_closed: Interval | None
-    copied: Interval | None
     answer: str | None
 
 
@@ -80,7 +82,7 @@ def compare(runs: Sequence[Path], split: str = "test") -> list[ComparedRun]:
         fewer_bits = (scores[0, "tuned"] - scores[place, "tuned"]).to_numpy() / math.log(2)
         better = bootstrap_t(fewer_bits, sizes, days, **BOOTSTRAP) if place else None
         base, tuned = (float(scores[place, who].sum() / math.log(2) / sizes.sum()) for who in ("base", "tuned"))
-        found.append(ComparedRun(str(run), len(scores), base, tuned, better, *_evaluated(run)))
+        found.append(ComparedRun(str(run), len(scores), base, tuned, better, _answer(run)))
     return found
 
 
@@ -88,27 +90,28 @@ def _scores(path: Path, split: str) -> DataFrame:
     """A row for each tweet of the split, indexed by its id. Raises TweetstyleError for a file that evaluate did not write."""
     import pandas
 
-    scores = read_back(path, dict[str, list[_Score]])
-    if scores is None and not path.is_file():
-        hint = "name the directory of an evaluated run, for example model/demo; tweetstyle evaluate RECIPE makes it"
-        raise TweetstyleError("there are no scores of a run", where=str(path), hint=hint)
-    if scores is None or split not in scores:
-        raise TweetstyleError("damaged: these are not the scores that evaluate wrote", where=str(path), hint=EVALUATE_AGAIN)
-    rows = pandas.DataFrame(scores[split], columns=["id", "cluster", "bytes", "base", "tuned"])
-    return rows.drop_duplicates("id", keep="last").set_index("id")
+    scores = read_back(path, dict[str, list[_Score]]) or {}
+    if split not in scores:
+        hint = "name the directory of an evaluated run, for example model/demo; tweetstyle evaluate RECIPE --force writes it again"
+        raise TweetstyleError("there are no scores of a run, or they are damaged", where=str(path), hint=hint)
+    return pandas.DataFrame(scores[split]).drop_duplicates("id", keep="last").set_index("id")
 
 
-def _evaluated(run: Path) -> tuple[Interval | None, Interval | None, str | None]:
-    """Gap closed, share copied, and the verdict's first answer, as its evaluation.json has them; None for each that was not measured."""
+def _answer(run: Path) -> str | None:
+    """The verdict's first answer; None where nothing was measured."""
     from tweetstyle.wording.verdict import answers
 
-    path = run / "evaluation.json"
-    if not path.is_file():
-        return None, None, None
-    content = read_back(path, dict[str, Any])
-    if content is None:
-        raise TweetstyleError("damaged: it is not what evaluate wrote", where=str(path), hint=EVALUATE_AGAIN)
-    style = content.get("style") or {}
-    gap, copied = (style.get("gap_closed") or {}).get("tuned"), (style.get("copying") or {}).get("generated")
-    answer = answers(content, [], "en")[0][0] if content.get("splits") else None
-    return gap and Interval(**gap), copied and Interval(**copied), answer
+    content = read_back(run / "evaluation.json", dict[str, Any]) or {}
+    return answers(content, [], "en")[0][0] if content.get("splits") else None
+
+
+def comparison_table(compared: Sequence[ComparedRun]) -> Table:
+    """A row a run; beneath it what each run's own evaluation says of it."""
+    title = f"{compared[0].tweets:,} test tweets that every run was scored on, without a topic or first words"
+    drawn = terminal_table(title, "run", "base", "tuned", "bits per byte fewer than the first", "result")
+    for one in compared:
+        better = EFFECTS[effect(one.better, SMALLEST_GAIN)] if one.better else "–"
+        drawn.add_row(one.run, f"{one.base:.3f}", f"{one.bits_per_byte:.3f}", gain_in_words(one.better), better)
+    meaning = f"same: less than {SMALLEST_GAIN} bits per byte apart; unclear: too few tweets to tell"
+    drawn.caption = "\n".join([*(f"{one.run}: {one.answer}" for one in compared if one.answer), meaning])
+    return drawn

@@ -11,17 +11,26 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tweetstyle.dataset.held_out import HeldOut, clusters
-from tweetstyle.evaluate.baselines import INSTRUCTED, INSTRUCTED_EXAMPLES, WITH_TOPIC, Examples, ModelPair, gain_interval
+from tweetstyle.evaluate.baselines import (
+    INSTRUCTED,
+    INSTRUCTED_EXAMPLES,
+    PROMPT,
+    WITH_TOPIC,
+    Examples,
+    ModelPair,
+    Nats,
+    gain_interval,
+    in_words,
+)
 from tweetstyle.evaluate.habits import ALWAYS_ASKED, find_habits
 from tweetstyle.evaluate.samples import Opening
-from tweetstyle.evaluate.style import word_overlap
+from tweetstyle.evaluate.style import Obedience, word_overlap
 from tweetstyle.inference.likelihood import Reading
 from tweetstyle.model.base import BaseModel
-from tweetstyle.model.tokenizer import Encoded
 from tweetstyle.prompt.chat_template import Turn
 from tweetstyle.prompt.template import Template
 from tweetstyle.records import Tweet
-from tweetstyle.statistics.intervals import Interval, share, share_difference
+from tweetstyle.statistics.intervals import Interval
 from tweetstyle.wording.words import Note
 
 if TYPE_CHECKING:
@@ -42,21 +51,7 @@ FAIR_SHARE = 0.1
 LANGUAGES = {"fr": "French", "en": "English"}
 OF_THE_MESSAGE = "the language of the message"
 
-Nats = dict[str, np.ndarray]
-
-
-@dataclass(frozen=True)
-class Relevance:
-    """base, tuned: share of the tweets that are likeliest after their own message, CHANCE for a model that ignores the message.
-
-    difference: tuned minus base on the same tweets.
-    """
-
-    tweets: int
-    base: Interval
-    tuned: Interval
-    difference: Interval
-    chance: float = CHANCE
+NO_TRIALS = np.empty(0)
 
 
 @dataclass(frozen=True)
@@ -64,14 +59,15 @@ class ConversationResult:
     """What is measured only of a model that answers messages.
 
     told: the instruction given to the untrained model to write like the author; shown: examples that followed it; gains: name
-    of a baseline → the tuned model's gain over it on the test tweets, bits per byte; own_words: share of the author's own answers in
-    which a word of the message comes back. A part is None or empty where it cannot be measured; notes say why.
+    of a baseline → the tuned model's gain over it on the test tweets, bits per byte; relevance: share of the tweets that are likeliest
+    after their own message; own_words: share of the author's own answers in which a word of the message comes back. A part is None or
+    empty where it cannot be measured; notes say why.
     """
 
     told: str
     shown: int
     gains: dict[str, Interval]
-    relevance: Relevance | None
+    relevance: Obedience | None
     own_words: Interval | None
     openings: list[Opening]
     notes: list[Note]
@@ -79,46 +75,42 @@ class ConversationResult:
 
 @dataclass(frozen=True)
 class ConversationReadings:
-    """What is scored besides for a conversation. of_base: by the base model alone; of_both: by both models."""
+    """What is scored besides for a conversation: the instruction baseline with the base model, the trials with both models."""
 
     instruction: InstructionBaseline
     test: HeldOut
     trials: Sequence[Trial]
-    of_base: dict[str, Reading]
     of_both: dict[str, Reading]
-    evaluation: Evaluation
 
     @classmethod
     def prepare(
         cls, model: ModelPair, known: Sequence[Tweet], samples: Mapping[str, HeldOut], evaluation: Evaluation
     ) -> ConversationReadings:
         """known: the training tweets, each with its message; samples: the held-out splits, the test tweets among them."""
-        documents = [document for sample in samples.values() for document in sample.documents]
         tweets = [tweet for sample in samples.values() for tweet in sample.tweets]
-        instruction = instruction_baseline(model.base, model.template, known, documents, evaluation.examples, evaluation.seed)
-        trials, of_both = trial_readings(model.base, model.template, samples["test"], evaluation.seed)
-        of_base = instruction_readings(model.base, instruction, tweets)
-        return cls(instruction, samples["test"], trials, of_base, of_both, evaluation)
+        instruction = instruction_baseline(model.base, model.template, known, tweets, evaluation.examples, evaluation.seed)
+        return cls(instruction, samples["test"], *trial_readings(model.base, model.template, samples["test"], evaluation.seed))
 
-    def pop_relevance(self, by_base: Nats, by_tuned: Nats) -> Relevance | None:
-        """Takes the trials, which are no baseline, out of the nats that were read; None where there are too few messages."""
-        if not self.trials:
-            return None
-        nats = [by.pop(TRIALS).reshape(len(self.trials), 1 + OTHERS) for by in (by_base, by_tuned)]
-        grouped = clusters(self.test.tweets)
-        groups = [grouped[trial.tweet] for trial in self.trials]
-        return relevance(*nats, [trial.right for trial in self.trials], groups, confidence=self.evaluation.confidence)
+    @property
+    def examples(self) -> Examples:
+        return self.instruction.examples
 
-    def result(self, by_base: Nats, tuned: np.ndarray, found: Relevance | None, openings: list[Opening]) -> ConversationResult:
-        """by_base: nats of the test tweets by a baseline's name in words; tuned: those of the tuned model."""
-        tweets, confidence = self.test.tweets, self.evaluation.confidence
-        gains = {name: gain_interval(nats - tuned, self.test, self.evaluation) for name, nats in by_base.items() if name != WITH_TOPIC}
-        messages, texts = [tweet.topic or "" for tweet in tweets], [tweet.text for tweet in tweets]
-        own = word_overlap(messages, texts, clusters(tweets), confidence=confidence)
-        notes = [] if found else [Note("relevance_too_few", {"tweets": len(tweets)})]
+    @property
+    def of_base(self) -> dict[str, Reading]:
+        return self.instruction.readings
+
+    def result(self, by_base: Nats, by_tuned: Nats, openings: list[Opening], evaluation: Evaluation) -> ConversationResult:
+        """by_base, by_tuned: nats by the names of the readings; of held-out tweets those of the test are the last."""
+        tweets, confidence, count = self.test.tweets, evaluation.confidence, len(self.test.tweets)
+        named = {name: nats[-count:] for name, nats in in_words(by_base, self.examples.count).items() if name != WITH_TOPIC}
+        gains = {name: gain_interval(nats - by_tuned[PROMPT][-count:], self.test, evaluation) for name, nats in named.items()}
+        grouped = clusters(tweets)
+        own = word_overlap([tweet.topic or "" for tweet in tweets], [tweet.text for tweet in tweets], grouped, confidence=confidence)
+        heard = relevance(*(by.get(TRIALS, NO_TRIALS) for by in (by_base, by_tuned)), self.trials, grouped, confidence=confidence)
+        notes = [] if heard else [Note("relevance_too_few", {"tweets": count})]
         if not self.of_base:
             notes.append(Note("no_room"))
-        return ConversationResult(self.instruction.line, self.instruction.examples.count, gains, found, own, openings, notes)
+        return ConversationResult(self.instruction.line, self.examples.count, gains, heard, own, openings, notes)
 
 
 # -- likelihoods after right and wrong messages -------------------------------------------------------------
@@ -181,20 +173,20 @@ def trial_readings(base: BaseModel, template: Template, sample: HeldOut, seed: i
 
 
 def relevance(
-    base: np.ndarray, tuned: np.ndarray, right: Sequence[int], clusters: Sequence[Hashable], *, confidence: float
-) -> Relevance | None:
-    """Shares and their paired difference; None without any tweet.
+    base: np.ndarray, tuned: np.ndarray, trials: Sequence[Trial], clusters: Sequence[Hashable], *, confidence: float
+) -> Obedience | None:
+    """How often a tweet is likeliest after its own message; None without a trial.
 
     Args:
-        base, tuned: nats [n, 5] of each tweet after each message. Of equal ones the first is the likeliest: places were drawn by lot.
-        right: [n] the place of its own message.
+        base, tuned: nats [5 n] of each tweet after each message. Of equal ones the first is the likeliest: places were drawn by lot.
+        trials: [n].
+        clusters: of all test tweets.
     """
-    if not len(right):
+    if not trials:
         return None
-    at_base, at_tuned = (nats.argmin(axis=1) == np.asarray(right) for nats in (base, tuned))
-    shares = [share(hits, clusters, confidence=confidence) for hits in (at_base, at_tuned)]
-    difference = share_difference(at_tuned, clusters, at_base, clusters, confidence=confidence, paired=True)
-    return Relevance(len(right), *shares, difference)
+    right, groups = np.array([trial.right for trial in trials]), [clusters[trial.tweet] for trial in trials]
+    hits = (nats.reshape(-1, 1 + OTHERS).argmin(axis=1) == right for nats in (base, tuned))
+    return Obedience.of(*hits, groups, CHANCE, confidence)
 
 
 # -- the instruct model, instructed to write like the author ------------------------------------------------
@@ -202,14 +194,14 @@ def relevance(
 
 @dataclass(frozen=True)
 class InstructionBaseline:
-    """The instruct model with an instruction. line: the instruction; template: with it; examples: what else precedes a message.
+    """The instruct model with an instruction. line: the instruction; examples: messages and answers that follow it, as turns.
 
-    After the examples' ids a message is put under `examples.after`. Without any that fit, `examples.count` is 0.
+    readings: the held-out tweets after the instruction, and after the examples too; without those for which there is no room.
     """
 
     line: str
-    template: Template
     examples: Examples
+    readings: dict[str, Reading]
 
 
 def instruction_text(style: str, answers: Sequence[Tweet]) -> str:
@@ -229,44 +221,38 @@ def instruction_text(style: str, answers: Sequence[Tweet]) -> str:
 def _languages(answers: Sequence[Tweet]) -> str:
     """Those of a fair share of the tweets, the most frequent first; of several the message's. That alone where one has no name here."""
     counted = Counter(tweet.language for tweet in answers if tweet.language)
-    names = [LANGUAGES.get(code) for code, count in counted.most_common() if count / counted.total() >= FAIR_SHARE]
-    if not names or None in names:
+    codes = [code for code, count in counted.most_common() if count / counted.total() >= FAIR_SHARE]
+    if not codes or set(codes) - LANGUAGES.keys():
         return OF_THE_MESSAGE
-    named = " or ".join(name for name in names if name)
-    return named if len(names) == 1 else f"{named}, {OF_THE_MESSAGE}"
+    return " or ".join(LANGUAGES[code] for code in codes) + (f", {OF_THE_MESSAGE}" if len(codes) > 1 else "")
 
 
 def instruction_baseline(
-    base: BaseModel, template: Template, answers: Sequence[Tweet], documents: Sequence[Encoded], count: int, seed: int
+    base: BaseModel, template: Template, answers: Sequence[Tweet], tweets: Sequence[Tweet], count: int, seed: int
 ) -> InstructionBaseline:
-    """The words in the system message's place, and a seeded choice of `count` training tweets as turns, in order of time.
+    """The instruction in the system message's place, and a seeded choice of `count` training tweets as turns, in order of time.
 
-    Where the chat template has no place for a system message, the words open the first message. Fewer examples where they would leave
-    a held-out tweet no room. documents: the held-out tweets as the run's own template puts them.
+    Where the chat template has no place for a system message, the instruction opens the first message. Fewer examples where they
+    would leave a held-out tweet no room.
+
+    Args:
+        answers: the training tweets.
+        tweets: the held-out ones.
     """
-    line = instruction_text(template.style, answers)
-    turns = template.turns
+    line, turns = instruction_text(template.style, answers), template.turns
     head = turns.head + line + "\n\n" if turns.around_system is None else turns.opening(line)
     instructed = replace(template, turns=replace(turns, head=head))
     after = replace(template, add_bos=False, turns=replace(turns, head=turns.again))
-    longest = max(len(document.ids) for document in documents) + len(base.tokenizer.prompt_ids(turns.again, add_bos=False))
+    alone, behind = ([base.tokenizer.encode(of, t.text, t.topic, t.type) for t in tweets] for of in (instructed, after))
+    if max(len(document.ids) for document in alone) > base.max_positions:
+        return InstructionBaseline(line, Examples(0, []), {})
+    readings, longest = {INSTRUCTED: Reading(alone)}, max(len(document.ids) for document in behind)
     order = random.Random(seed).sample(range(len(answers)), min(count, len(answers)))
     while order:
         pairs: list[Turn] = [(answers[place].topic or "", answers[place].text) for place in sorted(order)]
         ids, _ = base.tokenizer.encode_turns(instructed, pairs)
         if len(ids) + longest <= base.max_positions:
-            return InstructionBaseline(line, instructed, Examples(len(order), ids, after))
+            examples = Examples(len(order), ids, after)
+            return InstructionBaseline(line, examples, readings | {INSTRUCTED_EXAMPLES: Reading(behind, ids)})
         order.pop()
-    return InstructionBaseline(line, instructed, Examples(0, []))
-
-
-def instruction_readings(base: BaseModel, instructed: InstructionBaseline, tweets: Sequence[Tweet]) -> dict[str, Reading]:
-    """The held-out tweets as answers of the instruct model instructed, and instructed and shown examples; without those that do not fit."""
-    alone = [base.tokenizer.encode(instructed.template, tweet.text, tweet.topic, tweet.type) for tweet in tweets]
-    if max(len(document.ids) for document in alone) > base.max_positions:
-        return {}
-    readings = {INSTRUCTED: Reading(alone)}
-    if instructed.examples.after:
-        after = [base.tokenizer.encode(instructed.examples.after, tweet.text, tweet.topic, tweet.type) for tweet in tweets]
-        readings[INSTRUCTED_EXAMPLES] = Reading(after, instructed.examples.ids)
-    return readings
+    return InstructionBaseline(line, Examples(0, []), readings)

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-
-from tweetstyle.statistics.intervals import Interval, share
 
 Kind = Literal["case", "punctuation", "emoji", "length", "mark", "opening", "closing"]
 
@@ -31,11 +29,6 @@ TRAILING = re.compile(r"(?:\s|#\w+|https?://\S+|\U0001f3fb-\U0001f3ff|\ufe0f|\u2
 WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 
 
-def name_and_example(kind: str, name: str, example: str) -> str:
-    """ "opens with i": also where the short phrase is part of the name's own words."""
-    return f"{name} {example}" if example and kind != "length" else name
-
-
 @dataclass(frozen=True)
 class Habit:
     """kind and name, by which a page may say it in another language; example: the sign or phrase itself, or nothing."""
@@ -48,7 +41,7 @@ class Habit:
     @property
     def label(self) -> str:
         """The name with its sign or phrase; a length's name has it already."""
-        return name_and_example(self.kind, self.name, self.example)
+        return f"{self.name} {self.example}" if self.example and self.kind != "length" else self.name
 
     def holds(self, text: str) -> bool:
         """Whether the text shows it; an empty text shows nothing."""
@@ -72,11 +65,6 @@ def find_habits(train: Sequence[str], most: int = MOST) -> list[Habit]:
         if len(kept) == most:
             break
     return [habit for habit, _ in kept]
-
-
-def habit_shares(habits: Sequence[Habit], texts: Sequence[str], clusters: Sequence[Hashable], *, confidence: float) -> list[Interval]:
-    """Share of the texts that show each habit, 0 to 1, with its interval. Raises ValueError without any text."""
-    return [share([habit.holds(text) for text in texts], clusters, confidence=confidence) for habit in habits]
 
 
 def _coincide(one: np.ndarray, other: np.ndarray) -> bool:

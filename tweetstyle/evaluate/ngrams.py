@@ -28,26 +28,8 @@ class Level:
     back: np.ndarray
 
 
-@dataclass(frozen=True)
-class NgramModel:
-    """levels: of 1, 2, … bytes."""
-
-    levels: tuple[Level, ...]
-
-    def probabilities(self, windows: np.ndarray) -> np.ndarray:
-        """Probability of the last byte of each window after those before it. windows: uint64 [n], packed; float64 [n]."""
-        chance = np.full(len(windows), 1 / SYMBOLS)
-        for length, level in enumerate(self.levels, 1):
-            keys = _last(windows, length)
-            known, at = _find(level.contexts, keys >> ONE)
-            seen, place = _find(level.keys, keys)
-            own = np.where(seen, level.own[place], 0)
-            chance = np.where(known, own + level.back[at] * chance, chance)
-        return chance
-
-
-def train_ngrams(texts: Sequence[str], order: int = ORDER) -> NgramModel:
-    """Counts the n-grams of 1 to `order` bytes of the tweets (UTF-8) and smooths them.
+def train_ngrams(texts: Sequence[str], order: int = ORDER) -> list[Level]:
+    """Counts the n-grams of 1, 2, … `order` bytes of the tweets (UTF-8) and smooths them.
 
     Interpolated modified Kneser-Ney: Chen and Goodman, An Empirical Study of Smoothing Techniques for Language Modeling, Computer
     Speech and Language 13(4), 1999, §3; below the single bytes comes a uniform distribution, so that no byte is impossible.
@@ -58,13 +40,24 @@ def train_ngrams(texts: Sequence[str], order: int = ORDER) -> NgramModel:
         counts = _continuations(keys, counts, length)
         keys = np.unique(_last(keys, length))
         levels.append(_level(keys, counts))
-    return NgramModel(tuple(reversed(levels)))
+    return levels[::-1]
 
 
-def ngram_bits(model: NgramModel, texts: Sequence[str]) -> np.ndarray:
+def ngram_bits(levels: Sequence[Level], texts: Sequence[str]) -> np.ndarray:
     """Bits that each tweet costs, its end included, float64 [n]. Over the tweet's UTF-8 bytes they compare with a language model's."""
     windows, owners = _windows(texts)
-    return np.bincount(owners, weights=-np.log2(model.probabilities(windows)), minlength=len(texts))
+    return np.bincount(owners, weights=-np.log2(probabilities(levels, windows)), minlength=len(texts))
+
+
+def probabilities(levels: Sequence[Level], windows: np.ndarray) -> np.ndarray:
+    """Probability of the last byte of each window after those before it. windows: uint64 [n], packed; float64 [n]."""
+    chance = np.full(len(windows), 1 / SYMBOLS)
+    for length, level in enumerate(levels, 1):
+        keys = _last(windows, length)
+        known, at = _find(level.contexts, keys >> ONE)
+        seen, place = _find(level.keys, keys)
+        chance = np.where(known, np.where(seen, level.own[place], 0) + level.back[at] * chance, chance)
+    return chance
 
 
 def _windows(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -11,7 +10,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tweetstyle.console import say
 from tweetstyle.dataset.held_out import clusters
 from tweetstyle.evaluate.baselines import Examples, ModelPair, own_lines
 from tweetstyle.files import clear_os_errors, complete_file, fingerprints, read_json_lines
@@ -19,6 +17,7 @@ from tweetstyle.inference.clean_process import run_in_clean_process
 from tweetstyle.inference.generate import as_read, generate, read_beginning
 from tweetstyle.manifest import settings_digest
 from tweetstyle.model.base import BaseModel
+from tweetstyle.model.config import read_shape
 from tweetstyle.plan.memory import MOST_ROWS, cache_bytes
 from tweetstyle.prompt.chat_template import Turn
 from tweetstyle.prompt.template import NO_TOPIC, Template
@@ -32,8 +31,6 @@ LANGUAGES = ("fr", "en")
 """Of the questions and openings that come with the program."""
 SHOWN = 60
 """Prompts kept with all answers: what the report shows and the blind test uses."""
-MANY_ON_A_CPU = 150
-"""Answers, of all models together, from which a warning says that they take long."""
 
 
 @dataclass(frozen=True)
@@ -102,44 +99,41 @@ def write_samples(
 ) -> tuple[WrittenSamples, list[Opening]]:
     """`count` tweets by each model. They are kept in `directory`, and writing resumes there after a kill.
 
-    The base model shown tweets writes too where any fit its context. Questions are used where prompts have a topic, openings where a
-    message is answered with what was said before in mind.
+    The base model shown tweets writes too where any fit its context. Prompts with a topic are followed by whole questions, prompts
+    with a message by openings of two messages.
     """
     template = writing.model.template
     prompts = prompts_of(test, clusters(test), count, writing.seed)
-    questions = question_prompts(train, len(prompts)) if template.has_topic else []
-    say(f"          {_precision(len(prompts), len(test))}")
-    starts = first_prompts(len(prompts)) if template.turns else []
-    wanted = {BASE: [*prompts, *questions, *starts], TUNED: [*prompts, *questions, *starts]}
-    if writing.examples.count:
-        wanted[EXAMPLES] = prompts
+    questions = question_prompts(train, count) if template.has_topic else []
+    both = [*prompts, *questions, *(first_prompts(count) if template.turns else ())]
+    wanted = {BASE: both} | ({EXAMPLES: prompts} if writing.examples.count else {}) | {TUNED: both}
     answers = writing.answers(wanted, directory)
-    first, last = len(prompts), len(prompts) + len(questions)
-    source = "gguf" if writing.model.gguf else "hf"
-    written = {who: answers[who][:first] for who in (BASE, EXAMPLES, TUNED) if who in answers}
-    samples = WrittenSamples(prompts, written, questions, {who: answers[who][first:last] for who in (BASE, TUNED)}, source)
-    if not starts:
-        return samples, []
-    opened = {who: answers[who][last:] for who in (BASE, TUNED)}
-    then = writing.answers({who: second_prompts(of) for who, of in opened.items()}, directory / "second-turns")
-    return samples, as_openings(opened, then)
+    written = {who: of[:count] for who, of in answers.items()}
+    replies = {who: answers[who][count : count + len(questions)] for who in (BASE, TUNED)}
+    samples = WrittenSamples(prompts, written, questions, replies, "gguf" if writing.model.gguf else "hf")
+    return samples, _write_openings(writing, answers, directory) if template.turns else []
+
+
+def _write_openings(writing: Writing, answers: Answers, directory: Path) -> list[Opening]:
+    """answers: those to the openings' first messages are the last ones of each model."""
+    scripts = opening_scripts()
+    first = {who: answers[who][-len(scripts) :] for who in (BASE, TUNED)}
+    second = writing.answers({who: second_prompts(of) for who, of in first.items()}, directory / "second-turns")
+    both = {who: [(one.text, two.text) for one, two in zip(first[who], second[who], strict=True)] for who in first}
+    return [
+        Opening(language, tuple(messages), base, tuned)
+        for (language, *messages), base, tuned in zip(scripts, both[BASE], both[TUNED], strict=True)
+    ]
 
 
 def side_by_side(test: Sequence[Tweet], written: WrittenSamples, seed: int) -> list[Sample]:
     """At most SHOWN prompts, drawn by lot, each test tweet once, so that nobody chose the prettiest."""
     order = random.Random(seed).sample(range(len(test)), len(test))
     found = []
-    for place in range(min(SHOWN, len(written.prompts), len(order))):
-        tweet, texts = test[order[place]], {who: of[place].text for who, of in written.answers.items()}
+    for place, index in enumerate(order[: min(SHOWN, len(written.prompts))]):
+        tweet, texts = test[index], {who: of[place].text for who, of in written.answers.items()}
         found.append(Sample(tweet.topic, tweet.type, tweet.text, texts[BASE], texts.get(EXAMPLES), texts[TUNED]))
     return found
-
-
-def _precision(written: int, real: int) -> str:
-    """Printed before the time is spent: half the interval's width of a 50% share, and of a distance to as many real tweets."""
-    points = 100 * 1.96 * math.sqrt(0.25 / written)
-    area = 1.5 * 1.96 * math.sqrt(1 / (6 * min(written, real)))
-    return f"each model writes {written} tweets (percentages accurate to about ±{points:.0f} points, the style distance to ±{area:.2f})"
 
 
 # -- prompts ------------------------------------------------------------------------------------------------
@@ -159,10 +153,10 @@ def question_prompts(train: Sequence[Tweet], start: int) -> list[WritingPrompt]:
     """
     spoken = sorted({tweet.language for tweet in train} & set(LANGUAGES)) or ["en"]
     questions = [question for language in spoken for question in own_lines(f"questions_{language}.txt")]
-    return [WritingPrompt(start + number, question, TWEET, f"question {number}") for number, question in enumerate(questions)]
+    return [WritingPrompt(start + n, question, TWEET, f"question {n}") for n, question in enumerate(questions)]
 
 
-def scripts() -> list[tuple[str, str, str]]:
+def opening_scripts() -> list[tuple[str, str, str]]:
     """The openings that come with the program: language, first message, and the second one, which depends on no answer."""
     lines = [(language, line) for language in LANGUAGES for line in own_lines(f"openings_{language}.txt")]
     return [(language, *(part.strip() for part in line.split("|"))) for language, line in lines]
@@ -170,39 +164,24 @@ def scripts() -> list[tuple[str, str, str]]:
 
 def first_prompts(start: int) -> list[WritingPrompt]:
     """The first messages, numbered from `start`."""
-    return [WritingPrompt(start + place, first, TWEET, f"opening {place}") for place, (_, first, _) in enumerate(scripts())]
+    return [WritingPrompt(start + n, first, TWEET, f"opening {n}") for n, (_, first, _) in enumerate(opening_scripts())]
 
 
 def second_prompts(answers: Sequence[Written]) -> list[WritingPrompt]:
     """The second messages, each after the first and its answer."""
-    return [
-        WritingPrompt(answer.number, then, TWEET, f"opening {place}", ((first, answer.text),))
-        for place, ((_, first, then), answer) in enumerate(zip(scripts(), answers, strict=True))
-    ]
-
-
-def as_openings(first: Answers, second: Answers) -> list[Opening]:
-    """Side by side. first, second: answers to the first and to the second messages, in the scripts' order."""
-    both = {who: list(zip((a.text for a in first[who]), (b.text for b in second[who]), strict=True)) for who in (BASE, TUNED)}
-    return [
-        Opening(language, (message, then), both[BASE][place], both[TUNED][place])
-        for place, (language, message, then) in enumerate(scripts())
-    ]
+    pairs = enumerate(zip(opening_scripts(), answers, strict=True))
+    return [WritingPrompt(a.number, then, TWEET, f"opening {n}", ((first, a.text),)) for n, ((_, first, then), a) in pairs]
 
 
 def prompt_ids(base: BaseModel, template: Template, prompts: Sequence[WritingPrompt], beginning: Sequence[int] = ()) -> list[list[int]]:
     """Ids of each prompt; a beginning has its BOS already."""
-    tokenizer = base.tokenizer
-    add_bos = template.add_bos and not beginning
-    encoded = [tokenizer.prompt_ids(_prompt(template, prompt), add_bos=add_bos) for prompt in prompts]
-    if not (template.add_bos or beginning):
-        # Raw text of a model without a BOS: an answer begins after an end, as its training documents did in their packs.
-        encoded = [ids or [tokenizer.end_id(template)] for ids in encoded]
-    return [[*beginning, *ids] for ids in encoded]
+    encoded = [base.tokenizer.prompt_ids(_prompt(template, prompt), add_bos=template.add_bos and not beginning) for prompt in prompts]
+    # Raw text of a model without a BOS: an answer begins after an end, as its training documents did in their packs.
+    return [[*beginning, *ids] or [base.tokenizer.end_id(template)] for ids in encoded]
 
 
 def _prompt(template: Template, prompt: WritingPrompt) -> str:
-    """The prompt of an answer: as trained and, where something was said before, with that in it."""
+    """As trained and, where something was said before, with that in it."""
     if prompt.history:
         return template.prompt(prompt.topic or NO_TOPIC, type=prompt.type, history=prompt.history)
     return template.training_prompt(prompt.topic, prompt.type)
@@ -235,10 +214,9 @@ class AnswerFile:
 
     def begin(self) -> None:
         """Keeps the whole lines of these answers and removes anything else."""
-        kept = self.answers()
+        kept = map(asdict, self.answers().values())
         with complete_file(self.path) as stream:
-            stream.write(json.dumps({"made_by": self.made_by}) + "\n")
-            stream.writelines(json.dumps(asdict(answer), ensure_ascii=False) + "\n" for answer in kept.values())
+            stream.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in ({"made_by": self.made_by}, *kept))
 
     def append(self, answers: Sequence[Written]) -> None:
         with clear_os_errors(self.path), self.path.open("a", encoding="utf-8") as stream:
@@ -247,7 +225,7 @@ class AnswerFile:
 
 @dataclass(frozen=True)
 class Writing:
-    """What answers are made by. weights: file → fingerprint of the models."""
+    """What answers are made by. weights: file → fingerprint of the tuned model's files."""
 
     model: ModelPair
     examples: Examples
@@ -269,15 +247,14 @@ class Writing:
         Args:
             wanted: who → prompts.
         """
-        by_file = {TUNED: wanted[TUNED]} if self.model.gguf and TUNED in wanted else {}
-        by_model = {who: prompts for who, prompts in wanted.items() if who not in by_file}
-        files = {who: AnswerFile(directory / f"{who}.jsonl", self._made_by(who, prompts)) for who, prompts in by_model.items()}
-        missing = {who: files[who].missing(prompts) for who, prompts in by_model.items()}
-        if count := sum(map(len, missing.values())):
-            _warn_of_a_long_time(count)
-            run_in_clean_process(_generate_missing, self, by_model, missing, files)
-        found = {who: _in_order(files[who], prompts) for who, prompts in by_model.items()}
-        return found | {who: _write_from_gguf(self, prompts, directory) for who, prompts in by_file.items()}
+        files = {who: self._file(who, prompts, directory) for who, prompts in wanted.items()}
+        missing = {who: places for who, prompts in wanted.items() if (places := files[who].missing(prompts))}
+        if self.model.gguf and (places := missing.pop(TUNED, None)):
+            _write_by_gguf(self, [wanted[TUNED][place] for place in places], files[TUNED])
+        if missing:
+            run_in_clean_process(_write_by_models, self, wanted, missing, files)
+        known = {who: file.answers() for who, file in files.items()}
+        return {who: [known[who][prompt.number] for prompt in prompts] for who, prompts in wanted.items()}
 
     def before(self, who: str) -> tuple[Template, list[int]]:
         """The template of a writer's prompts, and the ids that precede each of them."""
@@ -285,102 +262,74 @@ class Writing:
             return self.examples.after or self.model.template, self.examples.ids
         return self.model.template, []
 
-    def _made_by(self, who: str, prompts: Sequence[WritingPrompt]) -> str:
+    def _file(self, who: str, prompts: Sequence[WritingPrompt], directory: Path) -> AnswerFile:
         template, ids = self.before(who)
-        weights = dict(self.weights if who == TUNED else self.model.base.fingerprints)
-        return self.digest([weights, ids, repr(template), self.seed], prompts)
-
-    def digest(self, own: list[Any], prompts: Sequence[WritingPrompt]) -> str:
-        return settings_digest([*own, self.sampling.model_dump(mode="json"), [asdict(prompt) for prompt in prompts]])
-
-
-def _in_order(file: AnswerFile, prompts: Sequence[WritingPrompt]) -> list[Written]:
-    known = file.answers()
-    return [known[prompt.number] for prompt in prompts]
-
-
-def _warn_of_a_long_time(count: int) -> None:
-    """Some hundred answers take a card a minute, and a CPU the longest part of an evaluation."""
-    import torch
-
-    if count > MANY_ON_A_CPU and not torch.cuda.is_available():
-        say(f"          writing {count:,} tweets without a GPU can take an hour; smaller evaluation.samples take less", fg="yellow")
-
-
-def _write_from_gguf(writing: Writing, prompts: Sequence[WritingPrompt], directory: Path) -> list[Written]:
-    """By llama.cpp from the exported file, which is what will run; one after the other, each with its own seed."""
-    from tweetstyle.inference.chat import ChatModel
-    from tweetstyle.progress import Bar
-
-    gguf, template, sampling = writing.model.gguf, writing.model.template, writing.sampling
-    made_by = writing.digest([writing.seed, fingerprints([gguf]), repr(template)], prompts)
-    file = AnswerFile(directory / "tuned-gguf.jsonl", made_by)
-    if missing := file.missing(prompts):
-        file.begin()
-        speaker = ChatModel(gguf, template, sampling)
-        with Bar("writing tweets (GGUF)", len(missing), "tweets") as bar:
-            bar.advance(0)
-            for prompt in (prompts[place] for place in missing):
-                speaker.sampling = sampling.model_copy(update={"seed": writing.seed + prompt.number})
-                topic = prompt.topic if prompt.topic and template.takes_message else NO_TOPIC
-                text = speaker.answer(topic, system=template.system_line(prompt.type) or None, history=prompt.history)
-                file.append([Written(prompt.number, text.strip(), speaker.ended)])
-                bar.advance()
-    return _in_order(file, prompts)
+        name, weights = who, dict(self.weights if who == TUNED else self.model.base.fingerprints)
+        if who == TUNED and self.model.gguf:
+            name, weights = "tuned-gguf", fingerprints([self.model.gguf])
+        settings = [weights, ids, repr(template), self.seed, self.sampling.model_dump(mode="json"), [asdict(prompt) for prompt in prompts]]
+        return AnswerFile(directory / f"{name}.jsonl", settings_digest(settings))
 
 
 # -- where the models run -----------------------------------------------------------------------------------
 
 
-def _generate_missing(
-    writing: Writing,
-    wanted: Mapping[str, Sequence[WritingPrompt]],
-    missing: Mapping[str, list[int]],
-    files: Mapping[str, AnswerFile],
+def _write_by_gguf(writing: Writing, prompts: Sequence[WritingPrompt], file: AnswerFile) -> None:
+    """By llama.cpp from the exported file, which is what will run; one after the other, each with its own seed."""
+    from tweetstyle.inference.chat import ChatModel
+    from tweetstyle.progress import Bar
+
+    template, sampling = writing.model.template, writing.sampling
+    file.begin()
+    speaker = ChatModel(writing.model.gguf, template, sampling)
+    with Bar("writing tweets (GGUF)", len(prompts), "tweets") as bar:
+        bar.advance(0)
+        for prompt in prompts:
+            speaker.sampling = sampling.model_copy(update={"seed": writing.seed + prompt.number})
+            topic = prompt.topic if prompt.topic and template.takes_message else NO_TOPIC
+            text = speaker.answer(topic, system=template.system_line(prompt.type) or None, history=prompt.history)
+            file.append([Written(prompt.number, text.strip(), speaker.ended)])
+            bar.advance()
+
+
+def _write_by_models(
+    writing: Writing, wanted: Mapping[str, Sequence[WritingPrompt]], missing: Mapping[str, list[int]], files: Mapping[str, AnswerFile]
 ) -> None:
+    """missing: who → places of the prompts to answer."""
     from tweetstyle.inference.likelihood import quiet_libraries
     from tweetstyle.progress import Bar
 
-    base, template, sampling = writing.model.base, writing.model.template, writing.sampling
-    ends = [base.tokenizer.end_id(template)]
+    base, sampling = writing.model.base, writing.sampling
+    ends = [base.tokenizer.end_id(writing.model.template)]
     total = sum(map(len, missing.values()))
     with quiet_libraries(), Bar("writing tweets", total, "tweets", loading="loading the models") as bar:
-        for who, model in _models(writing.model, [who for who in wanted if missing[who]]):
+        for who, model in _models(writing.model, list(missing)):
             files[who].begin()
             bar.advance(0)
-            under, before = writing.before(who)
-            ids = prompt_ids(base, under, wanted[who], before)
+            ids = prompt_ids(base, writing.before(who)[0], wanted[who], writing.before(who)[1])
             beginning = read_beginning(model, ids)
-            for batch in generation_batches(ids, _rows(model, max(map(len, ids)) + sampling.num_predict)):
-                if not set(batch) & set(missing[who]):
+            for batch in _batches(ids, _rows(base, model, max(map(len, ids)) + sampling.num_predict)):
+                if not (places := set(batch) & set(missing[who])):
                     continue
                 numbers = [wanted[who][place].number for place in batch]
-                seed = writing.seed + min(numbers)
-                answers = generate(model, [ids[place] for place in batch], sampling, ends, seed, beginning)
-                done = [
-                    Written(number, as_read(base, template, answer), answer.ended)
-                    for place, number, answer in zip(batch, numbers, answers, strict=True)
-                    if place in missing[who]
-                ]
-                files[who].append(done)
-                bar.advance(len(done))
+                found = generate(model, [ids[place] for place in batch], sampling, ends, writing.seed + min(numbers), beginning)
+                answers = [(as_read(base, writing.model.template, answer), answer.ended) for answer in found]
+                files[who].append([Written(number, *answer) for number, answer in zip(numbers, answers, strict=True)])
+                bar.advance(len(places))
 
 
-def generation_batches(prompts: Sequence[Sequence[int]], rows: int) -> Iterator[list[int]]:
+def _batches(prompts: Sequence[Sequence[int]], rows: int) -> Iterator[list[int]]:
     """Indices in groups of `rows`, of like length, the longest first: what does not fit the memory fails at once, not at the end."""
     order = sorted(range(len(prompts)), key=lambda index: -len(prompts[index]))
-    for start in range(0, len(order), rows):
-        yield order[start : start + rows]
+    yield from (order[start : start + rows] for start in range(0, len(order), rows))
 
 
-def _rows(model: Any, width: int) -> int:
+def _rows(base: BaseModel, model: Any, width: int) -> int:
     """How many answers are written at a time. By the size of the card and not by what is free of it, so that a resumed run has the same."""
     import torch
 
-    config = model.config
-    heads = getattr(config, "num_key_value_heads", config.num_attention_heads)
-    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    per_row = 2 * config.num_hidden_layers * heads * size * width * model.dtype.itemsize
+    shape = read_shape(base.config)
+    per_row = 2 * shape.layers * shape.key * width * model.dtype.itemsize
     card = torch.cuda.get_device_properties(0).total_memory if torch.cuda.is_available() else None
     return max(1, min(MOST_ROWS, cache_bytes(card) // per_row))
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tweetstyle.evaluate.habits import find_habits, habit_shares
+from tweetstyle.evaluate.habits import find_habits
 from tweetstyle.evaluate.samples import BASE, TUNED, WrittenSamples
 from tweetstyle.evaluate.two_sample import Distance, Texts, style_distance
-from tweetstyle.statistics.intervals import Interval, share, share_difference
+from tweetstyle.statistics.intervals import Hits, Interval, share, share_difference
 from tweetstyle.text.copying import copying, words_of
 from tweetstyle.text.words import words_of as topic_words
 from tweetstyle.wording.words import Note
@@ -70,12 +70,22 @@ class CopyingFound:
 
 @dataclass(frozen=True)
 class Obedience:
-    """Shares, 0 to 1, of answers in which a word of the subject comes back. chance: the same answers under shuffled subjects."""
+    """How often a model follows its prompt: shares, 0 to 1, of the tweets; difference: tuned minus base on the same tweets.
 
+    chance: the share of a model that ignores its prompt.
+    """
+
+    tweets: int
     base: Interval
     tuned: Interval
     difference: Interval
     chance: float
+
+    @classmethod
+    def of(cls, base: Hits, tuned: Hits, clusters: Sequence[Hashable], chance: float, confidence: float) -> Obedience:
+        shares = [share(hits, clusters, confidence=confidence) for hits in (base, tuned)]
+        difference = share_difference(tuned, clusters, base, clusters, confidence=confidence, paired=True)
+        return cls(len(clusters), *shares, difference, chance)
 
 
 @dataclass(frozen=True)
@@ -83,8 +93,9 @@ class Style:
     """samples: tweets written by each model; source: "hf" or "gguf"; empty: share of the tuned model's that are empty.
 
     to: "floor", "base", "examples", "tuned" → distance to real test tweets, None where there are too few texts; gap_closed: "tuned"
-    and "examples" → how much of the way from base to floor; whole: False where beginnings of equal length were compared. A part is
-    None where it cannot be measured; notes say why.
+    and "examples" → (base − model) / (base − floor) of the areas, 1 where the model is no easier to tell apart than real tweets of
+    another time, its ends None where base and floor do not clearly differ; whole: False where beginnings of equal length were
+    compared. A part is None where it cannot be measured; notes say why.
     """
 
     samples: int
@@ -110,25 +121,24 @@ def measure(train: Sequence[str], real: Texts, floor: Texts, written: WrittenSam
     """
     clusters = [prompt.cluster for prompt in written.prompts]
     sides = {who: Texts([answer.text for answer in of], clusters) for who, of in written.answers.items()}
-    base, tuned = sides[BASE], sides[TUNED]
-    others = {"floor": floor, BASE: base} | {who: side for who, side in sides.items() if who != BASE}
-    found = style_distance(real, others, confidence=confidence, seed=seed)
+    tuned = sides[TUNED]
+    to, gaps, whole = style_distance(real, {"floor": floor} | sides, confidence=confidence, seed=seed)
     habits = counted_habits(train, {"real": real, "floor": floor} | sides, confidence)
     said = {who: [text for text in sides[who].texts if text] for who in (TUNED, *(who for who in sides if who != TUNED))}
     notes = []
-    if any(distance is None for distance in found.to.values()):
+    if None in to.values():
         notes.append(Note("style_too_few", {"tests": len(real.texts), "written": len(said[TUNED])}))
-    elif not found.whole:
+    elif not whole:
         notes.append(Note("style_beginnings"))
     if not habits:
         notes.append(Note("habits_too_few", {"tweets": len(train)}))
     return Style(
-        samples=len(written.prompts),
+        samples=len(clusters),
         source=written.source,
-        empty=sum(not text for text in tuned.texts) / len(written.prompts),
-        to=found.to,
-        gap_closed=found.gap_closed,
-        whole=found.whole,
+        empty=sum(not text for text in tuned.texts) / len(clusters),
+        to=to,
+        gap_closed=gaps,
+        whole=whole,
         habits=habits,
         diversity={who: diversity(of, real.texts, seed=seed) for who, of in said.items() if of},
         copying=_copying(tuned, real, train, confidence),
@@ -139,9 +149,15 @@ def measure(train: Sequence[str], real: Texts, floor: Texts, written: WrittenSam
 
 def counted_habits(train: Sequence[str], sides: Mapping[str, Texts], confidence: float) -> list[CountedHabit]:
     """The training tweets' habits, with their share on each side."""
-    habits = find_habits(train)
-    counted = {who: habit_shares(habits, side.texts, side.clusters, confidence=confidence) for who, side in sides.items()}
-    return [CountedHabit(h.kind, h.name, h.example, {who: of[place] for who, of in counted.items()}) for place, h in enumerate(habits)]
+    return [
+        CountedHabit(
+            of.kind,
+            of.name,
+            of.example,
+            {who: share([of.holds(text) for text in side.texts], side.clusters, confidence=confidence) for who, side in sides.items()},
+        )
+        for of in find_habits(train)
+    ]
 
 
 def _copying(tuned: Texts, real: Texts, train: Sequence[str], confidence: float) -> CopyingFound:
@@ -186,48 +202,43 @@ def _bigrams(text: str) -> list[tuple[str, str]]:
 
 def _obedience(written: WrittenSamples, confidence: float, seed: int) -> dict[str, Obedience]:
     """ "key words": the held-out tweets' own topics; "questions": whole ones. What names no content word is not there."""
+    parts = {"key words": (written.prompts, written.answers), "questions": (written.questions, written.replies)}
     found = {}
-    for name, prompts, answers in (
-        ("key words", written.prompts, written.answers),
-        ("questions", written.questions, written.replies),
-    ):
-        named = [place for place, prompt in enumerate(prompts) if prompt.topic]
-        topics, clusters = [prompts[place].topic or "" for place in named], [prompts[place].cluster for place in named]
-        base, tuned = ([answers[who][place].text for place in named] for who in (BASE, TUNED))
-        found[name] = obedience(topics, base, tuned, clusters, confidence=confidence, seed=seed)
-    return {name: part for name, part in found.items() if part}
+    for name, (prompts, answers) in parts.items():
+        topics, clusters = [prompt.topic or "" for prompt in prompts], [prompt.cluster for prompt in prompts]
+        texts = ([answer.text for answer in answers.get(who, ())] for who in (BASE, TUNED))
+        if part := obedience(topics, *texts, clusters, confidence=confidence, seed=seed):
+            found[name] = part
+    return found
 
 
 def obedience(
     subjects: Sequence[str], base: Sequence[str], tuned: Sequence[str], clusters: Sequence[Hashable], *, confidence: float, seed: int
 ) -> Obedience | None:
-    """Tuned against base on the same subjects (paired). Subjects without a content word are left out; None where that leaves none."""
-    wanted = [stems(REQUEST.sub("", subject)) for subject in subjects]
-    placed = [place for place, words in enumerate(wanted) if words]
-    if not placed:
+    """How often a word of the subject comes back; chance: the same answers under shuffled subjects.
+
+    Subjects without a content word are left out; None where that leaves none.
+    """
+    wanted = {place: words for place, subject in enumerate(subjects) if (words := stems(REQUEST.sub("", subject)))}
+    if not wanted:
         return None
-    said = [stems(tuned[place]) for place in placed]
+    subject, said = list(wanted.values()), [stems(tuned[place]) for place in wanted]
     # Shifted by several distances: what two subjects of one author have in common anyway.
-    shifts = np.random.default_rng(seed).permutation(np.arange(1, len(placed)))[:SHUFFLES].tolist()
-    chance = [bool(wanted[placed[(k + shift) % len(placed)]] & of) for shift in shifts for k, of in enumerate(said)]
-    groups = [clusters[place] for place in placed]
-    at_base, at_tuned = (_words_back(wanted, placed, texts) for texts in (base, tuned))
-    shares = [share(hits, groups, confidence=confidence) for hits in (at_base, at_tuned)]
-    difference = share_difference(at_tuned, groups, at_base, groups, confidence=confidence, paired=True)
-    return Obedience(*shares, difference, float(np.mean(chance)) if chance else 0.0)
+    shifts = np.random.default_rng(seed).permutation(np.arange(1, len(wanted)))[:SHUFFLES].tolist()
+    chance = [bool(subject[(k + shift) % len(wanted)] & of) for shift in shifts for k, of in enumerate(said)]
+    groups = [clusters[place] for place in wanted]
+    hits = (_words_back(wanted, texts) for texts in (base, tuned))
+    return Obedience.of(*hits, groups, float(np.mean(chance)) if chance else 0.0, confidence)
 
 
 def word_overlap(messages: Sequence[str], answers: Sequence[str], clusters: Sequence[Hashable], *, confidence: float) -> Interval | None:
     """Share of the answers in which a content word of their message comes back; None where no message has one."""
-    wanted = [stems(message) for message in messages]
-    placed = [place for place, words in enumerate(wanted) if words]
-    if not placed:
-        return None
-    return share(_words_back(wanted, placed, answers), [clusters[place] for place in placed], confidence=confidence)
+    wanted = {place: words for place, message in enumerate(messages) if (words := stems(message))}
+    return share(_words_back(wanted, answers), [clusters[place] for place in wanted], confidence=confidence) if wanted else None
 
 
-def _words_back(wanted: Sequence[set[str]], places: Sequence[int], texts: Sequence[str]) -> list[bool]:
-    return [bool(wanted[place] & stems(texts[place])) for place in places]
+def _words_back(wanted: Mapping[int, set[str]], texts: Sequence[str]) -> list[bool]:
+    return [bool(words & stems(texts[place])) for place, words in wanted.items()]
 
 
 def stems(text: str) -> set[str]:

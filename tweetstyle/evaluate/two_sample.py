@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -34,15 +35,6 @@ class Texts:
     texts: Sequence[str]
     clusters: Sequence[Hashable]
 
-    def __post_init__(self) -> None:
-        if len(self.clusters) != len(self.texts):
-            raise ValueError("every text needs its cluster")
-
-    @property
-    def said(self) -> int:
-        """Texts that are not empty."""
-        return sum(bool(text.strip()) for text in self.texts)
-
 
 @dataclass(frozen=True)
 class Distance:
@@ -59,60 +51,45 @@ class Separation(Distance):
     influence: dict[Hashable, float] = field(repr=False)
 
 
-@dataclass(frozen=True)
-class StyleDistance:
-    """Each against the real held-out tweets, at equal numbers. to: name → distance, None where there are too few texts.
+def style_distance(
+    real: Texts, others: Mapping[str, Texts], *, confidence: float, seed: int
+) -> tuple[dict[str, Distance | None], dict[str, Interval | None], bool]:
+    """How far generated tweets lie from real ones, how much of the gap each model closed, and whether whole tweets were compared.
 
-    whole: False where lengths differed too much, and beginnings of equal length were compared instead of whole tweets.
-    gap_closed: model → (base − model) / (base − floor) of the areas, 1 where the model is no easier to tell apart than real tweets
-    of another time can; its ends are None where base and floor do not clearly differ.
-    """
-
-    to: dict[str, Distance | None]
-    gap_closed: dict[str, Interval | None]
-    whole: bool = True
-
-
-def style_distance(real: Texts, others: Mapping[str, Texts], *, confidence: float, seed: int) -> StyleDistance:
-    """How far generated tweets lie from real ones, all at the same number of texts.
+    All at the same number of texts; where lengths differ too much, beginnings of equal length.
 
     Args:
         real: test tweets.
         others: "floor" (validation tweets, for style drifts with time), "base" and the models, which wrote on the test tweets' topics.
     """
-    size = min(len(match(real, other, seed=seed)[0]) for other in others.values())
-    whole = size >= max(FEWEST_TEXTS, ENOUGH * min(side.said for side in (real, *others.values())))
+    pairs = {name: matched(real, other, seed=seed) for name, other in others.items()}
+    size = min(len(mine.texts) for mine, _ in pairs.values())
+    fewest = min(sum(map(bool, map(str.strip, side.texts))) for side in (real, *others.values()))
+    whole = size >= max(FEWEST_TEXTS, ENOUGH * fewest)
     if whole:
-        found = {name: two_sample_test(real, other, confidence=confidence, seed=seed, size=size) for name, other in others.items()}
+        pairs = {name: tuple(Texts(side.texts[:size], side.clusters[:size]) for side in pair) for name, pair in pairs.items()}
     else:
         mine, *theirs = beginnings([real, *others.values()], seed=seed)
-        found = {name: _tested(mine, other, confidence=confidence, seed=seed) for name, other in zip(others, theirs, strict=True)}
+        pairs = {name: (mine, other) for name, other in zip(others, theirs, strict=True)}
+    found = {name: two_sample_test(*pair, confidence=confidence, seed=seed) for name, pair in pairs.items()}
     base, floor = found["base"], found["floor"]
     gaps = {
         name: gap_closed(base, model, floor, confidence=confidence) if base and model and floor else None
         for name, model in found.items()
         if name not in ("base", "floor")
     }
-    return StyleDistance({name: one and Distance(one.auc, one.texts) for name, one in found.items()}, gaps, whole)
+    return {name: one and Distance(one.auc, one.texts) for name, one in found.items()}, gaps, whole
 
 
-def two_sample_test(real: Texts, other: Texts, *, confidence: float, seed: int, size: int | None = None) -> Separation | None:
+def two_sample_test(real: Texts, other: Texts, *, confidence: float, seed: int) -> Separation | None:
     """Classifier two-sample test: Lopez-Paz and Oquab, Revisiting Classifier Two-Sample Tests, ICLR 2017.
 
-    Logistic regression on TF-IDF of cased character 1-4-grams, scored out of fold; lengths matched, URLs and mentions masked, no
-    cluster on both sides of a fold. None below FEWEST_TEXTS a side.
+    Logistic regression on TF-IDF of cased character 1-4-grams, scored out of fold, no cluster on both sides of a fold. None below
+    FEWEST_TEXTS a side.
 
     Args:
-        size: the most texts on a side.
+        real, other: as many texts of either, from `matched` or `beginnings`.
     """
-    sides = []
-    for side, kept in zip((real, other), match(real, other, seed=seed, size=size), strict=True):
-        sides.append(Texts([BEGIN + masked(side.texts[i]) + END for i in kept], [side.clusters[i] for i in kept]))
-    return _tested(*sides, confidence=confidence, seed=seed)
-
-
-def _tested(real: Texts, other: Texts, *, confidence: float, seed: int) -> Separation | None:
-    """As many texts on either side, matched and masked."""
     if len(real.texts) < FEWEST_TEXTS:
         return None
     texts, clusters = [*real.texts, *other.texts], [*real.clusters, *other.clusters]
@@ -153,24 +130,29 @@ def masked(text: str) -> str:
     return MENTION.sub("@…", URL.sub("http…", text))
 
 
-def match(real: Texts, other: Texts, *, seed: int, size: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Indices of as many texts on either side, with the same lengths: of each group the smaller number, drawn at random."""
+def matched(real: Texts, other: Texts, *, seed: int) -> tuple[Texts, Texts]:
+    """As many masked texts on either side, with the same lengths: of each group of lengths the smaller number, in a random order."""
     random = np.random.default_rng(seed)
-    groups = [_by_length(real), _by_length(other)]
-    sides: tuple[list[int], list[int]] = ([], [])
+    sides, groups = (real, other), [_by_length(real), _by_length(other)]
+    kept: tuple[list[int], list[int]] = ([], [])
     for key in sorted(groups[0].keys() & groups[1].keys(), key=str):
         count = min(len(group[key]) for group in groups)
-        for side, group in zip(sides, groups, strict=True):
-            side.extend(random.permutation(group[key])[:count].tolist())
-    kept = random.permutation(len(sides[0]))[:size]
-    return tuple(np.array(side, dtype=int)[kept] for side in sides)
+        for places, group in zip(kept, groups, strict=True):
+            places.extend(random.permutation(group[key])[:count].tolist())
+    order = random.permutation(len(kept[0]))
+    shown = ([places[i] for i in order] for places in kept)
+    return tuple(
+        Texts([BEGIN + masked(side.texts[i]) + END for i in places], [side.clusters[i] for i in places])
+        for side, places in zip(sides, shown, strict=True)
+    )
 
 
 def _by_length(side: Texts) -> dict[int, list[int]]:
-    found: dict[int, list[int]] = {}
-    for index, length in enumerate(np.digitize([len(text) for text in side.texts], LENGTHS, right=True).tolist()):
+    """Group of lengths → places of the texts that are not empty."""
+    found: dict[int, list[int]] = defaultdict(list)
+    for index, group in enumerate(np.digitize([len(text) for text in side.texts], LENGTHS, right=True).tolist()):
         if side.texts[index].strip():
-            found.setdefault(length, []).append(index)
+            found[group].append(index)
     return found
 
 
@@ -212,29 +194,27 @@ def separation(scores: np.ndarray, fold: np.ndarray, is_real: np.ndarray, cluste
     """
     area, pull, folds = 0.0, np.zeros(len(scores)), np.unique(fold)
     learned = np.sqrt(1 + len(folds) / (len(folds) - 1)) if len(folds) > 1 else 1.0
-    for number in folds:
-        here = fold == number
-        weight = here.mean()
-        components = _components(scores[here & is_real], scores[here & ~is_real])
+    for here in (fold == number for number in folds):
+        weight, sides = here.mean(), (here & is_real, here & ~is_real)
+        components = _components(*(scores[side] for side in sides))
         within = float(components[0].mean())
         area += float(weight) * within
-        for side, values in zip((here & is_real, here & ~is_real), components, strict=True):
+        for side, values in zip(sides, components, strict=True):
             pull[side] = learned * weight * (values - within) / len(values)
-    influence: dict[Hashable, float] = {}
+    influence: dict[Hashable, float] = defaultdict(float)
     for cluster, value in zip(clusters, pull.tolist(), strict=True):
-        influence[cluster] = influence.get(cluster, 0.0) + value
+        influence[cluster] += value
     spread = float(np.sqrt(np.square(pull).sum()))
     return Separation(_area_interval(area, influence, spread, confidence), int(is_real.sum()), influence)
 
 
 def _components(real: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """For each real text the share of others below it, and for each other the share of reals above it; ties count half."""
+    from scipy.stats import rankdata
 
-    def below(values: np.ndarray, among: np.ndarray) -> np.ndarray:
-        ordered = np.sort(among)
-        return (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right")) / (2 * len(among))
-
-    return below(real, other), 1 - below(other, real)
+    ranks = rankdata(np.concatenate([real, other]))
+    below = (ranks[: len(real)] - rankdata(real)) / len(other)
+    return below, 1 - (ranks[len(real) :] - rankdata(other)) / len(real)
 
 
 def _area_interval(area: float, influence: dict[Hashable, float], spread: float, confidence: float) -> Interval:

@@ -35,6 +35,11 @@ def render(template: str, *, sheets: tuple[str, ...] = (), security: str = SECUR
         raise LookupError(f"{template}: {error}") from error
 
 
+def fragment(template: str, **values: Any) -> str:
+    """A part of a page, escaped, to be put into it as it is."""
+    return _environment().get_template(template).render(**values)
+
+
 def style_sheet(*sheets: str) -> str:
     return "".join(asset(path) for path in ("pages/style.css", *sheets))
 

@@ -13,7 +13,7 @@ from tweetstyle.cleaning.archive_rules import DUPLICATE, NEAR_DUPLICATE, Candida
 from tweetstyle.cleaning.clean import Cleaned
 from tweetstyle.cleaning.scrub import scrub
 from tweetstyle.console import counted, percent
-from tweetstyle.pages.charts import Column, Step, column_chart, funnel_chart, row_chart, thinned
+from tweetstyle.pages.charts import Column, column_chart, funnel_chart, row_chart, thinned
 from tweetstyle.pages.render import render
 from tweetstyle.prepare.split import leak, warnings
 from tweetstyle.records import SPLITS, Dropped, SourceTweet, Tweet, seeded_bytes
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 IN_THE_PROMPT = {"topic": "prompt names a topic", "first-words": "prompt begins it"}
 """prompt.message → what `with_topic` counts, in words; with playback no prompt is written yet."""
 DROPPED_SAMPLES, KEPT_SAMPLES = 5, 10
+FUNNEL = "Funnel: from the tweets read to the tweets kept"
 LONGEST_SAMPLE = 600
 """Characters of a sample that are shown."""
 FEW_MONTHS = 7
@@ -240,22 +241,13 @@ def report_html(prepared: Prepared) -> str:
         figures=figures,
         split_names=SPLITS,
         counts_topics=prepared.message in IN_THE_PROMPT,
-        funnel_chart=_funnel(prepared),
+        funnel_chart=funnel_chart(("read", prepared.read), prepared.dropped, ("kept", prepared.kept), FUNNEL),
         timeline=_timeline({month: counts for month, counts in figures.months.items() if month}),
         median=median(figures.lengths) if figures.lengths else 0,
         length_chart=_length_chart(figures.lengths),
         language_chart=_language_chart(figures.languages),
         longest=LONGEST_SAMPLE,
     )
-
-
-def _funnel(prepared: Prepared) -> str:
-    steps, left = [Step("read", prepared.read, 0)], prepared.read
-    for reason, count in prepared.dropped.items():
-        if count:
-            left -= count
-            steps.append(Step(reason, left, count))
-    return funnel_chart([*steps, Step("kept", prepared.kept, 0)], prepared.read)
 
 
 def _timeline(months: Mapping[str, tuple[int, int]]) -> str:

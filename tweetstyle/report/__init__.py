@@ -14,7 +14,6 @@ from tweetstyle.wording.words import Say
 
 __all__ = ["RunFiles", "State", "read_run", "run_report", "write_report"]
 
-REPORT = "report.html"
 RELOAD = 20
 """Seconds after which the page of a running training reloads itself."""
 SECTIONS = ("samples", "curves", "likelihood", "style", "conversation", "copying", "data", "plan", "output", "gate", "making")
@@ -30,9 +29,7 @@ def write_report(run: RunFiles, language: str, state: State | None = None) -> Pa
     Raises:
         TweetstyleError: where there is no room or no right to write.
     """
-    path, page = run.run / REPORT, run_report(run, language, state)
-    if path.is_file() and path.read_text(encoding="utf-8") == page:
-        return path  # nothing has changed
+    path, page = run.run / "report.html", run_report(run, language, state)
     with complete_file(path) as stream:
         stream.write(page)
     return path
@@ -41,7 +38,7 @@ def write_report(run: RunFiles, language: str, state: State | None = None) -> Pa
 def run_report(files: RunFiles, language: str, state: State | None = None) -> str:
     """One self-contained HTML page: no script, nothing from the network, every text of the archive or a model escaped."""
     run = read_run(files)
-    say = Say(language, talks=bool(run.evaluation.get("conversation")), begins=run.begins)
+    say = Say(language, talks=bool(run.evaluation.get("conversation")), begins=run.message == "first-words")
     training = bool(state and state.training)
     given = answers(run.evaluation, run.metrics, language, unfinished=not run.ended, training=training)
     started = take_off(run.metrics)
@@ -71,7 +68,10 @@ def _notice(state: State, run: Read, say: Say) -> str:
     """What the run was doing as the page was written, or what ended it."""
     if state.error is not None:
         worse = state.stage == "fit" and not run.ended and stops_as_worse(run.metrics)
-        return say("ended_worse" if worse else "ended", stage=state.stage, time=state.time)
-    if state.training and not run.ended:
-        return say("live", time=state.time, every=round(REWRITTEN_EVERY), reload=RELOAD, minutes=STALE_MINUTES)
-    return say("measuring" if state.stage == "fit" and run.ended else "at_work", stage=state.stage, start=state.start)
+        key = "ended_worse" if worse else "ended"
+    elif state.training and not run.ended:
+        key = "live"
+    else:
+        key = "measuring" if state.stage == "fit" and run.ended else "at_work"
+    seconds = {"every": round(REWRITTEN_EVERY), "reload": RELOAD, "minutes": STALE_MINUTES}
+    return say(key, stage=state.stage, time=f"{state.at:%Y-%m-%d %H:%M:%S}", **seconds)

@@ -53,18 +53,14 @@
 
   const chosen = (name) => document.querySelector(`input[name=${name}]:checked`).value;
   function choose() {
-    const test = tests[chosen("opponent")], singles = at("mode-singles");
-    singles.disabled = !test.singles;
-    if (singles.disabled) at("mode-pairs").checked = true;
-    at("only-pairs").hidden = !singles.disabled;
-    const made = test[chosen("mode")].length;
+    const test = tests[chosen("opponent")], made = test.items.length;
     at("few").hidden = made >= test.wanted;
     at("few").textContent = fill(words.few, { made, wanted: test.wanted });
   }
   function begin() {
-    const opponent = chosen("opponent"), mode = chosen("mode"), test = tests[opponent];
-    const kind = test.aim === "real" ? mode : "preference";
-    run = { opponent, mode, kind, aim: test.aim, wanted: test.wanted, items: test[mode], answers: [], repeated: 0 };
+    const opponent = chosen("opponent"), test = tests[opponent];
+    const kind = test.aim === "real" ? "pairs" : "preference";
+    run = { opponent, kind, aim: test.aim, wanted: test.wanted, items: test.items, answers: [], repeated: 0 };
     run.repeated = run.items.filter((item) => item.texts.some((text) => seen.has(text))).length;
     ask();
   }
@@ -74,14 +70,11 @@
     at("progress").value = place;
     at("progress").max = run.items.length;
     at("question").textContent = said.question;
-    at("single").hidden = run.mode !== "singles";
-    at("single").replaceChildren(...(run.mode === "singles" ? [tweet(item.texts[0])] : []));
-    choices.className = run.mode;
     choices.replaceChildren(...[0, 1].map((answer) => {
       const button = make("button"), key = make("kbd", String(answer + 1));
       key.setAttribute("aria-hidden", "true");
       button.type = "button";
-      button.append(key, run.mode === "singles" ? make("span", said.answers[answer]) : tweet(item.texts[answer]));
+      button.append(key, tweet(item.texts[answer]));
       // The second click of a double click would answer the next question unread.
       button.addEventListener("click", (event) => { if (event.detail < 2) take(answer); });
       return button;
@@ -94,9 +87,8 @@
     run.answers.push(answer);
     if (run.answers.length < run.items.length) ask(); else finish();
   }
-  // In pairs the answer is the place of the text that is meant, in singles 0 says "mine".
-  const meant = (item, place) => item.sources[place] === run.aim;
-  const right = (item, answer) => (run.mode === "pairs" ? meant(item, answer) : meant(item, 0) === (answer === 0));
+  // An answer is the place of the text that is meant.
+  const right = (item, answer) => item.sources[answer] === run.aim;
 
   function finish() {
     const count = run.items.length, said = words[run.kind];
@@ -112,7 +104,7 @@
     at("verdict").replaceChildren(...lines.map((line) => make("p", fill(line, values))));
     at("items").replaceChildren(...items.map(reveal));
     offer({
-      format: "tweetstyle blind test", version: 1, finished: new Date().toISOString(), language, opponent: run.opponent, mode: run.mode,
+      format: "tweetstyle blind test", version: 1, finished: new Date().toISOString(), language, opponent: run.opponent,
       hit: run.kind === "preference" ? "the tuned model was chosen" : "recognised", count, wanted: run.wanted, hits,
       share: { estimate: hits / count, low, high, confidence: 0.95, clusters: count },
       luck: [least, most], seen_before: run.repeated, items,
@@ -120,12 +112,11 @@
     show("result");
   }
   function reveal(item) {
-    const line = make("li"), single = run.mode === "singles", decided = item.hit ? `✓ ${words.right}` : `✗ ${words.wrong}`;
-    const mark = run.kind === "preference" ? fill(words.youChose, { source: words.sources[item.sources[item.answer]] })
-      : single ? `${decided} · ${words.singles.answers[item.answer]}` : decided;
+    const line = make("li"), decided = item.hit ? `✓ ${words.right}` : `✗ ${words.wrong}`;
+    const mark = run.kind === "preference" ? fill(words.youChose, { source: words.sources[item.sources[item.answer]] }) : decided;
     line.append(make("p", mark, item.hit && run.kind !== "preference" ? "good" : ""));
     item.texts.forEach((text, i) => {
-      const quote = make("blockquote"), clicked = !single && i === item.answer ? ` · ${words.chosen}` : "";
+      const quote = make("blockquote"), clicked = i === item.answer ? ` · ${words.chosen}` : "";
       quote.append(tweet(text), make("p", words.sources[item.sources[i]] + clicked, "soft"));
       line.append(quote);
     });
@@ -136,7 +127,7 @@
     if (link) URL.revokeObjectURL(link);
     link = URL.createObjectURL(new Blob([JSON.stringify(result, null, 1) + "\n"], { type: "application/json" }));
     at("download").href = link;
-    at("download").download = `blind-${result.opponent}-${result.mode}.json`;
+    at("download").download = `blind-${result.opponent}.json`;
   }
 
   at("choose").addEventListener("submit", (event) => { event.preventDefault(); begin(); });

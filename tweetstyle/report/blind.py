@@ -34,8 +34,6 @@ _LINK = re.compile(rf"(?:https?:\S*|\bwww\.\S+|\b(?:t\.co|pic\.(?:twitter|x)\.co
 _MENTION = re.compile(r"(?<![\w@])@(?:\w+|…)")
 _HIDDEN = re.compile(r"‹U\+[0-9A-F]{4,6}›")
 _WORDS = re.compile(r"\w+")
-HARD_SPACES = {":": "\u00a0", "?": "\u202f", ";": "\u202f", "!": "\u202f", "%": "\u202f"}
-"""French sign → the space before it, at which no line breaks."""
 
 
 @dataclass(frozen=True)
@@ -44,15 +42,6 @@ class Text:
 
     text: str
     topic: str | None = None
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two texts of different authors. topic: the subject that they share, empty where they share none."""
-
-    first: str
-    second: str
-    topic: str
 
 
 def write_blind(
@@ -82,9 +71,10 @@ def write_blind(
     for opponent in OPPONENTS:
         first, second = (TUNED, EXAMPLES) if opponent == "tuned-examples" else (REAL, opponent)
         chance = random.Random(f"{seed} {opponent}")
-        pairs = pairs_of(shown.get(first, []), shown.get(second, []), chance)
+        pairs = pairs_of(shown.get(first, []), shown.get(second, []), chance)[:QUESTIONS]
         if len(pairs) >= FEWEST:
-            tests[opponent] = _test(pairs, first, second, chance)
+            items = [_question({first: one, second: other}, chance) for one, other in chance.sample(pairs, len(pairs))]
+            tests[opponent] = {"aim": first, "wanted": QUESTIONS, "items": items}
     if not tests:
         path.unlink(missing_ok=True)
         return None
@@ -93,59 +83,37 @@ def write_blind(
     return path
 
 
-def _test(pairs: list[Pair], first: str, second: str, chance: random.Random) -> dict[str, Any]:
-    """The questions of one opponent. The best pairs are shown as pairs, the next best give the singles, as far as there are enough."""
-    best = pairs[: 2 * QUESTIONS]
-    test: dict[str, Any] = {"aim": first, "wanted": QUESTIONS, "pairs": [], "singles": []}
-    for mode, chosen in (("pairs", best[:QUESTIONS]), ("singles", best[-QUESTIONS:])):
-        chosen = chance.sample(chosen, len(chosen))
-        for pair, turned in zip(chosen, tossed_sides(len(chosen), chance), strict=True):
-            shown = [(pair.second, second), (pair.first, first)] if turned else [(pair.first, first), (pair.second, second)]
-            shown = shown if mode == "pairs" else shown[:1]
-            test[mode].append({"texts": [text for text, _ in shown], "sources": [source for _, source in shown], "topic": pair.topic})
-    if first != REAL:
-        del test["singles"]
-    return test
+def _question(texts: Mapping[str, Text], chance: random.Random) -> dict[str, Any]:
+    """Two texts, by who wrote them, and the topic that they share.
+
+    Sides are tossed one by one: whoever cannot tell then scores as coins do. With as many of either side, who answers "left" half of
+    the time would be outside the range of luck in 7% of the tests of twenty, instead of at most 5%.
+    """
+    sources = list(texts) if chance.random() >= 0.5 else list(texts)[::-1]
+    topic = texts[sources[0]].topic if _same_topic(*texts.values()) else ""
+    return {"texts": [texts[source].text for source in sources], "sources": sources, "topic": topic}
 
 
 def _page(tests: Mapping[str, Any], language: str, message: str) -> str:
-    said, script, sheet = words(language, message), asset("report/blind.js"), "report/blind.css"
-    data = json.dumps({"language": language, "words": said["words"], "tests": tests}, sort_keys=True)
-    allowed = f"script-src 'sha256-{_digest(script)}'; style-src 'sha256-{_digest(style_sheet(sheet))}'"
+    script, sheet, said = asset("report/blind.js"), "report/blind.css", texts(language)["blind"]
+    words = said["words"] | {"subject": said["subject"][message]}
+    data = json.dumps({"language": language, "words": words, "tests": tests}, sort_keys=True)
     return render(
         "blind.html.j2",
         sheets=(sheet,),
-        security=f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'",
+        security=f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style_sheet(sheet))}'; base-uri 'none'",
         language=language,
         title=said["title"],
-        words=said,
+        words=said | {"level": said["level"].format(alike=said["alike"][message])},
         tests=tests,
         data=base64.b64encode(data.encode()).decode(),
         script=script,
     )
 
 
-def words(language: str, message: str = "topic") -> dict[str, Any]:
-    """All that the page says in "en" or "fr". message: the recipe's prompt.message."""
-    found = texts(language)["blind"]
-    shown = found["words"] | {"subject": found["subject"][message], "singles": found["words"]["pairs"] | found["words"]["singles"]}
-    page = found | {"level": found["level"].format(alike=found["alike"][message]), "words": shown}
-    return _with_hard_spaces(page) if language == "fr" else page
-
-
-def _with_hard_spaces(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _with_hard_spaces(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_with_hard_spaces(inner) for inner in value]
-    for sign, space in HARD_SPACES.items():
-        value = value.replace(f" {sign}", space + sign)
-    return value
-
-
 def _digest(content: str) -> str:
     """As a Content-Security-Policy names an inline script or sheet (CSP level 3, hash-source)."""
-    return base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+    return f"sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}"
 
 
 def level(text: str, language: str) -> str:
@@ -173,30 +141,21 @@ def levelled(texts: Iterable[Text], language: str, without: Iterable[str] = ()) 
     return kept
 
 
-def pairs_of(first: Sequence[Text], second: Sequence[Text], chance: random.Random) -> list[Pair]:
-    """Pairs without a text twice, the best first: of one subject before others, then by the ratio of their lengths (characters)."""
-    first = chance.sample(first, min(MOST, len(first)))
-    second = chance.sample(second, min(MOST, len(second)))
+def pairs_of(first: Sequence[Text], second: Sequence[Text], chance: random.Random) -> list[tuple[Text, Text]]:
+    """Pairs without a text twice, the best first: of one topic before others, then by the ratio of their lengths (characters)."""
+    first, second = (chance.sample(side, min(MOST, len(side))) for side in (first, second))
     distances = sorted(
         (not _same_topic(one, other), abs(math.log(len(one.text) / len(other.text))), i, j)
         for i, one in enumerate(first)
         for j, other in enumerate(second)
     )
-    pairs, taken, used = [], set(), set()
+    pairs: dict[int, int] = {}
+    used = set()
     for *_, i, j in distances:
-        if i not in taken and j not in used and first[i].text != second[j].text:
-            taken.add(i)
+        if i not in pairs and j not in used and first[i].text != second[j].text:
+            pairs[i] = j
             used.add(j)
-            topic = first[i].topic if _same_topic(first[i], second[j]) else None
-            pairs.append(Pair(first[i].text, second[j].text, topic or ""))
-    return pairs
-
-
-def tossed_sides(count: int, chance: random.Random) -> list[bool]:
-    """A toss for each: whoever cannot tell then scores as coins do, whatever they answer. As many of either side would not do: who
-    answers "left" half of the time would be outside the range of luck in 7% of the tests of twenty, instead of at most 5%.
-    """
-    return [chance.random() < 0.5 for _ in range(count)]
+    return [(first[i], second[j]) for i, j in pairs.items()]
 
 
 def _same_topic(one: Text, other: Text) -> bool:

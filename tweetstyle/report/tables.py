@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from tweetstyle.pages.charts import Step, curve, funnel_chart
+from tweetstyle.pages.charts import curve, funnel_chart
 from tweetstyle.report.files import Read
 from tweetstyle.statistics.metrics import epoch_of, kept_validation
 from tweetstyle.wording.words import Say
@@ -16,7 +16,6 @@ Cell = str | list[tuple[str, str]]
 """A text, or spans of (style, text): strong, code, bdi or a class of the style sheet."""
 Rows = list[list[Cell]]
 
-SIDES = ("floor", "base", "examples", "tuned")
 CURVES = {
     "c_loss": "loss",
     "c_bits": "eval_bits_per_byte",
@@ -27,88 +26,18 @@ CURVES = {
     "c_memory": "memory_gib",
 }
 """Name in words → field of metrics.jsonl."""
-OPEN_OPENINGS = 2
-"""Openings of each language that are shown; the others are folded away."""
 
 
-def interval(found: Json | None, say: Say, shares: bool = False) -> Cell:
-    """The estimate, and its interval small behind it."""
-    if not found:
-        return say("not_measured")
-    middle, _, rest = say.interval(found, shares).partition(" (")
-    return [("strong", middle), ("soft", f"({rest}")]
+def each(keys: Iterable[str], say: Say) -> list[str]:
+    return [say(key) for key in keys]
 
 
-# -- evaluation.json ----------------------------------------------------------------------------------------
+def shares(found: Mapping[str, Json], sides: Iterable[str], say: Say) -> list[str]:
+    return [say.percent(found[side]["estimate"]) for side in sides]
 
 
-def scores(split: Json, say: Say) -> Rows:
-    """Bits per byte, loss and perplexity of the base model, the baselines and the trained model."""
-    rows = {say("b_prompt"): split["base"]}
-    rows |= {say.baseline(name): found for name, found in split["baselines"].items()} | {say("tuned"): split["tuned"]}
-    return [
-        [who, say.number(of["bits_per_byte"], 3), say.number(of["nats"] / split["tokens"], 3), say.number(of["perplexity"], 1)]
-        for who, of in rows.items()
-    ]
-
-
-def distances(style: Json, say: Say) -> Rows:
-    rows: Rows = []
-    for side in (side for side in SIDES if side in style["to"]):
-        distance, gap = style["to"][side] or {}, style["gap_closed"].get(side)
-        rows.append([say(side), interval(distance.get("auc"), say), interval(gap, say, shares=True) if gap else "–"])
-    return rows
-
-
-def habits(found: list[Json], say: Say) -> tuple[list[str], Rows]:
-    """The sides that have shares, and a row for each habit."""
-    sides = [side for side in ("real", *SIDES) if side in found[0]["shares"]]
-    rows: Rows = []
-    for habit in found:
-        name = [("", say.habit(habit["name"]))]
-        if habit["example"] and habit["kind"] != "length":
-            name.append(("bdi code", habit["example"]))
-        rows.append([name, *(say.percent(habit["shares"][side]["estimate"]) for side in sides)])
-    return [say(side) for side in sides], rows
-
-
-def diversity(found: Json, say: Say) -> Rows:
-    def lengths(of: Iterable[float]) -> str:
-        return " · ".join(say.number(length, 0) for length in of)
-
-    own = [say("real"), "1", lengths(next(iter(found.values()))["real_lengths"])]
-    return [own] + [[say(side), say.number(of["distinct_2"], 2), lengths(of["lengths"])] for side, of in found.items()]
-
-
-def adherence(found: Mapping[str, Json], say: Say) -> Rows:
-    """How often a model follows its prompt, by measure."""
-    return _adherence({say(f"o_{name}"): of for name, of in found.items()}, say)
-
-
-def sense(heard: Json | None, words: Json | None, say: Say) -> Rows:
-    """The same of a model that answers messages."""
-    return _adherence({say("q_told_apart"): heard, say("q_word"): words}, say)
-
-
-def _adherence(found: Mapping[str, Json | None], say: Say) -> Rows:
-    return [
-        [name, *(interval(of[side], say, shares=True) for side in ("base", "tuned", "difference")), say.percent(of["chance"])]
-        for name, of in found.items()
-        if of
-    ]
-
-
-def gains(found: Mapping[str, Json], say: Say) -> Rows:
-    return [[say.baseline(name), interval(gain, say)] for name, gain in found.items()]
-
-
-def openings(found: list[Json], language: str) -> tuple[list[Json], list[Json]]:
-    """Those that are shown and those that are folded away; the reader's own language first."""
-    order = sorted(found, key=lambda opening: opening["language"] != language)
-    shown: list[Json] = []
-    for of in dict.fromkeys(opening["language"] for opening in order):
-        shown += [opening for opening in order if opening["language"] == of][:OPEN_OPENINGS]
-    return shown, [opening for opening in order if opening not in shown]
+def lengths(found: Iterable[float], say: Say) -> str:
+    return " · ".join(say.number(length, 0) for length in found)
 
 
 # -- metrics.jsonl ------------------------------------------------------------------------------------------
@@ -157,16 +86,8 @@ def written(run: Read, say: Say) -> list[tuple[str, list[Json]]]:
 
 
 def funnel(facts: Json, say: Say) -> str:
-    steps, left = [Step(say("d_read"), facts["read"], 0)], facts["read"]
-    for rule, count in facts["dropped"].items():
-        if count:
-            left -= count
-            steps.append(Step(say("d_rule", rule=say.named("reasons", rule)), left, count))
-    return funnel_chart([*steps, Step(say("d_kept"), facts["kept"], 0)], facts["read"])
-
-
-def splits(found: Mapping[str, int], say: Say) -> Rows:
-    return [[say(name), say.number(count)] for name, count in found.items()]
+    dropped = {say("d_rule", rule=say.named("reasons", rule)): count for rule, count in facts["dropped"].items()}
+    return funnel_chart((say("d_read"), facts["read"]), dropped, (say("d_kept"), facts["kept"]), say("d_chart"))
 
 
 def messages(played: Json, say: Say) -> tuple[list[str], Rows, Rows]:
@@ -187,47 +108,32 @@ def messages(played: Json, say: Say) -> tuple[list[str], Rows, Rows]:
     return names, tweets, rejected
 
 
-def _planned(run: Read) -> tuple[Json, int | None]:
-    """The training's settings as they were carried out, and the steps planned."""
-    facts, training = run.fit["facts"], run.fit.get("settings", {}).get("training", {})
-    training = training | {key: new for key, (_, new) in ((facts.get("schedule") or {}).get("changes") or {}).items()}
-    steps = (facts.get("plan") or {}).get("steps") or (training["max_steps"] if training.get("max_steps", -1) > 0 else None)
-    return training, steps
-
-
 def plan(run: Read, say: Say) -> Rows:
-    facts, probe, (training, steps) = run.fit["facts"], run.probe, _planned(run)
+    """What was planned, with the settings as they were carried out, beside what happened."""
+    facts, probe = run.fit["facts"], run.probe
+    planned = facts.get("plan") or {}
+    training = run.fit.get("settings", {}).get("training", {})
+    training = training | {key: new for key, (_, new) in ((facts.get("schedule") or {}).get("changes") or {}).items()}
+    epochs = training.get("num_train_epochs") if training.get("max_steps", -1) <= 0 else None
     pairs = {
-        "a_steps": (steps, facts.get("steps")),
-        "a_epochs": (_planned_epochs(training, steps, facts), facts.get("epochs")),
-        "a_time": ((facts.get("plan") or {}).get("seconds"), facts.get("seconds")),
+        "a_steps": (planned.get("steps"), facts.get("steps")),
+        "a_epochs": (epochs, facts.get("epochs")),
+        "a_time": (planned.get("seconds"), facts.get("seconds")),
         "a_memory": (probe.get("reserved_bytes"), facts.get("memory_bytes")),
         "a_tokens": (None, facts.get("tokens")),
     }
     if probe:
         pairs["a_speed"] = (probe.get("tokens_per_second"), facts.get("tokens_per_second"))
-        pairs["a_probe"] = (probe.get("predicted_bytes"), probe.get("peak_bytes"))
 
-    def memory(value: float) -> str:
-        return f"{say.number(value / 2**30, 1)} GiB"
-
-    shown = {"a_time": say.seconds, "a_memory": memory, "a_probe": memory, "a_speed": lambda value: say.number(value, 0)}
+    shown = {
+        "a_time": say.seconds,
+        "a_memory": lambda value: f"{say.number(value / 2**30, 1)} GiB",
+        "a_speed": lambda value: say.number(value, 0),
+    }
     return [
         [say(key), *(say("a_unknown") if value is None else shown.get(key, say.number)(value) for value in values)]
         for key, values in pairs.items()
     ]
-
-
-def _planned_epochs(training: Json, steps: int | None, facts: Json) -> float | None:
-    """max_steps decides where there is one; the steps that were made then give the length of an epoch."""
-    if training.get("max_steps", -1) <= 0:
-        return training.get("num_train_epochs")
-    return steps * facts["epochs"] / facts["steps"] if steps and facts.get("steps") and facts.get("epochs") else None
-
-
-def ended_early(run: Read) -> bool:
-    steps, made = _planned(run)[1], run.fit["facts"].get("steps")
-    return bool(made and steps and made < steps)
 
 
 def adapted(schedule: Json, say: Say) -> str:
@@ -237,30 +143,6 @@ def adapted(schedule: Json, say: Say) -> str:
     counts |= {"used_packs": used["packs"], "used_steps": used["steps"], "warmup": used["warmup"]}
     changes = ", ".join(f"{key} {'–' if old is None else f'{old:g}'} → {new:g}" for key, (old, new) in schedule["changes"].items())
     return say("a_adapted", **{name: say.number(count) for name, count in counts.items()}, changes=changes)
-
-
-def train_output(output: Json, say: Say) -> Rows:
-    figures = {"global_step": output["global_step"]} | output["metrics"]
-    return [[[("code", name)], say.number(value), say(f"t_{name}")] for name, value in figures.items() if f"t_{name}" in say.keys]
-
-
-def gate(checks: list[Json], say: Say) -> Rows:
-    rows: Rows = []
-    for check in checks:
-        shown = (
-            f"{name} {say.number(value) if isinstance(value, (int, float)) else value}"
-            + (f" (≤ {say.number(check['limits'][name])})" if name in check["limits"] else "")
-            for name, value in check["figures"].items()
-        )
-        verdict = [("bad" if check["passed"] is False else "", say({True: "yes", False: "no", None: "unmade"}[check["passed"]]))]
-        if check["why"]:
-            verdict.append(("bdi", say.notes(check["why"])))
-        rows.append([say.named("checks", check["name"]), check["type"], verdict, "; ".join(shown)])
-    return rows
-
-
-def coded(found: Json) -> Rows:
-    return [[name, [("code", str(value))]] for name, value in found.items()]
 
 
 def seeds(run: Read) -> dict[str, Any]:
@@ -273,13 +155,3 @@ def _seeds(settings: Json, before: str = "") -> Iterator[tuple[str, Any]]:
             yield from _seeds(value, f"{before}{key}.")
         elif key == "seed":
             yield f"{before}{key}", value
-
-
-def digests(run: Read) -> dict[str, str]:
-    """Stage and file → digest, of what went in and what came out."""
-    return {
-        f"{stage} {arrow} {path}": digest
-        for stage, manifest in run.manifests.items()
-        for arrow, part in (("←", "inputs"), ("→", "outputs"))
-        for path, digest in manifest.get(part, {}).items()
-    }

@@ -30,8 +30,7 @@ def _inputs(run: Run) -> dict[str, str]:
 
 def _evaluate(run: Run) -> Done:
     from tweetstyle.cleaning.clean import clean
-    from tweetstyle.evaluate import ModelPair, evaluate
-    from tweetstyle.evaluate.tables import evaluation_table, style_table
+    from tweetstyle.evaluate import ModelPair, evaluate, evaluation_table
 
     recipe, directory = run.recipe, run.recipe.run_directory
     writer = exported_gguf(run.recipe, run.path) if run.writes_by_gguf else None
@@ -39,8 +38,6 @@ def _evaluate(run: Run) -> Done:
     model = ModelPair(run.base, run.final_model, recipe.model.method, run.template, writer)
     evaluated = evaluate(model, splits, recipe.evaluation, recipe.sampling, directory, lambda tweet: clean(tweet, recipe.data).text)
     show(evaluation_table(evaluated, begins=recipe.prompt.message == "first-words"))
-    if evaluated.style:
-        show(style_table(evaluated.style, answers=bool(evaluated.conversation)))
     _blind_test(run, evaluated.samples)
     return [directory / "evaluation.json", directory / "scores.json"], plain(evaluated)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,14 +58,14 @@ def update_report(run: Run, state: State | None = None) -> Path | None:
 @contextmanager
 def stage_in_report(run: Run, stage: str) -> Iterator[None]:
     """The report shows the stage in progress, then its result or its error. The error is raised again."""
-    from tweetstyle.report.files import State, now
+    from tweetstyle.report.files import State
 
     if stage not in (*BEFORE_A_RUN, "fit"):  # fit writes its own first page: the existing one may be another run's
-        update_report(run, State(stage, now()))
+        update_report(run, State(stage, datetime.now()))
     try:
         yield
     except BaseException as error:
-        if path := update_report(run, State(stage, now(), error=_in_words(error))):
+        if path := update_report(run, State(stage, datetime.now(), error=_in_words(error))):
             say(f"          measured so far: {path}")
         raise
     if stage not in BEFORE_A_RUN:
@@ -77,18 +78,18 @@ def training_in_report(run: Run) -> Iterator[Callable[[], None]]:
 
     In a thread, so that the page shows its time also while a step takes long: by that time a page is recognised whose process was killed.
     """
-    from tweetstyle.report.files import REWRITTEN_EVERY, State, now
+    from tweetstyle.report.files import REWRITTEN_EVERY, State
 
-    due, ended, started = threading.Event(), threading.Event(), now()
+    due, ended = threading.Event(), threading.Event()
 
     def keep() -> None:
         while not ended.is_set():
             due.wait(REWRITTEN_EVERY)
             due.clear()
             if not ended.is_set():
-                update_report(run, State("fit", now(), training=True, started=started))
+                update_report(run, State("fit", datetime.now(), training=True))
 
-    if path := update_report(run, State("fit", started, training=True)):
+    if path := update_report(run, State("fit", datetime.now(), training=True)):
         say(f"          report, updated while it trains: {path}")
     writer = threading.Thread(target=keep, name="report", daemon=True)
     writer.start()
@@ -98,7 +99,7 @@ def training_in_report(run: Run) -> Iterator[Callable[[], None]]:
         ended.set()
         due.set()
         writer.join()
-    update_report(run, State("fit", now(), started=started))
+    update_report(run, State("fit", datetime.now()))
 
 
 def verdict(run: Run) -> list[str]:

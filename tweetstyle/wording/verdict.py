@@ -24,12 +24,20 @@ VARIED = 0.7
 SAME_PROMPT = "base, same prompt"
 """The baseline over which the gain over the untrained model is measured."""
 
+BETTER_THAN_UNTRAINED = {
+    Effect.MORE: ("v_like_yes", "f_over"),
+    Effect.NONE: ("v_like_same", "f_difference"),
+    Effect.UNKNOWN: ("v_like_unsure", "f_difference"),
+    Effect.LESS: ("v_like_less", "f_worse"),
+}
+"""Difference to the best that can be had without training → answer and figures."""
+
 Json = Mapping[str, Any]
 
 
 def verdict(evaluation: Json, metrics: Sequence[Json], language: str, *, unfinished: bool = False) -> list[str]:
     """The three answers, each with its figures behind it, while no training is in progress. Arguments as in `answers`."""
-    return [" ".join((answer, *figures)) for answer, *figures in answers(evaluation, metrics, language, unfinished=unfinished)]
+    return [" ".join(sentences) for sentences in answers(evaluation, metrics, language, unfinished=unfinished)]
 
 
 def answers(
@@ -43,7 +51,6 @@ def answers(
         unfinished: whether the training has not come to its end.
         training: whether it is in progress.
     """
-    evaluation = evaluation or {}
     say = Say(language, talks=bool(evaluation.get("conversation")))
     return [_like_you(evaluation, say), _new_tweets(evaluation, say), _stopping(metrics, say, unfinished, training)]
 
@@ -58,42 +65,34 @@ def turned(found: Json) -> dict[str, Any]:
 
 
 def _like_you(evaluation: Json, say: Say) -> list[str]:
-    splits = evaluation.get("splits") or {}
+    splits, style, talk = evaluation.get("splits") or {}, evaluation.get("style") or {}, evaluation.get("conversation")
     test = splits.get("test") or splits.get("validation")
     if not test:
         return [say("v_like_not_yet")]
-    said = _learned(test, say) if effect(test["gain"], SMALLEST_GAIN) is Effect.MORE else _not_learned(test, say)
-    said += _closer(evaluation.get("style") or {}, say)
-    talk = evaluation.get("conversation")
-    return [*said, say("v_given"), *_what_it_hears(evaluation, talk, say)] if talk else said
+    said = [*_learned(test, say), *_closer(style, say)]
+    if not talk:
+        return said
+    words = (style.get("obedience") or {}).get("key words")
+    return [*said, say("v_given"), *_by_words(words, say), *_by_likelihood(talk["relevance"], say)]
 
 
 def _learned(test: Json, say: Say) -> list[str]:
-    """Of a model that is better than the untrained one: whether it is also better than the best that can be had without training."""
-    over = effect(test["over_best"], SMALLEST_GAIN)
-    answer, figures = {
-        Effect.MORE: ("v_like_yes", "f_over"),
-        Effect.NONE: ("v_like_same", "f_difference"),
-        Effect.UNKNOWN: ("v_like_unsure", "f_difference"),
-        Effect.LESS: ("v_like_less", "f_worse"),
-    }[over]
-    words = {"tweets": say.number(test["tweets"]), "best": say.baseline(test["best"]), "smallest": say.number(SMALLEST_GAIN)}
-    shown = turned(test["over_best"]) if over is Effect.LESS else test["over_best"]
-    said = [say(answer, **words), say(figures, **words, over=_bits(shown, say))]
-    return said if test["best"] == SAME_PROMPT else [*said, say("f_gain", gain=_bits(test["gain"], say))]
-
-
-def _not_learned(test: Json, say: Say) -> list[str]:
-    """Of a model that is no better than the untrained one, or of which that is not known."""
-    gain = effect(test["gain"], SMALLEST_GAIN)
-    words = {"tweets": say.number(test["tweets"]), "smallest": say.number(SMALLEST_GAIN)}
+    """Whether it is better than the untrained model, and than the best that can be had without training."""
+    gain, over = (effect(test[name], SMALLEST_GAIN) for name in ("gain", "over_best"))
+    best, untrained_is_best = say.baseline(test["best"]), test["best"] == SAME_PROMPT
+    words = {"tweets": say.number(test["tweets"]), "best": best, "smallest": say.number(SMALLEST_GAIN)}
+    worse_by = _bits(turned(test["over_best"]), say)
+    if gain is Effect.MORE:
+        answer, figures = BETTER_THAN_UNTRAINED[over]
+        said = [say(answer, **words), say(figures, **words, over=worse_by if over is Effect.LESS else _bits(test["over_best"], say))]
+        return said if untrained_is_best else [*said, say("f_gain", gain=_bits(test["gain"], say))]
     if gain is Effect.LESS:
         said = [say("v_like_worse"), say("f_worse", **words, over=_bits(turned(test["gain"]), say))]
     else:
         answer = "v_like_nothing" if gain is Effect.NONE else "v_like_cannot"
         said = [say(answer), say("f_small", **words, gain=_bits(test["gain"], say))]
-    if test["best"] != SAME_PROMPT and effect(test["over_best"], SMALLEST_GAIN) is Effect.LESS:
-        said.append(say("f_best", **words, best=say.baseline(test["best"]), over=_bits(turned(test["over_best"]), say)))
+    if over is Effect.LESS and not untrained_is_best:
+        said.append(say("f_best", **words, over=worse_by))
     return [*said, say("v_like_try")] if gain is Effect.NONE else said
 
 
@@ -112,18 +111,19 @@ def _closer(style: Json, say: Say) -> list[str]:
     return [say(f"v_gap_{effect(gap, SMALLEST_SHARE).value}", gap=say.interval(gap, shares=True), samples=say.number(style["samples"]))]
 
 
-def _what_it_hears(evaluation: Json, talk: Json, say: Say) -> list[str]:
-    """Whether sense was lost with the style that was gained, by each of the two measures that can tell; by words only where they can."""
-    words = ((evaluation.get("style") or {}).get("obedience") or {}).get("key words")
-    said = []
+def _by_words(words: Json | None, say: Say) -> list[str]:
+    """Whether sense was lost with the style that was gained, by the words that recur; nothing where these cannot tell."""
     way = effect(words["difference"], SMALLEST_SHARE) if words else Effect.UNKNOWN
-    if way in (Effect.MORE, Effect.LESS):
-        shares = {of: say.interval(words[of], shares=True) for of in ("base", "tuned", "difference")}
-        said.append(say("v_words_gained" if way is Effect.MORE else "v_words_lost", **shares))
-    return said + (_by_likelihood(talk["relevance"], say) if talk["relevance"] else [])
+    if way not in (Effect.MORE, Effect.LESS):
+        return []
+    shares = {of: say.interval(words[of], shares=True) for of in ("base", "tuned", "difference")}
+    return [say("v_words_gained" if way is Effect.MORE else "v_words_lost", **shares)]
 
 
-def _by_likelihood(heard: Json, say: Say) -> list[str]:
+def _by_likelihood(heard: Json | None, say: Say) -> list[str]:
+    """The same by the likelihood of one's own answers; nothing where it was not measured."""
+    if not heard:
+        return []
     shares = {who: say.interval(heard[who], shares=True) for who in ("base", "tuned")}
     answer = f"v_sense_{effect(heard['difference'], SMALLEST_SHARE).value}"
     said = [say(answer), say("f_sense", **shares, chance=say.percent(heard["chance"]))]
@@ -159,7 +159,6 @@ def _stopping(metrics: Sequence[Json], say: Say, unfinished: bool, training: boo
     if not curve:
         return [say("v_stop_not_yet"), say("f_stop_not_yet", count=0)]
     best, last = best_validation(curve), curve[-1]
-    before = untrained_bits(metrics)
     kind = "so_far" if unfinished else _how_it_stopped(metrics)
     if unfinished and no_better_than_untrained(metrics):
         kind = "worse" if stops_as_worse(metrics) and not training else "not_better_yet"
@@ -170,7 +169,7 @@ def _stopping(metrics: Sequence[Json], say: Say, unfinished: bool, training: boo
         "best": say.number(best[BITS_PER_BYTE], 3),
         "last": say.number(last[BITS_PER_BYTE], 3),
         "last_step": say.number(last["step"]),
-        "untrained": say.number(before, 3),
+        "untrained": say.number(untrained_bits(metrics), 3),
     }
     said = [say(f"v_stop_{kind}"), say(f"f_stop_{kind}", **figures)]
     if started := take_off(metrics):
@@ -179,15 +178,13 @@ def _stopping(metrics: Sequence[Json], say: Say, unfinished: bool, training: boo
 
 
 def _how_it_stopped(metrics: Sequence[Json]) -> str:
-    """never: not better than untrained; not_yet: one validation alone; flat: no change that counts; end, over, late: by the best one."""
-    bits = [line[BITS_PER_BYTE] for line in validations(metrics)]
-    lowest, before = min(bits), untrained_bits(metrics)
+    """never: not better than untrained; not_yet: one validation alone; end, over, late: by the best one."""
+    bits, before = [line[BITS_PER_BYTE] for line in validations(metrics)], untrained_bits(metrics)
+    lowest = min(bits)
     if before is not None and lowest > before - SMALLEST_GAIN:
         return "never"
     if len(bits) < 2:
         return "not_yet"
-    if before is None and max(bits) - lowest < SMALLEST_GAIN:
-        return "flat"
     if bits.index(lowest) == len(bits) - 1:
         return "end"
     return "over" if bits[-1] > RISE * lowest else "late"

@@ -10,14 +10,15 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-BASELINES = (
-    (re.compile(r"base, same prompt"), "b_prompt"),
-    (re.compile(r"base, raw text"), "b_raw"),
-    (re.compile(r"base, (?:shown )?(\d+) of your tweets.*"), "b_examples"),
-    (re.compile(r"base, told to write like you"), "b_told"),
-    (re.compile(r"base, told and shown (\d+) of your answers"), "b_told_examples"),
-    (re.compile(r"letter n-grams of your tweets"), "b_ngram"),
-)
+BASELINES = {
+    r"base, same prompt": "b_prompt",
+    r"base, raw text": "b_raw",
+    r"base, (?:shown )?(\d+) of your tweets.*": "b_examples",
+    r"base, told to write like you": "b_told",
+    r"base, told and shown (\d+) of your answers": "b_told_examples",
+    r"letter n-grams of your tweets": "b_ngram",
+}
+"""What evaluate calls a baseline → key of its text."""
 POINT, THOUSANDS = {"en": ".", "fr": ","}, {"en": ",", "fr": "\u202f"}
 
 
@@ -64,14 +65,12 @@ class Say:
             return "–"
         if not math.isfinite(value):
             return str(value)
-        if digits is None and 0 < abs(value) < 1e-4:
-            text = f"{value:.1e}".replace("e-0", "e-")
-        elif digits is None:
-            text = (
-                f"{value:,}".removesuffix(".0") if isinstance(value, int) or value == int(value) and abs(value) >= 1000 else f"{value:.4g}"
-            )
-        else:
+        if digits is not None:
             text = f"{value:,.{digits}f}"
+        elif 0 < abs(value) < 1e-4:
+            text = f"{value:.1e}".replace("e-0", "e-")
+        else:
+            text = f"{value:,.0f}" if value == int(value) else f"{value:.4g}"
         return self.localised(text)
 
     def localised(self, text: str) -> str:
@@ -88,14 +87,9 @@ class Say:
         """ "0.34 (95% interval: 0.29 to 0.40)"; shares: 0 to 1, said in percent."""
         if not found:
             return self("not_measured")
-        low, high, middle = found["low"], found["high"], found["estimate"]
-
-        def say(value: float) -> str:
-            return self.percent(value) if shares else self.number(value, digits)
-
-        if low is None or high is None:
-            return self("no_interval", estimate=say(middle))
-        return self("interval", estimate=say(middle), confidence=self.percent(found["confidence"]), low=say(low), high=say(high))
+        ends = {name: found[name] for name in ("estimate", "low", "high") if found[name] is not None}
+        said = {name: self.percent(value) if shares else self.number(value, digits) for name, value in ends.items()}
+        return self("interval" if len(said) == 3 else "no_interval", confidence=self.percent(found["confidence"]), **said)
 
     def seconds(self, seconds: float) -> str:
         whole = round(seconds)
@@ -105,38 +99,40 @@ class Say:
 
     def baseline(self, name: str) -> str:
         """What evaluate calls a baseline, in words; an unknown name as it is."""
-        for pattern, key in BASELINES:
-            if found := pattern.fullmatch(name):
-                return self(key, count=found[1]) if found.groups() else self(key)
+        for pattern, key in BASELINES.items():
+            if found := re.fullmatch(pattern, name):
+                return self(key, count=found[1] if found.groups() else None)
         return name
 
     def note(self, stored: Note | Mapping[str, Any] | str) -> str:
         """A note as it is stored; a sentence or a code of an earlier version as it is."""
         if isinstance(stored, str):
             return stored
-        code, found = (stored.code, stored.values) if isinstance(stored, Note) else (stored["code"], stored["values"])
-        return self._texts["notes"].get(code, code).format(**{name: self._filled(name, value) for name, value in found.items()})
+        code, values = (stored.code, stored.values) if isinstance(stored, Note) else (stored["code"], stored["values"])
+        return self._texts["notes"].get(code, code).format(**{name: self._filled(name, value) for name, value in values.items()})
 
     def notes(self, stored: Iterable[Note | Mapping[str, Any]] | str) -> str:
         return stored if isinstance(stored, str) else "; ".join(map(self.note, stored))
 
     def _filled(self, name: str, value: float | str) -> str:
         """A note's value, whose name says what it is."""
-        if isinstance(value, str):
-            known = {"baseline": self.baseline, "split": lambda split: self._texts["words"].get(split, split)}
-            return known.get(name, str)(value)
-        return self.percent(value) if name.endswith("_share") else self.number(value)
+        if not isinstance(value, str):
+            return self.percent(value) if name.endswith("_share") else self.number(value)
+        if name == "split":
+            return self.named("words", value)
+        return self.baseline(value) if name == "baseline" else value
 
     def gate(self, verdict: Mapping[str, Sequence[str]] | str) -> str:
         """The gate's verdict in one to four sentences. verdict: as parity.json has it."""
         if isinstance(verdict, str):
             return verdict
-        texts = self._texts["notes"]
-        listed = {key: self._listed([self.named("checks", name) for name in names]) for key, names in verdict.items() if names}
-        return " ".join(texts[f"gate_{key}"].format(types=said, checks=said) for key, said in listed.items())
-
-    def _listed(self, names: Sequence[str]) -> str:
-        return ", ".join(names[:-1]) + self._texts["notes"]["and"] + names[-1] if len(names) > 1 else names[0]
+        texts, said = self._texts["notes"], []
+        for key, names in verdict.items():
+            if names:
+                *first, last = (self.named("checks", name) for name in names)
+                listed = texts["and"].join([", ".join(first), last] if first else [last])
+                said.append(texts[f"gate_{key}"].format(types=listed, checks=listed))
+        return " ".join(said)
 
     def named(self, section: str, name: str) -> str:
         """A name that a file holds, such as a reason or a check, by its section of the texts; an unknown one as it is."""
@@ -151,6 +147,5 @@ class Say:
 
     def habit(self, name: str) -> str:
         """A habit's name, which evaluate gives in English."""
-        if found := re.fullmatch(r"(at most|more than) (\d+) characters", name):
-            return self.named("habits", found[1]).format(count=found[2])
-        return self.named("habits", name)
+        length = re.fullmatch(r"(at most|more than) (\d+) characters", name)
+        return self.named("habits", length[1]).format(count=length[2]) if length else self.named("habits", name)

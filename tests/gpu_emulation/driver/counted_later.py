@@ -106,7 +106,7 @@ def _write(base: Any, adapter: Path, method: str, directory: Path) -> None:
         patch.object(samples, "as_read", return_value=""),
         patch.object(samples, "prompt_ids", unequal),
     ):
-        samples._generate_missing(writing, asked, {who: [0] for who in asked}, files)
+        samples._write_by_models(writing, asked, {who: [0] for who in asked}, files)
 
 
 def _shown() -> list[int]:
