@@ -109,12 +109,8 @@ def test_no_text_of_an_archive_becomes_part_of_the_page_and_what_hides_or_turns_
 
 def test_every_invisible_character_of_unicode_is_made_visible_and_style_stays():
     """By Python's own table of categories."""
-    for text in (
-        "👩🏽‍🚀 ❤️ 🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
-        "« ça\u202f! » l’été\u00a0… ™ ﬁ\tx\ny",
-        "می‌خواهم",
-    ):
-        assert visible(text) == text
+    style = "👩🏽‍🚀 ❤️ 🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f « ça\u202f! » l’été\u00a0… ™ ﬁ\tx\ny می‌خواهم"
+    assert visible(style) == style
     hidden = [c for c in map(chr, range(0x110000)) if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") and c not in "\n\t"]
     assert len(hidden) > 2000
     assert [c for c in hidden if visible(f"a{c}b") != f"a‹U+{ord(c):04X}›b"] == []
