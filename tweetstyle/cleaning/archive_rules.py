@@ -19,13 +19,7 @@ from tweetstyle.text.languages import languages_of
 if TYPE_CHECKING:
     from tweetstyle.recipe import Data
 
-AUTOMATIC, STOCK, OTHER_LANGUAGE, DUPLICATE, NEAR_DUPLICATE = (
-    "automatic post",
-    "stock reply",
-    "other language",
-    "duplicate",
-    "near duplicate",
-)
+OTHER_LANGUAGE, DUPLICATE, NEAR_DUPLICATE = "other language", "duplicate", "near duplicate"
 
 FEWEST = 30
 """With fewer kept tweets nothing can be held out that says anything."""
@@ -75,14 +69,14 @@ def apply(candidates: list[Candidate], data: Data, say: Callable[[str], object] 
 def drop_automatic(tweets: list[Candidate], data: Data) -> None:
     if data.automatic_posts == "drop":
         for place, evidence in automatic_templates([tweet.raw for tweet in tweets], data.automatic_repeats).items():
-            tweets[place].reason, tweets[place].evidence = AUTOMATIC, evidence
+            tweets[place].reason, tweets[place].evidence = "automatic post", evidence
 
 
 def cap_stock_replies(tweets: list[Candidate], data: Data) -> None:
     if data.stock_replies == "cap":
         stock = [tweet for tweet in tweets if is_stock_reply(tweet.text)]
         for place in over_cap([tweet.id for tweet in stock], data.stock_replies_cap, data.seed):
-            stock[place].reason, stock[place].evidence = STOCK, f"one of {len(stock):,}; {data.stock_replies_cap:,} stay"
+            stock[place].reason, stock[place].evidence = "stock reply", f"one of {len(stock):,}; {data.stock_replies_cap:,} stay"
 
 
 def drop_other_languages(tweets: list[Candidate], data: Data) -> None:

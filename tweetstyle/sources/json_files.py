@@ -24,17 +24,7 @@ Advance = Callable[[int], object]
 
 
 def read_json_lines(document: TextFile, name: str, notices: list[str], advance: Advance) -> Iterator[SourceTweet]:
-    """Yields the tweets of a file with one JSON object a line; blank lines are not tweets.
-
-    Args:
-        document: the file.
-        name: what ids are made from where an object has none.
-        notices: gets what the user should know.
-        advance: is called with the number of bytes just read.
-
-    Raises:
-        TweetstyleError: for what is no tweet, naming the line.
-    """
+    """As `read_csv`, of a file with one JSON object a line; blank lines are not tweets."""
 
     def objects() -> Iterator[tuple[int, str, object]]:
         for number, line in enumerate(lines_of(document, notices, advance), 1):

@@ -12,17 +12,10 @@ from tweetstyle.sources.text_files import TextFile, lines_of
 def read_plain_text(
     document: TextFile, name: str, notices: list[str], advance: Callable[[int], object], separator: str | None = None
 ) -> Iterator[SourceTweet]:
-    """Yields the tweets, without dates; blank ones are not tweets.
+    """As `read_csv`, of a text without dates; blank tweets are none.
 
-    Args:
-        document: the file.
-        name: what ids are made from, with the line the tweet begins on.
-        notices: gets what the user should know.
-        advance: is called with the number of bytes just read.
-        separator: the line between tweets, blanks around it aside; None: every line is a tweet.
-
-    Raises:
-        TweetstyleError: for what is no text, naming the line, and where the separator is nowhere in the file.
+    separator: the line between tweets, blanks around it aside; None: every line is a tweet. Raises TweetstyleError too where it is
+    nowhere in the file.
     """
     lines = ((number, line.rstrip("\r\n")) for number, line in enumerate(lines_of(document, notices, advance), 1))
     count = 0
