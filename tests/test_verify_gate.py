@@ -26,10 +26,8 @@ from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Evaluation, Export, Sampling
 from tweetstyle.records import Tweet
 from tweetstyle.stages import export as gate
-from tweetstyle.verify.checks import BITS_LIMITS, GateCheck, within
+from tweetstyle.verify.checks import BITS_LIMITS, HARD_STRINGS, GateCheck, gate_prompts, stops, tokens_in_llama_cpp, within
 from tweetstyle.verify.gate import TrainedModel, page, rejected_types, remarks, set_aside, verdict, verify, write_parity
-from tweetstyle.verify.stop import stops
-from tweetstyle.verify.tokens import HARD_STRINGS, gate_prompts, tokens_in_llama_cpp
 from tweetstyle.wording.words import Note
 
 TYPES = ("f32", "f16", "bf16", "q8_0")
@@ -42,16 +40,16 @@ def no_ollama(monkeypatch):
     monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")
 
 
-def ending(directory: Path) -> Path:
-    """A tiny random Llama whose every answer ends at once, with layers that count nevertheless: the end token's row reads a value that all
-    embeddings share."""
-    base = write_llama(directory, max_position_embeddings=512)
+def write_ending_llama(directory: Path, end: float = 10, **config) -> Path:
+    """A tiny random Llama whose every answer ends at once, with layers that count nevertheless: the end token's row reads, with the weight
+    `end`, a value that all embeddings share."""
+    base = write_llama(directory, **config)
     weights = load_file(base.shards[0])
     weights["model.embed_tokens.weight"][:, 0] = 3
     weights["model.norm.weight"][:] = 1
     weights["lm_head.weight"][:, 0] = 0
     weights["lm_head.weight"][base.eos_id] = 0
-    weights["lm_head.weight"][base.eos_id, 0] = 10
+    weights["lm_head.weight"][base.eos_id, 0] = end
     for name in weights:
         if name.endswith(("o_proj.weight", "down_proj.weight")):
             weights[name][0] = 0  # nothing is added to that value
@@ -109,23 +107,13 @@ def test_what_was_trained_passes_in_every_type(made):
 
 @pytest.mark.parametrize("format", ["inst", "text", "custom"])
 def test_answers_that_end_pass_the_stop_and_ids_the_tokens_in_every_format(tmp_path, format):
-    base = read_base_model(ending(tmp_path / "base"))
+    base = read_base_model(write_ending_llama(tmp_path / "base", max_position_embeddings=512))
     template = build_template(format, "Nimzo", base.tokens, "<s>{style}, {type}: {topic} => {text}</s>" if format == "custom" else None)
     gguf_file = export(base, None, template, Export(types=("f16",)), SAMPLING, "me", tmp_path / "out").gguf["f16"]
     check = stops(gguf_file, "f16", template, SAMPLING, invented_tweets(5), 4)
     assert check.passed and check.figures == {"answers": 4, "cut": 0, "with template text": 0}
     with Logits(gguf_file) as logits:
         assert tokens_in_llama_cpp(logits, "f16", template, base.tokenizer, invented_tweets(20)).passed
-
-
-def test_another_adapter_is_another_model(made, tmp_path):
-    others = [write_adapter(tmp_path / str(seed), made.base, seed=seed) for seed in (77, 78, 79)]
-    nats = [score(made.base, other, "lora", made.sample.documents).tuned for other in others]
-    # The best of three: what another adapter made of the tweets, the file knows nothing of.
-    best = min(nats, key=np.sum)
-    checks = made.checks(nats=best)
-    assert best.sum() < made.nats.sum() and failed(checks) == {(t, "training") for t in TYPES}
-    assert "lost at most" in checks["f16", "training"].reason
 
 
 def rewritten(source: Path, target: Path, change) -> dict[str, Path]:
@@ -185,14 +173,7 @@ def test_a_figure_that_is_no_number_is_above_every_limit():
 CHECKS = [
     GateCheck("tokens", "f16", True, {"strings": 700, "different": 0}, {"different": 0}),
     GateCheck("training", "f16", True, {"lost at most": 3e-6, "as trained": 0.999}, {"lost at most": 1e-4}),
-    GateCheck(
-        "tokens",
-        "q4_k_m",
-        False,
-        {"strings": 700, "different": 3},
-        {"different": 0},
-        [Note("error", {"message": 'first "<script>alert(1)</script>"'})],
-    ),
+    GateCheck("tokens", "q4_k_m", False, {"strings": 700}, {}, [Note("error", {"message": 'first "<script>alert(1)</script>"'})]),
     GateCheck("tokens in Ollama", "q4_k_m", None, {}, why=[Note("error", {"message": "Ollama is not running"})]),
 ]
 
@@ -204,27 +185,23 @@ def test_a_rejected_file_has_another_name_and_the_others_stay(tmp_path):
     rejected = rejected_types(CHECKS)
     assert rejected == {"q4_k_m": 'tokens: first "<script>alert(1)</script>"'}
     assert set_aside(files, rejected) == {"f16": files["f16"]}
-    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {
-        "me-f16.gguf": b"me-f16.gguf", "me-q4_k_m.gguf.rejected": b"me-q4_k_m.gguf",
-    }  # fmt: skip
+    kept = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert kept == {"me-f16.gguf": "me-f16.gguf", "me-q4_k_m.gguf.rejected": "me-q4_k_m.gguf"}
 
 
 def test_the_page_and_the_json_say_the_same(tmp_path):
     write_parity(CHECKS, tmp_path, 'me & <b>"you"')
     content = json.loads((tmp_path / "parity.json").read_text())
-    shown = Page((tmp_path / "parity.html").read_text())
-    assert content["passed"] is False and content["schema"] == 2 and "xllamacpp" in content["versions"]
-    assert [c["passed"] for c in content["checks"]] == [True, True, False, None]
+    assert content["passed"] is False and [c["passed"] for c in content["checks"]] == [True, True, False, None]
     assert content["checks"][1]["figures"]["lost at most"] == 3e-6 and content["checks"][1]["limits"] == {"lost at most": 1e-4}
-    assert content["verdict"] == {"passed": ["f16"], "endless": [], "rejected": ["q4_k_m"], "unmade": ["tokens in Ollama"]}
-    assert "f16: matches the trained model in every check that was made. q4_k_m: rejected. Not made: tokens in Ollama." in shown.text
     assert content["checks"][3]["why"] == [{"code": "error", "values": {"message": "Ollama is not running"}}]
-    assert shown.errors == [] and 'me & <b>"you"' in shown.text and "<script>alert(1)</script>" in shown.text
-    assert not {"script", "b", "img", "link"} & {tag for tag, _ in shown.elements}
-    for text in ("3e-06", "(at most 0.0001)", "0.999", "700", "not made", "Ollama is not running"):
+    assert content["verdict"] == {"passed": ["f16"], "endless": [], "rejected": ["q4_k_m"], "unmade": ["tokens in Ollama"]}
+    shown = Page((tmp_path / "parity.html").read_text())
+    assert shown.errors == [] and not {"script", "b", "img", "link"} & {tag for tag, _ in shown.elements}
+    verdict_shown = "f16: matches the trained model in every check that was made. q4_k_m: rejected. Not made: tokens in Ollama."
+    escaped = ('me & <b>"you"', "<script>alert(1)</script>")
+    for text in (verdict_shown, *escaped, "3e-06", "(at most 0.0001)", "0.999", "700", "not made", "Ollama is not running"):
         assert text in shown.text
-    (policy,) = [a["content"] for tag, a in shown.elements if a.get("http-equiv") == "Content-Security-Policy"]
-    assert policy.startswith("default-src 'none'")
 
 
 def test_a_run_that_is_stopped_during_the_gate_leaves_no_modelfile(made, tmp_path, monkeypatch):

@@ -22,9 +22,8 @@ from tweetstyle.prompt.chat_template import Turn
 from tweetstyle.prompt.template import SpecialTokens, Template, build_template
 from tweetstyle.recipe import Export, Sampling
 from tweetstyle.records import Tweet
-from tweetstyle.verify import tokens
-from tweetstyle.verify.stop import stops
-from tweetstyle.verify.tokens import tokens_in_llama_cpp, tokens_in_ollama
+from tweetstyle.verify import checks
+from tweetstyle.verify.checks import stops, tokens_in_llama_cpp, tokens_in_ollama
 
 pytestmark = pytest.mark.integration
 
@@ -126,7 +125,7 @@ def test_the_gate_compares_conversations_and_sees_answers_end(
     tweets = [Tweet(str(n), f"réponse {n}", "", topic=f"question {n} ?") for n in range(5)]
     made = make(base, template, "talk-gate", tmp_path, ollama)
     monkeypatch.setenv("OLLAMA_HOST", ollama.address)
-    monkeypatch.setattr(tokens, "HARD_STRINGS", tokens.HARD_STRINGS[::20])
+    monkeypatch.setattr(checks, "HARD_STRINGS", checks.HARD_STRINGS[::20])
     stop = stops(made.gguf["f16"], "f16", template, SAMPLING, tweets, 6)
     assert stop.passed and stop.figures == {"answers": 6, "cut": 0, "with template text": 0}
     before = len(ollama.rendered_prompts())

@@ -15,9 +15,8 @@ from pathlib import Path
 
 import gguf
 import pytest
-from safetensors.numpy import load_file, save_file
 from support.ollama import OllamaServer
-from support.tiny_llama import write_llama
+from test_verify_gate import write_ending_llama
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -36,25 +35,10 @@ export: {{types: [q8_0, f16], gate_answers: 4, gate_tweets: 40}}
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
-def write_ending_llama(directory: Path) -> None:
-    """All embeddings share a value that no layer changes and that the head reads into the end token."""
-    base = write_llama(directory, max_position_embeddings=2048, intermediate_size=128)
-    weights = load_file(base.shards[0])
-    weights["model.embed_tokens.weight"][:, 0] = 3
-    weights["model.norm.weight"][:] = 1
-    weights["lm_head.weight"][:, 0] = 0
-    weights["lm_head.weight"][base.eos_id] = 0
-    weights["lm_head.weight"][base.eos_id, 0] = 2
-    for name in weights:
-        if name.endswith(("o_proj.weight", "down_proj.weight")):
-            weights[name][0] = 0
-    save_file(weights, base.shards[0], metadata={"format": "pt"})
-
-
 class Project:
     def __init__(self, path: Path, method: str, ollama: OllamaServer) -> None:
         path.mkdir()
-        write_ending_llama(path / "base")
+        write_ending_llama(path / "base", 2, max_position_embeddings=2048, intermediate_size=128)
         (path / "mine.yaml").write_text(RECIPE.format(method=method))
         shutil.copy(ROOT / "data" / "sample" / "tweets.csv", path / "tweets.csv")
         self.path, self.export, self.ollama = path, path / "export" / "mine", ollama
@@ -101,17 +85,14 @@ def test_the_road_ends_with_every_check_passed_in_the_real_ollama_too(project):
     assert not [name for name in made.models() if "verify" in name]
 
 
-def test_what_was_written_down_when_fit_ended_is_the_models_own(project):
+def test_scores_as_trained_are_of_the_weights_that_were_trained_on(project):
     made, said = project
     trained = json.loads((made.path / "model" / "mine" / "as_trained.json").read_text())
     assert trained["splits"].keys() == {"validation", "test"} and (made.path / "model" / "mine" / "imatrix.gguf").is_file()
-    if made.path.name == "qlora":
-        # The trainer is Unsloth's, what is scored is stock transformers': both have the same 4 bits.
-        assert trained["precision"] == "nf4" and trained["trained_on_these"] is True
-        assert "q8_0 over dequantised_nf4" in said and "q8_0 over 16bit" in said
-        assert json.loads((made.export / "manifest.json").read_text())["facts"]["choices"]["merge_base"] in ("dequantised_nf4", "16bit")
-    else:
-        assert trained["nf4"] is None and "over 16bit" not in said
+    # The trainer is Unsloth's, what is scored is stock transformers': both have the same 4 bits.
+    qlora = made.path.name == "qlora"
+    assert (trained["precision"], trained["trained_on_these"]) == ("nf4", True) if qlora else trained["nf4"] is None
+    assert ("q8_0 over dequantised_nf4" in said) == ("q8_0 over 16bit" in said) == qlora
 
 
 def test_asked_again_nothing_is_done_and_verify_does_the_gate_alone(project):
@@ -122,13 +103,8 @@ def test_asked_again_nothing_is_done_and_verify_does_the_gate_alone(project):
     code, said = made.run("tweetstyle", "verify", "mine.yaml")
     assert code == 0 and "matches the trained model" in said
     after = {p.name: p.stat().st_mtime_ns for p in made.export.iterdir()}
-    assert {name for name in before if before[name] != after[name]} == {
-        "parity.json",
-        "parity.html",
-        "Modelfile",
-        "README.md",
-        "manifest.json",
-    }
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {"parity.json", "parity.html", "Modelfile", "README.md", "manifest.json"}
     assert "export    up to date" in made.run("tweetstyle-fit", "mine.yaml")[1]
 
 

@@ -19,9 +19,7 @@ from tweetstyle.pages.render import render
 from tweetstyle.progress import Bar
 from tweetstyle.prompt.template import Template
 from tweetstyle.recipe import Evaluation, Export, Sampling
-from tweetstyle.verify.checks import GateCheck, training_loss
-from tweetstyle.verify.stop import judged_by_training, stops
-from tweetstyle.verify.tokens import tokens_in_llama_cpp, tokens_in_ollama
+from tweetstyle.verify.checks import GateCheck, judged_by_training, stops, tokens_in_llama_cpp, tokens_in_ollama, training_loss
 from tweetstyle.wording.words import Say
 
 REJECTED = ".rejected"
