@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -32,13 +33,6 @@ def project(tmp_path, monkeypatch, base_model_dir):
     MINE.write_text(RECIPE.replace("128", "256"))
     assert CliRunner().invoke(tweetstyle, ["prepare", "mine.yaml"]).exit_code == 0
     return tmp_path
-
-
-@pytest.fixture
-def full_disk(project, monkeypatch):
-    """To be called when it is full: not a byte is free."""
-    real = shutil.disk_usage
-    return lambda: monkeypatch.setattr(shutil, "disk_usage", lambda path: real(path)._replace(free=0))
 
 
 def end_the_training():
@@ -93,10 +87,10 @@ def test_what_stands_is_read_from_the_run(project):
     assert existing_outputs(Run(MINE, retrain=True)) == ExistingOutputs()
 
 
-def test_where_all_is_current_a_full_disk_stops_nothing(project, full_disk):
+def test_where_all_is_current_a_full_disk_stops_nothing(project, monkeypatch):
     make_current("fit", "evaluate", "export")
     (Path("export/mine") / "Modelfile").write_text("FROM mine.gguf\n")
-    full_disk()
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=0))
     done = CliRunner().invoke(fit_command, ["mine.yaml"])
     assert done.exit_code == 0, done.output
     checks = json.loads(CliRunner().invoke(tweetstyle, ["doctor", "mine.yaml", "--json"]).stdout)["checks"]
@@ -108,10 +102,10 @@ def test_where_all_is_current_a_full_disk_stops_nothing(project, full_disk):
 @pytest.mark.parametrize(
     ("verb", "stands", "refused"), [("evaluate", ["fit"], False), ("export", ["fit", "evaluate"], True), ("fit", [], True)]
 )
-def test_a_stage_by_itself_after_the_training_is_asked_for_its_own_room_alone(project, full_disk, monkeypatch, verb, stands, refused):
+def test_a_stage_by_itself_after_the_training_is_asked_for_its_own_room_alone(project, monkeypatch, verb, stands, refused):
     end_the_training()
     make_current(*stands)
-    full_disk()
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=0))
     begun = []
     monkeypatch.setattr("tweetstyle.stages.stage.Stage.carry_out", lambda stage, force: begun.append(stage.name))
     monkeypatch.setattr("tweetstyle.pipeline._print_verdict", lambda road: None)

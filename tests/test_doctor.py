@@ -19,7 +19,7 @@ from support.tiny_llama import SPECIAL, write_llama
 from test_bad_input import CARD, RECIPE, nvidia_smi, own_base, project, refused, written  # noqa: F401
 
 from tweetstyle.cli import fit_command, tweetstyle
-from tweetstyle.doctor.base import check_prompt, check_tokenizer, speaks_chat, tokens_of_format, untrained_tokens
+from tweetstyle.doctor.base import check_prompt, check_tokenizer, tokens_of_format, untrained_tokens
 from tweetstyle.doctor.card import check_card
 from tweetstyle.doctor.machine import check_compiler, check_machine, check_network
 from tweetstyle.doctor.versions import PACKAGES, TorchBuild, check_versions, installed_torch
@@ -294,16 +294,16 @@ def never_chatted(tmp_path):
     return read_base_model(path)
 
 
-def prompt_check(base, format, method="qlora", instruct=False, conversation=False):
+def prompt_check(base, format, method="qlora", conversation=False):
     template = build_template(format, "Nimzo", base.tokens, conversation=conversation)
-    return check_prompt(template, method, untrained_tokens(base, tokens_of_format(base, template)), instruct=instruct)
+    return check_prompt(template, method, untrained_tokens(base, tokens_of_format(base, template)))
 
 
 def test_the_chat_format_over_a_base_model_is_refused_though_it_has_a_chat_template(never_chatted):
     check = prompt_check(never_chatted, "chat")
     assert (check.state, check.where) == ("fail", "prompt.format") and "format: inst" in check.do
     assert all(token in check.seen for token in ("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"))
-    assert prompt_check(never_chatted, "chat", "full").state == "warn" and not speaks_chat(never_chatted)
+    assert prompt_check(never_chatted, "chat", "full").state == "warn"
     assert prompt_check(never_chatted, "inst").state == "ok", "what inst writes, BOS and EOS, every base has learned"
     # message: playback, which goes with no other format, is shown a recipe that it goes with.
     do = prompt_check(never_chatted, "chat", conversation=True).do
@@ -311,12 +311,10 @@ def test_the_chat_format_over_a_base_model_is_refused_though_it_has_a_chat_templ
     assert (recipe.prompt.format, recipe.prompt.message) == ("chat", "playback") and "format: inst" not in do
 
 
-def test_the_real_instruct_model_speaks_chat_and_never_learned_its_unused_tokens(base_model_dir):
+def test_the_real_instruct_model_learned_its_chat_template_and_never_learned_its_unused_tokens(base_model_dir):
     base = read_base_model(base_model_dir)
-    assert prompt_check(base, "chat").state == "ok" and speaks_chat(base)
+    assert prompt_check(base, "chat").state == "ok"
     assert {"<empty_output>", "<jupyter_text>"} <= set(untrained_tokens(base, base.tokenizer.special_ids))
-    warned = prompt_check(base, "inst", instruct=True)
-    assert warned.state == "warn" and "trained to chat" in warned.seen and "take the base model" in warned.do
 
 
 def test_other_special_tokens_in_the_config_are_another_models_file(tmp_path):

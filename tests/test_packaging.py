@@ -10,7 +10,7 @@ import sys
 import sysconfig
 import venv
 import zipfile
-from collections.abc import Iterable
+from configparser import ConfigParser
 from importlib.metadata import Distribution, distribution, packages_distributions
 from pathlib import Path
 
@@ -19,8 +19,6 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 PROJECT = Path(__file__).resolve().parents[1]
-NOT_IMPORTED = "not imported"
-"""How the comment above a requirement that no module imports begins; the reason follows."""
 LEFT_OUT = "xformers"
 """What unsloth asks for and requirements.lock leaves out (Makefile, lock)."""
 
@@ -40,43 +38,22 @@ def imported_modules(directory: Path) -> dict[str, str]:
     return found
 
 
-def requirements(section: str, option: str) -> dict[str, str]:
-    """Name of a declared distribution, canonical → the comment above it."""
-    found, comment = {}, ""
-    lines = (PROJECT / "setup.cfg").read_text(encoding="utf-8").split(f"[{section}]\n")[1].split(f"{option} =\n")[1].splitlines()
-    for line in lines:
-        if not line.startswith("    "):
-            break
-        if line.strip().startswith("#"):
-            comment = line.strip("# ")
-        else:
-            found[canonicalize_name(Requirement(line.strip()).name)] = comment
-            comment = ""
-    return found
-
-
-def distributions(modules: Iterable[str]) -> dict[str, set[str]]:
-    """Module → canonical names of the installed distributions that provide it, by their own lists of files."""
-    provided = packages_distributions()
-    return {module: {canonicalize_name(name) for name in provided.get(module.split(".")[0], ())} for module in modules}
-
-
 def test_every_imported_package_is_declared():
-    modules, declared = imported_modules(PROJECT / "tweetstyle"), requirements("options", "install_requires").keys()
-    undeclared = [f"{modules[name]}: {name}" for name, providers in distributions(modules).items() if not providers & declared]
-    assert modules and not undeclared, "imported, and not in setup.cfg's install_requires"
-
-
-def test_every_declared_package_is_imported_or_says_why_not():
-    imported = set().union(*distributions(imported_modules(PROJECT / "tweetstyle")).values())
-    for name, comment in requirements("options", "install_requires").items():
-        assert comment, f"{name} has no reason in setup.cfg"
-        assert comment.startswith(f"{NOT_IMPORTED}: ") != (name in imported), f"{name}: {comment}"
+    parser = ConfigParser()
+    parser.read(PROJECT / "setup.cfg")
+    declared = {canonicalize_name(Requirement(line).name) for line in parser["options"]["install_requires"].splitlines() if line}
+    provided = packages_distributions()
+    undeclared = [
+        f"{place}: {module}"
+        for module, place in imported_modules(PROJECT / "tweetstyle").items()
+        if not {canonicalize_name(name) for name in provided.get(module.split(".")[0], ())} & declared
+    ]
+    assert declared and not undeclared, "imported, and not in setup.cfg's install_requires"
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> Path:
-    """The package's wheel, built of a copy: a build in place would also pack what an older build left there."""
+    """Built of a copy: a build in place would also pack what an older build left there."""
     source = tmp_path_factory.mktemp("source")
     for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(PROJECT / name, source)
@@ -88,11 +65,7 @@ def wheel(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def runtime_python(wheel, tmp_path_factory) -> Path:
-    """The interpreter of an environment that has the wheel and what it requires, and none of the extras' packages.
-
-    The packages are those of this environment, which has the lock's versions: links to their directories, so that what Python compiled
-    of them is used too. No package of the extras shares a directory with them.
-    """
+    """The interpreter of an environment that has the wheel and links to this environment's packages that it requires, without extras."""
     environment = tmp_path_factory.mktemp("runtime") / "venv"
     uv(["venv", "--no-config", "--python", sys.executable, environment])
     python = environment / "bin" / "python"
@@ -108,7 +81,6 @@ def runtime_python(wheel, tmp_path_factory) -> Path:
 
 
 def uv(arguments: list[str | Path]) -> None:
-    """Runs the environment's uv, which needs neither network nor cache for what it is asked here."""
     program = Path(sys.executable).with_name("uv")
     done = subprocess.run([program, "--offline", *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -37,20 +37,14 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(project):
     before = sorted(project.rglob("*"))
     done = CliRunner().invoke(fit_command, ["recipes/demo.yaml", "--dry-run"], env={"COLUMNS": "140"})
     assert done.exit_code == 0, done.output
-    for words in ("878 read", "retweet", "packs", "steps", "checkpoints", "writes into data/processed/, model/demo/, export/demo/"):
+    for words in ("878 read", "retweet", "checkpoints", "writes into data/processed/, model/demo/, export/demo/"):
         assert words in done.output, words
     assert sorted(project.rglob("*")) == before
-
-
-def test_steps_are_packs_over_batch_and_accumulation_times_epochs(project):
-    done = CliRunner().invoke(fit_command, ["recipes/demo.yaml", "--dry-run"], env={"COLUMNS": "140"})
     training = read_recipe(Path("recipes/demo.yaml")).training
-    packs = int(re.search(r"packs\s+│ ([\d,]+) of", done.output)[1].replace(",", ""))
-    tokens = int(re.search(r"tokens\s+│ ([\d,]+) in", done.output)[1].replace(",", ""))
-    steps = int(re.search(r"steps\s+│ ([\d,]+) \(", done.output)[1].replace(",", ""))
+    patterns = (r"packs\s+│ ([\d,]+) of", r"tokens\s+│ ([\d,]+) in", r"steps\s+│ ([\d,]+) \(")
+    packs, tokens, steps = (int(re.search(pattern, done.output)[1].replace(",", "")) for pattern in patterns)
     together = training.per_device_train_batch_size * training.gradient_accumulation_steps
-    assert steps == -(-packs // together) * training.num_train_epochs
-    assert packs >= tokens / training.max_length
+    assert steps == -(-packs // together) * training.num_train_epochs and packs >= tokens / training.max_length
 
 
 def test_a_schedule_for_more_data_than_there_is_is_adapted_and_told(project):
@@ -65,13 +59,6 @@ def test_a_schedule_for_more_data_than_there_is_is_adapted_and_told(project):
     assert re.search(
         r"warning: learning_rate +│ 1 is outside 7e-5 to 7e-3, usual for lora and this base model: .* diverge; try 1e-3", done.output
     )
-
-
-@pytest.mark.parametrize("recipe", ["llama3-8b-12gb", "llama3-8b-dapt", "llama3-8b-lora"])
-def test_without_its_base_model_a_recipe_still_shows_the_data_and_says_what_is_missing(project, recipe):
-    done = CliRunner().invoke(fit_command, [f"recipes/{recipe}.yaml", "--dry-run"], env={"COLUMNS": "140"})
-    assert done.exit_code == 1
-    assert "878" in done.output and "there is no base model here" in done.output and "model/llama3-8b" in done.output
 
 
 def test_other_people_s_tweets_that_are_missing_are_told_before_the_training(project):

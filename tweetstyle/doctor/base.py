@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tweetstyle.hardware.check import Check, fail, gib, ok, warn
+from tweetstyle.console import size
+from tweetstyle.hardware.check import Check, fail, ok, warn
 from tweetstyle.model.base import BaseModel
 from tweetstyle.model.config import read_shape
 from tweetstyle.model.hub import how_to_replace
@@ -14,9 +15,6 @@ from tweetstyle.model.weight_files import read_headers
 from tweetstyle.plan.schedule import unusual_rate
 from tweetstyle.prompt.template import Template
 
-LARGE = 1_000_000_000
-"""Parameters from which a chat-trained model under another format is warned of. Smaller ones are for trying the run, as
-recipes/demo.yaml does over the one that comes as a wheel, an instruct model: a warning there would be of no use."""
 EMBEDDINGS = "model.embed_tokens.weight"
 SAME = 0.02
 """Distance of two rows, relative to their length, below which they are one row with noise. SmolLM2-135M's unused tokens lie within
@@ -29,15 +27,13 @@ ORDINARY = 256
 
 def check_base(base: BaseModel, template: Template, method: str, learning_rate: float) -> Iterator[Check]:
     """base model, tokenizer, learning rate, prompt."""
-    size = f"{len(base.shards)} safetensors file{'s' if len(base.shards) > 1 else ''}, {gib(base.weight_bytes)}"
+    files = f"{len(base.shards)} safetensors file{'s' if len(base.shards) > 1 else ''}, {size(base.weight_bytes)}"
     parameters = read_shape(base.config).parameters
-    yield ok("base model", f"{base.path}: {size}, {parameters / 1e9:.3g} billion parameters, all whole")
+    yield ok("base model", f"{base.path}: {files}, {parameters / 1e9:.3g} billion parameters, all whole")
     yield check_tokenizer(base)
     if what := unusual_rate(learning_rate, method, base.config["hidden_size"]):
         yield warn("learning rate", what.removeprefix("learning_rate: "), "write that rate", "training.learning_rate")
-    untrained = untrained_tokens(base, tokens_of_format(base, template))
-    instruct = template.format != "chat" and parameters >= LARGE and speaks_chat(base)
-    yield check_prompt(template, method, untrained, instruct=instruct)
+    yield check_prompt(template, method, untrained_tokens(base, tokens_of_format(base, template)))
 
 
 def check_tokenizer(base: BaseModel) -> Check:
@@ -54,33 +50,22 @@ def check_tokenizer(base: BaseModel) -> Check:
     return ok(name, f"up to {base.tokenizer.highest_id() + 1:,} tokens for {base.config['vocab_size']:,} embeddings")
 
 
-def check_prompt(template: Template, method: str, untrained: list[str], *, instruct: bool = False) -> Check:
-    """The format against what the model learned. instruct: it learned a chat template that the recipe does not use."""
+def check_prompt(template: Template, method: str, untrained: list[str]) -> Check:
+    """The format against what the model learned."""
     name, where = "prompt", "prompt.format"
-    if not untrained and instruct:
-        what = f"format: {template.format} over a model that was trained to chat, whose manner of answering is to be unlearned"
-        return warn(name, what, "take the base model, not Instruct; or write format: chat", where)
     if not untrained:
         return ok(name, f"the model learned every special token that format: {template.format} writes")
     if template.turns:
         # message: playback goes with format: chat alone: there is no other format to name.
-        recipe = "recipes/llama3-8b-instruct-chat-12gb.yaml"
-        do = f"take the instruct model, as {recipe} does: a conversation is trained in the chat template that it knows"
-    elif template.format != "chat":
-        do = "leave those tokens out of prompt.custom, or take the instruct model"
-    else:
+        do = "take the instruct model, as recipes/llama3-8b-instruct-chat-12gb.yaml does"
+    elif template.format == "chat":
         do = "write format: inst, as recipes/llama3-8b-12gb.yaml does for a base model; or keep the format and take the instruct model"
+    else:
+        do = "leave those tokens out of prompt.custom, or take the instruct model"
     what = f"format: {template.format} writes {', '.join(untrained)}, which the base model never learned"
     if method == "full":
         return warn(name, what, f"they would be learned from your tweets alone: {do}", where)
     return fail(name, what, do, where)
-
-
-def speaks_chat(base: BaseModel) -> bool:
-    """Whether the model learned the tokens of its own chat template, beyond those that begin and end every text."""
-    template = base.tokens.chat_template or ""
-    written = {index: text for index, text in base.tokenizer.special_ids.items() if text in template}
-    return bool(written) and not untrained_tokens(base, written)
 
 
 def tokens_of_format(base: BaseModel, template: Template) -> dict[int, str]:

@@ -7,8 +7,9 @@ from pathlib import PurePath
 
 from packaging.version import Version
 
+from tweetstyle.console import size
 from tweetstyle.doctor.versions import TorchBuild
-from tweetstyle.hardware.check import Check, fail, gib, ok, warn
+from tweetstyle.hardware.check import Check, fail, ok, warn
 from tweetstyle.hardware.gpu import ON_THE_CPU, WITHOUT_CARD, CardState, Gpu, Process
 from tweetstyle.plan.estimate import ResourceEstimate
 
@@ -131,7 +132,7 @@ def _bf16(card: Gpu, needs: ResourceEstimate | None) -> Check:
 
 def _memory(card: Gpu, processes: Sequence[Process], needs: ResourceEstimate | None) -> Check:
     name = "card memory"
-    seen = f"{gib(card.free)} of {gib(card.total)} free"
+    seen = f"{size(card.free)} of {size(card.total)} free"
     do = "end the programs that hold it (nvidia-smi names them), or plan for less (tweetstyle plan says how)"
     if processes:
         seen += "; in use by " + ", ".join(map(_in_words, sorted(processes, key=lambda process: -(process.used or 0))))
@@ -140,13 +141,13 @@ def _memory(card: Gpu, processes: Sequence[Process], needs: ResourceEstimate | N
     if needs is None:
         return ok(name, seen) if card.free >= MOSTLY_FREE * card.total else warn(name, seen, do)
     if needs.least_card > card.free:
-        what = f"{seen}; the run's tensors and CUDA's context alone take {gib(needs.least_card)} at its peak"
+        what = f"{seen}; the run's tensors and CUDA's context alone take {size(needs.least_card)} at its peak"
         other = "tweetstyle plan, with the same recipe, says which settings or models fit the card"
         return fail(name, what, do if needs.least_card <= card.total else other)
-    seen += f"; the run is planned to take {gib(needs.own_card)} at its peak"
+    seen += f"; the run is planned to take {size(needs.own_card)} at its peak"
     return warn(name, seen, do) if needs.own_card > card.free else ok(name, seen)
 
 
 def _in_words(process: Process) -> str:
-    used = "an unknown part" if process.used is None else gib(process.used)
+    used = "an unknown part" if process.used is None else size(process.used)
     return f"{PurePath(process.name).name} ({used}, process {process.pid})"

@@ -11,8 +11,9 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from tweetstyle.console import size
 from tweetstyle.files import existing_parent
-from tweetstyle.hardware.check import Check, fail, gib, ok, warn
+from tweetstyle.hardware.check import Check, fail, ok, warn
 from tweetstyle.hardware.disk import DiskUse, Place, check_disk
 from tweetstyle.offline import OFFLINE, NoAddress, is_loopback, parse_address
 
@@ -43,11 +44,11 @@ def check_machine(
 
 
 def _ram(total: int, available: int, ram: Mapping[str, int]) -> Check:
-    name, seen = "memory", f"{gib(available)} of {gib(total)} available"
+    name, seen = "memory", f"{size(available)} of {size(total)} available"
     if not ram:
         return ok(name, seen)
     part, needed = max(ram.items(), key=lambda item: item[1])
-    seen += f"; the run may take {gib(needed)} ({part})"
+    seen += f"; the run may take {size(needed)} ({part})"
     if needed > total:
         smaller = "write a smaller per_device_train_batch_size or max_length" if part == "training" else "write fewer export.types"
         return fail(name, seen, f"{smaller}, take a smaller base model, or a machine with more memory")

@@ -30,8 +30,3 @@ def warn(name: str, seen: str, do: str, where: str = "") -> Check:
 
 def fail(name: str, seen: str, do: str, where: str = "") -> Check:
     return Check(name, "fail", seen, do, where)
-
-
-def gib(count: float) -> str:
-    """Bytes in GiB, one decimal."""
-    return f"{count / 2**30:,.1f} GiB"

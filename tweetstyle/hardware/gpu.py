@@ -62,14 +62,13 @@ class CardState:
 @dataclass(frozen=True)
 class Card:
     """total: bytes of the card; others: what desktop, driver and other programs hold of it; seen: it is in this machine; assumed: it is
-    neither in this machine nor named by anybody; trouble: why one that is built in could not be queried, in nvidia-smi's words;
-    training_only: the evaluation and the export are not planned for; unused: bytes that the run has to leave free."""
+    neither in this machine nor named by anybody; training_only: the evaluation and the export are not planned for; unused: bytes that the
+    run has to leave free."""
 
     total: int
     others: int = DISPLAY
     name: str = "a card"
     seen: bool = False
-    trouble: str | None = None
     assumed: bool = False
     training_only: bool = False
     unused: int = 0
@@ -85,13 +84,12 @@ def named_card(size: float) -> Card:
     return Card(round(size * GIB), name=f"a card of {size:g} GiB")
 
 
-def find_card() -> tuple[Card | None, str | None]:
-    """The card that a training here would take, as CUDA_VISIBLE_DEVICES chooses; or None, and nvidia-smi's words if it failed."""
-    state = observe_card(os.environ)
-    if not state.cards:
-        return None, None if state.hidden else state.trouble
-    gpu = state.cards[0]
-    return Card(gpu.total, gpu.total - gpu.free + withheld(gpu.total), gpu.name, seen=True), None
+def find_card() -> Card | None:
+    """The card that a training here would take, as CUDA_VISIBLE_DEVICES chooses."""
+    if not (cards := observe_card(os.environ).cards):
+        return None
+    gpu = cards[0]
+    return Card(gpu.total, gpu.total - gpu.free + withheld(gpu.total), gpu.name, seen=True)
 
 
 def observe_card(environment: Mapping[str, str]) -> CardState:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tweetstyle.hardware.check import gib
+from tweetstyle.console import size
 from tweetstyle.hardware.gpu import DISPLAY, Card
 from tweetstyle.model.config import read_shape
 from tweetstyle.model.hub import KNOWN, known_config
@@ -19,8 +19,12 @@ SHORTEST, LOWEST_RANK = 256, 8
 """How far length and rank are taken back before the model is too large: several tweets a pack, a rank that still learns a style."""
 MOST_BATCH, MOST_RANK = 256, 1024
 BATCH, ACCUMULATION = "training.per_device_train_batch_size", "training.gradient_accumulation_steps"
+CHECKPOINTING, OPTIM = "training.gradient_checkpointing", "training.optim"
 LENGTH, RANK = "training.max_length", "model.lora.r"
 END_THEM = "end them: nvidia-smi names them, and a model in Ollama leaves with: ollama stop NAME"
+
+Settings = Mapping[str, Any]
+"""Dotted key of the recipe → value, written together; the first is shown, with the rest in its cost."""
 
 
 @dataclass(frozen=True)
@@ -60,19 +64,7 @@ class Advice:
 
 
 @dataclass(frozen=True)
-class _Step:
-    """settings: dotted key → value, written together; the first is shown, with the rest in its cost."""
-
-    settings: Mapping[str, Any]
-    cost: str
-
-    @property
-    def key(self) -> str:
-        return next(iter(self.settings))
-
-
-@dataclass(frozen=True)
-class _Settings:
+class _OnCard:
     """A recipe's settings for a base model on a card."""
 
     config: Mapping[str, Any]
@@ -88,16 +80,10 @@ class _Settings:
     def fits(self) -> bool:
         return self.bytes <= self.card.total - self.card.unused
 
-    def changed(self, steps: list[_Step]) -> _Settings:
+    def changed(self, *changes: Settings) -> _OnCard:
         model, training = self.model, self.training
-        for key, value in (item for step in steps for item in step.settings.items()):
-            name = key.rsplit(".", 1)[1]
-            if key == RANK:
-                model = with_rank(model, value)
-            elif key.startswith("model."):
-                model = model.model_copy(update={name: value})
-            else:
-                training = with_training(training, **{name: value})
+        for settings in changes:
+            model, training = with_settings(model, training, settings)
         return replace(self, model=model, training=training)
 
     def value(self, key: str) -> Any:
@@ -105,102 +91,89 @@ class _Settings:
         return getattr({"training": self.training, "model": self.model, "model.lora": self.model.lora}[section], name)
 
 
-def with_training(training: Training, **changed: Any) -> Training:
-    """The same settings but for those named."""
-    return training.model_copy(update=changed)
-
-
-def with_rank(model: Model, r: int) -> Model:
-    """The same model with another rank."""
-    return model.model_copy(update={"lora": model.lora.model_copy(update={"r": r})})
+def with_settings(model: Model, training: Training, settings: Settings) -> tuple[Model, Training]:
+    """The same sections of a recipe with other values."""
+    for key, value in settings.items():
+        section, name = key.rsplit(".", 1)
+        if section == "training":
+            training = training.model_copy(update={name: value})
+        elif key == RANK:
+            model = model.model_copy(update={"lora": model.lora.model_copy(update={"r": value})})
+        else:
+            model = model.model_copy(update={name: value})
+    return model, training
 
 
 def largest_that_fit(config: Mapping[str, Any], model: Model, training: Training, card: Card) -> Largest:
     """The largest max_length, batch and rank that fit this card, each by itself."""
-    recipe = _Settings(config, model, training, card)
-    steps = _largest(recipe, LENGTH, read_shape(config).positions // LENGTH_STEP, LENGTH_STEP)
-    rank = None if model.method == "full" else _largest(recipe, RANK, MOST_RANK)
-    return Largest(steps, _largest(recipe, BATCH, MOST_BATCH), rank)
+    recipe = _OnCard(config, model, training, card)
+    return Largest(
+        _largest(recipe, LENGTH, read_shape(config).positions // LENGTH_STEP, LENGTH_STEP),
+        _largest(recipe, BATCH, MOST_BATCH),
+        None if model.method == "full" else _largest(recipe, RANK, MOST_RANK),
+    )
 
 
-def _largest(recipe: _Settings, key: str, limit: int, unit: int = 1) -> int | None:
+def _largest(recipe: _OnCard, key: str, limit: int, unit: int = 1) -> int | None:
     """The largest multiple of `unit`, up to `limit` of them, with which the recipe fits; None for none."""
     low, high = 0, limit
     while low < high:
         middle = (low + high + 1) // 2
-        fits = recipe.changed([_Step({key: middle * unit}, "")]).fits
-        low, high = (middle, high) if fits else (low, middle - 1)
+        low, high = (middle, high) if recipe.changed({key: middle * unit}).fits else (low, middle - 1)
     return low * unit or None
 
 
 def what_to_change(config: Mapping[str, Any], model: Model, training: Training, card: Card) -> list[Change] | None:
     """The fewest changes that make a recipe fit, in the order that costs least; [] where it fits, None where nothing helps.
 
-    The order: a smaller batch (accumulation raised, so that as much is learned from a step; 1 where no larger one fits), Unsloth's
-    checkpointing, the 8-bit optimizer, the same paged, a shorter max_length, a lower rank, qlora instead of lora. What turns out not to
-    be needed is left out again.
+    The order: a smaller batch (accumulation raised, so that as much is learned from a step), Unsloth's checkpointing, the 8-bit
+    optimizer, the same paged, a shorter max_length, a lower rank, qlora instead of lora. Each is first taken at its smallest, what turns
+    out not to be needed is left out again, and the rest is made as mild as fits.
     """
-    recipe = _Settings(config, model, training, card)
-    steps = list(_steps(model, training))
-    taken = next((n for n in range(len(steps) + 1) if recipe.changed(steps[:n]).fits), None)
-    if taken is None:
+    recipe = _OnCard(config, model, training, card)
+    options, chosen = _options(model, training), dict[str, Settings]()
+
+    def fits(changes: Mapping[str, Settings]) -> bool:
+        return recipe.changed(*changes.values()).fits
+
+    for cost, choices in options.items():
+        if fits(chosen):
+            break
+        chosen[cost] = choices[-1]
+    if not fits(chosen):
         return None
-    needed = steps[:taken]
-    for step in reversed(steps[:taken]):
-        fewer = [other for other in needed if other is not step]
-        if recipe.changed(fewer).fits:
-            needed = fewer
-    # Of several steps to one setting only the last counts.
-    last = list({step.key: step for step in _relaxed(recipe, needed)}.values())
-    after = [recipe.changed(last[: n + 1]).bytes for n in range(len(last))]
-    changed = zip(last, after, strict=True)
-    return [Change(step.key, recipe.value(step.key), step.settings[step.key], step.cost, size) for step, size in changed]
+    for cost in reversed(list(chosen)):
+        others = {other: settings for other, settings in chosen.items() if other != cost}
+        chosen = others if fits(others) else chosen
+    for cost in reversed(list(chosen)):
+        chosen[cost] = next(settings for settings in options[cost] if fits(chosen | {cost: settings}))
+    changes, changed = [], recipe
+    for cost, settings in chosen.items():
+        key, new = next(iter(settings.items()))
+        changed = changed.changed(settings)
+        changes.append(Change(key, recipe.value(key), new, cost.format(settings.get(ACCUMULATION)), changed.bytes))
+    return changes
 
 
-def _steps(model: Model, training: Training) -> Iterator[_Step]:
-    batch, accumulation = training.per_device_train_batch_size, training.gradient_accumulation_steps
-    if batch > 1:
-        yield _smaller_batch(1, batch * accumulation)
-    if training.gradient_checkpointing != "unsloth":
-        yield _Step({"training.gradient_checkpointing": "unsloth"}, "activations go to RAM; each layer is computed twice")
-    if training.optim == "adamw_torch":
-        cost = "two bytes a trained parameter instead of eight; the result is the same in practice"
-        yield _Step({"training.optim": "adamw_8bit"}, cost)
-    if training.optim != "paged_adamw_8bit":
-        cost = "its states move to RAM where the card is full, which costs time at every step"
-        yield _Step({"training.optim": "paged_adamw_8bit"}, cost)
-    length = training.max_length
-    while length > SHORTEST:
-        length = max(length // 2 // LENGTH_STEP * LENGTH_STEP, SHORTEST)
-        yield _Step({LENGTH: length}, "shorter packs; a tweet is never so long, so that nothing is cut")
-    rank = LOWEST_RANK if model.method == "full" else model.lora.r
-    while rank > LOWEST_RANK:
-        rank = max(rank // 2, LOWEST_RANK)
-        yield _Step({RANK: rank}, "a smaller adapter learns less of a large archive")
-    if model.method == "lora":
-        yield _Step({"model.method": "qlora"}, "the base model in 4 bits: a little less exact, slower by the dequantisation")
-
-
-def _smaller_batch(batch: int, accumulation: int) -> _Step:
-    """The same packs a step, in smaller parts."""
-    cost = f"with gradient_accumulation_steps: {accumulation}, a step learns from as many tokens; a little slower"
-    return _Step({BATCH: batch, ACCUMULATION: accumulation}, cost)
-
-
-def _relaxed(recipe: _Settings, steps: list[_Step]) -> list[_Step]:
-    """A shorter max_length as long as fits beside the other changes; else a smaller batch as large as fits and divides a step's packs."""
-    keys = [step.key for step in steps]
-    if LENGTH in keys:
-        others = recipe.changed([step for step in steps if step.key != LENGTH])
-        fitting = largest_that_fit(others.config, others.model, others.training, others.card).max_length
-        return [replace(step, settings={LENGTH: fitting}) if step.key == LENGTH else step for step in steps]
-    if BATCH in keys:
-        place = keys.index(BATCH)
-        for batch, accumulation in batches_of_the_same_step(recipe.training, recipe.training.per_device_train_batch_size - 1):
-            larger = [*steps[:place], _smaller_batch(batch, accumulation), *steps[place + 1 :]]
-            if recipe.changed(larger).fits:
-                return larger
-    return steps
+def _options(model: Model, training: Training) -> dict[str, list[Settings]]:
+    """What is given up → the settings that do so, mildest first."""
+    r, packs = model.lora.r, training.per_device_train_batch_size
+    lengths = range((training.max_length - 1) // LENGTH_STEP * LENGTH_STEP, SHORTEST - 1, -LENGTH_STEP)
+    ranks = [max(r >> halvings, LOWEST_RANK) for halvings in range(1, 8)] if model.method != "full" and r > LOWEST_RANK else []
+    options = {
+        "with gradient_accumulation_steps: {}, a step learns from as many tokens; a little slower": [
+            {BATCH: batch, ACCUMULATION: accumulation} for batch, accumulation in batches_of_the_same_step(training, packs - 1)
+        ],
+        "activations go to RAM; each layer is computed twice": [{CHECKPOINTING: "unsloth"}],
+        "two bytes a trained parameter instead of eight": [{OPTIM: "adamw_8bit"}] if training.optim == "adamw_torch" else [],
+        "its states move to RAM where the card is full, which costs time at every step": [{OPTIM: "paged_adamw_8bit"}],
+        "shorter packs; a tweet is never so long, so that nothing is cut": [{LENGTH: length} for length in lengths],
+        "a smaller adapter learns less of a large archive": [{RANK: rank} for rank in ranks],
+        "the base model in 4 bits: a little less exact, slower by the dequantisation": (
+            [{"model.method": "qlora"}] if model.method == "lora" else []
+        ),
+    }
+    return {cost: settings for cost, settings in options.items() if settings}
 
 
 def batches_of_the_same_step(training: Training, most: int) -> Iterator[tuple[int, int]]:
@@ -211,62 +184,38 @@ def batches_of_the_same_step(training: Training, most: int) -> Iterator[tuple[in
 
 def sizes_that_fit(model: Model, training: Training, card: Card) -> list[str]:
     """Names of known models that fit the card under this recipe's other settings, smallest first."""
-    return [name for name in KNOWN if _Settings(known_config(name), model, training, card).fits]
+    return [name for name in KNOWN if _OnCard(known_config(name), model, training, card).fits]
 
 
 def advise(config: Mapping[str, Any], model: Model, training: Training, card: Card) -> Advice:
     """What fits this card, and what to write where the recipe does not."""
     changes = what_to_change(config, model, training, card)
-    text = _in_words(_Settings(config, model, training, card), changes)
+    text = _in_words(_OnCard(config, model, training, card), changes)
     return Advice(largest_that_fit(config, model, training, card), changes, text)
 
 
-def _in_words(recipe: _Settings, changes: list[Change] | None) -> str:
+def _in_words(recipe: _OnCard, changes: list[Change] | None) -> str:
     """That it fits, what to write instead, or that the card cannot hold it and what it can."""
     card, needed = recipe.card, recipe.bytes
     if changes == []:
-        return f"fits: {gib(needed)} of the card's {gib(card.total)}"
-    if card.others > DISPLAY:
-        alone = what_to_change(recipe.config, recipe.model, recipe.training, replace(card, others=DISPLAY))
-        if alone is not None and not (changes and _as_written(alone) == _as_written(changes)):
-            return _beside_others(card, needed - card.others, alone, changes)
-    if changes:
-        first = f"needs {gib(needed)}, the card has {gib(card.total)}; write instead:"
-        return "\n".join([first, *_lines(changes), f"then it needs {gib(changes[-1].card)}"])
-    return _cannot(recipe)
+        return f"fits: {size(needed)} of the card's {size(card.total)}"
+    lines = [f"  {change}" for change in changes or ()]
+    if card.others > DISPLAY and replace(recipe, card=replace(card, others=DISPLAY)).fits:
+        own = size(needed - card.others)
+        first = f"other programs hold {size(card.others)} of the card's {size(card.total)}, and this run needs {own}"
+        return "\n".join([first, f"  {END_THEM}", *(["or, beside them, write instead:"] if lines else []), *lines])
+    if changes is None:
+        return _cannot(recipe)
+    first = f"needs {size(needed)}, the card has {size(card.total)}; write instead:"
+    return "\n".join([first, *lines, f"then it needs {size(changes[-1].card)}"])
 
 
-def _beside_others(card: Card, needed: int, alone: list[Change], changes: list[Change] | None) -> str:
-    """What to do where other programs hold the card: to end them first. alone: what is to be written once they have ended."""
-    first = f"other programs hold {gib(card.others)} of the card's {gib(card.total)}, and this run needs {gib(needed)}"
-    lines = [first, f"  {END_THEM}"]
-    if alone:
-        lines += ["and write instead:", *_lines(alone)]
-    elif changes:
-        lines += ["or, beside them, write instead:", *_lines(changes)]
-    return "\n".join(lines)
-
-
-def _lines(changes: list[Change]) -> list[str]:
-    return [f"  {change}" for change in changes]
-
-
-def _as_written(changes: list[Change]) -> list[tuple[str, Any]]:
-    return [(change.key, change.new) for change in changes]
-
-
-def _cannot(recipe: _Settings) -> str:
-    model, training, card = recipe.model, recipe.training, recipe.card
+def _cannot(recipe: _OnCard) -> str:
+    model, card = recipe.model, recipe.card
+    least = {"per_device_train_batch_size": 1, "gradient_checkpointing": "unsloth", "optim": "paged_adamw_8bit", "max_length": SHORTEST}
+    fitting = ", ".join(sizes_that_fit(model, recipe.training.model_copy(update=least), card)) or "none of the usual models"
     millions = read_shape(recipe.config).parameters / 1e6
-    smallest = with_training(
-        training, per_device_train_batch_size=1, gradient_checkpointing="unsloth", optim="paged_adamw_8bit", max_length=SHORTEST
+    what = (
+        f"a card of {size(card.total)} cannot hold {model.method} fine-tuning of {millions:,.0f} M parameters, by no change of the recipe"
     )
-    fitting = sizes_that_fit(model, smallest, card)
-    can = f"{', '.join(fitting)} can, with batch 1 and short packs" if fitting else "none of the usual models can"
-    what = f"a card of {gib(card.total)} cannot hold {model.method} fine-tuning of {millions:,.0f} M parameters"
-    if model.method != "full":
-        return f"{what}, by no change of the recipe. A smaller model: {can}"
-    fixed = sum(plan_memory(recipe.config, model, training, card=card).resident.values())
-    what += f": weights, gradients and optimizer alone are {gib(fixed)}. In full {can}; or write method: qlora"
-    changes = what_to_change(recipe.config, model.model_copy(update={"method": "qlora"}), training, card)
-    return f"{what} with the changes that it needs then" if changes else what
+    return f"{what}. With batch 1 and short packs {fitting} can{'; or write method: qlora' if model.method == 'full' else ''}"

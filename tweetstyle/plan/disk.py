@@ -25,7 +25,7 @@ STILL_TO_COME = "base model, still to come"
 BLOCK_ELEMENTS = 2**21
 """Weights in a block: 8 MiB in float32. Memory is bounded by a few blocks, not by the largest tensor."""
 MOST_THREADS = 16
-"""Each has two blocks in memory, of some 20 MiB with all that is made of them: beyond, disks are the limit anyway."""
+"""Beyond, disks are the limit anyway."""
 TABLE_BYTES = 128
 """Upper bound of one tensor's entry in the table of tensors, padding of its data included."""
 LIBRARIES = 600 * 2**20
@@ -119,9 +119,6 @@ def refuse_too_small_a_disk(recipe: Recipe, base: BaseConfig | BaseModel, existi
     require_room(disk_uses(recipe, base, existing), written_to(recipe))
 
 
-# -- the export -------------------------------------------------------------------------------------------------------
-
-
 def export_sizes(weights: BaseModel | BaseConfig, types: Iterable[str]) -> dict[str, int]:
     """type → bytes of its GGUF, a little too much: the weights exactly, the vocabulary by the size of tokenizer.json.
 
@@ -149,12 +146,9 @@ def room_needed(weights: BaseModel | BaseConfig, section: Export) -> dict[str, i
 def memory_needed(weights: BaseModel | BaseConfig, section: Export) -> dict[str, int]:
     """part → bytes at its peak; the parts come one after the other.
 
-    writing: blocks of rows, or with four bits the largest linear in float32 six times (measured: 4.1 while bitsandbytes makes it,
-    and its copies).
-    gate: the largest file as llama.cpp holds it.
+    writing: blocks of rows, and the largest linear in float32 six times; gate: the largest file as llama.cpp holds it.
     """
-    llama = read_llama(weights.config, weights.path)
-    plan = list(tensor_plan(llama))
+    plan = tensor_plan(read_llama(weights.config, weights.path))
     largest = max(math.prod(tensor.shape) for tensor in plan if tensor.layer is not None)
     blocks = 2 * min(cores(), MOST_THREADS) * BLOCK_BYTES + 4 * BLOCK_ELEMENTS
     return {

@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from tweetstyle.console import size
 from tweetstyle.dataset.held_out import training_count
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.hardware.check import gib
 from tweetstyle.hardware.gpu import Card, find_card, named_card
 from tweetstyle.hardware.machine import machine_memory
 from tweetstyle.model.base import BaseConfig, BaseModel
 from tweetstyle.model.config import Shape, read_shape
 from tweetstyle.plan.advice import END_THEM, Advice, advise
 from tweetstyle.plan.disk import NO_OUTPUTS, DiskEstimate, ExistingOutputs, estimate_disk, memory_needed
-from tweetstyle.plan.memory import CUDA_CONTEXT, MemoryPlan, hours, plan_memory, plan_on_cpu
+from tweetstyle.plan.memory import CUDA_CONTEXT, PROCESS_ON_CPU, MemoryPlan, plan_memory
 from tweetstyle.plan.probe import Speed, speed_of
 from tweetstyle.plan.schedule import effective_schedule
 from tweetstyle.plan.tensors import trained_parameters
@@ -76,8 +76,9 @@ class ResourceEstimate:
 
     @property
     def ram_here(self) -> dict[str, int]:
-        """RAM by part on this machine, which trains on its CPU where it has no card."""
-        return self.ram if self.card.seen else self.ram | {"training": plan_on_cpu(self.base.config, self.model, self.training)}
+        """RAM by part on this machine; without a card, the least that weights in fp32, adapter and Adam's states take on the CPU."""
+        least = PROCESS_ON_CPU + 4 * self.shape.parameters + 16 * self.trained
+        return self.ram if self.card.seen else self.ram | {"training": least}
 
     @property
     def base_bytes(self) -> int:
@@ -88,16 +89,15 @@ class ResourceEstimate:
     def hours(self) -> float | None:
         """Of training alone; None where speed or tweets are not known."""
         probe = self.speed.probe
-        return hours(self.train_tokens.tokens, probe.tokens_per_second) if self.train_tokens and probe else None
+        return self.train_tokens.tokens / probe.tokens_per_second / 3600 if self.train_tokens and probe else None
 
 
 def card_for(recipe: Recipe, size: float | None = None) -> Card:
     """The card that is planned for: the one of --card, else the one in this machine, else the recipe's, else one that is assumed."""
     if size is not None:
         return named_card(size)
-    found, trouble = find_card()
     assumed = "card_gib" not in recipe.machine.model_fields_set
-    return found or replace(named_card(recipe.machine.card_gib), trouble=trouble, assumed=assumed)
+    return find_card() or replace(named_card(recipe.machine.card_gib), assumed=assumed)
 
 
 def estimate_resources(
@@ -154,13 +154,11 @@ def refuse_what_cannot_fit(recipe: Recipe, base: BaseConfig | BaseModel, card: C
     settings = base.config, recipe.model, recipe.training
     least = plan_memory(*settings, card=card).tensors + CUDA_CONTEXT
     if least > card.total:
-        advice = advise(*settings, card)
-        first, *rest = advice.text.splitlines()
+        first, *rest = advise(*settings, card).text.splitlines()
         hint = "\n    ".join(line.strip() for line in rest)
-        where = advice.changes[0].key if advice.changes else "model.method"
-        raise TweetstyleError(f"{card}: {first}", where=where, hint=hint or None)
+        raise TweetstyleError(f"{card}: {first}", where="model.method", hint=hint or None)
     if least > card.total - card.others:
-        held = f"other programs hold {gib(card.others)} of {card}, and this run needs {gib(least)}"
+        held = f"other programs hold {size(card.others)} of {card}, and this run needs {size(least)}"
         raise TweetstyleError(held, where="model.method", hint=END_THEM)
 
 
@@ -173,15 +171,14 @@ def refuse_method(config: Mapping[str, Any], method: str) -> None:
     saved = config.get("quantization_config")
     if not saved:
         return
-    kind, sixteen = saved.get("quant_method", "an unknown form"), "name a directory with its 16-bit weights"
-    nf4 = bool(saved.get("load_in_4bit")) and saved.get("bnb_4bit_quant_type") == "nf4"
-    if not (nf4 and saved.get("bnb_4bit_use_double_quant")):
-        kind += " NF4 without double quantisation" * nf4
-        what = f"the base model is saved quantised ({kind}): nothing can be trained over that here"
+    sixteen = "name a directory with its 16-bit weights"
+    nf4 = saved.get("load_in_4bit") and saved.get("bnb_4bit_quant_type") == "nf4" and saved.get("bnb_4bit_use_double_quant")
+    if not nf4:
+        kind = saved.get("quant_method", "an unknown form")
+        what = f"the base model is saved quantised ({kind}), and not in NF4 with double quantisation: nothing can be trained over that here"
         raise TweetstyleError(what, where="model.base", hint=sixteen)
     if method != "qlora":
-        why = "whose weights cannot be trained" if method == "full" else "and lora needs 16"
-        what = f"the base model is saved in 4 bits, {why}"
+        what = f"the base model is saved in 4 bits, {'whose weights cannot be trained' if method == 'full' else 'and lora needs 16'}"
         raise TweetstyleError(what, where="model.method", hint=f"write method: qlora, or {sixteen}")
 
 
@@ -206,7 +203,7 @@ def as_json(needs: ResourceEstimate) -> dict[str, Any]:
             "missing": list(getattr(base, "missing", ())),
             "planned_as": getattr(base, "known_as", None),
         },
-        "card": {name: getattr(needs.card, name) for name in ("name", "total", "others", "seen", "trouble", "assumed")},
+        "card": {name: getattr(needs.card, name) for name in ("name", "total", "others", "seen", "assumed")},
         "memory": {"fits": needs.fits} | needs.memory.as_json(),
         "largest": asdict(needs.advice.largest),
         "changes": None if needs.advice.changes is None else [asdict(change) for change in needs.advice.changes],

@@ -3,40 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from tweetstyle.console import counted
 from tweetstyle.hardware.gpu import DISPLAY, Card
 from tweetstyle.inference.forward import BATCH_TOKENS, positions_per_slice
 from tweetstyle.model.config import Shape, read_shape
-from tweetstyle.plan.tensors import (
-    CUBLAS_WORKSPACE,
-    OFFLOAD_FROM,
-    Checkpoints,
-    adapter_bytes,
-    adapter_copies,
-    base_weights,
-    checkpoints,
-    dequantised_bytes,
-    gradient_bytes,
-    loss_bytes,
-    optimizer_scratch,
-    optimizer_states,
-    plain_loss,
-    position_tables,
-    trained_parameters,
-    transformers_layer,
-    unsloth_layer,
-    weight_bytes_each,
-)
+from tweetstyle.plan import tensors
+from tweetstyle.plan.tensors import CUBLAS_WORKSPACE, OFFLOAD_FROM, Checkpoints
 from tweetstyle.recipe import Model, Training
 
+Parts = Mapping[str, int]
+"""What takes memory → bytes."""
 LOAD, TRAINING, VALIDATION, SAMPLES, EVALUATION = "loading", "training", "validation", "samples", "evaluation"
 SAMPLE_TOKENS = 128
 """Of a sample with its prompt, at most (train/samples.py writes 80)."""
 CACHE_BYTES = 3 * 2**28
-"""Keys and values of the tweets that the evaluation writes at a time. They are copied at each token, so that ever larger batches are no
-faster: after 1,300 tokens of examples ten rows of SmolLM2 take 31 ms a token and row on a CPU, three 53 and twenty 34."""
+"""Keys and values of the tweets that the evaluation writes at a time. They are copied at each token, so larger batches are no faster."""
 SMALL_CARD, SMALL_CACHE_BYTES = 14 * 2**30, 2**28
 """A card of fewer bytes, and the keys and values there: an 8B is then evaluated in no more than its training takes."""
 MOST_ROWS = 32
@@ -48,56 +32,47 @@ SHOWN_TOKENS, PROMPT_TOKENS, WRITTEN_TOKENS = 20 * 64, 20, 160
 """Of the tweets that the base model is shown (recipe: evaluation.examples), of a prompt, and of an answer (sampling.num_predict)."""
 HELD = "held by the training's process"
 LEFT_IN_TRAINING = 48 * 2**20
-"""Bytes that torch keeps in the process that trained when the model is gone: cuBLAS's workspaces, and what the allocator cannot give
-back. 46 MiB are counted over an emulated card (tests/gpu_emulation/test_driver.py)."""
+"""Bytes that torch keeps in the process that trained: 46 MiB counted over an emulated card (tests/gpu_emulation/test_driver.py)."""
 CUDA_CONTEXT = 512 * 2**20
-"""What CUDA, cuBLAS and the loaded kernels hold outside torch's allocator. PyTorch measured 0.27 GiB with kernels loaded as
-they are needed and 0.62 GiB with all (github.com/pytorch/pytorch/pull/86509); training needs many, not all. Not measured here."""
+"""Outside torch's allocator. PyTorch measured 0.27 GiB with kernels loaded as they are needed, 0.62 GiB with all (pytorch#86509)."""
 BYTES_OF_A_FEATURE = 48
-"""By which Unsloth decides whether a card is tight: bytes of activations for each token and hidden feature (unsloth_zoo/block_swap.py,
-_ACTIVATION_BYTES_PER_TOKEN_HIDDEN)."""
 LOGIT_ROWS = 2048
-"""Rows of fp32 logits (the same file, estimate_training_reserve_bytes)."""
 OPTIMIZER_BYTES = 12
-"""Bytes for each trained parameter beside its weight, whatever the optimizer (unsloth/models/_utils.py, _training_reserve_bytes)."""
 SAFETY, SPLIT = 256 * 2**20, 17 / 16
-"""The rest of the same estimate."""
+"""By which Unsloth decides whether a card is tight (unsloth_zoo/block_swap.py, estimate_training_reserve_bytes): activations for each token
+and hidden feature, rows of fp32 logits, bytes for each trained parameter beside its weight, and the rest."""
 SECOND_BUFFER_FROM = 512 * 2**20
 """Free bytes from which it takes a second staging buffer (unsloth_zoo/gradient_checkpointing.py, DOUBLE_BUFFER_HEADROOM)."""
 FRAGMENTATION = 1 / 18
-"""Share of the activations lost between the allocator's blocks (expandable segments) on a full card. On emulated cards of 7.6 and
-11.6 GiB an 8B fits where it is 1/17, and runs out of memory at 1/19 and less (bench/gpu_memory.py); Unsloth reckons with 1/16
-(unsloth_zoo/block_swap.py)."""
-PROCESS_ON_CPU = 5 * 2**29
-"""Bytes that a process which trains on a CPU holds beside the formula's tensors: 1.6 and 2.4 GiB in two runs of recipes/demo-chat.yaml."""
+"""Share of the activations lost between the allocator's blocks on a full card: on emulated ones an 8B fits with 1/17 and not with 1/19
+(bench/gpu_memory.py); Unsloth reckons with 1/16 (unsloth_zoo/block_swap.py)."""
+PROCESS_ON_CPU = 2 * 2**30
+"""Bytes that a process which trains on a CPU holds beside weights and states: 1.6 and 2.4 GiB in two runs of recipes/demo-chat.yaml."""
 PROCESS_RAM = 5 * 2**30
-"""Python with torch and Unsloth (0.95 GiB resident, measured on a CPU), CUDA's libraries and a shard of weights on its way to the
-card. The allowance for the last two is not measured."""
+"""Python with torch and Unsloth (0.95 GiB, measured on a CPU), CUDA's libraries and a shard on its way to the card (not measured)."""
 
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """Bytes. resident: all through the training; moments: what is added, by moment of a training step; reserve: outside torch's tensors.
+    """Bytes. moments: what a training step adds to what is held all through, by moment; reserve: outside torch's tensors.
 
     phases: torch's tensors and what other processes of the run hold, by phase of the run and part. host: RAM.
     """
 
-    resident: Mapping[str, int]
-    moments: Mapping[str, Mapping[str, int]]
-    reserve: Mapping[str, int]
-    host: Mapping[str, int]
-    phases: Mapping[str, Mapping[str, int]]
-    notes: tuple[str, ...] = field(default=())
+    moments: Mapping[str, Parts]
+    reserve: Parts
+    host: Parts
+    phases: Mapping[str, Parts]
 
     @property
     def peak_moment(self) -> str:
         """The moment of a training step in which most is needed."""
-        return max(self.moments, key=lambda moment: sum(self.moments[moment].values()))
+        return _largest(self.moments)
 
     @property
     def peak_phase(self) -> str:
         """The phase of the run in which most is needed."""
-        return max(self.phases, key=lambda phase: sum(self.phases[phase].values()))
+        return _largest(self.phases)
 
     @property
     def parts(self) -> dict[str, int]:
@@ -118,6 +93,15 @@ class MemoryPlan:
     def ram(self) -> int:
         return sum(self.host.values())
 
+    @property
+    def notes(self) -> list[str]:
+        found = ["computed from config.json; not measured on a GPU"]
+        if moved := self.host.get("embeddings"):
+            found.append(f"the card is tight: Unsloth keeps the embeddings in RAM, which takes {moved / 2**30:.1f} GiB off the card")
+        if "optimizer, paged" in self.host:
+            found.append("a paged optimizer's states move between card and RAM as there is room: slower where there is none")
+        return found
+
     def as_json(self) -> dict[str, Any]:
         return {
             "peak_bytes": self.card,
@@ -126,8 +110,12 @@ class MemoryPlan:
             "peak_moment": self.peak_moment,
             "phases": {phase: sum(parts.values()) for phase, parts in self.phases.items()},
             "parts": self.parts,
-            "notes": list(self.notes),
+            "notes": self.notes,
         }
+
+
+def _largest(parts: Mapping[str, Parts]) -> str:
+    return max(parts, key=lambda name: sum(parts[name].values()))
 
 
 def plan_memory(config: Mapping[str, Any], model: Model, training: Training, *, card: Card | None = None) -> MemoryPlan:
@@ -145,45 +133,43 @@ def plan_memory(config: Mapping[str, Any], model: Model, training: Training, *, 
         TweetstyleError: for a config.json without a Llama's numbers.
     """
     shape = read_shape(config)
-    states = optimizer_states(shape, model, training)
+    states = tensors.optimizer_states(shape, model, training)
     loaded, moved = _loaded(shape, model, training, card)
-    tables = 0 if model.method == "full" else position_tables(shape)
-    held = loaded | {"cuBLAS, position tables": 2 * CUBLAS_WORKSPACE + tables, "gradients": gradient_bytes(shape, model)}
+    # Unsloth's tables of RoPE: cosine and sine in 16 bits for every position of config.json (unsloth/models/llama.py).
+    tables = 0 if model.method == "full" else 2 * 2 * shape.positions * shape.head
+    gradients = 4 * tensors.trained_parameters(shape, model)
+    held = loaded | {"cuBLAS, position tables": 2 * CUBLAS_WORKSPACE + tables, "gradients": gradients}
     resident = held | {f"optimizer, {training.optim}": states.card}
     moments, stored = _moments(shape, model, training)
-    if second_buffer_dropped(stored.card, sum(held.values()), _most(moments), card):
+    most = sum(moments[_largest(moments)].values())
+    if second_buffer_dropped(stored.card, sum(held.values()), most, card):
         moments, stored = _moments(shape, model, training, buffers=1)
-    host = {"Python, torch, CUDA": PROCESS_RAM, "activations": stored.host, "embeddings": moved, "optimizer, paged": states.paged}
+    peak = moments[_largest(moments)]
     reserve = {
         "CUDA context": CUDA_CONTEXT,
-        "fragmentation": int(FRAGMENTATION * _most(moments)),
+        "fragmentation": int(FRAGMENTATION * sum(peak.values())),
         "desktop and others": DISPLAY if card is None else card.others,
     }
     # Unsloth moves the embeddings when the base is loaded, before it adds the adapter; the last linear is there in 16 bits too.
-    loading = base_weights(shape, model, training) | {"one linear, 16 bits": 2 * shape.largest_linear} if moved else loaded
-    peak = max(moments.values(), key=lambda parts: sum(parts.values()))
-    phases = {LOAD: loading, TRAINING: {**resident, **peak}, **training_phases(shape, model, training, resident, stored)}
+    loading = tensors.base_weights(shape, model, training) | {"one linear, 16 bits": 2 * shape.largest_linear} if moved else loaded
+    phases = {LOAD: loading, TRAINING: resident | peak, **training_phases(shape, model, training, resident, stored)}
     if not (card and card.training_only):
-        phases |= later_phases(shape, model, resident, moved, card)
-    host = {part: size for part, size in host.items() if size or part == "activations"}
-    return MemoryPlan(resident, moments, reserve, host, phases, _notes(states.paged, moved))
+        phases[EVALUATION] = evaluation_phase(shape, model, resident, moved, card)
+    host = {"Python, torch, CUDA": PROCESS_RAM, "activations": stored.host, "embeddings": moved, "optimizer, paged": states.paged}
+    return MemoryPlan(moments, reserve, {part: size for part, size in host.items() if size or part == "activations"}, phases)
 
 
 def _loaded(shape: Shape, model: Model, training: Training, card: Card | None) -> tuple[dict[str, int], int]:
-    """Base model and adapter by part, and the bytes of embeddings that are in RAM instead."""
-    loaded = base_weights(shape, model, training)
+    """Base model and adapter (in fp32: train/trainer.py, build_trainer) by part, and the bytes of embeddings that are in RAM instead."""
+    loaded = tensors.base_weights(shape, model, training)
     if model.method == "full":
         return loaded, 0
-    loaded["adapter"] = adapter_bytes(shape, model)
+    loaded["adapter"] = 4 * tensors.trained_parameters(shape, model)
     moved = embeddings_moved(shape, model, training, sum(loaded.values()), card)
     if moved:
         # Both are of one size and in one row; the head stays.
         loaded = {name.replace("embeddings and ", ""): size - moved * ("embeddings" in name) for name, size in loaded.items()}
     return loaded, moved
-
-
-def _most(moments: Mapping[str, Mapping[str, int]]) -> int:
-    return max(sum(moment.values()) for moment in moments.values())
 
 
 def _moments(shape: Shape, model: Model, training: Training, buffers: int = 2) -> tuple[dict[str, dict[str, int]], Checkpoints]:
@@ -193,65 +179,32 @@ def _moments(shape: Shape, model: Model, training: Training, buffers: int = 2) -
     """
     batch, length, mode = training.per_device_train_batch_size, training.max_length, training.gradient_checkpointing
     tokens, each, full = batch * length, 2 if training.bf16 else 4, model.method == "full"
-    layer = transformers_layer(shape, batch, length, autocast=training.bf16) if full else unsloth_layer(shape, tokens, each)
-    stored = checkpoints(shape, tokens, weight_bytes_each(model, training), mode, buffers)
+    unsloth = tensors.unsloth_layer(shape, tokens, each)
+    layer = tensors.transformers_layer(shape, batch, length, autocast=training.bf16) if full else unsloth
+    stored = tensors.checkpoints(shape, tokens, tensors.weight_bytes_each(model, training), mode, buffers)
     held = {"layer inputs": stored.card} if mode else {"activations, all layers": shape.layers * layer.kept}
     if not full and stored.host:
         # An input of the graph (enable_input_require_grads): autograd keeps it to the end, though as a layer's input it is in RAM.
         held["embeddings' output"] = tokens * shape.hidden * each
-    backward = dict(held)
-    if mode:
-        backward["activations, one layer"] = layer.kept
-    backward["gradients of activations"] = layer.passing
-    loss = dict(held)
-    if full and training.bf16 and mode:
-        # Autocast keeps what it casts till the forward ends; without checkpoints that is counted with the layers.
-        loss["16-bit copies"] = 2 * shape.linear_parameters
-    loss["logits"] = loss_bytes(shape, tokens, each, head_trained=full)
+    backward = held | ({"activations, one layer": layer.kept} if mode else {}) | {"gradients of activations": layer.passing}
+    # Autocast keeps what it casts till the forward ends; without checkpoints that is counted with the layers.
+    copies = {"16-bit copies": 2 * shape.linear_parameters} if full and training.bf16 and mode else {}
+    loss = held | copies | {"logits": tensors.loss_bytes(shape, tokens, each, head_trained=full)}
     if not full:
-        backward["adapter, one layer"] = adapter_copies(shape, model.lora, each)
+        # A layer's adapter and its gradients in 16 bits, before autograd takes them to fp32 (unsloth/kernels/fast_lora.py).
+        features = sum(sum(shape.linears[name]) for name in model.lora.target_modules)
+        backward["adapter, one layer"] = 2 * each * model.lora.r * features
     if model.method == "qlora":
-        backward["dequantised weights"] = loss["dequantised weights"] = dequantised_bytes(shape, each)
-    step = {"the optimizer's own": optimizer_scratch(shape, model, training)}
-    return {"backward": backward, "loss": loss, "optimizer step": step}, stored
-
-
-def plan_on_cpu(config: Mapping[str, Any], model: Model, training: Training) -> int:
-    """Bytes of RAM of a training without a card: weights and states in fp32, transformers' own code, and the process."""
-    training = training.model_copy(update={"bf16": False, "optim": "adamw_torch"})
-    shape, tokens = read_shape(config), training.per_device_train_batch_size * training.max_length
-    lora, checkpointed = None if model.method == "full" else model.lora, bool(training.gradient_checkpointing)
-    layer = transformers_layer(shape, training.per_device_train_batch_size, training.max_length, lora=lora)
-    held = checkpoints(shape, tokens, 4, True).card if checkpointed else shape.layers * layer.kept
-    backward = layer.passing + (layer.kept if checkpointed else 0)
-    moment = max(held + max(backward, plain_loss(shape, tokens)), optimizer_scratch(shape, model, training))
-    weights = sum(base_weights(shape, model, training).values()) + adapter_bytes(shape, model) + gradient_bytes(shape, model)
-    return weights + optimizer_states(shape, model, training).card + moment + PROCESS_ON_CPU
-
-
-def _notes(paged: int, moved: int) -> tuple[str, ...]:
-    notes = ["computed from config.json; not measured on a GPU"]
-    if moved:
-        notes.append(f"the card is tight: Unsloth keeps the embeddings in RAM, which takes {moved / 2**30:.1f} GiB off the card")
-    if paged:
-        notes.append("a paged optimizer's states move between card and RAM as there is room: slower where there is none")
-    return tuple(notes)
-
-
-def hours(tokens: int, tokens_per_second: float | None) -> float | None:
-    """Hours that this many tokens take; None where the speed has not been measured: there is no figure to guess it from."""
-    return None if tokens_per_second is None else tokens / tokens_per_second / 3600
+        # Unsloth's scratch and the weight at hand (unsloth/kernels/utils.py).
+        backward["dequantised weights"] = loss["dequantised weights"] = 2 * each * shape.largest_linear
+    # AdamW over lists of tensors makes one fp32 copy of a moment (torch/optim/adam.py, _multi_tensor_adam); bitsandbytes works in place.
+    scratch = 4 * tensors.trained_parameters(shape, model) if training.optim == "adamw_torch" else 0
+    return {"backward": backward, "loss": loss, "optimizer step": {"the optimizer's own": scratch}}, stored
 
 
 def duration(hours: float) -> str:
     """For a person: minutes below two hours."""
-    if hours >= 2:
-        return f"{hours:,.1f} hours"
-    minutes = max(round(60 * hours), 1)
-    return f"{minutes} minute{'s' if minutes > 1 else ''}"
-
-
-# -- phases after a training step, and what Unsloth moves off a full card -------------------------------------------
+    return f"{hours:,.1f} hours" if hours >= 2 else counted(max(round(60 * hours), 1), "minute")
 
 
 def embeddings_moved(shape: Shape, model: Model, training: Training, resident: int, card: Card | None) -> int:
@@ -264,7 +217,7 @@ def embeddings_moved(shape: Shape, model: Model, training: Training, resident: i
         return 0
     activations = training.max_length * shape.hidden * BYTES_OF_A_FEATURE
     logits = 4 * min(training.max_length, LOGIT_ROWS) * shape.vocabulary
-    reserve = SPLIT * (activations + logits + (4 + OPTIMIZER_BYTES) * trained_parameters(shape, model)) + SAFETY
+    reserve = SPLIT * (activations + logits + (4 + OPTIMIZER_BYTES) * tensors.trained_parameters(shape, model)) + SAFETY
     usable = card.total - card.others - CUDA_CONTEXT - resident
     return 2 * shape.embedding_parameters if usable < reserve else 0
 
@@ -272,13 +225,8 @@ def embeddings_moved(shape: Shape, model: Model, training: Training, resident: i
 def second_buffer_dropped(buffer: int, resident: int, most: int, card: Card | None) -> bool:
     """Whether there is too little room for a second staging buffer once the first micro-batch has been through.
 
-    Close to the limit the allocator's cache decides, which no formula has: of an 8B on 11.6 GiB the buffer was dropped at 29,980 and
-    31,204 tokens, and not at 32,128 (bench/gpu_memory.py).
-
-    Args:
-        buffer: its bytes.
-        resident: what is on the card by then.
-        most: what a step adds at most, both buffers included.
+    Close to the limit the allocator's cache decides, which no formula has. buffer: its bytes; resident: what is on the card by then; most:
+    what a step adds at most, both buffers included.
     """
     if card is None or buffer <= OFFLOAD_FROM:
         return False
@@ -291,43 +239,46 @@ def cache_bytes(card_total: int | None) -> int:
     return SMALL_CACHE_BYTES if card_total is not None and card_total < SMALL_CARD else CACHE_BYTES
 
 
-def training_phases(
-    shape: Shape, model: Model, training: Training, resident: Mapping[str, int], stored: Checkpoints
-) -> dict[str, dict[str, int]]:
+def training_phases(shape: Shape, model: Model, training: Training, resident: Parts, stored: Checkpoints) -> dict[str, dict[str, int]]:
     """What the training does between its steps: phase → part → bytes. resident: of the training; stored: of the layers' inputs."""
-    each = weight_bytes_each(model, training)
+    each = tensors.weight_bytes_each(model, training)
     held = {name: size for name, size in resident.items() if name != "gradients"}
     one = training.per_device_train_batch_size * training.max_length * shape.hidden * 2
     if training.gradient_checkpointing == "unsloth" and one > OFFLOAD_FROM:
         # Unsloth's staging buffers, which never become smaller again.
         held["layer inputs"] = one + stored.card
+    if model.method == "qlora":
+        held["dequantised weights"] = each * shape.largest_linear
+
+    def forward(tokens: int, logits: int) -> dict[str, int]:
+        """Without gradients, or what follows it: the logits of some positions."""
+        layer = tokens * each * (5 * shape.hidden + 3 * shape.intermediate)
+        return held | {"activations": max(layer, tokens * each * shape.hidden + logits)}
+
     written = 2 * (2 + 4) * training.samples * shape.vocabulary
-    return {
-        VALIDATION: held | _forward(shape, model, BATCH_TOKENS, each, _slice_bytes(shape)),
-        SAMPLES: held | _forward(shape, model, training.samples * SAMPLE_TOKENS, each, written),
-    }
+    return {VALIDATION: forward(BATCH_TOKENS, _slice_bytes(shape)), SAMPLES: forward(training.samples * SAMPLE_TOKENS, written)}
 
 
-def later_phases(shape: Shape, model: Model, resident: Mapping[str, int], moved: int, card: Card | None) -> dict[str, dict[str, int]]:
-    """What comes after the training, beside the process that trained: phase → part → bytes.
+def evaluation_phase(shape: Shape, model: Model, resident: Parts, moved: int, card: Card | None) -> dict[str, int]:
+    """The evaluation, in a process beside the one that trained; the export computes on the CPU.
 
-    resident: of the training; moved: bytes of embeddings that it had in RAM. The evaluation has a process of its own;
-    the export computes on the CPU.
+    The trained model is as stock transformers load it: embeddings on the card, and of full in 16 bits.
+    resident: of the training; moved: bytes of embeddings that it had in RAM.
     """
+    kept = ("linears", "embeddings", "head", "norms", "adapter")
+    weights = sum(size for name, size in resident.items() if name.startswith(kept)) + moved
+    held = {HELD: CUDA_CONTEXT + LEFT_IN_TRAINING, "model": weights // 2 if model.method == "full" else weights, "cuBLAS": CUBLAS_WORKSPACE}
     moments = _evaluation(shape, model, resident, SMALL_CACHE_BYTES if card is None else cache_bytes(card.total))
-    loaded = _loaded_apart(model, resident, moved) | {"cuBLAS": CUBLAS_WORKSPACE}
-    return {
-        EVALUATION: {HELD: CUDA_CONTEXT + LEFT_IN_TRAINING} | loaded | max(moments, key=lambda parts: sum(parts.values())),
-    }
+    return held | max(moments, key=lambda parts: sum(parts.values()))
 
 
-def _evaluation(shape: Shape, model: Model, resident: Mapping[str, int], cached: int) -> list[dict[str, int]]:
+def _evaluation(shape: Shape, model: Model, resident: Parts, cached: int) -> list[dict[str, int]]:
     """What the evaluation adds to the loaded model in each of its moments, all in 16 bits: while the adapter is loaded, while a pack is
     scored by the tuned model (PEFT computes the adapter in fp32) and by the base model behind the tweets that it is shown, and while
     either writes. cached: the most that keys and values of written tweets may take.
     """
     per_token = 2 * 2 * shape.key * shape.layers
-    weight = {"dequantised weights": dequantised_bytes(shape, 2) // 2} if model.method == "qlora" else {}
+    weight = {"dequantised weights": 2 * shape.largest_linear} if model.method == "qlora" else {}
     tuned = (6 * shape.intermediate + 8 * shape.hidden) if model.method == "full" else (12 * shape.intermediate + 12 * shape.hidden)
     behind = BATCH_TOKENS * (4 * shape.intermediate + 8 * shape.hidden + 2 * (SHOWN_TOKENS + BATCH_TOKENS))
     scored = 2 * BATCH_TOKENS * shape.hidden + _slice_bytes(shape)
@@ -357,17 +308,3 @@ def _written(shape: Shape, per_token: int, cached: int, shown: int) -> dict[str,
 def _slice_bytes(shape: Shape) -> int:
     """Logits in fp32 and their log-softmax; those in 16 bits, of which they were made, are gone by then."""
     return (4 + 4) * positions_per_slice(shape.vocabulary) * shape.vocabulary
-
-
-def _loaded_apart(model: Model, resident: Mapping[str, int], moved: int) -> dict[str, int]:
-    """The trained model as stock transformers load it for the evaluation: embeddings on the card, and of full in 16 bits."""
-    kept = ("linears", "embeddings", "head", "norms", "adapter")
-    weights = sum(size for name, size in resident.items() if name.startswith(kept)) + moved
-    return {"model": weights // 2 if model.method == "full" else weights}
-
-
-def _forward(shape: Shape, model: Model, tokens: int, each: int, logits: int) -> dict[str, int]:
-    """A forward pass without gradients of this many tokens, or what follows it: the logits of some positions."""
-    weight = {"dequantised weights": dequantised_bytes(shape, each) // 2} if model.method == "qlora" else {}
-    layer = tokens * each * (5 * shape.hidden + 3 * shape.intermediate)
-    return weight | {"activations": max(layer, tokens * each * shape.hidden + logits)}

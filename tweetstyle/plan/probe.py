@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,9 +17,7 @@ REMEMBERED = "backoff.json"
 PROBE = "probe.json"
 ON_CPU = "CPU"
 """The device's name in a probe that was made without a card (train/trainer.py, device_name)."""
-DECISIVE = (
-    "max_length", "per_device_train_batch_size", "gradient_accumulation_steps", "gradient_checkpointing", "optim", "bf16",
-)  # fmt: skip
+DECISIVE = ("max_length", "per_device_train_batch_size", "gradient_accumulation_steps", "gradient_checkpointing", "optim", "bf16")
 """Settings of `training` that decide memory and speed."""
 
 
@@ -62,17 +59,6 @@ def read_probe(run_directory: Path) -> Probe | None:
     return read_back(run_directory / PROBE, Probe)
 
 
-def other_settings(probe: Probe, settings: Mapping[str, Any]) -> list[str]:
-    """What the probe was of where that is other than these: "max_length 1024"."""
-    then, now = (_flat(of) for of in (probe.settings, settings))
-    return [f"{name} {then.get(name)}" for name in {**now, **then} if then.get(name) != now.get(name)]
-
-
-def _flat(settings: Mapping[str, Any]) -> dict[str, Any]:
-    lora = settings.get("lora")
-    return {name: value for name, value in settings.items() if name != "lora"} | (lora if isinstance(lora, dict) else {})
-
-
 @dataclass(frozen=True)
 class SmallerBatch:
     """The batch that fitted, as model/NAME/backoff.json holds it. because: what the allocator said."""
@@ -101,8 +87,8 @@ def in_words(training: Training) -> str:
 
 @dataclass(frozen=True)
 class Speed:
-    """probe: of this run on this device, None where there is none; about: why there is none, or what else a person must know of it;
-    reduced: the settings with the smaller batch with which the run continues since it ran out of memory, None where it did not."""
+    """probe: of this run on this device, None where there is none; about: why there is none, or the batch that was measured; reduced: the
+    settings with the smaller batch with which the run continues since it ran out of memory, None where it did not."""
 
     probe: Probe | None
     about: str
@@ -111,33 +97,18 @@ class Speed:
     def in_words(self) -> str:
         if self.probe is None:
             return f"not measured: {self.about}"
-        about = f" {self.about}" if self.about else ""
-        return f"{self.probe.tokens_per_second:,.0f} tokens/s, measured on {self.probe.device}{about}"
+        return f"{self.probe.tokens_per_second:,.0f} tokens/s, measured on {self.probe.device}{self.about}"
 
 
 def speed_of(recipe: Recipe, base: BaseConfig | BaseModel, card: Card) -> Speed:
     """By the probe in the run's directory: of the recipe's settings, or of the batch to which the run went back, on what trains here."""
-    configured, measured = recipe.training, how_it_is_measured(recipe.training, card)
-    current = remembered(recipe.run_directory, configured)
-    reduced = None if current == configured else current
-    probe = read_probe(recipe.run_directory)
+    configured, current = recipe.training, remembered(recipe.run_directory, recipe.training)
+    reduced, probe = None if current == configured else current, read_probe(recipe.run_directory)
     if probe is None:
-        return Speed(None, measured, reduced)
-    here = card.name if card.seen else ON_CPU
-    if probe.device != here:
-        return Speed(None, f"{PROBE} is of {probe.device}, and this is {'the ' * (here == ON_CPU)}{here}; {measured}", reduced)
-    settings, as_configured = (decisive_settings(base.path, recipe.model, training) for training in (current, configured))
-    if probe.settings == settings:
-        return Speed(probe, f"with {in_words(current)}, used since the run ran out of memory" if reduced else "", reduced)
-    if reduced and probe.settings == as_configured:
-        return Speed(probe, f"with {in_words(configured)}, before it ran out of memory; with {in_words(current)} it may be slower", reduced)
-    return Speed(None, f"{PROBE} is of other settings ({', '.join(other_settings(probe, settings))}); {measured}", reduced)
-
-
-def how_it_is_measured(training: Training, card: Card) -> str:
-    """What will measure the speed, in a sentence."""
-    if training.probe == "never":
-        return "the recipe has training.probe: never"
-    if card.seen or training.probe == "always":
-        return f"the first steps{' on the card' if card.seen else ''} measure it ({PROBE})"
-    return f"the first steps on a card measure it ({PROBE}), on a CPU with training.probe: always"
+        return Speed(None, f"the first steps on a card measure it ({PROBE}), on a CPU with training.probe: always", reduced)
+    if probe.device != (card.name if card.seen else ON_CPU):
+        return Speed(None, f"{PROBE} is of another device, {probe.device}", reduced)
+    for training in (current, configured):
+        if probe.settings == decisive_settings(base.path, recipe.model, training):
+            return Speed(probe, f" with {in_words(training)}" if reduced else "", reduced)
+    return Speed(None, f"{PROBE} is of other settings", reduced)

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from tweetstyle.console import counted
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.recipe import Training
 
 FEWEST_STEPS = 30
 """Optimizer steps in an epoch under which a smaller step is chosen, and in a run under which its schedule is adapted."""
 SMALL_STEP = 512
-"""Tokens, some eight tweets, below which a step becomes smaller only where a run has fewer than FEWEST_STEPS otherwise.
-
-Measured with an adapter on SmolLM2-135M and 100 tweets at 2e-3, bits per byte on validation, 2.715 untrained: steps of 128 tokens come to
-2.146 at step 36 of 150, then rise to 2.219 at step 72; steps of 512 come to 2.110 at step 12 of 39."""
+"""Tokens, some eight tweets, below which a step becomes smaller only where a run has fewer than FEWEST_STEPS otherwise: on 100 tweets steps
+of 128 came to 2.146 bits per byte at best, steps of 512 to 2.110 (SmolLM2-135M, an adapter at 2e-3)."""
 MANY, SOME = 20_000, 2_000
 """Tweets from which an adapter of rank 32, and of rank 16, is chosen; fewer get 8."""
 LADDER = ((2048, 8), (2048, 4), (1024, 4), (512, 4), (512, 2), (512, 1), (256, 1), (128, 1))
@@ -26,15 +25,13 @@ batches worse than full fine-tuning does (LoRA Without Regret, thinkingmachines.
 MOST_EPOCHS = 10
 """Passes over very few tweets, at most: the best state by validation is kept, so that one too many costs time alone."""
 VALIDATIONS, VALIDATIONS_OF_FEW_STEPS = 4, 6
-"""In a run by epochs, at the least: of fewer, the best is hardly one of several. And in a run whose schedule is adapted, where the usual
-early_stopping_patience of 3 is half of it: the learning rate has fallen by then."""
+"""In a run by epochs, at the least; and in one whose schedule is adapted, where the usual early_stopping_patience of 3 is half of it."""
 FULL_RATE, ADAPTER_TIMES, SHORT_TIMES, LLAMA_EXPONENT = 5e-5, 10, 15, 0.781
 """Learning rate = 5e-5 × 10 for an adapter × (2000 / hidden_size)^0.781 for a Llama, the rule that Thinking Machines fitted to their
 sweeps (tinker_cookbook/hyperparam_utils.py, get_lr); × 15 in runs of about a hundred steps or fewer (LoRA Without Regret)."""
 FAR_BELOW, FAR_ABOVE = 20, 5
 """Times that a learning rate may be away from that rule before it is warned of. QLoRA's 2e-4 to 1e-4 for 7B to 65B (arXiv 2305.14314,
-table 9) and Unsloth's 2e-4 lie within. SmolLM2-135M learns at 5e-3, 3.8 times that rule, and is ruined at 1
-(tests/integration/test_training_runs.py)."""
+table 9) lies within; SmolLM2-135M learns at 5e-3, 3.8 times that rule, and is ruined at 1."""
 
 
 @dataclass(frozen=True)
@@ -77,16 +74,11 @@ class Schedule:
         if not self.changes:
             return ""
         changed = ", ".join(f"{key} {_shown(key, new)} instead of {_shown(key, old)}" for key, (old, new) in self.changes.items())
-        if self.requested == self.steps:
-            return f"{changed}: the run has {self.steps.steps:,} steps"
         would, does = (
-            f"{_counted(s.packs, 'pack')}, {_counted(s.steps, 'step')} (warm-up {s.warmup:,})" for s in (self.requested, self.steps)
+            f"{counted(steps.packs, 'pack')}, {counted(steps.steps, 'step')} (warm-up {steps.warmup:,})"
+            for steps in (self.requested, self.steps)
         )
-        return f"the recipe's settings come to {would} for {_counted(self.requested.tweets, 'tweet')}. Used instead: {does}, by {changed}"
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
+        return f"the recipe's settings come to {would} for {counted(self.requested.tweets, 'tweet')}. Used instead: {does}, by {changed}"
 
 
 def _shown(key: str, value: float | None) -> str:
@@ -138,11 +130,12 @@ def _with_more_steps(training: Training, lengths: Sequence[int], tweets: int, me
     usual = max(training.num_train_epochs, usual_epochs(tweets))
     max_length, accumulation, in_epoch = rung(lambda size: pack_count(lengths, size), usual, max(lengths), training.max_length)
     epochs = epochs_for(usual, in_epoch)
-    if math.ceil(epochs * in_epoch) < FEWEST_STEPS:
-        what = f"{tweets:,} tweets make {math.ceil(epochs * in_epoch)} optimizer steps at most, too few to learn a style from"
+    steps = math.ceil(epochs * in_epoch)
+    if steps < FEWEST_STEPS:
+        what = f"{tweets:,} tweets make {steps} optimizer steps at most, too few to learn a style from"
         hint = f"take more tweets (a hundred make a first try), or write training.max_steps: {FEWEST_STEPS} to train nevertheless"
         raise TweetstyleError(what, where="training", hint=hint)
-    every = max(math.ceil(epochs * in_epoch) // VALIDATIONS_OF_FEW_STEPS, 1)
+    every = max(steps // VALIDATIONS_OF_FEW_STEPS, 1)
     return training.model_copy(
         update={
             "max_length": max_length,
@@ -150,7 +143,7 @@ def _with_more_steps(training: Training, lengths: Sequence[int], tweets: int, me
             "gradient_accumulation_steps": accumulation,
             "num_train_epochs": epochs,
             "learning_rate": max(training.learning_rate, rate_of_few_steps(method, hidden_size)),
-            "warmup_steps": None if training.warmup_steps is None else math.ceil(training.warmup_ratio * math.ceil(epochs * in_epoch)),
+            "warmup_steps": None if training.warmup_steps is None else math.ceil(training.warmup_ratio * steps),
             "eval_steps": every,
             "save_steps": every,
         }
@@ -177,19 +170,14 @@ def rung(packs: Callable[[int], int], epochs: float, longest: int, most: int = L
         longest: tokens of the longest document, which stays whole.
         most: tokens of the longest pack.
     """
-    for max_length, accumulation in _rungs(longest, most):
+    rungs = [(min(size, most), accumulation) for size, accumulation in LADDER if size >= longest] or [(most, LADDER[0][1])]
+    shortest, last = rungs[-1]
+    for max_length, accumulation in [*rungs, *((shortest, fewer) for fewer in (4, 2, 1) if fewer < last)]:
         in_epoch = max(math.ceil(packs(max_length) / accumulation), 1)
         small = max_length * accumulation <= SMALL_STEP
         if in_epoch * (epochs if small else 1) >= FEWEST_STEPS:
             break
     return max_length, accumulation, in_epoch
-
-
-def _rungs(longest: int, most: int) -> Iterator[tuple[int, int]]:
-    fitting = [(min(size, most), accumulation) for size, accumulation in LADDER if size >= longest] or [(most, LADDER[0][1])]
-    yield from fitting
-    shortest, accumulation = fitting[-1]
-    yield from ((shortest, fewer) for fewer in (4, 2, 1) if fewer < accumulation)
 
 
 def usual_epochs(tweets: int) -> int:

@@ -6,10 +6,10 @@ A layer is computed by Unsloth's kernels (an adapter on a card) or by transforme
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tweetstyle.model.config import Shape
-from tweetstyle.recipe import Lora, Model, Training
+from tweetstyle.recipe import Model, Training
 
 NF4_BLOCK = 64
 """Weights that share one absmax (bitsandbytes/functional.py, quantize_4bit: blocksize; QLoRA, arXiv 2305.14314, section 3)."""
@@ -72,18 +72,12 @@ def base_weights(shape: Shape, model: Model, training: Training) -> dict[str, in
     return {name: linears, f"{label}, {8 * each} bits": embeddings, "norms": each * shape.norm_parameters}
 
 
-@dataclass(frozen=True)
-class TrainedTensors:
+class TrainedTensors(NamedTuple):
     """count tensors of one size (elements) that are trained."""
 
     elements: int
     count: int
     embedding: bool = False
-
-    @property
-    def exact(self) -> bool:
-        """Whether an 8-bit optimizer keeps the states in fp32."""
-        return self.embedding or self.elements < MIN_8BIT_SIZE
 
 
 def trained_tensors(shape: Shape, model: Model) -> list[TrainedTensors]:
@@ -107,18 +101,7 @@ def trained_parameters(shape: Shape, model: Model) -> int:
     return sum(tensor.elements * tensor.count for tensor in trained_tensors(shape, model))
 
 
-def adapter_bytes(shape: Shape, model: Model) -> int:
-    """The adapter in fp32 (train/trainer.py, build_trainer casts what is trained); 0 for full, where the weights themselves are trained."""
-    return 0 if model.method == "full" else 4 * trained_parameters(shape, model)
-
-
-def gradient_bytes(shape: Shape, model: Model) -> int:
-    """Gradients are of their parameters' type: fp32. They are held over all micro-batches of an accumulation."""
-    return 4 * trained_parameters(shape, model)
-
-
-@dataclass(frozen=True)
-class States:
+class States(NamedTuple):
     """Bytes of optimizer states. paged: in CUDA's unified memory, which the driver moves to RAM when the card is full."""
 
     card: int
@@ -126,37 +109,26 @@ class States:
 
 
 def optimizer_states(shape: Shape, model: Model, training: Training) -> States:
-    """Adam's two moments for every trained tensor, as `training.optim` keeps them."""
-    tensors = trained_tensors(shape, model)
-    states = [(_states(tensor, training.optim), tensor.count) for tensor in tensors]
-    code = 2 * BLOCKWISE_CODE if training.optim != "adamw_torch" and not all(tensor.exact for tensor in tensors) else 0
-    card, paged = (sum(getattr(one, name) * count for one, count in states) for name in ("card", "paged"))
-    return States(card + code, paged)
+    """Adam's two moments for every trained tensor, as `training.optim` keeps them.
 
-
-def _states(tensor: TrainedTensors, optim: str) -> States:
-    """adamw_torch: two fp32 (torch/optim/adamw.py). 8 bits: two bytes and two fp32 absmaxes for each 256, from 4,096 elements on;
-    input embeddings stay in fp32 (transformers/trainer.py overrides nn.Embedding to optim_bits 32)."""
-    count = tensor.elements
-    if optim == "adamw_torch":
-        return States(2 * 4 * count, 0)
-    moments = 2 * (4 if tensor.exact else 1) * count
-    absmaxes = 0 if tensor.exact else 2 * 4 * -(-count // OPTIMIZER_BLOCK)
-    if optim == "paged_adamw_8bit" and count >= MIN_PAGED_SIZE:
-        return States(absmaxes, moments)
-    return States(moments + absmaxes, 0)
-
-
-def optimizer_scratch(shape: Shape, model: Model, training: Training) -> int:
-    """Bytes that a step of the optimizer needs for itself: AdamW over lists of tensors makes one fp32 copy of a moment.
-
-    Source: torch/optim/adam.py, _multi_tensor_adam (exp_avg_sq_sqrt = _foreach_sqrt); bitsandbytes works in place.
+    adamw_torch: two fp32 (torch/optim/adamw.py). 8 bits: two bytes and two fp32 absmaxes for each 256, from 4,096 elements on; input
+    embeddings stay in fp32 (transformers/trainer.py overrides nn.Embedding to optim_bits 32).
     """
-    return 4 * trained_parameters(shape, model) if training.optim == "adamw_torch" else 0
+    card = paged = 0
+    eight_bits = False
+    for elements, count, embedding in trained_tensors(shape, model):
+        exact = training.optim == "adamw_torch" or embedding or elements < MIN_8BIT_SIZE
+        moments = 2 * (4 if exact else 1) * elements * count
+        eight_bits = eight_bits or not exact
+        card += 0 if exact else 2 * 4 * -(-elements // OPTIMIZER_BLOCK) * count
+        if training.optim == "paged_adamw_8bit" and elements >= MIN_PAGED_SIZE:
+            paged += moments
+        else:
+            card += moments
+    return States(card + 2 * BLOCKWISE_CODE * eight_bits, paged)
 
 
-@dataclass(frozen=True)
-class LayerActivations:
+class LayerActivations(NamedTuple):
     """One layer's bytes. kept: from its forward to its backward, its input included; passing: besides, at the worst moment."""
 
     kept: int
@@ -168,46 +140,31 @@ def unsloth_layer(shape: Shape, tokens: int, each: int) -> LayerActivations:
 
     Kept: input, both norms' outputs, the sum after attention (4 hidden), queries and attention's output (2 query), keys and
     values (2 key), gate and up (2 intermediate), in fp32 attention's log-sums and the norms' roots. Passing, in the backward
-    of the MLP: the gradient of its inner product, the layer's output, two gradients of the hidden states.
-    Source: what save_for_backward names in unsloth/kernels/{fast_lora,rms_layernorm,rope_embedding}.py and the locals of
-    LoRA_MLP.backward. For Llama 3 8B with both staging buffers 42 bytes a token and hidden feature: Unsloth measured 42
-    (unsloth_zoo/block_swap.py, _ACTIVATION_BYTES_PER_TOKEN_HIDDEN).
+    of the MLP: the gradient of its inner product, the layer's output, two gradients of the hidden states. Source: what
+    save_for_backward names in unsloth/kernels/{fast_lora,rms_layernorm,rope_embedding}.py and the locals of LoRA_MLP.backward.
     """
     kept = tokens * each * (4 * shape.hidden + 2 * shape.query + 2 * shape.key + 2 * shape.intermediate)
     return LayerActivations(kept + 4 * tokens * (shape.heads + 2), tokens * each * (shape.intermediate + 3 * shape.hidden))
 
 
-def transformers_layer(shape: Shape, batch: int, length: int, *, autocast: bool = False, lora: Lora | None = None) -> LayerActivations:
-    """A layer by transformers' own code (modeling_llama.py, SDPA) and PEFT's (tuners/lora/layer.py), weights in fp32.
+def transformers_layer(shape: Shape, batch: int, length: int, *, autocast: bool = False) -> LayerActivations:
+    """A layer by transformers' own code (modeling_llama.py, SDPA), all its weights trained in fp32; with LoRA it is a little less.
 
-    autocast: full fine-tuning with linears and attention in bf16, whose casts of inputs and weights are kept as well. The attention mask
-    is kept once a layer, [batch, length, length]; keys and values are repeated for all heads. Passing: two fp32 gradients of the
-    MLP's width, for full one of them and that of the largest weight, before it is added to the others.
-    tests/test_memory_activations.py compares both with a run over fake tensors.
+    autocast: linears and attention in bf16, whose casts of inputs and weights are kept as well. The attention mask is kept once a
+    layer, [batch, length, length]; keys and values are repeated for all heads. Linears that read one tensor keep it once; under
+    autocast each keeps a cast of its own. Passing: a gradient of the MLP's width, and that of the largest weight, before it is added
+    to the others. tests/test_memory_tensors.py compares both with a run over fake tensors.
     """
     tokens, each = batch * length, 2 if autocast else 4
-    adapted = set(shape.linears if lora is None else lora.target_modules)
-    # A norm keeps its input; its normalised values only where its weight is trained, else only a linear after it keeps its output.
-    norms = 4 * tokens * (2 * shape.hidden * (2 if lora is None else 1) + 2)
+    norms = 4 * tokens * (4 * shape.hidden + 2)
     attention = each * tokens * 4 * shape.query + 4 * tokens * shape.heads + each * batch * length * length
-    mlp = each * tokens * 3 * shape.intermediate
-    readers = (
-        ({"q_proj", "k_proj", "v_proj"}, shape.hidden),
-        ({"gate_proj", "up_proj"}, shape.hidden),
-        ({"down_proj"}, shape.intermediate),
-    )
-    # Linears that read one tensor keep it once; under autocast each keeps a cast of its own. What o_proj reads is kept by attention.
-    counts = [(len(names & adapted), features) for names, features in readers]
-    inputs = each * tokens * sum((count if autocast else min(count, 1)) * features for count, features in counts)
-    weights = 2 * sum(rows * columns for rows, columns in shape.linears.values()) if autocast else 0
-    kept = norms + attention + mlp + inputs + weights
-    if lora is None:
-        return LayerActivations(kept, each * tokens * shape.intermediate + 4 * shape.largest_linear)
-    return LayerActivations(kept + each * tokens * lora.r * len(adapted), 8 * tokens * shape.intermediate)
+    inputs = each * tokens * ((5 if autocast else 2) * shape.hidden + shape.intermediate)
+    weights = 2 * shape.linear_parameters // shape.layers if autocast else 0
+    kept = norms + attention + each * tokens * 3 * shape.intermediate + inputs + weights
+    return LayerActivations(kept, each * tokens * shape.intermediate + 4 * shape.largest_linear)
 
 
-@dataclass(frozen=True)
-class Checkpoints:
+class Checkpoints(NamedTuple):
     """Inputs of the layers, kept for the backward: bytes on the card, and in (pinned) RAM."""
 
     card: int
@@ -258,24 +215,3 @@ def _chunk_rows(shape: Shape, tokens: int) -> int:
 
 def _power_of_two_below(value: float) -> int:
     return 1 << max(int(value).bit_length() - 1, 0)
-
-
-def plain_loss(shape: Shape, tokens: int) -> int:
-    """The loss as transformers computes it in fp32 (loss/loss_utils.py, ForCausalLMLoss): logits, their log-softmax, its gradient; and
-    the last hidden states before and after their norm, with their gradients."""
-    return 3 * 4 * tokens * shape.vocabulary + 4 * 4 * tokens * shape.hidden
-
-
-def position_tables(shape: Shape) -> int:
-    """Unsloth's tables of RoPE, cosine and sine in 16 bits for every position of config.json (unsloth/models/llama.py)."""
-    return 2 * 2 * shape.positions * shape.head
-
-
-def dequantised_bytes(shape: Shape, each: int) -> int:
-    """Two of the largest linear in 16 bits: Unsloth's resident scratch and the weight at hand (unsloth/kernels/utils.py, _scratch)."""
-    return 2 * each * shape.largest_linear
-
-
-def adapter_copies(shape: Shape, lora: Lora, each: int) -> int:
-    """One layer's adapter and its gradients in 16 bits, before autograd takes them to fp32 (unsloth/kernels/fast_lora.py)."""
-    return 2 * each * lora.r * sum(sum(shape.linears[name]) for name in lora.target_modules)

@@ -9,14 +9,10 @@ from typing import Any
 from tweetstyle.statistics.intervals import Interval
 
 WORSE = 1.05
-"""Times the untrained model's bits per byte above which a training has clearly made the model worse. Five percent are some 0.13 bits:
-what the 4 bits of q4_k_m may lose at most (verify.checks), and 50 times the rounding of bfloat16 (0.0023 bits, there)."""
-
-
+"""Times the untrained model's bits per byte above which a training has clearly made the model worse: some 0.13 bits, what q4_k_m may lose
+at most (verify.checks)."""
 SMALLEST_GAIN = 0.01
-"""Bits per byte. A tweet has about 100 bytes, so this is one bit a tweet: a reader who knew both models perfectly could bet two to one
-after a tweet. It is 2 to 5% of what some of the author's tweets in the prompt gain (0.21 to 0.58 measured), about what 4-bit
-quantisation loses (Q4_K_M: 0.0004 to 0.026), and 25 times what scoring in bfloat16 is off (0.0004). See docs/evaluation.md."""
+"""Bits per byte: one bit for a tweet of 100 bytes, 2 to 5% of what some of the author's tweets in the prompt gain (docs/evaluation.md)."""
 SMALLEST_SHARE = 0.05
 """Of shares of tweets, and of the style gap: one tweet of twenty, the least that somebody who reads twenty could see."""
 

@@ -49,10 +49,9 @@ def bootstrap_t(
 ) -> Interval:
     """Interval of Σ numerator / Σ denominator, by the bootstrap-t over whole clusters.
 
-    Draws clusters with replacement, studentises each draw by its own linearised standard error, and inverts the quantiles of t
-    (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, §12.5; for clusters Cameron, Gelbach and Miller, Review of
-    Economics and Statistics 90(3), 2008; for the ratio's standard error Cochran, Sampling Techniques, 1977, §6.4). The percentile
-    bootstrap covers less with few clusters.
+    Each draw is studentised by its own linearised standard error (Efron and Tibshirani, An Introduction to the Bootstrap, 1993,
+    §12.5; for clusters Cameron, Gelbach and Miller, Review of Economics and Statistics 90(3), 2008; for the ratio's standard error
+    Cochran, Sampling Techniques, 1977, §6.4). The percentile bootstrap covers less with few clusters.
 
     Args:
         numerator, denominator: float [n].
@@ -63,14 +62,13 @@ def bootstrap_t(
     if len(sums[0]) < FEWEST_CLUSTERS:
         return Interval(float(sums[0].sum() / sums[1].sum()), None, None, confidence, len(sums[0]))
     drawn = _resampled(*sums, resamples, np.random.default_rng(seed))
-    return _studentised(drawn, drawn.shifts, drawn.errors, len(sums[0]), confidence)
+    return _studentised(drawn, len(sums[0]), confidence)
 
 
 def difference_of_ratios(first: Sample, second: Sample, *, confidence: float, resamples: int, seed: int) -> Interval:
     """Interval of the first sample's Σ numerator / Σ denominator minus the second's, of which no cluster is in both.
 
-    Each side's clusters are drawn on their own and the difference is studentised by both errors. `clusters` of the result is the
-    smaller of the two counts.
+    Each side's clusters are drawn on their own. `clusters` of the result is the smaller of the two counts.
     """
     sides = [cluster_sums(*sample) for sample in (first, second)]
     count = min(len(tops) for tops, _ in sides)
@@ -79,8 +77,8 @@ def difference_of_ratios(first: Sample, second: Sample, *, confidence: float, re
         return Interval(estimate[0] - estimate[1], None, None, confidence, count)
     random = np.random.default_rng(seed)
     one, two = (_resampled(*side, resamples, random) for side in sides)
-    whole = _Resampled(one.estimate - two.estimate, float(np.hypot(one.error, two.error)), one.shifts, one.errors)
-    return _studentised(whole, one.shifts - two.shifts, np.hypot(one.errors, two.errors), count, confidence)
+    error, errors = float(np.hypot(one.error, two.error)), np.hypot(one.errors, two.errors)
+    return _studentised(_Resampled(one.estimate - two.estimate, error, one.shifts - two.shifts, errors), count, confidence)
 
 
 def cluster_sums(numerator: np.ndarray, denominator: np.ndarray, clusters: Sequence[Hashable]) -> tuple[np.ndarray, np.ndarray]:
@@ -109,12 +107,12 @@ def _resampled(tops: np.ndarray, bottoms: np.ndarray, resamples: int, random: np
     return _Resampled(estimate, error, *_shift_and_error(draws, excess, bottoms))
 
 
-def _studentised(whole: _Resampled, shifts: np.ndarray, errors: np.ndarray, clusters: int, confidence: float) -> Interval:
+def _studentised(whole: _Resampled, clusters: int, confidence: float) -> Interval:
     if whole.error == 0:
         return Interval(whole.estimate, whole.estimate, whole.estimate, confidence, clusters)
-    usable = errors > 0  # clusters that are all alike have no spread, and no t
+    usable = whole.errors > 0  # clusters that are all alike have no spread, and no t
     tail = (1 - confidence) / 2
-    lower, upper = np.quantile(shifts[usable] / errors[usable], [tail, 1 - tail])
+    lower, upper = np.quantile(whole.shifts[usable] / whole.errors[usable], [tail, 1 - tail])
     ends = float(whole.estimate - upper * whole.error), float(whole.estimate - lower * whole.error)
     return Interval(whole.estimate, *ends, confidence, clusters)
 

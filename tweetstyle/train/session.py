@@ -25,7 +25,7 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file
 from tweetstyle.hardware import wsl
 from tweetstyle.model.nf4 import record
-from tweetstyle.plan.memory import duration, hours
+from tweetstyle.plan.memory import duration
 from tweetstyle.plan.probe import REMEMBERED, decisive_settings, in_words, read_probe, remembered
 from tweetstyle.plan.schedule import usual_rate
 from tweetstyle.progress import TrainingProgress
@@ -110,8 +110,8 @@ class _Session:
         seen = probe.probe_of(measured, run.base, run.model, self.training, device, card=unsloth_trainer.card_memory())
         probe.write_probe(run.directory, seen)
         self.progress.say(probe.in_words(seen))
-        taken = hours(round(run.plan.tokens * run.plan.epochs), seen.tokens_per_second)
-        self.progress.say(f"training will take about {duration(taken)}, and validation comes on top")
+        hours = run.plan.tokens * run.plan.epochs / seen.tokens_per_second / 3600
+        self.progress.say(f"training will take about {duration(hours)}, and validation comes on top")
 
     def _back_off(self, why: OutOfMemory, phase: str, newest: Checkpoint | None, weights: dict[str, Any] | None) -> None:
         """Continues with half the batch, here and when resumed. Raises TweetstyleError where that does not help."""

@@ -39,7 +39,7 @@ CPU = not torch.cuda.is_available()
 
 def check_device(model: Model, training: Training) -> None:
     """Refuses what the machine cannot do: use its card, 4 bits without a working NF4 kernel, bfloat16 on a card without it."""
-    if CPU and (card := find_card()[0]):
+    if CPU and (card := find_card()):
         what = f"nvidia-smi shows the {card.name}, and torch cannot use it: {_why_no_card()}"
         hint = "restart the machine (a driver update or a suspend leaves a card so), then tweetstyle doctor; " + ON_THE_CPU
         raise TweetstyleError(what, where="the card", hint=hint)

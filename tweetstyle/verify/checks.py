@@ -59,10 +59,6 @@ class GateCheck:
     why: list[Note] = field(default_factory=list)
 
     @property
-    def verdict(self) -> str:
-        return {True: "passed", False: "failed", None: "not made"}[self.passed]
-
-    @property
     def reason(self) -> str:
         """`why` in English."""
         return Say("en").notes(self.why)
@@ -128,8 +124,7 @@ def tokens_in_llama_cpp(logits: Logits, type: str, template: Template, tokenizer
 def tokens_in_ollama(modelfile: Path, type: str, template: Template, tokenizer: Tokenizer, tweets: Sequence[Tweet]) -> GateCheck:
     """The same prompts sent to the running Ollama, under a name that is removed again; not made where none runs.
 
-    Each is read by the model, whole, and one token written: some hundreds of prompts on a processor take minutes. On two cores that others
-    used too, Ollama's own count of threads took four times as long as `usable_threads`; on two idle ones, two thirds of it.
+    Each is read by the model, whole, and one token written: some hundreds of prompts on a processor take minutes.
     """
     name, kind = f"tweetstyle-verify-{os.getpid()}", "tokens in Ollama"
     try:
