@@ -14,7 +14,7 @@ from tweetstyle.hardware.gpu import DISPLAY, Card, named_card
 from tweetstyle.model.hub import known_config
 from tweetstyle.plan.advice import LENGTH_STEP, advise, largest_that_fit, sizes_that_fit, what_to_change, with_settings
 from tweetstyle.plan.memory import CUDA_CONTEXT, EVALUATION, TRAINING, plan_memory
-from tweetstyle.plan.tables import WIDTH, memory_bar, memory_table
+from tweetstyle.plan.tables import memory_table
 from tweetstyle.plan.tensors import CUBLAS_WORKSPACE
 from tweetstyle.recipe import Lora, Model, Training
 
@@ -155,10 +155,3 @@ def test_no_phase_of_the_default_recipe_takes_more_than_its_training():
     assert max(plan.phases.values(), key=lambda parts: sum(parts.values())) is plan.phases[TRAINING]
     alone = plan_memory(LLAMA_8B, QLORA, Training(), card=replace(CARD, training_only=True))
     assert EVALUATION not in alone.phases and alone.card == plan.card
-
-
-@given(st.floats(0.5, 80))
-def test_the_bar_shows_the_share_of_the_card(gib):
-    plan, card = plan_memory(LLAMA_8B, LORA, Training()), named_card(gib)
-    bar = memory_bar(plan, card).plain
-    assert len(bar) == WIDTH + 2 and abs(bar.count("·") - WIDTH * max(1 - plan.card / card.total, 0)) <= 0.5 + 1e-9

@@ -150,13 +150,6 @@ def test_a_layer_by_unsloths_kernels_takes_what_unsloth_measured():
     assert (layer.kept + layer.passing + stored.card) / (tokens * shape.hidden) == pytest.approx(42, rel=0.01)
 
 
-def test_offloaded_inputs_are_in_ram_in_blocks_of_a_power_of_two():
-    shape = read_shape(LLAMA_8B)
-    assert checkpoints(shape, 2048, 2, "unsloth").host == 32 * 16 * 2**20
-    assert checkpoints(shape, 2049, 2, "unsloth").host == 32 * 32 * 2**20
-    assert checkpoints(shape, 128, 2, "unsloth").card == 31 * 128 * 4096 * 2, "inputs of at most 2 MiB stay on the card"
-
-
 def test_the_fused_loss_of_a_trained_head_holds_its_gradient_twice():
     """By hand for SmolLM2 135M: 49,152 × 576 weights in 4 + 4 + 2 bytes; chunks of at least 512 × 151,936 logits are of 1,024 rows."""
     shape = read_shape(known_config("SmolLM2 135M"))

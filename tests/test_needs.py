@@ -284,14 +284,6 @@ def test_tweets_are_estimated_until_they_are_prepared_and_then_counted_by_the_to
 # -- names of the hub -------------------------------------------------------------------------------------------------
 
 
-def test_a_hub_name_says_what_it_will_download(project):
-    write_recipe(base="meta-llama/Meta-Llama-3-8B")
-    (project / "tweets.csv").write_text("id_tweet,texte,date_creation\n1300000000000000000,un tweet assez long,2021-03-01\n")
-    message = refused("mine.yaml", command=fit_command)
-    assert "this base model is not on this machine" in message and "a download of 16.1 GB, under the Llama 3 Community License" in message
-    assert "hf download meta-llama/Meta-Llama-3-8B --exclude 'original/*' --local-dir model/llama3-8b" in message
-
-
 @pytest.mark.parametrize(("base", "words"), [
     ("mistralai/Mistral-7B-v0.3", "hf download mistralai/Mistral-7B-v0.3 --local-dir model/mistral-7b-v0.3"),
     ("llama3:8b", "an Ollama model or a GGUF is quantised"),

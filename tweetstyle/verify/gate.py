@@ -23,7 +23,6 @@ from tweetstyle.verify.checks import GateCheck, judged_by_training, stops, token
 from tweetstyle.wording.words import Say
 
 REJECTED = ".rejected"
-SCHEMA = 2
 MEANING = {
     "tokens": "The ids that llama.cpp makes of prompts and tweets are those of training, and it ends an answer where training did.",
     "tokens in Ollama": "The ids that the running Ollama feeds to the model are those of training.",
@@ -88,7 +87,7 @@ def set_aside(gguf: dict[str, Path], rejected: dict[str, str]) -> dict[str, Path
 def write_parity(checks: Sequence[GateCheck], directory: Path, name: str) -> None:
     """directory/parity.json (every check, figure, limit, verdict) and directory/parity.html (for a person; holds no tweet)."""
     content = {
-        "schema": SCHEMA,
+        "schema": 2,
         "name": name,
         "verdict": verdict(checks),
         "passed": all(check.passed is not False for check in checks),
