@@ -1,4 +1,4 @@
-"""A run is asked only for the room that it still takes: what stands is not written again."""
+"""A run needs only the room that it still takes: existing outputs are not written again."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def end_the_training():
 
 
 def make_current(*names):
-    """Stages with manifests that say that they were made from what stands."""
+    """Stages with manifests that say that they were made from the existing files."""
     run = Run(MINE)
     run.final_model.mkdir(parents=True, exist_ok=True)
     for name in names:
@@ -60,8 +60,8 @@ def test_the_room_of_each_part_by_hand(project):
     needed = disk_needed(run.recipe, read_base_model(Path("base")))
     checkpoints, final, export = needed["checkpoints"], needed["final model"], needed["export"]
 
-    def room(**stands):
-        return {of.why: of.bytes for of in disk_uses(run.recipe, run.base, ExistingOutputs(**stands))}
+    def room(**existing):
+        return {of.why: of.bytes for of in disk_uses(run.recipe, run.base, ExistingOutputs(**existing))}
 
     trained = "checkpoints and final model"
     archive = Path("tweets.csv").stat().st_size
@@ -72,7 +72,7 @@ def test_the_room_of_each_part_by_hand(project):
     assert room(ended=True, trained=True, exported=True) == {"prepared data": 3 * archive, "export": 0, trained: 0}
 
 
-def test_what_stands_is_read_from_the_run(project):
+def test_what_exists_is_read_from_the_run(project):
     assert existing_outputs(Run(MINE)) == ExistingOutputs(prepared=True)
     end_the_training()
     written = sum(path.stat().st_size for path in Path("model/mine").rglob("*") if path.is_file())
@@ -100,15 +100,15 @@ def test_where_all_is_current_a_full_disk_stops_nothing(project, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("verb", "stands", "refused"), [("evaluate", ["fit"], False), ("export", ["fit", "evaluate"], True), ("fit", [], True)]
+    ("verb", "existing", "refused"), [("evaluate", ["fit"], False), ("export", ["fit", "evaluate"], True), ("fit", [], True)]
 )
-def test_a_stage_by_itself_after_the_training_is_asked_for_its_own_room_alone(project, monkeypatch, verb, stands, refused):
+def test_a_stage_by_itself_after_the_training_needs_its_own_room_alone(project, monkeypatch, verb, existing, refused):
     end_the_training()
-    make_current(*stands)
+    make_current(*existing)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=0))
     begun = []
     monkeypatch.setattr("tweetstyle.stages.stage.Stage.carry_out", lambda stage, force: begun.append(stage.name))
-    monkeypatch.setattr("tweetstyle.pipeline._print_verdict", lambda road: None)
+    monkeypatch.setattr("tweetstyle.pipeline._print_verdict", lambda run: None)
     done = CliRunner().invoke(tweetstyle, [verb, "mine.yaml"])
     assert (done.exit_code, begun) == ((1, []) if refused else (0, [verb])), done.output
     if refused:

@@ -26,7 +26,7 @@ built = _register_extensions()
 kernels = [name for name in torch._C._dispatch_get_all_op_names() if name == "xformers::_nvcc_build_version"]
 print(json.dumps([built.metadata["version"]["cuda"], torch.__version__, kernels]))
 """
-"""xformers' import succeeds without its library: loading that is asked for, as Unsloth does."""
+"""xformers' import succeeds without its library: so it is loaded, as Unsloth does."""
 
 
 def locked(lock: Path) -> dict[str, Version]:
@@ -68,14 +68,14 @@ def test_the_locks_have_the_same_unsloth_trl_and_transformers():
 
 def test_setup_cfgs_upper_bounds_are_unsloths():
     bounds = {canonicalize_name(of.name): upper_bound(of) for of in of_setup_cfg()}
-    asked = {}
+    required = {}
     for line in [*requires("unsloth"), *requires("unsloth_zoo")]:
         requirement = Requirement(line)
         name, bound = canonicalize_name(requirement.name), upper_bound(requirement)
         if name in bounds and bound and (requirement.marker is None or requirement.marker.evaluate({"extra": ""})):
-            asked.setdefault(name, set()).add(bound)
-    assert asked.keys() >= {"torch", "transformers", "trl", "datasets"}
-    assert {name: {bounds[name]} for name in asked} == asked
+            required.setdefault(name, set()).add(bound)
+    assert required.keys() >= {"torch", "transformers", "trl", "datasets"}
+    assert {name: {bounds[name]} for name in required} == required
 
 
 def test_xformers_kernels_load_where_this_environments_lock_has_it():

@@ -1,4 +1,4 @@
-"""The plan is told before the run, and nothing is written for it."""
+"""The plan is shown before the run, and nothing is written for it."""
 
 from __future__ import annotations
 

@@ -133,7 +133,7 @@ def test_a_spoilt_file_is_rejected_with_the_reason_and_the_other_takes_its_place
     code, said = made.run("tweetstyle", "verify", "mine.yaml")
     assert code == 1 and "no file passed the gate" in said and "Traceback" not in said
     assert not (made.export / "Modelfile").exists() and (made.export / "parity.html").is_file()
-    # The next run exports anew, from a training that is still current.
+    # The next run exports again, from a training that is still current.
     code, said = made.run("tweetstyle-fit", "mine.yaml")
     assert code == 0 and "fit       up to date" in said and made.parity()["q8_0", "training"] is True
     assert not list(made.export.glob("*.rejected"))
