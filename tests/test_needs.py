@@ -210,9 +210,7 @@ def test_what_is_beyond_the_model_s_positions_is_refused_by_the_plan_too(project
 def test_a_dry_run_without_the_model_shows_the_data_what_it_needs_and_how_to_get_it(whole):
     write_recipe(base="model/llama3-8b")
     message = refused("mine.yaml", "--dry-run", command=fit_command)
-    assert all(
-        words in message for words in ("60 read", "linears, NF4", "there is no base model here", "16.1 GB", "--exclude 'original/*'")
-    )
+    assert "linears, NF4" in message and "16.1 GB" in message and "--exclude 'original/*'" in message and re.search(r"│ +60 ", message)
 
 
 # -- time -------------------------------------------------------------------------------------------------------------
