@@ -16,11 +16,6 @@ from tweetstyle.model.llama import read_llama
 from tweetstyle.model.weight_files import read_headers
 from tweetstyle.prompt.template import build_template
 
-
-def llama(tmp_path, **changes):
-    return read_llama(CONFIG | changes, tmp_path)
-
-
 # -- hyperparameters ----------------------------------------------------------------------------------------
 
 
@@ -38,7 +33,7 @@ def llama(tmp_path, **changes):
 )
 def test_what_llama_cpp_cannot_express_is_refused_by_name(tmp_path, changes, words):
     with pytest.raises(TweetstyleError, match=words) as caught:
-        llama(tmp_path, **changes)
+        read_llama(CONFIG | changes, tmp_path)
     assert caught.value.where == str(tmp_path / "config.json") and caught.value.hint
 
 
