@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import signal
 import subprocess
-import sys
 
 import pytest
 from click.testing import CliRunner
@@ -14,13 +11,12 @@ from support.small_runs import invented_tweets
 
 from tweetstyle.cli import fit_command
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.inference.clean_process import run_in_clean_process
 from tweetstyle.train.failures import REPORT, one_message_where_the_card_fails
 
 GONE = "CUDA error: unspecified launch failure\nCUDA kernel errors might be asynchronously reported at some other API call"
 
 
-def test_every_way_in_which_a_card_fails_is_told_and_its_traceback_kept(tmp_path):
+def test_each_failure_of_a_card_is_one_message_and_its_traceback_is_kept(tmp_path):
     """The words of torch, of the driver and of cuBLAS, when a card falls off the bus or a kernel dies."""
     import torch
 
@@ -28,7 +24,6 @@ def test_every_way_in_which_a_card_fails_is_told_and_its_traceback_kept(tmp_path
         torch.AcceleratorError("CUDA error: unknown error"),
         RuntimeError(GONE),
         RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasGemmEx(handle)`"),
-        RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR"),
         RuntimeError("Triton Error [CUDA]: an illegal memory access was encountered"),
     ]
     for error in said:
@@ -71,7 +66,6 @@ def library_that_raises(directory, package, error):
     ("package", "named", "error"),
     [
         ("triton/runtime", "Triton", subprocess.CalledProcessError(1, ["gcc", "driver.c"])),
-        ("triton/runtime", "Triton", RuntimeError("Failed to find C compiler. Please specify via CC environment variable.")),
         ("torch/_inductor", "Inductor", AssertionError("no such layout")),
         ("bitsandbytes/backends", "bitsandbytes", AttributeError("'NoneType' object has no attribute 'cgemm_4bit'")),
     ],
@@ -100,17 +94,6 @@ def test_what_the_failure_brings_about_or_was_taken_for_does_not_hide_it(tmp_pat
     with pytest.raises(TweetstyleError) as raised, one_message_where_the_card_fails(tmp_path):
         raise mine
     assert raised.value is mine
-
-
-def killed_at_once():
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def test_a_process_apart_that_is_ended_is_one_message(monkeypatch):
-    """By the system, which kills what takes too much memory, or by a library that ends it."""
-    monkeypatch.setitem(sys.modules, "unsloth", sys)
-    with pytest.raises(TweetstyleError, match="ended before its work was done\n.*run the same command again"):
-        run_in_clean_process(killed_at_once)
 
 
 def test_a_run_ends_with_the_message_and_without_a_traceback(tmp_path, monkeypatch, base_model_dir):

@@ -107,7 +107,7 @@ def test_a_stage_by_itself_after_the_training_needs_its_own_room_alone(project, 
     make_current(*existing)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=0))
     begun = []
-    monkeypatch.setattr("tweetstyle.stages.stage.Stage.carry_out", lambda stage, force: begun.append(stage.name))
+    monkeypatch.setattr("tweetstyle.stages.stage.Stage.carry_out", lambda stage: begun.append(stage.name))
     monkeypatch.setattr("tweetstyle.pipeline._print_verdict", lambda run: None)
     done = CliRunner().invoke(tweetstyle, [verb, "mine.yaml"])
     assert (done.exit_code, begun) == ((1, []) if refused else (0, [verb])), done.output

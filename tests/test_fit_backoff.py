@@ -19,7 +19,7 @@ from tweetstyle.recipe import Lora, Model
 from tweetstyle.train.failures import (
     LOADING,
     OPTIMIZER,
-    SAVING,
+    STEP,
     VALIDATION,
     OutOfMemory,
     does_not_fit,
@@ -84,24 +84,6 @@ def test_every_way_to_run_out_of_memory_is_known_and_nothing_else():
     assert within_memory(lambda: 3) == 3
 
 
-def test_the_tensors_of_the_failed_step_are_let_go():
-    import gc
-    import weakref
-
-    import torch
-
-    held = []
-
-    def work():
-        tensor = torch.zeros(3)
-        held.append(weakref.ref(tensor))
-        raise torch.OutOfMemoryError("CUDA out of memory.")
-
-    why = within_memory(work)
-    gc.collect()
-    assert isinstance(why, OutOfMemory) and held[0]() is None
-
-
 @pytest.fixture
 def llama3(tmp_path):
     """A base model whose config.json has Llama 3 8B's numbers (its weights are never looked at)."""
@@ -113,34 +95,31 @@ def llama3(tmp_path):
     return read_base_model(base.path)
 
 
-def test_the_end_at_batch_one_says_what_to_write_and_who_holds_the_card(llama3):
-    model, training = Model(base=llama3.path, lora=Lora(r=32)), sized(1, 8, max_length=8192, gradient_checkpointing="unsloth")
-    card = Card(total=12 * 2**30, others=4 * 2**30)
-    error = does_not_fit(llama3, model, training, card, WHY)
-    assert "the card has 12.0 GiB, of which other programs hold 4.0 GiB" in error.what and "Tried to allocate 2.00 GiB" in error.what
-    assert error.hint.startswith("close other programs on the card (nvidia-smi lists them), or write instead:")
-    assert "training.max_length: " in error.hint and "(was 8192;" in error.hint
+CARD = Card(total=12 * 2**30)
+ENDS = {
+    "batch 1, a card that others hold": (
+        {"lora": Lora(r=32)}, {"max_length": 8192, "gradient_checkpointing": "unsloth"}, Card(12 * 2**30, others=4 * 2**30), STEP,
+        ["the card has 12.0 GiB, of which other programs hold 4.0 GiB", "close other programs on the card (nvidia-smi lists them), or",
+         "training.max_length: ", "(was 8192;"],
+    ),
+    "without a card": ({}, {}, None, STEP, ["write a shorter training.max_length, or take a smaller base model"]),
+    "no change helps": (
+        {"method": "full"}, {"max_length": 256, "gradient_checkpointing": "unsloth"}, CARD, LOADING,
+        ["out of memory for loading the base model", "take a smaller base model (SmolLM2 135M"],
+    ),
+    **{phase: (
+        {"method": "lora", "lora": Lora(r=32)}, {"max_length": 8192, "optim": "adamw_8bit"}, CARD, phase,
+        [f"out of memory for {phase}; the card has 12.0 GiB", "training.optim: paged_adamw_8bit", "model.lora.r: 16", "method: qlora"],
+    ) for phase in (OPTIMIZER, VALIDATION)},
+}  # fmt: skip
+"""What ran out → settings, the card, the phase, and what the message holds. A smaller batch is proposed for none of them."""
 
 
-def test_without_a_card_the_plan_which_is_of_cards_is_left_out(llama3):
-    error = does_not_fit(llama3, Model(base=llama3.path), sized(1, 8), None, WHY)
-    assert error.hint == "write a shorter training.max_length, or take a smaller base model" and "card" not in error.what
-
-
-def test_where_no_change_helps_a_smaller_model_is_named(llama3):
-    model, training = Model(base=llama3.path, method="full"), sized(1, 8, max_length=256, gradient_checkpointing="unsloth")
-    error = does_not_fit(llama3, model, training, Card(12 * 2**30, 0), WHY, LOADING)
-    assert error.what.startswith("out of memory for loading the base model")
-    assert "take a smaller base model (SmolLM2 135M" in error.hint
-
-
-@pytest.mark.parametrize("phase", [OPTIMIZER, VALIDATION, SAVING])
-def test_what_no_smaller_batch_cures_is_named_and_gets_another_remedy(llama3, phase):
-    model, training = Model(base=llama3.path, method="lora", lora=Lora(r=32)), sized(4, 2, max_length=8192, optim="adamw_8bit")
-    error = does_not_fit(llama3, model, training, Card(12 * 2**30, 0), WHY, phase)
-    assert error.what.startswith(f"out of memory for {phase}; the card has 12.0 GiB") and WHY.said in error.what
-    assert "training.optim: paged_adamw_8bit" in error.hint and "model.lora.r: 16" in error.hint and "model.method: qlora" in error.hint
-    assert "batch" not in error.hint and "max_length" not in error.hint
+@pytest.mark.parametrize("end", ENDS)
+def test_the_end_says_what_to_change(llama3, end):
+    model, training, card, phase, words = ENDS[end]
+    error = does_not_fit(llama3, Model(base=llama3.path, **model), sized(1, 8, **training), card, WHY, phase)
+    assert all(word in str(error) for word in [*words, WHY.said]) and "batch_size" not in error.hint
 
 
 def card_with(monkeypatch, free, reserved, allocated):

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import random
-import shutil
 import signal
-import subprocess
 import sys
-import time
 
 import pytest
 from support.killed_runs import TRAINING, Forks, batches_file, differences
@@ -22,7 +18,6 @@ pytestmark = [
 ]
 
 STEPS, ACCUMULATED = TRAINING["max_steps"], 2
-LAST = f"checkpoint-{STEPS}"
 
 
 @pytest.fixture(scope="module")
@@ -32,17 +27,12 @@ def forks(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(forks):
-    """A run that nothing disturbs: its directory, and the seconds that it took."""
+def whole(forks):
+    """The directory of a run that nothing disturbs."""
     run = forks.directory / "whole"
     ended = forks.fit(run)
     assert ended.status == 0, ended.said
-    return run, ended.seconds
-
-
-@pytest.fixture(scope="module")
-def whole(uninterrupted):
-    return uninterrupted[0]
+    return run
 
 
 @pytest.fixture
@@ -102,17 +92,6 @@ def test_killed_at_this_point_and_run_again_it_ends_the_same(forks, whole, run, 
     # The order of the data: what is learned from now is what comes after that step, no pack twice and none left out.
     assert batches(run)[len(before) :] == batches(whole)[(step or 0) * ACCUMULATED :]
     assert resumed_from(ended) == (None if step == STEPS else step)
-
-
-def test_killed_at_a_random_moment_and_run_again_it_ends_the_same(forks, uninterrupted, run):
-    """Between three and nine tenths of a run."""
-    (whole, seconds), seed = uninterrupted, time.time_ns()
-    killed = forks.fit(run, {"seconds": seconds * (0.3 + 0.6 * random.Random(seed).random())})
-    point = f"seed {seed}, killed after {killed.seconds:.3f} of {seconds:.3f} s"
-    assert killed.status in (0, -signal.SIGKILL), f"{point}: {killed.said}"
-    ended = forks.fit(run)
-    assert ended.status == 0, f"{point}: {ended.said}"
-    assert_same_run(run, whole)
 
 
 # -- a card that fails --------------------------------------------------------------------------------------
@@ -181,28 +160,3 @@ def test_a_native_write_that_fails_is_one_message_and_the_checkpoint_before_stay
     assert whole_checkpoints(run) == [2]
     assert forks.fit(run).status == 0
     assert_same_run(run, whole)
-
-
-def may_mount():
-    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", "mount -t tmpfs none /mnt"]
-    return bool(shutil.which("unshare")) and subprocess.run(command, capture_output=True).returncode == 0
-
-
-needs_mounts = pytest.mark.skipif(not may_mount(), reason="no tmpfs may be mounted here; writes that fail, and a fake disk, are tested")
-DISK = 64 * 2**20
-
-
-@needs_mounts
-@pytest.mark.parametrize("left", [0, 98_304])
-def test_a_disk_that_fills_up_within_a_checkpoint_is_one_message_and_the_one_before_stays_whole(forks, whole, run, left):
-    """By another program, after the room was found to be enough: within what transformers, safetensors, tokenizers and torch write."""
-    ended = forks.fit(run, {"disk": DISK, "filled": ["checkpoint-4", left]})
-    first, second = ended.said.splitlines()[-2:]
-    assert ended.status == 1 and "Traceback" not in ended.said, ended.said
-    assert first == f"{run}: the disk is full: checkpoint-4 could not be written"
-    assert second.startswith("  → make room (") and second.endswith("run again: it resumes from checkpoint-2")
-    kept = run.with_name("run.disk")
-    assert whole_checkpoints(kept) == [2]
-    if left == 98_304:
-        assert forks.fit(kept).status == 0
-        assert_same_run(kept, whole)

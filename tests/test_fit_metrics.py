@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
-import json
 
 import pytest
+from rich.console import Console
 
-from tweetstyle.train.metrics import MEANING, Metrics, as_table, train_output, write_train_output
+from tweetstyle.statistics.metrics import no_better_than_untrained
+from tweetstyle.train.metrics import MEANING, Metrics, as_table, train_output
 
 STEPS = [(2, 4.0, 20.0), (4, 2.0, 10.0), (5, 1.0, 5.0)]
 
@@ -34,11 +35,11 @@ def test_the_best_validation_is_the_first_of_equals(metrics):
 
 
 def test_the_untrained_model_is_no_state_of_the_run_but_what_it_is_held_against(metrics):
-    assert metrics.untrained is None and not metrics.no_better_than_untrained()
+    assert metrics.untrained is None and not no_better_than_untrained(metrics.lines)
     for bits, worse in ((2.5, False), (2.0, True), (1.9, True)):
         first = {"step": 0, "eval_bits_per_byte": bits, "eval_loss": 1.0, "seconds": 1.0}
         metrics.lines = [first, *(line for line in metrics.lines if line["step"])]
-        assert (metrics.untrained, metrics.no_better_than_untrained()) == (bits, worse)
+        assert (metrics.untrained, no_better_than_untrained(metrics.lines)) == (bits, worse)
         assert metrics.best()["step"] == 4 and metrics.best(1) is None and metrics.without_better() == 1
     metrics.keep_until(0)
     assert metrics.lines == [first], "a run that begins again before its first checkpoint does not measure it again"
@@ -56,7 +57,7 @@ def test_the_first_lines_promise_the_time_of_all_steps_without_the_one_that_warm
     assert metrics.memory_bytes() == 2 * 2**30
 
 
-def test_each_figure_of_the_train_output_by_hand(metrics, tmp_path):
+def test_each_figure_of_the_train_output_by_hand(metrics):
     state = {"global_step": 5, "epoch": 0.5, "num_input_tokens_seen": 700, "total_flos": 42e9}
     output = train_output(metrics, state, tweets=76)
     assert (output.global_step, output.training_loss) == (5, pytest.approx(2.6))
@@ -73,16 +74,8 @@ def test_each_figure_of_the_train_output_by_hand(metrics, tmp_path):
         "eval_bits_per_byte": 2.0,
         "eval_loss": 3.0,
     }
-    write_train_output(output, tmp_path / "train_output.json")
-    written = json.loads((tmp_path / "train_output.json").read_text())
-    assert written["metrics"] == output.metrics and set(written["meaning"]) == {"global_step", *output.metrics} == set(MEANING)
-
-
-def test_the_screen_explains_every_figure(metrics):
-    from rich.console import Console
-
-    state = {"global_step": 5, "epoch": 0.5, "num_input_tokens_seen": 700, "total_flos": 42e9}
     console = Console(file=io.StringIO(), width=200)
-    console.print(as_table(train_output(metrics, state, tweets=76)))
+    console.print(as_table(output))
     shown = console.file.getvalue()
-    assert all(name in shown and MEANING[name] in shown for name in MEANING) and "42,000,000,000" in shown
+    assert set(MEANING) == {"global_step", *output.metrics} and "42,000,000,000" in shown
+    assert all(name in shown and MEANING[name] in shown for name in MEANING)

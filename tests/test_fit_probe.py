@@ -52,25 +52,17 @@ def measured():
     return Measured(seconds=[9.0, 2.0, 3.0], counted=2, tokens=1000, peak_bytes=5 * 2**30, reserved_bytes=6 * 2**30)
 
 
-def test_the_gradients_of_a_batch_before_stand_in_the_probe_too():
-    assert probe_training(small_training(gradient_accumulation_steps=8)).gradient_accumulation_steps == 2
-    assert probe_training(small_training(gradient_accumulation_steps=1)).gradient_accumulation_steps == 1
+def test_the_probe_makes_few_small_steps():
+    """Gradients of a batch before are there in the second: two are enough."""
+    assert [probe_training(small_training(gradient_accumulation_steps=n)).gradient_accumulation_steps for n in (8, 1)] == [2, 1]
     assert probe_training(small_training(max_steps=900)).max_steps == MOST_STEPS
 
 
-def test_the_speed_leaves_out_the_step_that_warms_up(base, model, measured):
-    seen = probe_of(measured, base, model, small_training(), "a card", card=CARD)
-    assert seen.tokens_per_second == 2000 / 5.0
-    assert seen.predicted_bytes == plan_memory(base.config, model, small_training()).tensors
-
-
 def test_the_speed_leaves_out_every_step_up_to_the_last_that_compiled(base, model, measured):
-    late = replace(measured, seconds=[9.0, 8.0, 7.0, 2.0, 3.0])
-    seen = probe_of(late, base, model, small_training(), "a card", card=CARD)
-    assert (seen.tokens_per_second, seen.steps, seen.settled) == (2000 / 5.0, 5, True)
-
-
-def test_a_compilation_that_never_settles_is_reported(base, model, measured):
+    for seconds in ([9.0, 2.0, 3.0], [9.0, 8.0, 7.0, 2.0, 3.0]):
+        seen = probe_of(replace(measured, seconds=seconds), base, model, small_training(), "a card", card=CARD)
+        assert (seen.tokens_per_second, seen.steps, seen.settled) == (2000 / 5.0, len(seconds), True)
+        assert seen.predicted_bytes == plan_memory(base.config, model, small_training()).tensors
     seen = probe_of(replace(measured, seconds=[9.0] * MOST_STEPS, counted=0), base, model, small_training(), "a card", card=CARD)
     assert not seen.settled and seen.tokens_per_second == 1000 / 9.0
     assert in_words(seen).endswith("111 tokens/s, with compilation in it (kernels were still compiled in the last step)")

@@ -5,19 +5,44 @@ A run of the command line is watched as a user has it: without the settings by w
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from support.fake_ollama import FakeOllama
 from support.network_guard import NetworkGuard
 from support.playing_back import RECIPE, asks_back
 
-from tweetstyle.offline import OFFLINE
+from tweetstyle.offline import OFFLINE, OLLAMA_PORT, NoAddress, is_loopback, parse_address
 
 PROJECT = Path(__file__).parents[1]
+
+
+@given(st.ip_addresses())
+def test_an_address_is_this_machines_exactly_where_the_standard_says_so(address):
+    assert is_loopback(str(address)) == (address in ipaddress.ip_network("127.0.0.0/8" if address.version == 4 else "::1/128"))
+
+
+@given(st.text())
+def test_no_name_but_localhost_is_this_machine_and_nothing_else_is_raised(text):
+    try:
+        host, port = parse_address(text)
+    except NoAddress:
+        return
+    assert 0 < port <= 65535
+    if is_loopback(host) and host != "localhost":
+        ipaddress.ip_address(host)
+
+
+@given(st.integers(1, 65535))
+def test_host_and_port_come_back(port):
+    assert parse_address(f"127.0.0.1:{port}") == parse_address(f"http://127.0.0.1:{port}/") == ("127.0.0.1", port)
+    assert parse_address("") == ("127.0.0.1", OLLAMA_PORT)
 
 
 @pytest.fixture
@@ -61,15 +86,6 @@ def test_the_privacy_page_names_what_is_set_and_nothing_else():
     page = (PROJECT / "docs" / "privacy.md").read_text(encoding="utf-8")
     named = dict(re.findall(r"`([A-Z_]+)=(\w+)`", page))
     assert named == OFFLINE
-
-
-def test_what_the_privacy_page_says_of_the_code_is_there():
-    """Each `path: text` of its table is in that file."""
-    page = (PROJECT / "docs" / "privacy.md").read_text(encoding="utf-8")
-    places = re.findall(r"`(tweetstyle/[\w/]+\.py)`: `([^`]+)`", page)
-    assert len(places) >= 5
-    for path, text in places:
-        assert text in (PROJECT / path).read_text(encoding="utf-8"), (path, text)
 
 
 def test_playback_speaks_to_the_one_ollama_of_its_recipe(guard, tmp_path, project, base_model_dir):

@@ -17,12 +17,13 @@ from tweetstyle.console import say
 from tweetstyle.errors import RecipeErrors, TweetstyleError
 from tweetstyle.files import clear_os_errors
 from tweetstyle.hardware.gpu import observe_card
+from tweetstyle.plan.estimate import refuse_what_cannot_fit
 from tweetstyle.prompt.template import NO_TOPIC
 from tweetstyle.recipe import Recipe
 from tweetstyle.recipe_yaml import located
 from tweetstyle.run import Run
-from tweetstyle.stages import checks, existing_outputs, prepare, stages_of
-from tweetstyle.stages.checks import check, check_message_model, refuse_what_cannot_fit
+from tweetstyle.stages import checks, prepare, stages_of
+from tweetstyle.stages.checks import check, check_message_model
 from tweetstyle.stages.fit import set_aside_other_run
 from tweetstyle.stages.report import report, stage_in_report, verdict
 from tweetstyle.stages.stage import Stage, exported_gguf, show
@@ -99,8 +100,8 @@ def dry_run(path: Path) -> None:
 
     run = Run(path)
     with located(path):
-        show(plan(run.recipe, run.line_template, lambda: (run.base, run.template), lambda: existing_outputs(run)))
-        refuse_what_cannot_fit(run)
+        show(plan(run))
+        refuse_what_cannot_fit(run.recipe, run.base, run.card)
 
 
 def plan(path: Path, *, card_gib: float | None = None, tweets: int | None = None, as_json: bool = False) -> None:
@@ -109,8 +110,9 @@ def plan(path: Path, *, card_gib: float | None = None, tweets: int | None = None
 
     from tweetstyle.plan.estimate import as_json as figures
     from tweetstyle.plan.tables import needs_table
+    from tweetstyle.stages.plan import needs as needs_of
 
-    needs = checks.needs(Run(path), card_gib, tweets)
+    needs = needs_of(Run(path), card_gib, tweets)
     if as_json:
         say(json.dumps(figures(needs), indent=2), err=False, wrap=False)
     else:
@@ -131,8 +133,6 @@ def doctor(path: Path | None, *, as_json: bool) -> bool:
         say(checks.as_json(found), err=False, wrap=False)
     else:
         checks.print_checks(found)
-        if commands := checks.commands(found):
-            say("\n".join(["", "To copy:", *(f"  {command}" for command in commands)]), err=False, wrap=False)
     return all(check.state != "fail" for check in found)
 
 
@@ -174,7 +174,7 @@ def _carry_out(stage: Stage, run: Run, forced: bool) -> None:
     if forced and stage.name == "fit":
         set_aside_other_run(run.recipe.run_directory, identity=None)
     with stage_in_report(run, stage.name), one_message_where_the_card_fails(run.recipe.run_directory):
-        stage.carry_out(force=forced)
+        stage.carry_out()
 
 
 def _print_verdict(run: Run) -> None:

@@ -74,11 +74,18 @@ def located(path: Path) -> Iterator[None]:
     try:
         yield
     except TweetstyleError as error:
-        key = tuple((error.where or "").split(":")[0].split("."))
-        if key[0] not in Recipe.model_fields or not all(part.isidentifier() for part in key):
+        if (found := with_line(error, path)) is error:
             raise
-        _, lines = _load_yaml(path.read_text(encoding="utf-8"), path)
-        raise TweetstyleError(f"{error.where}: {error.what}", where=f"{path}:{_line_of(key, lines)}", hint=error.hint) from error
+        raise found from error
+
+
+def with_line(error: TweetstyleError, path: Path) -> TweetstyleError:
+    """The error with file and line of the recipe's key that its `where` begins with; the same where it begins with none."""
+    key = tuple((error.where or "").split(":")[0].split("."))
+    if key[0] not in Recipe.model_fields or not all(part.isidentifier() for part in key):
+        return error
+    _, lines = _load_yaml(path.read_text(encoding="utf-8"), path)
+    return TweetstyleError(f"{error.where}: {error.what}", where=f"{path}:{_line_of(key, lines)}", hint=error.hint)
 
 
 def schema() -> str:

@@ -8,26 +8,20 @@ The process forks before torch has computed anything, with one thread, so that a
 
 before, after: [function of os, end of a path]  it sends itself SIGKILL at the first such call (with `signal`: another signal)
 validating: n                                   the same when the n-th validation begins; the first is of the untrained model
-seconds: s                                      SIGKILL from outside after so long
 torn: [name, bytes]                             the kernel ends it within the native write of that file, so far into it
 refused: [name, bytes]                          that write fails there instead, as on a disk that is full (EFBIG for ENOSPC)
-filled: [checkpoint, bytes], disk: bytes        the run's directory is a disk (tmpfs), on which another program leaves so much
-                                                when room for that checkpoint was found to be enough
 fails: [n, words]                               in the n-th forward pass in training the card fails with these words
 """
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import hashlib
 import json
 import os
 import resource
-import shutil
 import signal
 import sys
-import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -45,11 +39,10 @@ CALLS = ("fsync", "replace", "rename", "unlink", "rmdir")
 
 @dataclass(frozen=True)
 class Ended:
-    """status: as of a process, -9 where it was killed; said: stderr; seconds: from fork to end."""
+    """status: as of a process, -9 where it was killed; said: stderr."""
 
     status: int
     said: str
-    seconds: float
 
 
 class Forks(ForkingProcess):
@@ -114,7 +107,7 @@ def prepare(directory: Path) -> None:
 
 def carry_out(directory: Path, request: dict[str, Any]) -> dict[str, Any]:
     run, cut = Path(request["run"]), request["cut"]
-    words, begin = run.with_name(run.name + ".said"), time.monotonic()
+    words = run.with_name(run.name + ".said")
     held, go = os.pipe()
     child = os.fork()
     if child == 0:
@@ -124,11 +117,8 @@ def carry_out(directory: Path, request: dict[str, Any]) -> dict[str, Any]:
     os.close(held)
     os.write(go, b"!")
     os.close(go)
-    if "seconds" in cut:
-        time.sleep(cut["seconds"])
-        os.kill(child, signal.SIGKILL)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    return {"status": status, "said": words.read_text(errors="replace"), "seconds": time.monotonic() - begin}
+    return {"status": status, "said": words.read_text(errors="replace")}
 
 
 # -- a fork -------------------------------------------------------------------------------------------------
@@ -143,10 +133,6 @@ def in_the_fork(wait: Callable[[], object], directory: Path, run: Path, cut: dic
 
     status = 2
     try:
-        if "disk" in cut:
-            mount(run, cut["disk"])
-        if "filled" in cut:
-            fill_the_disk(run, *cut["filled"])
         for kind in ("torn", "refused"):
             if kind in cut:
                 end_within(*cut[kind], dies=kind == "torn")
@@ -164,8 +150,6 @@ def in_the_fork(wait: Callable[[], object], directory: Path, run: Path, cut: dic
         traceback.print_exc()
     finally:
         sys.stderr.flush()
-        if "disk" in cut:
-            shutil.copytree(run, run.with_name(run.name + ".disk"), ignore=shutil.ignore_patterns("ballast"))
         os._exit(status)
 
 
@@ -265,45 +249,6 @@ def end_within(name: str, size: int, *, dies: bool) -> None:
 
     torch.save = limited(torch.save, 1)
     peft.peft_model.safe_save_file = limited(peft.peft_model.safe_save_file, 1)
-
-
-def mount(run: Path, size: int) -> None:
-    """A tmpfs of its own over the run's directory, in namespaces that end with this process."""
-    new_user, new_mounts, private = 0x10000000, 0x00020000, 1 << 18 | 1 << 14
-    user, group = os.getuid(), os.getgid()
-    libc = ctypes.CDLL(None, use_errno=True)
-    run.mkdir(exist_ok=True)
-
-    def check(result: int) -> None:
-        if result:
-            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-
-    check(libc.unshare(new_user | new_mounts))
-    Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/uid_map").write_text(f"0 {user} 1")
-    Path("/proc/self/gid_map").write_text(f"0 {group} 1")
-    check(libc.mount(b"none", b"/", None, private, None))
-    check(libc.mount(b"none", os.fsencode(run), b"tmpfs", 0, f"size={size}".encode()))
-
-
-def fill_the_disk(run: Path, checkpoint: str, left: int) -> None:
-    """left: bytes free."""
-    from tweetstyle.train import callback
-
-    make_room = callback.make_room
-
-    def made(directory: Path, needed: int, metrics: Any, writing: str) -> None:
-        make_room(directory, needed, metrics, writing)
-        if writing == checkpoint:
-            fill(run, left)
-
-    callback.make_room = made
-
-
-def fill(run: Path, free: int) -> None:
-    """Another program's file, beside which so many bytes are free."""
-    with (run / "ballast").open("wb") as stream:
-        os.posix_fallocate(stream.fileno(), 0, shutil.disk_usage(run).free - free)
 
 
 if __name__ == "__main__":

@@ -10,54 +10,56 @@ from typing import TYPE_CHECKING, Any
 from tweetstyle.console import say
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import fingerprints
-from tweetstyle.manifest import Manifest, changed_settings
-from tweetstyle.stages.stage import Done, Stage, plain, plain_json, scored_sample, trained_inputs, trained_scores, weights
+from tweetstyle.manifest import Manifest
+from tweetstyle.stages.stage import Done, Stage, plain, scored_sample, trained_inputs, trained_scores, weights
 
 if TYPE_CHECKING:
     from tweetstyle.run import Run
     from tweetstyle.verify.checks import GateCheck
 
 
+def export_stage(run: Run) -> Stage:
+    manifest = run.recipe.export_directory / "manifest.json"
+    return Stage("export", manifest, run.settings("prompt", "sampling", "export"), partial(trained_inputs, run), partial(_export, run))
+
+
+def _export(run: Run) -> Done:
+    from tweetstyle.export import export
+    from tweetstyle.inference.llama_cpp import score_gguf
+    from tweetstyle.model.imatrix import read_imatrix
+    from tweetstyle.progress import Bar
+
+    recipe, directory, trained = run.recipe, run.recipe.export_directory, trained_scores(run)
+    sample, _ = scored_sample(run, trained, ["validation"], recipe.export.gate_tweets)
+
+    def bits_per_byte(gguf: Path) -> float:
+        tokens = sum(len(document.ids) for document in sample.documents)
+        with Bar(f"scoring {gguf.stem.removeprefix(recipe.name + '-')}", tokens, "tokens") as bar:
+            nats = score_gguf(gguf, sample.documents, bar.advance)
+        return float(nats.sum() / sample.bytes.sum() / math.log(2))
+
+    exported = export(
+        weights(run), run.adapter, run.template, recipe.export, recipe.sampling, recipe.name, directory,
+        nf4=trained.nf4 if run.adapter else None,
+        imatrix=read_imatrix(recipe.run_directory / "imatrix.gguf"),
+        score=bits_per_byte,
+    )  # fmt: skip
+    for candidate, score in exported.choices.scores.items():
+        say(f"          {candidate}: {score:.4f} bits per byte on validation")
+    return verified(run, exported.gguf, {"bytes_written": exported.bytes_written, "choices": plain(exported.choices)})
+
+
 def verified(run: Run, gguf: dict[str, Path], facts: dict[str, Any]) -> Done:
     """Passes new files through the gate, where the recipe has one, and writes what goes with them: Modelfile over the smallest that
     passed, model card. Raises TweetstyleError where no file passes."""
-    directory = run.recipe.export_directory
-    _remove_parity(directory)
     if not run.recipe.export.gate:
-        return _written(run, gguf, facts, None)
+        return _written(run, gguf, facts)
     # A run that is killed during the gate leaves no Modelfile: unchecked files are not offered to `ollama create`.
-    unchecked = directory / "Modelfile.unchecked"
-    _write_modelfile(run, unchecked, gguf)
-    (directory / "Modelfile").unlink(missing_ok=True)
+    modelfile = run.recipe.export_directory / "Modelfile"
+    unchecked = modelfile.replace(modelfile.with_suffix(".unchecked"))
     checks = _checks(run, gguf, unchecked)
     unchecked.unlink()
-    return _written(run, gguf, facts, checks)
-
-
-def _write_modelfile(run: Run, path: Path, gguf: dict[str, Path]) -> None:
-    from tweetstyle.export import write_modelfile
-
-    recipe, names = run.recipe, {file_type: file.name for file_type, file in gguf.items()}
-    write_modelfile(path, names, run.template, recipe.export, recipe.sampling, run.base.tokenizer)
-
-
-def _remove_parity(directory: Path) -> None:
-    """That of earlier files."""
-    for stale in ("parity.json", "parity.html"):
-        (directory / stale).unlink(missing_ok=True)
-
-
-def _written(run: Run, gguf: dict[str, Path], facts: dict[str, Any], checks: list[GateCheck] | None) -> Done:
-    """checks: None where there is no gate."""
-    from tweetstyle.export.model_card import write_model_card
-
-    recipe, directory = run.recipe, run.recipe.export_directory
-    if checks is not None:
-        gguf = _those_that_passed(run, gguf, checks)
-    _write_modelfile(run, directory / "Modelfile", gguf)
-    write_model_card(recipe, run.base, run.template, {file_type: path.name for file_type, path in gguf.items()}, facts, directory)
-    beside = [directory / name for name in ("Modelfile", "README.md", "parity.json", "parity.html")]
-    return [*gguf.values(), *(path for path in beside if path.is_file())], facts
+    return _written(run, _those_that_passed(run, gguf, checks), facts)
 
 
 def _checks(run: Run, gguf: dict[str, Path], modelfile: Path) -> list[GateCheck]:
@@ -92,55 +94,17 @@ def _those_that_passed(run: Run, gguf: dict[str, Path], checks: list[GateCheck])
     return left
 
 
-def export_stage(run: Run) -> Stage:
-    return Stage(
-        "export",
-        run.recipe.export_directory / "manifest.json",
-        run.settings("prompt", "sampling", "export"),
-        partial(trained_inputs, run),
-        partial(_export, run),
-        partial(_only_verify, run),
-    )
+def _written(run: Run, gguf: dict[str, Path], facts: dict[str, Any]) -> Done:
+    """Writes the Modelfile and the model card of these files."""
+    from tweetstyle.export import write_modelfile
+    from tweetstyle.export.model_card import write_model_card
 
-
-def _export(run: Run) -> Done:
-    from tweetstyle.export import export
-    from tweetstyle.inference.llama_cpp import score_gguf
-    from tweetstyle.model.imatrix import read_imatrix
-    from tweetstyle.progress import Bar
-
-    recipe, directory, trained = run.recipe, run.recipe.export_directory, trained_scores(run)
-    sample, _ = scored_sample(run, trained, ["validation"], recipe.export.gate_tweets)
-
-    def bits_per_byte(gguf: Path) -> float:
-        tokens = sum(len(document.ids) for document in sample.documents)
-        with Bar(f"scoring {gguf.stem.removeprefix(recipe.name + '-')}", tokens, "tokens") as bar:
-            nats = score_gguf(gguf, sample.documents, bar.advance)
-        return float(nats.sum() / sample.bytes.sum() / math.log(2))
-
-    exported = export(
-        weights(run), run.adapter, run.template, recipe.export, recipe.sampling, recipe.name, directory,
-        nf4=trained.nf4 if run.adapter else None,
-        imatrix=read_imatrix(recipe.run_directory / "imatrix.gguf"),
-        score=bits_per_byte,
-    )  # fmt: skip
-    choices = exported.choices
-    for candidate, score in choices.scores.items():
-        say(f"          {candidate}: {score:.4f} bits per byte on validation")
-    facts = {"bytes_written": exported.bytes_written, "choices": plain(choices)}
-    return verified(run, exported.gguf, facts)
-
-
-def _only_verify(run: Run, before: Manifest) -> Done | None:
-    """The files as they were written, where only the gate's settings changed."""
-    changed = changed_settings(before.settings, plain_json(run.settings("prompt", "sampling", "export")))
-    if "choices" not in before.facts or not changed or not all(key.startswith("export.gate") for key in changed):
-        return None
-    directory = run.recipe.export_directory
-    gguf = {t: directory / f"{run.recipe.name}-{t}.gguf" for t in run.recipe.export.types}
-    if not all(path.is_file() for path in gguf.values()):
-        return None
-    return verified(run, gguf, before.facts)
+    recipe, directory = run.recipe, run.recipe.export_directory
+    names = {file_type: file.name for file_type, file in gguf.items()}
+    write_modelfile(directory / "Modelfile", names, run.template, recipe.export, recipe.sampling, run.base.tokenizer)
+    write_model_card(recipe, run.base, run.template, names, facts, directory)
+    beside = [directory / name for name in ("Modelfile", "README.md", "parity.json", "parity.html")]
+    return [*gguf.values(), *filter(Path.is_file, beside)], facts
 
 
 def verify(run: Run) -> None:
@@ -157,6 +121,5 @@ def verify(run: Run) -> None:
     say(f"verify    {', '.join(gguf)}: takes minutes on a CPU. Results are written at the end; you can stop it safely")
     checks = _checks(run, gguf, directory / "Modelfile")
     stage.manifest.unlink()
-    _remove_parity(directory)
-    outputs, facts = _written(run, gguf, before.facts, checks)
+    outputs, facts = _written(run, _those_that_passed(run, gguf, checks), before.facts)
     Manifest(stage.name, before.settings, inputs, fingerprints(outputs, directory), facts).write(stage.manifest)

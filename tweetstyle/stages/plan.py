@@ -1,18 +1,17 @@
-"""The dry run: the plan of a run, from data prepared in a temporary directory."""
+"""The plan of a run: by its recipe, or as a dry run that prepares the data too."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tweetstyle.console import Lines
 from tweetstyle.dataset.threads import Message, is_answerable, messages_path, write_messages
-from tweetstyle.errors import TweetstyleError
-from tweetstyle.model.base import BaseModel, read_base_config
-from tweetstyle.plan.disk import ExistingOutputs, refuse_too_small_a_disk
+from tweetstyle.model.base import BaseConfig, read_base_config
+from tweetstyle.plan.disk import NO_OUTPUTS, refuse_too_small_a_disk
 from tweetstyle.plan.estimate import (
     ResourceEstimate,
     TrainingTokens,
@@ -22,44 +21,26 @@ from tweetstyle.plan.estimate import (
     refuse_beyond_positions,
     refuse_method,
 )
+from tweetstyle.plan.probe import Speed
 from tweetstyle.plan.schedule import as_rate, unusual_rate
 from tweetstyle.plan.tables import needs_table
-from tweetstyle.prompt.template import Template
 from tweetstyle.recipe import Recipe
+from tweetstyle.recipe_yaml import located
 from tweetstyle.records import read_split
 from tweetstyle.sources import open_archive
+from tweetstyle.stages import existing_outputs, ready_to_fit
+from tweetstyle.stages.checks import check_before_start
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
+    from tweetstyle.run import Run
     from tweetstyle.train.inputs import FitPlan
-
-
 FEW_PAIRS = 300
 """Fewer answers than this give a warning. A judgement, not a measurement: the "some hundreds" of docs/conversation.md."""
 STAND_IN = "et toi, qu'est-ce que tu penses de tout ça aujourd'hui ?"
 """In a plan, the message of a tweet that has none yet."""
-
-
-def check_before_start(recipe: Recipe, base: BaseModel, template: Template) -> None:
-    """Refuses, before a minute is spent, what would fail after the training: an export that cannot be, packs beyond the model."""
-    from tweetstyle.export import check_exportable
-    from tweetstyle.export.modelfile import check_context
-
-    run, weights = recipe.run_directory.resolve(), base.path.resolve()
-    if run == weights or run in weights.parents or weights in run.parents:
-        what = f"the run would be written to {recipe.run_directory}, where the base model is"
-        raise TweetstyleError(what, where="model.base", hint="give the recipe's file another name: the run is named after it")
-    others = recipe.evaluation.others
-    if others and not others.exists():
-        hint = "write the path of other people's tweets, or leave it out"
-        raise TweetstyleError("there is no such file", where=f"evaluation.others: {others}", hint=hint)
-    refuse_method(base.config, recipe.model.method)
-    check_exportable(base, template)
-    base.tokenizer.check_turns(template)
-    check_context(template, base.tokenizer, recipe.export.num_ctx)
-    refuse_beyond_positions(recipe, base.max_positions)
 
 
 def schedule_warnings(fit: FitPlan, *, answers: bool = False) -> list[str]:
@@ -73,9 +54,24 @@ def schedule_warnings(fit: FitPlan, *, answers: bool = False) -> list[str]:
     return [*warnings, fit.schedule.remark] if fit.schedule.remark else warnings
 
 
-def plan(
-    recipe: Recipe, line_template: Template, model: Callable[[], tuple[BaseModel, Template]], existing: Callable[[], ExistingOutputs]
-) -> RenderableType:
+def needs(run: Run, card_gib: float | None, tweets: int | None) -> ResourceEstimate:
+    """What the run takes. card_gib: of another card than the one that is here; tweets: of another number than the archive's."""
+    with located(run.path):
+        recipe, outline = run.recipe, _outline(run)
+        has_archive = all(source.exists() for source in recipe.data.source)
+        prepared = outline.whole and tweets is None and has_archive and run.split("train").is_file() and ready_to_fit(run)
+        tokens = None
+        if prepared:
+            tokens = _tokens(_fit_plan(run, recipe.data.processed))
+        elif tweets or has_archive:
+            archive = open_archive(recipe.data.source, recipe.data.separator) if tweets is None else None
+            tokens = estimate_training_tokens(recipe, tweets or sum(not tweet.reason for tweet in archive.tweets()))
+        existing = existing_outputs(run) if prepared else NO_OUTPUTS
+        found = estimate_resources(recipe, outline, card_for(recipe, card_gib), tokens, existing)
+    return found if card_gib is None else replace(found, speed=Speed(None, "a probe measures only the card in this machine"))
+
+
+def plan(run: Run) -> RenderableType:
     """The plan as tables. Prepares the data in a temporary directory, because only that shows what is kept.
 
     Raises TweetstyleError for what `check_before_start` refuses, for a disk too small, and where the base model is not whole, after
@@ -85,29 +81,44 @@ def plan(
 
     from tweetstyle.prepare import prepare
     from tweetstyle.prepare.report import funnel
-    from tweetstyle.train import plan_fit
 
-    console, card = Console(), card_for(recipe)
+    console, recipe = Console(), run.recipe
     with tempfile.TemporaryDirectory(prefix="tweetstyle-plan-") as temporary:
-        prepared = prepare(recipe.data, recipe.prompt, line_template, Path(temporary))
+        prepared = prepare(recipe.data, recipe.prompt, run.line_template, Path(temporary))
         console.print(funnel(prepared))
-        outline = read_base_config(recipe.model.base)
-        refuse_method(outline.config, recipe.model.method)
-        refuse_beyond_positions(recipe, outline.config["max_position_embeddings"])
+        outline = _outline(run)
         if not outline.whole:
-            console.print(needs_table(estimate_resources(recipe, outline, card, estimate_training_tokens(recipe, prepared.kept))))
-        base, template = model()
-        train = Path(temporary) / f"{recipe.training.split}.jsonl"
-        if template.turns:
-            console.print(messages_for_plan(recipe, train))
-        fit = plan_fit(base, template, recipe.model, recipe.training, train)
-    check_before_start(recipe, base, template)
-    refuse_too_small_a_disk(recipe, base, outputs := existing())
-    needs = estimate_resources(recipe, base, card, TrainingTokens(fit.tweets, round(fit.tokens * fit.epochs), counted=True), outputs)
+            tokens = estimate_training_tokens(recipe, prepared.kept)
+            console.print(needs_table(estimate_resources(recipe, outline, run.card, tokens)))
+        if run.template.turns:
+            console.print(messages_for_plan(recipe, Path(temporary) / f"{recipe.training.split}.jsonl"))
+        fit = _fit_plan(run, Path(temporary))
+    check_before_start(run)
+    refuse_too_small_a_disk(recipe, run.base, outputs := existing_outputs(run))
+    needs = estimate_resources(recipe, run.base, run.card, _tokens(fit), outputs)
     base_model = Lines(f"base model: {needs.base.path} ({needs.shape.parameters / 1e6:,.1f} M parameters)")
     written = ", ".join(f"{path}/" for path in (recipe.data.processed, recipe.run_directory, recipe.export_directory))
     schedule = _schedule(recipe, needs, fit, (prepared.read, prepared.kept))
     return Group("", base_model, schedule, Lines(f"writes into {written}"), "", needs_table(needs))
+
+
+def _outline(run: Run) -> BaseConfig:
+    """The base model by its config.json. Raises TweetstyleError where the recipe does not go with it."""
+    outline = read_base_config(run.recipe.model.base)
+    refuse_method(outline.config, run.recipe.model.method)
+    refuse_beyond_positions(run.recipe, outline.config["max_position_embeddings"])
+    return outline
+
+
+def _fit_plan(run: Run, prepared: Path) -> FitPlan:
+    from tweetstyle.train import plan_fit
+
+    recipe = run.recipe
+    return plan_fit(run.base, run.template, recipe.model, recipe.training, prepared / f"{recipe.training.split}.jsonl")
+
+
+def _tokens(fit: FitPlan) -> TrainingTokens:
+    return TrainingTokens(fit.tweets, round(fit.tokens * fit.epochs), counted=True)
 
 
 def messages_for_plan(recipe: Recipe, train: Path) -> str:
@@ -126,7 +137,6 @@ def _schedule(recipe: Recipe, needs: ResourceEstimate, fit: FitPlan, tweets: tup
     from rich.table import Table
 
     training = fit.schedule.training
-
     table = Table("", "planned", title=f"plan of {recipe.name}", title_justify="left")
     rows = {
         "method": f"{recipe.model.method}, {needs.trained / 1e6:,.1f} M parameters trained",
@@ -147,21 +157,3 @@ def _schedule(recipe: Recipe, needs: ResourceEstimate, fit: FitPlan, tweets: tup
     for name, value in rows.items():
         table.add_row(name, value)
     return table
-
-
-def training_tokens(
-    recipe: Recipe, base: Callable[[], tuple[BaseModel, Template]], prepared: bool, tweets: int | None
-) -> TrainingTokens | None:
-    """What is learned from, as well as it is known. tweets: how many are kept, said by the caller and then only estimated.
-
-    prepared: the splits exist and are up to date, so that `base`'s tokenizer can count them. None without an archive.
-    """
-    from tweetstyle.train import plan_fit
-
-    if tweets is None and prepared:
-        fit = plan_fit(*base(), recipe.model, recipe.training, recipe.data.processed / f"{recipe.training.split}.jsonl")
-        return TrainingTokens(fit.tweets, round(fit.tokens * fit.epochs), counted=True)
-    if tweets is None and all(path.exists() for path in recipe.data.source):
-        archive = open_archive(recipe.data.source, recipe.data.separator)
-        tweets = sum(not tweet.reason for tweet in archive.tweets())
-    return None if tweets is None else estimate_training_tokens(recipe, tweets)

@@ -18,18 +18,8 @@ if TYPE_CHECKING:
     from tweetstyle.run import Run
 
 DECIDING = (
-    "tweetstyle",
-    "torch",
-    "unsloth",
-    "trl",
-    "transformers",
-    "peft",
-    "bitsandbytes",
-    "datasets",
-    "xllamacpp",
-    "gguf",
-    "scikit-learn",
-)
+    "tweetstyle", "torch", "unsloth", "trl", "transformers", "peft", "bitsandbytes", "datasets", "xllamacpp", "gguf", "scikit-learn",
+)  # fmt: skip
 """Packages named in the report, with which a run can be made again."""
 BEFORE_A_RUN = ("prepare", "playback")
 """Stages that are not of one run: others may share what they write."""
@@ -76,7 +66,7 @@ def stage_in_report(run: Run, stage: str) -> Iterator[None]:
 def training_in_report(run: Run) -> Iterator[Callable[[], None]]:
     """Rewrites the report every minute while the block trains, and whenever the function that it gives is called.
 
-    In a thread, so that the page shows its time also while a step takes long: by that time a page is recognised whose process was killed.
+    In a thread, so that the page is rewritten also while a step takes long: an old page is that of a process that was killed.
     """
     from tweetstyle.report.files import REWRITTEN_EVERY, State
 
@@ -119,8 +109,6 @@ def _files(run: Run) -> RunFiles:
 
 
 def _in_words(error: BaseException) -> str:
-    if isinstance(error, TweetstyleError):
-        return str(error)
     if isinstance(error, KeyboardInterrupt):
         return "Ctrl-C"
-    return f"{type(error).__name__}: {error}"
+    return str(error) if isinstance(error, TweetstyleError) else f"{type(error).__name__}: {error}"

@@ -35,25 +35,14 @@ class Stage:
     settings: dict[str, Any]
     inputs: Callable[[], dict[str, str]]
     work: Callable[[], Done]
-    less_work: Callable[[Manifest], Done | None] | None = None
-    """Updates existing outputs instead of making them again, where only settings changed and these allow it."""
 
     def why_stale(self) -> str | None:
         return why_stale(self.manifest, self.name, self.settings, self.inputs())
 
-    def _unless_touched(self, inputs: dict[str, str]) -> Manifest | None:
-        """The manifest of the existing outputs, if all are unchanged and were made from these files."""
-        before = Manifest.read(self.manifest)
-        if before is None or why_stale(self.manifest, self.name, before.settings, before.inputs):
-            return None
-        return before if before.inputs == inputs else None
-
-    def carry_out(self, force: bool = False) -> None:
-        """force: do all of the work, even if outputs exist."""
+    def carry_out(self) -> None:
         inputs = self.inputs()
-        before = self._unless_touched(inputs) if self.less_work and not force else None
         self.manifest.unlink(missing_ok=True)
-        outputs, facts = (before and self.less_work(before)) or self.work()
+        outputs, facts = self.work()
         Manifest(self.name, self.settings, inputs, fingerprints(outputs, self.manifest.parent), facts).write(self.manifest)
 
 
@@ -62,12 +51,8 @@ class Stage:
 
 def plain(result: Any, *without: str) -> dict[str, Any]:
     """A verb's result as JSON values, for the manifest."""
-    return plain_json({k: v for k, v in asdict(result).items() if k not in without})
-
-
-def plain_json(value: Any) -> Any:
-    """As it comes back from a file."""
-    return json.loads(json.dumps(value, default=str))
+    kept = {name: value for name, value in asdict(result).items() if name not in without}
+    return json.loads(json.dumps(kept, default=str))
 
 
 def show(renderable: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tweetstyle.console import say
 from tweetstyle.dataset.examples import Document, read_documents, read_held_out
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.files import complete_file
 from tweetstyle.model.base import BaseModel
 from tweetstyle.plan.schedule import effective_schedule
 from tweetstyle.prompt.template import Template
@@ -135,14 +137,14 @@ def _train(run: FitRun, newest: Checkpoint | None) -> None:
 def _finish(run: FitRun) -> FitResult:
     from rich.console import Console
 
-    from tweetstyle.statistics.metrics import BITS_PER_BYTE
+    from tweetstyle.statistics.metrics import BITS_PER_BYTE, no_better_than_untrained
     from tweetstyle.train.checkpoints import complete_checkpoints, prune, write_final_model
-    from tweetstyle.train.metrics import as_table, train_output, write_train_output
+    from tweetstyle.train.metrics import MEANING, as_table, train_output
 
     directory, metrics = run.directory, run.metrics
     checkpoints = complete_checkpoints(directory)
     best = metrics.best()
-    if metrics.no_better_than_untrained():
+    if no_better_than_untrained(metrics.lines):
         figures = f"the untrained model has {metrics.untrained:.4f} bits per byte, the best validation {best[BITS_PER_BYTE]:.4f}"
         say(f"          {figures}: final_model/ has learned nothing that helps on new tweets", fg="yellow")
     chosen = next((c for c in checkpoints if c.step == best["step"]), None)
@@ -150,8 +152,10 @@ def _finish(run: FitRun) -> FitResult:
         hint = "run the same command again: it resumes from the newest complete checkpoint"
         raise TweetstyleError(f"the best checkpoint, checkpoint-{best['step']}, is gone", where=str(directory), hint=hint)
     write_final_model(run.base, run.model.method, chosen, directory / "final_model")
-    output = train_output(metrics, checkpoints[-1].state, len(run.documents))
-    write_train_output(output, directory / "train_output.json")
+    state = json.loads((checkpoints[-1].path / "trainer_state.json").read_text(encoding="utf-8"))
+    output = train_output(metrics, state, len(run.documents))
+    with complete_file(directory / "train_output.json") as stream:
+        json.dump(vars(output) | {"meaning": MEANING}, stream, indent=2)
     prune(directory, best["step"], run.training.save_total_limit)
     Console(stderr=True).print(as_table(output))
     figures = output.metrics

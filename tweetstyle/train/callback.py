@@ -21,7 +21,7 @@ from tweetstyle.hardware import wsl
 from tweetstyle.plan.schedule import as_rate
 from tweetstyle.progress import TrainingProgress
 from tweetstyle.recipe import Training
-from tweetstyle.statistics.metrics import BITS_PER_BYTE, stops_as_worse
+from tweetstyle.statistics.metrics import BITS_PER_BYTE, no_better_than_untrained, stops_as_worse
 from tweetstyle.train.checkpoints import expected_bytes, failed_write, make_room, prune, remove, seal
 from tweetstyle.train.failures import OPTIMIZER, SAVING, STEP, VALIDATION, OutOfMemory, within_memory
 from tweetstyle.train.metrics import Metrics
@@ -148,7 +148,7 @@ class RunKeeper(PhaseKeeper):
         if self.validation.samples:
             self._write_samples(model, state.global_step)
         self.validation.done()
-        self.progress.validated(state.global_step, bits_per_byte, best=best and not self.metrics.no_better_than_untrained())
+        self.progress.validated(state.global_step, bits_per_byte, best=best and not no_better_than_untrained(self.metrics.lines))
         if self.finished and state.global_step < state.max_steps:
             self.progress.stopped_early(state.global_step, state.max_steps, patience)
 
@@ -258,22 +258,17 @@ PAGEABLE = (
 )
 
 
-def warnings() -> list[str]:
-    """Those that hold now."""
-    found = [CARD_IS_FULL] if wsl.card_is_full() else []
-    unsloth = sys.modules.get("unsloth_zoo.gradient_checkpointing")
-    return found if getattr(unsloth, "PINNED_MEMORY_AVAILABLE", True) else [*found, PAGEABLE]
-
-
 class CardWatch(TrainerCallback):
-    """Checks each log line of a training."""
+    """Warns at a log line of what slows a training down under WSL2, each once."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self.say = say
         self.said: set[str] = set()
 
     def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        for warning in warnings():
-            if warning not in self.said:
+        unsloth = sys.modules.get("unsloth_zoo.gradient_checkpointing")
+        pageable = not getattr(unsloth, "PINNED_MEMORY_AVAILABLE", True)
+        for warning, holds in ((CARD_IS_FULL, wsl.card_is_full()), (PAGEABLE, pageable)):
+            if holds and warning not in self.said:
                 self.said.add(warning)
                 self.say(warning)

@@ -6,14 +6,14 @@ import errno
 import json
 import re
 import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from tweetstyle.console import say
 from tweetstyle.errors import TweetstyleError, causes
-from tweetstyle.files import complete_directory, complete_file, fingerprint, fingerprints, sync_directory, sync_tree
+from tweetstyle.files import complete_directory, complete_file, fingerprint, fingerprints, read_back, sync_directory, sync_tree
 from tweetstyle.model.base import BaseModel
 from tweetstyle.train.metrics import Metrics
 
@@ -25,25 +25,23 @@ TOKENIZER_FILES = (
 
 
 @dataclass(frozen=True)
-class Checkpoint:
-    """A complete checkpoint: `finished` where the run had come to its end, `files` name → fingerprint."""
+class Sealed:
+    """complete.json. finished: the run had come to its end; files: name → fingerprint."""
 
-    path: Path
     step: int
     finished: bool
     files: dict[str, str]
 
-    @property
-    def state(self) -> dict[str, Any]:
-        """transformers' TrainerState."""
-        return json.loads((self.path / "trainer_state.json").read_text(encoding="utf-8"))
+
+@dataclass(frozen=True)
+class Checkpoint(Sealed):
+    """A complete checkpoint."""
+
+    path: Path
 
 
 def seal(path: Path, step: int, *, finished: bool) -> None:
-    """Declares a checkpoint complete. Everything in it is on the disk before the seal is, so a seal survives a power loss only with it.
-
-    In this order: the files' content, the names in the checkpoint, the checkpoint's own name; then the seal, renamed into its place.
-    """
+    """Declares a checkpoint complete. Everything in it is on the disk before the seal is, so a seal survives a power loss only with it."""
     sync_tree(path)
     sync_directory(path.parent)
     prints = fingerprints([file for file in sorted(path.rglob("*")) if file.is_file() and file.name != SEAL], path)
@@ -53,31 +51,22 @@ def seal(path: Path, step: int, *, finished: bool) -> None:
 
 def read_checkpoint(path: Path) -> Checkpoint | str:
     """The checkpoint in a directory, or, where it is not complete, why: no seal, or a file missing or other than sealed."""
-    try:
-        seal = json.loads((path / SEAL).read_text(encoding="utf-8"))
-        for name, digest in seal["files"].items():
-            if not (path / name).is_file():
-                return f"{name} is missing"
-            if fingerprint(path / name) != digest:
-                return f"{name} is not what was saved"
-        return Checkpoint(path, seal["step"], seal["finished"], seal["files"])
-    except FileNotFoundError:
+    if not (path / SEAL).is_file():
         return "it was never written to its end"
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    if (sealed := read_back(path / SEAL, Sealed)) is None:
         return f"{SEAL} cannot be read"
+    for name, digest in sealed.files.items():
+        if not (path / name).is_file():
+            return f"{name} is missing"
+        if fingerprint(path / name) != digest:
+            return f"{name} is not what was saved"
+    return Checkpoint(**vars(sealed), path=path)
 
 
-def on_the_screen(line: str) -> None:
-    print(line, file=sys.stderr)
-
-
-def complete_checkpoints(directory: Path, say: Callable[[str], None] = on_the_screen) -> list[Checkpoint]:
-    """The complete checkpoints of a run, by step. What is not complete is removed, and reported by `say`: it would be in the way of the
-    next one."""
+def complete_checkpoints(directory: Path, say: Callable[[str], None] = say) -> list[Checkpoint]:
+    """The complete checkpoints of a run, by step. What is not complete is removed, and reported by `say`."""
     found = []
-    for path in directory.glob("checkpoint-*"):
-        if not re.fullmatch(r"checkpoint-\d+", path.name):
-            continue
+    for path in directory.glob("checkpoint-*[0-9]"):
         checkpoint = read_checkpoint(path)
         if isinstance(checkpoint, Checkpoint):
             found.append(checkpoint)
@@ -87,11 +76,10 @@ def complete_checkpoints(directory: Path, say: Callable[[str], None] = on_the_sc
     return sorted(found, key=lambda checkpoint: checkpoint.step)
 
 
-def resume_point(directory: Path, metrics: Metrics, say: Callable[[str], None] = on_the_screen) -> Checkpoint | None:
+def resume_point(directory: Path, metrics: Metrics, say: Callable[[str], None] = say) -> Checkpoint | None:
     """The newest complete checkpoint whose best predecessor and metrics are complete too, or None for a beginning.
 
-    Without the best one the run could not end in it. Newer checkpoints and the metrics beyond are removed: those steps
-    are done again, and `say` reports each checkpoint that is left out.
+    Newer checkpoints and the metrics beyond are removed: those steps are done again, and `say` reports each checkpoint that goes.
     """
     found = complete_checkpoints(directory, say)
     steps = {checkpoint.step for checkpoint in found}
@@ -122,8 +110,9 @@ def sealed_steps(directory: Path) -> list[int]:
 
 def has_ended(directory: Path) -> bool:
     """Whether the newest checkpoint of a run is whole and the run's last."""
-    newest = sealed_steps(directory)[-1:]
-    return any(isinstance(last := read_checkpoint(directory / f"checkpoint-{step}"), Checkpoint) and last.finished for step in newest)
+    steps = sealed_steps(directory)
+    newest = read_checkpoint(directory / f"checkpoint-{steps[-1]}") if steps else ""
+    return isinstance(newest, Checkpoint) and newest.finished
 
 
 def remove(checkpoint: Path) -> None:
@@ -133,32 +122,22 @@ def remove(checkpoint: Path) -> None:
 
 
 def write_final_model(base: BaseModel, method: Literal["qlora", "lora", "full"], best: Checkpoint, final_model: Path) -> None:
-    """final_model/ from the best checkpoint, byte for byte, with the base model's own tokenizer files; complete or not at all.
-
-    A copied file whose fingerprint is not the one that the checkpoint was sealed with raises TweetstyleError.
-    """
+    """final_model/ from the best checkpoint, byte for byte, with the base model's own tokenizer files; complete or not at all."""
     names = [name for name in best.files if re.fullmatch(r"(adapter_model|model).*\.safetensors(\.index\.json)?", name)]
     with complete_directory(final_model) as directory:
         for name in names:
             shutil.copyfile(best.path / name, directory / name)
-            if fingerprint(directory / name) != best.files[name]:
-                hint = "the disk may be failing; delete that checkpoint and run again"
-                raise TweetstyleError("the best checkpoint does not hold what was saved in it", where=str(best.path / name), hint=hint)
         for name in TOKENIZER_FILES:
             if (base.path / name).is_file():
                 shutil.copyfile(base.path / name, directory / name)
         if method == "full":
             dtype = "dtype" if "dtype" in base.config else "torch_dtype"
-            _write_json(directory / "config.json", base.config | {dtype: "float32"})
+            name, config = "config.json", base.config | {dtype: "float32"}
         else:
-            adapter = json.loads((best.path / "adapter_config.json").read_text(encoding="utf-8"))
+            name, config = "adapter_config.json", json.loads((best.path / "adapter_config.json").read_text(encoding="utf-8"))
             # PEFT writes the modules as a set, in any order; a path of this machine has no place in a model.
-            adapter |= {"base_model_name_or_path": str(base.path), "target_modules": sorted(adapter["target_modules"])}
-            _write_json(directory / "adapter_config.json", adapter)
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            config |= {"base_model_name_or_path": str(base.path), "target_modules": sorted(config["target_modules"])}
+        (directory / name).write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 BYTES_A_TRAINED_PARAMETER = 4 + 8
@@ -174,12 +153,8 @@ WRITERS_WORDS = ("inline_container", "PytorchStreamWriter", "iostream error")
 def expected_bytes(directory: Path, model: Any) -> int:
     """Upper bound of the next checkpoint: by the one before, of a run without one by the model's trained parameters."""
     if steps := sealed_steps(directory):
-        return size_of(directory / f"checkpoint-{steps[-1]}") + GROWTH
+        return sum(path.stat().st_size for path in (directory / f"checkpoint-{steps[-1]}").rglob("*") if path.is_file()) + GROWTH
     return sum(p.numel() for p in model.parameters() if p.requires_grad) * BYTES_A_TRAINED_PARAMETER + BESIDE
-
-
-def size_of(directory: Path) -> int:
-    return sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
 
 
 def make_room(directory: Path, needed: int, metrics: Metrics, writing: str) -> None:

@@ -6,14 +6,15 @@ import json
 import re
 import sysconfig
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from tweetstyle.errors import TweetstyleError, causes
 from tweetstyle.files import complete_file
+from tweetstyle.hardware.check import gib
 from tweetstyle.hardware.gpu import Card
 from tweetstyle.model.base import BaseModel
 from tweetstyle.plan.advice import LOWEST_RANK, batches_of_the_same_step, sizes_that_fit, what_to_change
@@ -65,7 +66,7 @@ def within_memory(work: Callable[[], T]) -> T | OutOfMemory:
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
-        return OutOfMemory(str(error).strip().split("\n")[0], _is_of_pinned_memory(error))
+        return OutOfMemory(_first_line(error), _is_of_pinned_memory(error))
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -86,14 +87,11 @@ def _is_of_pinned_memory(error: RuntimeError) -> bool:
 def with_half_the_batch(training: Training) -> Training | None:
     """The same optimizer steps in smaller parts: half the batch, or less where it does not divide the step. None of batch 1.
 
-    A step learns from batch × accumulation packs, and its loss is divided by their tokens alone: both stay the same, so that
-    losses, steps and schedule do too (a random dropout falls otherwise).
+    A step learns from batch × accumulation packs, and its loss is divided by their tokens alone: both stay the same.
     """
-    smaller = next(batches_of_the_same_step(training, training.per_device_train_batch_size // 2), None)
-    if smaller is None:
-        return None
-    batch, accumulation = smaller
-    return training.model_copy(update={"per_device_train_batch_size": batch, "gradient_accumulation_steps": accumulation})
+    for batch, accumulation in batches_of_the_same_step(training, training.per_device_train_batch_size // 2):
+        return training.model_copy(update={"per_device_train_batch_size": batch, "gradient_accumulation_steps": accumulation})
+    return None
 
 
 def remember(directory: Path, training: Training, why: OutOfMemory) -> None:
@@ -101,12 +99,6 @@ def remember(directory: Path, training: Training, why: OutOfMemory) -> None:
     smaller = SmallerBatch(training.per_device_train_batch_size, training.gradient_accumulation_steps, why.said)
     with complete_file(directory / REMEMBERED) as stream:
         json.dump(asdict(smaller), stream, indent=1)
-
-
-def as_line(step: int, training: Training, why: OutOfMemory) -> dict[str, Any]:
-    """The line of metrics.jsonl: from which step the run continues, and how. It holds no training time."""
-    batch, accumulation = training.per_device_train_batch_size, training.gradient_accumulation_steps
-    return {"step": step, "out_of_memory": why.said, "batch": batch, "accumulation": accumulation, "seconds": 0.0}
 
 
 def no_pinned_memory(why: OutOfMemory, phase: str) -> TweetstyleError:
@@ -129,19 +121,18 @@ def does_not_fit(
         first = "write a shorter training.max_length" if phase in (STEP, LOADING) else "close other programs that use memory (free -h)"
         hint = f"{first}, or take a smaller base model"
         return TweetstyleError(f"{what} ({why.said})", where="training", hint=hint)
-    what += f"; the card has {_gib(card.total)}, of which other programs hold {_gib(card.others)}"
+    what += f"; the card has {gib(card.total)}, of which other programs hold {gib(card.others)}"
     # The plan may have said that it fits: what is proposed has to be smaller than that, too.
     room = replace(card, training_only=True)
     planned = plan_memory(base.config, model, training, card=room)
     room = replace(room, unused=max(card.total - planned.card + int(MARGIN * planned.tensors), 0))
-    ends = "close other programs on the card (nvidia-smi lists them), or " if card.others > MARGIN * card.total else ""
     by_plan = phase in (STEP, LOADING)
-    changes: Sequence[object] = (what_to_change(base.config, model, training, room) if by_plan else _without_batch(model, training)) or ()
-    if changes:
-        hint = f"{ends}write instead:" + "".join(f"\n     {change}" for change in changes)
+    if changes := what_to_change(base.config, model, training, room) if by_plan else _without_batch(model, training):
+        hint = "write instead:" + "".join(f"\n     {change}" for change in changes)
     else:
-        smaller = ", ".join(sizes_that_fit(model, training, room)) or "none of the usual ones fits"
-        hint = f"{ends}take a smaller base model ({smaller})"
+        hint = f"take a smaller base model ({', '.join(sizes_that_fit(model, training, room)) or 'none of the usual ones fits'})"
+    if card.others > MARGIN * card.total:
+        hint = f"close other programs on the card (nvidia-smi lists them), or {hint}"
     return TweetstyleError(f"{what} ({why.said})", where="training", hint=hint)
 
 
@@ -155,10 +146,6 @@ def _without_batch(model: Model, training: Training) -> list[str]:
     if model.method == "lora":
         changes.append("model.method: qlora  (was lora; the base model in 4 bits)")
     return changes
-
-
-def _gib(count: int) -> str:
-    return f"{count / 2**30:,.1f} GiB"
 
 
 @contextmanager
@@ -178,12 +165,14 @@ def one_message_where_the_card_fails(directory: Path) -> Iterator[None]:
             what, hint = f"the card failed: {_first_line(first)}", HINT
         elif is_out_of_memory(error):
             what, hint = f"out of memory: {_first_line(error)}", MEMORY_HINT
-        elif library := _failed_library(error):
+        elif not isinstance(error, TweetstyleError) and (library := _failed_library(error)):
             what = f"{library}, which compiles or computes for the card, failed: {type(error).__name__}: {_first_line(error)}"
             hint = f"tweetstyle doctor checks the usual reasons (compiler, versions); the libraries' own messages: {directory / LOG}"
         else:
             raise
-        raise TweetstyleError(what, where=_kept(directory, error), hint=hint) from error
+        with complete_file(directory / REPORT) as stream:
+            stream.write("".join(traceback.format_exception(error)))
+        raise TweetstyleError(what, where=str(directory / REPORT), hint=hint) from error
 
 
 def _first_line(error: BaseException) -> str:
@@ -191,9 +180,7 @@ def _first_line(error: BaseException) -> str:
 
 
 def _failed_library(error: BaseException) -> str | None:
-    """The one of LIBRARIES in whose code an error was raised; None of an error of our own or of other code."""
-    if isinstance(error, TweetstyleError):
-        return None
+    """The one of LIBRARIES in whose code an error was raised; None of other code."""
     for met in causes(error):
         frames = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(met.__traceback__)]
         if type(met).__name__ == "_RemoteTraceback":  # A child process sends its traceback as text.
@@ -201,19 +188,10 @@ def _failed_library(error: BaseException) -> str | None:
         # Triton calls the C compiler through the standard library: that one's frames say nothing.
         own = [name for name in frames if SITE in name or not name.startswith((STANDARD_LIBRARY, "<"))]
         package = own[-1].rpartition(SITE)[2] if own and SITE in own[-1] else ""
-        if found := next((name for prefix, name in LIBRARIES.items() if package.startswith(f"{prefix}/")), None):
-            return found
+        for prefix, name in LIBRARIES.items():
+            if package.startswith(f"{prefix}/"):
+                return name
     return None
-
-
-def _kept(directory: Path, error: BaseException) -> str:
-    """Where the traceback was written; an error in writing it must not hide the card's failure."""
-    try:
-        with complete_file(directory / REPORT) as stream:
-            stream.write("".join(traceback.format_exception(error)))
-    except (OSError, TweetstyleError) as unwritten:
-        return f"{directory} (its traceback could not be kept: {getattr(unwritten, 'what', unwritten)})"
-    return str(directory / REPORT)
 
 
 def _is_the_cards(error: BaseException) -> bool:

@@ -12,7 +12,6 @@ from tweetstyle.files import clear_os_errors, complete_file
 from tweetstyle.statistics.metrics import (
     BITS_PER_BYTE,
     best_validation,
-    no_better_than_untrained,
     read_metrics,
     untrained_bits,
     validations,
@@ -22,12 +21,11 @@ from tweetstyle.statistics.metrics import (
 class Metrics:
     """The lines of a run, in the file and in memory.
 
-    A training line has step, epoch, loss (nats a token, mean over the steps since the line before), learning_rate,
-    grad_norm, tokens (non-padding, since the run's start), tokens_per_second, seconds (since the line before)
-    and memory_gib (the most held so far: the card's, on a CPU the process's);
-    a validation line has step, eval_bits_per_byte, eval_loss (nats a token) and seconds, that of step 0 is of the untrained model; a
-    line of samples has step, samples
-    (prompt and text of each), copied_share (of them, that hold a span of a training tweet) and seconds.
+    A training line has step, epoch, loss (nats a token, mean over the steps since the line before), learning_rate, grad_norm,
+    tokens (non-padding, since the run's start), tokens_per_second, seconds (since the line before) and memory_gib (the most held so
+    far: the card's, on a CPU the process's); a validation line has step, eval_bits_per_byte, eval_loss (nats a token) and seconds,
+    that of step 0 is of the untrained model; a line of samples has step, samples (prompt and text of each), copied_share (of them,
+    that hold a span of a training tweet) and seconds.
     """
 
     def __init__(self, path: Path) -> None:
@@ -38,12 +36,12 @@ class Metrics:
         """Removes the lines after the checkpoint from which the run resumes, so that no step occurs twice."""
         self.lines = [line for line in self.lines if line["step"] <= step]
         with complete_file(self.path) as stream:
-            stream.writelines(_as_text(line) for line in self.lines)
+            stream.writelines(f"{json.dumps(line)}\n" for line in self.lines)
 
     def append(self, line: dict[str, Any]) -> None:
         self.lines.append(line)
         with clear_os_errors(self.path), self.path.open("a", encoding="utf-8") as stream:
-            stream.write(_as_text(line))
+            stream.write(f"{json.dumps(line)}\n")
 
     def sync(self) -> None:
         """Puts the lines on the disk: before a checkpoint counts as complete, for a resumed run relies on them."""
@@ -64,10 +62,6 @@ class Metrics:
         """Bits per byte of the untrained model on the validation tweets; None of a run that did not measure it."""
         return untrained_bits(self.lines)
 
-    def no_better_than_untrained(self) -> bool:
-        """Whether the training has not yet made the model better."""
-        return no_better_than_untrained(self.lines)
-
     def best(self, until: int | None = None) -> dict[str, Any] | None:
         """The first validation line with the fewest bits per byte, up to a step; None before the first validation."""
         return best_validation([line for line in self.lines if until is None or line["step"] <= until])
@@ -83,11 +77,8 @@ class Metrics:
 
     def train_loss(self) -> float:
         """Mean loss of all steps, nats a token: each line covers the steps since the line before."""
-        total, before = 0.0, 0
-        for line in self.steps:
-            total += line["loss"] * (line["step"] - before)
-            before = line["step"]
-        return total / before
+        steps = [line["step"] for line in self.steps]
+        return sum(line["loss"] * (end - begin) for line, begin, end in zip(self.steps, [0, *steps], steps, strict=False)) / steps[-1]
 
     def foreseen_seconds(self, steps: int) -> float | None:
         """As the first ten lines went, without the very first, which warms up; None of fewer than four lines in all."""
@@ -100,14 +91,6 @@ class Metrics:
         """The peak over all sessions; None for a run that did not record it."""
         most = max((line["memory_gib"] for line in self.steps if "memory_gib" in line), default=None)
         return None if most is None else int(most * 2**30)
-
-    def seconds(self) -> float:
-        """Time spent in training and validation, over all sessions, without the time to load."""
-        return sum(line["seconds"] for line in self.lines)
-
-
-def _as_text(line: dict[str, Any]) -> str:
-    return json.dumps(line) + "\n"
 
 
 MEANING = {
@@ -137,7 +120,7 @@ class TrainOutput:
 
 def train_output(metrics: Metrics, state: dict[str, Any], tweets: int) -> TrainOutput:
     """From a run's lines, the TrainerState of its last checkpoint, and the number of training tweets."""
-    seconds, loss, best = metrics.seconds(), metrics.train_loss(), metrics.best()
+    seconds, loss, best = sum(line["seconds"] for line in metrics.lines), metrics.train_loss(), metrics.best()
     step, tokens = state["global_step"], state["num_input_tokens_seen"]
     training_seconds = sum(line["seconds"] for line in metrics.steps)
     figures = {
@@ -154,11 +137,6 @@ def train_output(metrics: Metrics, state: dict[str, Any], tweets: int) -> TrainO
         "eval_loss": best["eval_loss"],
     }
     return TrainOutput(step, loss, figures)
-
-
-def write_train_output(output: TrainOutput, path: Path) -> None:
-    with complete_file(path) as stream:
-        json.dump(output.__dict__ | {"meaning": MEANING}, stream, indent=2)
 
 
 def as_table(output: TrainOutput) -> Any:

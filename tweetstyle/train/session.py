@@ -122,7 +122,8 @@ class _Session:
             raise self._end(why, phase)
         self.training = smaller
         failures.remember(self.run.directory, smaller, why)
-        self.run.metrics.append(failures.as_line(newest.step if newest else 0, smaller, why))
+        batch = {"batch": smaller.per_device_train_batch_size, "accumulation": smaller.gradient_accumulation_steps}
+        self.run.metrics.append({"step": newest.step if newest else 0, "out_of_memory": why.said} | batch | {"seconds": 0.0})
         self.progress.say(f"out of memory in {phase}: continuing with {in_words(smaller)}, as many packs per step")
 
     def _end(self, why: OutOfMemory, phase: str) -> TweetstyleError:
