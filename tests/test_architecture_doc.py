@@ -47,8 +47,3 @@ def test_markup_is_in_templates_and_drawings_are_all_that_code_writes():
     tag = re.compile(r"</?(?:a|body|div|h[1-6]|head|html|li|p|section|span|style|table|td|th|tr|ul)\b[ >]")
     found = [path.name for path in (ROOT / "tweetstyle").rglob("*.py") if tag.search(path.read_text(encoding="utf-8"))]
     assert found == [] and list((ROOT / "tweetstyle" / "pages" / "templates").rglob("*.j2"))
-
-
-def test_the_glossary_is_sorted_and_has_thirty_terms():
-    terms = re.findall(r"(?m)^\| ([a-z][\w -]+) \| ", TEXT[TEXT.index("## Glossary") :])
-    assert len(terms) >= 30 and terms == sorted(terms)

@@ -6,10 +6,7 @@ import importlib.util
 import subprocess
 
 import pytest
-from click.testing import CliRunner
-from support.small_runs import invented_tweets
 
-from tweetstyle.cli import fit_command
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.train.failures import REPORT, one_message_where_the_card_fails
 
@@ -94,21 +91,3 @@ def test_what_the_failure_brings_about_or_was_taken_for_does_not_hide_it(tmp_pat
     with pytest.raises(TweetstyleError) as raised, one_message_where_the_card_fails(tmp_path):
         raise mine
     assert raised.value is mine
-
-
-def test_a_run_ends_with_the_message_and_without_a_traceback(tmp_path, monkeypatch, base_model_dir):
-    """The stage at work is the first: every stage is carried out within the same block."""
-    monkeypatch.chdir(tmp_path)
-    rows = "".join(f'{tweet.id},"{tweet.text}",2020-01-01\n' for tweet in invented_tweets(40))
-    (tmp_path / "tweets.csv").write_text("id,text,created_at\n" + rows)
-    recipe = f"data: {{source: tweets.csv}}\nprompt: {{style: Nimzo}}\nmodel: {{base: {base_model_dir}, method: lora}}\n"
-    (tmp_path / "mine.yaml").write_text(recipe)
-
-    def prepare(*_, **__):
-        raise RuntimeError(GONE)
-
-    monkeypatch.setattr("tweetstyle.prepare.prepare", prepare)
-    done = CliRunner().invoke(fit_command, ["mine.yaml"])
-    assert done.exit_code == 1 and isinstance(done.exception, SystemExit), done.output
-    assert "the card failed: CUDA error: unspecified launch failure" in done.output and "Traceback" not in done.output
-    assert "nvidia-smi" in done.output and (tmp_path / "model" / "mine" / REPORT).is_file()

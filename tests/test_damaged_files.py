@@ -15,7 +15,6 @@ from support.tiny_llama import write_llama
 from tweetstyle.cli import tweetstyle
 from tweetstyle.dataset.threads import read_messages
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.evaluate.samples import AnswerFile, Written
 from tweetstyle.export.model_card import _read as read_for_model_card
 from tweetstyle.manifest import Manifest
 from tweetstyle.plan.probe import decisive_settings, remembered
@@ -149,17 +148,3 @@ def test_a_damaged_split_or_message_is_named_with_its_line(tmp_path, damage):
     with pytest.raises(TweetstyleError) as raised:
         read_messages(path)
     assert raised.value.where == f"{path}:2"
-
-
-@damaged
-def test_answers_count_up_to_a_damaged_line(tmp_path, damage):
-    file = AnswerFile(tmp_path / "tuned.jsonl", "these weights")
-    file.begin()
-    first = Written(0, "Bonjour.", True)
-    file.append([first])
-    with file.path.open("ab") as stream:
-        stream.write((damage or b" ") + b"\n")
-    file.append([Written(1, "Bonsoir.", True)])
-    assert file.answers() == {0: first}
-    file.path.write_bytes(damage)
-    assert file.answers() == {}

@@ -13,7 +13,6 @@ from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Model
 from tweetstyle.records import Tweet
 from tweetstyle.train import FitInputs, fit, plan_fit
-from tweetstyle.train.inputs import check_packed
 
 
 @pytest.fixture
@@ -65,11 +64,3 @@ def test_packs_beyond_the_models_positions(refused):
 def test_no_validation_tweet(refused):
     assert "no validation tweet" in refused(invented_tweets(5), held_out=[])
     assert "no validation tweet" in refused(invented_tweets(5), held_out=[tweet("neige " * 100)], max_length=64)
-
-
-def test_packing_that_is_off_or_other_than_planned():
-    check_packed({"args.packing": True}, 7, 7)
-    with pytest.raises(TweetstyleError, match=r"packing is off \(args.packing\)"):
-        check_packed({"args.packing": False, "padding-free batches": True}, 7, 7)
-    with pytest.raises(TweetstyleError, match="made 7 packs of the tweets, planned were 8"):
-        check_packed({"args.packing": True}, 7, 8)

@@ -14,9 +14,8 @@ from support.tiny_llama import write_adapter, write_llama
 
 from tweetstyle.dataset.held_out import held_out
 from tweetstyle.inference.likelihood import TunedModel
-from tweetstyle.model.imatrix import read_imatrix
 from tweetstyle.prompt.template import build_template
-from tweetstyle.train.final_scores import collect, read_as_trained, score_trained_model
+from tweetstyle.train.final_scores import read_as_trained, score_trained_model
 
 
 @pytest.fixture
@@ -46,22 +45,6 @@ def test_the_figures_are_those_of_the_evaluation(run):
         assert found.splits[name].ids == [tweet.id for tweet in sample.tweets] and found.splits[name].bytes == sample.bytes.tolist()
     assert (found.precision, found.device, found.nf4, found.trained_on_these) == ("float32", "cpu", None, None)
     assert read_as_trained(directory) == found
-
-
-def test_the_importance_matrix_is_of_training_tweets_alone(run):
-    from tweetstyle.dataset.examples import read_documents
-    from tweetstyle.inference.likelihood import load_adapter, load_model, quiet_libraries
-
-    arguments, directory = run
-    tuned, template, train, _, _ = arguments
-    base, adapter = tuned.base, tuned.path
-    score_trained_model(*arguments)
-    with quiet_libraries():
-        model = load_adapter(load_model(base.path, "lora"), adapter).get_base_model()
-    documents = read_documents(base, template, train, base.max_positions)
-    expected, found = collect(model, documents), read_imatrix(directory / "imatrix.gguf")
-    assert found.count == expected.count == sum(len(document.ids) for document in documents)
-    assert all(np.allclose(found.sums[name], row, rtol=1e-4) for name, row in expected.sums.items())
 
 
 def test_scores_that_are_up_to_date_are_kept_and_others_are_made_again(run):

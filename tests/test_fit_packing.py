@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 
 import pytest
 
@@ -49,20 +47,3 @@ def test_the_plan_counts_the_packs_that_trl_makes(max_length):
 def test_steps_by_hand(packs, changes, steps, in_epoch):
     training = Training(**{"num_train_epochs": 3.0, "per_device_train_batch_size": 1, "gradient_accumulation_steps": 2} | changes)
     assert step_count(packs, training) == (steps, in_epoch)
-
-
-def test_a_plan_needs_no_torch(base_model_dir, tmp_path):
-    from support.small_runs import invented_tweets, write_tweets
-
-    program = (
-        "import sys; from pathlib import Path; from tweetstyle.model.base import read_base_model\n"
-        "from tweetstyle.train import plan_fit; from tweetstyle.recipe import Model, Training\n"
-        "from tweetstyle.prompt.template import build_template\n"
-        "base = read_base_model(Path(sys.argv[1]))\n"
-        "plan = plan_fit(base, build_template('inst', 'Nimzo', base.tokens), Model(base=base.path), "
-        "Training(), Path(sys.argv[2]))\n"
-        "print(plan.tweets, *sorted({'torch', 'transformers', 'unsloth', 'trl', 'datasets'} & set(sys.modules)))"
-    )
-    train = write_tweets(tmp_path / "train.jsonl", invented_tweets(20))
-    done = subprocess.run([sys.executable, "-c", program, base_model_dir, train], capture_output=True, text=True)
-    assert done.stdout.split() == ["20"], done.stderr

@@ -112,9 +112,3 @@ def test_learning_rates_far_from_the_usual_are_told_and_those_of_the_recipes_are
     ):
         assert unusual_rate(rate, method, EIGHT_B) == f"learning_rate: {said.format(method)}"
     assert schedule.usual_rate("lora", SMALL) == pytest.approx(1.32e-3, rel=0.01)
-
-
-def test_one_warmup_is_enough() -> None:
-    with pytest.raises(ValueError, match="warmup_ratio and warmup_steps say the same: leave one out"):
-        Training(warmup_ratio=0.1, warmup_steps=3)
-    assert schedule.steps_of(Training(warmup_steps=3), [60] * 1000, 1000).warmup == 3

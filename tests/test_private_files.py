@@ -11,36 +11,16 @@ import pytest
 PROJECT = Path(__file__).parents[1]
 
 TWEETS = (
-    "data/tweets_tous.csv",
-    "data/tweets_tous_nettoyes.csv",
-    "data/raw/twitter-2025-01-14-0123abcd.zip",
-    "data/raw/twitter-2025-01-14-0123abcd/data/tweets.js",
-    "data/processed/train.jsonl",
-    "data/sample/mine.csv",
-    "drive/MyDrive/colab/twitter2/data/tweets_tous.csv",
-    "tweets_tous.csv",
-    "tweets.js",
-    "tweets.json",
-    "tweets_tous.txt",
-    "twitter-2025-01-14-0123abcd/data/tweets.js",
-    "train.jsonl",
-    "data/raw/tweets.ZIP",
-    "tweets_tous.csv.bak",
-    "tweets_tous.xlsx",
-    "archive.json",
-    "twitter2/data/dataset.arrow",
-    "test/dataset_info.json",
-)
+    "data/tweets_tous.csv", "data/raw/twitter-2025-01-14-0123abcd.zip", "data/raw/twitter-2025-01-14-0123abcd/data/tweets.js",
+    "data/processed/train.jsonl", "data/sample/mine.csv", "drive/MyDrive/colab/twitter2/data/tweets_tous.csv", "tweets_tous.csv",
+    "tweets.js", "tweets.json", "tweets_tous.txt", "twitter-2025-01-14-0123abcd/data/tweets.js", "train.jsonl", "data/raw/tweets.ZIP",
+    "tweets_tous.csv.bak", "tweets_tous.xlsx", "archive.json", "twitter2/data/dataset.arrow", "test/dataset_info.json",
+)  # fmt: skip
 MODELS = (
-    "model/llama3-8b/model-00001-of-00004.safetensors",
-    "model/llama3-8b-fine-tuned/config.json",
-    "mon-style-de-tweet-v1/checkpoint-500/config.json",
-    "mon-style-de-tweet-v1/trainer_state.json",
-    "mon-style-de-tweet-v1/log.txt",
-    "export/mine/Modelfile",
-    "export/mine/mine-q4_k_m.gguf",
-    "mine-q4_k_m.gguf",
-)
+    "model/llama3-8b/model-00001-of-00004.safetensors", "model/llama3-8b-fine-tuned/config.json",
+    "mon-style-de-tweet-v1/checkpoint-500/config.json", "mon-style-de-tweet-v1/trainer_state.json", "mon-style-de-tweet-v1/log.txt",
+    "export/mine/Modelfile", "export/mine/mine-q4_k_m.gguf", "mine-q4_k_m.gguf",
+)  # fmt: skip
 
 
 def git(directory: Path, *arguments: str) -> str:

@@ -142,16 +142,15 @@ def test_what_is_trained_is_the_adapter_in_fp32_and_nothing_else(built):
     assert {parameter.dtype for parameter in trained.values()} == {torch.float32}
 
 
-def test_packing_is_on_though_the_cpu_backend_turns_it_off(built, documents, base, tmp_path):
+def test_packing_is_on_though_the_cpu_backend_turns_it_off(built, documents):
     from tweetstyle.train import trainer as unsloth_trainer
 
-    planned = pack_count([len(d.ids) for d in documents], 128)
-    check_packed(unsloth_trainer.signs_of_packing(built), len(built.train_dataset), planned)
-    config = unsloth_trainer.sft_config(small_training(), tmp_path)
-    config.packing = config.padding_free = False
-    unpacked = unsloth_trainer.build_trainer(built.model, built.processing_class, config, documents)
-    with pytest.raises(TweetstyleError, match="packing is off.*padding-free batches, document lengths"):
-        check_packed(unsloth_trainer.signs_of_packing(unpacked), len(unpacked.train_dataset), planned)
+    signs = unsloth_trainer.signs_of_packing(built)
+    check_packed(signs, len(built.train_dataset), pack_count([len(d.ids) for d in documents], 128))
+    with pytest.raises(TweetstyleError, match="packing is off.*padding-free batches"):
+        check_packed(signs | {"padding-free batches": False}, 7, 7)
+    with pytest.raises(TweetstyleError, match="made 7 packs of the tweets, planned were 8"):
+        check_packed(signs, 7, 8)
 
 
 def test_the_recipe_reaches_the_trainer(base, tmp_path):

@@ -43,24 +43,16 @@ def trial(base_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> tup
     return path, done.stdout + done.stderr
 
 
-def test_it_ends_in_a_modelfile_and_the_commands_that_run_it(trial: tuple[Path, str]) -> None:
+def test_it_learns_and_ends_in_a_modelfile_with_its_schedule_printed_recorded_and_reported(trial: tuple[Path, str]) -> None:
     path, said = trial
     assert "\nFROM ./mine-q4_k_m.gguf\n" in (path / "export" / "mine" / "Modelfile").read_text()
     assert "ollama create mine -f export/mine/Modelfile" in said
     checks = json.loads((path / "export" / "mine" / "parity.json").read_text())["checks"]
     assert len(checks) >= 4 and not [check for check in checks if check["passed"] is False]
-
-
-def test_what_is_carried_out_is_printed_recorded_and_reported(trial: tuple[Path, str]) -> None:
-    path, said = trial
     assert "schedule: the recipe's settings come to " in said and ", 2 steps (warm-up 1) for 40 tweets. Used instead: " in said
     facts = json.loads((path / "model" / "mine" / "fit.json").read_text())["facts"]
     assert facts["steps"] <= facts["plan"]["steps"] == facts["schedule"]["used"]["steps"] >= 30
     assert "40 tweets with the recipe's settings make" in unescape((path / "model" / "mine" / "report.html").read_text())
-
-
-def test_it_learns_from_the_first_tweets_on(trial: tuple[Path, str]) -> None:
-    path, said = trial
     lines = [json.loads(line) for line in (path / "model" / "mine" / "metrics.jsonl").read_text().splitlines()]
     curve = {line["step"]: line["eval_bits_per_byte"] for line in lines if "eval_bits_per_byte" in line}
     assert min(curve.values()) < 0.9 * curve[0] and len(curve) >= 5

@@ -8,8 +8,7 @@ The process forks before torch has computed anything, with one thread, so that a
 
 before, after: [function of os, end of a path]  it sends itself SIGKILL at the first such call (with `signal`: another signal)
 validating: n                                   the same when the n-th validation begins; the first is of the untrained model
-torn: [name, bytes]                             the kernel ends it within the native write of that file, so far into it
-refused: [name, bytes]                          that write fails there instead, as on a disk that is full (EFBIG for ENOSPC)
+refused: [name, bytes]                          the native write of that file fails so far into it (EFBIG, as ENOSPC on a full disk)
 fails: [n, words]                               in the n-th forward pass in training the card fails with these words
 """
 
@@ -133,9 +132,8 @@ def in_the_fork(wait: Callable[[], object], directory: Path, run: Path, cut: dic
 
     status = 2
     try:
-        for kind in ("torn", "refused"):
-            if kind in cut:
-                end_within(*cut[kind], dies=kind == "torn")
+        if "refused" in cut:
+            refuse(*cut["refused"])
         watch_calls(cut)
         watch_batches(run, cut)
         watch_validations(cut)
@@ -226,7 +224,7 @@ def fail(number: int, cut: dict[str, Any]) -> None:
         raise torch.AcceleratorError(cut["fails"][1])
 
 
-def end_within(name: str, size: int, *, dies: bool) -> None:
+def refuse(name: str, size: int) -> None:
     """The native writers may write so many bytes of a file of that name. Python ignores SIGXFSZ, by which the kernel would end it."""
     import peft.peft_model
     import torch
@@ -234,9 +232,6 @@ def end_within(name: str, size: int, *, dies: bool) -> None:
     def limited(write: Callable, at: int) -> Callable:
         def call(*arguments: Any, **options: Any) -> Any:
             if os.fspath(arguments[at]).endswith(name):
-                if dies:
-                    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-                    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
                 before = resource.getrlimit(resource.RLIMIT_FSIZE)
                 resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
                 try:
