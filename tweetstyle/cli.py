@@ -14,9 +14,8 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.offline import keep_offline, without_triton_in_torch
 
 STAGE = click.Choice(["prepare", "playback", "fit", "evaluate", "export"], case_sensitive=False)
-
-
 RECIPE = click.argument("recipe", type=click.Path(path_type=Path))
+FORCE = click.option("--force", is_flag=True, help="Redo it even if it is up to date.")
 
 
 class InAnyEncoding(click.Command):
@@ -77,9 +76,7 @@ def tweetstyle() -> None:
 
 @tweetstyle.command("inspect", cls=Door)
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "--write-recipe", "target", metavar="FILE", type=click.Path(path_type=Path), help="Write a recipe to start from; never over a file."
-)
+@click.option("--write-recipe", "target", metavar="FILE", type=click.Path(path_type=Path), help="Write a first recipe; never over a file.")
 @click.option("--separator", metavar="LINE", help="In plain text, the line between two tweets; without it every line is a tweet.")
 def inspect_command(sources: tuple[Path, ...], target: Path | None, separator: str | None) -> None:
     """Show what an archive holds: X's own (zip or folder), CSV, JSON Lines or plain text.
@@ -131,7 +128,7 @@ def doctor_command(recipe: Path | None, as_json: bool) -> None:
 def _stage_command(stage: str, help: str) -> None:
     @tweetstyle.command(stage, cls=Door, help=help)
     @RECIPE
-    @click.option("--force", is_flag=True, help="Redo it even if it is up to date.")
+    @FORCE
     def command(recipe: Path, force: bool) -> None:
         from tweetstyle import pipeline
 
@@ -146,12 +143,12 @@ _stage_command("prepare", "Clean, split and format the archive into data/process
 @click.option(
     "--show", type=click.IntRange(min=1), metavar="N", help="Ask for N tweets only and show them with their messages; write no messages."
 )
-@click.option("--force", is_flag=True, help="Redo it even if it is up to date; cached answers are used again.")
+@FORCE
 def playback(recipe: Path, show: int | None, force: bool) -> None:
     """Let a model on this machine write the message that each tweet would answer, into data/processed/messages-*.jsonl.
 
     For recipes with prompt.message: playback. Check some with --show 20 before you train on them. Tweets that are not prepared yet
-    are prepared first. Answers are saved as they arrive: an interrupted run resumes.
+    are prepared first. Answers are saved as they arrive: an interrupted run resumes, and --force uses them again.
     """
     from tweetstyle import pipeline
 
@@ -166,7 +163,7 @@ _stage_command("fit", "Train; an interrupted run resumes from its last checkpoin
 
 @tweetstyle.command(cls=Door)
 @RECIPE
-@click.option("--force", is_flag=True, help="Redo it even if it is up to date.")
+@FORCE
 @click.option(
     "--model",
     type=click.Choice(["hf", "gguf"], case_sensitive=False),
@@ -205,8 +202,7 @@ def verify(recipe: Path) -> None:
     """Check the exported files against what was trained; a file that fails is renamed .rejected.
 
     Token ids in llama.cpp and, where it runs, in Ollama; predictions on held-out tweets; sampled answers that end. On a processor it
-    takes minutes, with a bar for each part; until all are done nothing is touched, so that it may be stopped.
-    Every figure is then in export/NAME/parity.html and parity.json.
+    takes minutes; until all checks are done nothing is changed. Every figure is then in export/NAME/parity.html and parity.json.
     """
     from tweetstyle import pipeline
 

@@ -9,14 +9,10 @@ import re
 import sys
 import textwrap
 import warnings
-from collections.abc import Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import Any, TextIO
 
 import click
-
-if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderableType
 
 EIGHTHS = " ▏▎▍▌▋▊▉"
 IN_ASCII = dict.fromkeys("█▉▊▋▌▍▎▏", "#") | {"━": "=", "→": "->", "–": "-", "—": "-", "’": "'", "×": "x", "·": "-", "≤": "<=", "≥": ">="}
@@ -72,18 +68,6 @@ def say(text: str = "", *, err: bool = True, wrap: bool = True, hanging: int | N
         text = wrapped(text, columns, hanging)
     # To the stream itself: where its encoding is ASCII, click's own choice would write UTF-8.
     click.echo(click.style(text, **style) if style else text, file=stream, nl=nl, color=False if os.environ.get("NO_COLOR") else None)
-
-
-class Lines:
-    """Text for a rich console, wrapped as `say` does; the console's `crop` has to be off where a path is longer than a line."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
-        from rich.text import Text
-
-        yield Text(wrapped(self.text, options.max_width), no_wrap=True, overflow="ignore")
 
 
 def terminal_width(stream: TextIO) -> int | None:

@@ -1,7 +1,4 @@
-"""What the commands do: a whole run, one stage, a dry run, the plan, doctor, chat.
-
-Skips stages that are up to date, and refuses before the start what would fail later.
-"""
+"""What the commands do: a whole run, one stage, a dry run, the plan, doctor, chat."""
 
 from __future__ import annotations
 
@@ -42,7 +39,9 @@ def run(path: Path, *, start: str | None = None, ollama: bool = False) -> None:
     check_message_model(run)
     check(run)
     if ollama:
-        ollama_client().version()
+        from tweetstyle.inference.ollama import OllamaClient
+
+        OllamaClient().version()
     with one_run_at_a_time(run.recipe):
         forced = False
         for name, stage in stages_of(run).items():
@@ -53,15 +52,15 @@ def run(path: Path, *, start: str | None = None, ollama: bool = False) -> None:
 
 
 def run_stage(path: Path, name: str, *, force: bool, writes_by_gguf: bool = False) -> None:
-    """One stage; those before it must be current, but for prepare before playback, which is carried out where it is not.
+    """One stage; those before it must be up to date, but for prepare before playback, which is carried out where it is not.
 
     writes_by_gguf: the exported file writes in the tuned model's place.
     """
     run = Run(path, retrain=force and name == "fit", export=name == "export", reexport=force, writes_by_gguf=writes_by_gguf)
     if writes_by_gguf:
         exported_gguf(run.recipe, path)
+    _require_stage(run, name)
     if name == "playback":
-        _require_stage(run, name)
         check_message_model(run)
     else:
         _require_before(run, name)
@@ -121,14 +120,12 @@ def plan(path: Path, *, card_gib: float | None = None, tweets: int | None = None
 
 def doctor(path: Path | None, *, as_json: bool) -> bool:
     """Prints every check; of the machine alone without a recipe. Whether none failed."""
-    run, unread = None, []
-    if path is not None:
-        try:
-            run = Run(path)
-        except TweetstyleError as error:
-            problems = error.problems if isinstance(error, RecipeErrors) else [error]
-            unread = [checks.failed("recipe", problem, path) for problem in problems]
-    found = [*checks.all_checks(run), *unread]
+    run, problems = None, []
+    try:
+        run = Run(path) if path else None
+    except TweetstyleError as error:
+        problems = error.problems if isinstance(error, RecipeErrors) else [error]
+    found = [*checks.all_checks(run), *(checks.failed("recipe", problem, path) for problem in problems)]
     if as_json:
         say(checks.as_json(found), err=False, wrap=False)
     else:
@@ -138,13 +135,12 @@ def doctor(path: Path | None, *, as_json: bool) -> bool:
 
 def chat(path: Path, prompt: str | None) -> None:
     """Talks with the exported model, or gives one answer."""
-    from tweetstyle.inference.chat import Memory
-    from tweetstyle.inference.chat import chat as talk
+    from tweetstyle.inference import chat
 
     run = Run(path)
-    memory = Memory(run.recipe.export.num_ctx, run.base.tokenizer) if run.template.turns else None
+    memory = chat.Memory(run.recipe.export.num_ctx, run.base.tokenizer) if run.template.turns else None
     begins = run.recipe.prompt.message == "first-words"
-    talk(exported_gguf(run.recipe, path), run.template, run.recipe.sampling, prompt, memory, begins)
+    chat.chat(exported_gguf(run.recipe, path), run.template, run.recipe.sampling, prompt, memory, begins)
 
 
 # -- parts --------------------------------------------------------------------------------------------------
@@ -158,7 +154,6 @@ def _require_stage(run: Run, name: str) -> None:
 
 def _require_before(run: Run, name: str) -> None:
     """Refuses if a stage before this one is out of date."""
-    _require_stage(run, name)
     for before in takewhile(lambda stage: stage.name != name, stages_of(run).values()):
         if reason := before.why_stale():
             what = f"{before.name} comes first ({reason})"
@@ -187,12 +182,12 @@ def _print_verdict(run: Run) -> None:
 
 
 def _finish(run: Run, ollama: bool) -> None:
-    from tweetstyle.inference.ollama import shell_lines
+    from tweetstyle.inference.ollama import OllamaClient, shell_lines
 
     directory, name = run.recipe.export_directory, run.recipe.name
     if ollama:
         message = {"fr": "Ça va ?", "en": "How are you?"}[run.recipe.language] if run.template.turns else NO_TOPIC
-        client = ollama_client()
+        client = OllamaClient()
         client.create(name, directory / "Modelfile")
         answer = client.chat(name, [(message, None)])["message"]["content"]
         say(f"ollama run {name}: {run.template.shown(answer)}", err=False)
@@ -206,38 +201,34 @@ def _warn_where_ollama_runs_it_on_the_cpu(client: OllamaClient, name: str) -> No
     """After the model's first answer, on a machine with a card."""
     from tweetstyle.doctor.ollama import check_placement
 
-    if not (cards := observe_card(os.environ).cards):
-        return
-    for model in client.loaded():
-        if model.name == f"{name}:latest":
-            for check in check_placement(model, cards[0]):
-                say(f"{check.seen}\n  → {check.do}", fg="yellow")
-
-
-def ollama_client() -> OllamaClient:
-    from tweetstyle.inference.ollama import OllamaClient
-
-    return OllamaClient()
+    cards = observe_card(os.environ).cards
+    for model in client.loaded() if cards else ():
+        for found in check_placement(model, cards[0]) if model.name == f"{name}:latest" else ():
+            say(f"{found.seen}\n  → {found.do}", fg="yellow")
 
 
 @contextmanager
 def one_run_at_a_time(recipe: Recipe) -> Iterator[None]:
-    """A second run of the same recipe, or on the same prepared data, would write into the first one's files: it is refused."""
+    """Refuses a second run of the same recipe, or on the same prepared data: it would write into the first one's files.
+
+    The operating system releases the locks when the process ends, even by a kill.
+    """
+    processed = recipe.data.processed
+    locks = {
+        recipe.name: ("another run of this recipe is in progress", "wait until it ends, or stop it"),
+        f"data-{str(processed).strip('/.').replace('/', '-')}": (
+            f"another run is using {processed}",
+            "wait until it ends, or give this recipe its own data.processed directory",
+        ),
+    }
     with ExitStack() as held:
-        processed = str(recipe.data.processed).strip("/.").replace("/", "-")
-        hold(held, recipe.name, "another run of this recipe is in progress", "wait until it ends, or stop it")
-        hint = "wait until it ends, or give this recipe its own data.processed directory"
-        hold(held, f"data-{processed}", f"another run is using {recipe.data.processed}", hint)
+        for name, (what, hint) in locks.items():
+            lock = Path("model") / f".{name}.lock"
+            with clear_os_errors(lock):
+                lock.parent.mkdir(exist_ok=True)
+                stream = held.enter_context(lock.open("w"))
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise TweetstyleError(what, where=name, hint=hint) from None
         yield
-
-
-def hold(held: ExitStack, name: str, what: str, hint: str) -> None:
-    """Takes a lock that the operating system releases when the process ends, even by a kill."""
-    lock = Path("model") / f".{name}.lock"
-    with clear_os_errors(lock):
-        lock.parent.mkdir(exist_ok=True)
-        stream = held.enter_context(lock.open("w"))
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise TweetstyleError(what, where=name, hint=hint) from None

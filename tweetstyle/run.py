@@ -40,11 +40,9 @@ class Run:
     @cached_property
     def template(self) -> Template:
         prompt = self.recipe.prompt
+        more = {"system": prompt.system, "conversation": prompt.message == "playback"}
         with located(self.path):
-            conversation = prompt.message == "playback"
-            return build_template(
-                prompt.format, prompt.style, self.base.tokens, prompt.custom, system=prompt.system, conversation=conversation
-            )
+            return build_template(prompt.format, prompt.style, self.base.tokens, prompt.custom, **more)
 
     @cached_property
     def line_template(self) -> Template:

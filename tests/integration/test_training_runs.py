@@ -69,7 +69,7 @@ def test_a_run_leaves_what_it_promises_and_nothing_else(uninterrupted, base_mode
     held = [json.loads(line).get("memory_gib") for line in (directory / "metrics.jsonl").read_text().splitlines() if '"loss"' in line]
     # A model of 135 million weights in 32 bits alone is 0.5 GiB; what was held most never grows less.
     assert held[0] > 0.5 and held == sorted(held) and result.memory_bytes == int(held[-1] * 2**30) < 12 * 2**30
-    assert result.plan["steps"] == STEPS and 0.3 * result.seconds < result.plan["seconds"] < 3 * result.seconds
+    assert result.plan == {"steps": STEPS}
 
 
 def test_the_final_models_validation_is_the_one_that_was_reported(uninterrupted, base_model_dir, data):

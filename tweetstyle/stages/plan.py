@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tweetstyle.console import Lines
 from tweetstyle.dataset.threads import Message, is_answerable, messages_path, write_messages
 from tweetstyle.model.base import BaseConfig, read_base_config
 from tweetstyle.plan.disk import NO_OUTPUTS, refuse_too_small_a_disk
@@ -78,6 +77,7 @@ def plan(run: Run) -> RenderableType:
     showing what it needs.
     """
     from rich.console import Console, Group
+    from rich.text import Text
 
     from tweetstyle.prepare import prepare
     from tweetstyle.prepare.report import funnel
@@ -96,10 +96,10 @@ def plan(run: Run) -> RenderableType:
     check_before_start(run)
     refuse_too_small_a_disk(recipe, run.base, outputs := existing_outputs(run))
     needs = estimate_resources(recipe, run.base, run.card, _tokens(fit), outputs)
-    base_model = Lines(f"base model: {needs.base.path} ({needs.shape.parameters / 1e6:,.1f} M parameters)")
+    base_model = Text(f"base model: {needs.base.path} ({needs.shape.parameters / 1e6:,.1f} M parameters)")
     written = ", ".join(f"{path}/" for path in (recipe.data.processed, recipe.run_directory, recipe.export_directory))
     schedule = _schedule(recipe, needs, fit, (prepared.read, prepared.kept))
-    return Group("", base_model, schedule, Lines(f"writes into {written}"), "", needs_table(needs))
+    return Group("", base_model, schedule, Text(f"writes into {written}"), "", needs_table(needs))
 
 
 def _outline(run: Run) -> BaseConfig:

@@ -26,9 +26,8 @@ if TYPE_CHECKING:
 class FitResult:
     """What a run did. best_step: the step whose weights are in final_model/; seconds: training and validation, all sessions.
 
-    memory_bytes: the most held, of the card's memory or, without one, of the machine's. plan: steps of the whole schedule, and the
-    seconds that it takes as its first steps went (None where there were too few). schedule: Schedule.as_facts, {} where the recipe's
-    own settings were carried out.
+    memory_bytes: the most held, of the card's memory or, without one, of the machine's. plan: steps of the whole schedule. schedule:
+    Schedule.as_facts, {} where the recipe's own settings were carried out.
     """
 
     steps: int
@@ -40,7 +39,7 @@ class FitResult:
     seconds: float
     tokens_per_second: float
     memory_bytes: int | None
-    plan: dict[str, float | None]
+    plan: dict[str, int]
     schedule: dict[str, Any]
     final_model: Path
 
@@ -162,7 +161,7 @@ def _finish(run: FitRun) -> FitResult:
         seconds=figures["train_runtime"],
         tokens_per_second=figures["train_tokens_per_second"],
         memory_bytes=metrics.memory_bytes(),
-        plan={"steps": run.plan.steps, "seconds": metrics.foreseen_seconds(run.plan.steps)},
+        plan={"steps": run.plan.steps},
         schedule=run.plan.schedule.as_facts(),
         final_model=directory / "final_model",
     )

@@ -27,10 +27,12 @@ from tweetstyle.prompt.template import Template
 if TYPE_CHECKING:
     import torch
 
+AS_TRAINED, IMATRIX = "as_trained.json", "imatrix.gguf"
+HELD_OUT_TWEETS, IMATRIX_TWEETS, SEED = 500, 500, 42
+"""Of each held-out split, and of the training tweets; of more, a seeded sample."""
 BATCH_TOKENS = 1024
 CHUNK = 512
 """llama.cpp's own default for a chunk, in tokens. Tweets are far shorter: here it only says how much was seen."""
-
 SHARED_INPUTS = {
     "self_attn.q_proj": ("attn_q", "attn_k", "attn_v"),
     "self_attn.o_proj": ("attn_output",),
@@ -99,11 +101,6 @@ def _add(sums: dict[str, torch.Tensor], name: str, inputs: torch.Tensor) -> None
     sums[name] = sums[name] + squares if name in sums else squares
 
 
-AS_TRAINED, IMATRIX = "as_trained.json", "imatrix.gguf"
-HELD_OUT_TWEETS, IMATRIX_TWEETS, SEED = 500, 500, 42
-"""Of each held-out split, and of the training tweets; of more, a seeded sample."""
-
-
 @dataclass(frozen=True)
 class SplitAsTrained:
     """The tweets of a held-out split that were scored: id, tokens, bytes and nats (the answer's and its end token's) of each."""
@@ -116,25 +113,20 @@ class SplitAsTrained:
 
 @dataclass(frozen=True)
 class TrainedScores:
-    """The trained model's own figures. model: file → fingerprint of what was scored; precision: "nf4" or the dtype of its weights.
-
-    nf4: model.nf4.record of its 4-bit weights; trained_on_these: whether they are those that the trainer loaded (None: not 4 bits, or
-    not written down when that was trained).
-    """
+    """The trained model's own figures. model: file → fingerprint of what was scored; precision: "nf4" or the dtype of its weights;
+    nf4: model.nf4.record of its 4-bit weights."""
 
     model: dict[str, str]
     device: str
     precision: str
     nf4: dict[str, dict[str, Any]] | None
-    trained_on_these: bool | None
     splits: dict[str, SplitAsTrained]
 
 
 def score_trained_model(tuned: TunedModel, template: Template, train: Path, splits: dict[str, Path], directory: Path) -> TrainedScores:
     """Writes directory/as_trained.json and directory/imatrix.gguf, unless the existing ones are this model's. Loads the model once.
 
-    splits: name → file of held-out tweets. The importance matrix is made of training tweets alone. Raises TweetstyleError as the
-    evaluation does.
+    splits: name → file of held-out tweets. The importance matrix is made of training tweets alone.
     """
     base, final_model = tuned.base, tuned.path
     files = [path for path in sorted(final_model.rglob("*")) if path.suffix in (".safetensors", ".json")]
@@ -147,7 +139,6 @@ def score_trained_model(tuned: TunedModel, template: Template, train: Path, spli
     documents = random.Random(SEED).sample(documents, min(IMATRIX_TWEETS, len(documents)))
     held = [document for sample in samples.values() for document in sample.documents]
     (directory / AS_TRAINED).unlink(missing_ok=True)
-    # model.nf4.record of the 4-bit weights as the trainer had loaded them.
     by_trainer = read_back(directory / "nf4.json", dict[str, dict[str, Any]]) if tuned.method == "qlora" else None
     quantised_from = next(iter(by_trainer.values())).get("dtype") if by_trainer else None
     nats, facts = run_in_clean_process(_measure, tuned, quantised_from, held, documents, directory / IMATRIX)
@@ -156,8 +147,7 @@ def score_trained_model(tuned: TunedModel, template: Template, train: Path, spli
         part = nats[start : (start := start + len(sample.documents))]
         lengths = [len(document.ids) for document in sample.documents]
         scored[name] = SplitAsTrained([tweet.id for tweet in sample.tweets], lengths, sample.bytes.tolist(), part)
-    same = facts["nf4"] == by_trainer if by_trainer else None
-    result = TrainedScores(of, facts["device"], facts["precision"], facts["nf4"], same, scored)
+    result = TrainedScores(of, **facts, splits=scored)
     with complete_file(directory / AS_TRAINED) as stream:
         json.dump(asdict(result), stream, indent=1)
     return result

@@ -80,13 +80,6 @@ class Metrics:
         steps = [line["step"] for line in self.steps]
         return sum(line["loss"] * (end - begin) for line, begin, end in zip(self.steps, [0, *steps], steps, strict=False)) / steps[-1]
 
-    def foreseen_seconds(self, steps: int) -> float | None:
-        """As the first ten lines went, without the very first, which warms up; None of fewer than four lines in all."""
-        first = self.steps[:11]
-        if len(first) < 4:
-            return None
-        return steps * sum(line["seconds"] for line in first[1:]) / (first[-1]["step"] - first[0]["step"])
-
     def memory_bytes(self) -> int | None:
         """The peak over all sessions; None for a run that did not record it."""
         most = max((line["memory_gib"] for line in self.steps if "memory_gib" in line), default=None)
