@@ -7,10 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-
-import pytest
 
 PROJECT = Path(__file__).parents[1]
 PATIENCE = 60
@@ -37,26 +34,21 @@ if __name__ == "__main__":
 """
 
 
-@pytest.fixture
-def killed(tmp_path) -> Callable[[str, int], list[int]]:
+def killed(tmp_path: Path, program: str, count: int) -> list[int]:
     """Runs a program until it and its children have printed so many process ids, kills it, and gives back the children's ids."""
-
-    def run(program: str, count: int) -> list[int]:
-        script = tmp_path / "program.py"
-        script.write_text(program)
-        environment = os.environ | {"PYTHONPATH": str(PROJECT)}
-        with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True, env=environment) as parent:
-            children: list[int] = []
-            while len(children) < count:
-                line = parent.stdout.readline()
-                assert line, "the program ended before its children had started"
-                children += map(int, line.split())
-            assert all(map(is_running, children))
-            parent.kill()
-            parent.wait()
-        return children
-
-    return run
+    script = tmp_path / "program.py"
+    script.write_text(program)
+    environment = os.environ | {"PYTHONPATH": str(PROJECT)}
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True, env=environment) as parent:
+        children: list[int] = []
+        while len(children) < count:
+            line = parent.stdout.readline()
+            assert line, "the program ended before its children had started"
+            children += map(int, line.split())
+        assert all(map(is_running, children))
+        parent.kill()
+        parent.wait()
+    return children
 
 
 def is_running(pid: int) -> bool:
@@ -77,8 +69,8 @@ def assert_all_exit(children: list[int]) -> None:
             os.kill(pid, 9)
 
 
-def test_a_killed_parent_leaves_no_child_behind(killed):
-    assert_all_exit(killed(f"{APART}    run_in_clean_process(start_grandchild)\n", 2))
+def test_a_killed_parent_leaves_no_child_behind(tmp_path):
+    assert_all_exit(killed(tmp_path, f"{APART}    run_in_clean_process(start_grandchild)\n", 2))
 
 
 def test_a_ctrl_c_that_only_the_parent_gets_ends_the_child_too(tmp_path):

@@ -26,7 +26,7 @@ from tweetstyle.model.tokenizer import IGNORED
 from tweetstyle.prompt.template import Template, build_template
 from tweetstyle.recipe import Model
 from tweetstyle.records import REPLY, Tweet
-from tweetstyle.stages.plan import schedule_warnings
+from tweetstyle.stages.fit import schedule_warnings
 from tweetstyle.train import plan_fit
 
 

@@ -23,7 +23,6 @@ from tweetstyle.train.failures import (
     VALIDATION,
     OutOfMemory,
     does_not_fit,
-    no_pinned_memory,
     remember,
     with_half_the_batch,
     within_memory,
@@ -120,27 +119,3 @@ def test_the_end_says_what_to_change(llama3, end):
     model, training, card, phase, words = ENDS[end]
     error = does_not_fit(llama3, Model(base=llama3.path, **model), sized(1, 8, **training), card, WHY, phase)
     assert all(word in str(error) for word in [*words, WHY.said]) and "batch_size" not in error.hint
-
-
-def card_with(monkeypatch, free, reserved, allocated):
-    import torch
-
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (free, 12 * 2**30))
-    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda: reserved)
-    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda: allocated)
-
-
-@pytest.mark.parametrize(
-    ("free", "cached", "pinned"), [(5 * 2**30, 0, True), (2**28, 2**31, True), (2**28, 2**28, False)], ids=["free", "cached", "full"]
-)
-def test_pinned_memory_that_is_refused_on_a_card_with_room_is_not_the_cards(monkeypatch, free, cached, pinned):
-    """unsloth-zoo's report 1257: the same words as of a full card, from cudaHostAlloc."""
-    import torch
-
-    card_with(monkeypatch, free, 6 * 2**30, 6 * 2**30 - cached)
-    said = "CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported"
-    assert within_memory(raising(torch.AcceleratorError(said))).pinned is pinned
-    assert not within_memory(raising(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB."))).pinned
-    error = no_pinned_memory(WHY, VALIDATION)
-    assert "pinned memory" in error.what and "gradient_checkpointing: true" in error.hint

@@ -144,31 +144,23 @@ def test_a_checkpoint_reaches_the_disk_before_its_seal_does(tmp_path, calls):
 Usage = namedtuple("Usage", "total used free")
 
 
-@pytest.fixture
-def disk(monkeypatch):
+def disk(monkeypatch, total, directory):
     """A disk of so many bytes, on which only the files below a directory take room."""
-
-    def of(total, directory):
-        monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(total, size_of(directory), total - size_of(directory)))
-
-    return of
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(total, size_of(directory), total - size_of(directory)))
 
 
-@pytest.mark.parametrize(
-    ("room_for", "left"),
-    [(6, [1, 2, 3, 4, 5]), (5, [2, 3, 4, 5]), (4, [2, 4, 5]), (3, [2, 5])],
-)
-def test_older_checkpoints_make_room_oldest_first_but_never_the_newest_nor_its_best(tmp_path, disk, room_for, left):
+@pytest.mark.parametrize(("room_for", "left"), [(6, [1, 2, 3, 4, 5]), (4, [2, 4, 5]), (3, [2, 5])])
+def test_older_checkpoints_make_room_oldest_first_but_never_the_newest_nor_its_best(tmp_path, monkeypatch, room_for, left):
     metrics = run_with(tmp_path, 3.0, 2.0, 2.5, 2.4, 2.3)
     one = size_of(tmp_path / "checkpoint-1")
-    disk(metrics.path.stat().st_size + room_for * one + 10, tmp_path)
+    disk(monkeypatch, metrics.path.stat().st_size + room_for * one + 10, tmp_path)
     make_room(tmp_path, one, metrics, "checkpoint-6")
     assert steps_in(tmp_path) == left
 
 
-def test_where_there_is_no_room_the_run_ends_and_the_newest_checkpoint_and_its_best_are_whole(tmp_path, disk):
+def test_where_there_is_no_room_the_run_ends_and_the_newest_checkpoint_and_its_best_are_whole(tmp_path, monkeypatch):
     metrics = run_with(tmp_path, 3.0, 2.0, 2.5, 2.4)
-    disk(size_of(tmp_path), tmp_path)
+    disk(monkeypatch, size_of(tmp_path), tmp_path)
     with pytest.raises(TweetstyleError) as ended:
         make_room(tmp_path, 2**30, metrics, "checkpoint-5")
     first, second = str(ended.value).splitlines()
@@ -183,7 +175,8 @@ def test_the_next_checkpoint_is_foreseen_by_the_last_and_the_first_by_the_traine
     model = SimpleNamespace(parameters=lambda: parameters)
     assert expected_bytes(tmp_path, model) == 3000 * 12 + BESIDE
     make_checkpoint(tmp_path, 3)
-    assert expected_bytes(tmp_path, model) == size_of(make_checkpoint(tmp_path, 10)) + GROWTH
+    newest = size_of(make_checkpoint(tmp_path, 10))
+    assert expected_bytes(tmp_path, model) == newest + GROWTH
 
 
 TORCH = "[enforce fail at inline_container.cc:672] . unexpected pos 576 vs 534"

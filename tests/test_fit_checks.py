@@ -57,10 +57,6 @@ def test_padding_with_the_end_token(refused, base_model_dir):
     assert "padding token '<|im_end|>' is also an end token" in refused(invented_tweets(5), base=same)
 
 
-def test_packs_beyond_the_models_positions(refused):
-    assert "max_length 8193 is beyond the model's 8192 positions" in refused(invented_tweets(5), max_length=8193)
-
-
 def test_no_validation_tweet(refused):
     assert "no validation tweet" in refused(invented_tweets(5), held_out=[])
     assert "no validation tweet" in refused(invented_tweets(5), held_out=[tweet("neige " * 100)], max_length=64)

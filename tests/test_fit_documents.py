@@ -48,15 +48,11 @@ def test_special_token_text_in_a_tweet_is_ordinary_text(base, tmp_path):
     assert document.ids.index(base.eos_id) == len(document.ids) - 1
 
 
-def test_raw_text_is_learned_whole_but_for_its_first_token(base, tmp_path):
+def test_raw_text_is_learned_whole_but_for_its_first_token_and_cut_at_max_length(base, tmp_path):
     template = build_template("text", "Nimzo", base.tokens)
     document = document_of(base, tmp_path, "il neige", topic="la neige", template=template)
     assert document.ids[0] == base.bos_id and document.labels == [IGNORED, *document.ids[1:]]
-
-
-def test_a_tweet_beyond_max_length_is_cut_and_then_has_no_end(base, tmp_path):
-    whole = document_of(base, tmp_path, "neige " * 60)
-    cut = document_of(base, tmp_path, "neige " * 60, max_length=40)
+    whole, cut = (document_of(base, tmp_path, "neige " * 60, max_length=length) for length in (512, 40))
     assert cut.ids == whole.ids[:40] and cut.labels == whole.labels[:40] and base.eos_id not in cut.ids
 
 

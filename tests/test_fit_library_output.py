@@ -70,4 +70,4 @@ def test_no_library_runs_ldconfig(tmp_path, monkeypatch):
     with without_ldconfig():
         assert os.system("ldconfig /usr/local/") != 0 and os.system("true") == 0
     assert not (tmp_path / "was-run").exists() and os.system is real
-    assert os.system("ldconfig /usr/local/") == 0 and (tmp_path / "was-run").exists(), "the program of this test was there to be run"
+    assert os.system("ldconfig /usr/local/") == 0 and (tmp_path / "was-run").exists(), "a control"

@@ -48,8 +48,7 @@ def test_a_hundred_tweets_with_the_12_gb_recipe_are_told_with_their_numbers() ->
     assert found.requested == schedule.Steps(tweets=100, packs=3, steps_per_epoch=1, steps=2, warmup=1)
     assert (found.steps.packs, found.steps.steps_per_epoch, found.steps.steps, found.steps.warmup) == (13, 13, 39, 2)
     assert found.changes["learning_rate"] == (1e-4, 4e-4) and found.changes["max_length"] == (2048, 512)
-    assert "3 packs, 2 steps" in found.in_words and "13 packs, 39 steps" in found.in_words
-    assert "learning_rate 4e-4 instead of 1e-4" in found.in_words
+    assert all(word in found.in_words for word in ("3 packs, 2 steps", "13 packs, 39 steps", "learning_rate 4e-4 instead of 1e-4"))
     facts = found.as_facts()
     assert facts["asked"]["steps"] == 2 and facts["used"]["steps"] == 39 and facts["changes"]["max_length"] == [2048, 512]
 
@@ -57,11 +56,6 @@ def test_a_hundred_tweets_with_the_12_gb_recipe_are_told_with_their_numbers() ->
 def test_no_tweet_is_cut_by_shorter_packs() -> None:
     found = effective_schedule(Training(), [60] * 99 + [700], 100, "lora", SMALL)
     assert found.training.max_length == 1024 and found.steps.steps >= FEWEST_STEPS
-    found = effective_schedule(Training(max_length=700), [60] * 99 + [700], 100, "lora", SMALL)
-    assert found.training.max_length == 700 and found.steps.steps >= FEWEST_STEPS
-    asked = Training(warmup_steps=20)
-    found = effective_schedule(asked, [60] * 100, 100, "lora", SMALL)
-    assert found.changes["warmup_steps"] == (20, 2) and "warmup_steps 2 instead of 20" in found.in_words
 
 
 def test_what_max_steps_asks_for_stays_and_is_warned_of() -> None:

@@ -72,7 +72,6 @@ def test_a_number_with_an_exponent_is_a_number(tmp_path):
         ),
         ("export: {types: []}", "export.types: [] is too short\n  → write more, or leave it out for the default"),
         ("training: {learning_rate: '2e-4'}", "training.learning_rate: '2e-4' is not a number\n  → write a number"),
-        ("export: {types: [f16, f16]}", "export: a type is listed twice in f16, f16\n  → change one of the two"),
         ("model: {base: y}", "model appears twice, first on line 5\n  → keep one of them"),
     ],
 )

@@ -23,10 +23,7 @@ LABEL = re.compile(r" *(?:→ |[a-z]+ {2,})?")
 
 
 def restart_in_utf8_mode() -> None:
-    """Starts the program again in Python's UTF-8 mode where the locale has another encoding; it still prints in that one.
-
-    Libraries read their own files in the locale's encoding (TRL its model card, at the first checkpoint) and fail where it is ASCII.
-    """
+    """Starts the program again in Python's UTF-8 mode, in which libraries read their own files; it prints in the locale's encoding."""
     if not sys.flags.utf8_mode and codecs.lookup(locale.getencoding()).name != "utf-8":
         os.environ |= {"PYTHONUTF8": "1", "PYTHONIOENCODING": sys.stdout.encoding}
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
@@ -36,9 +33,7 @@ def print_in_any_encoding() -> None:
     """What the output's encoding cannot express is printed in ASCII: a sentence must not end in a traceback."""
     codecs.register_error("signs-in-ascii", _signs_in_ascii)
     for stream in (sys.stdin, sys.stdout, sys.stderr):
-        # A stream that somebody put in its place (a notebook's) may have no encoding at all.
-        if reconfigure := getattr(stream, "reconfigure", None):
-            reconfigure(errors="replace" if stream is sys.stdin else "signs-in-ascii")
+        stream.reconfigure(errors="replace" if stream is sys.stdin else "signs-in-ascii")
 
 
 def _signs_in_ascii(error: UnicodeError) -> tuple[str, int]:

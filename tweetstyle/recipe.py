@@ -342,12 +342,6 @@ class Export(Section):
     gate_answers: int = Field(20, ge=1, le=200)
     """Answers that are sampled from each file, to see that they end."""
 
-    @model_validator(mode="after")
-    def _each_type_once(self) -> Export:
-        if len(set(self.types)) < len(self.types):
-            raise ValueError(f"a type is listed twice in {', '.join(self.types)}")
-        return self
-
 
 class Machine(Section):
     """The machine that a plan is made for, where it is another than the one at hand."""

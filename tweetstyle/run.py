@@ -18,12 +18,8 @@ if TYPE_CHECKING:
 class Run:
     """A recipe, and what its stages share.
 
-    Args:
-        path: the recipe's file.
-        retrain: train again although the outputs are up to date; the earlier run is set aside.
-        export: the export is among the stages that this command carries out.
-        reexport: export again although the files are up to date.
-        writes_by_gguf: the exported file writes the evaluation's samples in the trained model's place.
+    retrain, reexport: do so although the outputs are up to date; export: the export is among the stages that this command carries
+    out; writes_by_gguf: the exported file writes the evaluation's samples in the trained model's place.
     """
 
     def __init__(

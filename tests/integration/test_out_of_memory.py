@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from unittest.mock import Mock
 
 import pytest
 from safetensors.numpy import load_file
-from support.small_runs import invented_tweets, main_figures, run_fit, small_training, write_tweets
+from support.small_runs import invented_tweets, main_figures, run_fit, write_tweets
 from support.tiny_llama import write_llama
 
 from tweetstyle.errors import TweetstyleError
@@ -127,22 +126,6 @@ def test_memory_that_is_gone_in_the_middle_costs_the_steps_since_the_last_checkp
     assert state["global_step"] == 9
 
 
-def test_a_resumed_run_does_not_try_again_what_failed(toy, tmp_path):
-    """Interrupted after it had backed off: the batch that failed is not asked of the allocator a second time."""
-    allocator = Allocator(limit=2 * LENGTH)
-    with failing(allocator), pytest.raises(Stop):
-        run_fit(*toy, tmp_path, validated=Mock(side_effect=[None, Stop]), **EXACT, **EIGHT)
-    assert allocator.failed and (tmp_path / "checkpoint-3").is_dir() and not (tmp_path / "final_model").exists()
-    again = Allocator(limit=2 * LENGTH)
-    with failing(again):
-        assert run_fit(*toy, tmp_path, **EXACT, **EIGHT).steps == 9
-    assert again.failed == [] and backed_off(tmp_path) == [(0, 2, 4)]
-
-
-class Stop(Exception):
-    """Ends a run from outside, as no error of its own."""
-
-
 def test_at_batch_one_it_ends_with_what_to_change_and_stays_resumable(toy, tmp_path):
     with failing(Allocator(limit=LENGTH // 2)), pytest.raises(TweetstyleError) as ended:
         run_fit(*toy, tmp_path, **EXACT, per_device_train_batch_size=2, gradient_accumulation_steps=4)
@@ -227,7 +210,7 @@ def test_a_card_that_torch_cannot_use_does_not_become_a_night_on_the_cpu(tmp_pat
     monkeypatch.setattr(trainer, "CPU", True)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     with pytest.raises(TweetstyleError, match="nvidia-smi shows the NVIDIA GeForce RTX 3060, and torch cannot use it") as caught:
-        trainer.check_device(Model(base="anywhere", method="lora"), small_training())
+        trainer.check_device(Model(base="anywhere", method="lora"))
     assert "restart the machine" in caught.value.hint
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    trainer.check_device(Model(base="anywhere", method="lora"), small_training())
+    trainer.check_device(Model(base="anywhere", method="lora"))

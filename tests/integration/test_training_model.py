@@ -146,11 +146,10 @@ def test_packing_is_on_though_the_cpu_backend_turns_it_off(built, documents):
     from tweetstyle.train import trainer as unsloth_trainer
 
     signs = unsloth_trainer.signs_of_packing(built)
-    check_packed(signs, len(built.train_dataset), pack_count([len(d.ids) for d in documents], 128))
+    check_packed(signs)
+    assert len(built.train_dataset) == pack_count([len(d.ids) for d in documents], 128)
     with pytest.raises(TweetstyleError, match="packing is off.*padding-free batches"):
-        check_packed(signs | {"padding-free batches": False}, 7, 7)
-    with pytest.raises(TweetstyleError, match="made 7 packs of the tweets, planned were 8"):
-        check_packed(signs, 7, 8)
+        check_packed(signs | {"padding-free batches": False})
 
 
 def test_the_recipe_reaches_the_trainer(base, tmp_path):
@@ -178,13 +177,11 @@ def test_four_bits_are_refused_where_they_cannot_be_had(base, monkeypatch):
 
     from tweetstyle.train import trainer as unsloth_trainer
 
-    if not unsloth_trainer.CPU:
-        pytest.skip("a GPU has 4 bits")
     monkeypatch.setenv("UNSLOTH_CPU_LOAD_IN_4BIT", "0")
     cpu_bnb_4bit_supported.cache_clear()
     try:
         with pytest.raises(TweetstyleError, match="cannot compute in 4 bits on this CPU\n.*method: lora"):
-            unsloth_trainer.check_device(Model(base=base.path, method="qlora"), small_training())
-        unsloth_trainer.check_device(Model(base=base.path, method="lora"), small_training())
+            unsloth_trainer.check_device(Model(base=base.path, method="qlora"))
+        unsloth_trainer.check_device(Model(base=base.path, method="lora"))
     finally:
         cpu_bnb_4bit_supported.cache_clear()

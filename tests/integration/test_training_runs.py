@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import threading
-import time
 
 import pytest
 from support.small_runs import inst_template, invented_tweets, main_figures, run_fit, small_training, write_tweets
@@ -16,11 +12,10 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.model.base import read_base_model
 from tweetstyle.recipe import Model
 from tweetstyle.train import plan_fit
-from tweetstyle.train.checkpoints import complete_checkpoints
 
 pytestmark = pytest.mark.slow
 
-STEPS, EVERY = 9, 3
+STEPS = 9
 
 
 @pytest.fixture(scope="module")
@@ -36,16 +31,6 @@ def uninterrupted(base_model_dir, data, tmp_path_factory):
     """A run of nine steps, a checkpoint every third: its directory and its result."""
     directory = tmp_path_factory.mktemp("runs") / "uninterrupted"
     return directory, run_fit(base_model_dir, data, directory)
-
-
-def assert_same_run(directory, uninterrupted):
-    """Step losses, validation figures and the adapter's bytes."""
-    expected, _ = uninterrupted
-    assert main_figures(directory / "metrics.jsonl") == main_figures(expected / "metrics.jsonl")
-    name = "final_model/adapter_model.safetensors"
-    assert (directory / name).read_bytes() == (expected / name).read_bytes()
-    ours, theirs = (json.loads((d / "train_output.json").read_text()) for d in (directory, expected))
-    assert ours["training_loss"] == theirs["training_loss"] and ours["metrics"]["total_flos"] == theirs["metrics"]["total_flos"]
 
 
 def test_a_run_leaves_what_it_promises_and_nothing_else(uninterrupted, base_model_dir, data):
@@ -93,30 +78,6 @@ def test_the_final_models_validation_is_the_one_that_was_reported(uninterrupted,
             nll += model(input_ids=ids, labels=labels, use_cache=False).loss.item() * sum(label >= 0 for label in document.labels)
     bits = nll / math.log(2) / sum(document.text_bytes for document in held_out)
     assert bits == pytest.approx(result.bits_per_byte, rel=2e-3)
-
-
-def test_a_stop_saves_first_says_so_and_the_next_run_resumes(uninterrupted, base_model_dir, data, tmp_path):
-    """At step 4 or 5, where no checkpoint is due. The handler is only in the main thread, which a test is run in."""
-    directory = tmp_path / "run"
-    metrics = directory / "metrics.jsonl"
-
-    def stop_in_time():
-        # Two validations and four steps. The second validation's line is readable while step 3 is still at its end.
-        while not metrics.is_file() or metrics.read_text().count("\n") < 6:
-            time.sleep(0.01)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    threading.Thread(target=stop_in_time, daemon=True).start()
-    handlers = [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)]
-    with pytest.raises(
-        TweetstyleError, match=r"stopped at step (\d) of 9; checkpoint-\1 is complete\n.*run the same command again"
-    ) as stopped:
-        run_fit(base_model_dir, data, directory)
-    assert [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)] == handlers
-    at = complete_checkpoints(directory)[-1].step
-    assert f"step {at} of" in str(stopped.value) and EVERY < at < STEPS and not (directory / "final_model").exists()
-    run_fit(base_model_dir, data, directory)
-    assert_same_run(directory, uninterrupted)
 
 
 def test_eight_tweets_are_learned_by_heart(base_model_dir, tmp_path):

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tweetstyle.console import say
 from tweetstyle.dataset.threads import read_conversations
@@ -16,9 +17,14 @@ from tweetstyle.run import Run
 from tweetstyle.stages.report import training_in_report
 from tweetstyle.stages.stage import Done, Stage, base_inputs, plain, trained_scores, tweets_of
 
+if TYPE_CHECKING:
+    from tweetstyle.train.inputs import FitPlan
+
 MARK = "run.json"
 NO_WEIGHTS_DEPEND_ON = ("save_total_limit", "logging_steps", "samples", "probe")
 """Training settings that may change between an interruption and its resumption."""
+FEW_PAIRS = 300
+"""Fewer answers than this give a warning. A judgement, not a measurement: the "some hundreds" of docs/conversation.md."""
 
 
 def fit_stage(run: Run) -> Stage:
@@ -31,7 +37,6 @@ def _inputs(run: Run) -> dict[str, str]:
 
 
 def _fit(run: Run) -> Done:
-    from tweetstyle.stages.plan import schedule_warnings
     from tweetstyle.train import FitInputs, fit, plan_fit
 
     recipe = run.recipe
@@ -50,6 +55,17 @@ def _fit(run: Run) -> Done:
     facts = plain(result) | ({"conversations": asdict(counts)} if counts else {})
     written = sorted(p for p in run.final_model.rglob("*") if p.is_file())
     return [*written, recipe.run_directory / "as_trained.json", recipe.run_directory / "imatrix.gguf"], facts
+
+
+def schedule_warnings(fit: FitPlan, *, answers: bool = False) -> list[str]:
+    """What in the recipe does not suit this amount of data, in words. answers: what trains are pairs of message and tweet."""
+    warnings = []
+    if answers and fit.tweets < FEW_PAIRS:
+        what = f"few pairs: {fit.tweets:,} of a message and your tweet are too few to teach a tone (some hundreds do)"
+        warnings.append(f"{what}; the model would answer much as it did before. message: topic learns from every tweet")
+    if fit.schedule.changes:
+        warnings.append(f"schedule: {fit.schedule.in_words}")
+    return [*warnings, fit.schedule.remark] if fit.schedule.remark else warnings
 
 
 def fit_identity(run: Run) -> str:

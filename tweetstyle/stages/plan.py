@@ -29,6 +29,7 @@ from tweetstyle.records import read_split
 from tweetstyle.sources import open_archive
 from tweetstyle.stages import existing_outputs, ready_to_fit
 from tweetstyle.stages.checks import check_before_start
+from tweetstyle.stages.fit import schedule_warnings
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -36,21 +37,8 @@ if TYPE_CHECKING:
 
     from tweetstyle.run import Run
     from tweetstyle.train.inputs import FitPlan
-FEW_PAIRS = 300
-"""Fewer answers than this give a warning. A judgement, not a measurement: the "some hundreds" of docs/conversation.md."""
 STAND_IN = "et toi, qu'est-ce que tu penses de tout ça aujourd'hui ?"
 """In a plan, the message of a tweet that has none yet."""
-
-
-def schedule_warnings(fit: FitPlan, *, answers: bool = False) -> list[str]:
-    """What in the recipe does not suit this amount of data, in words. answers: what trains are pairs of message and tweet."""
-    warnings = []
-    if answers and fit.tweets < FEW_PAIRS:
-        what = f"few pairs: {fit.tweets:,} of a message and your tweet are too few to teach a tone (some hundreds do)"
-        warnings.append(f"{what}; the model would answer much as it did before. message: topic learns from every tweet")
-    if fit.schedule.changes:
-        warnings.append(f"schedule: {fit.schedule.in_words}")
-    return [*warnings, fit.schedule.remark] if fit.schedule.remark else warnings
 
 
 def needs(run: Run, card_gib: float | None, tweets: int | None) -> ResourceEstimate:

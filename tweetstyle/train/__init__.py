@@ -58,14 +58,9 @@ def fit(inputs: FitInputs, directory: Path, validated: Callable[[], None] = lamb
     Writes checkpoint-N/, metrics.jsonl, log.txt (the libraries' output), train_output.json, and final_model/ complete or not at
     all. Resumes from the newest complete checkpoint in `directory`, which must belong to the same settings and data. After Ctrl-C or
     SIGTERM the current step is finished and a checkpoint written. Where memory runs out, the batch is halved (backoff.json). Where
-    the disk is too full for the next checkpoint, older ones are removed.
+    the disk is too full for the next checkpoint, older ones are removed. validated: called after each validation.
 
-    Args:
-        validated: called after each validation, when its line is written.
-
-    Raises:
-        TweetstyleError: what train.inputs refuses, an interruption, a failed load in 4 bits, a loss that is NaN or infinite, a
-            batch of 1 that does not fit, or a full disk. The newest checkpoint stays, and the same call resumes from it.
+    Raises TweetstyleError for an interruption and for what ends a training; the same call resumes from the newest checkpoint.
     """
     from tweetstyle.train.checkpoints import resume_point
     from tweetstyle.train.metrics import Metrics
@@ -88,7 +83,7 @@ def _read(inputs: FitInputs) -> tuple[list[Document], FitPlan]:
     """The training documents, checked, and the plan of a run over them."""
     base, training, train = inputs.base, inputs.training, inputs.splits[0]
     end = base.tokenizer.end_id(inputs.template)
-    check_model(base, end, training.max_length)
+    check_model(base, end)
     documents = read_documents(base, inputs.template, train, training.max_length)
     check_documents(documents, end, str(train))
     lengths, tweets = [len(document.ids) for document in documents], sum(document.tweets for document in documents)

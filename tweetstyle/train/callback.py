@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,7 +30,7 @@ STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 class PhaseKeeper(TrainerCallback):
-    """Knows what is being done, so that an out-of-memory error can be named and cured: not everything needs less in a smaller batch."""
+    """Knows what is being done, so that an out-of-memory error can be named and cured."""
 
     phase = STEP
 
@@ -41,17 +40,12 @@ class PhaseKeeper(TrainerCallback):
     def on_pre_optimizer_step(self, args, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self.phase = OPTIMIZER
 
-    def on_optimizer_step(self, args, state: TrainerState, control: TrainerControl, **_: Any) -> None:
-        self.phase = STEP
+    on_optimizer_step = on_step_begin
 
 
 @dataclass(frozen=True)
 class Validation:
-    """What a validation does.
-
-    score: of the model on the validation tweets; samples: (model, step) → the metrics line of written tweets, None where the recipe
-    wants none; done: called when its lines are written.
-    """
+    """What a validation does. samples: (model, step) → the metrics line of written tweets; done: called when its lines are written."""
 
     score: Callable[[Any], Score]
     samples: Callable[[Any, int], dict[str, Any]] | None = None
@@ -189,9 +183,8 @@ class RunKeeper(PhaseKeeper):
         self.saving = name
 
     def _elapsed(self) -> float:
-        now = time.perf_counter()
-        elapsed, self._clock = now - self._clock, now
-        return elapsed
+        before, self._clock = self._clock, time.perf_counter()
+        return self._clock - before
 
 
 def peak_memory() -> int:
@@ -237,10 +230,7 @@ def saves_before_it_stops(keeper: RunKeeper) -> Iterator[None]:
         keeper.progress.phase("stopping after this step", "once more: at once")
         signal.signal(number, before[number])
 
-    before: dict[int, Any] = {}
-    # Signals reach Python in the main thread only; elsewhere (a notebook's worker) there is none to catch.
-    if threading.current_thread() is threading.main_thread():
-        before = {number: signal.signal(number, stop) for number in STOPPING}
+    before = {number: signal.signal(number, stop) for number in STOPPING}
     try:
         yield
     finally:

@@ -27,9 +27,6 @@ MEMORY_SIGNS = ("out of memory", "STATUS_ALLOC_FAILED", "DefaultCPUAllocator")
 LOADING, STEP, OPTIMIZER = "loading the base model", "a training step", "the optimizer's step"
 VALIDATION, SAVING = "validation", "saving a checkpoint"
 """What a run is doing. Only a training step takes less memory with a smaller batch."""
-EMPTY_ENOUGH = 2**30
-"""Bytes free on the card with which "CUDA error: out of memory" is not about the card: no library allocates that much outside torch's
-allocator. It is then about pinned memory, which WSL2 caps (github.com/unslothai/unsloth-zoo/issues/1257)."""
 MARGIN = 0.1
 """Share of the planned memory by which a recipe that ran out of memory has to become smaller, at least."""
 REPORT, LOG = "card-failure.txt", "log.txt"
@@ -53,10 +50,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class OutOfMemory:
-    """What the allocator said, in one line. pinned: it was the one of pinned memory in RAM, and the card had room."""
+    """What the allocator said, in one line."""
 
     said: str
-    pinned: bool = False
 
 
 def within_memory(work: Callable[[], T]) -> T | OutOfMemory:
@@ -66,22 +62,12 @@ def within_memory(work: Callable[[], T]) -> T | OutOfMemory:
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
-        return OutOfMemory(_first_line(error), _is_of_pinned_memory(error))
+        return OutOfMemory(_first_line(error))
 
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error means out of memory: the card's or the machine's, in whichever library."""
     return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and any(sign in str(error) for sign in MEMORY_SIGNS))
-
-
-def _is_of_pinned_memory(error: RuntimeError) -> bool:
-    import torch
-
-    if isinstance(error, torch.OutOfMemoryError) or "CUDA error: out of memory" not in str(error) or not torch.cuda.is_available():
-        return False
-    # What torch's allocator caches is as good as free.
-    cached = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
-    return torch.cuda.mem_get_info()[0] + cached > EMPTY_ENOUGH
 
 
 def with_half_the_batch(training: Training) -> Training | None:
@@ -99,13 +85,6 @@ def remember(directory: Path, training: Training, why: OutOfMemory) -> None:
     smaller = SmallerBatch(training.per_device_train_batch_size, training.gradient_accumulation_steps, why.said)
     with complete_file(directory / REMEMBERED) as stream:
         json.dump(asdict(smaller), stream, indent=1)
-
-
-def no_pinned_memory(why: OutOfMemory, phase: str) -> TweetstyleError:
-    """The end where the system gives no pinned memory, in which Unsloth keeps activations: no batch is small enough for that."""
-    what = f"out of pinned memory in {phase} ({why.said}); the card itself has free memory"
-    hint = "write gradient_checkpointing: true, which keeps the activations on the card; under WSL2 pinned memory is capped"
-    return TweetstyleError(what, where="training.gradient_checkpointing", hint=hint)
 
 
 def does_not_fit(
@@ -153,9 +132,8 @@ def one_message_where_the_card_fails(directory: Path) -> Iterator[None]:
     """Inside the block an error of CUDA, one that Triton, Inductor or bitsandbytes raises, and memory that ran out become TweetstyleError;
     the traceback is kept in directory/card-failure.txt.
 
-    Also one that was met while it was handled, or taken for something else: what is done with a card that failed fails too.
     A process whose card failed cannot use it again (CUDA C++ programming guide, error checking: sticky errors), so nothing is
-    tried again here. The training itself sees to memory that runs out: what comes here is another stage's.
+    tried again here.
     """
     try:
         yield

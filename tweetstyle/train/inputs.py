@@ -65,11 +65,8 @@ LEAST_ENDED = 0.5
 """Share of the tweets that must be complete, with their end token, for the model to learn where tweets end."""
 
 
-def check_model(base: BaseModel, end_id: int, max_length: int) -> None:
-    """Refuses packs longer than the model's positions, and a padding token that is also an end."""
-    if max_length > base.max_positions:
-        what = f"max_length {max_length} is beyond the model's {base.max_positions} positions"
-        raise TweetstyleError(what, where="training.max_length", hint=f"write {base.max_positions} or less")
+def check_model(base: BaseModel, end_id: int) -> None:
+    """Refuses a padding token that is also an end."""
     if base.pad_id in (base.eos_id, end_id):
         what = f"the padding token {base.pad_token!r} is also an end token: where padding bears no loss, no end would be learned"
         hint = "set pad_token in tokenizer_config.json to a reserved token of the vocabulary"
@@ -96,11 +93,8 @@ def check_held_out(documents: list[Document], where: str) -> None:
         raise TweetstyleError("there is no validation tweet that fits into max_length", where=where, hint=hint)
 
 
-def check_packed(seen: dict[str, bool], packs: int, planned: int) -> None:
+def check_packed(seen: dict[str, bool]) -> None:
     """Refuses a trainer that would train on padded or mixed rows: `seen` holds each sign of packing, found or not."""
     if missing := [sign for sign, there in seen.items() if not there]:
         what = f"packing is off ({', '.join(missing)}): documents would be padded, or attend to one another"
-        raise TweetstyleError(what, where="training", hint="install the versions in requirements.lock: make setup")
-    if packs != planned:
-        what = f"the trainer made {packs} packs of the tweets, planned were {planned}"
         raise TweetstyleError(what, where="training", hint="install the versions in requirements.lock: make setup")

@@ -13,24 +13,18 @@ from tweetstyle.offline import keep_offline, without_triton_in_torch
 
 
 def prepare_environment(directory: Path) -> None:
-    """Sets what the training libraries read when they are imported: no network, no statistics, generated code into the run's directory.
-
-    OpenMP's threads spin only shortly while they wait, unless the user's environment says otherwise. Spinning for long makes a
-    training step several times slower on a machine that has anything else to do; not at all costs a sixth on an idle one.
-    """
+    """Sets what the training libraries read when they are imported: no network, no statistics, generated code into the run's directory."""
     keep_offline()
     without_triton_in_torch()
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    # OpenMP's default, to spin for long, makes a step several times slower on a machine that has anything else to do.
     os.environ.setdefault("GOMP_SPINCOUNT", "5000")
     os.environ["UNSLOTH_COMPILE_LOCATION"] = str((directory / ".unsloth_compiled_cache").absolute())
 
 
 @contextlib.contextmanager
 def without_ldconfig() -> Iterator[None]:
-    """Within it no library runs `ldconfig`, which changes the machine.
-
-    Unsloth does when it is imported as root and Triton does not find libcuda, as in many containers. Without it Unsloth warns.
-    """
+    """Within it no library runs `ldconfig`, which changes the machine; Unsloth does when it is imported as root in many containers."""
     real = os.system
 
     def system(command: str) -> int:
@@ -50,8 +44,7 @@ def without_ldconfig() -> Iterator[None]:
 def libraries_output_to(path: Path) -> Iterator[TextIO]:
     """Appends to a file what is written to stdout and stderr inside the block, by Python or by C; yields the screen.
 
-    Two ways lead out: the file descriptors 1 and 2, which compiled code writes to, and sys.stdout and sys.stderr, which
-    need not be those (a notebook, a test). An exception leaves the block with both restored, so its traceback is seen.
+    By the file descriptors 1 and 2, which compiled code writes to, and by sys.stdout and sys.stderr, which need not be those.
     """
     # Never closed: logging handlers that the libraries make inside the block keep it as their stream.
     log = path.open("a", encoding="utf-8", errors="replace", buffering=1)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import cycle
-from pathlib import Path
 from typing import Any
 
 from tweetstyle.dataset.examples import Document
-from tweetstyle.files import complete_file
 from tweetstyle.hardware.gpu import Card
 from tweetstyle.hardware.machine import installed_versions
 from tweetstyle.model.base import BaseModel
 from tweetstyle.plan.memory import plan_memory
-from tweetstyle.plan.probe import PROBE, Probe, decisive_settings
+from tweetstyle.plan.probe import Probe, decisive_settings
 from tweetstyle.recipe import Model, Training
 
 COUNTED, MOST_STEPS = 2, 8
@@ -46,36 +43,29 @@ def longest_packs(documents: Sequence[Document], max_length: int, count: int) ->
 
     A document that no longer fits is cut: the kernels see tweets of real lengths, and no pack of the run can be longer.
     """
-    columns: dict[str, list[list[int]]] = {"input_ids": [], "labels": [], "seq_lengths": []}
+    packs: list[dict[str, list[int]]] = []
     endless = cycle([document for document in documents if document.ids])
     for _ in range(count):
-        ids: list[int] = []
-        labels: list[int] = []
-        lengths: list[int] = []
-        while (room := max_length - len(ids)) > 0:
+        packs.append(pack := {"input_ids": [], "labels": [], "seq_lengths": []})
+        while (room := max_length - len(pack["input_ids"])) > 0:
             document = next(endless)
-            ids += document.ids[:room]
-            labels += document.labels[:room]
-            lengths.append(min(len(document.ids), room))
-        for name, row in (("input_ids", ids), ("labels", labels), ("seq_lengths", lengths)):
-            columns[name].append(row)
-    return columns
+            pack["input_ids"] += document.ids[:room]
+            pack["labels"] += document.labels[:room]
+            pack["seq_lengths"].append(min(len(document.ids), room))
+    return {name: [pack[name] for pack in packs] for name in packs[0]}
 
 
 def probe_of(measured: Measured, base: BaseModel, model: Model, training: Training, device: str, *, card: Card | None) -> Probe:
     """Measured and predicted side by side. training: the recipe's settings with the batch that was probed; card: that it was probed on."""
     # Where compilation never settled, the last steps are still the best figure there is.
     later = measured.seconds[-(measured.counted or COUNTED) :]
-    predicted = plan_memory(base.config, model, training, card=card).tensors if card else None
-    speed = measured.tokens * len(later) / sum(later)
-    settings = decisive_settings(base.path, model, training)
     return Probe(
-        tokens_per_second=speed,
+        tokens_per_second=measured.tokens * len(later) / sum(later),
         peak_bytes=measured.peak_bytes,
-        predicted_bytes=predicted,
+        predicted_bytes=plan_memory(base.config, model, training, card=card).tensors if card else None,
         reserved_bytes=measured.reserved_bytes,
         device=device,
-        settings=settings,
+        settings=decisive_settings(base.path, model, training),
         versions=installed_versions(LIBRARIES),
         steps=len(measured.seconds),
         settled=measured.counted > 0,
@@ -90,11 +80,6 @@ def is_due(known: Probe | None, training: Training, settings: dict[str, Any], de
         return True
     now = replace(known, settings=settings, device=device, versions=installed_versions(LIBRARIES))
     return now != known
-
-
-def write_probe(directory: Path, probe: Probe) -> None:
-    with complete_file(directory / PROBE) as stream:
-        json.dump(asdict(probe), stream, indent=1)
 
 
 def in_words(probe: Probe) -> str:

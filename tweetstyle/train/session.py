@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from tweetstyle.files import complete_file
 from tweetstyle.hardware import wsl
 from tweetstyle.model.nf4 import record
 from tweetstyle.plan.memory import duration
-from tweetstyle.plan.probe import REMEMBERED, decisive_settings, in_words, read_probe, remembered
+from tweetstyle.plan.probe import PROBE, REMEMBERED, decisive_settings, in_words, read_probe, remembered
 from tweetstyle.plan.schedule import usual_rate
 from tweetstyle.progress import TrainingProgress
 from tweetstyle.recipe import Training
@@ -49,13 +50,9 @@ from tweetstyle.train.validation import largest_batch, sample_writer, score
 def run_session(run: FitRun, newest: Checkpoint | None, progress: TrainingProgress) -> int | None:
     """Trains from a checkpoint or the base model on. Leaves no model in memory.
 
-    Returns:
-        The step at which the run was interrupted, None where it came to its end.
-
-    Raises:
-        TweetstyleError: what the machine cannot do, or a batch of 1 that does not fit.
+    Returns the step at which the run was interrupted, None where it came to its end.
     """
-    unsloth_trainer.check_device(run.model, run.training)
+    unsloth_trainer.check_device(run.model)
     stopped_at = _Session(run, progress).until_it_ends(newest)
     unsloth_trainer.release_after_training()
     return stopped_at
@@ -108,7 +105,8 @@ class _Session:
             self._back_off(measured, clock.phase, newest, initial)
         unsloth_trainer.begin_again(self.loaded, initial)
         seen = probe.probe_of(measured, run.base, run.model, self.training, device, card=unsloth_trainer.card_memory())
-        probe.write_probe(run.directory, seen)
+        with complete_file(run.directory / PROBE) as stream:
+            json.dump(asdict(seen), stream, indent=1)
         self.progress.say(probe.in_words(seen))
         hours = run.plan.tokens * run.plan.epochs / seen.tokens_per_second / 3600
         self.progress.say(f"training will take about {duration(hours)}, and validation comes on top")
@@ -118,7 +116,7 @@ class _Session:
         unsloth_trainer.begin_again(self.loaded, weights)
         print(f"out of memory in {phase} with {in_words(self.training)}: {why.said}", file=sys.stderr)
         smaller = failures.with_half_the_batch(self.training) if phase == STEP else None
-        if smaller is None or why.pinned:
+        if smaller is None:
             raise self._end(why, phase)
         self.training = smaller
         failures.remember(self.run.directory, smaller, why)
@@ -127,8 +125,6 @@ class _Session:
         self.progress.say(f"out of memory in {phase}: continuing with {in_words(smaller)}, as many packs per step")
 
     def _end(self, why: OutOfMemory, phase: str) -> TweetstyleError:
-        if why.pinned:
-            return failures.no_pinned_memory(why, phase)
         return failures.does_not_fit(self.run.base, self.run.model, self.training, unsloth_trainer.card_memory(), why, phase)
 
     def _train(self, newest: Checkpoint | None, keeper: RunKeeper) -> int | None:
@@ -136,7 +132,7 @@ class _Session:
         config = unsloth_trainer.sft_config(training, run.directory)
         progress.phase("packing")
         trainer = unsloth_trainer.build_trainer(self.loaded, self.tokenizer, config, run.documents)
-        check_packed(unsloth_trainer.signs_of_packing(trainer), len(trainer.train_dataset), run.plan.packs)
+        check_packed(unsloth_trainer.signs_of_packing(trainer))
         trainer.add_callback(keeper)
         trainer.add_callback(CardWatch(progress.say))
         progress.say(f"{unsloth_trainer.device_in_words(config)}; {run.plan.packs} packs, {run.plan.steps} steps")
@@ -225,14 +221,11 @@ class StepClock(PhaseKeeper):
         if knobs is None:
             yield
             return
-        before = knobs.compilation.listener
 
-        def count(**compiled: Any) -> None:
+        def count(**_: Any) -> None:
             self._by_triton += 1
-            if before:
-                before(**compiled)
 
-        knobs.compilation.listener = count
+        before, knobs.compilation.listener = knobs.compilation.listener, count
         try:
             yield
         finally:

@@ -37,10 +37,10 @@ from tweetstyle.recipe import Lora, Model, Training
 CPU = not torch.cuda.is_available()
 
 
-def check_device(model: Model, training: Training) -> None:
-    """Refuses what the machine cannot do: use its card, 4 bits without a working NF4 kernel, bfloat16 on a card without it."""
+def check_device(model: Model) -> None:
+    """Refuses what the machine cannot do: use its card, 4 bits without a working NF4 kernel."""
     if CPU and (card := find_card()):
-        what = f"nvidia-smi shows the {card.name}, and torch cannot use it: {_why_no_card()}"
+        what = f"nvidia-smi shows the {card.name}, and torch cannot use it"
         hint = "restart the machine (a driver update or a suspend leaves a card so), then tweetstyle doctor; " + ON_THE_CPU
         raise TweetstyleError(what, where="the card", hint=hint)
     if CPU and model.method == "qlora":
@@ -49,17 +49,6 @@ def check_device(model: Model, training: Training) -> None:
         if not cpu_bnb_4bit_supported():
             what = "there is no GPU, and bitsandbytes cannot compute in 4 bits on this CPU"
             raise TweetstyleError(what, where="model.method: qlora", hint="write method: lora, for a base in 16 bits")
-    if not CPU and training.bf16 and not torch.cuda.is_bf16_supported(including_emulation=False):
-        what = f"{torch.cuda.get_device_name()} has no bfloat16"
-        raise TweetstyleError(what, where="training.bf16", hint="write bf16: false")
-
-
-def _why_no_card() -> str:
-    try:
-        torch.cuda.init()
-    except (RuntimeError, AssertionError) as error:  # The latter of a torch that was built for the CPU.
-        return str(error).strip().split("\n")[0]
-    return "it gives no reason"
 
 
 def computes_in_bf16(training: Training) -> bool:
@@ -263,6 +252,6 @@ def device_name() -> str:
 
 def device_in_words(config: SFTConfig) -> str:
     """The device and precision, for the screen."""
-    device = f"CPU ({torch.get_num_threads()} of {os.cpu_count()} cores)" if CPU else torch.cuda.get_device_name()
+    device = f"CPU ({torch.get_num_threads()} of {os.cpu_count()} cores)" if CPU else device_name()
     optimizer = getattr(config.optim, "value", config.optim)
     return f"{device}, {'bfloat16 autocast' if config.bf16 else 'float32'}, {optimizer}, Unsloth {unsloth.__version__}"

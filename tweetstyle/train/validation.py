@@ -46,12 +46,11 @@ class Score:
         return self.nll / self.tokens
 
 
-def score(model: torch.nn.Module, documents: list[Document], pad_id: int, advance: Callable[[int], None] = lambda n: None) -> Score:
+def score(model: torch.nn.Module, documents: list[Document], pad_id: int) -> Score:
     """Scores each document by itself, in batches of similar length padded on the right.
 
-    Under causal attention a token never sees what is to its right, so right padding needs no attention mask, on any
-    backend; and without a cache no attention code can mistake the rows for a continued text. Where memory runs out, the batches
-    and the slices of their logits are halved. `advance` is called with the number of documents just done.
+    Under causal attention a token never sees what is to its right, so right padding needs no attention mask. Where memory runs
+    out, the batches and the slices of their logits are halved.
     """
     import torch
 
@@ -71,7 +70,6 @@ def score(model: torch.nn.Module, documents: list[Document], pad_id: int, advanc
             nll += losses.sum().item()
             tokens += len(losses)
             left = left[len(batch) :]
-            advance(len(batch))
     model.train(was_training)
     return Score(nll, tokens, sum(document.text_bytes for document in documents))
 
