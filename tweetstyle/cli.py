@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from tweetstyle import __version__
-from tweetstyle.console import ignore_syntax_warnings, print_in_any_encoding, restart_in_utf8_mode, say, typed
+from tweetstyle.console import ignore_syntax_warnings, print_in_any_encoding, restart_in_utf8_mode, say
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.offline import keep_offline, without_triton_in_torch
 
@@ -87,7 +87,7 @@ def inspect_command(sources: tuple[Path, ...], target: Path | None, separator: s
 
     from tweetstyle.inspect import inspect
 
-    inspect(sources, Console(), target, typed(separator))
+    inspect(sources, Console(), target, separator)
 
 
 @tweetstyle.command("plan", cls=Door)
@@ -216,7 +216,7 @@ def chat(recipe: Path, prompt: str | None) -> None:
     """Talk with the exported model in the terminal."""
     from tweetstyle import pipeline
 
-    pipeline.chat(recipe, typed(prompt))
+    pipeline.chat(recipe, prompt)
 
 
 @tweetstyle.command(cls=Door)

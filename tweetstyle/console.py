@@ -48,16 +48,8 @@ def ignore_syntax_warnings() -> None:
     warnings.simplefilter("ignore", SyntaxWarning)
 
 
-def typed(argument: str | None) -> str | None:
-    """Text from the command line; bytes that are not UTF-8, which Python gives as surrogates that nothing can write, are replaced."""
-    return argument and os.fsencode(argument).decode("utf-8", "replace")
-
-
 def say(text: str = "", *, err: bool = True, wrap: bool = True, hanging: int | None = None, nl: bool = True, **style: Any) -> None:
-    """Prints text, on a terminal wrapped at words; elsewhere line by line as it is.
-
-    hanging: see `wrapped`; style: of click.style, left out with NO_COLOR.
-    """
+    """Prints text, on a terminal wrapped at words. hanging: see `wrapped`; style: of click.style, left out with NO_COLOR."""
     stream = sys.stderr if err else sys.stdout
     if wrap and (columns := terminal_width(stream)):
         text = wrapped(text, columns, hanging)

@@ -7,12 +7,8 @@ from collections.abc import Iterable
 
 
 class TweetstyleError(Exception):
-    """Something that the person who runs the program can put right.
-
-    what: what happened, in one plain sentence.
-    where: the file, file:line or recipe key that it concerns.
-    hint: what to write or do instead.
-    """
+    """Something that the person who runs the program can put right: what happened; the file, file:line or recipe key that it concerns;
+    and what to write or do instead."""
 
     def __init__(self, what: str, *, where: str | None = None, hint: str | None = None) -> None:
         self.what, self.where, self.hint = what, where, hint

@@ -31,10 +31,7 @@ def sync_directory(path: Path) -> None:
 
 
 def sync_tree(path: Path) -> None:
-    """Puts a directory on the disk: the content of its files, then the names in it, deepest first.
-
-    Who writes natively (torch, safetensors) closes its files and leaves their content in the system's cache.
-    """
+    """Puts a directory on the disk: the content of its files, which native writers leave in the system's cache, then the names in it."""
     inside = sorted(path.rglob("*"))
     for file in filter(Path.is_file, inside):
         with file.open("rb") as stream:
@@ -129,11 +126,7 @@ def _put_back(replaced: Path, path: Path) -> None:
 
 
 def read_back(path: Path, content: type[Content]) -> Content | None:
-    """What a small JSON file of the program's own holds; None where it is missing or damaged.
-
-    Args:
-        content: the type of the whole, for example a dataclass. Damage is also a value of another type and a missing field.
-    """
+    """What a small JSON file of the program's own holds; None where it is missing, damaged, or not of the type `content`."""
     from pydantic import TypeAdapter, ValidationError
 
     try:
@@ -145,10 +138,7 @@ def read_back(path: Path, content: type[Content]) -> Content | None:
 def read_json_lines(path: Path, *required: str) -> list[dict[str, Any]]:
     """The objects of a file that grows a line at a time, up to the first damaged line; [] where there is no file.
 
-    A kill cuts the last line anywhere, also within a character, and a power loss may leave any bytes behind the last line synced.
-
-    Args:
-        required: fields without which a line counts as damaged.
+    A kill cuts the last line anywhere, also within a character. required: fields without which a line counts as damaged.
     """
     lines: list[dict[str, Any]] = []
     for text in path.read_bytes().splitlines() if path.is_file() else ():
@@ -163,10 +153,7 @@ def read_json_lines(path: Path, *required: str) -> list[dict[str, Any]]:
 
 
 def fingerprint(path: Path) -> str:
-    """SHA-256 over a file: whole up to 256 MiB; beyond, over its size and 64 blocks of 1 MiB spread evenly, ends included.
-
-    A 16 GB base model would take half a minute to read whole before every command.
-    """
+    """SHA-256 over a file: whole up to 256 MiB; beyond, which takes long, over its size and 64 blocks of 1 MiB spread evenly."""
     size = path.stat().st_size
     digest = hashlib.sha256(str(size).encode())
     with path.open("rb") as stream:

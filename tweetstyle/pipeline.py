@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tweetstyle.console import say
+from tweetstyle.doctor.ollama import check_placement
 from tweetstyle.errors import RecipeErrors, TweetstyleError
 from tweetstyle.files import clear_os_errors
 from tweetstyle.hardware.gpu import observe_card
-from tweetstyle.plan.estimate import refuse_what_cannot_fit
+from tweetstyle.inference.ollama import OllamaClient, shell_lines
+from tweetstyle.plan import estimate
+from tweetstyle.plan.tables import needs_table
 from tweetstyle.prompt.template import NO_TOPIC
 from tweetstyle.recipe import Recipe
 from tweetstyle.recipe_yaml import located
 from tweetstyle.run import Run
-from tweetstyle.stages import checks, prepare, stages_of
+from tweetstyle.stages import checks, export, prepare, stages_of
+from tweetstyle.stages import plan as planning
 from tweetstyle.stages.checks import check, check_message_model
 from tweetstyle.stages.fit import set_aside_other_run
 from tweetstyle.stages.report import report, stage_in_report, verdict
 from tweetstyle.stages.stage import Stage, exported_gguf, show
 from tweetstyle.train.failures import one_message_where_the_card_fails
-
-if TYPE_CHECKING:
-    from tweetstyle.inference.ollama import OllamaClient
 
 
 def run(path: Path, *, start: str | None = None, ollama: bool = False) -> None:
@@ -39,8 +40,6 @@ def run(path: Path, *, start: str | None = None, ollama: bool = False) -> None:
     check_message_model(run)
     check(run)
     if ollama:
-        from tweetstyle.inference.ollama import OllamaClient
-
         OllamaClient().version()
     with one_run_at_a_time(run.recipe):
         forced = False
@@ -52,10 +51,7 @@ def run(path: Path, *, start: str | None = None, ollama: bool = False) -> None:
 
 
 def run_stage(path: Path, name: str, *, force: bool, writes_by_gguf: bool = False) -> None:
-    """One stage; those before it must be up to date, but for prepare before playback, which is carried out where it is not.
-
-    writes_by_gguf: the exported file writes in the tuned model's place.
-    """
+    """One stage; those before it must be up to date, but for prepare before playback. writes_by_gguf: as Run's."""
     run = Run(path, retrain=force and name == "fit", export=name == "export", reexport=force, writes_by_gguf=writes_by_gguf)
     if writes_by_gguf:
         exported_gguf(run.recipe, path)
@@ -86,34 +82,24 @@ def show_messages(path: Path, count: int) -> None:
 
 def verify(path: Path) -> None:
     """The gate alone, on the exported files as they are."""
-    from tweetstyle.stages.export import verify
-
     run = Run(path)
     with one_run_at_a_time(run.recipe), stage_in_report(run, "verify"):
-        verify(run)
+        export.verify(run)
 
 
 def dry_run(path: Path) -> None:
     """Prints the whole plan; writes nothing but a temporary directory that it removes."""
-    from tweetstyle.stages.plan import plan
-
     run = Run(path)
     with located(path):
-        show(plan(run))
-        refuse_what_cannot_fit(run.recipe, run.base, run.card)
+        show(planning.plan(run))
+        estimate.refuse_what_cannot_fit(run.recipe, run.base, run.card)
 
 
 def plan(path: Path, *, card_gib: float | None = None, tweets: int | None = None, as_json: bool = False) -> None:
     """Prints what a run needs, from the recipe and config.json; writes nothing, prepares nothing."""
-    import json
-
-    from tweetstyle.plan.estimate import as_json as figures
-    from tweetstyle.plan.tables import needs_table
-    from tweetstyle.stages.plan import needs as needs_of
-
-    needs = needs_of(Run(path), card_gib, tweets)
+    needs = planning.needs(Run(path), card_gib, tweets)
     if as_json:
-        say(json.dumps(figures(needs), indent=2), err=False, wrap=False)
+        say(json.dumps(estimate.as_json(needs), indent=2), err=False, wrap=False)
     else:
         show(needs_table(needs))
 
@@ -176,14 +162,10 @@ def _print_verdict(run: Run) -> None:
     """Prints the verdict in three sentences, and the path of the report."""
     path = report(run)
     say()
-    for sentence in verdict(run):
-        say(sentence, err=False)
-    say(f"Everything measured: {path}", err=False)
+    say("\n".join([*verdict(run), f"Everything measured: {path}"]), err=False)
 
 
 def _finish(run: Run, ollama: bool) -> None:
-    from tweetstyle.inference.ollama import OllamaClient, shell_lines
-
     directory, name = run.recipe.export_directory, run.recipe.name
     if ollama:
         message = {"fr": "Ça va ?", "en": "How are you?"}[run.recipe.language] if run.template.turns else NO_TOPIC
@@ -199,8 +181,6 @@ def _finish(run: Run, ollama: bool) -> None:
 
 def _warn_where_ollama_runs_it_on_the_cpu(client: OllamaClient, name: str) -> None:
     """After the model's first answer, on a machine with a card."""
-    from tweetstyle.doctor.ollama import check_placement
-
     cards = observe_card(os.environ).cards
     for model in client.loaded() if cards else ():
         for found in check_placement(model, cards[0]) if model.name == f"{name}:latest" else ():

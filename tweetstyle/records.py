@@ -69,20 +69,14 @@ class Dropped:
 
 
 def write_split(stream, tweets: list[Tweet], render) -> None:
-    """Writes one JSON object a line: `text` is the rendered line, the other fields are what it was rendered from.
-
-    The fields are stored beside the line, so that another prompt format needs no new preparation.
-    """
+    """Writes one JSON object a line: `text` is the rendered line, the other fields are what it was rendered from."""
     for tweet in tweets:
         row = {"text": render(tweet), "tweet": tweet.text, "id": tweet.id} | {name: getattr(tweet, name) for name in _FURTHER}
         stream.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
 def read_split(path: Path) -> Iterator[Tweet]:
-    """Yields the tweets of a file made by `write_split`.
-
-    Raises TweetstyleError naming file and line where a row has unexpected fields.
-    """
+    """Yields the tweets of a file made by `write_split`. Raises TweetstyleError where a row has unexpected fields."""
     with path.open("rb") as stream:
         for number, line in enumerate(stream, 1):
             try:

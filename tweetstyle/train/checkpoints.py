@@ -176,8 +176,7 @@ def make_room(directory: Path, needed: int, metrics: Metrics, writing: str) -> N
 def failed_write(error: BaseException, directory: Path, needed: int, writing: str | None) -> TweetstyleError | None:
     """The message for an error about a file that could not be written, or None for any other error.
 
-    torch, safetensors and tokenizers each have an error of their own for it, and none is an OSError. writing: the name of the
-    checkpoint being written, if any. Call this before its partial files are removed.
+    torch, safetensors and tokenizers each have an error of their own for it, and none is an OSError. writing: the checkpoint's name.
     """
     chain = causes(error)
     full = any(e.errno in (errno.ENOSPC, errno.EDQUOT) for e in chain if isinstance(e, OSError))

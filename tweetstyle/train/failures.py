@@ -71,10 +71,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def with_half_the_batch(training: Training) -> Training | None:
-    """The same optimizer steps in smaller parts: half the batch, or less where it does not divide the step. None of batch 1.
-
-    A step learns from batch × accumulation packs, and its loss is divided by their tokens alone: both stay the same.
-    """
+    """The same optimizer steps in smaller parts: half the batch, or less where it does not divide the step. None of batch 1."""
     for batch, accumulation in batches_of_the_same_step(training, training.per_device_train_batch_size // 2):
         return training.model_copy(update={"per_device_train_batch_size": batch, "gradient_accumulation_steps": accumulation})
     return None

@@ -47,7 +47,6 @@ def collect(model: Any, documents: Sequence[Encoded], advance: Callable[[int], N
     """Sums of squared inputs over all tokens of the documents, prompt included, as llama.cpp's imatrix tool counts them.
 
     model: a LlamaForCausalLM of transformers, plain, in 4 bits or with an adapter (the base_layer's input is the adapted linear's).
-    advance: called with the number of tokens just read.
     """
     import torch
 

@@ -1,7 +1,6 @@
 """Unsloth's model and TRL's SFTTrainer. The only module that imports unsloth.
 
-The caller sets the environment first (library_output.prepare_environment): Unsloth, which must come before trl, transformers and peft,
-reads it at import.
+The caller sets the environment first (library_output.prepare_environment).
 """
 
 from __future__ import annotations
@@ -216,19 +215,19 @@ def begin_again(loaded: PreTrainedModel, weights: dict[str, torch.Tensor] | None
 
 def release_after_training() -> None:
     """Gives back what the libraries keep when the model is gone. The evaluation runs beside this process, and needs the room."""
-    if not CPU:
-        # Buffers through which the layers' inputs went to RAM and back, as large as the longest batch: made again in their first size.
-        if gradient_checkpointing.CPU_BUFFERS:
-            gradient_checkpointing.initialize_unsloth_gradient_checkpointing()
-        # Where a 4-bit weight was unpacked: 112 MiB of an 8B.
-        kernels._SCRATCH.clear()
+    if CPU:
+        return release_memory()
+    # Buffers through which the layers' inputs went to RAM and back, as large as the longest batch: made again in their first size.
+    if gradient_checkpointing.CPU_BUFFERS:
+        gradient_checkpointing.initialize_unsloth_gradient_checkpointing()
+    # Where a 4-bit weight was unpacked: 112 MiB of an 8B.
+    kernels._SCRATCH.clear()
     release_memory()
-    if not CPU:
-        torch.accelerator.empty_host_cache()
+    torch.accelerator.empty_host_cache()
 
 
 def release_memory() -> None:
-    """Gives back what a finished trainer held: on a 12 GB card the evaluation's models need the room, and so does the next trainer."""
+    """Gives back what a finished trainer held, which the next trainer or the evaluation needs."""
     # It keeps every embedding of a model that was trained by an 8-bit optimizer: 1 GiB of an 8B.
     GlobalOptimManager.get_instance().initialize()
     gc.collect()
