@@ -23,7 +23,7 @@ with TrainingProgress("loading the base model", stream=sys.stderr) as bar:
     for step in range(9_001, 9_005):
         time.sleep(0.4)
         bar.step(step, 3.2144, 1234.4)
-    bar.validated(9_004, 2.5, best=True)
+    bar.say("step 9004: 2.5000 bits per byte on the validation tweets, the best so far")
     time.sleep(0.6)
 print("step | loss")
 """

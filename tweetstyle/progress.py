@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
 from typing import TextIO
 
 from rich.cells import cell_len
@@ -20,7 +19,7 @@ BAR_WIDTH = 16
 BYTES = "B"
 """The unit that is shown in KiB, MiB and GiB."""
 SILENT_FOR = 2.0
-"""Seconds before the first bar of a `Progress`."""
+"""Seconds before the bar of something that is usually short."""
 
 
 class _Screen(Console):
@@ -84,6 +83,7 @@ class Bar:
     def phase(self, description: str, *figures: str) -> None:
         """What is being done now, and figures of it, which are left out from the last one on where the line is too narrow."""
         self.description, self.figures = description, figures
+        self._show_if_due()
         self._log()
 
     def say(self, text: str) -> None:
@@ -138,38 +138,12 @@ def clock(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
 
-class Progress:
-    """Bars that appear once two seconds have passed since it was made, over all of its phases."""
-
-    def __init__(self) -> None:
-        self._shown_from = time.monotonic() + SILENT_FOR
-
-    def _bar(self, phase: str, total: int | None, unit: str = "") -> Bar:
-        return Bar(phase, total, unit, delay=max(0.0, self._shown_from - time.monotonic()))
-
-    def over(self, items: Collection, phase: str, unit: str = "tweets") -> Iterator:
-        """The items of a sized iterable, counted."""
-        with self._bar(phase, len(items), unit) as bar:
-            for item in items:
-                yield item
-                bar.advance()
-
-    @contextmanager
-    def of_bytes(self, total: int, phase: str) -> Iterator[Callable[[int], object]]:
-        """Gives a function that is called with the number of bytes just read."""
-        with self._bar(phase, total, BYTES) as bar:
-            yield bar.advance
-
-    @contextmanager
-    def named(self, phase: str) -> Iterator[Callable[[str], object]]:
-        """Gives a function that is called with the name of what begins now."""
-        with self._bar(phase, None) as bar:
-
-            def begin(name: str) -> None:
-                bar.phase(name)
-                bar.advance(0)
-
-            yield begin
+def with_progress(items: Collection, description: str, unit: str = "tweets") -> Iterator:
+    """The items of a sized iterable, counted by a bar."""
+    with Bar(description, len(items), unit, delay=SILENT_FOR) as bar:
+        for item in items:
+            yield item
+            bar.advance()
 
 
 class TrainingProgress(Bar):
@@ -184,11 +158,3 @@ class TrainingProgress(Bar):
     def step(self, step: int, loss: float, tokens_per_second: float) -> None:
         self.phase("training", f"loss {loss:.3f}", f"{tokens_per_second:,.0f} tokens/s")
         self.advance(step - self._done)
-
-    def validated(self, step: int, bits_per_byte: float, *, best: bool) -> None:
-        self.say(f"step {step}: {bits_per_byte:.4f} bits per byte on the validation tweets{', the best so far' if best else ''}")
-
-    def stopped_early(self, step: int, planned: int, validations: int) -> None:
-        """`validations` without a better one ended the run (early_stopping_patience)."""
-        since = "the last validation was" if validations == 1 else f"the last {validations} validations were"
-        self.say(f"early stopping at step {step:,} of {planned:,}: {since} no better than the best one before")

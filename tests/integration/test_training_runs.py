@@ -102,7 +102,7 @@ def test_it_stops_early_when_validation_does_not_get_better_and_keeps_the_best(b
     evaluations = [line for line in main_figures(tmp_path / "metrics.jsonl") if "eval_bits_per_byte" in line]
     assert result.steps == result.best_step + 2 == 3 and [line["step"] for line in evaluations] == [0, 1, 2, 3]
     said = capsys.readouterr().err
-    assert "early stopping at step 3 of 8: the last 2 validations were no better than the best one before" in said
+    assert "early stopping at step 3 of 8: no better validation in the last 2" in said
     assert "the best so far" not in said and "final_model/ has learned nothing that helps on new tweets" in said
     assert [path.name for path in tmp_path.glob("checkpoint-*")] == [f"checkpoint-{result.best_step}"]
 

@@ -13,7 +13,7 @@ from tweetstyle.cleaning.clean import RETWEET, clean
 from tweetstyle.cleaning.normalise import LINK, normalise
 from tweetstyle.console import counted
 from tweetstyle.dataset.threads import thread_roots
-from tweetstyle.progress import Progress
+from tweetstyle.progress import SILENT_FOR, Bar
 from tweetstyle.recipe import Data
 from tweetstyle.records import Dropped, SourceTweet
 from tweetstyle.sources import DUPLICATE_ID, Found, open_archive
@@ -64,16 +64,15 @@ def take_inventory(paths: Sequence[Path], separator: str | None = None) -> Inven
     Raises:
         TweetstyleError: for what cannot be read, and for an archive without a tweet to learn from.
     """
-    progress = Progress()
     archive = open_archive(paths, separator)
-    with progress.of_bytes(archive.size, "reading") as advance:
-        read = list(archive.tweets(advance))
+    with Bar("reading", archive.size, "B", delay=SILENT_FOR) as bar:
+        read = list(archive.tweets(bar.advance))
     tweets = [tweet for tweet in read if not tweet.reason]
     repeated = sum(tweet.reason == DUPLICATE_ID for tweet in read)
     days = [tweet.created_at[:10] for tweet in tweets if tweet.created_at]
-    with progress.named("finding languages") as begin:
+    with Bar("finding languages", delay=SILENT_FOR) as bar:
         likely, languages = _languages(tweets)
-        begin("trying the rules")
+        bar.phase("trying the rules")
         dropped = _dropped(tweets, Data(source=tuple(paths), likely_languages=likely))
     return Inventory(
         tweets=len(tweets),

@@ -17,7 +17,7 @@ from tweetstyle.prepare.outputs import output_paths, write_outputs
 from tweetstyle.prepare.report import Outcome, Prepared, describe, funnel
 from tweetstyle.prepare.split import split
 from tweetstyle.prepare.topics import choose_topics, first_words
-from tweetstyle.progress import Progress
+from tweetstyle.progress import SILENT_FOR, Bar, with_progress
 from tweetstyle.records import Dropped, SourceTweet, Tweet
 from tweetstyle.sources import open_archive
 
@@ -37,13 +37,12 @@ def prepare(data: Data, prompt: Prompt, template: Template, directory: Path) -> 
     Raises:
         TweetstyleError: for a source that cannot be read, and where too few tweets are left to split.
     """
-    progress = Progress()
     _check_settings(data, directory)
     archive = open_archive(data.source, data.separator, data.expected_count)
-    read, cleaned = _read_and_clean(archive, data, progress)
+    read, cleaned = _read_and_clean(archive, data)
     candidates = _candidates(read, cleaned)
-    with progress.named("applying the rules for the whole archive") as begin:
-        archive_rules.apply(candidates, data, begin)
+    with Bar("applying the rules for the whole archive", delay=SILENT_FOR) as bar:
+        archive_rules.apply(candidates, data, bar.phase)
     outcome = Outcome(read, cleaned, [c for c in candidates if not c.reason], _dropped(read, cleaned, candidates))
     if len(outcome.kept) + len(outcome.dropped) != len(read):
         raise RuntimeError(f"{len(read)} tweets were read, but {len(outcome.kept)} kept and {len(outcome.dropped)} dropped")
@@ -51,9 +50,9 @@ def prepare(data: Data, prompt: Prompt, template: Template, directory: Path) -> 
     tweets = _tweets(outcome)
     parts = split(tweets, joined([c.cluster for c in outcome.kept], [tweet.thread or tweet.id for tweet in tweets]), data)
     by_topic = prompt.message == "topic" and prompt.topic and template.has_topic
-    topics = _topics(tweets, parts["train"], data, prompt, progress) if by_topic or prompt.message == "first-words" else {}
+    topics = _topics(tweets, parts["train"], data, prompt) if by_topic or prompt.message == "first-words" else {}
     parts = {name: [replace(tweet, topic=topics.get(tweet.id)) for tweet in part] for name, part in parts.items()}
-    with progress.named("counting and writing"):
+    with Bar("counting and writing", delay=SILENT_FOR):
         prepared = describe(archive, outcome, parts, data, prompt.message)
         write_outputs(directory, parts, outcome.dropped, lambda t: template.line(t.text, t.topic, t.type), prepared)
     return replace(prepared, outputs=output_paths(directory))
@@ -70,10 +69,10 @@ def _check_settings(data: Data, directory: Path) -> None:
             raise TweetstyleError(what, where=str(source), hint="name another directory in data.processed, or copy the archive")
 
 
-def _read_and_clean(archive: Archive, data: Data, progress: Progress) -> tuple[list[SourceTweet], list[Cleaned]]:
+def _read_and_clean(archive: Archive, data: Data) -> tuple[list[SourceTweet], list[Cleaned]]:
     """Every tweet of the archive in its order, and what the rules for a single tweet say of it."""
-    with progress.of_bytes(archive.size, "reading and cleaning") as advance:
-        pairs = [(tweet, clean(tweet, data)) for tweet in archive.tweets(advance)]
+    with Bar("reading and cleaning", archive.size, "B", delay=SILENT_FOR) as bar:
+        pairs = [(tweet, clean(tweet, data)) for tweet in archive.tweets(bar.advance)]
     return [tweet for tweet, _ in pairs], [cleaned for _, cleaned in pairs]
 
 
@@ -105,8 +104,8 @@ def _tweets(outcome: Outcome) -> list[Tweet]:
     return list(map(tweet_of, outcome.kept))
 
 
-def _topics(tweets: list[Tweet], train: list[Tweet], data: Data, prompt: Prompt, progress: Progress) -> dict[str, str | None]:
+def _topics(tweets: list[Tweet], train: list[Tweet], data: Data, prompt: Prompt) -> dict[str, str | None]:
     """id → the topic of the tweet or, as prompt.message says, its first words; None where the prompt names none."""
     if prompt.message == "first-words":
         return {tweet.id: first_words(tweet.id, tweet.text, prompt.topic_dropout, data.seed) for tweet in tweets}
-    return choose_topics(progress.over(tweets, "choosing topics"), train, prompt.topic_dropout, data.seed)
+    return choose_topics(with_progress(tweets, "choosing topics"), train, prompt.topic_dropout, data.seed)

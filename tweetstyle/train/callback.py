@@ -142,9 +142,11 @@ class RunKeeper(PhaseKeeper):
         if self.validation.samples:
             self._write_samples(model, state.global_step)
         self.validation.done()
-        self.progress.validated(state.global_step, bits_per_byte, best=best and not no_better_than_untrained(self.metrics.lines))
+        mark = ", the best so far" if best and not no_better_than_untrained(self.metrics.lines) else ""
+        self.progress.say(f"step {state.global_step}: {bits_per_byte:.4f} bits per byte on the validation tweets{mark}")
         if self.finished and state.global_step < state.max_steps:
-            self.progress.stopped_early(state.global_step, state.max_steps, patience)
+            since = f"no better validation in the last {patience}"
+            self.progress.say(f"early stopping at step {state.global_step:,} of {state.max_steps:,}: {since}")
 
     def _write_samples(self, model: Any, step: int) -> None:
         """Samples are optional: if memory runs out, the run continues without them."""

@@ -81,20 +81,14 @@ def load_model(base: BaseModel, model: Model, training: Training) -> tuple[PreTr
         what = "the base model was loaded in 16 bits, though 4-bit was requested"
         raise TweetstyleError(what, where="model.method: qlora", hint="write method: lora, for a base in 16 bits")
     tokenizer.pad_token = base.pad_token
-    if not full:
-        loaded = add_adapter(loaded, model.lora, training)
-    return loaded, tokenizer
+    return (loaded if full else _with_adapter(loaded, model.lora, training)), tokenizer
 
 
-def add_adapter(loaded: PreTrainedModel, lora: Lora, training: Training) -> PreTrainedModel:
+def _with_adapter(loaded: PreTrainedModel, lora: Lora, training: Training) -> PreTrainedModel:
     """LoRA on the recipe's linears, initialised as in the paper (A random, B zero): other initialisations rewrite the base."""
     return FastLanguageModel.get_peft_model(
         loaded,
-        r=lora.r,
-        lora_alpha=lora.lora_alpha,
-        lora_dropout=lora.lora_dropout,
-        target_modules=list(lora.target_modules),
-        use_rslora=lora.use_rslora,
+        **lora.model_dump() | {"target_modules": list(lora.target_modules)},
         init_lora_weights=True,
         bias="none",
         use_gradient_checkpointing=training.gradient_checkpointing,
@@ -151,8 +145,6 @@ def sft_config(training: Training, directory: Path) -> SFTConfig:
         save_steps=training.save_steps,
         save_total_limit=None,
         load_best_model_at_end=False,
-        per_device_eval_batch_size=1,
-        eval_accumulation_steps=None,
         torch_empty_cache_steps=None,
         auto_find_batch_size=False,
         dataloader_pin_memory=not CPU,
