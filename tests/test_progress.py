@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -65,28 +64,6 @@ def test_no_number_is_cut_at_any_width(columns):
     left = " ".join(shown[-1].splitlines())
     assert left == "step 9004: 2.5000 bits per byte on the validation tweets, the best so far step | loss"
     assert "\x1b[?25l" not in output
-
-
-INTERRUPTED = """
-import sys, time
-from tweetstyle.progress import Bar
-with Bar("writing q4_k_m", 5 * 2**30, "B") as bar:
-    bar.advance(2**30)
-    time.sleep(0.7)
-    print("ready", file=sys.stderr)
-    time.sleep(60)
-"""
-
-
-def test_nothing_is_left_of_the_bar_after_an_interruption():
-    terminal = Terminal([sys.executable, "-c", INTERRUPTED], ENVIRONMENT, 80)
-    try:
-        terminal.wait_for("ready", 1, 60)
-        os.kill(terminal.process.pid, signal.SIGINT)
-        last = terminal.finish(60)
-    finally:
-        terminal.close()
-    assert "KeyboardInterrupt" in last and "elapsed" not in last
 
 
 KILLED = """

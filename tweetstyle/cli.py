@@ -18,8 +18,8 @@ RECIPE = click.argument("recipe", type=click.Path(path_type=Path))
 FORCE = click.option("--force", is_flag=True, help="Redo it even if it is up to date.")
 
 
-class InAnyEncoding(click.Command):
-    """Prints in whatever encoding the output has, from the first word on; without colours where NO_COLOR is set."""
+class PortableCommand(click.Command):
+    """Prints in whatever encoding the output has."""
 
     def main(self, *arguments: Any, **options: Any) -> Any:
         if not arguments and not options:  # As a program, not from one: a test gives its arguments.
@@ -29,12 +29,12 @@ class InAnyEncoding(click.Command):
         return super().main(*arguments, **options)
 
 
-class Verbs(InAnyEncoding, click.Group):
+class CommandGroup(PortableCommand, click.Group):
     """The commands of the toolkit."""
 
 
-class Door(InAnyEncoding):
-    """Keeps what is imported behind it off the network. Prints a TweetstyleError in red and exits 1; a bug keeps its traceback."""
+class OfflineCommand(PortableCommand):
+    """Keeps what is imported within it off the network. Prints a TweetstyleError in red and exits 1; a bug keeps its traceback."""
 
     def invoke(self, context: click.Context):
         keep_offline()
@@ -49,7 +49,7 @@ class Door(InAnyEncoding):
             sys.exit(130)
 
 
-@click.command("tweetstyle-fit", cls=Door)
+@click.command("tweetstyle-fit", cls=OfflineCommand)
 @RECIPE
 @click.option("--dry-run", is_flag=True, help="Check the recipe and print the whole plan; train and write nothing.")
 @click.option("--from", "start", type=STAGE, help="Redo this stage and the ones after it, even if they are up to date.")
@@ -68,13 +68,13 @@ def fit_command(recipe: Path, dry_run: bool, start: str | None, ollama: bool) ->
         pipeline.run(recipe, start=start, ollama=ollama)
 
 
-@click.group("tweetstyle", cls=Verbs)
+@click.group("tweetstyle", cls=CommandGroup)
 @click.version_option(__version__)
 def tweetstyle() -> None:
     """Learn one person's writing style from their tweets. All stages at once: tweetstyle-fit RECIPE."""
 
 
-@tweetstyle.command("inspect", cls=Door)
+@tweetstyle.command("inspect", cls=OfflineCommand)
 @click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--write-recipe", "target", metavar="FILE", type=click.Path(path_type=Path), help="Write a first recipe; never over a file.")
 @click.option("--separator", metavar="LINE", help="In plain text, the line between two tweets; without it every line is a tweet.")
@@ -90,7 +90,7 @@ def inspect_command(sources: tuple[Path, ...], target: Path | None, separator: s
     inspect(sources, Console(), target, separator)
 
 
-@tweetstyle.command("plan", cls=Door)
+@tweetstyle.command("plan", cls=OfflineCommand)
 @RECIPE
 @click.option(
     "--card",
@@ -111,7 +111,7 @@ def plan_command(recipe: Path, card_gib: float | None, tweets: int | None, as_js
     pipeline.plan(recipe, card_gib=card_gib, tweets=tweets, as_json=as_json)
 
 
-@tweetstyle.command("doctor", cls=Door)
+@tweetstyle.command("doctor", cls=OfflineCommand)
 @click.argument("recipe", required=False, type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="The checks for programs: name, state (ok, warn, fail), seen, do, where.")
 def doctor_command(recipe: Path | None, as_json: bool) -> None:
@@ -126,7 +126,7 @@ def doctor_command(recipe: Path | None, as_json: bool) -> None:
 
 
 def _stage_command(stage: str, help: str) -> None:
-    @tweetstyle.command(stage, cls=Door, help=help)
+    @tweetstyle.command(stage, cls=OfflineCommand, help=help)
     @RECIPE
     @FORCE
     def command(recipe: Path, force: bool) -> None:
@@ -138,7 +138,7 @@ def _stage_command(stage: str, help: str) -> None:
 _stage_command("prepare", "Clean, split and format the archive into data/processed/.")
 
 
-@tweetstyle.command(cls=Door)
+@tweetstyle.command(cls=OfflineCommand)
 @RECIPE
 @click.option(
     "--show", type=click.IntRange(min=1), metavar="N", help="Ask for N tweets only and show them with their messages; write no messages."
@@ -161,7 +161,7 @@ def playback(recipe: Path, show: int | None, force: bool) -> None:
 _stage_command("fit", "Train; an interrupted run resumes from its last checkpoint.")
 
 
-@tweetstyle.command(cls=Door)
+@tweetstyle.command(cls=OfflineCommand)
 @RECIPE
 @FORCE
 @click.option(
@@ -179,7 +179,7 @@ def evaluate(recipe: Path, force: bool, model: str | None) -> None:
     pipeline.run_stage(recipe, "evaluate", force=force or model is not None, writes_by_gguf=model == "gguf")
 
 
-@tweetstyle.command(cls=Door)
+@tweetstyle.command(cls=OfflineCommand)
 @click.argument("runs", metavar="RUN RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
 def compare(runs: tuple[Path, ...]) -> None:
     """Put evaluated runs (model/NAME) side by side, on the held-out tweets that all of them were scored on.
@@ -196,7 +196,7 @@ def compare(runs: tuple[Path, ...]) -> None:
 _stage_command("export", "Merge and quantise into export/NAME/*.gguf, with a Modelfile.")
 
 
-@tweetstyle.command(cls=Door)
+@tweetstyle.command(cls=OfflineCommand)
 @RECIPE
 def verify(recipe: Path) -> None:
     """Check the exported files against what was trained; a file that fails is renamed .rejected.
@@ -209,7 +209,7 @@ def verify(recipe: Path) -> None:
     pipeline.verify(recipe)
 
 
-@tweetstyle.command(cls=Door)
+@tweetstyle.command(cls=OfflineCommand)
 @RECIPE
 @click.option("--prompt", metavar="TEXT", help="One answer to TEXT instead of a conversation; '*' names no subject.")
 def chat(recipe: Path, prompt: str | None) -> None:
@@ -219,7 +219,7 @@ def chat(recipe: Path, prompt: str | None) -> None:
     pipeline.chat(recipe, prompt)
 
 
-@tweetstyle.command(cls=Door)
+@tweetstyle.command(cls=OfflineCommand)
 def schema() -> None:
     """Print the recipe's JSON Schema, for editors."""
     from tweetstyle.recipe_yaml import schema

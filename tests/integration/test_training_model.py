@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 from support.small_runs import inst_template, invented_tweets, small_training, write_tweets
 
@@ -14,7 +12,6 @@ from tweetstyle.model.tokenizer import IGNORED
 from tweetstyle.plan.schedule import pack_count
 from tweetstyle.recipe import Lora, Model, Training
 from tweetstyle.train.inputs import check_packed
-from tweetstyle.train.validation import score
 
 pytestmark = pytest.mark.slow
 
@@ -115,23 +112,6 @@ def test_the_trained_loss_is_that_of_the_documents_alone(built, batch):
             if label != IGNORED:
                 total, count = total - logits[position, label].item(), count + 1
     assert trained == pytest.approx(total / count, abs=1e-3)
-
-
-def test_bits_per_byte_are_those_of_the_tweets_one_by_one(built, documents):
-    """Batches padded on the right against transformers' own loss on each document alone."""
-    import torch
-
-    built.model.eval()
-    total = 0.0
-    with torch.no_grad():
-        for document in documents:
-            ids, labels = torch.tensor([document.ids]), torch.tensor([document.labels])
-            loss = built.model(input_ids=ids, labels=labels, use_cache=False).loss.item()
-            total += loss * sum(label != IGNORED for label in document.labels[1:])
-    built.model.train()
-    scored = score(built.model, documents, built.processing_class.pad_token_id)
-    assert scored.nll == pytest.approx(total, rel=1e-6) and built.model.training
-    assert scored.bits_per_byte == pytest.approx(total / math.log(2) / sum(d.text_bytes for d in documents), rel=1e-6)
 
 
 def test_what_is_trained_is_the_adapter_in_fp32_and_nothing_else(built):
