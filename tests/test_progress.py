@@ -66,33 +66,6 @@ def test_no_number_is_cut_at_any_width(columns):
     assert "\x1b[?25l" not in output
 
 
-KILLED = """
-import os, signal, sys, time
-from tweetstyle.progress import Bar
-
-def work():
-    with Bar("scoring tweets", 100, "tokens"):
-        time.sleep(1.2)
-        os.kill(os.getpid(), signal.SIGKILL)
-
-if __name__ == "__main__":
-    from tweetstyle.inference.clean_process import run_in_clean_process
-    from tweetstyle.errors import TweetstyleError
-    sys.modules["unsloth"] = None  # what makes it take a process of its own
-    try:
-        run_in_clean_process(work)
-    except TweetstyleError as error:
-        sys.exit(error.what)
-"""
-
-
-def test_a_message_begins_a_line_below_the_bar_of_a_process_that_was_killed(tmp_path):
-    (tmp_path / "killed.py").write_text(KILLED)
-    (*_, last), _ = shown_by([sys.executable, str(tmp_path / "killed.py")], 80)
-    bar, *message = last.splitlines()
-    assert bar.startswith("scoring tweets") and TIMES.search(bar) and message[0].startswith("the process that loads"), last
-
-
 LOADING = """
 import time
 from tweetstyle.progress import Bar

@@ -50,7 +50,7 @@ def test_a_run_leaves_what_it_promises_and_nothing_else(uninterrupted, base_mode
     plan = plan_fit(
         read_base_model(base_model_dir), inst_template(base_model_dir), Model(base=base_model_dir), small_training(), data / "train.jsonl"
     )
-    assert result.tokens == plan.tokens * STEPS // plan.steps_per_epoch and STEPS % plan.steps_per_epoch == 0, "without padding"
+    assert result.tokens == plan.tokens * STEPS // plan.steps.steps_per_epoch and STEPS % plan.steps.steps_per_epoch == 0, "without padding"
     held = [json.loads(line).get("memory_gib") for line in (directory / "metrics.jsonl").read_text().splitlines() if '"loss"' in line]
     # A model of 135 million weights in 32 bits alone is 0.5 GiB; what was held most never grows less.
     assert held[0] > 0.5 and held == sorted(held) and result.memory_bytes == int(held[-1] * 2**30) < 12 * 2**30

@@ -124,17 +124,17 @@ def _schedule(recipe: Recipe, needs: ResourceEstimate, fit: FitPlan, tweets: tup
     """What is done with the data. tweets: read, kept."""
     from rich.table import Table
 
-    training = fit.schedule.training
+    training, steps = fit.schedule.training, fit.steps
     table = Table("", "planned", title=f"plan of {recipe.name}", title_justify="left")
     rows = {
         "method": f"{recipe.model.method}, {needs.trained / 1e6:,.1f} M parameters trained",
         "tweets": f"{tweets[0]:,} read, {tweets[1]:,} kept, {fit.tweets:,} trained on",
-        "packs": f"{fit.packs:,} of at most {training.max_length:,} tokens, {fit.fill:.0%} full",
+        "packs": f"{steps.packs:,} of at most {training.max_length:,} tokens, {fit.tokens / (steps.packs * training.max_length):.0%} full",
         "tokens": f"{fit.tokens:,} in one epoch" + (f"; {fit.cut:,} tweets cut at max_length" if fit.cut else ""),
-        "steps": f"{fit.steps:,} ({fit.epochs:g} epochs; {fit.steps_per_epoch:,} in each), {fit.schedule.steps.warmup:,} of them warm-up",
+        "steps": f"{steps.steps:,} ({fit.epochs:g} epochs; {steps.steps_per_epoch:,} in each), {steps.warmup:,} of them warm-up",
         "learning rate": as_rate(training.learning_rate),
         "validations": f"one before training, then every {training.eval_steps} steps, and at the end",
-        "checkpoints": f"{fit.checkpoints:,}, of which at most {training.save_total_limit} are kept",
+        "checkpoints": f"{-(-steps.steps // training.save_steps):,}, of which at most {training.save_total_limit} are kept",
     }
     warnings = schedule_warnings(fit, answers=recipe.prompt.message == "playback")
     if unusual := unusual_rate(training.learning_rate, recipe.model.method, needs.base.config["hidden_size"]):

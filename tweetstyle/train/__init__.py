@@ -88,19 +88,7 @@ def _read(inputs: FitInputs) -> tuple[list[Document], FitPlan]:
     check_documents(documents, end, str(train))
     lengths, tweets = [len(document.ids) for document in documents], sum(document.tweets for document in documents)
     schedule = effective_schedule(training, lengths, tweets, inputs.model.method, base.config["hidden_size"])
-    steps = schedule.steps
-    return documents, FitPlan(
-        schedule=schedule,
-        tweets=tweets,
-        tokens=sum(lengths),
-        cut=sum(document.ids[-1] != end for document in documents),
-        packs=steps.packs,
-        fill=sum(lengths) / (steps.packs * schedule.training.max_length),
-        epochs=steps.steps / steps.steps_per_epoch,
-        steps_per_epoch=steps.steps_per_epoch,
-        steps=steps.steps,
-        checkpoints=-(-steps.steps // schedule.training.save_steps),
-    )
+    return documents, FitPlan(schedule, tweets, sum(lengths), cut=sum(document.ids[-1] != end for document in documents))
 
 
 def _train(run: FitRun, newest: Checkpoint | None) -> None:
@@ -117,7 +105,7 @@ def _train(run: FitRun, newest: Checkpoint | None) -> None:
 
         stopped_at = run_session(run, newest, progress)
     if stopped_at:
-        what = f"stopped at step {stopped_at} of {run.plan.steps}; checkpoint-{stopped_at} is complete"
+        what = f"stopped at step {stopped_at} of {run.plan.steps.steps}; checkpoint-{stopped_at} is complete"
         raise TweetstyleError(what, where=str(run.directory), hint="run the same command again to resume")
 
 
@@ -156,7 +144,7 @@ def _finish(run: FitRun) -> FitResult:
         seconds=figures["train_runtime"],
         tokens_per_second=figures["train_tokens_per_second"],
         memory_bytes=metrics.memory_bytes(),
-        plan={"steps": run.plan.steps},
+        plan={"steps": run.plan.steps.steps},
         schedule=run.plan.schedule.as_facts(),
         final_model=directory / "final_model",
     )

@@ -11,7 +11,7 @@ from tweetstyle.dataset.examples import Document
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.model.base import BaseModel
 from tweetstyle.model.tokenizer import IGNORED
-from tweetstyle.plan.schedule import Schedule
+from tweetstyle.plan.schedule import Schedule, Steps
 from tweetstyle.prompt.template import Template
 from tweetstyle.recipe import Model, Training
 
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FitPlan:
-    """What a run will do. tokens: of one epoch; fill: share of the packs' room that tokens take; cut: tweets beyond max_length.
-
-    schedule: the settings that are carried out, the recipe's own or, where those cannot learn, adapted ones.
-    """
+    """What a run will do. tweets, tokens: of one epoch; cut: tweets beyond max_length; schedule: the settings that are carried out, the
+    recipe's own or, where those cannot learn, adapted ones."""
 
     schedule: Schedule
     tweets: int
     tokens: int
     cut: int
-    packs: int
-    fill: float
-    epochs: float
-    steps_per_epoch: int
-    steps: int
-    checkpoints: int
+
+    @property
+    def steps(self) -> Steps:
+        return self.schedule.steps
+
+    @property
+    def epochs(self) -> float:
+        return self.steps.steps / self.steps.steps_per_epoch
 
 
 @dataclass(frozen=True)

@@ -135,7 +135,7 @@ class _Session:
         check_packed(unsloth_trainer.signs_of_packing(trainer))
         trainer.add_callback(keeper)
         trainer.add_callback(CardWatch(progress.say))
-        progress.say(f"{unsloth_trainer.device_in_words(config)}; {run.plan.packs} packs, {run.plan.steps} steps")
+        progress.say(f"{unsloth_trainer.device_in_words(config)}; {run.plan.steps.packs} packs, {run.plan.steps.steps} steps")
         if newest:
             progress.say(f"resuming from {newest.path.name}")
         with saves_before_it_stops(keeper), one_message_where_the_disk_fails(keeper):
