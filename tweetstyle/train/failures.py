@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from tweetstyle.console import size
 from tweetstyle.errors import TweetstyleError, causes
 from tweetstyle.files import complete_file
-from tweetstyle.hardware.check import gib
 from tweetstyle.hardware.gpu import Card
 from tweetstyle.model.base import BaseModel
 from tweetstyle.plan.advice import LOWEST_RANK, batches_of_the_same_step, sizes_that_fit, what_to_change
@@ -97,7 +97,7 @@ def does_not_fit(
         first = "write a shorter training.max_length" if phase in (STEP, LOADING) else "close other programs that use memory (free -h)"
         hint = f"{first}, or take a smaller base model"
         return TweetstyleError(f"{what} ({why.said})", where="training", hint=hint)
-    what += f"; the card has {gib(card.total)}, of which other programs hold {gib(card.others)}"
+    what += f"; the card has {size(card.total)}, of which other programs hold {size(card.others)}"
     # The plan may have said that it fits: what is proposed has to be smaller than that, too.
     room = replace(card, training_only=True)
     planned = plan_memory(base.config, model, training, card=room)
