@@ -11,7 +11,7 @@ import pytest
 
 from tweetstyle.dataset.held_out import HeldOut
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.evaluate.compare import compare, comparison_table, scores_of
+from tweetstyle.evaluate.compare import compare, scores_of
 from tweetstyle.records import Tweet
 from tweetstyle.wording.verdict import answers
 
@@ -33,12 +33,12 @@ def test_the_difference_is_paired_and_in_bits_per_byte(tmp_path):
     hard = np.random.default_rng(0).normal(200, 60, 80)
     noise = np.random.default_rng(1).normal(0, 2, 80)
     first, better = run(tmp_path / "a", hard.tolist()), run(tmp_path / "b", (hard - 5 + noise).tolist())
-    found = compare([first, better])
-    assert found[0].better is None and found[0].bits_per_byte == pytest.approx(hard.sum() / math.log(2) / 8000)
-    assert found[1].better.estimate == pytest.approx((5 - noise.mean()) / math.log(2) / 100)
-    assert found[1].better.low > 0.05 and found[1].base == pytest.approx(3 / math.log(2))
-    found = compare([first, run(tmp_path / "later", [90.0] * 80, first=73)])
-    assert [one.tweets for one in found] == [7, 7], "only tweets that all runs were scored on"
+    runs, base, tuned, fewer, result = (list(column.cells) for column in compare([first, better]).columns)
+    assert runs == [str(first), str(better)] and base == [f"{3 / math.log(2):.3f}"] * 2
+    assert tuned[0] == f"{hard.sum() / math.log(2) / 8000:.3f}" and result == ["–", "better"]
+    assert fewer[0] == "–" and fewer[1].startswith(f"{(5 - noise.mean()) / math.log(2) / 100:+.3f} (+0.0")
+    later = compare([first, run(tmp_path / "later", [90.0] * 80, first=73)])
+    assert later.title.startswith("7 test tweets"), "only tweets that all runs were scored on"
 
 
 def test_each_run_has_the_answer_of_its_own_report(tmp_path):
@@ -47,11 +47,10 @@ def test_each_run_has_the_answer_of_its_own_report(tmp_path):
     values = np.random.default_rng(0).normal(200, 60, 40)
     shown = {"a": evaluation(), "b": evaluation(gain=(0.0003, 0.0001, 0.0006)), "c": None}
     fewer = {"a": 0, "b": 20, "c": 0}
-    found = compare([run(tmp_path / name, (values - fewer[name]).tolist(), evaluation=of) for name, of in shown.items()])
-    drawn = comparison_table(found)
+    drawn = compare([run(tmp_path / name, (values - fewer[name]).tolist(), evaluation=of) for name, of in shown.items()])
     for name in ("a", "b"):
         assert f"{name}: {answers(shown[name], [], 'en')[0][0]}" in drawn.caption
-    assert list(drawn.columns[4].cells) == ["–", "better", "same"] and found[2].better.low == found[2].better.high == 0
+    assert list(drawn.columns[4].cells) == ["–", "better", "same"] and list(drawn.columns[3].cells)[2] == "+0.000 (+0.000 to +0.000)"
 
 
 def test_what_cannot_be_compared_is_one_message(tmp_path):

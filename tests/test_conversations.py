@@ -65,13 +65,7 @@ def together(*tweets: Tweet) -> list[list[str]]:
 
 
 def test_of_two_answers_to_one_tweet_the_earlier_goes_on_and_the_other_begins_a_conversation_of_its_own() -> None:
-    split = [
-        at("1", "2024-01-01T10:00:00"),
-        at("2", "2024-01-01T10:01:00", "1"),
-        at("3", "2024-01-01T10:02:00", "1"),
-        at("4", "2024-01-01T10:03:00", "2"),
-        at("5", "2024-01-01T10:04:00", "3"),
-    ]
+    split = [at(id, f"2024-01-01T10:0{id}:00", follows) for id, follows in (("1", ""), ("2", "1"), ("3", "1"), ("4", "2"), ("5", "3"))]
     assert together(*split) == [["1", "2", "4"], ["3", "5"]]
 
 

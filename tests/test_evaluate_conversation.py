@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from dataclasses import replace
@@ -209,7 +210,13 @@ def evaluated(tiny: BaseModel, adapter: Path, template: Template, tmp_path_facto
 
 
 def test_the_tuned_model_is_compared_with_the_strongest_without_training(evaluated) -> None:
+    from rich.console import Console
+
     _, found = evaluated
+    console = Console(width=140, record=True, file=io.StringIO())
+    console.print(evaluation_table(found))
+    shown = console.export_text()
+    assert "given the messages that they answer" in shown and "base, told and shown 2 of your answers" in shown
     test, validation = found.splits["test"], found.splits["validation"]
     names = {"base, told to write like you", "base, told and shown 2 of your answers"}
     assert names <= test.baselines.keys() and not any("of your tweets" in name and "shown" in name for name in test.baselines)
@@ -235,15 +242,6 @@ def test_both_models_answer_both_messages_of_every_opening_and_an_evaluation_cut
         assert sorted(row["text"] for row in rows) == sorted(getattr(opening, path.stem)[1] for opening in found.conversation.openings)
         path.write_bytes(path.read_bytes()[:400])
     assert whole(tiny, adapter, template, again, 24) == found
-
-
-def test_the_screen_says_what_was_given(evaluated, tmp_path: Path) -> None:
-    from rich.console import Console
-
-    console = Console(width=140, record=True, file=(tmp_path / "screen").open("w"))
-    console.print(evaluation_table(evaluated[1]))
-    shown = console.export_text()
-    assert "given the messages that they answer" in shown and "base, told and shown 2 of your answers" in shown
 
 
 def test_the_exported_file_answers_the_second_message_with_the_first_in_mind(

@@ -188,9 +188,9 @@ def compare(runs: tuple[Path, ...]) -> None:
     """
     from rich.console import Console
 
-    from tweetstyle.evaluate.compare import compare, comparison_table
+    from tweetstyle.evaluate.compare import compare
 
-    Console().print(comparison_table(compare(runs)))
+    Console().print(compare(runs))
 
 
 _stage_command("export", "Merge and quantise into export/NAME/*.gguf, with a Modelfile.")

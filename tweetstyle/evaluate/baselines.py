@@ -118,14 +118,23 @@ def few_examples(
     base: BaseModel, template: Template, train: Sequence[Tweet], documents: Sequence[Encoded], count: int, seed: int
 ) -> Examples:
     """A seeded choice of `count` training tweets, in order of time; fewer where they would leave a held-out tweet no room."""
-    longest = max(len(document.ids) for document in documents)
+
+    def ids(tweets: Sequence[Tweet]) -> list[int]:
+        each = (base.tokenizer.encode(template, of.text, before_held_out(template, of), of.type).ids for of in tweets)
+        bos = [base.tokenizer.bos_id] if template.add_bos and tweets else []
+        return bos + [id for row in each for id in row[len(bos) :]]
+
+    return Examples(*chosen_examples(train, count, seed, ids, base.max_positions - max(len(document.ids) for document in documents)))
+
+
+def chosen_examples(
+    train: Sequence[Tweet], count: int, seed: int, ids: Callable[[Sequence[Tweet]], list[int]], room: int
+) -> tuple[int, list[int]]:
+    """A seeded choice of at most `count` training tweets, in order of time, of which there is room for the ids: how many, and the ids."""
     order = random.Random(seed).sample(range(len(train)), min(count, len(train)))
-    before = {place: before_held_out(template, train[place]) for place in order}
-    encoded = {place: base.tokenizer.encode(template, train[place].text, before[place], train[place].type).ids for place in order}
-    while order and 1 + sum(len(encoded[place]) for place in order) + longest > base.max_positions:
+    while order and len(ids([train[place] for place in sorted(order)])) > room:
         order.pop()
-    bos = [base.tokenizer.bos_id] if template.add_bos and order else []
-    return Examples(len(order), bos + [id for place in sorted(order) for id in encoded[place][len(bos) :]])
+    return len(order), ids([train[place] for place in sorted(order)]) if order else []
 
 
 def _from_a_boundary(base: BaseModel, raw: Template, text: str) -> Encoded:

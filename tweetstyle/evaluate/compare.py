@@ -15,7 +15,7 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.evaluate.scoring import gain_in_words, terminal_table
 from tweetstyle.files import read_back
 from tweetstyle.statistics.effect import SMALLEST_GAIN, Effect, effect
-from tweetstyle.statistics.intervals import Interval, bootstrap_t
+from tweetstyle.statistics.intervals import bootstrap_t
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -38,21 +38,6 @@ class _Score:
     tuned: FiniteFloat
 
 
-@dataclass(frozen=True)
-class ComparedRun:
-    """One run. bits_per_byte: on the common tweets, as is base's; better: how many bits per byte fewer than the first run, None for it.
-
-    answer: does it write like the author? As its evaluation.json says, None where it was not measured.
-    """
-
-    run: str
-    tweets: int
-    base: float
-    bits_per_byte: float
-    better: Interval | None
-    answer: str | None
-
-
 def scores_of(samples: Mapping[str, HeldOut], base: Sequence[float], tuned: Sequence[float]) -> dict[str, list[dict[str, Any]]]:
     """split → a row for each held-out tweet, with what `compare` needs; never its text. base, tuned: nats of all splits in a row."""
     found, start = {}, 0
@@ -64,37 +49,44 @@ def scores_of(samples: Mapping[str, HeldOut], base: Sequence[float], tuned: Sequ
     return found
 
 
-def compare(runs: Sequence[Path], split: str = "test") -> list[ComparedRun]:
-    """On the tweets of the split that every run was scored on. Raises TweetstyleError for a run without scores, and without such tweets."""
+def compare(runs: Sequence[Path]) -> Table:
+    """A row a run, on the test tweets that every run was scored on; beneath it what each run's own evaluation says of it.
+
+    Raises TweetstyleError for a run without scores, and without such tweets.
+    """
     import pandas
 
     if len(runs) < 2:
         raise TweetstyleError("one run alone cannot be compared", where=str(runs[0]), hint="name two or more: model/NAME model/OTHER")
-    scores = pandas.concat([_scores(run / SCORES, split) for run in runs], axis=1, join="inner", keys=range(len(runs)))
+    scores = pandas.concat([_scores(run / SCORES) for run in runs], axis=1, join="inner", keys=range(len(runs)))
     # A tweet counts as the same only with as many bytes: another cleaning may have left other text of it.
     scores = scores[scores.xs("bytes", axis=1, level=1).nunique(axis=1) == 1]
     if scores.empty:
-        what = f"no {split} tweet was scored in all of them"
+        what = "no test tweet was scored in all of them"
         raise TweetstyleError(what, where=", ".join(map(str, runs)), hint="evaluate them on the same data: tweetstyle evaluate RECIPE")
+    title = f"{len(scores):,} test tweets that every run was scored on, without a topic or first words"
+    drawn = terminal_table(title, "run", "base", "tuned", "bits per byte fewer than the first", "result")
     sizes, days = scores[0, "bytes"].to_numpy(), scores[0, "cluster"].tolist()
-    found = []
     for place, run in enumerate(runs):
         fewer_bits = (scores[0, "tuned"] - scores[place, "tuned"]).to_numpy() / math.log(2)
         better = bootstrap_t(fewer_bits, sizes, days, **BOOTSTRAP) if place else None
-        base, tuned = (float(scores[place, who].sum() / math.log(2) / sizes.sum()) for who in ("base", "tuned"))
-        found.append(ComparedRun(str(run), len(scores), base, tuned, better, _answer(run)))
-    return found
+        result = EFFECTS[effect(better, SMALLEST_GAIN)] if better else "–"
+        both = (f"{scores[place, who].sum() / math.log(2) / sizes.sum():.3f}" for who in ("base", "tuned"))
+        drawn.add_row(str(run), *both, gain_in_words(better), result)
+    said = [f"{run}: {answer}" for run in runs if (answer := _answer(run))]
+    drawn.caption = "\n".join([*said, f"same: less than {SMALLEST_GAIN} bits per byte apart; unclear: too few tweets to tell"])
+    return drawn
 
 
-def _scores(path: Path, split: str) -> DataFrame:
-    """A row for each tweet of the split, indexed by its id. Raises TweetstyleError for a file that evaluate did not write."""
+def _scores(path: Path) -> DataFrame:
+    """A row for each test tweet, indexed by its id. Raises TweetstyleError for a file that evaluate did not write."""
     import pandas
 
     scores = read_back(path, dict[str, list[_Score]]) or {}
-    if split not in scores:
+    if "test" not in scores:
         hint = "name the directory of an evaluated run, for example model/demo; tweetstyle evaluate RECIPE --force writes it again"
         raise TweetstyleError("there are no scores of a run, or they are damaged", where=str(path), hint=hint)
-    return pandas.DataFrame(scores[split]).drop_duplicates("id", keep="last").set_index("id")
+    return pandas.DataFrame(scores["test"]).drop_duplicates("id", keep="last").set_index("id")
 
 
 def _answer(run: Path) -> str | None:
@@ -103,15 +95,3 @@ def _answer(run: Path) -> str | None:
 
     content = read_back(run / "evaluation.json", dict[str, Any]) or {}
     return answers(content, [], "en")[0][0] if content.get("splits") else None
-
-
-def comparison_table(compared: Sequence[ComparedRun]) -> Table:
-    """A row a run; beneath it what each run's own evaluation says of it."""
-    title = f"{compared[0].tweets:,} test tweets that every run was scored on, without a topic or first words"
-    drawn = terminal_table(title, "run", "base", "tuned", "bits per byte fewer than the first", "result")
-    for one in compared:
-        better = EFFECTS[effect(one.better, SMALLEST_GAIN)] if one.better else "–"
-        drawn.add_row(one.run, f"{one.base:.3f}", f"{one.bits_per_byte:.3f}", gain_in_words(one.better), better)
-    meaning = f"same: less than {SMALLEST_GAIN} bits per byte apart; unclear: too few tweets to tell"
-    drawn.caption = "\n".join([*(f"{one.run}: {one.answer}" for one in compared if one.answer), meaning])
-    return drawn

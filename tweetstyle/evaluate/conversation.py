@@ -19,6 +19,7 @@ from tweetstyle.evaluate.baselines import (
     Examples,
     ModelPair,
     Nats,
+    chosen_examples,
     gain_interval,
     in_words,
 )
@@ -27,7 +28,6 @@ from tweetstyle.evaluate.samples import Opening
 from tweetstyle.evaluate.style import Obedience, word_overlap
 from tweetstyle.inference.likelihood import Reading
 from tweetstyle.model.base import BaseModel
-from tweetstyle.prompt.chat_template import Turn
 from tweetstyle.prompt.template import Template
 from tweetstyle.records import Tweet
 from tweetstyle.statistics.intervals import Interval
@@ -246,13 +246,13 @@ def instruction_baseline(
     alone, behind = ([base.tokenizer.encode(of, t.text, t.topic, t.type) for t in tweets] for of in (instructed, after))
     if max(len(document.ids) for document in alone) > base.max_positions:
         return InstructionBaseline(line, Examples(0, []), {})
-    readings, longest = {INSTRUCTED: Reading(alone)}, max(len(document.ids) for document in behind)
-    order = random.Random(seed).sample(range(len(answers)), min(count, len(answers)))
-    while order:
-        pairs: list[Turn] = [(answers[place].topic or "", answers[place].text) for place in sorted(order)]
-        ids, _ = base.tokenizer.encode_turns(instructed, pairs)
-        if len(ids) + longest <= base.max_positions:
-            examples = Examples(len(order), ids, after)
-            return InstructionBaseline(line, examples, readings | {INSTRUCTED_EXAMPLES: Reading(behind, ids)})
-        order.pop()
-    return InstructionBaseline(line, Examples(0, []), readings)
+    readings = {INSTRUCTED: Reading(alone)}
+    room = base.max_positions - max(len(document.ids) for document in behind)
+
+    def ids(shown: Sequence[Tweet]) -> list[int]:
+        return base.tokenizer.encode_turns(instructed, [(tweet.topic or "", tweet.text) for tweet in shown])[0]
+
+    found, before = chosen_examples(answers, count, seed, ids, room)
+    if found:
+        readings[INSTRUCTED_EXAMPLES] = Reading(behind, before)
+    return InstructionBaseline(line, Examples(found, before, after if found else None), readings)

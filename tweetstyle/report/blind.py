@@ -26,8 +26,6 @@ OPPONENTS = ("tuned", "examples", "base", "tuned-examples")
 """The tests that the page may offer, in the order shown; the last is a preference, not a recognition."""
 LINK_WORD = {"en": "[link]", "fr": "[lien]"}
 MENTION_WORD = "@…"
-MOST = 400
-"""Texts of each side among which pairs are sought: 160,000 distances take a fraction of a second."""
 
 _LINK = re.compile(rf"(?:https?:\S*|\bwww\.\S+|\b(?:t\.co|pic\.(?:twitter|x)\.com)/\S*|{re.escape(LINK_PLACEHOLDER)})", re.I)
 """Also what a model leaves of a link that it breaks off: `https:` alone would tell who wrote it."""
@@ -143,7 +141,7 @@ def levelled(texts: Iterable[Text], language: str, without: Iterable[str] = ()) 
 
 def pairs_of(first: Sequence[Text], second: Sequence[Text], chance: random.Random) -> list[tuple[Text, Text]]:
     """Pairs without a text twice, the best first: of one topic before others, then by the ratio of their lengths (characters)."""
-    first, second = (chance.sample(side, min(MOST, len(side))) for side in (first, second))
+    first, second = (chance.sample(side, len(side)) for side in (first, second))
     distances = sorted(
         (not _same_topic(one, other), abs(math.log(len(one.text) / len(other.text))), i, j)
         for i, one in enumerate(first)
