@@ -119,13 +119,13 @@ def test_told_and_shown_are_whole_conversations_of_the_chat_template_scored_as_b
     tiny: BaseModel, adapter: Path, template: Template
 ) -> None:
     tweets, known, six = answers(4, 500), answers(60), answers(6)
-    told = instruction_baseline(tiny, template, known, tweets, 3, seed=1)
+    line, examples, readings = instruction_baseline(tiny, template, known, tweets, 3, seed=1)
     trials, of_both = trial_readings(tiny, template, sample(tiny, template, six), 1)
-    by_base, _ = score_readings(TunedModel(tiny, adapter, "lora"), told.readings | of_both, {})
-    chosen = [t for t in known if holds(told.examples.ids, [*tiny.tokenizer.text_ids(t.text), tiny.tokenizer.end_id(template)])]
-    assert told.examples.count == len(chosen) == 3
+    by_base, _ = score_readings(TunedModel(tiny, adapter, "lora"), readings | of_both, {})
+    chosen = [t for t in known if holds(examples.ids, [*tiny.tokenizer.text_ids(t.text), tiny.tokenizer.end_id(template)])]
+    assert examples.count == len(chosen) == 3
 
-    def ids(*pairs: tuple[str, str], system: str = told.line) -> list[int]:
+    def ids(*pairs: tuple[str, str], system: str = line) -> list[int]:
         said = "".join(f"<|im_start|>user\n{m}<|eot_id|>\n<|im_start|>assistant\n{a}<|eot_id|>\n" for m, a in pairs)
         text = f"<|im_start|>system\n{system}<|eot_id|>\n{said}".removesuffix("\n")
         return tiny.tokenizer.prompt_ids(text, add_bos=template.add_bos)
@@ -145,20 +145,20 @@ def test_fewer_are_shown_where_they_do_not_fit_and_none_where_not_even_the_instr
     tweets, known = answers(4, 500), answers(60)
     for room in (2048, 700, 420):
         narrow = replace(tiny, config=tiny.config | {"max_position_embeddings": room})
-        told = instruction_baseline(narrow, template, known, tweets, 20, seed=1)
-        shown = told.readings["instructed and shown"]
+        _, examples, readings = instruction_baseline(narrow, template, known, tweets, 20, seed=1)
+        shown = readings["instructed and shown"]
         assert len(shown.beginning) + max(len(document.ids) for document in shown.documents) <= room
-        assert (told.examples.count == 20) is (room == 2048)
+        assert (examples.count == 20) is (room == 2048)
     nothing = replace(tiny, config=tiny.config | {"max_position_embeddings": 100})
-    assert instruction_baseline(nothing, template, known, tweets, 20, 1).readings == {}
+    assert instruction_baseline(nothing, template, known, tweets, 20, 1)[2] == {}
 
 
 def test_without_a_place_for_a_system_message_the_words_open_the_first_message(tiny: BaseModel, template: Template) -> None:
     turns, _ = take_apart(BARE, tiny.tokens.bos, "<|eot_id|>")
     bare = replace(template, turns=turns, end=turns.end)
-    told = instruction_baseline(tiny, bare, answers(60), answers(4, 500), 2, seed=1)
-    first = tiny.tokenizer.prompt_ids(f"<|user|>{told.line}\n\net", add_bos=bare.add_bos)
-    assert told.examples.ids[: len(first)] == first and told.examples.count == 2
+    line, examples, _ = instruction_baseline(tiny, bare, answers(60), answers(4, 500), 2, seed=1)
+    first = tiny.tokenizer.prompt_ids(f"<|user|>{line}\n\net", add_bos=bare.add_bos)
+    assert examples.ids[: len(first)] == first and examples.count == 2
 
 
 def test_the_words_name_language_length_and_the_usual_habits() -> None:

@@ -76,8 +76,9 @@ def test_planted_canaries_are_found_and_the_worst_stand_beside_their_sources() -
     found = copying(generated, clusters(generated), train[:0] + generated[150:], range(50), train, confidence=0.95)
     assert found.generated.estimate == pytest.approx(4 / 200)
     assert found.held_out.estimate == 0 and found.excess.sign == 0  # 4 of 200 against 0 of 50: it cannot be told
-    assert [(c.text, c.source) for c in found.worst] == [(121, 0), (120, 777), (50, 1999), (3, 40)]
-    assert all(copied.span.strip() in train[copied.source] and copied.span in generated[copied.text] for copied in found.worst)
+    worst = [(generated[text], train[source]) for text, source in ((121, 0), (120, 777), (50, 1999), (3, 40))]
+    assert [(c.text, c.source) for c in found.worst] == worst
+    assert all(copied.span.strip() in copied.source and copied.span in copied.text for copied in found.worst)
 
 
 def test_a_model_that_recites_is_told_apart_from_one_that_does_not() -> None:
@@ -92,7 +93,7 @@ def test_the_longest_copy_is_found_among_sources_that_share_more_windows() -> No
     """Two sources cover the text in halves, a third one holds a longer run: windows in a row are a bound, not the answer."""
     text = "".join(chr(0x4E00 + i) for i in range(160))
     train = [text[:60] + "|" + text[60:120], text[100:160], text[40:110] + "!"]
-    assert [(c.source, c.characters) for c in longest_copies(find_copies([text], train), [text], train, 5)] == [(2, 70)]
+    assert [(c.source, c.characters) for c in longest_copies(find_copies([text], train), [text], train, 5)] == [(train[2], 70)]
 
 
 def test_identical_and_empty_tweets_are_no_trouble() -> None:

@@ -75,14 +75,14 @@ def evaluate(
     talks = model.template.turns is not None
     prepare = ConversationReadings.prepare if talks else partial(TweetReadings.prepare, clean=clean)
     readings = prepare(model, known, held, evaluation)
-    scored = score_held_out(model, held, known, readings, evaluation)
+    results, base, tuned = score_held_out(model, held, known, readings, evaluation)
     writing = Writing.of(model, readings.examples, sampling, evaluation.seed)
     style, shown, openings = _write(writing, held, known, evaluation, directory / "written") if evaluation.samples else (None, [], [])
-    talk = readings.result(scored.base, scored.tuned, openings, evaluation) if talks else None
-    specific = None if talks else readings.specificity(held["test"], scored.base, scored.tuned, evaluation)
-    evaluated = Evaluated(scored.splits, warnings(scored.splits), specific, style, shown, talk)
+    talk = readings.result(base, tuned, openings, evaluation) if talks else None
+    specific = None if talks else readings.specificity(held["test"], base, tuned, evaluation)
+    evaluated = Evaluated(results, warnings(results), specific, style, shown, talk)
     with complete_file(directory / SCORES) as stream:
-        json.dump(scores_of(held, *(by[PROMPT].tolist() for by in (scored.base, scored.tuned))), stream)
+        json.dump(scores_of(held, base[PROMPT].tolist(), tuned[PROMPT].tolist()), stream)
     with complete_file(directory / "evaluation.json") as stream:
         json.dump(asdict(evaluated), stream, indent=2, ensure_ascii=False)
     return evaluated

@@ -75,9 +75,14 @@ class ConversationResult:
 
 @dataclass(frozen=True)
 class ConversationReadings:
-    """What is scored besides for a conversation: the instruction baseline with the base model, the trials with both models."""
+    """What is scored besides for a conversation. of_base: by the base model, as instructed; of_both: the trials, by both models.
 
-    instruction: InstructionBaseline
+    line: the instruction; examples: messages and answers that follow it, as turns.
+    """
+
+    line: str
+    examples: Examples
+    of_base: dict[str, Reading]
     test: HeldOut
     trials: Sequence[Trial]
     of_both: dict[str, Reading]
@@ -87,17 +92,10 @@ class ConversationReadings:
         cls, model: ModelPair, known: Sequence[Tweet], samples: Mapping[str, HeldOut], evaluation: Evaluation
     ) -> ConversationReadings:
         """known: the training tweets, each with its message; samples: the held-out splits, the test tweets among them."""
+        base, template, test, seed = model.base, model.template, samples["test"], evaluation.seed
         tweets = [tweet for sample in samples.values() for tweet in sample.tweets]
-        instruction = instruction_baseline(model.base, model.template, known, tweets, evaluation.examples, evaluation.seed)
-        return cls(instruction, samples["test"], *trial_readings(model.base, model.template, samples["test"], evaluation.seed))
-
-    @property
-    def examples(self) -> Examples:
-        return self.instruction.examples
-
-    @property
-    def of_base(self) -> dict[str, Reading]:
-        return self.instruction.readings
+        instruction = instruction_baseline(base, template, known, tweets, evaluation.examples, seed)
+        return cls(*instruction, test, *trial_readings(base, template, test, seed))
 
     def result(self, by_base: Nats, by_tuned: Nats, openings: list[Opening], evaluation: Evaluation) -> ConversationResult:
         """by_base, by_tuned: nats by the names of the readings; of held-out tweets those of the test are the last."""
@@ -110,7 +108,7 @@ class ConversationReadings:
         notes = [] if heard else [Note("relevance_too_few", {"tweets": count})]
         if not self.of_base:
             notes.append(Note("no_room"))
-        return ConversationResult(self.instruction.line, self.examples.count, gains, heard, own, openings, notes)
+        return ConversationResult(self.line, self.examples.count, gains, heard, own, openings, notes)
 
 
 # -- likelihoods after right and wrong messages -------------------------------------------------------------
@@ -192,18 +190,6 @@ def relevance(
 # -- the instruct model, instructed to write like the author ------------------------------------------------
 
 
-@dataclass(frozen=True)
-class InstructionBaseline:
-    """The instruct model with an instruction. line: the instruction; examples: messages and answers that follow it, as turns.
-
-    readings: the held-out tweets after the instruction, and after the examples too; without those for which there is no room.
-    """
-
-    line: str
-    examples: Examples
-    readings: dict[str, Reading]
-
-
 def instruction_text(style: str, answers: Sequence[Tweet]) -> str:
     """The instruction that describes an author to a model: the languages, the length and the habits of most of these tweets."""
     texts = [tweet.text for tweet in answers]
@@ -229,8 +215,11 @@ def _languages(answers: Sequence[Tweet]) -> str:
 
 def instruction_baseline(
     base: BaseModel, template: Template, answers: Sequence[Tweet], tweets: Sequence[Tweet], count: int, seed: int
-) -> InstructionBaseline:
+) -> tuple[str, Examples, dict[str, Reading]]:
     """The instruction in the system message's place, and a seeded choice of `count` training tweets as turns, in order of time.
+
+    Given are the instruction, the examples, and the held-out tweets after the instruction alone and after the examples too; without
+    those for which there is no room.
 
     Where the chat template has no place for a system message, the instruction opens the first message. Fewer examples where they
     would leave a held-out tweet no room.
@@ -245,7 +234,7 @@ def instruction_baseline(
     after = replace(template, add_bos=False, turns=replace(turns, head=turns.again))
     alone, behind = ([base.tokenizer.encode(of, t.text, t.topic, t.type) for t in tweets] for of in (instructed, after))
     if max(len(document.ids) for document in alone) > base.max_positions:
-        return InstructionBaseline(line, Examples(0, []), {})
+        return line, Examples(0, []), {}
     readings = {INSTRUCTED: Reading(alone)}
     room = base.max_positions - max(len(document.ids) for document in behind)
 
@@ -255,4 +244,4 @@ def instruction_baseline(
     found, before = chosen_examples(answers, count, seed, ids, room)
     if found:
         readings[INSTRUCTED_EXAMPLES] = Reading(behind, before)
-    return InstructionBaseline(line, Examples(found, before, after if found else None), readings)
+    return line, Examples(found, before, after if found else None), readings

@@ -71,30 +71,27 @@ class SplitResult:
     with_topic: dict[str, Likelihood] | None
 
 
-@dataclass(frozen=True)
-class Scored:
-    """base, tuned: nats of what was read with each model, by the names of the readings; of held-out tweets validation before test."""
-
-    splits: dict[str, SplitResult]
-    base: Nats
-    tuned: Nats
-
-
 def score_held_out(
     model: ModelPair,
     samples: Mapping[str, HeldOut],
     known: Sequence[Tweet],
     besides: TweetReadings | ConversationReadings,
     evaluation: Evaluation,
-) -> Scored:
-    """samples: "validation" and "test"; known: the training tweets; besides: what else is read."""
+) -> tuple[dict[str, SplitResult], Nats, Nats]:
+    """The results of each split, and the nats of what was read with base and tuned model, by the names of the readings.
+
+    Args:
+        samples: "validation" and "test"; their tweets are read in this order.
+        known: the training tweets.
+        besides: what else is read.
+    """
     tweets = [tweet for sample in samples.values() for tweet in sample.tweets]
     documents = [document for sample in samples.values() for document in sample.documents]
     of_base = base_readings(model.base, model.template, tweets, documents, besides.examples) | besides.of_base | besides.of_both
     of_tuned = tuned_readings(model.base, model.template, tweets, documents) | besides.of_both
     by_base, by_tuned = run_in_clean_process(_score_with_bar, model, of_base, of_tuned, evaluation.bf16)
     by_base[NGRAM] = ngram_bits(train_ngrams([tweet.text for tweet in known]), [tweet.text for tweet in tweets]) * math.log(2)
-    return Scored(_results(samples, in_words(by_base, besides.examples.count), by_tuned, evaluation), by_base, by_tuned)
+    return _results(samples, in_words(by_base, besides.examples.count), by_tuned, evaluation), by_base, by_tuned
 
 
 def _results(samples: Mapping[str, HeldOut], by_base: Nats, by_tuned: Nats, evaluation: Evaluation) -> dict[str, SplitResult]:

@@ -13,7 +13,7 @@ from tweetstyle.evaluate.habits import find_habits
 from tweetstyle.evaluate.samples import BASE, TUNED, WrittenSamples
 from tweetstyle.evaluate.two_sample import Distance, Texts, style_distance
 from tweetstyle.statistics.intervals import Hits, Interval, share, share_difference
-from tweetstyle.text.copying import copying, words_of
+from tweetstyle.text.copying import Copying, copying, words_of
 from tweetstyle.text.words import words_of as topic_words
 from tweetstyle.wording.words import Note
 
@@ -46,26 +46,6 @@ class Diversity:
     distinct_2: float | None
     lengths: list[float]
     real_lengths: list[float]
-
-
-@dataclass(frozen=True)
-class CopiedSpan:
-    """text: what the model wrote; source: the training tweet; span: their common text and its length in characters."""
-
-    text: str
-    source: str
-    span: str
-    characters: int
-
-
-@dataclass(frozen=True)
-class CopyingFound:
-    """Shares of tweets with a copied span; excess: generated minus held_out."""
-
-    generated: Interval
-    held_out: Interval
-    excess: Interval
-    worst: list[CopiedSpan]
 
 
 @dataclass(frozen=True)
@@ -106,7 +86,7 @@ class Style:
     whole: bool
     habits: list[CountedHabit]
     diversity: dict[str, Diversity]
-    copying: CopyingFound
+    copying: Copying
     obedience: dict[str, Obedience]
     notes: list[Note]
 
@@ -141,7 +121,7 @@ def measure(train: Sequence[str], real: Texts, floor: Texts, written: WrittenSam
         whole=whole,
         habits=habits,
         diversity={who: diversity(of, real.texts, seed=seed) for who, of in said.items() if of},
-        copying=_copying(tuned, real, train, confidence),
+        copying=copying(tuned.texts, tuned.clusters, real.texts, real.clusters, train, confidence),
         obedience=_obedience(written, confidence, seed),
         notes=notes,
     )
@@ -158,12 +138,6 @@ def counted_habits(train: Sequence[str], sides: Mapping[str, Texts], confidence:
         )
         for of in find_habits(train)
     ]
-
-
-def _copying(tuned: Texts, real: Texts, train: Sequence[str], confidence: float) -> CopyingFound:
-    found = copying(tuned.texts, tuned.clusters, real.texts, real.clusters, train, confidence=confidence)
-    worst = [CopiedSpan(tuned.texts[c.text], train[c.source], c.span, c.characters) for c in found.worst]
-    return CopyingFound(found.generated, found.held_out, found.excess, worst)
 
 
 # -- diversity ----------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cache
 
@@ -23,16 +23,13 @@ WORD = re.compile(r"\w+(?:['’]\w+)*")
 
 
 @dataclass(frozen=True)
-class Copied:
-    """The longest span of one text that a training tweet holds too. text, source: places in the two lists; characters: its length."""
+class CopiedSpan:
+    """text: what a model wrote; source: the training tweet; span: the longest text that both hold; characters: its length."""
 
-    text: int
-    source: int
+    text: str
+    source: str
     span: str
-
-    @property
-    def characters(self) -> int:
-        return len(self.span)
+    characters: int
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ class Copying:
     generated: Interval
     held_out: Interval
     excess: Interval
-    worst: list[Copied]
+    worst: list[CopiedSpan]
 
 
 def copying(
@@ -115,16 +112,17 @@ def words_of(text: str) -> list[str]:
     return WORD.findall(text.casefold().replace("’", "'"))
 
 
-def longest_copies(found: Sequence[Counter[int]], texts: Sequence[str], train: Sequence[str], count: int = WORST) -> list[Copied]:
-    """The `count` texts with the longest copied spans, each with its source, the longest first. found: of `find_copies`."""
+def longest_copies(found: Sequence[Counter[int]], texts: Sequence[str], train: Sequence[str], count: int = WORST) -> list[CopiedSpan]:
+    """The `count` texts with the longest copied spans, the longest first. found: of `find_copies`."""
 
     @cache
-    def longest(text: str) -> Copied:
-        sources = [source for source, _ in found[texts.index(text)].most_common(COMPARED)]
-        spans = [Copied(0, source, _common_span(text, train[source])) for source in sources]
-        return max(spans, key=lambda copied: copied.characters)
+    def longest(text: str) -> CopiedSpan:
+        sources = [train[source] for source, _ in found[texts.index(text)].most_common(COMPARED)]
+        spans = [(source, _common_span(text, source)) for source in sources]
+        source, span = max(spans, key=lambda pair: len(pair[1]))
+        return CopiedSpan(text, source, span, len(span))
 
-    copies = [replace(longest(text), text=place) for place, text in enumerate(texts) if found[place]]
+    copies = [longest(text) for text, sources in zip(texts, found, strict=False) if sources]
     return sorted(copies, key=lambda copied: -copied.characters)[:count]
 
 
