@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from tweetstyle.files import complete_file
@@ -55,6 +56,7 @@ def run_report(files: RunFiles, language: str, state: State | None = None) -> st
         say=say,
         run=run,
         tables=tables,
+        exp=math.exp,
         kept=kept_validation(run.metrics, run.ended),
         no_better=no_better_than_untrained(run.metrics),
         copying_measured=any(line.get("copied_share") is not None for line in run.metrics),

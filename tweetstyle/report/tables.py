@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -56,30 +55,8 @@ def curves(run: Read, say: Say) -> list[tuple[str, str]]:
     return drawn
 
 
-def validations(run: Read, say: Say) -> Rows:
-    """Every validation in figures; that of step 0 is of the untrained model."""
-    return [
-        [
-            say.number(line["step"]),
-            say.number(epoch_of(line, run.metrics), 2),
-            say.number(line["eval_bits_per_byte"], 3),
-            say.number(line["eval_loss"], 3),
-            say.number(math.exp(line["eval_loss"]), 1),
-        ]
-        for line in run.metrics
-        if "eval_bits_per_byte" in line
-    ]
-
-
-def written(run: Read, say: Say) -> list[tuple[str, list[Json]]]:
-    """Heading and samples of what the model wrote at each validation."""
-    found = []
-    for line in run.metrics:
-        if line.get("samples"):
-            epoch = say.number(epoch_of(line, run.metrics), 2)
-            heading = say("w_step", step=say.number(line["step"]), epoch=epoch, copied=say.percent(line.get("copied_share")))
-            found.append((heading, line["samples"]))
-    return found
+def epoch(line: Json, run: Read, say: Say) -> str:
+    return say.number(epoch_of(line, run.metrics), 2)
 
 
 # -- manifests ----------------------------------------------------------------------------------------------
@@ -108,41 +85,11 @@ def messages(played: Json, say: Say) -> tuple[list[str], Rows, Rows]:
     return names, tweets, rejected
 
 
-def plan(run: Read, say: Say) -> Rows:
-    """What was planned, with the settings as they were carried out, beside what happened."""
-    facts, probe = run.fit["facts"], run.probe
-    planned = facts.get("plan") or {}
-    training = run.fit.get("settings", {}).get("training", {})
-    training = training | {key: new for key, (_, new) in ((facts.get("schedule") or {}).get("changes") or {}).items()}
-    epochs = training.get("num_train_epochs") if training.get("max_steps", -1) <= 0 else None
-    pairs = {
-        "a_steps": (planned.get("steps"), facts.get("steps")),
-        "a_epochs": (epochs, facts.get("epochs")),
-        "a_time": (planned.get("seconds"), facts.get("seconds")),
-        "a_memory": (probe.get("reserved_bytes"), facts.get("memory_bytes")),
-        "a_tokens": (None, facts.get("tokens")),
-    }
-    if probe:
-        pairs["a_speed"] = (probe.get("tokens_per_second"), facts.get("tokens_per_second"))
-
-    shown = {
-        "a_time": say.seconds,
-        "a_memory": lambda value: f"{say.number(value / 2**30, 1)} GiB",
-        "a_speed": lambda value: say.number(value, 0),
-    }
-    return [
-        [say(key), *(say("a_unknown") if value is None else shown.get(key, say.number)(value) for value in values)]
-        for key, values in pairs.items()
-    ]
-
-
-def adapted(schedule: Json, say: Say) -> str:
-    """What was carried out where the recipe's settings did not suit the amount of data."""
-    before, used = schedule["asked"], schedule["used"]
-    counts = {"tweets": before["tweets"], "packs": before["packs"], "steps": before["steps"]}
-    counts |= {"used_packs": used["packs"], "used_steps": used["steps"], "warmup": used["warmup"]}
-    changes = ", ".join(f"{key} {'–' if old is None else f'{old:g}'} → {new:g}" for key, (old, new) in schedule["changes"].items())
-    return say("a_adapted", **{name: say.number(count) for name, count in counts.items()}, changes=changes)
+def planned_epochs(fit: Json) -> float | None:
+    """With the settings as they were carried out; None where max_steps decided."""
+    training = fit.get("settings", {}).get("training", {})
+    training = training | {key: new for key, (_, new) in ((fit["facts"].get("schedule") or {}).get("changes") or {}).items()}
+    return training.get("num_train_epochs") if training.get("max_steps", -1) <= 0 else None
 
 
 def seeds(run: Read) -> dict[str, Any]:
