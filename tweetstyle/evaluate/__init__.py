@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
     from tweetstyle.recipe import Evaluation, Sampling
 
-Held = Mapping[str, HeldOut]
-
 
 @dataclass(frozen=True)
 class Evaluated:
@@ -89,7 +87,7 @@ def evaluate(
 
 
 def _write(
-    writing: Writing, held: Held, known: Sequence[Tweet], evaluation: Evaluation, directory: Path
+    writing: Writing, held: Mapping[str, HeldOut], known: Sequence[Tweet], evaluation: Evaluation, directory: Path
 ) -> tuple[Style, list[Sample], list[Opening]]:
     test = held["test"].tweets
     written, openings = write_samples(writing, known, test, evaluation.samples, directory)

@@ -41,7 +41,8 @@ IN_WORDS = {
     NGRAM: "letter n-grams of your tweets",
 }
 NEUTRAL, OTHER_TIMES = "the neutral set", "of other or unknown times"
-NEUTRAL_LANGUAGES = ("fr", "en")
+LANGUAGES = ("fr", "en")
+"""Of the neutral lines, questions and openings that come with the program."""
 FEWEST_OTHERS = 20
 
 Nats = dict[str, np.ndarray]
@@ -140,9 +141,7 @@ def chosen_examples(
 def _from_a_boundary(base: BaseModel, raw: Template, text: str) -> Encoded:
     """The tweet alone after BOS or, where the model has none, after an end: its first token too has something to be predicted from."""
     document = base.tokenizer.encode(raw, text, None, "")
-    if document.prompt_length:
-        return document
-    return Encoded([base.tokenizer.end_id(raw), *document.ids], 1)
+    return document if document.prompt_length else Encoded([base.tokenizer.end_id(raw), *document.ids], 1)
 
 
 # -- other people's tweets ----------------------------------------------------------------------------------
@@ -218,7 +217,7 @@ def other_texts(path: Path | None, author: Sequence[Tweet], clean: Cleaner, most
     """
     if path is None:
         spoken = Counter(tweet.language for tweet in author if tweet.language).most_common(1)
-        language = spoken[0][0] if spoken and spoken[0][0] in NEUTRAL_LANGUAGES else "en"
+        language = spoken[0][0] if spoken and spoken[0][0] in LANGUAGES else "en"
         texts, source = own_lines(f"neutral_{language}.txt"), NEUTRAL
     else:
         texts, source = _read_others(path, author, clean)

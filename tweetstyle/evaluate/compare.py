@@ -16,6 +16,7 @@ from tweetstyle.evaluate.scoring import gain_in_words, terminal_table
 from tweetstyle.files import read_back
 from tweetstyle.statistics.effect import SMALLEST_GAIN, Effect, effect
 from tweetstyle.statistics.intervals import bootstrap_t
+from tweetstyle.wording.verdict import answers
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -69,10 +70,10 @@ def compare(runs: Sequence[Path]) -> Table:
     sizes, days = scores[0, "bytes"].to_numpy(), scores[0, "cluster"].tolist()
     for place, run in enumerate(runs):
         fewer_bits = (scores[0, "tuned"] - scores[place, "tuned"]).to_numpy() / math.log(2)
-        better = bootstrap_t(fewer_bits, sizes, days, **BOOTSTRAP) if place else None
-        result = EFFECTS[effect(better, SMALLEST_GAIN)] if better else "–"
+        better = bootstrap_t(fewer_bits, sizes, days, **BOOTSTRAP)
+        result = [gain_in_words(better), EFFECTS[effect(better, SMALLEST_GAIN)]] if place else ["–", "–"]
         both = (f"{scores[place, who].sum() / math.log(2) / sizes.sum():.3f}" for who in ("base", "tuned"))
-        drawn.add_row(str(run), *both, gain_in_words(better), result)
+        drawn.add_row(str(run), *both, *result)
     said = [f"{run}: {answer}" for run in runs if (answer := _answer(run))]
     drawn.caption = "\n".join([*said, f"same: less than {SMALLEST_GAIN} bits per byte apart; unclear: too few tweets to tell"])
     return drawn
@@ -91,7 +92,5 @@ def _scores(path: Path) -> DataFrame:
 
 def _answer(run: Path) -> str | None:
     """The verdict's first answer; None where nothing was measured."""
-    from tweetstyle.wording.verdict import answers
-
     content = read_back(run / "evaluation.json", dict[str, Any]) or {}
     return answers(content, [], "en")[0][0] if content.get("splits") else None

@@ -51,8 +51,6 @@ FAIR_SHARE = 0.1
 LANGUAGES = {"fr": "French", "en": "English"}
 OF_THE_MESSAGE = "the language of the message"
 
-NO_TRIALS = np.empty(0)
-
 
 @dataclass(frozen=True)
 class ConversationResult:
@@ -104,7 +102,7 @@ class ConversationReadings:
         gains = {name: gain_interval(nats - by_tuned[PROMPT][-count:], self.test, evaluation) for name, nats in named.items()}
         grouped = clusters(tweets)
         own = word_overlap([tweet.topic or "" for tweet in tweets], [tweet.text for tweet in tweets], grouped, confidence=confidence)
-        heard = relevance(*(by.get(TRIALS, NO_TRIALS) for by in (by_base, by_tuned)), self.trials, grouped, confidence=confidence)
+        heard = relevance(*(by.get(TRIALS) for by in (by_base, by_tuned)), self.trials, grouped, confidence=confidence)
         notes = [] if heard else [Note("relevance_too_few", {"tweets": count})]
         if not self.of_base:
             notes.append(Note("no_room"))
@@ -171,7 +169,7 @@ def trial_readings(base: BaseModel, template: Template, sample: HeldOut, seed: i
 
 
 def relevance(
-    base: np.ndarray, tuned: np.ndarray, trials: Sequence[Trial], clusters: Sequence[Hashable], *, confidence: float
+    base: np.ndarray | None, tuned: np.ndarray | None, trials: Sequence[Trial], clusters: Sequence[Hashable], *, confidence: float
 ) -> Obedience | None:
     """How often a tweet is likeliest after its own message; None without a trial.
 
@@ -180,7 +178,7 @@ def relevance(
         trials: [n].
         clusters: of all test tweets.
     """
-    if not trials:
+    if base is None or tuned is None:
         return None
     right, groups = np.array([trial.right for trial in trials]), [clusters[trial.tweet] for trial in trials]
     hits = (nats.reshape(-1, 1 + OTHERS).argmin(axis=1) == right for nats in (base, tuned))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tweetstyle.dataset.held_out import clusters
-from tweetstyle.evaluate.baselines import Examples, ModelPair, own_lines
+from tweetstyle.evaluate.baselines import LANGUAGES, Examples, ModelPair, own_lines
 from tweetstyle.files import clear_os_errors, complete_file, fingerprints, read_json_lines
 from tweetstyle.inference.clean_process import run_in_clean_process
 from tweetstyle.inference.generate import as_read, generate, read_beginning
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from tweetstyle.recipe import Sampling
 
 BASE, EXAMPLES, TUNED = "base", "examples", "tuned"
-LANGUAGES = ("fr", "en")
-"""Of the questions and openings that come with the program."""
 SHOWN = 60
 """Prompts kept with all answers: what the report shows and the blind test uses."""
 

@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 
     from tweetstyle.recipe import Evaluation
 
-Readings = dict[str, Reading]
-
 
 @dataclass(frozen=True)
 class Likelihood:
@@ -150,18 +148,13 @@ def warnings(splits: Mapping[str, SplitResult]) -> list[Note]:
 
 def terminal_table(title: str, first: str, *columns: str) -> Table:
     from rich.box import SIMPLE_HEAD
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    drawn = Table(title=title, title_justify="left", caption_justify="left", box=SIMPLE_HEAD)
-    drawn.add_column(first)
-    for column in columns:
-        drawn.add_column(column, justify="left" if column == "result" else "right")
-    return drawn
+    right = (Column(column, justify="right") for column in columns)
+    return Table(first, *right, title=title, title_justify="left", caption_justify="left", box=SIMPLE_HEAD)
 
 
-def gain_in_words(gain: Interval | None) -> str:
-    if gain is None:
-        return "–"
+def gain_in_words(gain: Interval) -> str:
     ends = "" if gain.low is None else f" ({gain.low:+.3f} to {gain.high:+.3f})"
     return f"{gain.estimate:+.3f}{ends}"
 
@@ -169,7 +162,7 @@ def gain_in_words(gain: Interval | None) -> str:
 # -- where the scoring runs ---------------------------------------------------------------------------------
 
 
-def _score_with_bar(model: ModelPair, of_base: Readings, of_tuned: Readings, bf16: bool) -> tuple[Nats, Nats]:
+def _score_with_bar(model: ModelPair, of_base: dict[str, Reading], of_tuned: dict[str, Reading], bf16: bool) -> tuple[Nats, Nats]:
     from tweetstyle.progress import Bar
 
     tokens = sum(reading.positions for reading in (*of_base.values(), *of_tuned.values()))

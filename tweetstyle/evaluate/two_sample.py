@@ -241,14 +241,14 @@ def gap_closed(base: Separation, model: Separation, floor: Separation, *, confid
     closed, whole = (base.auc.estimate - other.auc.estimate for other in (model, floor))
     pulls = [np.array([base.influence.get(c, 0.0) - other.influence.get(c, 0.0) for c in clusters]) for other in (model, floor)]
     estimate = closed / whole if whole else 0.0
+    unknown = Interval(estimate, None, None, confidence, count)
     if count < FEWEST_CLUSTERS:
-        return Interval(estimate, None, None, confidence, count)
+        return unknown
     scale = t_quantile(confidence, count) ** 2 * len(clusters) / (len(clusters) - 1)
     (top, both), (_, bottom) = scale * np.array([[p @ q for q in pulls] for p in pulls])
     # Ratios r for which (closed − r · whole)² ≤ t² var(closed − r · whole): between the roots of a r² − 2 b r + c.
     a, b, c = whole**2 - bottom, closed * whole - both, closed**2 - top
     if whole <= 0 or a <= 0 or top < 1e-18:
-        # Nothing varies where every classifier is always right: that is no certainty about the ratio.
-        return Interval(estimate, None, None, confidence, count)
+        return unknown  # nothing varies where every classifier is always right: that is no certainty about the ratio
     half = np.sqrt(max(b * b - a * c, 0.0))
     return Interval(estimate, float((b - half) / a), float((b + half) / a), confidence, count)

@@ -15,8 +15,6 @@ THINNEST = 0.3
 HEIGHT, AXIS = 140, 22
 """Pixels of a plot, and of a line of labels under it."""
 COLUMN_TICKS, CURVE_TICKS = 5, 6
-SMALLEST_RANGE = 1e-100
-"""Below it all values are the same: 0."""
 LABELS = 7
 """So many of four letters fit side by side on a phone."""
 WIDEST_COLUMN = 9.0
@@ -48,7 +46,7 @@ def ticks(low: float, high: float, most: int, least: float = 0.0) -> list[float]
     """
     if high - low <= 1e-9 * max(abs(low), abs(high)):
         low, high = min(low, 0.0), max(high, 0.0)
-    if high - low < SMALLEST_RANGE:
+    if high - low < 1e-100:  # all are 0
         high = low + 1.0
     power = math.floor(math.log10((high - low) / most))
     while True:

@@ -148,11 +148,9 @@ def pairs_of(first: Sequence[Text], second: Sequence[Text], chance: random.Rando
         for j, other in enumerate(second)
     )
     pairs: dict[int, int] = {}
-    used = set()
     for *_, i, j in distances:
-        if i not in pairs and j not in used and first[i].text != second[j].text:
+        if i not in pairs and j not in pairs.values() and first[i].text != second[j].text:
             pairs[i] = j
-            used.add(j)
     return [(first[i], second[j]) for i, j in pairs.items()]
 
 

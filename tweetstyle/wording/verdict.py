@@ -69,7 +69,10 @@ def _like_you(evaluation: Json, say: Say) -> list[str]:
     test = splits.get("test") or splits.get("validation")
     if not test:
         return [say("v_like_not_yet")]
-    said = [*_learned(test, say), *_closer(style, say)]
+    said = _learned(test, say)
+    if gap := (style.get("gap_closed") or {}).get("tuned"):
+        key = f"v_gap_{effect(gap, SMALLEST_SHARE).value}"
+        said.append(say(key, gap=say.interval(gap, shares=True), samples=say.number(style["samples"])))
     if not talk:
         return said
     words = (style.get("obedience") or {}).get("key words")
@@ -79,9 +82,8 @@ def _like_you(evaluation: Json, say: Say) -> list[str]:
 def _learned(test: Json, say: Say) -> list[str]:
     """Whether it is better than the untrained model, and than the best that can be had without training."""
     gain, over = (effect(test[name], SMALLEST_GAIN) for name in ("gain", "over_best"))
-    best, untrained_is_best = say.baseline(test["best"]), test["best"] == SAME_PROMPT
-    words = {"tweets": say.number(test["tweets"]), "best": best, "smallest": say.number(SMALLEST_GAIN)}
-    worse_by = _bits(turned(test["over_best"]), say)
+    words = {"tweets": say.number(test["tweets"]), "best": say.baseline(test["best"]), "smallest": say.number(SMALLEST_GAIN)}
+    worse_by, untrained_is_best = _bits(turned(test["over_best"]), say), test["best"] == SAME_PROMPT
     if gain is Effect.MORE:
         answer, figures = BETTER_THAN_UNTRAINED[over]
         said = [say(answer, **words), say(figures, **words, over=worse_by if over is Effect.LESS else _bits(test["over_best"], say))]
@@ -101,14 +103,6 @@ def _bits(found: Json, say: Say) -> str:
     if effect(found, SMALLEST_GAIN) is Effect.NONE:
         return say.interval(found, digits=4)
     return say.interval(found, digits=2 if abs(found["estimate"]) >= 0.1 else 3)
-
-
-def _closer(style: Json, say: Say) -> list[str]:
-    """How far its own tweets have come from the untrained model's to the author's."""
-    gap = (style.get("gap_closed") or {}).get("tuned")
-    if not gap:
-        return []
-    return [say(f"v_gap_{effect(gap, SMALLEST_SHARE).value}", gap=say.interval(gap, shares=True), samples=say.number(style["samples"]))]
 
 
 def _by_words(words: Json | None, say: Say) -> list[str]:
@@ -142,9 +136,9 @@ def _new_tweets(evaluation: Json, say: Say) -> list[str]:
     excess = found["excess"]
     harmless = excess["high"] is not None and excess["high"] <= SMALLEST_SHARE
     recites = effect(excess, SMALLEST_SHARE) is Effect.MORE
-    said = [say("v_copy_no" if harmless else "v_copy_yes" if recites else "v_copy_cannot")]
     shares = {of: say.percent(found[of]["estimate"]) for of in ("generated", "held_out")}
-    said.append(say("f_copy", samples=say.number(style["samples"]), **shares, excess=say.interval(excess, shares=True)))
+    figures = say("f_copy", samples=say.number(style["samples"]), **shares, excess=say.interval(excess, shares=True))
+    said = [say("v_copy_no" if harmless else "v_copy_yes" if recites else "v_copy_cannot"), figures]
     varied = ((style.get("diversity") or {}).get("tuned") or {}).get("distinct_2")
     if varied is not None and varied < VARIED:
         said.append(say("v_repeats_itself", ratio=say.number(varied, 2)))
