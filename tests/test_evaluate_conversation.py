@@ -169,22 +169,15 @@ def test_the_words_name_language_length_and_the_usual_habits() -> None:
     assert "opens with i" in instruction_text("Nimzo", opened)
 
 
-@pytest.mark.parametrize(
-    ("spoken", "named"),
-    [
-        ({"fr": 20}, "in French, in "),
-        ({"fr": 11, "en": 9}, "in French or English, the language of the message, in "),
+def test_the_words_name_each_language_of_a_fair_share_of_the_tweets_and_of_several_ask_for_the_message_s() -> None:
+    for spoken, named in (
         ({"fr": 18, "en": 2}, "in French or English, the language of the message, in "),  # a tenth is a fair share
         ({"fr": 19, "en": 1}, "in French, in "),
         ({"fr": 10, "de": 10}, "in the language of the message, in "),  # a language that has no name here
         ({"": 20}, "in the language of the message, in "),
-    ],
-)
-def test_the_words_name_each_language_of_a_fair_share_of_the_tweets_and_of_several_ask_for_the_message_s(
-    spoken: dict[str, int], named: str
-) -> None:
-    tweets = [tweet for language, count in spoken.items() for tweet in answers(count, language=language)]
-    assert f"would in a tweet: {named}" in instruction_text("Nimzo", tweets[::-1])
+    ):
+        tweets = [tweet for language, count in spoken.items() for tweet in answers(count, language=language)]
+        assert f"would in a tweet: {named}" in instruction_text("Nimzo", tweets[::-1])
 
 
 # -- the whole verb -----------------------------------------------------------------------------------------

@@ -75,7 +75,6 @@ def test_more_samples_than_test_tweets_of_all_scripts(tiny, adapter, tmp_path):
         ((TRAIN, VALIDATION, []), "test.jsonl: there is no tweet to score"),
         ((TRAIN, VALIDATION, ["x" * 10_000] * 10), "all 10 tweets are longer than the model's context"),
     ],
-    ids=["no train", "no validation", "no test", "too long"],
 )
 def test_nothing_to_work_on_is_one_clear_message(tiny, adapter, tmp_path, splits, said):
     with pytest.raises(TweetstyleError, match=said):

@@ -47,17 +47,13 @@ def test_it_finds_what_a_brute_force_search_finds(seed: int) -> None:
     assert holds(texts, train) == expected
 
 
-@pytest.mark.parametrize(("length", "copied"), [(49, False), (50, True)])
-def test_fifty_characters_are_a_copy_and_forty_nine_are_none(length: int, copied: bool) -> None:
+def test_fifty_characters_or_eight_words_whatever_their_case_and_punctuation_are_a_copy() -> None:
     unbroken = "".join(chr(0x4E00 + i) for i in range(80))
-    assert holds(["x" + unbroken[7 : 7 + length] + "y"], [unbroken]) == [copied]
-
-
-@pytest.mark.parametrize(("words", "copied"), [(7, False), (8, True)])
-def test_eight_words_are_a_copy_whatever_their_case_and_punctuation(words: int, copied: bool) -> None:
-    text = "OK! " + ", ".join("j’ai mis un a de là où le".split()[:words]).upper() + " fin"
-    assert len(text) < SPAN_CHARACTERS
-    assert holds([text], ["hier j'ai mis un a de là où le sol"]) == [copied]
+    assert [holds(["x" + unbroken[7 : 7 + length] + "y"], [unbroken]) for length in (49, 50)] == [[False], [True]]
+    for words, copied in ((7, False), (8, True)):
+        text = "OK! " + ", ".join("j’ai mis un a de là où le".split()[:words]).upper() + " fin"
+        assert len(text) < SPAN_CHARACTERS
+        assert holds([text], ["hier j'ai mis un a de là où le sol"]) == [copied]
 
 
 def test_a_span_across_two_training_tweets_is_no_copy() -> None:

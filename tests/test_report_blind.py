@@ -17,12 +17,8 @@ WORDS = "train late coffee rain winter bread stairs window keys market garden no
 
 def tweets(name: str, count: int, topics: int = 0) -> list[Text]:
     """Distinct texts of different lengths that say who wrote them."""
-    return [
-        Text(
-            f"{name}{i} " + " ".join(WORDS[(i * 7 + j) % len(WORDS)] for j in range(2 + i % 9)), f"subject {i % topics}" if topics else None
-        )
-        for i in range(count)
-    ]
+    words = [" ".join(WORDS[(i * 7 + j) % len(WORDS)] for j in range(2 + i % 9)) for i in range(count)]
+    return [Text(f"{name}{i} {text}", f"subject {i % topics}" if topics else None) for i, text in enumerate(words)]
 
 
 def written(path, real, others, language="en", seed=1, **more):

@@ -121,19 +121,16 @@ def test_the_first_sentence_answers_in_words_and_the_figures_follow(changes, ans
         assert language == "fr" or found.startswith(answer)
 
 
-@pytest.mark.parametrize(
-    ("gap", "said"),
-    [
+def test_how_far_its_own_tweets_have_come_follows_the_interval():
+    found = evaluation()
+    for gap, said in (
         ((0.62, 0.4, 0.8), "are 62% (95% interval: 40% to 80%) of the way from"),
         ((0.01, -0.03, 0.05), "are no closer to yours"),
         ((0.2, -0.3, 0.6), "60 written tweets are too few to tell"),
         ((-0.3, -0.5, -0.1), "are further from yours"),
-    ],
-)
-def test_how_far_its_own_tweets_have_come_follows_the_interval(gap, said):
-    found = evaluation()
-    found["style"]["gap_closed"]["tuned"] = interval(*gap)
-    assert said in verdict(found, [], "en")[0]
+    ):
+        found["style"]["gap_closed"]["tuned"] = interval(*gap)
+        assert said in verdict(found, [], "en")[0]
 
 
 def conversation(difference=(-0.2, -0.3, -0.1), tuned=(0.4, 0.3, 0.5), text="un tweet") -> dict:
@@ -145,19 +142,16 @@ def conversation(difference=(-0.2, -0.3, -0.1), tuned=(0.4, 0.3, 0.5), text="un 
     return {"told": text, "shown": 12, "gains": gains, "relevance": heard, "own_words": own, "openings": [opening], "notes": [text]}
 
 
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
+def test_whether_sense_was_lost_follows_the_interval_of_the_difference():
+    for changes, said in (
         ({}, "answers to messages less well"),
         ({"difference": (0.1, 0.05, 0.2)}, "answers to messages better"),
         ({"difference": (0.01, -0.03, 0.05)}, "no sense was lost"),
         ({"difference": (0.1, -0.05, 0.2)}, "too few tweets to tell whether it matches"),
         ({"tuned": (0.25, 0.1, 0.4)}, "at all is not shown"),
-    ],
-)
-def test_whether_sense_was_lost_follows_the_interval_of_the_difference(changes, said):
-    shown = verdict(evaluation() | {"conversation": conversation(**changes)}, [], "en")[0]
-    assert said in shown and "after the message" in shown and ("not shown" in shown) is ("tuned" in changes)
+    ):
+        shown = verdict(evaluation() | {"conversation": conversation(**changes)}, [], "en")[0]
+        assert said in shown and "after the message" in shown and ("not shown" in shown) is ("tuned" in changes)
     assert "message" not in verdict(evaluation(), [], "en")[0]
 
 

@@ -83,7 +83,6 @@ def test_a_stage_that_ended_well_leaves_its_figures_and_no_notice(run):
         (RuntimeError("CUDA error: unspecified launch failure"), "the card failed: CUDA error: unspecified launch failure"),
         (ZeroDivisionError(HOSTILE), "ZeroDivisionError: <script>"),
     ],
-    ids=["gate", "Ctrl-C", "disk", "card", "bug"],
 )
 def test_whatever_ends_a_stage_stands_in_the_report_and_is_raised(run, error, said):
     """The evaluation was made before: the page of a rejected export shows it."""
