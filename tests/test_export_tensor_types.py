@@ -10,7 +10,7 @@ from gguf import GGMLQuantizationType as Q
 
 from tweetstyle.export.blocks import quantize
 from tweetstyle.model.config import Shape
-from tweetstyle.model.llama import Llama, tensor_plan, tensor_type, type_bytes
+from tweetstyle.model.llama import TAKE_IMPORTANCE, Llama, tensor_plan, tensor_type, type_bytes
 
 
 def llama(layers: int, hidden: int, wide: int, heads: int, key_heads: int, *, tied: bool = False) -> Llama:
@@ -60,13 +60,14 @@ def test_smollm2s_rows_fall_back_where_256_does_not_divide_them():
 
 
 @pytest.mark.parametrize("kind", QUANTISED)
-def test_the_bytes_are_those_of_another_build_of_ggml(kind):
+def test_the_bytes_are_those_of_another_build_of_ggml_also_where_errors_are_weighed(kind):
     """libgguf is a second package that compiles ggml's kernels."""
     import libgguf
 
-    rows = rows_of_many_sizes()
-    expected = libgguf.quantize_rows(rows, kind)
-    assert np.array_equal(quantize(rows, kind), np.ascontiguousarray(expected).view(np.uint8).reshape(-1))
+    rows, importance = rows_of_many_sizes(), (10 ** np.random.default_rng(2).uniform(-1, 2, 1024)).astype(np.float32)
+    for weights in [()] + [(importance,)] * (kind in TAKE_IMPORTANCE):
+        expected = libgguf.quantize_rows(rows, kind, *weights)
+        assert np.array_equal(quantize(rows, kind, *weights), np.ascontiguousarray(expected).view(np.uint8).reshape(-1))
 
 
 def rows_of_many_sizes() -> np.ndarray:

@@ -15,7 +15,6 @@ from support.tiny_llama import write_adapter, write_llama
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export import export
-from tweetstyle.export.blocks import quantize
 from tweetstyle.model.imatrix import Imatrix, read_imatrix, write_imatrix
 from tweetstyle.model.llama import TAKE_IMPORTANCE
 from tweetstyle.prompt.template import build_template
@@ -48,21 +47,6 @@ def test_what_is_written_is_read_and_written_the_same(tmp_path_factory, tensors,
     before = path.read_bytes()
     write_imatrix(read, path)
     assert path.read_bytes() == before and [p.name for p in path.parent.iterdir()] == ["imatrix.gguf"]
-
-
-@pytest.mark.parametrize("kind", sorted(TAKE_IMPORTANCE))
-def test_weighed_bytes_are_those_of_another_build_of_ggml(kind):
-    random = np.random.default_rng(2)
-    rows, row = random.normal(0, 1, (32, 512)).astype(np.float32), (10 ** random.uniform(-1, 2, 512)).astype(np.float32)
-    weighed = quantize(rows, kind, row)
-    assert np.array_equal(weighed, np.ascontiguousarray(libgguf.quantize_rows(rows, kind, row)).view(np.uint8).reshape(-1))
-    assert not np.array_equal(weighed, quantize(rows, kind))
-    block, size = gguf.GGML_QUANT_SIZES[kind]
-    errors = [
-        ((gguf.quants.dequantize(made.reshape(32, 512 // block * size), kind) - rows) ** 2 * row).mean()
-        for made in (weighed, quantize(rows, kind))
-    ]
-    assert errors[0] < errors[1]
 
 
 def test_every_k_quant_of_an_export_is_weighed_and_its_keys_say_so(tmp_path):

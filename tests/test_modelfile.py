@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-
 import pytest
 
 from tweetstyle.errors import TweetstyleError
@@ -19,43 +17,16 @@ CHATML = (
 )
 
 
-def read_as_ollama(text: str) -> list[tuple[str, str]]:
-    """(instruction, value) pairs: Ollama's parser (parser/parser.go of v0.11.4) for values, line by line."""
-    found, lines = [], iter(text.split("\n"))
-    for line in lines:
-        if not line or line.startswith("#"):
-            continue
-        name, _, value = line.partition(" ")
-        if name == "PARAMETER":
-            name, _, value = value.partition(" ")
-        while not complete(value.strip()):
-            value += "\n" + next(lines)
-        found.append((name, unquote("".join(c for c in value.strip() if c.isprintable() or c in "\n\t"))))
-    return found
-
-
-def complete(value: str) -> bool:
-    if value.startswith('"""'):
-        return len(value) >= 6 and value.endswith('"""')
-    return not value.startswith('"') or (len(value) >= 2 and value.endswith('"'))
-
-
-def unquote(value: str) -> str:
-    marks = 3 if value.startswith('"""') else 1 if value.startswith('"') else 0
-    return value[marks : len(value) - marks]
-
-
-def test_every_line_stands_as_it_should():
-    template = build_template("inst", "Nimzo", TOKENS)
-    sampling = Sampling(
-        temperature=0.7, top_k=30, top_p=0.9, min_p=0.02, repeat_penalty=1.2, num_predict=99, seed=7
-    )  # fmt: skip
-    text = modelfile("nimzo-q4_k_m.gguf", template, Export(num_ctx=1024), sampling, 9)
-    assert text.startswith("#") and text.endswith("\n")
-    assert read_as_ollama(text) == [
-        ("FROM", "./nimzo-q4_k_m.gguf"), ("TEMPLATE", template.ollama()), ("stop", "</s>"), ("stop", "[INST]"),
-        ("temperature", "0.7"), ("top_k", "30"), ("top_p", "0.9"), ("min_p", "0.02"), ("repeat_penalty", "1.2"),
-        ("num_predict", "99"), ("num_ctx", "1024"), ("num_keep", "9"), ("seed", "7"),
+def test_every_line_is_written_as_ollama_reads_it():
+    """Real Ollama reads them back in tests/integration/test_modelfile_ollama.py."""
+    template = build_template("inst", 'Nimzo "le grand"', TOKENS)
+    sampling = Sampling(temperature=0.7, top_k=30, top_p=0.9, min_p=0.02, repeat_penalty=1.2, num_predict=99, seed=7)
+    comment, *lines = modelfile("nimzo-q4_k_m.gguf", template, Export(num_ctx=1024), sampling, 9).splitlines()
+    assert comment.startswith("#")
+    assert lines == [
+        "FROM ./nimzo-q4_k_m.gguf", f'TEMPLATE """{template.ollama()}"""', 'PARAMETER stop "</s>"', 'PARAMETER stop "[INST]"',
+        "PARAMETER temperature 0.7", "PARAMETER top_k 30", "PARAMETER top_p 0.9", "PARAMETER min_p 0.02",
+        "PARAMETER repeat_penalty 1.2", "PARAMETER num_predict 99", "PARAMETER num_ctx 1024", "PARAMETER num_keep 9", "PARAMETER seed 7",
     ]  # fmt: skip
 
 
@@ -91,24 +62,10 @@ def test_a_head_that_leaves_the_message_less_than_half_of_the_context_is_refused
     assert "prompt.system" in caught.value.hint
 
 
-@pytest.mark.parametrize("style", ['Nimzo "le grand"', "été d’hiver — 100 % 😀", "{{ .System }} \\n #"])
-@pytest.mark.parametrize("format", ["inst", "chat", "custom"])
-def test_a_style_name_survives_the_modelfile(style, format):
-    tokens = SpecialTokens("<s>", "</s>", CHATML)
-    custom = '<s>"{style}" writes ({type}) {topic} => {text}</s>' if format == "custom" else None
-    template = build_template(format, style, tokens, custom)
-    check_modelfile(template)
-    read = dict(read_as_ollama(modelfile("a.gguf", template, Export(), Sampling(), 9)))
-    assert read["TEMPLATE"] == template.ollama()
-
-
 @pytest.mark.parametrize("value", ['line """\nnext', '"""\nnext', '"\n"""  \nx'])
 def test_three_quotes_at_the_end_of_an_inner_line_are_refused(value):
     with pytest.raises(TweetstyleError, match='a line that ends in """'):
         quoted(value, "prompt")
-    # A control: without the rule the value would come back as another one, or not at all.
-    with contextlib.suppress(StopIteration):
-        assert read_as_ollama(f'TEMPLATE """{value}"""\n') != [("TEMPLATE", value)]
 
 
 @pytest.mark.parametrize("character", ["\u00a0", "\u200d", "\x00", "\r"])
@@ -117,10 +74,10 @@ def test_a_rune_that_ollama_drops_is_refused_by_its_number(character):
         quoted(f"a{character}b", "prompt")
 
 
-def test_a_system_line_stands_in_the_modelfile_where_it_was_trained() -> None:
+def test_a_system_line_is_in_the_modelfile_where_it_was_trained():
     tokens = SpecialTokens("<|im_start|>", "<|im_end|>", CHATML)
     line = 'Réponds "vite"\net bien'
     with_line, without = (build_template("chat", "Nimzo", tokens, system=of, conversation=True) for of in (line, None))
-    read = read_as_ollama(modelfile("a.gguf", with_line, Export(), Sampling(), 9))
-    assert ("SYSTEM", line) in read and ("TEMPLATE", with_line.ollama()) in read and ("stop", "<|im_end|>") in read
-    assert "SYSTEM" not in dict(read_as_ollama(modelfile("a.gguf", without, Export(), Sampling(), 9)))
+    check_modelfile(with_line)
+    assert f'SYSTEM """{line}"""\nPARAMETER stop "<|im_end|>"\n' in modelfile("a.gguf", with_line, Export(), Sampling(), 9)
+    assert "SYSTEM" not in modelfile("a.gguf", without, Export(), Sampling(), 9)

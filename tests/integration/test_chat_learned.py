@@ -79,15 +79,6 @@ def test_ollama_says_each_tweet_to_its_subject_and_ends_by_itself(ollama: Ollama
         assert answer["done_reason"] == "stop"
 
 
-def test_on_a_later_turn_it_says_the_same_as_on_the_first(ollama: OllamaServer, created: str, template: Template) -> None:
-    history: list[dict[str, str]] = []
-    for topic in ("l'hiver", "café", "l'hiver"):
-        history.append({"role": "user", "content": topic})
-        answer = ollama.chat(created, history)["message"]
-        assert template.shown(answer["content"]) == LEARNED[topic]
-        history.append(answer)
-
-
 def test_chat_says_each_tweet_to_its_subject_and_ends_by_itself(exported: Exported, template: Template) -> None:
     speaker = ChatModel(exported.gguf["q8_0"], template, GREEDY, threads=THREADS)
     for topic, text in LEARNED.items():
