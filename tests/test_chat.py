@@ -1,4 +1,4 @@
-"""chat: the same prompts and sampling as everywhere, answers afresh, and a terminal that does what it says."""
+"""Chat: the prompts and sampling of training and Ollama, and the commands of the terminal."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def seeded(gguf: Path, template: Template) -> ChatModel:
     return speaker(gguf, template)
 
 
-# -- what is asked of llama.cpp -----------------------------------------------------------------------------
+# -- requests to llama.cpp ------------------------------------------------------------------------------------
 
 
 def test_greedy_it_says_what_llama_cpp_says_to_the_ids_of_training(base: BaseModel, gguf: Path, template: Template) -> None:

@@ -6,15 +6,17 @@ import json
 
 import numpy as np
 import pytest
+from gguf import GGUFReader, TokenType
 from safetensors.numpy import load_file, save_file
 from support.tiny_llama import CONFIG, write_llama
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.export import check_exportable, read_source
+from tweetstyle.export import check_exportable, export, read_source
 from tweetstyle.model.base import read_base_model
 from tweetstyle.model.llama import read_llama
 from tweetstyle.model.weight_files import read_headers
 from tweetstyle.prompt.template import build_template
+from tweetstyle.recipe import Export, Sampling
 
 # -- hyperparameters ----------------------------------------------------------------------------------------
 
@@ -135,18 +137,17 @@ def test_what_llama_cpp_would_tokenise_otherwise_is_refused_by_name(base, change
 
 @pytest.mark.parametrize("pre", ["llama-bpe", "smollm"])
 def test_the_vocabulary_holds_every_token_at_its_id(tmp_path, pre):
-    from gguf import TokenType
-
     base = write_llama(tmp_path, pre=pre)
     change_tokenizer(
         tmp_path, lambda t: t["added_tokens"].append({**t["added_tokens"][0], "id": 324, "content": "<mark>", "special": False})
     )
-    vocabulary = read_source(base, build_template("inst", "Nimzo", base.tokens)).vocabulary
-    assert vocabulary.pre == pre and len(vocabulary.tokens) == len(vocabulary.types) == 384
-    assert all(base.tokenizer.token_id(text) == i for i, text in enumerate(vocabulary.tokens) if not text.startswith("[PAD"))
+    template = build_template("inst", "Nimzo", base.tokens)
+    path = export(base, None, template, Export(types=("f32",)), Sampling(), "x", tmp_path / "out").gguf["f32"]
+    written = {key.removeprefix("tokenizer.ggml."): field.contents() for key, field in GGUFReader(path).fields.items()}
+    tokens, types = written["tokens"], written["token_type"]
+    assert written["pre"] == pre and len(tokens) == len(types) == 384 and written["add_bos_token"]
+    assert all(base.tokenizer.token_id(text) == i for i, text in enumerate(tokens) if not text.startswith("[PAD"))
     kinds = {TokenType.NORMAL: 320, TokenType.CONTROL: 4, TokenType.USER_DEFINED: 1, TokenType.UNUSED: 59}
-    assert {kind: vocabulary.types.count(kind) for kind in kinds} == kinds
-    assert vocabulary.tokens[vocabulary.eos_id] == "<|end_of_text|>" and vocabulary.add_bos
-    assert (
-        vocabulary.tokens[vocabulary.bos_id] == "<|begin_of_text|>" and vocabulary.tokens[vocabulary.pad_id] == "<|finetune_right_pad_id|>"
-    )
+    assert {kind: types.count(kind) for kind in kinds} == kinds
+    special = [tokens[written[f"{name}_token_id"]] for name in ("bos", "eos", "padding")]
+    assert special == ["<|begin_of_text|>", "<|end_of_text|>", "<|finetune_right_pad_id|>"]

@@ -1,4 +1,4 @@
-"""The model card tells what a stranger must know, shows nobody's tweets, and stays Markdown whatever stands in a recipe."""
+"""The model card says what a stranger must know, holds no tweets, and stays Markdown whatever a recipe contains."""
 
 from __future__ import annotations
 
@@ -81,9 +81,9 @@ def test_what_one_types_is_what_the_recipes_prompt_holds(base):
     recipe, template = recipe_of(base), build_template("inst", "Nimzo", base.tokens)
     begun = recipe.model_copy(update={"prompt": Prompt(style="Nimzo", message="first-words")})
     begun._name = "mine"
-    told = {of.prompt.message: model_card(of, base, template, run_of({}, {}, COUNTS, {}, {})) for of in (recipe, begun)}
-    assert "type is the subject of the tweet" in told["topic"] and "type is how the tweet begins" in told["first-words"]
-    assert "the subject" not in told["first-words"]
+    cards = {of.prompt.message: model_card(of, base, template, run_of({}, {}, COUNTS, {}, {})) for of in (recipe, begun)}
+    assert "type is the subject of the tweet" in cards["topic"] and "type is how the tweet begins" in cards["first-words"]
+    assert "the subject" not in cards["first-words"]
 
 
 def test_what_is_not_known_is_left_out(base):

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from tweetstyle.export.blocks import Block, convert_in_order, cut_into_blocks
-from tweetstyle.export.gguf_file import GgufFile, Vocabulary, read_vocabulary
+from tweetstyle.export.gguf_file import ExportSource, GgufFile, check_tokenizer
 from tweetstyle.export.modelfile import check_modelfile, check_name, head_length, modelfile
 from tweetstyle.export.quantize import Choices, Order, Score, Stored, Wanted, possible_bases, write_best
 from tweetstyle.files import complete_directory, complete_file, partial_sibling
 from tweetstyle.model.adapter import Adapter, read_adapter
 from tweetstyle.model.base import BaseModel
 from tweetstyle.model.imatrix import Imatrix
-from tweetstyle.model.llama import Llama, Tensor, check_tensors, read_llama, tensor_plan
+from tweetstyle.model.llama import check_tensors, read_llama, tensor_plan
 from tweetstyle.model.nf4 import read_weights
 from tweetstyle.model.tokenizer import Tokenizer
 from tweetstyle.plan.disk import require_disk, room_needed
@@ -35,16 +35,6 @@ class Exported:
     modelfile: Path
     bytes_written: int
     choices: Choices
-
-
-@dataclass(frozen=True)
-class ExportSource:
-    """All that is known of a model before its weights are read."""
-
-    llama: Llama
-    plan: list[Tensor]
-    stored: Stored
-    vocabulary: Vocabulary
 
 
 def export(
@@ -81,7 +71,7 @@ def export(
     shutil.rmtree(partial_sibling(directory), ignore_errors=True)
     require_disk(directory, room_needed(weights, section))
     with complete_directory(directory) as partial:
-        write = functools.partial(write_files, source, merged, template, name)
+        write = functools.partial(write_files, source, merged, name)
         choices = write_best(Order(types, name, section.imatrix, imatrix, bases, score), write, partial)
         write_modelfile(partial / "Modelfile", {t: f"{name}-{t}.gguf" for t in types}, template, section, sampling, weights.tokenizer)
     written = {file_type: directory / f"{name}-{file_type}.gguf" for file_type in types}
@@ -109,12 +99,13 @@ def read_source(weights: BaseModel, template: Template) -> ExportSource:
     llama = read_llama(weights.config, weights.path)
     plan, stored = list(tensor_plan(llama)), read_weights(weights.shards)
     check_tensors(plan, stored, weights.path)
-    return ExportSource(llama, plan, stored, read_vocabulary(weights, template, llama.vocabulary))
+    check_tokenizer(weights, template)
+    return ExportSource(weights, template, llama, plan, stored)
 
 
-def write_files(source: ExportSource, adapter: Adapter | None, template: Template, name: str, wanted: list[Wanted], stored: Stored) -> None:
+def write_files(source: ExportSource, adapter: Adapter | None, name: str, wanted: list[Wanted], stored: Stored) -> None:
     """One pass over the weights `stored`: each block is read and merged once, and every file gets it in its own type."""
-    files = [GgufFile(w.path, w.file_type, source.llama, source.plan, w.imatrix) for w in wanted]
+    files = [GgufFile(w.path, w.file_type, source, w.imatrix) for w in wanted]
 
     def blocks() -> Iterator[Block]:
         for tensor in source.plan:
@@ -126,7 +117,7 @@ def write_files(source: ExportSource, adapter: Adapter | None, template: Templat
     with ExitStack() as stack:
         for file in files:
             stack.callback(file.close)
-            file.begin(source.vocabulary, name, template.jinja())
+            file.begin(name)
         bar = stack.enter_context(Bar("writing " + ", ".join(dict.fromkeys(w.file_type for w in wanted)), total, "B"))
         for block, rows in stack.enter_context(closing(convert_in_order(blocks()))):
             for file in files:

@@ -17,6 +17,7 @@ from tweetstyle.export.blocks import Form
 from tweetstyle.model.base import BaseModel
 from tweetstyle.model.imatrix import Imatrix
 from tweetstyle.model.llama import FILE_TYPES, TAKE_IMPORTANCE, Llama, Tensor, rope_factors, tensor_type, type_bytes
+from tweetstyle.model.weight_files import StoredTensor
 from tweetstyle.prompt.template import Template
 
 ROPE_FACTORS = "rope_freqs.weight"
@@ -35,32 +36,42 @@ IGNORES_MERGES = {"llama-bpe": True, "smollm": False}
 """Whether llama.cpp takes a word that is a token as it is, before any merge."""
 
 
+@dataclass(frozen=True)
+class ExportSource:
+    """All that is known of a model before its weights are read. stored: weight name → StoredTensor."""
+
+    base: BaseModel
+    template: Template
+    llama: Llama
+    plan: list[Tensor]
+    stored: dict[str, StoredTensor]
+
+
 class GgufFile:
     """A GGUF of one type. Opened by `begin`, fed in the plan's order by `write`, closed by `close`.
 
     imatrix: what the errors of its tensors are weighed by; None: by nothing.
     """
 
-    def __init__(self, path: Path, file_type: str, llama: Llama, plan: list[Tensor], imatrix: Imatrix | None = None) -> None:
-        self._imatrix = imatrix
+    def __init__(self, path: Path, file_type: str, source: ExportSource, imatrix: Imatrix | None = None) -> None:
+        self._file_type, self._source, self._imatrix = file_type, source, imatrix
         self.forms: dict[str, Form] = {}
-        for tensor in plan:
-            kind = tensor_type(file_type, tensor, llama)
+        for tensor in source.plan:
+            kind = tensor_type(file_type, tensor, source.llama)
             self.forms[tensor.name] = kind, bool(imatrix) and tensor.name in imatrix.sums and kind in TAKE_IMPORTANCE
-        self._bytes_left = {tensor.name: type_bytes(self.forms[tensor.name][0], tensor.shape) for tensor in plan}
-        self._file_type, self._llama, self._plan = file_type, llama, plan
+        self._bytes_left = {tensor.name: type_bytes(self.forms[tensor.name][0], tensor.shape) for tensor in source.plan}
         self._writer = GGUFWriter(path, "llama")
 
-    def begin(self, vocabulary: Vocabulary, name: str, chat_template: str | None) -> None:
+    def begin(self, name: str) -> None:
         """Writes everything before the weights, and the rotary factors, which are computed."""
-        writer, factors = self._writer, rope_factors(self._llama)
+        writer, source, factors = self._writer, self._source, rope_factors(self._source.llama)
         self._describe(name)
-        vocabulary.write(writer)
-        if chat_template is not None:
+        write_vocabulary(writer, source)
+        if (chat_template := source.template.jinja()) is not None:
             writer.add_chat_template(chat_template)
         if factors is not None:
             writer.add_tensor_info(ROPE_FACTORS, factors.shape, factors.dtype, factors.nbytes)
-        for tensor in self._plan:
+        for tensor in source.plan:
             (kind, _), size = self.forms[tensor.name], self._bytes_left[tensor.name]
             writer.add_tensor_info(tensor.name, tensor.shape, np.dtype(np.float32), size, raw_dtype=kind)
         writer.write_header_to_file()
@@ -87,7 +98,7 @@ class GgufFile:
         self._writer.write_padding(self._stream, self._stream.tell())
 
     def _describe(self, name: str) -> None:
-        writer, llama = self._writer, self._llama
+        writer, llama = self._writer, self._source.llama
         writer.add_type("model")
         writer.add_name(name)
         writer.add_file_type(FILE_TYPES[self._file_type])
@@ -111,60 +122,37 @@ class GgufFile:
             writer.add_int32("quantize.imatrix.chunks_count", self._imatrix.chunks)
 
 
-@dataclass(frozen=True)
-class Vocabulary:
-    """tokens [n], types [n] (gguf.TokenType), merges ("left right", in order of rank); eos is the template's end token."""
+def write_vocabulary(writer: GGUFWriter, source: ExportSource) -> None:
+    """The tokenizer.ggml.* keys: as many tokens as embeddings; ids without a token become unused ones.
 
-    pre: str
-    tokens: list[str]
-    types: list[int]
-    merges: list[str]
-    bos_id: int | None
-    eos_id: int
-    pad_id: int
-    add_bos: bool
-
-    def write(self, writer: GGUFWriter) -> None:
-        """The tokenizer.ggml.* keys. add_bos_token and add_eos_token are always written: llama.cpp's defaults vary by `pre`."""
-        writer.add_tokenizer_model("gpt2")
-        writer.add_tokenizer_pre(self.pre)
-        writer.add_token_list(self.tokens)
-        writer.add_token_types(self.types)
-        writer.add_token_merges(self.merges)
-        if self.bos_id is not None:
-            writer.add_bos_token_id(self.bos_id)
-        writer.add_eos_token_id(self.eos_id)
-        writer.add_pad_token_id(self.pad_id)
-        writer.add_add_bos_token(self.add_bos)
-        writer.add_add_eos_token(False)
-
-
-def read_vocabulary(base: BaseModel, template: Template, size: int) -> Vocabulary:
-    """The vocabulary of `size` tokens (the embedding's rows; ids without a token become unused ones).
-
-    Raises TweetstyleError naming what llama.cpp would tokenise otherwise.
+    add_bos_token and add_eos_token are always written: llama.cpp's defaults vary by pre-tokenizer.
     """
-    tokenizer = base.tokenizer
-    source = json.loads(tokenizer.path.read_text(encoding="utf-8"))
-    pre, model = _pre_tokenizer(source), source["model"]
-    added = {token["id"]: token for token in source.get("added_tokens") or []}
-    if odd := _oddity(source, pre, list(added.values())):
+    base, template = source.base, source.template
+    content = json.loads(base.tokenizer.path.read_text(encoding="utf-8"))
+    model, added = content["model"], {token["id"]: token for token in content["added_tokens"]}
+    texts = {index: text for text, index in model["vocab"].items()} | {index: token["content"] for index, token in added.items()}
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre(_pre_tokenizer(content))
+    writer.add_token_list([texts.get(index, f"[PAD{index}]") for index in range(source.llama.vocabulary)])
+    writer.add_token_types([_token_type(added.get(index), index in texts) for index in range(source.llama.vocabulary)])
+    writer.add_token_merges([merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"]])
+    if base.bos_id is not None:
+        writer.add_bos_token_id(base.bos_id)
+    writer.add_eos_token_id(base.tokenizer.end_id(template))
+    writer.add_pad_token_id(base.pad_id)
+    writer.add_add_bos_token(template.add_bos)
+    writer.add_add_eos_token(False)
+
+
+def check_tokenizer(base: BaseModel, template: Template) -> None:
+    """Raises TweetstyleError for a template whose tokens do not exist, and for what llama.cpp would tokenise otherwise."""
+    path = base.tokenizer.path
+    base.tokenizer.end_id(template)
+    if odd := _oddity(json.loads(path.read_text(encoding="utf-8"))):
         hint = "use Llama 3, 3.1, 3.2 or SmolLM2, with the tokenizer.json they came with"
-        raise TweetstyleError(f"llama.cpp would tokenise otherwise: {odd}", where=str(tokenizer.path), hint=hint)
+        raise TweetstyleError(f"llama.cpp would tokenise otherwise: {odd}", where=str(path), hint=hint)
     if template.add_bos and base.bos_id is None:
-        what = "the format begins with BOS, and the tokenizer has none"
-        raise TweetstyleError(what, where=str(tokenizer.path), hint="use format: text")
-    texts = {index: text for text, index in model["vocab"].items()} | {i: t["content"] for i, t in added.items()}
-    return Vocabulary(
-        pre=pre,
-        tokens=[texts.get(i, f"[PAD{i}]") for i in range(size)],
-        types=[_token_type(added.get(i), i in texts) for i in range(size)],
-        merges=[merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"]],
-        bos_id=base.bos_id,
-        eos_id=tokenizer.end_id(template),
-        pad_id=base.pad_id,
-        add_bos=template.add_bos,
-    )
+        raise TweetstyleError("the format begins with BOS, and the tokenizer has none", where=str(path), hint="use format: text")
 
 
 def _token_type(added: dict[str, Any] | None, exists: bool) -> int:
@@ -182,11 +170,12 @@ def _pre_tokenizer(source: dict[str, Any]) -> str | None:
     return next((name for name, known in PRE_TOKENIZERS.items() if steps == known), None)
 
 
-def _oddity(source: dict[str, Any], pre: str | None, added: list[dict[str, Any]]) -> str | None:
+def _oddity(source: dict[str, Any]) -> str | None:
     """What llama.cpp does not do, or not in this way."""
-    model = source["model"]
+    model, pre = source["model"], _pre_tokenizer(source)
     options = (key for key in ("dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback") if model.get(key))
-    flags = (f"the token {t['content']!r} has {f}" for t in added for f in ("single_word", "lstrip", "rstrip") if t.get(f))
+    spaces = ("single_word", "lstrip", "rstrip")
+    flags = (f"the token {token['content']!r} has {flag}" for token in source["added_tokens"] for flag in spaces if token.get(flag))
     if pre is None:
         return "the pre-tokenizer is not Llama 3's or SmolLM2's"
     if source.get("normalizer"):

@@ -39,7 +39,7 @@ HELP = """\
 
 
 class ChatModel:
-    """A model that answers messages, each afresh or after a history, with one slot and the recipe's sampling.
+    """A model that answers messages, each alone or after a history, with one slot and the recipe's sampling.
 
     threads: of llama.cpp, by default its own choice; num_ctx: tokens of context, by default enough for one message and its answer.
     Raises TweetstyleError where there is no such file, or llama.cpp cannot load it.

@@ -154,7 +154,7 @@ class BaseConfig:
 
 
 def read_base_config(path: Path) -> BaseConfig:
-    """Reads config.json and looks which other files are there; a model known by its name need not be there at all.
+    """Reads config.json and checks which other files exist; a model known by its name need not be there at all.
 
     Raises TweetstyleError as `read_base_model` does, but for files that are not there yet.
     """
