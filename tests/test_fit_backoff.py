@@ -52,12 +52,12 @@ def test_a_smaller_batch_leaves_every_step_and_their_number_as_they_were(batch, 
 
 
 def test_what_failed_is_not_tried_again(tmp_path):
-    asked = sized(4, 2)
-    assert remembered(tmp_path, asked) == asked
+    requested = sized(4, 2)
+    assert remembered(tmp_path, requested) == requested
     remember(tmp_path, sized(2, 4), WHY)
-    assert size_of(remembered(tmp_path, asked)) == (2, 4)
+    assert size_of(remembered(tmp_path, requested)) == (2, 4)
     batch = {"per_device_train_batch_size": 4, "gradient_accumulation_steps": 2}
-    assert remembered(tmp_path, asked).model_copy(update=batch) == asked, "nothing else is another"
+    assert remembered(tmp_path, requested).model_copy(update=batch) == requested, "nothing else is another"
 
 
 def raising(error):

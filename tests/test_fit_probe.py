@@ -68,22 +68,22 @@ def test_the_speed_leaves_out_every_step_up_to_the_last_that_compiled(base, mode
     assert in_words(seen).endswith("111 tokens/s, with compilation in it (kernels were still compiled in the last step)")
 
 
-@pytest.mark.parametrize(("asked", "card", "due"), [
+@pytest.mark.parametrize(("setting", "card", "due"), [
     ("auto", True, True), ("auto", False, False), ("always", False, True), ("always", True, True), ("never", True, False),
 ])  # fmt: skip
-def test_it_is_made_with_a_card_and_where_it_is_asked_for(asked, card, due):
-    assert is_due(None, small_training(probe=asked), {}, "any", card=card) is due
+def test_it_is_made_with_a_card_and_where_the_recipe_has_it(setting, card, due):
+    assert is_due(None, small_training(probe=setting), {}, "any", card=card) is due
 
 
 def test_it_is_made_again_only_where_something_that_decides_it_changed(base, model, measured):
     training = small_training()
-    standing = probe_of(measured, base, model, training, "a card", card=CARD)
+    existing = probe_of(measured, base, model, training, "a card", card=CARD)
 
-    def due(standing=standing, training=training, model=model, device="a card"):
-        return is_due(standing, training, decisive_settings(base.path, model, training), device, card=True)
+    def due(existing=existing, training=training, model=model, device="a card"):
+        return is_due(existing, training, decisive_settings(base.path, model, training), device, card=True)
 
     assert not due() and not due(training=small_training(learning_rate=1.0, max_steps=77))
-    assert due(device="another card") and due(replace(standing, versions={}))
+    assert due(device="another card") and due(replace(existing, versions={}))
     for change in ({"max_length": 64}, {"per_device_train_batch_size": 2}, {"optim": "adamw_8bit"}, {"bf16": False}):
         assert due(training=small_training(**change)), change
     assert due(model=model.model_copy(update={"lora": Lora(r=8)}))

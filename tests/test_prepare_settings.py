@@ -21,7 +21,7 @@ RUNS = [f"ma sortie à vélo de {n},{n % 7} km ce matin sur la piste en {40 + n}
 STOCK = ["Bonjour", "Merci !", "Bonne nuit", "Merci beaucoup", "Joyeux Noël", "Bonsoir à tous"]
 SPANISH = "No sé por qué la nieve siempre llega cuando más falta me hace el sol de mi tierra"
 MIXED = "Important meeting, long weekend, grand hotel international"
-TWINS = ["la neige est tombée toute la nuit sur le jardin", "la neige est tombée toute la nuit sur le jardin !"]
+EQUAL = ["la neige est tombée toute la nuit sur le jardin", "la neige est tombée toute la nuit sur le jardin !"]
 NEAR = ["la neige est tombée toute la nuit sur le jardin de ma voisine", "la neige est tombée toute la nuit sur le jardin de mon voisin"]
 
 SINGLE = {
@@ -45,7 +45,7 @@ WHOLE = {
         "other language", [MIXED], {"languages": ("fr",), "language_confidence": 0.7}, {"languages": ("fr",), "language_confidence": 0.95},
         1, 0,
     ),
-    "duplicate, kept": ("duplicate", TWINS, {}, {"duplicates": "keep"}, 1, 0),
+    "duplicate, kept": ("duplicate", EQUAL, {}, {"duplicates": "keep"}, 1, 0),
     "near duplicate, kept": ("near duplicate", NEAR, {}, {"duplicates": "keep"}, 1, 0),
     "near duplicate, by likeness": ("near duplicate", NEAR, {}, {"near_duplicate_jaccard": 0.95}, 1, 0),
 }  # fmt: skip

@@ -74,17 +74,24 @@ with Bar("scoring tweets", 100, "tokens", loading="loading the models") as bar:
     for done in (0, 20, 20):
         bar.advance(done)
         time.sleep(0.6)
+with Bar("writing q4_k_m", 5 * 2**30, "B") as bar:
+    bar.advance(2**30)
+    time.sleep(0.6)
 """
 
 
 def test_what_is_done_before_the_first_count_has_its_own_name():
     lines = bars(finished(LOADING, 80)[0])
     assert lines[0].startswith("loading the models  ") and "0/100 tokens  elapsed 0:00:0" in lines[0], lines
-    assert lines[-1].startswith("scoring tweets  ") and "40/100 tokens  elapsed" in lines[-1], lines
+    assert any(line.startswith("scoring tweets  ") and "40/100 tokens  elapsed" in line for line in lines), lines
+    assert re.fullmatch(r"writing q4_k_m  ━━━ +1.0 GiB of 5.0 GiB  elapsed 0:00:0\d", lines[-1]), lines
 
 
 def test_a_log_has_a_plain_line_for_each_phase():
     best = "step 9004: 2.5000 bits per byte on the validation tweets, the best so far"
-    for program, lines in ((TRAINING, ["loading the base model", "training", best]), (LOADING, ["loading the models", "scoring tweets"])):
+    for program, lines in (
+        (TRAINING, ["loading the base model", "training", best]),
+        (LOADING, ["loading the models", "scoring tweets", "writing q4_k_m"]),
+    ):
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=ENVIRONMENT)
         assert done.stderr.splitlines() == lines

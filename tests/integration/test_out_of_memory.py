@@ -204,7 +204,9 @@ def test_a_card_that_torch_cannot_use_does_not_become_a_night_on_the_cpu(tmp_pat
     from tweetstyle.train import trainer
 
     program = tmp_path / "nvidia-smi"
-    program.write_text("#!/bin/sh\necho '0, GPU-a1, NVIDIA GeForce RTX 3060, 580.95.05, 12288, 11776, 8.6'\n")
+    program.write_text(
+        "#!/bin/sh\ncase $1 in --query-gpu=*) echo '0, GPU-a1, NVIDIA GeForce RTX 3060, 580.95.05, 12288, 11776, 8.6';; esac\n"
+    )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(trainer, "CPU", True)

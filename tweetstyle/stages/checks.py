@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -106,7 +107,7 @@ def all_checks(run: Run | None) -> list[Check]:
         return doctor(USUAL)
     sources = run.recipe.data.source
     archive = _failure(run, "archive", lambda: open_archive(sources, run.recipe.data.separator))
-    steps = {"base model": lambda: run.base, "prompt": lambda: run.template, "recipe": lambda: _with_lines(run)}
+    steps = {"base model": lambda: run.base, "prompt": lambda: run.template, "recipe": located(run.path)(partial(check_before_start, run))}
     if not archive:  # whether a run is up to date is decided by the archive too
         steps["run"] = lambda: existing_outputs(run)
     refused = next(filter(None, (_failure(run, name, step) for name, step in steps.items())), None)
@@ -134,11 +135,6 @@ def _failure(run: Run, name: str, step: Callable[[], object]) -> Check | None:
     except TweetstyleError as error:
         return failed(name, error, run.path)
     return None
-
-
-def _with_lines(run: Run) -> None:
-    with located(run.path):
-        check_before_start(run)
 
 
 def _needs(run: Run) -> tuple[ResourceEstimate, Template | None] | TweetstyleError:

@@ -11,7 +11,7 @@ from tweetstyle.console import say
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import fingerprints
 from tweetstyle.manifest import Manifest
-from tweetstyle.stages.stage import Done, Stage, plain, scored_sample, trained_inputs, trained_scores, weights
+from tweetstyle.stages.stage import Done, Stage, plain, scored_sample, trained_inputs, trained_scores
 
 if TYPE_CHECKING:
     from tweetstyle.run import Run
@@ -26,6 +26,7 @@ def export_stage(run: Run) -> Stage:
 def _export(run: Run) -> Done:
     from tweetstyle.export import export
     from tweetstyle.inference.llama_cpp import score_gguf
+    from tweetstyle.model.base import read_base_model
     from tweetstyle.model.imatrix import read_imatrix
     from tweetstyle.progress import Bar
 
@@ -38,8 +39,10 @@ def _export(run: Run) -> Done:
             nats = score_gguf(gguf, sample.documents, bar.advance)
         return float(nats.sum() / sample.bytes.sum() / math.log(2))
 
+    # What the adapter is added to; without one, the trained model itself.
+    weights = run.base if run.adapter else read_base_model(run.final_model)
     exported = export(
-        weights(run), run.adapter, run.template, recipe.export, recipe.sampling, recipe.name, directory,
+        weights, run.adapter, run.template, recipe.export, recipe.sampling, recipe.name, directory,
         nf4=trained.nf4 if run.adapter else None,
         imatrix=read_imatrix(recipe.run_directory / "imatrix.gguf"),
         score=bits_per_byte,

@@ -83,9 +83,9 @@ def show_messages(run: Run, count: int) -> None:
 
     recipe = run.recipe
     train = run.split(recipe.training.split)
-    looks = show_some(recipe.playback, recipe.data.likely_languages, train, recipe.data.processed, count)
-    show(pairs(looks))
-    if all(look.reason for look in looks):
+    shown = show_some(recipe.playback, recipe.data.likely_languages, train, recipe.data.processed, count)
+    show(pairs(shown))
+    if all(tweet.reason for tweet in shown):
         hint = "name a larger model, one that speaks the tweets' language, or lower playback.temperature"
         model = recipe.playback.ollama or str(recipe.playback.gguf)
         raise TweetstyleError("none of the tweets shown has a message that can be used", where=model, hint=hint)

@@ -12,7 +12,6 @@ from tweetstyle.dataset.threads import files_read
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import fingerprints
 from tweetstyle.manifest import Manifest, changed_settings, why_stale
-from tweetstyle.model.base import BaseModel, read_base_model
 from tweetstyle.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -87,11 +86,6 @@ def trained_scores(run: Run) -> TrainedScores:
     train = run.split(recipe.training.split)
     tuned = TunedModel(run.base, run.final_model, recipe.model.method)
     return score_trained_model(tuned, run.template, train, splits, recipe.run_directory)
-
-
-def weights(run: Run) -> BaseModel:
-    """What the adapter is added to; without one, the trained model itself."""
-    return run.base if run.adapter else read_base_model(run.final_model)
 
 
 def scored_sample(run: Run, trained: TrainedScores, splits: list[str], most: int) -> tuple[HeldOut, np.ndarray]:
