@@ -46,7 +46,7 @@ def test_a_run_leaves_what_it_promises_and_nothing_else(uninterrupted, base_mode
     assert result.steps == STEPS and lines[-1]["eval_bits_per_byte"] < lines[4]["eval_bits_per_byte"] < lines[0]["eval_bits_per_byte"]
     adapter = "adapter_model.safetensors"
     assert (result.final_model / adapter).read_bytes() == (directory / f"checkpoint-{best['step']}" / adapter).read_bytes()
-    assert "flash_attention" in (directory / "log.txt").read_text()
+    assert "Unsloth" in (directory / "log.txt").read_text()
     plan = plan_fit(
         read_base_model(base_model_dir), inst_template(base_model_dir), Model(base=base_model_dir), small_training(), data / "train.jsonl"
     )
