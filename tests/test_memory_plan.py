@@ -127,7 +127,7 @@ def test_what_cannot_fit_is_told_with_which_sizes_can():
     smallest = Training(max_length=256, optim="paged_adamw_8bit")
     assert sizes_that_fit(FULL, smallest, CARD)[:2] == ["SmolLM2 135M", "SmolLM2 360M"]
     text = advise(LLAMA_8B, QLORA, Training(), named_card(6)).text
-    assert "by no change of the recipe" in text and "Llama 3.2 3B" in text
+    assert "cannot hold qlora" in text and "Llama 3.2 3B" in text
 
 
 # -- for a person -----------------------------------------------------------------------------------------------------

@@ -215,7 +215,5 @@ def _cannot(recipe: _OnCard) -> str:
     least = {"per_device_train_batch_size": 1, "gradient_checkpointing": "unsloth", "optim": "paged_adamw_8bit", "max_length": SHORTEST}
     fitting = ", ".join(sizes_that_fit(model, recipe.training.model_copy(update=least), card)) or "none of the usual models"
     millions = read_shape(recipe.config).parameters / 1e6
-    what = (
-        f"a card of {size(card.total)} cannot hold {model.method} fine-tuning of {millions:,.0f} M parameters, by no change of the recipe"
-    )
+    what = f"a card of {size(card.total)} cannot hold {model.method} fine-tuning of {millions:,.0f} M parameters"
     return f"{what}. With batch 1 and short packs {fitting} can{'; or write method: qlora' if model.method == 'full' else ''}"
