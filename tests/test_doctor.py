@@ -338,6 +338,9 @@ def test_the_command_makes_every_check_and_writes_nothing(project):
     names = "driver,torch,disk,memory,write rights,versions,offline,base model,tokenizer,prompt,archive"
     assert set(names.split(",")) <= {check["name"] for check in shown["checks"]}
     assert sorted(project.rglob("*")) == before
+    (project / "mine.yaml").write_text(RECIPE.replace("max_length: 128", "max_length: 128, learning_rate: 1"))
+    (rate,) = [check for check in checks_of() if check["name"] == "learning rate"]
+    assert rate["state"] == "warn" and "try 1e-3" in rate["seen"] and rate["do"] == "write that rate"
 
 
 def test_what_cannot_be_read_is_one_failed_check_among_the_others(project):
