@@ -109,7 +109,9 @@ def observe_card(environment: Mapping[str, str]) -> CardState:
             trouble = trouble or " ".join(", ".join(row).split())
     visible_cards = _visible(cards, visible)
     users, _ = _query(program, "--query-compute-apps=gpu_uuid,pid,process_name,used_memory") if visible_cards else ([], None)
-    processes = tuple(Process(int(pid), name, _mib(used)) for uuid, pid, name, used in users if uuid == visible_cards[0].uuid)
+    # A name may hold a comma, and WSL has no process ids.
+    own = [row for row in users if len(row) == 4 and row[0] == visible_cards[0].uuid and row[1].isdigit()]
+    processes = tuple(Process(int(pid), name, _mib(used)) for _, pid, name, used in own)
     return CardState(driver, visible_cards, processes, trouble, hidden)
 
 
