@@ -139,6 +139,12 @@ def test_what_is_no_base_model_is_refused_by_its_kind(directory):
         read_base_model(directory / "llama3.gguf")
 
 
+def test_a_tokenizer_that_is_no_bpe_is_refused(directory):
+    edit(directory / "tokenizer.json", model={"type": "Unigram"})
+    with pytest.raises(TweetstyleError, match="the tokenizer's model is Unigram, not BPE"):
+        read_base_model(directory)
+
+
 def test_a_tokenizer_of_another_model_is_refused(directory):
     """Five tokens, or four of which a special one has a high number, over four embeddings."""
     content = json.loads((directory / "tokenizer.json").read_text())

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import random
 from pathlib import Path
 
 import numpy as np
 import pytest
 from gguf import GGUFReader, GGUFValueType, GGUFWriter, dequantize
+from support.hard_texts import hard_texts
 from support.llama_cpp import LlamaServer, mean_kl
 from tokenizers import Tokenizer
 
@@ -16,28 +16,12 @@ from scripts import demo_base_model as base_model
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.inference.llama_cpp import Logits
 
-PIECES = """
-😀 🦊❄️ 👩‍👩‍👧‍👦 🏳️‍🌈 🇨🇦🇫🇷 👍🏽 ❤️ é e\u0301té ÇA où naïve l'hiver J'ai qu’il « voilà » … — ʼn ﬁn œuvre ß İstanbul
-ΑΩ привет 日本語 한국어 العربية हिन्दी ไทย 𝔘𝔫𝔦 ½ ٣٤ 1ᵉʳ @nimzo @a_b1 #MétéoMTL #2024
-https://t.co/AbC123?x=1&y=%C3%A9 www.exemple.qc.ca 1 42 2024 3,14 1 000 000 0x1F 12h30 50% $5
-<s> </s> [INST] [/INST] <|im_start|> <|im_end|> <|endoftext|> <empty_output> <|eot_id|> <unk> Ġ Ċ ▁ &amp;
-don't WE'LL it's !!! ?! :-) ^^ ~ _ \\n \\ " ' mdr lol AAAAAAAAAA zzz ok
-""".split()
-PIECES += ["\u200b", "\u200d", "\u00a0", "\u202f", "\u3000", "\ufeff", "\x07", "\x7f", "\ufffd", "\u2028"]
-SPACES = ["", " ", " ", "  ", "   ", "\n", "\n\n", " \n", "\t", "\r\n", "        "]
 TEXTS = [
     "The capital of France is Paris, and its river is the Seine.\nIn winter, nobody swims there; in 1900 some did.",
     "Il neige encore sur Montréal ce matin et le métro est en panne, voilà voilà 🦊 #hiver @stm https://t.co/abc123",
     "<|im_start|>user\nWrite a tweet about coffee<|im_end|>\n<|im_start|>assistant\nCoffee gets me out of bed.<|im_end|>",
     "def f(x):\n    return x + 1\n\nprint(f(41))",
 ]
-
-
-def hard_texts(count: int) -> list[str]:
-    """Every piece alone and between spaces, then seeded mixtures of them."""
-    chooser = random.Random(20)
-    mixed = ("".join(chooser.choice(SPACES) + chooser.choice(PIECES) for _ in range(chooser.randint(2, 12))) for _ in range(count))
-    return [*PIECES, *(f" {piece} " for piece in PIECES), *SPACES[1:], *mixed]
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +43,6 @@ def test_1200_texts_have_the_ids_that_llama_cpp_gives_them(tokenizer: Tokenizer,
         theirs = [server.tokenize(text, add_special=True, parse_special=special) for text in texts]
     ours = [tokenizer.encode(text).ids for text in texts]
     assert [(text, a, b) for text, a, b in zip(texts, ours, theirs, strict=True) if a != b] == []
-    assert len(set(texts)) > 1200
 
 
 def write_dequantised(source: Path, target: Path) -> None:

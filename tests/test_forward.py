@@ -1,4 +1,4 @@
-"""Forward passes over a loaded model: devices, hidden states, losses in slices. A card is imitated where only its name matters."""
+"""Forward passes over a loaded model: hidden states, and losses in slices."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from torch.overrides import TorchFunctionMode
 from transformers import AutoModelForCausalLM
 
 from tweetstyle.dataset.examples import Document
-from tweetstyle.inference.forward import input_device, logits_device
 from tweetstyle.inference.generate import generate_while_training
 from tweetstyle.model.tokenizer import IGNORED
 from tweetstyle.recipe import Sampling
@@ -79,25 +78,3 @@ def test_samples_make_the_logits_of_one_position_a_row(llama, base):
     with LargestLogits() as seen:
         generate_while_training(llama, [[5] * 90, [6] * 40], Sampling(num_predict=2), [base.eos_id], seed=0)
     assert 0 < seen.elements <= 2 * 384
-
-
-class OnACard(torch.nn.Parameter):
-    """A parameter that says that it is on a card. Ids that reach it must have been sent there."""
-
-    device = torch.device("cuda", 0)
-
-
-def as_unsloth_offloads(llama):
-    """The embeddings in RAM, the rest on a card, by name: what Unsloth does where the card is tight. → devices of the ids that come in."""
-    for module in llama.modules():
-        for name, parameter in list(module.named_parameters(recurse=False)):
-            if module is not llama.model.embed_tokens:
-                setattr(module, name, OnACard(parameter.data, requires_grad=False))
-    return llama
-
-
-def test_where_the_embeddings_are_in_ram_inputs_still_go_to_the_card(llama):
-    assert input_device(llama) == logits_device(llama) == torch.device("cpu")
-    offloaded = as_unsloth_offloads(llama)
-    assert next(offloaded.parameters()).device.type == "cpu"
-    assert input_device(offloaded) == logits_device(offloaded) == torch.device("cuda", 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -95,19 +94,3 @@ def test_an_end_that_is_not_one_token_is_refused(tokenizer: Tokenizer) -> None:
     template = build_template("inst", "x", SpecialTokens("<|im_start|>", "</absent>"))
     with pytest.raises(TweetstyleError, match="'</absent>' is not one token"):
         tokenizer.encode(template, "salut", None, "Tweet")
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("{", "not a tokenizer file"),
-        ("[]", "not a tokenizer file"),
-        (json.dumps({"model": {"type": "Unigram"}}), "the tokenizer's model is Unigram, not BPE"),
-    ],
-)
-def test_a_file_that_is_no_byte_level_bpe_is_refused(tmp_path: Path, content: str, message: str) -> None:
-    path = tmp_path / "tokenizer.json"
-    path.write_text(content)
-    with pytest.raises(TweetstyleError, match=message) as caught:
-        Tokenizer(path, None).token_id("a")
-    assert caught.value.where == str(path)

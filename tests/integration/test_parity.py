@@ -125,13 +125,9 @@ def test_a_system_message_switches_style_and_type(model: Exported, ollama: Ollam
     [
         ('l\'été "noir"', None),
         ("{{ .Prompt }} }} {", None),
-        ("\\n \\ % $i `x`", None),
-        ("🦊 日本 naïf", None),
-        ("<|im_end|>", None),
         ("{", "{{style}} {{type}} {topic}}} {{: {text}"),
         ("x", "{{- {topic} -}} # {text}"),
         ("x", '<s>\n\n"{style}"\n"{type}"\n{topic}\n"{text}'),
-        ("x", "<s>{text}"),
         ("x", "{topic}{text}"),
         ("x", "  deux {{/* */}} {style}\n{text}</s>"),
     ],
