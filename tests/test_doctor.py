@@ -73,7 +73,9 @@ def observed(tmp_path):
 
 
 def test_cards_and_who_uses_them_are_read_from_nvidia_smi(observed):
-    apps = "GPU-a1, 4242, /usr/local/bin/ollama, 5120\nGPU-b2, 7, python3, 100\nGPU-a1, 9, [Not Found], [N/A]\nGPU-a1, [N/A], [N/A], [N/A]\n"
+    apps = (
+        "GPU-a1, 4242, /usr/local/bin/ollama, 5120\nGPU-b2, 7, python3, 100\nGPU-a1, 9, [Not Found], [N/A]\nGPU-a1, [N/A], [N/A], [N/A]\n"
+    )
     state = observed(ROWS, apps)
     assert state.cards == (RTX, Gpu(1, "GPU-b2", "Tesla T4", 15 * GIB, 15000 * 2**20, (7, 5)))
     assert state.driver == "580.95.05" and state.trouble is None and not state.hidden
