@@ -106,37 +106,14 @@ def test_a_run_whose_best_checkpoint_is_gone_goes_back_to_before_it(tmp_path, ca
 # -- the order in which it reaches the disk -----------------------------------------------------------------
 
 
-@pytest.fixture
-def calls(monkeypatch):
-    """Every fsync and rename, in their order: (what, name of the file or directory)."""
-    seen, fsync, replace = [], os.fsync, os.replace
-
-    def seen_fsync(descriptor):
-        seen.append(("fsync", Path(os.readlink(f"/proc/self/fd/{descriptor}")).name))
-        fsync(descriptor)
-
-    def seen_replace(source, target):
-        seen.append(("rename", Path(target).name))
-        replace(source, target)
-
-    monkeypatch.setattr(os, "fsync", seen_fsync)
-    monkeypatch.setattr(os, "replace", seen_replace)
-    return seen
-
-
-def test_a_checkpoint_reaches_the_disk_before_its_seal_does(tmp_path, calls):
+def test_a_checkpoint_reaches_the_disk_before_its_seal_does(tmp_path, monkeypatch):
     """POSIX fsync: of a file its content, of a directory the names in it. What a power loss cuts off is the end of this list."""
+    calls, fsync, replace = [], os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda number: (calls.append(Path(os.readlink(f"/proc/self/fd/{number}")).name), fsync(number)))
+    monkeypatch.setattr(os, "replace", lambda source, target: (calls.append(f"-> {Path(target).name}"), replace(source, target)))
     make_checkpoint(tmp_path / "run", 3)
     files = ["adapter_config.json", "adapter_model.safetensors", "optimizer.pt", "more"]
-    assert calls == [
-        *(("fsync", name) for name in files),
-        ("fsync", "sub"),
-        ("fsync", "checkpoint-3"),
-        ("fsync", "run"),
-        ("fsync", f".{SEAL}.partial"),
-        ("rename", SEAL),
-        ("fsync", "checkpoint-3"),
-    ]
+    assert calls == [*files, "sub", "checkpoint-3", "run", f".{SEAL}.partial", f"-> {SEAL}", "checkpoint-3"]
 
 
 # -- room on the disk ---------------------------------------------------------------------------------------
