@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from tweetstyle.hardware.gpu import Card
 from tweetstyle.model.base import BaseModel, read_base_model
+from tweetstyle.plan.estimate import card_for
 from tweetstyle.prompt.template import SpecialTokens, Template, build_template
 from tweetstyle.recipe import Recipe
 from tweetstyle.recipe_yaml import located, read_recipe
-
-if TYPE_CHECKING:
-    from tweetstyle.hardware.gpu import Card
 
 
 class Run:
@@ -52,8 +51,6 @@ class Run:
     @cached_property
     def card(self) -> Card:
         """The card that the run is planned for, read once."""
-        from tweetstyle.plan.estimate import card_for
-
         return card_for(self.recipe)
 
     def settings(self, *sections: str) -> dict[str, Any]:
