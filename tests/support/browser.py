@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import os
 import shutil
@@ -186,11 +185,6 @@ class Browser:
         return thrown + [
             told["entry"]["text"] for method, told in self.events if method == "Log.entryAdded" and told["entry"]["level"] == "error"
         ]
-
-    def screenshot(self, path: Path) -> None:
-        """The whole page, to its end, as a PNG."""
-        shot = self.send("Page.captureScreenshot", format="png", captureBeyondViewport=True)
-        path.write_bytes(base64.b64decode(shot["data"]))
 
     def downloaded(self, selector: str) -> Path:
         """Clicks what downloads, waits for it to be complete, and gives the file."""
