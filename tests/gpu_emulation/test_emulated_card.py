@@ -94,7 +94,7 @@ def test_bf16_false_is_float32_on_a_card_that_has_bfloat16(forks, place, method)
 
 def test_embeddings_in_ram_change_nothing(forks, place):
     """Where the card is tight Unsloth keeps them there: training, validation and samples give the same figures, to the bit."""
-    ended = forks.run("gpu_emulation.offloaded:before_and_after", str(place / "base"), str(place), "qlora", str(place / "offloaded"))
+    ended = forks.run("gpu_emulation.measured:with_embeddings_in_ram", str(place / "base"), str(place), "qlora", str(place / "offloaded"))
     assert ended.status == 0, ended.said
     card, ram = ended.result["card"], ended.result["ram"]
     assert (card.pop("device"), ram.pop("device")) == ("cuda", "cpu") and card == ram and card["nats"] > 0
