@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 from socketserver import BaseRequestHandler, ForkingMixIn, UnixStreamServer
 
-from support.emulated_card import exit_status
+from support.forking_process import exit_status
 
 STAND_IN = """\
 #!{python} -IS

@@ -4,7 +4,7 @@
         forks.fit(run, cut={"before": ["replace", "checkpoint-4/complete.json"]})   # killed there: status -9
         forks.fit(run)                                                              # goes on: status 0
 
-The process forks before torch has computed anything, with one thread, so that a fork can compute. What a fork meets, by `cut`:
+What a fork meets, by `cut`:
 
 before, after: [function of os, end of a path]  it sends itself SIGKILL at the first such call (with `signal`: another signal)
 validating: n                                   the same when the n-th validation begins; the first is of the untrained model
@@ -14,46 +14,31 @@ fails: [n, words]                               in the n-th forward pass in trai
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import json
 import os
 import resource
 import signal
 import sys
-import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from support.forking_process import ONE_THREAD, ForkingProcess
+from support.forking_process import Ended, ForkingProcess
 from support.small_runs import main_figures
 
-TESTS = Path(__file__).resolve().parents[1]
 TRAINING = {"max_steps": 8, "eval_steps": 2, "save_steps": 2, "save_total_limit": 2}
 """Checkpoints 2, 4, 6 and 8; when 6 is sealed, 2 goes, for every validation of this model is the best so far."""
 CALLS = ("fsync", "replace", "rename", "unlink", "rmdir")
 
 
-@dataclass(frozen=True)
-class Ended:
-    """status: as of a process, -9 where it was killed; said: stderr."""
-
-    status: int
-    said: str
-
-
 class Forks(ForkingProcess):
     """The process that forks. base and data are written into `directory`."""
 
-    module = "support.killed_runs"
-
-    def environment(self) -> dict[str, str]:
-        return os.environ | ONE_THREAD | {"PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS)])}
+    prepare = "support.killed_runs:write_inputs"
 
     def fit(self, run: Path, cut: dict[str, Any] | None = None, **training: Any) -> Ended:
-        return Ended(**self.ask({"run": str(run), "cut": cut or {}, "training": TRAINING | training}))
+        return self.run("support.killed_runs:fit_until_cut", str(run), cut or {}, TRAINING | training)
 
 
 def batches_file(run: Path) -> Path:
@@ -76,79 +61,36 @@ def differences(run: Path, whole: Path) -> list[str]:
     return found + sorted(names ^ expected)
 
 
-# -- the process that forks ---------------------------------------------------------------------------------
+# -- the process that forks, and a fork ----------------------------------------------------------------------
 
 
-def main() -> None:
-    directory = Path(sys.argv[1])
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)
-    prepare(directory)
-    for line in sys.stdin:
-        answers.write(json.dumps(carry_out(directory, json.loads(line))) + "\n")
-
-
-def prepare(directory: Path) -> None:
+def write_inputs(directory: Path) -> None:
     from support.small_runs import invented_tweets, write_tweets
     from support.tiny_llama import write_llama
 
     write_llama(directory / "base")
     write_tweets(directory / "train.jsonl", invented_tweets(18))
     write_tweets(directory / "validation.jsonl", invented_tweets(4, seed=1))
-    from tweetstyle.train.library_output import prepare_environment
-
-    prepare_environment(directory)
-    import tweetstyle.train.session  # noqa: F401
-
-    # What is there is not looked through again at each collection of a fork: half of its time.
-    gc.freeze()
 
 
-def carry_out(directory: Path, request: dict[str, Any]) -> dict[str, Any]:
-    run, cut = Path(request["run"]), request["cut"]
-    words = run.with_name(run.name + ".said")
-    held, go = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(go)
-        os.dup2(os.open(words, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), 2)
-        in_the_fork(lambda: os.read(held, 1), directory, run, cut, request["training"])
-    os.close(held)
-    os.write(go, b"!")
-    os.close(go)
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    return {"status": status, "said": words.read_text(errors="replace")}
-
-
-# -- a fork -------------------------------------------------------------------------------------------------
-
-
-def in_the_fork(wait: Callable[[], object], directory: Path, run: Path, cut: dict[str, Any], training: dict[str, Any]) -> None:
-    """Never returns. Exit status: 0, 1 for an error that a person is meant to read, 2 for any other."""
+def fit_until_cut(name: str, cut: dict[str, Any], training: dict[str, Any]) -> None:
+    """In the directory of the inputs. An error that a person is meant to read ends the process with 1."""
     from support.small_runs import run_fit
 
     from tweetstyle.errors import TweetstyleError
     from tweetstyle.train.failures import one_message_where_the_card_fails
 
-    status = 2
+    run, directory = Path(name), Path.cwd()
+    if "refused" in cut:
+        refuse(*cut["refused"])
+    watch_calls(cut)
+    watch_batches(run, cut)
+    watch_validations(cut)
     try:
-        if "refused" in cut:
-            refuse(*cut["refused"])
-        watch_calls(cut)
-        watch_batches(run, cut)
-        watch_validations(cut)
-        wait()
         with one_message_where_the_card_fails(run):
             run_fit(directory / "base", directory, run, **training)
-        status = 0
     except TweetstyleError as error:
-        print(error, file=sys.stderr)
-        status = 1
-    except BaseException:  # noqa: BLE001  (the process ends with it)
-        traceback.print_exc()
-    finally:
-        sys.stderr.flush()
-        os._exit(status)
+        sys.exit(str(error))
 
 
 def watch_calls(cut: dict[str, Any]) -> None:
@@ -244,7 +186,3 @@ def refuse(name: str, size: int) -> None:
 
     torch.save = limited(torch.save, 1)
     peft.peft_model.safe_save_file = limited(peft.peft_model.safe_save_file, 1)
-
-
-if __name__ == "__main__":
-    main()
