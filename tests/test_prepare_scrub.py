@@ -90,6 +90,8 @@ def test_every_piece_is_counted():
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        ("06 12 34 56 12 06 12 34 56 13", "[téléphone] [téléphone]"),
+        ("514 555 0123 514 555 0124", "[téléphone] [téléphone]"),
         ("514-555-0123/418-555-0123", "[téléphone]/[téléphone]"),
         ("15/03/2021 06 12 34 56 12", "15/03/2021 [téléphone]"),
         ("RDV 14h30 06 12 34 56 12 merci", "RDV 14h30 [téléphone] merci"),

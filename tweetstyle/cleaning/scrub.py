@@ -58,6 +58,8 @@ PHONE = re.compile(
 )
 """7 to 15 digits and the separators within one number; nothing that makes a hashtag, a price, a decimal or an id of them."""
 
+_SHAPE = rf"(?:0\d(?:[{_SPACE}.-]?\d\d){{4}}|\(?\d{{3}}\)?[{_SPACE}.-]?\d{{3}}[{_SPACE}.-]\d{{4}})"
+_FIRST_OF_TWO = re.compile(rf"{_SHAPE}(?=[{_SPACE}]{{1,3}}{_SHAPE}(?![{_SPACE}.-]?\d))")
 _DATE = re.compile(
     r"""(?<!\d)(?: (?:19|20)\d\d([-./\ ])(?:0[1-9]|1[0-2])\1(?:0[1-9]|[12]\d|3[01])
         | (?:0?[1-9]|[12]\d|3[01])([-./])(?:0?[1-9]|1[0-2])\2(?:19|20)\d\d )(?!\d)""",
@@ -119,7 +121,10 @@ def phones_in(text: str) -> Iterator[tuple[int, int]]:
         start, place = candidate.span()
         if _NO_PHONE_BEFORE.search(text, max(0, start - 40), start):
             continue
-        if spans := _verified(candidate[0]):
+        spans = _verified(candidate[0])
+        if not spans and (first := _FIRST_OF_TWO.match(text, start)):
+            spans = _verified(first[0])
+        if spans:
             yield from ((start + a, start + b) for a, b in spans)
             # A second number may have begun within the candidate.
             place = start + spans[-1][1]
