@@ -47,6 +47,13 @@ def test_quotes_separators_and_line_breaks_within_quotes_are_the_texts_own(tmp_p
     ]
 
 
+def test_ids_written_as_text_are_their_digits_and_many_that_end_in_000_are_reported(tmp_path):
+    content = HEADER + '"=""1300000000000000001""",un,2020-08-30\n' + "'1300000000000000002,deux,2020-08-30\n"
+    assert [id for id, *_ in read(tmp_path, content)] == ["1300000000000000001", "1300000000000000002"]
+    rounded = HEADER + "".join(f"13000000000{n:05d}000,un {n},2020-08-30\n" for n in range(12))
+    assert any("12 of 12 ids end in 000: a spreadsheet may have rounded them" in notice for notice in notices(tmp_path, rounded))
+
+
 @pytest.mark.parametrize("ends", ["\n", "\r\n", "\r", "mixed"])
 def test_any_line_end_ends_a_row_and_mixtures_do_too(tmp_path, ends):
     lines = ["id_tweet,texte,date_creation", '1,"a\rb",2021-03-05', "", "2,c,2021-03-06", "3,d,2021-03-07"]

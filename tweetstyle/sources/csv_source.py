@@ -28,6 +28,10 @@ LONGEST_ID = 100
 _SEPARATORS = ",;\t"
 _NO = frozenset(("", "0", "f", "false", "faux", "n", "no", "non", "none", "null", "nan"))
 """Values in a column of retweets that mean "not a retweet"."""
+_AS_TEXT = re.compile(r"""="?(\d+)"?|'(\d+)""")
+"""="123" and '123: how one keeps a spreadsheet from rounding an id."""
+FEWEST_ROUNDED, ROUNDED_SHARE = 10, 0.5
+"""Ids ending in 000 from which they are called rounded; one in a thousand does by chance."""
 _ROUNDED_ID = re.compile(r"\d+(?:[.,]\d*)?[eE]\+?\d+|\d+[.,]\d*")
 
 
@@ -59,17 +63,22 @@ def read_csv(document: TextFile, name: str, notices: list[str], advance: Callabl
     columns = _columns_of(header)
     if REQUIRED not in columns:
         raise _no_text(header, f"{document}:{line}")
-    times, cells = Times(str(document)), []
+    times, count, zeros = Times(str(document)), 0, 0
     for line, cells in rows:
         where = f"{document}:{line}"
         if len(cells) != len(header):
             what = f"there are {len(cells)} cells where the header has {len(header)}"
             raise TweetstyleError(what, where=where, hint='put a text with a separator in "quotes"; one may be missing in a row above')
-        yield tweet_of_fields({column: cells[place] for column, place in columns.items()}, f"{name}:{line:07}", where, times)
-    if not cells:
+        tweet = tweet_of_fields({column: cells[place] for column, place in columns.items()}, f"{name}:{line:07}", where, times)
+        count, zeros = count + 1, zeros + tweet.id.endswith("000")
+        yield tweet
+    if not count:
         raise TweetstyleError("the file has a header and no row", where=str(document), hint="export the tweets again")
     if "id_tweet" not in columns:
         notices.append(f"{document}: there is no column of ids: the file name and line number are used instead")
+    elif zeros >= FEWEST_ROUNDED and zeros > ROUNDED_SHARE * count:
+        what = f"{zeros:,} of {count:,} ids end in 000: a spreadsheet may have rounded them, and tweets may share one"
+        notices.append(f"{document}: {what}; take the file as it was before")
     notices += times.notices()
 
 
@@ -89,18 +98,24 @@ def _rows(reader, document: TextFile) -> Iterator[tuple[int, list[str]]]:
 
 def tweet_of_fields(found: dict[str, str], default_id: str, where: str, times: Times) -> SourceTweet:
     """A tweet of the columns or fields of `NAMES` that are there. Raises TweetstyleError at `where`."""
-    identifier = found["id_tweet"].strip() if "id_tweet" in found else default_id
+    identifier = _bare(found["id_tweet"]) if "id_tweet" in found else default_id
     if _ROUNDED_ID.fullmatch(identifier):
         hint = "take the file as it was before a spreadsheet saved it, or import the column of ids there as text"
         raise TweetstyleError(f"the id {identifier} is rounded: its last digits are lost", where=where, hint=hint)
     if identifier != default_id and (not identifier or not identifier.isprintable() or " " in identifier or len(identifier) > LONGEST_ID):
         raise TweetstyleError(f"the id is {identifier[:80]!r}", where=where, hint="an id is the tweet's number, without spaces")
     created_at = times.read(found.get("date_creation", ""), identifier, where)
-    reply_to = found.get("in_reply_to_status_id", "").strip()
+    reply_to = _bare(found.get("in_reply_to_status_id", ""))
     # Empty values of some tools, and ids that a spreadsheet rounded, would name another tweet.
     reply_to = reply_to if reply_to.isdecimal() and reply_to.strip("0") else ""
     is_retweet = found.get("retweeted_status_id", "").strip().lower() not in _NO
     return SourceTweet(identifier, as_learned(found[REQUIRED]), created_at, where, reply_to, is_retweet=is_retweet)
+
+
+def _bare(identifier: str) -> str:
+    """An id as it is or, where it was written as text for a spreadsheet, its digits."""
+    as_text = _AS_TEXT.fullmatch(identifier.strip())
+    return as_text[1] or as_text[2] if as_text else identifier.strip()
 
 
 def _separator_of(header: str) -> str:

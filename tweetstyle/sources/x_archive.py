@@ -181,6 +181,7 @@ def _entries(members: Members, part: Part, notices: list[str], advance: Advance)
     except UnicodeDecodeError as error:
         raise TweetstyleError(f"not valid UTF-8 ({error.reason})", where=f"{place}, byte {error.start + 1:,}", hint=HINT) from error
     advance(len(raw) - len(text))
+    del raw  # of a large archive some hundred MB
     number = 0
     for number, entry in entries(text, place, KINDS[part.kind], advance):
         yield f"{place}, entry {number}", entry
