@@ -254,12 +254,24 @@ def test_the_compiler_is_judged_as_tritons_own_build_does(monkeypatch, tmp_path,
     assert (check.state == "ok") == builds == (cc in (None, GCC)) and (builds or "unset CC" in check.do)
 
 
-@pytest.mark.parametrize(("prefix", "packages"), [("/usr", "gcc libc6-dev python{}.{}-dev"), ("/opt/uv/python", "gcc libc6-dev")])
-def test_what_a_compiler_needs_is_named_by_its_packages(monkeypatch, prefix, packages):
+@pytest.mark.parametrize(
+    ("prefix", "headers", "environment", "do"),
+    [
+        ("/usr", True, {}, "sudo apt install gcc libc6-dev python{}.{}-dev"),
+        ("/usr", False, {"CC": "/nowhere/cc"}, "sudo apt install gcc libc6-dev python{}.{}-dev"),
+        ("/usr", True, {"CC": "/nowhere/cc"}, "unset CC, or set it to the C compiler's path alone"),
+        ("/opt/uv", True, {}, "sudo apt install gcc libc6-dev"),
+        ("/opt/uv", False, {}, "install the Python of /opt/uv again with its headers (uv python install {}.{}, or pyenv install)"),
+    ],
+)
+def test_what_a_compiler_needs_is_named(monkeypatch, tmp_path, prefix, headers, environment, do):
     """An interpreter of uv or pyenv brings its headers."""
     monkeypatch.setattr(sys, "base_prefix", prefix)
-    check = check_compiler({"PATH": "/nowhere"})
-    assert check.state == "fail" and check.do == f"sudo apt install {packages.format(*sys.version_info[:2])}"
+    monkeypatch.setattr("tweetstyle.doctor.machine._include", lambda: tmp_path)
+    if headers:
+        (tmp_path / "Python.h").touch()
+    check = check_compiler({"PATH": "/nowhere"} | environment)
+    assert check.state == "fail" and check.do == do.format(*sys.version_info[:2])
 
 
 def test_a_run_with_a_card_and_no_compiler_ends_before_anything_is_written(project, nvidia_smi, monkeypatch):

@@ -83,24 +83,26 @@ def check_compiler(environment: Mapping[str, str]) -> Check:
     error = _compile_error(environment)
     if error is None:
         return ok(name, f"compiles an extension of Python {version}")
-    # The headers of an interpreter outside /usr, of uv or pyenv, come with it.
-    headers = f" python{version}-dev" if sys.base_prefix == "/usr" else ""
-    do = "unset CC, or set it to the C compiler's path alone" if "CC" in environment else f"sudo apt install gcc libc6-dev{headers}"
+    of_the_system, headers = sys.base_prefix == "/usr", (_include() / "Python.h").is_file()
+    if not headers and not of_the_system:
+        do = f"install the Python of {sys.base_prefix} again with its headers (uv python install {version}, or pyenv install)"
+    elif headers and "CC" in environment:
+        do = "unset CC, or set it to the C compiler's path alone"
+    else:
+        do = f"sudo apt install gcc libc6-dev{f' python{version}-dev' * of_the_system}"
     return fail(name, f"cannot compile an extension of Python {version}, which Triton does before its first kernel: {error}", do)
 
 
 def _compile_error(environment: Mapping[str, str]) -> str | None:
     """None where it compiles. By $CC, which has no options, else gcc, else clang (triton/runtime/build.py, _build)."""
-    path, scheme = environment.get("PATH"), sysconfig.get_default_scheme()
+    path = environment.get("PATH")
     compiler = environment.get("CC", shutil.which("gcc", path=path) or shutil.which("clang", path=path))
     if compiler is None:
         return "there is no C compiler (gcc or clang)"
-    # Triton replaces Debian's scheme posix_local.
-    include = sysconfig.get_paths("posix_prefix" if scheme == "posix_local" else scheme)["include"]
     with tempfile.TemporaryDirectory() as directory:
         source = Path(directory, "empty.c")
         source.write_text("#include <Python.h>\n")
-        command = [compiler, str(source), *FLAGS, "-o", str(source.with_suffix(".so")), f"-I{include}"]
+        command = [compiler, str(source), *FLAGS, "-o", str(source.with_suffix(".so")), f"-I{_include()}"]
         english = dict(environment) | {"LC_ALL": "C"}
         try:
             done = subprocess.run(command, env=english, capture_output=True, text=True, errors="replace", timeout=PATIENCE, check=False)
@@ -112,3 +114,9 @@ def _compile_error(environment: Mapping[str, str]) -> str | None:
         return None
     lines = done.stderr.strip().splitlines()
     return next((line for line in lines if "error" in line), f"{compiler} ended with {done.returncode}")
+
+
+def _include() -> Path:
+    """Where Triton looks for Python.h: it replaces Debian's scheme posix_local."""
+    scheme = sysconfig.get_default_scheme()
+    return Path(sysconfig.get_paths("posix_prefix" if scheme == "posix_local" else scheme)["include"])

@@ -122,6 +122,8 @@ def _query(program: str, query: str) -> tuple[list[list[str]], str | None]:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     except subprocess.TimeoutExpired:
         return [], f"nvidia-smi did not answer in {PATIENCE} seconds"
+    except OSError as error:
+        return [], f"nvidia-smi cannot be run: {error.strerror}"
     if done.returncode:
         return [], " ".join((done.stdout + done.stderr).split()) or f"nvidia-smi ended with {done.returncode}"
     return [[cell.strip() for cell in row] for row in csv.reader(done.stdout.splitlines()) if row], None

@@ -15,7 +15,7 @@ from tweetstyle.model.base import BaseConfig, BaseModel
 from tweetstyle.model.config import Shape, read_shape
 from tweetstyle.plan.advice import END_THEM, Advice, advise
 from tweetstyle.plan.disk import NO_OUTPUTS, DiskEstimate, ExistingOutputs, estimate_disk, memory_needed
-from tweetstyle.plan.memory import CUDA_CONTEXT, PROCESS_ON_CPU, MemoryPlan, plan_memory
+from tweetstyle.plan.memory import CUDA_CONTEXT, PROCESS_ON_CPU, MemoryPlan, cpu_activations, plan_memory
 from tweetstyle.plan.probe import Speed, speed_of
 from tweetstyle.plan.schedule import effective_schedule
 from tweetstyle.plan.tensors import trained_parameters
@@ -76,9 +76,10 @@ class ResourceEstimate:
 
     @property
     def ram_here(self) -> dict[str, int]:
-        """RAM by part on this machine; without a card, the least that weights in fp32, adapter and Adam's states take on the CPU."""
-        least = PROCESS_ON_CPU + 4 * self.shape.parameters + 16 * self.trained
-        return self.ram if self.card.seen else self.ram | {"training": least}
+        """RAM by part on this machine; without a card, that of a training on the CPU: weights in fp32, adapter, Adam's states, a step."""
+        weights = 4 * self.shape.parameters + 16 * self.trained
+        training = PROCESS_ON_CPU + weights + cpu_activations(self.shape, self.training)
+        return self.ram if self.card.seen else self.ram | {"training": training}
 
     @property
     def base_bytes(self) -> int:

@@ -202,6 +202,19 @@ def _moments(shape: Shape, model: Model, training: Training, buffers: int = 2) -
     return {"backward": backward, "loss": loss, "optimizer step": {"the optimizer's own": scratch}}, stored
 
 
+def cpu_activations(shape: Shape, training: Training) -> int:
+    """Bytes of activations and loss of a training step on the CPU: transformers' own code in fp32; with LoRA it is a little less.
+
+    The loss holds logits, their log-softmax and its gradient (loss/loss_utils.py, ForCausalLMLoss).
+    """
+    batch, length = training.per_device_train_batch_size, training.max_length
+    tokens, layer = batch * length, tensors.transformers_layer(shape, batch, length)
+    loss = 4 * tokens * (3 * shape.vocabulary + 4 * shape.hidden)
+    if training.gradient_checkpointing:
+        return tensors.checkpoints(shape, tokens, 4, True).card + max(layer.kept + layer.passing, loss)
+    return shape.layers * layer.kept + max(layer.passing, loss)
+
+
 def duration(hours: float) -> str:
     """For a person: minutes below two hours."""
     return f"{hours:,.1f} hours" if hours >= 2 else counted(max(round(60 * hours), 1), "minute")
