@@ -148,9 +148,9 @@ def test_the_same_message_is_used_as_often_as_the_recipe_says_by_the_first_tweet
 @pytest.mark.parametrize(
     ("name", "listed", "said"),
     [
-        ("mine", {"mine:latest": CLOUD}, "https://ollama.com:443\n.*runs here: small:latest"),
+        ("mine", {"mine:latest": CLOUD}, "https://ollama.com:443\n.*runs here .it has small:latest"),
         # Such names are sent there even if this machine has a model of that name, and whether they are listed or not.
-        ("gpt-oss:cloud", {}, "its cloud\n.*runs here: small:latest"),
+        ("gpt-oss:cloud", {}, "its cloud\n.*runs here .it has small:latest"),
     ],
 )
 def test_a_model_of_ollamas_cloud_is_sent_no_tweet(processed, name, listed, said):

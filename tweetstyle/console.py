@@ -32,7 +32,7 @@ def restart_in_utf8_mode() -> None:
 def print_in_any_encoding() -> None:
     """What the output's encoding cannot express is printed in ASCII: a sentence must not end in a traceback."""
     codecs.register_error("signs-in-ascii", _signs_in_ascii)
-    for stream in (sys.stdin, sys.stdout, sys.stderr):
+    for stream in filter(None, (sys.stdin, sys.stdout, sys.stderr)):  # None: closed by the shell (<&-)
         stream.reconfigure(errors="replace" if stream is sys.stdin else "signs-in-ascii")
 
 

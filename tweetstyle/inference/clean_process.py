@@ -38,6 +38,8 @@ def run_in_clean_process(work: Callable[..., Result], *arguments: object) -> Res
                 child.terminate()
             raise
         except BrokenProcessPool as error:
+            if sys.stderr.isatty():
+                print(file=sys.stderr)  # Behind the progress bar that the child could not remove.
             what = "the process that loads the model without the training's libraries ended before its work was done"
             raise TweetstyleError(what, hint=ENDED) from error
 

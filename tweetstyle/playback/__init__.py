@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from tweetstyle.dataset.threads import KINDS, SPLITS_WITH_MESSAGES, Message, messages_path, write_messages
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file
+from tweetstyle.inference.ollama import OllamaLost
 from tweetstyle.playback.backends import MessageModel, message_model_of
 from tweetstyle.playback.checks import Checked, counted
 from tweetstyle.playback.collect import Collector
@@ -87,7 +89,8 @@ def playback(settings: Playback, likely: Sequence[str], train: Path, processed: 
         _check_enough(split, played[split], model)
         checked += [asdict(c.request) | {"message": c.message, "reason": c.reason, "attempt": c.attempt, "split": split} for c in of_split]
     if collector.answers:
-        model.close()
+        with suppress(OllamaLost):  # Nothing is requested any more.
+            model.close()
     unload()
     for split, of in messages.items():
         write_messages(messages_path(processed, split), of)

@@ -137,7 +137,7 @@ def read_cache(path: Path) -> dict[str, ModelReply]:
     """Key → reply. A line that a kill cut off is left out, and its reply requested again."""
     replies = {}
     for line in path.read_bytes().splitlines() if path.is_file() else ():
-        with suppress(ValueError):
+        with suppress(ValueError, KeyError, TypeError):
             row = json.loads(line)
             replies[row["key"]] = ModelReply(row["answer"], row["tokens"])
     return replies

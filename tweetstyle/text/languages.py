@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tweetstyle.errors import TweetstyleError
 
 if TYPE_CHECKING:
-    from lingua import LanguageDetector
+    from lingua import ConfidenceValue, LanguageDetector
 
 LANGUAGES = dict(
     pair.split("=")
@@ -24,6 +24,8 @@ FEWEST_WORDS = 4
 """In fewer words lingua guesses."""
 LEAST_CONFIDENCE = 2 / 3
 """Below it a language is no more than a guess: it counts as uncertain."""
+PORTION = 500
+"""Texts that lingua is given at a time: the detector keeps every other thread of Python waiting, that of a progress bar too."""
 MOST_CHARACTERS = 400
 """The language of a long post is decided by its beginning."""
 COMPARED = ("ar", "de", "en", "es", "fr", "he", "hi", "it", "ja", "ko", "nl", "pt", "ru", "zh")
@@ -48,8 +50,7 @@ def languages_of(texts: Sequence[str], likely: Sequence[str]) -> list[tuple[str,
     bare = list(map(_words_alone, texts))
     long = [place for place, text in enumerate(bare) if len(_WORD.findall(text)) >= FEWEST_WORDS]
     found = [("", 0.0)] * len(texts)
-    confidences = detector.compute_language_confidence_values_in_parallel
-    for place, values in zip(long, confidences([bare[place] for place in long]), strict=True):
+    for place, values in zip(long, _confidences(detector, [bare[place] for place in long]), strict=True):
         if values and values[0].value >= LEAST_CONFIDENCE:
             found[place] = values[0].language.iso_code_639_1.name.lower(), values[0].value
     # 110 MB that nobody needs any more; they are read again where they are.
@@ -71,7 +72,7 @@ def other_languages(texts: Sequence[str], own: Sequence[str], likely: Sequence[s
     detector = _detector(tuple(sorted({*COMPARED, *likely, *own})))
     bare = list(map(_words_alone, texts))
     found = []
-    for text, mine, values in zip(bare, own, detector.compute_language_confidence_values_in_parallel(bare), strict=True):
+    for text, mine, values in zip(bare, own, _confidences(detector, bare), strict=True):
         words = len(_WORD.findall(text))
         times = TIMES_AS_LIKELY if words >= FEWEST_TO_COMPARE else SHORT_TIMES_AS_LIKELY
         likelihoods = {value.language.iso_code_639_1.name.lower(): value.value for value in values}
@@ -95,6 +96,11 @@ def _rather(likelihoods: dict[str, float], own: str, times: float) -> str:
 
 def _words_alone(text: str) -> str:
     return _NO_LANGUAGE.sub(" ", text[:MOST_CHARACTERS].replace("’", "'"))
+
+
+def _confidences(detector: LanguageDetector, texts: Sequence[str]) -> Iterator[list[ConfidenceValue]]:
+    for start in range(0, len(texts), PORTION):
+        yield from detector.compute_language_confidence_values_in_parallel(texts[start : start + PORTION])
 
 
 _detectors: dict[tuple[str, ...], LanguageDetector] = {}

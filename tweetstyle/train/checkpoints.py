@@ -66,7 +66,9 @@ def read_checkpoint(path: Path) -> Checkpoint | str:
 def complete_checkpoints(directory: Path, say: Callable[[str], None] = say) -> list[Checkpoint]:
     """The complete checkpoints of a run, by step. What is not complete is removed, and reported by `say`."""
     found = []
-    for path in directory.glob("checkpoint-*[0-9]"):
+    for path in directory.glob("checkpoint-*"):
+        if not path.name.removeprefix("checkpoint-").isdecimal():
+            continue
         checkpoint = read_checkpoint(path)
         if isinstance(checkpoint, Checkpoint):
             found.append(checkpoint)

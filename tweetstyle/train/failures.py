@@ -107,6 +107,8 @@ def does_not_fit(
         hint = "write instead:" + "".join(f"\n     {change}" for change in changes)
     else:
         hint = f"take a smaller base model ({', '.join(sizes_that_fit(model, training, room)) or 'none of the usual ones fits'})"
+    if why.said.startswith("CUDA error"):
+        hint += ";\n     if the card has free memory, pinned memory ran out, which WSL2 caps: gradient_checkpointing: true does without"
     if card.others > MARGIN * card.total:
         hint = f"close other programs on the card (nvidia-smi lists them), or {hint}"
     return TweetstyleError(f"{what} ({why.said})", where="training", hint=hint)
