@@ -104,7 +104,8 @@ def inspect_command(sources: tuple[Path, ...], target: Path | None, separator: s
 def plan_command(recipe: Path, card_gib: float | None, tweets: int | None, as_json: bool) -> None:
     """Show what RECIPE needs of the card, of RAM, of the disk and of time, before anything is downloaded or trained.
 
-    From the base model's config.json alone. Without a card in this machine, for the one that the recipe names (machine.card_gib).
+    Reads the base model's config.json and, once the tweets are prepared, its tokenizer. Without a card in this machine, the plan is for
+    the one that the recipe names (machine.card_gib).
     """
     from tweetstyle import pipeline
 

@@ -96,7 +96,7 @@ def dry_run(path: Path) -> None:
 
 
 def plan(path: Path, *, card_gib: float | None = None, tweets: int | None = None, as_json: bool = False) -> None:
-    """Prints what a run needs, from the recipe and config.json; writes nothing, prepares nothing."""
+    """Prints what a run needs; writes nothing, prepares nothing."""
     needs = planning.needs(Run(path), card_gib, tweets)
     if as_json:
         say(json.dumps(estimate.as_json(needs), indent=2), err=False, wrap=False)
