@@ -105,6 +105,13 @@ def test_what_was_trained_passes_in_every_type(made):
     assert abs(checks["f32", "training"].figures["lost"]) < BITS_LIMITS["f32"] / 2
 
 
+def test_another_adapter_is_another_model(made, tmp_path):
+    others = [write_adapter(tmp_path / str(seed), made.base, seed=seed) for seed in (77, 78, 79)]
+    # The best of three: what another adapter made of the tweets, the file knows nothing of.
+    best = min((score(made.base, other, "lora", made.sample.documents).tuned for other in others), key=np.sum)
+    assert best.sum() < made.nats.sum() and failed(made.checks(nats=best)) == {(t, "training") for t in TYPES}
+
+
 @pytest.mark.parametrize("format", ["inst", "text", "custom"])
 def test_answers_that_end_pass_the_stop_and_ids_the_tokens_in_every_format(tmp_path, format):
     base = read_base_model(write_ending_llama(tmp_path / "base", max_position_embeddings=512))
