@@ -77,6 +77,7 @@ def test_optimizer_states_take_what_the_real_optimizer_makes(method, optim):
     meta = fake_llama(TINY) if method == "full" else fake_llama(TINY, r=64, targets=["q_proj", "k_proj"])
     trained = {name: torch.nn.Parameter(torch.zeros(p.shape)) for name, p in meta.named_parameters() if p.requires_grad}
     manager = GlobalOptimManager.get_instance()
+    manager.initialize()  # Without it, parameters of earlier tests whose ids are used again would count.
     manager.register_parameters(list(trained.values()))
     for name in (name for name in trained if "embed_tokens" in name):
         manager.override_config(trained[name], "optim_bits", 32)

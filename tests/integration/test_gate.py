@@ -91,7 +91,7 @@ def test_scores_as_trained_are_of_the_weights_that_were_trained_on(project):
     assert trained["splits"].keys() == {"validation", "test"} and (made.path / "model" / "mine" / "imatrix.gguf").is_file()
     # The trainer is Unsloth's, what is scored is stock transformers': both have the same 4 bits.
     qlora = made.path.name == "qlora"
-    assert (trained["precision"], trained["trained_on_these"]) == ("nf4", True) if qlora else trained["nf4"] is None
+    assert trained["precision"] == "nf4" if qlora else trained["nf4"] is None
     assert ("q8_0 over dequantised_nf4" in said) == ("q8_0 over 16bit" in said) == qlora
 
 
