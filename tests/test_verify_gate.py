@@ -12,11 +12,10 @@ from types import SimpleNamespace
 import gguf
 import numpy as np
 import pytest
-from safetensors.numpy import load_file, save_file
 from support.html_page import Page
 from support.likelihood import score
 from support.small_runs import invented_tweets
-from support.tiny_llama import write_adapter, write_llama
+from support.tiny_llama import make_answers_end, write_adapter, write_llama
 
 from tweetstyle.dataset.held_out import HeldOut, scored_bytes
 from tweetstyle.export import export
@@ -41,19 +40,8 @@ def no_ollama(monkeypatch):
 
 
 def write_ending_llama(directory: Path, end: float = 10, **config) -> Path:
-    """A tiny random Llama whose every answer ends at once, with layers that count nevertheless: the end token's row reads, with the weight
-    `end`, a value that all embeddings share."""
     base = write_llama(directory, **config)
-    weights = load_file(base.shards[0])
-    weights["model.embed_tokens.weight"][:, 0] = 3
-    weights["model.norm.weight"][:] = 1
-    weights["lm_head.weight"][:, 0] = 0
-    weights["lm_head.weight"][base.eos_id] = 0
-    weights["lm_head.weight"][base.eos_id, 0] = end
-    for name in weights:
-        if name.endswith(("o_proj.weight", "down_proj.weight")):
-            weights[name][0] = 0  # nothing is added to that value
-    save_file(weights, base.shards[0], metadata={"format": "pt"})
+    make_answers_end(base.shards[0], [base.eos_id], end)
     return directory
 
 

@@ -6,9 +6,8 @@ import csv
 import json
 from pathlib import Path
 
-from safetensors.numpy import load_file, save_file
 from support.chat_templates import CHATML
-from support.tiny_llama import write_llama, write_tokenizer
+from support.tiny_llama import make_answers_end, write_llama, write_tokenizer
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample" / "tweets.csv"
 VOCABULARY = 1500
@@ -35,22 +34,14 @@ def sample_tweets(count: int = 60) -> list[dict[str, str]]:
 
 
 def write_base(directory: Path) -> Path:
-    """Every embedding has a first value that no layer changes and that the head reads into the end tokens."""
+    """Its answers end at once, with either end token."""
     write_llama(directory, **WIDTH)
     write_tokenizer(directory, texts=[row["texte"] for row in sample_tweets(400)], size=VOCABULARY)
     settings = json.loads((directory / "tokenizer_config.json").read_text())
     (directory / "tokenizer_config.json").write_text(json.dumps(settings | {"chat_template": CHATML}))
     add_chatml_tokens(directory / "tokenizer.json")
-    weights, ends = load_file(directory / "model.safetensors"), [end_id(directory, "<|end_of_text|>"), end_id(directory, "<|im_end|>")]
-    weights["model.embed_tokens.weight"][:, 0] = 3
-    weights["model.norm.weight"][:] = 1
-    weights["lm_head.weight"][:, 0] = 0
-    weights["lm_head.weight"][ends] = 0
-    weights["lm_head.weight"][ends, 0] = 2
-    for name in weights:
-        if name.endswith(("o_proj.weight", "down_proj.weight")):
-            weights[name][0] = 0
-    save_file(weights, directory / "model.safetensors", metadata={"format": "pt"})
+    ends = [end_id(directory, token) for token in ("<|end_of_text|>", "<|im_end|>")]
+    make_answers_end(directory / "model.safetensors", ends, weight=2)
     return directory
 
 

@@ -97,6 +97,21 @@ def write_adapter(directory: Path, base: BaseModel, *, seed: int = 1, r: int = 4
     return directory
 
 
+def make_answers_end(weights_file: Path, ends: list[int], weight: float) -> None:
+    """Changes a tiny Llama's weights so that its answers end at once, though its layers count: the rows of the end tokens in the head read,
+    with `weight`, a first value that all embeddings share and that no layer changes."""
+    weights = load_file(weights_file)
+    weights["model.embed_tokens.weight"][:, 0] = 3
+    weights["model.norm.weight"][:] = 1
+    weights["lm_head.weight"][:, 0] = 0
+    weights["lm_head.weight"][ends] = 0
+    weights["lm_head.weight"][ends, 0] = weight
+    for name in weights:
+        if name.endswith(("o_proj.weight", "down_proj.weight")):
+            weights[name][0] = 0  # nothing is added to that value
+    save_file(weights, weights_file, metadata={"format": "pt"})
+
+
 def write_ending_llama(directory: Path, tokenizer_of: Path) -> BaseModel:
     """A tiny Llama with a real tokenizer, whose most probable next token is always the end.
 
