@@ -31,7 +31,7 @@ CXX ?= c++
 SUITABLE := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 step = @printf '\033[1m==>\033[0m %s\n'
 
-.PHONY: help setup base-model ollama browser demo test check lint lock bench clean
+.PHONY: help setup base-model ollama browser demo test check lint messages lock bench clean
 
 help: ## what can be made
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1\t\2/p' Makefile | expand -t 20
@@ -138,6 +138,9 @@ lint: setup ## ruff: rules and format
 check: lint base-model ## before a commit: lint, format and the fast tests
 	$(step) "fast tests"
 	@$(BIN)/python -m pytest $(PYTEST_PROCESSES) -m "not slow" --ignore=tests/integration --ignore=tests/gpu_emulation $(PYTEST_ARGS)
+
+messages: setup ## the French catalogue, brought up to date with the messages in the code, and compiled
+	@$(BIN)/python -m scripts.messages
 
 # xformers, which unsloth asks for, is left out of requirements.lock: no release loads beside torch for CUDA 13. Later torchaos
 # than 0.16 say on screen that they want a later torch than 2.10.

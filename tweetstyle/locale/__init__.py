@@ -1,0 +1,73 @@
+"""The language of what a person reads: which one, its messages, and its signs in numbers."""
+
+from __future__ import annotations
+
+import gettext
+import os
+from functools import cache
+from pathlib import Path
+from string import Formatter
+from typing import Any
+
+DOMAIN, FOLDER = "tweetstyle", Path(__file__).parent
+LANGUAGES = ("en", "fr")
+SIGNS = {"fr": str.maketrans({",": "\u202f", ".": ","})}
+"""Language → signs of numbers, where they differ from Python's."""
+
+
+def use_language(language: str) -> None:
+    """Of this process and those that it starts; click's own words are in the same catalogue."""
+    os.environ["LANGUAGE"] = language
+    gettext.bindtextdomain(DOMAIN, str(FOLDER))
+    gettext.textdomain(DOMAIN)
+
+
+def current_language() -> str:
+    """As --lang says, or the locale (LANGUAGE, LC_ALL, LC_MESSAGES, LANG); English where that is another language."""
+    return _language(*map(os.environ.get, ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")))
+
+
+@cache
+def _language(*variables: str | None) -> str:
+    wanted = next(filter(None, variables), "").split(":")[0]
+    return wanted[:2] if wanted[:2] in LANGUAGES else LANGUAGES[0]
+
+
+@cache
+def _catalogue(language: str) -> gettext.NullTranslations:
+    return gettext.translation(DOMAIN, FOLDER, [language], fallback=True)
+
+
+class _Numbers(Formatter):
+    """str.format with numbers in a language's own signs."""
+
+    def __init__(self, language: str) -> None:
+        self.signs = SIGNS.get(language)
+
+    def format_field(self, value: Any, spec: str) -> str:
+        text = super().format_field(value, spec)
+        return text.translate(self.signs) if self.signs and isinstance(value, int | float) else text
+
+
+def localised(text: str) -> str:
+    """A number as Python writes it, with the signs of the current language."""
+    return text.translate(SIGNS.get(current_language(), {}))
+
+
+def _(message: str, **values: Any) -> str:
+    """A message in the current language. values: of its {places}, formatted there."""
+    return _filled(_catalogue(current_language()).gettext(message), values)
+
+
+def _n(one: str, many: str, count: float, **values: Any) -> str:
+    """A message that depends on a number, {count}: by the language's own rule for one and many."""
+    return _filled(_catalogue(current_language()).ngettext(one, many, count), values | {"count": count})
+
+
+def N_(message: str) -> str:
+    """Marks a constant for the catalogue; `_` translates it where it is shown."""
+    return message
+
+
+def _filled(message: str, values: dict[str, Any]) -> str:
+    return _Numbers(current_language()).vformat(message, (), values) if values else message
