@@ -52,7 +52,16 @@ def help_texts(command: click.Command) -> Iterator[str]:
 def updated() -> Catalog:
     """The French catalogue with exactly the messages of the code."""
     known = read_po(PO.open("rb"), domain=DOMAIN) if PO.exists() else Catalog(domain=DOMAIN)
-    catalogue = Catalog(locale="fr", domain=DOMAIN, project="tweetstyle", version="1", header_comment=HEADER, fuzzy=False, creation_date=DATE, revision_date=DATE)
+    catalogue = Catalog(
+        locale="fr",
+        domain=DOMAIN,
+        project="tweetstyle",
+        version="1",
+        header_comment=HEADER,
+        fuzzy=False,
+        creation_date=DATE,
+        revision_date=DATE,
+    )
     catalogue._num_plurals, catalogue._plural_expr = 2, "(n > 1)"
     for message in messages():
         if message.id:
