@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gettext
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from string import Formatter
@@ -13,6 +16,7 @@ DOMAIN, FOLDER = "tweetstyle", Path(__file__).parent
 LANGUAGES = ("en", "fr")
 SIGNS = {"fr": str.maketrans({",": "\u202f", ".": ","})}
 """Language → signs of numbers, where they differ from Python's."""
+_PAGE: ContextVar[str | None] = ContextVar("language of a page", default=None)
 
 
 def use_language(language: str) -> None:
@@ -24,7 +28,17 @@ def use_language(language: str) -> None:
 
 def current_language() -> str:
     """As --lang says, or the locale (LANGUAGE, LC_ALL, LC_MESSAGES, LANG); English where that is another language."""
-    return _language(*map(os.environ.get, ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")))
+    return _PAGE.get() or _language(*map(os.environ.get, ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")))
+
+
+@contextmanager
+def in_language(language: str) -> Iterator[None]:
+    """Inside the block messages and numbers are in a page's own language, whatever the terminal's is."""
+    before = _PAGE.set(language)
+    try:
+        yield
+    finally:
+        _PAGE.reset(before)
 
 
 @cache

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from tweetstyle.console import percent
+from tweetstyle.locale import localised
 from tweetstyle.pages.render import fragment
 from tweetstyle.wording.words import Say
 
@@ -86,21 +87,24 @@ def funnel_chart(read: tuple[str, int], dropped: Mapping[str, int], kept: tuple[
         dropped: name of a rule → tweets.
     """
     whole, left = max(read[1], 1), read[1]
-    rows = [(read[0], f"{left:,} ({percent(left / whole)})", True, [("front", 0, 100 * left / whole)])]
+    rows = [(read[0], _counted(left, whole), True, [("front", 0, 100 * left / whole)])]
     for name, lost in dropped.items():
         if lost:
             left -= lost
             width, taken = 100 * left / whole, max(100 * lost / whole, THINNEST)
             parts = [("front", 0, width), ("lost", min(width, 100 - taken), taken)]
-            rows.append((name, f"−{lost:,} ({percent(lost / whole)})", False, parts))
-    rows.append((kept[0], f"{kept[1]:,} ({percent(kept[1] / whole)})", True, [("front", 0, 100 * kept[1] / whole)]))
+            rows.append((name, "−" + _counted(lost, whole), False, parts))
+    rows.append((kept[0], _counted(kept[1], whole), True, [("front", 0, 100 * kept[1] / whole)]))
     return fragment("charts/bars.html.j2", title=title, rows=rows)
+
+
+def _counted(count: int, whole: int) -> str:
+    return f"{localised(f'{count:,}')} ({percent(count / whole)})"
 
 
 def row_chart(rows: Sequence[tuple[str, int]], whole: int, title: str) -> str:
     """A bar a row, as a share of the whole. Each has a count above 0."""
-    shares = [(name, count, count / whole) for name, count in rows]
-    drawn = [(name, f"{count:,} ({percent(share)})", False, [("front", 0, max(100 * share, THINNEST))]) for name, count, share in shares]
+    drawn = [(name, _counted(count, whole), False, [("front", 0, max(100 * count / whole, THINNEST))]) for name, count in rows]
     return fragment("charts/bars.html.j2", title=title, rows=drawn)
 
 
@@ -114,7 +118,7 @@ def column_chart(columns: Sequence[Column], title: str) -> str:
         boxes = [(name, max(HEIGHT * count / marks[-1], 1)) for name, count in counts.items() if count]
         drawn.append((number * pitch, label, pointed, boxes))
     width = pitch * (0.8 if len(columns) < 60 else 0.9)
-    axis = {"marks": _value_axis(marks, bottom), "bottom": bottom, "axis": AXIS}
+    axis = {"marks": _value_axis(marks, bottom, localised), "bottom": bottom, "axis": AXIS}
     return fragment("charts/columns.html.j2", title=title, columns=drawn, width=width, **axis)
 
 

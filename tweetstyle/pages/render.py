@@ -7,6 +7,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from tweetstyle.console import percent
+from tweetstyle.locale import localised
 from tweetstyle.text.visible import visible
 
 if TYPE_CHECKING:
@@ -62,5 +63,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=lambda value: visible(value) if type(value) is str else value,
     )
-    environment.filters |= {"thousands": lambda number: f"{number:,}", "percent": percent}
+    environment.filters |= {"thousands": lambda number: localised(f"{number:,}"), "percent": percent}
     return environment
