@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from tweetstyle.cli import fit_command, tweetstyle
+from tweetstyle.errors import TweetstyleError
 from tweetstyle.hardware.gpu import named_card
-from tweetstyle.model.hub import HUB
+from tweetstyle.model.hub import HUB, find_base
 from tweetstyle.plan.memory import plan_memory
 from tweetstyle.recipe_yaml import read_recipe
 
@@ -34,7 +36,8 @@ def test_the_plan_shown_is_the_plan_printed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.setenv("PATH", str(tmp_path))
-    (command,) = re.findall(r"(?m)^    (tweetstyle plan .*)$", TEXT)
+    command = "tweetstyle plan recipes/llama3-8b-12gb.yaml"
+    assert f"\n    {command}\n" in TEXT
     (tmp_path / "recipes").symlink_to(ROOT / "recipes")
     printed = CliRunner().invoke(tweetstyle, command.split()[1:])
     assert printed.exit_code == 0, printed.output
@@ -42,7 +45,13 @@ def test_the_plan_shown_is_the_plan_printed(tmp_path, monkeypatch):
     assert len(shown) == 20 and [line for line in map(str.strip, printed.output.splitlines()) if line in shown] == shown
 
 
-@pytest.mark.parametrize("name", ["llama3-8b-12gb", "llama3.2-3b-12gb", "llama3.1-8b-long-12gb", "llama3-8b-8gb", "llama3.2-3b-6gb"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "llama3-8b-12gb", "llama3.2-3b-12gb", "llama3.1-8b-long-12gb", "llama3-8b-8gb", "llama3.2-3b-6gb", "llama3-8b-t4",
+        "gaperon-8b-12gb", "gaperon-1.5b-12gb",
+    ],
+)  # fmt: skip
 def test_the_recipes_of_tight_cards_fit_the_card_that_they_name(name):
     """In every phase, with what a card of that size reports."""
     recipe = read_recipe(ROOT / "recipes" / f"{name}.yaml")
@@ -50,3 +59,30 @@ def test_the_recipes_of_tight_cards_fit_the_card_that_they_name(name):
     card = named_card(recipe.machine.card_gib)
     plan = plan_memory(config, recipe.model, recipe.training, card=card)
     assert all(sum(plan.reserve.values()) + sum(parts.values()) <= card.total for parts in plan.phases.values())
+
+
+def planned(recipe: str, *arguments: str) -> dict:
+    done = CliRunner().invoke(tweetstyle, ["plan", str(ROOT / "recipes" / recipe), "--json", *arguments])
+    assert done.exit_code == 0, done.output
+    return json.loads(done.output)
+
+
+def test_gaperon_is_planned_before_it_is_downloaded_and_asks_to_read_its_licence(tmp_path, monkeypatch):
+    """By hand: Llama 3.2 1B has 1,235,814,400 parameters with one matrix for embeddings and head; here there are two."""
+    monkeypatch.chdir(tmp_path)
+    eight, small = planned("gaperon-8b-12gb.yaml"), planned("gaperon-1.5b-12gb.yaml")
+    assert eight["base"]["planned_as"] == "Gaperon 8B" and eight["base"]["parameters"] == 8_030_261_248
+    assert small["base"]["parameters"] == 1_235_814_400 + 128_256 * 2_048
+    assert eight["memory"]["fits"] and small["memory"]["fits"]
+    llama = planned("llama3-8b-12gb.yaml")
+    other = {name for name, bytes in eight["memory"]["parts"].items() if bytes != llama["memory"]["parts"][name]}
+    assert other == {"cuBLAS, position tables"}, "4,096 positions instead of 8,192"
+    with pytest.raises(TweetstyleError, match="read it.*hf download almanach/Gaperon-Young-1125-8B --local-dir model/gaperon-8b"):
+        find_base(Path("model/gaperon-8b"))
+
+
+def test_the_t4_recipe_fits_what_a_t4_reports_and_computes_without_bfloat16(tmp_path, monkeypatch):
+    """A T4 sold as 16 GB reports 15,360 MiB, of which CUDA gives 14.7 GiB."""
+    monkeypatch.chdir(tmp_path)
+    assert read_recipe(ROOT / "recipes" / "llama3-8b-t4.yaml").training.bf16 is False
+    assert all(planned("llama3-8b-t4.yaml", "--card", card)["memory"]["fits"] for card in ("16", "14.7"))

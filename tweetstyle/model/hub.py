@@ -18,14 +18,19 @@ KNOWN = {
     "SmolLM2 135M": (576, 30, 9, 3, 1536, 49152, 8192, True),
     "SmolLM2 360M": (960, 32, 15, 5, 2560, 49152, 8192, True),
     "Llama 3.2 1B": (2048, 16, 32, 8, 8192, 128256, 131072, True),
+    "Gaperon 1.5B": (2048, 16, 32, 8, 8192, 128256, 4096, False),
     "SmolLM2 1.7B": (2048, 24, 32, 32, 8192, 49152, 8192, True),
     "Llama 3.2 3B": (3072, 28, 24, 8, 8192, 128256, 131072, True),
+    "Gaperon 8B": (4096, 32, 32, 8, 14336, 128256, 4096, False),
     "Llama 3 8B": (4096, 32, 32, 8, 14336, 128256, 8192, False),
     "Llama 3.1 8B": (4096, 32, 32, 8, 14336, 128256, 131072, False),
 }
-"""Models by name, smallest first, as in their config.json (in the order of CONFIG_KEYS)."""
+"""Models by name, smallest first, as in their config.json (in the order of CONFIG_KEYS).
+
+Gaperon's are from its model cards, and that its embeddings are not tied from its trainer (NathanGodey/gapetron, configs/models)."""
 LLAMA = "the Llama {} Community License, to be accepted on the model's page"
 APACHE = "Apache-2.0, no sign-in needed"
+GAPERON = "the licence on the model's page, where a form gives access (read it: copies of the card name different ones)"
 BY_MAKE = Path("model") / "smollm2-135m-instruct"
 """Where `make base-model` puts the demo's (scripts/demo_base_model.py)."""
 TOKENIZER_BYTES = 72
@@ -70,6 +75,8 @@ HUB = tuple(
         ("Llama 3.2 3B", "meta-llama/Llama-3.2-3B", "llama3.2-3b", LLAMA.format("3.2")),
         ("Llama 3.2 3B", "meta-llama/Llama-3.2-3B-Instruct", "llama3.2-3b-instruct", LLAMA.format("3.2")),
         ("Llama 3.2 1B", "meta-llama/Llama-3.2-1B", "llama3.2-1b", LLAMA.format("3.2")),
+        ("Gaperon 8B", "almanach/Gaperon-Young-1125-8B", "gaperon-8b", GAPERON),
+        ("Gaperon 1.5B", "almanach/Gaperon-Young-1125-1B", "gaperon-1.5b", GAPERON),
         ("SmolLM2 1.7B", "HuggingFaceTB/SmolLM2-1.7B", "smollm2-1.7b", APACHE),
         ("SmolLM2 360M", "HuggingFaceTB/SmolLM2-360M", "smollm2-360m", APACHE),
         ("SmolLM2 135M", "HuggingFaceTB/SmolLM2-135M", "smollm2-135m", APACHE),
