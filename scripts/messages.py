@@ -25,6 +25,8 @@ DATE = datetime(2026, 11, 30, tzinfo=UTC)
 """Written into the catalogue: a date of its own would change the file at each update."""
 PACKAGE = Path(__file__).parents[1] / "tweetstyle"
 PO = FOLDER / "fr" / "LC_MESSAGES" / f"{DOMAIN}.po"
+SHOWN = ("help", "metavar", "options_metavar", "subcommand_metavar")
+"""What cli.py translates of click's."""
 KEYWORDS = {"_": None, "N_": None, "_n": (1, 2), "ngettext": (1, 2)}
 
 
@@ -41,10 +43,9 @@ def messages() -> Catalog:
 
 
 def help_texts(command: click.Command) -> Iterator[str]:
-    """Help of a command, its options and its commands, as cli.py shows it."""
-    if command.help:
-        yield command.help
-    yield from (option.help for option in command.params if getattr(option, "help", None))
+    """Help and placeholders of a command, its options and its commands: in English, whatever the current language is."""
+    for part in (command, *command.params):
+        yield from filter(None, map(vars(part).get, SHOWN))
     for part in getattr(command, "commands", {}).values():
         yield from help_texts(part)
 

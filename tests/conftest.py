@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+# Texts are compared in English, whatever the locale is.
+os.environ["LANGUAGE"] = "en"
 # Before anything imports transformers or unsloth: a test that would download fails instead.
 os.environ |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "UNSLOTH_DISABLE_STATISTICS": "1", "TOKENIZERS_PARALLELISM": "false"}
 # Threads that spin for long while they wait make training crawl on a machine that has anything else to do.
@@ -33,6 +35,12 @@ PROJECT = Path(__file__).resolve().parents[1]
 # A deadline is a timing assertion: the first example, which compiles and imports, misses it on a busy machine.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
+
+
+@pytest.fixture(autouse=True)
+def in_english(monkeypatch: pytest.MonkeyPatch) -> None:
+    """--lang sets the language of the process: a test's own ends with it."""
+    monkeypatch.setenv("LANGUAGE", "en")
 
 
 BEFORE_UNSLOTH = {

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +14,62 @@ import click
 from tweetstyle import __version__
 from tweetstyle.console import ignore_syntax_warnings, print_in_any_encoding, restart_in_utf8_mode, say
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.locale import LANGUAGES, N_, _, current_language, use_language
 from tweetstyle.offline import keep_offline, without_triton_in_torch
 
+
+class ShownInLanguage:
+    """An attribute of click's that is set in English and read in the current language."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __set__(self, part: Any, text: str | None) -> None:
+        part.__dict__[self.name] = text and inspect.cleandoc(text)
+
+    def __get__(self, part: Any, owner: type | None = None) -> str | None:
+        text = part.__dict__.get(self.name)
+        return _(text) if text else None
+
+
+class Argument(click.Argument):
+    metavar = ShownInLanguage()
+
+
+class Option(click.Option):
+    metavar, help = ShownInLanguage(), ShownInLanguage()
+
+
+argument, option = partial(click.argument, cls=Argument), partial(click.option, cls=Option)
 STAGE = click.Choice(["prepare", "playback", "fit", "evaluate", "export"], case_sensitive=False)
-RECIPE = click.argument("recipe", type=click.Path(path_type=Path))
-FORCE = click.option("--force", is_flag=True, help="Redo it even if it is up to date.")
+RECIPE = argument("recipe", metavar="RECIPE", type=click.Path(path_type=Path))
+FORCE = option("--force", is_flag=True, help="Redo it even if it is up to date.")
+VERSION = click.version_option(__version__, cls=Option, help="Show the version and exit.")
+LANG = "--lang"
 
 
 class PortableCommand(click.Command):
-    """Prints in whatever encoding the output has."""
+    """Prints in whatever encoding the output has, and in the language of --lang or else of the locale."""
+
+    help, options_metavar = ShownInLanguage(), ShownInLanguage()
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        text = N_("Language of what is shown: fr or en; without it, that of the locale.")
+        self.params.append(Option([LANG], type=click.Choice(LANGUAGES, case_sensitive=False), is_eager=True, expose_value=False, help=text))
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        """Sets the language first: that of the last --lang, wherever it stands, for --help and for errors too."""
+        wanted = [part.rpartition("=")[2] for before, part in pairwise(["", *args]) if before == LANG or part.startswith(f"{LANG}=")]
+        named = [language.lower() for language in wanted if language.lower() in LANGUAGES]
+        use_language(named[-1] if named else current_language())
+        return super().parse_args(context, args)
+
+    def get_help_option(self, context: click.Context) -> click.Option | None:
+        """click keeps its own from the first call on, whatever the language was then."""
+        if option := super().get_help_option(context):
+            option.help = _("Show this message and exit.")
+        return option
 
     def main(self, *arguments: Any, **options: Any) -> Any:
         if not arguments and not options:  # As a program, not from one: a test gives its arguments.
@@ -31,6 +81,8 @@ class PortableCommand(click.Command):
 
 class CommandGroup(PortableCommand, click.Group):
     """The commands of the toolkit."""
+
+    subcommand_metavar = ShownInLanguage()
 
 
 class OfflineCommand(PortableCommand):
@@ -51,10 +103,10 @@ class OfflineCommand(PortableCommand):
 
 @click.command("tweetstyle-fit", cls=OfflineCommand)
 @RECIPE
-@click.option("--dry-run", is_flag=True, help="Check the recipe and print the whole plan; train and write nothing.")
-@click.option("--from", "start", type=STAGE, help="Redo this stage and the ones after it, even if they are up to date.")
-@click.option("--ollama", is_flag=True, help="At the end, create the model in the running Ollama and ask it for a tweet.")
-@click.version_option(__version__)
+@option("--dry-run", is_flag=True, help="Check the recipe and print the whole plan; train and write nothing.")
+@option("--from", "start", type=STAGE, help="Redo this stage and the ones after it, even if they are up to date.")
+@option("--ollama", is_flag=True, help="At the end, create the model in the running Ollama and ask it for a tweet.")
+@VERSION
 def fit_command(recipe: Path, dry_run: bool, start: str | None, ollama: bool) -> None:
     """From an archive of tweets to a model for Ollama, as RECIPE says: prepare, (playback,) fit, evaluate, export.
 
@@ -69,15 +121,15 @@ def fit_command(recipe: Path, dry_run: bool, start: str | None, ollama: bool) ->
 
 
 @click.group("tweetstyle", cls=CommandGroup)
-@click.version_option(__version__)
+@VERSION
 def tweetstyle() -> None:
     """Learn one person's writing style from their tweets. All stages at once: tweetstyle-fit RECIPE."""
 
 
 @tweetstyle.command("inspect", cls=OfflineCommand)
-@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--write-recipe", "target", metavar="FILE", type=click.Path(path_type=Path), help="Write a first recipe; never over a file.")
-@click.option("--separator", metavar="LINE", help="In plain text, the line between two tweets; without it every line is a tweet.")
+@argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@option("--write-recipe", "target", metavar="FILE", type=click.Path(path_type=Path), help="Write a first recipe; never over a file.")
+@option("--separator", metavar="LINE", help="In plain text, the line between two tweets; without it every line is a tweet.")
 def inspect_command(sources: tuple[Path, ...], target: Path | None, separator: str | None) -> None:
     """Show what an archive holds: X's own (zip or folder), CSV, JSON Lines or plain text.
 
@@ -92,15 +144,15 @@ def inspect_command(sources: tuple[Path, ...], target: Path | None, separator: s
 
 @tweetstyle.command("plan", cls=OfflineCommand)
 @RECIPE
-@click.option(
+@option(
     "--card",
     "card_gib",
     metavar="GIB",
     type=click.FloatRange(0.5, 1024),
     help="Plan for a card sold as 6, 8, 12, 16 or 24 GB (12 reports 11.6 GiB), or with this many GiB.",
 )
-@click.option("--tweets", metavar="N", type=click.IntRange(1), help="Plan the time for N kept tweets, of about 50 tokens each.")
-@click.option("--json", "as_json", is_flag=True, help="Figures for programs: bytes, tokens, hours.")
+@option("--tweets", metavar="N", type=click.IntRange(1), help="Plan the time for N kept tweets, of about 50 tokens each.")
+@option("--json", "as_json", is_flag=True, help="Figures for programs: bytes, tokens, hours.")
 def plan_command(recipe: Path, card_gib: float | None, tweets: int | None, as_json: bool) -> None:
     """Show what RECIPE needs of the card, of RAM, of the disk and of time, before anything is downloaded or trained.
 
@@ -113,8 +165,8 @@ def plan_command(recipe: Path, card_gib: float | None, tweets: int | None, as_js
 
 
 @tweetstyle.command("doctor", cls=OfflineCommand)
-@click.argument("recipe", required=False, type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="The checks for programs: name, state (ok, warn, fail), seen, do, where.")
+@argument("recipe", metavar="[RECIPE]", required=False, type=click.Path(path_type=Path))
+@option("--json", "as_json", is_flag=True, help="The checks for programs: name, state (ok, warn, fail), seen, do, where.")
 def doctor_command(recipe: Path | None, as_json: bool) -> None:
     """Check that this machine, its packages and the base model can run RECIPE; without RECIPE, check the machine only.
 
@@ -141,7 +193,7 @@ _stage_command("prepare", "Clean, split and format the archive into data/process
 
 @tweetstyle.command(cls=OfflineCommand)
 @RECIPE
-@click.option(
+@option(
     "--show", type=click.IntRange(min=1), metavar="N", help="Ask for N tweets only and show them with their messages; write no messages."
 )
 @FORCE
@@ -165,7 +217,7 @@ _stage_command("fit", "Train; an interrupted run resumes from its last checkpoin
 @tweetstyle.command(cls=OfflineCommand)
 @RECIPE
 @FORCE
-@click.option(
+@option(
     "--model",
     type=click.Choice(["hf", "gguf"], case_sensitive=False),
     help="Who writes the tweets that are compared with real ones: the trained model (hf), or the exported file in llama.cpp (gguf).",
@@ -181,7 +233,7 @@ def evaluate(recipe: Path, force: bool, model: str | None) -> None:
 
 
 @tweetstyle.command(cls=OfflineCommand)
-@click.argument("runs", metavar="RUN RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@argument("runs", metavar="RUN RUN...", nargs=-1, required=True, type=click.Path(path_type=Path))
 def compare(runs: tuple[Path, ...]) -> None:
     """Put evaluated runs (model/NAME) side by side, on the held-out tweets that all of them were scored on.
 
@@ -212,7 +264,7 @@ def verify(recipe: Path) -> None:
 
 @tweetstyle.command(cls=OfflineCommand)
 @RECIPE
-@click.option("--prompt", metavar="TEXT", help="One answer to TEXT instead of a conversation; '*' names no subject.")
+@option("--prompt", metavar="TEXT", help="One answer to TEXT instead of a conversation; '*' names no subject.")
 def chat(recipe: Path, prompt: str | None) -> None:
     """Talk with the exported model in the terminal."""
     from tweetstyle import pipeline

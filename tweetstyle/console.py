@@ -14,6 +14,8 @@ from typing import Any, TextIO
 
 import click
 
+from tweetstyle.locale import _, localised
+
 EIGHTHS = " ▏▎▍▌▋▊▉"
 IN_ASCII = dict.fromkeys("█▉▊▋▌▍▎▏", "#") | {"━": "=", "→": "->", "–": "-", "—": "-", "’": "'", "×": "x", "·": "-", "≤": "<=", "≥": ">="}
 NARROWEST = 40
@@ -82,11 +84,11 @@ def _lines(line: str, columns: int, hanging: int | None) -> list[str]:
 
 def size(count: int) -> str:
     """Binary units, one decimal."""
-    for unit in ("B", "KiB", "MiB"):
+    for unit in (_("B"), _("KiB"), _("MiB")):
         if count < 1024:
-            return f"{count:,.0f} {unit}" if unit == "B" else f"{count:,.1f} {unit}"
+            return localised(f"{count:,.0f}" if isinstance(count, int) else f"{count:,.1f}") + f" {unit}"
         count /= 1024
-    return f"{count:,.1f} GiB"
+    return localised(f"{count:,.1f}") + " " + _("GiB")
 
 
 def bar(share: float, width: int) -> str:
@@ -97,11 +99,11 @@ def bar(share: float, width: int) -> str:
 
 def counted(count: int, one: str, many: str = "") -> str:
     """ "1 thread", "1,200 threads"."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
+    return f"{localised(f'{count:,}')} {one if count == 1 else many or one + 's'}"
 
 
 def percent(share: float) -> str:
     """ "12.3%"; what is more than nothing and less than all is never rounded to it."""
     if 0 < share < 0.001:
-        return "<0.1%"
-    return ">99.9%" if 0.999 < share < 1 else f"{share:.1%}"
+        return localised("<0.1%")
+    return localised(">99.9%" if 0.999 < share < 1 else f"{share:.1%}")

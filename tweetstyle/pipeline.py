@@ -168,7 +168,7 @@ def _print_verdict(run: Run) -> None:
 def _finish(run: Run, ollama: bool) -> None:
     directory, name = run.recipe.export_directory, run.recipe.name
     if ollama:
-        message = {"fr": "Ça va ?", "en": "How are you?"}[run.recipe.language] if run.template.turns else NO_TOPIC
+        message = {"fr": "Ça va ?", "en": "How are you?"}[run.language] if run.template.turns else NO_TOPIC
         client = OllamaClient()
         client.create(name, directory / "Modelfile")
         answer = client.chat(name, [(message, None)])["message"]["content"]

@@ -365,8 +365,8 @@ class Recipe(Section):
     sampling: Sampling = Sampling()
     export: Export = Export()
     machine: Machine = Machine()
-    language: Literal["en", "fr"] = "en"
-    """Language of report.html and blind.html."""
+    language: Literal["en", "fr"] | None = None
+    """Language of report.html, blind.html and the model card; without it, that of the command (--lang, or the locale)."""
     _name: str = PrivateAttr("")
 
     @model_validator(mode="after")

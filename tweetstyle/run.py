@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tweetstyle.hardware.gpu import Card
+from tweetstyle.locale import current_language
 from tweetstyle.model.base import BaseModel, read_base_model
 from tweetstyle.plan.estimate import card_for
 from tweetstyle.prompt.template import SpecialTokens, Template, build_template
@@ -52,6 +53,11 @@ class Run:
     def card(self) -> Card:
         """The card that the run is planned for, read once."""
         return card_for(self.recipe)
+
+    @property
+    def language(self) -> str:
+        """Of report.html, blind.html and the model card. What is shown on the terminal follows the command alone."""
+        return self.recipe.language or current_language()
 
     def settings(self, *sections: str) -> dict[str, Any]:
         """Sections of the recipe as plain JSON values."""

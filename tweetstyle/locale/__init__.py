@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import gettext
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
+from numbers import Number
 from pathlib import Path
 from string import Formatter
 from typing import Any
 
 DOMAIN, FOLDER = "tweetstyle", Path(__file__).parent
 LANGUAGES = ("en", "fr")
-SIGNS = {"fr": str.maketrans({",": "\u202f", ".": ","})}
+SIGNS = {"fr": str.maketrans({",": "\u202f", ".": ",", "%": "\u202f%"})}
 """Language → signs of numbers, where they differ from Python's."""
 _PAGE: ContextVar[str | None] = ContextVar("language of a page", default=None)
 
@@ -60,7 +62,7 @@ class _Numbers(Formatter):
 
     def format_field(self, value: Any, spec: str) -> str:
         text = super().format_field(value, spec)
-        return text.translate(self.signs) if self.signs and isinstance(value, int | float) else text
+        return text.translate(self.signs) if self.signs and isinstance(value, Number) else text
 
 
 def localised(text: str) -> str:
@@ -75,7 +77,7 @@ def _(message: str, **values: Any) -> str:
 
 def _n(one: str, many: str, count: float, **values: Any) -> str:
     """A message that depends on a number, {count}: by the language's own rule for one and many."""
-    return _filled(_catalogue(current_language()).ngettext(one, many, count), values | {"count": count})
+    return _filled(_catalogue(current_language()).ngettext(one, many, math.ceil(count)), values | {"count": count})
 
 
 def N_(message: str) -> str:

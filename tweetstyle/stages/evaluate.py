@@ -55,5 +55,5 @@ def _blind_test(run: Run, samples: list[Sample]) -> None:
     learned = (tweet.text for tweet in read_split(run.split(recipe.training.split)))
     path = recipe.run_directory / "blind.html"
     message = recipe.prompt.message
-    if write_blind(path, sides, recipe.language, recipe.evaluation.seed, learned, message):
+    if write_blind(path, sides, run.language, recipe.evaluation.seed, learned, message):
         say(f"          which tweets are yours? {path}")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from tweetstyle.console import say
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.hardware.machine import installed_versions
+from tweetstyle.locale import current_language
 
 if TYPE_CHECKING:
     from tweetstyle.report.files import RunFiles, State
@@ -31,7 +32,7 @@ def report(run: Run, state: State | None = None) -> Path:
     """Writes model/NAME/report.html and returns its path. state: the stage in progress, or the one that failed."""
     from tweetstyle.report import write_report
 
-    return write_report(_files(run), run.recipe.language, state)
+    return write_report(_files(run), run.language, state)
 
 
 def update_report(run: Run, state: State | None = None) -> Path | None:
@@ -93,12 +94,12 @@ def training_in_report(run: Run) -> Iterator[Callable[[], None]]:
 
 
 def verdict(run: Run) -> list[str]:
-    """The three answers on what was measured, in the recipe's language; none where nothing was evaluated."""
+    """The three answers on what was measured, in the command's language; none where nothing was evaluated."""
     from tweetstyle.report import read_run
     from tweetstyle.wording.verdict import verdict
 
     read = read_run(_files(run))
-    return verdict(read.evaluation, read.metrics, run.recipe.language, unfinished=not read.ended) if read.evaluation else []
+    return verdict(read.evaluation, read.metrics, current_language(), unfinished=not read.ended) if read.evaluation else []
 
 
 def _files(run: Run) -> RunFiles:

@@ -1,0 +1,125 @@
+"""What is shown in French: every message, its places, the signs of numbers, help and click's own words."""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from click.testing import CliRunner
+
+from scripts.messages import PO, untranslated, updated
+from tweetstyle.cli import fit_command, tweetstyle
+from tweetstyle.console import counted, percent, size
+from tweetstyle.locale import _, _n, current_language, use_language
+
+BIN = Path(sys.executable).parent
+PLACE = re.compile(r"(?<!\{)\{(\w+)|%\((\w+)\)s")
+OF_CLICK = {"number_type"}
+"""click's own English names of types."""
+
+
+def both(message) -> list[tuple[str, str]]:
+    """English and French of a message, each of its forms."""
+    english = message.id if isinstance(message.id, tuple) else (message.id,)
+    french = message.string if isinstance(message.string, tuple) else (message.string,)
+    return list(zip(english, french, strict=True))
+
+
+def places(text: str) -> set[str]:
+    return {name or other for name, other in PLACE.findall(text)} - OF_CLICK
+
+
+def test_the_catalogue_has_exactly_the_messages_of_the_code_all_in_french_and_compiled():
+    committed, code = read_po(PO.open("rb")), updated()
+    assert {message.id for message in committed} == {message.id for message in code} and not untranslated(committed)
+    compiled = io.BytesIO()
+    write_mo(compiled, committed)
+    assert PO.with_suffix(".mo").read_bytes() == compiled.getvalue(), "run `make messages`"
+
+
+def test_a_translation_has_the_places_of_its_message_and_french_signs():
+    for message in filter(lambda message: message.id, read_po(PO.open("rb"))):
+        texts = both(message)
+        known = set().union(*(places(english) for english, _ in texts))
+        for english, french in texts:
+            assert places(french) - known == set() and (places(english) - {"count"} <= places(french) or message.pluralizable), french
+            assert not re.search(r" [:;!?»%](?:\s|$)|\w'\w|\bjetons?\b|\bconsignes?\b", french), f"not French typography: {french}"
+
+
+@pytest.mark.parametrize(
+    ("variables", "language"),
+    [
+        ({}, "en"),
+        ({"LANG": "fr_CA.UTF-8"}, "fr"),
+        ({"LANG": "fr_FR", "LC_ALL": "en_GB"}, "en"),
+        ({"LANG": "en_US", "LC_MESSAGES": "fr_BE"}, "fr"),
+        ({"LANGUAGE": "fr:en", "LANG": "en_US"}, "fr"),
+        ({"LANG": "de_DE"}, "en"),
+    ],
+)
+def test_the_language_is_that_of_the_locale(monkeypatch, variables, language):
+    for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert current_language() == language
+    help_text = CliRunner().invoke(tweetstyle, ["plan", "--help"]).output
+    assert ("Afficher cette aide et quitter." in help_text) == (language == "fr") == ("Show this message" not in help_text)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["--lang fr plan --help", "plan --lang fr --help", "plan --help --lang fr", "plan --help --lang=FR", "--lang en plan --lang fr --help"],
+)
+def test_lang_stands_anywhere(arguments):
+    shown = CliRunner().invoke(tweetstyle, arguments.split())
+    assert shown.exit_code == 0 and "RECETTE" in shown.output and "Utilisation" in shown.output and "Options\u00a0:" in shown.output
+    assert " ".join(CliRunner().invoke(tweetstyle, ["plan", "--lang", "en", "--help"]).output.split()).startswith(
+        "Usage: tweetstyle plan [OPTIONS] RECIPE Show what RECIPE needs"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("plan", "Il manque l’argument 'RECETTE'"),
+        ("plan mine.yaml --crad 8", "L’option '--crad' n’existe pas. Vouliez-vous écrire '--card'"),
+        ("plan mine.yaml --card huit", "'huit' n’est pas un nombre de la forme attendue"),
+        ("evaluate mine.yaml --model x", "n’est pas l’un de ces choix\u00a0: 'hf', 'gguf'"),
+        ("plann", "La commande 'plann' n’existe pas"),
+    ],
+)
+def test_click_itself_speaks_french(arguments, said):
+    shown = CliRunner().invoke(tweetstyle, ["--lang", "fr", *arguments.split()])
+    assert shown.exit_code == 2 and said in shown.output, shown.output
+
+
+def test_a_program_that_is_started_speaks_the_same_language(tmp_path):
+    child = f"import subprocess; subprocess.run([{str(BIN / 'tweetstyle')!r}, '--help'])"
+    program = f"from tweetstyle.locale import use_language; use_language('fr'); {child}"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert "Utilisation\u00a0: tweetstyle" in done.stdout
+
+
+def test_numbers_have_french_signs():
+    use_language("fr")
+    assert (size(1536), size(12_345_678_901_234), percent(0.123), percent(0.0001)) == (
+        "1,5 Kio",
+        "11\u202f497,8 Gio",
+        "12,3\u202f%",
+        "<0,1\u202f%",
+    )
+    assert counted(1200, "tweet") == "1\u202f200 tweets" and _("{share:.0%}", share=0.5) == "50\u202f%"
+    assert _("{many:,.1f} {name}", many=1234.5, name="a.b, c") == "1\u202f234,5 a.b, c"
+    use_language("en")
+    assert size(1536) == "1.5 KiB" and percent(0.123) == "12.3%" and _n("{count} is", "{count} are", 1.5) == "1.5 are"
+
+
+def test_fit_has_the_option_too():
+    assert "RECETTE" in CliRunner().invoke(fit_command, ["--help", "--lang", "fr"]).output
