@@ -1,7 +1,5 @@
 """What all tests share: the project's paths, the real base model, the real Ollama. Nothing here touches the network."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal

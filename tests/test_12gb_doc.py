@@ -1,7 +1,5 @@
 """docs/12gb.md and the recipes it leads to: its commands exist, the plan that it shows is printed, the recipes fit their cards."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

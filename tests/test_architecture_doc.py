@@ -1,7 +1,5 @@
 """docs/architecture.md names every file of the package with the first line of its docstring."""
 
-from __future__ import annotations
-
 import ast
 import re
 from pathlib import Path

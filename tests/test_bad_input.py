@@ -1,7 +1,5 @@
 """Bad input: one clear message, exit 1, no traceback, nothing half-written."""
 
-from __future__ import annotations
-
 import json
 import os
 import random

@@ -1,7 +1,5 @@
 """A base model's directory is read from its files alone, and refused with one clear message each."""
 
-from __future__ import annotations
-
 import json
 import os
 import struct

@@ -1,7 +1,5 @@
 """A card that fails in the middle of a run: one message, the libraries' words kept, and nothing else taken for it."""
 
-from __future__ import annotations
-
 import importlib.util
 import subprocess
 

@@ -1,7 +1,5 @@
 """Chat: the prompts and sampling of training and Ollama, and the commands of the terminal."""
 
-from __future__ import annotations
-
 import os
 import signal
 import sys

@@ -1,7 +1,5 @@
 """A killed parent leaves no child process behind, whatever the child is doing."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """Runs side by side: the differences are paired, and only the tweets that all runs were scored on count."""
 
-from __future__ import annotations
-
 import json
 import math
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Which tweets train as answers, and which of them follow one another in one conversation."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

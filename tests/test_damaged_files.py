@@ -1,7 +1,5 @@
 """Files that the program wrote itself and finds damaged: a hint counts as absent, a record is one clear message, nothing a traceback."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The small base model is the published one: llama.cpp's tokens, llama.cpp's probabilities, ends and pads that are none."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

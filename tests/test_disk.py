@@ -1,7 +1,5 @@
 """A run needs only the room that it still takes: existing outputs are not written again."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from pathlib import Path

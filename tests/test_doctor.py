@@ -1,8 +1,6 @@
 """doctor checks before anything is spent: the card by a fake nvidia-smi, the decisions by states that no machine here has."""
 # ruff: noqa: F811 (fixtures)
 
-from __future__ import annotations
-
 import json
 import re
 import shlex

@@ -1,7 +1,5 @@
 """Ollama on a machine with a card: a driver that its version does not take, a model on the CPU, a template that is off."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

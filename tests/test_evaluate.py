@@ -1,7 +1,5 @@
 """evaluate: the sums are those of a plain transformers loop, the figures those of a hand calculation, the words those a person needs."""
 
-from __future__ import annotations
-
 import json
 import math
 import sys

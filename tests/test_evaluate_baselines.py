@@ -1,7 +1,5 @@
 """The baselines: what each is asked is what its name says, and the best of them is not chosen on the tweets that judge it."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Conversation measured: messages told apart by likelihood, the untrained model told and shown, openings; of too little, a sentence."""
 
-from __future__ import annotations
-
 import io
 import json
 import shutil

@@ -1,7 +1,5 @@
 """evaluate of too little, or of the same again and again: a clear sentence, no crash, no figure that pretends."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The export writes the merged model tensor by tensor, whole or not at all."""
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """An adapter is merged exactly or refused by name."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 

@@ -1,7 +1,5 @@
 """Keys of config.json that change, or seem to change, what a Llama computes: llama.cpp does as transformers."""
 
-from __future__ import annotations
-
 import json
 import shutil
 

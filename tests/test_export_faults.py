@@ -1,7 +1,5 @@
 """What is there stays whole: an export that is killed or refused, another model of the same shapes, a gate that is interrupted."""
 
-from __future__ import annotations
-
 import hashlib
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """A Llama is read from its files as transformers reads it, and anything else is refused before training."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Memory of an export: what the plan says of it, and what it takes."""
 
-from __future__ import annotations
-
 import dataclasses
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """The 4-bit weights that are merged are those that transformers and bitsandbytes train over, bit for bit."""
 
-from __future__ import annotations
-
 import json
 
 import gguf

@@ -1,7 +1,5 @@
 """Each tensor gets the type that llama.cpp's own quantiser gives it."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

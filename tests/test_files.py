@@ -1,7 +1,5 @@
 """Outputs are complete or absent, and a stage is up to date only if they are what its manifest says."""
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import os

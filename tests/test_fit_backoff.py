@@ -1,7 +1,5 @@
 """Out of memory: which batch is tried next, what is remembered, and what the end at batch 1 says."""
 
-from __future__ import annotations
-
 import json
 import math
 

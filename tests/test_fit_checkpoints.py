@@ -1,7 +1,5 @@
 """A checkpoint counts only when it is whole."""
 
-from __future__ import annotations
-
 import errno
 import json
 import os

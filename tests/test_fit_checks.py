@@ -1,7 +1,5 @@
 """What fit refuses before the first step, each with what to do."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import pytest

@@ -1,7 +1,5 @@
 """What is learned and what is not: the labels."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """What is measured when fit ends: scores, once, and the importance matrix, over real tokens whatever is beside them in a batch."""
 
-from __future__ import annotations
-
 import shutil
 from dataclasses import replace
 

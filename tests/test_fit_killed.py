@@ -1,7 +1,5 @@
 """A training run that is killed, stopped or refused by the disk, at any moment, ends when it is run again as if nothing had been."""
 
-from __future__ import annotations
-
 import json
 import signal
 import sys

@@ -1,7 +1,5 @@
 """Where the libraries' talk goes, and where ours and a bug's traceback go."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """metrics.jsonl, and the figures at the end that are made from it."""
 
-from __future__ import annotations
-
 import io
 
 import pytest

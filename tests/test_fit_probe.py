@@ -1,7 +1,5 @@
 """The probe's packs, when it is due, and what it keeps."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

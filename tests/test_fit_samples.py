@@ -1,7 +1,5 @@
 """Tweets written while a model is trained: the prompts, the seed, and what they recite."""
 
-from __future__ import annotations
-
 import pytest
 from support.small_runs import write_tweets
 from support.tiny_llama import write_llama

@@ -1,7 +1,5 @@
 """The schedule that is carried out: a recipe's own wherever it can learn, adapted to the amount of data where it cannot."""
 
-from __future__ import annotations
-
 import random
 from pathlib import Path
 

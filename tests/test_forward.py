@@ -1,7 +1,5 @@
 """Forward passes over a loaded model: hidden states, and losses in slices."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from support.tiny_llama import write_llama

@@ -1,7 +1,5 @@
 """Sampling: each setting against transformers' own processors or a hand calculation; the two ways of generating say the same."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from hypothesis import given, settings

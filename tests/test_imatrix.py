@@ -1,7 +1,5 @@
 """The importance matrix's file is llama.cpp's own, and what it says is what ggml weighs errors by."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import gguf

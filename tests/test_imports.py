@@ -1,7 +1,5 @@
 """The layers of the package, and what starts at once must not pay for what trains."""
 
-from __future__ import annotations
-
 import ast
 import re
 import subprocess

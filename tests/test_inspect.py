@@ -1,7 +1,5 @@
 """`tweetstyle inspect`: its figures against a second count, and bad input in one message."""
 
-from __future__ import annotations
-
 import csv
 import json
 import re

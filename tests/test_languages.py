@@ -1,7 +1,5 @@
 """French and English are distinguished, and what is no language is not guessed at."""
 
-from __future__ import annotations
-
 import pytest
 
 from tweetstyle.errors import TweetstyleError

@@ -1,7 +1,5 @@
 """What is shown in French: every message, its places, the signs of numbers, help and click's own words."""
 
-from __future__ import annotations
-
 import io
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """The locked packages: bounds as Unsloth's, and an xformers only where its kernels load."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """Copying: every copy is found, nothing else is, and the worst stand beside their sources."""
 
-from __future__ import annotations
-
 import random
 
 import pytest

@@ -1,7 +1,5 @@
 """The n-gram baseline: a real probability distribution, the figures of a second implementation, and of a hand calculation."""
 
-from __future__ import annotations
-
 import csv
 import math
 import random

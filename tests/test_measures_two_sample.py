@@ -1,7 +1,5 @@
 """The classifier two-sample test: areas by scipy, intervals that cover, nothing learned from what it must not see."""
 
-from __future__ import annotations
-
 import random
 
 import numpy as np

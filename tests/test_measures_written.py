@@ -1,7 +1,5 @@
 """Habits, diversity, obedience, specificity: counted by hand or by brute force; too little gives a sentence, not a figure."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

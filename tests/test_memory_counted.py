@@ -1,7 +1,5 @@
 """The plan against the committed counts of PyTorch's CUDA allocator over an emulated card (bench/gpu_memory.py), cell by cell."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The plan of a run: it fits or says what to write instead, and every change it names makes the recipe fit."""
 
-from __future__ import annotations
-
 import io
 from dataclasses import replace
 

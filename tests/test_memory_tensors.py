@@ -1,7 +1,5 @@
 """Bytes of tensors against their makers: transformers, PEFT, bitsandbytes, torch's optimizers, and real modules over fake tensors."""
 
-from __future__ import annotations
-
 import pytest
 import torch
 from support.live_bytes import LiveBytes, fake_llama, nbytes, on_a_fake_cpu

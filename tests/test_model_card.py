@@ -1,7 +1,5 @@
 """The model card says what a stranger must know, holds no tweets, and stays Markdown whatever a recipe contains."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

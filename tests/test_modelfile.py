@@ -1,7 +1,5 @@
 """The Modelfile says what training said, and refuses what Ollama would read otherwise."""
 
-from __future__ import annotations
-
 import pytest
 
 from tweetstyle.errors import TweetstyleError

@@ -1,7 +1,5 @@
 """`tweetstyle plan`: what a run needs, from config.json alone; what the card that is here cannot hold is refused before it is loaded."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess

@@ -3,8 +3,6 @@
 A run of the command line is watched as a user has it: without the settings by which tests keep libraries quiet.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import re
 import subprocess

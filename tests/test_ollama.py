@@ -1,7 +1,5 @@
 """The client for Ollama: addresses, Modelfiles, one clear message for each thing that goes wrong, and the real server."""
 
-from __future__ import annotations
-
 import contextlib
 import http.server
 import threading

@@ -1,7 +1,5 @@
 """What setup.cfg declares is what the package imports, and the wheel works where nothing else is installed."""
 
-from __future__ import annotations
-
 import ast
 import os
 import shutil

@@ -1,7 +1,5 @@
 """Stages that are up to date are skipped, other runs are set aside, two runs at once are refused."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

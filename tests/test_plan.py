@@ -1,7 +1,5 @@
 """The plan is shown before the run, and nothing is written for it."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from pathlib import Path

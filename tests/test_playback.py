@@ -1,7 +1,5 @@
 """Messages for tweets from a server that answers well, badly or not at all: one clear message each, and no reply is lost."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Each reason for which a message is rejected, and that what friends say to each other passes."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st

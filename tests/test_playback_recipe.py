@@ -1,7 +1,5 @@
 """The recipe's section on playback: one model, on this machine, and only where it is read."""
 
-from __future__ import annotations
-
 import pytest
 
 from tweetstyle.errors import TweetstyleError

@@ -1,7 +1,5 @@
 """Which tweets get which kind of message, and what the model is shown: the tweet is data on one line, every word counts."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections import Counter

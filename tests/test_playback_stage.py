@@ -1,7 +1,5 @@
 """The stage between prepare and fit: there only where the recipe wants it, done once, and again only for a reason."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The whole stage: what it writes, what it refuses, and that it does the same again."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

@@ -1,7 +1,5 @@
 """Noise goes, each with its reason and what the rule saw; style stays byte for byte."""
 
-from __future__ import annotations
-
 import unicodedata
 from datetime import date
 

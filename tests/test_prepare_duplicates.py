@@ -1,7 +1,5 @@
 """Near-duplicates: which pairs are found, which texts are dropped."""
 
-from __future__ import annotations
-
 import random
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What an app fills in again and again is found; what a person likes to say again is not."""
 
-from __future__ import annotations
-
 import pytest
 
 from tweetstyle.cleaning.archive_rules import automatic_templates, over_cap

@@ -1,7 +1,5 @@
 """prepare's report.html, read as a browser reads it: what is on the page, and what can never be."""
 
-from __future__ import annotations
-
 import csv
 import json
 import re

@@ -1,7 +1,5 @@
 """Personal data goes, innocent numbers stay."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,7 +1,5 @@
 """Every rule's threshold: what one value drops, another keeps. The rules for single tweets first, then those for the whole archive."""
 
-from __future__ import annotations
-
 from collections import Counter
 from datetime import date
 from pathlib import Path

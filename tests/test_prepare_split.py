@@ -1,7 +1,5 @@
 """What is trained on and what is held out."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 

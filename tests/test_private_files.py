@@ -1,7 +1,5 @@
 """A user's tweets, models and exports cannot be committed by `git add -A`, wherever in the clone they are kept."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The progress display at a terminal of several widths, and where there is none."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

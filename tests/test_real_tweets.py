@@ -3,8 +3,6 @@
 They are fetched here and stay in .cache: nobody has licensed their texts, so none of them is in this repository.
 """
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import html

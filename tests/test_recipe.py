@@ -1,7 +1,5 @@
 """The recipe: strict, every problem at once, each with file, line, key and what to write."""
 
-from __future__ import annotations
-
 import itertools
 import math
 import re

@@ -1,7 +1,5 @@
 """blind.html as it is written: what is in it, what is left out of it, and what in it cannot tell the answer."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """The axes of both reports and their curves: round numbers, calculated by hand, and every label at what it names."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

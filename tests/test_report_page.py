@@ -1,7 +1,5 @@
 """A run's report: its verdict, its figures, what is missing, and that nothing in it can act."""
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import asdict, replace

@@ -1,7 +1,5 @@
 """The report is true at every moment: while a stage is at work, after it, and after whatever ended it."""
 
-from __future__ import annotations
-
 import errno
 import json
 import os

@@ -1,7 +1,5 @@
 """What is printed: in any encoding, wrapped at words, with colours where they are wanted."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

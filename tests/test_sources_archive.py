@@ -1,7 +1,5 @@
 """Several sources as one archive, recognised by what is in them."""
 
-from __future__ import annotations
-
 import gzip
 import zipfile
 

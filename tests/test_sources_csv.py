@@ -1,7 +1,5 @@
 """CSV in the shapes that tools and spreadsheets give it: what is read, and one clear message for what cannot be."""
 
-from __future__ import annotations
-
 import csv
 
 import pandas

@@ -1,7 +1,5 @@
 """Dates in every form that archives have, and the ids' own time that checks them."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 

@@ -1,7 +1,5 @@
 """Damaged archives of every kind: each gives tweets, or one clear error that names the file and what to do."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

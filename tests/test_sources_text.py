@@ -1,7 +1,5 @@
 """JSON Lines, a JSON array and plain text: what is read, and one clear message for what cannot be."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

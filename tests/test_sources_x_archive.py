@@ -1,7 +1,5 @@
 """X's archive: what each generation of it gives, field by field, and one message with file and entry for whatever is wrong."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The recipe that `tweetstyle inspect` writes: read back as it was meant, planned as it is, never over a file."""
 
-from __future__ import annotations
-
 import os
 import random
 import re

@@ -1,7 +1,5 @@
 """Intervals cover what they promise, agree with scipy and published figures, and say when they know too little; which differences count."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from scipy import stats

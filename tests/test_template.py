@@ -1,7 +1,5 @@
 """One template: prompt, JSONL line, Jinja and Go say the same; what a Modelfile or a tokenizer cannot carry is refused by name."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """Which tweets belong together because their author answered their own, and the messages that tweets answer."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,7 +1,5 @@
 """Ids: the same as transformers', one BOS, the right end, and a person's text is never a special token."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

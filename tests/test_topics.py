@@ -1,7 +1,5 @@
 """The subject of a tweet: its own words, in forms that are always grammatical; or the first words of the tweet."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 

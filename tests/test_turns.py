@@ -1,7 +1,5 @@
 """A conversation is the chat template's own text: in training, in prompts, in Jinja; and its ids are transformers'."""
 
-from __future__ import annotations
-
 from importlib.util import find_spec
 from pathlib import Path
 

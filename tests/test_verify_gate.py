@@ -1,7 +1,5 @@
 """The gate lets what was trained through, and each thing that goes wrong on the way to a GGUF is caught by the check it belongs to."""
 
-from __future__ import annotations
-
 import json
 import math
 import shutil

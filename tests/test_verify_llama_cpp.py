@@ -1,7 +1,5 @@
 """llama.cpp's logits and losses as the gate reads them: Hugging Face's on the same weights, and one clear error for another build."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from support.llama_cpp import LlamaServer

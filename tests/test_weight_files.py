@@ -1,7 +1,5 @@
 """The weights that are read are those that transformers loads, or the directory is refused."""
 
-from __future__ import annotations
-
 import json
 import shutil
 

@@ -1,7 +1,5 @@
 """What models write stands on the disk batch by batch: cut off anywhere and gone on with, it is what an uninterrupted run writes."""
 
-from __future__ import annotations
-
 import json
 import shutil
 

@@ -1,7 +1,5 @@
 """WSL2: memory that would spill into RAM is refused instead, and what slows a run down is said."""
 
-from __future__ import annotations
-
 import sys
 from types import SimpleNamespace
 

@@ -1,7 +1,5 @@
 """docs/your-tweets.md says what the program does: every rule, every setting with its default, every form that is read."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What only a card can show: its own out-of-memory errors, the probe's figures, and that a probe leaves no trace there either."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

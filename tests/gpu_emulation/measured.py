@@ -3,8 +3,6 @@
 Imports unsloth.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The memory plan against PyTorch's own CUDA allocator, over an emulated driver: one 8B at full size, all phases of its training."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -3,8 +3,6 @@
 Nothing here skips: where the emulation is not active, or other versions undo it, the first test fails.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """A tiny project for runs on the emulated card: 60 of the sample's tweets, a Llama of one layer whose answers end at once, recipes."""
 
-from __future__ import annotations
-
 import csv
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """blind.html clicked through in a real browser, to the end."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

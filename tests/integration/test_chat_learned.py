@@ -1,7 +1,5 @@
 """A few tweets learned by heart on the real model: Ollama and `tweetstyle chat` say them back, end by themselves, and no more."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

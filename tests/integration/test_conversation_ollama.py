@@ -3,8 +3,6 @@
 The model's body is a tiny one that ends every answer at once: ids do not depend on the weights.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

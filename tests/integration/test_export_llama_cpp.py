@@ -1,7 +1,5 @@
 """What was trained is what llama.cpp runs: logits, tokens and prompts of the exported GGUF against Hugging Face's."""
 
-from __future__ import annotations
-
 import csv
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Every type that can be written is what llama.cpp's own quantiser makes of the same weights: types, bytes and metadata."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import gguf

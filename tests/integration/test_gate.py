@@ -3,8 +3,6 @@
 The model is a tiny one whose every answer ends at once, so that minutes of training need not teach it to.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

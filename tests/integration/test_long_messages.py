@@ -1,7 +1,5 @@
 """A message longer than the context, in the real Ollama: what the model is fed begins with the format's head."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Measures that must move, move: a model overfitted on purpose recites, and its validation rises; an untrained adapter changes nothing."""
 
-from __future__ import annotations
-
 import random
 from pathlib import Path
 

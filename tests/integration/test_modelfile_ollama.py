@@ -1,7 +1,5 @@
 """Whatever a person can type into a style or a line, the real Ollama reads back from the Modelfile rune for rune."""
 
-from __future__ import annotations
-
 import random
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 Real CUDA errors need a card (tests/gpu/); what happens after one is the same code, and needs none.
 """
 
-from __future__ import annotations
-
 import json
 from contextlib import contextmanager
 

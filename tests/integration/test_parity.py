@@ -4,8 +4,6 @@ The tokenizer, the templates, llama.cpp and Ollama are the real ones. The model'
 once: ids do not depend on the weights, and an Ollama that answers in milliseconds can be asked thousands of times.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

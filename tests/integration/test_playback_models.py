@@ -1,7 +1,5 @@
 """The real models: SmolLM2 in the real Ollama, and in llama.cpp in this process, write messages that can be used."""
 
-from __future__ import annotations
-
 import shutil
 import time
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A hostile tweet in report.html, opened in real headless Chromium."""
 
-from __future__ import annotations
-
 import pytest
 from support.browser import running_browser
 from test_report_page import evaluation, files

@@ -1,7 +1,5 @@
 """With the default sampling Hugging Face, llama.cpp and the real Ollama draw the first token from the same distribution."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterable
 

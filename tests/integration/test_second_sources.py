@@ -1,7 +1,5 @@
 """The export's keys, types and bytes against programs that share no code with it: PEFT's merge, Ollama's converter and quantiser."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from pathlib import Path

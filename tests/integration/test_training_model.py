@@ -1,7 +1,5 @@
 """The trainer as it is built: what it sees, in which precision, and that packed documents do not see each other."""
 
-from __future__ import annotations
-
 import pytest
 from support.small_runs import inst_template, invented_tweets, small_training, write_tweets
 

@@ -1,7 +1,5 @@
 """Whole runs of fit on the real model: they learn, they end, and a stopped one resumes."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

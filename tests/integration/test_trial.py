@@ -1,7 +1,5 @@
 """A first try of the 12 GB recipe on a few tweets (`split: mini-train`) over the real small base model: it ends in a model to talk with."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

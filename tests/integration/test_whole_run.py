@@ -1,7 +1,5 @@
 """`tweetstyle-fit` as a person runs it: killed while it trains, resumed, run again, changed, and talked with in Ollama."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import signal

@@ -1,7 +1,5 @@
 """The real Chromium, headless, driven over its DevTools websocket: what a person would see, click and type."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import os
@@ -39,7 +37,7 @@ def browser_program() -> str:
 
 
 @contextmanager
-def running_browser(room: Path) -> Iterator[Browser]:
+def running_browser(room: Path) -> Iterator["Browser"]:
     """A browser with a profile of its own in the directory `room`, ended at the end with all its processes."""
     profile = room / "profile"
     command = [browser_program(), *QUIET, f"--user-data-dir={profile}"]

@@ -1,7 +1,5 @@
 """Ollama's own converter and quantiser, as a second source: what `ollama create` makes of a safetensors directory."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import tempfile

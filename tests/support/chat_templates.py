@@ -1,7 +1,5 @@
 """Chat templates of the shapes that instruct models come with, written for the tests."""
 
-from __future__ import annotations
-
 CHATML = (
     "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}"
     "{{ '<|im_start|>system\nYou are helpful<|im_end|>\n' }}{% endif %}"

@@ -1,7 +1,5 @@
 """One text through the rules for a single tweet."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from tweetstyle.cleaning.clean import Cleaned, clean

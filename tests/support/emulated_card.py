@@ -1,7 +1,5 @@
 """Processes on the emulated card (tests/gpu_emulation/card): a command of its own, and forks of one that has imported Unsloth once."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Any

@@ -1,13 +1,11 @@
 """A loopback HTTP server that answers as Ollama would, or as badly as a test wants."""
 
-from __future__ import annotations
-
 import http.server
 import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 DROP = object()
 """Given in an answer's place: the connection is closed without one."""
@@ -31,7 +29,7 @@ class FakeOllama:
     loaded: list[dict[str, Any]] = field(default_factory=list)
     """What /api/ps lists: name, size and size_vram of the models in memory."""
 
-    def __enter__(self) -> FakeOllama:
+    def __enter__(self) -> Self:
         fake, lock = self, threading.Lock()
 
         class Handler(http.server.BaseHTTPRequestHandler):

@@ -6,8 +6,6 @@ runs a program that starts `$PYTHON -m MODULE ARGUMENTS` many times, and pays fo
 is the real thing: each process has its own arguments, environment, output and exit status.
 """
 
-from __future__ import annotations
-
 import importlib
 import json
 import os

@@ -7,8 +7,6 @@ An import of Unsloth takes a quarter of a minute. The process forks before torch
 can compute.
 """
 
-from __future__ import annotations
-
 import gc
 import importlib
 import json

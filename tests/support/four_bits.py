@@ -1,7 +1,5 @@
 """Tiny models in bitsandbytes' NF4, loaded and saved by transformers."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from tweetstyle.inference.likelihood import quiet_libraries

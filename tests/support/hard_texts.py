@@ -1,7 +1,5 @@
 """Texts on which tokenizers, templates and quotings come apart: a list made by hand, and seeded mixtures of it."""
 
-from __future__ import annotations
-
 import random
 
 HARD = [

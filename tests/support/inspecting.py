@@ -1,7 +1,5 @@
 """`tweetstyle inspect` as a person calls it, and a small archive of which every figure is known."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 

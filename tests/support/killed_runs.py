@@ -12,8 +12,6 @@ refused: [name, bytes]                          the native write of that file fa
 fails: [n, words]                               in the n-th forward pass in training the card fails with these words
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

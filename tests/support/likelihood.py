@@ -1,7 +1,5 @@
 """Losses of documents under a base and a tuned model, as the evaluation reads them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A second source for memory: real torch modules over fake tensors, every storage counted from its making to its end."""
 
-from __future__ import annotations
-
 import contextlib
 import weakref
 from collections.abc import Iterable, Iterator

@@ -1,12 +1,10 @@
 """llama.cpp as the tests' second source: its server in-process, from the package xllamacpp, for tokens and completions."""
 
-from __future__ import annotations
-
 import json
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from scipy.special import log_softmax
@@ -50,7 +48,7 @@ class LlamaServer:
         # A server that is let go before its loop runs waits for that loop forever: one that has answered is running.
         self.complete(" ", n_predict=0)
 
-    def __enter__(self) -> LlamaServer:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -3,8 +3,6 @@
 A preloaded library (network_guard.c): it needs a C compiler, which the real Ollama needs too, and neither root nor ptrace nor namespaces.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

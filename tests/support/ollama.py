@@ -1,7 +1,5 @@
 """The real Ollama, started for the tests with a home, a model store and a port of its own, its log kept."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os
@@ -13,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from support.llama_cpp import THREADS
 
@@ -61,7 +59,7 @@ class OllamaServer:
         }
         self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> OllamaServer:
+    def __enter__(self) -> Self:
         self.start()
         return self
 

@@ -3,8 +3,6 @@
 Not `ru_maxrss`: a process is started with its parent's there, so under a test run of several GiB it says the parent's peak.
 """
 
-from __future__ import annotations
-
 import sys
 
 import pytest

@@ -1,7 +1,5 @@
 """A recipe whose messages an Ollama writes, what a good one answers, and a split with its messages beside it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Small training runs for the tests: a few invented tweets as a split, settings of seconds, and a run in a process of its own."""
 
-from __future__ import annotations
-
 import json
 import random
 import subprocess

@@ -1,7 +1,5 @@
 """A program at a pseudo-terminal, and the text that a person would see on its screen."""
 
-from __future__ import annotations
-
 import errno
 import fcntl
 import os

@@ -1,7 +1,5 @@
 """Random-weight Llamas of a few megabytes as real Hugging Face directories, and adapters over them, for the tests of the export."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from pathlib import Path

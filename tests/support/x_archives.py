@@ -1,7 +1,5 @@
 """Writes synthetic archives of each generation of X's export, from tweets that a test gives. No text of anyone else is in them."""
 
-from __future__ import annotations
-
 import csv
 import html
 import io

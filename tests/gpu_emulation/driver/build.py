@@ -1,7 +1,5 @@
 """Builds the emulated driver from fake_cuda.c and the environment's own CUDA packages, and the environment to run under it."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -1,7 +1,5 @@
 """One setting whose memory is counted."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 

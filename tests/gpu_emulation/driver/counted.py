@@ -5,8 +5,6 @@ each cell it is trained as the probe does, validated, and writes samples; OUT.js
 also with what is left on the card when the model is gone.
 """
 
-from __future__ import annotations
-
 import ctypes
 import json
 import os

@@ -5,8 +5,6 @@ trained model is loaded by the product's own code for each phase: as it is measu
 CELLS.json has one cell; OUT.jsonl gets a line with the peaks of every phase.
 """
 
-from __future__ import annotations
-
 import ctypes
 import gc
 import itertools

@@ -1,7 +1,5 @@
 """Base models and adapters of full size that take no disk: safetensors with whole headers, whose weights are holes in a sparse file."""
 
-from __future__ import annotations
-
 import json
 import math
 import struct

@@ -1,7 +1,5 @@
 """llama_model_quantize of the llama.cpp inside Ollama's sources, which no Python package exports: its mixtures, its bytes."""
 
-from __future__ import annotations
-
 import os
 import platform
 import shutil
