@@ -27,7 +27,7 @@ PACKAGE = Path(__file__).parents[1] / "tweetstyle"
 PO = FOLDER / "fr" / "LC_MESSAGES" / f"{DOMAIN}.po"
 SHOWN = ("help", "metavar", "options_metavar", "subcommand_metavar")
 """What cli.py translates of click's."""
-KEYWORDS = {"_": None, "N_": None, "_n": (1, 2), "ngettext": (1, 2)}
+KEYWORDS = {"_": None, "N_": None, "later": None, "_n": (1, 2), "ngettext": (1, 2)}
 
 
 def messages() -> Catalog:

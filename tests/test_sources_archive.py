@@ -49,7 +49,7 @@ def test_of_the_same_tweet_in_two_sources_that_of_x_s_own_archive_is_kept_whatev
 
 @pytest.mark.parametrize(
     ("expected", "said"),
-    [(None, None), (2, None), (1_003, "X says 1,003 tweets, the file has 2 (each id counted once): 1,001 are missing"), (1, "1 more")],
+    [(None, None), (2, None), (1_003, "X counts 1,003 tweets, 2 were read (each id once): 1,001 missing"), (1, "1 more")],
 )
 def test_a_count_that_x_says_is_compared(tmp_path, expected, said):
     archive = open_archive([put(tmp_path / "a.csv", CSV + "17,again,2018-10-12\n")], expected_count=expected)

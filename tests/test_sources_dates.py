@@ -123,7 +123,7 @@ def test_local_dates_and_days_become_the_ids_own_time(tmp_path, zone, form):
     rows = [(id_at(moment), moment.replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).strftime(form)) for moment in there]
     dates, notices = dates_read(tmp_path, rows)
     assert dates == [utc(moment) for moment in there]
-    assert len(notices) == 1 and "the ids' own times (UTC) are used" in notices[0]
+    assert len(notices) == 1 and "the times in the ids (UTC) are used" in notices[0]
 
 
 def test_dates_that_contradict_their_ids_stay(tmp_path):

@@ -51,7 +51,7 @@ def test_any_text_that_json_writes_is_read_back(tmp_path, texts, escaped):
     assert [tweet.text for tweet in read(tmp_path, "\n".join(rows))] == texts
     archive = archive_of(tmp_path, f"[ {' , '.join(rows)}]", "tweets.json")
     assert [(tweet.text, tweet.where) for tweet in archive.tweets()] == [
-        (text, f"{tmp_path}/tweets.json, entry {number}") for number, text in enumerate(texts, 1)
+        (text, f"{tmp_path}/tweets.json, #{number}") for number, text in enumerate(texts, 1)
     ]
     assert [(found.kind, found.count) for found in archive.kinds] == [("a JSON array", len(texts))]
 
@@ -85,15 +85,15 @@ def test_any_text_between_separators_is_read_back(tmp_path, texts):
     [
         ('{"text": "a"}\n{"text": "b"\n', ":2", "not valid JSON"),
         ('{"text": "a"}\n["b"]\n', ":2", "not an object"),
-        ('{"id": "1", "body": "a"}\n', ":1", "the field text is missing, or no string (there: id, body)"),
-        ('{"text": 5}', ":1", "the field text is missing, or no string"),
+        ('{"id": "1", "body": "a"}\n', ":1", "the field text is missing or is not a string (fields found: id, body)"),
+        ('{"text": 5}', ":1", "the field text is missing or is not a string"),
         ('{"text": "a", "id": 1.23e18}', ":1", "the id 1.23e+18 is rounded"),
         ('{"text": "a", "created_at": "hier"}', ":1", "the date 'hier' cannot be read"),
         ('{"text": "a", "x": ' + "[" * 100_000, ":1", "not valid JSON"),
         ('{"text": "a", "id": ' + "1" * 5_000 + "}", ":1", "not valid JSON"),
-        ('[{"text": "a"}, {"text": "b"', ", entry 2", "not valid JSON"),
-        ('[{"text": "a"} {"text": "b"}]', ", entry 1", "a comma or the end of the list is missing"),
-        ('[{"text": "a"}, "b"]', ", entry 2", "not an object"),
+        ('[{"text": "a"}, {"text": "b"', ", #2", "not valid JSON"),
+        ('[{"text": "a"} {"text": "b"}]', ", #1", "a comma or the end of the list is missing"),
+        ('[{"text": "a"}, "b"]', ", #2", "not an object"),
         ("[]", "", "there is no tweet in the file"),
         ("un\nd\0eux", ":2", "a NUL character"),
         ("un été\ndeux ".encode() + b"\xe9t\xe9", ":2", "not valid UTF-8 (byte 0xE9"),

@@ -183,7 +183,7 @@ def test_a_count_that_does_not_match_is_told(tmp_path):
     notices: list[str] = []
     path = write_archive(tmp_path / "a.zip", SIX, counts={"tweets.js": 77_000})
     assert len(list(read_x_archive(path, notices))) == 6
-    assert notices == [f"{path}: data/tweets.js: X's manifest says 77,000 entries, the file has 6: 76,994 are missing"]
+    assert notices == [f"{path}: data/tweets.js: X's manifest says 77,000 entries, the file has 6: 76,994 missing"]
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ GOOD = {"id_str": "5", "full_text": "x", "created_at": "Sat Feb 18 12:33:11 +000
 )  # fmt: skip
 def test_a_field_of_the_wrong_type_is_one_error_with_the_entry(tmp_path, change):
     path = with_entries(tmp_path, script("tweets", 0, [GOOD, GOOD | change]))
-    assert refused(path).where == f"{path}: data/tweets.js, entry 2"
+    assert refused(path).where == f"{path}: data/tweets.js, #2"
 
 
 def test_a_long_post_without_a_date_is_one_error(tmp_path):
@@ -214,7 +214,7 @@ def test_a_long_post_without_a_date_is_one_error(tmp_path):
         "data/note-tweet.js": script("note_tweet", 0, [{"noteTweet": {"core": {"text": "x"}}}])
     }
     path = write(tmp_path / "a.zip", files)
-    assert refused(path).where == f"{path}: data/note-tweet.js, entry 1"
+    assert refused(path).where == f"{path}: data/note-tweet.js, #1"
 
 
 ONE = json.dumps(GOOD)
@@ -223,13 +223,13 @@ ONE = json.dumps(GOOD)
 @pytest.mark.parametrize(
     ("content", "what", "where"),
     [
-        ("", "does not begin with a list", "tweets.js"),
-        ("window.YTD.tweets.part0 = {}", "does not begin with a list", "tweets.js"),
-        ("window.YTD.deleted_tweets.part0 = []", "does not begin with a list of tweets or tweet", "tweets.js"),
-        (f"[{ONE},", "not valid JSON", "entry 2"),
-        (f"[{ONE},{ONE[:-9]}", "not valid JSON", "entry 2"),
-        (f"[{ONE} {ONE}]", "a comma or the end of the list is missing", "entry 1"),
-        (f"[{ONE}, {'[' * 100_000}", "not valid JSON", "entry 2"),
+        ("", "does not begin as X writes it", "tweets.js"),
+        ("window.YTD.tweets.part0 = {}", "does not begin as X writes it", "tweets.js"),
+        ("window.YTD.deleted_tweets.part0 = []", "does not begin as X writes it: window.YTD.tweets.part0", "tweets.js"),
+        (f"[{ONE},", "not valid JSON", "#2"),
+        (f"[{ONE},{ONE[:-9]}", "not valid JSON", "#2"),
+        (f"[{ONE} {ONE}]", "a comma or the end of the list is missing", "#1"),
+        (f"[{ONE}, {'[' * 100_000}", "not valid JSON", "#2"),
     ],
 )
 def test_what_is_not_a_list_of_json_is_one_error_with_its_place(tmp_path, content, what, where):
@@ -241,4 +241,4 @@ def test_what_is_not_a_list_of_json_is_one_error_with_its_place(tmp_path, conten
 def test_a_zip_that_is_not_wholly_there_is_one_error(tmp_path, share):
     path = write_archive(tmp_path / "a.zip", SIX)
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
-    assert "not wholly downloaded" in refused(path).hint
+    assert "only partly downloaded" in refused(path).hint

@@ -70,8 +70,24 @@ def localised(text: str) -> str:
     return text.translate(SIGNS.get(current_language(), {}))
 
 
+class Later(str):
+    """A message in English, as it is stored and compared; `_` translates it where it is shown."""
+
+    message: str
+    values: dict[str, Any]
+
+
+def later(message: str, **values: Any) -> Later:
+    """A message for a list that is kept, or shown in a page of another language. values: of its {places}."""
+    text = Later(message.format(**values) if values else message)
+    text.message, text.values = message, values
+    return text
+
+
 def _(message: str, **values: Any) -> str:
     """A message in the current language. values: of its {places}, formatted there."""
+    if isinstance(message, Later):
+        message, values = message.message, message.values
     return _filled(_catalogue(current_language()).gettext(message), values)
 
 

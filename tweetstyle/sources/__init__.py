@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tweetstyle.errors import TweetstyleError, closest
+from tweetstyle.locale import Later, _, later
 from tweetstyle.records import SourceTweet
 from tweetstyle.sources.csv_source import read_csv
 from tweetstyle.sources.json_files import read_json_array, read_json_lines
@@ -30,7 +31,7 @@ class Found(NamedTuple):
     """What a source was: `kind` in words, `count` tweets, those the source itself refuses among them."""
 
     path: Path
-    kind: str
+    kind: Later
     count: int
 
 
@@ -47,7 +48,7 @@ class Archive:
         self._names = Counter(source.path.name for source in sources)
         self.size = sum(source.document.size if source.document else size_of(source.path) for source in sources)
         self.kinds: list[Found] = []
-        self.notices: list[str] = []
+        self.notices: list[Later] = []
 
     def tweets(self, advance: Advance = lambda bytes_read: None) -> Iterator[SourceTweet]:
         """Every tweet of every source once, in the order of the files, but X's own archives first: they know most of a tweet.
@@ -83,9 +84,11 @@ class Archive:
         expected = self._expected_count
         if expected is None or expected == count:
             return
-        holder = "the file has" if len(self._sources) == 1 else "the sources have"
-        difference = f"{expected - count:,} are missing" if count < expected else f"{count - expected:,} more"
-        self.notices.append(f"X says {expected:,} tweets, {holder} {count:,} (each id counted once): {difference}")
+        values = {"expected": expected, "count": count, "gap": abs(expected - count)}
+        if count < expected:
+            self.notices.append(later("X counts {expected:,} tweets, {count:,} were read (each id once): {gap:,} missing", **values))
+        else:
+            self.notices.append(later("X counts {expected:,} tweets, {count:,} were read (each id once): {gap:,} more", **values))
 
 
 def open_archive(paths: Sequence[Path], separator: str | None = None, expected_count: int | None = None) -> Archive:
@@ -97,6 +100,6 @@ def open_archive(paths: Sequence[Path], separator: str | None = None, expected_c
     for path in paths:
         if not path.exists():
             near = closest(path.name, [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else [])
-            hint = f"did you mean {path.parent / near}?" if near else "write the archive's path in data.source"
-            raise TweetstyleError("there is no such file", where=str(path), hint=hint)
+            hint = _("did you mean {name}?", name=path.parent / near) if near else _("write the path of your archive in data.source")
+            raise TweetstyleError(_("there is no such file"), where=str(path), hint=hint)
     return Archive([kind_of(path) for path in paths], separator, expected_count)

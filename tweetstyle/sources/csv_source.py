@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
 from tweetstyle.errors import TweetstyleError, closest
+from tweetstyle.locale import N_, _, later
+from tweetstyle.locale.libraries import reason
 from tweetstyle.records import SourceTweet
 from tweetstyle.sources.dates import Times
 from tweetstyle.sources.text_files import TextFile, as_learned, lines_of
@@ -32,6 +34,7 @@ _AS_TEXT = re.compile(r"""="?(\d+)"?|'(\d+)""")
 """="123" and '123: how one keeps a spreadsheet from rounding an id."""
 FEWEST_ROUNDED, ROUNDED_SHARE = 10, 0.5
 """Ids ending in 000 from which they are called rounded; one in a thousand does by chance."""
+ROUNDED = N_("{file}: {zeros:,} of {count:,} ids end in 000: a spreadsheet may have rounded them; use the file as it was before")
 _ROUNDED_ID = re.compile(r"\d+(?:[.,]\d*)?[eE]\+?\d+|\d+[.,]\d*")
 
 
@@ -67,18 +70,18 @@ def read_csv(document: TextFile, name: str, notices: list[str], advance: Callabl
     for line, cells in rows:
         where = f"{document}:{line}"
         if len(cells) != len(header):
-            what = f"there are {len(cells)} cells where the header has {len(header)}"
-            raise TweetstyleError(what, where=where, hint='put a text with a separator in "quotes"; one may be missing in a row above')
+            what = _("the row has {cells} cells, the header {columns}", cells=len(cells), columns=len(header))
+            hint = _('put a text that contains a separator in "quotes"; a quote may be missing in a row above')
+            raise TweetstyleError(what, where=where, hint=hint)
         tweet = tweet_of_fields({column: cells[place] for column, place in columns.items()}, f"{name}:{line:07}", where, times)
         count, zeros = count + 1, zeros + tweet.id.endswith("000")
         yield tweet
     if not count:
-        raise TweetstyleError("the file has a header and no row", where=str(document), hint="export the tweets again")
+        raise TweetstyleError(_("the file has a header and no row"), where=str(document), hint=_("export the tweets again"))
     if "id_tweet" not in columns:
-        notices.append(f"{document}: there is no column of ids: the file name and line number are used instead")
+        notices.append(later("{file}: there is no column of ids: the file name and line number are used instead", file=str(document)))
     elif zeros >= FEWEST_ROUNDED and zeros > ROUNDED_SHARE * count:
-        what = f"{zeros:,} of {count:,} ids end in 000: a spreadsheet may have rounded them, and tweets may share one"
-        notices.append(f"{document}: {what}; take the file as it was before")
+        notices.append(later(ROUNDED, file=str(document), zeros=zeros, count=count))
     notices += times.notices()
 
 
@@ -91,19 +94,20 @@ def _rows(reader, document: TextFile) -> Iterator[tuple[int, list[str]]]:
                 yield line, cells
             line = reader.line_num + 1
     except csv.Error as error:
-        hint = 'put a cell with a separator, a quote or a line break in "quotes", and double a quote inside it: ""'
-        where = f"{document}:{line}"
-        raise TweetstyleError(f"not valid CSV from this line on ({error})", where=where, hint=hint) from error
+        hint = _('put a cell with a separator, a quote or a line break in "quotes", and double a quote inside it: ""')
+        what = _("not valid CSV from this line on ({reason})", reason=reason(error))
+        raise TweetstyleError(what, where=f"{document}:{line}", hint=hint) from error
 
 
 def tweet_of_fields(found: dict[str, str], default_id: str, where: str, times: Times) -> SourceTweet:
     """A tweet of the columns or fields of `NAMES` that are there. Raises TweetstyleError at `where`."""
     identifier = _bare(found["id_tweet"]) if "id_tweet" in found else default_id
     if _ROUNDED_ID.fullmatch(identifier):
-        hint = "take the file as it was before a spreadsheet saved it, or import the column of ids there as text"
-        raise TweetstyleError(f"the id {identifier} is rounded: its last digits are lost", where=where, hint=hint)
+        hint = _("use the file as it was before a spreadsheet saved it, or import the column of ids there as text")
+        raise TweetstyleError(_("the id {id} is rounded: its last digits are lost", id=identifier), where=where, hint=hint)
     if identifier != default_id and (not identifier or not identifier.isprintable() or " " in identifier or len(identifier) > LONGEST_ID):
-        raise TweetstyleError(f"the id is {identifier[:80]!r}", where=where, hint="an id is the tweet's number, without spaces")
+        hint = _("an id is the tweet's number, without spaces")
+        raise TweetstyleError(_("{id} is not an id", id=repr(identifier[:80])), where=where, hint=hint)
     created_at = times.read(found.get("date_creation", ""), identifier, where)
     reply_to = _bare(found.get("in_reply_to_status_id", ""))
     # Empty values of some tools, and ids that a spreadsheet rounded, would name another tweet.
@@ -136,10 +140,13 @@ def _columns_of(header: list[str]) -> dict[str, int]:
 
 def _no_text(header: list[str], where: str) -> TweetstyleError:
     near = closest(REQUIRED, header, 0.5)
-    hint = f"rename the column {near} to {REQUIRED}" if near else f"the first line names the columns, for example {EXAMPLE}"
-    return TweetstyleError(f"the column {REQUIRED} is missing (there: {listed(header)})", where=where, hint=hint)
+    hint = _("the first line names the columns, for example {example}", example=EXAMPLE)
+    if near:
+        hint = _("rename the column {near} to {name}", near=near, name=REQUIRED)
+    what = _("the column {name} is missing (columns found: {found})", name=REQUIRED, found=listed(header))
+    return TweetstyleError(what, where=where, hint=hint)
 
 
 def listed(names: Iterable[str]) -> str:
     """For messages: what cannot be printed, a terminal's commands and half characters among it, is written out."""
-    return ", ".join((name if name.isprintable() else repr(name))[:40] for name in list(names)[:20] if name) or "none"
+    return ", ".join((name if name.isprintable() else repr(name))[:40] for name in list(names)[:20] if name) or _("none")

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from dateutil import parser
 
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.locale import Later, _, later
+from tweetstyle.locale.libraries import reason
 
-KNOWN_FORMS = "2021-03-05 18:04:11 (UTC), 2021-03-05T18:04:11-05:00, 05/03/2021 18:04 or 5 mars 2021 18:04"
-"""For messages."""
 LONGEST = 60
 """Characters. What is longer is a text in the wrong place."""
 FIRST_SNOWFLAKE = 29_700_859_247
@@ -66,23 +66,26 @@ def read_date(written: str, expected: datetime | None = None) -> datetime:
     if found := _SINCE_1970.fullmatch(plain):
         return _EPOCH + timedelta(seconds=int(found[1]) if found[1] else int(found[2]) / 1000)
     if len(plain) > LONGEST or not _WITH_YEAR.match(plain):
-        raise ValueError("in none of the known forms")
+        raise ValueError(_("in none of the known forms"))
     moment = _parsed(plain, datetime(2000, 1, 1))
     if found := _NUMERIC.match(plain):
         return _day_or_month_first(moment, int(found[2]), expected)
     if _parsed(plain, datetime(2001, 2, 2)) != moment:
-        raise ValueError("the day or the month is missing")
+        raise ValueError(_("the day or the month is missing"))
     return moment
 
 
 def _parsed(written: str, default: datetime) -> datetime:
     """default: gives what is not written."""
-    return _in_utc(_PARSER.parse(written, dayfirst=True, default=default, tzinfos=_offset))
+    try:
+        return _in_utc(_PARSER.parse(written, dayfirst=True, default=default, tzinfos=_offset))
+    except parser.ParserError as error:
+        raise ValueError(_("in none of the known forms")) from error
 
 
 def _offset(name: str | None, seconds: int | None) -> int | None:
     if name and name.upper() not in ("UTC", "GMT", "Z"):
-        raise ValueError(f"the time zone {name} is not known")
+        raise ValueError(_("the time zone {name} is not known", name=name))
     return seconds
 
 
@@ -90,7 +93,7 @@ def _day_or_month_first(moment: datetime, second: int, expected: datetime | None
     """moment: read with the day first, where that can be; second: the second number."""
     if second > 12:
         if expected is None or abs(moment - expected) > FARTHEST:
-            raise ValueError(f"there is no month {second}: the day comes first")
+            raise ValueError(_("there is no month {number}: the day comes first", number=second))
         return moment
     if expected is None or moment.day > 12:
         return moment
@@ -137,14 +140,17 @@ class Times:
         try:
             moment = read_date(written, of_id)
         except (ValueError, OverflowError) as error:
-            what = f"the date {written[:80]!r} cannot be read ({error})"
-            raise TweetstyleError(what, where=where, hint=f"write it as {KNOWN_FORMS}") from error
+            what = _("the date {date} cannot be read ({reason})", date=repr(written[:80]), reason=reason(error))
+            hint = _("write it as 2021-03-05 18:04:11 (UTC), 2021-03-05T18:04:11-05:00, 05/03/2021 18:04 or 5 mars 2021 18:04")
+            raise TweetstyleError(what, where=where, hint=hint) from error
         if of_id is None or abs(moment - of_id) > FARTHEST:
             return as_utc(moment)
         self._corrected += abs(moment - of_id) >= timedelta(minutes=1)
         return as_utc(of_id)
 
-    def notices(self) -> list[str]:
+    def notices(self) -> list[Later]:
         """What the user should know of the dates, once all are read."""
-        what = f"{self._corrected:,} dates are local time, or days without a time; the ids' own times (UTC) are used"
-        return [f"{self._place}: {what}"] if self._corrected else []
+        if not self._corrected:
+            return []
+        values = {"file": self._place, "count": self._corrected}
+        return [later("{file}: {count:,} dates are local time, or days without a time; the times in the ids (UTC) are used", **values)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.locale import _, later
 from tweetstyle.records import SourceTweet
 from tweetstyle.sources.text_files import TextFile, lines_of
 
@@ -24,8 +25,8 @@ def read_plain_text(
             count += 1
             yield SourceTweet(f"{name}:{line:07}", text, "", f"{document}:{line}")
     if not count:
-        raise TweetstyleError("there is no tweet in the file", where=str(document), hint="write one tweet a line")
-    notices.append(f"{document}: plain text has no dates: tweets are taken to be in chronological order")
+        raise TweetstyleError(_("there is no tweet in the file"), where=str(document), hint=_("write one tweet a line"))
+    notices.append(later("{file}: plain text has no dates: tweets are taken to be in chronological order", file=str(document)))
 
 
 def _blocks(lines: Iterator[tuple[int, str]], separator: str, where: str) -> Iterator[tuple[int, str]]:
@@ -41,5 +42,5 @@ def _blocks(lines: Iterator[tuple[int, str]], separator: str, where: str) -> Ite
             block.append(line)
     yield begin, "\n".join(block).rstrip("\n")
     if not found:
-        hint = "set data.separator to the line between tweets, or remove it for one tweet a line"
-        raise TweetstyleError(f"no line is the separator {separator!r}", where=where, hint=hint)
+        hint = _("set data.separator to the line between tweets, or remove it for one tweet a line")
+        raise TweetstyleError(_("no line is the separator {separator}", separator=repr(separator)), where=where, hint=hint)

@@ -7,13 +7,22 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.locale import N_, Later, _, later
 from tweetstyle.sources.csv_source import looks_like_csv
 from tweetstyle.sources.text_files import Members, TextFile, encoding_of
 from tweetstyle.sources.x_archive import tweet_files_in
 
-X_ARCHIVE, CSV, JSON_LINES, JSON_ARRAY, PLAIN_TEXT = "X's archive", "CSV", "JSON Lines", "a JSON array", "plain text"
-READABLE = "X's archive (its zip or its folder), a CSV, JSON Lines or plain text with one tweet a line"
-"""For messages."""
+X_ARCHIVE, CSV, JSON_LINES = N_("X's archive (folder)"), N_("CSV"), N_("JSON Lines")
+JSON_ARRAY, PLAIN_TEXT = N_("a JSON array"), N_("plain text")
+IN_WORDS = {
+    X_ARCHIVE: N_("X's archive (zip)"),
+    CSV: N_("CSV in a zip"),
+    JSON_LINES: N_("JSON Lines in a zip"),
+    JSON_ARRAY: N_("a JSON array in a zip"),
+    PLAIN_TEXT: N_("plain text in a zip"),
+}
+"""Kind → how it is called within a zip."""
+READABLE = N_("name X's archive (its zip or its folder), a CSV, JSON Lines or plain text with one tweet a line")
 HEAD = 2**16
 """Bytes by which a file is recognised."""
 
@@ -31,10 +40,9 @@ class RecognisedSource(NamedTuple):
     document: TextFile | None
 
     @property
-    def in_words(self) -> str:
-        if self.document is None:
-            return f"{self.kind} ({'folder' if self.path.is_dir() else 'zip'})"
-        return f"{self.kind} in a zip" if self.document.member else self.kind
+    def in_words(self) -> Later:
+        zipped = self.document.member if self.document else not self.path.is_dir()
+        return later(IN_WORDS[self.kind] if zipped else self.kind)
 
 
 def kind_of(path: Path) -> RecognisedSource:
@@ -57,8 +65,8 @@ def _kind_of_folder(path: Path) -> RecognisedSource:
     if (path / "tweets.csv").is_file():
         return kind_of(path / "tweets.csv")._replace(path=path)
     texts = sorted(entry.name for entry in path.iterdir() if entry.suffix.lower() in _TEXT_SUFFIXES)
-    hint = f"name the file itself: {path / texts[0]}" if texts else f"name {READABLE}"
-    raise TweetstyleError("the folder is no archive of X: it has no data/tweets.js", where=str(path), hint=hint)
+    hint = _("name the file itself: {file}", file=path / texts[0]) if texts else _(READABLE)
+    raise TweetstyleError(_("the folder is not an archive of X: it has no data/tweets.js"), where=str(path), hint=hint)
 
 
 def _kind_of_zip(path: Path) -> RecognisedSource:
@@ -66,13 +74,16 @@ def _kind_of_zip(path: Path) -> RecognisedSource:
     if tweet_files_in(members):
         return RecognisedSource(path, X_ARCHIVE, None)
     if "xl/workbook.xml" in members.sizes:
-        raise TweetstyleError("is an Excel file", where=str(path), hint="save it as CSV UTF-8, the column of ids as text")
+        raise TweetstyleError(_("is an Excel file"), where=str(path), hint=_("save it as CSV UTF-8, the column of ids as text"))
     texts = [name for name in members.sizes if _is_text(name)]
     # X's export of 2016 to 2018 holds a README.txt and pages of its own beside the one table.
     texts = [name for name in texts if PurePosixPath(name).name.lower() == "tweets.csv"] or texts
     if len(texts) != 1:
-        what = f"the zip holds {len(texts)} files that could be tweets" if texts else "the zip holds no tweets that can be read"
-        raise TweetstyleError(what, where=str(path), hint=f"name {READABLE}; another zip holds one file of text only")
+        what = _("the zip holds no tweets that can be read")
+        if texts:
+            what = _("the zip holds {count} files that could be tweets", count=len(texts))
+        hint = _("name X's archive (its zip or its folder), or a zip with a single text file: CSV, JSON Lines or one tweet a line")
+        raise TweetstyleError(what, where=str(path), hint=hint)
     document = TextFile(path, members.sizes[texts[0]], texts[0])
     return RecognisedSource(path, _kind_of_text(document, document.read(HEAD)), document)
 
@@ -87,12 +98,12 @@ def _kind_of_text(document: TextFile, head: bytes) -> str:
     where = str(document)
     text = head.decode(encoding_of(head), "replace").lstrip()
     if not text:
-        raise TweetstyleError("the file is empty", where=where, hint=f"name {READABLE}")
+        raise TweetstyleError(_("the file is empty"), where=where, hint=_(READABLE))
     if re.match(r"<(!doctype|html)", text, re.IGNORECASE):
-        raise TweetstyleError("is a web page", where=where, hint="name the archive's zip or folder, not the page in it")
+        raise TweetstyleError(_("is a web page"), where=where, hint=_("name the archive's zip or folder, not the page in it"))
     if re.match(r"window\.(YTD|__THAR_CONFIG)", text):
-        hint = f"name the folder of the archive, {document.path.parent.parent}, or its zip"
-        raise TweetstyleError("is one part of X's archive", where=where, hint=hint)
+        hint = _("name the folder of the archive, {folder}, or its zip", folder=document.path.parent.parent)
+        raise TweetstyleError(_("is one part of X's archive"), where=where, hint=hint)
     if re.match(r'\{\s*["}]', text):
         return JSON_LINES
     if re.match(r"\[\s*(\{\s*[\"}]|\]\s*$)", text):

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.locale import _, later
+from tweetstyle.locale.libraries import reason
 
 SCRIPTS = ("*.js", "data/*.js", "*/*.js", "*/data/*.js")
 """Files of an unpacked archive: in the folder itself, in data/, and in both of them one folder deeper."""
@@ -57,8 +59,8 @@ def read_file(path: Path, limit: int = -1) -> bytes:
         with path.open("rb") as stream:
             return stream.read(limit)
     except OSError as error:
-        hint = "check that it is there, its owner and its mode"
-        raise TweetstyleError(f"cannot be read ({error.strerror or error})", where=str(path), hint=hint) from error
+        hint = _("check that it is there, its owner and its permissions")
+        raise TweetstyleError(_("cannot be read ({reason})", reason=reason(error)), where=str(path), hint=hint) from error
 
 
 @contextmanager
@@ -68,8 +70,9 @@ def _opened(path: Path, place: str) -> Iterator[zipfile.ZipFile]:
             yield archive
     # ValueError: names that are not UTF-8, offsets below 0; RuntimeError: encryption, unknown methods
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:
-        hint = "the zip may be damaged or not wholly downloaded: download it again, or unpack it and name the folder"
-        raise TweetstyleError(f"cannot be unpacked ({str(error) or 'it ends too early'})", where=place, hint=hint) from error
+        hint = _("the zip may be damaged or only partly downloaded: download it again, or unpack it and name the folder")
+        why = reason(error) or _("it ends too early")
+        raise TweetstyleError(_("cannot be unpacked ({reason})", reason=why), where=place, hint=hint) from error
 
 
 class TextFile(NamedTuple):
@@ -98,17 +101,17 @@ class TextFile(NamedTuple):
         raw = self.read()
         encoding = encoding_of(raw)
         if encoding != "utf-8-sig":
-            notices.append(f"{self} is not in UTF-8: it was read as {_IN_WORDS[encoding]}")
-        hint = "export the file again as UTF-8, or remove the character: the file may be damaged"
+            notices.append(later("{file} is not in UTF-8: it was read as {encoding}", file=str(self), encoding=_IN_WORDS[encoding]))
+        hint = _("export the file again as UTF-8, or remove the character: the file may be damaged")
         try:
             text = raw.decode(encoding)
         except UnicodeDecodeError as error:
             line = raw.count(b"\n", 0, error.start) + 1
-            what = f"not valid {_IN_WORDS[encoding]} (byte 0x{raw[error.start]:02X}: {error.reason})"
-            raise TweetstyleError(what, where=f"{self}:{line}", hint=hint) from error
+            values = {"encoding": _IN_WORDS[encoding], "byte": f"0x{raw[error.start]:02X}", "reason": reason(error)}
+            raise TweetstyleError(_("not valid {encoding} (byte {byte}: {reason})", **values), where=f"{self}:{line}", hint=hint) from error
         if (place := text.find("\0")) >= 0:
             line = text.count("\n", 0, place) + 1
-            raise TweetstyleError("the line contains a NUL character: this is no text", where=f"{self}:{line}", hint=hint)
+            raise TweetstyleError(_("the line contains a NUL character: this is not text"), where=f"{self}:{line}", hint=hint)
         return text
 
 

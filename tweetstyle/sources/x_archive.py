@@ -15,10 +15,12 @@ from typing import NamedTuple
 from pydantic import BaseModel, ValidationError
 
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.locale import _, later
+from tweetstyle.locale.libraries import reason
 from tweetstyle.records import SourceTweet
 from tweetstyle.sources.json_files import entries
 from tweetstyle.sources.text_files import Members
-from tweetstyle.sources.x_tweet import HINT, Account, Notes, tweet_of, validated
+from tweetstyle.sources.x_tweet import HINT, Account, Notes, tweet_of, unlike_x, validated
 
 EARLIER_EDIT = "earlier edit"
 """Reason of a version that a later one in the archive replaces."""
@@ -140,14 +142,14 @@ def contents_of(members: Members) -> Contents:
     # data/ since 2020, the top in 2019, and either of them within one folder more
     folder, *others = sorted({_TWEETS.fullmatch(name)[1] for name in tweet_files_in(members)})
     if others:
-        what = f"holds two archives, in {folder!r} and {others[0]!r}"
-        raise TweetstyleError(what, where=str(members.path), hint="name the zip that X gave, or its folder")
+        what = _("holds two archives, in {one} and {other}", one=repr(folder), other=repr(others[0]))
+        raise TweetstyleError(what, where=str(members.path), hint=_("name the zip that X gave, or its folder"))
     here = {name.removeprefix(folder) for name in members.sizes if name.startswith(folder)}
     manifest = _manifest(members, f"{folder}manifest.js") if "manifest.js" in here else _Manifest()
     counts = manifest.counts()
     if missing := [name for name, count in counts.items() if name not in here and count != 0]:
         where = members.place(f"{folder}manifest.js")
-        raise TweetstyleError(f"names {missing[0]}, which is missing from the archive", where=where, hint=HINT)
+        raise TweetstyleError(_("names {file}, which is missing from the archive", file=missing[0]), where=where, hint=_(HINT))
     found = sorted((list(KINDS).index(match[1] or TWEETS), int(match[2] or 0), match[0]) for match in map(_PART.fullmatch, here) if match)
     parts = [Part(folder + name, list(KINDS)[kind], counts.get(name)) for kind, _, name in found]
     account = Account(manifest.userInfo.accountId, manifest.userInfo.userName)
@@ -161,8 +163,7 @@ def _manifest(members: Members, name: str) -> _Manifest:
     try:
         return _Manifest.model_validate_json(raw[raw.find(b"{") :])
     except ValidationError as error:
-        problem = error.errors(include_url=False)[0]["msg"]
-        raise TweetstyleError(f"is not as X writes it ({problem})", where=members.place(name), hint=HINT) from error
+        raise unlike_x(error, members.place(name)) from error
 
 
 def _account(members: Members, name: str) -> Account:
@@ -179,12 +180,16 @@ def _entries(members: Members, part: Part, notices: list[str], advance: Advance)
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise TweetstyleError(f"not valid UTF-8 ({error.reason})", where=f"{place}, byte {error.start + 1:,}", hint=HINT) from error
+        what = _("not valid UTF-8 from byte {number:,} on ({reason})", number=error.start + 1, reason=reason(error))
+        raise TweetstyleError(what, where=place, hint=_(HINT)) from error
     advance(len(raw) - len(text))
     del raw  # of a large archive some hundred MB
     number = 0
     for number, entry in entries(text, place, KINDS[part.kind], advance):
-        yield f"{place}, entry {number}", entry
+        yield f"{place}, #{number}", entry
     if part.count not in (None, number):
-        gap = f"{part.count - number:,} are missing" if part.count > number else f"{number - part.count:,} more"
-        notices.append(f"{place}: X's manifest says {part.count:,} entries, the file has {number:,}: {gap}")
+        values = {"file": place, "expected": part.count, "count": number, "gap": abs(part.count - number)}
+        if part.count > number:
+            notices.append(later("{file}: X's manifest says {expected:,} entries, the file has {count:,}: {gap:,} missing", **values))
+        else:
+            notices.append(later("{file}: X's manifest says {expected:,} entries, the file has {count:,}: {gap:,} more", **values))

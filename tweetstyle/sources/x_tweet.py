@@ -10,13 +10,15 @@ from typing import Annotated, NamedTuple, TypeVar
 from pydantic import BaseModel, Field, ValidationError
 
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.locale import N_, _
+from tweetstyle.locale.libraries import reason
 from tweetstyle.records import SourceTweet
 from tweetstyle.sources.dates import as_utc, read_date
 from tweetstyle.sources.text_files import as_learned
 
 SHORTEST_BEGINNING = 100
 """Characters. X cuts at 280; what is shorter and bears no … is a post of its own that begins alike."""
-HINT = "the archive may be damaged or changed: take it as X gave it, or ask X for it again"
+HINT = N_("the archive may be damaged or changed: use it as X gave it, or ask X for it again")
 
 _STATUS = re.compile(r"https?://(?:www\.|m\.|mobile\.)?(?:x|twitter)\.com/(?:i/web|[^/]+)/status(?:es)?/([0-9]+)", re.IGNORECASE)
 _LINKS = re.compile(r"(?:\s*https?://t\.co/\w+)+\s*$")
@@ -92,9 +94,14 @@ def validated(model: type[Model], value: object, where: str) -> Model:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        problem = error.errors(include_url=False)[0]
-        field = ".".join(map(str, problem["loc"]))
-        raise TweetstyleError(f"is not as X writes it ({field}: {problem['msg']})", where=where, hint=HINT) from error
+        raise unlike_x(error, where) from error
+
+
+def unlike_x(error: ValidationError, where: str) -> TweetstyleError:
+    """The error for what is not as X writes it, naming the field where there is one."""
+    problem = error.errors(include_url=False)[0]
+    field = ".".join(map(str, problem["loc"])) or "JSON"
+    return TweetstyleError(_("is not as X writes it ({field}: {reason})", field=field, reason=_(problem["msg"])), where=where, hint=_(HINT))
 
 
 # -- what becomes of it -----------------------------------------------------------------------------------------
@@ -130,7 +137,8 @@ def _utc(date: str, where: str) -> str:
     try:
         return as_utc(read_date(date))
     except (ValueError, OverflowError) as error:
-        raise TweetstyleError(f"the date {date!r:.80} cannot be read ({error})", where=where, hint=HINT) from error
+        what = _("the date {date} cannot be read ({reason})", date=repr(date[:80]), reason=reason(error))
+        raise TweetstyleError(what, where=where, hint=_(HINT)) from error
 
 
 def _answers_another(tweet: _XTweet, account: Account) -> bool | None:
