@@ -67,7 +67,7 @@ def entries(text: str, place: str, kinds: Collection[str], advance: Advance = la
     if not beginning or (beginning[1] and beginning[1] not in kinds):
         what = _("does not begin with a list of tweets")
         if kinds:
-            what = _("does not begin as X writes it: {example}", example=f"window.YTD.{next(iter(kinds))}.part0 = [")
+            what = _("does not begin as X writes it: {example}", example="window.YTD." + next(iter(kinds)) + ".part0 = [")
         raise TweetstyleError(what, where=place, hint=_(_DAMAGED))
     number, position = 0, beginning.end()
     advance(position)
