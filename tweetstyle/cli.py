@@ -273,6 +273,29 @@ def chat(recipe: Path, prompt: str | None) -> None:
 
 
 @tweetstyle.command(cls=OfflineCommand)
+@argument("model", metavar="MODEL")
+@argument("text", metavar="[TEXT]", required=False)
+@option("--json", "as_json", is_flag=True, help="The figures for programs.")
+def tokens(model: str, text: str | None, as_json: bool) -> None:
+    """Show the special tokens of MODEL's tokenizer, and the tokens of TEXT.
+
+    MODEL is a directory, or a name on the hub that was downloaded before (hf download). Any model's tokenizer can be shown, also of those
+    that cannot be trained here.
+    """
+    import json
+
+    from rich.console import Console
+
+    from tweetstyle.model.tokens import lines, read_tokenizer
+
+    figures = read_tokenizer(model).figures(text)
+    if as_json:
+        say(json.dumps(figures, ensure_ascii=False, indent=2), err=False, wrap=False)
+    else:
+        Console(highlight=False).print(*lines(figures), sep="\n")
+
+
+@tweetstyle.command(cls=OfflineCommand)
 def schema() -> None:
     """Print the recipe's JSON Schema, for editors."""
     from tweetstyle.recipe_yaml import schema

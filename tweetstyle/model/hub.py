@@ -109,7 +109,7 @@ def find_base(path: Path) -> Path:
     """
     if path.is_dir():
         return path
-    if snapshot := _in_the_hubs_cache(path):
+    if is_hub_name(path) and (snapshot := cached_snapshot(str(path))):
         return snapshot
     what = "this base model is not on this machine" if is_hub_name(path) else "there is no base model here"
     raise TweetstyleError(what, where=str(path), hint=how_to_get(path))
@@ -166,11 +166,11 @@ def hub_cache() -> Path:
     return Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()
 
 
-def _in_the_hubs_cache(path: Path) -> Path | None:
-    """The snapshot of owner/name there, where `hf download owner/name` put one: models--owner--name/{refs,snapshots}."""
-    repository = hub_cache() / ("models--" + str(path).replace("/", "--"))
+def cached_snapshot(name: str) -> Path | None:
+    """The snapshot in the hub's cache that `hf download NAME` put there: models--owner--name/{refs,snapshots}."""
+    repository = hub_cache() / ("models--" + name.replace("/", "--"))
     reference = repository / "refs" / "main"
-    if not is_hub_name(path) or not reference.is_file():
+    if not reference.is_file():
         return None
     snapshot = repository / "snapshots" / reference.read_text().strip()
     return snapshot if snapshot.is_dir() else None
