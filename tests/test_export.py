@@ -153,7 +153,7 @@ def test_the_result_names_the_files(model):
     _, _, exported = model
     directory = exported.modelfile.parent
     assert {p.name for p in directory.iterdir()} == {"Modelfile", *(f"me-{file_type}.gguf" for file_type in ALL)}
-    assert list(exported.gguf) == list(ALL) and exported.bytes_written == sum(p.stat().st_size for p in directory.iterdir())
+    assert list(exported.gguf) == list(ALL)
     assert "\nFROM ./me-q4_k_m.gguf\n" in exported.modelfile.read_text()
 
 

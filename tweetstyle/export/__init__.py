@@ -29,11 +29,10 @@ from tweetstyle.recipe import Export, Sampling
 
 @dataclass(frozen=True)
 class Exported:
-    """gguf: type → file, in the recipe's order; bytes_written: of all of them and the Modelfile; choices: what was chosen, and why."""
+    """gguf: type → file, in the recipe's order; choices: what was chosen, and why."""
 
     gguf: dict[str, Path]
     modelfile: Path
-    bytes_written: int
     choices: Choices
 
 
@@ -75,8 +74,7 @@ def export(
         choices = write_best(Order(types, name, section.imatrix, imatrix, bases, score), write, partial)
         write_modelfile(partial / "Modelfile", {t: f"{name}-{t}.gguf" for t in types}, template, section, sampling, weights.tokenizer)
     written = {file_type: directory / f"{name}-{file_type}.gguf" for file_type in types}
-    total = sum(path.stat().st_size for path in (*written.values(), directory / "Modelfile"))
-    return Exported(written, directory / "Modelfile", total, choices)
+    return Exported(written, directory / "Modelfile", choices)
 
 
 def write_modelfile(

@@ -56,8 +56,10 @@ def check(run: Run) -> None:
 
     with located(run.path):
         check_before_start(run)
-        refuse_too_small_a_disk(run.recipe, run.base, existing := existing_outputs(run))
+        existing = existing_outputs(run)
         if existing.trained:
+            # Before a training doctor's check does that.
+            refuse_too_small_a_disk(run.recipe, run.base, existing)
             return
         refuse_what_cannot_fit(run.recipe, run.base, run.card)
     needs = estimate_resources(run.recipe, run.base, run.card, existing=existing)

@@ -49,7 +49,7 @@ def _export(run: Run) -> Done:
     )  # fmt: skip
     for candidate, score in exported.choices.scores.items():
         say(f"          {candidate}: {score:.4f} bits per byte on validation")
-    return verified(run, exported.gguf, {"bytes_written": exported.bytes_written, "choices": plain(exported.choices)})
+    return verified(run, exported.gguf, {"choices": plain(exported.choices)})
 
 
 def verified(run: Run, gguf: dict[str, Path], facts: dict[str, Any]) -> Done:
@@ -60,9 +60,10 @@ def verified(run: Run, gguf: dict[str, Path], facts: dict[str, Any]) -> Done:
     # A run that is killed during the gate leaves no Modelfile: unchecked files are not offered to `ollama create`.
     modelfile = run.recipe.export_directory / "Modelfile"
     unchecked = modelfile.replace(modelfile.with_suffix(".unchecked"))
-    checks = _checks(run, gguf, unchecked)
-    unchecked.unlink()
-    return _written(run, _those_that_passed(run, gguf, checks), facts)
+    left = _those_that_passed(run, gguf, _checks(run, gguf, unchecked), unchecked)
+    if left == gguf:
+        unchecked.replace(modelfile)
+    return _written(run, left, facts)
 
 
 def _checks(run: Run, gguf: dict[str, Path], modelfile: Path) -> list[GateCheck]:
@@ -74,8 +75,8 @@ def _checks(run: Run, gguf: dict[str, Path], modelfile: Path) -> list[GateCheck]
     return verify(held, gguf, modelfile, recipe.sampling, recipe.export, recipe.evaluation)
 
 
-def _those_that_passed(run: Run, gguf: dict[str, Path], checks: list[GateCheck]) -> dict[str, Path]:
-    """Type → file, of those that are left; the others are set aside. Raises TweetstyleError where none is."""
+def _those_that_passed(run: Run, gguf: dict[str, Path], checks: list[GateCheck], modelfile: Path) -> dict[str, Path]:
+    """Type → file, of those that are left; the others are set aside, and with them the Modelfile. Raises TweetstyleError where none is."""
     from tweetstyle.verify.gate import rejected_types, remarks, set_aside, verdict, write_parity
     from tweetstyle.wording.words import Say
 
@@ -90,21 +91,23 @@ def _those_that_passed(run: Run, gguf: dict[str, Path], checks: list[GateCheck])
     for file_type, remark in remarks(checks).items():
         if file_type in left:
             say(f"          {left[file_type].name}: {remark}", fg="yellow")
+    if left != gguf:
+        modelfile.unlink(missing_ok=True)
     if not left:
-        (directory / "Modelfile").unlink(missing_ok=True)
         hint = "parity.html there says why: other export.types may pass, or a longer training; export.gate: false lets them by"
         raise TweetstyleError("no file passed the gate", where=str(directory), hint=hint)
     return left
 
 
 def _written(run: Run, gguf: dict[str, Path], facts: dict[str, Any]) -> Done:
-    """Writes the Modelfile and the model card of these files."""
+    """Writes the model card of these files, and a Modelfile where the one over all of them is gone."""
     from tweetstyle.export import write_modelfile
     from tweetstyle.export.model_card import write_model_card
 
     recipe, directory = run.recipe, run.recipe.export_directory
     names = {file_type: file.name for file_type, file in gguf.items()}
-    write_modelfile(directory / "Modelfile", names, run.template, recipe.export, recipe.sampling, run.base.tokenizer)
+    if not (modelfile := directory / "Modelfile").is_file():
+        write_modelfile(modelfile, names, run.template, recipe.export, recipe.sampling, run.base.tokenizer)
     write_model_card(recipe, run.base, run.template, names, facts, directory)
     beside = [directory / name for name in ("Modelfile", "README.md", "parity.json", "parity.html")]
     return [*gguf.values(), *filter(Path.is_file, beside)], facts
@@ -124,5 +127,5 @@ def verify(run: Run) -> None:
     say(f"verify    {', '.join(gguf)}: takes minutes on a CPU. Results are written at the end; you can stop it safely")
     checks = _checks(run, gguf, directory / "Modelfile")
     stage.manifest.unlink()
-    outputs, facts = _written(run, _those_that_passed(run, gguf, checks), before.facts)
+    outputs, facts = _written(run, _those_that_passed(run, gguf, checks, directory / "Modelfile"), before.facts)
     Manifest(stage.name, before.settings, inputs, fingerprints(outputs, directory), facts).write(stage.manifest)
