@@ -123,9 +123,6 @@ def test_what_would_fail_later_is_refused_before_anything_is_written(project, mo
     assert written(project) == []
 
 
-# -- what the machine or the base model cannot do: refused before the base model is loaded ------------------
-
-
 @pytest.fixture
 def nvidia_smi(tmp_path_factory, monkeypatch):
     """Puts a fake nvidia-smi, that prints what a test gives it, before all others on PATH."""

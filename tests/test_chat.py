@@ -117,9 +117,7 @@ def test_a_message_too_long_for_the_context_is_one_clear_message(seeded: ChatMod
         (b"GGUF", "llama.cpp cannot load it"),
     ],
 )
-def test_a_missing_and_a_damaged_gguf_are_one_clear_message(
-    template: Template, tmp_path: Path, content: bytes | None, message: str
-) -> None:
+def test_a_missing_and_a_damaged_gguf_are_one_clear_message(template, tmp_path, content, message):
     path = tmp_path / "x.gguf"
     if content:
         path.write_bytes(content)
@@ -197,9 +195,7 @@ def answering(base: BaseModel) -> Template:
     return build_template("chat", "Nimzo", SpecialTokens(*SPECIAL[:2], HEADERS), system="Sois bref.", conversation=True)
 
 
-def test_the_second_message_is_answered_with_the_first_turn_before_it(
-    gguf: Path, base: BaseModel, answering: Template, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_second_message_is_answered_with_the_first_turn_before_it(gguf, base, answering, capsys):
     seeded = ChatModel(gguf, answering, SHORT, threads=THREADS, num_ctx=1024)
     talk = ChatSession(seeded, "a message", Memory(1024, base.tokenizer))
     talk.say("été ?")
@@ -215,9 +211,7 @@ def test_the_second_message_is_answered_with_the_first_turn_before_it(
     assert capsys.readouterr().out.endswith("the prompt now says: Sois bref.\n")
 
 
-def test_what_no_longer_fits_the_context_is_forgotten_by_whole_turns_from_the_oldest_and_told(
-    gguf: Path, base: BaseModel, answering: Template, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_no_longer_fits_the_context_is_forgotten_by_whole_turns_from_the_oldest_and_told(gguf, base, answering, capsys):
     speaker_of_much = ChatModel(gguf, answering, SHORT, threads=THREADS, num_ctx=512)
     memory = Memory(512, base.tokenizer)
     turns = [(f"message {number}", "mot " * 20) for number in range(8)]

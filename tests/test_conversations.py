@@ -84,9 +84,7 @@ GRAPHS = st.integers(1, 12).flatmap(
 
 
 @given(GRAPHS, st.sets(st.integers(0, 12)))
-def test_whatever_answers_what_each_tweet_stands_in_one_conversation_behind_the_very_one_that_it_answers(
-    split: list[Tweet], silent: set[int]
-) -> None:
+def test_whatever_answers_what_each_tweet_stands_in_one_conversation_behind_the_very_one_that_it_answers(split, silent):
     answered = with_messages(split, {t.id: "and then?" for t in split if int(t.id) not in silent})
     found = conversations(split, answered)
     assert sorted(t.id for turns in found for t in turns) == sorted(t.id for t in answered)
@@ -120,9 +118,6 @@ def template(base: BaseModel) -> Template:
     return build_template("chat", "Nimzo", base.tokens, conversation=True)
 
 
-# -- documents ----------------------------------------------------------------------------------------------
-
-
 def test_the_documents_are_the_conversations_as_the_chat_template_puts_them(tmp_path: Path, base: BaseModel, template: Template) -> None:
     documents = read_documents(base, template, write_answers(tmp_path, "train", SPLIT, MESSAGES), 512)
     assert [d.tweets for d in documents] == [1, 1, 1, 3, 2]
@@ -136,9 +131,7 @@ def test_the_documents_are_the_conversations_as_the_chat_template_puts_them(tmp_
     assert documents[3].text_bytes == 3 * len("tweet 1")
 
 
-def test_a_conversation_too_long_is_divided_between_turns_and_one_tweet_too_long_is_cut(
-    tmp_path: Path, base: BaseModel, template: Template
-) -> None:
+def test_a_conversation_too_long_is_divided_between_turns_and_one_tweet_too_long_is_cut(tmp_path, base, template):
     path = write_answers(tmp_path, "train", [*WHOLE, tweet("20", text="mot " * 200)], MESSAGES | {"20": "long ?"})
     whole = read_documents(base, template, path, 512)
     two = max(len(base.tokenizer.encode_turns(template, [(f"message {n}", f"tweet {n}") for n in pair])[0]) for pair in ((1, 2), (2, 3)))

@@ -113,9 +113,7 @@ def holds(ids: list[int], run: list[int]) -> bool:
     return any(ids[place : place + len(run)] == run for place in range(len(ids)))
 
 
-def test_told_and_shown_are_whole_conversations_of_the_chat_template_scored_as_by_a_plain_loop(
-    tiny: BaseModel, adapter: Path, template: Template
-) -> None:
+def test_told_and_shown_are_whole_conversations_of_the_chat_template_scored_as_by_a_plain_loop(tiny, adapter, template):
     tweets, known, six = answers(4, 500), answers(60), answers(6)
     line, examples, readings = instruction_baseline(tiny, template, known, tweets, 3, seed=1)
     trials, of_both = trial_readings(tiny, template, sample(tiny, template, six), 1)
@@ -184,9 +182,7 @@ SHORT = Sampling(num_predict=6)
 QUICK = Evaluation(samples=12, examples=2, bootstrap_resamples=200)
 
 
-def whole(
-    tiny: BaseModel, adapter: Path, template: Template, room: Path, count: int, settings: Evaluation = QUICK, sampling=SHORT, gguf=None
-):
+def whole(tiny, adapter, template, room, count, settings=QUICK, sampling=SHORT, gguf=None):
     files = {}
     for place, name in enumerate(("train", "validation", "test")):
         tweets = answers(60 if name == "train" else count, 1000 * place)
@@ -235,9 +231,7 @@ def test_both_models_answer_both_messages_of_every_opening_and_an_evaluation_cut
     assert whole(tiny, adapter, template, again, 24) == found
 
 
-def test_the_exported_file_answers_the_second_message_with_the_first_in_mind(
-    tiny: BaseModel, adapter: Path, template: Template, tmp_path: Path
-) -> None:
+def test_the_exported_file_answers_the_second_message_with_the_first_in_mind(tiny, adapter, template, tmp_path):
     from tweetstyle.export import export
     from tweetstyle.inference.chat import ChatModel
     from tweetstyle.recipe import Export
@@ -268,9 +262,7 @@ def test_the_report_shows_the_conversation_and_its_words_are_of_conversation(eva
     assert not [words for words in about if words in page.text]
 
 
-def test_three_usable_pairs_are_a_clear_sentence_and_no_figure_that_pretends(
-    tiny: BaseModel, adapter: Path, template: Template, tmp_path: Path
-) -> None:
+def test_three_usable_pairs_are_a_clear_sentence_and_no_figure_that_pretends(tiny, adapter, template, tmp_path):
     found = whole(tiny, adapter, template, tmp_path, 3, QUICK.model_copy(update={"samples": 2}))
     assert found.conversation.relevance is None and all(gain.low is None for gain in found.conversation.gains.values())
     assert str(found.conversation.notes[0]).startswith("3 test tweets are too few")
@@ -280,9 +272,7 @@ def test_three_usable_pairs_are_a_clear_sentence_and_no_figure_that_pretends(
 
 
 @pytest.mark.parametrize(("split", "said"), [("train", "to learn from"), ("test", "to score")])
-def test_a_split_without_a_message_is_one_clear_message(
-    tiny: BaseModel, adapter: Path, template: Template, tmp_path: Path, split: str, said: str
-) -> None:
+def test_a_split_without_a_message_is_one_clear_message(tiny, adapter, template, tmp_path, split, said):
     files = {}
     for name in ("train", "validation", "test"):
         tweets = answers(8)

@@ -74,9 +74,6 @@ def test_a_variant_that_cannot_be_merged_exactly_is_refused_by_its_key(base, pla
     assert caught.value.where == str(tmp_path / "adapter_config.json") and caught.value.hint
 
 
-# -- PEFT's own forward pass --------------------------------------------------------------------------------
-
-
 def hugging_face(base):
     import torch
     from transformers import AutoModelForCausalLM
@@ -121,9 +118,6 @@ def test_what_is_accepted_is_what_peft_computes(base, plan, tmp_path, changes):
     expected = logits_of_peft(base, directory)
     assert np.abs(logits_of_merge(base, read_adapter(directory, plan)) - expected).max() < 1e-4
     assert np.abs(logits(hugging_face(base)) - expected).max() > 0.01
-
-
-# -- weights that cannot be merged --------------------------------------------------------------------------
 
 
 def diverged(weights):

@@ -23,8 +23,6 @@ def digests(directory: Path) -> dict[str, str]:
     return {str(path.relative_to(directory)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-# -- the directory of an export -----------------------------------------------------------------------------
-
 REPLACE = """
 import os, signal, sys
 from pathlib import Path
@@ -61,8 +59,6 @@ def test_killed_at_any_step_an_export_is_the_old_or_the_new_and_the_next_run_is_
         (partial / "model.gguf").write_text("newer")
     assert [(path.parent.name, path.read_text()) for path in tmp_path.glob("*/*")] == [("me", "newer")]
 
-
-# -- another base or adapter of the same shapes -------------------------------------------------------------
 
 RECIPE = (
     "data: {source: tweets.txt}\nprompt: {style: Nimzo}\nmodel: {base: base, method: lora}\n"

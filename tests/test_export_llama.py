@@ -16,8 +16,6 @@ from tweetstyle.model.weight_files import read_headers
 from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Export, Sampling
 
-# -- hyperparameters ----------------------------------------------------------------------------------------
-
 
 @pytest.mark.parametrize(
     ("changes", "words"),
@@ -35,9 +33,6 @@ def test_what_llama_cpp_cannot_express_is_refused_by_name(tmp_path, changes, wor
     with pytest.raises(TweetstyleError, match=words) as caught:
         read_llama(CONFIG | changes, tmp_path)
     assert caught.value.where == str(tmp_path / "config.json") and caught.value.hint
-
-
-# -- weights ------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -92,9 +87,6 @@ def test_rows_are_read_exactly_as_safetensors_and_torch_read_them(tmp_path, dtyp
     assert np.array_equal(tensors["a"].read().view(np.uint32), values.float().numpy().view(np.uint32))
     assert np.array_equal(tensors["a"].read(5, 9), values[5:14].float().numpy())
     assert np.array_equal(tensors["v"].read(), vector.float().numpy()[None])
-
-
-# -- tokenizer ----------------------------------------------------------------------------------------------
 
 
 def change_tokenizer(path, change) -> None:

@@ -45,9 +45,6 @@ def test_a_full_disk_or_a_read_only_place_is_one_clear_message(tmp_path, number,
     assert list(tmp_path.iterdir()) == []
 
 
-# -- manifests ----------------------------------------------------------------------------------------------
-
-
 @pytest.fixture
 def stage(tmp_path):
     (tmp_path / "out.txt").write_text("result")

@@ -101,9 +101,6 @@ def test_a_run_whose_best_checkpoint_is_gone_goes_back_to_before_it(tmp_path, ca
     assert "adapter_model.safetensors is not what was saved" in lines[0]
 
 
-# -- the order in which it reaches the disk -----------------------------------------------------------------
-
-
 def test_a_checkpoint_reaches_the_disk_before_its_seal_does(tmp_path, monkeypatch):
     """POSIX fsync: of a file its content, of a directory the names in it. What a power loss cuts off is the end of this list."""
     calls, fsync, replace = [], os.fsync, os.replace
@@ -113,8 +110,6 @@ def test_a_checkpoint_reaches_the_disk_before_its_seal_does(tmp_path, monkeypatc
     files = ["adapter_config.json", "adapter_model.safetensors", "optimizer.pt", "more"]
     assert calls == [*files, "sub", "checkpoint-3", "run", f".{SEAL}.partial", f"-> {SEAL}", "checkpoint-3"]
 
-
-# -- room on the disk ---------------------------------------------------------------------------------------
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -176,9 +171,6 @@ def test_each_librarys_word_for_a_file_that_cannot_be_written_is_one_message(tmp
     message = failed_write(error, tmp_path, 1000, "checkpoint-6")
     assert (message and message.what) == said
     assert said is None or message.hint.endswith("it resumes from checkpoint-3")
-
-
-# -- the final model ----------------------------------------------------------------------------------------
 
 
 def test_the_final_model_is_the_best_checkpoints_bytes_with_the_base_models_tokenizer(base_model_dir, tmp_path):

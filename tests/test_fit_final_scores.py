@@ -68,8 +68,6 @@ def test_four_bit_weights_are_recorded(run):
     assert found.precision == "nf4" and len(found.nf4) == 14
 
 
-# -- the importance matrix ----------------------------------------------------------------------------------
-
 TEXTS = ["la neige tombe", "ok", "a much longer line about nothing at all, as one writes " * 3, "déjà vu 😀"]
 SHAPE = {"hidden_size": 64, "intermediate_size": 128}
 NAMES = {

@@ -62,8 +62,6 @@ def assert_figures_are_of_the_whole_run(run):
     assert output["metrics"]["train_runtime"] == pytest.approx(sum(line["seconds"] for line in lines), rel=1e-12)
 
 
-# -- killed -------------------------------------------------------------------------------------------------
-
 POINTS = {
     "within the validation of the untrained model": ({"validating": 1}, None),
     "between a step's line and its checkpoint": ({"before": ["fsync", "metrics.jsonl"]}, None),
@@ -91,8 +89,6 @@ def test_killed_at_this_point_and_run_again_it_ends_the_same(forks, whole, run, 
     assert resumed_from(ended) == (None if step == STEPS else step)
 
 
-# -- a card that fails --------------------------------------------------------------------------------------
-
 NINTH = 9
 """A forward pass of step 5: checkpoint-4 is sealed."""
 
@@ -108,9 +104,6 @@ def test_a_card_that_fails_in_a_step_is_one_message_and_the_run_goes_on_from_the
     ended = forks.fit(run)
     assert ended.status == 0 and resumed_from(ended) == 4, ended.said
     assert_same_run(run, whole)
-
-
-# -- stopped ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -129,9 +122,6 @@ def test_a_stop_saves_at_the_next_step_s_end_at_the_latest(forks, whole, run, na
     ended = forks.fit(run)
     assert ended.status == 0 and resumed_from(ended) == step, ended.said
     assert_same_run(run, whole)
-
-
-# -- the disk -----------------------------------------------------------------------------------------------
 
 
 def whole_checkpoints(run):

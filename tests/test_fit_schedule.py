@@ -113,9 +113,6 @@ def test_learning_rates_far_from_the_usual_are_told_and_those_of_the_recipes_are
     assert schedule.usual_rate("lora", SMALL) == pytest.approx(1.32e-3, rel=0.01)
 
 
-# -- packs and steps against TRL and by hand ------------------------------------------------------------------
-
-
 def packs_by_trl(lengths, max_length):
     # Unsloth wants to be imported before trl.
     import tweetstyle.train.trainer  # noqa: F401, I001

@@ -19,9 +19,6 @@ from tweetstyle.sources import open_archive
 SAMPLE = Path(__file__).parents[1] / "data" / "sample" / "tweets.csv"
 
 
-# -- figures ----------------------------------------------------------------------------------------------------
-
-
 def test_the_sample_archive_s_figures_are_those_of_a_second_count():
     with SAMPLE.open(encoding="utf-8-sig", newline="") as stream:
         rows = list(csv.DictReader(stream))
@@ -81,9 +78,6 @@ def test_what_steers_a_terminal_and_markup_are_shown_as_they_are(tmp_path):
     output = inspect(plain).stdout
     assert "[red]en rouge ?[/red] :smile: ‹U+001B›[31m ‹U+202E›à l'envers" in " ".join(output.split())
     assert "\x1b" not in output and "\u202e" not in output
-
-
-# -- bad input ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -23,9 +23,6 @@ def writer(source: random.Random, count: int, habit: float, *, first_day: int = 
     return Texts(texts, [f"day {first_day + i // 2}" for i in range(count)])
 
 
-# -- areas --------------------------------------------------------------------------------------------------
-
-
 def test_the_area_is_that_of_the_rank_sum_within_each_fold() -> None:
     """The second fold's classifier gives twenty points more: within each fold the order is as before."""
     random = np.random.default_rng(1)
@@ -74,9 +71,6 @@ def test_a_classifier_that_is_always_right_and_one_that_says_nothing_still_leave
     assert perfect.estimate == perfect.high == 1 and 0.85 < perfect.low < 0.97
     mute = separation(np.zeros(60), fold, is_real, range(60), confidence=0.95).auc
     assert mute.estimate == 0.5 and mute.low < 0.42 and mute.high > 0.58
-
-
-# -- the test itself ----------------------------------------------------------------------------------------
 
 
 def test_the_tuned_model_that_learned_half_the_habit_has_closed_about_half_the_gap() -> None:

@@ -35,9 +35,6 @@ def clerk(number: int) -> str:
 AUTHOR, OTHER = [fox(i) for i in range(200)], [clerk(i) for i in range(200)]
 
 
-# -- habits -------------------------------------------------------------------------------------------------
-
-
 def test_the_authors_habits_are_found_once_and_their_shares_are_those_planted():
     habits = find_habits(AUTHOR + [f"Une phrase sans rien de tout cela ({i})" for i in range(20)])
     hits = {(h.kind, h.example or h.name): tuple(h.holds(text) for text in AUTHOR) for h in habits}
@@ -62,18 +59,12 @@ def test_any_text_may_be_asked_and_an_empty_one_shows_nothing(texts):
         assert 0 < np.mean([habit.holds(text) for text in texts]) < 1
 
 
-# -- diversity ----------------------------------------------------------------------------------------------
-
-
 def test_distinct_2_and_lengths_by_hand():
     """Real: 6 bigrams, all distinct. Generated: 6 bigrams, of which "a b" and "b a" are the only ones: 2 of 6."""
     found = diversity(["a b a b a b a"], ["un deux trois quatre cinq six sept"], seed=0)
     assert found.distinct_2 == pytest.approx((2 / 6) / 1)
     assert found.lengths == [13] * 9 and found.real_lengths == [34] * 9
     assert diversity(["🦊"], ["🦊"], seed=0).distinct_2 is None
-
-
-# -- obedience ----------------------------------------------------------------------------------------------
 
 
 def test_the_subject_comes_back_whatever_its_case_accents_and_ending():
@@ -92,9 +83,6 @@ def test_a_word_that_occurs_everywhere_is_in_the_chance_level_and_without_a_cont
     assert obedience(["", "le"], ["a"] * 2, ["b"] * 2, range(2), confidence=0.95, seed=0) is None
     author = [Tweet(language, "x", "", language=language) for language in ("fr", "en")]
     assert len(question_prompts(author, 0)) == 20 and all(stems(question.topic) for question in question_prompts(author, 0))
-
-
-# -- specificity --------------------------------------------------------------------------------------------
 
 
 def test_the_gain_on_the_author_minus_that_on_others():
@@ -157,9 +145,6 @@ def test_a_file_of_too_few_other_people_is_one_message(tmp_path):
     path.write_text("\n".join(OTHER[:5] + ["RT @x: y"] * 40), encoding="utf-8")
     with pytest.raises(TweetstyleError, match=r"5 tweets of other people once cleaned \(45 were read\), at least 20"):
         other_texts(path, [], lambda tweet: "" if tweet.text.startswith("RT") else tweet.text, 500, 0)
-
-
-# -- all together -------------------------------------------------------------------------------------------
 
 
 def measured(tuned: list[str], base: list[str], count: int = 120):

@@ -123,9 +123,6 @@ def test_what_cannot_fit_is_told_with_which_sizes_can():
     assert "cannot hold qlora" in text and "Llama 3.2 3B" in text
 
 
-# -- for a person -----------------------------------------------------------------------------------------------------
-
-
 def shown(renderable) -> str:
     stream = io.StringIO()
     Console(file=stream, width=120).print(renderable)

@@ -33,9 +33,6 @@ def model(method: str = "qlora", **lora) -> Model:
     return Model(base="anywhere", method=method, lora=Lora(**lora))
 
 
-# -- weights and optimizer states -------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("config", [*map(known_config, KNOWN), TINY | {"tie_word_embeddings": True}], ids=[*KNOWN, "tied"])
 def test_parameters_are_those_of_transformers_model(config):
     shape = read_shape(config)
@@ -98,9 +95,6 @@ def test_paged_states_are_counted_apart_and_small_ones_stay_on_the_card():
 def test_a_config_without_its_numbers_is_refused(broken):
     with pytest.raises(TweetstyleError, match=next(iter(broken))):
         read_shape(TINY | broken)
-
-
-# -- what a batch takes -----------------------------------------------------------------------------------------------
 
 
 class Step:

@@ -33,9 +33,6 @@ def modelfile(tmp_path: Path) -> Path:
     return path
 
 
-# -- addresses ----------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("value", "host", "port"),
     [
@@ -56,9 +53,6 @@ def test_addresses_are_read_as_ollama_reads_them(value: str, host: str, port: in
 def test_another_machine_is_never_spoken_to(value: str) -> None:
     with pytest.raises(TweetstyleError, match="not this machine"):
         parse_host(value)
-
-
-# -- Modelfiles ---------------------------------------------------------------------------------------------
 
 
 def test_a_modelfile_is_read_whole(modelfile: Path) -> None:
@@ -86,9 +80,6 @@ def test_a_broken_modelfile_is_refused(modelfile: Path, old: str, new: str, mess
 def test_the_shell_lines_are_what_a_person_types() -> None:
     assert shell_lines("demo", Path("export/demo/Modelfile")) == ["ollama create demo -f export/demo/Modelfile", "ollama run demo"]
     assert shell_lines("a", Path("my tweets/Modelfile"))[0] == "ollama create a -f 'my tweets/Modelfile'"
-
-
-# -- what goes wrong ----------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
@@ -143,9 +134,6 @@ def test_a_proxy_of_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("http_proxy", "http://192.0.2.1:9")
     with answering(200, b'{"version": "1"}') as address:
         assert OllamaClient(address).version() == "1"
-
-
-# -- the real one -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.integration

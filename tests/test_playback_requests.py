@@ -80,9 +80,6 @@ def test_a_tweet_of_uncertain_language_gets_a_message_in_that_of_most():
     assert [request.language for request in choose(tweets, SETTINGS, 9, "en").requests] == ["en", "en", "en", "fr"]
 
 
-# -- the prompt ---------------------------------------------------------------------------------------------
-
-
 @given(st.lists(st.one_of(st.text(), st.sampled_from([*SPECIAL, "\n", '"', "\\", " "])), max_size=6).map("".join))
 def test_any_tweet_is_one_quoted_line_in_which_no_turn_ends(text):
     data = as_data(text)

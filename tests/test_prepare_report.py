@@ -127,9 +127,6 @@ def test_nothing_comes_from_the_network_and_nothing_runs():
     assert policy == "default-src 'none'; style-src 'unsafe-inline'"
 
 
-# -- the page of a whole run, against the files beside it ------------------------------------------------------------
-
-
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory) -> tuple[Path, Path, Page]:
     """Source, output and page of prepare over the sample archive, with one of its tweets again and one with personal data."""

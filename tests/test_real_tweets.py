@@ -82,9 +82,6 @@ def run(request, table, tmp_path_factory) -> Run:
     return Run(table, request.param, tmp_path_factory.mktemp(request.param))
 
 
-# -- a second reading of the texts, written here and not taken from the package ----------------------------------
-
-
 def words_of(raw: str) -> str:
     """Without entities, X's links and the names by which it opens, and with others' names masked."""
     text = re.sub(r"https?://t\.co/\w*…?", " ", html.unescape(raw)).strip()
@@ -113,9 +110,6 @@ def near_duplicates_across(parts: dict[str, list[Tweet]], threshold: float) -> l
     close = shared.data / (sizes[shared.row] + sizes[shared.col] - shared.data) >= threshold
     pairs = zip(shared.row[close].tolist(), shared.col[close].tolist(), strict=True)
     return [(texts[one], texts[other]) for one, other in pairs if one < other and tweets[one][0] != tweets[other][0]]
-
-
-# -- claims ----------------------------------------------------------------------------------------------------
 
 
 def test_little_is_dropped_that_is_no_retweet_and_no_repetition(run):

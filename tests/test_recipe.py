@@ -135,9 +135,6 @@ def test_a_path_of_the_own_home_is_read_as_a_shell_reads_it(tmp_path, monkeypatc
     assert "no home directory for ~nobody-of-that-name" in problems(tmp_path, GOOD.replace("base: ", "base: ~nobody-of-that-name/", 1))[0]
 
 
-# -- wrong values -------------------------------------------------------------------------------------------
-
-
 MAY_NOT_BE_BLANK = [
     ("prompt.style", GOOD.replace("Nimzo", "{}")),
     ("prompt.custom", GOOD.replace("Nimzo", "Nimzo\n  format: custom\n  custom: {}")),

@@ -56,8 +56,6 @@ def test_a_command_prints_and_exits_as_usual_in_every_encoding(project, setting)
     assert code == 1 and "there is no such file" in text and "did you mean" in text and "Traceback" not in text, text
 
 
-# -- lines --------------------------------------------------------------------------------------------------
-
 HINT = (
     "model/llama3-8b: there is no base model here\n"
     "  → accept its licence on the hub, then hf download meta-llama/Meta-Llama-3-8B --exclude 'original/*' --local-dir model/llama3-8b, or "

@@ -18,9 +18,6 @@ def gains_of_days(random: np.random.Generator, days: int, mean: float) -> tuple[
     return size * gain, size, day
 
 
-# -- ratios of sums -----------------------------------------------------------------------------------------
-
-
 def test_of_600_intervals_at_95_percent_as_many_hold_the_truth() -> None:
     random, held = np.random.default_rng(2024), 0
     for run in range(600):
@@ -68,9 +65,6 @@ def test_against_a_side_that_does_not_vary_the_difference_has_the_one_sided_inte
     same = difference_of_ratios(still, still, **settings)
     assert (same.low, same.estimate, same.high) == (0, 0, 0)
     assert difference_of_ratios(one, gains_of_days(np.random.default_rng(9), 4, 0.2), **settings).low is None
-
-
-# -- shares -------------------------------------------------------------------------------------------------
 
 
 def hits(successes: int, count: int) -> np.ndarray:
@@ -122,9 +116,6 @@ def test_of_too_little_there_is_no_interval_or_no_share() -> None:
         share([], [], confidence=0.95)
     with pytest.raises(ValueError, match="same prompts"):
         share_difference(hits(5, 10), range(10), hits(5, 11), range(11), confidence=0.95, paired=True)
-
-
-# -- which differences count --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -117,8 +117,6 @@ def test_a_topic_is_one_line_of_words_without_a_sign_of_the_template(pieces, id)
         assert all(word.lstrip("#").lower() in text.lower() for word in words.split(", "))
 
 
-# -- first words ----------------------------------------------------------------------------------------------------
-
 EIGHT = "un deux trois quatre cinq six sept huit"
 
 

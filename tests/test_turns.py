@@ -51,9 +51,7 @@ def by_the_model(name: str, said: list[Turn], message: str | None = None, system
 @settings(max_examples=30, deadline=None)
 @given(said=turns)
 @example(said=HARD)
-def test_a_prompt_is_the_models_own_with_all_that_was_said_and_the_ggufs_jinja_says_the_same(
-    name: str, system: str | None, said: list[Turn]
-) -> None:
+def test_a_prompt_is_the_models_own_with_all_that_was_said_and_the_ggufs_jinja_says_the_same(name, system, said):
     """With a system line that was trained, without one, and with another in its place."""
     if name == "bare":
         system = None
@@ -108,8 +106,6 @@ def test_a_template_that_changes_what_is_said_is_refused(changed: str) -> None:
         assert caught.value.where == "prompt.format: chat"
 
 
-# -- TRL's templates for training -----------------------------------------------------------------------------
-
 TRL = Path(find_spec("trl").origin).parent / "chat_templates"
 MARKED = ["llama3", "qwen2_5", "gemma"]
 
@@ -131,9 +127,6 @@ def test_tags_for_training_leave_no_trace(name: str, said: list[Turn]) -> None:
         [messages(before, message)], chat_template=marked, add_generation_prompt=True, bos_token="<s>", eos_token="</s>"
     )
     assert template.prompt(message, history=before) == theirs.removeprefix("<s>")
-
-
-# -- ids ----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

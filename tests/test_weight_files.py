@@ -77,9 +77,6 @@ def loaded_logits(path) -> np.ndarray:
         return loaded(path)(input_ids=torch.tensor([IDS])).logits[0].numpy()
 
 
-# -- which files --------------------------------------------------------------------------------------------
-
-
 def an_index_of_the_single_file(path, other):
     (path / INDEX).write_text(json.dumps({"metadata": {}, "weight_map": dict.fromkeys(weights_of(path), SINGLE)}))
 
@@ -118,9 +115,6 @@ def test_two_sets_of_weights_are_refused_by_run_and_plan(made, path, which):
     (path / "model-00002-of-00002.safetensors").unlink()
     with pytest.raises(TweetstyleError, match="missing: model-00002-of-00002.safetensors"):
         read_base_model(path)
-
-
-# -- tied embeddings ----------------------------------------------------------------------------------------
 
 
 def another_head(shape=(CONFIG["vocab_size"], CONFIG["hidden_size"])) -> np.ndarray:

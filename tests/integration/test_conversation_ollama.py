@@ -59,9 +59,7 @@ SHAPES = {"own": None, "chatml": CHATML, "headers": HEADERS, "dated": DATED, "ba
 
 
 @pytest.fixture(scope="module", params=SHAPES)
-def model(
-    request: pytest.FixtureRequest, base: BaseModel, ollama: OllamaServer, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[str, Template, Path]:
+def model(request, base, ollama, tmp_path_factory):
     template = shaped(base, SHAPES[request.param] or base.tokens.chat_template)
     name = f"talk-{request.param}"
     return name, template, make(base, template, name, tmp_path_factory.mktemp("talk"), ollama).gguf["f16"]
@@ -116,9 +114,7 @@ def test_of_what_no_longer_fits_ollama_keeps_whole_turns(ollama: OllamaServer, b
     assert starts <= {0, 1, 2} and len(starts) > 1
 
 
-def test_the_gate_compares_conversations_and_sees_answers_end(
-    ollama: OllamaServer, base: BaseModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_gate_compares_conversations_and_sees_answers_end(ollama, base, tmp_path, monkeypatch):
     template, other = shaped(base, base.tokens.chat_template), shaped(base, HEADERS)
     tweets = [Tweet(str(n), f"réponse {n}", "", topic=f"question {n} ?") for n in range(5)]
     made = make(base, template, "talk-gate", tmp_path, ollama)

@@ -87,9 +87,6 @@ def divergence(expected: np.ndarray, found: np.ndarray) -> np.ndarray:
     return (np.exp(p) * (p - q)).sum(-1)
 
 
-# -- logits -------------------------------------------------------------------------------------------------
-
-
 def test_f16_gives_the_logits_of_base_plus_adapter(tuned, exported, documents):
     references = [torch_logits(tuned[0], ids) for ids in documents]
     with Logits(exported.gguf["f16"]) as llama_cpp:
@@ -99,9 +96,6 @@ def test_f16_gives_the_logits_of_base_plus_adapter(tuned, exported, documents):
     with tuned[0].disable_adapter():
         control = divergence(references[0], torch_logits(tuned[0], documents[0]))
     assert control.mean() > 0.02, "the adapter changes so little that the merge is not tested"
-
-
-# -- tokens and prompts -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("format", ["inst", "text", "chat", "custom"])

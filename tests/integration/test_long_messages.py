@@ -5,7 +5,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support.ollama import OllamaServer
 from support.tiny_llama import write_llama
 
 from tweetstyle.export import export
@@ -41,9 +40,7 @@ def build(name: str, base: BaseModel) -> Template:
 
 
 @pytest.mark.parametrize("name", ["inst", "custom", "text", "chat", "conversation"])
-def test_the_head_of_the_prompt_is_fed_before_the_end_of_the_message(
-    name: str, base: BaseModel, ollama: OllamaServer, tmp_path: Path
-) -> None:
+def test_the_head_of_the_prompt_is_fed_before_the_end_of_the_message(name, base, ollama, tmp_path):
     """Which ids those are is seen by the answer: the same as to a prompt of just these, and not the one that Ollama's default gives."""
     template, model = build(name, base), f"long-{name}"
     section = Export(types=("f32",), num_ctx=NUM_CTX)

@@ -130,9 +130,7 @@ def test_a_system_message_switches_style_and_type(model: Exported, ollama: Ollam
         ("x", "  deux {{/* */}} {style}\n{text}</s>"),
     ],
 )
-def test_whatever_stands_in_style_or_line_ollama_renders_it_as_training_did(
-    base: BaseModel, ollama: OllamaServer, tmp_path: Path, style: str, custom: str | None
-) -> None:
+def test_whatever_stands_in_style_or_line_ollama_renders_it_as_training_did(base, ollama, tmp_path, style, custom):
     template = build_template("custom" if custom else "inst", style, base.tokens, custom)
     model = make(base, template, "hard", tmp_path / "hard", ollama)
     for text in ("hiver", "*", "{{ x }} l'été", " 'é' "):

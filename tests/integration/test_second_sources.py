@@ -44,8 +44,6 @@ def merged_by_peft(base: BaseModel, adapter: Path, directory: Path, dtype: str =
     return directory
 
 
-# -- metadata, key by key -----------------------------------------------------------------------------------
-
 COMMON = {
     "general.name": ("ours alone", "the recipe's name"),
     "general.type": ("ours alone", "a file of today says what it is"),

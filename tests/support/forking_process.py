@@ -71,9 +71,6 @@ class ForkingProcess:
         return Ended(**json.loads(answer))
 
 
-# -- the process that forks ---------------------------------------------------------------------------------
-
-
 def main() -> None:
     directory, prepare = Path(sys.argv[1]), sys.argv[2]
     answers = os.fdopen(os.dup(1), "w", buffering=1)

@@ -59,9 +59,6 @@ def differences(run: Path, whole: Path) -> list[str]:
     return found + sorted(names ^ expected)
 
 
-# -- the process that forks, and a fork ----------------------------------------------------------------------
-
-
 def write_inputs(directory: Path) -> None:
     from support.small_runs import invented_tweets, write_tweets
     from support.tiny_llama import write_llama
