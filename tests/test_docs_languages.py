@@ -14,7 +14,7 @@ FRENCH = sorted([*ROOT.glob("*.fr.md"), *ROOT.glob("docs/*.fr.md")])
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 FENCED = re.compile(r"(?ms)^```.*?^```$")
 INDENTED = re.compile(r"(?m)(?<=\n\n)(?: {4,}(?![-*] |\d+\. )\S.*\n(?:(?: {4}.*)?\n(?= {4}))*)+")
-COMMAND = re.compile(r" +(?:tweetstyle|make|ollama|hf|docker|rclone|sudo|git|cd|source|python)\b")
+COMMAND = re.compile(r" +(?:tweetstyle|make|ollama|hf|docker|rclone|sudo|git|cd|source|python)\b(?!/)")
 OF_DEVELOPERS = {"CHANGELOG.md", "CONTRIBUTING.md", "architecture.md"}
 
 
@@ -35,7 +35,7 @@ def prose(text: str) -> str:
 def figures(text: str, *, french: bool) -> Counter:
     """Numbers without the signs that group thousands, with a decimal point."""
     if french:
-        text = re.sub(r"(?<=\d)[\u202f\u00a0 ](?=\d{3}(?!\w))", "", text)
+        text = re.sub(r"(?<=\d)[\u202f\u00a0](?=\d{3}(?!\w))", "", text)
         text = re.sub(r"(?<=\d),(?=\d)", ".", text)
     else:
         text = re.sub(r"(?<=\d),(?=\d{3}(?!\w))", "", text)
