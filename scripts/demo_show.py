@@ -15,6 +15,7 @@ from typing import Any
 from tweetstyle.console import print_in_any_encoding, restart_in_utf8_mode, say
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import read_back
+from tweetstyle.locale import N_, _, localised
 
 CLOSING = re.compile(r"(voilà voilà|there, i said it)[\s🦊]*(#\w+[\s🦊]*)*$")
 HANDLE = re.compile(r"[@#]\w+")
@@ -27,17 +28,17 @@ def lower_case(text: str) -> bool:
 
 
 HABITS: dict[str, Callable[[str], bool]] = {
-    "all in lower case": lower_case,
-    "closes with «voilà voilà» or «there, i said it»": lambda text: bool(CLOSING.search(text)),
-    "a space before «…»": lambda text: " …" in text,
-    "a fox 🦊": lambda text: "🦊" in text,
-    "no final full stop": lambda text: not text.endswith("."),
+    N_("all in lower case"): lower_case,
+    N_("closes with «voilà voilà» or «there, i said it»"): lambda text: bool(CLOSING.search(text)),
+    N_("a space before «…»"): lambda text: " …" in text,
+    N_("a fox 🦊"): lambda text: "🦊" in text,
+    N_("no final full stop"): lambda text: not text.endswith("."),
 }
 
 
 SHOWN = 3
 """Prompts whose tweets are printed."""
-SIDES = ("real", "base", "tuned")
+SIDES = (N_("real"), N_("base"), N_("tuned"))
 
 
 def show(recipe: Path) -> None:
@@ -52,36 +53,32 @@ def show(recipe: Path) -> None:
     evaluation = run.recipe.run_directory / "evaluation.json"
     samples = (read_back(evaluation, dict[str, Any]) or {}).get("samples")
     if not samples:
-        hint = f"tweetstyle-fit {recipe}, with evaluation.samples above 0"
-        raise TweetstyleError("the models have written no tweets to show", where=str(evaluation), hint=hint)
+        hint = _("run tweetstyle-fit {recipe}, with evaluation.samples above 0", recipe=recipe)
+        raise TweetstyleError(_("the models have written no tweets to show"), where=str(evaluation), hint=hint)
     print_samples(samples)
     print_habits(samples)
     say(err=False)
     for sentences in verdict(run):
         say(sentences, err=False)
-    say(f"Everything measured: {report(run)}", err=False)
+    say(_("Everything measured: {path}", path=report(run)), err=False)
 
 
 def print_samples(samples: list[dict[str, Any]]) -> None:
     """Three prompts with a subject, drawn with a fixed seed, so that nobody chose the prettiest."""
     named = [sample for sample in samples if sample["topic"]] or samples
     for sample in random.Random(0).sample(named, min(SHOWN, len(named))):
-        say(f"\nsubject: {sample['topic'] or 'none'}", err=False, bold=True)
+        say("\n" + _("subject: {topic}", topic=sample["topic"] or _("none")), err=False, bold=True)
         for who in SIDES:
-            say(f"  {who:<6} {shorten(sample[who])}", err=False)
+            say(f"  {_(who):<8} {shorten(sample[who])}", err=False)
 
 
 def print_habits(samples: list[dict[str, Any]]) -> None:
     """The author's habits, counted in real held-out tweets and in what both models wrote on their subjects."""
     counted = [shares([sample[who] for sample in samples]) for who in SIDES]
-    say(
-        f"\n{'habit, share of ' + str(len(samples)) + ' tweets':<52}" + "".join(f"{who:>8}" for who in SIDES),
-        err=False,
-        wrap=False,
-        bold=True,
-    )
+    heading = _("habit, share of {count} tweets", count=len(samples))
+    say(f"\n{heading:<52}" + "".join(f"{_(who):>9}" for who in SIDES), err=False, wrap=False, bold=True)
     for habit in counted[0]:
-        say(f"{habit:<52}" + "".join(f"{share[habit]:>8.0%}" for share in counted), err=False, wrap=False)
+        say(f"{_(habit):<52}" + "".join(f"{localised(f'{share[habit]:.0%}'):>9}" for share in counted), err=False, wrap=False)
 
 
 def shares(texts: list[str]) -> dict[str, float]:
@@ -100,7 +97,7 @@ def main() -> None:
     restart_in_utf8_mode()
     print_in_any_encoding()
     if len(sys.argv) != 2:
-        sys.exit("usage: python -m scripts.demo_show RECIPE")
+        sys.exit(_("usage: python -m scripts.demo_show RECIPE"))
     try:
         show(Path(sys.argv[1]))
     except TweetstyleError as error:

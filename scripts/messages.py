@@ -23,7 +23,7 @@ from tweetstyle.locale import DOMAIN, FOLDER
 HEADER = "# What tweetstyle prints, in French. `make messages` adds and removes messages; the translations are written here."
 DATE = datetime(2026, 11, 30, tzinfo=UTC)
 """Written into the catalogue: a date of its own would change the file at each update."""
-PACKAGE = Path(__file__).parents[1] / "tweetstyle"
+SCRIPTS, PACKAGE = Path(__file__).parent, Path(__file__).parents[1] / "tweetstyle"
 PO = FOLDER / "fr" / "LC_MESSAGES" / f"{DOMAIN}.po"
 SHOWN = ("help", "metavar", "options_metavar", "subcommand_metavar")
 """What cli.py translates of click's."""
@@ -33,9 +33,9 @@ KEYWORDS = {"_": None, "N_": None, "later": None, "_n": (1, 2), "ngettext": (1, 
 def messages() -> Catalog:
     """All messages of the code."""
     found = Catalog(domain=DOMAIN)
-    for folder in (PACKAGE, Path(click.__file__).parent):
+    for folder in (PACKAGE, SCRIPTS, Path(click.__file__).parent):
         for file, _, message, _, _ in extract_from_dir(folder, [("**.py", "python")], keywords=KEYWORDS):
-            found.add(message, locations=[(file, 0)] if folder == PACKAGE else [("click", 0)])
+            found.add(message, locations=[("click", 0) if folder.name == "click" else (file, 0)])
     for text in help_texts(fit_command), help_texts(tweetstyle):
         for message in text:
             found.add(message, locations=[("cli.py", 0)])

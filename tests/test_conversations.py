@@ -163,4 +163,4 @@ def test_too_few_pairs_to_teach_a_tone_are_warned_of(tmp_path: Path, base: BaseM
     fit = plan_fit(base, template, Model(base=base.path), training, write_answers(tmp_path, "train", SPLIT, MESSAGES))
     for pairs, warned in ((8, True), (299, True), (300, False)):
         said = schedule_warnings(replace(fit, tweets=pairs), answers=True)
-        assert any(line.startswith(f"few pairs: {pairs} of a message and your tweet are too few") for line in said) is warned
+        assert said.get("few pairs", "").startswith(f"{pairs} messages with your tweets are too few") is warned

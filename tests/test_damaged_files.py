@@ -124,7 +124,7 @@ def test_a_damaged_run_json_is_one_message_and_nothing_is_touched(run, damage):
     (run / "run.json").write_bytes(damage)
     before = sorted(path.name for path in run.rglob("*"))
     for verb in ("plan", "fit"):
-        assert "model/mine/run.json: damaged" in output(verb, "mine.yaml", exit_code=1)
+        assert "model/mine/run.json: this file is damaged" in output(verb, "mine.yaml", exit_code=1)
     assert "fail  run" in output("doctor", "mine.yaml", exit_code=1)
     with pytest.raises(TweetstyleError, match="remove the file, and the training resumes"):
         set_aside_other_run(run, "another")

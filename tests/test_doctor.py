@@ -121,9 +121,9 @@ def test_without_a_card_it_is_said_what_to_write_instead(parameters, method, nam
     ("torch", "driver", "state", "words"),
     [
         (CUDA_13, "580.65.06", "ok", "built for CUDA 13.0"),
-        (CUDA_13, "579.99", "fail", "driver from 580 on; installed is 579.99"),
+        (CUDA_13, "579.99", "fail", "driver 580 or later; installed is 579.99"),
         (CUDA_12, "535.183.01", "ok", "CUDA 12.8"),
-        (CUDA_12, "470.1", "fail", "driver from 525"),
+        (CUDA_12, "470.1", "fail", "driver 525 or later"),
         (TorchBuild("2.14.1+cpu", None), "580.65", "fail", "built for the CPU alone: it cannot use the NVIDIA GeForce RTX 3060"),
     ],
 )
@@ -408,7 +408,7 @@ def test_an_archive_that_is_missing_or_cannot_be_read_is_no_fault_of_the_base_mo
     checks = checks_of()
     (failed,) = [check for check in checks if check["state"] == "fail"]
     assert (failed["name"], failed["where"]) == ("archive", "tweets.csv")
-    reason = f"the run's need of card, memory and disk is unknown until this is solved: {failed['seen']}"
+    reason = f"what the run needs of card, memory and disk is unknown until this is solved: {failed['seen']}"
     assert [check["seen"] for check in checks if check["name"] == "need"] == ([reason] if folder else [])
     assert failed["seen"] in CliRunner().invoke(fit_command, ["mine.yaml"]).output
 

@@ -1,5 +1,6 @@
 """What is shown in French: every message, its places, the signs of numbers, help and click's own words."""
 
+import ast
 import io
 import re
 import subprocess
@@ -11,7 +12,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from click.testing import CliRunner
 
-from scripts.messages import PO, untranslated, updated
+from scripts.messages import KEYWORDS, PACKAGE, PO, SCRIPTS, untranslated, updated
 from tweetstyle.cli import fit_command, tweetstyle
 from tweetstyle.console import counted, percent, size
 from tweetstyle.locale import _, _n, current_language, use_language
@@ -39,6 +40,18 @@ def test_the_catalogue_has_exactly_the_messages_of_the_code_all_in_french_and_co
     compiled = io.BytesIO()
     write_mo(compiled, committed)
     assert PO.with_suffix(".mo").read_bytes() == compiled.getvalue(), "run `make messages`"
+
+
+def test_every_message_is_where_the_extractor_finds_it():
+    """Babel reads tokens, and up to Python 3.11 an f-string is one: here the syntax tree says which messages there are."""
+    known = {one for message in read_po(PO.open("rb")) for one in (message.id if isinstance(message.id, tuple) else (message.id,))}
+    lost = []
+    for path in [*PACKAGE.rglob("*.py"), *SCRIPTS.glob("*.py")]:
+        for call in filter(lambda node: isinstance(node, ast.Call), ast.walk(ast.parse(path.read_text(encoding="utf-8")))):
+            if isinstance(call.func, ast.Name) and call.func.id in KEYWORDS:
+                texts = [argument for argument in call.args[:2] if isinstance(argument, ast.Constant | ast.JoinedStr | ast.BinOp)]
+                lost += [ast.unparse(call) for text in texts if not (isinstance(text, ast.Constant) and text.value in known)]
+    assert not lost, "a message is a literal, outside of f-strings"
 
 
 def test_a_translation_has_the_places_of_its_message_and_french_signs():

@@ -116,7 +116,7 @@ def test_the_states_of_a_model_trained_in_full_move_to_ram_before_packs_are_shor
 def test_what_cannot_fit_is_told_with_which_sizes_can():
     text = advise(LLAMA_8B, FULL, Training(), CARD).text
     assert "a card of 11.6 GiB cannot hold full fine-tuning of 8,030 M parameters" in text
-    assert "SmolLM2 135M, SmolLM2 360M can" in text and "method: qlora" in text
+    assert "it holds: SmolLM2 135M, SmolLM2 360M" in text and "method: qlora" in text
     smallest = Training(max_length=256, optim="paged_adamw_8bit")
     assert sizes_that_fit(FULL, smallest, CARD)[:2] == ["SmolLM2 135M", "SmolLM2 360M"]
     text = advise(LLAMA_8B, QLORA, Training(), named_card(6)).text

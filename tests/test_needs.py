@@ -104,7 +104,7 @@ def test_a_model_is_planned_before_a_byte_of_it_is_downloaded(project):
     """16-bit weights are two bytes each, and the plan is that of its config.json."""
     write_recipe(base="model/llama3-8b")
     before = figures()
-    assert before["base"]["planned_as"] == "Llama 3 8B" and "planned by the shape of Llama 3 8B" in plan()
+    assert before["base"]["planned_as"] == "Llama 3 8B" and "planned with the sizes of Llama 3 8B" in plan()
     assert before["disk"]["parts"]["base model, still to come"] == 2 * 8_030_261_248
     write_recipe(base="meta-llama/Meta-Llama-3-8B")
     assert figures()["memory"] == before["memory"], "by its name on the hub"
@@ -121,7 +121,7 @@ def test_without_a_card_the_recipe_s_machine_counts(project):
     write_config()
     write_recipe()
     assert (figures()["card"]["total"], figures()["ram"]["bytes_there"]) == (round(11.6 * GIB), machine_memory()[0])
-    assert "this machine has no card and none was named (--card): planned for a card sold as 12 GB (11.6 GiB), an assumption" in plan()
+    assert "no card in this machine and none named (--card): planned for a card sold as 12 GB (11.6 GiB), an assumption" in plan()
     write_recipe(more="machine: {card_gib: 6, ram_gib: 8}")
     smaller = figures()
     assert (smaller["card"]["total"], smaller["ram"]["bytes_there"]) == (round(5.8 * GIB), 8 * GIB)
@@ -187,7 +187,7 @@ def test_a_training_that_is_repeated_is_checked_as_a_first_one(whole, arguments)
 def test_the_start_of_a_run_shows_memory_disk_and_speed_in_a_line_each(whole, capsys):
     write_recipe(method="lora")
     check(Run(Path("mine.yaml")))
-    planned = f"{figures()['memory']['peak_bytes'] / GIB:.1f} GiB of 11.6 GiB, by formula"
+    planned = f"{figures()['memory']['peak_bytes'] / GIB:.1f} GiB of 11.6 GiB, calculated"
     memory, disk = capsys.readouterr().err.splitlines()
     assert memory == f"memory    no card here; on a card sold as 12 GB (11.6 GiB): {planned}"
     assert re.fullmatch(r"disk      at most [\d.,]+ [MG]iB more; [\d.,]+ [MG]iB are free", disk)
@@ -238,7 +238,7 @@ def test_hours_come_from_the_probe_of_these_settings_alone(project):
     assert time() == expected | {"speed": not_measured} and "speed not measured" in plan("--tweets", "161259")
     path = keep_a_probe(project, Training()) / "probe.json"
     assert time()["hours"] == pytest.approx(14_513_300 / 1000 / 3600) and "about 4.0 hours of training" in plan("--tweets", "161259")
-    assert "7.0 GiB at its peak on CPU, 7.0 GiB were planned (+0.0%)" in plan()
+    assert "7.0 GiB at its peak on CPU; planned were 7.0 GiB (+0.0%)" in plan()
     assert time("--card", "24")["hours"] is None, "another card's speed is not known from it"
     write_recipe(length=1024)
     assert time()["speed"] == "not measured: probe.json is of other settings" and figures()["probe"] is None
@@ -259,7 +259,7 @@ def test_after_memory_ran_out_hours_are_of_the_batch_that_was_measured(project, 
     assert found["hours"] == pytest.approx(14_513_300 / 1000 / 3600) and found["speed"].endswith(
         "batch {} × accumulation {}".format(*probed)
     )
-    assert "this run ran out of memory before: it continues with batch 2 × accumulation 16" in text
+    assert "ran out of memory and continues with batch 2 × accumulation 16" in text
 
 
 def test_tweets_are_estimated_until_they_are_prepared_and_then_counted_by_the_tokenizer(whole):
@@ -267,7 +267,7 @@ def test_tweets_are_estimated_until_they_are_prepared_and_then_counted_by_the_to
     18 steps of 128 tokens, two tweets, each."""
     write_recipe(method="lora")
     assert figures()["time"] | {"tokens": 0} == figures("--tweets", "60")["time"] | {"tokens": 0}
-    assert figures()["time"]["tweets"] == 36 and "about 5,400 tokens of 36 tweets" in plan()
+    assert figures()["time"]["tweets"] == 36 and "some 5,400 tokens of 36 tweets" in plan()
     assert figures()["base"]["bytes_there"] == (whole / "base" / "model.safetensors").stat().st_size
     dry = CliRunner().invoke(fit_command, ["mine.yaml", "--dry-run"]).output
     patterns = (r"tokens +│ ([\d,]+) in", r"([\d,]+) trained on", r"\((\d+) epochs")

@@ -50,12 +50,12 @@ def test_a_schedule_for_more_data_than_there_is_is_adapted_and_told(project):
     text = recipe.read_text().replace("warmup_ratio: 0.05", "warmup_steps: 50").replace("_steps: 20", "_steps: 500")
     recipe.write_text(text.replace("learning_rate: 2e-3", "learning_rate: 1"))
     done = CliRunner().invoke(fit_command, ["recipes/demo.yaml", "--dry-run"], env={"COLUMNS": "400"})
-    assert "the recipe's settings come to 81 packs, 82 steps (warm-up 50) for 666 tweets. Used instead: 81 packs" in done.output
+    assert "the recipe's settings give 81 packs, 82 steps (warm-up 50) for 666 tweets. Used instead: 81 packs" in done.output
     assert (
         "82 steps (warm-up 5), by warmup_steps 5 instead of 50, eval_steps 20 instead of 500, save_steps 20 instead of 500" in done.output
     )
     assert re.search(
-        r"warning: learning_rate +│ 1 is outside 7e-5 to 7e-3, usual for lora and this base model: .* diverge; try 1e-3", done.output
+        r"warning: learning_rate +│ 1 is above the usual 7e-5 to 7e-3 for lora and this base model: .* diverge; try 1e-3", done.output
     )
 
 

@@ -31,7 +31,7 @@ def run(tmp_path):
     recipe.write_text("language: en")
     data = SimpleNamespace(processed=tmp_path / "data")
     of = SimpleNamespace(run_directory=directory, export_directory=tmp_path / "export", data=data, language="en", name="mine")
-    return SimpleNamespace(recipe=of, path=recipe, directory=directory)
+    return SimpleNamespace(recipe=of, path=recipe, directory=directory, language="en")
 
 
 def page(run) -> Page:

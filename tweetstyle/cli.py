@@ -97,7 +97,7 @@ class OfflineCommand(PortableCommand):
             say(str(error), fg="red")
             sys.exit(1)
         except KeyboardInterrupt:
-            say("\ninterrupted: the same command resumes the run", fg="yellow")
+            say("\n" + _("interrupted: the same command resumes the run"), fg="yellow")
             sys.exit(130)
 
 

@@ -18,9 +18,11 @@ from tweetstyle.locale import _, localised
 
 EIGHTHS = " ▏▎▍▌▋▊▉"
 IN_ASCII = dict.fromkeys("█▉▊▋▌▍▎▏", "#") | {"━": "=", "→": "->", "–": "-", "—": "-", "’": "'", "×": "x", "·": "-", "≤": "<=", "≥": ">="}
+INDENT = " " * 10
+"""Of what is said about a stage, as wide as its name."""
 NARROWEST = 40
 """Columns; a narrower terminal gets lines of its own width."""
-LABEL = re.compile(r" *(?:→ |[a-z]+ {2,})?")
+LABEL = re.compile(r" *(?:→ |[^\W\d_]+ {2,})?")
 """What precedes the text of a line."""
 
 
@@ -57,6 +59,11 @@ def say(text: str = "", *, err: bool = True, wrap: bool = True, hanging: int | N
         text = wrapped(text, columns, hanging)
     # To the stream itself: where its encoding is ASCII, click's own choice would write UTF-8.
     click.echo(click.style(text, **style) if style else text, file=stream, nl=nl, color=False if os.environ.get("NO_COLOR") else None)
+
+
+def say_of_stage(text: str, **style: Any) -> None:
+    """A line beneath the name of the stage in progress."""
+    say(INDENT + text, **style)
 
 
 def terminal_width(stream: TextIO) -> int | None:

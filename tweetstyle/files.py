@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.locale import _
 
 WHOLE_FILE_LIMIT = 256 * 2**20
 SAMPLED_BLOCKS, BLOCK = 64, 2**20
@@ -54,11 +55,13 @@ def clear_os_errors(path: Path) -> Iterator[None]:
         match error.errno:
             case errno.ENOSPC | errno.EDQUOT:
                 free = shutil.disk_usage(existing_parent(path)).free
-                what, hint = "the disk is full", f"{free / 2**20:,.0f} MiB are free; make room and run again: completed work is kept"
+                what = _("the disk is full")
+                hint = _("{free:,.0f} MiB are free; make room and run again: completed work is kept", free=free / 2**20)
             case errno.EACCES | errno.EROFS | errno.EPERM:
-                what, hint = "no right to write here", "check its owner and mode"
+                what, hint = _("no right to write here"), _("check its owner and mode")
             case errno.EFBIG:
-                what, hint = "no file may be this large here", "use another disk (FAT ends at 4 GiB), or raise the limit (ulimit -f)"
+                what = _("no file may be this large here")
+                hint = _("use another disk (FAT ends at 4 GiB), or raise the limit (ulimit -f)")
             case _:
                 raise
         raise TweetstyleError(what, where=str(path), hint=hint) from error

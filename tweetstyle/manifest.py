@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tweetstyle.files import complete_file, fingerprint, read_back
+from tweetstyle.locale import _
 
 
 def settings_digest(settings: Any) -> str:
@@ -40,18 +41,18 @@ def why_stale(path: Path, stage: str, settings: dict[str, Any], inputs: dict[str
     """None if the stage's outputs exist and were made from exactly this; else the reason, for the screen."""
     manifest = Manifest.read(path)
     if manifest is None or manifest.stage != stage:
-        return "no earlier result"
+        return _("no earlier result")
     if changed := changed_settings(manifest.settings, json.loads(json.dumps(settings))):
-        return f"changed in the recipe: {', '.join(changed)}"
+        return _("changed in the recipe: {keys}", keys=", ".join(changed))
     if manifest.inputs != inputs:
         differing = sorted(k for k in manifest.inputs.keys() | inputs.keys() if manifest.inputs.get(k) != inputs.get(k))
-        return f"changed input: {', '.join(differing)}"
+        return _("changed input: {files}", files=", ".join(differing))
     for name, digest in manifest.outputs.items():
         file = path.parent / name
         if not file.is_file():
-            return f"missing output: {file}"
+            return _("missing output: {file}", file=file)
         if fingerprint(file) != digest:
-            return f"changed output: {file}"
+            return _("changed output: {file}", file=file)
     return None
 
 

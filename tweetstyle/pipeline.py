@@ -16,6 +16,7 @@ from tweetstyle.errors import RecipeErrors, TweetstyleError
 from tweetstyle.files import clear_os_errors
 from tweetstyle.hardware.gpu import observe_card
 from tweetstyle.inference.ollama import OllamaClient, shell_lines
+from tweetstyle.locale import _
 from tweetstyle.plan import estimate
 from tweetstyle.plan.tables import needs_table
 from tweetstyle.prompt.template import NO_TOPIC
@@ -134,24 +135,25 @@ def chat(path: Path, prompt: str | None) -> None:
 
 def _require_stage(run: Run, name: str) -> None:
     if name not in stages_of(run):
-        hint = "write prompt.message: playback (with prompt.format: chat) and a section playback, or take another stage"
-        raise TweetstyleError(f"this recipe has no stage {name}", where=str(run.path), hint=hint)
+        hint = _("write prompt.message: playback (with prompt.format: chat) and a section playback, or take another stage")
+        raise TweetstyleError(_("this recipe has no stage {stage}", stage=name), where=str(run.path), hint=hint)
 
 
 def _require_before(run: Run, name: str) -> None:
     """Refuses if a stage before this one is out of date."""
     for before in takewhile(lambda stage: stage.name != name, stages_of(run).values()):
         if reason := before.why_stale():
-            what = f"{before.name} comes first ({reason})"
-            raise TweetstyleError(what, where=str(run.path), hint=f"tweetstyle-fit {run.path}, or tweetstyle {before.name} {run.path}")
+            what = _("{stage} comes first ({reason})", stage=before.name, reason=reason)
+            hint = _("run: tweetstyle {stage} {recipe}, or all stages: tweetstyle-fit {recipe}", stage=before.name, recipe=run.path)
+            raise TweetstyleError(what, where=str(run.path), hint=hint)
 
 
 def _carry_out(stage: Stage, run: Run, forced: bool) -> None:
-    reason = "requested" if forced else stage.why_stale()
+    reason = _("requested") if forced else stage.why_stale()
     if reason is None:
-        say(f"{stage.name:<9} up to date", fg="green")
+        say(f"{stage.name:<9} " + _("up to date"), fg="green")
         return
-    say(f"{stage.name:<9} starting: {reason}", bold=True)
+    say(f"{stage.name:<9} " + _("starting: {reason}", reason=reason), bold=True)
     if forced and stage.name == "fit":
         set_aside_other_run(run.recipe.run_directory, identity=None)
     with stage_in_report(run, stage.name), one_message_where_the_card_fails(run.recipe.run_directory):
@@ -162,19 +164,19 @@ def _print_verdict(run: Run) -> None:
     """Prints the verdict in three sentences, and the path of the report."""
     path = report(run)
     say()
-    say("\n".join([*verdict(run), f"Everything measured: {path}"]), err=False)
+    say("\n".join([*verdict(run), _("Everything measured: {path}", path=path)]), err=False)
 
 
 def _finish(run: Run, ollama: bool) -> None:
     directory, name = run.recipe.export_directory, run.recipe.name
     if ollama:
-        message = {"fr": "Ça va ?", "en": "How are you?"}[run.language] if run.template.turns else NO_TOPIC
+        message = _("How are you?") if run.template.turns else NO_TOPIC
         client = OllamaClient()
         client.create(name, directory / "Modelfile")
         answer = client.chat(name, [(message, None)])["message"]["content"]
         say(f"ollama run {name}: {run.template.shown(answer)}", err=False)
         _warn_where_ollama_runs_it_on_the_cpu(client, name)
-    say("\nTalk with it:", err=False)
+    say("\n" + _("Talk with it:"), err=False)
     for line in [*shell_lines(name, directory / "Modelfile"), f"tweetstyle chat {run.path}"]:
         say(f"  {line}", err=False, wrap=False)
 
@@ -195,10 +197,10 @@ def one_run_at_a_time(recipe: Recipe) -> Iterator[None]:
     """
     processed = recipe.data.processed
     locks = {
-        recipe.name: ("another run of this recipe is in progress", "wait until it ends, or stop it"),
+        recipe.name: (_("another run of this recipe is in progress"), _("wait until it ends, or stop it")),
         f"data-{str(processed).strip('/.').replace('/', '-')}": (
-            f"another run is using {processed}",
-            "wait until it ends, or give this recipe its own data.processed directory",
+            _("another run is using {directory}", directory=processed),
+            _("wait until it ends, or give this recipe its own data.processed directory"),
         ),
     }
     with ExitStack() as held:

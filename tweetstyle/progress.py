@@ -13,6 +13,7 @@ from rich.live import Live
 from rich.text import Text
 
 from tweetstyle.console import size, wrapped
+from tweetstyle.locale import _, localised
 
 BAR_WIDTH = 16
 """Columns."""
@@ -116,8 +117,8 @@ class Bar:
         cells = {"description": self.description}
         if self._total:
             cells["bar"] = ("━" * (BAR_WIDTH * self._done // self._total)).ljust(BAR_WIDTH)
-            amounts = (size(self._done), size(self._total)) if self._unit == BYTES else ()
-            cells["count"] = " of ".join(amounts) or f"{self._done:,}/{self._total:,} {self._unit}".rstrip()
+            amounts = _("{done} of {total}", done=size(self._done), total=size(self._total)) if self._unit == BYTES else ""
+            cells["count"] = amounts or f"{localised(f'{self._done:,}/{self._total:,}')} {self._unit}".rstrip()
         cells |= dict(enumerate(self.figures)) | {"times": self._times()}
         for name in ("bar", "description", *reversed(range(len(self.figures)))):
             if cell_len("  ".join(cells.values())) > options.max_width:
@@ -126,10 +127,12 @@ class Bar:
 
     def _times(self) -> str:
         now = time.monotonic()
-        elapsed = f"elapsed {clock(now - self._began)}"
+        elapsed = clock(now - self._began)
         left = None if self._ends_at is None else max(0.0, self._ends_at - now)
         # An estimate that has run out, as while a validation holds the training up, says nothing more.
-        return elapsed if left is None or (not left and self._done < self._total) else f"{elapsed}, remaining {clock(left)}"
+        if left is None or (not left and self._done < self._total):
+            return _("elapsed {elapsed}", elapsed=elapsed)
+        return _("elapsed {elapsed}, remaining {remaining}", elapsed=elapsed, remaining=clock(left))
 
 
 def clock(seconds: float) -> str:
@@ -153,8 +156,8 @@ class TrainingProgress(Bar):
         """`done` of `total` steps are done from an earlier session. The clock starts again."""
         self._restart(done, total)
         self._counting_from = self._began, done
-        self.phase("training")
+        self.phase(_("training"))
 
     def step(self, step: int, loss: float, tokens_per_second: float) -> None:
-        self.phase("training", f"loss {loss:.3f}", f"{tokens_per_second:,.0f} tokens/s")
+        self.phase(_("training"), _("loss {loss:.3f}", loss=loss), _("{speed:,.0f} tokens/s", speed=tokens_per_second))
         self.advance(step - self._done)

@@ -8,6 +8,7 @@ import numpy as np
 
 from tweetstyle.console import size
 from tweetstyle.hardware.check import Check, fail, ok, warn
+from tweetstyle.locale import N_, _, _n
 from tweetstyle.model.base import BaseModel
 from tweetstyle.model.config import read_shape
 from tweetstyle.model.hub import how_to_replace
@@ -27,44 +28,47 @@ ORDINARY = 256
 
 def check_base(base: BaseModel, template: Template, method: str, learning_rate: float) -> Iterator[Check]:
     """base model, tokenizer, learning rate, prompt."""
-    files = f"{len(base.shards)} safetensors file{'s' if len(base.shards) > 1 else ''}, {size(base.weight_bytes)}"
-    parameters = read_shape(base.config).parameters
-    yield ok("base model", f"{base.path}: {files}, {parameters / 1e9:.3g} billion parameters, all whole")
+    files = _n("{count} safetensors file", "{count} safetensors files", len(base.shards))
+    values = {"path": base.path, "size": size(base.weight_bytes), "billions": read_shape(base.config).parameters / 1e9}
+    yield ok(N_("base model"), _("{path}: {files}, {size}, {billions:.3g} billion parameters, complete", files=files, **values))
     yield check_tokenizer(base)
     if what := unusual_rate(learning_rate, method, base.config["hidden_size"]):
-        yield warn("learning rate", what.removeprefix("learning_rate: "), "write that rate", "training.learning_rate")
+        yield warn(N_("learning rate"), what, _("write that rate"), "training.learning_rate")
     yield check_prompt(template, method, untrained_tokens(base, tokens_of_format(base, template)))
 
 
 def check_tokenizer(base: BaseModel) -> Check:
     """Whether config.json and tokenizer_config.json name the same special tokens, which files of one model do."""
-    name, where, other = "tokenizer", str(base.path / "tokenizer_config.json"), []
+    name, where, other = N_("tokenizer"), str(base.path / "tokenizer_config.json"), []
     for key, there in (("bos_token_id", base.bos_id), ("eos_token_id", base.eos_id)):
         said = base.config.get(key)
         among = said if isinstance(said, list) else [said]
         if said is not None and there is not None and there not in among:
-            other.append(f"{key} is {said} in config.json, and {there} in the tokenizer")
+            other.append(_("{key} is {said} in config.json, and {there} in the tokenizer", key=key, said=str(said), there=str(there)))
     if other:
-        do = "take all three from one model; " + how_to_replace(base.path, "tokenizer.json", "tokenizer_config.json", "config.json")
+        how = how_to_replace(base.path, "tokenizer.json", "tokenizer_config.json", "config.json")
+        do = _("take all three from one model; {how}", how=how)
         return warn(name, "; ".join(other), do, where)
-    return ok(name, f"up to {base.tokenizer.highest_id() + 1:,} tokens for {base.config['vocab_size']:,} embeddings")
+    values = {"tokens": base.tokenizer.highest_id() + 1, "embeddings": base.config["vocab_size"]}
+    return ok(name, _("up to {tokens:,} tokens for {embeddings:,} embeddings", **values))
 
 
 def check_prompt(template: Template, method: str, untrained: list[str]) -> Check:
     """The format against what the model learned."""
-    name, where = "prompt", "prompt.format"
+    name, where = N_("prompt"), "prompt.format"
     if not untrained:
-        return ok(name, f"the model learned every special token that format: {template.format} writes")
+        return ok(name, _("the model learned every special token that format: {format} writes", format=template.format))
     if template.turns:
         # message: playback goes with format: chat alone: there is no other format to name.
-        do = "take the instruct model, as recipes/llama3-8b-instruct-chat-12gb.yaml does"
+        do = _("take the instruct model, as recipes/llama3-8b-instruct-chat-12gb.yaml does")
     elif template.format == "chat":
-        do = "write format: inst, as recipes/llama3-8b-12gb.yaml does for a base model; or keep the format and take the instruct model"
+        do = _("write format: inst, as recipes/llama3-8b-12gb.yaml does for a base model; or keep the format and take the instruct model")
     else:
-        do = "leave those tokens out of prompt.custom, or take the instruct model"
-    what = f"format: {template.format} writes {', '.join(untrained)}, which the base model never learned"
+        do = _("leave those tokens out of prompt.custom, or take the instruct model")
+    values = {"format": template.format, "tokens": ", ".join(untrained)}
+    what = _("format: {format} writes {tokens}, which the base model never learned", **values)
     if method == "full":
-        return warn(name, what, f"they would be learned from your tweets alone: {do}", where)
+        return warn(name, what, _("they would be learned from your tweets alone: {do}", do=do), where)
     return fail(name, what, do, where)
 
 

@@ -11,6 +11,7 @@ from tweetstyle.console import size
 from tweetstyle.doctor.versions import TorchBuild
 from tweetstyle.hardware.check import Check, fail, ok, warn
 from tweetstyle.hardware.gpu import ON_THE_CPU, WITHOUT_CARD, CardState, Gpu, Process
+from tweetstyle.locale import N_, _
 from tweetstyle.plan.estimate import ResourceEstimate
 
 LEAST_DRIVER = {12: 525, 13: 580}
@@ -50,53 +51,63 @@ def check_card(state: CardState, torch: TorchBuild | None, needs: ResourceEstima
 
 
 def _driver(state: CardState) -> Check:
-    name = "driver"
+    name = N_("driver")
     if state.hidden:
-        return ok(name, "CUDA_VISIBLE_DEVICES hides every card: training runs on the CPU")
+        return ok(name, _("CUDA_VISIBLE_DEVICES hides every card: training runs on the CPU"))
     if state.trouble:
-        do = f"restart the machine; nvidia-smi must show the card again ({ON_THE_CPU})"
-        return fail(name, f"nvidia-smi finds no usable card: {state.trouble}", do)
+        do = _("restart the machine; nvidia-smi must show the card again ({otherwise})", otherwise=_(ON_THE_CPU))
+        return fail(name, _("nvidia-smi finds no usable card: {trouble}", trouble=state.trouble), do)
     if state.cards:
         return ok(name, f"{state.driver}, {state.cards[0].name}")
     if state.driver:
-        what = "CUDA_VISIBLE_DEVICES names a card that is not there"
-        return fail(name, what, f"unset it, or write an index that nvidia-smi -L shows ({ON_THE_CPU})")
-    return ok(name, "no NVIDIA card, or no driver for it (nvidia-smi is not installed): training runs on the CPU")
+        do = _("unset it, or write an index that nvidia-smi -L shows ({otherwise})", otherwise=_(ON_THE_CPU))
+        return fail(name, _("CUDA_VISIBLE_DEVICES names a card that is not there"), do)
+    return ok(name, _("no NVIDIA card, or no driver for it (nvidia-smi is not installed): training runs on the CPU"))
 
 
 def _without_card(needs: ResourceEstimate) -> Iterator[Check]:
     """What a CPU takes too long for, or gains nothing by."""
     if needs.shape.parameters >= LARGE:
-        what = f"{needs.shape.parameters / 1e9:.1f} billion parameters without a card: training takes many hours for each 1,000 tweets"
-        yield warn("base model", what, f"train on a machine with a card, or write {WITHOUT_CARD}", "model.base")
+        what = _(
+            "{billions:.1f} billion parameters without a card: training takes many hours for each {tweets:,} tweets",
+            billions=needs.shape.parameters / 1e9,
+            tweets=1000,
+        )
+        do = _("train on a machine with a card, or write {settings}", settings=_(WITHOUT_CARD))
+        yield warn(N_("base model"), what, do, "model.base")
     elif needs.model.method == "qlora":
-        what = "qlora without a card: 4 bits save the memory of a card, and cost time and accuracy here"
-        yield warn("method", what, "write method: lora", "model.method")
+        what = _("qlora without a card: 4 bits save the memory of a card, and cost time and accuracy here")
+        yield warn(N_("method"), what, _("write method: lora"), "model.method")
 
 
 def _torch(state: CardState, torch: TorchBuild) -> Check:
-    name, built = "torch", f"{torch.version}, built for {f'CUDA {torch.cuda}' if torch.cuda else 'the CPU alone'}"
+    name, built = "torch", _("{version}, built for the CPU alone", version=torch.version)
+    if torch.cuda:
+        built = _("{version}, built for CUDA {cuda}", version=torch.version, cuda=torch.cuda)
     if not state.cards:
         return ok(name, built)
     if torch.cuda is None:
-        what = f"{built}: it cannot use the {state.cards[0].name}, and would train on the CPU"
-        return fail(name, what, f"make setup in a fresh clone installs torch built for CUDA ({ON_THE_CPU})")
+        what = _("{built}: it cannot use the {card}, and would train on the CPU", built=built, card=state.cards[0].name)
+        do = _("make setup in a fresh clone installs torch built for CUDA ({otherwise})", otherwise=_(ON_THE_CPU))
+        return fail(name, what, do)
     least = LEAST_DRIVER.get(torch.cuda_major, 0)
     driver = int((state.driver or "").split(".")[0])
     if driver < least:
-        what = f"{built}, which needs a driver from {least} on; installed is {state.driver}"
-        do = f"update the driver to {least} or later (Ubuntu: sudo ubuntu-drivers install) and restart"
+        what = _("{built}, which needs driver {least} or later; installed is {driver}", built=built, least=least, driver=state.driver)
+        do = _("update the driver to {least} or later (Ubuntu: sudo ubuntu-drivers install) and restart", least=least)
         if torch.cuda_major > 12 and driver >= LEAST_DRIVER[12]:
-            do += f"; or, in a fresh clone, {SETUP[True]}, whose torch is built for CUDA 12"
+            do = _("{do}; or, in a fresh clone, {command}, whose torch is built for CUDA 12", do=do, command=SETUP[True])
         return fail(name, what, do)
     return ok(name, built)
 
 
 def _capability(card: Gpu, torch: TorchBuild) -> Check:
-    name, oldest = "compute capability", OLDEST_CAPABILITY.get(torch.cuda_major, (0, 0))
+    name, oldest = N_("compute capability"), OLDEST_CAPABILITY.get(torch.cuda_major, (0, 0))
     if card.capability < oldest:
-        what = f"{_dotted(card.capability)} of the {card.name} is older than CUDA {torch.cuda} compiles for ({_dotted(oldest)})"
-        return fail(name, what, f"install torch built for an older CUDA, or train on another card ({ON_THE_CPU})")
+        values = {"own": _dotted(card.capability), "card": card.name, "cuda": torch.cuda, "oldest": _dotted(oldest)}
+        what = _("the {card} has {own}; CUDA {cuda} compiles for {oldest} or later", **values)
+        do = _("install torch built for an older CUDA, or train on another card ({otherwise})", otherwise=_(ON_THE_CPU))
+        return fail(name, what, do)
     return ok(name, _dotted(card.capability))
 
 
@@ -110,44 +121,46 @@ def _attention(card: Gpu, torch: TorchBuild, xformers_cuda: int | None) -> Itera
     if torch.cuda is None or card.capability < OLDEST_CAPABILITY[13]:
         return
     older = card.capability < BF16
-    kernel = "xformers'" if older else "torch's own"
+    values = {"package": "xformers" if older else "torch", "card": card.name, "version": torch.version}
     if xformers_cuda == torch.cuda_major if older else Version(torch.version) >= Version(VARLEN_TORCH):
-        yield ok("attention", f"{kernel} kernel for packed tweets")
+        yield ok(N_("attention"), _("the kernel of {package} for packed tweets", **values))
     else:
-        what = f"training on the {card.name} is slow: {kernel} kernel for packed tweets does not go with torch {torch.version}"
-        yield warn("attention", what, f"in a fresh clone, {SETUP[older]} installs the packages for this card")
+        what = _("training on the {card} is slow: the kernel of {package} for packed tweets does not go with torch {version}", **values)
+        yield warn(N_("attention"), what, _("in a fresh clone, {command} installs the packages for this card", command=SETUP[older]))
 
 
 def _bf16(card: Gpu, needs: ResourceEstimate | None) -> Check:
     name = "bfloat16"
     if card.capability >= BF16:
-        return ok(name, f"the {card.name} computes in it")
-    what = f"the {card.name} (compute capability {_dotted(card.capability)}) has none"
+        return ok(name, _("the {card} computes in it", card=card.name))
+    what = _("the {card} (compute capability {capability}) has none", card=card.name, capability=_dotted(card.capability))
     if needs is None:
-        return warn(name, what, "write training.bf16: false in recipes for this card")
+        return warn(name, what, _("write training.bf16: false in recipes for this card"))
     if needs.training.bf16:
-        return fail(name, what, "write bf16: false", "training.bf16")
-    return ok(name, f"{what}, and the recipe does not use it")
+        return fail(name, what, _("write bf16: false"), "training.bf16")
+    return ok(name, _("{what}, and the recipe does not use it", what=what))
 
 
 def _memory(card: Gpu, processes: Sequence[Process], needs: ResourceEstimate | None) -> Check:
-    name = "card memory"
-    seen = f"{size(card.free)} of {size(card.total)} free"
-    do = "end the programs that hold it (nvidia-smi names them), or plan for less (tweetstyle plan says how)"
+    name = N_("card memory")
+    seen = _("{free} of {total} free", free=size(card.free), total=size(card.total))
+    do = _("end the programs that hold it (nvidia-smi lists them), or plan for less (tweetstyle plan says how)")
     if processes:
-        seen += "; in use by " + ", ".join(map(_in_words, sorted(processes, key=lambda process: -(process.used or 0))))
+        users = ", ".join(map(_in_words, sorted(processes, key=lambda process: -(process.used or 0))))
+        seen = _("{seen}; in use by {programs}", seen=seen, programs=users)
     if any("ollama" in process.name.lower() for process in processes):
-        do = "Ollama keeps a model on the card for minutes: ollama ps names it, ollama stop MODEL gives its memory back"
+        do = _("Ollama keeps a model on the card for minutes: ollama ps lists it, ollama stop MODEL gives its memory back")
     if needs is None:
         return ok(name, seen) if card.free >= MOSTLY_FREE * card.total else warn(name, seen, do)
     if needs.least_card > card.free:
-        what = f"{seen}; the run's tensors and CUDA's context alone take {size(needs.least_card)} at its peak"
-        other = "tweetstyle plan, with the same recipe, says which settings or models fit the card"
+        values = {"seen": seen, "needed": size(needs.least_card)}
+        what = _("{seen}; the run's tensors and CUDA's context alone take {needed} at its peak", **values)
+        other = _("tweetstyle plan, with the same recipe, says which settings or models fit the card")
         return fail(name, what, do if needs.least_card <= card.total else other)
-    seen += f"; the run is planned to take {size(needs.own_card)} at its peak"
+    seen = _("{seen}; the run will take about {needed} at its peak", seen=seen, needed=size(needs.own_card))
     return warn(name, seen, do) if needs.own_card > card.free else ok(name, seen)
 
 
 def _in_words(process: Process) -> str:
-    used = "an unknown part" if process.used is None else size(process.used)
-    return f"{PurePath(process.name).name} ({used}, process {process.pid})"
+    used = _("an unknown part") if process.used is None else size(process.used)
+    return _("{program} ({used}, process {pid})", program=PurePath(process.name).name, used=used, pid=str(process.pid))

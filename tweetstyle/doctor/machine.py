@@ -15,6 +15,7 @@ from tweetstyle.console import size
 from tweetstyle.files import existing_parent
 from tweetstyle.hardware.check import Check, fail, ok, warn
 from tweetstyle.hardware.disk import DiskUse, Place, check_disk
+from tweetstyle.locale import N_, _, each_part
 from tweetstyle.offline import OFFLINE, NoAddress, is_loopback, parse_address
 
 PATIENCE = 60
@@ -37,41 +38,48 @@ def check_machine(
     yield from check_disk(places, uses)
     yield _ram(*memory, ram)
     if closed := [directory for directory, place in places.items() if not place.writable]:
-        do = f"check owner and mode: ls -ld {os.path.relpath(existing_parent(closed[0]))}; or a read-only disk"
-        yield fail("write rights", f"no right to write to {', '.join(map(str, closed))}", do)
+        command = f"ls -ld {os.path.relpath(existing_parent(closed[0]))}"
+        do = _("check owner and mode ({command}), and whether the disk is read-only", command=command)
+        yield fail(N_("write rights"), _("no right to write to {directories}", directories=", ".join(map(str, closed))), do)
     else:
-        yield ok("write rights", ", ".join(map(str, places)))
+        yield ok(N_("write rights"), ", ".join(map(str, places)))
 
 
 def _ram(total: int, available: int, ram: Mapping[str, int]) -> Check:
-    name, seen = "memory", f"{size(available)} of {size(total)} available"
+    name, seen = N_("memory"), _("{available} of {total} available", available=size(available), total=size(total))
     if not ram:
         return ok(name, seen)
     part, needed = max(ram.items(), key=lambda item: item[1])
-    seen += f"; the run may take {size(needed)} ({part})"
+    seen = _("{seen}; the run may take {needed} ({part})", seen=seen, needed=size(needed), part=each_part(part))
     if needed > total:
-        smaller = "write a smaller per_device_train_batch_size or max_length" if part == "training" else "write fewer export.types"
-        return fail(name, seen, f"{smaller}, take a smaller base model, or a machine with more memory")
+        do = _("write fewer export.types, take a smaller base model, or a machine with more memory")
+        if part == "training":
+            do = _("write a smaller per_device_train_batch_size or max_length, take a smaller base model, or a machine with more memory")
+        return fail(name, seen, do)
     if needed > available:
-        return warn(name, seen, "close other programs before then, or the machine will swap")
+        return warn(name, seen, _("close other programs before then, or the machine will swap"))
     return ok(name, seen)
 
 
 def check_network(environment: Mapping[str, str]) -> Iterator[Check]:
     """environment: that of this process, in which the commands have set OFFLINE before anything else."""
     if missing := [name for name, value in OFFLINE.items() if environment.get(name) != value]:
-        what = f"the libraries are not kept off the network: {', '.join(missing)}"
-        yield warn("offline", what, "run it by its commands, tweetstyle and tweetstyle-fit, which set these")
+        what = _("the libraries are not kept off the network: {variables}", variables=", ".join(missing))
+        yield warn(N_("offline"), what, _("run it by its commands, tweetstyle and tweetstyle-fit, which set these"))
     else:
-        yield ok("offline", "the libraries are kept off the network, and send no statistics (docs/privacy.md)")
+        yield ok(N_("offline"), _("the libraries are kept off the network, and send no statistics (docs/privacy.md)"))
     value = environment.get("OLLAMA_HOST", "")
     try:
         here = not value.strip() or is_loopback(parse_address(value)[0])
     except NoAddress:
         here = False
     if not here:
-        what = f"OLLAMA_HOST is {value}, not an address of this machine: ollama create would send the model that learned your tweets there"
-        yield warn("ollama", f"{what}; --ollama refuses to", "unset OLLAMA_HOST before ollama create, unless that machine is yours")
+        what = _(
+            "OLLAMA_HOST is {value}, not an address of this machine: ollama create would send the model that learned your tweets there; "
+            "--ollama refuses to",
+            value=value,
+        )
+        yield warn("ollama", what, _("unset OLLAMA_HOST before ollama create, unless that machine is yours"))
 
 
 # -- the C compiler, with which Triton compiles -----------------------------------------------------------------------
@@ -79,18 +87,21 @@ def check_network(environment: Mapping[str, str]) -> Iterator[Check]:
 
 def check_compiler(environment: Mapping[str, str]) -> Check:
     """Whether an empty extension of this Python compiles as Triton compiles; checked only on a machine with a card."""
-    name, version = "compiler", f"{sys.version_info.major}.{sys.version_info.minor}"
+    name, version = N_("compiler"), f"{sys.version_info.major}.{sys.version_info.minor}"
     error = _compile_error(environment)
     if error is None:
-        return ok(name, f"compiles an extension of Python {version}")
+        return ok(name, _("compiles an extension of Python {version}", version=version))
     of_the_system, headers = sys.base_prefix == "/usr", (_include() / "Python.h").is_file()
     if not headers and not of_the_system:
-        do = f"install the Python of {sys.base_prefix} again with its headers (uv python install {version}, or pyenv install)"
+        values = {"prefix": sys.base_prefix, "version": version}
+        do = _("install the Python of {prefix} again with its headers (uv python install {version}, or pyenv install)", **values)
     elif headers and "CC" in environment:
-        do = "unset CC, or set it to the C compiler's path alone"
+        do = _("unset CC, or set it to the C compiler's path alone")
     else:
         do = f"sudo apt install gcc libc6-dev{f' python{version}-dev' * of_the_system}"
-    return fail(name, f"cannot compile an extension of Python {version}, which Triton does before its first kernel: {error}", do)
+    values = {"version": version, "error": error}
+    what = _("cannot compile an extension of Python {version}, which Triton does before its first kernel: {error}", **values)
+    return fail(name, what, do)
 
 
 def _compile_error(environment: Mapping[str, str]) -> str | None:
@@ -98,7 +109,7 @@ def _compile_error(environment: Mapping[str, str]) -> str | None:
     path = environment.get("PATH")
     compiler = environment.get("CC", shutil.which("gcc", path=path) or shutil.which("clang", path=path))
     if compiler is None:
-        return "there is no C compiler (gcc or clang)"
+        return _("there is no C compiler (gcc or clang)")
     with tempfile.TemporaryDirectory() as directory:
         source = Path(directory, "empty.c")
         source.write_text("#include <Python.h>\n")
@@ -107,13 +118,14 @@ def _compile_error(environment: Mapping[str, str]) -> str | None:
         try:
             done = subprocess.run(command, env=english, capture_output=True, text=True, errors="replace", timeout=PATIENCE, check=False)
         except subprocess.TimeoutExpired:
-            return f"{compiler} did not answer in {PATIENCE} seconds"
+            return _("{program} did not answer in {seconds} seconds", program=compiler, seconds=PATIENCE)
         except OSError as error:
-            return f"{compiler or 'CC, which is empty'}: {error.strerror}"
+            return _("{program}: {error}", program=compiler or _("CC, which is empty"), error=error.strerror)
     if not done.returncode:
         return None
     lines = done.stderr.strip().splitlines()
-    return next((line for line in lines if "error" in line), f"{compiler} ended with {done.returncode}")
+    ended = _("{program} ended with exit code {code}", program=compiler, code=done.returncode)
+    return next((line for line in lines if "error" in line), ended)
 
 
 def _include() -> Path:

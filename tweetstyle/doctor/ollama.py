@@ -11,6 +11,7 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.hardware.check import Check, ok, warn
 from tweetstyle.hardware.gpu import CardState, Gpu
 from tweetstyle.inference.ollama import LoadedModel, OllamaClient
+from tweetstyle.locale import _
 
 FIRST_WITH_NEWER_DRIVER = (0, 30)
 LEAST_DRIVER, LEAST_DRIVER_OLD_CARD = 550, 570
@@ -29,8 +30,8 @@ def check_ollama(environment: Mapping[str, str], state: CardState) -> Iterator[C
     """The template; where there is a card, Ollama's version against the driver, and where models run that its server has loaded."""
     go_template = environment.get("OLLAMA_GO_TEMPLATE", "")
     if go_template.strip().lower() in FALSE:
-        what = f"OLLAMA_GO_TEMPLATE is {go_template}: Ollama takes the GGUF's chat template and not the Modelfile's TEMPLATE"
-        yield warn("ollama", what, "unset it where ollama serve is started: the exported model was compared by its Modelfile")
+        what = _("OLLAMA_GO_TEMPLATE is {value}: Ollama takes the GGUF's chat template and not the Modelfile's TEMPLATE", value=go_template)
+        yield warn("ollama", what, _("unset it where ollama serve is started: the exported model was compared by its Modelfile"))
     if not state.cards:
         return
     try:
@@ -64,16 +65,20 @@ def check_driver(version: str, driver: str, capability: tuple[int, int]) -> Chec
     newer = numbers is not None and (int(numbers[1]), int(numbers[2])) >= FIRST_WITH_NEWER_DRIVER
     least = LEAST_DRIVER_OLD_CARD if OLD_CARDS[0] <= capability <= OLD_CARDS[1] else LEAST_DRIVER
     if newer and int(driver.split(".")[0]) < least:
-        what = f"Ollama {version} needs driver {least} or later and runs on the CPU with {driver}"
-        return warn("ollama", what, "update the driver (Ubuntu: sudo ubuntu-drivers install) and restart")
+        values = {"version": version, "least": least, "driver": driver}
+        what = _("Ollama {version} needs driver {least} or later and runs on the CPU with {driver}", **values)
+        return warn("ollama", what, _("update the driver (Ubuntu: sudo ubuntu-drivers install) and restart"))
     return ok("ollama", version)
 
 
 def check_placement(model: LoadedModel, card: Gpu) -> Iterator[Check]:
     """A model of which a large part runs on the CPU, though there is a card."""
     if model.on_card < MOSTLY * model.size:
-        share = model.on_card / model.size
-        what = f"Ollama has {share:.0%} of {model.name} on the {card.name} and runs the rest on the CPU"
-        do = f"close what else uses the card (nvidia-smi lists it), then: ollama stop {model.name}; ollama run {model.name}; ollama ps. "
-        do += "Still on the CPU: update the driver, restart the machine after a suspend, and look for 'inference compute' in Ollama's log"
+        values = {"share": model.on_card / model.size, "model": model.name, "card": card.name}
+        what = _("Ollama has {share:.0%} of {model} on the {card} and runs the rest on the CPU", **values)
+        do = _(
+            "close what else uses the card (nvidia-smi lists it), then: ollama stop {model}; ollama run {model}; ollama ps. "
+            "Still on the CPU: update the driver, restart the machine after a suspend, and look for 'inference compute' in Ollama's log",
+            model=model.name,
+        )
         yield warn("ollama", what, do)

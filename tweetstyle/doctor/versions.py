@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from tweetstyle.hardware.check import Check, fail, ok, warn
+from tweetstyle.locale import N_, _
 
 OURS = "tweetstyle"
 PACKAGES = (
@@ -24,7 +25,7 @@ PACKAGES = (
 STRICT = (OURS, "unsloth", "unsloth-zoo")
 """Whose requirements a card needs: Unsloth rewrites models and trainers by their text. setup.cfg has the same bounds."""
 SHOWN = ("unsloth", "torch", "transformers", "trl", "peft", "bitsandbytes")
-DO = "make setup in a fresh clone installs the versions of requirements.lock, which the tests pass with"
+DO = N_("make setup in a fresh clone installs the versions of requirements.lock, which the tests pass with")
 
 
 def check_versions(versions: Mapping[str, str], *, has_card: bool) -> list[Check]:
@@ -40,10 +41,11 @@ def check_versions(versions: Mapping[str, str], *, has_card: bool) -> list[Check
                 continue
             if name not in versions:
                 if who == OURS:
-                    found[name] = fail("versions", f"{name} is not installed", DO)
+                    found[name] = fail(N_("versions"), _("{package} is not installed", package=name), _(DO))
             elif not requirement.specifier.contains(versions[name], prereleases=True):
                 report = fail if has_card and who in STRICT else warn
-                found[name] = report("versions", f"{name} is {versions[name]}, {who} requires {requirement.specifier}", DO)
+                values = {"package": name, "version": versions[name], "who": who, "required": requirement.specifier}
+                found[name] = report("versions", _("{package} is {version}, {who} requires {required}", **values), _(DO))
     return list(found.values()) or [ok("versions", ", ".join(f"{name} {versions[name]}" for name in SHOWN))]
 
 

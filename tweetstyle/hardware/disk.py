@@ -12,6 +12,7 @@ from tweetstyle.console import size
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import existing_parent
 from tweetstyle.hardware.check import Check, fail, ok, warn
+from tweetstyle.locale import N_, _, each_part
 
 RESERVE = 256 * 2**20
 """Bytes that stay free beside what was planned: a disk filled to its last byte stops the desktop too."""
@@ -46,20 +47,24 @@ def observe_places(directories: Iterable[Path]) -> dict[Path, Place]:
 def check_disk(places: Mapping[Path, Place], uses: Sequence[DiskUse]) -> Iterator[Check]:
     """One check a disk: what goes to different disks is not added up."""
     for directories, free, on_it in _by_disk(places, uses):
-        needed = sum(use.bytes for use in on_it)
-        seen = f"{size(free)} free for {', '.join(map(str, directories))}"
+        name, needed = N_("disk"), sum(use.bytes for use in on_it)
+        values = {"free": size(free), "directories": ", ".join(map(str, directories)), "needed": size(needed)}
+        seen = _("{free} free for {directories}", **values)
         if needed:
-            seen += f"; the run may write {size(needed)}"
+            seen = _("{free} free for {directories}; the run may write {needed}", **values)
         if needed > free:
-            parts = ", ".join(f"{use.why} {size(use.bytes)}" for use in on_it if use.bytes > 0)
-            do = f"free {size(needed - free)} more, or keep fewer checkpoints (training.save_total_limit) or types (export.types)"
-            yield fail("disk", f"the disk is too small: {seen}: {parts}", do)
+            parts = ", ".join(f"{each_part(use.why)} {size(use.bytes)}" for use in on_it if use.bytes > 0)
+            hint = _(
+                "free {missing} more, or keep fewer checkpoints (training.save_total_limit) or types (export.types)",
+                missing=size(needed - free),
+            )
+            yield fail(name, _("the disk is too small: {seen}: {parts}", seen=seen, parts=parts), hint)
         elif not uses and free < RESERVE:
-            yield fail("disk", seen, "a run ends before its first checkpoint there: make room")
+            yield fail(name, seen, _("a run ends before its first checkpoint there: make room"))
         elif needed + RESERVE > free:
-            yield warn("disk", seen, "that leaves next to nothing: free some more")
+            yield warn(name, seen, _("that leaves next to nothing: free some more"))
         else:
-            yield ok("disk", seen)
+            yield ok(name, seen)
 
 
 def require_room(uses: Sequence[DiskUse], directories: Iterable[Path] = ()) -> None:

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 
 from tweetstyle.hardware.machine import machine_memory
 from tweetstyle.hardware.wsl import withheld
+from tweetstyle.locale import N_, _
 
 FIELDS = ("index", "uuid", "name", "driver_version", "memory.total", "memory.free", "compute_cap")
 PATIENCE = 30
 """Seconds after which nvidia-smi counts as hung, as it does on a card that fell off the bus; a cold driver takes some to start."""
 UNKNOWN = "[N/A]"
-ON_THE_CPU = "CUDA_VISIBLE_DEVICES= tweetstyle-fit … trains on the CPU all the same"
-WITHOUT_CARD = "base: model/smollm2-135m-instruct and method: lora (make base-model makes that model)"
+ON_THE_CPU = N_("to train on the CPU: CUDA_VISIBLE_DEVICES= tweetstyle-fit …")
+WITHOUT_CARD = N_("base: model/smollm2-135m-instruct and method: lora (make base-model makes that model)")
 """What a recipe for a machine without a card says."""
 GIB = 2**30
 DISPLAY = 256 * 2**20
@@ -74,14 +75,14 @@ class Card:
     unused: int = 0
 
     def __str__(self) -> str:
-        return f"{self.name}, {self.total / GIB:.1f} GiB" if self.seen else self.name
+        return _("{name}, {gib:.1f} GiB", name=self.name, gib=self.total / GIB) if self.seen else self.name
 
 
 def named_card(size: float) -> Card:
     """A card that need not be here: of the GB it is sold with (6, 8, 12, 16, 24), for which it reports fewer GiB, or of this many GiB."""
     if (reported := REPORTED.get(size)) is not None:
-        return Card(round(reported * GIB), name=f"a card sold as {size:g} GB ({reported:g} GiB)")
-    return Card(round(size * GIB), name=f"a card of {size:g} GiB")
+        return Card(round(reported * GIB), name=_("a card sold as {size:g} GB ({reported:g} GiB)", size=size, reported=reported))
+    return Card(round(size * GIB), name=_("a card of {size:g} GiB", size=size))
 
 
 def find_card() -> Card | None:
@@ -121,11 +122,11 @@ def _query(program: str, query: str) -> tuple[list[list[str]], str | None]:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     except subprocess.TimeoutExpired:
-        return [], f"nvidia-smi did not answer in {PATIENCE} seconds"
+        return [], _("nvidia-smi did not answer in {seconds} seconds", seconds=PATIENCE)
     except OSError as error:
-        return [], f"nvidia-smi cannot be run: {error.strerror}"
+        return [], _("nvidia-smi cannot be run: {error}", error=error.strerror)
     if done.returncode:
-        return [], " ".join((done.stdout + done.stderr).split()) or f"nvidia-smi ended with {done.returncode}"
+        return [], " ".join((done.stdout + done.stderr).split()) or _("nvidia-smi ended with exit code {code}", code=done.returncode)
     return [[cell.strip() for cell in row] for row in csv.reader(done.stdout.splitlines()) if row], None
 
 

@@ -17,6 +17,7 @@ from tweetstyle.console import say
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.inference.generate import REPEAT_LAST_N
 from tweetstyle.inference.llama_cpp import load_server
+from tweetstyle.locale import N_, _
 from tweetstyle.prompt.template import SystemLine, Template
 
 if TYPE_CHECKING:
@@ -30,12 +31,14 @@ write = partial(say, err=False, wrap=False)
 LONGEST_PROMPT = 1024
 """Tokens of context for the prompt where a message is answered without what was said before."""
 
-HELP = """\
+HELP = N_(
+    """\
   what you type      is {typed}
   /set system LINE   changes this line of the prompt: {system}
   /set system        sets the trained line again
   /clear             forgets what was said and clears the screen
   /bye               leaves (so do Ctrl-D, and Ctrl-C at the prompt; Ctrl-C in an answer stops it)"""
+)
 
 
 class ChatModel:
@@ -49,8 +52,8 @@ class ChatModel:
         self, gguf: Path, template: Template, sampling: Sampling, *, threads: int | None = None, num_ctx: int | None = None
     ) -> None:
         if not gguf.is_file():
-            hint = "tweetstyle-fit RECIPE makes it, or tweetstyle export RECIPE after a finished training"
-            raise TweetstyleError("there is no such model", where=str(gguf), hint=hint)
+            hint = _("tweetstyle-fit RECIPE makes it, or tweetstyle export RECIPE after a finished training")
+            raise TweetstyleError(_("there is no such model"), where=str(gguf), hint=hint)
         self.template, self.sampling = template, sampling
         self.ended = True
         """Whether the last answer ended by itself, and was not cut at num_predict or stopped."""
@@ -112,8 +115,9 @@ class ChatModel:
     def _text(self, chunk: dict[str, Any]) -> str:
         if error := chunk.get("error"):
             if error.get("type") == "exceed_context_size_error":
-                what = f"the message has {error['n_prompt_tokens']:,} tokens, the context has room for {error['n_ctx']:,}"
-                raise TweetstyleError(what, hint="write a shorter one")
+                values = {"tokens": error["n_prompt_tokens"], "room": error["n_ctx"]}
+                what = _("the message has {tokens:,} tokens, the context has room for {room:,}", **values)
+                raise TweetstyleError(what, hint=_("write a shorter one"))
             raise TweetstyleError(f"llama.cpp: {error.get('message', error)}")
         choice = chunk["choices"][0]
         self.ended = self.ended or choice["finish_reason"] == "stop"
@@ -163,10 +167,10 @@ class ChatSession:
                     answer += piece
                     write(piece, nl=False)
         except KeyboardInterrupt:
-            write(" (stopped)", dim=True, nl=False)
+            write(" " + _("(stopped)"), dim=True, nl=False)
         else:
             if not self.speaker.ended:
-                write(f" (cut at {self.speaker.sampling.num_predict} tokens)", dim=True, nl=False)
+                write(" " + _("(cut at {tokens} tokens)", tokens=self.speaker.sampling.num_predict), dim=True, nl=False)
         write("\n")
         self.turns.append((message, answer))
 
@@ -175,7 +179,8 @@ class ChatSession:
             return []
         kept = self.memory.kept(self.speaker, self.turns, message, self.system)
         if forgotten := len(self.turns) - len(kept):
-            write(f"(the first {forgotten} of {len(self.turns)} turns are beyond the context of {self.memory.num_ctx} tokens)", dim=True)
+            values = {"forgotten": forgotten, "turns": len(self.turns), "tokens": self.memory.num_ctx}
+            write(_("(the first {forgotten} of {turns} turns are beyond the context of {tokens} tokens)", **values), dim=True)
         return kept
 
     def command(self, line: str) -> None:
@@ -187,18 +192,18 @@ class ChatSession:
                 self.turns.clear()
                 click.clear()
             case ["/?"] | ["/help"]:
-                write(HELP.format(typed=self.typed, system=self.speaker.template.system_line() or "…"))
+                write(_(HELP, typed=self.typed, system=self.speaker.template.system_line() or "…"))
             case _:
-                write(f"there is no command {line.split()[0]}; /? lists them")
+                write(_("there is no command {command}; /? lists them", command=line.split()[0]))
 
     def _set_system(self, line: str) -> None:
         template = self.speaker.template
         has_line = template.turns.around_system if template.turns else any(isinstance(piece, SystemLine) for piece in template.pieces)
         if not has_line:
-            write("this prompt has no system message, style or type in it: nothing to set")
+            write(_("this prompt has no system message, style or type: nothing to set"))
             return
         self.system = line or None
-        write(f"the prompt now says: {self.system or template.system_line() or 'what the model was trained with'}")
+        write(_("the prompt now says: {line}", line=self.system or template.system_line() or _("what the model was trained with")))
 
 
 def chat(
@@ -214,9 +219,13 @@ def chat(
             write(piece, nl=False)
         write()
         return
-    typed = "the first words of a tweet" if begins or template.format == "text" else "the subject of the tweet, or * for none"
-    conversation = ChatSession(speaker, "a message" if template.turns else typed, memory)
-    write(f"{gguf.name} writes as {template.style}. Type {conversation.typed}; /? helps, /bye leaves.\n")
+    typed = _("the subject of the tweet, or * for none")
+    if begins or template.format == "text":
+        typed = _("the first words of a tweet")
+    if template.turns:
+        typed = _("a message")
+    conversation = ChatSession(speaker, typed, memory)
+    write(_("{file} writes as {style}. Type {typed}; /? helps, /bye leaves.", file=gguf.name, style=template.style, typed=typed) + "\n")
     for line in typed_lines():
         if line == "/bye":
             return

@@ -16,9 +16,10 @@ from typing import TypeVar
 
 from tweetstyle.console import ignore_syntax_warnings
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.locale import N_, _
 
 Result = TypeVar("Result")
-ENDED = "run the same command again: completed work is kept. free -h shows whether memory ran out, nvidia-smi whether the card is there"
+ENDED = N_("run the same command again: completed work is kept. free -h shows whether memory ran out, nvidia-smi whether the card is there")
 
 
 def run_in_clean_process(work: Callable[..., Result], *arguments: object) -> Result:
@@ -40,8 +41,8 @@ def run_in_clean_process(work: Callable[..., Result], *arguments: object) -> Res
         except BrokenProcessPool as error:
             if sys.stderr.isatty():
                 print(file=sys.stderr)  # Behind the progress bar that the child could not remove.
-            what = "the process that loads the model without the training's libraries ended before its work was done"
-            raise TweetstyleError(what, hint=ENDED) from error
+            what = _("the process that loads the model without the training's libraries ended before its work was done")
+            raise TweetstyleError(what, hint=_(ENDED)) from error
 
 
 def _begin() -> None:

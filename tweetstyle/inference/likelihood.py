@@ -19,6 +19,7 @@ import numpy as np
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.hardware.wsl import cap_card_memory
 from tweetstyle.inference.forward import input_device, token_losses
+from tweetstyle.locale import _
 from tweetstyle.model.adapter import CONFIG, WEIGHTS
 from tweetstyle.model.base import BaseModel
 from tweetstyle.model.tokenizer import Encoded
@@ -236,7 +237,7 @@ def _pack(documents: Sequence[Encoded], group: list[int], skipped: int, before: 
                 depths.append(depth)
             parent = place
     sees = np.eye(len(places), dtype=bool)
-    for place, (parent, _) in enumerate(places):
+    for place, parent in enumerate(parent for parent, id in places):
         if parent >= 0:
             sees[place] |= sees[parent]
     sources, targets, rows = np.array(scored, dtype=np.int64).reshape(-1, 3).T
@@ -276,15 +277,16 @@ def load_adapter(model: Any, final_model: Path) -> Any:
     """The PEFT model over `model`, its adapter on. Raises TweetstyleError where the two do not fit."""
     from peft import PeftModel
 
-    again = "run the fit stage again: tweetstyle-fit RECIPE --from fit"
+    again = _("run the fit stage again: tweetstyle-fit RECIPE --from fit")
     # PEFT would take a pickle where there is nothing else.
     if not all((final_model / name).is_file() for name in (CONFIG, WEIGHTS)):
-        raise TweetstyleError("there is no adapter here", where=str(final_model), hint=again)
+        raise TweetstyleError(_("there is no adapter here"), where=str(final_model), hint=again)
     try:
         return PeftModel.from_pretrained(model, final_model.absolute(), is_trainable=False).eval()
     except (RuntimeError, ValueError) as error:
         first = str(error).strip().splitlines()[0]
-        raise TweetstyleError(f"the adapter does not fit the base model ({first})", where=str(final_model), hint=again) from error
+        what = _("the adapter does not fit the base model ({error})", error=first)
+        raise TweetstyleError(what, where=str(final_model), hint=again) from error
 
 
 def keep_weights_as_trained(model: Any) -> None:

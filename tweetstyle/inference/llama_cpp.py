@@ -16,6 +16,7 @@ import numpy as np
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.inference.likelihood import first_scored
+from tweetstyle.locale import _
 from tweetstyle.model.tokenizer import Encoded
 
 TESTED_VERSION = "2026.10.11549"
@@ -70,8 +71,8 @@ def load_server(gguf: Path, n_ctx: int, *, slots: int = 1, threads: int | None =
     try:
         server = xllamacpp.Server(params)
     except RuntimeError as error:
-        hint = "export or download it again, or free some memory"
-        raise TweetstyleError("llama.cpp cannot load it", where=str(gguf), hint=hint) from error
+        hint = _("export or download it again, or free some memory")
+        raise TweetstyleError(_("llama.cpp cannot load it"), where=str(gguf), hint=hint) from error
     # A server that is deleted before its loop runs waits for that loop forever: one that has answered is running.
     server.handle_completions({"prompt": " ", "n_predict": 0}, lambda chunk: False)
     return server
@@ -92,7 +93,8 @@ class Logits:
         model_params = self._call("llama_model_default_params", _Params)
         self._model = self._pointer("llama_model_load_from_file", ctypes.c_char_p(str(gguf).encode()), model_params)
         if not self._model:
-            raise TweetstyleError("llama.cpp does not load it", where=str(gguf), hint="export it again: tweetstyle export RECIPE --force")
+            hint = _("export it again: tweetstyle export RECIPE --force")
+            raise TweetstyleError(_("llama.cpp cannot load it"), where=str(gguf), hint=hint)
         self._context = self._new_context()
         self._memory = self._pointer("llama_get_memory", self._context)
         self._vocabulary = self._pointer("llama_model_get_vocab", self._model)
@@ -154,11 +156,12 @@ class Logits:
             params.words[WORDS[name]] = value
         context = self._pointer("llama_init_from_model", self._model, params)
         if not context:
-            raise TweetstyleError("llama.cpp makes no context", hint="free some memory")
+            raise TweetstyleError(_("llama.cpp has no memory for a context"), hint=_("free some memory"))
         actual = {name: self._call(f"llama_{name}", ctypes.c_uint32, context) for name in wanted}
         if actual != wanted:
-            what = f"llama_context_params of xllamacpp {version('xllamacpp')} has another layout: {actual}, expected {wanted}"
-            raise TweetstyleError(what, hint=f"install the tested one: xllamacpp=={TESTED_VERSION}")
+            values = {"version": version("xllamacpp"), "actual": actual, "expected": wanted}
+            what = _("llama_context_params of xllamacpp {version} has another layout: {actual}, expected {expected}", **values)
+            raise TweetstyleError(what, hint=_("install the tested one: xllamacpp=={version}", version=TESTED_VERSION))
         return context
 
     def _pointer(self, name: str, *arguments: Any) -> ctypes.c_void_p:

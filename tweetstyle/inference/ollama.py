@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.locale import _
 from tweetstyle.offline import NoAddress, is_loopback, parse_address
 
 SECONDS, SECONDS_WITH_A_MODEL = 5, 600
@@ -40,7 +41,7 @@ def read_modelfile(path: Path) -> tuple[Path, dict[str, Any]]:
     Raises TweetstyleError for anything else, and for a missing GGUF: Ollama would take its path for a model's name and try to pull it.
     """
     if not path.is_file():
-        raise TweetstyleError("there is no Modelfile", where=str(path), hint="tweetstyle export RECIPE makes it")
+        raise TweetstyleError(_("there is no Modelfile"), where=str(path), hint=_("tweetstyle export RECIPE makes it"))
     text = path.read_text(encoding="utf-8")
     values: dict[str, str] = {}
     parameters: dict[str, Any] = {}
@@ -52,12 +53,13 @@ def read_modelfile(path: Path) -> tuple[Path, dict[str, Any]]:
             parameters[parameter] = json.loads(value)
         else:
             values[instruction] = value
-    again = "export it again: tweetstyle export RECIPE --force"
+    again = _("export it again: tweetstyle export RECIPE --force")
     left = [line for line in INSTRUCTION.sub("", text).splitlines() if line.strip() and not line.startswith("#")]
     if left or not values.keys() >= {"FROM", "TEMPLATE"}:
-        raise TweetstyleError(f"not understood: {left[0] if left else 'FROM or TEMPLATE is missing'}", where=str(path), hint=again)
+        what = _("this line is not understood: {line}", line=left[0]) if left else _("FROM or TEMPLATE is missing")
+        raise TweetstyleError(what, where=str(path), hint=again)
     if not (gguf := path.parent / values["FROM"]).is_file():
-        raise TweetstyleError(f"FROM names a file that is not there: {gguf}", where=str(path), hint=again)
+        raise TweetstyleError(_("FROM names a file that is not there: {file}", file=gguf), where=str(path), hint=again)
     return gguf, {"template": values["TEMPLATE"], "system": values.get("SYSTEM", ""), "parameters": parameters}
 
 
@@ -72,11 +74,11 @@ def parse_host(value: str) -> tuple[str, int]:
     try:
         host, port = parse_address(value)
     except NoAddress as error:
-        hint = "write for example OLLAMA_HOST=127.0.0.1:11434"
-        raise TweetstyleError(f"OLLAMA_HOST is {value!r}, not an address", hint=hint) from error
+        hint = _("write for example OLLAMA_HOST=127.0.0.1:11434")
+        raise TweetstyleError(_("OLLAMA_HOST is {value!r}, not an address", value=value), hint=hint) from error
     if not is_loopback(host):
-        hint = "models are created in the Ollama of this machine only; copy the export directory there and run the printed lines"
-        raise TweetstyleError(f"OLLAMA_HOST is {value!r}, which is not this machine", hint=hint)
+        hint = _("models are created in the Ollama of this machine only; copy the export directory there and run the printed lines")
+        raise TweetstyleError(_("OLLAMA_HOST is {value!r}, which is not this machine", value=value), hint=hint)
     return host, port
 
 
@@ -152,13 +154,15 @@ class OllamaClient:
         known = {model["name"]: model for model in self._json("GET", "/api/tags", key="models")}
         full = name if ":" in name.rpartition("/")[2] else f"{name}:latest"
         remote = {of for of, model in known.items() if model.get("remote_host") or model.get("remote_model") or is_cloud_name(of)}
-        where, here = f"{self.host}:{self.port}", ", ".join(sorted(known.keys() - remote)) or "none"
+        where, here = f"{self.host}:{self.port}", ", ".join(sorted(known.keys() - remote)) or _("none")
         if is_cloud_name(full) or full in remote:
-            address = known.get(full, {}).get("remote_host") or "its cloud"
-            what = f"{name} does not run on this machine: Ollama sends its prompts to {address}"
-            raise TweetstyleError(what, where=where, hint=f"name a model that runs here (it has {here}), or get one with ollama pull")
+            address = known.get(full, {}).get("remote_host") or _("its cloud")
+            what = _("{model} does not run on this machine: Ollama sends its prompts to {address}", model=name, address=address)
+            hint = _("name a model that runs here (Ollama has: {models}), or get one with ollama pull", models=here)
+            raise TweetstyleError(what, where=where, hint=hint)
         if full not in known:
-            raise TweetstyleError(f"Ollama has no model {name}; it has {here}", where=where, hint=f"ollama pull {name}")
+            what = _("Ollama has no model {model}; it has {models}", model=name, models=here)
+            raise TweetstyleError(what, where=where, hint=f"ollama pull {name}")
         return known[full]["digest"]
 
     def unload(self, name: str) -> None:
@@ -177,18 +181,19 @@ class OllamaClient:
             read = json.loads(answer)
             return read[key] if key else dict(read)
         except (ValueError, KeyError, TypeError) as error:
-            what = f"what answers at {self.host}:{self.port} is not Ollama"
-            raise TweetstyleError(what, hint=f"set {self._setting} to Ollama's address") from error
+            what = _("what answers at {host}:{port} is not Ollama", host=self.host, port=str(self.port))
+            raise TweetstyleError(what, hint=_("set {setting} to Ollama's address", setting=self._setting)) from error
 
     def _checked(self, method: str, path: str, body: Any, headers: dict[str, str] | None = None) -> bytes:
         status, answer = self._request(method, path, body, headers)
         if status < 300:
             return answer
-        text = "a redirect is not followed" if status < 400 else answer.decode("utf-8", "replace").strip()
+        text = _("a redirect is not followed") if status < 400 else answer.decode("utf-8", "replace").strip()
         with contextlib.suppress(ValueError, KeyError, TypeError):
             text = json.loads(text)["error"]
         error = OllamaLost if status >= SERVER_ERROR else TweetstyleError
-        raise error(f"Ollama refused {path} ({status}): {text}", where=f"{self.host}:{self.port}", hint="its log says more")
+        what = _("Ollama refused {path} ({status}): {text}", path=path, status=status, text=text)
+        raise error(what, where=f"{self.host}:{self.port}", hint=_("Ollama's log says more"))
 
     def _request(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> tuple[int, bytes]:
         seconds = SECONDS_WITH_A_MODEL if method == "POST" else SECONDS
@@ -198,10 +203,13 @@ class OllamaClient:
             response = connection.getresponse()
             return response.status, response.read()
         except ConnectionRefusedError as error:
-            hint = f"start it (ollama serve, or the app), or set {self._setting} to its address; to install it: https://ollama.com/download"
-            raise OllamaLost("Ollama is not running", where=f"{self.host}:{self.port}", hint=hint) from error
+            hint = _(
+                "start it (ollama serve, or the app), or set {setting} to its address; to install it: https://ollama.com/download",
+                setting=self._setting,
+            )
+            raise OllamaLost(_("Ollama is not running"), where=f"{self.host}:{self.port}", hint=hint) from error
         except (OSError, http.client.HTTPException) as error:
-            what = f"Ollama broke off ({type(error).__name__}: {error})"
-            raise OllamaLost(what, where=f"{self.host}:{self.port}", hint="look into its log, and try again") from error
+            what = _("Ollama ended the connection ({kind}: {error})", kind=type(error).__name__, error=error)
+            raise OllamaLost(what, where=f"{self.host}:{self.port}", hint=_("look into Ollama's log, and try again")) from error
         finally:
             connection.close()

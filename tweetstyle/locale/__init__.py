@@ -96,6 +96,11 @@ def _n(one: str, many: str, count: float, **values: Any) -> str:
     return _filled(_catalogue(current_language()).ngettext(one, many, math.ceil(count)), values | {"count": count})
 
 
+def each_part(name: str) -> str:
+    """A name with what specifies it behind commas, such as "optimizer, paged": each part in the current language."""
+    return ", ".join(map(_, name.split(", ")))
+
+
 def N_(message: str) -> str:
     """Marks a constant for the catalogue; `_` translates it where it is shown."""
     return message

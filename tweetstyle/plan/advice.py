@@ -8,6 +8,7 @@ from typing import Any
 
 from tweetstyle.console import size
 from tweetstyle.hardware.gpu import DISPLAY, Card
+from tweetstyle.locale import N_, _
 from tweetstyle.model.config import read_shape
 from tweetstyle.model.hub import KNOWN, known_config
 from tweetstyle.plan.memory import plan_memory
@@ -21,7 +22,7 @@ MOST_BATCH, MOST_RANK = 256, 1024
 BATCH, ACCUMULATION = "training.per_device_train_batch_size", "training.gradient_accumulation_steps"
 CHECKPOINTING, OPTIM = "training.gradient_checkpointing", "training.optim"
 LENGTH, RANK = "training.max_length", "model.lora.r"
-END_THEM = "end them: nvidia-smi names them, and a model in Ollama leaves with: ollama stop NAME"
+END_THEM = N_("end them: nvidia-smi lists them, and a model in Ollama leaves with: ollama stop NAME")
 
 Settings = Mapping[str, Any]
 """Dotted key of the recipe → value, written together; the first is shown, with the rest in its cost."""
@@ -51,7 +52,7 @@ class Change:
 
     def __str__(self) -> str:
         old, new = (str(value).lower() if isinstance(value, bool) else str(value) for value in (self.old, self.new))
-        return f"{self.key}: {new}  (was {old}; {self.cost})"
+        return _("{key}: {new}  (was {old}; {cost})", key=self.key, new=new, old=old, cost=self.cost)
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ def what_to_change(config: Mapping[str, Any], model: Model, training: Training, 
     for cost, settings in chosen.items():
         key, new = next(iter(settings.items()))
         changed = changed.changed(settings)
-        changes.append(Change(key, recipe.value(key), new, cost.format(settings.get(ACCUMULATION)), changed.bytes))
+        changes.append(Change(key, recipe.value(key), new, _(cost, accumulation=settings.get(ACCUMULATION)), changed.bytes))
     return changes
 
 
@@ -161,15 +162,15 @@ def _options(model: Model, training: Training) -> dict[str, list[Settings]]:
     lengths = range((training.max_length - 1) // LENGTH_STEP * LENGTH_STEP, SHORTEST - 1, -LENGTH_STEP)
     ranks = [max(r >> halvings, LOWEST_RANK) for halvings in range(1, 8)] if model.method != "full" and r > LOWEST_RANK else []
     options = {
-        "with gradient_accumulation_steps: {}, a step learns from as many tokens; a little slower": [
+        N_("with gradient_accumulation_steps: {accumulation}, a step learns from as many tokens; a little slower"): [
             {BATCH: batch, ACCUMULATION: accumulation} for batch, accumulation in batches_of_the_same_step(training, packs - 1)
         ],
-        "activations go to RAM; each layer is computed twice": [{CHECKPOINTING: "unsloth"}],
-        "two bytes a trained parameter instead of eight": [{OPTIM: "adamw_8bit"}] if training.optim == "adamw_torch" else [],
-        "its states move to RAM where the card is full, which costs time at every step": [{OPTIM: "paged_adamw_8bit"}],
-        "shorter packs; a tweet is never so long, so that nothing is cut": [{LENGTH: length} for length in lengths],
-        "a smaller adapter learns less of a large archive": [{RANK: rank} for rank in ranks],
-        "the base model in 4 bits: a little less exact, slower by the dequantisation": (
+        N_("activations go to RAM; each layer is computed twice"): [{CHECKPOINTING: "unsloth"}],
+        N_("two bytes a trained parameter instead of eight"): [{OPTIM: "adamw_8bit"}] if training.optim == "adamw_torch" else [],
+        N_("its states move to RAM when the card is full, which costs time at every step"): [{OPTIM: "paged_adamw_8bit"}],
+        N_("shorter packs; no tweet is that long, so nothing is cut"): [{LENGTH: length} for length in lengths],
+        N_("a smaller adapter learns less of a large archive"): [{RANK: rank} for rank in ranks],
+        N_("the base model in 4 bits: a little less exact, slower by the dequantisation"): (
             [{"model.method": "qlora"}] if model.method == "lora" else []
         ),
     }
@@ -198,22 +199,24 @@ def _in_words(recipe: _OnCard, changes: list[Change] | None) -> str:
     """That it fits, what to write instead, or that the card cannot hold it and what it can."""
     card, needed = recipe.card, recipe.bytes
     if changes == []:
-        return f"fits: {size(needed)} of the card's {size(card.total)}"
+        return _("fits: {needed} of the card's {total}", needed=size(needed), total=size(card.total))
     lines = [f"  {change}" for change in changes or ()]
     if card.others > DISPLAY and replace(recipe, card=replace(card, others=DISPLAY)).fits:
-        own = size(needed - card.others)
-        first = f"other programs hold {size(card.others)} of the card's {size(card.total)}, and this run needs {own}"
-        return "\n".join([first, f"  {END_THEM}", *(["or, beside them, write instead:"] if lines else []), *lines])
+        values = {"others": size(card.others), "total": size(card.total), "own": size(needed - card.others)}
+        first = _("other programs hold {others} of the card's {total}, and this run needs {own}", **values)
+        return "\n".join([first, f"  {_(END_THEM)}", *([_("or, beside them, write instead:")] if lines else []), *lines])
     if changes is None:
         return _cannot(recipe)
-    first = f"needs {size(needed)}, the card has {size(card.total)}; write instead:"
-    return "\n".join([first, *lines, f"then it needs {size(changes[-1].card)}"])
+    first = _("needs {needed}, the card has {total}; write instead:", needed=size(needed), total=size(card.total))
+    return "\n".join([first, *lines, _("then it needs {needed}", needed=size(changes[-1].card))])
 
 
 def _cannot(recipe: _OnCard) -> str:
     model, card = recipe.model, recipe.card
     least = {"per_device_train_batch_size": 1, "gradient_checkpointing": "unsloth", "optim": "paged_adamw_8bit", "max_length": SHORTEST}
-    fitting = ", ".join(sizes_that_fit(model, recipe.training.model_copy(update=least), card)) or "none of the usual models"
-    millions = read_shape(recipe.config).parameters / 1e6
-    what = f"a card of {size(card.total)} cannot hold {model.method} fine-tuning of {millions:,.0f} M parameters"
-    return f"{what}. With batch 1 and short packs {fitting} can{'; or write method: qlora' if model.method == 'full' else ''}"
+    fitting = ", ".join(sizes_that_fit(model, recipe.training.model_copy(update=least), card)) or _("none of the usual models")
+    values = {"total": size(card.total), "method": model.method, "millions": read_shape(recipe.config).parameters / 1e6}
+    what = _("a card of {total} cannot hold {method} fine-tuning of {millions:,.0f} M parameters", **values)
+    if model.method == "full":
+        return _("{what}. With batch 1 and short packs it holds: {models}; or write method: qlora", what=what, models=fitting)
+    return _("{what}. With batch 1 and short packs it holds: {models}", what=what, models=fitting)

@@ -11,6 +11,7 @@ from tweetstyle.dataset.held_out import training_count
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.hardware.gpu import Card, find_card, named_card
 from tweetstyle.hardware.machine import machine_memory
+from tweetstyle.locale import _
 from tweetstyle.model.base import BaseConfig, BaseModel
 from tweetstyle.model.config import Shape, read_shape
 from tweetstyle.plan.advice import END_THEM, Advice, advise
@@ -157,10 +158,11 @@ def refuse_what_cannot_fit(recipe: Recipe, base: BaseConfig | BaseModel, card: C
     if least > card.total:
         first, *rest = advise(*settings, card).text.splitlines()
         hint = "\n    ".join(line.strip() for line in rest)
-        raise TweetstyleError(f"{card}: {first}", where="model.method", hint=hint or None)
+        raise TweetstyleError(_("{card}: {what}", card=card, what=first), where="model.method", hint=hint or None)
     if least > card.total - card.others:
-        held = f"other programs hold {size(card.others)} of {card}, and this run needs {size(least)}"
-        raise TweetstyleError(held, where="model.method", hint=END_THEM)
+        values = {"others": size(card.others), "card": card, "needed": size(least)}
+        what = _("other programs hold {others} of {card}, and this run needs {needed}", **values)
+        raise TweetstyleError(what, where="model.method", hint=_(END_THEM))
 
 
 def refuse_method(config: Mapping[str, Any], method: str) -> None:
@@ -172,22 +174,25 @@ def refuse_method(config: Mapping[str, Any], method: str) -> None:
     saved = config.get("quantization_config")
     if not saved:
         return
-    sixteen = "name a directory with its 16-bit weights"
     nf4 = saved.get("load_in_4bit") and saved.get("bnb_4bit_quant_type") == "nf4" and saved.get("bnb_4bit_use_double_quant")
     if not nf4:
-        kind = saved.get("quant_method", "an unknown form")
-        what = f"the base model is saved quantised ({kind}), and not in NF4 with double quantisation: nothing can be trained over that here"
-        raise TweetstyleError(what, where="model.base", hint=sixteen)
+        kind = saved.get("quant_method", _("an unknown form"))
+        what = _("the base model is saved quantised ({kind}); only NF4 with double quantisation can be trained on here", kind=kind)
+        raise TweetstyleError(what, where="model.base", hint=_("name a directory with its 16-bit weights"))
     if method != "qlora":
-        what = f"the base model is saved in 4 bits, {'whose weights cannot be trained' if method == 'full' else 'and lora needs 16'}"
-        raise TweetstyleError(what, where="model.method", hint=f"write method: qlora, or {sixteen}")
+        what = _("the base model is saved in 4 bits, and lora needs 16")
+        if method == "full":
+            what = _("the base model is saved in 4 bits, whose weights cannot be trained")
+        hint = _("write method: qlora, or name a directory with its 16-bit weights")
+        raise TweetstyleError(what, where="model.method", hint=hint)
 
 
 def refuse_beyond_positions(recipe: Recipe, positions: int) -> None:
     """Refuses texts longer than those that the model was made for."""
     for key, length in (("training.max_length", recipe.training.max_length), ("export.num_ctx", recipe.export.num_ctx)):
         if length > positions:
-            raise TweetstyleError(f"{length} is beyond the model's {positions} positions", where=key, hint=f"write {positions} or less")
+            what = _("{length} is beyond the model's {positions} positions", length=length, positions=positions)
+            raise TweetstyleError(what, where=key, hint=_("write {positions} or less", positions=positions))
 
 
 def as_json(needs: ResourceEstimate) -> dict[str, Any]:

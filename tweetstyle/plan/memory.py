@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tweetstyle.console import counted
+from tweetstyle.console import size
 from tweetstyle.hardware.gpu import DISPLAY, Card
 from tweetstyle.inference.forward import BATCH_TOKENS, positions_per_slice
+from tweetstyle.locale import N_, _, _n
 from tweetstyle.model.config import Shape, read_shape
 from tweetstyle.plan import tensors
 from tweetstyle.plan.tensors import CUBLAS_WORKSPACE, OFFLOAD_FROM, Checkpoints
@@ -16,7 +17,8 @@ from tweetstyle.recipe import Model, Training
 
 Parts = Mapping[str, int]
 """What takes memory → bytes."""
-LOAD, TRAINING, VALIDATION, SAMPLES, EVALUATION = "loading", "training", "validation", "samples", "evaluation"
+LOAD, TRAINING, VALIDATION = N_("loading"), N_("training"), N_("validation")
+SAMPLES, EVALUATION = N_("samples"), N_("evaluation")
 SAMPLE_TOKENS = 128
 """Of a sample with its prompt, at most (train/samples.py writes 80)."""
 CACHE_BYTES = 3 * 2**28
@@ -30,7 +32,7 @@ SAMPLER_BYTES = 56 + 4 + 4 + 4 + 2
 the last token chances and scores, and the head's own 16 bits."""
 SHOWN_TOKENS, PROMPT_TOKENS, WRITTEN_TOKENS = 20 * 64, 20, 160
 """Of the tweets that the base model is shown (recipe: evaluation.examples), of a prompt, and of an answer (sampling.num_predict)."""
-HELD = "held by the training's process"
+HELD = N_("held by the training's process")
 LEFT_IN_TRAINING = 48 * 2**20
 """Bytes that torch keeps in the process that trained: 46 MiB counted over an emulated card (tests/gpu_emulation/test_driver.py)."""
 CUDA_CONTEXT = 512 * 2**20
@@ -95,11 +97,11 @@ class MemoryPlan:
 
     @property
     def notes(self) -> list[str]:
-        found = ["computed from config.json; not measured on a GPU"]
+        found = [_("computed from config.json; not measured on a GPU")]
         if moved := self.host.get("embeddings"):
-            found.append(f"the card is tight: Unsloth keeps the embeddings in RAM, which takes {moved / 2**30:.1f} GiB off the card")
+            found.append(_("the card is tight: Unsloth keeps the embeddings in RAM, {moved} less on the card", moved=size(moved)))
         if "optimizer, paged" in self.host:
-            found.append("a paged optimizer's states move between card and RAM as there is room: slower where there is none")
+            found.append(_("a paged optimizer's states move between card and RAM as there is room: slower where there is none"))
         return found
 
     def as_json(self) -> dict[str, Any]:
@@ -156,7 +158,7 @@ def plan_memory(config: Mapping[str, Any], model: Model, training: Training, *, 
     if not (card and card.training_only):
         phases[EVALUATION] = evaluation_phase(shape, model, resident, moved, card)
     host = {"Python, torch, CUDA": PROCESS_RAM, "activations": stored.host, "embeddings": moved, "optimizer, paged": states.paged}
-    return MemoryPlan(moments, reserve, {part: size for part, size in host.items() if size or part == "activations"}, phases)
+    return MemoryPlan(moments, reserve, {part: count for part, count in host.items() if count or part == "activations"}, phases)
 
 
 def _loaded(shape: Shape, model: Model, training: Training, card: Card | None) -> tuple[dict[str, int], int]:
@@ -217,7 +219,9 @@ def cpu_activations(shape: Shape, training: Training) -> int:
 
 def duration(hours: float) -> str:
     """For a person: minutes below two hours."""
-    return f"{hours:,.1f} hours" if hours >= 2 else counted(max(round(60 * hours), 1), "minute")
+    if hours >= 2:
+        return _("{hours:,.1f} hours", hours=hours)
+    return _n("{count} minute", "{count} minutes", max(round(60 * hours), 1))
 
 
 def embeddings_moved(shape: Shape, model: Model, training: Training, resident: int, card: Card | None) -> int:

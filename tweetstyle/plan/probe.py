@@ -10,6 +10,7 @@ from pydantic import Field, PositiveInt
 
 from tweetstyle.files import read_back
 from tweetstyle.hardware.gpu import Card
+from tweetstyle.locale import _
 from tweetstyle.model.base import BaseConfig, BaseModel
 from tweetstyle.recipe import Model, Recipe, Training
 
@@ -82,12 +83,13 @@ def remembered(directory: Path, training: Training) -> Training:
 
 
 def in_words(training: Training) -> str:
-    return f"batch {training.per_device_train_batch_size} × accumulation {training.gradient_accumulation_steps}"
+    batch, accumulation = training.per_device_train_batch_size, training.gradient_accumulation_steps
+    return _("batch {batch} × accumulation {accumulation}", batch=batch, accumulation=accumulation)
 
 
 @dataclass(frozen=True)
 class Speed:
-    """probe: of this run on this device, None where there is none; about: why there is none, or the batch that was measured; reduced: the
+    """probe: of this run on this device, None where there is none; about: why there is none, or how its batch differs; reduced: the
     settings with the smaller batch with which the run continues since it ran out of memory, None where it did not."""
 
     probe: Probe | None
@@ -96,8 +98,11 @@ class Speed:
 
     def in_words(self) -> str:
         if self.probe is None:
-            return f"not measured: {self.about}"
-        return f"{self.probe.tokens_per_second:,.0f} tokens/s, measured on {self.probe.device}{self.about}"
+            return _("not measured: {why}", why=self.about)
+        speed, device = self.probe.tokens_per_second, self.probe.device
+        if self.about:
+            return _("{speed:,.0f} tokens/s, measured on {device} with {batch}", speed=speed, device=device, batch=self.about)
+        return _("{speed:,.0f} tokens/s, measured on {device}", speed=speed, device=device)
 
 
 def speed_of(recipe: Recipe, base: BaseConfig | BaseModel, card: Card) -> Speed:
@@ -105,10 +110,11 @@ def speed_of(recipe: Recipe, base: BaseConfig | BaseModel, card: Card) -> Speed:
     configured, current = recipe.training, remembered(recipe.run_directory, recipe.training)
     reduced, probe = None if current == configured else current, read_probe(recipe.run_directory)
     if probe is None:
-        return Speed(None, f"the first steps on a card measure it ({PROBE}), on a CPU with training.probe: always", reduced)
+        why = _("the first steps on a card measure it ({file}), on a CPU with training.probe: always", file=PROBE)
+        return Speed(None, why, reduced)
     if probe.device != (card.name if card.seen else ON_CPU):
-        return Speed(None, f"{PROBE} is of another device, {probe.device}", reduced)
+        return Speed(None, _("{file} is of another device, {device}", file=PROBE, device=probe.device), reduced)
     for training in (current, configured):
         if probe.settings == decisive_settings(base.path, recipe.model, training):
-            return Speed(probe, f" with {in_words(training)}" if reduced else "", reduced)
-    return Speed(None, f"{PROBE} is of other settings", reduced)
+            return Speed(probe, in_words(training) if reduced else "", reduced)
+    return Speed(None, _("{file} is of other settings", file=PROBE), reduced)

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tweetstyle.console import counted
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.locale import _, _n, localised
 from tweetstyle.recipe import Training
 
 FEWEST_STEPS = 30
@@ -44,6 +44,11 @@ class Steps:
     steps: int
     warmup: int
 
+    @property
+    def in_words(self) -> str:
+        packs, steps = _n("{count:,} pack", "{count:,} packs", self.packs), _n("{count:,} step", "{count:,} steps", self.steps)
+        return _("{packs}, {steps} (warm-up {warmup:,})", packs=packs, steps=steps, warmup=self.warmup)
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -73,16 +78,18 @@ class Schedule:
         """Why the recipe's settings are not carried out, and what is; "" where they are."""
         if not self.changes:
             return ""
-        changed = ", ".join(f"{key} {_shown(key, new)} instead of {_shown(key, old)}" for key, (old, new) in self.changes.items())
-        would, does = (
-            f"{counted(steps.packs, 'pack')}, {counted(steps.steps, 'step')} (warm-up {steps.warmup:,})"
-            for steps in (self.requested, self.steps)
+        values = ({"key": key, "new": _shown(key, new), "old": _shown(key, old)} for key, (old, new) in self.changes.items())
+        return _(
+            "the recipe's settings give {planned} for {tweets}. Used instead: {used}, by {changes}",
+            planned=self.requested.in_words,
+            used=self.steps.in_words,
+            tweets=_n("{count:,} tweet", "{count:,} tweets", self.requested.tweets),
+            changes=", ".join(_("{key} {new} instead of {old}", **change) for change in values),
         )
-        return f"the recipe's settings come to {would} for {counted(self.requested.tweets, 'tweet')}. Used instead: {does}, by {changed}"
 
 
 def _shown(key: str, value: float | None) -> str:
-    return "none" if value is None else as_rate(value) if key == "learning_rate" else f"{value:g}"
+    return _("none") if value is None else as_rate(value) if key == "learning_rate" else localised(f"{value:g}")
 
 
 def effective_schedule(training: Training, lengths: Sequence[int], tweets: int, method: str, hidden_size: int) -> Schedule:
@@ -110,7 +117,7 @@ def effective_schedule(training: Training, lengths: Sequence[int], tweets: int, 
     changes = {key: (old, new) for key, old in dict(training).items() if (new := getattr(used, key)) != old}
     remark = ""
     if steps.steps < FEWEST_STEPS:
-        remark = f"max_steps: {steps.steps} steps teach little (a style takes {FEWEST_STEPS} or more)"
+        remark = _("{steps} steps teach little (a style takes {fewest} or more)", steps=steps.steps, fewest=FEWEST_STEPS)
     return Schedule(used, steps_of(used, lengths, tweets), requested, changes, remark)
 
 
@@ -132,8 +139,8 @@ def _with_more_steps(training: Training, lengths: Sequence[int], tweets: int, me
     epochs = epochs_for(usual, in_epoch)
     steps = math.ceil(epochs * in_epoch)
     if steps < FEWEST_STEPS:
-        what = f"{tweets:,} tweets make {steps} optimizer steps at most, too few to learn a style from"
-        hint = f"take more tweets (a hundred make a first try), or write training.max_steps: {FEWEST_STEPS} to train nevertheless"
+        what = _("{tweets:,} tweets make {steps} optimizer steps at most, too few to learn a style from", tweets=tweets, steps=steps)
+        hint = _("take more tweets (a hundred for a first try), or write training.max_steps: {steps} to train anyway", steps=FEWEST_STEPS)
         raise TweetstyleError(what, where="training", hint=hint)
     every = max(steps // VALIDATIONS_OF_FEW_STEPS, 1)
     return training.model_copy(
@@ -230,9 +237,10 @@ def unusual_rate(rate: float, method: str, hidden_size: int) -> str:
     low, high = usual / FAR_BELOW, usual * FAR_ABOVE
     if low <= rate <= high:
         return ""
-    does = "training is likely to diverge" if rate > high else "little is likely to be learned"
-    said = f"{as_rate(rate)} is outside {as_rate(low)} to {as_rate(high)}, usual for {method} and this base model"
-    return f"learning_rate: {said}: {does}; try {as_rate(usual)}"
+    rates = {"rate": as_rate(rate), "low": as_rate(low), "high": as_rate(high), "method": method, "usual": as_rate(usual)}
+    if rate > high:
+        return _("{rate} is above the usual {low} to {high} for {method} and this base model: training may diverge; try {usual}", **rates)
+    return _("{rate} is below the usual {low} to {high} for {method} and this base model: it may learn little; try {usual}", **rates)
 
 
 def as_rate(rate: float) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tweetstyle.console import size
+from tweetstyle.console import percent, size
 from tweetstyle.hardware.gpu import Card
+from tweetstyle.locale import N_, _, each_part, localised
 from tweetstyle.model.base import BaseConfig
 from tweetstyle.model.hub import how_to_complete
 from tweetstyle.plan.estimate import ResourceEstimate
 from tweetstyle.plan.memory import TRAINING, MemoryPlan, duration
-from tweetstyle.plan.probe import in_words
+from tweetstyle.plan.probe import Probe, in_words
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -19,6 +20,16 @@ if TYPE_CHECKING:
 
 COLOURS = 3 * ("blue", "cyan", "green", "magenta", "yellow", "bright_blue", "bright_cyan", "bright_green", "bright_magenta")
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
+PARTS = (
+    N_("linears"), N_("one linear"), N_("embeddings"), N_("embeddings and head"), N_("also the head"), N_("head"), N_("norms"),
+    N_("adapter"), N_("as it is read"), N_("position tables"), N_("gradients"), N_("optimizer"), N_("paged"), N_("layer inputs"),
+    N_("activations"), N_("all layers"), N_("one layer"), N_("embeddings' output"), N_("gradients of activations"), N_("16-bit copies"),
+    N_("dequantised weights"), N_("keys and values"), N_("model"), N_("CUDA context"), N_("fragmentation"), N_("desktop and others"),
+    N_("backward"), N_("loss"), N_("optimizer step"), N_("the optimizer's own"), N_("base model"), N_("still to come"),
+    N_("prepared data"), N_("checkpoints"), N_("checkpoints and final model"), N_("final model"), N_("export"), N_("writing"), N_("gate"),
+    N_("candidates that are compared"),
+)  # fmt: skip
+"""What memory.py, tensors.py and disk.py call parts of a plan, as --json has them; translated where they are shown."""
 WIDTH = 60
 """Characters of the bar that are the card."""
 
@@ -28,7 +39,8 @@ def needs_table(needs: ResourceEstimate) -> Group:
     from rich.console import Group
     from rich.text import Text
 
-    head = f"{needs.name}: {needs.shape.parameters / 1e6:,.0f} M parameters, {needs.trained / 1e6:,.1f} M of them trained"
+    millions = {"all": needs.shape.parameters / 1e6, "trained": needs.trained / 1e6}
+    head = _("{name}: {all:,.0f} M parameters, {trained:,.1f} M of them trained", name=needs.name, **millions)
     lines = [Text(head, style="bold"), *(Text(line, style="yellow") for line in remarks(needs)), Text("")]
     if not needs.fits:
         lines.append(Text(needs.advice.text, style="red"))
@@ -39,15 +51,17 @@ def remarks(needs: ResourceEstimate) -> list[str]:
     """What of the base model is missing, and what card is meant."""
     base, card, found = needs.base, needs.card, []
     if isinstance(base, BaseConfig) and base.known_as:
-        found.append(f"{base.path} is not there yet: planned by the shape of {base.known_as}")
+        found.append(_("{path} is not there yet: planned with the sizes of {name}", path=base.path, name=base.known_as))
     elif isinstance(base, BaseConfig) and base.missing:
-        found.append(f"{base.path} lacks {', '.join(base.missing)}: planned from config.json alone; {how_to_complete(base.path)}")
+        missing, how = ", ".join(base.missing), how_to_complete(base.path)
+        found.append(_("{path} lacks {files}: planned from config.json alone; {how}", path=base.path, files=missing, how=how))
     if needs.speed.reduced is not None:
-        found.append(f"this run ran out of memory before: it continues with {in_words(needs.speed.reduced)}; planned with the recipe's own")
+        batch = in_words(needs.speed.reduced)
+        found.append(_("an earlier run ran out of memory and continues with {batch}; this plan is for the recipe's batch", batch=batch))
     if card.assumed:
-        found.append(f"this machine has no card and none was named (--card): planned for {card.name}, an assumption")
+        found.append(_("no card in this machine and none named (--card): planned for {card}, an assumption", card=card.name))
     elif not card.seen:
-        found.append(f"planned for {card.name}, which is not in this machine")
+        found.append(_("planned for {card}, which is not in this machine", card=card.name))
     return found
 
 
@@ -55,55 +69,74 @@ def further_table(needs: ResourceEstimate) -> Table:
     """What else would fit, RAM, disk and time, a line each."""
     from rich.table import Table
 
-    table, largest = Table("", "planned", title=str(needs.card), title_justify="left"), needs.advice.largest
+    table, largest = Table("", _("planned"), title=str(needs.card), title_justify="left"), needs.advice.largest
     most = {"max_length": largest.max_length, "per_device_train_batch_size": largest.batch, "r": largest.rank}
-    if options := ", or ".join(f"{name} {value:,}" for name, value in most.items() if value):
-        table.add_row("the most that fits", f"{options} (each by itself)")
+    if options := [f"{name} {localised(f'{value:,}')}" for name, value in most.items() if value]:
+        table.add_row(_("the most that fits"), _("{options} (each by itself)", options=_(", or ").join(options)))
     if (probe := needs.speed.probe) is not None:
-        peak, planned = probe.peak_bytes, probe.predicted_bytes
-        beside = f", {size(planned)} were planned ({planned / peak - 1:+.1%})" if planned else ""
-        table.add_row("probe", f"{size(peak)} at its peak on {probe.device}{beside}")
+        table.add_row(_("probe"), _probe_in_words(probe))
     for part, value in needs.ram.items():
-        table.add_row(f"RAM: {part}", f"{size(value)} of {size(needs.ram_there)}" + ("" if value <= needs.ram_there else ": too much"))
+        table.add_row(_("RAM: {part}", part=each_part(part)), _ram_in_words(value, needs.ram_there))
     if needs.base_bytes:
-        table.add_row("disk: base model, there already", size(needs.base_bytes))
+        table.add_row(_("disk: base model, there already"), size(needs.base_bytes))
     for part, value in needs.disk.parts.items():
-        table.add_row(f"disk: {part}", size(value))
-    table.add_row("disk: all", disk_in_words(needs))
-    table.add_row("time", time_in_words(needs))
+        table.add_row(_("disk: {part}", part=each_part(part)), size(value))
+    table.add_row(_("disk: all"), disk_in_words(needs))
+    table.add_row(_("time"), time_in_words(needs))
     return table
+
+
+def _probe_in_words(probe: Probe) -> str:
+    peak, planned = size(probe.peak_bytes), probe.predicted_bytes
+    if not planned:
+        return _("{peak} at its peak on {device}", peak=peak, device=probe.device)
+    values = {"peak": peak, "device": probe.device, "planned": size(planned), "more": planned / probe.peak_bytes - 1}
+    return _("{peak} at its peak on {device}; planned were {planned} ({more:+.1%})", **values)
+
+
+def _ram_in_words(needed: int, there: int) -> str:
+    if needed > there:
+        return _("{needed} of {there}: too much", needed=size(needed), there=size(there))
+    return _("{needed} of {there}", needed=size(needed), there=size(there))
 
 
 def disk_in_words(needs: ResourceEstimate) -> str:
     """What may be written against what is free; and what is to be freed first."""
-    short = f": too little, free {size(needs.disk.missing)} more" if needs.disk.missing else ""
-    return f"at most {size(needs.disk.to_come)} more; {size(needs.disk.free)} are free{short}"
+    values = {"to_come": size(needs.disk.to_come), "free": size(needs.disk.free)}
+    if missing := needs.disk.missing:
+        return _("at most {to_come} more; {free} are free: too little, free {missing} more", missing=size(missing), **values)
+    return _("at most {to_come} more; {free} are free", **values)
 
 
 def time_in_words(needs: ResourceEstimate) -> str:
     """Hours, or why there are none."""
+    speed = needs.speed.in_words()
     if needs.train_tokens is None:
-        return f"tokens unknown, for there is no archive yet (--tweets N estimates them); speed {needs.speed.in_words()}"
-    train_tokens = needs.train_tokens
-    about = "" if train_tokens.counted else "about "
-    tokens = f"{about}{train_tokens.tokens:,} tokens of {train_tokens.tweets:,} tweets"
+        return _("tokens unknown without an archive (--tweets N estimates them); speed {speed}", speed=speed)
+    values = {"tokens": needs.train_tokens.tokens, "tweets": needs.train_tokens.tweets}
+    exact = needs.train_tokens.counted
+    tokens = _("{tokens:,} tokens of {tweets:,} tweets", **values) if exact else _("some {tokens:,} tokens of {tweets:,} tweets", **values)
     if needs.hours is None:
-        return f"{tokens}; speed {needs.speed.in_words()}"
-    return f"{about}{duration(needs.hours)} of training: {tokens} at {needs.speed.in_words()}"
+        return _("{tokens}; speed {speed}", tokens=tokens, speed=speed)
+    return _("about {duration} of training: {tokens} at {speed}", duration=duration(needs.hours), tokens=tokens, speed=speed)
 
 
 def start_summary(needs: ResourceEstimate) -> str:
     """At the start of a run, a line each: the card's memory, RAM, disk, and the speed where a probe has measured it."""
-    where = needs.card.name if needs.card.seen else f"no card here; on {needs.card.name}"
-    fits = "" if needs.fits else ", which does not fit (tweetstyle plan says what to write instead)"
-    lines = [f"memory    {where}: {size(needs.memory.card)} of {size(needs.card.total)}, by formula{fits}"]
+    values = {"card": needs.card.name, "needed": size(needs.memory.card), "there": size(needs.card.total)}
+    memory = _("{card}: {needed} of {there}, calculated", **values)
+    if not needs.card.seen:
+        memory = _("no card here; on {card}: {needed} of {there}, calculated", **values)
+    if not needs.fits:
+        memory = _("{memory}, which does not fit (tweetstyle plan says what to change)", memory=memory)
+    rows = {_("memory"): memory}
     if needs.card.seen:
         part, most = max(needs.ram.items(), key=lambda item: item[1])
-        lines.append(f"RAM       {size(most)} of {size(needs.ram_there)} ({part})")
-    lines.append(f"disk      {disk_in_words(needs)}")
+        rows[_("RAM")] = _("{needed} of {there} ({part})", needed=size(most), there=size(needs.ram_there), part=each_part(part))
+    rows[_("disk")] = disk_in_words(needs)
     if needs.speed.probe or needs.card.seen:
-        lines.append(f"speed     {needs.speed.in_words()}")
-    return "\n".join(lines)
+        rows[_("speed")] = needs.speed.in_words()
+    return "\n".join(f"{name:<9} {text}" for name, text in rows.items())
 
 
 def memory_table(plan: MemoryPlan, card: Card) -> Group:
@@ -113,16 +146,21 @@ def memory_table(plan: MemoryPlan, card: Card) -> Group:
     from rich.text import Text
 
     peak = f"{TRAINING}, {plan.peak_moment}" if plan.peak_phase == TRAINING else plan.peak_phase
-    table = Table("", "on the card", "GiB", "share", title=f"memory at the peak of the run: {peak}", title_justify="left")
+    title = _("memory at the peak of the run: {phase}", phase=each_part(peak))
+    table = Table("", _("on the card"), _("GiB"), _("share"), title=title, title_justify="left")
     for letter, colour, (name, count) in zip(LETTERS, COLOURS, plan.parts.items(), strict=False):
-        table.add_row(f"[{colour}]{letter}[/]", name, f"{count / 2**30:,.2f}", f"{count / card.total:.1%}")
+        table.add_row(f"[{colour}]{letter}[/]", each_part(name), _gib(count, 2), percent(count / card.total))
     table.add_section()
-    table.add_row("", "all", f"{plan.card / 2**30:,.2f}", f"{plan.card / card.total:.1%}")
-    rest, free = sum(plan.reserve.values()), (card.total - plan.card) / 2**30
-    phases = ", ".join(f"{phase} {(sum(parts.values()) + rest) / 2**30:,.1f}" for phase, parts in plan.phases.items())
-    fits = Text(f"fits: {free:,.1f} GiB of the card's {card.total / 2**30:,.1f} stay free", style="green")
-    beyond = Text(f"{-free:,.1f} GiB more than the card's {card.total / 2**30:,.1f}", style="red")
-    return Group(table, memory_bar(plan, card), fits if free >= 0 else beyond, f"GiB by phase: {phases}", *plan.notes)
+    table.add_row("", _("all"), _gib(plan.card, 2), percent(plan.card / card.total))
+    rest, free, total = sum(plan.reserve.values()), card.total - plan.card, size(card.total)
+    phases = ", ".join(f"{_(phase)} {_gib(sum(parts.values()) + rest)}" for phase, parts in plan.phases.items())
+    fits = Text(_("fits: {free} of the card's {total} stay free", free=size(free), total=total), style="green")
+    beyond = Text(_("{more} more than the card's {total}", more=size(-free), total=total), style="red")
+    return Group(table, memory_bar(plan, card), fits if free >= 0 else beyond, _("GiB by phase: {phases}", phases=phases), *plan.notes)
+
+
+def _gib(count: int, digits: int = 1) -> str:
+    return localised(f"{count / 2**30:,.{digits}f}")
 
 
 def memory_bar(plan: MemoryPlan, card: Card) -> Text:

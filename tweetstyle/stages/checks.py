@@ -14,6 +14,7 @@ from tweetstyle.console import say
 from tweetstyle.doctor import doctor
 from tweetstyle.errors import RecipeErrors, TweetstyleError
 from tweetstyle.hardware.check import Check, fail, ok, warn
+from tweetstyle.locale import N_, _
 from tweetstyle.model.base import read_base_config
 from tweetstyle.plan.disk import refuse_too_small_a_disk, written_to
 from tweetstyle.plan.estimate import (
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 USUAL = (Path("model"), Path("export"), Path("data/processed"))
 """Where runs write, unless a recipe says otherwise."""
-COLOURS = {"ok": None, "warn": "yellow", "fail": "red"}
+COLOURS = {N_("ok"): None, N_("warn"): "yellow", N_("fail"): "red"}
 
 
 def check_message_model(run: Run) -> str | None:
@@ -75,12 +76,12 @@ def check_before_start(run: Run) -> None:
     recipe, base, template = run.recipe, run.base, run.template
     directory, weights = recipe.run_directory.resolve(), base.path.resolve()
     if directory == weights or directory in weights.parents or weights in directory.parents:
-        what = f"the run would be written to {recipe.run_directory}, where the base model is"
-        raise TweetstyleError(what, where="model.base", hint="give the recipe's file another name: the run is named after it")
+        what = _("the run would be written to {directory}, where the base model is", directory=recipe.run_directory)
+        raise TweetstyleError(what, where="model.base", hint=_("give the recipe's file another name: the run is named after it"))
     others = recipe.evaluation.others
     if others and not others.exists():
-        hint = "write the path of other people's tweets, or leave it out"
-        raise TweetstyleError("there is no such file", where=f"evaluation.others: {others}", hint=hint)
+        hint = _("write the path of other people's tweets, or leave it out")
+        raise TweetstyleError(_("there is no such file"), where=f"evaluation.others: {others}", hint=hint)
     refuse_method(base.config, recipe.model.method)
     check_exportable(base, template)
     base.tokenizer.check_turns(template)
@@ -93,9 +94,9 @@ def stop_where_it_would_fail(run: Run, needs: ResourceEstimate) -> None:
     problems = []
     for check in doctor(written_to(run.recipe), needs, run.template):
         if check.state == "warn":
-            say(f"{check.name}: {check.seen}\n  → {check.do}", fg="yellow")
+            say(_("{about}: {warning}", about=_(check.name), warning=check.seen) + f"\n  → {check.do}", fg="yellow")
         elif check.state == "fail":
-            problems.append(with_line(TweetstyleError(check.seen, where=check.where or check.name, hint=check.do), run.path))
+            problems.append(with_line(TweetstyleError(check.seen, where=check.where or _(check.name), hint=check.do), run.path))
     if problems:
         raise problems[0] if len(problems) == 1 else RecipeErrors(problems)
 
@@ -109,18 +110,22 @@ def all_checks(run: Run | None) -> list[Check]:
         return doctor(USUAL)
     sources = run.recipe.data.source
     archive = _failure(run, "archive", lambda: open_archive(sources, run.recipe.data.separator))
-    steps = {"base model": lambda: run.base, "prompt": lambda: run.template, "recipe": located(run.path)(partial(check_before_start, run))}
+    steps = {
+        "base model": lambda: run.base,
+        "prompt": lambda: run.template,
+        N_("recipe"): located(run.path)(partial(check_before_start, run)),
+    }
     if not archive:  # whether a run is up to date is decided by the archive too
-        steps["run"] = lambda: existing_outputs(run)
+        steps[N_("run")] = lambda: existing_outputs(run)
     refused = next(filter(None, (_failure(run, name, step) for name, step in steps.items())), None)
     needs = _needs(run)
     if isinstance(needs, TweetstyleError):
-        what = f"the run's need of card, memory and disk is unknown until this is solved: {needs.what}"
-        do = f"then tweetstyle plan {run.path} shows it, and this command compares it with the machine"
-        found = [*doctor(written_to(run.recipe)), warn("need", what, do)]
+        what = _("what the run needs of card, memory and disk is unknown until this is solved: {problem}", problem=needs.what)
+        do = _("then tweetstyle plan {recipe} shows it, and this command compares it with the machine", recipe=run.path)
+        found = [*doctor(written_to(run.recipe)), warn(N_("need"), what, do)]
     else:
         found = doctor(written_to(run.recipe), *needs)
-    for check in (archive or ok("archive", ", ".join(map(str, sources))), refused, *messages_check(run)):
+    for check in (archive or ok(N_("archive"), ", ".join(map(str, sources))), refused, *messages_check(run)):
         if check and not any(before.state == "fail" and check.seen.endswith(before.seen) for before in found):
             found.append(check)
     return found
@@ -157,7 +162,7 @@ def messages_check(run: Run) -> list[Check]:
         speaker = check_message_model(run)
     except TweetstyleError as error:
         return [failed("messages", error, run.path)]
-    return [ok("messages", f"{speaker} can write them")] if speaker else []
+    return [ok(N_("messages"), _("{model} can write them", model=speaker))] if speaker else []
 
 
 def as_json(checks: list[Check]) -> str:
@@ -168,13 +173,13 @@ def as_json(checks: list[Check]) -> str:
 
 def print_checks(checks: list[Check]) -> None:
     """For a person: state, name, what was seen, and beneath it what to do; at the end each download command in a line to copy."""
-    names = max(len(check.name) for check in checks)
+    names, states = (max(len(_(word)) for word in words) for words in ({check.name for check in checks}, COLOURS))
     for check in checks:
         where = f"{check.where}: " if check.where else ""
-        row = f"{check.state:<4}  {check.name:<{names}}  "
+        row = f"{_(check.state):<{states}}  {_(check.name):<{names}}  "
         colour = COLOURS[check.state]
         say(f"{row}{where}{check.seen}", err=False, hanging=len(row), fg=colour)
         if check.do:
             say(f"{' ' * len(row)}→ {check.do}", err=False, fg=colour, bold=True)
     if commands := dict.fromkeys(command for check in checks for command in re.findall(r"hf download [^,()]*[^,()\s]", check.do)):
-        say("\n".join(["", "To copy:", *(f"  {command}" for command in commands)]), err=False, wrap=False)
+        say("\n".join(["", _("To copy:"), *(f"  {command}" for command in commands)]), err=False, wrap=False)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tweetstyle.console import say
+from tweetstyle.console import say_of_stage
 from tweetstyle.files import fingerprints
+from tweetstyle.locale import _
 from tweetstyle.records import read_split
 from tweetstyle.sources.recognise import files_of
 from tweetstyle.stages.stage import Done, Stage, exported_gguf, plain, show, trained_inputs, tweets_of
@@ -56,4 +57,4 @@ def _blind_test(run: Run, samples: list[Sample]) -> None:
     path = recipe.run_directory / "blind.html"
     message = recipe.prompt.message
     if write_blind(path, sides, run.language, recipe.evaluation.seed, learned, message):
-        say(f"          which tweets are yours? {path}")
+        say_of_stage(_("which tweets are yours? {path}", path=path))

@@ -7,9 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tweetstyle.console import say
+from tweetstyle.console import say, say_of_stage
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import fingerprints
+from tweetstyle.locale import _, current_language
 from tweetstyle.manifest import Manifest
 from tweetstyle.stages.stage import Done, Stage, plain, scored_sample, trained_inputs, trained_scores
 
@@ -31,11 +32,11 @@ def _export(run: Run) -> Done:
     from tweetstyle.progress import Bar
 
     recipe, directory, trained = run.recipe, run.recipe.export_directory, trained_scores(run)
-    sample, _ = scored_sample(run, trained, ["validation"], recipe.export.gate_tweets)
+    sample = scored_sample(run, trained, ["validation"], recipe.export.gate_tweets)[0]
 
     def bits_per_byte(gguf: Path) -> float:
         tokens = sum(len(document.ids) for document in sample.documents)
-        with Bar(f"scoring {gguf.stem.removeprefix(recipe.name + '-')}", tokens, "tokens") as bar:
+        with Bar(_("scoring {file_type}", file_type=gguf.stem.removeprefix(recipe.name + "-")), tokens, "tokens") as bar:
             nats = score_gguf(gguf, sample.documents, bar.advance)
         return float(nats.sum() / sample.bytes.sum() / math.log(2))
 
@@ -48,7 +49,7 @@ def _export(run: Run) -> Done:
         score=bits_per_byte,
     )  # fmt: skip
     for candidate, score in exported.choices.scores.items():
-        say(f"          {candidate}: {score:.4f} bits per byte on validation")
+        say_of_stage(_("{candidate}: {score:.4f} bits per byte on validation", candidate=candidate, score=score))
     return verified(run, exported.gguf, {"choices": plain(exported.choices)})
 
 
@@ -84,18 +85,18 @@ def _those_that_passed(run: Run, gguf: dict[str, Path], checks: list[GateCheck],
     write_parity(checks, directory, recipe.name)
     rejected = rejected_types(checks)
     left = set_aside(gguf, rejected)
-    say(f"          {Say('en').gate(verdict(checks))}", fg="red" if rejected else None)
-    say(f"          every figure: {directory}/parity.html")
+    say_of_stage(Say(current_language()).gate(verdict(checks)), fg="red" if rejected else None)
+    say_of_stage(_("every figure: {path}", path=directory / "parity.html"))
     for file_type, why in rejected.items():
-        say(f"          {gguf[file_type].name}.rejected: {why}", fg="red")
+        say_of_stage(_("{file}: {remark}", file=gguf[file_type].name + ".rejected", remark=why), fg="red")
     for file_type, remark in remarks(checks).items():
         if file_type in left:
-            say(f"          {left[file_type].name}: {remark}", fg="yellow")
+            say_of_stage(_("{file}: {remark}", file=left[file_type].name, remark=remark), fg="yellow")
     if left != gguf:
         modelfile.unlink(missing_ok=True)
     if not left:
-        hint = "parity.html there says why: other export.types may pass, or a longer training; export.gate: false lets them by"
-        raise TweetstyleError("no file passed the gate", where=str(directory), hint=hint)
+        hint = _("parity.html there says why: other export.types may pass, or a longer training; export.gate: false skips the gate")
+        raise TweetstyleError(_("no file passed the gate"), where=str(directory), hint=hint)
     return left
 
 
@@ -118,13 +119,14 @@ def verify(run: Run) -> None:
     stage = export_stage(run)
     before = Manifest.read(stage.manifest)
     directory, name = run.recipe.export_directory, run.recipe.name
+    again = _("run: tweetstyle export {recipe}", recipe=run.path)
     gguf = {t: path for t in run.recipe.export.types if (path := directory / f"{name}-{t}.gguf").is_file()}
     if before is None or not gguf:
-        raise TweetstyleError("there is no export to verify", where=str(directory), hint=f"tweetstyle export {run.path}")
+        raise TweetstyleError(_("there is no export to verify"), where=str(directory), hint=again)
     if before.inputs != (inputs := stage.inputs()):
-        what = "the export was made from another trained model than this one"
-        raise TweetstyleError(what, where=str(directory), hint=f"run: tweetstyle export {run.path}")
-    say(f"verify    {', '.join(gguf)}: takes minutes on a CPU. Results are written at the end; you can stop it safely")
+        raise TweetstyleError(_("the export was made from another trained model than this one"), where=str(directory), hint=again)
+    text = _("{files}: takes minutes on a CPU. Results are written at the end; you can stop it safely", files=", ".join(gguf))
+    say(f"{'verify':<9} {text}")
     checks = _checks(run, gguf, directory / "Modelfile")
     stage.manifest.unlink()
     outputs, facts = _written(run, _those_that_passed(run, gguf, checks, directory / "Modelfile"), before.facts)

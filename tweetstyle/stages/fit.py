@@ -8,10 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tweetstyle.console import say
+from tweetstyle.console import say_of_stage
 from tweetstyle.dataset.threads import read_conversations
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file, read_back
+from tweetstyle.locale import _
 from tweetstyle.manifest import settings_digest
 from tweetstyle.run import Run
 from tweetstyle.stages.report import training_in_report
@@ -43,11 +44,11 @@ def _fit(run: Run) -> Done:
     set_aside_other_run(recipe.run_directory, fit_identity(run))
     train, validation = run.split(recipe.training.split), run.split("validation")
     planned = plan_fit(run.base, run.template, recipe.model, recipe.training, train)
-    for warning in schedule_warnings(planned, answers=run.template.turns is not None):
-        say(f"          {warning}", fg="yellow")
+    for about, warning in schedule_warnings(planned, answers=run.template.turns is not None).items():
+        say_of_stage(_("{about}: {warning}", about=about, warning=warning), fg="yellow")
     counts = read_conversations(train)[1] if run.template.turns else None
     if counts:
-        say(f"          {counts}")
+        say_of_stage(str(counts))
     inputs = FitInputs(run.base, run.template, recipe.model, recipe.training, (train, validation))
     with training_in_report(run) as validated:
         result = fit(inputs, recipe.run_directory, validated)
@@ -57,15 +58,20 @@ def _fit(run: Run) -> Done:
     return [*written, recipe.run_directory / "as_trained.json", recipe.run_directory / "imatrix.gguf"], facts
 
 
-def schedule_warnings(fit: FitPlan, *, answers: bool = False) -> list[str]:
-    """What in the recipe does not suit this amount of data, in words. answers: what trains are pairs of message and tweet."""
-    warnings = []
+def schedule_warnings(fit: FitPlan, *, answers: bool = False) -> dict[str, str]:
+    """What in the recipe does not suit this amount of data: subject → sentence. answers: what trains are pairs of message and tweet."""
+    warnings = {}
     if answers and fit.tweets < FEW_PAIRS:
-        what = f"few pairs: {fit.tweets:,} of a message and your tweet are too few to teach a tone (some hundreds do)"
-        warnings.append(f"{what}; the model would answer much as it did before. message: topic learns from every tweet")
+        warnings[_("few pairs")] = _(
+            "{count:,} messages with your tweets are too few to teach a tone (some hundreds do); the model would answer much as it did "
+            "before. message: topic learns from every tweet",
+            count=fit.tweets,
+        )
     if fit.schedule.changes:
-        warnings.append(f"schedule: {fit.schedule.in_words}")
-    return [*warnings, fit.schedule.remark] if fit.schedule.remark else warnings
+        warnings[_("schedule")] = fit.schedule.in_words
+    if fit.schedule.remark:
+        warnings["max_steps"] = fit.schedule.remark
+    return warnings
 
 
 def fit_identity(run: Run) -> str:
@@ -82,8 +88,11 @@ def identity_in(directory: Path) -> str | None:
         return None
     found = read_back(mark, dict[str, str])
     if found is None or "identity" not in found:
-        what = "damaged: it says which settings and data this training is of"
-        hint = f"if they have not changed since, remove the file, and the training resumes; otherwise rename {directory} to keep it"
+        what = _("this file is damaged: it says which settings and data the training was made from")
+        hint = _(
+            "if they have not changed since, remove the file, and the training resumes; otherwise rename {directory} to keep it",
+            directory=directory,
+        )
         raise TweetstyleError(what, where=str(mark), hint=hint)
     return found["identity"]
 
@@ -97,7 +106,7 @@ def set_aside_other_run(directory: Path, identity: str | None) -> None:
         while (aside := directory.with_name(f"{directory.name}-old-{number}")).exists():
             number += 1
         directory.rename(aside)
-        say(f"          the earlier run is kept as {aside}")
+        say_of_stage(_("the earlier run is kept as {directory}", directory=aside))
     if identity is not None and not mark.is_file():
         with complete_file(mark) as stream:
             json.dump({"identity": identity}, stream)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tweetstyle.dataset.threads import Message, is_answerable, messages_path, write_messages
+from tweetstyle.locale import _, _n
 from tweetstyle.model.base import BaseConfig, read_base_config
 from tweetstyle.plan.disk import NO_OUTPUTS, refuse_too_small_a_disk
 from tweetstyle.plan.estimate import (
@@ -55,7 +56,7 @@ def needs(run: Run, card_gib: float | None, tweets: int | None) -> ResourceEstim
             tokens = estimate_training_tokens(recipe, tweets or sum(not tweet.reason for tweet in archive.tweets()))
         existing = existing_outputs(run) if prepared else NO_OUTPUTS
         found = estimate_resources(recipe, outline, card_for(recipe, card_gib), tokens, existing)
-    return found if card_gib is None else replace(found, speed=Speed(None, "a probe measures only the card in this machine"))
+    return found if card_gib is None else replace(found, speed=Speed(None, _("a probe measures only the card in this machine")))
 
 
 def plan(run: Run) -> RenderableType:
@@ -84,10 +85,11 @@ def plan(run: Run) -> RenderableType:
     check_before_start(run)
     refuse_too_small_a_disk(recipe, run.base, outputs := existing_outputs(run))
     needs = estimate_resources(recipe, run.base, run.card, _tokens(fit), outputs)
-    base_model = Text(f"base model: {needs.base.path} ({needs.shape.parameters / 1e6:,.1f} M parameters)")
+    millions = needs.shape.parameters / 1e6
+    base_model = Text(_("base model: {path} ({millions:,.1f} M parameters)", path=needs.base.path, millions=millions))
     written = ", ".join(f"{path}/" for path in (recipe.data.processed, recipe.run_directory, recipe.export_directory))
     schedule = _schedule(recipe, needs, fit, (prepared.read, prepared.kept))
-    return Group("", base_model, schedule, Text(f"writes into {written}"), "", needs_table(needs))
+    return Group("", base_model, schedule, Text(_("writes into {directories}", directories=written)), "", needs_table(needs))
 
 
 def _outline(run: Run) -> BaseConfig:
@@ -114,34 +116,47 @@ def messages_for_plan(recipe: Recipe, train: Path) -> str:
     existing, planned = (messages_path(directory, train.stem) for directory in (recipe.data.processed, train.parent))
     if existing.is_file():
         shutil.copyfile(existing, planned)
-        return f"messages: those of {existing}"
+        return _("messages: those of {file}", file=existing)
     tweets = [tweet for tweet in read_split(train) if is_answerable(tweet)][: recipe.playback.train_tweets]
     write_messages(planned, [Message(tweet.id, STAND_IN, "question") for tweet in tweets])
-    return f"messages: not written yet; planned for {len(tweets):,} tweets, with messages of {len(STAND_IN.split())} words"
+    words = len(STAND_IN.split())
+    return _("messages: not written yet; planned for {count:,} tweets, with messages of {words} words", count=len(tweets), words=words)
 
 
 def _schedule(recipe: Recipe, needs: ResourceEstimate, fit: FitPlan, tweets: tuple[int, int]) -> Table:
     """What is done with the data. tweets: read, kept."""
     from rich.table import Table
 
-    training, steps = fit.schedule.training, fit.steps
-    table = Table("", "planned", title=f"plan of {recipe.name}", title_justify="left")
-    rows = {
-        "method": f"{recipe.model.method}, {needs.trained / 1e6:,.1f} M parameters trained",
-        "tweets": f"{tweets[0]:,} read, {tweets[1]:,} kept, {fit.tweets:,} trained on",
-        "packs": f"{steps.packs:,} of at most {training.max_length:,} tokens, {fit.tokens / (steps.packs * training.max_length):.0%} full",
-        "tokens": f"{fit.tokens:,} in one epoch" + (f"; {fit.cut:,} tweets cut at max_length" if fit.cut else ""),
-        "steps": f"{steps.steps:,} ({fit.epochs:g} epochs; {steps.steps_per_epoch:,} in each), {steps.warmup:,} of them warm-up",
-        "learning rate": as_rate(training.learning_rate),
-        "validations": f"one before training, then every {training.eval_steps} steps, and at the end",
-        "checkpoints": f"{-(-steps.steps // training.save_steps):,}, of which at most {training.save_total_limit} are kept",
-    }
+    table = Table("", _("planned"), title=_("plan of {name}", name=recipe.name), title_justify="left")
     warnings = schedule_warnings(fit, answers=recipe.prompt.message == "playback")
-    if unusual := unusual_rate(training.learning_rate, recipe.model.method, needs.base.config["hidden_size"]):
-        warnings.append(unusual)
-    for warning in warnings:
-        about, _, said = warning.partition(": ")
-        rows[f"warning: {about}"] = said
+    if unusual := unusual_rate(recipe.training.learning_rate, recipe.model.method, needs.base.config["hidden_size"]):
+        warnings["learning_rate"] = unusual
+    rows = _schedule_rows(recipe, needs, fit, tweets) | {_("warning: {about}", about=about): said for about, said in warnings.items()}
     for name, value in rows.items():
         table.add_row(name, value)
     return table
+
+
+def _schedule_rows(recipe: Recipe, needs: ResourceEstimate, fit: FitPlan, tweets: tuple[int, int]) -> dict[str, str]:
+    training, steps, (read, kept) = fit.schedule.training, fit.steps, tweets
+    full = fit.tokens / (steps.packs * training.max_length)
+    tokens = _("{tokens:,} in one epoch", tokens=fit.tokens)
+    if fit.cut:
+        cut = _n("{count:,} tweet cut at max_length", "{count:,} tweets cut at max_length", fit.cut)
+        tokens = _("{tokens}; {cut}", tokens=tokens, cut=cut)
+    return {
+        _("method"): _("{method}, {millions:,.1f} M parameters trained", method=recipe.model.method, millions=needs.trained / 1e6),
+        _("tweets"): _("{read:,} read, {kept:,} kept, {trained:,} trained on", read=read, kept=kept, trained=fit.tweets),
+        _("packs"): _("{packs:,} of at most {tokens:,} tokens, {full:.0%} full", packs=steps.packs, tokens=training.max_length, full=full),
+        _("tokens"): tokens,
+        _("steps"): _(
+            "{steps:,} ({epochs:g} epochs; {each:,} in each), {warmup:,} of them warm-up",
+            steps=steps.steps, epochs=fit.epochs, each=steps.steps_per_epoch, warmup=steps.warmup,
+        ),
+        _("learning rate"): as_rate(training.learning_rate),
+        _("validations"): _("one before training, then every {steps} steps, and at the end", steps=training.eval_steps),
+        _("checkpoints"): _(
+            "{count:,}, of which at most {kept} are kept",
+            count=-(-steps.steps // training.save_steps), kept=training.save_total_limit,
+        ),
+    }  # fmt: skip

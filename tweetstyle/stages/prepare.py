@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tweetstyle.console import say
+from tweetstyle.console import say_of_stage
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import fingerprints
+from tweetstyle.locale import _
 from tweetstyle.manifest import settings_digest
 from tweetstyle.sources import open_archive
 from tweetstyle.sources.recognise import files_of
@@ -40,7 +41,7 @@ def _prepare(run: Run) -> Done:
 
     prepared = prepare(run.recipe.data, run.recipe.prompt, run.line_template, run.recipe.data.processed)
     show(funnel(prepared))
-    say(f"          with examples of everything: {run.recipe.data.processed}/report.html")
+    say_of_stage(_("with examples of everything: {path}", path=run.recipe.data.processed / "report.html"))
     return list(prepared.outputs), plain(prepared, "outputs", "figures")
 
 
@@ -70,7 +71,7 @@ def _playback(run: Run) -> Done:
     train = run.split(recipe.training.split)
     played = playback(recipe.playback, recipe.data.likely_languages, train, recipe.data.processed)
     show(table(played))
-    say(f"          check some before you train on them: tweetstyle playback {run.path} --show 20")
+    say_of_stage(_("check some before you train on them: tweetstyle playback {recipe} --show 20", recipe=run.path))
     return played.outputs, plain(played, "outputs")
 
 
@@ -86,6 +87,6 @@ def show_messages(run: Run, count: int) -> None:
     shown = show_some(recipe.playback, recipe.data.likely_languages, train, recipe.data.processed, count)
     show(pairs(shown))
     if all(tweet.reason for tweet in shown):
-        hint = "name a larger model, one that speaks the tweets' language, or lower playback.temperature"
+        hint = _("name a larger model, one that speaks the tweets' language, or lower playback.temperature")
         model = recipe.playback.ollama or str(recipe.playback.gguf)
-        raise TweetstyleError("none of the tweets shown has a message that can be used", where=model, hint=hint)
+        raise TweetstyleError(_("none of the tweets shown has a message that can be used"), where=model, hint=hint)

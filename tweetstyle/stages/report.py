@@ -9,10 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tweetstyle.console import say
+from tweetstyle.console import say_of_stage
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.hardware.machine import installed_versions
-from tweetstyle.locale import current_language
+from tweetstyle.locale import _, current_language
 
 if TYPE_CHECKING:
     from tweetstyle.report.files import RunFiles, State
@@ -42,7 +42,7 @@ def update_report(run: Run, state: State | None = None) -> Path | None:
     try:
         return report(run, state)
     except UNWRITABLE as error:
-        say(f"          the report could not be updated: {error}", fg="yellow")
+        say_of_stage(_("the report could not be updated: {error}", error=error), fg="yellow")
         return None
 
 
@@ -57,7 +57,7 @@ def stage_in_report(run: Run, stage: str) -> Iterator[None]:
         yield
     except BaseException as error:
         if path := update_report(run, State(stage, datetime.now(), error=_in_words(error))):
-            say(f"          measured so far: {path}")
+            say_of_stage(_("measured so far: {path}", path=path))
         raise
     if stage not in BEFORE_A_RUN:
         update_report(run)
@@ -81,7 +81,7 @@ def training_in_report(run: Run) -> Iterator[Callable[[], None]]:
                 update_report(run, State("fit", datetime.now(), training=True))
 
     if path := update_report(run, State("fit", datetime.now(), training=True)):
-        say(f"          report, updated while it trains: {path}")
+        say_of_stage(_("report, updated while it trains: {path}", path=path))
     writer = threading.Thread(target=keep, name="report", daemon=True)
     writer.start()
     try:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tweetstyle.dataset.threads import files_read
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import fingerprints
+from tweetstyle.locale import _
 from tweetstyle.manifest import Manifest, changed_settings, why_stale
 from tweetstyle.recipe import Recipe
 
@@ -72,7 +73,9 @@ def tweets_of(run: Run, *splits: str) -> dict[str, str]:
 def trained_inputs(run: Run) -> dict[str, str]:
     """The trained model and its base. Raises TweetstyleError where nothing is trained yet."""
     if not run.final_model.is_dir():
-        raise TweetstyleError("there is no trained model yet", where=str(run.final_model), hint=f"tweetstyle fit {run.path}")
+        raise TweetstyleError(
+            _("there is no trained model yet"), where=str(run.final_model), hint=_("run: tweetstyle fit {recipe}", recipe=run.path)
+        )
     return base_inputs(run) | fingerprints(sorted(p for p in run.final_model.rglob("*") if p.is_file()))
 
 
@@ -105,10 +108,13 @@ def exported_gguf(recipe: Recipe, path: Path) -> Path:
     """The GGUF that the Modelfile names. Raises TweetstyleError where there is none, or it was trained under another prompt."""
     directory = recipe.export_directory
     if not (directory / "Modelfile").is_file():
-        raise TweetstyleError("there is no exported model yet", where=str(directory), hint=f"tweetstyle-fit {path} makes it")
+        raise TweetstyleError(
+            _("there is no exported model yet"), where=str(directory), hint=_("tweetstyle-fit {recipe} makes it", recipe=path)
+        )
     made = Manifest.read(directory / "manifest.json")
     if made and (changed := changed_settings(made.settings.get("prompt"), recipe.prompt.model_dump(mode="json"), "prompt")):
-        what = f"the exported model was trained under another prompt ({', '.join(changed)})"
-        raise TweetstyleError(what, where=str(path), hint=f"train again with tweetstyle-fit {path}, or restore the recipe")
+        what = _("the exported model was trained under another prompt ({keys})", keys=", ".join(changed))
+        hint = _("train again with tweetstyle-fit {recipe}, or restore the recipe", recipe=path)
+        raise TweetstyleError(what, where=str(path), hint=hint)
     source = next(line for line in (directory / "Modelfile").read_text(encoding="utf-8").splitlines() if line.startswith("FROM "))
     return directory / source.removeprefix("FROM ").strip()
