@@ -102,6 +102,14 @@ def base_model_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
+def base(base_model_dir: Path):
+    """The same, read. Tests of another base model have a fixture of this name of their own."""
+    from tweetstyle.model.base import read_base_model
+
+    return read_base_model(base_model_dir)
+
+
+@pytest.fixture(scope="session")
 def original_gguf() -> Path:
     """The same model as its publisher's Q4_1 GGUF, for llama.cpp's side of a comparison."""
     path = demo_base_model.CACHE / demo_base_model.GGUF

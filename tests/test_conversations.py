@@ -19,7 +19,7 @@ from tweetstyle.dataset.threads import (
     with_messages,
 )
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.model.base import BaseModel, read_base_model
+from tweetstyle.model.base import BaseModel
 from tweetstyle.model.tokenizer import IGNORED
 from tweetstyle.prompt.template import Template, build_template
 from tweetstyle.recipe import Model
@@ -106,11 +106,6 @@ def test_what_does_not_train_is_counted_and_said(tmp_path: Path) -> None:
         "8 tweets train as answers in 5 conversations, 3 of them further turns of a thread; "
         "left out: 2 replies whose parents are unknown and 2 without a message"
     )
-
-
-@pytest.fixture(scope="module")
-def base(base_model_dir: Path) -> BaseModel:
-    return read_base_model(base_model_dir)
 
 
 @pytest.fixture(scope="module")

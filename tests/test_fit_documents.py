@@ -2,19 +2,12 @@
 
 import json
 
-import pytest
 from support.small_runs import inst_template, invented_tweets, write_tweets
 
 from tweetstyle.dataset.examples import read_documents, read_held_out
-from tweetstyle.model.base import read_base_model
 from tweetstyle.model.tokenizer import IGNORED
 from tweetstyle.prompt.template import build_template
 from tweetstyle.records import Tweet
-
-
-@pytest.fixture(scope="module")
-def base(base_model_dir):
-    return read_base_model(base_model_dir)
 
 
 def document_of(base, tmp_path, text, topic=None, **options):

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.model.base import BaseModel, read_base_model
+from tweetstyle.model.base import BaseModel
 from tweetstyle.model.tokenizer import IGNORED, Tokenizer
 from tweetstyle.prompt.template import SpecialTokens, Template, build_template
 
@@ -18,11 +18,6 @@ PIECES = [*SPECIAL, " ", "\n", "été", "😀", "👩‍👩‍👧", "123", "<s
 # SmolLM2's vocabulary has no token for six control characters and for what is not assigned in Unicode: no tweet holds them.
 characters = st.characters(exclude_categories=("Cc", "Cn", "Co", "Cs"), include_characters="\n\t")
 texts = st.text(characters, max_size=80) | st.lists(st.sampled_from(PIECES), max_size=8).map("".join)
-
-
-@pytest.fixture(scope="module")
-def base(base_model_dir: Path) -> BaseModel:
-    return read_base_model(base_model_dir)
 
 
 @pytest.fixture(scope="module")

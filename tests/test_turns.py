@@ -10,7 +10,7 @@ from support.chat_templates import BARE, CHANGING, CHATML, DATED, HEADERS, INST,
 from transformers.utils.chat_template_utils import render_jinja_template
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.model.base import BaseModel, read_base_model
+from tweetstyle.model.base import BaseModel
 from tweetstyle.model.tokenizer import IGNORED
 from tweetstyle.prompt.chat_template import Turn, take_apart
 from tweetstyle.prompt.escaping import render_jinja
@@ -127,11 +127,6 @@ def test_tags_for_training_leave_no_trace(name: str, said: list[Turn]) -> None:
         [messages(before, message)], chat_template=marked, add_generation_prompt=True, bos_token="<s>", eos_token="</s>"
     )
     assert template.prompt(message, history=before) == theirs.removeprefix("<s>")
-
-
-@pytest.fixture(scope="module")
-def base(base_model_dir: Path) -> BaseModel:
-    return read_base_model(base_model_dir)
 
 
 @pytest.fixture(scope="module")

@@ -5,18 +5,12 @@ from support.small_runs import inst_template, invented_tweets, small_training, w
 
 from tweetstyle.dataset.examples import read_documents
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.model.base import read_base_model
 from tweetstyle.model.tokenizer import IGNORED
 from tweetstyle.plan.schedule import pack_count
 from tweetstyle.recipe import Lora, Model, Training
 from tweetstyle.train.inputs import check_packed
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def base(base_model_dir):
-    return read_base_model(base_model_dir)
 
 
 @pytest.fixture(scope="module")
