@@ -8,6 +8,7 @@ import shutil
 
 import pytest
 from click.testing import CliRunner
+from support.two_languages import both, figures, left_in_english
 
 from tweetstyle.cli import fit_command, tweetstyle
 
@@ -53,27 +54,41 @@ def written(project):
     return [p for p in project.rglob("*") if p.name not in known and p.suffix != ".lock" and "base" not in p.relative_to(project).parts]
 
 
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (None, "tweets.csv: there is no such file"),
-        ("", "empty"),
-        (HEADER, "no row|no tweet|empty"),
-        ("id_tweet,corps,date_creation\n" + rows(3), "text"),
-        (HEADER + rows(40, "RT @someone: bonjour à tous {}"), "retweet"),
-        (HEADER + rows(5), "few"),
-        (HEADER + "1,il manque une cellule\n", "2"),
-        (HEADER + "1300000000000000000,un tweet assez long,pas une date\n", "pas une date"),
-        ((HEADER + rows(40, "été à la plage, numéro {}")).encode() + b"1300,d\xe9j\xe0,2021-01-01\n", "tweets.csv:42: .*UTF-8"),
-    ],
-)
+ONE = "1300000000000000000,un tweet assez long,2021-03-05 10:00:00\n"
+NO_TWEETS = [
+    (None, "tweets.csv: there is no such file"),
+    ("", "empty"),
+    (HEADER, "no row|no tweet|empty"),
+    ("id_tweet,corps,date_creation\n" + rows(3), "text"),
+    (HEADER + rows(40, "RT @someone: bonjour à tous {}"), "retweet"),
+    (HEADER + rows(5), "few"),
+    (HEADER + "1,il manque une cellule\n", "2"),
+    (HEADER + "1300000000000000000,un tweet assez long,pas une date\n", "pas une date"),
+    ((HEADER + rows(40, "été à la plage, numéro {}")).encode() + b"1300,d\xe9j\xe0,2021-01-01\n", "tweets.csv:42: .*UTF-8"),
+    (HEADER + '1300000000000000000,"un guillemet " de trop,2021-03-05\n', "not valid CSV"),
+    (HEADER + ONE.replace("1300000000000000000", "1.3E+18"), "rounded"),
+    (HEADER + ONE.replace("1300000000000000000", "12 34"), "not an id"),
+    (HEADER + ONE.replace("2021-03-05 10:00:00", "05/03/2021 10:00 EST"), "time zone"),
+    (HEADER + "\0" + ONE, "NUL"),
+    ('{"texte": "un tweet"}\n{"texte": 5}\n', "not a string"),
+    ('{"texte": "un tweet"}\n{"texte" "deux"}\n', "not valid JSON"),
+    ('[{"texte": "un tweet"} {"texte": "deux"}]', "#1: a comma"),
+    ("window.YTD.tweets.part0 = []", "one part of X's archive"),
+    ("<!DOCTYPE html>", "web page"),
+    (b"PK\x03\x04", "cannot be unpacked"),
+]
+"""What an archive holds → words of the message."""
+
+
+@pytest.mark.parametrize(("content", "words"), NO_TWEETS)
 def test_an_archive_that_gives_nothing_to_learn_from(project, content, words):
+    given = content.encode() if isinstance(content, str) else content or b""
+    (project / "tweets.csv").write_bytes(given)
     if content is None:
         (project / "tweets.csv").unlink()
-    else:
-        (project / "tweets.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
-    message = refused("mine.yaml")
-    assert "tweets.csv" in message and re.search(words, message), message
+    message, french = (text[text.index("tweets.csv") :] for text in both(tweetstyle, "prepare", "mine.yaml"))
+    assert re.search(words, message), message
+    assert figures(french) == figures(message) and left_in_english(message, french, given.decode(errors="replace")) == set(), french
     assert written(project) == []
 
 

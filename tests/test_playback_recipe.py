@@ -40,7 +40,7 @@ def test_an_address_of_this_machine_is_taken(tmp_path, url):
 )  # fmt: skip
 def test_any_other_is_refused_before_a_name_is_looked_up(tmp_path, url, monkeypatch):
     monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: pytest.fail("a name was looked up"))
-    with pytest.raises(TweetstyleError, match="not this machine|not an address") as caught:
+    with pytest.raises(TweetstyleError, match="not this machine|cannot be used as an address") as caught:
         read(tmp_path, "ollama: mistral", f'url: "{url}"')
     assert str(caught.value).startswith(f"{tmp_path}/mine.yaml:11: playback.url: {url!r}"), "the line of the key itself"
     assert "as in http://127.0.0.1:11434" in str(caught.value) and "one of the two" not in str(caught.value)

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from tweetstyle.errors import RecipeErrors, TweetstyleError
+from tweetstyle.locale import use_language
 from tweetstyle.recipe import Recipe
 from tweetstyle.recipe_yaml import _fields, read_recipe, schema
 
@@ -41,10 +42,9 @@ def test_every_recipe_that_ships_is_valid(recipe):
 def test_all_problems_are_reported_at_once_in_the_order_of_their_lines(tmp_path):
     text = GOOD.replace("source:", "sorce:").replace("style: Nimzo", "style: 3") + "  metod: lora\n"
     assert problems(tmp_path, text) == [
-        "FILE:1: data.source: is missing\n  → add it: source: … "
-        "(The archive: X's own zip or folder, CSV, JSON Lines, plain text; of several, a list, merged by id)",
+        "FILE:1: data.source: is missing\n  → add it, for example: source: data/raw/tweets.csv",
         "FILE:2: data.sorce: no such key\n  → did you mean source?",
-        "FILE:4: prompt.style: 3 is not text\n  → write text",
+        'FILE:4: prompt.style: 3 is not text\n  → put it in quotes: style: "3"',
         "FILE:7: model.metod: no such key\n  → did you mean method?",
     ]
 
@@ -58,20 +58,20 @@ def test_a_number_with_an_exponent_is_a_number(tmp_path):
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("export: {types: q4_k_m}", "export.types: 'q4_k_m' is not a list\n  → write a list in brackets, its items between commas"),
+        ("export: {types: q4_k_m}", "export.types: 'q4_k_m' is not a list\n  → write a list in brackets, with commas between its items"),
         (
             "export: [a]",
-            "export: ['a'] is not a section\n  → write keys beneath it, among: "
+            "export: ['a'] is not a section\n  → write keys below it, among: "
             "types, num_ctx, merge_base, imatrix, gate, gate_tweets, gate_answers",
         ),
         (
             "export: {types: [q5]}",
-            "export.types.0: 'q5' is not one of the choices\n  → write 'f32', 'f16', 'bf16', 'q8_0', 'q6_k', 'q5_k_m' or 'q4_k_m'",
+            "export.types.0: 'q5' is not one of the choices\n  → write one of: f32, f16, bf16, q8_0, q6_k, q5_k_m, q4_k_m",
         ),
-        ("export: {types: []}", "export.types: [] is too short\n  → write more, or leave it out for the default"),
+        ("export: {types: []}", "export.types: [] is too short\n  → write more, or remove the key for its default"),
         ("training: {learning_rate: '2e-4'}", "training.learning_rate: '2e-4' is not a number\n  → write a number"),
         ("Evaluation: {}", "Evaluation: no such key\n  → did you mean evaluation?"),
-        ("language: FR", "language: 'FR' is not one of the choices\n  → write 'en' or 'fr' (did you mean fr?)"),
+        ("language: FR", "language: 'FR' is not one of the choices\n  → did you mean fr? Write one of: en, fr"),
         ("model: {base: y}", "model appears twice, first on line 5\n  → keep one of them"),
     ],
 )
@@ -82,8 +82,8 @@ def test_a_problem_is_reported_once_and_in_plain_words(tmp_path, text, problem):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (b"", "a recipe is a mapping of sections"),
-        (b"- a\n- b\n", "a recipe is a mapping of sections"),
+        (b"", "a recipe consists of sections"),
+        (b"- a\n- b\n", "a recipe consists of sections"),
         (b"data:\n  source: [a\nprompt: b\n", "FILE:3: not valid YAML"),
         (GOOD.encode() + "# été".encode("cp1252"), "UTF-8"),
     ],
@@ -102,11 +102,11 @@ def test_what_is_no_recipe_is_refused(tmp_path, text, words):
         ("format: custom", "format: custom needs prompt.custom"),
         ("custom: x", "read with format: custom only"),
         ("message: playback", "message: playback needs format: chat"),
-        ("format: text\n  message: first-words", "format: text begins with the first words already"),
+        ("format: text\n  message: first-words", "format: text already begins with the first words"),
         ("format: inst\n  system: Be me.", "prompt.system is read with format: chat only"),
         ("format: chat\n  message: playback\n  topic: true", "prompt.topic is not read with message: playback"),
         ("message: first-words\n  topic: false", "message: first-words replaces the topic"),
-        ('message: first-words\n  format: custom\n  custom: "<s>{style}: {text}</s>"', "add {topic} to the line"),
+        ('message: first-words\n  format: custom\n  custom: "<s>{style}: {text}</s>"', "needs {topic} in prompt.custom"),
         ("topic: true\ntraining: {eval_steps: 20, save_steps: 30}", "save_steps (30) must be a multiple of eval_steps (20)"),
     ],
 )
@@ -118,7 +118,7 @@ def test_the_name_of_the_file_is_checked(tmp_path):
     (tmp_path / "demo.yaml").write_text(GOOD)
     with pytest.raises(TweetstyleError, match="did you mean .*demo.yaml"):
         read_recipe(tmp_path / "dmeo.yaml")
-    assert "becomes the run's name" in problems(tmp_path, GOOD, "My Style.yaml")[0]
+    assert "cannot be the name of a run" in problems(tmp_path, GOOD, "My Style.yaml")[0]
 
 
 def test_the_schema_for_editors_is_the_recipes_own():
@@ -148,15 +148,21 @@ MAY_NOT_BE_BLANK = [
 def test_a_text_in_which_nothing_is_visible_is_refused(tmp_path, key, text):
     for value in ('""', '"   "', r'"\u200b\u00a0\t"'):
         (problem, *_) = problems(tmp_path, text.format(value))
-        assert key in problem and "is blank\n  → write something" in problem
+        hint = "write a name, for example: style: Nimzo" if key == "prompt.style" else "write a text"
+        assert key in problem and f"is blank\n  → {hint}" in problem
 
 
 WRONG = ("", "   ", "text", 0, -1, 1.5, math.inf, math.nan, True, None, [], ["a"], [None], {}, {"a": 1}, {1: 2}, date(2020, 1, 1),
          datetime(2020, 1, 1, 5), b"x", 10**30, ["fr", 3], "é" * 600, "~nobody-of-that-name/x")  # fmt: skip
 OF_PYDANTIC = re.compile(r"(?i)input|should (?!be (?:\d|more|less))|valid (?!\n)\w|character\(s\)|at least \d+ char|instance of|pydantic")
+ENGLISH = re.compile(
+    r"(?<![\w-])(?:the|is|are|was|be|not|no|of|to|and|or|write|read|add|should|with|need|needs|its|it|has)(?![\w-])"
+)
 
 
-def test_no_wrong_value_gets_a_message_in_pydantics_words(tmp_path):
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_no_wrong_value_gets_a_message_in_pydantics_words(tmp_path, language):
+    use_language(language)
     sections = [()] + [(name,) for name in Recipe.model_fields] + [("model", "lora")]
     keys = [(*section, name) for section in sections for name in _fields(section)]
     path, seen = tmp_path / "mine.yaml", 0
@@ -175,5 +181,6 @@ def test_no_wrong_value_gets_a_message_in_pydantics_words(tmp_path):
             seen += 1
             message = str(error)
             assert not OF_PYDANTIC.search(message), message
+            assert language == "en" or not ENGLISH.search(message.replace(str(path), "")), message
             assert "  → " in message and max(map(len, message.splitlines())) < 450, message
     assert seen > 1000

@@ -8,11 +8,14 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, StringConstraints, model_validator
 
+from tweetstyle.locale import N_, _
 from tweetstyle.offline import NoAddress, is_loopback, parse_address
 from tweetstyle.text.visible import is_blank
 
 TARGET_MODULES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-WRITE_WORDS = "write something that can be read, or leave the key out where it has a default"
+WRITE_WORDS = N_("write a text, or remove the key if it has a default")
+
+CUSTOM_EXAMPLE = '"<s>[{style}, {type}] {topic} => {text}</s>"'
 
 
 class OneWrong(ValueError):
@@ -26,7 +29,7 @@ class OneWrong(ValueError):
 def _not_blank(value: object) -> object:
     """Refuses a text in which nothing is visible: spaces, control and zero-width characters alone."""
     if isinstance(value, str) and is_blank(value):
-        raise OneWrong(f"{value[:60]!r} is blank", WRITE_WORDS)
+        raise OneWrong(_("{value} is blank", value=repr(value[:60])), _(WRITE_WORDS))
     return value
 
 
@@ -35,7 +38,7 @@ def _usable_path(path: Path) -> Path:
     try:
         return path.expanduser() if len(path.parts) > 1 else path
     except RuntimeError:
-        raise OneWrong(f"there is no home directory for {path.parts[0]}", "write the whole path") from None
+        raise OneWrong(_("there is no home directory for {user}", user=path.parts[0]), _("write the whole path")) from None
 
 
 LocalPath = Annotated[Path, Field(strict=False), BeforeValidator(_not_blank), AfterValidator(_usable_path)]
@@ -52,13 +55,13 @@ def _listed(value: object) -> object:
 
 
 def _on_this_machine(url: str) -> str:
-    hint = "write host and port of the Ollama of this machine alone, as in http://127.0.0.1:11434"
+    hint = _("write only host and port of the Ollama on this machine, as in http://127.0.0.1:11434")
     try:
-        host, _ = parse_address(url)
+        host = parse_address(url)[0]
     except NoAddress as error:
-        raise OneWrong(f"{url[:60]!r} is not an address that can be taken ({error})", hint) from None
+        raise OneWrong(_("{url} cannot be used as an address ({reason})", url=repr(url[:60]), reason=str(error)), hint) from None
     if not is_loopback(host):
-        raise OneWrong(f"{url[:60]!r} is not this machine: tweets go to 127.0.0.1, ::1 or localhost only", hint)
+        raise OneWrong(_("{url} is not this machine: tweets are sent to 127.0.0.1, ::1 or localhost only", url=repr(url[:60])), hint)
     return url
 
 
@@ -126,7 +129,7 @@ class Data(Section):
     @model_validator(mode="after")
     def _languages_are_sought(self) -> Data:
         if unknown := [language for language in self.languages if language not in self.likely_languages]:
-            raise ValueError(f"data.languages has {unknown[0]}, which data.likely_languages has not: add it there")
+            raise ValueError(_("data.languages has {language}, but data.likely_languages does not: add it there", language=unknown[0]))
         return self
 
 
@@ -151,22 +154,22 @@ class Prompt(Section):
     @model_validator(mode="after")
     def _settings_go_together(self) -> Prompt:
         if self.format == "custom" and not self.custom:
-            raise ValueError('format: custom needs prompt.custom, for example "<s>[{style}, {type}] {topic} => {text}</s>"')
+            raise ValueError(_("format: custom needs prompt.custom, for example {example}", example=CUSTOM_EXAMPLE))
         if self.format != "custom" and self.custom is not None:
-            raise ValueError(f"prompt.custom is read with format: custom only; the format is {self.format}")
+            raise ValueError(_("prompt.custom is read with format: custom only; the format is {format}", format=self.format))
         if self.message == "playback" and self.format != "chat":
-            raise ValueError(f"message: playback needs format: chat, a conversation's own; the format is {self.format}")
+            raise ValueError(_("message: playback needs format: chat; the format is {format}", format=self.format))
         if self.message == "first-words" and self.format == "text":
-            raise ValueError("format: text begins with the first words already: leave message: first-words out")
+            raise ValueError(_("format: text already begins with the first words: remove message: first-words"))
         if self.system is not None and self.format != "chat":
-            raise ValueError(f"prompt.system is read with format: chat only; the format is {self.format}")
+            raise ValueError(_("prompt.system is read with format: chat only; the format is {format}", format=self.format))
         topics = [key for key in ("topic", "topic_dropout") if key in self.model_fields_set]
         if self.message == "playback" and topics:
-            raise ValueError(f"prompt.{topics[0]} is not read with message: playback, where no prompt names a subject: leave it out")
+            raise ValueError(_("prompt.{key} is not read with message: playback: remove it", key=topics[0]))
         if self.message == "first-words" and not self.topic:
-            raise ValueError("message: first-words replaces the topic: remove topic: false")
+            raise ValueError(_("message: first-words replaces the topic: remove topic: false"))
         if self.message == "first-words" and self.custom and "{topic}" not in self.custom:
-            raise ValueError("message: first-words needs the place {topic} in prompt.custom: add {topic} to the line")
+            raise ValueError(_("message: first-words needs {place} in prompt.custom: add it to the line", place="{topic}"))
         return self
 
 
@@ -204,11 +207,11 @@ class Playback(Section):
     @model_validator(mode="after")
     def _one_model_on_this_machine(self) -> Playback:
         if self.ollama and self.gguf:
-            raise ValueError("playback.ollama and playback.gguf name two models: leave one out")
+            raise ValueError(_("playback.ollama and playback.gguf name two models: remove one"))
         if self.gguf and "url" in self.model_fields_set:
-            raise ValueError("playback.url is read with playback.ollama only: leave it out")
+            raise ValueError(_("playback.url is read with playback.ollama only: remove it"))
         if abs(self.questions + self.remarks + self.requests - 1) > 1e-6:
-            raise ValueError("playback.questions, playback.remarks and playback.requests are shares of one whole: their sum must be 1")
+            raise ValueError(_("playback.questions, playback.remarks and playback.requests are shares: their sum must be 1"))
         return self
 
 
@@ -274,9 +277,10 @@ class Training(Section):
     @model_validator(mode="after")
     def _settings_go_together(self) -> Training:
         if self.warmup_steps is not None and "warmup_ratio" in self.model_fields_set:
-            raise ValueError("warmup_ratio and warmup_steps say the same: leave one out (a share suits any number of steps)")
+            raise ValueError(_("warmup_ratio and warmup_steps set the same thing: remove one (a ratio suits any number of steps)"))
         if self.save_steps % self.eval_steps:
-            raise ValueError(f"save_steps ({self.save_steps}) must be a multiple of eval_steps ({self.eval_steps})")
+            values = {"save_steps": self.save_steps, "eval_steps": self.eval_steps}
+            raise ValueError(_("save_steps ({save_steps}) must be a multiple of eval_steps ({eval_steps})", **values))
         return self
 
 
@@ -373,9 +377,9 @@ class Recipe(Section):
     def _playback_has_its_model(self) -> Recipe:
         by_playback = self.prompt.message == "playback"
         if by_playback and not (self.playback.ollama or self.playback.gguf):
-            raise ValueError("prompt.message: playback needs a model that writes messages: playback.ollama (its name) or playback.gguf")
+            raise ValueError(_("message: playback needs a model that writes messages: playback.ollama (its name) or playback.gguf"))
         if not by_playback and "playback" in self.model_fields_set:
-            raise ValueError("playback is read with prompt.message: playback only: leave the section out")
+            raise ValueError(_("playback is read with prompt.message: playback only: remove the section"))
         return self
 
     @property

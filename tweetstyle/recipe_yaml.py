@@ -14,27 +14,39 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from tweetstyle.errors import RecipeErrors, TweetstyleError, closest
+from tweetstyle.locale import N_, _
+from tweetstyle.locale.libraries import reason
 from tweetstyle.recipe import WRITE_WORDS, Recipe
 
+NOT_VALID = N_("{value} is not valid")
 KINDS = {
-    "int_type": ("is not a whole number", "write a whole number"),
-    "int_from_float": ("is not a whole number", "write a whole number"),
-    "float_type": ("is not a number", "write a number"),
-    "bool_type": ("is not true or false", "write true or false"),
-    "string_type": ("is not text", "write text"),
-    "tuple_type": ("is not a list", "write a list in brackets, its items between commas"),
-    "too_short": ("is too short", "write more, or leave it out for the default"),
-    "string_too_long": ("is too long", "write at most {max_length} characters"),
-    "finite_number": ("is not a number that can be computed with", "write a finite number"),
-    "string_too_short": ("is blank", WRITE_WORDS),
-    "path_type": ("is not a path", "write the path of a file or directory"),
-    "string_pattern_mismatch": ("is no language code", "write two small letters, ISO 639-1: fr, en, es"),
-    "greater_than_equal": ("is not valid", "it should be {ge:.15g} or more"),
-    "less_than_equal": ("is not valid", "it should be {le:.15g} or less"),
-    "greater_than": ("is not valid", "it should be more than {gt:.15g}"),
-    "less_than": ("is not valid", "it should be less than {lt:.15g}"),
+    "int_type": (N_("{value} is not a whole number"), N_("write a whole number")),
+    "int_from_float": (N_("{value} is not a whole number"), N_("write a whole number")),
+    "float_type": (N_("{value} is not a number"), N_("write a number")),
+    "bool_type": (N_("{value} is not true or false"), N_("write true or false")),
+    "string_type": (N_("{value} is not text"), N_('put it in quotes: {name}: "{value}"')),
+    "tuple_type": (N_("{value} is not a list"), N_("write a list in brackets, with commas between its items")),
+    "too_short": (N_("{value} is too short"), N_("write more, or remove the key for its default")),
+    "string_too_long": (N_("{value} is too long"), N_("write at most {max_length} characters")),
+    "finite_number": (N_("{value} is not a finite number"), N_("write a finite number")),
+    "string_too_short": (N_("{value} is blank"), WRITE_WORDS),
+    "path_type": (N_("{value} is not a path"), N_("write the path of a file or directory")),
+    "string_pattern_mismatch": (N_("{value} is not a language code"), N_("write two lower-case letters (ISO 639-1): fr, en, es")),
+    "greater_than_equal": (NOT_VALID, N_("it should be {ge:.15g} or more")),
+    "less_than_equal": (NOT_VALID, N_("it should be {le:.15g} or less")),
+    "greater_than": (NOT_VALID, N_("it should be more than {gt:.15g}")),
+    "less_than": (NOT_VALID, N_("it should be less than {lt:.15g}")),
 }
 """pydantic's kind of error → what is wrong with the value, and what to write; in braces pydantic's own figures."""
+EXAMPLES = {
+    "data": "data: {source: data/raw/tweets.csv}",
+    "data.source": "source: data/raw/tweets.csv",
+    "prompt": "prompt: {style: Nimzo}",
+    "prompt.style": "style: Nimzo",
+    "model": "model: {base: model/llama3-8b}",
+    "model.base": "base: model/llama3-8b",
+}
+"""Key that has no default → what to write."""
 LONGEST_SHOWN = 60
 """Characters of a value in a message."""
 KEYS_OF_A_RUN = re.compile(r"[a-z0-9][a-z0-9._-]*")
@@ -48,13 +60,14 @@ def read_recipe(path: Path) -> Recipe:
         source = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
         near = closest(path.name, [p.name for p in path.parent.glob("*.y*ml")])
-        hint = f"did you mean {path.parent / near}?" if near else "recipes/ holds some to start from"
-        raise TweetstyleError("there is no such recipe", where=str(path), hint=hint) from error
+        hint = _("did you mean {name}?", name=path.parent / near) if near else _("recipes/ holds some to start from")
+        raise TweetstyleError(_("there is no such recipe"), where=str(path), hint=hint) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise TweetstyleError(f"cannot be read ({error})", where=str(path), hint="a recipe is a UTF-8 text file") from error
+        what = _("cannot be read ({reason})", reason=reason(error))
+        raise TweetstyleError(what, where=str(path), hint=_("a recipe is a UTF-8 text file")) from error
     if not KEYS_OF_A_RUN.fullmatch(path.stem):
-        hint = "name it with small letters, digits, '-', '_' and '.', as in my-style.yaml: Ollama's model gets that name"
-        raise TweetstyleError("the file's name becomes the run's name and cannot be one", where=str(path), hint=hint)
+        hint = _("use lower-case letters, digits, -, _ and ., as in my-style.yaml: the model in Ollama gets that name")
+        raise TweetstyleError(_("the file's name cannot be the name of a run"), where=str(path), hint=hint)
     values, lines = _load_yaml(source, path)
     try:
         recipe = Recipe.model_validate(values)
@@ -111,10 +124,10 @@ def _load_yaml(source: str, path: Path) -> tuple[dict[str, Any], Lines]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
-        what = getattr(error, "problem", None) or str(error)
-        raise TweetstyleError(f"not valid YAML: {what}", where=where, hint="check quotes, colons and indentation") from None
+        what = _("not valid YAML ({reason})", reason=reason(error))
+        raise TweetstyleError(what, where=where, hint=_("check quotes, colons and indentation")) from None
     if not isinstance(values, dict):
-        raise TweetstyleError("a recipe is a mapping of sections", where=str(path), hint="begin with: data:") from None
+        raise TweetstyleError(_("a recipe consists of sections"), where=str(path), hint=_("begin with: data:")) from None
     _record_lines(node, (), lines, path)
     return values, lines
 
@@ -126,8 +139,8 @@ def _record_lines(node: yaml.Node, key: tuple[str, ...], lines: Lines, path: Pat
             child = (*key, str(name_node.value))
             line = name_node.start_mark.line + 1
             if child in lines:
-                what = f"{'.'.join(child)} appears twice, first on line {lines[child]}"
-                raise TweetstyleError(what, where=f"{path}:{line}", hint="keep one of them")
+                what = _("{key} appears twice, first on line {line}", key=".".join(child), line=str(lines[child]))
+                raise TweetstyleError(what, where=f"{path}:{line}", hint=_("keep one of them"))
             lines[child] = line
             _record_lines(value, child, lines, path)
     elif isinstance(node, yaml.SequenceNode):
@@ -151,12 +164,14 @@ def _problem(detail: dict[str, Any], path: Path, lines: Lines) -> tuple[int, Twe
     if key and key[-1].isdigit() and key not in lines:
         # One value where a list may be: it has no place of its own.
         key = key[:-1]
-    kind, given = detail["type"], detail.get("input")
+    kind, given, dotted = detail["type"], detail.get("input"), ".".join(key)
     what, hint = _in_words(kind, given, detail.get("ctx", {}), key)
     if given is None and kind not in ("missing", "extra_forbidden"):
-        what = "has no value"
+        what = _("has no value")
+    if dotted == "prompt.style" and kind in ("string_too_short", "value_error"):
+        hint = _("write a name, for example: {example}", example=EXAMPLES[dotted])
     line = _line_of(key, lines)
-    return line, TweetstyleError(f"{'.'.join(key) or 'recipe'}: {what}", where=f"{path}:{line}", hint=hint)
+    return line, TweetstyleError(f"{dotted}: {what}" if key else what, where=f"{path}:{line}", hint=hint)
 
 
 def _in_words(kind: str, given: Any, context: dict[str, Any], key: tuple[str, ...]) -> tuple[str, str]:
@@ -164,25 +179,30 @@ def _in_words(kind: str, given: Any, context: dict[str, Any], key: tuple[str, ..
     shown = _shown(given)
     match kind:
         case "missing":
-            return "is missing", f"add it: {_described(key)}"
+            example = EXAMPLES.get(".".join(key), f"{key[-1]}: …")
+            return _("is missing"), _("add it, for example: {example}", example=example)
         case "extra_forbidden" | "invalid_key":
             names = list(_fields(key[:-1]))
             near = closest(key[-1], names, 0.5)
-            return "no such key", f"did you mean {near}?" if near else f"the keys here are: {', '.join(names)}"
+            hint = _("did you mean {name}?", name=near) if near else _("the keys here are: {names}", names=", ".join(names))
+            return _("no such key"), hint
         case "literal_error":
-            near = closest(str(given), re.findall(r"'([^']+)'", context["expected"]))
-            choices = context["expected"].replace("True", "true").replace("False", "false")
-            return f"{shown} is not one of the choices", f"write {choices}" + (f" (did you mean {near}?)" if near else "")
+            names = [name.strip("'") for name in re.split(r", | or ", context["expected"])]
+            names = [name.lower() if name in ("True", "False") else name for name in names]
+            hint = _("write one of: {names}", names=", ".join(names))
+            if near := closest(str(given), names):
+                hint = _("did you mean {near}? Write one of: {names}", near=near, names=", ".join(names))
+            return _("{value} is not one of the choices", value=shown), hint
         case "model_type" | "model_attributes_type" | "dict_type":
-            return f"{shown} is not a section", f"write keys beneath it, among: {', '.join(_fields(key))}"
+            return _("{value} is not a section", value=shown), _("write keys below it, among: {names}", names=", ".join(_fields(key)))
         case "value_error":
-            return str(context["error"]), getattr(context["error"], "hint", "change one of the two")
+            return str(context["error"]), getattr(context["error"], "hint", _("change one of the two"))
         case kind if kind.startswith("date_"):
-            return f"{shown} is not a day", "write it as 2023-04-30"
-    if kind not in KINDS:
-        return f"{shown} is not valid", f"write {_described(key)}"
-    what, hint = KINDS[kind]
-    return f"{shown} {what}", hint.format(**context)
+            return _("{value} is not a day", value=shown), _("write it as 2023-04-30")
+    if kind == "string_type" and not isinstance(given, int | float | date):
+        return _("{value} is not text", value=shown), _("write text")
+    what, hint = KINDS.get(kind, (NOT_VALID, N_("docs/recipe.schema.json says what is allowed here")))
+    return _(what, value=shown), _(hint, value=shown, name=key[-1] if key else "", **context)
 
 
 def _shown(given: Any) -> str:
@@ -201,10 +221,3 @@ def _fields(key: tuple[str, ...]) -> dict[str, Any]:
         if not (isinstance(section, type) and issubclass(section, BaseModel)):
             return {}
     return section.model_fields
-
-
-def _described(key: tuple[str, ...]) -> str:
-    """A key with the first line of its field's documentation."""
-    field = _fields(key[:-1]).get(key[-1])
-    text = (field.description or "").split("\n")[0].rstrip(".") if field else ""
-    return f"{key[-1]}: … ({text})" if text else f"{'.'.join(key)}: …"
