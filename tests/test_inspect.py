@@ -83,7 +83,7 @@ def test_what_steers_a_terminal_and_markup_are_shown_as_they_are(tmp_path):
 @pytest.mark.parametrize(
     ("texts", "said"),
     [
-        ([""] * 100, "none of the 100 tweets was kept (too short 100) → most of these texts are empty, or mentions alone"),
+        ([""] * 100, "none of the 100 tweets was kept (too short 100) → most of these texts are empty or only mentions"),
         (["ok"] * 40, "none of the 40 tweets was kept (too short 40) → lower data.min_characters"),
     ],
 )

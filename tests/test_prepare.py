@@ -181,7 +181,7 @@ def test_first_words_take_the_place_of_the_topic(tmp_path):
     assert line == f"<s>[INST] Style: Nimzo | Type: Tweet | Sujet: {written[0].topic} [/INST] {written[0].text}</s>"
     console = Console(width=80, record=True, file=io.StringIO())
     console.print(funnel(prepared))
-    assert re.search(r"prompt begins it\W+60\W+100", console.export_text())
+    assert re.search(r"with its first words in the prompt\W+60\W+100", console.export_text())
     assert "first words in the prompt: <bdi>le " in (tmp_path / "out" / "report.html").read_text()
 
 
@@ -194,7 +194,7 @@ def test_first_words_take_the_place_of_the_topic(tmp_path):
         ([*rows(29), ("7", "ok", "2021-01-01")], {},
          "too few tweets to split: 29 of 30 were kept (too short 1), at least 30 are needed\n  → lower data.min_characters"),
         ([(str(n), text, "2021-01-01") for n, text in enumerate(["", " ", "@bob"] * 10)], {},
-         "none of the 30 tweets was kept (too short 30)\n  → most of these texts are empty, or mentions alone"),
+         "none of the 30 tweets was kept (too short 30)\n  → most of these texts are empty or only mentions"),
         (rows(), {"since": date(2021, 2, 1), "until": date(2021, 1, 1)}, "data.since: the period ends"),
         ([("1.2E+18", *row[1:]) for row in rows()], {}, "tweets.csv:2: the id 1.2E+18 is rounded"),
     ],
@@ -210,7 +210,7 @@ def test_the_archive_is_never_overwritten(tmp_path):
     out = tmp_path / "out"
     run(tmp_path, rows())
     before = contents(out)
-    with pytest.raises(TweetstyleError, match="would be overwritten"):
+    with pytest.raises(TweetstyleError, match="would overwrite the archive"):
         prepare(Data(source=out / "tweets_tous_nettoyes.csv"), Prompt(style="Nimzo"), TEMPLATE, out)
     assert contents(out) == before
 
@@ -245,12 +245,16 @@ def test_the_funnel_shows_the_counts(tmp_path):
     console.print(funnel(prepared))
     text = console.export_text()
     lines = [line.replace("│", " ").split() for line in text.splitlines()]
-    for expected in ("read 61 100.0%", "too short -1 -1.6%", "kept 60 98.4%", "train 36 60.0%", "prompt names a topic 45 75.0%"):
+    for expected in ("read 61 100.0%", "too short -1 -1.6%", "kept 60 98.4%", "train 36 60.0%", "with a subject in the prompt 45 75.0%"):
         assert expected.split() in lines
     assert ["retweet"] not in [line[:1] for line in lines] and "from 2021-01-01 to 2021-03-01" in text
     console.print(funnel(replace(prepared, message="playback", leak=2, threads=1)))
     text = console.export_text()
-    assert "prompt" not in text and "leak: 2 held-out tweets" in text and "whole in one split: 1 thread" in text
+    assert (
+        "prompt" not in text
+        and "leak: held-out tweets with a near-duplicate in another split: 2" in text
+        and "never split: 1 thread" in text
+    )
 
 
 def test_the_sample_archive_counted_by_another_reading(tmp_path):

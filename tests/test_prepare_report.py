@@ -20,6 +20,7 @@ from tweetstyle.prompt.template import SpecialTokens, build_template
 from tweetstyle.recipe import Data, Prompt
 from tweetstyle.records import SPLITS, Dropped, Tweet
 from tweetstyle.text.visible import visible
+from tweetstyle.wording.words import Say
 
 HOSTILE = "</p><script>alert(1)</script><img src=https://evil.example/x onerror=\"alert('2')\"> & \x00\x1b[31m \ud800 a\u202eb\u2066c\u200b"
 
@@ -47,8 +48,8 @@ def prepared(**changes) -> Prepared:
     return replace(plain, **changes)
 
 
-def page(**changes) -> Page:
-    return Page(report_html(prepared(**changes)))
+def page(language="en", **changes) -> Page:
+    return Page(report_html(prepared(**changes), language))
 
 
 EMPTY = {
@@ -78,16 +79,18 @@ def test_the_page_is_well_formed_whatever_was_prepared(changes):
     assert anchors == [attributes["id"] for attributes in found.all("section")]
 
 
-def test_every_reason_is_on_the_page_with_its_count_its_sample_and_its_setting():
-    found = page()
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_every_reason_is_on_the_page_with_its_count_its_sample_and_its_setting(language):
+    found, say = page(language), Say(language)
     cells = [data for path, data in found.texts if "td" in path]
     named = {code.removeprefix("data.") for code in found.inside("code") if code.startswith("data.")}
     for reason, count in prepared().dropped.items():
+        name = say.named("reasons", reason)
         if not count:
-            assert f"nothing to drop: {reason}." in found.text
+            assert " ".join(say("data_found_nothing", rules=name).split()) in found.text
             continue
-        assert reason in cells and str(count) in cells
-        assert f"{reason}: 1 of {count}" in found.inside("summary")
+        assert name in cells and str(count) in cells
+        assert say("data_some", reason=name, shown=1, count=count) in found.inside("summary")
         assert f"texte de {reason}" in found.inside("blockquote") and f"vu par {reason}" in found.inside("bdi")
     assert "2021-03-04 10:11:12 UTC" in found.text
     # The other settings of Data change what is read, how a kept text looks, or how it is split.
@@ -154,8 +157,9 @@ def test_a_whole_run_s_figures_are_those_of_its_files(whole):
     reasons = Counter(row["reason"] for row in dropped)
     assert {"retweet", "duplicate id", "other language", "near duplicate", "stock reply"} <= set(reasons)
     for reason, count in reasons.items():
-        titles = [title for title in found.inside("summary") if title.startswith(f"{reason}: ")]
-        assert len(titles) == 1 and re.fullmatch(rf"{reason}: (all of them|\d of {count:,})", titles[0])
+        name = Say("en").named("reasons", reason)
+        titles = [title for title in found.inside("summary") if title.startswith(f"{name}: ")]
+        assert len(titles) == 1 and re.fullmatch(rf"{name}: (all of them|\d of {count:,})", titles[0])
         assert f"−{count:,} ({percent(count / len(read))})" in found.inside("text")
     cells = [data.strip() for path, data in found.texts if "td" in path and data.strip()]
     splits = {name: [json.loads(line) for line in (out / f"{name}.jsonl").open(encoding="utf-8")] for name in SPLITS}

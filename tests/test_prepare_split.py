@@ -81,7 +81,7 @@ def test_a_late_group_too_large_to_hold_out_is_trained_on():
 
 @pytest.mark.parametrize("labels", [["one thread"] * 60, [*["one thread"] * 59, "alone"], [i // 20 for i in range(60)]])
 def test_one_group_of_all_tweets_cannot_be_divided(labels):
-    with pytest.raises(TweetstyleError, match="cannot be divided: (60|59|20) of them are near-duplicates") as error:
+    with pytest.raises(TweetstyleError, match="cannot be split: (60|59|20) of them are near-duplicates") as error:
         split(tweets_of(60), labels, data())
     assert "near_duplicate_jaccard" in error.value.hint
 
@@ -102,7 +102,7 @@ def test_undated_tweets_are_the_earliest_in_their_order():
     ("count", "hours", "said"),
     [
         (60, 24, ["Only 12 test tweets"]),
-        (60, 1, ["Only 12 test tweets", "1 day only: too few for an interval"]),
+        (60, 1, ["Only 12 test tweets", "too few days for an interval: 1,"]),
         (4000, 24, []),
     ],
 )

@@ -155,9 +155,7 @@ def test_a_text_in_which_nothing_is_visible_is_refused(tmp_path, key, text):
 WRONG = ("", "   ", "text", 0, -1, 1.5, math.inf, math.nan, True, None, [], ["a"], [None], {}, {"a": 1}, {1: 2}, date(2020, 1, 1),
          datetime(2020, 1, 1, 5), b"x", 10**30, ["fr", 3], "é" * 600, "~nobody-of-that-name/x")  # fmt: skip
 OF_PYDANTIC = re.compile(r"(?i)input|should (?!be (?:\d|more|less))|valid (?!\n)\w|character\(s\)|at least \d+ char|instance of|pydantic")
-ENGLISH = re.compile(
-    r"(?<![\w-])(?:the|is|are|was|be|not|no|of|to|and|or|write|read|add|should|with|need|needs|its|it|has)(?![\w-])"
-)
+ENGLISH = re.compile(r"(?<![\w-])(?:the|is|are|was|be|not|no|of|to|and|or|write|read|add|should|with|need|needs|its|it|has)(?![\w-])")
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])

@@ -6,6 +6,8 @@ import ipaddress
 import os
 from urllib.parse import urlsplit
 
+from tweetstyle.locale import _
+
 OFFLINE = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
@@ -49,9 +51,9 @@ def parse_address(value: str) -> tuple[str, int]:
     except ValueError as error:
         raise NoAddress(str(error)) from error
     if scheme not in ("", "http"):
-        raise NoAddress(f"{scheme} is not http")
+        raise NoAddress(_("{scheme} is not http", scheme=scheme))
     if (path := parts._replace(scheme="", netloc="").geturl()) not in ("", "/"):
-        raise NoAddress(f"{path} behind host and port is not read")
+        raise NoAddress(_("{path} behind host and port is not read", path=path))
     return EVERYWHERE.get(host, host), port
 
 

@@ -10,7 +10,7 @@ THE_FIELDS_OWN = set(
     """format chat custom inst text playback message prompt data source style model base training export sampling evaluation machine
     language url ollama gguf system topic true false csv json zip utf excel iso tweet tweets lines window ytd part
     token tokens batch checkpoint html http localhost host port likely languages first words manifest nul info type types train test
-    validation archive page web texte mars utc created lines mini retweet retweets note description recipes docs
+    keep validation archive page web texte mars utc created lines mini retweet retweets note description recipes docs
     recipe schema yaml mine""".split()
 )
 """Names, keys, commands and words that are the same in both languages."""

@@ -13,8 +13,10 @@ from tweetstyle.cleaning.clean import is_stock_reply
 from tweetstyle.cleaning.near_duplicates import clusters, near_duplicate_pairs, to_drop
 from tweetstyle.cleaning.normalise import LINK, normalise
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.locale import N_, _, localised
 from tweetstyle.records import Dropped, seeded_bytes
 from tweetstyle.text.languages import languages_of
+from tweetstyle.wording.words import by_name
 
 if TYPE_CHECKING:
     from tweetstyle.recipe import Data
@@ -62,7 +64,7 @@ class Candidate:
 def apply(candidates: list[Candidate], data: Data, say: Callable[[str], object] = lambda phase: None) -> None:
     """Fills in reason, evidence, language and cluster of the candidates, which are in order of time; `say` gets the name of each phase."""
     for phase, rule in RULES.items():
-        say(phase)
+        say(_(phase))
         rule([candidate for candidate in candidates if not candidate.reason], data)
 
 
@@ -105,10 +107,10 @@ def drop_duplicates(tweets: list[Candidate], data: Data) -> None:
 
 
 RULES: dict[str, Callable[[list[Candidate], Data], None]] = {
-    "finding automatic posts": drop_automatic,
-    "counting stock replies": cap_stock_replies,
-    "finding languages": drop_other_languages,
-    "finding duplicates": drop_duplicates,
+    N_("finding automatic posts"): drop_automatic,
+    N_("counting stock replies"): cap_stock_replies,
+    N_("finding languages"): drop_other_languages,
+    N_("finding duplicates"): drop_duplicates,
 }
 
 
@@ -127,19 +129,19 @@ def counts(dropped: list[Dropped]) -> dict[str, int]:
 def dropped_in_words(dropped: dict[str, int]) -> str:
     """The funnel in one line, the largest loss first: for messages."""
     losses = sorted(((count, rule) for rule, count in dropped.items() if count), key=lambda loss: -loss[0])
-    return ", ".join(f"{rule} {count:,}" for count, rule in losses) or "nothing was dropped"
+    return ", ".join(f"{by_name('reasons', rule)} {localised(f'{count:,}')}" for count, rule in losses) or _("nothing was dropped")
 
 
 HINTS = {
-    "outside the period": "widen data.since and data.until",
-    "media only": "write data.media_only: keep, and data.links: placeholder",
-    "link only": "write data.link_only: keep, and data.links: placeholder",
-    "too short": "lower data.min_characters",
-    "stock reply": "write data.stock_replies: keep",
-    "retweet": "write data.retweets: keep, or take the archive of who wrote them",
-    "automatic post": "raise data.automatic_repeats",
-    "near duplicate": "raise data.near_duplicate_jaccard",
-    "other language": "add a language to data.languages",
+    "outside the period": N_("widen data.since and data.until"),
+    "media only": N_("set data.media_only: keep and data.links: placeholder"),
+    "link only": N_("set data.link_only: keep and data.links: placeholder"),
+    "too short": N_("lower data.min_characters"),
+    "stock reply": N_("set data.stock_replies: keep"),
+    "retweet": N_("set data.retweets: keep, or use the archive of the person who wrote them"),
+    "automatic post": N_("raise data.automatic_repeats"),
+    "near duplicate": N_("raise data.near_duplicate_jaccard"),
+    "other language": N_("add a language to data.languages"),
 }
 """Commonest reason → what keeps more tweets."""
 
@@ -150,13 +152,14 @@ def check_enough(kept: int, dropped: list[Dropped], data: Data, fewest: int = FE
         return
     read, losses = kept + len(dropped), counts(dropped)
     most = max(losses, key=losses.__getitem__)
-    hint = HINTS.get(most, "a style is learned from some hundreds of one's own tweets")
+    hint = _(HINTS[most]) if most in HINTS else _("learning a style takes some hundreds of your own tweets")
     empty = sum(tweet.evidence == "0 characters" for tweet in dropped)
     if most == "too short" and 2 * empty > losses[most]:
-        hint = "most of these texts are empty, or mentions alone: see whether the tweets' text is in the column or field that is read"
-    what = f"none of the {read:,} tweets was kept ({dropped_in_words(losses)})"
+        hint = _("most of these texts are empty or only mentions: check that the text is in the column or field that is read")
+    values = {"read": read, "kept": kept, "dropped": dropped_in_words(losses), "fewest": fewest}
+    what = _("none of the {read:,} tweets was kept ({dropped})", **values)
     if kept:
-        what = f"too few tweets to split: {kept} of {read:,} were kept ({dropped_in_words(losses)}), at least {fewest} are needed"
+        what = _("too few tweets to split: {kept:,} of {read:,} were kept ({dropped}), at least {fewest} are needed", **values)
     raise TweetstyleError(what, where=", ".join(map(str, data.source)), hint=hint)
 
 
@@ -216,8 +219,8 @@ def over_cap(ids: Sequence[str], cap: int, seed: int) -> set[int]:
 def _groups(masked: dict[int, Masked], fewest: int, whole: bool) -> list[list[int]]:
     """Indices with the same words, or with the same opening in which something is masked: groups of `fewest` and more."""
     groups: defaultdict[tuple[str, ...], list[int]] = defaultdict(list)
-    for i, (words, _) in masked.items():
-        opening = words if whole else words[:OPENING]
+    for i, text in masked.items():
+        opening = text.words if whole else text.words[:OPENING]
         if _NUMBER in opening or _LINK in opening:
             groups[opening].append(i)
     return [group for group in groups.values() if len(group) >= fewest]

@@ -13,8 +13,9 @@ from tweetstyle.cleaning.near_duplicates import chronological
 from tweetstyle.dataset.held_out import joined
 from tweetstyle.dataset.threads import thread_roots
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.locale import _, current_language
 from tweetstyle.prepare.outputs import output_paths, write_outputs
-from tweetstyle.prepare.report import Outcome, Prepared, describe, funnel
+from tweetstyle.prepare.report import Outcome, Prepared, describe, funnel, report_html
 from tweetstyle.prepare.split import split
 from tweetstyle.prepare.topics import choose_topics, first_words
 from tweetstyle.progress import SILENT_FOR, Bar, with_progress
@@ -29,10 +30,11 @@ if TYPE_CHECKING:
 __all__ = ["REASONS", "Prepared", "funnel", "prepare"]
 
 
-def prepare(data: Data, prompt: Prompt, template: Template, directory: Path) -> Prepared:
+def prepare(data: Data, prompt: Prompt, template: Template, directory: Path, language: str | None = None) -> Prepared:
     """Reads `data.source` and writes the cleaned CSVs, the splits, the dropped tweets and the report into `directory`.
 
-    The same source and settings give the same bytes. Nothing is written unless everything can be.
+    The same source and settings give the same bytes. Nothing is written unless everything can be. language: of the report, by
+    default the current one.
 
     Raises:
         TweetstyleError: for a source that cannot be read, and where too few tweets are left to split.
@@ -41,7 +43,7 @@ def prepare(data: Data, prompt: Prompt, template: Template, directory: Path) -> 
     archive = open_archive(data.source, data.separator, data.expected_count)
     read, cleaned = _read_and_clean(archive, data)
     candidates = _candidates(read, cleaned)
-    with Bar("applying the rules for the whole archive", delay=SILENT_FOR) as bar:
+    with Bar(_("applying the rules for the whole archive"), delay=SILENT_FOR) as bar:
         archive_rules.apply(candidates, data, bar.phase)
     outcome = Outcome(read, cleaned, [c for c in candidates if not c.reason], _dropped(read, cleaned, candidates))
     if len(outcome.kept) + len(outcome.dropped) != len(read):
@@ -52,28 +54,29 @@ def prepare(data: Data, prompt: Prompt, template: Template, directory: Path) -> 
     by_topic = prompt.message == "topic" and prompt.topic and template.has_topic
     topics = _topics(tweets, parts["train"], data, prompt) if by_topic or prompt.message == "first-words" else {}
     parts = {name: [replace(tweet, topic=topics.get(tweet.id)) for tweet in part] for name, part in parts.items()}
-    with Bar("counting and writing", delay=SILENT_FOR):
+    with Bar(_("counting and writing"), delay=SILENT_FOR):
         prepared = describe(archive, outcome, parts, data, prompt.message)
-        write_outputs(directory, parts, outcome.dropped, lambda t: template.line(t.text, t.topic, t.type), prepared)
+        page = report_html(prepared, language or current_language())
+        write_outputs(directory, parts, outcome.dropped, lambda t: template.line(t.text, t.topic, t.type), page)
     return replace(prepared, outputs=output_paths(directory))
 
 
 def _check_settings(data: Data, directory: Path) -> None:
     if data.since and data.until and data.since > data.until:
-        what = f"the period ends ({data.until}) before it begins ({data.since})"
-        raise TweetstyleError(what, where="data.since", hint="exchange data.since and data.until")
+        what = _("the period ends ({until}) before it begins ({since})", until=data.until, since=data.since)
+        raise TweetstyleError(what, where="data.since", hint=_("exchange data.since and data.until"))
     written = {path.resolve() for path in output_paths(directory)}
     for source in data.source:
         if source.resolve() in written:
-            what = "the archive would be overwritten by the cleaned tweets"
-            raise TweetstyleError(what, where=str(source), hint="name another directory in data.processed, or copy the archive")
+            what = _("the cleaned tweets would overwrite the archive")
+            raise TweetstyleError(what, where=str(source), hint=_("name another directory in data.processed, or copy the archive"))
 
 
 def _read_and_clean(archive: Archive, data: Data) -> tuple[list[SourceTweet], list[Cleaned]]:
     """Every tweet of the archive in its order, and what the rules for a single tweet say of it."""
-    with Bar("reading and cleaning", archive.size, "B", delay=SILENT_FOR) as bar:
+    with Bar(_("reading and cleaning"), archive.size, "B", delay=SILENT_FOR) as bar:
         pairs = [(tweet, clean(tweet, data)) for tweet in archive.tweets(bar.advance)]
-    return [tweet for tweet, _ in pairs], [cleaned for _, cleaned in pairs]
+    return [tweet for tweet, cleaned in pairs], [cleaned for tweet, cleaned in pairs]
 
 
 def _candidates(read: list[SourceTweet], cleaned: list[Cleaned]) -> list[Candidate]:
@@ -108,4 +111,4 @@ def _topics(tweets: list[Tweet], train: list[Tweet], data: Data, prompt: Prompt)
     """id → the topic of the tweet or, as prompt.message says, its first words; None where the prompt names none."""
     if prompt.message == "first-words":
         return {tweet.id: first_words(tweet.id, tweet.text, prompt.topic_dropout, data.seed) for tweet in tweets}
-    return choose_topics(with_progress(tweets, "choosing topics"), train, prompt.topic_dropout, data.seed)
+    return choose_topics(with_progress(tweets, _("choosing topics")), train, prompt.topic_dropout, data.seed)

@@ -9,7 +9,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from tweetstyle.files import complete_file
-from tweetstyle.prepare.report import Prepared, report_html
 from tweetstyle.records import SPLITS, Dropped, Tweet, write_split
 
 CLEANED, FORMATTED, DROPPED, REPORT = "tweets_tous_nettoyes.csv", "tweets_formates.csv", "dropped.csv", "report.html"
@@ -30,9 +29,9 @@ def for_spreadsheet(cell: str) -> str:
 
 
 def write_outputs(
-    directory: Path, splits: dict[str, list[Tweet]], dropped: list[Dropped], render: Callable[[Tweet], str], prepared: Prepared
+    directory: Path, splits: dict[str, list[Tweet]], dropped: list[Dropped], render: Callable[[Tweet], str], report: str
 ) -> None:
-    """Writes the cleaned and the formatted CSV, the splits, the dropped tweets and the report.
+    """Writes the cleaned and the formatted CSV, the splits, the dropped tweets and the report, an HTML page.
 
     UTF-8, lines end in \\n. The files are renamed into place together, after the last byte of the last of them. What is data for
     training or for another program stays as it is; dropped.csv, which a person opens, is made safe for a spreadsheet.
@@ -54,4 +53,4 @@ def write_outputs(
         refused.writerow(DROPPED_COLUMNS)
         for tweet in dropped:
             refused.writerow(map(for_spreadsheet, (tweet.id, tweet.created_at, tweet.reason, tweet.evidence, tweet.text)))
-        streams[REPORT].write(report_html(prepared))
+        streams[REPORT].write(report)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,13 +13,14 @@ from typing import TYPE_CHECKING, TypeVar
 from tweetstyle.cleaning.archive_rules import DUPLICATE, NEAR_DUPLICATE, Candidate, counts
 from tweetstyle.cleaning.clean import Cleaned
 from tweetstyle.cleaning.scrub import scrub
-from tweetstyle.console import counted, percent
+from tweetstyle.console import percent
+from tweetstyle.locale import N_, Later, _, _n, in_language, localised
 from tweetstyle.pages.charts import Column, column_chart, funnel_chart, row_chart, thinned
 from tweetstyle.pages.render import render
 from tweetstyle.prepare.split import leak, warnings
 from tweetstyle.records import SPLITS, Dropped, SourceTweet, Tweet, seeded_bytes
-from tweetstyle.text.languages import LANGUAGES
 from tweetstyle.text.visible import visible
+from tweetstyle.wording.words import Say, by_name
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -26,10 +28,9 @@ if TYPE_CHECKING:
     from tweetstyle.recipe import Data
     from tweetstyle.sources import Archive
 
-IN_THE_PROMPT = {"topic": "prompt names a topic", "first-words": "prompt begins it"}
+IN_THE_PROMPT = {"topic": N_("with a subject in the prompt"), "first-words": N_("with its first words in the prompt")}
 """prompt.message → what `with_topic` counts, in words; with playback no prompt is written yet."""
 DROPPED_SAMPLES, KEPT_SAMPLES = 5, 10
-FUNNEL = "Funnel: from the tweets read to the tweets kept"
 LONGEST_SAMPLE = 600
 """Characters of a sample that are shown."""
 FEW_MONTHS = 7
@@ -87,9 +88,9 @@ class Prepared:
     first_day: str
     last_day: str
     leak: int = 0
-    sources: list[tuple[str, str, int]] = field(default_factory=list)
-    notices: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
+    sources: list[tuple[str, Later, int]] = field(default_factory=list)
+    notices: list[Later] = field(default_factory=list)
+    warnings: list[Later] = field(default_factory=list)
     scrubbed: dict[str, int] = field(default_factory=dict)
     threads: int = 0
     duplicate_groups: int = 0
@@ -100,8 +101,9 @@ class Prepared:
     @property
     def whole(self) -> str:
         """The groups that are kept whole in one split, in words."""
-        groups = [(self.threads, "thread"), (self.duplicate_groups, "group of near-duplicates", "groups of near-duplicates")]
-        return " and ".join(counted(*group) for group in groups if group[0])
+        threads = _n("{count:,} thread", "{count:,} threads", self.threads)
+        groups = _n("{count:,} group of near-duplicates", "{count:,} groups of near-duplicates", self.duplicate_groups)
+        return ", ".join([threads] * bool(self.threads) + [groups] * bool(self.duplicate_groups))
 
 
 def describe(archive: Archive, outcome: Outcome, parts: dict[str, list[Tweet]], data: Data, message: str) -> Prepared:
@@ -188,69 +190,96 @@ def funnel(prepared: Prepared) -> Group:
     from rich.table import Table
     from rich.text import Text
 
-    period = f" from {prepared.first_day} to {prepared.last_day}" if prepared.first_day else ""
-    table = Table(title=f"Tweets{period}", title_justify="left")
+    title = _("Tweets")
+    if prepared.first_day:
+        title = _("Tweets from {first} to {last}", first=prepared.first_day, last=prepared.last_day)
+    table = Table(title=title, title_justify="left")
     table.add_column("")
-    for name in ("tweets", "share"):
+    for name in (_("tweets"), _("share")):
         table.add_column(name, justify="right", no_wrap=True)
 
     def add(name: str, count: int, of: int, sign: str = "", style: str | None = None) -> None:
         share = percent(count / of) if of else ""
-        table.add_row(name, f"{sign}{count:,}", share if share.startswith("<") else sign + share, style=style)
+        table.add_row(name, sign + localised(f"{count:,}"), share if share.startswith("<") else sign + share, style=style)
 
-    add("read", prepared.read, prepared.read, style="bold")
+    add(_("read"), prepared.read, prepared.read, style="bold")
     for rule, count in prepared.dropped.items():
         if count:
-            add(f"  {rule}", count, prepared.read, "-")
-    add("kept", prepared.kept, prepared.read, style="bold")
+            add(f"  {by_name('reasons', rule)}", count, prepared.read, "-")
+    add(_("kept"), prepared.kept, prepared.read, style="bold")
     table.add_section()
     for split in SPLITS:
         # mini-train is a part of train.
         add(f"    {split}" if split == "mini-train" else f"  {split}", prepared.splits[split], prepared.kept)
     if prepared.message in IN_THE_PROMPT:
-        add(IN_THE_PROMPT[prepared.message], prepared.with_topic, prepared.kept)
+        add(_(IN_THE_PROMPT[prepared.message]), prepared.with_topic, prepared.kept)
     return Group(table, *(Text(line, style=style) for line, style in _remarks(prepared)))
 
 
 def _remarks(prepared: Prepared) -> Iterator[tuple[str, str]]:
     """(line, style) of what the table does not hold."""
     if any(prepared.scrubbed.values()):
-        placeholders = ", ".join(f"{kind} {count:,}" for kind, count in prepared.scrubbed.items() if count)
-        yield f"placeholders for personal data and names: {placeholders}", ""
+        counts = ((by_name("scrubbed", kind), localised(f"{count:,}")) for kind, count in prepared.scrubbed.items() if count)
+        yield _("placeholders for personal data and names: {counts}", counts=", ".join(map(" ".join, counts))), ""
     if prepared.whole:
-        yield f"whole in one split: {prepared.whole}", ""
+        yield _("never split: {groups}", groups=prepared.whole), ""
     if prepared.leak:
-        yield f"leak: {counted(prepared.leak, 'held-out tweet')} with a near-duplicate in another split", "bold red"
+        yield _("leak: held-out tweets with a near-duplicate in another split: {count:,}", count=prepared.leak), "bold red"
     else:
-        yield "leak between the splits: 0 (no held-out tweet has a near-duplicate in another split)", ""
-    yield from ((f"warning: {visible(warning)}", "yellow") for warning in prepared.warnings)
-    yield from ((f"note: {visible(notice)}", "") for notice in prepared.notices)
+        yield _("no leak: no held-out tweet has a near-duplicate in another split"), ""
+    yield from ((_("warning: {text}", text=visible(_(warning))), "yellow") for warning in prepared.warnings)
+    yield from ((_("note: {text}", text=visible(_(notice))), "") for notice in prepared.notices)
 
 
 # -- report.html (pages/templates/data.html.j2) ---------------------------------------------------------------
 
 
-def report_html(prepared: Prepared) -> str:
+def report_html(prepared: Prepared, language: str = "en") -> str:
     """One self-contained HTML page: no script, nothing from the network, every text of the archive escaped."""
-    figures = prepared.figures
-    return render(
-        "data.html.j2",
-        language="en",
-        title="Your tweets: what was read, dropped and kept",
-        prepared=prepared,
-        figures=figures,
-        split_names=SPLITS,
-        counts_topics=prepared.message in IN_THE_PROMPT,
-        funnel_chart=funnel_chart(("read", prepared.read), prepared.dropped, ("kept", prepared.kept), FUNNEL),
-        timeline=_timeline({month: counts for month, counts in figures.months.items() if month}),
-        median=median(figures.lengths) if figures.lengths else 0,
-        length_chart=_length_chart(figures.lengths),
-        language_chart=_language_chart(figures.languages),
-        longest=LONGEST_SAMPLE,
-    )
+    figures, say = prepared.figures, Say(language, begins=prepared.message == "first-words")
+    dropped = {say.named("reasons", rule): count for rule, count in prepared.dropped.items()}
+    with in_language(language):
+        return render(
+            "data.html.j2",
+            language=language,
+            title=say("data_title"),
+            say=say,
+            prepared=prepared,
+            figures=figures,
+            split_names=SPLITS,
+            counts_topics=prepared.message in IN_THE_PROMPT,
+            funnel_chart=funnel_chart((say("d_read"), prepared.read), dropped, (say("d_kept"), prepared.kept), say("d_chart")),
+            timeline=_timeline({month: counts for month, counts in figures.months.items() if month}, say),
+            median=median(figures.lengths) if figures.lengths else 0,
+            length_chart=_length_chart(figures.lengths, say),
+            language_chart=_language_chart(figures.languages, say),
+            longest=LONGEST_SAMPLE,
+            shown=_,
+            evidence=evidence_in_words,
+        )
 
 
-def _timeline(months: Mapping[str, tuple[int, int]]) -> str:
+EVIDENCE = {
+    r"(?P<count>\d+) links? and no words": N_("links and no words: {count}"),
+    r"media and no words": N_("media and no words"),
+    r"the archive says so": N_("the archive says so"),
+    r"no date": N_("no date"),
+    r"(?P<count>\d+) characters?": N_("characters: {count}"),
+    r"one of (?P<count>[\d,]+); (?P<cap>[\d,]+) stay": N_("one of {count}; {cap} stay"),
+    r"the same as (?P<id>.+)": N_("the same as {id}"),
+    r"(?P<jaccard>\d\.\d\d) like (?P<id>.+)": N_("similar ({jaccard}) to {id}"),
+    r"(?P<place>.+), with another text": N_("{place}, with another text"),
+}
+"""What a rule saw, as dropped.csv has it → the same in words."""
+
+
+def evidence_in_words(evidence: str) -> str:
+    """What a rule saw, in the current language; what it quotes stays as it is."""
+    found = ((message, re.fullmatch(pattern, evidence, re.S)) for pattern, message in EVIDENCE.items())
+    return next((_(message, **match.groupdict()) for message, match in found if match), evidence)
+
+
+def _timeline(months: Mapping[str, tuple[int, int]], say: Say) -> str:
     """A column a month, from the first to the last: a silence is seen as one."""
     if not months:
         return ""
@@ -261,26 +290,27 @@ def _timeline(months: Mapping[str, tuple[int, int]]) -> str:
     columns = []
     for label, name in zip(labels, names, strict=True):
         read, kept = months.get(name, (0, 0))
-        columns.append(Column(label, read, kept, f"{name}: {read:,} read, {kept:,} kept"))
-    return column_chart(columns, "Tweets read and kept over time")
+        columns.append(Column(label, read, kept, say("data_month", month=name, read=say.number(read), kept=say.number(kept))))
+    return column_chart(columns, say("data_timeline"))
 
 
-def _length_chart(lengths: Sequence[int]) -> str:
+def _length_chart(lengths: Sequence[int], say: Say) -> str:
     """A column for each 20 characters of length, the long ones together."""
     counts = Counter(min(length // BIN * BIN, LONG_TWEET) for length in lengths)
     columns = []
     for start in range(0, LONG_TWEET + 1, BIN):
-        name = f"{start}+" if start == LONG_TWEET else f"{start} to {start + BIN - 1}"
+        name = f"{start}+" if start == LONG_TWEET else say("data_from_to", first=start, last=start + BIN - 1)
         share = percent(counts[start] / max(len(lengths), 1))
         label = f"{start}+" if start == LONG_TWEET else str(start) if start % 60 == 0 else ""
-        columns.append(Column(label, counts[start], counts[start], f"{name} characters: {counts[start]:,} ({share})"))
-    return column_chart(columns, "Kept tweets by length in characters")
+        pointed = say("data_length", characters=name, count=say.number(counts[start]), share=share)
+        columns.append(Column(label, counts[start], counts[start], pointed))
+    return column_chart(columns, say("data_by_length"))
 
 
-def _language_chart(counts: Mapping[str, int]) -> str:
+def _language_chart(counts: Mapping[str, int], say: Say) -> str:
     """A bar for each language, the rare ones together."""
     known = Counter({code: count for code, count in counts.items() if code}).most_common()
-    rows = [(LANGUAGES.get(code, code), count) for code, count in known[:MOST_LANGUAGES]]
-    rows.append(("other languages", sum(count for _, count in known[MOST_LANGUAGES:])))
-    rows.append(("too short or too uncertain to tell", counts.get("", 0)))
-    return row_chart([row for row in rows if row[1]], sum(counts.values()), "Kept tweets by language")
+    rows = [(say.named("languages", code), count) for code, count in known[:MOST_LANGUAGES]]
+    rows.append((say("data_other_languages"), sum(count for code, count in known[MOST_LANGUAGES:])))
+    rows.append((say("data_no_language"), counts.get("", 0)))
+    return row_chart([row for row in rows if row[1]], sum(counts.values()), say("data_by_language"))

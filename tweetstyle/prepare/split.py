@@ -6,9 +6,9 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tweetstyle.cleaning.near_duplicates import clusters, near_duplicate_pairs
-from tweetstyle.console import counted
 from tweetstyle.dataset.held_out import held_out_count
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.locale import N_, Later, _, later
 from tweetstyle.records import Tweet, seeded_bytes
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ ENOUGH_TWEETS = 100
 """Test tweets from which the margin of a mean, 1.96 / √n of the spread among tweets, is below a fifth of that spread."""
 FEWEST_DAYS = 5
 """Evaluation draws whole days: from fewer there is no interval."""
+UNDATED = N_("{undated:,} of {count:,} tweets have no date: they are taken to be the earliest, in the archive's order.")
+FEW_TWEETS = N_("Only {count:,} test tweets: enough to see a clear gain, not a small difference between two settings.")
+FEW_DAYS = N_("The test tweets cover too few days for an interval: {days}, at least {fewest} are needed.")
 
 
 def split(tweets: list[Tweet], groups: Sequence[Hashable], data: Data) -> dict[str, list[Tweet]]:
@@ -61,11 +64,12 @@ def leak(parts: Mapping[str, Sequence[Tweet]], threshold: float) -> int:
     By their texts alone and with other signatures than the rules used, so that it does not miss the same pairs.
     """
     labelled = [(name, tweet.text) for name in ("train", "validation", "test") for tweet in parts.get(name, ())]
-    found = clusters(near_duplicate_pairs([text for _, text in labelled], threshold, LEAK_SEED), len(labelled))
+    found = clusters(near_duplicate_pairs([text for name, text in labelled], threshold, LEAK_SEED), len(labelled))
     names: dict[int, set[str]] = {}
-    for cluster, (name, _) in zip(found, labelled, strict=True):
+    parts_of = [name for name, text in labelled]
+    for cluster, name in zip(found, parts_of, strict=True):
         names.setdefault(cluster, set()).add(name)
-    return sum(name != "train" and len(names[cluster]) > 1 for cluster, (name, _) in zip(found, labelled, strict=True))
+    return sum(name != "train" and len(names[cluster]) > 1 for cluster, name in zip(found, parts_of, strict=True))
 
 
 def _latest(groups: list[list[int]], wanted: int, most: int) -> tuple[list[int], list[list[int]]]:
@@ -90,23 +94,21 @@ def _latest(groups: list[list[int]], wanted: int, most: int) -> tuple[list[int],
 def _indivisible(tweets: list[Tweet], groups: list[list[int]]) -> TweetstyleError:
     largest = max(groups, key=len)
     first = tweets[largest[0]]
-    what = f"the {len(tweets):,} tweets cannot be divided: {len(largest):,} of them are near-duplicates or one thread, from {first.id} on"
-    hint = (
-        "raise data.near_duplicate_jaccard, or add tweets on other subjects: "
-        "near-duplicates or a thread in both train and test would make every figure too good"
-    )
+    values = {"count": len(tweets), "largest": len(largest), "id": first.id}
+    what = _("the {count:,} tweets cannot be split: {largest:,} of them are near-duplicates or one thread, from {id} on", **values)
+    hint = _("raise data.near_duplicate_jaccard, or add tweets on other subjects")
     return TweetstyleError(what, where="data.source", hint=hint)
 
 
-def warnings(parts: Mapping[str, Sequence[Tweet]]) -> list[str]:
+def warnings(parts: Mapping[str, Sequence[Tweet]]) -> list[Later]:
     """Sentences on what the dates and the number of the tweets leave unknown."""
     test, found = parts["test"], []
     dates = [tweet.created_at[:10] for name in ("train", "validation", "test") for tweet in parts[name]]
     days = len({tweet.created_at[:10] for tweet in test})
     if undated := dates.count(""):
-        found.append(f"{undated:,} of {len(dates):,} tweets have no date: they are taken to be the earliest, in the archive's order.")
+        found.append(later(UNDATED, undated=undated, count=len(dates)))
     if len(test) < ENOUGH_TWEETS:
-        found.append(f"Only {len(test):,} test tweets: enough to see a clear gain, not a small difference between two settings.")
+        found.append(later(FEW_TWEETS, count=len(test)))
     if days < FEWEST_DAYS and undated < len(dates):
-        found.append(f"The test tweets are from {counted(days, 'day')} only: too few for an interval, which needs at least {FEWEST_DAYS}.")
+        found.append(later(FEW_DAYS, days=days, fewest=FEWEST_DAYS))
     return found

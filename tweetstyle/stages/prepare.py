@@ -39,7 +39,7 @@ def _prepare(run: Run) -> Done:
     from tweetstyle.prepare import prepare
     from tweetstyle.prepare.report import funnel
 
-    prepared = prepare(run.recipe.data, run.recipe.prompt, run.line_template, run.recipe.data.processed)
+    prepared = prepare(run.recipe.data, run.recipe.prompt, run.line_template, run.recipe.data.processed, run.language)
     show(funnel(prepared))
     say_of_stage(_("with examples of everything: {path}", path=run.recipe.data.processed / "report.html"))
     return list(prepared.outputs), plain(prepared, "outputs", "figures")

@@ -10,6 +10,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from tweetstyle.locale import current_language
+
 BASELINES = {
     r"base, same prompt": "b_prompt",
     r"base, raw text": "b_raw",
@@ -29,6 +31,11 @@ def texts(language: str) -> dict[str, Any]:
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     return yaml.load(files("tweetstyle").joinpath(f"locale/{language}.yaml").read_text(encoding="utf-8"), loader)
+
+
+def by_name(section: str, name: str) -> str:
+    """A name that a file holds, in the current language: see `Say.named`."""
+    return Say(current_language()).named(section, name)
 
 
 @dataclass(frozen=True)
