@@ -30,16 +30,18 @@ def test_every_command_is_one_of_the_program_s_with_options_that_it_has():
     assert next(known for known in HUB if known.name == "Llama 3 8B").how_to_get.endswith(command)
 
 
-def test_the_plan_shown_is_the_plan_printed(tmp_path, monkeypatch):
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_the_plan_shown_is_the_plan_printed(tmp_path, monkeypatch, language):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.setenv("PATH", str(tmp_path))
     command = "tweetstyle plan recipes/llama3-8b-12gb.yaml"
     assert f"\n    {command}\n" in TEXT
     (tmp_path / "recipes").symlink_to(ROOT / "recipes")
-    printed = CliRunner().invoke(tweetstyle, command.split()[1:])
+    printed = CliRunner().invoke(tweetstyle, [*command.split()[1:], "--lang", language])
     assert printed.exit_code == 0, printed.output
-    shown = [line.strip() for line in TEXT.splitlines() if re.match(r"    (│|fits:|GiB by phase)", line)]
+    text = TEXT if language == "en" else (ROOT / "docs/12gb.fr.md").read_text(encoding="utf-8")
+    shown = [line.strip() for line in text.splitlines() if re.match(r"    (│|fits:|cela tient|GiB by phase|Gio par phase)", line)]
     assert len(shown) == 20 and [line for line in map(str.strip, printed.output.splitlines()) if line in shown] == shown
 
 
