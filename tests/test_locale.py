@@ -16,8 +16,11 @@ from scripts.messages import KEYWORDS, PACKAGE, PO, SCRIPTS, untranslated, updat
 from tweetstyle.cli import fit_command, tweetstyle
 from tweetstyle.console import counted, percent, size
 from tweetstyle.locale import _, _n, current_language, use_language
+from tweetstyle.run import Run
+from tweetstyle.stages import stages_of
 
 BIN = Path(sys.executable).parent
+RECIPE = "data: {source: tweets.csv}\nprompt: {style: Nimzo}\nmodel: {base: base, method: lora}\ntraining: {max_length: 128}\n"
 PLACE = re.compile(r"(?<!\{)\{(\w+)|%\((\w+)\)s")
 OF_CLICK = {"number_type"}
 """click's own English names of types."""
@@ -134,3 +137,16 @@ def test_numbers_have_french_signs():
 
 def test_fit_has_the_option_too():
     assert "RECETTE" in CliRunner().invoke(fit_command, ["--help", "--lang", "fr"]).output
+
+
+def test_a_recipe_without_a_language_has_that_of_the_command_and_no_digest_depends_on_it(tmp_path, base_model_dir, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "base").symlink_to(base_model_dir)
+    found = {}
+    for command, recipe in (("en", ""), ("fr", ""), ("fr", "language: en\n"), ("en", "language: fr\n")):
+        use_language(command)
+        (tmp_path / "mine.yaml").write_text(RECIPE + recipe)
+        run = Run(Path("mine.yaml"))
+        found[run.language, command] = {name: stage.settings for name, stage in stages_of(run).items()}
+    assert found.keys() == {("en", "en"), ("fr", "fr"), ("en", "fr"), ("fr", "en")}
+    assert all(settings == found["en", "en"] for settings in found.values())
