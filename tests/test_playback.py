@@ -146,9 +146,9 @@ def test_the_same_message_is_used_as_often_as_the_recipe_says_by_the_first_tweet
 @pytest.mark.parametrize(
     ("name", "listed", "said"),
     [
-        ("mine", {"mine:latest": CLOUD}, "https://ollama.com:443\n.*runs here .it has small:latest"),
+        ("mine", {"mine:latest": CLOUD}, "https://ollama.com:443\n.*runs here .Ollama has: small:latest"),
         # Such names are sent there even if this machine has a model of that name, and whether they are listed or not.
-        ("gpt-oss:cloud", {}, "its cloud\n.*runs here .it has small:latest"),
+        ("gpt-oss:cloud", {}, "its cloud\n.*runs here .Ollama has: small:latest"),
     ],
 )
 def test_a_model_of_ollamas_cloud_is_sent_no_tweet(processed, name, listed, said):
@@ -203,7 +203,7 @@ def test_a_lost_connection_keeps_what_was_answered_and_the_same_command_resumes(
         play(fake, processed, concurrency=2)
     kept = len(read_cache(processed / CACHE))
     assert 20 <= kept <= 25
-    assert "Ollama broke off" in str(caught.value) and f"the replies so far are kept in {processed / CACHE}" in str(caught.value)
+    assert "Ollama ended the connection" in str(caught.value) and f"the replies so far are kept in {processed / CACHE}" in str(caught.value)
     assert "run the same command again to resume" in str(caught.value)
     assert not list(processed.glob("messages-*"))
     with FakeOllama(good) as fake:

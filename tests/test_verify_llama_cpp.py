@@ -61,7 +61,7 @@ def test_a_file_that_llama_cpp_does_not_load_is_named(tmp_path, content):
     path = tmp_path / "broken.gguf"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(TweetstyleError, match="llama.cpp does not load it") as raised:
+    with pytest.raises(TweetstyleError, match="llama.cpp cannot load it") as raised:
         Logits(path)
     assert raised.value.where == str(path)
 

@@ -47,7 +47,7 @@ def test_it_learns_and_ends_in_a_modelfile_with_its_schedule_printed_recorded_an
     assert "ollama create mine -f export/mine/Modelfile" in said
     checks = json.loads((path / "export" / "mine" / "parity.json").read_text())["checks"]
     assert len(checks) >= 4 and not [check for check in checks if check["passed"] is False]
-    assert "schedule: the recipe's settings come to " in said and ", 2 steps (warm-up 1) for 40 tweets. Used instead: " in said
+    assert "schedule: the recipe's settings give " in said and ", 2 steps (warm-up 1) for 40 tweets. Used instead: " in said
     facts = json.loads((path / "model" / "mine" / "fit.json").read_text())["facts"]
     assert facts["steps"] <= facts["plan"]["steps"] == facts["schedule"]["used"]["steps"] >= 30
     assert "40 tweets with the recipe's settings make" in unescape((path / "model" / "mine" / "report.html").read_text())
