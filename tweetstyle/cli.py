@@ -126,6 +126,19 @@ def tweetstyle() -> None:
     """Learn one person's writing style from their tweets. All stages at once: tweetstyle-fit RECIPE."""
 
 
+@tweetstyle.command("start", cls=OfflineCommand)
+@argument("archive", metavar="[ARCHIVE]", required=False, type=click.Path(path_type=Path))
+@option("--yes", is_flag=True, help="Accept every default and ask nothing.")
+def start_command(archive: Path | None, yes: bool) -> None:
+    """Guide from an archive to a model to talk with: five steps, each explained, with a trial on 100 tweets.
+
+    Without ARCHIVE it is looked for in data/raw, here and in the download folder. Interrupted, the same command continues.
+    """
+    from tweetstyle.start import start
+
+    start(archive, yes=yes)
+
+
 @tweetstyle.command("inspect", cls=OfflineCommand)
 @argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @option("--write-recipe", "target", metavar="FILE", type=click.Path(path_type=Path), help="Write a first recipe; never over a file.")

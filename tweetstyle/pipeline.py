@@ -34,6 +34,13 @@ from tweetstyle.train.failures import one_message_where_the_card_fails
 
 def run(path: Path, *, start: str | None = None, ollama: bool = False) -> None:
     """The whole run; the stages from `start` on are carried out even if they are up to date."""
+    run = run_stages(path, start=start, ollama=ollama)
+    _print_verdict(run)
+    _finish(run, ollama)
+
+
+def run_stages(path: Path, *, start: str | None = None, ollama: bool = False) -> Run:
+    """Every stage, and the checks before; arguments as of `run`, which prints the verdict too."""
     run = Run(path, retrain=start not in (None, "evaluate", "export"), reexport=start is not None)
     if start:
         _require_stage(run, start)
@@ -47,8 +54,7 @@ def run(path: Path, *, start: str | None = None, ollama: bool = False) -> None:
         for name, stage in stages_of(run).items():
             forced = forced or name == start
             _carry_out(stage, run, forced)
-        _print_verdict(run)
-    _finish(run, ollama)
+    return run
 
 
 def run_stage(path: Path, name: str, *, force: bool, writes_by_gguf: bool = False) -> None:

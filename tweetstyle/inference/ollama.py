@@ -145,15 +145,24 @@ class OllamaClient:
         """The whole answer of /api/generate, with the ids it returns. options: sampling, over the Modelfile's."""
         return self._json("POST", "/api/generate", {"model": name, "prompt": message, "options": options, "stream": False})
 
+    def names(self) -> list[str]:
+        """The models that run on this machine."""
+        known, remote = self._known()
+        return sorted(known.keys() - remote)
+
+    def _known(self) -> tuple[dict[str, dict[str, Any]], set[str]]:
+        """The models that Ollama lists, by name, and the names of those that it sends prompts away for."""
+        known = {model["name"]: model for model in self._json("GET", "/api/tags", key="models")}
+        return known, {of for of, model in known.items() if model.get("remote_host") or model.get("remote_model") or is_cloud_name(of)}
+
     def digest(self, name: str) -> str:
         """The digest by which Ollama knows a model that runs on this machine.
 
         Raises TweetstyleError where it has no such model, and where it would send prompts to another machine: it lists such a model
         with remote_host and remote_model (ollama/api/types.go, ListModelResponse).
         """
-        known = {model["name"]: model for model in self._json("GET", "/api/tags", key="models")}
+        known, remote = self._known()
         full = name if ":" in name.rpartition("/")[2] else f"{name}:latest"
-        remote = {of for of, model in known.items() if model.get("remote_host") or model.get("remote_model") or is_cloud_name(of)}
         where, here = f"{self.host}:{self.port}", ", ".join(sorted(known.keys() - remote)) or _("none")
         if is_cloud_name(full) or full in remote:
             address = known.get(full, {}).get("remote_host") or _("its cloud")

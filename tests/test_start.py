@@ -1,0 +1,294 @@
+"""`tweetstyle start`: each step at a pseudo-terminal in both languages, what it writes, and how it continues."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from support.inspecting import posts
+from support.terminal import Terminal
+from support.x_archives import write_archive
+
+from tweetstyle import pipeline
+from tweetstyle.cli import tweetstyle
+from tweetstyle.hardware.gpu import named_card
+from tweetstyle.plan.schedule import effective_schedule
+from tweetstyle.recipe_yaml import read_recipe
+from tweetstyle.start.answers import Answers
+from tweetstyle.start.archive import candidates, default_style, downloads, run_name
+from tweetstyle.start.base import MESSAGES, SUBJECT, fitting
+from tweetstyle.start.recipes import write_recipes
+
+SAMPLE = Path(__file__).parents[1] / "data" / "sample" / "tweets.csv"
+PROGRAM = Path(sys.executable).parent / "tweetstyle"
+WORDS = {
+    "en": {
+        "archive": "Which archive?", "tweets": "tweets to learn from?", "style": "Name of the style", "kind": "Which kind of model?",
+        "base": "Which base model?", "trial": "Train on 100 tweets now?", "continue": "Continue with nimzo",
+        "wrong": "type a number from 1 to 2", "done": "Done: it writes tweets", "later": "The same command continues here.",
+    },
+    "fr": {
+        "archive": "Quelle archive", "tweets": "Est-ce de ces tweets", "style": "Nom du style", "kind": "Quel genre de modèle",
+        "base": "Quel modèle de base", "trial": "Entraîner maintenant sur 100 tweets", "continue": "Reprendre nimzo",
+        "wrong": "tapez un nombre de 1 à 2", "done": "Fait\u00a0: il écrit des tweets", "later": "La même commande reprend ici.",
+    },
+}  # fmt: skip
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, base_model_dir: Path) -> Path:
+    """A clone's directory with the small default, of a user without a card, Ollama and download folder."""
+    (tmp_path / "home").mkdir()
+    (tmp_path / "model").mkdir()
+    for path in (base_model_dir, base_model_dir.with_suffix(".gguf")):
+        (tmp_path / "model" / path.name).symlink_to(path)
+    monkeypatch.chdir(tmp_path)
+    for name, value in {"HOME": str(tmp_path / "home"), "OLLAMA_HOST": "127.0.0.1:9", "CUDA_VISIBLE_DEVICES": ""}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def sample(place: Path) -> Path:
+    (place / "data" / "sample").mkdir(parents=True)
+    return Path(shutil.copy(SAMPLE, place / "data" / "sample"))
+
+
+@pytest.fixture
+def guide(place: Path) -> Iterator:
+    opened: list[Terminal] = []
+
+    def begin(*arguments: str) -> Terminal:
+        opened.append(Terminal([str(PROGRAM), "start", *arguments], dict(os.environ), directory=place))
+        return opened[-1]
+
+    yield begin
+    for terminal in opened:
+        terminal.close()
+
+
+def answer(terminal: Terminal, question: str, typed: str, count: int = 1) -> None:
+    terminal.wait_for(question, count, timeout=120)
+    terminal.type(typed)
+
+
+def interrupt(terminal: Terminal) -> None:
+    """Ctrl-C, again where it came between the question and the reading of the answer, when Python lets it pass."""
+    for _ in range(60):
+        terminal.process.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            terminal.process.wait(timeout=1)
+            break
+    terminal.finish(timeout=10)
+
+
+def start(*arguments: str, typed: str = "") -> Result:
+    return CliRunner().invoke(tweetstyle, ["start", *arguments], input=typed)
+
+
+def answers(**more: object) -> Answers:
+    return Answers(
+        **{"archive": str(SAMPLE), "style": "Nimzo", "name": "nimzo", "tweets": 762, "languages": ["fr", "en"], "french": True} | more
+    )
+
+
+# -- at a terminal --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_ctrl_c_after_two_steps_and_the_same_command_continues_with_the_third(guide, sample, language):
+    words, arguments = WORDS[language], ("--lang", language)
+    first = guide(*arguments)
+    answer(first, words["archive"], "1")
+    answer(first, words["tweets"], "oui")
+    answer(first, words["style"], "Nimzo")
+    answer(first, words["kind"], "7")
+    answer(first, words["wrong"], "1")
+    first.wait_for(words["base"], 1, timeout=120)
+    interrupt(first)
+    assert first.process.returncode == 130 and "Traceback" not in first.screen
+    second = guide(*arguments)
+    answer(second, words["continue"], "")
+    answer(second, words["base"], "")
+    answer(second, words["trial"], "n")
+    screen = second.finish(timeout=60)
+    assert second.process.returncode == 0 and screen.rstrip().endswith(words["later"])
+    assert words["done"] in screen and words["style"] not in screen
+    assert {path.name for path in Path("recipes").iterdir()} == {"nimzo.yaml", "nimzo-trial.yaml", "nimzo.start.json"}
+
+
+# -- one call -------------------------------------------------------------------------------------------------------
+
+
+def test_yes_asks_nothing_and_ends_in_one_answer_of_the_chat(sample, monkeypatch):
+    """The stages and the model are stand-ins: tests/integration/test_start.py has the real ones."""
+    done, chatted = [], []
+    monkeypatch.setattr(pipeline, "run_stages", done.append)
+    monkeypatch.setattr(pipeline, "chat", lambda *arguments: chatted.append(arguments))
+    result = start("--yes")
+    assert result.exit_code == 0, result.output
+    assert (done, chatted) == ([Path("recipes/sample-trial.yaml")], [(Path("recipes/sample-trial.yaml"), "*")])
+    for said in (
+        "No archive was found", "878 tweets", "ollama create sample-trial -f export/sample-trial/Modelfile", "ollama run sample-trial",
+        "Without the guide: tweetstyle-fit recipes/sample-trial.yaml", "tweetstyle chat recipes/sample-trial.yaml",
+        "tweetstyle-fit recipes/sample.yaml", "Start it now?",
+    ):  # fmt: skip
+        assert said in result.output, said
+    assert json.loads(Path("recipes/sample.start.json").read_text())["finished"] is True
+    again = start("--yes", str(sample))
+    assert again.exit_code == 0 and done[1:] == [Path("recipes/sample-2-trial.yaml")], "a finished guide begins anew, over no file"
+
+
+def test_a_recipe_that_is_there_is_replaced_only_after_a_yes(sample):
+    Path("recipes").mkdir()
+    for typed, own in (("\n\nn\n1\n\nn\n", "theirs"), ("\n\ny\n1\n\nn\n", "ours")):
+        Path("recipes/sample.yaml").write_text("# theirs")
+        for path in Path("recipes").glob("*.start.json"):
+            path.unlink()
+        result = start("data/sample/tweets.csv", typed=typed)
+        assert result.exit_code == 0 and "recipes/sample.yaml exists. Replace it? [y/N]" in result.output, result.output
+        assert (Path("recipes/sample.yaml").read_text() == "# theirs") == (own == "theirs")
+        assert Path("recipes/sample-2.yaml").exists() or own == "ours"
+
+
+def test_a_card_without_its_base_model_gets_the_command_and_a_trial_of_the_small_one(sample, monkeypatch, tmp_path):
+    program = tmp_path / "bin" / "nvidia-smi"
+    program.parent.mkdir()
+    program.write_text(
+        "#!/bin/sh\ncase $1 in --query-gpu*) echo '0, GPU-a1, NVIDIA GeForce RTX 3060, 580.95.05, 12288, 11776, 8.6';; esac\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    result = start("data/sample/tweets.csv", typed="\nNimzo\n\n\n\nn\n")
+    assert result.exit_code == 0, result.output
+    assert "hf download meta-llama/Meta-Llama-3-8B --exclude 'original/*' --local-dir model/llama3-8b" in result.output
+    full, trial = read_recipe(Path("recipes/nimzo.yaml")), read_recipe(Path("recipes/nimzo-trial.yaml"))
+    assert (str(full.model.base), full.model.method) == ("model/llama3-8b", "qlora")
+    assert (str(trial.model.base), trial.model.method, trial.training.split) == ("model/smollm2-135m-instruct", "lora", "mini-train")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "typed", "said"),
+    [
+        (["nothing.zip"], "", "nothing.zip: there is no such file"),
+        (["bad.zip"], "", "bad.zip: cannot be unpacked"),
+        (["--yes"], "", "there is no archive to start from\n  → name the archive: tweetstyle start PATH"),
+        (["good.csv"], "\n", "the input ended before all questions were answered\n  → run the same command again to continue"),
+        ([], "2\nbad.zip\n", "bad.zip: cannot be unpacked"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_clear_message(place, arguments, typed, said):
+    Path("bad.zip").write_bytes(b"PK\x03\x04 and no more")
+    if arguments == ["good.csv"] or typed.startswith("2"):
+        shutil.copy(SAMPLE, "good.csv")
+    result = start(*arguments, typed=typed)
+    assert result.exit_code == 1 and isinstance(result.exception, SystemExit) and said in result.output, result.output
+
+
+# -- archives and names ---------------------------------------------------------------------------------------------
+
+
+def test_archives_are_found_by_their_content(place):
+    raw, folder = Path("data/raw"), Path("home/Téléchargements")
+    raw.mkdir(parents=True)
+    folder.mkdir()
+    Path("home/.config").mkdir()
+    Path("home/.config/user-dirs.dirs").write_text(
+        'XDG_DESKTOP_DIR="$HOME/B"\nXDG_DOWNLOAD_DIR="$HOME/Téléchargements"\n', encoding="utf-8"
+    )
+    assert downloads() == [folder.absolute()]
+    write_archive(raw / "twitter-2025.zip", posts(), 2025)
+    write_archive(folder / "unpacked", posts(), 2025)
+    shutil.copy(SAMPLE, folder / "mine.csv")
+    (raw / "one-a-line.txt").write_text("un tweet\nun autre\n", encoding="utf-8")
+    for name, text in {
+        "notes.txt": "rien\n",
+        "bank.csv": "day,amount\n2024-01-01,3\n",
+        "a.json": '{"dependencies": {}}',
+        "b.zip": "PK",
+    }.items():
+        (folder / name).write_text(text)
+    found = {source.path.name for source in candidates([raw, folder])}
+    assert found == {"twitter-2025.zip", "unpacked", "mine.csv", "one-a-line.txt"}
+
+
+@pytest.mark.parametrize(
+    ("path", "style"),
+    [
+        ("data/sample/tweets.csv", "sample"),
+        ("data/raw/tweets_tous.csv", "me"),
+        ("data/raw/Nimzo.csv", "Nimzo"),
+        ("data/raw/x.zip", "autrice"),
+    ],
+)
+def test_the_style_is_named_after_the_account_or_the_file(place, path, style):
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    if path.endswith(".zip"):
+        write_archive(Path(path), posts(), 2025)
+    else:
+        shutil.copy(SAMPLE, path)
+    assert default_style(Path(path)) == style
+
+
+def test_a_run_is_named_in_small_letters():
+    assert [run_name(style) for style in ("Nimzo", "Éloïse d'Arc !", "日本", "-x-")] == ["nimzo", "eloise-d-arc", "mine", "x"]
+
+
+# -- base models and recipes ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("size", "more", "first", "others"),
+    [
+        (12, {}, "Llama 3 8B", {"Gaperon 8B", "Llama 3.2 3B"}),
+        (8, {"french": False}, "Llama 3 8B", {"Llama 3.2 3B"}),
+        (6, {"french": False}, "Llama 3.2 3B", {"SmolLM2 1.7B"}),
+        (12, {"kind": MESSAGES}, "Llama 3 8B", {"Llama 3.2 3B"}),
+    ],
+)
+def test_the_bases_offered_fit_the_card_and_suit_the_kind(size, more, first, others):
+    given = answers(**{"kind": SUBJECT} | more)
+    found = fitting(named_card(size), given)
+    names = [known.name for known in found]
+    assert names[0] == first and others <= set(names) and ("Gaperon 8B" in names) == (given.french and given.kind == SUBJECT)
+    assert {known.repository.endswith("-Instruct") for known in found} == {given.kind == MESSAGES}
+
+
+SMALL = "model/smollm2-135m-instruct"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"kind": SUBJECT, "base": SMALL, "trial_base": SMALL},
+        {"kind": SUBJECT, "base": "model/llama3-8b", "trial_base": SMALL, "style": 'a "b": #c'},
+        {"kind": MESSAGES, "base": "model/llama3-8b-instruct", "trial_base": SMALL, "writer": "small"},
+        {"kind": MESSAGES, "base": SMALL, "trial_base": SMALL, "writer": "llama3.1:8b"},
+    ],
+)
+def test_both_recipes_are_valid_and_share_their_data(place, more):
+    given = answers(**more)
+    write_recipes(given)
+    full, trial = read_recipe(given.recipe), read_recipe(given.trial)
+    assert (full.data, full.prompt) == (trial.data, trial.prompt) and full.prompt.style == given.style
+    assert (str(full.model.base), str(trial.model.base)) == (given.base, given.trial_base)
+    assert (full.training.split, trial.training.split, trial.model.method) == ("train", "mini-train", "lora")
+    assert full.evaluation.samples > trial.evaluation.samples > 0 and full.run_directory != trial.run_directory
+    if given.kind == MESSAGES:
+        assert (full.prompt.message, full.prompt.format) == ("playback", "chat") and full.data.processed == Path("data/processed/nimzo")
+        assert full.playback.ollama == (given.writer if ":" in given.writer else None)
+    planned = effective_schedule(trial.training, [50] * 100, 100, "lora", 576)
+    assert planned.changes == {} and 30 <= planned.steps.steps <= 40
+    assert not re.search(r"smollm2.*make base-model", given.recipe.read_text())

@@ -1,0 +1,127 @@
+"""Step 1: finds the archive, shows ten of its tweets, and asks for the style's name."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from rich.console import Console
+
+from tweetstyle.console import say
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.inspect import show
+from tweetstyle.inspect.summary import Inventory, take_inventory
+from tweetstyle.locale import _
+from tweetstyle.sources import open_archive
+from tweetstyle.sources.recognise import PLAIN_TEXT, X_ARCHIVE, RecognisedSource, kind_of
+from tweetstyle.sources.text_files import Members
+from tweetstyle.sources.x_archive import contents_of
+from tweetstyle.start.answers import Answers, recipe_of
+from tweetstyle.start.questions import Choice, Questions
+
+RAW, SAMPLE = Path("data/raw"), Path("data/sample/tweets.csv")
+SUFFIXES = (".zip", ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".txt")
+MOST_SHOWN = 7
+SAYS_NOTHING = re.compile(r"(?i)tweet|archive|^(data|raw|\.|)$")
+"""In a file's or a folder's name: not the author's."""
+
+
+def your_tweets(archive: Path | None, ask: Questions) -> Answers:
+    """An archive that can be read and that the user recognises. Raises TweetstyleError where the one that was named cannot be read."""
+    while True:
+        path = archive or _choose(ask)
+        try:
+            found = take_inventory([path])
+        except TweetstyleError as error:
+            if archive or ask.yes:
+                raise
+            say(str(error), fg="red")
+            continue
+        show(found, Console())
+        if ask.confirm(_("Are these the tweets to learn from?")):
+            return _named(path, found, ask)
+        archive = None
+
+
+def _named(path: Path, found: Inventory, ask: Questions) -> Answers:
+    style = ask.text(_("Name of the style (a part of every prompt)"), default_style(path))
+    name = _free_name(run_name(style), ask)
+    answers = Answers(str(path), style, name, found.likely_kept, list(found.likely), french=next(iter(found.languages), "") == "fr")
+    answers.save()
+    return answers
+
+
+def _free_name(name: str, ask: Questions) -> str:
+    """The name of recipes that are not there, or that the user lets the guide replace."""
+    numbered = name
+    for number in range(2, 1000):
+        there = [path for path in (recipe_of(numbered), recipe_of(f"{numbered}-trial")) if path.exists()]
+        if not there or (numbered == name and ask.confirm(_("{file} exists. Replace it?", file=there[0]), default=False)):
+            break
+        numbered = f"{name}-{number}"
+    return numbered
+
+
+def _choose(ask: Questions) -> Path:
+    """One of the archives on this machine, the sample, or a path that is typed."""
+    folders = [RAW, Path(), *downloads()]
+    found = sorted(candidates(folders), key=lambda source: (source.kind != X_ARCHIVE, -source.path.stat().st_mtime))[:MOST_SHOWN]
+    options = [Choice(str(source.path), source.in_words) for source in found]
+    if not found:
+        places = ", ".join(str(folder.absolute()) for folder in folders)
+        say(_("No archive was found in {places}.", places=places), err=False)
+        say(_("X sends it to you: Settings → Your account → Download an archive of your data. Put the zip under data/raw/."), err=False)
+    if SAMPLE.is_file():
+        options.append(Choice(_("the sample archive"), _("878 tweets of an invented author, to try the program")))
+    elif not found and ask.yes:
+        hint = _("name the archive: tweetstyle start PATH")
+        raise TweetstyleError(_("there is no archive to start from"), hint=hint)
+    options.append(Choice(_("another file or folder"), _("X's archive, CSV, JSON Lines or plain text, at a path that you type")))
+    chosen = ask.choose(_("Which archive?"), options)
+    if chosen < len(found):
+        return found[chosen].path
+    if chosen < len(options) - 1:
+        return SAMPLE
+    return Path(ask.text(_("Path of the archive"), str(RAW))).expanduser()
+
+
+def candidates(folders: list[Path]) -> Iterator[RecognisedSource]:
+    """What the folders hold that can be read as tweets. Plain text, which anything is, counts only where archives are put."""
+    for folder in folders:
+        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if path.name.startswith(".") or not (path.is_dir() or path.suffix.lower() in SUFFIXES):
+                continue
+            with suppress(TweetstyleError, OSError):  # Not an archive: nothing to say about it.
+                source = kind_of(path)
+                if source.kind == X_ARCHIVE or (
+                    (source.kind != PLAIN_TEXT or folder == RAW) and next(open_archive([path]).tweets(), None) is not None
+                ):
+                    yield source
+
+
+def downloads() -> list[Path]:
+    """The download folder, as the desktop names it (freedesktop.org, xdg-user-dirs), or by its usual names."""
+    home = Path.home()
+    config = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config") / "user-dirs.dirs"
+    named = re.search(r'^XDG_DOWNLOAD_DIR="(.+)"', config.read_text("utf-8"), re.M) if config.is_file() else None
+    folders = [Path(named[1].replace("$HOME", str(home)))] if named else [home / "Downloads", home / "Téléchargements"]
+    return [folder for folder in folders if folder.is_dir()]
+
+
+def default_style(path: Path) -> str:
+    """The archive's account; else the file's name or its folder's, where one of them may be the author's."""
+    with suppress(TweetstyleError):
+        if kind_of(path).kind == X_ARCHIVE and (account := contents_of(Members(path)).account.name):
+            return account
+    names = (path.stem if path.is_file() else path.name, path.absolute().parent.name)
+    return next((name for name in names if not SAYS_NOTHING.search(name)), _("me"))
+
+
+def run_name(style: str) -> str:
+    """The style's name as a recipe's file may be called: small letters, digits and dashes."""
+    plain = unicodedata.normalize("NFKD", style).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40].strip("-") or "mine"

@@ -1,0 +1,141 @@
+"""Steps 4 and 5: the trial on 100 tweets, a chat with what it made, and the full run."""
+
+from __future__ import annotations
+
+import random
+import shlex
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from tweetstyle import pipeline
+from tweetstyle.console import say
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.files import read_back
+from tweetstyle.inference.ollama import OllamaClient, shell_lines
+from tweetstyle.locale import _
+from tweetstyle.manifest import Manifest
+from tweetstyle.model.base import read_base_config
+from tweetstyle.model.hub import how_to_get
+from tweetstyle.plan.memory import duration
+from tweetstyle.prompt.template import NO_TOPIC
+from tweetstyle.run import Run
+from tweetstyle.stages import plan as planning
+from tweetstyle.stages.report import answers_of
+from tweetstyle.start.answers import Answers
+from tweetstyle.start.questions import Questions
+from tweetstyle.start.recipes import write_recipes
+from tweetstyle.text.visible import visible
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+SHOWN = 3
+LONGEST = 280
+"""Characters of a tweet that are shown."""
+
+
+def trial(answers: Answers, ask: Questions) -> bool:
+    """Writes the recipes and carries out the trial; whether it has ended."""
+    if not answers.tried:
+        if not (answers.recipe.is_file() and answers.trial.is_file()):
+            write_recipes(answers)
+        say(_("The recipes: {trial} for the trial, {full} for the full run.", trial=answers.trial, full=answers.recipe), err=False)
+        if not ask.confirm(_("Train on 100 tweets now? With the small default this takes about five minutes.")):
+            return False
+        pipeline.run_stages(answers.trial)
+        answers.tried = True
+        answers.save()
+    run = Run(answers.trial)
+    samples = (read_back(run.recipe.run_directory / "evaluation.json", dict[str, Any]) or {}).get("samples") or []
+    if samples:
+        say(err=False)
+        Console().print(side_by_side(samples, answers=bool(run.template.turns)))
+    if found := answers_of(run):
+        say(f"\n{found[0][0]}", err=False, bold=True)
+        say(_("Everything measured: {report}", report=run.recipe.run_directory / "report.html"), err=False)
+    return True
+
+
+def side_by_side(samples: list[dict[str, Any]], answers: bool) -> Table:
+    """Three real tweets beside what the model wrote on their subjects (or in answer to the same messages), drawn by lot, not chosen."""
+    from rich.table import Table
+    from rich.text import Text
+
+    headings = (_("message") if answers else _("subject"), _("real, unknown to the model"), _("written by the model"))
+    table = Table(*headings, show_lines=True)
+    named = [sample for sample in samples if sample["topic"]] or samples
+    for sample in random.Random(0).sample(named, min(SHOWN, len(named))):
+        shown = (sample["topic"] or NO_TOPIC, sample["real"], sample["tuned"])
+        table.add_row(*(Text(visible(text.replace("\n", " ⏎ ")[:LONGEST])) for text in shown))
+    return table
+
+
+def talk(answers: Answers, ask: Questions) -> None:
+    """The model in Ollama and a chat with it; without Ollama, a chat in this program."""
+    run = Run(answers.trial)
+    name, modelfile = run.recipe.name, run.recipe.export_directory / "Modelfile"
+    message = _("How are you?") if run.template.turns else NO_TOPIC
+    create, open_chat = shell_lines(name, modelfile)
+    say(_("The commands that put the model into Ollama and talk with it:"), err=False)
+    for line in (create, open_chat):
+        say(f"  {line}", err=False, wrap=False)
+    if _ollama_runs():
+        if ask.confirm(_("Run them now?")) and _in_foreground(create):
+            _in_foreground(f"{open_chat} {shlex.quote(message)}" if ask.yes else open_chat)
+            return
+    else:
+        say(_("Ollama is not running on this machine. The same model answers without it."), err=False)
+    say(f"  tweetstyle chat {answers.trial}", err=False, wrap=False)
+    if ask.confirm(_("Open the chat now?")):
+        pipeline.chat(answers.trial, message if ask.yes else None)
+
+
+def _ollama_runs() -> bool:
+    try:
+        return shutil.which("ollama") is not None and bool(OllamaClient().version())
+    except TweetstyleError:  # No server: the next line on the screen says so.
+        return False
+
+
+def _in_foreground(command: str) -> bool:
+    """Runs a command on this terminal, where Ctrl-C is its own; whether it ended well."""
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        return subprocess.run(shlex.split(command), check=False).returncode == 0
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def full_run(answers: Answers, ask: Questions) -> None:
+    """How long all tweets take, and the command; started only on an explicit yes."""
+    say(_("The full run, on all tweets: {time}", time=estimated_time(answers)), err=False)
+    command = f"tweetstyle-fit {answers.recipe}"
+    base = Path(answers.base)
+    if not (base.is_dir() and read_base_config(base).whole):
+        say(how_to_get(base), err=False)
+        say(_("Then: {command}", command=command), err=False)
+        return
+    say(f"  {command}", err=False, wrap=False)
+    if ask.confirm(_("Start it now? It can be interrupted; the same command resumes it."), default=False):
+        pipeline.run(answers.recipe)
+
+
+def estimated_time(answers: Answers) -> str:
+    """Of the training alone, at the trial's speed where that trained the same base model."""
+    tokens = planning.needs(Run(answers.recipe), None, None).train_tokens
+    fitted = Manifest.read(Run(answers.trial).recipe.run_directory / "fit.json")
+    speed = fitted.facts["tokens_per_second"] if fitted and answers.base == answers.trial_base else None
+    if tokens is None or not speed:
+        return _("how long it takes is measured in its first minutes.")
+    hours = duration(tokens.tokens / speed / 3600)
+    return _(
+        "about {hours} of training ({tokens:,} tokens at {speed:,.0f} a second, as in the trial).",
+        hours=hours,
+        tokens=tokens.tokens,
+        speed=speed,
+    )
