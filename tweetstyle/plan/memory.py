@@ -45,6 +45,9 @@ SAFETY, SPLIT = 256 * 2**20, 17 / 16
 and hidden feature, rows of fp32 logits, bytes for each trained parameter beside its weight, and the rest."""
 SECOND_BUFFER_FROM = 512 * 2**20
 """Free bytes from which it takes a second staging buffer (unsloth_zoo/gradient_checkpointing.py, DOUBLE_BUFFER_HEADROOM)."""
+HOLES = 5
+"""Tensors of the layers' input that the allocator holds between its blocks after the first micro-batch, which larger ones do not fit:
+4.9 of an 8B at 28,000 tokens, counted over an emulated card (bench/results/gpu_memory.json, first micro-batch)."""
 FRAGMENTATION = 1 / 18
 """Share of the activations lost between the allocator's blocks on a full card: on emulated ones an 8B fits with 1/17 and not with 1/19
 (bench/gpu_memory.py); Unsloth reckons with 1/16 (unsloth_zoo/block_swap.py)."""
@@ -242,12 +245,12 @@ def embeddings_moved(shape: Shape, model: Model, training: Training, resident: i
 def second_buffer_dropped(buffer: int, resident: int, most: int, card: Card | None) -> bool:
     """Whether there is too little room for a second staging buffer once the first micro-batch has been through.
 
-    Close to the limit the allocator's cache decides, which no formula has. buffer: its bytes; resident: what is on the card by then; most:
-    what a step adds at most, both buffers included.
+    Unsloth asks the driver what is free, and the allocator has not given back what lies between its blocks. buffer: its bytes; resident:
+    what is on the card by then; most: what a step adds at most, both buffers included.
     """
     if card is None or buffer <= OFFLOAD_FROM:
         return False
-    free = card.total - card.others - CUDA_CONTEXT - resident - (most - buffer)
+    free = card.total - card.others - CUDA_CONTEXT - resident - (most - buffer) - HOLES * buffer
     return free < max(SECOND_BUFFER_FROM, buffer)
 
 
