@@ -72,10 +72,13 @@ def test_lines_break_between_words_and_within_no_path(columns):
 
 
 def test_without_a_terminal_lines_stay_whole_and_bars_are_drawn_in_ascii_too():
-    program = "from tweetstyle.console import *; print_in_any_encoding(); say('word ' * 100, err=False); print(bar(0.55, 10), chr(0x1F642))"
+    program = (
+        "from tweetstyle.console import *; print_in_any_encoding(); say('word ' * 100, err=False); "
+        r"print(bar(0.55, 10), '\U0001f642 \xab\xa0l\u2019\xe9t\xe9\u2026\xa0\xbb\u202f?')"
+    )
     environment = os.environ | ENCODINGS["locale C"]
     done = subprocess.run([sys.executable, "-c", program], env=environment, cwd=ROOT, capture_output=True, check=True)
-    assert done.stdout == b"word " * 100 + b"\n###### ?\n"
+    assert done.stdout == b"word " * 100 + b'\n###### ? " l\'?t?... " ?\n'
 
 
 def test_what_fails_is_red_and_colours_can_be_left_out(tmp_path):

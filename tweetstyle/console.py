@@ -18,6 +18,7 @@ from tweetstyle.locale import _, localised
 
 EIGHTHS = " ▏▎▍▌▋▊▉"
 IN_ASCII = dict.fromkeys("█▉▊▋▌▍▎▏", "#") | {"━": "=", "→": "->", "–": "-", "—": "-", "’": "'", "×": "x", "·": "-", "≤": "<=", "≥": ">="}
+IN_ASCII |= {"«": '"', "»": '"', "…": "...", "−": "-", "\u00a0": " ", "\u202f": " "}
 INDENT = " " * 10
 """Of what is said about a stage, as wide as its name."""
 NARROWEST = 40
