@@ -47,12 +47,12 @@ def test_an_archive_of_every_generation_is_shown_with_its_figures(tmp_path, gene
     assert found.months == dict(sorted(Counter(post.at[:7] for post in posts()).items()))
     assert (found.shares["retweets"], found.shares["replies to others"], found.shares["with a link"]) == (1, 1, 2)
     of_x = generation > 2017
-    assert found.shares["in 1 thread of one's own"] == 3 and found.shares.get("with a picture or video", 0) == int(of_x)
+    assert found.shares["in 1 thread of your own"] == 3 and found.shares.get("with a picture or video", 0) == int(of_x)
     kind = f"X's archive ({'zip' if name.endswith('zip') else 'folder'})" if of_x else "CSV in a zip" if name.endswith("zip") else "CSV"
     text = shown(source)
     assert f"{source}: {kind}, 66 tweets" in text
     assert "from 2021-06-01 to 2023-03-13 (UTC)" in text
-    assert "in 1 thread of one's own 3 4.5%" in text
+    assert "in 1 thread of your own 3 4.5%" in text
     assert ("with a picture or video 1 1.5%" in text) == of_x
     assert SECRET not in text
 
@@ -68,8 +68,8 @@ def test_a_manifest_s_gap_earlier_edits_and_repeated_tweets_are_said(tmp_path):
     found = take_inventory([source, table])
     assert (found.tweets, found.repeated, found.edits) == (67, 1, 1)
     text = shown(source, table)
-    assert "left out: 1 repeated id, 1 earlier edit" in text
-    assert "X's manifest says 80 entries, the file has 67: 13 are missing" in text
+    assert "left out: repeated ids 1, earlier edits 1" in text
+    assert "X's manifest says 80 entries, the file has 67: 13 missing" in text
 
 
 def test_what_steers_a_terminal_and_markup_are_shown_as_they_are(tmp_path):

@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner
 from support.inspecting import refused, shown
+from support.two_languages import left_in_english
 
 from tweetstyle.cli import fit_command
 from tweetstyle.dataset.held_out import training_count
@@ -30,7 +32,7 @@ def test_the_written_recipe_is_planned_as_it_stands(tmp_path, monkeypatch, base_
     assert "written: mine.yaml. Set prompt.style in it, then: tweetstyle-fit mine.yaml --dry-run" in text
     result = CliRunner().invoke(fit_command, ["mine.yaml", "--dry-run"])
     assert result.exit_code == 0, result.output
-    said = int(re.search(r"about ([\d,]+) tweets to learn from", (tmp_path / "mine.yaml").read_text())[1].replace(",", ""))
+    said = int(re.search(r"environ (\d+) tweets à apprendre", (tmp_path / "mine.yaml").read_text(encoding="utf-8"))[1])
     kept = int(re.search(r"878 read, ([\d,]+) kept", result.output)[1].replace(",", ""))
     assert 0.95 * said <= kept <= said
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.yaml", "model", "moi.csv"]
@@ -51,6 +53,20 @@ WILD = [
 ]
 
 
+IN_BOTH = """tweetstyle-fit recipes/mine.yaml --dry-run plan inspect gpu ram lora qlora make smollm instruct method stock_replies expected_count
+since your-tweets sujet bonjour merci validations"""
+
+
+def test_a_recipe_in_french_has_the_same_settings_and_a_french_report(tmp_path):
+    english, french = (recipe_text([Path("a.csv")], 12_000, ["fr", "en"], language=language) for language in ("", "fr"))
+    one, other = (yaml.safe_load(text) for text in (english, french))
+    assert other.pop("language") == "fr" and other["prompt"].pop("style") != one["prompt"].pop("style")
+    assert one == other
+    comments = [" ".join(re.findall(r"# (.*)", text)) for text in (english, french)]
+    assert "12,000" in comments[0] and "12\u202f000" in comments[1] and english.count("#") == french.count("#") - 1
+    assert left_in_english(*comments, IN_BOTH) == set()
+
+
 @pytest.mark.parametrize("name", WILD)
 def test_a_wild_name_is_the_same_in_the_recipe(tmp_path, name):
     target = tmp_path / "mine.yaml"
@@ -68,7 +84,7 @@ def test_a_recipe_is_never_written_over_a_file(tmp_path, monkeypatch):
         assert "is not overwritten" in refused(SAMPLE, "--write-recipe", name)
     assert Path("mine.yaml").read_text() == "the user's own" and not Path("nowhere").exists()
     for name in ("mine", "mine.txt", "Ma Recette.yaml", "-.yaml", ".yaml"):
-        assert "cannot have that name" in refused(SAMPLE, f"--write-recipe={name}")
+        assert "cannot have this name" in refused(SAMPLE, f"--write-recipe={name}")
     assert sorted(os.listdir()) == ["link.yaml", "mine.yaml"]
 
 

@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tweetstyle.cleaning.normalise import normalise
-from tweetstyle.console import bar, counted, percent
+from tweetstyle.console import bar, percent
 from tweetstyle.files import complete_file
 from tweetstyle.hardware.gpu import WITHOUT_CARD, observe_card
 from tweetstyle.inspect.starting_recipe import TARGET, check_target, recipe_text
 from tweetstyle.inspect.summary import Inventory, take_inventory
+from tweetstyle.locale import _, _n, localised
 from tweetstyle.records import SourceTweet
-from tweetstyle.text.languages import LANGUAGES
 from tweetstyle.text.visible import visible
+from tweetstyle.wording.words import by_name
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,37 +36,41 @@ def inspect(paths: Sequence[Path], console: Console, target: Path | None = None,
     if target:
         check_target(target)
     found = take_inventory(paths, separator)
-    text = recipe_text(paths, found.likely_kept, found.likely, separator, target or TARGET)
+    text = recipe_text(paths, found.likely_kept, found.likely, separator, target or TARGET, found.main_language)
     show(found, console)
     if not observe_card(os.environ).cards:
-        recipe = target or "the recipe"
-        what = f"There is no NVIDIA card here, and {recipe} is for one. To train without a card, write in it: {WITHOUT_CARD}"
-        _print(console, f"\n{what}", "yellow", wrap=True)
+        what = _(
+            "The recipe is for an NVIDIA card; there is none here. To train without a card, write in it: {settings}",
+            settings=_(WITHOUT_CARD),
+        )
+        _print(console, "\n" + what, "yellow", wrap=True)
     if target:
         with complete_file(target) as stream:
             stream.write(text)
-        _print(console, f"\nwritten: {target}. Set prompt.style in it, then: tweetstyle-fit {target} --dry-run")
+        _print(console, "\n" + _("written: {file}. Set prompt.style in it, then: tweetstyle-fit {file} --dry-run", file=target))
     else:
-        _print(console, f"\na recipe to start from (--write-recipe {TARGET} writes it)", "bold")
+        _print(console, "\n" + _("a recipe to start from (--write-recipe {file} writes it)", file=TARGET), "bold")
         _print(console, text)
 
 
 def show(found: Inventory, console: Console) -> None:
     """Kinds, period, years, what the tweets are, languages, notices and samples."""
     for source in found.found:
-        _print(console, f"{source.path}: {source.kind}, {counted(source.count, 'tweet')}", "bold")
+        tweets = _n("{count:,} tweet", "{count:,} tweets", source.count)
+        _print(console, f"{source.path}: {_(source.kind)}, {tweets}", "bold")
     if found.period[0]:
-        _print(console, f"from {found.period[0]} to {found.period[1]} (UTC)")
+        _print(console, _("from {first} to {last} (UTC)", first=found.period[0], last=found.period[1]))
     years: Counter[str] = Counter()
     for month, count in found.months.items():
-        years[month[:4] or "no date"] += count
+        years[month[:4] or _("no date")] += count
     console.print(_bars(years, found.tweets))
-    console.print(_bars(found.shares, found.tweets))
+    console.print(_bars({_(name): count for name, count in found.shares.items()}, found.tweets))
     for line in _remarks(found):
         _print(console, line, wrap=True)
     for notice in found.notices:
-        _print(console, f"note: {notice}", "yellow")
-    _print(console, f"\n{counted(len(found.samples), 'tweet')}, drawn at random", "bold")
+        _print(console, _("note: {text}", text=_(notice)), "yellow")
+    drawn = _n("{count} tweet, drawn at random", "{count} tweets, drawn at random", len(found.samples))
+    _print(console, "\n" + drawn, "bold")
     console.print(_samples(found.samples))
 
 
@@ -79,7 +84,7 @@ def _samples(tweets: Iterable[SourceTweet]) -> Table:
     for tweet in tweets:
         text = normalise(tweet.text)
         text = text if len(text) <= LONGEST_SAMPLE else text[:LONGEST_SAMPLE] + " […]"
-        table.add_row(tweet.created_at[:10] or "no date", Text(visible(text.replace("\n", " ⏎ "))))
+        table.add_row(tweet.created_at[:10] or _("no date"), Text(visible(text.replace("\n", " ⏎ "))))
     return table
 
 
@@ -90,20 +95,23 @@ def _bars(rows: dict[str, int], whole: int) -> Table:
     for justify in ("left", "right", "right", "left"):
         table.add_column(justify=justify, no_wrap=True)
     for name, count in rows.items():
-        table.add_row(name, f"{count:,}", percent(count / whole), bar(count / whole, BAR))
+        table.add_row(name, localised(f"{count:,}"), percent(count / whole), bar(count / whole, BAR))
     return table
 
 
 def _remarks(found: Inventory) -> Iterable[str]:
     sample = sum(found.languages.values())
-    of_all = "" if sample == found.tweets else f" (of {sample:,} tweets drawn at random)"
-    names = {code: LANGUAGES.get(code, code) if code else "too short or uncertain" for code in found.languages}
-    yield f"languages{of_all}: " + ", ".join(f"{names[code]} {percent(count / sample)}" for code, count in found.languages.items())
+    names = {code: by_name("languages", code) if code else _("too short or uncertain") for code in found.languages}
+    shares = ", ".join(f"{names[code]} {percent(count / sample)}" for code, count in found.languages.items())
+    if sample == found.tweets:
+        yield _("languages: {shares}", shares=shares)
+    else:
+        yield _("languages (of {count:,} tweets drawn at random): {shares}", count=sample, shares=shares)
     if found.repeated or found.edits:
-        yield f"left out: {counted(found.repeated, 'repeated id')}, {counted(found.edits, 'earlier edit')}"
-    reasons = ", ".join(f"{reason} {percent(count / found.tweets)}" for reason, count in found.dropped.items())
-    yield f"the rules for single tweets would drop: {reasons or 'nothing'}"
-    yield f"left for the rules on the whole archive (automatic posts, duplicates): about {found.likely_kept:,}"
+        yield _("left out: repeated ids {repeated:,}, earlier edits {edits:,}", repeated=found.repeated, edits=found.edits)
+    reasons = ", ".join(f"{by_name('reasons', reason)} {percent(count / found.tweets)}" for reason, count in found.dropped.items())
+    yield _("the rules for single tweets drop: {reasons}", reasons=reasons or _("nothing"))
+    yield _("left for the rules on the whole archive (automatic posts, duplicates): about {count:,}", count=found.likely_kept)
 
 
 def _print(console: Console, text: str, style: str = "", wrap: bool = False) -> None:

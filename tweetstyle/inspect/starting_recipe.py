@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from tweetstyle.dataset.held_out import training_count
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.locale import _, current_language, in_language, localised
 from tweetstyle.pages.render import asset
 from tweetstyle.plan.estimate import TOKENS_A_TWEET
 from tweetstyle.plan.schedule import (
@@ -65,31 +66,40 @@ def schedule(tweets: int) -> SuggestedSchedule:
     return SuggestedSchedule(max_length, accumulation, steps, every, rank_for(tweets), epochs, rate)
 
 
-def recipe_text(paths: Sequence[Path], tweets: int, likely: Sequence[str], separator: str | None = None, target: Path = TARGET) -> str:
-    """The YAML of a valid recipe. tweets: how many are likely to be kept; target: where it will be written."""
+def recipe_text(
+    paths: Sequence[Path], tweets: int, likely: Sequence[str], separator: str | None = None, target: Path = TARGET, language: str = ""
+) -> str:
+    """The YAML of a valid recipe, its comments in the current language.
+
+    tweets: how many are likely to be kept; target: where it will be written; language: of most tweets: fr for a French recipe
+    with a French report.
+    """
     plan, source = schedule(tweets), [str(path) for path in paths]
     further = f"\n  separator: {_scalar(separator)}" if separator is not None else ""
-    return asset("inspect/first_recipe.yaml").format(
-        plan=plan,
-        tweets=tweets,
-        about="a small archive: smaller steps, a smaller adapter" if tweets < SOME else "QLoRA on one 12 GB card",
-        target=target,
-        source=_scalar(source if len(source) > 1 else source[0]) + further,
-        likely=_scalar(list(likely)),
-        alpha=2 * plan.r,
-        tweets_a_pack=plan.max_length // TOKENS_A_TWEET,
-        rate=as_rate(plan.learning_rate),
-    )
+    with in_language(language if language == "fr" else current_language()):
+        return asset(f"inspect/first_recipe_{current_language()}.yaml").format(
+            plan=plan,
+            tweets=localised(f"{tweets:,}"),
+            about=_("a small archive: smaller steps, a smaller adapter") if tweets < SOME else _("QLoRA on one 12 GB card"),
+            target=target,
+            source=_scalar(source if len(source) > 1 else source[0]) + further,
+            likely=_scalar(list(likely)),
+            alpha=2 * plan.r,
+            tweets_a_pack=plan.max_length // TOKENS_A_TWEET,
+            steps=localised(f"{plan.steps_per_epoch:,}"),
+            rate=as_rate(plan.learning_rate),
+            language="\nlanguage: fr  # " + _("the report's language") + "\n" if language == "fr" else "",
+        )
 
 
 def check_target(path: Path) -> None:
     """Raises TweetstyleError where a recipe cannot be written: before the archive is read, not after."""
     if path.suffix not in (".yaml", ".yml") or not KEYS_OF_A_RUN.fullmatch(path.stem):
-        hint = "name it with small letters, digits, '-', '_' and '.', as in recipes/mine.yaml"
-        raise TweetstyleError("a recipe cannot have that name", where=str(path), hint=hint)
+        hint = _("use lower-case letters, digits, -, _ and ., as in recipes/mine.yaml")
+        raise TweetstyleError(_("a recipe cannot have this name"), where=str(path), hint=hint)
     if path.is_symlink() or path.exists():
-        hint = "name another file, or move this one away first"
-        raise TweetstyleError("the file is there already and is not overwritten", where=str(path), hint=hint)
+        hint = _("name another file, or move this one away first")
+        raise TweetstyleError(_("the file exists already and is not overwritten"), where=str(path), hint=hint)
 
 
 def _scalar(value: str | list[str]) -> str:

@@ -11,8 +11,8 @@ from pathlib import Path
 from tweetstyle.cleaning.archive_rules import check_enough
 from tweetstyle.cleaning.clean import RETWEET, clean
 from tweetstyle.cleaning.normalise import LINK, normalise
-from tweetstyle.console import counted
 from tweetstyle.dataset.threads import thread_roots
+from tweetstyle.locale import N_, Later, _, _n
 from tweetstyle.progress import SILENT_FOR, Bar
 from tweetstyle.recipe import Data
 from tweetstyle.records import Dropped, SourceTweet
@@ -43,7 +43,7 @@ class Inventory:
     repeated: int
     edits: int
     found: list[Found]
-    notices: list[str]
+    notices: list[Later]
     period: tuple[str, str]
     months: dict[str, int]
     shares: dict[str, int]
@@ -57,6 +57,12 @@ class Inventory:
         """Tweets that pass the rules for single tweets."""
         return self.tweets - sum(self.dropped.values())
 
+    @property
+    def main_language(self) -> str:
+        """The language of more than half of the tweets whose language is certain; empty where there is none."""
+        certain = {language: count for language, count in self.languages.items() if language}
+        return next((language for language, count in certain.items() if 2 * count > sum(certain.values())), "")
+
 
 def take_inventory(paths: Sequence[Path], separator: str | None = None) -> Inventory:
     """Reads every source once.
@@ -65,14 +71,14 @@ def take_inventory(paths: Sequence[Path], separator: str | None = None) -> Inven
         TweetstyleError: for what cannot be read, and for an archive without a tweet to learn from.
     """
     archive = open_archive(paths, separator)
-    with Bar("reading", archive.size, "B", delay=SILENT_FOR) as bar:
+    with Bar(_("reading"), archive.size, "B", delay=SILENT_FOR) as bar:
         read = list(archive.tweets(bar.advance))
     tweets = [tweet for tweet in read if not tweet.reason]
     repeated = sum(tweet.reason == DUPLICATE_ID for tweet in read)
     days = [tweet.created_at[:10] for tweet in tweets if tweet.created_at]
-    with Bar("finding languages", delay=SILENT_FOR) as bar:
+    with Bar(_("finding languages"), delay=SILENT_FOR) as bar:
         likely, languages = _languages(tweets)
-        bar.phase("trying the rules")
+        bar.phase(_("trying the rules"))
         dropped = _dropped(tweets, Data(source=tuple(paths), likely_languages=likely))
     return Inventory(
         tweets=len(tweets),
@@ -91,11 +97,11 @@ def take_inventory(paths: Sequence[Path], separator: str | None = None) -> Inven
 
 
 SHARES: dict[str, Callable[[SourceTweet], bool]] = {
-    "retweets": lambda tweet: "@" in tweet.text and RETWEET.search(normalise(tweet.text)) is not None,
-    "replies to others": lambda tweet: tweet.is_reply or (tweet.is_reply is None and tweet.text.lstrip().startswith("@")),
-    "with a link": lambda tweet: LINK.search(tweet.text) is not None,
-    "with a picture or video": lambda tweet: tweet.has_media,
-    "quoting another tweet": lambda tweet: tweet.is_quote,
+    N_("retweets"): lambda tweet: "@" in tweet.text and RETWEET.search(normalise(tweet.text)) is not None,
+    N_("replies to others"): lambda tweet: tweet.is_reply or (tweet.is_reply is None and tweet.text.lstrip().startswith("@")),
+    N_("with a link"): lambda tweet: LINK.search(tweet.text) is not None,
+    N_("with a picture or video"): lambda tweet: tweet.has_media,
+    N_("quoting another tweet"): lambda tweet: tweet.is_quote,
 }
 """What is counted → whether it is true of a tweet."""
 
@@ -107,7 +113,7 @@ ANYWHERE = ("retweets", "replies to others", "with a link")
 def _shares(tweets: list[SourceTweet]) -> dict[str, int]:
     shares = {name: sum(map(holds, tweets)) for name, holds in SHARES.items()}
     roots = thread_roots((tweet.id, tweet.reply_to) for tweet in tweets)
-    shares[f"in {counted(len(set(roots.values())), 'thread')} of one's own"] = len(roots)
+    shares[_n("in {count:,} thread of your own", "in {count:,} threads of your own", len(set(roots.values())))] = len(roots)
     of_x = any(tweet.is_reply is not None for tweet in tweets)
     return {name: count for name, count in shares.items() if count or of_x or name in ANYWHERE}
 
@@ -115,12 +121,12 @@ def _shares(tweets: list[SourceTweet]) -> dict[str, int]:
 def _languages(tweets: list[SourceTweet]) -> tuple[tuple[str, ...], dict[str, int]]:
     """The likely languages, and tweets by language in a sample: first among many in long texts, then among the common."""
     long = [tweet.text for tweet in tweets if len(tweet.text) >= LONG_ENOUGH]
-    found = Counter(language for language, _ in languages_of(_sample(long, MOST_TO_FIND_LANGUAGES), SOUGHT) if language)
+    found = Counter(language for language, sure in languages_of(_sample(long, MOST_TO_FIND_LANGUAGES), SOUGHT) if language)
     common = [language for language, count in found.most_common() if count >= COMMON * found.total()]
     # The recipe needs two: without a second one nothing can be of another language.
     likely = tuple([*common, *(language for language in ("fr", "en") if language not in common)][: max(2, len(common))])
     texts = [tweet.text for tweet in _sample(tweets, MOST_FOR_LANGUAGES)]
-    return likely, dict(Counter(language for language, _ in languages_of(texts, likely)).most_common())
+    return likely, dict(Counter(language for language, sure in languages_of(texts, likely)).most_common())
 
 
 def _dropped(tweets: list[SourceTweet], data: Data) -> dict[str, int]:

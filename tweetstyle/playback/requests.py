@@ -16,7 +16,7 @@ import yaml
 
 from tweetstyle.dataset.threads import KINDS, Kind, goes_on_from, is_answerable
 from tweetstyle.records import Tweet
-from tweetstyle.text.languages import LANGUAGES
+from tweetstyle.wording.words import Say
 
 if TYPE_CHECKING:
     from tweetstyle.recipe import Playback
@@ -133,7 +133,7 @@ def examples(language: str) -> list[str]:
 
 def _instruction(language: str, kind: Kind) -> str:
     prompt = _prompt(language)
-    return prompt["instruction"].format(kind=prompt["kinds"][kind], language=LANGUAGES.get(language, language))
+    return prompt["instruction"].format(kind=prompt["kinds"][kind], language=Say("en").named("languages", language))
 
 
 def _prompt(language: str) -> dict[str, Any]:

@@ -7,19 +7,11 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.locale import _
 
 if TYPE_CHECKING:
     from lingua import ConfidenceValue, LanguageDetector
 
-LANGUAGES = dict(
-    pair.split("=")
-    for pair in (
-        "ar=Arabic ca=Catalan cs=Czech da=Danish de=German el=Greek en=English es=Spanish fa=Persian fi=Finnish fr=French he=Hebrew "
-        "hi=Hindi hu=Hungarian id=Indonesian it=Italian ja=Japanese ko=Korean nl=Dutch no=Norwegian pl=Polish pt=Portuguese "
-        "ro=Romanian ru=Russian sv=Swedish tr=Turkish uk=Ukrainian vi=Vietnamese zh=Chinese"
-    ).split()
-)
-"""ISO 639-1 → name; others are shown by their code."""
 FEWEST_WORDS = 4
 """In fewer words lingua guesses."""
 LEAST_CONFIDENCE = 2 / 3
@@ -116,8 +108,8 @@ def _detector(likely: tuple[str, ...]) -> LanguageDetector:
         try:
             codes.append(IsoCode639_1.from_str(language))
         except ValueError as error:
-            what = f"data.likely_languages has {language}, which the language detector does not know"
-            hint = "write two-letter codes such as fr, en, es, de, it, pt"
+            what = _("data.likely_languages has {language}, which the language detector does not know", language=language)
+            hint = _("write two-letter codes such as fr, en, es, de, it, pt")
             raise TweetstyleError(what, where="data.likely_languages", hint=hint) from error
     _detectors[likely] = LanguageDetectorBuilder.from_iso_codes_639_1(*codes).build()
     return _detectors[likely]
