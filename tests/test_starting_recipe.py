@@ -53,8 +53,8 @@ WILD = [
 ]
 
 
-IN_BOTH = """tweetstyle-fit recipes/mine.yaml --dry-run plan inspect gpu ram lora qlora make smollm instruct method stock_replies expected_count
-since your-tweets sujet bonjour merci validations"""
+IN_BOTH = """tweetstyle-fit recipes/mine.yaml --dry-run plan inspect gpu ram lora qlora make smollm instruct method stock_replies
+expected_count since your-tweets sujet bonjour merci validations"""
 
 
 def test_a_recipe_in_french_has_the_same_settings_and_a_french_report(tmp_path):
