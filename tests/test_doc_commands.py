@@ -29,6 +29,7 @@ RUN_ELSEWHERE = {
     "verify": "integration/test_gate.py",
     "playback": "test_playback_stage.py",
     "compare": "test_compare.py",
+    "start": "test_start.py",
 }
 """Commands that take long, or need what a run made: the tests that run them."""
 RUN_HERE = {"inspect", "prepare", "plan", "doctor", "tokens", "schema"}
