@@ -38,6 +38,8 @@ OUTSIDE = {
     "source": "a shell's own; `make setup` makes the file",
     "cd": "a shell's own",
     "git clone": "needs the network and the address of the copy",
+    "git archive": "integration/test_notebooks.py runs it",
+    "kaggle": "needs an account; not among the packages here",
     "rclone": "is set up with an account; not among the packages here",
     "docker": "needs its daemon; hadolint checks the Dockerfile",
     "nvidia-smi": "comes with NVIDIA's driver",
