@@ -11,13 +11,7 @@ from support.small_runs import inst_template, small_training
 
 from tweetstyle.dataset.examples import read_documents, read_held_out
 from tweetstyle.dataset.held_out import held_out
-from tweetstyle.dataset.threads import (
-    conversations,
-    goes_on_from,
-    read_conversations,
-    read_tweets,
-    with_messages,
-)
+from tweetstyle.dataset.threads import conversations, goes_on_from, read_conversations, read_tweets, with_messages
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.model.base import BaseModel
 from tweetstyle.model.tokenizer import IGNORED

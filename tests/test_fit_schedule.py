@@ -123,6 +123,7 @@ def packs_by_trl(lengths, max_length):
     return pack_dataset(rows, max_length, "bfd")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("max_length", [33, 128, 512])
 def test_the_plan_counts_the_packs_that_trl_makes(max_length):
     for seed in range(12):

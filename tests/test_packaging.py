@@ -125,6 +125,7 @@ print(len(names), tweetstyle.__file__)
 """
 
 
+@pytest.mark.slow
 def test_every_module_and_what_it_imports_later_can_be_imported_without_the_extras(runtime_python, tmp_path):
     """Imports inside functions count too: most of the package's libraries are imported only when they are needed."""
     later = sorted(imported_modules(PROJECT / "tweetstyle"))

@@ -7,15 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tweetstyle.cleaning.near_duplicates import (
-    DuplicatePair,
-    clusters,
-    folded,
-    grams,
-    jaccard,
-    near_duplicate_pairs,
-    to_drop,
-)
+from tweetstyle.cleaning.near_duplicates import DuplicatePair, clusters, folded, grams, jaccard, near_duplicate_pairs, to_drop
 
 WORDS = "le chat la neige tombe sur nous encore demain bus retard café hiver quelle journée vraiment oui non peut-être soleil".split()
 

@@ -100,11 +100,7 @@ def test_undated_tweets_are_the_earliest_in_their_order():
 
 @pytest.mark.parametrize(
     ("count", "hours", "said"),
-    [
-        (60, 24, ["Only 12 test tweets"]),
-        (60, 1, ["Only 12 test tweets", "too few days for an interval: 1,"]),
-        (4000, 24, []),
-    ],
+    [(60, 24, ["Only 12 test tweets"]), (60, 1, ["Only 12 test tweets", "too few days for an interval: 1,"]), (4000, 24, [])],
 )
 def test_warnings_say_in_words_what_can_be_measured(count, hours, said):
     tweets = tweets_of(count, hours)

@@ -13,10 +13,7 @@ from tweetstyle.console import wrapped
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 # PYTHONUTF8=0 keeps Python from its UTF-8 mode, which it else takes in the locale C.
-ENCODINGS = {
-    "latin-1": {"PYTHONIOENCODING": "latin-1"},
-    "locale C": {"LC_ALL": "C", "PYTHONUTF8": "0"},
-}
+ENCODINGS = {"latin-1": {"PYTHONIOENCODING": "latin-1"}, "locale C": {"LC_ALL": "C", "PYTHONUTF8": "0"}}
 TWEETS = "id_tweet,texte,date_creation\n" + "".join(
     f"{100 + day},journée n° {day} — il a neigé « encore » … voilà 🙂,2024-{1 + day % 12:02d}-11 10:00:{day:02d}\n" for day in range(40)
 )

@@ -63,13 +63,7 @@ def test_any_line_end_ends_a_row_and_mixtures_do_too(tmp_path, ends):
 
 
 @pytest.mark.parametrize(
-    "header",
-    [
-        "Tweet ID,Full Text,Date",
-        "ID_STR,Tweet,Timestamp",
-        "identifiant, contenu ,time",
-        '"tweet-id","content","created"',
-    ],
+    "header", ["Tweet ID,Full Text,Date", "ID_STR,Tweet,Timestamp", "identifiant, contenu ,time", '"tweet-id","content","created"']
 )
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 def test_other_names_cases_and_separators_mean_the_same(tmp_path, header, separator):
@@ -84,10 +78,7 @@ def test_columns_may_be_in_any_order_and_of_two_for_one_thing_the_first_that_is_
     assert notices(tmp_path, content) == []
 
 
-@pytest.mark.parametrize(
-    ("encoding", "said"),
-    [("utf-8", ""), ("utf-8-sig", ""), ("utf-16", "UTF-16"), ("cp1252", "Windows-1252")],
-)
+@pytest.mark.parametrize(("encoding", "said"), [("utf-8", ""), ("utf-8-sig", ""), ("utf-16", "UTF-16"), ("cp1252", "Windows-1252")])
 def test_encodings_are_recognised_and_all_but_utf8_are_reported(tmp_path, encoding, said):
     texts = ["plain", "l’été à Noël… “oui”", "ÇA VA MAL ÉCŒURÉ… ™ €", "plain"] * 20
     content = (HEADER + "".join(f"{number},{text},2021-03-05\n" for number, text in enumerate(texts))).encode(encoding)
@@ -140,18 +131,8 @@ def refused(tmp_path, content) -> TweetstyleError:
         (HEADER + GOOD + "1.23E+18,texte,2021-03-05\n", ":3", "the id 1.23E+18 is rounded: its last digits are lost", "as text"),
         (HEADER + GOOD + '2,"pas fermé,2021-03-05\n3,x,2021-03-05\n', ":3", "not valid CSV", "double a quote"),
         (HEADER + GOOD + "2,a\0b,2021-03-05\n", ":3", "a NUL character", "remove"),
-        (
-            (HEADER + "1,été,2021-03-05\n").encode() + b"2,\xc3\xa9 puis \xff,2021-03-05\n",
-            ":3",
-            "not valid UTF-8 (byte 0xFF: ",
-            "export",
-        ),
-        (
-            (HEADER + "1,été à Noël,\n").encode("cp1252") + b"2,\x81,\n",
-            ":3",
-            "not valid Windows-1252 (cp1252) (byte 0x81: ",
-            "export",
-        ),
+        ((HEADER + "1,été,2021-03-05\n").encode() + b"2,\xc3\xa9 puis \xff,2021-03-05\n", ":3", "not valid UTF-8 (byte 0xFF: ", "export"),
+        ((HEADER + "1,été à Noël,\n").encode("cp1252") + b"2,\x81,\n", ":3", "not valid Windows-1252 (cp1252) (byte 0x81: ", "export"),
         ((HEADER + "1,a,2021-03-05\n").encode("utf-16")[:-1], ":2", "not valid UTF-16", "export"),
         ((HEADER + "1,aX,2021-03-05\n").encode("utf-16").replace(b"X\0", b"\x3d\xd8"), ":2", "not valid UTF-16", "export"),
     ],

@@ -139,12 +139,7 @@ def test_a_word_of_the_users_own_makes_no_other_template_of_it(text: str) -> Non
 
 @pytest.mark.parametrize(
     ("text", "written"),
-    [
-        ("a {b} }} c", "a {b} }} c"),
-        ("{{ x }}", '{{ "{{" }} x }}'),
-        ("{{{", '{{ "{{{" }}'),
-        ("ends in {", 'ends in {{ "{" }}'),
-    ],
+    [("a {b} }} c", "a {b} }} c"), ("{{ x }}", '{{ "{{" }} x }}'), ("{{{", '{{ "{{{" }}'), ("ends in {", 'ends in {{ "{" }}')],
 )
 def test_braces_are_carried_through_go(text: str, written: str) -> None:
     assert go_literal(text) == written
