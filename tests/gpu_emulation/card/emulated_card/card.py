@@ -50,3 +50,7 @@ def record(*words):
         _recorded.add(line)
         with open(path, "a") as stream:
             stream.write(line + "\n")
+
+
+def returns(value):
+    return lambda *_, **__: value

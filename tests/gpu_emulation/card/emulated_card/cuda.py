@@ -6,7 +6,7 @@ import types
 import torch
 import torch.amp.autocast_mode as autocast_modes
 
-from emulated_card.card import CAPABILITY, NAME, TOTAL, Memory, record
+from emulated_card.card import CAPABILITY, NAME, TOTAL, Memory, record, returns
 
 PROPERTIES = types.SimpleNamespace(
     name=NAME, major=CAPABILITY[0], minor=CAPABILITY[1], total_memory=TOTAL, multi_processor_count=28, warp_size=32, is_integrated=0,
@@ -17,62 +17,28 @@ PROPERTIES = types.SimpleNamespace(
 )  # fmt: skip
 
 
-class Stream:
-    """Everything is done when the call returns."""
+class Done:
+    """A stream, an event, or a device or stream to enter: everything is done when the call returns."""
 
-    device, device_index, device_type, cuda_stream, stream_id, priority, ptr = torch.device("cuda", 0), 0, 1, 0, 0, 0, 0
-
-    def __init__(self, *_, **__): ...
-    def wait_stream(self, other): ...
-    def wait_event(self, event): ...
-    def synchronize(self): ...
-    def query(self):
-        return True
-
-    def is_capturing(self):
-        return False
-
-    def record_event(self, event=None):
-        return event or Event()
+    device, device_type = torch.device("cuda", 0), 1
+    device_index = cuda_stream = stream_id = priority = ptr = idx = at = 0
+    wait = wait_stream = wait_event = synchronize = __init__ = __exit__ = returns(None)
+    query, is_capturing, __hash__ = returns(True), returns(False), returns(0)
 
     def __enter__(self):
         return self
 
-    def __exit__(self, *_): ...
     def __eq__(self, other):
-        return isinstance(other, Stream)
-
-    def __hash__(self):
-        return 0
-
-
-class Event:
-    def __init__(self, *_, **__):
-        self.at = 0.0
+        return isinstance(other, Done)
 
     def record(self, stream=None):
         self.at = time.perf_counter()
 
-    def wait(self, stream=None): ...
-    def synchronize(self): ...
-    def query(self):
-        return True
+    def record_event(self, event=None):
+        return event or Done()
 
     def elapsed_time(self, other):
         return 1000 * (other.at - self.at)
-
-
-class Nothing:
-    """with torch.cuda.device(...), with torch.cuda.stream(...)"""
-
-    idx = 0
-
-    def __init__(self, *_, **__): ...
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        return False
 
 
 class AnyGenerator(type(torch._C.Generator)):
@@ -101,57 +67,53 @@ def memory_stats(device=None):
     return dict.fromkeys(names, Memory.allocated) | dict.fromkeys(peaks, Memory.peak) | {"num_alloc_retries": 0, "num_ooms": 0}
 
 
-def returns(value):
-    return lambda *_, **__: value
+def each(names, value):
+    """Name → a function of its own: torch.compile tells functions apart by which object they are."""
+    return {name: returns(value) for name in names.split()}
 
 
 def change(torch_module):
-    stream, random = Stream(), torch.Generator()
+    stream, random = Done(), torch.Generator()
     of_memory = {
         "memory_allocated": lambda device=None: Memory.allocated, "max_memory_allocated": lambda device=None: Memory.peak,
         "memory_reserved": lambda device=None: Memory.allocated, "max_memory_reserved": lambda device=None: Memory.peak,
         "reset_peak_memory_stats": reset_peak, "reset_max_memory_allocated": reset_peak, "memory_stats": memory_stats,
         "mem_get_info": lambda device=None: (Memory.free(), TOTAL), "set_per_process_memory_fraction": limit_to,
-        "get_per_process_memory_fraction": lambda device=None: Memory.limit / TOTAL,
-        "empty_cache": returns(None), "memory_summary": returns(""), "host_memory_stats": returns({}),
-        "reset_accumulated_memory_stats": returns(None),
-    }  # fmt: skip
+        "memory_summary": returns(""), "get_per_process_memory_fraction": lambda device=None: Memory.limit / TOTAL,
+        "host_memory_stats": returns({}),
+    } | each("empty_cache reset_accumulated_memory_stats", None)  # fmt: skip
     of_device = {
-        "is_available": returns(True), "device_count": returns(1), "current_device": returns(0), "is_initialized": returns(True),
-        "init": returns(None), "_lazy_init": returns(None), "_lazy_call": returns(None), "set_device": returns(None),
-        "get_device_name": returns(NAME), "get_device_capability": returns(CAPABILITY), "get_device_properties": returns(PROPERTIES),
-        "synchronize": returns(None), "ipc_collect": returns(None), "utilization": returns(0), "_is_in_bad_fork": returns(False),
-        "get_arch_list": returns(["sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120"]), "can_device_access_peer": returns(False),
-        "is_bf16_supported": lambda including_emulation=True: True, "is_tf32_supported": returns(True), "get_sync_debug_mode": returns(0),
-        "is_current_stream_capturing": returns(False), "device": Nothing, "device_of": Nothing,
-        "current_stream": returns(stream), "default_stream": returns(stream), "set_stream": returns(None), "stream": Nothing,
-        "StreamContext": Nothing, "Stream": Stream, "Event": Event,
-    }  # fmt: skip
-    of_random = {
+        "device_count": returns(1), "get_device_name": returns(NAME), "get_device_capability": returns(CAPABILITY),
+        "get_device_properties": returns(PROPERTIES), "current_stream": returns(stream), "default_stream": returns(stream),
+        "get_arch_list": returns(["sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120"]),
         "get_rng_state": lambda device=None: random.get_state(), "get_rng_state_all": lambda: [random.get_state()],
         "set_rng_state": lambda state, device=None: random.set_state(state),
         "set_rng_state_all": lambda states: random.set_state(states[0]), "manual_seed": random.manual_seed,
-        "manual_seed_all": random.manual_seed, "seed": returns(None), "seed_all": returns(None), "initial_seed": random.initial_seed,
+        "manual_seed_all": random.manual_seed, "initial_seed": random.initial_seed,
     }  # fmt: skip
-    for name, value in (of_memory | of_device | of_random).items():
-        for module in (torch.cuda, torch.cuda.memory, torch.cuda.random):
-            if module is torch.cuda or hasattr(module, name):
-                setattr(module, name, value)
+    of_device |= dict.fromkeys(("device", "device_of", "stream", "StreamContext", "Stream", "Event"), Done)
+    of_device |= each("init _lazy_init _lazy_call set_device synchronize ipc_collect set_stream seed seed_all", None)
+    of_device |= each("is_available is_initialized is_bf16_supported is_tf32_supported", True)
+    of_device |= each("_is_in_bad_fork can_device_access_peer is_current_stream_capturing", False)
+    of_device |= each("current_device utilization get_sync_debug_mode", 0)
+    of_accelerator = {
+        "is_available": returns(True), "device_count": returns(1), "current_accelerator": returns(torch.device("cuda")),
+        "current_device_index": returns(0), "current_device_idx": returns(0), "current_stream": returns(stream),
+        "get_memory_info": of_memory["mem_get_info"],
+    } | each("synchronize set_device_index empty_host_cache", None)  # fmt: skip
+    for found, *modules in (
+        (of_memory | of_device, torch.cuda, torch.cuda.memory, torch.cuda.random),
+        (of_memory | of_accelerator, torch.accelerator, torch.accelerator.memory),
+    ):
+        for name, value in found.items():
+            for module in modules:
+                if module is torch.cuda or hasattr(module, name):
+                    setattr(module, name, value)
     torch.Generator = Generator
-    torch.cuda.streams.Stream, torch.cuda.streams.Event = Stream, Event
+    torch.cuda.streams.Stream = torch.cuda.streams.Event = Done
     for name, value in {"getCurrentRawStream": 0, "getDevice": 0, "getDeviceCount": 1, "setDevice": None, "exchangeDevice": 0,
                         "maybeExchangeDevice": 0, "synchronize": None, "isCurrentStreamCapturing": False}.items():  # fmt: skip
         setattr(torch._C, f"_cuda_{name}", returns(value))
-    of_accelerator = of_memory | {
-        "is_available": returns(True), "device_count": returns(1), "current_accelerator": returns(torch.device("cuda")),
-        "current_device_index": returns(0), "current_device_idx": returns(0), "synchronize": returns(None),
-        "current_stream": returns(stream), "set_device_index": returns(None), "get_memory_info": of_memory["mem_get_info"],
-        "empty_host_cache": returns(None),
-    }  # fmt: skip
-    for name, value in of_accelerator.items():
-        for module in (torch.accelerator, torch.accelerator.memory):
-            if hasattr(module, name):
-                setattr(module, name, value)
     change_autocast()
     torch._fused_sdp_choice = kernel_of_sdpa
     record("torch has the card", NAME)

@@ -1,26 +1,21 @@
 """Calls a function when a module has been imported."""
 
 import importlib.abc
-import sys
+import importlib.util
 
 
 class AfterImport(importlib.abc.MetaPathFinder):
     """hooks: module name → function of the module, called once, after its code has run for the first time."""
 
     def __init__(self, hooks):
-        self.hooks, self.searching = dict(hooks), set()
+        self.hooks = dict(hooks)
 
     def find_spec(self, name, path=None, target=None):
-        if name not in self.hooks or name in self.searching:
+        if name not in self.hooks:
             return None
-        self.searching.add(name)
-        try:
-            found = (finder.find_spec(name, path, target) for finder in sys.meta_path if finder is not self)
-            spec = next((spec for spec in found if spec is not None), None)
-        finally:
-            self.searching.discard(name)
-        if spec is None:
-            return None
+        hook = self.hooks.pop(name)  # while the other finders are asked
+        spec = importlib.util.find_spec(name)
+        self.hooks[name] = hook
         execute = spec.loader.exec_module
 
         def exec_module(module):
