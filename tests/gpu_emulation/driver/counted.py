@@ -19,6 +19,7 @@ from typing import Any
 
 from gpu_emulation.driver.cell import STEPS, Cell
 
+FIRST = "first micro-batch"
 DOCUMENT = 50
 """Tokens of a document in a pack, about: as a tweet with its prompt."""
 
@@ -80,6 +81,11 @@ def _train(cell: Cell, loaded: Any, tokenizer: Any, peaks: dict[str, dict[str, i
         trainer.train_dataset = Dataset.from_dict(longest_packs(documents, cell.max_length, STEPS * packs))
 
         class Phases(TrainerCallback):
+            def on_substep_end(self, args, state, control, **_) -> None:
+                """What is reserved by now decides whether Unsloth takes a second staging buffer."""
+                if not peaks[FIRST]:
+                    _note(peaks, FIRST)
+
             def on_step_end(self, args, state, control, model, **_) -> None:
                 if state.global_step < STEPS:
                     return
@@ -90,6 +96,7 @@ def _train(cell: Cell, loaded: Any, tokenizer: Any, peaks: dict[str, dict[str, i
 
         trainer.add_callback(Phases())
         product.release_memory()
+        peaks[FIRST] = {}
         with counting(peaks, "training", note=False):
             trainer.train()
     trainer.optimizer = trainer.lr_scheduler = None
