@@ -55,12 +55,16 @@ WORD = (
 )
 
 
+BEFORE = re.compile(r"(?:\w+=(?:\$\([^)]*\)|\S+) )*(?:docker compose (?:run --rm(?: -e \w+)?|exec) (?:tweetstyle|ollama) )?")
+"""Variables, and the service of compose.yaml in which a command runs."""
+
+
 def commands_of(page: Path) -> list[str]:
     """The lines of its blocks that begin with a program, and the code in its text that does and has more than the name."""
     text = page.read_text(encoding="utf-8")
     lines = [line.strip().removeprefix("$ ") for block in blocks(text) if not block.startswith("```python") for line in block.splitlines()]
     lines += [" ".join(code.split()) for code in re.findall(r"`([^`]+)`", INDENTED.sub("", FENCED.sub("", text))) if " " in code]
-    parts = [part.strip() for line in lines for part in re.sub(r"\s+# .*", "", line).split(" && ")]
+    parts = [part[BEFORE.match(part).end() :] for line in lines for part in re.sub(r"\s+# .*", "", line.strip()).split(" && ")]
     return [part for part in dict.fromkeys(parts) if re.match(rf"{WORD}(?= |$)", part)]
 
 
