@@ -97,8 +97,8 @@ def test_what_does_not_train_is_counted_and_said(tmp_path: Path) -> None:
     assert len(found) == 5
     assert (counts.tweets, counts.turns, counts.conversations, counts.replies, counts.without_message) == (12, 8, 5, 2, 2)
     assert str(counts) == (
-        "8 tweets train as answers in 5 conversations, 3 of them further turns of a thread; "
-        "left out: 2 replies whose parents are unknown and 2 without a message"
+        "trained on as answers: 8 tweets in 5 conversations; further turns of a thread: 3; "
+        "left out, replies to unknown tweets: 2; left out, without a message: 2"
     )
 
 

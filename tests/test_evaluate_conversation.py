@@ -271,12 +271,12 @@ def test_three_usable_pairs_are_a_clear_sentence_and_no_figure_that_pretends(tin
     assert not page.errors and "20%" not in page.text
 
 
-@pytest.mark.parametrize(("split", "said"), [("train", "to learn from"), ("test", "to score")])
-def test_a_split_without_a_message_is_one_clear_message(tiny, adapter, template, tmp_path, split, said):
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_split_without_a_message_is_one_clear_message(tiny, adapter, template, tmp_path, split):
     files = {}
     for name in ("train", "validation", "test"):
         tweets = answers(8)
         files[name] = write_answers(tmp_path, name, tweets, {} if name == split else {t.id: t.topic for t in tweets})
-    with pytest.raises(TweetstyleError, match=rf"{split}\.jsonl: there is no tweet with a message {said}") as told:
+    with pytest.raises(TweetstyleError, match=rf"{split}\.jsonl: there is no tweet with a message") as told:
         evaluate(ModelPair(tiny, adapter, "lora", template), files, QUICK, SHORT, tmp_path / "run")
     assert "tweetstyle playback" in str(told.value) and not (tmp_path / "run").exists()

@@ -68,9 +68,9 @@ def test_more_samples_than_test_tweets_of_all_scripts(tiny, adapter, tmp_path):
 @pytest.mark.parametrize(
     ("splits", "said"),
     [
-        (([], VALIDATION, TEST), "train.jsonl: there is no tweet to learn from"),
-        ((TRAIN, [], TEST), "validation.jsonl: there is no tweet to score"),
-        ((TRAIN, VALIDATION, []), "test.jsonl: there is no tweet to score"),
+        (([], VALIDATION, TEST), "train.jsonl: there is no tweet"),
+        ((TRAIN, [], TEST), "validation.jsonl: there is no tweet"),
+        ((TRAIN, VALIDATION, []), "test.jsonl: there is no tweet"),
         ((TRAIN, VALIDATION, ["x" * 10_000] * 10), "all 10 tweets are longer than the model's context"),
     ],
 )

@@ -163,10 +163,13 @@ def test_a_model_of_ollamas_cloud_is_sent_no_tweet(processed, name, listed, said
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        ("", "0 of the first 20 .*empty 20"),
-        ("I am so happy about the weather, are you?", "other language 20.*for example 'I am so happy.*\n.*in the tweets' language"),
-        ("I'm sorry, but I can't help with that.", "refusal 20"),
-        ("Quoi de neuf ?", "3 of the first 20 .*near-duplicate 17"),
+        ("", "0 of the first 20 .*20 × empty"),
+        (
+            "I am so happy about the weather, are you?",
+            "20 × in a different language.*'I am so happy.*\n.*language of the tweets",
+        ),
+        ("I'm sorry, but I can't help with that.", "20 × a refusal"),
+        ("Quoi de neuf ?", "3 of the first 20 .*17 × too similar"),
     ],
     ids=["empty", "wrong language", "refusals", "the same to everything"],
 )
@@ -186,7 +189,7 @@ def test_too_few_pairs_are_an_error_with_their_number_and_reasons_and_leave_earl
     def three(body: dict, number: int) -> str:
         return good(body, number) if tweet_of(body).split("numéro ")[-1].split(",")[0] in ("1", "2", "3") else ""
 
-    with FakeOllama(three) as fake, pytest.raises(TweetstyleError, match=r"3 of 15 tweets of train .* at least 10 .*\(empty 12\)"):
+    with FakeOllama(three) as fake, pytest.raises(TweetstyleError, match=r"3 of 15 tweets of train .* at least 10 .*\(12 × empty\)"):
         play(fake, processed, retries=0, seed=5)
     assert written(processed) == before
 
@@ -203,8 +206,8 @@ def test_a_lost_connection_keeps_what_was_answered_and_the_same_command_resumes(
         play(fake, processed, concurrency=2)
     kept = len(read_cache(processed / CACHE))
     assert 20 <= kept <= 25
-    assert "Ollama ended the connection" in str(caught.value) and f"the replies so far are kept in {processed / CACHE}" in str(caught.value)
-    assert "run the same command again to resume" in str(caught.value)
+    assert "Ollama ended the connection" in str(caught.value) and f"the replies so far are in {processed / CACHE}" in str(caught.value)
+    assert "the same command again to resume" in str(caught.value)
     assert not list(processed.glob("messages-*"))
     with FakeOllama(good) as fake:
         assert play(fake, processed).answers == 50 - kept
@@ -250,7 +253,7 @@ def test_some_are_shown_with_what_was_rejected_and_nothing_is_written_but_the_ca
         checked = show_some(settings(fake, concurrency=1), LIKELY, processed / "train.jsonl", processed, 6)
         assert len(fake.requests) == 7
         screen = printed(pairs(checked))
-        assert screen.count("encore ") == 6 and "empty" in screen and "6 of 6 tweets have a message" in screen
+        assert screen.count("encore ") == 6 and "empty" in screen and "6 of 6 tweets have a usable message" in screen
         assert {path.name for path in processed.iterdir()} == {"train.jsonl", "validation.jsonl", "test.jsonl", CACHE}
         assert play(fake, processed).answers == 50 - 6, "what was shown is not requested again"
 
@@ -261,4 +264,4 @@ def test_the_table_says_where_every_tweet_is(processed):
         played = play(fake, processed, train_tweets=25)
     screen, train = printed(table(played)), played.splits["train"]
     assert train.asked == train.usable + train.given_up and train.asked + train.left_out + train.unknown_parent == 32
-    assert all(row in screen for row in ("with a message", "rejected: empty", "answer somebody unknown", "beyond the sample"))
+    assert all(row in screen for row in ("with a message", "– empty", "replies to somebody", "beyond the sample"))

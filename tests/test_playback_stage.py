@@ -79,13 +79,13 @@ def test_the_command_shows_some_before_messages_are_written_and_ends_in_an_error
     done = CliRunner().invoke(cli.tweetstyle, show)
     assert done.exit_code == 0, done.output
     assert "prepare   starting: no earlier result" in done.output and stages_of(Run(recipe))["prepare"].why_stale() is None
-    assert "5 of 5 tweets have a message" in done.output and 5 <= len(fake.requests) <= 15
+    assert "5 of 5 tweets have a usable message" in done.output and 5 <= len(fake.requests) <= 15
     assert not list((tmp_path / "data" / "processed").glob("messages-*"))
     assert stages_of(Run(recipe))["playback"].why_stale() == "no earlier result"
     (tmp_path / "data" / "processed" / CACHE).unlink()
     fake.say = lambda body, number: ""
     done = CliRunner().invoke(cli.tweetstyle, show)
-    assert done.exit_code == 1 and "0 of 5 tweets have a message" in done.output
+    assert done.exit_code == 1 and "0 of 5 tweets have a usable message" in done.output
     assert done.output.index("0 of 5") < done.output.index("small: none of the tweets shown has a message that can be used")
 
 

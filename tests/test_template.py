@@ -161,8 +161,8 @@ def test_a_style_that_a_modelfile_cannot_carry_is_refused_by_its_number(characte
     [
         ("<s>{style}", "must end in {text}"),
         ("{text} {text}", "must end in {text}"),
-        ("{mood}: {text}", r"{mood} is none of {style}"),
-        ("{}: {text}", r"{} is none of"),
+        ("{mood}: {text}", r"{mood} is not one of {style}"),
+        ("{}: {text}", r"{} is not one of"),
         ("{topic} {topic} {text}", "once at most"),
         ("{style} <s> {text}", "<s> is allowed only at the ends"),
         ("{style}<|im_end|>{text}", "<|im_end|> is allowed only"),

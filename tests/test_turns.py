@@ -85,10 +85,10 @@ def test_a_line_has_its_message_once_there_is_one() -> None:
     [
         (BARE, "Be me.", "has no place for a system message"),
         (INST, None, "puts no end token behind an answer"),
-        (INST.replace("' ' + eos", "eos"), None, "otherwise than turn by turn"),
+        (INST.replace("' ' + eos", "eos"), None, "does not write a conversation turn by turn"),
         ("{% for m in messages %}{{ m.content | upper }}</s>{% endfor %}", None, "or changes them (their case, for example)"),
         ("{{ messages[-1].content }}", None, "leaves messages out"),
-        ("{% for m in messages %}{{ loop.index }}{{ m.content }}</s>{% endfor %}", None, "otherwise than turn by turn"),
+        ("{% for m in messages %}{{ loop.index }}{{ m.content }}</s>{% endfor %}", None, "does not write a conversation turn by turn"),
         ("{{ raise_exception('no') }}", None, "cannot be used (no)"),
     ],
 )
@@ -101,7 +101,7 @@ def test_a_template_that_is_no_row_of_turns_is_refused(source: str, system: str 
 @pytest.mark.parametrize("changed", ["user", "system", "assistant"])
 def test_a_template_that_changes_what_is_said_is_refused(changed: str) -> None:
     for filter in CHANGING:
-        with pytest.raises(TweetstyleError, match="changes what is said|or changes them|no place for|no end token") as caught:
+        with pytest.raises(TweetstyleError, match="changes texts|or changes them|no place for|no end token") as caught:
             take_apart(changing(filter, changed), "<s>", "</s>", "Be me.")
         assert caught.value.where == "prompt.format: chat"
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.locale import _
+from tweetstyle.locale.libraries import reason
 
 TWEET, REPLY = "Tweet", "Réponse"
 SPLITS = ("train", "mini-train", "validation", "test")
@@ -83,8 +85,9 @@ def read_split(path: Path) -> Iterator[Tweet]:
                 row = json.loads(line)
                 yield Tweet(row["id"], row["tweet"], *(row[name] for name in _FURTHER))
             except (ValueError, KeyError, TypeError) as error:
-                hint = "run the prepare stage again: tweetstyle-fit RECIPE --from prepare"
-                raise TweetstyleError(f"not a row that prepare wrote ({error})", where=f"{path}:{number}", hint=hint) from error
+                hint = _("run the prepare stage again: tweetstyle-fit RECIPE --from prepare")
+                what = _("not a row that prepare wrote ({reason})", reason=reason(error))
+                raise TweetstyleError(what, where=f"{path}:{number}", hint=hint) from error
 
 
 def seeded_bytes(seed: int, id: str, purpose: bytes) -> bytes:

@@ -13,6 +13,7 @@ import numpy as np
 from tweetstyle.cleaning.near_duplicates import connected
 from tweetstyle.dataset.threads import before_held_out, read_tweets
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.locale import _
 from tweetstyle.model.tokenizer import Encoded, Tokenizer
 from tweetstyle.prompt.template import Template
 from tweetstyle.records import Tweet
@@ -44,10 +45,10 @@ def held_out(path: Path, template: Template, tokenizer: Tokenizer, max_positions
         tweets = [tweets[index] for index in sorted(chosen)]
     found = _encoded(tweets, template, tokenizer, max_positions)
     if tweets and not found.tweets:
-        what = f"all {len(tweets)} tweets are longer than the model's context of {max_positions} tokens"
-        raise TweetstyleError(what, where=str(path), hint="see whether the archive's column of texts holds tweets")
+        what = _("all {count:,} tweets are longer than the model's context of {most:,} tokens", count=len(tweets), most=max_positions)
+        raise TweetstyleError(what, where=str(path), hint=_("check that the archive's column of texts holds tweets"))
     if not tweets:
-        raise nothing_in(path, template, "to score", "raise data.validation_fraction and data.test_fraction")
+        raise nothing_in(path, template, _("raise data.validation_fraction and data.test_fraction"))
     return found
 
 
@@ -55,14 +56,15 @@ def _encoded(tweets: list[Tweet], template: Template, tokenizer: Tokenizer, max_
     pairs = [(tweet, tokenizer.encode(template, tweet.text, before_held_out(template, tweet), tweet.type)) for tweet in tweets]
     fitting = [(tweet, document) for tweet, document in pairs if len(document.ids) <= max_positions]
     sizes = [scored_bytes(tweet.text, document, template, tokenizer) for tweet, document in fitting]
-    return HeldOut([t for t, _ in fitting], [d for _, d in fitting], np.array(sizes, dtype=float), len(pairs) - len(fitting))
+    return HeldOut([t for t, d in fitting], [d for t, d in fitting], np.array(sizes, dtype=float), len(pairs) - len(fitting))
 
 
-def nothing_in(path: Path, template: Template, purpose: str, hint: str) -> TweetstyleError:
+def nothing_in(path: Path, template: Template, hint: str) -> TweetstyleError:
     """The error for a split without a tweet or, in a conversation, without a tweet that answers a message."""
-    what = "there is no tweet with a message" if template.turns else "there is no tweet"
-    hint = "tweetstyle playback RECIPE --show 20 says why none was found" if template.turns else hint
-    return TweetstyleError(f"{what} {purpose}", where=str(path), hint=hint)
+    what = _("there is no tweet")
+    if template.turns:
+        what, hint = _("there is no tweet with a message"), _("tweetstyle playback RECIPE --show 20 says why none was found")
+    return TweetstyleError(what, where=str(path), hint=hint)
 
 
 def chosen(files: dict[Path, set[str]], template: Template, tokenizer: Tokenizer, most: int) -> HeldOut:

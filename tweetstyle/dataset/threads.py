@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 from tweetstyle.cleaning.near_duplicates import chronological
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file
+from tweetstyle.locale import _
+from tweetstyle.locale.libraries import reason
 from tweetstyle.records import REPLY, Tweet, read_split
 
 if TYPE_CHECKING:
@@ -50,11 +52,14 @@ class ConversationCounts:
     without_message: int
 
     def __str__(self) -> str:
-        longer = f", {self.turns - self.conversations:,} of them further turns of a thread" if self.turns > self.conversations else ""
-        left = [f"{self.replies:,} replies whose parents are unknown"] if self.replies else []
-        left += [f"{self.without_message:,} without a message"] if self.without_message else []
-        out = f"; left out: {' and '.join(left)}" if left else ""
-        return f"{self.turns:,} tweets train as answers in {self.conversations:,} conversations{longer}{out}"
+        said = [_("trained on as answers: {turns:,} tweets in {conversations:,} conversations", **asdict(self))]
+        if further := self.turns - self.conversations:
+            said.append(_("further turns of a thread: {count:,}", count=further))
+        if self.replies:
+            said.append(_("left out, replies to unknown tweets: {count:,}", count=self.replies))
+        if self.without_message:
+            said.append(_("left out, without a message: {count:,}", count=self.without_message))
+        return "; ".join(said)
 
 
 # -- messages -----------------------------------------------------------------------------------------------
@@ -77,16 +82,17 @@ def read_messages(path: Path) -> dict[str, str]:
 
     Raises TweetstyleError naming file and line where the file is missing or a row does not have the expected fields.
     """
-    hint = "run the playback stage again: tweetstyle-fit RECIPE --from playback"
+    hint = _("run the playback stage again: tweetstyle-fit RECIPE --from playback")
     if not path.is_file():
-        raise TweetstyleError("the tweets have no messages yet", where=str(path), hint=hint)
+        raise TweetstyleError(_("the tweets have no messages yet"), where=str(path), hint=hint)
     found: dict[str, str] = {}
     with path.open("rb") as stream:
         for number, line in enumerate(stream, 1):
             try:
                 row = Message(**json.loads(line))
             except (ValueError, TypeError) as error:
-                raise TweetstyleError(f"not a row that playback wrote ({error})", where=f"{path}:{number}", hint=hint) from error
+                what = _("not a row that playback wrote ({reason})", reason=reason(error))
+                raise TweetstyleError(what, where=f"{path}:{number}", hint=hint) from error
             found[row.id] = row.message
     return found
 

@@ -19,6 +19,7 @@ from tweetstyle.evaluate.scoring import SplitResult, gain_in_words, score_held_o
 from tweetstyle.evaluate.style import Style, measure
 from tweetstyle.evaluate.two_sample import Texts
 from tweetstyle.files import complete_file
+from tweetstyle.locale import _
 from tweetstyle.records import Tweet
 from tweetstyle.wording.words import Note
 
@@ -69,7 +70,7 @@ def evaluate(
     held = {name: held_out(splits[name], model.template, model.base.tokenizer, *limits) for name in ("validation", "test")}
     known = list(read_tweets(splits["train"], model.template))
     if not known:
-        raise nothing_in(splits["train"], model.template, "to learn from", "tweetstyle prepare makes it from the archive")
+        raise nothing_in(splits["train"], model.template, _("tweetstyle prepare makes it from the archive"))
     talks = model.template.turns is not None
     prepare = ConversationReadings.prepare if talks else partial(TweetReadings.prepare, clean=clean)
     readings = prepare(model, known, held, evaluation)

@@ -14,13 +14,15 @@ from tweetstyle.dataset.threads import KINDS, SPLITS_WITH_MESSAGES, Message, mes
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file
 from tweetstyle.inference.ollama import OllamaLost
+from tweetstyle.locale import _, current_language, localised
 from tweetstyle.playback.backends import MessageModel, message_model_of
-from tweetstyle.playback.checks import Checked, counted
+from tweetstyle.playback.checks import Checked, counted, in_words
 from tweetstyle.playback.collect import Collector
 from tweetstyle.playback.requests import Chosen, choose, main_language
 from tweetstyle.records import read_split
 from tweetstyle.text.languages import unload
 from tweetstyle.text.visible import visible
+from tweetstyle.wording.words import Say, by_name
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -132,10 +134,12 @@ def _played(chosen: Chosen, messages: Sequence[Message], checked: Sequence[Check
 def _check_enough(split: str, of: SplitPlayed, model: MessageModel) -> None:
     if of.usable >= FEWEST_PAIRS[split]:
         return
-    reasons = ", ".join(f"{reason} {count}" for reason, count in of.rejected.items()) or "no tweet without a thread"
-    what = f"{of.usable} of {of.asked} tweets of {split} have a message that can be used, at least {FEWEST_PAIRS[split]} are needed"
-    hint = "name a larger model, or raise playback.retries; tweetstyle playback RECIPE --show 20 shows what it answers"
-    raise TweetstyleError(f"{what} ({reasons})", where=model.where, hint=hint)
+    values = {"usable": of.usable, "count": of.asked, "split": split, "fewest": FEWEST_PAIRS[split], "reasons": in_words(of.rejected)}
+    what = _("{usable} of {count} tweets of {split} have a usable message, at least {fewest} are needed", **values)
+    if of.rejected:
+        what = _("{usable} of {count} tweets of {split} have a usable message, at least {fewest} are needed ({reasons})", **values)
+    hint = _("name a larger model, or raise playback.retries; tweetstyle playback RECIPE --show 20 shows what it answers")
+    raise TweetstyleError(what, where=model.where, hint=hint)
 
 
 def pairs(checked: Sequence[Checked]) -> RenderableType:
@@ -143,18 +147,21 @@ def pairs(checked: Sequence[Checked]) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("kind", "message", "the tweet that answers it", "rejected", show_lines=True)
+    table = Table(_("kind"), _("message"), _("the tweet that answers it"), _("rejected"), show_lines=True)
     of: dict[str, list[Checked]] = {}
     for check in checked:
         of.setdefault(check.request.id, []).append(check)
     for attempts in of.values():
         request = attempts[0].request
         used = next((check.message for check in attempts if not check.reason), None)
-        message = Text(visible(used)) if used is not None else Text("none", style="red")
-        rejected = "\n".join(f"{check.reason}: {visible(check.message)}" for check in attempts if check.reason)
+        message = Text(visible(used)) if used is not None else Text(_("none"), style="red")
+        reasons = ((by_name("rejected", check.reason), visible(check.message)) for check in attempts if check.reason)
+        rejected = "\n".join(map(": ".join, reasons))
         before = f"({visible(request.before)}) " if request.before else ""
-        table.add_row(request.kind, message, Text(before + visible(request.text)), Text(rejected, style="yellow"))
-    table.caption = f"{sum(not check.reason for check in checked)} of {len(of)} tweets have a message that can be used"
+        kind = Say(current_language())(f"d_{request.kind}").lstrip("– ")
+        table.add_row(kind, message, Text(before + visible(request.text)), Text(rejected, style="yellow"))
+    usable = sum(not check.reason for check in checked)
+    table.caption = _("{usable} of {count} tweets have a usable message", usable=usable, count=len(of))
     return table
 
 
@@ -162,20 +169,20 @@ def table(played: Played) -> RenderableType:
     """How many tweets have a message, of which kinds, and why others have none."""
     from rich.table import Column, Table
 
-    splits = played.splits.values()
+    splits, say = played.splits.values(), Say(current_language())
     reasons = dict.fromkeys(reason for of in splits for reason in of.rejected)
     rows = {
-        "tweets with a request": [of.asked for of in splits],
-        "with a message": [of.usable for of in splits],
-        **{f"  {kind}": [of.kinds[kind] for of in splits] for kind in KINDS},
-        "without one": [of.given_up for of in splits],
-        **{f"  rejected: {reason}": [of.rejected.get(reason, 0) for of in splits] for reason in reasons},
-        "answer somebody unknown": [of.unknown_parent for of in splits],
-        "beyond the sample": [of.left_out for of in splits],
+        say("d_asked"): [of.asked for of in splits],
+        say("d_usable"): [of.usable for of in splits],
+        **{"  " + say(f"d_{kind}"): [of.kinds[kind] for of in splits] for kind in KINDS},
+        say("d_given_up"): [of.given_up for of in splits],
+        **{"  – " + say.named("rejected", reason): [of.rejected.get(reason, 0) for of in splits] for reason in reasons},
+        say("d_unknown_parent"): [of.unknown_parent for of in splits],
+        say("d_left_out"): [of.left_out for of in splits],
     }
     columns = [Column(name, justify="right") for name in played.splits]
-    counts = Table("", *columns, title=f"messages by {played.model.split()[0]}", title_justify="left")
+    counts = Table("", *columns, title=_("messages by {model}", model=played.model.split()[0]), title_justify="left")
     for name, values in rows.items():
         if any(values):
-            counts.add_row(name, *(f"{value:,}" for value in values))
+            counts.add_row(name, *(localised(f"{value:,}") for value in values))
     return counts

@@ -12,6 +12,7 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import fingerprint
 from tweetstyle.inference.llama_cpp import load_server
 from tweetstyle.inference.ollama import OllamaClient
+from tweetstyle.locale import _
 
 if TYPE_CHECKING:
     from tweetstyle.playback.requests import Turn
@@ -58,7 +59,8 @@ class OllamaSpeaker:
 
     def __init__(self, name: str, url: str) -> None:
         self._client, self._name = OllamaClient(url, setting="playback.url"), name
-        self.where = f"{name} in the Ollama at {self._client.host}:{self._client.port}"
+        address = f"{self._client.host}:{self._client.port}"
+        self.where = _("{model} in the Ollama at {address}", model=name, address=address)
         self.identity = f"{name} {self._client.digest(name)}"
 
     def ask(self, turns: list[Turn], drawn: dict[str, Any]) -> ModelReply:
@@ -77,13 +79,12 @@ class GgufSpeaker:
 
     def __init__(self, gguf: Path, concurrency: int, *, threads: int | None = None) -> None:
         self._gguf, self.where = gguf, str(gguf)
-        hint = "name a chat model's .gguf in playback.gguf, or a model of your Ollama in playback.ollama; "
-        hint += "the demo's comes with `make base-model`"
+        hint = _("name a chat model's .gguf in playback.gguf (make base-model makes one), or a model of your Ollama in playback.ollama")
         if not gguf.is_file():
-            raise TweetstyleError("there is no such model", where=self.where, hint=hint)
+            raise TweetstyleError(_("there is no such model"), where=self.where, hint=hint)
         with gguf.open("rb") as stream:
             if stream.read(4) != b"GGUF":
-                raise TweetstyleError("not a GGUF file", where=self.where, hint=hint)
+                raise TweetstyleError(_("not a GGUF file"), where=self.where, hint=hint)
         self.identity = f"{gguf.name} {fingerprint(gguf)}"
         # llama.cpp's threads wait for each other in a busy loop: one core more than is free makes all of them many times slower.
         self._concurrency, self._threads = concurrency, threads or max(1, (os.cpu_count() or 2) // 2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from tweetstyle.playback.backends import ModelReply
 from tweetstyle.playback.requests import MessageRequest, examples, instructions
 from tweetstyle.text.languages import other_languages
+from tweetstyle.wording.words import by_name
 
 if TYPE_CHECKING:
     from tweetstyle.dataset.threads import Kind
@@ -178,6 +179,12 @@ def counted(reasons: Iterable[str]) -> dict[str, int]:
     """Reason → how often, in the order of REASONS; those that never came are left out."""
     reasons = list(reasons)
     return {reason: count for reason in REASONS if (count := reasons.count(reason))}
+
+
+def in_words(rejected: Mapping[str, int]) -> str:
+    """Why messages were rejected and how often, the most frequent reason first, for a message."""
+    often = sorted(rejected, key=rejected.__getitem__, reverse=True)
+    return ", ".join(f"{rejected[reason]} × {by_name('rejected', reason)}" for reason in often)
 
 
 def runs(words: list[str]) -> set[tuple[str, ...]]:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import clear_os_errors
 from tweetstyle.inference.ollama import OllamaLost
+from tweetstyle.locale import _
 from tweetstyle.playback.backends import MessageModel, ModelReply
-from tweetstyle.playback.checks import TOKENS_PER_WORD, Checked, Judge, counted
+from tweetstyle.playback.checks import TOKENS_PER_WORD, Checked, Judge, counted, in_words
 from tweetstyle.playback.requests import MessageRequest, fraction, turns
 
 if TYPE_CHECKING:
@@ -66,18 +67,19 @@ class Collector:
         usable = len(checked) - sum(rejected.values())
         if usable >= FEWEST_USABLE:
             return
-        often = sorted(rejected, key=rejected.__getitem__, reverse=True)
-        example = next(check.message for check in checked if check.reason == often[0])
-        reasons = ", ".join(f"{reason} {rejected[reason]}" for reason in often)
-        what = f"{usable} of the first {len(checked)} messages of {split} can be used ({reasons}); for example {example[:100]!r}"
-        hint = "name a larger model that chats in the tweets' language; tweetstyle playback RECIPE --show 20 shows what this one answers"
-        hint += f"; if it answers better now, delete {self.cache}"
+        most = max(rejected, key=rejected.__getitem__)
+        example = next(check.message for check in checked if check.reason == most)[:100]
+        values = {"usable": usable, "count": len(checked), "split": split, "reasons": in_words(rejected), "example": repr(example)}
+        what = _("{usable} of the first {count} messages of {split} are usable ({reasons}); for example {example}", **values)
+        hint = _(
+            "name a larger model that chats in the language of the tweets; if this one answers better now, delete {file}", file=self.cache
+        )
         raise TweetstyleError(what, where=self.model.where, hint=hint)
 
     def _replies_to(self, requests: Sequence[MessageRequest], attempt: int, split: str) -> list[ModelReply]:
         keys = [self._key(request, attempt) for request in requests]
         if missing := {key: request for key, request in zip(keys, requests, strict=True) if key not in self._replies}:
-            self._request(missing, attempt, f"{split}, retry" if attempt else split)
+            self._request(missing, attempt, _("{split}, again", split=split) if attempt else split)
         return [self._replies[key] for key in keys]
 
     def _request(self, missing: dict[str, MessageRequest], attempt: int, label: str) -> None:
@@ -90,7 +92,7 @@ class Collector:
         with (
             ThreadPoolExecutor(self.settings.concurrency) as pool,
             self.cache.open("ab", buffering=0) as stream,
-            Bar(label, len(missing), "messages", delay=2) as bar,
+            Bar(label, len(missing), _("messages"), delay=2) as bar,
         ):
             stop = threading.Event()
             keys = {pool.submit(self._ask, request, attempt, stop): key for key, request in ordered}
@@ -105,8 +107,11 @@ class Collector:
                     self.answers += 1
                     bar.advance()
             except OllamaLost as lost:
-                hint = f"the replies so far are kept in {self.cache}: see that Ollama runs (ollama serve), then run the same command again"
-                raise TweetstyleError(lost.what, where=lost.where, hint=f"{hint} to resume") from lost
+                hint = _(
+                    "start Ollama (ollama serve) and run the same command again to resume; the replies so far are in {file}",
+                    file=self.cache,
+                )
+                raise TweetstyleError(lost.what, where=lost.where, hint=hint) from lost
             finally:
                 stop.set()
                 pool.shutdown(cancel_futures=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.locale import _
 from tweetstyle.prompt.escaping import go_literal, jinja_string, render_jinja
 
 Turn = tuple[str, str]
@@ -99,18 +100,17 @@ def take_apart(source: str, bos: str | None, eos: str, system: str | None = None
     render = _ChatTemplate(source, bos, eos)
     around_system = _around_system(render)
     if (system or needs_system) and around_system is None:
-        raise _refusal(
-            "has no place for a system message, or changes it", "leave prompt.system out, use another instruct model, or format: inst"
-        )
+        hint = _("remove prompt.system, use another instruct model, or format: inst")
+        raise _refusal(_("the base model's chat template has no place for a system message, or changes it"), hint)
     two = render(_messages(2), system)
     parts = re.split(f"({_message(0)}|{_answer(0)}|{_message(1)})", two)
     if parts[1::2] != [_message(0), _answer(0), _message(1)]:
-        raise _refusal("leaves messages out, or changes them (their case, for example)")
-    head, answering, later, _ = parts[::2]
+        raise _refusal(_("the base model's chat template leaves messages out, or changes them (their case, for example)"))
+    head, answering, later = parts[:5:2]
     token = re.match(r"<[|｜]?[^<>\s]+[|｜]?>|</s>", later)
     end = token[0] if token else eos
     if not later.startswith(end):
-        raise _refusal("puts no end token behind an answer")
+        raise _refusal(_("the base model's chat template puts no end token behind an answer"))
     turns = Turns(head, answering, end, later.removeprefix(end), around_system, system)
     _check(turns, render)
     return turns, render.writes_bos
@@ -169,13 +169,15 @@ def _check(turns: Turns, render: _ChatTemplate) -> None:
             answered = [*_messages(count), {"role": "assistant", "content": _answer(count - 1)}]
             whole = render(answered, system)
             if render(_messages(count), system) != prompt or not whole.startswith(prompt + _answer(count - 1) + turns.end):
-                raise _refusal("puts a conversation otherwise than turn by turn")
+                raise _refusal(_("the base model's chat template does not write a conversation turn by turn"))
     for text in ORDINARY:
         said = [{"role": "user", "content": text}, {"role": "assistant", "content": text}, {"role": "user", "content": text}]
         system = text if turns.around_system else None
         if render(said, system) != turns.prompt(text, [(text, text)], system):
-            raise _refusal(f"changes what is said, which Ollama's TEMPLATE cannot do: for example in {text[:40]!r}")
+            shown = repr(text[:40])
+            raise _refusal(_("the base model's chat template changes texts, which Ollama cannot do; for example {text}", text=shown))
 
 
-def _refusal(what: str, hint: str = "use another instruct model, message: topic, or format: inst") -> TweetstyleError:
-    return TweetstyleError(f"the base model's chat template {what}", where="prompt.format: chat", hint=hint)
+def _refusal(what: str, hint: str = "") -> TweetstyleError:
+    hint = hint or _("use another instruct model, message: topic, or format: inst")
+    return TweetstyleError(what, where="prompt.format: chat", hint=hint)

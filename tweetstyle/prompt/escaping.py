@@ -6,6 +6,7 @@ import re
 from functools import lru_cache
 
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.locale import _
 
 CUT_AT = (
     "to|ol", "th|ink", "func|tion", "chan|nel", "har|mony", "reci|pient", "Bai|ling",
@@ -38,9 +39,8 @@ def render_jinja(source: str, messages: list[dict[str, str]], bos: str, eos: str
             raise_exception=raise_exception,
         )
     except TemplateError as error:
-        raise TweetstyleError(
-            f"the base model's chat template cannot be used ({error})", where="prompt.format: chat", hint="use format: inst"
-        ) from error
+        what = _("the base model's chat template cannot be used ({reason})", reason=str(error))
+        raise TweetstyleError(what, where="prompt.format: chat", hint=_("use format: inst")) from error
 
 
 @lru_cache(maxsize=8)
@@ -58,9 +58,11 @@ def check_printable(text: str, where: str) -> None:
     three quotes."""
     for character in text:
         if not character.isprintable():
-            raise TweetstyleError(f"the character U+{ord(character):04X} is not allowed in a Modelfile", where=where, hint="leave it out")
+            code = f"U+{ord(character):04X}"
+            what = _("the character {code} is not allowed in a Modelfile", code=code)
+            raise TweetstyleError(what, where=where, hint=_("remove it"))
     if '"""' in text:
-        raise TweetstyleError('""" is not allowed in a Modelfile', where=where, hint="leave it out")
+        raise TweetstyleError(_('""" is not allowed in a Modelfile'), where=where, hint=_("remove it"))
 
 
 def go_literal(text: str) -> str:

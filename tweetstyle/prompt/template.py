@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.locale import N_, _
 from tweetstyle.prompt.chat_template import Turn, Turns, take_apart
 from tweetstyle.prompt.escaping import check_printable, go_literal, jinja_string
 from tweetstyle.records import TWEET
@@ -204,9 +205,8 @@ def build_template(
     if format == "custom":
         return _custom(custom or "", style, tokens)
     if not tokens.chat_template:
-        raise TweetstyleError(
-            "the base model has no chat template", where="prompt.format: chat", hint="use an instruct model, or format: inst"
-        )
+        hint = _("use an instruct model, or format: inst")
+        raise TweetstyleError(_("the base model has no chat template"), where="prompt.format: chat", hint=hint)
     return _conversation(style, tokens, system) if conversation else _chat(style, tokens, system or "Style: {style} | Type: {type}")
 
 
@@ -225,17 +225,20 @@ def _custom(line: str, style: str, tokens: SpecialTokens) -> Template:
     unknown = [name for name in re.findall(r"\{(\w*)\}", body) if name not in SLOTS]
     inside = [token for token in ("<s>", "</s>", tokens.bos, tokens.eos) if token and token in body]
     problems = {
-        f"{{{''.join(unknown[:1])}}} is none of {', '.join('{' + s + '}' for s in SLOTS)}": unknown,
-        "the line must end in {text}, once, with at most </s> behind it": not body.endswith("{text}") or body.count("{text}") != 1,
-        "each of {style}, {type} and {topic} may occur once at most": any(body.count(f"{{{slot}}}") > 1 for slot in SLOTS[:3]),
-        f"{''.join(inside[:1])} is allowed only at the ends, as <s> and </s>": inside,
-        "there is more than one space before {text}": prompt.endswith(" "),
-        "{topic} is not allowed between {style} and {type}": any(isinstance(p, SystemLine) and "{topic}" in p.line for p in pieces),
-        "there is nothing before {text}: Ollama does not answer an empty prompt (a tokenizer with a BOS has <s> for it)":
+        N_("{unknown} is not one of {{style}}, {{type}}, {{topic}} and {{text}}"): unknown,
+        N_("the line must end in {{text}}, once, with at most </s> after it"): not body.endswith("{text}") or body.count("{text}") != 1,
+        N_("each of {{style}}, {{type}} and {{topic}} may occur once at most"): any(body.count(f"{{{slot}}}") > 1 for slot in SLOTS[:3]),
+        N_("{inside} is allowed only at the ends, as <s> and </s>"): inside,
+        N_("there is more than one space before {{text}}"): prompt.endswith(" "),
+        N_("{{topic}} is not allowed between {{style}} and {{type}}"):
+            any(isinstance(p, SystemLine) and "{topic}" in p.line for p in pieces),
+        N_("there is nothing before {{text}}: Ollama does not answer an empty prompt; with a BOS token, begin with <s>"):
             not pieces and not has_bos,
     }  # fmt: skip
     if found := next((what for what, applies in problems.items() if applies), None):
-        raise TweetstyleError(found, where="prompt.custom", hint='write for example: "<s>[{style}, {type}] {topic} => {text}</s>"')
+        what = _(found, unknown="".join(f"{{{name}}}" for name in unknown[:1]), inside="".join(inside[:1]))
+        hint = _("write for example: {example}", example='"<s>[{style}, {type}] {topic} => {text}</s>"')
+        raise TweetstyleError(what, where="prompt.custom", hint=hint)
     prefix = " " if body.endswith(" {text}") else ""
     return Template("custom", style, pieces, has_bos, tokens.eos, prefix, (tokens.eos,))
 
