@@ -6,11 +6,8 @@ import json
 import os
 import re
 import shutil
-import signal
-import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -24,9 +21,9 @@ from tweetstyle.cli import tweetstyle
 from tweetstyle.hardware.gpu import named_card
 from tweetstyle.plan.schedule import effective_schedule
 from tweetstyle.recipe_yaml import read_recipe
-from tweetstyle.start.answers import Answers
 from tweetstyle.start.archive import candidates, default_style, downloads, run_name
 from tweetstyle.start.base import MESSAGES, SUBJECT, fitting
+from tweetstyle.start.dialogue import Answers
 from tweetstyle.start.recipes import write_recipes
 
 SAMPLE = Path(__file__).parents[1] / "data" / "sample" / "tweets.csv"
@@ -83,16 +80,6 @@ def answer(terminal: Terminal, question: str, typed: str, count: int = 1) -> Non
     terminal.type(typed)
 
 
-def interrupt(terminal: Terminal) -> None:
-    """Ctrl-C, again where it came between the question and the reading of the answer, when Python lets it pass."""
-    for _ in range(60):
-        terminal.process.send_signal(signal.SIGINT)
-        with suppress(subprocess.TimeoutExpired):
-            terminal.process.wait(timeout=1)
-            break
-    terminal.finish(timeout=10)
-
-
 def start(*arguments: str, typed: str = "") -> Result:
     return CliRunner().invoke(tweetstyle, ["start", *arguments], input=typed)
 
@@ -116,7 +103,7 @@ def test_ctrl_c_after_two_steps_and_the_same_command_continues_with_the_third(gu
     answer(first, words["kind"], "7")
     answer(first, words["wrong"], "1")
     first.wait_for(words["base"], 1, timeout=120)
-    interrupt(first)
+    first.interrupt(timeout=60)
     assert first.process.returncode == 130 and "Traceback" not in first.screen
     second = guide(*arguments)
     answer(second, words["continue"], "")

@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import termios
@@ -84,6 +85,14 @@ class Terminal:
         deadline = time.monotonic() + timeout
         while self._output.count(text.encode()) < count:
             self._read(deadline, f"{text!r} was not shown {count} times within {timeout:.0f} s")
+
+    def interrupt(self, timeout: float) -> str:
+        """Ctrl-C at a question, sent again where it came before the program read (Python lets that one pass); the whole screen's text."""
+        deadline = time.monotonic() + timeout
+        while self.process.poll() is None and time.monotonic() < deadline:
+            self.process.send_signal(signal.SIGINT)
+            time.sleep(1)
+        return self.finish(deadline - time.monotonic())
 
     def finish(self, timeout: float) -> str:
         """Reads until the program has ended; the whole screen's text."""

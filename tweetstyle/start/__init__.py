@@ -7,10 +7,9 @@ from pathlib import Path
 
 from tweetstyle.console import say
 from tweetstyle.locale import _
-from tweetstyle.start.answers import Answers, unfinished
 from tweetstyle.start.archive import your_tweets
 from tweetstyle.start.base import MESSAGES, base_model, kind_of_model
-from tweetstyle.start.questions import Questions
+from tweetstyle.start.dialogue import Answers, Questions, unfinished
 from tweetstyle.start.trial import full_run, talk, trial
 
 STEPS = 5
@@ -27,7 +26,7 @@ def start(archive: Path | None, *, yes: bool) -> None:
     answers = _prepare(archive, ask)
     _title(3, _("This machine and the base model"))
     if answers.base:
-        _done(_("Done: {base} for the full run, {trial} for the trial.", base=answers.base, trial=answers.trial_base))
+        say(_("Done: {base} for the full run, {trial} for the trial.", base=answers.base, trial=answers.trial_base), err=False)
     elif base_model(answers, ask):
         _ended("tweetstyle doctor", _("Next: two recipes, and a training on 100 tweets."))
     else:
@@ -49,13 +48,13 @@ def _prepare(archive: Path | None, ask: Questions) -> Answers:
     answers = unfinished(archive, ask)
     _title(1, _("Your tweets"))
     if answers:
-        _done(_("Done: {archive}, style {style}.", archive=answers.archive, style=answers.style))
+        say(_("Done: {archive}, style {style}.", archive=answers.archive, style=answers.style), err=False)
     else:
         answers = your_tweets(archive, ask)
         _ended(f"tweetstyle inspect {shlex.quote(answers.archive)}", _("Next: what you want the model to do."))
     _title(2, _("The kind of model"))
     if answers.kind:
-        _done(_("Done: it answers messages.") if answers.kind == MESSAGES else _("Done: it writes tweets about a subject."))
+        say(_("Done: it answers messages.") if answers.kind == MESSAGES else _("Done: it writes tweets about a subject."), err=False)
     else:
         kind_of_model(answers, ask)
         prompt = "prompt.format: chat, prompt.message: playback" if answers.kind == MESSAGES else "prompt.message: topic"
@@ -65,10 +64,6 @@ def _prepare(archive: Path | None, ask: Questions) -> Answers:
 
 def _title(number: int, title: str) -> None:
     say(f"\n{number}/{STEPS}  {title}", err=False, bold=True)
-
-
-def _done(what: str) -> None:
-    say(what, err=False, fg="green")
 
 
 def _ended(command: str, following: str) -> None:

@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 from rich.console import Console
@@ -20,8 +21,7 @@ from tweetstyle.sources import open_archive
 from tweetstyle.sources.recognise import PLAIN_TEXT, X_ARCHIVE, RecognisedSource, kind_of
 from tweetstyle.sources.text_files import Members
 from tweetstyle.sources.x_archive import contents_of
-from tweetstyle.start.answers import Answers, recipe_of
-from tweetstyle.start.questions import Choice, Questions
+from tweetstyle.start.dialogue import Answers, Choice, Questions
 
 RAW, SAMPLE = Path("data/raw"), Path("data/sample/tweets.csv")
 SUFFIXES = (".zip", ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".txt")
@@ -49,42 +49,34 @@ def your_tweets(archive: Path | None, ask: Questions) -> Answers:
 
 def _named(path: Path, found: Inventory, ask: Questions) -> Answers:
     style = ask.text(_("Name of the style (a part of every prompt)"), default_style(path))
-    name = _free_name(run_name(style), ask)
-    answers = Answers(str(path), style, name, found.likely_kept, list(found.likely), french=next(iter(found.languages), "") == "fr")
+    answers = Answers(str(path), style, "", found.likely_kept, list(found.likely), french=found.main_language == "fr")
+    for number in count(1):
+        answers.name = run_name(style) + (f"-{number}" if number > 1 else "")
+        there = [recipe for recipe in (answers.recipe, answers.trial) if recipe.exists()]
+        if not there or (number == 1 and ask.confirm(_("{file} exists. Replace it?", file=there[0]), default=False)):
+            break
     answers.save()
     return answers
-
-
-def _free_name(name: str, ask: Questions) -> str:
-    """The name of recipes that are not there, or that the user lets the guide replace."""
-    numbered = name
-    for number in range(2, 1000):
-        there = [path for path in (recipe_of(numbered), recipe_of(f"{numbered}-trial")) if path.exists()]
-        if not there or (numbered == name and ask.confirm(_("{file} exists. Replace it?", file=there[0]), default=False)):
-            break
-        numbered = f"{name}-{number}"
-    return numbered
 
 
 def _choose(ask: Questions) -> Path:
     """One of the archives on this machine, the sample, or a path that is typed."""
     folders = [RAW, Path(), *downloads()]
     found = sorted(candidates(folders), key=lambda source: (source.kind != X_ARCHIVE, -source.path.stat().st_mtime))[:MOST_SHOWN]
-    options = [Choice(str(source.path), source.in_words) for source in found]
+    choices = [Choice(str(source.path), source.in_words) for source in found]
     if not found:
         places = ", ".join(str(folder.absolute()) for folder in folders)
         say(_("No archive was found in {places}.", places=places), err=False)
         say(_("X sends it to you: Settings → Your account → Download an archive of your data. Put the zip under data/raw/."), err=False)
     if SAMPLE.is_file():
-        options.append(Choice(_("the sample archive"), _("878 tweets of an invented author, to try the program")))
+        choices.append(Choice(_("the sample archive"), _("878 tweets of an invented author, to try the program")))
     elif not found and ask.yes:
-        hint = _("name the archive: tweetstyle start PATH")
-        raise TweetstyleError(_("there is no archive to start from"), hint=hint)
-    options.append(Choice(_("another file or folder"), _("X's archive, CSV, JSON Lines or plain text, at a path that you type")))
-    chosen = ask.choose(_("Which archive?"), options)
+        raise TweetstyleError(_("there is no archive to start from"), hint=_("name the archive: tweetstyle start PATH"))
+    choices.append(Choice(_("another file or folder"), _("X's archive, CSV, JSON Lines or plain text, at a path that you type")))
+    chosen = ask.choose(_("Which archive?"), choices)
     if chosen < len(found):
         return found[chosen].path
-    if chosen < len(options) - 1:
+    if chosen < len(choices) - 1:
         return SAMPLE
     return Path(ask.text(_("Path of the archive"), str(RAW))).expanduser()
 
@@ -96,11 +88,9 @@ def candidates(folders: list[Path]) -> Iterator[RecognisedSource]:
             if path.name.startswith(".") or not (path.is_dir() or path.suffix.lower() in SUFFIXES):
                 continue
             with suppress(TweetstyleError, OSError):  # Not an archive: nothing to say about it.
-                source = kind_of(path)
-                if source.kind == X_ARCHIVE or (
-                    (source.kind != PLAIN_TEXT or folder == RAW) and next(open_archive([path]).tweets(), None) is not None
-                ):
-                    yield source
+                kind = kind_of(path).kind
+                if kind == X_ARCHIVE or ((kind != PLAIN_TEXT or folder == RAW) and next(open_archive([path]).tweets(), None)):
+                    yield kind_of(path)
 
 
 def downloads() -> list[Path]:

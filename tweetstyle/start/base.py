@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 from tweetstyle.console import say
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.hardware.check import Check, ok, warn
+from tweetstyle.hardware.check import ok, warn
 from tweetstyle.hardware.gpu import Card, find_card, named_card
 from tweetstyle.inference.ollama import OllamaClient
 from tweetstyle.inspect.starting_recipe import schedule
@@ -18,8 +18,7 @@ from tweetstyle.model.hub import BY_MAKE, HUB, Known, how_to_get
 from tweetstyle.plan.advice import what_to_change
 from tweetstyle.recipe import Lora, Model, Training
 from tweetstyle.stages.checks import all_checks, print_checks
-from tweetstyle.start.answers import Answers
-from tweetstyle.start.questions import Choice, Questions
+from tweetstyle.start.dialogue import Answer, Answers, Choice, Questions
 
 SUBJECT, MESSAGES = "subject", "messages"
 """Kinds of model: what is typed later."""
@@ -41,7 +40,7 @@ def kind_of_model(answers: Answers, ask: Questions) -> None:
     )
     answers.kind = (SUBJECT, MESSAGES)[ask.choose(_("Which kind of model?"), kinds)]
     if answers.kind == MESSAGES:
-        local = _models_of_ollama()
+        local = ask_ollama(OllamaClient.names, [])
         about = _("A model of your Ollama: one of 7B or more that writes your language well gives the best messages.")
         small = Choice(_("the small default"), _("There at once; its messages are often beside the point. Enough for a trial."))
         chosen = ask.choose(_("Which model writes the messages?"), [*(Choice(name, about) for name in local), small])
@@ -49,31 +48,35 @@ def kind_of_model(answers: Answers, ask: Questions) -> None:
     answers.save()
 
 
-def _models_of_ollama() -> list[str]:
+def ask_ollama(question: Callable[[OllamaClient], Answer], otherwise: Answer) -> Answer:
+    """What the Ollama of this machine answers, or `otherwise` where none runs."""
     try:
-        return OllamaClient().names()
-    except TweetstyleError:  # Not running; step 3 says so.
-        return []
+        return question(OllamaClient())
+    except TweetstyleError:
+        return otherwise
 
 
 def base_model(answers: Answers, ask: Questions) -> bool:
     """Shows the machine and asks for the base; whether there is one to go on with."""
     found = all_checks(None)
-    print_checks(found if any(check.name == "ollama" for check in found) else [*found, _ollama()])
+    if not any(check.name == "ollama" for check in found):
+        optional = _("optional: without it you talk with the model by tweetstyle chat. https://ollama.com/download")
+        version = ask_ollama(OllamaClient.version, "")
+        found.append(ok("ollama", version) if version else warn("ollama", _("Ollama is not running"), optional))
+    print_checks(found)
     say(err=False)
     card = find_card()
     bases = fitting(card or named_card(USUAL_CARD), answers)
-    options = [_choice(known, card) for known in bases]
+    choices = [_choice(known, card) for known in bases]
     about = _("135M parameters, 0.3 GB, Apache-2.0: learns habits, not sense; trains on the processor within minutes.")
-    options.append(Choice(_("the small default"), about))
+    choices.append(Choice(_("the small default"), about))
     there = [number for number, known in enumerate(bases) if _is_there(known.directory)]
-    chosen = ask.choose(_("Which base model?"), options, default=(there or [0])[0] if card and bases else len(bases))
+    chosen = ask.choose(_("Which base model?"), choices, default=(there or [0])[0] if card and bases else len(bases))
     base = bases[chosen].directory if chosen < len(bases) else BY_MAKE
     answers.base = answers.trial_base = str(base)
     if base != BY_MAKE and not (card and _is_there(base)):
         say(_("The trial cannot use {base}: there is no such model or no card for it on this machine.", base=base), err=False)
-        if not _is_there(base):
-            say(how_to_get(base), err=False)
+        say(how_to_get(base) if not _is_there(base) else "", err=False)
         answers.trial_base = str(BY_MAKE)
         if not ask.confirm(_("Try everything with the small default now, and train the larger one later?")):
             return False
@@ -90,19 +93,16 @@ def fitting(card: Card, answers: Answers) -> list[Known]:
     found = []
     for known in HUB:
         model = Model(base=known.directory, method="qlora", lora=Lora(r=plan.r, lora_alpha=2 * plan.r))
-        instruct = known.repository.endswith("-Instruct")
-        if instruct != (answers.kind == MESSAGES) or known.directory == BY_MAKE or ("Gaperon" in known.name and not answers.french):
-            continue
-        if what_to_change(known.config, model, training, card) == []:
+        of_kind = known.repository.endswith("-Instruct") == (answers.kind == MESSAGES) and known.directory != BY_MAKE
+        if of_kind and (answers.french or "Gaperon" not in known.name) and what_to_change(known.config, model, training, card) == []:
             found.append(known)
     return sorted(found, key=lambda known: -known.download_bytes)[:MOST_SHOWN]
 
 
 def _choice(known: Known, card: Card | None) -> Choice:
-    if _is_there(known.directory):
-        return Choice(known.name, _("It fits the card and is on this machine already: {directory}.", directory=known.directory))
     label = _("{model} (fits the card)", model=known.name) if card else _("{model} (needs an NVIDIA card)", model=known.name)
-    return Choice(label, known.how_to_get)
+    here = _("On this machine already: {directory}.", directory=known.directory)
+    return Choice(label, here if _is_there(known.directory) else known.how_to_get)
 
 
 def _is_there(directory: Path) -> bool:
@@ -121,12 +121,3 @@ def _make_small(ask: Questions) -> bool:
     if not _is_there(BY_MAKE):
         raise TweetstyleError(_("the small default could not be made"), where=str(BY_MAKE), hint=how_to_get(BY_MAKE))
     return True
-
-
-def _ollama() -> Check:
-    """Ollama's version; where it is missing or silent, that it is not needed."""
-    try:
-        return ok("ollama", OllamaClient().version())
-    except TweetstyleError as error:
-        seen = error.what if shutil.which("ollama") else _("Ollama is not installed")
-        return warn("ollama", seen, _("optional: without it you talk with the model by tweetstyle chat. https://ollama.com/download"))

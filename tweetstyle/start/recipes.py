@@ -12,13 +12,13 @@ import yaml
 from tweetstyle.files import complete_file
 from tweetstyle.hardware.gpu import observe_card
 from tweetstyle.inspect.starting_recipe import recipe_text
-from tweetstyle.locale import _
+from tweetstyle.locale import _, current_language, in_language
 from tweetstyle.model.base import read_base_config
 from tweetstyle.model.hub import BY_MAKE
 from tweetstyle.pages.render import asset
 from tweetstyle.plan.schedule import SOME, as_rate, rate_of_few_steps, usual_rate
-from tweetstyle.start.answers import Answers
 from tweetstyle.start.base import MESSAGES, SMALL
+from tweetstyle.start.dialogue import Answers
 
 FIRST_WITH_BF16 = (8, 0)
 """CUDA's compute capability of the first cards with bfloat16 (CUDA programming guide, Ampere)."""
@@ -31,20 +31,20 @@ Settings = dict[str, object]
 
 def write_recipes(answers: Answers) -> None:
     """Both recipes as answered; the user agreed to replace a file when the name was chosen."""
-    names = {"style": answers.style, "full": answers.recipe, "trial": answers.trial}
-    of_full = _(
-        "# {style}, the full run; written by tweetstyle start. Look at the plan first, then train:\n"
-        "#   tweetstyle-fit {full} --dry-run\n#   tweetstyle-fit {full}\n"
-        "# docs/your-tweets.md explains the settings of data, docs/recipe.schema.json lists all.\n",
-        **names,
-    )
-    of_trial = _(
-        "# {style}, a trial on 100 tweets; written by tweetstyle start. The full run: {full}\n#   tweetstyle-fit {trial}\n", **names
-    )
-    first = recipe_text([Path(answers.archive)], answers.tweets, answers.languages, target=answers.recipe)
+    names, language = {"style": answers.style, "full": answers.recipe, "trial": answers.trial}, "fr" if answers.french else ""
+    with in_language(language or current_language()):
+        of_full = _(
+            "# {style}, the full run; written by tweetstyle start. Look at the plan first, then train:\n"
+            "#   tweetstyle-fit {full} --dry-run\n#   tweetstyle-fit {full}\n"
+            "# docs/your-tweets.md explains the settings of data, docs/recipe.schema.json lists all.\n",
+            **names,
+        )
+        of_trial = _("# {style}, a trial on 100 tweets, by tweetstyle start. The full run: {full}\n#   tweetstyle-fit {trial}\n", **names)
+        first = recipe_text([Path(answers.archive)], answers.tweets, answers.languages, target=answers.recipe, language=language)
+        settings = [_prompt(answers) | _base(Path(answers.base), answers.tweets), _base(Path(answers.trial_base), TRIAL) | _trial(answers)]
     body = re.sub(rf"^ *#.*{BY_MAKE}.*\n", "", first[re.search(r"^\w", first, re.M).start() :], flags=re.M)
-    full = with_settings(body, _prompt(answers) | _base(Path(answers.base), answers.tweets))
-    trial = with_settings(full, _base(Path(answers.trial_base), TRIAL) | _trial(answers))
+    full = with_settings(body, settings[0])
+    trial = with_settings(full, settings[1])
     for path, text in ((answers.recipe, of_full + full), (answers.trial, of_trial + trial)):
         with complete_file(path) as stream:
             stream.write(text)

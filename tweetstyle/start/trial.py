@@ -14,7 +14,6 @@ from rich.console import Console
 
 from tweetstyle import pipeline
 from tweetstyle.console import say
-from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import read_back
 from tweetstyle.inference.ollama import OllamaClient, shell_lines
 from tweetstyle.locale import _
@@ -26,8 +25,8 @@ from tweetstyle.prompt.template import NO_TOPIC
 from tweetstyle.run import Run
 from tweetstyle.stages import plan as planning
 from tweetstyle.stages.report import answers_of
-from tweetstyle.start.answers import Answers
-from tweetstyle.start.questions import Questions
+from tweetstyle.start.base import ask_ollama
+from tweetstyle.start.dialogue import Answers, Questions
 from tweetstyle.start.recipes import write_recipes
 from tweetstyle.text.visible import visible
 
@@ -82,9 +81,8 @@ def talk(answers: Answers, ask: Questions) -> None:
     message = _("How are you?") if run.template.turns else NO_TOPIC
     create, open_chat = shell_lines(name, modelfile)
     say(_("The commands that put the model into Ollama and talk with it:"), err=False)
-    for line in (create, open_chat):
-        say(f"  {line}", err=False, wrap=False)
-    if _ollama_runs():
+    say(f"  {create}\n  {open_chat}", err=False, wrap=False)
+    if shutil.which("ollama") and ask_ollama(OllamaClient.version, ""):
         if ask.confirm(_("Run them now?")) and _in_foreground(create):
             _in_foreground(f"{open_chat} {shlex.quote(message)}" if ask.yes else open_chat)
             return
@@ -93,13 +91,6 @@ def talk(answers: Answers, ask: Questions) -> None:
     say(f"  tweetstyle chat {answers.trial}", err=False, wrap=False)
     if ask.confirm(_("Open the chat now?")):
         pipeline.chat(answers.trial, message if ask.yes else None)
-
-
-def _ollama_runs() -> bool:
-    try:
-        return shutil.which("ollama") is not None and bool(OllamaClient().version())
-    except TweetstyleError:  # No server: the next line on the screen says so.
-        return False
 
 
 def _in_foreground(command: str) -> bool:
@@ -132,10 +123,5 @@ def estimated_time(answers: Answers) -> str:
     speed = fitted.facts["tokens_per_second"] if fitted and answers.base == answers.trial_base else None
     if tokens is None or not speed:
         return _("how long it takes is measured in its first minutes.")
-    hours = duration(tokens.tokens / speed / 3600)
-    return _(
-        "about {hours} of training ({tokens:,} tokens at {speed:,.0f} a second, as in the trial).",
-        hours=hours,
-        tokens=tokens.tokens,
-        speed=speed,
-    )
+    figures = {"hours": duration(tokens.tokens / speed / 3600), "tokens": tokens.tokens, "speed": speed}
+    return _("about {hours} of training ({tokens:,} tokens at {speed:,.0f} a second, as in the trial).", **figures)
