@@ -51,7 +51,7 @@ STANDS_FOR = {
 }  # fmt: skip
 WORD = (
     r"(?:tweetstyle(?:-fit)?|make|ollama|hf|sudo|apt|source|nvidia-smi|\.venv/bin/\S+|docker|rclone|git|cd|python3?|pipx?|uv|curl|wget"
-    r"|unzip|ssh|scp|rsync|conda|kaggle)"
+    r"|unzip|ssh|scp|rsync|conda|kaggle|brew|snap|pacman|dnf|systemctl)"
 )
 
 
