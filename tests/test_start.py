@@ -137,16 +137,16 @@ def test_yes_asks_nothing_and_ends_in_one_answer_of_the_chat(sample, monkeypatch
     assert again.exit_code == 0 and done[1:] == [Path("recipes/sample-2-trial.yaml")], "a finished guide begins anew, over no file"
 
 
-def test_a_recipe_that_is_there_is_replaced_only_after_a_yes(sample):
+@pytest.mark.parametrize("replaces", [False, True])
+def test_a_recipe_that_is_there_is_replaced_only_after_a_yes(sample, replaces):
     Path("recipes").mkdir()
-    for typed, own in (("\n\nn\n1\n\nn\n", "theirs"), ("\n\ny\n1\n\nn\n", "ours")):
-        Path("recipes/sample.yaml").write_text("# theirs")
-        for path in Path("recipes").glob("*.start.json"):
-            path.unlink()
-        result = start("data/sample/tweets.csv", typed=typed)
-        assert result.exit_code == 0 and "recipes/sample.yaml exists. Replace it? [y/N]" in result.output, result.output
-        assert (Path("recipes/sample.yaml").read_text() == "# theirs") == (own == "theirs")
-        assert Path("recipes/sample-2.yaml").exists() or own == "ours"
+    existing = Path("recipes/sample.yaml"), Path("recipes/sample-trial.yaml")
+    for path in existing:
+        path.write_text("# theirs")
+    result = start("data/sample/tweets.csv", typed=f"\n\n{'y' if replaces else ''}\n1\n\nn\n")
+    assert result.exit_code == 0 and "recipes/sample.yaml exists. Replace it? [y/N]" in result.output, result.output
+    assert {path.read_text() == "# theirs" for path in existing} == {not replaces}
+    assert Path("recipes/sample-2.yaml").exists() != replaces
 
 
 def test_a_card_without_its_base_model_gets_the_command_and_a_trial_of_the_small_one(sample, monkeypatch, tmp_path):

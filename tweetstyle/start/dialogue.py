@@ -83,7 +83,7 @@ class Answers:
 
     archive: its path; name: of the run and its recipe; tweets, languages, french: what the archive holds; kind: base.SUBJECT or
     base.MESSAGES; writer: the model of Ollama that writes messages, or base.SMALL; base, trial_base: directories of the base models
-    of both runs; tried: whether the trial has ended; finished: whether the guide has.
+    of both runs; written: whether the recipes are; tried: whether the trial has ended; finished: whether the guide has.
     """
 
     archive: str
@@ -96,6 +96,7 @@ class Answers:
     writer: str = ""
     base: str = ""
     trial_base: str = ""
+    written: bool = False
     tried: bool = False
     finished: bool = False
 

@@ -48,6 +48,8 @@ def write_recipes(answers: Answers) -> None:
     for path, text in ((answers.recipe, of_full + full), (answers.trial, of_trial + trial)):
         with complete_file(path) as stream:
             stream.write(text)
+    answers.written = True
+    answers.save()
 
 
 def with_settings(text: str, settings: Settings) -> str:

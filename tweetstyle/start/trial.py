@@ -19,13 +19,13 @@ from tweetstyle.inference.ollama import OllamaClient, shell_lines
 from tweetstyle.locale import _
 from tweetstyle.manifest import Manifest
 from tweetstyle.model.base import read_base_config
-from tweetstyle.model.hub import how_to_get
+from tweetstyle.model.hub import BY_MAKE, how_to_get
 from tweetstyle.plan.memory import duration
 from tweetstyle.prompt.template import NO_TOPIC
 from tweetstyle.run import Run
 from tweetstyle.stages import plan as planning
 from tweetstyle.stages.report import answers_of
-from tweetstyle.start.base import ask_ollama
+from tweetstyle.start.base import SUBJECT, ask_ollama
 from tweetstyle.start.dialogue import Answers, Questions
 from tweetstyle.start.recipes import write_recipes
 from tweetstyle.text.visible import visible
@@ -41,10 +41,13 @@ LONGEST = 280
 def trial(answers: Answers, ask: Questions) -> bool:
     """Writes the recipes and carries out the trial; whether it has ended."""
     if not answers.tried:
-        if not (answers.recipe.is_file() and answers.trial.is_file()):
+        if not answers.written:
             write_recipes(answers)
         say(_("The recipes: {trial} for the trial, {full} for the full run.", trial=answers.trial, full=answers.recipe), err=False)
-        if not ask.confirm(_("Train on 100 tweets now? With the small default this takes about five minutes.")):
+        if answers.trial_base == str(BY_MAKE):
+            minutes = 5 if answers.kind == SUBJECT else 15
+            say(_("On two idle processor cores the trial takes about {minutes} minutes.", minutes=minutes), err=False)
+        if not ask.confirm(_("Train on 100 tweets now?")):
             return False
         pipeline.run_stages(answers.trial)
         answers.tried = True
