@@ -105,11 +105,6 @@ def bar(share: float, width: int) -> str:
     return "█" * (eighths // 8) + EIGHTHS[eighths % 8].strip()
 
 
-def counted(count: int, one: str, many: str = "") -> str:
-    """ "1 thread", "1,200 threads"."""
-    return f"{localised(f'{count:,}')} {one if count == 1 else many or one + 's'}"
-
-
 def percent(share: float) -> str:
     """ "12.3%"; what is more than nothing and less than all is never rounded to it."""
     if 0 < share < 0.001:
