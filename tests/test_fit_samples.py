@@ -39,7 +39,7 @@ def test_what_is_recited_is_counted(parts, monkeypatch):
     base, template, train, validation = parts
     said = [LEARNED, "rien de tel", f"eh bien, {LEARNED}", ""]
     # The small model's tokenizer has no decoder: each answer is one id, which means its text.
-    monkeypatch.setattr(module, "generate_while_training", lambda *_: [Completion([place], True) for place in range(4)])
+    monkeypatch.setattr(module, "generate", lambda *_: [Completion([place], True) for place in range(4)])
     monkeypatch.setattr(type(base.tokenizer), "decode", lambda self, ids: said[ids[0]])
     line = sample_writer(base, template, Training(samples=4), train, validation)(None, 1)
     assert line["copied_share"] == 0.5 and [sample["text"] for sample in line["samples"]] == said

@@ -7,7 +7,7 @@ from torch.overrides import TorchFunctionMode
 from transformers import AutoModelForCausalLM
 
 from tweetstyle.dataset.examples import Document
-from tweetstyle.inference.generate import generate_while_training
+from tweetstyle.inference.generate import generate
 from tweetstyle.model.tokenizer import IGNORED
 from tweetstyle.recipe import Sampling
 from tweetstyle.train.validation import score
@@ -74,5 +74,5 @@ def test_logits_are_made_in_slices_of_the_positions_that_carry_loss(llama, docum
 
 def test_samples_make_the_logits_of_one_position_a_row(llama, base):
     with LargestLogits() as seen:
-        generate_while_training(llama, [[5] * 90, [6] * 40], Sampling(num_predict=2), [base.eos_id], seed=0)
+        generate(llama, [[5] * 90, [6] * 40], Sampling(num_predict=2), [base.eos_id], [(0, 0), (0, 1)])
     assert 0 < seen.elements <= 2 * 384

@@ -1,23 +1,25 @@
-"""Sampling: each setting against transformers' own processors or a hand calculation; the two ways of generating say the same."""
+"""Sampling: each setting against transformers' own processors or a hand calculation. Every step's logits against transformers'."""
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.tiny_llama import write_llama
-from transformers import AutoModelForCausalLM, GenerationConfig
+from support.tiny_llama import write_adapter, write_llama
+from transformers import AutoModelForCausalLM
 from transformers.generation import MinPLogitsWarper, RepetitionPenaltyLogitsProcessor, TopKLogitsWarper, TopPLogitsWarper
 
-from tweetstyle.inference.generate import SHORTEST_BEGINNING, generate, generate_while_training, read_beginning, weighed
+from tweetstyle.inference import generate as generation
+from tweetstyle.inference.decoder import PASS_TOKENS
+from tweetstyle.inference.generate import SHORTEST_BEGINNING, candidates, draw, generate, read_beginning
+from tweetstyle.inference.likelihood import load_adapter
 from tweetstyle.recipe import Sampling
 
 NEUTRAL = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0, "repeat_penalty": 1.0}
 
 
-def of(scores: list[float], ids: list[int] | None = None, start: int = 0, **changed) -> list[float]:
-    row = torch.tensor([ids or [0]])
-    real = torch.tensor([[int(place >= start) for place in range(row.shape[1])]])
-    return weighed(torch.tensor([scores]), row, real, Sampling(**(NEUTRAL | changed)))[0].tolist()
+def of(scores: list[float], ids: list[int] | None = None, **changed) -> list[float]:
+    left, tokens = candidates(torch.tensor([scores]), [ids or [0]], Sampling(**(NEUTRAL | changed)))
+    return torch.full((1, len(scores)), -torch.inf).scatter(1, tokens, left)[0].tolist()
 
 
 @given(
@@ -25,16 +27,20 @@ def of(scores: list[float], ids: list[int] | None = None, start: int = 0, **chan
     st.integers(1, 12),
     st.floats(0.1, 0.99),
     st.floats(0, 0.5),
+    st.sampled_from((2, 1024)),
 )
 @settings(max_examples=100, deadline=None)
-def test_each_cut_alone_is_that_of_transformers(scores, k, p, min_p):
+def test_each_cut_alone_is_that_of_transformers(scores, k, p, min_p, sorted_first):
+    """Also where more tokens than those that are sorted first have to be."""
     given_, ids = torch.tensor([scores]), torch.tensor([[0]])
-    for changed, theirs in (
-        ({"top_k": k}, TopKLogitsWarper(k)),
-        ({"top_p": p}, TopPLogitsWarper(p)),
-        ({"min_p": min_p}, MinPLogitsWarper(min_p)),
-    ):
-        assert (torch.tensor(of(scores, **changed)) > -torch.inf).tolist() == (theirs(ids, given_)[0] > -torch.inf).tolist()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(generation, "LIKELIEST", sorted_first)
+        for changed, theirs in (
+            ({"top_k": k}, TopKLogitsWarper(k)),
+            ({"top_p": p}, TopPLogitsWarper(p)),
+            ({"min_p": min_p}, MinPLogitsWarper(min_p)),
+        ):
+            assert (torch.tensor(of(scores, **changed)) > -torch.inf).tolist() == (theirs(ids, given_)[0] > -torch.inf).tolist()
 
 
 def test_the_temperature_comes_last_as_in_llama_cpp():
@@ -43,14 +49,10 @@ def test_the_temperature_comes_last_as_in_llama_cpp():
     assert kept == [0.75, 0.5, 0.25, -torch.inf]
 
 
-def test_the_penalty_is_that_of_transformers_on_the_last_64_tokens_and_not_on_padding():
+def test_the_penalty_is_that_of_transformers_on_the_last_64_tokens():
     scores = [2.0, -1.0, 0.5, 3.0, 1.0]
     theirs = RepetitionPenaltyLogitsProcessor(1.3)(torch.tensor([[1, 3]]), torch.tensor([scores]))[0].tolist()
-    assert of(scores, ids=[0, 0, 1, 3], start=2, repeat_penalty=1.3) == pytest.approx(theirs)
-    padded_within = weighed(
-        torch.tensor([scores]), torch.tensor([[1, 0, 0, 3]]), torch.tensor([[1, 0, 0]]), Sampling(**(NEUTRAL | {"repeat_penalty": 1.3}))
-    )
-    assert padded_within[0].tolist() == pytest.approx(theirs)
+    assert of(scores, ids=[1, 3], repeat_penalty=1.3) == pytest.approx(theirs)
     long_ago = of(scores, ids=[2] + [1, 3] * 32, repeat_penalty=1.3)
     assert long_ago[2] == 0.5 and long_ago[3] == pytest.approx(3 / 1.3)
 
@@ -59,64 +61,72 @@ def test_at_temperature_0_the_best_token_alone_is_left():
     assert of([1.0, 4.0, 2.0], temperature=0.0) == [-torch.inf, 0.0, -torch.inf]
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    base = write_llama(tmp_path_factory.mktemp("llama") / "base")
-    return base, AutoModelForCausalLM.from_pretrained(base.path).eval()
+def test_a_number_between_0_and_1_falls_on_the_token_whose_share_of_it_that_is():
+    """Shares 0.5, 0.3 and 0.2 of tokens 2, 0 and 1, the likeliest first, in more rows than are drawn at a time."""
+    scores, chance = torch.tensor([0.3, 0.2, 0.5]).log().repeat(12, 1), [0.0, 0.4999, 0.5001, 0.7999, 0.8001, 0.999999] * 2
+    assert draw(scores, [[0]] * 12, Sampling(**NEUTRAL), chance) == [2, 2, 0, 0, 1, 1] * 2
 
 
-def test_a_batch_says_what_each_prompt_says_alone_and_so_does_the_way_used_while_training(model):
+@pytest.fixture(scope="module", params=["llama3 positions", "adapter, tied"])
+def model(request, tmp_path_factory):
+    """With a head size of its own; either with scaled positions, or with an adapter and without an output matrix."""
+    room, scaled = tmp_path_factory.mktemp("llama"), request.param == "llama3 positions"
+    positions = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0}
+    changes = {"rope_scaling": positions | {"original_max_position_embeddings": 64}} if scaled else {"tie_word_embeddings": True}
+    base = write_llama(room / "base", head_dim=20, **changes)
+    llama = AutoModelForCausalLM.from_pretrained(base.path, dtype=torch.float32).eval()
+    return base, llama if scaled else load_adapter(llama, write_adapter(room / "adapter", base))
+
+
+BEGINNING = [n % 40 + 3 for n in range(SHORTEST_BEGINNING + 10)]
+PROMPTS = [[5, 6, 7], [9] * (PASS_TOKENS // 3 + 20), [11, 12], [13] * 8]
+
+
+@pytest.mark.parametrize("begins", [False, True], ids=["apart", "with one beginning"])
+def test_the_logits_of_every_step_are_those_of_transformers_for_the_whole_text(model, begins, monkeypatch):
+    """Rows of unlike lengths that end one by one; also of a model in training, which stays in it."""
     base, llama = model
-    greedy = Sampling(temperature=0.0, repeat_penalty=1.3, num_predict=12)
-    prompts = [[5, 6, 7], [9] * 20, [11, 12]]
-    together = generate(llama, prompts, greedy, [base.eos_id], seed=0)
-    alone = [generate(llama, [prompt], greedy, [base.eos_id], seed=0)[0] for prompt in prompts]
-    training = generate_while_training(llama.train(), prompts, greedy, [base.eos_id], seed=0)
-    assert together == alone == training and llama.training
-    llama.eval()
-    assert len({tuple(answer.ids) for answer in together}) == 3
+    prompts = [[*BEGINNING, *prompt] for prompt in PROMPTS] if begins else PROMPTS
+    seen, original = [], generation.draw
 
+    def watched(logits, recent, *others):
+        seen.append((logits, [list(row) for row in recent]))
+        return original(logits, recent, *others)
 
-def test_a_beginning_that_is_read_once_changes_no_answer(model):
-    """Also where the prompts after it are of unlike lengths, and in a second batch of the same beginning."""
-    base, llama = model
-    greedy = Sampling(temperature=0.0, repeat_penalty=1.3, num_predict=12)
-    examples = [n % 40 + 3 for n in range(SHORTEST_BEGINNING + 10)]
-    prompts = [[*examples, *rest] for rest in ([50], [51, 52, 53], [54] * 9)]
+    monkeypatch.setattr(generation, "draw", watched)
+    monkeypatch.setattr(generation, "REPEAT_LAST_N", 1000)  # so that `recent` is the whole text
+    hot, ends = Sampling(temperature=3.0, top_p=1.0, num_predict=12), list(range(40))
+    llama.train()
     beginning = read_beginning(llama, prompts)
-    assert beginning.ids == examples
-    wanted = [generate(llama, [prompt], greedy, [base.eos_id], seed=0)[0] for prompt in prompts]
-    for batch in (prompts, prompts[:2]):
-        assert generate(llama, batch, greedy, [base.eos_id], 0, beginning) == wanted[: len(batch)]
-    assert len({tuple(answer.ids) for answer in wanted}) == 3
+    assert (beginning.ids == BEGINNING) if begins else beginning is None
+    answers = generate(llama, prompts, hot, ends, [(3, row) for row in range(4)], beginning)
+    assert llama.training
+    llama.eval()
+    assert len({len(texts) for _, texts in seen}) > 1 and any(answer.ended for answer in answers)
+    for logits, texts in seen:
+        for row, text in zip(logits, texts, strict=True):
+            with torch.no_grad():
+                expected = llama(torch.tensor([text])).logits[0, -1]
+            torch.testing.assert_close(row, expected, atol=1e-4, rtol=0)
+
+
+def test_an_answer_depends_on_its_own_seed_alone(model):
+    base, llama = model
+    hot, seeds = Sampling(temperature=2.0, num_predict=20), [(42, row) for row in range(4)]
+    torch.manual_seed(7)
+    before = torch.get_rng_state()
+    together = generate(llama, PROMPTS, hot, [base.eos_id], seeds)
+    assert torch.equal(before, torch.get_rng_state())
+    assert together == [generate(llama, [prompt], hot, [base.eos_id], [seed])[0] for prompt, seed in zip(PROMPTS, seeds, strict=True)]
+    assert generate(llama, PROMPTS[:1], hot, [base.eos_id], [(43, 0)]) != together[:1]
     assert read_beginning(llama, [[1, 2, 3], [1, 2, 4]]) is None, "too short to pay"
 
 
 def test_an_answer_ends_at_the_end_token_and_else_at_num_predict(model):
     base, llama = model
     greedy = Sampling(temperature=0.0, repeat_penalty=1.0, num_predict=9)
-    whole = generate(llama, [[5, 6, 7]], greedy, [base.eos_id], seed=0)[0]
+    whole = generate(llama, [[5, 6, 7]], greedy, [base.eos_id], [(0,)])[0]
     assert not whole.ended and len(whole.ids) == 9
     end = whole.ids[4]
-    for way in (generate, generate_while_training):
-        cut = way(llama, [[5, 6, 7]], greedy, [end], seed=0)[0]
-        assert cut.ended and cut.ids == whole.ids[: whole.ids.index(end)]
-
-
-def test_a_seed_says_the_same_again_and_leaves_the_callers_chance_alone(model):
-    base, llama = model
-    hot = Sampling(temperature=2.0, num_predict=20)
-    torch.manual_seed(7)
-    before = torch.get_rng_state()
-    first, again, other = (generate(llama, [[5, 6, 7]], hot, [base.eos_id], seed=s)[0].ids for s in (1, 1, 2))
-    assert first == again != other
-    assert torch.equal(before, torch.get_rng_state())
-
-
-def test_the_base_models_own_generation_settings_change_nothing(model):
-    """Instruct models bring some in generation_config.json, and transformers takes from there what a call leaves open."""
-    base, llama = model
-    hot = Sampling(temperature=1.5, top_p=1.0, num_predict=20)
-    plain = generate(llama, [[5, 6, 7]], hot, [base.eos_id], seed=0)
-    llama.generation_config = GenerationConfig(repetition_penalty=5.0, min_p=0.5, no_repeat_ngram_size=1)
-    assert generate(llama, [[5, 6, 7]], hot, [base.eos_id], seed=0) == plain
+    cut = generate(llama, [[5, 6, 7]], greedy, [end], [(0,)])[0]
+    assert cut.ended and cut.ids == whole.ids[: whole.ids.index(end)]

@@ -12,6 +12,7 @@ from tweetstyle.evaluate.baselines import Examples, ModelPair
 from tweetstyle.evaluate.samples import AnswerFile, Writing, WritingPrompt, Written, prompts_of
 from tweetstyle.inference.generate import Completion, as_read
 from tweetstyle.inference.likelihood import load_adapter, load_model
+from tweetstyle.plan import memory
 from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Sampling
 from tweetstyle.records import Tweet
@@ -30,7 +31,7 @@ def model(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch):
-    monkeypatch.setattr(written, "MOST_ROWS", 3)
+    monkeypatch.setattr(memory, "MOST_ROWS", 3)
 
 
 def carry_out(model, directory, asked=ASKED, sampling=SAMPLING, seed=42, weights=None):

@@ -1,4 +1,4 @@
-"""Part 5: tweets written for the evaluation, in batches: tokens a second by transformers' generate under llama.cpp's samplers."""
+"""Part 5: tweets written for the evaluation, in batches: tokens a second under llama.cpp's samplers."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _written(bench: Bench, batches: list[int], tokens: int) -> list[dict[str, An
     for batch in [batches[0], *batches]:  # The first one warms up.
         started = time.perf_counter()
         # No end token: every answer is as long as it may be.
-        answers = generate(model, prompts[:batch], Sampling(num_predict=tokens), [], 0)
+        answers = generate(model, prompts[:batch], Sampling(num_predict=tokens), [], [(0, row) for row in range(batch)])
         seconds = time.perf_counter() - started
         peak = torch.cuda.max_memory_allocated() if has_card() else None
         count = sum(len(answer.ids) for answer in answers)

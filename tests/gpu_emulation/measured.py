@@ -10,7 +10,7 @@ from support.small_runs import inst_template, small_training
 
 from tweetstyle.dataset.examples import read_documents, read_held_out
 from tweetstyle.inference.forward import input_device
-from tweetstyle.inference.generate import generate_while_training
+from tweetstyle.inference.generate import generate
 from tweetstyle.model.base import read_base_model
 from tweetstyle.recipe import Lora, Model, Sampling
 from tweetstyle.train import trainer as unsloth_trainer
@@ -112,7 +112,7 @@ def with_embeddings_in_ram(base_dir: str, data: str, method: str, directory: str
         trainer = unsloth_trainer.build_trainer(loaded, tokenizer, unsloth_trainer.sft_config(training, Path(directory)), documents)
         nats = score(trainer.model, documents, base.pad_id).nll
         prompts, sampling = [document.ids[:9] for document in documents[:2]], Sampling(num_predict=2)
-        samples = generate_while_training(trainer.model, prompts, sampling, [base.eos_id], seed=0)
+        samples = generate(trainer.model, prompts, sampling, [base.eos_id], [(0, 0), (0, 1)])
         loss = trainer.train().training_loss
         device = loaded.get_input_embeddings().weight.device.type
         found[place] = {"device": device, "nats": nats, "samples": [answer.ids for answer in samples], "loss": loss}

@@ -167,7 +167,7 @@ def test_the_optimizers_step_is_named_and_the_batch_is_not_halved(toy, tmp_path)
 
 
 def test_samples_that_do_not_fit_are_left_out(toy, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("tweetstyle.train.validation.generate_while_training", out_of_memory)
+    monkeypatch.setattr("tweetstyle.train.validation.generate", out_of_memory)
     assert run_fit(*toy, tmp_path, **SHORT, samples=2).steps == 3
     lines = main_figures(tmp_path / "metrics.jsonl")
     assert not any("samples" in line for line in lines) and backed_off(tmp_path) == []

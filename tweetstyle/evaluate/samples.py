@@ -18,7 +18,7 @@ from tweetstyle.inference.generate import as_read, generate, read_beginning
 from tweetstyle.manifest import settings_digest
 from tweetstyle.model.base import BaseModel
 from tweetstyle.model.config import read_shape
-from tweetstyle.plan.memory import MOST_ROWS, cache_bytes
+from tweetstyle.plan.memory import cache_bytes, rows_at_a_time
 from tweetstyle.prompt.chat_template import Turn
 from tweetstyle.prompt.template import NO_TOPIC, Template
 from tweetstyle.records import TWEET, Tweet
@@ -239,8 +239,8 @@ class Writing:
     def answers(self, wanted: Mapping[str, Sequence[WritingPrompt]], directory: Path) -> dict[str, list[Written]]:
         """Answers in the order of the prompts; those in `directory` that were made by the same are not written again.
 
-        Each batch is on the disk before the next begins; a batch has its own seed, so that a run that was cut off writes what it
-        would have written. Where there is a GGUF, it writes in the tuned model's place.
+        Each batch is on the disk before the next begins, and each answer has its own seed. A batch that was cut off is written again as a
+        whole: in other company a row's sums are rounded otherwise. Where there is a GGUF, it writes in the tuned model's place.
 
         Args:
             wanted: who → prompts.
@@ -306,11 +306,13 @@ def _write_by_models(
             bar.advance(0)
             ids = prompt_ids(base, writing.before(who)[0], wanted[who], writing.before(who)[1])
             beginning = read_beginning(model, ids)
-            for batch in _batches(ids, _rows(base, model, max(map(len, ids)) + sampling.num_predict)):
+            shown = len(beginning.ids) if beginning else 0
+            for batch in _batches(ids, _rows(base, model, shown, max(map(len, ids)) - shown + sampling.num_predict)):
                 if not (places := set(batch) & set(missing[who])):
                     continue
                 numbers = [wanted[who][place].number for place in batch]
-                found = generate(model, [ids[place] for place in batch], sampling, ends, writing.seed + min(numbers), beginning)
+                seeds = [(writing.seed, number) for number in numbers]
+                found = generate(model, [ids[place] for place in batch], sampling, ends, seeds, beginning)
                 answers = [(as_read(base, writing.model.template, answer), answer.ended) for answer in found]
                 files[who].append([Written(number, *answer) for number, answer in zip(numbers, answers, strict=True)])
                 bar.advance(len(places))
@@ -322,14 +324,14 @@ def _batches(prompts: Sequence[Sequence[int]], rows: int) -> Iterator[list[int]]
     yield from (order[start : start + rows] for start in range(0, len(order), rows))
 
 
-def _rows(base: BaseModel, model: Any, width: int) -> int:
+def _rows(base: BaseModel, model: Any, shown: int, width: int) -> int:
     """How many answers are written at a time. By the size of the card and not by what is free of it, so that a resumed run has the same."""
     import torch
 
     shape = read_shape(base.config)
-    per_row = 2 * shape.layers * shape.key * width * model.dtype.itemsize
+    per_token = 2 * shape.layers * shape.key * model.dtype.itemsize
     card = torch.cuda.get_device_properties(0).total_memory if torch.cuda.is_available() else None
-    return max(1, min(MOST_ROWS, cache_bytes(card) // per_row))
+    return rows_at_a_time(cache_bytes(card), per_token, shown, width)
 
 
 def _models(pair: ModelPair, wanted: Sequence[str]) -> Iterator[tuple[str, Any]]:

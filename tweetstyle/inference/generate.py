@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tweetstyle.inference.forward import input_device, last_hidden_states, logits_of
+import numpy as np
+
+from tweetstyle.inference.decoder import Beginning, Rows
+from tweetstyle.inference.forward import logits_of
 from tweetstyle.model.base import BaseModel
 from tweetstyle.prompt.template import Template
 
@@ -19,10 +22,12 @@ if TYPE_CHECKING:
 
 REPEAT_LAST_N = 64
 """Tokens that repeat_penalty looks back on: Ollama's default, which its Modelfile leaves as it is."""
-PAD = 0
-"""What fills the shorter rows of a batch. No token attends to it: any id would do."""
 SHORTEST_BEGINNING = 64
-"""Tokens in common from which reading them once pays for the copies of their keys and values."""
+"""Tokens in common from which a beginning is read once for all rows: attention to it then is one product, and one step more."""
+LIKELIEST = 1024
+"""Tokens that are sorted first. Of most next tokens they have the probability that top_p keeps; else eight times as many are."""
+ROWS_SORTED = 8
+"""Rows whose next tokens are drawn at a time: sorting a whole vocabulary takes many times the memory of its logits."""
 
 
 @dataclass(frozen=True)
@@ -33,58 +38,75 @@ class Completion:
     ended: bool
 
 
-@dataclass(frozen=True)
-class Beginning:
-    """What prompts begin with in common, read once. ids: its tokens; cache: transformers' keys and values of them, of one row."""
-
-    ids: list[int]
-    cache: Any
-
-
 def read_beginning(model: Any, prompts: Sequence[list[int]]) -> Beginning | None:
     """The longest one that leaves of each prompt a token to continue from; None where it is too short to pay."""
-    import torch
-
     ids = os.path.commonprefix(prompts)[: min(map(len, prompts)) - 1]
     if len(ids) < SHORTEST_BEGINNING or len(prompts) == 1:
         return None
-    with torch.inference_mode():
-        # Of the logits, which are not wanted, the last alone: of a thousand tokens they would be as large as the model.
-        done = model(input_ids=torch.tensor([ids], device=input_device(model)), use_cache=True, logits_to_keep=1)
-    return Beginning(ids, done.past_key_values)
+    with _evaluating(model):
+        rows = Rows(model, 1, len(ids))
+        rows.prompts([ids])
+    return rows.as_beginning(ids)
 
 
-def weighed(scores: torch.Tensor, ids: torch.Tensor, real: torch.Tensor, sampling: Sampling) -> torch.Tensor:
-    """Logits from which the next token is drawn. scores: [rows, vocabulary]; ids: [rows, n] so far; real: [rows, up to n], 0 for padding.
+def candidates(scores: torch.Tensor, recent: Sequence[Sequence[int]], sampling: Sampling) -> tuple[torch.Tensor, torch.Tensor]:
+    """What the next token is drawn from: logits [rows, n], largest first and -inf where cut, and their token ids [rows, n].
 
     repeat_penalty over the last 64 tokens, then top_k, top_p, min_p, and the temperature last: llama.cpp's samplers in its order
     (transformers puts the temperature first). At temperature 0 the best token alone is left.
+
+    Args:
+        scores: logits [rows, vocabulary].
+        recent: the tokens of each row so far, or the last of them.
     """
     import torch
 
     scores = scores.float()
     if sampling.repeat_penalty != 1:
-        later = real.new_ones(ids.shape[0], ids.shape[1] - real.shape[1])
-        tokens = torch.cat([real, later], dim=1)
-        recent = tokens * (tokens.flip(1).cumsum(1).flip(1) <= REPEAT_LAST_N)
-        said = torch.zeros_like(scores, dtype=torch.int32).scatter_add_(1, ids, recent.int())
-        penalised = torch.where(scores > 0, scores / sampling.repeat_penalty, scores * sampling.repeat_penalty)
-        scores = torch.where(said > 0, penalised, scores)
+        said = [list(set(row[-REPEAT_LAST_N:])) for row in recent]
+        ids = torch.tensor([row + row[:1] * (REPEAT_LAST_N - len(row)) for row in said], device=scores.device)
+        found = scores.gather(1, ids)
+        penalised = torch.where(found > 0, found / sampling.repeat_penalty, found * sampling.repeat_penalty)
+        scores = scores.scatter(1, ids, penalised)
     if sampling.temperature == 0:
         best = scores.argmax(dim=1, keepdim=True)
-        return torch.full_like(scores, -torch.inf).scatter_(1, best, 0.0)
-    # Sorted once, for all three cut its tail; without what top_k cuts of a large vocabulary.
-    count = min(sampling.top_k or scores.shape[1], scores.shape[1])
-    ordered, order = scores.topk(count, dim=1)
-    chances = ordered.softmax(dim=1)
-    keep = torch.ones_like(ordered, dtype=torch.bool)
-    if sampling.top_p < 1:
-        # The token that crosses top_p is kept.
-        keep &= chances.cumsum(dim=1) - chances < sampling.top_p
+        return torch.zeros_like(best, dtype=scores.dtype), best
+    ordered, order, chances = _likeliest(scores, sampling)
+    # The token that crosses top_p is kept.
+    keep = chances.cumsum(dim=1) - chances < sampling.top_p if sampling.top_p < 1 else torch.ones_like(ordered, dtype=torch.bool)
     keep &= chances >= sampling.min_p * chances[:, :1]
     keep[:, 0] = True
-    left = torch.where(keep, ordered / sampling.temperature, -torch.inf)
-    return torch.full_like(scores, -torch.inf).scatter_(1, order, left)
+    return torch.where(keep, ordered / sampling.temperature, -torch.inf), order
+
+
+def _likeliest(scores: torch.Tensor, sampling: Sampling) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Logits, ids and probabilities [rows, n] of the tokens that top_k and top_p leave, and of some more; the largest first."""
+    most = min(sampling.top_k or scores.shape[1], scores.shape[1])
+    count = most if sampling.top_k else min(LIKELIEST, most)
+    while True:
+        ordered, order = scores.topk(count, dim=1)
+        whole = ordered if sampling.top_k else scores  # of which the probabilities are shares
+        chances = (ordered - whole.logsumexp(dim=1, keepdim=True)).exp()
+        enough = chances[:, -1] < sampling.min_p * chances[:, 0]
+        if sampling.top_p < 1:
+            enough |= chances.sum(dim=1) >= sampling.top_p
+        if count == most or enough.all():
+            return ordered, order, chances
+        count = min(8 * count, most)
+
+
+def draw(logits: torch.Tensor, recent: Sequence[Sequence[int]], sampling: Sampling, chance: Sequence[float]) -> list[int]:
+    """The next token of each row. logits: [rows, vocabulary]; recent: as for `candidates`; chance: a number of [0, 1) for each row."""
+    import torch
+
+    drawn: list[int] = []
+    for start in range(0, len(recent), ROWS_SORTED):
+        part = slice(start, start + ROWS_SORTED)
+        left, ids = candidates(logits[part], recent[part], sampling)
+        sums = left.double().softmax(dim=1).cumsum(dim=1)
+        goals = torch.tensor(chance[part], dtype=sums.dtype, device=sums.device)[:, None] * sums[:, -1:]
+        drawn += ids.gather(1, torch.searchsorted(sums, goals, right=True))[:, 0].tolist()
+    return drawn
 
 
 def generate(
@@ -92,78 +114,54 @@ def generate(
     prompts: Sequence[Sequence[int]],
     sampling: Sampling,
     ends: Sequence[int],
-    seed: int,
+    seeds: Sequence[Sequence[int]],
     beginning: Beginning | None = None,
 ) -> list[Completion]:
-    """One answer to each prompt of a batch, by transformers' generate; on one machine the same for the same batch and seed.
+    """One answer to each prompt of a batch, also by a model in training, of which nothing is changed.
 
-    beginning: of all these prompts, by the same model, so that it is not read again.
+    Args:
+        ends: token ids at which an answer ends.
+        seeds: of each prompt; its answer depends on nothing else that is random.
+        beginning: of all these prompts, by the same model, so that it is not read again.
     """
-    import torch
-    from transformers import GenerationConfig, LogitsProcessorList
+    own = [list(prompt[len(beginning.ids) if beginning else 0 :]) for prompt in prompts]
+    random = [np.random.default_rng(seed) for seed in seeds]
+    so_far, written = [list(prompt[-REPEAT_LAST_N:]) for prompt in prompts], [[] for _ in prompts]
+    going = list(range(len(prompts)))
+    with _evaluating(model):
+        rows = Rows(model, len(prompts), max(map(len, own)) + sampling.num_predict, beginning)
+        hidden = rows.prompts(own)
+        while going:
+            recent = [so_far[number] + written[number] for number in going]
+            tokens = draw(logits_of(model, hidden), recent, sampling, [random[number].random() for number in going])
+            for number, token in zip(going, tokens, strict=True):
+                written[number].append(token)
+            for place in reversed(range(len(going))):
+                ids = written[going[place]]
+                if ids[-1] in ends or len(ids) == sampling.num_predict:
+                    rows.move(len(going) - 1, place)
+                    going[place] = going[-1]
+                    going.pop()
+            if going:
+                starts = [len(own[number]) + len(written[number]) - 1 for number in going]
+                hidden = rows.read([written[number][-1:] for number in going], starts)[:, 0]
+    return [Completion(ids[:-1], True) if ids[-1] in ends else Completion(ids, False) for ids in written]
 
-    ids, real = _padded(prompts, input_device(model), len(beginning.ids) if beginning else 0)
-    # transformers is to do nothing with the logits itself: `weighed` does all of it.
-    neutral = {"do_sample": True, "temperature": 1.0, "top_k": 0, "top_p": 1.0}
-    config = GenerationConfig(**neutral, max_new_tokens=sampling.num_predict, eos_token_id=list(ends), pad_token_id=PAD)
-    sampler = LogitsProcessorList([lambda so_far, scores: weighed(scores, so_far, real, sampling)])
-    # What a call leaves open (a penalty, min_p) transformers takes from the base model's generation_config.json.
-    model.generation_config = GenerationConfig()
-    with torch.random.fork_rng(), torch.inference_mode():
-        torch.manual_seed(seed)
-        cache = copy.deepcopy(beginning.cache) if beginning else None  # generation makes it longer
-        if beginning:
-            cache.batch_repeat_interleave(len(prompts))
-        written = model.generate(
-            input_ids=ids, attention_mask=real, generation_config=config, logits_processor=sampler, past_key_values=cache
-        )
-    return [_until_the_end(row, ends) for row in written[:, ids.shape[1] :].tolist()]
 
-
-def generate_while_training(
-    model: Any, prompts: Sequence[Sequence[int]], sampling: Sampling, ends: Sequence[int], seed: int
-) -> list[Completion]:
-    """As `generate`, on a model in training: no cache, whose code a trainer rewrites, and nothing of the model's state is changed.
-
-    Padded on the right: under causal attention a token never sees what is to its right.
-    """
+@contextmanager
+def _evaluating(model: Any) -> Iterator[None]:
+    """Without dropout and gradients. Not inference_mode: buffers made in it (Unsloth's caches) could not be used in training afterwards."""
     import torch
 
     was_training = model.training
-    model.eval()
-    written: list[list[int]] = [[] for _ in prompts]
-    going = list(range(len(prompts)))
-    random = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for _ in range(sampling.num_predict):
-            so_far = [[*prompts[number], *written[number]] for number in going]
-            width = max(map(len, so_far))
-            hidden = last_hidden_states(model, torch.tensor([row + [PAD] * (width - len(row)) for row in so_far]))
-            logits = logits_of(model, hidden[range(len(going)), [len(row) - 1 for row in so_far]]).cpu()
-            for place, number in enumerate(going):
-                row = torch.tensor([so_far[place]])
-                chances = weighed(logits[place : place + 1], row, torch.ones_like(row), sampling).softmax(dim=1)
-                written[number].append(int(torch.multinomial(chances, 1, generator=random)))
-            going = [number for number in going if written[number][-1] not in ends]
-            if not going:
-                break
-    model.train(was_training)
-    return [_until_the_end(ids, ends) for ids in written]
-
-
-def _padded(prompts: Sequence[Sequence[int]], device: Any, beginning: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """ids and mask [rows, width], padded on the left of what follows the first `beginning` tokens."""
-    import torch
-
-    width = max(map(len, prompts))
-    ids = [[*prompt[:beginning], *[PAD] * (width - len(prompt)), *prompt[beginning:]] for prompt in prompts]
-    real = [[*[1] * beginning, *[0] * (width - len(prompt)), *[1] * (len(prompt) - beginning)] for prompt in prompts]
-    return torch.tensor(ids, device=device), torch.tensor(real, device=device)
-
-
-def _until_the_end(ids: list[int], ends: Sequence[int]) -> Completion:
-    place = next((place for place, token in enumerate(ids) if token in ends), None)
-    return Completion(ids[:place], place is not None)
+    if was_training:
+        model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        if was_training:
+            model.train()
 
 
 def as_read(base: BaseModel, template: Template, answer: Completion) -> str:

@@ -8,7 +8,9 @@ from typing import Any
 
 from tweetstyle.console import size
 from tweetstyle.hardware.gpu import DISPLAY, Card
+from tweetstyle.inference.decoder import PASS_TOKENS
 from tweetstyle.inference.forward import BATCH_TOKENS, positions_per_slice
+from tweetstyle.inference.generate import ROWS_SORTED
 from tweetstyle.locale import N_, _, _n
 from tweetstyle.model.config import Shape, read_shape
 from tweetstyle.plan import tensors
@@ -20,16 +22,17 @@ Parts = Mapping[str, int]
 LOAD, TRAINING, VALIDATION = N_("loading"), N_("training"), N_("validation")
 SAMPLES, EVALUATION = N_("samples"), N_("evaluation")
 SAMPLE_TOKENS = 128
-"""Of a sample with its prompt, at most (train/samples.py writes 80)."""
+"""Of a sample with its prompt, at most (train/validation.py writes 80)."""
 CACHE_BYTES = 3 * 2**28
-"""Keys and values of the tweets that the evaluation writes at a time. They are copied at each token, so larger batches are no faster."""
+"""Keys and values of the tweets that the evaluation writes at a time, with the tweets that the base model is shown."""
 SMALL_CARD, SMALL_CACHE_BYTES = 14 * 2**30, 2**28
 """A card of fewer bytes, and the keys and values there: an 8B is then evaluated in no more than its training takes."""
-MOST_ROWS = 32
+MOST_ROWS = 64
 """Tweets that the evaluation writes at a time, at most."""
-SAMPLER_BYTES = 56 + 4 + 4 + 4 + 2
-"""Bytes for each logit of a row while the next token is drawn: torch's sort (counted over an emulated card, torch 2.14), the scores, of
-the last token chances and scores, and the head's own 16 bits."""
+SAMPLER_BYTES = 56 + 4
+"""Bytes for each logit of the rows whose next token is drawn: torch's sort (counted over an emulated card, torch 2.14), and the scores."""
+SCORE_BYTES = 2 + 2 + 4 + 4 + 2
+"""For each key that a query sees: scores of a beginning and of the row, both together, in fp32, their softmax, that in 16 bits."""
 SHOWN_TOKENS, PROMPT_TOKENS, WRITTEN_TOKENS = 20 * 64, 20, 160
 """Of the tweets that the base model is shown (recipe: evaluation.examples), of a prompt, and of an answer (sampling.num_predict)."""
 HELD = N_("held by the training's process")
@@ -275,8 +278,9 @@ def training_phases(shape: Shape, model: Model, training: Training, resident: Pa
         layer = tokens * each * (5 * shape.hidden + 3 * shape.intermediate)
         return held | {"activations": max(layer, tokens * each * shape.hidden + logits)}
 
-    written = 2 * (2 + 4) * training.samples * shape.vocabulary
-    return {VALIDATION: forward(BATCH_TOKENS, _slice_bytes(shape)), SAMPLES: forward(training.samples * SAMPLE_TOKENS, written)}
+    writes = forward(PASS_TOKENS, _drawn(shape, training.samples))
+    writes["keys and values"] = 2 * each * shape.key * shape.layers * training.samples * SAMPLE_TOKENS
+    return {VALIDATION: forward(BATCH_TOKENS, _slice_bytes(shape)), SAMPLES: writes}
 
 
 def evaluation_phase(shape: Shape, model: Model, resident: Parts, moved: int, card: Card | None) -> dict[str, int]:
@@ -307,22 +311,31 @@ def _evaluation(shape: Shape, model: Model, resident: Parts, cached: int) -> lis
         {"keys and values": BATCH_TOKENS * per_token, "activations": BATCH_TOKENS * tuned},
         weight | {"keys and values": (SHOWN_TOKENS + BATCH_TOKENS) * per_token, "activations": behind},
         {"keys and values": (SHOWN_TOKENS + BATCH_TOKENS) * per_token, "logits": scored},
-        _written(shape, per_token, cached, 0),
-        _written(shape, per_token, cached, SHOWN_TOKENS),
+        *(weight | _written(shape, per_token, cached, shown, tuned) for shown in (0, SHOWN_TOKENS)),
     ]
 
 
-def _written(shape: Shape, per_token: int, cached: int, shown: int) -> dict[str, int]:
-    """While tweets are written behind `shown` tokens, which are read once. A layer's keys and values are repeated for all heads, beside
-    the last token's logits, chances and what was left of them in fp32; or the next token is drawn.
+def rows_at_a_time(cached: int, per_token: int, shown: int, width: int) -> int:
+    """Tweets that are written at a time, each with its prompt of `width` tokens, behind `shown` tokens that all see."""
+    return max(1, min(MOST_ROWS, (cached - shown * per_token) // (per_token * width)))
+
+
+def _written(shape: Shape, per_token: int, cached: int, shown: int, layer: int) -> dict[str, int]:
+    """While tweets are written behind `shown` tokens: within a layer, in its attention, or when the next token is drawn.
+    layer: bytes for each token.
     """
-    width = shown + PROMPT_TOKENS + WRITTEN_TOKENS
-    rows = max(1, min(MOST_ROWS, cached // (per_token * width)))
-    layer = 2 * 2 * rows * width * shape.query + 3 * 4 * rows * shape.vocabulary
+    width = PROMPT_TOKENS + WRITTEN_TOKENS
+    rows = rows_at_a_time(cached, per_token, shown, width)
+    scores = SCORE_BYTES * PASS_TOKENS * shape.heads * (shown + width)
     return {
         "keys and values": (shown + rows * width) * per_token,
-        "activations": max(layer, SAMPLER_BYTES * rows * shape.vocabulary),
+        "activations": max(PASS_TOKENS * layer, scores, _drawn(shape, rows)),
     }
+
+
+def _drawn(shape: Shape, rows: int) -> int:
+    """The logits of all rows, and what some of them take while they are sorted."""
+    return (2 * rows + SAMPLER_BYTES * min(rows, ROWS_SORTED)) * shape.vocabulary
 
 
 def _slice_bytes(shape: Shape) -> int:

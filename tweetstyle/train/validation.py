@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tweetstyle.dataset.examples import Document
 from tweetstyle.dataset.threads import read_tweets
 from tweetstyle.inference.forward import BATCH_TOKENS, SLICE_BYTES, last_hidden_states, token_losses
-from tweetstyle.inference.generate import as_read, generate_while_training
+from tweetstyle.inference.generate import as_read, generate
 from tweetstyle.model.base import BaseModel
 from tweetstyle.model.tokenizer import IGNORED
 from tweetstyle.prompt.template import Template
@@ -129,7 +129,8 @@ def sample_writer(
     prompts = [tokenizer.prompt_ids(template.training_prompt(topic), add_bos=template.add_bos) or [end] for topic in topics]
 
     def write(model: Any, step: int) -> dict[str, Any]:
-        answers = generate_while_training(model, prompts, SAMPLING, [end], training.seed + step)
+        seeds = [(training.seed, step, place) for place in range(len(prompts))]
+        answers = generate(model, prompts, SAMPLING, [end], seeds)
         texts = [as_read(base, template, answer) for answer in answers]
         copied = sum(map(bool, find_copies(texts, learned)))
         samples = [{"prompt": topic or "", "text": text} for topic, text in zip(topics, texts, strict=True)]

@@ -124,16 +124,20 @@ def _validate(model: Any) -> None:
 def _write_samples(model: Any) -> None:
     from unittest.mock import patch
 
-    import torch
-
-    from tweetstyle.inference.generate import generate_while_training
+    from tweetstyle.inference import generate as generation
     from tweetstyle.recipe import Training
     from tweetstyle.train.validation import SAMPLING
 
-    # Nothing computes, so that the logits are whatever is in memory, and may be no numbers: the token is not drawn from them. No end token
-    # among the tokens: each sample is as long as one may get.
-    with patch("torch.multinomial", lambda *_, **__: torch.ones(1, 1, dtype=torch.int64)):
-        generate_while_training(model, [[1] * 30] * Training().samples, SAMPLING, [-1], 42)
+    draw, count = generation.draw, Training().samples
+
+    def drawn(logits: Any, recent: Any, *others: Any) -> list[int]:
+        """Nothing computes, so that the logits are whatever is in memory: what is drawn from them may be no token, and is not taken."""
+        draw(logits, recent, *others)
+        return [1] * len(recent)
+
+    # No end token among the tokens: each sample is as long as one may get.
+    with patch.object(generation, "draw", drawn):
+        generation.generate(model, [[1] * 30] * count, SAMPLING, [-1], [(42, row) for row in range(count)])
 
 
 OTHER_PHASES = {"validation": _validate, "sampling": _write_samples}

@@ -7,7 +7,6 @@ CELLS.json has one cell; OUT.jsonl gets a line with the peaks of every phase.
 
 import ctypes
 import gc
-import itertools
 import json
 import os
 import random
@@ -83,24 +82,26 @@ def _write(base: Any, adapter: Path, method: str, directory: Path) -> None:
     """
     from tweetstyle.evaluate import samples
     from tweetstyle.evaluate.baselines import Examples, ModelPair
+    from tweetstyle.inference import generate as generation
     from tweetstyle.prompt.template import build_template
     from tweetstyle.recipe import Sampling
 
     template, sampling = build_template("text", "x", base.tokens), Sampling()
-    asked = {who: [samples.WritingPrompt(number, None, "Tweet", "x") for number in range(32)] for who in (samples.TUNED, samples.EXAMPLES)}
+    asked = {who: [samples.WritingPrompt(number, None, "Tweet", "x") for number in range(64)] for who in (samples.TUNED, samples.EXAMPLES)}
     writing = samples.Writing(ModelPair(base, adapter, method, template), Examples(1, _shown()), sampling, 42, {})
     files = {who: samples.AnswerFile(directory / f"{who}.jsonl", "x") for who in asked}
-    steps = itertools.count(1)
+    draw = generation.draw
 
-    def goes_on(*_: Any, **__: Any) -> bool:
-        return bool(next(steps) % (sampling.num_predict + 1))
+    def drawn(logits: Any, recent: Any, *others: Any) -> list[int]:
+        draw(logits, recent, *others)
+        return [7] * len(recent)
 
     def unequal(base: Any, template: Any, prompts: Any, beginning: Any) -> list[list[int]]:
-        """Of unequal length, as prompts are: what is padded takes a mask."""
-        return [[*beginning, *(7 * number + place for place in range(PROMPT - number % 4))] for number in range(32)]
+        """Of unequal length, as prompts are."""
+        return [[*beginning, *(7 * number + place for place in range(PROMPT - number % 4))] for number in range(64)]
 
     with (
-        patch("transformers.GenerationMixin._has_unfinished_sequences", goes_on),
+        patch.object(generation, "draw", drawn),
         patch.object(samples, "as_read", return_value=""),
         patch.object(samples, "prompt_ids", unequal),
     ):
