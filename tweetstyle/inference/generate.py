@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 REPEAT_LAST_N = 64
 """Tokens that repeat_penalty looks back on: Ollama's default, which its Modelfile leaves as it is."""
-SHORTEST_BEGINNING = 64
-"""Tokens in common from which a beginning is read once for all rows: attention to it then is one product, and one step more."""
+SHORTEST_BEGINNING = 8
+"""Tokens in common from which prompts' beginning is read once for all rows."""
 LIKELIEST = 1024
 """Tokens that are sorted first. Of most next tokens they have the probability that top_p keeps; else eight times as many are."""
 ROWS_SORTED = 8
