@@ -10,12 +10,15 @@ from pathlib import Path
 
 import pytest
 from support.html_page import Page
+from support.two_languages import figures, left_in_english
 
 from tweetstyle.cleaning.archive_rules import REASONS
 from tweetstyle.console import percent
+from tweetstyle.locale import later
 from tweetstyle.pages.render import asset
 from tweetstyle.prepare import prepare
 from tweetstyle.prepare.report import LONG_TWEET, Figures, Prepared, report_html
+from tweetstyle.prepare.split import FEW_TWEETS
 from tweetstyle.prompt.template import SpecialTokens, build_template
 from tweetstyle.recipe import Data, Prompt
 from tweetstyle.records import SPLITS, Dropped, Tweet
@@ -96,6 +99,25 @@ def test_every_reason_is_on_the_page_with_its_count_its_sample_and_its_setting(l
     # The other settings of Data change what is read, how a kept text looks, or how it is split.
     others = {"source", "processed", "expected_count", "separator", "validation_fraction", "test_fraction", "mini_train", "seed"}
     assert named == set(Data.model_fields) - others
+
+
+def test_the_page_in_french_has_the_same_figures_and_nothing_left_in_english():
+    seen = [
+        "2 links and no words",
+        "1 character",
+        "the same as 17",
+        "0.85 like 17",
+        "one of 1,200; 20 stay",
+        "no date",
+        "the archive says so",
+    ]
+    samples = {"stock reply": [Dropped("17", "stock reply", "texte", "", evidence) for evidence in seen]}
+    pages = [page(language, samples=samples, notices=[], warnings=[later(FEW_TWEETS, count=1200)]) for language in ("en", "fr")]
+    texts = [" ".join(data for path, data in found.texts if "style" not in path) for found in pages]
+    given = "gardé tel quel bonjour merci prepare cap placeholder dropped " + " ".join(pages[0].inside("code"))
+    both = {"date", "dates", "tweetstyle", "archive", "photo", "version", "sites", "minimum", "gain", "raw", "moi"}
+    assert left_in_english(*texts, given) <= both
+    assert figures(texts[0]) == figures(texts[1])
 
 
 def test_no_text_of_an_archive_becomes_part_of_the_page_and_what_hides_or_turns_text_is_written_out():

@@ -92,7 +92,7 @@ def test_undated_tweets_are_the_earliest_in_their_order():
     mixed = [t for pair in zip(undated, dated, strict=True) for t in pair]
     splits = split(mixed, alone(mixed), data())
     assert splits["train"] + splits["validation"] + splits["test"] == undated + dated
-    assert "100 of 200 tweets have no date: they are taken to be the earliest, in the archive's order." in warnings(splits)
+    assert "100 of 200 tweets have no date: they are taken to be the earliest, in the archive's order" in warnings(splits)
     splits = split(undated, alone(undated), data())
     assert splits["test"] == undated[80:]
     assert warnings(splits)[0].startswith("100 of 100 tweets have no date") and not any("days" in said for said in warnings(splits))
@@ -100,7 +100,7 @@ def test_undated_tweets_are_the_earliest_in_their_order():
 
 @pytest.mark.parametrize(
     ("count", "hours", "said"),
-    [(60, 24, ["Only 12 test tweets"]), (60, 1, ["Only 12 test tweets", "too few days for an interval: 1,"]), (4000, 24, [])],
+    [(60, 24, ["only 12 test tweets"]), (60, 1, ["only 12 test tweets", "too few days for an interval: 1,"]), (4000, 24, [])],
 )
 def test_warnings_say_in_words_what_can_be_measured(count, hours, said):
     tweets = tweets_of(count, hours)

@@ -260,14 +260,16 @@ def report_html(prepared: Prepared, language: str = "en") -> str:
 
 
 EVIDENCE = {
-    r"(?P<count>\d+) links? and no words": N_("links and no words: {count}"),
+    r"1 link and no words": N_("1 link and no words"),
+    r"(?P<count>\d+) links and no words": N_("{count:.0f} links and no words"),
     r"media and no words": N_("media and no words"),
     r"the archive says so": N_("the archive says so"),
     r"no date": N_("no date"),
-    r"(?P<count>\d+) characters?": N_("characters: {count}"),
-    r"one of (?P<count>[\d,]+); (?P<cap>[\d,]+) stay": N_("one of {count}; {cap} stay"),
-    r"the same as (?P<id>.+)": N_("the same as {id}"),
-    r"(?P<jaccard>\d\.\d\d) like (?P<id>.+)": N_("similar ({jaccard}) to {id}"),
+    r"1 character": N_("1 character"),
+    r"(?P<count>\d+) characters": N_("{count:.0f} characters"),
+    r"one of (?P<count>[\d,]+); (?P<cap>[\d,]+) stay": N_("one of {count:,.0f}; {cap:,.0f} stay"),
+    r"the same as (?P<id>.+?), “(?P<text>.*)”": N_("the same as {id}, “{text}”"),
+    r"(?P<jaccard>\d\.\d\d) like (?P<id>.+?), “(?P<text>.*)”": N_("similar ({jaccard:.2f}) to {id}, “{text}”"),
     r"(?P<place>.+), with another text": N_("{place}, with another text"),
 }
 """What a rule saw, as dropped.csv has it → the same in words."""
@@ -275,8 +277,11 @@ EVIDENCE = {
 
 def evidence_in_words(evidence: str) -> str:
     """What a rule saw, in the current language; what it quotes stays as it is."""
-    found = ((message, re.fullmatch(pattern, evidence, re.S)) for pattern, message in EVIDENCE.items())
-    return next((_(message, **match.groupdict()) for message, match in found if match), evidence)
+    for pattern, message in EVIDENCE.items():
+        if found := re.fullmatch(pattern, evidence, re.S):
+            numbers = {name: float(found[name].replace(",", "")) for name in found.groupdict() if name in ("count", "cap", "jaccard")}
+            return _(message, **found.groupdict() | numbers)
+    return evidence
 
 
 def _timeline(months: Mapping[str, tuple[int, int]], say: Say) -> str:

@@ -20,9 +20,9 @@ ENOUGH_TWEETS = 100
 """Test tweets from which the margin of a mean, 1.96 / √n of the spread among tweets, is below a fifth of that spread."""
 FEWEST_DAYS = 5
 """Evaluation draws whole days: from fewer there is no interval."""
-UNDATED = N_("{undated:,} of {count:,} tweets have no date: they are taken to be the earliest, in the archive's order.")
-FEW_TWEETS = N_("Only {count:,} test tweets: enough to see a clear gain, not a small difference between two settings.")
-FEW_DAYS = N_("The test tweets cover too few days for an interval: {days}, at least {fewest} are needed.")
+UNDATED = N_("{undated:,} of {count:,} tweets have no date: they are taken to be the earliest, in the archive's order")
+FEW_TWEETS = N_("only {count:,} test tweets: enough to see a clear gain, not a small difference between two settings")
+FEW_DAYS = N_("the test tweets cover too few days for an interval: {days}, at least {fewest} are needed")
 
 
 def split(tweets: list[Tweet], groups: Sequence[Hashable], data: Data) -> dict[str, list[Tweet]]:
