@@ -105,8 +105,8 @@ def test_the_page_in_french_has_the_same_figures_and_nothing_left_in_english():
     seen = [
         "2 links and no words",
         "1 character",
-        "the same as 17",
-        "0.85 like 17",
+        "the same as 17, “texte”",
+        "0.85 like 17, “texte”",
         "one of 1,200; 20 stay",
         "no date",
         "the archive says so",
