@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 from support.inspecting import posts
 from support.terminal import Terminal
 from support.x_archives import write_archive
@@ -19,12 +20,14 @@ from support.x_archives import write_archive
 from tweetstyle import pipeline
 from tweetstyle.cli import tweetstyle
 from tweetstyle.hardware.gpu import named_card
+from tweetstyle.manifest import Manifest
 from tweetstyle.plan.schedule import effective_schedule
 from tweetstyle.recipe_yaml import read_recipe
 from tweetstyle.start.archive import candidates, default_style, downloads, run_name
 from tweetstyle.start.base import MESSAGES, SUBJECT, fitting
 from tweetstyle.start.dialogue import Answers
 from tweetstyle.start.recipes import write_recipes
+from tweetstyle.start.trial import estimated_time, side_by_side
 
 SAMPLE = Path(__file__).parents[1] / "data" / "sample" / "tweets.csv"
 PROGRAM = Path(sys.executable).parent / "tweetstyle"
@@ -233,6 +236,17 @@ def test_a_run_is_named_in_small_letters():
     assert [run_name(style) for style in ("Nimzo", "Éloïse d'Arc !", "日本", "-x-")] == ["nimzo", "eloise-d-arc", "mine", "x"]
 
 
+def test_three_tweets_are_shown_beside_real_ones_and_steer_no_terminal():
+    samples = [{"topic": None, "real": "sans sujet", "base": "x", "tuned": "y"}]
+    samples += [{"topic": f"sujet {n}", "real": f"vrai {n}\nici", "base": "x", "tuned": f"[red]écrit {n}\x1b[31m"} for n in range(5)]
+    console = Console(width=100, record=True)
+    console.print(side_by_side(samples, answers=False))
+    shown = console.export_text()
+    numbers = set(re.findall(r"sujet (\d)", shown))
+    assert len(numbers) == 3 and "sans sujet" not in shown and "\x1b" not in shown
+    assert all(f"vrai {n} ⏎ ici" in shown and f"[red]écrit {n}‹U+001B›[31m" in shown for n in numbers)
+
+
 # -- base models and recipes ----------------------------------------------------------------------------------------
 
 
@@ -279,3 +293,17 @@ def test_both_recipes_are_valid_and_share_their_data(place, more):
     planned = effective_schedule(trial.training, [50] * 100, 100, "lora", 576)
     assert planned.changes == {} and 30 <= planned.steps.steps <= 40
     assert not re.search(r"smollm2.*make base-model", given.recipe.read_text())
+
+
+@pytest.mark.parametrize("same_base", [True, False])
+def test_the_full_run_takes_its_tokens_at_the_speed_of_the_trial(sample, same_base):
+    given = answers(archive="data/sample/tweets.csv", kind=SUBJECT, base=SMALL, trial_base=SMALL if same_base else "model/llama3-8b")
+    write_recipes(given)
+    directory = Path("model/nimzo-trial")
+    directory.mkdir()
+    Manifest("fit", {}, {}, {}, {"tokens_per_second": 10.0}).write(directory / "fit.json")
+    said = estimated_time(given)
+    assert ("of training" in said) == same_base
+    if same_base:  # 878 tweets less two times 5%, in three epochs, of some 50 tokens each; ten tokens a second
+        tokens = (878 - 2 * 44) * 3 * 50
+        assert f"({tokens:,} tokens at 10 a second" in said and said.startswith(f"about {tokens / 10 / 3600:.1f} hours")
