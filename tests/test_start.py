@@ -170,6 +170,19 @@ def test_a_card_without_its_base_model_gets_the_command_and_a_trial_of_the_small
 
 
 @pytest.mark.parametrize(
+    ("typed", "code", "said"), [("n", 0, "The same command continues here."), ("y", 1, "the small default could not be made")]
+)
+def test_the_small_default_is_made_where_it_is_missing(sample, tmp_path, monkeypatch, typed, code, said):
+    """By a make that fails here."""
+    shutil.rmtree("model")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "make").symlink_to(shutil.which("false"))
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    result = start("data/sample/tweets.csv", typed=f"\nNimzo\n\n\n{typed}\n")
+    assert result.exit_code == code and "  make base-model\n" in result.output and said in result.output, result.output
+
+
+@pytest.mark.parametrize(
     ("arguments", "typed", "said"),
     [
         (["nothing.zip"], "", "nothing.zip: there is no such file"),

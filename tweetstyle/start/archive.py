@@ -84,7 +84,7 @@ def _choose(ask: Questions) -> Path:
 def candidates(folders: list[Path]) -> Iterator[RecognisedSource]:
     """What the folders hold that can be read as tweets. Plain text, which anything is, counts only where archives are put."""
     for folder in folders:
-        for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        for path in sorted(folder.iterdir()) if folder.is_dir() and os.access(folder, os.R_OK) else ():
             if path.name.startswith(".") or not (path.is_dir() or path.suffix.lower() in SUFFIXES):
                 continue
             with suppress(TweetstyleError, OSError):  # Not an archive: nothing to say about it.

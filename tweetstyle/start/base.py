@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -117,7 +118,6 @@ def _make_small(ask: Questions) -> bool:
     say("  make base-model", err=False, wrap=False)
     if not ask.confirm(_("Run it now?")):
         return False
-    subprocess.run(["make", "base-model"], check=False)
-    if not _is_there(BY_MAKE):
+    if not (shutil.which("make") and subprocess.run(["make", "base-model"], check=False).returncode == 0 and _is_there(BY_MAKE)):
         raise TweetstyleError(_("the small default could not be made"), where=str(BY_MAKE), hint=how_to_get(BY_MAKE))
     return True
