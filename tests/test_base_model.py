@@ -124,7 +124,7 @@ def test_a_damaged_file_is_reported_with_the_command_that_fetches_it(directory, 
 
 def test_what_is_no_base_model_is_refused_by_its_kind(directory):
     (directory / "adapter_config.json").write_text("{}")
-    with pytest.raises(TweetstyleError, match="an adapter is in this directory"):
+    with pytest.raises(TweetstyleError, match="contains an adapter"):
         read_base_model(directory)
     (directory / "adapter_config.json").unlink()
     (directory / "model.safetensors").rename(directory / "pytorch_model.bin")
@@ -159,7 +159,7 @@ def test_a_tokenizer_of_another_model_is_refused(directory):
 def test_a_shard_that_was_cut_off_is_refused(directory, kept):
     shard = directory / "model.safetensors"
     shard.write_bytes(shard.read_bytes()[:kept])
-    with pytest.raises(TweetstyleError, match="cut off|not a whole safetensors"):
+    with pytest.raises(TweetstyleError, match="cut off|not a complete safetensors"):
         read_base_model(directory)
 
 

@@ -202,7 +202,7 @@ def test_weights_that_are_no_numbers_are_refused_and_the_older_export_stays(mode
     base, adapter, _ = model
     run(base, tmp_path / "out" / "me", adapter, types=("q8_0",))
     before = digests(tmp_path / "out" / "me")
-    with pytest.raises(TweetstyleError, match="model.norm.weight holds NaN or infinity"):
+    with pytest.raises(TweetstyleError, match="model.norm.weight contains NaN or infinity"):
         run(damaged(model, tmp_path), tmp_path / "out" / "me", adapter)
     assert digests(tmp_path / "out" / "me") == before and len(list((tmp_path / "out").iterdir())) == 1
 

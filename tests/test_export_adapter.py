@@ -139,11 +139,11 @@ def a_magnitude(weights):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (diverged, "lora_B.weight holds NaN or infinity"),
+        (diverged, "lora_B.weight contains NaN or infinity"),
         (half_a_pair, "the adapter has B"),
-        (embeddings, "embed_tokens.lora_embedding_A is no adapter of this model"),
-        (a_magnitude, "lora_magnitude_vector is no adapter of this model"),
-        (dict.clear, "holds no weights"),
+        (embeddings, "embed_tokens.lora_embedding_A is not an adapter of this model"),
+        (a_magnitude, "lora_magnitude_vector is not an adapter of this model"),
+        (dict.clear, "contains no weights"),
     ],
 )
 def test_weights_that_are_no_plain_pairs_over_the_linears_are_refused_by_name(base, plan, tmp_path, change, words):
@@ -158,11 +158,11 @@ def test_weights_that_are_no_plain_pairs_over_the_linears_are_refused_by_name(ba
 @pytest.mark.parametrize("changes", [{"hidden_size": 128}, {"num_hidden_layers": 3}])
 def test_an_adapter_over_another_base_is_refused(base, plan, tmp_path, changes):
     other = write_llama(tmp_path / "other", **changes)
-    with pytest.raises(TweetstyleError, match=r"over this base it must be|no adapter of this model"):
+    with pytest.raises(TweetstyleError, match=r"for this base model it must be|not an adapter of"):
         read_adapter(write_adapter(tmp_path / "adapter", other), plan)
 
 
-@pytest.mark.parametrize(("name", "words"), [("adapter_config.json", "no adapter here"), ("adapter_model.safetensors", "not a whole")])
+@pytest.mark.parametrize(("name", "words"), [("adapter_config.json", "no adapter here"), ("adapter_model.safetensors", "not a complete")])
 def test_a_missing_and_a_damaged_adapter_are_refused(base, plan, tmp_path, name, words):
     with pytest.raises(TweetstyleError, match="there is no adapter here"):
         read_adapter(tmp_path, plan)

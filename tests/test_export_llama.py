@@ -22,11 +22,11 @@ from tweetstyle.recipe import Export, Sampling
     [
         ({"hidden_act": "gelu"}, "the activation gelu"),
         ({"quantization_config": {"load_in_4bit": True}}, "saved quantised"),
-        ({"rope_theta": 1.0, "rope_parameters": {"rope_theta": 2.0}}, "given twice, as 1 and 2"),
+        ({"rope_theta": 1.0, "rope_parameters": {"rope_theta": 2.0}}, "several values: 1, 2"),
         ({"rope_scaling": {"type": "linear", "factor": 2.0}}, "rope scaling linear"),
-        ({"num_key_value_heads": 3}, "do not divide"),
-        ({"intermediate_size": 100}, "intermediate_size 100 is no multiple of 32"),
-        ({"head_dim": 12}, "heads·head_dim 48 is no multiple of 32"),
+        ({"num_key_value_heads": 3}, "cannot be divided"),
+        ({"intermediate_size": 100}, "intermediate_size 100 is not a multiple of 32"),
+        ({"head_dim": 12}, "heads·head_dim 48 is not a multiple of 32"),
     ],
 )
 def test_what_llama_cpp_cannot_express_is_refused_by_name(tmp_path, changes, words):
@@ -52,7 +52,7 @@ def exportable(path) -> None:
         (lambda w: w.pop("lm_head.weight"), "lm_head.weight is missing"),
         (lambda w: w.pop("model.embed_tokens.weight"), "model.embed_tokens.weight is missing"),
         (lambda w: w.update({"model.norm.weight": np.ones(32, np.float16)}), r"model.norm.weight is \[32\], not \[64\]"),
-        (lambda w: w.update({"model.layers.0.self_attn.q_proj.bias": np.ones(64, np.float16)}), "q_proj.bias is none of a Llama's"),
+        (lambda w: w.update({"model.layers.0.self_attn.q_proj.bias": np.ones(64, np.float16)}), "q_proj.bias does not belong to a Llama"),
         (lambda w: w.update({"model.norm.weight": np.ones(64, np.float64)}), "has the dtype F64"),
     ],
 )

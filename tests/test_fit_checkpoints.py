@@ -135,7 +135,7 @@ def test_where_there_is_no_room_the_run_ends_and_the_newest_checkpoint_and_its_b
         make_room(tmp_path, 2**30, metrics, "checkpoint-5")
     first, second = str(ended.value).splitlines()
     assert first == f"{tmp_path}: the disk is full: checkpoint-5 could not be written"
-    assert "1,024 may be needed) and run again: it resumes from checkpoint-4" in second
+    assert "1.0 GiB needed) and run the same command again: it resumes from checkpoint-4" in second
     assert steps_in(tmp_path) == [2, 4] and resume_point(tmp_path, metrics).step == 4
 
 
@@ -159,7 +159,7 @@ FULL = "the disk is full: checkpoint-6 could not be written"
         (OSError(errno.ENOSPC, "No space left on device"), 10**9, FULL),
         (Exception("Error while serializing: I/O error: No space left on device (os error 28)"), 10**9, FULL),
         (RuntimeError("basic_ios::clear: iostream error"), 0, FULL),
-        (RuntimeError(TORCH), 10**9, "checkpoint-6 could not be written: torch does not say why"),
+        (RuntimeError(TORCH), 10**9, "checkpoint-6 could not be written: torch gives no reason"),
         (OSError(errno.EIO, "Input/output error"), 10**9, "checkpoint-6 could not be written: [Errno 5] Input/output error"),
         (Exception("File too large (os error 27)"), 10**9, "checkpoint-6 could not be written: File too large (os error 27)"),
         (RuntimeError("a mistake of ours"), 0, None),

@@ -143,7 +143,7 @@ def test_a_native_write_that_fails_is_one_message_and_the_checkpoint_before_stay
     first, second = ended.said.splitlines()[-2:]
     assert ended.status == 1 and "Traceback" not in ended.said
     assert first.startswith(f"{run}: checkpoint-4 could not be written: ") and words in first
-    assert second == "  → see to the disk and run again: it resumes from checkpoint-2"
+    assert second == "  → check the disk and run the same command again: it resumes from checkpoint-2"
     assert whole_checkpoints(run) == [2]
     assert forks.fit(run).status == 0
     assert_same_run(run, whole)

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from tweetstyle.statistics.metrics import no_better_than_untrained
-from tweetstyle.train.metrics import MEANING, Metrics, as_table, train_output
+from tweetstyle.train.metrics import Metrics, as_table, meaning, train_output
 
 STEPS = [(2, 4.0, 20.0), (4, 2.0, 10.0), (5, 1.0, 5.0)]
 
@@ -70,5 +70,6 @@ def test_each_figure_of_the_train_output_by_hand(metrics):
     console = Console(file=io.StringIO(), width=200)
     console.print(as_table(output))
     shown = console.file.getvalue()
-    assert set(MEANING) == {"global_step", *output.metrics} and "42,000,000,000" in shown
-    assert all(name in shown and MEANING[name] in shown for name in MEANING)
+    said = meaning(output, "en")
+    assert set(said) == {"global_step", *output.metrics} and "42,000,000,000" in shown
+    assert all(name in shown and text in shown for name, text in said.items())

@@ -55,24 +55,28 @@ def test_everything_that_a_stranger_must_know_is_there(base):
     text = card(base)
     for part in (
         "ollama create mine -f Modelfile", "ollama run mine", "[INST] Style: Nimzo | Type: Tweet | Sujet: hiver [/INST]",
-        "161,259 tweets read, 120,000 kept from 2009-05-01 to 2024-03-30; 108,000 trained on", "2.723", "2.144", "1.804",
-        "+0.339 (95% interval +0.286 to +0.397)", "lost 0.0571", "must not be passed off", "4-bit weights", "importance matrix",
+        "161,259 tweets read, 120,000 kept, from 2009-05-01 to 2024-03-30. Of these, 108,000 are for training", "2.723", "2.144", "1.804",
+        "0.339 bits per byte (95% interval: 0.286 to 0.397)", "lost 0.0571", "must not be passed off", "4-bit weights", "importance matrix",
         "mine-q4\\_k\\_m.gguf", "rank 32, alpha 64", "<|end_of_text|>", "not that person",
     ):  # fmt: skip
         assert part in text, part
 
 
 def test_the_card_has_the_answer_of_the_verdict(base):
-    assert "The evaluation's answer: Yes: it writes more like you than" in card(base)
+    assert "to the author: Yes: it writes more like you than" in card(base)
     nothing = TEST | {"gain": INTERVAL | {"estimate": 0.0003, "low": 0.0001, "high": 0.0006}}
-    assert "The evaluation's answer: It learned nothing measurable" in card(base, evaluation={"splits": {"test": nothing}})
+    assert "to the author: No: it learned nothing measurable" in card(base, evaluation={"splits": {"test": nothing}})
 
 
 def test_of_a_model_that_answers_only_tweets_with_a_message_are_counted(base):
     messages = {"train": {"usable": 111}, "validation": {"usable": 23}, "test": {"usable": 15}}
     text = card(base, counts=COUNTS | {"messages": messages})
-    assert "answer, 111 trained on, 23 for validation, 15 for the test" in text and "108,000" not in text and "6,000 for" not in text
-    assert "trained on" not in card(base, counts=COUNTS | {"messages": None})
+    assert (
+        "a model wrote, 111 are for training, 23 for validation and 15, the latest" in text
+        and "108,000" not in text
+        and "6,000 for" not in text
+    )
+    assert "for training" not in card(base, counts=COUNTS | {"messages": None})
 
 
 def test_what_one_types_is_what_the_recipes_prompt_holds(base):
@@ -86,9 +90,9 @@ def test_what_one_types_is_what_the_recipes_prompt_holds(base):
 
 def test_what_is_not_known_is_left_out(base):
     text = card(base, facts={}, counts={}, evaluation={}, parity={})
-    assert "ollama run mine" in text and "What it was made of" not in text and "bits per byte" not in text and "None" not in text
+    assert "ollama run mine" in text and "What it was made from" not in text and "bits per byte" not in text and "None" not in text
     few = TEST | {"over_best": INTERVAL | {"low": None, "high": None}}
-    assert "+0.339 (too few days for an interval)" in card(base, evaluation={"splits": {"test": few}})
+    assert "0.339 bits per byte (too few for an interval)" in card(base, evaluation={"splits": {"test": few}})
 
 
 def front_matter(text: str) -> dict:

@@ -55,7 +55,7 @@ def test_a_head_that_leaves_the_message_less_than_half_of_the_context_is_refused
     template = build_template("chat", "Nimzo", base.tokens, system="Be brief. " * 20, conversation=True)
     head = head_length(template, base.tokenizer)
     check_context(template, base.tokenizer, 2 * head)
-    with pytest.raises(TweetstyleError, match=f"export.num_ctx: before the message the prompt has {head} tokens") as caught:
+    with pytest.raises(TweetstyleError, match=f"export.num_ctx: the prompt has {head} tokens before the message") as caught:
         check_context(template, base.tokenizer, 2 * head - 1)
     assert "prompt.system" in caught.value.hint
 

@@ -30,7 +30,7 @@ def run(tmp_path):
     (directory / "run.json").write_text("{}")
     recipe.write_text("language: en")
     data = SimpleNamespace(processed=tmp_path / "data")
-    of = SimpleNamespace(run_directory=directory, export_directory=tmp_path / "export", data=data, language="en", name="mine")
+    of = SimpleNamespace(run_directory=directory, export_directory=tmp_path / "export", data=data, name="mine")
     return SimpleNamespace(recipe=of, path=recipe, directory=directory, language="en")
 
 

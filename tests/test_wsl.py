@@ -78,4 +78,4 @@ def test_a_full_card_and_pageable_memory_are_said_once_each(card, under_windows,
     unsloth.PINNED_MEMORY_AVAILABLE = False
     watch.on_log(None, None, None)
     watch.on_log(None, None, None)
-    assert said == [CARD_IS_FULL, PAGEABLE] and "gradient_checkpointing: true" in PAGEABLE
+    assert said == [CARD_IS_FULL.format(full=0.95), PAGEABLE] and "gradient_checkpointing: true" in PAGEABLE

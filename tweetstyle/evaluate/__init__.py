@@ -19,9 +19,9 @@ from tweetstyle.evaluate.scoring import SplitResult, gain_in_words, score_held_o
 from tweetstyle.evaluate.style import Style, measure
 from tweetstyle.evaluate.two_sample import Texts
 from tweetstyle.files import complete_file
-from tweetstyle.locale import _
+from tweetstyle.locale import _, current_language
 from tweetstyle.records import Tweet
-from tweetstyle.wording.words import Note
+from tweetstyle.wording.words import Note, Say
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -107,24 +107,25 @@ def evaluation_table(evaluated: Evaluated, begins: bool = False) -> Table:
         begins: whether prompts hold a tweet's first words in the place of its topic.
     """
     level = next(iter(evaluated.splits.values())).gain.confidence
-    topic = "its first words" if begins else "a topic"
-    prompts = "given the messages that they answer" if evaluated.conversation else f"each prompted without {topic}"
-    drawn = terminal_table(f"Held-out tweets, {prompts}", "", "base", "tuned", f"gain ({level:.0%} interval)")
+    say = Say(current_language(), talks=evaluated.conversation is not None, begins=begins)
+    drawn = terminal_table(say("e_title"), "", say("e_base"), say("e_tuned"), _("gain ({level:.0%} interval)", level=level))
     for name, split in evaluated.splits.items():
-        _add_split(drawn, name, split, "with its first words, that come again" if begins else "with the tweet's topic")
+        _add_split(drawn, name, split, say)
     if evaluated.specificity:
-        drawn.add_row(f"other people's tweets: {evaluated.specificity.tweets}", style="bold")
-        drawn.add_row("  gain on them", "", "", gain_in_words(evaluated.specificity.others))
+        drawn.add_row(_("other people's tweets: {count:,}", count=evaluated.specificity.tweets), style="bold")
+        drawn.add_row("  " + _("gain on them"), "", "", gain_in_words(evaluated.specificity.others))
     drawn.caption, drawn.caption_style = "\n".join(map(str, evaluated.warnings)) or None, "yellow"
     return drawn
 
 
-def _add_split(drawn: Table, name: str, split: SplitResult, topic: str) -> None:
-    drawn.add_row(f"{name}: {split.tweets:,} tweets, {split.gain.clusters:,} days", style="bold")
+def _add_split(drawn: Table, name: str, split: SplitResult, say: Say) -> None:
+    heading = {"split": say(name), "tweets": say.number(split.tweets), "clusters": say.number(split.gain.clusters)}
+    drawn.add_row(say("e_split", **heading), style="bold")
     both = split.base, split.tuned
-    drawn.add_row("  bits per byte", *(f"{found.bits_per_byte:.3f}" for found in both), gain_in_words(split.gain))
-    drawn.add_row("  perplexity per token", *(f"{found.perplexity:.1f}" for found in both), "")
+    drawn.add_row("  " + say("l_bits"), *(say.number(found.bits_per_byte, 3) for found in both), gain_in_words(split.gain))
+    drawn.add_row("  " + say("e_perplexity"), *(say.number(found.perplexity, 1) for found in both), "")
     for baseline, found in split.baselines.items():
-        drawn.add_row(f"  {baseline}", f"{found.bits_per_byte:.3f}", "", gain_in_words(split.over_best) if baseline == split.best else "")
+        gain = gain_in_words(split.over_best) if baseline == split.best else ""
+        drawn.add_row("  " + say.baseline(baseline, short=True), say.number(found.bits_per_byte, 3), "", gain)
     if split.with_topic:
-        drawn.add_row(f"  {topic}", *(f"{found.bits_per_byte:.3f}" for found in split.with_topic.values()), "")
+        drawn.add_row("  " + say("e_topic"), *(say.number(found.bits_per_byte, 3) for found in split.with_topic.values()), "")

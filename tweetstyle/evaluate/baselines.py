@@ -16,6 +16,7 @@ from tweetstyle.dataset.held_out import HeldOut, clusters, scored_bytes
 from tweetstyle.dataset.threads import before_held_out
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.inference.likelihood import Reading, TunedModel, first_scored
+from tweetstyle.locale import _
 from tweetstyle.model.base import BaseModel
 from tweetstyle.model.tokenizer import Encoded
 from tweetstyle.prompt.template import Template, build_template
@@ -228,8 +229,9 @@ def _read_others(path: Path, author: Sequence[Tweet], clean: Cleaner) -> tuple[l
     read = list(open_archive((path,), None).tweets())
     dated = {text: tweet.created_at for tweet in read if (text := clean(tweet).strip())}
     if len(dated) < FEWEST_OTHERS:
-        what = f"there are {len(dated)} tweets of other people once cleaned ({len(read)} were read), at least {FEWEST_OTHERS} are needed"
-        raise TweetstyleError(what, where=str(path), hint="give a longer file, or leave evaluation.others out")
+        counts = {"cleaned": len(dated), "read": len(read), "needed": FEWEST_OTHERS}
+        what = _("after cleaning there are {cleaned:,} tweets of other people ({read:,} were read), at least {needed} are needed", **counts)
+        raise TweetstyleError(what, where=str(path), hint=_("give a longer file, or leave out evaluation.others"))
     days = [tweet.created_at[:10] for tweet in author if tweet.created_at]
     of_its_time = [text for text, when in dated.items() if days and min(days) <= when[:10] <= max(days)]
     return (of_its_time, path.name) if len(of_its_time) >= FEWEST_OTHERS else (list(dated), f"{path.name}, {OTHER_TIMES}")

@@ -15,6 +15,7 @@ from tweetstyle.evaluate.baselines import LANGUAGES, Examples, ModelPair, own_li
 from tweetstyle.files import clear_os_errors, complete_file, fingerprints, read_json_lines
 from tweetstyle.inference.clean_process import run_in_clean_process
 from tweetstyle.inference.generate import as_read, generate, read_beginning
+from tweetstyle.locale import _
 from tweetstyle.manifest import settings_digest
 from tweetstyle.model.base import BaseModel
 from tweetstyle.model.config import read_shape
@@ -280,7 +281,7 @@ def _write_by_gguf(writing: Writing, prompts: Sequence[WritingPrompt], file: Ans
     template, sampling = writing.model.template, writing.sampling
     file.begin()
     speaker = ChatModel(writing.model.gguf, template, sampling)
-    with Bar("writing tweets (GGUF)", len(prompts), "tweets") as bar:
+    with Bar(_("writing tweets (GGUF)"), len(prompts), "tweets") as bar:
         bar.advance(0)
         for prompt in prompts:
             speaker.sampling = sampling.model_copy(update={"seed": writing.seed + prompt.number})
@@ -300,7 +301,7 @@ def _write_by_models(
     base, sampling = writing.model.base, writing.sampling
     ends = [base.tokenizer.end_id(writing.model.template)]
     total = sum(map(len, missing.values()))
-    with quiet_libraries(), Bar("writing tweets", total, "tweets", loading="loading the models") as bar:
+    with quiet_libraries(), Bar(_("writing tweets"), total, "tweets", loading=_("loading the models")) as bar:
         for who, model in _models(writing.model, list(missing)):
             files[who].begin()
             bar.advance(0)

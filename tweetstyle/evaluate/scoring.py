@@ -27,6 +27,7 @@ from tweetstyle.evaluate.conversation import ConversationReadings
 from tweetstyle.evaluate.ngrams import ngram_bits, train_ngrams
 from tweetstyle.inference.clean_process import run_in_clean_process
 from tweetstyle.inference.likelihood import Reading, first_scored, score_readings
+from tweetstyle.locale import _, localised
 from tweetstyle.records import Tweet
 from tweetstyle.statistics.intervals import Interval
 from tweetstyle.wording.words import Note
@@ -155,8 +156,9 @@ def terminal_table(title: str, first: str, *columns: str) -> Table:
 
 
 def gain_in_words(gain: Interval) -> str:
-    ends = "" if gain.low is None else f" ({gain.low:+.3f} to {gain.high:+.3f})"
-    return f"{gain.estimate:+.3f}{ends}"
+    if gain.low is None:
+        return localised(f"{gain.estimate:+.3f}")
+    return _("{gain:+.3f} ({low:+.3f} to {high:+.3f})", gain=gain.estimate, low=gain.low, high=gain.high)
 
 
 # -- where the scoring runs ---------------------------------------------------------------------------------
@@ -166,5 +168,5 @@ def _score_with_bar(model: ModelPair, of_base: dict[str, Reading], of_tuned: dic
     from tweetstyle.progress import Bar
 
     tokens = sum(reading.positions for reading in (*of_base.values(), *of_tuned.values()))
-    with Bar("scoring tweets", tokens, "tokens", loading="loading the models") as bar:
+    with Bar(_("scoring tweets"), tokens, _("tokens"), loading=_("loading the models")) as bar:
         return score_readings(model, of_base, of_tuned, bar.advance, bf16=bf16)

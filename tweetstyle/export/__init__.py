@@ -15,6 +15,7 @@ from tweetstyle.export.gguf_file import ExportSource, GgufFile, check_tokenizer
 from tweetstyle.export.modelfile import check_modelfile, check_name, head_length, modelfile
 from tweetstyle.export.quantize import Choices, Order, Score, Stored, Wanted, possible_bases, write_best
 from tweetstyle.files import complete_directory, complete_file, partial_sibling
+from tweetstyle.locale import _
 from tweetstyle.model.adapter import Adapter, read_adapter
 from tweetstyle.model.base import BaseModel
 from tweetstyle.model.imatrix import Imatrix
@@ -116,7 +117,8 @@ def write_files(source: ExportSource, adapter: Adapter | None, name: str, wanted
         for file in files:
             stack.callback(file.close)
             file.begin(name)
-        bar = stack.enter_context(Bar("writing " + ", ".join(dict.fromkeys(w.file_type for w in wanted)), total, "B"))
+        types = ", ".join(dict.fromkeys(w.file_type for w in wanted))
+        bar = stack.enter_context(Bar(_("writing {types}", types=types), total, "B"))
         for block, rows in stack.enter_context(closing(convert_in_order(blocks()))):
             for file in files:
                 file.write(block.tensor, rows)

@@ -17,6 +17,7 @@ from gguf import GGMLQuantizationType as Q
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.hardware.machine import cores
+from tweetstyle.locale import _
 from tweetstyle.model.adapter import Adapter, Delta
 from tweetstyle.model.llama import Tensor
 from tweetstyle.model.weight_files import StoredTensor, how_to_make_whole
@@ -46,7 +47,7 @@ class Block:
         if self.delta is not None:
             rows += self.delta.rows(self.first, self.count)
         if not np.isfinite(rows).all():
-            what, where = f"{self.stored.name} holds NaN or infinity", self.stored.path
+            what, where = _("{name} contains NaN or infinity", name=self.stored.name), self.stored.path
             raise TweetstyleError(what, where=str(where), hint=how_to_make_whole(where))
         if self.tensor.heads:
             rows = permute(rows, self.tensor.shape[0] // self.tensor.heads)

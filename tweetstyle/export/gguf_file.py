@@ -14,6 +14,7 @@ from gguf import GGUFWriter, TokenType
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export.blocks import Form
+from tweetstyle.locale import _
 from tweetstyle.model.base import BaseModel
 from tweetstyle.model.imatrix import Imatrix
 from tweetstyle.model.llama import FILE_TYPES, TAKE_IMPORTANCE, Llama, Tensor, rope_factors, tensor_type, type_bytes
@@ -149,10 +150,11 @@ def check_tokenizer(base: BaseModel, template: Template) -> None:
     path = base.tokenizer.path
     base.tokenizer.end_id(template)
     if odd := _oddity(json.loads(path.read_text(encoding="utf-8"))):
-        hint = "use Llama 3, 3.1, 3.2 or SmolLM2, with the tokenizer.json they came with"
-        raise TweetstyleError(f"llama.cpp would tokenise otherwise: {odd}", where=str(path), hint=hint)
+        hint = _("use Llama 3, 3.1, 3.2 or SmolLM2, with the tokenizer.json they came with")
+        raise TweetstyleError(_("llama.cpp would tokenise differently: {odd}", odd=odd), where=str(path), hint=hint)
     if template.add_bos and base.bos_id is None:
-        raise TweetstyleError("the format begins with BOS, and the tokenizer has none", where=str(path), hint="use format: text")
+        what = _("the format begins with BOS, but the tokenizer has none")
+        raise TweetstyleError(what, where=str(path), hint=_("use format: text"))
 
 
 def _token_type(added: dict[str, Any] | None, exists: bool) -> int:
@@ -175,11 +177,16 @@ def _oddity(source: dict[str, Any]) -> str | None:
     model, pre = source["model"], _pre_tokenizer(source)
     options = (key for key in ("dropout", "continuing_subword_prefix", "end_of_word_suffix", "byte_fallback") if model.get(key))
     spaces = ("single_word", "lstrip", "rstrip")
-    flags = (f"the token {token['content']!r} has {flag}" for token in source["added_tokens"] for flag in spaces if token.get(flag))
+    flags = (
+        _("the token {token} has {flag}", token=repr(token["content"]), flag=flag)
+        for token in source["added_tokens"]
+        for flag in spaces
+        if token.get(flag)
+    )
     if pre is None:
-        return "the pre-tokenizer is not Llama 3's or SmolLM2's"
+        return _("the pre-tokenizer is not Llama 3's or SmolLM2's")
     if source.get("normalizer"):
-        return f"the normalizer {source['normalizer'].get('type')}"
+        return _("the normalizer {kind}", kind=source["normalizer"].get("type"))
     if bool(model.get("ignore_merges")) != IGNORES_MERGES[pre]:
         return f"ignore_merges: {str(not IGNORES_MERGES[pre]).lower()}"
     return next(chain(options, flags), None)

@@ -13,6 +13,7 @@ from tweetstyle import __version__
 from tweetstyle.console import size
 from tweetstyle.files import complete_file, read_back
 from tweetstyle.inference.ollama import shell_lines
+from tweetstyle.locale import current_language, in_language
 from tweetstyle.model.base import BaseModel
 from tweetstyle.model.config import read_shape
 from tweetstyle.prompt.template import Template
@@ -25,10 +26,10 @@ CARD = "README.md"
 
 @dataclass(frozen=True)
 class Licence:
-    """identifier: the hub's ("other" where it is not known); name: in words; must_say: a sentence that the licence requires."""
+    """identifier: the hub's ("other" where it is not known); name: in words, None likewise; must_say: a sentence that it requires."""
 
     identifier: str
-    name: str
+    name: str | None
     must_say: str | None = None
 
 
@@ -48,8 +49,7 @@ def licence_of(base: Path) -> Licence:
     if found := re.search(r"\A---\n.*?^license:\s*([\w.\-]+)", card, re.S | re.M):
         named = found[1]
         return next((licence for licence in LICENCES.values() if licence.identifier == named), Licence(named, named))
-    unknown = Licence("other", "not in its files: look it up before you share this model")
-    return next((licence for words, licence in LICENCES.items() if words in text[:2000].upper()), unknown)
+    return next((licence for words, licence in LICENCES.items() if words in text[:2000].upper()), Licence("other", None))
 
 
 def write_model_card(
@@ -75,6 +75,8 @@ def model_card(recipe: Recipe, base: BaseModel, template: Template, run: dict[st
     """
     from jinja2 import Environment, PackageLoader
 
+    language = recipe.language or current_language()
+    say = Say(language, talks=template.turns is not None, begins=recipe.prompt.message == "first-words")
     environment = Environment(loader=PackageLoader("tweetstyle.pages"), trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"plain": plain, "fenced": fenced, "size": size, "json": json.dumps}
     values = {
@@ -83,12 +85,13 @@ def model_card(recipe: Recipe, base: BaseModel, template: Template, run: dict[st
         "parameters": read_shape(base.config).parameters,
         "weighted": [t for t in run["choices"].get("weighted", ()) if t in run["files"]],
         "splits": _sizes(recipe, run["counts"]),
-        "answer": answers(run["evaluation"], [], "en")[0][0] if run["evaluation"] else "",
-        "gate": Say("en").gate(run["parity"]["verdict"]) if run["parity"] else "",
+        "answer": answers(run["evaluation"], [], language)[0][0] if run["evaluation"] else "",
+        "say": say,
         "versions": f"tweetstyle {__version__} (gguf {version('gguf')}, xllamacpp {version('xllamacpp')})",
     }
     card = environment.get_template("model_card.md.j2")
-    return card.render(recipe=recipe, base=base, template=template, run=run, **values).strip() + "\n"
+    with in_language(language):
+        return card.render(recipe=recipe, base=base, template=template, run=run, **values).strip() + "\n"
 
 
 def _sizes(recipe: Recipe, counts: dict[str, Any]) -> list[int]:

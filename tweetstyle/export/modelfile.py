@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.locale import N_, _
 from tweetstyle.model.tokenizer import Tokenizer
 from tweetstyle.prompt.template import Template
 from tweetstyle.recipe import Export, Sampling
@@ -24,8 +25,11 @@ def modelfile(gguf: str, template: Template, section: Export, sampling: Sampling
     numbers = sampling.model_dump(exclude={"seed"}) | {"num_ctx": section.num_ctx, "num_keep": num_keep, "seed": sampling.seed}
     check_name(gguf)
     system = template.turns and template.turns.system
+    about = N_("Writes tweets in the style {style}. Install: ollama create NAME -f Modelfile")
+    if template.turns:
+        about = N_("Answers in the style {style}. Install: ollama create NAME -f Modelfile")
     lines = [
-        f"# {'Answers' if template.turns else 'Writes tweets'} in the style {template.style!r}. Install: ollama create NAME -f Modelfile",
+        f"# {_(about, style=repr(template.style))}",
         f"FROM ./{gguf}",
         f"TEMPLATE {quoted(template.ollama(), 'prompt', triple=True)}",
         *([f"SYSTEM {quoted(system, 'prompt.system', triple=True)}"] if system else []),
@@ -57,15 +61,16 @@ def check_context(template: Template, tokenizer: Tokenizer, num_ctx: int) -> Non
     """Refuses a context of which the head alone takes more than half."""
     head = head_length(template, tokenizer)
     if 2 * head > num_ctx:
-        what = f"before the message the prompt has {head} tokens, more than half of the context of {num_ctx}"
-        raise TweetstyleError(what, where="export.num_ctx", hint=f"write {4 * head} or more, or a shorter prompt.system")
+        values = {"head": head, "context": num_ctx, "enough": 4 * head}
+        what = _("the prompt has {head} tokens before the message, more than half of the context of {context}", **values)
+        raise TweetstyleError(what, where="export.num_ctx", hint=_("write {enough} or more, or a shorter prompt.system", **values))
 
 
 def check_name(name: str) -> None:
     """Refuses a file name that FROM would read as another one: not printable, or not in this directory."""
     if not name.isprintable() or "/" in name or "\\" in name:
-        hint = "rename the recipe: letters, digits, spaces, - and _ do"
-        raise TweetstyleError(f"a Modelfile cannot name the file {name!r}", where="the recipe's name", hint=hint)
+        hint = _("rename the recipe, with letters, digits, spaces, - and _ only")
+        raise TweetstyleError(_("a Modelfile cannot name the file {file}", file=repr(name)), where=_("the recipe's name"), hint=hint)
 
 
 def quoted(value: str, where: str, *, triple: bool = False) -> str:
@@ -76,10 +81,12 @@ def quoted(value: str, where: str, *, triple: bool = False) -> str:
     """
     for character in value:
         if not character.isprintable() and character not in "\n\t":
-            what = f"the character U+{ord(character):04X} is not allowed in a Modelfile: Ollama drops it"
-            raise TweetstyleError(what, where=where, hint="leave it out")
+            code = f"U+{ord(character):04X}"
+            what = _("the character {code} is not allowed in a Modelfile: Ollama drops it", code=code)
+            raise TweetstyleError(what, where=where, hint=_("leave it out"))
     if not triple and not set('"\n\t') & set(value):
         return f'"{value}"'
     if any(line.rstrip().endswith(TRIPLE) for line in value.split("\n")[:-1]):
-        raise TweetstyleError(f"a line that ends in {TRIPLE} is not allowed in a Modelfile", where=where, hint="leave it out")
+        what = _("a line that ends in {quotes} is not allowed in a Modelfile", quotes=TRIPLE)
+        raise TweetstyleError(what, where=where, hint=_("leave it out"))
     return TRIPLE + value + TRIPLE

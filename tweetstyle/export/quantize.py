@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.locale import _
 from tweetstyle.model.imatrix import Imatrix
 from tweetstyle.model.llama import WEIGHTED_TYPES, Tensor
 from tweetstyle.model.nf4 import nf4_as_trained, only_nf4
@@ -72,8 +73,8 @@ def possible_bases(plan: list[Tensor], stored: Stored, wanted: str, nf4: dict[st
     if wanted == "auto":
         return bases if choose else dict(list(bases.items())[:1])
     if wanted not in bases and (wanted, *bases) != (SIXTEEN, STORED):
-        what = f"there are no {wanted} weights: only qlora trains over 4 bits, and some base models exist in 4 bits only"
-        raise TweetstyleError(what, where=f"export.merge_base: {wanted}", hint="write auto")
+        what = _("there are no {name} weights: only qlora trains on 4-bit weights, and some base models exist in 4 bits only", name=wanted)
+        raise TweetstyleError(what, where=f"export.merge_base: {wanted}", hint=_("write auto"))
     return {wanted: bases[wanted]} if wanted in bases else bases
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import read_back
+from tweetstyle.locale import _
 from tweetstyle.model.llama import Tensor
 from tweetstyle.model.weight_files import StoredTensor, read_headers
 
@@ -83,31 +84,32 @@ def read_adapter(directory: Path, plan: list[Tensor]) -> Adapter:
         match = re.fullmatch(r"base_model\.model\.(.+)\.lora_([AB])\.weight", name)
         source = f"{match[1]}.weight" if match else None
         if source not in linears:
-            hint = "train adapters on q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj and down_proj only"
-            raise TweetstyleError(f"{name} is no adapter of this model's linears", where=str(file), hint=hint)
+            hint = _("train adapters on q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj and down_proj only")
+            raise TweetstyleError(_("{name} is not an adapter of one of this model's linear layers", name=name), where=str(file), hint=hint)
         if not np.isfinite(tensor.read()).all():
-            hint = "the training diverged: lower training.learning_rate and train again"
-            raise TweetstyleError(f"{name} holds NaN or infinity", where=str(file), hint=hint)
+            hint = _("the training diverged: lower training.learning_rate and train again")
+            raise TweetstyleError(_("{name} contains NaN or infinity", name=name), where=str(file), hint=hint)
         halves.setdefault(source, {})[match[2]] = tensor
     if not halves:
-        raise TweetstyleError("the adapter holds no weights", where=str(file), hint="train again: tweetstyle fit RECIPE")
+        raise TweetstyleError(_("the adapter contains no weights"), where=str(file), hint=_("train again: tweetstyle fit RECIPE"))
     for source, half in halves.items():
         rows, columns = linears[source]
         if {side: tensor.shape for side, tensor in half.items()} != {"A": (rank, columns), "B": (rows, rank)}:
             found = ", ".join(f"{side} {list(half[side].shape)}" for side in sorted(half))
-            what = f"{source}: the adapter has {found}; over this base it must be A [{rank}, {columns}] and B [{rows}, {rank}]"
-            raise TweetstyleError(what, where=str(file), hint="it was trained over another base model: set model.base to that one")
+            needed = f"A [{rank}, {columns}], B [{rows}, {rank}]"
+            what = _("{name}: the adapter has {found}; for this base model it must be {needed}", name=source, found=found, needed=needed)
+            raise TweetstyleError(what, where=str(file), hint=_("it was trained on another base model: set model.base to that one"))
     return Adapter(scale, {source: (half["A"], half["B"]) for source, half in halves.items()})
 
 
 def _scale(path: Path) -> tuple[float, int]:
     """lora_alpha/r, or lora_alpha/√r for rank-stabilised LoRA (arXiv 2312.03732), and r."""
     if (config := read_back(path, dict[str, Any])) is None:
-        raise TweetstyleError("there is no adapter here", where=str(path), hint="train first: tweetstyle fit RECIPE")
+        raise TweetstyleError(_("there is no adapter here"), where=str(path), hint=_("train first: tweetstyle fit RECIPE"))
     for key in sorted(config.keys() - SCALE - WITHOUT_EFFECT):
         # Compared as JSON: 0 is a layer and not off, and PEFT turns some variants on by an empty object.
         if json.dumps(config[key]) not in map(json.dumps, [None, False, *PLAIN.get(key, [])]):
-            what = f"{key} is {json.dumps(config[key])}: only plain and rank-stabilised LoRA can be merged exactly"
-            raise TweetstyleError(what, where=str(path), hint="train again: tweetstyle fit RECIPE")
+            what = _("{key} is {value}: only plain and rank-stabilised LoRA can be merged exactly", key=key, value=json.dumps(config[key]))
+            raise TweetstyleError(what, where=str(path), hint=_("train again: tweetstyle fit RECIPE"))
     rank, alpha = config["r"], config["lora_alpha"]
     return alpha / (math.sqrt(rank) if config.get("use_rslora") else rank), rank

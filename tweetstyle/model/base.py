@@ -9,6 +9,7 @@ from typing import Any
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import fingerprint
+from tweetstyle.locale import _
 from tweetstyle.model.config import read_shape
 from tweetstyle.model.hub import TOKENIZER_BYTES, find_base, how_to_complete, how_to_get, how_to_replace, known_model
 from tweetstyle.model.tokenizer import Tokenizer
@@ -66,8 +67,8 @@ def read_base_model(path: Path) -> BaseModel:
     try:
         return _read(path)
     except PermissionError as error:
-        hint = "check its owner and mode: ls -l shows them"
-        raise TweetstyleError("the base model may not be read", where=str(error.filename or path), hint=hint) from error
+        hint = _("check its owner and mode: ls -l shows them")
+        raise TweetstyleError(_("the base model may not be read"), where=str(error.filename or path), hint=hint) from error
 
 
 def _read(path: Path) -> BaseModel:
@@ -76,24 +77,26 @@ def _read(path: Path) -> BaseModel:
     shards = find_weights(path, config)
     fast = Tokenizer(path / "tokenizer.json", None)
     if not fast.path.is_file():
-        hint = "only fast byte-level BPE tokenizers are supported; " + how_to_complete(path)
-        raise TweetstyleError("there is no tokenizer.json", where=str(path), hint=hint)
+        hint = _("only fast byte-level BPE tokenizers are supported: {what_to_do}", what_to_do=how_to_complete(path))
+        raise TweetstyleError(_("there is no {file}", file="tokenizer.json"), where=str(path), hint=hint)
     if (most := fast.highest_id()) >= config["vocab_size"]:
-        what = f"the tokenizer has {most + 1:,} tokens, the model {config['vocab_size']:,} embeddings"
-        hint = "the file belongs to another model; " + how_to_replace(path, "tokenizer.json", "tokenizer_config.json")
+        counts = {"tokens": most + 1, "embeddings": config["vocab_size"]}
+        what = _("the tokenizer has {tokens:,} tokens, but the model has {embeddings:,} embeddings", **counts)
+        what_to_do = how_to_replace(path, "tokenizer.json", "tokenizer_config.json")
+        hint = _("the file belongs to another model: {what_to_do}", what_to_do=what_to_do)
         raise TweetstyleError(what, where=str(fast.path), hint=hint)
     settings = read_json(path / "tokenizer_config.json")
     template_file = path / "chat_template.jinja"
     chat = template_file.read_text(encoding="utf-8") if template_file.is_file() else settings.get("chat_template")
     bos, eos = _token_text(settings.get("bos_token")), _token_text(settings.get("eos_token"))
     if eos is None or fast.token_id(eos) is None:
-        raise TweetstyleError("the tokenizer has no end token", where=str(path / "tokenizer_config.json"), hint="set eos_token")
+        raise TweetstyleError(_("the tokenizer has no end token"), where=str(path / "tokenizer_config.json"), hint=_("set eos_token"))
     bos_id = fast.token_id(bos) if bos else None
     candidates = [_token_text(settings.get("pad_token")), *PAD_CANDIDATES]
     pad = next((t for t in candidates if t and t != eos and fast.token_id(t) is not None), None)
     if pad is None:
-        hint = "set pad_token in tokenizer_config.json to a reserved token of the vocabulary (never the end token)"
-        raise TweetstyleError("no token can serve as padding", where=str(path), hint=hint)
+        hint = _("set pad_token in tokenizer_config.json to a reserved token of the vocabulary (never the end token)")
+        raise TweetstyleError(_("no token can serve as padding"), where=str(path), hint=hint)
     tokens = SpecialTokens(bos if bos_id is not None else None, eos, chat if isinstance(chat, str) else None)
     return BaseModel(path, config, shards, tokens, bos_id, fast.token_id(eos), fast.token_id(pad), pad)
 
@@ -101,23 +104,24 @@ def _read(path: Path) -> BaseModel:
 def _read_config(path: Path) -> dict[str, Any]:
     """config.json. Refuses a model that cannot be trained here: an adapter, pickles, a GGUF, what is no Llama."""
     if (path / "adapter_config.json").is_file():
-        what = "an adapter is in this directory, and would be loaded over the base model"
-        hint = "move adapter_config.json and adapter_model.safetensors elsewhere, or name the base model that the adapter was trained over"
+        what = _("this directory contains an adapter, which would be loaded on top of the base model")
+        hint = _("move adapter_config.json and adapter_model.safetensors elsewhere, or name the base model that the adapter was trained on")
         raise TweetstyleError(what, where=str(path), hint=hint)
     if not any(path.glob("*.safetensors")):
         if pickled := next((file for pattern in PICKLED for file in path.glob(pattern)), None):
-            hint = "a pickle is a program, which runs when it is loaded; take the model's safetensors files"
-            raise TweetstyleError(f"there are only pickled weights ({pickled.name})", where=str(path), hint=hint)
+            hint = _("a pickle is a program, which runs when it is loaded: use the model's safetensors files")
+            raise TweetstyleError(_("there are only pickled weights ({file})", file=pickled.name), where=str(path), hint=hint)
         if gguf := next(path.glob("*.gguf"), None):
-            hint = "a GGUF is made for running a model, not for training it; " + how_to_get(path)
-            raise TweetstyleError(f"there is only {gguf.name}", where=str(path), hint=hint)
-    config, where, hint = read_json(path / "config.json"), str(path / "config.json"), "use Llama 3, 3.1, 3.2 or SmolLM2"
+            hint = _("a GGUF is for running a model, not for training it: {what_to_do}", what_to_do=how_to_get(path))
+            raise TweetstyleError(_("there is only {file}", file=gguf.name), where=str(path), hint=hint)
+    config, where, hint = read_json(path / "config.json"), str(path / "config.json"), _("use Llama 3, 3.1, 3.2 or SmolLM2")
     architecture = (config.get("architectures") or ["none"])[0]
     if architecture != "LlamaForCausalLM" or config.get("model_type") != "llama":
-        what = f"the architecture {architecture} (model_type: {config.get('model_type')}) is not supported"
+        kind = config.get("model_type")
+        what = _("the architecture {architecture} (model_type: {kind}) is not supported", architecture=architecture, kind=kind)
         raise TweetstyleError(what, where=where, hint=hint)
     if config.get("attention_bias") or config.get("mlp_bias"):
-        raise TweetstyleError("biases are not supported", where=where, hint=hint)
+        raise TweetstyleError(_("biases are not supported"), where=where, hint=hint)
     read_shape(config, where)
     return config
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.locale import _
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,8 @@ def read_shape(config: Mapping[str, Any], where: str = "config.json") -> Shape:
     keys = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "vocab_size", "max_position_embeddings")
     for key in keys:
         if not isinstance(config.get(key), int) or isinstance(config[key], bool) or config[key] < 1:
-            hint = "it is not the config.json of a Llama-shaped model: take the one that lies beside the model's weights on the hub"
-            raise TweetstyleError(f"{key} is missing or no positive number", where=where, hint=hint)
+            hint = _("this is not the config.json of a Llama model: use the one beside the model's weights on the hub")
+            raise TweetstyleError(_("{key} is missing or not a positive number", key=key), where=where, hint=hint)
     heads = config["num_attention_heads"]
     head = config.get("head_dim") or config["hidden_size"] // heads
     return Shape(

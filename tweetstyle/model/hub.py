@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.locale import N_, _
 
 CONFIG_KEYS = (
     "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
@@ -28,9 +29,9 @@ KNOWN = {
 """Models by name, smallest first, as in their config.json (in the order of CONFIG_KEYS).
 
 Gaperon's are from its model cards, and that its embeddings are not tied from its trainer (NathanGodey/gapetron, configs/models)."""
-LLAMA = "the Llama {} Community License, to be accepted on the model's page"
-APACHE = "Apache-2.0, no sign-in needed"
-GAPERON = "the licence on the model's page, where a form gives access (read it: copies of the card name different ones)"
+LLAMA = N_("the Llama {version} Community License, to be accepted on the model's page")
+APACHE = N_("Apache-2.0, no sign-in needed")
+GAPERON = N_("the licence on the model's page, where a form gives access (read it: copies of the card name different ones)")
 BY_MAKE = Path("model") / "smollm2-135m-instruct"
 """Where `make base-model` puts the demo's (scripts/demo_base_model.py)."""
 TOKENIZER_BYTES = 72
@@ -39,12 +40,14 @@ TOKENIZER_BYTES = 72
 
 @dataclass(frozen=True)
 class Known:
-    """name: among KNOWN; repository: on the hub; directory: where the recipes look for it; licence: with how it is had."""
+    """name: among KNOWN; repository: on the hub; directory: where the recipes look for it; terms: its licence, with how it is had;
+    version: of that licence."""
 
     name: str
     repository: str
     directory: Path
-    licence: str
+    terms: str
+    version: str = ""
 
     @property
     def config(self) -> dict[str, Any]:
@@ -59,22 +62,27 @@ class Known:
         return 2 * shape.parameters + TOKENIZER_BYTES * shape.vocabulary
 
     @property
+    def licence(self) -> str:
+        return _(self.terms, version=self.version)
+
+    @property
     def how_to_get(self) -> str:
         """One sentence with the command that fetches it."""
-        gigabytes = f"{self.download_bytes / 1e9:.1f} GB"
-        return f"{self.name} is a download of {gigabytes}, under {self.licence}: {download_command(self.repository, self.directory)}"
+        values = {"name": self.name, "size": self.download_bytes / 1e9, "licence": self.licence}
+        command = download_command(self.repository, self.directory)
+        return _("download {name} ({size:.1f} GB, under {licence}): {command}", **values, command=command)
 
 
 HUB = tuple(
-    Known(name, repository, Path("model") / directory, licence)
-    for name, repository, directory, licence in (
-        ("Llama 3 8B", "meta-llama/Meta-Llama-3-8B", "llama3-8b", LLAMA.format("3")),
-        ("Llama 3 8B", "meta-llama/Meta-Llama-3-8B-Instruct", "llama3-8b-instruct", LLAMA.format("3")),
-        ("Llama 3.1 8B", "meta-llama/Llama-3.1-8B", "llama3.1-8b", LLAMA.format("3.1")),
-        ("Llama 3.1 8B", "meta-llama/Llama-3.1-8B-Instruct", "llama3.1-8b-instruct", LLAMA.format("3.1")),
-        ("Llama 3.2 3B", "meta-llama/Llama-3.2-3B", "llama3.2-3b", LLAMA.format("3.2")),
-        ("Llama 3.2 3B", "meta-llama/Llama-3.2-3B-Instruct", "llama3.2-3b-instruct", LLAMA.format("3.2")),
-        ("Llama 3.2 1B", "meta-llama/Llama-3.2-1B", "llama3.2-1b", LLAMA.format("3.2")),
+    Known(name, repository, Path("model") / directory, *licence)
+    for name, repository, directory, *licence in (
+        ("Llama 3 8B", "meta-llama/Meta-Llama-3-8B", "llama3-8b", LLAMA, "3"),
+        ("Llama 3 8B", "meta-llama/Meta-Llama-3-8B-Instruct", "llama3-8b-instruct", LLAMA, "3"),
+        ("Llama 3.1 8B", "meta-llama/Llama-3.1-8B", "llama3.1-8b", LLAMA, "3.1"),
+        ("Llama 3.1 8B", "meta-llama/Llama-3.1-8B-Instruct", "llama3.1-8b-instruct", LLAMA, "3.1"),
+        ("Llama 3.2 3B", "meta-llama/Llama-3.2-3B", "llama3.2-3b", LLAMA, "3.2"),
+        ("Llama 3.2 3B", "meta-llama/Llama-3.2-3B-Instruct", "llama3.2-3b-instruct", LLAMA, "3.2"),
+        ("Llama 3.2 1B", "meta-llama/Llama-3.2-1B", "llama3.2-1b", LLAMA, "3.2"),
         ("Gaperon 8B", "almanach/Gaperon-Young-1125-8B", "gaperon-8b", GAPERON),
         ("Gaperon 1.5B", "almanach/Gaperon-Young-1125-1B", "gaperon-1.5b", GAPERON),
         ("SmolLM2 1.7B", "HuggingFaceTB/SmolLM2-1.7B", "smollm2-1.7b", APACHE),
@@ -111,7 +119,7 @@ def find_base(path: Path) -> Path:
         return path
     if is_hub_name(path) and (snapshot := cached_snapshot(str(path))):
         return snapshot
-    what = "this base model is not on this machine" if is_hub_name(path) else "there is no base model here"
+    what = _("this base model is not on this machine") if is_hub_name(path) else _("there is no base model here")
     raise TweetstyleError(what, where=str(path), hint=how_to_get(path))
 
 
@@ -119,21 +127,25 @@ def how_to_get(path: Path) -> str:
     """What to do where a base model is not there."""
     if known := known_model(path):
         if path.absolute() == BY_MAKE.absolute():
-            return f"make base-model brings it; or: {known.how_to_get}"
+            return _("run make base-model, or {download}", download=known.how_to_get)
         if known.directory.is_dir():
-            return f"write model.base: {known.directory}"
-        return known.how_to_get + ("" if path.absolute() == known.directory.absolute() else f", and write model.base: {known.directory}")
+            return _("write model.base: {directory}", directory=known.directory)
+        if path.absolute() == known.directory.absolute():
+            return known.how_to_get
+        return _("{download}, and write model.base: {directory}", download=known.how_to_get, directory=known.directory)
     if is_hub_name(path):
         directory = Path("model") / path.name.lower()
-        return f"download it first: {download_command(str(path), directory)}, and write model.base: {directory}"
+        command = download_command(str(path), directory)
+        return _("download it first: {command}, and write model.base: {directory}", command=command, directory=directory)
     if ":" in path.name or path.is_file():
-        return "a base model is a directory of 16-bit safetensors, and an Ollama model or a GGUF is quantised; " + HUB[0].how_to_get
-    return "make base-model fetches the small default; " + HUB[0].how_to_get
+        how = {"what_to_do": HUB[0].how_to_get}
+        return _("a base model is a directory of 16-bit safetensors, not a quantised GGUF or an Ollama model: {what_to_do}", **how)
+    return _("run make base-model for the small default, or {download}", download=HUB[0].how_to_get)
 
 
 def how_to_complete(directory: Path) -> str:
     """What to do where files of a base model are missing: `hf download` fetches what is not there yet."""
-    return _fetch(directory, "download the rest with: {}")
+    return _fetch(directory, N_("download the rest with: {command}"))
 
 
 def how_to_replace(directory: Path, *names: str) -> str:
@@ -141,18 +153,22 @@ def how_to_replace(directory: Path, *names: str) -> str:
 
     Without --force-download `hf download` takes a file that is there for whole (huggingface_hub/file_download.py).
     """
-    return _fetch(directory, f"download {', '.join(names) or 'the model'} again with: {{}} --force-download", *names)
+    again = N_("download {files} again with: {command} --force-download")
+    return _fetch(directory, again if names else N_("download the model again with: {command} --force-download"), *names)
 
 
 def _fetch(directory: Path, how: str, *names: str) -> str:
-    """`how` with the command that fetches these files, or how to make a directory again that `make base-model` made."""
+    """The message `how` with the command that fetches these files, or how to make a directory again that `make base-model` made."""
     if (directory / "origin.json").is_file():
-        return f"make it again: rm -r {BY_MAKE} && make base-model"
-    if known := known_model(directory):
-        return how.format(download_command(known.repository, directory, *names))
-    if directory.parent.name == "snapshots":
-        return how.format(download_command(directory.parents[1].name.removeprefix("models--").replace("--", "/", 1), None, *names))
-    return how.format(download_command("OWNER/NAME", directory, *names)) + " (OWNER/NAME: its name on huggingface.co)"
+        command = f"rm -r {BY_MAKE} && make base-model"
+        return _("make it again: {command}", command=command)
+    repository, place, known = "OWNER/NAME", directory, known_model(directory)
+    if known:
+        repository = known.repository
+    elif directory.parent.name == "snapshots":
+        repository, place = directory.parents[1].name.removeprefix("models--").replace("--", "/", 1), None
+    said = _(how, command=download_command(repository, place, *names), files=", ".join(names))
+    return _("{what_to_do} (OWNER/NAME: its name on huggingface.co)", what_to_do=said) if repository == "OWNER/NAME" else said
 
 
 def is_hub_name(path: Path) -> bool:

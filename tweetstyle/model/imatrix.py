@@ -10,6 +10,7 @@ import numpy as np
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file
+from tweetstyle.locale import _
 
 GENERAL_TYPE, DATASETS, CHUNKS, CHUNK_SIZE = "imatrix", "imatrix.datasets", "imatrix.chunk_count", "imatrix.chunk_size"
 SUMS, COUNTS = ".in_sum2", ".counts"
@@ -72,5 +73,5 @@ def read_imatrix(path: Path) -> Imatrix:
         count = int(tensors[f"{next(iter(sums))}{COUNTS}"][0])
         return Imatrix(sums, count, int(values[CHUNK_SIZE]), tuple(values[DATASETS]))
     except (OSError, ValueError, KeyError, IndexError, TypeError, StopIteration) as error:
-        hint = "remove it and run: tweetstyle fit RECIPE"
-        raise TweetstyleError("this is not an importance matrix in llama.cpp's format", where=str(path), hint=hint) from error
+        hint = _("remove it and run: tweetstyle fit RECIPE")
+        raise TweetstyleError(_("this is not an importance matrix in llama.cpp's format"), where=str(path), hint=hint) from error

@@ -12,6 +12,7 @@ import numpy as np
 from gguf import GGML_QUANT_SIZES, GGMLQuantizationType, LlamaFileType
 
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.locale import _
 from tweetstyle.model.config import Shape, read_shape
 from tweetstyle.model.hub import how_to_replace
 from tweetstyle.model.weight_files import StoredTensor
@@ -78,23 +79,26 @@ def read_llama(config: dict[str, Any], where: Path) -> Llama:
 
 def _problems(config: dict[str, Any], shape: Shape, thetas: set[float], rope: str) -> Iterator[tuple[str, str]]:
     """What cannot be exported, and what to do."""
-    another = "use another base model: Llama 3, 3.1, 3.2 or SmolLM2"
+    another = _("use another base model: Llama 3, 3.1, 3.2 or SmolLM2")
     if (activation := config.get("hidden_act", "silu")) != "silu":
-        yield f"the activation {activation} is not Llama's", another
+        yield _("the activation {name} is not Llama's", name=activation), another
     saved = config.get("quantization_config")
     if saved and not (saved.get("load_in_4bit") and saved.get("bnb_4bit_quant_type") == "nf4" and saved.get("bnb_4bit_use_double_quant")):
-        hint = "use its 16-bit weights, or bitsandbytes' NF4 with double quantisation"
-        yield f"the base model was saved quantised ({saved.get('quant_method', 'unknown')})", hint
+        hint = _("use its 16-bit weights, or bitsandbytes' NF4 with double quantisation")
+        yield _("the base model was saved quantised ({method})", method=saved.get("quant_method", "?")), hint
     if len(thetas) > 1:
-        yield f"rope_theta is given twice, as {' and '.join(f'{theta:g}' for theta in sorted(thetas))}", "keep the right one"
+        values = ", ".join(f"{theta:g}" for theta in sorted(thetas))
+        yield _("rope_theta has several values: {values}", values=values), _("keep the right one")
     if rope not in ("default", "llama3"):
-        yield f"the rope scaling {rope} is not supported", another
+        yield _("the rope scaling {name} is not supported", name=rope), another
     key_heads = config.get("num_key_value_heads") or shape.heads
     if shape.heads % key_heads or shape.head % 2:
-        yield f"{shape.heads} heads of {shape.head} over {key_heads} key heads do not divide", another
+        values = {"heads": shape.heads, "width": shape.head, "key_heads": key_heads}
+        yield _("{heads} heads of width {width} cannot be divided among {key_heads} key heads", **values), another
     for name, width in (("hidden_size", shape.hidden), ("intermediate_size", shape.intermediate), ("heads·head_dim", shape.query)):
         if width % ALIGNED_COLUMNS:
-            yield f"{name} {width} is no multiple of {ALIGNED_COLUMNS}: such rows cannot be quantised", another
+            values = {"key": name, "value": width, "unit": ALIGNED_COLUMNS}
+            yield _("{key} {value} is not a multiple of {unit}: such rows cannot be quantised", **values), another
 
 
 @dataclass(frozen=True)
@@ -138,17 +142,19 @@ def check_tensors(plan: list[Tensor], stored: dict[str, StoredTensor], where: Pa
     """Refuses weights that are not just those of the plan: a missing one, another shape, one that would be left out."""
 
     def refuse(what: str) -> TweetstyleError:
-        return TweetstyleError(what, where=str(where), hint=f"the weights are not those of config.json; {how_to_replace(where)}")
+        hint = _("the weights do not match config.json: {what_to_do}", what_to_do=how_to_replace(where))
+        return TweetstyleError(what, where=str(where), hint=hint)
 
     for tensor in plan:
         if tensor.source not in stored:
-            raise refuse(f"the weight {tensor.source} is missing")
+            raise refuse(_("the weight {name} is missing", name=tensor.source))
         if stored[tensor.source].shape != tensor.shape:
-            raise refuse(f"{tensor.source} is {list(stored[tensor.source].shape)}, not {list(tensor.shape)}")
+            shapes = {"found": list(stored[tensor.source].shape), "needed": list(tensor.shape)}
+            raise refuse(_("{name} is {found}, not {needed}", name=tensor.source, **shapes))
     # A tied head may be stored once more, and old files keep the rotary frequencies, which follow from rope_theta.
     ignored = lambda name: name == "lm_head.weight" or name.endswith("rotary_emb.inv_freq")  # noqa: E731
     if left_out := [n for n in stored.keys() - {t.source for t in plan} if not ignored(n)]:
-        raise refuse(f"the weight {min(left_out)} is none of a Llama's")
+        raise refuse(_("the weight {name} does not belong to a Llama", name=min(left_out)))
 
 
 Q = GGMLQuantizationType

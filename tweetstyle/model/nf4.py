@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.locale import _
 from tweetstyle.model.llama import Tensor
 from tweetstyle.model.weight_files import StoredTensor, read_headers
 
@@ -116,8 +117,8 @@ def read_weights(paths: Iterable[Path]) -> dict[str, StoredTensor]:
         parts = {ending: found.pop(name + ending) for ending in PARTS if name + ending in found}
         where = parts[STATE].path
         if missing := [ending for ending in PARTS if ending not in parts]:
-            what = f"{name}{missing[0]} is missing: not bitsandbytes' NF4 with double quantisation"
-            raise TweetstyleError(what, where=str(where), hint="save it again in 16 bits, or as NF4 with double quantisation")
+            what = _("{name} is missing: not bitsandbytes' NF4 with double quantisation", name=name + missing[0])
+            raise TweetstyleError(what, where=str(where), hint=_("save it again in 16 bits, or as NF4 with double quantisation"))
         shape = tuple(json.loads(_as_stored(parts[STATE]).tobytes())["shape"])
         found[name] = DequantisedTensor(where, name, "U8", shape, 0, partial(_quantised_as_saved, name, parts), saved=True)
     return found
@@ -135,8 +136,8 @@ def nf4_as_trained(stored: dict[str, Any], plan: list[Tensor], recorded: dict[st
     """
     linears = {tensor.source for tensor in plan if tensor.layer is not None and len(tensor.shape) == 2}
     if recorded.keys() != linears:
-        hint = "run the fit stage again: tweetstyle-fit RECIPE --from fit"
-        raise TweetstyleError("the 4-bit weights of the training were those of another model", where="as_trained.json", hint=hint)
+        hint = _("run the fit stage again: tweetstyle-fit RECIPE --from fit")
+        raise TweetstyleError(_("the training's 4-bit weights were those of another model"), where="as_trained.json", hint=hint)
     replaced, dtype = {}, next(iter(recorded.values()))["dtype"]
     for name, tensor in stored.items():
         if name in recorded:

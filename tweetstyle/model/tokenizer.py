@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.locale import _
 from tweetstyle.model.hub import how_to_replace
 from tweetstyle.prompt.chat_template import Turn
 from tweetstyle.prompt.template import Template
@@ -53,10 +54,10 @@ class Tokenizer:
             kind = json.loads(source)["model"]["type"]
         except (ValueError, KeyError, TypeError) as error:
             hint = how_to_replace(self.path.parent, self.path.name)
-            raise TweetstyleError("not a tokenizer file", where=str(self.path), hint=hint) from error
+            raise TweetstyleError(_("not a tokenizer file"), where=str(self.path), hint=hint) from error
         if kind != "BPE":
-            hint = "use a model with a byte-level BPE tokenizer: Llama 3 or SmolLM2"
-            raise TweetstyleError(f"the tokenizer's model is {kind}, not BPE", where=str(self.path), hint=hint)
+            hint = _("use a model with a byte-level BPE tokenizer: Llama 3 or SmolLM2")
+            raise TweetstyleError(_("the tokenizer's model is {kind}, not BPE", kind=kind), where=str(self.path), hint=hint)
         return FastTokenizer.from_str(source)
 
     def token_id(self, text: str) -> int | None:
@@ -125,12 +126,14 @@ class Tokenizer:
         said = [("a", "b"), ("Ça ?", "Été"), ("1", "2")]
         whole = "".join(given + answer + template.end for given, answer in template.turns.segments(said))
         if self.encode_turns(template, said)[0] != self.prompt_ids(whole, add_bos=template.add_bos):
-            what = "its chat template has other ids within a conversation than at its end"
-            raise TweetstyleError(what, where=str(self.path), hint="use the tokenizer.json that the template came with, or message: topic")
+            what = _("its chat template gives other token ids within a conversation than at its end")
+            raise TweetstyleError(
+                what, where=str(self.path), hint=_("use the tokenizer.json that came with the template, or message: topic")
+            )
 
     def end_id(self, template: Template) -> int:
         """Id of the token that ends an answer."""
         if (end := self.token_id(template.end)) is None:
-            what = f"the end token {template.end!r} is not one token of the tokenizer"
-            raise TweetstyleError(what, where=str(self.path), hint="use format: inst")
+            what = _("the end token {token} is not one token of the tokenizer", token=repr(template.end))
+            raise TweetstyleError(what, where=str(self.path), hint=_("use format: inst"))
         return end

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tweetstyle.errors import TweetstyleError
+from tweetstyle.locale import _
 from tweetstyle.model.hub import how_to_complete, how_to_replace
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
@@ -28,11 +29,11 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise TweetstyleError(f"there is no {path.name}", where=str(path.parent), hint=how_to_complete(path.parent)) from error
+        raise TweetstyleError(_("there is no {file}", file=path.name), where=str(path.parent), hint=how_to_complete(path.parent)) from error
     except ValueError as error:
-        raise TweetstyleError(f"not JSON ({error})", where=str(path), hint=how_to_replace(path.parent, path.name)) from error
+        raise TweetstyleError(_("not JSON ({error})", error=error), where=str(path), hint=how_to_replace(path.parent, path.name)) from error
     if not isinstance(content, dict):
-        raise TweetstyleError("not a JSON object", where=str(path), hint=how_to_replace(path.parent, path.name))
+        raise TweetstyleError(_("not a JSON object"), where=str(path), hint=how_to_replace(path.parent, path.name))
     return content
 
 
@@ -50,11 +51,12 @@ def find_weights(path: Path, config: dict[str, Any]) -> tuple[Path, ...]:
     """
     names = weight_names(path)
     if missing := [name for name in names if not (path / name).is_file()]:
-        raise TweetstyleError(f"missing: {', '.join(missing)}", where=str(path), hint=how_to_complete(path))
+        raise TweetstyleError(_("missing: {files}", files=", ".join(missing)), where=str(path), hint=how_to_complete(path))
     if names == [SINGLE] and (path / INDEX).is_file() and set(read_json(path / INDEX)["weight_map"].values()) != {SINGLE}:
         # transformers loads the single file and ignores the shards.
-        what = f"there are two sets of weights, {SINGLE} and the shards of {INDEX}"
-        raise TweetstyleError(what, where=str(path), hint=f"move one of them elsewhere: {SINGLE}, or {INDEX} and its shards")
+        what = _("there are two sets of weights, {file} and the shards of {index}", file=SINGLE, index=INDEX)
+        hint = _("move one of them elsewhere: {file}, or {index} and its shards", file=SINGLE, index=INDEX)
+        raise TweetstyleError(what, where=str(path), hint=hint)
     _check_head(path, config, read_headers(path / name for name in names))
     return tuple(path / name for name in names)
 
@@ -67,8 +69,8 @@ def _check_head(path: Path, config: dict[str, Any], stored: dict[str, StoredTens
     chunks = ((first, min(CHUNK_ROWS, head.rows - first)) for first in range(0, head.rows, CHUNK_ROWS))
     same = (head.dtype, head.shape) == (embeddings.dtype, embeddings.shape)
     if not same or not all(np.array_equal(head.read_bytes(*rows), embeddings.read_bytes(*rows)) for rows in chunks):
-        what = f"tie_word_embeddings is true, and the stored {HEAD} differs from the embeddings"
-        hint = "write tie_word_embeddings: false to use the stored head, as transformers does; with true, Unsloth drops it on a GPU"
+        what = _("tie_word_embeddings is true, but the stored {name} differs from the embeddings", name=HEAD)
+        hint = _("write tie_word_embeddings: false to use the stored head, as transformers does; with true, Unsloth drops it on a GPU")
         raise TweetstyleError(what, where=str(path / "config.json"), hint=hint)
 
 
@@ -109,8 +111,8 @@ class StoredTensor:
         size = (self.rows if count is None else count) * self.columns * ITEM_BYTES[self.dtype]
         raw = np.fromfile(self.path, np.uint8, size, offset=self.offset + first * self.columns * ITEM_BYTES[self.dtype])
         if raw.size < size:
-            what = f"the file ends inside {self.name}"
-            raise TweetstyleError(what, where=str(self.path), hint=f"it was cut off; {how_to_make_whole(self.path)}")
+            hint = _("it was cut off: {what_to_do}", what_to_do=how_to_make_whole(self.path))
+            raise TweetstyleError(_("the file ends inside {name}", name=self.name), where=str(self.path), hint=hint)
         return raw
 
 
@@ -125,7 +127,7 @@ def read_headers(paths: Iterable[Path]) -> dict[str, StoredTensor]:
 def how_to_make_whole(path: Path) -> str:
     """What to do where a file of weights is not whole: of a training it is made again, of a base model fetched."""
     if path.parent.name == "final_model":
-        return "tweetstyle-fit RECIPE --from fit makes it again"
+        return _("make it again: {command}", command="tweetstyle-fit RECIPE --from fit")
     return how_to_replace(path.parent, path.name)
 
 
@@ -140,12 +142,12 @@ def _read_header(path: Path) -> Iterator[StoredTensor]:
         entries = [(name, entry["dtype"], tuple(entry["shape"]), *entry["data_offsets"]) for name, entry in header.items()]
         end = 8 + length + max((entry[-1] for entry in entries), default=0)
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
-        raise TweetstyleError("not a whole safetensors file", where=str(path), hint=how_to_make_whole(path)) from error
+        raise TweetstyleError(_("not a complete safetensors file"), where=str(path), hint=how_to_make_whole(path)) from error
     if end != size:
-        what = f"the file has {size:,} bytes, its header says {end:,}"
-        raise TweetstyleError(what, where=str(path), hint=f"it was cut off; {how_to_make_whole(path)}")
-    for name, dtype, shape, begin, _ in entries:
+        what = _("the file has {size:,} bytes, but its header says {expected:,}", size=size, expected=end)
+        raise TweetstyleError(what, where=str(path), hint=_("it was cut off: {what_to_do}", what_to_do=how_to_make_whole(path)))
+    for name, dtype, shape, begin, _end in entries:
         if dtype not in ITEM_BYTES:
-            hint = "use weights in F32, F16 or BF16, or in bitsandbytes' NF4: others cannot be merged exactly"
-            raise TweetstyleError(f"{name} has the dtype {dtype}", where=str(path), hint=hint)
+            hint = _("use weights in F32, F16 or BF16, or in bitsandbytes' NF4: others cannot be merged exactly")
+            raise TweetstyleError(_("{name} has the dtype {dtype}", name=name, dtype=dtype), where=str(path), hint=hint)
         yield StoredTensor(path, name, dtype, shape, 8 + length + begin)

@@ -6,8 +6,8 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from tweetstyle.console import percent
-from tweetstyle.locale import localised
+from tweetstyle.console import percent, size
+from tweetstyle.locale import in_language, localised
 from tweetstyle.text.visible import visible
 
 if TYPE_CHECKING:
@@ -17,11 +17,12 @@ SECURITY = "default-src 'none'; style-src 'unsafe-inline'"
 """The page may load nothing and run nothing, whatever an archive contains."""
 
 
-def render(template: str, *, sheets: tuple[str, ...] = (), security: str = SECURITY, **values: Any) -> str:
+def render(template: str, *, language: str, sheets: tuple[str, ...] = (), security: str = SECURITY, **values: Any) -> str:
     """A page; every value is escaped, and hidden characters in it are written out.
 
     Args:
         template: file in pages/templates.
+        language: of the page, its messages and its numbers.
         sheets: style sheets besides pages/style.css, by their paths in the package.
         security: the page's Content-Security-Policy.
 
@@ -31,7 +32,9 @@ def render(template: str, *, sheets: tuple[str, ...] = (), security: str = SECUR
     from jinja2 import UndefinedError
 
     try:
-        return _environment().get_template(template).render(sheet=style_sheet(*sheets), security=security, **values)
+        with in_language(language):
+            page = _environment().get_template(template)
+            return page.render(language=language, sheet=style_sheet(*sheets), security=security, **values)
     except UndefinedError as error:
         raise LookupError(f"{template}: {error}") from error
 
@@ -63,5 +66,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=lambda value: visible(value) if type(value) is str else value,
     )
-    environment.filters |= {"thousands": lambda number: localised(f"{number:,}"), "percent": percent}
+    environment.filters |= {"thousands": lambda number: localised(f"{number:,}"), "percent": percent, "size": size}
     return environment

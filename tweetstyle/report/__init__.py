@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 
 from tweetstyle.files import complete_file
+from tweetstyle.locale import current_language
 from tweetstyle.pages.render import render
 from tweetstyle.report import tables
 from tweetstyle.report.files import REWRITTEN_EVERY, STALE_MINUTES, Read, RunFiles, State, read_run
@@ -51,6 +52,7 @@ def run_report(files: RunFiles, language: str, state: State | None = None) -> st
         reload=RELOAD if training else None,
         notice=_notice(state, run, say) if state else None,
         error=state.error if state else None,
+        error_language=current_language(),
         answers=[(answer, " ".join(figures)) for answer, *figures in given],
         sections=[name for name in SECTIONS if name != "conversation" or say.talks],
         say=say,

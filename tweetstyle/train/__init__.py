@@ -12,6 +12,7 @@ from tweetstyle.console import say
 from tweetstyle.dataset.examples import Document, read_documents, read_held_out
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file
+from tweetstyle.locale import N_, _
 from tweetstyle.model.base import BaseModel
 from tweetstyle.plan.schedule import effective_schedule
 from tweetstyle.prompt.template import Template
@@ -20,6 +21,11 @@ from tweetstyle.train.inputs import FitInputs, FitPlan, FitRun, check_documents,
 
 if TYPE_CHECKING:
     from tweetstyle.train.checkpoints import Checkpoint
+
+NOTHING_LEARNED = N_(
+    "the untrained model has {untrained:.4f} bits per byte, the best validation {best:.4f}: "
+    "final_model/ has learned nothing that helps on new tweets"
+)
 
 
 @dataclass(frozen=True)
@@ -99,14 +105,14 @@ def _train(run: FitRun, newest: Checkpoint | None) -> None:
     log = run.directory / "log.txt"
     with (
         libraries_output_to(log) as screen,
-        TrainingProgress("loading Unsloth", stream=screen) as progress,
+        TrainingProgress(_("loading Unsloth"), stream=screen) as progress,
     ):
         from tweetstyle.train.session import run_session
 
         stopped_at = run_session(run, newest, progress)
     if stopped_at:
-        what = f"stopped at step {stopped_at} of {run.plan.steps.steps}; checkpoint-{stopped_at} is complete"
-        raise TweetstyleError(what, where=str(run.directory), hint="run the same command again to resume")
+        what = _("stopped at step {step} of {steps}; checkpoint-{step} is complete", step=stopped_at, steps=run.plan.steps.steps)
+        raise TweetstyleError(what, where=str(run.directory), hint=_("run the same command again to resume"))
 
 
 def _finish(run: FitRun) -> FitResult:
@@ -114,23 +120,23 @@ def _finish(run: FitRun) -> FitResult:
 
     from tweetstyle.statistics.metrics import BITS_PER_BYTE, no_better_than_untrained
     from tweetstyle.train.checkpoints import complete_checkpoints, prune, write_final_model
-    from tweetstyle.train.metrics import MEANING, as_table, train_output
+    from tweetstyle.train.metrics import as_table, meaning, train_output
 
     directory, metrics = run.directory, run.metrics
     checkpoints = complete_checkpoints(directory)
     best = metrics.best()
     if no_better_than_untrained(metrics.lines):
-        figures = f"the untrained model has {metrics.untrained:.4f} bits per byte, the best validation {best[BITS_PER_BYTE]:.4f}"
-        say(f"          {figures}: final_model/ has learned nothing that helps on new tweets", fg="yellow")
+        figures = {"untrained": metrics.untrained, "best": best[BITS_PER_BYTE]}
+        say(f"          {_(NOTHING_LEARNED, **figures)}", fg="yellow")
     chosen = next((c for c in checkpoints if c.step == best["step"]), None)
     if chosen is None:
-        hint = "run the same command again: it resumes from the newest complete checkpoint"
-        raise TweetstyleError(f"the best checkpoint, checkpoint-{best['step']}, is gone", where=str(directory), hint=hint)
+        hint = _("run the same command again: it resumes from the newest complete checkpoint")
+        raise TweetstyleError(_("the best checkpoint, checkpoint-{step}, is missing", step=best["step"]), where=str(directory), hint=hint)
     write_final_model(run.base, run.model.method, chosen, directory / "final_model")
     state = json.loads((checkpoints[-1].path / "trainer_state.json").read_text(encoding="utf-8"))
     output = train_output(metrics, state, len(run.documents))
     with complete_file(directory / "train_output.json") as stream:
-        json.dump(vars(output) | {"meaning": MEANING}, stream, indent=2)
+        json.dump(vars(output) | {"meaning": meaning(output, "en")}, stream, indent=2)
     prune(directory, best["step"], run.training.save_total_limit)
     Console(stderr=True).print(as_table(output))
     figures = output.metrics

@@ -17,6 +17,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.hardware import wsl
+from tweetstyle.locale import N_, _, _n
 from tweetstyle.plan.schedule import as_rate
 from tweetstyle.progress import TrainingProgress
 from tweetstyle.recipe import Training
@@ -80,12 +81,12 @@ class RunKeeper(PhaseKeeper):
 
     # -- the Trainer's events -------------------------------------------------------------------------------
 
-    def on_train_begin(self, args, state: TrainerState, control: TrainerControl, model: Any, **_: Any) -> None:
+    def on_train_begin(self, args, state: TrainerState, control: TrainerControl, model: Any, **others: Any) -> None:
         self._clock, self._tokens = time.perf_counter(), state.num_input_tokens_seen
         if state.global_step == 0 and self.metrics.untrained is None:
-            self.progress.phase("validating the untrained model")
+            self.progress.phase(_("validating the untrained model"))
             line = self._score(model, 0)
-            self.progress.say(f"untrained: {line[BITS_PER_BYTE]:.4f} bits per byte on the validation tweets")
+            self.progress.say(_("untrained: {bits:.4f} bits per byte on the validation tweets", bits=line[BITS_PER_BYTE]))
         self.progress.start(state.global_step, state.max_steps)
 
     def on_step_end(self, args, state: TrainerState, control: TrainerControl, **_: Any) -> None:
@@ -130,7 +131,7 @@ class RunKeeper(PhaseKeeper):
     # -- parts ----------------------------------------------------------------------------------------------
 
     def _validate(self, state: TrainerState, control: TrainerControl, model: Any) -> None:
-        self.progress.phase("validating")
+        self.progress.phase(_("validating"))
         bits_per_byte = self._score(model, state.global_step)[BITS_PER_BYTE]
         self._check_better_than_untrained(bits_per_byte, state.global_step)
         best = self.metrics.best()["step"] == state.global_step
@@ -142,18 +143,30 @@ class RunKeeper(PhaseKeeper):
         if self.validation.samples:
             self._write_samples(model, state.global_step)
         self.validation.done()
-        mark = ", the best so far" if best and not no_better_than_untrained(self.metrics.lines) else ""
-        self.progress.say(f"step {state.global_step}: {bits_per_byte:.4f} bits per byte on the validation tweets{mark}")
+        self._report(state, bits_per_byte, best=best and not no_better_than_untrained(self.metrics.lines))
+
+    def _report(self, state: TrainerState, bits: float, *, best: bool) -> None:
+        values = {"step": state.global_step, "bits": bits, "steps": state.max_steps}
+        if best:
+            self.progress.say(_("step {step}: {bits:.4f} bits per byte on the validation tweets, the best so far", **values))
+        else:
+            self.progress.say(_("step {step}: {bits:.4f} bits per byte on the validation tweets", **values))
         if self.finished and state.global_step < state.max_steps:
-            since = f"no better validation in the last {patience}"
-            self.progress.say(f"early stopping at step {state.global_step:,} of {state.max_steps:,}: {since}")
+            text = _n(
+                "early stopping at step {step:,} of {steps:,}: the last validation was no better",
+                "early stopping at step {step:,} of {steps:,}: no better validation in the last {count}",
+                self.training.early_stopping_patience,
+                **values,
+            )
+            self.progress.say(text)
 
     def _write_samples(self, model: Any, step: int) -> None:
         """Samples are optional: if memory runs out, the run continues without them."""
-        self.progress.phase("writing samples")
+        self.progress.phase(_("writing samples"))
         written = within_memory(partial(self.validation.samples, model, step))
         if isinstance(written, OutOfMemory):
-            self.progress.say(f"out of memory while writing samples at step {step}: left out ({written.said})")
+            why = written.said
+            self.progress.say(_("out of memory while writing samples at step {step}: left out ({why})", step=step, why=why))
             return
         self.metrics.append({"step": step} | written | {"seconds": self._elapsed()})
 
@@ -170,10 +183,15 @@ class RunKeeper(PhaseKeeper):
         """Ends a run that makes the model worse from the start; one that was better once ends by early stopping, with its best state."""
         if not stops_as_worse(self.metrics.lines):
             return
-        untrained, rate = self.metrics.untrained, self.training.learning_rate
-        what = f"the training makes the model worse: {bits_per_byte:.3f} bits per byte on the validation tweets at step {step}, "
-        what += f"{untrained:.3f} untrained, with learning_rate {as_rate(rate)}"
-        hint = f"write a smaller training.learning_rate: {as_rate(min(self.usual_rate, rate / 5))}; the next run begins from the base model"
+        rate = self.training.learning_rate
+        values = {"bits": bits_per_byte, "step": step, "untrained": self.metrics.untrained, "rate": as_rate(rate)}
+        what = _(
+            "the training makes the model worse: {bits:.3f} bits per byte on the validation tweets at step {step}, "
+            "{untrained:.3f} untrained, with learning_rate {rate}",
+            **values,
+        )
+        smaller = as_rate(min(self.usual_rate, rate / 5))
+        hint = _("write a smaller training.learning_rate: {rate}; the next run starts from the base model", rate=smaller)
         raise TweetstyleError(what, where="training.learning_rate", hint=hint)
 
     def _begin_saving(self, step: int, model: Any) -> None:
@@ -204,8 +222,8 @@ def peak_memory() -> int:
 
 def _check_finite(loss: float, step: int) -> None:
     if not math.isfinite(loss):
-        hint = "write a smaller training.learning_rate, or a larger training.warmup_ratio"
-        raise TweetstyleError(f"the training loss is NaN or infinite at step {step}", where="training", hint=hint)
+        hint = _("write a smaller training.learning_rate, or a larger training.warmup_ratio")
+        raise TweetstyleError(_("the training loss is NaN or infinite at step {step}", step=step), where="training", hint=hint)
 
 
 @contextmanager
@@ -226,10 +244,12 @@ def one_message_where_the_disk_fails(keeper: RunKeeper) -> Iterator[None]:
 def saves_before_it_stops(keeper: RunKeeper) -> Iterator[None]:
     """Inside the block Ctrl-C and SIGTERM end the run after the current step, with a checkpoint; a second one ends it at once."""
 
-    def stop(number: int, _: object) -> None:
+    said = _("stopping after this step"), _("Ctrl-C again: at once")
+
+    def stop(number: int, frame: object) -> None:
         keeper.interrupted_by = signal.Signals(number)
         # Only what the bar's own thread will show: writing here could interrupt a write to the same stream.
-        keeper.progress.phase("stopping after this step", "once more: at once")
+        keeper.progress.phase(*said)
         signal.signal(number, before[number])
 
     before = {number: signal.signal(number, stop) for number in STOPPING}
@@ -240,12 +260,12 @@ def saves_before_it_stops(keeper: RunKeeper) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-CARD_IS_FULL = (
-    f"more than {wsl.FULL:.0%} of the card is taken: WSL moves what does not fit to RAM without an error, and training becomes very slow. "
-    "End what else uses the card (nvidia-smi and Windows' task manager list it)"
+CARD_IS_FULL = N_(
+    "more than {full:.0%} of the card is taken: WSL moves the rest to RAM without an error, and training becomes very slow. "
+    "Close what else uses the card (nvidia-smi and Windows' Task Manager list it)"
 )
-PAGEABLE = (
-    "the system gives Unsloth no pinned memory for the activations that it moves to RAM (WSL2 caps it): each step is slower. "
+PAGEABLE = N_(
+    "the system gives Unsloth no pinned memory for the activations that it moves to RAM (WSL2 limits it), so each step is slower. "
     "gradient_checkpointing: true keeps them on the card, if there is room"
 )
 
@@ -257,10 +277,10 @@ class CardWatch(TrainerCallback):
         self.say = say
         self.said: set[str] = set()
 
-    def on_log(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_log(self, args: Any, state: Any, control: Any, **others: Any) -> None:
         unsloth = sys.modules.get("unsloth_zoo.gradient_checkpointing")
         pageable = not getattr(unsloth, "PINNED_MEMORY_AVAILABLE", True)
         for warning, holds in ((CARD_IS_FULL, wsl.card_is_full()), (PAGEABLE, pageable)):
             if holds and warning not in self.said:
                 self.said.add(warning)
-                self.say(warning)
+                self.say(_(warning, full=wsl.FULL))

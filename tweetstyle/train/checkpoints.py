@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from tweetstyle.console import say
+from tweetstyle.console import say, size
 from tweetstyle.errors import TweetstyleError, causes
 from tweetstyle.files import complete_directory, complete_file, fingerprint, fingerprints, read_back, sync_directory, sync_tree
+from tweetstyle.locale import _
 from tweetstyle.model.base import BaseModel
 from tweetstyle.train.metrics import Metrics
 
@@ -52,14 +53,14 @@ def seal(path: Path, step: int, *, finished: bool) -> None:
 def read_checkpoint(path: Path) -> Checkpoint | str:
     """The checkpoint in a directory, or, where it is not complete, why: no seal, or a file missing or other than sealed."""
     if not (path / SEAL).is_file():
-        return "it was never written to its end"
+        return _("it was not written completely")
     if (sealed := read_back(path / SEAL, Sealed)) is None:
-        return f"{SEAL} cannot be read"
+        return _("{file} cannot be read", file=SEAL)
     for name, digest in sealed.files.items():
         if not (path / name).is_file():
-            return f"{name} is missing"
+            return _("{file} is missing", file=name)
         if fingerprint(path / name) != digest:
-            return f"{name} is not what was saved"
+            return _("{file} is not what was saved", file=name)
     return Checkpoint(**vars(sealed), path=path)
 
 
@@ -74,7 +75,7 @@ def complete_checkpoints(directory: Path, say: Callable[[str], None] = say) -> l
             found.append(checkpoint)
         else:
             remove(path)
-            say(f"{path.name} is incomplete and was removed: {checkpoint}")
+            say(_("{name} is incomplete and was removed: {why}", name=path.name, why=checkpoint))
     return sorted(found, key=lambda checkpoint: checkpoint.step)
 
 
@@ -90,8 +91,11 @@ def resume_point(directory: Path, metrics: Metrics, say: Callable[[str], None] =
         best = metrics.best(newest)
         if metrics.reach(newest) and (best is None or best["step"] in steps):
             break
-        why = f"checkpoint-{best['step']}, the best until then, is gone" if metrics.reach(newest) else "its lines in metrics.jsonl are gone"
-        say(f"checkpoint-{newest} was removed: {why}")
+        if metrics.reach(newest):
+            values = {"step": newest, "best": best["step"]}
+            say(_("checkpoint-{step} was removed, because the best one before it, checkpoint-{best}, is missing", **values))
+        else:
+            say(_("checkpoint-{step} was removed, because its lines in metrics.jsonl are missing", step=newest))
         remove(found.pop().path)
     metrics.keep_until(found[-1].step if found else 0)
     return found[-1] if found else None
@@ -185,20 +189,20 @@ def failed_write(error: BaseException, directory: Path, needed: int, writing: st
     full = full or any(f"(os error {number})" in str(e) for e in chain for number in (errno.ENOSPC, errno.EDQUOT))
     by_torch = any(word in str(e) for e in chain for word in WRITERS_WORDS)
     if full or (writing and by_torch and shutil.disk_usage(directory).free < needed):
-        return disk_is_full(directory, needed, writing or "metrics.jsonl or log.txt")
+        return disk_is_full(directory, needed, writing or _("metrics.jsonl or log.txt"))
     if writing and (by_torch or isinstance(error, OSError) or "(os error " in str(error)):
-        reason = "torch does not say why" if by_torch else str(error).splitlines()[0]
-        hint = f"see to the disk and run again: {_goes_on(directory)}"
-        return TweetstyleError(f"{writing} could not be written: {reason}", where=str(directory), hint=hint)
+        reason = _("torch gives no reason") if by_torch else str(error).splitlines()[0]
+        hint = _("check the disk and run the same command again: {next}", next=_goes_on(directory))
+        return TweetstyleError(_("{file} could not be written: {why}", file=writing, why=reason), where=str(directory), hint=hint)
     return None
 
 
 def disk_is_full(directory: Path, needed: int, writing: str) -> TweetstyleError:
-    free = shutil.disk_usage(directory).free
-    hint = f"make room ({free / 2**20:,.0f} MiB are free, {needed / 2**20:,.0f} may be needed) and run again: {_goes_on(directory)}"
-    return TweetstyleError(f"the disk is full: {writing} could not be written", where=str(directory), hint=hint)
+    values = {"free": size(shutil.disk_usage(directory).free), "needed": size(needed), "next": _goes_on(directory)}
+    hint = _("make room ({free} free, up to {needed} needed) and run the same command again: {next}", **values)
+    return TweetstyleError(_("the disk is full: {file} could not be written", file=writing), where=str(directory), hint=hint)
 
 
 def _goes_on(directory: Path) -> str:
     steps = sealed_steps(directory)
-    return f"it resumes from checkpoint-{steps[-1]}" if steps else "it starts again"
+    return _("it resumes from checkpoint-{step}", step=steps[-1]) if steps else _("it starts from the beginning")

@@ -16,6 +16,7 @@ from tweetstyle.console import size
 from tweetstyle.errors import TweetstyleError, causes
 from tweetstyle.files import complete_file
 from tweetstyle.hardware.gpu import Card
+from tweetstyle.locale import N_, _
 from tweetstyle.model.base import BaseModel
 from tweetstyle.plan.advice import LOWEST_RANK, batches_of_the_same_step, sizes_that_fit, what_to_change
 from tweetstyle.plan.memory import plan_memory
@@ -24,22 +25,22 @@ from tweetstyle.recipe import Model, Training
 
 MEMORY_SIGNS = ("out of memory", "STATUS_ALLOC_FAILED", "DefaultCPUAllocator")
 """Signs of out of memory in a RuntimeError: torch.OutOfMemoryError, cuBLAS, cuDNN, and torch's allocator of RAM."""
-LOADING, STEP, OPTIMIZER = "loading the base model", "a training step", "the optimizer's step"
-VALIDATION, SAVING = "validation", "saving a checkpoint"
+LOADING, STEP, OPTIMIZER = N_("loading the base model"), N_("a training step"), N_("the optimizer's step")
+VALIDATION, SAVING = N_("the validation"), N_("saving a checkpoint")
 """What a run is doing. Only a training step takes less memory with a smaller batch."""
 MARGIN = 0.1
 """Share of the planned memory by which a recipe that ran out of memory has to become smaller, at least."""
 REPORT, LOG = "card-failure.txt", "log.txt"
 CARD_SIGNS = ("CUDA error", "CUDA driver error", "Triton Error [CUDA]", "CUBLAS_STATUS_", "CUDNN_STATUS_", "NVML_")
 """How a RuntimeError says that the card, or its driver, failed: torch's own class for it (AcceleratorError) not every library raises."""
-MEMORY_HINT = (
+MEMORY_HINT = N_(
     "close other programs that use memory of the card (nvidia-smi lists them; ollama stop NAME) or of the machine (free -h), then run the "
     "same command again: completed work is kept"
 )
 LIBRARIES = {"triton": "Triton", "torch/_inductor": "Inductor", "torch/_dynamo": "torch.compile", "bitsandbytes": "bitsandbytes"}
 """Directories in site-packages whose code compiles kernels for the card, or computes on it by code of its own."""
 SITE, STANDARD_LIBRARY = "/site-packages/", sysconfig.get_paths()["stdlib"]
-HINT = (
+HINT = N_(
     "completed work is kept: the same command resumes from there (a training from its newest checkpoint). "
     "First check that nvidia-smi still shows the card; if it does not, restart the machine. "
     "If it fails again, sudo dmesg | grep Xid names the fault (heat, power, an overclocked card)"
@@ -91,26 +92,30 @@ def does_not_fit(
 
     phase: what was being done; after a training step the batch is 1 already.
     """
-    pack = f"one pack of {training.max_length:,} tokens at batch 1"
-    what = f"out of memory for {pack if phase == STEP else phase}"
+    pack = _("one pack of {length:,} tokens at batch 1", length=training.max_length)
+    what = _("out of memory for {what}", what=pack if phase == STEP else _(phase))
     if card is None:
-        first = "write a shorter training.max_length" if phase in (STEP, LOADING) else "close other programs that use memory (free -h)"
-        hint = f"{first}, or take a smaller base model"
+        hint = _("close other programs that use memory (free -h), or use a smaller base model")
+        if phase in (STEP, LOADING):
+            hint = _("write a shorter training.max_length, or use a smaller base model")
         return TweetstyleError(f"{what} ({why.said})", where="training", hint=hint)
-    what += f"; the card has {size(card.total)}, of which other programs hold {size(card.others)}"
+    values = {"total": size(card.total), "others": size(card.others)}
+    what = _("{what}; the card has {total}, of which other programs use {others}", what=what, **values)
     # The plan may have said that it fits: what is proposed has to be smaller than that, too.
     room = replace(card, training_only=True)
     planned = plan_memory(base.config, model, training, card=room)
     room = replace(room, unused=max(card.total - planned.card + int(MARGIN * planned.tensors), 0))
     by_plan = phase in (STEP, LOADING)
     if changes := what_to_change(base.config, model, training, room) if by_plan else _without_batch(model, training):
-        hint = "write instead:" + "".join(f"\n     {change}" for change in changes)
+        hint = _("write instead:") + "".join(f"\n     {change}" for change in changes)
     else:
-        hint = f"take a smaller base model ({', '.join(sizes_that_fit(model, training, room)) or 'none of the usual ones fits'})"
+        names = ", ".join(sizes_that_fit(model, training, room)) or _("none of the usual ones fits")
+        hint = _("use a smaller base model ({names})", names=names)
     if why.said.startswith("CUDA error"):
-        hint += ";\n     if the card has free memory, pinned memory ran out, which WSL2 caps: gradient_checkpointing: true does without"
+        pinned = _("if the card has free memory, pinned memory ran out, which WSL2 limits: gradient_checkpointing: true does without")
+        hint += f";\n     {pinned}"
     if card.others > MARGIN * card.total:
-        hint = f"close other programs on the card (nvidia-smi lists them), or {hint}"
+        hint = _("close other programs on the card (nvidia-smi lists them), or {hint}", hint=hint)
     return TweetstyleError(f"{what} ({why.said})", where="training", hint=hint)
 
 
@@ -118,11 +123,13 @@ def _without_batch(model: Model, training: Training) -> list[str]:
     """What makes weights, gradients and optimizer smaller: after a step nothing of the batch is held any more."""
     changes = []
     if training.optim != "paged_adamw_8bit":
-        changes.append(f"training.optim: paged_adamw_8bit  (was {training.optim}; its states move to RAM where the card is full)")
+        text = _("training.optim: paged_adamw_8bit  (was {optim}; its states move to RAM where the card is full)", optim=training.optim)
+        changes.append(text)
     if model.method != "full" and model.lora.r > LOWEST_RANK:
-        changes.append(f"model.lora.r: {max(model.lora.r // 2, LOWEST_RANK)}  (was {model.lora.r})")
+        half = max(model.lora.r // 2, LOWEST_RANK)
+        changes.append(_("model.lora.r: {half}  (was {rank})", half=half, rank=model.lora.r))
     if model.method == "lora":
-        changes.append("model.method: qlora  (was lora; the base model in 4 bits)")
+        changes.append(_("model.method: qlora  (was lora; the base model in 4 bits)"))
     return changes
 
 
@@ -139,12 +146,13 @@ def one_message_where_the_card_fails(directory: Path) -> Iterator[None]:
     except Exception as error:
         first = next((met for met in causes(error) if _is_the_cards(met)), None)
         if first is not None:
-            what, hint = f"the card failed: {_first_line(first)}", HINT
+            what, hint = _("the card failed: {error}", error=_first_line(first)), _(HINT)
         elif is_out_of_memory(error):
-            what, hint = f"out of memory: {_first_line(error)}", MEMORY_HINT
+            what, hint = _("out of memory: {error}", error=_first_line(error)), _(MEMORY_HINT)
         elif not isinstance(error, TweetstyleError) and (library := _failed_library(error)):
-            what = f"{library}, which compiles or computes for the card, failed: {type(error).__name__}: {_first_line(error)}"
-            hint = f"tweetstyle doctor checks the usual reasons (compiler, versions); the libraries' own messages: {directory / LOG}"
+            values = {"library": library, "error": f"{type(error).__name__}: {_first_line(error)}"}
+            what = _("{library}, which compiles or computes for the card, failed: {error}", **values)
+            hint = _("tweetstyle doctor checks the usual causes (compiler, versions); the libraries' messages: {log}", log=directory / LOG)
         else:
             raise
         with complete_file(directory / REPORT) as stream:
@@ -159,7 +167,7 @@ def _first_line(error: BaseException) -> str:
 def _failed_library(error: BaseException) -> str | None:
     """The one of LIBRARIES in whose code an error was raised; None of other code."""
     for met in causes(error):
-        frames = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(met.__traceback__)]
+        frames = [frame.f_code.co_filename for frame, _line in traceback.walk_tb(met.__traceback__)]
         if type(met).__name__ == "_RemoteTraceback":  # A child process sends its traceback as text.
             frames = re.findall(r'^ *File "(.+?)", line', str(met), re.MULTILINE)
         # Triton calls the C compiler through the standard library: that one's frames say nothing.

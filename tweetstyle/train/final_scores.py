@@ -20,6 +20,7 @@ from tweetstyle.files import complete_file, fingerprints, read_back
 from tweetstyle.inference.clean_process import run_in_clean_process
 from tweetstyle.inference.forward import input_device
 from tweetstyle.inference.likelihood import TunedModel, batches
+from tweetstyle.locale import _
 from tweetstyle.model.imatrix import Imatrix, read_imatrix, write_imatrix
 from tweetstyle.model.tokenizer import Encoded
 from tweetstyle.prompt.template import Template
@@ -172,7 +173,7 @@ def _measure(
 
     method, tokens = tuned.method, sum(len(document.ids) for document in (*held, *documents))
     with (
-        Bar("measuring the model", tokens, "tokens", loading="loading the trained model") as bar,
+        Bar(_("measuring the model"), tokens, _("tokens"), loading=_("loading the trained model")) as bar,
         quiet_libraries(),
         torch.inference_mode(),
     ):

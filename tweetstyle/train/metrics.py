@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tweetstyle.files import clear_os_errors, complete_file
+from tweetstyle.locale import current_language
 from tweetstyle.statistics.metrics import (
     BITS_PER_BYTE,
     best_validation,
@@ -16,6 +17,7 @@ from tweetstyle.statistics.metrics import (
     untrained_bits,
     validations,
 )
+from tweetstyle.wording.words import Say
 
 
 class Metrics:
@@ -86,22 +88,6 @@ class Metrics:
         return None if most is None else int(most * 2**30)
 
 
-MEANING = {
-    "global_step": "optimizer steps: how many times the weights were changed",
-    "train_loss": "mean loss of all steps, in nats a token; lower is better, and of little worth alone",
-    "train_runtime": "seconds of training and validation, over all sessions",
-    "train_samples_per_second": "tweets learned from in a second",
-    "train_steps_per_second": "optimizer steps in a second",
-    "train_tokens_per_second": "tokens of prompts and tweets in a second of training; padding is not counted",
-    "num_input_tokens_seen": "tokens of prompts and tweets, over all epochs",
-    "total_flos": "floating-point operations, estimated: 6 for each token and weight outside the embeddings",
-    "epoch": "passes through the training tweets",
-    "best_global_step": "the step whose weights are in final_model/",
-    "eval_bits_per_byte": "bits that a byte of an unseen tweet costs this model; lower is better, comparable between tokenizers",
-    "eval_loss": "mean loss on the validation tweets, in nats a token",
-}
-
-
 @dataclass(frozen=True)
 class TrainOutput:
     """transformers' TrainOutput, recomputed from metrics.jsonl: the Trainer's own is wrong after a resume."""
@@ -132,13 +118,19 @@ def train_output(metrics: Metrics, state: dict[str, Any], tweets: int) -> TrainO
     return TrainOutput(step, loss, figures)
 
 
+def meaning(output: TrainOutput, language: str) -> dict[str, str]:
+    """Figure → what it says."""
+    say = Say(language)
+    return {name: say(f"t_{name}") for name in ("global_step", *output.metrics)}
+
+
 def as_table(output: TrainOutput) -> Any:
     """A rich table: figure, value, meaning."""
     from rich.table import Table
 
-    table = Table("TrainOutput", "value", "what it says", title_justify="left")
+    say = Say(current_language())
+    table = Table("TrainOutput", say("t_value"), say("t_says"), title_justify="left")
     figures = {"global_step": output.global_step} | output.metrics
-    for name, value in figures.items():
-        shown = f"{value:,.0f}" if isinstance(value, int) or value >= 1000 else f"{value:.4g}"
-        table.add_row(name, shown, MEANING[name])
+    for name, text in meaning(output, say.language).items():
+        table.add_row(name, say.number(figures[name]), text)
     return table

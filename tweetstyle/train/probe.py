@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from itertools import cycle
 from typing import Any
 
+from tweetstyle.console import size
 from tweetstyle.dataset.examples import Document
 from tweetstyle.hardware.gpu import Card
 from tweetstyle.hardware.machine import installed_versions
+from tweetstyle.locale import _
 from tweetstyle.model.base import BaseModel
 from tweetstyle.plan.memory import plan_memory
 from tweetstyle.plan.probe import Probe, decisive_settings
@@ -45,7 +47,7 @@ def longest_packs(documents: Sequence[Document], max_length: int, count: int) ->
     """
     packs: list[dict[str, list[int]]] = []
     endless = cycle([document for document in documents if document.ids])
-    for _ in range(count):
+    for _pack in range(count):
         packs.append(pack := {"input_ids": [], "labels": [], "seq_lengths": []})
         while (room := max_length - len(pack["input_ids"])) > 0:
             document = next(endless)
@@ -85,15 +87,13 @@ def is_due(known: Probe | None, training: Training, settings: dict[str, Any], de
 def in_words(probe: Probe) -> str:
     """One line: measured against predicted memory, and the speed."""
     batch, length = probe.settings["per_device_train_batch_size"], probe.settings["max_length"]
-    text = f"probe, {probe.steps} steps of {batch} × {length:,} tokens: {_gib(probe.peak_bytes)} at the peak"
+    figures = [_("{size} at the peak", size=size(probe.peak_bytes))]
     if probe.predicted_bytes is not None:
-        off = probe.predicted_bytes / probe.peak_bytes - 1
-        text += f" ({_gib(probe.predicted_bytes)} were planned: {off:+.1%})"
+        figures.append(_("{size} planned ({off:+.1%})", size=size(probe.predicted_bytes), off=probe.error))
     if probe.reserved_bytes is not None:
-        text += f", {_gib(probe.reserved_bytes)} taken of the card"
-    text += f"; {probe.tokens_per_second:,.0f} tokens/s"
-    return text if probe.settled else f"{text}, with compilation in it (kernels were still compiled in the last step)"
-
-
-def _gib(count: int) -> str:
-    return f"{count / 2**30:,.2f} GiB"
+        figures.append(_("{size} taken of the card", size=size(probe.reserved_bytes)))
+    figures.append(_("{speed:,.0f} tokens/s", speed=probe.tokens_per_second))
+    if not probe.settled:
+        figures.append(_("compilation included (kernels were still compiled in the last step)"))
+    values = {"steps": probe.steps, "batch": batch, "length": length, "figures": ", ".join(figures)}
+    return _("probe, {steps} steps of {batch} × {length:,} tokens: {figures}", **values)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # isort: off
 # First: it imports unsloth, which must come before transformers.
+from tweetstyle.locale import _
 from tweetstyle.train import trainer as unsloth_trainer
 import torch
 from datasets import Dataset
@@ -65,8 +66,9 @@ class _Session:
         self.run, self.progress = run, progress
         self.training = remembered(run.directory, run.training)
         if self.training != run.training:
-            progress.say(f"{in_words(self.training)}, after an earlier out of memory ({run.directory / REMEMBERED})")
-        progress.phase("loading the base model")
+            values = {"batch": in_words(self.training), "file": run.directory / REMEMBERED}
+            progress.say(_("continuing with {batch}, because memory ran out before ({file})", **values))
+        progress.phase(_("loading the base model"))
         loaded = within_memory(partial(unsloth_trainer.load_model, run.base, run.model, run.training))
         if isinstance(loaded, OutOfMemory):
             unsloth_trainer.release_memory()
@@ -96,7 +98,7 @@ class _Session:
         if not probe.is_due(read_probe(run.directory), self.training, settings, device, card=card):
             return
         while True:
-            self.progress.phase("probing memory and speed")
+            self.progress.phase(_("probing memory and speed"))
             clock = StepClock(partial(score, documents=largest_batch(run.held_out), pad_id=run.base.pad_id))
             steps = partial(few_steps, self.loaded, self.tokenizer, self.training, run.documents, run.directory, clock)
             measured = within_memory(steps)
@@ -109,7 +111,7 @@ class _Session:
             json.dump(asdict(seen), stream, indent=1)
         self.progress.say(probe.in_words(seen))
         hours = run.plan.tokens * run.plan.epochs / seen.tokens_per_second / 3600
-        self.progress.say(f"training will take about {duration(hours)}, and validation comes on top")
+        self.progress.say(_("training will take about {time}, plus validation", time=duration(hours)))
 
     def _back_off(self, why: OutOfMemory, phase: str, newest: Checkpoint | None, weights: dict[str, Any] | None) -> None:
         """Continues with half the batch, here and when resumed. Raises TweetstyleError where that does not help."""
@@ -122,7 +124,8 @@ class _Session:
         failures.remember(self.run.directory, smaller, why)
         batch = {"batch": smaller.per_device_train_batch_size, "accumulation": smaller.gradient_accumulation_steps}
         self.run.metrics.append({"step": newest.step if newest else 0, "out_of_memory": why.said} | batch | {"seconds": 0.0})
-        self.progress.say(f"out of memory in {phase}: continuing with {in_words(smaller)}, as many packs per step")
+        values = {"phase": _(phase), "batch": in_words(smaller)}
+        self.progress.say(_("out of memory in {phase}: continuing with {batch}, as many packs per step", **values))
 
     def _end(self, why: OutOfMemory, phase: str) -> TweetstyleError:
         return failures.does_not_fit(self.run.base, self.run.model, self.training, unsloth_trainer.card_memory(), why, phase)
@@ -130,14 +133,15 @@ class _Session:
     def _train(self, newest: Checkpoint | None, keeper: RunKeeper) -> int | None:
         run, training, progress = self.run, self.training, self.progress
         config = unsloth_trainer.sft_config(training, run.directory)
-        progress.phase("packing")
+        progress.phase(_("packing"))
         trainer = unsloth_trainer.build_trainer(self.loaded, self.tokenizer, config, run.documents)
         check_packed(unsloth_trainer.signs_of_packing(trainer))
         trainer.add_callback(keeper)
         trainer.add_callback(CardWatch(progress.say))
-        progress.say(f"{unsloth_trainer.device_in_words(config)}; {run.plan.steps.packs} packs, {run.plan.steps.steps} steps")
+        values = {"device": unsloth_trainer.device_in_words(config), "packs": run.plan.steps.packs, "steps": run.plan.steps.steps}
+        progress.say(_("{device}; {packs} packs, {steps} steps", **values))
         if newest:
-            progress.say(f"resuming from {newest.path.name}")
+            progress.say(_("resuming from {checkpoint}", checkpoint=newest.path.name))
         with saves_before_it_stops(keeper), one_message_where_the_disk_fails(keeper):
             trainer.train(resume_from_checkpoint=str(newest.path) if newest else None)
         return trainer.state.global_step if keeper.interrupted_by and not keeper.finished else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 # isort: off
 import os
 
+from tweetstyle.locale import _
 from tweetstyle.train.library_output import without_ldconfig
 
 with without_ldconfig():
@@ -39,15 +40,15 @@ CPU = not torch.cuda.is_available()
 def check_device(model: Model) -> None:
     """Refuses what the machine cannot do: use its card, 4 bits without a working NF4 kernel."""
     if CPU and (card := find_card()):
-        what = f"nvidia-smi shows the {card.name}, and torch cannot use it"
-        hint = "restart the machine (a driver update or a suspend leaves a card so), then tweetstyle doctor; " + ON_THE_CPU
-        raise TweetstyleError(what, where="the card", hint=hint)
+        what = _("nvidia-smi shows the {card}, but torch cannot use it", card=card.name)
+        first = _("restart the machine (needed after a driver update, and after some suspends), then run tweetstyle doctor")
+        raise TweetstyleError(what, where=_("the card"), hint=f"{first}; {_(ON_THE_CPU)}")
     if CPU and model.method == "qlora":
         from unsloth_zoo.cpu import cpu_bnb_4bit_supported
 
         if not cpu_bnb_4bit_supported():
-            what = "there is no GPU, and bitsandbytes cannot compute in 4 bits on this CPU"
-            raise TweetstyleError(what, where="model.method: qlora", hint="write method: lora, for a base in 16 bits")
+            what = _("there is no GPU, and bitsandbytes cannot compute in 4 bits on this CPU")
+            raise TweetstyleError(what, where="model.method: qlora", hint=_("write method: lora, for a base model in 16 bits"))
 
 
 def computes_in_bf16(training: Training) -> bool:
@@ -78,8 +79,8 @@ def load_model(base: BaseModel, model: Model, training: Training) -> tuple[PreTr
         local_files_only=True,
     )
     if four_bit and not any(type(module).__name__ == "Linear4bit" for module in loaded.modules()):
-        what = "the base model was loaded in 16 bits, though 4-bit was requested"
-        raise TweetstyleError(what, where="model.method: qlora", hint="write method: lora, for a base in 16 bits")
+        what = _("the base model was loaded in 16 bits, though 4-bit was requested")
+        raise TweetstyleError(what, where="model.method: qlora", hint=_("write method: lora, for a base model in 16 bits"))
     tokenizer.pad_token = base.pad_token
     return (loaded if full else _with_adapter(loaded, model.lora, training)), tokenizer
 
@@ -243,6 +244,8 @@ def device_name() -> str:
 
 def device_in_words(config: SFTConfig) -> str:
     """The device and precision, for the screen."""
-    device = f"CPU ({torch.get_num_threads()} of {os.cpu_count()} cores)" if CPU else device_name()
+    threads = _("CPU ({threads} of {cores} cores)", threads=torch.get_num_threads(), cores=os.cpu_count())
+    device = threads if CPU else device_name()
+    precision = _("bfloat16 autocast") if config.bf16 else "float32"
     optimizer = getattr(config.optim, "value", config.optim)
-    return f"{device}, {'bfloat16 autocast' if config.bf16 else 'float32'}, {optimizer}, Unsloth {unsloth.__version__}"
+    return f"{device}, {precision}, {optimizer}, Unsloth {unsloth.__version__}"

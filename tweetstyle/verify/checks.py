@@ -15,6 +15,7 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.inference.chat import ChatModel
 from tweetstyle.inference.llama_cpp import Logits, usable_threads
 from tweetstyle.inference.ollama import OllamaClient
+from tweetstyle.locale import _, current_language
 from tweetstyle.model.tokenizer import Tokenizer
 from tweetstyle.pages.render import asset
 from tweetstyle.progress import Bar
@@ -60,8 +61,8 @@ class GateCheck:
 
     @property
     def reason(self) -> str:
-        """`why` in English."""
-        return Say("en").notes(self.why)
+        """`why`, in the language of the terminal."""
+        return Say(current_language()).notes(self.why)
 
 
 def within(name: str, type: str, figures: dict[str, float | int | str], limits: dict[str, float]) -> GateCheck:
@@ -137,7 +138,7 @@ def tokens_in_ollama(modelfile: Path, type: str, template: Template, tokenizer: 
     prompts = [(message, history) for message, history in gate_prompts(template, tweets) if template.prompt(message, history=history)]
     different, options = [], {"num_predict": 1, "num_thread": usable_threads()}
     try:
-        with Bar(f"gate: {type} in Ollama", len(prompts), "prompts") as bar:
+        with Bar(_("gate: {type} in Ollama", type=type), len(prompts), _("prompts")) as bar:
             for message, history in prompts:
                 ids = tokenizer.prompt_ids(template.prompt(message, history=history), add_bos=template.add_bos)
                 if history:
@@ -196,7 +197,7 @@ def stops(gguf: Path, type: str, template: Template, sampling: Sampling, tweets:
     num_predict, or one that holds a text of the prompt, fails."""
     speaker = ChatModel(gguf, replace(template, stops=()), sampling, threads=usable_threads())
     cut, telling = 0, []
-    with Bar(f"gate: {type} answers", answers, "answers") as bar:
+    with Bar(_("gate: {type} answers", type=type), answers, _("answers")) as bar:
         for number in range(answers):
             speaker.sampling = sampling.model_copy(update={"seed": SEED + number})
             message, history = _asked(template, tweets, number)

@@ -14,6 +14,7 @@ from tweetstyle import __version__
 from tweetstyle.dataset.held_out import HeldOut
 from tweetstyle.files import complete_file
 from tweetstyle.inference.llama_cpp import Logits, score
+from tweetstyle.locale import _, current_language
 from tweetstyle.model.tokenizer import Tokenizer
 from tweetstyle.pages.render import render
 from tweetstyle.progress import Bar
@@ -23,12 +24,7 @@ from tweetstyle.verify.checks import GateCheck, judged_by_training, stops, token
 from tweetstyle.wording.words import Say
 
 REJECTED = ".rejected"
-MEANING = {
-    "tokens": "The ids that llama.cpp makes of prompts and tweets are those of training, and it ends an answer where training did.",
-    "tokens in Ollama": "The ids that the running Ollama feeds to the model are those of training.",
-    "training": "The file predicts held-out tweets as well as the model did when it had been trained.",
-    "stop": "Sampled answers end by themselves and hold no text of the prompt; or the training was too short.",
-}
+CHECKS = ("tokens", "tokens in Ollama", "training", "stop")
 
 
 @dataclass(frozen=True)
@@ -52,7 +48,7 @@ def verify(
     tokens = sum(len(document.ids) for document in sample.documents)
     checks: list[GateCheck] = []
     for type, path in gguf.items():
-        with Logits.for_documents(path, sample.documents) as logits, Bar(f"gate: {type}", tokens, "tokens") as bar:
+        with Logits.for_documents(path, sample.documents) as logits, Bar(_("gate: {type}", type=type), tokens, _("tokens")) as bar:
             checks.append(tokens_in_llama_cpp(logits, type, template, trained.tokenizer, sample.tweets))
             nats = score(logits, sample.documents, bar.advance)
         training = training_loss(type, nats, trained.nats, sample, evaluation)
@@ -68,13 +64,17 @@ def rejected_types(checks: Sequence[GateCheck]) -> dict[str, str]:
     failed: dict[str, list[str]] = {}
     for check in checks:
         if check.passed is False:
-            failed.setdefault(check.type, []).append(f"{check.name}: {check.reason}")
+            failed.setdefault(check.type, []).append(_in_words(check))
     return {type: "; ".join(reasons) for type, reasons in failed.items()}
 
 
 def remarks(checks: Sequence[GateCheck]) -> dict[str, str]:
     """type → what is to be known of files that passed nevertheless."""
-    return {check.type: f"{check.name}: {check.reason}" for check in checks if check.passed and check.why}
+    return {check.type: _in_words(check) for check in checks if check.passed and check.why}
+
+
+def _in_words(check: GateCheck) -> str:
+    return _("{check}: {reason}", check=Say(current_language()).named("checks", check.name), reason=check.reason)
 
 
 def set_aside(gguf: dict[str, Path], rejected: dict[str, str]) -> dict[str, Path]:
@@ -84,7 +84,7 @@ def set_aside(gguf: dict[str, Path], rejected: dict[str, str]) -> dict[str, Path
     return {type: path for type, path in gguf.items() if type not in rejected}
 
 
-def write_parity(checks: Sequence[GateCheck], directory: Path, name: str) -> None:
+def write_parity(checks: Sequence[GateCheck], directory: Path, name: str, language: str = "en") -> None:
     """directory/parity.json (every check, figure, limit, verdict) and directory/parity.html (for a person; holds no tweet)."""
     content = {
         "schema": 2,
@@ -97,7 +97,7 @@ def write_parity(checks: Sequence[GateCheck], directory: Path, name: str) -> Non
     with complete_file(directory / "parity.json") as stream:
         json.dump(content, stream, indent=2, ensure_ascii=False)
     with complete_file(directory / "parity.html") as stream:
-        stream.write(page(checks, name))
+        stream.write(page(checks, name, language))
 
 
 def verdict(checks: Sequence[GateCheck]) -> dict[str, list[str]]:
@@ -112,16 +112,12 @@ def verdict(checks: Sequence[GateCheck]) -> dict[str, list[str]]:
     }
 
 
-def page(checks: Sequence[GateCheck], name: str) -> str:
+def page(checks: Sequence[GateCheck], name: str, language: str) -> str:
     """A self-contained HTML document: nothing is fetched, no script runs."""
-    sections = []
-    for kind, meaning in MEANING.items():
+    say, sections = Say(language), []
+    for kind in CHECKS:
         if of := [check for check in checks if check.name == kind]:
             figures = list(dict.fromkeys(figure for check in of for figure in check.figures))
-            sections.append({"name": kind, "meaning": meaning, "checks": of, "figures": figures})
-    title, said = f"{name}: is it what was trained?", Say("en").gate(verdict(checks))
-    return render("parity.html.j2", language="en", title=title, verdict=said, sections=sections, shown=_shown)
-
-
-def _shown(value: float | int | str) -> str:
-    return value if isinstance(value, str) else f"{value:.4g}" if isinstance(value, float) else f"{value:,}"
+            sections.append({"name": kind, "checks": of, "figures": figures})
+    title = say("y_title", name=name)
+    return render("parity.html.j2", language=language, title=title, verdict=say.gate(verdict(checks)), sections=sections, say=say)

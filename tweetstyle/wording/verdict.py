@@ -69,10 +69,12 @@ def _like_you(evaluation: Json, say: Say) -> list[str]:
     test = splits.get("test") or splits.get("validation")
     if not test:
         return [say("v_like_not_yet")]
-    said = _learned(test, say)
+    answer, first, *figures = _learned(test, say)
+    said = [answer]
     if gap := (style.get("gap_closed") or {}).get("tuned"):
         key = f"v_gap_{effect(gap, SMALLEST_SHARE).value}"
         said.append(say(key, gap=say.interval(gap, shares=True), samples=say.number(style["samples"])))
+    said += [f"{say('details')} {first[0].lower()}{first[1:]}", *figures]
     if not talk:
         return said
     words = (style.get("obedience") or {}).get("key words")
@@ -101,8 +103,8 @@ def _learned(test: Json, say: Say) -> list[str]:
 def _bits(found: Json, say: Say) -> str:
     """With more decimals the smaller it is: "0.00 (0.00 to 0.00)" would say nothing."""
     if effect(found, SMALLEST_GAIN) is Effect.NONE:
-        return say.interval(found, digits=4)
-    return say.interval(found, digits=2 if abs(found["estimate"]) >= 0.1 else 3)
+        return say.interval(found, digits=4, unit=say("unit_bits"))
+    return say.interval(found, digits=2 if abs(found["estimate"]) >= 0.1 else 3, unit=say("unit_bits"))
 
 
 def _by_words(words: Json | None, say: Say) -> list[str]:
@@ -138,6 +140,8 @@ def _new_tweets(evaluation: Json, say: Say) -> list[str]:
     recites = effect(excess, SMALLEST_SHARE) is Effect.MORE
     shares = {of: say.percent(found[of]["estimate"]) for of in ("generated", "held_out")}
     figures = say("f_copy", samples=say.number(style["samples"]), **shares, excess=say.interval(excess, shares=True))
+    if not found["generated"]["estimate"] and found["generated"]["high"] is not None:
+        figures = say("f_copy_none", samples=say.number(style["samples"]), most=say.percent(found["generated"]["high"]))
     said = [say("v_copy_no" if harmless else "v_copy_yes" if recites else "v_copy_cannot"), figures]
     varied = ((style.get("diversity") or {}).get("tuned") or {}).get("distinct_2")
     if varied is not None and varied < VARIED:

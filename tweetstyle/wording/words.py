@@ -46,7 +46,7 @@ class Note:
     values: dict[str, int | float | str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return Say("en").note(self)
+        return Say(current_language()).note(self)
 
 
 class Say:
@@ -77,7 +77,7 @@ class Say:
         elif 0 < abs(value) < 1e-4:
             text = f"{value:.1e}".replace("e-0", "e-")
         else:
-            text = f"{value:,.0f}" if value == int(value) else f"{value:.4g}"
+            text = f"{value:,.0f}" if value == int(value) or abs(value) >= 1000 else f"{value:.4g}"
         return self.localised(text)
 
     def localised(self, text: str) -> str:
@@ -90,12 +90,13 @@ class Say:
         space = "" if self.language == "en" else "\u202f"
         return self.number(100 * share, 0 if abs(share) >= 0.1 or not share else 1) + space + "%"
 
-    def interval(self, found: Mapping[str, Any] | None, shares: bool = False, digits: int = 2) -> str:
-        """ "0.34 (95% interval: 0.29 to 0.40)"; shares: 0 to 1, said in percent."""
+    def interval(self, found: Mapping[str, Any] | None, shares: bool = False, digits: int = 2, unit: str = "") -> str:
+        """ "0.34 (95% interval: 0.29 to 0.40)"; shares: 0 to 1, said in percent; unit: behind the estimate."""
         if not found:
             return self("not_measured")
         ends = {name: found[name] for name in ("estimate", "low", "high") if found[name] is not None}
         said = {name: self.percent(value) if shares else self.number(value, digits) for name, value in ends.items()}
+        said["estimate"] += unit
         return self("interval" if len(said) == 3 else "no_interval", confidence=self.percent(found["confidence"]), **said)
 
     def seconds(self, seconds: float) -> str:
@@ -104,11 +105,11 @@ class Say:
             return self("hours", hours=whole // 3600, minutes=whole % 3600 // 60)
         return self("minutes", minutes=whole // 60, seconds=whole % 60)
 
-    def baseline(self, name: str) -> str:
-        """What evaluate calls a baseline, in words; an unknown name as it is."""
+    def baseline(self, name: str, short: bool = False) -> str:
+        """What evaluate calls a baseline, in words, or in few of them for a table; an unknown name as it is."""
         for pattern, key in BASELINES.items():
             if found := re.fullmatch(pattern, name):
-                return self(key, count=found[1] if found.groups() else None)
+                return self(f"{key}_short" if short else key, count=found[1] if found.groups() else None)
         return name
 
     def note(self, stored: Note | Mapping[str, Any] | str) -> str:
@@ -119,12 +120,15 @@ class Say:
         return self._texts["notes"].get(code, code).format(**{name: self._filled(name, value) for name, value in values.items()})
 
     def notes(self, stored: Iterable[Note | Mapping[str, Any]] | str) -> str:
-        return stored if isinstance(stored, str) else "; ".join(map(self.note, stored))
+        between = {"fr": "\u202f; "}.get(self.language, "; ")
+        return stored if isinstance(stored, str) else between.join(map(self.note, stored))
 
     def _filled(self, name: str, value: float | str) -> str:
         """A note's value, whose name says what it is."""
         if not isinstance(value, str):
             return self.percent(value) if name.endswith("_share") else self.number(value)
+        if name == "figure":
+            return self.named("figures", value)
         if name == "split":
             return self.named("words", value)
         return self.baseline(value) if name == "baseline" else value
@@ -144,6 +148,11 @@ class Say:
     def named(self, section: str, name: str) -> str:
         """A name that a file holds, such as a reason or a check, by its section of the texts; an unknown one as it is."""
         return self._texts[section].get(name, name)
+
+    def candidate(self, name: str) -> str:
+        """A file that export compared: its type, and what it was made with."""
+        file_type, _, made_with = name.partition(" ")
+        return f"{file_type} {self.named('candidates', made_with)}"
 
     def source(self, name: str) -> str:
         """Where other people's tweets come from: the package's own set, or the user's file."""
