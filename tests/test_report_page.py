@@ -282,7 +282,7 @@ def test_what_evaluate_notes_is_said_in_the_readers_language_and_what_earlier_ve
     found = evaluation() | {"warnings": [*map(asdict, noted), *earlier], "specificity": special}
     french, english = (run_report(files(tmp_path / language, found), language) for language in ("fr", "en"))
     assert "test\u00a0: le modèle de base sur le texte brut prédit les nouveaux tweets mieux que le modèle entraîné" in french
-    assert "test: 3 tweets too long for the model's context were left out." in english
+    assert "test: 3 tweets too long for the model" in english
     assert "(b.csv, of other or unknown times)" in english and "(b.csv, d’autres périodes, ou sans date)" in french
     assert all("<bdi>a sentence of an &lt;earlier&gt; version</bdi>" in page for page in (french, english))
 
