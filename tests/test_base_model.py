@@ -133,7 +133,7 @@ def test_what_is_no_base_model_is_refused_by_its_kind(directory):
     (directory / "pytorch_model.bin").rename(directory / "llama3.gguf")
     with pytest.raises(TweetstyleError, match=r"there is only llama3\.gguf"):
         read_base_model(directory)
-    with pytest.raises(TweetstyleError, match="there is no base model here\n.*is quantised"):
+    with pytest.raises(TweetstyleError, match="there is no base model here\n.*not a quantised"):
         read_base_model(directory / "llama3.gguf")
 
 
@@ -149,7 +149,7 @@ def test_a_tokenizer_of_another_model_is_refused(directory):
     last = content["added_tokens"][-1]
     content["added_tokens"].append(last | {"id": 4, "content": "<|eot|>"})
     (directory / "tokenizer.json").write_text(json.dumps(content))
-    with pytest.raises(TweetstyleError, match=r"the tokenizer has 5 tokens, the model 4 embeddings\n.*another model"):
+    with pytest.raises(TweetstyleError, match=r"the tokenizer has 5 tokens, but the model has 4 embeddings\n.*another model"):
         read_base_model(directory)
     edit(directory / "config.json", vocab_size=5)
     assert read_base_model(directory).eos_id == 1

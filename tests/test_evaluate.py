@@ -203,7 +203,7 @@ def test_the_file_and_the_table_show_what_was_given_back(evaluated, tmp_path: Pa
     assert "prompted without a topic" in shown and "with the tweet's topic" in shown
     console.print(evaluation_table(found, begins=True))
     begun = console.export_text()
-    assert "prompted without its first words" in begun and "with its first words, that come again" in begun and "topic" not in begun
+    assert "prompted without its first words" in begun and "with its first words, which it repeats" in begun and "topic" not in begun
 
 
 # -- what goes wrong, and where it runs ---------------------------------------------------------------------

@@ -141,8 +141,8 @@ def a_magnitude(weights):
     [
         (diverged, "lora_B.weight contains NaN or infinity"),
         (half_a_pair, "the adapter has B"),
-        (embeddings, "embed_tokens.lora_embedding_A is not an adapter of this model"),
-        (a_magnitude, "lora_magnitude_vector is not an adapter of this model"),
+        (embeddings, "embed_tokens.lora_embedding_A is not an adapter of"),
+        (a_magnitude, "lora_magnitude_vector is not an adapter of"),
         (dict.clear, "contains no weights"),
     ],
 )

@@ -46,7 +46,7 @@ def test_labels_that_are_all_masked(refused, base_model_dir):
 
 
 def test_an_end_token_that_is_hardly_ever_trained(refused):
-    assert "only 20% of the tweets show their end token" in refused([tweet("neige " * 100)] * 4 + [tweet("neige")], max_length=64)
+    assert "only 20% of the tweets keep their end token" in refused([tweet("neige " * 100)] * 4 + [tweet("neige")], max_length=64)
 
 
 def test_padding_with_the_end_token(refused, base_model_dir):

@@ -63,7 +63,7 @@ def test_the_speed_leaves_out_every_step_up_to_the_last_that_compiled(base, mode
         assert seen.predicted_bytes == plan_memory(base.config, model, small_training()).tensors
     seen = probe_of(replace(measured, seconds=[9.0] * MOST_STEPS, counted=0), base, model, small_training(), "a card", card=CARD)
     assert not seen.settled and seen.tokens_per_second == 1000 / 9.0
-    assert in_words(seen).endswith("111 tokens/s, with compilation in it (kernels were still compiled in the last step)")
+    assert in_words(seen).endswith("111 tokens/s, compilation included (kernels were still compiled in the last step)")
 
 
 @pytest.mark.parametrize(("setting", "card", "due"), [
@@ -90,7 +90,7 @@ def test_it_is_made_again_only_where_something_that_decides_it_changed(base, mod
 def test_predicted_and_measured_stand_in_one_line():
     settings = {"per_device_train_batch_size": 2, "max_length": 2048}
     seen = Probe(1234.5, 11 * 2**30, 10 * 2**30, 12 * 2**30, "a card", settings, {})
-    expected = "11.00 GiB at the peak (10.00 GiB were planned: -9.1%), 12.00 GiB taken of the card; 1,234 tokens/s"
+    expected = "11.0 GiB at the peak, 10.0 GiB planned (-9.1%), 12.0 GiB taken of the card, 1,234 tokens/s"
     assert in_words(seen) == f"probe, 3 steps of 2 × 2,048 tokens: {expected}"
     on_cpu = replace(seen, predicted_bytes=None, reserved_bytes=None)
-    assert in_words(on_cpu).endswith("11.00 GiB at the peak; 1,234 tokens/s")
+    assert in_words(on_cpu).endswith("11.0 GiB at the peak, 1,234 tokens/s")

@@ -100,7 +100,7 @@ def does_not_fit(
             hint = _("write a shorter training.max_length, or use a smaller base model")
         return TweetstyleError(f"{what} ({why.said})", where="training", hint=hint)
     values = {"total": size(card.total), "others": size(card.others)}
-    what = _("{what}; the card has {total}, of which other programs use {others}", what=what, **values)
+    what = _("{what}; the card has {total}, of which other programs hold {others}", what=what, **values)
     # The plan may have said that it fits: what is proposed has to be smaller than that, too.
     room = replace(card, training_only=True)
     planned = plan_memory(base.config, model, training, card=room)
