@@ -26,7 +26,7 @@ from tweetstyle.start.dialogue import Answers, Choice, Questions
 RAW, SAMPLE = Path("data/raw"), Path("data/sample/tweets.csv")
 SUFFIXES = (".zip", ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".txt")
 MOST_SHOWN = 7
-SAYS_NOTHING = re.compile(r"(?i)tweet|archive|^(data|raw|\.|)$")
+SAYS_NOTHING = re.compile(r"(?i)tweet|twitter|archive|download|téléchargement|^(data|raw|)$")
 """In a file's or a folder's name: not the author's."""
 
 

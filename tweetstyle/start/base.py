@@ -25,7 +25,7 @@ SUBJECT, MESSAGES = "subject", "messages"
 """Kinds of model: what is typed later."""
 SMALL = "small"
 SMALL_GGUF = BY_MAKE.with_suffix(".gguf")
-MOST_SHOWN = 5
+MOST_SHOWN, MOST_WITHOUT_CARD = 5, 3
 USUAL_CARD = 12.0
 """GB of the card whose models are named where there is none."""
 
@@ -67,7 +67,7 @@ def base_model(answers: Answers, ask: Questions) -> bool:
     print_checks(found)
     say(err=False)
     card = find_card()
-    bases = fitting(card or named_card(USUAL_CARD), answers)
+    bases = fitting(card, answers) if card else fitting(named_card(USUAL_CARD), answers)[:MOST_WITHOUT_CARD]
     choices = [_choice(known, card) for known in bases]
     about = _("135M parameters, 0.3 GB, Apache-2.0: learns habits, not sense; trains on the processor within minutes.")
     choices.append(Choice(_("the small default"), about))
