@@ -6,6 +6,8 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import pytest
 from babel.messages.mofile import write_mo
@@ -18,8 +20,9 @@ from tweetstyle.console import percent, size
 from tweetstyle.locale import _, _n, current_language, use_language
 from tweetstyle.run import Run
 from tweetstyle.stages import stages_of
+from tweetstyle.wording.words import texts
 
-BIN = Path(sys.executable).parent
+ROOT, BIN = Path(__file__).parents[1], Path(sys.executable).parent
 RECIPE = "data: {source: tweets.csv}\nprompt: {style: Nimzo}\nmodel: {base: base, method: lora}\ntraining: {max_length: 128}\n"
 PLACE = re.compile(r"(?<!\{)\{(\w+)|%\((\w+)\)s")
 OF_CLICK = {"number_type"}
@@ -150,3 +153,57 @@ def test_a_recipe_without_a_language_has_that_of_the_command_and_no_digest_depen
         found[run.language, command] = {name: stage.settings for name, stage in stages_of(run).items()}
     assert found.keys() == {("en", "en"), ("fr", "fr"), ("en", "fr"), ("fr", "en")}
     assert all(settings == found["en", "en"] for settings in found.values())
+
+
+# -- what is on a French screen ---------------------------------------------------------------------------------------
+
+OF_THE_FIELD = set("bitsandbytes cosine cublas endoftext eos full mask optim pad peft trl txt unk".split())
+"""Names of packages and values of settings that a French screen may show, beside those that are in messages."""
+NO_WORDS = re.compile(r"\S*(?:[\d_@#\\/=]|\w\.\w|\w:\w)\S*|(?<!\w)--?\w[\w-]*|│[a-z·]+│")
+"""Paths, keys, addresses, options, versions, names with a digit, and the bar of the card's memory."""
+BROKEN = "data: {source: tweets.csv, split: 3}\nprompt: {style: '', format: instt}\nmodel: {base: base, method: loraa}\ntrainin: {}\n"
+COMMANDS = (
+    "--help", *(f"{name} --help" for name in tweetstyle.commands), "plan", "plann", "plan absent.yaml", "plan broken.yaml",
+    "plan mine.yaml", "plan mine.yaml --card 6 --tweets 5000", "plan mine.yaml --card x", "doctor", "doctor mine.yaml",
+    "inspect tweets.csv", "inspect nothing.csv", "fit mine.yaml", "evaluate mine.yaml", "export mine.yaml", "verify mine.yaml",
+    "chat mine.yaml", "playback mine.yaml", "prepare mine.yaml", "prepare mine.yaml", "compare model/mine model/other",
+    "tokens base", "tokens nowhere", "start --yes nothing.csv",
+)  # fmt: skip
+
+
+def words(text: str) -> set[str]:
+    return {word.lower() for word in re.findall(r"[^\W\d_]{2,}", NO_WORDS.sub(" ", text))}
+
+
+def leaves(node: Any) -> list[str]:
+    return [str(node)] if not isinstance(node, dict) else [text for inner in node.values() for text in leaves(inner)]
+
+
+def allowed(*own: str) -> set[str]:
+    """Words of all French texts, of the recipe's keys and the commands' names, and of `own`: what the test itself wrote."""
+    french = [text for message in read_po(PO.open("rb")) if message.id for _, text in both(message)]
+    keys = re.findall(r'"(\w+)": \{', (ROOT / "docs/recipe.schema.json").read_text(encoding="utf-8"))
+    return OF_THE_FIELD.union(*map(words, [*french, *leaves(texts("fr")), *keys, *tweetstyle.commands, *own]))
+
+
+def archive(count: int) -> str:
+    """Tweets of words that are no language's, none like another."""
+    syllables = ("vo", "ti", "ra", "lu", "mé", "sou", "ban", "gri")
+    made = (" ".join("".join(Random(6 * n + m).choices(syllables, k=3)) for m in range(6)) for n in range(count))
+    return "".join(f"{100 + n},les pommes {text} sont mûres,2024-01-{1 + n % 28:02d}\n" for n, text in enumerate(made))
+
+
+def test_a_french_screen_has_no_english_words(tmp_path, base_model_dir, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "400")
+    (tmp_path / "base").symlink_to(base_model_dir)
+    files = {"tweets.csv": "id_tweet,texte,date_creation\n" + archive(60), "mine.yaml": RECIPE, "broken.yaml": BROKEN}
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+    dry_run = CliRunner().invoke(fit_command, ["mine.yaml", "--dry-run", "--lang", "fr"])
+    screens = {command: CliRunner().invoke(tweetstyle, ["--lang", "fr", *command.split()]).output for command in COMMANDS}
+    first_recipe = (PACKAGE / "inspect/first_recipe_fr.yaml").read_text(encoding="utf-8")
+    known = allowed(*(text.replace(",", " ") for text in files.values()), " ".join(COMMANDS), "mine", first_recipe)
+    foreign = {name: found for name, shown in (screens | {"dry run": dry_run.output}).items() if (found := words(shown) - known)}
+    assert not foreign, foreign
+    assert all(screens.values())
