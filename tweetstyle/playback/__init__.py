@@ -156,7 +156,7 @@ def pairs(checked: Sequence[Checked]) -> RenderableType:
         used = next((check.message for check in attempts if not check.reason), None)
         message = Text(visible(used)) if used is not None else Text(_("none"), style="red")
         reasons = ((by_name("rejected", check.reason), visible(check.message)) for check in attempts if check.reason)
-        rejected = "\n".join(map(": ".join, reasons))
+        rejected = "\n".join(_("{reason}: {message}", reason=reason, message=message) for reason, message in reasons)
         before = f"({visible(request.before)}) " if request.before else ""
         kind = Say(current_language())(f"d_{request.kind}").lstrip("– ")
         table.add_row(kind, message, Text(before + visible(request.text)), Text(rejected, style="yellow"))
