@@ -105,8 +105,9 @@ def test_an_archive_that_gives_nothing_to_learn_from(project, content, words):
 )
 def test_a_recipe_that_cannot_be_carried_out(project, old, new, words):
     (project / "mine.yaml").write_text(RECIPE.replace(old, new))
-    message = refused("mine.yaml")
+    message, french = both(fit_command, "mine.yaml")
     assert all(word in message for word in words) and written(project) == [], message
+    assert figures(french) == figures(message) and left_in_english(message, french, new + RECIPE) == set(), french
 
 
 def test_a_run_named_after_its_base_model_would_overwrite_it(project):

@@ -8,10 +8,10 @@ from click.testing import CliRunner
 
 THE_FIELDS_OWN = set(
     """format chat custom inst text playback message prompt data source style model base training export sampling evaluation machine
-    language url ollama gguf system topic true false csv json zip utf excel iso tweet tweets lines window ytd part
-    token tokens batch checkpoint html http localhost host port likely languages first words manifest nul info type types train test
-    keep validation archive page web texte mars utc created lines mini retweet retweets note description recipes docs
-    recipe schema yaml mine""".split()
+    language url ollama gguf system topic true false csv json zip utf excel iso tweet tweets lines window ytd part token tokens
+    batch checkpoint html http localhost host port likely languages first words manifest nul info type types train test keep
+    positions modelfile proj gate down validation archive page web texte mars utc created mini retweet retweets note description
+    recipes docs recipe schema yaml mine""".split()
 )
 """Names, keys, commands and words that are the same in both languages."""
 _WORD, _FIGURE = re.compile(r"[a-z]{3,}"), re.compile(r"\d+")

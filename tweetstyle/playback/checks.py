@@ -8,7 +8,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache
+from importlib.resources import files
 from typing import TYPE_CHECKING
+
+import yaml
 
 from tweetstyle.playback.backends import ModelReply
 from tweetstyle.playback.requests import MessageRequest, examples, instructions
@@ -35,54 +38,10 @@ _THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.S)
 _QUOTES = {'"': '"', "“": "”", "«": "»", "'": "'", "‘": "’", "`": "`", "*": "*"}
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W\d_]*)?")
 
-# -- phrases, with straight apostrophes ---------------------------------------------------------------------
-
-_LABEL = re.compile(
-    r"""(?:(?:voici|voilà|here[ ]is|here's)[ ])?(?:l'|(?:le|la|un|une|the|an?)[ ])?(?:short[ ])?
-        (?:message|question|remarque|remark|demande|request|réponse|answer|ami|friend)
-        (?:[ ](?:de|du|d'|of|from)[^:?!.]{0,20})? [ ]? : [ ]*""",
-    re.I | re.X,
+_PHRASES = yaml.safe_load(files("tweetstyle").joinpath("playback/phrases.yaml").read_text(encoding="utf-8"))
+_LABEL, _ABOUT_THE_TASK, _WISH, _REFUSAL = (
+    re.compile(_PHRASES[name].replace("VERBS", _PHRASES["verbs"]), re.I | re.X) for name in ("label", "about_the_task", "wish", "refusal")
 )
-"""What a model writes before its message: "Question de l'ami :"."""
-_ABOUT_THE_TASK = re.compile(
-    r""":\s*$
-    |^(?:ce|le|this|the)[ ](?:tweet|texte?|message)[ ](?:parle|décrit|évoque|raconte|mentionne|exprime|concerne|fait[ ]référence
-        |is[ ]about|talks|describes|mentions|expresses|refers|conveys)
-    |\b(?:l'auteure?|the[ ]author)[ ](?:de[ ]|of[ ])?(?:du[ ]|ce[ ]|this[ ]|the[ ])?(?:tweet|texte?|message)
-    |\b(?:texte|tweet)[ ]entre[ ]guillemets|\b(?:text|tweet)[ ]in[ ]quotes
-    |^(?:[\w ']+[,!.][ ])?(?:voici|here[ ]is|here's)[ ](?:une?|le|la|an?|the|your|ta)[ ](?:short[ ]|courte[ ])?
-        (?:message|question|remarque|remark|demande|request|réponse|response|phrase|sentence|tweet)\b""",
-    re.I | re.X,
-)
-"""Words about the tweet or the task instead of a message: what a model announces, or says of the text that it was given."""
-_VERBS = r"""(?:tweet(?:e[rz]?|s)?|gazouille[rz]?|écri(?:re|s|vez)|rédige[rz]?|racont(?:e[rz]?)|parle[rz]?|dis|dites|dire|fais|faites|faire
-    |donne[rz]?|invente[rz]?|compose[rz]?|décri(?:s|re|vez)|explique[rz]?|poste[rz]?|partage[rz]?
-    |write|tell|say|talk|post|give|share|describe|make|compose|explain)"""
-_WISH = re.compile(
-    rf"""(?:^|[,;:.!?…]\W*|\b(?:please|just|allez|go|hey|now|maintenant|alors|donc|et|and|plaît|stp|svp|toi|let's|to)[ ])\W*{_VERBS}\b
-    |\b(?:(?:can|could|will|would)[ ]you|(?:tu|vous)[ ](?:peux|pourrais|veux|voudrais|pouvez|pourriez|voulez)
-        |(?:peux|pourrais|veux|voudrais)[-\s]tu|(?:pouvez|pourriez|voulez)[-\s]vous|j'aimerais|je[ ](?:veux|voudrais)
-        |i[ ]want|i'd[ ](?:like|love)|i[ ]would[ ](?:like|love)|how[ ]about[ ]you|il[ ]faut[ ]que[ ]tu|tu[ ]dois|tu[ ]devrais
-        |you[ ](?:should|must|have[ ]to))\b[^.!?]*\b{_VERBS}\b
-    |^[^?]*\b(?:tweet|gazouillis)\b[^?]*$""",
-    re.I | re.X,
-)
-"""A request for something done with words: an order, or a question whether one could; "Do you make bread?" is none."""
-_REFUSAL = re.compile(
-    r"""\b(?:as|i(?:[ ]am|'m)(?:[ ]just|[ ]only)?)[ ]an?[ ](?:ai\b|artificial|(?:large[ ])?language[ ]model|(?:virtual[ ]|ai[ ])assistant)
-    |\ben[ ]tant[ ]qu(?:e[ ](?:modèle|assistant)|'(?:ia\b|intelligence|assistant))
-    |\bje[ ](?:ne[ ])?suis[ ](?:qu')?(?:une?[ ])?(?:ia\b|intelligence[ ]artificielle|modèle[ ]de[ ]lang|assistante?[ ]virtuel)
-    |\b(?:trained|developed|created|entraînée?|créée?|développée?)[ ](?:by|par)[ ](?:openai|google|meta|mistral|alibaba|anthropic)\b
-    |\bmy[ ]guidelines\b|\bpas[ ]d'opinions?[ ]personnelles?|\bno[ ]personal[ ]opinions?
-    |\b(?:fulfil|understand|process|comprends[ ]pas|suite[ ]à|répondre[ ]à)[ ](?:cette|votre|ta|this|your|the)[ ]
-        (?:demande|requête|consigne|request|prompt)\b
-    |\b(?:can(?:not|'t)|not[ ]able[ ]to|unable[ ]to|ne[ ]p(?:eux|uis)[ ]pas)[ ](?:\w+[ ])?
-        (?:(?:assist|comply|engage|help)[ ](?:you[ ])?with[ ](?:that|this)|(?:t'|vous[ ])?aider[ ](?:avec|à)[ ](?:cela|ça)
-        |(?:create|generate|provide|write|créer|générer|écrire|rédiger)[ ](?:de[ ]|any[ ]|ce[ ]|un[ ]tel[ ]|that[ ]|this[ ])?
-            (?:contenu|content|message|texte?|tweet)\b)""",
-    re.I | re.X,
-)
-"""What only a program says: that it is one, or that it cannot fulfil a request."""
 
 
 @dataclass(frozen=True, slots=True)
