@@ -54,6 +54,7 @@ def written(project):
     return [p for p in project.rglob("*") if p.name not in known and p.suffix != ".lock" and "base" not in p.relative_to(project).parts]
 
 
+HUB = "make base-model hf download meta-llama/Meta-Llama-3-8B --exclude original --local-dir (Llama 3 Community License) other"
 ONE = "1300000000000000000,un tweet assez long,2021-03-05 10:00:00\n"
 NO_TWEETS = [
     (None, "tweets.csv: there is no such file"),
@@ -107,7 +108,7 @@ def test_a_recipe_that_cannot_be_carried_out(project, old, new, words):
     (project / "mine.yaml").write_text(RECIPE.replace(old, new))
     message, french = both(fit_command, "mine.yaml")
     assert all(word in message for word in words) and written(project) == [], message
-    assert figures(french) == figures(message) and left_in_english(message, french, new + RECIPE) == set(), french
+    assert figures(french) == figures(message) and left_in_english(message, french, new + RECIPE + HUB) == set(), french
 
 
 def test_a_run_named_after_its_base_model_would_overwrite_it(project):
