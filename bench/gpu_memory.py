@@ -48,10 +48,10 @@ PHASES = {
     LOAD: ("load",),
     TRAINING: ("training",),
     VALIDATION: ("validation",),
-    SAMPLES: ("sampling",),
-    EVALUATION: ("measuring", "scoring", "writing"),
+    SAMPLES: ("samples",),
+    EVALUATION: ("measuring", "scoring", "tweets"),
 }
-"""Phase of the plan → those of the count, of which the largest is compared."""
+"""Phase of the plan → those of the count, of which the largest is compared. Counts named sampling and writing are of a former generator."""
 MODELS, RANKS, CARDS = ("Llama 3.1 8B", "Llama 3 8B", "Llama 3.2 3B", "Llama 3.2 1B"), (32, 16, 64), (12, 8, 16, 24)
 PACKS = ((2048, 1), (2048, 2), (2048, 4), (8192, 1), (16384, 1), (28672, 1))
 SERIES = ("Llama 3.1 8B", 32)

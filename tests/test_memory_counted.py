@@ -24,11 +24,12 @@ def name(cell: dict) -> str:
 def test_every_phase_is_planned_to_one_percent(cell):
     plan, peaks = plan_of(cell), cell["peaks"]
     for phase, counted_as in PHASES.items():
-        if found := [peaks[counted]["allocated"] for counted in counted_as if counted in peaks]:
+        if peaks.keys() >= set(counted_as):
+            found = [peaks[counted]["allocated"] for counted in counted_as]
             assert of_this_process(plan.phases[phase]) == pytest.approx(max(found), rel=0.01), phase
     if not cell["later"]:
         assert ("embeddings" in plan.host) == cell["embeddings_in_ram"]
-        assert max(peaks[phase]["allocated"] for phase in ("validation", "sampling")) < peaks["training"]["allocated"]
+        assert max(peaks[phase]["allocated"] for phase in ("validation", "samples") if phase in peaks) < peaks["training"]["allocated"]
 
 
 @pytest.mark.parametrize("cell", [cell for cell in COUNTED if cell["enforced"]], ids=name)

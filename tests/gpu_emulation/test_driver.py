@@ -53,7 +53,7 @@ def test_without_the_driver_nothing_is_counted(tmp_path):
 def test_the_plan_is_within_one_percent_of_the_allocators_own_count(counted):
     assert counted["out_of_memory"] is None and not counted["embeddings_in_ram"]
     plan = plan_memory(known_config(BASE), Model(base="x"), Training(), card=Card(round(CARD_GIB * GIB)))
-    for phase, counted_as in ((TRAINING, "training"), (VALIDATION, "validation"), (SAMPLES, "sampling")):
+    for phase, counted_as in ((TRAINING, "training"), (VALIDATION, "validation"), (SAMPLES, "samples")):
         planned = sum(plan.phases[phase].values())
         assert planned == pytest.approx(counted["peaks"][counted_as]["allocated"], rel=0.01), phase
     assert max(peak["reserved"] for peak in counted["peaks"].values()) <= 7.4 * GIB

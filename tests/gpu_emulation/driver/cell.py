@@ -20,7 +20,7 @@ class Cell:
     r: int = 32
     method: str = "qlora"
     training: dict[str, Any] = field(default_factory=dict)
-    phases: tuple[str, ...] = ("validation", "sampling")
+    phases: tuple[str, ...] = ("validation", "samples")
     adapter: str = ""
     left: int = 0
 

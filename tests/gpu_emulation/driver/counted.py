@@ -140,7 +140,7 @@ def _write_samples(model: Any) -> None:
         generation.generate(model, [[1] * 30] * count, SAMPLING, [-1], [(42, row) for row in range(count)])
 
 
-OTHER_PHASES = {"validation": _validate, "sampling": _write_samples}
+OTHER_PHASES = {"validation": _validate, "samples": _write_samples}
 
 
 @contextmanager

@@ -112,7 +112,7 @@ def _shown() -> list[int]:
     return [id for document in _documents(EXAMPLES) for id in document.ids]
 
 
-PHASES: dict[str, Callable[[Any, Path, str, Path], None]] = {"measuring": _measure, "scoring": _score, "writing": _write}
+PHASES: dict[str, Callable[[Any, Path, str, Path], None]] = {"measuring": _measure, "scoring": _score, "tweets": _write}
 
 
 def main() -> None:
