@@ -84,14 +84,14 @@ def later(message: str, **values: Any) -> Later:
     return text
 
 
-def _(message: str, **values: Any) -> str:
+def _(message: str, /, **values: Any) -> str:
     """A message in the current language. values: of its {places}, formatted there."""
     if isinstance(message, Later):
         message, values = message.message, message.values
     return _filled(_catalogue(current_language()).gettext(message), values)
 
 
-def _n(one: str, many: str, count: float, **values: Any) -> str:
+def _n(one: str, many: str, count: float, /, **values: Any) -> str:
     """A message that depends on a number, {count}: by the language's own rule for one and many."""
     return _filled(_catalogue(current_language()).ngettext(one, many, math.ceil(count)), values | {"count": count})
 
