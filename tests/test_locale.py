@@ -51,13 +51,18 @@ def test_the_catalogue_has_exactly_the_messages_of_the_code_all_in_french_and_co
 def test_every_message_is_where_the_extractor_finds_it():
     """Babel reads tokens, and up to Python 3.11 an f-string is one: here the syntax tree says which messages there are."""
     known = {one for message in read_po(PO.open("rb")) for one in (message.id if isinstance(message.id, tuple) else (message.id,))}
-    lost = []
+    lost, unfilled = [], []
     for path in [*PACKAGE.rglob("*.py"), *SCRIPTS.glob("*.py")]:
         for call in filter(lambda node: isinstance(node, ast.Call), ast.walk(ast.parse(path.read_text(encoding="utf-8")))):
             if isinstance(call.func, ast.Name) and call.func.id in KEYWORDS:
                 texts = [argument for argument in call.args[:2] if isinstance(argument, ast.Constant | ast.JoinedStr | ast.BinOp)]
                 lost += [ast.unparse(call) for text in texts if not (isinstance(text, ast.Constant) and text.value in known)]
+                given = {keyword.arg for keyword in call.keywords} | ({"count"} if call.func.id == "_n" else set())
+                unfilled += [
+                    ast.unparse(call) for text in texts if call.func.id != "N_" and None not in given and places(text.value) - given
+                ]
     assert not lost, "a message is a literal, outside of f-strings"
+    assert not unfilled
 
 
 def test_a_translation_has_the_places_of_its_message_and_french_signs():
