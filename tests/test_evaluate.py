@@ -166,7 +166,7 @@ def test_a_tweet_longer_than_the_model_can_hold_is_left_out_and_named(evaluated,
     write(splits["test"], [*tweets(10), Tweet("99", "trop long " * 60, "2024-03-01T00:00:00Z")], template)
     found = evaluated()
     assert (found.splits["test"].tweets, found.splits["test"].too_long) == (10, 1)
-    assert "test: 1 tweets longer than the model can hold were left out." in map(str, found.warnings)
+    assert "test: 1 tweets too long for the model's context were left out." in map(str, found.warnings)
 
 
 def test_a_first_token_with_nothing_before_it_is_not_scored_nor_are_its_bytes(tiny: BaseModel) -> None:

@@ -203,7 +203,7 @@ def test_the_tuned_model_is_compared_with_the_strongest_without_training(evaluat
     console = Console(width=140, record=True, file=io.StringIO())
     console.print(evaluation_table(found))
     shown = console.export_text()
-    assert "given the messages that they answer" in shown and "base, told and shown 2 of your answers" in shown
+    assert "each after the message that it answers" in shown and "base, instructed, shown 2 of your answers" in shown
     test, validation = found.splits["test"], found.splits["validation"]
     names = {"base, told to write like you", "base, told and shown 2 of your answers"}
     assert names <= test.baselines.keys() and not any("of your tweets" in name and "shown" in name for name in test.baselines)

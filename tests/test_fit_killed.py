@@ -135,7 +135,7 @@ def whole_checkpoints(run):
     ("name", "size", "words"),
     [
         ("checkpoint-4/adapter_model.safetensors", 10_000, "File too large (os error 27)"),
-        ("checkpoint-4/optimizer.pt", 40_000, "torch does not say why"),
+        ("checkpoint-4/optimizer.pt", 40_000, "torch gives no reason"),
     ],
 )
 def test_a_native_write_that_fails_is_one_message_and_the_checkpoint_before_stays_whole(forks, whole, run, name, size, words):

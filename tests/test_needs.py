@@ -282,7 +282,7 @@ def test_tweets_are_estimated_until_they_are_prepared_and_then_counted_by_the_to
 
 @pytest.mark.parametrize(("base", "words"), [
     ("mistralai/Mistral-7B-v0.3", "hf download mistralai/Mistral-7B-v0.3 --local-dir model/mistral-7b-v0.3"),
-    ("llama3:8b", "an Ollama model or a GGUF is quantised"),
+    ("llama3:8b", "not a quantised GGUF or an Ollama model"),
     ("tweets.csv", "a base model is a directory of 16-bit safetensors"),
     ("model/nothing", "make base-model"),
 ])  # fmt: skip

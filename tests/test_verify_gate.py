@@ -136,7 +136,7 @@ def test_a_special_token_that_is_ordinary_text_fails_the_tokens(made, tmp_path):
 
     checks = made.checks(gguf=rewritten(made.exported.gguf["f16"], tmp_path / "demoted.gguf", demote))
     assert ("f16", "tokens") in failed(checks)
-    assert "other ids than in training" in checks["f16", "tokens"].reason or "does not end" in checks["f16", "tokens"].reason
+    assert "other token ids than in training" in checks["f16", "tokens"].reason or "does not end" in checks["f16", "tokens"].reason
 
 
 def test_two_bos_fail_the_tokens(made):

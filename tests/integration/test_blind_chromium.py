@@ -74,7 +74,7 @@ def test_the_score_is_the_count_of_right_clicks_and_the_file_says_what_was_click
     else:
         assert f"You chose the tuned model {right} times in {count}" in told
     assert f"{interval.low:.0%} to {interval.high:.0%}" in told
-    assert ("more than luck" in told) == (interval.low > 0.5) and ("less than luck" in told) == (interval.high < 0.5)
+    assert ("more than chance" in told) == (interval.low > 0.5) and ("less than chance" in told) == (interval.high < 0.5)
     assert ("only 12 questions" in told) == (count == 12)
     file = result(browser)
     assert (file["opponent"], file["count"], file["hits"]) == (opponent, count, right)

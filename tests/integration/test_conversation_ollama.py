@@ -87,7 +87,7 @@ def test_two_turns_are_the_ids_of_the_trained_document(model: tuple[str, Templat
     said = [("on mange ?", "toujours. surtout à minuit 😀"), ("et l'été ?", "l'été aussi")]
     if name in ("talk-headers", "talk-dated"):
         # Two line ends before a word are two tokens here and one in Llama 3's vocabulary: this pair of template and tokenizer is refused.
-        with pytest.raises(TweetstyleError, match="other ids within a conversation than at its end"):
+        with pytest.raises(TweetstyleError, match="other token ids within a conversation than at its end"):
             base.tokenizer.check_turns(template)
         return
     base.tokenizer.check_turns(template)

@@ -13,6 +13,7 @@ from tweetstyle.files import fingerprints
 from tweetstyle.locale import _, current_language
 from tweetstyle.manifest import Manifest
 from tweetstyle.stages.stage import Done, Stage, plain, scored_sample, trained_inputs, trained_scores
+from tweetstyle.wording.words import Say
 
 if TYPE_CHECKING:
     from tweetstyle.run import Run
@@ -48,8 +49,9 @@ def _export(run: Run) -> Done:
         imatrix=read_imatrix(recipe.run_directory / "imatrix.gguf"),
         score=bits_per_byte,
     )  # fmt: skip
-    for candidate, score in exported.choices.scores.items():
-        say_of_stage(_("{candidate}: {score:.4f} bits per byte on validation", candidate=candidate, score=score))
+    words = Say(current_language())
+    for name, score in exported.choices.scores.items():
+        say_of_stage(_("{candidate}: {score:.4f} bits per byte on validation", candidate=words.candidate(name), score=score))
     return verified(run, exported.gguf, {"choices": plain(exported.choices)})
 
 
@@ -79,10 +81,9 @@ def _checks(run: Run, gguf: dict[str, Path], modelfile: Path) -> list[GateCheck]
 def _those_that_passed(run: Run, gguf: dict[str, Path], checks: list[GateCheck], modelfile: Path) -> dict[str, Path]:
     """Type → file, of those that are left; the others are set aside, and with them the Modelfile. Raises TweetstyleError where none is."""
     from tweetstyle.verify.gate import rejected_types, remarks, set_aside, verdict, write_parity
-    from tweetstyle.wording.words import Say
 
     recipe, directory = run.recipe, run.recipe.export_directory
-    write_parity(checks, directory, recipe.name)
+    write_parity(checks, directory, recipe.name, run.language)
     rejected = rejected_types(checks)
     left = set_aside(gguf, rejected)
     say_of_stage(Say(current_language()).gate(verdict(checks)), fg="red" if rejected else None)
