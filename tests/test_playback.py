@@ -264,4 +264,4 @@ def test_the_table_says_where_every_tweet_is(processed):
         played = play(fake, processed, train_tweets=25)
     screen, train = printed(table(played)), played.splits["train"]
     assert train.asked == train.usable + train.given_up and train.asked + train.left_out + train.unknown_parent == 32
-    assert all(row in screen for row in ("with a message", "– empty", "replies to somebody", "beyond the sample"))
+    assert all(row in screen for row in ("with a message", "– empty", "replies to unknown tweets", "beyond the sample"))

@@ -365,8 +365,8 @@ def run_of_messages(root: Path, message: str = "playback", trained_on: str | Non
 
 
 ROWS = {
-    "replies to somebody whose words are unknown: none was sought": ["26", "1"], "beyond the sample: none was sought": ["440", "0"],
-    "a message was sought": ["1,200", "36"], "with a message": ["1,113", "14"], "– a question": ["601", "5"],
+    "replies to unknown tweets: none requested": ["26", "1"], "beyond the sample: none requested": ["440", "0"],
+    "a message was requested": ["1,200", "36"], "with a message": ["1,113", "14"], "– a question": ["601", "5"],
     "without a message: every attempt was rejected": ["87", "22"], "too long": ["53", "0"], "a refusal": ["0", "31"],
 }  # fmt: skip
 

@@ -77,7 +77,7 @@ class Later(str):
     values: dict[str, Any]
 
 
-def later(message: str, **values: Any) -> Later:
+def later(message: str, /, **values: Any) -> Later:
     """A message for a list that is kept, or shown in a page of another language. values: of its {places}."""
     text = Later(message.format(**values) if values else message)
     text.message, text.values = message, values
