@@ -5,8 +5,10 @@ import re
 from pathlib import Path
 
 import pytest
+from babel.messages.pofile import read_po
 from click.testing import CliRunner
 
+from scripts.messages import PO
 from tweetstyle.cli import fit_command, tweetstyle
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.hardware.gpu import named_card
@@ -86,3 +88,20 @@ def test_the_t4_recipe_fits_what_a_t4_reports_and_computes_without_bfloat16(tmp_
     monkeypatch.chdir(tmp_path)
     assert read_recipe(ROOT / "recipes" / "llama3-8b-t4.yaml").training.bf16 is False
     assert all(planned("llama3-8b-t4.yaml", "--card", card)["memory"]["fits"] for card in ("16", "14.7"))
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_the_messages_that_it_explains_are_the_program_s(language):
+    """Each text between the places of a message is in one message of the catalogue, in its own language."""
+    page = (ROOT / "docs" / f"12gb{'.fr' * (language == 'fr')}.md").read_text(encoding="utf-8")
+    quoted = re.findall(r"(?m)^\| `([^`]+)` \|", page.split("\n## ")[-1])
+    with PO.open("rb") as stream:
+        said = [plain(message.id if language == "en" else message.string) for message in read_po(stream)]
+    assert len(quoted) >= 12
+    for message in quoted:
+        parts = [part.strip(" :;,") for part in plain(re.sub(r"model-\S+", "…", message)).split("…")]
+        assert any(all(part in text for part in parts) for text in said), message
+
+
+def plain(text: str | tuple[str, ...]) -> str:
+    return re.sub(r"\s", " ", text if isinstance(text, str) else " ".join(text))
