@@ -78,7 +78,9 @@ def words_of(command: str) -> list[list[str]]:
     return [[words[0], *([verb] if verb else words[1:2]), *words[2:]] for verb in alternatives]
 
 
-OURS = [words for command in COMMANDS if command.startswith("tweetstyle") for words in words_of(command)]
+OURS = [
+    list(words) for words in {tuple(words): 0 for command in COMMANDS if command.startswith("tweetstyle") for words in words_of(command)}
+]
 
 
 def parsed(words: list[str]) -> click.Context:
