@@ -37,7 +37,7 @@ from gpu_emulation.driver import (  # noqa: E402
 from tweetstyle.hardware.gpu import GIB, REPORTED, Card  # noqa: E402
 from tweetstyle.model.hub import HUB, known_config  # noqa: E402
 from tweetstyle.plan.advice import largest_that_fit  # noqa: E402
-from tweetstyle.plan.memory import EVALUATION, HELD, LEFT_IN_TRAINING, LOAD, SAMPLES, TRAINING, VALIDATION, MemoryPlan, plan_memory  # noqa: E402  # noqa: E402
+from tweetstyle.plan.memory import EVALUATION, HELD, LEFT_IN_TRAINING, LOAD, SAMPLES, TRAINING, VALIDATION, MemoryPlan, plan_memory  # noqa: E402
 from tweetstyle.recipe import Lora, Model, Recipe, Training  # noqa: E402
 from tweetstyle.recipe_yaml import read_recipe  # noqa: E402
 

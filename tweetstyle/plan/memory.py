@@ -48,9 +48,10 @@ SAFETY, SPLIT = 256 * 2**20, 17 / 16
 and hidden feature, rows of fp32 logits, bytes for each trained parameter beside its weight, and the rest."""
 SECOND_BUFFER_FROM = 512 * 2**20
 """Free bytes from which it takes a second staging buffer (unsloth_zoo/gradient_checkpointing.py, DOUBLE_BUFFER_HEADROOM)."""
-HOLES = 5
-"""Tensors of the layers' input that the allocator holds between its blocks after the first micro-batch, which larger ones do not fit:
-4.9 of an 8B at 28,000 tokens, counted over an emulated card (bench/results/gpu_memory.json, first micro-batch)."""
+HOLES = 4
+"""Tensors of the layers' input that the allocator holds besides after the first micro-batch, between blocks that larger ones do not fit:
+4.0 of an 8B at 28,000 tokens and 2.8 at 8,028, counted over an emulated card. Where less would leave the second buffer its room, the
+plan may be that buffer too low."""
 FRAGMENTATION = 1 / 18
 """Share of the activations lost between the allocator's blocks on a full card: on emulated ones an 8B fits with 1/17 and not with 1/19
 (bench/gpu_memory.py); Unsloth reckons with 1/16 (unsloth_zoo/block_swap.py)."""
