@@ -107,7 +107,7 @@ def _in_foreground(command: str) -> bool:
 
 def full_run(answers: Answers, ask: Questions) -> None:
     """How long all tweets take, and the command; started only on an explicit yes."""
-    say(_("The full run, on all tweets: {time}", time=estimated_time(answers)), err=False)
+    say("\n" + _("The full run, on all tweets: {time}", time=estimated_time(answers)), err=False)
     command = f"tweetstyle-fit {answers.recipe}"
     base = Path(answers.base)
     if not (base.is_dir() and read_base_config(base).whole):
