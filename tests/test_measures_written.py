@@ -143,7 +143,7 @@ def test_other_people_of_the_author_s_own_time_are_taken_where_there_are_enough(
 def test_a_file_of_too_few_other_people_is_one_message(tmp_path):
     path = tmp_path / "others.txt"
     path.write_text("\n".join(OTHER[:5] + ["RT @x: y"] * 40), encoding="utf-8")
-    with pytest.raises(TweetstyleError, match=r"5 tweets of other people once cleaned \(45 were read\), at least 20"):
+    with pytest.raises(TweetstyleError, match=r"there are 5 tweets of other people \(45 were read\), at least 20"):
         other_texts(path, [], lambda tweet: "" if tweet.text.startswith("RT") else tweet.text, 500, 0)
 
 

@@ -188,7 +188,7 @@ def test_the_page_and_the_json_say_the_same(tmp_path):
     assert shown.errors == [] and not {"script", "b", "img", "link"} & {tag for tag, _ in shown.elements}
     verdict_shown = "f16: matches the trained model in every check that was made. q4_k_m: rejected. Not made: tokens in Ollama."
     escaped = ('me & <b>"you"', "<script>alert(1)</script>")
-    for text in (verdict_shown, *escaped, "3e-06", "(at most 0.0001)", "0.999", "700", "not made", "Ollama is not running"):
+    for text in (verdict_shown, *escaped, "3.0e−6", "(at most 0.0001)", "0.999", "700", "not made", "Ollama is not running"):
         assert text in shown.text
 
 

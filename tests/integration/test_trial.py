@@ -50,7 +50,7 @@ def test_it_learns_and_ends_in_a_modelfile_with_its_schedule_printed_recorded_an
     assert "schedule: the recipe's settings give " in said and ", 2 steps (warm-up 1) for 40 tweets. Used instead: " in said
     facts = json.loads((path / "model" / "mine" / "fit.json").read_text())["facts"]
     assert facts["steps"] <= facts["plan"]["steps"] == facts["schedule"]["used"]["steps"] >= 30
-    assert "40 tweets with the recipe's settings make" in unescape((path / "model" / "mine" / "report.html").read_text())
+    assert "With the recipe's settings, 40 tweets make" in unescape((path / "model" / "mine" / "report.html").read_text())
     lines = [json.loads(line) for line in (path / "model" / "mine" / "metrics.jsonl").read_text().splitlines()]
     curve = {line["step"]: line["eval_bits_per_byte"] for line in lines if "eval_bits_per_byte" in line}
     assert min(curve.values()) < 0.9 * curve[0] and len(curve) >= 5
