@@ -89,6 +89,19 @@ def test_killed_at_this_point_and_run_again_it_ends_the_same(forks, whole, run, 
     assert resumed_from(ended) == (None if step == STEPS else step)
 
 
+def test_what_a_lost_machine_left_behind_a_link_is_resumed_on_another(forks, whole, tmp_path):
+    """As on Colab: model/ is a link to a folder that outlives the machine."""
+    (tmp_path / "drive").mkdir()
+    first, second = (tmp_path / name / "model" for name in ("first", "second"))
+    for model in (first, second):
+        model.parent.mkdir()
+        model.symlink_to(tmp_path / "drive")
+    assert forks.fit(first / "run", {"after": ["replace", "checkpoint-4/complete.json"]}).status == -signal.SIGKILL
+    ended = forks.fit(second / "run")
+    assert ended.status == 0 and resumed_from(ended) == 4, ended.said
+    assert_same_run(second / "run", whole)
+
+
 NINTH = 9
 """A forward pass of step 5: checkpoint-4 is sealed."""
 
