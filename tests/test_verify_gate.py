@@ -153,7 +153,7 @@ def test_answers_that_do_not_end_fail_the_stop_only_where_the_file_predicts_othe
     assert check.passed and check.figures["cut"] > 0 and "num_predict (6)" in check.reason and "the training was too short" in check.reason
     assert remarks(list(checks.values())) == {"f16": f"stop: {check.reason}"} and rejected_types(list(checks.values())) == {}
     assert verdict(list(checks.values()))["endless"] == ["f16"]
-    assert check.reason in Page(page(list(checks.values()), "me")).text
+    assert check.reason in Page(page(list(checks.values()), "me", "en")).text
     better = made.nats - 0.05 * made.sample.bytes * math.log(2)
     assert made.checks(nats=better, gguf={"f16": made.exported.gguf["f16"]})["f16", "stop"].passed is False
 
