@@ -312,7 +312,7 @@ def _evaluation(shape: Shape, model: Model, resident: Parts, cached: int) -> lis
         {"keys and values": BATCH_TOKENS * per_token, "activations": BATCH_TOKENS * tuned},
         weight | {"keys and values": (SHOWN_TOKENS + BATCH_TOKENS) * per_token, "activations": behind},
         {"keys and values": (SHOWN_TOKENS + BATCH_TOKENS) * per_token, "logits": scored},
-        *(weight | _written(shape, per_token, cached, shown, tuned) for shown in (0, SHOWN_TOKENS)),
+        *(_written(shape, per_token, cached, shown, tuned) for shown in (0, SHOWN_TOKENS)),
     ]
 
 
