@@ -118,6 +118,14 @@ def test_ctrl_c_after_two_steps_and_the_same_command_continues_with_the_third(gu
     assert {path.name for path in Path("recipes").iterdir()} == {"nimzo.yaml", "nimzo-trial.yaml", "nimzo.start.json"}
 
 
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_the_recordings_show_the_program_s_own_questions(language):
+    shown = (SAMPLE.parents[2] / "docs" / "recordings" / f"start.{language}.txt").read_text(encoding="utf-8")
+    questions = [WORDS[language][name] for name in ("archive", "tweets", "style", "kind", "base", "trial")]
+    places = [shown.index(question) for question in questions]
+    assert places == sorted(places) and all(f"\n{step}/5  " in f"\n{shown}" for step in range(1, 6))
+
+
 # -- one call -------------------------------------------------------------------------------------------------------
 
 

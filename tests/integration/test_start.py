@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import os
-import shutil
 import sys
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -20,12 +21,15 @@ pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(300
 
 @pytest.fixture
 def place(tmp_path: Path, base_model_dir: Path) -> Path:
+    """A clone's directory with the small default, and 300 tweets of the sample in its place: fewer to score."""
     (tmp_path / "home").mkdir()
     (tmp_path / "model").mkdir()
     for path in (base_model_dir, base_model_dir.with_suffix(".gguf")):
         (tmp_path / "model" / path.name).symlink_to(path)
-    (tmp_path / "data" / "sample").mkdir(parents=True)
-    shutil.copy(ROOT / "data" / "sample" / "tweets.csv", tmp_path / "data" / "sample")
+    sample = tmp_path / "data" / "sample"
+    sample.mkdir(parents=True)
+    with (ROOT / "data" / "sample" / "tweets.csv").open(encoding="utf-8", newline="") as whole, (sample / "tweets.csv").open("w") as part:
+        csv.writer(part).writerows(islice(csv.reader(whole), 301))
     return tmp_path
 
 
