@@ -158,6 +158,18 @@ OF_PYDANTIC = re.compile(r"(?i)input|should (?!be (?:\d|more|less))|valid (?!\n)
 ENGLISH = re.compile(r"(?<![\w-])(?:the|is|are|was|be|not|no|of|to|and|or|write|read|add|should|with|need|needs|its|it|has)(?![\w-])")
 
 
+NO_YAML = ("data: {a\n", "data: {a: b\nc: d}", "data: [a\n", "data: [a: b\nc: d]", "data:\n\ta: b", 'a: "b', "a: b: c", "a: @b", "- a\nb: c",
+           "a:\n  b: c\n d: e", "a: {b: c d: e}")  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NO_YAML)
+def test_what_is_not_yaml_is_said_in_french(tmp_path, text):
+    """By PyYAML's own errors: every one of these is among the known ones."""
+    use_language("fr")
+    said = problems(tmp_path, text)
+    assert len(said) == 1 and "YAML non valide (" in said[0] and not re.search(r"\b(?:expected|found|not|but)\b", said[0]), said
+
+
 @pytest.mark.parametrize("language", ["en", "fr"])
 def test_no_wrong_value_gets_a_message_in_pydantics_words(tmp_path, language):
     """In all keys of a section at once: each problem has its own message."""

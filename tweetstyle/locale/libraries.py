@@ -54,6 +54,16 @@ KNOWN = (
     N_("expected <block end>, but found '<scalar>'"),
     N_("expected ',' or '}', but got '<stream end>'"),
     N_("expected ',' or ']', but got '<stream end>'"),
+    N_("expected ',' or '}', but got ':'"),
+    N_("expected ',' or ']', but got ':'"),
+    N_("expected <block end>, but found '-'"),
+    N_("expected <block end>, but found '?'"),
+    N_("expected ',' or '}', but got '<scalar>'"),
+    N_("expected ',' or ']', but got '<scalar>'"),
+    N_("sequence entries are not allowed here"),
+    N_("found character '@' that cannot start any token"),
+    N_("found character '%' that cannot start any token"),
+    N_("found character '`' that cannot start any token"),
 )
 """Those that damaged and mistyped files give; `_` finds each by its text, and leaves any other in English."""
 
