@@ -158,8 +158,8 @@ OF_PYDANTIC = re.compile(r"(?i)input|should (?!be (?:\d|more|less))|valid (?!\n)
 ENGLISH = re.compile(r"(?<![\w-])(?:the|is|are|was|be|not|no|of|to|and|or|write|read|add|should|with|need|needs|its|it|has)(?![\w-])")
 
 
-NO_YAML = ("data: {a\n", "data: {a: b\nc: d}", "data: [a\n", "data: [a: b\nc: d]", "data:\n\ta: b", 'a: "b', "a: b: c", "a: @b", "- a\nb: c",
-           "a:\n  b: c\n d: e", "a: {b: c d: e}")  # fmt: skip
+NO_YAML = ("data: {a\n", "data: {a: b\nc: d}", "data: [a\n", "data: [a: b\nc: d]", "data:\n\ta: b", 'a: "b', "a: b: c", "a: @b",
+           "- a\nb: c", "a:\n  b: c\n d: e", "a: {b: c d: e}")  # fmt: skip
 
 
 @pytest.mark.parametrize("text", NO_YAML)
