@@ -25,6 +25,8 @@ MIN_8BIT_SIZE = 4096
 """A tensor of fewer elements keeps its states in fp32 (bitsandbytes/optim/adamw.py, AdamW8bit: min_8bit_size)."""
 MIN_PAGED_SIZE = 100_000
 """A tensor of fewer elements is not paged (bitsandbytes/optim/optimizer.py, get_state_buffer: 1e5)."""
+ROWS_TO_SPARE, DOCUMENT_TOKENS = 128, 50
+"""Of the fp32 sums in the backward of packed attention, for each document; and a document's tokens: a tweet with its prompt."""
 CUBLAS_WORKSPACE = 8320 * 1024
 """:4096:2:16:8", the default of cards before Hopper (docs.pytorch.org/docs/stable/notes/cuda.html, cuBLAS workspaces). Each thread
 that multiplies has one: the forward's, and autograd's for the backward."""
@@ -142,9 +144,15 @@ def unsloth_layer(shape: Shape, tokens: int, each: int) -> LayerActivations:
     values (2 key), gate and up (2 intermediate), in fp32 attention's log-sums and the norms' roots. Passing, in the backward
     of the MLP: the gradient of its inner product, the layer's output, two gradients of the hidden states. Source: what
     save_for_backward names in unsloth/kernels/{fast_lora,rms_layernorm,rope_embedding}.py and the locals of LoRA_MLP.backward.
+
+    Where the MLP is narrow, as in a 3B, attention's backward takes more: its kernel sums the queries' gradient in fp32, with rows to spare
+    for each document of a pack, and makes keys' and values' gradients for all heads (torch, flash_attn/flash_api.cpp, mha_varlen_bwd).
     """
-    kept = tokens * each * (4 * shape.hidden + 2 * shape.query + 2 * shape.key + 2 * shape.intermediate)
-    return LayerActivations(kept + 4 * tokens * (shape.heads + 2), tokens * each * (shape.intermediate + 3 * shape.hidden))
+    kept = tokens * each * (4 * shape.hidden + 2 * shape.query + 2 * shape.key + 2 * shape.intermediate) + 4 * tokens * (shape.heads + 2)
+    passing = tokens * each * (shape.intermediate + 3 * shape.hidden)
+    summed = 4 * shape.query * (tokens + ROWS_TO_SPARE * tokens // DOCUMENT_TOKENS)
+    attention = tokens * each * (4 * shape.hidden + 6 * shape.query + 4 * shape.key) + summed
+    return LayerActivations(kept, max(passing, attention - kept) if each == 2 else passing)
 
 
 def transformers_layer(shape: Shape, batch: int, length: int, *, autocast: bool = False) -> LayerActivations:
