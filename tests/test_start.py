@@ -160,11 +160,12 @@ def test_a_recipe_that_is_there_is_replaced_only_after_a_yes(sample, replaces):
     assert Path("recipes/sample-2.yaml").exists() != replaces
 
 
-def test_a_card_without_its_base_model_gets_the_command_and_a_trial_of_the_small_one(sample, monkeypatch, tmp_path):
+@pytest.mark.parametrize(("capability", "bf16"), [("8.6", True), ("7.5", False)])
+def test_a_card_without_its_base_model_gets_the_command_and_a_trial_of_the_small_one(sample, monkeypatch, tmp_path, capability, bf16):
     program = tmp_path / "bin" / "nvidia-smi"
     program.parent.mkdir()
     program.write_text(
-        "#!/bin/sh\ncase $1 in --query-gpu*) echo '0, GPU-a1, NVIDIA GeForce RTX 3060, 580.95.05, 12288, 11776, 8.6';; esac\n"
+        f"#!/bin/sh\ncase $1 in --query-gpu*) echo '0, GPU-a1, NVIDIA GeForce RTX 3060, 580.95.05, 12288, 11776, {capability}';; esac\n"
     )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
@@ -173,7 +174,7 @@ def test_a_card_without_its_base_model_gets_the_command_and_a_trial_of_the_small
     assert result.exit_code == 0, result.output
     assert "hf download meta-llama/Meta-Llama-3-8B --exclude 'original/*' --local-dir model/llama3-8b" in result.output
     full, trial = read_recipe(Path("recipes/nimzo.yaml")), read_recipe(Path("recipes/nimzo-trial.yaml"))
-    assert (str(full.model.base), full.model.method) == ("model/llama3-8b", "qlora")
+    assert (str(full.model.base), full.model.method, full.training.bf16) == ("model/llama3-8b", "qlora", bf16)
     assert (str(trial.model.base), trial.model.method, trial.training.split) == ("model/smollm2-135m-instruct", "lora", "mini-train")
 
 
