@@ -69,6 +69,25 @@ def planned(recipe: str, *arguments: str) -> dict:
     return json.loads(done.output)
 
 
+FORMULAS = sorted(
+    (path.name, *found)
+    for path in (ROOT / "recipes").glob("*.yaml")
+    for found in re.findall(
+        r"By formula, not measured[^:]*: ([\d.]+) GiB of the card[^#]*?([\d.]+) GiB of RAM", path.read_text(encoding="utf-8")
+    )
+)
+
+
+@pytest.mark.parametrize(("name", "of_card", "of_ram"), FORMULAS, ids=[name for name, *_ in FORMULAS])
+def test_a_recipe_names_the_memory_that_its_plan_calculates(name, of_card, of_ram, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    plan = planned(name)
+    found = plan["memory"]["peak_bytes"], plan["ram"]["parts"]["training"]
+    assert [f"{count / 2**30:.1f}" for count in found] == [of_card, of_ram]
+    if name == "llama3-8b-t4.yaml":
+        assert f"needs {of_card} GiB by" in (ROOT / "docs" / "colab.md").read_text(encoding="utf-8")
+
+
 def test_gaperon_is_planned_before_it_is_downloaded_and_asks_to_read_its_licence(tmp_path, monkeypatch):
     """By hand: Llama 3.2 1B has 1,235,814,400 parameters with one matrix for embeddings and head; here there are two."""
     monkeypatch.chdir(tmp_path)
