@@ -180,6 +180,14 @@ def words(text: str) -> set[str]:
     return {word.lower() for word in re.findall(r"[^\W\d_]{2,}", NO_WORDS.sub(" ", text))}
 
 
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_the_list_of_commands_has_whole_sentences(language):
+    listed = CliRunner().invoke(tweetstyle, ["--lang", language, "--help"]).output.split("\n\n")[-1]
+    for name, command in tweetstyle.commands.items():
+        assert " ".join(command.get_short_help_str().split()) in " ".join(listed.split()), name
+    assert "..." not in listed and len(listed.splitlines()) > len(tweetstyle.commands)
+
+
 def leaves(node: Any) -> list[str]:
     return [str(node)] if not isinstance(node, dict) else [text for inner in node.values() for text in leaves(inner)]
 

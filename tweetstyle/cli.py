@@ -71,6 +71,10 @@ class PortableCommand(click.Command):
             option.help = _("Show this message and exit.")
         return option
 
+    def get_short_help_str(self, limit: int = 45) -> str:
+        """The whole first sentence: click cuts it at `limit` characters, and wraps what is longer than a line anyway."""
+        return super().get_short_help_str(limit=1000)
+
     def main(self, *arguments: Any, **options: Any) -> Any:
         if not arguments and not options:  # As a program, not from one: a test gives its arguments.
             restart_in_utf8_mode()
