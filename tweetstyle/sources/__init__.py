@@ -100,6 +100,8 @@ def open_archive(paths: Sequence[Path], separator: str | None = None, expected_c
     for path in paths:
         if not path.exists():
             near = closest(path.name, [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else [])
-            hint = _("did you mean {name}?", name=path.parent / near) if near else _("write the path of your archive in data.source")
+            hint = _("write the path of your archive (in a recipe: data.source)")
+            if near:
+                hint = _("did you mean {name}?", name=path.parent / near)
             raise TweetstyleError(_("there is no such file"), where=str(path), hint=hint)
     return Archive([kind_of(path) for path in paths], separator, expected_count)

@@ -56,12 +56,12 @@ class Questions:
 
     def _ask(self, question: str, shown: str, default: str, read: Callable[[str], Answer]) -> Answer:
         """Asks until `read` takes what was typed. shown: the default as it stands in brackets."""
-        text = f"{question} [{shown}]"
+        text = _("{question} [{default}]: ", question=question, default=shown)
         if self.yes:
-            say(f"{text}: {default}", err=False)
+            say(text + default, err=False)
             return read(default)
         try:
-            return click.prompt(text, default=default, show_default=False, value_proc=read)
+            return click.prompt(text, default=default, show_default=False, prompt_suffix="", value_proc=read)
         except click.Abort as abort:
             say(err=False)
             if isinstance(abort.__context__, EOFError):
