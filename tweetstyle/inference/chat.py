@@ -225,7 +225,8 @@ def chat(
     if template.turns:
         typed = _("a message")
     conversation = ChatSession(speaker, typed, memory)
-    write(_("{file} writes as {style}. Type {typed}; /? helps, /bye leaves.", file=gguf.name, style=template.style, typed=typed) + "\n")
+    begin = _("{file} writes as {style}. Type {typed}; /? helps, /bye leaves.", file=gguf.name, style=template.style, typed=typed)
+    say(begin + "\n", err=False)
     for line in typed_lines():
         if line == "/bye":
             return
