@@ -90,7 +90,7 @@ def test_scores_as_trained_are_of_the_weights_that_were_trained_on(project):
     # The trainer is Unsloth's, what is scored is stock transformers': both have the same 4 bits.
     qlora = made.path.name == "qlora"
     assert trained["precision"] == "nf4" if qlora else trained["nf4"] is None
-    assert ("q8_0 over dequantised_nf4" in said) == ("q8_0 over 16bit" in said) == qlora
+    assert ("on the dequantised 4-bit weights" in said) == ("on the 16-bit weights" in said) == qlora
 
 
 def test_asked_again_nothing_is_done_and_verify_does_the_gate_alone(project):
@@ -112,7 +112,7 @@ def test_over_the_four_bits_that_were_trained_on_nothing_is_lost(project):
     recipe = made.path / "mine.yaml"
     recipe.write_text(recipe.read_text().replace("export: {", "export: {merge_base: dequantised_nf4, "))
     code, said = made.run("tweetstyle-fit", "mine.yaml")
-    assert code == 0 and "over 16bit" not in said
+    assert code == 0 and "on the 16-bit weights" not in said
     checks = json.loads((made.export / "parity.json").read_text())["checks"]
     (figures,) = [c["figures"] for c in checks if (c["type"], c["name"]) == ("f16", "training")]
     # The same weights, bit for bit; what is left is that bitsandbytes multiplies them in bfloat16.

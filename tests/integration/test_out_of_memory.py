@@ -209,7 +209,7 @@ def test_a_card_that_torch_cannot_use_does_not_become_a_night_on_the_cpu(tmp_pat
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(trainer, "CPU", True)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    with pytest.raises(TweetstyleError, match="nvidia-smi shows the NVIDIA GeForce RTX 3060, and torch cannot use it") as caught:
+    with pytest.raises(TweetstyleError, match="nvidia-smi shows the NVIDIA GeForce RTX 3060, but torch cannot use it") as caught:
         trainer.check_device(Model(base="anywhere", method="lora"))
     assert "restart the machine" in caught.value.hint
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")

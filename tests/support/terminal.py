@@ -12,6 +12,7 @@ import subprocess
 import termios
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 ROWS, COLUMNS = 50, 4000
@@ -87,12 +88,24 @@ class Terminal:
             self._read(deadline, f"{text!r} was not shown {count} times within {timeout:.0f} s")
 
     def interrupt(self, timeout: float) -> str:
-        """Ctrl-C at a question, sent again where it came before the program read (Python lets that one pass); the whole screen's text."""
+        """Ctrl-C at a question; the whole screen's text.
+
+        It is sent again where it came before the program read (Python lets that one pass), but not once the program has said
+        something: a second one would end Python on its way out.
+        """
         deadline = time.monotonic() + timeout
-        while self.process.poll() is None and time.monotonic() < deadline:
-            self.process.send_signal(signal.SIGINT)
-            time.sleep(1)
+        with suppress(EOFError):
+            self._read_what_is_there(0.5)
+            shown = len(self._output)
+            while self.process.poll() is None and len(self._output) == shown and time.monotonic() < deadline:
+                self.process.send_signal(signal.SIGINT)
+                self._read_what_is_there(1)
         return self.finish(deadline - time.monotonic())
+
+    def _read_what_is_there(self, seconds: float) -> None:
+        """Reads until the program has said nothing for so long."""
+        while select.select([self._end], [], [], seconds)[0]:
+            self._read(time.monotonic() + seconds, "")
 
     def finish(self, timeout: float) -> str:
         """Reads until the program has ended; the whole screen's text."""
