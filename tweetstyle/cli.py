@@ -1,7 +1,5 @@
 """Commands and their options."""
 
-from __future__ import annotations
-
 import inspect
 import sys
 from functools import partial

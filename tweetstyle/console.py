@@ -1,7 +1,5 @@
 """Terminal output: any encoding, wrapped at words; sizes, counts, percentages."""
 
-from __future__ import annotations
-
 import codecs
 import locale
 import os

@@ -1,7 +1,5 @@
 """TweetstyleError: what is wrong, where, and what to do about it."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterable
 

@@ -1,7 +1,5 @@
 """Files that are complete or absent, fingerprints, and small files read back."""
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import hashlib

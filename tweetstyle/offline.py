@@ -1,7 +1,5 @@
 """Keeps libraries off the network; tells this machine's addresses from others."""
 
-from __future__ import annotations
-
 import ipaddress
 import os
 from urllib.parse import urlsplit

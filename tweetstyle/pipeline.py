@@ -1,7 +1,5 @@
 """What the commands do: a whole run, one stage, a dry run, the plan, doctor, chat."""
 
-from __future__ import annotations
-
 import fcntl
 import json
 import os

@@ -1,7 +1,5 @@
 """Reads a recipe; every problem at once, with line, key and what to write."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import re

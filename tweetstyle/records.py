@@ -1,7 +1,5 @@
 """The records that pass between stages: source tweets, tweets, dropped tweets."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """A run: a recipe with its paths, base model and prompt template."""
 
-from __future__ import annotations
-
 from functools import cached_property
 from pathlib import Path
 from typing import Any

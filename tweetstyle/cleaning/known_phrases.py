@@ -1,7 +1,5 @@
 """Phrases that apps post, and greetings and thanks that anyone writes."""
 
-from __future__ import annotations
-
 import re
 from importlib.resources import files
 

@@ -1,7 +1,5 @@
 """A tweet's text without entities, reply mentions and X's own links."""
 
-from __future__ import annotations
-
 import html
 import re
 import unicodedata

@@ -1,7 +1,5 @@
 """Replaces e-mail addresses, phone numbers, bank accounts, cards and keys."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Tweets as the token ids and labels of training and validation."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path

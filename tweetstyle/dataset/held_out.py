@@ -1,7 +1,5 @@
 """Held-out tweets for scoring, without their topics, which come from the tweets."""
 
-from __future__ import annotations
-
 import math
 import random
 from collections.abc import Hashable, Iterable, Sequence

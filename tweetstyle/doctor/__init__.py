@@ -1,7 +1,5 @@
 """Checks whether this machine and its packages can do what a recipe needs."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Does the base model fit the recipe: number format, tokenizer, learning rate, tokens?"""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Do card, driver and torch go together; does the run fit; who else uses the card?"""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 

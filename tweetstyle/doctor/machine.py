@@ -1,7 +1,5 @@
 """Disk, memory, permissions, network settings and the C compiler of this machine."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """Can Ollama use the card, and does it render the Modelfile's template?"""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """Do the installed packages go together, and what CUDA are they built for?"""
 
-from __future__ import annotations
-
 import json
 import runpy
 from collections.abc import Mapping

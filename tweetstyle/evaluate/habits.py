@@ -1,7 +1,5 @@
 """Countable habits of writing: letters, punctuation, emoji, openings, closings."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """An n-gram model of the training tweets' bytes: the baseline that knows no meaning."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

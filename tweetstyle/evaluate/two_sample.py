@@ -1,7 +1,5 @@
 """Style distance: can a classifier tell the model's tweets from the author's?"""
 
-from __future__ import annotations
-
 import math
 import re
 from collections import defaultdict

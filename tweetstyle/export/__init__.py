@@ -1,7 +1,5 @@
 """Merges the adapter while it writes GGUF files, and writes the Modelfile."""
 
-from __future__ import annotations
-
 import functools
 import shutil
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Weights as blocks of rows: read, merged, permuted, quantised by ggml, in order."""
 
-from __future__ import annotations
-
 import ctypes
 import importlib.util
 from collections import deque

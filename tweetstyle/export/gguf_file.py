@@ -1,7 +1,5 @@
 """Writes one GGUF: metadata, the tokenizer as GGUF stores it, tensors block by block."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from itertools import chain

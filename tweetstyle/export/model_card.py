@@ -1,7 +1,5 @@
 """The model card: what the model is, how good it is, how to run it."""
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Ollama's parser/parser.go (v0.11.4): a value that begins with quotes continues t
 inside; runes that Go's strconv.IsPrint refuses are dropped.
 """
 
-from __future__ import annotations
-
 import os
 
 from tweetstyle.errors import TweetstyleError

@@ -3,8 +3,6 @@
 The candidates are written beside each other, scored on validation tweets by llama.cpp as they will run, and the better one stays.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The result of one check: its state, what was seen, what to do."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """Free space by disk, and whether what will be written fits."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence

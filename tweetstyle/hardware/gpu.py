@@ -1,7 +1,5 @@
 """Cards: what nvidia-smi reports, and the one a run is planned for. No torch."""
 
-from __future__ import annotations
-
 import csv
 import os
 import shutil

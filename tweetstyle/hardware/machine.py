@@ -1,7 +1,5 @@
 """Memory, cores and installed packages of this machine."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """WSL2, where CUDA spills into RAM instead of running out of memory."""
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
 

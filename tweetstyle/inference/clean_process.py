@@ -1,7 +1,5 @@
 """Runs work in a fresh process, because Unsloth rewrites transformers in this one."""
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import signal

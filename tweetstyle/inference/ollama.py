@@ -1,7 +1,5 @@
 """The Ollama of this machine over HTTP: create, generate, loaded models."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import http.client

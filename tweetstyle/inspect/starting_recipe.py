@@ -1,7 +1,5 @@
 """A first recipe for an archive, with a reason for each setting."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Counts what is in an archive, without preparing anything."""
 
-from __future__ import annotations
-
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence

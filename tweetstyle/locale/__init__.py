@@ -1,7 +1,5 @@
 """The language of what a person reads: which one, its messages, and its signs in numbers."""
 
-from __future__ import annotations
-
 import gettext
 import math
 import os

@@ -1,7 +1,5 @@
 """What Python and libraries say is wrong with a file, in the reader's language."""
 
-from __future__ import annotations
-
 from tweetstyle.locale import N_, _
 
 KNOWN = (

@@ -1,7 +1,5 @@
 """A base model's directory: shapes, shards, special tokens. Reads no weights."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Base models by their hub names: size, licence, where they are. No network."""
 
-from __future__ import annotations
-
 import os
 import re
 from dataclasses import dataclass

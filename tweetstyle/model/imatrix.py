@@ -1,7 +1,5 @@
 """llama.cpp's importance matrix file, read and written."""
 
-from __future__ import annotations
-
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A Llama for llama.cpp: its sizes, its tensors' names in HF and GGUF, their types."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Charts as inline SVG that keep their letters readable on a phone."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Disk space of a run by disk, and disk space and memory of its export."""
 
-from __future__ import annotations
-
 import math
 import shutil
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,5 @@
 """The whole estimate of a run: card, RAM, disk, time. tables.py shows it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any

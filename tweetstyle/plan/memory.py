@@ -1,7 +1,5 @@
 """Memory of a run on the card, by phase, and in RAM."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """probe.json: the speed measured on this card, used for the same settings only."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any

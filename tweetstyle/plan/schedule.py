@@ -1,7 +1,5 @@
 """The training schedule: packs, steps, warm-up, learning rate."""
 
-from __future__ import annotations
-
 import math
 from bisect import bisect_left, insort
 from collections.abc import Callable, Sequence

@@ -4,8 +4,6 @@ A layer is computed by Unsloth's kernels (an adapter on a card) or by transforme
 `tokens` is batch × length everywhere.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from tweetstyle.model.config import Shape

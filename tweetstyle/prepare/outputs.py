@@ -1,7 +1,5 @@
 """Writes all of prepare's files or none."""
 
-from __future__ import annotations
-
 import csv
 import re
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The topic of a tweet: its own key words, as a person would name it."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections import Counter

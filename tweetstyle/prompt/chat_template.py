@@ -1,7 +1,5 @@
 """The instruct model's own chat template, taken apart once and used everywhere."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass

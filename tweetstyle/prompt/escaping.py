@@ -1,7 +1,5 @@
 """Text escaped for Jinja, Go's text/template and a Modelfile."""
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
 

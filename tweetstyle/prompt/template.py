@@ -1,7 +1,5 @@
 """The prompt: training text, evaluation prompt, Ollama TEMPLATE, chat template."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

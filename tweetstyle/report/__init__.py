@@ -1,7 +1,5 @@
 """report.html: the verdict, then its sections (pages/templates/report). Opens offline."""
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """blind.html: the author's tweets beside generated ones; click which is yours."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """What a run left on disk, read for its report."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path

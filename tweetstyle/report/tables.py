@@ -1,7 +1,5 @@
 """What the report's templates show: rows of tables and curves, from the run's files."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 

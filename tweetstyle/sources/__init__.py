@@ -1,7 +1,5 @@
 """Opens an archive of any kind as a stream of tweets."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Tweets from a CSV; every error names its line."""
 
-from __future__ import annotations
-
 import csv
 import re
 from collections.abc import Callable, Iterable, Iterator

@@ -1,7 +1,5 @@
 """Dates as archives write them, as UTC, and the time within X's ids."""
 
-from __future__ import annotations
-
 import re
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """Tweets from JSON Lines and JSON lists, and the lists in X's .js files."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Collection, Iterator

@@ -1,7 +1,5 @@
 """Tweets from plain text: one a line, or between separators."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 from tweetstyle.errors import TweetstyleError

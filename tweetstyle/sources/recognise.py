@@ -1,7 +1,5 @@
 """What kind of archive a path is, by its content."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Files of an archive, on disk or in a zip, and their text, decoded."""
 
-from __future__ import annotations
-
 import codecs
 import io
 import re

@@ -5,8 +5,6 @@ They come from the manifest; exports without one have them in account.js. Delete
 else that X puts into the archive are never opened.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path

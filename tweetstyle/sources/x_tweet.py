@@ -1,7 +1,5 @@
 """One entry of X's archive as a SourceTweet; long posts joined to their tweets."""
 
-from __future__ import annotations
-
 import html
 import re
 from collections import defaultdict

@@ -1,7 +1,5 @@
 """The stages of a run, in their order, and which of their outputs exist."""
 
-from __future__ import annotations
-
 from itertools import takewhile
 
 from tweetstyle.plan.disk import NO_OUTPUTS, ExistingOutputs

@@ -1,7 +1,5 @@
 """`tweetstyle start`: from an archive to a chat in five steps, each explained."""
 
-from __future__ import annotations
-
 import shlex
 from pathlib import Path
 

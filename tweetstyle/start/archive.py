@@ -1,7 +1,5 @@
 """Step 1: finds the archive, shows ten of its tweets, and asks for the style's name."""
 
-from __future__ import annotations
-
 import os
 import re
 import unicodedata

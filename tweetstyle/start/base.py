@@ -1,7 +1,5 @@
 """Steps 2 and 3: the kind of model, what this machine can do, and the base model."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 from collections.abc import Callable

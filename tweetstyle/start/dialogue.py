@@ -1,7 +1,5 @@
 """Questions with defaults, and the answers, kept so that the same command continues."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass

@@ -1,7 +1,5 @@
 """The two recipes of the guide: the full run's, and the trial's on 100 tweets beside it."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """Which differences count: one decision for verdict, warnings and compare."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any

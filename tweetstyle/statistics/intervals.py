@@ -1,7 +1,5 @@
 """Confidence intervals over clusters of tweets: ratios of sums, and shares."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple

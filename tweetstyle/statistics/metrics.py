@@ -1,7 +1,5 @@
 """metrics.jsonl as it is read: validations, which was best, when copying began."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Spans of training tweets that generated tweets repeat."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence

@@ -1,7 +1,5 @@
 """Makes text from an archive safe to show: hidden characters by number."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

@@ -1,7 +1,5 @@
 """Words of a tweet that may name its topic, their article, and stop words."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from importlib.resources import files

@@ -1,7 +1,5 @@
 """Between steps: display, metrics, validation, early stopping, checkpoints."""
 
-from __future__ import annotations
-
 import math
 import signal
 import sys

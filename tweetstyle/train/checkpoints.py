@@ -1,7 +1,5 @@
 """Complete checkpoints, how runs resume from them, their disk space, the final model."""
 
-from __future__ import annotations
-
 import errno
 import json
 import re

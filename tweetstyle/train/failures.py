@@ -1,7 +1,5 @@
 """One message for memory that runs out and for a card that fails."""
 
-from __future__ import annotations
-
 import json
 import re
 import sysconfig

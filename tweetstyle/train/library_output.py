@@ -1,7 +1,5 @@
 """Sends the libraries' output to log.txt and keeps them off the network."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import sys

@@ -1,7 +1,5 @@
 """metrics.jsonl, and train_output.json made from it."""
 
-from __future__ import annotations
-
 import json
 import os
 from dataclasses import dataclass

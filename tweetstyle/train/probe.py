@@ -1,7 +1,5 @@
 """The probe: a few real steps at the longest pack. Imports no torch."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import cycle

@@ -3,8 +3,6 @@
 The caller sets the environment first (library_output.prepare_environment).
 """
 
-from __future__ import annotations
-
 # isort: off
 import os
 

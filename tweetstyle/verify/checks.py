@@ -1,7 +1,5 @@
 """The gate's checks of one file: token ids, the loss of training, answers that end."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence

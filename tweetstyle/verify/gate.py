@@ -1,7 +1,5 @@
 """All checks of the gate; a file that fails is set aside; parity.json and its page."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass

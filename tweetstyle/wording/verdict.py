@@ -1,7 +1,5 @@
 """The verdict: does it write like you, copy you, and when to stop training."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

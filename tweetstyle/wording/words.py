@@ -1,7 +1,5 @@
 """Texts and figures in the reader's language, from tweetstyle/locale."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
