@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+import yaml
 from babel.messages import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
@@ -25,6 +26,7 @@ DATE = datetime(2026, 11, 30, tzinfo=UTC)
 """Written into the catalogue: a date of its own would change the file at each update."""
 SCRIPTS, PACKAGE = Path(__file__).parent, Path(__file__).parents[1] / "tweetstyle"
 PO = FOLDER / "fr" / "LC_MESSAGES" / f"{DOMAIN}.po"
+LIBRARIES = SCRIPTS / "library_messages.yaml"
 SHOWN = ("help", "metavar", "options_metavar", "subcommand_metavar")
 """What cli.py translates of click's."""
 KEYWORDS = {"_": None, "N_": None, "later": None, "_n": (1, 2), "ngettext": (1, 2)}
@@ -36,6 +38,8 @@ def messages() -> Catalog:
     for folder in (PACKAGE, SCRIPTS, Path(click.__file__).parent):
         for file, _, message, _, _ in extract_from_dir(folder, [("**.py", "python")], keywords=KEYWORDS):
             found.add(message, locations=[("click", 0) if folder.name == "click" else (file, 0)])
+    for message in yaml.safe_load(LIBRARIES.read_text(encoding="utf-8")):
+        found.add(message, locations=[("locale/libraries.py", 0)])
     for text in help_texts(fit_command), help_texts(tweetstyle):
         for message in text:
             found.add(message, locations=[("cli.py", 0)])
