@@ -146,7 +146,7 @@ messages: setup ## the French catalogue, brought up to date with the messages in
 # than 0.16 say on screen that they want a later torch than 2.10.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes --no-emit-index-url \
   --custom-compile-command "make lock" setup.cfg
-lock: $(VENV)/.uv-$(UV_VERSION) ## requirements.lock and requirements-turing.lock anew from setup.cfg, all extras, with hashes
+lock: $(VENV)/.uv-$(UV_VERSION) ## compiles requirements.lock and requirements-turing.lock from setup.cfg, all extras, with hashes
 	@$(COMPILE) --upgrade --excludes <(echo xformers) --output-file requirements.lock
 	@cp requirements.lock requirements-turing.lock
 	@$(COMPILE) --constraints <(printf 'torch<2.11\ntorchao<0.17\n') --output-file requirements-turing.lock

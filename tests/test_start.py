@@ -145,7 +145,7 @@ def test_yes_asks_nothing_and_ends_in_one_answer_of_the_chat(sample, monkeypatch
         assert said in result.output, said
     assert json.loads(Path("recipes/sample.start.json").read_text())["finished"] is True
     again = start("--yes", str(sample))
-    assert again.exit_code == 0 and done[1:] == [Path("recipes/sample-2-trial.yaml")], "a finished guide begins anew, over no file"
+    assert again.exit_code == 0 and done[1:] == [Path("recipes/sample-2-trial.yaml")], "a finished guide starts again and replaces no file"
 
 
 @pytest.mark.parametrize("replaces", [False, True])

@@ -57,7 +57,7 @@ class PortableCommand(click.Command):
         self.params.append(Option([LANG], type=click.Choice(LANGUAGES, case_sensitive=False), is_eager=True, expose_value=False, help=text))
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
-        """Sets the language first: that of the last --lang, wherever it stands, for --help and for errors too."""
+        """Sets the language first: that of the last --lang anywhere in the line, for --help and for errors too."""
         wanted = [part.rpartition("=")[2] for before, part in pairwise(["", *args]) if before == LANG or part.startswith(f"{LANG}=")]
         named = [language.lower() for language in wanted if language.lower() in LANGUAGES]
         use_language(named[-1] if named else current_language())

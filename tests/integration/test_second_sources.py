@@ -30,7 +30,7 @@ def ours(base: BaseModel, adapter: Path | None, room: Path, *wanted: str) -> Exp
 
 
 def merged_by_peft(base: BaseModel, adapter: Path, directory: Path, dtype: str = "float32") -> Path:
-    """The usual way: the whole model in float32, PEFT's merge_and_unload, the weights saved anew."""
+    """The usual way: the whole model in float32, PEFT's merge_and_unload, the weights saved again."""
     import torch
     from peft import PeftModel
     from transformers import AutoModelForCausalLM

@@ -25,7 +25,7 @@ ROWS, FEWEST_BANDS, MOST_PERMUTATIONS = (4, 3, 2), 16, 256
 """With four rows unrelated tweets, alike to 0.05 at most, meet in one of 20 bands once in 8,000 pairs; for a low threshold fewer
 rows, as the permutations allow."""
 CROWD, LATEST = 16, 4
-"""A text is compared with at most so many of a bucket, the latest of them those just before it: slowly changing templates stay
+"""A text is compared with at most CROWD texts of a bucket, LATEST of them those just before it: slowly changing templates stay
 connected, and a template that is filled in thousands of times costs no more than any text."""
 SURE = 0.2
 """A pair whose estimate is this far below the threshold is not compared: four standard errors of an estimate from 80 permutations."""

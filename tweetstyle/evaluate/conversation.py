@@ -102,11 +102,11 @@ class ConversationReadings:
         gains = {name: gain_interval(nats - by_tuned[PROMPT][-count:], self.test, evaluation) for name, nats in named.items()}
         grouped = clusters(tweets)
         own = word_overlap([tweet.topic or "" for tweet in tweets], [tweet.text for tweet in tweets], grouped, confidence=confidence)
-        heard = relevance(*(by.get(TRIALS) for by in (by_base, by_tuned)), self.trials, grouped, confidence=confidence)
-        notes = [] if heard else [Note("relevance_too_few", {"tweets": count})]
+        by_likelihood = relevance(*(by.get(TRIALS) for by in (by_base, by_tuned)), self.trials, grouped, confidence=confidence)
+        notes = [] if by_likelihood else [Note("relevance_too_few", {"tweets": count})]
         if not self.of_base:
             notes.append(Note("no_room"))
-        return ConversationResult(self.line, self.examples.count, gains, heard, own, openings, notes)
+        return ConversationResult(self.line, self.examples.count, gains, by_likelihood, own, openings, notes)
 
 
 # -- likelihoods after right and wrong messages -------------------------------------------------------------

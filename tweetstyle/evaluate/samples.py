@@ -280,14 +280,14 @@ def _write_by_gguf(writing: Writing, prompts: Sequence[WritingPrompt], file: Ans
 
     template, sampling = writing.model.template, writing.sampling
     file.begin()
-    speaker = ChatModel(writing.model.gguf, template, sampling)
+    chat_model = ChatModel(writing.model.gguf, template, sampling)
     with Bar(_("writing tweets (GGUF)"), len(prompts), "tweets") as bar:
         bar.advance(0)
         for prompt in prompts:
-            speaker.sampling = sampling.model_copy(update={"seed": writing.seed + prompt.number})
+            chat_model.sampling = sampling.model_copy(update={"seed": writing.seed + prompt.number})
             topic = prompt.topic if prompt.topic and template.takes_message else NO_TOPIC
-            text = speaker.answer(topic, system=template.system_line(prompt.type) or None, history=prompt.history)
-            file.append([Written(prompt.number, text.strip(), speaker.ended)])
+            text = chat_model.answer(topic, system=template.system_line(prompt.type) or None, history=prompt.history)
+            file.append([Written(prompt.number, text.strip(), chat_model.ended)])
             bar.advance()
 
 

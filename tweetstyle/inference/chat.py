@@ -134,10 +134,10 @@ class Memory:
     num_ctx: int
     tokenizer: Tokenizer
 
-    def kept(self, speaker: ChatModel, turns: Sequence[Turn], message: str, system: str | None) -> Sequence[Turn]:
+    def kept(self, chat_model: ChatModel, turns: Sequence[Turn], message: str, system: str | None) -> Sequence[Turn]:
         """The latest turns that fit, each of them whole."""
-        template = speaker.template
-        room = max(self.num_ctx - speaker.sampling.num_predict, self.num_ctx // 2)
+        template = chat_model.template
+        room = max(self.num_ctx - chat_model.sampling.num_predict, self.num_ctx // 2)
         for first in range(len(turns)):
             prompt = template.prompt(message, system=system, history=turns[first:])
             if len(self.tokenizer.prompt_ids(prompt, add_bos=template.add_bos)) <= room:
@@ -152,7 +152,7 @@ class ChatSession:
     typed: what a message is, in words; memory: how many of the pairs the model sees, None for none.
     """
 
-    speaker: ChatModel
+    chat_model: ChatModel
     typed: str
     memory: Memory | None = None
     system: str | None = None
@@ -162,22 +162,22 @@ class ChatSession:
         """Streams the answer to the screen. Ctrl-C stops it and keeps what was written."""
         answer, history = "", self._remembered(message)
         try:
-            with closing(self.speaker.stream(message, system=self.system, history=history)) as pieces:
+            with closing(self.chat_model.stream(message, system=self.system, history=history)) as pieces:
                 for piece in pieces:
                     answer += piece
                     write(piece, nl=False)
         except KeyboardInterrupt:
             write(" " + _("(stopped)"), dim=True, nl=False)
         else:
-            if not self.speaker.ended:
-                write(" " + _("(cut at {tokens} tokens)", tokens=self.speaker.sampling.num_predict), dim=True, nl=False)
+            if not self.chat_model.ended:
+                write(" " + _("(cut at {tokens} tokens)", tokens=self.chat_model.sampling.num_predict), dim=True, nl=False)
         write("\n")
         self.turns.append((message, answer))
 
     def _remembered(self, message: str) -> Sequence[Turn]:
         if self.memory is None:
             return []
-        kept = self.memory.kept(self.speaker, self.turns, message, self.system)
+        kept = self.memory.kept(self.chat_model, self.turns, message, self.system)
         if forgotten := len(self.turns) - len(kept):
             values = {"forgotten": forgotten, "turns": len(self.turns), "tokens": self.memory.num_ctx}
             write(_("(the first {forgotten} of {turns} turns are beyond the context of {tokens} tokens)", **values), dim=True)
@@ -192,12 +192,12 @@ class ChatSession:
                 self.turns.clear()
                 click.clear()
             case ["/?"] | ["/help"]:
-                write(_(HELP, typed=self.typed, system=self.speaker.template.system_line() or "…"))
+                write(_(HELP, typed=self.typed, system=self.chat_model.template.system_line() or "…"))
             case _:
                 write(_("there is no command {command}; /? lists them", command=line.split()[0]))
 
     def _set_system(self, line: str) -> None:
-        template = self.speaker.template
+        template = self.chat_model.template
         has_line = template.turns.around_system if template.turns else any(isinstance(piece, SystemLine) for piece in template.pieces)
         if not has_line:
             write(_("this prompt has no system message, style or type: nothing to set"))
@@ -213,9 +213,9 @@ def chat(
 
     memory: of a model that was trained on conversations; begins: what is typed is a tweet's first words.
     """
-    speaker = ChatModel(gguf, template, sampling, num_ctx=memory.num_ctx if memory else None)
+    chat_model = ChatModel(gguf, template, sampling, num_ctx=memory.num_ctx if memory else None)
     if prompt is not None:
-        for piece in speaker.stream(prompt):
+        for piece in chat_model.stream(prompt):
             write(piece, nl=False)
         write()
         return
@@ -224,7 +224,7 @@ def chat(
         typed = _("the first words of a tweet")
     if template.turns:
         typed = _("a message")
-    conversation = ChatSession(speaker, typed, memory)
+    conversation = ChatSession(chat_model, typed, memory)
     begin = _("{file} writes as {style}. Type {typed}; /? helps, /bye leaves.", file=gguf.name, style=template.style, typed=typed)
     say(begin + "\n", err=False)
     for line in typed_lines():

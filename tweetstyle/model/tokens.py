@@ -165,7 +165,7 @@ def _shown(token: str, bytes_of: dict[str, int]) -> str:
 
 
 def lines(figures: dict[str, Any]) -> list[Text]:
-    """The figures as the lines of the command's output; without colours, a bar stands between two tokens."""
+    """The figures as the lines of the command's output; without colours, a bar separates two tokens."""
     from rich.text import Text
 
     before, after = (" ".join(figures["around"][side]) for side in ("before", "after"))

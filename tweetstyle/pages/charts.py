@@ -15,7 +15,7 @@ HEIGHT, AXIS = 140, 22
 """Pixels of a plot, and of a line of labels under it."""
 COLUMN_TICKS, CURVE_TICKS = 5, 6
 LABELS = 7
-"""So many of four letters fit side by side on a phone."""
+"""Labels of four letters that fit side by side on a phone."""
 WIDEST_COLUMN = 9.0
 """Percent: a single month does not fill the page."""
 TOP = 12
@@ -121,7 +121,7 @@ def column_chart(columns: Sequence[Column], title: str) -> str:
 
 
 def thinned(labels: Sequence[str]) -> list[str]:
-    """The labels with so many of them emptied, evenly, that the others have room."""
+    """The labels, some of them emptied, evenly, until the others have room."""
     places = [place for place, label in enumerate(labels) if label]
     kept = set(places[:: max(-(-len(places) // LABELS), 1)])
     return [label if place in kept else "" for place, label in enumerate(labels)]

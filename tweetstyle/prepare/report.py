@@ -36,7 +36,7 @@ LONGEST_SAMPLE = 600
 FEW_MONTHS = 7
 """Columns that all have room for their month."""
 BIN, LONG_TWEET = 20, 300
-"""Characters of a column; from so many on, all lengths share one."""
+"""Characters of a column; from LONG_TWEET on, all lengths share one."""
 MOST_LANGUAGES = 8
 
 _Sampled = TypeVar("_Sampled", Dropped, Tweet)

@@ -159,10 +159,10 @@ def _needs(run: Run) -> tuple[ResourceEstimate, Template | None] | TweetstyleErr
 def messages_check(run: Run) -> list[Check]:
     """Whether the model that writes a conversation's messages can be used, if it is needed."""
     try:
-        speaker = check_message_model(run)
+        model = check_message_model(run)
     except TweetstyleError as error:
         return [failed("messages", error, run.path)]
-    return [ok(N_("messages"), _("{model} can write them", model=speaker))] if speaker else []
+    return [ok(N_("messages"), _("{model} can write them", model=model))] if model else []
 
 
 def as_json(checks: list[Check]) -> str:

@@ -53,7 +53,7 @@ class Questions:
         return self._ask(question, str(default + 1), str(default + 1), place)
 
     def _ask(self, question: str, shown: str, default: str, read: Callable[[str], Answer]) -> Answer:
-        """Asks until `read` takes what was typed. shown: the default as it stands in brackets."""
+        """Asks until `read` takes what was typed. shown: the default in brackets."""
         text = _("{question} [{default}]: ", question=question, default=shown)
         if self.yes:
             say(text + default, err=False)

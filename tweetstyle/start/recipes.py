@@ -24,7 +24,7 @@ TRIAL = 100
 """Tweets, as data.mini_train."""
 
 Settings = dict[str, object]
-"""Dotted key of a recipe → what stands behind its colon, with a comment where it needs one."""
+"""Dotted key of a recipe → its value as YAML, with a comment where it needs one."""
 
 
 def write_recipes(answers: Answers) -> None:

@@ -204,7 +204,7 @@ def wilson(mean: float, size: float, z: float) -> tuple[float, float]:
 
 
 def t_quantile(confidence: float, groups: int) -> float:
-    """Student's t, in standard errors, for the upper end of an interval over so many clusters."""
+    """Student's t, in standard errors, for the upper end of an interval over this many clusters."""
     from scipy.stats import t
 
     return float(t.ppf(0.5 + confidence / 2, groups - 1))

@@ -193,14 +193,14 @@ def stops(gguf: Path, type: str, template: Template, sampling: Sampling, tweets:
     """Sampled as the recipe says, seeded, half of them on held-out tweets' topics; in a conversation all on held-out messages, half of
     them as a second turn. Without the Modelfile's stop texts, so that it is the model which ends. More than one in CUT_IN cut at
     num_predict, or one that holds a text of the prompt, fails."""
-    speaker = ChatModel(gguf, replace(template, stops=()), sampling, threads=usable_threads())
+    chat_model = ChatModel(gguf, replace(template, stops=()), sampling, threads=usable_threads())
     cut, telling = 0, []
     with Bar(_("gate: {type} answers", type=type), answers, _("answers")) as bar:
         for number in range(answers):
-            speaker.sampling = sampling.model_copy(update={"seed": SEED + number})
+            chat_model.sampling = sampling.model_copy(update={"seed": SEED + number})
             message, history = _asked(template, tweets, number)
-            answer = speaker.answer(message, history=history)
-            cut += not speaker.ended
+            answer = chat_model.answer(message, history=history)
+            cut += not chat_model.ended
             telling += [mark for mark in marks(template) if mark in answer]
             bar.advance(1)
     limits = {"cut": answers // CUT_IN, "with template text": 0}

@@ -114,15 +114,15 @@ def _by_words(words: Json | None, say: Say) -> list[str]:
     return [say("v_words_gained" if way is Effect.MORE else "v_words_lost", **shares)]
 
 
-def _by_likelihood(heard: Json | None, say: Say) -> list[str]:
+def _by_likelihood(relevance: Json | None, say: Say) -> list[str]:
     """The same by the likelihood of one's own answers; nothing where it was not measured."""
-    if not heard:
+    if not relevance:
         return []
-    shares = {who: say.interval(heard[who], shares=True) for who in ("base", "tuned")}
-    answer = f"v_sense_{effect(heard['difference'], SMALLEST_SHARE).value}"
-    said = [say(answer), say("f_sense", **shares, chance=say.percent(heard["chance"]))]
-    low = heard["tuned"]["low"]
-    return [*said, say("v_deaf")] if low is None or low <= heard["chance"] else said
+    shares = {who: say.interval(relevance[who], shares=True) for who in ("base", "tuned")}
+    answer = f"v_sense_{effect(relevance['difference'], SMALLEST_SHARE).value}"
+    said = [say(answer), say("f_sense", **shares, chance=say.percent(relevance["chance"]))]
+    low = relevance["tuned"]["low"]
+    return [*said, say("v_message_ignored")] if low is None or low <= relevance["chance"] else said
 
 
 # -- does it recite? ----------------------------------------------------------------------------------------

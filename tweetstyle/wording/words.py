@@ -65,7 +65,7 @@ class Say:
         return self._texts["words"][own if own in self.keys else key].format(**values)
 
     def number(self, value: float | None, digits: int | None = None) -> str:
-        """So many decimals; without a count four significant digits, or below 1e-4 two and an exponent, and an integer in full."""
+        """With this many decimals; without `digits` four significant digits, or below 1e-4 two and an exponent, and an integer in full."""
         if value is None:
             return "–"
         if not math.isfinite(value):
