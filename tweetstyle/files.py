@@ -136,6 +136,11 @@ def read_back(path: Path, content: type[Content]) -> Content | None:
         return None
 
 
+def read_object(path: Path) -> dict[str, Any]:
+    """The same of any JSON object; {} where it is missing or damaged."""
+    return read_back(path, dict[str, Any]) or {}
+
+
 def read_json_lines(path: Path, *required: str) -> list[dict[str, Any]]:
     """The objects of a file that grows a line at a time, up to the first damaged line; [] where there is no file.
 

@@ -8,7 +8,7 @@ from packaging.version import Version
 from tweetstyle.console import size
 from tweetstyle.doctor.versions import TorchBuild
 from tweetstyle.hardware.check import Check, fail, ok, warn
-from tweetstyle.hardware.gpu import ON_THE_CPU, WITHOUT_CARD, CardState, Gpu, Process
+from tweetstyle.hardware.gpu import BF16, ON_THE_CPU, WITHOUT_CARD, CardState, Gpu, Process
 from tweetstyle.locale import N_, _
 from tweetstyle.plan.estimate import ResourceEstimate
 
@@ -17,8 +17,6 @@ LEAST_DRIVER = {12: 525, 13: 580}
 minor version compatibility, table 1)."""
 OLDEST_CAPABILITY = {12: (5, 0), 13: (7, 5)}
 """CUDA's major version → the oldest compute capability that it compiles for (CUDA toolkit release notes; 13 left out Volta)."""
-BF16 = (8, 0)
-"""Ampere: the first compute capability that computes in bfloat16 (CUDA programming guide, arithmetic instructions)."""
 LARGE = 1_000_000_000
 """Parameters from which a training on a CPU is warned of."""
 MOSTLY_FREE = 0.9

@@ -13,7 +13,7 @@ from pydantic import FiniteFloat
 from tweetstyle.dataset.held_out import HeldOut, clusters
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.evaluate.scoring import gain_in_words, terminal_table
-from tweetstyle.files import read_back
+from tweetstyle.files import read_back, read_object
 from tweetstyle.locale import N_, _, current_language
 from tweetstyle.statistics.effect import SMALLEST_GAIN, Effect, effect
 from tweetstyle.statistics.intervals import bootstrap_t
@@ -96,5 +96,5 @@ def _scores(path: Path) -> DataFrame:
 
 def _answer(run: Path) -> str | None:
     """The verdict's first answer; None where nothing was measured."""
-    content = read_back(run / "evaluation.json", dict[str, Any]) or {}
+    content = read_object(run / "evaluation.json")
     return answers(content, [], current_language())[0][0] if content.get("splits") else None

@@ -9,7 +9,7 @@ from typing import Any
 
 from tweetstyle import __version__
 from tweetstyle.console import size
-from tweetstyle.files import complete_file, read_back
+from tweetstyle.files import complete_file, read_object
 from tweetstyle.inference.ollama import shell_lines
 from tweetstyle.locale import current_language, in_language
 from tweetstyle.model.base import BaseModel
@@ -54,10 +54,10 @@ def write_model_card(
     recipe: Recipe, base: BaseModel, template: Template, files: dict[str, str], facts: dict[str, Any], directory: Path
 ) -> None:
     """directory/README.md. files: type → file name in `directory`; facts: the export's, with its choices."""
-    counts = _read(recipe.data.processed / "manifest.json").get("facts", {})
+    counts = read_object(recipe.data.processed / "manifest.json").get("facts", {})
     if counts and recipe.prompt.message == "playback":
-        counts |= {"messages": _read(recipe.data.processed / "playback.json").get("facts", {}).get("splits")}
-    evaluation, parity = _read(recipe.run_directory / "evaluation.json"), _read(directory / "parity.json")
+        counts |= {"messages": read_object(recipe.data.processed / "playback.json").get("facts", {}).get("splits")}
+    evaluation, parity = read_object(recipe.run_directory / "evaluation.json"), read_object(directory / "parity.json")
     sizes = {file_type: (name, (directory / name).stat().st_size) for file_type, name in files.items()}
     with complete_file(directory / CARD) as stream:
         run = {"files": sizes, "choices": facts.get("choices", {}), "counts": counts, "evaluation": evaluation, "parity": parity}
@@ -111,7 +111,3 @@ def fenced(text: str) -> str:
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}\n{text}\n{fence}"
-
-
-def _read(path: Path) -> dict[str, Any]:
-    return read_back(path, dict[str, Any]) or {}

@@ -15,6 +15,8 @@ FIELDS = ("index", "uuid", "name", "driver_version", "memory.total", "memory.fre
 PATIENCE = 30
 """Seconds after which nvidia-smi counts as hung, as it does on a card that fell off the bus; a cold driver takes some to start."""
 UNKNOWN = "[N/A]"
+BF16 = (8, 0)
+"""Ampere: the first compute capability that computes in bfloat16 (CUDA programming guide, arithmetic instructions)."""
 ON_THE_CPU = N_("to train on the CPU: CUDA_VISIBLE_DEVICES= tweetstyle-fit …")
 WITHOUT_CARD = N_("base: model/smollm2-135m-instruct and method: lora (make base-model makes that model)")
 """What a recipe for a machine without a card says."""

@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tweetstyle.files import read_back
+from tweetstyle.files import read_object
 from tweetstyle.plan.probe import read_probe
 from tweetstyle.statistics.metrics import read_metrics
 
@@ -79,22 +79,18 @@ def read_run(files: RunFiles) -> Read:
         "evaluate": files.run / "evaluate.json",
         "export": files.export / "manifest.json",
     }
-    manifests = {stage: found for stage, path in paths.items() if (found := _content(path))}
-    played, fit = _content(files.processed / "playback.json"), manifests.get("fit", {})
+    manifests = {stage: found for stage, path in paths.items() if (found := read_object(path))}
+    played, fit = read_object(files.processed / "playback.json"), manifests.get("fit", {})
     read = [digest for path, digest in fit.get("inputs", {}).items() if Path(path).name == MESSAGES]
     of_another_playback = read and read != [played.get("outputs", {}).get(MESSAGES)]
     return Read(
         name=files.run.name,
-        evaluation=_content(files.run / "evaluation.json"),
+        evaluation=read_object(files.run / "evaluation.json"),
         metrics=read_metrics(files.run / "metrics.jsonl"),
-        output=_content(files.run / "train_output.json"),
+        output=read_object(files.run / "train_output.json"),
         probe=vars(probe) if (probe := read_probe(files.run)) else {},
-        gate=_content(files.export / "parity.json"),
+        gate=read_object(files.export / "parity.json"),
         message=(fit or manifests.get("prepare", {})).get("settings", {}).get("prompt", {}).get("message"),
         played={} if of_another_playback else played,
         manifests=manifests,
     )
-
-
-def _content(path: Path) -> dict[str, Any]:
-    return read_back(path, dict[str, Any]) or {}

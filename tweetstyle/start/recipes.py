@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from tweetstyle.files import complete_file
-from tweetstyle.hardware.gpu import observe_card
+from tweetstyle.hardware.gpu import BF16, observe_card
 from tweetstyle.inspect.starting_recipe import recipe_text
 from tweetstyle.locale import _, current_language, in_language
 from tweetstyle.model.base import read_base_config
@@ -18,8 +18,6 @@ from tweetstyle.plan.schedule import SOME, as_rate, rate_of_few_steps, usual_rat
 from tweetstyle.start.base import MESSAGES, SMALL
 from tweetstyle.start.dialogue import Answers
 
-FIRST_WITH_BF16 = (8, 0)
-"""CUDA's compute capability of the first cards with bfloat16 (CUDA programming guide, Ampere)."""
 TRIAL = 100
 """Tweets, as data.mini_train."""
 
@@ -82,7 +80,7 @@ def _base(base: Path, tweets: int) -> Settings:
     """base: its directory; tweets: to learn from."""
     if base != BY_MAKE:
         cards = observe_card(os.environ).cards
-        old = cards and cards[0].capability < FIRST_WITH_BF16
+        old = cards and cards[0].capability < BF16
         return {"model.base": base} | ({"training.bf16": _commented("false", _("this card has no bfloat16"))} if old else {})
     rate = (rate_of_few_steps if tweets < SOME else usual_rate)("lora", read_base_config(base).config["hidden_size"])
     return _fixed("small") | {

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from tweetstyle import pipeline
 from tweetstyle.console import say
-from tweetstyle.files import read_back
+from tweetstyle.files import read_object
 from tweetstyle.inference.ollama import OllamaClient, shell_lines
 from tweetstyle.locale import _
 from tweetstyle.manifest import Manifest
@@ -53,7 +53,7 @@ def trial(answers: Answers, ask: Questions) -> bool:
         answers.tried = True
         answers.save()
     run = Run(answers.trial)
-    samples = (read_back(run.recipe.run_directory / "evaluation.json", dict[str, Any]) or {}).get("samples") or []
+    samples = read_object(run.recipe.run_directory / "evaluation.json").get("samples") or []
     if samples:
         say(err=False)
         Console().print(side_by_side(samples, answers=bool(run.template.turns)))
