@@ -337,7 +337,7 @@ def _rows(base: BaseModel, model: Any, shown: int, width: int) -> int:
 
 def _models(pair: ModelPair, wanted: Sequence[str]) -> Iterator[tuple[str, Any]]:
     """Who → the model that answers for it; each is loaded once."""
-    from tweetstyle.inference.likelihood import keep_weights_as_trained, load_adapter, load_model
+    from tweetstyle.inference.likelihood import load_adapted, load_model
 
     if pair.method == "full":
         for path, of in ((pair.base.path, (BASE, EXAMPLES)), (pair.path, (TUNED,))):
@@ -347,9 +347,7 @@ def _models(pair: ModelPair, wanted: Sequence[str]) -> Iterator[tuple[str, Any]]
                 yield from ((who, model) for who in here)
                 del model  # two 8B models at once would not fit the card
         return
-    adapted = load_adapter(load_model(pair.base.path, pair.method), pair.path)
-    if pair.method == "qlora":
-        keep_weights_as_trained(adapted)
+    adapted = load_adapted(pair)
     for who in wanted:
         with nullcontext() if who == TUNED else adapted.disable_adapter():
             yield who, adapted.get_base_model()

@@ -76,9 +76,7 @@ def score_readings(
     with quiet_libraries(), torch.inference_mode():
         if model.method == "full":  # one after the other: two 8B models at once would not fit the card
             return read(load_model(model.base.path, "full"), of_base), read(load_model(model.path, "full"), of_tuned)
-        adapted = load_adapter(load_model(model.base.path, model.method), model.path)
-        if model.method == "qlora":
-            keep_weights_as_trained(adapted)
+        adapted = load_adapted(model)
         by_tuned = read(adapted.get_base_model(), of_tuned)
         with adapted.disable_adapter():
             return read(adapted.get_base_model(), of_base), by_tuned
@@ -287,6 +285,14 @@ def load_adapter(model: Any, final_model: Path) -> Any:
         first = str(error).strip().splitlines()[0]
         what = _("the adapter does not fit the base model ({error})", error=first)
         raise TweetstyleError(what, where=str(final_model), hint=again) from error
+
+
+def load_adapted(model: TunedModel, quantised_from: str | None = None) -> Any:
+    """The PEFT model of a qlora or lora training, over the weights that it was trained over. quantised_from: as `load_model` has it."""
+    adapted = load_adapter(load_model(model.base.path, model.method, quantised_from), model.path)
+    if model.method == "qlora":
+        keep_weights_as_trained(adapted)
+    return adapted
 
 
 def keep_weights_as_trained(model: Any) -> None:

@@ -48,7 +48,7 @@ class SuggestedSchedule(NamedTuple):
 
 
 def schedule(tweets: int) -> SuggestedSchedule:
-    """fit.schedule's table for this many kept tweets, of which those not held out are trained on; for an 8B. docs/12gb.md shows it.
+    """plan.schedule's table for this many kept tweets, of which those not held out are trained on; for an 8B. docs/12gb.md shows it.
 
     Learning rate: of fewer than SOME tweets, which make a hundred steps or so, that of few steps; then 2e-4, where QLoRA (arXiv
     2305.14314, for 7B and 13B) and Unsloth's guide to hyperparameters begin; of MANY tweets 1e-4.
