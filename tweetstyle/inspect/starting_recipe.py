@@ -59,7 +59,7 @@ def schedule(tweets: int) -> SuggestedSchedule:
     max_length, accumulation, steps = rung(lambda size: tokens // size, usual, LONGEST)
     epochs = math.ceil(epochs_for(usual, CERTAIN * steps))
     rate = rate_of_few_steps("qlora", HIDDEN_SIZE) if tweets < SOME else 2e-4 if tweets < MANY else 1e-4
-    # With more epochs than usual, as in fit.schedule: a quarter of so short an epoch is a step or two.
+    # With more epochs than usual, as in plan.schedule: a quarter of so short an epoch is a step or two.
     every = eval_every(steps) if epochs == usual else max(epochs * steps // VALIDATIONS_OF_FEW_STEPS, 1)
     return SuggestedSchedule(max_length, accumulation, steps, every, rank_for(tweets), epochs, rate)
 
