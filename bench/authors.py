@@ -2,7 +2,7 @@
 
     python bench/authors.py AUTHOR OTHER TWEETS.csv [--minutes 10]
 
-TWEETS.csv: columns author, id, created_at, text. SmolLM2 learns AUTHOR's tweets through the whole road but the export. Held: the gap to
+TWEETS.csv: columns author, id, created_at, text. SmolLM2 learns AUTHOR's tweets through the whole run but the export. Held: the gap to
 AUTHOR's real tweets closes with its interval above 0; AUTHOR's tweets gain more than OTHER's; and all within the minutes.
 Writes figures, no text, to bench/results/authors.json.
 """

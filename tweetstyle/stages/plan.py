@@ -45,9 +45,9 @@ STAND_IN = "et toi, qu'est-ce que tu penses de tout ça aujourd'hui ?"
 def needs(run: Run, card_gib: float | None, tweets: int | None) -> ResourceEstimate:
     """What the run takes. card_gib: of another card than the one that is here; tweets: of another number than the archive's."""
     with located(run.path):
-        recipe, outline = run.recipe, _outline(run)
+        recipe, base = run.recipe, _base_config(run)
         has_archive = all(source.exists() for source in recipe.data.source)
-        prepared = outline.whole and tweets is None and has_archive and run.split("train").is_file() and ready_to_fit(run)
+        prepared = base.whole and tweets is None and has_archive and run.split("train").is_file() and ready_to_fit(run)
         tokens = None
         if prepared:
             tokens = _tokens(_fit_plan(run, recipe.data.processed))
@@ -55,7 +55,7 @@ def needs(run: Run, card_gib: float | None, tweets: int | None) -> ResourceEstim
             archive = open_archive(recipe.data.source, recipe.data.separator) if tweets is None else None
             tokens = estimate_training_tokens(recipe, tweets or sum(not tweet.reason for tweet in archive.tweets()))
         existing = existing_outputs(run) if prepared else NO_OUTPUTS
-        found = estimate_resources(recipe, outline, card_for(recipe, card_gib), tokens, existing)
+        found = estimate_resources(recipe, base, card_for(recipe, card_gib), tokens, existing)
     return found if card_gib is None else replace(found, speed=Speed(None, _("a probe measures only the card in this machine")))
 
 
@@ -75,10 +75,10 @@ def plan(run: Run) -> RenderableType:
     with tempfile.TemporaryDirectory(prefix="tweetstyle-plan-") as temporary:
         prepared = prepare(recipe.data, recipe.prompt, run.line_template, Path(temporary))
         console.print(funnel(prepared))
-        outline = _outline(run)
-        if not outline.whole:
+        base = _base_config(run)
+        if not base.whole:
             tokens = estimate_training_tokens(recipe, prepared.kept)
-            console.print(needs_table(estimate_resources(recipe, outline, run.card, tokens)))
+            console.print(needs_table(estimate_resources(recipe, base, run.card, tokens)))
         if run.template.turns:
             console.print(messages_for_plan(recipe, Path(temporary) / f"{recipe.training.split}.jsonl"))
         fit = _fit_plan(run, Path(temporary))
@@ -92,12 +92,12 @@ def plan(run: Run) -> RenderableType:
     return Group("", base_model, schedule, Text(_("writes into {directories}", directories=written)), "", needs_table(needs))
 
 
-def _outline(run: Run) -> BaseConfig:
+def _base_config(run: Run) -> BaseConfig:
     """The base model by its config.json. Raises TweetstyleError where the recipe does not go with it."""
-    outline = read_base_config(run.recipe.model.base)
-    refuse_method(outline.config, run.recipe.model.method)
-    refuse_beyond_positions(run.recipe, outline.config["max_position_embeddings"])
-    return outline
+    base = read_base_config(run.recipe.model.base)
+    refuse_method(base.config, run.recipe.model.method)
+    refuse_beyond_positions(run.recipe, base.config["max_position_embeddings"])
+    return base
 
 
 def _fit_plan(run: Run, prepared: Path) -> FitPlan:
