@@ -11,7 +11,7 @@ from support.ollama import OllamaServer
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.inference.ollama import OllamaClient, parse_host, read_modelfile, shell_lines
-from tweetstyle.playback.backends import OllamaSpeaker
+from tweetstyle.playback.backends import OllamaMessageModel
 
 MODELFILE = '''# Writes tweets in the style 'X'.
 FROM ./x.gguf
@@ -122,7 +122,7 @@ def test_something_else_on_the_port_is_no_ollama(body: bytes) -> None:
         with pytest.raises(TweetstyleError, match="is not Ollama\n  → set OLLAMA_HOST to"):
             OllamaClient(address).version()
         with pytest.raises(TweetstyleError, match="is not Ollama\n  → set playback.url to"):
-            OllamaSpeaker("small", address)
+            OllamaMessageModel("small", address)
 
 
 def test_a_redirect_to_another_machine_is_not_followed() -> None:

@@ -50,11 +50,11 @@ class MessageModel(Protocol):
 def message_model_of(settings: Playback) -> MessageModel:
     """The recipe's model. Raises TweetstyleError where it is not there."""
     if settings.ollama:
-        return OllamaSpeaker(settings.ollama, settings.url)
-    return GgufSpeaker(settings.gguf, settings.concurrency)
+        return OllamaMessageModel(settings.ollama, settings.url)
+    return GgufMessageModel(settings.gguf, settings.concurrency)
 
 
-class OllamaSpeaker:
+class OllamaMessageModel:
     """A model of the Ollama that runs on this machine."""
 
     def __init__(self, name: str, url: str) -> None:
@@ -71,7 +71,7 @@ class OllamaSpeaker:
         self._client.unload(self._name)
 
 
-class GgufSpeaker:
+class GgufMessageModel:
     """A GGUF in llama.cpp's server inside this process, with a slot for each request at one time. It is loaded at the first request.
 
     Raises TweetstyleError where there is no such file, or it is no GGUF. threads: of llama.cpp, by default one for every two processors.
