@@ -7,8 +7,6 @@ AUTHOR's real tweets closes with its interval above 0; AUTHOR's tweets gain more
 Writes figures, no text, to bench/results/authors.json.
 """
 
-from __future__ import annotations
-
 import argparse
 import csv
 import json

@@ -5,8 +5,6 @@ loads it, trains, validates and writes samples, and in a process of its own eval
 bench/results/gpu_memory.json under the same versions is kept, so that the grid can be counted in parts.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

@@ -6,8 +6,6 @@ Writes DIRECTORY/base (16 GB with all of its 32 layers) and DIRECTORY/adapter (r
 width or vocabulary give smaller models of the same build. One block of rows is in memory at a time.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import math

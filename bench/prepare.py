@@ -6,8 +6,6 @@ Every size runs in a fresh process, on an archive of bench/synthetic.py; memory 
 bench/results/prepare.json.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

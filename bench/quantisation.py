@@ -7,8 +7,6 @@ small Llama with rows of 256 and 512 which is trained here from nothing on the s
 Both are scored on the archive's held-out tweets, validation and test; the importance matrix is of training tweets.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import os

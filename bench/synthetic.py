@@ -5,8 +5,6 @@ About a tenth is retweets, a quarter answers; there are links, hashtags, emoji, 
 templates, others' personal data, exact and near twins, and threads that the CSV cannot tell.
 """
 
-from __future__ import annotations
-
 import csv
 import random
 from collections.abc import Iterator

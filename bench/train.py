@@ -11,8 +11,6 @@ classic    transformers' Trainer and PEFT, the same LoRA, every tweet padded to 
 by hand    Unsloth and TRL with the same settings as ours and nothing around them
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import os

@@ -3,8 +3,6 @@
 python -m scripts.demo_show recipes/demo.yaml
 """
 
-from __future__ import annotations
-
 import random
 import re
 import sys

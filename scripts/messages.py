@@ -4,8 +4,6 @@ New messages are added to tweetstyle/locale/fr/LC_MESSAGES/tweetstyle.po without
 longer occur are removed. The commands' help and click's own words are messages too.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime

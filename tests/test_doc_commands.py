@@ -1,7 +1,5 @@
 """Every command on every page exists: ours are parsed, and run where that is cheap; others are checked against the installed program."""
 
-from __future__ import annotations
-
 import re
 import shlex
 import shutil

@@ -1,7 +1,5 @@
 """Dockerfile, compose.yaml and .dockerignore: linted, private by default, and in step with the project. No image is built here."""
 
-from __future__ import annotations
-
 import platform
 import re
 import subprocess

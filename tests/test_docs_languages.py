@@ -1,7 +1,5 @@
 """Pages in English and French have the same sections, commands and figures, and every link in the docs leads somewhere."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections import Counter

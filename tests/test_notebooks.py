@@ -1,7 +1,5 @@
 """The committed notebooks: nothing that somebody's run left in them, and commands, recipe and names that exist."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

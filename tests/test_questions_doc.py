@@ -1,7 +1,5 @@
 """docs/questions.md: its Python examples print what it says, and its figures are computed."""
 
-from __future__ import annotations
-
 import math
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """`tweetstyle start`: each step at a pseudo-terminal in both languages, what it writes, and how it continues."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

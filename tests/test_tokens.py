@@ -1,7 +1,5 @@
 """`tweetstyle tokens`: special tokens, ids and pieces of any tokenizer, as transformers gives them."""
 
-from __future__ import annotations
-
 import json
 import re
 import shlex

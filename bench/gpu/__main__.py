@@ -1,7 +1,5 @@
 """python -m bench.gpu PART… [OPTIONS]"""
 
-from __future__ import annotations
-
 import importlib
 import sys
 

@@ -3,8 +3,6 @@
 Goal: 24,576 tokens. Published: 21,848 by Unsloth, 932 by transformers with FlashAttention 2 (Unsloth's benchmark page).
 """
 
-from __future__ import annotations
-
 from bench.gpu.shared import ASIDE, CARD, Bench, attempt, begin, llama31, model_section, training_section, write_result
 from bench.gpu.steps import peaks
 from tweetstyle.hardware.gpu import Card

@@ -1,7 +1,5 @@
 """Part 4: base and adapter of Llama 3 8B's shapes to one q4_k_m GGUF: seconds, memory of the machine, disk."""
 
-from __future__ import annotations
-
 import os
 import tempfile
 from pathlib import Path

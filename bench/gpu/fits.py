@@ -1,7 +1,5 @@
 """Part 1: does Llama 3 8B QLoRA fit 12 GiB? Peak for rank 16, 32, 64 and packs of 2,048 × batch 1 to 4."""
 
-from __future__ import annotations
-
 from bench.gpu.shared import attempt, begin, llama3, write_result
 from bench.gpu.steps import peaks
 

@@ -1,7 +1,5 @@
 """Part 5: tweets written for the evaluation, in batches: tokens a second under llama.cpp's samplers."""
 
-from __future__ import annotations
-
 import time
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Part 0: the models of random weights, which all other parts use: 16 GB."""
 
-from __future__ import annotations
-
 from bench.gpu.shared import begin, llama3
 
 

@@ -1,7 +1,5 @@
 """Part 3: the plan's peak against the measured one, over ranks, lengths, batches and both modes of checkpointing. Goal: within 3%."""
 
-from __future__ import annotations
-
 from itertools import product
 
 from bench.gpu.shared import attempt, begin, llama3, write_result

@@ -5,8 +5,6 @@ says of a card of that size; of speed only ratios are said, and of the card that
 what the weights are, so they are random.
 """
 
-from __future__ import annotations
-
 import argparse
 import csv
 import importlib

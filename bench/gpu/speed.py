@@ -6,8 +6,6 @@ without unsloth   TRL + PEFT + bitsandbytes, packed to 2,048                    
 classic           transformers' Trainer + PEFT + bitsandbytes, every tweet padded to 512, batch 4    goal: ours 8×
 """
 
-from __future__ import annotations
-
 import statistics
 from typing import Any
 

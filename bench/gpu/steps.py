@@ -1,7 +1,5 @@
 """Peak and speed of a few real steps of ours, for the parts that measure memory."""
 
-from __future__ import annotations
-
 import tempfile
 from pathlib import Path
 from typing import Any

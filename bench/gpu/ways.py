@@ -1,7 +1,5 @@
 """Four ways to train the same adapter on the same tweets, for the speed bench. Each gives real tokens a second and the peak."""
 
-from __future__ import annotations
-
 import sys
 import tempfile
 import time

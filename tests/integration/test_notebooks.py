@@ -1,7 +1,5 @@
 """Both notebooks run as they are, up to the chat: a folder stands for Drive or Kaggle, and a small model learns on the CPU."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

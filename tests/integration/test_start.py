@@ -1,7 +1,5 @@
 """The guide with nothing replaced: a real trial on 100 tweets, a chat without Ollama, and, continued, the real Ollama's own."""
 
-from __future__ import annotations
-
 import csv
 import os
 import sys

@@ -1,7 +1,5 @@
 """A message in English and French: the same places and figures, and nothing left in English."""
 
-from __future__ import annotations
-
 import re
 
 from click.testing import CliRunner
