@@ -1,4 +1,4 @@
-"""Habits, diversity, obedience, specificity: counted by hand or by brute force; too little gives a sentence, not a figure."""
+"""Habits, diversity, prompt adherence, specificity: counted by hand or by brute force; too little gives a sentence, not a figure."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.evaluate.baselines import NEUTRAL, Examples, TweetReadings, other_texts
 from tweetstyle.evaluate.habits import find_habits
 from tweetstyle.evaluate.samples import WritingPrompt, Written, WrittenSamples, question_prompts
-from tweetstyle.evaluate.style import diversity, measure, obedience, stems
+from tweetstyle.evaluate.style import diversity, measure, prompt_adherence, stems
 from tweetstyle.evaluate.two_sample import Texts
 from tweetstyle.recipe import Data, Evaluation
 from tweetstyle.records import SourceTweet, Tweet
@@ -70,7 +70,7 @@ def test_distinct_2_and_lengths_by_hand():
 def test_the_subject_comes_back_whatever_its_case_accents_and_ending():
     asked = ["neige", "Parle-moi de l'autobus", "vélos ?", "#piano"]
     said = ["il a NEIGÉ toute la nuit", "mon autobus est en retard", "encore mon velo crevé", "le piano du voisin"]
-    found = obedience(asked, ["rien à dire"] * 4, said, range(4), confidence=0.95, seed=0)
+    found = prompt_adherence(asked, ["rien à dire"] * 4, said, range(4), confidence=0.95, seed=0)
     assert found.tuned.estimate == 0.75 + 0.25 * bool(stems("neige") & stems(said[0]))
     assert found.base.estimate == 0 and found.difference.estimate == found.tuned.estimate
     assert found.chance == 0
@@ -78,9 +78,9 @@ def test_the_subject_comes_back_whatever_its_case_accents_and_ending():
 
 def test_a_word_that_occurs_everywhere_is_in_the_chance_level_and_without_a_content_word_nothing_is_measured():
     subjects = ["neige", "neige, soupe", "neige, canal", "neige, école", "neige, forêt"]
-    found = obedience(subjects, ["soupe"] * 5, ["de la neige partout"] * 5, range(5), confidence=0.95, seed=0)
+    found = prompt_adherence(subjects, ["soupe"] * 5, ["de la neige partout"] * 5, range(5), confidence=0.95, seed=0)
     assert found.tuned.estimate == 1 == found.chance
-    assert obedience(["", "le"], ["a"] * 2, ["b"] * 2, range(2), confidence=0.95, seed=0) is None
+    assert prompt_adherence(["", "le"], ["a"] * 2, ["b"] * 2, range(2), confidence=0.95, seed=0) is None
     author = [Tweet(language, "x", "", language=language) for language in ("fr", "en")]
     assert len(question_prompts(author, 0)) == 20 and all(stems(question.topic) for question in question_prompts(author, 0))
 

@@ -294,7 +294,7 @@ class Evaluation(Section):
     confidence: float = Field(0.95, gt=0.5, lt=1)
     """Level of the intervals."""
     samples: int = Field(200, ge=0, le=5000)
-    """Tweets that each model writes, to be compared with real ones; 0: none, and no style, copying or obedience is measured."""
+    """Tweets that each model writes, to be compared with real ones; 0: none, and no style, copying or prompt adherence is measured."""
     others: LocalPath | None = None
     """Tweets of other people of the same language and time, in any form of data.source; without it a small neutral set.
 

@@ -25,7 +25,7 @@ from tweetstyle.evaluate.baselines import (
 )
 from tweetstyle.evaluate.habits import ALWAYS_ASKED, find_habits
 from tweetstyle.evaluate.samples import Opening
-from tweetstyle.evaluate.style import Obedience, word_overlap
+from tweetstyle.evaluate.style import PromptAdherence, word_overlap
 from tweetstyle.inference.likelihood import Reading
 from tweetstyle.model.base import BaseModel
 from tweetstyle.prompt.template import Template
@@ -65,7 +65,7 @@ class ConversationResult:
     told: str
     shown: int
     gains: dict[str, Interval]
-    relevance: Obedience | None
+    relevance: PromptAdherence | None
     own_words: Interval | None
     openings: list[Opening]
     notes: list[Note]
@@ -170,7 +170,7 @@ def trial_readings(base: BaseModel, template: Template, sample: HeldOut, seed: i
 
 def relevance(
     base: np.ndarray | None, tuned: np.ndarray | None, trials: Sequence[Trial], clusters: Sequence[Hashable], *, confidence: float
-) -> Obedience | None:
+) -> PromptAdherence | None:
     """How often a tweet is likeliest after its own message; None without a trial.
 
     Args:
@@ -182,7 +182,7 @@ def relevance(
         return None
     right, groups = np.array([trial.right for trial in trials]), [clusters[trial.tweet] for trial in trials]
     hits = (nats.reshape(-1, 1 + OTHERS).argmin(axis=1) == right for nats in (base, tuned))
-    return Obedience.of(*hits, groups, CHANCE, confidence)
+    return PromptAdherence.of(*hits, groups, CHANCE, confidence)
 
 
 # -- the instruct model, instructed to write like the author ------------------------------------------------

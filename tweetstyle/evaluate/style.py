@@ -1,4 +1,4 @@
-"""Measures of written tweets: style distance, habits, diversity, copying, obedience."""
+"""Measures of written tweets: style, habits, diversity, copying, prompt adherence."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SHORTEST_STEM = 4
 ORDERS = 20
 """Seeded orders of the texts over which distinct-2 is averaged."""
 SHUFFLES = 20
-"""Of the subjects, for the chance level of obedience."""
+"""Of the subjects, for the chance level of prompt adherence."""
 DECILES = tuple(range(10, 100, 10))
 
 
@@ -49,7 +49,7 @@ class Diversity:
 
 
 @dataclass(frozen=True)
-class Obedience:
+class PromptAdherence:
     """How often a model follows its prompt: shares, 0 to 1, of the tweets; difference: tuned minus base on the same tweets.
 
     chance: the share of a model that ignores its prompt.
@@ -62,7 +62,7 @@ class Obedience:
     chance: float
 
     @classmethod
-    def of(cls, base: Hits, tuned: Hits, clusters: Sequence[Hashable], chance: float, confidence: float) -> Obedience:
+    def of(cls, base: Hits, tuned: Hits, clusters: Sequence[Hashable], chance: float, confidence: float) -> PromptAdherence:
         shares = [share(hits, clusters, confidence=confidence) for hits in (base, tuned)]
         difference = share_difference(tuned, clusters, base, clusters, confidence=confidence, paired=True)
         return cls(len(clusters), *shares, difference, chance)
@@ -87,7 +87,7 @@ class Style:
     habits: list[CountedHabit]
     diversity: dict[str, Diversity]
     copying: Copying
-    obedience: dict[str, Obedience]
+    obedience: dict[str, PromptAdherence]
     notes: list[Note]
 
 
@@ -122,7 +122,7 @@ def measure(train: Sequence[str], real: Texts, floor: Texts, written: WrittenSam
         habits=habits,
         diversity={who: diversity(of, real.texts, seed=seed) for who, of in said.items() if of},
         copying=copying(tuned.texts, tuned.clusters, real.texts, real.clusters, train, confidence),
-        obedience=_obedience(written, confidence, seed),
+        obedience=_prompt_adherence(written, confidence, seed),
         notes=notes,
     )
 
@@ -171,24 +171,24 @@ def _bigrams(text: str) -> list[tuple[str, str]]:
     return list(zip(words, words[1:], strict=False))
 
 
-# -- obedience ----------------------------------------------------------------------------------------------
+# -- prompt adherence ---------------------------------------------------------------------------------------
 
 
-def _obedience(written: WrittenSamples, confidence: float, seed: int) -> dict[str, Obedience]:
+def _prompt_adherence(written: WrittenSamples, confidence: float, seed: int) -> dict[str, PromptAdherence]:
     """ "key words": the held-out tweets' own topics; "questions": whole ones. What names no content word is not there."""
     parts = {"key words": (written.prompts, written.answers), "questions": (written.questions, written.replies)}
     found = {}
     for name, (prompts, answers) in parts.items():
         topics, clusters = [prompt.topic or "" for prompt in prompts], [prompt.cluster for prompt in prompts]
         texts = ([answer.text for answer in answers.get(who, ())] for who in (BASE, TUNED))
-        if part := obedience(topics, *texts, clusters, confidence=confidence, seed=seed):
+        if part := prompt_adherence(topics, *texts, clusters, confidence=confidence, seed=seed):
             found[name] = part
     return found
 
 
-def obedience(
+def prompt_adherence(
     subjects: Sequence[str], base: Sequence[str], tuned: Sequence[str], clusters: Sequence[Hashable], *, confidence: float, seed: int
-) -> Obedience | None:
+) -> PromptAdherence | None:
     """How often a word of the subject comes back; chance: the same answers under shuffled subjects.
 
     Subjects without a content word are left out; None where that leaves none.
@@ -202,7 +202,7 @@ def obedience(
     chance = [bool(subject[(k + shift) % len(wanted)] & of) for shift in shifts for k, of in enumerate(said)]
     groups = [clusters[place] for place in wanted]
     hits = (_words_back(wanted, texts) for texts in (base, tuned))
-    return Obedience.of(*hits, groups, float(np.mean(chance)) if chance else 0.0, confidence)
+    return PromptAdherence.of(*hits, groups, float(np.mean(chance)) if chance else 0.0, confidence)
 
 
 def word_overlap(messages: Sequence[str], answers: Sequence[str], clusters: Sequence[Hashable], *, confidence: float) -> Interval | None:
