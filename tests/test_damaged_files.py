@@ -13,7 +13,7 @@ from support.tiny_llama import write_llama
 from tweetstyle.cli import tweetstyle
 from tweetstyle.dataset.threads import read_messages
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.export.model_card import _read as read_for_model_card
+from tweetstyle.files import read_object
 from tweetstyle.manifest import Manifest
 from tweetstyle.plan.probe import decisive_settings, remembered
 from tweetstyle.records import read_split
@@ -112,7 +112,7 @@ def test_damaged_hints_count_as_absent(run, damage):
     assert report(Run(Path("mine.yaml"))).is_file()
     assert remembered(run, training) is training and read_as_trained(run) is None
     assert Metrics(run / "metrics.jsonl").lines == []
-    assert read_for_model_card(run / "evaluation.json").keys() <= {"facts"} and Manifest.read(run / "fit.json") is None
+    assert read_object(run / "evaluation.json").keys() <= {"facts"} and Manifest.read(run / "fit.json") is None
     for name in HINTS:
         (run / name).unlink()
     assert with_damage == (figures(), checks())
