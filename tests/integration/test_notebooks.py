@@ -1,4 +1,4 @@
-"""Both notebooks run as they are, up to the chat: a folder stands for Drive or Kaggle, and a small model learns on the CPU."""
+"""Both notebooks run as they are, up to the chat: a folder takes the place of Drive or Kaggle, and a small model learns on the CPU."""
 
 import os
 import shutil

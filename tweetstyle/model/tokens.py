@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +40,11 @@ class AnyTokenizer:
     fast: FastTokenizer
     special: dict[str, str]
 
+    @cached_property
+    def content(self) -> dict[str, Any]:
+        """What tokenizer.json holds; of a large vocabulary read once only."""
+        return json.loads(self.fast.to_str())
+
     @property
     def around(self) -> tuple[list[str], list[str]]:
         encoding = self.fast.encode("a")
@@ -52,7 +58,7 @@ class AnyTokenizer:
     def tokens(self, ids: Sequence[int]) -> list[str]:
         """As they are in the vocabulary, bytes of a byte-level BPE as text, and nothing invisible."""
         added = self.fast.get_added_tokens_decoder()
-        byte_level = "ByteLevel" in str(json.loads(self.fast.to_str())["decoder"])
+        byte_level = "ByteLevel" in str(self.content["decoder"])
         bytes_of = _bytes_of_characters() if byte_level else {}
         return [added[index].content if index in added else _shown(self.fast.id_to_token(index), bytes_of) for index in ids]
 
@@ -65,7 +71,7 @@ class AnyTokenizer:
         special = {role: {"token": token, "id": self.fast.token_to_id(token)} for role, token in self.special.items()}
         found: dict[str, Any] = {
             "tokenizer": str(self.path),
-            "model": json.loads(self.fast.to_str())["model"]["type"],
+            "model": self.content["model"]["type"],
             "vocabulary": self.fast.get_vocab_size(with_added_tokens=True),
             "special": dict.fromkeys(ROLES) | special,
             "around": dict(zip(("before", "after"), self.around, strict=True)),

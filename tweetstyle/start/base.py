@@ -69,13 +69,13 @@ def base_model(answers: Answers, ask: Questions) -> bool:
     choices = [_choice(known, card) for known in bases]
     about = _("135M parameters, 0.3 GB, Apache-2.0: learns habits, not sense; trains on the processor within minutes.")
     choices.append(Choice(_("the small default"), about))
-    there = [number for number, known in enumerate(bases) if _is_there(known.directory)]
+    there = [number for number, known in enumerate(bases) if is_there(known.directory)]
     chosen = ask.choose(_("Which base model?"), choices, default=(there or [0])[0] if card and bases else len(bases))
     base = bases[chosen].directory if chosen < len(bases) else BY_MAKE
     answers.base = answers.trial_base = str(base)
-    if base != BY_MAKE and not (card and _is_there(base)):
+    if base != BY_MAKE and not (card and is_there(base)):
         say(_("The trial cannot use {base}: there is no such model or no card for it on this machine.", base=base), err=False)
-        say(how_to_get(base) if not _is_there(base) else "", err=False)
+        say(how_to_get(base) if not is_there(base) else "", err=False)
         answers.trial_base = str(BY_MAKE)
         if not ask.confirm(_("Try everything with the small default now, and train the larger one later?")):
             return False
@@ -101,21 +101,22 @@ def fitting(card: Card, answers: Answers) -> list[Known]:
 def _choice(known: Known, card: Card | None) -> Choice:
     label = _("{model} (fits the card)", model=known.name) if card else _("{model} (needs an NVIDIA card)", model=known.name)
     here = _("On this machine already: {directory}.", directory=known.directory)
-    return Choice(label, here if _is_there(known.directory) else known.how_to_get)
+    return Choice(label, here if is_there(known.directory) else known.how_to_get)
 
 
-def _is_there(directory: Path) -> bool:
+def is_there(directory: Path) -> bool:
+    """Whether a base model can be read there."""
     return directory.is_dir() and read_base_config(directory).whole
 
 
 def _make_small(ask: Questions) -> bool:
     """Makes the small default where it is missing; whether it is there."""
-    if _is_there(BY_MAKE) and SMALL_GGUF.is_file():
+    if is_there(BY_MAKE) and SMALL_GGUF.is_file():
         return True
     say(_("The small default is not here yet. This fetches it (0.1 GB) and takes a minute:"), err=False)
     say("  make base-model", err=False, wrap=False)
     if not ask.confirm(_("Run it now?")):
         return False
-    if not (shutil.which("make") and subprocess.run(["make", "base-model"], check=False).returncode == 0 and _is_there(BY_MAKE)):
+    if not (shutil.which("make") and subprocess.run(["make", "base-model"], check=False).returncode == 0 and is_there(BY_MAKE)):
         raise TweetstyleError(_("the small default could not be made"), where=str(BY_MAKE), hint=how_to_get(BY_MAKE))
     return True

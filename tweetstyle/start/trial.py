@@ -18,14 +18,13 @@ from tweetstyle.files import read_object
 from tweetstyle.inference.ollama import OllamaClient, shell_lines
 from tweetstyle.locale import _
 from tweetstyle.manifest import Manifest
-from tweetstyle.model.base import read_base_config
 from tweetstyle.model.hub import BY_MAKE, how_to_get
 from tweetstyle.plan.memory import duration
 from tweetstyle.prompt.template import NO_TOPIC
 from tweetstyle.run import Run
 from tweetstyle.stages import plan as planning
 from tweetstyle.stages.report import answers_of
-from tweetstyle.start.base import SUBJECT, ask_ollama
+from tweetstyle.start.base import SUBJECT, ask_ollama, is_there
 from tweetstyle.start.dialogue import Answers, Questions
 from tweetstyle.start.recipes import write_recipes
 from tweetstyle.text.visible import visible
@@ -109,8 +108,7 @@ def full_run(answers: Answers, ask: Questions) -> None:
     """How long all tweets take, and the command; started only on an explicit yes."""
     say("\n" + _("The full run, on all tweets: {time}", time=estimated_time(answers)), err=False)
     command = f"tweetstyle-fit {answers.recipe}"
-    base = Path(answers.base)
-    if not (base.is_dir() and read_base_config(base).whole):
+    if not is_there(base := Path(answers.base)):
         say(how_to_get(base), err=False)
         say(_("Then: {command}", command=command), err=False)
         return
