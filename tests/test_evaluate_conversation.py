@@ -277,6 +277,6 @@ def test_a_split_without_a_message_is_one_clear_message(tiny, adapter, template,
     for name in ("train", "validation", "test"):
         tweets = answers(8)
         files[name] = write_answers(tmp_path, name, tweets, {} if name == split else {t.id: t.topic for t in tweets})
-    with pytest.raises(TweetstyleError, match=rf"{split}\.jsonl: there is no tweet with a message") as told:
+    with pytest.raises(TweetstyleError, match=rf"{split}\.jsonl: there is no tweet with a message") as caught:
         evaluate(ModelPair(tiny, adapter, "lora", template), files, QUICK, SHORT, tmp_path / "run")
-    assert "tweetstyle playback" in str(told.value) and not (tmp_path / "run").exists()
+    assert "tweetstyle playback" in str(caught.value) and not (tmp_path / "run").exists()

@@ -171,13 +171,17 @@ def _print_verdict(run: Run) -> None:
     say("\n".join([*verdict(run), _("Everything measured: {path}", path=path)]), err=False)
 
 
+def first_message(run: Run) -> str:
+    """What a new model is asked, so that it shows that it writes."""
+    return _("How are you?") if run.template.turns else NO_TOPIC
+
+
 def _finish(run: Run, ollama: bool) -> None:
     directory, name = run.recipe.export_directory, run.recipe.name
     if ollama:
-        message = _("How are you?") if run.template.turns else NO_TOPIC
         client = OllamaClient()
         client.create(name, directory / "Modelfile")
-        answer = client.chat(name, [(message, None)])["message"]["content"]
+        answer = client.chat(name, [(first_message(run), None)])["message"]["content"]
         say(f"ollama run {name}: {run.template.shown(answer)}", err=False)
         _warn_where_ollama_runs_it_on_the_cpu(client, name)
     say("\n" + _("Talk with it:"), err=False)

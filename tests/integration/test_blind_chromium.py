@@ -68,14 +68,14 @@ def test_the_score_is_the_count_of_right_clicks_and_the_file_says_what_was_click
     begin(browser, page, opponent)
     shown = play(browser, count, right, aim, press)
     interval = binomtest(right, count).proportion_ci(0.95, "exact")
-    told = browser.text("#verdict")
+    verdict = browser.text("#verdict")
     if aim == REAL:
-        assert f"You recognised {right} of {count}: chance would be {count // 2}." in told
+        assert f"You recognised {right} of {count}: chance would be {count // 2}." in verdict
     else:
-        assert f"You chose the tuned model {right} times in {count}" in told
-    assert f"{interval.low:.0%} to {interval.high:.0%}" in told
-    assert ("more than chance" in told) == (interval.low > 0.5) and ("less than chance" in told) == (interval.high < 0.5)
-    assert ("only 12 questions" in told) == (count == 12)
+        assert f"You chose the tuned model {right} times in {count}" in verdict
+    assert f"{interval.low:.0%} to {interval.high:.0%}" in verdict
+    assert ("more than chance" in verdict) == (interval.low > 0.5) and ("less than chance" in verdict) == (interval.high < 0.5)
+    assert ("only 12 questions" in verdict) == (count == 12)
     file = result(browser)
     assert (file["opponent"], file["count"], file["hits"]) == (opponent, count, right)
     assert file["share"]["low"] == pytest.approx(interval.low, abs=1e-12) and file["share"]["high"] == pytest.approx(

@@ -80,19 +80,18 @@ def talk(answers: Answers, ask: Questions) -> None:
     """The model in Ollama and a chat with it; without Ollama, a chat in this program."""
     run = Run(answers.trial)
     name, modelfile = run.recipe.name, run.recipe.export_directory / "Modelfile"
-    message = _("How are you?") if run.template.turns else NO_TOPIC
     create, open_chat = shell_lines(name, modelfile)
     say(_("The commands that put the model into Ollama and talk with it:"), err=False)
     say(f"  {create}\n  {open_chat}", err=False, wrap=False)
     if shutil.which("ollama") and ask_ollama(OllamaClient.version, ""):
         if ask.confirm(_("Run them now?")) and _in_foreground(create):
-            _in_foreground(f"{open_chat} {shlex.quote(message)}" if ask.yes else open_chat)
+            _in_foreground(f"{open_chat} {shlex.quote(pipeline.first_message(run))}" if ask.yes else open_chat)
             return
     else:
         say(_("Ollama is not running on this machine. The same model answers without it."), err=False)
     say(f"  tweetstyle chat {answers.trial}", err=False, wrap=False)
     if ask.confirm(_("Open the chat now?")):
-        pipeline.chat(answers.trial, message if ask.yes else None)
+        pipeline.chat(answers.trial, pipeline.first_message(run) if ask.yes else None)
 
 
 def _in_foreground(command: str) -> bool:
