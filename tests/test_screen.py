@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.terminal import Terminal
 
-from tweetstyle.console import wrapped
+from tweetstyle.console import rich_console, wrapped
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
@@ -66,6 +66,16 @@ def test_lines_break_between_words_and_within_no_path(columns):
     assert " ".join(line.strip() for line in lines) == HINT.replace("\n  →", " →")
     assert all(line.startswith("    ") for line in lines[2:])
     assert all("snapshots/0123456789" in line for line in lines if len(line) > columns)
+
+
+def test_no_line_breaks_at_a_no_break_space():
+    text = "le modèle\u00a0: « il écrit\u202f», à 95\u202f%, 122\u202f367 tokens\u202f; et vous\u202f?"
+    for columns in range(40, 10, -1):
+        console = rich_console(width=columns)
+        with console.capture() as shown:
+            console.print(text, highlight=False, markup=False)
+        for lines in (shown.get().splitlines(), wrapped(text, columns).splitlines()):
+            assert " ".join(line.strip(" ") for line in lines) == text
 
 
 def test_without_a_terminal_lines_stay_whole_and_bars_are_drawn_in_ascii_too():

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from tweetstyle import __version__
-from tweetstyle.console import ignore_syntax_warnings, print_in_any_encoding, restart_in_utf8_mode, say
+from tweetstyle.console import ignore_syntax_warnings, print_in_any_encoding, restart_in_utf8_mode, rich_console, say
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.locale import LANGUAGES, N_, _, current_language, use_language
 from tweetstyle.offline import keep_offline, without_triton_in_torch
@@ -150,11 +150,9 @@ def inspect_command(sources: tuple[Path, ...], target: Path | None, separator: s
 
     Kind, period, languages, what the tweets are, ten of them, and a recipe to start from. Nothing else is written.
     """
-    from rich.console import Console
-
     from tweetstyle.inspect import inspect
 
-    inspect(sources, Console(), target, separator)
+    inspect(sources, rich_console(), target, separator)
 
 
 @tweetstyle.command("plan", cls=OfflineCommand)
@@ -254,11 +252,9 @@ def compare(runs: tuple[Path, ...]) -> None:
 
     The difference from the first run has a paired interval, so that it shows the training and not the choice of tweets.
     """
-    from rich.console import Console
-
     from tweetstyle.evaluate.compare import compare
 
-    Console().print(compare(runs))
+    rich_console().print(compare(runs))
 
 
 _stage_command("export", "Merge and quantise into export/NAME/*.gguf, with a Modelfile.")
@@ -299,15 +295,13 @@ def tokens(model: str, text: str | None, as_json: bool) -> None:
     """
     import json
 
-    from rich.console import Console
-
     from tweetstyle.model.tokens import lines, read_tokenizer
 
     figures = read_tokenizer(model).figures(text)
     if as_json:
         say(json.dumps(figures, ensure_ascii=False, indent=2), err=False, wrap=False)
     else:
-        Console(highlight=False).print(*lines(figures), sep="\n")
+        rich_console(highlight=False).print(*lines(figures), sep="\n")
 
 
 @tweetstyle.command(cls=OfflineCommand)

@@ -1,5 +1,7 @@
 """Terminal output: any encoding, wrapped at words; sizes, counts, percentages."""
 
+from __future__ import annotations
+
 import codecs
 import locale
 import os
@@ -8,11 +10,14 @@ import sys
 import textwrap
 import warnings
 from contextlib import suppress
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from tweetstyle.locale import _, localised
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 EIGHTHS = " ▏▎▍▌▋▊▉"
 IN_ASCII = dict.fromkeys("█▉▊▋▌▍▎▏", "#") | {"━": "=", "→": "->", "–": "-", "—": "-", "’": "'", "×": "x", "·": "-", "≤": "<=", "≥": ">="}
@@ -23,6 +28,8 @@ NARROWEST = 40
 """Columns; a narrower terminal gets lines of its own width."""
 LABEL = re.compile(r" *(?:→ |[^\W\d_]+ {2,})?")
 """What precedes the text of a line."""
+WORD = re.compile(r"[^\S\u00a0\u202f]*[\S\u00a0\u202f]+[^\S\u00a0\u202f]*")
+"""With the spaces around it, but for no-break spaces, which are a part of it."""
 
 
 def restart_in_utf8_mode() -> None:
@@ -86,6 +93,15 @@ def _lines(line: str, columns: int, hanging: int | None) -> list[str]:
     begin = hanging if hanging is not None else LABEL.match(line).end()
     indents = {"initial_indent": line[:begin], "subsequent_indent": " " * begin}
     return textwrap.wrap(line[begin:], columns, break_long_words=False, break_on_hyphens=False, **indents) or [line]
+
+
+def rich_console(**options: Any) -> Console:
+    """rich's console, which breaks no line at a no-break space here (by itself it does: Textualize/rich#4196)."""
+    from rich import _wrap
+    from rich.console import Console
+
+    _wrap.re_word = WORD
+    return Console(**options)
 
 
 def size(count: int) -> str:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tweetstyle.console import rich_console
 from tweetstyle.dataset.threads import Message, is_answerable, messages_path, write_messages
 from tweetstyle.locale import _, _n
 from tweetstyle.model.base import BaseConfig, read_base_config
@@ -65,13 +66,13 @@ def plan(run: Run) -> RenderableType:
     Raises TweetstyleError for what `check_before_start` refuses, for a disk too small, and where the base model is not whole, after
     showing what it needs.
     """
-    from rich.console import Console, Group
+    from rich.console import Group
     from rich.text import Text
 
     from tweetstyle.prepare import prepare
     from tweetstyle.prepare.report import funnel
 
-    console, recipe = Console(), run.recipe
+    console, recipe = rich_console(), run.recipe
     with tempfile.TemporaryDirectory(prefix="tweetstyle-plan-") as temporary:
         prepared = prepare(recipe.data, recipe.prompt, run.line_template, Path(temporary))
         console.print(funnel(prepared))

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tweetstyle.console import rich_console
 from tweetstyle.dataset.threads import files_read
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import fingerprints
@@ -56,9 +57,7 @@ def plain(result: Any, *without: str) -> dict[str, Any]:
 
 
 def show(renderable: Any) -> None:
-    from rich.console import Console
-
-    Console().print(renderable, crop=False)
+    rich_console().print(renderable, crop=False)
 
 
 def base_inputs(run: Run) -> dict[str, str]:

@@ -8,9 +8,7 @@ from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
-from rich.console import Console
-
-from tweetstyle.console import say
+from tweetstyle.console import rich_console, say
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.inspect import show
 from tweetstyle.inspect.summary import Inventory, take_inventory
@@ -39,7 +37,7 @@ def your_tweets(archive: Path | None, ask: Questions) -> Answers:
                 raise
             say(str(error), fg="red")
             continue
-        show(found, Console())
+        show(found, rich_console())
         if ask.confirm(_("Are these the tweets to learn from?")):
             return _named(path, found, ask)
         archive = None

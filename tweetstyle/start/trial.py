@@ -10,10 +10,8 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
 from tweetstyle import pipeline
-from tweetstyle.console import say
+from tweetstyle.console import rich_console, say
 from tweetstyle.files import read_object
 from tweetstyle.inference.ollama import OllamaClient, shell_lines
 from tweetstyle.locale import _
@@ -55,7 +53,7 @@ def trial(answers: Answers, ask: Questions) -> bool:
     samples = read_object(run.recipe.run_directory / "evaluation.json").get("samples") or []
     if samples:
         say(err=False)
-        Console().print(side_by_side(samples, answers=bool(run.template.turns)))
+        rich_console().print(side_by_side(samples, answers=bool(run.template.turns)))
     if found := answers_of(run):
         say(f"\n{found[0][0]}", err=False, bold=True)
         say(_("Everything measured: {report}", report=run.recipe.run_directory / "report.html"), err=False)

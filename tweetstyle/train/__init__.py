@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tweetstyle.console import say
+from tweetstyle.console import rich_console, say
 from tweetstyle.dataset.examples import Document, read_documents, read_held_out
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file
@@ -116,8 +116,6 @@ def _train(run: FitRun, newest: Checkpoint | None) -> None:
 
 
 def _finish(run: FitRun) -> FitResult:
-    from rich.console import Console
-
     from tweetstyle.statistics.metrics import BITS_PER_BYTE, no_better_than_untrained
     from tweetstyle.train.checkpoints import complete_checkpoints, prune, write_final_model
     from tweetstyle.train.metrics import as_table, meaning, train_output
@@ -138,7 +136,7 @@ def _finish(run: FitRun) -> FitResult:
     with complete_file(directory / "train_output.json") as stream:
         json.dump(vars(output) | {"meaning": meaning(output, "en")}, stream, indent=2)
     prune(directory, best["step"], run.training.save_total_limit)
-    Console(stderr=True).print(as_table(output))
+    rich_console(stderr=True).print(as_table(output))
     figures = output.metrics
     return FitResult(
         steps=output.global_step,
