@@ -1,7 +1,9 @@
 """What is shown in French: every message, its places, the signs of numbers, help and click's own words."""
 
 import ast
+import errno
 import io
+import os
 import re
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from scripts.messages import KEYWORDS, PACKAGE, PO, SCRIPTS, untranslated, updat
 from tweetstyle.cli import fit_command, tweetstyle
 from tweetstyle.console import percent, size
 from tweetstyle.locale import _, _n, current_language, use_language
+from tweetstyle.locale.libraries import reason
 from tweetstyle.run import Run
 from tweetstyle.stages import stages_of
 from tweetstyle.wording.words import texts
@@ -141,6 +144,17 @@ def test_numbers_have_french_signs():
     assert _("{many:,.1f} {name}", many=1234.5, name="a.b, c") == "1\u202f234,5 a.b, c"
     use_language("en")
     assert size(1536) == "1.5 KiB" and percent(0.123) == "12.3%" and _n("{count} is", "{count} are", 1.5) == "1.5 are"
+
+
+@pytest.mark.parametrize(
+    "name", "EACCES EDQUOT EFBIG EIO EISDIR EMFILE ENAMETOOLONG ENOENT ENOMEM ENOSPC ENOTDIR EPERM EPIPE EROFS ECONNRESET".split()
+)
+def test_the_system_s_own_errors_are_french(name):
+    in_english = os.strerror(getattr(errno, name))
+    use_language("fr")
+    in_french = reason(OSError(getattr(errno, name), in_english, "a file"))
+    use_language("en")
+    assert reason(OSError(getattr(errno, name), in_english)) == in_english != in_french and "a file" not in in_french
 
 
 def test_fit_has_the_option_too():

@@ -14,6 +14,7 @@ from tweetstyle.files import existing_parent
 from tweetstyle.hardware.check import Check, fail, ok, warn
 from tweetstyle.hardware.disk import DiskUse, Place, check_disk
 from tweetstyle.locale import N_, _, each_part
+from tweetstyle.locale.libraries import reason
 from tweetstyle.offline import OFFLINE, NoAddress, is_loopback, parse_address
 
 PATIENCE = 60
@@ -118,7 +119,7 @@ def _compile_error(environment: Mapping[str, str]) -> str | None:
         except subprocess.TimeoutExpired:
             return _("{program} did not answer in {seconds} seconds", program=compiler, seconds=PATIENCE)
         except OSError as error:
-            return _("{program}: {error}", program=compiler or _("CC, which is empty"), error=error.strerror)
+            return _("{program}: {error}", program=compiler or _("CC, which is empty"), error=reason(error))
     if not done.returncode:
         return None
     lines = done.stderr.strip().splitlines()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from tweetstyle.hardware.machine import machine_memory
 from tweetstyle.hardware.wsl import withheld
 from tweetstyle.locale import N_, _
+from tweetstyle.locale.libraries import reason
 
 FIELDS = ("index", "uuid", "name", "driver_version", "memory.total", "memory.free", "compute_cap")
 PATIENCE = 30
@@ -124,7 +125,7 @@ def _query(program: str, query: str) -> tuple[list[list[str]], str | None]:
     except subprocess.TimeoutExpired:
         return [], _("nvidia-smi did not answer in {seconds} seconds", seconds=PATIENCE)
     except OSError as error:
-        return [], _("nvidia-smi cannot be run: {error}", error=error.strerror)
+        return [], _("nvidia-smi cannot be run: {error}", error=reason(error))
     if done.returncode:
         return [], " ".join((done.stdout + done.stderr).split()) or _("nvidia-smi ended with exit code {code}", code=done.returncode)
     return [[cell.strip() for cell in row] for row in csv.reader(done.stdout.splitlines()) if row], None

@@ -14,6 +14,7 @@ from typing import Any
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.locale import _
+from tweetstyle.locale.libraries import reason
 from tweetstyle.offline import NoAddress, is_loopback, parse_address
 
 SECONDS, SECONDS_WITH_A_MODEL = 5, 600
@@ -216,7 +217,7 @@ class OllamaClient:
             )
             raise OllamaLost(_("Ollama is not running"), where=f"{self.host}:{self.port}", hint=hint) from error
         except (OSError, http.client.HTTPException) as error:
-            what = _("Ollama ended the connection ({kind}: {error})", kind=type(error).__name__, error=error)
+            what = _("Ollama ended the connection ({kind}: {error})", kind=type(error).__name__, error=reason(error))
             raise OllamaLost(what, where=f"{self.host}:{self.port}", hint=_("look into Ollama's log, and try again")) from error
         finally:
             connection.close()

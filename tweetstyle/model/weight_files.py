@@ -14,6 +14,7 @@ import numpy as np
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.locale import _
+from tweetstyle.locale.libraries import reason
 from tweetstyle.model.hub import how_to_complete, how_to_replace
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
@@ -31,7 +32,8 @@ def read_json(path: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise TweetstyleError(_("there is no {file}", file=path.name), where=str(path.parent), hint=how_to_complete(path.parent)) from error
     except ValueError as error:
-        raise TweetstyleError(_("not JSON ({error})", error=error), where=str(path), hint=how_to_replace(path.parent, path.name)) from error
+        what = _("not valid JSON ({reason})", reason=reason(error))
+        raise TweetstyleError(what, where=str(path), hint=how_to_replace(path.parent, path.name)) from error
     if not isinstance(content, dict):
         raise TweetstyleError(_("not a JSON object"), where=str(path), hint=how_to_replace(path.parent, path.name))
     return content

@@ -13,6 +13,7 @@ from tweetstyle.console import say_of_stage
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.hardware.machine import installed_versions
 from tweetstyle.locale import _, current_language
+from tweetstyle.locale.libraries import reason
 
 if TYPE_CHECKING:
     from tweetstyle.report.files import RunFiles, State
@@ -42,7 +43,7 @@ def update_report(run: Run, state: State | None = None) -> Path | None:
     try:
         return report(run, state)
     except UNWRITABLE as error:
-        say_of_stage(_("the report could not be updated: {error}", error=error), fg="yellow")
+        say_of_stage(_("the report could not be updated: {error}", error=reason(error)), fg="yellow")
         return None
 
 
