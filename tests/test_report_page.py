@@ -20,7 +20,7 @@ from tweetstyle.statistics.intervals import Interval
 from tweetstyle.statistics.metrics import best_validation, take_off
 from tweetstyle.verify.checks import GateCheck, within
 from tweetstyle.verify.gate import CHECKS, write_parity
-from tweetstyle.wording.verdict import answers, verdict
+from tweetstyle.wording.verdict import answers, trial, verdict
 from tweetstyle.wording.words import Say, texts
 
 HOSTILE = '<script>document.title="ran"</script><img src=x onerror="document.title=\'ran\'"> " \u202e end'
@@ -124,11 +124,30 @@ def test_the_first_sentence_answers_in_words_and_the_figures_follow(changes, ans
         assert language == "fr" or found.startswith(answer)
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "better than the base model prompted with 20 of your tweets; how well it writes, the full run will show."),
+        ({"over": (0.0003, 0.0001, 0.0006)}, "but no better than the base model prompted with 20 of your tweets"),
+        ({"over": (0.1, -0.1, 0.3)}, "too few to compare it with the base model prompted with 20"),
+        ({"over": (-0.2, -0.3, -0.1)}, "but the base model prompted with 20 of your tweets does better still"),
+        ({"gain": (0.0003, 0.0001, 0.0006)}, "no better than the untrained model"),
+        ({"gain": (0.1, None, None)}, "no gain over the untrained model is certain"),
+        ({"gain": (-0.5, -0.6, -0.4)}, "worse than the untrained model: lower the learning rate"),
+    ],
+)
+def test_a_trial_says_in_one_sentence_what_so_few_tweets_show(changes, said):
+    found = trial(evaluation(**changes), "en")
+    assert found.startswith("On 37 tweets that it never saw, ") and said in found and found.count(".") == 1
+    assert "37 tweets" in trial(evaluation(**changes), "fr")
+
+
 def test_how_far_its_own_tweets_have_come_follows_the_interval():
     found = evaluation()
     for gap, said in (
         ((0.62, 0.4, 0.8), "has gone 62% (95% interval: 40% to 80%) of the way from"),
         ((0.01, -0.03, 0.05), "is no closer to yours"),
+        ((1.11, 0.56, 2.23), "is closer to yours than the untrained model's; 60 written tweets are too few"),
         ((0.2, -0.3, 0.6), "60 written tweets are too few to tell"),
         ((-0.3, -0.5, -0.1), "is further from yours"),
     ):

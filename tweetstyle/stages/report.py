@@ -96,16 +96,11 @@ def training_in_report(run: Run) -> Iterator[Callable[[], None]]:
 
 def verdict(run: Run) -> list[str]:
     """The three answers on what was measured, in the command's language; none where nothing was evaluated."""
-    return [" ".join(sentences) for sentences in answers_of(run)]
-
-
-def answers_of(run: Run) -> list[list[str]]:
-    """The same in sentences, the answer first and its figures behind it."""
     from tweetstyle.report import read_run
-    from tweetstyle.wording.verdict import answers
+    from tweetstyle.wording import verdict
 
     read = read_run(_files(run))
-    return answers(read.evaluation, read.metrics, current_language(), unfinished=not read.ended) if read.evaluation else []
+    return verdict.verdict(read.evaluation, read.metrics, current_language(), unfinished=not read.ended) if read.evaluation else []
 
 
 def _files(run: Run) -> RunFiles:

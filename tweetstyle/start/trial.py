@@ -14,18 +14,18 @@ from tweetstyle import pipeline
 from tweetstyle.console import rich_console, say
 from tweetstyle.files import read_object
 from tweetstyle.inference.ollama import OllamaClient, shell_lines
-from tweetstyle.locale import _
+from tweetstyle.locale import _, current_language
 from tweetstyle.manifest import Manifest
 from tweetstyle.model.hub import BY_MAKE, how_to_get
 from tweetstyle.plan.memory import duration
 from tweetstyle.prompt.template import NO_TOPIC
 from tweetstyle.run import Run
 from tweetstyle.stages import plan as planning
-from tweetstyle.stages.report import answers_of
 from tweetstyle.start.base import SUBJECT, ask_ollama, is_there
 from tweetstyle.start.dialogue import Answers, Questions
 from tweetstyle.start.recipes import write_recipes
 from tweetstyle.text.visible import visible
+from tweetstyle.wording import verdict
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -50,13 +50,13 @@ def trial(answers: Answers, ask: Questions) -> bool:
         answers.tried = True
         answers.save()
     run = Run(answers.trial)
-    samples = read_object(run.recipe.run_directory / "evaluation.json").get("samples") or []
-    if samples:
+    evaluation = read_object(run.recipe.run_directory / "evaluation.json")
+    if samples := evaluation.get("samples"):
         say(err=False)
         rich_console().print(side_by_side(samples, answers=bool(run.template.turns)))
-    if found := answers_of(run):
-        say(f"\n{found[0][0]}", err=False, bold=True)
-        say(_("Everything measured: {report}", report=run.recipe.run_directory / "report.html"), err=False)
+    if evaluation:
+        say("\n" + verdict.trial(evaluation, current_language()), err=False, bold=True)
+    say(_("Everything measured: {report}", report=run.recipe.run_directory / "report.html"), err=False)
     return True
 
 

@@ -22,13 +22,17 @@ VARIED = 0.7
 SAME_PROMPT = "base, same prompt"
 """The baseline over which the gain over the untrained model is measured."""
 
-BETTER_THAN_UNTRAINED = {
-    Effect.MORE: ("v_like_yes", "f_over"),
-    Effect.NONE: ("v_like_same", "f_difference"),
-    Effect.UNKNOWN: ("v_like_unsure", "f_difference"),
-    Effect.LESS: ("v_like_less", "f_worse"),
+WIDEST = 1.0
+"""Of an interval of the gap closed that is worth giving: the whole way."""
+UNTRAINED = {Effect.LESS: "worse", Effect.NONE: "nothing", Effect.UNKNOWN: "cannot"}
+"""Gain over the untrained model, where it is none → ending of the answer's key."""
+BEST = {
+    Effect.MORE: ("yes", "f_over"),
+    Effect.NONE: ("same", "f_difference"),
+    Effect.UNKNOWN: ("unsure", "f_difference"),
+    Effect.LESS: ("less", "f_worse"),
 }
-"""Difference to the best that can be had without training → answer and figures."""
+"""Else the difference to the best that can be had without training → the same, and the key of the figures."""
 
 Json = Mapping[str, Any]
 
@@ -53,6 +57,12 @@ def answers(
     return [_like_you(evaluation, say), _new_tweets(evaluation, say), _stopping(metrics, say, unfinished, training)]
 
 
+def trial(evaluation: Json, language: str) -> str:
+    """What a run on a hundred tweets shows, in one sentence; whether it writes like the author it cannot."""
+    say, test = Say(language, talks=bool(evaluation.get("conversation"))), evaluation["splits"]["test"]
+    return say(f"v_trial_{_kind(test)}", tweets=say.number(test["tweets"]), best=say.baseline(test["best"]))
+
+
 def turned(found: Json) -> dict[str, Any]:
     """The interval of the same difference the other way round."""
     low, high = (None if found[end] is None else -found[end] for end in ("high", "low"))
@@ -70,7 +80,8 @@ def _like_you(evaluation: Json, say: Say) -> list[str]:
     answer, first, *figures = _learned(test, say)
     said = [answer]
     if gap := (style.get("gap_closed") or {}).get("tuned"):
-        key = f"v_gap_{effect(gap, SMALLEST_SHARE).value}"
+        wide = gap["low"] is not None and gap["high"] - gap["low"] > WIDEST
+        key = "v_gap_wide" if wide and gap["low"] > 0 else f"v_gap_{effect(gap, SMALLEST_SHARE).value}"
         said.append(say(key, gap=say.interval(gap, shares=True), samples=say.number(style["samples"])))
     said += [f"{say('details')} {first[0].lower()}{first[1:]}", *figures]
     if not talk:
@@ -81,21 +92,31 @@ def _like_you(evaluation: Json, say: Say) -> list[str]:
 
 def _learned(test: Json, say: Say) -> list[str]:
     """Whether it is better than the untrained model, and than the best that can be had without training."""
-    gain, over = (effect(test[name], SMALLEST_GAIN) for name in ("gain", "over_best"))
+    gain, over = _effects(test)
     words = {"tweets": say.number(test["tweets"]), "best": say.baseline(test["best"]), "smallest": say.number(SMALLEST_GAIN)}
     worse_by, untrained_is_best = _bits(turned(test["over_best"]), say), test["best"] == SAME_PROMPT
+    answer = say(f"v_like_{_kind(test)}", **words)
     if gain is Effect.MORE:
-        answer, figures = BETTER_THAN_UNTRAINED[over]
-        said = [say(answer, **words), say(figures, **words, over=worse_by if over is Effect.LESS else _bits(test["over_best"], say))]
+        figures = BEST[over][1]
+        said = [answer, say(figures, **words, over=worse_by if over is Effect.LESS else _bits(test["over_best"], say))]
         return said if untrained_is_best else [*said, say("f_gain", gain=_bits(test["gain"], say))]
     if gain is Effect.LESS:
-        said = [say("v_like_worse"), say("f_worse", **words, over=_bits(turned(test["gain"]), say))]
+        said = [answer, say("f_worse", **words, over=_bits(turned(test["gain"]), say))]
     else:
-        answer = "v_like_nothing" if gain is Effect.NONE else "v_like_cannot"
-        said = [say(answer), say("f_small", **words, gain=_bits(test["gain"], say))]
+        said = [answer, say("f_small", **words, gain=_bits(test["gain"], say))]
     if over is Effect.LESS and not untrained_is_best:
         said.append(say("f_best", **words, over=worse_by))
     return [*said, say("v_like_try")] if gain is Effect.NONE else said
+
+
+def _effects(test: Json) -> tuple[Effect, Effect]:
+    """Gain over the untrained model, and over the best that can be had without training."""
+    return effect(test["gain"], SMALLEST_GAIN), effect(test["over_best"], SMALLEST_GAIN)
+
+
+def _kind(test: Json) -> str:
+    gain, over = _effects(test)
+    return BEST[over][0] if gain is Effect.MORE else UNTRAINED[gain]
 
 
 def _bits(found: Json, say: Say) -> str:
