@@ -61,7 +61,7 @@ def test_from_an_archive_to_a_chat_without_ollama_and_then_with_it(place: Path, 
         in_french.close()
     assert in_french.process.returncode == 130
     answer = screen.rpartition(">>> hiver")[2].partition(">>> /bye")[0]
-    assert answer.strip() and "écrit par le modèle" in screen and "Traceback" not in screen
+    assert answer.strip() and "le vôtre" in screen and "Traceback" not in screen
     assert "ollama create nimzo-trial -f export/nimzo-trial/Modelfile" in screen and "tweetstyle-fit recipes/nimzo.yaml" in screen
     assert "environ" in screen.partition("L’exécution complète, sur tous les tweets")[2]
 

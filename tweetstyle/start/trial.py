@@ -61,16 +61,21 @@ def trial(answers: Answers, ask: Questions) -> bool:
 
 
 def side_by_side(samples: list[dict[str, Any]], answers: bool) -> Table:
-    """Three real tweets beside what the model wrote on their subjects (or in answer to the same messages), drawn by lot, not chosen."""
+    """Three real tweets above what the model wrote on their subjects (or in answer to the same messages), drawn by lot, not chosen."""
     from rich.table import Table
     from rich.text import Text
 
-    headings = (_("message") if answers else _("subject"), _("real, unknown to the model"), _("written by the model"))
-    table = Table(*headings, show_lines=True)
+    title = (
+        _("Tweets of yours that it never saw, and what it answers:") if answers else _("Tweets of yours that it never saw, and its own:")
+    )
+    labels = (_("message") if answers else _("subject"), _("yours"), _("the model's"))
+    table = Table(title=title, title_justify="left", title_style="", box=None, show_header=False)
+    table.add_column(no_wrap=True)
     named = [sample for sample in samples if sample["topic"]] or samples
     for sample in random.Random(0).sample(named, min(SHOWN, len(named))):
-        shown = (sample["topic"] or NO_TOPIC, sample["real"], sample["tuned"])
-        table.add_row(*(Text(visible(text.replace("\n", " ⏎ ")[:LONGEST])) for text in shown))
+        for label, text in zip(labels, (sample["topic"] or NO_TOPIC, sample["real"], sample["tuned"]), strict=True):
+            table.add_row(label, Text(visible(text.replace("\n", " ⏎ ")[:LONGEST])))
+        table.add_row()
     return table
 
 
