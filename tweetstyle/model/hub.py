@@ -29,7 +29,7 @@ KNOWN = {
 Gaperon's are from its model cards, and that its embeddings are not tied from its trainer (NathanGodey/gapetron, configs/models)."""
 LLAMA = N_("the Llama {version} Community License, to be accepted on the model's page")
 APACHE = N_("Apache-2.0, no sign-in needed")
-GAPERON = N_("the licence on the model's page, where a form gives access (read it: copies of the card name different ones)")
+GAPERON = N_("the licence on the model's page, to be read there; a form gives access")
 BY_MAKE = Path("model") / "smollm2-135m-instruct"
 """Where `make base-model` puts the demo's (scripts/demo_base_model.py)."""
 TOKENIZER_BYTES = 72

@@ -122,15 +122,12 @@ def time_in_words(needs: ResourceEstimate) -> str:
 
 
 def start_summary(needs: ResourceEstimate) -> str:
-    """At the start of a run, a line each: the card's memory, RAM, disk, and the speed where a probe has measured it."""
-    values = {"card": needs.card.name, "needed": size(needs.memory.card), "there": size(needs.card.total)}
-    memory = _("{card}: {needed} of {there}, calculated", **values)
-    if not needs.card.seen:
-        memory = _("no card here; on {card}: {needed} of {there}, calculated", **values)
-    if not needs.fits:
-        memory = _("{memory}, which does not fit (tweetstyle plan says what to change)", memory=memory)
-    rows = {_("memory"): memory}
+    """At the start of a run, a line each: memory and RAM where there is a card, disk, and the speed where a probe has measured it."""
+    rows = {}
     if needs.card.seen:
+        values = {"card": needs.card.name, "needed": size(needs.memory.card), "there": size(needs.card.total)}
+        memory = _("{card}: {needed} of {there}, calculated", **values)
+        rows[_("memory")] = memory if needs.fits else _("{memory}, which does not fit (tweetstyle plan says what to change)", memory=memory)
         part, most = max(needs.ram.items(), key=lambda item: item[1])
         rows[_("RAM")] = _("{needed} of {there} ({part})", needed=size(most), there=size(needs.ram_there), part=each_part(part))
     rows[_("disk")] = disk_in_words(needs)

@@ -41,7 +41,7 @@ def _prepare(run: Run) -> Done:
 
     prepared = prepare(run.recipe.data, run.recipe.prompt, run.line_template, run.recipe.data.processed, run.language)
     show(funnel(prepared))
-    say_of_stage(_("with examples of everything: {path}", path=run.recipe.data.processed / "report.html"))
+    say_of_stage(_("the prepared data, with examples: {path}", path=run.recipe.data.processed / "report.html"))
     return list(prepared.outputs), plain(prepared, "outputs", "figures")
 
 

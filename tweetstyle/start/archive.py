@@ -44,7 +44,7 @@ def your_tweets(archive: Path | None, ask: Questions) -> Answers:
 
 
 def _named(path: Path, found: Inventory, ask: Questions) -> Answers:
-    style = ask.text(_("Name of the style (a part of every prompt)"), default_style(path))
+    style = ask.text(_("Name of the style, for example your own (every prompt will hold it)"), default_style(path))
     answers = Answers(str(path), style, "", found.likely_kept, list(found.likely), french=found.main_language == "fr")
     for number in count(1):
         answers.name = run_name(style) + (f"-{number}" if number > 1 else "")
