@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
+from support.fake_ollama import FakeOllama
 from support.inspecting import posts
 from support.terminal import Terminal
 from support.x_archives import write_archive
@@ -265,6 +266,17 @@ def test_three_tweets_are_shown_beside_real_ones_and_steer_no_terminal():
     numbers = set(re.findall(r"sujet (\d)", shown))
     assert len(numbers) == 3 and "sans sujet" not in shown and "\x1b" not in shown
     assert all(f"vrai {n} ⏎ ici" in shown and f"[red]écrit {n}‹U+001B›[31m" in shown for n in numbers)
+
+
+def test_messages_are_written_by_the_largest_model_of_ollama_that_was_not_made_here(sample, monkeypatch):
+    models = {"small:1b": 1, "llama3.1:8b": 8, "nimzo-trial:latest": 9, "nomic-embed-text:latest": 10, "big:cloud": 99}
+    said = {name: {"size": size, "details": {"family": "nomic-bert" if "embed" in name else "llama"}} for name, size in models.items()}
+    Path("export/nimzo-trial").mkdir(parents=True)
+    with FakeOllama(lambda *_: "", models=dict.fromkeys(models, "abc"), remote=said) as ollama:
+        monkeypatch.setenv("OLLAMA_HOST", ollama.url.removeprefix("http://"))
+        result = start("data/sample/tweets.csv", typed="\nNimzo\n2\n\n\nn\n")
+    assert result.exit_code == 0 and "  1  llama3.1:8b\n" in result.output and "  2  small:1b\n" in result.output, result.output
+    assert "  3  the small default\n" in result.output and read_recipe(Path("recipes/nimzo.yaml")).playback.ollama == "llama3.1:8b"
 
 
 # -- base models and recipes ----------------------------------------------------------------------------------------

@@ -144,10 +144,12 @@ class OllamaClient:
         """The whole answer of /api/generate, with the ids it returns. options: sampling, over the Modelfile's."""
         return self._json("POST", "/api/generate", {"model": name, "prompt": message, "options": options, "stream": False})
 
-    def names(self) -> list[str]:
-        """The models that run on this machine."""
+    def writers(self) -> list[str]:
+        """The models that run on this machine and write text, the largest first."""
         known, remote = self._known()
-        return sorted(known.keys() - remote)
+        families = {name: str(model.get("details", {}).get("family")) for name, model in known.items()}
+        writing = [name for name in sorted(known.keys() - remote) if "bert" not in families[name]]  # BERT's kind makes vectors.
+        return sorted(writing, key=lambda name: -known[name].get("size", 0))
 
     def _known(self) -> tuple[dict[str, dict[str, Any]], set[str]]:
         """The models that Ollama lists, by name, and the names of those that it sends prompts away for."""

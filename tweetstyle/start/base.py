@@ -26,6 +26,8 @@ SMALL_GGUF = BY_MAKE.with_suffix(".gguf")
 MOST_SHOWN, MOST_WITHOUT_CARD = 5, 3
 USUAL_CARD = 12.0
 """GB of the card whose models are named where there is none."""
+EXPORTS = Path("export")
+"""What this program made is there under the name that it has in Ollama, and writes tweets, not messages."""
 
 
 def kind_of_model(answers: Answers, ask: Questions) -> None:
@@ -39,7 +41,7 @@ def kind_of_model(answers: Answers, ask: Questions) -> None:
     )
     answers.kind = (SUBJECT, MESSAGES)[ask.choose(_("Which kind of model?"), kinds)]
     if answers.kind == MESSAGES:
-        local = ask_ollama(OllamaClient.names, [])
+        local = [name for name in ask_ollama(OllamaClient.writers, []) if not (EXPORTS / name.partition(":")[0]).is_dir()]
         about = _("A model of your Ollama: one of 7B or more that writes your language well gives the best messages.")
         small = Choice(_("the small default"), _("There at once; its messages are often beside the point. Enough for a trial."))
         chosen = ask.choose(_("Which model writes the messages?"), [*(Choice(name, about) for name in local), small])
