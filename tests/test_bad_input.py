@@ -1,7 +1,6 @@
 """Bad input: one clear message, exit 1, no traceback, nothing half-written."""
 
 import json
-import os
 import random
 import re
 import shutil
@@ -140,32 +139,6 @@ def test_what_would_fail_later_is_refused_before_anything_is_written(project, mo
     assert written(project) == []
 
 
-@pytest.fixture
-def nvidia_smi(tmp_path_factory, monkeypatch):
-    """Puts a fake nvidia-smi, that prints what a test gives it, before all others on PATH."""
-    directory = tmp_path_factory.mktemp("bin")
-
-    def write(said, code=0):
-        (directory / "said").write_text(said)
-        (directory / "nvidia-smi").write_text(
-            f'#!/bin/sh\ncase "$1" in --query-gpu=index,*) /bin/cat {directory}/said; exit {code};; *) exit 9;; esac\n'
-        )
-        (directory / "nvidia-smi").chmod(0o755)
-        monkeypatch.setenv("PATH", f"{directory}:{os.environ['PATH']}")
-        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-
-    return write
-
-
-CARD = "0, GPU-a1, NVIDIA GeForce RTX 3060, {driver}, 12288, 11776, {capability}\n"
-
-
-def test_a_gpu_that_vanished(project, nvidia_smi):
-    nvidia_smi("Unable to determine the device handle for GPU 0000:01:00.0: GPU is lost. Reboot the system to recover this GPU\n", 15)
-    message = refused("mine.yaml")
-    assert "GPU is lost" in message and "restart the machine" in message and written(project) == []
-
-
 def own_base(project, base_model_dir):
     """A copy of the base model that a test may change; the weights are linked."""
     (project / "base").unlink()
@@ -176,14 +149,3 @@ def own_base(project, base_model_dir):
         else:
             shutil.copy(file, project / "base" / file.name)
     return project / "base"
-
-
-@pytest.mark.parametrize("method", ["full", "lora"])
-def test_a_base_in_four_bits_with_another_method_than_qlora(project, base_model_dir, method):
-    config = own_base(project, base_model_dir) / "config.json"
-    saved = {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_use_double_quant": True}
-    config.write_text(json.dumps(json.loads(config.read_text()) | {"quantization_config": saved}))
-    (project / "mine.yaml").write_text(RECIPE.replace("lora", method))
-    message = refused("mine.yaml")
-    assert "mine.yaml:3: model.method: the base model is saved in 4 bits" in message and "write method: qlora" in message
-    assert written(project) == []

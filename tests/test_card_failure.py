@@ -1,12 +1,13 @@
-"""A card that fails in the middle of a run: one message, the libraries' words kept, and nothing else taken for it."""
+"""A card or disk that fails in the middle of a run: one message, the libraries' words kept, and nothing else taken for it."""
 
+import errno
 import importlib.util
 import subprocess
 
 import pytest
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.train.failures import REPORT, one_message_where_the_card_fails
+from tweetstyle.train.failures import REPORT, one_message_for_failures
 
 GONE = "CUDA error: unspecified launch failure\nCUDA kernel errors might be asynchronously reported at some other API call"
 
@@ -22,7 +23,7 @@ def test_each_failure_of_a_card_is_one_message_and_its_traceback_is_kept(tmp_pat
         RuntimeError("Triton Error [CUDA]: an illegal memory access was encountered"),
     ]
     for error in said:
-        with pytest.raises(TweetstyleError) as raised, one_message_where_the_card_fails(tmp_path):
+        with pytest.raises(TweetstyleError) as raised, one_message_for_failures(tmp_path):
             raise error
         first = str(error).split("\n")[0]
         assert raised.value.what == f"the card failed: {first}" and raised.value.where == str(tmp_path / REPORT)
@@ -40,10 +41,27 @@ def test_memory_that_ran_out_is_no_failure_of_the_card_and_one_message_too(tmp_p
         "Triton Error [CUDA]: out of memory",
     )
     for error in (torch.OutOfMemoryError("CUDA out of memory."), *map(RuntimeError, of_memory), MemoryError()):
-        with pytest.raises(TweetstyleError) as raised, one_message_where_the_card_fails(tmp_path):
+        with pytest.raises(TweetstyleError) as raised, one_message_for_failures(tmp_path):
             raise error
         assert raised.value.what == f"out of memory: {str(error) or 'MemoryError'}" and "nvidia-smi" in raised.value.hint
         assert "Traceback" in (tmp_path / REPORT).read_text()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        Exception("Error while serializing: I/O error: No space left on device (os error 28)"),
+        RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 576 vs 534"),
+        RuntimeError("basic_ios::clear: iostream error"),
+    ],
+)
+def test_each_librarys_word_for_a_file_that_cannot_be_written_is_one_message(tmp_path, error):
+    """Of Python, of safetensors and of torch, which does not give the system's reason."""
+    with pytest.raises(TweetstyleError) as raised, one_message_for_failures(tmp_path):
+        raise error
+    assert raised.value.what == f"could not write: {error}" and "free) and run the same command again" in raised.value.hint
+    assert not (tmp_path / REPORT).exists()
 
 
 def library_that_raises(directory, package, error):
@@ -68,7 +86,7 @@ def library_that_raises(directory, package, error):
 )
 def test_a_library_of_the_card_that_fails_is_named_with_its_log(tmp_path, package, named, error):
     fails = library_that_raises(tmp_path, package, error)
-    with pytest.raises(TweetstyleError) as raised, one_message_where_the_card_fails(tmp_path):
+    with pytest.raises(TweetstyleError) as raised, one_message_for_failures(tmp_path):
         fails()
     assert raised.value.what.startswith(f"{named}, which compiles or computes for the card, failed: {type(error).__name__}")
     assert str(error).split("\n")[0] in raised.value.what
@@ -79,13 +97,13 @@ def test_a_library_of_the_card_that_fails_is_named_with_its_log(tmp_path, packag
 def test_what_the_failure_brings_about_or_was_taken_for_does_not_hide_it(tmp_path):
     """What cleans up after the step fails on the same card, and what loads an adapter takes any RuntimeError for one that does not fit."""
     for then in (RuntimeError("basic_ios::clear: iostream error"), TweetstyleError("the adapter does not fit the base model")):
-        with pytest.raises(TweetstyleError) as raised, one_message_where_the_card_fails(tmp_path):
+        with pytest.raises(TweetstyleError) as raised, one_message_for_failures(tmp_path):
             try:
                 raise RuntimeError(GONE)
             except RuntimeError as error:
                 raise then from error
         assert raised.value.what == "the card failed: CUDA error: unspecified launch failure"
     mine = TweetstyleError("the disk is full")
-    with pytest.raises(TweetstyleError) as raised, one_message_where_the_card_fails(tmp_path):
+    with pytest.raises(TweetstyleError) as raised, one_message_for_failures(tmp_path):
         raise mine
     assert raised.value is mine

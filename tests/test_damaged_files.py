@@ -119,18 +119,14 @@ def test_damaged_hints_count_as_absent(run, damage):
 
 
 @damaged
-def test_a_damaged_run_json_is_one_message_and_nothing_is_touched(run, damage):
-    """It says of which settings and data the checkpoints are: to go on with those of others would mix two trainings."""
+def test_a_run_whose_run_json_is_damaged_is_set_aside_whole(run, damage):
+    """It says of which settings and data the checkpoints are: to resume those of others would mix two trainings."""
     (run / "run.json").write_bytes(damage)
     before = sorted(path.name for path in run.rglob("*"))
-    for verb in ("plan", "fit"):
-        assert "model/mine/run.json: this file is damaged" in output(verb, "mine.yaml", exit_code=1)
-    assert "fail  run" in output("doctor", "mine.yaml", exit_code=1)
-    with pytest.raises(TweetstyleError, match="remove the file, and the training resumes"):
-        set_aside_other_run(run, "another")
-    assert sorted(path.name for path in run.rglob("*")) == before and [path.name for path in run.parent.iterdir() if path.is_dir()] == [
-        "mine"
-    ]
+    assert checks()["base model"] == "ok" and figures()["time"]
+    set_aside_other_run(run, fit_identity(Run(Path("mine.yaml"))))
+    assert sorted(path.name for path in run.with_name("mine-old-1").rglob("*")) == before
+    assert [path.name for path in run.iterdir()] == ["run.json"]
 
 
 @damaged

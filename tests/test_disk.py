@@ -11,8 +11,7 @@ from test_bad_input import HEADER, RECIPE, rows
 
 from tweetstyle.cli import fit_command, tweetstyle
 from tweetstyle.manifest import Manifest
-from tweetstyle.model.base import read_base_model
-from tweetstyle.plan.disk import ExistingOutputs, disk_needed, disk_uses
+from tweetstyle.plan.disk import ExistingOutputs, disk_uses
 from tweetstyle.run import Run
 from tweetstyle.stages import existing_outputs, stages_of
 from tweetstyle.stages.fit import fit_identity
@@ -53,21 +52,23 @@ def make_current(*names):
         Manifest(name, stage.settings, stage.inputs(), {}, {}).write(stage.manifest)
 
 
-def test_the_room_of_each_part_by_hand(project):
+def test_what_each_part_writes_by_hand(project):
+    """SmolLM2-135M: 30 layers of 576 columns, 192 for keys and values, 1536 in the MLP; an adapter of r 16 in fp32, two moments of Adam."""
     run = Run(MINE)
-    needed = disk_needed(run.recipe, read_base_model(Path("base")))
-    checkpoints, final, export = needed["checkpoints"], needed["final model"], needed["export"]
 
-    def room(**existing):
+    def written(**existing):
         return {of.why: of.bytes for of in disk_uses(run.recipe, run.base, ExistingOutputs(**existing))}
 
-    trained = "checkpoints and final model"
-    archive = Path("tweets.csv").stat().st_size
-    assert room() == {"prepared data": 3 * archive, "export": export, trained: checkpoints + final}
-    assert room(prepared=True) == {"prepared data": 0, "export": export, trained: checkpoints + final}
-    assert room(run=1000)[trained] == checkpoints + final - 1000 and room(run=10**12)[trained] == 0
-    assert room(run=1000, ended=True)[trained] == final
-    assert room(ended=True, trained=True, exported=True) == {"prepared data": 3 * archive, "export": 0, trained: 0}
+    one_layer = (576 + 576) + 2 * (576 + 192) + (576 + 576) + 3 * (576 + 1536)
+    adapter, kept = 4 * 30 * one_layer * run.recipe.model.lora.r, run.recipe.training.save_total_limit + 1
+    whole = written()
+    assert whole | {"export": 0} == {
+        "prepared data": 3 * Path("tweets.csv").stat().st_size, "checkpoints": 3 * adapter * kept, "final model": adapter, "export": 0,
+    }  # fmt: skip
+    assert written(prepared=True) == whole | {"prepared data": 0}
+    assert written(run=1000) == whole | {"checkpoints": whole["checkpoints"] - 1000} and written(run=10**12)["checkpoints"] == 0
+    assert written(run=1000, ended=True) == whole | {"checkpoints": 0}
+    assert written(ended=True, trained=True, exported=True) == dict.fromkeys(whole, 0) | {"prepared data": whole["prepared data"]}
 
 
 def test_what_exists_is_read_from_the_run(project):

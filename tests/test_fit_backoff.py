@@ -99,14 +99,14 @@ ENDS = {
         ["the card has 12.0 GiB, of which other programs hold 4.0 GiB", "close other programs on the card (nvidia-smi lists them), or",
          "training.max_length: ", "(was 8192;"],
     ),
-    "without a card": ({}, {}, None, STEP, ["write a shorter training.max_length, or use a smaller base model"]),
+    "without a card": ({}, {}, None, STEP, ["write a shorter training.max_length, use a smaller base model"]),
     "no change helps": (
         {"method": "full"}, {"max_length": 256, "gradient_checkpointing": "unsloth"}, CARD, LOADING,
         ["out of memory for loading the base model", "use a smaller base model (SmolLM2 135M"],
     ),
     **{phase: (
         {"method": "lora", "lora": Lora(r=32)}, {"max_length": 8192, "optim": "adamw_8bit"}, CARD, phase,
-        [f"out of memory for {phase}; the card has 12.0 GiB", "training.optim: paged_adamw_8bit", "model.lora.r: 16", "method: qlora"],
+        [f"out of memory for {phase}; the card has 12.0 GiB", "optim: paged_adamw_8bit", "smaller model.lora.r", "method: qlora"],
     ) for phase in (OPTIMIZER, VALIDATION)},
 }  # fmt: skip
 """What ran out → settings, the card, the phase, and what the message holds. A smaller batch is proposed for none of them."""

@@ -1,25 +1,15 @@
 """A checkpoint counts only when it is whole."""
 
-import errno
 import json
 import os
-import shutil
-from collections import namedtuple
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
-from tweetstyle.errors import TweetstyleError
 from tweetstyle.model.base import read_base_model
 from tweetstyle.train.checkpoints import (
-    BESIDE,
-    GROWTH,
     SEAL,
     complete_checkpoints,
-    expected_bytes,
-    failed_write,
-    make_room,
     prune,
     read_checkpoint,
     resume_point,
@@ -69,7 +59,7 @@ def test_a_checkpoint_with_any_file_harmed_is_not_complete_and_is_removed(tmp_pa
     harmed = make_checkpoint(tmp_path, 6)
     assert read_checkpoint(harmed).step == 6
     harm(harmed / name)
-    assert isinstance(read_checkpoint(harmed), str)
+    assert read_checkpoint(harmed) is None
     assert [c.step for c in complete_checkpoints(tmp_path)] == [3] and steps_in(tmp_path) == [3]
 
 
@@ -88,7 +78,7 @@ def test_a_run_goes_on_from_its_newest_whole_checkpoint_and_forgets_what_came_af
     truncate(tmp_path / "checkpoint-4" / "optimizer.pt")
     said = []
     assert resume_point(tmp_path, metrics, said.append).step == 3
-    assert said == ["checkpoint-4 is incomplete and was removed: optimizer.pt is not what was saved"]
+    assert said == ["checkpoint-4 is incomplete and was removed"]
     assert [line["step"] for line in metrics.lines] == [1, 1, 2, 2, 3, 3] == [line["step"] for line in Metrics(metrics.path).lines]
 
 
@@ -98,7 +88,6 @@ def test_a_run_whose_best_checkpoint_is_gone_goes_back_to_before_it(tmp_path, ca
     assert resume_point(tmp_path, metrics).step == 1 and steps_in(tmp_path) == [1]
     lines = capsys.readouterr().err.splitlines()
     assert [line.split()[0] for line in lines] == ["checkpoint-2", "checkpoint-4", "checkpoint-3"], "one line each, on the screen"
-    assert "adapter_model.safetensors is not what was saved" in lines[0]
 
 
 def test_a_checkpoint_reaches_the_disk_before_its_seal_does(tmp_path, monkeypatch):
@@ -109,68 +98,6 @@ def test_a_checkpoint_reaches_the_disk_before_its_seal_does(tmp_path, monkeypatc
     make_checkpoint(tmp_path / "run", 3)
     files = ["adapter_config.json", "adapter_model.safetensors", "optimizer.pt", "more"]
     assert calls == [*files, "sub", "checkpoint-3", "run", f".{SEAL}.partial", f"-> {SEAL}", "checkpoint-3"]
-
-
-Usage = namedtuple("Usage", "total used free")
-
-
-def disk(monkeypatch, total, directory):
-    """A disk of so many bytes, on which only the files below a directory take room."""
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(total, size_of(directory), total - size_of(directory)))
-
-
-@pytest.mark.parametrize(("room_for", "left"), [(6, [1, 2, 3, 4, 5]), (4, [2, 4, 5]), (3, [2, 5])])
-def test_older_checkpoints_make_room_oldest_first_but_never_the_newest_nor_its_best(tmp_path, monkeypatch, room_for, left):
-    metrics = run_with(tmp_path, 3.0, 2.0, 2.5, 2.4, 2.3)
-    one = size_of(tmp_path / "checkpoint-1")
-    disk(monkeypatch, metrics.path.stat().st_size + room_for * one + 10, tmp_path)
-    make_room(tmp_path, one, metrics, "checkpoint-6")
-    assert steps_in(tmp_path) == left
-
-
-def test_where_there_is_no_room_the_run_ends_and_the_newest_checkpoint_and_its_best_are_whole(tmp_path, monkeypatch):
-    metrics = run_with(tmp_path, 3.0, 2.0, 2.5, 2.4)
-    disk(monkeypatch, size_of(tmp_path), tmp_path)
-    with pytest.raises(TweetstyleError) as ended:
-        make_room(tmp_path, 2**30, metrics, "checkpoint-5")
-    first, second = str(ended.value).splitlines()
-    assert first == f"{tmp_path}: the disk is full: checkpoint-5 could not be written"
-    assert "1.0 GiB needed) and run the same command again: it resumes from checkpoint-4" in second
-    assert steps_in(tmp_path) == [2, 4] and resume_point(tmp_path, metrics).step == 4
-
-
-def test_the_next_checkpoint_is_foreseen_by_the_last_and_the_first_by_the_trained_parameters(tmp_path):
-    counts = ((1000, True), (2000, True), (10**9, False))
-    parameters = [SimpleNamespace(numel=lambda count=count: count, requires_grad=trained) for count, trained in counts]
-    model = SimpleNamespace(parameters=lambda: parameters)
-    assert expected_bytes(tmp_path, model) == 3000 * 12 + BESIDE
-    make_checkpoint(tmp_path, 3)
-    newest = size_of(make_checkpoint(tmp_path, 10))
-    assert expected_bytes(tmp_path, model) == newest + GROWTH
-
-
-TORCH = "[enforce fail at inline_container.cc:672] . unexpected pos 576 vs 534"
-FULL = "the disk is full: checkpoint-6 could not be written"
-
-
-@pytest.mark.parametrize(
-    ("error", "free", "said"),
-    [
-        (OSError(errno.ENOSPC, "No space left on device"), 10**9, FULL),
-        (Exception("Error while serializing: I/O error: No space left on device (os error 28)"), 10**9, FULL),
-        (RuntimeError("basic_ios::clear: iostream error"), 0, FULL),
-        (RuntimeError(TORCH), 10**9, "checkpoint-6 could not be written: torch gives no reason"),
-        (OSError(errno.EIO, "Input/output error"), 10**9, "checkpoint-6 could not be written: [Errno 5] Input/output error"),
-        (Exception("File too large (os error 27)"), 10**9, "checkpoint-6 could not be written: File too large (os error 27)"),
-        (RuntimeError("a mistake of ours"), 0, None),
-    ],
-)
-def test_each_librarys_word_for_a_file_that_cannot_be_written_is_one_message(tmp_path, monkeypatch, error, free, said):
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(free, 0, free))
-    make_checkpoint(tmp_path, 3)
-    message = failed_write(error, tmp_path, 1000, "checkpoint-6")
-    assert (message and message.what) == said
-    assert said is None or message.hint.endswith("it resumes from checkpoint-3")
 
 
 def test_the_final_model_is_the_best_checkpoints_bytes_with_the_base_models_tokenizer(base_model_dir, tmp_path):

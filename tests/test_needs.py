@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from support.nvidia_smi import write_nvidia_smi
+from test_bad_input import HEADER, rows
 
 from tweetstyle.cli import fit_command, tweetstyle
 from tweetstyle.errors import TweetstyleError
@@ -71,13 +73,9 @@ def refused(*arguments: str, command=tweetstyle) -> str:
     return result.output
 
 
-def put_a_card(directory: Path, *lines: str) -> None:
-    """A fake nvidia-smi, whose cards are these lines of name, memory in all and free memory (MiB); and a compiler that takes all."""
-    program = directory / "bin" / "nvidia-smi"
-    program.parent.mkdir(exist_ok=True)
-    rows = "\n".join(f"{n}, GPU-{n}, {line.replace(', ', ', 580.95.05, ', 1)}, 8.6" for n, line in enumerate(lines))
-    program.write_text(f"#!/bin/sh\ncase $1 in --query-gpu=*) /bin/cat <<'ROWS'\n{rows}\nROWS\nesac\n")
-    program.chmod(0o755)
+def put_a_card(directory: Path, card: str) -> None:
+    """A card of this name, memory in all and free memory (MiB); and a compiler that takes all."""
+    write_nvidia_smi(directory / "bin", f"0, GPU-0, {card.replace(', ', ', 580.95.05, ', 1)}, 8.6\n")
     compiler = directory / "bin" / "gcc"
     compiler.write_text("#!/bin/sh\n")
     compiler.chmod(0o755)
@@ -143,14 +141,8 @@ def test_a_card_that_is_here_counts_with_what_others_hold_of_it(project):
 @pytest.fixture
 def whole(project, base_model_dir):
     """A project with a model and tweets that could be trained."""
-    import random
-
     (project / "base").symlink_to(base_model_dir)
-    chosen = random.Random(1)
-    syllables = ("vo", "ti", "ra", "lu", "mé", "sou", "ban", "gri")
-    texts = [" ".join("".join(chosen.choices(syllables, k=3)) for _ in range(7)) for _ in range(60)]
-    rows = "".join(f'{1300000000000000000 + i},"{text}",2021-03-{1 + i % 28:02d} 10:00:00\n' for i, text in enumerate(texts))
-    (project / "tweets.csv").write_text("id_tweet,texte,date_creation\n" + rows, encoding="utf-8")
+    (project / "tweets.csv").write_text(HEADER + rows(60), encoding="utf-8")
     return project
 
 
@@ -159,7 +151,7 @@ def test_what_the_card_cannot_hold_is_refused_before_anything_is_done(whole):
     put_a_card(whole, "GT 1030, 2048, 2000")
     write_recipe(method="full", more="")
     message = refused("mine.yaml", command=fit_command)
-    assert "GT 1030, 2.0 GiB: a card of 2.0 GiB cannot hold full fine-tuning" in message and "mine.yaml:3: model.method" in message
+    assert "mine.yaml:3: model.method: 2.0 GiB of 2.0 GiB free" in message and "a card of 2.0 GiB cannot hold full fine-tuning" in message
     assert not (whole / "data").exists() and not (whole / "model").exists()
 
 
@@ -167,7 +159,7 @@ def test_a_card_that_another_program_holds_is_refused_with_its_bytes(whole):
     put_a_card(whole, "RTX 3060, 12288, 512")
     write_recipe(method="lora")
     message = refused("mine.yaml", command=fit_command)
-    assert "other programs hold 11.5 GiB of RTX 3060, 12.0 GiB" in message and "ollama stop" in message
+    assert "card memory: 512.0 MiB of 12.0 GiB free" in message and "end the programs that hold it" in message
 
 
 @pytest.mark.parametrize("arguments", [(fit_command, "mine.yaml", "--from", "fit"), (tweetstyle, "fit", "mine.yaml", "--force")])
@@ -235,7 +227,7 @@ def test_hours_come_from_the_probe_of_these_settings_alone(project):
     assert time() == expected | {"speed": not_measured} and "speed not measured" in plan("--tweets", "161259")
     path = keep_a_probe(project, Training()) / "probe.json"
     assert time()["hours"] == pytest.approx(14_513_300 / 1000 / 3600) and "about 4.0 hours of training" in plan("--tweets", "161259")
-    assert "7.0 GiB at its peak on CPU; planned were 7.0 GiB (+0.0%)" in plan()
+    assert "7.0 GiB at the peak, 7.0 GiB planned (+0.0%), 1,000 tokens/s" in plan()
     assert time("--card", "24")["hours"] is None, "another card's speed is not known from it"
     write_recipe(length=1024)
     assert time()["speed"] == "not measured: probe.json is of other settings" and figures()["probe"] is None

@@ -8,10 +8,6 @@ import pytest
 from click.testing import CliRunner
 
 from tweetstyle.cli import fit_command
-from tweetstyle.model.base import read_base_model
-from tweetstyle.model.config import read_shape
-from tweetstyle.plan.disk import disk_needed
-from tweetstyle.plan.tensors import trained_parameters
 from tweetstyle.recipe_yaml import read_recipe
 from tweetstyle.records import SourceTweet
 from tweetstyle.run import Run
@@ -80,17 +76,3 @@ def test_other_people_s_tweets_are_cleaned_as_the_recipe_cleans_the_author_s(pro
     with pytest.raises(InterruptedError):
         stages_of(Run(Path("recipes/demo.yaml")))["evaluate"].work()
     assert seen["cleaned"] == ["", "mes mots à moi"]
-
-
-def test_trained_parameters_and_disk_by_hand(project, monkeypatch):
-    """SmolLM2-135M: 30 layers of 576 columns, 192 for keys and values, 1536 in the MLP."""
-    recipe = read_recipe(Path("recipes/demo.yaml"))
-    base = read_base_model(recipe.model.base)
-    one_layer = (576 + 576) + 2 * (576 + 192) + (576 + 576) + 3 * (576 + 1536)
-    by_hand = 30 * one_layer * recipe.model.lora.r
-    assert trained_parameters(read_shape(base.config), recipe.model) == by_hand
-    needed = disk_needed(recipe, base)
-    assert needed["final model"] == 4 * by_hand
-    assert needed["checkpoints"] == (4 + 8) * by_hand * (recipe.training.save_total_limit + 1)
-    full = read_recipe(Path("recipes/full-small.yaml"))
-    assert trained_parameters(read_shape(base.config), full.model) == 134_515_008

@@ -27,7 +27,7 @@ from tweetstyle.stages.checks import check, check_message_model
 from tweetstyle.stages.fit import set_aside_other_run
 from tweetstyle.stages.report import report, stage_in_report, verdict
 from tweetstyle.stages.stage import Stage, exported_gguf, show
-from tweetstyle.train.failures import one_message_where_the_card_fails
+from tweetstyle.train.failures import one_message_for_failures
 
 
 def run(path: Path, *, start: str | None = None, ollama: bool = False) -> None:
@@ -97,7 +97,6 @@ def dry_run(path: Path) -> None:
     run = Run(path)
     with located(path):
         show(planning.plan(run))
-        estimate.refuse_what_cannot_fit(run.recipe, run.base, run.card)
 
 
 def plan(path: Path, *, card_gib: float | None = None, tweets: int | None = None, as_json: bool = False) -> None:
@@ -160,7 +159,7 @@ def _carry_out(stage: Stage, run: Run, forced: bool) -> None:
     say(f"{stage.name:<9} " + _("starting: {reason}", reason=reason), bold=True)
     if forced and stage.name == "fit":
         set_aside_other_run(run.recipe.run_directory, identity=None)
-    with stage_in_report(run, stage.name), one_message_where_the_card_fails(run.recipe.run_directory):
+    with stage_in_report(run, stage.name), one_message_for_failures(run.recipe.run_directory):
         stage.carry_out()
 
 

@@ -15,7 +15,6 @@ fails: [n, words]                               in the n-th forward pass in trai
 import hashlib
 import json
 import os
-import resource
 import signal
 import sys
 from collections.abc import Callable
@@ -73,17 +72,13 @@ def fit_until_cut(name: str, cut: dict[str, Any], training: dict[str, Any]) -> N
     from support.small_runs import run_fit
 
     from tweetstyle.errors import TweetstyleError
-    from tweetstyle.train.failures import one_message_where_the_card_fails
 
     run, directory = Path(name), Path.cwd()
-    if "refused" in cut:
-        refuse(*cut["refused"])
-    watch_calls(cut)
-    watch_batches(run, cut)
-    watch_validations(cut)
+    if cut:
+        watch_calls(cut)
+    watch_batches(run)
     try:
-        with one_message_where_the_card_fails(run):
-            run_fit(directory / "base", directory, run, **training)
+        run_fit(directory / "base", directory, run, **training)
     except TweetstyleError as error:
         sys.exit(str(error))
 
@@ -94,14 +89,10 @@ def watch_calls(cut: dict[str, Any]) -> None:
 
     def watched(name: str, original: Callable) -> Callable:
         def call(*arguments: Any, **options: Any) -> Any:
-            path = path_of(arguments, options)
-            for when in ("before", "after"):
-                if when == "after":
-                    result = original(*arguments, **options)
-                if when in cut and not sent and name == cut[when][0] and path.endswith(cut[when][1]):
-                    sent.append(number)
-                    os.kill(os.getpid(), number)
-            return result
+            if not sent and name == cut["before"][0] and path_of(arguments, options).endswith(cut["before"][1]):
+                sent.append(number)
+                os.kill(os.getpid(), number)
+            return original(*arguments, **options)
 
         return call
 
@@ -119,65 +110,19 @@ def path_of(arguments: tuple[Any, ...], options: dict[str, Any]) -> str:
     return os.fspath(last)
 
 
-def watch_validations(cut: dict[str, Any]) -> None:
-    from tweetstyle.train import session
-
-    score, begun = session.score, []
-
-    def scored(*arguments: Any, **options: Any) -> Any:
-        begun.append(1)
-        if len(begun) == cut.get("validating"):
-            os.kill(os.getpid(), getattr(signal, cut.get("signal", "SIGKILL")))
-        return score(*arguments, **options)
-
-    session.score = scored
-
-
-def watch_batches(run: Path, cut: dict[str, Any]) -> None:
+def watch_batches(run: Path) -> None:
     from tweetstyle.train import trainer
 
-    build, log, passes = trainer.build_trainer, batches_file(run).open("a", buffering=1), []
+    build, log = trainer.build_trainer, batches_file(run).open("a", buffering=1)
 
     def built(*arguments: Any) -> Any:
         made = build(*arguments)
 
         def look(module: Any, inputs: Any, named: dict[str, Any]) -> None:
             if module.training:
-                passes.append(1)
-                fail(len(passes), cut)
                 log.write(hashlib.sha256(named["input_ids"].numpy().tobytes()).hexdigest() + "\n")
 
         made.model.register_forward_pre_hook(look, with_kwargs=True)
         return made
 
     trainer.build_trainer = built
-
-
-def fail(number: int, cut: dict[str, Any]) -> None:
-    """In the forward pass of that number as torch does where CUDA fails."""
-    import torch
-
-    if "fails" in cut and number == cut["fails"][0]:
-        raise torch.AcceleratorError(cut["fails"][1])
-
-
-def refuse(name: str, size: int) -> None:
-    """The native writers may write so many bytes of a file of that name. Python ignores SIGXFSZ, by which the kernel would end it."""
-    import peft.peft_model
-    import torch
-
-    def limited(write: Callable, at: int) -> Callable:
-        def call(*arguments: Any, **options: Any) -> Any:
-            if os.fspath(arguments[at]).endswith(name):
-                before = resource.getrlimit(resource.RLIMIT_FSIZE)
-                resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-                try:
-                    return write(*arguments, **options)
-                finally:
-                    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-            return write(*arguments, **options)
-
-        return call
-
-    torch.save = limited(torch.save, 1)
-    peft.peft_model.safe_save_file = limited(peft.peft_model.safe_save_file, 1)

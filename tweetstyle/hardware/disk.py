@@ -34,10 +34,15 @@ class Place:
     writable: bool
 
 
+def free_bytes(path: Path) -> int:
+    """Of the disk where a path is, or will be."""
+    return shutil.disk_usage(existing_parent(path)).free
+
+
 def observe_places(directories: Iterable[Path]) -> dict[Path, Place]:
     parents = {directory: existing_parent(directory) for directory in directories}
     return {
-        directory: Place(parent.stat().st_dev, shutil.disk_usage(parent).free, os.access(parent, os.W_OK | os.X_OK))
+        directory: Place(parent.stat().st_dev, free_bytes(parent), os.access(parent, os.W_OK | os.X_OK))
         for directory, parent in parents.items()
     }
 
@@ -57,8 +62,6 @@ def check_disk(places: Mapping[Path, Place], uses: Sequence[DiskUse]) -> Iterato
                 missing=size(needed - free),
             )
             yield fail(name, _("the disk is too small: {seen}: {parts}", seen=seen, parts=parts), hint)
-        elif not uses and free < RESERVE:
-            yield fail(name, seen, _("a run ends before its first checkpoint there: make room"))
         elif needed + RESERVE > free:
             yield warn(name, seen, _("that leaves next to nothing: free some more"))
         else:

@@ -30,13 +30,3 @@ def cap_card_memory() -> None:
     free, total = torch.cuda.mem_get_info()
     outside = total - free - torch.cuda.memory_reserved()
     torch.cuda.set_per_process_memory_fraction(max(FULL - (outside + KERNELS) / total, 0.01))
-
-
-def card_is_full() -> bool:
-    """Whether on WSL so much of the card is taken, by whomever, that memory may be moved to RAM."""
-    import torch
-
-    if not (on_wsl() and torch.cuda.is_available()):
-        return False
-    free, total = torch.cuda.mem_get_info()
-    return free < (1 - FULL) * total

@@ -1,13 +1,11 @@
 """Disk space of a run by disk, and disk space and memory of its export."""
 
 import math
-import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tweetstyle.files import existing_parent
-from tweetstyle.hardware.disk import DiskUse, bytes_missing, require_room
+from tweetstyle.hardware.disk import DiskUse, bytes_missing, free_bytes, require_room
 from tweetstyle.hardware.machine import cores
 from tweetstyle.model.base import BaseConfig, BaseModel
 from tweetstyle.model.config import read_shape
@@ -66,8 +64,9 @@ class DiskEstimate:
 
 
 def estimate_disk(recipe: Recipe, base: BaseConfig | BaseModel, existing: ExistingOutputs) -> DiskEstimate:
-    uses, free = disk_uses(recipe, base, existing), shutil.disk_usage(existing_parent(recipe.run_directory)).free
-    return DiskEstimate(disk_needed(recipe, base), free, uses, bytes_missing(uses))
+    parts = {use.why: use.bytes for use in disk_uses(recipe, base)}
+    uses = disk_uses(recipe, base, existing)
+    return DiskEstimate(parts, free_bytes(recipe.run_directory), uses, bytes_missing(uses))
 
 
 def written_to(recipe: Recipe) -> tuple[Path, ...]:
@@ -75,35 +74,26 @@ def written_to(recipe: Recipe) -> tuple[Path, ...]:
     return (recipe.run_directory, recipe.export_directory, recipe.data.processed)
 
 
-def disk_needed(recipe: Recipe, base: BaseConfig | BaseModel) -> dict[str, int]:
-    """Bytes that a run may write, by what for. Checkpoints: weights in fp32 and optimizer state, one more than are kept.
-
-    The base model where it is not there yet or not whole: as 16 bits a weight. Prepared data where the archive is there.
-    """
-    shape = read_shape(base.config)
-    trained = trained_parameters(shape, recipe.model)
-    needed = {}
-    if isinstance(base, BaseConfig) and not base.whole and (to_come := max(2 * shape.parameters - base.bytes_there, 0)):
-        needed[STILL_TO_COME] = to_come
-    if all(path.exists() for path in recipe.data.source):
-        needed["prepared data"] = 3 * open_archive(recipe.data.source, recipe.data.separator).size
-    return needed | {
-        "checkpoints": trained * (4 + OPTIMIZER_BYTES) * (recipe.training.save_total_limit + 1),
-        "final model": trained * 4,
-        "export": sum(room_needed(base, recipe.export).values()),
-    }
-
-
 def disk_uses(recipe: Recipe, base: BaseConfig | BaseModel, existing: ExistingOutputs = NO_OUTPUTS) -> tuple[DiskUse, ...]:
-    """`disk_needed` by the directories that it goes to, without what exists. An older export is kept until the new one is complete, so it
-    makes no room."""
-    needed = disk_needed(recipe, base)
-    checkpoints, final = needed.pop("checkpoints"), needed.pop("final model")
-    run_left = final if existing.ended else max(checkpoints + final - existing.run, 0)
-    needed["checkpoints and final model"] = 0 if existing.trained else run_left
-    needed |= {why: 0 for why, done in (("prepared data", existing.prepared), ("export", existing.exported)) if done}
-    directories = {"prepared data": recipe.data.processed, "export": recipe.export_directory, STILL_TO_COME: _comes_to(base)}
-    return tuple(DiskUse(directories.get(why, recipe.run_directory), count, why) for why, count in needed.items())
+    """What a run may write, without what exists. An older export is kept until the new one is complete, so it makes no room.
+
+    Checkpoints: weights in fp32 and optimizer state, one more than are kept. The base model where it is not there yet or not whole: as
+    16 bits a weight. Prepared data where the archive is there.
+    """
+    shape, uses = read_shape(base.config), []
+    trained = trained_parameters(shape, recipe.model)
+    if isinstance(base, BaseConfig) and not base.whole and (to_come := max(2 * shape.parameters - base.bytes_there, 0)):
+        uses.append(DiskUse(_comes_to(base), to_come, STILL_TO_COME))
+    if all(path.exists() for path in recipe.data.source):
+        prepared = 0 if existing.prepared else 3 * open_archive(recipe.data.source, recipe.data.separator).size
+        uses.append(DiskUse(recipe.data.processed, prepared, "prepared data"))
+    checkpoints = max(trained * (4 + OPTIMIZER_BYTES) * (recipe.training.save_total_limit + 1) - existing.run, 0)
+    return (
+        *uses,
+        DiskUse(recipe.run_directory, 0 if existing.ended else checkpoints, "checkpoints"),
+        DiskUse(recipe.run_directory, 0 if existing.trained else 4 * trained, "final model"),
+        DiskUse(recipe.export_directory, 0 if existing.exported else sum(room_needed(base, recipe.export).values()), "export"),
+    )
 
 
 def _comes_to(base: BaseConfig | BaseModel) -> Path:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, PositiveInt
 
+from tweetstyle.console import size
 from tweetstyle.files import read_back
 from tweetstyle.hardware.gpu import Card
 from tweetstyle.locale import _
@@ -27,8 +28,7 @@ class Probe:
     tokens_per_second: of full packs, validation not counted; peak_bytes: the most that torch's tensors took on the card
     (max_memory_allocated), without a card what the process held; predicted_bytes: the same by memory.plan_memory, None without a
     card; reserved_bytes: the most that torch's allocator had taken of the card; device: its name; settings: those of the recipe
-    that decide the figures (decisive_settings); steps: how many were made; settled: whether the speed is of steps in which nothing was
-    compiled any more.
+    that decide the figures (decisive_settings); steps: how many were made.
     """
 
     tokens_per_second: Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -39,12 +39,23 @@ class Probe:
     settings: dict[str, Any]
     versions: dict[str, str]
     steps: PositiveInt = 3
-    settled: bool = True
 
     @property
     def error(self) -> float | None:
         """(predicted − measured) / measured."""
         return None if self.predicted_bytes is None else self.predicted_bytes / self.peak_bytes - 1
+
+    def in_words(self) -> str:
+        """Measured against predicted memory, and the speed, in one line."""
+        figures = [_("{size} at the peak", size=size(self.peak_bytes))]
+        if self.predicted_bytes is not None:
+            figures.append(_("{size} planned ({off:+.1%})", size=size(self.predicted_bytes), off=self.error))
+        if self.reserved_bytes is not None:
+            figures.append(_("{size} taken of the card", size=size(self.reserved_bytes)))
+        figures.append(_("{speed:,.0f} tokens/s", speed=self.tokens_per_second))
+        batch, length = self.settings["per_device_train_batch_size"], self.settings["max_length"]
+        values = {"steps": self.steps, "batch": batch, "length": length, "figures": ", ".join(figures)}
+        return _("{steps} steps of {batch} × {length:,} tokens: {figures}", **values)
 
 
 def decisive_settings(base: Path, model: Model, training: Training) -> dict[str, Any]:
@@ -73,9 +84,8 @@ def remembered(directory: Path, training: Training) -> Training:
     if smaller is None:
         return training
     batch, accumulation = smaller.per_device_train_batch_size, smaller.gradient_accumulation_steps
-    if batch * accumulation != training.per_device_train_batch_size * training.gradient_accumulation_steps:
-        return training
-    if batch >= training.per_device_train_batch_size:
+    packs = training.per_device_train_batch_size * training.gradient_accumulation_steps
+    if batch * accumulation != packs or batch >= training.per_device_train_batch_size:
         return training
     return training.model_copy(update={"per_device_train_batch_size": batch, "gradient_accumulation_steps": accumulation})
 

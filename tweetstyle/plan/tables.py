@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from tweetstyle.console import percent, size
 from tweetstyle.hardware.gpu import Card
-from tweetstyle.locale import N_, _, each_part, localised
+from tweetstyle.locale import _, each_part, localised
 from tweetstyle.model.base import BaseConfig
 from tweetstyle.model.hub import how_to_complete
 from tweetstyle.plan.estimate import ResourceEstimate
 from tweetstyle.plan.memory import TRAINING, MemoryPlan, duration
-from tweetstyle.plan.probe import Probe, in_words
+from tweetstyle.plan.probe import in_words
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -20,16 +20,6 @@ if TYPE_CHECKING:
 
 COLOURS = 3 * ("blue", "cyan", "green", "magenta", "yellow", "bright_blue", "bright_cyan", "bright_green", "bright_magenta")
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
-PARTS = (
-    N_("linears"), N_("one linear"), N_("embeddings"), N_("embeddings and head"), N_("also the head"), N_("head"), N_("norms"),
-    N_("adapter"), N_("as it is read"), N_("position tables"), N_("gradients"), N_("optimizer"), N_("paged"), N_("layer inputs"),
-    N_("activations"), N_("all layers"), N_("one layer"), N_("embeddings' output"), N_("gradients of activations"), N_("16-bit copies"),
-    N_("dequantised weights"), N_("keys and values"), N_("model"), N_("CUDA context"), N_("fragmentation"), N_("desktop and others"),
-    N_("backward"), N_("loss"), N_("optimizer step"), N_("the optimizer's own"), N_("base model"), N_("still to come"),
-    N_("prepared data"), N_("checkpoints"), N_("checkpoints and final model"), N_("final model"), N_("export"), N_("writing"), N_("gate"),
-    N_("candidates that are compared"),
-)  # fmt: skip
-"""What memory.py, tensors.py and disk.py call parts of a plan, as --json has them; translated where they are shown."""
 WIDTH = 60
 """Characters of the bar that are the card."""
 
@@ -74,7 +64,7 @@ def further_table(needs: ResourceEstimate) -> Table:
     if options := [f"{name} {localised(f'{value:,}')}" for name, value in most.items() if value]:
         table.add_row(_("the most that fits"), _("{options} (each by itself)", options=_(", or ").join(options)))
     if (probe := needs.speed.probe) is not None:
-        table.add_row(_("probe"), _probe_in_words(probe))
+        table.add_row(_("probe"), probe.in_words())
     for part, value in needs.ram.items():
         table.add_row(_("RAM: {part}", part=each_part(part)), _ram_in_words(value, needs.ram_there))
     if needs.base_bytes:
@@ -84,14 +74,6 @@ def further_table(needs: ResourceEstimate) -> Table:
     table.add_row(_("disk: all"), disk_in_words(needs))
     table.add_row(_("time"), time_in_words(needs))
     return table
-
-
-def _probe_in_words(probe: Probe) -> str:
-    peak, planned = size(probe.peak_bytes), probe.predicted_bytes
-    if not planned:
-        return _("{peak} at its peak on {device}", peak=peak, device=probe.device)
-    values = {"peak": peak, "device": probe.device, "planned": size(planned), "more": planned / probe.peak_bytes - 1}
-    return _("{peak} at its peak on {device}; planned were {planned} ({more:+.1%})", **values)
 
 
 def _ram_in_words(needed: int, there: int) -> str:

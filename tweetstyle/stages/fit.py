@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from tweetstyle.console import say_of_stage
 from tweetstyle.dataset.threads import read_conversations
-from tweetstyle.errors import TweetstyleError
-from tweetstyle.files import complete_file, read_back
+from tweetstyle.files import complete_file, read_object
 from tweetstyle.locale import _
 from tweetstyle.manifest import settings_digest
 from tweetstyle.run import Run
@@ -82,19 +81,8 @@ def fit_identity(run: Run) -> str:
 
 
 def identity_in(directory: Path) -> str | None:
-    """The identity of the run in a directory, None where there is no run. Raises TweetstyleError where its file is damaged."""
-    mark = directory / MARK
-    if not mark.is_file():
-        return None
-    found = read_back(mark, dict[str, str])
-    if found is None or "identity" not in found:
-        what = _("this file is damaged: it says which settings and data the training was made from")
-        hint = _(
-            "if they have not changed since, remove the file, and the training resumes; otherwise rename {directory} to keep it",
-            directory=directory,
-        )
-        raise TweetstyleError(what, where=str(mark), hint=hint)
-    return found["identity"]
+    """The identity of the run in a directory, None where there is no run or its file is damaged: it is then set aside as another's."""
+    return read_object(directory / MARK).get("identity")
 
 
 def set_aside_other_run(directory: Path, identity: str | None) -> None:

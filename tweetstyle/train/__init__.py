@@ -63,8 +63,8 @@ def fit(inputs: FitInputs, directory: Path, validated: Callable[[], None] = lamb
 
     Writes checkpoint-N/, metrics.jsonl, log.txt (the libraries' output), train_output.json, and final_model/ complete or not at
     all. Resumes from the newest complete checkpoint in `directory`, which must belong to the same settings and data. After Ctrl-C or
-    SIGTERM the current step is finished and a checkpoint written. Where memory runs out, the batch is halved (backoff.json). Where
-    the disk is too full for the next checkpoint, older ones are removed. validated: called after each validation.
+    SIGTERM the current step is finished and a checkpoint written. Where memory runs out, the batch is halved (backoff.json).
+    validated: called after each validation.
 
     Raises TweetstyleError for an interruption and for what ends a training; the same call resumes from the newest checkpoint.
     """
@@ -126,10 +126,7 @@ def _finish(run: FitRun) -> FitResult:
     if no_better_than_untrained(metrics.lines):
         figures = {"untrained": metrics.untrained, "best": best[BITS_PER_BYTE]}
         say(f"          {_(NOTHING_LEARNED, **figures)}", fg="yellow")
-    chosen = next((c for c in checkpoints if c.step == best["step"]), None)
-    if chosen is None:
-        hint = _("run the same command again: it resumes from the newest complete checkpoint")
-        raise TweetstyleError(_("the best checkpoint, checkpoint-{step}, is missing", step=best["step"]), where=str(directory), hint=hint)
+    chosen = next(checkpoint for checkpoint in checkpoints if checkpoint.step == best["step"])
     write_final_model(run.base, run.model.method, chosen, directory / "final_model")
     state = json.loads((checkpoints[-1].path / "trainer_state.json").read_text(encoding="utf-8"))
     output = train_output(metrics, state, len(run.documents))

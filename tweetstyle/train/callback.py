@@ -11,16 +11,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.hardware import wsl
 from tweetstyle.locale import N_, _, _n
 from tweetstyle.plan.schedule import as_rate
 from tweetstyle.progress import TrainingProgress
 from tweetstyle.recipe import Training
 from tweetstyle.statistics.metrics import BITS_PER_BYTE, no_better_than_untrained, stops_as_worse
-from tweetstyle.train.checkpoints import expected_bytes, failed_write, make_room, prune, remove, seal
+from tweetstyle.train.checkpoints import prune, seal
 from tweetstyle.train.failures import OPTIMIZER, SAVING, STEP, VALIDATION, OutOfMemory, within_memory
 from tweetstyle.train.metrics import Metrics
 from tweetstyle.train.validation import Score
@@ -40,6 +40,33 @@ class PhaseKeeper(TrainerCallback):
         self.phase = OPTIMIZER
 
     on_optimizer_step = on_step_begin
+
+
+class StepClock(PhaseKeeper):
+    """The seconds of each optimizer step, the card's work included; after the last one it scores a batch, as a validation does."""
+
+    def __init__(self, score: Callable[[Any], object] = lambda model: None) -> None:
+        self.score = score
+        self.seconds: list[float] = []
+        self._began = 0.0
+
+    def on_step_begin(self, args, state: TrainerState, control: TrainerControl, **others: Any) -> None:
+        super().on_step_begin(args, state, control, **others)
+        self._began = self._now()
+
+    def on_step_end(self, args, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+        self.seconds.append(self._now() - self._began)
+
+    def on_train_end(self, args, state: TrainerState, control: TrainerControl, model: Any, **_: Any) -> None:
+        self.phase = VALIDATION
+        self.score(model)
+        self.phase = STEP
+
+    @staticmethod
+    def _now() -> float:
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        return time.perf_counter()
 
 
 @dataclass(frozen=True)
@@ -71,9 +98,6 @@ class RunKeeper(PhaseKeeper):
         self.training, self.directory, self.metrics = training, directory, metrics
         self.validation, self.progress, self.usual_rate = validation, progress, usual_rate
         self.interrupted_by: signal.Signals | None = None
-        self.saving: str | None = None
-        """Name of the checkpoint being written, from before its first byte until it is sealed; needed: bytes that it may take."""
-        self.needed = 0
         self._due = self.finished = False
         self._clock, self._tokens = time.perf_counter(), 0
 
@@ -113,7 +137,8 @@ class RunKeeper(PhaseKeeper):
         if self.interrupted_by:
             control.should_save = control.should_training_stop = True
         if control.should_save:
-            self._begin_saving(state.global_step, model)
+            # The Trainer writes it right after on_log.
+            self.phase = SAVING
 
     def on_save(self, args, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         # TRL's model card would say nothing of this run.
@@ -121,7 +146,6 @@ class RunKeeper(PhaseKeeper):
         self.metrics.sync()
         checkpoint = self.directory / f"checkpoint-{state.global_step}"
         seal(checkpoint, state.global_step, finished=self.finished)
-        self.saving = None
         # A run that stops here keeps every checkpoint: which to remove is decided when it has ended.
         if self.metrics.evaluations and not (self.finished or self.interrupted_by):
             prune(self.directory, self.metrics.best()["step"], self.training.save_total_limit)
@@ -192,14 +216,6 @@ class RunKeeper(PhaseKeeper):
         hint = _("write a smaller training.learning_rate: {rate}; the next run starts from the base model", rate=smaller)
         raise TweetstyleError(what, where="training.learning_rate", hint=hint)
 
-    def _begin_saving(self, step: int, model: Any) -> None:
-        """The Trainer writes the checkpoint right after on_log: this is the last moment at which older ones can make room for it."""
-        self.phase = SAVING
-        name = f"checkpoint-{step}"
-        self.needed = expected_bytes(self.directory, model)
-        make_room(self.directory, self.needed, self.metrics, name)
-        self.saving = name
-
     def _elapsed(self) -> float:
         before, self._clock = self._clock, time.perf_counter()
         return self._clock - before
@@ -210,8 +226,6 @@ def peak_memory() -> int:
 
     From /proc and not from getrusage, whose figure a child inherits from its parent.
     """
-    import torch
-
     if torch.cuda.is_available():
         return torch.cuda.max_memory_reserved()
     status = Path("/proc/self/status").read_text()
@@ -222,20 +236,6 @@ def _check_finite(loss: float, step: int) -> None:
     if not math.isfinite(loss):
         hint = _("write a smaller training.learning_rate, or a larger training.warmup_ratio")
         raise TweetstyleError(_("the training loss is NaN or infinite at step {step}", step=step), where="training", hint=hint)
-
-
-@contextmanager
-def one_message_where_the_disk_fails(keeper: RunKeeper) -> Iterator[None]:
-    """Inside the block what cannot be written raises TweetstyleError. Half a checkpoint is removed: its bytes are needed."""
-    try:
-        yield
-    except BaseException as error:
-        reported = failed_write(error, keeper.directory, keeper.needed, keeper.saving)
-        if keeper.saving and (keeper.directory / keeper.saving).is_dir():
-            remove(keeper.directory / keeper.saving)
-        if reported and not isinstance(error, TweetstyleError):
-            raise reported from error
-        raise
 
 
 @contextmanager
@@ -258,27 +258,20 @@ def saves_before_it_stops(keeper: RunKeeper) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-CARD_IS_FULL = N_(
-    "more than {full:.0%} of the card is taken: WSL moves the rest to RAM without an error, and training becomes very slow. "
-    "Close what else uses the card (nvidia-smi and Windows' Task Manager list it)"
-)
 PAGEABLE = N_(
     "the system gives Unsloth no pinned memory for the activations that it moves to RAM (WSL2 limits it), so each step is slower. "
     "gradient_checkpointing: true keeps them on the card, if there is room"
 )
 
 
-class CardWatch(TrainerCallback):
-    """Warns at a log line of what slows a training down under WSL2, each once."""
+class PinnedMemoryWatch(TrainerCallback):
+    """Says once where Unsloth got no pinned memory, which WSL2 limits."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
-        self.say = say
-        self.said: set[str] = set()
+        self.say, self.said = say, False
 
     def on_log(self, args: Any, state: Any, control: Any, **others: Any) -> None:
         unsloth = sys.modules.get("unsloth_zoo.gradient_checkpointing")
-        pageable = not getattr(unsloth, "PINNED_MEMORY_AVAILABLE", True)
-        for warning, holds in ((CARD_IS_FULL, wsl.card_is_full()), (PAGEABLE, pageable)):
-            if holds and warning not in self.said:
-                self.said.add(warning)
-                self.say(_(warning, full=wsl.FULL))
+        if not self.said and not getattr(unsloth, "PINNED_MEMORY_AVAILABLE", True):
+            self.said = True
+            self.say(_(PAGEABLE))

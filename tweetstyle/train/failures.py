@@ -1,5 +1,6 @@
-"""One message for memory that runs out and for a card that fails."""
+"""One message for memory that runs out, a card that fails and a disk that is full."""
 
+import errno
 import json
 import re
 import sysconfig
@@ -13,10 +14,11 @@ from typing import TypeVar
 from tweetstyle.console import size
 from tweetstyle.errors import TweetstyleError, causes
 from tweetstyle.files import complete_file
+from tweetstyle.hardware.disk import free_bytes
 from tweetstyle.hardware.gpu import Card
 from tweetstyle.locale import N_, _
 from tweetstyle.model.base import BaseModel
-from tweetstyle.plan.advice import LOWEST_RANK, batches_of_the_same_step, sizes_that_fit, what_to_change
+from tweetstyle.plan.advice import batches_of_the_same_step, sizes_that_fit, what_to_change
 from tweetstyle.plan.memory import plan_memory
 from tweetstyle.plan.probe import REMEMBERED, SmallerBatch
 from tweetstyle.recipe import Model, Training
@@ -35,6 +37,9 @@ MEMORY_HINT = N_(
     "close other programs that use memory of the card (nvidia-smi lists them; ollama stop NAME) or of the machine (free -h), then run the "
     "same command again: completed work is kept"
 )
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+WRITERS_SIGNS = ("inline_container", "PytorchStreamWriter", "iostream error")
+"""torch's own words for a file that it could not write: it keeps the system's reason to itself."""
 LIBRARIES = {"triton": "Triton", "torch/_inductor": "Inductor", "torch/_dynamo": "torch.compile", "bitsandbytes": "bitsandbytes"}
 """Directories in site-packages whose code compiles kernels for the card, or computes on it by code of its own."""
 SITE, STANDARD_LIBRARY = "/site-packages/", sysconfig.get_paths()["stdlib"]
@@ -71,9 +76,9 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def with_half_the_batch(training: Training) -> Training | None:
     """The same optimizer steps in smaller parts: half the batch, or less where it does not divide the step. None of batch 1."""
-    for batch, accumulation in batches_of_the_same_step(training, training.per_device_train_batch_size // 2):
-        return training.model_copy(update={"per_device_train_batch_size": batch, "gradient_accumulation_steps": accumulation})
-    return None
+    batch, accumulation = next(batches_of_the_same_step(training, training.per_device_train_batch_size // 2), (0, 0))
+    smaller = {"per_device_train_batch_size": batch, "gradient_accumulation_steps": accumulation}
+    return training.model_copy(update=smaller) if batch else None
 
 
 def remember(directory: Path, training: Training, why: OutOfMemory) -> None:
@@ -93,9 +98,7 @@ def does_not_fit(
     pack = _("one pack of {length:,} tokens at batch 1", length=training.max_length)
     what = _("out of memory for {what}", what=pack if phase == STEP else _(phase))
     if card is None:
-        hint = _("close other programs that use memory (free -h), or use a smaller base model")
-        if phase in (STEP, LOADING):
-            hint = _("write a shorter training.max_length, or use a smaller base model")
+        hint = _("write a shorter training.max_length, use a smaller base model, or close other programs (free -h)")
         return TweetstyleError(f"{what} ({why.said})", where="training", hint=hint)
     values = {"total": size(card.total), "others": size(card.others)}
     what = _("{what}; the card has {total}, of which other programs hold {others}", what=what, **values)
@@ -103,8 +106,10 @@ def does_not_fit(
     room = replace(card, training_only=True)
     planned = plan_memory(base.config, model, training, card=room)
     room = replace(room, unused=max(card.total - planned.card + int(MARGIN * planned.tensors), 0))
-    by_plan = phase in (STEP, LOADING)
-    if changes := what_to_change(base.config, model, training, room) if by_plan else _without_batch(model, training):
+    if phase not in (STEP, LOADING):
+        # Nothing of the batch is held any more.
+        hint = _("write training.optim: paged_adamw_8bit, a smaller model.lora.r, or model.method: qlora")
+    elif changes := what_to_change(base.config, model, training, room):
         hint = _("write instead:") + "".join(f"\n     {change}" for change in changes)
     else:
         names = ", ".join(sizes_that_fit(model, training, room)) or _("none of the usual ones fits")
@@ -117,24 +122,10 @@ def does_not_fit(
     return TweetstyleError(f"{what} ({why.said})", where="training", hint=hint)
 
 
-def _without_batch(model: Model, training: Training) -> list[str]:
-    """What makes weights, gradients and optimizer smaller: after a step nothing of the batch is held any more."""
-    changes = []
-    if training.optim != "paged_adamw_8bit":
-        text = _("training.optim: paged_adamw_8bit  (was {optim}; its states move to RAM where the card is full)", optim=training.optim)
-        changes.append(text)
-    if model.method != "full" and model.lora.r > LOWEST_RANK:
-        half = max(model.lora.r // 2, LOWEST_RANK)
-        changes.append(_("model.lora.r: {half}  (was {rank})", half=half, rank=model.lora.r))
-    if model.method == "lora":
-        changes.append(_("model.method: qlora  (was lora; the base model in 4 bits)"))
-    return changes
-
-
 @contextmanager
-def one_message_where_the_card_fails(directory: Path) -> Iterator[None]:
-    """Inside the block an error of CUDA, one that Triton, Inductor or bitsandbytes raises, and memory that ran out become TweetstyleError;
-    the traceback is kept in directory/card-failure.txt.
+def one_message_for_failures(directory: Path) -> Iterator[None]:
+    """Inside the block an error of CUDA, of a full disk, one that Triton, Inductor or bitsandbytes raises, and memory that ran out become
+    TweetstyleError; but for the disk's, the traceback is kept in directory/card-failure.txt.
 
     A process whose card failed cannot use it again (CUDA C++ programming guide, error checking: sticky errors), so nothing is
     tried again here.
@@ -147,7 +138,13 @@ def one_message_where_the_card_fails(directory: Path) -> Iterator[None]:
             what, hint = _("the card failed: {error}", error=_first_line(first)), _(HINT)
         elif is_out_of_memory(error):
             what, hint = _("out of memory: {error}", error=_first_line(error)), _(MEMORY_HINT)
-        elif not isinstance(error, TweetstyleError) and (library := _failed_library(error)):
+        elif isinstance(error, TweetstyleError):
+            raise
+        elif _is_the_disks(error):
+            free = size(free_bytes(directory))
+            hint = _("check the disk ({free} free) and run the same command again: completed work is kept", free=free)
+            raise TweetstyleError(_("could not write: {error}", error=_first_line(error)), where=str(directory), hint=hint) from error
+        elif library := _failed_library(error):
             values = {"library": library, "error": f"{type(error).__name__}: {_first_line(error)}"}
             what = _("{library}, which compiles or computes for the card, failed: {error}", **values)
             hint = _("tweetstyle doctor checks the usual causes (compiler, versions); the libraries' messages: {log}", log=directory / LOG)
@@ -165,15 +162,12 @@ def _first_line(error: BaseException) -> str:
 def _failed_library(error: BaseException) -> str | None:
     """The one of LIBRARIES in whose code an error was raised; None of other code."""
     for met in causes(error):
-        frames = [frame.f_code.co_filename for frame, _line in traceback.walk_tb(met.__traceback__)]
-        if type(met).__name__ == "_RemoteTraceback":  # A child process sends its traceback as text.
-            frames = re.findall(r'^ *File "(.+?)", line', str(met), re.MULTILINE)
+        frames = re.findall(r'^ *File "(.+?)", line', "".join(traceback.format_exception(met, chain=False)), re.MULTILINE)
         # Triton calls the C compiler through the standard library: that one's frames say nothing.
-        own = [name for name in frames if SITE in name or not name.startswith((STANDARD_LIBRARY, "<"))]
-        package = own[-1].rpartition(SITE)[2] if own and SITE in own[-1] else ""
-        for prefix, name in LIBRARIES.items():
-            if package.startswith(f"{prefix}/"):
-                return name
+        own = [frame for frame in frames if SITE in frame or not frame.startswith((STANDARD_LIBRARY, "<"))]
+        package = own[-1].partition(SITE)[2] if own else ""
+        if found := next((name for prefix, name in LIBRARIES.items() if package.startswith(f"{prefix}/")), None):
+            return found
     return None
 
 
@@ -181,3 +175,11 @@ def _is_the_cards(error: BaseException) -> bool:
     if not isinstance(error, RuntimeError) or is_out_of_memory(error):
         return False
     return type(error).__name__ == "AcceleratorError" or any(sign in str(error) for sign in CARD_SIGNS)
+
+
+def _is_the_disks(error: BaseException) -> bool:
+    """Whether a file could not be written: by Python, or by torch, safetensors and tokenizers, whose own errors are no OSError."""
+    chain = causes(error)
+    return any(isinstance(met, OSError) and met.errno in DISK_ERRORS for met in chain) or any(
+        sign in str(met) for met in chain for sign in (*WRITERS_SIGNS, *(f"(os error {number})" for number in DISK_ERRORS))
+    )

@@ -5,28 +5,24 @@ from dataclasses import dataclass, replace
 from itertools import cycle
 from typing import Any
 
-from tweetstyle.console import size
 from tweetstyle.dataset.examples import Document
 from tweetstyle.hardware.gpu import Card
 from tweetstyle.hardware.machine import installed_versions
-from tweetstyle.locale import _
 from tweetstyle.model.base import BaseModel
 from tweetstyle.plan.memory import plan_memory
 from tweetstyle.plan.probe import Probe, decisive_settings
 from tweetstyle.recipe import Model, Training
 
-COUNTED, MOST_STEPS = 2, 8
-"""The probe ends after this many optimizer steps in a row without compiling, or this many in all. The first, which makes the optimizer's
-states and warms up, is never counted."""
+STEPS, COUNTED = 5, 2
+"""Optimizer steps of the probe, and how many of the fastest its speed is of: others make the optimizer's states or compile kernels."""
 LIBRARIES = ("torch", "unsloth", "unsloth_zoo", "trl", "transformers", "peft", "bitsandbytes", "xformers", "triton")
 
 
 @dataclass(frozen=True)
 class Measured:
-    """seconds: of each optimizer step; counted: the last ones, which compiled nothing; tokens: of one step; bytes as in Probe."""
+    """seconds: of each optimizer step; tokens: of one step; bytes as in Probe."""
 
     seconds: list[float]
-    counted: int
     tokens: int
     peak_bytes: int
     reserved_bytes: int | None
@@ -35,7 +31,7 @@ class Measured:
 def probe_training(training: Training) -> Training:
     """The recipe's settings for the probe: steps of at most two batches, since the second one adds to gradients that are there already."""
     accumulation = min(training.gradient_accumulation_steps, 2)
-    return training.model_copy(update={"max_steps": MOST_STEPS, "gradient_accumulation_steps": accumulation, "logging_steps": MOST_STEPS})
+    return training.model_copy(update={"max_steps": STEPS, "gradient_accumulation_steps": accumulation, "logging_steps": STEPS})
 
 
 def longest_packs(documents: Sequence[Document], max_length: int, count: int) -> dict[str, list[list[int]]]:
@@ -57,10 +53,9 @@ def longest_packs(documents: Sequence[Document], max_length: int, count: int) ->
 
 def probe_of(measured: Measured, base: BaseModel, model: Model, training: Training, device: str, *, card: Card | None) -> Probe:
     """Measured and predicted side by side. training: the recipe's settings with the batch that was probed; card: that it was probed on."""
-    # Where compilation never settled, the last steps are still the best figure there is.
-    later = measured.seconds[-(measured.counted or COUNTED) :]
+    fastest = sorted(measured.seconds)[:COUNTED]
     return Probe(
-        tokens_per_second=measured.tokens * len(later) / sum(later),
+        tokens_per_second=measured.tokens * len(fastest) / sum(fastest),
         peak_bytes=measured.peak_bytes,
         predicted_bytes=plan_memory(base.config, model, training, card=card).tensors if card else None,
         reserved_bytes=measured.reserved_bytes,
@@ -68,7 +63,6 @@ def probe_of(measured: Measured, base: BaseModel, model: Model, training: Traini
         settings=decisive_settings(base.path, model, training),
         versions=installed_versions(LIBRARIES),
         steps=len(measured.seconds),
-        settled=measured.counted > 0,
     )
 
 
@@ -80,18 +74,3 @@ def is_due(known: Probe | None, training: Training, settings: dict[str, Any], de
         return True
     now = replace(known, settings=settings, device=device, versions=installed_versions(LIBRARIES))
     return now != known
-
-
-def in_words(probe: Probe) -> str:
-    """One line: measured against predicted memory, and the speed."""
-    batch, length = probe.settings["per_device_train_batch_size"], probe.settings["max_length"]
-    figures = [_("{size} at the peak", size=size(probe.peak_bytes))]
-    if probe.predicted_bytes is not None:
-        figures.append(_("{size} planned ({off:+.1%})", size=size(probe.predicted_bytes), off=probe.error))
-    if probe.reserved_bytes is not None:
-        figures.append(_("{size} taken of the card", size=size(probe.reserved_bytes)))
-    figures.append(_("{speed:,.0f} tokens/s", speed=probe.tokens_per_second))
-    if not probe.settled:
-        figures.append(_("compilation included (kernels were still compiled in the last step)"))
-    values = {"steps": probe.steps, "batch": batch, "length": length, "figures": ", ".join(figures)}
-    return _("probe, {steps} steps of {batch} × {length:,} tokens: {figures}", **values)

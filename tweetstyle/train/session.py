@@ -14,9 +14,6 @@ from transformers.trainer_utils import SaveStrategy
 
 import json
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -25,7 +22,6 @@ from typing import Any
 from tweetstyle.dataset.examples import Document
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file
-from tweetstyle.hardware import wsl
 from tweetstyle.model.nf4 import record
 from tweetstyle.plan.memory import duration
 from tweetstyle.plan.probe import PROBE, REMEMBERED, decisive_settings, in_words, read_probe, remembered
@@ -34,16 +30,15 @@ from tweetstyle.progress import TrainingProgress
 from tweetstyle.recipe import Training
 from tweetstyle.train import failures, probe
 from tweetstyle.train.callback import (
-    CardWatch,
-    PhaseKeeper,
+    PinnedMemoryWatch,
     RunKeeper,
+    StepClock,
     Validation,
-    one_message_where_the_disk_fails,
     peak_memory,
     saves_before_it_stops,
 )
 from tweetstyle.train.checkpoints import Checkpoint, resume_point
-from tweetstyle.train.failures import LOADING, STEP, VALIDATION, OutOfMemory, within_memory
+from tweetstyle.train.failures import LOADING, STEP, OutOfMemory, within_memory
 from tweetstyle.train.inputs import FitRun, check_packed
 from tweetstyle.train.validation import largest_batch, sample_writer, score
 
@@ -109,7 +104,7 @@ class _Session:
         seen = probe.probe_of(measured, run.base, run.model, self.training, device, card=unsloth_trainer.card_memory())
         with complete_file(run.directory / PROBE) as stream:
             json.dump(asdict(seen), stream, indent=1)
-        self.progress.say(probe.in_words(seen))
+        self.progress.say(_("probe, {measured}", measured=seen.in_words()))
         hours = run.plan.tokens * run.plan.epochs / seen.tokens_per_second / 3600
         self.progress.say(_("training will take about {time}, plus validation", time=duration(hours)))
 
@@ -137,12 +132,12 @@ class _Session:
         trainer = unsloth_trainer.build_trainer(self.loaded, self.tokenizer, config, run.documents)
         check_packed(unsloth_trainer.signs_of_packing(trainer))
         trainer.add_callback(keeper)
-        trainer.add_callback(CardWatch(progress.say))
+        trainer.add_callback(PinnedMemoryWatch(progress.say))
         values = {"device": unsloth_trainer.device_in_words(config), "packs": run.plan.steps.packs, "steps": run.plan.steps.steps}
         progress.say(_("{device}; {packs} packs, {steps} steps", **values))
         if newest:
             progress.say(_("resuming from {checkpoint}", checkpoint=newest.path.name))
-        with saves_before_it_stops(keeper), one_message_where_the_disk_fails(keeper):
+        with saves_before_it_stops(keeper):
             trainer.train(resume_from_checkpoint=str(newest.path) if newest else None)
         return trainer.state.global_step if keeper.interrupted_by and not keeper.finished else None
 
@@ -167,7 +162,7 @@ def few_steps(
 ) -> probe.Measured:
     """A few real steps over the longest packs, timed, with their peak of memory. Leaves the model changed: begin_again.
 
-    clock: ends the probe when enough steps are counted; where memory runs out its `phase` says in what.
+    clock: where memory runs out, its `phase` says in what.
     """
     clock = clock or StepClock()
     few = probe.probe_training(training)
@@ -175,74 +170,12 @@ def few_steps(
     config.save_strategy = SaveStrategy.NO
     packs = few.per_device_train_batch_size * few.gradient_accumulation_steps
     trainer = unsloth_trainer.build_trainer(loaded, tokenizer, config, documents[:packs])
-    trainer.train_dataset = Dataset.from_dict(probe.longest_packs(documents, few.max_length, probe.MOST_STEPS * packs))
+    trainer.train_dataset = Dataset.from_dict(probe.longest_packs(documents, few.max_length, probe.STEPS * packs))
     trainer.add_callback(clock)
     unsloth_trainer.release_memory()
     if not unsloth_trainer.CPU:
         torch.cuda.reset_peak_memory_stats()
-    with clock.watching_triton():
-        trainer.train()
-    if wsl.card_is_full():
-        # WSL raises no such error itself: what does not fit is moved to RAM.
-        raise torch.OutOfMemoryError(f"CUDA out of memory: more than {wsl.FULL:.0%} of the card is taken, and WSL moves the rest to RAM")
+    trainer.train()
     peak = peak_memory() if unsloth_trainer.CPU else torch.cuda.max_memory_allocated()
     reserved = None if unsloth_trainer.CPU else torch.cuda.max_memory_reserved()
-    return probe.Measured(clock.seconds, clock.counted, packs * few.max_length, peak, reserved)
-
-
-class StepClock(PhaseKeeper):
-    """The seconds of each optimizer step, the card's work included; after the last one it scores a batch, as a validation does.
-
-    counted: how many of the last steps ran after compilation had settled: packs of other lengths can compile a kernel again.
-    """
-
-    def __init__(self, score: Callable[[Any], object] = lambda model: None) -> None:
-        self.score = score
-        self.seconds: list[float] = []
-        self.counted = 0
-        self._since, self._compiled, self._by_triton = 0.0, 0, 0
-
-    def on_step_begin(self, args, state, control, **others) -> None:
-        super().on_step_begin(args, state, control, **others)
-        self._since, self._compiled = self._now(), self._compilations()
-
-    def on_step_end(self, args, state, control, **_) -> None:
-        self.seconds.append(self._now() - self._since)
-        settled = self._compilations() == self._compiled and len(self.seconds) > 1
-        self.counted = self.counted + 1 if settled else 0
-        if self.counted == probe.COUNTED:
-            control.should_training_stop = True
-
-    def on_train_end(self, args, state, control, model, **_) -> None:
-        self.phase = VALIDATION
-        self.score(model)
-        self.phase = STEP
-
-    @contextmanager
-    def watching_triton(self) -> Iterator[None]:
-        """Inside the block the kernels that Triton compiles are counted; where no library has imported it there are none."""
-        knobs = getattr(sys.modules.get("triton"), "knobs", None)
-        if knobs is None:
-            yield
-            return
-
-        def count(**_: Any) -> None:
-            self._by_triton += 1
-
-        before, knobs.compilation.listener = knobs.compilation.listener, count
-        try:
-            yield
-        finally:
-            knobs.compilation.listener = before
-
-    def _compilations(self) -> int:
-        """Kernels of Triton and graphs of torch.compile so far."""
-        from torch._dynamo.utils import counters
-
-        return self._by_triton + counters["stats"]["unique_graphs"]
-
-    @staticmethod
-    def _now() -> float:
-        if not unsloth_trainer.CPU:
-            torch.cuda.synchronize()
-        return time.perf_counter()
+    return probe.Measured(clock.seconds, packs * few.max_length, peak, reserved)
