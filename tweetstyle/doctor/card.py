@@ -149,10 +149,10 @@ def _memory(card: Gpu, processes: Sequence[Process], needs: ResourceEstimate | N
     if needs is None:
         return ok(name, seen) if card.free >= MOSTLY_FREE * card.total else warn(name, seen, do)
     if needs.least_card > card.free:
-        values = {"seen": seen, "needed": size(needs.least_card)}
-        what = _("{seen}; the run's tensors and CUDA's context alone take {needed} at its peak", **values)
-        other = _("tweetstyle plan, with the same recipe, says which settings or models fit the card")
-        return fail(name, what, do if needs.least_card <= card.total else other)
+        what = _("{seen}; the run's tensors and CUDA's context alone take {needed} at its peak", seen=seen, needed=size(needs.least_card))
+        if needs.least_card <= card.total:
+            return fail(name, what, do)
+        return fail(name, what, "\n    ".join(map(str.strip, needs.advice.text.splitlines())), "model.method")
     seen = _("{seen}; the run will take about {needed} at its peak", seen=seen, needed=size(needs.own_card))
     return warn(name, seen, do) if needs.own_card > card.free else ok(name, seen)
 

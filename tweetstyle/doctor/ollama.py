@@ -1,8 +1,6 @@
 """Can Ollama use the card, and does it render the Modelfile's template?"""
 
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator, Mapping
 
 from tweetstyle.errors import TweetstyleError
@@ -18,14 +16,12 @@ OLD_CARDS = (5, 0), (6, 2)
 driver it runs on the CPU and reports no error."""
 MOSTLY = 0.9
 """Share of a model that has to be on the card for a normal speed."""
-NO_SERVER, PATIENCE = "127.0.0.1:9", 10.0
-"""An address where no Ollama listens, and the seconds that the program may take."""
 FALSE = ("0", "f", "false")
 """What Go's strconv.ParseBool takes for false, in lower case."""
 
 
 def check_ollama(environment: Mapping[str, str], state: CardState) -> Iterator[Check]:
-    """The template; where there is a card, Ollama's version against the driver, and where models run that its server has loaded."""
+    """The template; where there is a card and Ollama runs, its version against the driver, and where the models run that it has loaded."""
     go_template = environment.get("OLLAMA_GO_TEMPLATE", "")
     if go_template.strip().lower() in FALSE:
         what = _("OLLAMA_GO_TEMPLATE is {value}: Ollama takes the GGUF's chat template and not the Modelfile's TEMPLATE", value=go_template)
@@ -36,25 +32,10 @@ def check_ollama(environment: Mapping[str, str], state: CardState) -> Iterator[C
         client = OllamaClient(environment.get("OLLAMA_HOST", ""))
         version, loaded = client.version(), client.loaded()
     except TweetstyleError:  # Not running, or at an address that another check reports.
-        version, loaded = _installed_version(environment), []
-    if version:
-        yield check_driver(version, state.driver or "", state.cards[0].capability)
+        return
+    yield check_driver(version, state.driver or "", state.cards[0].capability)
     for model in loaded:
         yield from check_placement(model, state.cards[0])
-
-
-def _installed_version(environment: Mapping[str, str]) -> str:
-    """The program's version, empty without one; with an address without a server, else it would contact that of OLLAMA_HOST."""
-    program = shutil.which("ollama", path=environment.get("PATH"))
-    if program is None:
-        return ""
-    options = {"env": dict(environment) | {"OLLAMA_HOST": NO_SERVER}, "capture_output": True, "text": True, "errors": "replace"}
-    try:
-        done = subprocess.run([program, "--version"], **options, timeout=PATIENCE, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    found = re.search(r"version is (\S+)", done.stdout + done.stderr)
-    return found[1] if found else ""
 
 
 def check_driver(version: str, driver: str, capability: tuple[int, int]) -> Check:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from tweetstyle.console import size
 from tweetstyle.dataset.held_out import training_count
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.hardware.gpu import Card, find_card, named_card
@@ -12,7 +11,7 @@ from tweetstyle.hardware.machine import machine_memory
 from tweetstyle.locale import _
 from tweetstyle.model.base import BaseConfig, BaseModel
 from tweetstyle.model.config import Shape, read_shape
-from tweetstyle.plan.advice import END_THEM, Advice, advise
+from tweetstyle.plan.advice import Advice, advise
 from tweetstyle.plan.disk import NO_OUTPUTS, DiskEstimate, ExistingOutputs, estimate_disk, memory_needed
 from tweetstyle.plan.memory import CUDA_CONTEXT, PROCESS_ON_CPU, MemoryPlan, cpu_activations, plan_memory
 from tweetstyle.plan.probe import Speed, speed_of
@@ -65,7 +64,8 @@ class ResourceEstimate:
 
     @property
     def least_card(self) -> int:
-        """Bytes of the card without which the run cannot be: the tensors of its training's peak and CUDA's context."""
+        """Bytes of the card without which the run cannot be by any luck: the tensors of its training's peak and CUDA's context, nothing
+        lost between blocks. What is only tight is for the probe to find out."""
         return self.memory.tensors + CUDA_CONTEXT
 
     @property
@@ -143,26 +143,6 @@ def estimate_training_tokens(recipe: Recipe, tweets: int) -> TrainingTokens:
     return TrainingTokens(trained, round(trained * TOKENS_A_TWEET * epochs), counted=False)
 
 
-def refuse_what_cannot_fit(recipe: Recipe, base: BaseConfig | BaseModel, card: Card) -> None:
-    """Refuses, on a card that is here, what cannot be held there by any luck: before the base model is loaded.
-
-    By any luck: the tensors of the peak and the CUDA context alone, nothing lost between blocks. What is only tight is for
-    the probe to find out. Raises TweetstyleError with what to write instead.
-    """
-    if not card.seen:
-        return
-    settings = base.config, recipe.model, recipe.training
-    least = plan_memory(*settings, card=card).tensors + CUDA_CONTEXT
-    if least > card.total:
-        first, *rest = advise(*settings, card).text.splitlines()
-        hint = "\n    ".join(line.strip() for line in rest)
-        raise TweetstyleError(_("{card}: {what}", card=card, what=first), where="model.method", hint=hint or None)
-    if least > card.total - card.others:
-        values = {"others": size(card.others), "card": card, "needed": size(least)}
-        what = _("other programs hold {others} of {card}, and this run needs {needed}", **values)
-        raise TweetstyleError(what, where="model.method", hint=_(END_THEM))
-
-
 def refuse_method(config: Mapping[str, Any], method: str) -> None:
     """A base that was saved in 4 bits is trained by qlora alone; in any other quantised form, by nothing.
 
@@ -178,9 +158,7 @@ def refuse_method(config: Mapping[str, Any], method: str) -> None:
         what = _("the base model is saved quantised ({kind}); only NF4 with double quantisation can be trained on here", kind=kind)
         raise TweetstyleError(what, where="model.base", hint=_("name a directory with its 16-bit weights"))
     if method != "qlora":
-        what = _("the base model is saved in 4 bits, and lora needs 16")
-        if method == "full":
-            what = _("the base model is saved in 4 bits, whose weights cannot be trained")
+        what = _("the base model is saved in 4 bits: {method} needs its 16-bit weights", method=method)
         hint = _("write method: qlora, or name a directory with its 16-bit weights")
         raise TweetstyleError(what, where="model.method", hint=hint)
 

@@ -22,7 +22,6 @@ from tweetstyle.plan.estimate import (
     estimate_resources,
     refuse_beyond_positions,
     refuse_method,
-    refuse_what_cannot_fit,
 )
 from tweetstyle.recipe_yaml import located, with_line
 from tweetstyle.sources import open_archive
@@ -62,7 +61,6 @@ def check(run: Run) -> None:
             # Before a training doctor's check does that.
             refuse_too_small_a_disk(run.recipe, run.base, existing)
             return
-        refuse_what_cannot_fit(run.recipe, run.base, run.card)
     needs = estimate_resources(run.recipe, run.base, run.card, existing=existing)
     stop_where_it_would_fail(run, needs)
     say(start_summary(needs))
@@ -115,8 +113,6 @@ def all_checks(run: Run | None) -> list[Check]:
         "prompt": lambda: run.template,
         N_("recipe"): located(run.path)(partial(check_before_start, run)),
     }
-    if not archive:  # whether a run is up to date is decided by the archive too
-        steps[N_("run")] = lambda: existing_outputs(run)
     refused = next(filter(None, (_failure(run, name, step) for name, step in steps.items())), None)
     needs = _needs(run)
     if isinstance(needs, TweetstyleError):
