@@ -8,7 +8,7 @@ import pytest
 from support.likelihood import plain_sums
 
 from tweetstyle.evaluate import ModelPair, evaluate
-from tweetstyle.evaluate.baselines import IN_WORDS, Examples, base_readings, few_examples
+from tweetstyle.evaluate.baselines import NGRAMS, Examples, base_readings, few_examples
 from tweetstyle.inference.likelihood import TunedModel, score_readings
 from tweetstyle.model.base import BaseModel
 from tweetstyle.model.tokenizer import Encoded
@@ -65,9 +65,9 @@ def test_raw_text_has_no_prompt_and_only_what_has_topics_is_given_them(tiny: Bas
     template, text = (build_template(form, "Nimzo", tiny.tokens) for form in ("inst", "text"))
     documents = encoded(tiny, template, HELD_OUT)
     readings = base_readings(tiny, template, HELD_OUT, documents, Examples(0, []))
-    for document, tweet in zip(readings["raw text"].documents, HELD_OUT, strict=True):
+    for document, tweet in zip(readings["raw"].documents, HELD_OUT, strict=True):
         assert document.prompt_length == 1 and document.ids[1:-1] == tiny.tokenizer.text_ids(tweet.text)
-    with_topic = readings["with topic"].documents
+    with_topic = readings["with_topic"].documents
     prompt = template.training_prompt("neige", "Tweet")
     assert "Sujet: neige" in prompt and with_topic[1:] == documents[1:]
     assert with_topic[0].ids[: with_topic[0].prompt_length] == tiny.tokenizer.prompt_ids(prompt, add_bos=True)
@@ -86,9 +86,9 @@ def test_the_headline_is_held_against_the_best_on_validation(tiny: BaseModel, ad
             write_split(stream, [Tweet(f"{name}{i}", text.format(i), day) for i, day in enumerate(days)], lambda tweet: tweet.text)
     found = evaluate(ModelPair(tiny, adapter, "lora", template), files, Evaluation(examples=2, samples=0), Sampling(), tmp_path)
     for split in found.splits.values():
-        assert split.best == IN_WORDS["n-grams"]
+        assert split.best == NGRAMS
         best = split.baselines[split.best]
         assert split.over_best.estimate == pytest.approx(best.bits_per_byte - split.tuned.bits_per_byte)
-    assert "base, shown 2 of your tweets" in found.splits["test"].baselines
-    letters = found.splits["validation"].baselines[IN_WORDS["n-grams"]]
+    assert found.shown == 2 and "examples" in found.splits["test"].baselines
+    letters = found.splits["validation"].baselines[NGRAMS]
     assert letters.bits_per_byte == pytest.approx(letters.nats / math.log(2) / found.splits["validation"].bytes)

@@ -129,7 +129,7 @@ def test_told_and_shown_are_whole_conversations_of_the_chat_template_scored_as_b
     def row(ids: list[int], tweet: Tweet) -> Encoded:
         return Encoded(ids, len(ids) - len(tiny.tokenizer.text_ids(tweet.text)) - 1)
 
-    for name, before in (("instructed", []), ("instructed and shown", [(t.topic, t.text) for t in chosen])):
+    for name, before in (("instructed", []), ("instructed_examples", [(t.topic, t.text) for t in chosen])):
         rows = [row(ids(*before, (t.topic, t.text)), t) for t in tweets]
         assert by_base[name] == pytest.approx(plain_sums(tiny.path, rows), rel=1e-5)
     pairs = [(six[m].topic, six[trial.tweet]) for trial in trials for m in trial.messages]
@@ -142,7 +142,7 @@ def test_fewer_are_shown_where_they_do_not_fit_and_none_where_not_even_the_instr
     for room in (2048, 700, 420):
         narrow = replace(tiny, config=tiny.config | {"max_position_embeddings": room})
         _, examples, readings = instruction_baseline(narrow, template, known, tweets, 20, seed=1)
-        shown = readings["instructed and shown"]
+        shown = readings["instructed_examples"]
         assert len(shown.beginning) + max(len(document.ids) for document in shown.documents) <= room
         assert (examples.count == 20) is (room == 2048)
     nothing = replace(tiny, config=tiny.config | {"max_position_embeddings": 100})
@@ -205,14 +205,14 @@ def test_the_tuned_model_is_compared_with_the_strongest_without_training(evaluat
     shown = console.export_text()
     assert "each after the message that it answers" in shown and "base, instructed, shown 2 of your answers" in shown
     test, validation = found.splits["test"], found.splits["validation"]
-    names = {"base, told to write like you", "base, told and shown 2 of your answers"}
-    assert names <= test.baselines.keys() and not any("of your tweets" in name and "shown" in name for name in test.baselines)
-    figures = {"base, same prompt": validation.base} | validation.baselines
+    names = {"instructed", "instructed_examples"}
+    assert names <= test.baselines.keys() and "examples" not in test.baselines
+    figures = {"prompt": validation.base} | validation.baselines
     assert test.best == min(figures, key=lambda name: figures[name].nats)
     gains = found.conversation.gains
-    assert names < gains.keys() and gains[test.best] == test.over_best and gains["base, same prompt"] == test.gain
+    assert names < gains.keys() and gains[test.best] == test.over_best and gains["prompt"] == test.gain
     for name, gain in gains.items():
-        other = test.base if name == "base, same prompt" else test.baselines[name]
+        other = test.base if name == "prompt" else test.baselines[name]
         assert gain.estimate == pytest.approx(other.bits_per_byte - test.tuned.bits_per_byte)
 
 

@@ -13,7 +13,7 @@ from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Evaluation, Sampling
 from tweetstyle.records import Tweet, write_split
 from tweetstyle.report import RunFiles, write_report
-from tweetstyle.wording.verdict import verdict
+from tweetstyle.wording.verdict import answers
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 SNOW = [f"la neige tombe encore {i} sur Montréal, {i * 7 % 13} fois 😂" for i in range(120)]
@@ -38,7 +38,7 @@ def evaluated(tiny: BaseModel, adapter: Path, room: Path, *splits: list[str], pe
         read = json.loads((room / "run" / name).read_text(encoding="utf-8"), parse_constant=pytest.fail)
     read = json.loads((room / "run" / "evaluation.json").read_text(encoding="utf-8"))
     for language in ("en", "fr"):
-        assert all(verdict(read, [], language))
+        assert all(answers(read, [], language))
         write_report(RunFiles(room / "run", room, room / "export", "", {}), language)
     return found
 

@@ -17,6 +17,7 @@ from test_report_page import conversation, curve, evaluation, files, interval, u
 
 from tweetstyle.cli import tweetstyle
 from tweetstyle.evaluate import Evaluated, evaluation_table
+from tweetstyle.evaluate.baselines import BASELINES
 from tweetstyle.evaluate.scoring import Likelihood, SplitResult, warnings
 from tweetstyle.export.model_card import model_card
 from tweetstyle.hardware.gpu import Card
@@ -105,7 +106,7 @@ def test_the_blind_test_is_in_french(tmp_path):
     assert foreign(shown_on(page)) == set() == foreign(" ".join(text for text in said if isinstance(text, str)))
 
 
-@pytest.mark.parametrize("parts", [(FACTS["choices"], COUNTS, {"splits": {"test": TEST}}, PARITY), ({}, {}, {}, {})])
+@pytest.mark.parametrize("parts", [(FACTS["choices"], COUNTS, {"splits": {"test": TEST}, "shown": 20}, PARITY), ({}, {}, {}, {})])
 def test_the_model_card_is_in_french(tiny, parts):
     recipe = recipe_of(tiny).model_copy(update={"language": None})
     recipe._name = "mine"
@@ -116,12 +117,11 @@ def test_the_model_card_is_in_french(tiny, parts):
 
 def test_the_tables_of_the_evaluation_are_in_french():
     one, gain = Likelihood(1.0, 1.0, 2.0), Interval(0.5, None, None, 0.95, 1)
-    names = ("base, raw text", "base, shown 20 of your tweets", "base, told to write like you", "letter n-grams of your tweets")
-    split = SplitResult(40, 9, 9, 3, one, one, gain, dict.fromkeys(names, one), names[0], gain, {"base": one, "tuned": one})
+    split = SplitResult(40, 9, 9, 3, one, one, gain, dict.fromkeys(BASELINES, one), "raw", gain, {"base": one, "tuned": one})
     special = SimpleNamespace(tweets=80, others=Interval(0.1, 0.05, 0.2, 0.95, 30))
     console = Console(file=io.StringIO(), width=200)
     for begins in (False, True):
-        console.print(evaluation_table(Evaluated({"test": split}, warnings({"test": split}), special), begins=begins))
+        console.print(evaluation_table(Evaluated({"test": split}, 20, warnings({"test": split}), special), begins=begins))
     assert foreign(console.file.getvalue()) == set() and "+0,100 (de +0,050 à +0,200)" in console.file.getvalue()
 
 

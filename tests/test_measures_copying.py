@@ -4,7 +4,9 @@ import random
 
 import pytest
 
-from tweetstyle.text.copying import SPAN_CHARACTERS, SPAN_WORDS, copying, find_copies, longest_copies, words_of
+from tweetstyle.evaluate.style import copying
+from tweetstyle.evaluate.two_sample import Texts
+from tweetstyle.text.copying import SPAN_CHARACTERS, SPAN_WORDS, find_copies, longest_copies, words_of
 
 SENTENCE = "Le facteur a laissé hier un colis énorme devant la porte du voisin, sans même sonner une seule fois 📦"
 
@@ -28,8 +30,8 @@ def holds(texts: list[str], train: list[str]) -> list[bool]:
     return list(map(bool, find_copies(texts, train)))
 
 
-def clusters(texts: list[str]) -> list[int]:
-    return list(range(len(texts)))
+def each_its_own(texts: list[str]) -> Texts:
+    return Texts(texts, range(len(texts)))
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -67,7 +69,7 @@ def test_planted_canaries_are_found_and_the_worst_stand_beside_their_sources() -
     planted = {3: (40, 55), 50: (1999, 60), 120: (777, 72), 121: (0, 80)}
     for place, (origin, length) in planted.items():
         generated[place] = "bon " + train[origin][:length] + " 🐤"
-    found = copying(generated, clusters(generated), train[:0] + generated[150:], range(50), train, confidence=0.95)
+    found = copying(each_its_own(generated), each_its_own(generated[150:]), train, 0.95)
     assert found.generated.estimate == pytest.approx(4 / 200)
     assert found.held_out.estimate == 0 and found.excess.sign == 0  # 4 of 200 against 0 of 50: it cannot be told
     worst = [(generated[text], train[source]) for text, source in ((121, 0), (120, 777), (50, 1999), (3, 40))]
@@ -78,8 +80,8 @@ def test_planted_canaries_are_found_and_the_worst_stand_beside_their_sources() -
 def test_a_model_that_recites_is_told_apart_from_one_that_does_not() -> None:
     train = [f"{SENTENCE} numéro {i}" for i in range(100)]
     real = [f"une autre phrase, du jour {i}" for i in range(100)]
-    assert copying(train[:60], range(60), real, range(100), train, confidence=0.95).excess.low > 0.9
-    alike = copying(train[:60], range(60), train, range(100), train, confidence=0.95)
+    assert copying(each_its_own(train[:60]), each_its_own(real), train, 0.95).excess.low > 0.9
+    alike = copying(each_its_own(train[:60]), each_its_own(train), train, 0.95)
     assert alike.generated.estimate == alike.held_out.estimate == 1 and alike.excess.sign == 0, "real tweets hold it too"
 
 
@@ -91,7 +93,7 @@ def test_the_longest_copy_is_found_among_sources_that_share_more_windows() -> No
 
 
 def test_identical_and_empty_tweets_are_no_trouble() -> None:
-    found = copying([SENTENCE] * 300 + [""], range(301), ["", "🦊"] * 5, range(10), [SENTENCE] * 20_000, confidence=0.95)
+    found = copying(each_its_own([SENTENCE] * 300 + [""]), each_its_own(["", "🦊"] * 5), [SENTENCE] * 20_000, 0.95)
     assert found.generated.estimate == pytest.approx(300 / 301)
     assert [copied.characters for copied in found.worst] == [len(SENTENCE)] * 5
-    assert copying([""], [0], [""], [0], [""], confidence=0.95).generated.estimate == 0
+    assert copying(each_its_own([""]), each_its_own([""]), [""], 0.95).generated.estimate == 0

@@ -10,14 +10,16 @@ from hypothesis import strategies as st
 from tweetstyle.cleaning.clean import clean
 from tweetstyle.dataset.held_out import HeldOut
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.evaluate.baselines import NEUTRAL, Examples, TweetReadings, other_texts
+from tweetstyle.evaluate.baselines import Examples, TweetReadings, other_texts
 from tweetstyle.evaluate.habits import find_habits
-from tweetstyle.evaluate.samples import WritingPrompt, Written, WrittenSamples, question_prompts
+from tweetstyle.evaluate.samples import WritingPrompt, WrittenSamples, question_prompts
 from tweetstyle.evaluate.style import diversity, measure, prompt_adherence, stems
 from tweetstyle.evaluate.two_sample import Texts
 from tweetstyle.recipe import Data, Evaluation
 from tweetstyle.records import SourceTweet, Tweet
+from tweetstyle.wording.words import Note
 
+OWN_TIME = Note("others_same_time", {"file": "others.csv"})
 SUBJECTS = "neige vélo soupe autobus jardin piano marché canal fromage école musée forêt".split()
 
 
@@ -89,11 +91,11 @@ def test_the_gain_on_the_author_minus_that_on_others():
     random = np.random.default_rng(1)
     test = HeldOut([replace(tweet, text=tweet.id) for tweet in of("fr", *(f"2024-{1 + i // 28:02}-{1 + i % 28:02}" for i in range(80)))],
                    [], np.full(80, 100.0), 0)  # fmt: skip
-    readings = TweetReadings(Examples(0, []), HeldOut([], [None] * 80, np.full(80, 100.0), 0), "x")
+    readings = TweetReadings(Examples(0, []), HeldOut([], [None] * 80, np.full(80, 100.0), 0), Note("others_neutral"))
     author, others, alike = (random.normal(mean, 5, 80) for mean in (30, 10, 30))
 
     def specificity(gained: np.ndarray):
-        by_base = {name: bits * np.log(2) for name, bits in (("prompt", author), ("other people", gained))}
+        by_base = {name: bits * np.log(2) for name, bits in (("prompt", author), ("other_people", gained))}
         return readings.specificity(test, by_base, dict.fromkeys(by_base, 0.0), Evaluation(bootstrap_resamples=500))
 
     found = specificity(others)
@@ -113,7 +115,7 @@ def as_it_stands(tweet: SourceTweet) -> str:
 def test_the_neutral_set_is_there_in_both_languages():
     for language in ("fr", "en", "de", ""):
         texts, source = other_texts(None, of(language, "2024-01-01"), as_it_stands, 500, 0)
-        assert len(texts) >= 70 and len(set(texts)) == len(texts) and source == NEUTRAL and max(map(len, texts)) <= 280
+        assert len(texts) >= 70 and len(set(texts)) == len(texts) and source == Note("others_neutral") and max(map(len, texts)) <= 280
         assert ("et" in " ".join(texts).split()) is (language == "fr")
     assert len(other_texts(None, of("fr", "2024-01-01"), as_it_stands, 30, 0)[0]) == 30
 
@@ -125,7 +127,7 @@ def test_other_people_are_cleaned_as_the_author_was(tmp_path):
     path.write_text("\n".join(["id_tweet,texte,date_creation", *rows]), encoding="utf-8")
     data = Data(source=path)
     texts, source = other_texts(path, of("fr", "2024-01-01", "2024-12-31"), lambda tweet: clean(tweet, data).text, 500, 0)
-    assert sorted(texts) == sorted(text.partition(" https")[0] for text in own) and source == "others.csv"
+    assert sorted(texts) == sorted(text.partition(" https")[0] for text in own) and source == OWN_TIME
 
 
 def test_other_people_of_the_author_s_own_time_are_taken_where_there_are_enough(tmp_path):
@@ -133,11 +135,11 @@ def test_other_people_of_the_author_s_own_time_are_taken_where_there_are_enough(
     rows = [f"{i},pensée {i},{2010 + i % 10}-06-01 10:00:00" for i in range(400)]
     path.write_text("\n".join(["id_tweet,texte,date_creation", *rows]), encoding="utf-8")
     texts, source = other_texts(path, of("fr", "2013-01-01", "2014-12-31"), as_it_stands, 500, 0)
-    assert {int(text.split()[1]) % 10 for text in texts} == {3, 4} and len(texts) == 80 and source == "others.csv"
+    assert {int(text.split()[1]) % 10 for text in texts} == {3, 4} and len(texts) == 80 and source == OWN_TIME
     some, _ = other_texts(path, of("fr", "2013-01-01", "2014-12-31"), as_it_stands, 25, 0)
     assert len(some) == 25 and set(some) < set(texts) and some != texts[:25]
     for author in (of("fr", "1999-01-01"), of("fr", "")):
-        assert other_texts(path, author, as_it_stands, 500, 0)[1] == "others.csv, of other or unknown times"
+        assert other_texts(path, author, as_it_stands, 500, 0)[1] == Note("others_other_times", {"file": "others.csv"})
 
 
 def test_a_file_of_too_few_other_people_is_one_message(tmp_path):
@@ -149,11 +151,10 @@ def test_a_file_of_too_few_other_people_is_one_message(tmp_path):
 
 def measured(tuned: list[str], base: list[str], count: int = 120):
     asks = [WritingPrompt(i, SUBJECTS[i % 12], "Tweet", f"day {i // 2}") for i in range(len(tuned))]
-    written = {who: [Written(i, text, True) for i, text in enumerate(texts)] for who, texts in (("base", base), ("tuned", tuned))}
     train = [fox(i) for i in range(1000, 1400)]
     real = Texts([fox(i) for i in range(count)], [f"day {i // 2}" for i in range(count)])
     floor = Texts([fox(i) for i in range(500, 500 + count)], [f"then {i // 2}" for i in range(count)])
-    return measure(train, real, floor, WrittenSamples(asks, written), confidence=0.95, seed=0)
+    return measure(train, real, floor, WrittenSamples(asks, {"base": base, "tuned": tuned}), confidence=0.95, seed=0)
 
 
 def test_a_model_that_writes_like_the_author_closes_the_gap_and_one_like_the_base_does_not():

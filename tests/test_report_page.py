@@ -12,7 +12,6 @@ from support.html_page import VOID, Page
 
 from tweetstyle.cleaning.archive_rules import REASONS
 from tweetstyle.dataset.threads import KINDS
-from tweetstyle.evaluate.baselines import OTHER_TIMES
 from tweetstyle.evaluate.scoring import Likelihood, SplitResult, warnings
 from tweetstyle.playback.checks import REASONS as REJECTED
 from tweetstyle.report import RunFiles, State, run_report
@@ -20,8 +19,8 @@ from tweetstyle.statistics.intervals import Interval
 from tweetstyle.statistics.metrics import best_validation, take_off
 from tweetstyle.verify.checks import GateCheck, within
 from tweetstyle.verify.gate import CHECKS, write_parity
-from tweetstyle.wording.verdict import answers, trial, verdict
-from tweetstyle.wording.words import Say, texts
+from tweetstyle.wording.verdict import answers, trial
+from tweetstyle.wording.words import Note, Say, texts
 
 HOSTILE = '<script>document.title="ran"</script><img src=x onerror="document.title=\'ran\'"> " \u202e end'
 VOID |= {"circle", "polyline"}
@@ -39,27 +38,23 @@ def likelihood(bits: float) -> dict:
 def evaluation(gain=(0.9, 0.8, 1.0), over=(0.34, 0.28, 0.4), excess=(0.0, -0.01, 0.02), text="un tweet") -> dict:
     split = {
         "tweets": 37, "tokens": 1500, "bytes": 4210, "too_long": 0, "base": likelihood(2.723), "tuned": likelihood(1.804),
-        "gain": interval(*gain), "baselines": {"base, shown 20 of your tweets": likelihood(2.144)},
-        "best": "base, shown 20 of your tweets", "over_best": interval(*over),
+        "gain": interval(*gain), "baselines": {"examples": likelihood(2.144)}, "best": "examples", "over_best": interval(*over),
         "with_topic": {"base": likelihood(2.594), "tuned": likelihood(1.697)},
     }  # fmt: skip
     distance = {"auc": interval(0.63, 0.5, 0.7), "texts": 50}
-    habit = {
-        "kind": "case",
-        "name": "all in lower case",
-        "example": text,
-        "shares": {s: interval(0.4, 0.3, 0.5) for s in ("real", "tuned")},
-    }
+    shares = {side: interval(0.4, 0.3, 0.5) for side in ("real", "tuned")}
+    habits = [{"kind": "case", "name": "all in lower case", "example": text, "shares": shares},
+              {"kind": "length", "name": "at most", "example": "51", "shares": shares}]  # fmt: skip
     style = {
         "samples": 60, "source": "hf", "empty": 0.0, "to": {"floor": distance, "base": None, "tuned": distance},
-        "gap_closed": {"tuned": interval(0.62, 0.4, 0.8)}, "habits": [habit], "notes": [],
+        "gap_closed": {"tuned": interval(0.62, 0.4, 0.8)}, "habits": habits, "notes": [],
         "diversity": {"tuned": {"distinct_2": 0.91, "lengths": [50.0] * 9, "real_lengths": [62.0] * 9}},
         "copying": {"generated": interval(0.21, 0.1, 0.3), "held_out": interval(0.03, 0.0, 0.1), "excess": interval(*excess),
                     "worst": [{"text": text, "source": text, "span": text[:5], "characters": 57}]},
         "obedience": {},
     }  # fmt: skip
     sample = {"topic": text, "type": "tweet", "real": text, "base": text, "examples": None, "tuned": text}
-    return {"splits": {"test": split}, "warnings": [], "specificity": None, "style": style, "samples": [sample]}
+    return {"splits": {"test": split}, "shown": 20, "warnings": [], "specificity": None, "style": style, "samples": [sample]}
 
 
 def curve(*bits: float) -> list[dict]:
@@ -99,16 +94,18 @@ def test_both_languages_have_the_same_texts_with_the_same_places():
     assert {key: places(text) for key, text in english.items()} == {key: places(text) for key, text in french.items()}
 
 
+def said(evaluation: dict, metrics=(), language: str = "en", **state: bool) -> list[str]:
+    """The three answers, each with its figures."""
+    return [" ".join(sentences) for sentences in answers(evaluation, metrics, language, **state)]
+
+
 @pytest.mark.parametrize(
     ("changes", "answer"),
     [
         ({}, "Yes: it writes more like you than the base model prompted with 20 of your tweets."),
         ({"over": (0.0003, 0.0001, 0.0006)}, "Partly: it learned some of your style, but writes no more like you than the base"),
         ({"over": (0.1, -0.1, 0.3)}, "Partly: it learned some of your style, but there are too few tweets to tell whether"),
-        (
-            {"over": (-0.2, -0.3, -0.1)},
-            "Partly: it learned some of your style, but the base model prompted with 20 of your tweets does",
-        ),
+        ({"over": (-0.2, -0.3, -0.1)}, "Partly: it learned some of your style, but the base model prompted with 20 of your tweets does"),
         ({"gain": (0.0003, 0.0001, 0.0006)}, "No: it learned nothing measurable about your style."),
         ({"gain": (0.1, None, None)}, "Too few tweets to tell whether it learned your style."),
         ({"gain": (-0.5, -0.6, -0.4)}, "No: after training it writes less like you than before."),
@@ -117,11 +114,8 @@ def test_both_languages_have_the_same_texts_with_the_same_places():
 def test_the_first_sentence_answers_in_words_and_the_figures_follow(changes, answer):
     for language in ("en", "fr"):
         found, *figures = answers(evaluation(**changes), [], language)[0]
-        assert "37 " in next(figure for figure in figures if figure.startswith(Say(language)("details"))) and "0" not in found.replace(
-            "20 ", ""
-        )
-        assert verdict(evaluation(**changes), [], language)[0] == " ".join([found, *figures])
-        assert language == "fr" or found.startswith(answer)
+        assert "37 " in next(figure for figure in figures if figure.startswith(Say(language)("details")))
+        assert "0" not in found.replace("20 ", "") and (language == "fr" or found.startswith(answer))
 
 
 @pytest.mark.parametrize(
@@ -142,72 +136,64 @@ def test_a_trial_says_in_one_sentence_what_so_few_tweets_show(changes, said):
     assert "37 tweets" in trial(evaluation(**changes), "fr")
 
 
-def test_how_far_its_own_tweets_have_come_follows_the_interval():
+def with_gap(*gap) -> dict:
     found = evaluation()
-    for gap, said in (
-        ((0.62, 0.4, 0.8), "has gone 62% (95% interval: 40% to 80%) of the way from"),
-        ((0.01, -0.03, 0.05), "is no closer to yours"),
-        ((1.11, 0.56, 2.23), "is closer to yours than the untrained model's; 60 written tweets are too few"),
-        ((0.2, -0.3, 0.6), "60 written tweets are too few to tell"),
-        ((-0.3, -0.5, -0.1), "is further from yours"),
-    ):
-        found["style"]["gap_closed"]["tuned"] = interval(*gap)
-        assert said in verdict(found, [], "en")[0]
+    found["style"]["gap_closed"]["tuned"] = interval(*gap)
+    return found
+
+
+def talking(by_likelihood=(-0.2, -0.3, -0.1), tuned=(0.4, 0.3, 0.5), by_words=None) -> dict:
+    talk = conversation(by_likelihood, tuned) if by_likelihood else conversation() | {"relevance": None}
+    found = evaluation() | {"conversation": talk}
+    if by_words:
+        shares = {"base": interval(0.62, 0.4, 0.8), "tuned": interval(0.29, 0.1, 0.5), "difference": interval(*by_words)}
+        found["style"]["obedience"] = {"key words": shares | {"chance": 0.1}}
+    return found
 
 
 def conversation(difference=(-0.2, -0.3, -0.1), tuned=(0.4, 0.3, 0.5), text="un tweet") -> dict:
     shares = {"base": interval(0.6, 0.5, 0.7), "tuned": interval(*tuned), "difference": interval(*difference)}
     opening = {"language": "fr", "messages": [text, text], "base": [text, text], "tuned": [text, text]}
-    heard = shares | {"tweets": 37, "chance": 0.2}
-    gains = {"base, told and shown 12 of your answers": interval(0.3, 0.2, 0.4)}
-    own = interval(0.33, 0.2, 0.5)
-    return {"told": text, "shown": 12, "gains": gains, "relevance": heard, "own_words": own, "openings": [opening], "notes": [text]}
+    heard, own = shares | {"tweets": 37, "chance": 0.2}, interval(0.33, 0.2, 0.5)
+    gains = {"instructed_examples": interval(0.3, 0.2, 0.4)}
+    return {"told": text, "gains": gains, "relevance": heard, "own_words": own, "openings": [opening], "notes": [text]}
 
 
-def test_whether_sense_was_lost_follows_the_interval_of_the_difference():
-    for changes, said in (
-        ({}, "answers to messages less well"),
-        ({"difference": (0.1, 0.05, 0.2)}, "answers to messages better"),
-        ({"difference": (0.01, -0.03, 0.05)}, "it lost no sense"),
-        ({"difference": (0.1, -0.05, 0.2)}, "too few tweets to tell whether it matches"),
-        ({"tuned": (0.25, 0.1, 0.4)}, "It is not shown that it takes"),
-    ):
-        shown = verdict(evaluation() | {"conversation": conversation(**changes)}, [], "en")[0]
-        assert said in shown and "after the message" in shown and ("not shown that" in shown) is ("tuned" in changes)
-    assert "message" not in verdict(evaluation(), [], "en")[0]
+WIDE, NOT_SHOWN, WORDS, LIKELIHOOD = "of the way", "not shown that", "By recurring words, it", "By likelihood, it"
 
 
 @pytest.mark.parametrize(
-    ("by_words", "by_likelihood", "lost", "gained"),
+    ("found", "answer", "there", "not_there"),
     [
-        ((-0.32, -0.53, -0.06), (-0.2, -0.3, -0.1), ["By recurring words", "By likelihood"], []),
-        ((-0.32, -0.53, -0.06), None, ["By recurring words"], []),
-        ((0.3, 0.1, 0.5), (0.13, -0.07, 0.34), [], ["By recurring words"]),
-        ((-0.1, None, None), None, [], []),
+        (with_gap(0.62, 0.4, 0.8), 0, ["has gone 62% (95% interval: 40% to 80%) of the way from"], ["message"]),
+        (with_gap(0.01, -0.03, 0.05), 0, ["is no closer to yours"], []),
+        (with_gap(0.2, -0.3, 0.6), 0, ["60 written tweets are too few to tell"], []),
+        (with_gap(-0.3, -0.5, -0.1), 0, ["is further from yours"], []),
+        (with_gap(1.11, 0.82, 1.28), 0, ["has gone about all of the way from the untrained model to you (at least 82%)"], ["111%"]),
+        (with_gap(1.11, 0.56, 2.23), 0, ["is closer to yours than the untrained model's; 60 written tweets are too few"], [WIDE]),
+        (with_gap(0.5, -0.56, 2.23), 0, [], [WIDE]),
+        (with_gap(0.5, None, None), 0, [], [WIDE]),
+        (talking(), 0, ["answers to messages less well", "after the message"], [NOT_SHOWN, WORDS]),
+        (talking((0.1, 0.05, 0.2)), 0, ["answers to messages better"], [NOT_SHOWN]),
+        (talking((0.01, -0.03, 0.05)), 0, ["it lost no sense"], [NOT_SHOWN]),
+        (talking((0.1, -0.05, 0.2)), 0, ["too few tweets to tell whether it matches"], [NOT_SHOWN]),
+        (talking(tuned=(0.25, 0.1, 0.4)), 0, ["It is not shown that it takes"], []),
+        (talking(by_words=(-0.32, -0.53, -0.06)), 0, [f"{WORDS} lost sense", f"{LIKELIHOOD} lost sense"], ["gained sense"]),
+        (talking(None, by_words=(-0.32, -0.53, -0.06)), 0, [f"{WORDS} lost sense"], [LIKELIHOOD]),
+        (talking((0.13, -0.07, 0.34), by_words=(0.3, 0.1, 0.5)), 0, [f"{WORDS} gained sense"], [LIKELIHOOD]),
+        (talking(None, by_words=(-0.1, None, None)), 0, [], ["lost sense", "gained sense"]),
+        (evaluation(excess=(0.0, -0.01, 0.02)), 1, ["It writes new tweets"], []),
+        (evaluation(excess=(0.18, 0.08, 0.28)), 1, ["It recites your old tweets"], []),
+        (evaluation(excess=(0.03, 0.01, 0.06)), 1, ["Too early to tell."], []),
     ],
 )
-def test_sense_that_either_measure_shows_to_be_lost_is_said_with_the_measures_name(by_words, by_likelihood, lost, gained):
-    talk = conversation(by_likelihood) if by_likelihood else conversation() | {"relevance": None}
-    found = evaluation() | {"conversation": talk}
-    shares = {"base": interval(0.62, 0.4, 0.8), "tuned": interval(0.29, 0.1, 0.5), "difference": interval(*by_words)}
-    found["style"]["obedience"] = {"key words": shares | {"chance": 0.1}}
-    said = verdict(found, [], "en")[0].split(". ")
-    for measures, word in ((lost, "lost"), (gained, "gained")):
-        naming = [sentence for sentence in said if f"it {word} sense" in sentence]
-        assert len(naming) == len(measures) and all(m in s for m, s in zip(measures, naming, strict=True))
-
-
-def test_whether_it_recites_follows_the_interval_of_the_excess():
-    for excess, said in (
-        ((0.0, -0.01, 0.02), "It writes new tweets"),
-        ((0.18, 0.08, 0.28), "It recites your old tweets"),
-        ((0.03, 0.01, 0.06), "Too early to tell."),
-    ):
-        assert said in verdict(evaluation(excess=excess), [], "en")[1]
+def test_each_answer_follows_its_interval(found, answer, there, not_there):
+    shown = said(found)[answer]
+    assert all(words in shown for words in there) and not any(words in shown for words in not_there), shown
 
 
 @pytest.mark.parametrize(
-    ("bits", "said"),
+    ("bits", "answer"),
     [
         ((2.0, 1.8, 2.2), "went on too long. The best validation was at step 20 (epoch 1.00)"),
         ((2.0, 1.9, 1.8), "Training could go on. The last validation, at step 30 (epoch 1.50), was still the best"),
@@ -216,12 +202,12 @@ def test_whether_it_recites_follows_the_interval_of_the_excess():
         ((2.0,), "Too few validations to tell. There are 1"),
     ],
 )
-def test_when_to_stop_follows_the_validation_curve(bits, said):
+def test_when_to_stop_follows_the_validation_curve(bits, answer):
     """The validation before the first step is of the untrained model, and no state of the training."""
     lines = [untrained(2.7), *curve(*bits)]
-    assert said in verdict({}, lines, "en")[2] and best_validation(lines)["step"] > 0
-    so_far = verdict({}, lines, "en", unfinished=True)[2]
-    assert said not in so_far and ("so far is step" in so_far) is (bits[0] < 2.7)
+    assert answer in said({}, lines)[2] and best_validation(lines)["step"] > 0
+    so_far = said({}, lines, unfinished=True)[2]
+    assert answer not in so_far and ("so far is step" in so_far) is (bits[0] < 2.7)
 
 
 def untrained(bits: float) -> dict:
@@ -286,43 +272,38 @@ def test_a_hostile_tweet_is_text_wherever_it_occurs(tmp_path):
         assert [meta for meta in page.all("meta") if meta.get("content", "").startswith("default-src 'none'")]
         assert "Step 20, epoch 1.00: 25% of them copy" in page.text and "la neige" in page.text
         assert ("conversation" in [section["id"] for section in page.all("section")]) is talks is ("7.0%" in page.text)
-    assert "the base model instructed to write like you and shown 12 of your answers" in pages[1].text and "33%" in pages[1].text
+    assert "the base model instructed to write like you and shown 20 of your answers" in pages[1].text and "33%" in pages[1].text
 
 
-def test_what_evaluate_notes_is_said_in_the_readers_language_and_what_earlier_versions_noted(tmp_path):
-    """Made by evaluate itself, and read back from the file as the report reads it."""
+def test_what_evaluate_notes_is_said_in_the_readers_language(tmp_path):
+    """Made by evaluate itself, and read back from the file as the report reads it; a sentence or a name that is unknown stays."""
     one, gain = Likelihood(1.0, 1.0, 2.0), Interval(0.5, None, None, 0.95, 1)
-    few = SplitResult(40, 9, 9, 3, one, one, gain, {}, "base, raw text", gain, None)
+    few = SplitResult(40, 9, 9, 3, one, one, gain, {}, "raw", gain, None)
     noted = warnings({"test": few, "validation": replace(few, too_long=0, gain=Interval(0.5, 0.4, 0.6, 0.95, 12))})
     assert [note.code for note in noted] == ["few_days", "too_long", "narrow"]
-    earlier = [{"code": "below_best", "values": {"split": "test", "baseline": "base, raw text"}}, "a sentence of an <earlier> version"]
     gains = dict.fromkeys(("author", "others", "difference"), interval(0.5, 0.4, 0.6))
-    special = gains | {"tweets": 80, "source": f"b.csv, {OTHER_TIMES}"}
-    found = evaluation() | {"warnings": [*map(asdict, noted), *earlier], "specificity": special}
+    special = gains | {"tweets": 80, "source": asdict(Note("others_other_times", {"file": "b.csv"}))}
+    found = evaluation() | {"warnings": [*map(asdict, noted), "a sentence of an <earlier> version"], "specificity": special}
+    found["splits"]["test"]["baselines"] |= {"raw": likelihood(2.8), "base, as it was called": likelihood(2.9)}
     french, english = (run_report(files(tmp_path / language, found), language) for language in ("fr", "en"))
-    assert "test\u00a0: le modèle de base sur le texte brut prédit les nouveaux tweets mieux que le modèle entraîné" in french
-    assert "test: 3 tweets too long for the model" in english
+    assert "le modèle de base sur le texte brut" in french and "at most 51 characters" in english
+    assert "test: 3 tweets too long for the model" in english and "(test\u00a0: " not in english
     assert "(b.csv, of other or unknown times)" in english and "(b.csv, d’autres périodes, ou sans date)" in french
     assert all("<bdi>a sentence of an &lt;earlier&gt; version</bdi>" in page for page in (french, english))
+    assert "base, as it was called" in english
 
 
-def test_the_gate_is_said_in_the_readers_language_and_an_earlier_gate_as_it_was_written(tmp_path):
+def test_the_gate_is_said_in_the_readers_language(tmp_path):
     of = files(tmp_path)
     of.export.mkdir()
     checks = [GateCheck("tokens", type, True, {}) for type in ("f16", "q4_k_m")]
     checks += [within("training", "q8_0", {"lost at most": value}, {"lost at most": 0.25}) for value in (0.5, float("nan"))]
     checks += [GateCheck(name, "f16", None, {}) for name in ("tokens in Ollama", "stop")]
     write_parity(checks, of.export, "mine")
-    french = Page(run_report(of, "fr"))
-    assert (
-        "f16 et q4_k_m : conforme au modèle entraîné dans chaque contrôle fait. q8_0 : refusé. "
-        "Non faits : tokens dans Ollama et arrêt." in french.text
-    )
-    assert "perdus au plus : 0,5, au-dessus de 0,25" in french.text and "perdus au plus : nan, au-dessus de 0,25" in french.text
-    old = {"name": "tokens", "type": "f16", "passed": False, "figures": {}, "limits": {}, "why": "2 of 9 strings differ"}
-    (of.export / "parity.json").write_text(json.dumps({"verdict": "f16: rejected.", "checks": [old]}))
-    shown = run_report(of, "fr")
-    assert "<bdi>f16: rejected.</bdi>" in shown and "<bdi>2 of 9 strings differ</bdi>" in shown
+    french = Page(run_report(of, "fr")).text
+    assert "f16 et q4_k_m : conforme au modèle entraîné dans chaque contrôle fait. q8_0 : refusé." in french
+    assert "Non faits : tokens dans Ollama et arrêt." in french
+    assert "perdus au plus : 0,5, au-dessus de 0,25" in french and "perdus au plus : nan, au-dessus de 0,25" in french
 
 
 def test_every_note_reason_and_check_has_its_text():

@@ -11,7 +11,7 @@ from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Evaluation, Sampling
 from tweetstyle.records import Tweet
 from tweetstyle.statistics.metrics import take_off
-from tweetstyle.wording.verdict import verdict
+from tweetstyle.wording.verdict import answers
 
 WHO = ("the ferry", "my old bike", "the library", "a red kite", "the baker", "our street", "the last train", "a wet dog")
 DID = ("waited under the bridge", "went around the harbour", "sang about the snow", "forgot every single name", "lost the Tuesday keys")
@@ -40,7 +40,7 @@ def test_a_model_overfitted_on_purpose_recites_and_its_validation_rises(base_mod
     assert curve[-1] > 1.05 * min(curve), "it stopped learning the author and began to learn twelve tweets"
     assert copied[0] == 0 and copied[-1] >= 0.5
     assert take_off(lines)["step"] in (12, 18)
-    assert "Copying takes off at epoch" in verdict({}, lines, "en")[2]
+    assert "Copying takes off at epoch" in " ".join(answers({}, lines, "en")[2])
 
 
 def test_an_untrained_adapter_writes_as_the_base_does_and_every_difference_is_nothing(tiny, tmp_path: Path) -> None:

@@ -33,11 +33,13 @@ if TYPE_CHECKING:
 class Evaluated:
     """splits: "validation" and "test". The checkpoint was chosen on validation, so test is the one to believe.
 
-    specificity: None where it was not measured; style: None where no tweets were written; samples: some of them, drawn by lot;
-    conversation: None for a model that writes tweets and answers no messages.
+    shown: how many tweets, or messages and answers, the base model was shown where it was shown any; specificity: None where it was
+    not measured; style: None where no tweets were written; samples: some of them, drawn by lot; conversation: None for a model that
+    writes tweets and answers no messages.
     """
 
     splits: dict[str, SplitResult]
+    shown: int
     warnings: list[Note]
     specificity: Specificity | None = None
     style: Style | None = None
@@ -79,7 +81,7 @@ def evaluate(
     style, shown, openings = _write(writing, held, known, evaluation, directory / "written") if evaluation.samples else (None, [], [])
     talk = readings.result(base, tuned, openings, evaluation) if talks else None
     specific = None if talks else readings.specificity(held["test"], base, tuned, evaluation)
-    evaluated = Evaluated(results, warnings(results), specific, style, shown, talk)
+    evaluated = Evaluated(results, readings.examples.count, warnings(results), specific, style, shown, talk)
     with complete_file(directory / SCORES) as stream:
         json.dump(scores_of(held, base[PROMPT].tolist(), tuned[PROMPT].tolist()), stream)
     with complete_file(directory / "evaluation.json") as stream:
@@ -107,7 +109,7 @@ def evaluation_table(evaluated: Evaluated, begins: bool = False) -> Table:
         begins: whether prompts hold a tweet's first words in the place of its topic.
     """
     level = next(iter(evaluated.splits.values())).gain.confidence
-    say = Say(current_language(), talks=evaluated.conversation is not None, begins=begins)
+    say = Say(current_language(), talks=evaluated.conversation is not None, begins=begins, shown=evaluated.shown)
     drawn = terminal_table(say("e_title"), "", say("e_base"), say("e_tuned"), _("gain ({level:.0%} interval)", level=level))
     for name, split in evaluated.splits.items():
         _add_split(drawn, name, split, say)

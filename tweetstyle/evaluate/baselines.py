@@ -23,25 +23,18 @@ from tweetstyle.prompt.template import Template, build_template
 from tweetstyle.records import TWEET, SourceTweet, Tweet
 from tweetstyle.sources import open_archive
 from tweetstyle.statistics.intervals import Interval, bootstrap_t, difference_of_ratios
+from tweetstyle.wording.words import Note
 
 if TYPE_CHECKING:
     from tweetstyle.recipe import Evaluation
 
-PROMPT, RAW, EXAMPLES, NGRAM = "prompt", "raw text", "examples", "n-grams"
-INSTRUCTED, INSTRUCTED_EXAMPLES = "instructed", "instructed and shown"
+PROMPT, RAW, EXAMPLES, NGRAMS = "prompt", "raw", "examples", "ngrams"
+INSTRUCTED, INSTRUCTED_EXAMPLES = "instructed", "instructed_examples"
 """Of an instruct model in a conversation."""
-WITH_TOPIC = "with topic"
-OTHERS = "other people"
-"""Not a baseline: other people's tweets, for specificity."""
-IN_WORDS = {
-    PROMPT: "base, same prompt",
-    RAW: "base, raw text",
-    EXAMPLES: "base, shown {count} of your tweets",
-    INSTRUCTED: "base, told to write like you",
-    INSTRUCTED_EXAMPLES: "base, told and shown {count} of your answers",
-    NGRAM: "letter n-grams of your tweets",
-}
-NEUTRAL, OTHER_TIMES = "the neutral set", "of other or unknown times"
+BASELINES = (PROMPT, RAW, EXAMPLES, INSTRUCTED, INSTRUCTED_EXAMPLES, NGRAMS)
+"""In the order of the tables; evaluation.json has these names, Say.baseline their words."""
+WITH_TOPIC, OTHERS = "with_topic", "other_people"
+"""No baselines: with the tweet's topic in the prompt; other people's tweets, for specificity."""
 LANGUAGES = ("fr", "en")
 """Of the neutral lines, questions and openings that come with the program."""
 FEWEST_OTHERS = 20
@@ -70,12 +63,6 @@ class Examples:
     count: int
     ids: list[int]
     after: Template | None = None
-
-
-def in_words(nats: Nats, shown: int) -> Nats:
-    """The baselines by their names in words, and WITH_TOPIC. shown: how many tweets the base model was shown."""
-    named = {name: IN_WORDS.get(name, name).format(count=shown) for name in nats if name in (*IN_WORDS, WITH_TOPIC)}
-    return {words: nats[name] for name, words in named.items()}
 
 
 def gain_interval(nats: np.ndarray, sample: HeldOut, evaluation: Evaluation) -> Interval:
@@ -156,7 +143,7 @@ class Specificity:
     others: Interval
     difference: Interval
     tweets: int
-    source: str
+    source: Note
 
 
 @dataclass(frozen=True)
@@ -168,7 +155,7 @@ class TweetReadings:
 
     examples: Examples
     others: HeldOut
-    source: str
+    source: Note
     of_base: dict[str, Reading] = field(default_factory=dict)
 
     @classmethod
@@ -205,7 +192,7 @@ class TweetReadings:
         return Specificity(*both, difference_of_ratios(author, others, **settings), count, self.source)
 
 
-def other_texts(path: Path | None, author: Sequence[Tweet], clean: Cleaner, most: int, seed: int) -> tuple[list[str], str]:
+def other_texts(path: Path | None, author: Sequence[Tweet], clean: Cleaner, most: int, seed: int) -> tuple[list[str], Note]:
     """At most `most` different texts of other people, a seeded choice, and where they come from.
 
     Args:
@@ -219,13 +206,13 @@ def other_texts(path: Path | None, author: Sequence[Tweet], clean: Cleaner, most
     if path is None:
         spoken = Counter(tweet.language for tweet in author if tweet.language).most_common(1)
         language = spoken[0][0] if spoken and spoken[0][0] in LANGUAGES else "en"
-        texts, source = own_lines(f"neutral_{language}.txt"), NEUTRAL
+        texts, source = own_lines(f"neutral_{language}.txt"), Note("others_neutral")
     else:
         texts, source = _read_others(path, author, clean)
     return [texts[place] for place in sorted(random.Random(seed).sample(range(len(texts)), min(most, len(texts))))], source
 
 
-def _read_others(path: Path, author: Sequence[Tweet], clean: Cleaner) -> tuple[list[str], str]:
+def _read_others(path: Path, author: Sequence[Tweet], clean: Cleaner) -> tuple[list[str], Note]:
     read = list(open_archive((path,), None).tweets())
     dated = {text: tweet.created_at for tweet in read if (text := clean(tweet).strip())}
     if len(dated) < FEWEST_OTHERS:
@@ -234,7 +221,9 @@ def _read_others(path: Path, author: Sequence[Tweet], clean: Cleaner) -> tuple[l
         raise TweetstyleError(what, where=str(path), hint=_("give a longer file, or leave out evaluation.others"))
     days = [tweet.created_at[:10] for tweet in author if tweet.created_at]
     of_its_time = [text for text, when in dated.items() if days and min(days) <= when[:10] <= max(days)]
-    return (of_its_time, path.name) if len(of_its_time) >= FEWEST_OTHERS else (list(dated), f"{path.name}, {OTHER_TIMES}")
+    if len(of_its_time) >= FEWEST_OTHERS:
+        return of_its_time, Note("others_same_time", {"file": path.name})
+    return list(dated), Note("others_other_times", {"file": path.name})
 
 
 def own_lines(name: str) -> list[str]:

@@ -12,16 +12,15 @@ import numpy as np
 
 from tweetstyle.dataset.held_out import HeldOut, clusters
 from tweetstyle.evaluate.baselines import (
+    BASELINES,
     INSTRUCTED,
     INSTRUCTED_EXAMPLES,
     PROMPT,
-    WITH_TOPIC,
     Examples,
     ModelPair,
     Nats,
     chosen_examples,
     gain_interval,
-    in_words,
 )
 from tweetstyle.evaluate.habits import ALWAYS_ASKED, find_habits
 from tweetstyle.evaluate.samples import Opening
@@ -56,14 +55,13 @@ OF_THE_MESSAGE = "the language of the message"
 class ConversationResult:
     """What is measured only of a model that answers messages.
 
-    told: the instruction given to the untrained model to write like the author; shown: examples that followed it; gains: name
-    of a baseline → the tuned model's gain over it on the test tweets, bits per byte; relevance: share of the tweets that are likeliest
+    told: the instruction given to the untrained model to write like the author; gains: name of a baseline → the tuned model's gain
+    over it on the test tweets, bits per byte; relevance: share of the tweets that are likeliest
     after their own message; own_words: share of the author's own answers in which a word of the message comes back. A part is None or
     empty where it cannot be measured; notes say why.
     """
 
     told: str
-    shown: int
     gains: dict[str, Interval]
     relevance: PromptAdherence | None
     own_words: Interval | None
@@ -98,15 +96,15 @@ class ConversationReadings:
     def result(self, by_base: Nats, by_tuned: Nats, openings: list[Opening], evaluation: Evaluation) -> ConversationResult:
         """by_base, by_tuned: nats by the names of the readings; of held-out tweets those of the test are the last."""
         tweets, confidence, count = self.test.tweets, evaluation.confidence, len(self.test.tweets)
-        named = {name: nats[-count:] for name, nats in in_words(by_base, self.examples.count).items() if name != WITH_TOPIC}
-        gains = {name: gain_interval(nats - by_tuned[PROMPT][-count:], self.test, evaluation) for name, nats in named.items()}
+        saved = {name: (by_base[name] - by_tuned[PROMPT])[-count:] for name in BASELINES if name in by_base}
+        gains = {name: gain_interval(nats, self.test, evaluation) for name, nats in saved.items()}
         grouped = clusters(tweets)
         own = word_overlap([tweet.topic or "" for tweet in tweets], [tweet.text for tweet in tweets], grouped, confidence=confidence)
         by_likelihood = relevance(*(by.get(TRIALS) for by in (by_base, by_tuned)), self.trials, grouped, confidence=confidence)
         notes = [] if by_likelihood else [Note("relevance_too_few", {"tweets": count})]
         if not self.of_base:
             notes.append(Note("no_room"))
-        return ConversationResult(self.line, self.examples.count, gains, by_likelihood, own, openings, notes)
+        return ConversationResult(self.line, gains, by_likelihood, own, openings, notes)
 
 
 # -- likelihoods after right and wrong messages -------------------------------------------------------------

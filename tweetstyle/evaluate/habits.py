@@ -29,7 +29,7 @@ WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 
 @dataclass(frozen=True)
 class Habit:
-    """kind and name, by which a page may say it in another language; example: the sign or phrase itself, or nothing."""
+    """name: in English, and by which a page says it in another language; example: the sign, phrase or number itself, or nothing."""
 
     kind: Kind
     name: str
@@ -38,8 +38,8 @@ class Habit:
 
     @property
     def label(self) -> str:
-        """The name with its sign or phrase; a length's name has it already."""
-        return f"{self.name} {self.example}" if self.example and self.kind != "length" else self.name
+        """The name with its sign or phrase."""
+        return f"{self.name} {self.example}".strip()
 
     def holds(self, text: str) -> bool:
         """Whether the text shows it; an empty text shows nothing."""
@@ -132,8 +132,8 @@ ALWAYS_ASKED = (
 
 def _lengths(texts: Sequence[str]) -> Iterator[Habit]:
     low, high = (int(np.quantile([len(text) for text in texts], q)) for q in (0.25, 0.75))
-    yield Habit("length", f"at most {low} characters", str(low), lambda text: len(text) <= low)
-    yield Habit("length", f"more than {high} characters", str(high), lambda text: len(text) > high)
+    yield Habit("length", "at most", str(low), lambda text: len(text) <= low)
+    yield Habit("length", "more than", str(high), lambda text: len(text) > high)
 
 
 def _emoji(texts: Sequence[str]) -> Iterator[Habit]:

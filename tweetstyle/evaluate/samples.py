@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from tweetstyle.dataset.held_out import clusters
 from tweetstyle.evaluate.baselines import LANGUAGES, Examples, ModelPair, own_lines
@@ -44,17 +44,8 @@ class WritingPrompt:
     history: tuple[Turn, ...] = ()
 
 
-@dataclass(frozen=True)
-class Written:
-    """One answer, as a person reads it. ended: by itself, and not cut at num_predict."""
-
-    number: int
-    text: str
-    ended: bool
-
-
-Answers = Mapping[str, Sequence[Written]]
-"""Who wrote → answers, in the prompts' order."""
+Answers = Mapping[str, Sequence[str]]
+"""Who wrote → answers as a person reads them, in the prompts' order."""
 
 
 @dataclass(frozen=True)
@@ -110,19 +101,16 @@ def write_samples(
     written = {who: of[:count] for who, of in answers.items()}
     replies = {who: answers[who][count : count + len(questions)] for who in (BASE, TUNED)}
     samples = WrittenSamples(prompts, written, questions, replies, "gguf" if writing.model.gguf else "hf")
-    return samples, _write_openings(writing, answers, directory) if template.turns else []
+    return samples, _write_openings(writing, answers, count, directory) if template.turns else []
 
 
-def _write_openings(writing: Writing, answers: Answers, directory: Path) -> list[Opening]:
-    """answers: those to the openings' first messages are the last ones of each model."""
+def _write_openings(writing: Writing, answers: Answers, start: int, directory: Path) -> list[Opening]:
+    """answers: those to the openings' first messages are the last ones of each model; start: number of the first opening."""
     scripts = opening_scripts()
     first = {who: answers[who][-len(scripts) :] for who in (BASE, TUNED)}
-    second = writing.answers({who: second_prompts(of) for who, of in first.items()}, directory / "second-turns")
-    both = {who: [(one.text, two.text) for one, two in zip(first[who], second[who], strict=True)] for who in first}
-    return [
-        Opening(language, tuple(messages), base, tuned)
-        for (language, *messages), base, tuned in zip(scripts, both[BASE], both[TUNED], strict=True)
-    ]
+    second = writing.answers({who: second_prompts(start, of) for who, of in first.items()}, directory / "second-turns")
+    base, tuned = (zip(first[who], second[who], strict=True) for who in (BASE, TUNED))
+    return [Opening(language, tuple(messages), *said) for (language, *messages), *said in zip(scripts, base, tuned, strict=True)]
 
 
 def side_by_side(test: Sequence[Tweet], written: WrittenSamples, seed: int) -> list[Sample]:
@@ -130,7 +118,7 @@ def side_by_side(test: Sequence[Tweet], written: WrittenSamples, seed: int) -> l
     order = random.Random(seed).sample(range(len(test)), len(test))
     found = []
     for place, index in enumerate(order[: min(SHOWN, len(written.prompts))]):
-        tweet, texts = test[index], {who: of[place].text for who, of in written.answers.items()}
+        tweet, texts = test[index], {who: of[place] for who, of in written.answers.items()}
         found.append(Sample(tweet.topic, tweet.type, tweet.text, texts[BASE], texts.get(EXAMPLES), texts[TUNED]))
     return found
 
@@ -166,10 +154,10 @@ def first_prompts(start: int) -> list[WritingPrompt]:
     return [WritingPrompt(start + n, first, TWEET, f"opening {n}") for n, (_, first, _) in enumerate(opening_scripts())]
 
 
-def second_prompts(answers: Sequence[Written]) -> list[WritingPrompt]:
+def second_prompts(start: int, answers: Sequence[str]) -> list[WritingPrompt]:
     """The second messages, each after the first and its answer."""
     pairs = enumerate(zip(opening_scripts(), answers, strict=True))
-    return [WritingPrompt(a.number, then, TWEET, f"opening {n}", ((first, a.text),)) for n, ((_, first, then), a) in pairs]
+    return [WritingPrompt(start + n, then, TWEET, f"opening {n}", ((first, text),)) for n, ((_, first, then), text) in pairs]
 
 
 def prompt_ids(base: BaseModel, template: Template, prompts: Sequence[WritingPrompt], beginning: Sequence[int] = ()) -> list[list[int]]:
@@ -196,30 +184,25 @@ class AnswerFile:
     path: Path
     made_by: str
 
-    def answers(self) -> dict[int, Written]:
-        """number → answer, up to the first damaged line."""
+    def answers(self) -> dict[int, str]:
+        """Number of the prompt → answer, up to the first damaged line."""
         heading, *rows = read_json_lines(self.path) or [{}]
-        found: dict[int, Written] = {}
-        for row in rows if heading.get("made_by") == self.made_by else ():
-            if row.keys() != {"number", "text", "ended"}:
-                break
-            found[row["number"]] = Written(**row)
-        return found
-
-    def missing(self, prompts: Sequence[WritingPrompt]) -> list[int]:
-        """Places of the prompts without an answer."""
-        known = self.answers()
-        return [place for place, prompt in enumerate(prompts) if prompt.number not in known]
+        return {row["number"]: row["text"] for row in rows} if heading.get("made_by") == self.made_by else {}
 
     def begin(self) -> None:
         """Keeps the whole lines of these answers and removes anything else."""
-        kept = map(asdict, self.answers().values())
+        kept = self.answers()
         with complete_file(self.path) as stream:
-            stream.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in ({"made_by": self.made_by}, *kept))
+            stream.write(json.dumps({"made_by": self.made_by}) + "\n")
+            _write_lines(stream, kept)
 
-    def append(self, answers: Sequence[Written]) -> None:
+    def append(self, answers: Mapping[int, str]) -> None:
         with clear_os_errors(self.path), self.path.open("a", encoding="utf-8") as stream:
-            stream.writelines(json.dumps(asdict(answer), ensure_ascii=False) + "\n" for answer in answers)
+            _write_lines(stream, answers)
+
+
+def _write_lines(stream: IO[str], answers: Mapping[int, str]) -> None:
+    stream.writelines(json.dumps({"number": n, "text": text}, ensure_ascii=False) + "\n" for n, text in answers.items())
 
 
 @dataclass(frozen=True)
@@ -237,7 +220,7 @@ class Writing:
         tuned = fingerprints(sorted(path for path in model.path.rglob("*") if path.is_file()))
         return cls(model, examples, sampling, seed, tuned | model.base.fingerprints)
 
-    def answers(self, wanted: Mapping[str, Sequence[WritingPrompt]], directory: Path) -> dict[str, list[Written]]:
+    def answers(self, wanted: Mapping[str, Sequence[WritingPrompt]], directory: Path) -> dict[str, list[str]]:
         """Answers in the order of the prompts; those in `directory` that were made by the same are not written again.
 
         Each batch is on the disk before the next begins, and each answer has its own seed. A batch that was cut off is written again as a
@@ -247,9 +230,11 @@ class Writing:
             wanted: who → prompts.
         """
         files = {who: self._file(who, prompts, directory) for who, prompts in wanted.items()}
-        missing = {who: places for who, prompts in wanted.items() if (places := files[who].missing(prompts))}
-        if self.model.gguf and (places := missing.pop(TUNED, None)):
-            _write_by_gguf(self, [wanted[TUNED][place] for place in places], files[TUNED])
+        known = {who: file.answers() for who, file in files.items()}
+        places = {who: [n for n, prompt in enumerate(of) if prompt.number not in known[who]] for who, of in wanted.items()}
+        missing = {who: of for who, of in places.items() if of}
+        if self.model.gguf and TUNED in missing:
+            _write_by_gguf(self, [wanted[TUNED][place] for place in missing.pop(TUNED)], files[TUNED])
         if missing:
             run_in_clean_process(_write_by_models, self, wanted, missing, files)
         known = {who: file.answers() for who, file in files.items()}
@@ -287,7 +272,7 @@ def _write_by_gguf(writing: Writing, prompts: Sequence[WritingPrompt], file: Ans
             chat_model.sampling = sampling.model_copy(update={"seed": writing.seed + prompt.number})
             topic = prompt.topic if prompt.topic and template.takes_message else NO_TOPIC
             text = chat_model.answer(topic, system=template.system_line(prompt.type) or None, history=prompt.history)
-            file.append([Written(prompt.number, text.strip(), chat_model.ended)])
+            file.append({prompt.number: text.strip()})
             bar.advance()
 
 
@@ -314,8 +299,8 @@ def _write_by_models(
                 numbers = [wanted[who][place].number for place in batch]
                 seeds = [(writing.seed, number) for number in numbers]
                 found = generate(model, [ids[place] for place in batch], sampling, ends, seeds, beginning)
-                answers = [(as_read(base, writing.model.template, answer), answer.ended) for answer in found]
-                files[who].append([Written(number, *answer) for number, answer in zip(numbers, answers, strict=True)])
+                texts = (as_read(base, writing.model.template, answer) for answer in found)
+                files[who].append(dict(zip(numbers, texts, strict=True)))
                 bar.advance(len(places))
 
 

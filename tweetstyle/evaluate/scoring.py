@@ -11,8 +11,8 @@ import numpy as np
 
 from tweetstyle.dataset.held_out import HeldOut
 from tweetstyle.evaluate.baselines import (
-    IN_WORDS,
-    NGRAM,
+    BASELINES,
+    NGRAMS,
     PROMPT,
     WITH_TOPIC,
     ModelPair,
@@ -20,7 +20,6 @@ from tweetstyle.evaluate.baselines import (
     TweetReadings,
     base_readings,
     gain_interval,
-    in_words,
     tuned_readings,
 )
 from tweetstyle.evaluate.conversation import ConversationReadings
@@ -52,9 +51,9 @@ class SplitResult:
     """tweets, tokens (end tokens included), bytes: what was scored; too_long: tweets left out because the model cannot hold them.
 
     gain: bits per byte of the base minus those of the tuned model on the same tweets; above 0 the tuning helped.
-    baselines: what else the tuned model is compared with, in the order of the table, its name in words; best: the name of that which
-    predicts the validation tweets best; over_best: the gain over it. with_topic: "base" and "tuned" where the prompt names the tweet's
-    topic, which was taken from the tweet and gives a part of it away; None where prompts have no topic.
+    baselines: what else the tuned model is compared with, by BASELINES; best: that which predicts the validation tweets best;
+    over_best: the gain over it. with_topic: "base" and "tuned" where the prompt names the tweet's topic, which was taken from the
+    tweet and gives a part of it away; None where prompts have no topic.
     """
 
     tweets: int
@@ -89,27 +88,27 @@ def score_held_out(
     of_base = base_readings(model.base, model.template, tweets, documents, besides.examples) | besides.of_base | besides.of_both
     of_tuned = tuned_readings(model.base, model.template, tweets, documents) | besides.of_both
     by_base, by_tuned = run_in_clean_process(_score_with_bar, model, of_base, of_tuned, evaluation.bf16)
-    by_base[NGRAM] = ngram_bits(train_ngrams([tweet.text for tweet in known]), [tweet.text for tweet in tweets]) * math.log(2)
-    return _results(samples, in_words(by_base, besides.examples.count), by_tuned, evaluation), by_base, by_tuned
+    by_base[NGRAMS] = ngram_bits(train_ngrams([tweet.text for tweet in known]), [tweet.text for tweet in tweets]) * math.log(2)
+    return _results(samples, by_base, by_tuned, evaluation), by_base, by_tuned
 
 
 def _results(samples: Mapping[str, HeldOut], by_base: Nats, by_tuned: Nats, evaluation: Evaluation) -> dict[str, SplitResult]:
-    """by_base: nats of all samples' tweets, one after the other, by the baseline's name in words, and WITH_TOPIC."""
+    """by_base, by_tuned: nats by the names of the readings, of all samples' tweets one after the other where they are of these."""
     parts, start = {}, 0
     for name, sample in samples.items():
         parts[name] = slice(start, start := start + len(sample.documents))
     # Chosen on validation: chosen on test, the best would be so by luck too.
-    best = min((name for name in by_base if name != WITH_TOPIC), key=lambda name: by_base[name][parts["validation"]].sum())
-    tuned = {name: by_tuned[name] for name in (PROMPT, WITH_TOPIC) if name in by_tuned}
+    best = min((name for name in BASELINES if name in by_base), key=lambda name: by_base[name][parts["validation"]].sum())
+    names = (*BASELINES, WITH_TOPIC)
     return {
-        name: _result(sample, *({of: nats[parts[name]] for of, nats in by.items()} for by in (by_base, tuned)), best, evaluation)
-        for name, sample in samples.items()
+        split: _result(sample, *({of: by[of][parts[split]] for of in names if of in by} for by in (by_base, by_tuned)), best, evaluation)
+        for split, sample in samples.items()
     }
 
 
 def _result(sample: HeldOut, by_base: Nats, by_tuned: Nats, best: str, evaluation: Evaluation) -> SplitResult:
     tokens = sum(len(document.ids) - first_scored(document) for document in sample.documents)
-    size, prompt, tuned = int(sample.bytes.sum()), IN_WORDS[PROMPT], by_tuned[PROMPT]
+    size, tuned = int(sample.bytes.sum()), by_tuned[PROMPT]
     by_name = {name: figures(nats, tokens, size) for name, nats in by_base.items()}
     with_topic = by_name.pop(WITH_TOPIC, None)
     return SplitResult(
@@ -117,9 +116,9 @@ def _result(sample: HeldOut, by_base: Nats, by_tuned: Nats, best: str, evaluatio
         tokens=tokens,
         bytes=size,
         too_long=sample.too_long,
-        base=by_name.pop(prompt),
+        base=by_name.pop(PROMPT),
         tuned=figures(tuned, tokens, size),
-        gain=gain_interval(by_base[prompt] - tuned, sample, evaluation),
+        gain=gain_interval(by_base[PROMPT] - tuned, sample, evaluation),
         baselines=by_name,
         best=best,
         over_best=gain_interval(by_base[best] - tuned, sample, evaluation),

@@ -13,7 +13,7 @@ from tweetstyle.evaluate.habits import find_habits
 from tweetstyle.evaluate.samples import BASE, TUNED, WrittenSamples
 from tweetstyle.evaluate.two_sample import Distance, Texts, style_distance
 from tweetstyle.statistics.intervals import Hits, Interval, share, share_difference
-from tweetstyle.text.copying import Copying, copying, words_of
+from tweetstyle.text.copying import CopiedSpan, find_copies, longest_copies, words_of
 from tweetstyle.text.words import words_of as topic_words
 from tweetstyle.wording.words import Note
 
@@ -46,6 +46,16 @@ class Diversity:
     distinct_2: float | None
     lengths: list[float]
     real_lengths: list[float]
+
+
+@dataclass(frozen=True)
+class Copying:
+    """Shares, 0 to 1, of the texts that hold a copied span; excess: generated minus held-out. worst: the longest copies first."""
+
+    generated: Interval
+    held_out: Interval
+    excess: Interval
+    worst: list[CopiedSpan]
 
 
 @dataclass(frozen=True)
@@ -100,7 +110,7 @@ def measure(train: Sequence[str], real: Texts, floor: Texts, written: WrittenSam
         floor: validation tweets.
     """
     clusters = [prompt.cluster for prompt in written.prompts]
-    sides = {who: Texts([answer.text for answer in of], clusters) for who, of in written.answers.items()}
+    sides = {who: Texts(of, clusters) for who, of in written.answers.items()}
     tuned = sides[TUNED]
     to, gaps, whole = style_distance(real, {"floor": floor} | sides, confidence=confidence, seed=seed)
     habits = counted_habits(train, {"real": real, "floor": floor} | sides, confidence)
@@ -121,7 +131,7 @@ def measure(train: Sequence[str], real: Texts, floor: Texts, written: WrittenSam
         whole=whole,
         habits=habits,
         diversity={who: diversity(of, real.texts, seed=seed) for who, of in said.items() if of},
-        copying=copying(tuned.texts, tuned.clusters, real.texts, real.clusters, train, confidence),
+        copying=copying(tuned, real, train, confidence),
         obedience=_prompt_adherence(written, confidence, seed),
         notes=notes,
     )
@@ -140,16 +150,30 @@ def counted_habits(train: Sequence[str], sides: Mapping[str, Texts], confidence:
     ]
 
 
+# -- copying ------------------------------------------------------------------------------------------------
+
+
+def copying(generated: Texts, held_out: Texts, train: Sequence[str], confidence: float) -> Copying:
+    """Share of generated tweets with a span of a training tweet, minus that of real held-out tweets.
+
+    Stock phrases and quotations recur in real tweets too: their share is what remains where nobody recites.
+    """
+    found = find_copies([*generated.texts, *held_out.texts], train)
+    holds = list(map(bool, found))
+    sides = (holds[: len(generated.texts)], generated.clusters), (holds[len(generated.texts) :], held_out.clusters)
+    shares = (share(*side, confidence=confidence) for side in sides)
+    excess = share_difference(*sides[0], *sides[1], confidence=confidence)
+    return Copying(*shares, excess, longest_copies(found, generated.texts, train))
+
+
 # -- diversity ----------------------------------------------------------------------------------------------
 
 
 def diversity(texts: Sequence[str], real: Sequence[str], *, seed: int) -> Diversity:
     """Source of distinct-2: Li et al., A Diversity-Promoting Objective Function, NAACL 2016: distinct word bigrams over bigrams.
 
-    It falls with the number of bigrams, so both sides are cut to the same number. Raises ValueError for an empty side.
+    It falls with the number of bigrams, so both sides are cut to the same number.
     """
-    if not texts or not real:
-        raise ValueError("diversity needs generated and real tweets")
     mine, theirs = ([_bigrams(text) for text in side] for side in (texts, real))
     size = min(sum(map(len, mine)), sum(map(len, theirs)))
     ratio = distinct(mine, size, seed) / distinct(theirs, size, seed) if size else None
@@ -180,7 +204,7 @@ def _prompt_adherence(written: WrittenSamples, confidence: float, seed: int) -> 
     found = {}
     for name, (prompts, answers) in parts.items():
         topics, clusters = [prompt.topic or "" for prompt in prompts], [prompt.cluster for prompt in prompts]
-        texts = ([answer.text for answer in answers.get(who, ())] for who in (BASE, TUNED))
+        texts = (answers.get(who, ()) for who in (BASE, TUNED))
         if part := prompt_adherence(topics, *texts, clusters, confidence=confidence, seed=seed):
             found[name] = part
     return found

@@ -83,28 +83,20 @@ def two_sample_test(real: Texts, other: Texts, *, confidence: float, seed: int) 
     """Classifier two-sample test: Lopez-Paz and Oquab, Revisiting Classifier Two-Sample Tests, ICLR 2017.
 
     Logistic regression on TF-IDF of cased character 1-4-grams, scored out of fold, no cluster on both sides of a fold. None below
-    FEWEST_TEXTS a side.
+    FEWEST_TEXTS a side, and where a fold has texts of one side alone.
 
     Args:
         real, other: as many texts of either, from `matched` or `beginnings`.
     """
-    if len(real.texts) < FEWEST_TEXTS:
-        return None
-    texts, clusters = [*real.texts, *other.texts], [*real.clusters, *other.clusters]
-    is_real = np.arange(len(texts)) < len(real.texts)
-    folded = _out_of_fold(texts, is_real, clusters, seed)
-    return separation(*folded, is_real, clusters, confidence=confidence) if folded else None
-
-
-def _out_of_fold(texts: list[str], is_real: np.ndarray, clusters: Sequence[Hashable], seed: int) -> tuple[np.ndarray, np.ndarray] | None:
-    """Score (above 0: real) and fold of each text, by a classifier that saw no text of its cluster; None where there are too few."""
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedGroupKFold
 
+    texts, clusters = [*real.texts, *other.texts], [*real.clusters, *other.clusters]
     labels: dict[Hashable, int] = {}
+    is_real = np.arange(len(texts)) < len(real.texts)
     groups = [labels.setdefault(cluster, len(labels)) for cluster in clusters]
-    if len(labels) < FOLDS:
+    if len(real.texts) < FEWEST_TEXTS or len(labels) < FOLDS:
         return None
     # The weights of n-grams see no label: learned once, they give nothing away.
     weights = TfidfVectorizer(analyzer="char", ngram_range=(1, 4), lowercase=False, sublinear_tf=True, dtype=np.float32)
@@ -117,7 +109,7 @@ def _out_of_fold(texts: list[str], is_real: np.ndarray, clusters: Sequence[Hasha
         classifier = LogisticRegression(C=10, solver="liblinear", class_weight="balanced", random_state=0)
         classifier.fit(features[learn], is_real[learn])
         scores[test], fold[test] = classifier.decision_function(features[test]), number
-    return scores, fold
+    return separation(scores, fold, is_real, clusters, confidence=confidence)
 
 
 # -- texts at equal numbers and lengths ---------------------------------------------------------------------

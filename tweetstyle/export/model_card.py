@@ -74,7 +74,9 @@ def model_card(recipe: Recipe, base: BaseModel, template: Template, run: dict[st
     from jinja2 import Environment, PackageLoader
 
     language = recipe.language or current_language()
-    say = Say(language, talks=template.turns is not None, begins=recipe.prompt.message == "first-words")
+    say = Say(
+        language, talks=template.turns is not None, begins=recipe.prompt.message == "first-words", shown=run["evaluation"].get("shown")
+    )
     environment = Environment(loader=PackageLoader("tweetstyle.pages"), trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"plain": plain, "fenced": fenced, "size": size, "json": json.dumps}
     values = {

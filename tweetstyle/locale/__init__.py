@@ -52,20 +52,17 @@ def _catalogue(language: str) -> gettext.NullTranslations:
     return gettext.translation(DOMAIN, FOLDER, [language], fallback=True)
 
 
-class _Numbers(Formatter):
-    """str.format with numbers in a language's own signs."""
+def localised(text: str, language: str | None = None) -> str:
+    """A number as Python writes it, with the signs of the language, by default the current one."""
+    return text.translate(SIGNS.get(language or current_language(), {}))
 
-    def __init__(self, language: str) -> None:
-        self.signs = SIGNS.get(language)
+
+class _Numbers(Formatter):
+    """str.format with numbers in the current language's own signs."""
 
     def format_field(self, value: Any, spec: str) -> str:
         text = super().format_field(value, spec)
-        return text.translate(self.signs) if self.signs and isinstance(value, Number) else text
-
-
-def localised(text: str) -> str:
-    """A number as Python writes it, with the signs of the current language."""
-    return text.translate(SIGNS.get(current_language(), {}))
+        return localised(text) if isinstance(value, Number) else text
 
 
 class Later(str):
@@ -105,4 +102,4 @@ def N_(message: str) -> str:
 
 
 def _filled(message: str, values: dict[str, Any]) -> str:
-    return _Numbers(current_language()).vformat(message, (), values) if values else message
+    return _Numbers().vformat(message, (), values) if values else message

@@ -38,7 +38,8 @@ def write_report(run: RunFiles, language: str, state: State | None = None) -> Pa
 def run_report(files: RunFiles, language: str, state: State | None = None) -> str:
     """One self-contained HTML page: no script, nothing from the network, every text of the archive or a model escaped."""
     run = read_run(files)
-    say = Say(language, talks=bool(run.evaluation.get("conversation")), begins=run.message == "first-words")
+    talks, begins = bool(run.evaluation.get("conversation")), run.message == "first-words"
+    say = Say(language, talks=talks, begins=begins, shown=run.evaluation.get("shown"))
     training = bool(state and state.training)
     given = answers(run.evaluation, run.metrics, language, unfinished=not run.ended, training=training)
     started = take_off(run.metrics)

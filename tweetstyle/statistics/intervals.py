@@ -2,7 +2,6 @@
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
@@ -56,11 +55,7 @@ def bootstrap_t(
         clusters: [n] labels, for example days: tweets of a day are related, so days are drawn and not tweets.
         resamples: how many times clusters are drawn.
     """
-    sums = cluster_sums(numerator, denominator, clusters)
-    if len(sums[0]) < FEWEST_CLUSTERS:
-        return Interval(float(sums[0].sum() / sums[1].sum()), None, None, confidence, len(sums[0]))
-    drawn = _resampled(*sums, resamples, np.random.default_rng(seed))
-    return _studentised(drawn, len(sums[0]), confidence)
+    return _studentised([(numerator, denominator, clusters)], confidence, resamples, seed)
 
 
 def difference_of_ratios(first: Sample, second: Sample, *, confidence: float, resamples: int, seed: int) -> Interval:
@@ -68,15 +63,7 @@ def difference_of_ratios(first: Sample, second: Sample, *, confidence: float, re
 
     Each side's clusters are drawn on their own. `clusters` of the result is the smaller of the two counts.
     """
-    sides = [cluster_sums(*sample) for sample in (first, second)]
-    count = min(len(tops) for tops, _ in sides)
-    if count < FEWEST_CLUSTERS:
-        estimate = [float(tops.sum() / bottoms.sum()) for tops, bottoms in sides]
-        return Interval(estimate[0] - estimate[1], None, None, confidence, count)
-    random = np.random.default_rng(seed)
-    one, two = (_resampled(*side, resamples, random) for side in sides)
-    error, errors = float(np.hypot(one.error, two.error)), np.hypot(one.errors, two.errors)
-    return _studentised(_Resampled(one.estimate - two.estimate, error, one.shifts - two.shifts, errors), count, confidence)
+    return _studentised([first, second], confidence, resamples, seed)
 
 
 def cluster_sums(numerator: np.ndarray, denominator: np.ndarray, clusters: Sequence[Hashable]) -> tuple[np.ndarray, np.ndarray]:
@@ -85,16 +72,26 @@ def cluster_sums(numerator: np.ndarray, denominator: np.ndarray, clusters: Seque
     return np.bincount(index, weights=numerator), np.bincount(index, weights=denominator)
 
 
-class _Resampled(NamedTuple):
-    """A ratio, its standard error, and of each draw the shift from the ratio and the standard error."""
+def _studentised(samples: Sequence[Sample], confidence: float, resamples: int, seed: int) -> Interval:
+    """Of the first sample's ratio, or of the first minus the second."""
+    sides = [cluster_sums(*sample) for sample in samples]
+    clusters = min(len(tops) for tops, _ in sides)
+    estimate = float(np.subtract.reduce([tops.sum() / bottoms.sum() for tops, bottoms in sides]))
+    if clusters < FEWEST_CLUSTERS:
+        return Interval(estimate, None, None, confidence, clusters)
+    random = np.random.default_rng(seed)
+    error, shifts, errors = zip(*(_resampled(*side, resamples, random) for side in sides), strict=True)
+    whole, shift, spread = np.hypot.reduce(error), np.subtract.reduce(shifts), np.hypot.reduce(errors)
+    if whole == 0:
+        return Interval(estimate, estimate, estimate, confidence, clusters)
+    usable = spread > 0  # clusters that are all alike have no spread, and no t
+    tail = (1 - confidence) / 2
+    lower, upper = np.quantile(shift[usable] / spread[usable], [tail, 1 - tail])
+    return Interval(estimate, float(estimate - upper * whole), float(estimate - lower * whole), confidence, clusters)
 
-    estimate: float
-    error: float
-    shifts: np.ndarray
-    errors: np.ndarray
 
-
-def _resampled(tops: np.ndarray, bottoms: np.ndarray, resamples: int, random: np.random.Generator) -> _Resampled:
+def _resampled(tops: np.ndarray, bottoms: np.ndarray, resamples: int, random: np.random.Generator) -> tuple[float, np.ndarray, np.ndarray]:
+    """A ratio's standard error, and of each draw the shift from the ratio and the standard error."""
     count, estimate = len(tops), float(tops.sum() / bottoms.sum())
     # What each cluster has above its share at the estimate: 0 everywhere where nothing varies.
     excess = tops - estimate * bottoms
@@ -102,17 +99,7 @@ def _resampled(tops: np.ndarray, bottoms: np.ndarray, resamples: int, random: np
         excess[:] = 0
     error = float(_shift_and_error(np.ones((1, count)), excess, bottoms)[1][0])
     draws = random.multinomial(count, np.full(count, 1 / count), size=resamples)
-    return _Resampled(estimate, error, *_shift_and_error(draws, excess, bottoms))
-
-
-def _studentised(whole: _Resampled, clusters: int, confidence: float) -> Interval:
-    if whole.error == 0:
-        return Interval(whole.estimate, whole.estimate, whole.estimate, confidence, clusters)
-    usable = whole.errors > 0  # clusters that are all alike have no spread, and no t
-    tail = (1 - confidence) / 2
-    lower, upper = np.quantile(whole.shifts[usable] / whole.errors[usable], [tail, 1 - tail])
-    ends = float(whole.estimate - upper * whole.error), float(whole.estimate - lower * whole.error)
-    return Interval(whole.estimate, *ends, confidence, clusters)
+    return error, *_shift_and_error(draws, excess, bottoms)
 
 
 def _shift_and_error(weights: np.ndarray, excess: np.ndarray, bottoms: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -7,10 +7,6 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cache
 
-import numpy as np
-
-from tweetstyle.statistics.intervals import Interval, share, share_difference
-
 SPAN_CHARACTERS = 50
 SPAN_WORDS = 8
 WORST = 5
@@ -30,58 +26,12 @@ class CopiedSpan:
     characters: int
 
 
-@dataclass(frozen=True)
-class Copying:
-    """Shares, 0 to 1, of the texts that hold a copied span; excess: generated minus held-out. worst: the longest copies first."""
-
-    generated: Interval
-    held_out: Interval
-    excess: Interval
-    worst: list[CopiedSpan]
-
-
-def copying(
-    generated: Sequence[str],
-    generated_clusters: Sequence[Hashable],
-    held_out: Sequence[str],
-    held_out_clusters: Sequence[Hashable],
-    train: Sequence[str],
-    confidence: float,
-) -> Copying:
-    """Share of generated tweets with a span of 50 characters or 8 words of a training tweet, minus that of real held-out tweets.
-
-    Stock phrases and quotations recur in real tweets too: their share is what remains where nobody recites. Characters are compared
-    as they are, words without case and punctuation. Source: verbatim memorisation as in Carlini et al., Quantifying Memorization
-    Across Neural Language Models, ICLR 2023 (50 tokens there; less here, for a tweet is short).
-
-    Args:
-        generated: what the model wrote.
-        generated_clusters: for each of these texts what it was drawn with; likewise for held_out.
-        held_out: real tweets that the model never saw.
-        held_out_clusters: their clusters.
-        train: the tweets that it was trained on.
-        confidence: of the intervals.
-
-    Raises:
-        ValueError: for an empty side.
-    """
-    if not generated or not held_out or not train:
-        raise ValueError("copying needs generated, held-out and training tweets")
-    found = find_copies([*generated, *held_out], train)
-    holds = np.array(list(map(bool, found)))
-    new, real = holds[: len(generated)], holds[len(generated) :]
-    return Copying(
-        share(new, generated_clusters, confidence=confidence),
-        share(real, held_out_clusters, confidence=confidence),
-        share_difference(new, generated_clusters, real, held_out_clusters, confidence=confidence),
-        longest_copies(found, generated, train),
-    )
-
-
 def find_copies(texts: Sequence[str], train: Sequence[str]) -> list[Counter[int]]:
     """For each text the training tweets that share 50 characters or 8 words in a row with it → how many such runs they share.
 
-    Exact: no false hit and no miss. Of training tweets that are equal the first counts.
+    Exact: no false hit and no miss. Characters are compared as they are, words without case and punctuation. Of training tweets that
+    are equal the first counts. Source: verbatim memorisation as in Carlini et al., Quantifying Memorization Across Neural Language
+    Models, ICLR 2023 (50 tokens there; less here, for a tweet is short).
     """
     places_of: dict[Hashable, list[int]] = defaultdict(list)
     for place, text in enumerate(texts):

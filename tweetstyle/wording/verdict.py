@@ -19,11 +19,11 @@ from tweetstyle.wording.words import Say
 
 VARIED = 0.7
 """Below this ratio of distinct word pairs a model repeats itself."""
-SAME_PROMPT = "base, same prompt"
-"""The baseline over which the gain over the untrained model is measured."""
+SAME_PROMPT = "prompt"
+"""The baseline that is the untrained model under the same prompt."""
+WHOLE_WAY = 1.0
+"""Of the style gap. An interval that is wider says nothing about how much of it was closed."""
 
-WIDEST = 1.0
-"""Of an interval of the gap closed that is worth giving: the whole way."""
 UNTRAINED = {Effect.LESS: "worse", Effect.NONE: "nothing", Effect.UNKNOWN: "cannot"}
 """Gain over the untrained model, where it is none → ending of the answer's key."""
 BEST = {
@@ -37,11 +37,6 @@ BEST = {
 Json = Mapping[str, Any]
 
 
-def verdict(evaluation: Json, metrics: Sequence[Json], language: str, *, unfinished: bool = False) -> list[str]:
-    """The three answers, each with its figures behind it, while no training is in progress. Arguments as in `answers`."""
-    return [" ".join(sentences) for sentences in answers(evaluation, metrics, language, unfinished=unfinished)]
-
-
 def answers(
     evaluation: Json, metrics: Sequence[Json], language: str, *, unfinished: bool = False, training: bool = False
 ) -> list[list[str]]:
@@ -53,14 +48,18 @@ def answers(
         unfinished: whether the training has not come to its end.
         training: whether it is in progress.
     """
-    say = Say(language, talks=bool(evaluation.get("conversation")))
+    say = _say(evaluation, language)
     return [_like_you(evaluation, say), _new_tweets(evaluation, say), _stopping(metrics, say, unfinished, training)]
 
 
 def trial(evaluation: Json, language: str) -> str:
     """What a run on a hundred tweets shows, in one sentence; whether it writes like the author it cannot."""
-    say, test = Say(language, talks=bool(evaluation.get("conversation"))), evaluation["splits"]["test"]
+    say, test = _say(evaluation, language), evaluation["splits"]["test"]
     return say(f"v_trial_{_kind(test)}", tweets=say.number(test["tweets"]), best=say.baseline(test["best"]))
+
+
+def _say(evaluation: Json, language: str) -> Say:
+    return Say(language, talks=bool(evaluation.get("conversation")), shown=evaluation.get("shown"))
 
 
 def turned(found: Json) -> dict[str, Any]:
@@ -78,12 +77,7 @@ def _like_you(evaluation: Json, say: Say) -> list[str]:
     if not test:
         return [say("v_like_not_yet")]
     answer, first, *figures = _learned(test, say)
-    said = [answer]
-    if gap := (style.get("gap_closed") or {}).get("tuned"):
-        wide = gap["low"] is not None and gap["high"] - gap["low"] > WIDEST
-        key = "v_gap_wide" if wide and gap["low"] > 0 else f"v_gap_{effect(gap, SMALLEST_SHARE).value}"
-        said.append(say(key, gap=say.interval(gap, shares=True), samples=say.number(style["samples"])))
-    said += [f"{say('details')} {first[0].lower()}{first[1:]}", *figures]
+    said = [answer, *_gap_closed(style, say), f"{say('details')} {first[0].lower()}{first[1:]}", *figures]
     if not talk:
         return said
     words = (style.get("obedience") or {}).get("key words")
@@ -117,6 +111,22 @@ def _effects(test: Json) -> tuple[Effect, Effect]:
 def _kind(test: Json) -> str:
     gain, over = _effects(test)
     return BEST[over][0] if gain is Effect.MORE else UNTRAINED[gain]
+
+
+def _gap_closed(style: Json, say: Say) -> list[str]:
+    """How much of the way to the author's style was gone.
+
+    Where the interval is wider than the whole way, there is no figure: it is closer, or nothing is said.
+    """
+    gap = (style.get("gap_closed") or {}).get("tuned")
+    if not gap or gap["low"] is None:
+        return []
+    found, wide = effect(gap, SMALLEST_SHARE), gap["high"] - gap["low"] > WHOLE_WAY
+    if wide and found is not Effect.MORE:
+        return []
+    key = "wide" if wide else "all" if found is Effect.MORE and gap["estimate"] > WHOLE_WAY else found.value
+    values = {"gap": say.interval(gap, shares=True), "low": say.percent(gap["low"]), "samples": say.number(style["samples"])}
+    return [say(f"v_gap_{key}", **values)]
 
 
 def _bits(found: Json, say: Say) -> str:

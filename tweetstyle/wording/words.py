@@ -1,25 +1,13 @@
 """Texts and figures in the reader's language, from tweetstyle/locale."""
 
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from tweetstyle.locale import current_language
-
-BASELINES = {
-    r"base, same prompt": "b_prompt",
-    r"base, raw text": "b_raw",
-    r"base, (?:shown )?(\d+) of your tweets.*": "b_examples",
-    r"base, told to write like you": "b_told",
-    r"base, told and shown (\d+) of your answers": "b_told_examples",
-    r"letter n-grams of your tweets": "b_ngram",
-}
-"""What evaluate calls a baseline → key of its text."""
-POINT, THOUSANDS = {"en": ".", "fr": ","}, {"en": ",", "fr": "\u202f"}
+from tweetstyle.locale import current_language, localised
 
 
 @cache
@@ -51,11 +39,12 @@ class Say:
     """Sentences and figures in one language. Nothing here is HTML.
 
     talks: of a model that answers messages, of which some sentences (…_talk) say other things than of one that writes tweets.
-    begins: of a model that continues a tweet's first words, where others are given a subject (…_begin).
+    begins: of a model that continues a tweet's first words, where others are given a subject (…_begin). shown: how many tweets the
+    base model was shown, for the name of that baseline.
     """
 
-    def __init__(self, language: str, talks: bool = False, begins: bool = False) -> None:
-        self.language, self.talks = language, talks
+    def __init__(self, language: str, *, talks: bool = False, begins: bool = False, shown: int | None = None) -> None:
+        self.language, self.talks, self.shown = language, talks, shown
         self._texts = texts(language)
         self.keys = self._texts["words"].keys()
         self._ending = "_talk" if talks else "_begin" if begins else ""
@@ -80,13 +69,12 @@ class Say:
 
     def localised(self, text: str) -> str:
         """A number as Python writes it, with the language's own signs."""
-        return text.translate({ord(","): THOUSANDS[self.language], ord("."): POINT[self.language], ord("-"): "−"})
+        return localised(text, self.language).replace("-", "−")
 
     def percent(self, share: float | None) -> str:
         if share is None:
             return "–"
-        space = "" if self.language == "en" else "\u202f"
-        return self.number(100 * share, 0 if abs(share) >= 0.1 or not share else 1) + space + "%"
+        return self.localised(f"{100 * share:,.{0 if abs(share) >= 0.1 or not share else 1}f}%")
 
     def interval(self, found: Mapping[str, Any] | None, shares: bool = False, digits: int = 2, unit: str = "") -> str:
         """ "0.34 (95% interval: 0.29 to 0.40)"; shares: 0 to 1, said in percent; unit: behind the estimate."""
@@ -104,11 +92,9 @@ class Say:
         return self("minutes", minutes=whole // 60, seconds=whole % 60)
 
     def baseline(self, name: str, short: bool = False) -> str:
-        """What evaluate calls a baseline, in words, or in few of them for a table; an unknown name as it is."""
-        for pattern, key in BASELINES.items():
-            if found := re.fullmatch(pattern, name):
-                return self(f"{key}_short" if short else key, count=found[1] if found.groups() else None)
-        return name
+        """A baseline in words, or in few of them for a table; a name of an earlier version as it is."""
+        key = f"b_{name}_short" if short else f"b_{name}"
+        return self(key, count=self.number(self.shown)) if key in self.keys else name
 
     def note(self, stored: Note | Mapping[str, Any] | str) -> str:
         """A note as it is stored; a sentence or a code of an earlier version as it is."""
@@ -127,9 +113,7 @@ class Say:
             return self.percent(value) if name.endswith("_share") else self.number(value)
         if name == "figure":
             return self.named("figures", value)
-        if name == "split":
-            return self.named("words", value)
-        return self.baseline(value) if name == "baseline" else value
+        return self.named("words", value) if name == "split" else value
 
     def gate(self, verdict: Mapping[str, Sequence[str]] | str) -> str:
         """The gate's verdict in one to four sentences. verdict: as parity.json has it."""
@@ -151,15 +135,3 @@ class Say:
         """A file that export compared: its type, and what it was made with."""
         file_type, _, made_with = name.partition(" ")
         return f"{file_type} {self.named('candidates', made_with)}"
-
-    def source(self, name: str) -> str:
-        """Where other people's tweets come from: the package's own set, or the user's file."""
-        if name == "the neutral set":
-            return self("l_neutral")
-        file, comma, times = name.rpartition(", ")
-        return f"{file}, {self('l_other_times')}" if comma and times == "of other or unknown times" else name
-
-    def habit(self, name: str) -> str:
-        """A habit's name, which evaluate gives in English."""
-        length = re.fullmatch(r"(at most|more than) (\d+) characters", name)
-        return self.named("habits", length[1]).format(count=length[2]) if length else self.named("habits", name)
