@@ -157,10 +157,6 @@ def test_the_system_s_own_errors_are_french(name):
     assert reason(OSError(getattr(errno, name), in_english)) == in_english != in_french and "a file" not in in_french
 
 
-def test_fit_has_the_option_too():
-    assert "RECETTE" in CliRunner().invoke(fit_command, ["--help", "--lang", "fr"]).output
-
-
 def test_a_recipe_without_a_language_has_that_of_the_command_and_no_digest_depends_on_it(tmp_path, base_model_dir, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "base").symlink_to(base_model_dir)

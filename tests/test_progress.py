@@ -85,32 +85,6 @@ def test_what_is_done_before_the_first_count_has_its_own_name():
     assert re.fullmatch(r"writing q4_k_m  ━━━ +1.0 GiB of 5.0 GiB  elapsed 0:00:0\d", lines[-1]), lines
 
 
-KILLED = """
-import os, signal, sys, time
-from tweetstyle.progress import Bar
-
-def work():
-    with Bar("scoring tweets", 100, "tokens"):
-        time.sleep(1.2)
-        os.kill(os.getpid(), signal.SIGKILL)
-
-if __name__ == "__main__":
-    from tweetstyle.inference.clean_process import run_in_clean_process
-    from tweetstyle.errors import TweetstyleError
-    sys.modules["unsloth"] = None  # what makes it take a process of its own
-    try:
-        run_in_clean_process(work)
-    except TweetstyleError as error:
-        sys.exit(error.what)
-"""
-
-
-def test_a_message_does_not_stand_behind_the_bar_of_a_process_that_was_killed(tmp_path):
-    (tmp_path / "killed.py").write_text(KILLED)
-    bar, *message = shown_by([sys.executable, str(tmp_path / "killed.py")], 80)[0][-1].splitlines()
-    assert bar.startswith("scoring tweets") and TIMES.search(bar) and message[0].startswith("the process that loads")
-
-
 def test_a_log_has_a_plain_line_for_each_phase():
     best = "step 9004: 2.5000 bits per byte on the validation tweets, the best so far"
     for program, lines in (

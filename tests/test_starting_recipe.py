@@ -38,19 +38,7 @@ def test_the_written_recipe_is_planned_as_it_stands(tmp_path, monkeypatch, base_
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.yaml", "model", "moi.csv"]
 
 
-WILD = [
-    'it\'s a "quoted": b #5.csv',
-    "- dash.csv",
-    "2e-4",
-    "null",
-    "~",
-    "[a].csv",
-    "{a}, b",
-    "%.csv",
-    "é 🦊.csv",
-    "tab\there\nline",
-    "a\\b",
-]
+WILD = ['it\'s a "quoted": b #5.csv', "- dash.csv", "2e-4", "null", "[a].csv", "{a}, b", "%.csv", "é 🦊.csv", "tab\there\nline", "a\\b"]
 
 
 IN_BOTH = """tweetstyle-fit recipes/mine.yaml --dry-run plan inspect gpu ram lora qlora make smollm instruct method stock_replies
@@ -69,11 +57,10 @@ def test_a_recipe_in_french_has_the_same_settings_and_a_french_report(tmp_path):
 
 @pytest.mark.parametrize("name", WILD)
 def test_a_wild_name_is_the_same_in_the_recipe(tmp_path, name):
-    target = tmp_path / "mine.yaml"
-    for sources in ([Path(name)], [Path(name), Path("data/" + name)]):
-        target.write_text(recipe_text(sources, 40, ["fr", "en"], name), encoding="utf-8")
-        data = read_recipe(target).data
-        assert (data.source, data.separator) == (tuple(sources), name)
+    target, sources = tmp_path / "mine.yaml", (Path(name), Path("data/" + name))
+    target.write_text(recipe_text(sources, 40, ["fr", "en"], name), encoding="utf-8")
+    data = read_recipe(target).data
+    assert (data.source, data.separator) == (sources, name)
 
 
 def test_a_recipe_is_never_written_over_a_file(tmp_path, monkeypatch):

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 EIGHTHS = " ▏▎▍▌▋▊▉"
-IN_ASCII = dict.fromkeys("█▉▊▋▌▍▎▏", "#") | {"━": "=", "→": "->", "–": "-", "—": "-", "’": "'", "×": "x", "·": "-", "≤": "<=", "≥": ">="}
-IN_ASCII |= {"«": '"', "»": '"', "…": "...", "−": "-", "\u00a0": " ", "\u202f": " "}
 INDENT = " " * 10
 """Of what is said about a stage, as wide as its name."""
 NARROWEST = 40
@@ -40,17 +38,9 @@ def restart_in_utf8_mode() -> None:
 
 
 def print_in_any_encoding() -> None:
-    """What the output's encoding cannot express is printed in ASCII: a sentence must not end in a traceback."""
-    codecs.register_error("signs-in-ascii", _signs_in_ascii)
+    """What the output's encoding cannot express is printed as a question mark: a sentence must not end in a traceback."""
     for stream in filter(None, (sys.stdin, sys.stdout, sys.stderr)):  # None: closed by the shell (<&-)
-        stream.reconfigure(errors="replace" if stream is sys.stdin else "signs-in-ascii")
-
-
-def _signs_in_ascii(error: UnicodeError) -> tuple[str, int]:
-    """An error handler of codecs: a sign as in IN_ASCII, else a question mark. A letter without its accent would make another path."""
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    return "".join(IN_ASCII.get(sign, "?") for sign in error.object[error.start : error.end]), error.end
+        stream.reconfigure(errors="replace")
 
 
 def ignore_syntax_warnings() -> None:
