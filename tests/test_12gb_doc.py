@@ -9,7 +9,7 @@ from babel.messages.pofile import read_po
 from click.testing import CliRunner
 
 from scripts.messages import PO
-from tweetstyle.cli import fit_command, tweetstyle
+from tweetstyle.cli import tweetstyle
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.hardware.gpu import named_card
 from tweetstyle.model.hub import HUB, find_base
@@ -18,18 +18,6 @@ from tweetstyle.recipe_yaml import read_recipe
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "docs" / "12gb.md").read_text(encoding="utf-8")
-
-
-def test_every_command_is_one_of_the_program_s_with_options_that_it_has():
-    commands = re.findall(r"(?m)^    (tweetstyle\S* .*)$", TEXT) + re.findall(r"`(tweetstyle\S* [^`]+)`", TEXT)
-    assert len(commands) >= 6
-    for command in commands:
-        program, *words = command.split()
-        verb = fit_command if program == "tweetstyle-fit" else tweetstyle.commands[words.pop(0)]
-        options = {option for parameter in verb.params for option in parameter.opts}
-        assert {word for word in words if word.startswith("--")} <= options, command
-    (command,) = re.findall(r"(?m)^ +(hf download .*)$", TEXT)
-    assert next(known for known in HUB if known.name == "Llama 3 8B").how_to_get.endswith(command)
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])

@@ -2,26 +2,25 @@
 
 import json
 import math
-import sys
 from dataclasses import asdict, replace
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 from support.likelihood import plain_sums, score
+from support.small_runs import write_tweets
 from support.tiny_llama import write_adapter, write_llama
 
 from tweetstyle.dataset.held_out import scored_bytes
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.evaluate import Evaluated, ModelPair, evaluate, evaluation_table, scoring
+from tweetstyle.evaluate import Evaluated, ModelPair, evaluate, evaluation_table
 from tweetstyle.evaluate.scoring import figures
 from tweetstyle.inference.likelihood import Reading, TunedModel, first_scored, load_model, score_readings, summed_losses
 from tweetstyle.model.base import BaseModel
 from tweetstyle.model.tokenizer import Encoded
 from tweetstyle.prompt.template import Template, build_template
 from tweetstyle.recipe import Evaluation, Sampling
-from tweetstyle.records import Tweet, write_split
+from tweetstyle.records import Tweet
 
 TEXTS = [
     "la neige tombe encore sur Montréal 😂",
@@ -48,15 +47,9 @@ def tweets(count: int, *, per_day: int = 1, topic: str | None = None) -> list[Tw
     return [Tweet(str(i), f"{TEXTS[i % len(TEXTS)]} {i}", day, topic=topic) for i, day in enumerate(days)]
 
 
-def write(path: Path, rows: list[Tweet], template: Template) -> Path:
-    with path.open("w", encoding="utf-8") as stream:
-        write_split(stream, rows, lambda tweet: template.line(tweet.text, tweet.topic))
-    return path
-
-
 @pytest.fixture
-def splits(tmp_path: Path, template: Template) -> dict[str, Path]:
-    return {name: write(tmp_path / f"{name}.jsonl", tweets(40), template) for name in ("train", "validation", "test")}
+def splits(tmp_path: Path) -> dict[str, Path]:
+    return {name: write_tweets(tmp_path / f"{name}.jsonl", tweets(40)) for name in ("train", "validation", "test")}
 
 
 @pytest.fixture
@@ -144,8 +137,8 @@ def test_answer_and_end_are_counted_prompt_and_bos_are_not(evaluated, tiny: Base
     assert split.gain.estimate == pytest.approx(split.base.bits_per_byte - split.tuned.bits_per_byte)
 
 
-def test_a_topic_in_the_file_is_not_shown_to_the_models(evaluated, splits: dict[str, Path], template: Template) -> None:
-    write(splits["test"], tweets(40, topic="hiver"), template)
+def test_a_topic_in_the_file_is_not_shown_to_the_models(evaluated, splits: dict[str, Path]) -> None:
+    write_tweets(splits["test"], tweets(40, topic="hiver"))
     with_topic, without = evaluated().splits["test"], evaluated().splits["validation"]
     assert with_topic.tokens == without.tokens
     assert with_topic.base.nats == pytest.approx(without.base.nats, rel=1e-6)
@@ -162,8 +155,8 @@ def test_the_recipe_decides_how_many_tweets_are_scored_and_how_the_interval_is_m
     assert test_of(bootstrap_resamples=200).gain != test_of(bootstrap_resamples=2000).gain
 
 
-def test_a_tweet_longer_than_the_model_can_hold_is_left_out_and_named(evaluated, splits: dict[str, Path], template: Template) -> None:
-    write(splits["test"], [*tweets(10), Tweet("99", "trop long " * 60, "2024-03-01T00:00:00Z")], template)
+def test_a_tweet_longer_than_the_model_can_hold_is_left_out_and_named(evaluated, splits: dict[str, Path]) -> None:
+    write_tweets(splits["test"], [*tweets(10), Tweet("99", "trop long " * 60, "2024-03-01T00:00:00Z")])
     found = evaluated()
     assert (found.splits["test"].tweets, found.splits["test"].too_long) == (10, 1)
     assert "test: 1 tweets too long for the model's context were left out." in map(str, found.warnings)
@@ -191,14 +184,8 @@ def test_the_file_and_the_table_show_what_was_given_back(evaluated, tmp_path: Pa
     console = Console(width=100, record=True, file=(tmp_path / "screen").open("w"))
     console.print(evaluation_table(found))
     shown, split = console.export_text(), found.splits["test"]
-    ends = f"({split.gain.low:+.3f} to {split.gain.high:+.3f})"
-    for value in (
-        "test: 40 tweets, 40 days",
-        "gain (95% interval)",
-        f"{split.base.bits_per_byte:.3f}",
-        f"{split.tuned.bits_per_byte:.3f}",
-        ends,
-    ):
+    figures = [f"{of.bits_per_byte:.3f}" for of in (split.base, split.tuned)]
+    for value in ("test: 40 tweets, 40 days", "gain (95% interval)", *figures, f"({split.gain.low:+.3f} to {split.gain.high:+.3f})"):
         assert value in shown
     assert "prompted without a topic" in shown and "with the tweet's topic" in shown
     console.print(evaluation_table(found, begins=True))
@@ -215,11 +202,3 @@ def test_what_does_not_fit_is_one_clear_message(tiny: BaseModel, documents: list
     wide = write_llama(tmp_path / "wide", hidden_size=128)
     with pytest.raises(TweetstyleError, match="does not fit the base model"):
         score(tiny, write_adapter(tmp_path / "adapter", wide), "lora", documents)
-
-
-def test_where_unsloth_was_imported_the_scoring_runs_in_a_fresh_process(evaluated, monkeypatch: pytest.MonkeyPatch) -> None:
-    here = evaluated()
-    monkeypatch.setitem(sys.modules, "unsloth", ModuleType("unsloth"))
-    # As Unsloth does: what this process would score with is no longer what it was.
-    monkeypatch.setattr(scoring, "score_readings", lambda *_: pytest.fail("scored in the patched process"))
-    assert evaluated() == here

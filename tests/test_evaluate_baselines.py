@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.likelihood import plain_sums
+from support.small_runs import write_tweets
 
 from tweetstyle.evaluate import ModelPair, evaluate
 from tweetstyle.evaluate.baselines import NGRAMS, Examples, base_readings, few_examples
@@ -14,7 +15,7 @@ from tweetstyle.model.base import BaseModel
 from tweetstyle.model.tokenizer import Encoded
 from tweetstyle.prompt.template import Template, build_template
 from tweetstyle.recipe import Evaluation, Sampling
-from tweetstyle.records import Tweet, write_split
+from tweetstyle.records import Tweet
 
 TRAIN = [Tweet(str(i), text, f"2023-05-{i + 1:02}T08:00:00Z") for i, text in enumerate(("neige encore", "ok 😂", "café froid", "là là"))]
 HELD_OUT = [
@@ -79,11 +80,8 @@ def test_the_headline_is_held_against_the_best_on_validation(tiny: BaseModel, ad
     template = build_template("inst", "Nimzo", tiny.tokens)
     days = [f"2024-01-{1 + i:02}T08:00:00Z" for i in range(28)]
     texts = {"train": "des mots de tous les jours {}", "validation": "des mots de tous les jours {}!", "test": "ZXQ WVK {} %%%"}
-    files = {}
-    for name, text in texts.items():
-        files[name] = tmp_path / f"{name}.jsonl"
-        with files[name].open("w", encoding="utf-8") as stream:
-            write_split(stream, [Tweet(f"{name}{i}", text.format(i), day) for i, day in enumerate(days)], lambda tweet: tweet.text)
+    tweets = {name: [Tweet(f"{name}{i}", text.format(i), day) for i, day in enumerate(days)] for name, text in texts.items()}
+    files = {name: write_tweets(tmp_path / f"{name}.jsonl", of) for name, of in tweets.items()}
     found = evaluate(ModelPair(tiny, adapter, "lora", template), files, Evaluation(examples=2, samples=0), Sampling(), tmp_path)
     for split in found.splits.values():
         assert split.best == NGRAMS

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from support.small_runs import write_tweets
 
 from tweetstyle.dataset.held_out import clusters
 from tweetstyle.errors import TweetstyleError
@@ -11,7 +12,7 @@ from tweetstyle.evaluate import Evaluated, ModelPair, evaluate
 from tweetstyle.model.base import BaseModel
 from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Evaluation, Sampling
-from tweetstyle.records import Tweet, write_split
+from tweetstyle.records import Tweet
 from tweetstyle.report import RunFiles, write_report
 from tweetstyle.wording.verdict import answers
 
@@ -29,9 +30,7 @@ def evaluated(tiny: BaseModel, adapter: Path, room: Path, *splits: list[str], pe
             Tweet(f"{name}{i}", text, f"2024-{month:02}-{day:02}T12:00:00Z", topic=text[:5] if i % 2 else None)
             for i, (text, (month, day)) in enumerate(zip(texts, days, strict=True))
         ]
-        files[name] = room / f"{name}.jsonl"
-        with files[name].open("w", encoding="utf-8") as stream:
-            write_split(stream, rows, lambda tweet: template.line(tweet.text, tweet.topic))
+        files[name] = write_tweets(room / f"{name}.jsonl", rows)
     settings = Evaluation(samples=samples, examples=2, bootstrap_resamples=200), Sampling(num_predict=12)
     found = evaluate(ModelPair(tiny, adapter, "lora", template), files, *settings, room / "run")
     for name in ("evaluation.json", "scores.json"):

@@ -80,18 +80,11 @@ def test_what_steers_a_terminal_and_markup_are_shown_as_they_are(tmp_path):
     assert "\x1b" not in output and "\u202e" not in output
 
 
-@pytest.mark.parametrize(
-    ("texts", "said"),
-    [
-        ([""] * 100, "none of the 100 tweets was kept (too short 100) → most of these texts are empty or only mentions"),
-        (["ok"] * 40, "none of the 40 tweets was kept (too short 40) → lower data.min_characters"),
-    ],
-)
-def test_an_archive_without_a_tweet_to_learn_from_is_refused_and_no_recipe_written(tmp_path, texts, said):
+def test_an_archive_without_a_tweet_to_learn_from_is_refused_and_no_recipe_written(tmp_path):
     source, target = tmp_path / "a.jsonl", tmp_path / "mine.yaml"
-    source.write_text("".join(json.dumps({"id": str(n + 1), "text": text}) + "\n" for n, text in enumerate(texts)), encoding="utf-8")
+    source.write_text("".join(json.dumps({"id": str(n + 1), "text": "ok"}) + "\n" for n in range(40)), encoding="utf-8")
     message = " ".join(refused(source, "--write-recipe", target).split())
-    assert said in message and not target.exists()
+    assert "none of the 40 tweets was kept (too short 40) → lower data.min_characters" in message and not target.exists()
 
 
 @pytest.mark.parametrize(("has_card", "writes"), [(True, False), (False, True)])

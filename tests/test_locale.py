@@ -5,8 +5,6 @@ import errno
 import io
 import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -25,7 +23,7 @@ from tweetstyle.run import Run
 from tweetstyle.stages import stages_of
 from tweetstyle.wording.words import texts
 
-ROOT, BIN = Path(__file__).parents[1], Path(sys.executable).parent
+ROOT = Path(__file__).parents[1]
 RECIPE = "data: {source: tweets.csv}\nprompt: {style: Nimzo}\nmodel: {base: base, method: lora}\ntraining: {max_length: 128}\n"
 PLACE = re.compile(r"(?<!\{)\{(\w+)|%\((\w+)\)s")
 OF_CLICK = {"number_type"}
@@ -123,13 +121,6 @@ def test_lang_stands_anywhere(arguments):
 def test_click_itself_speaks_french(arguments, said):
     shown = CliRunner().invoke(tweetstyle, ["--lang", "fr", *arguments.split()])
     assert shown.exit_code == 2 and said in shown.output, shown.output
-
-
-def test_a_program_that_is_started_speaks_the_same_language(tmp_path):
-    child = f"import subprocess; subprocess.run([{str(BIN / 'tweetstyle')!r}, '--help'])"
-    program = f"from tweetstyle.locale import use_language; use_language('fr'); {child}"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path)
-    assert "Utilisation\u00a0: tweetstyle" in done.stdout
 
 
 def test_numbers_have_french_signs():

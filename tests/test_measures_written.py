@@ -149,28 +149,13 @@ def test_a_file_of_too_few_other_people_is_one_message(tmp_path):
         other_texts(path, [], lambda tweet: "" if tweet.text.startswith("RT") else tweet.text, 500, 0)
 
 
-def measured(tuned: list[str], base: list[str], count: int = 120):
-    asks = [WritingPrompt(i, SUBJECTS[i % 12], "Tweet", f"day {i // 2}") for i in range(len(tuned))]
-    train = [fox(i) for i in range(1000, 1400)]
-    real = Texts([fox(i) for i in range(count)], [f"day {i // 2}" for i in range(count)])
-    floor = Texts([fox(i) for i in range(500, 500 + count)], [f"then {i // 2}" for i in range(count)])
-    return measure(train, real, floor, WrittenSamples(asks, {"base": base, "tuned": tuned}), confidence=0.95, seed=0)
-
-
-def test_a_model_that_writes_like_the_author_closes_the_gap_and_one_like_the_base_does_not():
-    base, alike = [clerk(i) for i in range(120)], [fox(i) for i in range(2000, 2120)]
-    found = measured(alike, base)
-    assert found.gap_closed["tuned"].low > 0.5 and found.to["base"].auc.low > 0.9
-    assert found.to["floor"].auc.low < 0.6
-    untouched = measured([clerk(i) for i in range(300, 420)], base)
-    assert untouched.gap_closed["tuned"].sign == 0
-    recited = measured([fox(i) for i in range(1000, 1120)], base).copying
-    assert recited.generated.estimate == 1 and recited.worst[0].text == recited.worst[0].source
-
-
 @pytest.mark.parametrize(("tuned", "count"), [([""] * 120, 120), ([fox(i) for i in range(120)], 5)], ids=["empty", "5 test tweets"])
 def test_bad_input_gives_a_sentence_and_no_figure_that_pretends(tuned, count):
-    found = measured(tuned, [clerk(i) for i in range(120)], count)
+    asks = [WritingPrompt(i, SUBJECTS[i % 12], "Tweet", f"day {i // 2}") for i in range(120)]
+    days = [f"day {i // 2}" for i in range(count)]
+    real, floor = (Texts([fox(i) for i in range(start, start + count)], days) for start in (0, 500))
+    written = WrittenSamples(asks, {"base": [clerk(i) for i in range(120)], "tuned": tuned})
+    found = measure([fox(i) for i in range(1000, 1400)], real, floor, written, confidence=0.95, seed=0)
     assert found.to["tuned"] is None and found.gap_closed["tuned"] is None
     assert "too few" in str(found.notes[0])
     assert found.empty == (1 if tuned[0] == "" else 0)

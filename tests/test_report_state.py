@@ -97,21 +97,15 @@ def test_whatever_ends_a_stage_stands_in_the_report_and_is_raised(run, error, sa
     assert "Yes: it writes more like you" in found.text
 
 
-@pytest.mark.parametrize("harm", ["no page can be written", "a damaged file", "no run"])
+@pytest.mark.parametrize("harm", ["no page can be written", "a damaged file"])
 def test_a_report_that_cannot_be_written_hides_no_error(run, harm, capsys):
-    if harm == "no run":
-        (run.directory / "run.json").unlink()
-    elif harm == "a damaged file":
+    if harm == "a damaged file":
         (run.directory / "evaluation.json").write_text('{"splits": {"test": {}}}')
     else:
         (run.directory / ".report.html.partial").mkdir()
-
-    def fails():
-        raise TweetstyleError("no file passed the gate")
-
-    with pytest.raises(TweetstyleError, match="no file passed the gate"):
-        carry_out(run, "export", fails)
-    assert ("the report could not be updated" in capsys.readouterr().err) is (harm != "no run")
+    with pytest.raises(ZeroDivisionError):
+        carry_out(run, "export", lambda: 1 / 0)
+    assert "the report could not be updated" in capsys.readouterr().err
 
 
 def test_a_training_has_its_page_from_the_start_and_each_validation_is_on_it_at_once(run, capsys):

@@ -75,10 +75,8 @@ class Bar:
             self._counting_from = now, self._done
             if self._after_loading:
                 self.phase(self._after_loading)
-        else:
-            began, before = self._counting_from
-            if self._total and self._done > before:
-                self._ends_at = now + (now - began) * (self._total - self._done) / (self._done - before)
+        elif self._total and (counted := self._done - self._counting_from[1]):
+            self._ends_at = now + (now - self._counting_from[0]) * (self._total - self._done) / counted
         self._show_if_due()
 
     def phase(self, description: str, *figures: str) -> None:

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+import yaml
+
+from tweetstyle.pages.render import asset
 
 Kind = Literal["case", "punctuation", "emoji", "length", "mark", "opening", "closing"]
 
@@ -96,9 +99,10 @@ def _last(text: str) -> str:
     return TRAILING.sub("", text)[-1:]
 
 
-def _holds(kind: Kind, name: str, example: str, pattern: str) -> Habit:
-    found = re.compile(pattern)
-    return Habit(kind, name, example, lambda text: bool(found.search(text)))
+def _patterns() -> Iterator[Habit]:
+    for kind, name, example, pattern in yaml.safe_load(asset("evaluate/habits.yaml")):
+        found = re.compile(pattern)
+        yield Habit(kind, name, example, lambda text, found=found: bool(found.search(text)))
 
 
 ALWAYS_ASKED = (
@@ -107,23 +111,7 @@ ALWAYS_ASKED = (
     Habit("case", "a word in CAPITALS", "", _shouts),
     Habit("punctuation", "ends without a mark", "", lambda text: _last(text).isalnum()),
     Habit("punctuation", "ends with a full stop", ".", lambda text: _last(text) == "."),
-    _holds("punctuation", "a space before a mark", " ?", r"[ \u00a0\u202f][?!:;…]"),
-    _holds("punctuation", "an ellipsis of one sign", "…", "…"),
-    _holds("punctuation", "an ellipsis of dots", "...", r"\.\.\."),
-    _holds("punctuation", "an exclamation mark", "!", "!"),
-    _holds("punctuation", "several exclamation marks", "!!", "!!"),
-    _holds("punctuation", "a question mark", "?", r"\?"),
-    _holds("punctuation", "brackets", "( )", r"\("),
-    _holds("punctuation", "a colon", ":", r"\S ?: "),
-    _holds("punctuation", "quotation marks", '" "', '"'),
-    _holds("punctuation", "French quotation marks", "« »", "«"),
-    _holds("punctuation", "a curly apostrophe", "’", "’"),
-    _holds("punctuation", "a straight apostrophe", "'", "'"),
-    _holds("emoji", "an emoji", "", EMOJI.pattern),
-    _holds("mark", "a smiley of signs", ":)", r"(?:^|\s)(?:[:;]-?[)(DPp/|]|<3|\^\^|xD)"),
-    _holds("mark", "a hashtag", "#", r"(?:^|\W)#\w"),
-    _holds("mark", "a mention", "@", r"(?:^|\W)@(?:\w|…)"),
-    _holds("mark", "a line break", "⏎", r"\n"),
+    *_patterns(),
 )
 
 

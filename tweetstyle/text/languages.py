@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.locale import _
 
 if TYPE_CHECKING:
-    from lingua import ConfidenceValue, LanguageDetector
+    from lingua import LanguageDetector
 
 FEWEST_WORDS = 4
 """In fewer words lingua guesses."""
@@ -38,15 +38,15 @@ def languages_of(texts: Sequence[str], likely: Sequence[str]) -> list[tuple[str,
     Emoji, links, handles, hashtags and placeholders are no language; a text of fewer than FEWEST_WORDS words is uncertain.
     Raises TweetstyleError for a language that lingua does not know.
     """
-    detector = _detector(tuple(sorted(set(likely))))
     bare = list(map(_words_alone, texts))
     long = [place for place, text in enumerate(bare) if len(_WORD.findall(text)) >= FEWEST_WORDS]
     found = [("", 0.0)] * len(texts)
-    for place, values in zip(long, _confidences(detector, [bare[place] for place in long]), strict=True):
-        if values and values[0].value >= LEAST_CONFIDENCE:
-            found[place] = values[0].language.iso_code_639_1.name.lower(), values[0].value
+    for place, likelihoods in zip(long, _likelihoods([bare[place] for place in long], likely), strict=True):
+        language, sure = next(iter(likelihoods.items()), ("", 0.0))
+        if sure >= LEAST_CONFIDENCE:
+            found[place] = language, sure
     # 110 MB that nobody needs any more; they are read again where they are.
-    detector.unload_language_models()
+    unload()
     return found
 
 
@@ -61,38 +61,35 @@ def other_languages(texts: Sequence[str], own: Sequence[str], likely: Sequence[s
     Raises:
         TweetstyleError: for a language that lingua does not know.
     """
-    detector = _detector(tuple(sorted({*COMPARED, *likely, *own})))
     bare = list(map(_words_alone, texts))
     found = []
-    for text, mine, values in zip(bare, own, _confidences(detector, bare), strict=True):
+    for text, mine, likelihoods in zip(bare, own, _likelihoods(bare, {*COMPARED, *likely, *own}), strict=True):
         words = len(_WORD.findall(text))
         times = TIMES_AS_LIKELY if words >= FEWEST_TO_COMPARE else SHORT_TIMES_AS_LIKELY
-        likelihoods = {value.language.iso_code_639_1.name.lower(): value.value for value in values}
-        found.append(_rather(likelihoods, mine, times) if words else "")
+        best, value = next(iter(likelihoods.items()), ("", 0.0))
+        if words and not value:
+            found.append(NO_LANGUAGE)
+        else:
+            found.append(best if words and best != mine and value >= times * likelihoods.get(mine, 0.0) else "")
     return found
 
 
 def unload() -> None:
-    """Gives the memory back that `other_languages` holds, 200 MB. A detector lets go of its own languages' models only."""
+    """Gives the memory of the detectors back, 200 MB. A detector lets go of its own languages' models only."""
     for detector in _detectors.values():
         detector.unload_language_models()
-
-
-def _rather(likelihoods: dict[str, float], own: str, times: float) -> str:
-    """The language that is `times` as likely as its own, if any is. All are 0 for a script of none of them."""
-    best = max(likelihoods, key=lambda language: likelihoods[language], default="")
-    if not best or not likelihoods[best]:
-        return NO_LANGUAGE
-    return best if best != own and likelihoods[best] >= times * likelihoods.get(own, 0.0) else ""
 
 
 def _words_alone(text: str) -> str:
     return _NO_LANGUAGE.sub(" ", text[:MOST_CHARACTERS].replace("’", "'"))
 
 
-def _confidences(detector: LanguageDetector, texts: Sequence[str]) -> Iterator[list[ConfidenceValue]]:
+def _likelihoods(texts: Sequence[str], languages: Iterable[str]) -> Iterator[dict[str, float]]:
+    """For each text language → how likely it is, the likeliest first; all are 0 for a script of none of them."""
+    detector = _detector(tuple(sorted(set(languages))))
     for start in range(0, len(texts), PORTION):
-        yield from detector.compute_language_confidence_values_in_parallel(texts[start : start + PORTION])
+        for values in detector.compute_language_confidence_values_in_parallel(texts[start : start + PORTION]):
+            yield {value.language.iso_code_639_1.name.lower(): value.value for value in values}
 
 
 _detectors: dict[tuple[str, ...], LanguageDetector] = {}
