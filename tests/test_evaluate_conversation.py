@@ -203,7 +203,7 @@ def test_the_tuned_model_is_compared_with_the_strongest_without_training(evaluat
     console = Console(width=140, record=True, file=io.StringIO())
     console.print(evaluation_table(found))
     shown = console.export_text()
-    assert "each after the message that it answers" in shown and "base, instructed, shown 2 of your answers" in shown
+    assert "each after the message that it answers" in shown and "base, instructed, 2 answers" in shown
     test, validation = found.splits["test"], found.splits["validation"]
     names = {"instructed", "instructed_examples"}
     assert names <= test.baselines.keys() and "examples" not in test.baselines

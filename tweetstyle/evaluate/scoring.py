@@ -151,7 +151,7 @@ def terminal_table(title: str, first: str, *columns: str) -> Table:
     from rich.table import Column, Table
 
     right = (Column(column, justify="right") for column in columns)
-    return Table(first, *right, title=title, title_justify="left", caption_justify="left", box=SIMPLE_HEAD)
+    return Table(first, *right, title=title, title_justify="left", caption_justify="left", box=SIMPLE_HEAD, pad_edge=False)
 
 
 def gain_in_words(gain: Interval) -> str:
