@@ -97,10 +97,12 @@ def training_in_report(run: Run) -> Iterator[Callable[[], None]]:
 def verdict(run: Run) -> list[str]:
     """The three answers on what was measured, in the command's language; none where nothing was evaluated."""
     from tweetstyle.report import read_run
-    from tweetstyle.wording import verdict
+    from tweetstyle.wording.verdict import answers
 
     read = read_run(_files(run))
-    return verdict.verdict(read.evaluation, read.metrics, current_language(), unfinished=not read.ended) if read.evaluation else []
+    if not read.evaluation:
+        return []
+    return [" ".join(said) for said in answers(read.evaluation, read.metrics, current_language(), unfinished=not read.ended)]
 
 
 def _files(run: Run) -> RunFiles:
