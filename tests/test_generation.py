@@ -67,6 +67,21 @@ def test_a_number_between_0_and_1_falls_on_the_token_whose_share_of_it_that_is()
     assert draw(scores, [[0]] * 12, Sampling(**NEUTRAL), chance) == [2, 2, 0, 0, 1, 1] * 2
 
 
+@pytest.mark.parametrize("changed", [{"top_p": 0.95}, {"top_p": 0.3}, {"top_p": 1.0}, {"top_p": 0.9, "repeat_penalty": 1.3}])
+def test_the_few_that_are_sorted_first_decide_as_all_do(changed, monkeypatch):
+    """Flat and peaked distributions: some rows are decided by the first tokens, others by all."""
+    source = torch.Generator().manual_seed(0)
+    scores = torch.randn(120, 5000, generator=source) * torch.linspace(0.5, 5, 120)[:, None]
+    chance, recent, sampling = torch.rand(120, generator=source).tolist(), [[3, 4]] * 120, Sampling(**(NEUTRAL | changed))
+    drawn = draw(scores, recent, sampling, chance)
+    late: list[int] = []
+    original = generation.candidates
+    monkeypatch.setattr(generation, "candidates", lambda scores, *others: late.append(len(scores)) or original(scores, *others))
+    assert draw(scores, recent, sampling, chance) == drawn and 0 < sum(late) < 120
+    monkeypatch.setattr(generation, "FIRST", 5000)
+    assert draw(scores, recent, sampling, chance) == drawn and sum(late) > 120
+
+
 @pytest.fixture(scope="module", params=["llama3 positions", "adapter, tied"])
 def model(request, tmp_path_factory):
     """With a head size of its own; either with scaled positions, or with an adapter and without an output matrix."""

@@ -24,8 +24,10 @@ REPEAT_LAST_N = 64
 """Tokens that repeat_penalty looks back on: Ollama's default, which its Modelfile leaves as it is."""
 SHORTEST_BEGINNING = 8
 """Tokens in common from which prompts' beginning is read once for all rows."""
+FIRST = 128
+"""Tokens that are sorted first: most next tokens are among them, whatever the order of the others."""
 LIKELIEST = 1024
-"""Tokens that are sorted first. Of most next tokens they have the probability that top_p keeps; else eight times as many are."""
+"""Tokens that are sorted where those do not decide. They mostly have the probability that top_p keeps; else eight times as many are."""
 ROWS_SORTED = 8
 """Rows whose next tokens are drawn at a time: sorting a whole vocabulary takes many times the memory of its logits."""
 
@@ -61,13 +63,7 @@ def candidates(scores: torch.Tensor, recent: Sequence[Sequence[int]], sampling: 
     """
     import torch
 
-    scores = scores.float()
-    if sampling.repeat_penalty != 1:
-        said = [list(set(row[-REPEAT_LAST_N:])) for row in recent]
-        ids = torch.tensor([row + row[:1] * (REPEAT_LAST_N - len(row)) for row in said], device=scores.device)
-        found = scores.gather(1, ids)
-        penalised = torch.where(found > 0, found / sampling.repeat_penalty, found * sampling.repeat_penalty)
-        scores = scores.scatter(1, ids, penalised)
+    scores = _penalised(scores.float(), recent, sampling)
     if sampling.temperature == 0:
         best = scores.argmax(dim=1, keepdim=True)
         return torch.zeros_like(best, dtype=scores.dtype), best
@@ -77,6 +73,19 @@ def candidates(scores: torch.Tensor, recent: Sequence[Sequence[int]], sampling: 
     keep &= chances >= sampling.min_p * chances[:, :1]
     keep[:, 0] = True
     return torch.where(keep, ordered / sampling.temperature, -torch.inf), order
+
+
+def _penalised(scores: torch.Tensor, recent: Sequence[Sequence[int]], sampling: Sampling) -> torch.Tensor:
+    """Logits with repeat_penalty on the tokens of the last 64."""
+    import torch
+
+    if sampling.repeat_penalty == 1:
+        return scores
+    said = [list(set(row[-REPEAT_LAST_N:])) for row in recent]
+    ids = torch.tensor([row + row[:1] * (REPEAT_LAST_N - len(row)) for row in said], device=scores.device)
+    found = scores.gather(1, ids)
+    penalised = torch.where(found > 0, found / sampling.repeat_penalty, found * sampling.repeat_penalty)
+    return scores.scatter(1, ids, penalised)
 
 
 def _likeliest(scores: torch.Tensor, sampling: Sampling) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -97,16 +106,52 @@ def _likeliest(scores: torch.Tensor, sampling: Sampling) -> tuple[torch.Tensor, 
 
 def draw(logits: torch.Tensor, recent: Sequence[Sequence[int]], sampling: Sampling, chance: Sequence[float]) -> list[int]:
     """The next token of each row. logits: [rows, vocabulary]; recent: as for `candidates`; chance: a number of [0, 1) for each row."""
-    import torch
-
     drawn: list[int] = []
     for start in range(0, len(recent), ROWS_SORTED):
         part = slice(start, start + ROWS_SORTED)
-        left, ids = candidates(logits[part], recent[part], sampling)
-        sums = left.double().softmax(dim=1).cumsum(dim=1)
-        goals = torch.tensor(chance[part], dtype=sums.dtype, device=sums.device)[:, None] * sums[:, -1:]
-        drawn += ids.gather(1, torch.searchsorted(sums, goals, right=True))[:, 0].tolist()
+        scores, before, shares = logits[part], recent[part], chance[part]
+        found = _among_the_first(scores, before, sampling, shares)
+        if left := [row for row, token in enumerate(found) if token is None]:
+            tokens = _among_all(scores[left], [before[row] for row in left], sampling, [shares[row] for row in left])
+            for row, token in zip(left, tokens, strict=True):
+                found[row] = token
+        drawn += found
     return drawn
+
+
+def _among_all(logits: torch.Tensor, recent: Sequence[Sequence[int]], sampling: Sampling, chance: Sequence[float]) -> list[int]:
+    import torch
+
+    left, ids = candidates(logits, recent, sampling)
+    sums = left.double().softmax(dim=1).cumsum(dim=1)
+    goals = torch.tensor(chance, dtype=sums.dtype, device=sums.device)[:, None] * sums[:, -1:]
+    return ids.gather(1, torch.searchsorted(sums, goals, right=True))[:, 0].tolist()
+
+
+def _among_the_first(
+    logits: torch.Tensor, recent: Sequence[Sequence[int]], sampling: Sampling, chance: Sequence[float]
+) -> list[int | None]:
+    """The next tokens that a few of the likeliest decide; None in other rows, and where other settings than top_p cut.
+
+    What top_p keeps ends with the token that crosses it, the likeliest of the others at most: so much is known of its probability, of
+    which `chance` is a share.
+    """
+    import torch
+
+    if (sampling.temperature, sampling.top_k, sampling.min_p) != (1, 0, 0) or logits.shape[1] <= FIRST:
+        return [None] * len(recent)
+    scores = _penalised(logits.float(), recent, sampling)
+    ordered, order = scores.topk(FIRST, dim=1)
+    chances = (ordered - scores.logsumexp(dim=1, keepdim=True)).double().exp()
+    sums, top_p = chances.cumsum(dim=1), torch.full_like(chances[:, :1], sampling.top_p)
+    crossing = torch.searchsorted(sums, top_p)
+    kept = sums.gather(1, crossing.clamp(max=FIRST - 1))
+    least = torch.where(crossing < FIRST, kept, top_p)
+    most = torch.where(crossing < FIRST, kept, (top_p + chances[:, -1:]).clamp(max=1))
+    goals = torch.tensor(chance, dtype=sums.dtype, device=sums.device)[:, None] * torch.cat([least, most], dim=1)
+    low, high = torch.searchsorted(sums, goals, right=True).unbind(1)
+    ids = order.gather(1, low.clamp(max=FIRST - 1)[:, None])[:, 0].tolist()
+    return [id if place == other < FIRST else None for id, place, other in zip(ids, low.tolist(), high.tolist(), strict=True)]
 
 
 def generate(
