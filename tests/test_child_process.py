@@ -13,7 +13,7 @@ PATIENCE = 60
 
 APART = """
 import os, sys, time
-from tweetstyle.inference.clean_process import run_in_clean_process
+from tweetstyle.inference.clean_process import end_clean_process, run_in_clean_process
 
 def announce():
     print(os.getpid(), flush=True)
@@ -80,3 +80,19 @@ def test_a_ctrl_c_that_only_the_parent_gets_ends_the_child_too(tmp_path):
         parent.send_signal(signal.SIGINT)
         assert "KeyboardInterrupt" in parent.communicate(timeout=PATIENCE)[1]
     assert not is_running(child)
+
+
+KEPT = """
+    first, again = run_in_clean_process(os.getpid), run_in_clean_process(os.getpid)
+    end_clean_process()
+    print(os.getpid(), first, again, run_in_clean_process(os.getpid))
+"""
+
+
+def test_the_process_is_kept_until_it_is_ended_and_does_not_hold_up_the_program(tmp_path):
+    (tmp_path / "program.py").write_text(APART + KEPT)
+    environment = os.environ | {"PYTHONPATH": str(PROJECT)}
+    ended = subprocess.run([sys.executable, tmp_path / "program.py"], stdout=subprocess.PIPE, text=True, env=environment, timeout=PATIENCE)
+    parent, first, again, other = map(int, ended.stdout.split())
+    assert first == again and len({parent, first, other}) == 3
+    assert not any(map(is_running, (first, other)))

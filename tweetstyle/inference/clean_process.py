@@ -1,5 +1,6 @@
 """Runs work in a fresh process, because Unsloth rewrites transformers in this one."""
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -20,27 +21,49 @@ Result = TypeVar("Result")
 ENDED = N_("run the same command again: completed work is kept. free -h shows whether memory ran out, nvidia-smi whether the card is there")
 
 
+_kept: list[ProcessPoolExecutor] = []
+"""The process, where it has been needed: importing the libraries again would take 10 s of a processor."""
+
+
 def run_in_clean_process(work: Callable[..., Result], *arguments: object) -> Result:
-    """work(*arguments), here or in a process of its own; both can be sent there, and what comes back too.
+    """work(*arguments), here or in a process of its own, which is kept; both can be sent there, and what comes back too.
 
     Raises TweetstyleError where that process is ended: by the system, which has no memory left, or by a library whose card failed.
     """
     if "unsloth" not in sys.modules:
         return work(*arguments)
-    fresh = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, fresh, initializer=_begin) as pool:
-        try:
-            return pool.submit(work, *arguments).result()
-        except KeyboardInterrupt:
-            # Ctrl-C in a terminal reaches the child too; a signal to this process alone does not.
-            for child in multiprocessing.active_children():
-                child.terminate()
-            raise
-        except BrokenProcessPool as error:
-            if sys.stderr.isatty():
-                print(file=sys.stderr)  # Behind the progress bar that the child could not remove.
-            what = _("the process that loads the model without the training's libraries ended before its work was done")
-            raise TweetstyleError(what, hint=_(ENDED)) from error
+    if not _kept:
+        _kept.append(ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_begin))
+    try:
+        return _kept[0].submit(_work_and_release, work, *arguments).result()
+    except KeyboardInterrupt:
+        # Ctrl-C in a terminal reaches the child too; a signal to this process alone does not.
+        for child in multiprocessing.active_children():
+            child.terminate()
+        end_clean_process()
+        raise
+    except BrokenProcessPool as error:
+        end_clean_process()
+        if sys.stderr.isatty():
+            print(file=sys.stderr)  # Behind the progress bar that the child could not remove.
+        what = _("the process that loads the model without the training's libraries ended before its work was done")
+        raise TweetstyleError(what, hint=_(ENDED)) from error
+
+
+def end_clean_process() -> None:
+    """Ends the kept process, for what needs its memory."""
+    while _kept:
+        _kept.pop().shutdown()
+
+
+def _work_and_release(work: Callable[..., Result], *arguments: object) -> Result:
+    """The work, after which its models are gone from RAM and card."""
+    try:
+        return work(*arguments)
+    finally:
+        gc.collect()
+        if (torch := sys.modules.get("torch")) and torch.cuda.is_initialized():
+            torch.cuda.empty_cache()
 
 
 def _begin() -> None:

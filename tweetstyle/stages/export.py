@@ -27,12 +27,14 @@ def export_stage(run: Run) -> Stage:
 
 def _export(run: Run) -> Done:
     from tweetstyle.export import export
+    from tweetstyle.inference.clean_process import end_clean_process
     from tweetstyle.inference.llama_cpp import score_gguf
     from tweetstyle.model.base import read_base_model
     from tweetstyle.model.imatrix import read_imatrix
     from tweetstyle.progress import Bar
 
     recipe, directory, trained = run.recipe, run.recipe.export_directory, trained_scores(run)
+    end_clean_process()
     sample = scored_sample(run, trained, ["validation"], recipe.export.gate_tweets)[0]
 
     def bits_per_byte(gguf: Path) -> float:
