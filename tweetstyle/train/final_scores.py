@@ -96,8 +96,8 @@ def _hooks(model: Any, sums: dict[str, torch.Tensor], real: list[torch.Tensor]) 
 
 
 def _add(sums: dict[str, torch.Tensor], name: str, inputs: torch.Tensor) -> None:
-    """inputs: [tokens, columns]. The squares in float32, as llama.cpp has them; their sums in float64, where it loses digits."""
-    squares = inputs.float().square().double().sum(0)
+    """inputs: [tokens, columns] of a batch. In float32, as llama.cpp has it; the sum of all batches in float64, where it loses digits."""
+    squares = inputs.float().square().sum(0).double()
     sums[name] = sums[name] + squares if name in sums else squares
 
 
