@@ -19,7 +19,7 @@ from tweetstyle.prompt.template import Template, build_template
 from tweetstyle.recipe import Model
 from tweetstyle.records import REPLY, Tweet
 from tweetstyle.stages.fit import schedule_warnings
-from tweetstyle.train import plan_fit
+from tweetstyle.train import FitInputs, plan_fit
 
 
 def tweet(id: str, thread: str = "", type: str = "Tweet", text: str | None = None) -> Tweet:
@@ -149,7 +149,8 @@ def test_validation_is_each_tweet_given_its_message(tmp_path: Path, base: BaseMo
 
 def test_too_few_pairs_to_teach_a_tone_are_warned_of(tmp_path: Path, base: BaseModel, template: Template) -> None:
     training = small_training(max_length=256)
-    fit = plan_fit(base, template, Model(base=base.path), training, write_answers(tmp_path, "train", SPLIT, MESSAGES))
+    train = write_answers(tmp_path, "train", SPLIT, MESSAGES)
+    fit = plan_fit(FitInputs(base, template, Model(base=base.path), training, (train, train)))
     for pairs, warned in ((8, True), (299, True), (300, False)):
         said = schedule_warnings(replace(fit, tweets=pairs), answers=True)
         assert said.get("few pairs", "").startswith(f"{pairs} messages with your tweets are too few") is warned

@@ -22,13 +22,13 @@ def refused(base_model_dir, tmp_path):
         template = template or inst_template(base_model_dir)
         train = write_tweets(tmp_path / "train.jsonl", tweets)
         validation = write_tweets(tmp_path / "validation.jsonl", invented_tweets(3) if held_out is None else held_out)
-        settings = small_training(**training)
+        inputs = FitInputs(base, template, Model(base=base.path, method="lora"), small_training(**training), (train, validation))
         with pytest.raises(TweetstyleError) as caught:
-            fit(FitInputs(base, template, Model(base=base.path, method="lora"), settings, (train, validation)), tmp_path / "run")
+            fit(inputs, tmp_path / "run")
         assert not (tmp_path / "run").exists() and caught.value.hint and caught.value.where
         if held_out is None:
             with pytest.raises(TweetstyleError) as planned:
-                plan_fit(base, template, Model(base=base.path, method="lora"), settings, train)
+                plan_fit(inputs)
             assert str(planned.value) == str(caught.value)
         return str(caught.value)
 

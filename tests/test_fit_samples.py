@@ -1,16 +1,18 @@
-"""Tweets written while a model is trained: the prompts, the seed, and what they recite."""
+"""A validation: bits per byte within the memory that there is; tweets that the model writes, and what they recite."""
 
 import pytest
+import torch
 from support.small_runs import write_tweets
 from support.tiny_llama import write_llama
 from transformers import AutoModelForCausalLM
 
+from tweetstyle.dataset.examples import read_held_out
 from tweetstyle.inference.generate import Completion
 from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Training
 from tweetstyle.records import Tweet
 from tweetstyle.train import validation as module
-from tweetstyle.train.validation import sample_writer
+from tweetstyle.train.validation import sample_writer, score
 
 LEARNED = "un tweet assez long pour que cinquante signes de suite en soient reconnus sans aucun doute"
 
@@ -43,3 +45,22 @@ def test_what_is_recited_is_counted(parts, monkeypatch):
     monkeypatch.setattr(type(base.tokenizer), "decode", lambda self, ids: said[ids[0]])
     line = sample_writer(base, template, Training(samples=4), train, validation)(None, 1)
     assert line["copied_share"] == 0.5 and [sample["text"] for sample in line["samples"]] == said
+
+
+def test_a_validation_that_does_not_fit_is_scored_in_smaller_parts(parts):
+    """The figures are the same. What is too large even then is named as what it is."""
+    base, template, _, validation = parts
+    model, documents = AutoModelForCausalLM.from_pretrained(base.path), read_held_out(base, template, validation, 128)
+    whole, failed = score(model, documents, base.pad_id), []
+
+    def fails(module, arguments, named):
+        if named["input_ids"].numel() > limit:
+            failed.append(named["input_ids"].numel())
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    model.register_forward_pre_hook(fails, with_kwargs=True)
+    limit = 64
+    assert score(model, documents, base.pad_id).nll == pytest.approx(whole.nll, rel=1e-6) and failed
+    limit = 1
+    with pytest.raises(torch.OutOfMemoryError):
+        score(model, documents, base.pad_id)

@@ -3,7 +3,6 @@
 import io
 from dataclasses import replace
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
@@ -102,15 +101,6 @@ def test_where_other_programs_hold_the_card_they_are_to_be_ended():
     assert "ollama stop NAME" in text and "cannot hold" not in text
     full = advise(LLAMA_8B, FULL, Training(), busy).text
     assert "cannot hold full" in full, "no ending of programs helps that"
-
-
-def test_the_states_of_a_model_trained_in_full_move_to_ram_before_packs_are_shortened():
-    """Two moments of 1,236 M parameters: in fp32 of the 263 M of the embeddings, a byte of each of the others: 3.8 GiB."""
-    config, training = known_config("Llama 3.2 1B"), Training(max_length=2048)
-    (change,) = what_to_change(config, FULL, training, named_card(16))
-    assert (change.key, change.new) == ("training.optim", "paged_adamw_8bit")
-    saved = plan_memory(config, FULL, training).card - change.card
-    assert saved / GIB == pytest.approx((2 * 4 * 262_668_288 + 2 * 973_146_112) / GIB, rel=0.01)
 
 
 def test_what_cannot_fit_is_told_with_which_sizes_can():

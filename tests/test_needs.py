@@ -14,13 +14,11 @@ from test_bad_input import HEADER, rows
 from tweetstyle.cli import fit_command, tweetstyle
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.hardware.machine import machine_memory
-from tweetstyle.manifest import Manifest
 from tweetstyle.model.base import read_base_model
 from tweetstyle.model.hub import known_config
 from tweetstyle.plan.probe import decisive_settings
 from tweetstyle.recipe import Model, Training
 from tweetstyle.run import Run
-from tweetstyle.stages import existing_outputs, stages_of
 from tweetstyle.stages.checks import check
 from tweetstyle.train.failures import OutOfMemory, remember
 
@@ -146,34 +144,21 @@ def whole(project, base_model_dir):
     return project
 
 
-def test_what_the_card_cannot_hold_is_refused_before_anything_is_done(whole):
-    """SmolLM2 135M in full is 2.6 GiB of weights, gradients and states in fp32 and 8 bits; the card has 2."""
-    put_a_card(whole, "GT 1030, 2048, 2000")
-    write_recipe(method="full", more="")
-    message = refused("mine.yaml", command=fit_command)
-    assert "mine.yaml:3: model.method: 2.0 GiB of 2.0 GiB free" in message and "a card of 2.0 GiB cannot hold full fine-tuning" in message
+@pytest.mark.parametrize(
+    ("card", "method", "words"),
+    [
+        ("GT 1030, 2048, 2000", "full", ["mine.yaml:3: model.method: 2.0 GiB of 2.0 GiB free", "cannot hold full fine-tuning"]),
+        ("RTX 3060, 12288, 512", "lora", ["card memory: 512.0 MiB of 12.0 GiB free", "end the programs that hold it"]),
+    ],
+)
+@pytest.mark.parametrize("again", [(), ("--from", "fit")])
+def test_what_the_card_cannot_hold_is_refused_before_anything_is_done(whole, card, method, words, again):
+    """SmolLM2 135M in full is 2.6 GiB of weights, gradients and states. A repeated training is checked as a first one."""
+    put_a_card(whole, card)
+    write_recipe(method=method)
+    message = refused("mine.yaml", *again, command=fit_command)
+    assert all(word in message for word in words), message
     assert not (whole / "data").exists() and not (whole / "model").exists()
-
-
-def test_a_card_that_another_program_holds_is_refused_with_its_bytes(whole):
-    put_a_card(whole, "RTX 3060, 12288, 512")
-    write_recipe(method="lora")
-    message = refused("mine.yaml", command=fit_command)
-    assert "card memory: 512.0 MiB of 12.0 GiB free" in message and "end the programs that hold it" in message
-
-
-@pytest.mark.parametrize("arguments", [(fit_command, "mine.yaml", "--from", "fit"), (tweetstyle, "fit", "mine.yaml", "--force")])
-def test_a_training_that_is_repeated_is_checked_as_a_first_one(whole, arguments):
-    write_recipe(method="full")
-    assert CliRunner().invoke(tweetstyle, ["prepare", "mine.yaml"]).exit_code == 0
-    run = Run(Path("mine.yaml"))
-    fit = stages_of(run)["fit"]
-    run.final_model.mkdir(parents=True)
-    Manifest("fit", fit.settings, fit.inputs(), {}, {}).write(fit.manifest)
-    put_a_card(whole, "GT 1030, 2048, 2000")
-    command, *words = arguments
-    assert existing_outputs(run).trained and "cannot hold full fine-tuning" in refused(*words, command=command)
-    assert fit.why_stale() is None, "nothing was set aside"
 
 
 def test_the_start_of_a_run_shows_memory_disk_and_speed_in_a_line_each(whole, capsys):

@@ -15,8 +15,8 @@ from tweetstyle.files import clear_os_errors
 from tweetstyle.hardware.gpu import observe_card
 from tweetstyle.inference.ollama import OllamaClient, shell_lines
 from tweetstyle.locale import _
-from tweetstyle.plan import estimate
-from tweetstyle.plan.tables import needs_table
+from tweetstyle.plan import estimate as estimates
+from tweetstyle.plan.tables import plan_table
 from tweetstyle.prompt.template import NO_TOPIC
 from tweetstyle.recipe import Recipe
 from tweetstyle.recipe_yaml import located
@@ -101,11 +101,11 @@ def dry_run(path: Path) -> None:
 
 def plan(path: Path, *, card_gib: float | None = None, tweets: int | None = None, as_json: bool = False) -> None:
     """Prints what a run needs; writes nothing, prepares nothing."""
-    needs = planning.needs(Run(path), card_gib, tweets)
+    estimate = planning.estimate_run(Run(path), card_gib, tweets)
     if as_json:
-        say(json.dumps(estimate.as_json(needs), indent=2), err=False, wrap=False)
+        say(json.dumps(estimates.as_json(estimate), indent=2), err=False, wrap=False)
     else:
-        show(needs_table(needs))
+        show(plan_table(estimate))
 
 
 def doctor(path: Path | None, *, as_json: bool) -> bool:

@@ -44,22 +44,18 @@ def by_one(toy, tmp_path_factory):
 
 
 class Allocator:
-    """Fails a forward pass of more than `limit` tokens while training, and the pass numbers in `fail_at`, as CUDA's would; and one of
-    more than `scoring` tokens in a validation."""
+    """Fails a forward pass of more than `limit` tokens while training, and the pass numbers in `fail_at`, as CUDA's would."""
 
-    def __init__(self, limit=10**9, fail_at=(), scoring=10**9):
-        self.limit, self.fail_at, self.scoring, self.passes, self.failed = limit, set(fail_at), scoring, 0, []
+    def __init__(self, limit=10**9, fail_at=()):
+        self.limit, self.fail_at, self.passes, self.failed = limit, set(fail_at), 0, []
 
     def __call__(self, module, arguments, keywords):
         import torch
 
-        tokens = keywords["input_ids"].numel()
-        if module.training:
-            self.passes += 1
-            fails = tokens > self.limit or self.passes in self.fail_at
-        else:
-            fails = tokens > self.scoring
-        if fails:
+        if not module.training:
+            return
+        tokens, self.passes = keywords["input_ids"].numel(), self.passes + 1
+        if tokens > self.limit or self.passes in self.fail_at:
             self.failed.append(tokens)
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nGPU 0 has a total capacity of 12.00 GiB")
 
@@ -134,19 +130,6 @@ def test_at_batch_one_it_ends_with_what_to_change_and_stays_resumable(toy, tmp_p
 
 
 SHORT = {**EXACT, **EIGHT, "max_steps": 3}
-
-
-def test_a_validation_that_does_not_fit_is_scored_in_smaller_parts_and_the_batch_stays(toy, tmp_path):
-    """The four validation tweets are one batch at first. The figures are the same."""
-    allocator, bits = Allocator(scoring=LENGTH), {}
-    for name, of in (("parts", allocator), ("whole", Allocator())):
-        with failing(of):
-            run_fit(*toy, tmp_path / name, **SHORT)
-        lines = main_figures(tmp_path / name / "metrics.jsonl")
-        bits[name] = [line["eval_bits_per_byte"] for line in lines if "eval_loss" in line]
-    assert allocator.failed and backed_off(tmp_path / "parts") == []
-    assert losses(tmp_path / "parts") == losses(tmp_path / "whole")
-    assert len(bits["parts"]) == 2 and bits["parts"] == pytest.approx(bits["whole"], rel=1e-6)
 
 
 def out_of_memory(*_):

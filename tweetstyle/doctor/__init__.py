@@ -17,24 +17,24 @@ from tweetstyle.plan.estimate import ResourceEstimate
 from tweetstyle.prompt.template import Template
 
 
-def doctor(directories: Iterable[Path], needs: ResourceEstimate | None = None, template: Template | None = None) -> list[Check]:
+def doctor(directories: Iterable[Path], estimate: ResourceEstimate | None = None, template: Template | None = None) -> list[Check]:
     """Every check.
 
     Args:
         directories: those that runs write to.
-        needs: what a run needs, None for the machine alone.
-        template: the run's; None where the base model is not complete or refused, and `needs` are by its shape alone.
+        estimate: of a run, None for the machine alone.
+        template: the run's; None where the base model is not complete or refused, and the estimate is by its shape alone.
     """
-    uses = needs.disk.uses if needs else ()
+    uses = estimate.disk.uses if estimate else ()
     places = observe_places(dict.fromkeys([*directories, *(use.directory for use in uses)]))
     state = observe_card(os.environ)
     has_card = bool(state.cards)
     return [
-        *check_card(state, installed_torch(), needs, xformers_cuda()),
+        *check_card(state, installed_torch(), estimate, xformers_cuda()),
         *([check_compiler(os.environ)] if has_card else ()),
-        *check_machine(places, machine_memory(), uses, needs.ram_here if needs else {}),
+        *check_machine(places, machine_memory(), uses, estimate.ram_here if estimate else {}),
         *check_versions(installed_versions(PACKAGES), has_card=has_card),
         *check_network(os.environ),
         *check_ollama(os.environ, state),
-        *(check_base(needs.base, template, needs.model.method, needs.training.learning_rate) if needs and template else ()),
+        *(check_base(estimate.base, template, estimate.model.method, estimate.training.learning_rate) if estimate and template else ()),
     ]

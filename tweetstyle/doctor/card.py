@@ -26,7 +26,7 @@ SETUP = {False: "make setup", True: "make setup CARD=turing"}
 """How the environment is made, by whether the card is older than Ampere."""
 
 
-def check_card(state: CardState, torch: TorchBuild | None, needs: ResourceEstimate | None, xformers_cuda: int | None) -> Iterator[Check]:
+def check_card(state: CardState, torch: TorchBuild | None, estimate: ResourceEstimate | None, xformers_cuda: int | None) -> Iterator[Check]:
     """driver, torch, compute capability, attention, bfloat16, the card's memory; without a card, what the recipe costs on the CPU.
 
     torch: None where it is not installed, which check_versions reports. xformers_cuda: the major version of the CUDA that the installed
@@ -36,14 +36,14 @@ def check_card(state: CardState, torch: TorchBuild | None, needs: ResourceEstima
     if torch:
         yield _torch(state, torch)
     if not state.cards:
-        yield from _without_card(needs) if needs and not state.trouble else ()
+        yield from _without_card(estimate) if estimate and not state.trouble else ()
         return
     card = state.cards[0]
     if torch:
         yield _capability(card, torch)
         yield from _attention(card, torch, xformers_cuda)
-    yield _bf16(card, needs)
-    yield _memory(card, state.processes, needs)
+    yield _bf16(card, estimate)
+    yield _memory(card, state.processes, estimate)
 
 
 def _driver(state: CardState) -> Check:
@@ -61,17 +61,17 @@ def _driver(state: CardState) -> Check:
     return ok(name, _("no NVIDIA card, or no driver for it (nvidia-smi is not installed): training runs on the CPU"))
 
 
-def _without_card(needs: ResourceEstimate) -> Iterator[Check]:
+def _without_card(estimate: ResourceEstimate) -> Iterator[Check]:
     """What a CPU takes too long for, or gains nothing by."""
-    if needs.shape.parameters >= LARGE:
+    if estimate.shape.parameters >= LARGE:
         what = _(
             "{billions:.1f} billion parameters without a card: training takes many hours for each {tweets:,} tweets",
-            billions=needs.shape.parameters / 1e9,
+            billions=estimate.shape.parameters / 1e9,
             tweets=1000,
         )
         do = _("train on a machine with a card, or write {settings}", settings=_(WITHOUT_CARD))
         yield warn(N_("base model"), what, do, "model.base")
-    elif needs.model.method == "qlora":
+    elif estimate.model.method == "qlora":
         what = _("qlora without a card: 4 bits save the memory of a card, and cost time and accuracy here")
         yield warn(N_("method"), what, _("write method: lora"), "model.method")
 
@@ -125,19 +125,19 @@ def _attention(card: Gpu, torch: TorchBuild, xformers_cuda: int | None) -> Itera
         yield warn(N_("attention"), what, _("in a fresh clone, {command} installs the packages for this card", command=SETUP[older]))
 
 
-def _bf16(card: Gpu, needs: ResourceEstimate | None) -> Check:
+def _bf16(card: Gpu, estimate: ResourceEstimate | None) -> Check:
     name = "bfloat16"
     if card.capability >= BF16:
         return ok(name, _("the {card} computes in it", card=card.name))
     what = _("the {card} (compute capability {capability}) has none", card=card.name, capability=_dotted(card.capability))
-    if needs is None:
+    if estimate is None:
         return warn(name, what, _("write training.bf16: false in recipes for this card"))
-    if needs.training.bf16:
+    if estimate.training.bf16:
         return fail(name, what, _("write bf16: false"), "training.bf16")
     return ok(name, _("{what}, and the recipe does not use it", what=what))
 
 
-def _memory(card: Gpu, processes: Sequence[Process], needs: ResourceEstimate | None) -> Check:
+def _memory(card: Gpu, processes: Sequence[Process], estimate: ResourceEstimate | None) -> Check:
     name = N_("card memory")
     seen = _("{free} of {total} free", free=size(card.free), total=size(card.total))
     do = _("end the programs that hold it (nvidia-smi lists them), or plan for less (tweetstyle plan says how)")
@@ -146,15 +146,17 @@ def _memory(card: Gpu, processes: Sequence[Process], needs: ResourceEstimate | N
         seen = _("{seen}; in use by {programs}", seen=seen, programs=users)
     if any("ollama" in process.name.lower() for process in processes):
         do = _("Ollama keeps a model on the card for minutes: ollama ps lists it, ollama stop MODEL gives its memory back")
-    if needs is None:
+    if estimate is None:
         return ok(name, seen) if card.free >= MOSTLY_FREE * card.total else warn(name, seen, do)
-    if needs.least_card > card.free:
-        what = _("{seen}; the run's tensors and CUDA's context alone take {needed} at its peak", seen=seen, needed=size(needs.least_card))
-        if needs.least_card <= card.total:
+    if estimate.least_card > card.free:
+        what = _(
+            "{seen}; the run's tensors and CUDA's context alone take {needed} at its peak", seen=seen, needed=size(estimate.least_card)
+        )
+        if estimate.least_card <= card.total:
             return fail(name, what, do)
-        return fail(name, what, "\n    ".join(map(str.strip, needs.advice.text.splitlines())), "model.method")
-    seen = _("{seen}; the run will take about {needed} at its peak", seen=seen, needed=size(needs.own_card))
-    return warn(name, seen, do) if needs.own_card > card.free else ok(name, seen)
+        return fail(name, what, "\n    ".join(map(str.strip, estimate.advice.text.splitlines())), "model.method")
+    seen = _("{seen}; the run will take about {needed} at its peak", seen=seen, needed=size(estimate.own_card))
+    return warn(name, seen, do) if estimate.own_card > card.free else ok(name, seen)
 
 
 def _in_words(process: Process) -> str:

@@ -102,11 +102,6 @@ def _comes_to(base: BaseConfig | BaseModel) -> Path:
     return known.directory if known else base.path
 
 
-def refuse_too_small_a_disk(recipe: Recipe, base: BaseConfig | BaseModel, existing: ExistingOutputs) -> None:
-    """Raises TweetstyleError where doctor's check fails, in its words."""
-    require_room(disk_uses(recipe, base, existing), written_to(recipe))
-
-
 def export_sizes(weights: BaseModel | BaseConfig, types: Iterable[str]) -> dict[str, int]:
     """type → bytes of its GGUF, a little too much: the weights exactly, the vocabulary by the size of tokenizer.json.
 

@@ -171,26 +171,26 @@ def refuse_beyond_positions(recipe: Recipe, positions: int) -> None:
             raise TweetstyleError(what, where=key, hint=_("write {positions} or less", positions=positions))
 
 
-def as_json(needs: ResourceEstimate) -> dict[str, Any]:
+def as_json(estimate: ResourceEstimate) -> dict[str, Any]:
     """For programs: bytes, tokens and hours as numbers; null for what has not been measured."""
-    base, train_tokens, probe, disk = needs.base, needs.train_tokens, needs.speed.probe, needs.disk
+    base, train_tokens, probe, disk = estimate.base, estimate.train_tokens, estimate.speed.probe, estimate.disk
     return {
-        "recipe": needs.name,
+        "recipe": estimate.name,
         "base": {
             "path": str(base.path),
-            "parameters": needs.shape.parameters,
-            "trained": needs.trained,
-            "positions": needs.shape.positions,
-            "bytes_there": needs.base_bytes,
+            "parameters": estimate.shape.parameters,
+            "trained": estimate.trained,
+            "positions": estimate.shape.positions,
+            "bytes_there": estimate.base_bytes,
             "missing": list(getattr(base, "missing", ())),
             "planned_as": getattr(base, "known_as", None),
         },
-        "card": {name: getattr(needs.card, name) for name in ("name", "total", "others", "seen", "assumed")},
-        "memory": {"fits": needs.fits} | needs.memory.as_json(),
-        "largest": asdict(needs.advice.largest),
-        "changes": None if needs.advice.changes is None else [asdict(change) for change in needs.advice.changes],
-        "advice": needs.advice.text,
-        "ram": {"parts": needs.ram, "training": dict(needs.memory.host), "bytes_there": needs.ram_there},
+        "card": {name: getattr(estimate.card, name) for name in ("name", "total", "others", "seen", "assumed")},
+        "memory": {"fits": estimate.fits} | estimate.memory.as_json(),
+        "largest": asdict(estimate.advice.largest),
+        "changes": None if estimate.advice.changes is None else [asdict(change) for change in estimate.advice.changes],
+        "advice": estimate.advice.text,
+        "ram": {"parts": estimate.ram, "training": dict(estimate.memory.host), "bytes_there": estimate.ram_there},
         "disk": {
             "parts": disk.parts,
             "bytes": sum(disk.parts.values()),
@@ -203,8 +203,8 @@ def as_json(needs: ResourceEstimate) -> dict[str, Any]:
             "tokens": train_tokens and train_tokens.tokens,
             "tokens_are_counted": train_tokens and train_tokens.counted,
             "tokens_per_second": probe and probe.tokens_per_second,
-            "hours": needs.hours,
-            "speed": needs.speed.in_words(),
+            "hours": estimate.hours,
+            "speed": estimate.speed.in_words(),
         },
         "probe": probe and asdict(probe),
     }

@@ -24,29 +24,29 @@ WIDTH = 60
 """Characters of the bar that are the card."""
 
 
-def needs_table(needs: ResourceEstimate) -> Group:
+def plan_table(estimate: ResourceEstimate) -> Group:
     """The whole plan of `tweetstyle plan`."""
     from rich.console import Group
     from rich.text import Text
 
-    millions = {"all": needs.shape.parameters / 1e6, "trained": needs.trained / 1e6}
-    head = _("{name}: {all:,.0f} M parameters, {trained:,.1f} M of them trained", name=needs.name, **millions)
-    lines = [Text(head, style="bold"), *(Text(line, style="yellow") for line in remarks(needs)), Text("")]
-    if not needs.fits:
-        lines.append(Text(needs.advice.text, style="red"))
-    return Group(*lines, memory_table(needs.memory, needs.card), Text(""), further_table(needs))
+    millions = {"all": estimate.shape.parameters / 1e6, "trained": estimate.trained / 1e6}
+    head = _("{name}: {all:,.0f} M parameters, {trained:,.1f} M of them trained", name=estimate.name, **millions)
+    lines = [Text(head, style="bold"), *(Text(line, style="yellow") for line in remarks(estimate)), Text("")]
+    if not estimate.fits:
+        lines.append(Text(estimate.advice.text, style="red"))
+    return Group(*lines, memory_table(estimate.memory, estimate.card), Text(""), further_table(estimate))
 
 
-def remarks(needs: ResourceEstimate) -> list[str]:
+def remarks(estimate: ResourceEstimate) -> list[str]:
     """What of the base model is missing, and what card is meant."""
-    base, card, found = needs.base, needs.card, []
+    base, card, found = estimate.base, estimate.card, []
     if isinstance(base, BaseConfig) and base.known_as:
         found.append(_("{path} is not there yet: planned with the sizes of {name}", path=base.path, name=base.known_as))
     elif isinstance(base, BaseConfig) and base.missing:
         missing, how = ", ".join(base.missing), how_to_complete(base.path)
         found.append(_("{path} lacks {files}: planned from config.json alone; {how}", path=base.path, files=missing, how=how))
-    if needs.speed.reduced is not None:
-        batch = in_words(needs.speed.reduced)
+    if estimate.speed.reduced is not None:
+        batch = in_words(estimate.speed.reduced)
         found.append(_("an earlier run ran out of memory and continues with {batch}; this plan is for the recipe's batch", batch=batch))
     if card.assumed:
         found.append(_("no card in this machine and none named (--card): planned for {card}, an assumption", card=card.name))
@@ -55,24 +55,24 @@ def remarks(needs: ResourceEstimate) -> list[str]:
     return found
 
 
-def further_table(needs: ResourceEstimate) -> Table:
+def further_table(estimate: ResourceEstimate) -> Table:
     """What else would fit, RAM, disk and time, a line each."""
     from rich.table import Table
 
-    table, largest = Table("", _("planned"), title=str(needs.card), title_justify="left"), needs.advice.largest
+    table, largest = Table("", _("planned"), title=str(estimate.card), title_justify="left"), estimate.advice.largest
     most = {"max_length": largest.max_length, "per_device_train_batch_size": largest.batch, "r": largest.rank}
     if options := [f"{name} {localised(f'{value:,}')}" for name, value in most.items() if value]:
         table.add_row(_("the most that fits"), _("{options} (each by itself)", options=_(", or ").join(options)))
-    if (probe := needs.speed.probe) is not None:
+    if (probe := estimate.speed.probe) is not None:
         table.add_row(_("probe"), probe.in_words())
-    for part, value in needs.ram.items():
-        table.add_row(_("RAM: {part}", part=each_part(part)), _ram_in_words(value, needs.ram_there))
-    if needs.base_bytes:
-        table.add_row(_("disk: base model, there already"), size(needs.base_bytes))
-    for part, value in needs.disk.parts.items():
+    for part, value in estimate.ram.items():
+        table.add_row(_("RAM: {part}", part=each_part(part)), _ram_in_words(value, estimate.ram_there))
+    if estimate.base_bytes:
+        table.add_row(_("disk: base model, there already"), size(estimate.base_bytes))
+    for part, value in estimate.disk.parts.items():
         table.add_row(_("disk: {part}", part=each_part(part)), size(value))
-    table.add_row(_("disk: all"), disk_in_words(needs))
-    table.add_row(_("time"), time_in_words(needs))
+    table.add_row(_("disk: all"), disk_in_words(estimate))
+    table.add_row(_("time"), time_in_words(estimate))
     return table
 
 
@@ -82,39 +82,41 @@ def _ram_in_words(needed: int, there: int) -> str:
     return _("{needed} of {there}", needed=size(needed), there=size(there))
 
 
-def disk_in_words(needs: ResourceEstimate) -> str:
+def disk_in_words(estimate: ResourceEstimate) -> str:
     """What may be written against what is free; and what is to be freed first."""
-    values = {"to_come": size(needs.disk.to_come), "free": size(needs.disk.free)}
-    if missing := needs.disk.missing:
+    values = {"to_come": size(estimate.disk.to_come), "free": size(estimate.disk.free)}
+    if missing := estimate.disk.missing:
         return _("at most {to_come} more; {free} are free: too little, free {missing} more", missing=size(missing), **values)
     return _("at most {to_come} more; {free} are free", **values)
 
 
-def time_in_words(needs: ResourceEstimate) -> str:
+def time_in_words(estimate: ResourceEstimate) -> str:
     """Hours, or why there are none."""
-    speed = needs.speed.in_words()
-    if needs.train_tokens is None:
+    speed = estimate.speed.in_words()
+    if estimate.train_tokens is None:
         return _("tokens unknown without an archive (--tweets N estimates them); speed {speed}", speed=speed)
-    values = {"tokens": needs.train_tokens.tokens, "tweets": needs.train_tokens.tweets}
-    exact = needs.train_tokens.counted
+    values = {"tokens": estimate.train_tokens.tokens, "tweets": estimate.train_tokens.tweets}
+    exact = estimate.train_tokens.counted
     tokens = _("{tokens:,} tokens of {tweets:,} tweets", **values) if exact else _("some {tokens:,} tokens of {tweets:,} tweets", **values)
-    if needs.hours is None:
+    if estimate.hours is None:
         return _("{tokens}; speed {speed}", tokens=tokens, speed=speed)
-    return _("about {duration} of training: {tokens} at {speed}", duration=duration(needs.hours), tokens=tokens, speed=speed)
+    return _("about {duration} of training: {tokens} at {speed}", duration=duration(estimate.hours), tokens=tokens, speed=speed)
 
 
-def start_summary(needs: ResourceEstimate) -> str:
+def start_summary(estimate: ResourceEstimate) -> str:
     """At the start of a run, a line each: memory and RAM where there is a card, disk, and the speed where a probe has measured it."""
     rows = {}
-    if needs.card.seen:
-        values = {"card": needs.card.name, "needed": size(needs.memory.card), "there": size(needs.card.total)}
+    if estimate.card.seen:
+        values = {"card": estimate.card.name, "needed": size(estimate.memory.card), "there": size(estimate.card.total)}
         memory = _("{card}: {needed} of {there}, calculated", **values)
-        rows[_("memory")] = memory if needs.fits else _("{memory}, which does not fit (tweetstyle plan says what to change)", memory=memory)
-        part, most = max(needs.ram.items(), key=lambda item: item[1])
-        rows[_("RAM")] = _("{needed} of {there} ({part})", needed=size(most), there=size(needs.ram_there), part=each_part(part))
-    rows[_("disk")] = disk_in_words(needs)
-    if needs.speed.probe or needs.card.seen:
-        rows[_("speed")] = needs.speed.in_words()
+        rows[_("memory")] = (
+            memory if estimate.fits else _("{memory}, which does not fit (tweetstyle plan says what to change)", memory=memory)
+        )
+        part, most = max(estimate.ram.items(), key=lambda item: item[1])
+        rows[_("RAM")] = _("{needed} of {there} ({part})", needed=size(most), there=size(estimate.ram_there), part=each_part(part))
+    rows[_("disk")] = disk_in_words(estimate)
+    if estimate.speed.probe or estimate.card.seen:
+        rows[_("speed")] = estimate.speed.in_words()
     return "\n".join(f"{name:<9} {text}" for name, text in rows.items())
 
 

@@ -14,9 +14,10 @@ from tweetstyle.console import say
 from tweetstyle.doctor import doctor
 from tweetstyle.errors import RecipeErrors, TweetstyleError
 from tweetstyle.hardware.check import Check, fail, ok, warn
+from tweetstyle.hardware.disk import require_room
 from tweetstyle.locale import N_, _
 from tweetstyle.model.base import read_base_config
-from tweetstyle.plan.disk import refuse_too_small_a_disk, written_to
+from tweetstyle.plan.disk import disk_uses, written_to
 from tweetstyle.plan.estimate import (
     ResourceEstimate,
     estimate_resources,
@@ -59,11 +60,11 @@ def check(run: Run) -> None:
         existing = existing_outputs(run)
         if existing.trained:
             # Before a training doctor's check does that.
-            refuse_too_small_a_disk(run.recipe, run.base, existing)
+            require_room(disk_uses(run.recipe, run.base, existing), written_to(run.recipe))
             return
-    needs = estimate_resources(run.recipe, run.base, run.card, existing=existing)
-    stop_where_it_would_fail(run, needs)
-    say(start_summary(needs))
+    estimate = estimate_resources(run.recipe, run.base, run.card, existing=existing)
+    stop_where_it_would_fail(run, estimate)
+    say(start_summary(estimate))
 
 
 def check_before_start(run: Run) -> None:
@@ -87,10 +88,10 @@ def check_before_start(run: Run) -> None:
     refuse_beyond_positions(recipe, base.max_positions)
 
 
-def stop_where_it_would_fail(run: Run, needs: ResourceEstimate) -> None:
+def stop_where_it_would_fail(run: Run, estimate: ResourceEstimate) -> None:
     """Shows warnings of doctor's checks, and raises all that would fail at once as TweetstyleError."""
     problems = []
-    for check in doctor(written_to(run.recipe), needs, run.template):
+    for check in doctor(written_to(run.recipe), estimate, run.template):
         if check.state == "warn":
             say(_("{about}: {warning}", about=_(check.name), warning=check.seen) + f"\n  → {check.do}", fg="yellow")
         elif check.state == "fail":
@@ -114,13 +115,13 @@ def all_checks(run: Run | None) -> list[Check]:
         N_("recipe"): located(run.path)(partial(check_before_start, run)),
     }
     refused = next(filter(None, (_failure(run, name, step) for name, step in steps.items())), None)
-    needs = _needs(run)
-    if isinstance(needs, TweetstyleError):
-        what = _("what the run needs of card, memory and disk is unknown until this is solved: {problem}", problem=needs.what)
+    estimated = _estimate(run)
+    if isinstance(estimated, TweetstyleError):
+        what = _("what the run needs of card, memory and disk is unknown until this is solved: {problem}", problem=estimated.what)
         do = _("then tweetstyle plan {recipe} shows it, and this command compares it with the machine", recipe=run.path)
         found = [*doctor(written_to(run.recipe)), warn(N_("need"), what, do)]
     else:
-        found = doctor(written_to(run.recipe), *needs)
+        found = doctor(written_to(run.recipe), *estimated)
     for check in (archive or ok(N_("archive"), ", ".join(map(str, sources))), refused, *messages_check(run)):
         if check and not any(before.state == "fail" and check.seen.endswith(before.seen) for before in found):
             found.append(check)
@@ -140,7 +141,7 @@ def _failure(run: Run, name: str, step: Callable[[], object]) -> Check | None:
     return None
 
 
-def _needs(run: Run) -> tuple[ResourceEstimate, Template | None] | TweetstyleError:
+def _estimate(run: Run) -> tuple[ResourceEstimate, Template | None] | TweetstyleError:
     """From the base model if it is complete, else from its config.json; the error if neither works or no plan is possible."""
     try:
         return estimate_resources(run.recipe, run.base, run.card, existing=existing_outputs(run)), run.template

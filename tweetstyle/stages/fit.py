@@ -42,13 +42,13 @@ def _fit(run: Run) -> Done:
     recipe = run.recipe
     set_aside_other_run(recipe.run_directory, fit_identity(run))
     train, validation = run.split(recipe.training.split), run.split("validation")
-    planned = plan_fit(run.base, run.template, recipe.model, recipe.training, train)
+    inputs = FitInputs(run.base, run.template, recipe.model, recipe.training, (train, validation))
+    planned = plan_fit(inputs)
     for about, warning in schedule_warnings(planned, answers=run.template.turns is not None).items():
         say_of_stage(_("{about}: {warning}", about=about, warning=warning), fg="yellow")
     counts = read_conversations(train)[1] if run.template.turns else None
     if counts:
         say_of_stage(str(counts))
-    inputs = FitInputs(run.base, run.template, recipe.model, recipe.training, (train, validation))
     with training_in_report(run) as validated:
         result = fit(inputs, recipe.run_directory, validated)
     trained_scores(run)

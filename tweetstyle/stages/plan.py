@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from tweetstyle.console import rich_console
 from tweetstyle.dataset.threads import Message, is_answerable, messages_path, write_messages
+from tweetstyle.hardware.disk import require_room
 from tweetstyle.locale import _, _n
 from tweetstyle.model.base import BaseConfig, read_base_config
-from tweetstyle.plan.disk import NO_OUTPUTS, refuse_too_small_a_disk
+from tweetstyle.plan.disk import NO_OUTPUTS, disk_uses, written_to
 from tweetstyle.plan.estimate import (
     ResourceEstimate,
     TrainingTokens,
@@ -24,7 +25,7 @@ from tweetstyle.plan.estimate import (
 )
 from tweetstyle.plan.probe import Speed
 from tweetstyle.plan.schedule import as_rate, unusual_rate
-from tweetstyle.plan.tables import needs_table
+from tweetstyle.plan.tables import plan_table
 from tweetstyle.recipe import Recipe
 from tweetstyle.recipe_yaml import located
 from tweetstyle.records import read_split
@@ -43,7 +44,7 @@ STAND_IN = "et toi, qu'est-ce que tu penses de tout ça aujourd'hui ?"
 """In a plan, the message of a tweet that has none yet."""
 
 
-def needs(run: Run, card_gib: float | None, tweets: int | None) -> ResourceEstimate:
+def estimate_run(run: Run, card_gib: float | None, tweets: int | None) -> ResourceEstimate:
     """What the run takes. card_gib: of another card than the one that is here; tweets: of another number than the archive's."""
     with located(run.path):
         recipe, base = run.recipe, _base_config(run)
@@ -79,18 +80,19 @@ def plan(run: Run) -> RenderableType:
         base = _base_config(run)
         if not base.whole:
             tokens = estimate_training_tokens(recipe, prepared.kept)
-            console.print(needs_table(estimate_resources(recipe, base, run.card, tokens)))
+            console.print(plan_table(estimate_resources(recipe, base, run.card, tokens)))
         if run.template.turns:
             console.print(messages_for_plan(recipe, Path(temporary) / f"{recipe.training.split}.jsonl"))
         fit = _fit_plan(run, Path(temporary))
     check_before_start(run)
-    refuse_too_small_a_disk(recipe, run.base, outputs := existing_outputs(run))
-    needs = estimate_resources(recipe, run.base, run.card, _tokens(fit), outputs)
-    millions = needs.shape.parameters / 1e6
-    base_model = Text(_("base model: {path} ({millions:,.1f} M parameters)", path=needs.base.path, millions=millions))
+    existing = existing_outputs(run)
+    require_room(disk_uses(recipe, run.base, existing), written_to(recipe))
+    estimate = estimate_resources(recipe, run.base, run.card, _tokens(fit), existing)
+    millions = estimate.shape.parameters / 1e6
+    base_model = Text(_("base model: {path} ({millions:,.1f} M parameters)", path=estimate.base.path, millions=millions))
     written = ", ".join(f"{path}/" for path in (recipe.data.processed, recipe.run_directory, recipe.export_directory))
-    schedule = _schedule(recipe, needs, fit, (prepared.read, prepared.kept))
-    return Group("", base_model, schedule, Text(_("writes into {directories}", directories=written)), "", needs_table(needs))
+    schedule = _schedule(recipe, estimate, fit, (prepared.read, prepared.kept))
+    return Group("", base_model, schedule, Text(_("writes into {directories}", directories=written)), "", plan_table(estimate))
 
 
 def _base_config(run: Run) -> BaseConfig:
@@ -102,10 +104,10 @@ def _base_config(run: Run) -> BaseConfig:
 
 
 def _fit_plan(run: Run, prepared: Path) -> FitPlan:
-    from tweetstyle.train import plan_fit
+    from tweetstyle.train import FitInputs, plan_fit
 
-    recipe = run.recipe
-    return plan_fit(run.base, run.template, recipe.model, recipe.training, prepared / f"{recipe.training.split}.jsonl")
+    recipe, train = run.recipe, prepared / f"{run.recipe.training.split}.jsonl"
+    return plan_fit(FitInputs(run.base, run.template, recipe.model, recipe.training, (train, train)))
 
 
 def _tokens(fit: FitPlan) -> TrainingTokens:
@@ -124,21 +126,21 @@ def messages_for_plan(recipe: Recipe, train: Path) -> str:
     return _("messages: not written yet; planned for {count:,} tweets, with messages of {words} words", count=len(tweets), words=words)
 
 
-def _schedule(recipe: Recipe, needs: ResourceEstimate, fit: FitPlan, tweets: tuple[int, int]) -> Table:
+def _schedule(recipe: Recipe, estimate: ResourceEstimate, fit: FitPlan, tweets: tuple[int, int]) -> Table:
     """What is done with the data. tweets: read, kept."""
     from rich.table import Table
 
     table = Table("", _("planned"), title=_("plan of {name}", name=recipe.name), title_justify="left")
     warnings = schedule_warnings(fit, answers=recipe.prompt.message == "playback")
-    if unusual := unusual_rate(recipe.training.learning_rate, recipe.model.method, needs.base.config["hidden_size"]):
+    if unusual := unusual_rate(recipe.training.learning_rate, recipe.model.method, estimate.base.config["hidden_size"]):
         warnings["learning_rate"] = unusual
-    rows = _schedule_rows(recipe, needs, fit, tweets) | {_("warning: {about}", about=about): said for about, said in warnings.items()}
+    rows = _schedule_rows(recipe, estimate, fit, tweets) | {_("warning: {about}", about=about): said for about, said in warnings.items()}
     for name, value in rows.items():
         table.add_row(name, value)
     return table
 
 
-def _schedule_rows(recipe: Recipe, needs: ResourceEstimate, fit: FitPlan, tweets: tuple[int, int]) -> dict[str, str]:
+def _schedule_rows(recipe: Recipe, estimate: ResourceEstimate, fit: FitPlan, tweets: tuple[int, int]) -> dict[str, str]:
     training, steps, (read, kept) = fit.schedule.training, fit.steps, tweets
     full = fit.tokens / (steps.packs * training.max_length)
     tokens = _("{tokens:,} in one epoch", tokens=fit.tokens)
@@ -146,7 +148,7 @@ def _schedule_rows(recipe: Recipe, needs: ResourceEstimate, fit: FitPlan, tweets
         cut = _n("{count:,} tweet cut at max_length", "{count:,} tweets cut at max_length", fit.cut)
         tokens = _("{tokens}; {cut}", tokens=tokens, cut=cut)
     return {
-        _("method"): _("{method}, {millions:,.1f} M parameters trained", method=recipe.model.method, millions=needs.trained / 1e6),
+        _("method"): _("{method}, {millions:,.1f} M parameters trained", method=recipe.model.method, millions=estimate.trained / 1e6),
         _("tweets"): _("{read:,} read, {kept:,} kept, {trained:,} trained on", read=read, kept=kept, trained=fit.tweets),
         _("packs"): _("{packs:,} of at most {tokens:,} tokens, {full:.0%} full", packs=steps.packs, tokens=training.max_length, full=full),
         _("tokens"): tokens,

@@ -121,7 +121,7 @@ def full_run(answers: Answers, ask: Questions) -> None:
 
 def estimated_time(answers: Answers) -> str:
     """Of the training alone, at the trial's speed where that trained the same base model."""
-    tokens = planning.needs(Run(answers.recipe), None, None).train_tokens
+    tokens = planning.estimate_run(Run(answers.recipe), None, None).train_tokens
     fitted = Manifest.read(Run(answers.trial).recipe.run_directory / "fit.json")
     speed = fitted.facts["tokens_per_second"] if fitted and answers.base == answers.trial_base else None
     if tokens is None or not speed:

@@ -13,10 +13,7 @@ from tweetstyle.dataset.examples import Document, read_documents, read_held_out
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file
 from tweetstyle.locale import N_, _
-from tweetstyle.model.base import BaseModel
 from tweetstyle.plan.schedule import effective_schedule
-from tweetstyle.prompt.template import Template
-from tweetstyle.recipe import Model, Training
 from tweetstyle.train.inputs import FitInputs, FitPlan, FitRun, check_documents, check_held_out, check_model
 
 if TYPE_CHECKING:
@@ -50,12 +47,12 @@ class FitResult:
     final_model: Path
 
 
-def plan_fit(base: BaseModel, template: Template, model: Model, training: Training, train: Path) -> FitPlan:
-    """The plan of a run over a split's file, by the same tokens and the same packing. Imports no torch.
+def plan_fit(inputs: FitInputs) -> FitPlan:
+    """The plan of a run, by the same tokens and the same packing. Imports no torch, and reads no validation tweets.
 
     Raises TweetstyleError for what `fit` refuses about the data.
     """
-    return _read(FitInputs(base, template, model, training, (train, train)))[1]
+    return _read(inputs)[1]
 
 
 def fit(inputs: FitInputs, directory: Path, validated: Callable[[], None] = lambda: None) -> FitResult:
