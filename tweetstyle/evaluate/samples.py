@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -322,7 +321,7 @@ def _rows(base: BaseModel, model: Any, shown: int, width: int) -> int:
 
 def _models(pair: ModelPair, wanted: Sequence[str]) -> Iterator[tuple[str, Any]]:
     """Who → the model that answers for it; each is loaded once."""
-    from tweetstyle.inference.likelihood import load_adapted, load_model
+    from tweetstyle.inference.likelihood import load_adapted, load_model, tuned_model
 
     if pair.method == "full":
         for path, of in ((pair.base.path, (BASE, EXAMPLES)), (pair.path, (TUNED,))):
@@ -333,6 +332,7 @@ def _models(pair: ModelPair, wanted: Sequence[str]) -> Iterator[tuple[str, Any]]
                 del model  # two 8B models at once would not fit the card
         return
     adapted = load_adapted(pair)
-    for who in wanted:
-        with nullcontext() if who == TUNED else adapted.disable_adapter():
-            yield who, adapted.get_base_model()
+    with adapted.disable_adapter():
+        yield from ((who, adapted.get_base_model()) for who in wanted if who != TUNED)
+    if TUNED in wanted:
+        yield TUNED, tuned_model(adapted, pair.method)

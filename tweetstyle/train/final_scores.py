@@ -167,7 +167,7 @@ def _measure(
 ) -> tuple[list[float], dict[str, Any]]:
     import torch
 
-    from tweetstyle.inference.likelihood import load_adapted, load_model, quiet_libraries, summed_losses
+    from tweetstyle.inference.likelihood import load_adapted, load_model, quiet_libraries, summed_losses, tuned_model
     from tweetstyle.model.nf4 import record
     from tweetstyle.progress import Bar
 
@@ -177,7 +177,7 @@ def _measure(
         quiet_libraries(),
         torch.inference_mode(),
     ):
-        model = load_model(tuned.path, method) if method == "full" else load_adapted(tuned, quantised_from).get_base_model()
+        model = load_model(tuned.path, method) if method == "full" else tuned_model(load_adapted(tuned, quantised_from), method)
         nats = summed_losses(model, held, bar.advance)
         write_imatrix(collect(model, documents, bar.advance), imatrix)
         nf4 = record(model) if method == "qlora" else None
