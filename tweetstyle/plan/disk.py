@@ -34,13 +34,12 @@ BLOCK_BYTES = 20 * 2**20
 class ExistingOutputs:
     """What exists of a run and is not written again.
 
-    prepared: the tweets; run: bytes that an interrupted training has written; ended: its last checkpoint, so that only the final model
-    may still be missing; trained: that too; exported: the export, or none is needed.
+    prepared: the tweets; run: bytes that an interrupted training has written; trained: its final model; exported: the export, or none is
+    needed.
     """
 
     prepared: bool = False
     run: int = 0
-    ended: bool = False
     trained: bool = False
     exported: bool = False
 
@@ -90,7 +89,7 @@ def disk_uses(recipe: Recipe, base: BaseConfig | BaseModel, existing: ExistingOu
     checkpoints = max(trained * (4 + OPTIMIZER_BYTES) * (recipe.training.save_total_limit + 1) - existing.run, 0)
     return (
         *uses,
-        DiskUse(recipe.run_directory, 0 if existing.ended else checkpoints, "checkpoints"),
+        DiskUse(recipe.run_directory, 0 if existing.trained else checkpoints, "checkpoints"),
         DiskUse(recipe.run_directory, 0 if existing.trained else 4 * trained, "final model"),
         DiskUse(recipe.export_directory, 0 if existing.exported else sum(room_needed(base, recipe.export).values()), "export"),
     )

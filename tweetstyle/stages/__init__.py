@@ -25,16 +25,11 @@ def ready_to_fit(run: Run) -> bool:
 
 def existing_outputs(run: Run) -> ExistingOutputs:
     """The outputs of a run that this command will not write again."""
-    from tweetstyle.train.checkpoints import has_ended
-
     if run.retrain or not ready_to_fit(run):
         return NO_OUTPUTS
     stages, directory = stages_of(run), run.recipe.run_directory
     if stages["fit"].why_stale() is None:
         exported = not run.export or (not run.reexport and stages["export"].why_stale() is None)
-        return ExistingOutputs(prepared=True, ended=True, trained=True, exported=exported)
-    if identity_in(directory) != fit_identity(run):
-        return ExistingOutputs(prepared=True)
-    written, ended = sum(f.stat().st_size for f in directory.rglob("*") if f.is_file()), has_ended(directory)
-    # Before a training, an export that would not fit is refused whoever carries it out; after it, only where this command exports.
-    return ExistingOutputs(prepared=True, run=written, ended=ended, exported=ended and not run.export)
+        return ExistingOutputs(prepared=True, trained=True, exported=exported)
+    files = directory.rglob("*") if identity_in(directory) == fit_identity(run) else ()
+    return ExistingOutputs(prepared=True, run=sum(file.stat().st_size for file in files if file.is_file()))

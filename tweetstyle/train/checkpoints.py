@@ -88,22 +88,10 @@ def resume_point(directory: Path, metrics: Metrics, say: Callable[[str], None] =
 
 def prune(directory: Path, best_step: int, limit: int) -> None:
     """Keeps `limit` checkpoints: the best one and, beside it, the newest."""
-    steps = sealed_steps(directory)[::-1]
+    steps = sorted((int(seal.parent.name.split("-")[1]) for seal in directory.glob(f"checkpoint-*/{SEAL}")), reverse=True)
     kept = {best_step, *[step for step in steps if step != best_step][: limit - 1]}
     for step in set(steps) - kept:
         remove(directory / f"checkpoint-{step}")
-
-
-def sealed_steps(directory: Path) -> list[int]:
-    """Steps whose checkpoints are sealed, in their order; their content is not checked."""
-    return sorted(int(path.parent.name.split("-")[1]) for path in directory.glob(f"checkpoint-*/{SEAL}"))
-
-
-def has_ended(directory: Path) -> bool:
-    """Whether the newest checkpoint of a run is whole and the run's last."""
-    steps = sealed_steps(directory)
-    newest = read_checkpoint(directory / f"checkpoint-{steps[-1]}") if steps else None
-    return newest is not None and newest.finished
 
 
 def remove(checkpoint: Path) -> None:

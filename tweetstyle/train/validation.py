@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from tweetstyle.dataset.examples import Document
 from tweetstyle.dataset.threads import read_tweets
 from tweetstyle.inference.forward import BATCH_TOKENS, SLICE_BYTES, last_hidden_states, token_losses
 from tweetstyle.inference.generate import as_read, generate
+from tweetstyle.inference.likelihood import batches
 from tweetstyle.model.base import BaseModel
 from tweetstyle.model.tokenizer import IGNORED
 from tweetstyle.prompt.template import Template
@@ -57,11 +58,11 @@ def score(model: torch.nn.Module, documents: list[Document], pad_id: int) -> Sco
     was_training = model.training
     model.eval()
     nll, tokens, halved = 0.0, 0, 0
-    left = sorted(documents, key=lambda document: len(document.ids))
+    left = sorted(documents, key=lambda document: -len(document.ids))
     # Not inference_mode: buffers made in it (Unsloth's caches) could not be used in training afterwards.
     with torch.no_grad():
         while left:
-            batch = next(_batches(left, BATCH_TOKENS >> halved))
+            batch = left[: len(next(batches([len(document.ids) for document in left], BATCH_TOKENS >> halved)))]
             work = partial(_losses, model, batch, pad_id, SLICE_BYTES >> halved)
             losses = work() if halved == HALVINGS else within_memory(work)
             if isinstance(losses, OutOfMemory):
@@ -76,8 +77,8 @@ def score(model: torch.nn.Module, documents: list[Document], pad_id: int) -> Sco
 
 def largest_batch(documents: list[Document]) -> list[Document]:
     """The batch of `score` with the most padded tokens."""
-    ordered = sorted(documents, key=lambda document: len(document.ids))
-    return max(_batches(ordered, BATCH_TOKENS), key=lambda batch: len(batch) * len(batch[-1].ids))
+    groups = batches([len(document.ids) for document in documents], BATCH_TOKENS)
+    return [documents[index] for index in max(groups, key=lambda group: len(group) * len(documents[group[0]].ids))]
 
 
 def _losses(model: torch.nn.Module, batch: Sequence[Document], pad_id: int, slice_bytes: int) -> torch.Tensor:
@@ -92,18 +93,6 @@ def _losses(model: torch.nn.Module, batch: Sequence[Document], pad_id: int, slic
     chosen = hidden[rows.to(hidden.device), places.to(hidden.device)]
     del hidden
     return token_losses(model, chosen, labels[rows, places], slice_bytes)
-
-
-def _batches(documents: Sequence[Document], budget: int) -> Iterator[Sequence[Document]]:
-    """Documents, sorted by length, in batches of at most `budget` padded tokens (or one document)."""
-    batch: list[Document] = []
-    for document in documents:
-        if batch and (len(batch) + 1) * len(document.ids) > budget:
-            yield batch
-            batch = []
-        batch.append(document)
-    if batch:
-        yield batch
 
 
 SAMPLING = Sampling(num_predict=80)
