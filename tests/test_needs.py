@@ -229,11 +229,8 @@ def test_after_memory_ran_out_hours_are_of_the_batch_that_was_measured(project, 
     write_config()
     write_recipe(length=SIZES.format(4, 8))
     remember(keep_a_probe(project, measured), small, OutOfMemory("CUDA out of memory."))
-    found, text = figures("--tweets", "161259")["time"], " ".join(plan("--tweets", "161259").split())
-    assert found["hours"] == pytest.approx(14_513_300 / 1000 / 3600) and found["speed"].endswith(
-        "batch {} × accumulation {}".format(*probed)
-    )
-    assert "ran out of memory and continues with batch 2 × accumulation 16" in text
+    found = figures("--tweets", "161259")["time"]
+    assert found["hours"] == pytest.approx(14_513_300 / 1000 / 3600) and found["speed"].endswith(f"with batch {probed[0]}")
 
 
 def test_tweets_are_estimated_until_they_are_prepared_and_then_counted_by_the_tokenizer(whole):

@@ -204,7 +204,7 @@ def as_json(estimate: ResourceEstimate) -> dict[str, Any]:
             "tokens_are_counted": train_tokens and train_tokens.counted,
             "tokens_per_second": probe and probe.tokens_per_second,
             "hours": estimate.hours,
-            "speed": estimate.speed.in_words(),
+            "speed": estimate.speed.text,
         },
         "probe": probe and asdict(probe),
     }

@@ -97,32 +97,24 @@ def in_words(training: Training) -> str:
 
 @dataclass(frozen=True)
 class Speed:
-    """probe: of this run on this device, None where there is none; about: why there is none, or how its batch differs; reduced: the
-    settings with the smaller batch with which the run continues since it ran out of memory, None where it did not."""
+    """probe: of this run on this device, None where there is none; text: its tokens a second, or why there are none."""
 
     probe: Probe | None
-    about: str
-    reduced: Training | None = None
+    text: str
 
-    def in_words(self) -> str:
-        if self.probe is None:
-            return _("not measured: {why}", why=self.about)
-        speed, device = self.probe.tokens_per_second, self.probe.device
-        if self.about:
-            return _("{speed:,.0f} tokens/s, measured on {device} with {batch}", speed=speed, device=device, batch=self.about)
-        return _("{speed:,.0f} tokens/s, measured on {device}", speed=speed, device=device)
+
+def no_speed(why: str) -> Speed:
+    return Speed(None, _("not measured: {why}", why=why))
 
 
 def speed_of(recipe: Recipe, base: BaseConfig | BaseModel, card: Card) -> Speed:
     """By the probe in the run's directory: of the recipe's settings, or of the batch to which the run went back, on what trains here."""
-    configured, current = recipe.training, remembered(recipe.run_directory, recipe.training)
-    reduced, probe = None if current == configured else current, read_probe(recipe.run_directory)
-    if probe is None:
-        why = _("the first steps on a card measure it ({file}), on a CPU with training.probe: always", file=PROBE)
-        return Speed(None, why, reduced)
+    if (probe := read_probe(recipe.run_directory)) is None:
+        return no_speed(_("the first steps on a card measure it ({file}), on a CPU with training.probe: always", file=PROBE))
     if probe.device != (card.name if card.seen else ON_CPU):
-        return Speed(None, _("{file} is of another device, {device}", file=PROBE, device=probe.device), reduced)
-    for training in (current, configured):
-        if probe.settings == decisive_settings(base.path, recipe.model, training):
-            return Speed(probe, in_words(training) if reduced else "", reduced)
-    return Speed(None, _("{file} is of other settings", file=PROBE), reduced)
+        return no_speed(_("{file} is of another device, {device}", file=PROBE, device=probe.device))
+    batches = (recipe.training, remembered(recipe.run_directory, recipe.training))
+    if probe.settings not in [decisive_settings(base.path, recipe.model, training) for training in batches]:
+        return no_speed(_("{file} is of other settings", file=PROBE))
+    values = {"speed": probe.tokens_per_second, "device": probe.device, "batch": probe.settings["per_device_train_batch_size"]}
+    return Speed(probe, _("{speed:,.0f} tokens/s, measured on {device} with batch {batch}", **values))

@@ -11,7 +11,6 @@ from tweetstyle.model.base import BaseConfig
 from tweetstyle.model.hub import how_to_complete
 from tweetstyle.plan.estimate import ResourceEstimate
 from tweetstyle.plan.memory import TRAINING, MemoryPlan, duration
-from tweetstyle.plan.probe import in_words
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -45,9 +44,6 @@ def remarks(estimate: ResourceEstimate) -> list[str]:
     elif isinstance(base, BaseConfig) and base.missing:
         missing, how = ", ".join(base.missing), how_to_complete(base.path)
         found.append(_("{path} lacks {files}: planned from config.json alone; {how}", path=base.path, files=missing, how=how))
-    if estimate.speed.reduced is not None:
-        batch = in_words(estimate.speed.reduced)
-        found.append(_("an earlier run ran out of memory and continues with {batch}; this plan is for the recipe's batch", batch=batch))
     if card.assumed:
         found.append(_("no card in this machine and none named (--card): planned for {card}, an assumption", card=card.name))
     elif not card.seen:
@@ -92,7 +88,7 @@ def disk_in_words(estimate: ResourceEstimate) -> str:
 
 def time_in_words(estimate: ResourceEstimate) -> str:
     """Hours, or why there are none."""
-    speed = estimate.speed.in_words()
+    speed = estimate.speed.text
     if estimate.train_tokens is None:
         return _("tokens unknown without an archive (--tweets N estimates them); speed {speed}", speed=speed)
     values = {"tokens": estimate.train_tokens.tokens, "tweets": estimate.train_tokens.tweets}
@@ -116,7 +112,7 @@ def start_summary(estimate: ResourceEstimate) -> str:
         rows[_("RAM")] = _("{needed} of {there} ({part})", needed=size(most), there=size(estimate.ram_there), part=each_part(part))
     rows[_("disk")] = disk_in_words(estimate)
     if estimate.speed.probe or estimate.card.seen:
-        rows[_("speed")] = estimate.speed.in_words()
+        rows[_("speed")] = estimate.speed.text
     return "\n".join(f"{name:<9} {text}" for name, text in rows.items())
 
 

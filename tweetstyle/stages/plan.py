@@ -23,7 +23,7 @@ from tweetstyle.plan.estimate import (
     refuse_beyond_positions,
     refuse_method,
 )
-from tweetstyle.plan.probe import Speed
+from tweetstyle.plan.probe import no_speed
 from tweetstyle.plan.schedule import as_rate, unusual_rate
 from tweetstyle.plan.tables import plan_table
 from tweetstyle.recipe import Recipe
@@ -58,7 +58,7 @@ def estimate_run(run: Run, card_gib: float | None, tweets: int | None) -> Resour
             tokens = estimate_training_tokens(recipe, tweets or sum(not tweet.reason for tweet in archive.tweets()))
         existing = existing_outputs(run) if prepared else NO_OUTPUTS
         found = estimate_resources(recipe, base, card_for(recipe, card_gib), tokens, existing)
-    return found if card_gib is None else replace(found, speed=Speed(None, _("a probe measures only the card in this machine")))
+    return found if card_gib is None else replace(found, speed=no_speed(_("a probe measures only the card in this machine")))
 
 
 def plan(run: Run) -> RenderableType:
