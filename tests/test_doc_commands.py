@@ -147,8 +147,3 @@ def test_hf_has_the_command_and_the_options(verb):
 def test_files_that_pytest_is_given_exist():
     named = [word for command in COMMANDS if "pytest" in command for word in command.split() if word.startswith("tests/")]
     assert named and all((ROOT / name).is_file() for name in named)
-
-
-def test_only_examples_that_are_run_are_in_python():
-    """tests/test_questions_doc.py runs those of the questions."""
-    assert {page.name for page in PAGES if "```python" in page.read_text(encoding="utf-8")} == {"questions.md", "questions.fr.md"}

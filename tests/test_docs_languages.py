@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tweetstyle.wording.words import texts
-
 ROOT = Path(__file__).parents[1]
 FRENCH = sorted([*ROOT.glob("*.fr.md"), *ROOT.glob("docs/*.fr.md")])
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
@@ -91,11 +89,3 @@ def test_french_has_its_signs(page):
     """No-break spaces before high punctuation and within « », typographic apostrophes."""
     wrong = re.findall(r".{,20}(?:\w'\w| [;:!?](?=\s)|« | »).{,20}", prose(page.read_text(encoding="utf-8")))
     assert wrong == []
-
-
-@pytest.mark.parametrize(("page", "language"), [("report.md", "en"), ("report.fr.md", "fr")])
-def test_the_page_on_the_report_names_its_sections(page, language):
-    named = " ".join((ROOT / "docs" / page).read_text(encoding="utf-8").split()).lower()
-    words = texts(language)["words"]
-    headings = [words[key] for key in words if key.startswith("h_") and key not in ("h_conversation", "h_samples_talk")]
-    assert len(headings) == 10 and [heading for heading in headings if f"**{' '.join(heading.lower().split())}**" not in named] == []

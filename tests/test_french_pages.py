@@ -34,7 +34,7 @@ from tweetstyle.train.failures import HINT, LOADING, MEMORY_HINT, OPTIMIZER, SAV
 from tweetstyle.train.metrics import Metrics, as_table, train_output
 from tweetstyle.train.probe import in_words
 from tweetstyle.verify.checks import GateCheck, Note, within
-from tweetstyle.verify.gate import rejected_types, write_parity
+from tweetstyle.verify.gate import write_parity
 
 VOID |= {"circle", "polyline", "input"}
 WRITTEN = "écrit"
@@ -151,8 +151,3 @@ def test_what_a_training_prints_is_in_french(tiny, tmp_path):
         words(" ".join(said).replace(str(tmp_path), "")) - allowed(NAMES, "CUDA error", "nvidia smi ollama stop free dmesg grep") == set()
     )
     assert "1,9000 bits par octet" in said[0] and "Valeur" in " ".join(said) and "les 2 dernières validations" in " ".join(said)
-
-
-def test_why_a_file_was_rejected_is_said_in_french():
-    reasons = " ".join(rejected_types(checks()).values())
-    assert foreign(reasons) == set() and "perdus au plus\u00a0: 0,5, au-dessus de 0,1" in reasons

@@ -24,7 +24,6 @@ def tweets(name: str, count: int) -> list[Text]:
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
     with running_browser(tmp_path_factory.mktemp("browser")) as browser:
-        browser.look()
         yield browser
 
 
@@ -117,17 +116,3 @@ def test_texts_seen_before_are_counted_and_nothing_is_requested(browser, page):
     result(browser)
     assert browser.requests[0] == page.as_uri()
     assert all(address.startswith(("file:///", "blob:")) for address in browser.requests)
-
-
-def test_it_fits_a_phone_and_follows_the_colours_of_the_system(browser, tmp_path):
-    long = [Text(f"{name} {i} " + "x" * 300) for name in (REAL, TUNED) for i in range(6)]
-    path = write_blind(tmp_path / "b.html", {"real": long[:6], "tuned": long[6:]}, "fr", 1)
-    browser.look(375, 700, True)
-    try:
-        begin(browser, path)
-        for _ in range(7):
-            assert browser.evaluate("document.documentElement.scrollWidth") <= 375
-            assert browser.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 23, 26)"
-            browser.press("1")
-    finally:
-        browser.look()

@@ -23,7 +23,7 @@ QUIET = [
 ]  # fmt: skip
 PATIENCE = 60.0
 """Seconds, for a machine that has other work."""
-KEYS = {"ArrowLeft": 37, "ArrowRight": 39, "ArrowDown": 40, "Tab": 9, "Enter": 13, "1": 49, "2": 50}
+KEYS = {"ArrowLeft": 37, "ArrowRight": 39, "1": 49, "2": 50}
 
 
 def browser_program() -> str:
@@ -130,11 +130,6 @@ class Browser:
         self.send("Page.navigate", url=path.as_uri())
         self.until("location.protocol === 'file:' && document.readyState === 'complete'")
 
-    def look(self, width: int = 1000, height: int = 800, dark: bool = False) -> None:
-        """The window's size in pixels and the system's colours, from now on."""
-        self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 500)
-        self.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
-
     def click(self, selector: str, times: int = 1) -> None:
         """With the mouse, in the middle of the element, which is scrolled into view; `times`: 2 is a double click."""
         x, y = self.evaluate(
@@ -146,7 +141,7 @@ class Browser:
                 self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=click)
 
     def press(self, key: str) -> None:
-        text = {"text": "\r"} if key == "Enter" else {"text": key} if len(key) == 1 else {}
+        text = {"text": key} if len(key) == 1 else {}
         for kind in ("keyDown", "keyUp"):
             more = text if kind == "keyDown" else {}
             self.send("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=KEYS[key], **more)

@@ -5,18 +5,19 @@ import unicodedata
 from importlib.resources import files
 from typing import Literal, NamedTuple
 
+import yaml
+
 Language = Literal["fr", "en"]
 
 
-def _stop_words(language: Language) -> frozenset[str]:
-    """Function words, auxiliaries, everyday verbs, adverbs and adjectives, fillers of the chat, nouns that name nothing by themselves.
-
-    Lower case, straight apostrophes; an elided word keeps its apostrophe.
-    """
-    return frozenset(files("tweetstyle").joinpath(f"text/stop_words_{language}.txt").read_text(encoding="utf-8").split())
+def _text(name: str) -> str:
+    return files("tweetstyle").joinpath("text", name).read_text(encoding="utf-8")
 
 
-FRENCH, ENGLISH = _stop_words("fr"), _stop_words("en")
+FRENCH, ENGLISH = (frozenset(_text(f"stop_words_{language}.txt").split()) for language in ("fr", "en"))
+"""Function words, auxiliaries, everyday verbs, adverbs and adjectives, fillers of the chat, nouns that name nothing by themselves.
+
+Lower case, straight apostrophes; an elided word keeps its apostrophe."""
 STOP_WORDS = FRENCH | ENGLISH
 _ONLY_FRENCH, _ONLY_ENGLISH = FRENCH - ENGLISH, ENGLISH - FRENCH
 
@@ -33,13 +34,7 @@ SHORTEST, LONGEST = 3, 30
 """Letters. Shorter words are mostly abbreviations, longer ones are no words."""
 
 _DRAWN_OUT = re.compile(r"(.)\1\1|^(?:h[aeiou]|[aeiou]h)+$")
-_DETERMINERS: dict[Language, frozenset[str]] = {
-    "fr": frozenset(
-        """l' le la les un une des du au aux ce cet cette ces mon ma mes ton ta tes son sa ses notre nos votre vos leur leurs
-        chaque quelques""".split()
-    ),
-    "en": frozenset("the a an my your his her its our their these those every no".split()),
-}
+_BEFORE_NOUNS = {name: frozenset(words.split()) for name, words in yaml.safe_load(_text("before_nouns.yaml")).items()}
 
 
 class Word(NamedTuple):
@@ -63,7 +58,7 @@ def words_of(text: str) -> tuple[Language, list[Word]]:
     tokens = TOKEN.findall(text)
     lower = [token.lower().replace("’", "'") for token in tokens]
     language = guess_language(lower)
-    determiners = _DETERMINERS[language]
+    determiners = _BEFORE_NOUNS[f"determiners_{language}"]
     words = []
     for i, name in enumerate(map(_name, lower)):
         if name is not None:
@@ -97,12 +92,7 @@ def _name(token: str) -> str | None:
 
 
 _MASCULINE, _FEMININE, _PLURAL = {"un", "du", "au"}, {"une", "cette"}, {"des", "aux", "nos", "vos"}
-_ONLY_BEFORE_NOUNS = frozenset("dans sur sous avec chez par vers contre pendant depuis devant derrière entre c'est voilà".split())
-_BEFORE_NOUNS_OR_VERBS = frozenset("de à pour sans après avant et".split())
 _MAY_BE_INFINITIVE = re.compile(r"(?:[^aeiouéèê]er|ir|[cdptv]re|ire)$")
-_NOT_INFINITIVE = frozenset("hiver mer soir plaisir avenir souvenir désir loisir livre".split())
-_ENGLISH_DETERMINERS = frozenset("the a an my our his their".split())
-_ENGLISH_PREPOSITIONS = frozenset("about in during with from".split())
 _BREAKS = frozenset('.!?…\n,;:()«»"“”—–|/')
 
 
@@ -115,7 +105,7 @@ def article_of(i: int, lower: list[str], surface: str, language: Language) -> st
         return None
     if language == "fr":
         return _french(i, lower, surface)
-    return "the " if lower[i - 1] in _ENGLISH_DETERMINERS else "" if lower[i - 1] in _ENGLISH_PREPOSITIONS else None
+    return "the " if lower[i - 1] in _BEFORE_NOUNS["article_en"] else "" if lower[i - 1] in _BEFORE_NOUNS["no_article_en"] else None
 
 
 def _noun_ends(i: int, lower: list[str], stop_words: frozenset[str]) -> bool:
@@ -149,8 +139,8 @@ def _french(i: int, lower: list[str], surface: str) -> str | None:
 
 def _is_article(before: str, word: str) -> bool:
     """Whether le, la, les or l' between these two is the article and not the pronoun."""
-    if before in _ONLY_BEFORE_NOUNS:
+    if before in _BEFORE_NOUNS["only_before_nouns"]:
         return True
     begins_sentence = before[0] in ".!?…\n"
-    infinitive = _MAY_BE_INFINITIVE.search(word) is not None and word not in _NOT_INFINITIVE
-    return (begins_sentence or before in _BEFORE_NOUNS_OR_VERBS) and not infinitive
+    infinitive = _MAY_BE_INFINITIVE.search(word) is not None and word not in _BEFORE_NOUNS["not_infinitive"]
+    return (begins_sentence or before in _BEFORE_NOUNS["before_nouns_or_verbs"]) and not infinitive
