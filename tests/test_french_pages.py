@@ -28,11 +28,10 @@ from tweetstyle.recipe import Model, Training
 from tweetstyle.report import run_report
 from tweetstyle.report.blind import Text, write_blind
 from tweetstyle.statistics.intervals import Interval
-from tweetstyle.train.callback import CARD_IS_FULL, PAGEABLE, RunKeeper
-from tweetstyle.train.checkpoints import disk_is_full, resume_point
+from tweetstyle.train.callback import PAGEABLE, RunKeeper
+from tweetstyle.train.checkpoints import resume_point
 from tweetstyle.train.failures import HINT, LOADING, MEMORY_HINT, OPTIMIZER, SAVING, STEP, VALIDATION, OutOfMemory, does_not_fit
 from tweetstyle.train.metrics import Metrics, as_table, train_output
-from tweetstyle.train.probe import in_words
 from tweetstyle.verify.checks import GateCheck, Note, within
 from tweetstyle.verify.gate import write_parity
 
@@ -136,7 +135,7 @@ def test_what_a_training_prints_is_in_french(tiny, tmp_path):
     for best in (True, False):
         keeper._report(SimpleNamespace(global_step=20, max_steps=80), 1.9, best=best)
     settings = {"per_device_train_batch_size": 2, "max_length": 2048}
-    said.append(in_words(Probe(1234.5, 11 * 2**30, 10 * 2**30, 12 * 2**30, "CPU", settings, {}, settled=False)))
+    said.append(Probe(1234.5, 11 * 2**30, 10 * 2**30, 12 * 2**30, "CPU", settings, {}).in_words())
     end = partial(does_not_fit, tiny, Model(base=tiny.path, method="lora"), Training(max_length=256, optim="adamw_8bit"))
     for phase in (STEP, LOADING, OPTIMIZER, VALIDATION, SAVING):
         said += [str(end(card, OutOfMemory("CUDA error"), phase)) for card in (None, Card(2**30, others=2**29), Card(2**20))]
@@ -145,8 +144,7 @@ def test_what_a_training_prints_is_in_french(tiny, tmp_path):
     said.append(console.file.getvalue().replace("TrainOutput", ""))
     (tmp_path / "checkpoint-20").mkdir()
     assert resume_point(tmp_path, metrics, said.append) is None
-    said.append(str(disk_is_full(tmp_path, 2**30, "checkpoint-20")))
-    said += [_(CARD_IS_FULL, full=0.95), _(PAGEABLE), _(HINT), _(MEMORY_HINT)]
+    said += [_(PAGEABLE), _(HINT), _(MEMORY_HINT)]
     assert (
         words(" ".join(said).replace(str(tmp_path), "")) - allowed(NAMES, "CUDA error", "nvidia smi ollama stop free dmesg grep") == set()
     )
