@@ -97,6 +97,7 @@ class Logits:
             raise TweetstyleError(_("llama.cpp cannot load it"), where=str(gguf), hint=hint)
         self._context = self._new_context()
         self._memory = self._pointer("llama_get_memory", self._context)
+        self._read: list[int] = []
         self._vocabulary = self._pointer("llama_model_get_vocab", self._model)
         self.n_vocab: int = self._call("llama_vocab_n_tokens", ctypes.c_int32, self._vocabulary)
         self._batch = self._call("llama_batch_init", _Batch, ctypes.c_int32(self.n_ctx), ctypes.c_int32(0), ctypes.c_int32(1))
@@ -119,21 +120,27 @@ class Logits:
         return np.stack([row.copy() for row in self.predictions(ids, 0)])
 
     def predictions(self, ids: Sequence[int], first: int) -> Iterator[np.ndarray]:
-        """The logits [n_vocab] after position `first` and each later one, each a view of llama.cpp's memory, good until the next call."""
+        """The logits [n_vocab] after position `first` and each later one, each a view of llama.cpp's memory, good until the next call.
+
+        What the ids have in common with those of the last call, up to `first`, is not read again.
+        """
         if not 0 < len(ids) <= self.n_ctx:
             raise ValueError(f"a sequence of {len(ids)} ids, not of 1 to {self.n_ctx}")
-        self._call("llama_memory_clear", None, self._memory, ctypes.c_bool(True))
-        for position, token in enumerate(ids):
-            self._batch.token[position] = token
-            self._batch.pos[position] = position
-            self._batch.n_seq_id[position] = 1
-            self._batch.seq_id[position][0] = 0
-            self._batch.logits[position] = position >= first
-        self._batch.n_tokens = len(ids)
+        kept = len(os.path.commonprefix([list(ids[:first]), self._read]))
+        self._call("llama_memory_seq_rm", ctypes.c_bool, self._memory, ctypes.c_int32(0), ctypes.c_int32(kept), ctypes.c_int32(-1))
+        for place, token in enumerate(ids[kept:]):
+            self._batch.token[place] = token
+            self._batch.pos[place] = kept + place
+            self._batch.n_seq_id[place] = 1
+            self._batch.seq_id[place][0] = 0
+            self._batch.logits[place] = kept + place >= first
+        self._batch.n_tokens = len(ids) - kept
+        self._read = []
         if status := self._call("llama_decode", ctypes.c_int32, self._context, self._batch):
             raise RuntimeError(f"llama_decode gives {status}")
-        for position in range(first, len(ids)):
-            row = self._call("llama_get_logits_ith", ctypes.POINTER(ctypes.c_float), self._context, ctypes.c_int32(position))
+        self._read = list(ids)
+        for place in range(first - kept, len(ids) - kept):
+            row = self._call("llama_get_logits_ith", ctypes.POINTER(ctypes.c_float), self._context, ctypes.c_int32(place))
             yield np.ctypeslib.as_array(row, (self.n_vocab,))
 
     def tokenize(self, text: str, *, add_special: bool, parse_special: bool) -> list[int]:
