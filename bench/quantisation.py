@@ -27,7 +27,7 @@ from tweetstyle.dataset.examples import read_documents  # noqa: E402
 from tweetstyle.dataset.held_out import clusters, held_out  # noqa: E402
 from tweetstyle.export import export  # noqa: E402
 from tweetstyle.inference.likelihood import batches, load_adapter, load_model, quiet_libraries, summed_losses  # noqa: E402
-from tweetstyle.inference.llama_cpp import score_gguf  # noqa: E402
+from tweetstyle.inference.llama_cpp import Logits, score  # noqa: E402
 from tweetstyle.model.base import BaseModel, read_base_model  # noqa: E402
 from tweetstyle.prompt.template import build_template  # noqa: E402
 from tweetstyle.recipe import Export, Sampling  # noqa: E402
@@ -98,13 +98,14 @@ def measure(base: BaseModel, adapter: Path | None, processed: Path, room: Path) 
     result: dict = {"float32": bits(exact), "tweets": len(documents), "types": {}}
     for file_type in TYPES:
         nats = {}
-        for use in ("never", "always"):
+        for use in ("never", "auto"):
             section = Export(types=(file_type,), imatrix=use)
             exported = export(base, adapter, template, section, Sampling(), "x", room / use, imatrix=imatrix)
-            nats[use] = score_gguf(exported.gguf[file_type], documents)
+            with Logits.for_documents(exported.gguf[file_type], documents) as logits:
+                nats[use] = score(logits, documents)
         lost = {use: round(float((n - exact).sum() / sizes.sum() / math.log(2)), 4) for use, n in nats.items()}
-        back = bootstrap_t((nats["never"] - nats["always"]) / math.log(2), sizes, days, confidence=0.95, resamples=2000, seed=SEED)
-        row = {"without": bits(nats["never"]), "with": bits(nats["always"]), "lost_without": lost["never"], "lost_with": lost["always"]}
+        back = bootstrap_t((nats["never"] - nats["auto"]) / math.log(2), sizes, days, confidence=0.95, resamples=2000, seed=SEED)
+        row = {"without": bits(nats["never"]), "with": bits(nats["auto"]), "lost_without": lost["never"], "lost_with": lost["auto"]}
         row["taken_back"] = {"estimate": round(back.estimate, 4), "low": round(back.low, 4), "high": round(back.high, 4)}
         result["types"][file_type] = row
         print(file_type, row, flush=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file, save_file
 from support.chat_templates import HEADERS
-from support.llama_cpp import THREADS, LlamaServer
+from support.llama_cpp import LlamaServer
 from support.terminal import Terminal
 from support.tiny_llama import SPECIAL, write_llama
 
@@ -47,7 +47,7 @@ def gguf(base: BaseModel, template: Template, tmp_path_factory: pytest.TempPathF
 
 
 def speaker(gguf: Path, template: Template, **sampling: object) -> ChatModel:
-    return ChatModel(gguf, template, Sampling(**SHORT.model_dump() | sampling), threads=THREADS)
+    return ChatModel(gguf, template, Sampling(**SHORT.model_dump() | sampling))
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_greedy_it_says_what_llama_cpp_says_to_the_ids_of_training(base: BaseMod
 
 def test_the_recipes_sampling_is_all_of_the_request(gguf: Path, template: Template) -> None:
     sampling = Sampling(temperature=0.3, top_k=5, top_p=0.7, min_p=0.2, repeat_penalty=1.3, num_predict=9, seed=4)
-    request = ChatModel(gguf, template, sampling, threads=THREADS).request("x")
+    request = ChatModel(gguf, template, sampling).request("x")
     named = {name: request[{"num_predict": "n_predict"}.get(name, name)] for name in Sampling.model_fields}
     assert named == sampling.model_dump()
     assert request["stop"] == ["<|end_of_text|>", "[INST]"]
@@ -77,7 +77,7 @@ def test_the_recipes_sampling_is_all_of_the_request(gguf: Path, template: Templa
 
 def test_a_stop_text_ends_an_answer_and_is_not_in_it(original_gguf: Path) -> None:
     plain = Template("custom", "x", (Topic(),), False, "<|im_end|>", "", ("<|im_end|>", " three"))
-    counting = ChatModel(original_gguf, plain, Sampling(temperature=0.0, num_predict=40), threads=THREADS)
+    counting = ChatModel(original_gguf, plain, Sampling(temperature=0.0, num_predict=40))
     answer = counting.answer("Count: one, two, three, four, five. Again: one,")
     assert answer == " two,"
     assert counting.ended
@@ -196,7 +196,7 @@ def answering(base: BaseModel) -> Template:
 
 
 def test_the_second_message_is_answered_with_the_first_turn_before_it(gguf, base, answering, capsys):
-    seeded = ChatModel(gguf, answering, SHORT, threads=THREADS, num_ctx=1024)
+    seeded = ChatModel(gguf, answering, SHORT, num_ctx=1024)
     talk = ChatSession(seeded, "a message", Memory(1024, base.tokenizer))
     talk.say("été ?")
     talk.say("et l'hiver ?")
@@ -212,7 +212,7 @@ def test_the_second_message_is_answered_with_the_first_turn_before_it(gguf, base
 
 
 def test_what_no_longer_fits_the_context_is_forgotten_by_whole_turns_from_the_oldest_and_told(gguf, base, answering, capsys):
-    speaker_of_much = ChatModel(gguf, answering, SHORT, threads=THREADS, num_ctx=512)
+    speaker_of_much = ChatModel(gguf, answering, SHORT, num_ctx=512)
     memory = Memory(512, base.tokenizer)
     turns = [(f"message {number}", "mot " * 20) for number in range(8)]
     kept = memory.kept(speaker_of_much, turns, "et alors ?", None)

@@ -60,18 +60,20 @@ def test_a_record_of_another_model_is_refused(trained, tmp_path):
         nf4_as_trained(source.stored, source.plan, record(model))
 
 
-def test_an_adapter_is_merged_into_the_four_bit_weights(trained, tmp_path):
+@pytest.mark.parametrize(("wanted", "merge_base"), [("auto", "dequantised_nf4"), ("16bit", "16bit")])
+def test_an_adapter_is_merged_into_the_weights_it_was_trained_over_unless_the_recipe_says_otherwise(trained, tmp_path, wanted, merge_base):
     base, model = trained
     adapter = write_adapter(tmp_path / "adapter", base)
     template = build_template("text", "x", base.tokens)
-    section = Export(types=("f32",), merge_base="dequantised_nf4")
+    section = Export(types=("f32",), merge_base=wanted)
     exported = export(base, adapter, template, section, Sampling(), "me", tmp_path / "out", nf4=record(model))
-    assert exported.choices.merge_base == "dequantised_nf4"
+    assert exported.merge_base == merge_base
     written = {t.name: t.data for t in gguf.GGUFReader(exported.gguf["f32"]).tensors}
     pairs, config = load_file(adapter / "adapter_model.safetensors"), json.loads((adapter / "adapter_config.json").read_text())
     stem = "model.layers.1.mlp.down_proj"
     a, b = (pairs[f"base_model.model.{stem}.lora_{side}.weight"].astype(np.float64) for side in "AB")
-    expected = dequantised(model)[f"{stem}.weight"] + config["lora_alpha"] / config["r"] * (b @ a)
+    weights = dequantised(model) if wanted == "auto" else load_file(base.shards[0])
+    expected = weights[f"{stem}.weight"] + config["lora_alpha"] / config["r"] * (b @ a)
     assert np.allclose(written["blk.1.ffn_down.weight"], expected, atol=1e-6)
 
 
@@ -82,8 +84,7 @@ def test_a_base_saved_in_four_bits_is_exported_as_what_it_is(trained, tmp_path):
     source = read_source(saved, template)
     assert only_nf4(source.stored) and not only_nf4(read_source(base, template).stored)
     ours = export(saved, None, template, TYPES, Sampling(), "me", tmp_path / "ours")
-    section = Export(types=("f32",), merge_base="dequantised_nf4")
-    theirs = export(base, None, template, section, Sampling(), "me", tmp_path / "theirs", nf4=record(model))
+    theirs = export(base, None, template, TYPES, Sampling(), "me", tmp_path / "theirs", nf4=record(model))
     read = [{t.name: t.data for t in gguf.GGUFReader(e.gguf["f32"]).tensors} for e in (ours, theirs)]
     assert read[0].keys() == read[1].keys() and all(np.array_equal(read[0][name], read[1][name]) for name in read[0])
     with pytest.raises(TweetstyleError, match="there are no 16bit weights"):
@@ -111,25 +112,3 @@ def test_the_record_is_the_same_with_an_adapter_over_the_model(tmp_path):
         adapted = load_adapter(load_model(base.path, "qlora"), write_adapter(tmp_path / "adapter", base))
         keep_weights_as_trained(adapted)
     assert record(adapted) == plain and json.loads(json.dumps(plain)) == plain
-
-
-@pytest.mark.parametrize("better", ["16bit", "dequantised_nf4"])
-def test_auto_keeps_the_base_that_validation_prefers(trained, tmp_path, better):
-    base, model = trained
-    adapter, template, four_bits = write_adapter(tmp_path / "adapter", base), build_template("text", "x", base.tokens), record(model)
-    seen = []
-
-    def score(path) -> float:
-        seen.append(path.name)
-        return 1.0 if better in path.name else 2.0
-
-    def made(name, **changes):
-        section = Export(types=("f32", "q8_0"), **changes)
-        return export(base, adapter, template, section, Sampling(), "me", tmp_path / name, nf4=four_bits, score=score)
-
-    chosen, expected = made("auto"), made("one", merge_base=better)
-    assert chosen.choices.merge_base == better and len(chosen.choices.scores) == 2
-    # The smallest of the types decides for all of them.
-    assert sorted(seen) == ["me.16bit.gguf", "me.dequantised_nf4.gguf"]
-    assert all(chosen.gguf[t].read_bytes() == expected.gguf[t].read_bytes() for t in ("f32", "q8_0"))
-    assert sorted(p.name for p in (tmp_path / "auto").iterdir()) == ["Modelfile", "me-f32.gguf", "me-q8_0.gguf"]

@@ -1,7 +1,5 @@
 """The importance matrix's file is llama.cpp's own, and what it says is what ggml weighs errors by."""
 
-from pathlib import Path
-
 import gguf
 import libgguf
 import numpy as np
@@ -51,9 +49,9 @@ def test_every_k_quant_of_an_export_is_weighed_and_its_keys_say_so(tmp_path):
     base = write_llama(tmp_path / "base", **ROWS)
     adapter, template = write_adapter(tmp_path / "adapter", base), build_template("text", "x", base.tokens)
     importance = matrix(base)
-    section = Export(types=("f32", "q8_0", "q4_k_m"), imatrix="always")
+    section = Export(types=("f32", "q8_0", "q4_k_m"))
     exported = export(base, adapter, template, section, Sampling(), "me", tmp_path / "out", imatrix=importance)
-    assert exported.choices.weighted == ("q4_k_m",)
+    assert exported.weighted == ("q4_k_m",)
     exact = {t.name: t.data for t in gguf.GGUFReader(exported.gguf["f32"]).tensors}
     reader = gguf.GGUFReader(exported.gguf["q4_k_m"])
     checked = 0
@@ -65,29 +63,10 @@ def test_every_k_quant_of_an_export_is_weighed_and_its_keys_say_so(tmp_path):
     assert checked == 15
     assert reader.get_field("quantize.imatrix.entries_count").contents() == 15
     assert reader.get_field("quantize.imatrix.chunks_count").contents() == 2
-    plain = gguf.GGUFReader(exported.gguf["q8_0"])
-    assert plain.get_field("quantize.imatrix.entries_count") is None
-
-
-@pytest.mark.parametrize("better", ["plain", "weighted"])
-def test_the_better_of_the_two_stays_and_the_other_leaves_nothing(tmp_path, better):
-    base = write_llama(tmp_path / "base", **ROWS)
-    template, importance = build_template("text", "x", base.tokens), matrix(base)
-    seen = []
-
-    def score(path: Path) -> float:
-        seen.append(path.name)
-        return 1.0 if ("weighted" in path.name) == (better == "weighted") else 2.0
-
-    section = Export(types=("q6_k", "f16", "q4_k_m"))
-    arguments = (base, None, template)
-    chosen = export(*arguments, section, Sampling(), "me", tmp_path / "auto", imatrix=importance, score=score)
-    use = "always" if better == "weighted" else "never"
-    expected = export(*arguments, Export(types=section.types, imatrix=use), Sampling(), "me", tmp_path / "one", imatrix=importance)
-    assert sorted(p.name for p in (tmp_path / "auto").iterdir()) == sorted(p.name for p in (tmp_path / "one").iterdir())
-    assert all(chosen.gguf[t].read_bytes() == expected.gguf[t].read_bytes() for t in section.types)
-    assert chosen.choices.weighted == (("q6_k", "q4_k_m") if better == "weighted" else ())
-    assert len(seen) == len(chosen.choices.scores) == 4 and not any("f16" in name for name in seen)
+    unweighed = export(base, adapter, template, Export(imatrix="never"), Sampling(), "me", tmp_path / "never", imatrix=importance)
+    assert unweighed.weighted == ()
+    for path in (exported.gguf["q8_0"], unweighed.gguf["q4_k_m"]):
+        assert gguf.GGUFReader(path).get_field("quantize.imatrix.entries_count") is None
 
 
 def test_a_file_that_is_none_is_refused(tmp_path):

@@ -25,7 +25,7 @@ PARITY = {
     "verdict": {"passed": ["q4_k_m"], "endless": [], "rejected": [], "unmade": []},
     "checks": [{"type": "q4_k_m", "name": "training", "passed": True, "figures": {"lost": 0.0571, "tweets": 100}}],
 }
-FACTS = {"choices": {"merge_base": "dequantised_nf4", "weighted": ["q4_k_m"], "scores": {}}}
+FACTS = {"choices": {"merge_base": "dequantised_nf4", "weighted": ["q4_k_m"]}}
 
 
 @pytest.fixture(scope="module")

@@ -1,18 +1,15 @@
 """The Modelfile says what training said, and refuses what Ollama would read otherwise."""
 
 import pytest
+from support.chat_templates import CHATML
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.export.modelfile import check_context, check_modelfile, head_length, modelfile, quoted
+from tweetstyle.export.modelfile import check_context, head_length, modelfile, quoted
 from tweetstyle.model.base import read_base_model
 from tweetstyle.prompt.template import SpecialTokens, build_template
 from tweetstyle.recipe import Export, Sampling
 
 TOKENS = SpecialTokens("<s>", "</s>", None)
-CHATML = (
-    "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>' + '\n' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
-)
 
 
 def test_every_line_is_written_as_ollama_reads_it():
@@ -60,22 +57,16 @@ def test_a_head_that_leaves_the_message_less_than_half_of_the_context_is_refused
     assert "prompt.system" in caught.value.hint
 
 
-@pytest.mark.parametrize("value", ['line """\nnext', '"""\nnext', '"\n"""  \nx'])
-def test_three_quotes_at_the_end_of_an_inner_line_are_refused(value):
-    with pytest.raises(TweetstyleError, match='a line that ends in """'):
-        quoted(value, "prompt")
-
-
-@pytest.mark.parametrize("character", ["\u00a0", "\u200d", "\x00", "\r"])
-def test_a_rune_that_ollama_drops_is_refused_by_its_number(character):
-    with pytest.raises(TweetstyleError, match=f"U\\+{ord(character):04X}"):
-        quoted(f"a{character}b", "prompt")
+@pytest.mark.parametrize("refused", ["\u00a0", "\u200d", "\x00", "\r", '"""\n'])
+def test_what_ollama_would_read_otherwise_is_refused_by_its_number(refused):
+    name = f"U\\+{ord(refused):04X}" if len(refused) == 1 else '"""'
+    with pytest.raises(TweetstyleError, match=f"prompt: {name} is not allowed in a Modelfile"):
+        quoted(f"a{refused}b", "prompt")
 
 
 def test_a_system_line_is_in_the_modelfile_where_it_was_trained():
     tokens = SpecialTokens("<|im_start|>", "<|im_end|>", CHATML)
     line = 'Réponds "vite"\net bien'
     with_line, without = (build_template("chat", "Nimzo", tokens, system=of, conversation=True) for of in (line, None))
-    check_modelfile(with_line)
     assert f'SYSTEM """{line}"""\nPARAMETER stop "<|im_end|>"\n' in modelfile("a.gguf", with_line, Export(), Sampling(), 9)
     assert "SYSTEM" not in modelfile("a.gguf", without, Export(), Sampling(), 9)

@@ -116,7 +116,7 @@ def test_a_name_of_the_hub_is_read_from_its_cache_and_else_the_download_is_named
         ({}, "there is no tokenizer here"),
         ({"config.json": '{"model_type": "bert"}'}, "there is no tokenizer here"),
         ({"vocab.txt": "[UNK]\n"}, "transformers cannot read this tokenizer"),
-        ({"tokenizer.json": "{}", "tokenizer_config.json": "{"}, "tokenizer_config.json: this is not JSON"),
+        ({"tokenizer.json": "{}", "tokenizer_config.json": "{"}, "transformers cannot read this tokenizer"),
     ],
 )
 def test_a_directory_without_a_usable_tokenizer_is_refused_in_one_message(tmp_path, files, words):

@@ -9,7 +9,7 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.export import export
 from tweetstyle.inference import llama_cpp
 from tweetstyle.inference.likelihood import load_model, summed_losses
-from tweetstyle.inference.llama_cpp import Logits, score_gguf
+from tweetstyle.inference.llama_cpp import Logits, score
 from tweetstyle.model.tokenizer import Encoded
 from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Export, Sampling
@@ -39,7 +39,8 @@ def test_losses_are_hugging_faces(tiny, documents):
 
     base, _, gguf = tiny
     done = []
-    found = score_gguf(gguf, documents, done.append)
+    with Logits.for_documents(gguf, documents) as logits:
+        found = score(logits, documents, done.append)
     with torch.inference_mode():
         expected = summed_losses(load_model(base.path, "full"), documents, lambda tokens: None)
     # llama.cpp keeps keys and values in float16: 1e-4 of a loss, while one token left out would be 1e-1.

@@ -180,7 +180,7 @@ def _finish(run: Run, ollama: bool) -> None:
     if ollama:
         client = OllamaClient()
         client.create(name, directory / "Modelfile")
-        answer = client.chat(name, [(first_message(run), None)])["message"]["content"]
+        answer = client.chat(name, [{"role": "user", "content": first_message(run)}], {})["message"]["content"]
         say(f"ollama run {name}: {run.template.shown(answer)}", err=False)
         _warn_where_ollama_runs_it_on_the_cpu(client, name)
     say("\n" + _("Talk with it:"), err=False)

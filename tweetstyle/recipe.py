@@ -335,10 +335,10 @@ class Export(Section):
     num_ctx: int = Field(2048, ge=128)
     """Context length in tokens that Ollama reserves."""
     merge_base: Literal["auto", "16bit", "dequantised_nf4"] = "auto"
-    """What a qlora adapter is added to: the base as it is stored, or as 4 bits left it, which is what was trained on. auto: both are
-    scored on validation, the better is kept. lora and full have one base only."""
-    imatrix: Literal["auto", "always", "never"] = "auto"
-    """K-quants whose errors are weighed by what your own tweets pass through the weights. auto: kept where validation gets better."""
+    """What a qlora adapter is added to: the base as it is stored, or as 4 bits left it. auto: what was trained on, the 4 bits. lora and
+    full have one base only."""
+    imatrix: Literal["auto", "never"] = "auto"
+    """auto: the errors of K-quants are weighed by what your own tweets pass through the weights; never: they all count the same."""
     gate: bool = True
     """Compare each file with what was trained; one that fails is renamed .rejected."""
     gate_tweets: int = Field(100, ge=10, le=1000)

@@ -78,7 +78,7 @@ def test_ollama_says_each_tweet_to_its_subject_and_ends_by_itself(ollama: Ollama
 
 
 def test_chat_says_each_tweet_to_its_subject_and_ends_by_itself(exported: Exported, template: Template) -> None:
-    speaker = ChatModel(exported.gguf["q8_0"], template, GREEDY, threads=THREADS)
+    speaker = ChatModel(exported.gguf["q8_0"], template, GREEDY)
     for topic, text in LEARNED.items():
         assert speaker.answer(topic or "*") == text
         assert speaker.ended

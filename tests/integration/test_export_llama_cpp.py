@@ -7,7 +7,7 @@ import gguf
 import numpy as np
 import pytest
 from scipy.special import log_softmax
-from support.llama_cpp import LlamaServer
+from support.llama_cpp import LlamaServer, all_logits
 from support.tiny_llama import write_llama
 
 from tweetstyle.export import export
@@ -90,7 +90,7 @@ def divergence(expected: np.ndarray, found: np.ndarray) -> np.ndarray:
 def test_f16_gives_the_logits_of_base_plus_adapter(tuned, exported, documents):
     references = [torch_logits(tuned[0], ids) for ids in documents]
     with Logits(exported.gguf["f16"]) as llama_cpp:
-        found = np.concatenate([divergence(r, llama_cpp(ids)) for ids, r in zip(documents, references, strict=True)])
+        found = np.concatenate([divergence(r, all_logits(llama_cpp, ids)) for ids, r in zip(documents, references, strict=True)])
     assert len(documents) == 20 and len(found) > 500
     assert found.mean() <= 1e-4 and np.quantile(found, 0.999) <= 1e-3
     with tuned[0].disable_adapter():

@@ -62,7 +62,7 @@ def small(ollama: OllamaServer, original_gguf: Path, tmp_path_factory: pytest.Te
 
 @pytest.fixture(scope="module")
 def in_process(original_gguf: Path) -> GgufMessageModel:
-    return GgufMessageModel(original_gguf, concurrency=2, threads=THREADS)
+    return GgufMessageModel(original_gguf, concurrency=2)
 
 
 def left_memory(address: str, name: str) -> bool:

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 from scipy.stats import chisquare
-from support.llama_cpp import THREADS
 from support.ollama import OllamaServer
 from support.tiny_llama import SPECIAL, write_llama
 from tokenizers import Tokenizer
@@ -123,7 +122,7 @@ def test_hugging_face(base, model, prompt, expected, template):
 
 
 def test_llama_cpp(exported: Exported, template: Template, expected: dict[str, float]):
-    speaker = ChatModel(exported.gguf["f32"], template, FIRST_TOKEN, threads=THREADS)
+    speaker = ChatModel(exported.gguf["f32"], template, FIRST_TOKEN)
     texts = []
     for seed in SEEDS:
         speaker.sampling = FIRST_TOKEN.model_copy(update={"seed": seed})

@@ -74,13 +74,18 @@ class LlamaServer:
             return json.load(answer)
 
 
+def all_logits(llama_cpp: Logits, ids: list[int]) -> np.ndarray:
+    """float32 [len(ids), n_vocab]: row i is the prediction of what follows ids[: i + 1]."""
+    return np.stack([row.copy() for row in llama_cpp.predictions(ids)])
+
+
 def exported_logits(base_directory: Path, directory: Path, ids: list[int]) -> np.ndarray:
     """llama.cpp's logits of token ids, from the base model exported to `directory` in f32."""
     base = read_base_model(base_directory)
     template = build_template("inst", "Nimzo", base.tokens)
     written = export(base, None, template, Export(types=("f32",)), Sampling(), "x", directory)
     with Logits(written.gguf["f32"]) as llama_cpp:
-        return llama_cpp(ids)
+        return all_logits(llama_cpp, ids)
 
 
 def mean_kl(expected: np.ndarray, found: np.ndarray) -> float:

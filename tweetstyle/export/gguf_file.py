@@ -53,7 +53,7 @@ class GgufFile:
     """
 
     def __init__(self, path: Path, file_type: str, source: ExportSource, imatrix: Imatrix | None = None) -> None:
-        self._file_type, self._source, self._imatrix = file_type, source, imatrix
+        self.file_type, self._source, self.imatrix = file_type, source, imatrix
         self.forms: dict[str, Form] = {}
         for tensor in source.plan:
             kind = tensor_type(file_type, tensor, source.llama)
@@ -100,7 +100,7 @@ class GgufFile:
         writer, llama = self._writer, self._source.llama
         writer.add_type("model")
         writer.add_name(name)
-        writer.add_file_type(FILE_TYPES[self._file_type])
+        writer.add_file_type(FILE_TYPES[self.file_type])
         writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
         writer.add_block_count(llama.layers)
         writer.add_context_length(llama.positions)
@@ -114,11 +114,11 @@ class GgufFile:
         writer.add_rope_freq_base(llama.rope_theta)
         writer.add_rope_dimension_count(llama.head)
         writer.add_vocab_size(llama.vocabulary)
-        if self._imatrix:
+        if self.imatrix:
             # llama-quantize's own keys.
-            writer.add_string("quantize.imatrix.dataset", ", ".join(self._imatrix.datasets))
-            writer.add_int32("quantize.imatrix.entries_count", len(self._imatrix.sums))
-            writer.add_int32("quantize.imatrix.chunks_count", self._imatrix.chunks)
+            writer.add_string("quantize.imatrix.dataset", ", ".join(self.imatrix.datasets))
+            writer.add_int32("quantize.imatrix.entries_count", len(self.imatrix.sums))
+            writer.add_int32("quantize.imatrix.chunks_count", self.imatrix.chunks)
 
 
 def write_vocabulary(writer: GGUFWriter, source: ExportSource) -> None:

@@ -9,10 +9,9 @@ import os
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.locale import N_, _
 from tweetstyle.model.tokenizer import Tokenizer
+from tweetstyle.prompt.escaping import TRIPLE, check_printable
 from tweetstyle.prompt.template import Template
 from tweetstyle.recipe import Export, Sampling
-
-TRIPLE = '"""'
 
 
 def modelfile(gguf: str, template: Template, section: Export, sampling: Sampling, num_keep: int) -> str:
@@ -35,14 +34,6 @@ def modelfile(gguf: str, template: Template, section: Export, sampling: Sampling
         *(f"PARAMETER {name} {value}" for name, value in numbers.items() if value is not None),
     ]
     return "\n".join(lines) + "\n"
-
-
-def check_modelfile(template: Template) -> None:
-    """Refuses a template whose texts a Modelfile cannot carry."""
-    for text in (template.ollama(), *template.stops):
-        quoted(text, "prompt")
-    if template.turns and template.turns.system:
-        quoted(template.turns.system, "prompt.system", triple=True)
 
 
 def head_length(template: Template, tokenizer: Tokenizer) -> int:
@@ -74,17 +65,7 @@ def check_name(name: str) -> None:
 def quoted(value: str, where: str, *, triple: bool = False) -> str:
     """`value` as Ollama reads it back: in one quote where that is enough, in three where it has lines or quotes.
 
-    Raises TweetstyleError naming what cannot be carried: a rune that is not printable (line ends and tabs between three
-    quotes are), and three quotes at the end of a line that is not the last.
+    Raises TweetstyleError naming what cannot be carried; line ends and tabs can.
     """
-    for character in value:
-        if not character.isprintable() and character not in "\n\t":
-            code = f"U+{ord(character):04X}"
-            what = _("the character {code} is not allowed in a Modelfile: Ollama drops it", code=code)
-            raise TweetstyleError(what, where=where, hint=_("leave it out"))
-    if not triple and not set('"\n\t') & set(value):
-        return f'"{value}"'
-    if any(line.rstrip().endswith(TRIPLE) for line in value.split("\n")[:-1]):
-        what = _("a line that ends in {quotes} is not allowed in a Modelfile", quotes=TRIPLE)
-        raise TweetstyleError(what, where=where, hint=_("leave it out"))
-    return TRIPLE + value + TRIPLE
+    check_printable(value, where, besides="\n\t")
+    return TRIPLE + value + TRIPLE if triple or set('"\n\t') & set(value) else f'"{value}"'

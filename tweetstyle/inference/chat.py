@@ -44,20 +44,18 @@ HELP = N_(
 class ChatModel:
     """A model that answers messages, each alone or after a history, with one slot and the recipe's sampling.
 
-    threads: of llama.cpp, by default its own choice; num_ctx: tokens of context, by default enough for one message and its answer.
+    num_ctx: tokens of context, by default enough for one message and its answer.
     Raises TweetstyleError where there is no such file, or llama.cpp cannot load it.
     """
 
-    def __init__(
-        self, gguf: Path, template: Template, sampling: Sampling, *, threads: int | None = None, num_ctx: int | None = None
-    ) -> None:
+    def __init__(self, gguf: Path, template: Template, sampling: Sampling, num_ctx: int | None = None) -> None:
         if not gguf.is_file():
             hint = _("tweetstyle-fit RECIPE makes it, or tweetstyle export RECIPE after a finished training")
             raise TweetstyleError(_("there is no such model"), where=str(gguf), hint=hint)
         self.template, self.sampling = template, sampling
         self.ended = True
         """Whether the last answer ended by itself, and was not cut at num_predict or stopped."""
-        self._server = load_server(gguf, num_ctx or LONGEST_PROMPT + sampling.num_predict, threads=threads)
+        self._server = load_server(gguf, num_ctx or LONGEST_PROMPT + sampling.num_predict)
 
     def stream(self, message: str, *, system: str | None = None, history: Sequence[Turn] = ()) -> Iterator[str]:
         """The answer in pieces, as a person reads it. Closing the iterator stops the model within a token.

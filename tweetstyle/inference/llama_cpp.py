@@ -59,15 +59,14 @@ def usable_threads() -> int:
     return max(1, len(os.sched_getaffinity(0)) // 2)
 
 
-def load_server(gguf: Path, n_ctx: int, *, slots: int = 1, threads: int | None = None) -> Any:
+def load_server(gguf: Path, n_ctx: int, *, slots: int = 1) -> Any:
     """llama.cpp's server in this process. n_ctx: tokens of context, shared by the slots. Raises TweetstyleError where it cannot load."""
     import xllamacpp
 
     params = xllamacpp.CommonParams()
     params.model.path = str(gguf)
     params.n_ctx, params.n_parallel, params.warmup, params.verbosity = n_ctx, slots, False, -1
-    if threads:
-        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = usable_threads()
     try:
         server = xllamacpp.Server(params)
     except RuntimeError as error:
@@ -115,14 +114,10 @@ class Logits:
         self._call("llama_free", None, self._context)
         self._call("llama_model_free", None, self._model)
 
-    def __call__(self, ids: Sequence[int]) -> np.ndarray:
-        """float32 [len(ids), n_vocab]: row i is the prediction of what follows ids[: i + 1]. No BOS is added."""
-        return np.stack([row.copy() for row in self.predictions(ids, 0)])
-
-    def predictions(self, ids: Sequence[int], first: int) -> Iterator[np.ndarray]:
+    def predictions(self, ids: Sequence[int], first: int = 0) -> Iterator[np.ndarray]:
         """The logits [n_vocab] after position `first` and each later one, each a view of llama.cpp's memory, good until the next call.
 
-        What the ids have in common with those of the last call, up to `first`, is not read again.
+        No BOS is added. What the ids have in common with those of the last call, up to `first`, is not read again.
         """
         if not 0 < len(ids) <= self.n_ctx:
             raise ValueError(f"a sequence of {len(ids)} ids, not of 1 to {self.n_ctx}")
@@ -179,12 +174,6 @@ class Logits:
         function = getattr(self._library, name)
         function.restype = result
         return function(*arguments)
-
-
-def score_gguf(gguf: Path, documents: Sequence[Encoded], advance: Callable[[int], None] = lambda tokens: None) -> np.ndarray:
-    """As `score`, of a GGUF that is loaded for it."""
-    with Logits.for_documents(gguf, documents) as logits:
-        return score(logits, documents, advance)
 
 
 def score(logits: Logits, documents: Sequence[Encoded], advance: Callable[[int], None] = lambda tokens: None) -> np.ndarray:

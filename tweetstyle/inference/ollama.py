@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -131,16 +130,11 @@ class OllamaClient:
                 self._checked("POST", f"/api/blobs/{digest}", stream, {"Content-Length": str(gguf.stat().st_size)})
         self._json("POST", "/api/create", body | {"model": name, "files": {gguf.name: digest}, "stream": False})
 
-    def chat(self, name: str, turns: Sequence[tuple[str, str | None]], **options: Any) -> dict[str, Any]:
-        """As `answer`, to a conversation of (message, answer), the last answer None."""
-        said = [(role, text) for turn in turns for role, text in zip(("user", "assistant"), turn, strict=True) if text is not None]
-        return self.answer(name, [{"role": role, "content": text} for role, text in said], options)
-
-    def answer(self, name: str, messages: list[dict[str, str]], options: dict[str, Any]) -> dict[str, Any]:
+    def chat(self, name: str, messages: list[dict[str, str]], options: dict[str, Any]) -> dict[str, Any]:
         """The whole answer of /api/chat to a conversation, without thinking aloud where the model could. options: sampling."""
         return self._json("POST", "/api/chat", {"model": name, "messages": messages, "options": options, "stream": False, "think": False})
 
-    def generate(self, name: str, message: str, **options: Any) -> dict[str, Any]:
+    def generate(self, name: str, message: str, options: dict[str, Any]) -> dict[str, Any]:
         """The whole answer of /api/generate, with the ids it returns. options: sampling, over the Modelfile's."""
         return self._json("POST", "/api/generate", {"model": name, "prompt": message, "options": options, "stream": False})
 

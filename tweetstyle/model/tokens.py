@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,16 +32,11 @@ SAMPLES = {
 
 @dataclass(frozen=True)
 class AnyTokenizer:
-    """A tokenizer of any model. special: role (of ROLES) → token; around: the tokens it puts before and after a text."""
+    """A tokenizer of any model, as transformers reads it. special: role (of ROLES) → token."""
 
     path: Path
     fast: FastTokenizer
     special: dict[str, str]
-
-    @cached_property
-    def content(self) -> dict[str, Any]:
-        """What tokenizer.json holds; of a large vocabulary read once only."""
-        return json.loads(self.fast.to_str())
 
     @property
     def around(self) -> tuple[list[str], list[str]]:
@@ -58,8 +51,11 @@ class AnyTokenizer:
     def tokens(self, ids: Sequence[int]) -> list[str]:
         """As they are in the vocabulary, bytes of a byte-level BPE as text, and nothing invisible."""
         added = self.fast.get_added_tokens_decoder()
-        byte_level = "ByteLevel" in str(self.content["decoder"])
-        bytes_of = _bytes_of_characters() if byte_level else {}
+        bytes_of = {}
+        if "ByteLevel" in str(self.fast.decoder):
+            from transformers.convert_slow_tokenizer import bytes_to_unicode
+
+            bytes_of = {character: byte for byte, character in bytes_to_unicode().items()}
         return [added[index].content if index in added else _shown(self.fast.id_to_token(index), bytes_of) for index in ids]
 
     def bytes_per_token(self, text: str) -> float:
@@ -71,7 +67,7 @@ class AnyTokenizer:
         special = {role: {"token": token, "id": self.fast.token_to_id(token)} for role, token in self.special.items()}
         found: dict[str, Any] = {
             "tokenizer": str(self.path),
-            "model": self.content["model"]["type"],
+            "model": type(self.fast.model).__name__,
             "vocabulary": self.fast.get_vocab_size(with_added_tokens=True),
             "special": dict.fromkeys(ROLES) | special,
             "around": dict(zip(("before", "after"), self.around, strict=True)),
@@ -86,26 +82,24 @@ class AnyTokenizer:
 
 
 def read_tokenizer(model: str) -> AnyTokenizer:
-    """The tokenizer of a directory, or of a hub name in the hub's cache on this machine.
-
-    By the file tokenizer.json where the files name the special tokens too, which starts at once; else by transformers, whose classes know
-    those of older models (BERT's vocab.txt, CamemBERT's sentencepiece.bpe.model) but take some seconds to import.
+    """The tokenizer of a directory, or of a hub name in the hub's cache on this machine, by transformers.
 
     Raises:
         TweetstyleError: nothing is there, with the command that downloads it, or it is no tokenizer.
     """
+    from transformers import AutoTokenizer
+
     directory = _directory(model)
     if not any(any(directory.glob(name)) for name in VOCABULARIES):
-        what = _("there is no tokenizer here")
-        raise TweetstyleError(
-            what, where=str(directory), hint=_("a tokenizer is one of these files: {names}", names=", ".join(VOCABULARIES))
-        )
-    special = _named_in_files(directory)
-    if special and (directory / "tokenizer.json").is_file():
-        from tokenizers import Tokenizer as FastTokenizer
-
-        return AnyTokenizer(directory, FastTokenizer.from_str((directory / "tokenizer.json").read_text(encoding="utf-8")), special)
-    return _by_transformers(directory)
+        hint = _("a tokenizer is one of these files: {names}", names=", ".join(VOCABULARIES))
+        raise TweetstyleError(_("there is no tokenizer here"), where=str(directory), hint=hint)
+    try:
+        found = AutoTokenizer.from_pretrained(directory, local_files_only=True)
+        special = {role: token for role in ROLES if (token := getattr(found, f"{role}_token"))}
+        return AnyTokenizer(directory, found.backend_tokenizer, special)
+    except (AttributeError, KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
+        hint = _("its config.json must be there and name a model that transformers knows, or download its tokenizer.json")
+        raise TweetstyleError(_("transformers cannot read this tokenizer"), where=str(directory), hint=hint) from error
 
 
 def _directory(model: str) -> Path:
@@ -127,39 +121,6 @@ def _directory(model: str) -> Path:
     raise TweetstyleError(what, where=model, hint=_("download its files without the weights: {command}", command=command))
 
 
-def _named_in_files(directory: Path) -> dict[str, str]:
-    """Role → token, by tokenizer_config.json and special_tokens_map.json; a token may be written with its settings."""
-    named: dict[str, str] = {}
-    for path in (directory / "special_tokens_map.json", directory / "tokenizer_config.json"):
-        try:
-            content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        except ValueError as error:
-            raise TweetstyleError(_("this is not JSON"), where=str(path), hint=_("download the file again")) from error
-        for role in ROLES:
-            if token := content.get(f"{role}_token"):
-                named[role] = token["content"] if isinstance(token, dict) else token
-    return named
-
-
-def _by_transformers(directory: Path) -> AnyTokenizer:
-    from transformers import AutoTokenizer
-
-    try:
-        found = AutoTokenizer.from_pretrained(directory, local_files_only=True)
-        special = {role: token for role in ROLES if (token := getattr(found, f"{role}_token"))}
-        return AnyTokenizer(directory, found.backend_tokenizer, special)
-    except (AttributeError, KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
-        hint = _("its config.json must be there and name a model that transformers knows, or download its tokenizer.json")
-        raise TweetstyleError(_("transformers cannot read this tokenizer"), where=str(directory), hint=hint) from error
-
-
-def _bytes_of_characters() -> dict[str, int]:
-    """Character → byte, as a byte-level BPE (GPT-2's) writes bytes that are not printable in Latin-1."""
-    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    others = [byte for byte in range(0x100) if byte not in printable]
-    return {chr(byte): byte for byte in printable} | {chr(0x100 + index): byte for index, byte in enumerate(others)}
-
-
 def _shown(token: str, bytes_of: dict[str, int]) -> str:
     if bytes_of and all(char in bytes_of for char in token):
         encoded = bytes(bytes_of[char] for char in token)
@@ -175,44 +136,21 @@ def lines(figures: dict[str, Any]) -> list[Text]:
     from rich.text import Text
 
     before, after = (" ".join(figures["around"][side]) for side in ("before", "after"))
-    shown = [
-        Text(_("{path}: {count:,} tokens, {model}", path=figures["tokenizer"], count=figures["vocabulary"], model=figures["model"])),
-        Text(),
-        Text(_("special tokens"), style="bold"),
-    ]
+    around = _("around a text: {before} … {after}", before=before, after=after) if before or after else _("none is put around a text")
+    head = _("{path}: {count:,} tokens, {model}", path=figures["tokenizer"], count=figures["vocabulary"], model=figures["model"])
+    shown = [Text(head), Text(), Text(_("special tokens"), style="bold")]
     for role, special in figures["special"].items():
         if special or role not in ("cls", "sep"):
             shown.append(Text(f"  {role:<6}" + (f"{special['token']}  {special['id']}" if special else _("(none)"))))
-    shown.append(
-        Text(
-            "  "
-            + (_("around a text: {before} … {after}", before=before, after=after) if before or after else _("none is put around a text"))
-        )
-    )
+    shown.append(Text(f"  {around}"))
     if text := figures.get("text"):
-        count = len(text["tokens"])
-        shown += [Text(), _coloured([token["token"] for token in text["tokens"]])]
-        shown.append(Text(" ".join(str(token["id"]) for token in text["tokens"]), style="dim"))
-        shown.append(
-            Text(
-                _n(
-                    "{count:,} token, {bytes:,} bytes",
-                    "{count:,} tokens, {bytes:,} bytes: {rate:.1f} bytes per token",
-                    count,
-                    bytes=text["bytes"],
-                    rate=text["bytes_per_token"],
-                )
-            )
+        tokens, numbers = text["tokens"], {"bytes": text["bytes"], "rate": text["bytes_per_token"]}
+        coloured = [part for index, token in enumerate(tokens) for part in (("|", "dim"), (token["token"], STYLES[index % 2]))]
+        shown += [Text(), Text.assemble(*coloured[1:]), Text(" ".join(str(token["id"]) for token in tokens), style="dim")]
+        count = _n(
+            "{count:,} token, {bytes:,} bytes", "{count:,} tokens, {bytes:,} bytes: {rate:.1f} bytes per token", len(tokens), **numbers
         )
+        shown.append(Text(count))
     rates = figures["bytes_per_token"]
     shown += [Text(), Text(_("bytes per token, on the same sentences: French {fr:.1f}, English {en:.1f}", **rates))]
     return shown
-
-
-def _coloured(tokens: Sequence[str]) -> Text:
-    from rich.text import Text
-
-    parts: list[Any] = []
-    for index, token in enumerate(tokens):
-        parts += [("|", "dim")] * (index > 0) + [(token, STYLES[index % 2])]
-    return Text.assemble(*parts)

@@ -40,7 +40,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def weight_names(path: Path) -> list[str]:
-    """Names of the files that are loaded, there or not."""
+    """Names of the files that are loaded, there or not: like transformers, the single file where there are shards too."""
     if (path / SINGLE).is_file() or not (path / INDEX).is_file():
         return [SINGLE]
     return sorted(set(read_json(path / INDEX)["weight_map"].values()))
@@ -49,16 +49,11 @@ def weight_names(path: Path) -> list[str]:
 def find_weights(path: Path, config: dict[str, Any]) -> tuple[Path, ...]:
     """The files that are loaded, each checked to be whole. Reads headers, and weights only to compare two copies of the head.
 
-    Raises TweetstyleError: a file that is missing or cut off; two sets of weights; a tied head that differs from the embeddings.
+    Raises TweetstyleError: a file that is missing or cut off; a tied head that differs from the embeddings.
     """
     names = weight_names(path)
     if missing := [name for name in names if not (path / name).is_file()]:
         raise TweetstyleError(_("missing: {files}", files=", ".join(missing)), where=str(path), hint=how_to_complete(path))
-    if names == [SINGLE] and (path / INDEX).is_file() and set(read_json(path / INDEX)["weight_map"].values()) != {SINGLE}:
-        # transformers loads the single file and ignores the shards.
-        what = _("there are two sets of weights, {file} and the shards of {index}", file=SINGLE, index=INDEX)
-        hint = _("move one of them elsewhere: {file}, or {index} and its shards", file=SINGLE, index=INDEX)
-        raise TweetstyleError(what, where=str(path), hint=hint)
     _check_head(path, config, read_headers(path / name for name in names))
     return tuple(path / name for name in names)
 

@@ -10,7 +10,7 @@ from tweetstyle.hardware.machine import cores
 from tweetstyle.model.base import BaseConfig, BaseModel
 from tweetstyle.model.config import read_shape
 from tweetstyle.model.hub import known_model
-from tweetstyle.model.llama import WEIGHTED_TYPES, read_llama, tensor_plan, tensor_type, type_bytes
+from tweetstyle.model.llama import read_llama, tensor_plan, tensor_type, type_bytes
 from tweetstyle.plan.tensors import trained_parameters
 from tweetstyle.recipe import Export, Recipe
 from tweetstyle.sources import open_archive
@@ -91,7 +91,7 @@ def disk_uses(recipe: Recipe, base: BaseConfig | BaseModel, existing: ExistingOu
         *uses,
         DiskUse(recipe.run_directory, 0 if existing.trained else checkpoints, "checkpoints"),
         DiskUse(recipe.run_directory, 0 if existing.trained else 4 * trained, "final model"),
-        DiskUse(recipe.export_directory, 0 if existing.exported else sum(room_needed(base, recipe.export).values()), "export"),
+        DiskUse(recipe.export_directory, 0 if existing.exported else sum(export_sizes(base, recipe.export.types).values()), "export"),
     )
 
 
@@ -116,13 +116,6 @@ def export_sizes(weights: BaseModel | BaseConfig, types: Iterable[str]) -> dict[
 def require_disk(directory: Path, needed: Mapping[str, int]) -> None:
     """Refuses where the files of an export do not fit beside what is there: an older one is kept until the new one is complete."""
     require_room([DiskUse(directory, count, name) for name, count in needed.items()])
-
-
-def room_needed(weights: BaseModel | BaseConfig, section: Export) -> dict[str, int]:
-    """What is written → bytes, as `export_sizes`, with the files that are written to be compared and then removed."""
-    sizes = export_sizes(weights, section.types)
-    candidates = sum(sizes[t] for t in section.types if t in WEIGHTED_TYPES and section.imatrix == "auto")
-    return sizes | ({"candidates that are compared": candidates} if candidates else {})
 
 
 def memory_needed(weights: BaseModel | BaseConfig, section: Export) -> dict[str, int]:

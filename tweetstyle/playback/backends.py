@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +63,7 @@ class OllamaMessageModel:
         self.identity = f"{name} {self._client.digest(name)}"
 
     def ask(self, turns: list[Turn], drawn: dict[str, Any]) -> ModelReply:
-        answer = self._client.answer(self._name, turns, SAMPLING | drawn | {"num_ctx": CONTEXT, "stop": ["\n"]})
+        answer = self._client.chat(self._name, turns, SAMPLING | drawn | {"num_ctx": CONTEXT, "stop": ["\n"]})
         return ModelReply(answer["message"]["content"], answer.get("eval_count", 0))
 
     def close(self) -> None:
@@ -74,10 +73,10 @@ class OllamaMessageModel:
 class GgufMessageModel:
     """A GGUF in llama.cpp's server inside this process, with a slot for each request at one time. It is loaded at the first request.
 
-    Raises TweetstyleError where there is no such file, or it is no GGUF. threads: of llama.cpp, by default one for every two processors.
+    Raises TweetstyleError where there is no such file, or it is no GGUF.
     """
 
-    def __init__(self, gguf: Path, concurrency: int, *, threads: int | None = None) -> None:
+    def __init__(self, gguf: Path, concurrency: int) -> None:
         self._gguf, self.where = gguf, str(gguf)
         hint = _("name a chat model's .gguf in playback.gguf (make base-model makes one), or a model of your Ollama in playback.ollama")
         if not gguf.is_file():
@@ -86,8 +85,7 @@ class GgufMessageModel:
             if stream.read(4) != b"GGUF":
                 raise TweetstyleError(_("not a GGUF file"), where=self.where, hint=hint)
         self.identity = f"{gguf.name} {fingerprint(gguf)}"
-        # llama.cpp's threads wait for each other in a busy loop: one core more than is free makes all of them many times slower.
-        self._concurrency, self._threads = concurrency, threads or max(1, (os.cpu_count() or 2) // 2)
+        self._concurrency = concurrency
         self._loading = threading.Lock()
         self._loaded: Any = None
 
@@ -96,8 +94,7 @@ class GgufMessageModel:
         arrived: list[dict[str, Any]] = []
         with self._loading:
             if not self._loaded:
-                context = CONTEXT * self._concurrency
-                self._loaded = load_server(self._gguf, context, slots=self._concurrency, threads=self._threads)
+                self._loaded = load_server(self._gguf, CONTEXT * self._concurrency, slots=self._concurrency)
         # llama.cpp swallows an exception raised in the callback: nothing but taking is done there.
         self._loaded.handle_chat_completions(request, lambda chunk: arrived.append(chunk) or False)
         answer = arrived[-1] if arrived else {}

@@ -6,6 +6,7 @@ from functools import lru_cache
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.locale import _
 
+TRIPLE = '"""'
 CUT_AT = (
     "to|ol", "th|ink", "func|tion", "chan|nel", "har|mony", "reci|pient", "Bai|ling",
     "arg_|key", "message_|sep", "end_of_|msg", "START_|ACTION", "CHATBOT_|TOKEN",
@@ -51,16 +52,13 @@ def _compiled(source: str):
     return environment.from_string(re.sub(r"(\{%[-+]?\s*)endgeneration(\s*[-+]?%\})", r"\1endif\2", source))
 
 
-def check_printable(text: str, where: str) -> None:
+def check_printable(text: str, where: str, besides: str = "") -> None:
     """Refuses what Ollama's Modelfile cannot carry: it drops characters that are not printable (Go's strconv.IsPrint), and ends at
-    three quotes."""
-    for character in text:
-        if not character.isprintable():
-            code = f"U+{ord(character):04X}"
-            what = _("the character {code} is not allowed in a Modelfile", code=code)
-            raise TweetstyleError(what, where=where, hint=_("remove it"))
-    if '"""' in text:
-        raise TweetstyleError(_('""" is not allowed in a Modelfile'), where=where, hint=_("remove it"))
+    three quotes. besides: characters that are taken all the same."""
+    refused = [f"U+{ord(character):04X}" for character in text if not (character.isprintable() or character in besides)]
+    if refused or TRIPLE in text:
+        what = _("{text} is not allowed in a Modelfile", text=refused[0] if refused else TRIPLE)
+        raise TweetstyleError(what, where=where, hint=_("remove it"))
 
 
 def go_literal(text: str) -> str:

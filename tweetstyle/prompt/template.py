@@ -193,7 +193,7 @@ def build_template(
     carry, and a `chat` format over a base model that has no chat template, or one that this format cannot be made of.
     """
     check_printable(style, "prompt.style")
-    check_printable((system or "").replace("\n", ""), "prompt.system")
+    check_printable(system or "", "prompt.system", besides="\n")
     has_bos = tokens.bos is not None
     if format == "inst":
         pieces = (Literally("[INST] "), SystemLine("Style: {style} | Type: {type}"), Topic(" | Sujet: ", True), Literally(" [/INST]"))
@@ -215,7 +215,7 @@ def _conversation(style: str, tokens: SpecialTokens, system: str | None) -> Temp
 
 
 def _custom(line: str, style: str, tokens: SpecialTokens) -> Template:
-    check_printable(line.replace("\n", ""), "prompt.custom")
+    check_printable(line, "prompt.custom", besides="\n")
     body = line.removeprefix("<s>").removesuffix("</s>")
     prompt = body.removesuffix("{text}").removesuffix(" ")
     pieces = tuple(_custom_pieces(prompt))

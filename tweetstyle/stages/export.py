@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import fingerprints
 from tweetstyle.locale import _, current_language
 from tweetstyle.manifest import Manifest
-from tweetstyle.stages.stage import Done, Stage, plain, scored_sample, trained_inputs, trained_scores
+from tweetstyle.stages.stage import Done, Stage, scored_sample, trained_inputs, trained_scores
 from tweetstyle.wording.words import Say
 
 if TYPE_CHECKING:
@@ -28,33 +27,19 @@ def export_stage(run: Run) -> Stage:
 def _export(run: Run) -> Done:
     from tweetstyle.export import export
     from tweetstyle.inference.clean_process import end_clean_process
-    from tweetstyle.inference.llama_cpp import score_gguf
     from tweetstyle.model.base import read_base_model
     from tweetstyle.model.imatrix import read_imatrix
-    from tweetstyle.progress import Bar
 
     recipe, directory, trained = run.recipe, run.recipe.export_directory, trained_scores(run)
     end_clean_process()
-    sample = scored_sample(run, trained, ["validation"], recipe.export.gate_tweets)[0]
-
-    def bits_per_byte(gguf: Path) -> float:
-        tokens = sum(len(document.ids) for document in sample.documents)
-        with Bar(_("scoring {file_type}", file_type=gguf.stem.removeprefix(recipe.name + "-")), tokens, "tokens") as bar:
-            nats = score_gguf(gguf, sample.documents, bar.advance)
-        return float(nats.sum() / sample.bytes.sum() / math.log(2))
-
     # What the adapter is added to; without one, the trained model itself.
     weights = run.base if run.adapter else read_base_model(run.final_model)
     exported = export(
         weights, run.adapter, run.template, recipe.export, recipe.sampling, recipe.name, directory,
         nf4=trained.nf4 if run.adapter else None,
         imatrix=read_imatrix(recipe.run_directory / "imatrix.gguf"),
-        score=bits_per_byte,
     )  # fmt: skip
-    words = Say(current_language())
-    for name, score in exported.choices.scores.items():
-        say_of_stage(_("{candidate}: {score:.4f} bits per byte on validation", candidate=words.candidate(name), score=score))
-    return verified(run, exported.gguf, {"choices": plain(exported.choices)})
+    return verified(run, exported.gguf, {"choices": {"merge_base": exported.merge_base, "weighted": list(exported.weighted)}})
 
 
 def verified(run: Run, gguf: dict[str, Path], facts: dict[str, Any]) -> Done:

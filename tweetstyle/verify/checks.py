@@ -140,9 +140,11 @@ def tokens_in_ollama(modelfile: Path, type: str, template: Template, tokenizer: 
             for message, history in prompts:
                 ids = tokenizer.prompt_ids(template.prompt(message, history=history), add_bos=template.add_bos)
                 if history:
-                    fed = client.chat(name, [*history, (message, None)], **options)["prompt_eval_count"] == len(ids)
+                    said = [(role, text) for turn in history for role, text in zip(("user", "assistant"), turn, strict=True)]
+                    messages = [{"role": role, "content": text} for role, text in [*said, ("user", message)]]
+                    fed = client.chat(name, messages, options)["prompt_eval_count"] == len(ids)
                 else:
-                    fed = _fed(client.generate(name, message, **options), ids, template.add_bos)
+                    fed = _fed(client.generate(name, message, options), ids, template.add_bos)
                 if not fed:
                     different.append(message)
                 bar.advance(1)
@@ -193,7 +195,7 @@ def stops(gguf: Path, type: str, template: Template, sampling: Sampling, tweets:
     """Sampled as the recipe says, seeded, half of them on held-out tweets' topics; in a conversation all on held-out messages, half of
     them as a second turn. Without the Modelfile's stop texts, so that it is the model which ends. More than one in CUT_IN cut at
     num_predict, or one that holds a text of the prompt, fails."""
-    chat_model = ChatModel(gguf, replace(template, stops=()), sampling, threads=usable_threads())
+    chat_model = ChatModel(gguf, replace(template, stops=()), sampling)
     cut, telling = 0, []
     with Bar(_("gate: {type} answers", type=type), answers, _("answers")) as bar:
         for number in range(answers):

@@ -130,8 +130,3 @@ class Say:
     def named(self, section: str, name: str) -> str:
         """A name that a file holds, such as a reason or a check, by its section of the texts; an unknown one as it is."""
         return self._texts[section].get(name, name)
-
-    def candidate(self, name: str) -> str:
-        """A file that export compared: its type, and what it was made with."""
-        file_type, _, made_with = name.partition(" ")
-        return f"{file_type} {self.named('candidates', made_with)}"
