@@ -33,7 +33,7 @@ from gpu_emulation.driver import (  # noqa: E402
 )
 
 from tweetstyle.hardware.gpu import GIB, REPORTED, Card  # noqa: E402
-from tweetstyle.model.hub import HUB, known_config  # noqa: E402
+from tweetstyle.model.hub import HUB, KNOWN  # noqa: E402
 from tweetstyle.plan.advice import largest_that_fit  # noqa: E402
 from tweetstyle.plan.memory import EVALUATION, HELD, LEFT_IN_TRAINING, LOAD, SAMPLES, TRAINING, VALIDATION, MemoryPlan, plan_memory  # noqa: E402
 from tweetstyle.recipe import Lora, Model, Recipe, Training  # noqa: E402
@@ -75,7 +75,7 @@ def grid() -> Iterator[dict[str, Any]]:
     packs = cycle(PACKS)
     for name, r in product(MODELS, RANKS):
         cell = {"model": name, "card_gib": ROOMY, "enforced": False, "r": r, "optim": "adamw_8bit", "later": False}
-        possible = [pack for pack in PACKS if pack[0] <= known_config(name)["max_position_embeddings"]]
+        possible = [pack for pack in PACKS if pack[0] <= KNOWN[name]["max_position_embeddings"]]
         chosen = possible if (name, r) == SERIES else [next(pack for pack in packs if pack in possible)]
         yield from (cell | {"max_length": length, "batch": batch} for length, batch in chosen)
     for name, card in (("Llama 3.1 8B", ROOMY), *product(MODELS[2:], (REPORTED[12], ROOMY))):
@@ -101,8 +101,8 @@ def of_recipe(recipe: Recipe, card_gib: float) -> dict[str, Any]:
 
 
 def around_the_limit(cell: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    positions = known_config(cell["model"])["max_position_embeddings"]
-    longest = largest_that_fit(known_config(cell["model"]), *settings_of(cell | {"max_length": 2048}), card_of(cell)).max_length
+    positions = KNOWN[cell["model"]]["max_position_embeddings"]
+    longest = largest_that_fit(KNOWN[cell["model"]], *settings_of(cell | {"max_length": 2048}), card_of(cell)).max_length
     for length in (round(longest * (1 - AROUND)), round(longest * (1 + AROUND))) if longest else (2048,):
         if length <= positions:
             yield cell | {"max_length": length}
@@ -114,7 +114,7 @@ def settings_of(cell: dict[str, Any]) -> tuple[Model, Training]:
 
 
 def plan_of(cell: dict[str, Any]) -> MemoryPlan:
-    return plan_memory(known_config(cell["model"]), *settings_of(cell), card=card_of(cell))
+    return plan_memory(KNOWN[cell["model"]], *settings_of(cell), card=card_of(cell))
 
 
 def card_of(cell: dict[str, Any]) -> Card:

@@ -16,7 +16,7 @@ from support.tiny_llama import SPECIAL, write_llama
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export import export
-from tweetstyle.inference.chat import ChatModel, ChatSession, Memory, chat
+from tweetstyle.inference.chat import ChatModel, ChatSession, chat
 from tweetstyle.model.base import BaseModel
 from tweetstyle.prompt.template import SpecialTokens, Template, Topic, build_template
 from tweetstyle.recipe import Export, Sampling
@@ -128,9 +128,9 @@ def test_a_missing_and_a_damaged_gguf_are_one_clear_message(template, tmp_path, 
 # -- the terminal -------------------------------------------------------------------------------------------
 
 
-def test_one_answer_and_nothing_else_with_prompt(gguf: Path, template: Template, capsys: pytest.CaptureFixture[str]) -> None:
-    chat(gguf, template, SHORT, "hiver")
-    assert capsys.readouterr().out == speaker(gguf, template).answer("hiver") + "\n"
+def test_one_answer_and_nothing_else_with_prompt(seeded: ChatModel, capsys: pytest.CaptureFixture[str]) -> None:
+    chat(seeded, "hiver", "")
+    assert capsys.readouterr().out == seeded.answer("hiver") + "\n"
 
 
 def test_the_commands_of_the_terminal(seeded: ChatModel, template: Template, capsys: pytest.CaptureFixture[str]) -> None:
@@ -165,11 +165,11 @@ def test_a_format_without_style_says_that_there_is_nothing_to_set(gguf: Path, ba
 PROGRAM = """
 import sys
 from pathlib import Path
-from tweetstyle.inference.chat import chat
+from tweetstyle.inference.chat import ChatModel, chat
 from tweetstyle.prompt.template import SpecialTokens, build_template
 from tweetstyle.recipe import Sampling
 template = build_template("inst", "Nimzo", SpecialTokens("<|begin_of_text|>", "<|end_of_text|>"))
-chat(Path(sys.argv[1]), template, Sampling(seed=7, num_predict=5000), None)
+chat(ChatModel(Path(sys.argv[1]), template, Sampling(seed=7, num_predict=5000)), None, "the subject of the tweet")
 """
 
 
@@ -197,7 +197,7 @@ def answering(base: BaseModel) -> Template:
 
 def test_the_second_message_is_answered_with_the_first_turn_before_it(gguf, base, answering, capsys):
     seeded = ChatModel(gguf, answering, SHORT, num_ctx=1024)
-    talk = ChatSession(seeded, "a message", Memory(1024, base.tokenizer))
+    talk = ChatSession(seeded, "a message", base.tokenizer)
     talk.say("été ?")
     talk.say("et l'hiver ?")
     first = seeded.answer("été ?")
@@ -212,16 +212,14 @@ def test_the_second_message_is_answered_with_the_first_turn_before_it(gguf, base
 
 
 def test_what_no_longer_fits_the_context_is_forgotten_by_whole_turns_from_the_oldest_and_told(gguf, base, answering, capsys):
-    speaker_of_much = ChatModel(gguf, answering, SHORT, num_ctx=512)
-    memory = Memory(512, base.tokenizer)
     turns = [(f"message {number}", "mot " * 20) for number in range(8)]
-    kept = memory.kept(speaker_of_much, turns, "et alors ?", None)
+    talk = ChatSession(ChatModel(gguf, answering, SHORT, num_ctx=512), "a message", base.tokenizer, turns=turns)
+    kept = talk.remembered("et alors ?")
+    assert f"(the first {8 - len(kept)} of 8 turns are beyond the context of 512 tokens)" in capsys.readouterr().out
 
     def size(history: list[tuple[str, str]]) -> int:
         return len(base.tokenizer.prompt_ids(answering.prompt("et alors ?", history=history), add_bos=True))
 
     assert 0 < len(kept) < 8 and kept == turns[-len(kept) :]
     assert size(kept) + SHORT.num_predict <= 512 < size(turns[-len(kept) - 1 :]) + SHORT.num_predict
-    assert memory.kept(speaker_of_much, turns, "mot " * 500, None) == []
-    ChatSession(speaker_of_much, "a message", memory, turns=list(turns)).say("et alors ?")
-    assert f"(the first {8 - len(kept)} of 8 turns are beyond the context of 512 tokens)" in capsys.readouterr().out
+    assert talk.remembered("mot " * 500) == []

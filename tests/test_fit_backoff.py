@@ -10,7 +10,7 @@ from support.small_runs import small_training
 from support.tiny_llama import write_llama
 
 from tweetstyle.hardware.gpu import Card
-from tweetstyle.model.hub import known_config
+from tweetstyle.model.hub import KNOWN
 from tweetstyle.plan.probe import remembered
 from tweetstyle.plan.schedule import step_count
 from tweetstyle.recipe import Lora, Model
@@ -85,7 +85,7 @@ def test_every_way_to_run_out_of_memory_is_known_and_nothing_else():
 def llama3(tmp_path):
     """A base model whose config.json has Llama 3 8B's numbers (its weights are never looked at)."""
     base = write_llama(tmp_path / "base")
-    config = base.config | known_config("Llama 3 8B")
+    config = base.config | KNOWN["Llama 3 8B"]
     (base.path / "config.json").write_text(json.dumps(config))
     from tweetstyle.model.base import read_base_model
 

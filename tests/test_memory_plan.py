@@ -9,7 +9,7 @@ from rich.console import Console
 
 from tweetstyle.hardware.gpu import Card, named_card
 from tweetstyle.model.config import read_shape
-from tweetstyle.model.hub import known_config
+from tweetstyle.model.hub import KNOWN
 from tweetstyle.plan.advice import LENGTH_STEP, advise, largest_that_fit, sizes_that_fit, what_to_change, with_settings
 from tweetstyle.plan.memory import EVALUATION, PROCESS_ON_CPU, TRAINING, cpu_activations, plan_memory
 from tweetstyle.plan.tables import memory_table
@@ -18,14 +18,14 @@ from tweetstyle.recipe import Lora, Model, Training
 
 GIB = 2**30
 CARD = named_card(12)
-LLAMA_8B = known_config("Llama 3 8B")
+LLAMA_8B = KNOWN["Llama 3 8B"]
 LLAMA_31_8B = LLAMA_8B | {"max_position_embeddings": 131072}
 QLORA, LORA, FULL = (Model(base="anywhere", method=method) for method in ("qlora", "lora", "full"))
 
 
 def test_a_training_without_a_card_is_planned_in_ram_and_in_fp32():
     """135 M weights in fp32 alone are 0.5 GiB; a run with the first settings held 3.1 GiB, and 3.9 with samples between."""
-    shape, lora = read_shape(known_config("SmolLM2 135M")), Lora(r=16)
+    shape, lora = read_shape(KNOWN["SmolLM2 135M"]), Lora(r=16)
     weights = PROCESS_ON_CPU + 4 * shape.parameters + 16 * trained_parameters(shape, Model(base="x", method="lora", lora=lora))
     small = Training(max_length=512, gradient_checkpointing=False)
     assert 3.1 * 0.9 < (weights + cpu_activations(shape, small)) / GIB < 3.9 * 1.1

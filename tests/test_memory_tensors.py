@@ -6,7 +6,7 @@ from support.live_bytes import LiveBytes, fake_llama, nbytes, on_a_fake_cpu
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.model.config import read_shape
-from tweetstyle.model.hub import KNOWN, known_config
+from tweetstyle.model.hub import KNOWN
 from tweetstyle.plan.tensors import (
     States,
     base_weights,
@@ -20,7 +20,7 @@ from tweetstyle.plan.tensors import (
 )
 from tweetstyle.recipe import Lora, Model, Training
 
-LLAMA_8B = known_config("Llama 3 8B")
+LLAMA_8B = KNOWN["Llama 3 8B"]
 TINY = {
     "hidden_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 200,
     "vocab_size": 500, "max_position_embeddings": 512,
@@ -33,7 +33,7 @@ def model(method: str = "qlora", **lora) -> Model:
     return Model(base="anywhere", method=method, lora=Lora(**lora))
 
 
-@pytest.mark.parametrize("config", [*map(known_config, KNOWN), TINY | {"tie_word_embeddings": True}], ids=[*KNOWN, "tied"])
+@pytest.mark.parametrize("config", [*KNOWN.values(), TINY | {"tie_word_embeddings": True}], ids=[*KNOWN, "tied"])
 def test_parameters_are_those_of_transformers_model(config):
     shape = read_shape(config)
     assert shape.parameters == trained_parameters(shape, model("full")) == sum(p.numel() for p in fake_llama(config).parameters())
@@ -137,6 +137,6 @@ def test_the_peak_of_a_checkpointed_backward_is_within_four_percent(autocast):
 
 def test_the_fused_loss_of_a_trained_head_holds_its_gradient_twice():
     """By hand for SmolLM2 135M: 49,152 × 576 weights in 4 + 4 + 2 bytes; chunks of at least 512 × 151,936 logits are of 1,024 rows."""
-    shape = read_shape(known_config("SmolLM2 135M"))
+    shape = read_shape(KNOWN["SmolLM2 135M"])
     by_hand = 10 * 49_152 * 576 + 4 * 1024 * (49_152 + 576) + 4 * 2048 * 576 * 4
     assert loss_bytes(shape, 2048, 4, head_trained=True) == by_hand

@@ -15,7 +15,7 @@ from tweetstyle.cli import fit_command, tweetstyle
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.hardware.machine import machine_memory
 from tweetstyle.model.base import read_base_model
-from tweetstyle.model.hub import known_config
+from tweetstyle.model.hub import KNOWN
 from tweetstyle.plan.probe import decisive_settings
 from tweetstyle.recipe import Model, Training
 from tweetstyle.run import Run
@@ -23,7 +23,7 @@ from tweetstyle.stages.checks import check
 from tweetstyle.train.failures import OutOfMemory, remember
 
 GIB = 2**30
-LLAMA_8B = known_config("Llama 3 8B") | {"architectures": ["LlamaForCausalLM"], "model_type": "llama"}
+LLAMA_8B = KNOWN["Llama 3 8B"] | {"architectures": ["LlamaForCausalLM"], "model_type": "llama"}
 RECIPE = """\
 data: {{source: tweets.csv}}
 prompt: {{style: Nimzo}}

@@ -128,9 +128,12 @@ def chat(path: Path, prompt: str | None) -> None:
     from tweetstyle.inference import chat
 
     run = Run(path)
-    memory = chat.Memory(run.recipe.export.num_ctx, run.base.tokenizer) if run.template.turns else None
-    begins = run.recipe.prompt.message == "first-words"
-    chat.chat(exported_gguf(run.recipe, path), run.template, run.recipe.sampling, prompt, memory, begins)
+    num_ctx, tokenizer = (run.recipe.export.num_ctx, run.base.tokenizer) if run.template.turns else (None, None)
+    chat_model = chat.ChatModel(exported_gguf(run.recipe, path), run.template, run.recipe.sampling, num_ctx)
+    typed = _("the subject of the tweet, or * for none")
+    if run.recipe.prompt.message == "first-words" or run.template.format == "text":
+        typed = _("the first words of a tweet")
+    chat.chat(chat_model, prompt, _("a message") if tokenizer else typed, tokenizer)
 
 
 # -- parts --------------------------------------------------------------------------------------------------

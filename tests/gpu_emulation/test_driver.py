@@ -10,7 +10,7 @@ import pytest
 from gpu_emulation.driver import build_driver, card_environment, write_hollow_base
 
 from tweetstyle.hardware.gpu import GIB, Card
-from tweetstyle.model.hub import known_config
+from tweetstyle.model.hub import KNOWN
 from tweetstyle.plan.memory import LEFT_IN_TRAINING, SAMPLES, TRAINING, VALIDATION, plan_memory
 from tweetstyle.recipe import Model, Training
 
@@ -52,7 +52,7 @@ def test_without_the_driver_nothing_is_counted(tmp_path):
 @pytest.mark.slow
 def test_the_plan_is_within_one_percent_of_the_allocators_own_count(counted):
     assert counted["out_of_memory"] is None and not counted["embeddings_in_ram"]
-    plan = plan_memory(known_config(BASE), Model(base="x"), Training(), card=Card(round(CARD_GIB * GIB)))
+    plan = plan_memory(KNOWN[BASE], Model(base="x"), Training(), card=Card(round(CARD_GIB * GIB)))
     for phase, counted_as in ((TRAINING, "training"), (VALIDATION, "validation"), (SAMPLES, "samples")):
         planned = sum(plan.phases[phase].values())
         assert planned == pytest.approx(counted["peaks"][counted_as]["allocated"], rel=0.01), phase

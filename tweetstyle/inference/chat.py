@@ -52,10 +52,11 @@ class ChatModel:
         if not gguf.is_file():
             hint = _("tweetstyle-fit RECIPE makes it, or tweetstyle export RECIPE after a finished training")
             raise TweetstyleError(_("there is no such model"), where=str(gguf), hint=hint)
-        self.template, self.sampling = template, sampling
+        self.gguf, self.template, self.sampling = gguf, template, sampling
         self.ended = True
         """Whether the last answer ended by itself, and was not cut at num_predict or stopped."""
-        self._server = load_server(gguf, num_ctx or LONGEST_PROMPT + sampling.num_predict)
+        self.num_ctx = num_ctx or LONGEST_PROMPT + sampling.num_predict
+        self._server = load_server(gguf, self.num_ctx)
 
     def stream(self, message: str, *, system: str | None = None, history: Sequence[Turn] = ()) -> Iterator[str]:
         """The answer in pieces, as a person reads it. Closing the iterator stops the model within a token.
@@ -125,40 +126,22 @@ class ChatModel:
 # -- the terminal -------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Memory:
-    """How far back a conversation is remembered: as many turns as go into num_ctx tokens with an answer of num_predict."""
-
-    num_ctx: int
-    tokenizer: Tokenizer
-
-    def kept(self, chat_model: ChatModel, turns: Sequence[Turn], message: str, system: str | None) -> Sequence[Turn]:
-        """The latest turns that fit, each of them whole."""
-        template = chat_model.template
-        room = max(self.num_ctx - chat_model.sampling.num_predict, self.num_ctx // 2)
-        for first in range(len(turns)):
-            prompt = template.prompt(message, system=system, history=turns[first:])
-            if len(self.tokenizer.prompt_ids(prompt, add_bos=template.add_bos)) <= room:
-                return turns[first:]
-        return []
-
-
 @dataclass
 class ChatSession:
-    """What was said: (message, answer) pairs, and the line set by /set system.
+    """What was said: (message, answer) pairs, and the line set by /set system. typed: what a message is, in words.
 
-    typed: what a message is, in words; memory: how many of the pairs the model sees, None for none.
+    tokenizer: of a model that was trained on conversations, which sees the pairs that fit its context; None: it sees none.
     """
 
     chat_model: ChatModel
     typed: str
-    memory: Memory | None = None
+    tokenizer: Tokenizer | None = None
     system: str | None = None
     turns: list[Turn] = field(default_factory=list)
 
     def say(self, message: str) -> None:
         """Streams the answer to the screen. Ctrl-C stops it and keeps what was written."""
-        answer, history = "", self._remembered(message)
+        answer, history = "", self.remembered(message)
         try:
             with closing(self.chat_model.stream(message, system=self.system, history=history)) as pieces:
                 for piece in pieces:
@@ -172,14 +155,21 @@ class ChatSession:
         write("\n")
         self.turns.append((message, answer))
 
-    def _remembered(self, message: str) -> Sequence[Turn]:
-        if self.memory is None:
+    def remembered(self, message: str) -> Sequence[Turn]:
+        """The latest turns that fit into the context with the message and an answer of num_predict tokens, each of them whole."""
+        if self.tokenizer is None:
             return []
-        kept = self.memory.kept(self.chat_model, self.turns, message, self.system)
-        if forgotten := len(self.turns) - len(kept):
-            values = {"forgotten": forgotten, "turns": len(self.turns), "tokens": self.memory.num_ctx}
+        template, num_ctx = self.chat_model.template, self.chat_model.num_ctx
+        room, forgotten = max(num_ctx - self.chat_model.sampling.num_predict, num_ctx // 2), 0
+        while forgotten < len(self.turns):
+            prompt = template.prompt(message, system=self.system, history=self.turns[forgotten:])
+            if len(self.tokenizer.prompt_ids(prompt, add_bos=template.add_bos)) <= room:
+                break
+            forgotten += 1
+        if forgotten:
+            values = {"forgotten": forgotten, "turns": len(self.turns), "tokens": num_ctx}
             write(_("(the first {forgotten} of {turns} turns are beyond the context of {tokens} tokens)", **values), dim=True)
-        return kept
+        return self.turns[forgotten:]
 
     def command(self, line: str) -> None:
         """Carries out a line that begins with a slash."""
@@ -204,27 +194,18 @@ class ChatSession:
         write(_("the prompt now says: {line}", line=self.system or template.system_line() or _("what the model was trained with")))
 
 
-def chat(
-    gguf: Path, template: Template, sampling: Sampling, prompt: str | None, memory: Memory | None = None, begins: bool = False
-) -> None:
+def chat(chat_model: ChatModel, prompt: str | None, typed: str, tokenizer: Tokenizer | None = None) -> None:
     """A conversation in the terminal until /bye, Ctrl-D or Ctrl-C at the prompt; with `prompt`, one answer and no more.
 
-    memory: of a model that was trained on conversations; begins: what is typed is a tweet's first words.
+    typed, tokenizer: as ChatSession has them.
     """
-    chat_model = ChatModel(gguf, template, sampling, num_ctx=memory.num_ctx if memory else None)
     if prompt is not None:
         for piece in chat_model.stream(prompt):
             write(piece, nl=False)
         write()
         return
-    typed = _("the subject of the tweet, or * for none")
-    if begins or template.format == "text":
-        typed = _("the first words of a tweet")
-    if template.turns:
-        typed = _("a message")
-    conversation = ChatSession(chat_model, typed, memory)
-    begin = _("{file} writes as {style}. Type {typed}; /? helps, /bye leaves.", file=gguf.name, style=template.style, typed=typed)
-    say(begin + "\n", err=False)
+    conversation, values = ChatSession(chat_model, typed, tokenizer), {"file": chat_model.gguf.name, "style": chat_model.template.style}
+    say(_("{file} writes as {style}. Type {typed}; /? helps, /bye leaves.", typed=typed, **values) + "\n", err=False)
     for line in typed_lines():
         if line == "/bye":
             return

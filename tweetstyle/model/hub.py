@@ -3,33 +3,20 @@
 import os
 import re
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.locale import N_, _
 
-CONFIG_KEYS = (
-    "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads",
-    "intermediate_size", "vocab_size", "max_position_embeddings", "tie_word_embeddings",
-)  # fmt: skip
-KNOWN = {
-    "SmolLM2 135M": (576, 30, 9, 3, 1536, 49152, 8192, True),
-    "SmolLM2 360M": (960, 32, 15, 5, 2560, 49152, 8192, True),
-    "Llama 3.2 1B": (2048, 16, 32, 8, 8192, 128256, 131072, True),
-    "Gaperon 1.5B": (2048, 16, 32, 8, 8192, 128256, 4096, False),
-    "SmolLM2 1.7B": (2048, 24, 32, 32, 8192, 49152, 8192, True),
-    "Llama 3.2 3B": (3072, 28, 24, 8, 8192, 128256, 131072, True),
-    "Gaperon 8B": (4096, 32, 32, 8, 14336, 128256, 4096, False),
-    "Llama 3 8B": (4096, 32, 32, 8, 14336, 128256, 8192, False),
-    "Llama 3.1 8B": (4096, 32, 32, 8, 14336, 128256, 131072, False),
+TERMS = {
+    "llama": N_("the Llama {version} Community License, to be accepted on the model's page"),
+    "apache": N_("Apache-2.0, no sign-in needed"),
+    "gaperon": N_("the licence on the model's page, to be read there; a form gives access"),
 }
-"""Models by name, smallest first, as in their config.json (in the order of CONFIG_KEYS).
-
-Gaperon's are from its model cards, and that its embeddings are not tied from its trainer (NathanGodey/gapetron, configs/models)."""
-LLAMA = N_("the Llama {version} Community License, to be accepted on the model's page")
-APACHE = N_("Apache-2.0, no sign-in needed")
-GAPERON = N_("the licence on the model's page, to be read there; a form gives access")
 BY_MAKE = Path("model") / "smollm2-135m-instruct"
 """Where `make base-model` puts the demo's (scripts/demo_base_model.py)."""
 TOKENIZER_BYTES = 72
@@ -38,8 +25,7 @@ TOKENIZER_BYTES = 72
 
 @dataclass(frozen=True)
 class Known:
-    """name: among KNOWN; repository: on the hub; directory: where the recipes look for it; terms: its licence, with how it is had;
-    version: of that licence."""
+    """name: among KNOWN; repository: on the hub; directory: where the recipes look for it; terms: its licence, of TERMS, in `version`."""
 
     name: str
     repository: str
@@ -49,7 +35,7 @@ class Known:
 
     @property
     def config(self) -> dict[str, Any]:
-        return known_config(self.name)
+        return KNOWN[self.name]
 
     @property
     def download_bytes(self) -> int:
@@ -61,7 +47,7 @@ class Known:
 
     @property
     def licence(self) -> str:
-        return _(self.terms, version=self.version)
+        return _(TERMS[self.terms], version=self.version)
 
     @property
     def how_to_get(self) -> str:
@@ -71,29 +57,10 @@ class Known:
         return _("download {name} ({size:.1f} GB, under {licence}): {command}", **values, command=command)
 
 
-HUB = tuple(
-    Known(name, repository, Path("model") / directory, *licence)
-    for name, repository, directory, *licence in (
-        ("Llama 3 8B", "meta-llama/Meta-Llama-3-8B", "llama3-8b", LLAMA, "3"),
-        ("Llama 3 8B", "meta-llama/Meta-Llama-3-8B-Instruct", "llama3-8b-instruct", LLAMA, "3"),
-        ("Llama 3.1 8B", "meta-llama/Llama-3.1-8B", "llama3.1-8b", LLAMA, "3.1"),
-        ("Llama 3.1 8B", "meta-llama/Llama-3.1-8B-Instruct", "llama3.1-8b-instruct", LLAMA, "3.1"),
-        ("Llama 3.2 3B", "meta-llama/Llama-3.2-3B", "llama3.2-3b", LLAMA, "3.2"),
-        ("Llama 3.2 3B", "meta-llama/Llama-3.2-3B-Instruct", "llama3.2-3b-instruct", LLAMA, "3.2"),
-        ("Llama 3.2 1B", "meta-llama/Llama-3.2-1B", "llama3.2-1b", LLAMA, "3.2"),
-        ("Gaperon 8B", "almanach/Gaperon-Young-1125-8B", "gaperon-8b", GAPERON),
-        ("Gaperon 1.5B", "almanach/Gaperon-Young-1125-1B", "gaperon-1.5b", GAPERON),
-        ("SmolLM2 1.7B", "HuggingFaceTB/SmolLM2-1.7B", "smollm2-1.7b", APACHE),
-        ("SmolLM2 360M", "HuggingFaceTB/SmolLM2-360M", "smollm2-360m", APACHE),
-        ("SmolLM2 135M", "HuggingFaceTB/SmolLM2-135M", "smollm2-135m", APACHE),
-        ("SmolLM2 135M", "HuggingFaceTB/SmolLM2-135M-Instruct", "smollm2-135m-instruct", APACHE),
-    )
-)
-
-
-def known_config(name: str) -> dict[str, Any]:
-    """The numbers of config.json of one of KNOWN."""
-    return dict(zip(CONFIG_KEYS, KNOWN[name], strict=True)) | ({"head_dim": 128} if name == "Llama 3.2 3B" else {})
+_TABLE = yaml.safe_load(files("tweetstyle").joinpath("model/known_models.yaml").read_text(encoding="utf-8"))
+KNOWN: dict[str, dict[str, Any]] = {name: dict(zip(_TABLE["keys"], shape, strict=True)) for name, shape in _TABLE["shapes"].items()}
+"""Models by name, smallest first, with the numbers of their config.json."""
+HUB = tuple(Known(name, repository, Path("model") / directory, *licence) for name, repository, directory, *licence in _TABLE["hub"])
 
 
 def known_model(path: Path) -> Known | None:
@@ -143,7 +110,7 @@ def how_to_get(path: Path) -> str:
 
 def how_to_complete(directory: Path) -> str:
     """What to do where files of a base model are missing: `hf download` fetches what is not there yet."""
-    return _fetch(directory, N_("download the rest with: {command}"))
+    return how_to_make_again(directory) or _("download the rest with: {command}", command=fetch_command(directory))
 
 
 def how_to_replace(directory: Path, *names: str) -> str:
@@ -151,22 +118,22 @@ def how_to_replace(directory: Path, *names: str) -> str:
 
     Without --force-download `hf download` takes a file that is there for whole (huggingface_hub/file_download.py).
     """
-    again = N_("download {files} again with: {command} --force-download")
-    return _fetch(directory, again if names else N_("download the model again with: {command} --force-download"), *names)
+    command = fetch_command(directory, *names)
+    return how_to_make_again(directory) or _("download it again with: {command} --force-download", command=command)
 
 
-def _fetch(directory: Path, how: str, *names: str) -> str:
-    """The message `how` with the command that fetches these files, or how to make a directory again that `make base-model` made."""
-    if (directory / "origin.json").is_file():
-        command = f"rm -r {BY_MAKE} && make base-model"
-        return _("make it again: {command}", command=command)
-    repository, place, known = "OWNER/NAME", directory, known_model(directory)
-    if known:
-        repository = known.repository
-    elif directory.parent.name == "snapshots":
-        repository, place = directory.parents[1].name.removeprefix("models--").replace("--", "/", 1), None
-    said = _(how, command=download_command(repository, place, *names), files=", ".join(names))
-    return _("{what_to_do} (OWNER/NAME: its name on huggingface.co)", what_to_do=said) if repository == "OWNER/NAME" else said
+def how_to_make_again(directory: Path) -> str:
+    """For a directory that `make base-model` made; empty for others."""
+    return _("make it again: {command}", command=f"rm -r {BY_MAKE} && make base-model") if (directory / "origin.json").is_file() else ""
+
+
+def fetch_command(directory: Path, *names: str) -> str:
+    """The command that fetches these files of the base model there, or all of it. OWNER/NAME: a name that only the user knows."""
+    if known := known_model(directory):
+        return download_command(known.repository, directory, *names)
+    if directory.parent.name == "snapshots":
+        return download_command(directory.parents[1].name.removeprefix("models--").replace("--", "/", 1), None, *names)
+    return download_command("OWNER/NAME", directory, *names)
 
 
 def is_hub_name(path: Path) -> bool:

@@ -1,6 +1,5 @@
 """llama.cpp's importance matrix file, read and written."""
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,9 +39,8 @@ def write_imatrix(imatrix: Imatrix, path: Path) -> None:
     """The file, complete or not at all; the same matrix gives the same bytes."""
     from gguf import GGUFWriter
 
-    with tempfile.TemporaryDirectory() as room, complete_file(path, "wb") as stream:
-        written = Path(room) / path.name  # GGUFWriter opens its file itself
-        writer = GGUFWriter(written, "")
+    with complete_file(path, "wb") as stream:
+        writer = GGUFWriter(stream.name, "")
         # An imatrix has no architecture, which GGUFWriter writes unasked.
         writer.kv_data[0].pop("general.architecture", None)
         writer.add_type(GENERAL_TYPE)
@@ -56,7 +54,6 @@ def write_imatrix(imatrix: Imatrix, path: Path) -> None:
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()
         writer.close()
-        stream.write(written.read_bytes())
 
 
 def read_imatrix(path: Path) -> Imatrix:

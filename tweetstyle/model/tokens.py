@@ -104,21 +104,15 @@ def read_tokenizer(model: str) -> AnyTokenizer:
 
 def _directory(model: str) -> Path:
     path = Path(model).expanduser()
-    if path.is_dir():
-        return path
-    if path.is_file():
-        hint = _("name the directory of the tokenizer's files, or the base model's for a GGUF")
-        raise TweetstyleError(_("this is a file, not a directory"), where=model, hint=hint)
-    if snapshot := cached_snapshot(model):
-        return snapshot
-    what = _("this tokenizer is not on this machine")
-    if known := known_model(path):
-        command = f"hf download {known.repository} {FILES} --local-dir {known.directory}"
-    elif re.fullmatch(r"([\w.-]+/)?[\w.-]+", model) and not model.startswith("."):
-        command = f"hf download {model} {FILES}"
-    else:
-        raise TweetstyleError(what, where=model, hint=_("there is no such directory: name one, or a model as the hub names it"))
-    raise TweetstyleError(what, where=model, hint=_("download its files without the weights: {command}", command=command))
+    if found := path if path.is_dir() else cached_snapshot(model):
+        return found
+    known = known_model(path)
+    if not known and not re.fullmatch(r"[\w-][\w.-]*(/[\w.-]+)?", model) or path.is_file():
+        hint = _("name the directory of the tokenizer's files, or a model as the hub names it")
+        raise TweetstyleError(_("there is no such directory"), where=model, hint=hint)
+    command = f"hf download {known.repository} {FILES} --local-dir {known.directory}" if known else f"hf download {model} {FILES}"
+    hint = _("download its files without the weights: {command}", command=command)
+    raise TweetstyleError(_("this tokenizer is not on this machine"), where=model, hint=hint)
 
 
 def _shown(token: str, bytes_of: dict[str, int]) -> str:

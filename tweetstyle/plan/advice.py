@@ -10,7 +10,7 @@ from tweetstyle.console import size
 from tweetstyle.hardware.gpu import DISPLAY, Card
 from tweetstyle.locale import N_, _
 from tweetstyle.model.config import read_shape
-from tweetstyle.model.hub import KNOWN, known_config
+from tweetstyle.model.hub import KNOWN
 from tweetstyle.plan.memory import plan_memory
 from tweetstyle.recipe import Model, Training
 
@@ -185,7 +185,7 @@ def batches_of_the_same_step(training: Training, most: int) -> Iterator[tuple[in
 
 def sizes_that_fit(model: Model, training: Training, card: Card) -> list[str]:
     """Names of known models that fit the card under this recipe's other settings, smallest first."""
-    return [name for name in KNOWN if _OnCard(known_config(name), model, training, card).fits]
+    return [name for name in KNOWN if _OnCard(KNOWN[name], model, training, card).fits]
 
 
 def advise(config: Mapping[str, Any], model: Model, training: Training, card: Card) -> Advice:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from support.tiny_llama import LINEARS, shapes, write_tokenizer
 
-from tweetstyle.model.hub import known_config
+from tweetstyle.model.hub import KNOWN
 
 SHAPES = {"Llama 3 8B": 32, "Llama 3.1 8B": 32, "Llama 3.2 3B": 28, "Llama 3.2 1B": 16}
 """Models that can be emulated, and their layers."""
@@ -17,7 +17,7 @@ BYTES = {"BF16": 2, "F32": 4}
 def write_hollow_base(directory: Path, name: str) -> Path:
     """A base model's directory with the shape of a known model: config.json, a small tokenizer, one file of bfloat16 zeros."""
     directory.mkdir(parents=True, exist_ok=True)
-    config = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "torch_dtype": "bfloat16", **known_config(name)}
+    config = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "torch_dtype": "bfloat16", **KNOWN[name]}
     (directory / "config.json").write_text(json.dumps(config))
     write_tokenizer(directory)
     _write_hollow(directory / "model.safetensors", "BF16", shapes(config))
@@ -30,7 +30,7 @@ def write_hollow_adapter(directory: Path, name: str, r: int) -> Path:
     lora = {"peft_type": "LORA", "task_type": "CAUSAL_LM", "r": r, "lora_alpha": 2 * r, "bias": "none", "target_modules": list(LINEARS)}
     (directory / "adapter_config.json").write_text(json.dumps(lora))
     weights = {}
-    for weight, shape in shapes(known_config(name)).items():
+    for weight, shape in shapes(KNOWN[name]).items():
         if weight.split(".")[-2] in LINEARS:
             stem = f"base_model.model.{weight.removesuffix('.weight')}"
             weights |= {f"{stem}.lora_A.weight": (r, shape[1]), f"{stem}.lora_B.weight": (shape[0], r)}
