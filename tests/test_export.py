@@ -1,9 +1,6 @@
 """The export writes the merged model tensor by tensor, whole or not at all."""
 
-import errno
 import hashlib
-import json
-import os
 import shutil
 import threading
 from pathlib import Path
@@ -15,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 from support.tiny_llama import write_adapter, write_llama
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.export import blocks, export, gguf_file, read_source
+from tweetstyle.export import blocks, export, read_source
 from tweetstyle.export.blocks import cut_into_blocks
 from tweetstyle.model.base import read_base_model
 from tweetstyle.plan.disk import export_sizes, require_disk
@@ -91,23 +88,6 @@ def test_neither_small_blocks_nor_threads_change_a_byte(model, tmp_path, monkeyp
     assert [b.count for b in cut_into_blocks(q, source.stored[q.source], None, frozenset())] == [64, 64, 64, 64]
 
 
-def test_a_sharded_base_gives_the_same_files(model, tmp_path):
-    shards = 3
-    base, adapter, exported = model
-    shutil.copytree(base.path, tmp_path / "base")
-    weights = load_file(base.shards[0])
-    names = sorted(weights, reverse=True)
-    index = {name: f"model-{i % shards + 1:05d}-of-{shards:05d}.safetensors" for i, name in enumerate(names)}
-    for file in set(index.values()):
-        save_file({n: weights[n] for n in names if index[n] == file}, tmp_path / "base" / file)
-    (tmp_path / "base/model.safetensors.index.json").write_text(json.dumps({"weight_map": index}))
-    (tmp_path / "base/model.safetensors").unlink()
-    sharded = read_base_model(tmp_path / "base")
-    assert len(sharded.shards) == shards
-    again = run(sharded, tmp_path / "export", adapter)
-    assert digests(again.modelfile.parent) == digests(exported.modelfile.parent)
-
-
 @pytest.mark.parametrize("scaling", [None, "llama3"])
 def test_tensors_of_odd_sizes_are_padded_to_where_the_table_says(tmp_path, scaling):
     """387 rows of Q8_0 and 12 rotary factors end between two multiples of 32 bytes."""
@@ -149,14 +129,6 @@ def test_the_metadata_is_the_configs(model):
     assert lists <= fields.keys()
 
 
-def test_the_result_names_the_files(model):
-    _, _, exported = model
-    directory = exported.modelfile.parent
-    assert {p.name for p in directory.iterdir()} == {"Modelfile", *(f"me-{file_type}.gguf" for file_type in ALL)}
-    assert list(exported.gguf) == list(ALL)
-    assert "\nFROM ./me-q4_k_m.gguf\n" in exported.modelfile.read_text()
-
-
 # -- room ---------------------------------------------------------------------------------------------------
 
 
@@ -172,18 +144,6 @@ def test_too_little_room_is_refused_before_anything_is_written(tmp_path):
     with pytest.raises(TweetstyleError, match=r"the disk is too small: .* may write 1,048,576.0 GiB: f16") as caught:
         require_disk(tmp_path / "export" / "me", {"f16": 2**50})
     assert " more" in caught.value.hint and not (tmp_path / "export").exists()
-
-
-def test_a_place_that_may_not_be_written_and_a_file_that_may_not_grow_are_one_message(model, tmp_path, monkeypatch):
-    for number, words in ((errno.EACCES, "no right to write here"), (errno.EFBIG, "no file may be this large here")):
-
-        def refuse(*_, number=number):
-            raise OSError(number, os.strerror(number))
-
-        monkeypatch.setattr(gguf_file.GgufFile, "write", refuse)
-        with pytest.raises(TweetstyleError, match=words):
-            run(model[0], tmp_path / "export", types=("f16",))
-        assert list(tmp_path.iterdir()) == []
 
 
 # -- all or nothing -----------------------------------------------------------------------------------------

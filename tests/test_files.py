@@ -37,7 +37,13 @@ def test_a_directory_is_replaced_whole_or_not_at_all(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("number", "words"), [(errno.ENOSPC, "the disk is full"), (errno.EACCES, "no right to write"), (errno.EROFS, "no right to write")]
+    ("number", "words"),
+    [
+        (errno.ENOSPC, "the disk is full"),
+        (errno.EACCES, "no right to write"),
+        (errno.EROFS, "no right to write"),
+        (errno.EFBIG, "no file may be this large"),
+    ],
 )
 def test_a_full_disk_or_a_read_only_place_is_one_clear_message(tmp_path, number, words):
     with pytest.raises(TweetstyleError, match=words), complete_file(tmp_path / "out.txt"):

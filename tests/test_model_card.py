@@ -62,12 +62,6 @@ def test_everything_that_a_stranger_must_know_is_there(base):
         assert part in text, part
 
 
-def test_the_card_has_the_answer_of_the_verdict(base):
-    assert "to the author: Yes: it writes more like you than" in card(base)
-    nothing = TEST | {"gain": INTERVAL | {"estimate": 0.0003, "low": 0.0001, "high": 0.0006}}
-    assert "to the author: No: it learned nothing measurable" in card(base, evaluation={"splits": {"test": nothing}})
-
-
 def test_of_a_model_that_answers_only_tweets_with_a_message_are_counted(base):
     messages = {"train": {"usable": 111}, "validation": {"usable": 23}, "test": {"usable": 15}}
     text = card(base, counts=COUNTS | {"messages": messages})

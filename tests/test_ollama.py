@@ -36,15 +36,10 @@ def modelfile(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("value", "host", "port"),
     [
-        ("", "127.0.0.1", 11434),
-        ("127.0.0.1:9999", "127.0.0.1", 9999),
-        ("localhost", "localhost", 11434),
-        ("http://localhost", "localhost", 80),
-        ("0.0.0.0:11500", "127.0.0.1", 11500),
-        ("[::1]:11434", "::1", 11434),
-        (' "127.0.0.1:7" ', "127.0.0.1", 7),
+        ("", "127.0.0.1", 11434), ("127.0.0.1:9999", "127.0.0.1", 9999), ("localhost", "localhost", 11434), ("[::1]:11434", "::1", 11434),
+        ("http://localhost", "localhost", 80), ("0.0.0.0:11500", "127.0.0.1", 11500), (' "127.0.0.1:7" ', "127.0.0.1", 7),
     ],
-)
+)  # fmt: skip
 def test_addresses_are_read_as_ollama_reads_them(value: str, host: str, port: int) -> None:
     assert parse_host(value) == (host, port)
 

@@ -114,6 +114,41 @@ def test_settings_that_contradict_each_other_are_refused(tmp_path, keys, words):
     assert words in "".join(problems(tmp_path, GOOD.replace("Nimzo", f"Nimzo\n  {keys}")))
 
 
+PLAYBACK = GOOD.replace("Nimzo", "Nimzo\n  format: chat\n  message: playback") + "playback:\n"
+
+
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        ("{}", "needs a model that writes messages"),
+        ("{ollama: mistral, gguf: m.gguf}", "name two models"),
+        ("{gguf: m.gguf, url: 127.0.0.1}", "url is read with playback.ollama only"),
+        ("{ollama: mistral, url: localhost/api/chat}", "(/api/chat behind host and port is not read)"),
+        ("{ollama: mistral, questions: 0.9}", "their sum must be 1"),
+        ("{ollama: mistral, questions: 2.0}", "it should be 1 or less"),
+        ("{ollama: mistral, train_tweets: 0}", "it should be 1 or more"),
+    ],
+)
+def test_a_section_on_playback_that_cannot_be_is_refused(tmp_path, section, words):
+    assert words in "".join(problems(tmp_path, PLAYBACK.rstrip() + f" {section}\n"))
+    without = GOOD + "playback: {ollama: mistral}\n"
+    assert "read with prompt.message: playback only" in "".join(problems(tmp_path, without))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://192.168.1.5:11434", "ollama.example.org", "http://[2001:db8::1]:11434", "https://127.0.0.1", "ftp://127.0.0.1",
+        "http://127.0.0.1.example.org", "http://localhost@example.org", "http://2130706433", "127.0.0.1:99999", "http://127.1",
+    ],
+)  # fmt: skip
+def test_messages_are_written_on_this_machine_and_no_name_is_looked_up(tmp_path, url, monkeypatch):
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: pytest.fail("a name was looked up"))
+    (problem,) = problems(tmp_path, PLAYBACK + f'  ollama: mistral\n  url: "{url}"\n')
+    assert problem.startswith(f"FILE:11: playback.url: {url!r}"), "the line of the key itself"
+    assert "as in http://127.0.0.1:11434" in problem and "one of the two" not in problem
+
+
 def test_the_name_of_the_file_is_checked(tmp_path):
     (tmp_path / "demo.yaml").write_text(GOOD)
     with pytest.raises(TweetstyleError, match="did you mean .*demo.yaml"):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
 from tweetstyle.cli import tweetstyle
 from tweetstyle.model.tokens import ROLES, SAMPLES, read_tokenizer
@@ -22,18 +22,6 @@ def bert(directory: Path) -> None:
     (directory / "vocab.txt").write_text("\n".join(pieces) + "\n")
     (directory / "config.json").write_text('{"model_type": "bert"}')
     (directory / "tokenizer_config.json").write_text('{"do_lower_case": true}')
-
-
-def camembert(directory: Path) -> None:
-    """As CamemBERT: a SentencePiece model."""
-    import sentencepiece
-
-    text = directory / "text"
-    text.write_text("\n".join([*SAMPLES.values(), "Paris est la capitale de la France."] * 20), encoding="utf-8")
-    target = str(directory / "sentencepiece.bpe")
-    sentencepiece.SentencePieceTrainer.train(input=str(text), model_prefix=target, vocab_size=56, pad_id=-1, minloglevel=3)
-    text.unlink()
-    (directory / "config.json").write_text('{"model_type": "camembert"}')
 
 
 def llama(directory: Path) -> None:
@@ -51,17 +39,7 @@ def llama(directory: Path) -> None:
     (directory / "tokenizer_config.json").write_text(json.dumps(named))
 
 
-def unigram(directory: Path) -> None:
-    """A tokenizer.json of another kind, its special tokens in the older special_tokens_map.json."""
-    tokenizer = Tokenizer(models.Unigram([("<unk>", 0.0), ("▁", -2.0), ("a", -3.0), ("▁la", -2.5), ("é", -4.0), ("<mask>", -9.0)], 0))
-    tokenizer.normalizer, tokenizer.pre_tokenizer = normalizers.NFKC(), pre_tokenizers.Metaspace()
-    tokenizer.add_special_tokens(["<mask>"])
-    tokenizer.save(str(directory / "tokenizer.json"))
-    (directory / "tokenizer_config.json").write_text('{"tokenizer_class": "PreTrainedTokenizerFast"}')
-    (directory / "special_tokens_map.json").write_text('{"unk_token": "<unk>", "mask_token": {"content": "<mask>"}}')
-
-
-@pytest.mark.parametrize(("write", "mask"), [(bert, "[MASK]"), (camembert, "<mask>"), (llama, None), (unigram, "<mask>")])
+@pytest.mark.parametrize(("write", "mask"), [(bert, "[MASK]"), (llama, None)])
 def test_it_says_what_transformers_says(tmp_path, write, mask):
     from transformers import AutoTokenizer
 

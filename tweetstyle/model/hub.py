@@ -124,7 +124,8 @@ def how_to_replace(directory: Path, *names: str) -> str:
 
 def how_to_make_again(directory: Path) -> str:
     """For a directory that `make base-model` made; empty for others."""
-    return _("make it again: {command}", command=f"rm -r {BY_MAKE} && make base-model") if (directory / "origin.json").is_file() else ""
+    command = f"rm -r {BY_MAKE} && make base-model"
+    return _("make it again: {command}", command=command) if (directory / "origin.json").is_file() else ""
 
 
 def fetch_command(directory: Path, *names: str) -> str:
