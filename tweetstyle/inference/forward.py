@@ -27,11 +27,6 @@ def input_device(model: Any) -> torch.device:
     return next((p.device for p in model.parameters() if p.device.type != "cpu"), torch.device("cpu"))
 
 
-def logits_device(model: Any) -> torch.device:
-    """The device on which the head computes, and on which its logits are."""
-    return model.get_output_embeddings().weight.device
-
-
 def last_hidden_states(model: Any, ids: torch.Tensor) -> torch.Tensor:
     """What the head reads [rows, positions, hidden] for padded ids [rows, positions], without a cache.
 
@@ -68,7 +63,7 @@ def token_losses(model: Any, hidden: torch.Tensor, targets: torch.Tensor, slice_
     import torch
 
     step = positions_per_slice(model.config.vocab_size, slice_bytes)
-    targets = targets.to(logits_device(model))
+    targets = targets.to(model.get_output_embeddings().weight.device)
     losses = [
         torch.nn.functional.cross_entropy(logits_of(model, some).float(), goal, reduction="none").cpu()
         for some, goal in zip(hidden.split(step), targets.split(step), strict=True)

@@ -14,8 +14,6 @@ from tweetstyle.model.tokenizer import Tokenizer
 from tweetstyle.model.weight_files import find_weights, read_json, weight_names
 from tweetstyle.prompt.template import SpecialTokens
 
-PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "original/*.pth")
-"""Names under which weights lie as pickles, Meta's own among them."""
 PAD_CANDIDATES = ("<|finetune_right_pad_id|>", "<|reserved_special_token_0|>", "<|endoftext|>", "<pad>", "[PAD]", "<unk>")
 
 
@@ -100,18 +98,14 @@ def _read(path: Path) -> BaseModel:
 
 
 def _read_config(path: Path) -> dict[str, Any]:
-    """config.json. Refuses a model that cannot be trained here: an adapter, pickles, a GGUF, what is no Llama."""
+    """config.json. Refuses a model that cannot be trained here: an adapter, a GGUF, what is no Llama."""
     if (path / "adapter_config.json").is_file():
         what = _("this directory contains an adapter, which would be loaded on top of the base model")
         hint = _("move adapter_config.json and adapter_model.safetensors elsewhere, or name the base model that the adapter was trained on")
         raise TweetstyleError(what, where=str(path), hint=hint)
-    if not any(path.glob("*.safetensors")):
-        if pickled := next((file for pattern in PICKLED for file in path.glob(pattern)), None):
-            hint = _("a pickle is a program, which runs when it is loaded: use the model's safetensors files")
-            raise TweetstyleError(_("there are only pickled weights ({file})", file=pickled.name), where=str(path), hint=hint)
-        if gguf := next(path.glob("*.gguf"), None):
-            hint = _("a GGUF is for running a model, not for training it: {what_to_do}", what_to_do=how_to_get(path))
-            raise TweetstyleError(_("there is only {file}", file=gguf.name), where=str(path), hint=hint)
+    if not any(path.glob("*.safetensors")) and (gguf := next(path.glob("*.gguf"), None)):
+        hint = _("a GGUF is for running a model, not for training it: {what_to_do}", what_to_do=how_to_get(path))
+        raise TweetstyleError(_("there is only {file}", file=gguf.name), where=str(path), hint=hint)
     config, where, hint = read_json(path / "config.json"), str(path / "config.json"), _("use Llama 3, 3.1, 3.2 or SmolLM2")
     architecture = (config.get("architectures") or ["none"])[0]
     if architecture != "LlamaForCausalLM" or config.get("model_type") != "llama":

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache
@@ -62,7 +60,7 @@ class Judge:
 
     def __init__(self, settings: Playback, likely: Sequence[str]) -> None:
         self._settings, self._likely = settings, likely
-        self._passed: dict[str, list[frozenset[str]]] = defaultdict(list)
+        self._passed: list[frozenset[str]] = []
 
     def check(self, requests: Sequence[MessageRequest], replies: Sequence[ModelReply], attempt: int) -> list[Checked]:
         """One verdict for each, in their order."""
@@ -82,12 +80,9 @@ class Judge:
 
     def _too_often(self, message: str) -> str:
         words = frozenset(bare_words(message))
-        first = first_words(words)
-        candidates = {id(other): other for word in first for other in self._passed[word]}.values()
-        if sum(are_alike(words, other) for other in candidates) >= self._settings.most_alike:
+        if sum(are_alike(words, other) for other in self._passed) >= self._settings.most_alike:
             return ALIKE
-        for word in first:
-            self._passed[word].append(words)
+        self._passed.append(words)
         return ""
 
 
@@ -153,16 +148,8 @@ def runs(words: list[str]) -> set[tuple[str, ...]]:
 
 def are_alike(one: Set[str], other: Set[str]) -> bool:
     """Whether two messages share `THRESHOLD` of their different words."""
-    return len(one & other) >= THRESHOLD * len(one | other)
-
-
-def first_words(words: Set[str]) -> list[str]:
-    """Words of which two sets that are alike have at least one in common: longest first, for long words are rare.
-
-    Prefix filtering (Bayardo, Ma and Srikant, Scaling up all pairs similarity search, 2007): such sets share ⌈t·|s|⌉ words, of either's
-    size |s|, and so one of the first |s| − ⌈t·|s|⌉ + 1 of both.
-    """
-    return sorted(words, key=lambda word: (-len(word), word))[: len(words) - math.ceil(THRESHOLD * len(words)) + 1]
+    shared = len(one & other)
+    return shared >= THRESHOLD * (len(one) + len(other) - shared)
 
 
 def bare_words(text: str) -> list[str]:

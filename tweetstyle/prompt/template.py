@@ -74,10 +74,8 @@ class Template:
         """What a /set system line replaces, with the style's name and the type filled in."""
         if self.turns:
             return self.turns.system or ""
-        for piece in self.pieces:
-            if isinstance(piece, SystemLine):
-                return _fill(piece.line, style=self.style, type=type)
-        return ""
+        slots, line = {"{style}": self.style, "{type}": type}, "".join(piece.line for piece in self.pieces if isinstance(piece, SystemLine))
+        return re.sub(r"\{(style|type)\}", lambda slot: slots[slot[0]], line)
 
     def prompt(self, message: str = NO_TOPIC, *, type: str = TWEET, system: str | None = None, history: Iterable[Turn] = ()) -> str:
         """The text before the answer, BOS not included, for what the user typed (`*`: no subject).
@@ -264,7 +262,3 @@ def _chat(style: str, tokens: SpecialTokens, line: str) -> Template:
     pieces = (Literally(before), SystemLine(line), Literally(behind), Topic(), Literally(turns.asked))
     pieces = tuple(p for p in pieces if p != Literally(""))
     return Template("chat", style, pieces, writes_bos, turns.end, "", (turns.end,))
-
-
-def _fill(line: str, **slots: str) -> str:
-    return re.sub(r"\{(style|type)\}", lambda slot: slots[slot[1]], line)
