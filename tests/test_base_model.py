@@ -6,6 +6,7 @@ import struct
 from pathlib import Path
 
 import pytest
+from support.tiny_llama import edit_json
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.model.base import read_base_config, read_base_model
@@ -42,13 +43,8 @@ def directory(tmp_path):
     return path
 
 
-def edit(path, **values):
-    content = json.loads(path.read_text()) | values
-    path.write_text(json.dumps(content))
-
-
 def test_special_tokens_are_ids_of_the_tokenizer_and_padding_is_never_the_end(directory):
-    edit(directory / "tokenizer_config.json", pad_token="</s>")
+    edit_json(directory / "tokenizer_config.json", pad_token="</s>")
     base = read_base_model(directory)
     assert (base.bos_id, base.eos_id, base.pad_id, base.pad_token) == (0, 1, 2, "<pad>")
 
@@ -72,7 +68,7 @@ def test_without_any_token_for_padding_the_model_is_refused(directory):
     ],
 )
 def test_what_is_not_llama_shaped_is_refused_by_name(directory, config, words):
-    edit(directory / "config.json", **config)
+    edit_json(directory / "config.json", **config)
     with pytest.raises(TweetstyleError, match=words):
         read_base_model(directory)
 
@@ -138,7 +134,7 @@ def test_what_is_no_base_model_is_refused_by_its_kind(directory):
 
 
 def test_a_tokenizer_that_is_no_bpe_is_refused(directory):
-    edit(directory / "tokenizer.json", model={"type": "Unigram"})
+    edit_json(directory / "tokenizer.json", model={"type": "Unigram"})
     with pytest.raises(TweetstyleError, match="the tokenizer's model is Unigram, not BPE"):
         read_base_model(directory)
 
@@ -151,7 +147,7 @@ def test_a_tokenizer_of_another_model_is_refused(directory):
     (directory / "tokenizer.json").write_text(json.dumps(content))
     with pytest.raises(TweetstyleError, match=r"the tokenizer has 5 tokens, but the model has 4 embeddings\n.*another model"):
         read_base_model(directory)
-    edit(directory / "config.json", vocab_size=5)
+    edit_json(directory / "config.json", vocab_size=5)
     assert read_base_model(directory).eos_id == 1
 
 

@@ -5,13 +5,14 @@ import json
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
-from support.tiny_llama import write_adapter, write_llama
+from support.tiny_llama import by_transformers, logits_of, write_adapter, write_llama
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.model.adapter import read_adapter
 from tweetstyle.model.llama import read_llama, tensor_plan
 
 QUERY = "model.layers.0.self_attn.q_proj.weight"
+IDS = [5, 17, 300, 2, 41, 2, 9]
 
 
 @pytest.fixture(scope="module")
@@ -63,36 +64,22 @@ def test_a_variant_that_cannot_be_merged_exactly_is_refused_by_its_key(base, pla
     assert caught.value.where == str(tmp_path / "adapter_config.json") and caught.value.hint
 
 
-def hugging_face(base):
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    return AutoModelForCausalLM.from_pretrained(base.path, dtype=torch.float32, local_files_only=True).eval()
-
-
-def logits(model) -> np.ndarray:
-    import torch
-
-    with torch.inference_mode():
-        return model(input_ids=torch.tensor([[5, 17, 300, 2, 41, 2, 9]])).logits[0].numpy()
-
-
 def logits_of_peft(base, directory) -> np.ndarray:
     from peft import PeftModel
 
-    return logits(PeftModel.from_pretrained(hugging_face(base), directory).eval())
+    return logits_of(PeftModel.from_pretrained(by_transformers(base.path), directory).eval(), IDS)
 
 
 def logits_of_merge(base, adapter) -> np.ndarray:
     """Of the base model with the products added to its weights."""
     import torch
 
-    model = hugging_face(base)
+    model = by_transformers(base.path)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if delta := adapter.delta(name):
                 parameter += torch.from_numpy(delta.rows(0, parameter.shape[0]))
-    return logits(model)
+    return logits_of(model, IDS)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +93,7 @@ def test_what_is_accepted_is_what_peft_computes(base, plan, tmp_path, changes):
     directory = write_adapter(tmp_path, base, **changes)
     expected = logits_of_peft(base, directory)
     assert np.abs(logits_of_merge(base, read_adapter(directory, plan)) - expected).max() < 1e-4
-    assert np.abs(logits(hugging_face(base)) - expected).max() > 0.01
+    assert np.abs(logits_of(base.path, IDS) - expected).max() > 0.01
 
 
 def diverged(weights):

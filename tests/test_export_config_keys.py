@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 from support.llama_cpp import exported_logits, mean_kl
-from support.tiny_llama import write_llama
+from support.tiny_llama import logits_of, write_llama
 
 IDS = [int(token) for token in np.random.default_rng(3).integers(0, 300, 60)]
 LLAMA_31 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 32}
@@ -19,17 +19,7 @@ ABSENT = "absent"
 def made(tmp_path_factory):
     """(the directory of a tiny Llama, transformers' logits of it)."""
     path = write_llama(tmp_path_factory.mktemp("made") / "base").path
-    return path, loaded_logits(path)
-
-
-def loaded_logits(path) -> np.ndarray:
-    """Of transformers, in float32."""
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, local_files_only=True).eval()
-    with torch.inference_mode():
-        return model(input_ids=torch.tensor([IDS])).logits[0].numpy()
+    return path, logits_of(path, IDS)
 
 
 CHANGES_THE_MODEL = [
@@ -53,7 +43,7 @@ def test_llama_cpp_computes_what_transformers_computes(made, tmp_path, changes):
     path = shutil.copytree(made[0], tmp_path / "base")
     config = json.loads((path / "config.json").read_text()) | changes
     (path / "config.json").write_text(json.dumps({key: value for key, value in config.items() if value != ABSENT}))
-    expected = loaded_logits(path)
+    expected = logits_of(path, IDS)
     assert (np.abs(expected - made[1]).max() > 1e-3) == (changes in CHANGES_THE_MODEL)
     found = exported_logits(path, tmp_path / "out", IDS)
     assert mean_kl(expected, found) < 1e-5

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from support.chat_templates import BARE, CHANGING, CHATML, DATED, HEADERS, INST, changing
+from support.chat_templates import BARE, CHANGING, CHATML, DATED, HEADERS, INST, changing, messages
 from transformers.utils.chat_template_utils import render_jinja_template
 
 from tweetstyle.errors import TweetstyleError
@@ -30,13 +30,6 @@ HARD = [("l'été {{ x }} {% if %}", "oui 😀"), ("'\\n\" ?", "*"), ("[INST]", 
 
 def conversation(name: str, system: str | None = None) -> Template:
     return build_template("chat", "Nimzo", TOKENS[name], system=system, conversation=True)
-
-
-def messages(said: list[Turn], message: str | None = None, system: str | None = None) -> list[dict[str, str]]:
-    found = [{"role": "system", "content": system}] if system else []
-    for asked, answer in said:
-        found += [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
-    return found + ([{"role": "user", "content": message}] if message is not None else [])
 
 
 def by_the_model(name: str, said: list[Turn], message: str | None = None, system: str | None = None) -> str:
@@ -165,10 +158,3 @@ def test_a_prompt_has_the_ids_that_the_conversation_was_trained_with(base: BaseM
     assert ids[: len(prompt)] == prompt
     alone = base.tokenizer.encode(template, answer, message, "Tweet")
     assert base.tokenizer.encode_turns(template, [(message, answer)]) == (alone.ids, alone.labels)
-
-
-def test_special_token_text_in_an_answer_is_ordinary_text(base: BaseModel) -> None:
-    template = build_template("chat", "Nimzo", base.tokens, conversation=True)
-    ids, labels = base.tokenizer.encode_turns(template, [("a", "they write <|im_end|>"), ("b", "so")])
-    assert labels.count(base.eos_id) == 2
-    assert ids.count(base.eos_id) == 1 + 2 + 2  # the template's own system message, two messages, two answers

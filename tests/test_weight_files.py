@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 from support.llama_cpp import exported_logits, mean_kl
-from support.tiny_llama import CONFIG, write_llama
+from support.tiny_llama import CONFIG, by_transformers, edit_json, logits_of, write_llama
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.export import read_source
@@ -41,11 +41,6 @@ def save(weights, file) -> None:
     save_file(weights, file, metadata={"format": "pt"})
 
 
-def edit_config(path, **changes) -> None:
-    config = json.loads((path / "config.json").read_text()) | changes
-    (path / "config.json").write_text(json.dumps(config))
-
-
 def write_shards(path, weights) -> None:
     """Two shards and their index."""
     weight_map = {}
@@ -60,21 +55,6 @@ def source_of(path):
     """What the export reads before the weights, and checks before a training."""
     base = read_base_model(path)
     return read_source(base, build_template("inst", "Nimzo", base.tokens))
-
-
-def loaded(path):
-    """By transformers, in float32."""
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    return AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, local_files_only=True).eval()
-
-
-def loaded_logits(path) -> np.ndarray:
-    import torch
-
-    with torch.inference_mode():
-        return loaded(path)(input_ids=torch.tensor([IDS])).logits[0].numpy()
 
 
 def an_index_of_the_single_file(path, other):
@@ -100,7 +80,7 @@ def files_that_nothing_names(path, other):
 def test_the_weights_are_those_that_transformers_loads(made, path, change):
     change(path, made[1])
     base = read_base_model(path)
-    expected = {name: tensor.numpy() for name, tensor in loaded(path).state_dict().items()}
+    expected = {name: tensor.numpy() for name, tensor in by_transformers(path).state_dict().items()}
     read = {name: tensor.read().reshape(tensor.shape) for name, tensor in read_headers(base.shards).items()}
     assert read.keys() == expected.keys()
     assert all(np.array_equal(read[name], expected[name]) for name in read)
@@ -120,21 +100,21 @@ def test_transformers_and_llama_cpp_have_the_same_head(path, tmp_path, tied, hea
     weights.pop(HEAD)
     weights |= {"same": {HEAD: weights[EMBEDDINGS]}, "another": {HEAD: another_head()}, None: {}}[head]
     save(weights, path / SINGLE)
-    edit_config(path, tie_word_embeddings=tied)
-    expected = loaded_logits(path)
+    edit_json(path / "config.json", tie_word_embeddings=tied)
+    expected = logits_of(path, IDS)
     assert mean_kl(expected, exported_logits(path, tmp_path / "out", IDS)) < 1e-5
     assert ("output.weight" in {tensor.name for tensor in source_of(path).plan}) == written
 
 
 def test_a_tied_head_that_is_stored_and_another_is_refused_and_the_hint_makes_it_right(path, tmp_path):
     save(weights_of(path) | {HEAD: another_head()}, path / SINGLE)
-    edit_config(path, tie_word_embeddings=True)
-    assert np.abs(loaded(path).state_dict()[HEAD].numpy() - another_head()).max() == 0  # transformers does not tie it
+    edit_json(path / "config.json", tie_word_embeddings=True)
+    assert np.abs(by_transformers(path).state_dict()[HEAD].numpy() - another_head()).max() == 0  # transformers does not tie it
     for read in (read_base_model, read_base_config):
         with pytest.raises(TweetstyleError, match="differs from the embeddings") as refused:
             read(path)
-    expected = loaded_logits(path)
+    expected = logits_of(path, IDS)
     assert "tie_word_embeddings: false" in refused.value.hint
-    edit_config(path, tie_word_embeddings=False)
-    assert mean_kl(expected, loaded_logits(path)) == 0
+    edit_json(path / "config.json", tie_word_embeddings=False)
+    assert mean_kl(expected, logits_of(path, IDS)) == 0
     assert mean_kl(expected, exported_logits(path, tmp_path / "out", IDS)) < 1e-5

@@ -6,7 +6,7 @@ The model's body is a tiny one that ends every answer at once: ids do not depend
 from pathlib import Path
 
 import pytest
-from support.chat_templates import BARE, CHATML, DATED, HEADERS
+from support.chat_templates import BARE, CHATML, DATED, HEADERS, messages
 from support.hard_texts import hard_texts
 from support.ollama import OllamaServer
 from support.tiny_llama import write_ending_llama
@@ -16,7 +16,6 @@ from tweetstyle.export import Exported, export
 from tweetstyle.inference.llama_cpp import Logits
 from tweetstyle.inference.ollama import OllamaClient
 from tweetstyle.model.base import BaseModel
-from tweetstyle.prompt.chat_template import Turn
 from tweetstyle.prompt.template import SpecialTokens, Template, build_template
 from tweetstyle.recipe import Export, Sampling
 from tweetstyle.records import Tweet
@@ -46,13 +45,6 @@ def shaped(base: BaseModel, chat_template: str, system: str | None = None) -> Te
     chat_template = chat_template.replace("<|eot_id|>", "<|im_end|>")
     tokens = SpecialTokens(base.tokens.bos, base.tokens.eos, chat_template)
     return build_template("chat", "Nimzo", tokens, system=system, conversation=True)
-
-
-def messages(history: list[Turn], message: str, system: str | None = None) -> list[dict[str, str]]:
-    found = [{"role": "system", "content": system}] if system else []
-    for asked, answer in history:
-        found += [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
-    return [*found, {"role": "user", "content": message}]
 
 
 SHAPES = {"own": None, "chatml": CHATML, "headers": HEADERS, "dated": DATED, "bare": BARE}

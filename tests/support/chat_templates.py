@@ -1,5 +1,9 @@
 """Chat templates of the shapes that instruct models come with, written for the tests."""
 
+from collections.abc import Iterable
+
+from tweetstyle.prompt.chat_template import Turn
+
 CHATML = (
     "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}"
     "{{ '<|im_start|>system\nYou are helpful<|im_end|>\n' }}{% endif %}"
@@ -51,3 +55,11 @@ def changing(filter: str, role: str) -> str:
     """A ChatML template that puts what `role` says through a filter of Jinja."""
     content = f"(message['content']{filter} if message['role'] == '{role}' else message['content'])"
     return CHATML.replace("message['content']", content)
+
+
+def messages(said: Iterable[Turn], message: str | None = None, system: str | None = None) -> list[dict[str, str]]:
+    """A conversation as chat templates take it, with the message that waits for its answer."""
+    found = [{"role": "system", "content": system}] if system else []
+    for asked, answer in said:
+        found += [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
+    return found + ([{"role": "user", "content": message}] if message is not None else [])

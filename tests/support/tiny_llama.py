@@ -127,3 +127,25 @@ def write_ending_llama(directory: Path, tokenizer_of: Path) -> BaseModel:
     weights["lm_head.weight"][base.eos_id, 0] = 50
     save_file(weights, base.shards[0], metadata={"format": "pt"})
     return base
+
+
+def by_transformers(base: Path):
+    """The model of a base model's directory, in float32."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, local_files_only=True).eval()
+
+
+def logits_of(model, ids: list[int]) -> np.ndarray:
+    """[len(ids), vocabulary] by transformers, of a model or of a base model's directory."""
+    import torch
+
+    loaded = by_transformers(model) if isinstance(model, Path) else model
+    with torch.inference_mode():
+        return loaded(input_ids=torch.tensor([ids])).logits[0].numpy()
+
+
+def edit_json(file: Path, **changes: object) -> None:
+    """Sets keys of a JSON object in a file."""
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))

@@ -46,13 +46,9 @@ class Known:
         return 2 * shape.parameters + TOKENIZER_BYTES * shape.vocabulary
 
     @property
-    def licence(self) -> str:
-        return _(TERMS[self.terms], version=self.version)
-
-    @property
     def how_to_get(self) -> str:
         """One sentence with the command that fetches it."""
-        values = {"name": self.name, "size": self.download_bytes / 1e9, "licence": self.licence}
+        values = {"name": self.name, "size": self.download_bytes / 1e9, "licence": _(TERMS[self.terms], version=self.version)}
         command = download_command(self.repository, self.directory)
         return _("download {name} ({size:.1f} GB, under {licence}): {command}", **values, command=command)
 
@@ -102,10 +98,12 @@ def how_to_get(path: Path) -> str:
         directory = Path("model") / path.name.lower()
         command = download_command(str(path), directory)
         return _("download it first: {command}, and write model.base: {directory}", command=command, directory=directory)
+    download = HUB[0].how_to_get
     if ":" in path.name or path.is_file():
-        how = {"what_to_do": HUB[0].how_to_get}
-        return _("a base model is a directory of 16-bit safetensors, not a quantised GGUF or an Ollama model: {what_to_do}", **how)
-    return _("run make base-model for the small default, or {download}", download=HUB[0].how_to_get)
+        return _(
+            "a base model is a directory of 16-bit safetensors, not a quantised GGUF or an Ollama model: {what_to_do}", what_to_do=download
+        )
+    return _("run make base-model for the small default, or {download}", download=download)
 
 
 def how_to_complete(directory: Path) -> str:

@@ -71,14 +71,9 @@ def within(name: str, type: str, figures: dict[str, float | int | str], limits: 
 
 
 def training_loss(type: str, nats: np.ndarray, as_trained: np.ndarray, sample: HeldOut, evaluation: Evaluation) -> GateCheck:
-    """Bits per byte that a GGUF loses against the model as it was trained.
+    """Bits per byte that a GGUF loses against the model as it was trained; `evaluation` says how the interval is made.
 
-    Args:
-        type: of the GGUF.
-        nats: float64 [documents], the GGUF's summed losses of the sample.
-        as_trained: float64 [documents], the trained model's.
-        sample: the held-out tweets.
-        evaluation: how the interval is made.
+    nats, as_trained: float64 [documents], summed losses of the held-out tweets, the GGUF's and the trained model's.
     """
     interval = bootstrap_t(
         (nats - as_trained) / np.log(2),
