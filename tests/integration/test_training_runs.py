@@ -1,6 +1,7 @@
 """Whole runs of fit on the real model: they learn, they end, and a stopped one resumes."""
 
 import json
+from pathlib import Path
 
 import pytest
 from support.small_runs import inst_template, invented_tweets, main_figures, run_fit, small_training, write_tweets
@@ -42,7 +43,7 @@ def test_a_run_leaves_what_it_promises_and_nothing_else(uninterrupted, base_mode
     assert (result.best_step, result.bits_per_byte) == (best["step"], best["eval_bits_per_byte"])
     assert result.steps == STEPS and lines[-1]["eval_bits_per_byte"] < lines[4]["eval_bits_per_byte"] < lines[0]["eval_bits_per_byte"]
     adapter = "adapter_model.safetensors"
-    assert (result.final_model / adapter).read_bytes() == (directory / f"checkpoint-{best['step']}" / adapter).read_bytes()
+    assert (Path(result.final_model) / adapter).read_bytes() == (directory / f"checkpoint-{best['step']}" / adapter).read_bytes()
     assert "Unsloth" in (directory / "log.txt").read_text()
     train = data / "train.jsonl"
     base, model = read_base_model(base_model_dir), Model(base=base_model_dir)
@@ -84,12 +85,12 @@ def test_the_other_methods_run_two_steps(base_model_dir, data, tmp_path, method)
 
     result = run_fit(base_model_dir, data, tmp_path, method, max_steps=2, eval_steps=2, save_steps=2, learning_rate=1e-4)
     if method == "full":
-        final = read_base_model(result.final_model)
+        final = read_base_model(Path(result.final_model))
         assert final.config["num_hidden_layers"] == 30
         before, after = load_file(base_model_dir / "model.safetensors"), load_file(final.shards[0])
         assert before.keys() == after.keys()
         assert all((before[name].float() != after[name]).any() for name in before if "proj" in name), "every linear has moved"
     else:
-        adapter = load_file(result.final_model / "adapter_model.safetensors")
+        adapter = load_file(f"{result.final_model}/adapter_model.safetensors")
         assert {tensor.dtype for tensor in adapter.values()} == {torch.float32}
         assert all(tensor.any() for tensor in adapter.values()), "B has left zero"

@@ -6,13 +6,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from tweetstyle.model.base import read_base_model
 from tweetstyle.prompt.template import Template, build_template
 from tweetstyle.recipe import Lora, Model, Training
 from tweetstyle.records import Tweet, write_split
-from tweetstyle.train import FitInputs, FitResult, fit
+from tweetstyle.train import FitInputs, fit
 
 SUBJECTS = ("la neige", "le métro", "my cat", "the ferry", "le café", "l'hiver", "a red bike", "le marché", "the library", "la pluie")
 VERBS = ("encore", "still waiting for", "j'aime", "personne ne parle de", "again with", "bon matin à", "no news from", "vive")
@@ -59,12 +60,12 @@ def run_fit(
     lora: dict[str, Any] | None = None,
     validated: Callable[[], None] = lambda: None,
     **training: Any,
-) -> FitResult:
+) -> SimpleNamespace:
     """fit over data/train.jsonl and data/validation.jsonl. Dropout is on by default, so that random numbers matter."""
     model = Model(base=base_dir, method=method, lora=Lora(**{"r": 4, "lora_alpha": 8, "lora_dropout": 0.1} | (lora or {})))
     splits = (data / "train.jsonl", data / "validation.jsonl")
     inputs = FitInputs(read_base_model(base_dir), inst_template(base_dir), model, small_training(**training), splits)
-    return fit(inputs, directory, validated)
+    return SimpleNamespace(**fit(inputs, directory, validated))
 
 
 def start_fit(base_dir: Path, data: Path, directory: Path, **training: Any) -> subprocess.Popen:

@@ -15,7 +15,7 @@ from tweetstyle.hardware.check import Check, fail, ok, warn
 from tweetstyle.hardware.disk import DiskUse, Place, check_disk
 from tweetstyle.locale import N_, _, each_part
 from tweetstyle.locale.libraries import reason
-from tweetstyle.offline import OFFLINE, NoAddress, is_loopback, parse_address
+from tweetstyle.offline import NoAddress, is_loopback, parse_address
 
 FLAGS = ("-O3", "-shared", "-fPIC", "-Wno-psabi")
 """Triton's (triton/runtime/build.py, _build)."""
@@ -57,12 +57,8 @@ def _ram(total: int, available: int, ram: Mapping[str, int]) -> Check:
 
 
 def check_network(environment: Mapping[str, str]) -> Iterator[Check]:
-    """environment: that of this process, in which the commands have set OFFLINE before anything else."""
-    if missing := [name for name, value in OFFLINE.items() if environment.get(name) != value]:
-        what = _("the libraries are not kept off the network: {variables}", variables=", ".join(missing))
-        yield warn(N_("offline"), what, _("run it by its commands, tweetstyle and tweetstyle-fit, which set these"))
-    else:
-        yield ok(N_("offline"), _("the libraries are kept off the network, and send no statistics (docs/privacy.md)"))
+    """Of the libraries, which every command keeps off the network before anything else (offline.py), and of Ollama."""
+    yield ok(N_("offline"), _("the libraries are kept off the network, and send no statistics (docs/privacy.md)"))
     value = environment.get("OLLAMA_HOST", "")
     try:
         here = not value.strip() or is_loopback(parse_address(value)[0])

@@ -15,7 +15,7 @@ from tweetstyle.locale import _
 from tweetstyle.manifest import settings_digest
 from tweetstyle.run import Run
 from tweetstyle.stages.report import training_in_report
-from tweetstyle.stages.stage import Done, Stage, base_inputs, plain, trained_scores, tweets_of
+from tweetstyle.stages.stage import Done, Stage, base_inputs, trained_scores, tweets_of
 
 if TYPE_CHECKING:
     from tweetstyle.train.inputs import FitPlan
@@ -50,9 +50,10 @@ def _fit(run: Run) -> Done:
     if counts:
         say_of_stage(str(counts))
     with training_in_report(run) as validated:
-        result = fit(inputs, recipe.run_directory, validated)
+        facts = fit(inputs, recipe.run_directory, validated)
     trained_scores(run)
-    facts = plain(result) | ({"conversations": asdict(counts)} if counts else {})
+    if counts:
+        facts["conversations"] = asdict(counts)
     written = sorted(p for p in run.final_model.rglob("*") if p.is_file())
     return [*written, recipe.run_directory / "as_trained.json", recipe.run_directory / "imatrix.gguf"], facts
 

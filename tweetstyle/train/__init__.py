@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,28 +24,6 @@ NOTHING_LEARNED = N_(
 )
 
 
-@dataclass(frozen=True)
-class FitResult:
-    """What a run did. best_step: the step whose weights are in final_model/; seconds: training and validation, all sessions.
-
-    memory_bytes: the most held, of the card's memory or, without one, of the machine's. plan: steps of the whole schedule. schedule:
-    Schedule.as_facts, {} where the recipe's own settings were carried out.
-    """
-
-    steps: int
-    epochs: float
-    tokens: int
-    train_loss: float
-    best_step: int
-    bits_per_byte: float
-    seconds: float
-    tokens_per_second: float
-    memory_bytes: int | None
-    plan: dict[str, int]
-    schedule: dict[str, Any]
-    final_model: Path
-
-
 def plan_fit(inputs: FitInputs) -> FitPlan:
     """The plan of a run, by the same tokens and the same packing. Imports no torch, and reads no validation tweets.
 
@@ -55,7 +32,7 @@ def plan_fit(inputs: FitInputs) -> FitPlan:
     return _read(inputs)[1]
 
 
-def fit(inputs: FitInputs, directory: Path, validated: Callable[[], None] = lambda: None) -> FitResult:
+def fit(inputs: FitInputs, directory: Path, validated: Callable[[], None] = lambda: None) -> dict[str, Any]:
     """Trains and leaves the best weights in directory/final_model/.
 
     Writes checkpoint-N/, metrics.jsonl, log.txt (the libraries' output), train_output.json, and final_model/ complete or not at
@@ -63,6 +40,9 @@ def fit(inputs: FitInputs, directory: Path, validated: Callable[[], None] = lamb
     SIGTERM the current step is finished and a checkpoint written. Where memory runs out, the batch is halved (backoff.json).
     validated: called after each validation.
 
+    Returns what the run did, as fit.json keeps it. best_step: the step whose weights are in final_model/; seconds: training and validation,
+    all sessions; memory_bytes: the most held, of the card's memory or, without one, of the machine's; plan: steps of the whole schedule;
+    schedule: Schedule.as_facts, {} where the recipe's own settings were carried out.
     Raises TweetstyleError for an interruption and for what ends a training; the same call resumes from the newest checkpoint.
     """
     from tweetstyle.train.checkpoints import resume_point
@@ -112,7 +92,7 @@ def _train(run: FitRun, newest: Checkpoint | None) -> None:
         raise TweetstyleError(what, where=str(run.directory), hint=_("run the same command again to resume"))
 
 
-def _finish(run: FitRun) -> FitResult:
+def _finish(run: FitRun) -> dict[str, Any]:
     from tweetstyle.statistics.metrics import BITS_PER_BYTE, no_better_than_untrained
     from tweetstyle.train.checkpoints import complete_checkpoints, prune, write_final_model
     from tweetstyle.train.metrics import as_table, meaning, train_output
@@ -132,17 +112,17 @@ def _finish(run: FitRun) -> FitResult:
     prune(directory, best["step"], run.training.save_total_limit)
     rich_console(stderr=True).print(as_table(output))
     figures = output.metrics
-    return FitResult(
-        steps=output.global_step,
-        epochs=figures["epoch"],
-        tokens=figures["num_input_tokens_seen"],
-        train_loss=output.training_loss,
-        best_step=best["step"],
-        bits_per_byte=figures["eval_bits_per_byte"],
-        seconds=figures["train_runtime"],
-        tokens_per_second=figures["train_tokens_per_second"],
-        memory_bytes=metrics.memory_bytes(),
-        plan={"steps": run.plan.steps.steps},
-        schedule=run.plan.schedule.as_facts(),
-        final_model=directory / "final_model",
-    )
+    return {
+        "steps": output.global_step,
+        "epochs": figures["epoch"],
+        "tokens": figures["num_input_tokens_seen"],
+        "train_loss": output.training_loss,
+        "best_step": best["step"],
+        "bits_per_byte": figures["eval_bits_per_byte"],
+        "seconds": figures["train_runtime"],
+        "tokens_per_second": figures["train_tokens_per_second"],
+        "memory_bytes": metrics.memory_bytes(),
+        "plan": {"steps": run.plan.steps.steps},
+        "schedule": run.plan.schedule.as_facts(),
+        "final_model": str(directory / "final_model"),
+    }

@@ -76,9 +76,6 @@ def load_model(base: BaseModel, model: Model, training: Training) -> tuple[PreTr
         random_state=training.seed,
         local_files_only=True,
     )
-    if four_bit and not any(type(module).__name__ == "Linear4bit" for module in loaded.modules()):
-        what = _("the base model was loaded in 16 bits, though 4-bit was requested")
-        raise TweetstyleError(what, where="model.method: qlora", hint=_("write method: lora, for a base model in 16 bits"))
     tokenizer.pad_token = base.pad_token
     return (loaded if full else _with_adapter(loaded, model.lora, training)), tokenizer
 
@@ -242,8 +239,5 @@ def device_name() -> str:
 
 def device_in_words(config: SFTConfig) -> str:
     """The device and precision, for the screen."""
-    threads = _("CPU ({threads} of {cores} cores)", threads=torch.get_num_threads(), cores=os.cpu_count())
-    device = threads if CPU else device_name()
     precision = _("bfloat16 autocast") if config.bf16 else "float32"
-    optimizer = getattr(config.optim, "value", config.optim)
-    return f"{device}, {precision}, {optimizer}, Unsloth {unsloth.__version__}"
+    return f"{device_name()}, {precision}, Unsloth {unsloth.__version__}"
