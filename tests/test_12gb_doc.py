@@ -86,7 +86,7 @@ def test_gaperon_is_planned_before_it_is_downloaded_and_asks_to_read_its_licence
     llama = planned("llama3-8b-12gb.yaml")
     other = {name for name, bytes in eight["memory"]["parts"].items() if bytes != llama["memory"]["parts"][name]}
     assert other == {"cuBLAS, position tables"}, "4,096 positions instead of 8,192"
-    with pytest.raises(TweetstyleError, match="read it.*hf download almanach/Gaperon-Young-1125-8B --local-dir model/gaperon-8b"):
+    with pytest.raises(TweetstyleError, match="to be read there.*hf download almanach/Gaperon-Young-1125-8B --local-dir model/gaperon-8b"):
         find_base(Path("model/gaperon-8b"))
 
 

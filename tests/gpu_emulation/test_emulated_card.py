@@ -101,13 +101,13 @@ def test_embeddings_in_ram_change_nothing(forks, place):
 def test_a_failure_a_kill_and_memory_that_runs_out_cost_only_time(forks, place):
     """`tweetstyle-fit`, lora and text: the card fails in step 4, the process is killed in step 5, memory runs out in step 6; then it ends.
 
-    The probe's three steps of two packs come first. A training of one process without a probe, in which memory runs out in step 6 too,
+    The probe's five steps of two packs come first. A training of one process without a probe, in which memory runs out in step 6 too,
     has the same losses, validations and final weights, to the bit. With dropout, so that restored random numbers matter too.
     """
     project, run = tiny_project.write_project(place / "cut", "lora", "text", BY_TWO, dropout=0.1), "gpu_emulation.measured:command"
-    failed = forks.run(run, "mine.yaml", cwd=project, fault="card-failure:7")
+    failed = forks.run(run, "mine.yaml", cwd=project, fault="card-failure:9")
     assert failed.status == 1 and "the card failed: CUDA error: unspecified launch failure" in failed.said, failed.said
-    assert "probe, 3 steps of 2 × 96 tokens" in failed.said and "Traceback" not in failed.said
+    assert "probe, 5 steps of 2 × 96 tokens" in failed.said and "Traceback" not in failed.said
     assert "in_backward" in (project / "model" / "mine" / "card-failure.txt").read_text()
     killed = forks.run(run, "mine.yaml", cwd=project, fault="kill:3")
     assert killed.status == -9 and "resuming from checkpoint-2" in killed.said, killed.said
@@ -179,7 +179,7 @@ def test_the_script_of_the_benches_for_a_card_runs_to_its_end(forks, place, proj
     """
     results, before = place / "results", {path.name for path in project.iterdir()}
     script = ["env", "MINUTES=60", str(project / "bench" / "gpu.sh"), "--tiny", "--results", str(results)]
-    ended = forks.run("support.forked_python:run_script", script, WITHOUT_UNSLOTH, fault="out-of-memory:4")
+    ended = forks.run("support.forked_python:run_script", script, WITHOUT_UNSLOTH, fault="out-of-memory:6")
     assert (ended.status, ended.result) == (0, 0), ended.said
     found = {path.stem: json.loads(path.read_text()) for path in results.iterdir()}
     fits, speed, plan, context, generate, export = (

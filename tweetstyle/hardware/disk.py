@@ -68,7 +68,7 @@ def check_disk(places: Mapping[Path, Place], uses: Sequence[DiskUse]) -> Iterato
             yield ok(name, seen)
 
 
-def require_room(uses: Sequence[DiskUse], directories: Iterable[Path] = ()) -> None:
+def require_free_space(uses: Sequence[DiskUse], directories: Iterable[Path] = ()) -> None:
     """Raises TweetstyleError where the check of a disk fails, in its words. directories: further ones that are written to."""
     places = observe_places(dict.fromkeys([*directories, *(use.directory for use in uses)]))
     for check in check_disk(places, uses):

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tweetstyle.hardware.disk import DiskUse, bytes_missing, free_bytes, require_room
+from tweetstyle.hardware.disk import DiskUse, bytes_missing, free_bytes, require_free_space
 from tweetstyle.hardware.machine import cores
 from tweetstyle.model.base import BaseConfig, BaseModel
 from tweetstyle.model.config import read_shape
@@ -115,7 +115,7 @@ def export_sizes(weights: BaseModel | BaseConfig, types: Iterable[str]) -> dict[
 
 def require_disk(directory: Path, needed: Mapping[str, int]) -> None:
     """Refuses where the files of an export do not fit beside what is there: an older one is kept until the new one is complete."""
-    require_room([DiskUse(directory, count, name) for name, count in needed.items()])
+    require_free_space([DiskUse(directory, count, name) for name, count in needed.items()])
 
 
 def memory_needed(weights: BaseModel | BaseConfig, section: Export) -> dict[str, int]:

@@ -14,7 +14,7 @@ from tweetstyle.console import say
 from tweetstyle.doctor import doctor
 from tweetstyle.errors import RecipeErrors, TweetstyleError
 from tweetstyle.hardware.check import Check, fail, ok, warn
-from tweetstyle.hardware.disk import require_room
+from tweetstyle.hardware.disk import require_free_space
 from tweetstyle.locale import N_, _
 from tweetstyle.model.base import read_base_config
 from tweetstyle.plan.disk import disk_uses, written_to
@@ -60,7 +60,7 @@ def check(run: Run) -> None:
         existing = existing_outputs(run)
         if existing.trained:
             # Before a training doctor's check does that.
-            require_room(disk_uses(run.recipe, run.base, existing), written_to(run.recipe))
+            require_free_space(disk_uses(run.recipe, run.base, existing), written_to(run.recipe))
             return
     estimate = estimate_resources(run.recipe, run.base, run.card, existing=existing)
     stop_where_it_would_fail(run, estimate)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tweetstyle.console import rich_console
 from tweetstyle.dataset.threads import Message, is_answerable, messages_path, write_messages
-from tweetstyle.hardware.disk import require_room
+from tweetstyle.hardware.disk import require_free_space
 from tweetstyle.locale import _, _n
 from tweetstyle.model.base import BaseConfig, read_base_config
 from tweetstyle.plan.disk import NO_OUTPUTS, disk_uses, written_to
@@ -86,7 +86,7 @@ def plan(run: Run) -> RenderableType:
         fit = _fit_plan(run, Path(temporary))
     check_before_start(run)
     existing = existing_outputs(run)
-    require_room(disk_uses(recipe, run.base, existing), written_to(recipe))
+    require_free_space(disk_uses(recipe, run.base, existing), written_to(recipe))
     estimate = estimate_resources(recipe, run.base, run.card, _tokens(fit), existing)
     millions = estimate.shape.parameters / 1e6
     base_model = Text(_("base model: {path} ({millions:,.1f} M parameters)", path=estimate.base.path, millions=millions))

@@ -103,16 +103,16 @@ def does_not_fit(
     values = {"total": size(card.total), "others": size(card.others)}
     what = _("{what}; the card has {total}, of which other programs hold {others}", what=what, **values)
     # The plan may have said that it fits: what is proposed has to be smaller than that, too.
-    room = replace(card, training_only=True)
-    planned = plan_memory(base.config, model, training, card=room)
-    room = replace(room, unused=max(card.total - planned.card + int(MARGIN * planned.tensors), 0))
+    smaller = replace(card, training_only=True)
+    planned = plan_memory(base.config, model, training, card=smaller)
+    smaller = replace(smaller, unused=max(card.total - planned.card + int(MARGIN * planned.tensors), 0))
     if phase not in (STEP, LOADING):
         # Nothing of the batch is held any more.
         hint = _("write training.optim: paged_adamw_8bit, a smaller model.lora.r, or model.method: qlora")
-    elif changes := what_to_change(base.config, model, training, room):
+    elif changes := what_to_change(base.config, model, training, smaller):
         hint = _("write instead:") + "".join(f"\n     {change}" for change in changes)
     else:
-        names = ", ".join(sizes_that_fit(model, training, room)) or _("none of the usual ones fits")
+        names = ", ".join(sizes_that_fit(model, training, smaller)) or _("none of the usual ones fits")
         hint = _("use a smaller base model ({names})", names=names)
     if why.said.startswith("CUDA error"):
         pinned = _("if the card has free memory, pinned memory ran out, which WSL2 limits: gradient_checkpointing: true does without")

@@ -43,11 +43,11 @@ def longest_packs(documents: Sequence[Document], max_length: int, count: int) ->
     endless = cycle([document for document in documents if document.ids])
     for _pack in range(count):
         packs.append(pack := {"input_ids": [], "labels": [], "seq_lengths": []})
-        while (room := max_length - len(pack["input_ids"])) > 0:
+        while (left := max_length - len(pack["input_ids"])) > 0:
             document = next(endless)
-            pack["input_ids"] += document.ids[:room]
-            pack["labels"] += document.labels[:room]
-            pack["seq_lengths"].append(min(len(document.ids), room))
+            pack["input_ids"] += document.ids[:left]
+            pack["labels"] += document.labels[:left]
+            pack["seq_lengths"].append(min(len(document.ids), left))
     return {name: [pack[name] for pack in packs] for name in packs[0]}
 
 
