@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 
 import pytest
+from support.small_runs import invented_tweets, run_fit, write_tweets
+from support.tiny_llama import write_llama
 
 from tweetstyle.model.base import read_base_model
 from tweetstyle.train.checkpoints import (
@@ -40,6 +42,7 @@ def steps_in(directory):
 
 def run_with(directory, *figures):
     """Checkpoints at steps 1, 2, … whose validations gave these bits per byte."""
+    directory.mkdir(exist_ok=True)
     metrics = Metrics(directory / "metrics.jsonl")
     for step, bits in enumerate(figures, 1):
         metrics.append({"step": step, "loss": 1.0, "seconds": 1.0})
@@ -111,3 +114,19 @@ def test_the_final_model_is_the_best_checkpoints_bytes_with_the_base_models_toke
     assert len(list(final.iterdir())) == 4
     config = json.loads((final / "adapter_config.json").read_text())
     assert config == {"base_model_name_or_path": str(base.path), "target_modules": ["q_proj", "v_proj"]}
+
+
+def test_a_run_that_was_killed_after_its_last_step_is_finished_without_training(tmp_path):
+    base = write_llama(tmp_path / "base")
+    for name in ("train", "validation"):
+        write_tweets(tmp_path / f"{name}.jsonl", invented_tweets(8))
+    run = tmp_path / "run"
+    run_with(run, 3.0, 2.0, 2.5)
+    state = {"global_step": 3, "epoch": 1.0, "num_input_tokens_seen": 900, "total_flos": 1.0}
+    (run / "checkpoint-3" / "trainer_state.json").write_text(json.dumps(state))
+    seal(run / "checkpoint-3", 3, finished=True)
+    result = run_fit(base.path, tmp_path, run, save_total_limit=1)
+    assert (result.steps, result.best_step, result.bits_per_byte, result.tokens) == (3, 2, 2.0, 900)
+    assert (run / "final_model" / "adapter_model.safetensors").read_bytes() == bytes([2]) * 1000 and steps_in(run) == [2]
+    output = json.loads((run / "train_output.json").read_text())
+    assert output["global_step"] == 3 and output["meaning"].keys() == {"global_step", *output["metrics"]}
