@@ -58,7 +58,7 @@ def test_only_a_training_at_work_reloads_and_says_from_when_on_it_is_not_to_be_b
         assert ("2026-11-29 20:31:05" in found.text) is (state is not None)
 
 
-def test_a_stage_that_ended_well_leaves_its_figures_and_no_notice(run):
+def test_a_stage_that_ended_well_leaves_its_figures_and_no_notice(run, capsys):
     seen = []
 
     def work():
@@ -70,6 +70,9 @@ def test_a_stage_that_ended_well_leaves_its_figures_and_no_notice(run):
     assert "Stage evaluate in progress" in seen[0] and "Not measured yet" in seen[0]
     after = page(run).text
     assert "Stage evaluate" not in after and "Yes: it writes more like you" in after
+    pipeline._print_verdict(run)
+    like_you, new_tweets, stopping, where = capsys.readouterr().out.splitlines()
+    assert like_you.startswith("Yes: it writes more like you") and where == f"Everything measured: {run.directory / 'report.html'}"
 
 
 @pytest.mark.parametrize(
