@@ -3,6 +3,7 @@
 Imports unsloth.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,32 +13,41 @@ from tweetstyle.dataset.examples import read_documents, read_held_out
 from tweetstyle.inference.forward import input_device
 from tweetstyle.inference.generate import generate
 from tweetstyle.model.base import read_base_model
-from tweetstyle.recipe import Lora, Model, Sampling
-from tweetstyle.train import trainer as unsloth_trainer
+from tweetstyle.recipe import Lora, Model, Sampling, Training
+from tweetstyle.train import trainer as product
 from tweetstyle.train.validation import score
 
 STEPS = 4
 TRAINING = {"max_length": 96, "max_steps": STEPS, "gradient_accumulation_steps": 2, "learning_rate": 2e-3, "eval_steps": 4, "save_steps": 4}
 
 
+def _loaded(base_dir: str, data: str, method: str, training: Training) -> tuple[Any, list[Any], Any, Callable[..., Any]]:
+    """Base model, training tweets, the model with an adapter of rank 4, and what makes the product's trainer of it in a directory."""
+    base = read_base_model(Path(base_dir))
+    documents = read_documents(base, inst_template(base.path), Path(data) / "train.jsonl", training.max_length)
+    model = Model(base=base.path, method=method, lora=Lora(r=4, lora_alpha=8))
+    loaded, tokenizer = product.load_model(base, model, training)
+
+    def trainer(directory: str, documents: list[Any] = documents) -> Any:
+        return product.build_trainer(loaded, tokenizer, product.sft_config(training, Path(directory)), documents)
+
+    return base, documents, loaded, trainer
+
+
 def training_of(base_dir: str, data: str, method: str, directory: str, bf16: bool = True, checkpointing: Any = "unsloth") -> dict[str, Any]:
     """Some steps of the product's own trainer without dropout.
 
     losses: of each step; bits: per byte on the validation tweets, before and after; gradients: of each step, flat, in the order of the
-    parameters' names, in `directory`/gradients.npy; isolation: see `isolation`.
+    parameters' names, in `directory`/gradients.npy; apart, mixed: see `isolation`.
     """
     import numpy as np
     import torch
     from transformers import TrainerCallback
 
-    base, place = read_base_model(Path(base_dir)), Path(directory)
-    template = inst_template(base.path)
-    model = Model(base=base.path, method=method, lora=Lora(r=4, lora_alpha=8))
     training = small_training(**TRAINING, bf16=bf16, gradient_checkpointing=checkpointing)
-    documents = read_documents(base, template, Path(data) / "train.jsonl", training.max_length)
-    held_out = read_held_out(base, template, Path(data) / "validation.jsonl", training.max_length)
-    loaded, tokenizer = unsloth_trainer.load_model(base, model, training)
-    trainer = unsloth_trainer.build_trainer(loaded, tokenizer, unsloth_trainer.sft_config(training, place), documents)
+    base, _, loaded, trainer_in = _loaded(base_dir, data, method, training)
+    held_out = read_held_out(base, inst_template(base.path), Path(data) / "validation.jsonl", training.max_length)
+    trainer = trainer_in(directory)
     losses, gradients = [], []
 
     class Watch(TrainerCallback):
@@ -53,7 +63,7 @@ def training_of(base_dir: str, data: str, method: str, directory: str, bf16: boo
     before = score(loaded, held_out, base.pad_id).bits_per_byte
     apart, mixed = isolation(trainer)
     trainer.train()
-    np.save(place / "gradients.npy", np.stack(gradients))
+    np.save(Path(directory) / "gradients.npy", np.stack(gradients))
     bits = [before, score(trainer.model, held_out, base.pad_id).bits_per_byte]
     devices = sorted({str(p.device) for p in trainer.model.parameters()})
     return {"losses": losses, "bits": bits, "apart": apart, "mixed": mixed, "devices": devices}
@@ -90,10 +100,7 @@ def _logits(trainer: Any, **inputs: Any) -> Any:
 
 def precision_of(base_dir: str, data: str, method: str, directory: str) -> str:
     """That in which accelerate lets a trainer with bf16: false compute."""
-    base, training = read_base_model(Path(base_dir)), small_training(bf16=False)
-    documents = read_documents(base, inst_template(base.path), Path(data) / "train.jsonl", training.max_length)
-    loaded, tokenizer = unsloth_trainer.load_model(base, Model(base=base.path, method=method, lora=Lora(r=4)), training)
-    trainer = unsloth_trainer.build_trainer(loaded, tokenizer, unsloth_trainer.sft_config(training, Path(directory)), documents)
+    trainer = _loaded(base_dir, data, method, small_training(bf16=False))[3](directory)
     return f"{trainer.accelerator.mixed_precision}, bf16 {trainer.args.bf16}, fp16 {trainer.args.fp16}"
 
 
@@ -101,15 +108,13 @@ def with_embeddings_in_ram(base_dir: str, data: str, method: str, directory: str
     """With the embeddings on the card and, after Unsloth has moved them, in RAM: where they are, nats, ids of samples, loss of a step."""
     from unsloth.models.vision import offload_input_embedding
 
-    base = read_base_model(Path(base_dir))
-    model, training = Model(base=base.path, method=method, lora=Lora(r=4)), small_training(max_steps=1, gradient_checkpointing="unsloth")
-    documents = read_documents(base, inst_template(base.path), Path(data) / "train.jsonl", training.max_length)[:8]
-    loaded, tokenizer = unsloth_trainer.load_model(base, model, training)
-    beginning, found = unsloth_trainer.trained_weights(loaded), {}
+    training = small_training(max_steps=1, gradient_checkpointing="unsloth")
+    base, documents, loaded, trainer_in = _loaded(base_dir, data, method, training)
+    beginning, documents, found = product.trained_weights(loaded), documents[:8], {}
     for place in ("card", "ram"):
         if place == "ram":
             offload_input_embedding(loaded)
-        trainer = unsloth_trainer.build_trainer(loaded, tokenizer, unsloth_trainer.sft_config(training, Path(directory)), documents)
+        trainer = trainer_in(directory, documents)
         nats = score(trainer.model, documents, base.pad_id).nll
         prompts, sampling = [document.ids[:9] for document in documents[:2]], Sampling(num_predict=2)
         samples = generate(trainer.model, prompts, sampling, [base.eos_id], [(0, 0), (0, 1)])
@@ -117,7 +122,7 @@ def with_embeddings_in_ram(base_dir: str, data: str, method: str, directory: str
         device = loaded.get_input_embeddings().weight.device.type
         found[place] = {"device": device, "nats": nats, "samples": [answer.ids for answer in samples], "loss": loss}
         del trainer
-        unsloth_trainer.begin_again(loaded, beginning)
+        product.begin_again(loaded, beginning)
     return found
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from support.chat_templates import CHATML
 from support.tiny_llama import make_answers_end, write_llama, write_tokenizer
+from tokenizers import Tokenizer
 
 SAMPLE = Path(__file__).resolve().parents[2] / "data" / "sample" / "tweets.csv"
 VOCABULARY = 1500
@@ -34,26 +35,13 @@ def sample_tweets(count: int = 60) -> list[dict[str, str]]:
 def write_base(directory: Path) -> Path:
     """Its answers end at once, with either end token."""
     write_llama(directory, **WIDTH)
-    write_tokenizer(directory, texts=[row["texte"] for row in sample_tweets(400)], size=VOCABULARY)
+    write_tokenizer(directory, texts=[row["texte"] for row in sample_tweets(400)], size=VOCABULARY, special=("<|im_start|>", "<|im_end|>"))
     settings = json.loads((directory / "tokenizer_config.json").read_text())
     (directory / "tokenizer_config.json").write_text(json.dumps(settings | {"chat_template": CHATML}))
-    add_chatml_tokens(directory / "tokenizer.json")
-    ends = [end_id(directory, token) for token in ("<|end_of_text|>", "<|im_end|>")]
+    tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
+    ends = [tokenizer.token_to_id(token) for token in ("<|end_of_text|>", "<|im_end|>")]
     make_answers_end(directory / "model.safetensors", ends, weight=2)
     return directory
-
-
-def add_chatml_tokens(path: Path) -> None:
-    from tokenizers import Tokenizer
-
-    tokenizer = Tokenizer.from_file(str(path))
-    tokenizer.add_special_tokens(["<|im_start|>", "<|im_end|>"])
-    tokenizer.save(str(path))
-
-
-def end_id(directory: Path, token: str) -> int:
-    added = json.loads((directory / "tokenizer.json").read_text())["added_tokens"]
-    return next(entry["id"] for entry in added if entry["content"] == token)
 
 
 def write_project(directory: Path, method: str, format: str, training: str, rate: str = "1e-3", dropout: float = 0) -> Path:

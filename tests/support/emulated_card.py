@@ -26,5 +26,5 @@ class CardForks(ForkingProcess):
         return environment(self.directory / "card.log")
 
     def run(self, function: str, *arguments: Any, cwd: Path | None = None, fault: str = "") -> Ended:
-        """fault: KIND:N of emulated_card.faults."""
+        """fault: KIND:N of emulated_card.attention."""
         return super().run(function, *arguments, cwd=cwd, EMULATED_CARD_FAULT=fault)

@@ -30,8 +30,10 @@ LINEARS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down
 TEXTS = ["Le petit matin est froid et la neige tombe encore sur la ville 😀", "it's 1234 reasons why WE'LL say déjà vu\n\n  #hiver @moi"]
 
 
-def write_tokenizer(directory: Path, pre: str = "llama-bpe", texts: list[str] = TEXTS, size: int = 320) -> None:
-    """A byte-level BPE of `size` tokens, learned from `texts`, and 4 special ones, that splits like Llama 3 or SmolLM2."""
+def write_tokenizer(
+    directory: Path, pre: str = "llama-bpe", texts: list[str] = TEXTS, size: int = 320, special: tuple[str, ...] = ()
+) -> None:
+    """A byte-level BPE of `size` tokens, learned from `texts`, 4 special ones and `special`, that splits like Llama 3 or SmolLM2."""
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE(ignore_merges=pre == "llama-bpe"))
@@ -39,7 +41,7 @@ def write_tokenizer(directory: Path, pre: str = "llama-bpe", texts: list[str] = 
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     trainer = trainers.BpeTrainer(vocab_size=size, initial_alphabet=alphabet, show_progress=False)
     tokenizer.train_from_iterator(texts * 3, trainer)
-    tokenizer.add_special_tokens(SPECIAL)
+    tokenizer.add_special_tokens([*SPECIAL, *special])
     source = json.loads(tokenizer.to_str())
     source["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": [s | byte_level_extras(s) for s in PRE_TOKENIZERS[pre]]}
     (directory / "tokenizer.json").write_text(json.dumps(source))

@@ -1,12 +1,23 @@
 """torch's varlen flash attention (aten::_flash_attention_forward and _backward), document by document, in fp32 as the kernel accumulates.
 
 q: [tokens, heads, width]; k, v: [tokens, key heads, width]; cu_q: the documents' bounds in q.
+
+EMULATED_CARD_FAULT=KIND:N: what happens in the N-th backward pass through attention of this process. With a model of one layer that is its
+N-th micro-batch, those of a probe included.
+out-of-memory   torch.OutOfMemoryError, as the allocator raises it
+card-failure    torch.AcceleratorError, as of a kernel that died
+kill            SIGKILL of this process
 """
+
+import os
+import signal
+from itertools import count
 
 import torch
 
 from emulated_card.card import record
-from emulated_card.faults import in_backward
+
+backward_passes = count(1)
 
 
 def forward(q, k, v, cu_q, cu_k, max_q, max_k, dropout, causal, return_debug_mask=False, *, scale=None, **_):
@@ -22,7 +33,7 @@ def forward(q, k, v, cu_q, cu_k, max_q, max_k, dropout, causal, return_debug_mas
 
 def backward(grad, q, k, v, out, lse, cu_q, cu_k, max_q, max_k, dropout, causal, seed, offset, *, scale=None, **_):
     """By hand: below the dispatcher autograd is off."""
-    in_backward()
+    _in_backward(next(backward_passes))
     dq, dk, dv = torch.zeros_like(q), torch.zeros_like(k), torch.zeros_like(v)
     for part in _documents(cu_q):
         scores, keys, values = _scores(q[part], k[part], v[part], scale, causal)
@@ -33,6 +44,18 @@ def backward(grad, q, k, v, out, lse, cu_q, cu_k, max_q, max_k, dropout, causal,
         dk[part] = _by_key_head(inner.transpose(1, 2) @ q[part].float().transpose(0, 1), k)
         dv[part] = _by_key_head(chances.transpose(1, 2) @ upstream, v)
     return dq, dk, dv
+
+
+def _in_backward(number):
+    kind, _, wanted = os.environ.get("EMULATED_CARD_FAULT", "").partition(":")
+    if not kind or number != int(wanted):
+        return
+    record("fault", kind, "in backward pass", number)
+    if kind == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if kind == "out-of-memory":
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 64.00 MiB. (emulated fault)")
+    raise torch.AcceleratorError("CUDA error: unspecified launch failure (emulated fault)")
 
 
 def _documents(bounds):

@@ -5,6 +5,7 @@ import sys
 import torch
 import torch.utils._device
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map_only
 
 from emulated_card import attention
 from emulated_card.card import Mark
@@ -193,17 +194,9 @@ def made_on_the_host(make):
 def loaded_on_the_host(real_load):
     """torch.load(map_location="cuda")."""
 
-    def marked(loaded):
-        if isinstance(loaded, torch.Tensor):
-            mark(loaded)
-        elif isinstance(loaded, (dict, list, tuple)):
-            for part in loaded.values() if isinstance(loaded, dict) else loaded:
-                marked(part)
-        return loaded
-
     def load(f, map_location=None, *args, **kwargs):
         named = isinstance(map_location, (str, torch.device)) and torch.device(map_location).type == "cuda"
         loaded = real_load(f, CPU if named else map_location, *args, **kwargs)
-        return marked(loaded) if named else loaded
+        return tree_map_only(torch.Tensor, mark, loaded) if named else loaded
 
     return load
