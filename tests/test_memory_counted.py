@@ -21,12 +21,12 @@ def name(cell: dict) -> str:
 
 
 @pytest.mark.parametrize("cell", [cell for cell in COUNTED if cell["out_of_memory"] is None], ids=name)
-def test_every_phase_is_planned_to_one_percent(cell):
+def test_every_phase_is_planned_to_half_a_percent(cell):
     plan, peaks = plan_of(cell), cell["peaks"]
     for phase, counted_as in PHASES.items():
         if peaks.keys() >= set(counted_as):
             found = [peaks[counted]["allocated"] for counted in counted_as]
-            assert of_this_process(plan.phases[phase]) == pytest.approx(max(found), rel=0.01), phase
+            assert of_this_process(plan.phases[phase]) == pytest.approx(max(found), rel=0.005), phase
     if not cell["later"]:
         assert ("embeddings" in plan.host) == cell["embeddings_in_ram"]
         assert max(peaks[phase]["allocated"] for phase in ("validation", "samples") if phase in peaks) < peaks["training"]["allocated"]

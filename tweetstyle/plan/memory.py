@@ -158,7 +158,8 @@ def plan_memory(config: Mapping[str, Any], model: Model, training: Training, *, 
         "desktop and others": DISPLAY if card is None else card.others,
     }
     # Unsloth moves the embeddings when the base is loaded, before it adds the adapter; the last linear is there in 16 bits too.
-    loading = tensors.base_weights(shape, model, training) | {"one linear, 16 bits": 2 * shape.largest_linear} if moved else loaded
+    base = tensors.base_weights(shape, model, training)
+    loading = base | {"one linear, 16 bits": 2 * shape.largest_linear} if moved else loaded | {"cuBLAS": CUBLAS_WORKSPACE}
     phases = {LOAD: loading, TRAINING: resident | peak, **training_phases(shape, model, training, resident, stored)}
     if not (card and card.training_only):
         phases[EVALUATION] = evaluation_phase(shape, model, resident, moved, card)
