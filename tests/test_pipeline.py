@@ -33,7 +33,7 @@ def test_a_stage_is_done_once_and_again_only_when_something_changed(project):
     (project / "in").write_text("a")
     log: list[str] = []
     first = stage(project, {"training": {"seed": 1}}, log)
-    assert first.why_stale() == "no earlier result"
+    assert first.why_stale() == "no complete result yet"
     first.carry_out()
     assert first.why_stale() is None
     assert stage(project, {"training": {"seed": 2}}, log).why_stale() == "changed in the recipe: training.seed"
@@ -42,7 +42,7 @@ def test_a_stage_is_done_once_and_again_only_when_something_changed(project):
     assert log == ["worked"]
     with pytest.raises(ZeroDivisionError):
         Stage("fit", first.manifest, {}, first.inputs, lambda: 1 / 0).carry_out()
-    assert first.why_stale() == "no earlier result", "a stage that fails has no result"
+    assert first.why_stale() == "no complete result yet", "a stage that fails has no result"
 
 
 def test_a_run_of_other_settings_is_set_aside_whole_and_one_of_the_same_stays(project):

@@ -78,10 +78,10 @@ def test_the_command_shows_some_before_messages_are_written_and_ends_in_an_error
     recipe.write_text(text)
     done = CliRunner().invoke(cli.tweetstyle, show)
     assert done.exit_code == 0, done.output
-    assert "prepare   starting: no earlier result" in done.output and stages_of(Run(recipe))["prepare"].why_stale() is None
+    assert "prepare   starting: no complete result yet" in done.output and stages_of(Run(recipe))["prepare"].why_stale() is None
     assert "5 of 5 tweets have a usable message" in done.output and 5 <= len(fake.requests) <= 15
     assert not list((tmp_path / "data" / "processed").glob("messages-*"))
-    assert stages_of(Run(recipe))["playback"].why_stale() == "no earlier result"
+    assert stages_of(Run(recipe))["playback"].why_stale() == "no complete result yet"
     (tmp_path / "data" / "processed" / CACHE).unlink()
     fake.say = lambda body, number: ""
     done = CliRunner().invoke(cli.tweetstyle, show)

@@ -41,7 +41,7 @@ def why_stale(path: Path, stage: str, settings: dict[str, Any], inputs: dict[str
     """None if the stage's outputs exist and were made from exactly this; else the reason, for the screen."""
     manifest = Manifest.read(path)
     if manifest is None or manifest.stage != stage:
-        return _("no earlier result")
+        return _("no complete result yet")
     if changed := changed_settings(manifest.settings, json.loads(json.dumps(settings))):
         return _("changed in the recipe: {keys}", keys=", ".join(changed))
     if manifest.inputs != inputs:

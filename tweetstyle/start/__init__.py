@@ -24,7 +24,8 @@ def start(archive: Path | None, *, yes: bool) -> None:
     answers = _prepare(archive, ask)
     _title(3, _("This machine and the base model"))
     if answers.base:
-        say(_("Done: {base} for the full run, {trial} for the trial.", base=answers.base, trial=answers.trial_base), err=False)
+        both = _("Done: {base} for the full run, {trial} for the trial.", base=answers.base, trial=answers.trial_base)
+        say(both if answers.base != answers.trial_base else _("Done: {base}.", base=answers.base), err=False)
     elif base_model(answers, ask):
         _ended("tweetstyle doctor", _("Next: two recipes, and a training on 100 tweets."))
     else:
