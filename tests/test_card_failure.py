@@ -60,7 +60,8 @@ def test_each_librarys_word_for_a_file_that_cannot_be_written_is_one_message(tmp
     """Of Python, of safetensors and of torch, which does not give the system's reason."""
     with pytest.raises(TweetstyleError) as raised, one_message_for_failures(tmp_path):
         raise error
-    assert raised.value.what == f"could not write: {error}" and "free) and run the same command again" in raised.value.hint
+    said = getattr(error, "strerror", error)
+    assert raised.value.what == f"could not write: {said}" and "free) and run the same command again" in raised.value.hint
     assert not (tmp_path / REPORT).exists()
 
 

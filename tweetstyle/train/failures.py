@@ -17,6 +17,7 @@ from tweetstyle.files import complete_file
 from tweetstyle.hardware.disk import free_bytes
 from tweetstyle.hardware.gpu import Card
 from tweetstyle.locale import N_, _
+from tweetstyle.locale.libraries import reason
 from tweetstyle.model.base import BaseModel
 from tweetstyle.plan.advice import batches_of_the_same_step, sizes_that_fit, what_to_change
 from tweetstyle.plan.memory import plan_memory
@@ -143,7 +144,8 @@ def one_message_for_failures(directory: Path) -> Iterator[None]:
         elif _is_the_disks(error):
             free = size(free_bytes(directory))
             hint = _("check the disk ({free} free) and run the same command again: completed work is kept", free=free)
-            raise TweetstyleError(_("could not write: {error}", error=_first_line(error)), where=str(directory), hint=hint) from error
+            why = next((reason(met) for met in causes(error) if isinstance(met, OSError)), _first_line(error))
+            raise TweetstyleError(_("could not write: {error}", error=why), where=str(directory), hint=hint) from error
         elif library := _failed_library(error):
             values = {"library": library, "error": f"{type(error).__name__}: {_first_line(error)}"}
             what = _("{library}, which compiles or computes for the card, failed: {error}", **values)
