@@ -33,7 +33,7 @@ template = build_template("inst", "Bench", SpecialTokens("<s>", "</s>"))
 prepared = prepare(data, Prompt(style="Bench"), template, Path(sys.argv[2]))
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 found = {"seconds": round(time.perf_counter() - start, 2), "peak_mib": peak, "kept": prepared.kept}
-print(json.dumps(found | {"dropped": prepared.dropped, "leak": prepared.leak}))
+print(json.dumps(found | {"dropped": prepared.dropped}))
 """
 
 

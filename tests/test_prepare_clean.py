@@ -12,14 +12,27 @@ from tweetstyle.records import REPLY, TWEET
 
 EXAMPLES = {
     "retweet": [
-        "RT @bob: leur texte", "rt @bob leur texte", "RT : @bob leur texte", '"@bob: leur texte" oui', "@bob: leur texte à eux",
-        "@bob : leur texte à eux", "tellement vrai RT @bob: leur texte", "haha MT @bob leur texte", "“@bob: leur texte” exact",
+        "RT @bob: leur texte", "rt @bob leur texte", "RT : @bob leur texte", '"@bob: leur texte" oui', "@bob: “leur texte” exact",
+        "tellement vrai RT @bob: leur texte", "haha MT @bob leur texte", "“@bob: leur texte” exact",
         '"@bob:leur texte" oui', '"@bob @lise tu as raison" merci !',
+        "RT .@bob: leur texte", "so true RT .@bob: their words", "R/T @bob: leur texte", "R/T @bob their words", "bien dit R/T @bob: oui",
+        "♺ @bob leur texte", "♻️ @bob: their words", "lol ♺ @bob: their words", "QT @bob: leur texte", "pareil ici QT @bob: leur texte",
+        "leur texte (via @bob)", "their words (Via @bob) https://t.co/a", "Un bon titre (via @bob) #lecture",
+        "vrai rt @bob: leur texte", "so true rt @bob: their words", "ha mt @bob : leur texte", "À lire ! RT @bob: leur texte",
+        "+1 RT @bob leur texte", "RT@bob: leur texte",
     ],
     "automatic post": [
         "Just posted a photo @ Montréal https://t.co/a", "I just posted a new video https://t.co/a",
         "Je viens de publier une photo @ Limoilou https://t.co/a", "J’ai aimé une vidéo @YouTube de https://t.co/a",
         "I liked a @YouTube video https://t.co/a", "I'm at Café Bric (Québec, QC) https://t.co/a",
+        "I'm at Central Park in New York, NY https://t.co/a", "I just became the mayor of Café Bric on @foursquare! https://t.co/a",
+        'I just unlocked the "Explorer" badge on @foursquare! https://t.co/a', "je l'ai eu 4/6\n⬛🟨⬛⬛🟩\n🟩🟩🟩🟩🟩",
+        "Wordle 372 3/6", "Wordle 1\u202f024 X/6", "#SUTOM #45 4/6", "Le Mot (@WordleFR) #152 4/6",
+        "au marché 4sq.com/aB3", "soleil https://www.instagram.com/p/aB3/ #mer", "Je suis à Bric (Québec, QC) https://t.co/a",
+        "Just completed a 5.03 km run with @Runkeeper https://t.co/a", "Wordle (ES) #120 3/6",
+        "coucher de soleil https://instagram.com/p/aB3/", "Un titre ift.tt/2aBc",
+        "Le Quotidien de Bob est sorti ! https://t.co/a Merci à @lise @zoe", "I just ran 5.03 km with Nike+ https://t.co/a",
+        "Signez la pétition : sauvons le parc ! https://t.co/a via @ChangeFrance",
         "3 followers, 1 unfollowed. Stats for the week by https://t.co/a", "Un titre d'article https://t.co/a via @journal",
         "J'ai parcouru 42,3 km en 2:11:08 avec VeloTrace https://t.co/a", "Wordle 245 4/6\n⬛🟨⬛⬛🟩",
         "The Tech Daily is out! https://t.co/a", "Ma semaine sur Twitter : 14 mentions",
@@ -28,15 +41,20 @@ EXAMPLES = {
     ],
     "media only": ["pic.twitter.com/Ab12", "@bob pic.twitter.com/Ab12", "https://twitter.com/bob/status/12/photo/1"],
     "link only": ["https://t.co/a", "@bob https://t.co/a", "https://exemple.org/page …",
-                  ": https://t.co/a https://t.co/b", "www.exemple.org"],
-    "stock reply": [
-        "Bonjour", "bonjour à tous !", "Merci!!", "@bob Merci beaucoup 😊", "Bonne journée à vous", "Merci et bonne soirée",
-        "Thank you so much!", "Good morning everyone", "Joyeux Noël!", "avec grand plaisir", "Bonjour https://t.co/a", "merci @bob",
-    ],
-    "too short": ["ok", "@bob @lise oui", "🦊 https://t.co/a", "", "@bob", "court", "mot https://exemple.org/un/long/chemin"],
+                  ": https://t.co/a https://t.co/b", "www.exemple.org", "bit.ly/aB3", "https://ow.ly/aB3 !", "twitpic.com/aB3"],
+    "too short": ["", " ", "@bob", "@bob @lise", "\u00a0"],
 }  # fmt: skip
 NO_EXAMPLES = [
     "aujourd'hui RTL a parlé de nous", "l'ART @ Paris, quelle merveille", "@bob :) tu viens demain", "@bob :D tu viens demain",
+    "@bob : je passe te prendre à midi", "@bob: see you there", "@bob : oui \"ou non\" ?", "@bob @lise : on y va",
+    "Merci pour le RT @bob, c'est gentil", "Thanks for the RT @bob!", "merci du RT @bob : à demain", "Merci pour les RT @bob @lise",
+    "thx for your RT @bob", "please RT @bob's article", "j'ai RT @bob hier", "3 RT @bob, pas mal", "un petit HT @bob",
+    "j'ai couru 10 km ce matin avec Marie https://t.co/a", "I ran 5 km in my old nike shoes", "j'ai parcouru 300 km pour ça https://t.co/a",
+    "J'ai signé la pétition ce matin, faites pareil https://t.co/a", "Mon livre est sorti ! https://t.co/a merci à tous",
+    "le film est sorti et il est disponible partout https://t.co/a", "J'ai publié une photo de mon chat sur mon blogue",
+    "Ma journée sur Twitter a été longue", "Now playing chess with my dad https://t.co/a", "I'm the mayor of procrastination https://t.co/a",
+    "I just earned the badge of best dad", "I'm at my mom's, can't wait (really) https://t.co/a", "3 abonnés de moins, bon débarras",
+    "wordle m'énerve, 3/6 encore", "regarde bit.ly/aB3 c'est fou", "mdr", "Ayoye", "C'est ça", "😂", "ok", "?", "Bonjour", "Merci !",
     "il est 10:30, @bob: non", '"@bob dit oui" disent-ils', '"@bob et @lise sont d\'accord", lit-on', "@bob:-) tu viens",
     "j'ai posté une lettre ce matin", "I'm at the end of my rope", "mes followers sont partis, quel dommage", "via @bob j'ai su la chose",
     "Wow, merci à toi d'être venue https://t.co/a via @chaine", "regarde ça https://t.co/a",
@@ -60,12 +78,11 @@ def test_what_no_rule_drops(raw):
     ("raw", "evidence"),
     [
         ("tellement vrai RT @bob: leur texte", "RT @bob"),
-        ("Je viens de publier une photo @ Limoilou https://t.co/a", "je viens de publier une photo"),
+        ("Je viens de publier une photo @ Limoilou https://t.co/a", "je viens de publier une photo @ limoilou https://t.co/a"),
         ("https://t.co/a https://t.co/b", "2 links and no words"),
         ("pic.twitter.com/Ab12", "1 link and no words"),
-        ("@bob Merci beaucoup 😊", "Merci beaucoup 😊"),
-        ("x", "1 character"),
-        ("I'm at " + "Café " * 20 + "(Québec) https://t.co/a", "i'm at " + "café " * 10 + "ca…"),
+        ("@bob", "0 characters"),
+        ("I'm at " + "Café " * 20 + "(Québec, QC) https://t.co/a", "i'm at " + "café " * 10 + "ca…"),
     ],
 )
 def test_the_rule_says_what_it_saw_and_leaves_no_text(raw, evidence):
@@ -77,7 +94,18 @@ def test_the_rule_says_what_it_saw_and_leaves_no_text(raw, evidence):
     [
         ("@bob https://t.co/a …", {"has_media": True}, {}, "media only"),
         ("une légende assez longue https://t.co/a", {"has_media": True}, {}, ""),
-        ("🦊 https://t.co/a", {"has_media": True}, {}, "too short"),
+        ("🦊 https://t.co/a", {"has_media": True}, {}, ""),
+        ("🦊 https://t.co/a", {"has_media": True}, {"min_characters": 2}, "too short"),
+        ("un texte comme un autre", {"client": "IFTTT"}, {}, "automatic post"),
+        ("un texte comme un autre", {"client": "dlvr.it"}, {}, "automatic post"),
+        ("un texte comme un autre", {"client": "Candy Crush Saga"}, {}, "automatic post"),
+        ("un texte comme un autre", {"client": "Strava Cycling"}, {"automatic_posts": "keep"}, ""),
+        ("un texte comme un autre", {"client": "Twitter for iPhone"}, {}, ""),
+        ("un texte comme un autre", {"client": "TweetDeck"}, {}, ""),
+        ("@bob: leur texte à eux", {"is_reply": False}, {}, "retweet"),
+        ("@bob: tu viens ?", {"is_reply": False, "reply_to": "12"}, {}, ""),
+        ("@bob : oui, RT @lise: leur texte", {"is_reply": True}, {}, "retweet"),
+        ("RT @bob: leur texte", {"is_reply": True}, {}, "retweet"),
         ("leur texte à eux, sans signe", {"is_retweet": True}, {}, "retweet"),
         ("leur texte à eux, sans signe", {"is_retweet": True}, {"retweets": "keep"}, ""),
         ("@bob douze lettres https://exemple.org", {}, {"min_characters": 13}, ""),
@@ -90,19 +118,14 @@ def test_what_the_archive_says_and_the_settings_decide(raw, archive, settings, f
 
 @pytest.mark.parametrize("raw", EXAMPLES["link only"] + EXAMPLES["media only"])
 def test_bare_links_and_pictures_stay_where_the_recipe_says_so_and_a_text_is_left(raw):
-    """X's own short links are a text as placeholders only; another site's link is one by itself."""
+    """Short links are a text as placeholders only; another site's link is one by itself."""
     rule, other = ("link_only", "media_only") if raw in EXAMPLES["link only"] else ("media_only", "link_only")
     name = rule.replace("_", " ")
     assert cleaned(raw, links="placeholder", **{rule: "keep"})[2:4] == ("", "")
     assert cleaned(raw, links="placeholder", **{other: "keep"}).reason == name
-    stays = "t.co" not in raw and "pic." not in raw
+    stays = not any(address in raw for address in ("t.co", "pic.", "bit.ly", "ow.ly"))
     found = cleaned(raw, **{rule: "keep"})
     assert (found.reason == "") == stays and (found.text != "") == stays and found.reason in ("", name)
-
-
-def test_stock_replies_that_are_kept_or_capped_may_be_short():
-    assert [reason("Merci!", stock_replies=setting) for setting in ("drop", "cap", "keep")] == ["stock reply", "", ""]
-    assert reason("Bof !!", stock_replies="cap") == "too short"
 
 
 def test_the_period_has_its_first_and_last_day_inside():
@@ -115,18 +138,14 @@ def test_the_period_has_its_first_and_last_day_inside():
     assert cleaned(text, outside[0], **march).evidence == "2021-02-28"
 
 
+def test_addresses_of_shorteners_stay_where_the_recipe_says_so():
+    assert kept("vu sur bit.ly/aB3 hier", shorteners="keep") == "vu sur bit.ly/aB3 hier"
+
+
 def test_personal_data_is_scrubbed_and_counted_unless_it_is_to_stay():
     raw = "écris à bob@exemple.fr ou à lise@exemple.fr"
     assert (cleaned(raw).text, cleaned(raw).scrubbed) == ("écris à [courriel] ou à [courriel]", (("e-mail", 2),))
     assert (cleaned(raw, personal_data="keep").text, cleaned(raw, personal_data="keep").scrubbed) == (raw, ())
-
-
-def test_in_a_reply_a_name_and_a_colon_speak_to_somebody():
-    for raw in ("@bob : tu viens demain au marché ?", "@bob: tu viens demain au marché ?"):
-        assert reason(raw) == "retweet"
-        assert reason(raw, archive={"is_reply": True}) == reason(raw, archive={"reply_to": "12"}) == ""
-    assert reason("@bob : oui, RT @lise: leur texte", archive={"is_reply": True}) == "retweet"
-    assert reason("RT @bob: leur texte", archive={"is_reply": True}) == "retweet"
 
 
 def test_others_names_are_masked_unless_they_are_to_stay():
@@ -182,8 +201,13 @@ def test_no_link_of_x_is_left_and_reading_twice_changes_nothing(fragments):
         ("photopic.twitter.com/Ab12", "photo"),
         ("coupé https://t.co/aB…", "coupé"),
         ("voir https://exemple.org/t.co/x", "voir https://exemple.org/t.co/x"),
+        ("vu (bit.ly/aB3) et twitpic.com/1a ou http://www.tinyurl.com/b2 hier", "vu () et ou hier"),
+        ("voir exemple-bit.ly/aB3 ou bit.lyon", "voir exemple-bit.ly/aB3 ou bit.lyon"),
         ("@bob @Lise_2 salut @zoe", "salut @zoe"),
         ("@bob, salut", "@bob, salut"),
+        ("@bob : salut", "salut"),
+        ("@bob @Lise_2: salut", "salut"),
+        ("@bob :) salut", ":) salut"),
         ("salut @bob", "salut @bob"),
         ("&hellip; &rsquo;&nbsp;&#8239;&#x1F600; &copyright; &T;", "… ’\u00a0\u202f😀 &copyright; &T;"),
     ],
@@ -214,6 +238,7 @@ def test_the_archive_s_word_decides_what_leading_mentions_are(archive, expected)
         ("photopic.twitter.com/Ab12", "photo [lien]"),
         ("https://t.co/aB3\n\nd'abord", "[lien]\n\nd'abord"),
         ("voir https://exemple.org/x", "voir https://exemple.org/x"),
+        ("lis https://bit.ly/aB3 et ow.ly/c4, vite", "lis [lien] et [lien], vite"),
     ],
 )
 def test_links_of_x_may_leave_a_placeholder_each(raw, replaced):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tweetstyle.cleaning.near_duplicates import DuplicatePair, clusters, folded, grams, jaccard, near_duplicate_pairs, to_drop
+from tweetstyle.cleaning.near_duplicates import DuplicatePair, folded, grams, jaccard, near_duplicates, to_drop
 
 WORDS = "le chat la neige tombe sur nous encore demain bus retard café hiver quelle journée vraiment oui non peut-être soleil".split()
 
@@ -55,7 +55,7 @@ def by_brute_force(texts: list[str], threshold: float) -> dict[tuple[int, int], 
 )
 def test_texts_that_are_the_same(one, other):
     assert folded(one) == folded(other)
-    assert near_duplicate_pairs([one, other], 1) == near_duplicate_pairs([one, other], 0.75) == [DuplicatePair(1, 0, 1.0)]
+    assert near_duplicates([one, other], 1).pairs == near_duplicates([one, other], 0.75).pairs == [DuplicatePair(1, 0, 1.0)]
 
 
 @pytest.mark.parametrize(
@@ -64,14 +64,14 @@ def test_texts_that_are_the_same(one, other):
 )
 def test_texts_that_are_not(one, other):
     assert folded(one) != folded(other)
-    assert near_duplicate_pairs([one, other], 1) == []
+    assert near_duplicates([one, other], 1).pairs == []
 
 
 @pytest.mark.parametrize("threshold", [0.5, 0.75, 0.9])
 def test_all_pairs_of_brute_force_are_found_and_no_others(threshold):
     texts = with_near_duplicates(3, 2500)
     wanted = by_brute_force(texts, threshold)
-    found = {(pair.later, pair.earlier): pair.jaccard for pair in near_duplicate_pairs(texts, threshold)}
+    found = {(pair.later, pair.earlier): pair.jaccard for pair in near_duplicates(texts, threshold).pairs}
     assert len(wanted) > 25
     assert found.items() <= {pair: pytest.approx(similarity, abs=1e-12) for pair, similarity in wanted.items()}.items()
     assert len(found) >= 0.99 * len(wanted)
@@ -79,19 +79,19 @@ def test_all_pairs_of_brute_force_are_found_and_no_others(threshold):
 
 def test_a_template_repeated_2000_times_is_compared_in_few_pairs_and_is_one_cluster():
     texts = [f"Bulletin de ce matin pour la ville de Québec et ses environs, température {i} degrés" for i in range(2000)]
-    pairs = near_duplicate_pairs(texts, 0.75)
-    assert len(pairs) <= 100 * len(texts)
-    assert set(to_drop(pairs)) == set(range(1, 2000))
-    assert set(clusters(pairs, 2000)) == {0}
+    found = near_duplicates(texts, 0.75)
+    assert len(found.pairs) <= 32 * len(texts)
+    assert set(to_drop(found.pairs)) == set(range(1, 2000))
+    assert set(found.clusters(2000)) == {0}
 
 
 def test_a_template_that_changes_slowly_is_one_cluster_although_its_ends_are_not_alike():
     words = [tweetlike(random.Random(i), 1) + str(i) for i in range(120)]
     texts = [" ".join(words[i : i + 25]) for i in range(90)]
-    pairs = near_duplicate_pairs(texts, 0.75)
+    found = near_duplicates(texts, 0.75)
     assert jaccard(grams(texts[0]), grams(texts[-1])) < 0.2
-    assert set(clusters(pairs, 90)) == {0}
-    assert 1 < 90 - len(to_drop(pairs)) < 45
+    assert set(found.clusters(90)) == {0}
+    assert 1 < 90 - len(to_drop(found.pairs)) < 45
 
 
 graphs = st.integers(2, 25).flatmap(

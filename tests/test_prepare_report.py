@@ -39,6 +39,7 @@ def prepared(**changes) -> Prepared:
     kept = 2000 - sum(dropped.values())
     figures = Figures(
         months={"2021-03": (1500, 1000), "2022-02": (500, 340)}, lengths=[30] * 700 + [130] * 600 + [290] * 20 + [4000] * 20,
+        written=[5] * 90 + [30] * 800 + [130] * 700 + [290] * 20 + [4000] * 20,
         languages={"fr": 1000, "en": 300, "": 40}, samples=samples, kept_samples=[Tweet("1", "gardé tel quel", "2021-05-06T07:08:09Z")],
         split_days={"test": ("2022-01-10", "2022-02-03")},
     )  # fmt: skip
@@ -57,7 +58,8 @@ def page(language="en", **changes) -> Page:
 
 EMPTY = {
     "read": 0, "kept": 0, "dropped": {}, "splits": dict.fromkeys(SPLITS, 0), "with_topic": 0, "first_day": "", "last_day": "",
-    "sources": [], "notices": [], "warnings": [], "scrubbed": {}, "months": {}, "lengths": [], "languages": {}, "samples": {},
+    "sources": [], "notices": [], "warnings": [], "scrubbed": {}, "months": {}, "lengths": [], "written": [], "languages": {},
+    "samples": {},
     "kept_samples": [],
 }  # fmt: skip
 HOSTILE_EVERYWHERE = {
@@ -107,14 +109,13 @@ def test_the_page_in_french_has_the_same_figures_and_nothing_left_in_english():
         "1 character",
         "the same as 17, “texte”",
         "0.85 like 17, “texte”",
-        "one of 1,200; 20 stay",
         "no date",
         "the archive says so",
     ]
-    samples = {"stock reply": [Dropped("17", "stock reply", "texte", "", evidence) for evidence in seen]}
+    samples = {"too short": [Dropped("17", "too short", "texte", "", evidence) for evidence in seen]}
     pages = [page(language, samples=samples, notices=[], warnings=[later(FEW_TWEETS, count=1200)]) for language in ("en", "fr")]
     texts = [" ".join(data for path, data in found.texts if "style" not in path) for found in pages]
-    given = "gardé tel quel bonjour merci prepare cap placeholder dropped " + " ".join(pages[0].inside("code"))
+    given = "gardé tel quel prepare drop placeholder dropped " + " ".join(pages[0].inside("code"))
     both = {"date", "dates", "tweetstyle", "archive", "photo", "version", "sites", "minimum", "gain", "raw", "moi"}
     assert left_in_english(*texts, given) <= both
     assert figures(texts[0]) == figures(texts[1])
@@ -163,7 +164,8 @@ def whole(tmp_path_factory) -> tuple[Path, Path, Page]:
     private = "1772496787282594562,écris-moi donc à lise@exemple.org ou au 418-555-0123,2024-03-26 05:32:20\n"
     source.write_text("".join([*lines, one, private]), encoding="utf-8")
     template = build_template("inst", "Someone", SpecialTokens("<s>", "</s>"))
-    prepare(Data(source=source, languages=("fr",)), Prompt(style="Someone"), template, directory / "out")
+    settings = Data(source=source, languages=("fr",), min_characters=10)
+    prepare(settings, Prompt(style="Someone"), template, directory / "out")
     return source, directory / "out", Page((directory / "out" / "report.html").read_text(encoding="utf-8"))
 
 
@@ -177,7 +179,7 @@ def test_a_whole_run_s_figures_are_those_of_its_files(whole):
     read, dropped, kept = rows_of(source), rows_of(out / "dropped.csv"), rows_of(out / "tweets_tous_nettoyes.csv")
     assert f"Of {len(read):,} tweets, {len(dropped):,} were dropped and {len(kept):,} kept." in found.text
     reasons = Counter(row["reason"] for row in dropped)
-    assert {"retweet", "duplicate id", "other language", "near duplicate", "stock reply"} <= set(reasons)
+    assert {"retweet", "duplicate id", "other language", "near duplicate", "too short"} <= set(reasons)
     for reason, count in reasons.items():
         name = Say("en").named("reasons", reason)
         titles = [title for title in found.inside("summary") if title.startswith(f"{name}: ")]
@@ -196,7 +198,12 @@ def test_a_whole_run_s_figures_are_those_of_its_files(whole):
     lengths = Counter(min(len(row["tweet"]) // 20 * 20, LONG_TWEET) for row in tweets)
     for start, count in lengths.items():
         name = f"{start}+" if start == LONG_TWEET else f"{start} to {start + 19}"
-        assert f"{name} characters: {count:,} ({percent(count / len(tweets))})" in found.inside("title")
+        title = next(title for title in found.inside("title") if title.startswith(f"{name} characters: "))
+        assert title.startswith(f"{name} characters: {count:,} kept ({percent(count / len(tweets))}, before ")
+    # What is drawn above the kept: without min_characters these are the short ones, so that their share was larger before.
+    short = re.search(r"0 to 19 characters: \d+ kept \((.*)%, before (.*)%\)", "\n".join(found.inside("title")))
+    assert float(short[1]) < float(short[2])
+    assert "the rules change how long the tweets are: of your own, " in found.text and " have 0 to 19 characters" in found.text
     french = sum(row["language"] == "fr" for row in tweets)
     assert f"{french:,} ({percent(french / len(tweets))})" in found.inside("text")
     assert cells[cells.index("e-mail") + 1] == cells[cells.index("telephone") + 1] == "1"

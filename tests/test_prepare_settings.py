@@ -1,13 +1,16 @@
 """Every rule's threshold: what one value drops, another keeps. The rules for single tweets first, then those for the whole archive."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from datetime import date
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from support.cleaning import cleaned, reason
 
-from tweetstyle.cleaning.archive_rules import Candidate, apply
+from tweetstyle.cleaning.archive_rules import Candidate, apply, cap_repeats
+from tweetstyle.cleaning.near_duplicates import folded, near_duplicates
 from tweetstyle.recipe import Data
 
 WORDS = "neige vélo café métro fleuve jardin piano nuage tramway raquette sapin marmotte".split()
@@ -16,7 +19,6 @@ OWN = [
     for n in range(12)
 ]
 RUNS = [f"ma sortie à vélo de {n},{n % 7} km ce matin sur la piste en {40 + n} minutes" for n in range(10, 22)]
-STOCK = ["Bonjour", "Merci !", "Bonne nuit", "Merci beaucoup", "Joyeux Noël", "Bonsoir à tous"]
 SPANISH = "No sé por qué la nieve siempre llega cuando más falta me hace el sol de mi tierra"
 MIXED = "Important meeting, long weekend, grand hotel international"
 EQUAL = ["la neige est tombée toute la nuit sur le jardin", "la neige est tombée toute la nuit sur le jardin !"]
@@ -28,23 +30,37 @@ SINGLE = {
     "automatic post": ("I just posted a photo @ Québec https://t.co/a", {}, {"automatic_posts": "keep"}),
     "media only": ("https://twitter.com/bob/status/12/photo/1", {}, {"media_only": "keep"}),
     "link only": ("https://exemple.org/page", {}, {"link_only": "keep"}),
-    "stock reply": ("Merci beaucoup !", {}, {"stock_replies": "keep"}),
-    "too short": ("neuf sign", {}, {"min_characters": 9}),
+    "too short": ("neuf sign", {"min_characters": 10}, {"min_characters": 9}),
 }
 """Rule → a text, settings that drop it (on 2021-03-05), settings that keep it."""
 
-FRENCH_OR_SPANISH, CAPPED = {"likely_languages": ("fr", "es")}, {"stock_replies": "cap"}
+SHORT = ["mdr", "MDR !!", "mdr 😂", "Merci !", "merci", "Bonjour", "Bonjour", "Bonjour"]
+HABIT = ["Bon matin tout le monde, je vous souhaite à chacun une belle journée !"] * 12
+SAYS_OTHERWISE = [
+    text.format(word)
+    for text, *words in (
+        ("j'ai vu le film hier soir avec ma soeur et franchement c'est {}bon", "", "pas "),
+        ("ça fait {} ans que je marche dans cette forêt avec mon vieux chien", "12", "13"),
+        ("i have been walking in this old forest with {} of my dogs today", "three", "four"),
+        ("we do{} want to see that movie again with the whole family next week", "", "n't"),
+    )
+    for word in words
+]
+FRENCH_OR_SPANISH = {"likely_languages": ("fr", "es")}
 WHOLE = {
-    "automatic post, by repeats": ("automatic post", RUNS, {}, {"automatic_repeats": 13}, 12, 0),
-    "automatic post, kept": ("automatic post", RUNS, {}, {"automatic_posts": "keep"}, 12, 0),
-    "stock reply, by cap": ("stock reply", STOCK, CAPPED | {"stock_replies_cap": 2}, CAPPED | {"stock_replies_cap": 5}, 4, 1),
+    "automatic post, by repeats": ("automatic post", RUNS, {"automatic_repeats": 4}, {}, 8, 2),
+    "automatic post, kept": ("automatic post", RUNS, {}, {"automatic_posts": "keep"}, 2, 0),
     "other language, if asked": ("other language", [SPANISH], FRENCH_OR_SPANISH | {"languages": ("fr",)}, FRENCH_OR_SPANISH, 1, 0),
     "other language, by how sure": (
         "other language", [MIXED], {"languages": ("fr",), "language_confidence": 0.7}, {"languages": ("fr",), "language_confidence": 0.95},
         1, 0,
     ),
-    "duplicate, kept": ("duplicate", EQUAL, {}, {"duplicates": "keep"}, 1, 0),
-    "near duplicate, kept": ("near duplicate", NEAR, {}, {"duplicates": "keep"}, 1, 0),
+    "duplicate, kept": ("duplicate", EQUAL, {}, {"repeats": "keep"}, 1, 0),
+    "short texts written again": ("duplicate", SHORT, {"repeats": "drop"}, {}, 5, 0),
+    "a habit": ("duplicate", HABIT, {"repeats": "drop"}, {}, 11, 6),
+    "a long text, fewer times": ("duplicate", HABIT[:9], {}, {"repeats": "keep"}, 8, 0),
+    "another number or a negation": ("near duplicate", SAYS_OTHERWISE, {"repeats": "drop"}, {}, 0, 0),
+    "near duplicate, kept": ("near duplicate", NEAR, {}, {"repeats": "keep"}, 1, 0),
     "near duplicate, by likeness": ("near duplicate", NEAR, {}, {"near_duplicate_jaccard": 0.95}, 1, 0),
 }  # fmt: skip
 """Claim → reason, texts, settings that drop more of them, settings that drop fewer, how many by each."""
@@ -55,6 +71,10 @@ def test_a_rule_for_single_tweets_follows_its_setting(rule):
     text, dropping, keeping = SINGLE[rule]
     assert reason(text, **dropping) == rule
     assert cleaned(text, **keeping).reason == "" and cleaned(text, **keeping).text
+
+
+def test_texts_that_say_otherwise_are_near_duplicates_by_their_letters():
+    assert [pair[:2] for pair in near_duplicates(SAYS_OTHERWISE, 0.75).pairs] == [(1, 0), (3, 2), (5, 4), (7, 6)]
 
 
 def dropped(texts: list[str], **settings) -> Counter[str]:
@@ -72,5 +92,27 @@ def test_a_rule_for_the_whole_archive_follows_its_setting(claim):
     assert dropped(texts, **other) == +Counter({rule: by_other})
 
 
-def test_capped_stock_replies_are_no_duplicates_of_each_other():
-    assert dropped(["Merci !", "Merci !!", "merci"], stock_replies="cap") == Counter()
+@given(
+    st.lists(st.sampled_from([*SHORT, *HABIT[:1], EQUAL[0], *SAYS_OTHERWISE[:2], "c'est ça", "une semaine de plus !"]), max_size=120),
+    st.sampled_from(["cap", "drop"]),
+)
+@settings(max_examples=40, deadline=None)
+def test_every_text_written_often_keeps_at_least_half_of_its_share_and_at_most_twice(lines, repeats):
+    candidates = [Candidate(place, str(place), text, text) for place, text in enumerate([*lines, *OWN * 10])]
+    cap_repeats(candidates, Data(source=Path("x.csv"), repeats=repeats))
+    written, kept = (Counter(folded(c.text) for c in candidates if every or not c.reason) for every in (True, False))
+    assert written.keys() == kept.keys(), "something of everything stays"
+    if repeats == "drop":
+        assert max(kept.values()) == 1
+    for text, count in written.items() if repeats == "cap" else ():
+        share = (kept[text] / kept.total()) / (count / written.total())
+        if len(text) < 50 and len(text.split()) < 8:
+            assert kept[text] == count
+        elif count < 10:
+            assert kept[text] == 1
+        if len(text) < 50 and len(text.split()) < 8 or count >= 10:
+            assert share >= 0.5 and (share <= 2 or kept.total() < written.total() / 2)
+    clusters = defaultdict(set)
+    for candidate in candidates:
+        clusters[folded(candidate.text)].add(candidate.cluster)
+    assert all(len(found) == 1 for found in clusters.values()), "all copies are in one cluster"

@@ -7,10 +7,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tweetstyle.cleaning.near_duplicates import chronological, clusters, near_duplicate_pairs
-from tweetstyle.dataset.held_out import joined
+from tweetstyle.cleaning.near_duplicates import chronological, near_duplicates
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.prepare.split import leak, split, warnings
+from tweetstyle.prepare.split import leaks, split, split_apart, warnings
 from tweetstyle.recipe import Data
 from tweetstyle.records import Tweet
 
@@ -116,9 +115,29 @@ def test_time_alone_leaks_and_whole_clusters_do_not():
     for i in range(520, 800, 8):
         texts[i] = texts[i - (10 if i % 3 else 500)].replace("hier", "hier soir")
     tweets = [tweet(i, text, i * 24) for i, text in enumerate(texts)]
-    groups = joined(clusters(near_duplicate_pairs(texts, 0.75), len(tweets)))
-    assert leak(split(tweets, alone(tweets), data()), 0.75) >= 5
-    assert leak(split(tweets, groups, data()), 0.75) == 0
+    assert leaked(split(tweets, alone(tweets), data()), 0.75) >= 5
+    assert leaked(split(tweets, near_duplicates(texts, 0.75).clusters(len(texts)), data()), 0.75) == 0
+    assert leaked(split_apart(tweets, [alone(tweets)], data()), 0.75) == 0, "what leaks is put together"
+
+
+def leaked(parts: dict[str, list[Tweet]], threshold: float) -> int:
+    """Held-out tweets among those that leak."""
+    found = leaks(parts, threshold, 2)
+    return sum(tweet.id in found for name in HELD_OUT for tweet in parts[name])
+
+
+def test_a_leak_that_no_split_mends_is_an_error(monkeypatch):
+    monkeypatch.setattr("tweetstyle.prepare.split.leaks", lambda parts, threshold, seed: {parts["test"][-1].id: seed})
+    with pytest.raises(TweetstyleError, match="1 tweets have near-duplicates in two splits") as error:
+        split_apart(tweets_of(400), [alone(tweets_of(400))], data())
+    assert "near_duplicate_jaccard" in error.value.hint
+
+
+def test_a_habit_that_began_late_is_trained_on_and_nine_copies_may_be_held_out():
+    tweets = [tweet(i, "" if i < 1900 or i % 10 else "ayoye !" if i % 20 else "AYOYE !", i) for i in range(2000)]
+    groups = [t.text.casefold() for t in tweets]
+    assert sum(t.text.casefold() == "ayoye !" for t in split(tweets, groups, data())["train"]) == 10
+    assert "ayoye !" not in [t.text.casefold() for t in split(tweets[:1990], groups[:1990], data())["train"]]
 
 
 def test_a_planted_leak_is_counted():
@@ -126,7 +145,7 @@ def test_a_planted_leak_is_counted():
     plain["train"] = [tweet(f"train{i}", f"ici le numéro {i * 7919}, là-bas c'est {i * 31337}") for i in range(200)]
     plain["mini-train"] = plain["train"][:5]
     near = plain["train"][7].text + " !! bis"
-    for name, texts, threshold, leaked in (
+    for name, texts, threshold, count in (
         ("test", [], 0.75, 0),
         ("test", [near], 0.75, 1),
         ("test", [near, near.upper(), near], 0.75, 3),
@@ -135,4 +154,4 @@ def test_a_planted_leak_is_counted():
         ("test", [near], 1, 0),
     ):
         planted = plain | {name: [*plain[name], *(tweet(f"planted{i}", text) for i, text in enumerate(texts))]}
-        assert leak(planted, threshold) == leaked
+        assert leaked(planted, threshold) == count

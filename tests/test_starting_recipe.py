@@ -41,7 +41,7 @@ def test_the_written_recipe_is_planned_as_it_stands(tmp_path, monkeypatch, base_
 WILD = ['it\'s a "quoted": b #5.csv', "- dash.csv", "2e-4", "null", "[a].csv", "{a}, b", "%.csv", "é 🦊.csv", "tab\there\nline", "a\\b"]
 
 
-IN_BOTH = """tweetstyle-fit recipes/mine.yaml --dry-run plan inspect gpu ram lora qlora make smollm instruct method stock_replies
+IN_BOTH = """tweetstyle-fit recipes/mine.yaml --dry-run plan inspect gpu ram lora qlora make smollm instruct method repeats drop
 expected_count since your-tweets sujet bonjour merci validations"""
 
 

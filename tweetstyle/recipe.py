@@ -87,23 +87,20 @@ class Data(Section):
     until: Annotated[date, Field(strict=False)] | None = None
     """Last day (UTC) whose tweets are kept."""
     retweets: Literal["drop", "keep"] = "drop"
-    """RT @user and "@user: their words": someone else's text."""
+    """RT @user, (via @user) and "@user: their words": someone else's text."""
     automatic_posts: Literal["drop", "keep"] = "drop"
-    """What apps post in one's name: known phrases, and templates repeated often."""
+    """What programs post in one's name, by their names, links and forms; of other templates `automatic_repeats` stay."""
     automatic_repeats: int = Field(10, ge=3)
-    """A template (the text with its numbers, links and names masked) that opens this many tweets or more marks automatic posts."""
+    """Tweets that stay of each template: a text with its numbers, links and names left open. It may be a program's or a daily habit."""
     media_only: Literal["drop", "keep"] = "drop"
     """A picture or a video and no words. keep: where a text is left, as with links: placeholder."""
     link_only: Literal["drop", "keep"] = "drop"
     """Links and no words. keep: where a text is left, as other sites' links are, and X's own with links: placeholder."""
-    min_characters: int = Field(10, ge=1, le=280)
+    min_characters: int = Field(1, ge=1, le=280)
     """A tweet with fewer characters, links and leading mentions not counted, is dropped as too short."""
-    stock_replies: Literal["drop", "cap", "keep"] = "drop"
-    """"Bonjour", "Merci!" and their like."""
-    stock_replies_cap: int = Field(20, ge=1)
-    """With stock_replies: cap, how many stay, a seeded sample over the whole time."""
-    duplicates: Literal["drop", "keep"] = "drop"
-    """Exact and near duplicates: drop keeps the earliest. keep keeps all, but near-duplicates are still never in two splits."""
+    repeats: Literal["cap", "drop", "keep"] = "cap"
+    """Texts written again. cap: short ones stay as often as they were written; of longer ones (50 characters or 8 words) the earliest
+    stays, and of one written ten times or more every second. drop: the earliest of each; keep: all. Never in two splits."""
     near_duplicate_jaccard: float = Field(0.75, ge=0.5, le=1)
     """Share of common character 5-grams (Jaccard) from which two tweets are near-duplicates; 1: only the same text."""
     likely_languages: Annotated[tuple[Language, ...], Field(strict=False, min_length=2)] = ("fr", "en")
@@ -118,6 +115,8 @@ class Data(Section):
     """@names of others within the text become @…"""
     links: Literal["remove", "placeholder"] = "remove"
     """X's own short links (t.co): taken out, or one placeholder for each."""
+    shorteners: Literal["link", "keep"] = "link"
+    """Addresses of bit.ly, ow.ly, twitpic and their like. link: they are treated as X's own; keep: they stay in the text."""
     validation_fraction: float = Field(0.05, gt=0, le=0.4)
     """Share of the kept tweets, those just before the test tweets."""
     test_fraction: float = Field(0.05, gt=0, le=0.4)

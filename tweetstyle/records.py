@@ -23,7 +23,8 @@ class SourceTweet(NamedTuple):
     id: the archive's own, or for one without ids the file's name and the place in it; text: lines end in \\n, HTML entities as
     they are; created_at: `YYYY-MM-DDTHH:MM:SSZ`, or empty where the archive has no date; where: file and place, for messages;
     reply_to: id of the tweet it answers; is_reply: whether the archive says so (None: it does not say); reason, evidence: why the
-    source itself refuses it ("duplicate id", "earlier edit"), or empty; is_retweet: the archive says so.
+    source itself refuses it ("duplicate id", "earlier edit"), or empty; is_retweet: the archive says so; client: name of the program that
+    posted it, or empty.
     """
 
     id: str
@@ -37,6 +38,7 @@ class SourceTweet(NamedTuple):
     reason: str = ""
     evidence: str = ""
     is_retweet: bool = False
+    client: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ def cleaned(raw: str, created_at: str = NOON, *, archive: dict | None = None, **
 
 def kept(raw: str, **settings) -> str:
     """What is left of a text that no rule drops, all of its kinds kept."""
-    everything = {"retweets": "keep", "automatic_posts": "keep", "stock_replies": "keep", "min_characters": 1, "handles": "keep"}
+    everything = {"retweets": "keep", "automatic_posts": "keep", "handles": "keep"}
     return cleaned(raw, **(everything | settings)).text
 
 

@@ -1,16 +1,19 @@
-"""Rules over the whole archive: repeated texts, stock replies, duplicates."""
+"""Rules over the whole archive: templates, languages, repeated texts."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
+from tweetstyle.cleaning.clean import LONGEST_AUTOMATIC_POST
 from tweetstyle.cleaning.clean import RULES as TWEET_RULES
-from tweetstyle.cleaning.clean import is_stock_reply
-from tweetstyle.cleaning.near_duplicates import clusters, near_duplicate_pairs, to_drop
+from tweetstyle.cleaning.known_phrases import TELLING
+from tweetstyle.cleaning.near_duplicates import DuplicatePair, folded, near_duplicates, to_drop
 from tweetstyle.cleaning.normalise import LINK, normalise
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.locale import N_, _, localised
@@ -21,10 +24,12 @@ from tweetstyle.wording.words import by_name
 if TYPE_CHECKING:
     from tweetstyle.recipe import Data
 
-OTHER_LANGUAGE, DUPLICATE, NEAR_DUPLICATE = "other language", "duplicate", "near duplicate"
+AUTOMATIC, OTHER_LANGUAGE, DUPLICATE, NEAR_DUPLICATE = "automatic post", "other language", "duplicate", "near duplicate"
 
 FEWEST = 30
 """With fewer kept tweets nothing can be held out that says anything."""
+FREQUENT = 10
+"""A text written so often is a habit of its author, whatever its length."""
 OPENING = 5
 """Words of a text's beginning by which texts are put together whose rest varies."""
 COMMON = 0.5
@@ -68,17 +73,16 @@ def apply(candidates: list[Candidate], data: Data, say: Callable[[str], object] 
         rule([candidate for candidate in candidates if not candidate.reason], data)
 
 
-def drop_automatic(tweets: list[Candidate], data: Data) -> None:
-    if data.automatic_posts == "drop":
-        for place, evidence in automatic_templates([tweet.raw for tweet in tweets], data.automatic_repeats).items():
-            tweets[place].reason, tweets[place].evidence = "automatic post", evidence
-
-
-def cap_stock_replies(tweets: list[Candidate], data: Data) -> None:
-    if data.stock_replies == "cap":
-        stock = [tweet for tweet in tweets if is_stock_reply(tweet.text)]
-        for place in over_cap([tweet.id for tweet in stock], data.stock_replies_cap, data.seed):
-            stock[place].reason, stock[place].evidence = "stock reply", f"one of {len(stock):,}; {data.stock_replies_cap:,} stay"
+def cap_templates(tweets: list[Candidate], data: Data) -> None:
+    """Of each template `automatic_repeats` texts stay, a seeded sample: what fills one in may be a program or a person day after day."""
+    if data.automatic_posts == "keep":
+        return
+    of_template: defaultdict[str, list[Candidate]] = defaultdict(list)
+    for place, template in automatic_templates([tweet.raw for tweet in tweets], data.automatic_repeats).items():
+        of_template[template].append(tweets[place])
+    for template, group in of_template.items():
+        for gone in over_cap([tweet.id for tweet in group], data.automatic_repeats, data.seed):
+            group[gone].reason, group[gone].evidence = AUTOMATIC, template
 
 
 def drop_other_languages(tweets: list[Candidate], data: Data) -> None:
@@ -90,27 +94,53 @@ def drop_other_languages(tweets: list[Candidate], data: Data) -> None:
             tweet.reason, tweet.evidence = OTHER_LANGUAGE, f"{language} {confidence:.2f}"
 
 
-def drop_duplicates(tweets: list[Candidate], data: Data) -> None:
-    """Marks the clusters, and drops all but the earliest of each group of near-duplicates."""
-    pairs = near_duplicate_pairs([tweet.text for tweet in tweets], data.near_duplicate_jaccard)
-    for tweet, cluster in zip(tweets, clusters(pairs, len(tweets)), strict=True):
+def cap_repeats(tweets: list[Candidate], data: Data) -> None:
+    """Marks the clusters, and drops the texts that say again what an earlier one said, as far as data.repeats has it."""
+    texts = [tweet.text for tweet in tweets]
+    found = near_duplicates(texts, data.near_duplicate_jaccard)
+    for tweet, cluster in zip(tweets, found.clusters(len(tweets)), strict=True):
         tweet.cluster = cluster
-    if data.duplicates == "keep":
+    if data.repeats == "keep":
         return
-    for place, pair in to_drop(pairs).items():
+    for place, pair in to_drop(repetitions(found.pairs, texts, data.repeats == "drop")).items():
         tweet, earlier = tweets[place], tweets[pair.earlier].id
-        # Capped stock replies say the same by their nature: the cap has decided which of them stay.
-        if data.stock_replies == "cap" and is_stock_reply(tweet.text):
-            continue
         same = DUPLICATE, f"the same as {earlier}"
         tweet.reason, tweet.evidence = same if pair.jaccard == 1 else (NEAR_DUPLICATE, f"{pair.jaccard:.2f} like {earlier}")
 
 
+def repetitions(pairs: list[DuplicatePair], texts: Sequence[str], all_lengths: bool) -> Iterator[DuplicatePair]:
+    """Those of the pairs, ordered by the later text, whose later text is one too many.
+
+    A text that no run of `text.copying` fits in cannot be recited: however often it was written, it stays as often, whatever its case
+    and its end, unless `all_lengths`. Of a longer one the copies stay out, for a model recites what it learned twice; but of one
+    written `FREQUENT` times every second stays, so that the habit stays too. Two texts that differ in a number or a negation say
+    different things, unless there are `FREQUENT` such before.
+    """
+    from tweetstyle.text.copying import is_recitable
+
+    says = lru_cache(4096)(lambda place: tuple(TELLING.findall(folded(texts[place]))))
+    copies, read = Counter(pair.earlier for pair in pairs if pair.jaccard == 1), Counter[int]()
+    for later, group in groupby(pairs, lambda pair: pair.later):
+        if not all_lengths and (copies[later] + 1 >= FREQUENT or not is_recitable(texts[later])):
+            continue
+        others = []
+        for pair in group:
+            if pair.jaccard == 1:
+                read[pair.earlier] += 1
+                if all_lengths or copies[pair.earlier] + 1 < FREQUENT or read[pair.earlier] % 2:
+                    yield pair
+            elif says(later) == says(pair.earlier):
+                yield pair
+            else:
+                others.append(pair)
+        if len(others) >= FREQUENT:
+            yield from others
+
+
 RULES: dict[str, Callable[[list[Candidate], Data], None]] = {
-    N_("finding automatic posts"): drop_automatic,
-    N_("counting stock replies"): cap_stock_replies,
+    N_("finding automatic posts"): cap_templates,
     N_("finding languages"): drop_other_languages,
-    N_("finding duplicates"): drop_duplicates,
+    N_("finding duplicates"): cap_repeats,
 }
 
 
@@ -137,9 +167,9 @@ HINTS = {
     "media only": N_("set data.media_only: keep and data.links: placeholder"),
     "link only": N_("set data.link_only: keep and data.links: placeholder"),
     "too short": N_("lower data.min_characters"),
-    "stock reply": N_("set data.stock_replies: keep"),
     "retweet": N_("set data.retweets: keep, or use the archive of the person who wrote them"),
-    "automatic post": N_("raise data.automatic_repeats"),
+    "automatic post": N_("set data.automatic_posts: keep"),
+    "duplicate": N_("set data.repeats: keep"),
     "near duplicate": N_("raise data.near_duplicate_jaccard"),
     "other language": N_("add a language to data.languages"),
 }
@@ -180,7 +210,7 @@ def automatic_templates(texts: Sequence[str], fewest: int) -> dict[int, str]:
     or more with the same words, or with the same first words and little else that varies, are a template, provided numbers or
     links vary in it and its words are more than a habit. What a person likes to begin with is followed by something new.
     """
-    masked = {i: mask(text) for i, text in enumerate(texts) if _MAY_VARY.search(text)}
+    masked = {i: mask(text) for i, text in enumerate(texts) if len(text) <= LONGEST_AUTOMATIC_POST and _MAY_VARY.search(text)}
     found: dict[int, str] = {}
     for group in _groups(masked, fewest, whole=True):
         if _is_filled_in(masked[group[0]].words, group, masked):
@@ -212,7 +242,7 @@ def mask(text: str) -> Masked:
 
 def over_cap(ids: Sequence[str], cap: int, seed: int) -> set[int]:
     """Index of each tweet beyond the first `cap` of a seeded order, in which a tweet's place does not depend on the others."""
-    order = sorted(range(len(ids)), key=lambda i: seeded_bytes(seed, ids[i], b"stock-replies"))
+    order = sorted(range(len(ids)), key=lambda i: seeded_bytes(seed, ids[i], b"template"))
     return set(order[cap:])
 
 

@@ -7,25 +7,24 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from tweetstyle.cleaning.known_phrases import (
+    AUTOMATIC_ANYWHERE,
     AUTOMATIC_OPENINGS,
-    AUTOMATIC_WITH_LINK,
-    GREETINGS,
+    BEFORE_OWN_RETWEET,
     OWN_WORDS,
+    PROGRAM_LINK_AT_END,
+    PROGRAMS,
     SHARED_WITH_BUTTON,
-    STOCK_FIRST,
-    STOCK_PHRASES,
-    STOCK_WORDS,
 )
 from tweetstyle.cleaning.normalise import (
     LINK,
-    LINK_PLACEHOLDER,
     is_bare,
+    links_in,
+    links_to_placeholders,
     normalise,
     nothing_but,
+    take_off_links,
     take_off_mentions,
-    take_off_x_links,
     without_links,
-    x_links_to_placeholders,
 )
 from tweetstyle.cleaning.scrub import scrub
 from tweetstyle.records import REPLY, TWEET, SourceTweet
@@ -51,28 +50,27 @@ def mask_handles(text: str) -> tuple[str, int]:
 
 MEDIA_LINK = re.compile(r"pic\.(?:twitter|x)\.com/\w+|https?://(?:twitter|x)\.com/\w+/status/\d+/(?:photo|video)/\d+\S*", re.I)
 RETWEET = re.compile(
-    r"""^\W*\bRT\b\s*:?\s*[«"“]?\s*@\w{1,20}       # RT @user, at the beginning in any case
-      | (?P<address>^\s*@\w{1,20}[ \u00a0\u202f]?:(?=\s|["“«]))  # @user: their words
-      | ^\s*["“«]\s*@\w{1,20}[ \u00a0\u202f]?:      # "@user:their words" comment
-      | ^\s*["“«]\s*@\w{1,20}[ \u00a0\u202f]+@\w   # "@user @another their words": a reply of another's, quoted
-      | (?-i:\b[RM]T\ ?:?\ ?@\w{1,20})             # a comment, then RT @user and their words
+    r"""^\W*\bR/?T\b\s*:?\s*[.«"“]?\s*@\w{1,20}          # RT @user, at the beginning in any case
+      | (?P<address>^\s*@\w{1,20}[ \u00a0\u202f]?:(?=\s*(?P<quoted>["“«])|\s))   # @user: their words
+      | ^\s*["“«]\s*@\w{1,20}[ \u00a0\u202f]?:              # "@user:their words" comment
+      | ^\s*["“«]\s*@\w{1,20}[ \u00a0\u202f]+@\w           # "@user @another their words": a reply of another's, quoted
+      | [♺♻🔁]\ufe0f?\s*:?\s*@\w{1,20}
+      | \(via\s+@\w{1,20}\)
+      | (?P<behind>(?-i:\b(?:R/?T|MT)\s?:?\s?[.«"“]?\s?@\w{1,20})      # a comment, then RT @user and their words
+          | \b(?:r/?t|mt|qt)\s?:?\s?[.«"“]?@\w{1,20}[ \u00a0\u202f]?:)
     """,
     re.X | re.I,
 )
-LONGEST_STOCK_REPLY = 80
-"""Characters; who writes more says something."""
 LONGEST_AUTOMATIC_POST = 1000
 """Characters. Apps write short; a long post is a person's, and patterns that look ahead would be slow on it."""
 LONGEST_EVIDENCE = 60
-_WORD = re.compile(r"[^\W\d_]+")
-_NAMES_AND_PLACEHOLDERS = re.compile(rf"@\w+|{MASK}|{re.escape(LINK_PLACEHOLDER)}")
 
 
 class View(NamedTuple):
     """A tweet as the rules see it.
 
-    text: unescaped and in NFC; body: less the mentions put before a reply; kept: less X's own links; bare: less every link;
-    mentions_off: whether mentions were taken off.
+    text: unescaped and in NFC; body: less the mentions put before a reply; kept: less the links that are no part of a text;
+    bare: less every link; mentions_off: whether mentions were taken off.
     """
 
     tweet: SourceTweet
@@ -98,7 +96,7 @@ def clean(tweet: SourceTweet, data: Data) -> Cleaned:
     """Applies the rules in their order, then removes what is not the author's style: personal data and others' names."""
     if tweet.reason:
         return Cleaned("", TWEET, tweet.reason, tweet.evidence, ())
-    view = view_of(tweet)
+    view = view_of(tweet, data.shorteners == "link")
     kind = REPLY if tweet.is_reply or (tweet.is_reply is None and view.mentions_off) else TWEET
     for reason, rule in RULES.items():
         if (evidence := rule(view, data)) is not None:
@@ -113,19 +111,21 @@ def clean(tweet: SourceTweet, data: Data) -> Cleaned:
     return Cleaned(text, kind, "", "", scrubbed)
 
 
-def view_of(tweet: SourceTweet) -> View:
+def view_of(tweet: SourceTweet, shorteners: bool) -> View:
     """In an archive that marks replies, the names by which a tweet that answers nobody opens are the author's own words."""
     text = normalise(tweet.text)
     body, mentions_off = text, False
     if tweet.is_reply is not False or tweet.reply_to:
         body, mentions_off = take_off_mentions(text)
-    kept = take_off_x_links(body)
+    kept = take_off_links(body, links_in(body, shorteners))
     return View(tweet, text, body, kept, without_links(kept).strip(), mentions_off)
 
 
 def learned(view: View, data: Data) -> str:
     """The author's text with X's own links taken out or replaced, as the recipe says."""
-    return view.kept if data.links == "remove" else x_links_to_placeholders(view.body).strip()
+    if data.links == "remove":
+        return view.kept
+    return links_to_placeholders(view.body, links_in(view.body, data.shorteners == "link")).strip()
 
 
 # -- the rules: each gives what it saw in a tweet that goes, or None ------------------------------------------
@@ -142,27 +142,34 @@ def outside_period(view: View, data: Data) -> str | None:
 
 
 def retweet(view: View, data: Data) -> str | None:
-    """RT @user, also behind a comment, and "@user: their words": someone else's text. In a reply this form addresses the user."""
+    """RT @user, also behind a comment, and "@user: their words": someone else's text."""
     if data.retweets == "keep":
         return None
-    if view.tweet.is_retweet:
-        return "the archive says so"
-    if "@" not in view.text:
-        return None
-    seen = RETWEET.search(view.text)
-    if seen and seen["address"] and (view.tweet.is_reply or view.tweet.reply_to):
-        seen = RETWEET.search(view.text, seen.end())
-    return _shown(seen)
+    return "the archive says so" if view.tweet.is_retweet else _shown(retweet_by_hand(view.tweet, view.text))
+
+
+def retweet_by_hand(tweet: SourceTweet, text: str) -> re.Match[str] | None:
+    """Where a normalised text shows that it is another's: not where "the RT @user" is spoken of, or "@user:" is spoken to."""
+    for seen in RETWEET.finditer(text) if "@" in text else ():
+        own = seen["address"] and not seen["quoted"] and (tweet.is_reply is not False or tweet.reply_to)
+        if not own and not (seen["behind"] and BEFORE_OWN_RETWEET.search(text, max(0, seen.start() - 20), seen.start())):
+            return seen
+    return None
 
 
 def automatic_post(view: View, data: Data) -> str | None:
-    """Written by an app in the author's name: "I just posted a photo", daily statistics, a shared headline."""
-    if data.automatic_posts == "keep" or len(view.text) > LONGEST_AUTOMATIC_POST:
+    """Written by a program in the author's name, by the program's name or by a form that only programs write."""
+    if data.automatic_posts == "keep":
+        return None
+    if program := PROGRAMS.search(view.tweet.client):
+        return _shown(program)
+    if len(view.text) > LONGEST_AUTOMATIC_POST:
         return None
     text = view.text.lower().replace("’", "'")
-    if opening := AUTOMATIC_OPENINGS.match(text):
-        return _shown(opening)
-    return _shown(AUTOMATIC_WITH_LINK.search(text) or shared_headline(text)) if "http" in text else None
+    seen = AUTOMATIC_OPENINGS.match(text)
+    if seen is None and "/" in text:
+        seen = AUTOMATIC_ANYWHERE.search(text) or PROGRAM_LINK_AT_END.search(text) or shared_headline(text)
+    return _shown(seen)
 
 
 def shared_headline(text: str) -> re.Match[str] | None:
@@ -185,24 +192,18 @@ def link_only(view: View, data: Data) -> str | None:
     return seen if data.link_only == "drop" or is_bare(learned(view, data)) else None
 
 
-def stock_reply(view: View, data: Data) -> str | None:
-    """Dropped only where the recipe says so; a cap needs the whole archive."""
-    return _cut(view.bare) if data.stock_replies == "drop" and is_stock_reply(view.bare) else None
-
-
 def too_short(view: View, data: Data) -> str | None:
     """Fewer characters (code points) than data.min_characters, links and leading mentions not counted.
 
-    What the recipe keeps (stock replies, bare links and pictures) is no less wanted for being short.
+    Bare links and pictures that the recipe keeps are no less wanted for being short.
     """
     length = len(view.bare)
-    if length >= data.min_characters or (data.stock_replies != "drop" and is_stock_reply(view.bare)):
-        return None
-    if _media(view) is not None or _only_links(view) is not None:
+    if length >= data.min_characters or _media(view) is not None or _only_links(view) is not None:
         return None
     return f"{length} characters" if length != 1 else "1 character"
 
 
+TOO_SHORT = "too short"
 Rule = Callable[[View, "Data"], str | None]
 RULES: dict[str, Rule] = {
     "outside the period": outside_period,
@@ -210,24 +211,9 @@ RULES: dict[str, Rule] = {
     "automatic post": automatic_post,
     "media only": media_only,
     "link only": link_only,
-    "stock reply": stock_reply,
-    "too short": too_short,
+    TOO_SHORT: too_short,
 }
 """Name of the reason → rule. The first that sees something gives the reason."""
-
-
-def is_stock_reply(text: str) -> bool:
-    """ "Bonjour à tous !", "Merci beaucoup" and their like: nothing but greetings, thanks and wishes, names and links not counted."""
-    if len(text) > LONGEST_STOCK_REPLY:
-        return False
-    if "@" in text or "[" in text:
-        text = _NAMES_AND_PLACEHOLDERS.sub("", text)
-    words = _WORD.findall(text.lower())
-    if not words:
-        return False
-    if words[0] in STOCK_FIRST and STOCK_WORDS.issuperset(words):
-        return not GREETINGS.isdisjoint(words)
-    return len(words) <= 4 and " ".join(words) in STOCK_PHRASES
 
 
 def _media(view: View) -> str | None:

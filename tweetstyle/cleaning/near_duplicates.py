@@ -6,6 +6,8 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from tweetstyle.cleaning.normalise import LINK_PLACEHOLDER, without_links
@@ -29,8 +31,12 @@ CROWD, LATEST = 16, 4
 connected, and a template that is filled in thousands of times costs no more than any text."""
 SURE = 0.2
 """A pair whose estimate is this far below the threshold is not compared: four standard errors of an estimate from 80 permutations."""
-CHUNK = 5_000
-"""Texts signed at one time: signatures are Python integers for a moment."""
+MOST_COMPARED = 16
+"""Earlier texts that a text is compared with, the likeliest: among thousands nearly equal, they show where it belongs."""
+CLEAR = 0.1
+"""An estimate this far above the threshold is hardly ever wrong: of so clear candidates the earliest are compared, which stay."""
+PORTION = 500_000
+"""Characters of the texts signed or compared at one time: each is a Python object of its own for a moment."""
 
 
 class DuplicatePair(NamedTuple):
@@ -68,32 +74,49 @@ def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
     return shared / (len(one) + len(other) - shared)
 
 
-def near_duplicate_pairs(texts: Sequence[str], threshold: float, seed: int = SEED) -> list[DuplicatePair]:
-    """The pairs of near-duplicates among texts in order of time: their folded 5-grams have a Jaccard similarity of `threshold` or more.
+class NearDuplicates(NamedTuple):
+    """pairs: verified, ordered by the later text; crowds: positions of texts in families too large for every pair to be compared."""
 
-    Every pair is verified by its true similarity. A text that repeats another is in one pair only, with its first occurrence, whose
-    near-duplicates hold for all copies. A text shorter than 5 characters, and with a threshold of 1 every text, has exact
-    duplicates only. Of the near-duplicates 99.95% are found at the threshold and more above it; of a template in many
-    texts enough pairs are found to drop all but the first and to know its cluster.
+    pairs: list[DuplicatePair]
+    crowds: list[tuple[int, int]]
+
+    def clusters(self, count: int) -> list[int]:
+        """The cluster of each of `count` texts, joined by near-duplicates directly or through others, as the position of its first."""
+        return connected([*((pair.earlier, pair.later) for pair in self.pairs), *self.crowds], count)
+
+
+def near_duplicates(texts: Sequence[str], threshold: float, seed: int = SEED) -> NearDuplicates:
+    """The near-duplicates among texts in order of time: their folded 5-grams have a Jaccard similarity of `threshold` or more.
+
+    A text that repeats another is in one pair only, with its first occurrence, whose near-duplicates hold for all copies. A text
+    shorter than 5 characters, and with a threshold of 1 every text, has exact duplicates only. Of the near-duplicates 99.95%
+    are found at the threshold and more above it; of thousands of nearly equal texts, enough to drop all but the first, and
+    those that may be near-duplicates are in one cluster. Time and memory are linear in the texts.
 
     Args:
         threshold: 0.5 to 1.
         seed: of the signatures; another one misses other pairs.
-
-    Returns:
-        The pairs, ordered by the later text.
     """
     keys = list(map(folded, texts))
     firsts: dict[str, int] = {}
     pairs = [DuplicatePair(place, first, 1.0) for place, key in enumerate(keys) if (first := firsts.setdefault(key, place)) != place]
     places = [place for key, place in firsts.items() if len(key) >= GRAM] if threshold < 1 else []
 
-    grams_at = lru_cache(4096)(lambda place: grams(keys[place]))
-    for one, other in sorted(_candidates(_signatures([keys[place] for place in places], threshold, seed), threshold)):
-        later, earlier = places[one], places[other]
-        if (similarity := jaccard(grams_at(later), grams_at(earlier))) >= threshold:
-            pairs.append(DuplicatePair(later, earlier, similarity))
-    return sorted(pairs)
+    grams_at = lru_cache(max(4, PORTION // max(map(len, keys), default=1)))(lambda place: grams(keys[place]))
+    earliest: dict[int, int] = {}
+    crowds: list[tuple[int, int]] = []
+    for one, group in groupby(_candidates(_signatures([keys[place] for place in places], threshold, seed), threshold), itemgetter(0)):
+        later, compared = places[one], {places[other] for _, other in group}
+        found = {place: jaccard(grams_at(later), grams_at(place)) for place in compared}
+        near = {place for place, similarity in found.items() if similarity >= threshold}
+        # Where thousands are nearly equal, the text that stays may be known through those that it is near to alone.
+        found |= {place: jaccard(grams_at(later), grams_at(place)) for place in {earliest.get(p, p) for p in near} - compared}
+        pairs += [DuplicatePair(later, place, similarity) for place, similarity in found.items() if similarity >= threshold]
+        if len(compared) == MOST_COMPARED:
+            crowds += [(place, later) for place in compared]
+        if near:
+            earliest[later] = min(earliest.get(p, p) for p in near)
+    return NearDuplicates(sorted(pairs), crowds)
 
 
 def to_drop(pairs: Iterable[DuplicatePair]) -> dict[int, DuplicatePair]:
@@ -111,11 +134,6 @@ def to_drop(pairs: Iterable[DuplicatePair]) -> dict[int, DuplicatePair]:
         if reasons := reasons + [dropped[earlier]._replace(later=later) for earlier in same]:
             dropped[later] = min(reasons, key=lambda pair: (-pair.jaccard, pair.earlier))
     return dropped
-
-
-def clusters(pairs: Iterable[DuplicatePair], count: int) -> list[int]:
-    """The cluster of each of `count` texts, as the position of its first: texts joined by near-duplicates, directly or through others."""
-    return connected([(pair.earlier, pair.later) for pair in pairs], count)
 
 
 def connected(links: Iterable[tuple[int, int]], count: int) -> list[int]:
@@ -153,33 +171,63 @@ def _signatures(texts: Sequence[str], threshold: float, seed: int) -> np.ndarray
     from rensa import RMinHash
 
     bands, rows = bands_and_rows(threshold)
-    made = np.empty((len(texts), bands * rows), np.uint32)
-    for first in range(0, len(texts), CHUNK):
+    made, first = np.empty((len(texts), bands * rows), np.uint32), 0
+    while first < len(texts):
+        last, size = first, 0
+        while last < len(texts) and (last == first or size < PORTION):
+            size, last = size + len(texts[last]), last + 1
         # In UTF-32 a 5-gram is 20 bytes, and half a surrogate pair is a character like any other.
-        encoded = (text.encode("utf-32-le", "surrogatepass") for text in texts[first : first + CHUNK])
+        encoded = (text.encode("utf-32-le", "surrogatepass") for text in texts[first:last])
         tokens = [[text[i : i + 4 * GRAM] for i in range(0, len(text) - 4 * GRAM + 1, 4)] for text in encoded]
         digests = RMinHash.digest_matrix_from_token_byte_sets(tokens, bands * rows, seed)
-        made[first : first + CHUNK] = np.array(digests.to_rows(), np.uint32)
+        made[first:last], first = np.array(digests.to_rows(), np.uint32), last
     return made
 
 
-def _candidates(signatures: np.ndarray, threshold: float) -> set[tuple[int, int]]:
-    """Later and earlier row of the pairs that share a bucket and, as their signatures estimate it, may reach the threshold."""
+def _candidates(signatures: np.ndarray, threshold: float) -> list[list[int]]:
+    """Later and earlier row of the pairs, in order, that share a bucket and, as their signatures estimate it, may reach the threshold."""
     import numpy as np
 
     bands, rows = bands_and_rows(threshold)
-    found: set[tuple[int, int]] = set()
+    most, clear = ((1 - threshold + margin) * bands * rows for margin in (SURE, -CLEAR))
+    found, wanted = np.empty(0, np.int64), np.ones(len(signatures), bool)
     for band in range(bands):
-        keys = np.ascontiguousarray(signatures[:, band * rows : (band + 1) * rows]).view(f"V{4 * rows}").ravel().tolist()
-        buckets: defaultdict[bytes, list[int]] = defaultdict(list)
-        met: list[tuple[int, int]] = []
-        for later, key in enumerate(keys):
-            bucket = buckets[key]
-            met += [(later, earlier) for earlier in bucket]
-            if len(bucket) == CROWD:
-                del bucket[CROWD - LATEST]
-            bucket.append(later)
-        pairs = np.array(met, np.int64).reshape(-1, 2)
-        alike = (signatures[pairs[:, 0]] == signatures[pairs[:, 1]]).mean(axis=1) >= threshold - SURE
-        found.update(map(tuple, pairs[alike].tolist()))
-    return found
+        later, earlier = _met(signatures[:, band * rows : (band + 1) * rows], wanted)
+        unlike = np.empty(len(later), np.int64)
+        for first in range(0, len(later), PORTION // 8):
+            part = slice(first, first + PORTION // 8)
+            unlike[part] = (signatures[later[part]] != signatures[earlier[part]]).sum(axis=1)
+        likely = unlike <= most
+        unlike = np.maximum(unlike[likely], int(max(clear, 0)))
+        # One number for a pair, in whose order each later row's likeliest pairs are first, and of equal ones the earliest.
+        found = np.union1d(found, later[likely] << 33 | unlike << 24 | earlier[likely])
+        rank = _ranks(found >> 33)
+        wanted[found[(rank == MOST_COMPARED - 1) & (found >> 24 & 511 <= clear)] >> 33] = False
+        found = found[rank < MOST_COMPARED]
+    return sorted(np.stack([found >> 33, found & 0xFFFFFF], axis=1).tolist())
+
+
+def _met(columns: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The pairs of later and earlier rows that are equal in the columns: with the first of all, and where wanted with `CROWD` at most."""
+    import numpy as np
+
+    keys = np.zeros(len(columns), np.uint64)
+    for column in columns.T:
+        keys = (keys ^ column) * np.uint64(0x9E3779B97F4A7C15)
+    order = np.argsort(keys, kind="stable")
+    rank, first = _ranks(keys[order]), CROWD - LATEST
+    start = np.arange(len(order)) - rank
+    rank = np.where(wanted[order], rank, np.minimum(rank, 1))
+    pairs = [(at, start[at] + nth) for nth in range(first) for at in [np.flatnonzero(rank > nth)]]
+    pairs += [(at, at - nth) for nth in range(1, LATEST + 1) for at in [np.flatnonzero(rank - nth >= first)]]
+    return order[np.concatenate([at for at, other in pairs])], order[np.concatenate([other for at, other in pairs])]
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Of each of the sorted values, how many equal ones are before it."""
+    import numpy as np
+
+    place = np.arange(len(values))
+    begins = np.ones(len(values), bool)
+    begins[1:] = values[1:] != values[:-1]
+    return place - np.maximum.accumulate(np.where(begins, place, 0))

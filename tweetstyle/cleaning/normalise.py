@@ -4,17 +4,34 @@ import html
 import re
 import unicodedata
 from html.entities import html5
+from typing import NamedTuple
+
+from tweetstyle.cleaning.known_phrases import SHORTENED
 
 LINK_PLACEHOLDER = "[lien]"
 """In brackets like the other placeholders: no one types it, so it can be found and taken out of what the model writes, and unlike
 <lien> it looks neither like HTML nor like a model's control token."""
 
 ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
-LEADING_MENTIONS = re.compile(r"\s*(?:@[A-Za-z0-9_]{1,20}(?:\s+|$))+")
-LINK = re.compile(r"https?://\S+|\bwww\.\S+|pic\.(?:twitter|x)\.com/\w+", re.I)
-_X_LINK = r"(?:https?://t\.co/[A-Za-z0-9]*…?|(?:https?://)?pic\.(?:twitter|x)\.com/[A-Za-z0-9]+)"
-X_LINK = re.compile(_X_LINK, re.I)
-X_LINKS_AND_SPACE = re.compile(rf"(?<!\s)(\s*){_X_LINK}(?:\s*{_X_LINK})*(\s*)", re.I)
+LEADING_MENTIONS = re.compile(r"\s*(?:@[A-Za-z0-9_]{1,20}(?:\s*:(?=\s))?(?:\s+|$))+")
+LINK = re.compile(rf"https?://\S+|\bwww\.\S+|pic\.(?:twitter|x)\.com/\w+|{SHORTENED}", re.I)
+
+
+class Links(NamedTuple):
+    """The links that are no part of a text: one of them, and several in a row with the space around them."""
+
+    one: re.Pattern[str]
+    in_a_row: re.Pattern[str]
+
+
+def _links(address: str) -> Links:
+    return Links(re.compile(address, re.I), re.compile(rf"(?<!\s)(\s*)(?:{address})(?:\s*(?:{address}))*(\s*)", re.I))
+
+
+_X_LINK = r"https?://t\.co/[A-Za-z0-9]*…?|(?:https?://)?pic\.(?:twitter|x)\.com/[A-Za-z0-9]+"
+X_LINKS, SHORT_LINKS = _links(_X_LINK), _links(f"{_X_LINK}|{SHORTENED}")
+"""X's own; and those of shorteners too."""
+_SHORTENED = re.compile(SHORTENED, re.I)
 
 
 def normalise(raw: str) -> str:
@@ -33,19 +50,26 @@ def take_off_mentions(text: str) -> tuple[str, bool]:
     return text, False
 
 
-def take_off_x_links(text: str) -> str:
-    """The text less t.co and pic.twitter.com links, one run of white space left where there were two."""
-    while (shorter := X_LINKS_AND_SPACE.sub(_join, text)) != text:
+def links_in(text: str, shorteners: bool) -> Links | None:
+    """Those to look for in the text, None where it has none; with `shorteners` their addresses count as X's own."""
+    if "/" not in text:
+        return None
+    return SHORT_LINKS if shorteners and _SHORTENED.search(text) else X_LINKS
+
+
+def take_off_links(text: str, links: Links | None) -> str:
+    """The text less such links, one run of white space left where there were two."""
+    while links and (shorter := links.in_a_row.sub(_join, text)) != text:
         text = shorter
     return text
 
 
-def x_links_to_placeholders(text: str) -> str:
-    """The text with `LINK_PLACEHOLDER` for each t.co and pic.twitter.com link, the space around it as it was.
+def links_to_placeholders(text: str, links: Links | None) -> str:
+    """The text with `LINK_PLACEHOLDER` for each such link, the space around it as it was.
 
     Old exports glue a picture's link to the last word: there a space is put between.
     """
-    return X_LINK.sub(_placeholder, text)
+    return links.one.sub(_placeholder, text) if links else text
 
 
 def without_links(text: str) -> str:

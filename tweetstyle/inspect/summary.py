@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tweetstyle.cleaning.archive_rules import check_enough
-from tweetstyle.cleaning.clean import RETWEET, clean
+from tweetstyle.cleaning.clean import clean, retweet_by_hand
 from tweetstyle.cleaning.normalise import LINK, normalise
 from tweetstyle.dataset.threads import thread_roots
 from tweetstyle.locale import N_, Later, _, _n
@@ -95,7 +95,7 @@ def take_inventory(paths: Sequence[Path], separator: str | None = None) -> Inven
 
 
 SHARES: dict[str, Callable[[SourceTweet], bool]] = {
-    N_("retweets"): lambda tweet: "@" in tweet.text and RETWEET.search(normalise(tweet.text)) is not None,
+    N_("retweets"): lambda tweet: "@" in tweet.text and retweet_by_hand(tweet, normalise(tweet.text)) is not None,
     N_("replies to others"): lambda tweet: tweet.is_reply or (tweet.is_reply is None and tweet.text.lstrip().startswith("@")),
     N_("with a link"): lambda tweet: LINK.search(tweet.text) is not None,
     N_("with a picture or video"): lambda tweet: tweet.has_media,

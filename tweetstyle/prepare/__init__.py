@@ -10,13 +10,12 @@ from tweetstyle.cleaning import archive_rules
 from tweetstyle.cleaning.archive_rules import REASONS, Candidate, check_enough
 from tweetstyle.cleaning.clean import Cleaned, clean
 from tweetstyle.cleaning.near_duplicates import chronological
-from tweetstyle.dataset.held_out import joined
 from tweetstyle.dataset.threads import thread_roots
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.locale import _, current_language
 from tweetstyle.prepare.outputs import output_paths, write_outputs
 from tweetstyle.prepare.report import Outcome, Prepared, describe, funnel, report_html
-from tweetstyle.prepare.split import split
+from tweetstyle.prepare.split import split_apart
 from tweetstyle.prepare.topics import choose_topics, first_words
 from tweetstyle.progress import SILENT_FOR, Bar, with_progress
 from tweetstyle.records import Dropped, SourceTweet, Tweet
@@ -45,12 +44,12 @@ def prepare(data: Data, prompt: Prompt, template: Template, directory: Path, lan
     candidates = _candidates(read, cleaned)
     with Bar(_("applying the rules for the whole archive"), delay=SILENT_FOR) as bar:
         archive_rules.apply(candidates, data, bar.phase)
-    outcome = Outcome(read, cleaned, [c for c in candidates if not c.reason], _dropped(read, cleaned, candidates))
+    outcome = Outcome(read, cleaned, candidates, _dropped(read, cleaned, candidates))
     if len(outcome.kept) + len(outcome.dropped) != len(read):
         raise RuntimeError(f"{len(read)} tweets were read, but {len(outcome.kept)} kept and {len(outcome.dropped)} dropped")
     check_enough(len(outcome.kept), outcome.dropped, data)
     tweets = _tweets(outcome)
-    parts = split(tweets, joined([c.cluster for c in outcome.kept], [tweet.thread or tweet.id for tweet in tweets]), data)
+    parts = split_apart(tweets, ([c.cluster for c in outcome.kept], [tweet.thread or tweet.id for tweet in tweets]), data)
     by_topic = prompt.message == "topic" and prompt.topic and template.has_topic
     topics = _topics(tweets, parts["train"], data, prompt) if by_topic or prompt.message == "first-words" else {}
     parts = {name: [replace(tweet, topic=topics.get(tweet.id)) for tweet in part] for name, part in parts.items()}

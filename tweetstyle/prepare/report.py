@@ -11,13 +11,13 @@ from statistics import median
 from typing import TYPE_CHECKING, TypeVar
 
 from tweetstyle.cleaning.archive_rules import DUPLICATE, NEAR_DUPLICATE, Candidate, counts
-from tweetstyle.cleaning.clean import Cleaned
+from tweetstyle.cleaning.clean import TOO_SHORT, Cleaned
 from tweetstyle.cleaning.scrub import scrub
 from tweetstyle.console import percent
-from tweetstyle.locale import N_, Later, _, _n, in_language, localised
+from tweetstyle.locale import N_, Later, _, _n, in_language, later, localised
 from tweetstyle.pages.charts import Column, column_chart, funnel_chart, row_chart, thinned
 from tweetstyle.pages.render import render
-from tweetstyle.prepare.split import leak, warnings
+from tweetstyle.prepare.split import warnings
 from tweetstyle.records import SPLITS, Dropped, SourceTweet, Tweet, seeded_bytes
 from tweetstyle.text.visible import visible
 from tweetstyle.wording.words import Say, by_name
@@ -37,6 +37,12 @@ FEW_MONTHS = 7
 """Columns that all have room for their month."""
 BIN, LONG_TWEET = 20, 300
 """Characters of a column; from LONG_TWEET on, all lengths share one."""
+COMMON, SHIFT = 0.01, 1.5
+"""A column with this share of the texts is watched; its share may become so many times larger or smaller."""
+SHIFTED = N_(
+    "the rules change how long the tweets are: of your own, {before:.1%} have {first} to {last} characters, of those kept {after:.1%} "
+    "(dropped.csv names the rules)"
+)
 MOST_LANGUAGES = 8
 
 _Sampled = TypeVar("_Sampled", Dropped, Tweet)
@@ -44,25 +50,35 @@ _Sampled = TypeVar("_Sampled", Dropped, Tweet)
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the rules made of an archive. read, cleaned: of each tweet, in the archive's order; kept: in order of time."""
+    """What the rules made of an archive.
+
+    read, cleaned: of each tweet, in the archive's order; candidates: those that no rule for a single tweet drops, in order of time;
+    dropped: by any rule.
+    """
 
     read: list[SourceTweet]
     cleaned: list[Cleaned]
-    kept: list[Candidate]
+    candidates: list[Candidate]
     dropped: list[Dropped]
+
+    @property
+    def kept(self) -> list[Candidate]:
+        return [candidate for candidate in self.candidates if not candidate.reason]
 
 
 @dataclass(frozen=True)
 class Figures:
     """What report.html alone shows.
 
-    months: "2021-03" → tweets read and kept, undated ones under ""; lengths: characters of each kept tweet; languages:
+    months: "2021-03" → tweets read and kept, undated ones under ""; lengths: characters of each kept tweet; written: the same of
+    these and of those dropped as short or written again; languages:
     ISO 639-1, or "" for uncertain → kept tweets; samples: reason → a few of its dropped tweets; kept_samples: a few of the
     kept ones; split_days: split → first and last day of its tweets.
     """
 
     months: dict[str, tuple[int, int]] = field(default_factory=dict)
     lengths: list[int] = field(default_factory=list)
+    written: list[int] = field(default_factory=list)
     languages: dict[str, int] = field(default_factory=dict)
     samples: dict[str, list[Dropped]] = field(default_factory=dict)
     kept_samples: list[Tweet] = field(default_factory=list)
@@ -75,8 +91,8 @@ class Prepared:
 
     dropped: rule → count, in the order of the rules; splits: name → count; with_topic: kept tweets whose prompt names a subject,
     or by `message` (the recipe's prompt.message) holds the tweet's first words; first_day, last_day: of the kept tweets, empty where
-    none has a date; leak: held-out tweets with a near-duplicate in another split; sources: (path, kind in words, tweets read);
-    notices: from the sources; warnings: from the split; scrubbed: kind → placeholders put in; threads, duplicate_groups: groups kept
+    none has a date; sources: (path, kind in words, tweets read); notices: from the sources; warnings: of the split, and of lengths
+    that the rules shift; scrubbed: kind → placeholders put in; threads, duplicate_groups: groups kept
     whole in one split.
     """
 
@@ -87,7 +103,6 @@ class Prepared:
     with_topic: int
     first_day: str
     last_day: str
-    leak: int = 0
     sources: list[tuple[str, Later, int]] = field(default_factory=list)
     notices: list[Later] = field(default_factory=list)
     warnings: list[Later] = field(default_factory=list)
@@ -113,6 +128,7 @@ def describe(archive: Archive, outcome: Outcome, parts: dict[str, list[Tweet]], 
     scrubbed: Counter[str] = Counter()
     for candidate in outcome.kept:
         scrubbed.update(dict(outcome.cleaned[candidate.place].scrubbed))
+    figures = _figures(outcome, tweets, parts, data)
     return Prepared(
         read=len(outcome.read),
         kept=len(outcome.kept),
@@ -121,28 +137,48 @@ def describe(archive: Archive, outcome: Outcome, parts: dict[str, list[Tweet]], 
         with_topic=sum(tweet.topic is not None for tweet in tweets),
         first_day=first_day,
         last_day=last_day,
-        leak=leak(parts, data.near_duplicate_jaccard),
         sources=[(str(found.path), found.kind, found.count) for found in archive.kinds],
         notices=list(archive.notices),
-        warnings=warnings(parts),
+        warnings=[*warnings(parts), *_shifted(figures)],
         scrubbed=dict(sorted(scrubbed.items())),
         threads=len({tweet.thread for tweet in tweets if tweet.thread}),
         duplicate_groups=sum(size > 1 for size in Counter(candidate.cluster for candidate in outcome.kept).values()),
         message=message,
-        figures=_figures(outcome, tweets, parts, data),
+        figures=figures,
     )
 
 
 def _figures(outcome: Outcome, tweets: list[Tweet], parts: dict[str, list[Tweet]], data: Data) -> Figures:
     read, kept = (Counter(tweet.created_at[:7] for tweet in of) for of in (outcome.read, tweets))
+    again = [len(candidate.text) for candidate in outcome.candidates if candidate.reason in (DUPLICATE, NEAR_DUPLICATE)]
+    short = [int(verdict.evidence.split()[0]) for verdict in outcome.cleaned if verdict.reason == TOO_SHORT]
+    lengths = [len(tweet.text) for tweet in tweets]
     return Figures(
         months={month: (read[month], kept[month]) for month in sorted(read)},
-        lengths=[len(tweet.text) for tweet in tweets],
+        lengths=lengths,
+        written=lengths + again + [length for length in short if length],
         languages=dict(Counter(tweet.language for tweet in tweets).most_common()),
         samples=_dropped_samples(outcome, data),
         kept_samples=_sample(tweets, KEPT_SAMPLES, data.seed),
         split_days={name: _days(part) for name, part in parts.items()},
     )
+
+
+def _columns(lengths: Sequence[int]) -> Counter[int]:
+    """Least characters of a column → texts in it."""
+    return Counter(min(length // BIN * BIN, LONG_TWEET) for length in lengths)
+
+
+def _shifted(figures: Figures) -> list[Later]:
+    """A warning of the length whose share the rules change most, where that is by more than `SHIFT`."""
+    written, kept = _columns(figures.written), _columns(figures.lengths)
+    shares = {first: (count / written.total(), kept[first] / max(kept.total(), 1)) for first, count in written.items()}
+    ratios = {first: max(a / max(b, 1e-9), b / a) for first, (a, b) in shares.items() if a >= COMMON}
+    first = max(ratios, key=ratios.__getitem__, default=None)
+    if first is None or ratios[first] <= SHIFT:
+        return []
+    before, after = shares[first]
+    return [later(SHIFTED, first=first, last=first + BIN - 1, before=before, after=after)]
 
 
 def _days(tweets: list[Tweet]) -> tuple[str, str]:
@@ -223,10 +259,7 @@ def _remarks(prepared: Prepared) -> Iterator[tuple[str, str]]:
         yield _("placeholders for personal data and names: {counts}", counts=", ".join(map(" ".join, counts))), ""
     if prepared.whole:
         yield _("never split: {groups}", groups=prepared.whole), ""
-    if prepared.leak:
-        yield _("leak: held-out tweets with a near-duplicate in another split: {count:,}", count=prepared.leak), "bold red"
-    else:
-        yield _("no leak: no held-out tweet has a near-duplicate in another split"), ""
+    yield _("no leak: no held-out tweet has a near-duplicate in another split"), ""
     yield from ((_("warning: {text}", text=visible(_(warning))), "yellow") for warning in prepared.warnings)
     yield from ((_("note: {text}", text=visible(_(notice))), "") for notice in prepared.notices)
 
@@ -251,7 +284,7 @@ def report_html(prepared: Prepared, language: str = "en") -> str:
             funnel_chart=funnel_chart((say("d_read"), prepared.read), dropped, (say("d_kept"), prepared.kept), say("d_chart")),
             timeline=_timeline({month: counts for month, counts in figures.months.items() if month}, say),
             median=median(figures.lengths) if figures.lengths else 0,
-            length_chart=_length_chart(figures.lengths, say),
+            length_chart=_length_chart(figures, say),
             language_chart=_language_chart(figures.languages, say),
             longest=LONGEST_SAMPLE,
             shown=_,
@@ -267,7 +300,6 @@ EVIDENCE = {
     r"no date": N_("no date"),
     r"1 character": N_("1 character"),
     r"(?P<count>\d+) characters": N_("{count:.0f} characters"),
-    r"one of (?P<count>[\d,]+); (?P<cap>[\d,]+) stay": N_("one of {count:,.0f}; {cap:,.0f} stay"),
     r"the same as (?P<id>.+?), “(?P<text>.*)”": N_("the same as {id}, “{text}”"),
     r"(?P<jaccard>\d\.\d\d) like (?P<id>.+?), “(?P<text>.*)”": N_("similar ({jaccard:.2f}) to {id}, “{text}”"),
     r"(?P<place>.+), with another text": N_("{place}, with another text"),
@@ -279,7 +311,7 @@ def evidence_in_words(evidence: str) -> str:
     """What a rule saw, in the current language; what it quotes stays as it is."""
     for pattern, message in EVIDENCE.items():
         if found := re.fullmatch(pattern, evidence, re.S):
-            numbers = {name: float(found[name].replace(",", "")) for name in found.groupdict() if name in ("count", "cap", "jaccard")}
+            numbers = {name: float(found[name].replace(",", "")) for name in found.groupdict() if name in ("count", "jaccard")}
             return _(message, **found.groupdict() | numbers)
     return evidence
 
@@ -299,16 +331,16 @@ def _timeline(months: Mapping[str, tuple[int, int]], say: Say) -> str:
     return column_chart(columns, say("data_timeline"))
 
 
-def _length_chart(lengths: Sequence[int], say: Say) -> str:
-    """A column for each 20 characters of length, the long ones together."""
-    counts = Counter(min(length // BIN * BIN, LONG_TWEET) for length in lengths)
+def _length_chart(figures: Figures, say: Say) -> str:
+    """A column for each 20 characters of length, the long ones together: before and after what was dropped for its length or repetition."""
+    written, kept = _columns(figures.written), _columns(figures.lengths)
     columns = []
     for start in range(0, LONG_TWEET + 1, BIN):
         name = f"{start}+" if start == LONG_TWEET else say("data_from_to", first=start, last=start + BIN - 1)
-        share = percent(counts[start] / max(len(lengths), 1))
         label = f"{start}+" if start == LONG_TWEET else str(start) if start % 60 == 0 else ""
-        pointed = say("data_length", characters=name, count=say.number(counts[start]), share=share)
-        columns.append(Column(label, counts[start], counts[start], pointed))
+        shares = (percent(of[start] / max(of.total(), 1)) for of in (written, kept))
+        pointed = say("data_length", characters=name, count=say.number(kept[start]), **dict(zip(("before", "after"), shares, strict=True)))
+        columns.append(Column(label, written[start], kept[start], pointed))
     return column_chart(columns, say("data_by_length"))
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from tweetstyle.cleaning.near_duplicates import clusters, near_duplicate_pairs
-from tweetstyle.dataset.held_out import held_out_count
+from tweetstyle.cleaning.archive_rules import FREQUENT
+from tweetstyle.cleaning.near_duplicates import near_duplicates
+from tweetstyle.dataset.held_out import held_out_count, joined
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.locale import N_, Later, _, later
 from tweetstyle.records import Tweet, seeded_bytes
@@ -14,8 +16,8 @@ from tweetstyle.records import Tweet, seeded_bytes
 if TYPE_CHECKING:
     from tweetstyle.recipe import Data
 
-LEAK_SEED = 2
-"""Of other signatures than those by which near-duplicates were dropped."""
+LEAK_SEEDS = (2, 3, 4)
+"""Of other signatures than those by which near-duplicates were dropped: of a further split for every further one."""
 ENOUGH_TWEETS = 100
 """Test tweets from which the margin of a mean, 1.96 / √n of the spread among tweets, is below a fifth of that spread."""
 FEWEST_DAYS = 5
@@ -25,13 +27,31 @@ FEW_TWEETS = N_("only {count:,} test tweets: enough to see a clear gain, not a s
 FEW_DAYS = N_("the test tweets cover too few days for an interval: {days}, at least {fewest} are needed")
 
 
+def split_apart(tweets: list[Tweet], labellings: Sequence[Sequence[Hashable]], data: Data) -> dict[str, list[Tweet]]:
+    """As `split`, tweets together that have the same label in any of the labellings, and no near-duplicates in two splits.
+
+    Raises TweetstyleError where groups are so large that nothing can be held out, or where near-duplicates stay apart after all.
+    """
+    labellings, leaking = list(labellings), {}
+    for seed in LEAK_SEEDS:
+        parts = split(tweets, joined(*labellings), data)
+        leaking = leaks(parts, data.near_duplicate_jaccard, seed)
+        if not leaking:
+            return parts
+        labellings.append([leaking.get(tweet.id, tweet.id) for tweet in tweets])
+    what = _("{count:,} tweets have near-duplicates in two splits, however they are split", count=len(leaking))
+    hint = _("set data.repeats: drop, or lower data.near_duplicate_jaccard: too many tweets say nearly the same")
+    raise TweetstyleError(what, where="data.source", hint=hint)
+
+
 def split(tweets: list[Tweet], groups: Sequence[Hashable], data: Data) -> dict[str, list[Tweet]]:
     """Train, mini-train, validation and test of tweets in order of time; tweets with the same label in `groups` stay together.
 
     Groups are ordered by their first tweet: test has the latest, validation those before, each as near to its fraction of the
-    tweets as whole groups come; undated tweets are the earliest, in the order given. A small archive holds out more than the fraction: 30
-    tweets for each, or a fifth. A group too large for a held-out part is trained on, whenever it began. mini-train is a seeded
-    sample of train. Raises TweetstyleError where groups are so large that nothing can be held out.
+    tweets as whole groups come; undated tweets are the earliest, in the order given. A small archive holds out more than the
+    fraction: 30 tweets for each, or a fifth. A group too large for a held-out part is trained on, whenever it began, and so is
+    one with a text that was written `FREQUENT` times, a habit. mini-train is a seeded sample of train. Raises TweetstyleError
+    where groups are so large that nothing can be held out.
     """
     order = sorted(range(len(tweets)), key=lambda place: tweets[place].created_at)
     members: dict[Hashable, list[int]] = {}
@@ -41,8 +61,8 @@ def split(tweets: list[Tweet], groups: Sequence[Hashable], data: Data) -> dict[s
     fractions = {"test": data.test_fraction, "validation": data.validation_fraction}
     wanted = {name: held_out_count(len(tweets), fraction) for name, fraction in fractions.items()}
     most = max(len(tweets) // 4, *wanted.values())
-    holdable = sum(len(group) for group in members.values() if len(group) <= most)
-    left, held = list(members.values()), {}
+    left = [group for group in members.values() if not _is_habit(group, tweets)]
+    holdable, held = sum(len(group) for group in left if len(group) <= most), {}
     for name, number in wanted.items():
         held[name], left = _latest(left, min(number, holdable // 2), most)
     if not all(held.values()):
@@ -58,18 +78,21 @@ def split(tweets: list[Tweet], groups: Sequence[Hashable], data: Data) -> dict[s
     return parts
 
 
-def leak(parts: Mapping[str, Sequence[Tweet]], threshold: float) -> int:
-    """Held-out tweets that have a near-duplicate in train or in the other held-out part.
+def leaks(parts: Mapping[str, Sequence[Tweet]], threshold: float, seed: int) -> dict[str, int]:
+    """Id → cluster of the tweets whose near-duplicates are not all in their own split.
 
     By their texts alone and with other signatures than the rules used, so that it does not miss the same pairs.
     """
-    labelled = [(name, tweet.text) for name in ("train", "validation", "test") for tweet in parts.get(name, ())]
-    found = clusters(near_duplicate_pairs([text for name, text in labelled], threshold, LEAK_SEED), len(labelled))
+    tweets = [(name, tweet) for name in ("train", "validation", "test") for tweet in parts[name]]
+    found = near_duplicates([tweet.text for name, tweet in tweets], threshold, seed)._replace(crowds=[]).clusters(len(tweets))
     names: dict[int, set[str]] = {}
-    parts_of = [name for name, text in labelled]
-    for cluster, name in zip(found, parts_of, strict=True):
+    for cluster, (name, _tweet) in zip(found, tweets, strict=True):
         names.setdefault(cluster, set()).add(name)
-    return sum(name != "train" and len(names[cluster]) > 1 for cluster, name in zip(found, parts_of, strict=True))
+    return {tweet.id: cluster for cluster, (_name, tweet) in zip(found, tweets, strict=True) if len(names[cluster]) > 1}
+
+
+def _is_habit(group: Sequence[int], tweets: Sequence[Tweet]) -> bool:
+    return len(group) >= FREQUENT and max(Counter(tweets[place].text.casefold() for place in group).values()) >= FREQUENT
 
 
 def _latest(groups: list[list[int]], wanted: int, most: int) -> tuple[list[int], list[list[int]]]:

@@ -13,6 +13,8 @@ FORMS = (("key words", 0.45), ("hashtag", 0.60), ("question", 0.75), ("request",
 """Form → upper end of its part of [0, 1). A request without a known article becomes key words."""
 KEY_WORDS = (0.5, 0.8)
 """Below the first one key word, below the second two, else three."""
+BEGINNING = 1000
+"""Characters in which the topic of a long post is sought."""
 FEWEST, MOST = 2, 5
 """First words of a tweet, drawn evenly between the two; never all of them."""
 LIKE_A_TOKEN = re.compile(r"<\|?[^<>\s]+\|?>|\[/?INST\]")
@@ -69,7 +71,7 @@ class WordStatistics:
 
 def choose_topics(tweets: Iterable[Tweet], train: Iterable[Tweet], dropout: float, seed: int) -> dict[str, str | None]:
     """id → topic of each tweet; what a word weighs is learned on `train`, a part of the tweets, alone."""
-    words = {tweet.id: words_of(tweet.text) for tweet in tweets}
+    words = {tweet.id: words_of(tweet.text[:BEGINNING]) for tweet in tweets}
     archive = learn_archive([words[tweet.id] for tweet in train])
     return {id: topic_of(id, *found, archive, dropout, seed) for id, found in words.items()}
 

@@ -48,6 +48,11 @@ def find_copies(texts: Sequence[str], train: Sequence[str]) -> list[Counter[int]
     return found
 
 
+def is_recitable(text: str) -> bool:
+    """Whether the text has such a run: a shorter one is never taken for a copy."""
+    return len(text) >= SPAN_CHARACTERS or len(words_of(text)) >= SPAN_WORDS
+
+
 def _runs(text: str) -> set[Hashable]:
     """Every run of 50 characters and of 8 words."""
     words = words_of(text)
