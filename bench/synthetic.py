@@ -100,9 +100,30 @@ def rows(count: int, seed: int = 7) -> Iterator[tuple[str, str, str]]:
         yield str(snowflake), author.text(), moment.strftime("%Y-%m-%d %H:%M:%S")
 
 
-def write_csv(path: Path, count: int, seed: int = 7) -> None:
+def near_identical(count: int, seed: int = 7) -> Iterator[tuple[str, str, str]]:
+    """Long tweets that all say nearly the same: of 38 words one to five are others, no two times alike."""
+    author = Author(seed)
+    said = author.dice.choices(author.words, k=38)
+    for identifier, _, moment in rows(count, seed):
+        words = list(said)
+        for _ in range(author.dice.randint(1, 5)):
+            words[author.dice.randrange(len(words))] = author.dice.choice(author.words)
+        yield identifier, " ".join(words)[:280], moment
+
+
+def long_posts(count: int, seed: int = 7) -> Iterator[tuple[str, str, str]]:
+    """Posts of 15,000 characters each."""
+    author = Author(seed)
+    for identifier, _, moment in rows(count, seed):
+        yield identifier, " ".join(author.dice.choices(author.words, cum_weights=author.weights, k=2_500))[:15_000], moment
+
+
+SHAPES = {"tweets": rows, "near-identical": near_identical, "long posts": long_posts}
+
+
+def write_csv(path: Path, count: int, seed: int = 7, shape: str = "tweets") -> None:
     """The seed format: id_tweet, texte, date_creation."""
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(("id_tweet", "texte", "date_creation"))
-        writer.writerows(rows(count, seed))
+        writer.writerows(SHAPES[shape](count, seed))
