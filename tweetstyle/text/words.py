@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from importlib.resources import files
+from sys import intern
 from typing import Literal, NamedTuple
 
 import yaml
@@ -62,12 +63,13 @@ def words_of(text: str) -> tuple[Language, list[Word]]:
     words = []
     for i, name in enumerate(map(_name, lower)):
         if name is not None:
-            surface = tokens[i]
+            # A word is one object, however many tweets have it.
+            name, surface = intern(name), tokens[i]
             before = lower[i - 1] if i else "."
             if surface[0] == "#":
-                words.append(Word(name, surface[1:], True, False, False, None))
+                words.append(Word(name, intern(surface[1:]), True, False, False, None))
             else:
-                surface = surface[: len(name)]
+                surface = intern(surface[: len(name)])
                 article = article_of(i, lower, surface, language)
                 words.append(Word(name, surface, False, before[0] in SENTENCE_BEGINS_AFTER, before in determiners, article))
     return language, words
