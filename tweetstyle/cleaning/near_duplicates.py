@@ -36,7 +36,11 @@ MOST_COMPARED = 16
 CLEAR = 0.1
 """An estimate this far above the threshold is hardly ever wrong: of so clear candidates the earliest are compared, which stay."""
 PORTION = 500_000
-"""Characters of the texts signed or compared at one time: each is a Python object of its own for a moment."""
+"""Characters of the texts signed at one time: each is a Python object of its own for a moment."""
+CACHED = 4_000_000
+"""5-grams of compared texts that are remembered."""
+MIXES = 0x9E3779B97F4A7C15
+"""An odd number of 64 bits without a pattern."""
 
 
 class DuplicatePair(NamedTuple):
@@ -64,13 +68,24 @@ def chronological(tweet: SourceTweet | Tweet) -> tuple[str, int, str]:
     return tweet.created_at, len(tweet.id), tweet.id
 
 
-def grams(text: str) -> frozenset[str]:
-    """The character 5-grams of a folded text; of a shorter one, itself."""
-    return frozenset(text[i : i + GRAM] for i in range(len(text) - GRAM + 1)) or frozenset((text,))
+def grams(text: str) -> np.ndarray:
+    """The character 5-grams of a folded text, each once and as a number of 64 bits, in order; of a shorter text, itself."""
+    import numpy as np
+
+    characters = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    count = max(len(characters) - GRAM + 1, 1)
+    numbers = np.zeros(count, np.uint64)
+    for place in range(min(GRAM, len(characters))):
+        numbers = numbers * np.uint64(MIXES) + characters[place : place + count]
+    return _each_once(numbers)
 
 
-def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
-    shared = len(one & other)
+def jaccard(one: np.ndarray, other: np.ndarray) -> float:
+    import numpy as np
+
+    both = np.concatenate((one, other))
+    both.sort(kind="stable")  # merges what is in order already
+    shared = int(np.count_nonzero(both[1:] == both[:-1]))
     return shared / (len(one) + len(other) - shared)
 
 
@@ -102,7 +117,7 @@ def near_duplicates(texts: Sequence[str], threshold: float, seed: int = SEED) ->
     pairs = [DuplicatePair(place, first, 1.0) for place, key in enumerate(keys) if (first := firsts.setdefault(key, place)) != place]
     places = [place for key, place in firsts.items() if len(key) >= GRAM] if threshold < 1 else []
 
-    grams_at = lru_cache(max(4, PORTION // max(map(len, keys), default=1)))(lambda place: grams(keys[place]))
+    grams_at = lru_cache(CACHED // max(map(len, keys), default=1) + 1)(lambda place: grams(keys[place]))
     earliest: dict[int, int] = {}
     crowds: list[tuple[int, int]] = []
     for one, group in groupby(_candidates(_signatures([keys[place] for place in places], threshold, seed), threshold), itemgetter(0)):
@@ -191,16 +206,17 @@ def _candidates(signatures: np.ndarray, threshold: float) -> list[list[int]]:
     bands, rows = bands_and_rows(threshold)
     most, clear = ((1 - threshold + margin) * bands * rows for margin in (SURE, -CLEAR))
     found, wanted = np.empty(0, np.int64), np.ones(len(signatures), bool)
+    low = signatures.astype(np.uint8)  # enough to estimate: of what differs one in 256 looks equal
     for band in range(bands):
         later, earlier = _met(signatures[:, band * rows : (band + 1) * rows], wanted)
         unlike = np.empty(len(later), np.int64)
         for first in range(0, len(later), PORTION // 8):
             part = slice(first, first + PORTION // 8)
-            unlike[part] = (signatures[later[part]] != signatures[earlier[part]]).sum(axis=1)
+            unlike[part] = np.count_nonzero(low[later[part]] != low[earlier[part]], axis=1)
         likely = unlike <= most
         unlike = np.maximum(unlike[likely], int(max(clear, 0)))
         # One number for a pair, in whose order each later row's likeliest pairs are first, and of equal ones the earliest.
-        found = np.union1d(found, later[likely] << 33 | unlike << 24 | earlier[likely])
+        found = _each_once(np.concatenate((found, later[likely] << 33 | unlike << 24 | earlier[likely])))
         rank = _ranks(found >> 33)
         wanted[found[(rank == MOST_COMPARED - 1) & (found >> 24 & 511 <= clear)] >> 33] = False
         found = found[rank < MOST_COMPARED]
@@ -213,7 +229,7 @@ def _met(columns: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
     keys = np.zeros(len(columns), np.uint64)
     for column in columns.T:
-        keys = (keys ^ column) * np.uint64(0x9E3779B97F4A7C15)
+        keys = (keys ^ column) * np.uint64(MIXES)
     order = np.argsort(keys, kind="stable")
     rank, first = _ranks(keys[order]), CROWD - LATEST
     start = np.arange(len(order)) - rank
@@ -221,6 +237,12 @@ def _met(columns: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarra
     pairs = [(at, start[at] + nth) for nth in range(first) for at in [np.flatnonzero(rank > nth)]]
     pairs += [(at, at - nth) for nth in range(1, LATEST + 1) for at in [np.flatnonzero(rank - nth >= first)]]
     return order[np.concatenate([at for at, other in pairs])], order[np.concatenate([other for at, other in pairs])]
+
+
+def _each_once(values: np.ndarray) -> np.ndarray:
+    """The values in order, each once. On numbers such as these np.unique is ten times slower."""
+    values.sort()
+    return values[_ranks(values) == 0]
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
