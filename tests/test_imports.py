@@ -19,7 +19,7 @@ LIGHT = [
     "tweetstyle.train.checkpoints", "tweetstyle.evaluate", "tweetstyle.export", "tweetstyle.doctor",
     "tweetstyle.inference.chat", "tweetstyle.inference.ollama", "tweetstyle.playback", "tweetstyle.plan.tables",
 ]  # fmt: skip
-VERBS = {"prepare", "playback", "train", "evaluate", "export", "verify", "report", "inspect", "doctor"}
+VERBS = {"prepare", "playback", "train", "evaluate", "export", "verify", "report", "inspect", "doctor", "write"}
 """A verb never imports another: what two of them need is in a package below them."""
 ABOVE_VERBS = {"run", "stages", "pipeline", "start", "cli"}
 ROOT_MODULES = 12

@@ -173,7 +173,7 @@ COMMANDS = (
     "plan mine.yaml", "plan mine.yaml --card 6 --tweets 5000", "plan mine.yaml --card x", "doctor", "doctor mine.yaml",
     "inspect tweets.csv", "inspect nothing.csv", "fit mine.yaml", "evaluate mine.yaml", "export mine.yaml", "verify mine.yaml",
     "chat mine.yaml", "playback mine.yaml", "prepare mine.yaml", "prepare mine.yaml", "compare model/mine model/other",
-    "tokens base", "tokens nowhere", "start --yes nothing.csv",
+    "tokens base", "tokens nowhere", "write mine.yaml", "write mine.yaml --subjects nothing.txt", "start --yes nothing.csv",
 )  # fmt: skip
 
 

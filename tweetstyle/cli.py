@@ -1,6 +1,7 @@
 """Commands and their options."""
 
 import inspect
+import random
 import sys
 from functools import partial
 from itertools import pairwise
@@ -281,6 +282,43 @@ def chat(recipe: Path, prompt: str | None) -> None:
     from tweetstyle import pipeline
 
     pipeline.chat(recipe, prompt)
+
+
+@tweetstyle.command(cls=OfflineCommand)
+@RECIPE
+@argument("subjects", metavar="[SUBJECT]...", nargs=-1)
+@option("-n", "count", type=click.IntRange(1, 1000), default=5, show_default=True, metavar="N", help="Tweets for each subject.")
+@option(
+    "--candidates",
+    type=click.IntRange(1, 10_000),
+    default=32,
+    show_default=True,
+    metavar="N",
+    help="Tweets written for each subject, of which those like the author's are drawn; with no more than -n, none is left out.",
+)
+@option("--subjects", "file", metavar="FILE", type=click.Path(path_type=Path), help="Read subjects from FILE, one a line.")
+@option(
+    "--seed",
+    type=click.IntRange(0),
+    default=lambda: random.randrange(2**31),
+    metavar="N",
+    help="The same seed writes the same tweets again.",
+)
+@option("--json", "form", flag_value="json", help="Print JSON: subject, text, seed, log odds.")
+@option("--csv", "form", flag_value="csv", help="Print CSV with the same columns.")
+@option("--ollama", is_flag=True, help="Let the model in the running Ollama write, and not the exported file.")
+def write(recipe: Path, subjects: tuple[str, ...], file: Path | None, form: str | None, ollama: bool, **amounts: int) -> None:
+    """Write tweets on each SUBJECT, or on none in particular.
+
+    More are written than shown. Copies of training tweets and near-duplicates are dropped; of the others those are drawn that read
+    like the author's, by a classifier that has learned how the model writes (export/NAME/discriminator.npz, made the first time).
+    """
+    from tweetstyle import pipeline
+    from tweetstyle.write import Request
+    from tweetstyle.write.output import read_subjects
+
+    wanted = [*subjects, *(read_subjects(file) if file else ())] or ["*"]
+    pipeline.write(recipe, Request(wanted, **amounts), form or "text", ollama=ollama)
 
 
 @tweetstyle.command(cls=OfflineCommand)

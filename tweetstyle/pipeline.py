@@ -27,7 +27,10 @@ from tweetstyle.stages.checks import check, check_message_model
 from tweetstyle.stages.fit import set_aside_other_run
 from tweetstyle.stages.report import report, stage_in_report, verdict
 from tweetstyle.stages.stage import Stage, exported_gguf, show
+from tweetstyle.stages.write import write_tweets
 from tweetstyle.train.failures import one_message_for_failures
+from tweetstyle.write import Request
+from tweetstyle.write.output import Form, print_tweets
 
 
 def run(path: Path, *, start: str | None = None, ollama: bool = False) -> None:
@@ -134,6 +137,11 @@ def chat(path: Path, prompt: str | None) -> None:
     if run.recipe.prompt.message == "first-words" or run.template.format == "text":
         typed = _("the first words of a tweet")
     chat.chat(chat_model, prompt, _("a message") if tokenizer else typed, tokenizer)
+
+
+def write(path: Path, request: Request, form: Form, *, ollama: bool) -> None:
+    """Prints tweets on the request's subjects."""
+    print_tweets(write_tweets(Run(path), request, ollama=ollama), form)
 
 
 # -- parts --------------------------------------------------------------------------------------------------

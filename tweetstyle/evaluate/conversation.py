@@ -22,7 +22,6 @@ from tweetstyle.evaluate.baselines import (
     chosen_examples,
     gain_interval,
 )
-from tweetstyle.evaluate.habits import ALWAYS_ASKED, find_habits
 from tweetstyle.evaluate.samples import Opening
 from tweetstyle.evaluate.style import PromptAdherence, word_overlap
 from tweetstyle.inference.likelihood import Reading
@@ -30,6 +29,7 @@ from tweetstyle.model.base import BaseModel
 from tweetstyle.prompt.template import Template
 from tweetstyle.records import Tweet
 from tweetstyle.statistics.intervals import Interval
+from tweetstyle.text.habits import ALWAYS_ASKED, find_habits
 from tweetstyle.wording.words import Note
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tweetstyle.evaluate.habits import find_habits
 from tweetstyle.evaluate.samples import BASE, TUNED, WrittenSamples
 from tweetstyle.evaluate.two_sample import Distance, Texts, style_distance
 from tweetstyle.statistics.intervals import Hits, Interval, share, share_difference
 from tweetstyle.text.copying import CopiedSpan, find_copies, longest_copies, words_of
+from tweetstyle.text.habits import find_habits
 from tweetstyle.text.words import words_of as topic_words
 from tweetstyle.wording.words import Note
 

@@ -4,12 +4,11 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from importlib.resources import files
 from typing import Literal
 
 import numpy as np
 import yaml
-
-from tweetstyle.pages.render import asset
 
 Kind = Literal["case", "punctuation", "emoji", "length", "mark", "opening", "closing"]
 
@@ -100,7 +99,7 @@ def _last(text: str) -> str:
 
 
 def _patterns() -> Iterator[Habit]:
-    for kind, name, example, pattern in yaml.safe_load(asset("evaluate/habits.yaml")):
+    for kind, name, example, pattern in yaml.safe_load(files("tweetstyle.text").joinpath("habits.yaml").read_bytes()):
         found = re.compile(pattern)
         yield Habit(kind, name, example, lambda text, found=found: bool(found.search(text)))
 
