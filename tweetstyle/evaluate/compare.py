@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from pydantic import FiniteFloat
 
 from tweetstyle.dataset.held_out import HeldOut, clusters
@@ -22,6 +21,7 @@ from tweetstyle.wording.verdict import answers
 from tweetstyle.wording.words import Say
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
     from rich.table import Table
 
 EFFECTS = {Effect.MORE: N_("better"), Effect.LESS: N_("worse"), Effect.NONE: N_("same"), Effect.UNKNOWN: N_("unclear")}
@@ -57,38 +57,41 @@ def compare(runs: Sequence[Path]) -> Table:
 
     Raises TweetstyleError for a run without scores, and without such tweets.
     """
+    import pandas
+
     if len(runs) < 2:
         raise TweetstyleError(_("one run alone cannot be compared"), where=str(runs[0]), hint=_("name two or more: model/NAME model/OTHER"))
-    scores = [_scores(run / SCORES) for run in runs]
-    same = [tweet for tweet in scores[0] if all(tweet in of for of in scores)]
-    if not same:
+    scores = pandas.concat([_scores(run / SCORES) for run in runs], axis=1, join="inner", keys=range(len(runs)))
+    # A tweet counts as the same only with as many bytes: another cleaning may have left other text of it.
+    scores = scores[scores.xs("bytes", axis=1, level=1).nunique(axis=1) == 1]
+    if scores.empty:
         what = _("no test tweet was scored in all of them")
         raise TweetstyleError(what, where=", ".join(map(str, runs)), hint=_("evaluate them on the same data: tweetstyle evaluate RECIPE"))
     say = Say(current_language())
-    title = _("{count:,} test tweets that every run was scored on, without a topic or first words", count=len(same))
+    title = _("{count:,} test tweets that every run was scored on, without a topic or first words", count=len(scores))
     drawn = terminal_table(title, _("run"), say("e_base"), say("e_tuned"), _("bits per byte fewer than the first"), _("result"))
-    sizes, days = np.array([size for _id, size in same]), [scores[0][tweet].cluster for tweet in same]
-    bits = [np.array([(of[tweet].base, of[tweet].tuned) for tweet in same]) / math.log(2) for of in scores]
+    sizes, days = scores[0, "bytes"].to_numpy(), scores[0, "cluster"].tolist()
     for place, run in enumerate(runs):
-        better = bootstrap_t(bits[0][:, 1] - bits[place][:, 1], sizes, days, **BOOTSTRAP)
+        fewer_bits = (scores[0, "tuned"] - scores[place, "tuned"]).to_numpy() / math.log(2)
+        better = bootstrap_t(fewer_bits, sizes, days, **BOOTSTRAP)
         result = [gain_in_words(better), _(EFFECTS[effect(better, SMALLEST_GAIN)])] if place else ["–", "–"]
-        drawn.add_row(str(run), *(say.number(sum, 3) for sum in bits[place].sum(axis=0) / sizes.sum()), *result)
+        both = (say.number(scores[place, who].sum() / math.log(2) / sizes.sum(), 3) for who in ("base", "tuned"))
+        drawn.add_row(str(run), *both, *result)
     said = [f"{run}: {answer}" for run in runs if (answer := _answer(run))]
     key = _("same: less than {smallest} bits per byte apart; unclear: too few tweets to tell", smallest=SMALLEST_GAIN)
     drawn.caption = "\n".join([*said, key])
     return drawn
 
 
-def _scores(path: Path) -> dict[tuple[str, float], _Score]:
-    """Id and bytes of each test tweet → its scores: with other bytes another cleaning left other text of it.
+def _scores(path: Path) -> DataFrame:
+    """A row for each test tweet, indexed by its id. Raises TweetstyleError for a file that evaluate did not write."""
+    import pandas
 
-    Raises TweetstyleError for a file that evaluate did not write.
-    """
     scores = read_back(path, dict[str, list[_Score]]) or {}
     if "test" not in scores:
         hint = _("name the directory of an evaluated run, for example model/demo; tweetstyle evaluate RECIPE --force writes it again")
         raise TweetstyleError(_("there are no scores of a run, or they are damaged"), where=str(path), hint=hint)
-    return {(of.id, of.bytes): of for of in scores["test"]}
+    return pandas.DataFrame(scores["test"]).drop_duplicates("id", keep="last").set_index("id")
 
 
 def _answer(run: Path) -> str | None:
