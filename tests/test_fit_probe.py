@@ -62,6 +62,12 @@ def test_the_speed_is_of_the_fastest_steps_in_which_nothing_was_compiled(base, m
     assert seen.predicted_bytes == plan_memory(base.config, model, small_training()).tensors
 
 
+def test_steps_that_have_not_settled_are_said(base, model, measured):
+    for seconds, settled in ([9.0, 2.1, 8.0, 2.0, 7.0], True), ([9.0, 2.0, 8.0, 3.0, 7.0], False):
+        seen = probe_of(replace(measured, seconds=seconds), base, model, small_training(), "a card", card=CARD)
+        assert seen.settled is settled and ("still changing" in seen.in_words()) is not settled
+
+
 @pytest.mark.parametrize(("setting", "card", "due"), [
     ("auto", True, True), ("auto", False, False), ("always", False, True), ("always", True, True), ("never", True, False),
 ])  # fmt: skip

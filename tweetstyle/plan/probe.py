@@ -28,7 +28,7 @@ class Probe:
     tokens_per_second: of full packs, validation not counted; peak_bytes: the most that torch's tensors took on the card
     (max_memory_allocated), without a card what the process held; predicted_bytes: the same by memory.plan_memory, None without a
     card; reserved_bytes: the most that torch's allocator had taken of the card; device: its name; settings: those of the recipe
-    that decide the figures (decisive_settings); steps: how many were made.
+    that decide the figures (decisive_settings); steps: how many were made; settled: whether the two fastest took about as long.
     """
 
     tokens_per_second: Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -39,6 +39,7 @@ class Probe:
     settings: dict[str, Any]
     versions: dict[str, str]
     steps: PositiveInt = 3
+    settled: bool = True
 
     @property
     def error(self) -> float | None:
@@ -53,6 +54,8 @@ class Probe:
         if self.reserved_bytes is not None:
             figures.append(_("{size} taken of the card", size=size(self.reserved_bytes)))
         figures.append(_("{speed:,.0f} tokens/s", speed=self.tokens_per_second))
+        if not self.settled:
+            figures.append(_("still changing from step to step (kernels are being compiled, or another program uses the machine)"))
         batch, length = self.settings["per_device_train_batch_size"], self.settings["max_length"]
         values = {"steps": self.steps, "batch": batch, "length": length, "figures": ", ".join(figures)}
         return _("{steps} steps of {batch} × {length:,} tokens: {figures}", **values)

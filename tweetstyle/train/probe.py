@@ -15,6 +15,8 @@ from tweetstyle.recipe import Model, Training
 
 STEPS, COUNTED = 5, 2
 """Optimizer steps of the probe, and how many of the fastest its speed is of: others make the optimizer's states or compile kernels."""
+SETTLED = 1.1
+"""How much longer than the fastest step the second fastest may take; more, and kernels were still compiled in all others but one."""
 LIBRARIES = ("torch", "unsloth", "unsloth_zoo", "trl", "transformers", "peft", "bitsandbytes", "xformers", "triton")
 
 
@@ -63,6 +65,7 @@ def probe_of(measured: Measured, base: BaseModel, model: Model, training: Traini
         settings=decisive_settings(base.path, model, training),
         versions=installed_versions(LIBRARIES),
         steps=len(measured.seconds),
+        settled=fastest[-1] <= SETTLED * fastest[0],
     )
 
 
