@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tweetstyle.cleaning.near_duplicates import near_duplicate_pairs, to_drop
+from tweetstyle.cleaning.near_duplicates import near_duplicates, to_drop
 from tweetstyle.text.copying import find_copies
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def write(
 def usable(written: Sequence[WrittenTweet], known: Sequence[str]) -> list[WrittenTweet]:
     """Those that repeat no long span of a training tweet, and of near-duplicates the first."""
     own = [one for one, copied in zip(written, find_copies([one.text for one in written], known), strict=True) if not copied]
-    repeated = to_drop(near_duplicate_pairs([one.text for one in own], ALIKE))
+    repeated = to_drop(near_duplicates([one.text for one in own], ALIKE).pairs)
     return [one for place, one in enumerate(own) if place not in repeated]
 
 
