@@ -9,6 +9,7 @@ from tweetstyle.model.tokenizer import IGNORED
 from tweetstyle.plan.schedule import pack_count
 from tweetstyle.recipe import Lora, Model, Training
 from tweetstyle.train.inputs import check_packed
+from tweetstyle.train.packed_attention import EACH_BY_ITSELF
 
 pytestmark = pytest.mark.slow
 
@@ -119,6 +120,7 @@ def test_packing_is_on_though_the_cpu_backend_turns_it_off(built, documents):
 
     signs = unsloth_trainer.signs_of_packing(built)
     check_packed(signs)
+    assert (built.model.config._attn_implementation == EACH_BY_ITSELF) != built.args.bf16
     assert len(built.train_dataset) == pack_count([len(d.ids) for d in documents], 128)
     with pytest.raises(TweetstyleError, match="packing is off.*padding-free batches"):
         check_packed(signs | {"padding-free batches": False})
