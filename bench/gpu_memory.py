@@ -1,8 +1,8 @@
 """The memory plan against PyTorch's own CUDA allocator over an emulated card.  python bench/gpu_memory.py [--minutes 60]
 
 No GPU is needed: a driver without a card (tests/gpu_emulation/driver) accounts every allocation of a full-size model while the product
-loads it, trains, validates and writes samples, and in a process of its own evaluates it and checks its export. What is already in
-bench/results/gpu_memory.json under the same versions is kept, so that the grid can be counted in parts.
+loads it, trains, validates and writes samples, and in a process of its own evaluates it and checks its export (bench/memory). What is
+already in bench/results/gpu_memory.json under the same versions is kept, so that the grid can be counted in parts.
 """
 
 import argparse
@@ -15,26 +15,24 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict
 from datetime import date
 from importlib.metadata import version
-from itertools import cycle, groupby, product
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from gpu_emulation.driver import (  # noqa: E402
-    Cell,
-    build_driver,
-    card_environment,
-    write_hollow_adapter,
-    write_hollow_base,
-)
+from gpu_emulation.driver import build_driver, card_environment  # noqa: E402
 
+from bench.memory.cell import Cell  # noqa: E402
+from bench.memory.forks import DriverForks  # noqa: E402
+from bench.memory.hollow import write_hollow_adapter, write_hollow_base  # noqa: E402
 from tweetstyle.hardware.gpu import GIB, REPORTED, Card  # noqa: E402
 from tweetstyle.model.hub import HUB, KNOWN  # noqa: E402
-from tweetstyle.plan.advice import largest_that_fit  # noqa: E402
 from tweetstyle.plan.memory import EVALUATION, HELD, LEFT_IN_TRAINING, LOAD, SAMPLES, TRAINING, VALIDATION, MemoryPlan, plan_memory  # noqa: E402
 from tweetstyle.recipe import Lora, Model, Recipe, Training  # noqa: E402
 from tweetstyle.recipe_yaml import read_recipe  # noqa: E402
@@ -50,47 +48,43 @@ PHASES = {
     EVALUATION: ("measuring", "scoring", "tweets"),
 }
 """Phase of the plan → those of the count, of which the largest is compared. Counts named sampling and writing are of a former generator."""
-MODELS, RANKS, CARDS = ("Llama 3.1 8B", "Llama 3 8B", "Llama 3.2 3B", "Llama 3.2 1B"), (32, 16, 64), (12, 8, 16, 24)
 PACKS = ((2048, 1), (2048, 2), (2048, 4), (8192, 1), (16384, 1), (28672, 1))
-SERIES = ("Llama 3.1 8B", 32)
-"""Model and rank that are counted with every pack."""
+WITH_ROOM = (
+    ("Llama 3.2 3B", 64, 8192, 1), ("Llama 3.2 1B", 64, 2048, 1), ("Llama 3.2 1B", 32, 16384, 1),
+    *(("Llama 3.1 8B", 32, *pack) for pack in PACKS), ("Llama 3.1 8B", 16, 2048, 1), ("Llama 3.1 8B", 64, 2048, 2),
+    ("Llama 3 8B", 32, 2048, 4),
+)  # fmt: skip
+"""Model, rank, tokens of a pack, and batch."""
+REFUSING = (
+    ("Llama 3.2 3B", 64, 12, 63849, 66455), ("Llama 3.1 8B", 32, 12, 27000, 28000, 31235, 32509), ("Llama 3 8B", 16, 12, 8028),
+    ("Llama 3.2 1B", 32, 12, 103237, 107451), ("Llama 3.1 8B", 16, 8, 10412),
+)  # fmt: skip
+"""Model, rank, the GB that the card is sold with, and tokens of a pack."""
 RECIPES = {"llama3-8b-12gb": 12, "llama3.1-8b-long-12gb": 12, "llama3-8b-8gb": 8, "llama3.2-3b-6gb": 6}
 KEYS = ("model", "card_gib", "enforced", "max_length", "batch", "r", "optim", "later")
-AROUND = 0.02
-"""On a card that refuses, lengths are tried that are so much shorter and longer than the longest that the plan lets fit."""
+COUNTED = ("peaks", "out_of_memory", "embeddings_in_ram", "left")
 
 
 def grid() -> Iterator[dict[str, Any]]:
-    """Every pair of model and card, model and rank, rank and card, and length and batch at least once, the most used ones first.
+    """What changes most of what is on the card, the most used settings first. Cells that share a model follow one another.
 
-    The recipes on their cards, training and evaluation; a card of 12 GB for each model, on either side of the longest pack that the plan
-    lets fit; one model with every pack, and every other model and rank with one of them in turn; the evaluation of each size on a small
-    card and on a large one; the other cards as that of 12 GB. Cells that share a loaded model follow one another.
+    The recipes on their cards, training and evaluation. On cards that refuse what they have no room for, each model near the longest pack
+    that the plan lets fit, and an 8B on either side of where Unsloth drops a staging buffer. On a card with room, one model with every
+    pack, the others and the other ranks with one. Left out for their time: cards of 16 and 24 GB, which take the same code as one with
+    room, and the evaluation of a 1B, whose terms are those of a 3B.
     """
     for recipe, sold in RECIPES.items():
         cell = of_recipe(read_recipe(ROOT / "recipes" / f"{recipe}.yaml"), REPORTED[sold])
         yield cell
         yield cell | {"later": True}
-    yield from on_cards(12)
-    packs = cycle(PACKS)
-    for name, r in product(MODELS, RANKS):
-        cell = {"model": name, "card_gib": ROOMY, "enforced": False, "r": r, "optim": "adamw_8bit", "later": False}
-        possible = [pack for pack in PACKS if pack[0] <= KNOWN[name]["max_position_embeddings"]]
-        chosen = possible if (name, r) == SERIES else [next(pack for pack in packs if pack in possible)]
-        yield from (cell | {"max_length": length, "batch": batch} for length, batch in chosen)
-    for name, card in (("Llama 3.1 8B", ROOMY), *product(MODELS[2:], (REPORTED[12], ROOMY))):
-        cell = {"model": name, "card_gib": card, "enforced": card != ROOMY, "r": 32, "optim": "adamw_8bit"}
-        yield cell | {"max_length": 2048, "batch": 1, "later": True}
-    for sold in (8, 16, 24):
-        yield from on_cards(sold)
-
-
-def on_cards(sold: int) -> Iterator[dict[str, Any]]:
-    """Each model on a card that refuses, with another rank on each."""
-    for place, name in enumerate(MODELS):
-        r = RANKS[(place + CARDS.index(sold)) % len(RANKS)]
-        cell = {"model": name, "card_gib": REPORTED[sold], "enforced": True, "batch": 1, "r": r, "optim": "adamw_8bit", "later": False}
-        yield from around_the_limit(cell)
+    plain = {"enforced": False, "card_gib": ROOMY, "batch": 1, "optim": "adamw_8bit", "later": False}
+    for name, r, sold, *lengths in REFUSING:
+        yield from (
+            plain | {"enforced": True, "card_gib": REPORTED[sold], "model": name, "r": r, "max_length": length} for length in lengths
+        )
+    for name, r, length, batch in WITH_ROOM:
+        yield plain | {"model": name, "r": r, "max_length": length, "batch": batch}
+    yield plain | {"model": "Llama 3.1 8B", "r": 32, "max_length": 2048, "later": True}
 
 
 def of_recipe(recipe: Recipe, card_gib: float) -> dict[str, Any]:
@@ -98,14 +92,6 @@ def of_recipe(recipe: Recipe, card_gib: float) -> dict[str, Any]:
     training = recipe.training
     sizes = {"max_length": training.max_length, "batch": training.per_device_train_batch_size, "r": recipe.model.lora.r}
     return {"model": name, "card_gib": card_gib, "enforced": True, "optim": training.optim, "later": False} | sizes
-
-
-def around_the_limit(cell: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    positions = KNOWN[cell["model"]]["max_position_embeddings"]
-    longest = largest_that_fit(KNOWN[cell["model"]], *settings_of(cell | {"max_length": 2048}), card_of(cell)).max_length
-    for length in (round(longest * (1 - AROUND)), round(longest * (1 + AROUND))) if longest else (2048,):
-        if length <= positions:
-            yield cell | {"max_length": length}
 
 
 def settings_of(cell: dict[str, Any]) -> tuple[Model, Training]:
@@ -159,32 +145,30 @@ def gib(count: int) -> float:
 
 
 def count(cells: list[dict[str, Any]], minutes: float) -> Iterator[dict[str, Any]]:
-    """Counts as many of the cells, in their order, as the time allows: a process over the emulated driver for each model that is loaded."""
+    """Counts as many of the cells, in their order, as are begun in time: a fork, or a process, for each model that is loaded."""
     end = time.monotonic() + 60 * minutes
-    with tempfile.TemporaryDirectory() as temporary:
-        directory = Path(temporary)
-        environment = (
-            os.environ | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"} | card_environment(build_driver(directory / "driver"))
-        )
-        for (module, _), group in groupby(cells, key=lambda cell: process_of(cell, directory)):
-            together = list(group)
-            (directory / "cells.json").write_text(json.dumps([settings_in(directory, cell) for cell in together]))
-            out = directory / "out.jsonl"
-            out.unlink(missing_ok=True)
-            command = [sys.executable, "-m", f"gpu_emulation.driver.{module}", "cells.json", "out.jsonl"]
-            try:
-                subprocess.run(command, cwd=directory, env=environment, timeout=max(end - time.monotonic(), 1), check=True)
-            except subprocess.TimeoutExpired:
-                print(f"{minutes:g} minutes are over", file=sys.stderr)
-            found = [json.loads(line) for line in out.read_text().splitlines()] if out.is_file() else []
-            yield from (cell | counted for cell, counted in zip(together, found, strict=False))
+    with tempfile.TemporaryDirectory() as temporary, ExitStack() as later:
+        directory, forks = Path(temporary), None
+        build_driver(directory / "driver")
+        for _, group in groupby(cells, key=lambda cell: (cell["later"], Cell(**settings_in(directory, cell)).loads())):
             if time.monotonic() > end:
-                return
+                return print(f"{minutes:g} minutes are over", file=sys.stderr)
+            together = list(group)
+            settings = [Cell(**settings_in(directory, cell)) for cell in together]
+            if together[0]["later"]:
+                found = [evaluated(directory, cell) for cell in settings]
+            else:
+                forks = forks or later.enter_context(DriverForks(directory))
+                found = forks.count(settings)
+            yield from (cell | counted for cell, counted in zip(together, found, strict=True))
 
 
-def process_of(cell: dict[str, Any], directory: Path) -> tuple[str, Any]:
-    """The module that counts the cell, and what cells that share a process have in common."""
-    return ("counted_later", json.dumps(cell)) if cell["later"] else ("counted", Cell(**settings_in(directory, cell)).loads())
+def evaluated(directory: Path, cell: Cell) -> dict[str, Any]:
+    """The cell as counted by a process of its own."""
+    of_driver = card_environment(directory / "driver") | {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
+    command = [sys.executable, "-m", "bench.memory.evaluation", json.dumps(asdict(cell))]
+    done = subprocess.run(command, cwd=directory, env=os.environ | of_driver, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def settings_in(directory: Path, cell: dict[str, Any]) -> dict[str, Any]:
@@ -206,32 +190,45 @@ def main() -> None:
     parser.add_argument("--only", default="", help="count only cells in whose JSON this regular expression is found")
     asked = parser.parse_args()
     versions = {name: version(name) for name in LIBRARIES} | {"python": platform.python_version()}
-    standing = json.loads(OUT.read_text()) if OUT.is_file() else {}
-    counted = [{"later": False} | cell for cell in standing["counted"]] if standing.get("versions") == versions else []
+    known = json.loads(OUT.read_text()) if OUT.is_file() else {}
+    counted = {key_of(cell): cell for cell in known["counted"]} if known.get("versions") == versions else {}
     cells = [cell for cell in not_in(counted) if re.search(asked.only, json.dumps(cell))]
     for cell in count(cells, asked.minutes):
-        counted.append({key: cell[key] for key in (*KEYS, "peaks", "out_of_memory", "embeddings_in_ram", "left") if key in cell})
-        write(counted, versions)
-    write(counted, versions)
+        counted[key_of(cell)] = {
+            name: cell[name] for name in (*KEYS, "peaks", "out_of_memory", "embeddings_in_ram", "left") if name in cell
+        }
+        write([*counted.values()], versions)
+    write([*counted.values()], versions)
 
 
-def not_in(counted: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The cells of the grid that are not counted yet."""
-    known = {tuple(cell[key] for key in KEYS) for cell in counted}
-    return [cell for cell in grid() if tuple(cell[key] for key in KEYS) not in known]
+def key_of(cell: dict[str, Any]) -> tuple:
+    return tuple(cell[name] for name in KEYS)
+
+
+def not_in(counted: Mapping[tuple, dict[str, Any]]) -> list[dict[str, Any]]:
+    """The cells of the grid that are not counted yet, then those of which not all phases are."""
+    left = [cell for cell in grid() if key_of(cell) not in counted]
+    return left + [cell for cell in grid() if key_of(cell) in counted and not is_whole(counted[key_of(cell)])]
+
+
+def is_whole(cell: dict[str, Any]) -> bool:
+    """Whether every phase was counted, or the one in which memory ran out."""
+    return cell["out_of_memory"] is not None or cell["peaks"].keys() >= {"tweets" if cell["later"] else "samples"}
 
 
 def write(counted: list[dict[str, Any]], versions: dict[str, str]) -> None:
     """The results, after every cell: what has been counted stays, whatever happens to the next."""
-    rows, left = [row(cell) for cell in counted], not_in(counted)
+    known = {key_of(cell): cell for cell in counted}
+    rows, left = [row(cell) for cell in counted], not_in(known)
     errors = {phase: max((abs(line[phase]["error"]) for line in rows if phase in line), default=None) for phase in PHASES}
     answers = [line["fits_by_plan"] == line["fits"] for line in rows if line["enforced"]]
     result = {
         "date": date.today().isoformat(),
         "versions": versions,
         "what": "bytes counted by PyTorch's CUDA allocator over an emulated card (no GPU was used); no kernel computed, times mean nothing",
-        "cells": f"{len(rows)} counted; of the grid's {sum(1 for _ in grid())} (grid in bench/gpu_memory.py) {len(left)} are not",
-        "not_counted": [" ".join(str(cell[key]) for key in KEYS) for cell in left],
+        "cells": f"{len(rows)} counted, among them those of the grid (bench/gpu_memory.py), which has {sum(1 for _ in grid())}",
+        "not_counted": [" ".join(map(str, key_of(cell))) for cell in left if key_of(cell) not in known],
+        "samples_or_tweets_not_counted": sum(not is_whole(cell) for cell in counted),
         "largest_errors": errors,
         "same_answer_on_cards_that_refuse": f"{sum(answers)} of {len(answers)}",
         "rows": rows,

@@ -7,6 +7,7 @@ import pytest
 
 from bench.gpu_memory import PHASES, bytes_beyond, of_this_process, plan_of
 from tweetstyle.hardware.gpu import GIB
+from tweetstyle.plan.memory import SAMPLES
 
 RESULTS = json.loads((Path(__file__).parents[1] / "bench" / "results" / "gpu_memory.json").read_text(encoding="utf-8"))
 COUNTED = RESULTS["counted"]
@@ -25,8 +26,9 @@ def test_every_phase_is_planned_to_half_a_percent(cell):
     plan, peaks = plan_of(cell), cell["peaks"]
     for phase, counted_as in PHASES.items():
         if peaks.keys() >= set(counted_as):
-            found = [peaks[counted]["allocated"] for counted in counted_as]
-            assert of_this_process(plan.phases[phase]) == pytest.approx(max(found), rel=0.005), phase
+            planned, most = of_this_process(plan.phases[phase]), max(peaks[counted]["allocated"] for counted in counted_as)
+            # Of samples the plan is the most: how many tokens are sorted depends on the logits.
+            assert 0.995 * most <= planned <= (1.02 if phase == SAMPLES else 1.005) * most, phase
     if not cell["later"]:
         assert ("embeddings" in plan.host) == cell["embeddings_in_ram"]
         assert max(peaks[phase]["allocated"] for phase in ("validation", "samples") if phase in peaks) < peaks["training"]["allocated"]

@@ -1,52 +1,41 @@
 """The memory plan against PyTorch's own CUDA allocator, over an emulated driver: one 8B at full size, all phases of its training."""
 
-import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from gpu_emulation.driver import build_driver, card_environment, write_hollow_base
+from gpu_emulation.driver import build_driver
 
+from bench.memory.cell import Cell
+from bench.memory.forks import DriverForks
+from bench.memory.hollow import write_hollow_base
 from tweetstyle.hardware.gpu import GIB, Card
 from tweetstyle.model.hub import KNOWN
 from tweetstyle.plan.memory import LEFT_IN_TRAINING, SAMPLES, TRAINING, VALIDATION, plan_memory
 from tweetstyle.recipe import Model, Training
 
-ROOT = Path(__file__).parents[2]
 BASE = "Llama 3 8B"
 CARD_GIB = 11.76
-COUNTED = [sys.executable, "-m", "gpu_emulation.driver.counted"]
-FOUND_AT = {"PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}"}
-
-
-def run(directory: Path, environment: dict[str, str]) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [*COUNTED, "cells.json", "out.jsonl"], cwd=directory, env=environment, capture_output=True, text=True, check=False
-    )
 
 
 @pytest.fixture(scope="module")
 def counted(tmp_path_factory) -> dict:
     """The default recipe's settings on a card of 12 GB that refuses what it has no room for: 2,048 tokens, batch 1, r 32."""
     directory = tmp_path_factory.mktemp("emulated-card")
-    driver = build_driver(directory / "driver")
+    build_driver(directory / "driver")
     base = write_hollow_base(directory / "base", BASE)
-    (directory / "cells.json").write_text(json.dumps([{"base": str(base), "card_gib": CARD_GIB, "enforced": True}]))
-    environment = os.environ | FOUND_AT | card_environment(driver)
-    done = subprocess.run(
-        [*COUNTED, "cells.json", "out.jsonl"], cwd=directory, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads((directory / "out.jsonl").read_text())
+    with DriverForks(directory) as forks:
+        return forks.count([Cell(str(base), CARD_GIB, enforced=True)])[0]
 
 
-def test_without_the_driver_nothing_is_counted(tmp_path):
+def test_without_the_driver_nothing_is_counted():
     """The process ends: it would count on whatever card, or none, it found."""
-    environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"} | FOUND_AT
-    done = run(tmp_path, environment)
-    assert done.returncode != 0 and "libcuda.so.1" in done.stderr and not (tmp_path / "out.jsonl").exists()
+    environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
+    command = [sys.executable, "-m", "bench.memory.counting"]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode != 0 and "libcuda.so.1" in done.stderr
 
 
 @pytest.mark.slow

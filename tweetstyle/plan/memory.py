@@ -46,10 +46,9 @@ SAFETY, SPLIT = 256 * 2**20, 17 / 16
 and hidden feature, rows of fp32 logits, bytes for each trained parameter beside its weight, and the rest."""
 SECOND_BUFFER_FROM = 512 * 2**20
 """Free bytes from which it takes a second staging buffer (unsloth_zoo/gradient_checkpointing.py, DOUBLE_BUFFER_HEADROOM)."""
-HOLES = 4
+HOLES = 3.4
 """Tensors of the layers' input that the allocator holds besides after the first micro-batch, between blocks that larger ones do not fit:
-4.0 of an 8B at 28,000 tokens and 2.8 at 8,028, counted over an emulated card. Where less would leave the second buffer its room, the
-plan may be that buffer too low."""
+2.4 to 4.4, counted over an emulated card, on which an 8B of rank 32 takes the second buffer at 27,000 tokens and not at 28,000."""
 FRAGMENTATION = 1 / 18
 """Share of the activations lost between the allocator's blocks on a full card: on emulated ones an 8B fits with 1/17 and not with 1/19
 (bench/gpu_memory.py); Unsloth reckons with 1/16 (unsloth_zoo/block_swap.py)."""
@@ -121,8 +120,12 @@ class MemoryPlan:
         }
 
 
+def _total(parts: Parts) -> int:
+    return sum(parts.values())
+
+
 def _largest(parts: Mapping[str, Parts]) -> str:
-    return max(parts, key=lambda name: sum(parts[name].values()))
+    return max(parts, key=lambda name: _total(parts[name]))
 
 
 def plan_memory(config: Mapping[str, Any], model: Model, training: Training, *, card: Card | None = None) -> MemoryPlan:
@@ -205,9 +208,13 @@ def _moments(shape: Shape, model: Model, training: Training, buffers: int = 2) -
     if model.method == "qlora":
         # Unsloth's scratch and the weight at hand (unsloth/kernels/utils.py).
         backward["dequantised weights"] = loss["dequantised weights"] = 2 * each * shape.largest_linear
+    attention = backward | {"gradients of activations": layer.attention}
+    if model.method == "qlora":
+        # There the weight at hand is that of the queries.
+        attention["dequantised weights"] = each * (shape.largest_linear + shape.hidden * shape.query)
     # AdamW over lists of tensors makes one fp32 copy of a moment (torch/optim/adam.py, _multi_tensor_adam); bitsandbytes works in place.
     scratch = 4 * tensors.trained_parameters(shape, model) if training.optim == "adamw_torch" else 0
-    return {"backward": backward, "loss": loss, "optimizer step": {"the optimizer's own": scratch}}, stored
+    return {"backward": max(backward, attention, key=_total), "loss": loss, "optimizer step": {"the optimizer's own": scratch}}, stored
 
 
 def cpu_activations(shape: Shape, training: Training) -> int:

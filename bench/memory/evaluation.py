@@ -1,11 +1,10 @@
-"""Counts the memory of what follows a training:  python -m gpu_emulation.driver.counted_later CELLS.json OUT.jsonl
+"""Counts the memory of what follows a training:  python -m bench.memory.evaluation CELL
 
 A process without Unsloth, as in a run, beside the one that trained, which still holds its CUDA context and what Unsloth keeps. The
 trained model is loaded by the product's own code for each phase: as it is measured when the training ends, scored, and lets write.
-CELLS.json has one cell; OUT.jsonl gets a line with the peaks of every phase.
+CELL is JSON; the last line that is printed is the cell with the peaks of every phase.
 """
 
-import ctypes
 import gc
 import json
 import os
@@ -18,8 +17,9 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from gpu_emulation.driver.cell import Cell
-from gpu_emulation.driver.counted import DRIVER, check_emulation, counting
+from bench.memory.cell import Cell
+from bench.memory.counting import Peaks, card_of, check_emulation, counting, out_of_memory
+from bench.memory.training import drawn_as
 
 TOKENS, PROMPT = 64, 20
 """Of a tweet with its prompt, and of the prompt."""
@@ -27,13 +27,13 @@ DOCUMENTS, EXAMPLES = 60, 20
 """Tweets that are scored, and tweets that the base model is shown (recipe: evaluation.examples)."""
 
 
-def run(cell: Cell, out: Path) -> None:
-    """Goes through the phases of the cell and appends a JSON line to `out`."""
+def count(cell: Cell) -> dict[str, Any]:
+    """Goes through the phases of the cell."""
     import torch
 
     from tweetstyle.model.base import read_base_model
 
-    base, peaks = read_base_model(Path(cell.base)), {}
+    base, peaks = read_base_model(Path(cell.base)), Peaks()
     line: dict[str, Any] = asdict(cell) | {"peaks": peaks, "out_of_memory": None}
     try:
         for phase, work in PHASES.items():
@@ -42,9 +42,8 @@ def run(cell: Cell, out: Path) -> None:
             with tempfile.TemporaryDirectory() as directory, counting(peaks, phase):
                 work(base, Path(cell.adapter), cell.method, Path(directory))
     except torch.OutOfMemoryError as error:
-        line["out_of_memory"] = {"phase": next(reversed(peaks)), "said": str(error).split(" GPU ")[0]}
-    with out.open("a") as stream:
-        stream.write(json.dumps(line) + "\n")
+        line["out_of_memory"] = out_of_memory(peaks, error)
+    return line
 
 
 def _documents(count: int) -> list[Any]:
@@ -90,18 +89,13 @@ def _write(base: Any, adapter: Path, method: str, directory: Path) -> None:
     asked = {who: [samples.WritingPrompt(number, None, "Tweet", "x") for number in range(64)] for who in (samples.TUNED, samples.EXAMPLES)}
     writing = samples.Writing(ModelPair(base, adapter, method, template), Examples(1, _shown()), sampling, 42, {})
     files = {who: samples.AnswerFile(directory / f"{who}.jsonl", "x") for who in asked}
-    draw = generation.draw
-
-    def drawn(logits: Any, recent: Any, *others: Any) -> list[int]:
-        draw(logits, recent, *others)
-        return [7] * len(recent)
 
     def unequal(base: Any, template: Any, prompts: Any, beginning: Any) -> list[list[int]]:
         """Of unequal length, as prompts are."""
         return [[*beginning, *(7 * number + place for place in range(PROMPT - number % 4))] for number in range(64)]
 
     with (
-        patch.object(generation, "draw", drawn),
+        patch.object(generation, "draw", drawn_as(7)),
         patch.object(samples, "as_read", return_value=""),
         patch.object(samples, "prompt_ids", unequal),
     ):
@@ -119,16 +113,13 @@ def main() -> None:
     from tweetstyle.hardware.gpu import DISPLAY
     from tweetstyle.plan.memory import CUDA_CONTEXT
 
-    cells, out = (Path(argument) for argument in sys.argv[1:])
-    (settings,) = json.loads(cells.read_text())
-    cell = Cell(**settings)
+    cell = Cell(**json.loads(sys.argv[1]))
     # Before torch asks: the evaluation takes the size of its batches from it. A context is this process's, one the training's.
-    held = 2 * CUDA_CONTEXT + cell.left + DISPLAY
-    DRIVER.fake_card(ctypes.c_size_t(round(cell.card_gib * 2**30)), ctypes.c_size_t(held), cell.enforced)
+    card_of(cell.card_gib, 2 * CUDA_CONTEXT + cell.left + DISPLAY, cell.enforced)
     # The allocator is set up as the training's process leaves it to its children (unsloth_zoo/__init__.py).
     os.environ |= {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYTORCH_ALLOC_CONF": "expandable_segments:True"}
     check_emulation()
-    run(cell, out)
+    print("\n" + json.dumps(count(cell)))
 
 
 if __name__ == "__main__":

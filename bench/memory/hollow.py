@@ -9,8 +9,6 @@ from support.tiny_llama import LINEARS, shapes, write_tokenizer
 
 from tweetstyle.model.hub import KNOWN
 
-SHAPES = {"Llama 3 8B": 32, "Llama 3.1 8B": 32, "Llama 3.2 3B": 28, "Llama 3.2 1B": 16}
-"""Models that can be emulated, and their layers."""
 BYTES = {"BF16": 2, "F32": 4}
 
 

@@ -9,8 +9,8 @@ STEPS = 2
 @dataclass(frozen=True)
 class Cell:
     """base: directory of a base model; card_gib: of the card; enforced: whether it refuses what it has no room for; the rest as in a
-    recipe; training: further settings of its section; phases: those to go through after the last step; adapter: directory of a trained
-    one and left: bytes that the training's process still holds, for what comes after the training."""
+    recipe; training: further settings of its section; adapter: directory of a trained one and left: bytes that the training's process
+    still holds, for what comes after the training."""
 
     base: str
     card_gib: float = 23.6
@@ -20,7 +20,6 @@ class Cell:
     r: int = 32
     method: str = "qlora"
     training: dict[str, Any] = field(default_factory=dict)
-    phases: tuple[str, ...] = ("validation", "samples")
     adapter: str = ""
     left: int = 0
 
