@@ -240,7 +240,7 @@ def test_the_exported_file_answers_the_second_message_with_the_first_in_mind(tin
     gguf = export(tiny, None, template, Export(types=("f16",)), greedy, "tiny", tmp_path / "out").gguf["f16"]
     found = whole(tiny, adapter, template, tmp_path, 6, QUICK.model_copy(update={"samples": 2}), sampling=greedy, gguf=gguf)
     assert found.style.source == "gguf"
-    speaker = ChatModel(gguf, template, greedy, threads=1)
+    speaker = ChatModel(gguf, template, greedy)
     for opening in found.conversation.openings[:3]:
         first, second = opening.messages
         assert opening.tuned[0] == speaker.answer(first).strip()
