@@ -76,8 +76,7 @@ def load_model(base: BaseModel, model: Model, training: Training) -> tuple[PreTr
         use_gradient_checkpointing=training.gradient_checkpointing,
         random_state=training.seed,
         local_files_only=True,
-        # Under autocast it would round otherwise than PyTorch's own attention, which tells documents apart by a mask.
-        **({"attn_implementation": packed_attention.register()} if CPU and not computes_in_bf16(training) else {}),
+        **({"attn_implementation": packed_attention.register()} if CPU else {}),
     )
     tokenizer.pad_token = base.pad_token
     return (loaded if full else _with_adapter(loaded, model.lora, training)), tokenizer
@@ -152,8 +151,8 @@ def sft_config(training: Training, directory: Path) -> SFTConfig:
         report_to="none",
         disable_tqdm=True,
     )
-    # On a CPU Unsloth turns packing off for fear of attention across documents. There is none: by positions that begin again, transformers'
-    # SDPA masks and packed_attention tell documents apart. tests/integration/test_training_model.py proves it.
+    # On a CPU Unsloth turns packing off for fear of attention across documents. packed_attention keeps them apart: positions begin again
+    # with each. tests/integration/test_training_model.py proves it.
     config.packing = config.padding_free = True
     return config
 
