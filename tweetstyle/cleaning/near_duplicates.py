@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -90,14 +91,15 @@ def jaccard(one: np.ndarray, other: np.ndarray) -> float:
 
 
 class NearDuplicates(NamedTuple):
-    """pairs: verified, ordered by the later text; crowds: positions of texts in families too large for every pair to be compared."""
+    """pairs: verified, ordered by the later text; crowds: positions, two and two, in families too large for every pair to be compared."""
 
     pairs: list[DuplicatePair]
-    crowds: list[tuple[int, int]]
+    crowds: array[int]
 
     def clusters(self, count: int) -> list[int]:
         """The cluster of each of `count` texts, joined by near-duplicates directly or through others, as the position of its first."""
-        return connected([*((pair.earlier, pair.later) for pair in self.pairs), *self.crowds], count)
+        crowds = zip(self.crowds[::2], self.crowds[1::2], strict=True)
+        return connected(chain(((pair.earlier, pair.later) for pair in self.pairs), crowds), count)
 
 
 def near_duplicates(texts: Sequence[str], threshold: float, seed: int = SEED) -> NearDuplicates:
@@ -119,7 +121,7 @@ def near_duplicates(texts: Sequence[str], threshold: float, seed: int = SEED) ->
 
     grams_at = lru_cache(CACHED // max(map(len, keys), default=1) + 1)(lambda place: grams(keys[place]))
     earliest: dict[int, int] = {}
-    crowds: list[tuple[int, int]] = []
+    crowds = array("q")
     for one, group in groupby(_candidates(_signatures([keys[place] for place in places], threshold, seed), threshold), itemgetter(0)):
         later, compared = places[one], {places[other] for _, other in group}
         found = {place: jaccard(grams_at(later), grams_at(place)) for place in compared}
@@ -128,10 +130,11 @@ def near_duplicates(texts: Sequence[str], threshold: float, seed: int = SEED) ->
         found |= {place: jaccard(grams_at(later), grams_at(place)) for place in {earliest.get(p, p) for p in near} - compared}
         pairs += [DuplicatePair(later, place, similarity) for place, similarity in found.items() if similarity >= threshold]
         if len(compared) == MOST_COMPARED:
-            crowds += [(place, later) for place in compared]
+            crowds.extend(chain.from_iterable((place, later) for place in compared))
         if near:
             earliest[later] = min(earliest.get(p, p) for p in near)
-    return NearDuplicates(sorted(pairs), crowds)
+    pairs.sort()
+    return NearDuplicates(pairs, crowds)
 
 
 def to_drop(pairs: Iterable[DuplicatePair]) -> dict[int, DuplicatePair]:
@@ -199,8 +202,11 @@ def _signatures(texts: Sequence[str], threshold: float, seed: int) -> np.ndarray
     return made
 
 
-def _candidates(signatures: np.ndarray, threshold: float) -> list[list[int]]:
-    """Later and earlier row of the pairs, in order, that share a bucket and, as their signatures estimate it, may reach the threshold."""
+def _candidates(signatures: np.ndarray, threshold: float) -> Iterator[list[int]]:
+    """Later and earlier row of the pairs that share a bucket and, as their signatures estimate it, may reach the threshold.
+
+    In order of the later row; there are `MOST_COMPARED` at most of each.
+    """
     import numpy as np
 
     bands, rows = bands_and_rows(threshold)
@@ -220,7 +226,9 @@ def _candidates(signatures: np.ndarray, threshold: float) -> list[list[int]]:
         rank = _ranks(found >> 33)
         wanted[found[(rank == MOST_COMPARED - 1) & (found >> 24 & 511 <= clear)] >> 33] = False
         found = found[rank < MOST_COMPARED]
-    return sorted(np.stack([found >> 33, found & 0xFFFFFF], axis=1).tolist())
+    for first in range(0, len(found), PORTION // 8):
+        part = found[first : first + PORTION // 8]
+        yield from np.stack([part >> 33, part & 0xFFFFFF], axis=1).tolist()
 
 
 def _met(columns: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

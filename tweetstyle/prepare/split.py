@@ -7,7 +7,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tweetstyle.cleaning.archive_rules import FREQUENT
-from tweetstyle.cleaning.near_duplicates import near_duplicates
+from tweetstyle.cleaning.near_duplicates import connected, near_duplicates
 from tweetstyle.dataset.held_out import held_out_count, joined
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.locale import N_, Later, _, later
@@ -84,7 +84,8 @@ def leaks(parts: Mapping[str, Sequence[Tweet]], threshold: float, seed: int) -> 
     By their texts alone and with other signatures than the rules used, so that it does not miss the same pairs.
     """
     tweets = [(name, tweet) for name in ("train", "validation", "test") for tweet in parts[name]]
-    found = near_duplicates([tweet.text for name, tweet in tweets], threshold, seed)._replace(crowds=[]).clusters(len(tweets))
+    pairs = near_duplicates([tweet.text for name, tweet in tweets], threshold, seed).pairs
+    found = connected(((pair.earlier, pair.later) for pair in pairs), len(tweets))
     names: dict[int, set[str]] = {}
     for cluster, (name, _tweet) in zip(found, tweets, strict=True):
         names.setdefault(cluster, set()).add(name)
