@@ -68,7 +68,7 @@ NO_TWEETS = [
     (HEADER + '1300000000000000000,"un guillemet " de trop,2021-03-05\n', "not valid CSV"),
     (HEADER + ONE.replace("1300000000000000000", "1.3E+18"), "rounded"),
     (HEADER + ONE.replace("1300000000000000000", "12 34"), "not an id"),
-    (HEADER + ONE.replace("2021-03-05 10:00:00", "05/03/2021 10:00 EST"), "time zone"),
+    (HEADER + ONE.replace("2021-03-05 10:00:00", "05/03/2021 10:00 XYT"), "time zone"),
     (HEADER + "\0" + ONE, "NUL"),
     ('{"texte": "un tweet"}\n{"texte": 5}\n', "not a string"),
     ('{"texte": "un tweet"}\n{"texte" "deux"}\n', "not valid JSON"),

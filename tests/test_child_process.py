@@ -56,6 +56,15 @@ def is_running(pid: int) -> bool:
         return False
 
 
+def test_a_script_without_a_guard_gets_the_true_cause(tmp_path):
+    script = tmp_path / "mine.py"
+    script.write_text(APART.partition("if __name__")[0] + 'sys.modules["unsloth"] = sys\nrun_in_clean_process(announce)\n')
+    environment = os.environ | {"PYTHONPATH": str(PROJECT), "LANGUAGE": "en"}
+    ended = subprocess.run([sys.executable, script], capture_output=True, text=True, env=environment, timeout=PATIENCE)
+    assert ended.stdout == "" and "would run this script in it again" in ended.stderr and f"{script}: the work needs" in ended.stderr
+    assert 'if __name__ == "__main__":' in ended.stderr and "bootstrapping" not in ended.stderr
+
+
 def assert_all_exit(children: list[int]) -> None:
     deadline = time.monotonic() + PATIENCE
     try:

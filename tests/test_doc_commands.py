@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
+from support.inspecting import chat
 from support.x_archives import Post, write_archive
 from test_docs_languages import FENCED, INDENTED, PAGES, blocks
 
@@ -96,6 +97,7 @@ def project(tmp_path_factory):
     shutil.copy(ROOT / "data" / "sample" / "tweets.csv", path / "data" / "raw" / "archive.csv")
     posts = [Post(tweet.id, tweet.text, tweet.created_at) for tweet in open_archive([path / "data" / "raw" / "archive.csv"]).tweets()]
     write_archive(path / "data" / "raw" / "twitter-2025-01-14.zip", posts)
+    chat(path / "data" / "raw" / "_chat.txt")
     written = ["--write-recipe", str(path / "recipes" / "mine.yaml")]
     assert CliRunner().invoke(tweetstyle, ["inspect", str(path / "data" / "raw" / "twitter-2025-01-14.zip"), *written]).exit_code == 0
     return path

@@ -8,12 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from support.inspecting import inspect, posts, refused, shown
+from support.inspecting import chat, inspect, posts, refused, shown
 from support.x_archives import GENERATIONS, SECRET, write_archive
 
 from tweetstyle.cleaning.clean import clean
 from tweetstyle.inspect.summary import SAMPLES, take_inventory
 from tweetstyle.recipe import Data
+from tweetstyle.recipe_yaml import read_recipe
 from tweetstyle.sources import open_archive
 
 SAMPLE = Path(__file__).parents[1] / "data" / "sample" / "tweets.csv"
@@ -72,11 +73,22 @@ def test_a_manifest_s_gap_earlier_edits_and_repeated_tweets_are_said(tmp_path):
     assert "X's manifest says 80 entries, the file has 67: 13 missing" in text
 
 
+def test_of_a_chat_the_names_and_their_messages_are_shown_and_the_recipe_gets_the_author_s(tmp_path):
+    source, target = chat(tmp_path / "_chat.txt"), tmp_path / "mine.yaml"
+    result = inspect(source, "--write-recipe", target)
+    assert result.exit_code == 1 and "Traceback" not in result.output and not target.exists()
+    assert [line.split()[:3] for line in result.stdout.splitlines()] == [["Bob", "60", "50.0%"], ["Chloé", "60", "50.0%"]]
+    assert "holds messages of 2 people: Bob (60), Chloé (60)" in " ".join(result.stderr.split())
+    text = shown(source, "--author", "chloé", "--write-recipe", target)
+    assert "a WhatsApp chat, 60 tweets Bob 60 50.0%" in text and "60 of 120 messages are yours; 60 answer a message" in text
+    assert read_recipe(target).data.author == ("chloé",)
+
+
 def test_what_steers_a_terminal_and_markup_are_shown_as_they_are(tmp_path):
     plain = tmp_path / "a.txt"
-    plain.write_text("[red]en rouge ?[/red] :smile: \x1b[31m \u202eà l'envers\n" * 3, encoding="utf-8")
+    plain.write_text("[red]en rouge ?[/red] :smile: \x1b[31m\x07 \u202eà l'envers\n" * 3, encoding="utf-8")
     output = inspect(plain).stdout
-    assert "[red]en rouge ?[/red] :smile: ‹U+001B›[31m ‹U+202E›à l'envers" in " ".join(output.split())
+    assert "[red]en rouge ?[/red] :smile: ‹U+0007› ‹U+202E›à l'envers" in " ".join(output.split())
     assert "\x1b" not in output and "\u202e" not in output
 
 

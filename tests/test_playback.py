@@ -87,6 +87,18 @@ def test_every_split_gets_its_messages_and_a_second_run_requests_nothing_and_wri
             assert play(fake, processed, **changes).answers == 50
 
 
+def test_a_message_that_the_archive_has_is_used_as_it_is_and_none_is_requested_for_its_tweet(processed):
+    real = tweets(8, 100, message="Tu viens ?", type=REPLY) + tweets(2, 200, message="Je pars.") + tweets(1, 300, type=REPLY)
+    write_tweets(processed / "train.jsonl", [*tweets(20), *real])
+    with FakeOllama(good) as fake:
+        played = play(fake, processed, train_tweets=12)
+        train, found = played.splits["train"], written(processed)["train"]
+        assert not {tweet.text for tweet in real} & set(map(tweet_of, fake.requests))
+    assert {found[tweet.id] for tweet in real[:8]} == {"Tu viens ?"} and found["200"] == "Je pars." and "300" not in found
+    assert (train.asked, train.real, train.usable, train.left_out, train.unknown_parent) == (12, 10, 22, 8, 1)
+    assert "one that the archive has" in printed(table(played))
+
+
 # -- what is rejected ---------------------------------------------------------------------------------------
 
 

@@ -61,6 +61,22 @@ def tweets(directory, split):
     return list(read_split(directory / "out" / f"{split}.jsonl"))
 
 
+def test_of_a_chat_only_the_author_s_messages_are_kept_each_with_the_one_it_answers_without_names_and_numbers(tmp_path):
+    chat = "".join(
+        f"[{day[:10]}, 10:00:00] Bob: et @Denise, le {NOUNS[n % 16]}, au 418-555-0123 ?\n[{day[:10]}, 10:05:00] Chloé: {text}\n"
+        for n, (_id, text, day) in enumerate(rows())
+    )
+    (tmp_path / "_chat.txt").write_text(chat, encoding="utf-8")
+    data = Data(source=tmp_path / "_chat.txt", author="Chloé", near_duplicate_jaccard=1.0, automatic_posts="keep")
+    prepared = prepare(data, Prompt(style="Nimzo"), TEMPLATE, tmp_path / "out")
+    kept = [tweet for split in ("train", "validation", "test") for tweet in tweets(tmp_path, split)]
+    assert [tweet.text for tweet in kept] == [text for _id, text, _day in rows()] and {tweet.type for tweet in kept} == {REPLY}
+    assert kept[1].message == "et @…, le neige, au [téléphone] ?" and prepared.read == 60
+    assert prepared.sources[0][1:] == ("a WhatsApp chat", 60)
+    assert any("60 of 120 messages are yours; 60 answer a message" in notice for notice in prepared.notices)
+    assert "Bob" not in "".join(path.read_text() for path in (tmp_path / "out").iterdir())
+
+
 def test_the_files_hold_what_was_kept_and_what_was_not(tmp_path):
     extra = [
         ("7", "@bob oui, j'arrive &amp; je reste\nlongtemps https://t.co/a", "2021-01-05 10:00:00"),

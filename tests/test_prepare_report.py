@@ -99,7 +99,7 @@ def test_every_reason_is_on_the_page_with_its_count_its_sample_and_its_setting(l
         assert f"texte de {reason}" in found.inside("blockquote") and f"vu par {reason}" in found.inside("bdi")
     assert "2021-03-04 10:11:12 UTC" in found.text
     # The other settings of Data change what is read, how a kept text looks, or how it is split.
-    others = {"source", "processed", "expected_count", "separator", "validation_fraction", "test_fraction", "mini_train", "seed"}
+    others = {"source", "author", "processed", "expected_count", "separator", "validation_fraction", "test_fraction", "mini_train", "seed"}
     assert named == set(Data.model_fields) - others
 
 

@@ -22,6 +22,15 @@ SHORT_FRENCH_MONTHS = "janv. févr. mars avr. mai juin juil. août sept. oct. no
         ("2021-03-05 18:04:11.987", "2021-03-05T18:04:11.987000"),
         ("2021-03-05 18:04:11 UTC", "2021-03-05T18:04:11"),
         ("2016-08-01 12:00:00 +0000", "2016-08-01T12:00:00"),
+        ("2021-03-01 08:11:20 EST", "2021-03-01T13:11:20"),
+        ("5 mars 2021 18:04 HAE", "2021-03-05T22:04:00"),
+        ("2021-07-01 08:11:20 CEST", "2021-07-01T06:11:20"),
+        ("Fri Mar 05 18:04:11 PST 2021", "2021-03-06T02:04:11"),
+        ("2021/03/05 18:04", "2021-03-05T18:04:00"),
+        ("2021/3/5, 9:04:11", "2021-03-05T09:04:11"),
+        ("2021.03.05", "2021-03-05T00:00:00"),
+        ("05/03/21 18:04", "2021-03-05T18:04:00"),
+        ("18.02.23", "2023-02-18T00:00:00"),
         ("2021-03-05", "2021-03-05T00:00:00"),
         ("Sat Feb 18 12:33:11 +0000 2023", "2023-02-18T12:33:11"),
         ("18/02/2023", "2023-02-18T00:00:00"),
@@ -54,8 +63,8 @@ def test_what_datetime_writes_in_each_form_is_read_back(moment):
 
 @pytest.mark.parametrize(
     "written",
-    "|hier|13/13/2021|31/02/2021|29 février 2021|5 brumaire 2021|12:33|2021-13-01|18/02/2023 25:00|18/02/23|18 mars 2021 13:00 PM|"
-    "٠٥/٠٣/٢٠٢١|99999|2021-03-05 18:04:11 Montréal|mars 2021|5 mars 2021 18:04 PST".split("|"),
+    "|hier|13/13/2021|31/02/2021|29 février 2021|5 brumaire 2021|12:33|2021-13-01|18/02/2023 25:00|31/02/23|18 mars 2021 13:00 PM|"
+    "٠٥/٠٣/٢٠٢١|99999|2021-03-05 18:04:11 Montréal|mars 2021|5 mars 2021 18:04 XYT".split("|"),
 )
 def test_what_is_no_date_is_refused(written):
     with pytest.raises(ValueError, match="."):
@@ -124,6 +133,13 @@ def test_local_dates_and_days_become_the_ids_own_time(tmp_path, zone, form):
     dates, notices = dates_read(tmp_path, rows)
     assert dates == [utc(moment) for moment in there]
     assert len(notices) == 1 and "the times in the ids (UTC) are used" in notices[0]
+
+
+@pytest.mark.parametrize(("written", "said"), [("05/03/21 18:04", True), ("5/3/2021", True), ("25/03/21", False), ("5 mars 2021", False)])
+def test_where_nothing_says_which_number_is_the_day_a_notice_says_how_it_was_read(tmp_path, written, said):
+    dates, notices = dates_read(tmp_path, [("1", written), ("2", written)])
+    assert dates[0].startswith("2021-03-")
+    assert notices == [f"in dates such as {written} the first number is read as the day"] * said
 
 
 def test_dates_that_contradict_their_ids_stay(tmp_path):

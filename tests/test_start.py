@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 from support.fake_ollama import FakeOllama
-from support.inspecting import posts
+from support.inspecting import chat, posts
 from support.terminal import Terminal
 from support.x_archives import write_archive
 
@@ -145,6 +145,15 @@ def test_yes_asks_nothing_and_ends_in_one_answer_of_the_chat(sample, monkeypatch
     assert json.loads(Path("recipes/sample.start.json").read_text())["finished"] is True
     again = start("--yes", str(sample))
     assert again.exit_code == 0 and done[1:] == [Path("recipes/sample-2-trial.yaml")], "a finished guide starts again and replaces no file"
+
+
+def test_of_a_chat_the_guide_asks_who_you_are_and_both_recipes_say_it(place):
+    chat(place / "_chat.txt")
+    result = start("_chat.txt", typed="2\n\n\n1\n\nn\n")
+    assert result.exit_code == 0 and "Which name is yours?" in result.output, result.output
+    for path in (Path("recipes/chloe.yaml"), Path("recipes/chloe-trial.yaml")):
+        recipe = read_recipe(path)
+        assert (recipe.data.author, recipe.prompt.style) == (("Chloé",), "Chloé")
 
 
 @pytest.mark.parametrize("replaces", [False, True])

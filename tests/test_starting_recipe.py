@@ -58,7 +58,7 @@ def test_a_recipe_in_french_has_the_same_settings_and_a_french_report(tmp_path):
 @pytest.mark.parametrize("name", WILD)
 def test_a_wild_name_is_the_same_in_the_recipe(tmp_path, name):
     target, sources = tmp_path / "mine.yaml", (Path(name), Path("data/" + name))
-    target.write_text(recipe_text(sources, 40, ["fr", "en"], name), encoding="utf-8")
+    target.write_text(recipe_text(sources, 40, ["fr", "en"], {"separator": name}), encoding="utf-8")
     data = read_recipe(target).data
     assert (data.source, data.separator) == (sources, name)
 

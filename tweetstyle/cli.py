@@ -146,14 +146,15 @@ def start_command(archive: Path | None, yes: bool) -> None:
 @argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @option("--write-recipe", "target", metavar="FILE", type=click.Path(path_type=Path), help="Write a first recipe; never over a file.")
 @option("--separator", metavar="LINE", help="In plain text, the line between two tweets; without it every line is a tweet.")
-def inspect_command(sources: tuple[Path, ...], target: Path | None, separator: str | None) -> None:
-    """Show what an archive holds: X's own (zip or folder), CSV, JSON Lines or plain text.
+@option("--author", metavar="NAME", multiple=True, help="Your name in a chat; without it the names in the chat are listed.")
+def inspect_command(sources: tuple[Path, ...], target: Path | None, separator: str | None, author: tuple[str, ...]) -> None:
+    """Show what an archive holds: X's own (zip or folder), another network's or messenger's export, CSV, JSON Lines or plain text.
 
     Kind, period, languages, what the tweets are, ten of them, and a recipe to start from. Nothing else is written.
     """
     from tweetstyle.inspect import inspect
 
-    inspect(sources, rich_console(), target, separator)
+    inspect(sources, rich_console(), target, separator, author)
 
 
 @tweetstyle.command("plan", cls=OfflineCommand)

@@ -75,7 +75,9 @@ class Data(Section):
     source: Annotated[
         tuple[LocalPath, ...], Field(strict=False, min_length=1), BeforeValidator(_listed, json_schema_input_type=Path | list[Path])
     ]
-    """The archive: X's own zip or folder, CSV, JSON Lines, plain text; of several, a list, merged by id."""
+    """The archive: X's own zip or folder, another network's or messenger's export, CSV, JSON Lines, plain text; of several, a list."""
+    author: Annotated[tuple[Name, ...], Field(strict=False), BeforeValidator(_listed, json_schema_input_type=str | list[str])] = ()
+    """Your name in chats (WhatsApp, Telegram, Facebook, Instagram), of several a list: only these people's messages are learned."""
     processed: LocalPath = Path("data/processed")
     """Directory of the cleaned CSVs, the splits and the report."""
     expected_count: int | None = Field(None, ge=1)

@@ -14,7 +14,7 @@ from tweetstyle.locale.libraries import reason
 TWEET, REPLY = "Tweet", "Réponse"
 SPLITS = ("train", "mini-train", "validation", "test")
 _FURTHER = ("created_at", "type", "topic", "thread", "language", "follows")
-"""A row's other fields, in the order of Tweet's."""
+"""A row's other fields, in the order of Tweet's; `message` comes after them, in rows that have one."""
 
 
 class SourceTweet(NamedTuple):
@@ -23,8 +23,8 @@ class SourceTweet(NamedTuple):
     id: the archive's own, or for one without ids the file's name and the place in it; text: lines end in \\n, HTML entities as
     they are; created_at: `YYYY-MM-DDTHH:MM:SSZ`, or empty where the archive has no date; where: file and place, for messages;
     reply_to: id of the tweet it answers; is_reply: whether the archive says so (None: it does not say); reason, evidence: why the
-    source itself refuses it ("duplicate id", "earlier edit"), or empty; is_retweet: the archive says so; client: name of the program that
-    posted it, or empty.
+    source itself refuses it ("duplicate id", "earlier edit", "truncated"), or empty; is_retweet: the archive says so; client: the
+    program that posted it, where the archive says; message: what another person wrote that it answers, where the archive has it.
     """
 
     id: str
@@ -39,6 +39,7 @@ class SourceTweet(NamedTuple):
     evidence: str = ""
     is_retweet: bool = False
     client: str = ""
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ class Tweet:
     """One kept tweet. `id` and `created_at` (ISO 8601, UTC; empty where the archive has no date) are strings.
 
     A snowflake id does not survive a float. thread: the id of the thread's first tweet, empty for a tweet alone; follows: the id of
-    the author's own tweet that it answers, kept or not, empty where it answers none; language: ISO 639-1, empty where it is uncertain.
+    the author's own tweet that it answers, kept or not, empty where it answers none; language: ISO 639-1, empty where it is uncertain;
+    message: what another person wrote that it answers, empty where the archive does not have it.
     """
 
     id: str
@@ -57,6 +59,7 @@ class Tweet:
     thread: str = ""
     language: str = ""
     follows: str = ""
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ def write_split(stream, tweets: list[Tweet], render) -> None:
     """Writes one JSON object a line: `text` is the rendered line, the other fields are what it was rendered from."""
     for tweet in tweets:
         row = {"text": render(tweet), "tweet": tweet.text, "id": tweet.id} | {name: getattr(tweet, name) for name in _FURTHER}
+        row |= {"message": tweet.message} if tweet.message else {}
         stream.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
@@ -83,7 +87,7 @@ def read_split(path: Path) -> Iterator[Tweet]:
         for number, line in enumerate(stream, 1):
             try:
                 row = json.loads(line)
-                yield Tweet(row["id"], row["tweet"], *(row[name] for name in _FURTHER))
+                yield Tweet(row["id"], row["tweet"], *(row[name] for name in _FURTHER), row.get("message", ""))
             except (ValueError, KeyError, TypeError) as error:
                 hint = _("run the prepare stage again: tweetstyle-fit RECIPE --from prepare")
                 what = _("not a row that prepare wrote ({reason})", reason=reason(error))

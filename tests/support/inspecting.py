@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from click.testing import CliRunner, Result
 from support.x_archives import ACCOUNT, OTHER, Post
@@ -28,6 +29,14 @@ def refused(*arguments: object) -> str:
     assert result.exit_code == 1 and isinstance(result.exception, SystemExit), result.exception
     assert "Traceback" not in result.output and result.stdout == "" and " → " in result.stderr.replace("\n", " ")
     return result.stderr
+
+
+def chat(path: Path, count: int = 60) -> Path:
+    """A WhatsApp chat in which Chloé answers each message of Bob's with another text."""
+    days = [datetime(2021, 1, 1, 10, tzinfo=UTC) + timedelta(days=number) for number in range(count)]
+    line = "[{day:%Y-%m-%d, %H:%M:%S}] Bob: un ?\n[{day:%Y-%m-%d, %H:%M:%S}] Chloé: voici ma réponse du {day:%d %B}, bref\n"
+    path.write_text("".join(line.format(day=day) for day in days), encoding="utf-8")
+    return path
 
 
 def an_id(moment: datetime, number: int = 0) -> str:

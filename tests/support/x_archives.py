@@ -43,6 +43,7 @@ def write_archive(path: Path, posts: Sequence[Post], generation: int = 2025, *, 
 
 def write_files(path: Path, files: dict[str, bytes]) -> Path:
     if path.suffix == ".zip":
+        path.parent.mkdir(parents=True, exist_ok=True)
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, content in files.items():
                 archive.writestr(name, content)

@@ -146,7 +146,7 @@ RULES: dict[str, Callable[[list[Candidate], Data], None]] = {
 
 # -- the reasons, counted --------------------------------------------------------------------------------------
 
-REASONS = ("duplicate id", "earlier edit", *TWEET_RULES, OTHER_LANGUAGE, DUPLICATE, NEAR_DUPLICATE)
+REASONS = ("duplicate id", "earlier edit", "truncated", *TWEET_RULES, OTHER_LANGUAGE, DUPLICATE, NEAR_DUPLICATE)
 """Every reason for which a tweet is dropped, in the order in which the rules are applied."""
 
 

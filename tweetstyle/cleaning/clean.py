@@ -101,14 +101,24 @@ def clean(tweet: SourceTweet, data: Data) -> Cleaned:
     for reason, rule in RULES.items():
         if (evidence := rule(view, data)) is not None:
             return Cleaned("", kind, reason, evidence, ())
-    text = learned(view, data)
+    text, scrubbed = _without_personal_data(learned(view, data), data)
+    return Cleaned(text, kind, "", "", scrubbed)
+
+
+def clean_message(raw: str, data: Data) -> str:
+    """What another person wrote, as it may stand before its answer: without links, personal data and names."""
+    return _without_personal_data(without_links(take_off_mentions(normalise(raw))[0]).strip(), data)[0]
+
+
+def _without_personal_data(text: str, data: Data) -> tuple[str, tuple[tuple[str, int], ...]]:
+    """The text as the recipe wants it, and kind of personal data → placeholders put in."""
     scrubbed: tuple[tuple[str, int], ...] = ()
     if data.personal_data == "scrub":
         text, scrubbed = scrub(text)
     if data.handles == "mask":
         text, masked = mask_handles(text)
         scrubbed += (("@name", masked),) if masked else ()
-    return Cleaned(text, kind, "", "", scrubbed)
+    return text, scrubbed
 
 
 def view_of(tweet: SourceTweet, shorteners: bool) -> View:

@@ -104,9 +104,9 @@ def is_answerable(tweet: Tweet) -> bool:
     """Whether a message may be sought that the tweet answers.
 
     A reply has answered something already. Where that is the author's own tweet, the thread continues and the message would come between
-    the two; where it is not known, any message would be a wrong one.
+    the two; where the archive does not have it, any message would be a wrong one.
     """
-    return tweet.type != REPLY or (bool(tweet.thread) and tweet.thread != tweet.id)
+    return tweet.type != REPLY or bool(tweet.message) or (bool(tweet.thread) and tweet.thread != tweet.id)
 
 
 def with_messages(tweets: Iterable[Tweet], messages: dict[str, str]) -> list[Tweet]:

@@ -11,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import parent_process
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import TypeVar
 
 from tweetstyle.console import ignore_syntax_warnings
@@ -33,6 +34,7 @@ def run_in_clean_process(work: Callable[..., Result], *arguments: object) -> Res
     if "unsloth" not in sys.modules:
         return work(*arguments)
     if not _kept:
+        _check_guard()
         _kept.append(ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=_begin))
     try:
         return _kept[0].submit(_work_and_release, work, *arguments).result()
@@ -54,6 +56,15 @@ def end_clean_process() -> None:
     """Ends the kept process, for what needs its memory."""
     while _kept:
         _kept.pop().shutdown()
+
+
+def _check_guard() -> None:
+    """Raises TweetstyleError where this program is a script that the new process would run again from its beginning."""
+    script = Path(getattr(sys.modules["__main__"], "__file__", None) or "")
+    if script.suffix == ".py" and script.is_file() and "__main__" not in script.read_text(encoding="utf-8", errors="replace"):
+        what = _("the work needs a new process, and Python would run this script in it again, from its first line")
+        hint = _('put what the script does under: if __name__ == "__main__":')
+        raise TweetstyleError(what, where=str(script), hint=hint)
 
 
 def _work_and_release(work: Callable[..., Result], *arguments: object) -> Result:

@@ -16,6 +16,7 @@ from tweetstyle.inspect.starting_recipe import TARGET, check_target, recipe_text
 from tweetstyle.inspect.summary import Inventory, take_inventory
 from tweetstyle.locale import _, _n, localised
 from tweetstyle.records import SourceTweet
+from tweetstyle.sources import AuthorUnknown
 from tweetstyle.text.visible import visible
 from tweetstyle.wording.words import by_name
 
@@ -28,15 +29,23 @@ LONGEST_SAMPLE = 280
 """Characters of a sample that are shown."""
 
 
-def inspect(paths: Sequence[Path], console: Console, target: Path | None = None, separator: str | None = None) -> None:
+def inspect(
+    paths: Sequence[Path], console: Console, target: Path | None = None, separator: str | None = None, author: Sequence[str] = ()
+) -> None:
     """Shows what is in the archive; writes the recipe to `target`, or shows it too.
 
-    Raises TweetstyleError for what cannot be read, and before that for a target that is there already.
+    Raises TweetstyleError for what cannot be read, for a chat of which no name is the author's, after showing the names, and before
+    that for a target that is there already.
     """
     if target:
         check_target(target)
-    found = take_inventory(paths, separator)
-    text = recipe_text(paths, found.likely_kept, found.likely, separator, target or TARGET, found.main_language)
+    try:
+        found = take_inventory(paths, separator, author)
+    except AuthorUnknown as unknown:
+        _show_names(unknown.names, console)
+        raise
+    further = {"separator": separator, "author": list(author)}
+    text = recipe_text(paths, found.likely_kept, found.likely, further, target or TARGET, found.main_language)
     show(found, console)
     if not observe_card(os.environ).cards:
         what = _(
@@ -58,6 +67,7 @@ def show(found: Inventory, console: Console) -> None:
     for source in found.found:
         tweets = _n("{count:,} tweet", "{count:,} tweets", source.count)
         _print(console, f"{source.path}: {_(source.kind)}, {tweets}", "bold")
+        _show_names(source.names, console)
     if found.period[0]:
         _print(console, _("from {first} to {last} (UTC)", first=found.period[0], last=found.period[1]))
     years: Counter[str] = Counter()
@@ -72,6 +82,14 @@ def show(found: Inventory, console: Console) -> None:
     drawn = _n("{count} tweet, drawn at random", "{count} tweets, drawn at random", len(found.samples))
     _print(console, "\n" + drawn, "bold")
     console.print(_samples(found.samples))
+
+
+def _show_names(names: dict[str, int], console: Console) -> None:
+    """Who wrote how many messages of a chat."""
+    from rich.markup import escape
+
+    if names:
+        console.print(_bars({escape(visible(name)): count for name, count in names.items()}, sum(names.values())))
 
 
 def _samples(tweets: Iterable[SourceTweet]) -> Table:

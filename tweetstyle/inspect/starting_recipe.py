@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,22 +65,22 @@ def schedule(tweets: int) -> SuggestedSchedule:
 
 
 def recipe_text(
-    paths: Sequence[Path], tweets: int, likely: Sequence[str], separator: str | None = None, target: Path = TARGET, language: str = ""
+    paths: Sequence[Path], tweets: int, likely: Sequence[str], further: Mapping | None = None, target: Path = TARGET, language: str = ""
 ) -> str:
     """The YAML of a valid recipe, its comments in the current language.
 
-    tweets: how many are likely to be kept; target: where it will be written; language: of most tweets: fr for a French recipe
-    with a French report.
+    tweets: how many are likely to be kept; further: settings of data, left out where empty; target: where it
+    will be written; language: of most tweets: fr for a French recipe with a French report.
     """
     plan, source = schedule(tweets), [str(path) for path in paths]
-    further = f"\n  separator: {_scalar(separator)}" if separator is not None else ""
+    settings = "".join(f"\n  {key}: {_scalar(value)}" for key, value in (further or {}).items() if value)
     with in_language(language if language == "fr" else current_language()):
         return asset(f"inspect/first_recipe_{current_language()}.yaml").format(
             plan=plan,
             tweets=localised(f"{tweets:,}"),
             about=_("a small archive: smaller steps, a smaller adapter") if tweets < SOME else _("QLoRA on one 12 GB card"),
             target=target,
-            source=_scalar(source if len(source) > 1 else source[0]) + further,
+            source=_scalar(source if len(source) > 1 else source[0]) + settings,
             likely=_scalar(list(likely)),
             alpha=2 * plan.r,
             tweets_a_pack=plan.max_length // TOKENS_A_TWEET,
@@ -100,6 +100,6 @@ def check_target(path: Path) -> None:
         raise TweetstyleError(_("the file exists already and is not overwritten"), where=str(path), hint=hint)
 
 
-def _scalar(value: str | list[str]) -> str:
+def _scalar(value: object) -> str:
     """In YAML, of which JSON is a part, on one line."""
     return json.dumps(value, ensure_ascii=False)

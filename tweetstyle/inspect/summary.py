@@ -32,9 +32,9 @@ SOUGHT = ("ar", "de", "en", "es", "fa", "fr", "he", "hi", "it", "ja", "ko", "nl"
 class Inventory:
     """Counts of tweets; one with a repeated id or an earlier edit is in `repeated` and `edits` alone.
 
-    found: the sources; period: first and last day (UTC), empty without dates; months: by UTC month, undated under ""; shares: what →
-    tweets; likely: languages that are common; languages: of a sample, "" uncertain; dropped: reason → tweets that the rules for single
-    tweets drop; samples: drawn with a fixed seed.
+    found: the sources, with the names of who wrote in a chat; period: first and last day (UTC), empty without dates; months: by UTC
+    month, undated under ""; shares: what → tweets; likely: languages that are common; languages: of a sample, "" uncertain; dropped:
+    reason → tweets that the rules for single tweets drop; samples: drawn with a fixed seed.
     """
 
     tweets: int
@@ -62,13 +62,13 @@ class Inventory:
         return next((language for language, count in certain.items() if 2 * count > sum(certain.values())), "")
 
 
-def take_inventory(paths: Sequence[Path], separator: str | None = None) -> Inventory:
+def take_inventory(paths: Sequence[Path], separator: str | None = None, author: Sequence[str] = ()) -> Inventory:
     """Reads every source once.
 
     Raises:
         TweetstyleError: for what cannot be read, and for an archive without a tweet to learn from.
     """
-    archive = open_archive(paths, separator)
+    archive = open_archive(paths, separator, author=author)
     with Bar(_("reading"), archive.size, "B", delay=SILENT_FOR) as bar:
         read = list(archive.tweets(bar.advance))
     tweets = [tweet for tweet in read if not tweet.reason]

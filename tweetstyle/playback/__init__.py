@@ -38,7 +38,8 @@ FEWEST_PAIRS = {"train": 10, "validation": 1, "test": 1}
 
 @dataclass(frozen=True)
 class SplitPlayed:
-    """asked, usable, given_up: tweets; kinds: of the usable ones; rejected: reason → messages, every attempt counted.
+    """asked, usable, given_up, real: tweets; real: usable ones with a message of the archive's, which none is asked for; kinds: of the
+    usable ones; rejected: reason → messages, every attempt counted.
 
     unknown_parent: replies that no message is wanted for; left_out: tweets beyond the sample.
     """
@@ -50,6 +51,7 @@ class SplitPlayed:
     given_up: int
     unknown_parent: int
     left_out: int
+    real: int = 0
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,8 @@ def playback(settings: Playback, likely: Sequence[str], train: Path, processed: 
         chosen = _chosen(train if split == "train" else processed / f"{split}.jsonl", settings, likely, split)
         of_split = collector.collect(chosen.requests, split, patient=split != "train")
         said = {check.request.id: check.message for check in of_split if not check.reason}
-        messages[split] = [Message(of.id, said[of.id], of.kind) for of in chosen.requests if of.id in said]
+        real = [Message(tweet.id, tweet.message, "question" if "?" in tweet.message else "remark") for tweet in chosen.real]
+        messages[split] = real + [Message(of.id, said[of.id], of.kind) for of in chosen.requests if of.id in said]
         played[split] = _played(chosen, messages[split], of_split)
         _check_enough(split, played[split], model)
         checked += [asdict(c.request) | {"message": c.message, "reason": c.reason, "attempt": c.attempt, "split": split} for c in of_split]
@@ -119,15 +122,16 @@ def _chosen(path: Path, settings: Playback, likely: Sequence[str], split: str) -
 
 def _played(chosen: Chosen, messages: Sequence[Message], checked: Sequence[Checked]) -> SplitPlayed:
     kinds = Counter(message.kind for message in messages)
-    asked, usable = len(chosen.requests), len(messages)
+    asked, usable, real = len(chosen.requests), len(messages), len(chosen.real)
     return SplitPlayed(
         asked=asked,
         usable=usable,
         kinds={kind: kinds[kind] for kind in KINDS},
         rejected=counted(check.reason for check in checked),
-        given_up=asked - usable,
+        given_up=asked + real - usable,
         unknown_parent=chosen.unknown_parent,
         left_out=chosen.left_out,
+        real=real,
     )
 
 
@@ -174,6 +178,7 @@ def table(played: Played) -> RenderableType:
     rows = {
         say("d_asked"): [of.asked for of in splits],
         say("d_usable"): [of.usable for of in splits],
+        "  " + say("d_real"): [of.real for of in splits],
         **{"  " + say(f"d_{kind}"): [of.kinds[kind] for of in splits] for kind in KINDS},
         say("d_given_up"): [of.given_up for of in splits],
         **{"  – " + say.named("rejected", reason): [of.rejected.get(reason, 0) for of in splits] for reason in reasons},

@@ -44,9 +44,11 @@ class MessageRequest:
 
 @dataclass(frozen=True)
 class Chosen:
-    """unknown_parent: replies to somebody whose words the archive has not; left_out: what the sample is smaller by."""
+    """real: tweets with the message that the archive has; unknown_parent: replies to somebody whose words it has not; left_out: what the
+    sample is smaller by."""
 
     requests: list[MessageRequest]
+    real: list[Tweet]
     unknown_parent: int
     left_out: int
 
@@ -55,7 +57,7 @@ class Chosen:
 
 
 def choose(tweets: Sequence[Tweet], settings: Playback, most: int, otherwise: str) -> Chosen:
-    """At most about `most` of a split's tweets, in their order; a thread is in the sample whole or not at all.
+    """At most about `most` of a split's tweets without a message, in their order; a thread is in the sample whole or not at all.
 
     A reply has a message already, which nobody knows, unless it continues the author's own tweet. What is chosen and its kind
     depend on the seed and the id alone: further tweets change neither, and a resumed run requests the same.
@@ -63,7 +65,7 @@ def choose(tweets: Sequence[Tweet], settings: Playback, most: int, otherwise: st
     """
     answerable = [tweet for tweet in tweets if is_answerable(tweet)]
     before = {id: tweet.text for id, tweet in goes_on_from(answerable).items()}
-    threads: dict[str, int] = Counter(tweet.thread or tweet.id for tweet in answerable)
+    threads: dict[str, int] = Counter(tweet.thread or tweet.id for tweet in answerable if not tweet.message)
     kept: set[str] = set()
     room = most
     for thread in sorted(threads, key=lambda name: fraction(settings.seed, name, b"sample")):
@@ -74,9 +76,10 @@ def choose(tweets: Sequence[Tweet], settings: Playback, most: int, otherwise: st
     requests = [
         MessageRequest(tweet.id, tweet.text, tweet.language or otherwise, kind_of(tweet.id, settings), before.get(tweet.id, ""))
         for tweet in answerable
-        if (tweet.thread or tweet.id) in kept
+        if (tweet.thread or tweet.id) in kept and not tweet.message
     ]
-    return Chosen(requests, len(tweets) - len(answerable), len(answerable) - len(requests))
+    real = [tweet for tweet in answerable if tweet.message]
+    return Chosen(requests, real, len(tweets) - len(answerable), len(answerable) - len(requests) - len(real))
 
 
 def kind_of(id: str, settings: Playback) -> Kind:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tweetstyle.cleaning import archive_rules
 from tweetstyle.cleaning.archive_rules import REASONS, Candidate, check_enough
-from tweetstyle.cleaning.clean import Cleaned, clean
+from tweetstyle.cleaning.clean import Cleaned, clean, clean_message
 from tweetstyle.cleaning.near_duplicates import chronological
 from tweetstyle.dataset.threads import thread_roots
 from tweetstyle.errors import TweetstyleError
@@ -39,7 +39,7 @@ def prepare(data: Data, prompt: Prompt, template: Template, directory: Path, lan
         TweetstyleError: for a source that cannot be read, and where too few tweets are left to split.
     """
     _check_settings(data, directory)
-    archive = open_archive(data.source, data.separator, data.expected_count)
+    archive = open_archive(data.source, data.separator, data.expected_count, data.author)
     read, cleaned = _read_and_clean(archive, data)
     candidates = _candidates(read, cleaned)
     with Bar(_("applying the rules for the whole archive"), delay=SILENT_FOR) as bar:
@@ -48,7 +48,7 @@ def prepare(data: Data, prompt: Prompt, template: Template, directory: Path, lan
     if len(outcome.kept) + len(outcome.dropped) != len(read):
         raise RuntimeError(f"{len(read)} tweets were read, but {len(outcome.kept)} kept and {len(outcome.dropped)} dropped")
     check_enough(len(outcome.kept), outcome.dropped, data)
-    tweets = _tweets(outcome)
+    tweets = _tweets(outcome, data)
     parts = split_apart(tweets, ([c.cluster for c in outcome.kept], [tweet.thread or tweet.id for tweet in tweets]), data)
     by_topic = prompt.message == "topic" and prompt.topic and template.has_topic
     topics = _topics(tweets, parts["train"], data, prompt) if by_topic or prompt.message == "first-words" else {}
@@ -93,15 +93,16 @@ def _dropped(read: list[SourceTweet], cleaned: list[Cleaned], candidates: list[C
     return [Dropped(tweet.id, reason, tweet.text, tweet.created_at, evidence) for tweet, reason, evidence in entries]
 
 
-def _tweets(outcome: Outcome) -> list[Tweet]:
-    """The kept tweets, in order of time, with their threads."""
+def _tweets(outcome: Outcome, data: Data) -> list[Tweet]:
+    """The kept tweets, in order of time, with their threads and the messages that they answer."""
     roots = thread_roots((tweet.id, tweet.reply_to) for tweet in outcome.read if not tweet.reason)
 
     def tweet_of(c: Candidate) -> Tweet:
         source, root = outcome.read[c.place], roots.get(c.id, "")
         # Whoever is in a thread and does not begin it answers one of the author's own.
         follows = source.reply_to if root != c.id and root else ""
-        return Tweet(c.id, c.text, source.created_at, outcome.cleaned[c.place].type, None, root, c.language, follows)
+        type_, message = outcome.cleaned[c.place].type, clean_message(source.message, data) if source.message else ""
+        return Tweet(c.id, c.text, source.created_at, type_, None, root, c.language, follows, message)
 
     return list(map(tweet_of, outcome.kept))
 

@@ -77,6 +77,8 @@ def messages(played: Json, say: Say) -> tuple[list[str], Rows, Rows]:
         return [name, *(say.number(count) for count in counts)]
 
     tweets = [row(say(f"d_{key}"), (of[key] for of in found.values())) for key in ("unknown_parent", "left_out", "asked", "usable")]
+    if any(real := [of.get("real", 0) for of in found.values()]):
+        tweets.append(row(say("d_real"), real))
     tweets += [row(say(f"d_{kind}"), (of["kinds"].get(kind, 0) for of in found.values())) for kind in kinds]
     tweets.append(row(say("d_given_up"), (of["given_up"] for of in found.values())))
     rejected = [row(say.named("rejected", reason), (of["rejected"].get(reason, 0) for of in found.values())) for reason in reasons]

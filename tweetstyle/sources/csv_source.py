@@ -1,6 +1,7 @@
-"""Tweets from a CSV; every error names its line."""
+"""Tweets from a CSV; every row that cannot be read is named with its line."""
 
 import csv
+import html
 import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
@@ -10,18 +11,25 @@ from tweetstyle.locale import N_, _, later
 from tweetstyle.locale.libraries import reason
 from tweetstyle.records import SourceTweet
 from tweetstyle.sources.dates import Times
-from tweetstyle.sources.text_files import TextFile, as_learned, lines_of
+from tweetstyle.sources.text_files import BadRows, TextFile, as_learned, lines_of
 
 EXAMPLE = "id_tweet,texte,date_creation"
 NAMES = {
     "id_tweet": ("id_tweet", "tweet_id", "id_str", "id", "status_id", "identifiant"),
-    "texte": ("texte", "full_text", "tweet_text", "text", "tweet", "content", "contenu"),
+    "texte": ("texte", "full_text", "tweet_text", "text", "tweet", "content", "contenu", "contents"),
     "date_creation": ("date_creation", "created_at", "timestamp", "date", "created", "time"),
     "in_reply_to_status_id": ("in_reply_to_status_id", "in_reply_to_status_id_str", "in_reply_to_tweet_id", "in_reply_to", "reply_to"),
-    "retweeted_status_id": ("retweeted_status_id", "retweeted_status_id_str", "is_retweet", "isretweet"),
+    "client": ("source", "client", "source_label", "via"),
 }
 """What tools call the columns, in lower case with _; of several that are there, the first one is read."""
+RETWEETED = frozenset(
+    "retweeted_status_id retweeted_status_id_str retweeted_status is_retweet isretweet retweet retweet_id user_rt_id "
+    "referenced_tweets".split()
+)
+"""Columns and fields of which any may say that a tweet is someone else's: by a yes, or by what is retweeted."""
 REQUIRED = "texte"
+TRUNCATED = "truncated"
+"""Reason of a text whose end the archive has not."""
 LONGEST_ID = 100
 """Characters. X's have 19; longer ones are a text in the wrong place."""
 
@@ -30,6 +38,11 @@ _NO = frozenset(("", "0", "f", "false", "faux", "n", "no", "non", "none", "null"
 """Values in a column of retweets that mean "not a retweet"."""
 _AS_TEXT = re.compile(r"""="?(\d+)"?|'(\d+)""")
 """="123" and '123: how one keeps a spreadsheet from rounding an id."""
+_CUT = re.compile(r"…\s*https?://t\.co/\w{10}$")
+"""How X ends a text that it cut, for programs that knew 140 characters only; of those, hardly fewer are left."""
+_CUT_LENGTH = range(130, 141)
+_OWN_LINK = re.compile(r"…\s*https?://(?:www\.|mobile\.)?(?:x|twitter)\.com/(?:i/web|\w+)/status/(\d+)$", re.I)
+_TAG = re.compile(r"<[^>]*>")
 FEWEST_ROUNDED, ROUNDED_SHARE = 10, 0.5
 """Ids ending in 000 from which they are called rounded; one in a thousand does by chance."""
 ROUNDED = N_("{file}: {zeros:,} of {count:,} ids end in 000: a spreadsheet may have rounded them; use the file as it was before")
@@ -55,7 +68,7 @@ def read_csv(document: TextFile, name: str, notices: list[str], advance: Callabl
         advance: is called with the number of bytes just read.
 
     Raises:
-        TweetstyleError: at the first row that cannot be read.
+        TweetstyleError: naming the rows that cannot be read, once all are.
     """
     lines = lines_of(document, notices, advance)
     first = next(lines, "")
@@ -64,16 +77,18 @@ def read_csv(document: TextFile, name: str, notices: list[str], advance: Callabl
     columns = _columns_of(header)
     if REQUIRED not in columns:
         raise _no_text(header, f"{document}:{line}")
-    times, count, zeros = Times(str(document)), 0, 0
-    for line, cells in rows:
-        where = f"{document}:{line}"
-        if len(cells) != len(header):
-            what = _("the row has {cells} cells, the header {columns}", cells=len(cells), columns=len(header))
-            hint = _('put a text that contains a separator in "quotes"; a quote may be missing in a row above')
-            raise TweetstyleError(what, where=where, hint=hint)
-        tweet = tweet_of_fields({column: cells[place] for column, place in columns.items()}, f"{name}:{line:07}", where, times)
+    times, bad, count, zeros = Times(str(document)), BadRows(str(document)), 0, 0
+    flags = [place for place, column in enumerate(header) if _named(column) in RETWEETED]
+    for line, cells in _whole_rows(rows, document, len(header), bad):
+        found = {column: cells[place] for column, place in columns.items()}
+        try:
+            tweet = tweet_of_fields(found, f"{name}:{line:07}", f"{document}:{line}", times)
+        except TweetstyleError as error:
+            bad.add(error)
+            continue
         count, zeros = count + 1, zeros + tweet.id.endswith("000")
-        yield tweet
+        yield tweet._replace(is_retweet=True) if flags and any(says_yes(cells[place]) for place in flags) else tweet
+    bad.check()
     if not count:
         raise TweetstyleError(_("the file has a header and no row"), where=str(document), hint=_("export the tweets again"))
     if "id_tweet" not in columns:
@@ -81,6 +96,20 @@ def read_csv(document: TextFile, name: str, notices: list[str], advance: Callabl
     elif zeros >= FEWEST_ROUNDED and zeros > ROUNDED_SHARE * count:
         notices.append(later(ROUNDED, file=str(document), zeros=zeros, count=count))
     notices += times.notices()
+
+
+def _whole_rows(rows: Iterator[tuple[int, list[str]]], document: TextFile, columns: int, bad: BadRows) -> Iterator[tuple[int, list[str]]]:
+    """The rows with as many cells as the header; the others, and the end of what is CSV, go to `bad`."""
+    try:
+        for line, cells in rows:
+            if len(cells) == columns:
+                yield line, cells
+                continue
+            what = _("the row has {cells} cells, the header {columns}", cells=len(cells), columns=columns)
+            hint = _('put a text that contains a separator in "quotes"; a quote may be missing in a row above')
+            bad.add(TweetstyleError(what, where=f"{document}:{line}", hint=hint))
+    except TweetstyleError as error:
+        bad.add(error)
 
 
 def _rows(reader, document: TextFile) -> Iterator[tuple[int, list[str]]]:
@@ -110,8 +139,26 @@ def tweet_of_fields(found: dict[str, str], default_id: str, where: str, times: T
     reply_to = _bare(found.get("in_reply_to_status_id", ""))
     # Empty values of some tools, and ids that a spreadsheet rounded, would name another tweet.
     reply_to = reply_to if reply_to.isdecimal() and reply_to.strip("0") else ""
-    is_retweet = found.get("retweeted_status_id", "").strip().lower() not in _NO
-    return SourceTweet(identifier, as_learned(found[REQUIRED]), created_at, where, reply_to, is_retweet=is_retweet)
+    text = as_learned(found[REQUIRED])
+    tweet = SourceTweet(identifier, text, created_at, where, reply_to, client=client_name(found.get("client", "")))
+    return tweet._replace(reason=TRUNCATED, evidence=text[-40:]) if "…" in text and _is_cut(text, identifier) else tweet
+
+
+def client_name(source: str) -> str:
+    """The program's name, of which archives make a link in HTML."""
+    return _TAG.sub("", source).strip() if "<" in source else source.strip()
+
+
+def says_yes(flag: str) -> bool:
+    """Whether a cell of `RETWEETED` says that the tweet is a retweet: lists of referenced tweets name their kinds."""
+    return "retweeted" in flag if flag.lstrip().startswith("[") else flag.strip().lower() not in _NO
+
+
+def _is_cut(text: str, identifier: str) -> bool:
+    if text.startswith("RT @"):
+        return False
+    own = _OWN_LINK.search(text)
+    return (own is not None and own[1] == identifier) or (len(html.unescape(text)) in _CUT_LENGTH and _CUT.search(text) is not None)
 
 
 def _bare(identifier: str) -> str:
@@ -131,9 +178,13 @@ def _cells_of(line: str, separator: str) -> list[str]:
 
 def _columns_of(header: list[str]) -> dict[str, int]:
     """Known column → its position."""
-    names = [re.sub(r"[\s-]+", "_", name.strip().lower()) for name in header]
+    names = list(map(_named, header))
     found = {column: next((name for name in known if name in names), None) for column, known in NAMES.items()}
     return {column: names.index(name) for column, name in found.items() if name}
+
+
+def _named(column: str) -> str:
+    return re.sub(r"[\s-]+", "_", column.strip().lower())
 
 
 def _no_text(header: list[str], where: str) -> TweetstyleError:

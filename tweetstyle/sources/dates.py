@@ -21,10 +21,26 @@ FARTHEST = timedelta(hours=38)
 
 _EPOCH = datetime(1970, 1, 1)
 _FORM_OF_X = "%a %b %d %H:%M:%S %z %Y"
-_UTC_BY_NAME = re.compile(r"\s*(?:UTC|GMT)$")
 _SINCE_1970 = re.compile(r"(\d{9,10})(?:\.\d*)?|(\d{12,13})", re.ASCII)
-_NUMERIC = re.compile(r"(\d\d?)[/.-](\d\d?)[/.-]\d{4}\b", re.ASCII)
+_NUMERIC = re.compile(r"(\d\d?)[/.-](\d\d?)[/.-](?:\d{4}|\d\d)(?=[ T,]|$)", re.ASCII)
+_YEAR_FIRST = re.compile(r"(\d{4})[/.-](\d\d?)[/.-](\d\d?)(?:,?[ T]+(\d\d?)([:.].*))?$", re.ASCII)
 _WITH_YEAR = re.compile(r"(?!\d{4}).*\b\d{4}\b", re.ASCII)
+_ZONES = {
+    **dict.fromkeys(("EST", "HNE", "CDT", "HAC"), -5),
+    **dict.fromkeys(("EDT", "HAE", "AST", "HNA"), -4),
+    **dict.fromkeys(("CST", "HNC", "MDT", "HAR"), -6),
+    **dict.fromkeys(("MST", "HNR", "PDT", "HAP"), -7),
+    **dict.fromkeys(("PST", "HNP", "AKDT"), -8),
+    **dict.fromkeys(("ADT", "HAA", "BRT"), -3),
+    **dict.fromkeys(("UTC", "GMT", "WET", "Z"), 0),
+    **dict.fromkeys(("CET", "WEST", "BST", "HNEC"), 1),
+    **dict.fromkeys(("CEST", "EET", "HAEC"), 2),
+    **dict.fromkeys(("EEST", "MSK"), 3),
+    "JST": 9,
+}
+"""Abbreviation → hours from UTC: of North America in English and French, and of Europe. CST and BST are China's and Bangladesh's too:
+the ids correct them."""
+_ZONE = re.compile(rf"(?<=\d)\s*\(?({'|'.join(_ZONES)})\)?$")
 
 
 class _FrenchInfo(parser.parserinfo):
@@ -57,13 +73,15 @@ def read_date(written: str, expected: datetime | None = None) -> datetime:
     Raises:
         ValueError, OverflowError: for anything else.
     """
-    plain = _UTC_BY_NAME.sub("Z", written.strip())
-    for read in (datetime.fromisoformat, lambda text: datetime.strptime(text, _FORM_OF_X)):
+    plain = written.strip()
+    for read in (datetime.fromisoformat, lambda text: datetime.strptime(text, _FORM_OF_X), _year_first):
         with suppress(ValueError):
             return _in_utc(read(plain))
+    if zone := _ZONE.search(plain):
+        return read_date(plain[: zone.start()], expected) - timedelta(hours=_ZONES[zone[1]])
     if found := _SINCE_1970.fullmatch(plain):
         return _EPOCH + timedelta(seconds=int(found[1]) if found[1] else int(found[2]) / 1000)
-    if len(plain) > LONGEST or not _WITH_YEAR.match(plain):
+    if len(plain) > LONGEST or not (_WITH_YEAR.match(plain) or _NUMERIC.match(plain)):
         raise ValueError(_("in none of the known forms"))
     moment = _parsed(plain, datetime(2000, 1, 1))
     if found := _NUMERIC.match(plain):
@@ -71,6 +89,12 @@ def read_date(written: str, expected: datetime | None = None) -> datetime:
     if _parsed(plain, datetime(2001, 2, 2)) != moment:
         raise ValueError(_("the day or the month is missing"))
     return moment
+
+
+def _year_first(written: str) -> datetime:
+    """2021/3/5 9:04, which is ISO 8601 but for its signs."""
+    year, month, day, hour, rest = found.groups(default="") if (found := _YEAR_FIRST.match(written)) else [""] * 5
+    return datetime.fromisoformat(f"{year}-{month:0>2}-{day:0>2}" + (f" {hour:0>2}{rest}" if hour else ""))
 
 
 def _parsed(written: str, default: datetime) -> datetime:
@@ -82,9 +106,9 @@ def _parsed(written: str, default: datetime) -> datetime:
 
 
 def _offset(name: str | None, seconds: int | None) -> int | None:
-    if name and name.upper() not in ("UTC", "GMT", "Z"):
+    if name and name.upper() not in _ZONES:
         raise ValueError(_("the time zone {name} is not known", name=name))
-    return seconds
+    return 3600 * _ZONES[name.upper()] if name else seconds
 
 
 def _day_or_month_first(moment: datetime, second: int, expected: datetime | None) -> datetime:
@@ -125,7 +149,7 @@ class Times:
     """
 
     def __init__(self, place: str) -> None:
-        self._place, self._corrected = place, 0
+        self._place, self._corrected, self._day_first = place, 0, ""
 
     def read(self, written: str, identifier: str, where: str) -> str:
         """The date in UTC; that of the id where none is written, and empty where the id holds none either.
@@ -142,13 +166,19 @@ class Times:
             hint = _("write it as 2021-03-05 18:04:11 (UTC), 2021-03-05T18:04:11-05:00, 05/03/2021 18:04 or 5 mars 2021 18:04")
             raise TweetstyleError(what, where=where, hint=hint) from error
         if of_id is None or abs(moment - of_id) > FARTHEST:
+            numbers = None if self._day_first else _NUMERIC.match(written.strip())
+            if numbers and max(int(numbers[1]), int(numbers[2])) <= 12 and numbers[1] != numbers[2]:
+                self._day_first = written.strip()
             return as_utc(moment)
         self._corrected += abs(moment - of_id) >= timedelta(minutes=1)
         return as_utc(of_id)
 
     def notices(self) -> list[Later]:
         """What the user should know of the dates, once all are read."""
-        if not self._corrected:
-            return []
-        values = {"file": self._place, "count": self._corrected}
-        return [later("{file}: {count:,} dates are local time, or days without a time; the times in the ids (UTC) are used", **values)]
+        found, values = [], {"file": self._place, "count": self._corrected, "date": self._day_first}
+        if self._corrected:
+            told = later("{file}: {count:,} dates are local time, or days without a time; the times in the ids (UTC) are used", **values)
+            found.append(told)
+        if self._day_first:
+            found.append(later("{file}: in dates such as {date} the first number is read as the day", **values))
+        return found

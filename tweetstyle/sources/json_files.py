@@ -8,14 +8,16 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.locale import N_, _
 from tweetstyle.locale.libraries import reason
 from tweetstyle.records import SourceTweet
-from tweetstyle.sources.csv_source import NAMES, REQUIRED, listed, tweet_of_fields
+from tweetstyle.sources.csv_source import NAMES, REQUIRED, RETWEETED, TRUNCATED, listed, says_yes, tweet_of_fields
 from tweetstyle.sources.dates import Times
-from tweetstyle.sources.text_files import TextFile, lines_of
+from tweetstyle.sources.text_files import BadRows, TextFile, lines_of
 
 EXAMPLE = '{"id": "1629000000000000000", "text": "…", "created_at": "2023-02-18T12:33:11Z"}'
 
 _DAMAGED = N_("the file may be damaged or changed: use it as X gave it")
-_BEGINNING = re.compile(r"\s*(?:window\.YTD\.(\w+)\.part\d+\s*=)?\s*\[\s*")
+_BEGINNING = re.compile(r"\s*(?:(?:window\.YTD\.(\w+)\.part\d+|Grailbird\.data\.tweets_\w+)\s*=)?\s*\[\s*")
+_WHOLE = (("note_tweet", "text"), ("note_tweet", "note_tweet_results", "result", "text"), ("extended_tweet", "full_text"))
+"""Where JSON has the whole of a text that is cut off under its usual name, in X's interfaces."""
 _BETWEEN = re.compile(r"[ \t\r\n]*([],]?)[ \t\r\n]*")
 _decode = json.JSONDecoder().raw_decode
 
@@ -25,16 +27,20 @@ Advance = Callable[[int], object]
 def read_json_lines(document: TextFile, name: str, notices: list[str], advance: Advance) -> Iterator[SourceTweet]:
     """As `read_csv`, of a file with one JSON object a line; blank lines are not tweets."""
 
+    bad = BadRows(str(document))
+
     def objects() -> Iterator[tuple[int, str, object]]:
         for number, line in enumerate(lines_of(document, notices, advance), 1):
             if line.strip():
                 where = f"{document}:{number}"
                 try:
-                    yield number, where, json.loads(line)
+                    value = json.loads(line)
                 except (ValueError, RecursionError) as error:
-                    raise _not_json(error, where, _hint()) from error
+                    bad.add(not_json(error, where, _hint()))
+                    continue
+                yield number, where, value
 
-    return _tweets(objects(), document, name, notices)
+    return _tweets(objects(), document, name, notices, bad)
 
 
 def read_json_array(document: TextFile, name: str, notices: list[str], advance: Advance) -> Iterator[SourceTweet]:
@@ -43,10 +49,14 @@ def read_json_array(document: TextFile, name: str, notices: list[str], advance: 
     def objects() -> Iterator[tuple[int, str, object]]:
         text = document.text(notices)
         advance(document.size - len(text))
-        for number, value in entries(text, str(document), (), advance):
-            yield number, f"{document}, #{number}", value
+        try:
+            for number, value in entries(text, str(document), (), advance):
+                yield number, f"{document}, #{number}", value
+        except TweetstyleError as error:
+            bad.add(error)
 
-    return _tweets(objects(), document, name, notices)
+    bad = BadRows(str(document))
+    return _tweets(objects(), document, name, notices, bad)
 
 
 def entries(text: str, place: str, kinds: Collection[str], advance: Advance = lambda count: None) -> Iterator[tuple[int, object]]:
@@ -75,7 +85,7 @@ def entries(text: str, place: str, kinds: Collection[str], advance: Advance = la
         try:
             value, end = _decode(text, position)
         except (ValueError, RecursionError) as error:
-            raise _not_json(error, f"{place}, #{number}", _(_DAMAGED)) from error
+            raise not_json(error, f"{place}, #{number}", _(_DAMAGED)) from error
         yield number, value
         found = _BETWEEN.match(text, end)
         advance(found.end() - position)
@@ -85,7 +95,7 @@ def entries(text: str, place: str, kinds: Collection[str], advance: Advance = la
         raise TweetstyleError(_("a comma or the end of the list is missing"), where=f"{place}, #{number}", hint=_(_DAMAGED))
 
 
-def _not_json(error: Exception, where: str, hint: str) -> TweetstyleError:
+def not_json(error: Exception, where: str, hint: str) -> TweetstyleError:
     return TweetstyleError(_("not valid JSON ({reason})", reason=reason(error)), where=where, hint=hint)
 
 
@@ -93,10 +103,18 @@ def _hint() -> str:
     return _("a tweet is one object: {example}; write ids as strings", example=EXAMPLE)
 
 
-def _tweets(objects: Iterator[tuple[int, str, object]], document: TextFile, name: str, notices: list[str]) -> Iterator[SourceTweet]:
+def _tweets(
+    objects: Iterator[tuple[int, str, object]], document: TextFile, name: str, notices: list[str], bad: BadRows
+) -> Iterator[SourceTweet]:
     times, number = Times(str(document)), 0
     for number, where, value in objects:
-        yield _tweet(value, where, f"{name}:{number:07}", times)
+        try:
+            tweet = _tweet(value, where, f"{name}:{number:07}", times)
+        except TweetstyleError as error:
+            bad.add(error)
+        else:
+            yield tweet
+    bad.check()
     if not number:
         raise TweetstyleError(_("there is no tweet in the file"), where=str(document), hint=_hint())
     notices += times.notices()
@@ -109,8 +127,25 @@ def _tweet(value: object, where: str, default_id: str, times: Times) -> SourceTw
     value = value["tweet"] if isinstance(value.get("tweet"), dict) else value
     # Of the names for a field, the first that is there and not null; ids and dates may be numbers.
     fields = {column: next((value[name] for name in names if value.get(name) is not None), None) for column, names in NAMES.items()}
+    whole = next((text for path in _WHOLE if isinstance(text := within(value, path), str) and text), None)
+    fields[REQUIRED] = whole or fields[REQUIRED]
     if not isinstance(fields[REQUIRED], str):
         what = _("the field text is missing or is not a string (fields found: {found})", found=listed(value))
         raise TweetstyleError(what, where=where, hint=_hint())
     found = {column: str(field) for column, field in fields.items() if field not in (None, "") or column == REQUIRED}
-    return tweet_of_fields(found, default_id, where, times)
+    tweet = tweet_of_fields(found, default_id, where, times)
+    if whole or (value.get("truncated") is True and "full_text" not in value and "…" in tweet.text):
+        tweet = tweet._replace(reason="" if whole else TRUNCATED, evidence="" if whole else tweet.text[-40:])
+    items = value.get("referenced_tweets")
+    referenced = {item.get("type"): str(item.get("id", "")) for item in items if isinstance(item, dict)} if isinstance(items, list) else {}
+    return tweet._replace(
+        reply_to=tweet.reply_to or referenced.get("replied_to", ""),
+        is_retweet=any(says_yes(str(value[name])) for name in RETWEETED if value.get(name)),
+    )
+
+
+def within(value: object, path: Collection[str]) -> object:
+    """What is at `path` in objects within objects; None where that ends."""
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value

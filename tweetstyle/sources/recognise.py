@@ -7,11 +7,12 @@ from typing import NamedTuple
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.locale import N_, Later, _, later
 from tweetstyle.sources.csv_source import looks_like_csv
-from tweetstyle.sources.text_files import Members, TextFile, encoding_of
-from tweetstyle.sources.x_archive import tweet_files_in
+from tweetstyle.sources.exports import PAGES, exports_in, kind_of_export
+from tweetstyle.sources.text_files import TEXT_SUFFIXES, Members, TextFile, encoding_of
+from tweetstyle.sources.x_archive import is_of_x, months_in, tweet_files_in
 
 X_ARCHIVE, CSV, JSON_LINES = N_("X's archive (folder)"), N_("CSV"), N_("JSON Lines")
-JSON_ARRAY, PLAIN_TEXT = N_("a JSON array"), N_("plain text")
+JSON_ARRAY, PLAIN_TEXT, X_MONTHS = N_("a JSON array"), N_("plain text"), N_("X's archive, a file a month")
 IN_WORDS = {
     X_ARCHIVE: N_("X's archive (zip)"),
     CSV: N_("CSV in a zip"),
@@ -20,27 +21,33 @@ IN_WORDS = {
     PLAIN_TEXT: N_("plain text in a zip"),
 }
 """Kind → how it is called within a zip."""
-READABLE = N_("name X's archive (its zip or its folder), a CSV, JSON Lines or plain text with one tweet a line")
+READABLE = N_("name X's archive (its zip or its folder), another network's or messenger's export, a CSV, JSON Lines or plain text")
 HEAD = 2**16
 """Bytes by which a file is recognised."""
 
 _KIND_BY_SUFFIX = {".csv": CSV, ".tsv": CSV, ".jsonl": JSON_LINES, ".ndjson": JSON_LINES, ".json": JSON_LINES}
-_TEXT_SUFFIXES = {*_KIND_BY_SUFFIX, ".txt"}
 _OF_X = re.compile(r"(?:manifest|account|(?:(?:note|community)[-_])?tweets?(?:-part\d+)?)\.js")
 """Names of the files that hold tweets or say which files do and who wrote them."""
+_ABOUT = re.compile(r"(?:readme|lisez[-_ ]?moi|licen[cs]e|notice)\b.*", re.I)
+"""Names of texts that describe what is beside them."""
+_SPREADSHEETS = {
+    "xl/workbook.xml": N_("is an Excel file"),
+    "content.xml": N_("is a LibreOffice file"),
+    "Index/Document.iwa": N_("is a Numbers file"),
+}
 
 
 class RecognisedSource(NamedTuple):
-    """path: as it was named; kind: one of the kinds above; document: what is to be read, None for X's archive."""
+    """path: as it was named; kind: one of the kinds above or of exports; documents: what is to be read, none for X's archive."""
 
     path: Path
     kind: str
-    document: TextFile | None
+    documents: tuple[TextFile, ...]
 
     @property
     def in_words(self) -> Later:
-        zipped = self.document.member if self.document else not self.path.is_dir()
-        return later(IN_WORDS[self.kind] if zipped else self.kind)
+        zipped = self.documents[0].member if self.documents else not self.path.is_dir()
+        return later(IN_WORDS.get(self.kind, self.kind) if zipped else self.kind)
 
 
 def kind_of(path: Path) -> RecognisedSource:
@@ -49,54 +56,74 @@ def kind_of(path: Path) -> RecognisedSource:
     Raises TweetstyleError for what is none of the kinds.
     """
     if path.is_dir():
-        return _kind_of_folder(path)
+        return _kind_within(path, Members(path))
     document = TextFile(path, path.stat().st_size)
     head = document.read(HEAD)
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return _kind_of_zip(path)
-    return RecognisedSource(path, _kind_of_text(document, head), document)
+        return _kind_within(path, Members(path))
+    return RecognisedSource(path, _kind_of_text(document, head), (document,))
 
 
-def _kind_of_folder(path: Path) -> RecognisedSource:
-    if tweet_files_in(Members(path)):
-        return RecognisedSource(path, X_ARCHIVE, None)
-    if (path / "tweets.csv").is_file():
-        return kind_of(path / "tweets.csv")._replace(path=path)
-    texts = sorted(entry.name for entry in path.iterdir() if entry.suffix.lower() in _TEXT_SUFFIXES)
-    hint = _("name the file itself: {file}", file=path / texts[0]) if texts else _(READABLE)
-    raise TweetstyleError(_("the folder is not an archive of X: it has no data/tweets.js"), where=str(path), hint=hint)
-
-
-def _kind_of_zip(path: Path) -> RecognisedSource:
-    members = Members(path)
+def _kind_within(path: Path, members: Members) -> RecognisedSource:
+    """Of a folder or a zip."""
     if tweet_files_in(members):
-        return RecognisedSource(path, X_ARCHIVE, None)
-    if "xl/workbook.xml" in members.sizes:
-        raise TweetstyleError(_("is an Excel file"), where=str(path), hint=_("save it as CSV UTF-8, the column of ids as text"))
+        return RecognisedSource(path, X_ARCHIVE, ())
+    # X's export of 2016 to 2018 holds a README.txt and pages of its own beside the one table and a file for each month.
+    tables = [name for name in members.sizes if PurePosixPath(name).name.lower() == "tweets.csv" and _is_text(name)]
+    if len(tables) == 1 and (not path.is_dir() or "/" not in tables[0]):
+        return _text_within(path, members, tables[0])
+    if months := months_in(members):
+        return RecognisedSource(path, X_MONTHS, tuple(map(members.document, months)))
+    if is_of_x(members):
+        hint = _("X divides large archives: name the zip or the folder that has data/tweets.js, or unpack all zips into one folder")
+        raise TweetstyleError(_("is a part of X's archive, and there are no tweets in it"), where=str(path), hint=hint)
+    kind, names = exports_in(members, HEAD)
+    if kind:
+        return RecognisedSource(path, kind, tuple(map(members.document, names)))
+    if any(map(PAGES.fullmatch, members.sizes)):
+        hint = _("ask for the export again and choose JSON as its format")
+        raise TweetstyleError(_("is an export as web pages, which are not read"), where=str(path), hint=hint)
     texts = [name for name in members.sizes if _is_text(name)]
-    # X's export of 2016 to 2018 holds a README.txt and pages of its own beside the one table.
-    texts = [name for name in texts if PurePosixPath(name).name.lower() == "tweets.csv"] or texts
+    if path.is_dir():
+        raise _no_folder_of_tweets(path, texts)
+    if found := next((what for name, what in _SPREADSHEETS.items() if name in members.sizes), None):
+        raise TweetstyleError(_(found), where=str(path), hint=_("save it as CSV UTF-8, the column of ids as text"))
     if len(texts) != 1:
         what = _("the zip holds no tweets that can be read")
         if texts:
             what = _("the zip holds {count} files that could be tweets", count=len(texts))
         hint = _("name X's archive (its zip or its folder), or a zip with a single text file: CSV, JSON Lines or one tweet a line")
         raise TweetstyleError(what, where=str(path), hint=hint)
-    document = TextFile(path, members.sizes[texts[0]], texts[0])
-    return RecognisedSource(path, _kind_of_text(document, document.read(HEAD)), document)
+    return _text_within(path, members, texts[0])
+
+
+def _text_within(path: Path, members: Members, name: str) -> RecognisedSource:
+    document = members.document(name)
+    return RecognisedSource(path, _kind_of_text(document, document.read(HEAD)), (document,))
+
+
+def _no_folder_of_tweets(path: Path, texts: list[str]) -> TweetstyleError:
+    texts.sort(key=lambda name: (name.count("/"), not name.lower().endswith("tweets.csv"), name))
+    hint = _("name the file itself: {file}", file=path / texts[0]) if texts else _(READABLE)
+    return TweetstyleError(_("the folder is not an archive of X: it has no data/tweets.js"), where=str(path), hint=hint)
 
 
 def _is_text(name: str) -> bool:
     """Whether the member may hold tweets: the Finder adds its own files under __MACOSX and with a leading dot."""
     inside = PurePosixPath(name)
-    return inside.suffix.lower() in _TEXT_SUFFIXES and inside.parts[0] != "__MACOSX" and not inside.name.startswith(".")
+    hidden = inside.parts[0] == "__MACOSX" or inside.name.startswith(".")
+    return inside.suffix.lower() in TEXT_SUFFIXES and not hidden and not _ABOUT.fullmatch(inside.name)
 
 
 def _kind_of_text(document: TextFile, head: bytes) -> str:
     where = str(document)
+    if kind := kind_of_export(head):
+        return kind
     text = head.decode(encoding_of(head), "replace").lstrip()
     if not text:
         raise TweetstyleError(_("the file is empty"), where=where, hint=_(READABLE))
+    if head.startswith(b"\x1f\x8b"):
+        raise TweetstyleError(_("is packed with gzip"), where=where, hint=_("unpack it, and name the file or the folder"))
     if re.match(r"<(!doctype|html)", text, re.IGNORECASE):
         raise TweetstyleError(_("is a web page"), where=where, hint=_("name the archive's zip or folder, not the page in it"))
     if re.match(r"window\.(YTD|__THAR_CONFIG)", text):
@@ -104,17 +131,22 @@ def _kind_of_text(document: TextFile, head: bytes) -> str:
         raise TweetstyleError(_("is one part of X's archive"), where=where, hint=hint)
     if re.match(r'\{\s*["}]', text):
         return JSON_LINES
-    if re.match(r"\[\s*(\{\s*[\"}]|\]\s*$)", text):
+    if re.match(r"(Grailbird\.data\.tweets_\w+\s*=\s*)?\[\s*(\{\s*[\"}]|\]\s*$)", text):
         return JSON_ARRAY
     if looks_like_csv(text):
         return CSV
-    suffix = PurePosixPath(document.member or document.path.name).suffix.lower()
-    return _KIND_BY_SUFFIX.get(suffix, PLAIN_TEXT)
+    name = PurePosixPath(document.member or document.path.name)
+    kind = _KIND_BY_SUFFIX.get(name.suffix.lower(), PLAIN_TEXT)
+    if kind == PLAIN_TEXT and _ABOUT.fullmatch(name.name):
+        raise TweetstyleError(_("describes the files beside it: it holds no tweets"), where=where, hint=_(READABLE))
+    return kind
 
 
 def files_of(source: Path) -> list[Path]:
-    """The file itself; of a folder, the files in it, or one folder deeper, from which tweets are read, in a fixed order."""
+    """The file itself; of a folder, the files in it from which tweets are read, in a fixed order."""
     if not source.is_dir():
         return [source]
-    members = [source / name for name in Members(source).sizes if _OF_X.fullmatch(name.rpartition("/")[2])]
-    return sorted(file for file in (source / "tweets.csv", *members) if file.is_file())
+    found = kind_of(source)
+    if found.documents:
+        return sorted({document.path for document in found.documents})
+    return sorted(source / name for name in Members(source).sizes if _OF_X.fullmatch(name.rpartition("/")[2]))

@@ -14,8 +14,12 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.locale import _, later
 from tweetstyle.locale.libraries import reason
 
-SCRIPTS = ("*.js", "data/*.js", "*/*.js", "*/data/*.js")
-"""Files of an unpacked archive: in the folder itself, in data/, and in both of them one folder deeper."""
+TEXT_SUFFIXES = frozenset((".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".txt"))
+LEVELS = 6
+"""Of folders, one within the other, in which files of an unpacked archive are found: two more than any of them has."""
+
+MOST_SHOWN = 20
+"""Rows that cannot be read."""
 
 _IN_WORDS = {"utf-8-sig": "UTF-8", "utf-16": "UTF-16", "cp1252": "Windows-1252 (cp1252)"}
 _MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
@@ -26,7 +30,7 @@ _NOT_ENCODABLE = re.compile("[\ud800-\udfff\0]")
 
 
 class Members:
-    """The files of a zip, or the .js files of a folder. `sizes`: name, with /, → bytes. Nothing is unpacked to disk.
+    """The files of a zip, or those of a folder that may hold tweets. `sizes`: name, with /, → bytes. Nothing is unpacked to disk.
 
     Raises TweetstyleError where the zip or the folder cannot be read.
     """
@@ -34,11 +38,11 @@ class Members:
     def __init__(self, path: Path) -> None:
         self.path, self._is_folder = path, path.is_dir()
         if self._is_folder:
-            files = [file for pattern in SCRIPTS for file in sorted(path.glob(pattern)) if file.is_file()]
-            self.sizes = {file.relative_to(path).as_posix(): file.stat().st_size for file in files}
+            self.sizes = {file.relative_to(path).as_posix(): file.stat().st_size for file in _files_below(path)}
         else:
-            with _opened(path, str(path)) as archive:
-                self.sizes = {info.filename: info.file_size for info in archive.infolist() if not info.is_dir()}
+            with _unpacking(str(path)):
+                self._zip = zipfile.ZipFile(path)
+                self.sizes = {info.filename: info.file_size for info in self._zip.infolist() if not info.is_dir()}
 
     def place(self, name: str) -> str:
         """How messages call a file."""
@@ -48,24 +52,44 @@ class Members:
         """The bytes of a file, at most `limit`. Raises TweetstyleError for damage and, at the end of a file, for a wrong checksum."""
         if self._is_folder:
             return read_file(self.path / name, limit)
-        with _opened(self.path, self.place(name)) as archive, archive.open(name) as stream:
+        with _unpacking(self.place(name)), self._zip.open(name) as stream:
             return stream.read(limit)
+
+    def document(self, name: str) -> "TextFile":
+        return TextFile(self.path / name, self.sizes[name]) if self._is_folder else TextFile(self.path, self.sizes[name], name)
+
+
+def _files_below(folder: Path, levels: int = LEVELS) -> Iterator[Path]:
+    """Scripts and texts, in a fixed order. Hidden folders and files are left out."""
+    with _reading(folder):
+        entries = sorted(folder.iterdir())
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            yield from _files_below(entry, levels - 1) if levels > 1 else ()
+        elif entry.suffix.lower() in TEXT_SUFFIXES | {".js"} and entry.is_file():
+            yield entry
 
 
 def read_file(path: Path, limit: int = -1) -> bytes:
+    with _reading(path), path.open("rb") as stream:
+        return stream.read(limit)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
     try:
-        with path.open("rb") as stream:
-            return stream.read(limit)
+        yield
     except OSError as error:
         hint = _("check that it is there, its owner and its permissions")
         raise TweetstyleError(_("cannot be read ({reason})", reason=reason(error)), where=str(path), hint=hint) from error
 
 
 @contextmanager
-def _opened(path: Path, place: str) -> Iterator[zipfile.ZipFile]:
+def _unpacking(place: str) -> Iterator[None]:
     try:
-        with zipfile.ZipFile(path) as archive:
-            yield archive
+        yield
     # ValueError: names that are not UTF-8, offsets below 0; RuntimeError: encryption, unknown methods
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:
         hint = _("the zip may be damaged or only partly downloaded: download it again, or unpack it and name the folder")
@@ -141,3 +165,27 @@ def lines_of(document: TextFile, notices: list[str], advance: Callable[[int], ob
 def as_learned(text: str) -> str:
     r"""The text of a tweet with \n for every line end, and U+FFFD for what no UTF-8 text can hold: half a surrogate pair or a NUL."""
     return _NOT_ENCODABLE.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+class BadRows:
+    """Errors of one file's rows, of which the first `MOST_SHOWN` are kept and the others counted: all of them are one error."""
+
+    def __init__(self, place: str) -> None:
+        self._place, self._first, self._count = place, list[TweetstyleError](), 0
+
+    def add(self, error: TweetstyleError) -> None:
+        self._count += 1
+        if len(self._first) < MOST_SHOWN:
+            self._first.append(error)
+
+    def check(self) -> None:
+        """Raises TweetstyleError where a row could not be read: its own error, or one that shows the first of them and their number."""
+        if not self._count:
+            return
+        if self._count == 1:
+            raise self._first[0]
+        rows = "\n".join(f"    {error.where}: {error.what}" for error in self._first)
+        what = _("{count:,} rows cannot be read:\n{rows}", count=self._count, rows=rows)
+        if more := self._count - len(self._first):
+            what = _("{count:,} rows cannot be read:\n{rows}\n    and {more:,} more", count=self._count, rows=rows, more=more)
+        raise TweetstyleError(what, where=self._place, hint=self._first[0].hint)

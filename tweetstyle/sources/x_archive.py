@@ -27,7 +27,13 @@ KINDS = {NOTES: ("note_tweet",), TWEETS: ("tweets", "tweet"), COMMUNITY: ("commu
 """What is read, in this order, and what the files call it in `window.YTD.<kind>.part0`. Nothing else of an archive is ever opened."""
 
 _PART = re.compile(r"(?:(community|note)[-_])?tweets?(?:-part(\d+))?\.js")
-_TWEETS = re.compile(r"((?:[^/]+/)?(?:data/)?)tweets?(?:-part\d+)?\.js")
+_TWEETS = re.compile(r"((?:(?!assets/|js/)[^/]+/)*?(?:data/)?)tweets?(?:-part\d+)?\.js")
+_MONTHS = re.compile(r"(?:[^/]+/)*data/js/tweets/\d{4}_\d\d\.js")
+_OF_X = re.compile(
+    r"(?:[^/]+/)*(?:Your archive\.html|data/(?:[\w-]+_media/.*|manifest\.js|account\.js|like\.js|js/.*)|"
+    r"assets/(?:js|fonts|images)/.*|manifest\.js|account\.js|[\w-]*tweets?[\w-]*_media/.*)"
+)
+"""Files that X's archives alone have: beside them no text is a source."""
 
 Advance = Callable[[int], object]
 
@@ -129,7 +135,17 @@ def size_of(path: Path) -> int:
 
 def tweet_files_in(members: Members) -> list[str]:
     """The files of tweets proper, without which there is no archive of X."""
-    return [name for name in members.sizes if _TWEETS.fullmatch(name)]
+    return [name for name in members.sizes if name.endswith(".js") and _TWEETS.fullmatch(name)]
+
+
+def months_in(members: Members) -> list[str]:
+    """The files of X's exports until 2018, one a month."""
+    return sorted(name for name in members.sizes if name.endswith(".js") and _MONTHS.fullmatch(name))
+
+
+def is_of_x(members: Members) -> bool:
+    """Whether this is X's archive or a part of it, with or without tweets."""
+    return any(map(_OF_X.fullmatch, members.sizes))
 
 
 def contents_of(members: Members) -> Contents:
@@ -137,7 +153,7 @@ def contents_of(members: Members) -> Contents:
 
     Raises TweetstyleError for two archives, and for a file that the manifest names and that is missing.
     """
-    # data/ since 2020, the top in 2019, and either of them within one folder more
+    # data/ since 2020, the top in 2019, and either of them within folders of the user's
     folder, *others = sorted({_TWEETS.fullmatch(name)[1] for name in tweet_files_in(members)})
     if others:
         what = _("holds two archives, in {one} and {other}", one=repr(folder), other=repr(others[0]))
@@ -147,7 +163,8 @@ def contents_of(members: Members) -> Contents:
     counts = manifest.counts()
     if missing := [name for name, count in counts.items() if name not in here and count != 0]:
         where = members.place(f"{folder}manifest.js")
-        raise TweetstyleError(_("names {file}, which is missing from the archive", file=missing[0]), where=where, hint=_(HINT))
+        hint = _("if X gave several zips, unpack them all into one folder and name it; else ask X for the archive again")
+        raise TweetstyleError(_("names {file}, which is missing from the archive", file=missing[0]), where=where, hint=hint)
     found = sorted((list(KINDS).index(match[1] or TWEETS), int(match[2] or 0), match[0]) for match in map(_PART.fullmatch, here) if match)
     parts = [Part(folder + name, list(KINDS)[kind], counts.get(name)) for kind, _, name in found]
     account = Account(manifest.userInfo.accountId, manifest.userInfo.userName)

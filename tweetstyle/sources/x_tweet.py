@@ -3,6 +3,7 @@
 import html
 import re
 from collections import defaultdict
+from datetime import datetime, timedelta
 from typing import Annotated, NamedTuple, TypeVar
 
 from pydantic import BaseModel, Field, ValidationError
@@ -11,6 +12,7 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.locale import N_, _
 from tweetstyle.locale.libraries import reason
 from tweetstyle.records import SourceTweet
+from tweetstyle.sources.csv_source import TRUNCATED, client_name
 from tweetstyle.sources.dates import as_utc, read_date
 from tweetstyle.sources.text_files import as_learned
 
@@ -67,6 +69,7 @@ class _XTweet(BaseModel):
     in_reply_to_user_id_str: str = ""
     in_reply_to_screen_name: str | None = None
     quoted_status_id_str: str = ""
+    source: str | None = None
     entities: _Entities = _Entities()
     edit_info: _EditInfo = _EditInfo()
 
@@ -117,6 +120,7 @@ def tweet_of(entry: object, where: str, account: Account) -> Version:
     tweet = validated(_XTweet, entry.get("tweet", entry) if isinstance(entry, dict) else entry, where)
     edit, versions = tweet.edit_info.edit, tweet.edit_info.initial.editTweetIds
     first = edit.initialTweetId if edit else versions[0] if len(versions) > 1 else ""
+    linked = [status[1] for link in tweet.entities.urls if (status := _STATUS.match(link.expanded_url or ""))]
     found = SourceTweet(
         tweet.id_str,
         as_learned(tweet.full_text),
@@ -125,8 +129,11 @@ def tweet_of(entry: object, where: str, account: Account) -> Version:
         tweet.in_reply_to_status_id_str,
         _answers_another(tweet, account),
         bool(tweet.entities.media),
-        bool(tweet.quoted_status_id_str) or any(_is_another(link.expanded_url, tweet.id_str) for link in tweet.entities.urls),
+        bool(tweet.quoted_status_id_str) or any(tweet.id_str != status for status in linked),
+        client=client_name(tweet.source or ""),
     )
+    if tweet.id_str in linked and "…" in tweet.full_text and not tweet.full_text.startswith("RT @"):
+        found = found._replace(reason=TRUNCATED, evidence=found.text[-40:])
     return Version(found, first)
 
 
@@ -150,14 +157,8 @@ def _answers_another(tweet: _XTweet, account: Account) -> bool | None:
     return name.casefold() != account.name.casefold() if name and account.name else None
 
 
-def _is_another(link: str | None, identifier: str) -> bool:
-    """Whether this is a link to a tweet, other than the link to itself that replaces its own end."""
-    found = _STATUS.match(link or "")
-    return found is not None and found[1] != identifier
-
-
 class Notes:
-    """The long posts of an archive, found again by the second they were written in and the beginning of their text."""
+    """The long posts of an archive, found again by when they were written, to the second or the next, and the beginning of their text."""
 
     def __init__(self) -> None:
         self._by_second: defaultdict[str, set[str]] = defaultdict(set)
@@ -168,9 +169,15 @@ class Notes:
         self._by_second[_utc(note.createdAt, where)].add(as_learned(note.core.text))
 
     def whole(self, tweet: SourceTweet) -> SourceTweet:
-        """The tweet with the whole text, where it is the beginning of exactly one long post."""
-        found = [text for text in self._by_second.get(tweet.created_at, ()) if _begins(tweet.text, text)]
-        return tweet._replace(text=found[0]) if len(found) == 1 else tweet
+        """The tweet with the whole text, no longer `TRUNCATED`, where it is the beginning of exactly one long post."""
+        if not self._by_second:
+            return tweet
+        next_second = as_utc(datetime.fromisoformat(tweet.created_at).replace(tzinfo=None) + timedelta(seconds=1))
+        for second in (tweet.created_at, next_second):
+            found = [text for text in self._by_second.get(second, ()) if _begins(tweet.text, text)]
+            if found:
+                return tweet._replace(text=found[0], reason="", evidence="") if len(found) == 1 else tweet
+        return tweet
 
 
 def _begins(text: str, note: str) -> bool:

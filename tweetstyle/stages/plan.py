@@ -54,7 +54,7 @@ def estimate_run(run: Run, card_gib: float | None, tweets: int | None) -> Resour
         if prepared:
             tokens = _tokens(_fit_plan(run, recipe.data.processed))
         elif tweets or has_archive:
-            archive = open_archive(recipe.data.source, recipe.data.separator) if tweets is None else None
+            archive = open_archive(recipe.data.source, recipe.data.separator, author=recipe.data.author) if tweets is None else None
             tokens = estimate_training_tokens(recipe, tweets or sum(not tweet.reason for tweet in archive.tweets()))
         existing = existing_outputs(run) if prepared else NO_OUTPUTS
         found = estimate_resources(recipe, base, card_for(recipe, card_gib), tokens, existing)

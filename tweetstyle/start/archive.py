@@ -12,8 +12,8 @@ from tweetstyle.console import rich_console, say
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.inspect import show
 from tweetstyle.inspect.summary import Inventory, take_inventory
-from tweetstyle.locale import _
-from tweetstyle.sources import open_archive
+from tweetstyle.locale import _, _n
+from tweetstyle.sources import AuthorUnknown, open_archive
 from tweetstyle.sources.recognise import PLAIN_TEXT, X_ARCHIVE, RecognisedSource, kind_of
 from tweetstyle.sources.text_files import Members
 from tweetstyle.sources.x_archive import contents_of
@@ -31,7 +31,7 @@ def your_tweets(archive: Path | None, ask: Questions) -> Answers:
     while True:
         path = archive or _choose(ask)
         try:
-            found = take_inventory([path])
+            author, found = _inventory(path, ask)
         except TweetstyleError as error:
             if archive or ask.yes:
                 raise
@@ -39,13 +39,26 @@ def your_tweets(archive: Path | None, ask: Questions) -> Answers:
             continue
         show(found, rich_console())
         if ask.confirm(_("Are these the tweets to learn from?")):
-            return _named(path, found, ask)
+            return _named(path, found, author, ask)
         archive = None
 
 
-def _named(path: Path, found: Inventory, ask: Questions) -> Answers:
-    style = ask.text(_("Name of the style, for example your own (every prompt will hold it)"), default_style(path))
-    answers = Answers(str(path), style, "", found.likely_kept, list(found.likely), french=found.main_language == "fr")
+def _inventory(path: Path, ask: Questions) -> tuple[str, Inventory]:
+    """The user's name in a chat, empty elsewhere, and what the archive holds."""
+    try:
+        return "", take_inventory([path])
+    except AuthorUnknown as unknown:
+        if ask.yes:
+            raise
+        names = list(unknown.names)[:MOST_SHOWN]
+        choices = [Choice(name, _n("{count:,} message", "{count:,} messages", unknown.names[name])) for name in names]
+        author = names[ask.choose(_("Which name is yours?"), choices)]
+        return author, take_inventory([path], author=[author])
+
+
+def _named(path: Path, found: Inventory, author: str, ask: Questions) -> Answers:
+    style = ask.text(_("Name of the style, for example your own (every prompt will hold it)"), author or default_style(path))
+    answers = Answers(str(path), style, "", found.likely_kept, list(found.likely), french=found.main_language == "fr", author=author)
     for number in count(1):
         answers.name = run_name(style) + (f"-{number}" if number > 1 else "")
         there = [recipe for recipe in (answers.recipe, answers.trial) if recipe.exists()]
@@ -85,8 +98,15 @@ def candidates(folders: list[Path]) -> Iterator[RecognisedSource]:
                 continue
             with suppress(TweetstyleError, OSError):  # Not an archive: nothing to say about it.
                 kind = kind_of(path).kind
-                if kind == X_ARCHIVE or ((kind != PLAIN_TEXT or folder == RAW) and next(open_archive([path]).tweets(), None)):
+                if kind == X_ARCHIVE or ((kind != PLAIN_TEXT or folder == RAW) and _holds_tweets(path)):
                     yield kind_of(path)
+
+
+def _holds_tweets(path: Path) -> bool:
+    try:
+        return next(open_archive([path]).tweets(), None) is not None
+    except AuthorUnknown:
+        return True
 
 
 def downloads() -> list[Path]:

@@ -79,9 +79,10 @@ def _as_bool(typed: str) -> bool:
 class Answers:
     """What recipes/NAME.start.json holds; empty: not answered yet.
 
-    archive: its path; name: of the run and its recipe; tweets, languages, french: what the archive holds; kind: base.SUBJECT or
-    base.MESSAGES; writer: the model of Ollama that writes messages, or base.SMALL; base, trial_base: directories of the base models
-    of both runs; written: whether the recipes are; tried: whether the trial has ended; finished: whether the guide has.
+    archive: its path; author: the user's name in it, where it is a chat; name: of the run and its recipe; tweets, languages, french:
+    what the archive holds; kind: base.SUBJECT or base.MESSAGES; writer: the model of Ollama that writes messages, or base.SMALL; base,
+    trial_base: directories of the base models of both runs; written: whether the recipes are; tried: whether the trial has ended;
+    finished: whether the guide has.
     """
 
     archive: str
@@ -97,6 +98,7 @@ class Answers:
     written: bool = False
     tried: bool = False
     finished: bool = False
+    author: str = ""
 
     @property
     def recipe(self) -> Path:

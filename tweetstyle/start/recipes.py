@@ -28,6 +28,7 @@ Settings = dict[str, object]
 def write_recipes(answers: Answers) -> None:
     """Both recipes as answered; the user agreed to replace a file when the name was chosen."""
     names, language = {"style": answers.style, "full": answers.recipe, "trial": answers.trial}, "fr" if answers.french else ""
+    author = {"author": answers.author}
     with in_language(language or current_language()):
         of_full = _(
             "# {style}, the full run; written by tweetstyle start. Look at the plan first, then train:\n"
@@ -36,7 +37,7 @@ def write_recipes(answers: Answers) -> None:
             **names,
         )
         of_trial = _("# {style}, a trial on 100 tweets, by tweetstyle start. The full run: {full}\n#   tweetstyle-fit {trial}\n", **names)
-        first = recipe_text([Path(answers.archive)], answers.tweets, answers.languages, target=answers.recipe, language=language)
+        first = recipe_text([Path(answers.archive)], answers.tweets, answers.languages, author, answers.recipe, language)
         settings = [_prompt(answers) | _base(Path(answers.base), answers.tweets), _base(Path(answers.trial_base), TRIAL) | _trial(answers)]
     body = re.sub(rf"^ *#.*{BY_MAKE}.*\n", "", first[re.search(r"^\w", first, re.M).start() :], flags=re.M)
     full = with_settings(body, settings[0])

@@ -1,0 +1,383 @@
+"""Exports of messengers and networks: whose messages are learned, and which message of someone else each answers."""
+
+import json
+import zipfile
+
+import libipld
+import pytest
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.sources import AuthorUnknown, open_archive
+from tweetstyle.sources.recognise import files_of, kind_of
+from tweetstyle.sources.whatsapp import EVENT, MEDIA, SYSTEM, not_written
+
+
+def put(path, content):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = content if isinstance(content, str | bytes) else json.dumps(content)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def read(path, *author, notices=None):
+    archive = open_archive([path], author=author)
+    tweets = list(archive.tweets())
+    if notices is not None:
+        notices += [notice.removeprefix(f"{path}: ") for notice in archive.notices]
+    return tweets
+
+
+def learned(path, *author):
+    """Text, time, what it answers, the message of someone else, of each of the author's messages."""
+    ids = {}
+    found = []
+    for tweet in read(path, *author):
+        ids[tweet.id] = tweet.text
+        found.append((tweet.text, tweet.created_at[:16], ids.get(tweet.reply_to, tweet.reply_to), tweet.message))
+    return found
+
+
+ANDROID_FRENCH = """\
+05/03/2021 à 18:04 - Les messages et les appels sont chiffrés de bout en bout. Aucun tiers ne peut les lire.
+05/03/2021 à 18:04 - Bob: Tu viens-tu ce soir ?
+05/03/2021 à 18:05 - Bob: Apporte du vin
+05/03/2021 à 18:07 - Chloé: Ben oui, j'arrive : 20 h
+avec une deuxième ligne
+
+et une troisième
+05/03/2021 à 18:08 - Chloé: pis du pain
+05/03/2021 à 18:09 - Chloé: <Médias omis>
+05/03/2021 à 18:10 - Bob: Ce message a été supprimé
+05/03/2021 à 18:11 - Bob a ajouté Denise
+25/03/2021 à 09:00 - Chloé: Bon matin
+"""
+IPHONE_ENGLISH = """\
+\u200e[3/25/21, 6:04:11\u202fPM] Bob: \u200eMessages and calls are end-to-end encrypted.
+[3/25/21, 6:04:11\u202fPM] Bob: Are you coming tonight?
+[3/25/21, 6:05:00\u202fPM] Bob: Bring wine
+[3/25/21, 6:07:00\u202fPM] ~\u202fChloé: Sure, at 8: with @\u2068Denise Roy\u2069
+[3/25/21, 6:08:00\u202fPM] ~\u202fChloé: and bread \u200e<This message was edited>
+\u200e[3/25/21, 6:09:00\u202fPM] ~\u202fChloé: \u200eimage omitted
+[3/26/21, 6:04:11\u202fAM] ~\u202fChloé: Morning
+"""
+QUEBEC = "2021-03-25 18 h 04 - Bob: Oui ?\n2021-03-25 18 h 05 - Chloé: Non\n"
+
+
+def test_a_whatsapp_chat_of_android_in_french_with_its_pairs(tmp_path):
+    path = put(tmp_path / "Discussion WhatsApp avec Bob.txt", ANDROID_FRENCH)
+    assert learned(path, "chloé") == [
+        (
+            "Ben oui, j'arrive : 20 h\navec une deuxième ligne\n\net une troisième",
+            "2021-03-05T18:07",
+            "",
+            "Tu viens-tu ce soir ?\nApporte du vin",
+        ),
+        ("pis du pain", "2021-03-05T18:08", "Ben oui, j'arrive : 20 h\navec une deuxième ligne\n\net une troisième", ""),
+        ("", "2021-03-05T18:09", "pis du pain", ""),
+        ("Bon matin", "2021-03-25T09:00", "", ""),
+    ]
+    tweets = read(path, "Chloé")
+    assert [tweet.is_reply for tweet in tweets] == [True, False, False, False] and tweets[2].has_media
+
+
+def test_a_whatsapp_chat_of_an_iphone_in_english_and_of_quebec(tmp_path):
+    assert learned(put(tmp_path / "_chat.txt", IPHONE_ENGLISH), "Chloé") == [
+        ("Sure, at 8: with @Denise_Roy", "2021-03-25T18:07", "", "Are you coming tonight?\nBring wine"),
+        ("and bread", "2021-03-25T18:08", "Sure, at 8: with @Denise_Roy", ""),
+        ("", "2021-03-25T18:09", "and bread", ""),
+        ("Morning", "2021-03-26T06:04", "", ""),
+    ]
+    assert learned(put(tmp_path / "q.txt", QUEBEC), "Chloé") == [("Non", "2021-03-25T18:05", "", "Oui ?")]
+
+
+@pytest.mark.parametrize(
+    ("line", "date", "said"),
+    [
+        ("05/03/2021, 18:04 - A: x", "2021-03-05T18:04", "in dates such as 05/03/2021 the first number is read as the day"),
+        ("3/5/21, 6:04 PM - A: x", "2021-03-05T18:04", "in dates such as 3/5/21 the first number is read as the month"),
+        ("[05.03.21, 18:04:11] A: x", "2021-03-05T18:04", "in dates such as 05/03/21 the first number is read as the day"),
+        ("[2021-03-05, 12:04:11 a.m.] A: x", "2021-03-05T00:04", None),
+        ("25/03/21 18:04 - A: x", "2021-03-25T18:04", None),
+    ],
+)
+def test_the_dates_of_whatsapp_by_telephone_and_country(tmp_path, line, date, said):
+    notices = []
+    (tweet,) = read(put(tmp_path / "a.txt", line), notices=notices)
+    assert tweet.created_at[:16] == date and [notice for notice in notices if "dates" in notice] == [said] * bool(said)
+
+
+@pytest.mark.parametrize(
+    ("kind", "lines"),
+    [
+        (MEDIA, ["<Media omitted>", "<Médias omis>", "‎image absente", "‎video omitted", "‎document omis", "<attached: 00012-PHOTO.jpg>"]),
+        (MEDIA, ["IMG-20210305-WA0001.jpg (file attached)", "IMG-20210305-WA0001.jpg (fichier joint)", "<pièce jointe : 12-AUDIO.opus>"]),
+        (MEDIA, ["Bob sent a photo.", "Vous avez envoyé une pièce jointe.", "You sent an attachment."]),
+        (SYSTEM, ["This message was deleted", "Ce message a été supprimé", "You deleted this message.", "null"]),
+        (SYSTEM, ["Missed voice call", "Appel vocal manqué", "Appel vidéo manqué à 18:04", "Location: https://maps.google.com/?q=1"]),
+        (SYSTEM, ["Bob a réagi ❤ à votre message", "Reacted 😆 to your message"]),
+        (EVENT, ["Bob changed the subject to “x”", "Bob a changé le sujet : « Été »", "Vous avez modifié l'objet : « Été »"]),
+        ("", ["media omitted", "j'ai supprimé ce message", "un appel manqué", "the image was omitted", "I went to see the group"]),
+        ("", ["regarde l'image", "this message was great", "document", "vous avez envoyé quoi?"]),
+    ],
+)
+def test_lines_that_nobody_wrote_are_told_from_those_that_mention_them(kind, lines):
+    assert {line: not_written(line) for line in lines} == dict.fromkeys(lines, kind)
+
+
+def telegram(number, sender, text, at, **more):
+    message = {"id": number, "type": "message", "date": at, "from": sender, "from_id": f"user{len(sender)}", "text": text}
+    return message | more
+
+
+CHAT = {
+    "name": "Bob", "type": "personal_chat", "id": 77,
+    "messages": [
+        {"id": 1, "type": "service", "date": "2021-03-05T18:00:00", "actor": "Bob", "action": "phone_call"},
+        telegram(2, "Bob", "Tu viens ?", "2021-03-05T18:04:00"),
+        telegram(3, "Bob", "Et Denise, elle va bien ?", "2021-03-05T18:05:00"),
+        telegram(4, "Chloé", ["oui, ", {"type": "bold", "text": "certain"}], "2021-03-05T18:06:00", reply_to_message_id=2),
+        telegram(5, "Chloé", "les mots d'un autre", "2021-03-05T18:07:00", forwarded_from="Un canal"),
+        telegram(6, "Chloé", "deux jours après", "2021-03-07T18:07:00", date_unixtime="1615140420"),
+        telegram(7, "Chloé", "", "2021-03-07T18:08:00", photo="photos/1.jpg"),
+    ],
+}  # fmt: skip
+
+
+def test_a_telegram_chat_has_the_message_that_is_answered_and_an_account_s_export_knows_its_owner(tmp_path):
+    expected = [
+        ("oui, certain", "2021-03-05T18:06", "", "Tu viens ?"),
+        ("les mots d'un autre", "2021-03-05T18:07", "oui, certain", ""),
+        ("deux jours après", "2021-03-07T18:07", "", ""),
+        ("", "2021-03-07T18:08", "deux jours après", ""),
+    ]
+    path = put(tmp_path / "one" / "result.json", CHAT)
+    assert learned(path, "Chloé") == learned(path.parent, "Chloé") == expected
+    assert [tweet.is_retweet for tweet in read(path, "Chloé")] == [False, True, False, False]
+    account = {
+        "about": "Here is the data",
+        "personal_information": {"user_id": 5, "first_name": "Chloé"},
+        "chats": {"about": "", "list": [CHAT]},
+    }
+    assert learned(put(tmp_path / "all" / "result.json", account)) == expected
+
+
+def escaped(value):
+    r"""As Facebook writes it: é is \u00c3\u00a9."""
+    return json.dumps(value, ensure_ascii=False).encode().decode("latin-1")
+
+
+def facebook(tmp_path, name="facebook.zip"):
+    inbox = "your_facebook_activity/messages/inbox/bob_1/message_%d.json"
+    people = [{"name": "Bob Tremblay"}, {"name": "Chloé Côté"}]
+    said = [(3, "Chloé Côté", "à 20 h… 🎉"), (2, "Bob Tremblay", "Tu viens à la fête ?"), (1, "Chloé Côté", "Vous avez envoyé une photo.")]
+    members = {
+        inbox % 1: {"participants": people, "messages": [{"sender_name": w, "timestamp_ms": t * 60_000, "content": c} for t, w, c in said]},
+        inbox % 2: {"participants": people, "messages": [{"sender_name": "Bob Tremblay", "timestamp_ms": 0, "content": "Allô"}]},
+        "your_facebook_activity/posts/your_posts_1.json": [{"timestamp": 600, "data": [{"post": "mon été"}], "title": "Chloé"}],
+        "your_facebook_activity/comments/comments.json": {
+            "comments_v2": [{"timestamp": 700, "data": [{"comment": {"timestamp": 700, "comment": "bien d'accord", "author": "Chloé"}}]}]
+        },
+        "your_facebook_activity/posts/your_videos.json": {"videos": []},
+        "instagram/media/posts_1.json": [{"media": [{"uri": "1.jpg", "creation_timestamp": 800, "title": "la mer, enfin"}]}],
+        "instagram/comments/post_comments_1.json": [
+            {"string_map_data": {"Commentaire": {"value": "trop belle"}, "Propriétaire": {"value": "bob"}, "Heure": {"timestamp": 900}}}
+        ],
+        "readme.txt": "x",
+    }
+    with zipfile.ZipFile(tmp_path / name, "w") as archive:
+        for member, value in members.items():
+            archive.writestr(member, escaped(value).encode())
+    return tmp_path / name
+
+
+def test_facebook_s_and_instagram_s_messages_posts_and_comments_are_one_archive_and_their_escapes_letters(tmp_path):
+    path = facebook(tmp_path)
+    expected = [
+        ("", "1970-01-01T00:01", "", "Allô"),
+        ("à 20 h… 🎉", "1970-01-01T00:03", "", "Tu viens à la fête ?"),
+        ("mon été", "1970-01-01T00:10", "", ""),
+        ("bien d'accord", "1970-01-01T00:11", "", ""),
+        ("la mer, enfin", "1970-01-01T00:13", "", ""),
+        ("trop belle", "1970-01-01T00:15", "", ""),
+    ]
+    assert sorted(learned(path, "Chloé Côté"), key=lambda row: row[1]) == expected
+    assert {tweet.text for tweet in read(path, "Chloé Côté") if tweet.is_reply and not tweet.message} == {"bien d'accord", "trop belle"}
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(tmp_path / "unpacked")
+    assert sorted(learned(tmp_path / "unpacked", "Chloé Côté"), key=lambda row: row[1]) == expected
+    assert len(files_of(tmp_path / "unpacked")) == 6
+
+
+def mastodon(number, content, **more):
+    post = {"id": f"https://m.example/users/c/statuses/{number}", "type": "Note", "published": "2021-03-05T18:04:00Z", "content": content}
+    readers = more.pop("to", "https://www.w3.org/ns/activitystreams#Public")
+    return {"id": f"{post['id']}/activity", "type": "Create", "published": post["published"], "to": [readers], "object": post | more}
+
+
+def test_a_mastodon_outbox_gives_posts_and_threads_and_leaves_direct_messages_closed(tmp_path):
+    first = "https://m.example/users/c/statuses/1"
+    mention = '<p><span class="h-card"><a href="https://m.example/@bob" class="u-url mention">@<span>bob</span></a></span> oui</p>'
+    items = [
+        mastodon(1, "<p>Voilà &amp; voilà<br />deuxième ligne</p><p>autre</p>"),
+        mastodon(2, "<p>la suite</p>", inReplyTo=first),
+        mastodon(3, mention, inReplyTo="https://m.example/users/bob/statuses/9", to="https://m.example/users/c/followers"),
+        mastodon(4, "<p>un secret</p>", to="https://m.example/users/bob"),
+        {"id": "b", "type": "Announce", "published": "2021-03-05T18:04:00Z", "to": ["as:Public"], "object": "https://m.example/x/1"},
+    ]
+    outbox = {"@context": "https://www.w3.org/ns/activitystreams", "id": "outbox.json", "type": "OrderedCollection", "orderedItems": items}
+    path = put(tmp_path / "m" / "outbox.json", outbox)
+    tweets = read(path.parent)
+    assert [(t.text, t.reply_to, t.is_reply, t.is_retweet) for t in tweets] == [
+        ("Voilà & voilà\ndeuxième ligne\n\nautre", "", False, False),
+        ("la suite", first, False, False),
+        ("@bob oui", "", True, False),
+        ("https://m.example/x/1", "", False, True),
+    ]
+
+
+def bluesky_post(text, parent=None):
+    reply = {"reply": {"root": {"uri": parent, "cid": "x"}, "parent": {"uri": parent, "cid": "x"}}} if parent else {}
+    return {"$type": "app.bsky.feed.post", "text": text, "createdAt": "2023-06-01T12:00:00.000Z", "langs": ["fr"]} | reply
+
+
+def cid(block: bytes) -> bytes:
+    import hashlib
+
+    return b"\x01\x71\x12\x20" + hashlib.sha256(block).digest()
+
+
+def car(did, posts):
+    """A repository by https://atproto.com/specs/repository, written by hand: one tree node, one commit."""
+    blocks = [libipld.encode_dag_cbor(post) for post in posts.values()]
+    entries, before = [], b""
+    for key, block in zip(posts, blocks, strict=True):
+        whole = f"app.bsky.feed.post/{key}".encode()
+        shared = next((i for i, (a, b) in enumerate(zip(before, whole, strict=False)) if a != b), min(len(before), len(whole)))
+        entries.append({"p": shared, "k": whole[shared:], "v": link(cid(block)), "t": None})
+        before = whole
+    node = encoded({"l": None, "e": entries})
+    commit = encoded({"did": did, "version": 3, "data": link(cid(node)), "rev": "3k", "prev": None, "sig": b"x"})
+    header = encoded({"roots": [link(cid(commit))], "version": 1})
+    parts = [header, *(cid(block) + block for block in (*blocks, node, commit))]
+    return b"".join(varint(len(part)) + part for part in parts)
+
+
+def varint(number: int) -> bytes:
+    return bytes([number]) if number < 128 else bytes([number % 128 + 128]) + varint(number // 128)
+
+
+class link(bytes):
+    """A CID as a link within CBOR: tag 42."""
+
+
+def encoded(value) -> bytes:
+    """DAG-CBOR of maps, lists, texts, bytes, small numbers and links, by RFC 8949."""
+
+    def head(kind, number):
+        return (
+            bytes([kind << 5 | number])
+            if number < 24
+            else bytes([kind << 5 | 24, number])
+            if number < 256
+            else bytes([kind << 5 | 25]) + number.to_bytes(2, "big")
+        )
+
+    if value is None:
+        return b"\xf6"
+    if isinstance(value, link):
+        return b"\xd8\x2a" + encoded(b"\0" + bytes(value))
+    if isinstance(value, bytes):
+        return head(2, len(value)) + value
+    if isinstance(value, str):
+        return head(3, len(value.encode())) + value.encode()
+    if isinstance(value, int):
+        return head(0, value)
+    if isinstance(value, list):
+        return head(4, len(value)) + b"".join(map(encoded, value))
+    keys = sorted(value, key=lambda key: (len(key), key))
+    return head(5, len(value)) + b"".join(encoded(key) + encoded(value[key]) for key in keys)
+
+
+def test_bluesky_s_repository_and_its_records_as_json_are_the_same_posts(tmp_path):
+    did = "did:plc:abc"
+    uri = f"at://{did}/app.bsky.feed.post/"
+    posts = {
+        "3k1": bluesky_post("bonjour"),
+        "3k2": bluesky_post("la suite", uri + "3k1"),
+        "3k9": bluesky_post("oui", "at://did:plc:z/app.bsky.feed.post/1"),
+    }
+    records = {"records": [{"uri": uri + key, "cid": "x", "value": post} for key, post in posts.items()]}
+    whole, table = read(put(tmp_path / "repo.car", car(did, posts))), read(put(tmp_path / "posts.json", records))
+    expected = [("bonjour", "", False), ("la suite", uri + "3k1", False), ("oui", "", True)]
+    for tweets in (whole, table):
+        assert [(t.text, t.reply_to, t.is_reply) for t in tweets] == expected
+        assert [(t.id, t.created_at) for t in tweets] == [(uri + key, "2023-06-01T12:00:00Z") for key in posts]
+    with pytest.raises(TweetstyleError, match="CAR file"):
+        read(put(tmp_path / "cut.car", (tmp_path / "repo.car").read_bytes()[:-40]))
+
+
+def test_a_discord_package_holds_the_user_s_own_messages_alone(tmp_path):
+    for channel, text in (("c1", "salut <@123> <:oui:99>"), ("c2", "")):
+        message = {
+            "ID": int(channel[1]),
+            "Timestamp": "2021-03-05 18:04:11",
+            "Contents": text,
+            "Attachments": "" if text else "https://x/1.png",
+        }
+        put(tmp_path / "package" / "Messages" / channel / "messages.json", [message])
+    put(tmp_path / "package" / "Messages" / "index.json", {"1": "général"})
+    put(tmp_path / "package" / "README.txt", "About your package\n" * 40)
+    tweets = read(tmp_path / "package")
+    assert [(t.id, t.text, t.created_at, t.has_media) for t in tweets] == [
+        ("1", "salut @… :oui:", "2021-03-05T18:04:11Z", False),
+        ("2", "", "2021-03-05T18:04:11Z", True),
+    ]
+
+
+KINDS = {
+    "a WhatsApp chat": lambda path: put(path / "c.txt", ANDROID_FRENCH),
+    "a Telegram export": lambda path: put(path / "result.json", json.dumps(CHAT, indent=1)),
+    "a Facebook or Instagram export": facebook,
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_the_author_s_name_a_chat_is_refused_with_the_names_and_their_messages(tmp_path, kind):
+    path = KINDS[kind](tmp_path)
+    assert kind_of(path).kind == kind
+    with pytest.raises(AuthorUnknown) as caught:
+        read(path)
+    assert sorted(caught.value.names.values()) and len(caught.value.names) == 2 and "--author" in caught.value.hint
+    with pytest.raises(AuthorUnknown, match=r"has no message of Denise; it holds messages of: .*Bob"):
+        read(path, "Denise")
+
+
+def test_only_the_author_s_messages_pass_and_a_notice_counts_them(tmp_path):
+    notices = []
+    tweets = read(put(tmp_path / "c.txt", ANDROID_FRENCH), "Chloé", notices=notices)
+    assert len(tweets) == 4 and "4 of 6 messages are yours; 1 answer a message that the export has" in notices[0]
+    group = (
+        "05/03/2021, 18:00 - Bob: un\n05/03/2021, 18:01 - Ann: deux ?\n05/03/2021, 18:02 - Chloé: trois\n05/03/2021, 18:03 - Bob: quatre\n"
+    )
+    group += "05/03/2021, 22:00 - Chloé: bien plus tard\n"
+    assert [tweet.message for tweet in read(put(tmp_path / "g.txt", group), "Chloé")] == ["deux ?", ""]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "what"),
+    [
+        (
+            "result.json",
+            {"name": "B", "type": "personal_chat", "id": 1, "messages": [{"type": "message"}]},
+            "is not as this kind of export",
+        ),
+        ("message_1.json", {"participants": [], "messages": [{"sender_name": "B"}]}, "is not as this kind of export"),
+        ("outbox.json", '{"type": "OrderedCollection", "orderedItems": [{"object"', "not valid JSON"),
+        ("result.json", {"name": "B", "type": "personal_chat", "id": 1, "messages": []}, "no message of yours"),
+    ],
+)
+def test_a_damaged_export_is_one_error_with_its_file(tmp_path, name, value, what):
+    path = put(tmp_path / name, value)
+    with pytest.raises(TweetstyleError, match=what) as caught:
+        read(path)
+    assert caught.value.where == str(path) and caught.value.hint

@@ -1,0 +1,145 @@
+"""Exports of messengers and networks, recognised by their content."""
+
+import json
+import os
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.locale import N_, _, later
+from tweetstyle.records import SourceTweet
+from tweetstyle.sources import messengers, networks
+from tweetstyle.sources.chat import OWNER, ChatMessage, in_order, own_messages, own_names
+from tweetstyle.sources.json_files import not_json
+from tweetstyle.sources.text_files import Members, TextFile, encoding_of
+from tweetstyle.sources.whatsapp import looks_like_whatsapp, read_whatsapp
+
+WHATSAPP, TELEGRAM, META = N_("a WhatsApp chat"), N_("a Telegram export"), N_("a Facebook or Instagram export")
+MASTODON, BLUESKY, DISCORD = N_("a Mastodon archive"), N_("a Bluesky export"), N_("a Discord package")
+CAR = b"\xa2eroots"
+"""At the beginning of a CAR file, behind one byte or two: its header, a map of two keys in CBOR."""
+
+
+class ExportFormat(NamedTuple):
+    """kind: in words; begins: at the beginning of the file, as a regular expression; read: of the file's JSON and a name for its ids and
+    places, the conversation and the message of each; is_chat: whether messages answer each other."""
+
+    kind: str
+    begins: re.Pattern[str]
+    read: Callable[[object, str], Iterator[tuple[str, ChatMessage]]]
+    is_chat: bool = False
+
+
+def _export(kind: str, begins: str, read: Callable, is_chat: bool = False) -> ExportFormat:
+    return ExportFormat(kind, re.compile(begins, re.S), read, is_chat)
+
+
+EXPORTS = (
+    _export(TELEGRAM, r'\{.{0,300}"type"\s*:\s*"(?:\w+_(?:chat|group|supergroup|channel)|saved_messages)"', messengers.read_telegram, True),
+    _export(TELEGRAM, r'\{\s*"(?:about|personal_information)"\s*:', messengers.read_telegram, True),
+    _export(META, r'\{\s*"participants"\s*:\s*\[', messengers.read_messages, True),
+    _export(
+        META, r'\{\s*"comments(?:_v2)?"\s*:|(?:\{\s*"comments_\w+"\s*:\s*)?\[\s*\{.{0,999}?"string_map_data"', messengers.read_comments
+    ),
+    _export(META, r'\[\s*\{\s*"media"\s*:|\[\s*\{.*?"data"\s*:\s*\[\s*\{[^{}]*"post"\s*:', messengers.read_posts),
+    _export(MASTODON, r'\{.{0,4000}"type"\s*:\s*"OrderedCollection(?:Page)?".*?"orderedItems"', networks.read_mastodon),
+    _export(BLUESKY, r'[\[{].*"\$type"\s*:\s*"app\.bsky\.feed\.post"', networks.read_bluesky),
+    _export(DISCORD, r'\[\s*\{\s*"ID"\s*:\s*"?\d+"?,\s*"Timestamp"', networks.read_discord),
+)
+MEMBERS = re.compile(
+    r"(?:.*/)?(?:result|outbox|message_\d+|messages|(?:your_)?posts?\w*|\w*comments?\w*|reels\w*)\.json",
+    re.I,
+)
+"""Files in a folder or zip that may be one of `EXPORTS`; which they are, their content says."""
+PAGES = re.compile(r"(?:.*/)?(?:message_\d+|(?:your_)?posts\w*|messages\d*)\.html", re.I)
+"""The same exports as pages, which people get who do not choose JSON."""
+
+
+def export_of(head: bytes) -> ExportFormat | None:
+    """The format of a file by its first bytes, None for none of them."""
+    text = head.decode(encoding_of(head), "replace").lstrip()
+    return next((export for export in EXPORTS if text[:1] in "[{" and export.begins.match(text)), None)
+
+
+def kind_of_export(head: bytes) -> str:
+    """What an export is, in words, and empty for none."""
+    if CAR in head[:12]:
+        return BLUESKY
+    if found := export_of(head):
+        return found.kind
+    return WHATSAPP if looks_like_whatsapp(head.decode(encoding_of(head), "replace")) else ""
+
+
+def exports_in(members: Members, head: int) -> tuple[str, list[str]]:
+    """Of a folder or zip, what its first export is, and the files that may be exports; empty where there is none."""
+    names = sorted(name for name in members.sizes if MEMBERS.fullmatch(name))
+    kind = next((found.kind for name in names if (found := export_of(members.read(name, head)))), "")
+    return kind, names if kind else []
+
+
+def read_export(
+    documents: Sequence[TextFile], name: str, author: Collection[str], names: Counter[str], notices: list, advance: Callable[[int], object]
+) -> Iterator[SourceTweet]:
+    """Yields the user's own messages of an export, each conversation in order of time.
+
+    Args:
+        documents: its files.
+        name: what ids are made from where the export has none.
+        author: the user's names; an export of one person's words needs none.
+        names: gets how many messages each person wrote.
+        notices: gets what the user should know.
+        advance: is called with the number of bytes just read.
+
+    Raises:
+        TweetstyleError: for what cannot be read, and where the author is not known.
+    """
+    conversations: defaultdict[tuple[str, bool], list[ChatMessage]] = defaultdict(list)
+    place = documents[0].path if len(documents) == 1 else os.path.commonpath([document.path for document in documents])
+    for document, raw in _contents(documents):
+        inside = document.member or os.path.relpath(document.path, place)
+        for conversation, is_chat, message in _messages(document, raw, name if len(documents) == 1 else f"{name}: {inside}", notices):
+            conversations[conversation, is_chat].append(message)
+        advance(document.size)
+    place = str(place)
+    names.update(message.author for (_key, is_chat), messages in conversations.items() for message in messages if is_chat)
+    own = own_names(names, author, place)
+    del names[OWNER]
+    count = answers = 0
+    for (_key, is_chat), messages in conversations.items():
+        for tweet in own_messages(in_order(messages), own, is_chat):
+            count, answers = count + 1, answers + bool(tweet.message)
+            yield tweet
+    if not count:
+        raise TweetstyleError(_("there is no message of yours in it"), where=place, hint=_("export it again, with its messages"))
+    if names:
+        values = {"file": place, "count": count, "all": sum(map(len, conversations.values())), "answers": answers}
+        notices.append(later("{file}: {count:,} of {all:,} messages are yours; {answers:,} answer a message that the export has", **values))
+
+
+def _contents(documents: Sequence[TextFile]) -> Iterator[tuple[TextFile, bytes]]:
+    """Each file with its bytes; a zip is opened once."""
+    zips = {path: Members(path) for path in {document.path for document in documents if document.member}}
+    for document in documents:
+        yield document, zips[document.path].read(document.member) if document.member else document.read()
+
+
+def _messages(document: TextFile, raw: bytes, name: str, notices: list) -> Iterable[tuple[str, bool, ChatMessage]]:
+    """The conversation of each message, whether it is one, and the message."""
+    if CAR in raw[:12]:
+        return [(key, False, message) for key, message in networks.read_car(raw, str(document))]
+    found = export_of(raw)
+    if found is None and document.path.suffix != ".json" and not document.member.endswith(".json"):
+        return [(str(document), True, message) for message in read_whatsapp(document, name, notices)]
+    if found is None:
+        notices.append(later("{file}: holds neither posts nor messages, and was left out", file=str(document)))
+        return []
+    try:
+        read = found.read(json.loads(raw), name)
+        return [(key, found.is_chat, message._replace(where=f"{document}{message.where.removeprefix(name)}")) for key, message in read]
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise not_json(error, str(document), _("export it again: the file may be damaged")) from error
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
+        what = _("is not as this kind of export is written ({reason})", reason=repr(error)[:80])
+        raise TweetstyleError(what, where=str(document), hint=_("export it again, and use the file unchanged")) from error

@@ -1,0 +1,77 @@
+"""Mastodon's outbox, Bluesky's repository and Discord's package: one person's own posts."""
+
+import html
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import libipld
+
+from tweetstyle.errors import TweetstyleError
+from tweetstyle.locale import _
+from tweetstyle.sources.chat import OWNER, ChatMessage
+from tweetstyle.sources.dates import read_date
+
+PUBLIC = "https://www.w3.org/ns/activitystreams#Public"
+BLUESKY_POST = "app.bsky.feed.post"
+_BREAK = re.compile(r"<br\s*/?>|</[p]>\s*<[p][^>]*>", re.I)
+_TAG = re.compile(r"<[^>]+>")
+_CUSTOM_EMOJI, _MENTION = re.compile(r"<a?(:\w+:)\d+>"), re.compile(r"<@[!&]?\d+>")
+
+
+def read_mastodon(value: Any, place: str) -> Iterator[tuple[str, ChatMessage]]:
+    """outbox.json: posts that are public or for followers; boosts are others' words; direct messages are left closed."""
+    for number, item in enumerate(value["orderedItems"], 1):
+        readers = [*_listed(item.get("to")), *_listed(item.get("cc"))]
+        if not any(reader in (PUBLIC, "as:Public") or reader.endswith("/followers") for reader in readers):
+            continue
+        post, where = item["object"], f"{place}, #{number}"
+        if isinstance(post, str):
+            yield place, ChatMessage(item["id"], OWNER, post, read_date(item["published"]), where, is_others=True)
+        elif post.get("content") is not None:
+            text = html.unescape(_TAG.sub("", _BREAK.sub(lambda tag: "\n" if tag[0][1] in "bB" else "\n\n", post["content"])))
+            media, answers = bool(post.get("attachment")), post.get("inReplyTo") or ""
+            yield place, ChatMessage(post["id"], OWNER, text, read_date(post["published"]), where, answers, media)
+
+
+def read_bluesky(value: Any, place: str) -> Iterator[tuple[str, ChatMessage]]:
+    """Records with their addresses, as com.atproto.repo.listRecords and tools that keep them write them."""
+    entries = value if isinstance(value, list) else next(part for part in value.values() if isinstance(part, list))
+    for number, entry in enumerate(entries, 1):
+        item = entry.get("post", entry)
+        post = item.get("value") or item.get("record") or item
+        if post.get("$type") == BLUESKY_POST:
+            answers, media = ((post.get("reply") or {}).get("parent") or {}).get("uri", ""), "embed" in post
+            identifier, where = item.get("uri") or f"{place}:{number:07}", f"{place}, #{number}"
+            is_others = "reason" in entry
+            yield place, ChatMessage(identifier, OWNER, post["text"], read_date(post["createdAt"]), where, answers, media, is_others)
+
+
+def read_car(raw: bytes, place: str) -> Iterator[tuple[str, ChatMessage]]:
+    """A repository as Bluesky exports it: a CAR file whose tree gives each record its address (https://atproto.com/specs/repository)."""
+    try:
+        _header, blocks = libipld.decode_car(raw)
+    except (ValueError, RecursionError) as error:
+        what = _("is not a CAR file that can be read ({reason})", reason=str(error)[:80])
+        raise TweetstyleError(what, where=place, hint=_("download the repository again: Settings → Account → Export my data")) from error
+    author = next((block["did"] for block in blocks.values() if isinstance(block, dict) and "did" in block), "")
+    records = []
+    for node in blocks.values():
+        key = b""
+        for entry in node["e"] if isinstance(node, dict) and node.keys() == {"l", "e"} else ():
+            key = key[: entry["p"]] + entry["k"]
+            if key.startswith(BLUESKY_POST.encode() + b"/") and entry["v"] in blocks:
+                records.append({"uri": f"at://{author}/{key.decode()}", "value": blocks[entry["v"]]})
+    return read_bluesky(sorted(records, key=lambda record: record["uri"]), place)
+
+
+def read_discord(value: Any, place: str) -> Iterator[tuple[str, ChatMessage]]:
+    """messages.json of one channel in a package: the user's own messages alone."""
+    for number, message in enumerate(value, 1):
+        text = _MENTION.sub("@…", _CUSTOM_EMOJI.sub(r"\1", message["Contents"]))
+        media, moment = bool(message.get("Attachments")), read_date(message["Timestamp"])
+        yield place, ChatMessage(str(message["ID"]), OWNER, text, moment, f"{place}, #{number}", has_media=media)
+
+
+def _listed(value: str | list[str] | None) -> list[str]:
+    return [value] if isinstance(value, str) else value or []
