@@ -10,7 +10,9 @@ import pytest
 from tweetstyle import pipeline
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import fingerprint
-from tweetstyle.stages.fit import set_aside_other_run
+from tweetstyle.manifest import settings_digest
+from tweetstyle.recipe import Model, Training
+from tweetstyle.stages.fit import holds_run, set_aside_other_run
 from tweetstyle.stages.stage import Stage
 
 
@@ -45,18 +47,43 @@ def test_a_stage_is_done_once_and_again_only_when_something_changed(project):
     assert first.why_stale() == "no complete result yet", "a stage that fails has no result"
 
 
+def test_settings_of_an_earlier_version_count_as_the_defaults_of_this_one(project):
+    """A finished run is not trained again, nor an interrupted one set aside, because a newer version has more or fewer settings."""
+    (project / "in").write_text("a")
+    now = {"training": Training().model_dump(mode="json"), "model": Model(base=Path("base")).model_dump(mode="json")}
+    earlier = json.loads(json.dumps(now))
+    del earlier["training"]["warmup_ratio"], earlier["model"]["lora"]["target_modules"]
+    earlier["training"]["no_longer_there"] = earlier["no_longer_there"] = {"r": 1}
+    stage(project, earlier, []).carry_out()
+    set_aside_other_run(project / "run", {"settings": earlier, "inputs": {}})
+
+    def changed(**training) -> tuple[str | None, bool]:
+        settings = now | {"training": now["training"] | training}
+        return stage(project, settings, []).why_stale(), holds_run(project / "run", {"settings": settings, "inputs": {}})
+
+    assert changed() == (None, True)
+    assert changed(warmup_ratio=0.1) == ("changed in the recipe: training.warmup_ratio", False)
+    assert changed(newer_without_default=1) == ("changed in the recipe: training.newer_without_default", False)
+    del earlier["model"]["base"]
+    stage(project, earlier, []).carry_out()
+    assert changed()[0] == "changed in the recipe: model.base", "a required key has no default"
+
+
 def test_a_run_of_other_settings_is_set_aside_whole_and_one_of_the_same_stays(project):
     run = project / "model" / "mine"
-    set_aside_other_run(run, "first")
+    first, second, third = ({"settings": {"training": {"seed": seed}}, "inputs": {}} for seed in (1, 2, 3))
+    set_aside_other_run(run, first)
     (run / "checkpoint-5").mkdir()
-    set_aside_other_run(run, "first")
-    assert (run / "checkpoint-5").is_dir()
-    set_aside_other_run(run, "second")
+    set_aside_other_run(run, first)
+    (run / "run.json").write_text(json.dumps({"identity": settings_digest([first["settings"], {}])}))
+    set_aside_other_run(run, first)
+    assert (run / "checkpoint-5").is_dir(), "also where an earlier version kept the digest alone"
+    set_aside_other_run(run, second)
     assert not (run / "checkpoint-5").exists() and (project / "model" / "mine-old-1" / "checkpoint-5").is_dir()
     (run / "checkpoint-9").mkdir()
-    set_aside_other_run(run, "third")
+    set_aside_other_run(run, third)
     assert (project / "model" / "mine-old-2" / "checkpoint-9").is_dir()
-    assert json.loads((run / "run.json").read_text()) == {"identity": "third"}
+    assert json.loads((run / "run.json").read_text()) == {"identity": third}
 
 
 def test_a_second_run_of_the_same_recipe_is_refused_while_the_first_lives(project):

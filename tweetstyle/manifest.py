@@ -5,11 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import to_jsonable_python
+
 from tweetstyle.files import complete_file, fingerprint, read_back
 from tweetstyle.locale import _
+from tweetstyle.recipe import Recipe, Section
+
+_ABSENT = object()
 
 
 def settings_digest(settings: Any) -> str:
@@ -56,12 +62,31 @@ def why_stale(path: Path, stage: str, settings: dict[str, Any], inputs: dict[str
     return None
 
 
-def changed_settings(old: Any, new: Any, key: str = "") -> list[str]:
-    """Dotted keys whose values differ."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        return [
-            changed
-            for name in sorted(old.keys() | new.keys())
-            for changed in changed_settings(old.get(name), new.get(name), f"{key}.{name}" if key else name)
-        ]
-    return [] if old == new else [key]
+def changed_settings(old: Any, new: Any) -> list[str]:
+    """Dotted keys of the recipe's sections whose values differ.
+
+    A key that `old` lacks is newer than what was stored: it counts as this version's default. A key that `new` lacks exists no more.
+    """
+    return _changed(old, new, _defaults(Recipe), "")
+
+
+def _changed(old: Any, new: Any, defaults: Any, key: str) -> list[str]:
+    if not (isinstance(old, dict) and isinstance(new, dict)):
+        return [] if old == new else [key]
+    defaults, changed = defaults if isinstance(defaults, dict) else {}, []
+    for name, value in sorted(new.items()):
+        default = defaults.get(name, _ABSENT)
+        changed += _changed(old.get(name, default), value, default, f"{key}.{name}" if key else name)
+    return changed
+
+
+@cache
+def _defaults(section: type[Section]) -> dict[str, Any]:
+    """Field → its default as a JSON value, of a section another such object; without the fields that have none."""
+    defaults = {}
+    for name, info in section.model_fields.items():
+        if isinstance(info.annotation, type) and issubclass(info.annotation, Section):
+            defaults[name] = _defaults(info.annotation)
+        elif not info.is_required():
+            defaults[name] = to_jsonable_python(info.get_default(call_default_factory=True))
+    return defaults

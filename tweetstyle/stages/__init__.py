@@ -6,7 +6,7 @@ from tweetstyle.plan.disk import NO_OUTPUTS, ExistingOutputs
 from tweetstyle.run import Run
 from tweetstyle.stages.evaluate import evaluate_stage
 from tweetstyle.stages.export import export_stage
-from tweetstyle.stages.fit import fit_identity, fit_stage, identity_in
+from tweetstyle.stages.fit import fit_identity, fit_stage, holds_run
 from tweetstyle.stages.prepare import playback_stage, prepare_stage
 from tweetstyle.stages.stage import Stage
 
@@ -31,5 +31,5 @@ def existing_outputs(run: Run) -> ExistingOutputs:
     if stages["fit"].why_stale() is None:
         exported = not run.export or (not run.reexport and stages["export"].why_stale() is None)
         return ExistingOutputs(prepared=True, trained=True, exported=exported)
-    files = directory.rglob("*") if identity_in(directory) == fit_identity(run) else ()
+    files = directory.rglob("*") if holds_run(directory, fit_identity(run)) else ()
     return ExistingOutputs(prepared=True, run=sum(file.stat().st_size for file in files if file.is_file()))

@@ -6,13 +6,13 @@ import json
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tweetstyle.console import say_of_stage
 from tweetstyle.dataset.threads import read_conversations
 from tweetstyle.files import complete_file, read_object
 from tweetstyle.locale import _
-from tweetstyle.manifest import settings_digest
+from tweetstyle.manifest import changed_settings, settings_digest
 from tweetstyle.run import Run
 from tweetstyle.stages.report import training_in_report
 from tweetstyle.stages.stage import Done, Stage, base_inputs, trained_scores, tweets_of
@@ -74,23 +74,27 @@ def schedule_warnings(fit: FitPlan, *, answers: bool = False) -> dict[str, str]:
     return warnings
 
 
-def fit_identity(run: Run) -> str:
-    """Digest of all that decides the weights: a run with the same digest is resumed, another is set aside."""
+def fit_identity(run: Run) -> dict[str, Any]:
+    """All that decides the weights, as settings and inputs: a run made from the same is resumed, another is set aside."""
     stage = fit_stage(run)
     training = {k: v for k, v in stage.settings["training"].items() if k not in NO_WEIGHTS_DEPEND_ON}
-    return settings_digest([stage.settings | {"training": training}, stage.inputs()])
+    return {"settings": stage.settings | {"training": training}, "inputs": stage.inputs()}
 
 
-def identity_in(directory: Path) -> str | None:
-    """The identity of the run in a directory, None where there is no run or its file is damaged: it is then set aside as another's."""
-    return read_object(directory / MARK).get("identity")
+def holds_run(directory: Path, identity: dict[str, Any]) -> bool:
+    """Whether a directory has a run of this identity. One without a run has not, nor one whose file is damaged: it is another's."""
+    stored = read_object(directory / MARK).get("identity")
+    if isinstance(stored, str):  # earlier versions kept the digest alone
+        return stored == settings_digest([identity["settings"], identity["inputs"]])
+    same_inputs = isinstance(stored, dict) and stored.get("inputs") == identity["inputs"]
+    return same_inputs and not changed_settings(stored.get("settings"), identity["settings"])
 
 
-def set_aside_other_run(directory: Path, identity: str | None) -> None:
+def set_aside_other_run(directory: Path, identity: dict[str, Any] | None) -> None:
     """Renames a run made from other settings or data, so that its checkpoints are neither resumed nor lost."""
     mark = directory / MARK
     # A directory without the mark was not made by fit: it is left as it is.
-    if mark.is_file() and (identity is None or identity_in(directory) != identity):
+    if mark.is_file() and (identity is None or not holds_run(directory, identity)):
         number = 1
         while (aside := directory.with_name(f"{directory.name}-old-{number}")).exists():
             number += 1

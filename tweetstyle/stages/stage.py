@@ -111,7 +111,7 @@ def exported_gguf(recipe: Recipe, path: Path) -> Path:
             _("there is no exported model yet"), where=str(directory), hint=_("tweetstyle-fit {recipe} makes it", recipe=path)
         )
     made = Manifest.read(directory / "manifest.json")
-    if made and (changed := changed_settings(made.settings.get("prompt"), recipe.prompt.model_dump(mode="json"), "prompt")):
+    if made and (changed := changed_settings(made.settings, {"prompt": recipe.prompt.model_dump(mode="json")})):
         what = _("the exported model was trained under another prompt ({keys})", keys=", ".join(changed))
         hint = _("train again with tweetstyle-fit {recipe}, or restore the recipe", recipe=path)
         raise TweetstyleError(what, where=str(path), hint=hint)
