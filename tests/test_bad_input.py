@@ -98,7 +98,7 @@ def test_an_archive_that_gives_nothing_to_learn_from(project, content, words):
         ("128", "999999", ["mine.yaml:4: training.max_length: 999999 is beyond"]),
         ("style: Nimzo}", "style: Nimzo}\nexport: {num_ctx: 999999}", ["mine.yaml:3: export.num_ctx: 999999 is beyond"]),
         ("base: base", "base: other", ["there is no base model here"]),
-        ("Nimzo", '"Nim\\u00A0zo"', ["mine.yaml:2: prompt.style: the character U+00A0"]),
+        ("Nimzo", '"Nim\\u00A0zo"', ["mine.yaml:2: prompt.style: U+00A0"]),
         ("method: lora", "method: lora, lora: {r: 10_000}", ["mine.yaml:3: model.lora.r: 10000 is not valid", "should be 1024 or less"]),
         ("method: lora", "method: lora, lora: {target_modules: [q_prj]}", ["mine.yaml:3", "did you mean q_proj?"]),
     ],
