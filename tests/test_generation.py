@@ -10,7 +10,7 @@ from transformers.generation import MinPLogitsWarper, RepetitionPenaltyLogitsPro
 
 from tweetstyle.inference import generate as generation
 from tweetstyle.inference.decoder import PASS_TOKENS
-from tweetstyle.inference.generate import SHORTEST_BEGINNING, candidates, draw, generate, read_beginning
+from tweetstyle.inference.generate import SHORTEST_BEGINNING, candidates, draw, generate, read_shared_prefix
 from tweetstyle.inference.likelihood import load_adapter
 from tweetstyle.recipe import Sampling
 
@@ -112,7 +112,7 @@ def test_the_logits_of_every_step_are_those_of_transformers_for_the_whole_text(m
     monkeypatch.setattr(generation, "REPEAT_LAST_N", 1000)  # so that `recent` is the whole text
     hot, ends = Sampling(temperature=3.0, top_p=1.0, num_predict=12), list(range(40))
     llama.train()
-    beginning = read_beginning(llama, prompts)
+    beginning = read_shared_prefix(llama, prompts)
     assert (beginning.ids == BEGINNING) if begins else beginning is None
     answers = generate(llama, prompts, hot, ends, [(3, row) for row in range(4)], beginning)
     assert llama.training
@@ -134,7 +134,7 @@ def test_an_answer_depends_on_its_own_seed_alone(model):
     assert torch.equal(before, torch.get_rng_state())
     assert together == [generate(llama, [prompt], hot, [base.eos_id], [seed])[0] for prompt, seed in zip(PROMPTS, seeds, strict=True)]
     assert generate(llama, PROMPTS[:1], hot, [base.eos_id], [(43, 0)]) != together[:1]
-    assert read_beginning(llama, [[1, 2, 3], [1, 2, 4]]) is None, "too short to pay"
+    assert read_shared_prefix(llama, [[1, 2, 3], [1, 2, 4]]) is None, "too short to pay"
 
 
 def test_an_answer_ends_at_the_end_token_and_else_at_num_predict(model):

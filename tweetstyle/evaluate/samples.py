@@ -13,7 +13,7 @@ from tweetstyle.dataset.held_out import clusters
 from tweetstyle.evaluate.baselines import LANGUAGES, Examples, ModelPair, own_lines
 from tweetstyle.files import clear_os_errors, complete_file, fingerprints, read_json_lines
 from tweetstyle.inference.clean_process import run_in_clean_process
-from tweetstyle.inference.generate import as_read, generate, read_beginning
+from tweetstyle.inference.generate import as_read, generate, read_shared_prefix
 from tweetstyle.locale import _
 from tweetstyle.manifest import settings_digest
 from tweetstyle.model.base import BaseModel
@@ -290,7 +290,7 @@ def _write_by_models(
             files[who].begin()
             bar.advance(0)
             ids = prompt_ids(base, writing.before(who)[0], wanted[who], writing.before(who)[1])
-            beginning = read_beginning(model, ids)
+            beginning = read_shared_prefix(model, ids)
             shown = len(beginning.ids) if beginning else 0
             for batch in _batches(ids, _rows(base, model, shown, max(map(len, ids)) - shown + sampling.num_predict)):
                 if not (places := set(batch) & set(missing[who])):

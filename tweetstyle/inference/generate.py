@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tweetstyle.inference.decoder import Beginning, Rows
+from tweetstyle.inference.decoder import BatchedCache, SharedPrefix
 from tweetstyle.inference.forward import logits_of
 from tweetstyle.model.base import BaseModel
 from tweetstyle.prompt.template import Template
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 REPEAT_LAST_N = 64
 """Tokens that repeat_penalty looks back on: Ollama's default, which its Modelfile leaves as it is."""
 SHORTEST_BEGINNING = 8
-"""Tokens in common from which prompts' beginning is read once for all rows."""
+"""Tokens in common from which prompts' shared prefix is read once for all rows."""
 FIRST = 128
 """Tokens that are sorted first: most next tokens are among them, whatever the order of the others."""
 LIKELIEST = 1024
@@ -40,15 +40,15 @@ class Completion:
     ended: bool
 
 
-def read_beginning(model: Any, prompts: Sequence[list[int]]) -> Beginning | None:
+def read_shared_prefix(model: Any, prompts: Sequence[list[int]]) -> SharedPrefix | None:
     """The longest one that leaves of each prompt a token to continue from; None where it is too short to pay."""
     ids = os.path.commonprefix(prompts)[: min(map(len, prompts)) - 1]
     if len(ids) < SHORTEST_BEGINNING or len(prompts) == 1:
         return None
     with _evaluating(model):
-        rows = Rows(model, 1, len(ids))
+        rows = BatchedCache(model, 1, len(ids))
         rows.prompts([ids])
-    return rows.as_beginning(ids)
+    return rows.as_shared_prefix(ids)
 
 
 def candidates(scores: torch.Tensor, recent: Sequence[Sequence[int]], sampling: Sampling) -> tuple[torch.Tensor, torch.Tensor]:
@@ -160,7 +160,7 @@ def generate(
     sampling: Sampling,
     ends: Sequence[int],
     seeds: Sequence[Sequence[int]],
-    beginning: Beginning | None = None,
+    beginning: SharedPrefix | None = None,
 ) -> list[Completion]:
     """One answer to each prompt of a batch, also by a model in training, of which nothing is changed.
 
@@ -174,7 +174,7 @@ def generate(
     so_far, written = [list(prompt[-REPEAT_LAST_N:]) for prompt in prompts], [[] for _ in prompts]
     going = list(range(len(prompts)))
     with _evaluating(model):
-        rows = Rows(model, len(prompts), max(map(len, own)) + sampling.num_predict, beginning)
+        rows = BatchedCache(model, len(prompts), max(map(len, own)) + sampling.num_predict, beginning)
         hidden = rows.prompts(own)
         while going:
             recent = [so_far[number] + written[number] for number in going]
