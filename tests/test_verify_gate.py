@@ -23,9 +23,9 @@ from tweetstyle.prompt.template import build_template
 from tweetstyle.recipe import Evaluation, Export, Sampling
 from tweetstyle.records import Tweet
 from tweetstyle.stages import export as gate
-from tweetstyle.verify.checks import BITS_LIMITS, HARD_STRINGS, GateCheck, gate_prompts, stops, tokens_in_llama_cpp
+from tweetstyle.verify.checks import BITS_LIMITS, HARD_STRINGS, GateCheck, gate_prompts, stops, tokens_in_llama_cpp, tokens_in_ollama
 from tweetstyle.verify.gate import TrainedModel, page, rejected_types, remarks, set_aside, verdict, verify, write_parity
-from tweetstyle.wording.words import Note
+from tweetstyle.wording.words import Note, Say
 
 TYPES = ("f32", "f16", "bf16", "q8_0")
 SECTION, SAMPLING = Export(types=TYPES, gate_answers=3), Sampling(num_predict=6)
@@ -162,7 +162,7 @@ CHECKS = [
     GateCheck("tokens", "f16", True, {"strings": 700, "different": 0}, {"different": 0}),
     GateCheck("training", "f16", True, {"lost at most": 3e-6, "as trained": 0.999}, {"lost at most": 1e-4}),
     GateCheck("tokens", "q4_k_m", False, {"strings": 700}, {}, [Note("error", {"message": 'first "<script>alert(1)</script>"'})]),
-    GateCheck("tokens in Ollama", "q4_k_m", None, {}, why=[Note("error", {"message": "Ollama is not running"})]),
+    GateCheck("tokens in Ollama", "q4_k_m", None, {}, why=[Note("ollama_off", {"address": "127.0.0.1:9"})]),
 ]
 
 
@@ -177,12 +177,28 @@ def test_a_rejected_file_has_another_name_and_the_others_stay(tmp_path):
     assert kept == {"me-f16.gguf": "me-f16.gguf", "me-q4_k_m.gguf.rejected": "me-q4_k_m.gguf"}
 
 
+@pytest.mark.parametrize(
+    ("host", "code", "said"),
+    [
+        ("127.0.0.1:9", "ollama_off", ("Ollama is not running", "Ollama n’est pas lancé")),
+        ("192.0.2.1:11434", "ollama_unusable", ("not an Ollama of this machine", "pas un Ollama de cette machine")),
+    ],
+)
+def test_why_ollama_was_not_checked_is_stored_as_a_code_and_said_in_either_language(host, code, said, monkeypatch):
+    monkeypatch.setenv("OLLAMA_HOST", host)
+    monkeypatch.setenv("LANGUAGE", "fr")
+    check = tokens_in_ollama(Path("Modelfile"), "f16", None, None, [])
+    assert check.passed is None and check.why == [Note(code, {"address": host})]
+    for language, words in zip(("en", "fr"), said, strict=True):
+        assert words in Say(language).notes(check.why) and host in Say(language).notes(check.why)
+
+
 def test_the_page_and_the_json_say_the_same(tmp_path):
     write_parity(CHECKS, tmp_path, 'me & <b>"you"')
     content = json.loads((tmp_path / "parity.json").read_text())
     assert content["passed"] is False and [c["passed"] for c in content["checks"]] == [True, True, False, None]
     assert content["checks"][1]["figures"]["lost at most"] == 3e-6 and content["checks"][1]["limits"] == {"lost at most": 1e-4}
-    assert content["checks"][3]["why"] == [{"code": "error", "values": {"message": "Ollama is not running"}}]
+    assert content["checks"][3]["why"] == [{"code": "ollama_off", "values": {"address": "127.0.0.1:9"}}]
     assert content["verdict"] == {"passed": ["f16"], "endless": [], "rejected": ["q4_k_m"], "unmade": ["tokens in Ollama"]}
     shown = Page((tmp_path / "parity.html").read_text())
     assert shown.errors == [] and not {"script", "b", "img", "link"} & {tag for tag, _ in shown.elements}

@@ -12,7 +12,7 @@ from tweetstyle.dataset.held_out import HeldOut, clusters
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.inference.chat import ChatModel
 from tweetstyle.inference.llama_cpp import Logits, usable_threads
-from tweetstyle.inference.ollama import OllamaClient
+from tweetstyle.inference.ollama import OllamaClient, OllamaLost
 from tweetstyle.locale import _, current_language
 from tweetstyle.model.tokenizer import Tokenizer
 from tweetstyle.pages.render import asset
@@ -125,7 +125,8 @@ def tokens_in_ollama(modelfile: Path, type: str, template: Template, tokenizer: 
         client = OllamaClient()
         version = client.version()
     except TweetstyleError as error:
-        return GateCheck(kind, type, None, {}, why=[Note("error", {"message": str(error).splitlines()[0]})])
+        code, address = "ollama_off" if isinstance(error, OllamaLost) else "ollama_unusable", os.environ.get("OLLAMA_HOST")
+        return GateCheck(kind, type, None, {}, why=[Note(code, {"address": address or "127.0.0.1:11434"})])
     client.create(name, modelfile)
     # An empty prompt (raw text begun at nothing) only loads the model in Ollama.
     prompts = [(message, history) for message, history in gate_prompts(template, tweets) if template.prompt(message, history=history)]
