@@ -25,7 +25,7 @@ from tweetstyle.doctor.machine import check_compiler, check_machine, check_netwo
 from tweetstyle.doctor.versions import PACKAGES, TorchBuild, check_versions, installed_torch
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.hardware.check import fail, ok, warn
-from tweetstyle.hardware.disk import DiskUse, Place
+from tweetstyle.hardware.disk import DirectorySpace, DiskUse
 from tweetstyle.hardware.gpu import CardState, Gpu, Process, observe_card
 from tweetstyle.hardware.machine import installed_versions
 from tweetstyle.model.base import read_base_model
@@ -184,7 +184,7 @@ def test_torchs_build_is_that_of_the_imported_torch():
 
 def machine(ram=None, writable=True, free=50 * GIB, **bytes_written):
     """Checks of two disks, and of 32 GiB of memory of which 20 are available. bytes_written: by directory."""
-    places = {Path("model"): Place(1, free, writable), Path("export"): Place(2, 3 * GIB, True)}
+    places = {Path("model"): DirectorySpace(1, free, writable), Path("export"): DirectorySpace(2, 3 * GIB, True)}
     uses = tuple(DiskUse(Path(name), count, name) for name, count in bytes_written.items())
     return list(check_machine(places, (32 * GIB, 20 * GIB), uses, ram or {}))
 

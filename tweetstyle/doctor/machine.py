@@ -12,7 +12,7 @@ from pathlib import Path
 from tweetstyle.console import size
 from tweetstyle.files import existing_parent
 from tweetstyle.hardware.check import Check, fail, ok, warn
-from tweetstyle.hardware.disk import DiskUse, Place, check_disk
+from tweetstyle.hardware.disk import DirectorySpace, DiskUse, check_disk
 from tweetstyle.locale import N_, _, each_part
 from tweetstyle.locale.libraries import reason
 from tweetstyle.offline import NoAddress, is_loopback, parse_address
@@ -22,7 +22,7 @@ FLAGS = ("-O3", "-shared", "-fPIC", "-Wno-psabi")
 
 
 def check_machine(
-    places: Mapping[Path, Place], memory: tuple[int, int], uses: Sequence[DiskUse], ram: Mapping[str, int]
+    places: Mapping[Path, DirectorySpace], memory: tuple[int, int], uses: Sequence[DiskUse], ram: Mapping[str, int]
 ) -> Iterator[Check]:
     """disk, memory, write rights.
 

@@ -10,7 +10,7 @@ from tweetstyle.inference.ollama import LoadedModel, OllamaClient
 from tweetstyle.locale import _
 
 FIRST_WITH_NEWER_DRIVER = (0, 30)
-LEAST_DRIVER, LEAST_DRIVER_OLD_CARD = 550, 570
+OLLAMA_LEAST_DRIVER, OLLAMA_LEAST_DRIVER_OLD_CARD = 550, 570
 OLD_CARDS = (5, 0), (6, 2)
 """From that version on Ollama needs driver 550, and 570 for these compute capabilities (docs.ollama.com/gpu; ollama#16415). With an older
 driver it runs on the CPU and reports no error."""
@@ -42,7 +42,7 @@ def check_driver(version: str, driver: str, capability: tuple[int, int]) -> Chec
     """Whether this version of Ollama uses such a card with this driver."""
     numbers = re.match(r"(\d+)\.(\d+)", version)
     newer = numbers is not None and (int(numbers[1]), int(numbers[2])) >= FIRST_WITH_NEWER_DRIVER
-    least = LEAST_DRIVER_OLD_CARD if OLD_CARDS[0] <= capability <= OLD_CARDS[1] else LEAST_DRIVER
+    least = OLLAMA_LEAST_DRIVER_OLD_CARD if OLD_CARDS[0] <= capability <= OLD_CARDS[1] else OLLAMA_LEAST_DRIVER
     if newer and int(driver.split(".")[0]) < least:
         values = {"version": version, "least": least, "driver": driver}
         what = _("Ollama {version} needs driver {least} or later and runs on the CPU with {driver}", **values)

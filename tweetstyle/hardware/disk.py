@@ -26,7 +26,7 @@ class DiskUse:
 
 
 @dataclass(frozen=True)
-class Place:
+class DirectorySpace:
     """Where a directory lies. device: equal for directories that share their free bytes; writable: whether one may write there."""
 
     device: int
@@ -39,17 +39,17 @@ def free_bytes(path: Path) -> int:
     return shutil.disk_usage(existing_parent(path)).free
 
 
-def observe_places(directories: Iterable[Path]) -> dict[Path, Place]:
+def observe_places(directories: Iterable[Path]) -> dict[Path, DirectorySpace]:
     parents = {directory: existing_parent(directory) for directory in directories}
     return {
-        directory: Place(parent.stat().st_dev, free_bytes(parent), os.access(parent, os.W_OK | os.X_OK))
+        directory: DirectorySpace(parent.stat().st_dev, free_bytes(parent), os.access(parent, os.W_OK | os.X_OK))
         for directory, parent in parents.items()
     }
 
 
-def check_disk(places: Mapping[Path, Place], uses: Sequence[DiskUse]) -> Iterator[Check]:
+def check_disk(places: Mapping[Path, DirectorySpace], uses: Sequence[DiskUse]) -> Iterator[Check]:
     """One check a disk: what goes to different disks is not added up."""
-    for directories, free, on_it in _by_disk(places, uses):
+    for directories, free, on_it in _uses_by_disk(places, uses):
         name, needed = N_("disk"), sum(use.bytes for use in on_it)
         values = {"free": size(free), "directories": ", ".join(map(str, directories)), "needed": size(needed)}
         seen = _("{free} free for {directories}", **values)
@@ -78,11 +78,11 @@ def require_free_space(uses: Sequence[DiskUse], directories: Iterable[Path] = ()
 
 def bytes_missing(uses: Sequence[DiskUse]) -> int:
     """What is to be freed before a run, of all disks together."""
-    disks = _by_disk(observe_places(use.directory for use in uses), uses)
+    disks = _uses_by_disk(observe_places(use.directory for use in uses), uses)
     return sum(max(sum(use.bytes for use in on_it) - free, 0) for _, free, on_it in disks)
 
 
-def _by_disk(places: Mapping[Path, Place], uses: Sequence[DiskUse]) -> Iterator[tuple[list[Path], int, list[DiskUse]]]:
+def _uses_by_disk(places: Mapping[Path, DirectorySpace], uses: Sequence[DiskUse]) -> Iterator[tuple[list[Path], int, list[DiskUse]]]:
     """The directories of each disk, its free bytes, and what is written there."""
     for device in dict.fromkeys(place.device for place in places.values()):
         on_it = {directory: place.free for directory, place in places.items() if place.device == device}

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     import torch
 
 BATCH_TOKENS = 1024
-"""Padded tokens in one forward pass of the validation during training."""
+"""Padded tokens in one forward pass of the validation during training, and of the importance matrix."""
 SLICE_BYTES = 128 * 2**20
 """Bytes of logits held at once. The head is applied to the positions that carry loss, in slices of at most this size."""
 BYTES_PER_LOGIT = 2 + 4 + 4

@@ -11,7 +11,7 @@ from tweetstyle.locale import _
 from tweetstyle.model.config import read_shape
 from tweetstyle.model.hub import TOKENIZER_BYTES, find_base, how_to_complete, how_to_get, how_to_replace, known_model
 from tweetstyle.model.tokenizer import Tokenizer
-from tweetstyle.model.weight_files import find_weights, read_json, weight_names
+from tweetstyle.model.weight_files import check_weights, read_json, weight_names
 from tweetstyle.prompt.template import SpecialTokens
 
 PAD_CANDIDATES = ("<|finetune_right_pad_id|>", "<|reserved_special_token_0|>", "<|endoftext|>", "<pad>", "[PAD]", "<unk>")
@@ -70,7 +70,7 @@ def read_base_model(path: Path) -> BaseModel:
 def _read(path: Path) -> BaseModel:
     path = find_base(path)
     config = _read_config(path)
-    shards = find_weights(path, config)
+    shards = check_weights(path, config)
     fast = Tokenizer(path / "tokenizer.json", None)
     if not fast.path.is_file():
         hint = _("only fast byte-level BPE tokenizers are supported: {what_to_do}", what_to_do=how_to_complete(path))
@@ -165,5 +165,5 @@ def read_base_config(path: Path) -> BaseConfig:
     names = ["tokenizer.json", "tokenizer_config.json", *weight_names(directory)]
     missing = tuple(name for name in names if not (directory / name).is_file())
     if not missing:
-        find_weights(directory, config)
+        check_weights(directory, config)
     return BaseConfig(directory, config, missing)

@@ -46,7 +46,7 @@ def weight_names(path: Path) -> list[str]:
     return sorted(set(read_json(path / INDEX)["weight_map"].values()))
 
 
-def find_weights(path: Path, config: dict[str, Any]) -> tuple[Path, ...]:
+def check_weights(path: Path, config: dict[str, Any]) -> tuple[Path, ...]:
     """The files that are loaded, each checked to be whole. Reads headers, and weights only to compare two copies of the head.
 
     Raises TweetstyleError: a file that is missing or cut off; a tied head that differs from the embeddings.

@@ -15,7 +15,7 @@ from tweetstyle.plan.tensors import trained_parameters
 from tweetstyle.recipe import Export, Recipe
 from tweetstyle.sources import open_archive
 
-OPTIMIZER_BYTES = 8
+STORED_OPTIMIZER_BYTES = 8
 """Bytes of optimizer state a trained parameter: two moments in fp32. In 8 bits it is less, but a CPU has no such optimizer."""
 STILL_TO_COME = "base model, still to come"
 BLOCK_ELEMENTS = 2**21
@@ -86,7 +86,7 @@ def disk_uses(recipe: Recipe, base: BaseConfig | BaseModel, existing: ExistingOu
     if all(path.exists() for path in recipe.data.source):
         prepared = 0 if existing.prepared else 3 * open_archive(recipe.data.source, recipe.data.separator).size
         uses.append(DiskUse(recipe.data.processed, prepared, "prepared data"))
-    checkpoints = max(trained * (4 + OPTIMIZER_BYTES) * (recipe.training.save_total_limit + 1) - existing.run, 0)
+    checkpoints = max(trained * (4 + STORED_OPTIMIZER_BYTES) * (recipe.training.save_total_limit + 1) - existing.run, 0)
     return (
         *uses,
         DiskUse(recipe.run_directory, 0 if existing.trained else checkpoints, "checkpoints"),

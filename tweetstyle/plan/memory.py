@@ -40,7 +40,7 @@ CUDA_CONTEXT = 512 * 2**20
 """Outside torch's allocator. PyTorch measured 0.27 GiB with kernels loaded as they are needed, 0.62 GiB with all (pytorch#86509)."""
 BYTES_OF_A_FEATURE = 48
 LOGIT_ROWS = 2048
-OPTIMIZER_BYTES = 12
+RESERVED_OPTIMIZER_BYTES = 12
 SAFETY, SPLIT = 256 * 2**20, 17 / 16
 """By which Unsloth decides whether a card is tight (unsloth_zoo/block_swap.py, estimate_training_reserve_bytes): activations for each token
 and hidden feature, rows of fp32 logits, bytes for each trained parameter beside its weight, and the rest."""
@@ -247,7 +247,7 @@ def embeddings_moved(shape: Shape, model: Model, training: Training, resident: i
         return 0
     activations = training.max_length * shape.hidden * BYTES_OF_A_FEATURE
     logits = 4 * min(training.max_length, LOGIT_ROWS) * shape.vocabulary
-    reserve = SPLIT * (activations + logits + (4 + OPTIMIZER_BYTES) * tensors.trained_parameters(shape, model)) + SAFETY
+    reserve = SPLIT * (activations + logits + (4 + RESERVED_OPTIMIZER_BYTES) * tensors.trained_parameters(shape, model)) + SAFETY
     usable = card.total - card.others - CUDA_CONTEXT - resident
     return 2 * shape.embedding_parameters if usable < reserve else 0
 

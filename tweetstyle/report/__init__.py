@@ -7,7 +7,7 @@ from tweetstyle.files import complete_file
 from tweetstyle.locale import current_language
 from tweetstyle.pages.render import render
 from tweetstyle.report import tables
-from tweetstyle.report.files import REWRITTEN_EVERY, STALE_MINUTES, Read, RunFiles, State, read_run
+from tweetstyle.report.files import REWRITTEN_EVERY, STALE_MINUTES, RunContent, RunFiles, State, read_run
 from tweetstyle.statistics.metrics import epoch_of, kept_validation, no_better_than_untrained, stops_as_worse, take_off
 from tweetstyle.wording.verdict import answers
 from tweetstyle.wording.words import Say
@@ -42,7 +42,7 @@ def run_report(files: RunFiles, language: str, state: State | None = None) -> st
     say = Say(language, talks=talks, begins=begins, shown=run.evaluation.get("shown"))
     training = bool(state and state.training)
     given = answers(run.evaluation, run.metrics, language, unfinished=not run.ended, training=training)
-    started = take_off(run.metrics)
+    copying_began = take_off(run.metrics)
     return render(
         "report.html.j2",
         sheets=("report/report.css",),
@@ -61,13 +61,13 @@ def run_report(files: RunFiles, language: str, state: State | None = None) -> st
         kept=kept_validation(run.metrics, run.ended),
         no_better=no_better_than_untrained(run.metrics),
         copying_measured=any(line.get("copied_share") is not None for line in run.metrics),
-        takes_off=say.number(epoch_of(started, run.metrics), 2) if started else None,
+        takes_off=say.number(epoch_of(copying_began, run.metrics), 2) if copying_began else None,
         recipe_text=files.recipe_text,
         versions=files.versions | {f"export: {name}": version for name, version in run.gate.get("versions", {}).items()},
     )
 
 
-def _notice(state: State, run: Read, say: Say) -> str:
+def _notice(state: State, run: RunContent, say: Say) -> str:
     """What the run was doing as the page was written, or what ended it."""
     if state.error is not None:
         worse = state.stage == "fit" and not run.ended and stops_as_worse(run.metrics)

@@ -42,7 +42,7 @@ class RunFiles:
 
 
 @dataclass(frozen=True)
-class Read:
+class RunContent:
     """The files' content, {} or [] for one that is missing or damaged.
 
     manifests: of the stages that are complete; message: the recipe's prompt.message; played: the playback that its messages are of,
@@ -71,7 +71,7 @@ class Read:
         return bool(self.fit) or (last_step is not None and self.output.get("global_step") == last_step)
 
 
-def read_run(files: RunFiles) -> Read:
+def read_run(files: RunFiles) -> RunContent:
     """Runs can share what prepare and playback wrote: how the run was trained decides, and before that how its tweets were prepared."""
     paths = {
         "prepare": files.processed / "manifest.json",
@@ -83,7 +83,7 @@ def read_run(files: RunFiles) -> Read:
     played, fit = read_object(files.processed / "playback.json"), manifests.get("fit", {})
     read = [digest for path, digest in fit.get("inputs", {}).items() if Path(path).name == MESSAGES]
     of_another_playback = read and read != [played.get("outputs", {}).get(MESSAGES)]
-    return Read(
+    return RunContent(
         name=files.run.name,
         evaluation=read_object(files.run / "evaluation.json"),
         metrics=read_metrics(files.run / "metrics.jsonl"),

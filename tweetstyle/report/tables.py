@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from tweetstyle.pages.charts import curve, funnel_chart
-from tweetstyle.report.files import Read
+from tweetstyle.report.files import RunContent
 from tweetstyle.statistics.metrics import epoch_of, kept_validation
 from tweetstyle.wording.words import Say
 
@@ -40,7 +40,7 @@ def lengths(found: Iterable[float], say: Say) -> str:
 # -- metrics.jsonl ------------------------------------------------------------------------------------------
 
 
-def curves(run: Read, say: Say) -> list[tuple[str, str]]:
+def curves(run: RunContent, say: Say) -> list[tuple[str, str]]:
     """Name and drawing of each curve that has a point."""
     kept = kept_validation(run.metrics, run.ended)
     last_step = max((line["step"] for line in run.metrics), default=0)
@@ -53,7 +53,7 @@ def curves(run: Read, say: Say) -> list[tuple[str, str]]:
     return drawn
 
 
-def epoch(line: Json, run: Read, say: Say) -> str:
+def epoch(line: Json, run: RunContent, say: Say) -> str:
     return say.number(epoch_of(line, run.metrics), 2)
 
 
@@ -92,7 +92,7 @@ def planned_epochs(fit: Json) -> float | None:
     return training.get("num_train_epochs") if training.get("max_steps", -1) <= 0 else None
 
 
-def seeds(run: Read) -> dict[str, Any]:
+def seeds(run: RunContent) -> dict[str, Any]:
     return {f"{stage}: {key}": seed for stage, manifest in run.manifests.items() for key, seed in _seeds(manifest.get("settings", {}))}
 
 

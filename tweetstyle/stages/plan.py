@@ -40,8 +40,9 @@ if TYPE_CHECKING:
 
     from tweetstyle.run import Run
     from tweetstyle.train.inputs import FitPlan
+
 STAND_IN = "et toi, qu'est-ce que tu penses de tout ça aujourd'hui ?"
-"""In a plan, the message of a tweet that has none yet."""
+"""In a plan, the message of a tweet that has none yet: only its length counts, so it is in one language."""
 
 
 def estimate_run(run: Run, card_gib: float | None, tweets: int | None) -> ResourceEstimate:
@@ -49,14 +50,14 @@ def estimate_run(run: Run, card_gib: float | None, tweets: int | None) -> Resour
     with located(run.path):
         recipe, base = run.recipe, _base_config(run)
         has_archive = all(source.exists() for source in recipe.data.source)
-        prepared = base.whole and tweets is None and has_archive and run.split("train").is_file() and ready_to_fit(run)
+        is_prepared = base.whole and tweets is None and has_archive and run.split("train").is_file() and ready_to_fit(run)
         tokens = None
-        if prepared:
+        if is_prepared:
             tokens = _tokens(_fit_plan(run, recipe.data.processed))
         elif tweets or has_archive:
             archive = open_archive(recipe.data.source, recipe.data.separator, author=recipe.data.author) if tweets is None else None
             tokens = estimate_training_tokens(recipe, tweets or sum(not tweet.reason for tweet in archive.tweets()))
-        existing = existing_outputs(run) if prepared else NO_OUTPUTS
+        existing = existing_outputs(run) if is_prepared else NO_OUTPUTS
         found = estimate_resources(recipe, base, card_for(recipe, card_gib), tokens, existing)
     return found if card_gib is None else replace(found, speed=no_speed(_("a probe measures only the card in this machine")))
 
@@ -103,10 +104,10 @@ def _base_config(run: Run) -> BaseConfig:
     return base
 
 
-def _fit_plan(run: Run, prepared: Path) -> FitPlan:
+def _fit_plan(run: Run, processed: Path) -> FitPlan:
     from tweetstyle.train import FitInputs, plan_fit
 
-    recipe, train = run.recipe, prepared / f"{run.recipe.training.split}.jsonl"
+    recipe, train = run.recipe, processed / f"{run.recipe.training.split}.jsonl"
     return plan_fit(FitInputs(run.base, run.template, recipe.model, recipe.training, (train, train)))
 
 

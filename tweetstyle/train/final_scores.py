@@ -18,7 +18,7 @@ from tweetstyle.dataset.threads import files_read
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file, fingerprints, read_back
 from tweetstyle.inference.clean_process import run_in_clean_process
-from tweetstyle.inference.forward import input_device
+from tweetstyle.inference.forward import BATCH_TOKENS, input_device
 from tweetstyle.inference.likelihood import TunedModel, batches
 from tweetstyle.locale import _
 from tweetstyle.model.imatrix import Imatrix, read_imatrix, write_imatrix
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 AS_TRAINED, IMATRIX = "as_trained.json", "imatrix.gguf"
 HELD_OUT_TWEETS, IMATRIX_TWEETS, SEED = 500, 500, 42
 """Of each held-out split, and of the training tweets; of more, a seeded sample."""
-BATCH_TOKENS = 1024
 CHUNK = 512
 """llama.cpp's own default for a chunk, in tokens. Tweets are far shorter: here it only says how much was seen."""
 SHARED_INPUTS = {
@@ -52,9 +51,9 @@ def collect(model: Any, documents: Sequence[Encoded], advance: Callable[[int], N
     import torch
 
     sums: dict[str, torch.Tensor] = {}
-    real: list[torch.Tensor] = []
+    token_places: list[torch.Tensor] = []
     device = input_device(model)
-    with torch.inference_mode(), _hooks(model, sums, real):
+    with torch.inference_mode(), _hooks(model, sums, token_places):
         for batch in batches([len(d.ids) for d in documents], BATCH_TOKENS):
             chosen = [documents[index] for index in batch]
             ids = torch.zeros(len(chosen), max(len(d.ids) for d in chosen), dtype=torch.long)
@@ -63,11 +62,11 @@ def collect(model: Any, documents: Sequence[Encoded], advance: Callable[[int], N
                 ids[row, : len(document.ids)] = torch.tensor(document.ids)
                 mask[row, : len(document.ids)] = 1
             # Counted in RAM: an index by a mask on the card would wait for the card in every layer.
-            real[:] = [mask.flatten().nonzero().flatten().to(device)]
+            token_places[:] = [mask.flatten().nonzero().flatten().to(device)]
             ids, mask = ids.to(device), mask.to(device)
             # The output matrix reads the hidden states of every position; its own product is not needed.
             hidden = model.model(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
-            _add(sums, "output", hidden.flatten(0, 1)[real[0]])
+            _add(sums, "output", hidden.flatten(0, 1)[token_places[0]])
             advance(int(mask.sum()))
     tied = model.lm_head.weight is model.model.embed_tokens.weight
     names = {name: ("token_embd.weight" if tied else "output.weight") if name == "output" else name for name in sums}
@@ -76,8 +75,8 @@ def collect(model: Any, documents: Sequence[Encoded], advance: Callable[[int], N
 
 
 @contextmanager
-def _hooks(model: Any, sums: dict[str, torch.Tensor], real: list[torch.Tensor]) -> Iterator[None]:
-    """real: holds the flat indices of the current batch that are no padding."""
+def _hooks(model: Any, sums: dict[str, torch.Tensor], token_places: list[torch.Tensor]) -> Iterator[None]:
+    """token_places: holds the flat indices of the current batch that are no padding."""
     handles = []
     for number, layer in enumerate(model.model.layers):
         for path, tensors in SHARED_INPUTS.items():
@@ -85,7 +84,7 @@ def _hooks(model: Any, sums: dict[str, torch.Tensor], real: list[torch.Tensor]) 
 
             def hook(_module: Any, inputs: tuple[torch.Tensor, ...], names: list[str] = names) -> None:
                 for name in names:
-                    _add(sums, name, inputs[0].flatten(0, 1)[real[0]])
+                    _add(sums, name, inputs[0].flatten(0, 1)[token_places[0]])
 
             handles.append(layer.get_submodule(path).register_forward_pre_hook(hook))
     try:
@@ -131,8 +130,8 @@ def score_trained_model(tuned: TunedModel, template: Template, train: Path, spli
     base, final_model = tuned.base, tuned.path
     files = [path for path in sorted(final_model.rglob("*")) if path.suffix in (".safetensors", ".json")]
     read = [file for path in (train, *splits.values()) for file in files_read(path, template)]
-    of = fingerprints([*files, *read]) | base.fingerprints
-    if (existing := read_as_trained(directory)) and existing.model == of:
+    fingerprint_of_inputs = fingerprints([*files, *read]) | base.fingerprints
+    if (existing := read_as_trained(directory)) and existing.model == fingerprint_of_inputs:
         return existing
     samples = {name: held_out(path, template, base.tokenizer, base.max_positions, HELD_OUT_TWEETS, SEED) for name, path in splits.items()}
     documents = read_documents(base, template, train, base.max_positions)
@@ -140,6 +139,7 @@ def score_trained_model(tuned: TunedModel, template: Template, train: Path, spli
     held = [document for sample in samples.values() for document in sample.documents]
     (directory / AS_TRAINED).unlink(missing_ok=True)
     by_trainer = read_back(directory / "nf4.json", dict[str, dict[str, Any]]) if tuned.method == "qlora" else None
+    # The trainer rounded to this dtype before it made 4 bits: only from the same one come the weights that were trained over.
     quantised_from = next(iter(by_trainer.values())).get("dtype") if by_trainer else None
     nats, facts = run_in_clean_process(_measure, tuned, quantised_from, held, documents, directory / IMATRIX)
     scored, start = {}, 0
@@ -147,7 +147,7 @@ def score_trained_model(tuned: TunedModel, template: Template, train: Path, spli
         part = nats[start : (start := start + len(sample.documents))]
         lengths = [len(document.ids) for document in sample.documents]
         scored[name] = SplitAsTrained([tweet.id for tweet in sample.tweets], lengths, sample.bytes.tolist(), part)
-    result = TrainedScores(of, **facts, splits=scored)
+    result = TrainedScores(fingerprint_of_inputs, **facts, splits=scored)
     with complete_file(directory / AS_TRAINED) as stream:
         json.dump(asdict(result), stream, indent=1)
     return result

@@ -52,7 +52,7 @@ class FitInputs:
 
 @dataclass(frozen=True)
 class FitRun(FitInputs):
-    """The same, read; training: the settings that are carried out; validated: called after each validation."""
+    """FitInputs with the tweets loaded; training: the settings that are carried out; validated: called after each validation."""
 
     documents: list[Document]
     held_out: list[Document]
