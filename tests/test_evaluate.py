@@ -106,7 +106,7 @@ def test_bits_per_byte_and_perplexity_by_hand() -> None:
 @pytest.mark.parametrize("budget", [1, 64])
 def test_however_they_are_batched_the_sums_are_those_of_one_by_one(tiny, adapter, documents, monkeypatch, budget):
     alone = [score(tiny, adapter, "lora", [document]).tuned[0] for document in documents]
-    monkeypatch.setattr("tweetstyle.inference.likelihood.BATCH_TOKENS", budget)
+    monkeypatch.setattr("tweetstyle.inference.likelihood.CPU_BATCH_TOKENS", budget)
     monkeypatch.setattr("tweetstyle.inference.forward.positions_per_slice", lambda *_: 7)
     assert score(tiny, adapter, "lora", documents).tuned == pytest.approx(alone, rel=1e-5)
 

@@ -35,7 +35,7 @@ BASELINES = (PROMPT, RAW, EXAMPLES, INSTRUCTED, INSTRUCTED_EXAMPLES, NGRAMS)
 """In the order of the tables; evaluation.json has these names, Say.baseline their words."""
 WITH_TOPIC, OTHERS = "with_topic", "other_people"
 """No baselines: with the tweet's topic in the prompt; other people's tweets, for specificity."""
-LANGUAGES = ("fr", "en")
+LINE_LANGUAGES = ("fr", "en")
 """Of the neutral lines, questions and openings that come with the program."""
 FEWEST_OTHERS = 20
 
@@ -205,7 +205,7 @@ def other_texts(path: Path | None, author: Sequence[Tweet], clean: Cleaner, most
     """
     if path is None:
         spoken = Counter(tweet.language for tweet in author if tweet.language).most_common(1)
-        language = spoken[0][0] if spoken and spoken[0][0] in LANGUAGES else "en"
+        language = spoken[0][0] if spoken and spoken[0][0] in LINE_LANGUAGES else "en"
         texts, source = own_lines(f"neutral_{language}.txt"), Note("others_neutral")
     else:
         texts, source = _read_others(path, author, clean)

@@ -47,7 +47,7 @@ USUAL = 0.5
 MOST_HABITS = 8
 FAIR_SHARE = 0.1
 """A language with this share of the author's tweets of known language or more is named in the instruction."""
-LANGUAGES = {"fr": "French", "en": "English"}
+LANGUAGE_NAMES = {"fr": "French", "en": "English"}
 OF_THE_MESSAGE = "the language of the message"
 
 
@@ -204,9 +204,9 @@ def _languages(answers: Sequence[Tweet]) -> str:
     """Those of a fair share of the tweets, the most frequent first; of several the message's. That alone where one has no name here."""
     counted = Counter(tweet.language for tweet in answers if tweet.language)
     codes = [code for code, count in counted.most_common() if count / counted.total() >= FAIR_SHARE]
-    if not codes or set(codes) - LANGUAGES.keys():
+    if not codes or set(codes) - LANGUAGE_NAMES.keys():
         return OF_THE_MESSAGE
-    return " or ".join(LANGUAGES[code] for code in codes) + (f", {OF_THE_MESSAGE}" if len(codes) > 1 else "")
+    return " or ".join(LANGUAGE_NAMES[code] for code in codes) + (f", {OF_THE_MESSAGE}" if len(codes) > 1 else "")
 
 
 def instruction_baseline(

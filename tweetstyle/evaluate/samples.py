@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from tweetstyle.dataset.held_out import clusters
-from tweetstyle.evaluate.baselines import LANGUAGES, Examples, ModelPair, own_lines
+from tweetstyle.evaluate.baselines import LINE_LANGUAGES, Examples, ModelPair, own_lines
 from tweetstyle.files import clear_os_errors, complete_file, fingerprints, read_json_lines
 from tweetstyle.inference.clean_process import run_in_clean_process
 from tweetstyle.inference.generate import as_read, generate, read_shared_prefix
@@ -137,14 +137,14 @@ def question_prompts(train: Sequence[Tweet], start: int) -> list[WritingPrompt]:
 
     The prompts of training name key words, so these are harder.
     """
-    spoken = sorted({tweet.language for tweet in train} & set(LANGUAGES)) or ["en"]
+    spoken = sorted({tweet.language for tweet in train} & set(LINE_LANGUAGES)) or ["en"]
     questions = [question for language in spoken for question in own_lines(f"questions_{language}.txt")]
     return [WritingPrompt(start + n, question, TWEET, f"question {n}") for n, question in enumerate(questions)]
 
 
 def opening_scripts() -> list[tuple[str, str, str]]:
     """The openings that come with the program: language, first message, and the second one, which depends on no answer."""
-    lines = [(language, line) for language in LANGUAGES for line in own_lines(f"openings_{language}.txt")]
+    lines = [(language, line) for language in LINE_LANGUAGES for line in own_lines(f"openings_{language}.txt")]
     return [(language, *(part.strip() for part in line.split("|"))) for language, line in lines]
 
 

@@ -112,25 +112,26 @@ def measure(train: Sequence[str], real: Texts, floor: Texts, written: WrittenSam
     clusters = [prompt.cluster for prompt in written.prompts]
     sides = {who: Texts(of, clusters) for who, of in written.answers.items()}
     tuned = sides[TUNED]
-    to, gaps, whole = style_distance(real, {"floor": floor} | sides, confidence=confidence, seed=seed)
+    to, gaps, compared_whole_texts = style_distance(real, {"floor": floor} | sides, confidence=confidence, seed=seed)
     habits = counted_habits(train, {"real": real, "floor": floor} | sides, confidence)
-    said = {who: [text for text in sides[who].texts if text] for who in (TUNED, *(who for who in sides if who != TUNED))}
+    non_empty = {who: [text for text in sides[who].texts if text] for who in (TUNED, *(who for who in sides if who != TUNED))}
+    empty_share = sum(not text for text in tuned.texts) / len(clusters)
     notes = []
     if None in to.values():
-        notes.append(Note("style_too_few", {"tests": len(real.texts), "written": len(said[TUNED])}))
-    elif not whole:
+        notes.append(Note("style_too_few", {"tests": len(real.texts), "written": len(non_empty[TUNED])}))
+    elif not compared_whole_texts:
         notes.append(Note("style_beginnings"))
     if not habits:
         notes.append(Note("habits_too_few", {"tweets": len(train)}))
     return Style(
         samples=len(clusters),
         source=written.source,
-        empty=sum(not text for text in tuned.texts) / len(clusters),
+        empty=empty_share,
         to=to,
         gap_closed=gaps,
-        whole=whole,
+        whole=compared_whole_texts,
         habits=habits,
-        diversity={who: diversity(of, real.texts, seed=seed) for who, of in said.items() if of},
+        diversity={who: diversity(of, real.texts, seed=seed) for who, of in non_empty.items() if of},
         copying=copying(tuned, real, train, confidence),
         obedience=_prompt_adherence(written, confidence, seed),
         notes=notes,
@@ -199,7 +200,7 @@ def _bigrams(text: str) -> list[tuple[str, str]]:
 
 
 def _prompt_adherence(written: WrittenSamples, confidence: float, seed: int) -> dict[str, PromptAdherence]:
-    """ "key words": the held-out tweets' own topics; "questions": whole ones. What names no content word is not there."""
+    """ "key words": the held-out tweets' own topics; "questions": whole ones. Prompts without a content word are left out."""
     parts = {"key words": (written.prompts, written.answers), "questions": (written.questions, written.replies)}
     found = {}
     for name, (prompts, answers) in parts.items():

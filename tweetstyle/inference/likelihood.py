@@ -27,7 +27,7 @@ from tweetstyle.model.tokenizer import Encoded
 if TYPE_CHECKING:
     import torch
 
-BATCH_TOKENS = 256
+CPU_BATCH_TOKENS = 256
 """Tokens in one forward pass on a CPU: from 192 to 512 the speed is flat, and attention costs more with every one."""
 GPU_BATCH_TOKENS = 1024
 """The same on a GPU, where the weights are read (and unpacked from 4 bits) once a pass."""
@@ -99,7 +99,7 @@ def summed_losses(
     import torch
 
     sums, device = np.zeros(len(documents)), input_device(model)
-    budget = BATCH_TOKENS if device.type == "cpu" else GPU_BATCH_TOKENS
+    budget = CPU_BATCH_TOKENS if device.type == "cpu" else GPU_BATCH_TOKENS
     # What fits one pack needs no second pass for its beginning.
     few = sum(len(document.ids) for document in documents) <= budget
     common = [] if few else common_beginning(documents, begun=bool(len(beginning)))
