@@ -24,7 +24,7 @@ from tweetstyle.plan.schedule import effective_schedule
 from tweetstyle.recipe_yaml import read_recipe
 from tweetstyle.start.archive import candidates, default_style, downloads, run_name
 from tweetstyle.start.base import MESSAGES, SUBJECT, fitting
-from tweetstyle.start.dialogue import Answers
+from tweetstyle.start.dialogue import Answers, Questions, unfinished
 from tweetstyle.start.recipes import write_recipes
 from tweetstyle.start.trial import estimated_time, side_by_side
 
@@ -151,9 +151,16 @@ def test_of_a_chat_the_guide_asks_who_you_are_and_both_recipes_say_it(place):
     chat(place / "_chat.txt")
     result = start("_chat.txt", typed="2\n\n\n1\n\nn\n")
     assert result.exit_code == 0 and "Which name is yours?" in result.output, result.output
+    assert "tweetstyle inspect _chat.txt --author 'Chloé'\n" in result.output
     for path in (Path("recipes/chloe.yaml"), Path("recipes/chloe-trial.yaml")):
         recipe = read_recipe(path)
         assert (recipe.data.author, recipe.prompt.style) == (("Chloé",), "Chloé")
+
+
+def test_an_archive_is_the_same_by_any_path(place, sample):
+    Answers("data/sample/tweets.csv", "Nimzo", "nimzo", 740, ["fr"], french=True).save()
+    assert unfinished(sample.absolute(), Questions(yes=True)).name == "nimzo"
+    assert unfinished(Path("data/sample/others.csv"), Questions(yes=True)) is None
 
 
 @pytest.mark.parametrize("replaces", [False, True])
@@ -205,12 +212,15 @@ def test_the_small_default_is_made_where_it_is_missing(sample, tmp_path, monkeyp
         (["nothing.zip"], "", "nothing.zip: there is no such file"),
         (["bad.zip"], "", "bad.zip: cannot be unpacked"),
         (["--yes"], "", "there is no archive to start from\n  → name the archive: tweetstyle start PATH"),
+        (["few.csv"], "", "few.csv: too few tweets to learn from: about 8, at least 30 are needed"),
         (["good.csv"], "\n", "the input ended before all questions were answered\n  → run the same command again to continue"),
         ([], "2\nbad.zip\n", "bad.zip: cannot be unpacked"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_clear_message(place, arguments, typed, said):
     Path("bad.zip").write_bytes(b"PK\x03\x04 and no more")
+    if arguments == ["few.csv"]:
+        Path("few.csv").write_text("id,text\n" + "".join(f"{n},il neige encore ce matin sur le pont {n}\n" for n in range(1, 9)))
     if arguments == ["good.csv"] or typed.startswith("2"):
         shutil.copy(SAMPLE, "good.csv")
     result = start(*arguments, typed=typed)

@@ -50,7 +50,8 @@ def _prepare(archive: Path | None, ask: Questions) -> Answers:
         say(_("Done: {archive}, style {style}.", archive=answers.archive, style=answers.style), err=False)
     else:
         answers = your_tweets(archive, ask)
-        _ended(f"tweetstyle inspect {shlex.quote(answers.archive)}", _("Next: what you want the model to do."))
+        name = f" --author {shlex.quote(answers.author)}" if answers.author else ""
+        _ended(f"tweetstyle inspect {shlex.quote(answers.archive)}{name}", _("Next: what you want the model to do."))
     _title(2, _("The kind of model"))
     if answers.kind:
         say(_("Done: it answers messages.") if answers.kind == MESSAGES else _("Done: it writes tweets about a subject."), err=False)

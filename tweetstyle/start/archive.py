@@ -8,6 +8,7 @@ from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
+from tweetstyle.cleaning.archive_rules import FEWEST
 from tweetstyle.console import rich_console, say
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.inspect import show
@@ -32,6 +33,9 @@ def your_tweets(archive: Path | None, ask: Questions) -> Answers:
         path = archive or _choose(ask)
         try:
             author, found = _inventory(path, ask)
+            if found.likely_kept < FEWEST:
+                what = _("too few tweets to learn from: about {kept}, at least {fewest} are needed", kept=found.likely_kept, fewest=FEWEST)
+                raise TweetstyleError(what, where=str(path), hint=_("choose another archive"))
         except TweetstyleError as error:
             if archive or ask.yes:
                 raise

@@ -37,7 +37,8 @@ class Questions:
         return self._ask(question, default, default, lambda typed: typed.strip() or default)
 
     def confirm(self, question: str, default: bool = True) -> bool:
-        return self._ask(question, _("Y/n") if default else _("y/N"), YES[0] if default else NO[0], _as_bool)
+        shown = _("Y/n") if default else _("y/N")
+        return self._ask(question, shown, next(filter(str.isupper, shown)).lower(), _as_bool)
 
     def choose(self, question: str, choices: Sequence[Choice], default: int = 0) -> int:
         """The place of what was chosen."""
@@ -117,7 +118,7 @@ def unfinished(archive: Path | None, ask: Questions) -> Answers | None:
     """Of an earlier guide over this archive, or over any, where the user wants to continue with it."""
     for path in sorted(RECIPES.glob(f"*{ENDING}"), key=lambda path: path.stat().st_mtime, reverse=True):
         answers = read_back(path, Answers)
-        if answers is None or answers.finished or (archive and Path(answers.archive) != archive):
+        if answers is None or answers.finished or (archive and Path(answers.archive).resolve() != archive.resolve()):
             continue
         if ask.confirm(_("Continue with {name}, from {archive}?", name=answers.name, archive=answers.archive)):
             return answers
