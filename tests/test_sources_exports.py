@@ -334,6 +334,15 @@ def test_a_discord_package_holds_the_user_s_own_messages_alone(tmp_path):
     ]
 
 
+def test_an_author_for_a_chat_does_not_stop_the_sources_that_have_no_names(tmp_path):
+    posts = {"type": "OrderedCollection", "orderedItems": [mastodon(1, "<p>un</p>")]}
+    account = {"about": "", "personal_information": {"user_id": 5}, "chats": {"list": [CHAT]}}
+    paths = [put(tmp_path / "wa.txt", QUEBEC), put(tmp_path / "outbox.json", posts), put(tmp_path / "result.json", account)]
+    found = [tweet.text for tweet in open_archive(paths, author=["Bob"]).tweets()]
+    assert found[:2] == ["Oui ?", "un"] and "oui, certain" in found
+    assert len(read(paths[2], "Carl")) == 4
+
+
 KINDS = {
     "a WhatsApp chat": lambda path: put(path / "c.txt", ANDROID_FRENCH),
     "a Telegram export": lambda path: put(path / "result.json", json.dumps(CHAT, indent=1)),

@@ -47,10 +47,11 @@ class AuthorUnknown(TweetstyleError):
 
 
 def own_names(names: Counter[str], author: Collection[str], where: str) -> set[str]:
-    """Those of the names by which the user is called; without an author, the owner or the only one. Raises AuthorUnknown."""
+    """Those of the names by which the user is called; without an author, the only one. An export that marks its owner, or has no
+    names, needs none. Raises AuthorUnknown."""
     wanted = set(map(_folded, author))
     own = {name for name in names if _folded(name) in wanted}
-    if own or (not author and (OWNER in names or len(names) <= 1)):
+    if own or not names or OWNER in names or (not author and len(names) == 1):
         return {OWNER, *(own or ([] if OWNER in names else names))}
     listed = ", ".join(f"{name} ({count})" for name, count in names.most_common(MOST_NAMES))
     what = _("holds messages of {count} people: {names}", count=len(names), names=listed)
