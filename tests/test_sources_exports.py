@@ -223,6 +223,8 @@ def test_a_mastodon_outbox_gives_posts_and_threads_and_leaves_direct_messages_cl
         mastodon(3, mention, inReplyTo="https://m.example/users/bob/statuses/9", to="https://m.example/users/c/followers"),
         mastodon(4, "<p>un secret</p>", to="https://m.example/users/bob"),
         {"id": "b", "type": "Announce", "published": "2021-03-05T18:04:00Z", "to": ["as:Public"], "object": "https://m.example/x/1"},
+        mastodon(5, "<p>d'un autre</p>") | {"type": "Announce", "actor": "https://m.example/users/c"},
+        mastodon(6, "<blockquote><p>ses mots</p></blockquote><p>mes mots</p><ul><li>un</li><li>deux</li></ul><div>fin</div>"),
     ]
     outbox = {"@context": "https://www.w3.org/ns/activitystreams", "id": "outbox.json", "type": "OrderedCollection", "orderedItems": items}
     path = put(tmp_path / "m" / "outbox.json", outbox)
@@ -232,6 +234,8 @@ def test_a_mastodon_outbox_gives_posts_and_threads_and_leaves_direct_messages_cl
         ("la suite", first, False, False),
         ("@bob oui", "", True, False),
         ("https://m.example/x/1", "", False, True),
+        ("d'un autre", "", False, True),
+        ("ses mots\n\nmes mots\nun\ndeux\nfin", "", False, False),
     ]
 
 

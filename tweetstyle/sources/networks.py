@@ -14,13 +14,16 @@ from tweetstyle.sources.dates import read_date
 
 PUBLIC = "https://www.w3.org/ns/activitystreams#Public"
 BLUESKY_POST = "app.bsky.feed.post"
-_BREAK = re.compile(r"<br\s*/?>|</[p]>\s*<[p][^>]*>", re.I)
+_BREAK = re.compile(r"<br\b[^>]*>|(?:\s*</?(?:p|blockquote|pre|div|[uo]l|li|h\d)\b[^>]*>)+\s*", re.I)
+"""What ends a line: a line break, or a run of paragraphs and other blocks."""
+_LINE = re.compile(r"<(?:br|/?div|/?li)\b", re.I)
+"""Where one is in a `_BREAK`, the next line follows without a blank one."""
 _TAG = re.compile(r"<[^>]+>")
 _CUSTOM_EMOJI, _MENTION = re.compile(r"<a?(:\w+:)\d+>"), re.compile(r"<@[!&]?\d+>")
 
 
 def read_mastodon(value: Any, place: str) -> Iterator[tuple[str, ChatMessage]]:
-    """outbox.json: posts that are public or for followers; boosts are others' words; direct messages are left closed."""
+    """outbox.json: posts that are public or for followers; boosts, but of oneself, are others' words; direct messages are left closed."""
     for number, item in enumerate(value["orderedItems"], 1):
         readers = [*_listed(item.get("to")), *_listed(item.get("cc"))]
         if not any(reader in (PUBLIC, "as:Public") or reader.endswith("/followers") for reader in readers):
@@ -29,9 +32,16 @@ def read_mastodon(value: Any, place: str) -> Iterator[tuple[str, ChatMessage]]:
         if isinstance(post, str):
             yield place, ChatMessage(item["id"], OWNER, post, read_date(item["published"]), where, is_others=True)
         elif post.get("content") is not None:
-            text = html.unescape(_TAG.sub("", _BREAK.sub(lambda tag: "\n" if tag[0][1] in "bB" else "\n\n", post["content"])))
+            is_others = item.get("type") != "Create" and (not item.get("actor") or post.get("attributedTo") != item["actor"])
             media, answers = bool(post.get("attachment")), post.get("inReplyTo") or ""
-            yield place, ChatMessage(post["id"], OWNER, text, read_date(post["published"]), where, answers, media)
+            text, moment = _text_of(post["content"]), read_date(post["published"])
+            yield place, ChatMessage(post["id"], OWNER, text, moment, where, answers, media, is_others)
+
+
+def _text_of(content: str) -> str:
+    """The text of a page's part, with a line for a line and a blank one between paragraphs."""
+    lines = _BREAK.sub(lambda tags: "\n" if _LINE.search(tags[0]) else "\n\n", content)
+    return html.unescape(_TAG.sub("", lines.strip("\n")))
 
 
 def read_bluesky(value: Any, place: str) -> Iterator[tuple[str, ChatMessage]]:
