@@ -115,6 +115,8 @@ def test_a_missing_path_names_the_nearest_at_once(tmp_path):
         ({}, "holds no tweets"),
         ({"[Content_Types].xml": "", "xl/workbook.xml": ""}, "Excel"),
         ({"tweets.csv": ""}, "is empty"),
+        ({"data/profile.js": "x", "export-info.txt": "x"}, "a part of X's archive"),
+        ({"mine/data/ad-impressions.js": "x", "notes.txt": "x"}, "a part of X's archive"),
     ],
 )
 def test_a_zip_without_one_file_of_tweets_is_refused(tmp_path, members, what):

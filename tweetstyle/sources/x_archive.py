@@ -30,7 +30,7 @@ _PART = re.compile(r"(?:(community|note)[-_])?tweets?(?:-part(\d+))?\.js")
 _TWEETS = re.compile(r"((?:(?!assets/|js/)[^/]+/)*?(?:data/)?)tweets?(?:-part\d+)?\.js")
 _MONTHS = re.compile(r"(?:[^/]+/)*data/js/tweets/\d{4}_\d\d\.js")
 _OF_X = re.compile(
-    r"(?:[^/]+/)*(?:Your archive\.html|data/(?:[\w-]+_media/.*|manifest\.js|account\.js|like\.js|js/.*)|"
+    r"(?:[^/]+/)*(?:Your archive\.html|data/(?:[\w-]+_media/.*|[^/]+\.js|js/.*)|"
     r"assets/(?:js|fonts|images)/.*|manifest\.js|account\.js|[\w-]*tweets?[\w-]*_media/.*)"
 )
 """Files that X's archives alone have: beside them no text is a source."""
