@@ -146,7 +146,7 @@ def test_what_cannot_be_read_is_named_with_its_place(tmp_path, content, place, w
 
 @pytest.mark.parametrize("column", ["retweeted_status_id", "isRetweet", "is_retweet"])
 def test_a_column_may_say_which_tweets_share_another_s_words(tmp_path, column):
-    cells = ["t", "TRUE", "1", "99887766", "oui", "f", "False", "0", "", "null", "non", " "]
+    cells = ["t", "TRUE", "1.0", "99887766", "oui", "f", "False", "0.0", "", "null", "{}", " - "]
     rows = "".join(f"{number},un tweet,{cell}\n" for number, cell in enumerate(cells))
     path = tmp_path / "a.csv"
     path.write_text(f"id,text,{column}\n{rows}", encoding="utf-8")

@@ -57,6 +57,16 @@ def test_any_text_that_json_writes_is_read_back(tmp_path, texts, escaped):
     assert [(found.kind, found.count) for found in archive.kinds] == [("a JSON array", len(texts))]
 
 
+@pytest.mark.parametrize(
+    ("flag", "is_retweet"),
+    [('"isRetweet": true', True), ('"Is Retweet": 1.0', True), ('"Retweeted_Status": {"id": 1}', True), ('"is_retweet": "0.0"', False)]
+    + [(f'"retweeted_status": {no}', False) for no in ("{}", "[]", '""', '"-"', '"{}"', "0.0", "null", "NaN")],
+)
+def test_a_field_in_any_case_may_say_whose_words_a_tweet_is_and_an_empty_one_does_not(tmp_path, flag, is_retweet):
+    (tweet,) = read(tmp_path, f'{{"Text": "un", "ID": null, "id": "7", {flag}}}', "t.jsonl")
+    assert tweet[:2] == ("7", "un") and tweet.is_retweet == is_retweet
+
+
 def test_every_line_of_plain_text_is_a_tweet_but_blank_ones(tmp_path):
     content = "\ufeffun, deux;trois\n\n  \t\n  [x] quatre \u2028 et {cinq}\r\n&amp; six\rsept"
     tweets = read(tmp_path, content, "notes.txt")

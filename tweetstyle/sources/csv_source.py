@@ -34,7 +34,7 @@ LONGEST_ID = 100
 """Characters. X's have 19; longer ones are a text in the wrong place."""
 
 _SEPARATORS = ",;\t"
-_NO = frozenset(("", "0", "f", "false", "faux", "n", "no", "non", "none", "null", "nan"))
+_NO = re.compile(r"""f|false|faux|n|no|non|none|null|nan|n/a|<na>|-|""|\{\s*\}|\[\s*\]|(?:[-+]?0+(?:[.,]0*)?)?""", re.I)
 """Values in a column of retweets that mean "not a retweet"."""
 _AS_TEXT = re.compile(r"""="?(\d+)"?|'(\d+)""")
 """="123" and '123: how one keeps a spreadsheet from rounding an id."""
@@ -78,7 +78,7 @@ def read_csv(document: TextFile, name: str, notices: list[str], advance: Callabl
     if REQUIRED not in columns:
         raise _no_text(header, f"{document}:{line}")
     times, bad, count, zeros = Times(str(document)), BadRows(str(document)), 0, 0
-    flags = [place for place, column in enumerate(header) if _named(column) in RETWEETED]
+    flags = [place for place, column in enumerate(header) if named(column) in RETWEETED]
     for line, cells in _whole_rows(rows, document, len(header), bad):
         found = {column: cells[place] for column, place in columns.items()}
         try:
@@ -151,7 +151,8 @@ def client_name(source: str) -> str:
 
 def says_yes(flag: str) -> bool:
     """Whether a cell of `RETWEETED` says that the tweet is a retweet: lists of referenced tweets name their kinds."""
-    return "retweeted" in flag if flag.lstrip().startswith("[") else flag.strip().lower() not in _NO
+    flag = flag.strip()
+    return "retweeted" in flag if flag.startswith("[") else not _NO.fullmatch(flag)
 
 
 def _is_cut(text: str, identifier: str) -> bool:
@@ -178,12 +179,13 @@ def _cells_of(line: str, separator: str) -> list[str]:
 
 def _columns_of(header: list[str]) -> dict[str, int]:
     """Known column → its position."""
-    names = list(map(_named, header))
+    names = list(map(named, header))
     found = {column: next((name for name in known if name in names), None) for column, known in NAMES.items()}
     return {column: names.index(name) for column, name in found.items() if name}
 
 
-def _named(column: str) -> str:
+def named(column: str) -> str:
+    """The name of a column or field as `NAMES` and `RETWEETED` have it."""
     return re.sub(r"[\s-]+", "_", column.strip().lower())
 
 

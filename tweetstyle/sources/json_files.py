@@ -8,7 +8,7 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.locale import N_, _
 from tweetstyle.locale.libraries import reason
 from tweetstyle.records import SourceTweet
-from tweetstyle.sources.csv_source import NAMES, REQUIRED, RETWEETED, TRUNCATED, listed, says_yes, tweet_of_fields
+from tweetstyle.sources.csv_source import NAMES, REQUIRED, RETWEETED, TRUNCATED, listed, named, says_yes, tweet_of_fields
 from tweetstyle.sources.dates import Times
 from tweetstyle.sources.text_files import BadRows, TextFile, lines_of
 
@@ -124,13 +124,15 @@ def _tweet(value: object, where: str, default_id: str, times: Times) -> SourceTw
     if not isinstance(value, dict):
         raise TweetstyleError(_("this is not an object"), where=where, hint=_hint())
     # Exports nest it: {"tweet": {…}}
-    value = value["tweet"] if isinstance(value.get("tweet"), dict) else value
+    written, value = value, _by_name(value)
+    if isinstance(value.get("tweet"), dict):
+        written, value = value["tweet"], _by_name(value["tweet"])
     # Of the names for a field, the first that is there and not null; ids and dates may be numbers.
     fields = {column: next((value[name] for name in names if value.get(name) is not None), None) for column, names in NAMES.items()}
     whole = next((text for path in _WHOLE if isinstance(text := within(value, path), str) and text), None)
     fields[REQUIRED] = whole or fields[REQUIRED]
     if not isinstance(fields[REQUIRED], str):
-        what = _("the field text is missing or is not a string (fields found: {found})", found=listed(value))
+        what = _("the field text is missing or is not a string (fields found: {found})", found=listed(written))
         raise TweetstyleError(what, where=where, hint=_hint())
     found = {column: str(field) for column, field in fields.items() if field not in (None, "") or column == REQUIRED}
     tweet = tweet_of_fields(found, default_id, where, times)
@@ -142,6 +144,11 @@ def _tweet(value: object, where: str, default_id: str, times: Times) -> SourceTw
         reply_to=tweet.reply_to or referenced.get("replied_to", ""),
         is_retweet=any(says_yes(str(value[name])) for name in RETWEETED if value.get(name)),
     )
+
+
+def _by_name(fields: dict[str, object]) -> dict[str, object]:
+    """The fields by their names in any case; of two with one name, the first that is not null."""
+    return {named(name): field for name, field in reversed(fields.items()) if field is not None}
 
 
 def within(value: object, path: Collection[str]) -> object:
