@@ -84,8 +84,9 @@ def run(request, table, tmp_path_factory) -> Run:
 
 
 def words_of(raw: str) -> str:
-    """Without entities, X's links and the names by which it opens, and with others' names masked."""
-    text = re.sub(r"https?://t\.co/\w*…?", " ", html.unescape(raw)).strip()
+    """Without entities, X's links, invisible characters and the names by which it opens, and with others' names masked."""
+    text = re.sub(r"[\xad\u200b\u2060\ufeff\u2066-\u2069]", "", html.unescape(raw))
+    text = re.sub(r"https?://t\.co/\w*…?", " ", text).strip()
     return re.sub(r"@(?!\d+:)\w+", "@…", re.sub(r"^(@\w+\s+)+", "", text).strip())
 
 

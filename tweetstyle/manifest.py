@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pydantic_core import to_jsonable_python
+from pydantic import TypeAdapter
 
 from tweetstyle.files import complete_file, fingerprint, read_back
 from tweetstyle.locale import _
@@ -88,5 +88,5 @@ def _defaults(section: type[Section]) -> dict[str, Any]:
         if isinstance(info.annotation, type) and issubclass(info.annotation, Section):
             defaults[name] = _defaults(info.annotation)
         elif not info.is_required():
-            defaults[name] = to_jsonable_python(info.get_default(call_default_factory=True))
+            defaults[name] = TypeAdapter(Any).dump_python(info.get_default(call_default_factory=True), mode="json")
     return defaults
