@@ -63,6 +63,30 @@ IPHONE_ENGLISH = """\
 QUEBEC = "2021-03-25 18 h 04 - Bob: Oui ?\n2021-03-25 18 h 05 - Chloé: Non\n"
 
 
+@pytest.mark.parametrize(
+    ("head", "seconds"),
+    [
+        ("[2021-03-05 18 h 04 min 11 s] ", 11), ("[2021-03-05 18\u202fh\u202f04\u202fmin\u202f11\u202fs] ", 11),
+        ("5 mars 2021, 18:04 - ", 0),
+        ("5 mars 2021 à 18:04 - ", 0), ("5 Mar 2021, 6:04 PM - ", 0), ("05/03/2021 18:04:11: ", 11), ("[5.3.21, 18:04:11] ", 11),
+    ],
+)  # fmt: skip
+def test_other_heads_of_whatsapp_are_read_too_and_behind_other_lines(tmp_path, head, seconds):
+    for before in ("", "Discussion avec Bob\nexportée\n"):
+        path = put(tmp_path / "c.txt", f"{before}{head}Bob: Oui ?\n{head}Chloé: Non\nle 5 mars 2021 : jamais\n")
+        (tweet,) = read(path, "Chloé")
+        assert (tweet.text, tweet.created_at) == ("Non\nle 5 mars 2021 : jamais", f"2021-03-05T18:04:{seconds:02}Z")
+        assert tweet.message == "Oui ?"
+
+
+@pytest.mark.parametrize("head", ["05/03/2021 18:04 | ", "vendredi 5 mars 2021 18h04 > ", "(2021-03-05 6:04 PM) ", "05/03/2021 "])
+def test_a_chat_of_another_form_is_not_taken_for_plain_text(tmp_path, head):
+    with pytest.raises(TweetstyleError, match="looks like a chat"):
+        read(put(tmp_path / "c.txt", f"{head}Bob: Oui ?\n{head}Chloé: Non\nsuite\n"))
+    lines = f"{head}Bob: Oui ?\nmes mots : oui\n3 mars, note: oui\nle 05/03/2021, je dors\n05/03/2021 je dors\n"
+    assert len(read(put(tmp_path / "notes.txt", lines))) == 5
+
+
 def test_a_whatsapp_chat_of_android_in_french_with_its_pairs(tmp_path):
     path = put(tmp_path / "Discussion WhatsApp avec Bob.txt", ANDROID_FRENCH)
     assert learned(path, "chloé") == [

@@ -59,6 +59,8 @@ class _FrenchInfo(parser.parserinfo):
 
 
 _PARSER = parser.parser(_FrenchInfo())
+MONTHS = {name.lower(): number for number, names in enumerate(_FrenchInfo.MONTHS, 1) for name in names}
+"""English and French names of months → their numbers."""
 
 
 def read_date(written: str, expected: datetime | None = None) -> datetime:

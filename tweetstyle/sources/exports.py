@@ -12,6 +12,7 @@ from tweetstyle.locale import N_, _, later
 from tweetstyle.records import SourceTweet
 from tweetstyle.sources import messengers, networks
 from tweetstyle.sources.chat import OWNER, ChatMessage, in_order, own_messages, own_names
+from tweetstyle.sources.csv_source import looks_like_csv
 from tweetstyle.sources.json_files import not_json
 from tweetstyle.sources.text_files import Members, TextFile, encoding_of
 from tweetstyle.sources.whatsapp import looks_like_whatsapp, read_whatsapp
@@ -69,7 +70,8 @@ def kind_of_export(head: bytes) -> str:
         return BLUESKY
     if found := export_of(head):
         return found.kind
-    return WHATSAPP if looks_like_whatsapp(head.decode(encoding_of(head), "replace")) else ""
+    text = head.decode(encoding_of(head), "replace")
+    return WHATSAPP if looks_like_whatsapp(text) and not looks_like_csv(text) else ""
 
 
 def exports_in(members: Members, head: int) -> tuple[str, list[str]]:

@@ -9,6 +9,7 @@ from tweetstyle.locale import N_, Later, _, later
 from tweetstyle.sources.csv_source import looks_like_csv
 from tweetstyle.sources.exports import PAGES, exports_in, kind_of_export
 from tweetstyle.sources.text_files import TEXT_SUFFIXES, Members, TextFile, encoding_of
+from tweetstyle.sources.whatsapp import looks_like_a_chat
 from tweetstyle.sources.x_archive import is_of_x, months_in, tweet_files_in
 
 X_ARCHIVE, CSV, JSON_LINES = N_("X's archive (folder)"), N_("CSV"), N_("JSON Lines")
@@ -139,6 +140,9 @@ def _kind_of_text(document: TextFile, head: bytes) -> str:
     kind = _KIND_BY_SUFFIX.get(name.suffix.lower(), PLAIN_TEXT)
     if kind == PLAIN_TEXT and _ABOUT.fullmatch(name.name):
         raise TweetstyleError(_("describes the files beside it: it holds no tweets"), where=where, hint=_(READABLE))
+    if kind == PLAIN_TEXT and looks_like_a_chat(text):
+        hint = _("export the chat again and name that file unchanged, or write your own messages alone, one a line")
+        raise TweetstyleError(_("looks like a chat of several people, in a form that is not read"), where=where, hint=hint)
     return kind
 
 

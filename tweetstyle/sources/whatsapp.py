@@ -8,15 +8,25 @@ from importlib.resources import files
 
 from tweetstyle.locale import later
 from tweetstyle.sources.chat import ChatMessage
+from tweetstyle.sources.dates import MONTHS
 from tweetstyle.sources.text_files import TextFile, lines_of
 
 _HEAD = re.compile(
-    r"""[\u200e\u200f\ufeff]*\[?(\d{1,4})[./-](\d{1,2})[./-](\d{1,4})(?:,|\ à|\ at)?\s+
-        (\d{1,2})(?:[:.]|\s?h\s?)(\d\d)(?:[:.](\d\d))?(?:\s?([ap])\.?\s?m\.?)?(?:\]\ ?|\ [-–]\ )(.*)""",
+    rf"""[\u200e\u200f\ufeff]*\[?(\d{{1,4}})(?:er)?[./\s-]\s?
+        (\d{{1,2}}|(?:{"|".join(sorted(MONTHS, reverse=True))})(?=\W))\.?[./\s-]\s?(\d{{1,4}})
+        (?:,|\ à|\ at)?\s+(\d{{1,2}})(?:[:.]|\s?h\s?)(\d\d)(?:(?:[:.]|\s?min\s?)(\d\d)(?:\s?s\b)?|\s?min\b)?(?:\s?([ap])\.?\s?m\.?)?
+        (?:\]\ ?|\ [-–]\ |(?(6):\ |(?!)))(.*)""",
     re.X | re.I | re.S,
 )
-"""Day, hour and the rest, as an iPhone ([05/03/2021, 18:04:11] Name: text) and Android (05/03/2021 à 18:04 - Name: text) write them."""
+"""Day, hour and the rest, as an iPhone ([05/03/2021, 18:04:11] Name: text), Android (05/03/2021 à 18:04 - Name: text) and tools
+(05/03/2021 18:04:11: Name: text) write them."""
 _SENDER = re.compile(r"([^:\n]{1,80}?)[ \u00a0\u202f]?:(?: |$)(.*)", re.S)
+_DATED = re.compile(
+    r"\W{0,3}(?:[^\W\d]{2,9}\.?,?\s)?\d{1,4}(?:er)?[\s./-]+(?:\d{1,2}|[^\W\d]{3,9}\.?)[\s,./-]+\d{2,4}\b"
+    r"(?:[\W\d]|\b(?:h|min|s|[ap]m?|m|à|at|um)\b|(?<=\d)(?:h|min|s|[ap]m)(?![^\W\d]))*[^\W\d][^:\n]{0,60}:\s",
+    re.I,
+)
+"""A date, an hour in most cases, and a name, however a messenger writes them."""
 _EDITED = re.compile(r"\s*\u200e?<(?:this message was edited|ce message a été modifié)>\s*$", re.I)
 _MENTION = re.compile("@\u2068([^\u2069]*)\u2069")
 MEDIA, SYSTEM, EVENT = "media", "system", "event"
@@ -27,10 +37,16 @@ _MARK = "\u200e"
 
 
 def looks_like_whatsapp(text: str) -> bool:
-    """Whether the first line begins as WhatsApp's do, and one of them names who wrote it."""
+    """Whether the first line begins as WhatsApp's do, and one of them names who wrote it; or two do, behind lines of another kind."""
+    heads = [_HEAD.match(line) for line in text.splitlines()[:200] if line.strip()]
+    named = [found for found in heads if found and _SENDER.match(found[8])]
+    return len(named) > 1 or bool(named and heads[0])
+
+
+def looks_like_a_chat(text: str) -> bool:
+    """Whether most lines begin with a date, and a name with a colon."""
     lines = [line for line in text.splitlines()[:200] if line.strip()]
-    heads = [_HEAD.match(line) for line in lines] if lines and _HEAD.match(lines[0]) else []
-    return any(found and _SENDER.match(found[8]) for found in heads)
+    return len(lines) > 1 and sum(bool(_DATED.match(line)) for line in lines) > len(lines) / 2
 
 
 def read_whatsapp(document: TextFile, name: str, notices: list) -> Iterator[ChatMessage]:
@@ -77,6 +93,8 @@ def _order(heads: list[tuple[str, ...]], place: str, notices: list) -> str:
     """The order of year, month and day in all dates; where none proves it, 12-hour clocks go with the month first, and a notice says so."""
     if any(len(head[0]) == 4 for head in heads):
         return "ymd"
+    if any(not head[1].isdecimal() for head in heads):
+        return "dmy"
     for order, first in (("dmy", 0), ("mdy", 1)):
         if any(int(head[first]) > 12 for head in heads):
             return order
@@ -90,7 +108,7 @@ def _order(heads: list[tuple[str, ...]], place: str, notices: list) -> str:
 
 def _moment(head: tuple[str, ...], order: str) -> datetime | None:
     """Naive, as the telephone says it; None where there is no such day or hour."""
-    numbers = dict(zip(order, map(int, head[:3]), strict=True))
+    numbers = dict(zip(order, (MONTHS.get(part.lower()) or int(part) for part in head[:3]), strict=True))
     hour = int(head[3]) % 12 + 12 * (head[6] in "pP") if head[6] else int(head[3])
     year = numbers["y"] + 2000 * (numbers["y"] < 100)
     try:
