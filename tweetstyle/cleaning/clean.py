@@ -38,7 +38,7 @@ MASK = "@…"
 HANDLE = re.compile(
     r"""(?<![\w@/=&])@                                  # not the @ of an e-mail or of an address on the web
         (?!\d{1,2}(?:[ap]m|h\d{0,2}|[:.]\d\d)?\b)      # "@7pm", "@19h30": an hour
-        [A-Za-z0-9_]{1,20} (?![\w@]|://)""",
+        \w{1,20} (?![\w@]|://)""",
     re.X,
 )
 
