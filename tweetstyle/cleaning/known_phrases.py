@@ -17,7 +17,7 @@ AUTOMATIC_OPENINGS, AUTOMATIC_ANYWHERE = (
 """Matched at the beginning of the lower-case text with straight apostrophes; searched in such a text."""
 PROGRAM_LINK_AT_END = re.compile(rf"(?<![\w.-])(?:www\.)?(?:{_any['program_links']})\b/?\S*(?:\s+#\w+)*\W*$")
 SHORTENED = rf"(?:https?://(?:www\.)?|(?<![\w.@/-]))(?:{_any['shorteners']})/[\w-]+(?:[/.?=&#%+]+[\w-]+)*/?"
-"""An address that stands for another one, as X's own t.co does."""
+"""A short address that leads to another one, as X's own t.co does."""
 
 SHARED_WITH_BUTTON = re.compile(rf"{_LINK} (?:via|par|by) @\w+$")
 OWN_WORDS = re.compile(r"\b(?:i|i'm|i've|me|my|you|thank|thanks|wow|nice|great|je|j'\w+|mon|ma|mes|moi|tu|toi|vous|merci|bravo|lol|mdr)\b")

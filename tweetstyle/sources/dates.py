@@ -179,8 +179,8 @@ class Times:
         """What the user should know of the dates, once all are read."""
         found, values = [], {"file": self._place, "count": self._corrected, "date": self._day_first}
         if self._corrected:
-            told = later("{file}: {count:,} dates are local time, or days without a time; the times in the ids (UTC) are used", **values)
-            found.append(told)
+            notice = later("{file}: {count:,} dates are local time, or days without a time; the times in the ids (UTC) are used", **values)
+            found.append(notice)
         if self._day_first:
             found.append(later("{file}: in dates such as {date} the first number is read as the day", **values))
         return found

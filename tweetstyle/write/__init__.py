@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -76,11 +76,7 @@ def chosen(candidates: Sequence[WrittenTweet], judge: Discriminator | None, coun
     if judge is None or not candidates:
         return list(candidates[:count])
     log_odds = judge.log_odds([one.text for one in candidates])
-    return [
-        WrittenTweet(one.subject, one.text, one.seed, float(log_odds[place]))
-        for place in weighted_draw(log_odds, count, seed)
-        for one in [candidates[place]]
-    ]
+    return [replace(candidates[place], log_odds=float(log_odds[place])) for place in weighted_draw(log_odds, count, seed)]
 
 
 def weighted_draw(log_odds: np.ndarray, count: int, seed: int) -> list[int]:

@@ -4,6 +4,7 @@ import csv
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +15,6 @@ from tweetstyle.locale.libraries import reason
 from tweetstyle.write import WrittenTweet
 
 Form = Literal["text", "json", "csv"]
-COLUMNS = ("subject", "text", "seed", "log_odds")
 
 
 def read_subjects(path: Path) -> list[str]:
@@ -32,22 +32,14 @@ def read_subjects(path: Path) -> list[str]:
 def print_tweets(found: Iterable[Sequence[WrittenTweet]], form: Form) -> None:
     """Text and CSV as soon as a subject is done; JSON is one list."""
     if form == "json":
-        rows = [_row(tweet) for tweets in found for tweet in tweets]
+        rows = [asdict(tweet) for tweets in found for tweet in tweets]
         say(json.dumps(rows, ensure_ascii=False, indent=2), err=False, wrap=False)
     elif form == "csv":
-        writer = csv.DictWriter(sys.stdout, COLUMNS)
+        writer = csv.DictWriter(sys.stdout, [field.name for field in fields(WrittenTweet)])
         writer.writeheader()
         for tweets in found:
-            writer.writerows(map(_row, tweets))
+            writer.writerows(map(asdict, tweets))
     else:
         for tweets in found:
-            _print_text(tweets)
-
-
-def _row(tweet: WrittenTweet) -> dict[str, object]:
-    return {name: getattr(tweet, name) for name in COLUMNS}
-
-
-def _print_text(tweets: Sequence[WrittenTweet]) -> None:
-    for tweet in tweets:
-        say(tweet.text + "\n", err=False, wrap=False)
+            for tweet in tweets:
+                say(tweet.text + "\n", err=False, wrap=False)
