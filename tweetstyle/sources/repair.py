@@ -9,13 +9,14 @@ from ftfy.badness import is_bad
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.locale import Later, _, later
 
-INVISIBLE = re.compile("\x1b\\[[0-9;]*[A-Za-z]|[\x1b\xad\u200b\u2060\ufeff\u2066-\u2069]")
+_UNSEEN = "[\x1b\xad\u200b\u2060\ufeff\u2066-\u2069]"
+INVISIBLE = re.compile(f"\x1b\\[[0-9;]*[A-Za-z]|{_UNSEEN}")
 """Nobody's style: a terminal's commands, soft hyphens, spaces of no width, isolates around names. Joiners of emoji stay."""
 FEWEST_BROKEN, BROKEN_SHARE = 3, 0.03
 """From so many texts, and this share of a source's, broken ones that cannot be mended are an error; fewer may be quotations."""
 
 _MOJIBAKE = re.compile("[ÃÂâðÅÄ√Γ¬][^\0-\x7f]|‚[ÄÇ]")
-_SUSPECT = re.compile(f"{_MOJIBAKE.pattern}|[\x1b\xad\u200b\u2060\ufeff\u2066-\u2069]|&amp;[#\\w]|^\\s*b['\"]|<\\|(?:start|end)oftext\\|>")
+_SUSPECT = re.compile(f"{_MOJIBAKE.pattern}|{_UNSEEN}|&amp;[#\\w]|^\\s*b['\"]|<\\|(?:start|end)oftext\\|>")
 """What any text below has; most texts have none of it and cost one search."""
 _BYTES = re.compile(r"""\s*(b(['"]).*\2)\s*""", re.S)
 _MARKS = re.compile(r"^\s*<\|startoftext\|>\s*|\s*<\|endoftext\|>\s*$")
