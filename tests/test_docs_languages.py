@@ -75,6 +75,10 @@ def test_a_page_says_the_same_in_both_languages(page):
         assert part_french.count("\n|") == part_english.count("\n|"), name
 
 
+def test_no_page_has_the_marks_of_an_unfinished_merge():
+    assert [page.name for page in PAGES if re.search(r"(?m)^(?:<{7}|={7}|>{7})(?= |$)", page.read_text(encoding="utf-8"))] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_leads_somewhere(page):
     for target in re.findall(r"\]\(([^)\s]+)\)", FENCED.sub("", page.read_text(encoding="utf-8"))):
