@@ -10,7 +10,7 @@ from transformers.generation import MinPLogitsWarper, RepetitionPenaltyLogitsPro
 
 from tweetstyle.inference import generate as generation
 from tweetstyle.inference.decoder import PASS_TOKENS
-from tweetstyle.inference.generate import SHORTEST_BEGINNING, candidates, draw, generate, read_shared_prefix
+from tweetstyle.inference.generate import SHORTEST_PREFIX, candidates, draw, generate, read_shared_prefix
 from tweetstyle.inference.likelihood import load_adapter
 from tweetstyle.recipe import Sampling
 
@@ -93,7 +93,7 @@ def model(request, tmp_path_factory):
     return base, llama if scaled else load_adapter(llama, write_adapter(room / "adapter", base))
 
 
-BEGINNING = [n % 40 + 3 for n in range(SHORTEST_BEGINNING + 10)]
+BEGINNING = [n % 40 + 3 for n in range(SHORTEST_PREFIX + 10)]
 PROMPTS = [[5, 6, 7], [9] * (PASS_TOKENS // 3 + 20), [11, 12], [13] * 8]
 
 
@@ -112,9 +112,9 @@ def test_the_logits_of_every_step_are_those_of_transformers_for_the_whole_text(m
     monkeypatch.setattr(generation, "REPEAT_LAST_N", 1000)  # so that `recent` is the whole text
     hot, ends = Sampling(temperature=3.0, top_p=1.0, num_predict=12), list(range(40))
     llama.train()
-    beginning = read_shared_prefix(llama, prompts)
-    assert (beginning.ids == BEGINNING) if begins else beginning is None
-    answers = generate(llama, prompts, hot, ends, [(3, row) for row in range(4)], beginning)
+    prefix = read_shared_prefix(llama, prompts)
+    assert (prefix.ids == BEGINNING) if begins else prefix is None
+    answers = generate(llama, prompts, hot, ends, [(3, row) for row in range(4)], prefix)
     assert llama.training
     llama.eval()
     assert len({len(texts) for _, texts in seen}) > 1 and any(answer.ended for answer in answers)

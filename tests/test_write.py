@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from support.fake_ollama import FakeOllama
 
 from tweetstyle.cli import tweetstyle
+from tweetstyle.prompt.template import SpecialTokens, build_template
 from tweetstyle.records import Tweet
 from tweetstyle.run import Run
 from tweetstyle.stages import write as stage
@@ -166,6 +168,19 @@ def test_the_model_writes_once_for_its_discriminator_and_then_only_candidates(co
 def test_nothing_is_learned_where_there_is_nothing_to_choose(command):
     out, asked = command("--seed", "1", "-n", "3", "--candidates", "3")
     assert asked == ["*"] * 3 and not Path("export/mine/discriminator.npz").exists()
+
+
+def test_the_model_in_ollama_writes_with_the_seed_of_each_tweet(command, monkeypatch: pytest.MonkeyPatch):
+    def say(body: dict, number: int) -> dict:
+        return {"message": {"content": f" un {WORDS[body['options']['seed']]} "}, "done_reason": "length" if number == 1 else "stop"}
+
+    template = build_template("inst", "Nimzo", SpecialTokens("<s>", "</s>"))
+    with FakeOllama(say, models={"mine:latest": "abc"}) as ollama:
+        monkeypatch.setenv("OLLAMA_HOST", ollama.url)
+        monkeypatch.setattr(Run, "template", template)
+        out, asked = command("phare", "--seed", "3", "-n", "3", "--candidates", "3", "--ollama")
+    assert not asked and [body["messages"] for body in ollama.requests] == [[{"role": "user", "content": "phare"}]] * 3
+    assert out.split("\n\n")[:2] == [f"un {WORDS[3]}", f"un {WORDS[5]}"], "the second one was cut"
 
 
 def test_subjects_of_a_file_as_json_and_csv(command):

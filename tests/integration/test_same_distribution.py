@@ -123,11 +123,7 @@ def test_hugging_face(base, model, prompt, expected, template):
 
 def test_llama_cpp(exported: Exported, template: Template, expected: dict[str, float]):
     speaker = ChatModel(exported.gguf["f32"], template, FIRST_TOKEN)
-    texts = []
-    for seed in SEEDS:
-        speaker.sampling = FIRST_TOKEN.model_copy(update={"seed": seed})
-        texts.append(speaker.answer(MESSAGE))
-    assert p_value(texts, expected, template) > 0.001
+    assert p_value((speaker.answer(MESSAGE, seed=seed) for seed in SEEDS), expected, template) > 0.001
 
 
 def test_ollama_through_the_modelfile(ollama: OllamaServer, exported: Exported, template: Template, expected: dict[str, float]):

@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from tweetstyle.dataset.held_out import clusters
 from tweetstyle.evaluate.baselines import LINE_LANGUAGES, Examples, ModelPair, own_lines
@@ -21,10 +21,8 @@ from tweetstyle.model.config import read_shape
 from tweetstyle.plan.memory import cache_bytes, rows_at_a_time
 from tweetstyle.prompt.chat_template import Turn
 from tweetstyle.prompt.template import NO_TOPIC, Template
+from tweetstyle.recipe import Sampling
 from tweetstyle.records import TWEET, Tweet
-
-if TYPE_CHECKING:
-    from tweetstyle.recipe import Sampling
 
 BASE, EXAMPLES, TUNED = "base", "examples", "tuned"
 SHOWN = 60
@@ -159,11 +157,11 @@ def second_prompts(start: int, answers: Sequence[str]) -> list[WritingPrompt]:
     return [WritingPrompt(start + n, then, TWEET, f"opening {n}", ((first, text),)) for n, ((_, first, then), text) in pairs]
 
 
-def prompt_ids(base: BaseModel, template: Template, prompts: Sequence[WritingPrompt], beginning: Sequence[int] = ()) -> list[list[int]]:
-    """Ids of each prompt; a beginning has its BOS already."""
-    encoded = [base.tokenizer.prompt_ids(_prompt(template, prompt), add_bos=template.add_bos and not beginning) for prompt in prompts]
+def prompt_ids(base: BaseModel, template: Template, prompts: Sequence[WritingPrompt], prefix: Sequence[int] = ()) -> list[list[int]]:
+    """Ids of each prompt; a prefix has its BOS already."""
+    encoded = [base.tokenizer.prompt_ids(_prompt(template, prompt), add_bos=template.add_bos and not prefix) for prompt in prompts]
     # Raw text of a model without a BOS: an answer begins after an end, as its training documents did in their packs.
-    return [[*beginning, *ids] or [base.tokenizer.end_id(template)] for ids in encoded]
+    return [[*prefix, *ids] or [base.tokenizer.end_id(template)] for ids in encoded]
 
 
 def _prompt(template: Template, prompt: WritingPrompt) -> str:
@@ -262,15 +260,15 @@ def _write_by_gguf(writing: Writing, prompts: Sequence[WritingPrompt], file: Ans
     from tweetstyle.inference.chat import ChatModel
     from tweetstyle.progress import Bar
 
-    template, sampling = writing.model.template, writing.sampling
+    template = writing.model.template
     file.begin()
-    chat_model = ChatModel(writing.model.gguf, template, sampling)
+    chat_model = ChatModel(writing.model.gguf, template, writing.sampling)
     with Bar(_("writing tweets (GGUF)"), len(prompts), "tweets") as bar:
         bar.advance(0)
         for prompt in prompts:
-            chat_model.sampling = sampling.model_copy(update={"seed": writing.seed + prompt.number})
             topic = prompt.topic if prompt.topic and template.takes_message else NO_TOPIC
-            text = chat_model.answer(topic, system=template.system_line(prompt.type) or None, history=prompt.history)
+            system, seed = template.system_line(prompt.type) or None, writing.seed + prompt.number
+            text = chat_model.answer(topic, system=system, history=prompt.history, seed=seed)
             file.append({prompt.number: text.strip()})
             bar.advance()
 
@@ -290,14 +288,14 @@ def _write_by_models(
             files[who].begin()
             bar.advance(0)
             ids = prompt_ids(base, writing.before(who)[0], wanted[who], writing.before(who)[1])
-            beginning = read_shared_prefix(model, ids)
-            shown = len(beginning.ids) if beginning else 0
+            prefix = read_shared_prefix(model, ids)
+            shown = len(prefix.ids) if prefix else 0
             for batch in _batches(ids, _rows(base, model, shown, max(map(len, ids)) - shown + sampling.num_predict)):
                 if not (places := set(batch) & set(missing[who])):
                     continue
                 numbers = [wanted[who][place].number for place in batch]
                 seeds = [(writing.seed, number) for number in numbers]
-                found = generate(model, [ids[place] for place in batch], sampling, ends, seeds, beginning)
+                found = generate(model, [ids[place] for place in batch], sampling, ends, seeds, prefix)
                 texts = (as_read(base, writing.model.template, answer) for answer in found)
                 files[who].append(dict(zip(numbers, texts, strict=True)))
                 bar.advance(len(places))

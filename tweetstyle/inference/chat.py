@@ -1,7 +1,5 @@
 """Chat with an exported GGUF in the terminal, by llama.cpp in this process."""
 
-from __future__ import annotations
-
 import queue
 import threading
 from collections.abc import Iterator, Sequence
@@ -9,7 +7,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -18,12 +16,10 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.inference.generate import REPEAT_LAST_N
 from tweetstyle.inference.llama_cpp import load_server
 from tweetstyle.locale import N_, _
+from tweetstyle.model.tokenizer import Tokenizer
+from tweetstyle.prompt.chat_template import Turn
 from tweetstyle.prompt.template import SystemLine, Template
-
-if TYPE_CHECKING:
-    from tweetstyle.model.tokenizer import Tokenizer
-    from tweetstyle.prompt.chat_template import Turn
-    from tweetstyle.recipe import Sampling
+from tweetstyle.recipe import Sampling
 
 write = partial(say, err=False, wrap=False)
 """What is streamed, and what was typed, stays in the lines that it has."""
@@ -58,39 +54,39 @@ class ChatModel:
         self.num_ctx = num_ctx or LONGEST_PROMPT + sampling.num_predict
         self._server = load_server(gguf, self.num_ctx)
 
-    def stream(self, message: str, *, system: str | None = None, history: Sequence[Turn] = ()) -> Iterator[str]:
+    def stream(self, message: str, *, system: str | None = None, history: Sequence[Turn] = (), seed: int | None = None) -> Iterator[str]:
         """The answer in pieces, as a person reads it. Closing the iterator stops the model within a token.
 
         system: what replaces the trained style and type; history: what a conversation has before the message. llama.cpp holds back
-        characters that could begin a stop text. Raises TweetstyleError for a message that is too long.
+        characters that could begin a stop text. seed: in the place of the recipe's. Raises TweetstyleError for a message that is too long.
         """
         written, shown = "", ""
-        with closing(self._pieces(self.template.prompt(message, system=system, history=history))) as pieces:
+        with closing(self._pieces(self.request(self.template.prompt(message, system=system, history=history), seed))) as pieces:
             for piece in pieces:
                 written += piece
                 visible = self.template.shown(written)
                 yield visible[len(shown) :]
                 shown = visible
 
-    def answer(self, message: str, *, system: str | None = None, history: Sequence[Turn] = ()) -> str:
+    def answer(self, message: str, *, system: str | None = None, history: Sequence[Turn] = (), seed: int | None = None) -> str:
         """The whole answer at once."""
-        return "".join(self.stream(message, system=system, history=history))
+        return "".join(self.stream(message, system=system, history=history, seed=seed))
 
-    def request(self, prompt: str) -> dict[str, Any]:
+    def request(self, prompt: str, seed: int | None = None) -> dict[str, Any]:
         """What is sent to llama.cpp: the prompt as text, whose ids it makes itself (BOS by the GGUF's flag), and the sampling."""
-        sampling = self.sampling
-        return sampling.model_dump(exclude={"num_predict"}) | {
+        seed = self.sampling.seed if seed is None else seed
+        return self.sampling.model_dump(exclude={"num_predict"}) | {
             "prompt": prompt,
-            "n_predict": sampling.num_predict,
+            "n_predict": self.sampling.num_predict,
             "repeat_last_n": REPEAT_LAST_N,
-            "seed": -1 if sampling.seed is None else sampling.seed,
+            "seed": -1 if seed is None else seed,
             "stop": list(self.template.stops),
             # A cached prefix is computed in other batches, and rounds otherwise: a seed would not give the same answer again.
             "cache_prompt": False,
             "stream": True,
         }
 
-    def _pieces(self, prompt: str) -> Iterator[str]:
+    def _pieces(self, request: dict[str, Any]) -> Iterator[str]:
         """Raw pieces, from a thread of their own: llama.cpp calls back, and swallows an exception raised there."""
         arrived: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         stopped = threading.Event()
@@ -98,7 +94,7 @@ class ChatModel:
 
         def work() -> None:
             try:
-                self._server.handle_completions(self.request(prompt), lambda chunk: arrived.put(chunk) or stopped.is_set())
+                self._server.handle_completions(request, lambda chunk: arrived.put(chunk) or stopped.is_set())
             finally:
                 arrived.put(None)
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 REPEAT_LAST_N = 64
 """Tokens that repeat_penalty looks back on: Ollama's default, which its Modelfile leaves as it is."""
-SHORTEST_BEGINNING = 8
+SHORTEST_PREFIX = 8
 """Tokens in common from which prompts' shared prefix is read once for all rows."""
 FIRST = 128
 """Tokens that are sorted first: most next tokens are among them, whatever the order of the others."""
@@ -43,7 +43,7 @@ class Completion:
 def read_shared_prefix(model: Any, prompts: Sequence[list[int]]) -> SharedPrefix | None:
     """The longest one that leaves of each prompt a token to continue from; None where it is too short to pay."""
     ids = os.path.commonprefix(prompts)[: min(map(len, prompts)) - 1]
-    if len(ids) < SHORTEST_BEGINNING or len(prompts) == 1:
+    if len(ids) < SHORTEST_PREFIX or len(prompts) == 1:
         return None
     with _evaluating(model):
         rows = BatchedCache(model, 1, len(ids))
@@ -160,21 +160,21 @@ def generate(
     sampling: Sampling,
     ends: Sequence[int],
     seeds: Sequence[Sequence[int]],
-    beginning: SharedPrefix | None = None,
+    prefix: SharedPrefix | None = None,
 ) -> list[Completion]:
     """One answer to each prompt of a batch, also by a model in training, of which nothing is changed.
 
     Args:
         ends: token ids at which an answer ends.
         seeds: of each prompt; its answer depends on nothing else that is random.
-        beginning: of all these prompts, by the same model, so that it is not read again.
+        prefix: of all these prompts, by the same model, so that it is not read again.
     """
-    own = [list(prompt[len(beginning.ids) if beginning else 0 :]) for prompt in prompts]
+    own = [list(prompt[len(prefix.ids) if prefix else 0 :]) for prompt in prompts]
     random = [np.random.default_rng(seed) for seed in seeds]
     so_far, written = [list(prompt[-REPEAT_LAST_N:]) for prompt in prompts], [[] for _ in prompts]
     going = list(range(len(prompts)))
     with _evaluating(model):
-        rows = BatchedCache(model, len(prompts), max(map(len, own)) + sampling.num_predict, beginning)
+        rows = BatchedCache(model, len(prompts), max(map(len, own)) + sampling.num_predict, prefix)
         hidden = rows.prompts(own)
         while going:
             recent = [so_far[number] + written[number] for number in going]

@@ -35,15 +35,15 @@ GPU_BATCH_TOKENS = 1024
 
 @dataclass(frozen=True)
 class Reading:
-    """One way of prompting a model: documents [n], all of them after the same ids of `beginning`, which may be none."""
+    """One way of prompting a model: documents [n], all of them after the same ids of `prefix`, which may be none."""
 
     documents: Sequence[Encoded]
-    beginning: Sequence[int] = ()
+    prefix: Sequence[int] = ()
 
     @property
     def positions(self) -> int:
         """Tokens that a model has to read for it."""
-        return len(self.beginning) + sum(len(document.ids) for document in self.documents)
+        return len(self.prefix) + sum(len(document.ids) for document in self.documents)
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def score_readings(
     import torch
 
     def read(loaded: Any, readings: Mapping[str, Reading]) -> dict[str, np.ndarray]:
-        return {name: summed_losses(loaded, of.documents, advance, of.beginning, bf16=bf16) for name, of in readings.items()}
+        return {name: summed_losses(loaded, of.documents, advance, of.prefix, bf16=bf16) for name, of in readings.items()}
 
     with quiet_libraries(), torch.inference_mode():
         if model.method == "full":  # one after the other: two 8B models at once would not fit the card
@@ -86,13 +86,13 @@ def summed_losses(
     model: Any,
     documents: Sequence[Encoded],
     advance: Callable[[int], None] = lambda tokens: None,
-    beginning: Sequence[int] = (),
+    prefix: Sequence[int] = (),
     *,
     bf16: bool = False,
 ) -> np.ndarray:
     """Nats, float64 [n]: losses in fp32, their sum in fp64. `model` is a transformers LlamaForCausalLM.
 
-    What all documents begin with is read once, with the `beginning` before it; after it documents are packed in one row, and each
+    The prefix that all documents have in common is read once, behind `prefix`; after it documents are packed in one row, and each
     sees its own tokens only. The sums are those of one by one. Logits are made where a token is scored, not on the prompt.
     bf16: on a CPU, the layers under bfloat16 autocast. The head stays in fp32: logits in bfloat16 would double the error.
     """
@@ -100,15 +100,15 @@ def summed_losses(
 
     sums, device = np.zeros(len(documents)), input_device(model)
     budget = CPU_BATCH_TOKENS if device.type == "cpu" else GPU_BATCH_TOKENS
-    # What fits one pack needs no second pass for its beginning.
+    # What fits one pack needs no second pass for its prefix.
     few = sum(len(document.ids) for document in documents) <= budget
-    common = [] if few else common_beginning(documents, begun=bool(len(beginning)))
-    before = [*beginning, *common]
+    common = [] if few else common_prefix(documents, begun=bool(len(prefix)))
+    before = [*prefix, *common]
     layers = partial(torch.autocast, "cpu", torch.bfloat16, enabled=bf16 and device.type == "cpu")
     advance(0)
     with layers():
         cache, last = _read_once(model, before) if before else (None, None)
-    advance(len(beginning))
+    advance(len(prefix))
     for pack in packs(documents, len(common), len(before), budget):
         with layers():
             hidden = _hidden(model, pack, cache, len(before))
@@ -136,7 +136,7 @@ def _hidden(model: Any, pack: Pack, cache: Any, before: int) -> torch.Tensor:
     import torch
 
     device = input_device(model)
-    if not len(pack.ids):  # one token each, and the beginning predicts it
+    if not len(pack.ids):  # one token each, and the prefix predicts it
         return torch.empty(0, model.config.hidden_size, device=device, dtype=model.dtype)
     ids, positions = (torch.from_numpy(part)[None].to(device) for part in (pack.ids, pack.positions))
     sees = np.concatenate([np.ones((len(pack.ids), before), dtype=bool), pack.sees], axis=1)
@@ -161,7 +161,7 @@ def batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
         yield group
 
 
-# -- packs: documents as a tree, with each common beginning once ----------------------------------------------
+# -- packs: documents as a tree, with each common prefix once ----------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -189,7 +189,7 @@ def first_scored(document: Encoded) -> int:
     return max(document.prompt_length, 1)
 
 
-def common_beginning(documents: Sequence[Encoded], begun: bool = False) -> list[int]:
+def common_prefix(documents: Sequence[Encoded], begun: bool = False) -> list[int]:
     """The longest run of ids with which all documents begin, as far as no token in it is scored.
 
     begun: tokens precede the documents, so that even their first token can be scored.

@@ -80,12 +80,10 @@ def discriminator(run: Run, gguf: Path, tweets: list[Tweet], writer: Writer) -> 
 def gguf_writer(run: Run, gguf: Path) -> Writer:
     from tweetstyle.inference.chat import ChatModel
 
-    template, sampling = run.template, run.recipe.sampling
-    model = ChatModel(gguf, template, sampling)
+    model = ChatModel(gguf, run.template, run.recipe.sampling)
 
     def write(subject: str, seed: int) -> str | None:
-        model.sampling = sampling.model_copy(update={"seed": seed})
-        text = model.answer(subject)
+        text = model.answer(subject, seed=seed)
         return _whole(run, subject, text) if model.ended else None
 
     return write
@@ -96,7 +94,7 @@ def _ollama_writer(run: Run) -> Writer:
     client.digest(name)
 
     def write(subject: str, seed: int) -> str | None:
-        answer = client.chat(name, [(subject, None)], seed=seed)
+        answer = client.chat(name, [{"role": "user", "content": subject}], {"seed": seed})
         return _whole(run, subject, run.template.shown(answer["message"]["content"])) if answer["done_reason"] == "stop" else None
 
     return write

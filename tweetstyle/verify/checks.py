@@ -195,9 +195,8 @@ def stops(gguf: Path, type: str, template: Template, sampling: Sampling, tweets:
     cut, telling = 0, []
     with Bar(_("gate: {type} answers", type=type), answers, _("answers")) as bar:
         for number in range(answers):
-            chat_model.sampling = sampling.model_copy(update={"seed": SEED + number})
             message, history = _asked(template, tweets, number)
-            answer = chat_model.answer(message, history=history)
+            answer = chat_model.answer(message, history=history, seed=SEED + number)
             cut += not chat_model.ended
             telling += [mark for mark in marks(template) if mark in answer]
             bar.advance(1)
