@@ -85,7 +85,7 @@ def test_words_that_come_back_are_counted_where_a_message_has_any() -> None:
     assert word_overlap(["et toi ?"], ["moi"], [1], confidence=0.95) is None
 
 
-# -- what the instruct model is told ------------------------------------------------------------------------
+# -- the instruction ------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +143,7 @@ def test_fewer_are_shown_where_they_do_not_fit_and_none_where_not_even_the_instr
         narrow = replace(tiny, config=tiny.config | {"max_position_embeddings": room})
         _, examples, readings = instruction_baseline(narrow, template, known, tweets, 20, seed=1)
         shown = readings["instructed_examples"]
-        assert len(shown.beginning) + max(len(document.ids) for document in shown.documents) <= room
+        assert len(shown.prefix) + max(len(document.ids) for document in shown.documents) <= room
         assert (examples.count == 20) is (room == 2048)
     nothing = replace(tiny, config=tiny.config | {"max_position_embeddings": 100})
     assert instruction_baseline(nothing, template, known, tweets, 20, 1)[2] == {}
@@ -254,7 +254,7 @@ def test_the_report_shows_the_conversation_and_its_words_are_of_conversation(eva
     assert not page.errors and [a for a in page.all("section") if a["id"] == "conversation"]
     for opening in found.conversation.openings:
         assert all(message in page.text for message in opening.messages)
-    assert found.conversation.told in page.text
+    assert found.conversation.instruction in page.text
     about = {
         "en": ("About: ", "no topic", "on the topics", "base, shown tweets"),
         "fr": ("Sujet : ", "pas de sujet", "sur les sujets", "base, avec vos tweets"),

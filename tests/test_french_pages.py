@@ -74,7 +74,7 @@ def test_the_pages_of_a_run_are_in_french(tmp_path):
     found["style"] |= {
         "notes": [{"code": "style_beginnings", "values": {}}],
         "empty": 0.1,
-        "obedience": {"key words": shares | {"chance": 0.1}},
+        "prompt_adherence": {"key words": shares | {"chance": 0.1}},
     }
     for name, talk in (("tweets", {}), ("talk", {"conversation": conversation(text=WRITTEN)})):
         of = files(tmp_path / name, found | talk, [untrained(2.7), *curve(2.0, 1.9, 1.95)])

@@ -16,7 +16,7 @@ from tweetstyle.evaluate.scoring import Likelihood, SplitResult, warnings
 from tweetstyle.playback.checks import REASONS as REJECTED
 from tweetstyle.report import RunFiles, State, run_report
 from tweetstyle.statistics.intervals import Interval
-from tweetstyle.statistics.metrics import best_validation, take_off
+from tweetstyle.statistics.metrics import best_validation, read_evaluation, take_off
 from tweetstyle.verify.checks import GateCheck, within
 from tweetstyle.verify.gate import CHECKS, write_parity
 from tweetstyle.wording.verdict import answers, trial
@@ -51,7 +51,7 @@ def evaluation(gain=(0.9, 0.8, 1.0), over=(0.34, 0.28, 0.4), excess=(0.0, -0.01,
         "diversity": {"tuned": {"distinct_2": 0.91, "lengths": [50.0] * 9, "real_lengths": [62.0] * 9}},
         "copying": {"generated": interval(0.21, 0.1, 0.3), "held_out": interval(0.03, 0.0, 0.1), "excess": interval(*excess),
                     "worst": [{"text": text, "source": text, "span": text[:5], "characters": 57}]},
-        "obedience": {},
+        "prompt_adherence": {},
     }  # fmt: skip
     sample = {"topic": text, "type": "tweet", "real": text, "base": text, "examples": None, "tuned": text}
     return {"splits": {"test": split}, "shown": 20, "warnings": [], "specificity": None, "style": style, "samples": [sample]}
@@ -92,6 +92,13 @@ def test_both_languages_have_the_same_texts_with_the_same_places():
     english, french = flat(texts("en")), flat(texts("fr"))
     assert len(english) > 300 and list(english) == list(french)
     assert {key: places(text) for key, text in english.items()} == {key: places(text) for key, text in french.items()}
+
+
+def test_an_evaluation_of_an_earlier_version_is_read_by_today_s_names(tmp_path):
+    now, before = evaluation(), evaluation()
+    before["style"]["obedience"] = before["style"].pop("prompt_adherence")
+    now["conversation"], before["conversation"] = {"instruction": "Write."}, {"told": "Write."}
+    assert read_evaluation(files(tmp_path, before).run) == now and read_evaluation(tmp_path) == {}
 
 
 def said(evaluation: dict, metrics=(), language: str = "en", **state: bool) -> list[str]:
@@ -147,7 +154,7 @@ def talking(by_likelihood=(-0.2, -0.3, -0.1), tuned=(0.4, 0.3, 0.5), by_words=No
     found = evaluation() | {"conversation": talk}
     if by_words:
         shares = {"base": interval(0.62, 0.4, 0.8), "tuned": interval(0.29, 0.1, 0.5), "difference": interval(*by_words)}
-        found["style"]["obedience"] = {"key words": shares | {"chance": 0.1}}
+        found["style"]["prompt_adherence"] = {"key words": shares | {"chance": 0.1}}
     return found
 
 
@@ -156,7 +163,7 @@ def conversation(difference=(-0.2, -0.3, -0.1), tuned=(0.4, 0.3, 0.5), text="un 
     opening = {"language": "fr", "messages": [text, text], "base": [text, text], "tuned": [text, text]}
     heard, own = shares | {"tweets": 37, "chance": 0.2}, interval(0.33, 0.2, 0.5)
     gains = {"instructed_examples": interval(0.3, 0.2, 0.4)}
-    return {"told": text, "gains": gains, "relevance": heard, "own_words": own, "openings": [opening], "notes": [text]}
+    return {"instruction": text, "gains": gains, "relevance": heard, "own_words": own, "openings": [opening], "notes": [text]}
 
 
 WIDE, NOT_SHOWN, WORDS, LIKELIHOOD = "of the way", "not shown that", "By recurring words, it", "By likelihood, it"
@@ -264,7 +271,9 @@ def test_a_hostile_tweet_is_text_wherever_it_occurs(tmp_path):
     found = evaluation(text=HOSTILE)
     pages = [Page(run_report(files(tmp_path / "tweets", found, metrics), "en"))]
     found |= {"conversation": conversation(text=HOSTILE)}
-    found["style"]["obedience"] = {"key words": {k: interval(0.11, 0.05, 0.2) for k in ("base", "tuned", "difference")} | {"chance": 0.07}}
+    found["style"]["prompt_adherence"] = {
+        "key words": {k: interval(0.11, 0.05, 0.2) for k in ("base", "tuned", "difference")} | {"chance": 0.07}
+    }
     pages.append(Page(run_report(files(tmp_path / "talk", found, metrics), "en")))
     for page, talks in zip(pages, (False, True), strict=True):
         assert not page.errors and not page.all("script") + page.all("img")
@@ -388,7 +397,7 @@ def test_a_prompt_that_holds_first_words_is_called_that(tmp_path):
     """As the run was trained, and before that as its tweets were prepared."""
     found = evaluation()
     shares = {side: interval(0.2, 0.1, 0.3) for side in ("base", "tuned", "difference")}
-    found["style"]["obedience"] = {"key words": shares | {"chance": 0.05}}
+    found["style"]["prompt_adherence"] = {"key words": shares | {"chance": 0.05}}
     for trained, message in (("d1", "first-words"), (None, "first-words"), ("d1", "topic")):
         of = run_of_messages(tmp_path / f"{trained}-{message}", message=message, trained_on=trained)
         (of.run / "evaluation.json").write_text(json.dumps(found))

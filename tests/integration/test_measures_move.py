@@ -63,4 +63,4 @@ def test_an_untrained_adapter_writes_as_the_base_does_and_every_difference_is_no
     assert style.to["base"] is not None and style.to["tuned"] == style.to["base"]
     assert style.gap_closed["tuned"].estimate == pytest.approx(0, abs=1e-9) and style.gap_closed["tuned"].sign == 0
     assert style.diversity["tuned"] == style.diversity["base"]
-    assert all(part.difference.sign == 0 for part in style.obedience.values())
+    assert all(part.difference.sign == 0 for part in style.prompt_adherence.values())

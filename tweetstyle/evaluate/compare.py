@@ -13,10 +13,11 @@ from pydantic import FiniteFloat
 from tweetstyle.dataset.held_out import HeldOut, clusters
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.evaluate.scoring import gain_in_words, terminal_table
-from tweetstyle.files import read_back, read_object
+from tweetstyle.files import read_back
 from tweetstyle.locale import N_, _, current_language
 from tweetstyle.statistics.effect import SMALLEST_GAIN, Effect, effect
 from tweetstyle.statistics.intervals import bootstrap_t
+from tweetstyle.statistics.metrics import read_evaluation
 from tweetstyle.wording.verdict import answers
 from tweetstyle.wording.words import Say
 
@@ -96,5 +97,5 @@ def _scores(path: Path) -> DataFrame:
 
 def _answer(run: Path) -> str | None:
     """The verdict's first answer; None where nothing was measured."""
-    content = read_object(run / "evaluation.json")
+    content = read_evaluation(run)
     return answers(content, [], current_language())[0][0] if content.get("splits") else None

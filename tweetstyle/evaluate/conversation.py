@@ -6,7 +6,6 @@ import random
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,13 +26,11 @@ from tweetstyle.evaluate.style import PromptAdherence, word_overlap
 from tweetstyle.inference.likelihood import Reading
 from tweetstyle.model.base import BaseModel
 from tweetstyle.prompt.template import Template
+from tweetstyle.recipe import Evaluation
 from tweetstyle.records import Tweet
 from tweetstyle.statistics.intervals import Interval
 from tweetstyle.text.habits import ALWAYS_ASKED, find_habits
 from tweetstyle.wording.words import Note
-
-if TYPE_CHECKING:
-    from tweetstyle.recipe import Evaluation
 
 OTHERS = 4
 """Messages that each tweet's own is compared with."""
@@ -55,13 +52,13 @@ OF_THE_MESSAGE = "the language of the message"
 class ConversationResult:
     """What is measured only of a model that answers messages.
 
-    told: the instruction given to the untrained model to write like the author; gains: name of a baseline → the tuned model's gain
+    instruction: what is given to the untrained model to write like the author; gains: name of a baseline → the tuned model's gain
     over it on the test tweets, bits per byte; relevance: share of the tweets that are likeliest
     after their own message; own_words: share of the author's own answers in which a word of the message comes back. A part is None or
     empty where it cannot be measured; notes say why.
     """
 
-    told: str
+    instruction: str
     gains: dict[str, Interval]
     relevance: PromptAdherence | None
     own_words: Interval | None

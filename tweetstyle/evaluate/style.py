@@ -97,7 +97,7 @@ class Style:
     habits: list[CountedHabit]
     diversity: dict[str, Diversity]
     copying: Copying
-    obedience: dict[str, PromptAdherence]
+    prompt_adherence: dict[str, PromptAdherence]
     notes: list[Note]
 
 
@@ -133,7 +133,7 @@ def measure(train: Sequence[str], real: Texts, floor: Texts, written: WrittenSam
         habits=habits,
         diversity={who: diversity(of, real.texts, seed=seed) for who, of in non_empty.items() if of},
         copying=copying(tuned, real, train, confidence),
-        obedience=_prompt_adherence(written, confidence, seed),
+        prompt_adherence=_prompt_adherence(written, confidence, seed),
         notes=notes,
     )
 

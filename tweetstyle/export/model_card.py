@@ -16,6 +16,7 @@ from tweetstyle.model.base import BaseModel
 from tweetstyle.model.config import read_shape
 from tweetstyle.prompt.template import Template
 from tweetstyle.recipe import Recipe
+from tweetstyle.statistics.metrics import read_evaluation
 from tweetstyle.wording.verdict import answers
 from tweetstyle.wording.words import Say
 
@@ -57,7 +58,7 @@ def write_model_card(
     counts = read_object(recipe.data.processed / "manifest.json").get("facts", {})
     if counts and recipe.prompt.message == "playback":
         counts |= {"messages": read_object(recipe.data.processed / "playback.json").get("facts", {}).get("splits")}
-    evaluation, parity = read_object(recipe.run_directory / "evaluation.json"), read_object(directory / "parity.json")
+    evaluation, parity = read_evaluation(recipe.run_directory), read_object(directory / "parity.json")
     sizes = {file_type: (name, (directory / name).stat().st_size) for file_type, name in files.items()}
     with complete_file(directory / CARD) as stream:
         run = {"files": sizes, "choices": facts.get("choices", {}), "counts": counts, "evaluation": evaluation, "parity": parity}

@@ -7,7 +7,7 @@ from typing import Any
 
 from tweetstyle.files import read_object
 from tweetstyle.plan.probe import read_probe
-from tweetstyle.statistics.metrics import read_metrics
+from tweetstyle.statistics.metrics import read_evaluation, read_metrics
 
 MESSAGES = "messages-train.jsonl"
 REWRITTEN_EVERY = 60.0
@@ -85,7 +85,7 @@ def read_run(files: RunFiles) -> RunContent:
     of_another_playback = read and read != [played.get("outputs", {}).get(MESSAGES)]
     return RunContent(
         name=files.run.name,
-        evaluation=read_object(files.run / "evaluation.json"),
+        evaluation=read_evaluation(files.run),
         metrics=read_metrics(files.run / "metrics.jsonl"),
         output=read_object(files.run / "train_output.json"),
         probe=vars(probe) if (probe := read_probe(files.run)) else {},

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from tweetstyle import pipeline
 from tweetstyle.console import rich_console, say
-from tweetstyle.files import read_object
 from tweetstyle.inference.ollama import OllamaClient, shell_lines
 from tweetstyle.locale import _, current_language
 from tweetstyle.manifest import Manifest
@@ -24,6 +23,7 @@ from tweetstyle.stages import plan as planning
 from tweetstyle.start.base import SUBJECT, ask_ollama, is_there
 from tweetstyle.start.dialogue import Answers, Questions
 from tweetstyle.start.recipes import write_recipes
+from tweetstyle.statistics.metrics import read_evaluation
 from tweetstyle.text.visible import visible
 from tweetstyle.wording import verdict
 
@@ -50,7 +50,7 @@ def trial(answers: Answers, ask: Questions) -> bool:
         answers.tried = True
         answers.save()
     run = Run(answers.trial)
-    evaluation = read_object(run.recipe.run_directory / "evaluation.json")
+    evaluation = read_evaluation(run.recipe.run_directory)
     if samples := evaluation.get("samples"):
         say(err=False)
         rich_console().print(side_by_side(samples, answers=bool(run.template.turns)))

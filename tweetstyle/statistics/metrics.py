@@ -1,10 +1,10 @@
-"""metrics.jsonl as it is read: validations, which was best, when copying began."""
+"""metrics.jsonl and evaluation.json as they are read: which validation was the best."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tweetstyle.files import read_json_lines
+from tweetstyle.files import read_json_lines, read_object
 from tweetstyle.statistics.effect import WORSE
 
 BITS_PER_BYTE = "eval_bits_per_byte"
@@ -14,6 +14,8 @@ TAKE_OFF = 0.1
 """Above its first value by so much, and never below that again, the share of copying has taken off."""
 CERTAIN = 0.5
 """In the last validation alone: a share below it may be one tweet of a handful, which is no take-off yet."""
+RENAMED = {"obedience": "prompt_adherence", "told": "instruction"}
+"""Name of earlier versions in evaluation.json → its name."""
 
 Line = Mapping[str, Any]
 
@@ -21,6 +23,14 @@ Line = Mapping[str, Any]
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """The lines up to the first damaged one; [] where there is no file. train.metrics.Metrics says what they hold."""
     return read_json_lines(path, "step", "seconds")
+
+
+def read_evaluation(run: Path) -> dict[str, Any]:
+    """The content of a run's evaluation.json, of an earlier version too; {} where it is missing or damaged."""
+    content = read_object(run / "evaluation.json")
+    for part in ("style", "conversation"):
+        content |= {part: {RENAMED.get(name, name): value for name, value in content[part].items()}} if content.get(part) else {}
+    return content
 
 
 def validations(metrics: Sequence[Line]) -> list[Line]:

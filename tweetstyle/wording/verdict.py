@@ -80,7 +80,7 @@ def _like_you(evaluation: Json, say: Say) -> list[str]:
     said = [answer, *_gap_closed(style, say), f"{say('details')} {first[0].lower()}{first[1:]}", *figures]
     if not talk:
         return said
-    words = (style.get("obedience") or {}).get("key words")
+    words = (style.get("prompt_adherence") or {}).get("key words")
     return [*said, say("v_given"), *_by_words(words, say), *_by_likelihood(talk["relevance"], say)]
 
 
