@@ -80,6 +80,14 @@ def test_no_page_has_the_marks_of_an_unfinished_merge():
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_prose_wraps_at_100_columns(page):
+    lines = FENCED.sub("", page.read_text(encoding="utf-8")).splitlines()
+    prose = [line for line in lines if "|" not in line[:6] and not line.startswith(" " * 4)]
+    assert [line for line in prose if len(line) > 100 and " " in line] == []
+    assert not [line for line in lines if line.startswith(("<<<<<<< ", ">>>>>>> "))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_leads_somewhere(page):
     for target in re.findall(r"\]\(([^)\s]+)\)", FENCED.sub("", page.read_text(encoding="utf-8"))):
         if not target.startswith("https://"):

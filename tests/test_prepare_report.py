@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support.cleaning import cleaned
 from support.html_page import Page
 from support.two_languages import figures, left_in_english
 
@@ -17,7 +18,7 @@ from tweetstyle.console import percent
 from tweetstyle.locale import later
 from tweetstyle.pages.render import asset
 from tweetstyle.prepare import prepare
-from tweetstyle.prepare.report import LONG_TWEET, Figures, Prepared, report_html
+from tweetstyle.prepare.report import LONG_TWEET, QUOTING, Figures, Prepared, report_html
 from tweetstyle.prepare.split import FEW_TWEETS
 from tweetstyle.prompt.template import SpecialTokens, build_template
 from tweetstyle.recipe import Data, Prompt
@@ -105,12 +106,10 @@ def test_every_reason_is_on_the_page_with_its_count_its_sample_and_its_setting(l
 
 def test_the_page_in_french_has_the_same_figures_and_nothing_left_in_english():
     seen = [
-        "2 links and no words",
-        "1 character",
-        "the same as 17, “texte”",
-        "0.85 like 17, “texte”",
-        "no date",
-        "the archive says so",
+        *(cleaned(text, min_characters=3).evidence for text in ("https://t.co/a https://t.co/b", "https://t.co/a", "ab", "a")),
+        cleaned("texte", "", since="2020-01-01").evidence,
+        *(cleaned("", archive={says: True}).evidence for says in ("is_retweet", "has_media")),
+        *(later(text, id="17", text="texte", jaccard=0.85) for text in QUOTING.values()),
     ]
     samples = {"too short": [Dropped("17", "too short", "texte", "", evidence) for evidence in seen]}
     pages = [page(language, samples=samples, notices=[], warnings=[later(FEW_TWEETS, count=1200)]) for language in ("en", "fr")]

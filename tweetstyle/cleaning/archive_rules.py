@@ -1,14 +1,12 @@
 """Rules over the whole archive: templates, languages, repeated texts."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from tweetstyle.cleaning.clean import LONGEST_AUTOMATIC_POST
 from tweetstyle.cleaning.clean import RULES as TWEET_RULES
@@ -16,13 +14,11 @@ from tweetstyle.cleaning.known_phrases import TELLING
 from tweetstyle.cleaning.near_duplicates import DuplicatePair, folded, near_duplicates, to_drop
 from tweetstyle.cleaning.normalise import LINK, normalise
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.locale import N_, _, localised
+from tweetstyle.locale import N_, _, later, localised
+from tweetstyle.recipe import Data
 from tweetstyle.records import Dropped, seeded_bytes
 from tweetstyle.text.languages import languages_of
 from tweetstyle.wording.words import by_name
-
-if TYPE_CHECKING:
-    from tweetstyle.recipe import Data
 
 AUTOMATIC, OTHER_LANGUAGE, DUPLICATE, NEAR_DUPLICATE = "automatic post", "other language", "duplicate", "near duplicate"
 
@@ -104,8 +100,9 @@ def cap_repeats(tweets: list[Candidate], data: Data) -> None:
         return
     for place, pair in to_drop(repetitions(found.pairs, texts, data.repeats == "drop")).items():
         tweet, earlier = tweets[place], tweets[pair.earlier].id
-        same = DUPLICATE, f"the same as {earlier}"
-        tweet.reason, tweet.evidence = same if pair.jaccard == 1 else (NEAR_DUPLICATE, f"{pair.jaccard:.2f} like {earlier}")
+        same = DUPLICATE, later("the same as {id}", id=earlier)
+        near = NEAR_DUPLICATE, later("{jaccard:.2f} like {id}", jaccard=pair.jaccard, id=earlier)
+        tweet.reason, tweet.evidence = same if pair.jaccard == 1 else near
 
 
 def repetitions(pairs: list[DuplicatePair], texts: Sequence[str], all_lengths: bool) -> Iterator[DuplicatePair]:
@@ -120,8 +117,8 @@ def repetitions(pairs: list[DuplicatePair], texts: Sequence[str], all_lengths: b
 
     says = lru_cache(4096)(lambda place: tuple(TELLING.findall(folded(texts[place]))))
     copies, read = Counter(pair.earlier for pair in pairs if pair.jaccard == 1), Counter[int]()
-    for later, group in groupby(pairs, lambda pair: pair.later):
-        if not all_lengths and (copies[later] + 1 >= FREQUENT or not is_recitable(texts[later])):
+    for place, group in groupby(pairs, lambda pair: pair.later):
+        if not all_lengths and (copies[place] + 1 >= FREQUENT or not is_recitable(texts[place])):
             continue
         others = []
         for pair in group:
@@ -129,7 +126,7 @@ def repetitions(pairs: list[DuplicatePair], texts: Sequence[str], all_lengths: b
                 read[pair.earlier] += 1
                 if all_lengths or copies[pair.earlier] + 1 < FREQUENT or read[pair.earlier] % 2:
                     yield pair
-            elif says(later) == says(pair.earlier):
+            elif says(place) == says(pair.earlier):
                 yield pair
             else:
                 others.append(pair)

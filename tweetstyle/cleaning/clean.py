@@ -1,10 +1,8 @@
 """Cleans one tweet, or names the rule that drops it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from tweetstyle.cleaning.known_phrases import (
     AUTOMATIC_ANYWHERE,
@@ -27,10 +25,9 @@ from tweetstyle.cleaning.normalise import (
     without_links,
 )
 from tweetstyle.cleaning.scrub import scrub
+from tweetstyle.locale import later
+from tweetstyle.recipe import Data
 from tweetstyle.records import REPLY, TWEET, SourceTweet
-
-if TYPE_CHECKING:
-    from tweetstyle.recipe import Data
 
 MASK = "@…"
 """What replaces a name: the @ shows the habit of naming people; … can be no part of a name, so nobody is meant."""
@@ -82,8 +79,9 @@ class View(NamedTuple):
 
 
 class Cleaned(NamedTuple):
-    """text: what is learned, empty where the tweet is dropped; type: `records.TWEET` or `REPLY`; reason: the rule that drops the
-    tweet, or empty; evidence: what the rule saw; scrubbed: kind of personal data → placeholders put in, as pairs."""
+    """text: what is learned, empty where the tweet is dropped; type: `records.TWEET` or `REPLY`; reason: the rule that drops the tweet,
+    or empty; evidence: what the rule saw, a `Later` where that is in words; scrubbed: kind of personal data → placeholders put in, as
+    pairs."""
 
     text: str
     type: str
@@ -148,14 +146,14 @@ def outside_period(view: View, data: Data) -> str | None:
     day = view.tweet.created_at[:10]
     early = data.since is not None and day < data.since.isoformat()
     late = data.until is not None and day > data.until.isoformat()
-    return (day if early or late else None) if day else "no date"
+    return (day if early or late else None) if day else later("no date")
 
 
 def retweet(view: View, data: Data) -> str | None:
     """RT @user, also behind a comment, and "@user: their words": someone else's text."""
     if data.retweets == "keep":
         return None
-    return "the archive says so" if view.tweet.is_retweet else _shown(retweet_by_hand(view.tweet, view.text))
+    return later("the archive says so") if view.tweet.is_retweet else _shown(retweet_by_hand(view.tweet, view.text))
 
 
 def retweet_by_hand(tweet: SourceTweet, text: str) -> re.Match[str] | None:
@@ -210,7 +208,7 @@ def too_short(view: View, data: Data) -> str | None:
     length = len(view.bare)
     if length >= data.min_characters or _media(view) is not None or _only_links(view) is not None:
         return None
-    return f"{length} characters" if length != 1 else "1 character"
+    return later("{count} characters", count=length) if length != 1 else later("1 character", count=1)
 
 
 TOO_SHORT = "too short"
@@ -229,7 +227,7 @@ RULES: dict[str, Rule] = {
 def _media(view: View) -> str | None:
     """What shows that a tweet is nothing but a picture or a video: the archive's word, or the link's form."""
     if view.tweet.has_media and is_bare(view.bare):
-        return "media and no words"
+        return later("media and no words")
     return _links(nothing_but(MEDIA_LINK, view.body)) if ".com/" in view.body.lower() else None
 
 
@@ -248,4 +246,4 @@ def _cut(text: str) -> str:
 
 
 def _links(count: int) -> str | None:
-    return f"{count} link{'s' * (count > 1)} and no words" if count else None
+    return (later("{count} links and no words", count=count) if count > 1 else later("1 link and no words")) if count else None

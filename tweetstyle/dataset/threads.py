@@ -1,24 +1,20 @@
 """What a tweet answers: its message, and threads of the author as conversations."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import Literal, get_args
 
 from tweetstyle.cleaning.near_duplicates import chronological
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file
 from tweetstyle.locale import _
 from tweetstyle.locale.libraries import reason
+from tweetstyle.prompt.template import Template
 from tweetstyle.records import REPLY, Tweet, read_split
-
-if TYPE_CHECKING:
-    from tweetstyle.prompt.template import Template
 
 Kind = Literal["question", "remark", "request"]
 """What a message is: a question, a statement, or a request for a tweet about a subject."""

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,13 +19,11 @@ from tweetstyle.locale import _
 from tweetstyle.model.base import BaseModel
 from tweetstyle.model.tokenizer import Encoded
 from tweetstyle.prompt.template import Template, build_template
+from tweetstyle.recipe import Evaluation
 from tweetstyle.records import TWEET, SourceTweet, Tweet
 from tweetstyle.sources import open_archive
 from tweetstyle.statistics.intervals import Interval, bootstrap_t, difference_of_ratios
 from tweetstyle.wording.words import Note
-
-if TYPE_CHECKING:
-    from tweetstyle.recipe import Evaluation
 
 PROMPT, RAW, EXAMPLES, NGRAMS = "prompt", "raw", "examples", "ngrams"
 INSTRUCTED, INSTRUCTED_EXAMPLES = "instructed", "instructed_examples"

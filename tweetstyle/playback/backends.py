@@ -1,21 +1,17 @@
 """The models that write messages: in Ollama, or a GGUF in this process."""
 
-from __future__ import annotations
-
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import fingerprint
 from tweetstyle.inference.llama_cpp import load_server
 from tweetstyle.inference.ollama import OllamaClient
 from tweetstyle.locale import _
-
-if TYPE_CHECKING:
-    from tweetstyle.playback.requests import Turn
-    from tweetstyle.recipe import Playback
+from tweetstyle.playback.requests import Turn
+from tweetstyle.recipe import Playback
 
 CONTEXT = 2048
 """Tokens for one request: the prompt has some 600, a long post 400 more, and an answer a hundred."""

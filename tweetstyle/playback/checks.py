@@ -1,24 +1,19 @@
 """Checks messages: for each why it cannot be used, if so."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING
 
 import yaml
 
+from tweetstyle.dataset.threads import Kind
 from tweetstyle.playback.backends import ModelReply
 from tweetstyle.playback.requests import MessageRequest, examples, instructions
+from tweetstyle.recipe import Playback
 from tweetstyle.text.languages import other_languages
 from tweetstyle.wording.words import by_name
-
-if TYPE_CHECKING:
-    from tweetstyle.dataset.threads import Kind
-    from tweetstyle.recipe import Playback
 
 RUN = 5
 """Words in a row that a message may not share with its tweet, nor with the instruction."""

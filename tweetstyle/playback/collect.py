@@ -1,7 +1,5 @@
 """Gets all messages, several at a time; replies are cached, so a killed run resumes."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import threading
@@ -9,7 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import clear_os_errors
@@ -18,9 +16,7 @@ from tweetstyle.locale import _
 from tweetstyle.playback.backends import MessageModel, ModelReply
 from tweetstyle.playback.checks import TOKENS_PER_WORD, Checked, Judge, counted, in_words
 from tweetstyle.playback.requests import MessageRequest, fraction, turns
-
-if TYPE_CHECKING:
-    from tweetstyle.recipe import Playback
+from tweetstyle.recipe import Playback
 
 FIRST_REPLIES, FEWEST_USABLE = 20, 4
 """Where fewer of the first training tweets' replies can be used, no more are requested. Of one message for every tweet three may pass."""

@@ -1,7 +1,5 @@
 """Which tweets get which kind of message, and the prompt for the message model."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re
@@ -10,16 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
 from tweetstyle.dataset.threads import KINDS, Kind, goes_on_from, is_answerable
+from tweetstyle.recipe import Playback
 from tweetstyle.records import Tweet
 from tweetstyle.wording.words import Say
-
-if TYPE_CHECKING:
-    from tweetstyle.recipe import Playback
 
 MOST_CHARACTERS = 1_000
 """Of a long post the beginning is shown."""

@@ -1,10 +1,7 @@
 """From the archive to data: read, clean, split, choose topics, write."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tweetstyle.cleaning import archive_rules
 from tweetstyle.cleaning.archive_rules import REASONS, Candidate, check_enough
@@ -18,13 +15,10 @@ from tweetstyle.prepare.report import Outcome, Prepared, describe, funnel, repor
 from tweetstyle.prepare.split import split_apart
 from tweetstyle.prepare.topics import choose_topics, first_words
 from tweetstyle.progress import SILENT_FOR, Bar, with_progress
+from tweetstyle.prompt.template import Template
+from tweetstyle.recipe import Data, Prompt
 from tweetstyle.records import Dropped, SourceTweet, Tweet
-from tweetstyle.sources import open_archive
-
-if TYPE_CHECKING:
-    from tweetstyle.prompt.template import Template
-    from tweetstyle.recipe import Data, Prompt
-    from tweetstyle.sources import Archive
+from tweetstyle.sources import Archive, open_archive
 
 __all__ = ["REASONS", "Prepared", "funnel", "prepare"]
 

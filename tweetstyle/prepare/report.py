@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -44,6 +43,8 @@ SHIFTED = N_(
     "(dropped.csv names the rules)"
 )
 MOST_LANGUAGES = 8
+QUOTING = {DUPLICATE: N_("the same as {id}, “{text}”"), NEAR_DUPLICATE: N_("similar ({jaccard:.2f}) to {id}, “{text}”")}
+"""Reason → its evidence, with the text of the tweet that stays."""
 
 _Sampled = TypeVar("_Sampled", Dropped, Tweet)
 
@@ -151,7 +152,7 @@ def describe(archive: Archive, outcome: Outcome, parts: dict[str, list[Tweet]], 
 def _figures(outcome: Outcome, tweets: list[Tweet], parts: dict[str, list[Tweet]], data: Data) -> Figures:
     read, kept = (Counter(tweet.created_at[:7] for tweet in of) for of in (outcome.read, tweets))
     again = [len(candidate.text) for candidate in outcome.candidates if candidate.reason in (DUPLICATE, NEAR_DUPLICATE)]
-    short = [int(verdict.evidence.split()[0]) for verdict in outcome.cleaned if verdict.reason == TOO_SHORT]
+    short = [verdict.evidence.values["count"] for verdict in outcome.cleaned if verdict.reason == TOO_SHORT]
     lengths = [len(tweet.text) for tweet in tweets]
     return Figures(
         months={month: (read[month], kept[month]) for month in sorted(read)},
@@ -188,21 +189,21 @@ def _days(tweets: list[Tweet]) -> tuple[str, str]:
 
 
 def _dropped_samples(outcome: Outcome, data: Data) -> dict[str, list[Dropped]]:
-    """Reason → a few of its tweets; a duplicate's evidence with the text of the kept tweet, whose id it ends with."""
+    """Reason → a few of its tweets; a duplicate's evidence with the text of the kept tweet."""
     by_reason: dict[str, list[Dropped]] = {}
     for tweet in outcome.dropped:
         by_reason.setdefault(tweet.reason, []).append(tweet)
     samples = {reason: _sample(tweets, DROPPED_SAMPLES, data.seed) for reason, tweets in by_reason.items()}
     texts = {candidate.id: candidate.raw for candidate in outcome.kept}
 
+    # The page says no more of others than what is learned does.
+    hide = (lambda text: scrub(text)[0]) if data.personal_data == "scrub" else str
+
     def shown(tweet: Dropped) -> Dropped:
-        text, evidence = tweet.text, tweet.evidence
-        if tweet.reason in (DUPLICATE, NEAR_DUPLICATE):
-            evidence = f"{evidence}, “{texts[evidence.rpartition(' ')[2]]}”"
-        # The page says no more of others than what is learned does.
-        if data.personal_data == "scrub":
-            text, evidence = scrub(text)[0], scrub(evidence)[0]
-        return replace(tweet, text=text, evidence=evidence)
+        evidence = tweet.evidence
+        if quoting := QUOTING.get(tweet.reason):
+            evidence = later(quoting, **evidence.values, text=hide(texts[evidence.values["id"]]))
+        return replace(tweet, text=hide(tweet.text), evidence=evidence if isinstance(evidence, Later) else hide(evidence))
 
     return {reason: list(map(shown, tweets)) for reason, tweets in samples.items()}
 
@@ -288,32 +289,8 @@ def report_html(prepared: Prepared, language: str = "en") -> str:
             language_chart=_language_chart(figures.languages, say),
             longest=LONGEST_SAMPLE,
             shown=_,
-            evidence=evidence_in_words,
+            evidence=lambda seen: _(seen) if isinstance(seen, Later) else seen,
         )
-
-
-EVIDENCE = {
-    r"1 link and no words": N_("1 link and no words"),
-    r"(?P<count>\d+) links and no words": N_("{count:.0f} links and no words"),
-    r"media and no words": N_("media and no words"),
-    r"the archive says so": N_("the archive says so"),
-    r"no date": N_("no date"),
-    r"1 character": N_("1 character"),
-    r"(?P<count>\d+) characters": N_("{count:.0f} characters"),
-    r"the same as (?P<id>.+?), “(?P<text>.*)”": N_("the same as {id}, “{text}”"),
-    r"(?P<jaccard>\d\.\d\d) like (?P<id>.+?), “(?P<text>.*)”": N_("similar ({jaccard:.2f}) to {id}, “{text}”"),
-    r"(?P<place>.+), with another text": N_("{place}, with another text"),
-}
-"""What a rule saw, as dropped.csv has it → the same in words."""
-
-
-def evidence_in_words(evidence: str) -> str:
-    """What a rule saw, in the current language; what it quotes stays as it is."""
-    for pattern, message in EVIDENCE.items():
-        if found := re.fullmatch(pattern, evidence, re.S):
-            numbers = {name: float(found[name].replace(",", "")) for name in found.groupdict() if name in ("count", "jaccard")}
-            return _(message, **found.groupdict() | numbers)
-    return evidence
 
 
 def _timeline(months: Mapping[str, tuple[int, int]], say: Say) -> str:

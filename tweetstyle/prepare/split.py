@@ -1,20 +1,15 @@
 """The split: no near-duplicate and no thread is on both sides."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from tweetstyle.cleaning.archive_rules import FREQUENT
 from tweetstyle.cleaning.near_duplicates import connected, near_duplicates
 from tweetstyle.dataset.held_out import held_out_count, joined
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.locale import N_, Later, _, later
+from tweetstyle.recipe import Data
 from tweetstyle.records import Tweet, seeded_bytes
-
-if TYPE_CHECKING:
-    from tweetstyle.recipe import Data
 
 LEAK_SEEDS = (2, 3, 4)
 """Of other signatures than those by which near-duplicates were dropped: of a further split for every further one."""

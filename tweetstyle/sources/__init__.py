@@ -117,7 +117,7 @@ def _second(tweet: SourceTweet, first: tuple[str, int], text: int, first_places:
         if own not in first_places:
             first_places[own] = tweet.where, text
             return tweet._replace(id=own)
-    return tweet._replace(reason=DUPLICATE_ID, evidence=f"{first[0]}, with another text")
+    return tweet._replace(reason=DUPLICATE_ID, evidence=later("{place}, with another text", place=first[0]))
 
 
 def open_archive(

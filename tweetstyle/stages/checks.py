@@ -1,14 +1,11 @@
 """What is checked before a run starts, and doctor's checks of a recipe."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tweetstyle.console import say
 from tweetstyle.doctor import doctor
@@ -24,13 +21,11 @@ from tweetstyle.plan.estimate import (
     refuse_beyond_positions,
     refuse_method,
 )
+from tweetstyle.prompt.template import Template
 from tweetstyle.recipe_yaml import located, with_line
+from tweetstyle.run import Run
 from tweetstyle.sources import open_archive
 from tweetstyle.stages import existing_outputs, ready_to_fit, stages_of
-
-if TYPE_CHECKING:
-    from tweetstyle.prompt.template import Template
-    from tweetstyle.run import Run
 
 USUAL = (Path("model"), Path("export"), Path("data/processed"))
 """Where runs write, unless a recipe says otherwise."""

@@ -1,21 +1,16 @@
 """The stages prepare and playback: from the archive to splits and messages."""
 
-from __future__ import annotations
-
 from functools import partial
-from typing import TYPE_CHECKING
 
 from tweetstyle.console import say_of_stage
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import fingerprints
 from tweetstyle.locale import _
 from tweetstyle.manifest import settings_digest
+from tweetstyle.run import Run
 from tweetstyle.sources import open_archive
 from tweetstyle.sources.recognise import files_of
 from tweetstyle.stages.stage import Done, Stage, plain, show
-
-if TYPE_CHECKING:
-    from tweetstyle.run import Run
 
 
 def prepare_stage(run: Run) -> Stage:

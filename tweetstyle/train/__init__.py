@@ -1,11 +1,9 @@
 """fit: trains, resumes, and leaves the best weights in final_model/."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tweetstyle.console import rich_console, say
 from tweetstyle.dataset.examples import Document, read_documents, read_held_out
@@ -13,10 +11,8 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file
 from tweetstyle.locale import N_, _
 from tweetstyle.plan.schedule import effective_schedule
+from tweetstyle.train.checkpoints import Checkpoint
 from tweetstyle.train.inputs import FitInputs, FitPlan, FitRun, check_documents, check_held_out, check_model
-
-if TYPE_CHECKING:
-    from tweetstyle.train.checkpoints import Checkpoint
 
 NOTHING_LEARNED = N_(
     "the untrained model has {untrained:.4f} bits per byte, the best validation {best:.4f}: "

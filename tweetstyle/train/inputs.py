@@ -1,11 +1,8 @@
 """What a training is made of, its plan, and the checks of its data."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tweetstyle.dataset.examples import Document
 from tweetstyle.errors import TweetstyleError
@@ -15,9 +12,7 @@ from tweetstyle.model.tokenizer import IGNORED
 from tweetstyle.plan.schedule import Schedule, Steps
 from tweetstyle.prompt.template import Template
 from tweetstyle.recipe import Model, Training
-
-if TYPE_CHECKING:
-    from tweetstyle.train.metrics import Metrics
+from tweetstyle.train.metrics import Metrics
 
 
 @dataclass(frozen=True)

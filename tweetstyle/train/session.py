@@ -1,7 +1,5 @@
 """Loads the model, probes, trains, and retries with half the batch."""
 
-from __future__ import annotations
-
 # isort: off
 # First: it imports unsloth, which must come before transformers.
 from tweetstyle.locale import _

@@ -1,18 +1,13 @@
 """Writes tweets on subjects: more than are wanted, then draws by how like the author."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tweetstyle.cleaning.near_duplicates import near_duplicates, to_drop
 from tweetstyle.text.copying import find_copies
-
-if TYPE_CHECKING:
-    from tweetstyle.write.discriminator import Discriminator
+from tweetstyle.write.discriminator import Discriminator
 
 Writer = Callable[[str, int], str | None]
 """Subject and seed → the tweet, None where it was cut before its end."""
