@@ -2,13 +2,16 @@
 
 import csv
 import json
+import os
 import re
+import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from support.inspecting import chat, inspect, posts, refused, shown
+from support.terminal import Terminal
 from support.x_archives import GENERATIONS, SECRET, write_archive
 
 from tweetstyle.cleaning.clean import clean
@@ -82,6 +85,16 @@ def test_of_a_chat_the_names_and_their_messages_are_shown_and_the_recipe_gets_th
     text = shown(source, "--author", "chloé", "--write-recipe", target)
     assert "a WhatsApp chat, 60 tweets Bob 60 50.0%" in text and "60 of 120 messages are yours; 60 answer a message" in text
     assert read_recipe(target).data.author == ("chloé",)
+
+
+def test_a_notice_breaks_between_words(tmp_path):
+    write_archive(tmp_path / "x.zip", posts(), 2025, counts={"tweets.js": 80})
+    terminal = Terminal([str(Path(sys.executable).with_name("tweetstyle")), "inspect", "x.zip"], dict(os.environ), 47, tmp_path)
+    try:
+        screen = terminal.finish(120)
+    finally:
+        terminal.close()
+    assert ": X's manifest says 80 entries, the file has 66: 14 missing" in " ".join(screen.split())
 
 
 def test_what_steers_a_terminal_and_markup_are_shown_as_they_are(tmp_path):

@@ -135,16 +135,17 @@ def test_yes_asks_nothing_and_ends_in_one_answer_of_the_chat(sample, monkeypatch
     monkeypatch.setattr(pipeline, "chat", lambda *arguments: chatted.append(arguments))
     result = start("--yes")
     assert result.exit_code == 0, result.output
-    assert (done, chatted) == ([Path("recipes/sample-trial.yaml")], [(Path("recipes/sample-trial.yaml"), "*")])
+    assert (done, chatted) == ([Path("recipes/nimzo-trial.yaml")], [(Path("recipes/nimzo-trial.yaml"), "*")])
     for said in (
-        "No archive was found", "878 tweets", "ollama create sample-trial -f export/sample-trial/Modelfile", "ollama run sample-trial",
-        "Without the guide: tweetstyle-fit recipes/sample-trial.yaml", "tweetstyle chat recipes/sample-trial.yaml",
-        "tweetstyle-fit recipes/sample.yaml", "Start it now?",
+        "No archive was found", "878 tweets", "ollama create nimzo-trial -f export/nimzo-trial/Modelfile", "ollama run nimzo-trial",
+        "Ctrl-C interrupts it at any moment; to continue, run the same command again.\nTrain on 100 tweets now?",
+        "Without the guide: tweetstyle-fit recipes/nimzo-trial.yaml", "tweetstyle chat recipes/nimzo-trial.yaml",
+        "tweetstyle-fit recipes/nimzo.yaml", "Start it now?",
     ):  # fmt: skip
         assert said in result.output, said
-    assert json.loads(Path("recipes/sample.start.json").read_text())["finished"] is True
+    assert json.loads(Path("recipes/nimzo.start.json").read_text())["finished"] is True
     again = start("--yes", str(sample))
-    assert again.exit_code == 0 and done[1:] == [Path("recipes/sample-2-trial.yaml")], "a finished guide starts again and replaces no file"
+    assert again.exit_code == 0 and done[1:] == [Path("recipes/nimzo-2-trial.yaml")], "a finished guide starts again and replaces no file"
 
 
 def test_of_a_chat_the_guide_asks_who_you_are_and_both_recipes_say_it(place):
@@ -166,13 +167,13 @@ def test_an_archive_is_the_same_by_any_path(place, sample):
 @pytest.mark.parametrize("replaces", [False, True])
 def test_a_recipe_that_is_there_is_replaced_only_after_a_yes(sample, replaces):
     Path("recipes").mkdir()
-    existing = Path("recipes/sample.yaml"), Path("recipes/sample-trial.yaml")
+    existing = Path("recipes/nimzo.yaml"), Path("recipes/nimzo-trial.yaml")
     for path in existing:
         path.write_text("# theirs")
     result = start("data/sample/tweets.csv", typed=f"\n\n{'y' if replaces else ''}\n1\n\nn\n")
-    assert result.exit_code == 0 and "recipes/sample.yaml exists. Replace it? [y/N]" in result.output, result.output
+    assert result.exit_code == 0 and "recipes/nimzo.yaml exists. Replace it? [y/N]" in result.output, result.output
     assert {path.read_text() == "# theirs" for path in existing} == {not replaces}
-    assert Path("recipes/sample-2.yaml").exists() != replaces
+    assert Path("recipes/nimzo-2.yaml").exists() != replaces
 
 
 @pytest.mark.parametrize(("capability", "bf16"), [("8.6", True), ("7.5", False)])
@@ -257,8 +258,9 @@ def test_archives_are_found_by_their_content(place):
 @pytest.mark.parametrize(
     ("path", "style"),
     [
-        ("data/sample/tweets.csv", "sample"),
+        ("data/sample/tweets.csv", "Nimzo"),
         ("data/raw/tweets_tous.csv", "me"),
+        ("data/raw/outbox.json", "me"),
         ("data/raw/Nimzo.csv", "Nimzo"),
         ("data/raw/x.zip", "autrice"),
     ],

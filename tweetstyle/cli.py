@@ -100,7 +100,7 @@ class OfflineCommand(PortableCommand):
             say(str(error), fg="red")
             sys.exit(1)
         except KeyboardInterrupt:
-            say("\n" + _("interrupted: the same command resumes the run"), fg="yellow")
+            say("\n" + _("interrupted: to continue, run the same command again"), fg="yellow")
             sys.exit(130)
 
 

@@ -6,10 +6,10 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tweetstyle.cleaning.normalise import normalise
-from tweetstyle.console import bar, percent
+from tweetstyle.console import bar, percent, say
 from tweetstyle.files import complete_file
 from tweetstyle.hardware.gpu import WITHOUT_CARD, observe_card
 from tweetstyle.inspect.starting_recipe import TARGET, check_target, recipe_text
@@ -52,35 +52,35 @@ def inspect(
             "The recipe is for an NVIDIA card; there is none here. To train without a card, write in it: {settings}",
             settings=_(WITHOUT_CARD),
         )
-        _print(console, "\n" + what, "yellow", wrap=True)
+        _print("\n" + what, fg="yellow")
     if target:
         with complete_file(target) as stream:
             stream.write(text)
-        _print(console, "\n" + _("written: {file}. Set prompt.style in it, then: tweetstyle-fit {file} --dry-run", file=target))
+        _print("\n" + _("written: {file}. Set prompt.style in it, then: tweetstyle-fit {file} --dry-run", file=target))
     else:
-        _print(console, "\n" + _("a recipe to start from (--write-recipe {file} writes it)", file=TARGET), "bold")
-        _print(console, text)
+        _print("\n" + _("a recipe to start from (--write-recipe {file} writes it)", file=TARGET), bold=True)
+        _print(text, wrap=False)
 
 
 def show(found: Inventory, console: Console) -> None:
     """Kinds, period, years, what the tweets are, languages, notices and samples."""
     for source in found.found:
         tweets = _n("{count:,} tweet", "{count:,} tweets", source.count)
-        _print(console, f"{source.path}: {_(source.kind)}, {tweets}", "bold")
+        _print(f"{source.path}: {_(source.kind)}, {tweets}", bold=True)
         _show_names(source.names, console)
     if found.period[0]:
-        _print(console, _("from {first} to {last} (UTC)", first=found.period[0], last=found.period[1]))
+        _print(_("from {first} to {last} (UTC)", first=found.period[0], last=found.period[1]))
     years: Counter[str] = Counter()
     for month, count in found.months.items():
         years[month[:4] or _("no date")] += count
     console.print(_bars(years, found.tweets))
     console.print(_bars({_(name): count for name, count in found.shares.items()}, found.tweets))
     for line in _remarks(found):
-        _print(console, line, wrap=True)
+        _print(line)
     for notice in found.notices:
-        _print(console, _("note: {text}", text=_(notice)), "yellow")
+        _print(_("note: {text}", text=_(notice)), fg="yellow")
     drawn = _n("{count} tweet, drawn at random", "{count} tweets, drawn at random", len(found.samples))
-    _print(console, "\n" + drawn, "bold")
+    _print("\n" + drawn, bold=True)
     console.print(_samples(found.samples))
 
 
@@ -132,6 +132,6 @@ def _remarks(found: Inventory) -> Iterable[str]:
     yield _("left for the rules on the whole archive (automatic posts, duplicates): about {count:,}", count=found.likely_kept)
 
 
-def _print(console: Console, text: str, style: str = "", wrap: bool = False) -> None:
-    """As it is: no markup, nothing highlighted, and nothing in it steers the terminal. wrap: between words, not where a line ends."""
-    console.print(visible(text), style=style or None, markup=False, highlight=False, emoji=False, soft_wrap=not wrap)
+def _print(text: str, **style: Any) -> None:
+    """On standard output; nothing in it steers the terminal."""
+    say(visible(text), err=False, **style)

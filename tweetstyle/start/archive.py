@@ -23,7 +23,8 @@ from tweetstyle.start.dialogue import Answers, Choice, Questions
 RAW, SAMPLE = Path("data/raw"), Path("data/sample/tweets.csv")
 SUFFIXES = (".zip", ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".txt")
 MOST_SHOWN = 7
-SAYS_NOTHING = re.compile(r"(?i)tweet|twitter|archive|download|téléchargement|^(data|raw|)$")
+SAMPLE_AUTHOR = "Nimzo"
+SAYS_NOTHING = re.compile(r"(?i)tweet|twitter|archive|download|téléchargement|export|outbox|messages|^(data|raw|repo|package|result|)$")
 """In a file's or a folder's name: not the author's."""
 
 
@@ -124,6 +125,8 @@ def downloads() -> list[Path]:
 
 def default_style(path: Path) -> str:
     """The archive's account; else the file's name or its folder's, where one of them may be the author's."""
+    if path.resolve() == SAMPLE.resolve():
+        return SAMPLE_AUTHOR
     with suppress(TweetstyleError):
         if kind_of(path).kind == X_ARCHIVE and (account := contents_of(Members(path)).account.name):
             return account

@@ -44,6 +44,7 @@ def trial(answers: Answers, ask: Questions) -> bool:
         if answers.trial_base == str(BY_MAKE):
             minutes = 5 if answers.kind == SUBJECT else 15
             say(_("On two idle processor cores the trial takes about {minutes} minutes.", minutes=minutes), err=False)
+        say(_("Ctrl-C interrupts it at any moment; to continue, run the same command again."), err=False)
         if not ask.confirm(_("Train on 100 tweets now?")):
             return False
         pipeline.run_stages(answers.trial)
