@@ -38,6 +38,13 @@ def test_the_written_recipe_is_planned_as_it_stands(tmp_path, monkeypatch, base_
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.yaml", "model", "moi.csv"]
 
 
+@pytest.mark.parametrize("language", ["", "fr"])
+@pytest.mark.parametrize("tweets", [300, 160_000])
+def test_a_line_of_it_fits_a_narrow_terminal(language, tweets):
+    lines = recipe_text([Path("data/raw/twitter-2026.zip")], tweets, ["fr", "en"], language=language).splitlines()
+    assert [line for line in lines if len(line) > 80] == []
+
+
 WILD = ['it\'s a "quoted": b #5.csv', "- dash.csv", "2e-4", "null", "[a].csv", "{a}, b", "%.csv", "é 🦊.csv", "tab\there\nline", "a\\b"]
 
 
