@@ -38,6 +38,10 @@ def test_without_ids_the_file_and_the_line_stand_for_them_and_blank_rows_are_no_
     assert any("no column of ids" in notice for notice in notices(tmp_path, content))
 
 
+def test_excel_s_line_that_names_the_separator_is_no_header(tmp_path):
+    assert [text for _, text, _ in read(tmp_path, "sep=;\nid;text\n1;oui, oui\n")] == ["oui, oui"]
+
+
 def test_quotes_separators_and_line_breaks_within_quotes_are_the_texts_own(tmp_path):
     content = HEADER + '1,"oui, ""vraiment""\r\nou non;\tpeut-être",2021-03-05T18:04:11Z\r\n\r\n2, seul ,2021-03-06\r\n'
     assert read(tmp_path, content) == [

@@ -8,8 +8,8 @@ import pytest
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.sources import AuthorUnknown, open_archive
+from tweetstyle.sources.not_written import MARK, MEDIA, SYSTEM, not_written
 from tweetstyle.sources.recognise import files_of, kind_of
-from tweetstyle.sources.whatsapp import EVENT, MEDIA, SYSTEM, not_written
 
 
 def put(path, content):
@@ -130,22 +130,193 @@ def test_the_dates_of_whatsapp_by_telephone_and_country(tmp_path, line, date, sa
     assert tweet.created_at[:16] == date and [notice for notice in notices if "dates" in notice] == [said] * bool(said)
 
 
+OWN = [
+    "media omitted", "j'ai supprimé ce message", "un appel manqué", "the image was omitted", "regarde l'image", "document",
+    "WhatsApp c'est chiffré de bout en bout, non ?", "appel vidéo demain soir ?", "appel groupé à 20 h ok", "Sondage : qui vient samedi ?",
+    "Missed your call, sorry", "Missed the video call lol", "Denise a envoyé une photo de son chat.", "Bob a quitté le groupe hier soir",
+    "they removed the group photo", "en attente de ce message depuis hier", "Position : https://exemple.org/carte", "location: here",
+    "Bob changed the subject to something else", "poll: pizza or sushi?", "voice call tonight?", "Tu as envoyé une photo.",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("sender", ["", "Chloé Côté"])
 @pytest.mark.parametrize(
     ("kind", "lines"),
     [
-        (MEDIA, ["<Media omitted>", "<Médias omis>", "‎image absente", "‎video omitted", "‎document omis", "<attached: 00012-PHOTO.jpg>"]),
+        (
+            MEDIA,
+            [
+                "<Media omitted>",
+                "<Médias omis>",
+                "\u200eimage absente",
+                "\u200evideo omitted",
+                "\u200edocument omis",
+                "<attached: 00012-PHOTO.jpg>",
+            ],
+        ),
         (MEDIA, ["IMG-20210305-WA0001.jpg (file attached)", "IMG-20210305-WA0001.jpg (fichier joint)", "<pièce jointe : 12-AUDIO.opus>"]),
-        (MEDIA, ["Bob sent a photo.", "Vous avez envoyé une pièce jointe.", "You sent an attachment."]),
+        (MEDIA, ["Rapport d'été.pdf • \u200e3 pages \u200e(fichier joint)", "Bob Roy.vcf (file attached)", "GIF retiré"]),
         (SYSTEM, ["This message was deleted", "Ce message a été supprimé", "You deleted this message.", "null"]),
-        (SYSTEM, ["Missed voice call", "Appel vocal manqué", "Appel vidéo manqué à 18:04", "Location: https://maps.google.com/?q=1"]),
-        (SYSTEM, ["Bob a réagi ❤ à votre message", "Reacted 😆 to your message"]),
-        (EVENT, ["Bob changed the subject to “x”", "Bob a changé le sujet : « Été »", "Vous avez modifié l'objet : « Été »"]),
-        ("", ["media omitted", "j'ai supprimé ce message", "un appel manqué", "the image was omitted", "I went to see the group"]),
-        ("", ["regarde l'image", "this message was great", "document", "vous avez envoyé quoi?"]),
+        (SYSTEM, ["Ce message a été supprimé par l'admin Bob.", "This message was deleted by admin Bob."]),
+        (SYSTEM, ["Missed voice call", "Missed group video call at 18:04", "Appel vocal manqué", "Appel vidéo manqué à 18:04"]),
+        (SYSTEM, ["Location: https://maps.google.com/?q=1", "localisation : https://maps.google.com/?q=1", "live location shared"]),
+        (SYSTEM, ["En attente de ce message. Cela peut prendre un moment.", "Waiting for this message. This may take a while."]),
+        (SYSTEM, ["POLL:\nOù ?\n\u200eOPTION: Ici (1 vote)", "SONDAGE :\nOù ?\nOPTION : Ici (0 vote)"]),
+        ("", OWN),
     ],
 )
-def test_lines_that_nobody_wrote_are_told_from_those_that_mention_them(kind, lines):
-    assert {line: not_written(line) for line in lines} == dict.fromkeys(lines, kind)
+def test_lines_that_nobody_wrote_are_told_from_those_that_mention_them(sender, kind, lines):
+    assert {line: not_written(line, sender) for line in lines} == dict.fromkeys(lines, kind)
+
+
+@pytest.mark.parametrize(
+    ("kind", "lines"),
+    [
+        (MEDIA, ["You sent a photo.", "You sent 3 photos.", "Chloé sent an attachment.", "Chloé Côté sent a voice message."]),
+        (
+            MEDIA,
+            [
+                "Vous avez envoyé une pièce jointe.",
+                "Vous avez envoyé 3 photos.",
+                "Chloé a envoyé un message vocal.",
+                "Chloé a partagé une story.",
+            ],
+        ),
+        (
+            SYSTEM,
+            [
+                "You are now connected on Messenger",
+                "You and Bob are now friends on Facebook.",
+                "Vous êtes désormais en contact sur Messenger.",
+            ],
+        ),
+        (
+            SYSTEM,
+            [
+                "Reacted 😆 to your message ",
+                "Bob a réagi ❤ à votre message",
+                "Liked a message",
+                "A aimé un message",
+                "A réagi 😂 à votre message ",
+            ],
+        ),
+        (
+            SYSTEM,
+            ["Chloé left the group.", "Vous avez quitté le groupe.", "You named the group Été 2021.", "Chloé a nommé le groupe Party !."],
+        ),
+        (
+            SYSTEM,
+            [
+                "You set the nickname for Bob to Bobby.",
+                "Chloé a surnommé Bob Bobby.",
+                "Vous avez défini l’emoji sur 👍.",
+                "You changed the chat theme.",
+            ],
+        ),
+        (
+            SYSTEM,
+            ["You added Denise to the group.", "Vous avez retiré Denise du groupe.", "Chloé joined the call.", "Chloé a rejoint l’appel."],
+        ),
+        (
+            SYSTEM,
+            [
+                "You created a poll: Où ?",
+                "Chloé a créé un sondage : Où ?",
+                "You voted for “Ici” in the poll: Où ?",
+                "Vous avez voté pour « Ici » dans le sondage",
+            ],
+        ),
+        (
+            SYSTEM,
+            [
+                "The video call ended.",
+                "L’appel est terminé.",
+                "Bob missed your call.",
+                "Bob a manqué votre appel.",
+                "You started a video chat.",
+            ],
+        ),
+        (
+            "",
+            [
+                "Vous avez quitté le groupe ?",
+                "You left the group chat and never came back",
+                "Denise a quitté le groupe.",
+                "vous avez envoyé quoi ?",
+            ],
+        ),
+        (
+            "",
+            [
+                "You sent me the wrong link.",
+                "You added salt to the group dinner again",
+                "Bob left the group.",
+                "Chloé c'est moi.",
+                "I am now connected",
+            ],
+        ),
+    ],
+)
+def test_facebook_names_its_sender_in_lines_that_nobody_wrote_and_whatsapp_does_not(kind, lines):
+    assert {line: not_written(line, "Chloé Côté") for line in lines} == dict.fromkeys(lines, kind)
+    assert {line: not_written(line) for line in lines} == dict.fromkeys(lines, "")
+
+
+def test_in_whatsapp_a_line_without_a_name_is_nobody_s_even_one_with_a_colon_and_no_word_of_the_author_s_is_lost(tmp_path):
+    system = [
+        "Messages and calls are end-to-end encrypted.", 'Bob created group "Été: Paris"', "Bob a créé le groupe « Plans : vendredi »",
+        "Bob a changé le sujet de « a : b » à « c »", "You changed the group name to “Trip: 2021”", "Vous avez modifié l'objet : « Été »",
+        "Vous avez activé les messages éphémères. Les nouveaux messages disparaîtront : 24 heures", "Bob changed the subject to: x",
+    ]  # fmt: skip
+    lines = [*system, "Bob: Salut", *(f"Chloé: {text}" for text in OWN), "Chloé: null", "Chloé: note : pain\nlait : 2"]
+    path = put(tmp_path / "c.txt", "".join(f"05/03/2021 à 18:04 - {line}\n" for line in lines))
+    tweets = read(path, "Chloé")
+    assert [tweet.text for tweet in tweets] == [*OWN, "note : pain\nlait : 2"] and tweets[0].message == "Salut"
+
+
+def test_what_an_iphone_marks_is_nobody_s_and_words_beside_a_picture_are_the_author_s(tmp_path):
+    lines = [
+        "Les copains: \u200eBob a créé ce groupe", "Bob: Tu viens ?", "Chloé: \u200eimage absente", "Chloé: \u200eAppel vidéo. \u200e3 min",
+        "Chloé: \u200eSONDAGE :\n\u200eOù ?",
+        "Chloé: la mer \u200e<pièce jointe : 00000013-PHOTO.jpg>",
+        "Chloé: Rapport.pdf • \u200e3 pages \u200e<pièce jointe : 00000014-Rapport.pdf>",
+        "Chloé: oui \u200e<Ce message a été modifié>",
+    ]  # fmt: skip
+    path = put(tmp_path / "_chat.txt", "".join(f"{MARK * (n % 2)}[05/03/2021 18:04:{n:02}] {line}\n" for n, line in enumerate(lines)))
+    tweets = read(path, "Chloé")
+    assert [(tweet.text, tweet.has_media) for tweet in tweets] == [("", True), ("la mer", True), ("", True), ("oui", False)]
+    assert [tweet.message for tweet in tweets] == ["Tu viens ?", "Tu viens ?", "", ""]
+
+
+def test_several_chats_in_a_folder_or_a_zip_are_one_source_and_other_texts_beside_them_none(tmp_path):
+    chat = "18:0{}, 05/03/2021 - {}: allo\n18:05, 05/03/2021 - Chloé: {}\n"
+    files = {
+        "WhatsApp Chat with Bob.txt": chat.format(4, "Bob", "un"),
+        "x/_chat.txt": chat.format(4, "Ann", "deux"),
+        "notes.txt": "lait\nriz\n",
+    }
+    for name, text in files.items():
+        put(tmp_path / "chats" / name, text)
+    with zipfile.ZipFile(tmp_path / "chats.zip", "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    for path in (tmp_path / "chats", tmp_path / "chats.zip"):
+        assert [(tweet.text, tweet.created_at, tweet.message) for tweet in read(path, "Chloé")] == [
+            ("un", "2021-03-05T18:05:00Z", "allo"), ("deux", "2021-03-05T18:05:00Z", "allo"),
+        ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("dates", "first"),
+    [
+        (["3/5/21", "4/5/21", "5/4/21"], "2021-03-05"),
+        (["3/5/21", "5/4/21", "3/6/21"], "2021-04-05"),
+        (["5/3/21", "4/4/21", "3/5/21"], "2021-03-05"),
+    ],
+)
+def test_which_number_is_the_day_follows_from_the_sequence_where_no_date_proves_it(tmp_path, dates, first):
+    path = put(tmp_path / "c.txt", "".join(f"{date}, 18:04 - A: x\n" for date in dates))
+    assert min(tweet.created_at[:10] for tweet in read(path)) == first
 
 
 def telegram(number, sender, text, at, **more):
@@ -218,7 +389,7 @@ def test_facebook_s_and_instagram_s_messages_posts_and_comments_are_one_archive_
     path = facebook(tmp_path)
     expected = [
         ("", "1970-01-01T00:01", "", "Allô"),
-        ("à 20 h… 🎉", "1970-01-01T00:03", "", "Tu viens à la fête ?"),
+        ("à 20 h… 🎉", "1970-01-01T00:03", "", "Allô\nTu viens à la fête ?"),
         ("mon été", "1970-01-01T00:10", "", ""),
         ("bien d'accord", "1970-01-01T00:11", "", ""),
         ("la mer, enfin", "1970-01-01T00:13", "", ""),
@@ -230,6 +401,86 @@ def test_facebook_s_and_instagram_s_messages_posts_and_comments_are_one_archive_
         archive.extractall(tmp_path / "unpacked")
     assert sorted(learned(tmp_path / "unpacked", "Chloé Côté"), key=lambda row: row[1]) == expected
     assert len(files_of(tmp_path / "unpacked")) == 6
+
+
+ENCRYPTED = {"isUnsent": False, "media": [], "senderName": "Chloé Côté", "type": "text"}
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        ({"content": "oui", "type": "Generic"}, "oui"), ({"content": "oui", "is_unsent": False, "is_geoblocked_for_viewer": False}, "oui"),
+        ({"content": "vois https://exemple.org/a", "type": "Share", "share": {"link": "x"}}, "vois https://exemple.org/a"),
+        ({"content": "la mer", "photos": [{"uri": "1.jpg"}]}, "la mer"), ({"sticker": {"uri": "1.png"}}, ""),
+        ({"content": "Vous avez envoyé une pièce jointe.", "share": {"link": "x"}}, ""),
+        ({"content": "arrivée quelconque", "type": "Subscribe"}, None), ({"content": "départ", "type": "Unsubscribe"}, None),
+        ({"content": "sonnerie", "type": "Call"}, None), ({"content": "sonnerie", "call_duration": 0}, None),
+        ({"content": "sonnerie", "missed": True}, None), ({"content": "retiré", "is_unsent": True}, None),
+        ({"content": "enlevé", "is_taken_down": True}, None), ({}, None), ({"type": "Generic"}, None),
+        ({**ENCRYPTED, "text": "à demain… é"}, "à demain… é"),
+        ({**ENCRYPTED, "type": "media", "text": "", "media": [{"uri": "1.jpg"}]}, ""),
+        ({**ENCRYPTED, "text": "retiré", "isUnsent": True}, None), ({**ENCRYPTED, "text": "Message absent", "type": "placeholder"}, None),
+    ],
+)  # fmt: skip
+def test_facebook_marks_what_nobody_wrote_and_its_two_ways_to_write_a_message_are_read(tmp_path, message, text):
+    mine = (
+        {"timestamp": 1_714_000_060_000} | message
+        if "senderName" in message
+        else {"sender_name": "Chloé Côté", "timestamp_ms": 60_000} | message
+    )
+    names = ("senderName", "timestamp", "text") if "senderName" in message else ("sender_name", "timestamp_ms", "content")
+    last = dict(zip(names, ("Chloé Côté", mine[names[1]] + 60_000, "fin"), strict=True))
+    people = (
+        {"participants": ["Chloé Côté"], "threadName": "Bob_7"} if "senderName" in message else {"participants": [{"name": "Chloé Côté"}]}
+    )
+    value = {**people, "messages": [last, mine]}
+    path = put(tmp_path / "x" / "Bob_7.json", json.dumps(value) if "senderName" in message else escaped(value))
+    for source in (path, path.parent):
+        assert [tweet.text for tweet in read(source, "Chloé Côté")] == [text, "fin"][text is None :]
+
+
+def test_titles_of_facebook_are_its_own_words_and_posts_and_comments_in_groups_threads_and_reels_are_the_author_s(tmp_path):
+    files = {
+        "posts/your_posts_1.json": [
+            {"timestamp": 1, "title": "Chloé a ajouté une photo.", "attachments": [{"data": []}]},
+            {"timestamp": 2, "data": [{"post": "mon été"}]},
+            {"timestamp": 3, "data": [{"update_timestamp": 3}], "title": "Chloé a partagé un lien."},
+        ],
+        "groups/group_posts_and_comments.json": {"group_posts_v2": [{"timestamp": 4, "data": [{"post": "qui vend un vélo ?"}]}]},
+        "groups/your_comments_in_groups.json": {"group_comments_v2": [{"timestamp": 5, "data": [{"comment": {"comment": "moi"}}]}]},
+        "media/reels.json": {"ig_reels_media": [{"media": [{"creation_timestamp": 6, "title": "mon réel"}]}]},
+        "threads/threads_and_replies.json": {"text_post_app_text_posts": [{"media": [{"creation_timestamp": 7, "title": "un fil"}]}]},
+        "posts/posts_from_apps.json": {"wall_posts_sent_to_you": {"activity_log_data": [{"timestamp": 8, "data": [{"post": "à toi"}]}]}},
+    }  # fmt: skip
+    for name, value in files.items():
+        put(tmp_path / "meta" / name, escaped(value))
+    notices = []
+    tweets = read(tmp_path / "meta", notices=notices)
+    assert sorted(tweet.text for tweet in tweets) == ["", "", "moi", "mon réel", "mon été", "qui vend un vélo ?", "un fil"]
+    assert notices == ["left out, without posts or messages of a known form: posts/posts_from_apps.json (1 in all)"]
+
+
+def test_telegram_s_owner_by_an_old_number_other_chats_bots_and_what_was_saved(tmp_path):
+    messages = [
+        {"id": 1, "type": "message", "date": "2019-03-05T18:00:00", "from": None, "from_id": 9, "text": "allo"},
+        {"id": 2, "type": "message", "date": "2019-03-05T18:01:00", "from": "Chloé", "from_id": 5, "text": "vieux"},
+        {"id": 3, "type": "message", "date": "2019-03-05T18:02:00", "from": "Chloé", "from_id": "user5", "text": "là",
+         "reply_to_message_id": 1, "reply_to_peer_id": "channel7"},
+        {"id": 4, "type": "message", "date": "2019-03-05T18:03:00", "from": "Chloé", "from_id": "user5", "text": "gardé",
+         "saved_from": "Canal"},
+    ]  # fmt: skip
+    bots = {"type": "bot_chat", "id": 8, "messages": [dict(messages[1], text="/start")]}
+    value = {"personal_information": {"user_id": 5}, "chats": {"list": [bots, {"type": "personal_chat", "id": 7, "messages": messages}]}}
+    tweets = read(put(tmp_path / "result.json", value))
+    assert [(t.text, t.message, t.is_reply, t.is_retweet) for t in tweets] == [
+        ("vieux", "allo", True, False), ("là", "", True, False), ("gardé", "", False, True),
+    ]  # fmt: skip
+
+
+def test_words_below_a_picture_of_the_author_s_still_answer_what_was_said_before_it(tmp_path):
+    lines = ["Bob: Tu viens ?", "Chloé: <Médias omis>", "Chloé: oui, regarde", "Chloé: la suite"]
+    tweets = read(put(tmp_path / "c.txt", "".join(f"05/03/2021 à 18:0{n} - {line}\n" for n, line in enumerate(lines))), "Chloé")
+    assert [(tweet.text, tweet.message) for tweet in tweets[1:]] == [("oui, regarde", "Tu viens ?"), ("la suite", "")]
 
 
 def mastodon(number, content, **more):
@@ -248,6 +499,9 @@ def test_a_mastodon_outbox_gives_posts_and_threads_and_leaves_direct_messages_cl
         mastodon(4, "<p>un secret</p>", to="https://m.example/users/bob"),
         {"id": "b", "type": "Announce", "published": "2021-03-05T18:04:00Z", "to": ["as:Public"], "object": "https://m.example/x/1"},
         mastodon(5, "<p>d'un autre</p>") | {"type": "Announce", "actor": "https://m.example/users/c"},
+        mastodon(7, "x") | {"object": None},
+        mastodon(8, '<p class="quote-inline">RE: <a href="x"><span>https://</span>x</a></p><p>bien vu</p>'),
+        mastodon(9, "<p>pizza ?</p>", type="Question", summary="un avertissement"),
         mastodon(6, "<blockquote><p>ses mots</p></blockquote><p>mes mots</p><ul><li>un</li><li>deux</li></ul><div>fin</div>"),
     ]
     outbox = {"@context": "https://www.w3.org/ns/activitystreams", "id": "outbox.json", "type": "OrderedCollection", "orderedItems": items}
@@ -259,6 +513,8 @@ def test_a_mastodon_outbox_gives_posts_and_threads_and_leaves_direct_messages_cl
         ("@bob oui", "", True, False),
         ("https://m.example/x/1", "", False, True),
         ("d'un autre", "", False, True),
+        ("bien vu", "", False, False),
+        ("pizza ?", "", False, False),
         ("ses mots\n\nmes mots\nun\ndeux\nfin", "", False, False),
     ]
 
@@ -342,6 +598,34 @@ def test_bluesky_s_repository_and_its_records_as_json_are_the_same_posts(tmp_pat
         assert [(t.id, t.created_at) for t in tweets] == [(uri + key, "2023-06-01T12:00:00Z") for key in posts]
     with pytest.raises(TweetstyleError, match="CAR file"):
         read(put(tmp_path / "cut.car", (tmp_path / "repo.car").read_bytes()[:-40]))
+
+
+def facet(text, part, **feature):
+    begin = len(text.partition(part)[0].encode())
+    return {"index": {"byteStart": begin, "byteEnd": begin + len(part.encode())}, "features": [feature]}
+
+
+def test_a_link_that_bluesky_shows_shortened_is_the_link_and_a_wrong_place_changes_nothing(tmp_path):
+    text, address = "été : exemple.org/tr... et @bob.bsky.social, b.org/… fin", "https://exemple.org/très/long"
+    facets = [
+        facet(text, "exemple.org/tr...", uri=address), facet(text, "@bob.bsky.social", did="did:plc:x"), facet(text, "b.org/…", uri="https://b.org/1"),
+        {"index": {"byteStart": 1, "byteEnd": 2}, "features": [{"uri": "x"}]},
+        {"index": {"byteStart": 70, "byteEnd": 999}, "features": [{"uri": "x"}]}, {},
+    ]  # fmt: skip
+    records = {"records": [{"uri": "at://a/1", "value": bluesky_post(text) | {"facets": facets}}]}
+    (tweet,) = read(put(tmp_path / "posts.json", records))
+    assert tweet.text == f"été : {address} et @bob.bsky.social, https://b.org/1 fin"
+
+
+def test_an_older_discord_package_has_tables_and_markup_is_no_words(tmp_path):
+    rows = 'ID,Timestamp,Contents,Attachments\n{},2021-03-05 18:04:11.123000+00:00,"{}",\n'
+    put(tmp_path / "p" / "messages" / "c1" / "messages.csv", rows.format(1, "vois <#9> <a:vite:9> à <t:1614967200:R>\ndeux, lignes"))
+    put(tmp_path / "p" / "messages" / "c2" / "messages.csv", rows.format(2, "<@!5> <@&6> oui"))
+    put(tmp_path / "p" / "README.txt", "About\n")
+    for path in (tmp_path / "p", tmp_path / "p" / "messages" / "c1" / "messages.csv"):
+        tweets = read(path)
+        assert tweets[0][:3] == ("1", "vois #… :vite: à \ndeux, lignes", "2021-03-05T18:04:11Z")
+    assert [tweet.text for tweet in read(tmp_path / "p")][1:] == ["@… @… oui"]
 
 
 def test_a_discord_package_holds_the_user_s_own_messages_alone(tmp_path):

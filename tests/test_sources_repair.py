@@ -209,6 +209,12 @@ def test_the_archive_within_folders_and_by_months_is_read_and_x_s_own_texts_neve
         ({"a.zip": {"messages/inbox/bob/message_1.html": b"<html>"}}, "web pages.*\n.*JSON"),
         ({"a": {"x/y/z/tweets.csv": b"id,text\n1,x\n"}}, r"name the file itself: .*x/y/z/tweets\.csv"),
         ({"a": {"x/tweets.csv": b"id,text\n1,x\n", "x/a.txt": b"x"}}, r"name the file itself: .*x/tweets\.csv"),
+        ({"a": {"x.zip": b"PK", "README.txt": b"x"}}, r"name the file itself: .*a/x\.zip"),
+        ({"a.zip": {"twitter-2025.zip": b"PK", "README.txt": b"x"}}, r"holds another zip.*\n.*unpack it.*: twitter-2025\.zip"),
+        ({"a": {"messages.html": b"<html>"}}, "web pages.*\n.*JSON"),
+        ({"a.xls": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 99}, "Excel.*\n.*CSV UTF-8"),
+        ({"a.pdf": b"%PDF-1.4\n1 0 obj"}, "is a PDF"),
+        ({"a.7z": b"7z\xbc\xaf\x27\x1c"}, "packed with 7-Zip"),
         ({"README.txt": README.encode()}, "describes the files beside it"),
     ],
 )

@@ -67,6 +67,25 @@ def test_a_field_in_any_case_may_say_whose_words_a_tweet_is_and_an_empty_one_doe
     assert tweet[:2] == ("7", "un") and tweet.is_retweet == is_retweet
 
 
+def test_pages_of_an_interface_and_objects_around_a_list_or_a_tweet_are_read(tmp_path):
+    tweet = {"id": "7", "text": "oui", "created_at": "2023-02-18T12:33:11Z"}
+    post = {"legacy": {"id_str": "9", "full_text": "dedans", "retweeted_status_result": {"result": {}}}}
+    wide = json.dumps({"tweets": [tweet, tweet | {"id": "8", "text": 5}]}, indent=1)
+    assert [t.text for t in read(tmp_path, json.dumps({"data": [tweet, tweet | {"id": "8"}], "includes": {"tweets": [tweet]}}))] == [
+        "oui",
+        "oui",
+    ]
+    assert [(t.text, t.is_retweet) for t in read(tmp_path, json.dumps(post) + "\n" + json.dumps({"data": tweet}))] == [
+        ("dedans", True),
+        ("oui", False),
+    ]
+    with pytest.raises(TweetstyleError, match="field text is missing") as caught:
+        read(tmp_path, wide)
+    assert caught.value.where.endswith(", #2")
+    without = [t.id for t in read(tmp_path, json.dumps({"data": [{"text": "a"}, {"text": "b"}]}))]
+    assert len(set(without)) == 2
+
+
 def test_every_line_of_plain_text_is_a_tweet_but_blank_ones(tmp_path):
     content = "\ufeffun, deux;trois\n\n  \t\n  [x] quatre \u2028 et {cinq}\r\n&amp; six\rsept"
     tweets = read(tmp_path, content, "notes.txt")

@@ -85,7 +85,8 @@ def own_messages(conversation: Sequence[ChatMessage], own: Collection[str], is_c
         elif is_chat and not message.answers:
             said = "\n".join(other.text for other in heard if other.text and not other.is_others and _within(soon, other, message))
         yield _tweet(message, reply_to, said)
-        heard, before = [], message
+        if message.text:  # a picture alone answers nothing: the words below it do
+            heard, before = [], message
 
 
 def _tweet(message: ChatMessage, reply_to: str, said: str) -> SourceTweet:
@@ -96,7 +97,7 @@ def _tweet(message: ChatMessage, reply_to: str, said: str) -> SourceTweet:
         message.where,
         reply_to,
         is_reply=bool(said) or (bool(message.answers) and not reply_to),
-        has_media=message.has_media,
+        has_media=message.has_media or not message.text,
         is_retweet=message.is_others,
         message=as_learned(said),
     )

@@ -16,14 +16,22 @@ from tweetstyle.sources.text_files import BadRows, TextFile, as_learned, lines_o
 EXAMPLE = "id_tweet,texte,date_creation"
 NAMES = {
     "id_tweet": ("id_tweet", "tweet_id", "id_str", "id", "status_id", "identifiant"),
-    "texte": ("texte", "full_text", "tweet_text", "text", "tweet", "content", "contenu", "contents"),
+    "texte": ("texte", "full_text", "tweet_text", "text", "tweet", "rawcontent", "content", "contenu", "contents"),
     "date_creation": ("date_creation", "created_at", "timestamp", "date", "created", "time"),
-    "in_reply_to_status_id": ("in_reply_to_status_id", "in_reply_to_status_id_str", "in_reply_to_tweet_id", "in_reply_to", "reply_to"),
-    "client": ("source", "client", "source_label", "via"),
+    "in_reply_to_status_id": (
+        "in_reply_to_status_id",
+        "in_reply_to_status_id_str",
+        "in_reply_to_tweet_id",
+        "in_reply_to",
+        "reply_to",
+        "inreplytotweetid",
+    ),
+    "client": ("source", "client", "source_label", "sourcelabel", "via"),
 }
 """What tools call the columns, in lower case with _; of several that are there, the first one is read."""
 RETWEETED = frozenset(
-    "retweeted_status_id retweeted_status_id_str retweeted_status is_retweet isretweet retweet retweet_id user_rt_id "
+    "retweeted_status_id retweeted_status_id_str retweeted_status retweeted_status_result retweetedtweet "
+    "is_retweet isretweet retweet retweet_id user_rt_id "
     "referenced_tweets".split()
 )
 """Columns and fields of which any may say that a tweet is someone else's: by a yes, or by what is retweeted."""
@@ -36,6 +44,8 @@ LONGEST_ID = 100
 _SEPARATORS = ",;\t"
 _NO = re.compile(r"""f|false|faux|n|no|non|none|null|nan|n/a|<na>|-|""|\{\s*\}|\[\s*\]|(?:[-+]?0+(?:[.,]0*)?)?""", re.I)
 """Values in a column of retweets that mean "not a retweet"."""
+_EXCEL = re.compile(r"\ufeff?sep=.\s*$", re.I)
+"""The first line by which Excel is told the separator."""
 _AS_TEXT = re.compile(r"""="?(\d+)"?|'(\d+)""")
 """="123" and '123: how one keeps a spreadsheet from rounding an id."""
 _CUT = re.compile(r"…\s*https?://t\.co/\w{10}$")
@@ -51,7 +61,7 @@ _ROUNDED_ID = re.compile(r"\d+(?:[.,]\d*)?[eE]\+?\d+|\d+[.,]\d*")
 
 def looks_like_csv(text: str) -> bool:
     """Whether the text begins with a header that names the columns of tweets."""
-    header = text.splitlines()[0] if text else ""
+    header = next((line for line in text.splitlines()[:2] if not _EXCEL.match(line)), "")
     columns = _columns_of(_cells_of(header, _separator_of(header)))
     return REQUIRED in columns and len(columns) > 1
 
@@ -71,7 +81,7 @@ def read_csv(document: TextFile, name: str, notices: list[str], advance: Callabl
         TweetstyleError: naming the rows that cannot be read, once all are.
     """
     lines = lines_of(document, notices, advance)
-    first = next(lines, "")
+    first = next((line for line in lines if not _EXCEL.match(line)), "")
     rows = _rows(csv.reader(chain([first], lines), delimiter=_separator_of(first), strict=True), document)
     line, header = next(rows, (1, []))
     columns = _columns_of(header)

@@ -25,6 +25,8 @@ _SINCE_1970 = re.compile(r"(\d{9,10})(?:\.\d*)?|(\d{12,13})", re.ASCII)
 _NUMERIC = re.compile(r"(\d\d?)[/.-](\d\d?)[/.-](?:\d{4}|\d\d)(?=[ T,]|$)", re.ASCII)
 _YEAR_FIRST = re.compile(r"(\d{4})[/.-](\d\d?)[/.-](\d\d?)(?:,?[ T]+(\d\d?)([:.].*))?$", re.ASCII)
 _WITH_YEAR = re.compile(r"(?!\d{4}).*\b\d{4}\b", re.ASCII)
+_CLOCK = re.compile(r"\s*·\s*|(?<!\d)(?:(0?\d|1[0-2]):(\d\d)(:\d\d)?\s?([ap])\.?\s?m\b\.?|(\d\d?)\s?h\s?(\d\d)?(?!\w))", re.I)
+"""What divides a date from its hour on X's pages; 6:04 PM; 18 h 04 and 18h."""
 _ZONES = {
     **dict.fromkeys(("EST", "HNE", "CDT", "HAC"), -5),
     **dict.fromkeys(("EDT", "HAE", "AST", "HNA"), -4),
@@ -46,7 +48,7 @@ _ZONE = re.compile(rf"(?<=\d)\s*\(?({'|'.join(_ZONES)})\)?$")
 class _FrenchInfo(parser.parserinfo):
     """English and French names, these without accents too."""
 
-    JUMP = [*parser.parserinfo.JUMP, *"à er lundi mardi mercredi jeudi vendredi samedi dimanche lun mer jeu ven sam dim".split()]
+    JUMP = [*parser.parserinfo.JUMP, *"à er le lundi mardi mercredi jeudi vendredi samedi dimanche lun mer jeu ven sam dim".split()]
     MONTHS = [
         (*names, *french.split())
         for names, french in zip(
@@ -75,7 +77,7 @@ def read_date(written: str, expected: datetime | None = None) -> datetime:
     Raises:
         ValueError, OverflowError: for anything else.
     """
-    plain = written.strip()
+    plain = _CLOCK.sub(_hour, written.strip())
     for read in (datetime.fromisoformat, lambda text: datetime.strptime(text, _FORM_OF_X), _year_first):
         with suppress(ValueError):
             return _in_utc(read(plain))
@@ -91,6 +93,12 @@ def read_date(written: str, expected: datetime | None = None) -> datetime:
     if _parsed(plain, datetime(2001, 2, 2)) != moment:
         raise ValueError(_("the day or the month is missing"))
     return moment
+
+
+def _hour(clock: re.Match[str]) -> str:
+    """18:04 for 6:04 PM and for 18 h 04."""
+    hour, minute, seconds, half, french, minutes = clock.groups(default="")
+    return f"{int(hour) % 12 + 12 * (half in 'pP'):02}:{minute}{seconds}" if half else f"{french}:{minutes or '00'}" if french else " "
 
 
 def _year_first(written: str) -> datetime:

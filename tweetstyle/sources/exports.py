@@ -1,5 +1,7 @@
 """Exports of messengers and networks, recognised by their content."""
 
+import csv
+import io
 import json
 import os
 import re
@@ -21,6 +23,10 @@ WHATSAPP, TELEGRAM, META = N_("a WhatsApp chat"), N_("a Telegram export"), N_("a
 MASTODON, BLUESKY, DISCORD = N_("a Mastodon archive"), N_("a Bluesky export"), N_("a Discord package")
 CAR = b"\xa2eroots"
 """At the beginning of a CAR file, behind one byte or two: its header, a map of two keys in CBOR."""
+HEAD = 2**16
+"""Bytes by which a file is recognised."""
+EMPTY, MOST_LEFT = 4, 3
+"""Bytes of an export without entries, `[]`; names that are shown of the files left out."""
 
 
 class ExportFormat(NamedTuple):
@@ -41,16 +47,17 @@ EXPORTS = (
     _export(TELEGRAM, r'\{.{0,300}"type"\s*:\s*"(?:\w+_(?:chat|group|supergroup|channel)|saved_messages)"', messengers.read_telegram, True),
     _export(TELEGRAM, r'\{\s*"(?:about|personal_information)"\s*:', messengers.read_telegram, True),
     _export(META, r'\{\s*"participants"\s*:\s*\[', messengers.read_messages, True),
-    _export(
-        META, r'\{\s*"comments(?:_v2)?"\s*:|(?:\{\s*"comments_\w+"\s*:\s*)?\[\s*\{.{0,999}?"string_map_data"', messengers.read_comments
-    ),
+    _export(META, r'\{\s*"(?:group_)?comments(?:_v2)?"\s*:', messengers.read_comments),
+    _export(META, r'(?:\{\s*"comments_\w+"\s*:\s*)?\[\s*\{.{0,999}?"string_map_data"', messengers.read_comments),
+    _export(META, r'\{\s*"(?:group_posts_v2|ig_reels_media|text_post_app_text_posts)"\s*:', messengers.read_posts),
     _export(META, r'\[\s*\{\s*"media"\s*:|\[\s*\{.*?"data"\s*:\s*\[\s*\{[^{}]*"post"\s*:', messengers.read_posts),
     _export(MASTODON, r'\{.{0,4000}"type"\s*:\s*"OrderedCollection(?:Page)?".*?"orderedItems"', networks.read_mastodon),
     _export(BLUESKY, r'[\[{].*"\$type"\s*:\s*"app\.bsky\.feed\.post"', networks.read_bluesky),
-    _export(DISCORD, r'\[\s*\{\s*"ID"\s*:\s*"?\d+"?,\s*"Timestamp"', networks.read_discord),
+    _export(DISCORD, r'\[\s*\{\s*"ID"\s*:\s*"?\d+"?,\s*"Timestamp"|ID,Timestamp,Contents', networks.read_discord),
 )
 MEMBERS = re.compile(
-    r"(?:.*/)?(?:result|outbox|message_\d+|messages|(?:your_)?posts?\w*|\w*comments?\w*|reels\w*)\.json",
+    r"(?:.*/)?(?:(?:result|outbox|messages|[^/]+_\d+|(?:your_)?posts?\w*|\w*comments?\w*|reels\w*|threads\w*)\.json|messages\.csv|"
+    r"_chat\.txt|[^/]*whatsapp[^/]*\.txt)",
     re.I,
 )
 """Files in a folder or zip that may be one of `EXPORTS`; which they are, their content says."""
@@ -61,7 +68,7 @@ PAGES = re.compile(r"(?:.*/)?(?:message_\d+|(?:your_)?posts\w*|messages\d*)\.htm
 def export_of(head: bytes) -> ExportFormat | None:
     """The format of a file by its first bytes, None for none of them."""
     text = head.decode(encoding_of(head), "replace").lstrip()
-    return next((export for export in EXPORTS if text[:1] in "[{" and export.begins.match(text)), None)
+    return next((export for export in EXPORTS if text[:1] in ("[", "{", "I") and export.begins.match(text)), None)
 
 
 def kind_of_export(head: bytes) -> str:
@@ -74,10 +81,10 @@ def kind_of_export(head: bytes) -> str:
     return WHATSAPP if looks_like_whatsapp(text) and not looks_like_csv(text) else ""
 
 
-def exports_in(members: Members, head: int) -> tuple[str, list[str]]:
+def exports_in(members: Members) -> tuple[str, list[str]]:
     """Of a folder or zip, what its first export is, and the files that may be exports; empty where there is none."""
     names = sorted(name for name in members.sizes if MEMBERS.fullmatch(name))
-    kind = next((found.kind for name in names if (found := export_of(members.read(name, head)))), "")
+    kind = next((found for name in names if (found := kind_of_export(members.read(name, HEAD)))), "")
     return kind, names if kind else []
 
 
@@ -97,14 +104,8 @@ def read_export(
     Raises:
         TweetstyleError: for what cannot be read, and where the author is not known.
     """
-    conversations: defaultdict[tuple[str, bool], list[ChatMessage]] = defaultdict(list)
-    place = documents[0].path if len(documents) == 1 else os.path.commonpath([document.path for document in documents])
-    for document, raw in _contents(documents):
-        inside = document.member or os.path.relpath(document.path, place)
-        for conversation, is_chat, message in _messages(document, raw, name if len(documents) == 1 else f"{name}: {inside}", notices):
-            conversations[conversation, is_chat].append(message)
-        advance(document.size)
-    place = str(place)
+    place = str(documents[0].path if len(documents) == 1 else os.path.commonpath([document.path for document in documents]))
+    conversations = _conversations(documents, place, name, notices, advance)
     names.update(message.author for (_key, is_chat), messages in conversations.items() for message in messages if is_chat)
     own = own_names(names, author, place)
     del names[OWNER]
@@ -120,6 +121,25 @@ def read_export(
         notices.append(later("{file}: {count:,} of {all:,} messages are yours; {answers:,} answer a message that the export has", **values))
 
 
+def _conversations(
+    documents: Sequence[TextFile], place: str, name: str, notices: list, advance: Callable[[int], object]
+) -> dict[tuple[str, bool], list[ChatMessage]]:
+    """The messages of each conversation, by its name and whether it is one."""
+    conversations: defaultdict[tuple[str, bool], list[ChatMessage]] = defaultdict(list)
+    left = []
+    for document, raw in _contents(documents):
+        inside = document.member or os.path.relpath(document.path, place)
+        found = list(_messages(document, raw, name if len(documents) == 1 else f"{name}: {inside}", notices))
+        left += [] if found or len(raw) <= EMPTY else [inside]
+        for conversation, is_chat, message in found:
+            conversations[conversation, is_chat].append(message)
+        advance(document.size)
+    if left:
+        values = {"file": place, "count": len(left), "names": ", ".join(left[:MOST_LEFT])}
+        notices.append(later("{file}: left out, without posts or messages of a known form: {names} ({count:,} in all)", **values))
+    return conversations
+
+
 def _contents(documents: Sequence[TextFile]) -> Iterator[tuple[TextFile, bytes]]:
     """Each file with its bytes; a zip is opened once."""
     zips = {path: Members(path) for path in {document.path for document in documents if document.member}}
@@ -132,16 +152,18 @@ def _messages(document: TextFile, raw: bytes, name: str, notices: list) -> Itera
     if CAR in raw[:12]:
         return [(key, False, message) for key, message in networks.read_car(raw, str(document))]
     found = export_of(raw)
-    if found is None and document.path.suffix != ".json" and not document.member.endswith(".json"):
-        return [(str(document), True, message) for message in read_whatsapp(document, name, notices)]
     if found is None:
-        notices.append(later("{file}: holds neither posts nor messages, and was left out", file=str(document)))
-        return []
+        return [(str(document), True, message) for message in read_whatsapp(document, name, notices)] if kind_of_export(raw[:HEAD]) else []
     try:
-        read = found.read(json.loads(raw), name)
+        read = found.read(_parsed(raw), name)
         return [(key, found.is_chat, message._replace(where=f"{document}{message.where.removeprefix(name)}")) for key, message in read]
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise not_json(error, str(document), _("export it again: the file may be damaged")) from error
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         what = _("is not as this kind of export is written ({reason})", reason=repr(error)[:80])
         raise TweetstyleError(what, where=str(document), hint=_("export it again, and use the file unchanged")) from error
+
+
+def _parsed(raw: bytes) -> object:
+    """JSON, or the rows of a table."""
+    return list(csv.DictReader(io.StringIO(raw.decode(), newline=""))) if raw.startswith(b"ID,") else json.loads(raw)

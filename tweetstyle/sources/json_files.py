@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.locale import N_, _
@@ -44,14 +44,20 @@ def read_json_lines(document: TextFile, name: str, notices: list[str], advance: 
 
 
 def read_json_array(document: TextFile, name: str, notices: list[str], advance: Advance) -> Iterator[SourceTweet]:
-    """As `read_json_lines`, of a file that is one list of objects; places are entries, not lines."""
+    """As `read_json_lines`, of a file that is one list of objects, or one object with a list; places are entries, not lines."""
 
     def objects() -> Iterator[tuple[int, str, object]]:
         text = document.text(notices)
         advance(document.size - len(text))
         try:
+            if text[:99].lstrip().startswith("{"):
+                yield 1, str(document), json.loads(text)
+                advance(len(text))
+                return
             for number, value in entries(text, str(document), (), advance):
                 yield number, f"{document}, #{number}", value
+        except (ValueError, RecursionError) as error:
+            bad.add(not_json(error, str(document), _hint()))
         except TweetstyleError as error:
             bad.add(error)
 
@@ -108,25 +114,32 @@ def _tweets(
 ) -> Iterator[SourceTweet]:
     times, number = Times(str(document)), 0
     for number, where, value in objects:
-        try:
-            tweet = _tweet(value, where, f"{name}:{number:07}", times)
-        except TweetstyleError as error:
-            bad.add(error)
-        else:
-            yield tweet
+        for place, entry in _entries_of(value):
+            try:
+                tweet = _tweet(entry, f"{where}{place and f', #{place}'}", f"{name}:{number:07}{place and f':{place:05}'}", times)
+            except TweetstyleError as error:
+                bad.add(error)
+            else:
+                yield tweet
     bad.check()
     if not number:
         raise TweetstyleError(_("there is no tweet in the file"), where=str(document), hint=_hint())
     notices += times.notices()
 
 
+def _entries_of(value: object) -> Iterable[tuple[int | str, object]]:
+    """The entries of a page of X's interface, or of another object that holds a list, with their numbers; else the value itself."""
+    lists = (value.get(name) for name in ("data", "tweets")) if isinstance(value, dict) else ()
+    found = next((entries for entries in lists if isinstance(entries, list)), None)
+    return [("", value)] if found is None else enumerate(found, 1)
+
+
 def _tweet(value: object, where: str, default_id: str, times: Times) -> SourceTweet:
     if not isinstance(value, dict):
         raise TweetstyleError(_("this is not an object"), where=where, hint=_hint())
-    # Exports nest it: {"tweet": {…}}
     written, value = value, _by_name(value)
-    if isinstance(value.get("tweet"), dict):
-        written, value = value["tweet"], _by_name(value["tweet"])
+    if nested := next((value[name] for name in ("tweet", "legacy", "data") if isinstance(value.get(name), dict)), None):
+        written, value = nested, _by_name(nested)
     # Of the names for a field, the first that is there and not null; ids and dates may be numbers.
     fields = {column: next((value[name] for name in names if value.get(name) is not None), None) for column, names in NAMES.items()}
     whole = next((text for path in _WHOLE if isinstance(text := within(value, path), str) and text), None)

@@ -19,7 +19,10 @@ _BREAK = re.compile(r"<br\b[^>]*>|(?:\s*</?(?:p|blockquote|pre|div|[uo]l|li|h\d)
 _LINE = re.compile(r"<(?:br|/?div|/?li)\b", re.I)
 """Where one is in a `_BREAK`, the next line follows without a blank one."""
 _TAG = re.compile(r"<[^>]+>")
-_CUSTOM_EMOJI, _MENTION = re.compile(r"<a?(:\w+:)\d+>"), re.compile(r"<@[!&]?\d+>")
+_QUOTED = re.compile(r'<(?:p|span) class="[^"]*\bquote-inline\b[^"]*">.*?</a\s*>', re.S)
+"""The line by which servers that know no quotes show them."""
+_MARKUP = re.compile(r"<a?(:\w+:)\d+>|<(?:(@)[!&]?|(#))\d+>|<t:\d+(?::\w)?>")
+"""Discord's, in a text: emoji of a server, people and roles, channels, times."""
 
 
 def read_mastodon(value: Any, place: str) -> Iterator[tuple[str, ChatMessage]]:
@@ -28,7 +31,7 @@ def read_mastodon(value: Any, place: str) -> Iterator[tuple[str, ChatMessage]]:
         readers = [*_listed(item.get("to")), *_listed(item.get("cc"))]
         if not any(reader in (PUBLIC, "as:Public") or reader.endswith("/followers") for reader in readers):
             continue
-        post, where = item["object"], f"{place}, #{number}"
+        post, where = item.get("object") or {}, f"{place}, #{number}"
         if isinstance(post, str):
             yield place, ChatMessage(item["id"], OWNER, post, read_date(item["published"]), where, is_others=True)
         elif post.get("content") is not None:
@@ -40,7 +43,7 @@ def read_mastodon(value: Any, place: str) -> Iterator[tuple[str, ChatMessage]]:
 
 def _text_of(content: str) -> str:
     """The text of a page's part, with a line for a line and a blank one between paragraphs."""
-    lines = _BREAK.sub(lambda tags: "\n" if _LINE.search(tags[0]) else "\n\n", content)
+    lines = _BREAK.sub(lambda tags: "\n" if _LINE.search(tags[0]) else "\n\n", _QUOTED.sub("", content))
     return html.unescape(_TAG.sub("", lines.strip("\n")))
 
 
@@ -54,7 +57,25 @@ def read_bluesky(value: Any, place: str) -> Iterator[tuple[str, ChatMessage]]:
             answers, media = ((post.get("reply") or {}).get("parent") or {}).get("uri", ""), "embed" in post
             identifier, where = item.get("uri") or f"{place}:{number:07}", f"{place}, #{number}"
             is_others = "reason" in entry
-            yield place, ChatMessage(identifier, OWNER, post["text"], read_date(post["createdAt"]), where, answers, media, is_others)
+            yield place, ChatMessage(identifier, OWNER, _with_links(post), read_date(post["createdAt"]), where, answers, media, is_others)
+
+
+def _with_links(post: dict[str, Any]) -> str:
+    """The text with its links whole: Bluesky's apps write their beginning and dots, and the address beside it."""
+    raw, end = post["text"].encode(), len(post["text"].encode())
+    for facet in sorted(post.get("facets") or (), key=lambda facet: (facet.get("index") or {}).get("byteStart", 0), reverse=True):
+        begin, stop = ((facet.get("index") or {}).get(name, -1) for name in ("byteStart", "byteEnd"))
+        address = next((feature["uri"] for feature in facet.get("features", ()) if "uri" in feature), "")
+        if address and 0 <= begin < stop <= end and _is_text(raw[begin:stop]):
+            raw, end = raw[:begin] + address.encode() + raw[stop:], begin
+    return raw.decode()
+
+
+def _is_text(raw: bytes) -> bool:
+    try:
+        return bool(raw.decode())
+    except UnicodeDecodeError:
+        return False
 
 
 def read_car(raw: bytes, place: str) -> Iterator[tuple[str, ChatMessage]]:
@@ -78,7 +99,7 @@ def read_car(raw: bytes, place: str) -> Iterator[tuple[str, ChatMessage]]:
 def read_discord(value: Any, place: str) -> Iterator[tuple[str, ChatMessage]]:
     """messages.json of one channel in a package: the user's own messages alone."""
     for number, message in enumerate(value, 1):
-        text = _MENTION.sub("@…", _CUSTOM_EMOJI.sub(r"\1", message["Contents"]))
+        text = _MARKUP.sub(lambda mark: mark[1] or (f"{mark[2] or mark[3]}…" if mark[2] or mark[3] else ""), message["Contents"])
         media, moment = bool(message.get("Attachments")), read_date(message["Timestamp"])
         yield place, ChatMessage(str(message["ID"]), OWNER, text, moment, f"{place}, #{number}", has_media=media)
 

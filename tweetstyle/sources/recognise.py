@@ -7,7 +7,7 @@ from typing import NamedTuple
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.locale import N_, Later, _, later
 from tweetstyle.sources.csv_source import looks_like_csv
-from tweetstyle.sources.exports import PAGES, exports_in, kind_of_export
+from tweetstyle.sources.exports import HEAD, PAGES, exports_in, kind_of_export
 from tweetstyle.sources.text_files import TEXT_SUFFIXES, Members, TextFile, encoding_of
 from tweetstyle.sources.whatsapp import looks_like_a_chat
 from tweetstyle.sources.x_archive import is_of_x, months_in, tweet_files_in
@@ -23,14 +23,23 @@ IN_WORDS = {
 }
 """Kind → how it is called within a zip."""
 READABLE = N_("name X's archive (its zip or its folder), another network's or messenger's export, a CSV, JSON Lines or plain text")
-HEAD = 2**16
-"""Bytes by which a file is recognised."""
 
 _KIND_BY_SUFFIX = {".csv": CSV, ".tsv": CSV, ".jsonl": JSON_LINES, ".ndjson": JSON_LINES, ".json": JSON_LINES}
 _OF_X = re.compile(r"(?:manifest|account|(?:(?:note|community)[-_])?tweets?(?:-part\d+)?)\.js")
 """Names of the files that hold tweets or say which files do and who wrote them."""
 _ABOUT = re.compile(r"(?:readme|lisez[-_ ]?moi|licen[cs]e|notice)\b.*", re.I)
 """Names of texts that describe what is beside them."""
+_AS_CSV = N_("save it as CSV UTF-8, the column of ids as text")
+_UNPACK = N_("unpack it, and name the file or the folder")
+_NO_TEXTS = {
+    b"\x1f\x8b": (N_("is packed with gzip"), _UNPACK),
+    b"7z\xbc\xaf": (N_("is packed with 7-Zip"), _UNPACK),
+    b"Rar!": (N_("is packed with RAR"), _UNPACK),
+    b"\xd0\xcf\x11\xe0": (N_("is an Excel file"), _AS_CSV),
+    b"%PDF": (N_("is a PDF"), READABLE),
+    b"SQLite format": (N_("is a database"), READABLE),
+}
+"""Beginning of a file → what it is, and what to do."""
 _SPREADSHEETS = {
     "xl/workbook.xml": N_("is an Excel file"),
     "content.xml": N_("is a LibreOffice file"),
@@ -78,7 +87,7 @@ def _kind_within(path: Path, members: Members) -> RecognisedSource:
     if is_of_x(members):
         hint = _("X divides large archives: name the zip or the folder that has data/tweets.js, or unpack all zips into one folder")
         raise TweetstyleError(_("is a part of X's archive, and there are no tweets in it"), where=str(path), hint=hint)
-    kind, names = exports_in(members, HEAD)
+    kind, names = exports_in(members)
     if kind:
         return RecognisedSource(path, kind, tuple(map(members.document, names)))
     if any(map(PAGES.fullmatch, members.sizes)):
@@ -86,10 +95,13 @@ def _kind_within(path: Path, members: Members) -> RecognisedSource:
         raise TweetstyleError(_("is an export as web pages, which are not read"), where=str(path), hint=hint)
     texts = [name for name in members.sizes if _is_text(name)]
     if path.is_dir():
-        raise _no_folder_of_tweets(path, texts)
+        raise _no_folder_of_tweets(path, texts or sorted(file.name for file in path.glob("*.zip")))
     if found := next((what for name, what in _SPREADSHEETS.items() if name in members.sizes), None):
-        raise TweetstyleError(_(found), where=str(path), hint=_("save it as CSV UTF-8, the column of ids as text"))
+        raise TweetstyleError(_(found), where=str(path), hint=_(_AS_CSV))
     if len(texts) != 1:
+        if inner := [name for name in members.sizes if name.lower().endswith(".zip")]:
+            hint = _("unpack it, and name the zip within: {file}", file=inner[0])
+            raise TweetstyleError(_("the zip holds another zip"), where=str(path), hint=hint)
         what = _("the zip holds no tweets that can be read")
         if texts:
             what = _("the zip holds {count} files that could be tweets", count=len(texts))
@@ -123,16 +135,16 @@ def _kind_of_text(document: TextFile, head: bytes) -> str:
     text = head.decode(encoding_of(head), "replace").lstrip()
     if not text:
         raise TweetstyleError(_("the file is empty"), where=where, hint=_(READABLE))
-    if head.startswith(b"\x1f\x8b"):
-        raise TweetstyleError(_("is packed with gzip"), where=where, hint=_("unpack it, and name the file or the folder"))
+    if found := next((kind for beginning, kind in _NO_TEXTS.items() if head.startswith(beginning)), None):
+        raise TweetstyleError(_(found[0]), where=where, hint=_(found[1]))
     if re.match(r"<(!doctype|html)", text, re.IGNORECASE):
         raise TweetstyleError(_("is a web page"), where=where, hint=_("name the archive's zip or folder, not the page in it"))
     if re.match(r"window\.(YTD|__THAR_CONFIG)", text):
         hint = _("name the folder of the archive, {folder}, or its zip", folder=document.path.parent.parent)
         raise TweetstyleError(_("is one part of X's archive"), where=where, hint=hint)
-    if re.match(r'\{\s*["}]', text):
+    if re.match(r'\{ *["}]', text):
         return JSON_LINES
-    if re.match(r"(Grailbird\.data\.tweets_\w+\s*=\s*)?\[\s*(\{\s*[\"}]|\]\s*$)", text):
+    if re.match(r"\{\s*[\"}]|(Grailbird\.data\.tweets_\w+\s*=\s*)?\[\s*(\{\s*[\"}]|\]\s*$)", text):
         return JSON_ARRAY
     if looks_like_csv(text):
         return CSV

@@ -60,7 +60,7 @@ class Members:
 
 
 def _files_below(folder: Path, levels: int = LEVELS) -> Iterator[Path]:
-    """Scripts and texts, in a fixed order. Hidden folders and files are left out."""
+    """Scripts, pages and texts, in a fixed order. Hidden folders and files are left out."""
     with _reading(folder):
         entries = sorted(folder.iterdir())
     for entry in entries:
@@ -68,7 +68,7 @@ def _files_below(folder: Path, levels: int = LEVELS) -> Iterator[Path]:
             continue
         if entry.is_dir():
             yield from _files_below(entry, levels - 1) if levels > 1 else ()
-        elif entry.suffix.lower() in TEXT_SUFFIXES | {".js"} and entry.is_file():
+        elif entry.suffix.lower() in TEXT_SUFFIXES | {".js", ".html"} and entry.is_file():
             yield entry
 
 
