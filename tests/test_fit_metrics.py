@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from tweetstyle.statistics.metrics import no_better_than_untrained
+from tweetstyle.statistics.metrics import no_better_than_untrained, untrained_bits
 from tweetstyle.train.metrics import Metrics, as_table, meaning, train_output
 
 STEPS = [(2, 4.0, 20.0), (4, 2.0, 10.0), (5, 1.0, 5.0)]
@@ -33,11 +33,11 @@ def test_the_best_validation_is_the_first_of_equals(metrics):
 
 
 def test_the_untrained_model_is_no_state_of_the_run_but_what_it_is_held_against(metrics):
-    assert metrics.untrained is None and not no_better_than_untrained(metrics.lines)
+    assert untrained_bits(metrics.lines) is None and not no_better_than_untrained(metrics.lines)
     for bits, worse in ((2.5, False), (2.0, True), (1.9, True)):
         first = {"step": 0, "eval_bits_per_byte": bits, "eval_loss": 1.0, "seconds": 1.0}
         metrics.lines = [first, *(line for line in metrics.lines if line["step"])]
-        assert (metrics.untrained, no_better_than_untrained(metrics.lines)) == (bits, worse)
+        assert (untrained_bits(metrics.lines), no_better_than_untrained(metrics.lines)) == (bits, worse)
         assert metrics.best()["step"] == 4 and metrics.best(1) is None and metrics.without_better() == 1
     metrics.keep_until(0)
     assert metrics.lines == [first], "a run that begins again before its first checkpoint does not measure it again"

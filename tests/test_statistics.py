@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tweetstyle.statistics.effect import Effect, effect
-from tweetstyle.statistics.intervals import Interval, bootstrap_t, difference_of_ratios, share, share_difference
+from tweetstyle.statistics.intervals import Effect, Interval, bootstrap_t, difference_of_ratios, effect, share, share_difference
 
 SETTINGS = {"confidence": 0.95, "resamples": 999, "seed": 0}
 

@@ -15,8 +15,7 @@ from tweetstyle.errors import TweetstyleError
 from tweetstyle.evaluate.scoring import gain_in_words, terminal_table
 from tweetstyle.files import read_back
 from tweetstyle.locale import N_, _, current_language
-from tweetstyle.statistics.effect import SMALLEST_GAIN, Effect, effect
-from tweetstyle.statistics.intervals import bootstrap_t
+from tweetstyle.statistics.intervals import SMALLEST_GAIN, Effect, bootstrap_t, effect
 from tweetstyle.statistics.metrics import read_evaluation
 from tweetstyle.wording.verdict import answers
 from tweetstyle.wording.words import Say

@@ -12,7 +12,7 @@ from tweetstyle.console import say_of_stage
 from tweetstyle.dataset.threads import read_conversations
 from tweetstyle.files import complete_file, read_object
 from tweetstyle.locale import _
-from tweetstyle.manifest import changed_settings, settings_digest
+from tweetstyle.manifest import changed_settings
 from tweetstyle.run import Run
 from tweetstyle.stages.report import training_in_report
 from tweetstyle.stages.stage import Done, Stage, base_inputs, trained_scores, tweets_of
@@ -84,8 +84,6 @@ def fit_identity(run: Run) -> dict[str, Any]:
 def holds_run(directory: Path, identity: dict[str, Any]) -> bool:
     """Whether a directory has a run of this identity. One without a run has not, nor one whose file is damaged: it is another's."""
     stored = read_object(directory / MARK).get("identity")
-    if isinstance(stored, str):  # earlier versions kept the digest alone
-        return stored == settings_digest([identity["settings"], identity["inputs"]])
     same_inputs = isinstance(stored, dict) and stored.get("inputs") == identity["inputs"]
     return same_inputs and not changed_settings(stored.get("settings"), identity["settings"])
 

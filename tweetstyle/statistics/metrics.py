@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tweetstyle.files import read_json_lines, read_object
-from tweetstyle.statistics.effect import WORSE
+from tweetstyle.statistics.intervals import WORSE
 
 BITS_PER_BYTE = "eval_bits_per_byte"
 RISE = 1.01

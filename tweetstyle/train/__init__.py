@@ -89,7 +89,7 @@ def _train(run: FitRun, newest: Checkpoint | None) -> None:
 
 
 def _finish(run: FitRun) -> dict[str, Any]:
-    from tweetstyle.statistics.metrics import BITS_PER_BYTE, no_better_than_untrained
+    from tweetstyle.statistics.metrics import BITS_PER_BYTE, no_better_than_untrained, untrained_bits
     from tweetstyle.train.checkpoints import complete_checkpoints, prune, write_final_model
     from tweetstyle.train.metrics import as_table, meaning, train_output
 
@@ -97,7 +97,7 @@ def _finish(run: FitRun) -> dict[str, Any]:
     checkpoints = complete_checkpoints(directory)
     best = metrics.best()
     if no_better_than_untrained(metrics.lines):
-        figures = {"untrained": metrics.untrained, "best": best[BITS_PER_BYTE]}
+        figures = {"untrained": untrained_bits(metrics.lines), "best": best[BITS_PER_BYTE]}
         say(f"          {_(NOTHING_LEARNED, **figures)}", fg="yellow")
     chosen = next(checkpoint for checkpoint in checkpoints if checkpoint.step == best["step"])
     write_final_model(run.base, run.model.method, chosen, directory / "final_model")

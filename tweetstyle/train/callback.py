@@ -19,7 +19,7 @@ from tweetstyle.locale import N_, _, _n
 from tweetstyle.plan.schedule import as_rate
 from tweetstyle.progress import TrainingProgress
 from tweetstyle.recipe import Training
-from tweetstyle.statistics.metrics import BITS_PER_BYTE, no_better_than_untrained, stops_as_worse
+from tweetstyle.statistics.metrics import BITS_PER_BYTE, no_better_than_untrained, stops_as_worse, untrained_bits
 from tweetstyle.train.checkpoints import prune, seal
 from tweetstyle.train.failures import OPTIMIZER, SAVING, STEP, VALIDATION, OutOfMemory, within_memory
 from tweetstyle.train.metrics import Metrics
@@ -105,7 +105,7 @@ class RunKeeper(PhaseKeeper):
 
     def on_train_begin(self, args, state: TrainerState, control: TrainerControl, model: Any, **others: Any) -> None:
         self._clock, self._tokens = time.perf_counter(), state.num_input_tokens_seen
-        if state.global_step == 0 and self.metrics.untrained is None:
+        if state.global_step == 0 and untrained_bits(self.metrics.lines) is None:
             self.progress.phase(_("validating the untrained model"))
             line = self._score(model, 0)
             self.progress.say(_("untrained: {bits:.4f} bits per byte on the validation tweets", bits=line[BITS_PER_BYTE]))
@@ -147,7 +147,7 @@ class RunKeeper(PhaseKeeper):
         checkpoint = self.directory / f"checkpoint-{state.global_step}"
         seal(checkpoint, state.global_step, finished=self.finished)
         # A run that stops here keeps every checkpoint: which to remove is decided when it has ended.
-        if self.metrics.evaluations and not (self.finished or self.interrupted_by):
+        if self.metrics.best() and not (self.finished or self.interrupted_by):
             prune(self.directory, self.metrics.best()["step"], self.training.save_total_limit)
 
     # -- parts ----------------------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ class RunKeeper(PhaseKeeper):
         if not stops_as_worse(self.metrics.lines):
             return
         rate = self.training.learning_rate
-        values = {"bits": bits_per_byte, "step": step, "untrained": self.metrics.untrained, "rate": as_rate(rate)}
+        values = {"bits": bits_per_byte, "step": step, "untrained": untrained_bits(self.metrics.lines), "rate": as_rate(rate)}
         what = _(
             "the training makes the model worse: {bits:.3f} bits per byte on the validation tweets at step {step}, "
             "{untrained:.3f} untrained, with learning_rate {rate}",

@@ -12,7 +12,6 @@ from tweetstyle.statistics.metrics import (
     BITS_PER_BYTE,
     best_validation,
     read_metrics,
-    untrained_bits,
     validations,
 )
 from tweetstyle.wording.words import Say
@@ -52,16 +51,6 @@ class Metrics:
     def steps(self) -> list[dict[str, Any]]:
         return [line for line in self.lines if "loss" in line]
 
-    @property
-    def evaluations(self) -> list[dict[str, Any]]:
-        """Validations of the trained model."""
-        return validations(self.lines)
-
-    @property
-    def untrained(self) -> float | None:
-        """Bits per byte of the untrained model on the validation tweets; None of a run that did not measure it."""
-        return untrained_bits(self.lines)
-
     def best(self, until: int | None = None) -> dict[str, Any] | None:
         """The first validation line with the fewest bits per byte, up to a step; None before the first validation."""
         return best_validation([line for line in self.lines if until is None or line["step"] <= until])
@@ -73,7 +62,7 @@ class Metrics:
     def without_better(self) -> int:
         """Validations since the best one."""
         best = self.best()
-        return sum(line["step"] > best["step"] for line in self.evaluations) if best else 0
+        return sum(line["step"] > best["step"] for line in validations(self.lines)) if best else 0
 
     def train_loss(self) -> float:
         """Mean loss of all steps, nats a token: each line covers the steps since the line before."""

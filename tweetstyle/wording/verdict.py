@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tweetstyle.statistics.effect import SMALLEST_GAIN, SMALLEST_SHARE, Effect, effect
+from tweetstyle.statistics.intervals import SMALLEST_GAIN, SMALLEST_SHARE, Effect, effect
 from tweetstyle.statistics.metrics import (
     BITS_PER_BYTE,
     RISE,
