@@ -155,6 +155,15 @@ def test_the_commands_of_the_terminal(seeded: ChatModel, template: Template, cap
     assert capsys.readouterr().out == "there is no command /quit; /? lists them\n"
 
 
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_the_help_is_wrapped_within_its_second_column(seeded: ChatModel, language: str, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("LANGUAGE", language)
+    monkeypatch.setattr("tweetstyle.console.terminal_width", lambda stream: 70)
+    ChatSession(seeded, "the subject of the tweet").command("/?")
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 5 and all(len(line) <= 70 and line[19:21] == "  " and line[21] != " " for line in lines), lines
+
+
 def test_a_format_without_style_says_that_there_is_nothing_to_set(gguf: Path, base: BaseModel, capsys: pytest.CaptureFixture[str]) -> None:
     talk = ChatSession(speaker(gguf, build_template("text", "Nimzo", base.tokens)), "the first words")
     talk.command("/set system X")

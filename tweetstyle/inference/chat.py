@@ -21,8 +21,8 @@ from tweetstyle.prompt.chat_template import Turn
 from tweetstyle.prompt.template import SystemLine, Template
 from tweetstyle.recipe import Sampling
 
-write = partial(say, err=False, wrap=False)
-"""What is streamed, and what was typed, stays in the lines that it has."""
+stream = partial(say, err=False, wrap=False)
+"""For an answer, which comes in pieces."""
 
 LONGEST_PROMPT = 1024
 """Tokens of context for the prompt where a message is answered without what was said before."""
@@ -35,6 +35,8 @@ HELP = N_(
   /clear             forgets what was said and clears the screen
   /bye               leaves (so do Ctrl-D, and Ctrl-C at the prompt; Ctrl-C in an answer stops it)"""
 )
+HELP_COLUMN = 21
+"""Where its second column begins, in every language."""
 
 
 class ChatModel:
@@ -142,13 +144,13 @@ class ChatSession:
             with closing(self.chat_model.stream(message, system=self.system, history=history)) as pieces:
                 for piece in pieces:
                     answer += piece
-                    write(piece, nl=False)
+                    stream(piece, nl=False)
         except KeyboardInterrupt:
-            write(" " + _("(stopped)"), dim=True, nl=False)
+            stream(" " + _("(stopped)"), dim=True, nl=False)
         else:
             if not self.chat_model.ended:
-                write(" " + _("(cut at {tokens} tokens)", tokens=self.chat_model.sampling.num_predict), dim=True, nl=False)
-        write("\n")
+                stream(" " + _("(cut at {tokens} tokens)", tokens=self.chat_model.sampling.num_predict), dim=True, nl=False)
+        stream("\n")
         self.turns.append((message, answer))
 
     def remembered(self, message: str) -> Sequence[Turn]:
@@ -164,7 +166,7 @@ class ChatSession:
             forgotten += 1
         if forgotten:
             values = {"forgotten": forgotten, "turns": len(self.turns), "tokens": num_ctx}
-            write(_("(the first {forgotten} of {turns} turns are beyond the context of {tokens} tokens)", **values), dim=True)
+            say(_("(the first {forgotten} of {turns} turns are beyond the context of {tokens} tokens)", **values), dim=True, err=False)
         return self.turns[forgotten:]
 
     def command(self, line: str) -> None:
@@ -176,18 +178,18 @@ class ChatSession:
                 self.turns.clear()
                 click.clear()
             case ["/?"] | ["/help"]:
-                write(_(HELP, typed=self.typed, system=self.chat_model.template.system_line() or "…"))
+                say(_(HELP, typed=self.typed, system=self.chat_model.template.system_line() or "…"), err=False, hanging=HELP_COLUMN)
             case _:
-                write(_("there is no command {command}; /? lists them", command=line.split()[0]))
+                say(_("there is no command {command}; /? lists them", command=line.split()[0]), err=False)
 
     def _set_system(self, line: str) -> None:
         template = self.chat_model.template
         has_line = template.turns.around_system if template.turns else any(isinstance(piece, SystemLine) for piece in template.pieces)
         if not has_line:
-            write(_("this prompt has no system message, style or type: nothing to set"))
+            say(_("this prompt has no system message, style or type: nothing to set"), err=False)
             return
         self.system = line or None
-        write(_("the prompt now says: {line}", line=self.system or template.system_line() or _("what the model was trained with")))
+        say(_("the prompt now says: {line}", line=self.system or template.system_line() or _("what the model was trained with")), err=False)
 
 
 def chat(chat_model: ChatModel, prompt: str | None, typed: str, tokenizer: Tokenizer | None = None) -> None:
@@ -197,8 +199,8 @@ def chat(chat_model: ChatModel, prompt: str | None, typed: str, tokenizer: Token
     """
     if prompt is not None:
         for piece in chat_model.stream(prompt):
-            write(piece, nl=False)
-        write()
+            stream(piece, nl=False)
+        say(err=False)
         return
     conversation, values = ChatSession(chat_model, typed, tokenizer), {"file": chat_model.gguf.name, "style": chat_model.template.style}
     say(_("{file} writes as {style}. Type {typed}; /? helps, /bye leaves.", typed=typed, **values) + "\n", err=False)
@@ -219,7 +221,7 @@ def typed_lines() -> Iterator[str]:
         try:
             line = input(">>> ").strip()
         except (EOFError, KeyboardInterrupt):
-            write()
+            say(err=False)
             return
         if line:
             yield line
