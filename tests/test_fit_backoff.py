@@ -75,7 +75,7 @@ def test_every_way_to_run_out_of_memory_is_known_and_nothing_else():
         RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
         RuntimeError("[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory"),
     ]
-    assert [within_memory(raising(error)).said for error in said] == [str(error).split("\n")[0] for error in said]
+    assert [within_memory(raising(error)).message for error in said] == [str(error).split("\n")[0] for error in said]
     with pytest.raises(RuntimeError, match="device-side assert"):
         within_memory(raising(RuntimeError("CUDA error: device-side assert triggered")))
     assert within_memory(lambda: 3) == 3
@@ -116,4 +116,4 @@ ENDS = {
 def test_the_end_says_what_to_change(llama3, end):
     model, training, card, phase, words = ENDS[end]
     error = does_not_fit(llama3, Model(base=llama3.path, **model), sized(1, 8, **training), card, WHY, phase)
-    assert all(word in str(error) for word in [*words, WHY.said]) and "batch_size" not in error.hint
+    assert all(word in str(error) for word in [*words, WHY.message]) and "batch_size" not in error.hint

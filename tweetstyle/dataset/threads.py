@@ -48,14 +48,14 @@ class ConversationCounts:
     without_message: int
 
     def __str__(self) -> str:
-        said = [_("trained on as answers: {turns:,} tweets in {conversations:,} conversations", **asdict(self))]
+        lines = [_("trained on as answers: {turns:,} tweets in {conversations:,} conversations", **asdict(self))]
         if further := self.turns - self.conversations:
-            said.append(_("further turns of a thread: {count:,}", count=further))
+            lines.append(_("further turns of a thread: {count:,}", count=further))
         if self.replies:
-            said.append(_("left out, replies to unknown tweets: {count:,}", count=self.replies))
+            lines.append(_("left out, replies to unknown tweets: {count:,}", count=self.replies))
         if self.without_message:
-            said.append(_("left out, without a message: {count:,}", count=self.without_message))
-        return "; ".join(said)
+            lines.append(_("left out, without a message: {count:,}", count=self.without_message))
+        return "; ".join(lines)
 
 
 # -- messages -----------------------------------------------------------------------------------------------

@@ -39,10 +39,10 @@ def check_tokenizer(base: BaseModel) -> Check:
     """Whether config.json and tokenizer_config.json name the same special tokens, which files of one model do."""
     name, where, other = N_("tokenizer"), str(base.path / "tokenizer_config.json"), []
     for key, there in (("bos_token_id", base.bos_id), ("eos_token_id", base.eos_id)):
-        said = base.config.get(key)
-        among = said if isinstance(said, list) else [said]
-        if said is not None and there is not None and there not in among:
-            other.append(_("{key} is {said} in config.json, and {there} in the tokenizer", key=key, said=str(said), there=str(there)))
+        value = base.config.get(key)
+        among = value if isinstance(value, list) else [value]
+        if value is not None and there is not None and there not in among:
+            other.append(_("{key} is {value} in config.json, and {there} in the tokenizer", key=key, value=str(value), there=str(there)))
     if other:
         how = how_to_replace(base.path, "tokenizer.json", "tokenizer_config.json", "config.json")
         do = _("take all three from one model; {how}", how=how)

@@ -77,9 +77,9 @@ def compare(runs: Sequence[Path]) -> Table:
         result = [gain_in_words(better), _(EFFECTS[effect(better, SMALLEST_GAIN)])] if place else ["–", "–"]
         both = (say.number(scores[place, who].sum() / math.log(2) / sizes.sum(), 3) for who in ("base", "tuned"))
         drawn.add_row(str(run), *both, *result)
-    said = [f"{run}: {answer}" for run in runs if (answer := _answer(run))]
+    lines = [f"{run}: {answer}" for run in runs if (answer := _answer(run))]
     key = _("same: less than {smallest} bits per byte apart; unclear: too few tweets to tell", smallest=SMALLEST_GAIN)
-    drawn.caption = "\n".join([*said, key])
+    drawn.caption = "\n".join([*lines, key])
     return drawn
 
 

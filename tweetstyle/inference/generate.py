@@ -81,8 +81,8 @@ def _penalised(scores: torch.Tensor, recent: Sequence[Sequence[int]], sampling: 
 
     if sampling.repeat_penalty == 1:
         return scores
-    said = [list(set(row[-REPEAT_LAST_N:])) for row in recent]
-    ids = torch.tensor([row + row[:1] * (REPEAT_LAST_N - len(row)) for row in said], device=scores.device)
+    seen = [list(set(row[-REPEAT_LAST_N:])) for row in recent]
+    ids = torch.tensor([row + row[:1] * (REPEAT_LAST_N - len(row)) for row in seen], device=scores.device)
     found = scores.gather(1, ids)
     penalised = torch.where(found > 0, found / sampling.repeat_penalty, found * sampling.repeat_penalty)
     return scores.scatter(1, ids, penalised)

@@ -5,6 +5,6 @@ from tweetstyle.locale import _
 
 def reason(error: BaseException) -> str:
     """Why, without the file's name, which the message has. scripts/library_messages.yaml lists what is translated."""
-    said = next((text for name in ("strerror", "msg", "reason", "problem") if (text := getattr(error, name, None))), None) or str(error)
+    found = next((text for name in ("strerror", "msg", "reason", "problem") if (text := getattr(error, name, None))), None) or str(error)
     column = getattr(error, "colno", None)
-    return _("{reason}, column {number}", reason=_(said), number=column) if column else _(said)
+    return _("{reason}, column {number}", reason=_(found), number=column) if column else _(found)

@@ -123,9 +123,9 @@ class Tokenizer:
         """
         if template.turns is None:
             return
-        said = [("a", "b"), ("Ça ?", "Été"), ("1", "2")]
-        whole = "".join(given + answer + template.end for given, answer in template.turns.segments(said))
-        if self.encode_turns(template, said)[0] != self.prompt_ids(whole, add_bos=template.add_bos):
+        sample = [("a", "b"), ("Ça ?", "Été"), ("1", "2")]
+        whole = "".join(given + answer + template.end for given, answer in template.turns.segments(sample))
+        if self.encode_turns(template, sample)[0] != self.prompt_ids(whole, add_bos=template.add_bos):
             what = _("its chat template gives other token ids within a conversation than at its end")
             raise TweetstyleError(
                 what, where=str(self.path), hint=_("use the tokenizer.json that came with the template, or message: topic")

@@ -87,9 +87,9 @@ def playback(settings: Playback, likely: Sequence[str], train: Path, processed: 
     for split in SPLITS_WITH_MESSAGES:
         chosen = _chosen(train if split == "train" else processed / f"{split}.jsonl", settings, likely, split)
         of_split = collector.collect(chosen.requests, split, patient=split != "train")
-        said = {check.request.id: check.message for check in of_split if not check.reason}
+        usable = {check.request.id: check.message for check in of_split if not check.reason}
         real = [Message(tweet.id, tweet.message, "question" if "?" in tweet.message else "remark") for tweet in chosen.real]
-        messages[split] = real + [Message(of.id, said[of.id], of.kind) for of in chosen.requests if of.id in said]
+        messages[split] = real + [Message(of.id, usable[of.id], of.kind) for of in chosen.requests if of.id in usable]
         played[split] = _played(chosen, messages[split], of_split)
         _check_enough(split, played[split], model)
         checked += [asdict(c.request) | {"message": c.message, "reason": c.reason, "attempt": c.attempt, "split": split} for c in of_split]

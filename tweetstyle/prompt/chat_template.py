@@ -52,8 +52,8 @@ class Turns:
 
     def prompt(self, message: str, history: Iterable[Turn] = (), system: str | None = None) -> str:
         """The text before the answer to `message`, all that was said before in it."""
-        said = "".join(earlier + self.asked + answer + self.end + self.again for earlier, answer in history)
-        return self.opening(system) + said + message + self.asked
+        before = "".join(earlier + self.asked + answer + self.end + self.again for earlier, answer in history)
+        return self.opening(system) + before + message + self.asked
 
     def segments(self, turns: Sequence[Turn]) -> Iterator[Turn]:
         """(what is given, answer) of each turn: together, with the end token behind each answer, they are the training text."""
@@ -144,8 +144,8 @@ def _answer(number: int) -> str:
 
 def _messages(turns: int) -> list[dict[str, str]]:
     """A conversation whose last message waits for its answer."""
-    said = [pair for number in range(turns) for pair in (("user", _message(number)), ("assistant", _answer(number)))]
-    return [{"role": role, "content": content} for role, content in said[:-1]]
+    pairs = [pair for number in range(turns) for pair in (("user", _message(number)), ("assistant", _answer(number)))]
+    return [{"role": role, "content": content} for role, content in pairs[:-1]]
 
 
 def _around_system(render: _ChatTemplate) -> tuple[str, str] | None:
@@ -169,9 +169,9 @@ def _check(turns: Turns, render: _ChatTemplate) -> None:
             if render(_messages(count), system) != prompt or not whole.startswith(prompt + _answer(count - 1) + turns.end):
                 raise _refusal(_("the base model's chat template does not write a conversation turn by turn"))
     for text in ORDINARY:
-        said = [{"role": "user", "content": text}, {"role": "assistant", "content": text}, {"role": "user", "content": text}]
+        messages = [{"role": "user", "content": text}, {"role": "assistant", "content": text}, {"role": "user", "content": text}]
         system = text if turns.around_system else None
-        if render(said, system) != turns.prompt(text, [(text, text)], system):
+        if render(messages, system) != turns.prompt(text, [(text, text)], system):
             shown = repr(text[:40])
             raise _refusal(_("the base model's chat template changes texts, which Ollama cannot do; for example {text}", text=shown))
 

@@ -91,16 +91,16 @@ def _question(texts: Mapping[str, Text], chance: random.Random) -> dict[str, Any
 
 
 def _page(tests: Mapping[str, Any], language: str, message: str) -> str:
-    script, sheet, said = asset("report/blind.js"), "report/blind.css", texts(language)["blind"]
-    words = said["words"] | {"subject": said["subject"][message]}
+    script, sheet, phrases = asset("report/blind.js"), "report/blind.css", texts(language)["blind"]
+    words = phrases["words"] | {"subject": phrases["subject"][message]}
     data = json.dumps({"language": language, "words": words, "tests": tests}, sort_keys=True)
     return render(
         "blind.html.j2",
         sheets=(sheet,),
         security=f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style_sheet(sheet))}'; base-uri 'none'",
         language=language,
-        title=said["title"],
-        words=said | {"level": said["level"].format(alike=said["alike"][message])},
+        title=phrases["title"],
+        words=phrases | {"level": phrases["level"].format(alike=phrases["alike"][message])},
         tests=tests,
         data=base64.b64encode(data.encode()).decode(),
         script=script,

@@ -135,7 +135,9 @@ def _schedule(recipe: Recipe, estimate: ResourceEstimate, fit: FitPlan, tweets: 
     warnings = schedule_warnings(fit, answers=recipe.prompt.message == "playback")
     if unusual := unusual_rate(recipe.training.learning_rate, recipe.model.method, estimate.base.config["hidden_size"]):
         warnings["learning_rate"] = unusual
-    rows = _schedule_rows(recipe, estimate, fit, tweets) | {_("warning: {about}", about=about): said for about, said in warnings.items()}
+    rows = _schedule_rows(recipe, estimate, fit, tweets) | {
+        _("warning: {about}", about=about): warning for about, warning in warnings.items()
+    }
     for name, value in rows.items():
         table.add_row(name, value)
     return table

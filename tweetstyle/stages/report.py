@@ -102,7 +102,7 @@ def verdict(run: Run) -> list[str]:
     read = read_run(_files(run))
     if not read.evaluation:
         return []
-    return [" ".join(said) for said in answers(read.evaluation, read.metrics, current_language(), unfinished=not read.ended)]
+    return [" ".join(sentences) for sentences in answers(read.evaluation, read.metrics, current_language(), unfinished=not read.ended)]
 
 
 def _files(run: Run) -> RunFiles:

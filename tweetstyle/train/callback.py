@@ -187,7 +187,7 @@ class RunKeeper(PhaseKeeper):
         self.progress.phase(_("writing samples"))
         written = within_memory(partial(self.validation.samples, model, step))
         if isinstance(written, OutOfMemory):
-            why = written.said
+            why = written.message
             self.progress.say(_("out of memory while writing samples at step {step}: left out ({why})", step=step, why=why))
             return
         self.metrics.append({"step": step} | written | {"seconds": self._elapsed()})
@@ -242,12 +242,12 @@ def _check_finite(loss: float, step: int) -> None:
 def saves_before_it_stops(keeper: RunKeeper) -> Iterator[None]:
     """Inside the block Ctrl-C and SIGTERM end the run after the current step, with a checkpoint; a second one ends it at once."""
 
-    said = _("stopping after this step"), _("Ctrl-C again: at once")
+    shown = _("stopping after this step"), _("Ctrl-C again: at once")
 
     def stop(number: int, frame: object) -> None:
         keeper.interrupted_by = signal.Signals(number)
         # Only what the bar's own thread will show: writing here could interrupt a write to the same stream.
-        keeper.progress.phase(*said)
+        keeper.progress.phase(*shown)
         signal.signal(number, before[number])
 
     before = {number: signal.signal(number, stop) for number in STOPPING}
@@ -268,10 +268,10 @@ class PinnedMemoryWatch(TrainerCallback):
     """Says once where Unsloth got no pinned memory, which WSL2 limits."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
-        self.say, self.said = say, False
+        self.say, self.reported = say, False
 
     def on_log(self, args: Any, state: Any, control: Any, **others: Any) -> None:
         unsloth = sys.modules.get("unsloth_zoo.gradient_checkpointing")
-        if not self.said and not getattr(unsloth, "PINNED_MEMORY_AVAILABLE", True):
-            self.said = True
+        if not self.reported and not getattr(unsloth, "PINNED_MEMORY_AVAILABLE", True):
+            self.reported = True
             self.say(_(PAGEABLE))

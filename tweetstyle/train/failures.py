@@ -55,9 +55,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class OutOfMemory:
-    """What the allocator said, in one line."""
+    """What the allocator says, in one line."""
 
-    said: str
+    message: str
 
 
 def within_memory(work: Callable[[], T]) -> T | OutOfMemory:
@@ -84,7 +84,7 @@ def with_half_the_batch(training: Training) -> Training | None:
 
 def remember(directory: Path, training: Training, why: OutOfMemory) -> None:
     """Writes directory/backoff.json, so that the batch that did not fit is not tried again by a resumed run."""
-    smaller = SmallerBatch(training.per_device_train_batch_size, training.gradient_accumulation_steps, why.said)
+    smaller = SmallerBatch(training.per_device_train_batch_size, training.gradient_accumulation_steps, why.message)
     with complete_file(directory / REMEMBERED) as stream:
         json.dump(asdict(smaller), stream, indent=1)
 
@@ -100,7 +100,7 @@ def does_not_fit(
     what = _("out of memory for {what}", what=pack if phase == STEP else _(phase))
     if card is None:
         hint = _("write a shorter training.max_length, use a smaller base model, or close other programs (free -h)")
-        return TweetstyleError(f"{what} ({why.said})", where="training", hint=hint)
+        return TweetstyleError(f"{what} ({why.message})", where="training", hint=hint)
     values = {"total": size(card.total), "others": size(card.others)}
     what = _("{what}; the card has {total}, of which other programs hold {others}", what=what, **values)
     # The plan may have said that it fits: what is proposed has to be smaller than that, too.
@@ -115,12 +115,12 @@ def does_not_fit(
     else:
         names = ", ".join(sizes_that_fit(model, training, smaller)) or _("none of the usual ones fits")
         hint = _("use a smaller base model ({names})", names=names)
-    if why.said.startswith("CUDA error"):
+    if why.message.startswith("CUDA error"):
         pinned = _("if the card has free memory, pinned memory ran out, which WSL2 limits: gradient_checkpointing: true does without")
         hint += f";\n     {pinned}"
     if card.others > MARGIN * card.total:
         hint = _("close other programs on the card (nvidia-smi lists them), or {hint}", hint=hint)
-    return TweetstyleError(f"{what} ({why.said})", where="training", hint=hint)
+    return TweetstyleError(f"{what} ({why.message})", where="training", hint=hint)
 
 
 @contextmanager

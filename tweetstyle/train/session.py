@@ -109,14 +109,14 @@ class _Session:
     def _back_off(self, why: OutOfMemory, phase: str, newest: Checkpoint | None, weights: dict[str, Any] | None) -> None:
         """Continues with half the batch, here and when resumed. Raises TweetstyleError where that does not help."""
         unsloth_trainer.begin_again(self.loaded, weights)
-        print(f"out of memory in {phase} with {in_words(self.training)}: {why.said}", file=sys.stderr)
+        print(f"out of memory in {phase} with {in_words(self.training)}: {why.message}", file=sys.stderr)
         smaller = failures.with_half_the_batch(self.training) if phase == STEP else None
         if smaller is None:
             raise self._end(why, phase)
         self.training = smaller
         failures.remember(self.run.directory, smaller, why)
         batch = {"batch": smaller.per_device_train_batch_size, "accumulation": smaller.gradient_accumulation_steps}
-        self.run.metrics.append({"step": newest.step if newest else 0, "out_of_memory": why.said} | batch | {"seconds": 0.0})
+        self.run.metrics.append({"step": newest.step if newest else 0, "out_of_memory": why.message} | batch | {"seconds": 0.0})
         values = {"phase": _(phase), "batch": in_words(smaller)}
         self.progress.say(_("out of memory in {phase}: continuing with {batch}, as many packs per step", **values))
 

@@ -136,8 +136,8 @@ def tokens_in_ollama(modelfile: Path, type: str, template: Template, tokenizer: 
             for message, history in prompts:
                 ids = tokenizer.prompt_ids(template.prompt(message, history=history), add_bos=template.add_bos)
                 if history:
-                    said = [(role, text) for turn in history for role, text in zip(("user", "assistant"), turn, strict=True)]
-                    messages = [{"role": role, "content": text} for role, text in [*said, ("user", message)]]
+                    pairs = [(role, text) for turn in history for role, text in zip(("user", "assistant"), turn, strict=True)]
+                    messages = [{"role": role, "content": text} for role, text in [*pairs, ("user", message)]]
                     fed = client.chat(name, messages, options)["prompt_eval_count"] == len(ids)
                 else:
                     fed = _fed(client.generate(name, message, options), ids, template.add_bos)
@@ -159,10 +159,10 @@ def gate_prompts(template: Template, tweets: Iterable[Tweet]) -> Iterator[tuple[
     topics = {tweet.topic for tweet in tweets if tweet.topic} if template.takes_message else set()
     yield from ((message, []) for message in (NO_TOPIC, *sorted(topics), *HARD_STRINGS))
     if template.turns:
-        said = [(tweet.topic, tweet.text) for tweet in tweets if tweet.topic]
+        answered = [(tweet.topic, tweet.text) for tweet in tweets if tweet.topic]
         yield from ((text, [(text, text)]) for text in HARD_STRINGS[::IN_HISTORY])
-        places = range(2, len(said), 2) or range(1, len(said))
-        yield from ((said[place][0], said[max(0, place - 2) : place]) for place in places)
+        places = range(2, len(answered), 2) or range(1, len(answered))
+        yield from ((answered[place][0], answered[max(0, place - 2) : place]) for place in places)
 
 
 def _fed(answer: dict, ids: list[int], add_bos: bool) -> bool:

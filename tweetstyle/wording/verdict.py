@@ -77,11 +77,11 @@ def _like_you(evaluation: Json, say: Say) -> list[str]:
     if not test:
         return [say("v_like_not_yet")]
     answer, first, *figures = _learned(test, say)
-    said = [answer, *_gap_closed(style, say), f"{say('details')} {first[0].lower()}{first[1:]}", *figures]
+    sentences = [answer, *_gap_closed(style, say), f"{say('details')} {first[0].lower()}{first[1:]}", *figures]
     if not talk:
-        return said
+        return sentences
     words = (style.get("prompt_adherence") or {}).get("key words")
-    return [*said, say("v_given"), *_by_words(words, say), *_by_likelihood(talk["relevance"], say)]
+    return [*sentences, say("v_given"), *_by_words(words, say), *_by_likelihood(talk["relevance"], say)]
 
 
 def _learned(test: Json, say: Say) -> list[str]:
@@ -92,15 +92,15 @@ def _learned(test: Json, say: Say) -> list[str]:
     answer = say(f"v_like_{_kind(test)}", **words)
     if gain is Effect.MORE:
         figures = BEST[over][1]
-        said = [answer, say(figures, **words, over=worse_by if over is Effect.LESS else _bits(test["over_best"], say))]
-        return said if untrained_is_best else [*said, say("f_gain", gain=_bits(test["gain"], say))]
+        sentences = [answer, say(figures, **words, over=worse_by if over is Effect.LESS else _bits(test["over_best"], say))]
+        return sentences if untrained_is_best else [*sentences, say("f_gain", gain=_bits(test["gain"], say))]
     if gain is Effect.LESS:
-        said = [answer, say("f_worse", **words, over=_bits(turned(test["gain"]), say))]
+        sentences = [answer, say("f_worse", **words, over=_bits(turned(test["gain"]), say))]
     else:
-        said = [answer, say("f_small", **words, gain=_bits(test["gain"], say))]
+        sentences = [answer, say("f_small", **words, gain=_bits(test["gain"], say))]
     if over is Effect.LESS and not untrained_is_best:
-        said.append(say("f_best", **words, over=worse_by))
-    return [*said, say("v_like_try")] if gain is Effect.NONE else said
+        sentences.append(say("f_best", **words, over=worse_by))
+    return [*sentences, say("v_like_try")] if gain is Effect.NONE else sentences
 
 
 def _effects(test: Json) -> tuple[Effect, Effect]:
@@ -151,9 +151,9 @@ def _by_likelihood(relevance: Json | None, say: Say) -> list[str]:
         return []
     shares = {who: say.interval(relevance[who], shares=True) for who in ("base", "tuned")}
     answer = f"v_sense_{effect(relevance['difference'], SMALLEST_SHARE).value}"
-    said = [say(answer), say("f_sense", **shares, chance=say.percent(relevance["chance"]))]
+    sentences = [say(answer), say("f_sense", **shares, chance=say.percent(relevance["chance"]))]
     low = relevance["tuned"]["low"]
-    return [*said, say("v_message_ignored")] if low is None or low <= relevance["chance"] else said
+    return [*sentences, say("v_message_ignored")] if low is None or low <= relevance["chance"] else sentences
 
 
 # -- does it recite? ----------------------------------------------------------------------------------------
@@ -171,11 +171,11 @@ def _new_tweets(evaluation: Json, say: Say) -> list[str]:
     figures = say("f_copy", samples=say.number(style["samples"]), **shares, excess=say.interval(excess, shares=True))
     if not found["generated"]["estimate"] and found["generated"]["high"] is not None:
         figures = say("f_copy_none", samples=say.number(style["samples"]), most=say.percent(found["generated"]["high"]))
-    said = [say("v_copy_no" if harmless else "v_copy_yes" if recites else "v_copy_cannot"), figures]
+    sentences = [say("v_copy_no" if harmless else "v_copy_yes" if recites else "v_copy_cannot"), figures]
     varied = ((style.get("diversity") or {}).get("tuned") or {}).get("distinct_2")
     if varied is not None and varied < VARIED:
-        said.append(say("v_repeats_itself", ratio=say.number(varied, 2)))
-    return said
+        sentences.append(say("v_repeats_itself", ratio=say.number(varied, 2)))
+    return sentences
 
 
 # -- when should training have stopped? ---------------------------------------------------------------------
@@ -198,10 +198,10 @@ def _stopping(metrics: Sequence[Json], say: Say, unfinished: bool, training: boo
         "last_step": say.number(last["step"]),
         "untrained": say.number(untrained_bits(metrics), 3),
     }
-    said = [say(f"v_stop_{kind}"), say(f"f_stop_{kind}", **figures)]
+    sentences = [say(f"v_stop_{kind}"), say(f"f_stop_{kind}", **figures)]
     if started := take_off(metrics):
-        said.append(say("v_takes_off", epoch=say.number(epoch_of(started, metrics), 2)))
-    return [*said, say("v_no_interval")]
+        sentences.append(say("v_takes_off", epoch=say.number(epoch_of(started, metrics), 2)))
+    return [*sentences, say("v_no_interval")]
 
 
 def _how_it_stopped(metrics: Sequence[Json]) -> str:

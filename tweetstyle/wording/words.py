@@ -81,9 +81,9 @@ class Say:
         if not found:
             return self("not_measured")
         ends = {name: found[name] for name in ("estimate", "low", "high") if found[name] is not None}
-        said = {name: self.percent(value) if shares else self.number(value, digits) for name, value in ends.items()}
-        said["estimate"] += unit
-        return self("interval" if len(said) == 3 else "no_interval", confidence=self.percent(found["confidence"]), **said)
+        values = {name: self.percent(value) if shares else self.number(value, digits) for name, value in ends.items()}
+        values["estimate"] += unit
+        return self("interval" if len(values) == 3 else "no_interval", confidence=self.percent(found["confidence"]), **values)
 
     def seconds(self, seconds: float) -> str:
         whole = round(seconds)
@@ -119,13 +119,13 @@ class Say:
         """The gate's verdict in one to four sentences. verdict: as parity.json has it."""
         if isinstance(verdict, str):
             return verdict
-        texts, said = self._texts["notes"], []
+        texts, sentences = self._texts["notes"], []
         for key, names in verdict.items():
             if names:
                 *first, last = (self.named("checks", name) for name in names)
                 listed = texts["and"].join([", ".join(first), last] if first else [last])
-                said.append(texts[f"gate_{key}"].format(types=listed, checks=listed))
-        return " ".join(said)
+                sentences.append(texts[f"gate_{key}"].format(types=listed, checks=listed))
+        return " ".join(sentences)
 
     def named(self, section: str, name: str) -> str:
         """A name that a file holds, such as a reason or a check, by its section of the texts; an unknown one as it is."""
