@@ -41,6 +41,12 @@ def test_files_that_answer_a_question_exist():
     assert len(named) > 10 and all((ROOT / "tweetstyle" / name).is_file() or (ROOT / name).is_file() for name in named)
 
 
+def test_every_data_file_is_named_or_its_directory_is():
+    named = re.search(r"(?s)Beside the code:(.*?)\n## ", TEXT)[1]
+    files = [path.relative_to(ROOT / "tweetstyle") for path in (ROOT / "tweetstyle").rglob("*") if path.suffix not in ("", ".py", ".pyc")]
+    assert [str(path) for path in files if not (path.name in named or any(f"`{of}/`" in named for of in path.parents))] == []
+
+
 def test_markup_is_in_templates_and_drawings_are_all_that_code_writes():
     tag = re.compile(r"</?(?:a|body|div|h[1-6]|head|html|li|p|section|span|style|table|td|th|tr|ul)\b[ >]")
     found = [path.name for path in (ROOT / "tweetstyle").rglob("*.py") if tag.search(path.read_text(encoding="utf-8"))]
