@@ -2,7 +2,8 @@
 
 No GPU is needed: a driver without a card (tests/gpu_emulation/driver) accounts every allocation of a full-size model while the product
 loads it, trains, validates and writes samples, and in a process of its own evaluates it and checks its export (bench/memory). What is
-already in bench/results/gpu_memory.json under the same versions is kept, so that the grid can be counted in parts.
+already in bench/results/gpu_memory.json under the same versions is kept, so that the grid can be counted in parts: remove the file to
+count all of it again.
 """
 
 import argparse
@@ -47,7 +48,7 @@ PHASES = {
     SAMPLES: ("samples",),
     EVALUATION: ("measuring", "scoring", "tweets"),
 }
-"""Phase of the plan → those of the count, of which the largest is compared. Counts named sampling and writing are of a former generator."""
+"""Phase of the plan → those of the count, of which the largest is compared."""
 PACKS = ((2048, 1), (2048, 2), (2048, 4), (8192, 1), (16384, 1), (28672, 1))
 WITH_ROOM = (
     ("Llama 3.2 3B", 64, 8192, 1), ("Llama 3.2 1B", 64, 2048, 1), ("Llama 3.2 1B", 32, 16384, 1),
@@ -62,7 +63,7 @@ REFUSING = (
 """Model, rank, the GB that the card is sold with, and tokens of a pack."""
 RECIPES = {"llama3-8b-12gb": 12, "llama3.1-8b-long-12gb": 12, "llama3-8b-8gb": 8, "llama3.2-3b-6gb": 6}
 KEYS = ("model", "card_gib", "enforced", "max_length", "batch", "r", "optim", "later")
-COUNTED = ("peaks", "out_of_memory", "embeddings_in_ram", "left")
+COUNTED = (*KEYS, "peaks", "out_of_memory", "embeddings_in_ram", "left")
 
 
 def grid() -> Iterator[dict[str, Any]]:
@@ -191,48 +192,35 @@ def main() -> None:
     asked = parser.parse_args()
     versions = {name: version(name) for name in LIBRARIES} | {"python": platform.python_version()}
     known = json.loads(OUT.read_text()) if OUT.is_file() else {}
-    counted = {key_of(cell): cell for cell in known["counted"]} if known.get("versions") == versions else {}
-    cells = [cell for cell in not_in(counted) if re.search(asked.only, json.dumps(cell))]
-    for cell in count(cells, asked.minutes):
-        counted[key_of(cell)] = {
-            name: cell[name] for name in (*KEYS, "peaks", "out_of_memory", "embeddings_in_ram", "left") if name in cell
-        }
-        write([*counted.values()], versions)
-    write([*counted.values()], versions)
+    same = known["counted"] if known.get("versions") == versions else []
+    counted = {key_of(cell): cell for cell in same if key_of(cell) in map(key_of, grid())}
+    left = [cell for cell in grid() if key_of(cell) not in counted and re.search(asked.only, json.dumps(cell))]
+    for cell in count(left, asked.minutes):
+        counted[key_of(cell)] = {name: cell[name] for name in COUNTED if name in cell}
+        write(counted, versions)
+    write(counted, versions)
 
 
 def key_of(cell: dict[str, Any]) -> tuple:
     return tuple(cell[name] for name in KEYS)
 
 
-def not_in(counted: Mapping[tuple, dict[str, Any]]) -> list[dict[str, Any]]:
-    """The cells of the grid that are not counted yet, then those of which not all phases are."""
-    left = [cell for cell in grid() if key_of(cell) not in counted]
-    return left + [cell for cell in grid() if key_of(cell) in counted and not is_whole(counted[key_of(cell)])]
-
-
-def is_whole(cell: dict[str, Any]) -> bool:
-    """Whether every phase was counted, or the one in which memory ran out."""
-    return cell["out_of_memory"] is not None or cell["peaks"].keys() >= {"tweets" if cell["later"] else "samples"}
-
-
-def write(counted: list[dict[str, Any]], versions: dict[str, str]) -> None:
+def write(counted: Mapping[tuple, dict[str, Any]], versions: dict[str, str]) -> None:
     """The results, after every cell: what has been counted stays, whatever happens to the next."""
-    known = {key_of(cell): cell for cell in counted}
-    rows, left = [row(cell) for cell in counted], not_in(known)
+    keys = [key_of(cell) for cell in grid()]
+    rows = [row(counted[key]) for key in keys if key in counted]
     errors = {phase: max((abs(line[phase]["error"]) for line in rows if phase in line), default=None) for phase in PHASES}
     answers = [line["fits_by_plan"] == line["fits"] for line in rows if line["enforced"]]
     result = {
         "date": date.today().isoformat(),
         "versions": versions,
         "what": "bytes counted by PyTorch's CUDA allocator over an emulated card (no GPU was used); no kernel computed, times mean nothing",
-        "cells": f"{len(rows)} counted, among them those of the grid (bench/gpu_memory.py), which has {sum(1 for _ in grid())}",
-        "not_counted": [" ".join(map(str, key_of(cell))) for cell in left if key_of(cell) not in known],
-        "samples_or_tweets_not_counted": sum(not is_whole(cell) for cell in counted),
+        "cells": f"{len(rows)} of {len(keys)}",
+        "not_counted": [" ".join(map(str, key)) for key in keys if key not in counted],
         "largest_errors": errors,
         "same_answer_on_cards_that_refuse": f"{sum(answers)} of {len(answers)}",
         "rows": rows,
-        "counted": counted,
+        "counted": [counted[key] for key in keys if key in counted],
     }
     OUT.write_text(json.dumps(result, indent=1) + "\n")
     print(f"{result['cells']}; largest errors {errors}, same answers {sum(answers)} of {len(answers)}: {OUT}")

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import astuple
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,10 @@ from scripts.messages import PO
 from tweetstyle.cli import tweetstyle
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.hardware.gpu import named_card
-from tweetstyle.model.hub import HUB, find_base
+from tweetstyle.model.hub import HUB, KNOWN, find_base
+from tweetstyle.plan.advice import largest_that_fit
 from tweetstyle.plan.memory import plan_memory
+from tweetstyle.recipe import Model, Training
 from tweetstyle.recipe_yaml import read_recipe
 
 ROOT = Path(__file__).parents[1]
@@ -74,6 +77,20 @@ def test_a_recipe_names_the_memory_that_its_plan_calculates(name, of_card, of_ra
     assert [f"{count / 2**30:.1f}" for count in found] == [of_card, of_ram]
     if name == "llama3-8b-t4.yaml":
         assert f"needs {of_card} GiB by" in (ROOT / "docs" / "colab.md").read_text(encoding="utf-8")
+
+
+LARGEST = re.compile(r"(?m)^\| (.+?) \| (qlora|lora|full) \| ([\d.,]+) \| (.+?) \| (.+?) \| (.+?) \|$")
+
+
+@pytest.mark.parametrize("language", ["", ".fr"])
+def test_the_largest_that_fit_are_those_that_the_plan_finds(language):
+    rows = LARGEST.findall((ROOT / "docs" / f"12gb{language}.md").read_text(encoding="utf-8"))
+    assert len(rows) == 8
+    for name, method, gib, *largest in rows:
+        settings = Model(base="x", method=method), Training()
+        found = largest_that_fit(KNOWN[name], *settings, named_card(12))
+        assert gib.replace(",", ".") == f"{plan_memory(KNOWN[name], *settings, card=named_card(12)).card / 2**30:.1f}", name
+        assert [int(re.sub(r"\D", "", text) or 0) for text in largest] == [size or 0 for size in astuple(found)], name
 
 
 def test_gaperon_is_planned_before_it_is_downloaded_and_asks_to_read_its_licence(tmp_path, monkeypatch):

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.gpu_memory import PHASES, bytes_beyond, of_this_process, plan_of
+from bench.gpu_memory import PHASES, bytes_beyond, grid, key_of, of_this_process, plan_of
 from tweetstyle.hardware.gpu import GIB
-from tweetstyle.plan.memory import SAMPLES
+from tweetstyle.plan.memory import EVALUATION, LEFT_IN_TRAINING
 
 RESULTS = json.loads((Path(__file__).parents[1] / "bench" / "results" / "gpu_memory.json").read_text(encoding="utf-8"))
 COUNTED = RESULTS["counted"]
@@ -21,17 +21,21 @@ def name(cell: dict) -> str:
     return f"{cell['model']} {cell['max_length']}x{cell['batch']} r{cell['r']} {card}{' later' if cell['later'] else ''}"
 
 
+def test_the_whole_grid_is_counted():
+    assert [key_of(cell) for cell in COUNTED] == [key_of(cell) for cell in grid()]
+
+
 @pytest.mark.parametrize("cell", [cell for cell in COUNTED if cell["out_of_memory"] is None], ids=name)
 def test_every_phase_is_planned_to_half_a_percent(cell):
-    plan, peaks = plan_of(cell), cell["peaks"]
-    for phase, counted_as in PHASES.items():
-        if peaks.keys() >= set(counted_as):
-            planned, most = of_this_process(plan.phases[phase]), max(peaks[counted]["allocated"] for counted in counted_as)
-            # Of samples the plan is the most: how many tokens are sorted depends on the logits.
-            assert 0.995 * most <= planned <= (1.02 if phase == SAMPLES else 1.005) * most, phase
+    plan, peaks = plan_of(cell), {phase: peak["allocated"] for phase, peak in cell["peaks"].items()}
+    phases = [phase for phase in PHASES if (phase == EVALUATION) == cell["later"]]
+    for phase in phases:
+        most = max(peaks[counted] for counted in PHASES[phase])
+        assert of_this_process(plan.phases[phase]) == pytest.approx(most, rel=0.005), phase
     if not cell["later"]:
         assert ("embeddings" in plan.host) == cell["embeddings_in_ram"]
-        assert max(peaks[phase]["allocated"] for phase in ("validation", "samples") if phase in peaks) < peaks["training"]["allocated"]
+        assert max(peaks["validation"], peaks["samples"]) < peaks["training"]
+        assert cell.get("left", 0) <= LEFT_IN_TRAINING
 
 
 @pytest.mark.parametrize("cell", [cell for cell in COUNTED if cell["enforced"]], ids=name)

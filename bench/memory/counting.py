@@ -11,10 +11,10 @@ Peaks = dict[str, dict[str, int]]
 
 
 def figures() -> dict[str, int]:
-    """What the driver counted: bytes of the card in use and at most, pinned bytes at most, kernels launched, allocations refused."""
-    values = (ctypes.c_size_t * 5)()
+    """What the driver counted: bytes of the card in use and at most, and kernels launched."""
+    values = (ctypes.c_size_t * 3)()
     DRIVER.fake_figures(values)
-    return dict(zip(("used", "most", "pinned", "launches", "refused"), values, strict=True))
+    return dict(zip(("used", "most", "launches"), values, strict=True))
 
 
 def card_of(gib: float, held: int, enforced: bool) -> None:

@@ -152,14 +152,17 @@ def _write_samples(model: Any) -> None:
 def drawn_as(token: int) -> Any:
     """`draw` at its largest, whose result is not taken: nothing computes, so that the logits are whatever is in memory.
 
-    How many tokens it sorts depends on them: here it is all.
+    On them depends which rows the likeliest tokens decide, and how many tokens are sorted for the others: here no row, and all tokens.
     """
     from tweetstyle.inference import generate as generation
 
     draw = generation.draw
 
+    def undecided(logits: Any, recent: Any, *_: Any) -> list[None]:
+        return [None] * len(recent)
+
     def drawn(logits: Any, recent: Any, *others: Any) -> list[int]:
-        with patch.object(generation, "LIKELIEST", logits.shape[1]):
+        with patch.multiple(generation, LIKELIEST=logits.shape[1], _among_the_first=undecided):
             draw(logits, recent, *others)
         return [token] * len(recent)
 

@@ -101,6 +101,7 @@ def _likeliest(scores: torch.Tensor, sampling: Sampling) -> tuple[torch.Tensor, 
             enough |= chances.sum(dim=1) >= sampling.top_p
         if count == most or enough.all():
             return ordered, order, chances
+        del ordered, order, chances
         count = min(8 * count, most)
 
 
