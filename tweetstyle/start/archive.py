@@ -86,7 +86,8 @@ def _choose(ask: Questions) -> Path:
         choices.append(Choice(_("the sample archive"), _("878 tweets of an invented author, to try the program")))
     elif not found and ask.yes:
         raise TweetstyleError(_("there is no archive to start from"), hint=_("name the archive: tweetstyle start PATH"))
-    choices.append(Choice(_("another file or folder"), _("X's archive, CSV, JSON Lines or plain text, at a path that you type")))
+    about = _("X's archive, another network's or messenger's export, CSV, JSON Lines or plain text: you type its path")
+    choices.append(Choice(_("another file or folder"), about))
     chosen = ask.choose(_("Which archive?"), choices)
     if chosen < len(found):
         return found[chosen].path
