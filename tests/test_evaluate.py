@@ -63,6 +63,16 @@ def evaluated(tiny: BaseModel, adapter: Path, template: Template, splits: dict[s
     return evaluated
 
 
+def test_what_the_end_of_the_training_measured_is_not_measured_again(tiny, adapter, template, splits, tmp_path):
+    known = ModelPair(tiny, adapter, "lora", template, as_trained={str(number): number / 10 for number in range(40)})
+    found = evaluate(known, splits, Evaluation(samples=0), Sampling(), tmp_path / "known")
+    assert found.splits["test"].tuned.nats == pytest.approx(sum(range(40)) / 10)
+    one_unknown = replace(known, as_trained={str(number): number / 10 for number in range(39)})
+    measured = evaluate(one_unknown, splits, Evaluation(samples=0), Sampling(), tmp_path / "measured")
+    assert measured.splits["test"].base == found.splits["test"].base
+    assert measured.splits["test"].tuned.nats > 2 * found.splits["test"].tuned.nats
+
+
 # -- the sums -----------------------------------------------------------------------------------------------
 
 

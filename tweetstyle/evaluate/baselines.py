@@ -44,10 +44,15 @@ Cleaner = Callable[[SourceTweet], str]
 
 @dataclass(frozen=True)
 class ModelPair(TunedModel):
-    """The base model and its tuned version, and how they are prompted. gguf: the exported file that writes in the tuned model's place."""
+    """The base model and its tuned version, and how they are prompted.
+
+    gguf: the exported file that writes in the tuned model's place. as_trained: id → nats of held-out tweets that the tuned model has
+    scored already, under the prompt of PROMPT.
+    """
 
     template: Template
     gguf: Path | None = None
+    as_trained: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -87,9 +87,19 @@ def score_held_out(
     documents = [document for sample in samples.values() for document in sample.documents]
     of_base = base_readings(model.base, model.template, tweets, documents, besides.examples) | besides.of_base | besides.of_both
     of_tuned = tuned_readings(model.base, model.template, tweets, documents) | besides.of_both
-    by_base, by_tuned = run_in_clean_process(_score_with_bar, model, of_base, of_tuned, evaluation.bf16)
+    scored = {} if evaluation.bf16 else _scored_already(model, tweets)
+    unscored = {name: reading for name, reading in of_tuned.items() if name not in scored}
+    by_base, by_tuned = run_in_clean_process(_score_with_bar, model, of_base, unscored, evaluation.bf16)
+    by_tuned |= scored
     by_base[NGRAMS] = ngram_bits(train_ngrams([tweet.text for tweet in known]), [tweet.text for tweet in tweets]) * math.log(2)
     return _results(samples, by_base, by_tuned, evaluation), by_base, by_tuned
+
+
+def _scored_already(model: ModelPair, tweets: Sequence[Tweet]) -> Nats:
+    """What the end of the training measured, where that was all of these tweets."""
+    if not all(tweet.id in model.as_trained for tweet in tweets):
+        return {}
+    return {PROMPT: np.array([model.as_trained[tweet.id] for tweet in tweets])}
 
 
 def _results(samples: Mapping[str, HeldOut], by_base: Nats, by_tuned: Nats, evaluation: Evaluation) -> dict[str, SplitResult]:

@@ -10,7 +10,7 @@ from tweetstyle.files import fingerprints
 from tweetstyle.locale import _
 from tweetstyle.records import read_split
 from tweetstyle.sources.recognise import files_of
-from tweetstyle.stages.stage import Done, Stage, exported_gguf, plain, show, trained_inputs, tweets_of
+from tweetstyle.stages.stage import Done, Stage, exported_gguf, plain, show, trained_inputs, trained_scores, tweets_of
 
 if TYPE_CHECKING:
     from tweetstyle.evaluate.samples import Sample
@@ -36,7 +36,8 @@ def _evaluate(run: Run) -> Done:
     recipe, directory = run.recipe, run.recipe.run_directory
     writer = exported_gguf(run.recipe, run.path) if run.writes_by_gguf else None
     splits = {"train": run.split(recipe.training.split)} | {name: run.split(name) for name in ("validation", "test")}
-    model = ModelPair(run.base, run.final_model, recipe.model.method, run.template, writer)
+    as_trained = {id: nats for of in trained_scores(run).splits.values() for id, nats in zip(of.ids, of.nats, strict=True)}
+    model = ModelPair(run.base, run.final_model, recipe.model.method, run.template, writer, as_trained)
     evaluated = evaluate(model, splits, recipe.evaluation, recipe.sampling, directory, lambda tweet: clean(tweet, recipe.data).text)
     show(evaluation_table(evaluated, begins=recipe.prompt.message == "first-words"))
     _blind_test(run, evaluated.samples)
