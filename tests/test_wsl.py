@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from tweetstyle.hardware import gpu, wsl
+from tweetstyle.hardware import gpu
 from tweetstyle.train.callback import PAGEABLE, PinnedMemoryWatch
 
 TOTAL = 12 * 2**30
@@ -25,7 +25,7 @@ def card(monkeypatch):
 
 @pytest.fixture
 def under_windows(monkeypatch):
-    monkeypatch.setattr(wsl, "on_wsl", lambda: True)
+    monkeypatch.setattr(gpu, "on_wsl", lambda: True)
 
 
 @pytest.mark.parametrize(
@@ -37,22 +37,22 @@ def under_windows(monkeypatch):
 )
 def test_wsl_is_recognised_by_its_kernel(tmp_path, monkeypatch, version, expected):
     (tmp_path / "version").write_text(version)
-    monkeypatch.setattr(wsl, "VERSION", tmp_path / "version")
-    assert wsl.on_wsl.__wrapped__() is expected
+    monkeypatch.setattr(gpu, "PROC_VERSION", tmp_path / "version")
+    assert gpu.on_wsl.__wrapped__() is expected
 
 
 def test_torch_gets_what_others_leave_up_to_the_margin(card, under_windows):
     """1 GiB is held by others, 0.375 are kept for kernels; what torch has reserved already counts as its own."""
-    wsl.cap_card_memory()
+    gpu.cap_card_memory()
     assert card.share == pytest.approx((0.95 * 12 - 1 - 0.375) / 12)
     card.free, card.reserved = TOTAL - 6 * 2**30, 5 * 2**30
-    wsl.cap_card_memory()
+    gpu.cap_card_memory()
     assert card.share == pytest.approx((0.95 * 12 - 1 - 0.375) / 12)
 
 
 def test_elsewhere_nothing_is_capped(card, monkeypatch):
-    monkeypatch.setattr(wsl, "on_wsl", lambda: False)
-    wsl.cap_card_memory()
+    monkeypatch.setattr(gpu, "on_wsl", lambda: False)
+    gpu.cap_card_memory()
     assert card.share is None
 
 
@@ -61,7 +61,7 @@ def test_a_plan_for_the_card_in_the_machine_leaves_the_margin_free(monkeypatch, 
     """What torch is not given: a recipe that needs it would run out of memory."""
     seen = gpu.CardState("580.95", (gpu.Gpu(0, "GPU-a1", "RTX 3060", TOTAL, TOTAL - 2**30, (8, 6)),))
     monkeypatch.setattr(gpu, "observe_card", lambda environment: seen)
-    monkeypatch.setattr(wsl, "on_wsl", lambda: windows)
+    monkeypatch.setattr(gpu, "on_wsl", lambda: windows)
     assert gpu.find_card().others == pytest.approx(others * 2**30, rel=1e-6)
 
 

@@ -1,4 +1,4 @@
-"""Cards: what nvidia-smi reports, and the one a run is planned for. No torch."""
+"""Cards: what nvidia-smi reports, the one a run is planned for, and their memory under WSL2."""
 
 import csv
 import os
@@ -6,9 +6,10 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 from tweetstyle.hardware.machine import machine_memory
-from tweetstyle.hardware.wsl import withheld
 from tweetstyle.locale import N_, _
 from tweetstyle.locale.libraries import reason
 
@@ -26,6 +27,11 @@ DISPLAY = 256 * 2**20
 """What a desktop is assumed to use of a card that is not in this machine."""
 REPORTED = {6: 5.8, 8: 7.6, 12: 11.6, 16: 15.6, 24: 23.6}
 """GB of a card as it is sold → GiB that CUDA reports of it: the driver keeps the rest. 12: from 11.5 to 11.76, by card and driver."""
+PROC_VERSION = Path("/proc/version")
+FULL_ON_WSL = 0.95
+"""Share of the card from which on WSL may be moving memory to RAM. The rest is room for what drivers and desktop take meanwhile."""
+LATE_KERNELS = 384 * 2**20
+"""Bytes that CUDA takes for kernels which it loads after the cap was set. An allowance, not measured."""
 
 
 @dataclass(frozen=True)
@@ -155,3 +161,28 @@ def _visible(cards: list[Gpu], visible: str | None) -> tuple[Gpu, ...]:
             break
         found.append(card)
     return tuple(found)
+
+
+# -- WSL2, where CUDA spills into RAM instead of running out of memory ----------------------------------------
+
+
+@cache
+def on_wsl() -> bool:
+    """Whether this Linux runs under Windows."""
+    return "microsoft" in PROC_VERSION.read_text().lower()
+
+
+def withheld(total: int) -> int:
+    """Bytes of a card of `total` bytes that no run uses on WSL, and that a plan counts as used by others; 0 elsewhere."""
+    return round((1 - FULL_ON_WSL) * total) if on_wsl() else 0
+
+
+def cap_card_memory() -> None:
+    """On WSL torch raises OutOfMemoryError before the card is full, as CUDA does elsewhere. Before a model is loaded."""
+    import torch
+
+    if not (on_wsl() and torch.cuda.is_available()):
+        return
+    free, total = torch.cuda.mem_get_info()
+    outside = total - free - torch.cuda.memory_reserved()
+    torch.cuda.set_per_process_memory_fraction(max(FULL_ON_WSL - (outside + LATE_KERNELS) / total, 0.01))

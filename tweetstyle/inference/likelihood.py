@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.hardware.wsl import cap_card_memory
+from tweetstyle.hardware.gpu import cap_card_memory
 from tweetstyle.inference.forward import input_device, token_losses
 from tweetstyle.locale import _
 from tweetstyle.model.adapter import CONFIG, WEIGHTS

@@ -26,8 +26,7 @@ from pathlib import Path
 
 from tweetstyle.dataset.examples import Document, as_columns
 from tweetstyle.errors import TweetstyleError
-from tweetstyle.hardware.gpu import ON_THE_CPU, Card, find_card
-from tweetstyle.hardware.wsl import cap_card_memory, withheld
+from tweetstyle.hardware.gpu import ON_THE_CPU, Card, cap_card_memory, find_card, withheld
 from tweetstyle.model.base import BaseModel
 from tweetstyle.plan.memory import CUDA_CONTEXT
 from tweetstyle.recipe import Lora, Model, Training
