@@ -93,6 +93,28 @@ def test_the_largest_that_fit_are_those_that_the_plan_finds(language):
         assert [int(re.sub(r"\D", "", text) or 0) for text in largest] == [size or 0 for size in astuple(found)], name
 
 
+@pytest.mark.parametrize(
+    ("name", "key", "value", "note"),
+    [
+        ("llama3-8b-12gb", "max_length", 4096, "0.3 GiB more for 4096"),
+        ("llama3-8b-12gb", "per_device_train_batch_size", 2, "0.3 GiB more for 2"),
+        ("llama3-8b-12gb", "gradient_checkpointing", True, "0.5 GiB more with true"),
+        ("llama3-8b-12gb", "gradient_checkpointing", False, "6.6 with false"),
+        ("llama3.2-3b-12gb", "per_device_train_batch_size", 1, "0.8 GiB more than 1"),
+        ("llama3.2-3b-12gb", "gradient_checkpointing", True, "1.2 GiB more with true"),
+    ],
+)
+def test_what_a_recipe_says_of_another_value_is_what_the_plan_calculates(name, key, value, note):
+    """Of torch's tensors in training, before what the allocator loses between its blocks."""
+    path = ROOT / "recipes" / f"{name}.yaml"
+    assert re.search(rf"(?m)^  {key}: .*{re.escape(note)}", path.read_text(encoding="utf-8"))
+    recipe = read_recipe(path)
+    config = next(known.config for known in HUB if known.directory == recipe.model.base)
+    trainings = recipe.training, recipe.training.model_copy(update={key: value})
+    own, other = (plan_memory(config, recipe.model, training, card=named_card(12)).tensors for training in trainings)
+    assert abs(other - own) / 2**30 == pytest.approx(float(note.split()[0]), abs=0.051)
+
+
 def test_gaperon_is_planned_before_it_is_downloaded_and_asks_to_read_its_licence(tmp_path, monkeypatch):
     """By hand: Llama 3.2 1B has 1,235,814,400 parameters with one matrix for embeddings and head; here there are two."""
     monkeypatch.chdir(tmp_path)
