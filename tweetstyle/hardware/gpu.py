@@ -1,4 +1,4 @@
-"""Cards: what nvidia-smi reports, the one a run is planned for, and their memory under WSL2."""
+"""Cards: what nvidia-smi reports, which one a run is planned for, limits under WSL2."""
 
 import csv
 import os
