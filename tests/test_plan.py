@@ -3,6 +3,7 @@
 import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -73,6 +74,7 @@ def test_other_people_s_tweets_are_cleaned_as_the_recipe_cleans_the_author_s(pro
         raise InterruptedError
 
     monkeypatch.setattr("tweetstyle.evaluate.evaluate", stop_there)
+    monkeypatch.setattr("tweetstyle.stages.evaluate.trained_scores", lambda run: SimpleNamespace(splits={}))
     with pytest.raises(InterruptedError):
         stages_of(Run(Path("recipes/demo.yaml")))["evaluate"].work()
     assert seen["cleaned"] == ["", "mes mots à moi"]
