@@ -80,6 +80,12 @@ def test_every_step_has_its_line_and_the_best_state_its_checkpoint(trained, tmp_
     assert Metrics(tmp_path / "metrics.jsonl").lines == json.loads(json.dumps(lines))
 
 
+@pytest.mark.parametrize(("steps", "validated"), [(11, [0, 5, 11]), (12, [0, 5, 10, 12])])
+def test_just_before_the_end_there_is_no_validation(trained, steps, validated):
+    keeper, _ = trained([3.0, 2.5, 2.0, 1.5], max_steps=steps, eval_steps=5)
+    assert [line["step"] for line in keeper.metrics.lines if "eval_bits_per_byte" in line] == validated
+
+
 def test_it_stops_early_and_older_checkpoints_go(trained, tmp_path):
     keeper, said = trained([2.0] * 6, early_stopping_patience=2, save_steps=1, save_total_limit=1)
     assert "early stopping at step 3 of 5: no better validation in the last 2" in said and "the best so far" not in said

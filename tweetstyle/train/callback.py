@@ -113,7 +113,9 @@ class RunKeeper(PhaseKeeper):
 
     def on_step_end(self, args, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         self.finished = state.global_step >= state.max_steps
-        self._due = self.finished or state.global_step % self.training.eval_steps == 0
+        every, left = self.training.eval_steps, state.max_steps - state.global_step
+        # Within the last quarter of a period the validation of the end says the same.
+        self._due = self.finished or (state.global_step % every == 0 and 4 * left >= every)
         if self.interrupted_by:
             control.should_save = control.should_training_stop = True
         if self._due or control.should_save:
