@@ -87,6 +87,13 @@ def test_of_a_chat_the_names_and_their_messages_are_shown_and_the_recipe_gets_th
     assert read_recipe(target).data.author == ("chloé",)
 
 
+def test_of_many_names_in_a_chat_the_most_frequent_are_shown(tmp_path):
+    source = tmp_path / "_chat.txt"
+    source.write_text("".join(f"05/03/2021, 18:{n:02} - N{n % 25}: oui\n" for n in range(50)), encoding="utf-8")
+    lines = inspect(source).stdout.splitlines()
+    assert len(lines) == 21 and lines[0].split()[:3] == ["N0", "2", "4.0%"] and lines[-1] == "and 5 more"
+
+
 def test_a_notice_breaks_between_words(tmp_path):
     write_archive(tmp_path / "x.zip", posts(), 2025, counts={"tweets.js": 80})
     terminal = Terminal([str(Path(sys.executable).with_name("tweetstyle")), "inspect", "x.zip"], dict(os.environ), 47, tmp_path)

@@ -190,6 +190,8 @@ def test_the_archive_within_folders_and_by_months_is_read_and_x_s_own_texts_neve
     months = {f"x/data/js/tweets/2013_0{n}.js": (MONTH % (n, n)).encode() for n in (5, 6)}
     path = write_files(tmp_path / "2" / name, months | {"x/README.txt": README.encode(), "x/data/js/user_details.js": b"var x = {}"})
     assert [(t.id, t.text, t.created_at[:10]) for t in read(path)] == [("5", "en mai 5", "2013-05-31"), ("6", "en mai 6", "2013-05-31")]
+    backslashes = {file.replace("/", "\\"): content for file, content in deep.items()}
+    assert [t.text for t in read(write_files(tmp_path / "w.zip", backslashes))] == ["mes mots"]
     others = [
         {"data/tweets_media/1.txt": b"x", "README.txt": README.encode()},
         {"t/Your archive.html": b"<html>", "t/notes.txt": README.encode(), "t/data/like.js": b"window.YTD.like.part0 = []"},

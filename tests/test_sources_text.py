@@ -82,6 +82,8 @@ def test_pages_of_an_interface_and_objects_around_a_list_or_a_tweet_are_read(tmp
     with pytest.raises(TweetstyleError, match="field text is missing") as caught:
         read(tmp_path, wide)
     assert caught.value.where.endswith(", #2")
+    one, two = json.dumps({"statuses": [tweet]}, indent=1), json.dumps(tweet | {"id": "8"}, indent=1)
+    assert [t.id for t in read(tmp_path, f"{one}\n{two}\n")] == ["7", "8"]
     without = [t.id for t in read(tmp_path, json.dumps({"data": [{"text": "a"}, {"text": "b"}]}))]
     assert len(set(without)) == 2
 

@@ -17,6 +17,7 @@ from tweetstyle.inspect.summary import Inventory, take_inventory
 from tweetstyle.locale import _, _n, localised
 from tweetstyle.records import SourceTweet
 from tweetstyle.sources import AuthorUnknown
+from tweetstyle.sources.chat import MOST_NAMES
 from tweetstyle.text.visible import visible
 from tweetstyle.wording.words import by_name
 
@@ -89,7 +90,10 @@ def _show_names(names: dict[str, int], console: Console) -> None:
     from rich.markup import escape
 
     if names:
-        console.print(_bars({escape(visible(name)): count for name, count in names.items()}, sum(names.values())))
+        first = dict(list(names.items())[:MOST_NAMES])
+        console.print(_bars({escape(visible(name)): count for name, count in first.items()}, sum(names.values())))
+        if more := len(names) - len(first):
+            _print(_n("and {count:,} more", "and {count:,} more", more))
 
 
 def _samples(tweets: Iterable[SourceTweet]) -> Table:

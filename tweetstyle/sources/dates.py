@@ -25,8 +25,12 @@ _SINCE_1970 = re.compile(r"(\d{9,10})(?:\.\d*)?|(\d{12,13})", re.ASCII)
 _NUMERIC = re.compile(r"(\d\d?)[/.-](\d\d?)[/.-](?:\d{4}|\d\d)(?=[ T,]|$)", re.ASCII)
 _YEAR_FIRST = re.compile(r"(\d{4})[/.-](\d\d?)[/.-](\d\d?)(?:,?[ T]+(\d\d?)([:.].*))?$", re.ASCII)
 _WITH_YEAR = re.compile(r"(?!\d{4}).*\b\d{4}\b", re.ASCII)
-_CLOCK = re.compile(r"\s*·\s*|(?<!\d)(?:(0?\d|1[0-2]):(\d\d)(:\d\d)?\s?([ap])\.?\s?m\b\.?|(\d\d?)\s?h\s?(\d\d)?(?!\w))", re.I)
-"""What divides a date from its hour on X's pages; 6:04 PM; 18 h 04 and 18h."""
+_CLOCK = re.compile(
+    r"\s*·\s*|\s+-\s+|\s*(?:GMT|UTC)(?=[+-]\d)"
+    r"|(?<!\d)(?:(0?\d|1[0-2]):(\d\d)(:\d\d)?\s?([ap])\.?\s?m\b\.?|(\d\d?)\s?h\s?(\d\d)?(?!\w))",
+    re.I,
+)
+"""What divides a date from its hour on X's pages; GMT before +01:00; 6:04 PM; 18 h 04 and 18h."""
 _ZONES = {
     **dict.fromkeys(("EST", "HNE", "CDT", "HAC"), -5),
     **dict.fromkeys(("EDT", "HAE", "AST", "HNA"), -4),

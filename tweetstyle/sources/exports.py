@@ -15,7 +15,7 @@ from tweetstyle.records import SourceTweet
 from tweetstyle.sources import messengers, networks
 from tweetstyle.sources.chat import OWNER, ChatMessage, in_order, own_messages, own_names
 from tweetstyle.sources.csv_source import looks_like_csv
-from tweetstyle.sources.json_files import not_json
+from tweetstyle.sources.json_files import not_json, values_of
 from tweetstyle.sources.text_files import Members, TextFile, encoding_of
 from tweetstyle.sources.whatsapp import looks_like_whatsapp, read_whatsapp
 
@@ -165,5 +165,8 @@ def _messages(document: TextFile, raw: bytes, name: str, notices: list) -> Itera
 
 
 def _parsed(raw: bytes) -> object:
-    """JSON, or the rows of a table."""
-    return list(csv.DictReader(io.StringIO(raw.decode(), newline=""))) if raw.startswith(b"ID,") else json.loads(raw)
+    """JSON, a list of several values behind each other, or the rows of a table."""
+    if raw.startswith(b"ID,"):
+        return list(csv.DictReader(io.StringIO(raw.decode(), newline="")))
+    values = list(values_of(raw.decode(encoding_of(raw))))
+    return values[0] if len(values) == 1 else values

@@ -44,14 +44,15 @@ def read_json_lines(document: TextFile, name: str, notices: list[str], advance: 
 
 
 def read_json_array(document: TextFile, name: str, notices: list[str], advance: Advance) -> Iterator[SourceTweet]:
-    """As `read_json_lines`, of a file that is one list of objects, or one object with a list; places are entries, not lines."""
+    """As `read_json_lines`, of a file that is one list of objects, or objects of several lines; places are entries, not lines."""
 
     def objects() -> Iterator[tuple[int, str, object]]:
         text = document.text(notices)
         advance(document.size - len(text))
         try:
             if text[:99].lstrip().startswith("{"):
-                yield 1, str(document), json.loads(text)
+                for number, value in enumerate(values_of(text), 1):
+                    yield number, f"{document}, #{number}", value
                 advance(len(text))
                 return
             for number, value in entries(text, str(document), (), advance):
@@ -101,6 +102,15 @@ def entries(text: str, place: str, kinds: Collection[str], advance: Advance = la
         raise TweetstyleError(_("a comma or the end of the list is missing"), where=f"{place}, #{number}", hint=_(_DAMAGED))
 
 
+def values_of(text: str) -> Iterator[object]:
+    """The values of a text that has one behind the other. Raises ValueError for anything else."""
+    end = len(text) - len(text.lstrip())
+    while end < len(text):
+        value, end = _decode(text, end)
+        end = _BETWEEN.match(text, end).end()
+        yield value
+
+
 def not_json(error: Exception, where: str, hint: str) -> TweetstyleError:
     return TweetstyleError(_("not valid JSON ({reason})", reason=reason(error)), where=where, hint=hint)
 
@@ -129,7 +139,7 @@ def _tweets(
 
 def _entries_of(value: object) -> Iterable[tuple[int | str, object]]:
     """The entries of a page of X's interface, or of another object that holds a list, with their numbers; else the value itself."""
-    lists = (value.get(name) for name in ("data", "tweets")) if isinstance(value, dict) else ()
+    lists = (value.get(name) for name in ("data", "tweets", "statuses")) if isinstance(value, dict) else ()
     found = next((entries for entries in lists if isinstance(entries, list)), None)
     return [("", value)] if found is None else enumerate(found, 1)
 

@@ -21,8 +21,8 @@ _LINE = re.compile(r"<(?:br|/?div|/?li)\b", re.I)
 _TAG = re.compile(r"<[^>]+>")
 _QUOTED = re.compile(r'<(?:p|span) class="[^"]*\bquote-inline\b[^"]*">.*?</a\s*>', re.S)
 """The line by which servers that know no quotes show them."""
-_MARKUP = re.compile(r"<a?(:\w+:)\d+>|<(?:(@)[!&]?|(#))\d+>|<t:\d+(?::\w)?>")
-"""Discord's, in a text: emoji of a server, people and roles, channels, times."""
+_MARKUP = re.compile(r"<a?(:\w+:)\d+>|<(/[\w -]+):\d+>|<(?:(@)[!&]?|(#))\d+>|<t:\d+(?::\w)?>")
+"""Discord's, in a text: emoji of a server, commands, people and roles, channels, times."""
 
 
 def read_mastodon(value: Any, place: str) -> Iterator[tuple[str, ChatMessage]]:
@@ -99,7 +99,7 @@ def read_car(raw: bytes, place: str) -> Iterator[tuple[str, ChatMessage]]:
 def read_discord(value: Any, place: str) -> Iterator[tuple[str, ChatMessage]]:
     """messages.json of one channel in a package: the user's own messages alone."""
     for number, message in enumerate(value, 1):
-        text = _MARKUP.sub(lambda mark: mark[1] or (f"{mark[2] or mark[3]}…" if mark[2] or mark[3] else ""), message["Contents"])
+        text = _MARKUP.sub(lambda mark: mark[1] or mark[2] or (f"{mark[3] or mark[4]}…" if mark[3] or mark[4] else ""), message["Contents"])
         media, moment = bool(message.get("Attachments")), read_date(message["Timestamp"])
         yield place, ChatMessage(str(message["ID"]), OWNER, text, moment, f"{place}, #{number}", has_media=media)
 

@@ -24,9 +24,11 @@ def not_written(text: str, sender: str = "") -> str:
     if sender and forms["meta"].fullmatch(plain):
         return SYSTEM
     for name in ("You", "Vous", sender, sender.partition(" ")[0]) if sender else ():
-        if plain.startswith(f"{name} "):
-            done = plain[len(name) + 1 :]
-            return MEDIA if forms["sent"].fullmatch(done) else SYSTEM if forms["did"].fullmatch(done) else ""
+        done = plain.removeprefix(f"{name} ")
+        if done != plain and forms["sent"].fullmatch(done):
+            return MEDIA
+        if done != plain and (forms["did"].fullmatch(done) or (name in sender and forms["by"].fullmatch(done))):
+            return SYSTEM
     return ""
 
 

@@ -42,7 +42,9 @@ class Members:
         else:
             with _unpacking(str(path)):
                 self._zip = zipfile.ZipFile(path)
-                self.sizes = {info.filename: info.file_size for info in self._zip.infolist() if not info.is_dir()}
+                # Some programs on Windows write \ for /.
+                self._inside = {info.filename.replace("\\", "/"): info for info in self._zip.infolist() if not info.is_dir()}
+                self.sizes = {name: info.file_size for name, info in self._inside.items()}
 
     def place(self, name: str) -> str:
         """How messages call a file."""
@@ -52,7 +54,7 @@ class Members:
         """The bytes of a file, at most `limit`. Raises TweetstyleError for damage and, at the end of a file, for a wrong checksum."""
         if self._is_folder:
             return read_file(self.path / name, limit)
-        with _unpacking(self.place(name)), self._zip.open(name) as stream:
+        with _unpacking(self.place(name)), self._zip.open(self._inside[name]) as stream:
             return stream.read(limit)
 
     def document(self, name: str) -> "TextFile":
