@@ -1,5 +1,8 @@
 """What is trained on and what is held out."""
 
+import math
+import random
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -133,11 +136,53 @@ def test_a_leak_that_no_split_mends_is_an_error(monkeypatch):
     assert "near_duplicate_jaccard" in error.value.hint
 
 
-def test_a_habit_that_began_late_is_trained_on_and_nine_copies_may_be_held_out():
-    tweets = [tweet(i, "" if i < 1900 or i % 10 else "ayoye !" if i % 20 else "AYOYE !", i) for i in range(2000)]
-    groups = [t.text.casefold() for t in tweets]
-    assert sum(t.text.casefold() == "ayoye !" for t in split(tweets, groups, data())["train"]) == 10
-    assert "ayoye !" not in [t.text.casefold() for t in split(tweets[:1990], groups[:1990], data())["train"]]
+def lines_of(dice: random.Random, count: int) -> list[str]:
+    """Four in ten short, of 300 phrases by Zipf's law; of the long ones one in ten written before; the rest each another."""
+    phrases = [f"{'ha' * (n % 7)} oui {n}" for n in range(300)]
+    texts: list[str] = []
+    for n in range(count):
+        if dice.random() < 0.4:
+            texts += dice.choices(phrases, [1 / (k + 1) for k in range(300)])
+        else:
+            again = [text for text in texts[-400:] if len(text) > 30] if dice.random() < 0.1 else []
+            texts.append(
+                dice.choice(again) if again else f"une phrase sans pareille, {'encore et ' * dice.randrange(5)}le numéro {n * 7919}"
+            )
+    return texts
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_texts_written_again_have_their_share_in_every_part_and_frequent_ones_are_trained_on(seed):
+    texts = lines_of(random.Random(seed), 6000)
+    copies = Counter(texts)
+    parts = split([tweet(i, text, i) for i, text in enumerate(texts)], texts, data(seed=seed))
+    lengths = Counter(len(text) // 20 for text in texts)
+    for name in ("train", *HELD_OUT):
+        found = Counter(len(t.text) // 20 for t in parts[name])
+        assert len(parts[name]) == pytest.approx({"train": 5400}.get(name, 300), rel=0.03)
+        for length, count in lengths.items():
+            # Three standard deviations of a random sample: what is taken by time is one.
+            share = count / len(texts)
+            assert abs(found[length] / len(parts[name]) - share) <= 3 * math.sqrt(share / len(parts[name])), (name, length)
+    where = {t.text: name for name in ("train", *HELD_OUT) for t in parts[name]}
+    assert all(where[t.text] == name for name in ("train", *HELD_OUT) for t in parts[name]), "all copies are in one part"
+    assert {where[text] for text, count in copies.items() if count >= 10} == {"train"}
+    for name in HELD_OUT:
+        assert sum(copies[t.text] > 1 for t in parts[name]) > 10
+
+
+def test_a_frequent_text_is_replaced_by_others_of_its_length_and_else_by_the_latest():
+    """A fifth is one text: of 100 tweets held out 20 are as short, where there are such, the latest of them."""
+    texts = ["ayoye" if n % 5 == 0 else f"court {n}" if n % 5 == 1 else f"une phrase bien plus longue, numéro {n}" for n in range(2000)]
+    tweets = [tweet(n, text, n) for n, text in enumerate(texts)]
+    parts = split(tweets, texts, data())
+    for name in HELD_OUT:
+        assert Counter(len(t.text) < 20 for t in parts[name]) == {True: 40, False: 60}
+    latest = [t for t in tweets if t.text.startswith("court")][-80:]
+    assert sorted((t for name in HELD_OUT for t in parts[name] if len(t.text) < 20), key=chronological) == latest
+    long = [text if text == "ayoye" else f"une phrase bien plus longue, numéro {n}" for n, text in enumerate(texts)]
+    parts = split([tweet(n, text, n) for n, text in enumerate(long)], long, data())
+    assert [len(parts[name]) for name in HELD_OUT] == [100, 100] and {t.text for t in parts["test"]} == set(long[1875:]) - {"ayoye"}
 
 
 def test_a_planted_leak_is_counted():

@@ -54,6 +54,7 @@ def test_what_is_no_such_text_stays_as_it_is(other, own):
     assert repairs.text(misread(own + other, "cp1252"), "x:1") in (
         INVISIBLE.sub("", own + other),
         INVISIBLE.sub("", misread(own + other, "cp1252")),
+        None,
     )
 
 
@@ -81,12 +82,21 @@ def test_marks_of_programs_go_and_the_author_s_own_signs_stay(tmp_path, raw, tex
     assert [tweet.text for tweet in read(written(tmp_path, [raw]))] == [text]
 
 
-@pytest.mark.parametrize("broken", ["d\u00c3\ufffdj\u00c3\ufffd vu", "l\u00e2\u20ac\ufffd\u00c3\ufffdt\u00c3\ufffd", r"b'\xc3 coup\xe9'"])
-def test_a_file_of_texts_that_lost_bytes_is_refused_with_one_of_them_but_a_single_quotation_is_not(tmp_path, broken):
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "d\u00c3\ufffdj\u00c3\ufffd vu",
+        "l\u00e2\u20ac\ufffd\u00c3\ufffdt\u00c3\ufffd",
+        r"b'\xc3 coup\xe9'",
+        "d\ufffdj\ufffd vu",
+        "dï¿½jï¿½ vu",
+    ],
+)
+def test_a_file_of_texts_that_lost_bytes_is_refused_with_one_of_them_and_single_texts_are_dropped(tmp_path, broken):
     with pytest.raises(TweetstyleError, match="3 of 53 texts were read in a wrong encoding and cannot be repaired, for example") as caught:
         read(written(tmp_path, ["bien"] * 50 + [broken] * 3))
     assert caught.value.where.endswith("t.jsonl:51") and repr(broken)[1:8] in caught.value.what
-    assert [tweet.text for tweet in read(written(tmp_path, ["bien", broken]))] == ["bien", broken]
+    assert [(tweet.text, tweet.reason) for tweet in read(written(tmp_path, ["bien", broken]))] == [("bien", ""), (broken, "broken")]
 
 
 @pytest.mark.parametrize(

@@ -101,8 +101,8 @@ class Data(Section):
     min_characters: int = Field(1, ge=1, le=280)
     """A tweet with fewer characters, links and leading mentions not counted, is dropped as too short."""
     repeats: Literal["cap", "drop", "keep"] = "cap"
-    """Texts written again. cap: short ones stay as often as they were written; of longer ones (50 characters or 8 words) the earliest
-    stays, and of one written ten times or more every second. drop: the earliest of each; keep: all. Never in two splits."""
+    """Texts written again. cap: short ones stay as often as they were written; of longer ones (50 characters or 8 words) every second
+    copy stays. drop: the earliest of each; keep: all. Never in two splits."""
     near_duplicate_jaccard: float = Field(0.75, ge=0.5, le=1)
     """Share of common character 5-grams (Jaccard) from which two tweets are near-duplicates; 1: only the same text."""
     likely_languages: Annotated[tuple[Language, ...], Field(strict=False, min_length=2)] = ("fr", "en")

@@ -23,7 +23,7 @@ class SourceTweet(NamedTuple):
     id: the archive's own, or for one without ids the file's name and the place in it; text: lines end in \\n, HTML entities as
     they are; created_at: `YYYY-MM-DDTHH:MM:SSZ`, or empty where the archive has no date; where: file and place, for messages;
     reply_to: id of the tweet it answers; is_reply: whether the archive says so (None: it does not say); reason, evidence: why the
-    source itself refuses it ("duplicate id", "earlier edit", "truncated"), or empty; is_retweet: the archive says so; client: the
+    source itself refuses it ("duplicate id", "earlier edit", "truncated", "broken"), or empty; is_retweet: the archive says so; client: the
     program that posted it, where the archive says; message: what another person wrote that it answers, where the archive has it.
     """
 

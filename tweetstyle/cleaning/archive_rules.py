@@ -2,10 +2,9 @@
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import groupby
 from typing import NamedTuple
 
 from tweetstyle.cleaning.clean import LONGEST_AUTOMATIC_POST
@@ -24,8 +23,6 @@ AUTOMATIC, OTHER_LANGUAGE, DUPLICATE, NEAR_DUPLICATE = "automatic post", "other 
 
 FEWEST = 30
 """With fewer kept tweets nothing can be held out that says anything."""
-FREQUENT = 10
-"""A text written so often is a habit of its author, whatever its length."""
 OPENING = 5
 """Words of a text's beginning by which texts are put together whose rest varies."""
 COMMON = 0.5
@@ -98,40 +95,26 @@ def cap_repeats(tweets: list[Candidate], data: Data) -> None:
         tweet.cluster = cluster
     if data.repeats == "keep":
         return
-    for place, pair in to_drop(repetitions(found.pairs, texts, data.repeats == "drop")).items():
+    every_length = data.repeats == "drop"
+    for place, pair in to_drop(repetitions(found.pairs, texts, every_length), every_second=not every_length).items():
         tweet, earlier = tweets[place], tweets[pair.earlier].id
         same = DUPLICATE, later("the same as {id}", id=earlier)
         near = NEAR_DUPLICATE, later("{jaccard:.2f} like {id}", jaccard=pair.jaccard, id=earlier)
         tweet.reason, tweet.evidence = same if pair.jaccard == 1 else near
 
 
-def repetitions(pairs: list[DuplicatePair], texts: Sequence[str], all_lengths: bool) -> Iterator[DuplicatePair]:
-    """Those of the pairs, ordered by the later text, whose later text is one too many.
+def repetitions(pairs: Iterable[DuplicatePair], texts: Sequence[str], every_length: bool) -> Iterator[DuplicatePair]:
+    """Those of the pairs whose later text says again what the earlier one says: two that differ in a number or a negation do not.
 
-    A text that no run of `text.copying` fits in cannot be recited: however often it was written, it stays as often, whatever its case
-    and its end, unless `all_lengths`. Of a longer one the copies stay out, for a model recites what it learned twice; but of one
-    written `FREQUENT` times every second stays, so that the habit stays too. Two texts that differ in a number or a negation say
-    different things, unless there are `FREQUENT` such before.
+    Unless `every_length`, a text that no run of `text.copying` fits in repeats nothing: it cannot be recited, however often it was
+    written, whatever its case and its end.
     """
     from tweetstyle.text.copying import is_recitable
 
     says = lru_cache(4096)(lambda place: tuple(TELLING.findall(folded(texts[place]))))
-    copies, read = Counter(pair.earlier for pair in pairs if pair.jaccard == 1), Counter[int]()
-    for place, group in groupby(pairs, lambda pair: pair.later):
-        if not all_lengths and (copies[place] + 1 >= FREQUENT or not is_recitable(texts[place])):
-            continue
-        others = []
-        for pair in group:
-            if pair.jaccard == 1:
-                read[pair.earlier] += 1
-                if all_lengths or copies[pair.earlier] + 1 < FREQUENT or read[pair.earlier] % 2:
-                    yield pair
-            elif says(place) == says(pair.earlier):
-                yield pair
-            else:
-                others.append(pair)
-        if len(others) >= FREQUENT:
-            yield from others
+    for pair in pairs:
+        if (every_length or is_recitable(texts[pair.later])) and (pair.jaccard == 1 or says(pair.later) == says(pair.earlier)):
+            yield pair
 
 
 RULES: dict[str, Callable[[list[Candidate], Data], None]] = {
@@ -143,7 +126,7 @@ RULES: dict[str, Callable[[list[Candidate], Data], None]] = {
 
 # -- the reasons, counted --------------------------------------------------------------------------------------
 
-REASONS = ("duplicate id", "earlier edit", "truncated", *TWEET_RULES, OTHER_LANGUAGE, DUPLICATE, NEAR_DUPLICATE)
+REASONS = ("duplicate id", "earlier edit", "truncated", "broken", *TWEET_RULES, OTHER_LANGUAGE, DUPLICATE, NEAR_DUPLICATE)
 """Every reason for which a tweet is dropped, in the order in which the rules are applied."""
 
 

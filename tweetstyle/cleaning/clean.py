@@ -8,10 +8,14 @@ from tweetstyle.cleaning.known_phrases import (
     AUTOMATIC_ANYWHERE,
     AUTOMATIC_OPENINGS,
     BEFORE_OWN_RETWEET,
+    BEFORE_RETWEET_NOUN,
+    GRID,
     OWN_WORDS,
-    PROGRAM_LINK_AT_END,
+    PROGRAM_LINK,
     PROGRAMS,
+    SHARED_LINK,
     SHARED_WITH_BUTTON,
+    SPOKEN,
 )
 from tweetstyle.cleaning.normalise import (
     LINK,
@@ -55,6 +59,13 @@ RETWEET = re.compile(
       | \(via\s+@\w{1,20}\)
       | (?P<behind>(?-i:\b(?:R/?T|MT)\s?:?\s?[.«"“]?\s?@\w{1,20})      # a comment, then RT @user and their words
           | \b(?:r/?t|mt|qt)\s?:?\s?[.«"“]?@\w{1,20}[ \u00a0\u202f]?:)
+    """,
+    re.X | re.I,
+)
+COLON = re.compile(r"[ \u00a0\u202f]?:")
+BEHIND_OWN_RETWEET = re.compile(
+    r"""[,;!?)»”]|\.(?!\.|…)(?=\s|$)|['’]s\b              # RT @bob, thank you: "RT @bob" ends a part of the sentence
+      | (?:\s*(?:@\w{1,20}|https?://\S+|[^\w\s@#:…]))*\s*$   # nothing that another wrote
     """,
     re.X | re.I,
 )
@@ -160,9 +171,17 @@ def retweet_by_hand(tweet: SourceTweet, text: str) -> re.Match[str] | None:
     """Where a normalised text shows that it is another's: not where "the RT @user" is spoken of, or "@user:" is spoken to."""
     for seen in RETWEET.finditer(text) if "@" in text else ():
         own = seen["address"] and not seen["quoted"] and (tweet.is_reply is not False or tweet.reply_to)
-        if not own and not (seen["behind"] and BEFORE_OWN_RETWEET.search(text, max(0, seen.start() - 20), seen.start())):
+        if not own and not (seen["behind"] and _speaks_of_retweet(text, *seen.span())):
             return seen
     return None
+
+
+def _speaks_of_retweet(text: str, begin: int, end: int) -> bool:
+    """Whether "RT @bob", there in the text, belongs to the author's sentence: by an article before it, or by what follows, no colon."""
+    if BEFORE_RETWEET_NOUN.search(text, max(0, begin - 40), begin):
+        return True
+    quotes = text[end - 1] == ":" or COLON.match(text, end)
+    return not quotes and bool(BEHIND_OWN_RETWEET.match(text, end) or BEFORE_OWN_RETWEET.search(text, max(0, begin - 40), begin))
 
 
 def automatic_post(view: View, data: Data) -> str | None:
@@ -176,8 +195,10 @@ def automatic_post(view: View, data: Data) -> str | None:
     text = view.text.lower().replace("’", "'")
     seen = AUTOMATIC_OPENINGS.match(text)
     if seen is None and "/" in text:
-        seen = AUTOMATIC_ANYWHERE.search(text) or PROGRAM_LINK_AT_END.search(text) or shared_headline(text)
-    return _shown(seen)
+        seen = AUTOMATIC_ANYWHERE.search(text) or PROGRAM_LINK.search(text) or shared_headline(text)
+        if seen is None and not view.mentions_off and (shared := SHARED_LINK.search(text)) and not SPOKEN.search(text, 0, shared.start()):
+            seen = shared
+    return _shown(seen or GRID.search(text))
 
 
 def shared_headline(text: str) -> re.Match[str] | None:

@@ -7,21 +7,46 @@ import yaml
 
 _LINK = r"(?:https?://|\bpic\.twitter\.com/)\S+"
 _KNOWN = yaml.safe_load(files("tweetstyle").joinpath("cleaning/known_phrases.yaml").read_text(encoding="utf-8"))
-_any = {name: "|".join(value if isinstance(value, list) else value.replace("\\ ", "\\s").split()) for name, value in _KNOWN.items()}
+
+
+def _any_of(value: str | list[str]) -> str:
+    """What a pattern names in braces is put in last, so that a name may be in a name."""
+    found = "|".join(value if isinstance(value, list) else value.replace("\\ ", "\\s").split())
+    for name, inner in _NAMES.items():
+        found = found.replace(f"{{{name}}}", inner)
+    return found
+
+
+_NAMES: dict[str, str] = {}
+_NAMES = {
+    "end": rf"(?:\W+(?:{_LINK}|[#@]\w+|check it out|(?:\w+ )?app(?:li)?(?: \w+)?))*\W*$",
+    "link": _LINK,
+    **{name: f"(?:{_any_of(value)})" for name, value in _KNOWN.pop("names").items()},
+}
+_any = {name: _any_of(value) for name, value in _KNOWN.items()}
 
 PROGRAMS = re.compile(rf"\b(?:{_any['programs']})", re.I)
 """Searched in the name of the program that posted."""
-AUTOMATIC_OPENINGS, AUTOMATIC_ANYWHERE = (
-    re.compile(_any[name].replace("{link}", _LINK)) for name in ("automatic_openings", "automatic_anywhere")
-)
+AUTOMATIC_OPENINGS, AUTOMATIC_ANYWHERE, GRID = (re.compile(_any[name]) for name in ("automatic_openings", "automatic_anywhere", "grid"))
 """Matched at the beginning of the lower-case text with straight apostrophes; searched in such a text."""
-PROGRAM_LINK_AT_END = re.compile(rf"(?<![\w.-])(?:www\.)?(?:{_any['program_links']})\b/?\S*(?:\s+#\w+)*\W*$")
+PROGRAM_LINK, SHARED_LINK = (
+    re.compile(rf"(?<![\w.-])(?:www\.)?(?:{_any[name]})\b/?\S*(?:\s+#\w+)*\W*$") for name in ("program_links", "shared_links")
+)
+"""At the end of such a text."""
+SPOKEN = re.compile(rf"\?|(?<![\w'])(?:{_any['spoken']})\b")
+"""A person speaks, or is spoken to."""
 SHORTENED = rf"(?:https?://(?:www\.)?|(?<![\w.@/-]))(?:{_any['shorteners']})/[\w-]+(?:[/.?=&#%+]+[\w-]+)*/?"
 """A short address that leads to another one, as X's own t.co does."""
 
 SHARED_WITH_BUTTON = re.compile(rf"{_LINK} (?:via|par|by) @\w+$")
 OWN_WORDS = re.compile(r"\b(?:i|i'm|i've|me|my|you|thank|thanks|wow|nice|great|je|j'\w+|mon|ma|mes|moi|tu|toi|vous|merci|bravo|lol|mdr)\b")
 """A headline that a reader shares with a button is not in the first person and thanks nobody, unless it is a quotation."""
-BEFORE_OWN_RETWEET = re.compile(rf"(?:(?<![\w'’])(?:{_any['before_own_retweet']})|(?<![+\w])\d+)\s*$", re.I)
+_WORD = r"(?<![\w'’])(?:{})"
+BEFORE_RETWEET_NOUN = re.compile(rf"{_WORD.format(_any['articles'])}\s+(?:(?:{_any['before_nouns']})\s+)*$", re.I)
+"""Before "RT @bob" within a text, where it can be nothing but a noun: "your kind RT @bob"."""
+BEFORE_OWN_RETWEET = re.compile(
+    rf"(?:{_WORD.format(_any['before_own_retweet'])}|{_WORD.format(_any['thanks_for'])}(?:\s\w+){{0,3}}|(?<![+\w])\d+)\s*$", re.I
+)
+"""Before "RT @bob" without a colon behind it, where it is the author's noun or verb."""
 TELLING = re.compile(rf"\d+|\b(?:{_any['telling']})\b|n['’]t\b")
 """Found in a folded text."""

@@ -137,20 +137,29 @@ def near_duplicates(texts: Sequence[str], threshold: float, seed: int = SEED) ->
     return NearDuplicates(pairs, crowds)
 
 
-def to_drop(pairs: Iterable[DuplicatePair]) -> dict[int, DuplicatePair]:
+def to_drop(pairs: Iterable[DuplicatePair], every_second: bool = False) -> dict[int, DuplicatePair]:
     """Position of each text to drop → the pair with its most similar kept near-duplicate, the earliest of several.
 
-    The earliest of a group is kept. A text with the same 5-grams as a dropped one is dropped for the same reason.
+    The earliest of a group is kept. A text with the same 5-grams as a dropped one is dropped for the same reason. every_second: a kept
+    text takes one repetition with it and the next one stays, so that of n copies (n + 1) // 2 stay, and of all texts at least half.
     """
     by_later: dict[int, list[DuplicatePair]] = defaultdict(list)
     for pair in pairs:
         by_later[pair.later].append(pair)
     dropped: dict[int, DuplicatePair] = {}
+    last_copy: dict[int, int] = {}
+    spent: set[int] = set()
     for later in sorted(by_later):
-        reasons = [pair for pair in by_later[later] if pair.earlier not in dropped]
-        same = (pair.earlier for pair in by_later[later] if pair.jaccard == 1 and pair.earlier in dropped)
-        if reasons := reasons + [dropped[earlier]._replace(later=later) for earlier in same]:
+        found = [pair._replace(earlier=last_copy.get(pair.earlier, pair.earlier)) for pair in by_later[later]]
+        reasons = [pair for pair in found if pair.earlier not in dropped]
+        same = (pair.earlier for pair in found if pair.jaccard == 1 and pair.earlier in dropped)
+        reasons += [dropped[earlier]._replace(later=later) for earlier in same]
+        if reasons := [pair for pair in reasons if pair.earlier not in spent]:
             dropped[later] = min(reasons, key=lambda pair: (-pair.jaccard, pair.earlier))
+            if every_second:
+                spent.add(dropped[later].earlier)
+        elif every_second:
+            last_copy |= {pair.earlier: later for pair in by_later[later] if pair.jaccard == 1}
     return dropped
 
 

@@ -3,14 +3,17 @@
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 
-from tweetstyle.cleaning.archive_rules import FREQUENT
-from tweetstyle.cleaning.near_duplicates import connected, near_duplicates
+from tweetstyle.cleaning.near_duplicates import connected, folded, near_duplicates
 from tweetstyle.dataset.held_out import held_out_count, joined
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.locale import N_, Later, _, later
 from tweetstyle.recipe import Data
 from tweetstyle.records import Tweet, seeded_bytes
 
+FREQUENT = 10
+"""A text written so often is a habit of its author and trained on: held out, the model could not learn it."""
+LENGTHS = 20
+"""Characters: of each such range of lengths as many tweets are held out, although texts written again stay together."""
 LEAK_SEEDS = (2, 3, 4)
 """Of other signatures than those by which near-duplicates were dropped: of a further split for every further one."""
 ENOUGH_TWEETS = 100
@@ -44,22 +47,15 @@ def split(tweets: list[Tweet], groups: Sequence[Hashable], data: Data) -> dict[s
 
     Groups are ordered by their first tweet: test has the latest, validation those before, each as near to its fraction of the
     tweets as whole groups come; undated tweets are the earliest, in the order given. A small archive holds out more than the
-    fraction: 30 tweets for each, or a fifth. A group too large for a held-out part is trained on, whenever it began, and so is
-    one with a text that was written `FREQUENT` times, a habit. mini-train is a seeded sample of train. Raises TweetstyleError
-    where groups are so large that nothing can be held out.
+    fraction: 30 tweets for each, or a fifth. A group too large for a held-out part is trained on, whenever it began. Groups with
+    texts written again belong to no time and are drawn: see `_held_out`. mini-train is a seeded sample of train. Raises
+    TweetstyleError where groups are so large that nothing can be held out.
     """
     order = sorted(range(len(tweets)), key=lambda place: tweets[place].created_at)
     members: dict[Hashable, list[int]] = {}
     for place in order:
         members.setdefault(groups[place], []).append(place)
-    # In the order in which they are taken, from the latest tweet backwards.
-    fractions = {"test": data.test_fraction, "validation": data.validation_fraction}
-    wanted = {name: held_out_count(len(tweets), fraction) for name, fraction in fractions.items()}
-    most = max(len(tweets) // 4, *wanted.values())
-    left = [group for group in members.values() if not _is_habit(group, tweets)]
-    holdable, held = sum(len(group) for group in left if len(group) <= most), {}
-    for name, number in wanted.items():
-        held[name], left = _latest(left, min(number, holdable // 2), most)
+    held = _held_out(list(members.values()), tweets, data)
     if not all(held.values()):
         raise _indivisible(tweets, list(members.values()))
     out = {place for places in held.values() for place in places}
@@ -87,8 +83,48 @@ def leaks(parts: Mapping[str, Sequence[Tweet]], threshold: float, seed: int) -> 
     return {tweet.id: cluster for cluster, (_name, tweet) in zip(found, tweets, strict=True) if len(names[cluster]) > 1}
 
 
-def _is_habit(group: Sequence[int], tweets: Sequence[Tweet]) -> bool:
-    return len(group) >= FREQUENT and max(Counter(tweets[place].text.casefold() for place in group).values()) >= FREQUENT
+def _held_out(groups: list[list[int]], tweets: Sequence[Tweet], data: Data) -> dict[str, list[int]]:
+    """The tweets of test and validation: the latest, and of texts written again a part of each length.
+
+    Such texts are mostly short, and in time only their first copy would count. Groups of rare ones are drawn by seed. In place of
+    those that are trained on, because they are frequent, there come tweets as long, or else the latest.
+    """
+    fractions = {"test": data.test_fraction, "validation": data.validation_fraction}
+    wanted = {name: held_out_count(len(tweets), fraction) for name, fraction in fractions.items()}
+    most = max(len(tweets) // 4, *wanted.values())
+    copies = {group[0]: _most_copies(group, tweets) for group in groups}
+    holdable = sum(len(group) for group in groups if len(group) <= most and copies[group[0]] < FREQUENT)
+    again = Counter(len(tweets[place].text) // LENGTHS for group in groups if copies[group[0]] > 1 for place in group)
+    left = [group for group in groups if copies[group[0]] == 1]
+    rare = [group for group in groups if 1 < copies[group[0]] < FREQUENT]
+    rare.sort(key=lambda group: seeded_bytes(data.seed, tweets[group[0]].id, b"split"))
+    alone = Counter(len(tweets[group[0]].text) // LENGTHS for group in left if len(group) == 1)
+    held, missing = {}, {}
+    for name, number in wanted.items():
+        number = min(number, holdable // 2)
+        lengths = {length: number * count / len(tweets) for length, count in again.items()}
+        held[name] = _drawn(rare, lengths, tweets)
+        missing[name] = {length: min(count, alone[length]) for length, count in lengths.items() if count > 0}
+        latest, left = _latest(left, number - len(held[name]) - sum(map(round, missing[name].values())), most)
+        held[name] += latest
+    for name, lengths in missing.items():
+        held[name] += _drawn(left, lengths, tweets)
+    return held
+
+
+def _most_copies(group: Sequence[int], tweets: Sequence[Tweet]) -> int:
+    return max(Counter(folded(tweets[place].text) for place in group).values()) if len(group) > 1 else 1
+
+
+def _drawn(groups: list[list[int]], missing: dict[int, float], tweets: Sequence[Tweet]) -> list[int]:
+    """Takes whole groups out of `groups`, the last first, as long as that brings the tweets `missing` of their length nearer to none."""
+    taken: list[int] = []
+    for at in reversed(range(len(groups))):
+        length, size = len(tweets[groups[at][0]].text) // LENGTHS, len(groups[at])
+        if size < 2 * missing.get(length, 0):
+            missing[length] -= size
+            taken += groups.pop(at)
+    return taken
 
 
 def _latest(groups: list[list[int]], wanted: int, most: int) -> tuple[list[int], list[list[int]]]:

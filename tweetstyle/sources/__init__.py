@@ -71,10 +71,8 @@ class Archive:
             count, repairs = 0, Repairs(str(source.path))
             for tweet in self._read(source, names, advance):
                 count += 1
-                text = repairs.text(tweet.text, tweet.where)
-                if text is not tweet.text or tweet.message:
-                    tweet = tweet._replace(text=text, message=tweet.message and repairs.text(tweet.message, tweet.where))
-                here = tweet.where, hash(text)
+                tweet = repairs.tweet(tweet)
+                here = tweet.where, hash(tweet.text)
                 first = first_places.setdefault(tweet.id, here)
                 if first is not here and not tweet.reason:
                     tweet = _second(tweet, first, here[1], first_places)
