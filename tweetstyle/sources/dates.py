@@ -81,10 +81,12 @@ def read_date(written: str, expected: datetime | None = None) -> datetime:
     Raises:
         ValueError, OverflowError: for anything else.
     """
-    plain = _CLOCK.sub(_hour, written.strip())
+    plain = written.strip()
     for read in (datetime.fromisoformat, lambda text: datetime.strptime(text, _FORM_OF_X), _year_first):
         with suppress(ValueError):
             return _in_utc(read(plain))
+    if len(plain) <= LONGEST and (usual := _CLOCK.sub(_hour, plain)) != plain:
+        return read_date(usual, expected)
     if zone := _ZONE.search(plain):
         return read_date(plain[: zone.start()], expected) - timedelta(hours=_ZONES[zone[1]])
     if found := _SINCE_1970.fullmatch(plain):

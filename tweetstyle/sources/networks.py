@@ -66,16 +66,9 @@ def _with_links(post: dict[str, Any]) -> str:
     for facet in sorted(post.get("facets") or (), key=lambda facet: (facet.get("index") or {}).get("byteStart", 0), reverse=True):
         begin, stop = ((facet.get("index") or {}).get(name, -1) for name in ("byteStart", "byteEnd"))
         address = next((feature["uri"] for feature in facet.get("features", ()) if "uri" in feature), "")
-        if address and 0 <= begin < stop <= end and _is_text(raw[begin:stop]):
+        if address and 0 <= begin < stop <= end and raw[begin:stop].decode(errors="ignore").encode() == raw[begin:stop]:
             raw, end = raw[:begin] + address.encode() + raw[stop:], begin
     return raw.decode()
-
-
-def _is_text(raw: bytes) -> bool:
-    try:
-        return bool(raw.decode())
-    except UnicodeDecodeError:
-        return False
 
 
 def read_car(raw: bytes, place: str) -> Iterator[tuple[str, ChatMessage]]:
