@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import torch
 
 AS_TRAINED, IMATRIX = "as_trained.json", "imatrix.gguf"
-HELD_OUT_TWEETS, IMATRIX_TWEETS, SEED = 500, 500, 42
+HELD_OUT_TWEETS, IMATRIX_TWEETS, SEED = 500, 200, 42
 """Of each held-out split, and of the training tweets; of more, a seeded sample."""
 CHUNK = 512
 """llama.cpp's own default for a chunk, in tokens. Tweets are far shorter: here it only says how much was seen."""
