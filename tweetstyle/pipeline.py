@@ -132,7 +132,7 @@ def chat(path: Path, prompt: str | None) -> None:
 
     run = Run(path)
     num_ctx, tokenizer = (run.recipe.export.num_ctx, run.base.tokenizer) if run.template.turns else (None, None)
-    chat_model = chat.ChatModel(exported_gguf(run.recipe, path), run.template, run.recipe.sampling, num_ctx)
+    chat_model = chat.ChatModel(exported_gguf(run.recipe, path), run.template, run.sampling, num_ctx)
     typed = _("the subject of the tweet, or * for none")
     if run.recipe.prompt.message == "first-words" or run.template.format == "text":
         typed = _("the first words of a tweet")

@@ -54,6 +54,16 @@ def _listed(value: object) -> object:
     return value if isinstance(value, list | tuple) else [value]
 
 
+def _auto(value: object) -> object:
+    """auto is None: no sampling of one's own."""
+    if value == "auto":
+        return None
+    if isinstance(value, dict | Section):
+        return value
+    what = _("has no value") if value is None else _("{value} is neither auto nor a section", value=repr(value)[:60])
+    raise OneWrong(what, _("write auto, or settings below it: temperature, top_p, min_p, top_k, repeat_penalty"))
+
+
 def _on_this_machine(url: str) -> str:
     hint = _("write only host and port of the Ollama on this machine, as in http://127.0.0.1:11434")
     try:
@@ -367,7 +377,13 @@ class Recipe(Section):
     model: Model
     training: Training = Training()
     evaluation: Evaluation = Evaluation()
-    sampling: Sampling = Sampling()
+    sampling: Annotated[
+        Sampling | None,
+        BeforeValidator(_auto, json_schema_input_type=Literal["auto"] | Sampling),
+        Field(json_schema_extra={"default": "auto"}),
+    ] = None
+    """auto: the evaluation tries some ways of sampling on the validation tweets' prompts and takes the one closest to the author; how
+    many tweets that takes follows evaluation.samples. With settings of your own nothing is tried."""
     export: Export = Export()
     machine: Machine = Machine()
     language: Literal["en", "fr"] | None = None

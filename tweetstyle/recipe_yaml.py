@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -215,7 +215,8 @@ def _fields(key: tuple[str, ...]) -> dict[str, Any]:
     """The fields of the section at a dotted key; empty where there is none."""
     section: Any = Recipe
     for name in key:
-        section = section.model_fields[name].annotation if name in section.model_fields else None
-        if not (isinstance(section, type) and issubclass(section, BaseModel)):
+        kind = section.model_fields[name].annotation if name in section.model_fields else None
+        section = next((of for of in (kind, *get_args(kind)) if isinstance(of, type) and issubclass(of, BaseModel)), None)
+        if section is None:
             return {}
     return section.model_fields

@@ -4,12 +4,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tweetstyle.files import read_object
 from tweetstyle.hardware.gpu import Card
 from tweetstyle.locale import current_language
 from tweetstyle.model.base import BaseModel, read_base_model
 from tweetstyle.plan.estimate import card_for
 from tweetstyle.prompt.template import SpecialTokens, Template, build_template
-from tweetstyle.recipe import Recipe
+from tweetstyle.recipe import Recipe, Sampling
 from tweetstyle.recipe_yaml import located, read_recipe
 
 
@@ -58,8 +59,17 @@ class Run:
         return self.recipe.language or current_language()
 
     def settings(self, *sections: str) -> dict[str, Any]:
-        """Sections of the recipe as plain JSON values."""
-        return {section: getattr(self.recipe, section).model_dump(mode="json") for section in sections}
+        """Sections of the recipe as plain JSON values; None for `sampling: auto`."""
+        found = {section: getattr(self.recipe, section) for section in sections}
+        return {section: of and of.model_dump(mode="json") for section, of in found.items()}
+
+    @property
+    def sampling(self) -> Sampling:
+        """The recipe's or, with `sampling: auto`, what the evaluation chose; before it the default."""
+        if self.recipe.sampling:
+            return self.recipe.sampling
+        chosen = read_object(self.recipe.run_directory / "evaluation.json").get("sampling")
+        return Sampling(**chosen["candidates"][chosen["chosen"]]["sampling"]) if chosen else Sampling()
 
     def split(self, name: str) -> Path:
         return self.recipe.data.processed / f"{name}.jsonl"

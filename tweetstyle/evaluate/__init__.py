@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from tweetstyle.dataset.held_out import HeldOut, clusters, held_out, nothing_in
 from tweetstyle.dataset.threads import read_tweets
 from tweetstyle.evaluate.baselines import PROMPT, Cleaner, ModelPair, Specificity, TweetReadings
+from tweetstyle.evaluate.calibration import BY_DEFAULT, Calibration, calibrate, distance_on_test
 from tweetstyle.evaluate.compare import SCORES, scores_of
 from tweetstyle.evaluate.conversation import ConversationReadings, ConversationResult
 from tweetstyle.evaluate.samples import Opening, Sample, Writing, side_by_side, write_samples
@@ -19,14 +20,16 @@ from tweetstyle.evaluate.scoring import SplitResult, gain_in_words, score_held_o
 from tweetstyle.evaluate.style import Style, measure
 from tweetstyle.evaluate.two_sample import Texts
 from tweetstyle.files import complete_file
+from tweetstyle.inference.sampling_grid import DEFAULT
 from tweetstyle.locale import _, current_language
+from tweetstyle.recipe import Sampling
 from tweetstyle.records import Tweet
 from tweetstyle.wording.words import Note, Say
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from tweetstyle.recipe import Evaluation, Sampling
+    from tweetstyle.recipe import Evaluation
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Evaluated:
 
     shown: how many tweets, or messages and answers, the base model was shown where it was shown any; specificity: None where it was
     not measured; style: None where no tweets were written; samples: some of them, drawn by lot; conversation: None for a model that
-    writes tweets and answers no messages.
+    writes tweets and answers no messages; sampling: how it was chosen, None where the recipe names it or nothing was written.
     """
 
     splits: dict[str, SplitResult]
@@ -45,13 +48,14 @@ class Evaluated:
     style: Style | None = None
     samples: list[Sample] = field(default_factory=list)
     conversation: ConversationResult | None = None
+    sampling: Calibration | None = None
 
 
 def evaluate(
     model: ModelPair,
     splits: Mapping[str, Path],
     evaluation: Evaluation,
-    sampling: Sampling,
+    sampling: Sampling | None,
     directory: Path,
     clean: Cleaner = lambda tweet: tweet.text,
 ) -> Evaluated:
@@ -63,10 +67,10 @@ def evaluate(
 
     Args:
         splits: "train", "validation" and "test".
+        sampling: None chooses one by the validation tweets.
         clean: what is learned of a tweet in an archive: other people's tweets are to be cleaned as the author's were.
 
-    Raises:
-        TweetstyleError: a split cannot be read or holds no tweet, the adapter does not fit, or the model cannot be loaded in 4-bit.
+    Raises TweetstyleError where a split cannot be read or holds no tweet, or the model does not load.
     """
     limits = model.base.max_positions, evaluation.max_tweets, evaluation.seed
     held = {name: held_out(splits[name], model.template, model.base.tokenizer, *limits) for name in ("validation", "test")}
@@ -77,26 +81,35 @@ def evaluate(
     prepare = ConversationReadings.prepare if talks else partial(TweetReadings.prepare, clean=clean)
     readings = prepare(model, known, held, evaluation)
     results, base, tuned = score_held_out(model, held, known, readings, evaluation)
-    writing = Writing.of(model, readings.examples, sampling, evaluation.seed)
-    style, shown, openings = _write(writing, held, known, evaluation, directory / "written") if evaluation.samples else (None, [], [])
+    writing = Writing.of(model, readings.examples, sampling or DEFAULT, evaluation.seed)
+    style, shown, openings, chosen = _write(writing, sampling is None, held, known, evaluation, directory / "written")
     talk = readings.result(base, tuned, openings, evaluation) if talks else None
     specific = None if talks else readings.specificity(held["test"], base, tuned, evaluation)
-    evaluated = Evaluated(results, readings.examples.count, warnings(results), specific, style, shown, talk)
-    with complete_file(directory / SCORES) as stream:
-        json.dump(scores_of(held, base[PROMPT].tolist(), tuned[PROMPT].tolist()), stream)
-    with complete_file(directory / "evaluation.json") as stream:
-        json.dump(asdict(evaluated), stream, indent=2, ensure_ascii=False)
+    evaluated = Evaluated(results, readings.examples.count, warnings(results), specific, style, shown, talk, chosen)
+    written = {SCORES: scores_of(held, base[PROMPT].tolist(), tuned[PROMPT].tolist()), "evaluation.json": asdict(evaluated)}
+    for name, found in written.items():
+        with complete_file(directory / name) as stream:
+            json.dump(found, stream, indent=2, ensure_ascii=False)
     return evaluated
 
 
 def _write(
-    writing: Writing, held: Mapping[str, HeldOut], known: Sequence[Tweet], evaluation: Evaluation, directory: Path
-) -> tuple[Style, list[Sample], list[Opening]]:
-    test = held["test"].tweets
+    writing: Writing, search: bool, held: Mapping[str, HeldOut], known: Sequence[Tweet], evaluation: Evaluation, directory: Path
+) -> tuple[Style | None, list[Sample], list[Opening], Calibration | None]:
+    """search: whether the sampling is yet to be chosen. Nothing where no samples are wanted."""
+    if not evaluation.samples:
+        return None, [], [], None
+    test, validation = (held[name].tweets for name in ("test", "validation"))
+    texts, amounts, chosen = [tweet.text for tweet in known], (evaluation.samples, evaluation.confidence), None
+    if search and (chosen := calibrate(writing, texts, validation, *amounts, directory / "sampling")) and chosen.chosen:
+        sampling = Sampling(**chosen.candidates[chosen.chosen].sampling)
+        writing = replace(writing, sampling=sampling, others={BY_DEFAULT: DEFAULT})
     written, openings = write_samples(writing, known, test, evaluation.samples, directory)
-    real, floor = (Texts([tweet.text for tweet in held[name].tweets], clusters(held[name].tweets)) for name in ("test", "validation"))
-    style = measure([tweet.text for tweet in known], real, floor, written, confidence=evaluation.confidence, seed=evaluation.seed)
-    return style, side_by_side(test, written, evaluation.seed), openings
+    if writing.others:
+        chosen = replace(chosen, on_test=distance_on_test(texts, test, written, evaluation.confidence))
+    real, floor = (Texts([tweet.text for tweet in of], clusters(of)) for of in (test, validation))
+    style = measure(texts, real, floor, written, confidence=evaluation.confidence, seed=evaluation.seed)
+    return style, side_by_side(test, written, evaluation.seed), openings, chosen
 
 
 # -- the table for the terminal -------------------------------------------------------------------------------

@@ -93,7 +93,7 @@ def write_samples(
     prompts = prompts_of(test, clusters(test), count, writing.seed)
     questions = question_prompts(train, count) if template.has_topic else []
     both = [*prompts, *questions, *(first_prompts(count) if template.turns else ())]
-    wanted = {BASE: both} | ({EXAMPLES: prompts} if writing.examples.count else {}) | {TUNED: both}
+    wanted = {BASE: both} | ({EXAMPLES: prompts} if writing.examples.count else {}) | dict.fromkeys(writing.others, prompts) | {TUNED: both}
     answers = writing.answers(wanted, directory)
     written = {who: of[:count] for who, of in answers.items()}
     replies = {who: answers[who][count : count + len(questions)] for who in (BASE, TUNED)}
@@ -204,13 +204,15 @@ def _write_lines(stream: IO[str], answers: Mapping[int, str]) -> None:
 
 @dataclass(frozen=True)
 class Writing:
-    """What answers are made by. weights: file → fingerprint of the tuned model's files."""
+    """What answers are made by. weights: file → fingerprint of the tuned model's files; others: further writers, which are the tuned model
+    with another sampling."""
 
     model: ModelPair
     examples: Examples
     sampling: Sampling
     seed: int
     weights: Mapping[str, str]
+    others: Mapping[str, Sampling] = field(default_factory=dict)
 
     @classmethod
     def of(cls, model: ModelPair, examples: Examples, sampling: Sampling, seed: int) -> Writing:
@@ -228,10 +230,11 @@ class Writing:
         """
         files = {who: self._file(who, prompts, directory) for who, prompts in wanted.items()}
         known = {who: file.answers() for who, file in files.items()}
-        places = {who: [n for n, prompt in enumerate(of) if prompt.number not in known[who]] for who, of in wanted.items()}
-        missing = {who: of for who, of in places.items() if of}
-        if self.model.gguf and TUNED in missing:
-            _write_by_gguf(self, [wanted[TUNED][place] for place in missing.pop(TUNED)], files[TUNED])
+        numbers = {who: {prompt.number for prompt in of} - known[who].keys() for who, of in wanted.items()}
+        missing = {who: of for who, of in numbers.items() if of}
+        for who in [who for who in missing if self.model.gguf and model_of(who) == TUNED]:
+            new = missing.pop(who)
+            _write_by_gguf(self, who, [prompt for prompt in wanted[who] if prompt.number in new], files[who])
         if missing:
             run_in_clean_process(_write_by_models, self, wanted, missing, files)
         known = {who: file.answers() for who, file in files.items()}
@@ -243,26 +246,35 @@ class Writing:
             return self.examples.after or self.model.template, self.examples.ids
         return self.model.template, []
 
+    def sampling_of(self, who: str) -> Sampling:
+        return self.others.get(who, self.sampling)
+
     def _file(self, who: str, prompts: Sequence[WritingPrompt], directory: Path) -> AnswerFile:
         template, ids = self.before(who)
-        name, weights = who, dict(self.weights if who == TUNED else self.model.base.fingerprints)
-        if who == TUNED and self.model.gguf:
-            name, weights = "tuned-gguf", fingerprints([self.model.gguf])
-        settings = [weights, ids, repr(template), self.seed, self.sampling.model_dump(mode="json"), [asdict(prompt) for prompt in prompts]]
+        tuned, sampling = model_of(who) == TUNED, self.sampling_of(who).model_dump(mode="json")
+        name, weights = who, dict(self.weights if tuned else self.model.base.fingerprints)
+        if tuned and self.model.gguf:
+            name, weights = f"{who}-gguf", fingerprints([self.model.gguf])
+        settings = [weights, ids, repr(template), self.seed, sampling, [asdict(prompt) for prompt in prompts]]
         return AnswerFile(directory / f"{name}.jsonl", settings_digest(settings))
+
+
+def model_of(who: str) -> str:
+    """The writer whose model and prompts this writer has: with other sampling the tuned model goes by other names."""
+    return who if who in (BASE, EXAMPLES) else TUNED
 
 
 # -- where the models run -----------------------------------------------------------------------------------
 
 
-def _write_by_gguf(writing: Writing, prompts: Sequence[WritingPrompt], file: AnswerFile) -> None:
+def _write_by_gguf(writing: Writing, who: str, prompts: Sequence[WritingPrompt], file: AnswerFile) -> None:
     """By llama.cpp from the exported file, which is what will run; one after the other, each with its own seed."""
     from tweetstyle.inference.chat import ChatModel
     from tweetstyle.progress import Bar
 
     template = writing.model.template
     file.begin()
-    chat_model = ChatModel(writing.model.gguf, template, writing.sampling)
+    chat_model = ChatModel(writing.model.gguf, template, writing.sampling_of(who))
     with Bar(_("writing tweets (GGUF)"), len(prompts), "tweets") as bar:
         bar.advance(0)
         for prompt in prompts:
@@ -274,31 +286,36 @@ def _write_by_gguf(writing: Writing, prompts: Sequence[WritingPrompt], file: Ans
 
 
 def _write_by_models(
-    writing: Writing, wanted: Mapping[str, Sequence[WritingPrompt]], missing: Mapping[str, list[int]], files: Mapping[str, AnswerFile]
+    writing: Writing, wanted: Mapping[str, Sequence[WritingPrompt]], missing: Mapping[str, set[int]], files: Mapping[str, AnswerFile]
 ) -> None:
-    """missing: who → places of the prompts to answer."""
+    """missing: who → numbers of the prompts to answer. Writers that have the same model share its batches."""
     from tweetstyle.inference.likelihood import quiet_libraries
     from tweetstyle.progress import Bar
 
-    base, sampling = writing.model.base, writing.sampling
-    ends = [base.tokenizer.end_id(writing.model.template)]
-    total = sum(map(len, missing.values()))
+    base, ends, total = writing.model.base, [writing.model.base.tokenizer.end_id(writing.model.template)], sum(map(len, missing.values()))
     with quiet_libraries(), Bar(_("writing tweets"), total, "tweets", loading=_("loading the models")) as bar:
-        for who, model in _models(writing.model, list(missing)):
-            files[who].begin()
+        for name, model in _models(writing.model, list(dict.fromkeys(map(model_of, missing)))):
+            for who in missing:
+                if model_of(who) == name:
+                    files[who].begin()
             bar.advance(0)
-            ids = prompt_ids(base, writing.before(who)[0], wanted[who], writing.before(who)[1])
+            # Also of writers that are done: an answer is written in the same company again.
+            rows = [(who, prompt) for who, prompts in wanted.items() if model_of(who) == name for prompt in prompts]
+            ids = prompt_ids(base, writing.before(name)[0], [prompt for _who, prompt in rows], writing.before(name)[1])
             prefix = read_shared_prefix(model, ids)
             shown = len(prefix.ids) if prefix else 0
-            for batch in _batches(ids, _rows(base, model, shown, max(map(len, ids)) - shown + sampling.num_predict)):
-                if not (places := set(batch) & set(missing[who])):
+            width = max(map(len, ids)) - shown + max(writing.sampling_of(who).num_predict for who, _prompt in rows)
+            for batch in _batches(ids, _rows(base, model, shown, width)):
+                here = [rows[index] for index in batch]
+                if not (new := sum(prompt.number in missing.get(who, ()) for who, prompt in here)):
                     continue
-                numbers = [wanted[who][place].number for place in batch]
-                seeds = [(writing.seed, number) for number in numbers]
-                found = generate(model, [ids[place] for place in batch], sampling, ends, seeds, prefix)
-                texts = (as_read(base, writing.model.template, answer) for answer in found)
-                files[who].append(dict(zip(numbers, texts, strict=True)))
-                bar.advance(len(places))
+                samplings = [writing.sampling_of(who) for who, _prompt in here]
+                seeds = [(writing.seed, prompt.number) for _who, prompt in here]
+                found = generate(model, [ids[index] for index in batch], samplings, ends, seeds, prefix)
+                for who in missing.keys() & {who for who, _prompt in here}:
+                    own = ((prompt, answer) for (of, prompt), answer in zip(here, found, strict=True) if of == who)
+                    files[who].append({prompt.number: as_read(base, writing.model.template, answer) for prompt, answer in own})
+                bar.advance(new)
 
 
 def _batches(prompts: Sequence[Sequence[int]], rows: int) -> Iterator[list[int]]:

@@ -120,6 +120,19 @@ def draw(logits: torch.Tensor, recent: Sequence[Sequence[int]], sampling: Sampli
     return drawn
 
 
+def _draw_each(logits: torch.Tensor, recent: Sequence[Sequence[int]], settings: Sequence[Sampling], chance: Sequence[float]) -> list[int]:
+    """The next token of each row, by the row's own settings; otherwise as `draw`."""
+    if len(different := set(settings)) == 1:
+        return draw(logits, recent, settings[0], chance)
+    drawn = [0] * len(recent)
+    for sampling in different:
+        rows = [row for row, of in enumerate(settings) if of == sampling]
+        tokens = draw(logits[rows], [recent[row] for row in rows], sampling, [chance[row] for row in rows])
+        for row, token in zip(rows, tokens, strict=True):
+            drawn[row] = token
+    return drawn
+
+
 def _among_all(logits: torch.Tensor, recent: Sequence[Sequence[int]], sampling: Sampling, chance: Sequence[float]) -> list[int]:
     import torch
 
@@ -158,7 +171,7 @@ def _among_the_first(
 def generate(
     model: Any,
     prompts: Sequence[Sequence[int]],
-    sampling: Sampling,
+    sampling: Sampling | Sequence[Sampling],
     ends: Sequence[int],
     seeds: Sequence[Sequence[int]],
     prefix: SharedPrefix | None = None,
@@ -166,6 +179,7 @@ def generate(
     """One answer to each prompt of a batch, also by a model in training, of which nothing is changed.
 
     Args:
+        sampling: of all prompts, or one for each.
         ends: token ids at which an answer ends.
         seeds: of each prompt; its answer depends on nothing else that is random.
         prefix: of all these prompts, by the same model, so that it is not read again.
@@ -173,18 +187,19 @@ def generate(
     own = [list(prompt[len(prefix.ids) if prefix else 0 :]) for prompt in prompts]
     random = [np.random.default_rng(seed) for seed in seeds]
     so_far, written = [list(prompt[-REPEAT_LAST_N:]) for prompt in prompts], [[] for _ in prompts]
-    going = list(range(len(prompts)))
+    going, settings = list(range(len(prompts))), list(sampling) if isinstance(sampling, Sequence) else [sampling] * len(prompts)
     with _evaluating(model):
-        rows = BatchedCache(model, len(prompts), max(map(len, own)) + sampling.num_predict, prefix)
+        rows = BatchedCache(model, len(prompts), max(map(len, own)) + max(each.num_predict for each in settings), prefix)
         hidden = rows.prompts(own)
         while going:
             recent = [so_far[number] + written[number] for number in going]
-            tokens = draw(logits_of(model, hidden), recent, sampling, [random[number].random() for number in going])
+            chance = [random[number].random() for number in going]
+            tokens = _draw_each(logits_of(model, hidden), recent, [settings[number] for number in going], chance)
             for number, token in zip(going, tokens, strict=True):
                 written[number].append(token)
             for place in reversed(range(len(going))):
                 ids = written[going[place]]
-                if ids[-1] in ends or len(ids) == sampling.num_predict:
+                if ids[-1] in ends or len(ids) == settings[going[place]].num_predict:
                     rows.move(len(going) - 1, place)
                     going[place] = going[-1]
                     going.pop()

@@ -127,6 +127,23 @@ def thinned(labels: Sequence[str]) -> list[str]:
     return [label if place in kept else "" for place, label in enumerate(labels)]
 
 
+def range_chart(rows: Sequence[tuple[str, float, float, float, bool]], mark: tuple[str, float], title: str, say: Say) -> str:
+    """A dot between two ends a row, on one scale that holds 0 and a marked value.
+
+    Args:
+        rows: name, low end, value, high end, and whether it is the one that counts.
+    """
+    values = [0.0, mark[1], *(value for _, *ends, _ in rows for value in ends)]
+    marks = ticks(min(values), max(values), CURVE_TICKS)
+
+    def across(value: float) -> float:
+        return 100 * (value - marks[0]) / (marks[-1] - marks[0])
+
+    drawn = [(name, say.number(value), strong, *map(across, (low, value, high))) for name, low, value, high, strong in rows]
+    scale = [(across(of), say.localised(tick_label(of, marks))) for of in marks]
+    return fragment("charts/ranges.html.j2", title=title, rows=drawn, scale=scale, mark=(mark[0], across(mark[1])), axis=AXIS)
+
+
 # -- curves -------------------------------------------------------------------------------------------------
 
 

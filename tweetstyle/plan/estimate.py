@@ -8,6 +8,7 @@ from tweetstyle.dataset.held_out import training_count
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.hardware.gpu import Card, find_card, named_card
 from tweetstyle.hardware.machine import machine_memory
+from tweetstyle.inference.sampling_grid import tweets_written
 from tweetstyle.locale import _
 from tweetstyle.model.base import BaseConfig, BaseModel
 from tweetstyle.model.config import Shape, read_shape
@@ -34,7 +35,8 @@ class TrainingTokens:
 
 @dataclass(frozen=True)
 class ResourceEstimate:
-    """What a run needs, in bytes. ram: by the part of the run, one after the other; ram_there: of the machine that is planned for."""
+    """What a run needs, in bytes. ram: by the part of the run, one after the other; ram_there: of the machine that is planned for;
+    sampling_tweets: what candidates write until a sampling is chosen."""
 
     name: str
     model: Model
@@ -48,6 +50,7 @@ class ResourceEstimate:
     disk: DiskEstimate
     speed: Speed
     train_tokens: TrainingTokens | None
+    sampling_tweets: int = 0
 
     @property
     def shape(self) -> Shape:
@@ -126,6 +129,7 @@ def estimate_resources(
         disk=estimate_disk(recipe, base, existing),
         speed=speed_of(recipe, base, card),
         train_tokens=train_tokens,
+        sampling_tweets=0 if recipe.sampling else tweets_written(recipe.evaluation.samples),
     )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tweetstyle.console import percent, size
 from tweetstyle.hardware.gpu import Card
+from tweetstyle.inference.sampling_grid import GRID
 from tweetstyle.locale import _, each_part, localised
 from tweetstyle.model.base import BaseConfig
 from tweetstyle.model.hub import how_to_complete
@@ -68,6 +69,8 @@ def further_table(estimate: ResourceEstimate) -> Table:
     for part, value in estimate.disk.parts.items():
         table.add_row(_("disk: {part}", part=each_part(part)), size(value))
     table.add_row(_("disk: all"), disk_in_words(estimate))
+    if count := estimate.sampling_tweets:
+        table.add_row("sampling: auto", _("{candidates} candidates write {count:,} tweets", candidates=len(GRID), count=count))
     table.add_row(_("time"), time_in_words(estimate))
     return table
 

@@ -16,7 +16,7 @@ __all__ = ["RunFiles", "State", "read_run", "run_report", "write_report"]
 
 RELOAD = 20
 """Seconds after which the page of a running training reloads itself."""
-SECTIONS = ("samples", "curves", "likelihood", "style", "conversation", "copying", "data", "plan", "output", "gate", "making")
+SECTIONS = ("samples", "curves", "likelihood", "style", "sampling", "conversation", "copying", "data", "plan", "output", "gate", "making")
 
 
 def write_report(run: RunFiles, language: str, state: State | None = None) -> Path:
@@ -42,6 +42,7 @@ def run_report(files: RunFiles, language: str, state: State | None = None) -> st
     say = Say(language, talks=talks, begins=begins, shown=run.evaluation.get("shown"))
     training = bool(state and state.training)
     given = answers(run.evaluation, run.metrics, language, unfinished=not run.ended, training=training)
+    there = {"conversation": say.talks, "sampling": run.evaluation.get("sampling")}
     copying_began = take_off(run.metrics)
     return render(
         "report.html.j2",
@@ -53,7 +54,7 @@ def run_report(files: RunFiles, language: str, state: State | None = None) -> st
         error=state.error if state else None,
         error_language=current_language(),
         answers=[(answer, " ".join(figures)) for answer, *figures in given],
-        sections=[name for name in SECTIONS if name != "conversation" or say.talks],
+        sections=[name for name in SECTIONS if name not in there or there[name]],
         say=say,
         run=run,
         tables=tables,

@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from tweetstyle.pages.charts import curve, funnel_chart
+from tweetstyle.inference.sampling_grid import in_words
+from tweetstyle.pages.charts import curve, funnel_chart, range_chart
+from tweetstyle.recipe import Sampling
 from tweetstyle.report.files import RunContent
 from tweetstyle.statistics.metrics import epoch_of, kept_validation
 from tweetstyle.wording.words import Say
@@ -35,6 +37,33 @@ def shares(found: Mapping[str, Json], sides: Iterable[str], say: Say) -> list[st
 
 def lengths(found: Iterable[float], say: Say) -> str:
     return " · ".join(say.number(length, 0) for length in found)
+
+
+# -- evaluation.json ----------------------------------------------------------------------------------------
+
+
+def habit_name(habit: Json, say: Say) -> Cell:
+    example = [("bdi code", habit["example"])] if habit["example"] and habit["kind"] != "length" else []
+    return [("", say.named("habits", habit["name"]).format(count=habit["example"])), *example]
+
+
+def each_interval(found: Mapping[str, Json], say: Say) -> dict[str, str]:
+    return {name: say.interval(of, digits=4) for name, of in found.items()}
+
+
+def sampling_words(candidate: Json) -> str:
+    return in_words(Sampling(**candidate["sampling"]))
+
+
+def sampling_chart(found: Json, say: Say) -> str:
+    """Distance of each candidate of the last round to the validation tweets, the nearest first."""
+    most = max(of["tweets"] for of in found["candidates"])
+    last = [(place, of) for place, of in enumerate(found["candidates"]) if of["tweets"] == most and of["distance"]["low"] is not None]
+    rows = [
+        (sampling_words(of), of["distance"]["low"], of["distance"]["estimate"], of["distance"]["high"], place == found["chosen"])
+        for place, of in sorted(last, key=lambda pair: pair[1]["distance"]["estimate"])
+    ]
+    return range_chart(rows, (say("sa_floor"), found["floor"]), say("sa_distance"), say) if rows else ""
 
 
 # -- metrics.jsonl ------------------------------------------------------------------------------------------

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from tweetstyle.console import say_of_stage
 from tweetstyle.files import fingerprints
+from tweetstyle.inference.sampling_grid import GRID, in_words, tweets_written
 from tweetstyle.locale import _
+from tweetstyle.recipe import Sampling
 from tweetstyle.records import read_split
 from tweetstyle.sources.recognise import files_of
 from tweetstyle.stages.stage import Done, Stage, exported_gguf, plain, show, trained_inputs, trained_scores, tweets_of
@@ -38,7 +40,13 @@ def _evaluate(run: Run) -> Done:
     splits = {"train": run.split(recipe.training.split)} | {name: run.split(name) for name in ("validation", "test")}
     as_trained = {id: nats for of in trained_scores(run).splits.values() for id, nats in zip(of.ids, of.nats, strict=True)}
     model = ModelPair(run.base, run.final_model, recipe.model.method, run.template, writer, as_trained)
+    if recipe.sampling is None and (count := tweets_written(recipe.evaluation.samples)):
+        say_of_stage(_("sampling: auto: {candidates} candidates write {count:,} tweets", candidates=len(GRID), count=count))
     evaluated = evaluate(model, splits, recipe.evaluation, recipe.sampling, directory, lambda tweet: clean(tweet, recipe.data).text)
+    if evaluated.sampling:
+        chosen = in_words(Sampling(**evaluated.sampling.candidates[evaluated.sampling.chosen].sampling))
+        text = _("sampling: {chosen}", chosen=chosen) if evaluated.sampling.chosen else _("sampling: the default ({chosen})", chosen=chosen)
+        say_of_stage(text)
     show(evaluation_table(evaluated, begins=recipe.prompt.message == "first-words"))
     _blind_test(run, evaluated.samples)
     return [directory / "evaluation.json", directory / "scores.json"], plain(evaluated)

@@ -10,7 +10,7 @@ from tweetstyle.console import say, say_of_stage
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import fingerprints
 from tweetstyle.locale import _, current_language
-from tweetstyle.manifest import Manifest
+from tweetstyle.manifest import Manifest, settings_digest
 from tweetstyle.stages.stage import Done, Stage, scored_sample, trained_inputs, trained_scores
 from tweetstyle.wording.words import Say
 
@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 
 def export_stage(run: Run) -> Stage:
     manifest = run.recipe.export_directory / "manifest.json"
-    return Stage("export", manifest, run.settings("prompt", "sampling", "export"), partial(trained_inputs, run), partial(_export, run))
+    return Stage("export", manifest, run.settings("prompt", "sampling", "export"), partial(_inputs, run), partial(_export, run))
+
+
+def _inputs(run: Run) -> dict[str, str]:
+    """The trained model, and the sampling that the evaluation chose for it."""
+    chosen = {} if run.recipe.sampling else {"sampling": settings_digest(run.sampling.model_dump(mode="json"))}
+    return trained_inputs(run) | chosen
 
 
 def _export(run: Run) -> Done:
@@ -35,7 +41,7 @@ def _export(run: Run) -> Done:
     # What the adapter is added to; without one, the trained model itself.
     weights = run.base if run.adapter else read_base_model(run.final_model)
     exported = export(
-        weights, run.adapter, run.template, recipe.export, recipe.sampling, recipe.name, directory,
+        weights, run.adapter, run.template, recipe.export, run.sampling, recipe.name, directory,
         nf4=trained.nf4 if run.adapter else None,
         imatrix=read_imatrix(recipe.run_directory / "imatrix.gguf"),
     )  # fmt: skip
@@ -62,7 +68,7 @@ def _checks(run: Run, gguf: dict[str, Path], modelfile: Path) -> list[GateCheck]
     recipe = run.recipe
     sample, nats = scored_sample(run, trained_scores(run), ["test", "validation"], recipe.export.gate_tweets)
     held = TrainedModel(run.template, run.base.tokenizer, sample, nats)
-    return verify(held, gguf, modelfile, recipe.sampling, recipe.export, recipe.evaluation)
+    return verify(held, gguf, modelfile, run.sampling, recipe.export, recipe.evaluation)
 
 
 def _those_that_passed(run: Run, gguf: dict[str, Path], checks: list[GateCheck], modelfile: Path) -> dict[str, Path]:
@@ -96,7 +102,7 @@ def _written(run: Run, gguf: dict[str, Path], facts: dict[str, Any]) -> Done:
     recipe, directory = run.recipe, run.recipe.export_directory
     names = {file_type: file.name for file_type, file in gguf.items()}
     if not (modelfile := directory / "Modelfile").is_file():
-        write_modelfile(modelfile, names, run.template, recipe.export, recipe.sampling, run.base.tokenizer)
+        write_modelfile(modelfile, names, run.template, recipe.export, run.sampling, run.base.tokenizer)
     write_model_card(recipe, run.base, run.template, names, facts, directory)
     beside = [directory / name for name in ("Modelfile", "README.md", "parity.json", "parity.html")]
     return [*gguf.values(), *filter(Path.is_file, beside)], facts

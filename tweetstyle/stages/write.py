@@ -59,7 +59,7 @@ def discriminator(run: Run, gguf: Path, tweets: list[Tweet], writer: Writer) -> 
 
     habits = find_habits([tweet.text for tweet in tweets])
     path = run.recipe.export_directory / "discriminator.npz"
-    made_from = [fingerprint(gguf), tweets_of(run, run.recipe.training.split), run.settings("sampling"), LEARNED_FROM]
+    made_from = [fingerprint(gguf), tweets_of(run, run.recipe.training.split), run.sampling.model_dump(mode="json"), LEARNED_FROM]
     made_by = settings_digest(made_from)
     if found := Discriminator.read(path, habits, made_by):
         return found
@@ -80,7 +80,7 @@ def discriminator(run: Run, gguf: Path, tweets: list[Tweet], writer: Writer) -> 
 def gguf_writer(run: Run, gguf: Path) -> Writer:
     from tweetstyle.inference.chat import ChatModel
 
-    model = ChatModel(gguf, run.template, run.recipe.sampling)
+    model = ChatModel(gguf, run.template, run.sampling)
 
     def write(subject: str, seed: int) -> str | None:
         text = model.answer(subject, seed=seed)
