@@ -1,10 +1,11 @@
-"""Every command on every page exists: ours are parsed, and run where that is cheap; others are checked against the installed program."""
+"""Every command on every page is run, here or in tests/integration/test_whole_run.py, or has a reason why not; ours are parsed too."""
 
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import click
@@ -19,9 +20,33 @@ from tweetstyle.sources import open_archive
 
 ROOT = Path(__file__).parents[1]
 OLLAMA = ROOT / ".cache" / "ollama-0.11.4" / "ollama"
-RUN_HERE = {"inspect", "prepare", "plan", "doctor", "tokens", "schema"}
-OUTSIDE = ("sudo apt", "source", "cd", "git clone", "git archive", "kaggle", "rclone", "docker", "nvidia-smi")
-"""Programs of others that are not run: of the system, or with an account, a network or a daemon that is not here."""
+RUN_HERE = {"inspect", "prepare", "plan", "doctor", "tokens", "schema", "playback"}
+OF_A_RUN = {"fit", "evaluate", "export", "chat", "write", "compare"}
+"""Run in tests/integration/test_whole_run.py, and so are Ollama's commands."""
+CLONE, DRIVE = ("git clone", "cd", "source", "git archive"), ("rclone copy", "rclone copyto")
+"""In the order in which they are typed."""
+NOT_RUN = {
+    "sudo apt install": "it installs packages of the system",
+    "docker compose build": "it needs Docker's daemon; test_docker.py reads what it would build",
+    "kaggle kernels output": "it needs an account",
+    "rclone config": "it asks questions",
+    "rclone mount": "it needs FUSE",
+    "nvidia-smi": "words of a message that docs/12gb.md explains",
+    "hf auth": "it needs an account; its options are compared with the program's",
+    "hf download": "it needs the hub; its options are compared with the program's",
+    "ollama pull": "it needs Ollama's registry",
+    "ollama serve": "it does not end; the tests' own Ollama is this command",
+    "ollama create -q": "named in a table for what was measured with it",
+    "tweetstyle start": "test_start.py and integration/test_start.py answer its questions",
+    "tweetstyle verify": "integration/test_gate.py runs it",
+    "make demo": "it takes minutes; integration/test_whole_run.py runs the same stages on fewer tweets",
+    "make test": "these tests",
+    "make check": "a part of these tests",
+    "make setup CARD=turing": "an environment of its own of 6 GB; test_doctor.py reads its lock",
+    "make messages": "it writes the catalogue; test_locale.py compares what it would write",
+    ".venv/bin/python -m pytest": "the file that it names is one of these tests",
+}
+"""Beginning of a command → why no test types it."""
 STANDS_FOR = {
     "RECIPE": "recipes/demo.yaml", "RECETTE": "recipes/demo.yaml", "recipe.yaml": "recipes/demo.yaml", "VERB": "plan",
     "ARCHIVE": "data/raw/archive.csv", "SOURCE": "data/raw/archive.csv", "MODEL": "model/smollm2-135m-instruct", "RUN": "model/demo",
@@ -52,6 +77,8 @@ COMMANDS = sorted({command for page in PAGES if page.name != "CHANGELOG.md" for 
 def words_of(command: str) -> list[list[str]]:
     """A command's words, one list for each of its alternatives (`prepare|fit`)."""
     words = [STANDS_FOR.get(word, word) for word in shlex.split(command.replace("…", "").replace("twitter-.zip", "twitter-2025-01-14.zip"))]
+    if "playback" in words[1:2]:  # Which not every recipe has.
+        words = [word.replace("demo.yaml", "demo-chat.yaml") for word in words]
     alternatives = next((word.split("|") for word in words[1:2] if "|" in word), [None])
     return [[words[0], *([verb] if verb else words[1:2]), *words[2:]] for verb in alternatives]
 
@@ -69,10 +96,19 @@ def parsed(words: list[str]) -> click.Context:
     return tweetstyle.commands[rest[0]].make_context(rest[0], rest[1:])
 
 
-def test_there_are_commands_of_each_program_and_nothing_else():
+def is_run(words: list[str]) -> bool:
+    """Whether a test types the command. One of ours without an operand is a verb's name in a sentence."""
+    if words[0] == "tweetstyle":
+        return len(words) == 2 or words[1] in RUN_HERE | OF_A_RUN
+    return words[0] in ("tweetstyle-fit", "make", "ollama") or " ".join(words).startswith((*CLONE, *DRIVE))
+
+
+def test_every_command_is_run_or_has_a_reason_why_not():
     assert len(COMMANDS) > 50 and {words[0] for words in OURS} == {"tweetstyle", "tweetstyle-fit"}
-    known = (*OUTSIDE, "tweetstyle", "make", "ollama", "hf auth ", "hf download", ".venv/bin/python -m pytest tests/")
-    assert [command for command in COMMANDS if not command.startswith(known)] == []
+    typed = [words for command in COMMANDS for words in words_of(command)]
+    excused = {beginning: [words for words in typed if " ".join(words).startswith(beginning)] for beginning in NOT_RUN}
+    assert all(excused.values()), "a reason for a command that no page has"
+    assert [words for words in typed if not is_run(words) and not any(words in found for found in excused.values())] == []
 
 
 @pytest.mark.parametrize("words", OURS, ids=" ".join)
@@ -92,7 +128,8 @@ def project(tmp_path_factory):
     shutil.copytree(ROOT / "recipes", path / "recipes")
     shutil.copytree(ROOT / "data" / "sample", path / "data" / "sample")
     (path / "model").mkdir()
-    (path / "model" / "smollm2-135m-instruct").symlink_to(ROOT / "model" / "smollm2-135m-instruct")
+    for base in ("smollm2-135m-instruct", "smollm2-135m-instruct.gguf"):
+        (path / "model" / base).symlink_to(ROOT / "model" / base)
     shutil.copytree(ROOT / "data" / "sample", path / "data" / "raw")
     shutil.copy(ROOT / "data" / "sample" / "tweets.csv", path / "data" / "raw" / "archive.csv")
     posts = [Post(tweet.id, tweet.text, tweet.created_at) for tweet in open_archive([path / "data" / "raw" / "archive.csv"]).tweets()]
@@ -122,14 +159,52 @@ def test_what_is_cheap_runs(words, project, base_model_dir, monkeypatch):
 
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if command.startswith("make")])
-def test_make_knows_its_target(command):
-    done = subprocess.run(["make", "-n", *command.split()[1:]], cwd=ROOT, capture_output=True, text=True)
+def test_make_makes_its_target_or_knows_it(command):
+    dry = ["--dry-run"] * command.startswith(tuple(NOT_RUN))
+    done = subprocess.run(["make", *dry, *command.split()[1:]], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def beginning_with(beginnings: tuple[str, ...]) -> list[str]:
+    """Commands of the pages, in the order of their beginnings."""
+    return [command for beginning in beginnings for command in COMMANDS if command.startswith(f"{beginning} ")]
+
+
+def test_a_clone_holds_the_program_and_becomes_the_zip_of_the_notebooks(tmp_path):
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git repository")
+    clone, enter, activate, archive = beginning_with(CLONE)
+    typed = [clone.replace("ADDRESS", str(ROOT)), enter, f"ln -s {ROOT}/.venv .venv", activate, archive, "command -v tweetstyle"]
+    done = subprocess.run(["bash", "-ec", "\n".join(typed)], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.strip() == f"{ROOT}/.venv/bin/tweetstyle", done.stderr
+    assert {"Makefile", "recipes/llama3-8b-t4.yaml"} <= set(zipfile.ZipFile(tmp_path / "tweetstyle" / "tweetstyle.zip").namelist())
+
+
+@pytest.mark.skipif(not shutil.which("rclone"), reason="rclone is not installed")
+def test_rclone_takes_the_archive_to_drive_and_brings_the_export_home(tmp_path, monkeypatch):
+    """A folder is in Drive's place."""
+    drive = tmp_path / "drive" / "colab" / "twitter2"
+    for name in (drive / "export/mine/Modelfile", tmp_path / "tweetstyle.zip", tmp_path / "data/processed/tweets_tous_nettoyes.csv"):
+        name.parent.mkdir(parents=True, exist_ok=True)
+        name.write_text(name.name)
+    for name, value in {
+        "CONFIG": str(tmp_path / "none"),
+        "CONFIG_GOOGLEDRIVE_TYPE": "alias",
+        "CONFIG_GOOGLEDRIVE_REMOTE": str(tmp_path / "drive"),
+    }.items():
+        monkeypatch.setenv(f"RCLONE_{name}", value)
+    for command in (commands := set(beginning_with(("rclone copy", "rclone copyto")))):
+        subprocess.run(shlex.split(command), cwd=tmp_path, check=True)
+    assert len(commands) == 3 and (tmp_path / "export/mine/Modelfile").read_text() == "Modelfile"
+    assert [(drive / name).read_text() for name in ("tweetstyle.zip", "data/tweets_tous.csv")] == [
+        "tweetstyle.zip",
+        "tweets_tous_nettoyes.csv",
+    ]
 
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if command.startswith("ollama")])
 def test_ollama_has_the_command_and_the_option(command):
-    """`create` and `run` of an exported model are run in tests/integration/test_whole_run.py."""
+    """Those of a model are run in tests/integration/test_whole_run.py."""
     if not OLLAMA.is_file():
         pytest.skip("Ollama is not built: run `make ollama` (needs Go and a C/C++ compiler)")
     words = shlex.split(command)

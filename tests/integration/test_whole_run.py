@@ -1,6 +1,7 @@
 """`tweetstyle-fit` as a person runs it: killed while it trains, resumed, run again, changed, and talked with in Ollama."""
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from support.network_guard import NetworkGuard
 from support.ollama import OllamaServer
+from test_doc_commands import COMMANDS, NOT_RUN, OF_A_RUN
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -157,3 +159,42 @@ def test_the_exported_file_writes_in_the_trained_models_place(killed_then_finish
     written = {row["number"]: row["text"] for row in map(json.loads, lines)}
     assert {sample["tuned"] for sample in found["samples"]} <= set(written.values())
     assert [sample["base"] for sample in found["samples"]] == [sample["base"] for sample in by_hf["samples"]]
+
+
+OF_THIS_RUN = {
+    r"recipes/[\w.-]+|recipe\.yaml|\bRECIPE\b|\bRECETTE\b": "mine.yaml",
+    r"model/[\w.-]+|\bRUN\b|\bDOSSIER\b": "model/mine",
+    r"(?<=-f )\S*(?=Modelfile)": "export/mine/",
+    r"\b(?:NAME|NOM|llama3|demo-chat)\b": "mine",
+    r"\b(?:SUBJECT|SUJET)\b": "hiver",
+    "…": "",
+}
+"""What a page calls a recipe, a run, a model or a subject → what it is here."""
+
+
+def of_this_run(command: str) -> list[str]:
+    """The command as it is typed here, once for each of its verbs."""
+    for name, here in OF_THIS_RUN.items():
+        command = re.sub(name, here, command)
+    verbs = next((word for word in command.split() if "|" in word), "")
+    return [command.replace(verbs, verb) for verb in verbs.split("|")]
+
+
+TYPED = {
+    typed for command in COMMANDS if len(command.split()) > 2 or command.startswith("tweetstyle-fit") for typed in of_this_run(command)
+}
+TYPED = [
+    typed
+    for typed in sorted(TYPED | {"ollama list", "ollama ps"})
+    if not typed.startswith(tuple(NOT_RUN)) and (typed.split()[0] in ("tweetstyle-fit", "ollama") or typed.split()[1] in OF_A_RUN)
+]
+
+
+@pytest.mark.parametrize("typed", TYPED)
+def test_what_the_pages_type_on_a_finished_run_works(killed_then_finished: tuple[Project, str], ollama: OllamaServer, typed: str) -> None:
+    project, _ = killed_then_finished
+    (project.path / "subjects.txt").write_text("hiver\nle café\n")
+    path = f"{ollama.binary.parent}:{BIN}:{project.environment['PATH']}"
+    environment = project.environment | ollama.environment | {"PATH": path}
+    done = subprocess.run(["bash", "-c", typed], cwd=project.path, env=environment, input="hiver\n", capture_output=True, text=True)
+    assert done.returncode == 0 and (done.stdout.strip() or "> " in typed or typed.startswith("ollama stop")), done.stdout + done.stderr
