@@ -1,4 +1,4 @@
 """What tests of several sources share."""
 
-MENDED = "\0\r\x1b\xad\u200b\u2060\ufeff\u2066\u2067\u2068\u2069ÃÂâðÅÄ√Γ¬‚"
+MENDED = "\0\r\x1b\xad\u200b\u2060\ufeff\u2066\u2067\u2068\u2069\ufffdÃÂâðïÅÄ√Γ¬‚├"
 """Characters that are replaced, taken out, or may be a sign of a wrong encoding: any other text stays as it is."""
