@@ -12,7 +12,7 @@ import yaml
 from tweetstyle.errors import RecipeErrors, TweetstyleError
 from tweetstyle.locale import use_language
 from tweetstyle.recipe import Recipe
-from tweetstyle.recipe_yaml import _fields, read_recipe, schema
+from tweetstyle.recipe_yaml import Commented, _fields, read_recipe, schema, with_settings
 
 ROOT = Path(__file__).parents[1]
 GOOD = """\
@@ -229,3 +229,61 @@ def test_no_wrong_value_gets_a_message_in_pydantics_words(tmp_path, language):
                 assert language == "en" or not ENGLISH.search(message.replace(str(path), "")), message
                 assert "  → " in message and max(map(len, message.splitlines())) < 450, message
     assert seen > 1000
+
+
+# -- changed settings -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("recipe", sorted((ROOT / "recipes").glob("*.yaml")), ids=lambda p: p.stem)
+def test_a_changed_setting_changes_its_line_alone(recipe):
+    before = recipe.read_text(encoding="utf-8").splitlines()
+    after = with_settings(recipe.read_text(encoding="utf-8"), {"prompt.style": Commented("Ann", "me")}).splitlines()
+    changed = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
+    assert [new.split() for old, new in changed] == [["style:", "Ann", "#", "me"]] and changed[0][0].startswith("  style: ")
+
+
+@pytest.mark.parametrize("name", ["yes", "1:30", "on", "2e-4", "null", "# a", "a: b", "- c", 'é "x"', "2001-01-01", "l'été", "[a]", "😀 x"])
+def test_a_text_is_read_back_as_it_was_given(tmp_path, name):
+    path = tmp_path / "mine.yaml"
+    path.write_text(with_settings(GOOD, {"prompt.style": name, "playback.ollama": name}), encoding="utf-8")
+    assert yaml.safe_load(path.read_text(encoding="utf-8"))["playback"] == {"ollama": name}
+    path.write_text(with_settings(GOOD, {"prompt.style": name}), encoding="utf-8")
+    assert read_recipe(path).prompt.style == name
+
+
+def test_settings_new_and_old_at_every_depth_and_the_comments_around_them():
+    text = """\
+# mine
+data:
+    source: [a.csv, b.csv]  # both
+    # a note
+
+model:
+    base: model/x  # small
+    lora: {r: 8}
+
+# the end
+"""
+    settings = {"data.source": "c.csv", "data.seed": 1, "model.base": Commented("model/y", "large"), "model.lora.r": 4}
+    assert (
+        with_settings(text, settings | {"training.learning_rate": Commented(0.00025, "measured"), "export.types": ["f16", "q8_0"]})
+        == """\
+# mine
+data:
+    seed: 1
+    source: c.csv
+    # a note
+
+model:
+    base: model/y  # large
+    lora: {r: 4}
+
+training:
+    learning_rate: 2.5e-4  # measured
+
+export:
+    types: [f16, q8_0]
+
+# the end
+"""
+    )

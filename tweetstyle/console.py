@@ -114,3 +114,11 @@ def percent(share: float) -> str:
     if 0 < share < 0.001:
         return localised("<0.1%")
     return localised(">99.9%" if 0.999 < share < 1 else f"{share:.1%}")
+
+
+def as_rate(rate: float) -> str:
+    """0.0002 as 2e-4, 0.00025 as 2.5e-4; 1 stays 1."""
+    if 0.1 <= rate < 100:
+        return f"{rate:g}"
+    digits, power = f"{rate:.2e}".split("e")
+    return f"{float(digits):g}e{int(power)}"

@@ -3,18 +3,23 @@
 import contextlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
+from io import StringIO
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from tweetstyle.console import as_rate
 from tweetstyle.errors import RecipeErrors, TweetstyleError, closest
 from tweetstyle.locale import N_, _
 from tweetstyle.locale.libraries import reason
 from tweetstyle.recipe import WRITE_WORDS, Recipe
+
+if TYPE_CHECKING:
+    from ruamel.yaml.comments import CommentedMap
 
 NOT_VALID = N_("{value} is not valid")
 KINDS = {
@@ -102,6 +107,76 @@ def with_line(error: TweetstyleError, path: Path) -> TweetstyleError:
 def schema() -> str:
     """The JSON Schema that editors read, as text; docs/recipe.schema.json is a copy that a test compares with it."""
     return json.dumps(Recipe.model_json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+# -- changed settings ---------------------------------------------------------------------------------------
+
+
+class Commented(NamedTuple):
+    """A setting and the comment behind it."""
+
+    value: Any
+    comment: str
+
+
+Settings = Mapping[str, Any]
+"""Dotted key of a recipe → its value, or that with a comment (Commented)."""
+
+
+def with_settings(text: str, settings: Settings) -> str:
+    """A recipe's text with other values: each in its line, a new one at the head of its section, whose comments stay.
+
+    The comment behind a value goes with it: it was about the former one. A float is written as a learning rate is: 2e-4.
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.comments import CommentedMap
+
+    editor, changed = YAML(), StringIO()
+    editor.preserve_quotes, editor.width = True, 10_000
+    # Lists within their brackets, and as far indented as the first line that is.
+    editor.representer.add_representer(list, lambda to, items: to.represent_sequence("tag:yaml.org,2002:seq", items, flow_style=True))
+    if indent := re.search(r"^( +)[^ #\n-]", text, re.M):
+        editor.map_indent = len(indent[1])
+    editor.representer.add_representer(float, lambda to, value: to.represent_scalar("tag:yaml.org,2002:float", as_rate(value)))
+    values = editor.load(text)
+    for key, setting in settings.items():
+        *sections, name = key.split(".")
+        section = values
+        for part in sections:
+            if section.get(part) is None:
+                section[part] = CommentedMap()
+                if section is values:
+                    values.yaml_set_comment_before_after_key(part, before="\n")
+            section = section[part]
+        _set(section, name, *(setting if isinstance(setting, Commented) else (setting, "")))
+    editor.dump(values, changed)
+    return changed.getvalue()
+
+
+def _set(section: "CommentedMap", name: str, value: Any, comment: str) -> None:
+    from ruamel.yaml.scalarstring import DoubleQuotedScalarString
+
+    if isinstance(value, str) and _read_as(value) != value:
+        value = DoubleQuotedScalarString(value)
+    if name not in section:
+        section.insert(0, name, value, comment or None)
+        return
+    section[name] = value
+    # The token also holds what follows the line, which stays: empty lines, and comments before the next key.
+    token = section.ca.items.get(name, [None] * 3)[2]
+    if token:
+        after = token.value.partition("\n")[2]
+        token.value = f"{'# ' + comment if comment else ''}\n{after}"
+    elif comment:
+        section.yaml_add_eol_comment(comment, name)
+
+
+def _read_as(text: str) -> Any:
+    """What a recipe has where this is written without quotes; ruamel reads YAML 1.2 alone, where yes and 1:30 are texts."""
+    try:
+        return yaml.load(text, _Loader)  # noqa: S506
+    except yaml.YAMLError:
+        return None
 
 
 # -- YAML ---------------------------------------------------------------------------------------------------

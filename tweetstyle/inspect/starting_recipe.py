@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from tweetstyle.console import as_rate
 from tweetstyle.dataset.held_out import training_count
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.locale import _, current_language, in_language, localised
@@ -15,7 +16,6 @@ from tweetstyle.plan.schedule import (
     MANY,
     SOME,
     VALIDATIONS_OF_FEW_STEPS,
-    as_rate,
     epochs_for,
     eval_every,
     rank_for,

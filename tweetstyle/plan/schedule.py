@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from tweetstyle.console import as_rate
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.locale import _, _n, localised
 from tweetstyle.recipe import Training
@@ -218,7 +219,7 @@ def rate_of_few_steps(method: str, hidden_size: int) -> float:
     at 1e-4.
     """
     times = 1 if method == "full" else SHORT_TIMES
-    return float(f"{times * _full_rate(hidden_size):.0e}")
+    return one_digit(times * _full_rate(hidden_size))
 
 
 def usual_rate(method: str, hidden_size: int) -> float:
@@ -235,15 +236,16 @@ def unusual_rate(rate: float, method: str, hidden_size: int) -> str:
     low, high = usual / FAR_BELOW, usual * FAR_ABOVE
     if low <= rate <= high:
         return ""
-    rates = {"rate": as_rate(rate), "low": as_rate(low), "high": as_rate(high), "method": method, "usual": as_rate(usual)}
+    about = {name: as_rate(one_digit(value)) for name, value in {"low": low, "high": high, "usual": usual}.items()}
+    rates = {"rate": as_rate(rate), "method": method} | about
     if rate > high:
         return _("{rate} is above the usual {low} to {high} for {method} and this base model: training may diverge; try {usual}", **rates)
     return _("{rate} is below the usual {low} to {high} for {method} and this base model: it may learn little; try {usual}", **rates)
 
 
-def as_rate(rate: float) -> str:
-    """0.0002 as 2e-4; 1 stays 1."""
-    return f"{rate:g}" if 0.1 <= rate < 100 else f"{rate:.0e}".replace("e-0", "e-")
+def one_digit(rate: float) -> float:
+    """0.00046 as 0.0005."""
+    return float(f"{rate:.0e}")
 
 
 MAP_BATCH = 1000

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tweetstyle.console import rich_console
+from tweetstyle.console import as_rate, rich_console
 from tweetstyle.dataset.threads import Message, is_answerable, messages_path, write_messages
 from tweetstyle.hardware.disk import require_free_space
 from tweetstyle.locale import _, _n
@@ -24,7 +24,7 @@ from tweetstyle.plan.estimate import (
     refuse_method,
 )
 from tweetstyle.plan.probe import no_speed
-from tweetstyle.plan.schedule import as_rate, unusual_rate
+from tweetstyle.plan.schedule import unusual_rate
 from tweetstyle.plan.tables import plan_table
 from tweetstyle.recipe import Recipe
 from tweetstyle.recipe_yaml import located

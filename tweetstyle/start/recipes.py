@@ -1,6 +1,5 @@
 """The two recipes of the guide: the full run's, and the trial's on 100 tweets beside it."""
 
-import json
 import os
 import re
 from pathlib import Path
@@ -14,15 +13,13 @@ from tweetstyle.locale import _, current_language, in_language
 from tweetstyle.model.base import read_base_config
 from tweetstyle.model.hub import BY_MAKE
 from tweetstyle.pages.render import asset
-from tweetstyle.plan.schedule import SOME, as_rate, rate_of_few_steps, usual_rate
+from tweetstyle.plan.schedule import SOME, one_digit, rate_of_few_steps, usual_rate
+from tweetstyle.recipe_yaml import Commented, Settings, with_settings
 from tweetstyle.start.base import MESSAGES, SMALL
 from tweetstyle.start.dialogue import Answers
 
 TRIAL = 100
 """Tweets, as data.mini_train."""
-
-Settings = dict[str, object]
-"""Dotted key of a recipe → its value as YAML, with a comment where it needs one."""
 
 
 def write_recipes(answers: Answers) -> None:
@@ -49,32 +46,16 @@ def write_recipes(answers: Answers) -> None:
     answers.save()
 
 
-def with_settings(text: str, settings: Settings) -> str:
-    """A recipe's text with other values, each in its line, or in a new one at the head of its section."""
-    for key, value in settings.items():
-        section, *inner = key.split(".")
-        if not re.search(rf"^{section}:", text, re.M):
-            text += f"\n{section}:\n"
-        before, head, rest = re.split(rf"(^{section}:.*\n)", text, maxsplit=1, flags=re.M)
-        length = re.match(r"(?: .*\n)*", rest).end()
-        block, after = rest[:length], rest[length:]
-        beginning = f"{'  ' * len(inner)}{inner[-1]}: "
-        line, old = f"{beginning}{value}", re.compile(rf"^{beginning}.*$", re.M)
-        block = old.sub(lambda _, line=line: line, block, count=1) if old.search(block) else f"{line}\n{block}"
-        text = before + head + block + after
-    return text
-
-
 def _prompt(answers: Answers) -> Settings:
-    settings: Settings = {"prompt.style": json.dumps(answers.style, ensure_ascii=False)}
+    settings: Settings = {"prompt.style": answers.style}
     if answers.kind != MESSAGES:
         return settings
     settings |= {
         "data.processed": f"data/processed/{answers.name}",
-        "prompt.format": _commented("chat", _("the chat template of the instruct model")),
-        "prompt.message": _commented("playback", _("what a tweet answers, written by a model on this machine")),
+        "prompt.format": Commented("chat", _("the chat template of the instruct model")),
+        "prompt.message": Commented("playback", _("what a tweet answers, written by a model on this machine")),
     }
-    return settings | (_fixed("messages") if answers.writer == SMALL else {"playback.ollama": json.dumps(answers.writer)})
+    return settings | (_fixed("messages") if answers.writer == SMALL else {"playback.ollama": answers.writer})
 
 
 def _base(base: Path, tweets: int) -> Settings:
@@ -82,24 +63,19 @@ def _base(base: Path, tweets: int) -> Settings:
     if base != BY_MAKE:
         cards = observe_card(os.environ).cards
         old = cards and cards[0].capability < BF16
-        return {"model.base": base} | ({"training.bf16": _commented("false", _("this card has no bfloat16"))} if old else {})
-    rate = (rate_of_few_steps if tweets < SOME else usual_rate)("lora", read_base_config(base).config["hidden_size"])
+        return {"model.base": str(base)} | ({"training.bf16": Commented(False, _("this card has no bfloat16"))} if old else {})
+    rate = one_digit((rate_of_few_steps if tweets < SOME else usual_rate)("lora", read_base_config(base).config["hidden_size"]))
     return _fixed("small") | {
-        "model.base": base,
-        "model.method": _commented("lora", _("adapter over the 16-bit base")),
-        "training.learning_rate": _commented(as_rate(rate), _("usual for so small a model")),
+        "model.base": str(base),
+        "model.method": Commented("lora", _("adapter over the 16-bit base")),
+        "training.learning_rate": Commented(rate, _("usual for so small a model")),
     }
 
 
 def _trial(answers: Answers) -> Settings:
     messages = {"playback.held_out_tweets": 40} if answers.kind == MESSAGES else {}
-    return _fixed("trial") | {"training.split": _commented("mini-train", _("100 tweets, drawn by lot"))} | messages
-
-
-def _commented(value: str, comment: str) -> str:
-    return f"{value}  # {comment}"
+    return _fixed("trial") | {"training.split": Commented("mini-train", _("100 tweets, drawn by lot"))} | messages
 
 
 def _fixed(what: str) -> Settings:
-    """Settings of settings.yaml, each as it is written in a recipe."""
-    return {key: json.dumps(value).strip('"') for key, value in yaml.safe_load(asset("start/settings.yaml"))[what].items()}
+    return yaml.safe_load(asset("start/settings.yaml"))[what]

@@ -14,9 +14,10 @@ from typing import Any
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
+from tweetstyle.console import as_rate
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.locale import N_, _, _n
-from tweetstyle.plan.schedule import as_rate
+from tweetstyle.plan.schedule import one_digit
 from tweetstyle.progress import TrainingProgress
 from tweetstyle.recipe import Training
 from tweetstyle.statistics.metrics import BITS_PER_BYTE, no_better_than_untrained, stops_as_worse, untrained_bits
@@ -214,7 +215,7 @@ class RunKeeper(PhaseKeeper):
             "{untrained:.3f} untrained, with learning_rate {rate}",
             **values,
         )
-        smaller = as_rate(min(self.usual_rate, rate / 5))
+        smaller = as_rate(one_digit(min(self.usual_rate, rate / 5)))
         hint = _("write a smaller training.learning_rate: {rate}; the next run starts from the base model", rate=smaller)
         raise TweetstyleError(what, where="training.learning_rate", hint=hint)
 
