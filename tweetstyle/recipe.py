@@ -279,6 +279,10 @@ class Training(Section):
     early_stopping_patience: int = Field(3, ge=0)
     """Validations without a better one before the run ends; 0: never."""
     logging_steps: int = Field(1, ge=1)
+    report_to: Annotated[
+        tuple[Literal["tensorboard"], ...], Field(strict=False), BeforeValidator(_listed, json_schema_input_type=str | list[str])
+    ] = ()
+    """Trackers on this machine that get the metrics besides metrics.jsonl: tensorboard, as files in model/<run>/tensorboard/."""
     samples: int = Field(4, ge=0, le=50)
     """Tweets written at each validation, to read and to see when the model starts to recite; 0: none."""
     probe: Literal["auto", "always", "never"] = "auto"
@@ -337,6 +341,16 @@ class Sampling(Section):
     """With a seed the same message gets the same answer, in Ollama too."""
 
 
+MOST_SCALED = 2
+
+
+def _auto_or_scale(value: object) -> object:
+    if value == "auto" or (isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= MOST_SCALED):
+        return value if value == "auto" else float(value)
+    what = _("{value} is neither auto nor a number above 0 and at most {most}", value=repr(value)[:60], most=MOST_SCALED)
+    raise OneWrong(what, _("write auto, or 1 for the adapter as it was trained"))
+
+
 GgufType = Literal["f32", "f16", "bf16", "q8_0", "q6_k", "q5_k_m", "q4_k_m"]
 
 
@@ -348,6 +362,9 @@ class Export(Section):
     merge_base: Literal["auto", "16bit", "dequantised_nf4"] = "auto"
     """What a qlora adapter is added to: the base as it is stored, or as 4 bits left it. auto: what was trained on, the 4 bits. lora and
     full have one base only."""
+    adapter_scale: Annotated[Literal["auto"] | float, BeforeValidator(_auto_or_scale)] = "auto"
+    """What the adapter is multiplied by when it is merged, besides alpha / r. auto: the one among 0.8 to 1.4 that predicts the
+    validation tweets better than 1 beyond doubt, else 1. The evaluation judges the model with it."""
     imatrix: Literal["auto", "never"] = "auto"
     """auto: the errors of K-quants are weighed by what your own tweets pass through the weights; never: they all count the same."""
     gate: bool = True
@@ -389,6 +406,12 @@ class Recipe(Section):
     language: Literal["en", "fr"] | None = None
     """Language of report.html, blind.html and the model card; without it, that of the command (--lang, or the locale)."""
     _name: str = PrivateAttr("")
+
+    @model_validator(mode="after")
+    def _only_an_adapter_is_scaled(self) -> Recipe:
+        if self.model.method == "full" and self.export.adapter_scale != "auto":
+            raise ValueError(_("export.adapter_scale is read with an adapter only, and method is full: remove it"))
+        return self
 
     @model_validator(mode="after")
     def _playback_has_its_model(self) -> Recipe:

@@ -204,8 +204,8 @@ def _write_lines(stream: IO[str], answers: Mapping[int, str]) -> None:
 
 @dataclass(frozen=True)
 class Writing:
-    """What answers are made by. weights: file → fingerprint of the tuned model's files; others: further writers, which are the tuned model
-    with another sampling."""
+    """What answers are made by. weights: file → fingerprint of the tuned model's files, and the scale of its adapter; others: further
+    writers, which are the tuned model with another sampling."""
 
     model: ModelPair
     examples: Examples
@@ -217,7 +217,8 @@ class Writing:
     @classmethod
     def of(cls, model: ModelPair, examples: Examples, sampling: Sampling, seed: int) -> Writing:
         tuned = fingerprints(sorted(path for path in model.path.rglob("*") if path.is_file()))
-        return cls(model, examples, sampling, seed, tuned | model.base.fingerprints)
+        scaled = {} if model.adapter_scale == 1 else {"adapter scale": str(model.adapter_scale)}
+        return cls(model, examples, sampling, seed, tuned | model.base.fingerprints | scaled)
 
     def answers(self, wanted: Mapping[str, Sequence[WritingPrompt]], directory: Path) -> dict[str, list[str]]:
         """Answers in the order of the prompts; those in `directory` that were made by the same are not written again.

@@ -62,7 +62,8 @@ def export(
     Raises TweetstyleError for what cannot be exported, no room, no right to write, damaged weights.
     """
     source = read_source(weights, template)
-    merged = read_adapter(adapter, source.plan) if adapter else None
+    scale = 1.0 if section.adapter_scale == "auto" else section.adapter_scale
+    merged = read_adapter(adapter, source.plan, scale) if adapter else None
     types = tuple(dict.fromkeys(section.types))
     for file_type in types:
         check_name(f"{name}-{file_type}.gguf")

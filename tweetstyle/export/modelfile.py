@@ -25,8 +25,10 @@ def modelfile(gguf: str, template: Template, section: Export, sampling: Sampling
     about = N_("Writes tweets in the style {style}. Install: ollama create NAME -f Modelfile")
     if template.turns:
         about = N_("Answers in the style {style}. Install: ollama create NAME -f Modelfile")
+    scaled = _("The adapter was merged at {scale} times its strength, chosen in export.adapter_scale.", scale=section.adapter_scale)
     lines = [
         f"# {_(about, style=repr(template.style))}",
+        *([] if section.adapter_scale in ("auto", 1) else [f"# {scaled}"]),
         f"FROM ./{gguf}",
         f"TEMPLATE {quoted(template.ollama(), 'prompt', triple=True)}",
         *([f"SYSTEM {quoted(system, 'prompt.system', triple=True)}"] if system else []),

@@ -9,7 +9,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,11 +48,13 @@ class Reading:
 
 @dataclass(frozen=True)
 class TunedModel:
-    """A trained model and what it was trained from. path: its weights, or its adapter; method: of the recipe."""
+    """A trained model and what it was trained from. path: its weights, or its adapter; method: of the recipe; adapter_scale: what
+    the adapter is multiplied by besides alpha / r."""
 
     base: BaseModel
     path: Path
     method: str
+    adapter_scale: float = field(default=1.0, kw_only=True)
 
 
 def score_readings(
@@ -290,9 +292,19 @@ def load_adapter(model: Any, final_model: Path) -> Any:
 def load_adapted(model: TunedModel, quantised_from: str | None = None) -> Any:
     """The PEFT model of a qlora or lora training, over the weights that it was trained over. quantised_from: as `load_model` has it."""
     adapted = load_adapter(load_model(model.base.path, model.method, quantised_from), model.path)
+    scale_adapter(adapted, model.adapter_scale)
     if model.method == "qlora":
         keep_weights_as_trained(adapted)
     return adapted
+
+
+def scale_adapter(adapted: Any, scale: float) -> None:
+    """Multiplies the adapter as it was trained, whatever it was multiplied by before. It must not be merged."""
+    from peft.tuners.lora import LoraLayer
+
+    for layer in adapted.modules():
+        if isinstance(layer, LoraLayer):
+            layer.set_scale(adapted.active_adapter, scale)
 
 
 def tuned_model(adapted: Any, method: str) -> Any:

@@ -71,8 +71,10 @@ class Delta:
         return product
 
 
-def read_adapter(directory: Path, plan: list[Tensor]) -> Adapter:
+def read_adapter(directory: Path, plan: list[Tensor], times: float = 1.0) -> Adapter:
     """Reads and checks an adapter directory as PEFT and Unsloth save it, against the tensors of the base model.
+
+    times: what the scale of its configuration is multiplied by.
 
     Raises TweetstyleError for another variant of LoRA, modules beyond the linears of the layers, other shapes, NaN or infinity.
     """
@@ -99,7 +101,7 @@ def read_adapter(directory: Path, plan: list[Tensor]) -> Adapter:
             needed = f"A [{rank}, {columns}], B [{rows}, {rank}]"
             what = _("{name}: the adapter has {found}; for this base model it must be {needed}", name=source, found=found, needed=needed)
             raise TweetstyleError(what, where=str(file), hint=_("it was trained on another base model: set model.base to that one"))
-    return Adapter(scale, {source: (half["A"], half["B"]) for source, half in halves.items()})
+    return Adapter(times * scale, {source: (half["A"], half["B"]) for source, half in halves.items()})
 
 
 def _scale(path: Path) -> tuple[float, int]:

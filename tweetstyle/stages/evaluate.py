@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def evaluate_stage(run: Run) -> Stage:
     manifest = run.recipe.run_directory / "evaluate.json"
-    settings = run.settings("prompt", "evaluation", "sampling")
+    settings = run.settings("prompt", "evaluation", "sampling") | {"export": {"adapter_scale": run.recipe.export.adapter_scale}}
     return Stage("evaluate", manifest, settings, partial(_inputs, run), partial(_evaluate, run))
 
 
@@ -38,8 +38,10 @@ def _evaluate(run: Run) -> Done:
     recipe, directory = run.recipe, run.recipe.run_directory
     writer = exported_gguf(run.recipe, run.path) if run.writes_by_gguf else None
     splits = {"train": run.split(recipe.training.split)} | {name: run.split(name) for name in ("validation", "test")}
-    as_trained = {id: nats for of in trained_scores(run).splits.values() for id, nats in zip(of.ids, of.nats, strict=True)}
-    model = ModelPair(run.base, run.final_model, recipe.model.method, run.template, writer, as_trained)
+    trained = trained_scores(run)
+    as_trained = {id: nats for of in trained.splits.values() for id, nats in zip(of.ids, of.nats, strict=True)}
+    scale = trained.adapter_scale.chosen
+    model = ModelPair(run.base, run.final_model, recipe.model.method, run.template, writer, as_trained, adapter_scale=scale)
     if recipe.sampling is None and (count := tweets_written(recipe.evaluation.samples)):
         say_of_stage(_("sampling: auto: {candidates} candidates write {count:,} tweets", candidates=len(GRID), count=count))
     evaluated = evaluate(model, splits, recipe.evaluation, recipe.sampling, directory, lambda tweet: clean(tweet, recipe.data).text)

@@ -15,7 +15,9 @@ from tweetstyle.stages.stage import Done, Stage, scored_sample, trained_inputs, 
 from tweetstyle.wording.words import Say
 
 if TYPE_CHECKING:
+    from tweetstyle.recipe import Export
     from tweetstyle.run import Run
+    from tweetstyle.train.final_scores import TrainedScores
     from tweetstyle.verify.checks import GateCheck
 
 
@@ -40,12 +42,21 @@ def _export(run: Run) -> Done:
     end_clean_process()
     # What the adapter is added to; without one, the trained model itself.
     weights = run.base if run.adapter else read_base_model(run.final_model)
+    section = _with_its_scale(recipe.export, trained)
     exported = export(
-        weights, run.adapter, run.template, recipe.export, run.sampling, recipe.name, directory,
+        weights, run.adapter, run.template, section, run.sampling, recipe.name, directory,
         nf4=trained.nf4 if run.adapter else None,
         imatrix=read_imatrix(recipe.run_directory / "imatrix.gguf"),
     )  # fmt: skip
-    return verified(run, exported.gguf, {"choices": {"merge_base": exported.merge_base, "weighted": list(exported.weighted)}})
+    if section.adapter_scale != 1:
+        say_of_stage(_("the adapter is merged at {scale} times its strength", scale=section.adapter_scale))
+    choices = {"merge_base": exported.merge_base, "weighted": list(exported.weighted), "adapter_scale": section.adapter_scale}
+    return verified(run, exported.gguf, {"choices": choices})
+
+
+def _with_its_scale(section: Export, trained: TrainedScores) -> Export:
+    """The recipe's section with the number that `auto` came to."""
+    return section.model_copy(update={"adapter_scale": trained.adapter_scale.chosen})
 
 
 def verified(run: Run, gguf: dict[str, Path], facts: dict[str, Any]) -> Done:
@@ -102,7 +113,8 @@ def _written(run: Run, gguf: dict[str, Path], facts: dict[str, Any]) -> Done:
     recipe, directory = run.recipe, run.recipe.export_directory
     names = {file_type: file.name for file_type, file in gguf.items()}
     if not (modelfile := directory / "Modelfile").is_file():
-        write_modelfile(modelfile, names, run.template, recipe.export, run.sampling, run.base.tokenizer)
+        section = _with_its_scale(recipe.export, trained_scores(run))
+        write_modelfile(modelfile, names, run.template, section, run.sampling, run.base.tokenizer)
     write_model_card(recipe, run.base, run.template, names, facts, directory)
     beside = [directory / name for name in ("Modelfile", "README.md", "parity.json", "parity.html")]
     return [*gguf.values(), *filter(Path.is_file, beside)], facts
@@ -117,7 +129,8 @@ def verify(run: Run) -> None:
     gguf = {t: path for t in run.recipe.export.types if (path := directory / f"{name}-{t}.gguf").is_file()}
     if before is None or not gguf:
         raise TweetstyleError(_("there is no export to verify"), where=str(directory), hint=again)
-    if before.inputs != (inputs := stage.inputs()):
+    scaled = before.facts.get("choices", {}).get("adapter_scale", 1.0)
+    if before.inputs != (inputs := stage.inputs()) or scaled != trained_scores(run).adapter_scale.chosen:
         raise TweetstyleError(_("the export was made from another trained model than this one"), where=str(directory), hint=again)
     text = _("{files}: takes minutes on a CPU. Results are written at the end; you can stop it safely", files=", ".join(gguf))
     say(f"{'verify':<9} {text}")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tweetstyle.train.inputs import FitPlan
 
 MARK = "run.json"
-NO_WEIGHTS_DEPEND_ON = ("save_total_limit", "logging_steps", "samples", "probe")
+NO_WEIGHTS_DEPEND_ON = ("save_total_limit", "logging_steps", "report_to", "samples", "probe")
 """Training settings that may change between an interruption and its resumption."""
 FEW_PAIRS = 300
 """Fewer answers than this give a warning. A judgement, not a measurement: the "some hundreds" of docs/conversation.md."""
@@ -55,7 +55,7 @@ def _fit(run: Run) -> Done:
     if counts:
         facts["conversations"] = asdict(counts)
     written = sorted(p for p in run.final_model.rglob("*") if p.is_file())
-    return [*written, recipe.run_directory / "as_trained.json", recipe.run_directory / "imatrix.gguf"], facts
+    return written, facts
 
 
 def schedule_warnings(fit: FitPlan, *, answers: bool = False) -> dict[str, str]:

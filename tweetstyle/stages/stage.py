@@ -87,7 +87,7 @@ def trained_scores(run: Run) -> TrainedScores:
     splits = {name: run.split(name) for name in ("validation", "test")}
     train = run.split(recipe.training.split)
     tuned = TunedModel(run.base, run.final_model, recipe.model.method)
-    return score_trained_model(tuned, run.template, train, splits, recipe.run_directory)
+    return score_trained_model(tuned, run.template, train, splits, recipe.run_directory, recipe.export.adapter_scale)
 
 
 def scored_sample(run: Run, trained: TrainedScores, splits: list[str], most: int) -> tuple[HeldOut, np.ndarray]:

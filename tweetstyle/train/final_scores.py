@@ -6,14 +6,14 @@ import json
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from tweetstyle.dataset.examples import Document, read_documents
-from tweetstyle.dataset.held_out import held_out
+from tweetstyle.dataset.held_out import HeldOut, held_out
 from tweetstyle.dataset.threads import files_read
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file, fingerprints, read_back
@@ -24,6 +24,7 @@ from tweetstyle.locale import _
 from tweetstyle.model.imatrix import Imatrix, read_imatrix, write_imatrix
 from tweetstyle.model.tokenizer import Encoded
 from tweetstyle.prompt.template import Template
+from tweetstyle.train.adapter_scale import AdapterScale, choose_scale
 
 if TYPE_CHECKING:
     import torch
@@ -113,25 +114,36 @@ class SplitAsTrained:
 @dataclass(frozen=True)
 class TrainedScores:
     """The trained model's own figures. model: file → fingerprint of what was scored; precision: "nf4" or the dtype of its weights;
-    nf4: model.nf4.record of its 4-bit weights."""
+    nf4: model.nf4.record of its 4-bit weights; adapter_scale: with which it was scored, and requested: the recipe's setting for it."""
 
     model: dict[str, str]
     device: str
     precision: str
     nf4: dict[str, dict[str, Any]] | None
     splits: dict[str, SplitAsTrained]
+    requested: Literal["auto"] | float
+    adapter_scale: AdapterScale
 
 
-def score_trained_model(tuned: TunedModel, template: Template, train: Path, splits: dict[str, Path], directory: Path) -> TrainedScores:
+def score_trained_model(
+    tuned: TunedModel,
+    template: Template,
+    train: Path,
+    splits: dict[str, Path],
+    directory: Path,
+    requested: Literal["auto"] | float = 1.0,
+) -> TrainedScores:
     """Writes directory/as_trained.json and directory/imatrix.gguf, unless the existing ones are this model's. Loads the model once.
 
-    splits: name → file of held-out tweets. The importance matrix is made of training tweets alone.
+    splits: name → file of held-out tweets, requested: export.adapter_scale, which "auto" chooses on the validation tweets. The importance
+    matrix is made of training tweets alone.
     """
     base, final_model = tuned.base, tuned.path
     files = [path for path in sorted(final_model.rglob("*")) if path.suffix in (".safetensors", ".json")]
     read = [file for path in (train, *splits.values()) for file in files_read(path, template)]
     fingerprint_of_inputs = fingerprints([*files, *read]) | base.fingerprints
-    if (existing := read_as_trained(directory)) and existing.model == fingerprint_of_inputs:
+    requested = 1.0 if tuned.method == "full" else requested
+    if (existing := read_as_trained(directory)) and (existing.model, existing.requested) == (fingerprint_of_inputs, requested):
         return existing
     samples = {name: held_out(path, template, base.tokenizer, base.max_positions, HELD_OUT_TWEETS, SEED) for name, path in splits.items()}
     documents = read_documents(base, template, train, base.max_positions)
@@ -141,13 +153,15 @@ def score_trained_model(tuned: TunedModel, template: Template, train: Path, spli
     by_trainer = read_back(directory / "nf4.json", dict[str, dict[str, Any]]) if tuned.method == "qlora" else None
     # The trainer rounded to this dtype before it made 4 bits: only from the same one come the weights that were trained over.
     quantised_from = next(iter(by_trainer.values())).get("dtype") if by_trainer else None
-    nats, facts = run_in_clean_process(_measure, tuned, quantised_from, held, documents, directory / IMATRIX)
+    chosen_on = samples["validation"] if requested == "auto" else None
+    tuned = replace(tuned, adapter_scale=1.0 if chosen_on else requested)
+    nats, facts = run_in_clean_process(_measure, tuned, quantised_from, held, documents, directory / IMATRIX, chosen_on)
     scored, start = {}, 0
     for name, sample in samples.items():
         part = nats[start : (start := start + len(sample.documents))]
         lengths = [len(document.ids) for document in sample.documents]
         scored[name] = SplitAsTrained([tweet.id for tweet in sample.tweets], lengths, sample.bytes.tolist(), part)
-    result = TrainedScores(fingerprint_of_inputs, **facts, splits=scored)
+    result = TrainedScores(fingerprint_of_inputs, **facts, splits=scored, requested=requested)
     with complete_file(directory / AS_TRAINED) as stream:
         json.dump(asdict(result), stream, indent=1)
     return result
@@ -163,11 +177,17 @@ def read_as_trained(directory: Path) -> TrainedScores | None:
 
 
 def _measure(
-    tuned: TunedModel, quantised_from: str | None, held: list[Encoded], documents: list[Document], imatrix: Path
+    tuned: TunedModel,
+    quantised_from: str | None,
+    held: list[Encoded],
+    documents: list[Document],
+    imatrix: Path,
+    chosen_on: HeldOut | None,
 ) -> tuple[list[float], dict[str, Any]]:
+    """chosen_on: validation tweets on which the adapter's scale is chosen; None: it is `tuned`'s."""
     import torch
 
-    from tweetstyle.inference.likelihood import load_adapted, load_model, quiet_libraries, summed_losses, tuned_model
+    from tweetstyle.inference.likelihood import load_model, quiet_libraries, summed_losses
     from tweetstyle.model.nf4 import record
     from tweetstyle.progress import Bar
 
@@ -177,9 +197,29 @@ def _measure(
         quiet_libraries(),
         torch.inference_mode(),
     ):
-        model = load_model(tuned.path, method) if method == "full" else tuned_model(load_adapted(tuned, quantised_from), method)
+        scale = AdapterScale(tuned.adapter_scale)
+        if method == "full":
+            model = load_model(tuned.path, method)
+        else:
+            model, scale = _with_its_scale(tuned, quantised_from, chosen_on)
         nats = summed_losses(model, held, bar.advance)
         write_imatrix(collect(model, documents, bar.advance), imatrix)
         nf4 = record(model) if method == "qlora" else None
         precision = "nf4" if nf4 else str(model.dtype).removeprefix("torch.")
-        return nats.tolist(), {"device": str(model.device.type), "precision": precision, "nf4": nf4}
+        return nats.tolist(), {"device": str(model.device.type), "precision": precision, "nf4": nf4, "adapter_scale": scale}
+
+
+def _with_its_scale(tuned: TunedModel, quantised_from: str | None, chosen_on: HeldOut | None) -> tuple[Any, AdapterScale]:
+    """The model with its adapter at the scale that was chosen or set."""
+    from tweetstyle.inference.likelihood import load_adapted, scale_adapter, summed_losses, tuned_model
+
+    adapted, scale = load_adapted(tuned, quantised_from), AdapterScale(tuned.adapter_scale)
+    if chosen_on:
+
+        def nats_at(scale: float) -> np.ndarray:
+            scale_adapter(adapted, scale)
+            return summed_losses(adapted.get_base_model(), chosen_on.documents)
+
+        scale = choose_scale(nats_at, chosen_on)
+        scale_adapter(adapted, scale.chosen)
+    return tuned_model(adapted, tuned.method), scale
