@@ -38,6 +38,7 @@ NOT_RUN = {
     "ollama serve": "it does not end; the tests' own Ollama is this command",
     "ollama create -q": "named in a table for what was measured with it",
     "tweetstyle start": "test_start.py and integration/test_start.py answer its questions",
+    "tweetstyle tune": "test_tune.py runs it without its trainings, integration/test_tune.py makes these",
     "tweetstyle verify": "integration/test_gate.py runs it",
     "make demo": "it takes minutes; integration/test_whole_run.py runs the same stages on fewer tweets",
     "make test": "these tests",

@@ -62,7 +62,7 @@ def test_a_number_with_an_exponent_is_a_number(tmp_path):
         (
             "export: [a]",
             "export: ['a'] is not a section\n  → write keys below it, among: "
-            "types, num_ctx, merge_base, imatrix, gate, gate_tweets, gate_answers",
+            "types, num_ctx, merge_base, adapter_scale, imatrix, gate, gate_tweets, gate_answers",
         ),
         (
             "export: {types: [q5]}",

@@ -226,6 +226,23 @@ def playback(recipe: Path, show: int | None, force: bool) -> None:
         pipeline.show_messages(recipe, show)
 
 
+@tweetstyle.command(cls=OfflineCommand)
+@RECIPE
+@option(
+    "--rate", "rates", type=click.FloatRange(0, min_open=True), multiple=True, metavar="RATE", help="A rate to try; repeat it for more."
+)
+@option("--steps", type=click.IntRange(10), default=40, show_default=True, metavar="N", help="Steps of each training, at most the run's.")
+def tune(recipe: Path, rates: tuple[float, ...], steps: int) -> None:
+    """Compare learning rates by short trainings; write a copy of RECIPE with the best, where it is better beyond doubt.
+
+    The recipe's rate, a third and three times of it, and up to two more on the better side, each for some steps on the same tweets; what
+    counts are the validation tweets. Finished rates are saved: an interrupted comparison resumes.
+    """
+    from tweetstyle import pipeline
+
+    pipeline.tune(recipe, steps, rates)
+
+
 _stage_command("fit", "Train; an interrupted run resumes from its last checkpoint.")
 
 

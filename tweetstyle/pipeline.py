@@ -27,6 +27,7 @@ from tweetstyle.stages.checks import check, check_message_model
 from tweetstyle.stages.fit import set_aside_other_run
 from tweetstyle.stages.report import report, stage_in_report, verdict
 from tweetstyle.stages.stage import Stage, exported_gguf, show
+from tweetstyle.stages.tune import tune as compare_rates
 from tweetstyle.stages.write import write_tweets
 from tweetstyle.train.failures import one_message_for_failures
 from tweetstyle.write import Request
@@ -86,6 +87,15 @@ def show_messages(path: Path, count: int) -> None:
     with one_run_at_a_time(run.recipe):
         _carry_out(stages_of(run)["prepare"], run, False)
         prepare.show_messages(run, count)
+
+
+def tune(path: Path, steps: int, rates: tuple[float, ...]) -> None:
+    """Compares learning rates; a better one than the recipe's is written into a copy of the recipe."""
+    run = Run(path, export=False)
+    _require_before(run, "fit")
+    check(run)
+    with one_run_at_a_time(run.recipe), one_message_for_failures(run.recipe.run_directory):
+        compare_rates(run, steps, rates)
 
 
 def verify(path: Path) -> None:

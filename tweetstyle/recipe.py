@@ -362,9 +362,9 @@ class Export(Section):
     merge_base: Literal["auto", "16bit", "dequantised_nf4"] = "auto"
     """What a qlora adapter is added to: the base as it is stored, or as 4 bits left it. auto: what was trained on, the 4 bits. lora and
     full have one base only."""
-    adapter_scale: Annotated[Literal["auto"] | float, BeforeValidator(_auto_or_scale)] = "auto"
-    """What the adapter is multiplied by when it is merged, besides alpha / r. auto: the one among 0.8 to 1.4 that predicts the
-    validation tweets better than 1 beyond doubt, else 1. The evaluation judges the model with it."""
+    adapter_scale: Annotated[Literal["auto"] | float, BeforeValidator(_auto_or_scale)] = 1.0
+    """What the adapter is multiplied by when it is merged, besides alpha / r. 1: as it was trained; auto: the one among 0.8 to 1.4 that
+    predicts the validation tweets better than 1 beyond doubt, else 1. The evaluation judges the model with it."""
     imatrix: Literal["auto", "never"] = "auto"
     """auto: the errors of K-quants are weighed by what your own tweets pass through the weights; never: they all count the same."""
     gate: bool = True
@@ -409,7 +409,7 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _only_an_adapter_is_scaled(self) -> Recipe:
-        if self.model.method == "full" and self.export.adapter_scale != "auto":
+        if self.model.method == "full" and self.export.adapter_scale != 1:
             raise ValueError(_("export.adapter_scale is read with an adapter only, and method is full: remove it"))
         return self
 

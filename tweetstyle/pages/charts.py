@@ -144,6 +144,27 @@ def range_chart(rows: Sequence[tuple[str, float, float, float, bool]], mark: tup
     return fragment("charts/ranges.html.j2", title=title, rows=drawn, scale=scale, mark=(mark[0], across(mark[1])), axis=AXIS)
 
 
+class Marked(NamedTuple):
+    """A value over its label; low, high: the ends of its interval, None where it has none; strong: whether it is the one that counts."""
+
+    label: str
+    value: float
+    strong: bool
+    low: float | None = None
+    high: float | None = None
+
+
+def marks_chart(marked: Sequence[Marked], title: str, localise: Callable[[str], str]) -> str:
+    """Values side by side, each as a dot on its interval, joined by a line."""
+    ends = [end for mark in marked for end in (mark.low, mark.value, mark.high) if end is not None]
+    marks, places = ticks(min(ends), max(ends), CURVE_TICKS), []
+    for number, mark in enumerate(marked):
+        interval = None if mark.low is None else [_down(end, marks, BOTTOM) for end in (mark.low, mark.high)]
+        places.append((100 * (number + 0.5) / len(marked), _down(mark.value, marks, BOTTOM), interval, mark))
+    axis = {"top": TOP, "bottom": BOTTOM, "axis": AXIS}
+    return fragment("charts/marks.html.j2", title=title, marks=_value_axis(marks, BOTTOM, localise), places=places, **axis)
+
+
 # -- curves -------------------------------------------------------------------------------------------------
 
 

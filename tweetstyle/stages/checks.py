@@ -12,6 +12,7 @@ from tweetstyle.doctor import doctor
 from tweetstyle.errors import RecipeErrors, TweetstyleError
 from tweetstyle.hardware.check import Check, fail, ok, warn
 from tweetstyle.hardware.disk import require_free_space
+from tweetstyle.hardware.machine import installed_versions
 from tweetstyle.locale import N_, _
 from tweetstyle.model.base import read_base_config
 from tweetstyle.plan.disk import disk_uses, written_to
@@ -76,6 +77,9 @@ def check_before_start(run: Run) -> None:
     if others and not others.exists():
         hint = _("write the path of other people's tweets, or leave it out")
         raise TweetstyleError(_("there is no such file"), where=f"evaluation.others: {others}", hint=hint)
+    if "tensorboard" in recipe.training.report_to and not installed_versions(["tensorboard"]):
+        hint = _("install it: pip install {package} in the environment of tweetstyle, or remove the key", package="tensorboard")
+        raise TweetstyleError(_("TensorBoard is not installed"), where="training.report_to", hint=hint)
     refuse_method(base.config, recipe.model.method)
     check_exportable(base, template)
     base.tokenizer.check_turns(template)

@@ -252,7 +252,7 @@ def effect(found: Interval | Mapping[str, Any], smallest: float) -> Effect:
 
 
 @dataclass(frozen=True)
-class Choice:
+class Winner:
     """The candidate that is taken. gains: candidate → bits per byte that it saves against the usual one, of each of the others."""
 
     chosen: Any
@@ -261,7 +261,7 @@ class Choice:
 
 def choose(
     nats: Mapping[Any, np.ndarray], usual: Hashable, sizes: np.ndarray, clusters: Sequence[Hashable], **bootstrap: float | int
-) -> Choice:
+) -> Winner:
     """The candidate that predicts tweets best, where its gain over the usual one counts (`effect`, SMALLEST_GAIN); else the usual one.
 
     The best of several looks better than it is: their intervals share the confidence (Bonferroni), so that with no better one among
@@ -278,4 +278,4 @@ def choose(
         bootstrap["confidence"] = 1 - (1 - bootstrap["confidence"]) / len(others)
     gains = {other: bootstrap_t((nats[usual] - nats[other]) / np.log(2), sizes, clusters, **bootstrap) for other in others}
     better = [other for other in others if effect(gains[other], SMALLEST_GAIN) is Effect.MORE]
-    return Choice(max(better, key=lambda other: gains[other].estimate, default=usual), gains)
+    return Winner(max(better, key=lambda other: gains[other].estimate, default=usual), gains)

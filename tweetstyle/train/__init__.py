@@ -1,12 +1,16 @@
 """fit: trains, resumes, and leaves the best weights in final_model/."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tweetstyle.console import rich_console, say
 from tweetstyle.dataset.examples import Document, read_documents, read_held_out
+from tweetstyle.dataset.held_out import HeldOut
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.files import complete_file
 from tweetstyle.locale import N_, _
@@ -58,6 +62,32 @@ def fit(inputs: FitInputs, directory: Path, validated: Callable[[], None] = lamb
     return _finish(run)
 
 
+def train_rates(
+    inputs: FitInputs, sample: HeldOut, rates: Iterator[float], keep: Callable[[float, np.ndarray | None], None], directory: Path
+) -> None:
+    """A short training with each learning rate; `inputs` has its other settings, and nothing of it is kept but its scores.
+
+    Args:
+        sample: the validation tweets.
+        rates: the next one is taken when `keep` has been called for the one before; Unsloth is loaded when there is a first.
+        keep: called with a rate and the nats of each tweet, float64 [n]; None where the training diverged.
+        directory: for log.txt.
+    """
+    if (first := next(rates, None)) is None:
+        return
+    from tweetstyle.progress import TrainingProgress
+    from tweetstyle.train.library_output import libraries_output_to, prepare_environment
+
+    documents = _read(inputs)[0]
+    sizes = sample.bytes.astype(int).tolist()
+    held = [Document(of.ids, of.labels, size) for of, size in zip(sample.documents, sizes, strict=True)]
+    prepare_environment(directory)
+    with libraries_output_to(directory / "log.txt") as screen, TrainingProgress(_("loading Unsloth"), stream=screen) as progress:
+        from tweetstyle.train.rates import ShortTrainings, train_with_each
+
+        train_with_each(ShortTrainings(inputs, documents, held, directory), chain([first], rates), keep, progress)
+
+
 def _read(inputs: FitInputs) -> tuple[list[Document], FitPlan]:
     """The training documents, checked, and the plan of a run over them."""
     base, training, train = inputs.base, inputs.training, inputs.splits[0]
@@ -82,6 +112,10 @@ def _train(run: FitRun, newest: Checkpoint | None) -> None:
     ):
         from tweetstyle.train.session import run_session
 
+        if "tensorboard" in run.training.report_to:
+            from tweetstyle.train.event_files import EventFiles
+
+            run.metrics.show_in(EventFiles(run.directory / "tensorboard"))
         stopped_at = run_session(run, newest, progress)
     if stopped_at:
         what = _("stopped at step {step} of {steps}; checkpoint-{step} is complete", step=stopped_at, steps=run.plan.steps.steps)

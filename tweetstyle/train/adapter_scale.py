@@ -1,4 +1,4 @@
-"""How strongly the trained adapter is added to the base model: chosen on validation tweets."""
+"""How strongly the adapter is added to the base: chosen on validation tweets."""
 
 from __future__ import annotations
 

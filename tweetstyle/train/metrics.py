@@ -2,9 +2,10 @@
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tweetstyle.files import clear_os_errors, complete_file
 from tweetstyle.locale import current_language
@@ -15,6 +16,14 @@ from tweetstyle.statistics.metrics import (
     validations,
 )
 from tweetstyle.wording.words import Say
+
+
+class Tracker(Protocol):
+    """What shows the metrics beside the file. replace: all lines, in the place of those that it has; add: one more."""
+
+    def replace(self, lines: Sequence[dict[str, Any]]) -> None: ...
+
+    def add(self, line: dict[str, Any]) -> None: ...
 
 
 class Metrics:
@@ -30,17 +39,27 @@ class Metrics:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.lines = read_metrics(path)
+        self.trackers: list[Tracker] = []
+
+    def show_in(self, tracker: Tracker) -> None:
+        """From now on the tracker has the lines that are in the file."""
+        tracker.replace(self.lines)
+        self.trackers.append(tracker)
 
     def keep_until(self, step: int) -> None:
         """Removes the lines after the checkpoint from which the run resumes, so that no step occurs twice."""
         self.lines = [line for line in self.lines if line["step"] <= step]
         with complete_file(self.path) as stream:
             stream.writelines(f"{json.dumps(line)}\n" for line in self.lines)
+        for tracker in self.trackers:
+            tracker.replace(self.lines)
 
     def append(self, line: dict[str, Any]) -> None:
         self.lines.append(line)
         with clear_os_errors(self.path), self.path.open("a", encoding="utf-8") as stream:
             stream.write(f"{json.dumps(line)}\n")
+        for tracker in self.trackers:
+            tracker.add(line)
 
     def sync(self) -> None:
         """Puts the lines on the disk: before a checkpoint counts as complete, for a resumed run relies on them."""

@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tweetstyle.dataset.examples import Document
 from tweetstyle.dataset.threads import read_tweets
 from tweetstyle.inference.forward import BATCH_TOKENS, SLICE_BYTES, last_hidden_states, token_losses
@@ -48,7 +50,13 @@ class Score:
 
 
 def score(model: torch.nn.Module, documents: list[Document], pad_id: int) -> Score:
-    """Scores each document by itself, in batches of similar length padded on the right.
+    """The sum over all documents: losses_by_document."""
+    tokens = sum(label != IGNORED for document in documents for label in document.labels[1:])
+    return Score(float(losses_by_document(model, documents, pad_id).sum()), tokens, sum(document.text_bytes for document in documents))
+
+
+def losses_by_document(model: torch.nn.Module, documents: list[Document], pad_id: int) -> np.ndarray:
+    """Nats, float64 [n], of each document by itself, in batches of similar length padded on the right.
 
     Under causal attention a token never sees what is to its right, so right padding needs no attention mask. Where memory runs
     out, the batches and the slices of their logits are halved.
@@ -57,22 +65,21 @@ def score(model: torch.nn.Module, documents: list[Document], pad_id: int) -> Sco
 
     was_training = model.training
     model.eval()
-    nll, tokens, halved = 0.0, 0, 0
-    left = sorted(documents, key=lambda document: -len(document.ids))
+    nats, halved = np.zeros(len(documents)), 0
+    left = sorted(range(len(documents)), key=lambda place: -len(documents[place].ids))
     # Not inference_mode: buffers made in it (Unsloth's caches) could not be used in training afterwards.
     with torch.no_grad():
         while left:
-            batch = left[: len(next(batches([len(document.ids) for document in left], BATCH_TOKENS >> halved)))]
-            work = partial(_losses, model, batch, pad_id, SLICE_BYTES >> halved)
+            batch = left[: len(next(batches([len(documents[place].ids) for place in left], BATCH_TOKENS >> halved)))]
+            work = partial(_losses, model, [documents[place] for place in batch], pad_id, SLICE_BYTES >> halved)
             losses = work() if halved == HALVINGS else within_memory(work)
             if isinstance(losses, OutOfMemory):
                 halved += 1
                 continue
-            nll += losses.sum().item()
-            tokens += len(losses)
+            nats[batch] = losses
             left = left[len(batch) :]
     model.train(was_training)
-    return Score(nll, tokens, sum(document.text_bytes for document in documents))
+    return nats
 
 
 def largest_batch(documents: list[Document]) -> list[Document]:
@@ -81,8 +88,8 @@ def largest_batch(documents: list[Document]) -> list[Document]:
     return [documents[index] for index in max(groups, key=lambda group: len(group) * len(documents[group[0]].ids))]
 
 
-def _losses(model: torch.nn.Module, batch: Sequence[Document], pad_id: int, slice_bytes: int) -> torch.Tensor:
-    """Nats of each token that carries loss, float64 [n]."""
+def _losses(model: torch.nn.Module, batch: Sequence[Document], pad_id: int, slice_bytes: int) -> np.ndarray:
+    """Nats of each document, of its tokens that carry loss, float64 [n]."""
     import torch
 
     width = max(len(document.ids) for document in batch)
@@ -92,7 +99,8 @@ def _losses(model: torch.nn.Module, batch: Sequence[Document], pad_id: int, slic
     hidden = last_hidden_states(model, torch.tensor([d.ids + [pad_id] * (width - len(d.ids)) for d in batch]))
     chosen = hidden[rows.to(hidden.device), places.to(hidden.device)]
     del hidden
-    return token_losses(model, chosen, labels[rows, places], slice_bytes)
+    losses = token_losses(model, chosen, labels[rows, places], slice_bytes)
+    return np.bincount(rows.numpy(), weights=losses.numpy(), minlength=len(batch))
 
 
 SAMPLING = Sampling(num_predict=80)
