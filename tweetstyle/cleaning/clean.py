@@ -198,7 +198,9 @@ def automatic_post(view: View, data: Data) -> str | None:
         seen = AUTOMATIC_ANYWHERE.search(text) or PROGRAM_LINK.search(text) or shared_headline(text)
         if seen is None and not view.mentions_off and (shared := SHARED_LINK.search(text)) and not SPOKEN.search(text, 0, shared.start()):
             seen = shared
-    return _shown(seen or GRID.search(text))
+    if seen is None and "\n" in text:
+        seen = GRID.search(text)
+    return _shown(seen)
 
 
 def shared_headline(text: str) -> re.Match[str] | None:
