@@ -63,7 +63,7 @@ def _measure(base: Any, adapter: Path, method: str, directory: Path) -> None:
     documents = _documents(DOCUMENTS)
     with patch("tweetstyle.model.nf4.record", lambda model: {}):
         tuned = TunedModel(base, adapter, method)
-        final_scores._measure(tuned, "bfloat16", documents, documents, directory / "imatrix.gguf")
+        final_scores._measure(tuned, "bfloat16", documents, documents, directory / "imatrix.gguf", chosen_on=None)
 
 
 def _score(base: Any, adapter: Path, method: str, directory: Path) -> None:
