@@ -219,7 +219,7 @@ def _within_memory(work: Callable[..., Any], bench: Bench, arguments: dict[str, 
     from tweetstyle.train.failures import OutOfMemory, within_memory
 
     done = within_memory(lambda: work(bench, **arguments))
-    return {"out_of_memory": done.said} if isinstance(done, OutOfMemory) else done
+    return {"out_of_memory": done.message} if isinstance(done, OutOfMemory) else done
 
 
 def make_the_card_small() -> None:

@@ -36,7 +36,7 @@ def peaks(bench: Bench, r: int, settings: list[dict[str, Any]], long: bool = Fal
         line = changes | {"r": r, "attention": backend, "offloaded": OFFLOADED[training.gradient_checkpointing]}
         if isinstance(seen, OutOfMemory):
             predicted = plan_memory(base.config, model, training, card=card).tensors
-            found.append(line | {"fits": False, "out_of_memory": seen.said, "predicted_bytes": predicted})
+            found.append(line | {"fits": False, "out_of_memory": seen.message, "predicted_bytes": predicted})
             continue
         probe = probe_of(seen, base, model, training, trainer.device_name(), card=card)
         line |= {"fits": True, "peak_bytes": probe.peak_bytes, "reserved_bytes": probe.reserved_bytes}
