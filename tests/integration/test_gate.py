@@ -90,7 +90,7 @@ def test_scores_as_trained_are_of_the_weights_that_were_trained_on(project):
     # The trainer is Unsloth's, what is scored is stock transformers': both have the same 4 bits.
     assert trained["precision"] == "nf4" and trained["nf4"]
     choices = json.loads((made.export / "manifest.json").read_text())["facts"]["choices"]
-    assert choices == {"merge_base": "dequantised_nf4", "weighted": []}
+    assert choices == {"merge_base": "dequantised_nf4", "weighted": [], "adapter_scale": 1}
 
 
 def test_asked_again_nothing_is_done_and_verify_does_the_gate_alone(project):
