@@ -75,6 +75,12 @@ EXAMPLES = {
         "Un titre https://ift.tt/2aB", "Mon nouvel article https://ift.tt/2aB", "lac en hiver http://tmblr.co/Za1",
         "Thanks for the recent follow @lise @zoe Happy to connect :) have a great day. (Want this? It's FREE! https://t.co/a)",
         "I just backed A Board Game on @Kickstarter https://t.co/a", "Je viens de financer Un Jeu sur @ulule https://t.co/a",
+        "I'm at Tim Hortons http://4sq.com/aBcD13", "I’m at Gare centrale https://www.swarmapp.com/c/x", "Je suis à Gare du Nord 4sq.com/x",
+        "I'm at Gare de Lyon (Paris, Île-de-France) http://4sq.com/x", "I'm at the Fox (London) http://4sq.com/x",
+        "Je suis à Gare du Nord (Paris) http://4sq.com/x", "Je suis au Stade Vélodrome (Marseille, France) https://www.swarmapp.com/c/x",
+        "I'm at Chez Paul w/ @ann http://4sq.com/x", "I'm at Chez Paul (Lyon) w/ @ann and 2 others http://4sq.com/x",
+        "Je suis chez Chez Paul avec @ann https://foursquare.com/v/x",
+        "I'm at Pub (London) http://t.co/x", "Je suis au Bar Bleu (Lyon) http://t.co/x", "I'm at Pub (London) w/ @ann http://t.co/x",
     ],
     "media only": ["pic.twitter.com/Ab12", "@bob pic.twitter.com/Ab12", "https://twitter.com/bob/status/12/photo/1"],
     "link only": ["https://t.co/a", "@bob https://t.co/a", "https://exemple.org/page …",
@@ -121,6 +127,9 @@ NO_EXAMPLES = [
     "je suis à la maison (enfin, presque) https://t.co/a", "Je suis à bout https://t.co/a", "framed 2 pictures today",
     "I just backed into a pole https://t.co/a", "want this? https://t.co/a", "je viens de débloquer mon cell",
     "je suis le maire de mon divan",
+    "Je suis à la gare, quel monde ! http://4sq.com/x", "I'm at Starbucks, waiting http://4sq.com/x",
+    "I'm at work http://4sq.com/x", "I'm at Starbucks so call http://4sq.com/x", "je suis au bar (enfin) https://t.co/a",
+    "I'm at Mom's and it rains https://4sq.com/x", "I'm at Heathrow (delayed) http://t.co/x", "I'm at Paris http://t.co/x",
 ]  # fmt: skip
 
 

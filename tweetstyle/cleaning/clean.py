@@ -9,6 +9,7 @@ from tweetstyle.cleaning.known_phrases import (
     AUTOMATIC_OPENINGS,
     BEFORE_OWN_RETWEET,
     BEFORE_RETWEET_NOUN,
+    CHECK_IN,
     GRID,
     OWN_WORDS,
     PROGRAM_LINK,
@@ -192,8 +193,9 @@ def automatic_post(view: View, data: Data) -> str | None:
         return _shown(program)
     if len(view.text) > LONGEST_AUTOMATIC_POST:
         return None
-    text = view.text.lower().replace("’", "'")
-    seen = AUTOMATIC_OPENINGS.match(text)
+    straight = view.text.replace("’", "'")
+    text = straight.lower()
+    seen = AUTOMATIC_OPENINGS.match(text) or CHECK_IN.match(straight)
     if seen is None and "/" in text:
         seen = AUTOMATIC_ANYWHERE.search(text) or PROGRAM_LINK.search(text) or shared_headline(text)
         if seen is None and not view.mentions_off and (shared := SHARED_LINK.search(text)) and not SPOKEN.search(text, 0, shared.start()):

@@ -29,6 +29,8 @@ PROGRAMS = re.compile(rf"\b(?:{_any['programs']})", re.I)
 """Searched in the name of the program that posted."""
 AUTOMATIC_OPENINGS, AUTOMATIC_ANYWHERE, GRID = (re.compile(_any[name]) for name in ("automatic_openings", "automatic_anywhere", "grid"))
 """Matched at the beginning of the lower-case text with straight apostrophes; searched in such a text."""
+CHECK_IN = re.compile(_any["check_ins"])
+"""Matched at the beginning of the text with straight apostrophes."""
 PROGRAM_LINK, SHARED_LINK = (
     re.compile(rf"(?<![\w.-])(?:www\.)?(?:{_any[name]})\b/?\S*(?:\s+#\w+)*\W*$") for name in ("program_links", "shared_links")
 )
