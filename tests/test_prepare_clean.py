@@ -24,6 +24,13 @@ EXAMPLES = {
         "THIS. RT @bob: their words",
         "Lisez ça RT @bob: leur texte", "À lire svp RT @bob: leur texte", "merci de RT @bob: leur texte", "Le top 10 RT @bob: leur texte",
         "ma vie RT @bob leur texte", "all of this RT @bob: their words", "thanks for sharing this RT @bob: their words", "vrai RT @bob…",
+        "leur texte [via @ann]", "leur texte (via: @ann)", "leur texte (via @ann et @bob)", "their words (via @ann, @bob & @lise)",
+        "leur texte // via @ann", "their words | via @ann https://t.co/a", "leur texte — via @ann", "leur texte ! via @sam",
+        "Their words. Via @sam", "« leur texte » via @ann @sam", "leur texte (RT @ann)", "their words [RT: @ann] !", "ha ! (RT @ann )",
+        "[RT] @ann: leur texte", "oui [RT] @ann leur texte", "(RT) @ann: their words", "♲ @ann: leur texte", "lol ♲ @ann their words",
+        "♲: @ann leur texte", "QT: @ann leur texte", "QT @ann “leur texte”", "ha QT @ann “their words”", "RT par @ann : leur texte",
+        "RT by @ann: their words", "Retweeté par @ann : leur texte", "Retweet @sam: leur texte", "retweet from @sam: their words",
+        "Re-tweet @sam : leur texte", "via @sam: leur texte", "Via @sam : leur texte", "via: @sam: their words",
     ],
     "automatic post": [
         "Just posted a photo @ Montréal https://t.co/a", "I just posted a new video https://t.co/a",
@@ -127,6 +134,10 @@ NO_EXAMPLES = [
     "je suis à la maison (enfin, presque) https://t.co/a", "Je suis à bout https://t.co/a", "framed 2 pictures today",
     "I just backed into a pole https://t.co/a", "want this? https://t.co/a", "je viens de débloquer mon cell",
     "je suis le maire de mon divan",
+    '@ann : "le lundi" c\'est ton groupe préféré non?', "@ann : « tu viens ? » qu'il me dit", '@ann: "soon" is what you said last time',
+    "RT @bob si tu gagnes, je te paie un verre", "RT @bob if you want a free book", "rt @bob svp, c'est pour ma mère",
+    "vu ce matin via @bob", "I found it via @bob", "(via @bob, que j'adore)", "j'ai tout appris via @bob !", "retweet @sam svp",
+    "qt @bob et moi", "j'ai retweeté @sam: il est drôle", "je passe par Lyon - via la A7",
     "Je suis à la gare, quel monde ! http://4sq.com/x", "I'm at Starbucks, waiting http://4sq.com/x",
     "I'm at work http://4sq.com/x", "I'm at Starbucks so call http://4sq.com/x", "je suis au bar (enfin) https://t.co/a",
     "I'm at Mom's and it rains https://4sq.com/x", "I'm at Heathrow (delayed) http://t.co/x", "I'm at Paris http://t.co/x",
@@ -318,7 +329,8 @@ def test_links_of_x_may_leave_a_placeholder_each(raw, replaced):
     "raw",
     ["a" * 25_000, " " * 12_000 + "https://t.co/a", "@" * 25_000, "@a " * 8_000, "1 2 " * 6_000, "i'm at " + ",(" * 12_000, "&#38;" * 5_000,
      "followers " * 2_500, "http://t.c" * 2_500 + "t.co/", "sk-" * 8_000, "a.b@" * 6_000, "FR76 " * 5_000, KEY_BEGINS * 900,
-     "RT @" * 6_000, "\n" * 25_000 + "t.co/", "bob (at) " * 3_000, "x" + " \n" * 12_000 + "pic."],
+     "RT @" * 6_000, "\n" * 25_000 + "t.co/", "bob (at) " * 3_000, "x" + " \n" * 12_000 + "pic.", "via @a" + " " * 20_000 + "x",
+     "via @a " * 3_000 + "x", "! via @a " * 2_500, "(via @a" + " et" * 6_000, "@a : " + '"a' * 10_000],
 )  # fmt: skip
 @pytest.mark.timeout(60)
 def test_no_text_takes_quadratic_time(raw):

@@ -5,12 +5,14 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from tweetstyle.cleaning.known_phrases import (
+    ASKS_TO_RETWEET,
     AUTOMATIC_ANYWHERE,
     AUTOMATIC_OPENINGS,
     BEFORE_OWN_RETWEET,
     BEFORE_RETWEET_NOUN,
     CHECK_IN,
     GRID,
+    OWN_QUOTE,
     OWN_WORDS,
     PROGRAM_LINK,
     PROGRAMS,
@@ -51,22 +53,30 @@ def mask_handles(text: str) -> tuple[str, int]:
 
 
 MEDIA_LINK = re.compile(r"pic\.(?:twitter|x)\.com/\w+|https?://(?:twitter|x)\.com/\w+/status/\d+/(?:photo|video)/\d+\S*", re.I)
+_QUOTED_NAMES = r"via\s*:?\s*@\w{1,20}(?:\s*(?:(?:,|&|/|\+|et\b|and\b)\s*)?@\w{1,20})*"
 RETWEET = re.compile(
-    r"""^\W*\bR/?T\b\s*:?\s*[.«"“]?\s*@\w{1,20}          # RT @user, at the beginning in any case
-      | (?P<address>^\s*@\w{1,20}[ \u00a0\u202f]?:(?=\s*(?P<quoted>["“«])|\s))   # @user: their words
-      | ^\s*["“«]\s*@\w{1,20}[ \u00a0\u202f]?:              # "@user:their words" comment
-      | ^\s*["“«]\s*@\w{1,20}[ \u00a0\u202f]+@\w           # "@user @another their words": a reply of another's, quoted
-      | [♺♻🔁]\ufe0f?\s*:?\s*@\w{1,20}
-      | \(via\s+@\w{1,20}\)
-      | (?P<behind>(?-i:\b(?:R/?T|MT)\s?:?\s?[.«"“]?\s?@\w{1,20})      # a comment, then RT @user and their words
-          | \b(?:r/?t|mt|qt)\s?:?\s?[.«"“]?@\w{1,20}[ \u00a0\u202f]?:)
+    rf"""^\W*\b(?:R/?T|(?-i:QT))\b[\])]?\s*:?\s*[.«"“]?\s*@\w{{1,20}}\b(?!{ASKS_TO_RETWEET})   # RT @user, at the beginning in any case
+      | ^\W*\b(?:RT|re-?tweet(?:ed|é)?)\s+(?:(?:par|by|from|de|of)\s+)?@\w{{1,20}}[ \u00a0\u202f]?:
+      | ^\W*\bvia\s*:?\s*@\w{{1,20}}[ \u00a0\u202f]?:\s
+      | (?P<address>^\s*@\w{{1,20}}[ \u00a0\u202f]?:(?=\s*(?P<quoted>["“«])(?!{OWN_QUOTE})|\s))   # @user: their words
+      | ^\s*["“«]\s*@\w{{1,20}}[ \u00a0\u202f]?:              # "@user:their words" comment
+      | ^\s*["“«]\s*@\w{{1,20}}[ \u00a0\u202f]+@\w           # "@user @another their words": a reply of another's, quoted
+      | [♺♻♲🔁]\ufe0f?\s*:?\s*@\w{{1,20}}
+      | [(\[]\s*(?:{_QUOTED_NAMES})\s*[)\]]
+      | (?<!\S)(?://+|\||[-–—])\s*{_QUOTED_NAMES}
+      | (?<=[.!?…"”»])\s+{_QUOTED_NAMES}\W*$                  # their words. via @user
+      | [(\[]\s*R/?T[)\]]\s*:?\s*@\w{{1,20}}
+      | [(\[]\s*(?-i:R/?T)\s*:?\s*@\w{{1,20}}\s*[)\]]\W*$
+      | (?P<behind>(?-i:\b(?:R/?T|[MQ]T)\s?:?\s?[.«"“]?\s?@\w{{1,20}})      # a comment, then RT @user and their words
+          | \b(?:r/?t|mt|qt)\s?:?\s?[.«"“]?@\w{{1,20}}[ \u00a0\u202f]?:)
     """,
     re.X | re.I,
 )
 COLON = re.compile(r"[ \u00a0\u202f]?:")
 BEHIND_OWN_RETWEET = re.compile(
-    r"""[,;!?)»”]|\.(?!\.|…)(?=\s|$)|['’]s\b              # RT @bob, thank you: "RT @bob" ends a part of the sentence
-      | (?:\s*(?:@\w{1,20}|https?://\S+|[^\w\s@#:…]))*\s*$   # nothing that another wrote
+    rf"""{ASKS_TO_RETWEET}
+      | [,;!?)»”]|\.(?!\.|…)(?=\s|$)|['’]s\b              # RT @bob, thank you: "RT @bob" ends a part of the sentence
+      | (?:\s*(?:@\w{{1,20}}|https?://\S+|[^\w\s@#:…]))*\s*$   # nothing that another wrote
     """,
     re.X | re.I,
 )

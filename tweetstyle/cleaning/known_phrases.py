@@ -50,5 +50,9 @@ BEFORE_OWN_RETWEET = re.compile(
     rf"(?:{_WORD.format(_any['before_own_retweet'])}|{_WORD.format(_any['thanks_for'])}(?:\s\w+){{0,3}}|(?<![+\w])\d+)\s*$", re.I
 )
 """Before "RT @bob" without a colon behind it, where it is the author's noun or verb."""
+ASKS_TO_RETWEET = rf"\s+(?:{_any['asks_to_retweet']})(?!\w)"
+"""Behind "RT @bob" at the beginning: its author asks for a retweet. For an expression in any case, spaces in it escaped."""
+OWN_QUOTE = rf"[^\"“”«»]*[\"”»]\s*,?\s*(?:{_any['behind_own_quote']})(?!\w)"
+"""From within the quotation marks behind "@bob:" on: the author speaks of what is in them. For such an expression too."""
 TELLING = re.compile(rf"\d+|\b(?:{_any['telling']})\b|n['’]t\b")
 """Found in a folded text."""
