@@ -54,7 +54,7 @@ def test_ids_written_as_text_are_their_digits_and_many_that_end_in_000_are_repor
     content = HEADER + '"=""1300000000000000001""",un,2020-08-30\n' + "'1300000000000000002,deux,2020-08-30\n"
     assert [id for id, *_ in read(tmp_path, content)] == ["1300000000000000001", "1300000000000000002"]
     rounded = HEADER + "".join(f"13000000000{n:05d}000,un {n},2020-08-30\n" for n in range(12))
-    assert any("12 of 12 ids end in 000: a spreadsheet may have rounded them" in notice for notice in notices(tmp_path, rounded))
+    assert any("12 of 12 ids end in zeros: a spreadsheet may have rounded them" in notice for notice in notices(tmp_path, rounded))
 
 
 @pytest.mark.parametrize("ends", ["\n", "\r\n", "\r", "mixed"])

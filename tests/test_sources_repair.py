@@ -174,6 +174,17 @@ def test_two_texts_under_one_id_that_a_spreadsheet_rounded_are_two_tweets(tmp_pa
     assert len({tweet.id for tweet in tweets if not tweet.reason}) == 3 and tweets == read(path)
 
 
+@pytest.mark.parametrize(
+    ("identifier", "rounded"),
+    [("1234567890123450", True), ("12345678901234500", True), ("123456789012345000", True), ("1234567890123450000", True),
+     ("123456789012300", False), ("1234567890123451", False), ("12345678901234510", False), ("123456789012345100", False)],
+)  # fmt: skip
+def test_an_id_is_rounded_where_its_digits_beyond_the_fifteenth_are_zeros(tmp_path, identifier, rounded):
+    path = tmp_path / "t.csv"
+    path.write_text(f"id,text\n{identifier},un\n{identifier},deux\n{identifier},trois\n", encoding="utf-8")
+    assert [tweet.reason for tweet in read(path)] == ["", *["" if rounded else DUPLICATE_ID] * 2]
+
+
 @pytest.mark.parametrize("count", [1, 3, 25])
 def test_all_bad_rows_are_named_in_one_run_the_first_twenty_with_their_lines(tmp_path, count):
     path = tmp_path / "t.csv"

@@ -10,7 +10,7 @@ from tweetstyle.errors import TweetstyleError, closest
 from tweetstyle.locale import Later, _, later
 from tweetstyle.records import SourceTweet
 from tweetstyle.sources.chat import AuthorUnknown
-from tweetstyle.sources.csv_source import read_csv
+from tweetstyle.sources.csv_source import is_rounded, read_csv
 from tweetstyle.sources.exports import read_export
 from tweetstyle.sources.json_files import read_json_array, read_json_lines
 from tweetstyle.sources.plain_text import read_plain_text
@@ -25,8 +25,6 @@ DUPLICATE_ID = "duplicate id"
 
 READERS = {CSV: read_csv, JSON_LINES: read_json_lines, JSON_ARRAY: read_json_array, X_MONTHS: read_json_array}
 """Of the files of tweets but plain text, which knows a separator."""
-ROUNDED = "000"
-"""How an id ends that a spreadsheet rounded: two texts under one are two tweets."""
 
 Advance = Callable[[int], object]
 
@@ -110,7 +108,7 @@ def _second(tweet: SourceTweet, first: tuple[str, int], text: int, first_places:
     """A tweet whose id was read before, at `first` with a text of that hash; `text` is the hash of its own."""
     if first[1] == text:
         return tweet._replace(reason=DUPLICATE_ID, evidence=first[0])
-    if tweet.id.endswith(ROUNDED) and tweet.where.rpartition(":")[0] == first[0].rpartition(":")[0]:
+    if is_rounded(tweet.id) and tweet.where.rpartition(":")[0] == first[0].rpartition(":")[0]:
         own = f"{tweet.id}:{hashlib.blake2b(tweet.text.encode(), digest_size=6).hexdigest()}"
         if own not in first_places:
             first_places[own] = tweet.where, text

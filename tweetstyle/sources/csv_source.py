@@ -54,8 +54,10 @@ _CUT_LENGTH = range(130, 141)
 _OWN_LINK = re.compile(r"…\s*https?://(?:www\.|mobile\.)?(?:x|twitter)\.com/(?:i/web|\w+)/status/(\d+)$", re.I)
 _TAG = re.compile(r"<[^>]*>")
 FEWEST_ROUNDED, ROUNDED_SHARE = 10, 0.5
-"""Ids ending in 000 from which they are called rounded; one in a thousand does by chance."""
-ROUNDED = N_("{file}: {zeros:,} of {count:,} ids end in 000: a spreadsheet may have rounded them; use the file as it was before")
+"""Ids ending in zeros from which they are called rounded; of the longest, one in a thousand does by chance."""
+SPREADSHEET_DIGITS, MOST_ZEROS = 15, 3
+"""Digits that a spreadsheet keeps of a number: what is longer ends in zeros, as many as it is longer; so many are enough."""
+ROUNDED = N_("{file}: {zeros:,} of {count:,} ids end in zeros: a spreadsheet may have rounded them; use the file as it was before")
 _ROUNDED_ID = re.compile(r"\d+(?:[.,]\d*)?[eE]\+?\d+|\d+[.,]\d*")
 
 
@@ -96,7 +98,7 @@ def read_csv(document: TextFile, name: str, notices: list[str], advance: Callabl
         except TweetstyleError as error:
             bad.add(error)
             continue
-        count, zeros = count + 1, zeros + tweet.id.endswith("000")
+        count, zeros = count + 1, zeros + is_rounded(tweet.id)
         yield tweet._replace(is_retweet=True) if flags and any(says_yes(cells[place]) for place in flags) else tweet
     bad.check()
     if not count:
@@ -152,6 +154,12 @@ def tweet_of_fields(found: dict[str, str], default_id: str, where: str, times: T
     text = as_learned(found[REQUIRED])
     tweet = SourceTweet(identifier, text, created_at, where, reply_to, client=client_name(found.get("client", "")))
     return tweet._replace(reason=TRUNCATED, evidence=text[-40:]) if "…" in text and _is_cut(text, identifier) else tweet
+
+
+def is_rounded(identifier: str) -> bool:
+    """Whether an id ends as one that a spreadsheet rounded: two texts under it are two tweets."""
+    zeros = min(len(identifier) - SPREADSHEET_DIGITS, MOST_ZEROS)
+    return zeros > 0 and identifier.isdecimal() and identifier.endswith("0" * zeros)
 
 
 def client_name(source: str) -> str:
