@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections import Counter
 from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from support.cleaning import cleaned
 from support.html_page import Page
 from support.two_languages import figures, left_in_english
 
+from tweetstyle import locale
 from tweetstyle.cleaning.archive_rules import REASONS
 from tweetstyle.console import percent
 from tweetstyle.locale import later
@@ -207,3 +209,32 @@ def test_a_whole_run_s_figures_are_those_of_its_files(whole):
     assert f"{french:,} ({percent(french / len(tweets))})" in found.inside("text")
     assert cells[cells.index("e-mail") + 1] == cells[cells.index("telephone") + 1] == "1"
     assert "exemple.org" not in found.text
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["jour {n} : {m} pages, pis encore un café avant de dormir", "défi {n} sur 400 : {m} pompes ce matin avant le déjeuner, ouf",
+     "day {n} of my diary: {m} pages and one more coffee before bed"],
+)  # fmt: skip
+def test_capped_lines_of_a_person_s_own_form_count_among_the_written_ones(tmp_path, line):
+    words = "neige tempête soupe chandail métro fleuve voisine patinoire tuque érable".split()
+    texts = [line.format(n=n, m=n * 7 % 90 + 10) for n in range(100, 400)]
+    texts += [" ".join(words[(n // 10**k + k) % 10] for k in range(12)) + f" {words[n % 10]}{n}" for n in range(300)]
+    days = [date(2020, 1, 1) + timedelta(days=n) for n in range(len(texts))]
+    source = tmp_path / "t.csv"
+    with source.open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows(
+            [("id", "text", "date"), *((n + 1, text, day) for n, (text, day) in enumerate(zip(texts, days, strict=True)))]
+        )
+    template = build_template("inst", "Someone", SpecialTokens("<s>", "</s>"))
+    found = prepare(Data(source=source, likely_languages=("fr", "en")), Prompt(style="Someone"), template, tmp_path / "out")
+    assert found.dropped["automatic post"] == 290
+    assert len(found.figures.written) >= 300 + found.kept - 10
+    assert any("the rules change how long the tweets are" in locale._(warning) for warning in found.warnings)
+
+
+@pytest.mark.parametrize(
+    ("language", "drawn"), [("en", "are drawn, from the whole archive"), ("fr", "tirés au sort, dans toute l’archive")]
+)
+def test_the_page_says_that_texts_written_again_are_drawn(language, drawn):
+    assert drawn in page(language).text

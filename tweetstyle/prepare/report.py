@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, TypeVar
 
-from tweetstyle.cleaning.archive_rules import DUPLICATE, NEAR_DUPLICATE, Candidate, counts
+from tweetstyle.cleaning.archive_rules import AUTOMATIC, DUPLICATE, NEAR_DUPLICATE, Candidate, counts
 from tweetstyle.cleaning.clean import TOO_SHORT, Cleaned
 from tweetstyle.cleaning.scrub import scrub
 from tweetstyle.console import percent
@@ -72,7 +72,7 @@ class Figures:
     """What report.html alone shows.
 
     months: "2021-03" → tweets read and kept, undated ones under ""; lengths: characters of each kept tweet; written: the same of
-    these and of those dropped as short or written again; languages:
+    these and of those dropped as short, written again or one of many of a form, which a person may write; languages:
     ISO 639-1, or "" for uncertain → kept tweets; samples: reason → a few of its dropped tweets; kept_samples: a few of the
     kept ones; split_days: split → first and last day of its tweets.
     """
@@ -151,7 +151,7 @@ def describe(archive: Archive, outcome: Outcome, parts: dict[str, list[Tweet]], 
 
 def _figures(outcome: Outcome, tweets: list[Tweet], parts: dict[str, list[Tweet]], data: Data) -> Figures:
     read, kept = (Counter(tweet.created_at[:7] for tweet in of) for of in (outcome.read, tweets))
-    again = [len(candidate.text) for candidate in outcome.candidates if candidate.reason in (DUPLICATE, NEAR_DUPLICATE)]
+    again = [len(candidate.text) for candidate in outcome.candidates if candidate.reason in (AUTOMATIC, DUPLICATE, NEAR_DUPLICATE)]
     short = [verdict.evidence.values["count"] for verdict in outcome.cleaned if verdict.reason == TOO_SHORT]
     lengths = [len(tweet.text) for tweet in tweets]
     return Figures(
