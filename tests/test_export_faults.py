@@ -15,6 +15,8 @@ from tweetstyle.files import complete_directory, fingerprints
 from tweetstyle.manifest import Manifest
 from tweetstyle.run import Run
 from tweetstyle.stages import stages_of
+from tweetstyle.train.adapter_scale import AdapterScale
+from tweetstyle.train.final_scores import TrainedScores
 
 
 def digests(directory: Path) -> dict[str, str]:
@@ -136,6 +138,9 @@ def test_a_gate_that_is_interrupted_touches_nothing(project, monkeypatch, capsys
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
+    monkeypatch.setattr(
+        "tweetstyle.stages.export.trained_scores", lambda run: TrainedScores({}, "cpu", "float32", None, {}, 1.0, AdapterScale())
+    )
     monkeypatch.setattr("tweetstyle.stages.export._checks", interrupted)
     with pytest.raises(KeyboardInterrupt):
         pipeline.verify(Path("mine.yaml"))

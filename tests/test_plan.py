@@ -3,7 +3,6 @@
 import re
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -13,6 +12,8 @@ from tweetstyle.recipe_yaml import read_recipe
 from tweetstyle.records import SourceTweet
 from tweetstyle.run import Run
 from tweetstyle.stages import stages_of
+from tweetstyle.train.adapter_scale import AdapterScale
+from tweetstyle.train.final_scores import TrainedScores
 
 ROOT = Path(__file__).parents[1]
 
@@ -74,7 +75,9 @@ def test_other_people_s_tweets_are_cleaned_as_the_recipe_cleans_the_author_s(pro
         raise InterruptedError
 
     monkeypatch.setattr("tweetstyle.evaluate.evaluate", stop_there)
-    monkeypatch.setattr("tweetstyle.stages.evaluate.trained_scores", lambda run: SimpleNamespace(splits={}))
+    monkeypatch.setattr(
+        "tweetstyle.stages.evaluate.trained_scores", lambda run: TrainedScores({}, "cpu", "float32", None, {}, 1.0, AdapterScale())
+    )
     with pytest.raises(InterruptedError):
         stages_of(Run(Path("recipes/demo.yaml")))["evaluate"].work()
     assert seen["cleaned"] == ["", "mes mots à moi"]
