@@ -229,7 +229,7 @@ def playback(recipe: Path, show: int | None, force: bool) -> None:
 @tweetstyle.command(cls=OfflineCommand)
 @RECIPE
 @option(
-    "--rate", "rates", type=click.FloatRange(0, min_open=True), multiple=True, metavar="RATE", help="A rate to try; repeat it for more."
+    "--rate", "rates", type=click.FloatRange(0, 1, min_open=True), multiple=True, metavar="RATE", help="A rate to try; repeat it for more."
 )
 @option("--steps", type=click.IntRange(10), default=40, show_default=True, metavar="N", help="Steps of each training, at most the run's.")
 def tune(recipe: Path, rates: tuple[float, ...], steps: int) -> None:
