@@ -5,12 +5,12 @@ import json
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.archives import MENDED
+from support.archives import MENDED, has_no_marks
 
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.sources import open_archive
 
-TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=MENDED), max_size=60)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=MENDED), max_size=60).filter(has_no_marks)
 
 
 def archive_of(tmp_path, content, name, separator=None):
