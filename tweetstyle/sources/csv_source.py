@@ -45,7 +45,7 @@ _SEPARATORS = ",;\t"
 _NO = re.compile(r"""f|false|faux|n|no|non|none|null|nan|n/a|<na>|-|""|\{\s*\}|\[\s*\]|(?:[-+]?0+(?:[.,]0*)?)?""", re.I)
 """Values in a column of retweets that mean "not a retweet"."""
 _EXCEL = re.compile(r"\ufeff?sep=.\s*$", re.I)
-"""The first line by which Excel is told the separator."""
+"""A first line that names the separator for Excel."""
 _AS_TEXT = re.compile(r"""="?(\d+)"?|'(\d+)""")
 """="123" and '123: how one keeps a spreadsheet from rounding an id."""
 _CUT = re.compile(r"…\s*https?://t\.co/\w{10}$")
