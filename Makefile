@@ -84,6 +84,13 @@ $(VENV)/.installed: setup.cfg pyproject.toml Makefile $(LOCKED)
 	@printf '../../../..\n' | tee $(VENV)/lib/python3.*/site-packages/__editable__.tweetstyle-*.pth >/dev/null
 	@touch $@
 
+# Tests start hundreds of processes. Where PYTHONDONTWRITEBYTECODE is set, each would compile what it imports: half a minute for Unsloth.
+# The file left out is in the syntax of Python 3.12.
+$(VENV)/.bytecode: $(LOCKED)
+	$(step) "compiling the packages"
+	@$(BIN)/python -m compileall -q -j 0 -x py312_intrinsics $(VENV)/lib
+	@touch $@
+
 base-model: setup ## the small base model of demo and tests: model/smollm2-135m-instruct/ and its .gguf
 	$(step) "base model"
 	@$(BIN)/python -m scripts.demo_base_model
@@ -127,7 +134,7 @@ demo: base-model ## learn the sample author's style and show it
 	@$(BIN)/tweetstyle-fit $(RECIPE)
 	@$(BIN)/python -m scripts.demo_show $(RECIPE)
 
-test: base-model ollama browser ## all tests (PYTEST_ARGS="-k token -x" for some)
+test: base-model ollama browser $(VENV)/.bytecode ## all tests (PYTEST_ARGS="-k token -x" for some)
 	$(step) "tests"
 	@$(BIN)/python -m pytest $(PYTEST_PROCESSES) $(PYTEST_ARGS)
 
@@ -135,7 +142,7 @@ lint: setup ## ruff: rules and format
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 
-check: lint base-model ## before a commit: lint, format and the fast tests
+check: lint base-model $(VENV)/.bytecode ## before a commit: lint, format and the fast tests
 	$(step) "fast tests"
 	@$(BIN)/python -m pytest $(PYTEST_PROCESSES) -m "not slow" --ignore=tests/integration --ignore=tests/gpu_emulation $(PYTEST_ARGS)
 

@@ -119,8 +119,16 @@ import importlib, pkgutil, sys
 sys.path = [entry for entry in sys.path if entry]
 import tweetstyle
 names = [found.name for found in pkgutil.walk_packages(tweetstyle.__path__, "tweetstyle.")]
-for name in [*names, *sys.argv[1:]]:
+needs_extra = {"tweetstyle.train.event_files", "torch.utils.tensorboard"}
+for name in {*names, *sys.argv[1:]} - needs_extra:
     importlib.import_module(name)
+for name in needs_extra:
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        assert error.name == "tensorboard"
+    else:
+        raise SystemExit(f"{name} needs no extra")
 print(len(names), tweetstyle.__file__)
 """
 

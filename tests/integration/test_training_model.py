@@ -136,7 +136,7 @@ def test_the_recipe_reaches_the_trainer(base, tmp_path):
         logging_steps=4, seed=7, bf16=False,
     )  # fmt: skip
     config = sft_config(changed, tmp_path)
-    not_trls = "split eval_steps early_stopping_patience save_total_limit samples probe".split()
+    not_trls = "split eval_steps early_stopping_patience save_total_limit samples probe report_to".split()
     same = set(type(changed).model_fields) - {"optim", "warmup_ratio", *not_trls}
     for name in same:
         assert getattr(config, name) == getattr(changed, name), name

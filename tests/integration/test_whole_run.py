@@ -197,4 +197,5 @@ def test_what_the_pages_type_on_a_finished_run_works(killed_then_finished: tuple
     path = f"{ollama.binary.parent}:{BIN}:{project.environment['PATH']}"
     environment = project.environment | ollama.environment | {"PATH": path}
     done = subprocess.run(["bash", "-c", typed], cwd=project.path, env=environment, input="hiver\n", capture_output=True, text=True)
-    assert done.returncode == 0 and (done.stdout.strip() or "> " in typed or typed.startswith("ollama stop")), done.stdout + done.stderr
+    printed = done.stdout + done.stderr
+    assert done.returncode == 0 and (printed.strip() or "> " in typed or typed.startswith("ollama stop")), printed
