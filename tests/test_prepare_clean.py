@@ -69,7 +69,8 @@ EXAMPLES = {
         "J'ai récolté 345 d'or ! https://t.co/a #android, #androidgames, #gameinsight",
         "A surprise visitor may brighten your day. More for Gemini https://t.co/a",
         "Une bonne surprise vous attend... Suite pour le Bélier https://t.co/a",
-        "Horoscope du jour pour Lion : une journée agitée https://t.co/a", "Je suis à Café Bric (Québec, QC) https://t.co/a",
+        "Horoscope du jour pour Lion : une journée agitée https://t.co/a", "♌ Lion : une journée agitée https://t.co/a",
+        "♈️ Aries - today you will be bold. https://t.co/a", "Je suis à Café Bric (Québec, QC) https://t.co/a",
         "Diner time (@ Café Bric w/ 3 others) [pic]: https://t.co/a",
         "Je viens de débloquer le badge « Explorateur » sur @foursquare ! https://t.co/a",
         "Je viens de devenir le maire de Café Bric sur @foursquare ! https://t.co/a", "I'm the mayor of Café Bric on @swarm",
@@ -95,6 +96,7 @@ EXAMPLES = {
     "too short": ["", " ", "@bob", "@bob @lise", "\u00a0"],
 }  # fmt: skip
 NO_EXAMPLES = [
+    "♌ pour toujours https://t.co/a", "♈ and proud",
     "aujourd'hui RTL a parlé de nous", "l'ART @ Paris, quelle merveille", "@bob :) tu viens demain", "@bob :D tu viens demain",
     "@bob : je passe te prendre à midi", "@bob: see you there", "@bob : oui \"ou non\" ?", "@bob @lise : on y va",
     "Merci pour le RT @bob, c'est gentil", "Thanks for the RT @bob!", "merci du RT @bob : à demain", "Merci pour les RT @bob @lise",
@@ -176,7 +178,11 @@ def test_the_rule_says_what_it_saw_and_leaves_no_text(raw, evidence):
         ("une légende assez longue https://t.co/a", {"has_media": True}, {}, ""),
         ("🦊 https://t.co/a", {"has_media": True}, {}, ""),
         ("🦊 https://t.co/a", {"has_media": True}, {"min_characters": 2}, "too short"),
-        ("un texte comme un autre", {"client": "IFTTT"}, {}, "automatic post"),
+        *(("un texte comme un autre", {"client": name}, {}, "automatic post") for name in ("IFTTT", "Make", "The Tweeted Times", "GitHub")),
+            ("un texte comme un autre", {"client": client}, {}, "automatic post")
+            for client in ("IFTTT", "Make", "The Tweeted Times", "GitHub")
+        ),
+        ("un texte comme un autre", {"client": "MakeMyDay"}, {}, ""),
         ("un texte comme un autre", {"client": "dlvr.it"}, {}, "automatic post"),
         ("un texte comme un autre", {"client": "Candy Crush Saga"}, {}, "automatic post"),
         ("un texte comme un autre", {"client": "Strava Cycling"}, {"automatic_posts": "keep"}, ""),

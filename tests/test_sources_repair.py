@@ -103,6 +103,8 @@ def test_a_file_of_texts_that_lost_bytes_is_refused_with_one_of_them_and_single_
     ("field", "yes", "no"),
     [
         ("is_retweet", True, False), ("retweeted_status_id", "99", ""), ("retweeted_status_id", 99, None), ("isRetweet", "true", "false"),
+        ("retweeted_tweet", {"id": 9}, None), ("is_rt", True, False), ("isRT", "yes", "no"), ("type", "Retweet", "tweet"),
+        ("tweet_type", "retweeted", "reply"), ("kind", "rt", "RT de mots"),
         ("retweeted_status", {"id": 9, "text": "x"}, None), ("retweeted_status", "1300000000000000001", ""), ("retweet", "True", "False"),
         ("referenced_tweets", [{"type": "retweeted", "id": "9"}], [{"type": "quoted", "id": "9"}]), ("user_rt_id", "17", ""),
     ],

@@ -30,11 +30,14 @@ NAMES = {
 }
 """What tools call the columns, in lower case with _; of several that are there, the first one is read."""
 RETWEETED = frozenset(
-    "retweeted_status_id retweeted_status_id_str retweeted_status retweeted_status_result retweetedtweet "
-    "is_retweet isretweet retweet retweet_id user_rt_id "
+    "retweeted_status_id retweeted_status_id_str retweeted_status retweeted_status_result retweetedtweet retweeted_tweet "
+    "is_retweet isretweet is_rt isrt retweet retweet_id user_rt_id "
     "referenced_tweets".split()
 )
 """Columns and fields of which any may say that a tweet is someone else's: by a yes, or by what is retweeted."""
+KINDS = frozenset("type kind tweet_type tweettype post_type".split())
+"""Columns and fields that say so by one of `RETWEET`."""
+RETWEET = ("retweet", "retweeted", "rt", "reposted", "repost")
 REQUIRED = "texte"
 TRUNCATED = "truncated"
 """Reason of a text whose end the archive has not."""
@@ -90,7 +93,7 @@ def read_csv(document: TextFile, name: str, notices: list[str], advance: Callabl
     if REQUIRED not in columns:
         raise _no_text(header, f"{document}:{line}")
     times, bad, count, zeros = Times(str(document)), BadRows(str(document)), 0, 0
-    flags = [place for place, column in enumerate(header) if named(column) in RETWEETED]
+    flags = [(named(column), place) for place, column in enumerate(header) if named(column) in RETWEETED | KINDS]
     for line, cells in _whole_rows(rows, document, len(header), bad):
         found = {column: cells[place] for column, place in columns.items()}
         try:
@@ -99,7 +102,7 @@ def read_csv(document: TextFile, name: str, notices: list[str], advance: Callabl
             bad.add(error)
             continue
         count, zeros = count + 1, zeros + is_rounded(tweet.id)
-        yield tweet._replace(is_retweet=True) if flags and any(says_yes(cells[place]) for place in flags) else tweet
+        yield tweet._replace(is_retweet=True) if flags and any(says_retweet(column, cells[place]) for column, place in flags) else tweet
     bad.check()
     if not count:
         raise TweetstyleError(_("the file has a header and no row"), where=str(document), hint=_("export the tweets again"))
@@ -167,10 +170,12 @@ def client_name(source: str) -> str:
     return _TAG.sub("", source).strip() if "<" in source else source.strip()
 
 
-def says_yes(flag: str) -> bool:
-    """Whether a cell of `RETWEETED` says that the tweet is a retweet: lists of referenced tweets name their kinds."""
-    flag = flag.strip()
-    return "retweeted" in flag if flag.startswith("[") else not _NO.fullmatch(flag)
+def says_retweet(column: str, cell: str) -> bool:
+    """Whether a cell of `RETWEETED` or `KINDS` says that the tweet is a retweet: lists of referenced tweets name their kinds."""
+    cell = cell.strip()
+    if column in KINDS:
+        return cell.lower() in RETWEET
+    return "retweeted" in cell if cell.startswith("[") else not _NO.fullmatch(cell)
 
 
 def _is_cut(text: str, identifier: str) -> bool:
