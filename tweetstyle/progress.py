@@ -139,11 +139,11 @@ def clock(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
 
-def with_progress(items: Collection, description: str, unit: str = "tweets") -> Iterator:
-    """The items of a sized iterable, counted by a bar."""
-    with Bar(description, len(items), unit, delay=SILENT_FOR) as bar:
-        for item in items:
-            yield item
+def with_progress(tweets: Collection, description: str) -> Iterator:
+    """The tweets, counted by a bar."""
+    with Bar(description, len(tweets), "tweets", delay=SILENT_FOR) as bar:
+        for tweet in tweets:
+            yield tweet
             bar.advance()
 
 

@@ -318,6 +318,11 @@ class Evaluation(Section):
     """Resamples of the days from which an interval is made."""
     seed: int = Field(42, ge=0)
 
+    @property
+    def bootstrap(self) -> dict[str, float | int]:
+        """How an interval is made: arguments of `bootstrap_t` and its like."""
+        return {"confidence": self.confidence, "resamples": self.bootstrap_resamples, "seed": self.seed}
+
 
 class Sampling(Section):
     """How text is generated, here and by the Modelfile alike. Ollama's names.

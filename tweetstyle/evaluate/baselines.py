@@ -69,11 +69,7 @@ class Examples:
 
 def gain_interval(nats: np.ndarray, sample: HeldOut, evaluation: Evaluation) -> Interval:
     """Interval of the bits per byte that a model saves on the tweets. nats: saved on each, float [n]."""
-    return bootstrap_t(nats / np.log(2), sample.bytes, clusters(sample.tweets), **bootstrap_settings(evaluation))
-
-
-def bootstrap_settings(evaluation: Evaluation) -> dict[str, float | int]:
-    return {"confidence": evaluation.confidence, "resamples": evaluation.bootstrap_resamples, "seed": evaluation.seed}
+    return bootstrap_t(nats / np.log(2), sample.bytes, clusters(sample.tweets), **evaluation.bootstrap)
 
 
 # -- prompts of the base model ------------------------------------------------------------------------------
@@ -189,7 +185,7 @@ class TweetReadings:
             return None
         author = gains[-len(test.tweets) :], test.bytes, clusters(test.tweets)
         others = gained, self.others.bytes, list(range(count))
-        settings = bootstrap_settings(evaluation)
+        settings = evaluation.bootstrap
         both = [bootstrap_t(*side, **settings) for side in (author, others)]
         return Specificity(*both, difference_of_ratios(author, others, **settings), count, self.source)
 

@@ -18,7 +18,7 @@ from tweetstyle.stages.report import training_in_report
 from tweetstyle.stages.stage import Done, Stage, base_inputs, trained_scores, tweets_of
 
 if TYPE_CHECKING:
-    from tweetstyle.train.inputs import FitPlan
+    from tweetstyle.train.inputs import FitInputs, FitPlan
 
 MARK = "run.json"
 NO_WEIGHTS_DEPEND_ON = ("save_total_limit", "logging_steps", "report_to", "samples", "probe")
@@ -37,13 +37,12 @@ def _inputs(run: Run) -> dict[str, str]:
 
 
 def _fit(run: Run) -> Done:
-    from tweetstyle.train import FitInputs, fit, plan_fit
+    from tweetstyle.train import fit, plan_fit
 
     recipe = run.recipe
     set_aside_other_run(recipe.run_directory, fit_identity(run))
     train, validation = run.split(recipe.training.split), run.split("validation")
-    inputs = FitInputs(run.base, run.template, recipe.model, recipe.training, (train, validation))
-    planned = plan_fit(inputs)
+    planned = plan_fit(inputs := fit_inputs(run, train, validation))
     for about, warning in schedule_warnings(planned, answers=run.template.turns is not None).items():
         say_of_stage(_("{about}: {warning}", about=about, warning=warning), fg="yellow")
     counts = read_conversations(train)[1] if run.template.turns else None
@@ -56,6 +55,13 @@ def _fit(run: Run) -> Done:
         facts["conversations"] = asdict(counts)
     written = sorted(p for p in run.final_model.rglob("*") if p.is_file())
     return written, facts
+
+
+def fit_inputs(run: Run, train: Path, validation: Path) -> FitInputs:
+    """What a training with the recipe's settings is made of. train, validation: files of the splits."""
+    from tweetstyle.train import FitInputs
+
+    return FitInputs(run.base, run.template, run.recipe.model, run.recipe.training, (train, validation))
 
 
 def schedule_warnings(fit: FitPlan, *, answers: bool = False) -> dict[str, str]:

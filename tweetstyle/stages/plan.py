@@ -32,7 +32,7 @@ from tweetstyle.records import read_split
 from tweetstyle.sources import open_archive
 from tweetstyle.stages import existing_outputs, ready_to_fit
 from tweetstyle.stages.checks import check_before_start
-from tweetstyle.stages.fit import schedule_warnings
+from tweetstyle.stages.fit import fit_inputs, schedule_warnings
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -105,10 +105,10 @@ def _base_config(run: Run) -> BaseConfig:
 
 
 def _fit_plan(run: Run, processed: Path) -> FitPlan:
-    from tweetstyle.train import FitInputs, plan_fit
+    from tweetstyle.train import plan_fit
 
-    recipe, train = run.recipe, processed / f"{run.recipe.training.split}.jsonl"
-    return plan_fit(FitInputs(run.base, run.template, recipe.model, recipe.training, (train, train)))
+    train = processed / f"{run.recipe.training.split}.jsonl"
+    return plan_fit(fit_inputs(run, train, train))
 
 
 def _tokens(fit: FitPlan) -> TrainingTokens:

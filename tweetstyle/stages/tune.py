@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tweetstyle.console import as_rate, say, say_of_stage
@@ -17,7 +17,7 @@ from tweetstyle.plan.memory import duration
 from tweetstyle.plan.probe import remembered, speed_of
 from tweetstyle.plan.schedule import one_digit
 from tweetstyle.recipe_yaml import Commented, with_settings
-from tweetstyle.stages.fit import fit_identity
+from tweetstyle.stages.fit import fit_identity, fit_inputs
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,11 +53,11 @@ def tune(run: Run, steps: int, given: tuple[float, ...]) -> None:
     """
     from tweetstyle.dataset.held_out import held_out
     from tweetstyle.report.rates import write_rates
-    from tweetstyle.train import FitInputs, plan_fit, train_rates
+    from tweetstyle.train import plan_fit, train_rates
 
     recipe = run.recipe
     splits = run.split(recipe.training.split), run.split("validation")
-    planned = plan_fit(FitInputs(run.base, run.template, recipe.model, recipe.training, splits))
+    planned = plan_fit(inputs := fit_inputs(run, *splits))
     training = remembered(recipe.run_directory, planned.schedule.training)
     short = training.model_copy(update={"max_steps": min(steps, planned.steps.steps), "warmup_steps": None})
     limits = training.max_length, recipe.evaluation.max_tweets, recipe.evaluation.seed
@@ -74,7 +74,7 @@ def tune(run: Run, steps: int, given: tuple[float, ...]) -> None:
     own = training.learning_rate
     _say_budget(run, short, len({own, *given}) if given else None)
     file.parent.mkdir(parents=True, exist_ok=True)
-    train_rates(FitInputs(run.base, run.template, recipe.model, short, splits), sample, _missing(own, given, measured), keep, file.parent)
+    train_rates(replace(inputs, training=short), sample, _missing(own, given, measured), keep, file.parent)
     choice = _choice(run, sample, measured.nats(), own)
     page = write_rates(file.with_name("tune.html"), recipe.name, run.language, measured.rates, sample, choice)
     _conclude(run, planned, choice, own)
@@ -121,14 +121,12 @@ def _choice(run: Run, sample: HeldOut, nats: dict[float, np.ndarray], own: float
     from tweetstyle.dataset.held_out import clusters
     from tweetstyle.statistics.intervals import Winner, choose
 
-    evaluation = run.recipe.evaluation
     if not nats:
         hint = _("name smaller ones: --rate {rate}", rate=as_rate(one_digit(own / 100)))
         raise TweetstyleError(_("the training diverges with every learning rate"), where=str(run.path), hint=hint)
     if own not in nats:
         return Winner(min(nats, key=lambda rate: nats[rate].sum()), {})
-    bootstrap = {"confidence": evaluation.confidence, "resamples": evaluation.bootstrap_resamples, "seed": evaluation.seed}
-    return choose(nats, own, sample.bytes, clusters(sample.tweets), **bootstrap)
+    return choose(nats, own, sample.bytes, clusters(sample.tweets), **run.recipe.evaluation.bootstrap)
 
 
 def _conclude(run: Run, planned: FitPlan, choice: Winner, own: float) -> None:

@@ -47,8 +47,6 @@ def choose_scale(nats_at: Callable[[float], np.ndarray], sample: HeldOut) -> Ada
         for before, scale in zip(side, side[1:], strict=False):
             if loss(scale) >= loss(before):
                 break
-    settings = Evaluation()
-    bootstrap = {"confidence": settings.confidence, "resamples": settings.bootstrap_resamples, "seed": settings.seed}
-    choice = choose(nats, AS_TRAINED, sample.bytes, clusters(sample.tweets), **bootstrap)
+    choice = choose(nats, AS_TRAINED, sample.bytes, clusters(sample.tweets), **Evaluation().bootstrap)
     bits = {str(scale): float(of.sum() / (math.log(2) * sample.bytes.sum())) for scale, of in sorted(nats.items())}
     return AdapterScale(choice.chosen, bits, {str(scale): gain for scale, gain in sorted(choice.gains.items())})

@@ -75,14 +75,7 @@ def training_loss(type: str, nats: np.ndarray, as_trained: np.ndarray, sample: H
 
     nats, as_trained: float64 [documents], summed losses of the held-out tweets, the GGUF's and the trained model's.
     """
-    interval = bootstrap_t(
-        (nats - as_trained) / np.log(2),
-        sample.bytes,
-        clusters(sample.tweets),
-        confidence=evaluation.confidence,
-        resamples=evaluation.bootstrap_resamples,
-        seed=evaluation.seed,
-    )
+    interval = bootstrap_t((nats - as_trained) / np.log(2), sample.bytes, clusters(sample.tweets), **evaluation.bootstrap)
     size = sample.bytes.sum() * np.log(2)
     figures = {
         "bits per byte": float(nats.sum() / size),

@@ -1,1 +1,1 @@
-"""The words of the report, the verdict and the model card."""
+"""The words of the commands, the report, the verdict and the model card."""
