@@ -121,6 +121,17 @@ def test_however_they_are_batched_the_sums_are_those_of_one_by_one(tiny, adapter
     assert score(tiny, adapter, "lora", documents).tuned == pytest.approx(alone, rel=1e-5)
 
 
+@pytest.mark.parametrize("prefix", [(), (1, 7, 9)])
+def test_a_post_longer_than_a_pass_is_read_in_parts(tiny: BaseModel, documents: list[Encoded], monkeypatch, prefix) -> None:
+    """Otherwise the longest post decides how much memory its activations take."""
+    model, passes = load_model(tiny.path, "lora").requires_grad_(False), []
+    whole = summed_losses(model, documents, prefix=prefix)
+    model.model.register_forward_pre_hook(lambda _, args, named: passes.append(named["input_ids"].shape[1]), with_kwargs=True)
+    monkeypatch.setattr("tweetstyle.inference.likelihood.CPU_BATCH_TOKENS", 5)
+    assert max(len(document.ids) for document in documents) > 3 * 5
+    assert summed_losses(model, documents, prefix=prefix) == pytest.approx(whole, rel=1e-5) and max(passes[1:]) <= 5
+
+
 def test_in_bfloat16_the_layers_round_and_the_head_does_not(tiny: BaseModel, adapter: Path, documents: list[Encoded]) -> None:
     import torch
 

@@ -3,6 +3,7 @@
 import io
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
@@ -11,7 +12,7 @@ from tweetstyle.hardware.gpu import Card, named_card
 from tweetstyle.model.config import read_shape
 from tweetstyle.model.hub import KNOWN
 from tweetstyle.plan.advice import LENGTH_STEP, advise, largest_that_fit, sizes_that_fit, what_to_change, with_settings
-from tweetstyle.plan.memory import EVALUATION, PROCESS_ON_CPU, TRAINING, cpu_activations, plan_memory
+from tweetstyle.plan.memory import EVALUATION, PROCESS_ON_CPU, TRAINING, VALIDATION, cpu_activations, plan_memory
 from tweetstyle.plan.tables import memory_table
 from tweetstyle.plan.tensors import trained_parameters
 from tweetstyle.recipe import Lora, Model, Training
@@ -135,3 +136,13 @@ def test_no_phase_of_the_default_recipe_takes_more_than_its_training():
     assert max(plan.phases.values(), key=lambda parts: sum(parts.values())) is plan.phases[TRAINING]
     alone = plan_memory(LLAMA_8B, QLORA, Training(), card=replace(CARD, training_only=True))
     assert EVALUATION not in alone.phases and alone.card == plan.card
+
+
+@pytest.mark.parametrize("method", [QLORA, LORA])
+@pytest.mark.parametrize("name", ["Llama 3.1 8B", "Llama 3.2 3B", "Llama 3.2 1B"])
+@pytest.mark.parametrize("length", [2048, 8192, 32768])
+def test_a_validation_tweet_as_long_as_a_pack_takes_less_than_a_step(monkeypatch, method, name, length):
+    """The plan counts passes of 1,024 tokens; one of more is read by itself, and none is longer than a pack (`read_held_out`)."""
+    monkeypatch.setattr("tweetstyle.plan.memory.BATCH_TOKENS", length)
+    phases = plan_memory(KNOWN[name], method, Training(max_length=length), card=named_card(24)).phases
+    assert sum(phases[VALIDATION].values()) < sum(phases[TRAINING].values())

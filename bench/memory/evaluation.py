@@ -56,14 +56,26 @@ def _documents(count: int) -> list[Any]:
 
 
 def _measure(base: Any, adapter: Path, method: str, directory: Path) -> None:
-    """As when a training ends. The digests of the 4-bit weights are left out: they are computed in RAM."""
+    """As when a training ends and the adapter's scale is chosen, of two: nothing computes, so that losses cannot choose how many are tried.
+
+    The digests of the 4-bit weights are left out: they are computed in RAM.
+    """
+    import numpy as np
+
+    from tweetstyle.dataset.held_out import HeldOut
     from tweetstyle.inference.likelihood import TunedModel
     from tweetstyle.train import final_scores
 
+    def of_two(nats_at: Callable[[float], Any], sample: HeldOut) -> final_scores.AdapterScale:
+        for scale in (1.0, 1.2):
+            nats_at(scale)
+        return final_scores.AdapterScale()
+
     documents = _documents(DOCUMENTS)
-    with patch("tweetstyle.model.nf4.record", lambda model: {}):
+    validation = HeldOut([], documents, np.ones(DOCUMENTS), 0)
+    with patch("tweetstyle.model.nf4.record", lambda model: {}), patch.object(final_scores, "choose_scale", of_two):
         tuned = TunedModel(base, adapter, method)
-        final_scores._measure(tuned, "bfloat16", documents, documents, directory / "imatrix.gguf", chosen_on=None)
+        final_scores._measure(tuned, "bfloat16", documents, documents, directory / "imatrix.gguf", validation)
 
 
 def _score(base: Any, adapter: Path, method: str, directory: Path) -> None:

@@ -126,10 +126,12 @@ def _draw_each(logits: torch.Tensor, recent: Sequence[Sequence[int]], settings: 
         return draw(logits, recent, settings[0], chance)
     drawn = [0] * len(recent)
     for sampling in different:
-        rows = [row for row, of in enumerate(settings) if of == sampling]
-        tokens = draw(logits[rows], [recent[row] for row in rows], sampling, [chance[row] for row in rows])
-        for row, token in zip(rows, tokens, strict=True):
-            drawn[row] = token
+        same = [row for row, of in enumerate(settings) if of == sampling]
+        for start in range(0, len(same), ROWS_SORTED):
+            rows = same[start : start + ROWS_SORTED]  # a copy of so many rows' logits at a time
+            tokens = draw(logits[rows], [recent[row] for row in rows], sampling, [chance[row] for row in rows])
+            for row, token in zip(rows, tokens, strict=True):
+                drawn[row] = token
     return drawn
 
 

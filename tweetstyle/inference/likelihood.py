@@ -113,7 +113,7 @@ def summed_losses(
     advance(len(prefix))
     for pack in packs(documents, len(common), len(before), budget):
         with layers():
-            hidden = _hidden(model, pack, cache, len(before))
+            hidden = _hidden(model, pack, cache, len(before), budget)
         if last is not None:
             hidden = torch.cat([last, hidden])
         sources = torch.from_numpy(pack.sources + len(before[:1])).to(device)
@@ -133,22 +133,30 @@ def _read_once(model: Any, ids: Sequence[int]) -> tuple[Any, torch.Tensor]:
     return read.past_key_values, read.last_hidden_state[0, -1:].clone()
 
 
-def _hidden(model: Any, pack: Pack, cache: Any, before: int) -> torch.Tensor:
-    """Last hidden states [n, width] of the pack's tokens, after the `before` tokens of the cache, which is left as it was."""
+def _hidden(model: Any, pack: Pack, cache: Any, before: int, budget: int) -> torch.Tensor:
+    """Last hidden states [n, width] of the pack's tokens, after the `before` tokens of the cache, which is left as it was.
+
+    A document longer than `budget` tokens is read in parts, each behind the keys and values of the parts before it.
+    """
     import torch
 
-    device = input_device(model)
-    if not len(pack.ids):  # one token each, and the prefix predicts it
+    device, hidden, total = input_device(model), [], len(pack.ids)
+    if not total:  # one token each, and the prefix predicts it
         return torch.empty(0, model.config.hidden_size, device=device, dtype=model.dtype)
-    ids, positions = (torch.from_numpy(part)[None].to(device) for part in (pack.ids, pack.positions))
-    sees = np.concatenate([np.ones((len(pack.ids), before), dtype=bool), pack.sees], axis=1)
-    # Added to the scores of attention. The least number, not minus infinity: a block of nothing else would make NaN of a softmax.
-    dtype = model.lm_head.weight.dtype
-    mask = torch.zeros(1, 1, *sees.shape, dtype=dtype).masked_fill_(torch.from_numpy(~sees), torch.finfo(dtype).min).to(device)
-    read = model.model(input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=cache is not None)
+    keys, dtype = cache, model.lm_head.weight.dtype
+    for start in range(0, total, budget):
+        part = slice(start, start + budget)
+        ids, positions = (torch.from_numpy(of[part])[None].to(device) for of in (pack.ids, pack.positions))
+        sees = np.pad(pack.sees[part, : part.stop], ((0, 0), (before, 0)), constant_values=True)
+        # Added to the scores of attention. The least number, not minus infinity: a block of nothing else would make NaN of a softmax.
+        mask = torch.zeros(1, 1, *sees.shape, dtype=dtype).masked_fill_(torch.from_numpy(~sees), torch.finfo(dtype).min).to(device)
+        cached = keys is not None or total > budget
+        read = model.model(input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=keys, use_cache=cached)
+        keys = read.past_key_values
+        hidden.append(read.last_hidden_state[0])
     if cache is not None:
-        cache.crop(-len(pack.ids))
-    return read.last_hidden_state[0]
+        cache.crop(-total)
+    return torch.cat(hidden) if len(hidden) > 1 else hidden[0]
 
 
 def batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
