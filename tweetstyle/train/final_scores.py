@@ -146,8 +146,7 @@ def score_trained_model(
     if (existing := read_as_trained(directory)) and (existing.model, existing.requested) == (fingerprint_of_inputs, requested):
         return existing
     samples = {name: held_out(path, template, base.tokenizer, base.max_positions, HELD_OUT_TWEETS, SEED) for name, path in splits.items()}
-    # A longer one is cut: a pass has what the memory plan counts.
-    documents = read_documents(base, template, train, min(base.max_positions, BATCH_TOKENS))
+    documents = read_documents(base, template, train, min(base.max_positions, BATCH_TOKENS))  # a longer one is cut: the plan counts so much
     documents = random.Random(SEED).sample(documents, min(IMATRIX_TWEETS, len(documents)))
     held = [document for sample in samples.values() for document in sample.documents]
     (directory / AS_TRAINED).unlink(missing_ok=True)
