@@ -57,7 +57,7 @@ WITH_ROOM = (
 )  # fmt: skip
 """Model, rank, tokens of a pack, and batch."""
 REFUSING = (
-    ("Llama 3.2 3B", 64, 12, 63849, 66455), ("Llama 3.1 8B", 32, 12, 27000, 28000, 31235, 32509), ("Llama 3 8B", 16, 12, 8028),
+    ("Llama 3.2 3B", 64, 12, 61024, 63849), ("Llama 3.1 8B", 32, 12, 27000, 28000, 31235, 32509), ("Llama 3 8B", 16, 12, 8028),
     ("Llama 3.2 1B", 32, 12, 103237, 107451), ("Llama 3.1 8B", 16, 8, 10412),
 )  # fmt: skip
 """Model, rank, the GB that the card is sold with, and tokens of a pack."""

@@ -49,9 +49,10 @@ SECOND_BUFFER_FROM = 512 * 2**20
 HOLES = 3.4
 """Tensors of the layers' input that the allocator holds besides after the first micro-batch, between blocks that larger ones do not fit:
 2.4 to 4.4, counted over an emulated card, on which an 8B of rank 32 takes the second buffer at 27,000 tokens and not at 28,000."""
-FRAGMENTATION = 1 / 18
-"""Share of the activations lost between the allocator's blocks on a full card: on emulated ones an 8B fits with 1/17 and not with 1/19
-(bench/gpu_memory.py); Unsloth reckons with 1/16 (unsloth_zoo/block_swap.py)."""
+FRAGMENTATION, FRAGMENTATION_TIED = 1 / 18, 1 / 13
+"""Share of the activations lost between the allocator's blocks on a full card: on emulated ones an 8B fits with 1/17 and not with 1/19,
+and of the models with tied embeddings a 3B does not fit with 1/14 (bench/gpu_memory.py); Unsloth reckons with 1/16
+(unsloth_zoo/block_swap.py)."""
 PROCESS_ON_CPU = 2 * 2**30
 """Bytes that a process which trains on a CPU holds beside weights and states: 1.6 and 2.4 GiB in two runs of recipes/demo-chat.yaml."""
 PROCESS_RAM = 5 * 2**30
@@ -157,7 +158,7 @@ def plan_memory(config: Mapping[str, Any], model: Model, training: Training, *, 
     peak = moments[_largest(moments)]
     reserve = {
         "CUDA context": CUDA_CONTEXT,
-        "fragmentation": int(FRAGMENTATION * sum(peak.values())),
+        "fragmentation": int((FRAGMENTATION_TIED if shape.tied else FRAGMENTATION) * sum(peak.values())),
         "desktop and others": DISPLAY if card is None else card.others,
     }
     # Unsloth moves the embeddings when the base is loaded, before it adds the adapter; the last linear is there in 16 bits too.
