@@ -90,7 +90,11 @@ def calibrate(
     everything = list(dict.fromkeys([*real, *chain(*texts.values())]))
     copies = {text for text, sources in zip(everything, find_copies(everything, known), strict=True) if sources}
     limit = share_in(copies, real)
-    candidates = [measures.candidate(grid[name], (texts[name], texts[left[0]]), (copies, limit), confidence) for name in grid]
+    # The default has written for the prompts of every other candidate: once for each number of them.
+    default = {count: measures.measured(texts[left[0]][:count], copies, confidence) for count in {*map(len, texts.values())}}
+    candidates = [
+        candidate(grid[name], measures.measured(of, copies, confidence), default[len(of)], limit, confidence) for name, of in texts.items()
+    ]
     chosen = [place for place, one in enumerate(candidates) if one.tweets == samples and not one.refused and one.closer.sign > 0]
     nearest = min(chosen, key=lambda place: candidates[place].distance.estimate, default=0)
     return Calibration(nearest, noise_floor(measures.real, writing.seed), limit, candidates)
@@ -117,26 +121,34 @@ class Measures:
         written = Texts(texts, [prompt.cluster for prompt in self.prompts[: len(texts)]])
         return jackknifed(self.real, ClusterSums.of(self.by, written, self.order))
 
-    def candidate(
-        self, sampling: Sampling, texts: tuple[Sequence[str], Sequence[str]], copies: tuple[set[str], float], confidence: float
-    ) -> SamplingCandidate:
-        """texts: written with it, and by default for the same prompts or more; copies: texts with a copied span, and the author's share."""
-        both = texts[0], texts[1][: len(texts[0])]
-        found, than = map(self.distance, both)
-        copied, copied_by_default = (share_in(copies[0], of) for of in both)
-        on_topic, by_default = (self._on_topic(of, confidence) for of in both)
-        refused = ""
-        if copied > max(copies[1], copied_by_default):
-            refused = "copies"
-        elif on_topic is not None and on_topic < by_default - SMALLEST_SHARE:
-            refused = "off_topic"
-        distances = found.interval(confidence), found.interval(confidence, than)
-        return SamplingCandidate(sampling.model_dump(mode="json"), len(both[0]), *distances, copied, on_topic, refused)
-
-    def _on_topic(self, texts: Sequence[str], confidence: float) -> float | None:
+    def measured(self, texts: Sequence[str], copies: set[str], confidence: float) -> MeasuredTexts:
+        """texts: written for the first prompts; copies: texts with a copied span."""
         topics, groups = zip(*((prompt.topic or "", prompt.cluster) for prompt in self.prompts[: len(texts)]), strict=True)
         found = word_overlap(topics, texts, groups, confidence=confidence)
-        return found and found.estimate
+        return MeasuredTexts(len(texts), self.distance(texts), share_in(copies, texts), found and found.estimate)
+
+
+@dataclass(frozen=True)
+class MeasuredTexts:
+    """tweets: their number; copied, on_topic: as in `SamplingCandidate`."""
+
+    tweets: int
+    distance: Jackknifed
+    copied: float
+    on_topic: float | None
+
+
+def candidate(
+    sampling: Sampling, found: MeasuredTexts, default: MeasuredTexts, copied_by_author: float, confidence: float
+) -> SamplingCandidate:
+    """default: what the default sampling wrote for the same prompts."""
+    refused = ""
+    if found.copied > max(copied_by_author, default.copied):
+        refused = "copies"
+    elif found.on_topic is not None and found.on_topic < default.on_topic - SMALLEST_SHARE:
+        refused = "off_topic"
+    distances = found.distance.interval(confidence), found.distance.interval(confidence, default.distance)
+    return SamplingCandidate(sampling.model_dump(mode="json"), found.tweets, *distances, found.copied, found.on_topic, refused)
 
 
 def share_in(copies: set[str], texts: Sequence[str]) -> float:
