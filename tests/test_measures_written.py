@@ -11,9 +11,10 @@ from tweetstyle.cleaning.clean import clean
 from tweetstyle.dataset.held_out import HeldOut
 from tweetstyle.errors import TweetstyleError
 from tweetstyle.evaluate.baselines import Examples, TweetReadings, other_texts
-from tweetstyle.evaluate.samples import WritingPrompt, WrittenSamples, question_prompts
+from tweetstyle.evaluate.samples import WrittenSamples
 from tweetstyle.evaluate.style import diversity, measure, prompt_adherence, stems
 from tweetstyle.evaluate.two_sample import Texts
+from tweetstyle.evaluate.writing_prompts import WritingPrompt, question_prompts
 from tweetstyle.recipe import Data, Evaluation
 from tweetstyle.records import SourceTweet, Tweet
 from tweetstyle.text.habits import find_habits

@@ -9,7 +9,8 @@ from support.tiny_llama import write_adapter, write_llama
 
 from tweetstyle.evaluate import samples as written
 from tweetstyle.evaluate.baselines import Examples, ModelPair
-from tweetstyle.evaluate.samples import AnswerFile, Writing, WritingPrompt, prompts_of
+from tweetstyle.evaluate.samples import AnswerFile, Writing
+from tweetstyle.evaluate.writing_prompts import WritingPrompt, prompts_of
 from tweetstyle.inference.generate import Completion, as_read
 from tweetstyle.inference.likelihood import load_adapter, load_model
 from tweetstyle.plan import memory

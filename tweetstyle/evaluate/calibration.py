@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tweetstyle.dataset.held_out import clusters
-from tweetstyle.evaluate.samples import TUNED, Writing, WritingPrompt, WrittenSamples, prompts_of
+from tweetstyle.evaluate.samples import TUNED, Writing, WrittenSamples
 from tweetstyle.evaluate.style import word_overlap
 from tweetstyle.evaluate.text_distance import ClusterSums, Jackknifed, TextDistance, jackknifed, noise_floor
 from tweetstyle.evaluate.two_sample import Texts
+from tweetstyle.evaluate.writing_prompts import WritingPrompt, prompts_of
 from tweetstyle.inference.sampling_grid import FEWEST_SAMPLES, GRID, ROUNDS, tweets_by_round
 from tweetstyle.records import Tweet
 from tweetstyle.statistics.intervals import FEWEST_CLUSTERS, SMALLEST_SHARE, Interval

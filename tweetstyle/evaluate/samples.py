@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import IO, Any
 
 from tweetstyle.dataset.held_out import clusters
-from tweetstyle.evaluate.baselines import LINE_LANGUAGES, Examples, ModelPair, own_lines
+from tweetstyle.evaluate.baselines import Examples, ModelPair
+from tweetstyle.evaluate.writing_prompts import (
+    WritingPrompt,
+    first_prompts,
+    opening_scripts,
+    prompt_ids,
+    prompts_of,
+    question_prompts,
+    second_prompts,
+)
 from tweetstyle.files import clear_os_errors, complete_file, fingerprints, read_json_lines
 from tweetstyle.inference.clean_process import run_in_clean_process
 from tweetstyle.inference.generate import as_read, generate, read_shared_prefix
@@ -19,28 +28,13 @@ from tweetstyle.manifest import settings_digest
 from tweetstyle.model.base import BaseModel
 from tweetstyle.model.config import read_shape
 from tweetstyle.plan.memory import cache_bytes, rows_at_a_time
-from tweetstyle.prompt.chat_template import Turn
 from tweetstyle.prompt.template import NO_TOPIC, Template
 from tweetstyle.recipe import Sampling
-from tweetstyle.records import TWEET, Tweet
+from tweetstyle.records import Tweet
 
 BASE, EXAMPLES, TUNED = "base", "examples", "tuned"
 SHOWN = 60
 """Prompts kept with all answers: what the report shows and the blind test uses."""
-
-
-@dataclass(frozen=True)
-class WritingPrompt:
-    """One prompt. topic: a subject or message, None prompts for anything; cluster: its group, for intervals; number: its
-    place, and its seed; history: what was said before, in a conversation."""
-
-    number: int
-    topic: str | None
-    type: str
-    cluster: str
-    history: tuple[Turn, ...] = ()
-
-
 Answers = Mapping[str, Sequence[str]]
 """Who wrote → answers as a person reads them, in the prompts' order."""
 
@@ -107,7 +101,7 @@ def _write_openings(writing: Writing, answers: Answers, start: int, directory: P
     first = {who: answers[who][-len(scripts) :] for who in (BASE, TUNED)}
     second = writing.answers({who: second_prompts(start, of) for who, of in first.items()}, directory / "second-turns")
     base, tuned = (zip(first[who], second[who], strict=True) for who in (BASE, TUNED))
-    return [Opening(language, tuple(messages), *said) for (language, *messages), *said in zip(scripts, base, tuned, strict=True)]
+    return [Opening(language, tuple(messages), *answered) for (language, *messages), *answered in zip(scripts, base, tuned, strict=True)]
 
 
 def side_by_side(test: Sequence[Tweet], written: WrittenSamples, seed: int) -> list[Sample]:
@@ -118,57 +112,6 @@ def side_by_side(test: Sequence[Tweet], written: WrittenSamples, seed: int) -> l
         tweet, texts = test[index], {who: of[place] for who, of in written.answers.items()}
         found.append(Sample(tweet.topic, tweet.type, tweet.text, texts[BASE], texts.get(EXAMPLES), texts[TUNED]))
     return found
-
-
-# -- prompts ------------------------------------------------------------------------------------------------
-
-
-def prompts_of(tweets: Sequence[Tweet], clusters: Sequence[str], count: int, seed: int) -> list[WritingPrompt]:
-    """`count` prompts with the tweets' own topics, in a seeded order; where there are fewer tweets, each comes again."""
-    order = random.Random(seed).sample(range(len(tweets)), len(tweets))
-    places = [order[number % len(order)] for number in range(count)] if tweets else []
-    return [WritingPrompt(number, tweets[i].topic, tweets[i].type, clusters[i]) for number, i in enumerate(places)]
-
-
-def question_prompts(train: Sequence[Tweet], start: int) -> list[WritingPrompt]:
-    """Whole questions, as a person may type them, in the author's languages; numbered from `start`.
-
-    The prompts of training name key words, so these are harder.
-    """
-    spoken = sorted({tweet.language for tweet in train} & set(LINE_LANGUAGES)) or ["en"]
-    questions = [question for language in spoken for question in own_lines(f"questions_{language}.txt")]
-    return [WritingPrompt(start + n, question, TWEET, f"question {n}") for n, question in enumerate(questions)]
-
-
-def opening_scripts() -> list[tuple[str, str, str]]:
-    """The openings that come with the program: language, first message, and the second one, which depends on no answer."""
-    lines = [(language, line) for language in LINE_LANGUAGES for line in own_lines(f"openings_{language}.txt")]
-    return [(language, *(part.strip() for part in line.split("|"))) for language, line in lines]
-
-
-def first_prompts(start: int) -> list[WritingPrompt]:
-    """The first messages, numbered from `start`."""
-    return [WritingPrompt(start + n, first, TWEET, f"opening {n}") for n, (_, first, _) in enumerate(opening_scripts())]
-
-
-def second_prompts(start: int, answers: Sequence[str]) -> list[WritingPrompt]:
-    """The second messages, each after the first and its answer."""
-    pairs = enumerate(zip(opening_scripts(), answers, strict=True))
-    return [WritingPrompt(start + n, then, TWEET, f"opening {n}", ((first, text),)) for n, ((_, first, then), text) in pairs]
-
-
-def prompt_ids(base: BaseModel, template: Template, prompts: Sequence[WritingPrompt], prefix: Sequence[int] = ()) -> list[list[int]]:
-    """Ids of each prompt; a prefix has its BOS already."""
-    encoded = [base.tokenizer.prompt_ids(_prompt(template, prompt), add_bos=template.add_bos and not prefix) for prompt in prompts]
-    # Raw text of a model without a BOS: an answer begins after an end, as its training documents did in their packs.
-    return [[*prefix, *ids] or [base.tokenizer.end_id(template)] for ids in encoded]
-
-
-def _prompt(template: Template, prompt: WritingPrompt) -> str:
-    """As trained and, where something was said before, with that in it."""
-    if prompt.history:
-        return template.prompt(prompt.topic or NO_TOPIC, type=prompt.type, history=prompt.history)
-    return template.training_prompt(prompt.topic, prompt.type)
 
 
 # -- answers on the disk ------------------------------------------------------------------------------------

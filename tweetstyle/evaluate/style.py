@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from tweetstyle.evaluate.samples import BASE, TUNED, WrittenSamples
+from tweetstyle.evaluate.text_distance import word_pairs
 from tweetstyle.evaluate.two_sample import Distance, Texts, style_distance
 from tweetstyle.statistics.intervals import Hits, Interval, share, share_difference
-from tweetstyle.text.copying import CopiedSpan, find_copies, longest_copies, words_of
+from tweetstyle.text.copying import CopiedSpan, find_copies, longest_copies
 from tweetstyle.text.habits import find_habits
 from tweetstyle.text.words import words_of as topic_words
 from tweetstyle.wording.words import Note
@@ -175,13 +176,13 @@ def diversity(texts: Sequence[str], real: Sequence[str], *, seed: int) -> Divers
 
     It falls with the number of bigrams, so both sides are cut to the same number.
     """
-    mine, theirs = ([_bigrams(text) for text in side] for side in (texts, real))
+    mine, theirs = ([word_pairs(text) for text in side] for side in (texts, real))
     size = min(sum(map(len, mine)), sum(map(len, theirs)))
     ratio = distinct(mine, size, seed) / distinct(theirs, size, seed) if size else None
     return Diversity(ratio, *(np.percentile([len(text) for text in side], DECILES).tolist() for side in (texts, real)))
 
 
-def distinct(bigrams: Sequence[Sequence[tuple[str, str]]], size: int, seed: int) -> float:
+def distinct(bigrams: Sequence[Sequence[str]], size: int, seed: int) -> float:
     """Distinct bigrams over bigrams, 0 to 1, of the first `size` bigrams of the texts in a random order; mean over ORDERS orders."""
     random = np.random.default_rng(seed)
     found = []
@@ -189,11 +190,6 @@ def distinct(bigrams: Sequence[Sequence[tuple[str, str]]], size: int, seed: int)
         taken = [pair for place in random.permutation(len(bigrams)) for pair in bigrams[place]][:size]
         found.append(len(set(taken)) / size)
     return float(np.mean(found))
-
-
-def _bigrams(text: str) -> list[tuple[str, str]]:
-    words = words_of(text)
-    return list(zip(words, words[1:], strict=False))
 
 
 # -- prompt adherence ---------------------------------------------------------------------------------------

@@ -54,7 +54,7 @@ class TextDistance:
         from scipy.sparse import csr_matrix, hstack
         from sklearn.feature_extraction.text import HashingVectorizer
 
-        pairs = HashingVectorizer(analyzer=_word_pairs, n_features=PAIRS, alternate_sign=False).transform(texts)
+        pairs = HashingVectorizer(analyzer=word_pairs, n_features=PAIRS, alternate_sign=False).transform(texts)
         scaled = [scale * group for scale, group in zip(self.scales, self._groups(texts), strict=True)]
         return hstack([csr_matrix(np.column_stack(scaled)), pairs], format="csr") / np.sqrt(len(scaled) + 1)
 
@@ -65,7 +65,7 @@ class TextDistance:
         return [np.array(group, dtype=float).reshape(len(texts), -1) for group in (habits, lengths, np.log1p(marks))]
 
 
-def _word_pairs(text: str) -> list[str]:
+def word_pairs(text: str) -> list[str]:
     words = words_of(text)
     return [f"{one} {two}" for one, two in zip(words, words[1:], strict=False)]
 
