@@ -128,23 +128,23 @@ def choose_trials(tweets: Sequence[Tweet], clusters: Sequence[Hashable], seed: i
     """
     drawn = random.Random(seed)
     order = drawn.sample(range(len(tweets)), len(tweets))
-    said = [" ".join((tweet.topic or "").casefold().split()) for tweet in tweets]
+    messages = [" ".join((tweet.topic or "").casefold().split()) for tweet in tweets]
     trials = []
     for own in order:
         if len(trials) == most:
             break
-        others = [place for place in order if clusters[place] != clusters[own] and said[place] != said[own]]
-        alike = _different([place for place in others if tweets[place].language == tweets[own].language], said)
-        others = alike if len(alike) >= OTHERS else _different(others, said)
+        others = [place for place in order if clusters[place] != clusters[own] and messages[place] != messages[own]]
+        alike = _different([place for place in others if tweets[place].language == tweets[own].language], messages)
+        others = alike if len(alike) >= OTHERS else _different(others, messages)
         if len(others) >= OTHERS:
             right, chosen = drawn.randrange(1 + OTHERS), drawn.sample(others, OTHERS)
             trials.append(Trial(own, (*chosen[:right], own, *chosen[right:]), right))
     return trials
 
 
-def _different(places: Sequence[int], said: Sequence[str]) -> list[int]:
+def _different(places: Sequence[int], messages: Sequence[str]) -> list[int]:
     """The first place of each message."""
-    return list({said[place]: place for place in reversed(places)}.values())
+    return list({messages[place]: place for place in reversed(places)}.values())
 
 
 def trial_readings(base: BaseModel, template: Template, sample: HeldOut, seed: int) -> tuple[list[Trial], dict[str, Reading]]:

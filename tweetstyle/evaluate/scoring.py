@@ -28,7 +28,7 @@ from tweetstyle.inference.clean_process import run_in_clean_process
 from tweetstyle.inference.likelihood import Reading, first_scored, score_readings
 from tweetstyle.locale import _, localised
 from tweetstyle.records import Tweet
-from tweetstyle.statistics.intervals import Interval
+from tweetstyle.statistics.intervals import FEW_CLUSTERS, Interval
 from tweetstyle.wording.words import Note
 
 if TYPE_CHECKING:
@@ -144,13 +144,13 @@ def figures(nats: np.ndarray, tokens: int, bytes: int) -> Likelihood:
 
 def warnings(splits: Mapping[str, SplitResult]) -> list[Note]:
     """What limits the figures; what they say is in the verdict."""
-    said = []
+    notes = []
     for name, split in splits.items():
-        if split.gain.low is None or split.gain.may_be_too_narrow:
-            said.append(Note("few_days" if split.gain.low is None else "narrow", {"split": name, "days": split.gain.clusters}))
+        if split.gain.clusters < FEW_CLUSTERS:
+            notes.append(Note("few_days" if split.gain.low is None else "narrow", {"split": name, "days": split.gain.clusters}))
         if split.too_long:
-            said.append(Note("too_long", {"split": name, "tweets": split.too_long}))
-    return said
+            notes.append(Note("too_long", {"split": name, "tweets": split.too_long}))
+    return notes
 
 
 # -- tables for the terminal ----------------------------------------------------------------------------------

@@ -217,10 +217,10 @@ def prompt_adherence(
     wanted = {place: words for place, subject in enumerate(subjects) if (words := stems(REQUEST.sub("", subject)))}
     if not wanted:
         return None
-    subject, said = list(wanted.values()), [stems(tuned[place]) for place in wanted]
+    subject, written_stems = list(wanted.values()), [stems(tuned[place]) for place in wanted]
     # Shifted by several distances: what two subjects of one author have in common anyway.
     shifts = np.random.default_rng(seed).permutation(np.arange(1, len(wanted)))[:SHUFFLES].tolist()
-    chance = [bool(subject[(k + shift) % len(wanted)] & of) for shift in shifts for k, of in enumerate(said)]
+    chance = [bool(subject[(k + shift) % len(wanted)] & of) for shift in shifts for k, of in enumerate(written_stems)]
     groups = [clusters[place] for place in wanted]
     hits = (_words_back(wanted, texts) for texts in (base, tuned))
     return PromptAdherence.of(*hits, groups, float(np.mean(chance)) if chance else 0.0, confidence)

@@ -153,10 +153,10 @@ def beginnings(sides: Sequence[Texts], *, seed: int) -> list[Texts]:
     that they lie equally far from the first.
     """
     texts = [[masked(text.strip()) for text in side.texts] for side in sides]
-    said = [[index for index, text in enumerate(of) if text] for of in texts]
-    count = min(map(len, said))
+    filled = [[index for index, text in enumerate(of) if text] for of in texts]
+    count = min(map(len, filled))
     kept = []
-    for of, indices in zip(texts, said, strict=True):
+    for of, indices in zip(texts, filled, strict=True):
         drawn = np.random.default_rng(seed).permutation(indices)[:count].tolist()
         kept.append(sorted(map(int, drawn), key=lambda index, of=of: len(of[index])))
     groups = []

@@ -135,13 +135,10 @@ def _instruction(language: str, kind: Kind) -> str:
     return prompt["instruction"].format(kind=prompt["kinds"][kind], language=Say("en").named("languages", language))
 
 
-def _prompt(language: str) -> dict[str, Any]:
-    return _prompts()["fr" if language == "fr" else "en"]
-
-
 @cache
-def _prompts() -> dict[str, dict[str, Any]]:
-    return yaml.safe_load(files("tweetstyle").joinpath("playback/prompts.yaml").read_text(encoding="utf-8"))
+def _prompt(language: str) -> dict[str, Any]:
+    prompts = yaml.safe_load(files("tweetstyle").joinpath("playback/prompts.yaml").read_text(encoding="utf-8"))
+    return prompts["fr" if language == "fr" else "en"]
 
 
 def _quoted(text: str) -> str:

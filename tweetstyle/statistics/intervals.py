@@ -36,10 +36,6 @@ class Interval:
     clusters: int
 
     @property
-    def may_be_too_narrow(self) -> bool:
-        return self.clusters < FEW_CLUSTERS
-
-    @property
     def sign(self) -> int:
         """1 or -1 where the whole interval lies on that side of 0, else 0: the sign is not known."""
         if self.low is None or self.high is None:
